@@ -1,0 +1,125 @@
+/**
+ * The port: what ingest and fan-out need of a WebSocket server, and no more.
+ * Two implementations: `uws.ts` (uWebSockets.js) and `ws.ts` (the `ws` package, where no uWS binary loads).
+ * A socket belongs to the thread whose listener accepted it; nothing here may be called from another thread.
+ */
+
+/** One open WebSocket. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
+export interface Socket<Session> {
+  readonly session: Session;
+  /** Peer's address in text form, `''` when unknown. */
+  readonly remoteAddress: string;
+  /**
+   * Sends one frame. The bytes are copied or written before this returns, so the caller may reuse them.
+   * Sending on a closed socket does nothing.
+   */
+  send(frame: string | Uint8Array, binary: boolean): void;
+  /** Runs `body` so that what it sends on this socket leaves in as few writes as possible. */
+  cork(body: () => void): void;
+  ping(): void;
+  /** Sends a close frame and ends the connection; `close` of the handlers follows. A second call does nothing. */
+  close(code: number, reason: string): void;
+  /** Drops the connection without a close frame. */
+  terminate(): void;
+  /** Adds this socket to a topic of its listener: from now on it gets what is published there. */
+  join(topic: string): void;
+  leave(topic: string): void;
+  /** Bytes accepted by `send` or `publish` that the kernel has not taken yet. */
+  bufferedBytes(): number;
+}
+
+/** What is known of a peer before it is let in. Valid only while `upgrade` runs. */
+export interface UpgradeRequest {
+  /** Raw query without `?`, `''` when there is none. */
+  readonly query: string;
+  /** Value of a header by its lower-case name, `''` when absent. */
+  header(name: string): string;
+  readonly remoteAddress: string;
+}
+
+/** Let in with this session (and the chosen subprotocol, if any), or turned away with an HTTP status. */
+export type UpgradeAnswer<Session> =
+  | { readonly session: Session; readonly protocol?: string }
+  | { readonly status: number; readonly message: string; readonly headers?: Readonly<Record<string, string>> };
+
+export interface ListenerHandlers<Session> {
+  upgrade(request: UpgradeRequest): UpgradeAnswer<Session>;
+  open(socket: Socket<Session>): void;
+  /** `frame` is valid only while this runs. Text frames are valid UTF-8. */
+  message(socket: Socket<Session>, frame: Uint8Array, binary: boolean): void;
+  /** A WebSocket pong (control frame) came in. */
+  controlPong(socket: Socket<Session>): void;
+  /** The kernel took what was waiting: `bufferedBytes` has shrunk. */
+  writable(socket: Socket<Session>): void;
+  /** A frame was not queued because more than `queueBytesMax` waits for this peer. */
+  dropped(socket: Socket<Session>): void;
+  /** The connection is over; `code` is 1005 when the peer gave none and 1006 when there was no close frame. */
+  close(socket: Socket<Session>, code: number): void;
+}
+
+export interface ListenerOptions<Session> {
+  /** The one path that upgrades; any other is answered with 404, and a plain request to it with 426. */
+  readonly path: string;
+  /**
+   * Largest frame handed to `message`, bytes. The hub's own limit lies below it, so that the close code is the
+   * hub's; a peer beyond this one loses its connection without a close frame.
+   */
+  readonly frameBytesMax: number;
+  /** Bytes that may wait for one peer before frames are dropped (`dropped` is called). 0 = no limit. */
+  readonly queueBytesMax: number;
+  readonly handlers: ListenerHandlers<Session>;
+}
+
+/** A set of sockets on one thread. */
+export interface Endpoint {
+  /**
+   * Sends one frame to every socket of `topic`. The bytes are taken before this returns. The writes may be held
+   * until the end of the event loop's turn; frames to one socket keep their order, `send` included.
+   */
+  publish(topic: string, frame: Uint8Array, binary: boolean): void;
+  /** Stops accepting and drops every socket of this endpoint. */
+  close(): void;
+}
+
+export interface Listener extends Endpoint {
+  readonly port: number;
+  /** Stops accepting; the open sockets stay. */
+  stopAccepting(): void;
+}
+
+/**
+ * Accepts TCP connections on main and hands each, before any HTTP is read, to a child endpoint in a worker, in
+ * strict rotation. Only the uws transport can do this.
+ */
+export interface Acceptor {
+  readonly port: number;
+  /** `descriptor` comes from `ChildEndpoint.descriptor` of a worker thread. */
+  addChild(descriptor: ChildDescriptor): void;
+  /** Must be called before the worker's endpoint closes, or accepted sockets go to a dead thread. */
+  removeChild(descriptor: ChildDescriptor): void;
+  stopAccepting(): void;
+  close(): void;
+}
+
+/** Opaque token that crosses threads by structured clone. */
+export type ChildDescriptor = unknown;
+
+export interface ChildEndpoint extends Endpoint {
+  readonly descriptor: ChildDescriptor;
+}
+
+export interface Transport {
+  readonly name: 'uws' | 'ws';
+  /** @throws ListenError when the address cannot be bound. */
+  listen<Session>(host: string, port: number, options: ListenerOptions<Session>): Promise<Listener>;
+  /** Present when sockets can be handed to other threads. */
+  readonly threads?: {
+    acceptor(host: string, port: number): Promise<Acceptor>;
+    child<Session>(options: ListenerOptions<Session>): ChildEndpoint;
+  };
+}
+
+/** The address could not be bound; the message names it and says why in one line. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+}
