@@ -1,0 +1,314 @@
+/**
+ * Terminates the devices' connections and forwards their events to the owner. Runs on main, on the hot path: adds
+ * next to nothing to what receiving a frame costs. Must not write presence but `lastSeen`.
+ */
+import type { Clock } from '../clock.ts';
+import { closes, errors } from '../codes.ts';
+import { Counter, type Counters } from '../memory/counters.ts';
+import type { Ringer } from '../memory/doorbell.ts';
+import { type RingConsumer, type RingProducer, Share } from '../memory/ring.ts';
+import { POLL_RECORDS_MAX, TRANSPORT_FRAME_FACTOR } from '../limits.ts';
+import { NONE } from '../presence/columns.ts';
+import { DeviceState } from '../presence/lifecycle.ts';
+import type { PresenceReader } from '../presence/table.ts';
+import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../protocol/device-frames.ts';
+import { EventType, Priority } from '../protocol/events.ts';
+import { ack, deviceWelcome, draining, errorFrame } from '../protocol/hub-frames.ts';
+import { isId } from '../protocol/id.ts';
+import { originAllowed } from '../protocol/origin.ts';
+import {
+  EventField,
+  EventFlag,
+  firstWord,
+  Ingest as IngestRecord,
+  readAck,
+  readText,
+  secondWord,
+  ToIngest,
+  writeSmall,
+} from '../threads/records.ts';
+import { Liveness } from '../transport/liveness.ts';
+import type { ListenerHandlers, ListenerOptions, Socket, UpgradeAnswer, UpgradeRequest } from '../transport/transport.ts';
+import { DeviceSession } from './device-session.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+export interface IngestSettings {
+  readonly pingIntervalMs: number;
+  readonly maxMessageBytes: number;
+  readonly deviceRate: number;
+  readonly deviceBurst: number;
+  readonly sendQueueMaxBytes: number;
+  readonly allowedOrigins: readonly string[];
+}
+
+export interface IngestDeps {
+  readonly presence: PresenceReader;
+  readonly toOwner: RingProducer;
+  readonly fromOwner: RingConsumer;
+  readonly ownerRinger: Ringer;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly settings: IngestSettings;
+}
+
+const shares = { [Priority.low]: Share.low, [Priority.normal]: Share.normal, [Priority.high]: Share.high } as const;
+const receivedCells = {
+  [EventType.pong]: Counter.receivedPong,
+  [EventType.message]: Counter.receivedMessage,
+  [EventType.status]: Counter.receivedStatus,
+} as const;
+
+type DeviceSocket = Socket<DeviceSession>;
+
+export class Ingest implements ListenerHandlers<DeviceSession> {
+  readonly liveness: Liveness;
+  readonly #deps: IngestDeps;
+  readonly #sessions = new Map<number, DeviceSession>();
+  readonly #frame = createDeviceFrame();
+  #nextSession = 1;
+  #draining = false;
+  /** `lastSeen` is an atomic BigInt cell: the BigInt is made once per millisecond, not once per frame. */
+  #nowMs = 0;
+  #nowCell = 0n;
+
+  constructor(deps: IngestDeps) {
+    this.#deps = deps;
+    this.liveness = new Liveness(deps.clock, deps.settings.pingIntervalMs);
+  }
+
+  listenerOptions(): ListenerOptions<DeviceSession> {
+    const { maxMessageBytes, sendQueueMaxBytes } = this.#deps.settings;
+    return {
+      path: '/v1/device',
+      frameBytesMax: maxMessageBytes * TRANSPORT_FRAME_FACTOR,
+      queueBytesMax: sendQueueMaxBytes,
+      handlers: this,
+    };
+  }
+
+  /** When the session connected, wall-clock ms. */
+  connectedAt(session: number): number | undefined {
+    return this.#sessions.get(session)?.connectedAt;
+  }
+
+  upgrade(request: UpgradeRequest): UpgradeAnswer<DeviceSession> {
+    const { settings, clock } = this.#deps;
+    if (this.#draining) return { status: 503, message: 'the hub is draining' };
+    if (!originAllowed(request.header('origin'), request.header('host'), settings.allowedOrigins)) {
+      return { status: 403, message: 'this origin is not allowed' };
+    }
+    const id = new URLSearchParams(request.query).get('id') ?? '';
+    if (!isId(id)) {
+      return { status: 400, message: 'id: 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted, as in ?id=dev-1' };
+    }
+    const { deviceRate, deviceBurst } = settings;
+    const bucket = deviceRate > 0 ? new TokenBucket(deviceRate, deviceBurst, clock.now()) : undefined;
+    return { session: new DeviceSession(id, this.#nextSession++, clock.wallNow(), bucket) };
+  }
+
+  open(socket: DeviceSocket): void {
+    const { session } = socket;
+    session.attach(socket);
+    this.#sessions.set(session.number, session);
+    this.liveness.add(session);
+    this.#deps.counters.add(Counter.deviceConnections);
+    this.#control(IngestRecord.Join, [session.number], Buffer.from(session.id));
+  }
+
+  message(socket: DeviceSocket, bytes: Uint8Array, binary: boolean): void {
+    const { session } = socket;
+    if (session.closing) return;
+    const { clock, counters, settings } = this.#deps;
+    const now = clock.now();
+    this.#heard(session, now);
+    if (bytes.length > settings.maxMessageBytes) {
+      const message = `frame of ${bytes.length} bytes, at most ${settings.maxMessageBytes} are accepted`;
+      this.#refuse(session, errors.limit.code, message, '');
+      session.close(closes.badFrame.code, closes.badFrame.reason);
+      return;
+    }
+    const frame = this.#frame;
+    const problem = binary ? parseDeviceBinary(bytes, frame) : parseDeviceText(bytes, frame);
+    if (problem !== undefined) {
+      this.#refuse(session, errors.badRequest.code, problem, ackIdOf(bytes, frame));
+      return;
+    }
+    if (session.bucket !== undefined && !session.bucket.take(now)) {
+      counters.add(Counter.droppedRate);
+      const message = `more than ${settings.deviceRate} events per second (burst ${settings.deviceBurst})`;
+      this.#refuse(session, errors.rateLimit.code, message, ackIdOf(bytes, frame));
+      return;
+    }
+    counters.cells[receivedCells[frame.type as 1 | 2 | 3]]! += 1;
+    if (frame.type !== EventType.status && this.#nobodyListens(session.slot)) this.#skip(session, bytes);
+    else this.#forward(session, bytes, now);
+  }
+
+  controlPong({ session }: DeviceSocket): void {
+    if (!session.closing) this.#heard(session, this.#deps.clock.now());
+  }
+
+  writable(): void {}
+
+  /** A device that does not read its acks loses them: it learns from the next one, or from its own silence. */
+  dropped(): void {}
+
+  close({ session }: DeviceSocket, code: number): void {
+    this.liveness.remove(session);
+    this.#sessions.delete(session.number);
+    this.#deps.counters.add(Counter.deviceConnections, -1);
+    this.#deps.counters.disconnect('device', code);
+    // An empty close frame (1005) is an orderly goodbye too: it is what WebSocket.close() without a code sends.
+    const clean = code === 1000 || code === 1001 || code === 1005;
+    this.#control(IngestRecord.Leave, [session.number, clean ? 1 : 0]);
+  }
+
+  /** Works off what the owner says. @returns the records done */
+  poll(): number {
+    const { fromOwner } = this.#deps;
+    const { views } = fromOwner;
+    let done = 0;
+    for (; done < POLL_RECORDS_MAX; done++) {
+      const offset = fromOwner.next();
+      if (offset < 0) break;
+      switch (fromOwner.kind) {
+        case ToIngest.Joined:
+          this.#joined(firstWord(views, offset), secondWord(views, offset));
+          break;
+        case ToIngest.Close:
+          this.#sessions.get(firstWord(views, offset))?.close(secondWord(views, offset), readText(views, offset));
+          break;
+        case ToIngest.Ack: {
+          const { session, seq, skipped, id } = readAck(views, offset);
+          this.#sessions.get(session)?.send(ack(id, seq, skipped));
+          break;
+        }
+        default:
+          throw new Error(`record of kind ${fromOwner.kind} from the owner`);
+      }
+    }
+    if (done > 0) fromOwner.release();
+    if (this.hasBacklog()) this.#publish();
+    return done;
+  }
+
+  hasRecords(): boolean {
+    return this.#deps.fromOwner.hasRecords;
+  }
+
+  hasBacklog(): boolean {
+    return this.#deps.toOwner.spilledCount > 0;
+  }
+
+  /** Lets nobody in any more. @returns the sessions that are to be closed, each told when to come back */
+  startDraining(reconnectAfterMs: () => number): DeviceSession[] {
+    this.#draining = true;
+    for (const session of this.#sessions.values()) session.send(draining(reconnectAfterMs()));
+    return [...this.#sessions.values()];
+  }
+
+  #joined(number: number, slot: number): void {
+    const session = this.#sessions.get(number);
+    if (session === undefined) return;
+    session.welcome(slot, deviceWelcome(session.id, this.#deps.settings.pingIntervalMs));
+    this.#heard(session, session.aliveAt);
+  }
+
+  /**
+   * Stores last_seen, then looks whether the owner has put the device down as stale; the owner does it the other way
+   * round, so that one of the two notices.
+   */
+  #heard(session: DeviceSession, now: number): void {
+    session.aliveAt = now;
+    const { slot } = session;
+    if (slot === NONE) return;
+    const whole = Math.floor(now);
+    if (whole !== this.#nowMs) {
+      this.#nowMs = whole;
+      this.#nowCell = BigInt(whole);
+    }
+    const { rows } = this.#deps.presence.devices;
+    Atomics.store(rows.lastSeen, slot, this.#nowCell);
+    if (Atomics.load(rows.deviceState, slot) === DeviceState.stale) {
+      this.#control(IngestRecord.Active, [session.number]);
+    }
+  }
+
+  #nobodyListens(slot: number): boolean {
+    return slot !== NONE && Atomics.load(this.#deps.presence.devices.rows.active, slot) === 0;
+  }
+
+  #skip(session: DeviceSession, bytes: Uint8Array): void {
+    this.#deps.counters.cells[Counter.skipped]! += 1;
+    if (this.#frame.ackEnd === this.#frame.ackStart) return;
+    const seq = this.#deps.presence.devices.rows.seq[session.slot]!;
+    session.send(ack(ackIdOf(bytes, this.#frame), seq, true));
+  }
+
+  #forward(session: DeviceSession, bytes: Uint8Array, now: number): void {
+    const { toOwner, counters, clock } = this.#deps;
+    const frame = this.#frame;
+    const status = frame.status === '' ? NO_BYTES : Buffer.from(frame.status);
+    const payloadBytes = frame.payloadEnd - frame.payloadStart;
+    const ackBytes = frame.ackEnd - frame.ackStart;
+    const total = EventField.body + status.length + payloadBytes + ackBytes;
+    const offset = toOwner.claim(IngestRecord.Event, total, shares[frame.priority as 1 | 2 | 3]);
+    if (offset < 0) {
+      counters.add(Counter.droppedIngestFull);
+      if (ackBytes > 0) {
+        this.#refuse(session, errors.limit.code, 'the hub is overloaded, event refused', ackIdOf(bytes, frame));
+      }
+      return;
+    }
+    const { f64, u32, u16, u8 } = toOwner.views;
+    f64[(offset + EventField.at) >> 3] = clock.wallNow();
+    f64[(offset + EventField.received) >> 3] = now;
+    u32[(offset + EventField.device) >> 2] = session.slot;
+    u32[(offset + EventField.session) >> 2] = session.number;
+    u8[offset + EventField.type] = frame.type;
+    u8[offset + EventField.priority] = frame.priority;
+    u8[offset + EventField.flags] = frame.payloadIsJson ? EventFlag.payloadIsJson : 0;
+    u8[offset + EventField.ackBytes] = ackBytes;
+    u16[(offset + EventField.statusBytes) >> 1] = status.length;
+    u32[(offset + EventField.payloadBytes) >> 2] = payloadBytes;
+    let at = offset + EventField.body;
+    if (status.length > 0) u8.set(status, at);
+    at += status.length;
+    copyBytes(bytes, frame.payloadStart, frame.payloadEnd, u8, at);
+    copyBytes(bytes, frame.ackStart, frame.ackEnd, u8, at + payloadBytes);
+    this.#publish();
+  }
+
+  #refuse(session: DeviceSession, code: number, message: string, ackId: string): void {
+    this.#deps.counters.add(Counter.refusedFrames);
+    session.send(errorFrame(code, message, ackId));
+  }
+
+  #control(kind: number, words: readonly [number, number?], text?: Uint8Array): void {
+    writeSmall(this.#deps.toOwner, kind, words, text);
+    this.#publish();
+  }
+
+  #publish(): void {
+    this.#deps.toOwner.publish();
+    this.#deps.ownerRinger.ring();
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+/** Up to here a loop beats `set`, which makes a view first. */
+const COPY_BY_LOOP_BYTES_MAX = 256;
+
+function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
+  if (end - start > COPY_BY_LOOP_BYTES_MAX) {
+    to.set(from.subarray(start, end), at);
+    return;
+  }
+  const shift = at - start;
+  for (let i = start; i < end; i++) to[i + shift] = from[i]!;
+}
+
+function ackIdOf(bytes: Uint8Array, frame: { readonly ackStart: number; readonly ackEnd: number }): string {
+  if (frame.ackEnd === frame.ackStart) return '';
+  return Buffer.from(bytes.buffer, bytes.byteOffset + frame.ackStart, frame.ackEnd - frame.ackStart).toString('utf8');
+}

@@ -1,0 +1,102 @@
+/**
+ * Short byte strings (ids, device statuses) in shared memory, in chunks of 16-byte units with one free list per
+ * chunk length. The owner writes; any thread may read a chunk while the row that names it is known to be unchanged.
+ */
+
+const UNIT_BYTES = 16;
+const LENGTH_BYTES = 2; // u16 before the text
+export const ARENA_TEXT_BYTES_MAX = 256; // a status: 64 characters of at most 4 bytes
+const CLASSES = Math.ceil((ARENA_TEXT_BYTES_MAX + LENGTH_BYTES) / UNIT_BYTES);
+/** Chunk number that names nothing. */
+export const NO_TEXT = 0;
+
+/** What `expected` texts of `meanBytes` take, bytes. The pages are resident only once they are used. */
+export function arenaBytesFor(expected: number, meanBytes: number): number {
+  return UNIT_BYTES + expected * Math.ceil((meanBytes + LENGTH_BYTES) / UNIT_BYTES) * UNIT_BYTES;
+}
+
+/** Reading side. Any thread. */
+export class ArenaReader {
+  readonly bytes: Uint8Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.bytes = new Uint8Array(memory);
+  }
+
+  /** Length of a chunk's text, bytes; bounded even when the chunk is being rewritten. */
+  length(chunk: number): number {
+    const at = chunk * UNIT_BYTES;
+    return Math.min(this.bytes[at]! | (this.bytes[at + 1]! << 8), ARENA_TEXT_BYTES_MAX);
+  }
+
+  /** Byte offset of a chunk's text in `bytes`. */
+  start(chunk: number): number {
+    return chunk * UNIT_BYTES + LENGTH_BYTES;
+  }
+
+  equals(chunk: number, source: Uint8Array, start: number, length: number): boolean {
+    if (this.length(chunk) !== length) return false;
+    const { bytes } = this;
+    const at = this.start(chunk);
+    for (let i = 0; i < length; i++) if (bytes[at + i] !== source[start + i]) return false;
+    return true;
+  }
+
+  /** The text as a string; allocates. `''` for `NO_TEXT`. */
+  text(chunk: number): string {
+    if (chunk === NO_TEXT) return '';
+    const at = this.start(chunk);
+    // A copy: TextDecoder refuses shared memory.
+    return Buffer.from(this.bytes.slice(at, at + this.length(chunk))).toString('utf8');
+  }
+}
+
+/** Writing side. Owner only. */
+export class Arena extends ArenaReader {
+  /** First free chunk by length in units; free chunks are linked through their first four bytes. */
+  readonly #free = new Uint32Array(CLASSES + 1);
+  readonly #words: Uint32Array;
+  readonly #units: number;
+  #top = 1; // unit 0 stays empty: chunk 0 names nothing
+
+  constructor(memory: SharedArrayBuffer) {
+    super(memory);
+    this.#words = new Uint32Array(memory);
+    this.#units = memory.byteLength / UNIT_BYTES;
+  }
+
+  /** @returns the chunk, or `NO_TEXT` when there is no room (the caller refuses). */
+  store(source: Uint8Array, start: number, length: number): number {
+    if (length > ARENA_TEXT_BYTES_MAX) throw new RangeError(`text of ${length} bytes, at most ${ARENA_TEXT_BYTES_MAX}`);
+    const chunk = this.#take(unitsFor(length));
+    if (chunk === NO_TEXT) return NO_TEXT;
+    const { bytes } = this;
+    bytes[chunk * UNIT_BYTES] = length & 0xff;
+    bytes[chunk * UNIT_BYTES + 1] = length >> 8;
+    const at = this.start(chunk);
+    for (let i = 0; i < length; i++) bytes[at + i] = source[start + i]!;
+    return chunk;
+  }
+
+  release(chunk: number): void {
+    if (chunk === NO_TEXT) return;
+    const units = unitsFor(this.length(chunk));
+    this.#words[(chunk * UNIT_BYTES) >> 2] = this.#free[units]!;
+    this.#free[units] = chunk;
+  }
+
+  #take(units: number): number {
+    const chunk = this.#free[units]!;
+    if (chunk !== NO_TEXT) {
+      this.#free[units] = this.#words[(chunk * UNIT_BYTES) >> 2]!;
+      return chunk;
+    }
+    if (this.#top + units > this.#units) return NO_TEXT;
+    this.#top += units;
+    return this.#top - units;
+  }
+}
+
+function unitsFor(length: number): number {
+  return Math.ceil((length + LENGTH_BYTES) / UNIT_BYTES);
+}

@@ -1,0 +1,93 @@
+/**
+ * Counters of one thread in shared memory: a Float64 cell each, written by that thread alone with plain adds (an
+ * aligned 8-byte cell is written whole on 64-bit hosts), read by whoever exposes them. No lock, no call per message.
+ */
+
+/** Upper bounds of the latency histogram, seconds; the last bucket is +Inf. */
+export const latencyBoundsSeconds = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+] as const;
+
+/** Close codes that are counted by name; every other is counted as `other`. */
+export const countedCloseCodes = [
+  1000, 1001, 1005, 1006, 1009, 4000, 4001, 4003, 4004, 4005, 4009, 4100, 4101, 4108, 4200, 4201, 4202,
+] as const;
+
+const names = [
+  'receivedPong',
+  'receivedMessage',
+  'receivedStatus',
+  'skipped',
+  'deliveries',
+  'droppedIngestFull', // events refused because the ring to the owner was full
+  'droppedFanoutFull', // events refused because the ring to a fan-out worker was full
+  'droppedSlow', // frames that a subscriber over its send queue limit did not get
+  'droppedRate', // events over a device's rate
+  'refusedFrames',
+  'deviceConnections', // gauge
+  'subscriberConnections', // gauge
+  'loopLagSeconds', // gauge: the worst of the last second
+  'polls',
+  'records',
+  'latencySumSeconds',
+] as const;
+
+export type CounterName = (typeof names)[number];
+export const counterNames: readonly CounterName[] = names;
+
+/** Cell number by name. */
+export const Counter = Object.fromEntries(names.map((name, cell) => [name, cell])) as Readonly<
+  Record<CounterName, number>
+>;
+
+const LATENCY_CELL = names.length;
+const DEVICE_CLOSES_CELL = LATENCY_CELL + latencyBoundsSeconds.length + 1;
+const SUBSCRIBER_CLOSES_CELL = DEVICE_CLOSES_CELL + countedCloseCodes.length + 1;
+const CELLS = SUBSCRIBER_CLOSES_CELL + countedCloseCodes.length + 1;
+
+const closeCells: ReadonlyMap<number, number> = new Map(countedCloseCodes.map((code, index) => [code, index]));
+
+export type Role = 'device' | 'subscriber';
+
+export function createCounters(): SharedArrayBuffer {
+  return new SharedArrayBuffer(Math.ceil((CELLS * 8) / 128) * 128);
+}
+
+export class Counters {
+  /** `cells[Counter.deliveries]! += n` by the owning thread. */
+  readonly cells: Float64Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.cells = new Float64Array(memory);
+  }
+
+  add(counter: number, amount = 1): void {
+    this.cells[counter]! += amount;
+  }
+
+  /** Records how long one event took from its receipt to its send, ms. */
+  latency(ms: number): void {
+    const seconds = ms / 1e3;
+    let bucket = 0;
+    while (bucket < latencyBoundsSeconds.length && seconds > latencyBoundsSeconds[bucket]!) bucket += 1;
+    this.cells[LATENCY_CELL + bucket]! += 1;
+    this.cells[Counter.latencySumSeconds]! += seconds;
+  }
+
+  disconnect(role: Role, code: number): void {
+    const first = role === 'device' ? DEVICE_CLOSES_CELL : SUBSCRIBER_CLOSES_CELL;
+    this.cells[first + (closeCells.get(code) ?? countedCloseCodes.length)]! += 1;
+  }
+
+  /** Events per latency bucket, not cumulated; one more than there are bounds. */
+  latencyBuckets(): number[] {
+    return [...this.cells.subarray(LATENCY_CELL, DEVICE_CLOSES_CELL)];
+  }
+
+  /** Disconnects so far by close code; `other` is the last. */
+  disconnects(role: Role): readonly (readonly [code: string, count: number])[] {
+    const first = role === 'device' ? DEVICE_CLOSES_CELL : SUBSCRIBER_CLOSES_CELL;
+    const codes = [...countedCloseCodes.map(String), 'other'];
+    return codes.map((code, index) => [code, this.cells[first + index]!] as const);
+  }
+}

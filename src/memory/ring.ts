@@ -1,0 +1,225 @@
+/**
+ * Single-producer single-consumer byte ring in shared memory, after Agrona's OneToOneRingBuffer: records never
+ * wrap (padding fills the end), the order of stores is the protocol, full is a return value.
+ *
+ * Memory, each control word on a pair of cache lines of its own:
+ *
+ *   | tail | head | records ............................................ |
+ *   0      128    256
+ *
+ * A record is 8-byte aligned: u32 length in bytes with this header, u32 kind, payload.
+ */
+
+const LINE_PAIR_BYTES = 128; // two 64-byte lines: the neighbour is prefetched too
+const TAIL_WORD = 0; // bytes written mod 2^32; writer: producer
+const HEAD_WORD = LINE_PAIR_BYTES / 4; // bytes read mod 2^32; writer: consumer
+const RECORDS_OFFSET = 2 * LINE_PAIR_BYTES;
+export const RECORD_HEADER_BYTES = 8;
+const PADDING_KIND = 0;
+const ALIGNMENT = 8;
+
+export const RING_BYTES_MIN = 4096;
+export const RING_BYTES_MAX = 2 ** 30; // positions are counted mod 2^32 and compared by difference
+
+/** How full the ring may get for a record of this class: what matters more finds room when the rest does not. */
+export const Share = { low: 1 / 2, normal: 3 / 4, high: 15 / 16, control: 1 } as const;
+
+/** The largest payload a ring of this capacity takes, bytes: an eighth, so that one record never blocks the rest. */
+export function recordBytesMax(ringBytes: number): number {
+  return ringBytes / 8 - RECORD_HEADER_BYTES;
+}
+
+/** Smallest power of two of at least `bytes`, within what a ring may have. */
+export function ringBytesFor(bytes: number): number {
+  return Math.max(RING_BYTES_MIN, 2 ** Math.ceil(Math.log2(bytes)));
+}
+
+/** @throws RangeError when `bytes` is not a power of two in range. */
+export function createRing(bytes: number): SharedArrayBuffer {
+  if (bytes < RING_BYTES_MIN || bytes > RING_BYTES_MAX || (bytes & (bytes - 1)) !== 0) {
+    throw new RangeError(`ring of ${bytes} bytes: a power of two from ${RING_BYTES_MIN} to ${RING_BYTES_MAX} is accepted`);
+  }
+  return new SharedArrayBuffer(RECORDS_OFFSET + bytes);
+}
+
+/** Share of the ring that waits to be read, 0 to 1. Any thread; may be late. */
+export function ringUsedRatio(memory: SharedArrayBuffer): number {
+  const words = new Int32Array(memory, 0, RECORDS_OFFSET / 4);
+  const used = (Atomics.load(words, TAIL_WORD) - Atomics.load(words, HEAD_WORD)) >>> 0;
+  return used / (memory.byteLength - RECORDS_OFFSET);
+}
+
+/** Typed views over the same bytes; offsets given out by a ring are byte offsets into them. */
+export interface RecordViews {
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly u32: Uint32Array;
+  readonly f64: Float64Array;
+}
+
+function viewsOf(memory: ArrayBufferLike, offset = 0): RecordViews {
+  return {
+    u8: new Uint8Array(memory, offset),
+    u16: new Uint16Array(memory, offset),
+    u32: new Uint32Array(memory, offset),
+    f64: new Float64Array(memory, offset),
+  };
+}
+
+const align = (bytes: number): number => (bytes + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+
+interface Spilled {
+  readonly kind: number;
+  readonly bytes: number;
+  readonly views: RecordViews;
+}
+
+/** The writing end. One thread. */
+export class RingProducer {
+  /** Where the last claimed record is written: the ring, or a private buffer while control records wait for room. */
+  views: RecordViews;
+  readonly #ring: RecordViews;
+  readonly #words: Int32Array;
+  readonly #capacity: number;
+  readonly #bytesMax: number;
+  #tail: number;
+  /** Last head seen: the shared word is read only when the ring seems full. */
+  #head: number;
+  /** Control records that found no room, in order. While there are any, events are refused. */
+  #spill: Spilled[] = [];
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory, 0, RECORDS_OFFSET / 4);
+    this.#ring = viewsOf(memory, RECORDS_OFFSET);
+    this.views = this.#ring;
+    this.#capacity = memory.byteLength - RECORDS_OFFSET;
+    this.#bytesMax = recordBytesMax(this.#capacity);
+    this.#tail = Atomics.load(this.#words, TAIL_WORD);
+    this.#head = Atomics.load(this.#words, HEAD_WORD);
+  }
+
+  get spilledCount(): number {
+    return this.#spill.length;
+  }
+
+  /** Share of the ring that waits to be read, 0 to 1; reads the shared word. */
+  usedRatio(): number {
+    this.#head = Atomics.load(this.#words, HEAD_WORD);
+    return ((this.#tail - this.#head) >>> 0) / this.#capacity;
+  }
+
+  /**
+   * Claims room for one record and writes its kind; the payload is written through `views`, and all that was
+   * claimed becomes visible with `publish`.
+   * @param bytes payload length, 0 to `recordBytesMax`
+   * @param share one of `Share`
+   * @returns byte offset of the payload, 8-byte aligned, or -1 when the consumer is behind (the caller counts it)
+   * @throws RangeError when `bytes` is out of range: a bug in the caller
+   */
+  claim(kind: number, bytes: number, share: number): number {
+    if (bytes > this.#bytesMax) throw new RangeError(`record of ${bytes} bytes, at most ${this.#bytesMax} fit this ring`);
+    if (this.#spill.length > 0 && !this.#unspill()) return -1;
+    this.views = this.#ring;
+    return this.#place(kind, bytes, share);
+  }
+
+  /** As `claim`, for records that must not be lost: without room they wait in private memory, in order. */
+  claimControl(kind: number, bytes: number): number {
+    const offset = this.claim(kind, bytes, Share.control);
+    if (offset >= 0) return offset;
+    this.views = viewsOf(new ArrayBuffer(align(Math.max(bytes, ALIGNMENT))));
+    this.#spill.push({ kind, bytes, views: this.views });
+    return 0;
+  }
+
+  /** Makes all claimed records visible to the consumer, and what had to wait as far as there is room now. */
+  publish(): void {
+    if (this.#spill.length > 0) this.#unspill();
+    Atomics.store(this.#words, TAIL_WORD, this.#tail | 0);
+  }
+
+  #place(kind: number, bytes: number, share: number): number {
+    const size = align(bytes + RECORD_HEADER_BYTES);
+    const capacity = this.#capacity;
+    let at = this.#tail & (capacity - 1);
+    const padding = at + size > capacity ? capacity - at : 0;
+    const limit = capacity * share - size - padding;
+    if (((this.#tail - this.#head) >>> 0) > limit) {
+      this.#head = Atomics.load(this.#words, HEAD_WORD);
+      if (((this.#tail - this.#head) >>> 0) > limit) return -1;
+    }
+    const { u32 } = this.#ring;
+    if (padding > 0) {
+      u32[at >> 2] = padding;
+      u32[(at >> 2) + 1] = PADDING_KIND;
+      at = 0;
+    }
+    u32[at >> 2] = bytes + RECORD_HEADER_BYTES;
+    u32[(at >> 2) + 1] = kind;
+    this.#tail = (this.#tail + padding + size) | 0;
+    return at + RECORD_HEADER_BYTES;
+  }
+
+  /** Moves waiting control records into the ring. @returns true when none is left */
+  #unspill(): boolean {
+    let moved = 0;
+    for (const { kind, bytes, views } of this.#spill) {
+      const offset = this.#place(kind, bytes, Share.control);
+      if (offset < 0) break;
+      this.#ring.u8.set(views.u8.subarray(0, bytes), offset);
+      moved += 1;
+    }
+    if (moved > 0) this.#spill = this.#spill.slice(moved);
+    return this.#spill.length === 0;
+  }
+}
+
+/** The reading end. One thread. */
+export class RingConsumer {
+  readonly views: RecordViews;
+  /** Kind and payload length of the record that `next` returned. */
+  kind = 0;
+  bytes = 0;
+  readonly #words: Int32Array;
+  readonly #mask: number;
+  #cursor: number;
+  /** Last tail seen. */
+  #tail: number;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory, 0, RECORDS_OFFSET / 4);
+    this.views = viewsOf(memory, RECORDS_OFFSET);
+    this.#mask = memory.byteLength - RECORDS_OFFSET - 1;
+    this.#cursor = Atomics.load(this.#words, HEAD_WORD);
+    this.#tail = this.#cursor;
+  }
+
+  /** Whether a record waits. Reads the shared word. */
+  get hasRecords(): boolean {
+    this.#tail = Atomics.load(this.#words, TAIL_WORD);
+    return this.#cursor !== this.#tail;
+  }
+
+  /**
+   * Steps to the next record; its bytes stay valid until `release`.
+   * @returns byte offset of its payload, or -1 when there is none
+   */
+  next(): number {
+    for (;;) {
+      if (this.#cursor === this.#tail && !this.hasRecords) return -1;
+      const at = this.#cursor & this.#mask;
+      const length = this.views.u32[at >> 2]!;
+      this.kind = this.views.u32[(at >> 2) + 1]!;
+      this.#cursor = (this.#cursor + align(length)) | 0;
+      if (this.kind !== PADDING_KIND) {
+        this.bytes = length - RECORD_HEADER_BYTES;
+        return at + RECORD_HEADER_BYTES;
+      }
+    }
+  }
+
+  /** Gives the room of all records stepped over back to the producer. */
+  release(): void {
+    Atomics.store(this.#words, HEAD_WORD, this.#cursor);
+  }
+}

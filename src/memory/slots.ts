@@ -1,0 +1,46 @@
+/**
+ * Which slots of a slab are free, and how often each was used. Owner thread only. The free list is private: it can
+ * be rebuilt from the rows.
+ */
+import { type Column, type Columns, highWater, type Slab, setHighWater, setUsedCount, usedCount } from './layout.ts';
+
+type WithGeneration = Columns & { readonly generation: Column<'u16'> };
+
+export class Slots {
+  readonly #slab: Slab<WithGeneration>;
+  /** A stack; only the pages that were ever freed into are resident. */
+  readonly #free: Uint32Array;
+  #freeCount = 0;
+
+  constructor(slab: Slab<WithGeneration>) {
+    this.#slab = slab;
+    this.#free = new Uint32Array(slab.capacity);
+  }
+
+  get freeCount(): number {
+    return this.#slab.capacity - usedCount(this.#slab);
+  }
+
+  /** @returns a free slot, or -1 when the slab is full (the caller refuses and counts). */
+  take(): number {
+    const slab = this.#slab;
+    let slot: number;
+    if (this.#freeCount > 0) {
+      slot = this.#free[--this.#freeCount]!;
+    } else {
+      slot = highWater(slab);
+      if (slot === slab.capacity) return -1;
+      setHighWater(slab, slot + 1);
+    }
+    setUsedCount(slab, usedCount(slab) + 1);
+    return slot;
+  }
+
+  /** Gives the slot back; whoever still holds its old generation notices. */
+  release(slot: number): void {
+    const { generation } = this.#slab.rows;
+    Atomics.add(generation, slot, 1);
+    this.#free[this.#freeCount++] = slot;
+    setUsedCount(this.#slab, usedCount(this.#slab) - 1);
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The owner: the only writer of presence. Consumes the rings from ingest and the fan-out workers, runs the timers,
+ * and answers. One bounded `poll` that needs no thread of its own; `workers/owner.ts` calls it in a loop.
+ */
+import type { Clock } from '../clock.ts';
+import { Counter, type Counters } from '../memory/counters.ts';
+import type { RingConsumer } from '../memory/ring.ts';
+import { Wheel } from '../memory/wheel.ts';
+import type { PresenceMemory } from '../presence/table.ts';
+import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
+import { firstWord, FromSubscribers, Ingest, readOp, secondWord, textLength, textStart } from '../threads/records.ts';
+import { Devices, type DeviceTimes } from './devices.ts';
+import type { FanoutLink, IngestLink } from './links.ts';
+import { Operator } from './operator.ts';
+import { Registry } from './registry.ts';
+import { Subscribers, type SubscriberSettings } from './subscribers.ts';
+
+export interface OwnerDeps {
+  readonly presence: PresenceMemory;
+  readonly ingestRing: RingConsumer;
+  readonly ingestLink: IngestLink;
+  readonly fanoutRings: readonly RingConsumer[];
+  readonly fanoutLinks: readonly FanoutLink[];
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly settings: DeviceTimes & SubscriberSettings;
+}
+
+/** Timers looked at in one poll, so that a mass expiry does not hold up events. */
+const TIMERS_PER_POLL = 1024;
+
+export class Owner {
+  readonly registry: Registry;
+  readonly #deps: OwnerDeps;
+  readonly #devices: Devices;
+  readonly #subscribers: Subscribers;
+  readonly #operator: Operator;
+  readonly #deviceTimers: Wheel;
+  readonly #subscriberTimers: Wheel;
+
+  constructor(deps: OwnerDeps) {
+    const { clock, counters, settings, fanoutLinks, ingestLink } = deps;
+    this.#deps = deps;
+    const registry = new Registry(deps.presence, fanoutLinks.length);
+    this.registry = registry;
+    this.#deviceTimers = new Wheel(registry.devices.capacity, clock.now());
+    this.#subscriberTimers = new Wheel(registry.subscribers.capacity, clock.now());
+    this.#devices = new Devices({
+      registry,
+      ingest: ingestLink,
+      fanout: fanoutLinks,
+      wheel: this.#deviceTimers,
+      clock,
+      counters,
+      times: settings,
+    });
+    this.#subscribers = new Subscribers({
+      registry,
+      devices: this.#devices,
+      fanout: fanoutLinks,
+      wheel: this.#subscriberTimers,
+      clock,
+      settings,
+    });
+    this.#operator = new Operator(registry, this.#devices, this.#subscribers);
+  }
+
+  /**
+   * Works off what waits, at most `limit` records of each ring.
+   * @returns the records and timers worked off; 0 means idle
+   */
+  poll(limit: number): number {
+    const { ingestRing, fanoutRings } = this.#deps;
+    let done = 0;
+    // Subscribers first: what they ask for holds for the events that follow.
+    for (let worker = 0; worker < fanoutRings.length; worker++) done += this.#pollFanout(worker, limit);
+    done += this.#pollIngest(ingestRing, limit);
+    const now = this.#deps.clock.now();
+    done += this.#deviceTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#devices.timer(slot));
+    done += this.#subscriberTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#subscribers.timer(slot));
+    this.flush();
+    this.#deps.counters.cells[Counter.records]! += done;
+    this.#deps.counters.cells[Counter.polls]! += 1;
+    return done;
+  }
+
+  operate(command: OperatorCommand): OperatorResult {
+    const result = this.#operator.run(command);
+    this.flush();
+    return result;
+  }
+
+  /** Whether a ring holds records. Reads the shared words. */
+  hasRecords(): boolean {
+    const { ingestRing, fanoutRings } = this.#deps;
+    return ingestRing.hasRecords || fanoutRings.some((ring) => ring.hasRecords);
+  }
+
+  /** Milliseconds until a timer may be due. */
+  untilNextTimerMs(): number {
+    const now = this.#deps.clock.now();
+    return Math.min(this.#deviceTimers.untilNextMs(now), this.#subscriberTimers.untilNextMs(now));
+  }
+
+  /** Makes what was written visible to the other threads. */
+  flush(): void {
+    for (const link of this.#deps.fanoutLinks) link.flush();
+    this.#deps.ingestLink.flush();
+  }
+
+  #pollIngest(ring: RingConsumer, limit: number): number {
+    const { views } = ring;
+    let done = 0;
+    for (; done < limit; done++) {
+      const offset = ring.next();
+      if (offset < 0) break;
+      switch (ring.kind) {
+        case Ingest.Event:
+          this.#devices.event(views, offset);
+          break;
+        case Ingest.Join:
+          this.#devices.join(firstWord(views, offset), views.u8, textStart(offset), textLength(views, offset));
+          break;
+        case Ingest.Leave:
+          this.#devices.leave(firstWord(views, offset), secondWord(views, offset) === 1);
+          break;
+        case Ingest.Active:
+          this.#devices.heard(firstWord(views, offset));
+          break;
+        default:
+          throw new Error(`ingest record of kind ${ring.kind}`);
+      }
+    }
+    if (done > 0) ring.release();
+    return done;
+  }
+
+  #pollFanout(worker: number, limit: number): number {
+    const ring = this.#deps.fanoutRings[worker]!;
+    const { views } = ring;
+    let done = 0;
+    for (; done < limit; done++) {
+      const offset = ring.next();
+      if (offset < 0) break;
+      const session = firstWord(views, offset);
+      switch (ring.kind) {
+        case FromSubscribers.Join:
+          this.#subscribers.join(worker, session, views.u8, textStart(offset), textLength(views, offset));
+          break;
+        case FromSubscribers.Leave:
+          this.#subscribers.leave(worker, session);
+          break;
+        case FromSubscribers.Active:
+          this.#subscribers.heard(worker, session);
+          break;
+        case FromSubscribers.Op:
+          this.#subscribers.op(worker, readOp(views, offset));
+          break;
+        default:
+          throw new Error(`fan-out record of kind ${ring.kind}`);
+      }
+    }
+    if (done > 0) ring.release();
+    return done;
+  }
+}

@@ -1,0 +1,310 @@
+/**
+ * The writing side of the presence table: makes, links and frees rows and keeps every count as it changes. Owner
+ * thread only; knows no ring and no socket. Rules of status are in `presence/lifecycle.ts`; this only records them.
+ */
+import { Arena, NO_TEXT } from '../memory/arena.ts';
+import { closeGap, entriesFor, IdMap, mix } from '../memory/id-map.ts';
+import { attachSlab } from '../memory/layout.ts';
+import { Slots } from '../memory/slots.ts';
+import { deviceColumns, NONE, subscriberColumns, subscriptionColumns } from '../presence/columns.ts';
+import { DeviceState, RowState, statusOf } from '../presence/lifecycle.ts';
+import {
+  type DeviceSlab,
+  GRANTED,
+  type PresenceMemory,
+  rowStateOf,
+  type SubscriberSlab,
+  type SubscriptionSlab,
+  Total,
+} from '../presence/table.ts';
+
+const EMPTY = 0;
+
+export class Registry {
+  readonly devices: DeviceSlab;
+  readonly subscribers: SubscriberSlab;
+  readonly subscriptions: SubscriptionSlab;
+  readonly workers: number;
+  /** Active subscriptions by device × fan-out worker: which workers an event goes to. */
+  readonly interest: Uint32Array;
+  readonly #arena: Arena;
+  readonly #deviceIds: IdMap;
+  readonly #subscriberIds: IdMap;
+  readonly #deviceSlots: Slots;
+  readonly #subscriberSlots: Slots;
+  readonly #rowSlots: Slots;
+  /** (device, subscriber) → subscription slot + 1, open addressing; the owner's alone. */
+  readonly #pairs: Uint32Array;
+  readonly #totals: Uint32Array;
+
+  /** @param memory a fresh table @param workers fan-out workers, at least 1 */
+  constructor(memory: PresenceMemory, workers: number) {
+    this.devices = attachSlab(deviceColumns, memory.devices);
+    this.subscribers = attachSlab(subscriberColumns, memory.subscribers);
+    this.subscriptions = attachSlab(subscriptionColumns, memory.subscriptions);
+    this.workers = workers;
+    this.interest = new Uint32Array(this.devices.capacity * workers);
+    this.#arena = new Arena(memory.arena);
+    this.#deviceIds = new IdMap(memory.deviceIds, this.devices.rows.id, this.#arena);
+    this.#subscriberIds = new IdMap(memory.subscriberIds, this.subscribers.rows.id, this.#arena);
+    this.#deviceSlots = new Slots(this.devices);
+    this.#subscriberSlots = new Slots(this.subscribers);
+    this.#rowSlots = new Slots(this.subscriptions);
+    this.#pairs = new Uint32Array(entriesFor(this.subscriptions.capacity));
+    this.#totals = new Uint32Array(memory.totals);
+  }
+
+  // Devices
+
+  /** @returns the device's slot, or -1 */
+  findDevice(id: Uint8Array, start: number, length: number): number {
+    return this.#deviceIds.find(id, start, length);
+  }
+
+  /** Finds the device or makes its row, offline and never seen. @returns its slot, or -1 when the table is full */
+  ensureDevice(id: Uint8Array, start: number, length: number): number {
+    const found = this.findDevice(id, start, length);
+    if (found >= 0) return found;
+    const slot = this.#deviceSlots.take();
+    if (slot < 0) return -1;
+    if (!this.#deviceIds.insert(slot, id, start, length)) {
+      this.#deviceSlots.release(slot);
+      return -1;
+    }
+    const { rows } = this.devices;
+    begin(rows.version, slot);
+    Atomics.store(rows.lastSeen, slot, 0n);
+    rows.seq[slot] = 0;
+    Atomics.store(rows.deviceStatus, slot, NO_TEXT);
+    Atomics.store(rows.session, slot, NONE);
+    rows.firstRow[slot] = NONE;
+    for (const count of [rows.active, rows.inactive, rows.allow, rows.deny]) Atomics.store(count, slot, 0);
+    Atomics.store(rows.deviceState, slot, DeviceState.offline);
+    end(rows.version, slot);
+    Atomics.add(this.#totals, Total.offline, 1);
+    return slot;
+  }
+
+  /** @throws Error when the device still has subscriptions: a bug in the caller */
+  freeDevice(slot: number): void {
+    const { rows } = this.devices;
+    if (rows.firstRow[slot] !== NONE) throw new Error(`device slot ${slot} is freed with subscriptions`);
+    begin(rows.version, slot);
+    Atomics.sub(this.#totals, rows.deviceState[slot]!, 1);
+    Atomics.store(rows.deviceState, slot, DeviceState.free);
+    this.#arena.release(rows.deviceStatus[slot]!);
+    this.#deviceIds.remove(slot);
+    end(rows.version, slot);
+    this.#deviceSlots.release(slot);
+  }
+
+  setDeviceState(slot: number, state: DeviceState): void {
+    const { deviceState } = this.devices.rows;
+    Atomics.sub(this.#totals, deviceState[slot]!, 1);
+    Atomics.add(this.#totals, state, 1);
+    Atomics.store(deviceState, slot, state);
+  }
+
+  /** Remembers what the device says of itself; without room in the arena the old status stays. */
+  setDeviceStatus(slot: number, source: Uint8Array, start: number, length: number): void {
+    const { rows } = this.devices;
+    const before = rows.deviceStatus[slot]!;
+    if (before !== NO_TEXT && this.#arena.equals(before, source, start, length)) return;
+    const chunk = this.#arena.store(source, start, length);
+    if (chunk === NO_TEXT) return;
+    begin(rows.version, slot);
+    Atomics.store(rows.deviceStatus, slot, chunk);
+    this.#arena.release(before);
+    end(rows.version, slot);
+  }
+
+  deviceId(slot: number): string {
+    return this.#arena.text(this.devices.rows.id[slot]!);
+  }
+
+  deviceStatus(slot: number): string {
+    return this.#arena.text(this.devices.rows.deviceStatus[slot]!);
+  }
+
+  hasRows(device: number): boolean {
+    return this.devices.rows.firstRow[device] !== NONE;
+  }
+
+  // Subscribers
+
+  findSubscriber(id: Uint8Array, start: number, length: number): number {
+    return this.#subscriberIds.find(id, start, length);
+  }
+
+  /** Finds the subscriber or makes its row, not connected. @returns its slot, or -1 when the table is full */
+  ensureSubscriber(id: Uint8Array, start: number, length: number): number {
+    const found = this.findSubscriber(id, start, length);
+    if (found >= 0) return found;
+    const slot = this.#subscriberSlots.take();
+    if (slot < 0) return -1;
+    if (!this.#subscriberIds.insert(slot, id, start, length)) {
+      this.#subscriberSlots.release(slot);
+      return -1;
+    }
+    const { rows } = this.subscribers;
+    begin(rows.version, slot);
+    Atomics.store(rows.lastSeen, slot, 0n);
+    Atomics.store(rows.session, slot, NONE);
+    rows.firstRow[slot] = NONE;
+    Atomics.store(rows.rowCount, slot, 0);
+    Atomics.store(rows.worker, slot, 0);
+    Atomics.store(rows.vip, slot, 0);
+    Atomics.store(rows.silent, slot, 0);
+    Atomics.store(rows.used, slot, 1);
+    end(rows.version, slot);
+    return slot;
+  }
+
+  /** @throws Error when the subscriber still has subscriptions: a bug in the caller */
+  freeSubscriber(slot: number): void {
+    const { rows } = this.subscribers;
+    if (rows.firstRow[slot] !== NONE) throw new Error(`subscriber slot ${slot} is freed with subscriptions`);
+    begin(rows.version, slot);
+    Atomics.store(rows.used, slot, 0);
+    this.#subscriberIds.remove(slot);
+    end(rows.version, slot);
+    this.#subscriberSlots.release(slot);
+  }
+
+  subscriberId(slot: number): string {
+    return this.#arena.text(this.subscribers.rows.id[slot]!);
+  }
+
+  // Subscriptions
+
+  /** @returns the subscription's slot, or -1 */
+  findRow(device: number, subscriber: number): number {
+    const pairs = this.#pairs;
+    const { device: devices, subscriber: subscribers } = this.subscriptions.rows;
+    for (let at = this.#home(device, subscriber); ; at = at + 1 === pairs.length ? 0 : at + 1) {
+      const entry = pairs[at]!;
+      if (entry === EMPTY) return -1;
+      if (devices[entry - 1] === device && subscribers[entry - 1] === subscriber) return entry - 1;
+    }
+  }
+
+  rowState(row: number): number {
+    return rowStateOf(this.subscriptions.rows.rowState[row]!);
+  }
+
+  isGranted(row: number): boolean {
+    return (this.subscriptions.rows.rowState[row]! & GRANTED) !== 0;
+  }
+
+  /** Makes the pair's row, which must not exist, in a state other than none. @returns its slot, or -1 when full */
+  createRow(device: number, subscriber: number, state: RowState): number {
+    const row = this.#rowSlots.take();
+    if (row < 0) return -1;
+    const { rows } = this.subscriptions;
+    rows.device[row] = device;
+    rows.subscriber[row] = subscriber;
+    linkFirst(row, device, this.devices.rows.firstRow, rows.nextOfDevice, rows.prevOfDevice);
+    linkFirst(row, subscriber, this.subscribers.rows.firstRow, rows.nextOfSubscriber, rows.prevOfSubscriber);
+    let at = this.#home(device, subscriber);
+    while (this.#pairs[at] !== EMPTY) at = at + 1 === this.#pairs.length ? 0 : at + 1;
+    this.#pairs[at] = row + 1;
+    Atomics.add(this.subscribers.rows.rowCount, subscriber, 1);
+    this.#count(row, state, 1);
+    Atomics.store(rows.rowState, row, state);
+    return row;
+  }
+
+  /** Puts the row into a state other than none. */
+  setRowState(row: number, state: RowState): void {
+    const { rowState } = this.subscriptions.rows;
+    const cell = rowState[row]!;
+    this.#count(row, rowStateOf(cell), -1);
+    this.#count(row, state, 1);
+    Atomics.store(rowState, row, state | (cell & GRANTED));
+  }
+
+  setGranted(row: number, granted: boolean): void {
+    const { rowState } = this.subscriptions.rows;
+    Atomics.store(rowState, row, rowStateOf(rowState[row]!) | (granted ? GRANTED : 0));
+  }
+
+  removeRow(row: number): void {
+    const { rows } = this.subscriptions;
+    const device = rows.device[row]!;
+    const subscriber = rows.subscriber[row]!;
+    this.#count(row, this.rowState(row), -1);
+    Atomics.store(rows.rowState, row, RowState.none);
+    unlink(row, device, this.devices.rows.firstRow, rows.nextOfDevice, rows.prevOfDevice);
+    unlink(row, subscriber, this.subscribers.rows.firstRow, rows.nextOfSubscriber, rows.prevOfSubscriber);
+    let at = this.#home(device, subscriber);
+    while (this.#pairs[at] !== row + 1) at = at + 1 === this.#pairs.length ? 0 : at + 1;
+    closeGap(this.#pairs, at, (entry) => this.#home(rows.device[entry - 1]!, rows.subscriber[entry - 1]!));
+    Atomics.sub(this.subscribers.rows.rowCount, subscriber, 1);
+    this.#rowSlots.release(row);
+  }
+
+  /** Visits each subscription of the device; `visit` may remove the one it is given. */
+  forEachOfDevice(device: number, visit: (row: number, subscriber: number) => void): void {
+    const { nextOfDevice, subscriber } = this.subscriptions.rows;
+    for (let row = this.devices.rows.firstRow[device]!; row !== NONE; ) {
+      const next = nextOfDevice[row]!;
+      visit(row, subscriber[row]!);
+      row = next;
+    }
+  }
+
+  /** Visits each subscription of the subscriber; `visit` may remove the one it is given. */
+  forEachOfSubscriber(subscriber: number, visit: (row: number, device: number) => void): void {
+    const { nextOfSubscriber, device } = this.subscriptions.rows;
+    for (let row = this.subscribers.rows.firstRow[subscriber]!; row !== NONE; ) {
+      const next = nextOfSubscriber[row]!;
+      visit(row, device[row]!);
+      row = next;
+    }
+  }
+
+  #home(device: number, subscriber: number): number {
+    return Math.floor((mix(Math.imul(device, 0x9e3779b1) ^ subscriber) * this.#pairs.length) / 2 ** 32);
+  }
+
+  /** Adds `change` to the device's count of the state's status, to the totals and to the worker's interest. */
+  #count(row: number, state: number, change: 1 | -1): void {
+    const status = statusOf(state);
+    if (status === undefined) return;
+    const { device: devices, subscriber: subscribers } = this.subscriptions.rows;
+    const device = devices[row]!;
+    const { rows } = this.devices;
+    begin(rows.version, device);
+    Atomics.add(rows[status], device, change);
+    end(rows.version, device);
+    Atomics.add(this.#totals, Total[status], change);
+    if (status === 'active') {
+      this.interest[device * this.workers + this.subscribers.rows.worker[subscribers[row]!]!]! += change;
+    }
+  }
+}
+
+/** Marks the row as being written; readers wait. */
+function begin(version: Uint16Array, slot: number): void {
+  Atomics.add(version, slot, 1);
+}
+
+function end(version: Uint16Array, slot: number): void {
+  Atomics.add(version, slot, 1);
+}
+
+function linkFirst(row: number, of: number, first: Uint32Array, next: Uint32Array, prev: Uint32Array): void {
+  const head = first[of]!;
+  next[row] = head;
+  prev[row] = NONE;
+  if (head !== NONE) prev[head] = row;
+  first[of] = row;
+}
+
+function unlink(row: number, of: number, first: Uint32Array, next: Uint32Array, prev: Uint32Array): void {
+  const after = next[row]!;
+  const before = prev[row]!;
+  if (after !== NONE) prev[after] = before;
+  if (before === NONE) first[of] = after;
+  else next[before] = after;
+}

@@ -1,0 +1,259 @@
+/**
+ * The presence table as every thread sees it: create, attach, read.
+ *
+ * How a reader gets what belongs together while the owner writes: the owner makes a device's or subscriber's
+ * `version` odd, writes, and makes it even again; a reader takes the version, reads, and starts over when the version
+ * is odd or has changed. A subscription row is published by its state (stored last, cleared first), and its
+ * generation tells when the slot changed hands meanwhile. `lastSeen` is on its own: one atomic 8-byte cell.
+ */
+import { ArenaReader, arenaBytesFor } from '../memory/arena.ts';
+import { createIdMap, IdMapReader } from '../memory/id-map.ts';
+import { attachSlab, type Columns, createSlab, highWater, type Slab, usedCount } from '../memory/layout.ts';
+import { deviceColumns, NONE, subscriberColumns, subscriptionColumns } from './columns.ts';
+import {
+  type DeviceStateName,
+  deviceStateNames,
+  type InactiveReason,
+  reasonOf,
+  type SubscriptionStatus,
+  statusOf,
+} from './lifecycle.ts';
+
+export interface PresenceCapacity {
+  readonly devices: number;
+  readonly subscribers: number;
+  readonly subscriptions: number;
+}
+
+/** What crosses threads: the shared memory of the whole table. */
+export interface PresenceMemory {
+  readonly devices: SharedArrayBuffer;
+  readonly subscribers: SharedArrayBuffer;
+  readonly subscriptions: SharedArrayBuffer;
+  readonly arena: SharedArrayBuffer;
+  readonly deviceIds: SharedArrayBuffer;
+  readonly subscriberIds: SharedArrayBuffer;
+  readonly totals: SharedArrayBuffer;
+}
+
+/** Words of the `totals` line; writer: owner. */
+export const Total = {
+  online: 1, // the device states at their own numbers
+  stale: 2,
+  offline: 3,
+  allow: 4,
+  active: 5,
+  inactive: 6,
+  deny: 7,
+} as const;
+
+/** Bit 7 of `rowState`: an operator allowed the pair. */
+export const GRANTED = 0x80;
+export const rowStateOf = (cell: number): number => cell & ~GRANTED;
+
+/** Ids average less; a host whose ids are all long still gets a clear refusal when the arena is full. */
+const ID_MEAN_BYTES = 64;
+const STATUS_MEAN_BYTES = 30;
+const READ_TRIES_MAX = 1000;
+
+export function createPresence(capacity: PresenceCapacity): PresenceMemory {
+  const { devices, subscribers, subscriptions } = capacity;
+  return {
+    devices: createSlab(deviceColumns, devices).memory,
+    subscribers: createSlab(subscriberColumns, subscribers).memory,
+    subscriptions: createSlab(subscriptionColumns, subscriptions).memory,
+    arena: new SharedArrayBuffer(
+      arenaBytesFor(devices + subscribers, ID_MEAN_BYTES) + arenaBytesFor(devices, STATUS_MEAN_BYTES),
+    ),
+    deviceIds: createIdMap(devices),
+    subscriberIds: createIdMap(subscribers),
+    totals: new SharedArrayBuffer(64),
+  };
+}
+
+export type DeviceSlab = Slab<typeof deviceColumns>;
+export type SubscriberSlab = Slab<typeof subscriberColumns>;
+export type SubscriptionSlab = Slab<typeof subscriptionColumns>;
+
+/** One device as of one moment. */
+export interface DeviceRow {
+  readonly device: string;
+  readonly state: DeviceStateName;
+  readonly deviceStatus: string | undefined;
+  /** Monotonic ms, 0 never. */
+  readonly lastSeen: number;
+  readonly seq: number;
+  readonly session: number | undefined;
+  readonly subscribers: Readonly<Record<SubscriptionStatus, number>>;
+}
+
+/** One subscriber as of one moment. */
+export interface SubscriberRow {
+  readonly subscriber: string;
+  /** Monotonic ms, 0 never. */
+  readonly lastSeen: number;
+  readonly vip: boolean;
+  readonly connected: boolean;
+  readonly rowCount: number;
+}
+
+/** One subscription as of one moment; its last_seen is its subscriber's. */
+export interface SubscriptionRow {
+  readonly device: number;
+  readonly subscriber: number;
+  readonly status: SubscriptionStatus;
+  readonly reason: InactiveReason | undefined;
+}
+
+/** Reads the table from any thread. */
+export class PresenceReader {
+  readonly devices: DeviceSlab;
+  readonly subscribers: SubscriberSlab;
+  readonly subscriptions: SubscriptionSlab;
+  readonly #arena: ArenaReader;
+  readonly #deviceIds: IdMapReader;
+  readonly #subscriberIds: IdMapReader;
+  readonly #totals: Uint32Array;
+
+  constructor(memory: PresenceMemory) {
+    this.devices = attachSlab(deviceColumns, memory.devices);
+    this.subscribers = attachSlab(subscriberColumns, memory.subscribers);
+    this.subscriptions = attachSlab(subscriptionColumns, memory.subscriptions);
+    this.#arena = new ArenaReader(memory.arena);
+    this.#deviceIds = new IdMapReader(memory.deviceIds, this.devices.rows.id, this.#arena);
+    this.#subscriberIds = new IdMapReader(memory.subscriberIds, this.subscribers.rows.id, this.#arena);
+    this.#totals = new Uint32Array(memory.totals);
+  }
+
+  /** One of `Total`. */
+  total(which: keyof typeof Total): number {
+    return Atomics.load(this.#totals, Total[which]);
+  }
+
+  capacityUsed(): Readonly<Record<keyof PresenceCapacity, { used: number; capacity: number }>> {
+    const of = (slab: Slab<Columns>) => ({ used: usedCount(slab), capacity: slab.capacity });
+    return { devices: of(this.devices), subscribers: of(this.subscribers), subscriptions: of(this.subscriptions) };
+  }
+
+  /** @returns the device's slot, or -1 */
+  findDevice(id: string): number {
+    const bytes = Buffer.from(id);
+    return this.#deviceIds.find(bytes, 0, bytes.length);
+  }
+
+  /** @returns the subscriber's slot, or -1 */
+  findSubscriber(id: string): number {
+    const bytes = Buffer.from(id);
+    return this.#subscriberIds.find(bytes, 0, bytes.length);
+  }
+
+  /** @returns undefined when the slot is free */
+  device(slot: number): DeviceRow | undefined {
+    const { rows } = this.devices;
+    return consistently(rows.version, slot, () => {
+      const state = deviceStateNames[Atomics.load(rows.deviceState, slot)];
+      if (state === undefined || state === 'free') return undefined;
+      const session = Atomics.load(rows.session, slot);
+      return {
+        device: this.#arena.text(Atomics.load(rows.id, slot)),
+        state,
+        deviceStatus: this.#arena.text(Atomics.load(rows.deviceStatus, slot)) || undefined,
+        lastSeen: Number(Atomics.load(rows.lastSeen, slot)),
+        seq: rows.seq[slot]!,
+        session: session === NONE ? undefined : session,
+        subscribers: {
+          active: Atomics.load(rows.active, slot),
+          inactive: Atomics.load(rows.inactive, slot),
+          allow: Atomics.load(rows.allow, slot),
+          deny: Atomics.load(rows.deny, slot),
+        },
+      };
+    });
+  }
+
+  /** @returns undefined when the slot is free */
+  subscriber(slot: number): SubscriberRow | undefined {
+    const { rows } = this.subscribers;
+    return consistently(rows.version, slot, () => {
+      if (Atomics.load(rows.used, slot) === 0) return undefined;
+      return {
+        subscriber: this.#arena.text(Atomics.load(rows.id, slot)),
+        lastSeen: Number(Atomics.load(rows.lastSeen, slot)),
+        vip: Atomics.load(rows.vip, slot) === 1,
+        connected: Atomics.load(rows.session, slot) !== NONE,
+        rowCount: Atomics.load(rows.rowCount, slot),
+      };
+    });
+  }
+
+  /** @returns undefined when the slot is free */
+  subscription(slot: number): SubscriptionRow | undefined {
+    const { rows } = this.subscriptions;
+    for (let tries = 0; tries < READ_TRIES_MAX; tries++) {
+      const generation = Atomics.load(rows.generation, slot);
+      const state = rowStateOf(Atomics.load(rows.rowState, slot));
+      const status = statusOf(state);
+      const device = Atomics.load(rows.device, slot);
+      const subscriber = Atomics.load(rows.subscriber, slot);
+      if (Atomics.load(rows.generation, slot) !== generation) continue;
+      return status && { device, subscriber, status, reason: reasonOf(state) };
+    }
+    return undefined;
+  }
+
+  /**
+   * Slots in use from `from` on whose row passes, in slot order, until `limit` are found. A row that comes or goes
+   * meanwhile may be missed or named; one that stays is named exactly once over the pages.
+   * @returns the slots, and where the next page starts (undefined after the last)
+   */
+  deviceSlots(from: number, limit: number, passes: (deviceState: number) => boolean): SlotPage {
+    const { deviceState } = this.devices.rows;
+    return scan(from, highWater(this.devices), limit, (slot) => {
+      const state = Atomics.load(deviceState, slot);
+      return state !== 0 && passes(state);
+    });
+  }
+
+  /** As `deviceSlots`, over the subscriptions of one device. */
+  subscriptionSlotsOfDevice(device: number, from: number, limit: number): SlotPage {
+    const { device: devices, rowState } = this.subscriptions.rows;
+    return scan(from, highWater(this.subscriptions), limit, (slot) => devices[slot] === device && rowState[slot] !== 0);
+  }
+
+  /** As `deviceSlots`, over the subscriptions of one subscriber. */
+  subscriptionSlotsOfSubscriber(subscriber: number, from: number, limit: number): SlotPage {
+    const { subscriber: subscribers, rowState } = this.subscriptions.rows;
+    return scan(
+      from,
+      highWater(this.subscriptions),
+      limit,
+      (slot) => subscribers[slot] === subscriber && rowState[slot] !== 0,
+    );
+  }
+}
+
+export interface SlotPage {
+  readonly slots: readonly number[];
+  readonly next: number | undefined;
+}
+
+function scan(from: number, end: number, limit: number, passes: (slot: number) => boolean): SlotPage {
+  const slots: number[] = [];
+  for (let slot = from; slot < end; slot++) {
+    if (!passes(slot)) continue;
+    if (slots.length === limit) return { slots, next: slot };
+    slots.push(slot);
+  }
+  return { slots, next: undefined };
+}
+
+/** Sequence-lock read: runs `read` until the row's version was even and the same before and after. */
+function consistently<T>(version: Uint16Array, slot: number, read: () => T | undefined): T | undefined {
+  for (let tries = 0; tries < READ_TRIES_MAX; tries++) {
+    const before = Atomics.load(version, slot);
+    if ((before & 1) !== 0) continue;
+    const row = read();
+    if (Atomics.load(version, slot) === before) return row;
+  }
+  return undefined; // the owner died in the middle of this row
+}

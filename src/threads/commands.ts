@@ -1,0 +1,65 @@
+/**
+ * The control plane: the rare commands between main and the other threads, over MessagePorts. Events and all that
+ * must keep its order with them go through the rings (`records.ts`).
+ */
+import type { ChildDescriptor } from '../transport/transport.ts';
+
+/** What an operator asks of the owner. `request` comes back in the reply. */
+export const ToOwner = { SetRow: 1, RemoveRow: 2, Terminate: 3, Kick: 4, Publish: 5, Stop: 6 } as const;
+
+export type OperatorCommand =
+  | {
+      readonly kind: typeof ToOwner.SetRow;
+      readonly device: string;
+      readonly subscriber: string;
+      readonly status: 'allow' | 'active' | 'inactive' | 'deny' | undefined;
+      readonly vip: boolean | undefined;
+    }
+  | { readonly kind: typeof ToOwner.RemoveRow; readonly device: string; readonly subscriber: string }
+  | { readonly kind: typeof ToOwner.Terminate; readonly device: string }
+  | { readonly kind: typeof ToOwner.Kick; readonly subscriber: string }
+  | {
+      readonly kind: typeof ToOwner.Publish;
+      readonly device: string;
+      readonly type: number;
+      readonly priority: number;
+      /** For type status: the new device status, 1 to 64 characters; '' leaves it as it is. */
+      readonly deviceStatus: string;
+      /** JSON text, UTF-8; empty when there is no data. */
+      readonly payload: Uint8Array;
+      /** Wall-clock ms. */
+      readonly at: number;
+    };
+
+export type ToOwnerCommand =
+  | { readonly kind: typeof ToOwner.Stop }
+  | { readonly request: number; readonly command: OperatorCommand };
+
+/** `slot` names the subscription row that was set; `seq` the broadcast (or the last one, when skipped). */
+export type OperatorResult =
+  | { readonly ok: true; readonly slot?: number; readonly seq?: number; readonly skipped?: boolean }
+  | { readonly ok: false; readonly why: 'not_found' | 'over_capacity'; readonly message: string };
+
+export const FromOwner = { Ready: 1, Reply: 2, Failed: 3 } as const;
+export type FromOwnerCommand =
+  | { readonly kind: typeof FromOwner.Ready }
+  | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult }
+  | { readonly kind: typeof FromOwner.Failed; readonly message: string };
+
+/** Main to a fan-out worker. Wake is the doorbell: at most one is outstanding. */
+export const ToFanout = { Wake: 1, Drain: 2, Close: 3 } as const;
+export type ToFanoutCommand =
+  | { readonly kind: typeof ToFanout.Wake }
+  | {
+      readonly kind: typeof ToFanout.Drain;
+      /** Closes per second that this worker may make. */
+      readonly closesPerSecond: number;
+      readonly timeoutMs: number;
+    }
+  | { readonly kind: typeof ToFanout.Close };
+
+export const FromFanout = { Ready: 1, Drained: 2, Failed: 3 } as const;
+export type FromFanoutCommand =
+  | { readonly kind: typeof FromFanout.Ready; readonly descriptor: ChildDescriptor }
+  | { readonly kind: typeof FromFanout.Drained }
+  | { readonly kind: typeof FromFanout.Failed; readonly message: string };

@@ -1,0 +1,64 @@
+/**
+ * Runs the ring consumer of a thread that has an event loop: on a wake while traffic is thin, on a timer under load
+ * (see `pace.ts`). Bounded work per turn, so that the sockets of the thread get theirs.
+ */
+import type { Clock } from '../clock.ts';
+import type { Sleeper } from '../memory/doorbell.ts';
+import { Pace } from './pace.ts';
+
+export interface PollerDeps {
+  /** Works off what waits, bounded; returns the records done. */
+  poll(): number;
+  /** Whether records wait. Reads the shared words. */
+  hasRecords(): boolean;
+  /** Whether this thread has records of its own that wait for room: then it must not sleep. */
+  hasBacklog(): boolean;
+  readonly sleeper: Sleeper;
+  readonly clock: Clock;
+  /** Time between polls under load, ms; 0: never wait, always be woken. */
+  readonly pollMs: number;
+}
+
+const BACKLOG_POLL_MS = 1;
+
+export class Poller {
+  readonly #deps: PollerDeps;
+  readonly #pace: Pace;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(deps: PollerDeps) {
+    this.#deps = deps;
+    this.#pace = new Pace(deps.clock.now());
+  }
+
+  /** Starts listening; also what a wake calls. */
+  readonly wake = (): void => {
+    if (this.#timer === undefined && !this.#stopped) this.#turn();
+  };
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  readonly #turn = (): void => {
+    this.#timer = undefined;
+    if (this.#stopped) return;
+    const { poll, hasRecords, hasBacklog, sleeper, clock, pollMs } = this.#deps;
+    const busy = this.#pace.note(poll(), clock.now());
+    if (pollMs > 0 && busy) {
+      this.#timer = setTimeout(this.#turn, pollMs);
+      return;
+    }
+    sleeper.announce();
+    if (hasRecords()) {
+      sleeper.cancel();
+      this.#timer = setTimeout(this.#turn, 0); // after the sockets' turn
+    } else if (hasBacklog()) {
+      sleeper.cancel();
+      this.#timer = setTimeout(this.#turn, BACKLOG_POLL_MS);
+    }
+  };
+}
