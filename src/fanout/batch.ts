@@ -11,7 +11,7 @@ import {
   encodeJsonEvent,
   type EventHead,
   jsonEventBytesMax,
-} from '../protocol/hub-frames.ts';
+} from '../protocol/event-frames.ts';
 import { EventField, EventFlag } from '../threads/records.ts';
 import type { Endpoint } from '../transport/transport.ts';
 import type { SubscriberSession } from './subscriber-session.ts';

@@ -1,5 +1,5 @@
 /** One device as a fan-out worker sees it: its names, and who of this worker's subscribers gets its events. */
-import type { DeviceNames } from '../protocol/hub-frames.ts';
+import type { DeviceNames } from '../protocol/event-frames.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export class Topic {

@@ -1,0 +1,72 @@
+/** Who may ask: the page a browser came from, and the bearer token. Runs before anything of a request is read. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { originAllowed } from '../protocol/origin.ts';
+import type { AdminDeps, AdminOptions } from './deps.ts';
+import { AdminError, quote } from './errors.ts';
+
+/** Orchestrators and load balancers ask these without a token. */
+export const openPaths: ReadonlySet<string> = new Set(['/livez', '/readyz']);
+
+const PREFLIGHT_SECONDS = 600;
+
+type AccessHook = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply | undefined>;
+
+/** @returns the hook that refuses a request which may not go on, and answers a browser's preflight */
+export function accessHook(options: AdminOptions, deps: AdminDeps): AccessHook {
+  const authorize = authorizer(options.adminToken, deps);
+  return async (request, reply) => {
+    const origin = request.headers.origin ?? '';
+    if (!originAllowed(origin, request.headers.host ?? '', options.allowedOrigins)) {
+      throw new AdminError('forbidden', `origin ${quote(origin)} may not connect, see DAT_ALLOWED_ORIGINS`);
+    }
+    if (options.allowedOrigins.includes(origin)) {
+      reply.headers({ 'access-control-allow-origin': origin, vary: 'origin' });
+      if (isPreflight(request)) return answerPreflight(reply);
+    }
+    if (openPaths.has(request.routeOptions.url ?? '')) return undefined;
+    try {
+      await authorize(request.headers.authorization ?? '');
+    } catch (error) {
+      reply.header('www-authenticate', 'Bearer');
+      throw error;
+    }
+    return undefined;
+  };
+}
+
+function isPreflight({ method, headers }: FastifyRequest): boolean {
+  return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+}
+
+function answerPreflight(reply: FastifyReply): FastifyReply {
+  return reply
+    .code(204)
+    .headers({
+      'access-control-allow-methods': 'GET, POST, PUT, DELETE',
+      'access-control-allow-headers': 'authorization, content-type',
+      'access-control-max-age': PREFLIGHT_SECONDS,
+    })
+    .send();
+}
+
+/** @returns a check of the Authorization header that throws when it does not let its sender in */
+function authorizer(adminToken: string, deps: AdminDeps): (header: string) => Promise<void> {
+  if (adminToken === '' && deps.verifyToken === undefined) return async () => {};
+  const expected = sha256(adminToken);
+  return async (header) => {
+    const token = /^bearer +(\S+) *$/i.exec(header)?.[1];
+    if (token === undefined) {
+      throw new AdminError('unauthorized', 'no bearer token, accepted: "authorization: Bearer TOKEN"');
+    }
+    // Equal lengths and a comparison that always takes as long: neither tells how much of a guess was right.
+    if (adminToken !== '' && timingSafeEqual(sha256(token), expected)) return;
+    const verdict = (await deps.verifyToken?.(token)) ?? 'invalid';
+    if (verdict === 'otherRole') throw new AdminError('forbidden', 'the token is not for the role admin');
+    if (verdict === 'invalid') throw new AdminError('unauthorized', 'the token is wrong or has expired');
+  };
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,60 @@
+/** What the admin routes need of the hub; `hub.ts` provides it. Runs on main. */
+import type { Clock } from '../clock.ts';
+import type { Counters } from '../memory/counters.ts';
+import type { PresenceReader } from '../presence/table.ts';
+import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
+
+export interface ThreadFigures {
+  /** `main`, `owner`, `fanout-0`, … */
+  readonly thread: string;
+  readonly counters: Counters;
+}
+
+export interface RingFigures {
+  /** `ingest`, `fanout-0`, … named after what flows through it. */
+  readonly ring: string;
+  usedRatio(): number;
+}
+
+export interface AdminDeps {
+  readonly version: string;
+  /** `uws` or `ws`. */
+  readonly transport: string;
+  readonly fanoutWorkers: number;
+  readonly presence: PresenceReader;
+  readonly clock: Clock;
+  readonly startedAtMs: number; // wall clock
+  readonly threads: readonly ThreadFigures[];
+  readonly rings: readonly RingFigures[];
+  /** Restarts so far by role. */
+  workerRestarts(): Readonly<Record<'owner' | 'fanout', number>>;
+  /** Why the hub takes no new peers now, or undefined when it does. */
+  notReady(): string | undefined;
+  /** Whether the hub's own threads answer. */
+  alive(): boolean;
+  /** When the device session connected, wall-clock ms; undefined when it is gone. */
+  connectedAt(session: number): number | undefined;
+  /** Asks the owner; answered after the change has taken effect. Rejects when the owner is gone. */
+  operate(command: OperatorCommand): Promise<OperatorResult>;
+  /**
+   * Judges a bearer token that is not the admin token; absent when authentication is off. While it is there, a token
+   * is needed even without an admin token.
+   */
+  verifyToken?(token: string): Promise<TokenVerdict>;
+  /** A request was answered with 500: a bug, for the log. */
+  failed(error: unknown): void;
+}
+
+/** `otherRole`: a good token whose role is not admin. */
+export type TokenVerdict = 'admin' | 'otherRole' | 'invalid';
+
+export interface AdminOptions {
+  readonly host: string;
+  readonly port: number;
+  /** '' when none is set: then every route is open (loopback only, as the settings enforce). */
+  readonly adminToken: string;
+  /** Exact origins; empty: only the listener's own host. */
+  readonly allowedOrigins: readonly string[];
+  /** Largest event that an operator may publish, bytes. */
+  readonly maxMessageBytes: number;
+}

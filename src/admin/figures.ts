@@ -1,0 +1,101 @@
+/** Everything the hub counts, gathered from its threads' counters at one moment: what stats and metrics print. */
+import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
+import type { PresenceReader } from '../presence/table.ts';
+import type { AdminDeps } from './deps.ts';
+
+type Capacity = ReturnType<PresenceReader['capacityUsed']>;
+
+export interface Figures {
+  readonly version: string;
+  readonly transport: string;
+  readonly devices: Readonly<Record<'online' | 'stale' | 'offline', number>>;
+  readonly subscriptions: Readonly<Record<'allow' | 'active' | 'inactive' | 'deny', number>>;
+  readonly connections: Readonly<Record<Role, number>>;
+  readonly received: Readonly<Record<'pong' | 'message' | 'status', number>>;
+  readonly skipped: number;
+  readonly deliveries: number;
+  readonly dropped: Readonly<Record<'ingest_full' | 'fanout_full' | 'slow' | 'rate', number>>;
+  readonly refusedFrames: number;
+  /** Events per bucket of `latencyBoundsSeconds`, not cumulated; the last is above every bound. */
+  readonly latencyBuckets: readonly number[];
+  readonly latencySumSeconds: number;
+  readonly disconnects: Readonly<Record<Role, readonly (readonly [code: string, count: number])[]>>;
+  readonly threads: readonly ThreadReading[];
+  readonly rings: readonly { readonly ring: string; readonly usedRatio: number }[];
+  readonly capacity: Capacity;
+  readonly workerRestarts: Readonly<Record<'owner' | 'fanout', number>>;
+}
+
+export interface ThreadReading {
+  readonly thread: string;
+  readonly loopLagSeconds: number;
+  readonly counters: Readonly<Record<CounterName, number>>;
+}
+
+export function collectFigures(deps: AdminDeps): Figures {
+  const { presence } = deps;
+  const all = deps.threads.map(({ counters }) => counters);
+  const sum = (name: CounterName) => sumOf(all, name);
+  return {
+    version: deps.version,
+    transport: deps.transport,
+    devices: {
+      online: presence.total('online'),
+      stale: presence.total('stale'),
+      offline: presence.total('offline'),
+    },
+    subscriptions: {
+      allow: presence.total('allow'),
+      active: presence.total('active'),
+      inactive: presence.total('inactive'),
+      deny: presence.total('deny'),
+    },
+    connections: { device: sum('deviceConnections'), subscriber: sum('subscriberConnections') },
+    received: { pong: sum('receivedPong'), message: sum('receivedMessage'), status: sum('receivedStatus') },
+    skipped: sum('skipped'),
+    deliveries: sum('deliveries'),
+    dropped: {
+      ingest_full: sum('droppedIngestFull'),
+      fanout_full: sum('droppedFanoutFull'),
+      slow: sum('droppedSlow'),
+      rate: sum('droppedRate'),
+    },
+    refusedFrames: sum('refusedFrames'),
+    latencyBuckets: addUp(all.map((counters) => counters.latencyBuckets())),
+    latencySumSeconds: sum('latencySumSeconds'),
+    disconnects: { device: closesOf(all, 'device'), subscriber: closesOf(all, 'subscriber') },
+    threads: deps.threads.map(({ thread, counters }) => readThread(thread, counters)),
+    rings: deps.rings.map((ring) => ({ ring: ring.ring, usedRatio: ring.usedRatio() })),
+    capacity: presence.capacityUsed(),
+    workerRestarts: deps.workerRestarts(),
+  };
+}
+
+/** One counter over all threads. */
+export function sumOf(all: readonly Counters[], name: CounterName): number {
+  return all.reduce((sum, { cells }) => sum + cellOf(cells, name), 0);
+}
+
+function cellOf(cells: Float64Array, name: CounterName): number {
+  return cells[Counter[name]] ?? 0; // plain: another thread's aligned 8-byte cell, whole on 64-bit hosts
+}
+
+function readThread(thread: string, { cells }: Counters): ThreadReading {
+  const counters = Object.fromEntries(counterNames.map((name) => [name, cellOf(cells, name)]));
+  return {
+    thread,
+    loopLagSeconds: cellOf(cells, 'loopLagSeconds'),
+    counters: counters as Record<CounterName, number>,
+  };
+}
+
+function closesOf(all: readonly Counters[], role: Role): (readonly [code: string, count: number])[] {
+  const perThread = all.map((counters) => counters.disconnects(role));
+  const counts = addUp(perThread.map((closes) => closes.map(([, count]) => count)));
+  return (perThread[0] ?? []).map(([code], index) => [code, counts[index] ?? 0]);
+}
+
+/** Sums lists of one length position by position. */
+function addUp(lists: readonly (readonly number[])[]): number[] {
+  return (lists[0] ?? []).map((_, index) => lists.reduce((sum, list) => sum + (list[index] ?? 0), 0));
+}

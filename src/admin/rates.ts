@@ -1,0 +1,58 @@
+/** How fast things happen: the counters once a second, and the difference over the last seconds. */
+import type { Clock } from '../clock.ts';
+
+const SAMPLE_INTERVAL_MS = 1000;
+/** The window: long enough to smooth bursts, short enough that an operator sees a change at once. */
+const SAMPLES_MAX = 10;
+
+export interface Totals {
+  readonly events: number;
+  readonly deliveries: number;
+}
+
+export interface Rates {
+  readonly windowSeconds: number;
+  readonly eventsPerSecond: number;
+  readonly deliveriesPerSecond: number;
+}
+
+export class RateSampler {
+  readonly #clock: Clock;
+  readonly #read: () => Totals;
+  /** Oldest first. */
+  readonly #samples: (Totals & { readonly atMs: number })[] = [];
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(clock: Clock, read: () => Totals) {
+    this.#clock = clock;
+    this.#read = read;
+    this.sample();
+    this.#timer = setInterval(() => this.sample(), SAMPLE_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  /** Called by its own timer once a second. */
+  sample(): void {
+    this.#samples.push({ atMs: this.#clock.now(), ...this.#read() });
+    if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
+  }
+
+  /** From the oldest sample to now. */
+  rates(): Rates {
+    const oldest = this.#samples[0];
+    const windowSeconds = oldest === undefined ? 0 : (this.#clock.now() - oldest.atMs) / 1e3;
+    if (oldest === undefined || windowSeconds <= 0) {
+      return { windowSeconds: 0, eventsPerSecond: 0, deliveriesPerSecond: 0 };
+    }
+    const now = this.#read();
+    return {
+      windowSeconds,
+      eventsPerSecond: (now.events - oldest.events) / windowSeconds,
+      deliveriesPerSecond: (now.deliveries - oldest.deliveries) / windowSeconds,
+    };
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,180 @@
+/** What the admin API takes and answers, as zod schemas: requests are checked by them and openapi.json is made of them. */
+import { z } from 'zod';
+import { isId } from '../protocol/id.ts';
+import { type ErrorCode, errorStatuses } from './errors.ts';
+import { decodeCursor } from './pages.ts';
+
+// Requests. The message of each check says what is accepted; the error handler puts what was given in front of it.
+
+/** An object that takes these fields only. */
+function fields<Shape extends z.ZodRawShape>(shape: Shape) {
+  const names = Object.keys(shape).join(', ');
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? `only ${names || 'nothing'}` : 'a JSON object'),
+  });
+}
+
+const ID_ACCEPTED = '1 to 128 of A-Z a-z 0-9 . _ : ~ -';
+const id = z.string().refine(isId, ID_ACCEPTED).meta({ description: ID_ACCEPTED });
+
+export const devicePath = fields({ device: id });
+export const subscriberPath = fields({ subscriber: id });
+export const rowPath = fields({ device: id, subscriber: id });
+
+export const PAGE_LIMIT_DEFAULT = 100;
+/** Bounds what one page may cost main: a thousand rows are read and written out in a few milliseconds. */
+export const PAGE_LIMIT_MAX = 1000;
+const LIMIT_ACCEPTED = `a whole number from 1 to ${PAGE_LIMIT_MAX}`;
+const CURSOR_ACCEPTED = 'the cursor of an earlier page of this list, or none for the first page';
+
+const limit = z.coerce
+  .number({ error: LIMIT_ACCEPTED })
+  .int(LIMIT_ACCEPTED)
+  .min(1, LIMIT_ACCEPTED)
+  .max(PAGE_LIMIT_MAX, LIMIT_ACCEPTED)
+  .default(PAGE_LIMIT_DEFAULT)
+  .describe('Entries in one page');
+const cursor = z
+  .string({ error: CURSOR_ACCEPTED })
+  .refine((text) => decodeCursor(text) >= 0, CURSOR_ACCEPTED)
+  .optional()
+  .describe('Where the page starts: the cursor of the page before');
+
+const deviceState = z.enum(['online', 'stale', 'offline'], { error: 'online, stale or offline' });
+
+export const noQuery = fields({});
+export const pageQuery = fields({ limit, cursor });
+export const devicesQuery = fields({ limit, cursor, state: deviceState.optional() });
+
+const subscriptionStatus = z.enum(['allow', 'active', 'inactive', 'deny'], {
+  error: 'allow, active, inactive or deny',
+});
+
+export const rowChange = fields({
+  status: subscriptionStatus.optional(),
+  vip: z.boolean({ error: 'true or false' }).optional(),
+}).refine(({ status, vip }) => status !== undefined || vip !== undefined, 'at least one of status, vip');
+
+const DEVICE_STATUS_CHARACTERS_MAX = 64;
+const STATUS_ACCEPTED = `a text of 1 to ${DEVICE_STATUS_CHARACTERS_MAX} characters`;
+
+export const publication = fields({
+  type: z.enum(['message', 'status', 'pong'], { error: 'message, status or pong' }),
+  data: z.unknown().describe('Any JSON; absent: an event without data').optional(),
+  priority: z
+    .enum(['low', 'normal', 'high'], { error: 'low, normal or high' })
+    .optional()
+    .describe('Absent: high for status, normal for message, low for pong'),
+  status: z
+    .string({ error: STATUS_ACCEPTED })
+    .refine(isDeviceStatus, STATUS_ACCEPTED)
+    .optional()
+    .describe("The device's new status, remembered; for type status only. Absent: the status stays"),
+}).refine(({ type, status }) => status === undefined || type === 'status', {
+  path: ['status'],
+  error: 'a status with the type status only',
+});
+
+function isDeviceStatus(text: string): boolean {
+  // No text of more UTF-16 units than two per character can fit; that is known before it is taken apart.
+  if (text.length === 0 || text.length > 2 * DEVICE_STATUS_CHARACTERS_MAX) return false;
+  return [...text].length <= DEVICE_STATUS_CHARACTERS_MAX;
+}
+
+// Answers
+
+const count = z.number().int().min(0);
+const wallMs = z.number().describe('Milliseconds since 1970, 0 never');
+const nextCursor = z.string().nullable().describe('Asks for the next page; null on the last');
+
+export const deviceEntry = z.object({
+  device: z.string(),
+  state: deviceState,
+  status: z.string().nullable().describe('What the device last said of itself'),
+  lastSeen: wallMs,
+  connectedAt: z.number().nullable().describe('Milliseconds since 1970; null when not connected'),
+  seq: count.describe('Events broadcast so far'),
+  subscribers: z.object({ active: count, inactive: count, allow: count, deny: count }),
+});
+export const devicesPage = z.object({ devices: z.array(deviceEntry), cursor: nextCursor });
+
+const reason = z.enum(['silent', 'paused', 'disconnected']).nullable().describe('Why it is inactive');
+
+export const rowEntry = z.object({
+  subscriber: z.string(),
+  status: subscriptionStatus,
+  reason,
+  lastSeen: wallMs,
+  vip: z.boolean(),
+  connected: z.boolean(),
+});
+export const rowsPage = z.object({ subscribers: z.array(rowEntry), cursor: nextCursor });
+
+export const subscriberPage = z.object({
+  subscriber: z.string(),
+  connected: z.boolean(),
+  vip: z.boolean(),
+  lastSeen: wallMs,
+  devices: z.array(z.object({ device: z.string(), status: subscriptionStatus, reason })),
+  cursor: nextCursor,
+});
+
+const removed = z.literal(true);
+export const deviceRemoved = z.object({ device: z.string(), removed });
+export const rowRemoved = z.object({ device: z.string(), subscriber: z.string(), removed });
+export const subscriberRemoved = z.object({ subscriber: z.string(), removed });
+export const published = z.object({
+  seq: count.describe("The event's number, or the last broadcast's when it was skipped"),
+  skipped: z.literal(true).optional().describe('Nobody listens: nothing was broadcast'),
+});
+
+const problem = z.object({
+  code: z.enum(Object.keys(errorStatuses) as [ErrorCode, ...ErrorCode[]]),
+  message: z.string(),
+});
+export const errorAnswer = z.object({ error: problem });
+
+export const healthy = z.object({ status: z.literal('ok') });
+export const unhealthy = z.object({
+  status: z.enum(['dead', 'unready']),
+  reason: z.string(),
+  error: problem,
+});
+
+const numbers = z.record(z.string(), z.number());
+const percentile = z
+  .number()
+  .nullable()
+  .describe('Upper bound of the histogram bucket it lies in; null without events or above the last bound');
+const usage = z.object({ used: count, capacity: count, usedRatio: z.number() });
+
+export const stats = z.object({
+  version: z.string(),
+  transport: z.string(),
+  uptimeSeconds: z.number(),
+  fanoutWorkers: count,
+  devices: z.object({ online: count, stale: count, offline: count }),
+  subscriptions: z.object({ allow: count, active: count, inactive: count, deny: count }),
+  connections: z.object({ device: count, subscriber: count }),
+  totals: z.object({
+    received: z.object({ pong: count, message: count, status: count }),
+    skipped: count,
+    deliveries: count,
+    dropped: z.object({ ingest_full: count, fanout_full: count, slow: count, rate: count }),
+    refusedFrames: count,
+  }),
+  rates: z.object({ windowSeconds: z.number(), eventsPerSecond: z.number(), deliveriesPerSecond: z.number() }),
+  latency: z.object({ count, p50Seconds: percentile, p99Seconds: percentile }).describe('Receive to send, since start'),
+  threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
+  rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
+  capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
+  workerRestarts: z.object({ owner: count, fanout: count }),
+});
+export type Stats = z.infer<typeof stats>;
+
+/** The `response` of a route: its 200, what every guarded route may refuse with, and its own refusals. */
+export function answers<Ok extends z.ZodType>(ok: Ok, ...refusals: readonly ErrorCode[]) {
+  const refused = [...refusals, 'bad_request', 'unauthorized', 'forbidden', 'internal'] as const;
+  const errors = Object.fromEntries(refused.map((code) => [errorStatuses[code], errorAnswer]));
+  return { 200: ok, ...errors } as { 200: Ok };
+}

@@ -1,0 +1,48 @@
+/**
+ * Every code the hub puts on the wire: errors in frames, close codes, removals. Numbers are never reused.
+ * What a client should do follows from a close code's range: 4000-4099 never reconnect, 4100-4199 later, backing
+ * off, 4200-4299 at once, or after `reconnectAfterMs` where given.
+ */
+
+export interface ErrorEntry {
+  readonly code: number;
+  /** When it is sent. */
+  readonly reason: string;
+}
+
+export interface CloseEntry {
+  readonly code: number;
+  readonly retry: 'never' | 'later' | 'now';
+  /** Text of the close frame: at most 123 bytes of UTF-8 (RFC 6455, 5.5). */
+  readonly reason: string;
+}
+
+/** Codes of `error` frames and of the `errors` in answers. The connection stays. */
+export const errors = {
+  internal: { code: 100, reason: 'the hub failed' },
+  denied: { code: 103, reason: 'not allowed' },
+  unknownOp: { code: 104, reason: 'no such op' },
+  limit: { code: 106, reason: 'over a limit' },
+  badRequest: { code: 107, reason: 'the frame is not what the contract says' },
+  rateLimit: { code: 111, reason: 'too many events per second' },
+  unknownDevice: { code: 120, reason: 'no such device among the subscriptions' },
+} as const satisfies Record<string, ErrorEntry>;
+
+/** Codes of `removed` frames. */
+export const removals = {
+  denied: { code: 103, reason: 'denied' },
+  inactiveTooLong: { code: 121, reason: 'inactive too long' },
+  terminated: { code: 122, reason: 'device terminated' },
+} as const satisfies Record<string, ErrorEntry>;
+
+/** Every close code the hub sends. */
+export const closes = {
+  badFrame: { code: 4000, retry: 'never', reason: 'bad frame' },
+  replaced: { code: 4004, retry: 'never', reason: 'a newer connection of this id took over' },
+  kicked: { code: 4005, retry: 'never', reason: 'kicked by an operator' },
+  terminated: { code: 4009, retry: 'never', reason: 'device terminated by an operator' },
+  overCapacity: { code: 4100, retry: 'later', reason: 'the hub is at its capacity' },
+  slow: { code: 4108, retry: 'later', reason: 'send queue went over its limit' },
+  drain: { code: 4200, retry: 'now', reason: 'the hub is draining' },
+  noPong: { code: 4201, retry: 'now', reason: 'no sign of life' },
+} as const satisfies Record<string, CloseEntry>;

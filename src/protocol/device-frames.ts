@@ -1,0 +1,223 @@
+/**
+ * What a device sends. Runs on main for every event: finds the members of a frame as byte ranges and hands `data` on
+ * as it was written, so that nothing is parsed into objects or encoded again.
+ */
+import { defaultPriorities, EventType, Priority } from './events.ts';
+import { scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
+
+export const STATUS_CHARACTERS_MAX = 64;
+const ACK_ID_BYTES_MAX = 255; // its length travels in one byte
+
+/** What a parser found; made once and filled in again for each frame. Ranges are byte offsets into the frame. */
+export interface DeviceFrame {
+  /** An `EventType`. */
+  type: number;
+  /** A `Priority`. */
+  priority: number;
+  payloadIsJson: boolean;
+  /** `data` (or the opaque payload); empty when there is none. */
+  payloadStart: number;
+  payloadEnd: number;
+  /** Raw JSON of `id`; empty when no ack is asked for. Also set on a problem, where the id could be read. */
+  ackStart: number;
+  ackEnd: number;
+  /** The device's status in an event of type status, else ''. */
+  status: string;
+}
+
+export function createDeviceFrame(): DeviceFrame {
+  return {
+    type: 0,
+    priority: 0,
+    payloadIsJson: false,
+    payloadStart: 0,
+    payloadEnd: 0,
+    ackStart: 0,
+    ackEnd: 0,
+    status: '',
+  };
+}
+
+/** Byte ranges of the members that count, -1 where absent; the last of a name wins, as in JSON.parse. */
+const member = { type: -1, typeEnd: -1, priority: -1, priorityEnd: -1, status: -1, statusEnd: -1 };
+
+/**
+ * Parses a text frame.
+ * @returns undefined when it is fine, else what is wrong with it, for error 107
+ */
+export function parseDeviceText(frame: Uint8Array, into: DeviceFrame): string | undefined {
+  reset(into, true);
+  member.type = member.priority = member.status = -1;
+  if (!readMembers(frame, into)) return 'not a JSON object (or nested deeper than 256 levels)';
+  const ackBytes = into.ackEnd - into.ackStart;
+  if (ackBytes > 0) {
+    const first = frame[into.ackStart]!;
+    const isStringOrNumber = first === QUOTE || first === 0x2d || (first >= 0x30 && first <= 0x39);
+    if (!isStringOrNumber || ackBytes > ACK_ID_BYTES_MAX) {
+      into.ackEnd = into.ackStart;
+      return `id: a string or a number of at most ${ACK_ID_BYTES_MAX} bytes is accepted`;
+    }
+  }
+  into.type = member.type < 0 ? 0 : wordAt(frame, member.type, member.typeEnd, typeWords);
+  if (into.type === 0) {
+    return `type: ${given(frame, member.type, member.typeEnd)}; "message", "status" or "pong" is accepted`;
+  }
+  into.priority = defaultPriorities[into.type as 1 | 2 | 3];
+  if (member.priority >= 0) {
+    into.priority = wordAt(frame, member.priority, member.priorityEnd, priorityWords);
+    if (into.priority === 0) {
+      return `priority: ${given(frame, member.priority, member.priorityEnd)}; "low", "normal" or "high" is accepted`;
+    }
+  }
+  return into.type === EventType.status ? readStatus(frame, into) : undefined;
+}
+
+/**
+ * Parses a binary frame: type and priority in byte 0, then an opaque payload.
+ * @returns undefined when it is fine, else what is wrong with it, for error 107
+ */
+export function parseDeviceBinary(frame: Uint8Array, into: DeviceFrame): string | undefined {
+  reset(into, false);
+  const head = frame[0];
+  if (head === undefined) return 'empty binary frame; byte 0 holds type and priority';
+  const type = head & 0x0f;
+  if (type < EventType.pong || type > EventType.status) {
+    return `byte 0: type ${type}; 1 (pong), 2 (message) or 3 (status) is accepted in the low nibble`;
+  }
+  const priority = head >> 4;
+  if (priority > Priority.high) {
+    return `byte 0: priority ${priority}; 0 (default), 1 (low), 2 (normal) or 3 (high) is accepted in the high nibble`;
+  }
+  into.type = type;
+  into.priority = priority === 0 ? defaultPriorities[type as 1 | 2 | 3] : priority;
+  into.payloadStart = 1;
+  into.payloadEnd = frame.length;
+  if (type !== EventType.status) return undefined;
+  const status = decodeUtf8(frame.subarray(1));
+  if (status === undefined) return 'status: the payload is not UTF-8';
+  into.status = status;
+  return statusProblem(status);
+}
+
+const QUOTE = 0x22;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+type Words = readonly { readonly bytes: Uint8Array; readonly text: string; readonly value: number }[];
+
+const wordsOf = (values: Readonly<Record<string, number>>): Words =>
+  Object.entries(values).map(([text, value]) => ({ bytes: bytesOf(`"${text}"`), text, value }));
+
+const typeWords = wordsOf(EventType);
+const priorityWords = wordsOf(Priority);
+
+const Key = { type: 1, data: 2, priority: 3, id: 4, status: 5 } as const;
+const keyWords = wordsOf(Key);
+
+function reset(into: DeviceFrame, payloadIsJson: boolean): void {
+  into.type = into.priority = 0;
+  into.payloadIsJson = payloadIsJson;
+  into.payloadStart = into.payloadEnd = into.ackStart = into.ackEnd = 0;
+  into.status = '';
+}
+
+/** Walks the top-level object. @returns false when the frame is not valid JSON or not an object */
+function readMembers(frame: Uint8Array, into: DeviceFrame): boolean {
+  let at = skipSpace(frame, 0);
+  if (frame[at] !== 0x7b) return false;
+  at = skipSpace(frame, at + 1);
+  if (frame[at] === 0x7d) return skipSpace(frame, at + 1) === frame.length;
+  for (;;) {
+    const value = scanKey(frame, at);
+    if (value < 0) return false;
+    const end = scanValue(frame, value);
+    if (end < 0) return false;
+    take(frame, at, value, end, into);
+    at = skipSpace(frame, end);
+    if (frame[at] === 0x7d) return skipSpace(frame, at + 1) === frame.length;
+    if (frame[at] !== 0x2c) return false;
+    at = skipSpace(frame, at + 1);
+  }
+}
+
+function take(frame: Uint8Array, key: number, value: number, end: number, into: DeviceFrame): void {
+  switch (wordAt(frame, key, value, keyWords)) {
+    case Key.type:
+      member.type = value;
+      member.typeEnd = end;
+      break;
+    case Key.data:
+      into.payloadStart = value;
+      into.payloadEnd = end;
+      break;
+    case Key.priority:
+      member.priority = value;
+      member.priorityEnd = end;
+      break;
+    case Key.id:
+      into.ackStart = value;
+      into.ackEnd = end;
+      break;
+    case Key.status:
+      member.status = value;
+      member.statusEnd = end;
+  }
+}
+
+/**
+ * Compares the quoted string at `start` with known words, byte by byte; a string written with escapes is decoded.
+ * @param limit the string ends before this
+ * @returns the word's value, or 0
+ */
+function wordAt(frame: Uint8Array, start: number, limit: number, words: Words): number {
+  next: for (const { bytes, value } of words) {
+    if (start + bytes.length > limit) continue;
+    for (let i = 0; i < bytes.length; i++) if (frame[start + i] !== bytes[i]) continue next;
+    return value;
+  }
+  if (frame[start] !== QUOTE) return 0;
+  for (let i = start + 1; i < limit && frame[i] !== QUOTE; i++) {
+    if (frame[i] === 0x5c) {
+      const text = decodeString(frame, start);
+      return words.find((word) => word.text === text)?.value ?? 0;
+    }
+  }
+  return 0;
+}
+
+function readStatus(frame: Uint8Array, into: DeviceFrame): string | undefined {
+  if (member.status < 0 || frame[member.status] !== QUOTE) {
+    return `status: ${given(frame, member.status, member.statusEnd)}; a string of 1 to ${STATUS_CHARACTERS_MAX} characters is accepted`;
+  }
+  into.status = decodeString(frame, member.status);
+  return statusProblem(into.status);
+}
+
+/** Characters are code points. */
+function statusProblem(status: string): string | undefined {
+  const count = status.length > 2 * STATUS_CHARACTERS_MAX ? status.length : [...status].length;
+  if (count >= 1 && count <= STATUS_CHARACTERS_MAX) return undefined;
+  return `status: ${count} characters; 1 to ${STATUS_CHARACTERS_MAX} are accepted`;
+}
+
+/** The string at `start`, which is valid JSON. A lone surrogate becomes U+FFFD, so that it is UTF-8 from here on. */
+function decodeString(frame: Uint8Array, start: number): string {
+  const text = utf8.decode(frame.subarray(start, scanString(frame, start)));
+  return Buffer.from(JSON.parse(text) as string).toString();
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined; // the only way TextDecoder tells
+  }
+}
+
+const GIVEN_BYTES_MAX = 32;
+
+function given(frame: Uint8Array, start: number, end: number): string {
+  if (start < 0) return 'missing';
+  const text = Buffer.from(frame.subarray(start, Math.min(end, start + GIVEN_BYTES_MAX))).toString();
+  return `${text}${end - start > GIVEN_BYTES_MAX ? '…' : ''} given`;
+}

@@ -1,0 +1,107 @@
+/** What a subscriber sends. */
+import { errors } from '../codes.ts';
+import { isId } from './id.ts';
+
+/** Device ids in one frame, and in the URL. */
+export const SUBSCRIBE_DEVICES_MAX = 1000;
+const ID_CHARACTERS_MAX = 256;
+
+export type SubscriberOp =
+  | {
+      readonly ok: true;
+      readonly op: 'subscribe' | 'unsubscribe' | 'pause' | 'resume';
+      /** Raw JSON of the frame's id, '' when it has none. */
+      readonly id: string;
+      /** Without repetitions; undefined only for pause and resume: all. */
+      readonly devices: readonly string[] | undefined;
+    }
+  | { readonly ok: true; readonly op: 'touch' | 'list'; readonly id: string; readonly devices: undefined };
+
+export interface OpProblem {
+  readonly ok: false;
+  readonly code: number;
+  readonly message: string;
+  readonly id: string;
+}
+
+type Listed = { readonly ok: true; readonly devices: readonly string[] } | Omit<OpProblem, 'id'>;
+
+/** Parses a text frame; what is wrong with it is told in words, with the frame's id where that could be read. */
+export function parseSubscriberOp(text: string): SubscriberOp | OpProblem {
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch {
+    return bad('not JSON; one JSON object is accepted', '');
+  }
+  if (typeof frame !== 'object' || frame === null || Array.isArray(frame)) {
+    return bad('not a JSON object', '');
+  }
+  const { op, id: givenId, devices } = frame as Record<'op' | 'id' | 'devices', unknown>;
+  const id = rawId(givenId);
+  if (id === undefined) return bad(`id: a string or a number of at most ${ID_CHARACTERS_MAX} characters is accepted`, '');
+  switch (op) {
+    case 'touch':
+    case 'list':
+      return { ok: true, op, id, devices: undefined };
+    case 'pause':
+    case 'resume':
+      if (devices === undefined) return { ok: true, op, id, devices };
+      break;
+    case 'subscribe':
+    case 'unsubscribe':
+      break;
+    default:
+      return {
+        ok: false,
+        code: errors.unknownOp.code,
+        message: `op: ${shown(op)}; subscribe, unsubscribe, pause, resume, touch or list is accepted`,
+        id,
+      };
+  }
+  const listed = listDevices(devices);
+  return listed.ok ? { ok: true, op, id, devices: listed.devices } : { ...listed, id };
+}
+
+/** Parses the `devices` of the URL: ids separated by commas. */
+export function parseDevicesQuery(value: string): Listed {
+  return listDevices(value.split(','));
+}
+
+function listDevices(devices: unknown): Listed {
+  if (!Array.isArray(devices) || devices.length === 0) return badList(`devices: ${shown(devices)}; a list of ids is accepted`);
+  if (devices.length > SUBSCRIBE_DEVICES_MAX) {
+    const message = `devices: ${devices.length} ids; at most ${SUBSCRIBE_DEVICES_MAX} are accepted in one frame`;
+    return { ok: false, code: errors.limit.code, message };
+  }
+  for (const device of devices) {
+    if (typeof device !== 'string' || !isId(device)) {
+      return badList(`devices: ${shown(device)}; 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted`);
+    }
+  }
+  return { ok: true, devices: [...new Set(devices as string[])] };
+}
+
+function badList(message: string): Listed {
+  return { ok: false, code: errors.badRequest.code, message };
+}
+
+function bad(message: string, id: string): OpProblem {
+  return { ok: false, code: errors.badRequest.code, message, id };
+}
+
+/** @returns '' when there is none, undefined when it is not acceptable */
+function rawId(id: unknown): string | undefined {
+  if (id === undefined) return '';
+  if (typeof id !== 'string' && typeof id !== 'number') return undefined;
+  const raw = JSON.stringify(id);
+  return raw.length <= ID_CHARACTERS_MAX && raw !== 'null' ? raw : undefined;
+}
+
+const SHOWN_CHARACTERS_MAX = 40;
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'missing';
+  const text = JSON.stringify(value);
+  return `${text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text} given`;
+}

@@ -1,0 +1,113 @@
+/**
+ * Settings from flags, environment, config file and defaults, in that order of precedence, or the list of all that is
+ * wrong with them. Runs on the main thread at start. Nothing else in the project reads the environment.
+ */
+import { readFileSync } from 'node:fs';
+import { helpText, readFlags } from './settings/flags.ts';
+import { wrongValue } from './settings/problems.ts';
+import { brokenRules } from './settings/rules.ts';
+import { FANOUT_WORKERS_MAX, rowOf, type SettingKey, type Settings, settingKeys } from './settings/schema.ts';
+import {
+  CONFIG_VARIABLE,
+  type Given,
+  readConfigFile,
+  readEnvironment,
+  type SourceRead,
+} from './settings/sources.ts';
+import { packageVersion } from './settings/version.ts';
+
+export { isLoopback } from './settings/rules.ts';
+export {
+  FANOUT_WORKERS_MAX,
+  type SettingKey,
+  type Settings,
+  settingKeys,
+  settingRows,
+} from './settings/schema.ts';
+export { settingsTable } from './settings/table.ts';
+export { packageVersion } from './settings/version.ts';
+
+/** Exit code of a start that was refused for its settings: EX_CONFIG of sysexits.h. */
+export const EXIT_CONFIG = 78;
+
+export interface SettingsSources {
+  /** The arguments after the program's name. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Called for the config file only; what it throws becomes a problem. */
+  readonly readFile: (path: string) => string;
+}
+
+export type LoadedSettings =
+  | { readonly ok: true; readonly settings: Settings; readonly text?: undefined }
+  /** The help or the version was asked for: print it and exit 0. */
+  | { readonly ok: true; readonly settings?: undefined; readonly text: string }
+  /** One line each: print them and exit with `EXIT_CONFIG`. */
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Loads the settings; whatever the sources hold, it reports all problems at once and never throws. */
+export function loadSettings(sources: SettingsSources): LoadedSettings {
+  const flags = readFlags(sources.argv);
+  if (flags.asked === 'help') return { ok: true, text: helpText() };
+  if (flags.asked === 'version') return { ok: true, text: `${packageVersion()}\n` };
+  const environment = readEnvironment(sources.env);
+  const file = readChosenFile(flags.config, sources);
+  const problems = [...flags.problems, ...environment.problems, ...file.problems];
+  const { settings, origins, wrong } = settle([file, environment, flags], problems);
+  problems.push(...brokenRules(settings, origins, wrong));
+  return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
+}
+
+/** Loads the settings of this process. */
+export function loadSettingsFromProcess(): LoadedSettings {
+  return loadSettings({
+    argv: process.argv.slice(2),
+    env: process.env,
+    readFile: (path) => readFileSync(path, 'utf8'),
+  });
+}
+
+/**
+ * @param cores how many the process may use
+ * @returns the number of fan-out workers, 0 to `FANOUT_WORKERS_MAX`; two cores are left to the main thread and the owner
+ */
+export function resolveFanoutWorkers(settings: Pick<Settings, 'fanoutWorkers'>, cores: number): number {
+  if (settings.fanoutWorkers !== 'auto') return settings.fanoutWorkers;
+  return Math.min(FANOUT_WORKERS_MAX, Math.max(1, cores - 2));
+}
+
+function readChosenFile(fromFlag: string | undefined, { env, readFile }: SettingsSources): SourceRead {
+  const path = fromFlag ?? env[CONFIG_VARIABLE];
+  if (path === undefined || path === '') return { given: [], problems: [] };
+  return readConfigFile(path, readFile);
+}
+
+interface Settled {
+  readonly settings: Settings;
+  readonly origins: ReadonlyMap<SettingKey, string>;
+  readonly wrong: ReadonlySet<SettingKey>;
+}
+
+/**
+ * Checks every given value, also one that a stronger source covers, and lets the strongest stand.
+ * @param sources from the weakest to the strongest
+ * @param problems gets a line for each wrong value
+ */
+function settle(sources: readonly { readonly given: readonly Given[] }[], problems: string[]): Settled {
+  const values: Record<string, unknown> = {};
+  const origins = new Map<SettingKey, string>();
+  const wrong = new Set<SettingKey>();
+  for (const key of settingKeys) values[key] = rowOf(key).default;
+  for (const { key, value, where } of sources.flatMap((source) => source.given)) {
+    const checked = rowOf(key).kind.schema.safeParse(value);
+    if (checked.success) {
+      values[key] = checked.data;
+      origins.set(key, where);
+    } else {
+      wrong.add(key);
+      problems.push(wrongValue(where, key, value));
+    }
+  }
+  // Every key is there and each value came out of its own row's schema or is its default.
+  return { settings: Object.freeze(values) as unknown as Settings, origins, wrong };
+}

@@ -1,0 +1,134 @@
+/** Reads the command line into given settings. Every flag counts, also after a wrong one. Pure. */
+import { Command, Option } from 'commander';
+import { nearest, problem, shown, unknownName } from './problems.ts';
+import { envName, flagName, rowOf, type SettingKey, settingGroups, settingKeys } from './schema.ts';
+import type { Given } from './sources.ts';
+
+const HELP_WIDTH = 110;
+
+export interface FlagsRead {
+  readonly given: readonly Given[];
+  readonly problems: readonly string[];
+  /** Value of `--config`; undefined when it is not there. */
+  readonly config: string | undefined;
+  readonly asked: 'help' | 'version' | undefined;
+}
+
+/** @param argv the arguments after the program's name */
+export function readFlags(argv: readonly string[]): FlagsRead {
+  const command = commandLine();
+  const { operands, unknown } = command.parseOptions([...argv]);
+  const values = command.opts<Partial<Record<SettingKey | 'config' | 'help' | 'version', unknown>>>();
+  const problems = [...operands.map(strayWord), ...unknownFlags(unknown)];
+  const given: Given[] = [];
+  for (const key of settingKeys) {
+    if (!Object.hasOwn(values, key)) continue;
+    // A flag without a value comes as true: that is a value for true-or-false settings only.
+    const bare = values[key] === true && typeof rowOf(key).default !== 'boolean';
+    given.push({ key, value: bare ? undefined : values[key], where: `flag ${flagName(key)}` });
+  }
+  const config = values.config;
+  if (config === true || config === '') {
+    problems.push(
+      problem('flag --config', shown(config === true ? undefined : ''), 'the path of a JSON file'),
+    );
+  }
+  return {
+    given,
+    problems,
+    config: typeof config === 'string' && config !== '' ? config : undefined,
+    asked: values.help ? 'help' : values.version ? 'version' : undefined,
+  };
+}
+
+/** All settings by group, with what is accepted, the default and the variable. */
+export function helpText(): string {
+  const secrets = settingKeys.filter((key) => rowOf(key).secret);
+  const withoutFlag = secrets.map((key) => `  ${envName(key)}  ${helpOf(key)}\n`).join('');
+  return `${commandLine().helpInformation()}
+Without a flag, as every user of the machine can read a process's arguments:
+${withoutFlag}
+Precedence: flag, environment variable, config file, default. A wrong setting ends the start with exit code 78.
+`;
+}
+
+/** Values are optional to commander so that a missing one is a problem among others, not the end of the parse. */
+function commandLine(): Command {
+  const command = new Command('dat')
+    .description('Device Aggregator Tunnel: broadcasts the events of devices to their active subscribers.')
+    .usage('[flags]')
+    .helpOption(false)
+    .configureHelp({ helpWidth: HELP_WIDTH })
+    .configureOutput({ getOutHasColors: () => false, getErrHasColors: () => false });
+  command.addOption(new Option('-h, --help', 'print this').helpGroup('General:'));
+  command.addOption(new Option('-V, --version', 'print the version').helpGroup('General:'));
+  const config = `JSON file whose keys are settings in camel case, such as devicePort (env DAT_CONFIG)`;
+  command.addOption(new Option('--config [file]', config).helpGroup('General:'));
+  for (const group of settingGroups) {
+    for (const key of settingKeys) {
+      const { kind, secret, group: own } = rowOf(key);
+      if (secret || own !== group) continue;
+      const flags = `${flagName(key)} [${kind.placeholder}]`;
+      command.addOption(new Option(flags, helpOf(key)).helpGroup(`${group}:`));
+    }
+  }
+  return command;
+}
+
+function helpOf(key: SettingKey): string {
+  const { kind, meaning, secret } = rowOf(key);
+  const env = secret ? '' : `, env ${envName(key)}`;
+  return `${meaning.replaceAll('`', '')} Accepted: ${kind.accepted} (default ${defaultText(key)}${env})`;
+}
+
+export function defaultText(key: SettingKey): string {
+  const row = rowOf(key);
+  return row.defaultText ?? String(row.default);
+}
+
+/**
+ * What follows an unknown flag is probably its value, and may be a secret: such words are not printed.
+ * @param words what commander did not know, from the first unknown flag on
+ */
+function unknownFlags(words: readonly string[]): string[] {
+  const problems: string[] = [];
+  let afterFlag = false;
+  let afterSecret = false;
+  for (const word of words) {
+    const isValue = afterSecret || !word.startsWith('-') || word === '-' || word === '--';
+    afterSecret = false;
+    if (isValue) {
+      if (!afterFlag) problems.push(strayWord(word));
+      continue;
+    }
+    const flag = word.split('=', 1)[0] ?? word;
+    const secret = secretMeantBy(flag);
+    problems.push(secret === undefined ? unknownFlag(flag) : secretFlag(flag, secret));
+    afterFlag = true;
+    afterSecret = secret !== undefined && flag === word;
+  }
+  return problems;
+}
+
+function secretMeantBy(flag: string): SettingKey | undefined {
+  const meant = settingKeys.find((key) => key === nearest(flag, settingKeys));
+  return meant !== undefined && rowOf(meant).secret ? meant : undefined;
+}
+
+function secretFlag(flag: string, key: SettingKey): string {
+  const accepted = `env ${envName(key)} or the config file's key ${key}, as every user of the machine can read flags`;
+  return problem(placeOf(flag), 'a secret', accepted);
+}
+
+function unknownFlag(flag: string): string {
+  const others = ['config', 'help', 'version'];
+  return unknownName(flag, { where: placeOf(flag), noun: 'flag', spell: flagName, others });
+}
+
+function placeOf(flag: string): string {
+  return `flag ${/^[\w-]{1,60}$/.test(flag) ? flag : shown(flag)}`;
+}
+
+function strayWord(word: string): string {
+  return problem('argument', shown(word), 'flags only');
+}

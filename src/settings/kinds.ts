@@ -1,0 +1,104 @@
+/**
+ * The kinds of value a setting can have: what is accepted, in words and as a schema. Flags and environment variables
+ * give strings, the config file gives strings or native JSON; one schema takes both. Pure, main thread, at start.
+ */
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+export interface Kind<Value> {
+  readonly schema: z.ZodType<Value>;
+  /** Completes "accepted is …". */
+  readonly accepted: string;
+  /** Stands for the value in the help. */
+  readonly placeholder: string;
+  /** The words to choose from, where there are any: a wrong one gets a hint. */
+  readonly words: readonly string[];
+}
+
+/** `DAT_HOST` may be a name; 253 is the longest that DNS carries. */
+const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})$/;
+/** Digits and dots are an address, and a wrong one is no name. */
+const NUMERIC = /^[0-9.]+$/;
+const WHOLE_NUMBER = /^(?:0|-?[1-9][0-9]*)$/;
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@,*]+$/;
+/** Visible ASCII: what fits in an Authorization header without quoting. */
+const TOKEN = /^[\x21-\x7e]{1,1024}$/;
+
+/** Whole numbers from `least` to `most`; no exponent, no sign without need, no blanks. */
+function wholeNumberSchema(least: number, most: number): z.ZodType<number> {
+  const digits = z.string().regex(WHOLE_NUMBER).transform(Number);
+  return z.union([z.int(), digits]).pipe(z.int().min(least).max(most));
+}
+
+/** @param unit what is counted, in the plural: `ms`, `bytes`, `devices` */
+export function wholeNumber(least: number, most: number, unit: string): Kind<number> {
+  return {
+    schema: wholeNumberSchema(least, most),
+    accepted: `a whole number from ${least} to ${most} (${unit})`,
+    placeholder: unit.split(' ')[0] ?? unit,
+    words: [],
+  };
+}
+
+/** One `word`, or a whole number. */
+export function wordOrNumber<Word extends string>(
+  word: Word,
+  least: number,
+  most: number,
+): Kind<Word | number> {
+  return {
+    schema: z.union([z.literal(word), wholeNumberSchema(least, most)]),
+    accepted: `${word}, or a whole number from ${least} to ${most}`,
+    placeholder: `${word}|count`,
+    words: [word],
+  };
+}
+
+export function oneOf<const Word extends string>(...words: readonly [Word, Word, ...Word[]]): Kind<Word> {
+  return {
+    schema: z.enum(words),
+    accepted: `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
+    placeholder: words.length > 3 ? 'word' : words.join('|'),
+    words,
+  };
+}
+
+export const trueOrFalse: Kind<boolean> = {
+  schema: z.union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')]),
+  accepted: 'true or false',
+  placeholder: 'true|false',
+  words: ['true', 'false'],
+};
+
+export const hostAddress: Kind<string> = {
+  schema: z.string().refine((host) => isIP(host) !== 0 || (HOST_NAME.test(host) && !NUMERIC.test(host))),
+  accepted: 'an IPv4 or IPv6 address without brackets, or a host name',
+  placeholder: 'address',
+  words: [],
+};
+
+export const bearerToken: Kind<string> = {
+  schema: z.string().regex(TOKEN),
+  accepted: '1 to 1024 visible ASCII characters without blanks',
+  placeholder: 'token',
+  words: [],
+};
+
+/** An origin as a browser sends it: for http and https in the form that URL gives it, so without a default port. */
+function isExactOrigin(origin: string): boolean {
+  if (!ORIGIN.test(origin)) return false;
+  if (!origin.startsWith('http://') && !origin.startsWith('https://')) return true;
+  return URL.canParse(origin) && new URL(origin).origin === origin;
+}
+
+const originList = z.array(z.string().refine(isExactOrigin));
+const splitAtCommas = z.string().transform((list) => list.split(',').map((origin) => origin.trim()));
+
+export const origins: Kind<readonly string[]> = {
+  schema: z.union([originList, splitAtCommas.pipe(originList)]),
+  accepted:
+    'a list, separated by commas, of origins as a browser sends them: in lower case, without path or default port, ' +
+    'such as https://board.example',
+  placeholder: 'origins',
+  words: [],
+};

@@ -1,0 +1,87 @@
+/**
+ * How a refused setting is put into one line: where it stands, what was given, what is accepted, and a hint.
+ * A name that is not known is printed without its value: it may be the misspelt name of a secret.
+ */
+import { distance } from 'fastest-levenshtein';
+import { rowOf, type SettingKey, settingKeys } from './schema.ts';
+
+const SHOWN_CHARACTERS_MAX = 60;
+/** A hint may differ by a third of its letters: more is a guess. */
+const HINT_SHARE_MAX = 1 / 3;
+
+/** Line breaks that JSON leaves alone, and what moves a terminal's cursor or turns its text around. */
+const UNPRINTABLE = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** A value or name as it may stand in a line: quoted, escaped and cut. */
+export function shown(value: unknown): string {
+  if (value === undefined || value === '') return value === '' ? 'an empty string' : 'nothing';
+  if (Array.isArray(value)) {
+    return value.every((item) => typeof item === 'string') ? shown(value.join(',')) : 'a list';
+  }
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value !== 'string') return String(value);
+  const cut = value.length > SHOWN_CHARACTERS_MAX ? `${value.slice(0, SHOWN_CHARACTERS_MAX)}…` : value;
+  return JSON.stringify(cut).replace(
+    UNPRINTABLE,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** @param where where it stands: `flag --host`, `env DAT_HOST`, `file dat.json, key host` */
+export function problem(where: string, given: string, accepted: string, hint?: string): string {
+  return `${where}: given ${given}, accepted is ${accepted}${hint === undefined ? '' : `; did you mean ${hint}?`}`;
+}
+
+/** A value that the setting's kind does not accept. */
+export function wrongValue(where: string, key: SettingKey, value: unknown): string {
+  const { kind, secret } = rowOf(key);
+  if (secret)
+    return problem(where, value === undefined ? 'nothing' : 'a value that is not shown', kind.accepted);
+  const hint = typeof value === 'string' ? nearest(value, kind.words) : undefined;
+  return problem(where, shown(value), kind.accepted, hint === undefined ? undefined : shown(hint));
+}
+
+/** Names compare without case and separators: `device_port`, `DAT_DEVICE_PORT` and `devicePort` are one. */
+function plain(name: string): string {
+  return name
+    .slice(0, 2 * SHOWN_CHARACTERS_MAX)
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '')
+    .replace(/^dat(?=.)/, '');
+}
+
+/** The candidate that was probably meant, or undefined. */
+export function nearest(given: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  for (const candidate of candidates) {
+    const away = distance(plain(given), plain(candidate));
+    if (away < bestDistance && away <= plain(candidate).length * HINT_SHARE_MAX) {
+      best = candidate;
+      bestDistance = away;
+    }
+  }
+  return best;
+}
+
+export interface NamesOfSource {
+  /** Where it stands, with the name as it was given. */
+  readonly where: string;
+  /** What the source calls a name: `flag`, `variable`, `key`. */
+  readonly noun: string;
+  /** How the source spells a setting. */
+  readonly spell: (key: string) => string;
+  /** Names the source knows besides the settings. */
+  readonly others: readonly string[];
+}
+
+/** A name that is no setting's, as that source spells it. */
+export function unknownName(given: string, names: NamesOfSource): string {
+  const { where, noun, spell, others } = names;
+  if (/^(?:auth|jw[tk])/.test(plain(given))) {
+    const known = 'authentication by token is not in this version, so it would protect nothing';
+    return problem(where, `an unknown ${noun}`, `nothing of this name: ${known}`);
+  }
+  const meant = nearest(given, [...settingKeys, ...others]);
+  return problem(where, `an unknown ${noun}`, 'one that dat --help lists', meant && spell(meant));
+}

@@ -1,0 +1,78 @@
+/** What must hold between settings. A rule is checked once the settings it names are each right. Pure. */
+import { BlockList, isIP } from 'node:net';
+import { problem, shown } from './problems.ts';
+import { envName, type SettingKey, type Settings } from './schema.ts';
+
+/** Where each setting that was given stands; the others have their default. */
+export type Origins = ReadonlyMap<SettingKey, string>;
+
+interface Rule {
+  readonly keys: readonly SettingKey[];
+  /** The problem, or undefined where the rule holds. */
+  readonly check: (settings: Settings, origins: Origins) => string | undefined;
+}
+
+type NumberKey = { [Key in SettingKey]: Settings[Key] extends number ? Key : never }[SettingKey];
+
+const rules: readonly Rule[] = [
+  notBelow('subscriberRemoveAfterMs', 'subscriberInactiveAfterMs'),
+  notBelow('sendQueueMaxBytes', 'sendQueueBytes'),
+  {
+    keys: ['host', 'insecure'],
+    check: ({ host, insecure }, origins) => {
+      if (insecure || isLoopback(host)) return undefined;
+      const accepted =
+        'a loopback address (127.0.0.1, ::1, localhost) without authentication, unless DAT_INSECURE=true';
+      return problem(placeOf('host', origins), shown(host), accepted);
+    },
+  },
+  {
+    keys: ['host', 'adminToken'],
+    check: ({ host, adminToken }, origins) => {
+      if (adminToken !== '' || isLoopback(host)) return undefined;
+      const accepted = `a bearer token for the admin API on the non-loopback address ${shown(host)}`;
+      return problem(placeOf('adminToken', origins), 'nothing', accepted);
+    },
+  },
+];
+
+/** @param wrong keys with a problem already: rules about them are left out */
+export function brokenRules(settings: Settings, origins: Origins, wrong: ReadonlySet<SettingKey>): string[] {
+  return rules
+    .filter((rule) => !rule.keys.some((key) => wrong.has(key)))
+    .map((rule) => rule.check(settings, origins))
+    .filter((line) => line !== undefined);
+}
+
+/** Blames `upper`, unless only `lower` was given. */
+function notBelow(upper: NumberKey, lower: NumberKey): Rule {
+  return {
+    keys: [upper, lower],
+    check: (settings, origins) => {
+      if (settings[upper] >= settings[lower]) return undefined;
+      if (!origins.has(upper)) {
+        const accepted = `at most ${envName(upper)}, which is ${settings[upper]} by default`;
+        return problem(placeOf(lower, origins), shown(settings[lower]), accepted);
+      }
+      const byDefault = origins.has(lower) ? '' : ' by default';
+      const accepted = `at least ${envName(lower)}, which is ${settings[lower]}${byDefault}`;
+      return problem(placeOf(upper, origins), shown(settings[upper]), accepted);
+    },
+  };
+}
+
+function placeOf(key: SettingKey, origins: Origins): string {
+  return origins.get(key) ?? `env ${envName(key)}`;
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** True for an address that only this machine reaches. Of names only `localhost` is one. */
+export function isLoopback(host: string): boolean {
+  const address = host.split('%', 1)[0] ?? host;
+  const version = isIP(address);
+  if (version === 0) return host.toLowerCase() === 'localhost';
+  return loopback.check(address, version === 4 ? 'ipv4' : 'ipv6');
+}

@@ -1,0 +1,299 @@
+/**
+ * Every setting, once. The type, the parsers of flags, environment and file, the help and the table in the README
+ * follow from these rows; so do the names: key `devicePort` is `DAT_DEVICE_PORT` and `--device-port`.
+ * The inequalities between settings stand in `rules.ts`.
+ */
+import {
+  bearerToken,
+  hostAddress,
+  type Kind,
+  oneOf,
+  origins,
+  trueOrFalse,
+  wholeNumber,
+  wordOrNumber,
+} from './kinds.ts';
+
+export interface SettingRow<Value> {
+  readonly kind: Kind<Value>;
+  readonly default: Value;
+  /** How the default reads where its value does not speak for itself. */
+  readonly defaultText?: string;
+  readonly group: SettingGroup;
+  /** What it does, what follows from it, and what 0 means where 0 is accepted. */
+  readonly meaning: string;
+  /** Its value is never printed, and it has no flag: other users of the machine see a process's arguments. */
+  readonly secret?: true;
+}
+
+export const settingGroups = [
+  'Listeners',
+  'Access',
+  'Threads',
+  'Presence',
+  'Delivery',
+  'Capacity',
+  'Running',
+] as const;
+export type SettingGroup = (typeof settingGroups)[number];
+
+/** 24 days: Node's timers end at 24.8. */
+const SPAN_MS_MAX = 24 * 24 * 60 * 60 * 1000;
+/** One bit per fan-out worker in a 32-bit word of interest. */
+export const FANOUT_WORKERS_MAX = 32;
+/** Rows of one table: ids and columns of this many still fit the 4 GiB that one shared buffer is kept under. */
+const ROWS_MAX = 16_000_000;
+const QUEUE_BYTES_MAX = 1024 ** 3;
+
+const port = wholeNumber(0, 65535, 'port');
+const spanMs = wholeNumber(1, SPAN_MS_MAX, 'ms');
+const spanMsOrZero = wholeNumber(0, SPAN_MS_MAX, 'ms');
+const queueBytes = wholeNumber(1024, QUEUE_BYTES_MAX, 'bytes');
+
+function row<Value>(entry: SettingRow<Value>): SettingRow<Value> {
+  return entry;
+}
+
+export const settingRows = {
+  host: row({
+    kind: hostAddress,
+    default: '127.0.0.1',
+    group: 'Listeners',
+    meaning:
+      'Address that all three listeners bind to. Anything but a loopback address is refused without authentication, ' +
+      'unless `DAT_INSECURE=true`, and needs `DAT_ADMIN_TOKEN`.',
+  }),
+  devicePort: row({
+    kind: port,
+    default: 7400,
+    group: 'Listeners',
+    meaning: 'Port where devices connect (WebSocket, `/v1/device`). 0 takes any free port.',
+  }),
+  subscriberPort: row({
+    kind: port,
+    default: 7401,
+    group: 'Listeners',
+    meaning: 'Port where subscribers connect (WebSocket, `/v1/subscribe`). 0 takes any free port.',
+  }),
+  adminPort: row({
+    kind: port,
+    default: 7402,
+    group: 'Listeners',
+    meaning: 'Port of the admin API, the metrics and the health routes (HTTP). 0 takes any free port.',
+  }),
+  transport: row({
+    kind: oneOf('auto', 'uws', 'ws'),
+    default: 'auto',
+    group: 'Listeners',
+    meaning:
+      'WebSocket library: `uws` (uWebSockets.js) refuses to start where its binary does not load, `ws` is slower ' +
+      'and runs everywhere, `auto` takes the first that loads and says which.',
+  }),
+
+  insecure: row({
+    kind: trueOrFalse,
+    default: false,
+    group: 'Access',
+    meaning:
+      'Accepts a non-loopback `DAT_HOST` without authentication: whoever reaches the ports may then publish as any ' +
+      'device and listen to all of them.',
+  }),
+  adminToken: row({
+    kind: bearerToken,
+    default: '',
+    defaultText: 'none',
+    group: 'Access',
+    secret: true,
+    meaning:
+      'Bearer token of the admin API. Without one every admin route is open, so it is needed on a non-loopback ' +
+      'address.',
+  }),
+  allowedOrigins: row({
+    kind: origins,
+    default: [] as readonly string[],
+    defaultText: 'same host',
+    group: 'Access',
+    meaning:
+      'Exact origins that a browser may connect from, on every listener. Naming any turns the default, the same ' +
+      'host, off; peers that send no origin are not affected.',
+  }),
+  defaultAccess: row({
+    kind: oneOf('allow', 'deny'),
+    default: 'allow',
+    group: 'Access',
+    meaning: 'With `deny` only pairs of device and subscriber that an operator set to allow may subscribe.',
+  }),
+
+  fanoutWorkers: row({
+    kind: wordOrNumber('auto', 0, FANOUT_WORKERS_MAX),
+    default: 'auto',
+    group: 'Threads',
+    meaning:
+      `Fan-out worker threads. \`auto\` is the number of cores less 2, at least 1 and at most ${FANOUT_WORKERS_MAX}. ` +
+      "0 lets the main thread hold the subscribers' sockets.",
+  }),
+
+  subscriberActivity: row({
+    kind: oneOf('pong', 'frame'),
+    default: 'pong',
+    group: 'Presence',
+    meaning:
+      "What counts as a subscriber's activity: `pong` is any frame, WebSocket pongs too, so a connected subscriber " +
+      'stays active; `frame` is only data frames, so one that sends nothing turns inactive.',
+  }),
+  subscriberInactiveAfterMs: row({
+    kind: spanMs,
+    default: 60_000,
+    group: 'Presence',
+    meaning:
+      'Silence after which a subscription turns from active to inactive and gets nothing. Keep it above ' +
+      '`DAT_PING_INTERVAL_MS`, or subscribers turn inactive between two pings.',
+  }),
+  subscriberRemoveAfterMs: row({
+    kind: spanMs,
+    default: 300_000,
+    group: 'Presence',
+    meaning:
+      'Silence after which a subscription is removed, and the time in which a lost subscriber may resume. Not below ' +
+      '`DAT_SUBSCRIBER_INACTIVE_AFTER_MS`.',
+  }),
+  deviceStaleAfterMs: row({
+    kind: spanMs,
+    default: 60_000,
+    group: 'Presence',
+    meaning: 'Silence after which a connected device is called stale.',
+  }),
+  deviceLeaveGraceMs: row({
+    kind: spanMsOrZero,
+    default: 15_000,
+    group: 'Presence',
+    meaning:
+      'Wait after an unclean disconnect before the device is called offline; a return within it is not broadcast. 0 ' +
+      'means offline at once.',
+  }),
+  deviceRemoveAfterMs: row({
+    kind: spanMsOrZero,
+    default: 300_000,
+    group: 'Presence',
+    meaning:
+      'An offline device with no subscription and nothing pinned by an operator is removed after this, and its ' +
+      'numbering starts again at 1. 0 removes it at once.',
+  }),
+  pingIntervalMs: row({
+    kind: wholeNumber(10, 3_600_000, 'ms'),
+    default: 25_000,
+    group: 'Presence',
+    meaning:
+      'Time between two WebSocket pings of the hub to every peer. A peer that shows no sign of life for this and 10 ' +
+      'seconds more is closed with 4201.',
+  }),
+
+  flushMaxMs: row({
+    kind: wholeNumber(0, 1000, 'ms'),
+    default: 5,
+    group: 'Delivery',
+    meaning:
+      'The longest that batching may hold an event under load. 0 sends each event as it comes, in more writes.',
+  }),
+  maxMessageBytes: row({
+    kind: wholeNumber(1024, 1_048_576, 'bytes'),
+    default: 65_536,
+    group: 'Delivery',
+    meaning: 'Largest frame that a peer may send; a larger one is refused and the peer closed.',
+  }),
+  sendQueueBytes: row({
+    kind: queueBytes,
+    default: 262_144,
+    group: 'Delivery',
+    meaning:
+      'Bytes waiting for one subscriber above which it is lagging and gets only high events until a quarter of this ' +
+      'is left.',
+  }),
+  sendQueueMaxBytes: row({
+    kind: queueBytes,
+    default: 1_048_576,
+    group: 'Delivery',
+    meaning:
+      'Bytes waiting for one subscriber above which it is closed with 4108. Not below `DAT_SEND_QUEUE_BYTES`; each ' +
+      'subscriber may cost this much memory.',
+  }),
+  deviceRate: row({
+    kind: wholeNumber(0, 1_000_000, 'events per second'),
+    default: 100,
+    group: 'Delivery',
+    meaning: 'Events per second that one device may send; what goes beyond is refused. 0 means no limit.',
+  }),
+  deviceBurst: row({
+    kind: wholeNumber(0, 1_000_000, 'events'),
+    default: 200,
+    group: 'Delivery',
+    meaning: 'Events that one device may send at once, after a pause, above its rate. 0 means no limit.',
+  }),
+
+  maxDevices: row({
+    kind: wholeNumber(1, ROWS_MAX, 'devices'),
+    default: 100_000,
+    group: 'Capacity',
+    meaning:
+      'Devices that the presence table has room for, reserved at start; one more is turned away with 4100.',
+  }),
+  maxSubscribers: row({
+    kind: wholeNumber(1, ROWS_MAX, 'subscribers'),
+    default: 100_000,
+    group: 'Capacity',
+    meaning:
+      'Subscribers that the presence table has room for, reserved at start; one more is turned away with 4100.',
+  }),
+  maxSubscriptions: row({
+    kind: wholeNumber(1, ROWS_MAX, 'subscriptions'),
+    default: 1_000_000,
+    group: 'Capacity',
+    meaning:
+      'Pairs of device and subscriber that the presence table has room for, reserved at start; one more is answered ' +
+      'with error 106.',
+  }),
+
+  logLevel: row({
+    kind: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    group: 'Running',
+    meaning:
+      'The least level that is logged, on stderr: NDJSON, or pretty on a terminal. `listening` is always logged.',
+  }),
+  drainRate: row({
+    kind: wholeNumber(1, 1_000_000, 'closes per second'),
+    default: 1000,
+    group: 'Running',
+    meaning: 'Connections closed per second while draining, so that not all reconnect at once.',
+  }),
+  drainTimeoutMs: row({
+    kind: wholeNumber(0, 600_000, 'ms'),
+    default: 15_000,
+    group: 'Running',
+    meaning: 'The longest that draining may take; whoever is left is closed then. 0 closes everyone at once.',
+  }),
+} as const satisfies Record<string, SettingRow<unknown>>;
+
+export type SettingKey = keyof typeof settingRows;
+
+/** One value for every row, checked; plain data that may be sent to a thread. */
+export type Settings = {
+  readonly [Key in SettingKey]: (typeof settingRows)[Key] extends SettingRow<infer Value> ? Value : never;
+};
+
+export const settingKeys = Object.keys(settingRows) as readonly SettingKey[];
+
+/** The row without its value's type, for code that treats all settings alike. */
+export function rowOf(key: SettingKey): SettingRow<unknown> {
+  return settingRows[key];
+}
+
+/** `devicePort` → `DAT_DEVICE_PORT` */
+export function envName(key: string): string {
+  return `DAT_${key.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+}
+
+/** `devicePort` → `--device-port` */
+export function flagName(key: string): string {
+  return `--${key.replace(/[A-Z]/g, '-$&').toLowerCase()}`;
+}

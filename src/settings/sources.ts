@@ -1,0 +1,91 @@
+/** Reads the environment and the config file into given settings. Pure: what it reads is handed in. */
+import { problem, shown, unknownName } from './problems.ts';
+import { envName, type SettingKey, settingKeys } from './schema.ts';
+
+/** One value that was given for a setting, not yet checked. */
+export interface Given {
+  readonly key: SettingKey;
+  /** undefined: its name is there and its value is missing */
+  readonly value: unknown;
+  /** `flag --host`, `env DAT_HOST` or `file dat.json, key host` */
+  readonly where: string;
+}
+
+export interface SourceRead {
+  readonly given: readonly Given[];
+  readonly problems: readonly string[];
+}
+
+export const CONFIG_VARIABLE = 'DAT_CONFIG';
+const PREFIX = 'DAT_';
+
+const keyOfVariable = new Map(settingKeys.map((key) => [envName(key), key]));
+const keyOfName = new Map<string, SettingKey>(settingKeys.map((key) => [key, key]));
+
+/** An empty variable counts as not given; any other `DAT_…` that is no setting is a problem. */
+export function readEnvironment(env: Readonly<Record<string, string | undefined>>): SourceRead {
+  const given: Given[] = [];
+  const problems: string[] = [];
+  for (const name of Object.keys(env).sort()) {
+    const value = env[name];
+    if (!name.startsWith(PREFIX) || name === CONFIG_VARIABLE || value === undefined || value === '') continue;
+    const key = keyOfVariable.get(name);
+    if (key === undefined) problems.push(unknownVariable(name));
+    else given.push({ key, value, where: `env ${name}` });
+  }
+  return { given, problems };
+}
+
+function unknownVariable(name: string): string {
+  const where = `env ${named(name)}`;
+  if (/^DAT_(?:SERVICE_|PORT$|PORT_\d)/.test(name)) {
+    const accepted =
+      'none of this name; Kubernetes sets it for a service called dat: set enableServiceLinks to false';
+    return problem(where, 'an unknown variable', accepted);
+  }
+  return unknownName(name, { where, noun: 'variable', spell: envName, others: ['config'] });
+}
+
+/**
+ * @param path for the problem lines and for `readFile`
+ * @param readFile returns the file's text; what it throws becomes a problem
+ */
+export function readConfigFile(path: string, readFile: (path: string) => string): SourceRead {
+  const file = `file ${named(path)}`;
+  let content: unknown;
+  try {
+    content = JSON.parse(readFile(path));
+  } catch (error) {
+    return { given: [], problems: [unreadable(file, error)] };
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    const what = Array.isArray(content) ? 'a list' : content === null ? 'null' : `a ${typeof content}`;
+    return { given: [], problems: [problem(file, what, 'one JSON object whose keys are settings')] };
+  }
+  const given: Given[] = [];
+  const problems: string[] = [];
+  for (const [name, value] of Object.entries(content)) {
+    const where = `${file}, key ${named(name)}`;
+    const key = keyOfName.get(name);
+    if (key !== undefined) given.push({ key, value, where });
+    else problems.push(unknownName(name, { where, noun: 'key', spell: (meant) => meant, others: [] }));
+  }
+  return { given, problems };
+}
+
+/** The engine's own message may quote the file, so of a syntax error only the place is told. */
+function unreadable(file: string, error: unknown): string {
+  if (error instanceof SyntaxError) {
+    const place = /\bposition \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0];
+    return problem(file, `text that is not JSON${place ? ` (at ${place})` : ''}`, 'one JSON object');
+  }
+  const code = (error as { readonly code?: unknown } | null | undefined)?.code;
+  const why =
+    code === 'ENOENT' ? 'no such file' : typeof code === 'string' ? shown(code) : 'an error on reading';
+  return problem(file, why, 'the path of a readable JSON file');
+}
+
+/** A name or path as it is where that is harmless, else quoted. */
+function named(name: string): string {
+  return /^[\w./~-]{1,200}$/.test(name) ? name : shown(name);
+}
