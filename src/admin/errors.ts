@@ -48,7 +48,8 @@ export function toAdminError(error: unknown, request: FastifyRequest): AdminErro
     const problems = (validation as readonly Problem[]).map((problem) => describe(problem, where, request));
     return new AdminError('bad_request', problems.join('; '));
   }
-  if (statusCode === 413) return new AdminError('payload_too_large', 'the body is too large, accepted: at most 1 MiB');
+  if (statusCode === 413)
+    return new AdminError('payload_too_large', 'the body is too large, accepted: at most 1 MiB');
   if (statusCode === 415) {
     const given = quote(request.headers['content-type']);
     return new AdminError('unsupported_media_type', `content-type is ${given}, accepted: application/json`);
@@ -87,11 +88,12 @@ interface Problem {
   readonly params: { readonly keys?: readonly string[] };
 }
 
-const places: Readonly<Record<string, { readonly name: string; readonly of: 'body' | 'query' | 'params' }>> = {
-  body: { name: 'body', of: 'body' },
-  querystring: { name: 'query', of: 'query' },
-  params: { name: 'path', of: 'params' },
-};
+const places: Readonly<Record<string, { readonly name: string; readonly of: 'body' | 'query' | 'params' }>> =
+  {
+    body: { name: 'body', of: 'body' },
+    querystring: { name: 'query', of: 'query' },
+    params: { name: 'path', of: 'params' },
+  };
 
 function describe(problem: Problem, where: string, request: FastifyRequest): string {
   const place = places[where] ?? { name: where, of: 'body' };

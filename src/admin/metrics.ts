@@ -17,16 +17,31 @@ type MetricType = 'counter' | 'gauge' | 'histogram';
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number, suffix?: string];
 
 export function renderMetrics(figures: Figures, process: ProcessFigures): string {
-  return [...hubFamilies(figures), ...trafficFamilies(figures), ...processFamilies(figures, process)].join('');
+  return [...hubFamilies(figures), ...trafficFamilies(figures), ...processFamilies(figures, process)].join(
+    '',
+  );
 }
 
-function hubFamilies({ connections, devices, subscriptions, threads, rings, capacity, ...rest }: Figures): string[] {
+function hubFamilies({
+  connections,
+  devices,
+  subscriptions,
+  threads,
+  rings,
+  capacity,
+  ...rest
+}: Figures): string[] {
   const used = Object.entries(capacity).map(([table, of]): Sample => [{ table }, of.used / of.capacity]);
   const lags = threads.map(({ thread, loopLagSeconds }): Sample => [{ thread }, loopLagSeconds]);
   const ringsUsed = rings.map(({ ring, usedRatio }): Sample => [{ ring }, usedRatio]);
   return [
     family('dat_connections', 'gauge', 'Open WebSocket connections.', labelled('role', connections)),
-    family('dat_devices', 'gauge', 'Devices known to the hub, by presence state.', labelled('state', devices)),
+    family(
+      'dat_devices',
+      'gauge',
+      'Devices known to the hub, by presence state.',
+      labelled('state', devices),
+    ),
     family('dat_subscriptions', 'gauge', 'Subscription rows, by status.', labelled('status', subscriptions)),
     family('dat_capacity_used_ratio', 'gauge', 'Used share of a part of the presence table.', used),
     family('dat_ring_used_ratio', 'gauge', 'Used share of a ring between two threads.', ringsUsed),
@@ -50,21 +65,33 @@ function hubFamilies({ connections, devices, subscriptions, threads, rings, capa
 
 function trafficFamilies(figures: Figures): string[] {
   return [
-    family('dat_events_received_total', 'counter', 'Events from devices.', labelled('type', figures.received)),
+    family(
+      'dat_events_received_total',
+      'counter',
+      'Events from devices.',
+      labelled('type', figures.received),
+    ),
     family('dat_events_skipped_total', 'counter', 'Events that no active subscriber listened to.', [
       [{}, figures.skipped],
     ]),
     family('dat_frames_refused_total', 'counter', 'Frames of peers that were answered with an error.', [
       [{}, figures.refusedFrames],
     ]),
-    family('dat_deliveries_total', 'counter', 'Events sent, counted once per subscriber.', [[{}, figures.deliveries]]),
+    family('dat_deliveries_total', 'counter', 'Events sent, counted once per subscriber.', [
+      [{}, figures.deliveries],
+    ]),
     family(
       'dat_deliveries_dropped_total',
       'counter',
       'Events not delivered, by reason.',
       labelled('reason', figures.dropped),
     ),
-    family('dat_fanout_latency_seconds', 'histogram', 'From the receipt of an event to its send.', histogram(figures)),
+    family(
+      'dat_fanout_latency_seconds',
+      'histogram',
+      'From the receipt of an event to its send.',
+      histogram(figures),
+    ),
   ];
 }
 
@@ -73,11 +100,15 @@ function processFamilies({ version, transport }: Figures, process: ProcessFigure
     family('dat_build_info', 'gauge', 'What is running; always 1.', [
       [{ version, node: process.nodeVersion, transport }, 1],
     ]),
-    family('process_resident_memory_bytes', 'gauge', 'Resident memory of the process.', [[{}, process.residentBytes]]),
+    family('process_resident_memory_bytes', 'gauge', 'Resident memory of the process.', [
+      [{}, process.residentBytes],
+    ]),
     family('process_cpu_seconds_total', 'counter', 'User and system CPU time of the process.', [
       [{}, process.cpuSeconds],
     ]),
-    family('process_start_time_seconds', 'gauge', 'Start of the process, Unix time.', [[{}, process.startTimeSeconds]]),
+    family('process_start_time_seconds', 'gauge', 'Start of the process, Unix time.', [
+      [{}, process.startTimeSeconds],
+    ]),
   ];
 }
 

@@ -15,7 +15,7 @@ export type SubscriberDevice = z.infer<typeof subscriberPage>['devices'][number]
 /** @returns undefined when the slot is free */
 export function readDevice(deps: AdminDeps, slot: number): DeviceEntry | undefined {
   const row = deps.presence.device(slot);
-  if (row === undefined || row.state === 'free') return undefined;
+  if (row === undefined) return undefined;
   const connectedAt = row.session === undefined ? undefined : deps.connectedAt(row.session);
   return {
     device: row.device,

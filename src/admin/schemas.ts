@@ -163,8 +163,14 @@ export const stats = z.object({
     dropped: z.object({ ingest_full: count, fanout_full: count, slow: count, rate: count }),
     refusedFrames: count,
   }),
-  rates: z.object({ windowSeconds: z.number(), eventsPerSecond: z.number(), deliveriesPerSecond: z.number() }),
-  latency: z.object({ count, p50Seconds: percentile, p99Seconds: percentile }).describe('Receive to send, since start'),
+  rates: z.object({
+    windowSeconds: z.number(),
+    eventsPerSecond: z.number(),
+    deliveriesPerSecond: z.number(),
+  }),
+  latency: z
+    .object({ count, p50Seconds: percentile, p99Seconds: percentile })
+    .describe('Receive to send, since start'),
   threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),

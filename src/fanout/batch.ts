@@ -4,14 +4,14 @@
  */
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { RecordViews } from '../memory/ring.ts';
-import { Priority } from '../protocol/events.ts';
 import {
   binaryEventBytesMax,
+  type EventHead,
   encodeBinaryEvent,
   encodeJsonEvent,
-  type EventHead,
   jsonEventBytesMax,
 } from '../protocol/event-frames.ts';
+import { Priority } from '../protocol/events.ts';
 import { EventField, EventFlag } from '../threads/records.ts';
 import type { Endpoint } from '../transport/transport.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
@@ -71,10 +71,18 @@ export class Batch {
   #publish(endpoint: Endpoint, offset: number, topic: Topic, now: number): void {
     const { jsonCount, binaryCount } = topic;
     if (jsonCount > 0) {
-      endpoint.publish(topic.jsonTopic, this.#scratch.subarray(0, this.#encode(offset, topic, false, 0)), false);
+      endpoint.publish(
+        topic.jsonTopic,
+        this.#scratch.subarray(0, this.#encode(offset, topic, false, 0)),
+        false,
+      );
     }
     if (binaryCount > 0) {
-      endpoint.publish(topic.binaryTopic, this.#scratch.subarray(0, this.#encode(offset, topic, true, 0)), true);
+      endpoint.publish(
+        topic.binaryTopic,
+        this.#scratch.subarray(0, this.#encode(offset, topic, true, 0)),
+        true,
+      );
     }
     const counters = this.#counters;
     counters.cells[Counter.deliveries]! += jsonCount + binaryCount + topic.vips.length;

@@ -23,15 +23,22 @@ import {
   readGap,
   readText,
   secondWord,
+  ToSubscribers,
   textLength,
   textStart,
   thirdWord,
-  ToSubscribers,
   writeOp,
   writeSmall,
 } from '../threads/records.ts';
 import { Liveness } from '../transport/liveness.ts';
-import type { Endpoint, ListenerHandlers, ListenerOptions, Socket, UpgradeAnswer, UpgradeRequest } from '../transport/transport.ts';
+import type {
+  Endpoint,
+  ListenerHandlers,
+  ListenerOptions,
+  Socket,
+  UpgradeAnswer,
+  UpgradeRequest,
+} from '../transport/transport.ts';
 import { Batch } from './batch.ts';
 import { SubscriberSession } from './subscriber-session.ts';
 import { Topic } from './topic.ts';
@@ -97,7 +104,9 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
 
   upgrade(request: UpgradeRequest): UpgradeAnswer<SubscriberSession> {
     if (this.#draining) return { status: 503, message: 'the hub is draining' };
-    if (!originAllowed(request.header('origin'), request.header('host'), this.#deps.settings.allowedOrigins)) {
+    if (
+      !originAllowed(request.header('origin'), request.header('host'), this.#deps.settings.allowedOrigins)
+    ) {
       return { status: 403, message: 'this origin is not allowed' };
     }
     const query = new URLSearchParams(request.query);
@@ -106,10 +115,18 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     const devices = query.get('devices') ?? '';
     const wanted = devices === '' ? { ok: true as const, devices: [] } : parseDevicesQuery(devices);
     if (!wanted.ok) return { status: 400, message: wanted.message };
-    const offered = request.header('sec-websocket-protocol').split(',').map((name) => name.trim());
+    const offered = request
+      .header('sec-websocket-protocol')
+      .split(',')
+      .map((name) => name.trim());
     const protocol = offered.find((name) => name === BINARY_PROTOCOL || name === JSON_PROTOCOL);
     const binary = protocol === BINARY_PROTOCOL;
-    const session = new SubscriberSession({ id, number: this.#nextSession++, binary, wanted: wanted.devices });
+    const session = new SubscriberSession({
+      id,
+      number: this.#nextSession++,
+      binary,
+      wanted: wanted.devices,
+    });
     return protocol === undefined ? { session } : { session, protocol };
   }
 
@@ -133,14 +150,26 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
       return;
     }
     if (binary) {
-      this.#refuse(session, errors.badRequest.code, 'binary frame; text frames with one JSON object are accepted', '');
+      this.#refuse(
+        session,
+        errors.badRequest.code,
+        'binary frame; text frames with one JSON object are accepted',
+        '',
+      );
       return;
     }
-    const parsed = parseSubscriberOp(Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8'));
+    const parsed = parseSubscriberOp(
+      Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8'),
+    );
     if (!parsed.ok) {
       this.#refuse(session, parsed.code, parsed.message, parsed.id);
     } else if (parsed.op !== 'touch') {
-      writeOp(this.#deps.toOwner, { session: session.number, op: parsed.op, id: parsed.id, devices: parsed.devices });
+      writeOp(this.#deps.toOwner, {
+        session: session.number,
+        op: parsed.op,
+        id: parsed.id,
+        devices: parsed.devices,
+      });
       this.#publish();
     }
   }
@@ -252,7 +281,12 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     session.sendText(session.pieces.length > 0 ? Buffer.concat(session.pieces) : piece);
     session.pieces = [];
     if (first && session.wanted.length > 0) {
-      writeOp(this.#deps.toOwner, { session: session.number, op: 'subscribe', id: '', devices: session.wanted });
+      writeOp(this.#deps.toOwner, {
+        session: session.number,
+        op: 'subscribe',
+        id: '',
+        devices: session.wanted,
+      });
       this.#publish();
     }
   }
@@ -314,7 +348,8 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     if (!isActivity || session.slot === NONE) return;
     const { rows } = this.#deps.presence.subscribers;
     Atomics.store(rows.lastSeen, session.slot, BigInt(Math.floor(now)));
-    if (Atomics.load(rows.silent, session.slot) === 1) this.#control(FromSubscribers.Active, [session.number]);
+    if (Atomics.load(rows.silent, session.slot) === 1)
+      this.#control(FromSubscribers.Active, [session.number]);
   }
 
   #refuse(session: SubscriberSession, code: number, message: string, id: string): void {

@@ -1,9 +1,10 @@
 /** One device's connection, on the thread that terminates it. */
-import { NONE } from '../presence/columns.ts';
+
 import { HELD_FRAMES_MAX } from '../limits.ts';
+import { NONE } from '../presence/columns.ts';
 import type { Peer } from '../transport/liveness.ts';
 import type { Socket } from '../transport/transport.ts';
-import { TokenBucket } from './token-bucket.ts';
+import type { TokenBucket } from './token-bucket.ts';
 
 export class DeviceSession implements Peer {
   readonly id: string;

@@ -4,10 +4,10 @@
  */
 import type { Clock } from '../clock.ts';
 import { closes, errors } from '../codes.ts';
+import { POLL_RECORDS_MAX, TRANSPORT_FRAME_FACTOR } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Ringer } from '../memory/doorbell.ts';
 import { type RingConsumer, type RingProducer, Share } from '../memory/ring.ts';
-import { POLL_RECORDS_MAX, TRANSPORT_FRAME_FACTOR } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState } from '../presence/lifecycle.ts';
 import type { PresenceReader } from '../presence/table.ts';
@@ -28,7 +28,13 @@ import {
   writeSmall,
 } from '../threads/records.ts';
 import { Liveness } from '../transport/liveness.ts';
-import type { ListenerHandlers, ListenerOptions, Socket, UpgradeAnswer, UpgradeRequest } from '../transport/transport.ts';
+import type {
+  ListenerHandlers,
+  ListenerOptions,
+  Socket,
+  UpgradeAnswer,
+  UpgradeRequest,
+} from '../transport/transport.ts';
 import { DeviceSession } from './device-session.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -51,7 +57,11 @@ export interface IngestDeps {
   readonly settings: IngestSettings;
 }
 
-const shares = { [Priority.low]: Share.low, [Priority.normal]: Share.normal, [Priority.high]: Share.high } as const;
+const shares = {
+  [Priority.low]: Share.low,
+  [Priority.normal]: Share.normal,
+  [Priority.high]: Share.high,
+} as const;
 const receivedCells = {
   [EventType.pong]: Counter.receivedPong,
   [EventType.message]: Counter.receivedMessage,
@@ -84,6 +94,10 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
       queueBytesMax: sendQueueMaxBytes,
       handlers: this,
     };
+  }
+
+  get connectionCount(): number {
+    return this.#sessions.size;
   }
 
   /** When the session connected, wall-clock ms. */
@@ -176,7 +190,9 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
           this.#joined(firstWord(views, offset), secondWord(views, offset));
           break;
         case ToIngest.Close:
-          this.#sessions.get(firstWord(views, offset))?.close(secondWord(views, offset), readText(views, offset));
+          this.#sessions
+            .get(firstWord(views, offset))
+            ?.close(secondWord(views, offset), readText(views, offset));
           break;
         case ToIngest.Ack: {
           const { session, seq, skipped, id } = readAck(views, offset);
@@ -256,7 +272,12 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     if (offset < 0) {
       counters.add(Counter.droppedIngestFull);
       if (ackBytes > 0) {
-        this.#refuse(session, errors.limit.code, 'the hub is overloaded, event refused', ackIdOf(bytes, frame));
+        this.#refuse(
+          session,
+          errors.limit.code,
+          'the hub is overloaded, event refused',
+          ackIdOf(bytes, frame),
+        );
       }
       return;
     }
@@ -310,5 +331,7 @@ function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array,
 
 function ackIdOf(bytes: Uint8Array, frame: { readonly ackStart: number; readonly ackEnd: number }): string {
   if (frame.ackEnd === frame.ackStart) return '';
-  return Buffer.from(bytes.buffer, bytes.byteOffset + frame.ackStart, frame.ackEnd - frame.ackStart).toString('utf8');
+  return Buffer.from(bytes.buffer, bytes.byteOffset + frame.ackStart, frame.ackEnd - frame.ackStart).toString(
+    'utf8',
+  );
 }

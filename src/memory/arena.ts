@@ -67,7 +67,8 @@ export class Arena extends ArenaReader {
 
   /** @returns the chunk, or `NO_TEXT` when there is no room (the caller refuses). */
   store(source: Uint8Array, start: number, length: number): number {
-    if (length > ARENA_TEXT_BYTES_MAX) throw new RangeError(`text of ${length} bytes, at most ${ARENA_TEXT_BYTES_MAX}`);
+    if (length > ARENA_TEXT_BYTES_MAX)
+      throw new RangeError(`text of ${length} bytes, at most ${ARENA_TEXT_BYTES_MAX}`);
     const chunk = this.#take(unitsFor(length));
     if (chunk === NO_TEXT) return NO_TEXT;
     const { bytes } = this;

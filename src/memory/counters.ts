@@ -45,7 +45,9 @@ const DEVICE_CLOSES_CELL = LATENCY_CELL + latencyBoundsSeconds.length + 1;
 const SUBSCRIBER_CLOSES_CELL = DEVICE_CLOSES_CELL + countedCloseCodes.length + 1;
 const CELLS = SUBSCRIBER_CLOSES_CELL + countedCloseCodes.length + 1;
 
-const closeCells: ReadonlyMap<number, number> = new Map(countedCloseCodes.map((code, index) => [code, index]));
+const closeCells: ReadonlyMap<number, number> = new Map(
+  countedCloseCodes.map((code, index) => [code, index]),
+);
 
 export type Role = 'device' | 'subscriber';
 

@@ -25,7 +25,9 @@ export interface Column<K extends Kind = Kind> {
 }
 
 export type Columns = Readonly<Record<string, Column>>;
-export type Rows<C extends Columns> = { readonly [Name in keyof C]: InstanceType<(typeof kinds)[C[Name]['kind']]['view']> };
+export type Rows<C extends Columns> = {
+  readonly [Name in keyof C]: InstanceType<(typeof kinds)[C[Name]['kind']]['view']>;
+};
 
 const column =
   <K extends Kind>(kind: K) =>
@@ -61,7 +63,8 @@ export function slabBytes(columns: Columns, capacity: number): number {
 }
 
 export function createSlab<C extends Columns>(columns: C, capacity: number): Slab<C> {
-  if (!Number.isInteger(capacity) || capacity < 1) throw new RangeError(`slab capacity ${capacity} is not at least 1`);
+  if (!Number.isInteger(capacity) || capacity < 1)
+    throw new RangeError(`slab capacity ${capacity} is not at least 1`);
   const memory = new SharedArrayBuffer(slabBytes(columns, capacity));
   const header = new Uint32Array(memory, 0, HEADER_BYTES / 4);
   header[Header.Magic] = MAGIC;
@@ -77,10 +80,15 @@ export function attachSlab<C extends Columns>(columns: C, memory: SharedArrayBuf
   if (header[Header.Magic] !== MAGIC) throw new TypeError('this memory holds no slab');
   if (header[Header.Fingerprint] !== fingerprint(columns)) throw new TypeError('this slab has other columns');
   const { bytes, offsets } = layOut(columns, capacity);
-  if (memory.byteLength !== bytes) throw new TypeError(`slab of ${memory.byteLength} bytes, ${bytes} expected`);
+  if (memory.byteLength !== bytes)
+    throw new TypeError(`slab of ${memory.byteLength} bytes, ${bytes} expected`);
   const rows: Record<string, unknown> = {};
   for (const [name, { kind }] of Object.entries(columns)) {
-    const View = kinds[kind].view as new (memory: SharedArrayBuffer, offset: number, length: number) => ArrayBufferView;
+    const View = kinds[kind].view as new (
+      memory: SharedArrayBuffer,
+      offset: number,
+      length: number,
+    ) => ArrayBufferView;
     rows[name] = new View(memory, offsets[name]!, capacity);
   }
   return { memory, capacity, rows: rows as Rows<C>, header };

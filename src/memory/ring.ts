@@ -37,7 +37,9 @@ export function ringBytesFor(bytes: number): number {
 /** @throws RangeError when `bytes` is not a power of two in range. */
 export function createRing(bytes: number): SharedArrayBuffer {
   if (bytes < RING_BYTES_MIN || bytes > RING_BYTES_MAX || (bytes & (bytes - 1)) !== 0) {
-    throw new RangeError(`ring of ${bytes} bytes: a power of two from ${RING_BYTES_MIN} to ${RING_BYTES_MAX} is accepted`);
+    throw new RangeError(
+      `ring of ${bytes} bytes: a power of two from ${RING_BYTES_MIN} to ${RING_BYTES_MAX} is accepted`,
+    );
   }
   return new SharedArrayBuffer(RECORDS_OFFSET + bytes);
 }
@@ -117,7 +119,8 @@ export class RingProducer {
    * @throws RangeError when `bytes` is out of range: a bug in the caller
    */
   claim(kind: number, bytes: number, share: number): number {
-    if (bytes > this.#bytesMax) throw new RangeError(`record of ${bytes} bytes, at most ${this.#bytesMax} fit this ring`);
+    if (bytes > this.#bytesMax)
+      throw new RangeError(`record of ${bytes} bytes, at most ${this.#bytesMax} fit this ring`);
     if (this.#spill.length > 0 && !this.#unspill()) return -1;
     this.views = this.#ring;
     return this.#place(kind, bytes, share);
@@ -144,9 +147,9 @@ export class RingProducer {
     let at = this.#tail & (capacity - 1);
     const padding = at + size > capacity ? capacity - at : 0;
     const limit = capacity * share - size - padding;
-    if (((this.#tail - this.#head) >>> 0) > limit) {
+    if ((this.#tail - this.#head) >>> 0 > limit) {
       this.#head = Atomics.load(this.#words, HEAD_WORD);
-      if (((this.#tail - this.#head) >>> 0) > limit) return -1;
+      if ((this.#tail - this.#head) >>> 0 > limit) return -1;
     }
     const { u32 } = this.#ring;
     if (padding > 0) {

@@ -2,7 +2,15 @@
  * Which slots of a slab are free, and how often each was used. Owner thread only. The free list is private: it can
  * be rebuilt from the rows.
  */
-import { type Column, type Columns, highWater, type Slab, setHighWater, setUsedCount, usedCount } from './layout.ts';
+import {
+  type Column,
+  type Columns,
+  highWater,
+  type Slab,
+  setHighWater,
+  setUsedCount,
+  usedCount,
+} from './layout.ts';
 
 type WithGeneration = Columns & { readonly generation: Column<'u16'> };
 

@@ -2,8 +2,9 @@
  * The device side of the owner: who is connected, each device's state, the numbering of its events and where they
  * go. Owner thread only.
  */
-import { closes } from '../codes.ts';
+
 import type { Clock } from '../clock.ts';
+import { closes } from '../codes.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { Wheel } from '../memory/wheel.ts';

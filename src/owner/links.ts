@@ -5,12 +5,24 @@
 import type { Ringer } from '../memory/doorbell.ts';
 import { type RecordViews, type RingProducer, Share } from '../memory/ring.ts';
 import { Priority } from '../protocol/events.ts';
-import { copyEvent, EventField, ToIngest, ToSubscribers, writeAck, writeGap, writeSmall } from '../threads/records.ts';
+import {
+  copyEvent,
+  EventField,
+  ToIngest,
+  ToSubscribers,
+  writeAck,
+  writeGap,
+  writeSmall,
+} from '../threads/records.ts';
 
 /** Longer texts (the answer to a large subscribe) travel in pieces. */
 const TEXT_PIECE_BYTES = 16 * 1024;
 
-const shares = { [Priority.low]: Share.low, [Priority.normal]: Share.normal, [Priority.high]: Share.high } as const;
+const shares = {
+  [Priority.low]: Share.low,
+  [Priority.normal]: Share.normal,
+  [Priority.high]: Share.high,
+} as const;
 
 /** What a close frame says. */
 export interface Close {
@@ -29,6 +41,11 @@ export class FanoutLink {
   constructor(ring: RingProducer, ringer: Ringer) {
     this.#ring = ring;
     this.#ringer = ringer;
+  }
+
+  /** Whether records or gap notices wait for room. */
+  get hasBacklog(): boolean {
+    return this.#ring.spilledCount > 0 || this.#missed.size > 0;
   }
 
   joined(session: number, subscriber: number, vip: boolean): void {
@@ -120,6 +137,10 @@ export class IngestLink {
   constructor(ring: RingProducer, ringer: Ringer) {
     this.#ring = ring;
     this.#ringer = ringer;
+  }
+
+  get hasBacklog(): boolean {
+    return this.#ring.spilledCount > 0;
   }
 
   joined(session: number, device: number): void {

@@ -113,7 +113,11 @@ export class Operator {
 }
 
 function missingRow(device: string, subscriber: string): OperatorResult {
-  return { ok: false, why: 'not_found', message: `no row for device "${device}" and subscriber "${subscriber}"` };
+  return {
+    ok: false,
+    why: 'not_found',
+    message: `no row for device "${device}" and subscriber "${subscriber}"`,
+  };
 }
 
 function assertNever(command: never): never {

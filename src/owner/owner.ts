@@ -8,12 +8,20 @@ import type { RingConsumer } from '../memory/ring.ts';
 import { Wheel } from '../memory/wheel.ts';
 import type { PresenceMemory } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
-import { firstWord, FromSubscribers, Ingest, readOp, secondWord, textLength, textStart } from '../threads/records.ts';
+import {
+  FromSubscribers,
+  firstWord,
+  Ingest,
+  readOp,
+  secondWord,
+  textLength,
+  textStart,
+} from '../threads/records.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { FanoutLink, IngestLink } from './links.ts';
 import { Operator } from './operator.ts';
 import { Registry } from './registry.ts';
-import { Subscribers, type SubscriberSettings } from './subscribers.ts';
+import { type SubscriberSettings, Subscribers } from './subscribers.ts';
 
 export interface OwnerDeps {
   readonly presence: PresenceMemory;
@@ -96,6 +104,12 @@ export class Owner {
     return ingestRing.hasRecords || fanoutRings.some((ring) => ring.hasRecords);
   }
 
+  /** Whether records of the owner's wait for room in a ring. */
+  hasBacklog(): boolean {
+    const { fanoutLinks, ingestLink } = this.#deps;
+    return ingestLink.hasBacklog || fanoutLinks.some((link) => link.hasBacklog);
+  }
+
   /** Milliseconds until a timer may be due. */
   untilNextTimerMs(): number {
     const now = this.#deps.clock.now();
@@ -119,7 +133,12 @@ export class Owner {
           this.#devices.event(views, offset);
           break;
         case Ingest.Join:
-          this.#devices.join(firstWord(views, offset), views.u8, textStart(offset), textLength(views, offset));
+          this.#devices.join(
+            firstWord(views, offset),
+            views.u8,
+            textStart(offset),
+            textLength(views, offset),
+          );
           break;
         case Ingest.Leave:
           this.#devices.leave(firstWord(views, offset), secondWord(views, offset) === 1);

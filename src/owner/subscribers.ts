@@ -14,8 +14,8 @@ import {
   type Input,
   maySubscribe,
   nextRowState,
-  reasonOf,
   RowState,
+  reasonOf,
   type SubscriptionStatus,
   statusOf,
 } from '../presence/lifecycle.ts';
@@ -165,7 +165,8 @@ export class Subscribers {
     this.#move(row, after);
     if (after === RowState.none) return -1;
     if (after === RowState.active && !connected) this.#move(row, nextRowState(after, 'disconnect', false));
-    if (!connected && !wheel.isSet(subscriber)) wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
+    if (!connected && !wheel.isSet(subscriber))
+      wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
     return row;
   }
 
@@ -253,7 +254,9 @@ export class Subscribers {
     const { registry } = this.#deps;
     const { found, refused } = this.#rowsOf(slot, record);
     const input: Input = record.op === 'pause' ? 'pause' : 'unsubscribe';
-    const items = found.map((row) => JSON.stringify(registry.deviceId(registry.subscriptions.rows.device[row]!)));
+    const items = found.map((row) =>
+      JSON.stringify(registry.deviceId(registry.subscriptions.rows.device[row]!)),
+    );
     const answer = answerFrame(input === 'pause' ? 'paused' : 'unsubscribed', record.id, items, refused);
     this.#link(slot).text(record.session, answer);
     for (const row of found) {
@@ -288,7 +291,8 @@ export class Subscribers {
       const row = device < 0 ? -1 : registry.findRow(device, slot);
       const state = row < 0 ? RowState.none : registry.rowState(row);
       if (isSubscribed(state)) found.push(row);
-      else if (state === RowState.deny) refused.push(refusedItem(name, errors.denied.code, 'denied by an operator'));
+      else if (state === RowState.deny)
+        refused.push(refusedItem(name, errors.denied.code, 'denied by an operator'));
       else refused.push(refusedItem(name, errors.unknownDevice.code, 'not subscribed to this device'));
     }
     return { found, refused };
@@ -397,7 +401,8 @@ export class Subscribers {
     }
     this.#inputAll(slot, 'expire');
     // Still connected: the next frame counts as activity and arms the timer again.
-    if (registry.subscribers.rows.session[slot] !== NONE) Atomics.store(registry.subscribers.rows.silent, slot, 1);
+    if (registry.subscribers.rows.session[slot] !== NONE)
+      Atomics.store(registry.subscribers.rows.silent, slot, 1);
     this.freeIfIdle(slot);
   }
 

@@ -60,5 +60,6 @@ const limits = [
 ] as const;
 
 for (const [columns, bytes] of limits) {
-  if (bytesPerRow(columns) > bytes) throw new Error(`a row of ${Object.keys(columns)} takes more than ${bytes} bytes`);
+  if (bytesPerRow(columns) > bytes)
+    throw new Error(`a row of ${Object.keys(columns)} takes more than ${bytes} bytes`);
 }

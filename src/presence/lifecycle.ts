@@ -4,15 +4,30 @@
  */
 
 /** Status and reason of a row in one value: what the `rowState` column holds. */
-export const RowState = { none: 0, allow: 1, active: 2, silent: 3, paused: 4, disconnected: 5, deny: 6 } as const;
+export const RowState = {
+  none: 0,
+  allow: 1,
+  active: 2,
+  silent: 3,
+  paused: 4,
+  disconnected: 5,
+  deny: 6,
+} as const;
 export type RowState = (typeof RowState)[keyof typeof RowState];
 export type RowStateName = keyof typeof RowState;
 
 export type SubscriptionStatus = 'allow' | 'active' | 'inactive' | 'deny';
 export type InactiveReason = 'silent' | 'paused' | 'disconnected';
 
-export const rowStateNames = ['none', 'allow', 'active', 'silent', 'paused', 'disconnected', 'deny'] as const satisfies
-  readonly RowStateName[];
+export const rowStateNames = [
+  'none',
+  'allow',
+  'active',
+  'silent',
+  'paused',
+  'disconnected',
+  'deny',
+] as const satisfies readonly RowStateName[];
 
 /** The status of PROTOCOL section 5 that a row state is an instance of, by state number. */
 const statuses: readonly (SubscriptionStatus | undefined)[] = [
@@ -160,9 +175,25 @@ export type DeviceInput = (typeof deviceInputs)[number];
  * Device state × input → next state. `leave` is a clean close, `lose` any other: a lost device keeps its state until
  * its grace is over, so that a return within it changes nothing.
  */
-export const deviceTransitions: Readonly<Record<DeviceStateName, Readonly<Record<DeviceInput, DeviceStateName>>>> = {
-  online: { connect: 'online', activity: 'online', silence: 'stale', leave: 'offline', lose: 'online', graceOver: 'offline' },
-  stale: { connect: 'online', activity: 'online', silence: 'stale', leave: 'offline', lose: 'stale', graceOver: 'offline' },
+export const deviceTransitions: Readonly<
+  Record<DeviceStateName, Readonly<Record<DeviceInput, DeviceStateName>>>
+> = {
+  online: {
+    connect: 'online',
+    activity: 'online',
+    silence: 'stale',
+    leave: 'offline',
+    lose: 'online',
+    graceOver: 'offline',
+  },
+  stale: {
+    connect: 'online',
+    activity: 'online',
+    silence: 'stale',
+    leave: 'offline',
+    lose: 'stale',
+    graceOver: 'offline',
+  },
   offline: {
     connect: 'online',
     activity: 'offline',

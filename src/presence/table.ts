@@ -132,7 +132,11 @@ export class PresenceReader {
 
   capacityUsed(): Readonly<Record<keyof PresenceCapacity, { used: number; capacity: number }>> {
     const of = (slab: Slab<Columns>) => ({ used: usedCount(slab), capacity: slab.capacity });
-    return { devices: of(this.devices), subscribers: of(this.subscribers), subscriptions: of(this.subscriptions) };
+    return {
+      devices: of(this.devices),
+      subscribers: of(this.subscribers),
+      subscriptions: of(this.subscriptions),
+    };
   }
 
   /** @returns the device's slot, or -1 */
@@ -217,7 +221,12 @@ export class PresenceReader {
   /** As `deviceSlots`, over the subscriptions of one device. */
   subscriptionSlotsOfDevice(device: number, from: number, limit: number): SlotPage {
     const { device: devices, rowState } = this.subscriptions.rows;
-    return scan(from, highWater(this.subscriptions), limit, (slot) => devices[slot] === device && rowState[slot] !== 0);
+    return scan(
+      from,
+      highWater(this.subscriptions),
+      limit,
+      (slot) => devices[slot] === device && rowState[slot] !== 0,
+    );
   }
 
   /** As `deviceSlots`, over the subscriptions of one subscriber. */

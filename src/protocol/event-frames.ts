@@ -36,7 +36,9 @@ export class DeviceNames {
     if (made !== undefined) return made;
     const name = eventTypeNames[type as 1 | 2 | 3];
     const source = fromHub ? 'hub' : 'device';
-    const prefix = encoder.encode(`{"op":"event","device":"${this.id}","type":"${name}","source":"${source}","seq":`);
+    const prefix = encoder.encode(
+      `{"op":"event","device":"${this.id}","type":"${name}","source":"${source}","seq":`,
+    );
     this.#prefixes[key] = prefix;
     return prefix;
   }

@@ -4,7 +4,11 @@ export function deviceWelcome(device: string, pingIntervalMs: number): string {
   return JSON.stringify({ op: 'welcome', device, pingIntervalMs });
 }
 
-export function subscriberWelcome(subscriber: string, pingIntervalMs: number, resumed: readonly string[]): string {
+export function subscriberWelcome(
+  subscriber: string,
+  pingIntervalMs: number,
+  resumed: readonly string[],
+): string {
   return JSON.stringify({ op: 'welcome', subscriber, pingIntervalMs, resumed });
 }
 

@@ -39,7 +39,8 @@ export function parseSubscriberOp(text: string): SubscriberOp | OpProblem {
   }
   const { op, id: givenId, devices } = frame as Record<'op' | 'id' | 'devices', unknown>;
   const id = rawId(givenId);
-  if (id === undefined) return bad(`id: a string or a number of at most ${ID_CHARACTERS_MAX} characters is accepted`, '');
+  if (id === undefined)
+    return bad(`id: a string or a number of at most ${ID_CHARACTERS_MAX} characters is accepted`, '');
   switch (op) {
     case 'touch':
     case 'list':
@@ -69,7 +70,8 @@ export function parseDevicesQuery(value: string): Listed {
 }
 
 function listDevices(devices: unknown): Listed {
-  if (!Array.isArray(devices) || devices.length === 0) return badList(`devices: ${shown(devices)}; a list of ids is accepted`);
+  if (!Array.isArray(devices) || devices.length === 0)
+    return badList(`devices: ${shown(devices)}; a list of ids is accepted`);
   if (devices.length > SUBSCRIBE_DEVICES_MAX) {
     const message = `devices: ${devices.length} ids; at most ${SUBSCRIBE_DEVICES_MAX} are accepted in one frame`;
     return { ok: false, code: errors.limit.code, message };

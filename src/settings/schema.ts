@@ -16,7 +16,7 @@ import {
 
 export interface SettingRow<Value> {
   readonly kind: Kind<Value>;
-  readonly default: Value;
+  readonly default: NoInfer<Value>;
   /** How the default reads where its value does not speak for itself. */
   readonly defaultText?: string;
   readonly group: SettingGroup;

@@ -17,7 +17,16 @@ export const ToIngest = { Joined: 1, Close: 2, Ack: 3 } as const;
 /** Fan-out → owner. */
 export const FromSubscribers = { Join: 1, Leave: 2, Active: 3, Op: 4 } as const;
 /** Owner → fan-out. */
-export const ToSubscribers = { Event: 1, Joined: 2, Attach: 3, Detach: 4, Text: 5, Close: 6, Vip: 7, Gap: 8 } as const;
+export const ToSubscribers = {
+  Event: 1,
+  Joined: 2,
+  Attach: 3,
+  Detach: 4,
+  Text: 5,
+  Close: 6,
+  Vip: 7,
+  Gap: 8,
+} as const;
 
 export const EventField = {
   at: 0, // wall-clock ms of receipt
@@ -41,7 +50,13 @@ export const EventFlag = { payloadIsJson: 1, fromHub: 2 } as const;
  * Copies an event record without its ack id.
  * @param bytes length of the record in the source, header included
  */
-export function copyEvent(from: RecordViews, fromOffset: number, to: RecordViews, toOffset: number, bytes: number): void {
+export function copyEvent(
+  from: RecordViews,
+  fromOffset: number,
+  to: RecordViews,
+  toOffset: number,
+  bytes: number,
+): void {
   if (bytes > COPY_BY_WORDS_BYTES_MAX) {
     to.u8.set(from.u8.subarray(fromOffset, fromOffset + bytes), toOffset);
     return;
@@ -88,14 +103,18 @@ export function writeSmall(
 const NO_TEXT_BYTES = new Uint8Array(0);
 
 export const firstWord = ({ u32 }: RecordViews, offset: number): number => u32[(offset + Small.first) >> 2]!;
-export const secondWord = ({ u32 }: RecordViews, offset: number): number => u32[(offset + Small.second) >> 2]!;
+export const secondWord = ({ u32 }: RecordViews, offset: number): number =>
+  u32[(offset + Small.second) >> 2]!;
 export const thirdWord = ({ u32 }: RecordViews, offset: number): number => u32[(offset + Small.third) >> 2]!;
 export const textStart = (offset: number): number => offset + Small.text;
-export const textLength = ({ u32 }: RecordViews, offset: number): number => u32[(offset + Small.textBytes) >> 2]!;
+export const textLength = ({ u32 }: RecordViews, offset: number): number =>
+  u32[(offset + Small.textBytes) >> 2]!;
 
 /** The text as a string; allocates a copy, since decoders refuse shared memory. */
 export function readText(views: RecordViews, offset: number): string {
-  return Buffer.from(views.u8.slice(textStart(offset), textStart(offset) + textLength(views, offset))).toString('utf8');
+  return Buffer.from(
+    views.u8.slice(textStart(offset), textStart(offset) + textLength(views, offset)),
+  ).toString('utf8');
 }
 
 /** Ack: session, skipped, seq, the id's raw JSON. */
@@ -144,7 +163,10 @@ export function writeGap(ring: RingProducer, device: number, from: number, to: n
   ring.views.u32[(offset + GapField.device) >> 2] = device;
 }
 
-export function readGap({ f64, u32 }: RecordViews, offset: number): { device: number; from: number; to: number } {
+export function readGap(
+  { f64, u32 }: RecordViews,
+  offset: number,
+): { device: number; from: number; to: number } {
   return {
     from: f64[(offset + GapField.from) >> 3]!,
     to: f64[(offset + GapField.to) >> 3]!,

@@ -40,7 +40,11 @@ export interface UpgradeRequest {
 /** Let in with this session (and the chosen subprotocol, if any), or turned away with an HTTP status. */
 export type UpgradeAnswer<Session> =
   | { readonly session: Session; readonly protocol?: string }
-  | { readonly status: number; readonly message: string; readonly headers?: Readonly<Record<string, string>> };
+  | {
+      readonly status: number;
+      readonly message: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    };
 
 export interface ListenerHandlers<Session> {
   upgrade(request: UpgradeRequest): UpgradeAnswer<Session>;

@@ -1,0 +1,4 @@
+/** Public exports: the hub as a library. */
+export { type Hub, startHub } from './hub.ts';
+export { type LoadedSettings, loadSettings, type Settings, type SettingsSources } from './settings.ts';
+export { ListenError } from './transport/transport.ts';

@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+/** The process: reads the settings, runs the hub until it is told to end, and says how it ended. */
+import { type Hub, startHub } from './hub.ts';
+import { createLogger, logListening } from './logging.ts';
+import { EXIT_CONFIG, loadSettingsFromProcess, type Settings } from './settings.ts';
+import { ListenError } from './transport/transport.ts';
+
+/** EX_SOFTWARE of sysexits.h: a thread of the hub died. */
+const EXIT_SOFTWARE = 70;
+/** EX_UNAVAILABLE: the hub could not start, for a port in use or the like. */
+const EXIT_UNAVAILABLE = 69;
+const EXIT_SECOND_SIGNAL = 130;
+
+const loaded = loadSettingsFromProcess();
+if (!loaded.ok) {
+  for (const problem of loaded.problems) process.stderr.write(`dat: ${problem}\n`);
+  process.exit(EXIT_CONFIG);
+} else if (loaded.settings === undefined) {
+  process.stdout.write(loaded.text);
+} else {
+  await serve(loaded.settings);
+}
+
+async function serve(settings: Settings): Promise<void> {
+  const logger = createLogger(settings);
+  let hub: Hub | undefined;
+  let ending = false;
+  const end = async (code: number): Promise<void> => {
+    ending = true;
+    await hub?.drain();
+    process.exit(code);
+  };
+  const failed = (failure: Error): void => {
+    logger.fatal({ err: failure }, 'a thread of the hub ended; draining');
+    if (!ending) void end(EXIT_SOFTWARE);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (ending) process.exit(EXIT_SECOND_SIGNAL);
+      logger.info({ signal }, 'draining');
+      void end(0);
+    });
+  }
+  try {
+    hub = await startHub(settings, logger, failed);
+  } catch (error) {
+    const expected = error instanceof ListenError;
+    process.stderr.write(`dat: ${expected ? error.message : `cannot start: ${String(error)}`}\n`);
+    process.exit(expected ? EXIT_UNAVAILABLE : EXIT_SOFTWARE);
+  }
+  const { devicePort, subscriberPort, adminPort, transport, fanoutWorkers } = hub;
+  logListening(logger, {
+    devicePort,
+    subscriberPort,
+    adminPort,
+    host: settings.host,
+    transport,
+    fanoutWorkers,
+  });
+  process.stdout.write(greeting(settings.host, hub));
+}
+
+/** What a person at a terminal needs first. */
+function greeting(
+  host: string,
+  { devicePort, subscriberPort, adminPort, transport, fanoutWorkers }: Hub,
+): string {
+  const address = host.includes(':') ? `[${host}]` : host;
+  const threads =
+    fanoutWorkers === 0 ? 'subscribers on the main thread' : `${fanoutWorkers} fan-out worker(s)`;
+  const subscriber = `ws://${address}:${subscriberPort}/v1/subscribe`;
+  const device = `ws://${address}:${devicePort}/v1/device`;
+  const script = [
+    `const s=new W('${subscriber}?devices=dev-1')`,
+    `s.on('message',m=>{console.log(String(m));if(String(m).includes('"subscribed"'))new W('${device}?id=dev-1').on('open',function(){this.send('{"type":"message","data":{"hello":"world"}}')})})`,
+  ].join(';');
+  return [
+    `devices      ${device}?id=ID`,
+    `subscribers  ${subscriber}?devices=ID,ID`,
+    `admin        http://${address}:${adminPort}/  (metrics at /metrics)`,
+    `mode         ${transport}; ${threads}`,
+    '',
+    'see an event arrive (paste in another terminal, in this folder; Ctrl-C ends it):',
+    `  node -e "const W=require('ws');${script.replaceAll('"', '\\"')}"`,
+    '',
+  ].join('\n');
+}

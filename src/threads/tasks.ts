@@ -1,0 +1,48 @@
+/** What a worker thread is given when it starts. */
+import type { MessagePort } from 'node:worker_threads';
+import { OWNER_PAUSE_MS_MAX, OWNER_PAUSE_SHARE, TIMER_SLACK_MS } from '../limits.ts';
+import type { FanoutMemory, HubMemory } from './memory.ts';
+
+/** The settings that threads need; what they mean stands in the settings schema. */
+export interface ThreadSettings {
+  readonly deviceStaleAfterMs: number;
+  readonly deviceLeaveGraceMs: number;
+  readonly deviceRemoveAfterMs: number;
+  readonly subscriberInactiveAfterMs: number;
+  readonly subscriberRemoveAfterMs: number;
+  readonly subscriberActivity: 'pong' | 'frame';
+  readonly defaultAccess: 'allow' | 'deny';
+  readonly pingIntervalMs: number;
+  readonly flushMaxMs: number;
+  readonly maxMessageBytes: number;
+  readonly sendQueueMaxBytes: number;
+  readonly allowedOrigins: readonly string[];
+}
+
+export interface OwnerTask {
+  readonly memory: HubMemory;
+  readonly settings: ThreadSettings;
+  /** Commands from main. */
+  readonly port: MessagePort;
+  /** Rings main. */
+  readonly mainBell: MessagePort;
+  /** Ring the fan-out workers, in order; empty when main holds the subscribers. */
+  readonly fanoutBells: readonly MessagePort[];
+}
+
+export interface FanoutTask {
+  readonly presence: HubMemory['presence'];
+  readonly ownerDoorbell: SharedArrayBuffer;
+  readonly memory: FanoutMemory;
+  readonly settings: ThreadSettings;
+  /** Commands from main. */
+  readonly port: MessagePort;
+  /** The owner rings here. */
+  readonly bell: MessagePort;
+}
+
+/** How the flush window is shared: the owner's pause and the fan-out's poll interval under load, ms; 0 is never. */
+export function pausesFor(flushMaxMs: number): { ownerPauseMs: number; fanoutPollMs: number } {
+  const ownerPauseMs = Math.min(OWNER_PAUSE_MS_MAX, flushMaxMs * OWNER_PAUSE_SHARE);
+  return { ownerPauseMs, fanoutPollMs: Math.max(0, Math.floor(flushMaxMs - ownerPauseMs - TIMER_SLACK_MS)) };
+}

@@ -1,0 +1,44 @@
+/** Finds the fastest transport that loads on this host. Any thread. */
+import { createRequire } from 'node:module';
+import type { Transport } from './transport.ts';
+import { createUwsTransport, type UwsBinding } from './uws.ts';
+import { createWsTransport } from './ws.ts';
+
+/** Newest first. Which of them has a binary for this host depends on the Node major and the C library. */
+const uwsPackages = ['uWebSockets.js-next', 'uWebSockets.js'] as const;
+
+export interface ChosenTransport {
+  readonly transport: Transport;
+  /** Which and, for the fallback, why; one line. */
+  readonly reason: string;
+}
+
+/** @throws Error when `uws` is asked for and no binary loads; the message says why */
+export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws'): Promise<ChosenTransport> {
+  if (wanted === 'ws') return { transport: createWsTransport(), reason: 'ws, as configured' };
+  const failures: string[] = [];
+  const require = createRequire(import.meta.url);
+  for (const name of uwsPackages) {
+    try {
+      const binding = require(name) as UwsBinding;
+      // The binary is a package of its own; whichever npm put beside this one is what was loaded.
+      const binary = `@uwsjs/${process.platform}-${process.arch}-${process.versions.node.split('.')[0]}`;
+      const { version } = createRequire(require.resolve(name))(`${binary}/package.json`) as {
+        version: string;
+      };
+      return { transport: createUwsTransport(binding), reason: `uWebSockets.js ${version}` };
+    } catch (error) {
+      failures.push(firstLine(error));
+    }
+  }
+  const why = `no uWebSockets.js binary loads on Node ${process.versions.node} (${process.platform} ${process.arch}): ${failures.join('; ')}`;
+  if (wanted === 'uws') throw new Error(why);
+  return { transport: createWsTransport(), reason: `ws: ${why}` };
+}
+
+const LINE_CHARACTERS_MAX = 160;
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (text.split('\n')[0] ?? '').slice(0, LINE_CHARACTERS_MAX);
+}

@@ -1,0 +1,265 @@
+/** The transport port on uWebSockets.js: the only file that touches its API. */
+import type * as Uws from 'uWebSockets.js';
+import { CLOSE_HANDSHAKE_MS } from '../limits.ts';
+import {
+  type Acceptor,
+  type ChildDescriptor,
+  type ChildEndpoint,
+  ListenError,
+  type Listener,
+  type ListenerHandlers,
+  type ListenerOptions,
+  type Socket,
+  type Transport,
+} from './transport.ts';
+
+/** What uWS has beside its typings. */
+interface App extends Uws.TemplatedApp {
+  addChildAppDescriptor(descriptor: ChildDescriptor): void;
+  removeChildAppDescriptor(descriptor: ChildDescriptor): void;
+  getDescriptor(): ChildDescriptor;
+  listen(
+    host: Uws.RecognizedString,
+    port: number,
+    options: number,
+    listening: (socket: Uws.us_listen_socket | false) => void,
+  ): App;
+  listen(
+    host: Uws.RecognizedString,
+    port: number,
+    listening: (socket: Uws.us_listen_socket | false) => void,
+  ): App;
+  listen(port: number, listening: (socket: Uws.us_listen_socket | false) => void): App;
+  listen(port: number, options: number, listening: (socket: Uws.us_listen_socket | false) => void): App;
+}
+
+export type UwsBinding = typeof Uws & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number };
+
+/** Every socket joins it with its first topic: uWS forgets what waits for a socket that leaves its last one. */
+const LAST_TOPIC = '*';
+
+export function createUwsTransport(uws: UwsBinding): Transport {
+  return {
+    name: 'uws',
+    async listen(host, port, options) {
+      const app = routed(uws, options);
+      const { socket, port: bound } = await bind(uws, app, host, port);
+      let listening = true;
+      const stopAccepting = (): void => {
+        if (listening) uws.us_listen_socket_close(socket);
+        listening = false;
+      };
+      return endpoint(app, { port: bound, stopAccepting }) satisfies Listener;
+    },
+    threads: {
+      async acceptor(host, port): Promise<Acceptor> {
+        const app = uws.App() as App;
+        // Reached only while no child is there: the workers are starting or gone.
+        app.any('/*', (response) => refuse(response, 503, 'no worker is ready'));
+        const { socket, port: bound } = await bind(uws, app, host, port);
+        let listening = true;
+        const stopAccepting = (): void => {
+          if (listening) uws.us_listen_socket_close(socket);
+          listening = false;
+        };
+        return {
+          port: bound,
+          addChild: (descriptor) => app.addChildAppDescriptor(descriptor),
+          removeChild: (descriptor) => app.removeChildAppDescriptor(descriptor),
+          stopAccepting,
+          close: () => app.close(),
+        };
+      },
+      child(options): ChildEndpoint {
+        const app = routed(uws, options);
+        return endpoint(app, { descriptor: app.getDescriptor() });
+      },
+    },
+  };
+}
+
+function endpoint<More extends object>(app: Uws.TemplatedApp, more: More) {
+  return {
+    ...more,
+    publish(topic: string, frame: Uint8Array, binary: boolean): void {
+      // The typings ask for an ArrayBuffer's view; shared memory is taken just as well, and done with on return.
+      app.publish(topic, frame as Uint8Array<ArrayBuffer>, binary);
+    },
+    close(): void {
+      app.close();
+    },
+  };
+}
+
+interface UserData<Session> {
+  readonly session: Session;
+  readonly remoteAddress: string;
+  socket: UwsSocket<Session> | undefined;
+}
+
+class UwsSocket<Session> implements Socket<Session> {
+  readonly session: Session;
+  readonly remoteAddress: string;
+  readonly #ws: Uws.WebSocket<UserData<Session>>;
+  /** uWS throws when a closed socket is touched. */
+  #open = true;
+  #closing = false;
+  #joined = false;
+
+  constructor(ws: Uws.WebSocket<UserData<Session>>) {
+    const { session, remoteAddress } = ws.getUserData();
+    this.session = session;
+    this.remoteAddress = remoteAddress;
+    this.#ws = ws;
+  }
+
+  send(frame: string | Uint8Array, binary: boolean): void {
+    if (this.#open && !this.#closing) this.#ws.send(frame as string, binary, false);
+  }
+
+  cork(body: () => void): void {
+    if (this.#open) this.#ws.cork(body);
+  }
+
+  ping(): void {
+    if (this.#open && !this.#closing) this.#ws.ping();
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.#open || this.#closing) return;
+    this.#closing = true;
+    this.#ws.end(code, reason);
+    // A peer that reads nothing never gets the close frame: its connection must not stay for that.
+    if (this.#open) setTimeout(() => this.terminate(), CLOSE_HANDSHAKE_MS).unref();
+  }
+
+  terminate(): void {
+    if (this.#open) this.#ws.close();
+  }
+
+  join(topic: string): void {
+    if (!this.#open) return;
+    if (!this.#joined) this.#ws.subscribe(LAST_TOPIC);
+    this.#joined = true;
+    this.#ws.subscribe(topic);
+  }
+
+  leave(topic: string): void {
+    if (this.#open) this.#ws.unsubscribe(topic);
+  }
+
+  bufferedBytes(): number {
+    return this.#open ? this.#ws.getBufferedAmount() : 0;
+  }
+
+  /** The connection is over. */
+  ended(): void {
+    this.#open = false;
+  }
+}
+
+function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>): App {
+  const { handlers, path, frameBytesMax, queueBytesMax } = options;
+  const socketOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().socket!;
+  return uws
+    .App()
+    .ws<UserData<Session>>(path, {
+      compression: uws.DISABLED,
+      maxPayloadLength: frameBytesMax,
+      maxBackpressure: queueBytesMax,
+      closeOnBackpressureLimit: false,
+      idleTimeout: 0,
+      maxLifetime: 0,
+      sendPingsAutomatically: false,
+      upgrade: (response, request, context) => upgrade(handlers, response, request, context),
+      open(ws) {
+        const socket = new UwsSocket(ws);
+        ws.getUserData().socket = socket;
+        handlers.open(socket);
+      },
+      message: (ws, message, isBinary) => handlers.message(socketOf(ws), new Uint8Array(message), isBinary),
+      pong: (ws) => handlers.controlPong(socketOf(ws)),
+      drain: (ws) => handlers.writable(socketOf(ws)),
+      dropped: (ws) => handlers.dropped(socketOf(ws)),
+      close(ws, code) {
+        const socket = socketOf(ws);
+        socket.ended();
+        handlers.close(socket, code);
+      },
+    })
+    .any(path, (response) => refuse(response, 426, 'this is a WebSocket endpoint', { Upgrade: 'websocket' }))
+    .any('/*', (response) => refuse(response, 404, `no such path; ${path} is served here`)) as App;
+}
+
+function upgrade<Session>(
+  handlers: ListenerHandlers<Session>,
+  response: Uws.HttpResponse,
+  request: Uws.HttpRequest,
+  context: Uws.us_socket_context_t,
+): void {
+  const key = request.getHeader('sec-websocket-key');
+  // uWS lets other versions through.
+  if (request.getHeader('sec-websocket-version') !== '13') {
+    refuse(response, 426, 'WebSocket version 13 is accepted', { 'Sec-WebSocket-Version': '13' });
+    return;
+  }
+  if (key === '') {
+    refuse(response, 400, 'Sec-WebSocket-Key is missing');
+    return;
+  }
+  const remoteAddress = Buffer.from(response.getRemoteAddressAsText()).toString();
+  const answer = handlers.upgrade({
+    query: request.getQuery() ?? '',
+    header: (name) => request.getHeader(name),
+    remoteAddress,
+  });
+  if ('status' in answer) {
+    refuse(response, answer.status, answer.message, answer.headers);
+    return;
+  }
+  const data: UserData<Session> = { session: answer.session, remoteAddress, socket: undefined };
+  response.upgrade(data, key, answer.protocol ?? '', request.getHeader('sec-websocket-extensions'), context);
+}
+
+const phrases: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  426: 'Upgrade Required',
+  429: 'Too Many Requests',
+  503: 'Service Unavailable',
+};
+
+function refuse(
+  response: Uws.HttpResponse,
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.cork(() => {
+    response.writeStatus(`${status} ${phrases[status] ?? 'Error'}`);
+    for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
+    response.writeHeader('Content-Type', 'text/plain; charset=utf-8');
+    response.end(`${message}\n`, true);
+  });
+}
+
+function bind(
+  uws: UwsBinding,
+  app: App,
+  host: string,
+  port: number,
+): Promise<{ socket: Uws.us_listen_socket; port: number }> {
+  return new Promise((resolve, reject) => {
+    app.listen(host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
+      if (socket) resolve({ socket, port: uws.us_socket_local_port(socket) });
+      else
+        reject(
+          new ListenError(
+            `cannot listen on ${host}:${port}: the port is in use, or the address is not this host's`,
+          ),
+        );
+    });
+  });
+}
