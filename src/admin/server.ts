@@ -1,11 +1,97 @@
-import { createServer } from 'node:http';
+/** The admin listener: HTTP on main, beside the hot path. Reads come from the shared table, changes go to the owner. */
 import type { AddressInfo } from 'node:net';
+import swagger from '@fastify/swagger';
+import Fastify from 'fastify';
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
+import { ListenError } from '../transport/transport.ts';
+import { accessHook } from './access.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
-export async function startAdmin(
-  options: AdminOptions,
-  _deps: AdminDeps,
-): Promise<{ port: number; close(): Promise<void> }> {
-  const server = createServer((_q, r) => void r.end());
-  await new Promise<void>((resolve) => server.listen(options.port, options.host, resolve));
-  return { port: (server.address() as AddressInfo).port, close: async () => void server.close() };
+import { AdminError, errorBody, errorStatuses, refuseClient, toAdminError } from './errors.ts';
+import { sumOf } from './figures.ts';
+import { RateSampler } from './rates.ts';
+import { deviceRoutes } from './routes-devices.ts';
+import { healthRoutes } from './routes-health.ts';
+import { statsRoutes } from './routes-stats.ts';
+import { subscriberRoutes } from './routes-subscribers.ts';
+
+const BODY_BYTES_MAX = 1024 * 1024;
+
+export interface AdminServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+function createApp() {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    clientErrorHandler: refuseClient,
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  return app;
+}
+
+/** What the route files register on. */
+export type AdminApp = ReturnType<typeof createApp>;
+
+/** @throws ListenError when the address cannot be bound */
+export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promise<AdminServer> {
+  const app = createApp();
+  app.addHook('onRequest', accessHook(options, deps));
+  app.setErrorHandler((error, request, reply) => {
+    const refusal = toAdminError(error, request);
+    if (refusal.code === 'internal') deps.failed(error);
+    return reply.code(errorStatuses[refusal.code]).send(errorBody(refusal.code, refusal.message));
+  });
+  app.setNotFoundHandler((request) => {
+    throw new AdminError(
+      'not_found',
+      `no route ${request.method} ${request.url.split('?')[0]}, see /openapi.json`,
+    );
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Device Aggregator Tunnel', description: 'Admin API', version: deps.version },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  const sampler = new RateSampler(deps.clock, () => totalsOf(deps));
+  // In a plugin of its own: the document lists the routes that come after it.
+  await app.register(async (routes) => {
+    const typed = routes.withTypeProvider<ZodTypeProvider>();
+    healthRoutes(typed, deps);
+    statsRoutes(typed, deps, sampler);
+    deviceRoutes(typed, deps, options);
+    subscriberRoutes(typed, deps);
+    typed.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  });
+  app.addHook('onClose', async () => sampler.stop());
+  try {
+    await app.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    await app.close();
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'EADDRINUSE' ? 'the port is in use' : message;
+    throw new ListenError(`cannot listen on ${options.host}:${options.port}: ${why}`);
+  }
+  return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
+}
+
+function totalsOf({ threads }: AdminDeps) {
+  const all = threads.map(({ counters }) => counters);
+  const events = (['receivedPong', 'receivedMessage', 'receivedStatus'] as const).map((name) =>
+    sumOf(all, name),
+  );
+  return { events: events.reduce((sum, count) => sum + count, 0), deliveries: sumOf(all, 'deliveries') };
 }

@@ -1,0 +1,13 @@
+/** Asks the owner on a route's behalf; a refusal becomes the fitting answer. */
+import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
+import type { AdminDeps } from './deps.ts';
+import { AdminError } from './errors.ts';
+
+export async function operate(
+  deps: AdminDeps,
+  command: OperatorCommand,
+): Promise<Extract<OperatorResult, { ok: true }>> {
+  const result = await deps.operate(command);
+  if (!result.ok) throw new AdminError(result.why, result.message);
+  return result;
+}

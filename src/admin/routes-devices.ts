@@ -1,0 +1,112 @@
+/** Devices: list, look at, terminate, publish as one. */
+
+import { DeviceState } from '../presence/lifecycle.ts';
+import { defaultPriorities, EventType, Priority } from '../protocol/events.ts';
+import { ToOwner } from '../threads/commands.ts';
+import type { AdminDeps, AdminOptions } from './deps.ts';
+import { AdminError } from './errors.ts';
+import { operate } from './operate.ts';
+import { decodeCursor, encodeCursor } from './pages.ts';
+import { type DeviceEntry, readDevice } from './rows.ts';
+import {
+  answers,
+  deviceEntry,
+  devicePath,
+  deviceRemoved,
+  devicesPage,
+  devicesQuery,
+  noQuery,
+  publication,
+  published,
+} from './schemas.ts';
+import type { AdminApp } from './server.ts';
+
+export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }: AdminOptions): void {
+  app.get(
+    '/v1/devices',
+    {
+      schema: {
+        querystring: devicesQuery,
+        summary: 'Devices, a page at a time',
+        response: answers(devicesPage),
+      },
+    },
+    async ({ query }) => {
+      const wanted = query.state === undefined ? undefined : DeviceState[query.state];
+      const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
+      const passes = (state: number): boolean => wanted === undefined || state === wanted;
+      const { slots, next } = deps.presence.deviceSlots(from, query.limit, passes);
+      const devices = slots.map((slot) => readDevice(deps, slot)).filter((entry) => entry !== undefined);
+      return { devices, cursor: encodeCursor(next) };
+    },
+  );
+
+  app.get(
+    '/v1/devices/:device',
+    {
+      schema: {
+        params: devicePath,
+        querystring: noQuery,
+        summary: 'One device',
+        response: answers(deviceEntry, 'not_found'),
+      },
+    },
+    async ({ params }) => findDevice(deps, params.device).entry,
+  );
+
+  app.delete(
+    '/v1/devices/:device',
+    {
+      schema: {
+        params: devicePath,
+        querystring: noQuery,
+        summary: 'Terminate a device: its connection, its subscriptions and its entry go',
+        response: answers(deviceRemoved, 'not_found'),
+      },
+    },
+    async ({ params: { device } }) => {
+      await operate(deps, { kind: ToOwner.Terminate, device });
+      return { device, removed: true as const };
+    },
+  );
+
+  app.post(
+    '/v1/devices/:device/events',
+    {
+      schema: {
+        params: devicePath,
+        querystring: noQuery,
+        body: publication,
+        summary: 'Publish as the device',
+        response: answers(published, 'not_found', 'payload_too_large', 'unsupported_media_type'),
+      },
+    },
+    async ({ params: { device }, body }) => {
+      const payload = Buffer.from(body.data === undefined ? '' : JSON.stringify(body.data));
+      if (payload.length > maxMessageBytes) {
+        const message = `data takes ${payload.length} bytes, accepted: at most ${maxMessageBytes}`;
+        throw new AdminError('payload_too_large', message);
+      }
+      const type = EventType[body.type];
+      const { seq = 0, skipped } = await operate(deps, {
+        kind: ToOwner.Publish,
+        device,
+        type,
+        priority: body.priority === undefined ? defaultPriorities[type] : Priority[body.priority],
+        deviceStatus: body.status ?? '',
+        payload,
+        at: deps.clock.wallNow(),
+      });
+      return skipped === true ? { seq, skipped: true as const } : { seq };
+    },
+  );
+}
+
+/** @throws AdminError not_found */
+export function findDevice(deps: AdminDeps, device: string): { slot: number; entry: DeviceEntry } {
+  const slot = deps.presence.findDevice(device);
+  const entry = slot < 0 ? undefined : readDevice(deps, slot);
+  if (entry === undefined || entry.device !== device)
+    throw new AdminError('not_found', `no device "${device}"`);
+  return { slot, entry };
+}

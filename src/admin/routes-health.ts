@@ -1,0 +1,25 @@
+/** Health: open to everyone, so that orchestrators need no token. */
+import type { AdminDeps } from './deps.ts';
+import { errorBody } from './errors.ts';
+import { healthy, noQuery, unhealthy } from './schemas.ts';
+import type { AdminApp } from './server.ts';
+
+export function healthRoutes(app: AdminApp, deps: AdminDeps): void {
+  const schema = { querystring: noQuery, response: { 200: healthy, 503: unhealthy } };
+  app.get('/livez', { schema: { ...schema, summary: 'Whether the hub lives' } }, async (_request, reply) => {
+    if (deps.alive()) return { status: 'ok' as const };
+    const reason = 'a thread of the hub does not answer';
+    return reply.code(503).send({ status: 'dead' as const, reason, ...errorBody('unavailable', reason) });
+  });
+  app.get(
+    '/readyz',
+    { schema: { ...schema, summary: 'Whether the hub takes new peers' } },
+    async (_request, reply) => {
+      const reason = deps.notReady();
+      if (reason === undefined) return { status: 'ok' as const };
+      return reply
+        .code(503)
+        .send({ status: 'unready' as const, reason, ...errorBody('unavailable', reason) });
+    },
+  );
+}

@@ -1,0 +1,83 @@
+/** Figures: the metrics page for Prometheus and the same as JSON for people and dashboards. */
+import { z } from 'zod';
+import { latencyBoundsSeconds } from '../memory/counters.ts';
+import type { AdminDeps } from './deps.ts';
+import { collectFigures } from './figures.ts';
+import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
+import type { RateSampler } from './rates.ts';
+import { answers, noQuery, type Stats, stats } from './schemas.ts';
+import type { AdminApp } from './server.ts';
+
+export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler): void {
+  app.get(
+    '/metrics',
+    { schema: { querystring: noQuery, summary: 'Prometheus text format', response: answers(z.string()) } },
+    async (_request, reply) => {
+      const { user, system } = process.cpuUsage();
+      const page = renderMetrics(collectFigures(deps), {
+        nodeVersion: process.version,
+        residentBytes: process.memoryUsage.rss(),
+        cpuSeconds: (user + system) / 1e6,
+        startTimeSeconds: deps.startedAtMs / 1e3,
+      });
+      return reply.type(METRICS_CONTENT_TYPE).serializer(String).send(page);
+    },
+  );
+  app.get(
+    '/v1/stats',
+    {
+      schema: { querystring: noQuery, summary: 'Counts, rates, threads, capacity', response: answers(stats) },
+    },
+    async () => readStats(deps, sampler),
+  );
+}
+
+function readStats(deps: AdminDeps, sampler: RateSampler): Stats {
+  const figures = collectFigures(deps);
+  const usage = ({ used, capacity }: { used: number; capacity: number }) => ({
+    used,
+    capacity,
+    usedRatio: used / capacity,
+  });
+  const count = figures.latencyBuckets.reduce((sum, events) => sum + events, 0);
+  return {
+    version: figures.version,
+    transport: figures.transport,
+    uptimeSeconds: (deps.clock.wallNow() - deps.startedAtMs) / 1e3,
+    fanoutWorkers: deps.fanoutWorkers,
+    devices: { ...figures.devices },
+    subscriptions: { ...figures.subscriptions },
+    connections: { ...figures.connections },
+    totals: {
+      received: { ...figures.received },
+      skipped: figures.skipped,
+      deliveries: figures.deliveries,
+      dropped: { ...figures.dropped },
+      refusedFrames: figures.refusedFrames,
+    },
+    rates: sampler.rates(),
+    latency: {
+      count,
+      p50Seconds: upperBoundOf(figures.latencyBuckets, count * 0.5),
+      p99Seconds: upperBoundOf(figures.latencyBuckets, count * 0.99),
+    },
+    threads: figures.threads.map((thread) => ({ ...thread, counters: { ...thread.counters } })),
+    rings: figures.rings.map((ring) => ({ ...ring })),
+    capacity: {
+      devices: usage(figures.capacity.devices),
+      subscribers: usage(figures.capacity.subscribers),
+      subscriptions: usage(figures.capacity.subscriptions),
+    },
+    workerRestarts: { ...figures.workerRestarts },
+  };
+}
+
+/** Upper bound of the bucket in which the event of this rank lies; null without one. */
+function upperBoundOf(buckets: readonly number[], rank: number): number | null {
+  let seen = 0;
+  for (const [index, count] of buckets.entries()) {
+    seen += count;
+    if (seen > 0 && seen >= rank) return latencyBoundsSeconds[index] ?? null;
+  }
+  return null;
+}

@@ -1,0 +1,134 @@
+/** Subscriptions by device and by subscriber: list, set, remove; kick a subscriber. */
+import { toWallMs } from '../clock.ts';
+import { ToOwner } from '../threads/commands.ts';
+import type { AdminDeps } from './deps.ts';
+import { AdminError } from './errors.ts';
+import { operate } from './operate.ts';
+import { decodeCursor, encodeCursor } from './pages.ts';
+import { findDevice } from './routes-devices.ts';
+import { readDeviceOfRow, readRow } from './rows.ts';
+import {
+  answers,
+  devicePath,
+  noQuery,
+  pageQuery,
+  rowChange,
+  rowEntry,
+  rowPath,
+  rowRemoved,
+  rowsPage,
+  subscriberPage,
+  subscriberPath,
+  subscriberRemoved,
+} from './schemas.ts';
+import type { AdminApp } from './server.ts';
+
+export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
+  rowRoutes(app, deps);
+
+  app.get(
+    '/v1/subscribers/:subscriber',
+    {
+      schema: {
+        params: subscriberPath,
+        querystring: pageQuery,
+        summary: 'One subscriber and its rows',
+        response: answers(subscriberPage, 'not_found'),
+      },
+    },
+    async ({ params, query }) => {
+      const slot = deps.presence.findSubscriber(params.subscriber);
+      const row = slot < 0 ? undefined : deps.presence.subscriber(slot);
+      if (row === undefined) throw new AdminError('not_found', `no subscriber "${params.subscriber}"`);
+      const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
+      const { slots, next } = deps.presence.subscriptionSlotsOfSubscriber(slot, from, query.limit);
+      const devices = slots
+        .map((pair) => readDeviceOfRow(deps, pair))
+        .filter((read) => read?.subscriber === slot)
+        .map((read) => read!.entry);
+      return {
+        subscriber: row.subscriber,
+        connected: row.connected,
+        vip: row.vip,
+        lastSeen: toWallMs(deps.clock, row.lastSeen),
+        devices,
+        cursor: encodeCursor(next),
+      };
+    },
+  );
+
+  app.delete(
+    '/v1/subscribers/:subscriber',
+    {
+      schema: {
+        params: subscriberPath,
+        querystring: noQuery,
+        summary: 'Kick a subscriber: its connection and all its rows go, denials too',
+        response: answers(subscriberRemoved, 'not_found'),
+      },
+    },
+    async ({ params: { subscriber } }) => {
+      await operate(deps, { kind: ToOwner.Kick, subscriber });
+      return { subscriber, removed: true as const };
+    },
+  );
+}
+
+function rowRoutes(app: AdminApp, deps: AdminDeps): void {
+  app.get(
+    '/v1/devices/:device/subscribers',
+    {
+      schema: {
+        params: devicePath,
+        querystring: pageQuery,
+        summary: 'Who follows a device, a page at a time',
+        response: answers(rowsPage, 'not_found'),
+      },
+    },
+    async ({ params, query }) => {
+      const { slot } = findDevice(deps, params.device);
+      const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
+      const { slots, next } = deps.presence.subscriptionSlotsOfDevice(slot, from, query.limit);
+      const subscribers = slots
+        .map((pair) => readRow(deps, pair))
+        .filter((read) => read?.device === slot)
+        .map((read) => read!.entry);
+      return { subscribers, cursor: encodeCursor(next) };
+    },
+  );
+
+  app.put(
+    '/v1/devices/:device/subscribers/:subscriber',
+    {
+      schema: {
+        params: rowPath,
+        querystring: noQuery,
+        body: rowChange,
+        summary: "Set a pair's status, or whether its subscriber is a vip",
+        response: answers(rowEntry, 'not_found', 'over_capacity', 'unsupported_media_type'),
+      },
+    },
+    async ({ params: { device, subscriber }, body: { status, vip } }) => {
+      const { slot = -1 } = await operate(deps, { kind: ToOwner.SetRow, device, subscriber, status, vip });
+      const read = readRow(deps, slot);
+      if (read === undefined) throw new AdminError('not_found', 'the row went away meanwhile');
+      return read.entry;
+    },
+  );
+
+  app.delete(
+    '/v1/devices/:device/subscribers/:subscriber',
+    {
+      schema: {
+        params: rowPath,
+        querystring: noQuery,
+        summary: 'Remove a row, with notice to the subscriber',
+        response: answers(rowRemoved, 'not_found'),
+      },
+    },
+    async ({ params: { device, subscriber } }) => {
+      await operate(deps, { kind: ToOwner.RemoveRow, device, subscriber });
+      return { device, subscriber, removed: true as const };
+    },
+  );
+}

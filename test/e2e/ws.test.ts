@@ -1,0 +1,3 @@
+import { contract } from './suite.ts';
+
+contract('ws', { DAT_TRANSPORT: 'ws', DAT_FANOUT_WORKERS: 'auto' });

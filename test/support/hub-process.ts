@@ -1,0 +1,163 @@
+/**
+ * Runs the built hub as a process of its own, as an operator would: `dist/src/main.js` with `DAT_…` variables. Every
+ * process started here ends with the test process at the latest.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** `undefined` takes a variable away. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** One NDJSON line of stderr. */
+export interface LogLine {
+  readonly msg?: string;
+  readonly level?: number;
+  readonly devicePort?: number;
+  readonly subscriberPort?: number;
+  readonly adminPort?: number;
+}
+
+export interface Ended {
+  /** null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface HubProcess {
+  readonly devicePort: number;
+  readonly subscriberPort: number;
+  readonly adminPort: number;
+  readonly pid: number;
+  /** What stderr said so far, line by line, where a line is JSON. */
+  readonly logs: readonly LogLine[];
+  /** All of stderr so far. */
+  stderr(): string;
+  /** Settles when the process has ended. */
+  readonly ended: Promise<Ended>;
+  signal(name: NodeJS.Signals): void;
+  /** SIGTERM, then waits for the end. @returns the exit code, null when it had to be killed */
+  stop(withinMs?: number): Promise<number | null>;
+  /** SIGKILL, then waits for the end. */
+  kill(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly args?: readonly string[];
+  /** How long the hub may take to listen. */
+  readonly withinMs?: number;
+}
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
+const FREE_PORTS: Env = { DAT_DEVICE_PORT: '0', DAT_SUBSCRIBER_PORT: '0', DAT_ADMIN_PORT: '0' };
+const START_MS = 20_000;
+const STOP_MS = 25_000;
+
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/**
+ * Starts a hub on free ports with no other `DAT_…` variable than those given.
+ * @throws Error with all of stderr when it ends, or does not listen in time
+ */
+export async function startHub(env: Env = {}, options: StartOptions = {}): Promise<HubProcess> {
+  const { child, output, ended } = launch(env, options.args ?? []);
+  const listening = new Promise<LogLine>((resolve) => {
+    output.onLine = () => {
+      const line = output.logs.find(({ msg }) => msg === 'listening');
+      if (line !== undefined) resolve(line);
+    };
+  });
+  const withinMs = options.withinMs ?? START_MS;
+  const first = await Promise.race([listening, ended, after(withinMs)]);
+  if (first === undefined || 'stderr' in first) {
+    child.kill('SIGKILL');
+    const { code, signal, stderr } = await ended;
+    const how = first === undefined ? `did not listen within ${withinMs} ms` : `ended with ${code ?? signal}`;
+    throw new Error(`the hub ${how}; stderr:\n${stderr}`);
+  }
+  const { devicePort = 0, subscriberPort = 0, adminPort = 0 } = first;
+  return {
+    devicePort,
+    subscriberPort,
+    adminPort,
+    pid: child.pid ?? 0,
+    logs: output.logs,
+    stderr: () => output.stderr,
+    ended,
+    signal: (name) => void child.kill(name),
+    async stop(withinMs = STOP_MS) {
+      child.kill('SIGTERM');
+      if ((await Promise.race([ended, after(withinMs)])) === undefined) child.kill('SIGKILL');
+      return (await ended).code;
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+/** Runs a hub that is expected to refuse to start. @returns how it ended; killed when it runs on */
+export async function runHub(env: Env = {}, args: readonly string[] = []): Promise<Ended> {
+  const { child, ended } = launch(env, args);
+  const timer = setTimeout(() => child.kill('SIGKILL'), START_MS);
+  const result = await ended;
+  clearTimeout(timer);
+  return result;
+}
+
+interface Output {
+  stdout: string;
+  stderr: string;
+  readonly logs: LogLine[];
+  onLine: () => void;
+}
+
+function launch(env: Env, args: readonly string[]): { child: ChildProcess; output: Output; ended: Promise<Ended> } {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DAT_'));
+  const given = Object.entries({ ...FREE_PORTS, ...env }).filter(([, value]) => value !== undefined);
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: ROOT,
+    env: Object.fromEntries([...inherited, ...given]),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  const output: Output = { stdout: '', stderr: '', logs: [], onLine: () => {} };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text;
+  });
+  let rest = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text;
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) readLine(line, output.logs);
+    output.onLine();
+  });
+  const ended = once(child, 'close').then(([code, signal]: unknown[]) => {
+    running.delete(child);
+    const { stdout, stderr } = output;
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null, stdout, stderr };
+  });
+  return { child, output, ended };
+}
+
+/** A line that is no JSON object stays in `stderr` only. */
+function readLine(line: string, logs: LogLine[]): void {
+  if (!line.startsWith('{')) return;
+  try {
+    logs.push(JSON.parse(line) as LogLine);
+  } catch {
+    // stderr() has it as it came
+  }
+}
+
+function after(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, ms, undefined).unref());
+}
