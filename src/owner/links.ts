@@ -24,6 +24,9 @@ const shares = {
   [Priority.high]: Share.high,
 } as const;
 
+/** A worker's ring is at most this full when events of a device that was refused go out again. */
+const RESUME_RATIO = 1 / 4;
+
 /** What a close frame says. */
 export interface Close {
   readonly code: number;
@@ -86,12 +89,16 @@ export class FanoutLink {
    */
   event(views: RecordViews, offset: number, bytes: number, device: number, seq: number): boolean {
     const priority = views.u8[offset + EventField.priority]! as 1 | 2 | 3;
-    if (this.#missed.size > 0) this.#tellMissed(device);
+    const missed = this.#missed.size > 0 ? this.#missed.get(device) : undefined;
+    // One who has missed events goes on missing until the ring has emptied, and then gets one gap for all of them.
+    if (missed !== undefined && this.#ring.usedRatio() > RESUME_RATIO) {
+      missed.to = seq;
+      return false;
+    }
+    if (missed !== undefined) this.#tellMissed(device);
     const to = this.#ring.claim(ToSubscribers.Event, bytes, shares[priority]);
     if (to < 0) {
-      const missed = this.#missed.get(device);
-      if (missed === undefined) this.#missed.set(device, { from: seq, to: seq });
-      else missed.to = seq;
+      this.#missed.set(device, { from: seq, to: seq });
       return false;
     }
     const target = this.#ring.views;
@@ -104,7 +111,7 @@ export class FanoutLink {
 
   /** Makes everything written visible and wakes the worker if it sleeps. Once per poll. */
   flush(): void {
-    if (this.#missed.size > 0 && this.#ring.usedRatio() < Share.low) {
+    if (this.#missed.size > 0 && this.#ring.usedRatio() <= RESUME_RATIO) {
       for (const device of [...this.#missed.keys()]) this.#tellMissed(device);
     }
     if (!this.#written && this.#ring.spilledCount === 0) return;

@@ -3,6 +3,7 @@
  * (see `pace.ts`). Bounded work per turn, so that the sockets of the thread get theirs.
  */
 import type { Clock } from '../clock.ts';
+import { POLL_RECORDS_MAX } from '../limits.ts';
 import type { Sleeper } from '../memory/doorbell.ts';
 import { Pace } from './pace.ts';
 
@@ -20,6 +21,8 @@ export interface PollerDeps {
 }
 
 const BACKLOG_POLL_MS = 1;
+/** Records worked off in one turn of the event loop, so that the sockets of the thread get their turn too. */
+const TURN_RECORDS_MAX = 16 * POLL_RECORDS_MAX;
 
 export class Poller {
   readonly #deps: PollerDeps;
@@ -47,7 +50,14 @@ export class Poller {
     this.#timer = undefined;
     if (this.#stopped) return;
     const { poll, hasRecords, hasBacklog, sleeper, clock, pollMs } = this.#deps;
-    const busy = this.#pace.note(poll(), clock.now());
+    let done = 0;
+    let last: number;
+    do {
+      last = poll();
+      done += last;
+      // A full poll left records behind: on one thread with ingest they must not pile up turn by turn.
+    } while (last >= POLL_RECORDS_MAX && done < TURN_RECORDS_MAX);
+    const busy = this.#pace.note(done, clock.now());
     if (pollMs > 0 && busy) {
       this.#timer = setTimeout(this.#turn, pollMs);
       return;
