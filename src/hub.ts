@@ -66,7 +66,8 @@ export async function startHub(
     counters,
     settings,
   });
-  const ingest = new Ingest(edge(memory.ingest));
+  const relief = workers === 0 ? { relieve: () => poller.turnNow() } : {};
+  const ingest = new Ingest({ ...edge(memory.ingest), ...relief });
   const fanout = workers === 0 ? new Fanout(edge(memory.fanout[0]!)) : undefined;
   const parts = fanout === undefined ? [ingest] : [ingest, fanout];
 

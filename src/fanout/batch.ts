@@ -13,7 +13,6 @@ import {
 } from '../protocol/event-frames.ts';
 import { Priority } from '../protocol/events.ts';
 import { EventField, EventFlag } from '../threads/records.ts';
-import type { Endpoint } from '../transport/transport.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Topic } from './topic.ts';
 
@@ -22,6 +21,9 @@ class Lane {
   readonly offsets: number[] = [];
   readonly topics: Topic[] = [];
 }
+
+/** Sends a frame to the sockets of a topic; its bytes are taken before this returns. */
+export type Publish = (topic: string, frame: Uint8Array, binary: boolean) => void;
 
 const SCRATCH_BYTES = 64 * 1024;
 
@@ -55,12 +57,12 @@ export class Batch {
   }
 
   /** Sends all and empties the batch. @param now hub clock, ms */
-  send(endpoint: Endpoint, now: number): void {
+  send(publish: Publish, now: number): void {
     if (this.#size === 0) return;
     if (this.#hasVips) this.#sendVips();
     for (const lane of this.#lanes) {
       const { offsets, topics } = lane;
-      for (let i = 0; i < offsets.length; i++) this.#publish(endpoint, offsets[i]!, topics[i]!, now);
+      for (let i = 0; i < offsets.length; i++) this.#publish(publish, offsets[i]!, topics[i]!, now);
       offsets.length = 0;
       topics.length = 0;
     }
@@ -68,21 +70,13 @@ export class Batch {
     this.#hasVips = false;
   }
 
-  #publish(endpoint: Endpoint, offset: number, topic: Topic, now: number): void {
+  #publish(publish: Publish, offset: number, topic: Topic, now: number): void {
     const { jsonCount, binaryCount } = topic;
     if (jsonCount > 0) {
-      endpoint.publish(
-        topic.jsonTopic,
-        this.#scratch.subarray(0, this.#encode(offset, topic, false, 0)),
-        false,
-      );
+      publish(topic.jsonTopic, this.#scratch.subarray(0, this.#encode(offset, topic, false, 0)), false);
     }
     if (binaryCount > 0) {
-      endpoint.publish(
-        topic.binaryTopic,
-        this.#scratch.subarray(0, this.#encode(offset, topic, true, 0)),
-        true,
-      );
+      publish(topic.binaryTopic, this.#scratch.subarray(0, this.#encode(offset, topic, true, 0)), true);
     }
     const counters = this.#counters;
     counters.cells[Counter.deliveries]! += jsonCount + binaryCount + topic.vips.length;

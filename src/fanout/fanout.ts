@@ -39,7 +39,7 @@ import type {
   UpgradeAnswer,
   UpgradeRequest,
 } from '../transport/transport.ts';
-import { Batch } from './batch.ts';
+import { Batch, type Publish } from './batch.ts';
 import { SubscriberSession } from './subscriber-session.ts';
 import { Topic } from './topic.ts';
 
@@ -73,6 +73,8 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   /** By device slot: the devices that this thread's subscribers get events of. */
   readonly #topics = new Map<number, Topic>();
   readonly #batch: Batch;
+  /** Met their queue limit and are to be closed. */
+  readonly #slow: SubscriberSession[] = [];
   #endpoint: Endpoint | undefined;
   #nextSession = 1;
   #draining = false;
@@ -185,15 +187,15 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     this.#deps.counters.add(Counter.droppedSlow);
     if (session.closing) return;
     session.closing = true;
-    // Not from within the send that met the limit.
-    setImmediate(() => session.close(closes.slow.code, closes.slow.reason));
+    // Not from within the send that met the limit, but before anything else is sent to it.
+    this.#slow.push(session);
+    setImmediate(() => this.#closeSlow());
   }
 
   close({ session }: SubscriberSocket, code: number): void {
     session.closing = true;
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
-    this.#batchMayHold(session);
     for (const device of session.devices ?? []) this.#leaveTopic(session, device, false);
     this.#deps.counters.add(Counter.subscriberConnections, -1);
     this.#deps.counters.disconnect('subscriber', code);
@@ -319,23 +321,31 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     for (const topic of topics) topic.add(session);
   }
 
+  /** Publishes to the sockets of a topic; one that falls behind its limit by this gets nothing after it. */
+  readonly #publishTo: Publish = (topic, frame, binary) => {
+    this.#endpoint!.publish(topic, frame, binary);
+    if (this.#slow.length > 0) this.#closeSlow();
+  };
+
+  #closeSlow(): void {
+    for (const session of this.#slow.splice(0)) {
+      for (const device of session.devices ?? []) this.#leaveTopic(session, device, true);
+      session.close(closes.slow.code, closes.slow.reason);
+    }
+  }
+
   #publishGap(device: number, from: number, to: number): void {
     const topic = this.#topics.get(device);
     if (topic === undefined) return;
     const text = gapFrame(topic.names.id, from, to, GAP_REASON);
     const frame = Buffer.from(text);
-    if (topic.jsonCount > 0) this.#endpoint!.publish(topic.jsonTopic, frame, false);
-    if (topic.binaryCount > 0) this.#endpoint!.publish(topic.binaryTopic, frame, false);
+    if (topic.jsonCount > 0) this.#publishTo(topic.jsonTopic, frame, false);
+    if (topic.binaryCount > 0) this.#publishTo(topic.binaryTopic, frame, false);
     for (const session of topic.vips) session.send(text);
   }
 
   #send(): void {
-    if (this.#batch.size > 0) this.#batch.send(this.#endpoint!, this.#deps.clock.now());
-  }
-
-  /** A socket that closes while a batch is being sent must not be sent to again. */
-  #batchMayHold(session: SubscriberSession): void {
-    session.outbox.length = 0;
+    if (this.#batch.size > 0) this.#batch.send(this.#publishTo, this.#deps.clock.now());
   }
 
   /**

@@ -63,7 +63,7 @@ export class SubscriberSession implements Peer {
     const socket = this.#socket;
     const { outbox, binary } = this;
     socket?.cork(() => {
-      for (let i = 0; i < outbox.length; i += 2)
+      for (let i = 0; i < outbox.length && !this.closing; i += 2)
         socket.send(bytes.subarray(outbox[i], outbox[i + 1]), binary);
     });
     outbox.length = 0;

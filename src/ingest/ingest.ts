@@ -55,7 +55,15 @@ export interface IngestDeps {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly settings: IngestSettings;
+  /**
+   * Where this thread also fans out: called from time to time under a flood, so that the events of one long read do
+   * not fill the ring before this thread's own turn to send them comes.
+   */
+  readonly relieve?: () => void;
 }
+
+/** Events forwarded between two calls of `relieve`: a few hundred KiB of a ring of megabytes. */
+const RELIEVE_EVENTS = 1024;
 
 const shares = {
   [Priority.low]: Share.low,
@@ -77,6 +85,8 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
   readonly #frame = createDeviceFrame();
   #nextSession = 1;
   #draining = false;
+  /** Since the last relief, or since the last turn's poll. */
+  #forwarded = 0;
   /** `lastSeen` is an atomic BigInt cell: the BigInt is made once per millisecond, not once per frame. */
   #nowMs = 0;
   #nowCell = 0n;
@@ -181,6 +191,7 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
   poll(): number {
     const { fromOwner } = this.#deps;
     const { views } = fromOwner;
+    this.#forwarded = 0;
     let done = 0;
     for (; done < POLL_RECORDS_MAX; done++) {
       const offset = fromOwner.next();
@@ -298,6 +309,9 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     copyBytes(bytes, frame.payloadStart, frame.payloadEnd, u8, at);
     copyBytes(bytes, frame.ackStart, frame.ackEnd, u8, at + payloadBytes);
     this.#publish();
+    if (this.#deps.relieve === undefined || ++this.#forwarded < RELIEVE_EVENTS) return;
+    this.#forwarded = 0;
+    this.#deps.relieve();
   }
 
   #refuse(session: DeviceSession, code: number, message: string, ackId: string): void {

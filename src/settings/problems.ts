@@ -6,8 +6,10 @@ import { distance } from 'fastest-levenshtein';
 import { rowOf, type SettingKey, settingKeys } from './schema.ts';
 
 const SHOWN_CHARACTERS_MAX = 60;
-/** A hint may differ by a third of its letters: more is a guess. */
-const HINT_SHARE_MAX = 1 / 3;
+/** A hint may differ by a third of its letters, and by two swapped ones unless it is very short: more is a guess. */
+function differenceMax(candidate: string): number {
+  return candidate.length < 4 ? 1 : Math.max(2, candidate.length / 3);
+}
 
 /** Line breaks that JSON leaves alone, and what moves a terminal's cursor or turns its text around. */
 const UNPRINTABLE = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
@@ -56,7 +58,7 @@ export function nearest(given: string, candidates: readonly string[]): string | 
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
     const away = distance(plain(given), plain(candidate));
-    if (away < bestDistance && away <= plain(candidate).length * HINT_SHARE_MAX) {
+    if (away < bestDistance && away <= differenceMax(plain(candidate))) {
       best = candidate;
       bestDistance = away;
     }

@@ -114,8 +114,8 @@ export const settingRows = {
     defaultText: 'same host',
     group: 'Access',
     meaning:
-      'Exact origins that a browser may connect from, on every listener. Naming any turns the default, the same ' +
-      'host, off; peers that send no origin are not affected.',
+      'Exact origins that a browser may connect from, on every listener. Naming any replaces the default, ' +
+      'the same host.',
   }),
   defaultAccess: row({
     kind: oneOf('allow', 'deny'),
@@ -176,8 +176,8 @@ export const settingRows = {
     default: 300_000,
     group: 'Presence',
     meaning:
-      'An offline device with no subscription and nothing pinned by an operator is removed after this, and its ' +
-      'numbering starts again at 1. 0 removes it at once.',
+      'An offline device with no subscription and nothing pinned by an operator is removed after this. 0 removes ' +
+      'it at once.',
   }),
   pingIntervalMs: row({
     kind: wholeNumber(10, 3_600_000, 'ms'),

@@ -40,6 +40,12 @@ export class Poller {
     if (this.#timer === undefined && !this.#stopped) this.#turn();
   };
 
+  /** Polls now, from within other work of this thread: what it produces must not pile up until the turn's end. */
+  turnNow(): void {
+    clearTimeout(this.#timer);
+    this.#turn();
+  }
+
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);

@@ -105,8 +105,11 @@ class UwsSocket<Session> implements Socket<Session> {
   #open = true;
   #closing = false;
   #joined = false;
+  readonly #queueBytesMax: number;
+  #closeLater: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(ws: Uws.WebSocket<UserData<Session>>) {
+  constructor(ws: Uws.WebSocket<UserData<Session>>, queueBytesMax: number) {
+    this.#queueBytesMax = queueBytesMax;
     const { session, remoteAddress } = ws.getUserData();
     this.session = session;
     this.remoteAddress = remoteAddress;
@@ -128,9 +131,23 @@ class UwsSocket<Session> implements Socket<Session> {
   close(code: number, reason: string): void {
     if (!this.#open || this.#closing) return;
     this.#closing = true;
-    this.#ws.end(code, reason);
+    // uWS would drop the close frame like any other that meets a full queue.
+    if (this.#hasRoom()) this.#ws.end(code, reason);
+    else this.#closeLater = { code, reason };
     // A peer that reads nothing never gets the close frame: its connection must not stay for that.
     if (this.#open) setTimeout(() => this.terminate(), CLOSE_HANDSHAKE_MS).unref();
+  }
+
+  /** The kernel took some of what was waiting. */
+  drained(): void {
+    const close = this.#closeLater;
+    if (close === undefined || !this.#open || !this.#hasRoom()) return;
+    this.#closeLater = undefined;
+    this.#ws.end(close.code, close.reason);
+  }
+
+  #hasRoom(): boolean {
+    return this.#queueBytesMax === 0 || this.#ws.getBufferedAmount() < this.#queueBytesMax;
   }
 
   terminate(): void {
@@ -173,13 +190,17 @@ function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>): Ap
       sendPingsAutomatically: false,
       upgrade: (response, request, context) => upgrade(handlers, response, request, context),
       open(ws) {
-        const socket = new UwsSocket(ws);
+        const socket = new UwsSocket(ws, queueBytesMax);
         ws.getUserData().socket = socket;
         handlers.open(socket);
       },
       message: (ws, message, isBinary) => handlers.message(socketOf(ws), new Uint8Array(message), isBinary),
       pong: (ws) => handlers.controlPong(socketOf(ws)),
-      drain: (ws) => handlers.writable(socketOf(ws)),
+      drain(ws) {
+        const socket = socketOf(ws);
+        socket.drained();
+        handlers.writable(socket);
+      },
       dropped: (ws) => handlers.dropped(socketOf(ws)),
       close(ws, code) {
         const socket = socketOf(ws);

@@ -91,6 +91,8 @@ export function decodeBinaryEvent(bytes: Buffer): EventFrame {
     at: bytes.readDoubleLE(16),
     priority: priorityNames[flags & 0b11] ?? '',
     head: { type, flags, zero: bytes.readUInt32LE(4), payload },
-    ...(isJson ? { data: JSON.parse(payload.toString()) as unknown } : { data64: payload.toString('base64') }),
+    ...(isJson
+      ? { data: JSON.parse(payload.toString()) as unknown }
+      : { data64: payload.toString('base64') }),
   };
 }

@@ -119,7 +119,10 @@ interface Output {
   onLine: () => void;
 }
 
-function launch(env: Env, args: readonly string[]): { child: ChildProcess; output: Output; ended: Promise<Ended> } {
+function launch(
+  env: Env,
+  args: readonly string[],
+): { child: ChildProcess; output: Output; ended: Promise<Ended> } {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DAT_'));
   const given = Object.entries({ ...FREE_PORTS, ...env }).filter(([, value]) => value !== undefined);
   const child = spawn(process.execPath, [MAIN, ...args], {

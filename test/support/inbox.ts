@@ -79,7 +79,9 @@ export class Inbox<Item> {
   }
 
   #describe(why: string): string {
-    const shown = this.all.slice(-SHOWN_ITEMS).map((item) => JSON.stringify(item)?.slice(0, SHOWN_CHARACTERS));
+    const shown = this.all
+      .slice(-SHOWN_ITEMS)
+      .map((item) => JSON.stringify(item)?.slice(0, SHOWN_CHARACTERS));
     const head = `${this.#name}: ${why} while waiting for ${this.#waiters.size || 1} item(s)`;
     return `${head}; the last of ${this.all.length} received:\n  ${shown.join('\n  ')}`;
   }

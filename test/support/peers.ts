@@ -177,7 +177,9 @@ export class Subscriber extends Peer {
 
   /** The next event not yet taken, of that device where one is named. */
   async event(device?: string): Promise<EventFrame> {
-    const frame = await this.frames.next((it) => isEvent(it) && (device === undefined || it.device === device));
+    const frame = await this.frames.next(
+      (it) => isEvent(it) && (device === undefined || it.device === device),
+    );
     return frame as EventFrame;
   }
 

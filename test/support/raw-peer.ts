@@ -77,7 +77,9 @@ export class RawPeer {
       'Sec-WebSocket-Version': '13',
       ...headers,
     };
-    const lines = Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
+    const lines = Object.entries(all).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}: ${value}`],
+    );
     this.write([`GET ${path} HTTP/1.1`, ...lines, '', ''].join('\r\n'));
     return this.#answers.next();
   }
@@ -102,7 +104,8 @@ export class RawPeer {
   #receive(chunk: Buffer): void {
     this.#received = Buffer.concat([this.#received, chunk]);
     if (!this.#upgraded && !this.#readAnswer()) return;
-    for (let frame = this.#readFrame(); frame !== undefined; frame = this.#readFrame()) this.frames.push(frame);
+    for (let frame = this.#readFrame(); frame !== undefined; frame = this.#readFrame())
+      this.frames.push(frame);
   }
 
   #readAnswer(): boolean {
@@ -126,7 +129,8 @@ export class RawPeer {
     const short = bytes.readUInt8(1) & 0x7f;
     const head = short < 126 ? 2 : short === 126 ? 4 : 10;
     if (bytes.length < head) return undefined;
-    const length = short < 126 ? short : short === 126 ? bytes.readUInt16BE(2) : Number(bytes.readBigUInt64BE(2));
+    const length =
+      short < 126 ? short : short === 126 ? bytes.readUInt16BE(2) : Number(bytes.readBigUInt64BE(2));
     if (bytes.length < head + length) return undefined;
     this.#received = bytes.subarray(head + length);
     const first = bytes.readUInt8(0);
@@ -135,7 +139,11 @@ export class RawPeer {
 }
 
 /** A frame as a client writes it. */
-export function encodeFrame(opcode: number, payload: Buffer, { fin = true, masked = true }: FrameOptions = {}): Buffer {
+export function encodeFrame(
+  opcode: number,
+  payload: Buffer,
+  { fin = true, masked = true }: FrameOptions = {},
+): Buffer {
   const { length } = payload;
   const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10);
   head.writeUInt8((fin ? 0x80 : 0) | opcode, 0);

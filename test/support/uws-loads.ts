@@ -6,5 +6,7 @@ const names = ['uWebSockets.js-next', 'uWebSockets.js'] as const;
 
 export function uwsLoads(): boolean {
   const cwd = fileURLToPath(new URL('../../', import.meta.url));
-  return names.some((name) => spawnSync(process.execPath, ['-e', `require('${name}')`], { cwd }).status === 0);
+  return names.some(
+    (name) => spawnSync(process.execPath, ['-e', `require('${name}')`], { cwd }).status === 0,
+  );
 }

@@ -1,0 +1,42 @@
+/** The wire contract as one suite, registered for one way to run the hub. */
+import { describe } from 'vitest';
+import { uwsLoads } from '../support/uws-loads.ts';
+import { adminApi } from './admin-api.ts';
+import { closing } from './closing.ts';
+import { deviceStates, deviceTimers } from './device-states.ts';
+import { devices } from './devices.ts';
+import type { MatrixRow } from './harness.ts';
+import { identity } from './identity.ts';
+import { listeners } from './listeners.ts';
+import { liveness } from './liveness.ts';
+import { metrics } from './metrics.ts';
+import { order } from './order.ts';
+import { subscribers } from './subscribers.ts';
+import { subscriptions, subscriptionTimers } from './subscriptions.ts';
+
+const suites = [
+  listeners,
+  identity,
+  devices,
+  deviceStates,
+  subscribers,
+  subscriptions,
+  order,
+  closing,
+  adminApi,
+  metrics,
+];
+/** Their tests mostly wait, so they wait beside each other. */
+const timers = [deviceTimers, subscriptionTimers, liveness];
+
+/** Rows on uws are skipped where no uws binary loads: the hub runs on ws there. */
+export function conformance(row: MatrixRow): void {
+  const { DAT_TRANSPORT: transport } = row.env;
+  const possible = transport !== 'uws' || uwsLoads();
+  describe.skipIf(!possible)(`the contract on ${row.name}`, () => {
+    for (const suite of suites) suite(row);
+    describe.concurrent('with short timers', () => {
+      for (const suite of timers) suite(row);
+    });
+  });
+}

@@ -1,0 +1,215 @@
+/** A hub per suite, and what nearly every test of the contract does with it. */
+import { afterAll, beforeAll, expect } from 'vitest';
+import { type AdminAnswer, type AdminRequest, admin, Metrics } from '../support/admin.ts';
+import { eventually } from '../support/eventually.ts';
+import type { EventFrame } from '../support/frames.ts';
+import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
+import { Device, type Peer, type PeerOptions, Subscriber } from '../support/peers.ts';
+
+/** One way to run the hub; the whole contract holds in each. */
+export interface MatrixRow {
+  readonly name: string;
+  readonly env: Env;
+}
+
+/** Nothing times out by itself in these; small tables start quickly. */
+export const calm: Env = {
+  DAT_DEVICE_RATE: '0',
+  DAT_DEVICE_LEAVE_GRACE_MS: '600000',
+  DAT_DEVICE_STALE_AFTER_MS: '600000',
+  DAT_DEVICE_REMOVE_AFTER_MS: '600000',
+  DAT_SUBSCRIBER_INACTIVE_AFTER_MS: '600000',
+  DAT_SUBSCRIBER_REMOVE_AFTER_MS: '600000',
+  DAT_MAX_DEVICES: '4000',
+  DAT_MAX_SUBSCRIBERS: '4000',
+  DAT_MAX_SUBSCRIPTIONS: '40000',
+};
+
+export interface DeviceEntry {
+  readonly device: string;
+  readonly state: string;
+  readonly status: string | null;
+  readonly lastSeen: number;
+  readonly connectedAt: number | null;
+  readonly seq: number;
+  readonly subscribers: Readonly<Record<'active' | 'inactive' | 'allow' | 'deny', number>>;
+}
+
+export interface RowEntry {
+  readonly subscriber: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly lastSeen: number;
+  readonly vip: boolean;
+  readonly connected: boolean;
+}
+
+export interface SubscriberOptions extends PeerOptions {
+  readonly id?: string;
+  /** For `?devices=`. */
+  readonly devices?: readonly string[];
+}
+
+let ids = 0;
+
+/** An id that no other test of this process uses. */
+export function uniqueId(prefix: string): string {
+  ids += 1;
+  return `${prefix}-${ids}`;
+}
+
+/** Registers the start and the end of a hub for the surrounding suite. */
+export function useHub(env: Env): TestHub {
+  const hub = new TestHub({ ...calm, ...env });
+  beforeAll(() => hub.start());
+  afterAll(() => hub.end());
+  return hub;
+}
+
+export class TestHub {
+  readonly #env: Env;
+  readonly #peers = new Set<Peer>();
+  #process: HubProcess | undefined;
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  async start(): Promise<void> {
+    this.#process = await startHub(this.#env);
+  }
+
+  /** Whatever a suite did to it, a hub ends with 0. */
+  async end(): Promise<void> {
+    for (const peer of this.#peers) await peer.drop();
+    if (this.#process === undefined) return; // the start failed, and has told why
+    const { code, signal, stderr } = await this.process.stop().then(() => this.process.ended);
+    expect({ code, signal }, stderr.slice(-4000)).toEqual({ code: 0, signal: null });
+  }
+
+  get process(): HubProcess {
+    if (this.#process === undefined) throw new Error('the hub has not started');
+    return this.#process;
+  }
+
+  /** A device that is connected, welcomed, and online for everyone who asks. */
+  async device(id = uniqueId('dev'), options: PeerOptions = {}): Promise<Device> {
+    const device = await this.connectDevice(id, options);
+    await eventually(`device ${id} is online`, async () => (await this.deviceEntry(id))?.state === 'online');
+    return device;
+  }
+
+  /** A device that is connected and welcomed. */
+  async connectDevice(id: string, options: PeerOptions = {}): Promise<Device> {
+    const device = await this.openDevice(id, options);
+    await device.welcome();
+    return device;
+  }
+
+  /** A device whose upgrade was answered with 101, and nothing more is known. */
+  async openDevice(id: string, options: PeerOptions = {}): Promise<Device> {
+    const device = await Device.connect(this.process.devicePort, `?id=${encodeURIComponent(id)}`, options);
+    this.#peers.add(device);
+    return device;
+  }
+
+  /** A subscriber that is connected and welcomed. */
+  async subscriber(options: SubscriberOptions = {}): Promise<Subscriber> {
+    const subscriber = await this.openSubscriber(options);
+    await subscriber.welcome();
+    return subscriber;
+  }
+
+  async openSubscriber({
+    id = uniqueId('sub'),
+    devices,
+    ...options
+  }: SubscriberOptions = {}): Promise<Subscriber> {
+    const url = `?id=${encodeURIComponent(id)}${devices === undefined ? '' : `&devices=${devices.join(',')}`}`;
+    const subscriber = await Subscriber.connect(this.process.subscriberPort, url, options);
+    this.#peers.add(subscriber);
+    return subscriber;
+  }
+
+  /** An online device with its id, and a subscriber that listens to it. */
+  async pair(): Promise<{ dev: string; sub: string; device: Device; subscriber: Subscriber }> {
+    const dev = uniqueId('dev');
+    const sub = uniqueId('sub');
+    const device = await this.device(dev);
+    const subscriber = await this.subscriber({ id: sub });
+    await subscriber.subscribe(dev);
+    return { dev, sub, device, subscriber };
+  }
+
+  /** Keeps a device listened to, so that its events take numbers whatever the subscriber under test does. */
+  async witness(...devices: readonly string[]): Promise<Subscriber> {
+    const witness = await this.subscriber({ id: uniqueId('witness') });
+    await witness.subscribe(...devices);
+    return witness;
+  }
+
+  admin(method: string, path: string, body?: unknown, request: AdminRequest = {}): Promise<AdminAnswer> {
+    return admin(this.process.adminPort, method, path, body === undefined ? request : { ...request, body });
+  }
+
+  /** Sets a row as an operator and returns the answer. */
+  setRow(device: string, subscriber: string, change: object): Promise<AdminAnswer> {
+    return this.admin('PUT', `/v1/devices/${device}/subscribers/${subscriber}`, change);
+  }
+
+  async deviceEntry(id: string): Promise<DeviceEntry | undefined> {
+    const { status, body } = await this.admin('GET', `/v1/devices/${id}`);
+    return status === 200 ? (body as DeviceEntry) : undefined;
+  }
+
+  async rows(device: string): Promise<readonly RowEntry[]> {
+    const { status, body } = await this.admin('GET', `/v1/devices/${device}/subscribers?limit=1000`);
+    return status === 200 ? (body as { readonly subscribers: readonly RowEntry[] }).subscribers : [];
+  }
+
+  async row(device: string, subscriber: string): Promise<RowEntry | undefined> {
+    return (await this.rows(device)).find((row) => row.subscriber === subscriber);
+  }
+
+  /** Waits until the row looks like that. */
+  rowBecomes(device: string, subscriber: string, expected: Partial<RowEntry>): Promise<RowEntry> {
+    return eventually(`row ${device} × ${subscriber} is ${JSON.stringify(expected)}`, async () => {
+      const row = await this.row(device, subscriber);
+      const fits = Object.entries(expected).every(
+        ([field, value]) => row?.[field as keyof RowEntry] === value,
+      );
+      return row !== undefined && fits ? row : undefined;
+    });
+  }
+
+  rowGoes(device: string, subscriber: string): Promise<boolean> {
+    return eventually(
+      `row ${device} × ${subscriber} is gone`,
+      async () => (await this.row(device, subscriber)) === undefined,
+    );
+  }
+
+  async metrics(): Promise<Metrics> {
+    return new Metrics((await this.admin('GET', '/metrics')).text);
+  }
+}
+
+/**
+ * Publishes an event that the subscriber gets, so that whatever was sent to it before has come. The device must be one
+ * that it listens to.
+ */
+export async function marker(device: Device, subscriber: Subscriber): Promise<EventFrame> {
+  const data = uniqueId('marker');
+  device.send({ type: 'message', data });
+  return (await subscriber.frames.next((frame) => frame.op === 'event' && frame.data === data)) as EventFrame;
+}
+
+/** The payloads of the events so far, of that device. */
+export function dataOf(subscriber: Subscriber, device: string): unknown[] {
+  return subscriber.events(device).map(({ data }) => data);
+}
+
+/** 1, 2, 3 … `count`, or from another start. */
+export function numbersFrom(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => first + index);
+}
