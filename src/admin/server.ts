@@ -20,6 +20,8 @@ import { statsRoutes } from './routes-stats.ts';
 import { subscriberRoutes } from './routes-subscribers.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
+/** Longer than any id with every character percent-encoded: ids that are too long get their own answer. */
+const PATH_ID_CHARACTERS_MAX = 2048;
 
 export interface AdminServer {
   readonly port: number;
@@ -30,6 +32,7 @@ function createApp() {
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
+    routerOptions: { maxParamLength: PATH_ID_CHARACTERS_MAX },
     forceCloseConnections: true,
     return503OnClosing: false,
     clientErrorHandler: refuseClient,

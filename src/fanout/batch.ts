@@ -73,10 +73,12 @@ export class Batch {
   #publish(publish: Publish, offset: number, topic: Topic, now: number): void {
     const { jsonCount, binaryCount } = topic;
     if (jsonCount > 0) {
-      publish(topic.jsonTopic, this.#scratch.subarray(0, this.#encode(offset, topic, false, 0)), false);
+      const end = this.#encode(offset, topic, false, 0); // first: it may replace the scratch bytes
+      publish(topic.jsonTopic, this.#scratch.subarray(0, end), false);
     }
     if (binaryCount > 0) {
-      publish(topic.binaryTopic, this.#scratch.subarray(0, this.#encode(offset, topic, true, 0)), true);
+      const end = this.#encode(offset, topic, true, 0);
+      publish(topic.binaryTopic, this.#scratch.subarray(0, end), true);
     }
     const counters = this.#counters;
     counters.cells[Counter.deliveries]! += jsonCount + binaryCount + topic.vips.length;

@@ -126,7 +126,8 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
       return { status: 400, message: 'id: 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted, as in ?id=dev-1' };
     }
     const { deviceRate, deviceBurst } = settings;
-    const bucket = deviceRate > 0 ? new TokenBucket(deviceRate, deviceBurst, clock.now()) : undefined;
+    const limited = deviceRate > 0 && deviceBurst > 0;
+    const bucket = limited ? new TokenBucket(deviceRate, deviceBurst, clock.now()) : undefined;
     return { session: new DeviceSession(id, this.#nextSession++, clock.wallNow(), bucket) };
   }
 

@@ -60,6 +60,12 @@ export class Subscribers {
     this.#sessions = deps.fanout.map(() => new Map());
   }
 
+  /** Where removal is set to come before inactive, rows go without having been inactive. */
+  get #firstTimerMs(): number {
+    const { subscriberInactiveAfterMs, subscriberRemoveAfterMs } = this.#deps.settings;
+    return Math.min(subscriberInactiveAfterMs, subscriberRemoveAfterMs);
+  }
+
   /** A subscriber connected to a worker; an older connection of the same id is replaced. */
   join(worker: number, session: number, id: Uint8Array, start: number, length: number): void {
     const { registry, fanout, clock, wheel, settings } = this.#deps;
@@ -82,7 +88,7 @@ export class Subscribers {
     link.joined(session, slot, rows.vip[slot] === 1);
     const resumed = this.#inputAll(slot, 'reconnect');
     link.text(session, subscriberWelcome(registry.subscriberId(slot), settings.pingIntervalMs, resumed));
-    wheel.set(slot, clock.now() + settings.subscriberInactiveAfterMs);
+    wheel.set(slot, clock.now() + this.#firstTimerMs);
   }
 
   leave(worker: number, session: number): void {
@@ -132,7 +138,7 @@ export class Subscribers {
     }
     if (connected && rows.silent[slot] === 0) {
       if (silentMs < settings.subscriberInactiveAfterMs) {
-        wheel.set(slot, lastSeen + settings.subscriberInactiveAfterMs);
+        wheel.set(slot, lastSeen + this.#firstTimerMs);
         return;
       }
       this.#silence(slot, lastSeen);
@@ -383,11 +389,11 @@ export class Subscribers {
   }
 
   #heard(slot: number): void {
-    const { registry, wheel, clock, settings } = this.#deps;
+    const { registry, wheel, clock } = this.#deps;
     Atomics.store(registry.subscribers.rows.silent, slot, 0);
     const back = this.#inputAll(slot, 'activity');
     if (back.length > 0) this.#tell(slot, statusNotice(back, 'active', 'activity'));
-    wheel.set(slot, clock.now() + settings.subscriberInactiveAfterMs);
+    wheel.set(slot, clock.now() + this.#firstTimerMs);
   }
 
   #expire(slot: number): void {

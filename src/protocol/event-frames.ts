@@ -168,7 +168,7 @@ function putDigits(out: Uint8Array, at: number, value: number): number {
   let rest = value;
   for (let i = at + count - 1; i >= at; i--) {
     const tenth = Math.floor(rest / 10);
-    out[i] = 0x30 + rest - tenth * 10;
+    out[i] = 0x30 + (rest - tenth * 10);
     rest = tenth;
   }
   return at + count;

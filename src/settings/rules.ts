@@ -12,11 +12,7 @@ interface Rule {
   readonly check: (settings: Settings, origins: Origins) => string | undefined;
 }
 
-type NumberKey = { [Key in SettingKey]: Settings[Key] extends number ? Key : never }[SettingKey];
-
 const rules: readonly Rule[] = [
-  notBelow('subscriberRemoveAfterMs', 'subscriberInactiveAfterMs'),
-  notBelow('sendQueueMaxBytes', 'sendQueueBytes'),
   {
     keys: ['host', 'insecure'],
     check: ({ host, insecure }, origins) => {
@@ -42,23 +38,6 @@ export function brokenRules(settings: Settings, origins: Origins, wrong: Readonl
     .filter((rule) => !rule.keys.some((key) => wrong.has(key)))
     .map((rule) => rule.check(settings, origins))
     .filter((line) => line !== undefined);
-}
-
-/** Blames `upper`, unless only `lower` was given. */
-function notBelow(upper: NumberKey, lower: NumberKey): Rule {
-  return {
-    keys: [upper, lower],
-    check: (settings, origins) => {
-      if (settings[upper] >= settings[lower]) return undefined;
-      if (!origins.has(upper)) {
-        const accepted = `at most ${envName(upper)}, which is ${settings[upper]} by default`;
-        return problem(placeOf(lower, origins), shown(settings[lower]), accepted);
-      }
-      const byDefault = origins.has(lower) ? '' : ' by default';
-      const accepted = `at least ${envName(lower)}, which is ${settings[lower]}${byDefault}`;
-      return problem(placeOf(upper, origins), shown(settings[upper]), accepted);
-    },
-  };
 }
 
 function placeOf(key: SettingKey, origins: Origins): string {

@@ -41,7 +41,7 @@ export type SettingGroup = (typeof settingGroups)[number];
 const SPAN_MS_MAX = 24 * 24 * 60 * 60 * 1000;
 /** One bit per fan-out worker in a 32-bit word of interest. */
 export const FANOUT_WORKERS_MAX = 32;
-/** Rows of one table: ids and columns of this many still fit the 4 GiB that one shared buffer is kept under. */
+/** At this many rows a column of 8 bytes is 128 MB, and ids of the greatest length are 2 GB. */
 const ROWS_MAX = 16_000_000;
 const QUEUE_BYTES_MAX = 1024 ** 3;
 
@@ -206,16 +206,15 @@ export const settingRows = {
     default: 262_144,
     group: 'Delivery',
     meaning:
-      'Bytes waiting for one subscriber above which it is lagging and gets only high events until a quarter of this ' +
-      'is left.',
+      'Bytes waiting for one subscriber above which it counts as lagging. Checked, but without effect in this ' +
+      'version, which knows the hard limit only.',
   }),
   sendQueueMaxBytes: row({
     kind: queueBytes,
     default: 1_048_576,
     group: 'Delivery',
     meaning:
-      'Bytes waiting for one subscriber above which it is closed with 4108. Not below `DAT_SEND_QUEUE_BYTES`; each ' +
-      'subscriber may cost this much memory.',
+      'Bytes waiting for one subscriber above which it is closed with 4108; each subscriber may cost this much memory.',
   }),
   deviceRate: row({
     kind: wholeNumber(0, 1_000_000, 'events per second'),

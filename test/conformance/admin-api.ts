@@ -133,11 +133,28 @@ function health(hub: TestHub): void {
   });
 
   it('answers 400 to an id outside the grammar', async () => {
-    for (const id of ['a%20b', 'x'.repeat(129), 'a%2Fb', '%C3%A4']) {
+    for (const id of ['a%20b', 'a%2Fb', '%C3%A4', 'a%00']) {
       expectBad(await hub.admin('GET', `/v1/devices/${id}`), id);
       expectBad(await hub.admin('DELETE', `/v1/devices/${id}`), id);
       expectBad(await hub.admin('PUT', `/v1/devices/d/subscribers/${id}`, { status: 'deny' }), id);
       expectBad(await hub.admin('GET', `/v1/subscribers/${id}`), id);
+    }
+  });
+
+  it('takes an id of 128 characters and no longer one', async () => {
+    const [longest, longer] = ['x'.repeat(128), 'x'.repeat(129)];
+    expect((await hub.setRow(longest, longest, { status: 'allow' })).body).toMatchObject({
+      subscriber: longest,
+    });
+    expect((await hub.admin('GET', `/v1/devices/${longest}`)).body).toMatchObject({ device: longest });
+    for (const path of [
+      `/v1/devices/${longer}`,
+      `/v1/subscribers/${longer}`,
+      `/v1/devices/d/subscribers/${longer}`,
+    ]) {
+      const { status, body } = await hub.admin('DELETE', path);
+      expect([400, 414], path).toContain(status);
+      expect(body, path).toEqual(errorBody());
     }
   });
 

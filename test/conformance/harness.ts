@@ -81,7 +81,7 @@ export class TestHub {
 
   /** Whatever a suite did to it, a hub ends with 0. */
   async end(): Promise<void> {
-    for (const peer of this.#peers) await peer.drop();
+    for (const peer of this.#peers) void peer.drop();
     if (this.#process === undefined) return; // the start failed, and has told why
     const { code, signal, stderr } = await this.process.stop().then(() => this.process.ended);
     expect({ code, signal }, stderr.slice(-4000)).toEqual({ code: 0, signal: null });

@@ -56,10 +56,13 @@ const FREE_PORTS: Env = { DAT_DEVICE_PORT: '0', DAT_SUBSCRIBER_PORT: '0', DAT_AD
 const START_MS = 20_000;
 const STOP_MS = 25_000;
 
-const running = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
+/**
+ * A process that kills `child` when this one ends, in whatever way: its stdin is then at its end. A test runner kills
+ * its workers without their exit handlers, so nothing in here could do it.
+ */
+function guard({ pid }: ChildProcess): ChildProcess {
+  return spawn('sh', ['-c', `read -r _; kill -9 ${pid}`], { stdio: ['pipe', 'ignore', 'ignore'] });
+}
 
 /**
  * Starts a hub on free ports with no other `DAT_…` variable than those given.
@@ -130,7 +133,7 @@ function launch(
     env: Object.fromEntries([...inherited, ...given]),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  running.add(child);
+  const guardian = guard(child);
   const output: Output = { stdout: '', stderr: '', logs: [], onLine: () => {} };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output.stdout += text;
@@ -144,7 +147,7 @@ function launch(
     output.onLine();
   });
   const ended = once(child, 'close').then(([code, signal]: unknown[]) => {
-    running.delete(child);
+    guardian.kill('SIGKILL'); // first of all: the pid may soon be another's
     const { stdout, stderr } = output;
     return { code: code as number | null, signal: signal as NodeJS.Signals | null, stdout, stderr };
   });

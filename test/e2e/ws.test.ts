@@ -1,3 +1,0 @@
-import { contract } from './suite.ts';
-
-contract('ws', { DAT_TRANSPORT: 'ws', DAT_FANOUT_WORKERS: 'auto' });

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { resolveFanoutWorkers } from '../src/settings.ts';
+import { problemsOf, settingsOf } from './support/given-settings.ts';
+
+describe('rules between settings', () => {
+  it.each(['0.0.0.0', '::', '192.168.1.7', 'hub.example', 'fe80::1%eth0', '::ffff:10.0.0.1'])(
+    'refuse the non-loopback host %s without DAT_INSECURE and without an admin token',
+    (host) => {
+      const problems = problemsOf({ env: { DAT_HOST: host } });
+      expect(problems).toEqual([
+        `env DAT_HOST: given "${host}", accepted is a loopback address (127.0.0.1, ::1, localhost) without ` +
+          'authentication, unless DAT_INSECURE=true',
+        `env DAT_ADMIN_TOKEN: given nothing, accepted is a bearer token for the admin API on the non-loopback ` +
+          `address "${host}"`,
+      ]);
+      expect(problemsOf({ env: { DAT_HOST: host, DAT_INSECURE: 'true' } })).toHaveLength(1);
+      expect(problemsOf({ env: { DAT_HOST: host, DAT_ADMIN_TOKEN: 't' } })).toHaveLength(1);
+      const env = { DAT_HOST: host, DAT_INSECURE: 'true', DAT_ADMIN_TOKEN: 't' };
+      expect(settingsOf({ env }).host).toBe(host);
+    },
+  );
+
+  it.each(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', 'localhost', 'LOCALHOST'])(
+    'accept the loopback host %s',
+    (host) => expect(settingsOf({ env: { DAT_HOST: host } }).host).toBe(host),
+  );
+
+  it('wait until the settings they name are right', () => {
+    expect(
+      problemsOf({ env: { DAT_SUBSCRIBER_INACTIVE_AFTER_MS: 'x', DAT_SUBSCRIBER_REMOVE_AFTER_MS: '1' } }),
+    ).toHaveLength(1);
+  });
+});
+
+describe('the admin token', () => {
+  it('comes from the environment or the file', () => {
+    expect(settingsOf({ env: { DAT_ADMIN_TOKEN: 'hunter2' } }).adminToken).toBe('hunter2');
+    expect(settingsOf({ file: { adminToken: 'hunter2' } }).adminToken).toBe('hunter2');
+  });
+
+  it.each([
+    [['--admin-token', 'hunter2']],
+    [['--admin-token=hunter2']],
+    [['--admin-token', '-shunter2']],
+    [['--adminToken', 'hunter2', 'hunter2']],
+    [['--admin-tokn', 'hunter2']],
+  ])('is refused as the flag %j, and not printed', (argv) => {
+    const problems = problemsOf({ argv });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(
+      /given a secret, accepted is env DAT_ADMIN_TOKEN or the config file's key adminToken/,
+    );
+    expect(problems[0]).not.toContain('hunter2');
+  });
+
+  it('is not printed where it is wrong or its name is misspelt', () => {
+    const text = problemsOf({
+      argv: ['--tokn', 'hunter2'],
+      env: { DAT_ADMIN_TOKEN: 'hunter2 hunter2', DAT_ADMIN_TOKN: 'hunter2' },
+      file: { adminToken: ['hunter2'], admintokn: 'hunter2' },
+    });
+    expect(text).toHaveLength(5);
+    expect(text.join('\n')).not.toContain('hunter2');
+  });
+});
+
+describe('authentication by token', () => {
+  it.each([
+    { env: { DAT_AUTH_JWT_SECRET: 'hunter2' } },
+    { env: { DAT_AUTH_JWT_PUBLIC_KEY_FILE: 'hunter2' } },
+    { env: { DAT_AUTH_JWKS_URL: 'hunter2' } },
+    { argv: ['--auth-jwt-secret', 'hunter2'] },
+    { file: { authJwtSecret: 'hunter2' } },
+  ])('is refused, so that nobody believes to be protected: %j', (given) => {
+    const problems = problemsOf(given);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(/authentication by token is not in this version/);
+    expect(problems[0]).not.toContain('hunter2');
+  });
+});
+
+describe('resolveFanoutWorkers', () => {
+  it.each([
+    [1, 1],
+    [2, 1],
+    [3, 1],
+    [4, 2],
+    [16, 14],
+    [128, 32],
+  ])('gives %i cores %i workers where it is auto', (cores, workers) => {
+    expect(resolveFanoutWorkers({ fanoutWorkers: 'auto' }, cores)).toBe(workers);
+  });
+
+  it('takes a number as it is', () => {
+    expect(resolveFanoutWorkers({ fanoutWorkers: 0 }, 16)).toBe(0);
+    expect(resolveFanoutWorkers({ fanoutWorkers: 32 }, 1)).toBe(32);
+  });
+});
