@@ -26,23 +26,29 @@ export const errors = {
   badRequest: { code: 107, reason: 'the frame is not what the contract says' },
   rateLimit: { code: 111, reason: 'too many events per second' },
   unknownDevice: { code: 120, reason: 'no such device among the subscriptions' },
-} as const satisfies Record<string, ErrorEntry>;
-
-/** Codes of `removed` frames. */
-export const removals = {
-  denied: { code: 103, reason: 'denied' },
-  inactiveTooLong: { code: 121, reason: 'inactive too long' },
+  inactiveTooLong: { code: 121, reason: 'removed after being inactive too long' },
   terminated: { code: 122, reason: 'device terminated' },
 } as const satisfies Record<string, ErrorEntry>;
 
-/** Every close code the hub sends. */
+/** Codes of `removed` frames: those of `errors` that may also end a subscription. */
+export const removals = {
+  denied: { code: errors.denied.code, reason: 'denied' },
+  inactiveTooLong: { code: errors.inactiveTooLong.code, reason: 'inactive too long' },
+  terminated: { code: errors.terminated.code, reason: 'device terminated' },
+} as const satisfies Record<string, ErrorEntry>;
+
+/** Every close code of the contract. */
 export const closes = {
   badFrame: { code: 4000, retry: 'never', reason: 'bad frame' },
+  badToken: { code: 4001, retry: 'never', reason: 'bad token' },
+  denied: { code: 4003, retry: 'never', reason: 'not allowed' },
   replaced: { code: 4004, retry: 'never', reason: 'a newer connection of this id took over' },
   kicked: { code: 4005, retry: 'never', reason: 'kicked by an operator' },
   terminated: { code: 4009, retry: 'never', reason: 'device terminated by an operator' },
   overCapacity: { code: 4100, retry: 'later', reason: 'the hub is at its capacity' },
+  rateLimit: { code: 4101, retry: 'later', reason: 'over the rate limit' },
   slow: { code: 4108, retry: 'later', reason: 'send queue went over its limit' },
   drain: { code: 4200, retry: 'now', reason: 'the hub is draining' },
   noPong: { code: 4201, retry: 'now', reason: 'no sign of life' },
+  tokenExpired: { code: 4202, retry: 'now', reason: 'the token has expired' },
 } as const satisfies Record<string, CloseEntry>;

@@ -3,7 +3,7 @@
  * as it was written, so that nothing is parsed into objects or encoded again.
  */
 import { defaultPriorities, EventType, Priority } from './events.ts';
-import { scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
+import { JSON_DEPTH_MAX, scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
 
 export const STATUS_CHARACTERS_MAX = 64;
 const ACK_ID_BYTES_MAX = 255; // its length travels in one byte
@@ -48,16 +48,10 @@ const member = { type: -1, typeEnd: -1, priority: -1, priorityEnd: -1, status: -
 export function parseDeviceText(frame: Uint8Array, into: DeviceFrame): string | undefined {
   reset(into, true);
   member.type = member.priority = member.status = -1;
-  if (!readMembers(frame, into)) return 'not a JSON object (or nested deeper than 256 levels)';
-  const ackBytes = into.ackEnd - into.ackStart;
-  if (ackBytes > 0) {
-    const first = frame[into.ackStart]!;
-    const isStringOrNumber = first === QUOTE || first === 0x2d || (first >= 0x30 && first <= 0x39);
-    if (!isStringOrNumber || ackBytes > ACK_ID_BYTES_MAX) {
-      into.ackEnd = into.ackStart;
-      return `id: a string or a number of at most ${ACK_ID_BYTES_MAX} bytes is accepted`;
-    }
-  }
+  const isObject = readMembers(frame, into);
+  const idProblem = checkId(frame, into);
+  if (!isObject) return `not a JSON object, or a member nested deeper than ${JSON_DEPTH_MAX} levels`;
+  if (idProblem !== undefined) return idProblem;
   into.type = member.type < 0 ? 0 : wordAt(frame, member.type, member.typeEnd, typeWords);
   if (into.type === 0) {
     return `type: ${given(frame, member.type, member.typeEnd)}; "message", "status" or "pong" is accepted`;
@@ -103,10 +97,23 @@ const QUOTE = 0x22;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-type Words = readonly { readonly bytes: Uint8Array; readonly text: string; readonly value: number }[];
+interface Word {
+  readonly text: string;
+  /** With its quotes. */
+  readonly bytes: Uint8Array;
+  readonly value: number;
+}
 
-const wordsOf = (values: Readonly<Record<string, number>>): Words =>
-  Object.entries(values).map(([text, value]) => ({ bytes: bytesOf(`"${text}"`), text, value }));
+/** Words by their first byte, which tells them apart. */
+type Words = readonly (Word | undefined)[];
+
+function wordsOf(values: Readonly<Record<string, number>>): Words {
+  const words = new Array<Word | undefined>(256).fill(undefined);
+  for (const [text, value] of Object.entries(values)) {
+    words[text.charCodeAt(0)] = { text, bytes: bytesOf(`"${text}"`), value };
+  }
+  return words;
+}
 
 const typeWords = wordsOf(EventType);
 const priorityWords = wordsOf(Priority);
@@ -170,19 +177,34 @@ function take(frame: Uint8Array, key: number, value: number, end: number, into: 
  * @returns the word's value, or 0
  */
 function wordAt(frame: Uint8Array, start: number, limit: number, words: Words): number {
-  next: for (const { bytes, value } of words) {
-    if (start + bytes.length > limit) continue;
-    for (let i = 0; i < bytes.length; i++) if (frame[start + i] !== bytes[i]) continue next;
-    return value;
-  }
   if (frame[start] !== QUOTE) return 0;
+  const word = words[frame[start + 1]!];
+  if (word !== undefined && isWordAt(frame, start, limit, word.bytes)) return word.value;
   for (let i = start + 1; i < limit && frame[i] !== QUOTE; i++) {
     if (frame[i] === 0x5c) {
       const text = decodeString(frame, start);
-      return words.find((word) => word.text === text)?.value ?? 0;
+      return words.find((candidate) => candidate?.text === text)?.value ?? 0;
     }
   }
   return 0;
+}
+
+function isWordAt(frame: Uint8Array, start: number, limit: number, bytes: Uint8Array): boolean {
+  const { length } = bytes;
+  if (start + length > limit) return false;
+  for (let i = 1; i < length; i++) if (frame[start + i] !== bytes[i]) return false;
+  return true;
+}
+
+/** An id that is not acceptable is taken back, so that no answer echoes it. */
+function checkId(frame: Uint8Array, into: DeviceFrame): string | undefined {
+  const { ackStart, ackEnd } = into;
+  if (ackStart === ackEnd) return undefined;
+  const first = frame[ackStart]!;
+  const isStringOrNumber = first === QUOTE || first === 0x2d || (first >= 0x30 && first <= 0x39);
+  if (isStringOrNumber && ackEnd - ackStart <= ACK_ID_BYTES_MAX) return undefined;
+  into.ackStart = into.ackEnd = 0;
+  return `id: ${given(frame, ackStart, ackEnd)}; a string or a number of at most ${ACK_ID_BYTES_MAX} bytes is accepted`;
 }
 
 function readStatus(frame: Uint8Array, into: DeviceFrame): string | undefined {
@@ -200,9 +222,12 @@ function statusProblem(status: string): string | undefined {
   return `status: ${count} characters; 1 to ${STATUS_CHARACTERS_MAX} are accepted`;
 }
 
-/** The string at `start`, which is valid JSON. A lone surrogate becomes U+FFFD, so that it is UTF-8 from here on. */
+/**
+ * The string at `start`, which is valid JSON. A lone surrogate, or a byte that is no UTF-8, becomes U+FFFD, so that it
+ * is UTF-8 from here on.
+ */
 function decodeString(frame: Uint8Array, start: number): string {
-  const text = utf8.decode(frame.subarray(start, scanString(frame, start)));
+  const text = Buffer.from(frame.subarray(start, scanString(frame, start))).toString();
   return Buffer.from(JSON.parse(text) as string).toString();
 }
 

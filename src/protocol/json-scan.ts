@@ -4,7 +4,7 @@
  * outside the bytes, never throws, never allocates.
  */
 
-/** Deeper nesting is refused: no event needs it, and it bounds the stack of open brackets. */
+/** Lists and objects within each other in one value; deeper is refused: no event needs it, and it bounds the stack. */
 export const JSON_DEPTH_MAX = 256;
 
 const QUOTE = 0x22;
@@ -82,11 +82,11 @@ export function scanValue(bytes: Uint8Array, at: number): number {
   for (;;) {
     const byte = bytes[i];
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (depth === JSON_DEPTH_MAX) return -1;
       const next = skipSpace(bytes, i + 1);
       if (bytes[next] === byte + 2) {
         i = next + 1; // empty: `{}` and `[]` are each two code points apart
       } else {
-        if (depth === JSON_DEPTH_MAX) return -1;
         stack[depth++] = byte;
         i = byte === OPEN_BRACE ? scanKey(bytes, next) : next;
         if (i < 0) return -1;

@@ -1,6 +1,7 @@
 /** What a subscriber sends. */
 import { errors } from '../codes.ts';
 import { isId } from './id.ts';
+import { scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
 
 /** Device ids in one frame, and in the URL. */
 export const SUBSCRIBE_DEVICES_MAX = 1000;
@@ -38,9 +39,11 @@ export function parseSubscriberOp(text: string): SubscriberOp | OpProblem {
     return bad('not a JSON object', '');
   }
   const { op, id: givenId, devices } = frame as Record<'op' | 'id' | 'devices', unknown>;
-  const id = rawId(givenId);
-  if (id === undefined)
-    return bad(`id: a string or a number of at most ${ID_CHARACTERS_MAX} characters is accepted`, '');
+  const id = rawId(givenId, text);
+  if (id === undefined) {
+    const accepted = `a string or a number of at most ${ID_CHARACTERS_MAX} characters is accepted`;
+    return bad(`id: ${shown(givenId)}; ${accepted}`, '');
+  }
   switch (op) {
     case 'touch':
     case 'list':
@@ -71,7 +74,7 @@ export function parseDevicesQuery(value: string): Listed {
 
 function listDevices(devices: unknown): Listed {
   if (!Array.isArray(devices) || devices.length === 0)
-    return badList(`devices: ${shown(devices)}; a list of ids is accepted`);
+    return badList(`devices: ${shown(devices)}; a list of 1 to ${SUBSCRIBE_DEVICES_MAX} ids is accepted`);
   if (devices.length > SUBSCRIBE_DEVICES_MAX) {
     const message = `devices: ${devices.length} ids; at most ${SUBSCRIBE_DEVICES_MAX} are accepted in one frame`;
     return { ok: false, code: errors.limit.code, message };
@@ -93,17 +96,45 @@ function bad(message: string, id: string): OpProblem {
 }
 
 /** @returns '' when there is none, undefined when it is not acceptable */
-function rawId(id: unknown): string | undefined {
+function rawId(id: unknown, text: string): string | undefined {
   if (id === undefined) return '';
-  if (typeof id !== 'string' && typeof id !== 'number') return undefined;
-  const raw = JSON.stringify(id);
-  return raw.length <= ID_CHARACTERS_MAX && raw !== 'null' ? raw : undefined;
+  if (typeof id !== 'string' && !Number.isFinite(id)) return undefined;
+  // A 64-bit id does not survive being parsed: it is echoed as it was written.
+  const isExact = typeof id === 'string' || Number.isSafeInteger(id);
+  const raw = isExact ? JSON.stringify(id) : writtenId(text);
+  return raw !== undefined && raw.length <= ID_CHARACTERS_MAX ? raw : undefined;
 }
+
+/** @param text a JSON object @returns the raw JSON of its last `id`, undefined when a member is nested too deep */
+function writtenId(text: string): string | undefined {
+  const bytes = Buffer.from(text);
+  let raw: string | undefined;
+  let at = skipSpace(bytes, 0); // the opening brace, then each comma
+  do {
+    const key = skipSpace(bytes, at + 1);
+    const value = scanKey(bytes, key);
+    const end = scanValue(bytes, value);
+    if (end < 0) return undefined;
+    if (JSON.parse(bytes.toString('utf8', key, scanString(bytes, key))) === 'id') {
+      raw = bytes.toString('latin1', value, end);
+    }
+    at = skipSpace(bytes, end);
+  } while (bytes[at] === COMMA);
+  return raw;
+}
+
+const COMMA = 0x2c;
 
 const SHOWN_CHARACTERS_MAX = 40;
 
+/** Lists and objects are not written out: JSON.stringify throws on deep nesting, which JSON.parse lets through. */
 function shown(value: unknown): string {
   if (value === undefined) return 'missing';
-  const text = JSON.stringify(value);
-  return `${text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text} given`;
+  if (typeof value === 'object' && value !== null) {
+    if (!Array.isArray(value)) return 'an object given';
+    return value.length === 0 ? 'an empty list given' : 'a list given';
+  }
+  if (typeof value !== 'string') return `${value} given`;
+  const cut = value.length > SHOWN_CHARACTERS_MAX;
+  return `${JSON.stringify(value.slice(0, SHOWN_CHARACTERS_MAX))}${cut ? '…' : ''} given`;
 }
