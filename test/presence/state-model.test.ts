@@ -124,7 +124,10 @@ describe('the state of a device', () => {
 });
 
 describe('docs/state-model.md', () => {
-  const page = readFileSync(new URL('../../docs/state-model.md', import.meta.url), 'utf8').replace(/ +/g, ' ');
+  const page = readFileSync(new URL('../../docs/state-model.md', import.meta.url), 'utf8').replace(
+    / +/g,
+    ' ',
+  );
 
   it('prints the same tables as the code', () => {
     const printed = (row: Readonly<Record<string, string>>, state: string, over: readonly string[]): string =>
