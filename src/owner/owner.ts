@@ -20,7 +20,9 @@ import {
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { FanoutLink, IngestLink } from './links.ts';
 import { Operator } from './operator.ts';
+import { Ops } from './ops.ts';
 import { Registry } from './registry.ts';
+import { Rows } from './rows.ts';
 import { type SubscriberSettings, Subscribers } from './subscribers.ts';
 
 export interface OwnerDeps {
@@ -62,9 +64,13 @@ export class Owner {
       counters,
       times: settings,
     });
+    const { defaultAccess } = settings;
+    const devices = this.#devices;
+    const rows = new Rows({ registry, devices, fanout: fanoutLinks, defaultAccess });
     this.#subscribers = new Subscribers({
       registry,
-      devices: this.#devices,
+      rows,
+      ops: new Ops({ registry, devices, rows, clock, defaultAccess }),
       fanout: fanoutLinks,
       wheel: this.#subscriberTimers,
       clock,

@@ -28,7 +28,7 @@ export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws'): Promise<Ch
       };
       return { transport: createUwsTransport(binding), reason: `uWebSockets.js ${version}` };
     } catch (error) {
-      failures.push(firstLine(error));
+      failures.push(lastLine(error));
     }
   }
   const why = `no uWebSockets.js binary loads on Node ${process.versions.node} (${process.platform} ${process.arch}): ${failures.join('; ')}`;
@@ -36,9 +36,11 @@ export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws'): Promise<Ch
   return { transport: createWsTransport(), reason: `ws: ${why}` };
 }
 
-const LINE_CHARACTERS_MAX = 160;
+const LINE_CHARACTERS_MAX = 200;
 
-function firstLine(error: unknown): string {
+/** The cause: the packages put it below a text of their own. */
+function lastLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return (text.split('\n')[0] ?? '').slice(0, LINE_CHARACTERS_MAX);
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  return (lines.at(-1) ?? '').slice(0, LINE_CHARACTERS_MAX);
 }
