@@ -12,7 +12,7 @@ import { Ringer, Sleeper } from './memory/doorbell.ts';
 import { RingConsumer, RingProducer, ringUsedRatio } from './memory/ring.ts';
 import { PresenceReader } from './presence/table.ts';
 import { packageVersion, resolveFanoutWorkers, type Settings } from './settings.ts';
-import { closePaced, reconnectSpread, untilNobody } from './threads/drain.ts';
+import { closePaced, reconnectSpread } from './threads/drain.ts';
 import { startEdgeTimers } from './threads/edge-timers.ts';
 import { createHubMemory, type EdgeMemory, type HubMemory } from './threads/memory.ts';
 import { Poller } from './threads/poller.ts';
@@ -32,9 +32,6 @@ export interface Hub {
   /** Says goodbye to everyone and ends all threads. A second call waits for the first. */
   drain(): Promise<void>;
 }
-
-/** How long peers may take to answer a close frame before the listeners go, ms. */
-const CLOSE_WAIT_MS = 1000;
 
 /**
  * @param failed called once when a thread of the hub ends by itself: the process should drain and end
@@ -188,7 +185,7 @@ async function sayGoodbye(
   const here = [...ingest.startDraining(spread), ...(fanout?.startDraining(spread) ?? [])];
   const countHere = (): number => ingest.connectionCount + (fanout?.connectionCount ?? 0);
   await Promise.all([
-    closePaced(here, share(here.length), drainTimeoutMs).then(() => untilNobody(countHere, CLOSE_WAIT_MS)),
+    closePaced(here, countHere, share(here.length), drainTimeoutMs),
     pool?.drain((worker) => share(subscribersOf[worker]!), drainTimeoutMs),
   ]);
 }

@@ -6,7 +6,7 @@ import { Ringer, Sleeper } from '../src/memory/doorbell.ts';
 import { RingConsumer, RingProducer } from '../src/memory/ring.ts';
 import { PresenceReader } from '../src/presence/table.ts';
 import { FromFanout, ToFanout, type ToFanoutCommand } from '../src/threads/commands.ts';
-import { closePaced, reconnectSpread, untilNobody } from '../src/threads/drain.ts';
+import { closePaced, reconnectSpread } from '../src/threads/drain.ts';
 import { startEdgeTimers } from '../src/threads/edge-timers.ts';
 import { Poller } from '../src/threads/poller.ts';
 import { type FanoutTask, pausesFor } from '../src/threads/tasks.ts';
@@ -70,6 +70,5 @@ async function drain(
   { closesPerSecond, timeoutMs }: { closesPerSecond: number; timeoutMs: number },
 ) {
   const sessions = fanout.startDraining(reconnectSpread(fanout.connectionCount, closesPerSecond));
-  await closePaced(sessions, closesPerSecond, timeoutMs);
-  await untilNobody(() => fanout.connectionCount, Math.min(1000, timeoutMs));
+  await closePaced(sessions, () => fanout.connectionCount, closesPerSecond, timeoutMs);
 }

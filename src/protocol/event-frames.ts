@@ -17,6 +17,8 @@ export interface EventHead {
 
 const encoder = new TextEncoder();
 const HUB = 1;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 /** A device's id as bytes, and the start of its JSON events up to the seq. */
 export class DeviceNames {
@@ -90,12 +92,12 @@ export function encodeJsonEvent(
   at = put(out, at, priorities[head.priority]!);
   if (payloadStart > statusStart) {
     at = put(out, at, STATUS);
-    at = put(out, at, jsonString(source, statusStart, payloadStart));
+    at = putString(out, at, source, statusStart, payloadStart);
   }
   if (!head.payloadIsJson) {
     at = put(out, at, DATA64);
     at = putBase64(out, at, source, payloadStart, payloadEnd);
-    out[at++] = 0x22;
+    out[at++] = QUOTE;
   } else {
     at = put(out, at, DATA);
     at = payloadEnd > payloadStart ? putRange(out, at, source, payloadStart, payloadEnd) : put(out, at, NULL);
@@ -131,7 +133,7 @@ export function encodeBinaryEvent(
   const isJsonStatus = head.type === EventType.status && head.payloadIsJson && payloadStart > statusStart;
   if (!isJsonStatus) return putRange(out, at, source, payloadStart, payloadEnd);
   at = put(out, at, BINARY_STATUS);
-  at = put(out, at, jsonString(source, statusStart, payloadStart));
+  at = putString(out, at, source, statusStart, payloadStart);
   at = put(out, at, DATA);
   at = payloadEnd > payloadStart ? putRange(out, at, source, payloadStart, payloadEnd) : put(out, at, NULL);
   out[at++] = 0x7d;
@@ -141,8 +143,8 @@ export function encodeBinaryEvent(
 const float = new Float64Array(2); // little-endian, as every host that Node runs on
 const floatBytes = new Uint8Array(float.buffer);
 
-/** Up to here a loop beats `set`, which makes a view first. */
-const COPY_BY_LOOP_BYTES_MAX = 128;
+/** Up to here a loop beats `set`. Measured: an event of 112 bytes takes 170 ns so, and 285 ns when looped over. */
+const COPY_BY_LOOP_BYTES_MAX = 64;
 
 function put(out: Uint8Array, at: number, bytes: Uint8Array): number {
   const { length } = bytes;
@@ -191,7 +193,26 @@ function putBase64(out: Uint8Array, at: number, source: Uint8Array, start: numbe
   return to;
 }
 
-/** A status as a JSON string; statuses are rare and short, so this may allocate. */
-function jsonString(source: Uint8Array, start: number, end: number): Uint8Array {
-  return encoder.encode(JSON.stringify(Buffer.from(source.slice(start, end)).toString('utf8')));
+const HEX = encoder.encode('0123456789abcdef');
+
+/** Writes UTF-8 text as a JSON string: at most six bytes for one, and its quotes. */
+function putString(out: Uint8Array, at: number, source: Uint8Array, start: number, end: number): number {
+  let to = at;
+  out[to++] = QUOTE;
+  for (let i = start; i < end; i++) {
+    const byte = source[i]!;
+    if (byte < 0x20) {
+      out[to++] = BACKSLASH;
+      out[to++] = 0x75;
+      out[to++] = 0x30;
+      out[to++] = 0x30;
+      out[to++] = HEX[byte >> 4]!;
+      out[to++] = HEX[byte & 15]!;
+    } else {
+      if (byte === QUOTE || byte === BACKSLASH) out[to++] = BACKSLASH;
+      out[to++] = byte;
+    }
+  }
+  out[to++] = QUOTE;
+  return to;
 }

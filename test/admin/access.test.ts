@@ -1,0 +1,126 @@
+import { describe, expect, it, vi } from 'vitest';
+import { fakeHub, refusal } from './fake-hub.ts';
+
+const TOKEN = 'secret-of-the-operator';
+
+const guarded = [
+  ['GET', '/metrics'],
+  ['GET', '/openapi.json'],
+  ['GET', '/v1/stats'],
+  ['GET', '/v1/devices'],
+  ['GET', '/v1/devices/d'],
+  ['DELETE', '/v1/devices/d'],
+  ['POST', '/v1/devices/d/events'],
+  ['GET', '/v1/devices/d/subscribers'],
+  ['PUT', '/v1/devices/d/subscribers/s'],
+  ['DELETE', '/v1/devices/d/subscribers/s'],
+  ['GET', '/v1/subscribers/s'],
+  ['DELETE', '/v1/subscribers/s'],
+  ['GET', '/nothing'],
+  ['PATCH', '/v1/devices/d'],
+] as const;
+
+const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+
+describe('the bearer token', () => {
+  it('is not asked for when none is set', async () => {
+    const hub = await fakeHub();
+    expect((await hub.ask('GET', '/v1/stats')).status).toBe(200);
+  });
+
+  it.each(guarded)('is asked for on %s %s', async (method, path) => {
+    const hub = await fakeHub({ options: { adminToken: TOKEN } });
+    refusal(401, 'unauthorized', /^no bearer token/)(await hub.ask(method, path));
+    refusal(401, 'unauthorized', /wrong/)(await hub.ask(method, path, bearer(`${TOKEN}x`)));
+    expect(hub.commands).toEqual([]);
+    expect((await hub.ask(method, path, bearer(TOKEN))).status).not.toBe(401);
+  });
+
+  it('is not asked for on the health routes', async () => {
+    const hub = await fakeHub({ options: { adminToken: TOKEN } });
+    for (const path of ['/livez', '/readyz']) expect((await hub.ask('GET', path)).status, path).toBe(200);
+  });
+
+  it('names its scheme to a client that sent none, and never says the token', async () => {
+    const hub = await fakeHub({ options: { adminToken: TOKEN } });
+    const { headers, body } = await hub.ask('GET', '/v1/stats', bearer('wrong-one'));
+    expect(headers.get('www-authenticate')).toBe('Bearer');
+    expect(JSON.stringify(body)).not.toMatch(/wrong-one|secret/);
+  });
+
+  it('is refused under another scheme', async () => {
+    const hub = await fakeHub({ options: { adminToken: TOKEN } });
+    for (const authorization of [`Basic ${TOKEN}`, TOKEN, 'Bearer', 'Bearer a b']) {
+      refusal(401, 'unauthorized', /./)(await hub.ask('GET', '/v1/stats', { headers: { authorization } }));
+    }
+  });
+
+  it('may be one that the hub verifies, with the role admin', async () => {
+    const verifyToken = vi.fn(
+      async (token: string) => (({ a: 'admin', d: 'otherRole' }) as const)[token] ?? 'invalid',
+    );
+    for (const adminToken of ['', TOKEN]) {
+      const hub = await fakeHub({ options: { adminToken }, deps: { verifyToken } });
+      expect((await hub.ask('GET', '/v1/stats', bearer('a'))).status).toBe(200);
+      refusal(403, 'forbidden', /role admin/)(await hub.ask('GET', '/v1/stats', bearer('d')));
+      refusal(401, 'unauthorized', /wrong/)(await hub.ask('GET', '/v1/stats', bearer('x')));
+      refusal(401, 'unauthorized', /^no bearer/)(await hub.ask('GET', '/v1/stats'));
+    }
+  });
+
+  it('is not handed to the verifier when it is the admin token', async () => {
+    const verifyToken = vi.fn(async () => 'invalid' as const);
+    const hub = await fakeHub({ options: { adminToken: TOKEN }, deps: { verifyToken } });
+    expect((await hub.ask('GET', '/v1/stats', bearer(TOKEN))).status).toBe(200);
+    expect(verifyToken).not.toHaveBeenCalled();
+  });
+});
+
+describe('the origin', () => {
+  const from = (origin: string) => ({ headers: { origin } });
+
+  it('of another page is refused on every route, the health routes too', async () => {
+    const hub = await fakeHub();
+    for (const path of ['/v1/devices', '/livez', '/nothing']) {
+      refusal(
+        403,
+        'forbidden',
+        /"http:\/\/evil.example"/,
+      )(await hub.ask('GET', path, from('http://evil.example')));
+    }
+  });
+
+  it('may be the own host', async () => {
+    const hub = await fakeHub();
+    expect((await hub.ask('GET', '/v1/devices', from(`http://127.0.0.1:${hub.port}`))).status).toBe(200);
+  });
+
+  it('may be one of the list, which is then told so', async () => {
+    const allowedOrigins = ['https://board.example'];
+    const hub = await fakeHub({ options: { allowedOrigins } });
+    const { status, headers } = await hub.ask('GET', '/v1/devices', from('https://board.example'));
+    expect(status).toBe(200);
+    expect(headers.get('access-control-allow-origin')).toBe('https://board.example');
+    refusal(
+      403,
+      'forbidden',
+      /origin/,
+    )(await hub.ask('GET', '/v1/devices', from(`http://127.0.0.1:${hub.port}`)));
+  });
+
+  it('gets its preflight answered without a token', async () => {
+    const hub = await fakeHub({ options: { adminToken: TOKEN, allowedOrigins: ['https://board.example'] } });
+    const headers = { origin: 'https://board.example', 'access-control-request-method': 'PUT' };
+    const { status, headers: answer } = await hub.ask('OPTIONS', '/v1/devices/d/subscribers/s', { headers });
+    expect(status).toBe(204);
+    expect(answer.get('access-control-allow-methods')).toContain('PUT');
+    expect(answer.get('access-control-allow-headers')).toContain('authorization');
+  });
+
+  it('lets a refusal be read by a page of the list', async () => {
+    const hub = await fakeHub({ options: { adminToken: TOKEN, allowedOrigins: ['https://board.example'] } });
+    const { status, headers } = await hub.ask('GET', '/v1/devices', from('https://board.example'));
+    expect(status).toBe(401);
+    expect(headers.get('access-control-allow-origin')).toBe('https://board.example');
+  });
+});

@@ -1,0 +1,172 @@
+/** An admin server over a presence table that the test fills itself; commands to the owner are only recorded. */
+import { afterEach } from 'vitest';
+import type { AdminDeps, AdminOptions } from '../../src/admin/deps.ts';
+import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
+import type { Clock } from '../../src/clock.ts';
+import { Counters, createCounters } from '../../src/memory/counters.ts';
+import { Registry } from '../../src/owner/registry.ts';
+import { RowState } from '../../src/presence/lifecycle.ts';
+import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import type { OperatorCommand, OperatorResult } from '../../src/threads/commands.ts';
+
+const CAPACITY = { devices: 64, subscribers: 64, subscriptions: 256 };
+
+/** Stands still unless the test moves it. */
+export class FakeClock implements Clock {
+  nowMs = 1_000_000;
+  wallMs = 1_764_000_000_000;
+
+  now(): number {
+    return this.nowMs;
+  }
+
+  wallNow(): number {
+    return this.wallMs;
+  }
+
+  advance(ms: number): void {
+    this.nowMs += ms;
+    this.wallMs += ms;
+  }
+}
+
+export class FakeHub {
+  readonly clock = new FakeClock();
+  readonly registry: Registry;
+  readonly main = new Counters(createCounters());
+  readonly worker = new Counters(createCounters());
+  readonly commands: OperatorCommand[] = [];
+  readonly failures: unknown[] = [];
+  readonly deps: AdminDeps;
+  /** What the owner answers; the test sets it. */
+  answer: (command: OperatorCommand) => OperatorResult | Promise<OperatorResult> = () => ({ ok: true });
+  draining: string | undefined;
+  isAlive = true;
+  #server: AdminServer | undefined;
+
+  constructor(deps: Partial<AdminDeps> = {}) {
+    const memory = createPresence(CAPACITY);
+    this.registry = new Registry(memory, 1);
+    this.deps = {
+      version: '1.2.3',
+      transport: 'ws',
+      fanoutWorkers: 1,
+      presence: new PresenceReader(memory),
+      clock: this.clock,
+      startedAtMs: this.clock.wallNow(),
+      threads: [
+        { thread: 'main', counters: this.main },
+        { thread: 'fanout-0', counters: this.worker },
+      ],
+      rings: [{ ring: 'ingest', usedRatio: () => 0.25 }],
+      workerRestarts: () => ({ owner: 0, fanout: 2 }),
+      notReady: () => this.draining,
+      alive: () => this.isAlive,
+      connectedAt: (session) => (session === 7 ? 1_763_999_999_000 : undefined),
+      operate: async (command) => {
+        this.commands.push(command);
+        return this.answer(command);
+      },
+      failed: (error) => this.failures.push(error),
+      ...deps,
+    };
+  }
+
+  async start(options: Partial<AdminOptions> = {}): Promise<void> {
+    this.#server = await startAdmin(
+      { host: '127.0.0.1', port: 0, adminToken: '', allowedOrigins: [], maxMessageBytes: 65536, ...options },
+      this.deps,
+    );
+  }
+
+  get port(): number {
+    return this.#server!.port;
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.close();
+  }
+
+  async ask(method: string, path: string, request: { json?: unknown } & RequestInit = {}): Promise<Answer> {
+    const { json, ...init } = request;
+    const headers = new Headers(init.headers);
+    if (json !== undefined) headers.set('content-type', 'application/json');
+    const body = json === undefined ? init.body : JSON.stringify(json);
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`, {
+      ...init,
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json') === true && text !== '';
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson ? JSON.parse(text) : text,
+    };
+  }
+
+  /** A device row, offline and never seen unless the test writes more. @returns its slot */
+  device(id: string): number {
+    const bytes = Buffer.from(id);
+    return this.registry.ensureDevice(bytes, 0, bytes.length);
+  }
+
+  /** @returns the subscription's slot */
+  subscribe(device: string, subscriber: string, state: RowState = RowState.active): number {
+    const bytes = Buffer.from(subscriber);
+    const slot = this.registry.ensureSubscriber(bytes, 0, bytes.length);
+    return this.registry.createRow(this.device(device), slot, state);
+  }
+
+  subscriber(id: string): number {
+    const bytes = Buffer.from(id);
+    return this.registry.findSubscriber(bytes, 0, bytes.length);
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever came
+  readonly body: any;
+}
+
+const running: FakeHub[] = [];
+
+/** Starts one that ends with the test. */
+export async function fakeHub(
+  given: { options?: Partial<AdminOptions>; deps?: Partial<AdminDeps> } = {},
+): Promise<FakeHub> {
+  const hub = new FakeHub(given.deps);
+  await hub.start(given.options);
+  running.push(hub);
+  return hub;
+}
+
+afterEach(async () => {
+  for (const hub of running.splice(0)) await hub.close();
+});
+
+/** The shape of every refusal. */
+export function refusal(status: number, code: string, message: string | RegExp) {
+  return expectRefusal.bind(undefined, { status, code, message });
+}
+
+function expectRefusal(
+  wanted: { status: number; code: string; message: string | RegExp },
+  { status, headers, body }: Answer,
+): void {
+  const { error, ...rest } = body ?? {};
+  const problems = [
+    status === wanted.status || `status ${status}`,
+    headers.get('content-type')?.startsWith('application/json') || `type ${headers.get('content-type')}`,
+    error?.code === wanted.code || `code ${error?.code}`,
+    Object.keys(rest).length === 0 || `more than an error: ${Object.keys(rest)}`,
+    (typeof wanted.message === 'string'
+      ? error?.message === wanted.message
+      : wanted.message.test(error?.message)) || `message ${error?.message}`,
+  ].filter((problem) => problem !== true);
+  if (problems.length > 0) throw new Error(`not ${JSON.stringify(wanted)}: ${problems.join('; ')}`);
+}
