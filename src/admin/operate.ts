@@ -7,7 +7,9 @@ export async function operate(
   deps: AdminDeps,
   command: OperatorCommand,
 ): Promise<Extract<OperatorResult, { ok: true }>> {
-  const result = await deps.operate(command);
+  const result = await deps.operate(command).catch((failure: Error) => {
+    throw new AdminError('unavailable', failure.message);
+  });
   if (!result.ok) throw new AdminError(result.why, result.message);
   return result;
 }

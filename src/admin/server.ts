@@ -14,6 +14,7 @@ import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, errorBody, errorStatuses, refuseClient, toAdminError } from './errors.ts';
 import { sumOf } from './figures.ts';
 import { RateSampler } from './rates.ts';
+import { RouteMethods } from './route-methods.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { healthRoutes } from './routes-health.ts';
 import { statsRoutes } from './routes-stats.ts';
@@ -36,9 +37,16 @@ function createApp() {
     forceCloseConnections: true,
     return503OnClosing: false,
     clientErrorHandler: refuseClient,
+    // A path that cannot be decoded does not reach the error handler.
+    frameworkErrors: (error, _request, reply) => {
+      const { raw } = reply;
+      raw.writeHead(errorStatuses.bad_request, { 'content-type': 'application/json; charset=utf-8' });
+      raw.end(JSON.stringify(errorBody('bad_request', error.message.toLowerCase())));
+    },
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  app.removeContentTypeParser('text/plain'); // JSON only: any other kind is 415
   return app;
 }
 
@@ -54,11 +62,15 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     if (refusal.code === 'internal') deps.failed(error);
     return reply.code(errorStatuses[refusal.code]).send(errorBody(refusal.code, refusal.message));
   });
-  app.setNotFoundHandler((request) => {
-    throw new AdminError(
-      'not_found',
-      `no route ${request.method} ${request.url.split('?')[0]}, see /openapi.json`,
-    );
+  const methods = new RouteMethods();
+  app.addHook('onRoute', ({ method, url }) => methods.add(url, method));
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const accepted = methods.of(path);
+    if (accepted === '')
+      throw new AdminError('not_found', `no route ${request.method} ${path}, see /openapi.json`);
+    reply.header('allow', accepted);
+    throw new AdminError('method_not_allowed', `method is ${request.method}, accepted: ${accepted}`);
   });
   await app.register(swagger, {
     openapi: {
