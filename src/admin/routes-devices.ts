@@ -36,7 +36,10 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
       const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
       const passes = (state: number): boolean => wanted === undefined || state === wanted;
       const { slots, next } = deps.presence.deviceSlots(from, query.limit, passes);
-      const devices = slots.map((slot) => readDevice(deps, slot)).filter((entry) => entry !== undefined);
+      const devices = slots
+        .map((slot) => readDevice(deps, slot))
+        .filter((entry) => entry !== undefined)
+        .filter(({ state }) => query.state === undefined || state === query.state); // it may have changed since
       return { devices, cursor: encodeCursor(next) };
     },
   );

@@ -5,7 +5,7 @@ import { healthy, noQuery, unhealthy } from './schemas.ts';
 import type { AdminApp } from './server.ts';
 
 export function healthRoutes(app: AdminApp, deps: AdminDeps): void {
-  const schema = { querystring: noQuery, response: { 200: healthy, 503: unhealthy } };
+  const schema = { querystring: noQuery, security: [], response: { 200: healthy, 503: unhealthy } };
   app.get('/livez', { schema: { ...schema, summary: 'Whether the hub lives' } }, async (_request, reply) => {
     if (deps.alive()) return { status: 'ok' as const };
     const reason = 'a thread of the hub does not answer';

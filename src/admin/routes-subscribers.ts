@@ -111,7 +111,8 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
     async ({ params: { device, subscriber }, body: { status, vip } }) => {
       const { slot = -1 } = await operate(deps, { kind: ToOwner.SetRow, device, subscriber, status, vip });
       const read = readRow(deps, slot);
-      if (read === undefined) throw new AdminError('not_found', 'the row went away meanwhile');
+      if (read?.entry.subscriber !== subscriber || read.device !== deps.presence.findDevice(device))
+        throw new AdminError('not_found', 'the row went away meanwhile');
       return read.entry;
     },
   );

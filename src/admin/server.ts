@@ -8,6 +8,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import { ListenError } from '../transport/transport.ts';
 import { accessHook } from './access.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
@@ -19,8 +20,11 @@ import { deviceRoutes } from './routes-devices.ts';
 import { healthRoutes } from './routes-health.ts';
 import { statsRoutes } from './routes-stats.ts';
 import { subscriberRoutes } from './routes-subscribers.ts';
+import { answers, noQuery } from './schemas.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
+/** A client that has not sent its whole request by then loses its connection. */
+const REQUEST_TIMEOUT_MS = 30_000;
 /** Longer than any id with every character percent-encoded: ids that are too long get their own answer. */
 const PATH_ID_CHARACTERS_MAX = 2048;
 
@@ -33,6 +37,7 @@ function createApp() {
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: PATH_ID_CHARACTERS_MAX },
     forceCloseConnections: true,
     return503OnClosing: false,
@@ -46,8 +51,26 @@ function createApp() {
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.removeContentTypeParser('text/plain'); // JSON only: any other kind is 415
+  app.removeAllContentTypeParsers(); // JSON only: any other kind is 415
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    async (_request: unknown, text: string) => parseJson(text),
+  );
   return app;
+}
+
+/**
+ * An empty body counts as none, for clients that always name a content type. A `__proto__` in it needs no care: what
+ * is parsed is only checked by a schema and written out again.
+ */
+function parseJson(text: string): unknown {
+  if (text === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new AdminError('bad_request', `body is not JSON: ${(error as SyntaxError).message}`);
+  }
 }
 
 /** What the route files register on. */
@@ -89,7 +112,12 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     statsRoutes(typed, deps, sampler);
     deviceRoutes(typed, deps, options);
     subscriberRoutes(typed, deps);
-    typed.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+    const openapi = answers(z.looseObject({ openapi: z.string() }));
+    typed.get(
+      '/openapi.json',
+      { schema: { querystring: noQuery, summary: 'This description', response: openapi } },
+      async () => app.swagger() as unknown as { openapi: string },
+    );
   });
   app.addHook('onClose', async () => sampler.stop());
   try {

@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import {
+  Counter,
+  type CounterName,
+  countedCloseCodes,
+  latencyBoundsSeconds,
+} from '../../src/memory/counters.ts';
+import { DeviceState, RowState } from '../../src/presence/lifecycle.ts';
+import { type FakeHub, fakeHub } from './fake-hub.ts';
+import { type Family, parsePrometheus } from './prometheus-text.ts';
+
+async function scrape(hub: FakeHub): Promise<Map<string, Family>> {
+  const { status, headers, body } = await hub.ask('GET', '/metrics');
+  expect(status).toBe(200);
+  expect(headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  return parsePrometheus(body);
+}
+
+/** Values of a family by the one label's text. */
+function by(label: string, family: Family | undefined): Record<string, number> {
+  return Object.fromEntries((family?.samples ?? []).map(({ labels, value }) => [labels[label] ?? '', value]));
+}
+
+function count(hub: FakeHub, name: CounterName, main: number, worker: number): void {
+  hub.main.add(Counter[name], main);
+  hub.worker.add(Counter[name], worker);
+}
+
+describe('the parser of these tests', () => {
+  it.each([
+    'dat_x 1\n',
+    '# HELP dat_x X.\ndat_x 1\n',
+    '# HELP dat_x X.\n# TYPE dat_x gauge\ndat_x 1',
+    '# HELP dat_x X.\n# TYPE dat_x gauge\ndat_y 1\n',
+    '# HELP dat_x X.\n# TYPE dat_x gauge\ndat_x one\n',
+    '# HELP dat_x X.\n# TYPE dat_x gauge\ndat_x{a="1" } 1\n',
+    '# HELP dat_x X.\n# TYPE dat_x gauge\ndat_x{a="1"} 1\ndat_x{a="1"} 2\n',
+    '# HELP dat_x X.\n# TYPE dat_x counter\ndat_x 1\n',
+    '# HELP dat_h X.\n# TYPE dat_h histogram\ndat_h_bucket{le="1"} 1\ndat_h_sum 1\ndat_h_count 1\n',
+  ])('refuses %j', (text) => {
+    expect(() => parsePrometheus(text)).toThrow();
+  });
+});
+
+describe('GET /metrics', () => {
+  it('has every metric of the contract with its type, on an idle hub too', async () => {
+    const families = await scrape(await fakeHub());
+    const types = Object.fromEntries([...families].map(([name, { type }]) => [name, type]));
+    expect(types).toEqual({
+      dat_build_info: 'gauge',
+      dat_capacity_used_ratio: 'gauge',
+      dat_connections: 'gauge',
+      dat_deliveries_dropped_total: 'counter',
+      dat_deliveries_total: 'counter',
+      dat_devices: 'gauge',
+      dat_disconnects_total: 'counter',
+      dat_event_loop_lag_seconds: 'gauge',
+      dat_events_received_total: 'counter',
+      dat_events_skipped_total: 'counter',
+      dat_fanout_latency_seconds: 'histogram',
+      dat_frames_refused_total: 'counter',
+      dat_ring_used_ratio: 'gauge',
+      dat_subscriptions: 'gauge',
+      dat_worker_restarts_total: 'counter',
+      process_cpu_seconds_total: 'counter',
+      process_resident_memory_bytes: 'gauge',
+      process_start_time_seconds: 'gauge',
+    });
+  });
+
+  it('sums the counters of all threads', async () => {
+    const hub = await fakeHub();
+    count(hub, 'receivedPong', 1, 10);
+    count(hub, 'receivedMessage', 2, 20);
+    count(hub, 'receivedStatus', 3, 30);
+    count(hub, 'skipped', 4, 40);
+    count(hub, 'deliveries', 5, 50);
+    count(hub, 'droppedIngestFull', 6, 60);
+    count(hub, 'droppedFanoutFull', 7, 70);
+    count(hub, 'droppedSlow', 8, 80);
+    count(hub, 'droppedRate', 9, 90);
+    count(hub, 'deviceConnections', 100, 0);
+    count(hub, 'subscriberConnections', 0, 200);
+    const families = await scrape(hub);
+    expect(by('type', families.get('dat_events_received_total'))).toEqual({
+      pong: 11,
+      message: 22,
+      status: 33,
+    });
+    expect(by('reason', families.get('dat_deliveries_dropped_total'))).toEqual({
+      ingest_full: 66,
+      fanout_full: 77,
+      slow: 88,
+      rate: 99,
+    });
+    expect(by('role', families.get('dat_connections'))).toEqual({ device: 100, subscriber: 200 });
+    expect(families.get('dat_events_skipped_total')?.samples[0]?.value).toBe(44);
+    expect(families.get('dat_deliveries_total')?.samples[0]?.value).toBe(55);
+  });
+
+  it('counts devices and subscriptions of the table', async () => {
+    const hub = await fakeHub();
+    hub.registry.setDeviceState(hub.device('a'), DeviceState.online);
+    hub.registry.setDeviceState(hub.device('b'), DeviceState.stale);
+    hub.subscribe('c', 's', RowState.deny);
+    hub.subscribe('a', 's');
+    hub.subscribe('b', 's', RowState.paused);
+    const families = await scrape(hub);
+    expect(by('state', families.get('dat_devices'))).toEqual({ online: 1, stale: 1, offline: 1 });
+    expect(by('status', families.get('dat_subscriptions'))).toEqual({
+      allow: 0,
+      active: 1,
+      inactive: 1,
+      deny: 1,
+    });
+    const used = by('table', families.get('dat_capacity_used_ratio'));
+    expect(used).toEqual({ devices: 3 / 64, subscribers: 1 / 64, subscriptions: 3 / 256 });
+  });
+
+  it('has the latencies of all threads in one cumulative histogram', async () => {
+    const hub = await fakeHub();
+    hub.main.latency(0.2); // ms
+    hub.worker.latency(0.2);
+    hub.worker.latency(30);
+    hub.worker.latency(10_000);
+    const { samples } = (await scrape(hub)).get('dat_fanout_latency_seconds')!;
+    const buckets = samples.filter(({ name }) => name.endsWith('_bucket'));
+    expect(buckets.map(({ labels: { le } }) => le)).toEqual([...latencyBoundsSeconds.map(String), '+Inf']);
+    const below = Object.fromEntries(buckets.map(({ labels: { le = '' }, value }) => [le, value]));
+    expect(below).toMatchObject({ '0.0001': 0, '0.00025': 2, '0.025': 2, '0.05': 3, '2.5': 3, '+Inf': 4 });
+    expect(samples.find(({ name }) => name.endsWith('_sum'))?.value).toBeCloseTo(10.0304, 9);
+  });
+
+  it('counts disconnects by role and close code', async () => {
+    const hub = await fakeHub();
+    hub.main.disconnect('device', 1006);
+    hub.worker.disconnect('subscriber', 4108);
+    hub.worker.disconnect('subscriber', 4108);
+    hub.worker.disconnect('subscriber', 3999);
+    const { samples } = (await scrape(hub)).get('dat_disconnects_total')!;
+    const met = samples.filter(({ value }) => value > 0).map(({ labels, value }) => ({ ...labels, value }));
+    expect(met).toEqual([
+      { role: 'device', code: '1006', value: 1 },
+      { role: 'subscriber', code: '4108', value: 2 },
+      { role: 'subscriber', code: 'other', value: 1 },
+    ]);
+    expect(samples).toHaveLength(2 * (countedCloseCodes.length + 1));
+  });
+
+  it('tells of rings, threads, restarts, the build and the process', async () => {
+    const hub = await fakeHub();
+    hub.worker.cells[Counter.loopLagSeconds] = 0.125;
+    const families = await scrape(hub);
+    expect(by('ring', families.get('dat_ring_used_ratio'))).toEqual({ ingest: 0.25 });
+    expect(by('thread', families.get('dat_event_loop_lag_seconds'))).toEqual({ main: 0, 'fanout-0': 0.125 });
+    expect(by('role', families.get('dat_worker_restarts_total'))).toEqual({ owner: 0, fanout: 2 });
+    expect(families.get('dat_build_info')?.samples).toEqual([
+      {
+        name: 'dat_build_info',
+        labels: { version: '1.2.3', node: process.version, transport: 'ws' },
+        value: 1,
+      },
+    ]);
+    const value = (name: string) => families.get(name)?.samples[0]?.value;
+    expect(value('process_resident_memory_bytes')).toBeGreaterThan(1e6);
+    expect(value('process_cpu_seconds_total')).toBeGreaterThan(0);
+    expect(value('process_start_time_seconds')).toBeGreaterThan(1e9);
+  });
+
+  it('escapes what a label may not hold', async () => {
+    const hub = await fakeHub({ deps: { version: 'a"b\\c\nd' } });
+    const { samples } = (await scrape(hub)).get('dat_build_info')!;
+    expect(samples[0]?.labels).toMatchObject({ version: 'a"b\\c\nd' });
+  });
+
+  it('makes no label of an id', async () => {
+    const hub = await fakeHub();
+    hub.subscribe('secret-device', 'secret-subscriber');
+    expect((await hub.ask('GET', '/metrics')).body).not.toContain('secret');
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { fakeHub } from './fake-hub.ts';
+
+const described = [
+  ['get', '/livez'],
+  ['get', '/readyz'],
+  ['get', '/metrics'],
+  ['get', '/openapi.json'],
+  ['get', '/v1/stats'],
+  ['get', '/v1/devices'],
+  ['get', '/v1/devices/{device}'],
+  ['delete', '/v1/devices/{device}'],
+  ['post', '/v1/devices/{device}/events'],
+  ['get', '/v1/devices/{device}/subscribers'],
+  ['put', '/v1/devices/{device}/subscribers/{subscriber}'],
+  ['delete', '/v1/devices/{device}/subscribers/{subscriber}'],
+  ['get', '/v1/subscribers/{subscriber}'],
+  ['delete', '/v1/subscribers/{subscriber}'],
+] as const;
+
+describe('GET /openapi.json', () => {
+  it('is an OpenAPI 3 document of this hub', async () => {
+    const { status, headers, body } = await (await fakeHub()).ask('GET', '/openapi.json');
+    expect(status).toBe(200);
+    expect(headers.get('content-type')).toContain('application/json');
+    expect(body.openapi).toMatch(/^3\.[01]\.\d+$/);
+    expect(body.info).toMatchObject({ title: expect.any(String), version: '1.2.3' });
+  });
+
+  it('describes exactly the routes there are', async () => {
+    const { body } = await (await fakeHub()).ask('GET', '/openapi.json');
+    const found = Object.entries(body.paths as Record<string, object>).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    expect(found.sort()).toEqual(described.map(([method, path]) => `${method} ${path}`).sort());
+  });
+
+  it.each(described)('gives the schema of every answer of %s %s', async (method, path) => {
+    const { body } = await (await fakeHub()).ask('GET', '/openapi.json');
+    const { summary, parameters = [], responses } = body.paths[path][method];
+    expect(summary).toEqual(expect.any(String));
+    expect(Object.keys(responses)).toContain('200');
+    for (const [status, { content }] of Object.entries<{ content: Record<string, { schema: object }> }>(
+      responses,
+    )) {
+      const [media] = Object.values(content);
+      expect(media?.schema, status).toHaveProperty('type');
+      if (status.startsWith('4')) expect(media?.schema).toMatchObject({ properties: { error: {} } });
+    }
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const named = parameters.filter((each: { in: string }) => each.in === 'path');
+    expect(named.map(({ name }: { name: string }) => name)).toEqual(inPath);
+  });
+
+  it('describes what the events route takes', async () => {
+    const { body } = await (await fakeHub()).ask('GET', '/openapi.json');
+    const { content } = body.paths['/v1/devices/{device}/events'].post.requestBody;
+    expect(content['application/json'].schema).toMatchObject({
+      type: 'object',
+      required: ['type'],
+      additionalProperties: false,
+      properties: {
+        type: { enum: ['message', 'status', 'pong'] },
+        priority: { enum: ['low', 'normal', 'high'] },
+      },
+    });
+  });
+
+  it('asks for a bearer token everywhere but on the health routes', async () => {
+    const { body } = await (await fakeHub()).ask('GET', '/openapi.json');
+    const [[name, scheme]] = Object.entries<object>(body.components.securitySchemes) as [[string, object]];
+    expect(scheme).toEqual({ type: 'http', scheme: 'bearer' });
+    expect(body.security).toEqual([{ [name]: [] }]);
+    for (const [method, path] of described) {
+      const open = path === '/livez' || path === '/readyz';
+      expect(body.paths[path][method].security, path).toEqual(open ? [] : undefined);
+    }
+  });
+});
