@@ -36,7 +36,7 @@ export function ringBytesFor(bytes: number): number {
 
 /** @throws RangeError when `bytes` is not a power of two in range. */
 export function createRing(bytes: number): SharedArrayBuffer {
-  if (bytes < RING_BYTES_MIN || bytes > RING_BYTES_MAX || (bytes & (bytes - 1)) !== 0) {
+  if (!(bytes >= RING_BYTES_MIN && bytes <= RING_BYTES_MAX && Number.isInteger(Math.log2(bytes)))) {
     throw new RangeError(
       `ring of ${bytes} bytes: a power of two from ${RING_BYTES_MIN} to ${RING_BYTES_MAX} is accepted`,
     );

@@ -1,0 +1,247 @@
+import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  createRing,
+  RING_BYTES_MAX,
+  RING_BYTES_MIN,
+  RingConsumer,
+  RingProducer,
+  recordBytesMax,
+  ringBytesFor,
+  ringUsedRatio,
+  Share,
+} from '../../src/memory/ring.ts';
+
+const BYTES = RING_BYTES_MIN;
+const BYTES_MAX = recordBytesMax(BYTES);
+
+function open(bytes = BYTES): { memory: SharedArrayBuffer; producer: RingProducer; consumer: RingConsumer } {
+  const memory = createRing(bytes);
+  return { memory, producer: new RingProducer(memory), consumer: new RingConsumer(memory) };
+}
+
+/** Kind and payload of all that can be read; gives the room back. */
+function drain(consumer: RingConsumer): { kind: number; payload: number[] }[] {
+  const records: { kind: number; payload: number[] }[] = [];
+  for (let offset = consumer.next(); offset >= 0; offset = consumer.next()) {
+    const payload = [...consumer.views.u8.subarray(offset, offset + consumer.bytes)];
+    records.push({ kind: consumer.kind, payload });
+  }
+  consumer.release();
+  return records;
+}
+
+/** How many records of 64 bytes with header are let in. */
+function fill(producer: RingProducer, share: number): number {
+  let count = 0;
+  while (producer.claim(1, 56, share) >= 0) count += 1;
+  return count;
+}
+
+/** `views` is read after the claim: a record that has to wait is written elsewhere. */
+function writeControl(producer: RingProducer, byte: number): void {
+  const offset = producer.claimControl(5, 56);
+  producer.views.u8[offset] = byte;
+}
+
+describe('a ring of one thread', () => {
+  it('shows a record only after publish, and all that was claimed at once', () => {
+    const { memory, producer, consumer } = open();
+    producer.views.u8[producer.claim(1, 1, Share.low)] = 10;
+    producer.views.u8[producer.claim(2, 1, Share.low)] = 20;
+    expect(consumer.hasRecords).toBe(false);
+    expect(consumer.next()).toBe(-1);
+    expect(ringUsedRatio(memory)).toBe(0);
+    producer.publish();
+    expect(consumer.hasRecords).toBe(true);
+    expect(drain(consumer)).toEqual([
+      { kind: 1, payload: [10] },
+      { kind: 2, payload: [20] },
+    ]);
+    expect(consumer.hasRecords).toBe(false);
+  });
+
+  it('gives room back on release, not before', () => {
+    const { memory, producer, consumer } = open();
+    expect(fill(producer, Share.control)).toBe(BYTES / 64);
+    producer.publish();
+    expect([ringUsedRatio(memory), producer.usedRatio()]).toEqual([1, 1]);
+    for (let read = 0; read < 4; read++) consumer.next();
+    expect(fill(producer, Share.control)).toBe(0);
+    consumer.release();
+    expect(ringUsedRatio(memory)).toBe(1 - (4 * 64) / BYTES);
+    expect(fill(producer, Share.control)).toBe(4);
+  });
+
+  it('refuses low before normal before high before control', () => {
+    const { producer } = open();
+    const let_in = [Share.low, Share.normal, Share.high, Share.control].map((share) => fill(producer, share));
+    expect(let_in).toEqual([32, 16, 12, 4]);
+    expect(producer.usedRatio()).toBe(1);
+  });
+
+  it('wraps: a record that does not fit before the end stands at the start, aligned and whole', () => {
+    const { producer, consumer } = open();
+    let wrapped = 0;
+    let last = -1;
+    for (let n = 0; n < 200; n++) {
+      const payload = Array.from({ length: 100 + (n % 300) }, (_, i) => (n + i) & 0xff);
+      const offset = producer.claim(3, payload.length, Share.high);
+      expect(offset % 8).toBe(0);
+      if (offset < last) wrapped += 1;
+      last = offset;
+      producer.views.u8.set(payload, offset);
+      producer.publish();
+      expect(drain(consumer)).toEqual([{ kind: 3, payload }]);
+    }
+    expect(wrapped).toBeGreaterThan(5);
+  });
+
+  it('goes on where the positions pass 2^31 and 2^32', () => {
+    for (const start of [2 ** 31 - 512, 2 ** 32 - 512]) {
+      const memory = createRing(BYTES);
+      const words = new Int32Array(memory, 0, 64);
+      words[0] = start | 0; // tail
+      words[32] = start | 0; // head
+      const producer = new RingProducer(memory);
+      const consumer = new RingConsumer(memory);
+      for (let n = 0; n < 40; n++) {
+        producer.views.u8[producer.claim(1, 56, Share.low)] = n;
+        producer.publish();
+        expect(ringUsedRatio(memory)).toBe(64 / BYTES);
+        expect(drain(consumer)[0]?.payload[0]).toBe(n);
+      }
+      expect(fill(producer, Share.control)).toBe(BYTES / 64);
+    }
+  });
+
+  it('takes records of no bytes and of the most bytes, and throws on more', () => {
+    const { producer, consumer } = open();
+    expect(producer.claim(1, 0, Share.low)).toBeGreaterThanOrEqual(0);
+    expect(producer.claim(2, BYTES_MAX, Share.low)).toBeGreaterThanOrEqual(0);
+    expect(() => producer.claim(3, BYTES_MAX + 1, Share.control)).toThrow(RangeError);
+    expect(() => producer.claimControl(3, BYTES_MAX + 1)).toThrow(RangeError);
+    producer.publish();
+    expect(drain(consumer).map(({ kind, payload }) => [kind, payload.length])).toEqual([
+      [1, 0],
+      [2, BYTES_MAX],
+    ]);
+  });
+
+  it('never stays full for good: an empty ring takes the longest record of any share at any place', () => {
+    for (const share of Object.values(Share)) {
+      const { producer, consumer } = open();
+      for (let n = 0; n < 600; n++) {
+        expect(producer.claim(1, n % 2 === 0 ? 8 * (n % 63) : BYTES_MAX, share)).toBeGreaterThanOrEqual(0);
+        producer.publish();
+        drain(consumer);
+      }
+    }
+  });
+});
+
+describe('control records of a full ring', () => {
+  it('wait in private memory, in order, and refuse events meanwhile', () => {
+    const { producer, consumer } = open();
+    fill(producer, Share.control);
+    for (const n of [1, 2, 3]) writeControl(producer, n);
+    expect(producer.spilledCount).toBe(3);
+    producer.publish();
+    expect(producer.spilledCount).toBe(3);
+    for (let read = 0; read < 2; read++) consumer.next();
+    consumer.release();
+    // Room for two of the three: what matters less must not pass them.
+    expect(producer.claim(1, 0, Share.high)).toBe(-1);
+    expect(producer.spilledCount).toBe(1);
+    writeControl(producer, 4);
+    expect(producer.spilledCount).toBe(2);
+    producer.publish();
+    const first = drain(consumer);
+    producer.publish();
+    expect(producer.spilledCount).toBe(0);
+    const controls = [...first, ...drain(consumer)].filter(({ kind }) => kind === 5);
+    expect(controls.map(({ payload }) => payload[0])).toEqual([1, 2, 3, 4]);
+    expect(producer.claim(1, 0, Share.low)).toBeGreaterThanOrEqual(0);
+  });
+
+  it('keep their bytes whatever their length', () => {
+    const { producer, consumer } = open();
+    fill(producer, Share.control);
+    const payloads = [0, 1, 7, 8, 9, BYTES_MAX].map((length) => Array.from({ length }, (_, i) => i & 0xff));
+    for (const payload of payloads) {
+      const offset = producer.claimControl(5, payload.length);
+      producer.views.u8.set(payload, offset);
+    }
+    producer.publish();
+    drain(consumer);
+    producer.publish();
+    expect(drain(consumer).map(({ payload }) => payload)).toEqual(payloads);
+  });
+});
+
+const operation = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constantFrom('low', 'normal', 'high', 'control' as const),
+      bytes: fc.oneof(fc.nat(64), fc.nat(BYTES_MAX)),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('publish' as const), bytes: fc.constant(0) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('read' as const), bytes: fc.nat(20) }) },
+);
+
+describe('a ring over any sequence of operations', () => {
+  it('hands out what was accepted, once and in order, and control records always', () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 150, size: 'max' }), (operations) => {
+        const { producer, consumer } = open();
+        const expected: { n: number; bytes: number }[] = [];
+        const read: { n: number; bytes: number }[] = [];
+        const step = (most: number): void => {
+          for (let count = 0; count < most; count++) {
+            const offset = consumer.next();
+            if (offset < 0) break;
+            // The kind carries the number: records of no bytes count too.
+            read.push({ n: consumer.kind - 1, bytes: consumer.bytes });
+            for (let i = 0; i < consumer.bytes; i++) {
+              ok(consumer.views.u8[offset + i] === ((consumer.kind - 1 + i) & 0xff));
+            }
+          }
+          consumer.release();
+        };
+        for (const [n, op] of operations.entries()) {
+          if (op.do === 'publish') producer.publish();
+          else if (op.do === 'read') step(op.bytes);
+          else {
+            const offset =
+              op.do === 'control'
+                ? producer.claimControl(n + 1, op.bytes)
+                : producer.claim(n + 1, op.bytes, Share[op.do]);
+            if (offset < 0) continue;
+            for (let i = 0; i < op.bytes; i++) producer.views.u8[offset + i] = (n + i) & 0xff;
+            expected.push({ n, bytes: op.bytes });
+          }
+        }
+        for (let turn = 0; turn < 100; turn++) {
+          producer.publish();
+          step(1000);
+        }
+        strictEqual(producer.spilledCount, 0);
+        deepStrictEqual(read, expected);
+        strictEqual(producer.usedRatio(), 0);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('the size of a ring', () => {
+  it('is a power of two within bounds, or the ring is not made', () => {
+    for (const bytes of [0, RING_BYTES_MIN / 2, RING_BYTES_MIN + 8, 5000, RING_BYTES_MAX * 2, 4096.5]) {
+      expect(() => createRing(bytes)).toThrow(RangeError);
+    }
+    expect([1, 4096, 4097, 100_000].map(ringBytesFor)).toEqual([4096, 4096, 8192, 131_072]);
+  });
+});
