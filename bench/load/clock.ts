@@ -1,0 +1,15 @@
+/** One time for all processes of a run: microseconds of the monotonic clock that they share. */
+
+const OFFSET_US = Number(process.hrtime.bigint() / 1000n) - performance.now() * 1e3;
+
+/** Microseconds since an origin that all processes of this host share. */
+export function nowUs(): number {
+  return performance.now() * 1e3 + OFFSET_US;
+}
+
+const parked = new Int32Array(new SharedArrayBuffer(4));
+
+/** Blocks this thread: to a few tens of microseconds, where a timer of the event loop is a millisecond late. */
+export function blockUs(microseconds: number): void {
+  Atomics.wait(parked, 0, 0, microseconds / 1e3);
+}

@@ -1,0 +1,243 @@
+/** One run: starts a peer, puts one load on it, measures and takes it all down again. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Peer } from '../peers/peer.ts';
+import { nowUs } from './clock.ts';
+import type {
+  DisturberReport,
+  FromGenerator,
+  GeneratorKind,
+  ReceiverReport,
+  SenderReport,
+  Target,
+  ToGenerator,
+} from './messages.ts';
+import { cpuUse, residentBytes } from './server-usage.ts';
+import { deliveriesPerEvent, followed, isVip, type Shape, subscriberId } from './shapes.ts';
+
+/** What one run gave. Times in microseconds. */
+export interface Run {
+  readonly peer: string;
+  readonly shape: string;
+  readonly windows: readonly RunWindow[];
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly disordered: number;
+  /** Of what was sent in all, how many deliveries should have come. */
+  readonly expected: number;
+  readonly receivedInAll: number;
+  readonly connectionsLost: number;
+  readonly rssBytesPerConnection: number;
+  readonly follows: number;
+  readonly reconnects: number;
+  readonly sender: { readonly lateP99Us: number; readonly busy: number };
+  readonly receiverBusy: number;
+  /** The generator could not do what was asked: the run says nothing about the peer. */
+  readonly generatorLimit: string | undefined;
+}
+
+export interface RunWindow {
+  readonly ms: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly cpuUs: number;
+  readonly cpuUsByThread: Readonly<Record<string, number>>;
+  readonly latency: string;
+  readonly vipLatency: string;
+}
+
+const WARMUP_MS = 3000;
+const WINDOW_MS = 5000;
+/** From the start of a disturbance until it counts. */
+const SETTLE_MS = 4000;
+/** After the last event, for what is still on its way. */
+const TAIL_MS = 1500;
+const LEAD_MS = 100;
+const BUSY_MAX = 0.95;
+const LATE_MAX_US = 20_000;
+
+export async function measure(peer: Peer, shape: Shape, progress: (line: string) => void): Promise<Run> {
+  progress('starting');
+  const server = await peer.start();
+  const generators: Generator[] = [];
+  try {
+    const target: Target = server.target;
+    const generator = async (kind: GeneratorKind): Promise<Generator> => {
+      const started = new Generator(kind);
+      generators.push(started);
+      started.say({ kind: 'open', target, shape });
+      await started.hear('opened');
+      return started;
+    };
+    const rssBefore = residentBytes(server.pids());
+    progress(`connecting ${shape.subscribers} subscribers`);
+    const receiver = await generator('receiver');
+    if (shape.vips !== undefined && server.makeVip !== undefined) {
+      const { makeVip } = server;
+      for (let subscriber = 0; subscriber < shape.subscribers; subscriber++) {
+        if (!isVip(shape, subscriber)) continue;
+        const devices = followed(shape, subscriber);
+        await Promise.all(devices.map((device) => makeVip(device, subscriberId(subscriber))));
+      }
+    }
+    const rssAfter = residentBytes(server.pids());
+    progress(`connecting ${shape.devices} devices`);
+    const sender = await generator('sender');
+    const disturber = shape.disturbance === undefined ? undefined : await generator('disturber');
+
+    const windowUs = (shape.windowMs ?? WINDOW_MS) * 1e3;
+    const startUs = nowUs() + LEAD_MS * 1e3;
+    const firstUs = startUs + (shape.warmupMs ?? WARMUP_MS) * 1e3;
+    const starts = disturber === undefined ? [firstUs] : [firstUs, firstUs + windowUs + SETTLE_MS * 1e3];
+    const endUs = starts.at(-1)! + windowUs;
+    for (const fromUs of starts) {
+      for (const part of [sender, receiver])
+        part.say({ kind: 'window', window: { fromUs, toUs: fromUs + windowUs } });
+    }
+    sender.say({ kind: 'run', fromUs: startUs, toUs: endUs });
+    disturber?.say({ kind: 'run', fromUs: firstUs + windowUs, toUs: endUs });
+    const used: { cpuUs: number; cpuUsByThread: Record<string, number> }[] = [];
+    for (const [index, fromUs] of starts.entries()) {
+      progress(index === 0 ? 'warming up' : 'disturbing');
+      await until(fromUs);
+      const before = cpuUse(server.pids());
+      progress(`measuring ${windowUs / 1e6} s`);
+      await until(fromUs + windowUs);
+      const after = cpuUse(server.pids());
+      used.push({
+        cpuUs: after.totalUs - before.totalUs,
+        cpuUsByThread: Object.fromEntries(
+          [...after.threads].map(([name, us]) => [name, us - (before.threads.get(name) ?? 0)]),
+        ),
+      });
+    }
+    for (const part of [sender, disturber]) part?.say({ kind: 'report' });
+    const { report: sent } = await sender.hear('sent');
+    const disturbed = (await disturber?.hear('disturbed'))?.report;
+    progress('waiting for the last events');
+    await until(nowUs() + TAIL_MS * 1e3);
+    receiver.say({ kind: 'report' });
+    const { report: received } = await receiver.hear('received');
+    return runOf(peer, shape, {
+      used,
+      windowMs: windowUs / 1e3,
+      sent,
+      received,
+      disturbed,
+      rss: rssAfter - rssBefore,
+    });
+  } finally {
+    for (const generator of generators) generator.end();
+    await server.stop();
+  }
+}
+
+function runOf(
+  peer: Peer,
+  shape: Shape,
+  {
+    used,
+    windowMs,
+    sent,
+    received,
+    disturbed,
+    rss,
+  }: {
+    readonly used: readonly Pick<RunWindow, 'cpuUs' | 'cpuUsByThread'>[];
+    readonly windowMs: number;
+    readonly sent: SenderReport;
+    readonly received: ReceiverReport;
+    readonly disturbed: DisturberReport | undefined;
+    readonly rss: number;
+  },
+): Run {
+  const expected = Math.round(sent.sentInAll * deliveriesPerEvent(shape));
+  const missing = expected - received.receivedInAll - received.lost + received.duplicated;
+  return {
+    peer: peer.name,
+    shape: shape.name,
+    windows: received.windows.map(({ received: count, latency, vipLatency }, index) => ({
+      ms: windowMs,
+      sent: sent.sent[index] ?? 0,
+      received: count,
+      ...used[index]!,
+      latency,
+      vipLatency,
+    })),
+    // Holes, and what is missing at the end, where no later event shows the hole.
+    lost: received.lost + Math.max(0, missing),
+    duplicated: received.duplicated,
+    disordered: received.disordered,
+    expected,
+    receivedInAll: received.receivedInAll,
+    connectionsLost: received.connectionsLost,
+    rssBytesPerConnection: shape.subscribers > 0 ? rss / shape.subscribers : 0,
+    follows: disturbed?.follows ?? 0,
+    reconnects: disturbed?.reconnects ?? 0,
+    sender: { lateP99Us: sent.lateP99Us, busy: sent.busy },
+    receiverBusy: received.busy,
+    generatorLimit: limitOf(sent, received, disturbed),
+  };
+}
+
+function limitOf(
+  sent: SenderReport,
+  received: ReceiverReport,
+  disturbed: DisturberReport | undefined,
+): string | undefined {
+  if (sent.lateP99Us > LATE_MAX_US)
+    return `the sender was ${(sent.lateP99Us / 1e3).toFixed(0)} ms late (p99)`;
+  for (const [name, busy] of Object.entries({
+    sender: sent.busy,
+    receiver: received.busy,
+    disturber: disturbed?.busy ?? 0,
+  })) {
+    if (busy > BUSY_MAX) return `the ${name} took ${(busy * 100).toFixed(0)} % of a core`;
+  }
+  return undefined;
+}
+
+async function until(timeUs: number): Promise<void> {
+  const ms = (timeUs - nowUs()) / 1e3;
+  if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+const generatorFile = fileURLToPath(new URL('./generator.js', import.meta.url));
+
+/** A generator process, as the controller sees it. */
+class Generator {
+  readonly #kind: GeneratorKind;
+  readonly #process;
+  #failure: string | undefined;
+
+  constructor(kind: GeneratorKind) {
+    this.#kind = kind;
+    this.#process = fork(generatorFile, [kind], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.#process.on('message', (message: FromGenerator) => {
+      if (message.kind === 'failed') this.#failure ??= message.message;
+    });
+  }
+
+  say(message: ToGenerator): void {
+    this.#process.send(message);
+  }
+
+  /** @throws when the process failed or ended instead */
+  async hear<Kind extends FromGenerator['kind']>(
+    kind: Kind,
+  ): Promise<Extract<FromGenerator, { kind: Kind }>> {
+    for (;;) {
+      if (this.#failure !== undefined) throw new Error(`${this.#kind}: ${this.#failure}`);
+      const ended = once(this.#process, 'exit').then(() => {
+        throw new Error(`the ${this.#kind} process ended`);
+      });
+      const [message] = (await Promise.race([once(this.#process, 'message'), ended])) as [FromGenerator];
+      if (message.kind === kind) return message as Extract<FromGenerator, { kind: Kind }>;
+    }
+  }
+
+  end(): void {
+    if (this.#process.connected) this.say({ kind: 'end' });
+  }
+}

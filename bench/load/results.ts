@@ -1,0 +1,129 @@
+/** What a session of runs gave, by load and peer: medians over the runs, latencies over all of them. */
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import type { Histogram } from 'hdr-histogram-js';
+import { createLatencies, unpack } from './histogram.ts';
+import type { Run, RunWindow } from './measure.ts';
+import type { Shape } from './shapes.ts';
+
+export interface Session {
+  readonly at: string;
+  readonly machine: string;
+  readonly node: string;
+  readonly command: string;
+  readonly results: readonly Result[];
+  /** Peers that did not play a load, and why. */
+  readonly missing: readonly { readonly shape: string; readonly peer: string; readonly why: string }[];
+}
+
+export interface Result {
+  readonly shape: string;
+  readonly peer: string;
+  readonly runs: number;
+  /** Microseconds of server CPU per delivery, event or connection and second: as the load has it. */
+  readonly per: Shape['per'];
+  readonly cpuUs: number;
+  /** The same of each run. */
+  readonly cpuUsOfRuns: readonly number[];
+  readonly cpuUsByThread: Readonly<Record<string, number>>;
+  /** Cores that the server took. */
+  readonly cores: number;
+  readonly eventsPerSecond: number;
+  readonly deliveriesPerSecond: number;
+  readonly latencyMs: Percentiles;
+  /** Of the second window, where the load has one; `cpuUs` and the like are of the first. */
+  readonly disturbedLatencyMs?: Percentiles;
+  /** Second window's p99 over the first's, median of the runs: both of one run, so that the host's mood cancels out. */
+  readonly disturbedP99Ratio?: number;
+  readonly vipLatencyMs?: Percentiles;
+  /** The vips' p99 over the others', median of the runs. */
+  readonly vipP99Ratio?: number;
+  readonly rssBytesPerConnection: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly disordered: number;
+  readonly connectionsLost: number;
+  /** Runs in which the generator was the limit, and how. */
+  readonly generatorLimits: readonly string[];
+}
+
+export interface Percentiles {
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+export function summarise(shape: Shape, peer: string, runs: readonly Run[]): Result {
+  const first = runs.map(({ windows }) => windows[0]!);
+  const second = runs.flatMap(({ windows }) => windows[1] ?? []);
+  const divisor = (window: RunWindow): number => {
+    if (shape.per === 'delivery') return window.received;
+    if (shape.per === 'event') return window.sent;
+    return (shape.subscribers * window.ms) / 1e3;
+  };
+  const cpuUsOfRuns = first.map((window) => window.cpuUs / divisor(window));
+  const names = Object.keys(first[0]!.cpuUsByThread);
+  const sum = (count: (run: Run) => number): number => runs.reduce((total, run) => total + count(run), 0);
+  const vips = first.some(({ vipLatency }) => unpack(vipLatency).totalCount > 0);
+  return {
+    shape: shape.name,
+    peer,
+    runs: runs.length,
+    per: shape.per,
+    cpuUs: median(cpuUsOfRuns),
+    cpuUsOfRuns,
+    cpuUsByThread: Object.fromEntries(
+      names.map((name) => [
+        name,
+        median(first.map((window) => (window.cpuUsByThread[name] ?? 0) / divisor(window))),
+      ]),
+    ),
+    cores: median(first.map(({ cpuUs, ms }) => cpuUs / ms / 1e3)),
+    eventsPerSecond: median(first.map(({ sent, ms }) => (sent * 1e3) / ms)),
+    deliveriesPerSecond: median(first.map(({ received, ms }) => (received * 1e3) / ms)),
+    latencyMs: percentilesOf(first.map(({ latency }) => latency)),
+    ...(second.length === 0
+      ? {}
+      : {
+          disturbedLatencyMs: percentilesOf(second.map(({ latency }) => latency)),
+          disturbedP99Ratio: median(
+            second.map((window, run) => p99(window.latency) / p99(first[run]!.latency)),
+          ),
+        }),
+    ...(vips
+      ? {
+          vipLatencyMs: percentilesOf(first.map(({ vipLatency }) => vipLatency)),
+          vipP99Ratio: median(first.map(({ vipLatency, latency }) => p99(vipLatency) / p99(latency))),
+        }
+      : {}),
+    rssBytesPerConnection: median(runs.map(({ rssBytesPerConnection }) => rssBytesPerConnection)),
+    lost: sum(({ lost }) => lost),
+    duplicated: sum(({ duplicated }) => duplicated),
+    disordered: sum(({ disordered }) => disordered),
+    connectionsLost: sum(({ connectionsLost }) => connectionsLost),
+    generatorLimits: runs.flatMap(({ generatorLimit }) => generatorLimit ?? []),
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+function p99(latency: string): number {
+  return unpack(latency).getValueAtPercentile(99);
+}
+
+function percentilesOf(packed: readonly string[]): Percentiles {
+  const all: Histogram = createLatencies();
+  for (const latency of packed) all.add(unpack(latency));
+  const at = (percentile: number): number => all.getValueAtPercentile(percentile) / 1e3;
+  return { p50: at(50), p90: at(90), p99: at(99), p999: at(99.9), max: all.maxValue / 1e3 };
+}
+
+export function machineLine(): string {
+  const gib = (totalmem() / 2 ** 30).toFixed(0);
+  return `${availableParallelism()} cores (${cpus()[0]?.model.trim()}), ${gib} GiB, Linux ${release()}`;
+}

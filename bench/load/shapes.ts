@@ -1,0 +1,149 @@
+/** The loads. One declaration; the processes of a run derive from it who follows whom and when who sends. */
+
+export interface Shape {
+  readonly name: string;
+  /** What it stands for, one line. */
+  readonly about: string;
+  readonly devices: number;
+  /** Events per second of each device. */
+  readonly rate: number;
+  readonly subscribers: number;
+  /** Devices that each subscriber follows: a window over all devices, shifted from one subscriber to the next. */
+  readonly following: number;
+  /** Beside the steady load, in a second window of the same run. */
+  readonly disturbance?: Disturbance;
+  /** Of the subscribers, how many are vip: spread over all of them. Only peers that know vips play it so. */
+  readonly vips?: number;
+  /** Says something only of a peer that knows vips. */
+  readonly needsVips?: true;
+  /** What the CPU time is divided by. */
+  readonly per: 'delivery' | 'event' | 'connection';
+  readonly warmupMs?: number;
+  readonly windowMs?: number;
+}
+
+export interface Disturbance {
+  /** Subscribes and unsubscribes per second, alternating, of connections beside the subscribers. */
+  readonly followsPerSecond?: number;
+  /** Connections per second that are dropped and come back with the same id and subscription. */
+  readonly reconnectsPerSecond?: number;
+  /** Subscribers beside the others that follow as they do and take a quarter of what comes. */
+  readonly slowReaders?: number;
+}
+
+export const EVENT_BYTES = 128;
+
+const board = { devices: 2000, rate: 20, subscribers: 100, following: 200 } as const;
+const pairs = { devices: 1000, rate: 20, subscribers: 200, following: 10 } as const;
+
+export const shapes: readonly Shape[] = [
+  { name: 'board', about: 'dashboards that follow many devices', ...board, per: 'delivery' },
+  { name: 'pairs', about: 'few readers for each device', ...pairs, per: 'event' },
+  {
+    name: 'hot',
+    about: 'one device, a thousand readers',
+    ...{ devices: 1, rate: 100, subscribers: 1000, following: 1 },
+    per: 'delivery',
+  },
+  {
+    name: 'hot-10k',
+    about: 'one device, ten thousand readers: more than the host can send',
+    ...{ devices: 1, rate: 100, subscribers: 10_000, following: 1 },
+    per: 'delivery',
+  },
+  {
+    name: 'unwatched',
+    about: 'nobody listens',
+    ...{ devices: 1000, rate: 30, subscribers: 0, following: 0 },
+    per: 'event',
+  },
+  {
+    name: 'thin',
+    about: 'an idle hub: what one event takes',
+    ...{ devices: 50, rate: 1, subscribers: 50, following: 1 },
+    per: 'event',
+    windowMs: 10_000,
+  },
+  {
+    name: 'churn',
+    about: 'pairs, then pairs beside subscribing, leaving and reconnecting',
+    ...pairs,
+    disturbance: { followsPerSecond: 2000, reconnectsPerSecond: 200 },
+    per: 'event',
+  },
+  {
+    name: 'idle',
+    about: 'connected readers and no events: memory, and what the pings cost',
+    ...{ devices: 1000, rate: 0, subscribers: 15_000, following: 1 },
+    per: 'connection',
+    warmupMs: 1000,
+    windowMs: 30_000,
+  },
+  {
+    name: 'mixed',
+    about: 'board, then board beside slow readers; one reader in a hundred is vip',
+    ...board,
+    disturbance: { slowReaders: 5 },
+    vips: 1,
+    per: 'delivery',
+  },
+  {
+    name: 'vip',
+    about: 'more than the host can send, half of the readers vip',
+    ...{ devices: 10, rate: 40, subscribers: 1000, following: 10 },
+    vips: 500,
+    needsVips: true,
+    per: 'delivery',
+  },
+];
+
+/** Small forms of the loads for a check of results, not of times. */
+export const smokeShapes: readonly Shape[] = [
+  {
+    name: 'board-small',
+    about: 'board, a tenth',
+    ...{ devices: 200, rate: 20, subscribers: 40, following: 50 },
+    per: 'delivery',
+    warmupMs: 500,
+    windowMs: 3000,
+  },
+  {
+    name: 'hot-small',
+    about: 'one device, two hundred readers',
+    ...{ devices: 1, rate: 100, subscribers: 200, following: 1 },
+    per: 'delivery',
+    warmupMs: 500,
+    windowMs: 3000,
+  },
+  {
+    name: 'churn-small',
+    about: 'pairs beside subscribing, leaving and reconnecting, a tenth',
+    ...{ devices: 100, rate: 20, subscribers: 40, following: 5 },
+    disturbance: { followsPerSecond: 400, reconnectsPerSecond: 40 },
+    per: 'event',
+    warmupMs: 500,
+    windowMs: 2000,
+  },
+];
+
+export const deviceId = (device: number): string => `dev-${device}`;
+export const subscriberId = (subscriber: number): string => `sub-${subscriber}`;
+
+/** The first device of the window that a subscriber follows; the window wraps. */
+export function firstFollowed(shape: Shape, subscriber: number): number {
+  return Math.floor((subscriber * shape.devices) / shape.subscribers) % shape.devices;
+}
+
+export function followed(shape: Shape, subscriber: number): string[] {
+  const first = firstFollowed(shape, subscriber);
+  return Array.from({ length: shape.following }, (_, k) => deviceId((first + k) % shape.devices));
+}
+
+export function isVip({ vips = 0, subscribers }: Shape, subscriber: number): boolean {
+  return Math.floor(((subscriber + 1) * vips) / subscribers) > Math.floor((subscriber * vips) / subscribers);
+}
+
+/** Deliveries that one event of this shape makes, on average. */
+export function deliveriesPerEvent(shape: Shape): number {
+  return (shape.subscribers * shape.following) / shape.devices;
+}

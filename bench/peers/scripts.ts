@@ -1,0 +1,28 @@
+/** The peers that are a few lines of Node: what one writes before one looks for a hub. */
+import { fileURLToPath } from 'node:url';
+import type { WireName } from '../load/wires/index.ts';
+import type { Peer } from './peer.ts';
+import { jsonLine, start } from './processes.ts';
+
+function script(name: string, file: string, wire: WireName, cannot: Peer['cannot'] = () => undefined): Peer {
+  return {
+    name,
+    cannot,
+    async start() {
+      const path = fileURLToPath(new URL(`./servers/${file}.js`, import.meta.url));
+      const spawned = start(process.execPath, [path]);
+      const { port } = await jsonLine<{ port: number }>(spawned, 'listening');
+      return {
+        target: { wire, devicePort: port, subscriberPort: port },
+        pids: () => [spawned.child.pid!],
+        stop: () => spawned.stop(),
+      };
+    },
+  };
+}
+
+export const uwsNaive = script('uws-naive', 'uws-naive', 'websocket');
+export const wsLoop = script('ws', 'ws-loop', 'websocket');
+export const socketIo = script('socket.io', 'socket-io', 'socket.io', ({ disturbance }) =>
+  disturbance?.followsPerSecond === undefined ? undefined : 'its generator has no following and leaving',
+);
