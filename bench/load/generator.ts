@@ -31,6 +31,7 @@ async function obey(message: ToGenerator): Promise<void> {
     }
     case 'report':
       await running;
+      if (part instanceof Receiver) await part.quiet();
       if (part instanceof Sender) say({ kind: 'sent', report: part.report() });
       if (part instanceof Receiver) say({ kind: 'received', report: part.report() });
       if (part instanceof Disturber) say({ kind: 'disturbed', report: part.report() });

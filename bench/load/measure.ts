@@ -49,10 +49,7 @@ export interface RunWindow {
 
 const WARMUP_MS = 3000;
 const WINDOW_MS = 5000;
-/** From the start of a disturbance until it counts. */
 const SETTLE_MS = 4000;
-/** After the last event, for what is still on its way. */
-const TAIL_MS = 1500;
 const LEAD_MS = 100;
 const BUSY_MAX = 0.95;
 const LATE_MAX_US = 20_000;
@@ -89,7 +86,10 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
     const windowUs = (shape.windowMs ?? WINDOW_MS) * 1e3;
     const startUs = nowUs() + LEAD_MS * 1e3;
     const firstUs = startUs + (shape.warmupMs ?? WARMUP_MS) * 1e3;
-    const starts = disturber === undefined ? [firstUs] : [firstUs, firstUs + windowUs + SETTLE_MS * 1e3];
+    const starts =
+      disturber === undefined
+        ? [firstUs]
+        : [firstUs, firstUs + windowUs + (shape.settleMs ?? SETTLE_MS) * 1e3];
     const endUs = starts.at(-1)! + windowUs;
     for (const fromUs of starts) {
       for (const part of [sender, receiver])
@@ -116,7 +116,6 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
     const { report: sent } = await sender.hear('sent');
     const disturbed = (await disturber?.hear('disturbed'))?.report;
     progress('waiting for the last events');
-    await until(nowUs() + TAIL_MS * 1e3);
     receiver.say({ kind: 'report' });
     const { report: received } = await receiver.hear('received');
     return runOf(peer, shape, {
@@ -209,13 +208,16 @@ const generatorFile = fileURLToPath(new URL('./generator.js', import.meta.url));
 class Generator {
   readonly #kind: GeneratorKind;
   readonly #process;
-  #failure: string | undefined;
+  /** Said and not asked for yet: a report may come before somebody waits for it. */
+  readonly #said: FromGenerator[] = [];
+  #ended = false;
 
   constructor(kind: GeneratorKind) {
     this.#kind = kind;
     this.#process = fork(generatorFile, [kind], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    this.#process.on('message', (message: FromGenerator) => {
-      if (message.kind === 'failed') this.#failure ??= message.message;
+    this.#process.on('message', (message: FromGenerator) => this.#said.push(message));
+    this.#process.on('exit', () => {
+      this.#ended = true;
     });
   }
 
@@ -228,12 +230,12 @@ class Generator {
     kind: Kind,
   ): Promise<Extract<FromGenerator, { kind: Kind }>> {
     for (;;) {
-      if (this.#failure !== undefined) throw new Error(`${this.#kind}: ${this.#failure}`);
-      const ended = once(this.#process, 'exit').then(() => {
-        throw new Error(`the ${this.#kind} process ended`);
-      });
-      const [message] = (await Promise.race([once(this.#process, 'message'), ended])) as [FromGenerator];
-      if (message.kind === kind) return message as Extract<FromGenerator, { kind: Kind }>;
+      for (const message of this.#said.splice(0)) {
+        if (message.kind === 'failed') throw new Error(`${this.#kind}: ${message.message}`);
+        if (message.kind === kind) return message as Extract<FromGenerator, { kind: Kind }>;
+      }
+      if (this.#ended) throw new Error(`the ${this.#kind} process ended`);
+      await Promise.race([once(this.#process, 'message'), once(this.#process, 'exit')]);
     }
   }
 

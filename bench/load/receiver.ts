@@ -9,6 +9,9 @@ import { firstFollowed, followed, isVip, type Shape, subscriberId } from './shap
 import { findStamp, readStamp, type Stamp } from './stamp.ts';
 import { wires } from './wires/index.ts';
 
+const QUIET_MS = 1000;
+const QUIET_MAX_MS = 20_000;
+
 interface Counted extends Window {
   received: number;
   readonly latency: Histogram;
@@ -57,6 +60,15 @@ export class Receiver {
       this.#cpuFromUs = nowUs();
     }
     this.#windows.push({ ...window, received: 0, latency: createLatencies(), vipLatency: createLatencies() });
+  }
+
+  /** Waits for what is still on its way: until nothing has come for a while. */
+  async quiet(): Promise<void> {
+    for (const endUs = nowUs() + QUIET_MAX_MS * 1e3; nowUs() < endUs; ) {
+      const before = this.#received;
+      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+      if (this.#received === before) return;
+    }
   }
 
   report(): ReceiverReport {

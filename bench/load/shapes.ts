@@ -19,6 +19,8 @@ export interface Shape {
   /** What the CPU time is divided by. */
   readonly per: 'delivery' | 'event' | 'connection';
   readonly warmupMs?: number;
+  /** From the start of a disturbance until it counts. */
+  readonly settleMs?: number;
   readonly windowMs?: number;
 }
 
@@ -105,7 +107,7 @@ export const smokeShapes: readonly Shape[] = [
     ...{ devices: 200, rate: 20, subscribers: 40, following: 50 },
     per: 'delivery',
     warmupMs: 500,
-    windowMs: 3000,
+    windowMs: 2000,
   },
   {
     name: 'hot-small',
@@ -113,7 +115,7 @@ export const smokeShapes: readonly Shape[] = [
     ...{ devices: 1, rate: 100, subscribers: 200, following: 1 },
     per: 'delivery',
     warmupMs: 500,
-    windowMs: 3000,
+    windowMs: 2000,
   },
   {
     name: 'churn-small',
@@ -123,6 +125,7 @@ export const smokeShapes: readonly Shape[] = [
     per: 'event',
     warmupMs: 500,
     windowMs: 2000,
+    settleMs: 1000,
   },
 ];
 

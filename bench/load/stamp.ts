@@ -4,10 +4,11 @@
  *
  *   ~tttttttttttttttt.dddddd.nnnnnnnn     (µs of `nowUs`, device, count)
  *
- * `~` occurs nowhere else in an event, so a reader finds the stamp whatever stands around it.
+ * A reader finds it by the mark and the dots, whatever stands around it.
  */
 
 const MARK = 0x7e;
+const DOT = 0x2e;
 const ZERO = 0x30;
 const TIME_DIGITS = 16;
 const DEVICE_DIGITS = 6;
@@ -31,8 +32,15 @@ export function stampedJson(bytes: number): string {
 
 /** Where the stamp starts between `from` and `to`, -1 when there is none. */
 export function findStamp(bytes: Buffer, from: number, to: number): number {
-  const at = bytes.indexOf(MARK, from);
-  return at >= 0 && at + STAMP_BYTES <= to ? at : -1;
+  for (
+    let at = bytes.indexOf(MARK, from);
+    at >= 0 && at + STAMP_BYTES <= to;
+    at = bytes.indexOf(MARK, at + 1)
+  ) {
+    // A binary head may hold the mark's byte by chance.
+    if (bytes[at + DEVICE_AT - 1] === DOT && bytes[at + COUNT_AT - 1] === DOT) return at;
+  }
+  return -1;
 }
 
 export function writeStamp(

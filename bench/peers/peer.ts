@@ -4,6 +4,7 @@ import type { Shape } from '../load/shapes.ts';
 
 export interface Peer {
   readonly name: string;
+  readonly knowsVips?: true;
   /** @returns why this host or this peer cannot play the load, undefined when it can */
   cannot(shape: Shape): string | undefined;
   /** Starts a fresh server on loopback. */

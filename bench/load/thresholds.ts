@@ -1,0 +1,84 @@
+/** What the hub sets out to reach, as ratios to other peers of the same session wherever the host's speed matters. */
+import type { Result } from './results.ts';
+
+export interface Verdict {
+  readonly shape: string;
+  /** What was compared. */
+  readonly figure: string;
+  readonly value: number;
+  readonly limit: number;
+  readonly unit: string;
+  readonly ok: boolean;
+}
+
+const HUB = 'dat';
+const NAIVE = 'uws-naive';
+
+/** CPU of the hub over that of another peer. */
+const cpuLimits: readonly { shape: string; than: string; limit: number }[] = [
+  { shape: 'board', than: NAIVE, limit: 1 / 2 },
+  { shape: 'pairs', than: NAIVE, limit: 1.15 },
+  { shape: 'hot', than: NAIVE, limit: 1 },
+  { shape: 'unwatched', than: NAIVE, limit: 0.9 },
+  { shape: 'board', than: 'ws', limit: 1 / 4 },
+  { shape: 'board', than: 'socket.io', limit: 1 / 8 },
+];
+/** Peers that the hub means to be ahead of on every load they both play. */
+const aheadOf = ['ws', 'socket.io', 'mosquitto', 'nats-server'];
+
+export function judge(results: readonly Result[]): Verdict[] {
+  const verdicts: Verdict[] = [];
+  const of = (shape: string, peer: string): Result | undefined =>
+    results.find((result) => result.shape === shape && result.peer === peer);
+  const atMost = (
+    shape: string,
+    figure: string,
+    value: number | undefined,
+    limit: number,
+    unit: string,
+  ): void => {
+    if (value !== undefined) verdicts.push({ shape, figure, value, limit, unit, ok: value <= limit });
+  };
+  const cpuRatio = (shape: string, than: string): number | undefined => {
+    const [hub, other] = [of(shape, HUB), of(shape, than)];
+    return hub && other && other.cpuUs > 0 ? hub.cpuUs / other.cpuUs : undefined;
+  };
+  for (const { shape, than, limit } of cpuLimits) {
+    const per = of(shape, HUB)?.per ?? '';
+    atMost(shape, `CPU per ${per}, over ${than}'s`, cpuRatio(shape, than), limit, '×');
+  }
+  for (const shape of new Set(results.map((result) => result.shape))) {
+    for (const than of aheadOf) {
+      if (cpuLimits.some((known) => known.shape === shape && known.than === than)) continue;
+      atMost(shape, `CPU, over ${than}'s`, cpuRatio(shape, than), 1, '×');
+    }
+  }
+  atMost('board', 'p99', of('board', HUB)?.latencyMs.p99, 10, 'ms');
+  const [thin, naiveThin] = [of('thin', HUB), of('thin', NAIVE)];
+  if (thin && naiveThin) {
+    atMost('thin', `p50, over ${NAIVE}'s`, thin.latencyMs.p50 / naiveThin.latencyMs.p50, 2, '×');
+  }
+  atMost('thin', 'p99', thin?.latencyMs.p99, 2, 'ms');
+  atMost(
+    'mixed',
+    'p99 beside slow readers, over that without',
+    of('mixed', HUB)?.disturbedP99Ratio,
+    1.2,
+    '×',
+  );
+  atMost('vip', "vips' p99, over the others'", of('vip', HUB)?.vipP99Ratio, 1 / 2, '×');
+  atMost('churn', 'p99 beside churn, over that without', of('churn', HUB)?.disturbedP99Ratio, 1.5, '×');
+  const [idle, naiveIdle] = [of('idle', HUB), of('idle', NAIVE)];
+  if (idle && naiveIdle) {
+    const ratio = idle.rssBytesPerConnection / naiveIdle.rssBytesPerConnection;
+    atMost('idle', `resident bytes per connection, over ${NAIVE}'s`, ratio, 1.3, '×');
+  }
+  for (const result of results) {
+    if (result.peer !== HUB) continue;
+    const wrong = result.lost + result.duplicated + result.disordered + result.connectionsLost;
+    // What is more than the host can send is refused in part, with notice; the others must come whole.
+    if (result.shape === 'hot-10k') continue;
+    atMost(result.shape, 'events lost, doubled or out of order, readers cut off', wrong, 0, '');
+  }
+  return verdicts;
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { createLatencies, pack, record } from '../../bench/load/histogram.ts';
+import type { Run } from '../../bench/load/measure.ts';
+import { changes } from '../../bench/load/report-compare.ts';
+import { type Result, type Session, summarise } from '../../bench/load/results.ts';
+import { deliveriesPerEvent, followed, isVip, type Shape, shapes } from '../../bench/load/shapes.ts';
+import { judge } from '../../bench/load/thresholds.ts';
+
+const shape = (name: string): Shape => shapes.find((candidate) => candidate.name === name)!;
+
+function run(peer: string, cpuUs: number, latenciesUs: readonly number[], lost = 0): Run {
+  const latency = createLatencies();
+  for (const us of latenciesUs) record(latency, us);
+  const window = {
+    ms: 5000,
+    sent: 100,
+    received: 1000,
+    cpuUs,
+    cpuUsByThread: { main: cpuUs },
+    latency: pack(latency),
+    vipLatency: pack(createLatencies()),
+  };
+  return {
+    peer,
+    shape: 'board',
+    windows: [window],
+    lost,
+    duplicated: 0,
+    disordered: 0,
+    expected: 1000,
+    receivedInAll: 1000 - lost,
+    connectionsLost: 0,
+    rssBytesPerConnection: 0,
+    follows: 0,
+    reconnects: 0,
+    sender: { lateP99Us: 100, busy: 0.1 },
+    receiverBusy: 0.1,
+    generatorLimit: undefined,
+  };
+}
+
+const board = (peer: string, cpuUs: number, latencyMs: number, lost = 0): Result =>
+  summarise(shape('board'), peer, [
+    run(peer, cpuUs, [latencyMs * 1e3], lost),
+    run(peer, cpuUs * 3, [latencyMs * 1e3]),
+    run(peer, cpuUs * 0.9, [latencyMs * 1e3]),
+  ]);
+
+describe('a summary of runs', () => {
+  it('takes the median of the runs per delivery, and all latencies together', () => {
+    const result = board('dat', 2000, 4);
+    expect(result.cpuUs).toBe(2);
+    expect(result.cores).toBeCloseTo(0.0004);
+    expect(result.deliveriesPerSecond).toBe(200);
+    expect(result.latencyMs.p99).toBeCloseTo(4, 1);
+  });
+});
+
+describe('the targets', () => {
+  it('are reached or missed by what was measured', () => {
+    const reached = judge([board('dat', 1000, 4), board('uws-naive', 3000, 4)]);
+    expect(reached.map(({ figure, ok }) => [figure, ok])).toEqual([
+      ["CPU per delivery, over uws-naive's", true],
+      ['p99', true],
+      ['events lost, doubled or out of order, readers cut off', true],
+    ]);
+    const missed = judge([board('dat', 2000, 40, 1), board('uws-naive', 3000, 4)]);
+    expect(missed.map(({ ok }) => ok)).toEqual([false, false, false]);
+  });
+
+  it('say nothing of what did not run', () => {
+    expect(judge([])).toEqual([]);
+  });
+});
+
+describe('a comparison with an older session', () => {
+  it('calls worse what costs clearly more', () => {
+    const session = (cpuUs: number): Session => ({
+      at: '',
+      machine: '',
+      node: '',
+      command: '',
+      results: [board('dat', cpuUs, 4), board('uws-naive', 3000, 4)],
+      missing: [],
+    });
+    const found = changes(session(1000), session(1300));
+    expect(found.map(({ figure, worse }) => [figure, worse])).toEqual([
+      ['CPU of dat', true],
+      ['CPU over uws-naive', true],
+      ['CPU of uws-naive', false],
+    ]);
+  });
+});
+
+describe('a load', () => {
+  it.each(shapes.filter(({ subscribers }) => subscribers > 0))(
+    '$name is spread evenly over its devices',
+    (load) => {
+      const readers = new Map<string, number>();
+      for (let subscriber = 0; subscriber < load.subscribers; subscriber++) {
+        for (const device of followed(load, subscriber)) readers.set(device, (readers.get(device) ?? 0) + 1);
+      }
+      expect(new Set(readers.values())).toEqual(new Set([deliveriesPerEvent(load)]));
+    },
+  );
+
+  it('spreads its vips over the subscribers', () => {
+    const load = shape('vip');
+    const vips = Array.from({ length: load.subscribers }, (_, index) => isVip(load, index));
+    expect(vips.filter(Boolean).length).toBe(500);
+    expect(vips.slice(0, 100).filter(Boolean).length).toBe(50);
+  });
+});
