@@ -13,3 +13,8 @@ const parked = new Int32Array(new SharedArrayBuffer(4));
 export function blockUs(microseconds: number): void {
   Atomics.wait(parked, 0, 0, microseconds / 1e3);
 }
+
+/** Waits awake. */
+export function spinUntil(timeUs: number): void {
+  while (nowUs() < timeUs);
+}

@@ -2,7 +2,7 @@
  * The devices of a run, in a process of its own. Open loop: each event has its time, whether or not the peer keeps
  * up, and its latency counts from that time.
  */
-import { blockUs, nowUs } from './clock.ts';
+import { blockUs, nowUs, spinUntil } from './clock.ts';
 import { type Connection, openAll } from './connections.ts';
 import { createLatencies, record } from './histogram.ts';
 import type { SenderReport, Target, Window } from './messages.ts';
@@ -12,7 +12,9 @@ import { wires } from './wires/index.ts';
 
 /** Between two looks at the schedule: what falls due meanwhile goes out together. */
 const TICK_US = 100;
-const BLOCK_US_MAX = 10_000;
+const BLOCK_US_MAX = 2000;
+/** Events further apart than this are waited for awake: a sleeping process would itself be a millisecond late. */
+const SPIN_FROM_US = 10_000;
 /** A device that the peer reads no more must not fill this process. */
 const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -75,7 +77,9 @@ export class Sender {
       for (; next < due; next++) this.#send(next % devices, fromUs + next * spacingUs);
       const waitUs = Math.max(now + TICK_US, fromUs + next * spacingUs) - nowUs();
       // Not for long at a time: pings want their answer.
-      if (waitUs > 0) blockUs(Math.min(waitUs, BLOCK_US_MAX));
+      if (waitUs > BLOCK_US_MAX) blockUs(BLOCK_US_MAX);
+      else if (spacingUs > SPIN_FROM_US && waitUs > 0) spinUntil(now + waitUs);
+      else if (waitUs > 0) blockUs(waitUs);
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

@@ -98,8 +98,7 @@ export class Batch {
           end = this.#encode(offsets[i]!, topics[i]!, binary, start);
           for (const session of vips) {
             if (session.binary !== binary) continue;
-            if (session.outbox.length === 0) touched.push(session);
-            session.outbox.push(start, end);
+            if (session.addToOutbox(start, end)) touched.push(session);
           }
         }
       }

@@ -62,6 +62,7 @@ export interface FanoutDeps {
 }
 
 type SubscriberSocket = Socket<SubscriberSession>;
+const NO_DEVICES: readonly string[] = [];
 const GAP_REASON = 'overload';
 const BINARY_PROTOCOL = 'dat.v1.binary';
 const JSON_PROTOCOL = 'dat.v1.json';
@@ -115,7 +116,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     const id = query.get('id') ?? `s-${randomUUID()}`;
     if (!isId(id)) return { status: 400, message: 'id: 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted' };
     const devices = query.get('devices') ?? '';
-    const wanted = devices === '' ? { ok: true as const, devices: [] } : parseDevicesQuery(devices);
+    const wanted = devices === '' ? { ok: true as const, devices: NO_DEVICES } : parseDevicesQuery(devices);
     if (!wanted.ok) return { status: 400, message: wanted.message };
     const offered = request
       .header('sec-websocket-protocol')
@@ -196,7 +197,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     session.closing = true;
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
-    for (const device of session.devices ?? []) this.#leaveTopic(session, device, false);
+    for (const device of [...session.devices]) this.#leaveTopic(session, device, false);
     this.#deps.counters.add(Counter.subscriberConnections, -1);
     this.#deps.counters.disconnect('subscriber', code);
     this.#control(FromSubscribers.Leave, [session.number]);
@@ -277,11 +278,14 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     const start = textStart(offset);
     const piece = views.u8.subarray(start, start + textLength(views, offset));
     const more = secondWord(views, offset) === 1;
-    if (more || session.pieces.length > 0) session.pieces.push(piece.slice());
+    if (more || session.pieces !== undefined) {
+      session.pieces ??= [];
+      session.pieces.push(piece.slice());
+    }
     if (more) return;
     const first = !session.welcomed;
-    session.sendText(session.pieces.length > 0 ? Buffer.concat(session.pieces) : piece);
-    session.pieces = [];
+    session.sendText(session.pieces === undefined ? piece : Buffer.concat(session.pieces));
+    session.pieces = undefined;
     if (first && session.wanted.length > 0) {
       writeOp(this.#deps.toOwner, {
         session: session.number,
@@ -289,6 +293,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
         id: '',
         devices: session.wanted,
       });
+      session.wanted = NO_DEVICES;
       this.#publish();
     }
   }
@@ -299,23 +304,19 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
       topic = new Topic(device, new DeviceNames(id));
       this.#topics.set(device, topic);
     }
-    session.devices ??= new Set();
-    if (session.devices.has(device)) return;
-    session.devices.add(device);
-    topic.add(session);
+    if (session.addDevice(device)) topic.add(session);
   }
 
   #leaveTopic(session: SubscriberSession, device: number, open: boolean): void {
     const topic = this.#topics.get(device);
-    if (topic === undefined || !session.devices?.has(device)) return;
-    session.devices.delete(device);
+    if (topic === undefined || !session.removeDevice(device)) return;
     topic.remove(session, open);
     if (topic.isEmpty) this.#topics.delete(device);
   }
 
   #setVip(session: SubscriberSession, vip: boolean): void {
     if (session.vip === vip) return;
-    const topics = [...(session.devices ?? [])].map((device) => this.#topics.get(device)!);
+    const topics = [...session.devices].map((device) => this.#topics.get(device)!);
     for (const topic of topics) topic.remove(session, true);
     session.vip = vip;
     for (const topic of topics) topic.add(session);
@@ -329,7 +330,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
 
   #closeSlow(): void {
     for (const session of this.#slow.splice(0)) {
-      for (const device of session.devices ?? []) this.#leaveTopic(session, device, true);
+      for (const device of [...session.devices]) this.#leaveTopic(session, device, true);
       session.close(closes.slow.code, closes.slow.reason);
     }
   }
@@ -353,11 +354,11 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
    * round, so that one of the two notices.
    */
   #heard(session: SubscriberSession, isActivity: boolean): void {
-    const now = this.#deps.clock.now();
+    const now = Math.floor(this.#deps.clock.now());
     session.aliveAt = now;
     if (!isActivity || session.slot === NONE) return;
     const { rows } = this.#deps.presence.subscribers;
-    Atomics.store(rows.lastSeen, session.slot, BigInt(Math.floor(now)));
+    Atomics.store(rows.lastSeen, session.slot, BigInt(now));
     if (Atomics.load(rows.silent, session.slot) === 1)
       this.#control(FromSubscribers.Active, [session.number]);
   }

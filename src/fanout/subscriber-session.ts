@@ -1,8 +1,15 @@
-/** One subscriber's connection, on the thread that owns its socket. */
+/**
+ * One subscriber's connection, on the thread that owns its socket. A hub holds these by the ten thousand and most are
+ * idle: what only few need is made when they do.
+ */
 import { HELD_FRAMES_MAX } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
 import type { Peer } from '../transport/liveness.ts';
 import type { Socket } from '../transport/transport.ts';
+
+const NOTHING: readonly number[] = [];
+/** Up to here looking through a list is as fast as a Set, which takes five times the memory. */
+const LISTED_DEVICES_MAX = 16;
 
 export class SubscriberSession implements Peer {
   readonly id: string;
@@ -10,20 +17,20 @@ export class SubscriberSession implements Peer {
   readonly number: number;
   /** Events go out in the binary encoding. */
   readonly binary: boolean;
-  /** Devices of the URL, subscribed to once welcomed. */
-  readonly wanted: readonly string[];
+  /** Devices of the URL, subscribed to once welcomed; then forgotten. */
+  wanted: readonly string[];
   /** Subscriber slot, NONE until the owner has let it in. */
   slot = NONE;
   vip = false;
   closing = false;
   aliveAt = 0;
   pingAt = 0;
-  /** Device slots this socket gets events of; made with the first. */
-  devices: Set<number> | undefined;
   /** Pieces of a long text frame, as they come from the owner. */
-  pieces: Uint8Array[] = [];
+  pieces: Uint8Array[] | undefined;
+  /** Device slots this socket gets events of: a list while they are few. */
+  #devices: number[] | Set<number> | undefined;
   /** Frames of the batch being sent, for a vip: pairs of start and end in the batch's bytes. */
-  readonly outbox: number[] = [];
+  #outbox: number[] | undefined;
   #socket: Socket<SubscriberSession> | undefined;
   /** Frames that must follow the welcome. */
   #held: string[] | undefined = [];
@@ -58,10 +65,50 @@ export class SubscriberSession implements Peer {
     for (const later of held) this.send(later);
   }
 
+  /** Device slots this socket gets events of. */
+  get devices(): Iterable<number> {
+    return this.#devices ?? NOTHING;
+  }
+
+  /** @returns false when the device was there already */
+  addDevice(device: number): boolean {
+    const devices = this.#devices;
+    if (devices === undefined) {
+      this.#devices = [device];
+    } else if (devices instanceof Set) {
+      if (devices.has(device)) return false;
+      devices.add(device);
+    } else {
+      if (devices.includes(device)) return false;
+      if (devices.length < LISTED_DEVICES_MAX) devices.push(device);
+      else this.#devices = new Set(devices).add(device);
+    }
+    return true;
+  }
+
+  /** @returns false when the device was not there */
+  removeDevice(device: number): boolean {
+    const devices = this.#devices;
+    if (devices === undefined) return false;
+    if (devices instanceof Set) return devices.delete(device);
+    const at = devices.indexOf(device);
+    if (at < 0) return false;
+    devices[at] = devices.at(-1)!;
+    devices.pop();
+    return true;
+  }
+
+  /** Notes a frame of the batch being sent. @returns whether it is the first */
+  addToOutbox(start: number, end: number): boolean {
+    this.#outbox ??= [];
+    return this.#outbox.push(start, end) === 2;
+  }
+
   /** Sends the frames of the outbox in as few writes as possible and empties it. */
   sendOutbox(bytes: Uint8Array): void {
     const socket = this.#socket;
-    const { outbox, binary } = this;
+    const { binary } = this;
+    const outbox = this.#outbox ?? [];
     socket?.cork(() => {
       for (let i = 0; i < outbox.length && !this.closing; i += 2)
         socket.send(bytes.subarray(outbox[i], outbox[i + 1]), binary);

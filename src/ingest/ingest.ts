@@ -247,10 +247,10 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
    * round, so that one of the two notices.
    */
   #heard(session: DeviceSession, now: number): void {
-    session.aliveAt = now;
+    const whole = Math.floor(now);
+    session.aliveAt = whole;
     const { slot } = session;
     if (slot === NONE) return;
-    const whole = Math.floor(now);
     if (whole !== this.#nowMs) {
       this.#nowMs = whole;
       this.#nowCell = BigInt(whole);

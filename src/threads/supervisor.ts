@@ -109,6 +109,7 @@ export async function startFanoutPool(
     concurrentTasksPerWorker: 1,
     atomics: 'disabled',
     idleTimeout: Number.POSITIVE_INFINITY,
+    resourceLimits: { maxYoungGenerationSizeMb: 6 },
   });
   let stopping = false;
   const workers = await Promise.all(

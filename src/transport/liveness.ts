@@ -7,9 +7,12 @@ import { closes } from '../codes.ts';
 import { PONG_GRACE_MS } from '../limits.ts';
 
 export interface Peer {
-  /** Hub clock, ms: when the peer was last heard; written by its session on every frame and control pong. */
+  /**
+   * Hub clock, whole ms (a small integer stands in the object itself): when the peer was last heard; written by its
+   * session on every frame and control pong.
+   */
   aliveAt: number;
-  /** Hub clock, ms: when it is pinged next. */
+  /** Hub clock, whole ms: when it is pinged next. */
   pingAt: number;
   ping(): void;
   close(code: number, reason: string): void;
@@ -31,10 +34,10 @@ export class Liveness {
   }
 
   add(peer: Peer): void {
-    const now = this.#clock.now();
+    const now = Math.floor(this.#clock.now());
     peer.aliveAt = now;
     // Peers that came together are pinged apart.
-    peer.pingAt = now + this.#pingIntervalMs * (0.5 + Math.random() / 2);
+    peer.pingAt = now + Math.floor(this.#pingIntervalMs * (0.5 + Math.random() / 2));
     this.#peers.add(peer);
   }
 
@@ -43,7 +46,7 @@ export class Liveness {
   }
 
   tick(): void {
-    const now = this.#clock.now();
+    const now = Math.floor(this.#clock.now());
     const silentSince = now - this.#pingIntervalMs - PONG_GRACE_MS;
     for (const peer of this.#peers) {
       if (peer.aliveAt < silentSince) {

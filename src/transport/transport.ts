@@ -7,8 +7,6 @@
 /** One open WebSocket. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
 export interface Socket<Session> {
   readonly session: Session;
-  /** Peer's address in text form, `''` when unknown. */
-  readonly remoteAddress: string;
   /**
    * Sends one frame. The bytes are copied or written before this returns, so the caller may reuse them.
    * Sending on a closed socket does nothing.
@@ -34,6 +32,7 @@ export interface UpgradeRequest {
   readonly query: string;
   /** Value of a header by its lower-case name, `''` when absent. */
   header(name: string): string;
+  /** Peer's address in text form, `''` when unknown. */
   readonly remoteAddress: string;
 }
 

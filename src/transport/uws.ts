@@ -7,7 +7,6 @@ import {
   type ChildEndpoint,
   ListenError,
   type Listener,
-  type ListenerHandlers,
   type ListenerOptions,
   type Socket,
   type Transport,
@@ -35,7 +34,7 @@ interface App extends Uws.TemplatedApp {
 
 export type UwsBinding = typeof Uws & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number };
 
-/** Every socket joins it with its first topic: uWS forgets what waits for a socket that leaves its last one. */
+/** Joined by a socket that leaves its last topic: uWS forgets what waits for one that is in none. */
 const LAST_TOPIC = '*';
 
 export function createUwsTransport(uws: UwsBinding): Transport {
@@ -91,29 +90,31 @@ function endpoint<More extends object>(app: Uws.TemplatedApp, more: More) {
   };
 }
 
+/** uWS copies these properties onto its own object of the connection: one is enough. */
 interface UserData<Session> {
-  readonly session: Session;
-  readonly remoteAddress: string;
-  socket: UwsSocket<Session> | undefined;
+  readonly socket: UwsSocket<Session>;
 }
 
 class UwsSocket<Session> implements Socket<Session> {
   readonly session: Session;
-  readonly remoteAddress: string;
-  readonly #ws: Uws.WebSocket<UserData<Session>>;
-  /** uWS throws when a closed socket is touched. */
-  #open = true;
+  /** From `opened` on; uWS throws when a closed socket is touched. */
+  #ws!: Uws.WebSocket<UserData<Session>>;
+  #open = false;
   #closing = false;
-  #joined = false;
+  #topics = 0;
+  #inLastTopic = false;
   readonly #queueBytesMax: number;
   #closeLater: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(ws: Uws.WebSocket<UserData<Session>>, queueBytesMax: number) {
-    this.#queueBytesMax = queueBytesMax;
-    const { session, remoteAddress } = ws.getUserData();
+  constructor(session: Session, queueBytesMax: number) {
     this.session = session;
-    this.remoteAddress = remoteAddress;
+    this.#queueBytesMax = queueBytesMax;
+  }
+
+  /** The upgrade is done. */
+  opened(ws: Uws.WebSocket<UserData<Session>>): void {
     this.#ws = ws;
+    this.#open = true;
   }
 
   send(frame: string | Uint8Array, binary: boolean): void {
@@ -156,13 +157,18 @@ class UwsSocket<Session> implements Socket<Session> {
 
   join(topic: string): void {
     if (!this.#open) return;
-    if (!this.#joined) this.#ws.subscribe(LAST_TOPIC);
-    this.#joined = true;
+    this.#topics += 1;
     this.#ws.subscribe(topic);
   }
 
   leave(topic: string): void {
-    if (this.#open) this.#ws.unsubscribe(topic);
+    if (!this.#open) return;
+    this.#topics -= 1;
+    if (this.#topics === 0 && !this.#inLastTopic) {
+      this.#inLastTopic = true;
+      this.#ws.subscribe(LAST_TOPIC);
+    }
+    this.#ws.unsubscribe(topic);
   }
 
   bufferedBytes(): number {
@@ -177,7 +183,7 @@ class UwsSocket<Session> implements Socket<Session> {
 
 function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>): App {
   const { handlers, path, frameBytesMax, queueBytesMax } = options;
-  const socketOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().socket!;
+  const socketOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().socket;
   return uws
     .App()
     .ws<UserData<Session>>(path, {
@@ -188,10 +194,10 @@ function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>): Ap
       idleTimeout: 0,
       maxLifetime: 0,
       sendPingsAutomatically: false,
-      upgrade: (response, request, context) => upgrade(handlers, response, request, context),
+      upgrade: (response, request, context) => upgrade(options, response, request, context),
       open(ws) {
-        const socket = new UwsSocket(ws, queueBytesMax);
-        ws.getUserData().socket = socket;
+        const socket = socketOf(ws);
+        socket.opened(ws);
         handlers.open(socket);
       },
       message: (ws, message, isBinary) => handlers.message(socketOf(ws), new Uint8Array(message), isBinary),
@@ -213,7 +219,7 @@ function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>): Ap
 }
 
 function upgrade<Session>(
-  handlers: ListenerHandlers<Session>,
+  { handlers, queueBytesMax }: ListenerOptions<Session>,
   response: Uws.HttpResponse,
   request: Uws.HttpRequest,
   context: Uws.us_socket_context_t,
@@ -228,17 +234,18 @@ function upgrade<Session>(
     refuse(response, 400, 'Sec-WebSocket-Key is missing');
     return;
   }
-  const remoteAddress = Buffer.from(response.getRemoteAddressAsText()).toString();
   const answer = handlers.upgrade({
     query: request.getQuery() ?? '',
     header: (name) => request.getHeader(name),
-    remoteAddress,
+    get remoteAddress() {
+      return Buffer.from(response.getRemoteAddressAsText()).toString();
+    },
   });
   if ('status' in answer) {
     refuse(response, answer.status, answer.message, answer.headers);
     return;
   }
-  const data: UserData<Session> = { session: answer.session, remoteAddress, socket: undefined };
+  const data: UserData<Session> = { socket: new UwsSocket(answer.session, queueBytesMax) };
   response.upgrade(data, key, answer.protocol ?? '', request.getHeader('sec-websocket-extensions'), context);
 }
 

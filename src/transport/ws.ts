@@ -134,7 +134,6 @@ class Topics<Session> {
 
 class WsSocket<Session> implements Socket<Session> {
   readonly session: Session;
-  readonly remoteAddress: string;
   readonly #ws: WebSocket;
   readonly #tcp: TcpSocket;
   readonly #options: ListenerOptions<Session>;
@@ -149,7 +148,6 @@ class WsSocket<Session> implements Socket<Session> {
     topics: Topics<Session>,
   ) {
     this.session = session;
-    this.remoteAddress = tcp.remoteAddress ?? '';
     this.#ws = ws;
     this.#tcp = tcp;
     this.#options = options;
