@@ -73,6 +73,7 @@ export async function startHub(
   const poller = new Poller({
     poll: () => parts.reduce((done, part) => done + part.poll(), 0),
     hasRecords: () => parts.some((part) => part.hasRecords()),
+    hasUnsent: () => fanout?.hasUnsent ?? false,
     hasBacklog: () => parts.some((part) => part.hasBacklog()),
     sleeper: new Sleeper(memory.mainDoorbell),
     clock: systemClock,

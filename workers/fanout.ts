@@ -31,6 +31,7 @@ export default async function run(task: FanoutTask): Promise<void> {
   const poller = new Poller({
     poll: () => fanout.poll(),
     hasRecords: () => fanout.hasRecords(),
+    hasUnsent: () => fanout.hasUnsent,
     hasBacklog: () => fanout.hasBacklog(),
     sleeper: new Sleeper(memory.doorbell),
     clock: systemClock,

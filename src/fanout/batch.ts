@@ -1,18 +1,12 @@
 /**
- * The events of one poll, sent high before normal before low and to vips before others. Events stay where they are,
- * in the ring; each is encoded once per encoding, however many get it.
+ * Events that are sent together, high before normal before low. They stay where they are, in the ring, and are
+ * encoded when they are sent: once per encoding, however many sockets of a shard get them.
  */
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { RecordViews } from '../memory/ring.ts';
-import {
-  binaryEventBytesMax,
-  type EventHead,
-  encodeBinaryEvent,
-  encodeJsonEvent,
-  jsonEventBytesMax,
-} from '../protocol/event-frames.ts';
 import { Priority } from '../protocol/events.ts';
-import { EventField, EventFlag } from '../threads/records.ts';
+import { EventField } from '../threads/records.ts';
+import type { EventEncoder } from './event-encoder.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Topic } from './topic.ts';
 
@@ -20,119 +14,117 @@ import type { Topic } from './topic.ts';
 class Lane {
   readonly offsets: number[] = [];
   readonly topics: Topic[] = [];
+
+  push(offset: number, topic: Topic): void {
+    this.offsets.push(offset);
+    this.topics.push(topic);
+  }
+
+  clear(): void {
+    this.offsets.length = 0;
+    this.topics.length = 0;
+  }
 }
 
-/** Sends a frame to the sockets of a topic; its bytes are taken before this returns. */
+/** High, normal, low: the order of sending. */
+const createLanes = (): readonly Lane[] => [new Lane(), new Lane(), new Lane()];
+
+/** Sends a frame to the sockets of a transport's topic; its bytes are taken before this returns. */
 export type Publish = (topic: string, frame: Uint8Array, binary: boolean) => void;
 
-const SCRATCH_BYTES = 64 * 1024;
+export interface BatchDeps {
+  /** The ring that offsets point into. */
+  readonly views: RecordViews;
+  readonly encoder: EventEncoder;
+  readonly counters: Counters;
+}
 
 export class Batch {
-  /** High, normal, low: the order of sending. */
-  readonly #lanes: readonly Lane[] = [new Lane(), new Lane(), new Lane()];
-  readonly #views: RecordViews;
-  readonly #counters: Counters;
-  readonly #head: EventHead = { type: 0, priority: 0, fromHub: false, payloadIsJson: false, seq: 0, at: 0 };
-  #scratch = new Uint8Array(SCRATCH_BYTES);
+  readonly #deps: BatchDeps;
+  readonly #lanes = createLanes();
+  /** Of these, the vips have not been sent to. */
+  readonly #forVips = createLanes();
   #size = 0;
+  #shardCount = 1;
   #hasVips = false;
 
-  /** @param views the ring that the offsets point into */
-  constructor(views: RecordViews, counters: Counters) {
-    this.#views = views;
-    this.#counters = counters;
+  constructor(deps: BatchDeps) {
+    this.#deps = deps;
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** @param offset the event record; its bytes must stay until `send` */
+  /** Shards of the topic that has most. */
+  get shardCount(): number {
+    return this.#shardCount;
+  }
+
+  /** @param offset the event record; its bytes must stay until `clear` */
   add(offset: number, topic: Topic): void {
-    const lane = this.#lanes[Priority.high - this.#views.u8[offset + EventField.priority]!]!;
-    lane.offsets.push(offset);
-    lane.topics.push(topic);
+    const lane = Priority.high - this.#deps.views.u8[offset + EventField.priority]!;
+    this.#lanes[lane]!.push(offset, topic);
     this.#size += 1;
-    if (topic.vips.length > 0) this.#hasVips = true;
+    this.#shardCount = Math.max(this.#shardCount, topic.shardCount);
+    if (topic.vips.length === 0) return;
+    this.#forVips[lane]!.push(offset, topic);
+    this.#hasVips = true;
   }
 
-  /** Sends all and empties the batch. @param now hub clock, ms */
-  send(publish: Publish, now: number): void {
-    if (this.#size === 0) return;
-    if (this.#hasVips) this.#sendVips();
-    for (const lane of this.#lanes) {
-      const { offsets, topics } = lane;
-      for (let i = 0; i < offsets.length; i++) this.#publish(publish, offsets[i]!, topics[i]!, now);
-      offsets.length = 0;
-      topics.length = 0;
+  /** Publishes the events to one shard of their topics. @param now hub clock, ms */
+  publish(shard: number, publish: Publish, now: number): void {
+    for (const { offsets, topics } of this.#lanes) {
+      for (let i = 0; i < offsets.length; i++) this.#publish(shard, publish, offsets[i]!, topics[i]!, now);
     }
-    this.#size = 0;
-    this.#hasVips = false;
   }
 
-  #publish(publish: Publish, offset: number, topic: Topic, now: number): void {
-    const { jsonCount, binaryCount } = topic;
+  clear(): void {
+    for (const lane of this.#lanes) lane.clear();
+    this.#size = 0;
+    this.#shardCount = 1;
+  }
+
+  #publish(shard: number, publish: Publish, offset: number, topic: Topic, now: number): void {
+    const { encoder, counters, views } = this.#deps;
+    const { json, binary, names } = topic;
+    const jsonCount = json.count(shard);
+    const binaryCount = binary.count(shard);
     if (jsonCount > 0) {
-      const end = this.#encode(offset, topic, false, 0); // first: it may replace the scratch bytes
-      publish(topic.jsonTopic, this.#scratch.subarray(0, end), false);
+      const end = encoder.encode(offset, names, false, 0); // first: it may replace the bytes
+      publish(json.shards[shard]!, encoder.bytes.subarray(0, end), false);
     }
     if (binaryCount > 0) {
-      const end = this.#encode(offset, topic, true, 0);
-      publish(topic.binaryTopic, this.#scratch.subarray(0, end), true);
+      const end = encoder.encode(offset, names, true, 0);
+      publish(binary.shards[shard]!, encoder.bytes.subarray(0, end), true);
     }
-    const counters = this.#counters;
-    counters.cells[Counter.deliveries]! += jsonCount + binaryCount + topic.vips.length;
-    counters.latency(now - this.#views.f64[(offset + EventField.received) >> 3]!);
+    counters.cells[Counter.deliveries]! += jsonCount + binaryCount;
+    if (shard === 0) counters.latency(now - views.f64[(offset + EventField.received) >> 3]!);
   }
 
   /** Encodes what vips get, one after the other, and sends each vip all of its frames in one go. */
-  #sendVips(): void {
+  sendVips(): void {
+    if (!this.#hasVips) return;
+    const { encoder, counters } = this.#deps;
     const touched: SubscriberSession[] = [];
     let end = 0;
-    for (const { offsets, topics } of this.#lanes) {
+    for (const lane of this.#forVips) {
+      const { offsets, topics } = lane;
       for (let i = 0; i < offsets.length; i++) {
-        const { vips } = topics[i]!;
+        const { vips, names } = topics[i]!;
+        counters.cells[Counter.deliveries]! += vips.length;
         for (const binary of [false, true]) {
           if (!vips.some((session) => session.binary === binary)) continue;
           const start = end;
-          end = this.#encode(offsets[i]!, topics[i]!, binary, start);
+          end = encoder.encode(offsets[i]!, names, binary, start);
           for (const session of vips) {
-            if (session.binary !== binary) continue;
-            if (session.addToOutbox(start, end)) touched.push(session);
+            if (session.binary === binary && session.addToOutbox(start, end)) touched.push(session);
           }
         }
       }
+      lane.clear();
     }
-    for (const session of touched) session.sendOutbox(this.#scratch);
-  }
-
-  /** Encodes the event into the scratch bytes at `start`. @returns where it ends */
-  #encode(offset: number, topic: Topic, binary: boolean, start: number): number {
-    const { u8, u16, u32, f64 } = this.#views;
-    const head = this.#head;
-    const flags = u8[offset + EventField.flags]!;
-    head.type = u8[offset + EventField.type]!;
-    head.priority = u8[offset + EventField.priority]!;
-    head.fromHub = (flags & EventFlag.fromHub) !== 0;
-    head.payloadIsJson = (flags & EventFlag.payloadIsJson) !== 0;
-    head.seq = f64[(offset + EventField.seq) >> 3]!;
-    head.at = f64[(offset + EventField.at) >> 3]!;
-    const statusStart = offset + EventField.body;
-    const payloadStart = statusStart + u16[(offset + EventField.statusBytes) >> 1]!;
-    const payloadEnd = payloadStart + u32[(offset + EventField.payloadBytes) >> 2]!;
-    const bytesMax = (binary ? binaryEventBytesMax : jsonEventBytesMax)(
-      topic.names.id.length,
-      payloadStart - statusStart,
-      payloadEnd - payloadStart,
-    );
-    if (start + bytesMax > this.#scratch.length) this.#grow(start + bytesMax);
-    const encode = binary ? encodeBinaryEvent : encodeJsonEvent;
-    return encode(this.#scratch, start, topic.names, head, u8, statusStart, payloadStart, payloadEnd);
-  }
-
-  #grow(bytes: number): void {
-    const larger = new Uint8Array(2 ** Math.ceil(Math.log2(bytes)));
-    larger.set(this.#scratch);
-    this.#scratch = larger;
+    this.#hasVips = false;
+    for (const session of touched) session.sendOutbox(encoder.bytes);
   }
 }

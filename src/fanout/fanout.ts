@@ -39,7 +39,9 @@ import type {
   UpgradeAnswer,
   UpgradeRequest,
 } from '../transport/transport.ts';
-import { Batch, type Publish } from './batch.ts';
+import type { Publish } from './batch.ts';
+import { EventEncoder } from './event-encoder.ts';
+import { Rounds } from './rounds.ts';
 import { SubscriberSession } from './subscriber-session.ts';
 import { Topic } from './topic.ts';
 
@@ -73,7 +75,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   readonly #sessions = new Map<number, SubscriberSession>();
   /** By device slot: the devices that this thread's subscribers get events of. */
   readonly #topics = new Map<number, Topic>();
-  readonly #batch: Batch;
+  readonly #rounds: Rounds;
   /** Met their queue limit and are to be closed. */
   readonly #slow: SubscriberSession[] = [];
   #endpoint: Endpoint | undefined;
@@ -83,7 +85,9 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   constructor(deps: FanoutDeps) {
     this.#deps = deps;
     this.liveness = new Liveness(deps.clock, deps.settings.pingIntervalMs);
-    this.#batch = new Batch(deps.fromOwner.views, deps.counters);
+    const { fromOwner, counters } = deps;
+    const encoder = new EventEncoder(fromOwner.views);
+    this.#rounds = new Rounds(fromOwner, { views: fromOwner.views, encoder, counters }, this.#publishTo);
   }
 
   listenerOptions(): ListenerOptions<SubscriberSession> {
@@ -197,7 +201,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     session.closing = true;
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
-    for (const device of [...session.devices]) this.#leaveTopic(session, device, false);
+    for (const device of session.devices) this.#leaveTopic(session, device, false);
     this.#deps.counters.add(Counter.subscriberConnections, -1);
     this.#deps.counters.disconnect('subscriber', code);
     this.#control(FromSubscribers.Leave, [session.number]);
@@ -214,20 +218,24 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
       if (fromOwner.kind === ToSubscribers.Event) {
         const topic = this.#topics.get(views.u32[(offset + EventField.device) >> 2]!);
         // None: the last subscriber has just closed, and the owner has not heard of it yet.
-        if (topic !== undefined) this.#batch.add(offset, topic);
+        if (topic !== undefined) this.#rounds.add(offset, topic);
       } else {
-        this.#send(); // what came before this record goes before it
+        this.#rounds.finish(this.#deps.clock.now()); // what came before this record goes before it
         this.#obey(fromOwner.kind, views, offset);
       }
     }
-    this.#send();
-    if (done > 0) fromOwner.release();
+    if (done > 0 || this.hasUnsent) this.#rounds.step(this.#deps.clock.now());
     if (this.hasBacklog()) this.#publish();
     return done;
   }
 
   hasRecords(): boolean {
     return this.#deps.fromOwner.hasRecords;
+  }
+
+  /** Whether events wait for a further `poll`, though no record may come. */
+  get hasUnsent(): boolean {
+    return this.#rounds.hasUnsent;
   }
 
   hasBacklog(): boolean {
@@ -304,22 +312,27 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
       topic = new Topic(device, new DeviceNames(id));
       this.#topics.set(device, topic);
     }
-    if (session.addDevice(device)) topic.add(session);
+    if (session.shardOf(device) < 0) session.addDevice(device, topic.add(session));
   }
 
   #leaveTopic(session: SubscriberSession, device: number, open: boolean): void {
     const topic = this.#topics.get(device);
-    if (topic === undefined || !session.removeDevice(device)) return;
-    topic.remove(session, open);
+    const shard = session.shardOf(device);
+    if (topic === undefined || shard < 0) return;
+    session.removeDevice(device);
+    topic.remove(session, shard, open);
     if (topic.isEmpty) this.#topics.delete(device);
   }
 
   #setVip(session: SubscriberSession, vip: boolean): void {
     if (session.vip === vip) return;
-    const topics = [...session.devices].map((device) => this.#topics.get(device)!);
-    for (const topic of topics) topic.remove(session, true);
+    const { devices } = session;
+    for (const device of devices) {
+      this.#topics.get(device)!.remove(session, session.shardOf(device), true);
+      session.removeDevice(device);
+    }
     session.vip = vip;
-    for (const topic of topics) topic.add(session);
+    for (const device of devices) session.addDevice(device, this.#topics.get(device)!.add(session));
   }
 
   /** Publishes to the sockets of a topic; one that falls behind its limit by this gets nothing after it. */
@@ -330,7 +343,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
 
   #closeSlow(): void {
     for (const session of this.#slow.splice(0)) {
-      for (const device of [...session.devices]) this.#leaveTopic(session, device, true);
+      for (const device of session.devices) this.#leaveTopic(session, device, true);
       session.close(closes.slow.code, closes.slow.reason);
     }
   }
@@ -340,13 +353,8 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     if (topic === undefined) return;
     const text = gapFrame(topic.names.id, from, to, GAP_REASON);
     const frame = Buffer.from(text);
-    if (topic.jsonCount > 0) this.#publishTo(topic.jsonTopic, frame, false);
-    if (topic.binaryCount > 0) this.#publishTo(topic.binaryTopic, frame, false);
+    for (const shard of [...topic.json.shards, ...topic.binary.shards]) this.#publishTo(shard, frame, false);
     for (const session of topic.vips) session.send(text);
-  }
-
-  #send(): void {
-    if (this.#batch.size > 0) this.#batch.send(this.#publishTo, this.#deps.clock.now());
   }
 
   /**

@@ -7,8 +7,7 @@ import { NONE } from '../presence/columns.ts';
 import type { Peer } from '../transport/liveness.ts';
 import type { Socket } from '../transport/transport.ts';
 
-const NOTHING: readonly number[] = [];
-/** Up to here looking through a list is as fast as a Set, which takes five times the memory. */
+/** Up to here looking through a list is as fast as a Map, which takes several times the memory. */
 const LISTED_DEVICES_MAX = 16;
 
 export class SubscriberSession implements Peer {
@@ -27,8 +26,8 @@ export class SubscriberSession implements Peer {
   pingAt = 0;
   /** Pieces of a long text frame, as they come from the owner. */
   pieces: Uint8Array[] | undefined;
-  /** Device slots this socket gets events of: a list while they are few. */
-  #devices: number[] | Set<number> | undefined;
+  /** Device slots this socket gets events of, each with its shard of the topic: a list of pairs while they are few. */
+  #devices: number[] | Map<number, number> | undefined;
   /** Frames of the batch being sent, for a vip: pairs of start and end in the batch's bytes. */
   #outbox: number[] | undefined;
   #socket: Socket<SubscriberSession> | undefined;
@@ -66,36 +65,39 @@ export class SubscriberSession implements Peer {
   }
 
   /** Device slots this socket gets events of. */
-  get devices(): Iterable<number> {
-    return this.#devices ?? NOTHING;
+  get devices(): number[] {
+    const devices = this.#devices;
+    if (devices === undefined) return [];
+    return devices instanceof Map ? [...devices.keys()] : devices.filter((_, at) => at % 2 === 0);
   }
 
-  /** @returns false when the device was there already */
-  addDevice(device: number): boolean {
+  /** @returns the shard of the device's topic that this socket is in, -1 when it is in none */
+  shardOf(device: number): number {
     const devices = this.#devices;
-    if (devices === undefined) {
-      this.#devices = [device];
-    } else if (devices instanceof Set) {
-      if (devices.has(device)) return false;
-      devices.add(device);
-    } else {
-      if (devices.includes(device)) return false;
-      if (devices.length < LISTED_DEVICES_MAX) devices.push(device);
-      else this.#devices = new Set(devices).add(device);
+    if (devices === undefined) return -1;
+    if (devices instanceof Map) return devices.get(device) ?? -1;
+    for (let at = 0; at < devices.length; at += 2) if (devices[at] === device) return devices[at + 1]!;
+    return -1;
+  }
+
+  /** Adds a device that is not there. */
+  addDevice(device: number, shard: number): void {
+    const devices = this.#devices;
+    if (devices === undefined) this.#devices = [device, shard];
+    else if (devices instanceof Map) devices.set(device, shard);
+    else if (devices.length < LISTED_DEVICES_MAX * 2) devices.push(device, shard);
+    else
+      this.#devices = new Map(this.devices.map((known) => [known, this.shardOf(known)])).set(device, shard);
+  }
+
+  /** Removes a device that is there. */
+  removeDevice(device: number): void {
+    const devices = this.#devices;
+    if (devices instanceof Map) devices.delete(device);
+    else if (devices !== undefined) {
+      const at = devices.findIndex((known, index) => index % 2 === 0 && known === device);
+      devices.splice(at, 2);
     }
-    return true;
-  }
-
-  /** @returns false when the device was not there */
-  removeDevice(device: number): boolean {
-    const devices = this.#devices;
-    if (devices === undefined) return false;
-    if (devices instanceof Set) return devices.delete(device);
-    const at = devices.indexOf(device);
-    if (at < 0) return false;
-    devices[at] = devices.at(-1)!;
-    devices.pop();
-    return true;
   }
 
   /** Notes a frame of the batch being sent. @returns whether it is the first */

@@ -1,49 +1,53 @@
 /** One device as a fan-out worker sees it: its names, and who of this worker's subscribers gets its events. */
 import type { DeviceNames } from '../protocol/event-frames.ts';
+import { Audience } from './audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export class Topic {
   readonly names: DeviceNames;
-  /** Names under which the transport keeps the sockets. */
-  readonly jsonTopic: string;
-  readonly binaryTopic: string;
-  jsonCount = 0;
-  binaryCount = 0;
+  readonly json: Audience;
+  readonly binary: Audience;
   /** Sent to one by one, before the others. */
   readonly vips: SubscriberSession[] = [];
 
   constructor(slot: number, names: DeviceNames) {
     this.names = names;
-    this.jsonTopic = `j${slot}`;
-    this.binaryTopic = `b${slot}`;
+    this.json = new Audience(`j${slot}`);
+    this.binary = new Audience(`b${slot}`);
   }
 
   get isEmpty(): boolean {
-    return this.jsonCount + this.binaryCount + this.vips.length === 0;
+    return this.json.total + this.binary.total + this.vips.length === 0;
   }
 
-  add(session: SubscriberSession): void {
+  get shardCount(): number {
+    return Math.max(this.json.shards.length, this.binary.shards.length);
+  }
+
+  /** @returns the shard that it is in, for `remove` */
+  add(session: SubscriberSession): number {
     if (session.vip) {
       this.vips.push(session);
-    } else if (session.binary) {
-      this.binaryCount += 1;
-      session.join(this.binaryTopic);
-    } else {
-      this.jsonCount += 1;
-      session.join(this.jsonTopic);
+      return 0;
     }
+    const audience = this.#audienceOf(session);
+    const shard = audience.add();
+    session.join(audience.shards[shard]!);
+    return shard;
   }
 
   /** @param open whether the socket still is; a closed one has left its topics by itself */
-  remove(session: SubscriberSession, open: boolean): void {
+  remove(session: SubscriberSession, shard: number, open: boolean): void {
     if (session.vip) {
       this.vips.splice(this.vips.indexOf(session), 1);
-    } else if (session.binary) {
-      this.binaryCount -= 1;
-      if (open) session.leave(this.binaryTopic);
-    } else {
-      this.jsonCount -= 1;
-      if (open) session.leave(this.jsonTopic);
+      return;
     }
+    const audience = this.#audienceOf(session);
+    audience.remove(shard);
+    if (open) session.leave(audience.shards[shard]!);
+  }
+
+  #audienceOf({ binary }: SubscriberSession): Audience {
+    return binary ? this.binary : this.json;
   }
 }

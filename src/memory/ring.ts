@@ -221,8 +221,18 @@ export class RingConsumer {
     }
   }
 
+  /** Position behind the record that `next` returned last, for `releaseTo`. */
+  get position(): number {
+    return this.#cursor;
+  }
+
   /** Gives the room of all records stepped over back to the producer. */
   release(): void {
-    Atomics.store(this.#words, HEAD_WORD, this.#cursor);
+    this.releaseTo(this.#cursor);
+  }
+
+  /** Gives back the room up to a position that this consumer has been at. */
+  releaseTo(position: number): void {
+    Atomics.store(this.#words, HEAD_WORD, position);
   }
 }

@@ -12,6 +12,8 @@ export interface PollerDeps {
   poll(): number;
   /** Whether records wait. Reads the shared words. */
   hasRecords(): boolean;
+  /** Whether events wait for a further poll, though no record may come. */
+  hasUnsent(): boolean;
   /** Whether this thread has records of its own that wait for room: then it must not sleep. */
   hasBacklog(): boolean;
   readonly sleeper: Sleeper;
@@ -27,7 +29,7 @@ const TURN_RECORDS_MAX = 16 * POLL_RECORDS_MAX;
 export class Poller {
   readonly #deps: PollerDeps;
   readonly #pace: Pace;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   #stopped = false;
 
   constructor(deps: PollerDeps) {
@@ -42,20 +44,26 @@ export class Poller {
 
   /** Polls now, from within other work of this thread: what it produces must not pile up until the turn's end. */
   turnNow(): void {
-    clearTimeout(this.#timer);
+    this.#unschedule();
     this.#turn();
   }
 
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#unschedule();
+  }
+
+  #unschedule(): void {
+    // What it is, a timer or an immediate, only its own function tells.
+    clearTimeout(this.#timer as NodeJS.Timeout | undefined);
+    clearImmediate(this.#timer as NodeJS.Immediate | undefined);
     this.#timer = undefined;
   }
 
   readonly #turn = (): void => {
     this.#timer = undefined;
     if (this.#stopped) return;
-    const { poll, hasRecords, hasBacklog, sleeper, clock, pollMs } = this.#deps;
+    const { poll, hasRecords, hasUnsent, hasBacklog, sleeper, clock, pollMs } = this.#deps;
     let done = 0;
     let last: number;
     do {
@@ -64,6 +72,10 @@ export class Poller {
       // A full poll left records behind: on one thread with ingest they must not pile up turn by turn.
     } while (last >= POLL_RECORDS_MAX && done < TURN_RECORDS_MAX);
     const busy = this.#pace.note(done, clock.now());
+    if (hasUnsent()) {
+      this.#timer = setImmediate(this.#turn); // after the sockets' turn
+      return;
+    }
     if (pollMs > 0 && busy) {
       this.#timer = setTimeout(this.#turn, pollMs);
       return;
