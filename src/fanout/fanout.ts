@@ -64,6 +64,9 @@ export interface FanoutDeps {
 }
 
 type SubscriberSocket = Socket<SubscriberSession>;
+/** Shards sent to before the thread looks up again: about five milliseconds, and one where vips wait. */
+const SHARDS_PER_STEP = 4;
+const SHARDS_PER_STEP_WITH_VIPS = 1;
 const NO_DEVICES: readonly string[] = [];
 const GAP_REASON = 'overload';
 const BINARY_PROTOCOL = 'dat.v1.binary';
@@ -79,6 +82,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   /** Met their queue limit and are to be closed. */
   readonly #slow: SubscriberSession[] = [];
   #endpoint: Endpoint | undefined;
+  #vipCount = 0;
   #nextSession = 1;
   #draining = false;
 
@@ -202,6 +206,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
     for (const device of session.devices) this.#leaveTopic(session, device, false);
+    if (session.vip) this.#vipCount -= 1;
     this.#deps.counters.add(Counter.subscriberConnections, -1);
     this.#deps.counters.disconnect('subscriber', code);
     this.#control(FromSubscribers.Leave, [session.number]);
@@ -224,7 +229,10 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
         this.#obey(fromOwner.kind, views, offset);
       }
     }
-    if (done > 0 || this.hasUnsent) this.#rounds.step(this.#deps.clock.now());
+    if (done > 0 || this.hasUnsent) {
+      const shards = this.#vipCount > 0 ? SHARDS_PER_STEP_WITH_VIPS : SHARDS_PER_STEP;
+      this.#rounds.step(this.#deps.clock.now(), shards);
+    }
     if (this.hasBacklog()) this.#publish();
     return done;
   }
@@ -260,7 +268,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     switch (kind) {
       case ToSubscribers.Joined:
         session.slot = secondWord(views, offset);
-        session.vip = thirdWord(views, offset) === 1;
+        this.#setVip(session, thirdWord(views, offset) === 1);
         break;
       case ToSubscribers.Attach:
         this.#joinTopic(session, secondWord(views, offset), readText(views, offset));
@@ -326,6 +334,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
 
   #setVip(session: SubscriberSession, vip: boolean): void {
     if (session.vip === vip) return;
+    this.#vipCount += vip ? 1 : -1;
     const { devices } = session;
     for (const device of devices) {
       this.#topics.get(device)!.remove(session, session.shardOf(device), true);

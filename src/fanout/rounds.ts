@@ -1,6 +1,6 @@
 /**
- * Sends events in rounds, shard by shard, one shard a step: between two steps the thread looks at its ring and its
- * sockets. What comes meanwhile goes to vips at once and to the others with the next round.
+ * Sends events in rounds, a few shards a step: between two steps the thread looks at its ring and its sockets. What
+ * comes meanwhile goes to vips at once and to the others with the next round. With one shard a step:
  *
  *   step    events of      vips        others
  *   1       1, 2           1, 2        shard 0 of 1, 2
@@ -39,11 +39,15 @@ export class Rounds {
     this.#next.add(offset, topic);
   }
 
-  /** Sends to vips what is new, and to one shard of the others; gives room back to the ring. @param now hub clock, ms */
-  step(now: number): void {
+  /**
+   * Sends to vips what is new, and to some shards of the others; gives room back to the ring.
+   * @param now hub clock, ms
+   * @param shards at most so many: the longer the step, the longer the next event waits for it
+   */
+  step(now: number, shards: number): void {
     this.#next.sendVips();
     if (this.#current.size === 0) this.#begin();
-    if (this.#current.size > 0) this.#publishShard(now);
+    for (let shard = 0; shard < shards && this.#current.size > 0; shard++) this.#publishShard(now);
     if (this.#current.size === 0 && this.#next.size === 0) this.#ring.release();
   }
 
