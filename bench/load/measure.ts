@@ -51,6 +51,8 @@ const WARMUP_MS = 3000;
 const WINDOW_MS = 5000;
 const SETTLE_MS = 4000;
 const LEAD_MS = 100;
+/** Longer than any load takes to connect or to run. */
+const SILENCE_MS = 120_000;
 const BUSY_MAX = 0.95;
 const LATE_MAX_US = 20_000;
 
@@ -225,17 +227,23 @@ class Generator {
     this.#process.send(message);
   }
 
-  /** @throws when the process failed or ended instead */
+  /** @throws when the process failed or ended instead, or says nothing for too long */
   async hear<Kind extends FromGenerator['kind']>(
     kind: Kind,
   ): Promise<Extract<FromGenerator, { kind: Kind }>> {
+    const timeout = AbortSignal.timeout(SILENCE_MS);
     for (;;) {
       for (const message of this.#said.splice(0)) {
         if (message.kind === 'failed') throw new Error(`${this.#kind}: ${message.message}`);
         if (message.kind === kind) return message as Extract<FromGenerator, { kind: Kind }>;
       }
       if (this.#ended) throw new Error(`the ${this.#kind} process ended`);
-      await Promise.race([once(this.#process, 'message'), once(this.#process, 'exit')]);
+      if (timeout.aborted) throw new Error(`the ${this.#kind} has not ${kind} within ${SILENCE_MS / 1e3} s`);
+      await Promise.race([
+        once(this.#process, 'message'),
+        once(this.#process, 'exit'),
+        once(timeout, 'abort'),
+      ]);
     }
   }
 

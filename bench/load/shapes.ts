@@ -81,7 +81,7 @@ export const shapes: readonly Shape[] = [
     ...{ devices: 1000, rate: 0, subscribers: 15_000, following: 1 },
     per: 'connection',
     warmupMs: 1000,
-    windowMs: 30_000,
+    windowMs: 25_000,
   },
   {
     name: 'mixed',
@@ -113,8 +113,8 @@ export const smokeShapes: readonly Shape[] = [
   },
   {
     name: 'hot-small',
-    about: 'one device, two hundred readers',
-    ...{ devices: 1, rate: 100, subscribers: 200, following: 1 },
+    about: 'one device, six hundred readers: more than one shard',
+    ...{ devices: 1, rate: 50, subscribers: 600, following: 1 },
     per: 'delivery',
     warmupMs: 500,
     windowMs: 2000,

@@ -23,7 +23,7 @@ const cpuLimits: readonly { shape: string; than: string; limit: number }[] = [
   { shape: 'board', than: 'ws', limit: 1 / 4 },
   { shape: 'board', than: 'socket.io', limit: 1 / 8 },
 ];
-/** Peers that the hub means to be ahead of on every load they both play. */
+/** Peers that the hub means to be ahead of on every load with events that they both play. */
 const aheadOf = ['ws', 'socket.io', 'mosquitto', 'nats-server'];
 
 export function judge(results: readonly Result[]): Verdict[] {
@@ -47,7 +47,8 @@ export function judge(results: readonly Result[]): Verdict[] {
     const per = of(shape, HUB)?.per ?? '';
     atMost(shape, `CPU per ${per}, over ${than}'s`, cpuRatio(shape, than), limit, '×');
   }
-  for (const shape of new Set(results.map((result) => result.shape))) {
+  const withEvents = results.filter(({ per }) => per !== 'connection');
+  for (const shape of new Set(withEvents.map((result) => result.shape))) {
     for (const than of aheadOf) {
       if (cpuLimits.some((known) => known.shape === shape && known.than === than)) continue;
       atMost(shape, `CPU, over ${than}'s`, cpuRatio(shape, than), 1, '×');

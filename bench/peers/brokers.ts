@@ -35,6 +35,7 @@ http {
   uwsgi_temp_path ${folder}/uwsgi;
   scgi_temp_path ${folder}/scgi;
   nchan_shared_memory_size 512M;
+  nchan_max_channel_id_length 8192;
   server {
     listen 127.0.0.1:${port};
     location ~ ^/pub/(.+)$ { nchan_publisher websocket; nchan_channel_id $1; nchan_message_buffer_length 0; }

@@ -84,7 +84,7 @@ class Client implements Conversation {
     if (kind === Packet.publish) this.#on.event(bytes, start, end);
     else if (kind === Packet.connack) {
       if (bytes[start + 1] !== 0) this.#on.refused(`CONNACK ${bytes[start + 1]}`);
-      else if (this.#role === 'device') this.#on.ready();
+      else if (this.#role === 'device' || this.#devices.length === 0) this.#on.ready();
       else this.#subscribe();
     } else if (kind === Packet.suback && this.#unanswered > 0) {
       this.#unanswered -= 1;
