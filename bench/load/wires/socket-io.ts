@@ -1,13 +1,7 @@
 /** Socket.IO 4 over its WebSocket transport: Engine.IO packets (`0` open, `2` ping, `4` message) in text frames. */
-import {
-  clientFrame,
-  type FrameHead,
-  Opcode,
-  readFrame,
-  readUpgradeAnswer,
-  upgradeRequest,
-} from './frames.ts';
-import type { Conversation, Listening, Role, Wire } from './wire.ts';
+import { FramedConversation } from './framed.ts';
+import { clientFrame, Opcode } from './frames.ts';
+import type { Listening, Role, Wire } from './wire.ts';
 
 const text = (packet: string): Buffer => clientFrame(Opcode.text, Buffer.from(packet));
 const OPEN = 0x30;
@@ -21,48 +15,27 @@ export const socketIoWire: Wire = {
   publish: (_device, json) => text(`42["event",{"type":"message","data":${json}}]`),
 };
 
-class Client implements Conversation {
-  readonly hello: Buffer;
+class Client extends FramedConversation {
   readonly #role: Role;
   readonly #devices: readonly string[];
-  readonly #on: Listening;
-  readonly #head: FrameHead = { opcode: 0, start: 0, end: 0 };
-  #upgraded = false;
 
   constructor(role: Role, id: string, devices: readonly string[], on: Listening) {
+    super(on, `/socket.io/?EIO=4&transport=websocket&id=${id}`);
     this.#role = role;
     this.#devices = devices;
-    this.#on = on;
-    this.hello = upgradeRequest(`/socket.io/?EIO=4&transport=websocket&id=${id}`);
   }
 
-  take(bytes: Buffer, from: number, to: number): number {
-    let at = from;
-    if (!this.#upgraded) {
-      at = readUpgradeAnswer(bytes, from, to, this.#on.refused);
-      if (at < 0) return from;
-      this.#upgraded = true;
-    }
-    const head = this.#head;
-    while (readFrame(bytes, at, to, head)) {
-      if (head.opcode === Opcode.text) this.#packet(bytes, head.start, head.end);
-      else if (head.opcode === Opcode.close) this.#on.refused('closed');
-      at = head.end;
-    }
-    return at;
-  }
-
-  #packet(bytes: Buffer, start: number, end: number): void {
-    if (bytes[start] === PING) this.#on.write(text('3'));
-    else if (bytes[start] === OPEN) this.#on.write(text('40'));
+  protected override message(bytes: Buffer, start: number, end: number): void {
+    if (bytes[start] === PING) this.on.write(text('3'));
+    else if (bytes[start] === OPEN) this.on.write(text('40'));
     else if (bytes[start] !== MESSAGE) return;
     else if (bytes[start + 1] === CONNECTED) this.#connected();
-    else if (bytes[start + 1] === ACK) this.#on.ready();
-    else this.#on.event(bytes, start, end);
+    else if (bytes[start + 1] === ACK) this.on.ready();
+    else this.on.event(bytes, start, end);
   }
 
   #connected(): void {
-    if (this.#role === 'device') this.#on.ready();
-    else this.#on.write(text(`420["subscribe",${JSON.stringify(this.#devices)}]`));
+    if (this.#role === 'device') this.on.ready();
+    else this.on.write(text(`420["subscribe",${JSON.stringify(this.#devices)}]`));
   }
 }

@@ -1,13 +1,7 @@
 /** The hub's own contract over WebSocket, JSON or binary; also what the naive peers speak. */
-import {
-  clientFrame,
-  type FrameHead,
-  Opcode,
-  readFrame,
-  readUpgradeAnswer,
-  upgradeRequest,
-} from './frames.ts';
-import type { Conversation, Listening, Role, Wire } from './wire.ts';
+import { FramedConversation } from './framed.ts';
+import { clientFrame, Opcode } from './frames.ts';
+import type { Listening, Role, Wire } from './wire.ts';
 
 const DEVICES_PER_FRAME = 1000;
 const BINARY_PROTOCOL = 'Sec-WebSocket-Protocol: dat.v1.binary';
@@ -28,46 +22,22 @@ interface HubFrame {
   readonly errors?: readonly unknown[];
 }
 
-class Client implements Conversation {
-  readonly hello: Buffer;
+class Client extends FramedConversation {
   readonly #role: Role;
   readonly #devices: readonly string[];
-  readonly #on: Listening;
-  readonly #head: FrameHead = { opcode: 0, start: 0, end: 0 };
-  #upgraded = false;
   #ready = false;
   #unanswered = 0;
 
   constructor(role: Role, id: string, devices: readonly string[], on: Listening, binary: boolean) {
+    const path = role === 'device' ? '/v1/device' : '/v1/subscribe';
+    super(on, `${path}?id=${id}`, binary && role === 'subscriber' ? [BINARY_PROTOCOL] : []);
     this.#role = role;
     this.#devices = devices;
-    this.#on = on;
-    const path = role === 'device' ? '/v1/device' : '/v1/subscribe';
-    this.hello = upgradeRequest(`${path}?id=${id}`, binary && role === 'subscriber' ? [BINARY_PROTOCOL] : []);
   }
 
-  take(bytes: Buffer, from: number, to: number): number {
-    let at = from;
-    if (!this.#upgraded) {
-      at = readUpgradeAnswer(bytes, from, to, this.#on.refused);
-      if (at < 0) return from;
-      this.#upgraded = true;
-    }
-    const head = this.#head;
-    while (readFrame(bytes, at, to, head)) {
-      const { opcode, start, end } = head;
-      if (opcode === Opcode.ping) {
-        this.#on.write(clientFrame(Opcode.pong, Buffer.from(bytes.subarray(start, end))));
-      } else if (opcode === Opcode.close) {
-        this.#on.refused(`closed with ${end - start >= 2 ? bytes.readUInt16BE(start) : 1005}`);
-      } else if (this.#ready) {
-        this.#on.event(bytes, start, end);
-      } else {
-        this.#prepare(bytes, start, end);
-      }
-      at = end;
-    }
-    return at;
+  protected override message(bytes: Buffer, start: number, end: number): void {
+    if (this.#ready) this.on.event(bytes, start, end);
+    else this.#prepare(bytes, start, end);
   }
 
   /** Welcome first, then the answers to what was asked; events may come between. */
@@ -78,22 +48,22 @@ class Client implements Conversation {
     else if (frame.op === 'subscribed') {
       this.#unanswered -= 1;
       if (frame.errors !== undefined && frame.errors.length > 0) {
-        this.#on.refused(JSON.stringify(frame.errors[0]));
+        this.on.refused(JSON.stringify(frame.errors[0]));
       }
     } else if (frame.op === 'event') {
-      this.#on.event(bytes, start, end);
+      this.on.event(bytes, start, end);
       return;
     }
     if (this.#unanswered > 0 || this.#ready) return;
     this.#ready = true;
-    this.#on.ready();
+    this.on.ready();
   }
 
   #ask(): void {
     if (this.#role === 'device') return;
     for (let at = 0; at < this.#devices.length; at += DEVICES_PER_FRAME) {
       const devices = this.#devices.slice(at, at + DEVICES_PER_FRAME);
-      this.#on.write(
+      this.on.write(
         clientFrame(Opcode.text, Buffer.from(JSON.stringify({ op: 'subscribe', id: at, devices }))),
       );
       this.#unanswered += 1;

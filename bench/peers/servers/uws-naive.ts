@@ -1,9 +1,8 @@
 /** The peer to beat: one thread, parse, publish in the handler. The hub's contract as far as the loads need it. */
-import { App, DISABLED, us_socket_local_port } from 'uWebSockets.js';
+import { App, DISABLED, us_socket_local_port, type WebSocketBehavior } from 'uWebSockets.js';
 
 interface User {
   readonly id: string;
-  seq: number;
 }
 
 interface Frame {
@@ -15,24 +14,24 @@ interface Frame {
 }
 
 const app = App();
-const behaviour = {
+const behaviour: WebSocketBehavior<User> = {
   compression: DISABLED,
   idleTimeout: 60,
   sendPingsAutomatically: true,
   maxBackpressure: 1 << 20,
-};
-const seqs = new Map<string, number>();
-
-app.ws<User>('/v1/device', {
-  ...behaviour,
   upgrade: (response, request, context) =>
     response.upgrade(
-      { id: request.getQuery('id') ?? '', seq: 0 },
+      { id: request.getQuery('id') ?? '' },
       request.getHeader('sec-websocket-key'),
       '',
       request.getHeader('sec-websocket-extensions'),
       context,
     ),
+};
+const seqs = new Map<string, number>();
+
+app.ws<User>('/v1/device', {
+  ...behaviour,
   open(ws) {
     ws.send(JSON.stringify({ op: 'welcome', device: ws.getUserData().id, pingIntervalMs: 25_000 }));
   },
@@ -57,14 +56,6 @@ app.ws<User>('/v1/device', {
 
 app.ws<User>('/v1/subscribe', {
   ...behaviour,
-  upgrade: (response, request, context) =>
-    response.upgrade(
-      { id: request.getQuery('id') ?? '', seq: 0 },
-      request.getHeader('sec-websocket-key'),
-      '',
-      request.getHeader('sec-websocket-extensions'),
-      context,
-    ),
   open(ws) {
     const { id } = ws.getUserData();
     ws.send(JSON.stringify({ op: 'welcome', subscriber: id, pingIntervalMs: 25_000, resumed: [] }));
