@@ -1,11 +1,17 @@
 /** The composition root: builds the hub's parts from settings, and takes them apart again. It only wires. */
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
+import { Gates } from './access/gates.ts';
+import { readTokenConfig, type TokenConfig } from './access/keys.ts';
+import { connectionsForOpenFiles } from './access/open-files.ts';
 import type { AdminDeps } from './admin/deps.ts';
 import { startAdmin } from './admin/server.ts';
+import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { Fanout } from './fanout/fanout.ts';
+import type { SubscriberSession } from './fanout/subscriber-session.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Counter, Counters } from './memory/counters.ts';
 import { Ringer, Sleeper } from './memory/doorbell.ts';
@@ -15,11 +21,13 @@ import { packageVersion, resolveFanoutWorkers, type Settings } from './settings.
 import { closePaced, reconnectSpread } from './threads/drain.ts';
 import { startEdgeTimers } from './threads/edge-timers.ts';
 import { createHubMemory, type EdgeMemory, type HubMemory } from './threads/memory.ts';
+import { OVERLOAD_TICK_MS, Overload } from './threads/overload.ts';
 import { Poller } from './threads/poller.ts';
-import { type FanoutPool, startFanoutPool, startOwner } from './threads/supervisor.ts';
+import { type Alarms, type FanoutPool, startFanoutPool, startOwner } from './threads/supervisor.ts';
 import { pausesFor } from './threads/tasks.ts';
 import { chooseTransport } from './transport/choose.ts';
-import type { Acceptor, Listener, Transport } from './transport/transport.ts';
+import { contained } from './transport/contained.ts';
+import type { Acceptor, Listener, ListenerOptions, Transport } from './transport/transport.ts';
 
 /** A running hub. */
 export interface Hub {
@@ -36,6 +44,7 @@ export interface Hub {
 /**
  * @param failed called once when a thread of the hub ends by itself: the process should drain and end
  * @throws ListenError when a port cannot be bound
+ * @throws KeyError when the file of the public key cannot be used
  */
 export async function startHub(
   settings: Settings,
@@ -50,7 +59,10 @@ export async function startHub(
     subscribers: settings.maxSubscribers,
     subscriptions: settings.maxSubscriptions,
   };
-  const memory = createHubMemory(capacity, settings.maxMessageBytes, workers);
+  const tokens = readTokenConfig(settings, (path) => readFileSync(path, 'utf8'));
+  const { maxMessageBytes, maxConnections } = settings;
+  const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
+  const memory = createHubMemory(capacity, { maxMessageBytes, connectionsMax }, workers);
   const presence = new PresenceReader(memory.presence);
   const counters = new Counters(memory.mainCounters);
   const ownerRinger = new Ringer(memory.ownerDoorbell);
@@ -64,8 +76,10 @@ export async function startHub(
     settings,
   });
   const relief = workers === 0 ? { relieve: () => poller.turnNow() } : {};
-  const ingest = new Ingest({ ...edge(memory.ingest), ...relief });
-  const fanout = workers === 0 ? new Fanout(edge(memory.fanout[0]!)) : undefined;
+  const gates = new Gates({ door: memory.door, thread: 0, settings, tokens, clock: systemClock, counters });
+  const ingest = new Ingest({ ...edge(memory.ingest), ...relief, gate: gates.gateFor('device') });
+  const fanout =
+    workers === 0 ? new Fanout({ ...edge(memory.fanout[0]!), gate: gates.gateFor('subscriber') }) : undefined;
   const parts = fanout === undefined ? [ingest] : [ingest, fanout];
 
   const mainBell = new MessageChannel();
@@ -84,12 +98,25 @@ export async function startHub(
   const bells = { main: mainBell.port1, fanout: fanoutBells.map(({ port1 }) => port1) };
   const owner = await startOwner(memory, settings, bells, ownerRinger, failed);
   let draining = false;
+  const frameFailed = (failure: Error): void =>
+    logger.error({ err: failure }, 'a frame met a bug; its connection stays');
+  const figures = figuresOf(memory, counters, workers);
+  const overload = new Overload({
+    settings,
+    threads: figures.threads,
+    residentBytes: () => process.memoryUsage.rss(),
+    changed(overloaded) {
+      gates.door.setOverloaded(overloaded);
+      if (overloaded) logger.warn({ reason: overload.reason }, 'turning new peers away');
+      else logger.info('letting peers in again');
+    },
+  });
   const undo: (() => unknown)[] = [() => poller.stop(), () => mainBell.port2.close(), () => owner.stop()];
   try {
     const admin = await startAdmin(
       { ...settings, port: settings.adminPort },
       {
-        ...figuresOf(memory, counters, workers),
+        ...figures,
         version: packageVersion(),
         transport: transport.name,
         fanoutWorkers: workers,
@@ -97,21 +124,30 @@ export async function startHub(
         clock: systemClock,
         startedAtMs: Date.now(),
         workerRestarts: () => ({ owner: 0, fanout: 0 }),
-        notReady: () => (draining ? 'draining' : undefined),
+        notReady: () => (draining ? 'draining' : overload.reason),
         alive: () => true,
         connectedAt: (session) => ingest.connectedAt(session),
         operate: (command) => owner.operate(command),
+        ...adminTokens(gates.verifier),
         failed: (error) => logger.error({ err: error }, 'an admin request failed'),
       },
     );
     undo.unshift(() => admin.close());
-    const devices = await transport.listen(settings.host, settings.devicePort, ingest.listenerOptions());
+    const devices = await transport.listen(
+      settings.host,
+      settings.devicePort,
+      contained(ingest.listenerOptions(), counters, frameFailed),
+    );
     undo.unshift(() => devices.close());
     const ports = fanoutBells.map(({ port2 }) => port2);
-    const subscribers = await openSubscribers(transport, settings, memory, ports, fanout, failed);
+    const local = fanout && { fanout, options: contained(fanout.listenerOptions(), counters, frameFailed) };
+    const alarms = { failed, frameFailed };
+    const subscribers = await openSubscribers(transport, settings, tokens, memory, ports, local, alarms);
     undo.unshift(() => subscribers.close());
     const watched = parts.map(({ liveness }) => liveness);
     undo.unshift(startEdgeTimers(watched, counters));
+    const watch = setInterval(() => overload.tick(), OVERLOAD_TICK_MS);
+    undo.unshift(() => clearInterval(watch));
     poller.wake();
 
     let drained: Promise<void> | undefined;
@@ -144,18 +180,19 @@ interface Subscribers {
 async function openSubscribers(
   { listen, threads }: Transport,
   settings: Settings,
+  tokens: TokenConfig | undefined,
   memory: HubMemory,
   bells: readonly MessagePort[],
-  fanout: Fanout | undefined,
-  failed: (failure: Error) => void,
+  local: { fanout: Fanout; options: ListenerOptions<SubscriberSession> } | undefined,
+  alarms: Alarms,
 ): Promise<Subscribers> {
-  if (fanout !== undefined) {
-    const listener: Listener = await listen(settings.host, settings.subscriberPort, fanout.listenerOptions());
-    fanout.attach(listener);
+  if (local !== undefined) {
+    const listener: Listener = await listen(settings.host, settings.subscriberPort, local.options);
+    local.fanout.attach(listener);
     return { port: listener.port, pool: undefined, close: async () => listener.close() };
   }
   const acceptor: Acceptor = await threads!.acceptor(settings.host, settings.subscriberPort);
-  const pool = await startFanoutPool(memory, settings, bells, acceptor, failed);
+  const pool = await startFanoutPool(memory, settings, tokens, bells, acceptor, alarms);
   return {
     port: acceptor.port,
     pool,

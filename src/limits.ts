@@ -34,5 +34,16 @@ export const OWNER_PAUSE_MS_MAX = 1;
 /** Node's timers fire up to this late: it is taken off the fan-out worker's share of the flush window. */
 export const TIMER_SLACK_MS = 1;
 
+/** Tokens: how far clocks may be apart, how long a token and its list of devices may be. */
+export const TOKEN_SKEW_MS = 30_000;
+export const TOKEN_CHARACTERS_MAX = 8192;
+export const TOKEN_PATTERNS_MAX = 1000;
+
+/** A key set is asked for again after this, at once for a key that it lacks but not sooner than the cool-down. */
+export const JWKS_MAX_AGE_MS = 600_000;
+export const JWKS_COOL_DOWN_MS = 30_000;
+/** Within what uWS gives a request that has not been answered (10 s). */
+export const JWKS_TIMEOUT_MS = 5_000;
+
 /** What a peer that must reconnect is told to wait at most is spread over at least this long. */
 export const RECONNECT_SPREAD_MS_MIN = 5_000;

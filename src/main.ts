@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The process: reads the settings, runs the hub until it is told to end, and says how it ended. */
+import { KeyError } from './access/keys.ts';
 import { type Hub, startHub } from './hub.ts';
 import { createLogger, logListening } from './logging.ts';
 import { EXIT_CONFIG, loadSettingsFromProcess, type Settings } from './settings.ts';
@@ -44,6 +45,10 @@ async function serve(settings: Settings): Promise<void> {
   try {
     hub = await startHub(settings, logger, failed);
   } catch (error) {
+    if (error instanceof KeyError) {
+      process.stderr.write(`dat: ${error.message}\n`);
+      process.exit(EXIT_CONFIG);
+    }
     const expected = error instanceof ListenError;
     process.stderr.write(`dat: ${expected ? error.message : `cannot start: ${String(error)}`}\n`);
     process.exit(expected ? EXIT_UNAVAILABLE : EXIT_SOFTWARE);

@@ -65,17 +65,40 @@ describe('the admin token', () => {
 });
 
 describe('authentication by token', () => {
+  it.each([{ DAT_AUTH_JWT_SECRET: 'x'.repeat(32) }, { DAT_AUTH_JWKS_URL: 'https://issuer.example/keys' }])(
+    'opens a non-loopback host: %j',
+    (auth) => {
+      const env = { DAT_HOST: '0.0.0.0', DAT_ADMIN_TOKEN: 't', ...auth };
+      expect(settingsOf({ env }).host).toBe('0.0.0.0');
+    },
+  );
+
   it.each([
-    { env: { DAT_AUTH_JWT_SECRET: 'hunter2' } },
-    { env: { DAT_AUTH_JWT_PUBLIC_KEY_FILE: 'hunter2' } },
-    { env: { DAT_AUTH_JWKS_URL: 'hunter2' } },
-    { argv: ['--auth-jwt-secret', 'hunter2'] },
-    { file: { authJwtSecret: 'hunter2' } },
-  ])('is refused, so that nobody believes to be protected: %j', (given) => {
-    const problems = problemsOf(given);
-    expect(problems).toHaveLength(1);
-    expect(problems[0]).toMatch(/authentication by token is not in this version/);
-    expect(problems[0]).not.toContain('hunter2');
+    'http://issuer.example/keys',
+    'ftp://issuer.example/keys',
+    'issuer.example',
+    'http://127.0.0.1.example/keys',
+    'file:///keys',
+  ])('does not take keys from %s', (url) => {
+    expect(problemsOf({ env: { DAT_AUTH_JWKS_URL: url } })).toHaveLength(1);
+  });
+
+  it.each([
+    'https://issuer.example/keys',
+    'http://127.0.0.1:80/keys',
+    'http://localhost/keys',
+    'http://[::1]/keys',
+  ])('takes keys from %s', (url) =>
+    expect(settingsOf({ env: { DAT_AUTH_JWKS_URL: url } }).authJwksUrl).toBe(url),
+  );
+
+  it('keeps its secret out of flags and out of what is printed', () => {
+    const problems = problemsOf({
+      argv: ['--auth-jwt-secret', 'hunter2'],
+      env: { DAT_AUTH_JWT_SECRET: 'hunter2'.repeat(1000), DAT_AUTH_JWT_SECRE: 'hunter2' },
+    });
+    expect(problems).toHaveLength(3);
+    expect(problems.join('\n')).not.toContain('hunter2');
   });
 });
 

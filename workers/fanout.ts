@@ -1,4 +1,5 @@
 /** A fan-out thread, as one endless piscina task: owns its subscribers' sockets until main says close. */
+import { Gates } from '../src/access/gates.ts';
 import { systemClock } from '../src/clock.ts';
 import { Fanout } from '../src/fanout/fanout.ts';
 import { Counters } from '../src/memory/counters.ts';
@@ -11,13 +12,16 @@ import { startEdgeTimers } from '../src/threads/edge-timers.ts';
 import { Poller } from '../src/threads/poller.ts';
 import { type FanoutTask, pausesFor } from '../src/threads/tasks.ts';
 import { chooseTransport } from '../src/transport/choose.ts';
+import { contained } from '../src/transport/contained.ts';
 
 export default async function run(task: FanoutTask): Promise<void> {
-  const { presence, ownerDoorbell, memory, settings, port, bell } = task;
+  const { presence, ownerDoorbell, door, memory, worker, settings, tokens, port, bell } = task;
   const { transport } = await chooseTransport('uws');
   if (transport.threads === undefined) throw new Error(`the ${transport.name} transport has no threads`);
   const counters = new Counters(memory.counters);
+  const gates = new Gates({ door, thread: worker + 1, settings, tokens, clock: systemClock, counters });
   const fanout = new Fanout({
+    gate: gates.gateFor('subscriber'),
     presence: new PresenceReader(presence),
     toOwner: new RingProducer(memory.toOwner),
     fromOwner: new RingConsumer(memory.fromOwner),
@@ -26,7 +30,11 @@ export default async function run(task: FanoutTask): Promise<void> {
     counters,
     settings,
   });
-  const endpoint = transport.threads.child(fanout.listenerOptions());
+  const endpoint = transport.threads.child(
+    contained(fanout.listenerOptions(), counters, (failure) =>
+      port.postMessage({ kind: FromFanout.FrameFailed, failure }),
+    ),
+  );
   fanout.attach(endpoint);
   const poller = new Poller({
     poll: () => fanout.poll(),

@@ -1,6 +1,7 @@
 /** Who may ask: the page a browser came from, and the bearer token. Runs before anything of a request is read. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { bearerOf } from '../access/bearer.ts';
 import { originAllowed } from '../protocol/origin.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, quote } from './errors.ts';
@@ -55,7 +56,7 @@ function authorizer(adminToken: string, deps: AdminDeps): (header: string) => Pr
   if (adminToken === '' && deps.verifyToken === undefined) return async () => {};
   const expected = sha256(adminToken);
   return async (header) => {
-    const token = /^bearer +(\S+) *$/i.exec(header)?.[1];
+    const token = bearerOf(header);
     if (token === undefined) {
       throw new AdminError('unauthorized', 'no bearer token, accepted: "authorization: Bearer TOKEN"');
     }
@@ -63,6 +64,7 @@ function authorizer(adminToken: string, deps: AdminDeps): (header: string) => Pr
     if (adminToken !== '' && timingSafeEqual(sha256(token), expected)) return;
     const verdict = (await deps.verifyToken?.(token)) ?? 'invalid';
     if (verdict === 'otherRole') throw new AdminError('forbidden', 'the token is not for the role admin');
+    if (verdict === 'unknown') throw new AdminError('unavailable', 'the keys for tokens cannot be had now');
     if (verdict === 'invalid') throw new AdminError('unauthorized', 'the token is wrong or has expired');
   };
 }

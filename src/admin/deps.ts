@@ -45,8 +45,8 @@ export interface AdminDeps {
   failed(error: unknown): void;
 }
 
-/** `otherRole`: a good token whose role is not admin. */
-export type TokenVerdict = 'admin' | 'otherRole' | 'invalid';
+/** `otherRole`: a good token whose role is not admin. `unknown`: the keys cannot be had now. */
+export type TokenVerdict = 'admin' | 'otherRole' | 'invalid' | 'unknown';
 
 export interface AdminOptions {
   readonly host: string;

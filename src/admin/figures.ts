@@ -1,4 +1,6 @@
 /** Everything the hub counts, gathered from its threads' counters at one moment: what stats and metrics print. */
+
+import { type RefusalReason, refusalCounters } from '../access/gate.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { AdminDeps } from './deps.ts';
@@ -14,8 +16,13 @@ export interface Figures {
   readonly received: Readonly<Record<'pong' | 'message' | 'status', number>>;
   readonly skipped: number;
   readonly deliveries: number;
-  readonly dropped: Readonly<Record<'ingest_full' | 'fanout_full' | 'slow' | 'rate', number>>;
+  readonly dropped: Readonly<
+    Record<'ingest_full' | 'fanout_full' | 'slow' | 'rate' | 'subscriber_rate', number>
+  >;
   readonly refusedFrames: number;
+  readonly failedFrames: number;
+  /** Upgrades that were not let in, by reason. */
+  readonly refusedUpgrades: Readonly<Record<RefusalReason, number>>;
   /** Events per bucket of `latencyBoundsSeconds`, not cumulated; the last is above every bound. */
   readonly latencyBuckets: readonly number[];
   readonly latencySumSeconds: number;
@@ -59,8 +66,13 @@ export function collectFigures(deps: AdminDeps): Figures {
       fanout_full: sum('droppedFanoutFull'),
       slow: sum('droppedSlow'),
       rate: sum('droppedRate'),
+      subscriber_rate: sum('droppedSubscriberRate'),
     },
     refusedFrames: sum('refusedFrames'),
+    failedFrames: sum('failedFrames'),
+    refusedUpgrades: Object.fromEntries(
+      Object.entries(refusalCounters).map(([reason, name]) => [reason, sum(name)]),
+    ) as Record<RefusalReason, number>,
     latencyBuckets: addUp(all.map((counters) => counters.latencyBuckets())),
     latencySumSeconds: sum('latencySumSeconds'),
     disconnects: { device: closesOf(all, 'device'), subscriber: closesOf(all, 'subscriber') },

@@ -77,6 +77,15 @@ function trafficFamilies(figures: Figures): string[] {
     family('dat_frames_refused_total', 'counter', 'Frames of peers that were answered with an error.', [
       [{}, figures.refusedFrames],
     ]),
+    family('dat_frames_failed_total', 'counter', 'Frames that met a bug of the hub.', [
+      [{}, figures.failedFrames],
+    ]),
+    family(
+      'dat_upgrades_refused_total',
+      'counter',
+      'Connections not let in, by reason.',
+      labelled('reason', figures.refusedUpgrades),
+    ),
     family('dat_deliveries_total', 'counter', 'Events sent, counted once per subscriber.', [
       [{}, figures.deliveries],
     ]),

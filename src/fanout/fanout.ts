@@ -2,7 +2,8 @@
  * Owns subscribers' sockets: hands what they ask for to the owner and sends them the events. Runs on a fan-out
  * worker, or on main where there is none. Must not write presence but its subscribers' `lastSeen`.
  */
-import { randomUUID } from 'node:crypto';
+import type { Admitted, Gate, Refused } from '../access/gate.ts';
+import { TokenBucket } from '../access/token-bucket.ts';
 import type { Clock } from '../clock.ts';
 import { closes, errors } from '../codes.ts';
 import { POLL_RECORDS_MAX, TRANSPORT_FRAME_FACTOR } from '../limits.ts';
@@ -13,8 +14,6 @@ import { NONE } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import { DeviceNames } from '../protocol/event-frames.ts';
 import { draining, errorFrame, gapFrame } from '../protocol/hub-frames.ts';
-import { isId } from '../protocol/id.ts';
-import { originAllowed } from '../protocol/origin.ts';
 import { parseDevicesQuery, parseSubscriberOp } from '../protocol/subscriber-ops.ts';
 import {
   EventField,
@@ -27,10 +26,11 @@ import {
   textLength,
   textStart,
   thirdWord,
+  writeJoin,
   writeOp,
   writeSmall,
 } from '../threads/records.ts';
-import { Liveness } from '../transport/liveness.ts';
+import { hasExpired, Liveness } from '../transport/liveness.ts';
 import type {
   Endpoint,
   ListenerHandlers,
@@ -47,13 +47,16 @@ import { Topic } from './topic.ts';
 
 export interface FanoutSettings {
   readonly pingIntervalMs: number;
+  readonly firstFrameTimeoutMs: number;
   readonly maxMessageBytes: number;
   readonly sendQueueMaxBytes: number;
   readonly subscriberActivity: 'pong' | 'frame';
-  readonly allowedOrigins: readonly string[];
+  readonly subscriberRate: number;
+  readonly subscriberBurst: number;
 }
 
 export interface FanoutDeps {
+  readonly gate: Gate;
   readonly presence: PresenceReader;
   readonly toOwner: RingProducer;
   readonly fromOwner: RingConsumer;
@@ -84,11 +87,10 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   #endpoint: Endpoint | undefined;
   #vipCount = 0;
   #nextSession = 1;
-  #draining = false;
 
   constructor(deps: FanoutDeps) {
     this.#deps = deps;
-    this.liveness = new Liveness(deps.clock, deps.settings.pingIntervalMs);
+    this.liveness = new Liveness(deps.clock, deps.settings);
     const { fromOwner, counters } = deps;
     const encoder = new EventEncoder(fromOwner.views);
     this.#rounds = new Rounds(fromOwner, { views: fromOwner.views, encoder, counters }, this.#publishTo);
@@ -113,29 +115,33 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     return this.#sessions.size;
   }
 
-  upgrade(request: UpgradeRequest): UpgradeAnswer<SubscriberSession> {
-    if (this.#draining) return { status: 503, message: 'the hub is draining' };
-    if (
-      !originAllowed(request.header('origin'), request.header('host'), this.#deps.settings.allowedOrigins)
-    ) {
-      return { status: 403, message: 'this origin is not allowed' };
-    }
-    const query = new URLSearchParams(request.query);
-    const id = query.get('id') ?? `s-${randomUUID()}`;
-    if (!isId(id)) return { status: 400, message: 'id: 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted' };
-    const devices = query.get('devices') ?? '';
-    const wanted = devices === '' ? { ok: true as const, devices: NO_DEVICES } : parseDevicesQuery(devices);
-    if (!wanted.ok) return { status: 400, message: wanted.message };
+  upgrade(
+    request: UpgradeRequest,
+  ): UpgradeAnswer<SubscriberSession> | Promise<UpgradeAnswer<SubscriberSession>> {
+    const devices = new URLSearchParams(request.query).get('devices') ?? '';
     const offered = request
       .header('sec-websocket-protocol')
       .split(',')
       .map((name) => name.trim());
     const protocol = offered.find((name) => name === BINARY_PROTOCOL || name === JSON_PROTOCOL);
-    const binary = protocol === BINARY_PROTOCOL;
+    const admitted = this.#deps.gate.admit(request);
+    return admitted instanceof Promise
+      ? admitted.then((answer) => this.#sessionFor(answer, devices, protocol))
+      : this.#sessionFor(admitted, devices, protocol);
+  }
+
+  #sessionFor(
+    admitted: Admitted | Refused,
+    devices: string,
+    protocol: string | undefined,
+  ): UpgradeAnswer<SubscriberSession> {
+    if (!admitted.ok) return admitted;
+    const wanted = devices === '' ? { ok: true as const, devices: NO_DEVICES } : parseDevicesQuery(devices);
+    if (!wanted.ok) return { status: 400, message: wanted.message };
     const session = new SubscriberSession({
-      id,
+      admitted,
       number: this.#nextSession++,
-      binary,
+      binary: protocol === BINARY_PROTOCOL,
       wanted: wanted.devices,
     });
     return protocol === undefined ? { session } : { session, protocol };
@@ -144,15 +150,24 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   open(socket: SubscriberSocket): void {
     const { session } = socket;
     session.attach(socket);
+    this.#deps.gate.opened(session.address);
     this.#sessions.set(session.number, session);
     this.liveness.add(session);
     this.#deps.counters.add(Counter.subscriberConnections);
-    this.#control(FromSubscribers.Join, [session.number], Buffer.from(session.id));
+    writeJoin(this.#deps.toOwner, session.number, session.actor!);
+    session.actor = undefined;
+    this.#publish();
   }
 
   message({ session }: SubscriberSocket, frame: Uint8Array, binary: boolean): void {
     if (session.closing) return;
+    const now = this.#deps.clock.now();
+    if (hasExpired(session, now)) {
+      session.close(closes.tokenExpired.code, closes.tokenExpired.reason);
+      return;
+    }
     this.#heard(session, true);
+    const inTime = this.#takeFrame(session, now);
     const { maxMessageBytes } = this.#deps.settings;
     if (frame.length > maxMessageBytes) {
       const message = `frame of ${frame.length} bytes, at most ${maxMessageBytes} are accepted`;
@@ -174,6 +189,10 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     );
     if (!parsed.ok) {
       this.#refuse(session, parsed.code, parsed.message, parsed.id);
+    } else if (!inTime) {
+      const { subscriberRate, subscriberBurst } = this.#deps.settings;
+      const message = `more than ${subscriberRate} frames per second (burst ${subscriberBurst})`;
+      this.#refuse(session, errors.rateLimit.code, message, parsed.id);
     } else if (parsed.op !== 'touch') {
       writeOp(this.#deps.toOwner, {
         session: session.number,
@@ -205,6 +224,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     session.closing = true;
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
+    this.#deps.gate.closed(session.address);
     for (const device of session.devices) this.#leaveTopic(session, device, false);
     if (session.vip) this.#vipCount -= 1;
     this.#deps.counters.add(Counter.subscriberConnections, -1);
@@ -252,7 +272,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
 
   /** Lets nobody in any more. @returns the sessions that are to be closed, each told when to come back */
   startDraining(reconnectAfterMs: () => number): SubscriberSession[] {
-    this.#draining = true;
+    this.#deps.gate.shut();
     for (const session of this.#sessions.values()) session.send(draining(reconnectAfterMs()));
     return [...this.#sessions.values()];
   }
@@ -378,6 +398,17 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     Atomics.store(rows.lastSeen, session.slot, BigInt(now));
     if (Atomics.load(rows.silent, session.slot) === 1)
       this.#control(FromSubscribers.Active, [session.number]);
+  }
+
+  /** Takes a frame from the subscriber's allowance. @returns false when it is over its rate, which is counted */
+  #takeFrame(session: SubscriberSession, now: number): boolean {
+    const { settings, counters } = this.#deps;
+    const { subscriberRate, subscriberBurst } = settings;
+    if (subscriberRate === 0 || subscriberBurst === 0) return true;
+    session.bucket ??= new TokenBucket(subscriberRate, subscriberBurst, now);
+    if (session.bucket.take(now)) return true;
+    counters.add(Counter.droppedSubscriberRate);
+    return false;
   }
 
   #refuse(session: SubscriberSession, code: number, message: string, id: string): void {

@@ -2,6 +2,9 @@
  * One subscriber's connection, on the thread that owns its socket. A hub holds these by the ten thousand and most are
  * idle: what only few need is made when they do.
  */
+import type { Actor } from '../access/actor.ts';
+import type { Admitted } from '../access/gate.ts';
+import type { TokenBucket } from '../access/token-bucket.ts';
 import { HELD_FRAMES_MAX } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
 import type { Peer } from '../transport/liveness.ts';
@@ -16,8 +19,15 @@ export class SubscriberSession implements Peer {
   readonly number: number;
   /** Events go out in the binary encoding. */
   readonly binary: boolean;
+  readonly expiresAt: number;
+  /** Stands for its address at the gate. */
+  readonly address: number;
+  /** Whom the owner is to let in; forgotten once it was asked. */
+  actor: Actor | undefined;
   /** Devices of the URL, subscribed to once welcomed; then forgotten. */
   wanted: readonly string[];
+  /** Frames it may send; made when it sends its first. */
+  bucket: TokenBucket | undefined;
   /** Subscriber slot, NONE until the owner has let it in. */
   slot = NONE;
   vip = false;
@@ -34,8 +44,12 @@ export class SubscriberSession implements Peer {
   /** Frames that must follow the welcome. */
   #held: string[] | undefined = [];
 
-  constructor(options: { id: string; number: number; binary: boolean; wanted: readonly string[] }) {
-    this.id = options.id;
+  constructor(options: { admitted: Admitted; number: number; binary: boolean; wanted: readonly string[] }) {
+    const { actor, expiresAt, address } = options.admitted;
+    this.id = actor.id;
+    this.actor = actor;
+    this.expiresAt = expiresAt;
+    this.address = address;
     this.number = options.number;
     this.binary = options.binary;
     this.wanted = options.wanted;

@@ -1,10 +1,11 @@
 /** One device's connection, on the thread that terminates it. */
 
+import type { Admitted } from '../access/gate.ts';
+import type { TokenBucket } from '../access/token-bucket.ts';
 import { HELD_FRAMES_MAX } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
 import type { Peer } from '../transport/liveness.ts';
 import type { Socket } from '../transport/transport.ts';
-import type { TokenBucket } from './token-bucket.ts';
 
 export class DeviceSession implements Peer {
   readonly id: string;
@@ -13,6 +14,9 @@ export class DeviceSession implements Peer {
   readonly bucket: TokenBucket | undefined;
   /** Wall-clock ms. */
   readonly connectedAt: number;
+  readonly expiresAt: number;
+  /** Stands for its address at the gate. */
+  readonly address: number;
   /** Device slot, NONE until the owner has let it in. */
   slot = NONE;
   aliveAt = 0;
@@ -21,8 +25,15 @@ export class DeviceSession implements Peer {
   /** Frames that must follow the welcome. */
   #held: string[] | undefined = [];
 
-  constructor(id: string, number: number, connectedAt: number, bucket: TokenBucket | undefined) {
-    this.id = id;
+  constructor(
+    { actor, expiresAt, address }: Admitted,
+    number: number,
+    connectedAt: number,
+    bucket: TokenBucket | undefined,
+  ) {
+    this.id = actor.id;
+    this.expiresAt = expiresAt;
+    this.address = address;
     this.number = number;
     this.connectedAt = connectedAt;
     this.bucket = bucket;

@@ -2,6 +2,8 @@
  * Terminates the devices' connections and forwards their events to the owner. Runs on main, on the hot path: adds
  * next to nothing to what receiving a frame costs. Must not write presence but `lastSeen`.
  */
+import type { Admitted, Gate, Refused } from '../access/gate.ts';
+import { TokenBucket } from '../access/token-bucket.ts';
 import type { Clock } from '../clock.ts';
 import { closes, errors } from '../codes.ts';
 import { POLL_RECORDS_MAX, TRANSPORT_FRAME_FACTOR } from '../limits.ts';
@@ -14,8 +16,6 @@ import type { PresenceReader } from '../presence/table.ts';
 import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../protocol/device-frames.ts';
 import { EventType, Priority } from '../protocol/events.ts';
 import { ack, deviceWelcome, draining, errorFrame } from '../protocol/hub-frames.ts';
-import { isId } from '../protocol/id.ts';
-import { originAllowed } from '../protocol/origin.ts';
 import {
   EventField,
   EventFlag,
@@ -27,7 +27,7 @@ import {
   ToIngest,
   writeSmall,
 } from '../threads/records.ts';
-import { Liveness } from '../transport/liveness.ts';
+import { hasExpired, Liveness } from '../transport/liveness.ts';
 import type {
   ListenerHandlers,
   ListenerOptions,
@@ -36,18 +36,18 @@ import type {
   UpgradeRequest,
 } from '../transport/transport.ts';
 import { DeviceSession } from './device-session.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 export interface IngestSettings {
   readonly pingIntervalMs: number;
+  readonly firstFrameTimeoutMs: number;
   readonly maxMessageBytes: number;
   readonly deviceRate: number;
   readonly deviceBurst: number;
   readonly sendQueueMaxBytes: number;
-  readonly allowedOrigins: readonly string[];
 }
 
 export interface IngestDeps {
+  readonly gate: Gate;
   readonly presence: PresenceReader;
   readonly toOwner: RingProducer;
   readonly fromOwner: RingConsumer;
@@ -84,7 +84,6 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
   readonly #sessions = new Map<number, DeviceSession>();
   readonly #frame = createDeviceFrame();
   #nextSession = 1;
-  #draining = false;
   /** Since the last relief, or since the last turn's poll. */
   #forwarded = 0;
   /** `lastSeen` is an atomic BigInt cell: the BigInt is made once per millisecond, not once per frame. */
@@ -93,7 +92,7 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
 
   constructor(deps: IngestDeps) {
     this.#deps = deps;
-    this.liveness = new Liveness(deps.clock, deps.settings.pingIntervalMs);
+    this.liveness = new Liveness(deps.clock, deps.settings);
   }
 
   listenerOptions(): ListenerOptions<DeviceSession> {
@@ -115,25 +114,26 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     return this.#sessions.get(session)?.connectedAt;
   }
 
-  upgrade(request: UpgradeRequest): UpgradeAnswer<DeviceSession> {
+  upgrade(request: UpgradeRequest): UpgradeAnswer<DeviceSession> | Promise<UpgradeAnswer<DeviceSession>> {
+    const admitted = this.#deps.gate.admit(request);
+    return admitted instanceof Promise
+      ? admitted.then((answer) => this.#sessionFor(answer))
+      : this.#sessionFor(admitted);
+  }
+
+  #sessionFor(admitted: Admitted | Refused): UpgradeAnswer<DeviceSession> {
+    if (!admitted.ok) return admitted;
     const { settings, clock } = this.#deps;
-    if (this.#draining) return { status: 503, message: 'the hub is draining' };
-    if (!originAllowed(request.header('origin'), request.header('host'), settings.allowedOrigins)) {
-      return { status: 403, message: 'this origin is not allowed' };
-    }
-    const id = new URLSearchParams(request.query).get('id') ?? '';
-    if (!isId(id)) {
-      return { status: 400, message: 'id: 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted, as in ?id=dev-1' };
-    }
     const { deviceRate, deviceBurst } = settings;
     const limited = deviceRate > 0 && deviceBurst > 0;
     const bucket = limited ? new TokenBucket(deviceRate, deviceBurst, clock.now()) : undefined;
-    return { session: new DeviceSession(id, this.#nextSession++, clock.wallNow(), bucket) };
+    return { session: new DeviceSession(admitted, this.#nextSession++, clock.wallNow(), bucket) };
   }
 
   open(socket: DeviceSocket): void {
     const { session } = socket;
     session.attach(socket);
+    this.#deps.gate.opened(session.address);
     this.#sessions.set(session.number, session);
     this.liveness.add(session);
     this.#deps.counters.add(Counter.deviceConnections);
@@ -145,6 +145,10 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     if (session.closing) return;
     const { clock, counters, settings } = this.#deps;
     const now = clock.now();
+    if (hasExpired(session, now)) {
+      session.close(closes.tokenExpired.code, closes.tokenExpired.reason);
+      return;
+    }
     this.#heard(session, now);
     if (bytes.length > settings.maxMessageBytes) {
       const message = `frame of ${bytes.length} bytes, at most ${settings.maxMessageBytes} are accepted`;
@@ -181,6 +185,7 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
   close({ session }: DeviceSocket, code: number): void {
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
+    this.#deps.gate.closed(session.address);
     this.#deps.counters.add(Counter.deviceConnections, -1);
     this.#deps.counters.disconnect('device', code);
     // An empty close frame (1005) is an orderly goodbye too: it is what WebSocket.close() without a code sends.
@@ -230,7 +235,7 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
 
   /** Lets nobody in any more. @returns the sessions that are to be closed, each told when to come back */
   startDraining(reconnectAfterMs: () => number): DeviceSession[] {
-    this.#draining = true;
+    this.#deps.gate.shut();
     for (const session of this.#sessions.values()) session.send(draining(reconnectAfterMs()));
     return [...this.#sessions.values()];
   }
@@ -239,16 +244,20 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     const session = this.#sessions.get(number);
     if (session === undefined) return;
     session.welcome(slot, deviceWelcome(session.id, this.#deps.settings.pingIntervalMs));
-    this.#heard(session, session.aliveAt);
+    this.#storeSeen(session, Math.abs(session.aliveAt));
+  }
+
+  #heard(session: DeviceSession, now: number): void {
+    const whole = Math.floor(now);
+    session.aliveAt = whole;
+    this.#storeSeen(session, whole);
   }
 
   /**
    * Stores last_seen, then looks whether the owner has put the device down as stale; the owner does it the other way
    * round, so that one of the two notices.
    */
-  #heard(session: DeviceSession, now: number): void {
-    const whole = Math.floor(now);
-    session.aliveAt = whole;
+  #storeSeen(session: DeviceSession, whole: number): void {
     const { slot } = session;
     if (slot === NONE) return;
     if (whole !== this.#nowMs) {

@@ -23,13 +23,25 @@ const names = [
   'droppedFanoutFull', // events refused because the ring to a fan-out worker was full
   'droppedSlow', // frames that a subscriber over its send queue limit did not get
   'droppedRate', // events over a device's rate
+  'droppedSubscriberRate', // frames over a subscriber's rate
   'refusedFrames',
+  'failedFrames', // frames whose handling threw: a bug, contained
   'deviceConnections', // gauge
   'subscriberConnections', // gauge
   'loopLagSeconds', // gauge: the worst of the last second
   'polls',
   'records',
   'latencySumSeconds',
+  'upgradesDraining', // upgrades refused, by reason
+  'upgradesOverload',
+  'upgradesCapacity',
+  'upgradesAddress',
+  'upgradesRate',
+  'upgradesBanned',
+  'upgradesOrigin',
+  'upgradesToken',
+  'upgradesRole',
+  'upgradesId',
 ] as const;
 
 export type CounterName = (typeof names)[number];
@@ -76,9 +88,9 @@ export class Counters {
     this.cells[Counter.latencySumSeconds]! += seconds;
   }
 
-  disconnect(role: Role, code: number): void {
+  disconnect(role: Role, code: number, count = 1): void {
     const first = role === 'device' ? DEVICE_CLOSES_CELL : SUBSCRIBER_CLOSES_CELL;
-    this.cells[first + (closeCells.get(code) ?? countedCloseCodes.length)]! += 1;
+    this.cells[first + (closeCells.get(code) ?? countedCloseCodes.length)]! += count;
   }
 
   /** Events per latency bucket, not cumulated; one more than there are bounds. */

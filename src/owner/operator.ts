@@ -54,6 +54,10 @@ export class Operator {
 
   #setRow({ device, subscriber, status, vip }: SetRow): OperatorResult {
     const found = this.#pair(device, subscriber);
+    if (status === 'active' && !this.#subscribers.mayFollow(subscriber, device)) {
+      const message = `the token of subscriber "${subscriber}" does not cover device "${device}"`;
+      return { ok: false, why: 'forbidden', message };
+    }
     if (found < 0 && status === undefined) return missingRow(device, subscriber);
     const row = found >= 0 ? found : this.#makeRow(device, subscriber);
     if (row < 0) return { ok: false, why: 'over_capacity', message: 'the presence table is full' };

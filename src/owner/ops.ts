@@ -15,6 +15,7 @@ import {
 import { answerFrame, listItem, refusedItem, subscribedItem } from '../protocol/hub-frames.ts';
 import type { OpRecord } from '../threads/records.ts';
 import type { Devices } from './devices.ts';
+import type { Grants } from './grants.ts';
 import type { Registry } from './registry.ts';
 import { isSubscribed, type Rows } from './rows.ts';
 
@@ -22,8 +23,11 @@ export interface OpsDeps {
   readonly registry: Registry;
   readonly devices: Devices;
   readonly rows: Rows;
+  readonly grants: Grants;
   readonly clock: Clock;
   readonly defaultAccess: 'allow' | 'deny';
+  /** Subscriptions that one subscriber may have. */
+  readonly rowsMax: number;
 }
 
 export class Ops {
@@ -52,7 +56,7 @@ export class Ops {
   }
 
   #subscribe(slot: number, { session, id, devices = [] }: OpRecord): void {
-    const { registry, rows, defaultAccess } = this.#deps;
+    const { registry, rows, grants, defaultAccess, rowsMax } = this.#deps;
     const items: string[] = [];
     const refused: string[] = [];
     const link = rows.link(slot);
@@ -61,8 +65,16 @@ export class Ops {
       const known = registry.findDevice(bytes, 0, bytes.length);
       const row = known < 0 ? -1 : registry.findRow(known, slot);
       const state = row < 0 ? RowState.none : registry.rowState(row);
+      if (!grants.mayFollow(slot, name)) {
+        refused.push(refusedItem(name, errors.denied.code, 'not covered by the token'));
+        continue;
+      }
       if (!maySubscribe(state, defaultAccess)) {
         refused.push(refusedItem(name, errors.denied.code, 'not allowed to subscribe to this device'));
+        continue;
+      }
+      if (row < 0 && registry.subscribers.rows.rowCount[slot]! >= rowsMax) {
+        refused.push(refusedItem(name, errors.limit.code, `more than ${rowsMax} subscriptions`));
         continue;
       }
       const device = known >= 0 ? known : registry.ensureDevice(bytes, 0, bytes.length);

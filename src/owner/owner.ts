@@ -12,12 +12,14 @@ import {
   FromSubscribers,
   firstWord,
   Ingest,
+  readJoin,
   readOp,
   secondWord,
   textLength,
   textStart,
 } from '../threads/records.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
+import { Grants } from './grants.ts';
 import type { FanoutLink, IngestLink } from './links.ts';
 import { Operator } from './operator.ts';
 import { Ops } from './ops.ts';
@@ -67,10 +69,13 @@ export class Owner {
     const { defaultAccess } = settings;
     const devices = this.#devices;
     const rows = new Rows({ registry, devices, fanout: fanoutLinks, defaultAccess });
+    const grants = new Grants();
+    const { maxSubscriptionsPerSubscriber: rowsMax } = settings;
     this.#subscribers = new Subscribers({
       registry,
       rows,
-      ops: new Ops({ registry, devices, rows, clock, defaultAccess }),
+      grants,
+      ops: new Ops({ registry, devices, rows, grants, clock, defaultAccess, rowsMax }),
       fanout: fanoutLinks,
       wheel: this.#subscriberTimers,
       clock,
@@ -170,7 +175,7 @@ export class Owner {
       const session = firstWord(views, offset);
       switch (ring.kind) {
         case FromSubscribers.Join:
-          this.#subscribers.join(worker, session, views.u8, textStart(offset), textLength(views, offset));
+          this.#subscribers.join(worker, readJoin(views, offset));
           break;
         case FromSubscribers.Leave:
           this.#subscribers.leave(worker, session);

@@ -3,8 +3,10 @@
  * thread only; knows no ring and no socket. Rules of status are in `presence/lifecycle.ts`; this only records them.
  */
 import { Arena, NO_TEXT } from '../memory/arena.ts';
-import { closeGap, entriesFor, IdMap, mix } from '../memory/id-map.ts';
+import { IdMap } from '../memory/id-map.ts';
 import { attachSlab } from '../memory/layout.ts';
+import { PairMap } from '../memory/pair-map.ts';
+import { begin, end, linkFirst, unlink } from '../memory/row-writes.ts';
 import { Slots } from '../memory/slots.ts';
 import { deviceColumns, NONE, subscriberColumns, subscriptionColumns } from '../presence/columns.ts';
 import { DeviceState, RowState, statusOf } from '../presence/lifecycle.ts';
@@ -17,8 +19,6 @@ import {
   type SubscriptionSlab,
   Total,
 } from '../presence/table.ts';
-
-const EMPTY = 0;
 
 export class Registry {
   readonly devices: DeviceSlab;
@@ -33,8 +33,7 @@ export class Registry {
   readonly #deviceSlots: Slots;
   readonly #subscriberSlots: Slots;
   readonly #rowSlots: Slots;
-  /** (device, subscriber) → subscription slot + 1, open addressing; the owner's alone. */
-  readonly #pairs: Uint32Array;
+  readonly #pairs: PairMap;
   readonly #totals: Uint32Array;
 
   /** @param memory a fresh table @param workers fan-out workers, at least 1 */
@@ -50,7 +49,7 @@ export class Registry {
     this.#deviceSlots = new Slots(this.devices);
     this.#subscriberSlots = new Slots(this.subscribers);
     this.#rowSlots = new Slots(this.subscriptions);
-    this.#pairs = new Uint32Array(entriesFor(this.subscriptions.capacity));
+    this.#pairs = new PairMap(this.subscriptions.rows.device, this.subscriptions.rows.subscriber);
     this.#totals = new Uint32Array(memory.totals);
   }
 
@@ -179,13 +178,7 @@ export class Registry {
 
   /** @returns the subscription's slot, or -1 */
   findRow(device: number, subscriber: number): number {
-    const pairs = this.#pairs;
-    const { device: devices, subscriber: subscribers } = this.subscriptions.rows;
-    for (let at = this.#home(device, subscriber); ; at = at + 1 === pairs.length ? 0 : at + 1) {
-      const entry = pairs[at]!;
-      if (entry === EMPTY) return -1;
-      if (devices[entry - 1] === device && subscribers[entry - 1] === subscriber) return entry - 1;
-    }
+    return this.#pairs.find(device, subscriber);
   }
 
   rowState(row: number): number {
@@ -203,12 +196,7 @@ export class Registry {
     const { rows } = this.subscriptions;
     rows.device[row] = device;
     rows.subscriber[row] = subscriber;
-    linkFirst(row, device, this.devices.rows.firstRow, rows.nextOfDevice, rows.prevOfDevice);
-    linkFirst(row, subscriber, this.subscribers.rows.firstRow, rows.nextOfSubscriber, rows.prevOfSubscriber);
-    let at = this.#home(device, subscriber);
-    while (this.#pairs[at] !== EMPTY) at = at + 1 === this.#pairs.length ? 0 : at + 1;
-    this.#pairs[at] = row + 1;
-    Atomics.add(this.subscribers.rows.rowCount, subscriber, 1);
+    this.#enter(row);
     this.#count(row, state, 1);
     Atomics.store(rows.rowState, row, state);
     return row;
@@ -236,9 +224,7 @@ export class Registry {
     Atomics.store(rows.rowState, row, RowState.none);
     unlink(row, device, this.devices.rows.firstRow, rows.nextOfDevice, rows.prevOfDevice);
     unlink(row, subscriber, this.subscribers.rows.firstRow, rows.nextOfSubscriber, rows.prevOfSubscriber);
-    let at = this.#home(device, subscriber);
-    while (this.#pairs[at] !== row + 1) at = at + 1 === this.#pairs.length ? 0 : at + 1;
-    closeGap(this.#pairs, at, (entry) => this.#home(rows.device[entry - 1]!, rows.subscriber[entry - 1]!));
+    this.#pairs.remove(row);
     Atomics.sub(this.subscribers.rows.rowCount, subscriber, 1);
     this.#rowSlots.release(row);
   }
@@ -263,8 +249,15 @@ export class Registry {
     }
   }
 
-  #home(device: number, subscriber: number): number {
-    return Math.floor((mix(Math.imul(device, 0x9e3779b1) ^ subscriber) * this.#pairs.length) / 2 ** 32);
+  /** Enters a row into the lists of its device and its subscriber and into the map of pairs. */
+  #enter(row: number): void {
+    const { rows } = this.subscriptions;
+    const device = rows.device[row]!;
+    const subscriber = rows.subscriber[row]!;
+    linkFirst(row, device, this.devices.rows.firstRow, rows.nextOfDevice, rows.prevOfDevice);
+    linkFirst(row, subscriber, this.subscribers.rows.firstRow, rows.nextOfSubscriber, rows.prevOfSubscriber);
+    this.#pairs.insert(row);
+    Atomics.add(this.subscribers.rows.rowCount, subscriber, 1);
   }
 
   /** Adds `change` to the device's count of the state's status, to the totals and to the worker's interest. */
@@ -282,29 +275,4 @@ export class Registry {
       this.interest[device * this.workers + this.subscribers.rows.worker[subscribers[row]!]!]! += change;
     }
   }
-}
-
-/** Marks the row as being written; readers wait. */
-function begin(version: Uint16Array, slot: number): void {
-  Atomics.add(version, slot, 1);
-}
-
-function end(version: Uint16Array, slot: number): void {
-  Atomics.add(version, slot, 1);
-}
-
-function linkFirst(row: number, of: number, first: Uint32Array, next: Uint32Array, prev: Uint32Array): void {
-  const head = first[of]!;
-  next[row] = head;
-  prev[row] = NONE;
-  if (head !== NONE) prev[head] = row;
-  first[of] = row;
-}
-
-function unlink(row: number, of: number, first: Uint32Array, next: Uint32Array, prev: Uint32Array): void {
-  const after = next[row]!;
-  const before = prev[row]!;
-  if (after !== NONE) prev[after] = before;
-  if (before === NONE) first[of] = after;
-  else next[before] = after;
 }

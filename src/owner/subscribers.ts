@@ -8,10 +8,11 @@
 import type { Clock } from '../clock.ts';
 import { closes, removals } from '../codes.ts';
 import type { Wheel } from '../memory/wheel.ts';
-import { NONE } from '../presence/columns.ts';
+import { NONE, Vip } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState, reasonOf, statusOf } from '../presence/lifecycle.ts';
 import { removedNotice, statusNotice, subscriberWelcome } from '../protocol/hub-frames.ts';
-import type { OpRecord } from '../threads/records.ts';
+import type { JoinRecord, OpRecord } from '../threads/records.ts';
+import type { Grants } from './grants.ts';
 import type { FanoutLink } from './links.ts';
 import type { Ops } from './ops.ts';
 import type { Registry } from './registry.ts';
@@ -21,12 +22,14 @@ export interface SubscriberSettings {
   readonly subscriberInactiveAfterMs: number;
   readonly subscriberRemoveAfterMs: number;
   readonly defaultAccess: 'allow' | 'deny';
+  readonly maxSubscriptionsPerSubscriber: number;
   readonly pingIntervalMs: number;
 }
 
 export interface SubscribersDeps {
   readonly registry: Registry;
   readonly rows: Rows;
+  readonly grants: Grants;
   readonly ops: Ops;
   readonly fanout: readonly FanoutLink[];
   /** A timer per subscriber slot: silence, then removal. */
@@ -52,10 +55,11 @@ export class Subscribers {
   }
 
   /** A subscriber connected to a worker; an older connection of the same id is replaced. */
-  join(worker: number, session: number, id: Uint8Array, start: number, length: number): void {
-    const { registry, fanout, clock, wheel, settings } = this.#deps;
+  join(worker: number, { session, actor }: JoinRecord): void {
+    const { registry, fanout, clock, wheel, settings, grants } = this.#deps;
     const link = fanout[worker]!;
-    const slot = registry.ensureSubscriber(id, start, length);
+    const id = Buffer.from(actor.id);
+    const slot = registry.ensureSubscriber(id, 0, id.length);
     if (slot < 0) {
       link.close(session, closes.overCapacity);
       return;
@@ -70,9 +74,15 @@ export class Subscribers {
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.silent, slot, 0);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
-    link.joined(session, slot, rows.vip[slot] === 1);
+    grants.set(slot, actor);
+    Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
+    link.joined(session, slot, rows.vip[slot] !== 0);
+    const lost = this.#removeUncovered(slot);
     const resumed = this.#inputAll(slot, 'reconnect');
-    link.text(session, subscriberWelcome(registry.subscriberId(slot), settings.pingIntervalMs, resumed));
+    link.text(session, subscriberWelcome(actor.id, settings.pingIntervalMs, resumed));
+    if (lost.length > 0) {
+      link.text(session, removedNotice(lost, removals.denied.code, 'not covered by the token'));
+    }
     wheel.set(slot, clock.now() + this.#firstTimerMs);
   }
 
@@ -176,11 +186,21 @@ export class Subscribers {
     this.freeIfIdle(slot);
   }
 
+  /** Whether the token that the subscriber last came with lets it follow the device. */
+  mayFollow(subscriber: string, device: string): boolean {
+    const { registry, grants } = this.#deps;
+    const id = Buffer.from(subscriber);
+    const slot = registry.findSubscriber(id, 0, id.length);
+    return slot < 0 || grants.mayFollow(slot, device);
+  }
+
   setVip(slot: number, vip: boolean): void {
     const { registry, fanout } = this.#deps;
     const { rows } = registry.subscribers;
-    Atomics.store(rows.vip, slot, vip ? 1 : 0);
-    if (rows.session[slot] !== NONE) fanout[rows.worker[slot]!]!.vip(rows.session[slot]!, vip);
+    Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.token) | (vip ? Vip.operator : 0));
+    if (rows.session[slot] !== NONE) {
+      fanout[rows.worker[slot]!]!.vip(rows.session[slot]!, rows.vip[slot] !== 0);
+    }
   }
 
   /** Applies one input to all rows of a subscriber. @returns the devices whose status changed */
@@ -195,6 +215,19 @@ export class Subscribers {
       this.#deps.rows.move(row, after);
     });
     return changed;
+  }
+
+  /** A new token may cover less than the one that subscribed. @returns the devices whose rows are gone */
+  #removeUncovered(slot: number): string[] {
+    const { registry, rows, grants } = this.#deps;
+    const lost: string[] = [];
+    registry.forEachOfSubscriber(slot, (row, device) => {
+      const id = registry.deviceId(device);
+      if (!isSubscribed(registry.rowState(row)) || grants.mayFollow(slot, id)) return;
+      lost.push(id);
+      rows.move(row, nextRowState(registry.rowState(row), 'unsubscribe', rows.outlives(row)));
+    });
+    return lost;
   }
 
   #disconnect(slot: number): void {
@@ -260,6 +293,7 @@ export class Subscribers {
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE || rows.rowCount[slot] !== 0 || rows.used[slot] === 0) return;
     wheel.cancel(slot);
+    this.#deps.grants.delete(slot);
     registry.freeSubscriber(slot);
   }
 

@@ -8,6 +8,9 @@ import { bytesPerRow, f64, i64, u8, u16, u32 } from '../memory/layout.ts';
 /** Slot or session that names nothing. */
 export const NONE = 0xffffffff;
 
+/** Who made a subscriber a vip: its row's `vip` holds the sum. */
+export const Vip = { operator: 1, token: 2 } as const;
+
 /** One row per device that is connected, followed, pinned by an operator, or recently was. */
 export const deviceColumns = {
   lastSeen: i64('monotonic ms, 0 never', 'main'),
@@ -35,7 +38,7 @@ export const subscriberColumns = {
   version: u16('odd while the row is being written', 'owner'),
   generation: u16('count, bumped on free', 'owner'),
   worker: u8('fan-out worker', 'owner'),
-  vip: u8('0 or 1', 'owner'),
+  vip: u8('bits of Vip, 0 none', 'owner'),
   silent: u8('1 while its silence is on record', 'owner'),
   used: u8('1 while the row is in use', 'owner'),
 };

@@ -183,7 +183,7 @@ export class PresenceReader {
       return {
         subscriber: this.#arena.text(Atomics.load(rows.id, slot)),
         lastSeen: Number(Atomics.load(rows.lastSeen, slot)),
-        vip: Atomics.load(rows.vip, slot) === 1,
+        vip: Atomics.load(rows.vip, slot) !== 0,
         connected: Atomics.load(rows.session, slot) !== NONE,
         rowCount: Atomics.load(rows.rowCount, slot),
       };

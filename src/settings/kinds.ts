@@ -84,6 +84,33 @@ export const bearerToken: Kind<string> = {
   words: [],
 };
 
+export const secretText: Kind<string> = {
+  schema: z.string().min(1).max(4096),
+  accepted: '1 to 4096 characters',
+  placeholder: 'secret',
+  words: [],
+};
+
+/** @param what it names: `the path of a PEM file` */
+export function text(what: string, placeholder: string): Kind<string> {
+  return { schema: z.string().max(4096), accepted: what, placeholder, words: [] };
+}
+
+/** Over plain HTTP whoever stands between could name his own keys. */
+function isKeySetUrl(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  const here = hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+  return protocol === 'https:' || (protocol === 'http:' && here);
+}
+
+export const keySetUrl: Kind<string> = {
+  schema: z.string().refine((url) => url === '' || isKeySetUrl(url)),
+  accepted: 'an https URL, or an http URL of a loopback address',
+  placeholder: 'url',
+  words: [],
+};
+
 /** An origin as a browser sends it: for http and https in the form that URL gives it, so without a default port. */
 function isExactOrigin(origin: string): boolean {
   if (!ORIGIN.test(origin)) return false;

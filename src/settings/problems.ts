@@ -80,10 +80,6 @@ export interface NamesOfSource {
 /** A name that is no setting's, as that source spells it. */
 export function unknownName(given: string, names: NamesOfSource): string {
   const { where, noun, spell, others } = names;
-  if (/^(?:auth|jw[tk])/.test(plain(given))) {
-    const known = 'authentication by token is not in this version, so it would protect nothing';
-    return problem(where, `an unknown ${noun}`, `nothing of this name: ${known}`);
-  }
   const meant = nearest(given, [...settingKeys, ...others]);
   return problem(where, `an unknown ${noun}`, 'one that dat --help lists', meant && spell(meant));
 }

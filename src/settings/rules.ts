@@ -1,5 +1,6 @@
 /** What must hold between settings. A rule is checked once the settings it names are each right. Pure. */
 import { BlockList, isIP } from 'node:net';
+import { isAuthenticated } from '../access/keys.ts';
 import { problem, shown } from './problems.ts';
 import { envName, type SettingKey, type Settings } from './schema.ts';
 
@@ -14,9 +15,10 @@ interface Rule {
 
 const rules: readonly Rule[] = [
   {
-    keys: ['host', 'insecure'],
-    check: ({ host, insecure }, origins) => {
-      if (insecure || isLoopback(host)) return undefined;
+    keys: ['host', 'insecure', 'authJwtSecret', 'authJwtPublicKeyFile', 'authJwksUrl'],
+    check: (settings, origins) => {
+      const { host, insecure } = settings;
+      if (insecure || isLoopback(host) || isAuthenticated(settings)) return undefined;
       const accepted =
         'a loopback address (127.0.0.1, ::1, localhost) without authentication, unless DAT_INSECURE=true';
       return problem(placeOf('host', origins), shown(host), accepted);

@@ -7,8 +7,11 @@ import {
   bearerToken,
   hostAddress,
   type Kind,
+  keySetUrl,
   oneOf,
   origins,
+  secretText,
+  text,
   trueOrFalse,
   wholeNumber,
   wordOrNumber,
@@ -107,6 +110,62 @@ export const settingRows = {
     meaning:
       'Bearer token of the admin API. Without one every admin route is open, so it is needed on a non-loopback ' +
       'address.',
+  }),
+  authJwtSecret: row({
+    kind: secretText,
+    default: '',
+    defaultText: 'none',
+    group: 'Access',
+    secret: true,
+    meaning:
+      'Shared secret of tokens signed with HS256; give it 32 random bytes at least. This or another key turns ' +
+      'authentication on: every peer then needs a token.',
+  }),
+  authJwtPublicKeyFile: row({
+    kind: text('the path of a PEM file', 'file'),
+    default: '',
+    defaultText: 'none',
+    group: 'Access',
+    meaning:
+      'Public key of tokens, in PEM form: RSA is for RS256, EC P-256 for ES256, Ed25519 for EdDSA. Turns ' +
+      'authentication on.',
+  }),
+  authJwksUrl: row({
+    kind: keySetUrl,
+    default: '',
+    defaultText: 'none',
+    group: 'Access',
+    meaning:
+      'Where the public keys of tokens are (JSON Web Key Set: RS256, ES256, EdDSA). Asked every 10 minutes, and for ' +
+      'a key it lacked at most every 30 seconds. Turns authentication on.',
+  }),
+  authJwtAudience: row({
+    kind: text('what the `aud` of tokens names', 'audience'),
+    default: '',
+    defaultText: 'any',
+    group: 'Access',
+    meaning: 'Tokens must name this in `aud`.',
+  }),
+  authJwtIssuer: row({
+    kind: text('the `iss` of tokens', 'issuer'),
+    default: '',
+    defaultText: 'any',
+    group: 'Access',
+    meaning: 'Tokens must have this as `iss`.',
+  }),
+  authFailuresPerMinute: row({
+    kind: wholeNumber(0, 1_000_000, 'failures per minute'),
+    default: 0,
+    group: 'Access',
+    meaning:
+      'Wrong tokens from one address in a minute after which it is answered with 429 for `DAT_AUTH_BAN_MS`. 0 means ' +
+      'no limit: behind a proxy all peers have one address.',
+  }),
+  authBanMs: row({
+    kind: wholeNumber(1000, SPAN_MS_MAX, 'ms'),
+    default: 60_000,
+    group: 'Access',
+    meaning: 'How long an address with too many wrong tokens is turned away.',
   }),
   allowedOrigins: row({
     kind: origins,
@@ -216,6 +275,18 @@ export const settingRows = {
     meaning:
       'Bytes waiting for one subscriber above which it is closed with 4108; each subscriber may cost this much memory.',
   }),
+  subscriberRate: row({
+    kind: wholeNumber(0, 1_000_000, 'frames per second'),
+    default: 1000,
+    group: 'Delivery',
+    meaning: 'Frames per second that one subscriber may send; what goes beyond is refused. 0 means no limit.',
+  }),
+  subscriberBurst: row({
+    kind: wholeNumber(0, 1_000_000, 'frames'),
+    default: 2000,
+    group: 'Delivery',
+    meaning: 'Frames that one subscriber may send at once, after a pause, above its rate. 0 means no limit.',
+  }),
   deviceRate: row({
     kind: wholeNumber(0, 1_000_000, 'events per second'),
     default: 100,
@@ -229,6 +300,34 @@ export const settingRows = {
     meaning: 'Events that one device may send at once, after a pause, above its rate. 0 means no limit.',
   }),
 
+  maxConnections: row({
+    kind: wordOrNumber('auto', 0, ROWS_MAX),
+    default: 'auto',
+    group: 'Capacity',
+    meaning:
+      'Open connections of devices and subscribers together; one more is answered with 503. `auto` is what the ' +
+      "process's limit of open files leaves for them. 0 means no limit.",
+  }),
+  maxConnectionsPerAddress: row({
+    kind: wholeNumber(0, ROWS_MAX, 'connections'),
+    default: 0,
+    group: 'Capacity',
+    meaning:
+      'Open connections from one address (IPv6: one /64) to a listener or another; one more is answered with 429. 0 ' +
+      'means no limit: behind a proxy all peers have one address.',
+  }),
+  connectionsPerSecondPerAddress: row({
+    kind: wholeNumber(0, 1_000_000, 'connections per second'),
+    default: 0,
+    group: 'Capacity',
+    meaning: 'New connections per second from one address; more are answered with 429. 0 means no limit.',
+  }),
+  maxSubscriptionsPerSubscriber: row({
+    kind: wholeNumber(1, ROWS_MAX, 'subscriptions'),
+    default: 100_000,
+    group: 'Capacity',
+    meaning: 'Subscriptions that one subscriber may have; one more is answered with error 106.',
+  }),
   maxDevices: row({
     kind: wholeNumber(1, ROWS_MAX, 'devices'),
     default: 100_000,
@@ -252,6 +351,30 @@ export const settingRows = {
       'with error 106.',
   }),
 
+  firstFrameTimeoutMs: row({
+    kind: spanMsOrZero,
+    default: 0,
+    group: 'Running',
+    meaning:
+      'A new peer is pinged at once and must show a sign of life (a pong or any frame) within this, or it is closed ' +
+      'with 4201. 0 means it has as long as any other.',
+  }),
+  overloadLagMs: row({
+    kind: wholeNumber(0, 3_600_000, 'ms'),
+    default: 1000,
+    group: 'Running',
+    meaning:
+      'Event loop lag of a thread above which, two seconds in a row, new peers are answered with 503 and `/readyz` ' +
+      'says why. 0 means never.',
+  }),
+  overloadMemoryBytes: row({
+    kind: wordOrNumber('auto', 0, Number.MAX_SAFE_INTEGER),
+    default: 'auto',
+    group: 'Running',
+    meaning:
+      'Resident memory above which new peers are answered with 503 and `/readyz` says why. `auto` is 90 % of what ' +
+      'the host or its container gives the process. 0 means never.',
+  }),
   logLevel: row({
     kind: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',

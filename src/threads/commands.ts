@@ -38,7 +38,11 @@ export type ToOwnerCommand =
 /** `slot` names the subscription row that was set; `seq` the broadcast (or the last one, when skipped). */
 export type OperatorResult =
   | { readonly ok: true; readonly slot?: number; readonly seq?: number; readonly skipped?: boolean }
-  | { readonly ok: false; readonly why: 'not_found' | 'over_capacity'; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly why: 'not_found' | 'over_capacity' | 'forbidden';
+      readonly message: string;
+    };
 
 export const FromOwner = { Ready: 1, Reply: 2, Failed: 3 } as const;
 export type FromOwnerCommand =
@@ -58,8 +62,9 @@ export type ToFanoutCommand =
     }
   | { readonly kind: typeof ToFanout.Close };
 
-export const FromFanout = { Ready: 1, Drained: 2, Failed: 3 } as const;
+export const FromFanout = { Ready: 1, Drained: 2, Failed: 3, FrameFailed: 4 } as const;
 export type FromFanoutCommand =
   | { readonly kind: typeof FromFanout.Ready; readonly descriptor: ChildDescriptor }
   | { readonly kind: typeof FromFanout.Drained }
+  | { readonly kind: typeof FromFanout.FrameFailed; readonly failure: Error }
   | { readonly kind: typeof FromFanout.Failed; readonly message: string };

@@ -1,4 +1,6 @@
 /** All the memory that the hub's threads share, made once by main and handed to each as it starts. */
+import { randomUUID } from 'node:crypto';
+import { createDoor, type DoorMemory } from '../access/door.ts';
 import { RING_BYTES_DEFAULT, RING_FRAMES_MIN } from '../limits.ts';
 import { createCounters } from '../memory/counters.ts';
 import { createDoorbell } from '../memory/doorbell.ts';
@@ -24,6 +26,8 @@ export interface HubMemory {
   readonly mainDoorbell: SharedArrayBuffer;
   readonly mainCounters: SharedArrayBuffer;
   readonly ingest: EdgeMemory;
+  /** What the threads that let peers in share. */
+  readonly door: DoorMemory;
   /** One per fan-out worker; without workers, one that main serves with its own doorbell and counters. */
   readonly fanout: readonly FanoutMemory[];
 }
@@ -31,7 +35,7 @@ export interface HubMemory {
 /** @param workers fan-out workers; 0: main holds the subscribers */
 export function createHubMemory(
   capacity: PresenceCapacity,
-  maxMessageBytes: number,
+  { maxMessageBytes, connectionsMax }: { readonly maxMessageBytes: number; readonly connectionsMax: number },
   workers: number,
 ): HubMemory {
   const ringBytes = ringBytesFor(Math.max(RING_BYTES_DEFAULT, maxMessageBytes * RING_FRAMES_MIN));
@@ -50,6 +54,11 @@ export function createHubMemory(
     mainDoorbell,
     mainCounters,
     ingest: edge(),
+    door: createDoor(
+      [mainCounters, ...(workers === 0 ? [] : fanout.map(({ counters }) => counters))],
+      connectionsMax,
+      randomUUID(),
+    ),
     fanout,
   };
 }

@@ -8,6 +8,7 @@
  *   | f64 at | f64 received | f64 seq | u32 device | type | priority | flags | ackBytes | u16 statusBytes, pad |
  *   | u32 payloadBytes | u32 session, pad | status text, payload, ack id ...
  */
+import type { Actor } from '../access/actor.ts';
 import type { RecordViews, RingProducer } from '../memory/ring.ts';
 
 /** Main → owner. */
@@ -186,6 +187,35 @@ export interface OpRecord {
   readonly id: string;
   /** undefined: all of the subscriber's. */
   readonly devices: readonly string[] | undefined;
+}
+
+/** Bits of a subscriber's Join. */
+const JoinFlag = { vip: 1, restricted: 2 } as const;
+
+/** A subscriber that connected. Ids and patterns hold no newline: the id, then what it may follow, as lines. */
+export function writeJoin(ring: RingProducer, session: number, actor: Actor): void {
+  const { id, devices, vip } = actor;
+  const flags = (vip ? JoinFlag.vip : 0) | (devices === undefined ? 0 : JoinFlag.restricted);
+  writeSmall(ring, FromSubscribers.Join, [session, flags], Buffer.from([id, ...(devices ?? [])].join('\n')));
+}
+
+export interface JoinRecord {
+  readonly session: number;
+  readonly actor: Actor;
+}
+
+export function readJoin(views: RecordViews, offset: number): JoinRecord {
+  const flags = secondWord(views, offset);
+  const [id = '', ...devices] = readText(views, offset).split('\n');
+  return {
+    session: firstWord(views, offset),
+    actor: {
+      role: 'subscriber',
+      id,
+      devices: (flags & JoinFlag.restricted) === 0 ? undefined : devices,
+      vip: (flags & JoinFlag.vip) !== 0,
+    },
+  };
 }
 
 /** Ids hold no newline, so the list travels as lines: first the id, then the devices. */

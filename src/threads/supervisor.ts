@@ -4,6 +4,7 @@
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { TokenConfig } from '../access/keys.ts';
 import type { Ringer } from '../memory/doorbell.ts';
 import type { Acceptor, ChildDescriptor } from '../transport/transport.ts';
 import {
@@ -94,13 +95,22 @@ export interface FanoutPool {
   stop(): Promise<void>;
 }
 
+/** What the hub is told of its workers' troubles. */
+export interface Alarms {
+  /** A worker ended without being told to. */
+  failed(failure: Error): void;
+  /** A frame met a bug; nothing ended. */
+  frameFailed(failure: Error): void;
+}
+
 /** @param bells where the owner rings each worker; as many workers are started */
 export async function startFanoutPool(
   memory: HubMemory,
   settings: ThreadSettings,
+  tokens: TokenConfig | undefined,
   bells: readonly MessagePort[],
   acceptor: Acceptor,
-  failed: (failure: Error) => void,
+  { failed, frameFailed }: Alarms,
 ): Promise<FanoutPool> {
   const pool = new Piscina({
     filename: workerUrl('fanout').href,
@@ -118,8 +128,11 @@ export async function startFanoutPool(
       const task: FanoutTask = {
         presence: memory.presence,
         ownerDoorbell: memory.ownerDoorbell,
+        door: memory.door,
         memory: memory.fanout[index]!,
+        worker: index,
         settings,
+        tokens,
         port: port2,
         bell,
       };
@@ -129,6 +142,7 @@ export async function startFanoutPool(
       port.on('message', (message: FromFanoutCommand) => {
         // Accepted sockets must not go to a thread that is ending.
         if (message.kind === FromFanout.Failed) acceptor.removeChild(descriptor);
+        else if (message.kind === FromFanout.FrameFailed) frameFailed(message.failure);
       });
       run.catch((failure: Error) => {
         if (!stopping) failed(failure);

@@ -1,5 +1,6 @@
 /** What a worker thread is given when it starts. */
 import type { MessagePort } from 'node:worker_threads';
+import type { TokenConfig } from '../access/keys.ts';
 import { OWNER_PAUSE_MS_MAX, OWNER_PAUSE_SHARE, TIMER_SLACK_MS } from '../limits.ts';
 import type { FanoutMemory, HubMemory } from './memory.ts';
 
@@ -16,7 +17,15 @@ export interface ThreadSettings {
   readonly flushMaxMs: number;
   readonly maxMessageBytes: number;
   readonly sendQueueMaxBytes: number;
+  readonly maxSubscriptionsPerSubscriber: number;
+  readonly subscriberRate: number;
+  readonly subscriberBurst: number;
+  readonly firstFrameTimeoutMs: number;
   readonly allowedOrigins: readonly string[];
+  readonly maxConnectionsPerAddress: number;
+  readonly connectionsPerSecondPerAddress: number;
+  readonly authFailuresPerMinute: number;
+  readonly authBanMs: number;
 }
 
 export interface OwnerTask {
@@ -33,7 +42,12 @@ export interface OwnerTask {
 export interface FanoutTask {
   readonly presence: HubMemory['presence'];
   readonly ownerDoorbell: SharedArrayBuffer;
+  readonly door: HubMemory['door'];
   readonly memory: FanoutMemory;
+  /** Number of this worker, from 0. */
+  readonly worker: number;
+  /** undefined: no token is needed. */
+  readonly tokens: TokenConfig | undefined;
   readonly settings: ThreadSettings;
   /** Commands from main. */
   readonly port: MessagePort;

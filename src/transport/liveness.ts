@@ -1,5 +1,5 @@
 /**
- * Pings every peer of one thread and closes those that show no sign of life. Runs on the thread that owns the
+ * Pings every peer of one thread and closes those that show no sign of life, and those whose token has expired. Runs on the thread that owns the
  * sockets; one timer for all of them, since a scan costs a few nanoseconds per peer.
  */
 import type { Clock } from '../clock.ts';
@@ -9,35 +9,52 @@ import { PONG_GRACE_MS } from '../limits.ts';
 export interface Peer {
   /**
    * Hub clock, whole ms (a small integer stands in the object itself): when the peer was last heard; written by its
-   * session on every frame and control pong.
+   * session on every frame and control pong. Until then negative: when it connected.
    */
   aliveAt: number;
   /** Hub clock, whole ms: when it is pinged next. */
   pingAt: number;
+  /** Hub clock, whole ms: when its token counts for nothing any more; 0: never. */
+  readonly expiresAt: number;
   ping(): void;
   close(code: number, reason: string): void;
+}
+
+/** Whether the peer's token counts for nothing any more. @param now hub clock, ms */
+export function hasExpired({ expiresAt }: Pick<Peer, 'expiresAt'>, now: number): boolean {
+  return expiresAt !== 0 && expiresAt <= now;
+}
+
+export interface LivenessSettings {
+  readonly pingIntervalMs: number;
+  /** Within this a new peer must show its first sign of life; 0: within what holds for any. */
+  readonly firstFrameTimeoutMs: number;
 }
 
 export class Liveness {
   readonly #peers = new Set<Peer>();
   readonly #clock: Clock;
   readonly #pingIntervalMs: number;
+  readonly #firstFrameMs: number;
 
-  constructor(clock: Clock, pingIntervalMs: number) {
+  constructor(clock: Clock, { pingIntervalMs, firstFrameTimeoutMs }: LivenessSettings) {
     this.#clock = clock;
     this.#pingIntervalMs = pingIntervalMs;
+    this.#firstFrameMs = firstFrameTimeoutMs;
   }
 
   /** How often `tick` should run, ms: a ping is at most 4 % late. */
   get tickMs(): number {
-    return Math.min(1000, Math.max(10, Math.floor(this.#pingIntervalMs / 25)));
+    const shortest = Math.min(this.#pingIntervalMs, this.#firstFrameMs || this.#pingIntervalMs);
+    return Math.min(1000, Math.max(10, Math.floor(shortest / 25)));
   }
 
   add(peer: Peer): void {
     const now = Math.floor(this.#clock.now());
-    peer.aliveAt = now;
+    peer.aliveAt = -now;
     // Peers that came together are pinged apart.
-    peer.pingAt = now + Math.floor(this.#pingIntervalMs * (0.5 + Math.random() / 2));
+    const firstPingMs = this.#firstFrameMs > 0 ? 0 : this.#pingIntervalMs * (0.5 + Math.random() / 2);
+    peer.pingAt = now + Math.floor(firstPingMs);
     this.#peers.add(peer);
   }
 
@@ -49,7 +66,10 @@ export class Liveness {
     const now = Math.floor(this.#clock.now());
     const silentSince = now - this.#pingIntervalMs - PONG_GRACE_MS;
     for (const peer of this.#peers) {
-      if (peer.aliveAt < silentSince) {
+      if (hasExpired(peer, now)) {
+        this.#peers.delete(peer);
+        peer.close(closes.tokenExpired.code, closes.tokenExpired.reason);
+      } else if (Math.abs(peer.aliveAt) < silentSince || this.#isMute(peer, now)) {
         this.#peers.delete(peer);
         peer.close(closes.noPong.code, closes.noPong.reason);
       } else if (peer.pingAt <= now) {
@@ -57,5 +77,9 @@ export class Liveness {
         peer.ping();
       }
     }
+  }
+
+  #isMute({ aliveAt }: Peer, now: number): boolean {
+    return this.#firstFrameMs > 0 && aliveAt < 0 && now + aliveAt > this.#firstFrameMs;
   }
 }

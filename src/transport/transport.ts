@@ -26,7 +26,7 @@ export interface Socket<Session> {
   bufferedBytes(): number;
 }
 
-/** What is known of a peer before it is let in. Valid only while `upgrade` runs. */
+/** What is known of a peer before it is let in. Valid only until `upgrade` returns or first waits. */
 export interface UpgradeRequest {
   /** Raw query without `?`, `''` when there is none. */
   readonly query: string;
@@ -46,7 +46,8 @@ export type UpgradeAnswer<Session> =
     };
 
 export interface ListenerHandlers<Session> {
-  upgrade(request: UpgradeRequest): UpgradeAnswer<Session>;
+  /** May take its time; a peer that goes away meanwhile is never opened. Must not reject. */
+  upgrade(request: UpgradeRequest): UpgradeAnswer<Session> | Promise<UpgradeAnswer<Session>>;
   open(socket: Socket<Session>): void;
   /** `frame` is valid only while this runs. Text frames are valid UTF-8. */
   message(socket: Socket<Session>, frame: Uint8Array, binary: boolean): void;

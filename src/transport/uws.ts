@@ -10,6 +10,7 @@ import {
   type ListenerOptions,
   type Socket,
   type Transport,
+  type UpgradeAnswer,
 } from './transport.ts';
 
 /** What uWS has beside its typings. */
@@ -214,7 +215,7 @@ function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>): Ap
         handlers.close(socket, code);
       },
     })
-    .any(path, (response) => refuse(response, 426, 'this is a WebSocket endpoint', { Upgrade: 'websocket' }))
+    .any(path, notWebSocket)
     .any('/*', (response) => refuse(response, 404, `no such path; ${path} is served here`)) as App;
 }
 
@@ -234,6 +235,21 @@ function upgrade<Session>(
     refuse(response, 400, 'Sec-WebSocket-Key is missing');
     return;
   }
+  // Of a request with `Connection: close` uWS would close the WebSocket, once it was upgraded within `cork`
+  // (uNetworking/uWebSockets, pull request 1929).
+  if (!/\bupgrade\b/i.test(request.getHeader('connection'))) {
+    notWebSocket(response);
+    return;
+  }
+  const extensions = request.getHeader('sec-websocket-extensions');
+  const finish = (answer: UpgradeAnswer<Session>): void => {
+    if ('status' in answer) {
+      refuse(response, answer.status, answer.message, answer.headers);
+      return;
+    }
+    const data: UserData<Session> = { socket: new UwsSocket(answer.session, queueBytesMax) };
+    response.upgrade(data, key, answer.protocol ?? '', extensions, context);
+  };
   const answer = handlers.upgrade({
     query: request.getQuery() ?? '',
     header: (name) => request.getHeader(name),
@@ -241,12 +257,22 @@ function upgrade<Session>(
       return Buffer.from(response.getRemoteAddressAsText()).toString();
     },
   });
-  if ('status' in answer) {
-    refuse(response, answer.status, answer.message, answer.headers);
+  if (!(answer instanceof Promise)) {
+    finish(answer);
     return;
   }
-  const data: UserData<Session> = { socket: new UwsSocket(answer.session, queueBytesMax) };
-  response.upgrade(data, key, answer.protocol ?? '', request.getHeader('sec-websocket-extensions'), context);
+  // uWS throws when a response is touched whose peer has gone.
+  let gone = false;
+  response.onAborted(() => {
+    gone = true;
+  });
+  void answer.then((late) => {
+    if (!gone) response.cork(() => finish(late));
+  });
+}
+
+function notWebSocket(response: Uws.HttpResponse): void {
+  refuse(response, 426, 'this is a WebSocket endpoint', { Upgrade: 'websocket' });
 }
 
 const phrases: Readonly<Record<number, string>> = {
@@ -256,6 +282,7 @@ const phrases: Readonly<Record<number, string>> = {
   404: 'Not Found',
   426: 'Upgrade Required',
   429: 'Too Many Requests',
+  500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
 

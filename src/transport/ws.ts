@@ -10,6 +10,7 @@ import {
   type ListenerOptions,
   type Socket,
   type Transport,
+  type UpgradeAnswer,
 } from './transport.ts';
 
 export function createWsTransport(): Transport {
@@ -82,13 +83,18 @@ function upgrade<Session>(
     refuse(stream, 400, 'Sec-WebSocket-Key is missing');
   } else {
     const query = (request.url ?? '').split('?')[1] ?? '';
+    const finish = (answer: UpgradeAnswer<Session>): void => {
+      if (stream.destroyed) return;
+      if ('status' in answer) {
+        refuse(stream, answer.status, answer.message, answer.headers);
+        return;
+      }
+      if (answer.protocol !== undefined) chosenProtocols.set(request, answer.protocol);
+      accept(answer.session);
+    };
     const answer = handlers.upgrade({ query, header, remoteAddress: request.socket.remoteAddress ?? '' });
-    if ('status' in answer) {
-      refuse(stream, answer.status, answer.message, answer.headers);
-      return;
-    }
-    if (answer.protocol !== undefined) chosenProtocols.set(request, answer.protocol);
-    accept(answer.session);
+    if (answer instanceof Promise) void answer.then(finish);
+    else finish(answer);
   }
 }
 

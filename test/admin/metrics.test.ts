@@ -58,9 +58,11 @@ describe('GET /metrics', () => {
       dat_events_received_total: 'counter',
       dat_events_skipped_total: 'counter',
       dat_fanout_latency_seconds: 'histogram',
+      dat_frames_failed_total: 'counter',
       dat_frames_refused_total: 'counter',
       dat_ring_used_ratio: 'gauge',
       dat_subscriptions: 'gauge',
+      dat_upgrades_refused_total: 'counter',
       dat_worker_restarts_total: 'counter',
       process_cpu_seconds_total: 'counter',
       process_resident_memory_bytes: 'gauge',
@@ -92,6 +94,7 @@ describe('GET /metrics', () => {
       fanout_full: 77,
       slow: 88,
       rate: 99,
+      subscriber_rate: 0,
     });
     expect(by('role', families.get('dat_connections'))).toEqual({ device: 100, subscriber: 200 });
     expect(families.get('dat_events_skipped_total')?.samples[0]?.value).toBe(44);

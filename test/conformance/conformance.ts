@@ -2,6 +2,7 @@
 import { describe } from 'vitest';
 import { uwsLoads } from '../support/uws-loads.ts';
 import { adminApi } from './admin-api.ts';
+import { authentication } from './authentication.ts';
 import { closing } from './closing.ts';
 import { deviceStates, deviceTimers } from './device-states.ts';
 import { devices } from './devices.ts';
@@ -17,6 +18,7 @@ import { subscriptions, subscriptionTimers } from './subscriptions.ts';
 const suites = [
   listeners,
   identity,
+  authentication,
   devices,
   deviceStates,
   subscribers,

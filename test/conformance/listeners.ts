@@ -42,6 +42,13 @@ export function listeners({ env }: MatrixRow): void {
           }
         });
 
+        it('answers 426 to a key without a connection to upgrade', async () => {
+          for (const connection of ['close', 'keep-alive', undefined]) {
+            const { status } = await upgradeAnswer(port(), good(), { Connection: connection });
+            expect(status, `Connection: ${connection}`).toBe(426);
+          }
+        });
+
         it('refuses a request that is no upgrade', async () => {
           const { status } = await fetch(`http://127.0.0.1:${port()}${good()}`);
           expect(status).toBeGreaterThanOrEqual(400);

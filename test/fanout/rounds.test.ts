@@ -12,6 +12,16 @@ import { EventField, EventFlag, ToSubscribers } from '../../src/threads/records.
 import type { Socket } from '../../src/transport/transport.ts';
 
 /** Sends of one socket and publishes of one thread, in order: `vip 1 #7` or `j0 #7`. */
+function sessionOf(id: string, number: number, binary: boolean): SubscriberSession {
+  const actor = { role: 'subscriber', id, devices: undefined, vip: false } as const;
+  return new SubscriberSession({
+    admitted: { ok: true, actor, address: 0, expiresAt: 0 },
+    number,
+    binary,
+    wanted: [],
+  });
+}
+
 class Sent {
   readonly log: string[] = [];
 
@@ -20,7 +30,7 @@ class Sent {
   };
 
   vip(name: string): SubscriberSession {
-    const session = new SubscriberSession({ id: name, number: 1, binary: false, wanted: [] });
+    const session = sessionOf(name, 1, false);
     session.vip = true;
     session.attach({
       session,
@@ -70,7 +80,7 @@ function setUp() {
 function topicOf(slot: number, readers: number, vips: readonly SubscriberSession[] = []): Topic {
   const topic = new Topic(slot, new DeviceNames(`dev-${slot}`));
   for (let reader = 0; reader < readers; reader++) {
-    topic.add(new SubscriberSession({ id: `s-${reader}`, number: reader, binary: false, wanted: [] }));
+    topic.add(sessionOf(`s-${reader}`, reader, false));
   }
   for (const vip of vips) topic.add(vip);
   return topic;
@@ -146,10 +156,10 @@ describe('a round', () => {
 describe("a topic's shards", () => {
   it('fill in order, and room that is given up is taken again', () => {
     const topic = topicOf(7, SHARD_SOCKETS_MAX);
-    const session = new SubscriberSession({ id: 's', number: 1, binary: false, wanted: [] });
+    const session = sessionOf('s', 1, false);
     expect(topic.add(session)).toBe(1);
     topic.remove(session, 1, true);
-    const first = new SubscriberSession({ id: 't', number: 2, binary: false, wanted: [] });
+    const first = sessionOf('t', 2, false);
     topic.remove(first, 0, true);
     expect(topic.add(session)).toBe(0);
     expect(topic.json.total).toBe(SHARD_SOCKETS_MAX);
@@ -159,7 +169,7 @@ describe("a topic's shards", () => {
 
 describe("a subscriber's devices", () => {
   it('are kept with their shards, few or many, until they are removed', () => {
-    const session = new SubscriberSession({ id: 's', number: 1, binary: false, wanted: [] });
+    const session = sessionOf('s', 1, false);
     const shards = new Map<number, number>();
     for (let device = 0; device < 40; device++) {
       expect(session.shardOf(device)).toBe(-1);

@@ -13,6 +13,8 @@ export interface PeerOptions {
   readonly autoPong?: boolean;
   readonly origin?: string;
   readonly protocols?: readonly string[];
+  /** Goes as `Authorization: Bearer`. */
+  readonly token?: string;
 }
 
 /** The hub answered the upgrade with an HTTP status. */
@@ -36,7 +38,7 @@ class Peer {
   readonly #opened: Promise<void>;
   #requests = 0;
 
-  constructor(url: string, { autoPong = true, origin, protocols = [] }: PeerOptions) {
+  constructor(url: string, { autoPong = true, origin, protocols = [], token }: PeerOptions) {
     this.url = url;
     this.frames = new Inbox(new URL(url).pathname + new URL(url).search);
     this.#socket = new WebSocket(url, [...protocols], {
@@ -44,6 +46,7 @@ class Peer {
       handshakeTimeout: HANDSHAKE_MS,
       perMessageDeflate: false,
       ...(origin === undefined ? {} : { origin }),
+      ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
     });
     this.#opened = new Promise((resolve, reject) => {
       this.#socket.once('open', resolve);

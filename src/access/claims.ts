@@ -1,0 +1,47 @@
+/** What a verified token says, checked: a claim of the wrong shape must never be read as one that is absent. */
+import { z } from 'zod';
+import { TOKEN_PATTERNS_MAX } from '../limits.ts';
+import { isId } from '../protocol/id.ts';
+import type { Actor, Role } from './actor.ts';
+import { isPattern } from './pattern.ts';
+
+const claims = z.object({
+  sub: z
+    .string('sub is not there')
+    .refine(isId, 'sub is not an id: 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted'),
+  role: z.string('role is not a word').optional(),
+  devices: z
+    .array(z.string().refine(isPattern), 'devices is not a list of ids and prefixes that end in *')
+    .max(TOKEN_PATTERNS_MAX, `devices names more than ${TOKEN_PATTERNS_MAX}`)
+    .optional(),
+  vip: z.boolean('vip is neither true nor false').optional(),
+  exp: z.number().optional(),
+});
+
+const roles: ReadonlySet<string> = new Set<Role>(['device', 'subscriber', 'admin']);
+
+export type ReadClaims =
+  /** `expiresAt`: wall-clock ms, undefined when the token does not expire */
+  | { readonly ok: true; readonly actor: Actor; readonly expiresAt: number | undefined }
+  | { readonly ok: false; readonly message: string };
+
+/** @param payload of a token whose signature and times are right */
+export function readClaims(payload: unknown): ReadClaims {
+  const read = claims.safeParse(payload);
+  if (!read.success) {
+    const issue = read.error.issues[0]!;
+    const known = issue.path.length <= 1;
+    return { ok: false, message: known ? issue.message : 'devices holds what is no id and no prefix with *' };
+  }
+  const { sub, role, devices, vip, exp } = read.data;
+  return {
+    ok: true,
+    actor: {
+      role: role !== undefined && roles.has(role) ? (role as Role) : undefined,
+      id: sub,
+      devices,
+      vip: vip ?? false,
+    },
+    expiresAt: exp === undefined ? undefined : exp * 1e3,
+  };
+}

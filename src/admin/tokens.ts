@@ -1,0 +1,16 @@
+/** How the admin API judges tokens that are not its own. */
+import { authorize } from '../access/actor.ts';
+import type { Verifier } from '../access/verifier.ts';
+import type { AdminDeps } from './deps.ts';
+
+/** @param verifier undefined: no peer needs a token, so no token is judged */
+export function adminTokens(verifier: Verifier | undefined): Pick<AdminDeps, 'verifyToken'> {
+  if (verifier === undefined) return {};
+  return {
+    async verifyToken(token) {
+      const verified = await verifier.verify(token);
+      if (!verified.ok) return verified.status === 503 ? 'unknown' : 'invalid';
+      return authorize(verified.actor, { kind: 'operate' }) === 'allowed' ? 'admin' : 'otherRole';
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/** How the owner writes rows that other threads read, and the lists that run through them. Owner thread only. */
+
+/** Ends a list. */
+const NONE = 0xffffffff;
+
+/** Marks the row as being written; readers wait. */
+export function begin(version: Uint16Array, slot: number): void {
+  Atomics.add(version, slot, 1);
+}
+
+export function end(version: Uint16Array, slot: number): void {
+  Atomics.add(version, slot, 1);
+}
+
+/** Puts `row` at the head of the list of its owner `of`. */
+export function linkFirst(
+  row: number,
+  of: number,
+  first: Uint32Array,
+  next: Uint32Array,
+  prev: Uint32Array,
+): void {
+  const head = first[of]!;
+  next[row] = head;
+  prev[row] = NONE;
+  if (head !== NONE) prev[head] = row;
+  first[of] = row;
+}
+
+/** Takes `row` out of the list of its owner `of`. */
+export function unlink(
+  row: number,
+  of: number,
+  first: Uint32Array,
+  next: Uint32Array,
+  prev: Uint32Array,
+): void {
+  const after = next[row]!;
+  const before = prev[row]!;
+  if (after !== NONE) prev[after] = before;
+  if (before === NONE) first[of] = after;
+  else next[before] = after;
+}

@@ -1,0 +1,65 @@
+/**
+ * Keeps a bug that one frame meets to that frame: its peer gets an error and stays, everybody else notices nothing.
+ * Without this an exception in a handler would end the thread with all of its sockets.
+ */
+import { errors } from '../codes.ts';
+import { Counter, type Counters } from '../memory/counters.ts';
+import { errorFrame } from '../protocol/hub-frames.ts';
+import type { ListenerHandlers, ListenerOptions, Socket, UpgradeAnswer } from './transport.ts';
+
+/** Peers that meet the same bug over and over must not fill the log: the counter has them all. */
+const TELL_MS_MIN = 1000;
+
+/** @param failed told of failures, one a second at most, for the log */
+export function contained<Session>(
+  options: ListenerOptions<Session>,
+  counters: Counters,
+  failed: (failure: Error) => void,
+): ListenerOptions<Session> {
+  const { handlers } = options;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  const note = (failure: unknown): void => {
+    counters.add(Counter.failedFrames);
+    const now = performance.now();
+    if (now - toldAt < TELL_MS_MIN) return;
+    toldAt = now;
+    failed(failure instanceof Error ? failure : new Error(String(failure)));
+  };
+  const guarded =
+    <Args extends unknown[]>(handle: (socket: Socket<Session>, ...args: Args) => void) =>
+    (socket: Socket<Session>, ...args: Args): void => {
+      try {
+        handle(socket, ...args);
+      } catch (failure) {
+        note(failure);
+      }
+    };
+  const guardedHandlers: ListenerHandlers<Session> = {
+    upgrade(request) {
+      const refusal = (failure: unknown): UpgradeAnswer<Session> => {
+        note(failure);
+        return { status: 500, message: errors.internal.reason };
+      };
+      try {
+        const answer = handlers.upgrade(request);
+        return answer instanceof Promise ? answer.catch(refusal) : answer;
+      } catch (failure) {
+        return refusal(failure);
+      }
+    },
+    message(socket, frame, binary) {
+      try {
+        handlers.message(socket, frame, binary);
+      } catch (failure) {
+        note(failure);
+        socket.send(errorFrame(errors.internal.code, errors.internal.reason, ''), false);
+      }
+    },
+    open: guarded((socket) => handlers.open(socket)),
+    controlPong: guarded((socket) => handlers.controlPong(socket)),
+    writable: guarded((socket) => handlers.writable(socket)),
+    dropped: guarded((socket) => handlers.dropped(socket)),
+    close: guarded((socket, code: number) => handlers.close(socket, code)),
+  };
+  return { ...options, handlers: guardedHandlers };
+}
