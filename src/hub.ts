@@ -65,7 +65,7 @@ export async function startHub(
   });
   const relief = workers === 0 ? { relieve: () => poller.turnNow() } : {};
   const ingest = new Ingest({ ...edge(memory.ingest), ...relief });
-  const fanout = workers === 0 ? new Fanout(edge(memory.fanout[0]!)) : undefined;
+  const fanout = workers === 0 ? new Fanout({ ...edge(memory.fanout[0]!), fanoutThreads: 1 }) : undefined;
   const parts = fanout === undefined ? [ingest] : [ingest, fanout];
 
   const mainBell = new MessageChannel();
@@ -110,7 +110,7 @@ export async function startHub(
     const ports = fanoutBells.map(({ port2 }) => port2);
     const subscribers = await openSubscribers(transport, settings, memory, ports, fanout, failed);
     undo.unshift(() => subscribers.close());
-    const watched = parts.map(({ liveness }) => liveness);
+    const watched = [...parts.map(({ liveness }) => liveness), ...(fanout ? [fanout.sendQueues] : [])];
     undo.unshift(startEdgeTimers(watched, counters));
     poller.wake();
 

@@ -34,5 +34,20 @@ export const OWNER_PAUSE_MS_MAX = 1;
 /** Node's timers fire up to this late: it is taken off the fan-out worker's share of the flush window. */
 export const TIMER_SLACK_MS = 1;
 
+/** A subscriber that lags for this long is closed with 4108 (wire contract). */
+export const LAGGING_MS_MAX = 30_000;
+
+/** A lagging subscriber gets low and normal events again when its queue is down to this share of the limit (wire contract). */
+export const SEND_QUEUE_RESUME_SHARE = 1 / 4;
+
+/** uWebSockets.js holds up to 32 frames of less than 16 KiB per socket until a turn's end: no queue shows them before. */
+export const TRANSPORT_HELD_BYTES_MAX = 32 * 16 * 1024;
+
+/**
+ * Runs of seqs remembered for the laggards of one device: each is a gap frame of about 100 B for whoever recovers. A
+ * run ends where an event of high priority was sent; whoever needs more of them is closed.
+ */
+export const MISSED_RUNS_MAX = 1024;
+
 /** What a peer that must reconnect is told to wait at most is spread over at least this long. */
 export const RECONNECT_SPREAD_MS_MIN = 5_000;

@@ -13,7 +13,7 @@ import { type FanoutTask, pausesFor } from '../src/threads/tasks.ts';
 import { chooseTransport } from '../src/transport/choose.ts';
 
 export default async function run(task: FanoutTask): Promise<void> {
-  const { presence, ownerDoorbell, memory, settings, port, bell } = task;
+  const { presence, ownerDoorbell, memory, settings, fanoutThreads, port, bell } = task;
   const { transport } = await chooseTransport('uws');
   if (transport.threads === undefined) throw new Error(`the ${transport.name} transport has no threads`);
   const counters = new Counters(memory.counters);
@@ -25,6 +25,7 @@ export default async function run(task: FanoutTask): Promise<void> {
     clock: systemClock,
     counters,
     settings,
+    fanoutThreads,
   });
   const endpoint = transport.threads.child(fanout.listenerOptions());
   fanout.attach(endpoint);
@@ -39,7 +40,7 @@ export default async function run(task: FanoutTask): Promise<void> {
   });
   bell.on('message', poller.wake);
   poller.wake();
-  const stopTimers = startEdgeTimers([fanout.liveness], counters);
+  const stopTimers = startEdgeTimers([fanout.liveness, fanout.sendQueues], counters);
   await new Promise<void>((resolve, reject) => {
     // An app that is still open when its thread ends aborts the process: close it first, whatever happened.
     const end = (failure?: Error): void => {

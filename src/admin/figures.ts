@@ -14,7 +14,12 @@ export interface Figures {
   readonly received: Readonly<Record<'pong' | 'message' | 'status', number>>;
   readonly skipped: number;
   readonly deliveries: number;
-  readonly dropped: Readonly<Record<'ingest_full' | 'fanout_full' | 'slow' | 'rate', number>>;
+  readonly dropped: Readonly<Record<'ingest_full' | 'fanout_full' | 'lagging' | 'slow' | 'rate', number>>;
+  /** Subscribers that lag now, and what waited for all subscribers when it was last looked at. */
+  readonly lagging: number;
+  readonly queuedBytes: number;
+  /** Subscribers closed as slow so far, by what was too much. */
+  readonly slowCloses: Readonly<Record<'queue' | 'time' | 'budget', number>>;
   readonly refusedFrames: number;
   /** Events per bucket of `latencyBoundsSeconds`, not cumulated; the last is above every bound. */
   readonly latencyBuckets: readonly number[];
@@ -57,8 +62,16 @@ export function collectFigures(deps: AdminDeps): Figures {
     dropped: {
       ingest_full: sum('droppedIngestFull'),
       fanout_full: sum('droppedFanoutFull'),
+      lagging: sum('droppedLagging'),
       slow: sum('droppedSlow'),
       rate: sum('droppedRate'),
+    },
+    lagging: sum('laggingSubscribers'),
+    queuedBytes: sum('queuedBytes'),
+    slowCloses: {
+      queue: sum('closedOverQueue'),
+      time: sum('closedLagging'),
+      budget: sum('closedOverBudget'),
     },
     refusedFrames: sum('refusedFrames'),
     latencyBuckets: addUp(all.map((counters) => counters.latencyBuckets())),

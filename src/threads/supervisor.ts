@@ -120,6 +120,7 @@ export async function startFanoutPool(
         ownerDoorbell: memory.ownerDoorbell,
         memory: memory.fanout[index]!,
         settings,
+        fanoutThreads: bells.length,
         port: port2,
         bell,
       };

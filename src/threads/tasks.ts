@@ -15,7 +15,9 @@ export interface ThreadSettings {
   readonly pingIntervalMs: number;
   readonly flushMaxMs: number;
   readonly maxMessageBytes: number;
+  readonly sendQueueBytes: number;
   readonly sendQueueMaxBytes: number;
+  readonly sendQueuesTotalBytes: number;
   readonly allowedOrigins: readonly string[];
 }
 
@@ -35,6 +37,8 @@ export interface FanoutTask {
   readonly ownerDoorbell: SharedArrayBuffer;
   readonly memory: FanoutMemory;
   readonly settings: ThreadSettings;
+  /** Fan-out threads of the hub. */
+  readonly fanoutThreads: number;
   /** Commands from main. */
   readonly port: MessagePort;
   /** The owner rings here. */
