@@ -99,12 +99,11 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     const { fromOwner, counters, clock, settings } = deps;
     this.liveness = new Liveness(clock, settings.pingIntervalMs);
     const encoder = new EventEncoder(fromOwner.views);
-    const limits = sendQueueLimits(settings, deps.fanoutThreads);
-    this.#limits = limits;
+    this.#limits = sendQueueLimits(settings, deps.fanoutThreads);
     const topics = new Map<number, Topic>();
     const sending = { views: fromOwner.views, encoder, counters };
     const finishRounds = (): void => this.#rounds.finish(clock.now());
-    const laggards = new Laggards({ ...sending, ...limits, topics, finishRounds });
+    const laggards = new Laggards({ ...sending, ...this.#limits, topics, finishRounds });
     this.#topics = new Topics(topics, laggards);
     this.#rounds = new Rounds(fromOwner, { ...sending, laggards }, this.#publishTo);
     this.sendQueues = new SendQueues({
@@ -112,7 +111,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
       laggards,
       clock,
       counters,
-      limits,
+      limits: this.#limits,
       isBetweenRounds: () => this.#rounds.isBetween,
       isCaughtUp: () => this.#caughtUp,
     });
@@ -261,7 +260,10 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
         // None: the last subscriber has just closed, and the owner has not heard of it yet.
         if (topic === undefined) continue;
         this.#rounds.add(offset, topic);
-        if (this.sendQueues.published(fromOwner.bytes)) this.#lookWithin();
+        if (this.sendQueues.published(fromOwner.bytes)) {
+          this.#rounds.finish(this.#deps.clock.now()); // who cannot take so much must lag before it is closed for it
+          this.sendQueues.look();
+        }
       } else {
         this.#rounds.finish(this.#deps.clock.now()); // what came before this record goes before it
         this.#obey(fromOwner.kind, views, offset);
@@ -294,12 +296,6 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     this.#draining = true;
     for (const session of this.#sessions.values()) session.send(draining(reconnectAfterMs()));
     return [...this.#sessions.values()];
-  }
-
-  /** Much was published in this poll: who cannot take it must lag before it is closed. */
-  #lookWithin(): void {
-    this.#rounds.finish(this.#deps.clock.now());
-    this.sendQueues.look();
   }
 
   #obey(kind: number, views: RecordViews, offset: number): void {
@@ -338,15 +334,10 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   #text(session: SubscriberSession, views: RecordViews, offset: number): void {
     const start = textStart(offset);
     const piece = views.u8.subarray(start, start + textLength(views, offset));
-    const more = secondWord(views, offset) === 1;
-    if (more || session.pieces !== undefined) {
-      session.pieces ??= [];
-      session.pieces.push(piece.slice());
-    }
-    if (more) return;
+    const frame = session.assemble(piece, secondWord(views, offset) === 1);
+    if (frame === undefined) return;
     const first = !session.welcomed;
-    session.sendText(session.pieces === undefined ? piece : Buffer.concat(session.pieces));
-    session.pieces = undefined;
+    session.sendText(frame);
     this.sendQueues.check(session);
     if (first && session.wanted.length > 0) {
       writeOp(this.#deps.toOwner, {

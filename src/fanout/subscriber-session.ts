@@ -25,8 +25,6 @@ export class SubscriberSession implements Peer {
   closing = false;
   aliveAt = 0;
   pingAt = 0;
-  /** Pieces of a long text frame, as they come from the owner. */
-  pieces: Uint8Array[] | undefined;
   /**
    * Device slots this socket gets events of, each with its shard of the topic, or LAGGING: a list of pairs while they
    * are few.
@@ -35,6 +33,8 @@ export class SubscriberSession implements Peer {
   /** Frames of the batch being sent, for a vip: pairs of start and end in the batch's bytes. */
   #outbox: number[] | undefined;
   #socket: Socket<SubscriberSession> | undefined;
+  /** Of a long text frame, as they come from the owner. */
+  #pieces: Uint8Array[] | undefined;
   /** Frames that must follow the welcome. */
   #held: string[] | undefined = [];
 
@@ -57,6 +57,17 @@ export class SubscriberSession implements Peer {
   send(frame: string): void {
     if (this.#held === undefined) this.#socket?.send(frame, false);
     else if (this.#held.length < HELD_FRAMES_MAX) this.#held.push(frame);
+  }
+
+  /** Puts a long text frame together. @returns the frame, once this was its last piece */
+  assemble(piece: Uint8Array, more: boolean): Uint8Array | undefined {
+    if (!more && this.#pieces === undefined) return piece;
+    this.#pieces ??= [];
+    this.#pieces.push(piece.slice());
+    if (more) return undefined;
+    const frame = Buffer.concat(this.#pieces);
+    this.#pieces = undefined;
+    return frame;
   }
 
   /** Sends a text frame of the owner's; the first is the welcome, and what was held follows it. */
