@@ -79,7 +79,9 @@ export async function startHub(
   const gates = new Gates({ door: memory.door, thread: 0, settings, tokens, clock: systemClock, counters });
   const ingest = new Ingest({ ...edge(memory.ingest), ...relief, gate: gates.gateFor('device') });
   const fanout =
-    workers === 0 ? new Fanout({ ...edge(memory.fanout[0]!), gate: gates.gateFor('subscriber') }) : undefined;
+    workers === 0
+      ? new Fanout({ ...edge(memory.fanout[0]!), gate: gates.gateFor('subscriber'), fanoutThreads: 1 })
+      : undefined;
   const parts = fanout === undefined ? [ingest] : [ingest, fanout];
 
   const mainBell = new MessageChannel();
@@ -144,7 +146,7 @@ export async function startHub(
     const alarms = { failed, frameFailed };
     const subscribers = await openSubscribers(transport, settings, tokens, memory, ports, local, alarms);
     undo.unshift(() => subscribers.close());
-    const watched = parts.map(({ liveness }) => liveness);
+    const watched = [...parts.map(({ liveness }) => liveness), ...(fanout ? [fanout.sendQueues] : [])];
     undo.unshift(startEdgeTimers(watched, counters));
     const watch = setInterval(() => overload.tick(), OVERLOAD_TICK_MS);
     undo.unshift(() => clearInterval(watch));

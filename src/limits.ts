@@ -44,6 +44,20 @@ export const JWKS_MAX_AGE_MS = 600_000;
 export const JWKS_COOL_DOWN_MS = 30_000;
 /** Within what uWS gives a request that has not been answered (10 s). */
 export const JWKS_TIMEOUT_MS = 5_000;
+/** A subscriber that lags for this long is closed with 4108 (wire contract). */
+export const LAGGING_MS_MAX = 30_000;
+
+/** A lagging subscriber gets low and normal events again when its queue is down to this share of the limit (wire contract). */
+export const SEND_QUEUE_RESUME_SHARE = 1 / 4;
+
+/** uWebSockets.js holds up to 32 frames of less than 16 KiB per socket until a turn's end: no queue shows them before. */
+export const TRANSPORT_HELD_BYTES_MAX = 32 * 16 * 1024;
+
+/**
+ * Runs of seqs remembered for the laggards of one device: each is a gap frame of about 100 B for whoever recovers. A
+ * run ends where an event of high priority was sent; whoever needs more of them is closed.
+ */
+export const MISSED_RUNS_MAX = 1024;
 
 /** What a peer that must reconnect is told to wait at most is spread over at least this long. */
 export const RECONNECT_SPREAD_MS_MIN = 5_000;

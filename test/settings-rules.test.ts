@@ -32,6 +32,25 @@ describe('rules between settings', () => {
   });
 });
 
+describe('the limit of a send queue', () => {
+  it('is refused above the hard limit, wherever that stands', () => {
+    expect(problemsOf({ env: { DAT_SEND_QUEUE_BYTES: '2000000' } })).toEqual([
+      'env DAT_SEND_QUEUE_BYTES: given 2000000, accepted is at most the hard limit of the same queue ' +
+        '(env DAT_SEND_QUEUE_MAX_BYTES, 1048576)',
+    ]);
+    expect(problemsOf({ file: { sendQueueBytes: 4097 }, argv: ['--send-queue-max-bytes', '4096'] })).toEqual([
+      'file dat.json, key sendQueueBytes: given 4097, accepted is at most the hard limit of the same queue ' +
+        '(flag --send-queue-max-bytes, 4096)',
+    ]);
+  });
+
+  it('may be the hard limit, and its default gives way to a lower one', () => {
+    const env = { DAT_SEND_QUEUE_BYTES: '4096', DAT_SEND_QUEUE_MAX_BYTES: '4096' };
+    expect(settingsOf({ env }).sendQueueBytes).toBe(4096);
+    expect(settingsOf({ env: { DAT_SEND_QUEUE_MAX_BYTES: '4096' } }).sendQueueMaxBytes).toBe(4096);
+  });
+});
+
 describe('the admin token', () => {
   it('comes from the environment or the file', () => {
     expect(settingsOf({ env: { DAT_ADMIN_TOKEN: 'hunter2' } }).adminToken).toBe('hunter2');

@@ -24,6 +24,7 @@ describe('defaults', () => {
       maxMessageBytes: 65_536,
       sendQueueBytes: 262_144,
       sendQueueMaxBytes: 1_048_576,
+      sendQueuesTotalBytes: 268_435_456,
       deviceRate: 100,
       deviceBurst: 200,
       maxDevices: 100_000,

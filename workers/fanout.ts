@@ -15,7 +15,7 @@ import { chooseTransport } from '../src/transport/choose.ts';
 import { contained } from '../src/transport/contained.ts';
 
 export default async function run(task: FanoutTask): Promise<void> {
-  const { presence, ownerDoorbell, door, memory, worker, settings, tokens, port, bell } = task;
+  const { presence, ownerDoorbell, door, memory, worker, settings, tokens, fanoutThreads, port, bell } = task;
   const { transport } = await chooseTransport('uws');
   if (transport.threads === undefined) throw new Error(`the ${transport.name} transport has no threads`);
   const counters = new Counters(memory.counters);
@@ -29,6 +29,7 @@ export default async function run(task: FanoutTask): Promise<void> {
     clock: systemClock,
     counters,
     settings,
+    fanoutThreads,
   });
   const endpoint = transport.threads.child(
     contained(fanout.listenerOptions(), counters, (failure) =>
@@ -47,7 +48,7 @@ export default async function run(task: FanoutTask): Promise<void> {
   });
   bell.on('message', poller.wake);
   poller.wake();
-  const stopTimers = startEdgeTimers([fanout.liveness], counters);
+  const stopTimers = startEdgeTimers([fanout.liveness, fanout.sendQueues], counters);
   await new Promise<void>((resolve, reject) => {
     // An app that is still open when its thread ends aborts the process: close it first, whatever happened.
     const end = (failure?: Error): void => {

@@ -116,7 +116,7 @@ export class Gate {
     const { settings, door, clock } = this.#deps;
     const { addresses } = door;
     const nowMs = clock.now();
-    const { maxConnectionsPerAddress: connectionsMax, connectionsPerSecondPerAddress: perSecond } = settings;
+    const { connectionsPerSecondPerAddress: perSecond } = settings;
     if (this.#draining) return this.#refuse('draining', 503, 'the hub is draining');
     const banSeconds = addresses.bannedForSeconds(address, nowMs);
     if (banSeconds > 0) {
@@ -125,16 +125,24 @@ export class Gate {
     if (perSecond > 0 && addresses.arrived(address, nowMs) > perSecond) {
       return this.#refuseForNow('address_rate', 429, `more than ${perSecond} connections per second`);
     }
-    if (connectionsMax > 0 && addresses.connections(address) >= connectionsMax) {
+    const full = this.#refusalForRoom(address);
+    if (full !== undefined) return full;
+    if (door.isOverloaded()) return this.#refuseForNow('overload', 503, 'the hub is overloaded');
+    if (!originAllowed(request.header('origin'), request.header('host'), settings.allowedOrigins)) {
+      return this.#refuse('origin', 403, 'this origin is not allowed');
+    }
+    return undefined;
+  }
+
+  #refusalForRoom(address: number): Refused | undefined {
+    const { settings, door } = this.#deps;
+    const connectionsMax = settings.maxConnectionsPerAddress;
+    if (connectionsMax > 0 && door.addresses.connections(address) >= connectionsMax) {
       const message = `more than ${connectionsMax} connections from this address`;
       return this.#refuseForNow('address_connections', 429, message);
     }
     if (!door.hasRoom()) {
       return this.#refuseForNow('capacity', 503, 'the hub has as many connections as it may');
-    }
-    if (door.isOverloaded()) return this.#refuseForNow('overload', 503, 'the hub is overloaded');
-    if (!originAllowed(request.header('origin'), request.header('host'), settings.allowedOrigins)) {
-      return this.#refuse('origin', 403, 'this origin is not allowed');
     }
     return undefined;
   }
@@ -165,6 +173,9 @@ export class Gate {
         return this.#refuse('id', 403, "?id= is not the token's sub");
       default:
     }
+    // Others came in while the token was verified.
+    const full = this.#refusalForRoom(address);
+    if (full !== undefined) return full;
     const validMs = expiresAt === undefined ? 0 : expiresAt - clock.wallNow();
     return {
       ok: true,

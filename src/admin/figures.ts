@@ -17,8 +17,13 @@ export interface Figures {
   readonly skipped: number;
   readonly deliveries: number;
   readonly dropped: Readonly<
-    Record<'ingest_full' | 'fanout_full' | 'slow' | 'rate' | 'subscriber_rate', number>
+    Record<'ingest_full' | 'fanout_full' | 'lagging' | 'slow' | 'rate' | 'subscriber_rate', number>
   >;
+  /** Subscribers that lag now, and what waited for all subscribers when it was last looked at. */
+  readonly lagging: number;
+  readonly queuedBytes: number;
+  /** Subscribers closed as slow so far, by what was too much. */
+  readonly slowCloses: Readonly<Record<'queue' | 'time' | 'budget', number>>;
   readonly refusedFrames: number;
   readonly failedFrames: number;
   /** Upgrades that were not let in, by reason. */
@@ -64,9 +69,17 @@ export function collectFigures(deps: AdminDeps): Figures {
     dropped: {
       ingest_full: sum('droppedIngestFull'),
       fanout_full: sum('droppedFanoutFull'),
+      lagging: sum('droppedLagging'),
       slow: sum('droppedSlow'),
       rate: sum('droppedRate'),
       subscriber_rate: sum('droppedSubscriberRate'),
+    },
+    lagging: sum('laggingSubscribers'),
+    queuedBytes: sum('queuedBytes'),
+    slowCloses: {
+      queue: sum('closedOverQueue'),
+      time: sum('closedLagging'),
+      budget: sum('closedOverBudget'),
     },
     refusedFrames: sum('refusedFrames'),
     failedFrames: sum('failedFrames'),

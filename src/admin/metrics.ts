@@ -95,6 +95,18 @@ function trafficFamilies(figures: Figures): string[] {
       'Events not delivered, by reason.',
       labelled('reason', figures.dropped),
     ),
+    family('dat_lagging_subscribers', 'gauge', 'Subscribers whose send queue is over its limit.', [
+      [{}, figures.lagging],
+    ]),
+    family('dat_send_queue_bytes', 'gauge', 'Bytes waiting for all subscribers, as of the last look.', [
+      [{}, figures.queuedBytes],
+    ]),
+    family(
+      'dat_slow_closes_total',
+      'counter',
+      'Subscribers closed with 4108, by what was too much: their queue, the time lagging, all queues together.',
+      labelled('reason', figures.slowCloses),
+    ),
     family(
       'dat_fanout_latency_seconds',
       'histogram',

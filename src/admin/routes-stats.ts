@@ -53,8 +53,10 @@ function readStats(deps: AdminDeps, sampler: RateSampler): Stats {
       skipped: figures.skipped,
       deliveries: figures.deliveries,
       dropped: { ...figures.dropped },
+      slowCloses: { ...figures.slowCloses },
       refusedFrames: figures.refusedFrames,
     },
+    sendQueues: { lagging: figures.lagging, bytes: figures.queuedBytes },
     rates: sampler.rates(),
     latency: {
       count,

@@ -160,8 +160,13 @@ export const stats = z.object({
     received: z.object({ pong: count, message: count, status: count }),
     skipped: count,
     deliveries: count,
-    dropped: z.object({ ingest_full: count, fanout_full: count, slow: count, rate: count }),
+    dropped: z.object({ ingest_full: count, fanout_full: count, lagging: count, slow: count, rate: count }),
+    slowCloses: z.object({ queue: count, time: count, budget: count }),
     refusedFrames: count,
+  }),
+  sendQueues: z.object({
+    lagging: count.describe('Subscribers whose queue is over its limit'),
+    bytes: count.describe('Waiting for all subscribers, as of the last look'),
   }),
   rates: z.object({
     windowSeconds: z.number(),

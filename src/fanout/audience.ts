@@ -7,6 +7,10 @@
 /** At 4 to 5 µs a write, a shard holds its thread for about a millisecond. */
 export const SHARD_SOCKETS_MAX = 256;
 
+/** Where a socket may be beside a shard: nowhere, or among the laggards, who are in no topic of the transport. */
+export const NO_SHARD = -1;
+export const LAGGING = -2;
+
 export class Audience {
   /** Name of each shard at the transport. */
   readonly shards: string[];

@@ -7,6 +7,7 @@ import type { RecordViews } from '../memory/ring.ts';
 import { Priority } from '../protocol/events.ts';
 import { EventField } from '../threads/records.ts';
 import type { EventEncoder } from './event-encoder.ts';
+import type { Laggards } from './laggards.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Topic } from './topic.ts';
 
@@ -37,6 +38,8 @@ export interface BatchDeps {
   readonly views: RecordViews;
   readonly encoder: EventEncoder;
   readonly counters: Counters;
+  /** Who lags is sent to one by one. */
+  readonly laggards: Laggards;
 }
 
 export class Batch {
@@ -45,7 +48,7 @@ export class Batch {
   /** Of these, the vips have not been sent to. */
   readonly #forVips = createLanes();
   #size = 0;
-  #shardCount = 1;
+  #shardCount = 0;
   #hasVips = false;
 
   constructor(deps: BatchDeps) {
@@ -56,7 +59,7 @@ export class Batch {
     return this.#size;
   }
 
-  /** Shards of the topic that has most. */
+  /** Shards of the topic that has most, once the batch has begun. */
   get shardCount(): number {
     return this.#shardCount;
   }
@@ -66,10 +69,19 @@ export class Batch {
     const lane = Priority.high - this.#deps.views.u8[offset + EventField.priority]!;
     this.#lanes[lane]!.push(offset, topic);
     this.#size += 1;
-    this.#shardCount = Math.max(this.#shardCount, topic.shardCount);
-    if (topic.vips.length === 0) return;
+    if (topic.vips.length === 0 && topic.laggingVips === undefined) return;
     this.#forVips[lane]!.push(offset, topic);
     this.#hasVips = true;
+  }
+
+  /** Starts the batch's round: from here on nobody enters or leaves a topic until it is over. */
+  begin(): void {
+    let most = 1;
+    for (const { topics } of this.#lanes) {
+      for (const { shardCount } of topics) if (shardCount > most) most = shardCount;
+    }
+    this.#shardCount = most;
+    this.#passLaggards(this.#lanes, false);
   }
 
   /** Publishes the events to one shard of their topics. @param now hub clock, ms */
@@ -82,7 +94,18 @@ export class Batch {
   clear(): void {
     for (const lane of this.#lanes) lane.clear();
     this.#size = 0;
-    this.#shardCount = 1;
+  }
+
+  #passLaggards(lanes: readonly Lane[], vips: boolean): void {
+    const { laggards } = this.#deps;
+    if (laggards.size === 0) return;
+    for (const { offsets, topics } of lanes) {
+      for (let i = 0; i < offsets.length; i++) {
+        const missed = vips ? topics[i]!.laggingVips : topics[i]!.laggards;
+        if (missed !== undefined) laggards.event(missed, offsets[i]!);
+      }
+    }
+    laggards.endRound();
   }
 
   #publish(shard: number, publish: Publish, offset: number, topic: Topic, now: number): void {
@@ -122,9 +145,10 @@ export class Batch {
           }
         }
       }
-      lane.clear();
     }
-    this.#hasVips = false;
     for (const session of touched) session.sendOutbox(encoder.bytes);
+    this.#passLaggards(this.#forVips, true);
+    for (const lane of this.#forVips) lane.clear();
+    this.#hasVips = false;
   }
 }

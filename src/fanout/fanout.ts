@@ -12,8 +12,7 @@ import type { Ringer } from '../memory/doorbell.ts';
 import type { RecordViews, RingConsumer, RingProducer } from '../memory/ring.ts';
 import { NONE } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
-import { DeviceNames } from '../protocol/event-frames.ts';
-import { draining, errorFrame, gapFrame } from '../protocol/hub-frames.ts';
+import { draining, errorFrame } from '../protocol/hub-frames.ts';
 import { parseDevicesQuery, parseSubscriberOp } from '../protocol/subscriber-ops.ts';
 import {
   EventField,
@@ -41,15 +40,20 @@ import type {
 } from '../transport/transport.ts';
 import type { Publish } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
+import { Laggards } from './laggards.ts';
 import { Rounds } from './rounds.ts';
+import { type SendQueueLimits, SendQueues, sendQueueLimits } from './send-queues.ts';
 import { SubscriberSession } from './subscriber-session.ts';
-import { Topic } from './topic.ts';
+import type { Topic } from './topic.ts';
+import { Topics } from './topics.ts';
 
 export interface FanoutSettings {
   readonly pingIntervalMs: number;
   readonly firstFrameTimeoutMs: number;
   readonly maxMessageBytes: number;
+  readonly sendQueueBytes: number;
   readonly sendQueueMaxBytes: number;
+  readonly sendQueuesTotalBytes: number;
   readonly subscriberActivity: 'pong' | 'frame';
   readonly subscriberRate: number;
   readonly subscriberBurst: number;
@@ -64,6 +68,8 @@ export interface FanoutDeps {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly settings: FanoutSettings;
+  /** Threads that hold subscribers' sockets: they share what is for all. */
+  readonly fanoutThreads: number;
 }
 
 type SubscriberSocket = Socket<SubscriberSession>;
@@ -71,37 +77,53 @@ type SubscriberSocket = Socket<SubscriberSession>;
 const SHARDS_PER_STEP = 4;
 const SHARDS_PER_STEP_WITH_VIPS = 1;
 const NO_DEVICES: readonly string[] = [];
-const GAP_REASON = 'overload';
 const BINARY_PROTOCOL = 'dat.v1.binary';
 const JSON_PROTOCOL = 'dat.v1.json';
 
 export class Fanout implements ListenerHandlers<SubscriberSession> {
   readonly liveness: Liveness;
+  readonly sendQueues: SendQueues;
   readonly #deps: FanoutDeps;
+  readonly #limits: SendQueueLimits;
   readonly #sessions = new Map<number, SubscriberSession>();
-  /** By device slot: the devices that this thread's subscribers get events of. */
-  readonly #topics = new Map<number, Topic>();
+  readonly #topics: Topics;
   readonly #rounds: Rounds;
-  /** Met their queue limit and are to be closed. */
+  /** Met the transport's queue limit and are to be closed. */
   readonly #slow: SubscriberSession[] = [];
   #endpoint: Endpoint | undefined;
   #vipCount = 0;
   #nextSession = 1;
+  /** All that the owner has said was heard. */
+  #caughtUp = true;
 
   constructor(deps: FanoutDeps) {
     this.#deps = deps;
-    this.liveness = new Liveness(deps.clock, deps.settings);
-    const { fromOwner, counters } = deps;
+    const { fromOwner, counters, clock, settings } = deps;
+    this.liveness = new Liveness(clock, settings);
     const encoder = new EventEncoder(fromOwner.views);
-    this.#rounds = new Rounds(fromOwner, { views: fromOwner.views, encoder, counters }, this.#publishTo);
+    this.#limits = sendQueueLimits(settings, deps.fanoutThreads);
+    const topics = new Map<number, Topic>();
+    const sending = { views: fromOwner.views, encoder, counters };
+    const finishRounds = (): void => this.#rounds.finish(clock.now());
+    const laggards = new Laggards({ ...sending, ...this.#limits, topics, finishRounds });
+    this.#topics = new Topics(topics, laggards);
+    this.#rounds = new Rounds(fromOwner, { ...sending, laggards }, this.#publishTo);
+    this.sendQueues = new SendQueues({
+      sessions: this.#sessions,
+      laggards,
+      clock,
+      counters,
+      limits: this.#limits,
+      isBetweenRounds: () => this.#rounds.isBetween,
+      isCaughtUp: () => this.#caughtUp,
+    });
   }
 
   listenerOptions(): ListenerOptions<SubscriberSession> {
-    const { maxMessageBytes, sendQueueMaxBytes } = this.#deps.settings;
     return {
       path: '/v1/subscribe',
-      frameBytesMax: maxMessageBytes * TRANSPORT_FRAME_FACTOR,
-      queueBytesMax: sendQueueMaxBytes,
+      frameBytesMax: this.#deps.settings.maxMessageBytes * TRANSPORT_FRAME_FACTOR,
+      queueBytesMax: this.#limits.transportBytesMax,
       handlers: this,
     };
   }
@@ -208,16 +230,26 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     if (!session.closing) this.#heard(session, this.#deps.settings.subscriberActivity === 'pong');
   }
 
-  writable(): void {}
+  writable({ session }: SubscriberSocket): void {
+    this.sendQueues.writable(session);
+  }
 
-  /** Over its queue limit: it would have a hole, so it goes, and comes back when it can keep up. */
+  /** Over the transport's own limit: it would have a hole, so it goes, and comes back when it can keep up. */
   dropped({ session }: SubscriberSocket): void {
     this.#deps.counters.add(Counter.droppedSlow);
     if (session.closing) return;
     session.closing = true;
+    this.#deps.counters.add(Counter.closedOverQueue);
     // Not from within the send that met the limit, but before anything else is sent to it.
     this.#slow.push(session);
     setImmediate(() => this.#closeSlow());
+  }
+
+  /** What follows is not for it any more, though what waits and the close frame still leave. */
+  closing({ session }: SubscriberSocket): void {
+    session.closing = true;
+    this.#topics.leaveAll(session, true);
+    this.sendQueues.forget(session);
   }
 
   close({ session }: SubscriberSocket, code: number): void {
@@ -225,7 +257,8 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
     this.#deps.gate.closed(session.address);
-    for (const device of session.devices) this.#leaveTopic(session, device, false);
+    this.#topics.leaveAll(session, false);
+    this.sendQueues.forget(session);
     if (session.vip) this.#vipCount -= 1;
     this.#deps.counters.add(Counter.subscriberConnections, -1);
     this.#deps.counters.disconnect('subscriber', code);
@@ -236,6 +269,8 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   poll(): number {
     const { fromOwner } = this.#deps;
     const { views } = fromOwner;
+    this.sendQueues.look();
+    this.#caughtUp = false;
     let done = 0;
     for (; done < POLL_RECORDS_MAX; done++) {
       const offset = fromOwner.next();
@@ -243,12 +278,18 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
       if (fromOwner.kind === ToSubscribers.Event) {
         const topic = this.#topics.get(views.u32[(offset + EventField.device) >> 2]!);
         // None: the last subscriber has just closed, and the owner has not heard of it yet.
-        if (topic !== undefined) this.#rounds.add(offset, topic);
+        if (topic === undefined) continue;
+        this.#rounds.add(offset, topic);
+        if (this.sendQueues.published(fromOwner.bytes)) {
+          this.#rounds.finish(this.#deps.clock.now()); // who cannot take so much must lag before it is closed for it
+          this.sendQueues.look();
+        }
       } else {
         this.#rounds.finish(this.#deps.clock.now()); // what came before this record goes before it
         this.#obey(fromOwner.kind, views, offset);
       }
     }
+    this.#caughtUp = done < POLL_RECORDS_MAX;
     if (done > 0 || this.hasUnsent) {
       const shards = this.#vipCount > 0 ? SHARDS_PER_STEP_WITH_VIPS : SHARDS_PER_STEP;
       this.#rounds.step(this.#deps.clock.now(), shards);
@@ -263,7 +304,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
 
   /** Whether events wait for a further `poll`, though no record may come. */
   get hasUnsent(): boolean {
-    return this.#rounds.hasUnsent;
+    return this.#rounds.hasUnsent || this.sendQueues.hasWaiting;
   }
 
   hasBacklog(): boolean {
@@ -280,7 +321,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   #obey(kind: number, views: RecordViews, offset: number): void {
     if (kind === ToSubscribers.Gap) {
       const { device, from, to } = readGap(views, offset);
-      this.#publishGap(device, from, to);
+      this.#topics.gap(device, from, to, this.#publishTo);
       return;
     }
     const session = this.#sessions.get(firstWord(views, offset));
@@ -291,10 +332,10 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
         this.#setVip(session, thirdWord(views, offset) === 1);
         break;
       case ToSubscribers.Attach:
-        this.#joinTopic(session, secondWord(views, offset), readText(views, offset));
+        this.#topics.join(session, secondWord(views, offset), readText(views, offset));
         break;
       case ToSubscribers.Detach:
-        this.#leaveTopic(session, secondWord(views, offset), true);
+        this.#topics.leave(session, secondWord(views, offset), true);
         break;
       case ToSubscribers.Text:
         this.#text(session, views, offset);
@@ -313,15 +354,11 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   #text(session: SubscriberSession, views: RecordViews, offset: number): void {
     const start = textStart(offset);
     const piece = views.u8.subarray(start, start + textLength(views, offset));
-    const more = secondWord(views, offset) === 1;
-    if (more || session.pieces !== undefined) {
-      session.pieces ??= [];
-      session.pieces.push(piece.slice());
-    }
-    if (more) return;
+    const frame = session.assemble(piece, secondWord(views, offset) === 1);
+    if (frame === undefined) return;
     const first = !session.welcomed;
-    session.sendText(session.pieces === undefined ? piece : Buffer.concat(session.pieces));
-    session.pieces = undefined;
+    session.sendText(frame);
+    this.sendQueues.check(session);
     if (first && session.wanted.length > 0) {
       writeOp(this.#deps.toOwner, {
         session: session.number,
@@ -334,34 +371,10 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     }
   }
 
-  #joinTopic(session: SubscriberSession, device: number, id: string): void {
-    let topic = this.#topics.get(device);
-    if (topic === undefined || topic.names.id !== id) {
-      topic = new Topic(device, new DeviceNames(id));
-      this.#topics.set(device, topic);
-    }
-    if (session.shardOf(device) < 0) session.addDevice(device, topic.add(session));
-  }
-
-  #leaveTopic(session: SubscriberSession, device: number, open: boolean): void {
-    const topic = this.#topics.get(device);
-    const shard = session.shardOf(device);
-    if (topic === undefined || shard < 0) return;
-    session.removeDevice(device);
-    topic.remove(session, shard, open);
-    if (topic.isEmpty) this.#topics.delete(device);
-  }
-
   #setVip(session: SubscriberSession, vip: boolean): void {
     if (session.vip === vip) return;
     this.#vipCount += vip ? 1 : -1;
-    const { devices } = session;
-    for (const device of devices) {
-      this.#topics.get(device)!.remove(session, session.shardOf(device), true);
-      session.removeDevice(device);
-    }
-    session.vip = vip;
-    for (const device of devices) session.addDevice(device, this.#topics.get(device)!.add(session));
+    this.#topics.setVip(session, vip);
   }
 
   /** Publishes to the sockets of a topic; one that falls behind its limit by this gets nothing after it. */
@@ -371,19 +384,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   };
 
   #closeSlow(): void {
-    for (const session of this.#slow.splice(0)) {
-      for (const device of session.devices) this.#leaveTopic(session, device, true);
-      session.close(closes.slow.code, closes.slow.reason);
-    }
-  }
-
-  #publishGap(device: number, from: number, to: number): void {
-    const topic = this.#topics.get(device);
-    if (topic === undefined) return;
-    const text = gapFrame(topic.names.id, from, to, GAP_REASON);
-    const frame = Buffer.from(text);
-    for (const shard of [...topic.json.shards, ...topic.binary.shards]) this.#publishTo(shard, frame, false);
-    for (const session of topic.vips) session.send(text);
+    for (const session of this.#slow.splice(0)) session.close(closes.slow.code, closes.slow.reason);
   }
 
   /**
@@ -414,6 +415,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   #refuse(session: SubscriberSession, code: number, message: string, id: string): void {
     this.#deps.counters.add(Counter.refusedFrames);
     session.send(errorFrame(code, message, id));
+    this.sendQueues.check(session);
   }
 
   #control(kind: number, words: readonly [number, number?], text?: Uint8Array): void {

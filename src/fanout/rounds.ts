@@ -34,6 +34,11 @@ export class Rounds {
     return this.#current.size + this.#next.size > 0;
   }
 
+  /** Whether no round is under way: everybody has all of the last one, and nobody anything of the next but vips. */
+  get isBetween(): boolean {
+    return this.#current.size === 0;
+  }
+
   /** @param offset the event record that the ring has just stepped to */
   add(offset: number, topic: Topic): void {
     this.#next.add(offset, topic);
@@ -64,6 +69,7 @@ export class Rounds {
     [this.#current, this.#next] = [this.#next, this.#current];
     this.#currentEnd = this.#ring.position;
     this.#shard = 0;
+    this.#current.begin();
   }
 
   #publishShard(now: number): void {

@@ -9,6 +9,7 @@ import { HELD_FRAMES_MAX } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
 import type { Peer } from '../transport/liveness.ts';
 import type { Socket } from '../transport/transport.ts';
+import { NO_SHARD } from './audience.ts';
 
 /** Up to here looking through a list is as fast as a Map, which takes several times the memory. */
 const LISTED_DEVICES_MAX = 16;
@@ -34,13 +35,16 @@ export class SubscriberSession implements Peer {
   closing = false;
   aliveAt = 0;
   pingAt = 0;
-  /** Pieces of a long text frame, as they come from the owner. */
-  pieces: Uint8Array[] | undefined;
-  /** Device slots this socket gets events of, each with its shard of the topic: a list of pairs while they are few. */
+  /**
+   * Device slots this socket gets events of, each with its shard of the topic, or LAGGING: a list of pairs while they
+   * are few.
+   */
   #devices: number[] | Map<number, number> | undefined;
   /** Frames of the batch being sent, for a vip: pairs of start and end in the batch's bytes. */
   #outbox: number[] | undefined;
   #socket: Socket<SubscriberSession> | undefined;
+  /** Of a long text frame, as they come from the owner. */
+  #pieces: Uint8Array[] | undefined;
   /** Frames that must follow the welcome. */
   #held: string[] | undefined = [];
 
@@ -69,6 +73,17 @@ export class SubscriberSession implements Peer {
     else if (this.#held.length < HELD_FRAMES_MAX) this.#held.push(frame);
   }
 
+  /** Puts a long text frame together. @returns the frame, once this was its last piece */
+  assemble(piece: Uint8Array, more: boolean): Uint8Array | undefined {
+    if (!more && this.#pieces === undefined) return piece;
+    this.#pieces ??= [];
+    this.#pieces.push(piece.slice());
+    if (more) return undefined;
+    const frame = Buffer.concat(this.#pieces);
+    this.#pieces = undefined;
+    return frame;
+  }
+
   /** Sends a text frame of the owner's; the first is the welcome, and what was held follows it. */
   sendText(frame: Uint8Array): void {
     this.#socket?.send(frame, false);
@@ -78,6 +93,16 @@ export class SubscriberSession implements Peer {
     for (const later of held) this.send(later);
   }
 
+  /** Sends an event by itself, in the encoding of this socket. */
+  sendEvent(frame: Uint8Array): void {
+    this.#socket?.send(frame, this.binary);
+  }
+
+  /** Bytes that wait for the kernel to take them. */
+  get bufferedBytes(): number {
+    return this.#socket?.bufferedBytes() ?? 0;
+  }
+
   /** Device slots this socket gets events of. */
   get devices(): number[] {
     const devices = this.#devices;
@@ -85,13 +110,13 @@ export class SubscriberSession implements Peer {
     return devices instanceof Map ? [...devices.keys()] : devices.filter((_, at) => at % 2 === 0);
   }
 
-  /** @returns the shard of the device's topic that this socket is in, -1 when it is in none */
+  /** @returns the shard of the device's topic that this socket is in, LAGGING, or NO_SHARD */
   shardOf(device: number): number {
     const devices = this.#devices;
-    if (devices === undefined) return -1;
-    if (devices instanceof Map) return devices.get(device) ?? -1;
+    if (devices === undefined) return NO_SHARD;
+    if (devices instanceof Map) return devices.get(device) ?? NO_SHARD;
     for (let at = 0; at < devices.length; at += 2) if (devices[at] === device) return devices[at + 1]!;
-    return -1;
+    return NO_SHARD;
   }
 
   /** Adds a device that is not there. */
@@ -132,6 +157,11 @@ export class SubscriberSession implements Peer {
     outbox.length = 0;
   }
 
+  /** Runs `body` so that what it sends leaves in as few writes as possible. */
+  cork(body: () => void): void {
+    this.#socket?.cork(body);
+  }
+
   join(topic: string): void {
     this.#socket?.join(topic);
   }
@@ -147,5 +177,10 @@ export class SubscriberSession implements Peer {
   close(code: number, reason: string): void {
     this.closing = true;
     this.#socket?.close(code, reason);
+  }
+
+  /** Drops the connection, and what waits for it. */
+  terminate(): void {
+    this.#socket?.terminate();
   }
 }

@@ -1,6 +1,7 @@
 /** One device as a fan-out worker sees it: its names, and who of this worker's subscribers gets its events. */
 import type { DeviceNames } from '../protocol/event-frames.ts';
 import { Audience } from './audience.ts';
+import { Missed } from './missed.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export class Topic {
@@ -9,6 +10,9 @@ export class Topic {
   readonly binary: Audience;
   /** Sent to one by one, before the others. */
   readonly vips: SubscriberSession[] = [];
+  /** Who lags, apart by how they were sent to when they fell behind; undefined while nobody does. */
+  laggards: Missed | undefined;
+  laggingVips: Missed | undefined;
 
   constructor(slot: number, names: DeviceNames) {
     this.names = names;
@@ -17,7 +21,9 @@ export class Topic {
   }
 
   get isEmpty(): boolean {
-    return this.json.total + this.binary.total + this.vips.length === 0;
+    const { json, binary, vips, laggards, laggingVips } = this;
+    if (laggards !== undefined || laggingVips !== undefined) return false;
+    return json.total + binary.total + vips.length === 0;
   }
 
   get shardCount(): number {
@@ -45,6 +51,14 @@ export class Topic {
     const audience = this.#audienceOf(session);
     audience.remove(shard);
     if (open) session.leave(audience.shards[shard]!);
+  }
+
+  /** Where it is noted what a lagging subscriber misses from here on. */
+  missedBy({ vip }: SubscriberSession): Missed {
+    const missed = (vip ? this.laggingVips : this.laggards) ?? new Missed(this.names);
+    if (vip) this.laggingVips = missed;
+    else this.laggards = missed;
+    return missed;
   }
 
   #audienceOf({ binary }: SubscriberSession): Audience {

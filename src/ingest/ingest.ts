@@ -182,6 +182,8 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
   /** A device that does not read its acks loses them: it learns from the next one, or from its own silence. */
   dropped(): void {}
 
+  closing(): void {}
+
   close({ session }: DeviceSocket, code: number): void {
     this.liveness.remove(session);
     this.#sessions.delete(session.number);

@@ -21,13 +21,19 @@ const names = [
   'deliveries',
   'droppedIngestFull', // events refused because the ring to the owner was full
   'droppedFanoutFull', // events refused because the ring to a fan-out worker was full
-  'droppedSlow', // frames that a subscriber over its send queue limit did not get
+  'droppedSlow', // frames that a subscriber over the hard limit of its send queue did not get
+  'droppedLagging', // events that a lagging subscriber did not get
   'droppedRate', // events over a device's rate
   'droppedSubscriberRate', // frames over a subscriber's rate
   'refusedFrames',
   'failedFrames', // frames whose handling threw: a bug, contained
   'deviceConnections', // gauge
   'subscriberConnections', // gauge
+  'laggingSubscribers', // gauge
+  'queuedBytes', // gauge: what waited for all subscribers when it was last looked at
+  'closedOverQueue', // subscribers closed as slow: over the hard limit,
+  'closedLagging', // lagging too long,
+  'closedOverBudget', // or holding most when all queues together were over their budget
   'loopLagSeconds', // gauge: the worst of the last second
   'polls',
   'records',

@@ -32,6 +32,16 @@ const rules: readonly Rule[] = [
       return problem(placeOf('adminToken', origins), 'nothing', accepted);
     },
   },
+  {
+    keys: ['sendQueueBytes', 'sendQueueMaxBytes'],
+    check: ({ sendQueueBytes, sendQueueMaxBytes }, origins) => {
+      // Its default gives way to a lower hard limit; a number that was given is meant.
+      if (!origins.has('sendQueueBytes') || sendQueueBytes <= sendQueueMaxBytes) return undefined;
+      const max = `${placeOf('sendQueueMaxBytes', origins)}, ${sendQueueMaxBytes}`;
+      const accepted = `at most the hard limit of the same queue (${max})`;
+      return problem(placeOf('sendQueueBytes', origins), shown(sendQueueBytes), accepted);
+    },
+  },
 ];
 
 /** @param wrong keys with a problem already: rules about them are left out */

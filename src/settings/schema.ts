@@ -47,6 +47,7 @@ export const FANOUT_WORKERS_MAX = 32;
 /** At this many rows a column of 8 bytes is 128 MB, and ids of the greatest length are 2 GB. */
 const ROWS_MAX = 16_000_000;
 const QUEUE_BYTES_MAX = 1024 ** 3;
+const QUEUES_TOTAL_BYTES_MAX = 1024 ** 4;
 
 const port = wholeNumber(0, 65535, 'port');
 const spanMs = wholeNumber(1, SPAN_MS_MAX, 'ms');
@@ -265,15 +266,25 @@ export const settingRows = {
     default: 262_144,
     group: 'Delivery',
     meaning:
-      'Bytes waiting for one subscriber above which it counts as lagging. Checked, but without effect in this ' +
-      'version, which knows the hard limit only.',
+      'Bytes waiting for one subscriber above which it lags: it gets high events only until a quarter is left, then a ' +
+      '`gap` and the newest missed event of each device. Not above `DAT_SEND_QUEUE_MAX_BYTES`; at that or above, who ' +
+      'would lag is closed at once.',
   }),
   sendQueueMaxBytes: row({
     kind: queueBytes,
     default: 1_048_576,
     group: 'Delivery',
     meaning:
-      'Bytes waiting for one subscriber above which it is closed with 4108; each subscriber may cost this much memory.',
+      'Bytes waiting for one subscriber above which it is closed with 4108, as it is after lagging for 30 seconds. Each ' +
+      'subscriber may cost this much memory, and for a moment what is published between two looks.',
+  }),
+  sendQueuesTotalBytes: row({
+    kind: wholeNumber(0, QUEUES_TOTAL_BYTES_MAX, 'bytes'),
+    default: 268_435_456,
+    group: 'Delivery',
+    meaning:
+      'Bytes waiting for all subscribers together, shared out evenly over the fan-out threads; above it those with ' +
+      'the largest queues are closed first, with 4108. 0 means no limit.',
   }),
   subscriberRate: row({
     kind: wholeNumber(0, 1_000_000, 'frames per second'),

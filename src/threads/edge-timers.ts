@@ -1,13 +1,18 @@
-/** The timers of a thread that holds sockets: pings, and how late its event loop runs. */
+/** The timers of a thread that holds sockets: pings, send queues, and how late its event loop runs. */
 import { Counter, type Counters } from '../memory/counters.ts';
-import type { Liveness } from '../transport/liveness.ts';
+
+/** Looks at the thread's peers every `tickMs`. */
+interface Watch {
+  readonly tickMs: number;
+  tick(): void;
+}
 
 const LAG_STEP_MS = 100;
 const LAG_STEPS = 10;
 
 /** @returns stops them */
-export function startEdgeTimers(watched: readonly Liveness[], counters: Counters): () => void {
-  const timers = watched.map((liveness) => setInterval(() => liveness.tick(), liveness.tickMs));
+export function startEdgeTimers(watched: readonly Watch[], counters: Counters): () => void {
+  const timers = watched.map((watch) => setInterval(() => watch.tick(), watch.tickMs));
   let expectedMs = performance.now() + LAG_STEP_MS;
   let worstMs = 0;
   let steps = 0;

@@ -133,6 +133,7 @@ export async function startFanoutPool(
         worker: index,
         settings,
         tokens,
+        fanoutThreads: bells.length,
         port: port2,
         bell,
       };

@@ -16,11 +16,13 @@ export interface ThreadSettings {
   readonly pingIntervalMs: number;
   readonly flushMaxMs: number;
   readonly maxMessageBytes: number;
+  readonly sendQueueBytes: number;
   readonly sendQueueMaxBytes: number;
   readonly maxSubscriptionsPerSubscriber: number;
   readonly subscriberRate: number;
   readonly subscriberBurst: number;
   readonly firstFrameTimeoutMs: number;
+  readonly sendQueuesTotalBytes: number;
   readonly allowedOrigins: readonly string[];
   readonly maxConnectionsPerAddress: number;
   readonly connectionsPerSecondPerAddress: number;
@@ -49,6 +51,8 @@ export interface FanoutTask {
   /** undefined: no token is needed. */
   readonly tokens: TokenConfig | undefined;
   readonly settings: ThreadSettings;
+  /** Fan-out threads of the hub. */
+  readonly fanoutThreads: number;
   /** Commands from main. */
   readonly port: MessagePort;
   /** The owner rings here. */

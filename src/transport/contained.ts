@@ -59,6 +59,7 @@ export function contained<Session>(
     controlPong: guarded((socket) => handlers.controlPong(socket)),
     writable: guarded((socket) => handlers.writable(socket)),
     dropped: guarded((socket) => handlers.dropped(socket)),
+    closing: guarded((socket) => handlers.closing(socket)),
     close: guarded((socket, code: number) => handlers.close(socket, code)),
   };
   return { ...options, handlers: guardedHandlers };

@@ -15,7 +15,10 @@ export interface Socket<Session> {
   /** Runs `body` so that what it sends on this socket leaves in as few writes as possible. */
   cork(body: () => void): void;
   ping(): void;
-  /** Sends a close frame and ends the connection; `close` of the handlers follows. A second call does nothing. */
+  /**
+   * Sends a close frame behind what waits for the peer and ends the connection: `closing` of the handlers is called
+   * from within, `close` follows when the connection is over. A second call does nothing.
+   */
   close(code: number, reason: string): void;
   /** Drops the connection without a close frame. */
   terminate(): void;
@@ -57,7 +60,9 @@ export interface ListenerHandlers<Session> {
   writable(socket: Socket<Session>): void;
   /** A frame was not queued because more than `queueBytesMax` waits for this peer. */
   dropped(socket: Socket<Session>): void;
-  /** The connection is over; `code` is 1005 when the peer gave none and 1006 when there was no close frame. */
+  /** This side has begun to close the connection: what is sent to it from here on goes nowhere. */
+  closing(socket: Socket<Session>): void;
+  /** The connection is over; `code` is that of `Socket.close` if it was called, else the peer's: 1005 when the peer gave none and 1006 when there was no close frame. */
   close(socket: Socket<Session>, code: number): void;
 }
 

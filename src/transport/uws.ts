@@ -7,6 +7,7 @@ import {
   type ChildEndpoint,
   ListenError,
   type Listener,
+  type ListenerHandlers,
   type ListenerOptions,
   type Socket,
   type Transport,
@@ -104,12 +105,18 @@ class UwsSocket<Session> implements Socket<Session> {
   #closing = false;
   #topics = 0;
   #inLastTopic = false;
-  readonly #queueBytesMax: number;
-  #closeLater: { readonly code: number; readonly reason: string } | undefined;
+  readonly #handlers: ListenerHandlers<Session>;
+  /** What `close` was called with. */
+  #closeWith: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(session: Session, queueBytesMax: number) {
+  constructor(session: Session, handlers: ListenerHandlers<Session>) {
     this.session = session;
-    this.#queueBytesMax = queueBytesMax;
+    this.#handlers = handlers;
+  }
+
+  /** Code that this side closes with, undefined while it does not. */
+  get closeCode(): number | undefined {
+    return this.#closeWith?.code;
   }
 
   /** The upgrade is done. */
@@ -133,23 +140,24 @@ class UwsSocket<Session> implements Socket<Session> {
   close(code: number, reason: string): void {
     if (!this.#open || this.#closing) return;
     this.#closing = true;
-    // uWS would drop the close frame like any other that meets a full queue.
-    if (this.#hasRoom()) this.#ws.end(code, reason);
-    else this.#closeLater = { code, reason };
+    this.#closeWith = { code, reason };
+    const hadTopics = this.#topics > 0 || this.#inLastTopic;
+    this.#handlers.closing(this);
+    // What was published to it in this turn is in its queue only when the turn is over.
+    if (hadTopics) setImmediate(() => this.drained());
+    else this.drained();
     // A peer that reads nothing never gets the close frame: its connection must not stay for that.
     if (this.#open) setTimeout(() => this.terminate(), CLOSE_HANDSHAKE_MS).unref();
   }
 
-  /** The kernel took some of what was waiting. */
+  /**
+   * The kernel took some of what was waiting. The close frame follows the last of it: after `end` a connection is out
+   * of reach, and a peer that then reads a little at a time could hold its queue for ever.
+   */
   drained(): void {
-    const close = this.#closeLater;
-    if (close === undefined || !this.#open || !this.#hasRoom()) return;
-    this.#closeLater = undefined;
+    const close = this.#closeWith;
+    if (close === undefined || !this.#open || this.#ws.getBufferedAmount() > 0) return;
     this.#ws.end(close.code, close.reason);
-  }
-
-  #hasRoom(): boolean {
-    return this.#queueBytesMax === 0 || this.#ws.getBufferedAmount() < this.#queueBytesMax;
   }
 
   terminate(): void {
@@ -212,7 +220,7 @@ function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>): Ap
       close(ws, code) {
         const socket = socketOf(ws);
         socket.ended();
-        handlers.close(socket, code);
+        handlers.close(socket, socket.closeCode ?? code);
       },
     })
     .any(path, notWebSocket)
@@ -220,7 +228,7 @@ function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>): Ap
 }
 
 function upgrade<Session>(
-  { handlers, queueBytesMax }: ListenerOptions<Session>,
+  { handlers }: ListenerOptions<Session>,
   response: Uws.HttpResponse,
   request: Uws.HttpRequest,
   context: Uws.us_socket_context_t,
@@ -247,7 +255,7 @@ function upgrade<Session>(
       refuse(response, answer.status, answer.message, answer.headers);
       return;
     }
-    const data: UserData<Session> = { socket: new UwsSocket(answer.session, queueBytesMax) };
+    const data: UserData<Session> = { socket: new UwsSocket(answer.session, handlers) };
     response.upgrade(data, key, answer.protocol ?? '', extensions, context);
   };
   const answer = handlers.upgrade({

@@ -109,7 +109,7 @@ function serve<Session>(
   ws.on('error', () => {}); // a protocol error; `close` follows with its code
   ws.on('close', (code) => {
     socket.ended();
-    handlers.close(socket, code);
+    handlers.close(socket, socket.closeCode ?? code);
   });
   tcp.on('drain', () => handlers.writable(socket));
   handlers.open(socket);
@@ -145,6 +145,8 @@ class WsSocket<Session> implements Socket<Session> {
   readonly #options: ListenerOptions<Session>;
   readonly #topics: Topics<Session>;
   readonly #joined = new Set<string>();
+  /** Code that this side closes with, undefined while it does not. */
+  closeCode: number | undefined;
 
   constructor(
     session: Session,
@@ -184,6 +186,8 @@ class WsSocket<Session> implements Socket<Session> {
 
   close(code: number, reason: string): void {
     if (this.#ws.readyState !== this.#ws.OPEN) return;
+    this.closeCode = code;
+    this.#options.handlers.closing(this);
     this.#ws.close(code, reason);
     setTimeout(() => this.terminate(), CLOSE_HANDSHAKE_MS).unref();
   }

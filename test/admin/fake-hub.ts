@@ -2,33 +2,14 @@
 import { afterEach } from 'vitest';
 import type { AdminDeps, AdminOptions } from '../../src/admin/deps.ts';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
-import type { Clock } from '../../src/clock.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../../src/threads/commands.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 
 const CAPACITY = { devices: 64, subscribers: 64, subscriptions: 256 };
-
-/** Stands still unless the test moves it. */
-export class FakeClock implements Clock {
-  nowMs = 1_000_000;
-  wallMs = 1_764_000_000_000;
-
-  now(): number {
-    return this.nowMs;
-  }
-
-  wallNow(): number {
-    return this.wallMs;
-  }
-
-  advance(ms: number): void {
-    this.nowMs += ms;
-    this.wallMs += ms;
-  }
-}
 
 export class FakeHub {
   readonly clock = new FakeClock();

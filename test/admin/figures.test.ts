@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RateSampler } from '../../src/admin/rates.ts';
 import { Counter } from '../../src/memory/counters.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import { FakeClock, fakeHub } from './fake-hub.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { fakeHub } from './fake-hub.ts';
 
 describe('GET /livez', () => {
   it('is 200 while the threads answer and 503 when one does not', async () => {
@@ -56,8 +57,10 @@ describe('GET /v1/stats', () => {
         received: { pong: 0, message: 0, status: 0 },
         skipped: 0,
         deliveries: 0,
-        dropped: { ingest_full: 0, fanout_full: 0, slow: 0, rate: 0 },
+        dropped: { ingest_full: 0, fanout_full: 0, lagging: 0, slow: 0, rate: 0 },
+        slowCloses: { queue: 0, time: 0, budget: 0 },
       },
+      sendQueues: { lagging: 0, bytes: 0 },
       rates: { windowSeconds: 5, eventsPerSecond: 0, deliveriesPerSecond: 0 },
       latency: { count: 0, p50Seconds: null, p99Seconds: null },
       rings: [{ ring: 'ingest', usedRatio: 0.25 }],

@@ -60,7 +60,10 @@ describe('GET /metrics', () => {
       dat_fanout_latency_seconds: 'histogram',
       dat_frames_failed_total: 'counter',
       dat_frames_refused_total: 'counter',
+      dat_lagging_subscribers: 'gauge',
       dat_ring_used_ratio: 'gauge',
+      dat_send_queue_bytes: 'gauge',
+      dat_slow_closes_total: 'counter',
       dat_subscriptions: 'gauge',
       dat_upgrades_refused_total: 'counter',
       dat_worker_restarts_total: 'counter',
@@ -81,6 +84,12 @@ describe('GET /metrics', () => {
     count(hub, 'droppedFanoutFull', 7, 70);
     count(hub, 'droppedSlow', 8, 80);
     count(hub, 'droppedRate', 9, 90);
+    count(hub, 'droppedLagging', 10, 100);
+    count(hub, 'laggingSubscribers', 1, 2);
+    count(hub, 'queuedBytes', 1000, 2000);
+    count(hub, 'closedOverQueue', 1, 10);
+    count(hub, 'closedLagging', 2, 20);
+    count(hub, 'closedOverBudget', 3, 30);
     count(hub, 'deviceConnections', 100, 0);
     count(hub, 'subscriberConnections', 0, 200);
     const families = await scrape(hub);
@@ -92,10 +101,14 @@ describe('GET /metrics', () => {
     expect(by('reason', families.get('dat_deliveries_dropped_total'))).toEqual({
       ingest_full: 66,
       fanout_full: 77,
+      lagging: 110,
       slow: 88,
       rate: 99,
       subscriber_rate: 0,
     });
+    expect(by('reason', families.get('dat_slow_closes_total'))).toEqual({ queue: 11, time: 22, budget: 33 });
+    expect(families.get('dat_lagging_subscribers')?.samples[0]?.value).toBe(3);
+    expect(families.get('dat_send_queue_bytes')?.samples[0]?.value).toBe(3000);
     expect(by('role', families.get('dat_connections'))).toEqual({ device: 100, subscriber: 200 });
     expect(families.get('dat_events_skipped_total')?.samples[0]?.value).toBe(44);
     expect(families.get('dat_deliveries_total')?.samples[0]?.value).toBe(55);

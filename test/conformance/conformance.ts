@@ -8,6 +8,7 @@ import { deviceStates, deviceTimers } from './device-states.ts';
 import { devices } from './devices.ts';
 import type { MatrixRow } from './harness.ts';
 import { identity } from './identity.ts';
+import { lagging } from './lagging.ts';
 import { listeners } from './listeners.ts';
 import { liveness } from './liveness.ts';
 import { metrics } from './metrics.ts';
@@ -24,6 +25,7 @@ const suites = [
   subscribers,
   subscriptions,
   order,
+  lagging,
   closing,
   adminApi,
   metrics,

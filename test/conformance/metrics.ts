@@ -17,6 +17,9 @@ const families: Readonly<Record<string, { readonly type: string; readonly labels
   dat_event_loop_lag_seconds: { type: 'gauge', labels: ['thread'] },
   dat_worker_restarts_total: { type: 'counter', labels: ['role'] },
   dat_disconnects_total: { type: 'counter', labels: ['role', 'code'] },
+  dat_lagging_subscribers: { type: 'gauge', labels: [] },
+  dat_send_queue_bytes: { type: 'gauge', labels: [] },
+  dat_slow_closes_total: { type: 'counter', labels: ['reason'] },
 };
 
 export function metrics({ env }: MatrixRow): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SHARD_SOCKETS_MAX } from '../../src/fanout/audience.ts';
 import { EventEncoder } from '../../src/fanout/event-encoder.ts';
+import { Laggards } from '../../src/fanout/laggards.ts';
 import { Rounds } from '../../src/fanout/rounds.ts';
 import { SubscriberSession } from '../../src/fanout/subscriber-session.ts';
 import { Topic } from '../../src/fanout/topic.ts';
@@ -56,7 +57,15 @@ function setUp() {
   const sent = new Sent();
   const counters = new Counters(createCounters());
   const encoder = new EventEncoder(ring.views);
-  const rounds = new Rounds(ring, { views: ring.views, encoder, counters }, sent.publish);
+  const sending = { views: ring.views, encoder, counters };
+  const laggards = new Laggards({
+    ...sending,
+    topics: new Map(),
+    queueBytes: 1000,
+    queueBytesMax: 1000,
+    finishRounds: () => rounds.finish(1),
+  });
+  const rounds: Rounds = new Rounds(ring, { ...sending, laggards }, sent.publish);
   /** An event comes in over the ring. */
   const event = (seq: number, topic: Topic, priority: number = Priority.normal): void => {
     const payload = Buffer.from('{}');

@@ -101,6 +101,15 @@ class Peer {
     return this.frames.next((answer) => answer.id === id);
   }
 
+  /** Takes nothing more from the kernel: what the hub sends piles up, here and there. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  readAgain(): void {
+    this.#socket.resume();
+  }
+
   welcome(): Promise<Frame> {
     return this.frames.next(({ op }) => op === 'welcome');
   }

@@ -96,6 +96,24 @@ export class RawPeer {
     this.send(Opcode.text, JSON.stringify(frame));
   }
 
+  /** Takes nothing more from the kernel. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  /** Takes about so many bytes more, then nothing. */
+  readSome(bytes: number): Promise<void> {
+    const until = this.#socket.bytesRead + bytes;
+    return new Promise((resolve) => {
+      const stop = (): void => {
+        if (this.#socket.bytesRead < until) return;
+        this.#socket.off('data', stop).pause();
+        resolve();
+      };
+      this.#socket.on('data', stop).resume();
+    });
+  }
+
   /** Ends the connection with a TCP reset and no close frame. */
   destroy(): void {
     this.#socket.resetAndDestroy();

@@ -19,6 +19,7 @@ describe('a handler that throws', () => {
     controlPong: broken,
     writable: broken,
     dropped: broken,
+    closing: broken,
     close: broken,
   };
   const options = { path: '/', frameBytesMax: 1, queueBytesMax: 1, handlers };
@@ -31,9 +32,10 @@ describe('a handler that throws', () => {
     guarded.controlPong(socket);
     guarded.writable(socket);
     guarded.dropped(socket);
+    guarded.closing(socket);
     guarded.close(socket, 1000);
     expect(await guarded.upgrade({} as UpgradeRequest)).toMatchObject({ status: 500 });
-    expect(counters.cells[Counter.failedFrames]).toBe(7);
+    expect(counters.cells[Counter.failedFrames]).toBe(8);
     expect(failures).toEqual(['a bug']);
   });
 
