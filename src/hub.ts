@@ -16,6 +16,7 @@ import { closePaced, reconnectSpread } from './threads/drain.ts';
 import { startEdgeTimers } from './threads/edge-timers.ts';
 import { createHubMemory, type EdgeMemory, type HubMemory } from './threads/memory.ts';
 import { Poller } from './threads/poller.ts';
+import { RuleKeeper } from './threads/rule-keeper.ts';
 import { type FanoutPool, startFanoutPool, startOwner } from './threads/supervisor.ts';
 import { pausesFor } from './threads/tasks.ts';
 import { chooseTransport } from './transport/choose.ts';
@@ -82,7 +83,8 @@ export async function startHub(
   mainBell.port2.on('message', poller.wake);
 
   const bells = { main: mainBell.port1, fanout: fanoutBells.map(({ port1 }) => port1) };
-  const owner = await startOwner(memory, settings, bells, ownerRinger, failed);
+  const owner = await startOwner(memory, settings, bells, ownerRinger, [], failed);
+  const rules = new RuleKeeper([], (command) => owner.operate(command));
   let draining = false;
   const undo: (() => unknown)[] = [() => poller.stop(), () => mainBell.port2.close(), () => owner.stop()];
   try {
@@ -101,6 +103,7 @@ export async function startHub(
         alive: () => true,
         connectedAt: (session) => ingest.connectedAt(session),
         operate: (command) => owner.operate(command),
+        rules,
         failed: (error) => logger.error({ err: error }, 'an admin request failed'),
       },
     );

@@ -10,7 +10,7 @@ import { Owner } from '../src/owner/owner.ts';
 import { FromOwner, ToFanout, ToOwner, type ToOwnerCommand } from '../src/threads/commands.ts';
 import { type OwnerTask, pausesFor } from '../src/threads/tasks.ts';
 
-const { memory, settings, port, mainBell, fanoutBells } = workerData as OwnerTask;
+const { memory, settings, port, mainBell, fanoutBells, rules } = workerData as OwnerTask;
 const wake = { kind: ToFanout.Wake } as const;
 const counters = new Counters(memory.ownerCounters);
 const ringMain = new Ringer(memory.mainDoorbell, () => mainBell.postMessage(wake));
@@ -28,6 +28,7 @@ const owner = new Owner({
   clock: systemClock,
   counters,
   settings,
+  rules,
 });
 
 function obeyCommands(): number {

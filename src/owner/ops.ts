@@ -14,6 +14,7 @@ import {
 } from '../presence/lifecycle.ts';
 import { answerFrame, listItem, refusedItem, subscribedItem } from '../protocol/hub-frames.ts';
 import type { OpRecord } from '../threads/records.ts';
+import type { AccessControl } from './access.ts';
 import type { Devices } from './devices.ts';
 import type { Registry } from './registry.ts';
 import { isSubscribed, type Rows } from './rows.ts';
@@ -23,7 +24,7 @@ export interface OpsDeps {
   readonly devices: Devices;
   readonly rows: Rows;
   readonly clock: Clock;
-  readonly defaultAccess: 'allow' | 'deny';
+  readonly access: AccessControl;
 }
 
 export class Ops {
@@ -52,16 +53,17 @@ export class Ops {
   }
 
   #subscribe(slot: number, { session, id, devices = [] }: OpRecord): void {
-    const { registry, rows, defaultAccess } = this.#deps;
+    const { registry, rows, access } = this.#deps;
     const items: string[] = [];
     const refused: string[] = [];
     const link = rows.link(slot);
+    const subscriber = registry.subscriberId(slot);
     for (const name of devices) {
       const bytes = Buffer.from(name);
       const known = registry.findDevice(bytes, 0, bytes.length);
       const row = known < 0 ? -1 : registry.findRow(known, slot);
       const state = row < 0 ? RowState.none : registry.rowState(row);
-      if (!maySubscribe(state, defaultAccess)) {
+      if (!maySubscribe(state, access.decide(name, subscriber))) {
         refused.push(refusedItem(name, errors.denied.code, 'not allowed to subscribe to this device'));
         continue;
       }

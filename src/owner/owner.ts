@@ -2,6 +2,7 @@
  * The owner: the only writer of presence. Consumes the rings from ingest and the fan-out workers, runs the timers,
  * and answers. One bounded `poll` that needs no thread of its own; `workers/owner.ts` calls it in a loop.
  */
+import type { AccessRule } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { RingConsumer } from '../memory/ring.ts';
@@ -17,12 +18,14 @@ import {
   textLength,
   textStart,
 } from '../threads/records.ts';
+import { AccessControl } from './access.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { FanoutLink, IngestLink } from './links.ts';
 import { Operator } from './operator.ts';
 import { Ops } from './ops.ts';
 import { Registry } from './registry.ts';
 import { Rows } from './rows.ts';
+import { RuleSweep } from './rule-sweep.ts';
 import { type SubscriberSettings, Subscribers } from './subscribers.ts';
 
 export interface OwnerDeps {
@@ -34,6 +37,8 @@ export interface OwnerDeps {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly settings: DeviceTimes & SubscriberSettings;
+  /** The access rules in force; the table's subscriptions obey them already. */
+  readonly rules: readonly AccessRule[];
 }
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
@@ -64,19 +69,21 @@ export class Owner {
       counters,
       times: settings,
     });
-    const { defaultAccess } = settings;
+    const access = new AccessControl(settings.defaultAccess, deps.rules);
     const devices = this.#devices;
-    const rows = new Rows({ registry, devices, fanout: fanoutLinks, defaultAccess });
+    const rows = new Rows({ registry, devices, fanout: fanoutLinks, access });
     this.#subscribers = new Subscribers({
       registry,
       rows,
-      ops: new Ops({ registry, devices, rows, clock, defaultAccess }),
+      ops: new Ops({ registry, devices, rows, clock, access }),
       fanout: fanoutLinks,
       wheel: this.#subscriberTimers,
       clock,
       settings,
     });
-    this.#operator = new Operator(registry, this.#devices, this.#subscribers);
+    const subscribers = this.#subscribers;
+    const sweep = new RuleSweep(registry, rows, subscribers, access);
+    this.#operator = new Operator({ registry, devices, rows, subscribers, sweep });
   }
 
   /**

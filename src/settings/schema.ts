@@ -121,7 +121,9 @@ export const settingRows = {
     kind: oneOf('allow', 'deny'),
     default: 'allow',
     group: 'Access',
-    meaning: 'With `deny` only pairs of device and subscriber that an operator set to allow may subscribe.',
+    meaning:
+      'With `deny` only pairs of device and subscriber that an operator set to allow, or that an access rule ' +
+      'allows, may subscribe.',
   }),
 
   fanoutWorkers: row({

@@ -4,6 +4,7 @@
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { AccessRule } from '../access/rules.ts';
 import type { Ringer } from '../memory/doorbell.ts';
 import type { Acceptor, ChildDescriptor } from '../transport/transport.ts';
 import {
@@ -35,10 +36,18 @@ export async function startOwner(
   settings: ThreadSettings,
   bells: { readonly main: MessagePort; readonly fanout: readonly MessagePort[] },
   ringer: Ringer,
+  rules: readonly AccessRule[],
   failed: (failure: Error) => void,
 ): Promise<OwnerHandle> {
   const { port1: port, port2 } = new MessageChannel();
-  const task: OwnerTask = { memory, settings, port: port2, mainBell: bells.main, fanoutBells: bells.fanout };
+  const task: OwnerTask = {
+    memory,
+    settings,
+    port: port2,
+    mainBell: bells.main,
+    fanoutBells: bells.fanout,
+    rules,
+  };
   const worker = new Worker(workerUrl('owner'), {
     workerData: task,
     transferList: [port2, bells.main, ...bells.fanout],

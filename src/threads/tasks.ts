@@ -1,5 +1,6 @@
 /** What a worker thread is given when it starts. */
 import type { MessagePort } from 'node:worker_threads';
+import type { AccessRule } from '../access/rules.ts';
 import { OWNER_PAUSE_MS_MAX, OWNER_PAUSE_SHARE, TIMER_SLACK_MS } from '../limits.ts';
 import type { FanoutMemory, HubMemory } from './memory.ts';
 
@@ -28,6 +29,8 @@ export interface OwnerTask {
   readonly mainBell: MessagePort;
   /** Ring the fan-out workers, in order; empty when main holds the subscribers. */
   readonly fanoutBells: readonly MessagePort[];
+  /** The access rules in force. */
+  readonly rules: readonly AccessRule[];
 }
 
 export interface FanoutTask {

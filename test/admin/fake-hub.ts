@@ -8,6 +8,7 @@ import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../../src/threads/commands.ts';
+import { RuleKeeper } from '../../src/threads/rule-keeper.ts';
 
 const CAPACITY = { devices: 64, subscribers: 64, subscriptions: 256 };
 
@@ -67,6 +68,7 @@ export class FakeHub {
         this.commands.push(command);
         return this.answer(command);
       },
+      rules: new RuleKeeper([], (command) => this.deps.operate(command)),
       failed: (error) => this.failures.push(error),
       ...deps,
     };

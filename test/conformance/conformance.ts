@@ -1,6 +1,7 @@
 /** The wire contract as one suite, registered for one way to run the hub. */
 import { describe } from 'vitest';
 import { uwsLoads } from '../support/uws-loads.ts';
+import { accessRules } from './access-rules.ts';
 import { adminApi } from './admin-api.ts';
 import { closing } from './closing.ts';
 import { deviceStates, deviceTimers } from './device-states.ts';
@@ -24,6 +25,7 @@ const suites = [
   order,
   closing,
   adminApi,
+  accessRules,
   metrics,
 ];
 /** Their tests mostly wait, so they wait beside each other. */
