@@ -3,6 +3,7 @@
 import { type Hub, startHub } from './hub.ts';
 import { createLogger, logListening } from './logging.ts';
 import { EXIT_CONFIG, loadSettingsFromProcess, type Settings } from './settings.ts';
+import { SnapshotRefused } from './snapshot/files.ts';
 import { ListenError } from './transport/transport.ts';
 
 /** EX_SOFTWARE of sysexits.h: a thread of the hub died. */
@@ -44,9 +45,9 @@ async function serve(settings: Settings): Promise<void> {
   try {
     hub = await startHub(settings, logger, failed);
   } catch (error) {
-    const expected = error instanceof ListenError;
+    const expected = error instanceof ListenError || error instanceof SnapshotRefused;
     process.stderr.write(`dat: ${expected ? error.message : `cannot start: ${String(error)}`}\n`);
-    process.exit(expected ? EXIT_UNAVAILABLE : EXIT_SOFTWARE);
+    process.exit(exitCodeOf(error));
   }
   const { devicePort, subscriberPort, adminPort, transport, fanoutWorkers } = hub;
   logListening(logger, {
@@ -58,6 +59,12 @@ async function serve(settings: Settings): Promise<void> {
     fanoutWorkers,
   });
   process.stdout.write(greeting(settings.host, hub));
+}
+
+/** A snapshot that is in the way does not go away by starting again, so its code is that of wrong settings. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof SnapshotRefused) return EXIT_CONFIG;
+  return error instanceof ListenError ? EXIT_UNAVAILABLE : EXIT_SOFTWARE;
 }
 
 /** What a person at a terminal needs first. */

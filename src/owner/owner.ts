@@ -24,6 +24,7 @@ import type { FanoutLink, IngestLink } from './links.ts';
 import { Operator } from './operator.ts';
 import { Ops } from './ops.ts';
 import { Registry } from './registry.ts';
+import { Restorer } from './restorer.ts';
 import { Rows } from './rows.ts';
 import { RuleSweep } from './rule-sweep.ts';
 import { type SubscriberSettings, Subscribers } from './subscribers.ts';
@@ -46,6 +47,8 @@ const TIMERS_PER_POLL = 1024;
 
 export class Owner {
   readonly registry: Registry;
+  /** Where a snapshot goes, before the first poll. */
+  readonly restorer: Restorer;
   readonly #deps: OwnerDeps;
   readonly #devices: Devices;
   readonly #subscribers: Subscribers;
@@ -83,6 +86,8 @@ export class Owner {
     });
     const subscribers = this.#subscribers;
     const sweep = new RuleSweep(registry, rows, subscribers, access);
+    const wheel = this.#subscriberTimers;
+    this.restorer = new Restorer({ registry, devices, access, wheel, clock, settings });
     this.#operator = new Operator({ registry, devices, rows, subscribers, sweep });
   }
 

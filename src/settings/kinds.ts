@@ -5,6 +5,9 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
+/** Linux takes no longer path. */
+const PATH_CHARACTERS_MAX = 4095;
+
 export interface Kind<Value> {
   readonly schema: z.ZodType<Value>;
   /** Completes "accepted is …". */
@@ -81,6 +84,16 @@ export const bearerToken: Kind<string> = {
   schema: z.string().regex(TOKEN),
   accepted: '1 to 1024 visible ASCII characters without blanks',
   placeholder: 'token',
+  words: [],
+};
+
+export const filePath: Kind<string> = {
+  schema: z
+    .string()
+    .max(PATH_CHARACTERS_MAX)
+    .refine((path) => !path.includes('\0')),
+  accepted: 'the path of a file in a directory that can be written, empty for none',
+  placeholder: 'path',
   words: [],
 };
 

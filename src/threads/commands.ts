@@ -3,6 +3,7 @@
  * must keep its order with them go through the rings (`records.ts`).
  */
 import type { AccessRule } from '../access/rules.ts';
+import type { Restored } from '../snapshot/restore.ts';
 import type { ChildDescriptor } from '../transport/transport.ts';
 
 /** What an operator asks of the owner. `request` comes back in the reply. */
@@ -72,9 +73,15 @@ export type OperatorResult =
     }
   | { readonly ok: false; readonly why: 'not_found' | 'over_capacity'; readonly message: string };
 
-export const FromOwner = { Ready: 1, Reply: 2, Failed: 3 } as const;
+export const FromOwner = { Ready: 1, Reply: 2, Failed: 3, Refused: 4 } as const;
 export type FromOwnerCommand =
-  | { readonly kind: typeof FromOwner.Ready }
+  | {
+      readonly kind: typeof FromOwner.Ready;
+      /** What it restored, where it was told to. */
+      readonly restored: Restored | undefined;
+    }
+  /** The snapshot is in the way of a start; the thread ends. */
+  | { readonly kind: typeof FromOwner.Refused; readonly message: string }
   | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult }
   | { readonly kind: typeof FromOwner.Failed; readonly message: string };
 

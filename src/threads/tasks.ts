@@ -2,6 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { AccessRule } from '../access/rules.ts';
 import { OWNER_PAUSE_MS_MAX, OWNER_PAUSE_SHARE, TIMER_SLACK_MS } from '../limits.ts';
+import type { SnapshotSource } from '../snapshot/restore.ts';
 import type { FanoutMemory, HubMemory } from './memory.ts';
 
 /** The settings that threads need; what they mean stands in the settings schema. */
@@ -20,7 +21,15 @@ export interface ThreadSettings {
   readonly allowedOrigins: readonly string[];
 }
 
-export interface OwnerTask {
+/** What the owner has to know before it serves anyone. */
+export interface OwnerStart {
+  /** The access rules in force; those of a snapshot replace them. */
+  readonly rules: readonly AccessRule[];
+  /** Restored into the table, which must be fresh; undefined: the table is taken as it is. */
+  readonly snapshot: SnapshotSource | undefined;
+}
+
+export interface OwnerTask extends OwnerStart {
   readonly memory: HubMemory;
   readonly settings: ThreadSettings;
   /** Commands from main. */
@@ -29,8 +38,6 @@ export interface OwnerTask {
   readonly mainBell: MessagePort;
   /** Ring the fan-out workers, in order; empty when main holds the subscribers. */
   readonly fanoutBells: readonly MessagePort[];
-  /** The access rules in force. */
-  readonly rules: readonly AccessRule[];
 }
 
 export interface FanoutTask {
@@ -42,6 +49,16 @@ export interface FanoutTask {
   readonly port: MessagePort;
   /** The owner rings here. */
   readonly bell: MessagePort;
+}
+
+/** One snapshot to be written. */
+export interface SnapshotTask {
+  readonly file: string;
+  readonly presence: HubMemory['presence'];
+  /** Those in force at `atMs`. */
+  readonly rules: readonly AccessRule[];
+  /** When it was begun, wall-clock ms: what was changed until then is in it. */
+  readonly atMs: number;
 }
 
 /** How the flush window is shared: the owner's pause and the fan-out's poll interval under load, ms; 0 is never. */
