@@ -23,6 +23,8 @@ import { startEdgeTimers } from './threads/edge-timers.ts';
 import { createHubMemory, type EdgeMemory, type HubMemory } from './threads/memory.ts';
 import { OVERLOAD_TICK_MS, Overload } from './threads/overload.ts';
 import { Poller } from './threads/poller.ts';
+import { RuleKeeper } from './threads/rule-keeper.ts';
+import { snapshotSource, snapshotsOf } from './threads/snapshots.ts';
 import { type Alarms, type FanoutPool, startFanoutPool, startOwner } from './threads/supervisor.ts';
 import { pausesFor } from './threads/tasks.ts';
 import { chooseTransport } from './transport/choose.ts';
@@ -45,12 +47,14 @@ export interface Hub {
  * @param failed called once when a thread of the hub ends by itself: the process should drain and end
  * @throws ListenError when a port cannot be bound
  * @throws KeyError when the file of the public key cannot be used
+ * @throws SnapshotRefused when there is a snapshot that cannot be restored, or none could be written
  */
 export async function startHub(
   settings: Settings,
   logger: Logger,
   failed: (failure: Error) => void,
 ): Promise<Hub> {
+  const snapshot = snapshotSource(settings);
   const { transport, reason } = await chooseTransport(settings.transport);
   const workers =
     transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
@@ -98,7 +102,9 @@ export async function startHub(
   mainBell.port2.on('message', poller.wake);
 
   const bells = { main: mainBell.port1, fanout: fanoutBells.map(({ port1 }) => port1) };
-  const owner = await startOwner(memory, settings, bells, ownerRinger, failed);
+  const owner = await startOwner(memory, settings, bells, ownerRinger, { rules: [], snapshot }, failed);
+  const rules = new RuleKeeper(owner.restored?.rules ?? [], (command) => owner.operate(command));
+  const snapshots = snapshotsOf(settings, memory.presence, rules, owner.restored, logger);
   let draining = false;
   const frameFailed = (failure: Error): void =>
     logger.error({ err: failure }, 'a frame met a bug; its connection stays');
@@ -113,7 +119,12 @@ export async function startHub(
       else logger.info('letting peers in again');
     },
   });
-  const undo: (() => unknown)[] = [() => poller.stop(), () => mainBell.port2.close(), () => owner.stop()];
+  const undo: (() => unknown)[] = [
+    () => poller.stop(),
+    () => mainBell.port2.close(),
+    () => owner.stop(),
+    () => snapshots?.finish(),
+  ];
   try {
     const admin = await startAdmin(
       { ...settings, port: settings.adminPort },
@@ -131,6 +142,8 @@ export async function startHub(
         connectedAt: (session) => ingest.connectedAt(session),
         operate: (command) => owner.operate(command),
         ...adminTokens(gates.verifier),
+        rules,
+        snapshots,
         failed: (error) => logger.error({ err: error }, 'an admin request failed'),
       },
     );
@@ -151,6 +164,7 @@ export async function startHub(
     const watch = setInterval(() => overload.tick(), OVERLOAD_TICK_MS);
     undo.unshift(() => clearInterval(watch));
     poller.wake();
+    snapshots?.start();
 
     let drained: Promise<void> | undefined;
     const drain = async (): Promise<void> => {

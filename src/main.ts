@@ -4,6 +4,7 @@ import { KeyError } from './access/keys.ts';
 import { type Hub, startHub } from './hub.ts';
 import { createLogger, logListening } from './logging.ts';
 import { EXIT_CONFIG, loadSettingsFromProcess, type Settings } from './settings.ts';
+import { SnapshotRefused } from './snapshot/files.ts';
 import { ListenError } from './transport/transport.ts';
 
 /** EX_SOFTWARE of sysexits.h: a thread of the hub died. */
@@ -45,13 +46,10 @@ async function serve(settings: Settings): Promise<void> {
   try {
     hub = await startHub(settings, logger, failed);
   } catch (error) {
-    if (error instanceof KeyError) {
-      process.stderr.write(`dat: ${error.message}\n`);
-      process.exit(EXIT_CONFIG);
-    }
-    const expected = error instanceof ListenError;
+    const expected =
+      error instanceof ListenError || error instanceof SnapshotRefused || error instanceof KeyError;
     process.stderr.write(`dat: ${expected ? error.message : `cannot start: ${String(error)}`}\n`);
-    process.exit(expected ? EXIT_UNAVAILABLE : EXIT_SOFTWARE);
+    process.exit(exitCodeOf(error));
   }
   const { devicePort, subscriberPort, adminPort, transport, fanoutWorkers } = hub;
   logListening(logger, {
@@ -63,6 +61,12 @@ async function serve(settings: Settings): Promise<void> {
     fanoutWorkers,
   });
   process.stdout.write(greeting(settings.host, hub));
+}
+
+/** A snapshot or a key that cannot be used does not mend by starting again: the code is that of wrong settings. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof SnapshotRefused || error instanceof KeyError) return EXIT_CONFIG;
+  return error instanceof ListenError ? EXIT_UNAVAILABLE : EXIT_SOFTWARE;
 }
 
 /** What a person at a terminal needs first. */

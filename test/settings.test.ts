@@ -52,6 +52,9 @@ describe('defaults', () => {
       insecure: false,
       drainRate: 1000,
       drainTimeoutMs: 15_000,
+      snapshotFile: '',
+      snapshotIntervalMs: 60_000,
+      snapshotOnCorrupt: 'refuse',
     } satisfies Settings);
   });
 
@@ -119,6 +122,15 @@ describe('values', () => {
       allowedOrigins,
     );
     expect(settingsOf({ file: { allowedOrigins } }).allowedOrigins).toEqual(allowedOrigins);
+  });
+
+  it('are paths as they are given, none with a zero byte', () => {
+    expect(settingsOf({ env: { DAT_SNAPSHOT_FILE: 'data/dat snapshot' } }).snapshotFile).toBe(
+      'data/dat snapshot',
+    );
+    for (const snapshotFile of ['a\0b', 'x'.repeat(4096), 1]) {
+      expect(problemsOf({ file: { snapshotFile } })).toHaveLength(1);
+    }
   });
 
   it.each(['1e3', '5 ', ' 5', '+5', '05', '5.0', '0x5', '-1', '65536', 'NaN', '9'.repeat(400)])(

@@ -1,4 +1,5 @@
 /** The owner thread: attaches the shared memory, builds the owner and runs its loop until main says stop. */
+import { once } from 'node:events';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../src/clock.ts';
 import { Counters } from '../src/memory/counters.ts';
@@ -7,10 +8,11 @@ import { RingConsumer, RingProducer } from '../src/memory/ring.ts';
 import { FanoutLink, IngestLink } from '../src/owner/links.ts';
 import { runOwnerLoop } from '../src/owner/loop.ts';
 import { Owner } from '../src/owner/owner.ts';
+import { restoreSnapshot } from '../src/snapshot/restore.ts';
 import { FromOwner, ToFanout, ToOwner, type ToOwnerCommand } from '../src/threads/commands.ts';
 import { type OwnerTask, pausesFor } from '../src/threads/tasks.ts';
 
-const { memory, settings, port, mainBell, fanoutBells } = workerData as OwnerTask;
+const { memory, settings, port, mainBell, fanoutBells, rules, snapshot } = workerData as OwnerTask;
 const wake = { kind: ToFanout.Wake } as const;
 const counters = new Counters(memory.ownerCounters);
 const ringMain = new Ringer(memory.mainDoorbell, () => mainBell.postMessage(wake));
@@ -28,6 +30,7 @@ const owner = new Owner({
   clock: systemClock,
   counters,
   settings,
+  rules,
 });
 
 function obeyCommands(): number {
@@ -49,10 +52,16 @@ function obeyCommands(): number {
   }
 }
 
-port.postMessage({ kind: FromOwner.Ready });
-const { ownerPauseMs } = pausesFor(settings.flushMaxMs);
-const sleeper = new Sleeper(memory.ownerDoorbell);
-runOwnerLoop({ owner, sleeper, clock: systemClock, counters, pauseMs: ownerPauseMs, obeyCommands });
+const restored = snapshot && restoreSnapshot(snapshot, owner.restorer);
+if (restored?.ok === false) {
+  port.postMessage({ kind: FromOwner.Refused, message: restored.message });
+  await once(port, 'message'); // until main has read why, lest it hears of the thread's end first
+} else {
+  port.postMessage({ kind: FromOwner.Ready, restored });
+  const { ownerPauseMs } = pausesFor(settings.flushMaxMs);
+  const sleeper = new Sleeper(memory.ownerDoorbell);
+  runOwnerLoop({ owner, sleeper, clock: systemClock, counters, pauseMs: ownerPauseMs, obeyCommands });
+}
 port.close();
 mainBell.close();
 for (const bell of fanoutBells) bell.close();

@@ -1,17 +1,30 @@
 /**
- * Patterns over ids, as tokens and access rules name them: an id itself, or a prefix that ends in `*`. Pure.
- * `*` alone matches every id. There is no other wildcard, so that a pattern reads at a glance.
+ * Patterns that name devices or subscribers: an id, a prefix of ids ending in `*`, or `*` for all. Access rules and
+ * tokens use the same. Pure; any thread. The star is not in the grammar of ids, so no pattern is mistaken for one.
  */
 import { isId } from '../protocol/id.ts';
 
-const REST = '*';
+/** Completes "accepted: …". */
+export const PATTERN_ACCEPTED = 'an id, a prefix of one ending in *, or *';
 
-/** Whether the text is an id, or `*` after none or some characters of ids. */
+const STAR = '*';
+
+/** Whether the text is an id, `*`, or 1 to 128 characters of the id alphabet followed by `*`. */
 export function isPattern(text: string): boolean {
-  return text.endsWith(REST) ? text === REST || isId(text.slice(0, -1)) : isId(text);
+  return text === STAR || isId(text.endsWith(STAR) ? text.slice(0, -1) : text);
 }
 
-/** @param pattern one that `isPattern` accepts */
+/**
+ * Whether the pattern names the id; a prefix names itself too. For few questions: `matcherOf` is quicker for many.
+ * @param pattern one that `isPattern` accepts
+ */
 export function matches(pattern: string, id: string): boolean {
-  return pattern.endsWith(REST) ? id.startsWith(pattern.slice(0, -1)) : id === pattern;
+  return pattern.endsWith(STAR) ? id.startsWith(pattern.slice(0, -1)) : id === pattern;
+}
+
+/** The same as a function of the id. */
+export function matcherOf(pattern: string): (id: string) => boolean {
+  if (!pattern.endsWith(STAR)) return (id) => id === pattern;
+  const prefix = pattern.slice(0, -1);
+  return prefix === '' ? () => true : (id) => id.startsWith(prefix);
 }

@@ -3,6 +3,8 @@ import type { Clock } from '../clock.ts';
 import type { Counters } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
+import type { RuleKeeper } from '../threads/rule-keeper.ts';
+import type { SnapshotFigures } from '../threads/snapshots.ts';
 
 export interface ThreadFigures {
   /** `main`, `owner`, `fanout-0`, … */
@@ -36,6 +38,10 @@ export interface AdminDeps {
   connectedAt(session: number): number | undefined;
   /** Asks the owner; answered after the change has taken effect. Rejects when the owner is gone. */
   operate(command: OperatorCommand): Promise<OperatorResult>;
+  /** The access rules. */
+  readonly rules: RuleKeeper;
+  /** Absent when no snapshots are written. */
+  readonly snapshots?: { figures(): SnapshotFigures } | undefined;
   /**
    * Judges a bearer token that is not the admin token; absent when authentication is off. While it is there, a token
    * is needed even without an admin token.

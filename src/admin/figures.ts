@@ -3,6 +3,7 @@
 import { type RefusalReason, refusalCounters } from '../access/gate.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
+import type { SnapshotFigures } from '../threads/snapshots.ts';
 import type { AdminDeps } from './deps.ts';
 
 type Capacity = ReturnType<PresenceReader['capacityUsed']>;
@@ -36,6 +37,8 @@ export interface Figures {
   readonly rings: readonly { readonly ring: string; readonly usedRatio: number }[];
   readonly capacity: Capacity;
   readonly workerRestarts: Readonly<Record<'owner' | 'fanout', number>>;
+  /** Undefined when no snapshots are written. */
+  readonly snapshots: SnapshotFigures | undefined;
 }
 
 export interface ThreadReading {
@@ -93,6 +96,7 @@ export function collectFigures(deps: AdminDeps): Figures {
     rings: deps.rings.map((ring) => ({ ring: ring.ring, usedRatio: ring.usedRatio() })),
     capacity: presence.capacityUsed(),
     workerRestarts: deps.workerRestarts(),
+    snapshots: deps.snapshots?.figures(),
   };
 }
 

@@ -17,9 +17,12 @@ type MetricType = 'counter' | 'gauge' | 'histogram';
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number, suffix?: string];
 
 export function renderMetrics(figures: Figures, process: ProcessFigures): string {
-  return [...hubFamilies(figures), ...trafficFamilies(figures), ...processFamilies(figures, process)].join(
-    '',
-  );
+  return [
+    ...hubFamilies(figures),
+    ...trafficFamilies(figures),
+    ...snapshotFamilies(figures),
+    ...processFamilies(figures, process),
+  ].join('');
 }
 
 function hubFamilies({
@@ -114,6 +117,18 @@ function trafficFamilies(figures: Figures): string[] {
       histogram(figures),
     ),
   ];
+}
+
+/** Only where snapshots are written; the time only once there is one, so that no alert takes 0 for very old. */
+function snapshotFamilies({ snapshots }: Figures): string[] {
+  if (snapshots === undefined) return [];
+  const { failures, writtenAtMs } = snapshots;
+  const failed = family('dat_snapshot_failures_total', 'counter', 'Snapshots that could not be written.', [
+    [{}, failures],
+  ]);
+  if (writtenAtMs === undefined) return [failed];
+  const help = 'When the newest snapshot was begun, Unix time.';
+  return [failed, family('dat_snapshot_written_timestamp_seconds', 'gauge', help, [[{}, writtenAtMs / 1e3]])];
 }
 
 function processFamilies({ version, transport }: Figures, process: ProcessFigures): string[] {

@@ -1,5 +1,7 @@
 /** What the admin API takes and answers, as zod schemas: requests are checked by them and openapi.json is made of them. */
 import { z } from 'zod';
+import { isPattern, PATTERN_ACCEPTED } from '../access/pattern.ts';
+import { ACCESS_RULES_MAX } from '../limits.ts';
 import { isId } from '../protocol/id.ts';
 import { type ErrorCode, errorStatuses } from './errors.ts';
 import { decodeCursor } from './pages.ts';
@@ -54,6 +56,33 @@ export const rowChange = fields({
   status: subscriptionStatus.optional(),
   vip: z.boolean({ error: 'true or false' }).optional(),
 }).refine(({ status, vip }) => status !== undefined || vip !== undefined, 'at least one of status, vip');
+
+const pattern = z
+  .string({ error: PATTERN_ACCEPTED })
+  .refine(isPattern, PATTERN_ACCEPTED)
+  .meta({ description: PATTERN_ACCEPTED });
+const accessRule = fields({
+  device: pattern,
+  subscriber: pattern,
+  access: z.enum(['allow', 'deny'], { error: 'allow or deny' }),
+});
+const RULES_ACCEPTED = `a list of at most ${ACCESS_RULES_MAX} rules`;
+/** As they are given and as they are answered. */
+export const accessRules = fields({
+  rules: z
+    .array(accessRule, { error: RULES_ACCEPTED })
+    .max(ACCESS_RULES_MAX, RULES_ACCEPTED)
+    .describe(
+      'The first that matches a pair decides; a status that an operator set for the pair goes before',
+    ),
+});
+export const dryRunQuery = fields({
+  dryRun: z
+    .enum(['true', 'false'], { error: 'true or false' })
+    .default('false')
+    .transform((word) => word === 'true')
+    .describe('Changes nothing: only counts what would be removed'),
+});
 
 const DEVICE_STATUS_CHARACTERS_MAX = 64;
 const STATUS_ACCEPTED = `a text of 1 to ${DEVICE_STATUS_CHARACTERS_MAX} characters`;
@@ -126,6 +155,12 @@ export const subscriberRemoved = z.object({ subscriber: z.string(), removed });
 export const published = z.object({
   seq: count.describe("The event's number, or the last broadcast's when it was skipped"),
   skipped: z.literal(true).optional().describe('Nobody listens: nothing was broadcast'),
+});
+
+export const rulesApplied = z.object({
+  rules: z.array(accessRule),
+  removed: count.describe('Live subscriptions that the rules deny: removed, or to be removed in a dry run'),
+  dryRun: z.literal(true).optional().describe('Nothing was changed'),
 });
 
 const problem = z.object({

@@ -16,6 +16,7 @@ import { AdminError, errorBody, errorStatuses, refuseClient, toAdminError } from
 import { sumOf } from './figures.ts';
 import { RateSampler } from './rates.ts';
 import { RouteMethods } from './route-methods.ts';
+import { accessRoutes } from './routes-access.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { healthRoutes } from './routes-health.ts';
 import { statsRoutes } from './routes-stats.ts';
@@ -112,6 +113,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     statsRoutes(typed, deps, sampler);
     deviceRoutes(typed, deps, options);
     subscriberRoutes(typed, deps);
+    accessRoutes(typed, deps);
     const openapi = answers(z.looseObject({ openapi: z.string() }));
     typed.get(
       '/openapi.json',

@@ -3,6 +3,8 @@ import { type Input, RowState } from '../presence/lifecycle.ts';
 import { type OperatorCommand, type OperatorResult, ToOwner } from '../threads/commands.ts';
 import type { Devices } from './devices.ts';
 import type { Registry } from './registry.ts';
+import type { Rows } from './rows.ts';
+import type { RuleSweep } from './rule-sweep.ts';
 import type { Subscribers } from './subscribers.ts';
 
 const inputOf = {
@@ -14,15 +16,27 @@ const inputOf = {
 
 type SetRow = Extract<OperatorCommand, { kind: typeof ToOwner.SetRow }>;
 
+export interface OperatorDeps {
+  readonly registry: Registry;
+  readonly devices: Devices;
+  readonly rows: Rows;
+  readonly subscribers: Subscribers;
+  readonly sweep: RuleSweep;
+}
+
 export class Operator {
   readonly #registry: Registry;
   readonly #devices: Devices;
+  readonly #rows: Rows;
   readonly #subscribers: Subscribers;
+  readonly #sweep: RuleSweep;
 
-  constructor(registry: Registry, devices: Devices, subscribers: Subscribers) {
+  constructor({ registry, devices, rows, subscribers, sweep }: OperatorDeps) {
     this.#registry = registry;
     this.#devices = devices;
+    this.#rows = rows;
     this.#subscribers = subscribers;
+    this.#sweep = sweep;
   }
 
   /** Carries the command out; when this returns, what it changed holds for every event received from now on. */
@@ -47,6 +61,10 @@ export class Operator {
             ? { ok: true, seq: this.#registry.devices.rows.seq[slot]!, skipped: true }
             : { ok: true, seq };
         });
+      case ToOwner.SetRules:
+        return { ok: true, ...this.#sweep.begin(command.rules, command.dryRun) };
+      case ToOwner.SweepRules:
+        return { ok: true, ...this.#sweep.part(command.from) };
       default:
         return assertNever(command);
     }
@@ -64,10 +82,19 @@ export class Operator {
     const subscriberSlot = this.#registry.subscriptions.rows.subscriber[row]!;
     if (vip !== undefined) this.#subscribers.setVip(subscriberSlot, vip);
     if (status !== undefined) {
-      if (status === 'allow' || status === 'deny') this.#registry.setGranted(row, status === 'allow');
+      this.#setGranted(row, status);
       this.#subscribers.operatorInput(row, inputOf[status]);
     }
     return { ok: true, slot: row };
+  }
+
+  /**
+   * Allowing is a grant, and so is making a subscription of a pair that is denied otherwise: every subscription that is
+   * not granted is one that the rules and the default access allow.
+   */
+  #setGranted(row: number, status: 'allow' | 'active' | 'inactive' | 'deny'): void {
+    if (status === 'allow' || status === 'deny') this.#registry.setGranted(row, status === 'allow');
+    else if (this.#rows.decide(row) === 'deny') this.#registry.setGranted(row, true);
   }
 
   /** A row in its first state, `allow`, from which the operator's input moves it on. */

@@ -14,6 +14,7 @@ import {
 } from '../presence/lifecycle.ts';
 import { answerFrame, listItem, refusedItem, subscribedItem } from '../protocol/hub-frames.ts';
 import type { OpRecord } from '../threads/records.ts';
+import type { AccessControl } from './access.ts';
 import type { Devices } from './devices.ts';
 import type { Grants } from './grants.ts';
 import type { Registry } from './registry.ts';
@@ -25,7 +26,7 @@ export interface OpsDeps {
   readonly rows: Rows;
   readonly grants: Grants;
   readonly clock: Clock;
-  readonly defaultAccess: 'allow' | 'deny';
+  readonly access: AccessControl;
   /** Subscriptions that one subscriber may have. */
   readonly rowsMax: number;
 }
@@ -56,10 +57,11 @@ export class Ops {
   }
 
   #subscribe(slot: number, { session, id, devices = [] }: OpRecord): void {
-    const { registry, rows, grants, defaultAccess, rowsMax } = this.#deps;
+    const { registry, rows, grants, access, rowsMax } = this.#deps;
     const items: string[] = [];
     const refused: string[] = [];
     const link = rows.link(slot);
+    const subscriber = registry.subscriberId(slot);
     for (const name of devices) {
       const bytes = Buffer.from(name);
       const known = registry.findDevice(bytes, 0, bytes.length);
@@ -69,7 +71,7 @@ export class Ops {
         refused.push(refusedItem(name, errors.denied.code, 'not covered by the token'));
         continue;
       }
-      if (!maySubscribe(state, defaultAccess)) {
+      if (!maySubscribe(state, access.decide(name, subscriber))) {
         refused.push(refusedItem(name, errors.denied.code, 'not allowed to subscribe to this device'));
         continue;
       }

@@ -2,6 +2,7 @@
  * The owner: the only writer of presence. Consumes the rings from ingest and the fan-out workers, runs the timers,
  * and answers. One bounded `poll` that needs no thread of its own; `workers/owner.ts` calls it in a loop.
  */
+import type { AccessRule } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { RingConsumer } from '../memory/ring.ts';
@@ -18,13 +19,16 @@ import {
   textLength,
   textStart,
 } from '../threads/records.ts';
+import { AccessControl } from './access.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import { Grants } from './grants.ts';
 import type { FanoutLink, IngestLink } from './links.ts';
 import { Operator } from './operator.ts';
 import { Ops } from './ops.ts';
 import { Registry } from './registry.ts';
+import { Restorer } from './restorer.ts';
 import { Rows } from './rows.ts';
+import { RuleSweep } from './rule-sweep.ts';
 import { type SubscriberSettings, Subscribers } from './subscribers.ts';
 
 export interface OwnerDeps {
@@ -36,6 +40,8 @@ export interface OwnerDeps {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly settings: DeviceTimes & SubscriberSettings;
+  /** The access rules in force; the table's subscriptions obey them already. */
+  readonly rules: readonly AccessRule[];
 }
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
@@ -43,6 +49,8 @@ const TIMERS_PER_POLL = 1024;
 
 export class Owner {
   readonly registry: Registry;
+  /** Where a snapshot goes, before the first poll. */
+  readonly restorer: Restorer;
   readonly #deps: OwnerDeps;
   readonly #devices: Devices;
   readonly #subscribers: Subscribers;
@@ -66,22 +74,26 @@ export class Owner {
       counters,
       times: settings,
     });
-    const { defaultAccess } = settings;
+    const access = new AccessControl(settings.defaultAccess, deps.rules);
     const devices = this.#devices;
-    const rows = new Rows({ registry, devices, fanout: fanoutLinks, defaultAccess });
+    const rows = new Rows({ registry, devices, fanout: fanoutLinks, access });
     const grants = new Grants();
     const { maxSubscriptionsPerSubscriber: rowsMax } = settings;
     this.#subscribers = new Subscribers({
       registry,
       rows,
       grants,
-      ops: new Ops({ registry, devices, rows, grants, clock, defaultAccess, rowsMax }),
+      ops: new Ops({ registry, devices, rows, grants, clock, access, rowsMax }),
       fanout: fanoutLinks,
       wheel: this.#subscriberTimers,
       clock,
       settings,
     });
-    this.#operator = new Operator(registry, this.#devices, this.#subscribers);
+    const subscribers = this.#subscribers;
+    const sweep = new RuleSweep(registry, rows, subscribers, access);
+    const wheel = this.#subscriberTimers;
+    this.restorer = new Restorer({ registry, devices, access, wheel, clock, settings });
+    this.#operator = new Operator({ registry, devices, rows, subscribers, sweep });
   }
 
   /**

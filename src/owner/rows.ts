@@ -2,8 +2,10 @@
  * Carries out what becomes of a subscription: its row, and what its subscriber's socket gets from now on. Owner thread
  * only. What it becomes is for the callers to ask `presence/lifecycle.ts`.
  */
+import type { Access, AccessRules } from '../access/rules.ts';
 import { NONE } from '../presence/columns.ts';
 import { RowState, type SubscriptionStatus, statusOf } from '../presence/lifecycle.ts';
+import type { AccessControl } from './access.ts';
 import type { Devices } from './devices.ts';
 import type { FanoutLink } from './links.ts';
 import type { Registry } from './registry.ts';
@@ -12,7 +14,7 @@ export interface RowsDeps {
   readonly registry: Registry;
   readonly devices: Devices;
   readonly fanout: readonly FanoutLink[];
-  readonly defaultAccess: 'allow' | 'deny';
+  readonly access: AccessControl;
 }
 
 export class Rows {
@@ -49,9 +51,18 @@ export class Rows {
     if (session !== NONE) this.link(subscriber).attach(session, device, registry.deviceId(device));
   }
 
-  /** In default-deny mode a grant must outlive the subscription, or its owner could not come back. */
+  /** Where the pair is denied without it, a grant must outlive the subscription, or its owner could not come back. */
   outlives(row: number): boolean {
-    return this.#deps.defaultAccess === 'deny' && this.#deps.registry.isGranted(row);
+    const { registry, access } = this.#deps;
+    if (!registry.isGranted(row)) return false;
+    return access.default === 'deny' || this.decide(row) === 'deny';
+  }
+
+  /** What rules and default access say of the row's pair, whatever an operator set it to. */
+  decide(row: number, rules?: AccessRules): Access {
+    const { registry, access } = this.#deps;
+    const { device, subscriber } = registry.subscriptions.rows;
+    return access.decide(registry.deviceId(device[row]!), registry.subscriberId(subscriber[row]!), rules);
   }
 
   /** The line to the worker that holds, or last held, the subscriber. */

@@ -76,7 +76,7 @@ type Row = Readonly<Record<Exclude<Input, 'expire' | 'unsubscribe'>, RowStateNam
 
 /**
  * State × input → next state; equal states mean that nothing happens. `none` × subscribe is `active` only where the
- * default access allows it: the caller asks `maySubscribe` first.
+ * rules or the default access allow it: the caller asks `maySubscribe` first.
  */
 export const transitions: Readonly<Record<RowStateName, Row>> = {
   none: row('none', { subscribe: 'active', ...operator('active') }),
@@ -149,17 +149,20 @@ const compiled = [false, true].map((granted) =>
 ) as unknown as readonly (readonly Readonly<Record<Input, RowState>>[])[];
 
 /**
- * @param granted whether an operator's allow must outlive the subscription (default access `deny`)
+ * @param granted whether an operator's allow must outlive the subscription: the pair is denied without it
  * @returns the state after `input`
  */
 export function nextRowState(state: number, input: Input, granted: boolean): RowState {
   return compiled[granted ? 1 : 0]![state]![input];
 }
 
-/** Whether a subscribe is let through in this row state. */
-export function maySubscribe(state: number, defaultAccess: 'allow' | 'deny'): boolean {
+/**
+ * Whether a subscribe is let through in this row state.
+ * @param access what holds for the pair where no operator set it
+ */
+export function maySubscribe(state: number, access: 'allow' | 'deny'): boolean {
   if (state === RowState.deny) return false;
-  return state !== RowState.none || defaultAccess === 'allow';
+  return state !== RowState.none || access === 'allow';
 }
 
 /** What the `deviceState` column holds. */

@@ -5,6 +5,9 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
+/** Linux takes no longer path. */
+const PATH_CHARACTERS_MAX = 4095;
+
 export interface Kind<Value> {
   readonly schema: z.ZodType<Value>;
   /** Completes "accepted is …". */
@@ -108,6 +111,16 @@ export const keySetUrl: Kind<string> = {
   schema: z.string().refine((url) => url === '' || isKeySetUrl(url)),
   accepted: 'an https URL, or an http URL of a loopback address',
   placeholder: 'url',
+  words: [],
+};
+
+export const filePath: Kind<string> = {
+  schema: z
+    .string()
+    .max(PATH_CHARACTERS_MAX)
+    .refine((path) => !path.includes('\0')),
+  accepted: 'the path of a file in a directory that can be written, empty for none',
+  placeholder: 'path',
   words: [],
 };
 

@@ -5,6 +5,7 @@
  */
 import {
   bearerToken,
+  filePath,
   hostAddress,
   type Kind,
   keySetUrl,
@@ -40,8 +41,9 @@ export const settingGroups = [
 ] as const;
 export type SettingGroup = (typeof settingGroups)[number];
 
+const DAY_MS = 24 * 60 * 60 * 1000;
 /** 24 days: Node's timers end at 24.8. */
-const SPAN_MS_MAX = 24 * 24 * 60 * 60 * 1000;
+const SPAN_MS_MAX = 24 * DAY_MS;
 /** One bit per fan-out worker in a 32-bit word of interest. */
 export const FANOUT_WORKERS_MAX = 32;
 /** At this many rows a column of 8 bytes is 128 MB, and ids of the greatest length are 2 GB. */
@@ -181,7 +183,9 @@ export const settingRows = {
     kind: oneOf('allow', 'deny'),
     default: 'allow',
     group: 'Access',
-    meaning: 'With `deny` only pairs of device and subscriber that an operator set to allow may subscribe.',
+    meaning:
+      'With `deny` only pairs of device and subscriber that an operator set to allow, or that an access rule ' +
+      'allows, may subscribe.',
   }),
 
   fanoutWorkers: row({
@@ -404,6 +408,31 @@ export const settingRows = {
     default: 15_000,
     group: 'Running',
     meaning: 'The longest that draining may take; whoever is left is closed then. 0 closes everyone at once.',
+  }),
+  snapshotFile: row({
+    kind: filePath,
+    default: '',
+    defaultText: 'none',
+    group: 'Running',
+    meaning:
+      'File that outlives a restart: what operators set, the access rules, and the status and numbering of each ' +
+      'device. Read at start, written at an interval and at the end of a drain; one hub a file.',
+  }),
+  snapshotIntervalMs: row({
+    kind: wholeNumber(0, DAY_MS, 'ms'),
+    default: 60_000,
+    group: 'Running',
+    meaning:
+      'Time between two snapshots: what a hub that is killed may lose of what operators set. 0 writes one at the ' +
+      'end of a drain only.',
+  }),
+  snapshotOnCorrupt: row({
+    kind: oneOf('refuse', 'empty'),
+    default: 'refuse',
+    group: 'Running',
+    meaning:
+      'What a start does when neither the snapshot nor the one before it can be read: `refuse` with exit code 78, or ' +
+      'start `empty`, with every denial forgotten.',
   }),
 } as const satisfies Record<string, SettingRow<unknown>>;
 

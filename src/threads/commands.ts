@@ -2,10 +2,21 @@
  * The control plane: the rare commands between main and the other threads, over MessagePorts. Events and all that
  * must keep its order with them go through the rings (`records.ts`).
  */
+import type { AccessRule } from '../access/rules.ts';
+import type { Restored } from '../snapshot/restore.ts';
 import type { ChildDescriptor } from '../transport/transport.ts';
 
 /** What an operator asks of the owner. `request` comes back in the reply. */
-export const ToOwner = { SetRow: 1, RemoveRow: 2, Terminate: 3, Kick: 4, Publish: 5, Stop: 6 } as const;
+export const ToOwner = {
+  SetRow: 1,
+  RemoveRow: 2,
+  Terminate: 3,
+  Kick: 4,
+  Publish: 5,
+  Stop: 6,
+  SetRules: 7,
+  SweepRules: 8,
+} as const;
 
 export type OperatorCommand =
   | {
@@ -29,24 +40,52 @@ export type OperatorCommand =
       readonly payload: Uint8Array;
       /** Wall-clock ms. */
       readonly at: number;
+    }
+  | {
+      /** The rules hold for every subscribe once this is answered; for what is live, once there is no `next`. */
+      readonly kind: typeof ToOwner.SetRules;
+      readonly rules: readonly AccessRule[];
+      /** Only counts what would be removed. */
+      readonly dryRun: boolean;
+    }
+  | {
+      /** Goes on where the answer to `SetRules`, or to this, said. */
+      readonly kind: typeof ToOwner.SweepRules;
+      readonly from: number;
     };
 
 export type ToOwnerCommand =
   | { readonly kind: typeof ToOwner.Stop }
   | { readonly request: number; readonly command: OperatorCommand };
 
-/** `slot` names the subscription row that was set; `seq` the broadcast (or the last one, when skipped). */
+/**
+ * `slot` names the subscription row that was set; `seq` the broadcast (or the last one, when skipped); `removed` counts
+ * the subscriptions that rules deny, and `next` is where the sweep goes on.
+ */
 export type OperatorResult =
-  | { readonly ok: true; readonly slot?: number; readonly seq?: number; readonly skipped?: boolean }
+  | {
+      readonly ok: true;
+      readonly slot?: number;
+      readonly seq?: number;
+      readonly skipped?: boolean;
+      readonly removed?: number;
+      readonly next?: number | undefined;
+    }
   | {
       readonly ok: false;
       readonly why: 'not_found' | 'over_capacity' | 'forbidden';
       readonly message: string;
     };
 
-export const FromOwner = { Ready: 1, Reply: 2, Failed: 3 } as const;
+export const FromOwner = { Ready: 1, Reply: 2, Failed: 3, Refused: 4 } as const;
 export type FromOwnerCommand =
-  | { readonly kind: typeof FromOwner.Ready }
+  | {
+      readonly kind: typeof FromOwner.Ready;
+      /** What it restored, where it was told to. */
+      readonly restored: Restored | undefined;
+    }
+  /** The snapshot is in the way of a start; the thread ends. */
+  | { readonly kind: typeof FromOwner.Refused; readonly message: string }
   | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult }
   | { readonly kind: typeof FromOwner.Failed; readonly message: string };
 

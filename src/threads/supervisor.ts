@@ -6,6 +6,8 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { TokenConfig } from '../access/keys.ts';
 import type { Ringer } from '../memory/doorbell.ts';
+import { SnapshotRefused } from '../snapshot/files.ts';
+import type { Restored } from '../snapshot/restore.ts';
 import type { Acceptor, ChildDescriptor } from '../transport/transport.ts';
 import {
   FromFanout,
@@ -18,28 +20,41 @@ import {
   ToOwner,
 } from './commands.ts';
 import type { HubMemory } from './memory.ts';
-import type { FanoutTask, OwnerTask, ThreadSettings } from './tasks.ts';
+import type { FanoutTask, OwnerStart, OwnerTask, ThreadSettings } from './tasks.ts';
 
 /** From `dist/src/threads/` to `dist/workers/`. */
-function workerUrl(name: 'owner' | 'fanout'): URL {
+export function workerUrl(name: 'owner' | 'fanout' | 'snapshot'): URL {
   return new URL(`../../workers/${name}.js`, import.meta.url);
 }
 
 export interface OwnerHandle {
+  /** What it restored, where it was told to. */
+  readonly restored: Restored | undefined;
   operate(command: OperatorCommand): Promise<OperatorResult>;
   stop(): Promise<void>;
 }
 
-/** @param failed called once when the thread ends without being told to */
+/**
+ * @param failed called once when the thread ends without being told to
+ * @throws SnapshotRefused when the snapshot is in the way of a start
+ */
 export async function startOwner(
   memory: HubMemory,
   settings: ThreadSettings,
   bells: { readonly main: MessagePort; readonly fanout: readonly MessagePort[] },
   ringer: Ringer,
+  start: OwnerStart,
   failed: (failure: Error) => void,
 ): Promise<OwnerHandle> {
   const { port1: port, port2 } = new MessageChannel();
-  const task: OwnerTask = { memory, settings, port: port2, mainBell: bells.main, fanoutBells: bells.fanout };
+  const task: OwnerTask = {
+    memory,
+    settings,
+    port: port2,
+    mainBell: bells.main,
+    fanoutBells: bells.fanout,
+    ...start,
+  };
   const worker = new Worker(workerUrl('owner'), {
     workerData: task,
     transferList: [port2, bells.main, ...bells.fanout],
@@ -57,17 +72,22 @@ export async function startOwner(
   };
   worker.once('error', gone);
   worker.once('exit', (code) => gone(new Error(`the owner thread ended with code ${code}`)));
-  await new Promise<void>((resolve, reject) => {
+  const restored = await new Promise<Restored | undefined>((resolve, reject) => {
     worker.once('error', reject);
     port.on('message', (message: FromOwnerCommand) => {
-      if (message.kind === FromOwner.Ready) resolve();
-      else if (message.kind === FromOwner.Reply) {
+      if (message.kind === FromOwner.Ready) resolve(message.restored);
+      else if (message.kind === FromOwner.Refused) {
+        stopping = true;
+        port.postMessage({ kind: ToOwner.Stop });
+        reject(new SnapshotRefused(message.message));
+      } else if (message.kind === FromOwner.Reply) {
         waiting.get(message.request)?.resolve(message.result);
         waiting.delete(message.request);
       }
     });
   });
   return {
+    restored,
     operate: (command) =>
       new Promise((resolve, reject) => {
         if (stopping) {

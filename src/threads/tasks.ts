@@ -1,7 +1,9 @@
 /** What a worker thread is given when it starts. */
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
+import type { AccessRule } from '../access/rules.ts';
 import { OWNER_PAUSE_MS_MAX, OWNER_PAUSE_SHARE, TIMER_SLACK_MS } from '../limits.ts';
+import type { SnapshotSource } from '../snapshot/restore.ts';
 import type { FanoutMemory, HubMemory } from './memory.ts';
 
 /** The settings that threads need; what they mean stands in the settings schema. */
@@ -30,7 +32,15 @@ export interface ThreadSettings {
   readonly authBanMs: number;
 }
 
-export interface OwnerTask {
+/** What the owner has to know before it serves anyone. */
+export interface OwnerStart {
+  /** The access rules in force; those of a snapshot replace them. */
+  readonly rules: readonly AccessRule[];
+  /** Restored into the table, which must be fresh; undefined: the table is taken as it is. */
+  readonly snapshot: SnapshotSource | undefined;
+}
+
+export interface OwnerTask extends OwnerStart {
   readonly memory: HubMemory;
   readonly settings: ThreadSettings;
   /** Commands from main. */
@@ -57,6 +67,16 @@ export interface FanoutTask {
   readonly port: MessagePort;
   /** The owner rings here. */
   readonly bell: MessagePort;
+}
+
+/** One snapshot to be written. */
+export interface SnapshotTask {
+  readonly file: string;
+  readonly presence: HubMemory['presence'];
+  /** Those in force at `atMs`. */
+  readonly rules: readonly AccessRule[];
+  /** When it was begun, wall-clock ms: what was changed until then is in it. */
+  readonly atMs: number;
 }
 
 /** How the flush window is shared: the owner's pause and the fan-out's poll interval under load, ms; 0 is never. */

@@ -7,6 +7,7 @@ import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../../src/threads/commands.ts';
+import { RuleKeeper } from '../../src/threads/rule-keeper.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const CAPACITY = { devices: 64, subscribers: 64, subscriptions: 256 };
@@ -48,6 +49,7 @@ export class FakeHub {
         this.commands.push(command);
         return this.answer(command);
       },
+      rules: new RuleKeeper([], (command) => this.deps.operate(command)),
       failed: (error) => this.failures.push(error),
       ...deps,
     };

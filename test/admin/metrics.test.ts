@@ -183,6 +183,22 @@ describe('GET /metrics', () => {
     expect(value('process_start_time_seconds')).toBeGreaterThan(1e9);
   });
 
+  it('tells of snapshots where they are written, and when the newest was begun once there is one', async () => {
+    const figures = { failures: 0, writtenAtMs: undefined as number | undefined };
+    const hub = await fakeHub({ deps: { snapshots: { figures: () => figures } } });
+    const before = await scrape(hub);
+    expect(before.get('dat_snapshot_failures_total')?.samples).toMatchObject([{ value: 0 }]);
+    expect(before.has('dat_snapshot_written_timestamp_seconds')).toBe(false);
+    Object.assign(figures, { failures: 3, writtenAtMs: 1_764_000_000_500 });
+    const after = await scrape(hub);
+    expect(after.get('dat_snapshot_failures_total')).toMatchObject({
+      type: 'counter',
+      samples: [{ value: 3 }],
+    });
+    const written = after.get('dat_snapshot_written_timestamp_seconds');
+    expect(written).toMatchObject({ type: 'gauge', samples: [{ value: 1_764_000_000.5 }] });
+  });
+
   it('escapes what a label may not hold', async () => {
     const hub = await fakeHub({ deps: { version: 'a"b\\c\nd' } });
     const { samples } = (await scrape(hub)).get('dat_build_info')!;

@@ -16,6 +16,8 @@ const described = [
   ['delete', '/v1/devices/{device}/subscribers/{subscriber}'],
   ['get', '/v1/subscribers/{subscriber}'],
   ['delete', '/v1/subscribers/{subscriber}'],
+  ['get', '/v1/access/rules'],
+  ['put', '/v1/access/rules'],
 ] as const;
 
 describe('GET /openapi.json', () => {

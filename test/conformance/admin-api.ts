@@ -20,6 +20,8 @@ const routes = [
   ['DELETE', '/v1/devices/nobody/subscribers/none'],
   ['GET', '/v1/subscribers/none'],
   ['DELETE', '/v1/subscribers/none'],
+  ['GET', '/v1/access/rules'],
+  ['PUT', '/v1/access/rules'],
 ] as const;
 
 const errorBody = (code: unknown = expect.stringMatching(/^[a-z_]+$/)) => ({

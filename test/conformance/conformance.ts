@@ -1,6 +1,7 @@
 /** The wire contract as one suite, registered for one way to run the hub. */
 import { describe } from 'vitest';
 import { uwsLoads } from '../support/uws-loads.ts';
+import { accessRules } from './access-rules.ts';
 import { adminApi } from './admin-api.ts';
 import { authentication } from './authentication.ts';
 import { closing } from './closing.ts';
@@ -28,6 +29,7 @@ const suites = [
   lagging,
   closing,
   adminApi,
+  accessRules,
   metrics,
 ];
 /** Their tests mostly wait, so they wait beside each other. */

@@ -222,9 +222,9 @@ export function lagging({ env }: MatrixRow): void {
       expect(beside.events(dev).map(({ seq }) => seq)).toEqual(numbersFrom(1, last));
       const { samples } = await hub.metrics();
       const closed = samples.filter(
-        ({ name, labels }) => name === 'dat_disconnects_total' && labels.code === '4108',
+        ({ name, labels }) => name === 'dat_disconnects_total' && labels['code'] === '4108',
       );
-      expect(closed.find(({ labels }) => labels.role === 'subscriber')?.value).toBe(1);
+      expect(closed.find(({ labels }) => labels['role'] === 'subscriber')?.value).toBe(1);
     });
 
     it('is closed though it never reads, and may come back', { timeout: TEST_MS }, async () => {

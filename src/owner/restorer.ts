@@ -1,0 +1,125 @@
+/** Puts the rows of a snapshot back into the presence table, before the owner serves anyone. Owner thread only. */
+import { type AccessRule, AccessRules } from '../access/rules.ts';
+import type { Clock } from '../clock.ts';
+import type { Wheel } from '../memory/wheel.ts';
+import { Vip } from '../presence/columns.ts';
+import { RowState } from '../presence/lifecycle.ts';
+import type { SnapshotRow } from '../snapshot/format.ts';
+import type { RestoreTarget } from '../snapshot/restore.ts';
+import type { AccessControl } from './access.ts';
+import type { Devices } from './devices.ts';
+import type { Registry } from './registry.ts';
+
+export interface RestorerDeps {
+  readonly registry: Registry;
+  readonly devices: Devices;
+  readonly access: AccessControl;
+  /** The subscribers' timers. */
+  readonly wheel: Wheel;
+  readonly clock: Clock;
+  readonly settings: { readonly subscriberRemoveAfterMs: number };
+}
+
+type Saved<Kind extends SnapshotRow['kind']> = Extract<SnapshotRow, { kind: Kind }>;
+
+export class Restorer implements RestoreTarget {
+  readonly #deps: RestorerDeps;
+
+  constructor(deps: RestorerDeps) {
+    this.#deps = deps;
+  }
+
+  restore(row: Exclude<SnapshotRow, { kind: 'rule' }>): string | undefined {
+    switch (row.kind) {
+      case 'device':
+        return this.#device(row);
+      case 'vip':
+        return this.#vip(row);
+      case 'pair':
+        return this.#pair(row);
+      default:
+        throw new Error(`unknown snapshot row ${JSON.stringify(row satisfies never)}`);
+    }
+  }
+
+  setRules(rules: readonly AccessRule[]): void {
+    this.#deps.access.rules = new AccessRules(rules);
+  }
+
+  /** Offline, and removed in time like any device that is. */
+  #device({ device, seq, lastSeen, status }: Saved<'device'>): string | undefined {
+    const { registry, devices } = this.#deps;
+    const slot = this.#ensureDevice(device);
+    if (slot < 0) return this.#noDevice(device);
+    const { rows } = registry.devices;
+    rows.seq[slot] = seq;
+    Atomics.store(rows.lastSeen, slot, this.#toMonotonic(lastSeen));
+    if (status !== '') {
+      const text = Buffer.from(status);
+      registry.setDeviceStatus(slot, text, 0, text.length);
+      if (registry.deviceStatus(slot) !== status) return this.#noDevice(device);
+    }
+    devices.unwatched(slot);
+    return undefined;
+  }
+
+  /** Without a row it waits for its subscriber as long as one that is lost. */
+  #vip({ subscriber }: Saved<'vip'>): string | undefined {
+    const { registry, wheel, clock, settings } = this.#deps;
+    const slot = this.#ensureSubscriber(subscriber);
+    if (slot < 0) return this.#noSubscriber(subscriber);
+    Atomics.store(registry.subscribers.rows.vip, slot, Vip.operator);
+    wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
+    return undefined;
+  }
+
+  /** A pair that is there twice was set anew while the snapshot was taken: then a denial counts. */
+  #pair({ device, subscriber, access }: Saved<'pair'>): string | undefined {
+    const { registry, devices } = this.#deps;
+    const deviceSlot = this.#ensureDevice(device);
+    if (deviceSlot < 0) return this.#noDevice(device);
+    const subscriberSlot = this.#ensureSubscriber(subscriber);
+    if (subscriberSlot < 0) return this.#noSubscriber(subscriber);
+    const state = access === 'deny' ? RowState.deny : RowState.allow;
+    let row = registry.findRow(deviceSlot, subscriberSlot);
+    if (row >= 0 && access === 'deny') registry.setRowState(row, state);
+    else if (row < 0) row = registry.createRow(deviceSlot, subscriberSlot, state);
+    if (row < 0) {
+      const { capacity } = registry.subscriptions;
+      return `no room for the pair "${device}" and "${subscriber}" (DAT_MAX_SUBSCRIPTIONS is ${capacity})`;
+    }
+    registry.setGranted(row, registry.rowState(row) === RowState.allow);
+    devices.unwatched(deviceSlot);
+    return undefined;
+  }
+
+  #ensureDevice(id: string): number {
+    const bytes = Buffer.from(id);
+    return this.#deps.registry.ensureDevice(bytes, 0, bytes.length);
+  }
+
+  #ensureSubscriber(id: string): number {
+    const bytes = Buffer.from(id);
+    return this.#deps.registry.ensureSubscriber(bytes, 0, bytes.length);
+  }
+
+  #noDevice(device: string): string {
+    return `no room for device "${device}" (DAT_MAX_DEVICES is ${this.#deps.registry.devices.capacity})`;
+  }
+
+  #noSubscriber(subscriber: string): string {
+    const { capacity } = this.#deps.registry.subscribers;
+    return `no room for subscriber "${subscriber}" (DAT_MAX_SUBSCRIBERS is ${capacity})`;
+  }
+
+  /**
+   * The monotonic clock starts with the machine: what was before is negative. 0 stays what it means, never; a time in
+   * the future, after the wall clock was set back, counts as now.
+   */
+  #toMonotonic(wallMs: number): bigint {
+    const { clock } = this.#deps;
+    if (wallMs === 0) return 0n;
+    const monotonicMs = Math.floor(clock.now() - Math.max(0, clock.wallNow() - wallMs));
+    return BigInt(monotonicMs === 0 ? -1 : monotonicMs);
+  }
+}

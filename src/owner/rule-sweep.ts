@@ -1,0 +1,85 @@
+/**
+ * Puts access rules in force: for every subscribe at once, and for the subscriptions there are a bounded number at a
+ * time, so that events do not wait for a large table. Main asks for the next part until there is none. Owner thread
+ * only.
+ */
+import { type AccessRule, AccessRules } from '../access/rules.ts';
+import { removals } from '../codes.ts';
+import { SWEEP_ROWS_MAX } from '../limits.ts';
+import { highWater } from '../memory/layout.ts';
+import { RowState } from '../presence/lifecycle.ts';
+import { removedNotice } from '../protocol/hub-frames.ts';
+import type { AccessControl } from './access.ts';
+import type { Registry } from './registry.ts';
+import { isSubscribed, type Rows } from './rows.ts';
+import type { Subscribers } from './subscribers.ts';
+
+/** What one part of a sweep did. */
+export interface SweepPart {
+  /** Subscriptions that the rules deny: removed, or counted in a dry run. */
+  readonly removed: number;
+  /** Where the next part starts; undefined after the last. */
+  readonly next: number | undefined;
+}
+
+export class RuleSweep {
+  readonly #registry: Registry;
+  readonly #rows: Rows;
+  readonly #subscribers: Subscribers;
+  readonly #access: AccessControl;
+  #rules: AccessRules | undefined;
+  #dryRun = false;
+
+  constructor(registry: Registry, rows: Rows, subscribers: Subscribers, access: AccessControl) {
+    this.#registry = registry;
+    this.#rows = rows;
+    this.#subscribers = subscribers;
+    this.#access = access;
+  }
+
+  /** Starts over with these rules; a dry run changes nothing. */
+  begin(list: readonly AccessRule[], dryRun: boolean): SweepPart {
+    const rules = new AccessRules(list);
+    this.#rules = rules;
+    this.#dryRun = dryRun;
+    if (!dryRun) this.#access.rules = rules;
+    return this.part(0);
+  }
+
+  /**
+   * Looks at the next subscriptions; only between `begin` and the part without a next. A row that comes meanwhile
+   * obeys the new rules already, so no slot needs to be looked at twice.
+   */
+  part(from: number): SweepPart {
+    const end = highWater(this.#registry.subscriptions);
+    const to = Math.min(end, from + SWEEP_ROWS_MAX);
+    const denied = new Map<number, number[]>();
+    let removed = 0;
+    for (let row = from; row < to; row++) {
+      if (!this.#denies(row)) continue;
+      removed += 1;
+      const subscriber = this.#registry.subscriptions.rows.subscriber[row]!;
+      const others = denied.get(subscriber);
+      if (others === undefined) denied.set(subscriber, [row]);
+      else others.push(row);
+    }
+    if (!this.#dryRun) for (const [subscriber, rows] of denied) this.#remove(subscriber, rows);
+    return { removed, next: to < end ? to : undefined };
+  }
+
+  /** Whether the row is a live subscription that the rules deny and no operator allowed. */
+  #denies(row: number): boolean {
+    const registry = this.#registry;
+    if (!isSubscribed(registry.rowState(row)) || registry.isGranted(row)) return false;
+    return this.#rows.decide(row, this.#rules) === 'deny';
+  }
+
+  /** The notice first, then nothing more is delivered. */
+  #remove(subscriber: number, rows: readonly number[]): void {
+    const registry = this.#registry;
+    const devices = rows.map((row) => registry.deviceId(registry.subscriptions.rows.device[row]!));
+    this.#rows.tell(subscriber, removedNotice(devices, removals.denied.code, 'denied by an access rule'));
+    for (const row of rows) this.#rows.move(row, RowState.none);
+    this.#subscribers.freeIfIdle(subscriber);
+  }
+}
