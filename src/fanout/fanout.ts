@@ -12,6 +12,7 @@ import type { RecordViews, RingConsumer, RingProducer } from '../memory/ring.ts'
 import { NONE } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import { DeviceNames } from '../protocol/event-frames.ts';
+import { Subprotocol } from '../protocol/events.ts';
 import { draining, errorFrame, gapFrame } from '../protocol/hub-frames.ts';
 import { isId } from '../protocol/id.ts';
 import { originAllowed } from '../protocol/origin.ts';
@@ -69,8 +70,6 @@ const SHARDS_PER_STEP = 4;
 const SHARDS_PER_STEP_WITH_VIPS = 1;
 const NO_DEVICES: readonly string[] = [];
 const GAP_REASON = 'overload';
-const BINARY_PROTOCOL = 'dat.v1.binary';
-const JSON_PROTOCOL = 'dat.v1.json';
 
 export class Fanout implements ListenerHandlers<SubscriberSession> {
   readonly liveness: Liveness;
@@ -130,8 +129,8 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
       .header('sec-websocket-protocol')
       .split(',')
       .map((name) => name.trim());
-    const protocol = offered.find((name) => name === BINARY_PROTOCOL || name === JSON_PROTOCOL);
-    const binary = protocol === BINARY_PROTOCOL;
+    const protocol = offered.find((name) => name === Subprotocol.binary || name === Subprotocol.json);
+    const binary = protocol === Subprotocol.binary;
     const session = new SubscriberSession({
       id,
       number: this.#nextSession++,
