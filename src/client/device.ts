@@ -101,7 +101,7 @@ export class Device extends Emitter<ConnectionEvents> {
     const frame = new Uint8Array(bytes.length + 1);
     frame[0] = (priority << 4) | EventType[type];
     frame.set(bytes, 1);
-    return this.#connection.requests.tell(frame);
+    return this.#connection.requests.tell(frame.buffer);
   }
 
   #sendJson(

@@ -11,7 +11,7 @@ export interface RequestDeps {
   /** Requests that may wait for a connection. */
   readonly queueLimit: number;
   /** Sends, or returns false when too much waits to be sent already. */
-  send(data: string | Uint8Array): boolean;
+  send(data: string | ArrayBuffer): boolean;
   /** Counts all that came from the hub. */
   heard(): number;
   /** A request timed out, and nothing at all has come since it was sent. */
@@ -26,7 +26,7 @@ export interface Fields {
 
 interface Request {
   readonly id: number;
-  readonly data: string | Uint8Array;
+  readonly data: string | ArrayBuffer;
   /** false: done when sent. */
   readonly answered: boolean;
   readonly fields: Fields | undefined;
@@ -63,7 +63,7 @@ export class Requests {
   }
 
   /** Sends a frame and is done when it was handed to the WebSocket. Rejects with TunnelError. */
-  tell(data: string | Uint8Array): Promise<void> {
+  tell(data: string | ArrayBuffer): Promise<void> {
     return this.#add(0, data, undefined) as Promise<undefined>;
   }
 
@@ -101,7 +101,7 @@ export class Requests {
     for (const request of this.#queue) this.#fail(request, error);
   }
 
-  #add(id: number, data: string | Uint8Array, fields: Fields | undefined): Promise<Answer | undefined> {
+  #add(id: number, data: string | ArrayBuffer, fields: Fields | undefined): Promise<Answer | undefined> {
     return handled(
       new Promise((resolve, reject) => {
         const answered = fields !== undefined;

@@ -13,7 +13,7 @@ export interface SocketLike {
   binaryType: string;
   /** Bytes handed over and not yet sent. */
   readonly bufferedAmount: number;
-  send(data: string | Uint8Array): void;
+  send(data: string | ArrayBuffer): void;
   close(code?: number, reason?: string): void;
   addEventListener(
     type: 'open' | 'message' | 'error' | 'close',

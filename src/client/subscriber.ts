@@ -62,7 +62,7 @@ export function connectSubscriber(options: SubscriberOptions): Subscriber {
 export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterable<DeviceEvent> {
   readonly #connection: Connection;
   readonly #subscriptions = new Map<string, Subscription>();
-  /** Unsubscribed from, and the hub has not confirmed it: it may name them in `resumed` still. */
+  /** Unsubscribed from, and the hub has not confirmed it. */
   readonly #leaving = new Set<string>();
   readonly #unwatchPage: () => void;
   #isHidden = false;
@@ -270,14 +270,14 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
     const asked = new Set(this.#connection.requests.waiting().flatMap((frame) => frame.devices ?? []));
     // Those in `resumed` are active already: asking again changes nothing, and is answered with their snapshots.
     this.#restore(devices.filter((device) => this.#isWanted(device) && !asked.has(device)));
-    const unwanted = resumed.filter((device) => !this.#isWanted(device) && !asked.has(device));
+    const isUnwanted = (device: string): boolean => !this.#isWanted(device) && !this.#leaving.has(device);
     void this.#ask(
       'pause',
-      unwanted.filter((device) => !this.#leaving.has(device)),
+      resumed.filter((device) => isUnwanted(device) && !asked.has(device)),
     );
     void this.#ask(
       'unsubscribe',
-      unwanted.filter((device) => this.#leaving.has(device)),
+      [...this.#leaving].filter((device) => !asked.has(device)),
     );
   }
 

@@ -133,12 +133,14 @@ export function encodeBinaryEvent(
   out.set(floatBytes, offset + 8);
   let at = put(out, offset + BINARY_HEADER_BYTES, idBytes);
   const isJsonStatus = head.type === EventType.status && head.payloadIsJson && payloadStart > statusStart;
-  if (!isJsonStatus) return putRange(out, at, source, payloadStart, payloadEnd);
-  at = put(out, at, BINARY_STATUS);
-  at = putString(out, at, source, statusStart, payloadStart);
-  at = put(out, at, DATA);
-  at = payloadEnd > payloadStart ? putRange(out, at, source, payloadStart, payloadEnd) : put(out, at, NULL);
-  out[at++] = 0x7d;
+  if (isJsonStatus) {
+    at = put(out, at, BINARY_STATUS);
+    at = putString(out, at, source, statusStart, payloadStart);
+    at = put(out, at, DATA);
+  }
+  const isNull = head.payloadIsJson && payloadEnd === payloadStart;
+  at = isNull ? put(out, at, NULL) : putRange(out, at, source, payloadStart, payloadEnd);
+  if (isJsonStatus) out[at++] = 0x7d;
   return at;
 }
 

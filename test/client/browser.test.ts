@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { calm, numbersFrom, TestHub, uniqueId } from '../conformance/harness.ts';
 import { hasChromium, useChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { type HubProcess, startHub } from '../support/hub-process.ts';
 import { usePageServer } from '../support/page-server.ts';
 import { Device } from '../support/peers.ts';
@@ -98,7 +99,7 @@ describe.skipIf(!hasChromium)('the client in Chromium', () => {
   });
 
   it('comes back when the hub was killed and started again, and gets events as before', async () => {
-    const env = { ...calm, DAT_ALLOWED_ORIGINS: server.origin() };
+    const env = { ...calm, ...(await freePorts()), DAT_ALLOWED_ORIGINS: server.origin() };
     const first = await startHub(env);
     let second: HubProcess | undefined;
     onTestFinished(() => first.kill());
@@ -110,7 +111,7 @@ describe.skipIf(!hasChromium)('the client in Chromium', () => {
     });
     await first.kill();
     await page.waitForFunction(() => window.states.includes('waiting'));
-    second = await startHub({ ...env, DAT_SUBSCRIBER_PORT: String(first.subscriberPort) });
+    second = await startHub(env);
     await page.waitForFunction(() => window.states.at(-1) === 'connected');
     await page.evaluate(() => window.subscriber.list()); // answered after the subscribe of the reconnect
     const device = await Device.connect(second.devicePort, '?id=dev-1');
@@ -124,6 +125,7 @@ describe.skipIf(!hasChromium)('the client in Chromium', () => {
     const device = await hub.device(dev);
     await hub.witness(dev);
     const { page } = await subscriberPage(dev, { pauseWhenHidden: true });
+    // A page of a headless browser is never hidden, so it is made to say that it is.
     const setHidden = (hidden: boolean): Promise<void> =>
       page.evaluate(
         (state) => {

@@ -90,7 +90,7 @@ describe.each(['json', 'binary'] as const)('an event that came as %s', (encoding
   });
 
   it('has data null when the device sent none', () => {
-    expect(received({ head: { type: EventType.pong }, payload: 'null' })[encoding]).toMatchObject({
+    expect(received({ head: { type: EventType.pong }, payload: '' })[encoding]).toMatchObject({
       type: 'pong',
       data: null,
     });

@@ -4,6 +4,7 @@ import type { DeviceEvent } from '../../src/client/index.ts';
 import { calm, numbersFrom, uniqueId, useHub } from '../conformance/harness.ts';
 import { openDevice, openSubscriber } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { type HubProcess, startHub } from '../support/hub-process.ts';
 
 const isState = (state: string) => (candidate: { readonly state: string }) => candidate.state === state;
@@ -267,11 +268,11 @@ describe('the client', () => {
     const sub = uniqueId('sub');
     const { subscriber: client, states } = subscriber({ id: sub });
     await states.next(isState('connected'));
-    const event = client.events().next();
-    await hub.admin('DELETE', `/v1/subscribers/${sub}`);
     const reason = { code: 'closed', hubCode: 4005 };
+    const loop = expect(client.events().next()).rejects.toMatchObject(reason);
+    await hub.admin('DELETE', `/v1/subscribers/${sub}`);
     expect(await states.next(isState('closed'))).toMatchObject({ error: reason });
-    await expect(event).rejects.toMatchObject(reason);
+    await loop;
     await expect(client.list()).rejects.toMatchObject(reason);
     await expect(client.events().next()).rejects.toMatchObject(reason);
   });
@@ -300,11 +301,8 @@ describe('the client', () => {
 
 describe('a hub that drains', () => {
   it('is left when it says so and come back to after reconnectAfterMs; all is made anew on the next', async () => {
-    const first = await startHub(calm);
-    const ports = {
-      DAT_DEVICE_PORT: String(first.devicePort),
-      DAT_SUBSCRIBER_PORT: String(first.subscriberPort),
-    };
+    const env = { ...calm, ...(await freePorts()) };
+    const first = await startHub(env);
     let second: HubProcess | undefined;
     onTestFinished(() => first.kill());
     onTestFinished(() => second?.kill());
@@ -324,7 +322,7 @@ describe('a hub that drains', () => {
     }
     expect(waits.some((wait) => wait.state === 'waiting' && wait.retryInMs > 100)).toBe(true);
     await first.ended;
-    second = await startHub({ ...calm, ...ports });
+    second = await startHub(env);
     const again = await sub.subscribed.next();
     expect(again.devices.map(({ device }) => device)).toEqual(['dev-1', 'dev-2']);
     await eventually('an event of the new hub comes', async () => {

@@ -100,6 +100,7 @@ describe('on a new connection a subscriber', () => {
     socket().frame({ op: 'removed', devices: ['c'], code: 122, reason: 'device terminated' });
     socket().frame({ op: 'removed', devices: ['e'], code: 121, reason: 'inactive too long' });
     void subscriber.unsubscribe(['d']);
+    socket().frame({ op: 'unsubscribed', id: 2, devices: ['d'] });
     expect(removed).toMatchObject([
       { devices: ['b'], code: 103, reason: 'not allowed' },
       { devices: ['c'], code: 122 },
@@ -118,7 +119,12 @@ describe('on a new connection a subscriber', () => {
       { op: 'subscribe', devices: ['a'] },
       { op: 'unsubscribe', devices: ['b'] },
     ]);
-    socket().frame({ op: 'unsubscribed', id: 4, devices: ['b'] });
+    socket().frame({
+      op: 'unsubscribed',
+      id: 4,
+      devices: [],
+      errors: [{ device: 'b', code: 120, message: '' }],
+    });
     expect(await reconnect(['a'])).toEqual([{ op: 'subscribe', devices: ['a'] }]);
   });
 

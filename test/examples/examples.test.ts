@@ -1,5 +1,6 @@
-/** Every example, run as its reader would, against a hub: its events arrive. */
+/** Every example, and that of the README, run as its reader would, against a hub: its events arrive. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { calm, TestHub, uniqueId } from '../conformance/harness.ts';
@@ -78,6 +79,19 @@ describe('the examples', () => {
     await hub.admin('DELETE', `/v1/devices/${DEVICE_ID}`);
     await eventually('it does not come back after 4009', () => child.exitCode === 0);
     expect(said()).toContain('4009');
+  });
+
+  it('README.md brings events from its device to its subscriber', async () => {
+    const page = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const blocks = page
+      .split('```')
+      .filter((block) => block.includes("from 'device-aggregator-tunnel/client'"));
+    expect(blocks).toHaveLength(1);
+    const code = blocks[0]?.replace(/^js\n/, '') ?? '';
+    const { devicePort, subscriberPort } = hub.process;
+    const here = code.replace(':7400', `:${devicePort}`).replace(':7401', `:${subscriberPort}`);
+    const { said } = run(process.execPath, ['--input-type=module', '--eval', here], {});
+    await eventually('two events are printed', () => /\{ temperature: .*\{ temperature: /s.test(said()));
   });
 
   describe.skipIf(!hasChromium)('in a browser', () => {

@@ -8,7 +8,7 @@ export class FakeSocket implements SocketLike {
   bufferedAmount = 0;
   readonly url: URL;
   readonly protocols: readonly string[];
-  /** What the client sent, text frames parsed. */
+  /** What the client sent: text frames parsed, binary ones as Uint8Array. */
   readonly sent: unknown[] = [];
   /** The code that the client closed with. */
   closedWith: number | undefined;
@@ -28,8 +28,8 @@ export class FakeSocket implements SocketLike {
     this.#pinged = listener;
   }
 
-  send(data: string | Uint8Array): void {
-    this.sent.push(typeof data === 'string' ? JSON.parse(data) : data);
+  send(data: string | ArrayBuffer): void {
+    this.sent.push(typeof data === 'string' ? JSON.parse(data) : new Uint8Array(data));
   }
 
   close(code?: number): void {

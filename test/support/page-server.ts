@@ -24,7 +24,7 @@ export function usePageServer(pages: Readonly<Record<string, string>> = {}): Pag
       const body = pages[path] ?? (await readFile(join(ROOT, path)));
       response.writeHead(200, { 'content-type': `${type}; charset=utf-8` }).end(body);
     } catch {
-      response.writeHead(404).end();
+      response.writeHead(path === '/favicon.ico' ? 204 : 404).end();
     }
   });
   beforeAll(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)));
