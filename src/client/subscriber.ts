@@ -246,7 +246,10 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
       const subscription = this.#subscriptions.get(device);
       if (subscription === undefined) continue;
       if (notice.status === 'active') subscription.isPaused = false;
-      else if (notice.reason === 'paused') subscription.isPaused = true;
+      else {
+        subscription.forget();
+        if (notice.reason === 'paused') subscription.isPaused = true;
+      }
     }
     this.emit('status', notice);
   }

@@ -47,6 +47,16 @@ describe('the address', () => {
   });
 });
 
+describe('a subscriber that a token names', () => {
+  it('comes back without an id: the next token may name it otherwise', async () => {
+    const { socket } = await subscriberOf({ id: undefined as never, token: 'token' });
+    socket().welcome({ device: undefined, subscriber: 'sub-of-the-token' });
+    socket().end(closes.noPong.code);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(Object.fromEntries(socket().url.searchParams)).toEqual({ token: 'token' });
+  });
+});
+
 describe('a place without a global WebSocket', () => {
   it('needs one to be passed, and is told so', () => {
     vi.stubGlobal('WebSocket', undefined);

@@ -21,6 +21,7 @@ describe('what is asked for', () => {
     await first;
     socket().frame({ op: 'ack', id: 1, seq: 7 });
     expect(await second).toEqual({ seq: 7, skipped: false });
+    expect(vi.getTimerCount(), 'that of the watch over the connection only').toBe(1);
   });
 
   it('is refused when there is no connection in time', async () => {

@@ -180,16 +180,52 @@ describe('on a new connection a subscriber', () => {
     ]);
   });
 
-  it('calls nothing a gap that was paused', async () => {
+  it('does not give up what it gave up and asked for again', async () => {
+    const { subscriber, socket, reconnect } = await peerOf({ devices: ['a'] });
+    socket().welcome();
+    void subscriber.unsubscribe(['a']);
+    void subscriber.subscribe(['a']);
+    expect(await reconnect(['a'])).toEqual([{ op: 'subscribe', devices: ['a'] }]);
+  });
+
+  it.each(['the application', 'an operator'])('calls nothing a gap that %s paused', async (who) => {
     const { subscriber, socket, reconnect } = await peerOf({ devices: ['a'] });
     const gaps: unknown[] = [];
     subscriber.on('gap', (gap) => gaps.push(gap));
     socket().welcome();
     socket().frame({ op: 'subscribed', id: 1, devices: [snapshot('a', 3)], errors: [] });
-    void subscriber.pause();
+    if (who === 'the application') void subscriber.pause();
+    else socket().frame({ op: 'status', devices: ['a'], status: 'inactive', reason: 'paused' });
     await reconnect();
     void subscriber.resume();
     socket().frame({ op: 'subscribed', id: 3, devices: [snapshot('a', 9)], errors: [] });
+    expect(gaps).toEqual([]);
+  });
+
+  it('calls nothing a gap that was missed in a silence', async () => {
+    const { subscriber, socket, reconnect } = await peerOf({ devices: ['a'] });
+    const gaps: unknown[] = [];
+    subscriber.on('gap', (gap) => gaps.push(gap));
+    socket().welcome();
+    socket().frame({ op: 'subscribed', id: 1, devices: [snapshot('a', 3)], errors: [] });
+    socket().frame({ op: 'status', devices: ['a'], status: 'inactive', reason: 'silent' });
+    socket().frame({ op: 'status', devices: ['a'], status: 'active', reason: 'activity' });
+    await reconnect();
+    socket().frame({ op: 'subscribed', id: 2, devices: [snapshot('a', 9)], errors: [] });
+    expect(gaps).toEqual([]);
+  });
+
+  it('calls nothing a gap that was paused before it was answered', async () => {
+    const { subscriber, socket, reconnect } = await peerOf({ devices: ['a'] });
+    const gaps: unknown[] = [];
+    subscriber.on('gap', (gap) => gaps.push(gap));
+    socket().welcome();
+    void subscriber.pause();
+    socket().frame({ op: 'subscribed', id: 1, devices: [snapshot('a', 3)], errors: [] });
+    await reconnect();
+    void subscriber.resume();
+    await reconnect();
+    socket().frame({ op: 'subscribed', id: 4, devices: [snapshot('a', 9)], errors: [] });
     expect(gaps).toEqual([]);
   });
 });
