@@ -26,6 +26,12 @@ describe('a long list of devices', () => {
     expect(inChunks(Array.from({ length: 1001 }, (_, n) => `d-${n}`))).toHaveLength(2);
   });
 
+  it('is in frames far below what the hub takes, however long the ids are', () => {
+    const chunks = inChunks(Array.from({ length: 1000 }, (_, n) => `${n}`.padStart(128, 'x')));
+    expect(chunks.flat()).toHaveLength(1000);
+    for (const chunk of chunks) expect(JSON.stringify(chunk).length).toBeLessThanOrEqual(16 * 1024 + 1);
+  });
+
   it('is no frame when it is empty', () => {
     expect(inChunks([])).toEqual([]);
   });

@@ -56,6 +56,12 @@ describe.each(['json', 'binary'] as const)('an event that came as %s', (encoding
     });
   });
 
+  it('has data that looks like a status as data', () => {
+    const event = received({ payload: '{"status":"charging","data":1}' })[encoding];
+    expect(event).toMatchObject({ type: 'message', data: { status: 'charging', data: 1 } });
+    expect(event.status).toBeUndefined();
+  });
+
   it('has the bytes that the device sent', () => {
     const payload = Uint8Array.from({ length: 256 }, (_, byte) => byte);
     const event = received({ payload, head: { priority: Priority.low } })[encoding];
