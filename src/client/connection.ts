@@ -2,7 +2,7 @@
  * One logical connection to the hub over as many WebSockets as it takes: connects, notices when it is lost, waits as
  * the close code asks, connects again. Knows nothing of devices and subscriptions.
  */
-import { PONG_GRACE_MS } from '../limits.ts';
+import { CLOSE_HANDSHAKE_MS, PONG_GRACE_MS } from '../limits.ts';
 import { Backoff, type ReconnectOptions } from './backoff.ts';
 import { TunnelError } from './errors.ts';
 import type { Answer, HubFrame, Welcome } from './frames.ts';
@@ -88,8 +88,6 @@ export class Connection {
   /** Whether this WebSocket tells of pings. */
   #hearsPings = false;
   #reconnectAfterMs: number | undefined;
-  /** What the WebSocket said of its failure, '' when it says nothing. */
-  #failure = '';
 
   /** @throws TypeError when the URL is none, or there is no WebSocket to use */
   constructor(options: ConnectOptions, role: Role) {
@@ -121,15 +119,18 @@ export class Connection {
     return this.#current;
   }
 
-  /** Ends it for good. Resolves when the WebSocket is closed. */
+  /** Ends it for good. Resolves when the WebSocket is closed, or does not get closed in time. */
   close(): Promise<void> {
     const socket = this.#socket;
-    const closed = new Promise<void>((resolve) => {
-      if (socket === undefined) resolve();
-      else socket.addEventListener('close', () => resolve());
-    });
     if (this.#current.state !== 'closed') this.#end(undefined, NORMAL);
-    return closed;
+    if (socket === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, CLOSE_HANDSHAKE_MS);
+      socket.addEventListener('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   async #connect(): Promise<void> {
@@ -156,17 +157,17 @@ export class Connection {
     const socket = new this.#Socket(url.href, this.#role.protocols);
     this.#socket = socket;
     this.#hearsPings = false;
-    this.#failure = '';
     socket.binaryType = 'arraybuffer';
     const isCurrent = (): boolean => this.#socket === socket;
     socket.addEventListener('message', ({ data }) => {
       if (isCurrent()) this.#receive(data);
     });
+    // A failed connection has no close frame, and in Node 22 no close event either.
     socket.addEventListener('error', ({ message = '' }) => {
-      if (isCurrent()) this.#failure = message;
+      if (isCurrent()) this.#lose(LOST, message);
     });
     socket.addEventListener('close', ({ code = LOST, reason = '' }) => {
-      if (isCurrent()) this.#lose(code, reason || this.#failure);
+      if (isCurrent()) this.#lose(code, reason);
     });
     socket.on?.('ping', () => {
       this.#hearsPings = isCurrent();

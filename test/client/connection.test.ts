@@ -155,6 +155,27 @@ describe('the state', () => {
     expect(sockets).toHaveLength(1);
   });
 
+  it('does not wait for ever for a WebSocket that does not close', async () => {
+    const { client, socket } = await deviceOf();
+    socket().welcome();
+    let isClosed = false;
+    void client.close().then(() => {
+      isClosed = true;
+    });
+    await vi.advanceTimersByTimeAsync(4999);
+    expect(isClosed).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(isClosed).toBe(true);
+  });
+
+  it('is waiting after an error of the WebSocket, even if no close follows', async () => {
+    const { sockets, socket, states } = await deviceOf();
+    socket().fail('non-101 status code', { closes: false });
+    expect(states.at(-1)).toMatchObject({ state: 'waiting', error: { hubCode: 1006 } });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(sockets).toHaveLength(2);
+  });
+
   it('is closed by close in every other state', async () => {
     const waiting = await deviceOf();
     waiting.socket().end();
@@ -162,6 +183,7 @@ describe('the state', () => {
     const connecting = await deviceOf();
     void connecting.client.close();
     expect(connecting.socket().closedWith).toBe(1000);
+    connecting.socket().end();
     const { WebSocket, sockets } = fakeSockets();
     await connectDevice({ url, WebSocket }).close();
     await vi.advanceTimersByTimeAsync(60_000);

@@ -58,9 +58,10 @@ export class FakeSocket implements SocketLike {
     this.#fire({ type: 'close', code, reason });
   }
 
-  fail(message: string): void {
+  /** The connection fails. @param options.closes false: without a close event, as in Node 22 */
+  fail(message: string, { closes = true } = {}): void {
     this.#fire({ type: 'error', message });
-    this.end();
+    if (closes) this.end();
   }
 
   #fire(event: SocketEvent): void {
