@@ -52,3 +52,12 @@ export const closes = {
   noPong: { code: 4201, retry: 'now', reason: 'no sign of life' },
   tokenExpired: { code: 4202, retry: 'now', reason: 'the token has expired' },
 } as const satisfies Record<string, CloseEntry>;
+
+/**
+ * What a peer does after a close, by the code's range alone, so that it knows what to do with codes made later.
+ * @param code any close code; one that is not of the hub's ranges, such as 1006 for a lost connection, means `later`
+ */
+export function retryAfterClose(code: number): CloseEntry['retry'] {
+  if (code >= 4000 && code <= 4099) return 'never';
+  return code >= 4200 && code <= 4299 ? 'now' : 'later';
+}

@@ -15,6 +15,9 @@ export const TRANSPORT_FRAME_FACTOR = 4;
 /** Frames held back for a peer that sends before it was welcomed: a few errors at most; more are not answered. */
 export const HELD_FRAMES_MAX = 16;
 
+/** Device ids in one frame of a subscriber, and in the URL (wire contract). */
+export const SUBSCRIBE_DEVICES_MAX = 1000;
+
 /** Ids named in one hub frame about several devices (`status`, `removed`, `resumed`): 1000 × 130 B is 130 KiB. */
 export const NOTICE_DEVICES_MAX = 1000;
 

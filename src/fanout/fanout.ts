@@ -12,6 +12,7 @@ import type { Ringer } from '../memory/doorbell.ts';
 import type { RecordViews, RingConsumer, RingProducer } from '../memory/ring.ts';
 import { NONE } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
+import { Subprotocol } from '../protocol/events.ts';
 import { draining, errorFrame } from '../protocol/hub-frames.ts';
 import { parseDevicesQuery, parseSubscriberOp } from '../protocol/subscriber-ops.ts';
 import {
@@ -77,8 +78,6 @@ type SubscriberSocket = Socket<SubscriberSession>;
 const SHARDS_PER_STEP = 4;
 const SHARDS_PER_STEP_WITH_VIPS = 1;
 const NO_DEVICES: readonly string[] = [];
-const BINARY_PROTOCOL = 'dat.v1.binary';
-const JSON_PROTOCOL = 'dat.v1.json';
 
 export class Fanout implements ListenerHandlers<SubscriberSession> {
   readonly liveness: Liveness;
@@ -145,7 +144,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
       .header('sec-websocket-protocol')
       .split(',')
       .map((name) => name.trim());
-    const protocol = offered.find((name) => name === BINARY_PROTOCOL || name === JSON_PROTOCOL);
+    const protocol = offered.find((name) => name === Subprotocol.binary || name === Subprotocol.json);
     const admitted = this.#deps.gate.admit(request);
     return admitted instanceof Promise
       ? admitted.then((answer) => this.#sessionFor(answer, devices, protocol))
@@ -163,7 +162,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     const session = new SubscriberSession({
       admitted,
       number: this.#nextSession++,
-      binary: protocol === BINARY_PROTOCOL,
+      binary: protocol === Subprotocol.binary,
       wanted: wanted.devices,
     });
     return protocol === undefined ? { session } : { session, protocol };

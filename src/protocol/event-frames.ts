@@ -2,7 +2,7 @@
  * Encodes the `event` frames, JSON and binary, straight into bytes. Runs on the fan-out threads, once per event and
  * encoding: no string and no object is made per event.
  */
-import { EventType, eventTypeNames, priorityNames } from './events.ts';
+import { BINARY_HEADER_BYTES, BinaryFlag, EventType, eventTypeNames, priorityNames } from './events.ts';
 
 /** What an event says beside its payload; made once and filled in again for each event. */
 export interface EventHead {
@@ -53,7 +53,6 @@ const DATA = encoder.encode(',"data":');
 const DATA64 = encoder.encode(',"data64":"');
 const NULL = encoder.encode('null');
 const BINARY_STATUS = encoder.encode('{"status":');
-const BINARY_HEADER_BYTES = 24;
 
 /** Bytes of JSON that surround id, status and payload at most: names, two numbers of 20 digits, punctuation. */
 const JSON_FRAME_BYTES = 256;
@@ -122,7 +121,10 @@ export function encodeBinaryEvent(
 ): number {
   const { idBytes } = names;
   out[offset] = head.type;
-  out[offset + 1] = head.priority | (head.fromHub ? 4 : 0) | (head.payloadIsJson ? 8 : 0);
+  out[offset + 1] =
+    head.priority |
+    (head.fromHub ? BinaryFlag.fromHub : 0) |
+    (head.payloadIsJson ? BinaryFlag.payloadIsJson : 0);
   out[offset + 2] = idBytes.length & 0xff;
   out[offset + 3] = idBytes.length >> 8;
   out.fill(0, offset + 4, offset + 8);
@@ -131,12 +133,14 @@ export function encodeBinaryEvent(
   out.set(floatBytes, offset + 8);
   let at = put(out, offset + BINARY_HEADER_BYTES, idBytes);
   const isJsonStatus = head.type === EventType.status && head.payloadIsJson && payloadStart > statusStart;
-  if (!isJsonStatus) return putRange(out, at, source, payloadStart, payloadEnd);
-  at = put(out, at, BINARY_STATUS);
-  at = putString(out, at, source, statusStart, payloadStart);
-  at = put(out, at, DATA);
-  at = payloadEnd > payloadStart ? putRange(out, at, source, payloadStart, payloadEnd) : put(out, at, NULL);
-  out[at++] = 0x7d;
+  if (isJsonStatus) {
+    at = put(out, at, BINARY_STATUS);
+    at = putString(out, at, source, statusStart, payloadStart);
+    at = put(out, at, DATA);
+  }
+  const isNull = head.payloadIsJson && payloadEnd === payloadStart;
+  at = isNull ? put(out, at, NULL) : putRange(out, at, source, payloadStart, payloadEnd);
+  if (isJsonStatus) out[at++] = 0x7d;
   return at;
 }
 

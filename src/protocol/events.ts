@@ -1,4 +1,7 @@
-/** Event types and priorities: their numbers on the wire (binary frames, ring records) and their names. */
+/**
+ * Event types and priorities: their numbers on the wire (binary frames, ring records) and their names; subprotocols
+ * and the layout of binary events. The client for browsers shares this file: it imports nothing.
+ */
 
 export const EventType = { pong: 1, message: 2, status: 3 } as const;
 export type EventTypeName = keyof typeof EventType;
@@ -12,3 +15,12 @@ export const priorityNames = ['', 'low', 'normal', 'high'] as const;
 
 /** By type number: the priority of an event that names none. */
 export const defaultPriorities = [0, Priority.low, Priority.normal, Priority.high] as const;
+
+/** Subprotocols that a subscriber may ask for; without one, events are JSON. */
+export const Subprotocol = { json: 'dat.v1.json', binary: 'dat.v1.binary' } as const;
+
+/** A binary event: `u8` type, `u8` flags, `u16` length of the id, `u32` zero, `f64` seq, `f64` at, id, payload. */
+export const BINARY_HEADER_BYTES = 24;
+/** Bits of a binary event's flags; the two lowest hold the priority. */
+export const BinaryFlag = { fromHub: 4, payloadIsJson: 8 } as const;
+export const BINARY_PRIORITY_MASK = 3;

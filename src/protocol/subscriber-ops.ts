@@ -1,10 +1,9 @@
 /** What a subscriber sends. */
 import { errors } from '../codes.ts';
+import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
 import { isId } from './id.ts';
 import { scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
 
-/** Device ids in one frame, and in the URL. */
-export const SUBSCRIBE_DEVICES_MAX = 1000;
 const ID_CHARACTERS_MAX = 256;
 
 export type SubscriberOp =

@@ -13,6 +13,7 @@ import {
   type Transport,
   type UpgradeAnswer,
 } from './transport.ts';
+import { UwsCall } from './uws-call.ts';
 
 /** What uWS has beside its typings. */
 interface App extends Uws.TemplatedApp {
@@ -43,14 +44,15 @@ export function createUwsTransport(uws: UwsBinding): Transport {
   return {
     name: 'uws',
     async listen(host, port, options) {
-      const app = routed(uws, options);
+      const call = new UwsCall(uws);
+      const app = routed(uws, options, call);
       const { socket, port: bound } = await bind(uws, app, host, port);
       let listening = true;
       const stopAccepting = (): void => {
         if (listening) uws.us_listen_socket_close(socket);
         listening = false;
       };
-      return endpoint(app, { port: bound, stopAccepting }) satisfies Listener;
+      return endpoint(app, call, { port: bound, stopAccepting }) satisfies Listener;
     },
     threads: {
       async acceptor(host, port): Promise<Acceptor> {
@@ -72,14 +74,15 @@ export function createUwsTransport(uws: UwsBinding): Transport {
         };
       },
       child(options): ChildEndpoint {
-        const app = routed(uws, options);
-        return endpoint(app, { descriptor: app.getDescriptor() });
+        const call = new UwsCall(uws);
+        const app = routed(uws, options, call);
+        return endpoint(app, call, { descriptor: app.getDescriptor() });
       },
     },
   };
 }
 
-function endpoint<More extends object>(app: Uws.TemplatedApp, more: More) {
+function endpoint<More extends object>(app: Uws.TemplatedApp, call: UwsCall, more: More) {
   return {
     ...more,
     publish(topic: string, frame: Uint8Array, binary: boolean): void {
@@ -88,6 +91,7 @@ function endpoint<More extends object>(app: Uws.TemplatedApp, more: More) {
     },
     close(): void {
       app.close();
+      call.close();
     },
   };
 }
@@ -190,7 +194,7 @@ class UwsSocket<Session> implements Socket<Session> {
   }
 }
 
-function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>): App {
+function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>, call: UwsCall): App {
   const { handlers, path, frameBytesMax, queueBytesMax } = options;
   const socketOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().socket;
   return uws
@@ -203,7 +207,7 @@ function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>): Ap
       idleTimeout: 0,
       maxLifetime: 0,
       sendPingsAutomatically: false,
-      upgrade: (response, request, context) => upgrade(options, response, request, context),
+      upgrade: (response, request, context) => upgrade(options, call, response, request, context),
       open(ws) {
         const socket = socketOf(ws);
         socket.opened(ws);
@@ -229,6 +233,7 @@ function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>): Ap
 
 function upgrade<Session>(
   { handlers }: ListenerOptions<Session>,
+  call: UwsCall,
   response: Uws.HttpResponse,
   request: Uws.HttpRequest,
   context: Uws.us_socket_context_t,
@@ -243,8 +248,7 @@ function upgrade<Session>(
     refuse(response, 400, 'Sec-WebSocket-Key is missing');
     return;
   }
-  // Of a request with `Connection: close` uWS would close the WebSocket, once it was upgraded within `cork`
-  // (uNetworking/uWebSockets, pull request 1929).
+  // uWS looks at the key alone.
   if (!/\bupgrade\b/i.test(request.getHeader('connection'))) {
     notWebSocket(response);
     return;
@@ -274,9 +278,11 @@ function upgrade<Session>(
   response.onAborted(() => {
     gone = true;
   });
-  void answer.then((late) => {
-    if (!gone) response.cork(() => finish(late));
-  });
+  void answer.then((late) =>
+    call.run(() => {
+      if (!gone) finish(late);
+    }),
+  );
 }
 
 function notWebSocket(response: Uws.HttpResponse): void {

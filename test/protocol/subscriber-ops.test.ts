@@ -1,10 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  parseDevicesQuery,
-  parseSubscriberOp,
-  SUBSCRIBE_DEVICES_MAX,
-} from '../../src/protocol/subscriber-ops.ts';
+import { SUBSCRIBE_DEVICES_MAX } from '../../src/limits.ts';
+import { parseDevicesQuery, parseSubscriberOp } from '../../src/protocol/subscriber-ops.ts';
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, index) => `dev-${index}`);
 const op = (frame: unknown): ReturnType<typeof parseSubscriberOp> => parseSubscriberOp(JSON.stringify(frame));

@@ -1,0 +1,31 @@
+/** The one error class of the client. Runs in browsers and Node; imports nothing. */
+
+export type TunnelErrorCode =
+  /** The hub answered with an error; `hubCode` says which. The connection stays. */
+  | 'refused'
+  /** No answer within `requestTimeoutMs`, or no connection to ask over. What was sent may have had its effect. */
+  | 'timeout'
+  /** The connection was lost, or could not be made. What was sent and not answered may have had its effect. */
+  | 'disconnected'
+  /** Closed for good: by `close()`, or by the hub with a code that says not to come back. */
+  | 'closed'
+  /** Too much waits to be sent; this was not kept. */
+  | 'full'
+  /** The hub sent something that cannot be read. */
+  | 'unreadable';
+
+export class TunnelError extends Error {
+  override readonly name = 'TunnelError';
+  readonly code: TunnelErrorCode;
+  /**
+   * With `refused` the hub's error code (100 to 199). With `disconnected` and `closed` the WebSocket close code: the
+   * hub's (4000 to 4299), or 1006 where there was no close frame. Else undefined.
+   */
+  readonly hubCode: number | undefined;
+
+  constructor(code: TunnelErrorCode, message: string, hubCode?: number) {
+    super(message);
+    this.code = code;
+    this.hubCode = hubCode;
+  }
+}

@@ -1,0 +1,17 @@
+/** Whether the page that this runs in is hidden. Where there is no page, never. */
+
+interface Page {
+  readonly visibilityState: string;
+  addEventListener(type: 'visibilitychange', listener: () => void): void;
+  removeEventListener(type: 'visibilitychange', listener: () => void): void;
+}
+
+/** Tells now and at every change. @returns a function that stops it */
+export function watchPage(tell: (isHidden: boolean) => void): () => void {
+  const { document: page } = globalThis as unknown as { readonly document?: Page };
+  if (page === undefined) return () => {};
+  const look = (): void => tell(page.visibilityState === 'hidden');
+  page.addEventListener('visibilitychange', look);
+  look();
+  return () => page.removeEventListener('visibilitychange', look);
+}

@@ -1,0 +1,46 @@
+/** Debian's Chromium, driven through playwright-core. */
+import { existsSync } from 'node:fs';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
+
+const { CHROMIUM_PATH: PATH = '/usr/bin/chromium' } = process.env;
+
+/** Whether there is a Chromium to test with; `.ci/run` sees to it. */
+export const hasChromium = existsSync(PATH);
+
+/** Registers the start and the end of a browser for the surrounding suite; its profile is new and goes with it. */
+export function useChromium(): { page(): Promise<BrowserPage> } {
+  let browser: Browser | undefined;
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: PATH,
+      headless: true,
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
+  });
+  afterAll(() => browser?.close());
+  return {
+    async page() {
+      if (browser === undefined) throw new Error('Chromium has not started');
+      const page = await browser.newPage();
+      onTestFinished(() => page.close());
+      const said: string[] = [];
+      page.on('console', (message) => said.push(message.text()));
+      page.on('pageerror', (error) => said.push(String(error)));
+      return { page, said };
+    },
+  };
+}
+
+export interface BrowserPage {
+  readonly page: Page;
+  /** What the page wrote to its console, and its errors. */
+  readonly said: readonly string[];
+}
