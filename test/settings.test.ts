@@ -50,6 +50,7 @@ describe('defaults', () => {
       allowedOrigins: [],
       logLevel: 'info',
       insecure: false,
+      faultInjection: false,
       drainRate: 1000,
       drainTimeoutMs: 15_000,
       snapshotFile: '',

@@ -5,6 +5,7 @@ import type { PresenceReader } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
 import type { RuleKeeper } from '../threads/rule-keeper.ts';
 import type { SnapshotFigures } from '../threads/snapshots.ts';
+import type { Fault } from './routes-faults.ts';
 
 export interface ThreadFigures {
   /** `main`, `owner`, `fanout-0`, … */
@@ -47,6 +48,8 @@ export interface AdminDeps {
    * is needed even without an admin token.
    */
   verifyToken?(token: string): Promise<TokenVerdict>;
+  /** Breaks a thread; absent but in tests. */
+  fault?(fault: Fault): void;
   /** A request was answered with 500: a bug, for the log. */
   failed(error: unknown): void;
 }
