@@ -66,6 +66,7 @@ function obeyCommands(): number {
       case ToOwner.Bell:
         fanoutBells[message.worker]?.close();
         fanoutBells[message.worker] = message.bell;
+        message.bell.postMessage(wake); // what the one before was rung for meanwhile
         break;
       case ToOwner.WorkerGone:
         owner.workerGone(message.worker);

@@ -114,6 +114,7 @@ export class OwnerThread {
   /** From now on the worker is rung here. */
   setBell(worker: number, bell: MessagePort): void {
     this.#life?.port.postMessage({ kind: ToOwner.Bell, worker, bell }, [bell]);
+    this.#deps.ringer.ring();
   }
 
   /** For tests. */
