@@ -144,6 +144,7 @@ export class Devices {
     if (slot === NONE || registry.devices.rows.session[slot] !== session) return; // replaced or terminated
     const bytes = eventBytes(views, offset);
     const seq = this.#broadcast(slot, views, offset, bytes);
+    if (seq < 0) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
     const ackBytes = views.u8[offset + EventField.ackBytes]!;
     if (ackBytes > 0) {
       const ackId = { source: views.u8, start: offset + bytes, length: ackBytes };
@@ -260,10 +261,7 @@ export class Devices {
     const { rows } = registry.devices;
     const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
     if (statusBytes > 0) registry.setDeviceStatus(slot, views.u8, offset + EventField.body, statusBytes);
-    if (rows.active[slot] === 0) {
-      counters.add(Counter.skipped);
-      return -1;
-    }
+    if (rows.active[slot] === 0) return -1;
     const seq = rows.seq[slot]! + 1;
     rows.seq[slot] = seq;
     const { interest, workers } = registry;
