@@ -51,6 +51,9 @@ export const JWKS_TIMEOUT_MS = 5_000;
 export const CRASHES_MAX = 5;
 export const CRASHES_WINDOW_MS = 60_000;
 
+/** Who has not sent the whole head of an upgrade by then is cut off; what uWebSockets.js gives every request. */
+export const UPGRADE_MS_MAX = 10_000;
+
 /** A fan-out thread that met a bug waits at most this long until no more sockets are handed to it. */
 export const WORKER_END_MS_MAX = 1000;
 

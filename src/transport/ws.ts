@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'n
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { CLOSE_HANDSHAKE_MS } from '../limits.ts';
+import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
 import {
   ListenError,
   type Listener,
@@ -17,6 +17,9 @@ export function createWsTransport(): Transport {
   return { name: 'ws', listen };
 }
 
+/** As uWebSockets.js has it: who has not sent the head of an upgrade by then is cut off. */
+const HEAD_TIMES = { headersTimeout: UPGRADE_MS_MAX, connectionsCheckingInterval: 1000 } as const;
+
 async function listen<Session>(
   host: string,
   port: number,
@@ -24,7 +27,7 @@ async function listen<Session>(
 ): Promise<Listener> {
   const topics = new Topics<Session>();
   const sockets = new Set<WsSocket<Session>>();
-  const server = createServer((request, response) => {
+  const server = createServer(HEAD_TIMES, (request, response) => {
     const here = pathOf(request) === options.path;
     response.writeHead(here ? 426 : 404, {
       'Content-Type': 'text/plain; charset=utf-8',
