@@ -35,10 +35,15 @@ export function problemsOf({ id, connections }: Account): string[] {
   return problems;
 }
 
-/** Between the first and the last event of a device in a connection, each seq is an event's or a gap's, not both. */
+/**
+ * Between the first event of a device in a connection and the last of low priority, each seq is an event's or a gap's,
+ * and not both. What is low goes last of what is sent together: after it nothing of before may be missing, while a
+ * connection that is cut may end between what is high and the rest.
+ */
 function holesOf(id: string, frames: readonly Frame[]): string[] {
   const problems: string[] = [];
   const told = new Map<string, Map<number, string>>();
+  const lastLow = new Map<string, number>();
   const tell = (device: string, seq: number, how: string): void => {
     const seqs = told.get(device) ?? new Map<number, string>();
     told.set(device, seqs);
@@ -47,13 +52,14 @@ function holesOf(id: string, frames: readonly Frame[]): string[] {
   };
   for (const frame of frames) {
     if (isEvent(frame)) tell(frame.device, frame.seq, 'an event');
+    if (isEvent(frame) && frame.priority === 'low') lastLow.set(frame.device, frame.seq);
     else if (isGap(frame))
       for (let seq = frame.from; seq <= frame.to; seq++) tell(frame.device, seq, 'a gap');
   }
   for (const [device, seqs] of told) {
     const events = [...seqs].filter(([, how]) => how === 'an event').map(([seq]) => seq);
     if (events.length === 0) continue;
-    const [first, last] = [Math.min(...events), Math.max(...events)];
+    const [first, last] = [Math.min(...events), lastLow.get(device) ?? 0];
     for (let seq = first; seq <= last; seq++)
       if (!seqs.has(seq))
         problems.push(`${id} was not told of ${device} ${seq}, between ${first} and ${last}`);
