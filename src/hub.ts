@@ -1,6 +1,7 @@
 /** The composition root: builds the hub's parts from settings, and takes them apart again. It only wires. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Gates } from './access/gates.ts';
@@ -24,12 +25,16 @@ import { createHubMemory, type EdgeMemory, type HubMemory } from './threads/memo
 import { OVERLOAD_TICK_MS, Overload } from './threads/overload.ts';
 import { Poller } from './threads/poller.ts';
 import { RuleKeeper } from './threads/rule-keeper.ts';
+import { SlowReports } from './threads/slow-reports.ts';
 import { snapshotSource, snapshotsOf } from './threads/snapshots.ts';
 import { type Alarms, type FanoutPool, startFanoutPool, startOwner } from './threads/supervisor.ts';
 import { pausesFor } from './threads/tasks.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { contained } from './transport/contained.ts';
 import type { Acceptor, Listener, ListenerOptions, Transport } from './transport/transport.ts';
+
+/** From `dist/src/` to `dist/dashboard/`. */
+const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
 
 /** A running hub. */
 export interface Hub {
@@ -119,6 +124,7 @@ export async function startHub(
       else logger.info('letting peers in again');
     },
   });
+  const slow = new SlowReports(systemClock);
   const undo: (() => unknown)[] = [
     () => poller.stop(),
     () => mainBell.port2.close(),
@@ -127,7 +133,7 @@ export async function startHub(
   ];
   try {
     const admin = await startAdmin(
-      { ...settings, port: settings.adminPort },
+      { ...settings, port: settings.adminPort, dashboard: DASHBOARD },
       {
         ...figures,
         version: packageVersion(),
@@ -144,6 +150,8 @@ export async function startHub(
         ...adminTokens(gates.verifier),
         rules,
         snapshots,
+        slowSubscribers: () => fanout?.sendQueues.slow() ?? slow.list(),
+        tap: (device, listener) => ingest.taps.add(device, listener),
         failed: (error) => logger.error({ err: error }, 'an admin request failed'),
       },
     );
@@ -156,7 +164,7 @@ export async function startHub(
     undo.unshift(() => devices.close());
     const ports = fanoutBells.map(({ port2 }) => port2);
     const local = fanout && { fanout, options: contained(fanout.listenerOptions(), counters, frameFailed) };
-    const alarms = { failed, frameFailed };
+    const alarms = { failed, frameFailed, slow: slow.report };
     const subscribers = await openSubscribers(transport, settings, tokens, memory, ports, local, alarms);
     undo.unshift(() => subscribers.close());
     const watched = [...parts.map(({ liveness }) => liveness), ...(fanout ? [fanout.sendQueues] : [])];

@@ -48,7 +48,14 @@ export default async function run(task: FanoutTask): Promise<void> {
   });
   bell.on('message', poller.wake);
   poller.wake();
-  const stopTimers = startEdgeTimers([fanout.liveness, fanout.sendQueues], counters);
+  const slowReports = {
+    tickMs: fanout.sendQueues.tickMs,
+    tick() {
+      const subscribers = fanout.sendQueues.slow();
+      if (subscribers.length > 0) port.postMessage({ kind: FromFanout.Slow, subscribers });
+    },
+  };
+  const stopTimers = startEdgeTimers([fanout.liveness, fanout.sendQueues, slowReports], counters);
   await new Promise<void>((resolve, reject) => {
     // An app that is still open when its thread ends aborts the process: close it first, whatever happened.
     const end = (failure?: Error): void => {

@@ -16,6 +16,7 @@ import {
   type FromOwnerCommand,
   type OperatorCommand,
   type OperatorResult,
+  type SlowSubscriber,
   ToFanout,
   ToOwner,
 } from './commands.ts';
@@ -121,6 +122,8 @@ export interface Alarms {
   failed(failure: Error): void;
   /** A frame met a bug; nothing ended. */
   frameFailed(failure: Error): void;
+  /** Those of the worker's subscribers that lag now. */
+  slow(worker: number, subscribers: readonly SlowSubscriber[]): void;
 }
 
 /** @param bells where the owner rings each worker; as many workers are started */
@@ -130,7 +133,7 @@ export async function startFanoutPool(
   tokens: TokenConfig | undefined,
   bells: readonly MessagePort[],
   acceptor: Acceptor,
-  { failed, frameFailed }: Alarms,
+  { failed, frameFailed, slow }: Alarms,
 ): Promise<FanoutPool> {
   const pool = new Piscina({
     filename: workerUrl('fanout').href,
@@ -164,6 +167,7 @@ export async function startFanoutPool(
         // Accepted sockets must not go to a thread that is ending.
         if (message.kind === FromFanout.Failed) acceptor.removeChild(descriptor);
         else if (message.kind === FromFanout.FrameFailed) frameFailed(message.failure);
+        else if (message.kind === FromFanout.Slow) slow(index, message.subscribers);
       });
       run.catch((failure: Error) => {
         if (!stopping) failed(failure);
