@@ -216,7 +216,7 @@ describe('the figures of a live stream', () => {
   it('are the same bytes for all streams, and made by nobody when there is none', () => {
     const hub = new FakeHub();
     let looks = 0;
-    
+
     const deps = {
       ...hub.deps,
       notReady: () => {
