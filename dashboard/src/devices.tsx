@@ -12,6 +12,8 @@ const SEARCH_MS = 250;
 const states = ['online', 'stale', 'offline'] as const;
 
 interface Listed {
+  /** Which page of which search this is. */
+  readonly page: string;
   readonly devices: readonly DeviceEntry[];
   readonly next: string | null;
 }
@@ -23,7 +25,7 @@ interface Listed {
 async function fillPage(
   filter: { readonly search: string; readonly state: string },
   start: { readonly cursor: string; readonly signal: AbortSignal },
-  found: (listed: Listed) => void,
+  found: (part: Omit<Listed, 'page'>) => void,
 ): Promise<void> {
   let devices: readonly DeviceEntry[] = [];
   let next: string | null = start.cursor;
@@ -54,12 +56,15 @@ export function Devices({ search, state, figures, entries, watch, go }: DevicesP
   const [text, setText] = useState(search);
   /** Cursors of the pages up to the one shown. */
   const [cursors, setCursors] = useState<readonly string[]>(['']);
-  const [listed, setListed] = useState<Listed>({ devices: [], next: null });
+  const [listed, setListed] = useState<Listed>({ page: '', devices: [], next: null });
   const [isLooking, setIsLooking] = useState(true);
   const [failure, setFailure] = useState('');
   const [attempt, setAttempt] = useState(0);
   const input = useRef<HTMLInputElement>(null);
   const cursor = cursors.at(-1) ?? '';
+  const page = [search, state, cursor, cursors.length].join();
+  /** Whether what is listed is what was asked for: until then no page follows it. */
+  const isThis = listed.page === page && !isLooking;
   const problem =
     text === '' || /^[A-Za-z0-9._:~-]{1,128}$/.test(text) ? '' : 'An id has A-Z a-z 0-9 . _ : ~ - only.';
 
@@ -76,7 +81,7 @@ export function Devices({ search, state, figures, entries, watch, go }: DevicesP
     const abort = new AbortController();
     setIsLooking(true);
     setFailure('');
-    fillPage({ search, state }, { cursor, signal: abort.signal }, setListed)
+    fillPage({ search, state }, { cursor, signal: abort.signal }, (part) => setListed({ page, ...part }))
       .catch((error: unknown) => {
         if (!abort.signal.aborted) setFailure(error instanceof ApiError ? error.message : String(error));
       })
@@ -84,7 +89,7 @@ export function Devices({ search, state, figures, entries, watch, go }: DevicesP
         if (!abort.signal.aborted) setIsLooking(false);
       });
     return () => abort.abort();
-  }, [search, state, cursor, attempt, figures.startedAt]);
+  }, [page, attempt, figures.startedAt]);
 
   const ids = listed.devices.map(({ device }) => device).join();
   useEffect(() => {
@@ -138,7 +143,7 @@ export function Devices({ search, state, figures, entries, watch, go }: DevicesP
             Refresh
           </button>
           <span class="muted" role="status">
-            {problem !== '' ? problem : isLooking ? 'Looking…' : range}
+            {problem !== '' ? problem : isThis ? range : 'Looking…'}
           </span>
         </form>
       </search>
@@ -164,7 +169,7 @@ export function Devices({ search, state, figures, entries, watch, go }: DevicesP
         <span class="muted">page {integer(cursors.length)}</span>
         <button
           type="button"
-          disabled={listed.next === null || isLooking}
+          disabled={listed.next === null || !isThis}
           onClick={() => setCursors([...cursors, listed.next ?? ''])}
         >
           Next
@@ -179,7 +184,7 @@ const deviceColumns = [
   { name: 'State' },
   { name: 'Status' },
   { name: 'Last seen' },
-  { name: 'Events', isNumber: true },
+  { name: 'Events', isNumber: true, isMinor: true },
   { name: 'Active', isNumber: true },
   { name: 'Inactive', isNumber: true, isMinor: true },
   { name: 'Denied', isNumber: true, isMinor: true },
@@ -196,7 +201,7 @@ function DeviceRow(props: { entry: DeviceEntry; live: DeviceEntry | null | undef
       <td>{live === null ? <span class="muted">gone</span> : <State state={entry.state} />}</td>
       <td class="text">{entry.status ?? NOTHING}</td>
       <td>{ago(entry.lastSeen, now)}</td>
-      <td class="number">{integer(entry.seq)}</td>
+      <td class="number minor">{integer(entry.seq)}</td>
       <td class="number">{integer(entry.subscribers.active)}</td>
       <td class="number minor">{integer(entry.subscribers.inactive)}</td>
       <td class="number minor">{integer(entry.subscribers.deny)}</td>

@@ -76,10 +76,15 @@ function Figures({ figures }: { figures: LiveFigures | undefined }) {
     ['Events/s', rate(received)],
     ['Deliveries/s', rate(rates?.deliveries)],
     ['Latency p99', milliseconds(latency.p99Seconds)],
-    ['Devices online', integer(devices.online), `of ${integer(known)}`],
+    ['Online', integer(devices.online), `of ${integer(known)}`],
     ['Subscribers', integer(connections.subscriber)],
     ['Dropped/s', rate(dropped), undefined, dropped !== null && dropped > 0 ? 'bad' : ''],
-    ['Lagging', integer(sendQueues.lagging), bytes(sendQueues.bytes), sendQueues.lagging > 0 ? 'warn' : ''],
+    [
+      'Lagging',
+      integer(sendQueues.lagging),
+      sendQueues.lagging > 0 ? bytes(sendQueues.bytes) : undefined,
+      sendQueues.lagging > 0 ? 'warn' : '',
+    ],
     ['CPU', percent(process.cpuRatio), bytes(process.residentBytes)],
   ];
   return (

@@ -10,15 +10,15 @@ import { Plot } from './plot.tsx';
 export function Overview({ figures, history }: { figures: LiveFigures; history: History }) {
   return (
     <>
-      <div class="grid">
+      <div class="grid plots">
         <Plots history={history} at={figures.at} />
       </div>
-      <div class="grid">
+      <div class="grid tables">
         <Threads figures={figures} />
         <Rings figures={figures} />
+        <Capacity figures={figures} />
         <Slow figures={figures} />
         <Disconnects figures={figures} first={history.firstOf(figures.startedAt) ?? figures} />
-        <Capacity figures={figures} />
       </div>
     </>
   );
@@ -93,29 +93,35 @@ function Threads({ figures }: { figures: LiveFigures }) {
     { name: 'Thread' },
     { name: 'Loop lag', isNumber: true },
     { name: 'Sockets', isNumber: true },
-    { name: 'Received/s', isNumber: true },
-    { name: 'Records/s', isNumber: true },
-    { name: 'Sent/s', isNumber: true },
+    { name: 'Work per second', isNumber: true },
   ];
   return (
     <Panel title="Threads" note={restarts === 0 ? undefined : `${restarts} restarted`}>
       <Table label="Threads" columns={columns} empty="" isEmpty={false}>
         {threads.map((thread) => {
-          const isOwner = thread.thread === 'owner';
+          const isOwner = thread.thread === 'owner'; // it has no sockets and no event loop to lag
           return (
             <tr key={thread.thread}>
               <th scope="row">{thread.thread}</th>
               <td class="number">{isOwner ? NOTHING : milliseconds(thread.loopLagSeconds)}</td>
               <td class="number">{isOwner ? NOTHING : integer(thread.connections)}</td>
-              <td class="number">{thread.thread === 'main' ? rate(thread.receivedPerSecond) : NOTHING}</td>
-              <td class="number">{isOwner ? rate(thread.recordsPerSecond) : NOTHING}</td>
-              <td class="number">{isOwner ? NOTHING : rate(thread.deliveriesPerSecond)}</td>
+              <td class="number">{workOf(thread)}</td>
             </tr>
           );
         })}
       </Table>
     </Panel>
   );
+}
+
+/** What this kind of thread is there for; main sends too where there are no fan-out workers. */
+function workOf(thread: LiveFigures['threads'][number]): string {
+  const { receivedPerSecond, recordsPerSecond, deliveriesPerSecond } = thread;
+  if (thread.thread === 'owner') return `${rate(recordsPerSecond)} records`;
+  const sent = `${rate(deliveriesPerSecond)} sent`;
+  if (thread.thread !== 'main') return sent;
+  const received = `${rate(receivedPerSecond)} received`;
+  return deliveriesPerSecond === null || deliveriesPerSecond === 0 ? received : `${received}, ${sent}`;
 }
 
 function Rings({ figures: { rings } }: { figures: LiveFigures }) {

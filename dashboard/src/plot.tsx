@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { clockTime } from './format.ts';
 import { HISTORY_LENGTH, type Value } from './history.ts';
 import { colour, onColours } from './theme.ts';
 
@@ -105,14 +106,14 @@ function optionsFor(
     width: Math.max(width, 50),
     height: HEIGHT,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
       x: { time: true },
       y: { range: (_plot, _min, max) => [0, max === null || max <= 0 ? 1 : max * 1.15] },
     },
     axes: [
-      { ...common, space: 70, values: (_plot, splits) => splits.map(timeOf) },
+      { ...common, space: 50, size: 26, values: (_plot, splits) => splits.map(timeOf) },
       { ...common, size: 52, space: 28, values: (_plot, splits) => splits.map(axis) },
     ],
     series: [
@@ -130,5 +131,6 @@ function optionsFor(
 }
 
 function timeOf(seconds: number): string {
-  return new Date(seconds * 1e3).toLocaleTimeString('en-GB');
+  const text = clockTime(seconds * 1e3);
+  return seconds % 60 === 0 ? text.slice(0, 5) : text;
 }

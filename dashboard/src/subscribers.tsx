@@ -54,29 +54,35 @@ export function Subscribers({ device, counts, now, ask, isAsking }: SubscribersP
     counts === undefined ? undefined : Object.values(counts).reduce((sum, count) => sum + count, 0);
   const isPaged = next !== null || cursors.length > 1;
   return (
-    <Panel title="Subscribers" note={total === undefined ? undefined : integer(total)}>
-      {failure === '' ? null : <ErrorNote message={failure} retry={() => setAttempt(attempt + 1)} />}
-      <Table label="Subscribers" columns={columns} empty="Nobody follows it." isEmpty={rows.length === 0}>
-        {rows.map((row) => (
-          <Row key={row.subscriber} device={device} row={row} now={now} ask={ask} />
-        ))}
-      </Table>
-      {isPaged ? (
-        <nav class="pages" aria-label="Pages of subscribers">
-          <button
-            type="button"
-            disabled={cursors.length === 1}
-            onClick={() => setCursors(cursors.slice(0, -1))}
-          >
-            Previous
-          </button>
-          <button type="button" disabled={next === null} onClick={() => setCursors([...cursors, next ?? ''])}>
-            Next
-          </button>
-        </nav>
-      ) : null}
-      <OtherPair device={device} ask={ask} />
-    </Panel>
+    <div class="subscribers">
+      <Panel title="Subscribers" note={total === undefined ? undefined : integer(total)}>
+        {failure === '' ? null : <ErrorNote message={failure} retry={() => setAttempt(attempt + 1)} />}
+        <Table label="Subscribers" columns={columns} empty="Nobody follows it." isEmpty={rows.length === 0}>
+          {rows.map((row) => (
+            <Row key={row.subscriber} device={device} row={row} now={now} ask={ask} />
+          ))}
+        </Table>
+        {isPaged ? (
+          <nav class="pages" aria-label="Pages of subscribers">
+            <button
+              type="button"
+              disabled={cursors.length === 1}
+              onClick={() => setCursors(cursors.slice(0, -1))}
+            >
+              Previous
+            </button>
+            <button
+              type="button"
+              disabled={next === null}
+              onClick={() => setCursors([...cursors, next ?? ''])}
+            >
+              Next
+            </button>
+          </nav>
+        ) : null}
+        <OtherPair device={device} ask={ask} />
+      </Panel>
+    </div>
   );
 }
 

@@ -1,4 +1,3 @@
-import { request } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LiveStreams } from '../../src/admin/live.ts';
 import { quantile } from '../../src/admin/live-figures.ts';
@@ -12,47 +11,11 @@ import { Counter } from '../../src/memory/counters.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
 import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/protocol/device-frames.ts';
 import { eventually } from '../support/eventually.ts';
+import { openLiveStream, type Sent, sentIn } from '../support/live-stream.ts';
 import { FakeHub, fakeHub, refusal } from './fake-hub.ts';
 
-/** One server-sent event. */
-interface Sent {
-  readonly name: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever came
-  readonly data: any;
-}
-
-function sentIn(text: string): Sent[] {
-  return text
-    .split('\n\n')
-    .slice(0, -1)
-    .map((block) => {
-      const [name = '', data = ''] = block.split('\n');
-      return { name: name.replace('event: ', ''), data: JSON.parse(data.replace('data: ', '')) };
-    });
-}
-
-/** A stream over HTTP, with all that came so far. */
-async function openStream(hub: FakeHub, query = '', headers: Record<string, string> = {}) {
-  let text = '';
-  let hasEnded = false;
-  const status = await new Promise<number>((resolve, reject) => {
-    const asked = request({ host: '127.0.0.1', port: hub.port, path: `/v1/live${query}`, headers });
-    asked.on('error', reject);
-    asked.on('response', (response) => {
-      resolve(response.statusCode ?? 0);
-      response.setEncoding('utf8').on('data', (part: string) => {
-        text += part;
-      });
-      response.on('error', () => {});
-      response.on('close', () => {
-        hasEnded = true;
-      });
-    });
-    asked.end();
-    onTestFinished(() => void asked.destroy());
-  });
-  return { status, sent: () => sentIn(text), hasEnded: () => hasEnded };
-}
+const openStream = (hub: FakeHub, query?: string, headers?: Record<string, string>) =>
+  openLiveStream(hub.port, query, headers);
 
 /** A stream without a connection. */
 class FakeSink {

@@ -11,6 +11,7 @@ import type { MatrixRow } from './harness.ts';
 import { identity } from './identity.ts';
 import { lagging } from './lagging.ts';
 import { listeners } from './listeners.ts';
+import { live } from './live.ts';
 import { liveness } from './liveness.ts';
 import { metrics } from './metrics.ts';
 import { order } from './order.ts';
@@ -30,6 +31,7 @@ const suites = [
   closing,
   adminApi,
   accessRules,
+  live,
   metrics,
 ];
 /** Their tests mostly wait, so they wait beside each other. */
