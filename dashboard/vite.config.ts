@@ -11,6 +11,7 @@ export default defineConfig({
     outDir: fileURLToPath(new URL('../dist/dashboard/', import.meta.url)),
     emptyOutDir: true,
     target: 'es2022',
+    license: { fileName: 'licenses.md' }, // of what is in the bundle, for the package
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0, // nothing inline: the content security policy forbids it
   },

@@ -71,6 +71,7 @@ export class LiveConnection {
     this.#abort.abort();
     const abort = new AbortController();
     this.#abort = abort;
+    this.#expectMore(abort);
     let reason = 'the hub does not answer';
     try {
       const response = await fetch(`/v1/live${queryOf(this.#subject)}`, {
@@ -79,7 +80,10 @@ export class LiveConnection {
         signal: abort.signal,
       });
       if (response.status === 401 || response.status === 403) {
-        this.#listener.state({ phase: 'unauthorized', reason: await refusalOf(response) });
+        const refusal = await refusalOf(response);
+        if (abort !== this.#abort) return;
+        clearTimeout(this.#silence);
+        this.#listener.state({ phase: 'unauthorized', reason: refusal });
         return;
       }
       if (!response.ok || response.body === null) reason = await refusalOf(response);
@@ -87,8 +91,8 @@ export class LiveConnection {
     } catch {
       // Told below, unless it was this page that ended it.
     }
-    clearTimeout(this.#silence);
     if (abort !== this.#abort) return;
+    clearTimeout(this.#silence);
     if (reason === RENEW) {
       this.#askIn(0);
       return;
@@ -103,7 +107,6 @@ export class LiveConnection {
     const parser = new ServerSentParser();
     const decoder = new TextDecoder();
     const reader = body.getReader();
-    this.#expectMore(abort);
     let reason = 'the connection was lost';
     for (;;) {
       const { done, value } = await reader.read();

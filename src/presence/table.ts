@@ -55,7 +55,7 @@ export const rowStateOf = (cell: number): number => cell & ~GRANTED;
 const ID_MEAN_BYTES = 64;
 const STATUS_MEAN_BYTES = 30;
 const READ_TRIES_MAX = 1000;
-/** Slots looked at in one go: about a millisecond where ids are compared, and as long over the subscriptions. */
+/** Slots looked at in one go, so that no socket waits for a whole table; comparing ids takes longest. */
 const DEVICES_PER_SCAN = 8192;
 const SUBSCRIPTIONS_PER_SCAN = 65_536;
 

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LiveStreams } from '../../src/admin/live.ts';
 import { quantile } from '../../src/admin/live-figures.ts';
@@ -314,6 +316,31 @@ describe('a live stream', () => {
     expect([slow.isDestroyed, live.size, hub.taps.inUse]).toEqual([true, 1, false]);
     live.tick();
     expect([slow.of('figures').length, other.of('figures').length]).toEqual([1, 3]);
+  });
+
+  it('is dropped when what its connection does not take piles up', async () => {
+    const hub = new FakeHub();
+    const live = streamsOf(hub);
+    const server = createServer((_request, response) => {
+      const gone = live.open(response, { device: 'd' });
+      response.on('close', gone);
+    });
+    onTestFinished(() => void server.close());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const reader = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    onTestFinished(() => void reader.destroy());
+    reader.on('error', () => {}); // it is reset
+    reader.pause().write('GET / HTTP/1.1\r\nHost: hub\r\n\r\n');
+    await eventually('the stream is open', () => live.size === 1);
+    const data = 'x'.repeat(4000);
+    for (let seconds = 0; live.size > 0; seconds++) {
+      // 40 MB: more than any kernel takes by itself.
+      expect(seconds).toBeLessThan(100);
+      for (let n = 0; n < LIVE_EVENTS_PER_SECOND; n++) receive(hub, 'd', { type: 'message', data });
+      live.tick();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(hub.taps.inUse).toBe(false);
   });
 
   it('ends after some time, so that its token is looked at again', () => {
