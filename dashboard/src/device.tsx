@@ -66,7 +66,6 @@ export function Device({ device, entry, now, startedAt, onEvents }: DeviceProps)
           key={`${device} ${startedAt}`}
           device={device}
           counts={entry?.subscribers}
-          now={now}
           ask={setQuestion}
           isAsking={question !== undefined}
         />

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError, changeRow, type DeviceEntry, kick, listRows, type RowEntry } from './api.ts';
 import type { Question } from './confirm.tsx';
-import { ago, integer } from './format.ts';
+import { clockTime, dateTime, integer } from './format.ts';
 import { ErrorNote, Panel, State, Table } from './parts.tsx';
 
 const PAGE_ROWS = 50;
@@ -13,15 +13,15 @@ const ID = /^[A-Za-z0-9._:~-]{1,128}$/;
 export interface SubscribersProps {
   readonly device: string;
   readonly counts: DeviceEntry['subscribers'] | undefined;
-  readonly now: number;
   readonly ask: (question: Question) => void;
   readonly isAsking: boolean;
 }
 
-export function Subscribers({ device, counts, now, ask, isAsking }: SubscribersProps) {
+export function Subscribers({ device, counts, ask, isAsking }: SubscribersProps) {
   const [cursors, setCursors] = useState<readonly string[]>(['']);
   const [rows, setRows] = useState<readonly RowEntry[]>([]);
   const [next, setNext] = useState<string | null>(null);
+  const [askedAt, setAskedAt] = useState(0);
   const [failure, setFailure] = useState('');
   const [attempt, setAttempt] = useState(0);
   const cursor = cursors.at(-1) ?? '';
@@ -35,6 +35,7 @@ export function Subscribers({ device, counts, now, ask, isAsking }: SubscribersP
         .then((page) => {
           setRows(page.subscribers);
           setNext(page.cursor);
+          setAskedAt(Date.now());
           setFailure('');
         })
         .catch((error: unknown) => {
@@ -55,11 +56,21 @@ export function Subscribers({ device, counts, now, ask, isAsking }: SubscribersP
   const isPaged = next !== null || cursors.length > 1;
   return (
     <div class="subscribers">
-      <Panel title="Subscribers" note={total === undefined ? undefined : integer(total)}>
+      <Panel
+        title="Subscribers"
+        note={
+          total === undefined || askedAt === 0 ? undefined : `${integer(total)}, as of ${clockTime(askedAt)}`
+        }
+        aside={
+          <button type="button" onClick={() => setAttempt(attempt + 1)}>
+            Refresh
+          </button>
+        }
+      >
         {failure === '' ? null : <ErrorNote message={failure} retry={() => setAttempt(attempt + 1)} />}
         <Table label="Subscribers" columns={columns} empty="Nobody follows it." isEmpty={rows.length === 0}>
           {rows.map((row) => (
-            <Row key={row.subscriber} device={device} row={row} now={now} ask={ask} />
+            <Row key={row.subscriber} device={device} row={row} ask={ask} />
           ))}
         </Table>
         {isPaged ? (
@@ -93,8 +104,8 @@ const columns = [
   { name: 'Actions' },
 ];
 
-function Row(props: { device: string; row: RowEntry; now: number; ask: (question: Question) => void }) {
-  const { device, row, now, ask } = props;
+function Row(props: { device: string; row: RowEntry; ask: (question: Question) => void }) {
+  const { device, row, ask } = props;
   const { subscriber, status, reason, vip, connected, lastSeen } = row;
   const isPaused = status === 'inactive' && reason === 'paused';
   const about = questionsAbout(device, subscriber);
@@ -115,7 +126,7 @@ function Row(props: { device: string; row: RowEntry; now: number; ask: (question
       <td>
         <State state={status} reason={reason} />
       </td>
-      <td class="minor">{ago(lastSeen, now)}</td>
+      <td class="minor nowrap">{seenAt(lastSeen)}</td>
       <td class="actions">
         {actions.map(([name, question]) => (
           <button
@@ -131,6 +142,12 @@ function Row(props: { device: string; row: RowEntry; now: number; ask: (question
       </td>
     </tr>
   );
+}
+
+/** As a time and not as a span, which would grow although the subscriber was heard: rows are not kept up to date. */
+function seenAt(at: number): string {
+  if (at === 0) return 'never';
+  return new Date(at).toDateString() === new Date().toDateString() ? clockTime(at) : dateTime(at);
 }
 
 /** Sets a pair that has no row yet: before its subscriber has ever come. */
