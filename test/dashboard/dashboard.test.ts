@@ -1,12 +1,12 @@
 /** The built dashboard in Chromium, served by a hub that runs. */
 import type { Locator, Page } from 'playwright-core';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { calm, marker, TestHub, uniqueId } from '../conformance/harness.ts';
+import { calm, marker, numbersFrom, TestHub, uniqueId } from '../conformance/harness.ts';
 import { hasChromium, useChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
-import { Device } from '../support/peers.ts';
+import { Device, Subscriber } from '../support/peers.ts';
 
 const WAIT_MS = 15_000;
 
@@ -198,6 +198,26 @@ describe.skipIf(!hasChromium)('the dashboard', () => {
     onTestFinished(() => other.kill());
     return other;
   }
+
+  it('finds one of a hundred thousand devices, and shows fifty at a time', async () => {
+    const other = await startOther({ DAT_MAX_DEVICES: '100000', DAT_MAX_SUBSCRIPTIONS: '100000' });
+    const subscriber = await Subscriber.connect(other.subscriberPort, '?id=all');
+    onTestFinished(() => void subscriber.drop());
+    for (let thousand = 0; thousand < 100; thousand++)
+      await subscriber.subscribe(...numbersFrom(100_000 + thousand * 1000, 1000).map((n) => `unit-${n}`));
+    const { page } = await open('#/devices', other.adminPort);
+    await page.getByText('100,000 offline').waitFor();
+    await page.getByLabel('Search').fill('unit-199999');
+    await rowOf(page, 'Devices', 'unit-199999').waitFor();
+    await page.getByLabel('Search').fill('9');
+    await page.waitForURL((url) => url.hash.endsWith('search=9'));
+    await page.getByText('1–50', { exact: true }).waitFor();
+    expect(await page.getByRole('region', { name: 'Devices', exact: true }).locator('tbody tr').count()).toBe(
+      50,
+    );
+    await page.getByLabel('State').selectOption('online');
+    await page.getByText('No device like that.').waitFor();
+  }, 60_000);
 
   it('asks for the token where the hub wants one, and keeps it in the session of the tab only', async () => {
     const other = await startOther({ DAT_ADMIN_TOKEN: 'open-sesame' });
