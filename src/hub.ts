@@ -1,6 +1,7 @@
 /** The composition root: builds the hub's parts from settings, and takes them apart again. It only wires. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { Gates } from './access/gates.ts';
 import { readTokenConfig } from './access/keys.ts';
@@ -24,16 +25,21 @@ import { CrashLimit } from './threads/crash-limit.ts';
 import { closePaced, reconnectSpread } from './threads/drain.ts';
 import { startEdgeTimers } from './threads/edge-timers.ts';
 import { FanoutPool } from './threads/fanout-pool.ts';
+import { Heart } from './threads/heartbeat.ts';
 import { createHubMemory, type EdgeMemory, type HubMemory } from './threads/memory.ts';
 import { OVERLOAD_TICK_MS, Overload } from './threads/overload.ts';
 import { OwnerThread } from './threads/owner-thread.ts';
 import { Poller } from './threads/poller.ts';
 import { RuleKeeper } from './threads/rule-keeper.ts';
+import { SlowReports } from './threads/slow-reports.ts';
 import { snapshotSource, snapshotsOf } from './threads/snapshots.ts';
 import { pausesFor } from './threads/tasks.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { contained } from './transport/contained.ts';
 import type { Acceptor, Listener, ListenerOptions, Transport } from './transport/transport.ts';
+
+/** From `dist/src/` to `dist/dashboard/`. */
+const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
 
 /** A running hub. */
 export interface Hub {
@@ -153,6 +159,7 @@ export async function startHub(
       else logger.info('letting peers in again');
     },
   });
+  const slow = new SlowReports(systemClock);
   const undo: (() => unknown)[] = [
     () => poller.stop(),
     () => bells.close(),
@@ -161,7 +168,7 @@ export async function startHub(
   ];
   try {
     const admin = await startAdmin(
-      { ...settings, port: settings.adminPort },
+      { ...settings, port: settings.adminPort, dashboard: DASHBOARD },
       {
         ...figures,
         version: packageVersion(),
@@ -179,6 +186,8 @@ export async function startHub(
         rules,
         snapshots,
         ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault) }),
+        slowSubscribers: () => fanout?.sendQueues.slow() ?? slow.list(),
+        tap: (device, listener) => ingest.taps.add(device, listener),
         failed: (error) => logger.error({ err: error }, 'an admin request failed'),
       },
     );
@@ -204,12 +213,18 @@ export async function startHub(
           logger.error({ err: failure, worker }, 'a fan-out thread died; another takes its place'),
         failed,
         frameFailed,
+        slow: slow.report,
       }),
     );
     pool = subscribers.pool;
     undo.unshift(() => subscribers.close());
     const watched = [...parts.map(({ liveness }) => liveness), ...(fanout ? [fanout.sendQueues] : [])];
-    undo.unshift(startEdgeTimers(watched, counters));
+    const heart = new Heart(memory.mainHeartbeat, systemClock);
+    const stalled = (ms: number): void => {
+      logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
+      for (const { liveness } of parts) liveness.credit(ms);
+    };
+    undo.unshift(startEdgeTimers(watched, counters, heart, stalled));
     const watch = setInterval(() => overload.tick(), OVERLOAD_TICK_MS);
     undo.unshift(() => clearInterval(watch));
     poller.wake();

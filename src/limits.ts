@@ -47,6 +47,9 @@ export const JWKS_MAX_AGE_MS = 600_000;
 export const JWKS_COOL_DOWN_MS = 30_000;
 /** Within what uWS gives a request that has not been answered (10 s). */
 export const JWKS_TIMEOUT_MS = 5_000;
+/** A thread that did not run for this long has stalled: its peers' silence meanwhile is not theirs. */
+export const STALL_MS = 500;
+
 /** Threads that may die within the window and be started anew; with one more the hub drains and ends. */
 export const CRASHES_MAX = 5;
 export const CRASHES_WINDOW_MS = 60_000;
@@ -74,6 +77,27 @@ export const MISSED_RUNS_MAX = 1024;
 
 /** What a peer that must reconnect is told to wait at most is spread over at least this long. */
 export const RECONNECT_SPREAD_MS_MIN = 5_000;
+
+/** Live streams of the admin API at once: each costs main about as much as a subscriber that gets 100 events/s. */
+export const LIVE_STREAMS_MAX = 16;
+
+/** Events of one device that a live stream shows per second; the rest is counted. No person reads more. */
+export const LIVE_EVENTS_PER_SECOND = 100;
+
+/** Of a payload, what a live stream shows: with the two above at most 6.4 MB/s in all. */
+export const LIVE_PAYLOAD_BYTES_MAX = 4096;
+
+/** Devices whose entries a live stream keeps up to date: 64 ids and a token fit into the 16 KiB of a request's head. */
+export const LIVE_WATCHED_MAX = 64;
+
+/** A live stream whose reader lets more than this pile up is dropped. */
+export const LIVE_QUEUE_BYTES_MAX = 1024 * 1024;
+
+/** A live stream ends after this, so that its reader's token is looked at again. */
+export const LIVE_STREAM_MS_MAX = 600_000;
+
+/** Subscribers that one thread names as slow, those with the most waiting first. */
+export const SLOW_NAMED_MAX = 50;
 
 /** Access rules in all: a subscribe of 1000 devices of which none matches costs the owner about 3 ms more. */
 export const ACCESS_RULES_MAX = 256;

@@ -86,7 +86,7 @@ function greeting(
   return [
     `devices      ${device}?id=ID`,
     `subscribers  ${subscriber}?devices=ID,ID`,
-    `admin        http://${address}:${adminPort}/  (metrics at /metrics)`,
+    `admin        http://${address}:${adminPort}/  (dashboard; metrics at /metrics)`,
     `mode         ${transport}; ${threads}`,
     '',
     'see an event arrive (paste in another terminal, in this folder; Ctrl-C ends it):',

@@ -12,6 +12,7 @@ import { PresenceReader } from '../src/presence/table.ts';
 import { FromFanout, ToFanout, type ToFanoutCommand } from '../src/threads/commands.ts';
 import { closePaced, reconnectSpread } from '../src/threads/drain.ts';
 import { startEdgeTimers } from '../src/threads/edge-timers.ts';
+import { Heart } from '../src/threads/heartbeat.ts';
 import { Poller } from '../src/threads/poller.ts';
 import { type FanoutTask, pausesFor } from '../src/threads/tasks.ts';
 import { chooseTransport } from '../src/transport/choose.ts';
@@ -58,7 +59,19 @@ export default async function run(task: FanoutTask): Promise<void> {
     poller.wake(); // what another owner rang before may not have been heard
   };
   listenTo(task.bell);
-  const stopTimers = startEdgeTimers([fanout.liveness, fanout.sendQueues], counters);
+  const slowReports = {
+    tickMs: fanout.sendQueues.tickMs,
+    tick() {
+      const subscribers = fanout.sendQueues.slow();
+      if (subscribers.length > 0) port.postMessage({ kind: FromFanout.Slow, subscribers });
+    },
+  };
+  const stopTimers = startEdgeTimers(
+    [fanout.liveness, fanout.sendQueues, slowReports],
+    counters,
+    new Heart(memory.heartbeat, systemClock),
+    (ms) => fanout.liveness.credit(ms),
+  );
   await new Promise<void>((resolve, reject) => {
     // An app that is still open when its thread ends aborts the process: close it first, whatever happened.
     let failure: Error | undefined;

@@ -16,6 +16,7 @@ import {
   ToOwner,
   type ToOwnerCommand,
 } from '../src/threads/commands.ts';
+import { Pulse } from '../src/threads/heartbeat.ts';
 import { type OwnerTask, pausesFor } from '../src/threads/tasks.ts';
 
 const { memory, settings, port, mainBell, rules, snapshot, takesOver } = workerData as OwnerTask;
@@ -36,6 +37,8 @@ const owner = new Owner({
         : new Ringer(doorbell, () => fanoutBells[worker]!.postMessage(wake));
     return new FanoutLink(new RingProducer(fromOwner), ringer);
   }),
+  ingestPulse: new Pulse(memory.mainHeartbeat),
+  fanoutPulses: memory.fanout.map(({ heartbeat }) => new Pulse(heartbeat)),
   clock: systemClock,
   counters,
   settings,

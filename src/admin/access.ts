@@ -6,6 +6,13 @@ import { originAllowed } from '../protocol/origin.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, quote } from './errors.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered without a token: a file that is the same for everyone. */
+    holdsNoSecret?: true;
+  }
+}
+
 /** Orchestrators and load balancers ask these without a token. */
 export const openPaths: ReadonlySet<string> = new Set(['/livez', '/readyz']);
 
@@ -25,7 +32,8 @@ export function accessHook(options: AdminOptions, deps: AdminDeps): AccessHook {
       reply.headers({ 'access-control-allow-origin': origin, vary: 'origin' });
       if (isPreflight(request)) return answerPreflight(reply);
     }
-    if (openPaths.has(request.routeOptions.url ?? '')) return undefined;
+    const { url = '', config } = request.routeOptions;
+    if (openPaths.has(url) || config.holdsNoSecret === true) return undefined;
     try {
       await authorize(request.headers.authorization ?? '');
     } catch (error) {

@@ -2,7 +2,8 @@
 import type { Clock } from '../clock.ts';
 import type { Counters } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
-import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
+import type { DeviceFrame } from '../protocol/device-frames.ts';
+import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../threads/commands.ts';
 import type { RuleKeeper } from '../threads/rule-keeper.ts';
 import type { SnapshotFigures } from '../threads/snapshots.ts';
 import type { Fault } from './routes-faults.ts';
@@ -50,6 +51,10 @@ export interface AdminDeps {
   verifyToken?(token: string): Promise<TokenVerdict>;
   /** Breaks a thread; absent but in tests. */
   fault?(fault: Fault): void;
+  /** Subscribers that lag now. */
+  slowSubscribers(): readonly SlowSubscriber[];
+  /** Looks at the events of a device as they come in. @returns ends it */
+  tap(device: string, listener: (bytes: Uint8Array, frame: DeviceFrame) => void): () => void;
   /** A request was answered with 500: a bug, for the log. */
   failed(error: unknown): void;
 }
@@ -66,4 +71,6 @@ export interface AdminOptions {
   readonly allowedOrigins: readonly string[];
   /** Largest event that an operator may publish, bytes. */
   readonly maxMessageBytes: number;
+  /** Folder of the built dashboard; where it is missing, there is none. */
+  readonly dashboard?: string;
 }

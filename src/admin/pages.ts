@@ -1,4 +1,5 @@
-/** Cursors: the slot where the next page starts, in a form that promises its reader nothing. */
+/** Pages of the listings. A cursor is the slot where the next page starts, in a form that promises its reader nothing. */
+import type { SlotPage } from '../presence/table.ts';
 
 /** @param slot undefined after the last page */
 export function encodeCursor(slot: number | undefined): string | null {
@@ -10,4 +11,31 @@ export function decodeCursor(text: string): number {
   const digits = Buffer.from(text, 'base64url').toString('latin1');
   if (!/^(0|[1-9][0-9]{0,9})$/.test(digits)) return -1;
   return encodeCursor(Number(digits)) === text ? Number(digits) : -1; // one spelling per slot
+}
+
+/** One request looks at this many times what the table looks at in one go; a longer way takes another page. */
+const SCANS_PER_PAGE = 32;
+
+/**
+ * Puts a page together in short looks at the table, between which the thread turns to its sockets. A page may be
+ * shorter than its limit, even empty, and not be the last.
+ */
+export async function collectPage(
+  from: number,
+  limit: number,
+  scan: (from: number, limit: number) => SlotPage,
+): Promise<SlotPage> {
+  const slots: number[] = [];
+  let next: number | undefined = from;
+  for (let scans = 0; scans < SCANS_PER_PAGE && next !== undefined && slots.length < limit; scans++) {
+    if (scans > 0) await turn();
+    const found: SlotPage = scan(next, limit - slots.length);
+    slots.push(...found.slots);
+    next = found.next;
+  }
+  return { slots, next };
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

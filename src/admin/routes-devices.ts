@@ -6,7 +6,7 @@ import { ToOwner } from '../threads/commands.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { operate } from './operate.ts';
-import { decodeCursor, encodeCursor } from './pages.ts';
+import { collectPage, decodeCursor, encodeCursor } from './pages.ts';
 import { type DeviceEntry, readDevice } from './rows.ts';
 import {
   answers,
@@ -27,19 +27,26 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
     {
       schema: {
         querystring: devicesQuery,
-        summary: 'Devices, a page at a time',
+        summary: 'Devices, a page at a time; a page may be short and not be the last',
         response: answers(devicesPage),
       },
     },
     async ({ query }) => {
       const wanted = query.state === undefined ? undefined : DeviceState[query.state];
       const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
-      const passes = (state: number): boolean => wanted === undefined || state === wanted;
-      const { slots, next } = deps.presence.deviceSlots(from, query.limit, passes);
+      const search = query.search?.toLowerCase() ?? '';
+      const needle = Buffer.from(search);
+      const passes = (state: number, slot: number): boolean =>
+        (wanted === undefined || state === wanted) &&
+        (needle.length === 0 || deps.presence.deviceIdIncludes(slot, needle));
+      const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
+        deps.presence.deviceSlots(start, limit, passes),
+      );
       const devices = slots
         .map((slot) => readDevice(deps, slot))
         .filter((entry) => entry !== undefined)
-        .filter(({ state }) => query.state === undefined || state === query.state); // it may have changed since
+        .filter(({ state }) => query.state === undefined || state === query.state) // it may have changed since
+        .filter(({ device }) => device.toLowerCase().includes(search));
       return { devices, cursor: encodeCursor(next) };
     },
   );

@@ -4,7 +4,7 @@ import { ToOwner } from '../threads/commands.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { operate } from './operate.ts';
-import { decodeCursor, encodeCursor } from './pages.ts';
+import { collectPage, decodeCursor, encodeCursor } from './pages.ts';
 import { findDevice } from './routes-devices.ts';
 import { readDeviceOfRow, readRow } from './rows.ts';
 import {
@@ -41,7 +41,9 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
       const row = slot < 0 ? undefined : deps.presence.subscriber(slot);
       if (row === undefined) throw new AdminError('not_found', `no subscriber "${params.subscriber}"`);
       const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
-      const { slots, next } = deps.presence.subscriptionSlotsOfSubscriber(slot, from, query.limit);
+      const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
+        deps.presence.subscriptionSlotsOfSubscriber(slot, start, limit),
+      );
       const devices = slots
         .map((pair) => readDeviceOfRow(deps, pair))
         .filter((read) => read?.subscriber === slot)
@@ -88,7 +90,9 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
     async ({ params, query }) => {
       const { slot } = findDevice(deps, params.device);
       const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
-      const { slots, next } = deps.presence.subscriptionSlotsOfDevice(slot, from, query.limit);
+      const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
+        deps.presence.subscriptionSlotsOfDevice(slot, start, limit),
+      );
       const subscribers = slots
         .map((pair) => readRow(deps, pair))
         .filter((read) => read?.device === slot)

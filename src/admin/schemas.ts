@@ -9,7 +9,7 @@ import { decodeCursor } from './pages.ts';
 // Requests. The message of each check says what is accepted; the error handler puts what was given in front of it.
 
 /** An object that takes these fields only. */
-function fields<Shape extends z.ZodRawShape>(shape: Shape) {
+export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
   const names = Object.keys(shape).join(', ');
   return z.strictObject(shape, {
     error: (issue) => (issue.code === 'unrecognized_keys' ? `only ${names || 'nothing'}` : 'a JSON object'),
@@ -17,7 +17,7 @@ function fields<Shape extends z.ZodRawShape>(shape: Shape) {
 }
 
 const ID_ACCEPTED = '1 to 128 of A-Z a-z 0-9 . _ : ~ -';
-const id = z.string().refine(isId, ID_ACCEPTED).meta({ description: ID_ACCEPTED });
+export const id = z.string().refine(isId, ID_ACCEPTED).meta({ description: ID_ACCEPTED });
 
 export const devicePath = fields({ device: id });
 export const subscriberPath = fields({ subscriber: id });
@@ -46,7 +46,12 @@ const deviceState = z.enum(['online', 'stale', 'offline'], { error: 'online, sta
 
 export const noQuery = fields({});
 export const pageQuery = fields({ limit, cursor });
-export const devicesQuery = fields({ limit, cursor, state: deviceState.optional() });
+const search = z
+  .string({ error: ID_ACCEPTED })
+  .refine(isId, ID_ACCEPTED)
+  .optional()
+  .describe('What the id has in it, in lower or upper case');
+export const devicesQuery = fields({ limit, cursor, state: deviceState.optional(), search });
 
 const subscriptionStatus = z.enum(['allow', 'active', 'inactive', 'deny'], {
   error: 'allow, active, inactive or deny',
@@ -112,7 +117,7 @@ function isDeviceStatus(text: string): boolean {
 
 // Answers
 
-const count = z.number().int().min(0);
+export const count = z.number().int().min(0);
 const wallMs = z.number().describe('Milliseconds since 1970, 0 never');
 const nextCursor = z.string().nullable().describe('Asks for the next page; null on the last');
 
@@ -181,7 +186,7 @@ const percentile = z
   .number()
   .nullable()
   .describe('Upper bound of the histogram bucket it lies in; null without events or above the last bound');
-const usage = z.object({ used: count, capacity: count, usedRatio: z.number() });
+export const usage = z.object({ used: count, capacity: count, usedRatio: z.number() });
 
 export const stats = z.object({
   version: z.string(),

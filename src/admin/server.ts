@@ -11,15 +11,18 @@ import {
 import { z } from 'zod';
 import { ListenError } from '../transport/transport.ts';
 import { accessHook } from './access.ts';
+import { dashboardRoutes, readDashboard } from './dashboard.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, errorBody, errorStatuses, refuseClient, toAdminError } from './errors.ts';
 import { sumOf } from './figures.ts';
+import { LiveStreams } from './live.ts';
 import { RateSampler } from './rates.ts';
 import { RouteMethods } from './route-methods.ts';
 import { accessRoutes } from './routes-access.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { faultRoutes } from './routes-faults.ts';
 import { healthRoutes } from './routes-health.ts';
+import { liveRoutes } from './routes-live.ts';
 import { statsRoutes } from './routes-stats.ts';
 import { subscriberRoutes } from './routes-subscribers.ts';
 import { answers, noQuery } from './schemas.ts';
@@ -107,6 +110,8 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     transform: jsonSchemaTransform,
   });
   const sampler = new RateSampler(deps.clock, () => totalsOf(deps));
+  const live = new LiveStreams(deps);
+  const dashboard = options.dashboard === undefined ? [] : await readDashboard(options.dashboard);
   // In a plugin of its own: the document lists the routes that come after it.
   await app.register(async (routes) => {
     const typed = routes.withTypeProvider<ZodTypeProvider>();
@@ -116,6 +121,8 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     subscriberRoutes(typed, deps);
     accessRoutes(typed, deps);
     faultRoutes(typed, deps);
+    liveRoutes(typed, live);
+    dashboardRoutes(typed, dashboard);
     const openapi = answers(z.looseObject({ openapi: z.string() }));
     typed.get(
       '/openapi.json',
@@ -123,6 +130,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
       async () => app.swagger() as unknown as { openapi: string },
     );
   });
+  app.addHook('preClose', async () => live.close());
   app.addHook('onClose', async () => sampler.stop());
   try {
     await app.listen({ host: options.host, port: options.port });

@@ -11,6 +11,7 @@ import { Counter, type Counters } from '../memory/counters.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import { Priority } from '../protocol/events.ts';
 import { gapFrame } from '../protocol/hub-frames.ts';
+import type { SlowSubscriber } from '../threads/commands.ts';
 import { EventField } from '../threads/records.ts';
 import { LAGGING } from './audience.ts';
 import type { EventEncoder } from './event-encoder.ts';
@@ -75,6 +76,19 @@ export class Laggards {
   /** Since when it lags, hub clock in ms; Infinity when it does not. */
   sinceMs(session: SubscriberSession): number {
     return this.#sessions.get(session)?.sinceMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The subscribers that lag, at most `countMax`, those with the most waiting first. @param now hub clock, ms */
+  worst(countMax: number, now: number): SlowSubscriber[] {
+    return [...this.#sessions]
+      .map(([session, { sinceMs }]) => ({
+        subscriber: session.id,
+        queuedBytes: session.bufferedBytes,
+        laggingMs: Math.round(now - sinceMs),
+        vip: session.vip,
+      }))
+      .sort((one, other) => other.queuedBytes - one.queuedBytes)
+      .slice(0, countMax);
   }
 
   /** From here on the subscriber lags with all its devices. Between rounds only. @param now hub clock, ms */

@@ -4,8 +4,14 @@
  * last time for one to overflow, and once a second. No socket costs anything per event.
  */
 import type { Clock } from '../clock.ts';
-import { LAGGING_MS_MAX, SEND_QUEUE_RESUME_SHARE, TRANSPORT_HELD_BYTES_MAX } from '../limits.ts';
+import {
+  LAGGING_MS_MAX,
+  SEND_QUEUE_RESUME_SHARE,
+  SLOW_NAMED_MAX,
+  TRANSPORT_HELD_BYTES_MAX,
+} from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
+import type { SlowSubscriber } from '../threads/commands.ts';
 import type { Laggards } from './laggards.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
@@ -123,6 +129,12 @@ export class SendQueues {
       else for (const session of laggards.sessions) this.#judge(session, session.bufferedBytes, now);
     }
     this.#settle(now);
+  }
+
+  /** Those that lag now, at most `SLOW_NAMED_MAX`, those with the most waiting first. */
+  slow(): SlowSubscriber[] {
+    const { laggards, clock } = this.#deps;
+    return laggards.size === 0 ? [] : laggards.worst(SLOW_NAMED_MAX, clock.now());
   }
 
   /** Once a second. */

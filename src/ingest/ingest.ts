@@ -37,6 +37,7 @@ import type {
   UpgradeRequest,
 } from '../transport/transport.ts';
 import { DeviceSession } from './device-session.ts';
+import { Taps } from './taps.ts';
 
 export interface IngestSettings {
   readonly pingIntervalMs: number;
@@ -81,6 +82,7 @@ type DeviceSocket = Socket<DeviceSession>;
 
 export class Ingest implements ListenerHandlers<DeviceSession> {
   readonly liveness: Liveness;
+  readonly taps = new Taps();
   readonly #deps: IngestDeps;
   readonly #sessions = new Map<number, DeviceSession>();
   readonly #frame = createDeviceFrame();
@@ -173,6 +175,7 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
       return;
     }
     counters.cells[receivedCells[frame.type as 1 | 2 | 3]]! += 1;
+    if (this.taps.inUse) this.taps.event(session.id, bytes, frame);
     if (frame.type !== EventType.status && this.#nobodyListens(session.slot)) this.#skip(session, bytes);
     else this.#forward(session, bytes, now);
   }

@@ -42,6 +42,19 @@ export class ArenaReader {
     return true;
   }
 
+  /** Whether `needle`, which is in lower case, is in the text; A-Z count as a-z. */
+  includes(chunk: number, needle: Uint8Array): boolean {
+    const { bytes } = this;
+    const start = this.start(chunk);
+    const last = start + this.length(chunk) - needle.length;
+    for (let at = start; at <= last; at++) {
+      let matched = 0;
+      while (matched < needle.length && lowerCase(bytes[at + matched]!) === needle[matched]) matched += 1;
+      if (matched === needle.length) return true;
+    }
+    return false;
+  }
+
   /** The text as a string; allocates. `''` for `NO_TEXT`. */
   text(chunk: number): string {
     if (chunk === NO_TEXT) return '';
@@ -129,6 +142,10 @@ export class Arena extends ArenaReader {
       at += size;
     }
   }
+}
+
+function lowerCase(byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
 }
 
 function unitsFor(length: number): number {

@@ -12,6 +12,7 @@ import type { Wheel } from '../memory/wheel.ts';
 import { NONE } from '../presence/columns.ts';
 import { type DeviceInput, DeviceState, deviceStateNames, nextDeviceState } from '../presence/lifecycle.ts';
 import { EventType, Priority } from '../protocol/events.ts';
+import type { Pulse } from '../threads/heartbeat.ts';
 import { EventField, EventFlag, eventBytes } from '../threads/records.ts';
 import type { FanoutLink, IngestLink } from './links.ts';
 import type { Registry } from './registry.ts';
@@ -28,6 +29,8 @@ export interface DevicesDeps {
   readonly fanout: readonly FanoutLink[];
   /** A timer per device slot: stale while connected, grace after a loss, removal once nobody follows it. */
   readonly wheel: Wheel;
+  /** Of the thread that holds the devices' sockets. */
+  readonly pulse: Pulse;
   readonly clock: Clock;
   readonly counters: Counters;
   readonly times: DeviceTimes;
@@ -169,13 +172,22 @@ export class Devices {
 
   /** The device's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, times, wheel } = this.#deps;
+    const { registry, clock, times, wheel, pulse } = this.#deps;
     const { rows } = registry.devices;
+    const now = clock.now();
     if (rows.session[slot] !== NONE) {
-      const dueMs = Number(Atomics.load(rows.lastSeen, slot)) + times.deviceStaleAfterMs;
-      if (dueMs > clock.now()) wheel.set(slot, dueMs);
-      else this.#silence(slot, dueMs);
-    } else if (rows.deviceState[slot] !== DeviceState.offline) {
+      const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
+      const leftMs = times.deviceStaleAfterMs - pulse.silentMs(lastSeen, now);
+      if (leftMs > 0) wheel.set(slot, now + leftMs);
+      else this.#silence(slot, lastSeen);
+      return;
+    }
+    // A wait that began before a stall of the hub's own begins anew: meanwhile no device could come back.
+    const isOffline = rows.deviceState[slot] === DeviceState.offline;
+    const waitMs = isOffline ? times.deviceRemoveAfterMs : times.deviceLeaveGraceMs;
+    const pausedUntil = pulse.lastPauseEndMs(now);
+    if (pausedUntil > 0 && now < pausedUntil + waitMs) wheel.set(slot, pausedUntil + waitMs);
+    else if (rows.deviceState[slot] !== DeviceState.offline) {
       this.#input(slot, 'graceOver', 'lost');
       this.unwatched(slot);
     } else if (!registry.hasRows(slot)) {
@@ -213,11 +225,11 @@ export class Devices {
    * Ingest stores last_seen, then looks whether the device is stale; this stores stale, then looks at last_seen: one
    * of the two notices when a frame comes in just now.
    */
-  #silence(slot: number, dueMs: number): void {
-    const { registry, times } = this.#deps;
+  #silence(slot: number, lastSeen: number): void {
+    const { registry } = this.#deps;
     const { rows } = registry.devices;
     this.#input(slot, 'silence', 'silent');
-    if (Number(Atomics.load(rows.lastSeen, slot)) + times.deviceStaleAfterMs === dueMs) return;
+    if (Number(Atomics.load(rows.lastSeen, slot)) === lastSeen) return;
     this.#input(slot, 'activity', 'heard');
     this.#armStale(slot);
   }

@@ -9,6 +9,7 @@ import type { RecordViews, RingConsumer } from '../memory/ring.ts';
 import { Wheel } from '../memory/wheel.ts';
 import type { PresenceMemory } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
+import type { Pulse } from '../threads/heartbeat.ts';
 import {
   FromSubscribers,
   firstWord,
@@ -39,6 +40,9 @@ export interface OwnerDeps {
   readonly ingestLink: IngestLink;
   readonly fanoutRings: readonly RingConsumer[];
   readonly fanoutLinks: readonly FanoutLink[];
+  /** Of the threads that hold the devices' and the subscribers' sockets. */
+  readonly ingestPulse: Pulse;
+  readonly fanoutPulses: readonly Pulse[];
   readonly clock: Clock;
   readonly counters: Counters;
   readonly settings: DeviceTimes & SubscriberSettings;
@@ -76,6 +80,7 @@ export class Owner {
       ingest: ingestLink,
       fanout: fanoutLinks,
       wheel: this.#deviceTimers,
+      pulse: deps.ingestPulse,
       clock,
       counters,
       times: settings,
@@ -92,6 +97,7 @@ export class Owner {
       ops: new Ops({ registry, devices, rows, grants, clock, access, rowsMax }),
       fanout: fanoutLinks,
       wheel: this.#subscriberTimers,
+      pulses: deps.fanoutPulses,
       clock,
       settings,
     });

@@ -13,6 +13,7 @@ import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState, reasonOf, statusOf } from '../presence/lifecycle.ts';
 import { removedNotice, statusNotice, subscriberWelcome } from '../protocol/hub-frames.ts';
+import type { Pulse } from '../threads/heartbeat.ts';
 import type { JoinRecord, OpRecord } from '../threads/records.ts';
 import type { Grants } from './grants.ts';
 import type { FanoutLink } from './links.ts';
@@ -36,6 +37,8 @@ export interface SubscribersDeps {
   readonly fanout: readonly FanoutLink[];
   /** A timer per subscriber slot: silence, then removal. */
   readonly wheel: Wheel;
+  /** By worker. */
+  readonly pulses: readonly Pulse[];
   readonly clock: Clock;
   readonly settings: SubscriberSettings;
 }
@@ -161,10 +164,11 @@ export class Subscribers {
 
   /** The subscriber's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, settings, wheel } = this.#deps;
+    const { registry, clock, settings, wheel, pulses } = this.#deps;
     const { rows } = registry.subscribers;
     const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
-    const silentMs = clock.now() - lastSeen;
+    const now = clock.now();
+    const silentMs = pulses[rows.worker[slot]!]!.silentMs(lastSeen, now);
     const connected = rows.session[slot] !== NONE;
     if (silentMs >= settings.subscriberRemoveAfterMs) {
       this.#expire(slot);
@@ -172,13 +176,13 @@ export class Subscribers {
     }
     if (connected && rows.silent[slot] === 0) {
       if (silentMs < settings.subscriberInactiveAfterMs) {
-        wheel.set(slot, lastSeen + this.#firstTimerMs);
+        wheel.set(slot, now + this.#firstTimerMs - silentMs);
         return;
       }
       this.#silence(slot, lastSeen);
       if (rows.silent[slot] === 0) return;
     }
-    wheel.set(slot, lastSeen + settings.subscriberRemoveAfterMs);
+    wheel.set(slot, now + settings.subscriberRemoveAfterMs - silentMs);
   }
 
   /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 when it is gone */

@@ -55,6 +55,9 @@ export const rowStateOf = (cell: number): number => cell & ~GRANTED;
 const ID_MEAN_BYTES = 64;
 const STATUS_MEAN_BYTES = 30;
 const READ_TRIES_MAX = 1000;
+/** Slots looked at in one go, so that no socket waits for a whole table; comparing ids takes longest. */
+const DEVICES_PER_SCAN = 8192;
+const SUBSCRIPTIONS_PER_SCAN = 65_536;
 
 export function createPresence(capacity: PresenceCapacity): PresenceMemory {
   const { devices, subscribers, subscriptions } = capacity;
@@ -206,38 +209,47 @@ export class PresenceReader {
   }
 
   /**
-   * Slots in use from `from` on whose row passes, in slot order, until `limit` are found. A row that comes or goes
-   * meanwhile may be missed or named; one that stays is named exactly once over the pages.
+   * Slots in use from `from` on whose row passes, in slot order, until `limit` are found or `DEVICES_PER_SCAN` slots
+   * were looked at. A row that comes or goes meanwhile may be missed or named; one that stays is named exactly once
+   * over the pages.
+   * @param passes may name a row that is being written: whoever reads it looks again
    * @returns the slots, and where the next page starts (undefined after the last)
    */
-  deviceSlots(from: number, limit: number, passes: (deviceState: number) => boolean): SlotPage {
+  deviceSlots(from: number, limit: number, passes: (deviceState: number, slot: number) => boolean): SlotPage {
     const { deviceState } = this.devices.rows;
-    return scan(from, highWater(this.devices), limit, (slot) => {
+    return scan({ from, end: highWater(this.devices), limit, slotsMax: DEVICES_PER_SCAN }, (slot) => {
       const state = Atomics.load(deviceState, slot);
-      return state !== 0 && passes(state);
+      return state !== 0 && passes(state, slot);
     });
   }
 
-  /** As `deviceSlots`, over the subscriptions of one device. */
-  subscriptionSlotsOfDevice(device: number, from: number, limit: number): SlotPage {
-    const { device: devices, rowState } = this.subscriptions.rows;
-    return scan(
-      from,
-      highWater(this.subscriptions),
-      limit,
-      (slot) => devices[slot] === device && rowState[slot] !== 0,
-    );
+  /**
+   * Whether a device's id has this in it. Exact only while the row stays as it is.
+   * @param needle UTF-8 in lower case, for which A-Z in the id count as a-z
+   */
+  deviceIdIncludes(slot: number, needle: Uint8Array): boolean {
+    return this.#arena.includes(Atomics.load(this.devices.rows.id, slot), needle);
   }
 
-  /** As `deviceSlots`, over the subscriptions of one subscriber. */
+  /** As `deviceSlots`, over the subscriptions of one device; looks at `SUBSCRIPTIONS_PER_SCAN` slots. */
+  subscriptionSlotsOfDevice(device: number, from: number, limit: number): SlotPage {
+    const { device: devices, rowState } = this.subscriptions.rows;
+    return this.#scanSubscriptions(from, limit, (slot) => devices[slot] === device && rowState[slot] !== 0);
+  }
+
+  /** As `subscriptionSlotsOfDevice`, of one subscriber. */
   subscriptionSlotsOfSubscriber(subscriber: number, from: number, limit: number): SlotPage {
     const { subscriber: subscribers, rowState } = this.subscriptions.rows;
-    return scan(
+    return this.#scanSubscriptions(
       from,
-      highWater(this.subscriptions),
       limit,
       (slot) => subscribers[slot] === subscriber && rowState[slot] !== 0,
     );
+  }
+
+  #scanSubscriptions(from: number, limit: number, passes: (slot: number) => boolean): SlotPage {
+    const end = highWater(this.subscriptions);
+    return scan({ from, end, limit, slotsMax: SUBSCRIPTIONS_PER_SCAN }, passes);
   }
 }
 
@@ -246,14 +258,19 @@ export interface SlotPage {
   readonly next: number | undefined;
 }
 
-function scan(from: number, end: number, limit: number, passes: (slot: number) => boolean): SlotPage {
+function scan(
+  range: { readonly from: number; readonly end: number; readonly limit: number; readonly slotsMax: number },
+  passes: (slot: number) => boolean,
+): SlotPage {
+  const { from, end, limit, slotsMax } = range;
+  const stop = Math.min(end, from + slotsMax);
   const slots: number[] = [];
-  for (let slot = from; slot < end; slot++) {
+  for (let slot = from; slot < stop; slot++) {
     if (!passes(slot)) continue;
     if (slots.length === limit) return { slots, next: slot };
     slots.push(slot);
   }
-  return { slots, next: undefined };
+  return { slots, next: stop < end ? stop : undefined };
 }
 
 /** Sequence-lock read: runs `read` until the row's version was even and the same before and after. */

@@ -115,10 +115,22 @@ export type ToFanoutCommand =
     }
   | { readonly kind: typeof ToFanout.Close };
 
-export const FromFanout = { Ready: 1, Drained: 2, Failed: 3, FrameFailed: 4 } as const;
+/** A subscriber whose send queue is over its limit. */
+export interface SlowSubscriber {
+  readonly subscriber: string;
+  /** What waits for it, bytes. */
+  readonly queuedBytes: number;
+  /** How long it has lagged, ms. */
+  readonly laggingMs: number;
+  readonly vip: boolean;
+}
+
+export const FromFanout = { Ready: 1, Drained: 2, Failed: 3, FrameFailed: 4, Slow: 5 } as const;
 export type FromFanoutCommand =
   | { readonly kind: typeof FromFanout.Ready; readonly descriptor: ChildDescriptor }
   | { readonly kind: typeof FromFanout.Drained }
+  /** Once a second while there are any. */
+  | { readonly kind: typeof FromFanout.Slow; readonly subscribers: readonly SlowSubscriber[] }
   | { readonly kind: typeof FromFanout.FrameFailed; readonly failure: Error }
   /** It met a bug outside of any frame: it ends as soon as it is told to close. */
   | { readonly kind: typeof FromFanout.Failed };

@@ -7,7 +7,13 @@ import { Piscina } from 'piscina';
 import type { TokenConfig } from '../access/keys.ts';
 import type { Acceptor, ChildDescriptor } from '../transport/transport.ts';
 import type { Bells } from './bells.ts';
-import { FromFanout, type FromFanoutCommand, ToFanout, type ToFanoutCommand } from './commands.ts';
+import {
+  FromFanout,
+  type FromFanoutCommand,
+  type SlowSubscriber,
+  ToFanout,
+  type ToFanoutCommand,
+} from './commands.ts';
 import type { CrashLimit } from './crash-limit.ts';
 import type { HubMemory } from './memory.ts';
 import type { OwnerThread } from './owner-thread.ts';
@@ -31,6 +37,8 @@ export interface FanoutPoolDeps {
   failed(failure: Error): void;
   /** A frame met a bug; nothing ended. */
   frameFailed(failure: Error): void;
+  /** Who lags at a worker now. */
+  slow(worker: number, subscribers: readonly SlowSubscriber[]): void;
 }
 
 interface Running {
@@ -101,7 +109,7 @@ export class FanoutPool {
   }
 
   async #launch(worker: number): Promise<void> {
-    const { memory, settings, tokens, acceptor, owner, bells, frameFailed } = this.#deps;
+    const { memory, settings, tokens, acceptor, owner, bells, frameFailed, slow } = this.#deps;
     const { port1: port, port2 } = new MessageChannel();
     const bell = bells.forWorker(
       worker,
@@ -128,6 +136,7 @@ export class FanoutPool {
     port.on('message', (message: FromFanoutCommand) => {
       if (message.kind === FromFanout.FrameFailed) frameFailed(message.failure);
       else if (message.kind === FromFanout.Failed) this.#end(running);
+      else if (message.kind === FromFanout.Slow) slow(worker, message.subscribers);
     });
     run.catch((failure: Error) => void this.#died(worker, failure));
   }

@@ -7,6 +7,7 @@ import { createCounters } from '../memory/counters.ts';
 import { createDoorbell } from '../memory/doorbell.ts';
 import { createRing, ringBytesFor } from '../memory/ring.ts';
 import { createPresence, type PresenceCapacity, type PresenceMemory } from '../presence/table.ts';
+import { createHeartbeat } from './heartbeat.ts';
 
 /** The two rings and the counters of a thread that holds sockets. */
 export interface EdgeMemory {
@@ -19,6 +20,7 @@ export interface FanoutMemory extends EdgeMemory {
   readonly doorbell: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly sessions: SharedArrayBuffer;
+  readonly heartbeat: SharedArrayBuffer;
 }
 
 export interface HubMemory {
@@ -27,6 +29,7 @@ export interface HubMemory {
   readonly ownerCounters: SharedArrayBuffer;
   readonly mainDoorbell: SharedArrayBuffer;
   readonly mainCounters: SharedArrayBuffer;
+  readonly mainHeartbeat: SharedArrayBuffer;
   readonly ingest: EdgeMemory;
   /** What the threads that let peers in share. */
   readonly door: DoorMemory;
@@ -44,11 +47,13 @@ export function createHubMemory(
   const edge = (): EdgeMemory => ({ toOwner: createRing(ringBytes), fromOwner: createRing(ringBytes) });
   const mainDoorbell = createDoorbell();
   const mainCounters = createCounters();
+  const mainHeartbeat = createHeartbeat();
   const fanout = Array.from({ length: Math.max(1, workers) }, () => ({
     ...edge(),
     doorbell: workers === 0 ? mainDoorbell : createDoorbell(),
     counters: workers === 0 ? mainCounters : createCounters(),
     sessions: createSessionNumbers(),
+    heartbeat: workers === 0 ? mainHeartbeat : createHeartbeat(),
   }));
   return {
     presence: createPresence(capacity),
@@ -56,6 +61,7 @@ export function createHubMemory(
     ownerCounters: createCounters(),
     mainDoorbell,
     mainCounters,
+    mainHeartbeat,
     ingest: edge(),
     door: createDoor(
       [mainCounters, ...(workers === 0 ? [] : fanout.map(({ counters }) => counters))],

@@ -62,6 +62,14 @@ export class Liveness {
     this.#peers.delete(peer);
   }
 
+  /** The thread did not run for this long: nobody could be heard, so it counts for nobody. @param ms whole */
+  credit(ms: number): void {
+    for (const peer of this.#peers) {
+      peer.aliveAt += peer.aliveAt < 0 ? -ms : ms;
+      peer.pingAt += ms;
+    }
+  }
+
   tick(): void {
     const now = Math.floor(this.#clock.now());
     const silentSince = now - this.#pingIntervalMs - PONG_GRACE_MS;

@@ -2,11 +2,12 @@
 import { afterEach } from 'vitest';
 import type { AdminDeps, AdminOptions } from '../../src/admin/deps.ts';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
+import { Taps } from '../../src/ingest/taps.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
-import type { OperatorCommand, OperatorResult } from '../../src/threads/commands.ts';
+import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../../src/threads/commands.ts';
 import { RuleKeeper } from '../../src/threads/rule-keeper.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -22,6 +23,8 @@ export class FakeHub {
   readonly deps: AdminDeps;
   /** What the owner answers; the test sets it. */
   answer: (command: OperatorCommand) => OperatorResult | Promise<OperatorResult> = () => ({ ok: true });
+  slow: SlowSubscriber[] = [];
+  readonly taps = new Taps();
   draining: string | undefined;
   isAlive = true;
   #server: AdminServer | undefined;
@@ -50,6 +53,8 @@ export class FakeHub {
         return this.answer(command);
       },
       rules: new RuleKeeper([], (command) => this.deps.operate(command)),
+      slowSubscribers: () => this.slow,
+      tap: (device, listener) => this.taps.add(device, listener),
       failed: (error) => this.failures.push(error),
       ...deps,
     };

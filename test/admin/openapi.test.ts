@@ -7,6 +7,7 @@ const described = [
   ['get', '/metrics'],
   ['get', '/openapi.json'],
   ['get', '/v1/stats'],
+  ['get', '/v1/live'],
   ['get', '/v1/devices'],
   ['get', '/v1/devices/{device}'],
   ['delete', '/v1/devices/{device}'],

@@ -143,6 +143,21 @@ describe('GET /v1/devices', () => {
     expect(await walk(hub, '/v1/devices?limit=10&state=offline')).toEqual([['c']]);
   });
 
+  it('finds devices by a part of their id, in lower or upper case', async () => {
+    const hub = await fakeHub();
+    for (const id of ['lab-1', 'LAB-2', 'field-1', 'slab', 'la', 'x'.repeat(128)]) hub.device(id);
+    hub.registry.setDeviceState(hub.device('slab'), DeviceState.online);
+    const found = async (query: string) => (await walk(hub, `/v1/devices?limit=2&${query}`)).flat().sort();
+    expect(await found('search=lab')).toEqual(['LAB-2', 'lab-1', 'slab']);
+    expect(await found('search=Lab-')).toEqual(['LAB-2', 'lab-1']);
+    expect(await found('search=1')).toEqual(['field-1', 'lab-1']);
+    expect(await found(`search=${'x'.repeat(128)}`)).toEqual(['x'.repeat(128)]);
+    expect(await found('search=lab&state=online')).toEqual(['slab']);
+    expect(await found('search=none')).toEqual([]);
+    refusal(400, 'bad_request', /^query search/)(await hub.ask('GET', '/v1/devices?search=a%20b'));
+    refusal(400, 'bad_request', /^query search/)(await hub.ask('GET', '/v1/devices?search='));
+  });
+
   it('refuses a cursor that is not as it was given out', async () => {
     const hub = await fakeHub();
     for (const text of ['-1', '1.5', '1e3', ' 1', '01', '12345678901', 'x']) {

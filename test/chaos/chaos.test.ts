@@ -4,8 +4,9 @@ import { uwsLoads } from '../support/uws-loads.ts';
 import { chaos } from './chaos.ts';
 
 const SHORT_SECONDS = 8;
-const seconds = Number(process.env['CHAOS_SECONDS'] ?? SHORT_SECONDS);
-const seed = Number(process.env['CHAOS_SEED'] ?? Math.floor(Math.random() * 1e6));
+const { CHAOS_SECONDS = SHORT_SECONDS, CHAOS_SEED = Math.floor(Math.random() * 1e6) } = process.env;
+const seconds = Number(CHAOS_SECONDS);
+const seed = Number(CHAOS_SEED);
 /** At most five threads may die in a minute. */
 const killEveryMs = seconds > SHORT_SECONDS ? 13_000 : 1500;
 

@@ -42,32 +42,35 @@ export class TcpProxy {
   }
 
   #accept(client: Socket): void {
+    const timers = new Set<NodeJS.Timeout>();
     const hub = connect(this.#target, '127.0.0.1');
     const pair = [client, hub] as const;
     this.#pairs.add(pair);
     for (const [from, to] of [pair, [hub, client] as const]) {
       from.on('error', () => {}); // 'close' follows
       from.on('close', () => {
+        for (const timer of timers) clearInterval(timer);
         this.#pairs.delete(pair);
         to.destroy();
       });
     }
     client.pipe(hub);
     hub.on('data', (bytes: Buffer) => {
-      if (!client.write(bytes) || this.#bytesPerSecond > 0) this.#holdUp(hub, client, bytes.length);
+      if (!client.write(bytes) || this.#bytesPerSecond > 0) this.#holdUp(hub, client, bytes.length, timers);
     });
   }
 
   /** Reads on when the client has taken what came, and when its time for that is over. */
-  #holdUp(hub: Socket, client: Socket, bytes: number): void {
+  #holdUp(hub: Socket, client: Socket, bytes: number, timers: Set<NodeJS.Timeout>): void {
     hub.pause();
     const waitMs = this.#bytesPerSecond === 0 ? 0 : (bytes / this.#bytesPerSecond) * 1000;
     const resumeAt = performance.now() + Math.min(waitMs, 5000);
     const timer = setInterval(() => {
       if (client.writableNeedDrain || performance.now() < resumeAt) return;
       clearInterval(timer);
+      timers.delete(timer);
       hub.resume();
     }, STEP_MS);
-    client.once('close', () => clearInterval(timer));
+    timers.add(timer);
   }
 }

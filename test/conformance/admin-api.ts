@@ -125,7 +125,7 @@ function health(hub: TestHub): void {
 
   it('answers errors as JSON with a code and a message', async () => {
     expectNotFound(await hub.admin('GET', '/v1/nothing'));
-    expectNotFound(await hub.admin('GET', '/'));
+    expectNotFound(await hub.admin('GET', '/nothing'));
     expectBad(await hub.admin('POST', '/v1/devices/d/events', undefined, { rawBody: '{"type":' }));
     const { status } = await hub.admin('POST', '/v1/devices/d/events', undefined, {
       rawBody: 'x',

@@ -11,6 +11,7 @@ import type { MatrixRow } from './harness.ts';
 import { identity } from './identity.ts';
 import { lagging } from './lagging.ts';
 import { listeners } from './listeners.ts';
+import { live } from './live.ts';
 import { liveness } from './liveness.ts';
 import { metrics } from './metrics.ts';
 import { order } from './order.ts';
@@ -31,6 +32,7 @@ const suites = [
   closing,
   adminApi,
   accessRules,
+  live,
   metrics,
   ownerRestart,
 ];

@@ -10,6 +10,7 @@ import { Owner, type OwnerDeps } from '../../src/owner/owner.ts';
 import { createPresence, type PresenceCapacity, PresenceReader } from '../../src/presence/table.ts';
 import { EventType, Priority } from '../../src/protocol/events.ts';
 import { type OperatorResult, ToOwner } from '../../src/threads/commands.ts';
+import { createHeartbeat, Pulse } from '../../src/threads/heartbeat.ts';
 import {
   EventField,
   FromSubscribers,
@@ -77,6 +78,8 @@ export class OwnerHarness {
       ingestLink: new IngestLink(new RingProducer(ingestFrom), ringer),
       fanoutRings: [new RingConsumer(toOwner)],
       fanoutLinks: [new FanoutLink(new RingProducer(fromOwner), ringer)],
+      ingestPulse: new Pulse(createHeartbeat()),
+      fanoutPulses: [new Pulse(createHeartbeat())],
       clock: this.clock,
       counters: new Counters(createCounters()),
       settings: { ...settings, ...given },
