@@ -29,6 +29,7 @@ import { type Alarms, type FanoutPool, startFanoutPool, startOwner } from './thr
 import { pausesFor } from './threads/tasks.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { contained } from './transport/contained.ts';
+import { readTls } from './transport/tls.ts';
 import type { Acceptor, Listener, ListenerOptions, Transport } from './transport/transport.ts';
 
 /** A running hub. */
@@ -46,7 +47,7 @@ export interface Hub {
 /**
  * @param failed called once when a thread of the hub ends by itself: the process should drain and end
  * @throws ListenError when a port cannot be bound
- * @throws KeyError when the file of the public key cannot be used
+ * @throws KeyError when the file of the public key, the certificate or its key cannot be used
  * @throws SnapshotRefused when there is a snapshot that cannot be restored, or none could be written
  */
 export async function startHub(
@@ -55,7 +56,10 @@ export async function startHub(
   failed: (failure: Error) => void,
 ): Promise<Hub> {
   const snapshot = snapshotSource(settings);
-  const { transport, reason } = await chooseTransport(settings.transport);
+  const readFile = (path: string): string => readFileSync(path, 'utf8');
+  const tls = readTls(settings, readFile);
+  if (tls !== undefined && tls.expiresAtMs < Date.now()) logger.warn('the certificate has expired');
+  const { transport, reason } = await chooseTransport(settings.transport, tls);
   const workers =
     transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
   const capacity = {
@@ -63,7 +67,7 @@ export async function startHub(
     subscribers: settings.maxSubscribers,
     subscriptions: settings.maxSubscriptions,
   };
-  const tokens = readTokenConfig(settings, (path) => readFileSync(path, 'utf8'));
+  const tokens = readTokenConfig(settings, readFile);
   const { maxMessageBytes, maxConnections } = settings;
   const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
   const memory = createHubMemory(capacity, { maxMessageBytes, connectionsMax }, workers);
@@ -127,7 +131,7 @@ export async function startHub(
   ];
   try {
     const admin = await startAdmin(
-      { ...settings, port: settings.adminPort },
+      { ...settings, port: settings.adminPort, tls },
       {
         ...figures,
         version: packageVersion(),

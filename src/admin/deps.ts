@@ -5,6 +5,7 @@ import type { PresenceReader } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
 import type { RuleKeeper } from '../threads/rule-keeper.ts';
 import type { SnapshotFigures } from '../threads/snapshots.ts';
+import type { Tls } from '../transport/tls.ts';
 
 export interface ThreadFigures {
   /** `main`, `owner`, `fanout-0`, … */
@@ -63,4 +64,6 @@ export interface AdminOptions {
   readonly allowedOrigins: readonly string[];
   /** Largest event that an operator may publish, bytes. */
   readonly maxMessageBytes: number;
+  /** Absent: plain HTTP. */
+  readonly tls?: Pick<Tls, 'cert' | 'key'> | undefined;
 }

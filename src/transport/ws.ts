@@ -1,9 +1,17 @@
 /** The transport port on the `ws` package: for hosts where no uWebSockets.js binary loads. One thread only. */
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CLOSE_HANDSHAKE_MS } from '../limits.ts';
+import type { Tls } from './tls.ts';
 import {
   ListenError,
   type Listener,
@@ -13,18 +21,21 @@ import {
   type UpgradeAnswer,
 } from './transport.ts';
 
-export function createWsTransport(): Transport {
-  return { name: 'ws', listen };
+/** @param tls undefined: plain TCP */
+export function createWsTransport(tls?: Tls): Transport {
+  return { name: 'ws', listen: (host, port, options) => listen(tls, host, port, options) };
 }
 
 async function listen<Session>(
+  tls: Tls | undefined,
   host: string,
   port: number,
   options: ListenerOptions<Session>,
 ): Promise<Listener> {
   const topics = new Topics<Session>();
   const sockets = new Set<WsSocket<Session>>();
-  const server = createServer((request, response) => {
+  const server = tls ? createTlsServer({ cert: tls.cert, key: tls.key }) : createServer();
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const here = pathOf(request) === options.path;
     response.writeHead(here ? 426 : 404, {
       'Content-Type': 'text/plain; charset=utf-8',
