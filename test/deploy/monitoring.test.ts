@@ -23,7 +23,7 @@ interface Panel {
 interface Alert {
   readonly alert: string;
   readonly expr: string;
-  readonly annotations: Readonly<Record<string, string>>;
+  readonly annotations: { readonly summary: string; readonly description: string };
 }
 
 const { panels } = JSON.parse(read('grafana/dashboards/dat.json')) as { panels: readonly Panel[] };
@@ -79,12 +79,12 @@ describe('the dashboard and the alerts', () => {
 
   it('say in each alert what is wrong, with labels that its metric has', () => {
     for (const { alert, expr, annotations } of alerts) {
-      expect(annotations['summary'], alert).toBeTruthy();
+      expect(annotations.summary, alert).toBeTruthy();
       const aggregated = /by \(([^)]*)\)/.exec(expr)?.[1]?.split(', ');
       const name = /\bdat_[a-z_]+\b/.exec(expr)?.[0] ?? '';
       const ofMetric = metrics.of(name).flatMap(({ labels }) => Object.keys(labels));
       const known = aggregated ?? [...OWN_LABELS, ...ofMetric];
-      const named = annotations['description']?.matchAll(/\$labels\.(\w+)/g) ?? [];
+      const named = annotations.description.matchAll(/\$labels\.(\w+)/g);
       for (const [, label] of named) expect(known, alert).toContain(label);
     }
   });

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Debian puts servers where only root's PATH looks. */
-const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
+const { PATH = '' } = process.env;
+const folders = [...PATH.split(delimiter), '/usr/sbin'];
 
 /** @returns its path, undefined where it is not installed */
 export function programPath(name: string): string | undefined {
