@@ -1,16 +1,17 @@
 /** The composition root: builds the hub's parts from settings, and takes them apart again. It only wires. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Gates } from './access/gates.ts';
-import { readTokenConfig, type TokenConfig } from './access/keys.ts';
+import { readTokenConfig } from './access/keys.ts';
 import { connectionsForOpenFiles } from './access/open-files.ts';
 import type { AdminDeps } from './admin/deps.ts';
+import type { Fault } from './admin/routes-faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { Fanout } from './fanout/fanout.ts';
+import { sessionNumbers } from './fanout/session-numbers.ts';
 import type { SubscriberSession } from './fanout/subscriber-session.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Counter, Counters } from './memory/counters.ts';
@@ -18,14 +19,17 @@ import { Ringer, Sleeper } from './memory/doorbell.ts';
 import { RingConsumer, RingProducer, ringUsedRatio } from './memory/ring.ts';
 import { PresenceReader } from './presence/table.ts';
 import { packageVersion, resolveFanoutWorkers, type Settings } from './settings.ts';
+import { Bells } from './threads/bells.ts';
+import { CrashLimit } from './threads/crash-limit.ts';
 import { closePaced, reconnectSpread } from './threads/drain.ts';
 import { startEdgeTimers } from './threads/edge-timers.ts';
+import { FanoutPool } from './threads/fanout-pool.ts';
 import { createHubMemory, type EdgeMemory, type HubMemory } from './threads/memory.ts';
 import { OVERLOAD_TICK_MS, Overload } from './threads/overload.ts';
+import { OwnerThread } from './threads/owner-thread.ts';
 import { Poller } from './threads/poller.ts';
 import { RuleKeeper } from './threads/rule-keeper.ts';
 import { snapshotSource, snapshotsOf } from './threads/snapshots.ts';
-import { type Alarms, type FanoutPool, startFanoutPool, startOwner } from './threads/supervisor.ts';
 import { pausesFor } from './threads/tasks.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { contained } from './transport/contained.ts';
@@ -88,12 +92,15 @@ export async function startHub(
   const ingest = new Ingest({ ...edge(memory.ingest), ...relief, gate: gates.gateFor('device') });
   const fanout =
     workers === 0
-      ? new Fanout({ ...edge(memory.fanout[0]!), gate: gates.gateFor('subscriber'), fanoutThreads: 1 })
+      ? new Fanout({
+          ...edge(memory.fanout[0]!),
+          gate: gates.gateFor('subscriber'),
+          fanoutThreads: 1,
+          nextSession: sessionNumbers(memory.fanout[0]!.sessions),
+        })
       : undefined;
   const parts = fanout === undefined ? [ingest] : [ingest, fanout];
 
-  const mainBell = new MessageChannel();
-  const fanoutBells = Array.from({ length: workers }, () => new MessageChannel());
   const poller = new Poller({
     poll: () => parts.reduce((done, part) => done + part.poll(), 0),
     hasRecords: () => parts.some((part) => part.hasRecords()),
@@ -103,13 +110,40 @@ export async function startHub(
     clock: systemClock,
     pollMs: pausesFor(settings.flushMaxMs).fanoutPollMs,
   });
-  mainBell.port2.on('message', poller.wake);
-
-  const bells = { main: mainBell.port1, fanout: fanoutBells.map(({ port1 }) => port1) };
-  const owner = await startOwner(memory, settings, bells, ownerRinger, { rules: [], snapshot }, failed);
-  const rules = new RuleKeeper(owner.restored?.rules ?? [], (command) => owner.operate(command));
-  const snapshots = snapshotsOf(settings, memory.presence, rules, owner.restored, logger);
+  const bells = new Bells(workers, poller.wake);
+  const crashes = new CrashLimit(systemClock);
+  const { owner, restored } = await OwnerThread.start(
+    {
+      memory,
+      settings,
+      bells,
+      ringer: ownerRinger,
+      crashes,
+      rules: () => rules.list,
+      away(failure) {
+        ingest.ownerIsAway = true;
+        logger.error({ err: failure }, 'the owner thread died');
+      },
+      back() {
+        ingest.ownerIsAway = false;
+        logger.info('another owner thread has taken over');
+      },
+      failed,
+    },
+    snapshot,
+  );
+  const rules = new RuleKeeper(restored?.rules ?? [], (command) => owner.operate(command));
+  const snapshots = snapshotsOf(settings, memory.presence, rules, restored, logger);
   let draining = false;
+  let pool: FanoutPool | undefined;
+  const inject = (fault: Fault): void => {
+    if (fault.thread === 'owner') owner.fault(fault.how);
+    else pool?.fault(fault.worker);
+  };
+  const notReady = (): string | undefined => {
+    if (draining) return 'draining';
+    return ingest.ownerIsAway ? 'the owner thread is being started anew' : overload.reason;
+  };
   const frameFailed = (failure: Error): void =>
     logger.error({ err: failure }, 'a frame met a bug; its connection stays');
   const figures = figuresOf(memory, counters, workers);
@@ -125,7 +159,7 @@ export async function startHub(
   });
   const undo: (() => unknown)[] = [
     () => poller.stop(),
-    () => mainBell.port2.close(),
+    () => bells.close(),
     () => owner.stop(),
     () => snapshots?.finish(),
   ];
@@ -140,14 +174,15 @@ export async function startHub(
         presence,
         clock: systemClock,
         startedAtMs: Date.now(),
-        workerRestarts: () => ({ owner: 0, fanout: 0 }),
-        notReady: () => (draining ? 'draining' : overload.reason),
+        workerRestarts: () => ({ owner: owner.restarts, fanout: pool?.restarts ?? 0 }),
+        notReady: () => notReady(),
         alive: () => true,
         connectedAt: (session) => ingest.connectedAt(session),
         operate: (command) => owner.operate(command),
         ...adminTokens(gates.verifier),
         rules,
         snapshots,
+        ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault) }),
         failed: (error) => logger.error({ err: error }, 'an admin request failed'),
       },
     );
@@ -158,10 +193,24 @@ export async function startHub(
       contained(ingest.listenerOptions(), counters, frameFailed),
     );
     undo.unshift(() => devices.close());
-    const ports = fanoutBells.map(({ port2 }) => port2);
     const local = fanout && { fanout, options: contained(fanout.listenerOptions(), counters, frameFailed) };
-    const alarms = { failed, frameFailed };
-    const subscribers = await openSubscribers(transport, settings, tokens, memory, ports, local, alarms);
+    const subscribers = await openSubscribers(transport, settings, local, (acceptor) =>
+      FanoutPool.start({
+        workers,
+        memory,
+        settings,
+        tokens,
+        acceptor,
+        owner,
+        bells,
+        crashes,
+        restarting: (worker, failure) =>
+          logger.error({ err: failure, worker }, 'a fan-out thread died; another takes its place'),
+        failed,
+        frameFailed,
+      }),
+    );
+    pool = subscribers.pool;
     undo.unshift(() => subscribers.close());
     const watched = [...parts.map(({ liveness }) => liveness), ...(fanout ? [fanout.sendQueues] : [])];
     undo.unshift(startEdgeTimers(watched, counters));
@@ -200,11 +249,8 @@ interface Subscribers {
 async function openSubscribers(
   { listen, threads }: Transport,
   settings: Settings,
-  tokens: TokenConfig | undefined,
-  memory: HubMemory,
-  bells: readonly MessagePort[],
   local: { fanout: Fanout; options: ListenerOptions<SubscriberSession> } | undefined,
-  alarms: Alarms,
+  startPool: (acceptor: Acceptor) => Promise<FanoutPool>,
 ): Promise<Subscribers> {
   if (local !== undefined) {
     const listener: Listener = await listen(settings.host, settings.subscriberPort, local.options);
@@ -212,7 +258,7 @@ async function openSubscribers(
     return { port: listener.port, pool: undefined, close: async () => listener.close() };
   }
   const acceptor: Acceptor = await threads!.acceptor(settings.host, settings.subscriberPort);
-  const pool = await startFanoutPool(memory, settings, tokens, bells, acceptor, alarms);
+  const pool = await startPool(acceptor);
   return {
     port: acceptor.port,
     pool,

@@ -47,6 +47,16 @@ export const JWKS_MAX_AGE_MS = 600_000;
 export const JWKS_COOL_DOWN_MS = 30_000;
 /** Within what uWS gives a request that has not been answered (10 s). */
 export const JWKS_TIMEOUT_MS = 5_000;
+/** Threads that may die within the window and be started anew; with one more the hub drains and ends. */
+export const CRASHES_MAX = 5;
+export const CRASHES_WINDOW_MS = 60_000;
+
+/** Who has not sent the whole head of an upgrade by then is cut off; what uWebSockets.js gives every request. */
+export const UPGRADE_MS_MAX = 10_000;
+
+/** A fan-out thread that met a bug waits at most this long until no more sockets are handed to it. */
+export const WORKER_END_MS_MAX = 1000;
+
 /** A subscriber that lags for this long is closed with 4108 (wire contract). */
 export const LAGGING_MS_MAX = 30_000;
 

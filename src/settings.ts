@@ -54,7 +54,9 @@ export function loadSettings(sources: SettingsSources): LoadedSettings {
   const file = readChosenFile(flags.config, sources);
   const problems = [...flags.problems, ...environment.problems, ...file.problems];
   const { settings, origins, wrong } = settle([file, environment, flags], problems);
-  problems.push(...brokenRules(settings, origins, wrong));
+  problems.push(
+    ...brokenRules(settings, { origins, production: sources.env['NODE_ENV'] === 'production' }, wrong),
+  );
   return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
 }
 

@@ -52,6 +52,7 @@ describe('defaults', () => {
       insecure: false,
       tlsCertFile: '',
       tlsKeyFile: '',
+      faultInjection: false,
       drainRate: 1000,
       drainTimeoutMs: 15_000,
       snapshotFile: '',

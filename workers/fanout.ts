@@ -1,8 +1,11 @@
 /** A fan-out thread, as one endless piscina task: owns its subscribers' sockets until main says close. */
 import { readFileSync } from 'node:fs';
+import type { MessagePort } from 'node:worker_threads';
 import { Gates } from '../src/access/gates.ts';
 import { systemClock } from '../src/clock.ts';
 import { Fanout } from '../src/fanout/fanout.ts';
+import { sessionNumbers } from '../src/fanout/session-numbers.ts';
+import { WORKER_END_MS_MAX } from '../src/limits.ts';
 import { Counters } from '../src/memory/counters.ts';
 import { Ringer, Sleeper } from '../src/memory/doorbell.ts';
 import { RingConsumer, RingProducer } from '../src/memory/ring.ts';
@@ -17,13 +20,14 @@ import { contained } from '../src/transport/contained.ts';
 import { readTls } from '../src/transport/tls.ts';
 
 export default async function run(task: FanoutTask): Promise<void> {
-  const { presence, ownerDoorbell, door, memory, worker, settings, tokens, fanoutThreads, port, bell } = task;
+  const { presence, ownerDoorbell, door, memory, worker, settings, tokens, fanoutThreads, port } = task;
   const { transport } = await chooseTransport(
     'uws',
     readTls(settings, (path) => readFileSync(path, 'utf8')),
   );
   if (transport.threads === undefined) throw new Error(`the ${transport.name} transport has no threads`);
   const counters = new Counters(memory.counters);
+  counters.clearGauges(); // of a thread in whose place this one is
   const gates = new Gates({ door, thread: worker + 1, settings, tokens, clock: systemClock, counters });
   const fanout = new Fanout({
     gate: gates.gateFor('subscriber'),
@@ -35,6 +39,7 @@ export default async function run(task: FanoutTask): Promise<void> {
     counters,
     settings,
     fanoutThreads,
+    nextSession: sessionNumbers(memory.sessions),
   });
   const endpoint = transport.threads.child(
     contained(fanout.listenerOptions(), counters, (failure) =>
@@ -51,28 +56,55 @@ export default async function run(task: FanoutTask): Promise<void> {
     clock: systemClock,
     pollMs: pausesFor(settings.flushMaxMs).fanoutPollMs,
   });
-  bell.on('message', poller.wake);
-  poller.wake();
+  let bell: MessagePort | undefined;
+  const listenTo = (next: MessagePort): void => {
+    bell?.close();
+    bell = next.on('message', poller.wake);
+    poller.wake(); // what another owner rang before may not have been heard
+  };
+  listenTo(task.bell);
   const stopTimers = startEdgeTimers([fanout.liveness, fanout.sendQueues], counters);
   await new Promise<void>((resolve, reject) => {
     // An app that is still open when its thread ends aborts the process: close it first, whatever happened.
-    const end = (failure?: Error): void => {
+    let failure: Error | undefined;
+    let ended = false;
+    const end = (): void => {
+      if (ended) return;
+      ended = true;
       poller.stop();
       stopTimers();
       endpoint.close();
-      bell.close();
+      bell?.close();
       port.close();
+      process.off('uncaughtException', failed);
       if (failure === undefined) resolve();
       else reject(failure);
     };
-    process.once('uncaughtException', (failure) => {
-      port.postMessage({ kind: FromFanout.Failed, message: failure.stack ?? String(failure) });
-      end(failure);
-    });
+    const failed = (cause: Error): void => {
+      if (failure !== undefined) return;
+      failure = cause;
+      poller.stop();
+      // Main answers with Close, once no more sockets are handed to this thread.
+      port.postMessage({ kind: FromFanout.Failed });
+      setTimeout(end, WORKER_END_MS_MAX);
+    };
+    process.on('uncaughtException', failed);
     port.on('message', (command: ToFanoutCommand) => {
-      if (command.kind === ToFanout.Close) end();
-      else if (command.kind === ToFanout.Drain)
-        void drain(fanout, command).then(() => port.postMessage(drained));
+      switch (command.kind) {
+        case ToFanout.Close:
+          end();
+          break;
+        case ToFanout.Bell:
+          listenTo(command.bell);
+          break;
+        case ToFanout.Drain:
+          void drain(fanout, command).then(() => port.postMessage(drained));
+          break;
+        case ToFanout.Fault:
+          throw new Error('a fault that was asked for');
+        default:
+          throw new Error(`unknown command ${JSON.stringify(command)}`);
+      }
     });
     port.postMessage({ kind: FromFanout.Ready, descriptor: endpoint.descriptor });
   });

@@ -9,10 +9,17 @@ import { FanoutLink, IngestLink } from '../src/owner/links.ts';
 import { runOwnerLoop } from '../src/owner/loop.ts';
 import { Owner } from '../src/owner/owner.ts';
 import { restoreSnapshot } from '../src/snapshot/restore.ts';
-import { FromOwner, ToFanout, ToOwner, type ToOwnerCommand } from '../src/threads/commands.ts';
+import {
+  FromOwner,
+  type OperatorResult,
+  ToFanout,
+  ToOwner,
+  type ToOwnerCommand,
+} from '../src/threads/commands.ts';
 import { type OwnerTask, pausesFor } from '../src/threads/tasks.ts';
 
-const { memory, settings, port, mainBell, fanoutBells, rules, snapshot } = workerData as OwnerTask;
+const { memory, settings, port, mainBell, rules, snapshot, takesOver } = workerData as OwnerTask;
+const fanoutBells = [...(workerData as OwnerTask).fanoutBells];
 const wake = { kind: ToFanout.Wake } as const;
 const counters = new Counters(memory.ownerCounters);
 const ringMain = new Ringer(memory.mainDoorbell, () => mainBell.postMessage(wake));
@@ -23,41 +30,67 @@ const owner = new Owner({
   ingestLink: new IngestLink(new RingProducer(memory.ingest.fromOwner), ringMain),
   fanoutRings: memory.fanout.map(({ toOwner }) => new RingConsumer(toOwner)),
   fanoutLinks: memory.fanout.map(({ fromOwner, doorbell }, worker) => {
-    const bell = fanoutBells[worker];
-    const ringer = bell === undefined ? ringMain : new Ringer(doorbell, () => bell.postMessage(wake));
+    const ringer =
+      fanoutBells.length === 0
+        ? ringMain
+        : new Ringer(doorbell, () => fanoutBells[worker]!.postMessage(wake));
     return new FanoutLink(new RingProducer(fromOwner), ringer);
   }),
   clock: systemClock,
   counters,
   settings,
   rules,
+  takesOver,
 });
+let isReady = false;
 
+/** @returns how many were carried out, or -1 to stop */
 function obeyCommands(): number {
+  if (!isReady && owner.isWhole) {
+    isReady = true;
+    port.postMessage({ kind: FromOwner.Ready, restored });
+  }
   let done = 0;
   for (;;) {
     const received = receiveMessageOnPort(port) as { message: ToOwnerCommand } | undefined;
     if (received === undefined) return done;
     const { message } = received;
-    if ('kind' in message) {
-      if (message.kind === ToOwner.Stop) return -1;
+    if (!('kind' in message)) {
+      reply(message.request, owner.operate(message.command));
+      done += 1;
       continue;
     }
-    port.postMessage({
-      kind: FromOwner.Reply,
-      request: message.request,
-      result: owner.operate(message.command),
-    });
+    switch (message.kind) {
+      case ToOwner.Stop:
+        return -1;
+      case ToOwner.Bell:
+        fanoutBells[message.worker]?.close();
+        fanoutBells[message.worker] = message.bell;
+        message.bell.postMessage(wake); // what the one before was rung for meanwhile
+        break;
+      case ToOwner.WorkerGone:
+        owner.workerGone(message.worker);
+        reply(message.request, { ok: true });
+        break;
+      case ToOwner.Fault:
+        throw new Error('a fault that was asked for');
+      default:
+        throw new Error(`unknown command ${JSON.stringify(message satisfies never)}`);
+    }
     done += 1;
   }
 }
 
-const restored = snapshot && restoreSnapshot(snapshot, owner.restorer);
-if (restored?.ok === false) {
-  port.postMessage({ kind: FromOwner.Refused, message: restored.message });
+function reply(request: number, result: OperatorResult): void {
+  port.postMessage({ kind: FromOwner.Reply, request, result });
+}
+
+const result = snapshot && restoreSnapshot(snapshot, owner.restorer);
+const restored = result?.ok === true ? result : undefined;
+if (result?.ok === false) {
+  port.postMessage({ kind: FromOwner.Refused, message: result.message });
   await once(port, 'message'); // until main has read why, lest it hears of the thread's end first
 } else {
-  port.postMessage({ kind: FromOwner.Ready, restored });
   const { ownerPauseMs } = pausesFor(settings.flushMaxMs);
   const sleeper = new Sleeper(memory.ownerDoorbell);
   runOwnerLoop({ owner, sleeper, clock: systemClock, counters, pauseMs: ownerPauseMs, obeyCommands });

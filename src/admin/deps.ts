@@ -6,6 +6,7 @@ import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
 import type { RuleKeeper } from '../threads/rule-keeper.ts';
 import type { SnapshotFigures } from '../threads/snapshots.ts';
 import type { Tls } from '../transport/tls.ts';
+import type { Fault } from './routes-faults.ts';
 
 export interface ThreadFigures {
   /** `main`, `owner`, `fanout-0`, … */
@@ -48,6 +49,8 @@ export interface AdminDeps {
    * is needed even without an admin token.
    */
   verifyToken?(token: string): Promise<TokenVerdict>;
+  /** Breaks a thread; absent but in tests. */
+  fault?(fault: Fault): void;
   /** A request was answered with 500: a bug, for the log. */
   failed(error: unknown): void;
 }

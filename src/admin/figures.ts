@@ -18,7 +18,10 @@ export interface Figures {
   readonly skipped: number;
   readonly deliveries: number;
   readonly dropped: Readonly<
-    Record<'ingest_full' | 'fanout_full' | 'lagging' | 'slow' | 'rate' | 'subscriber_rate', number>
+    Record<
+      'ingest_full' | 'fanout_full' | 'lagging' | 'slow' | 'rate' | 'subscriber_rate' | 'owner_restart',
+      number
+    >
   >;
   /** Subscribers that lag now, and what waited for all subscribers when it was last looked at. */
   readonly lagging: number;
@@ -76,6 +79,7 @@ export function collectFigures(deps: AdminDeps): Figures {
       slow: sum('droppedSlow'),
       rate: sum('droppedRate'),
       subscriber_rate: sum('droppedSubscriberRate'),
+      owner_restart: sum('droppedOwnerRestart'),
     },
     lagging: sum('laggingSubscribers'),
     queuedBytes: sum('queuedBytes'),

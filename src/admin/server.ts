@@ -18,6 +18,7 @@ import { RateSampler } from './rates.ts';
 import { RouteMethods } from './route-methods.ts';
 import { accessRoutes } from './routes-access.ts';
 import { deviceRoutes } from './routes-devices.ts';
+import { faultRoutes } from './routes-faults.ts';
 import { healthRoutes } from './routes-health.ts';
 import { statsRoutes } from './routes-stats.ts';
 import { subscriberRoutes } from './routes-subscribers.ts';
@@ -117,6 +118,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     deviceRoutes(typed, deps, options);
     subscriberRoutes(typed, deps);
     accessRoutes(typed, deps);
+    faultRoutes(typed, deps);
     const openapi = answers(z.looseObject({ openapi: z.string() }));
     typed.get(
       '/openapi.json',

@@ -20,6 +20,7 @@ import {
   FromSubscribers,
   firstWord,
   readGap,
+  readSeq,
   readText,
   secondWord,
   ToSubscribers,
@@ -71,6 +72,8 @@ export interface FanoutDeps {
   readonly settings: FanoutSettings;
   /** Threads that hold subscribers' sockets: they share what is for all. */
   readonly fanoutThreads: number;
+  /** @returns a number that no connection of this thread, or of one in whose place it is, ever had */
+  readonly nextSession: () => number;
 }
 
 type SubscriberSocket = Socket<SubscriberSession>;
@@ -91,7 +94,6 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   readonly #slow: SubscriberSession[] = [];
   #endpoint: Endpoint | undefined;
   #vipCount = 0;
-  #nextSession = 1;
   /** All that the owner has said was heard. */
   #caughtUp = true;
 
@@ -161,7 +163,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     if (!wanted.ok) return { status: 400, message: wanted.message };
     const session = new SubscriberSession({
       admitted,
-      number: this.#nextSession++,
+      number: this.#deps.nextSession(),
       binary: protocol === Subprotocol.binary,
       wanted: wanted.devices,
     });
@@ -175,8 +177,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     this.#sessions.set(session.number, session);
     this.liveness.add(session);
     this.#deps.counters.add(Counter.subscriberConnections);
-    writeJoin(this.#deps.toOwner, session.number, session.actor!);
-    session.actor = undefined;
+    writeJoin(this.#deps.toOwner, session.number, session.actor, false);
     this.#publish();
   }
 
@@ -278,6 +279,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
         const topic = this.#topics.get(views.u32[(offset + EventField.device) >> 2]!);
         // None: the last subscriber has just closed, and the owner has not heard of it yet.
         if (topic === undefined) continue;
+        topic.lastSeq = views.f64[(offset + EventField.seq) >> 3]!;
         this.#rounds.add(offset, topic);
         if (this.sendQueues.published(fromOwner.bytes)) {
           this.#rounds.finish(this.#deps.clock.now()); // who cannot take so much must lag before it is closed for it
@@ -318,11 +320,41 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   }
 
   #obey(kind: number, views: RecordViews, offset: number): void {
-    if (kind === ToSubscribers.Gap) {
-      const { device, from, to } = readGap(views, offset);
-      this.#topics.gap(device, from, to, this.#publishTo);
-      return;
+    switch (kind) {
+      case ToSubscribers.Gap: {
+        const { device, from, to } = readGap(views, offset);
+        this.#topics.gap(device, from, to, this.#publishTo);
+        return;
+      }
+      case ToSubscribers.Resync:
+        this.#resync();
+        return;
+      case ToSubscribers.Seq: {
+        const { device, seq } = readSeq(views, offset);
+        this.#topics.heardOf(device, seq, this.#publishTo);
+        return;
+      }
+      case ToSubscribers.Resynced:
+        this.#topics.endResync(this.#sessions.values());
+        return;
+      default:
+        this.#obeyFor(kind, views, offset);
     }
+  }
+
+  /** A new owner asks whom this thread holds. What it does not name until `Resynced` is over. */
+  #resync(): void {
+    const { toOwner } = this.#deps;
+    this.#topics.beginResync();
+    for (const session of this.#sessions.values()) {
+      if (session.closing) continue;
+      session.dropPieces();
+      writeJoin(toOwner, session.number, session.actor, session.welcomed);
+    }
+    this.#control(FromSubscribers.Synced, [0]);
+  }
+
+  #obeyFor(kind: number, views: RecordViews, offset: number): void {
     const session = this.#sessions.get(firstWord(views, offset));
     if (session === undefined || session.closing) return;
     switch (kind) {
@@ -331,7 +363,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
         this.#setVip(session, thirdWord(views, offset) === 1);
         break;
       case ToSubscribers.Attach:
-        this.#topics.join(session, secondWord(views, offset), readText(views, offset));
+        this.#attach(session, secondWord(views, offset), readText(views, offset));
         break;
       case ToSubscribers.Detach:
         this.#topics.leave(session, secondWord(views, offset), true);
@@ -348,6 +380,11 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
       default:
         throw new Error(`record of kind ${kind} from the owner`);
     }
+  }
+
+  #attach(session: SubscriberSession, device: number, id: string): void {
+    const seq = this.#deps.presence.devices.rows.seq[device]!;
+    this.#topics.join(session, device, id, seq, this.#sessions.values());
   }
 
   #text(session: SubscriberSession, views: RecordViews, offset: number): void {

@@ -14,6 +14,8 @@ import { NO_SHARD } from './audience.ts';
 /** Up to here looking through a list is as fast as a Map, which takes several times the memory. */
 const LISTED_DEVICES_MAX = 16;
 
+const EVERYTHING = { devices: undefined, vip: false } as const;
+
 export class SubscriberSession implements Peer {
   readonly id: string;
   /** Number of this connection on its worker, never used again. */
@@ -23,8 +25,8 @@ export class SubscriberSession implements Peer {
   readonly expiresAt: number;
   /** Stands for its address at the gate. */
   readonly address: number;
-  /** Whom the owner is to let in; forgotten once it was asked. */
-  actor: Actor | undefined;
+  /** What more than its id its token says; most have none. */
+  readonly #token: Pick<Actor, 'devices' | 'vip'> | undefined;
   /** Devices of the URL, subscribed to once welcomed; then forgotten. */
   wanted: readonly string[];
   /** Frames it may send; made when it sends its first. */
@@ -51,12 +53,18 @@ export class SubscriberSession implements Peer {
   constructor(options: { admitted: Admitted; number: number; binary: boolean; wanted: readonly string[] }) {
     const { actor, expiresAt, address } = options.admitted;
     this.id = actor.id;
-    this.actor = actor;
+    this.#token = actor.devices !== undefined || actor.vip ? actor : undefined;
     this.expiresAt = expiresAt;
     this.address = address;
     this.number = options.number;
     this.binary = options.binary;
     this.wanted = options.wanted;
+  }
+
+  /** Whom the owner is to let in. */
+  get actor(): Actor {
+    const { devices, vip } = this.#token ?? EVERYTHING;
+    return { role: 'subscriber', id: this.id, devices, vip };
   }
 
   get welcomed(): boolean {
@@ -82,6 +90,11 @@ export class SubscriberSession implements Peer {
     const frame = Buffer.concat(this.#pieces);
     this.#pieces = undefined;
     return frame;
+  }
+
+  /** Of a long text whose end will not come. */
+  dropPieces(): void {
+    this.#pieces = undefined;
   }
 
   /** Sends a text frame of the owner's; the first is the welcome, and what was held follows it. */

@@ -13,9 +13,12 @@ export class Topic {
   /** Who lags, apart by how they were sent to when they fell behind; undefined while nobody does. */
   laggards: Missed | undefined;
   laggingVips: Missed | undefined;
+  /** Of the event that came last, or when the first subscriber joined. */
+  lastSeq: number;
 
-  constructor(slot: number, names: DeviceNames) {
+  constructor(slot: number, names: DeviceNames, lastSeq: number) {
     this.names = names;
+    this.lastSeq = lastSeq;
     this.json = new Audience(`j${slot}`);
     this.binary = new Audience(`b${slot}`);
   }

@@ -13,6 +13,8 @@ export class Topics {
   /** By device slot. */
   readonly #topics: Map<number, Topic>;
   readonly #laggards: Laggards;
+  /** While a new owner says who gets what: whom it has named. */
+  #confirmed: Map<SubscriberSession, Set<number>> | undefined;
 
   /** @param topics by device slot; the laggards look into it too */
   constructor(topics: Map<number, Topic>, laggards: Laggards) {
@@ -24,13 +26,28 @@ export class Topics {
     return this.#topics.get(device);
   }
 
-  /** From here on the subscriber gets the device's events. */
-  join(session: SubscriberSession, device: number, id: string): void {
+  /**
+   * From here on the subscriber gets the device's events.
+   * @param seq the device's last, for whoever is the first @param sessions all of this thread's
+   */
+  join(
+    session: SubscriberSession,
+    device: number,
+    id: string,
+    seq: number,
+    sessions: Iterable<SubscriberSession>,
+  ): void {
     let topic = this.#topics.get(device);
-    if (topic === undefined || topic.names.id !== id) {
-      topic = new Topic(device, new DeviceNames(id));
+    if (topic !== undefined && topic.names.id !== id) {
+      // Another device has the slot, and an owner that died could not say so.
+      for (const other of sessions) this.leave(other, device, !other.closing);
+      topic = undefined;
+    }
+    if (topic === undefined) {
+      topic = new Topic(device, new DeviceNames(id), seq);
       this.#topics.set(device, topic);
     }
+    this.#confirm(session, device);
     if (session.shardOf(device) !== NO_SHARD) return;
     if (this.#laggards.has(session)) this.#laggards.join(session, device, topic);
     else session.addDevice(device, topic.add(session));
@@ -62,10 +79,42 @@ export class Topics {
     this.#laggards.vipChanged(session);
   }
 
+  /** Until `endResync` it is noted who joins what. */
+  beginResync(): void {
+    this.#confirmed = new Map();
+  }
+
+  /** Who did not join again leaves. @param sessions all of this thread's */
+  endResync(sessions: Iterable<SubscriberSession>): void {
+    const confirmed = this.#confirmed;
+    this.#confirmed = undefined;
+    if (confirmed === undefined) return;
+    for (const session of sessions) {
+      const devices = confirmed.get(session);
+      for (const device of session.devices) {
+        if (devices?.has(device) !== true) this.leave(session, device, !session.closing);
+      }
+    }
+  }
+
+  /** The device has come to `seq`: what did not come until now never will. */
+  heardOf(device: number, seq: number, publish: Publish): void {
+    const topic = this.#topics.get(device);
+    if (topic !== undefined && topic.lastSeq < seq) this.gap(device, topic.lastSeq + 1, seq, publish);
+  }
+
+  #confirm(session: SubscriberSession, device: number): void {
+    if (this.#confirmed === undefined) return;
+    const devices = this.#confirmed.get(session);
+    if (devices === undefined) this.#confirmed.set(session, new Set([device]));
+    else devices.add(device);
+  }
+
   /** Tells everyone who follows the device that events of it were lost on their way to this thread. */
   gap(device: number, from: number, to: number, publish: Publish): void {
     const topic = this.#topics.get(device);
     if (topic === undefined) return;
+    topic.lastSeq = to;
     const text = gapFrame(topic.names.id, from, to, OVERLOAD_REASON);
     const frame = Buffer.from(text);
     for (const shard of [...topic.json.shards, ...topic.binary.shards]) publish(shard, frame, false);

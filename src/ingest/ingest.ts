@@ -25,6 +25,7 @@ import {
   readText,
   secondWord,
   ToIngest,
+  writeDeviceJoin,
   writeSmall,
 } from '../threads/records.ts';
 import { hasExpired, Liveness } from '../transport/liveness.ts';
@@ -84,6 +85,8 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
   readonly #sessions = new Map<number, DeviceSession>();
   readonly #frame = createDeviceFrame();
   #nextSession = 1;
+  /** While the owner is away the table does not say who listens. */
+  ownerIsAway = false;
   /** Since the last relief, or since the last turn's poll. */
   #forwarded = 0;
   /** `lastSeen` is an atomic BigInt cell: the BigInt is made once per millisecond, not once per frame. */
@@ -137,7 +140,8 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     this.#sessions.set(session.number, session);
     this.liveness.add(session);
     this.#deps.counters.add(Counter.deviceConnections);
-    this.#control(IngestRecord.Join, [session.number], Buffer.from(session.id));
+    writeDeviceJoin(this.#deps.toOwner, session.number, session.id, false);
+    this.#publish();
   }
 
   message(socket: DeviceSocket, bytes: Uint8Array, binary: boolean): void {
@@ -218,6 +222,9 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
           this.#sessions.get(session)?.send(ack(id, seq, skipped));
           break;
         }
+        case ToIngest.Resync:
+          this.#resync();
+          break;
         default:
           throw new Error(`record of kind ${fromOwner.kind} from the owner`);
       }
@@ -240,6 +247,14 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     this.#deps.gate.shut();
     for (const session of this.#sessions.values()) session.send(draining(reconnectAfterMs()));
     return [...this.#sessions.values()];
+  }
+
+  /** A new owner asks whom this thread holds. */
+  #resync(): void {
+    for (const { number, id, slot, closing } of this.#sessions.values()) {
+      if (!closing) writeDeviceJoin(this.#deps.toOwner, number, id, slot !== NONE);
+    }
+    this.#control(IngestRecord.Synced, [0]);
   }
 
   #joined(number: number, slot: number): void {
@@ -274,7 +289,9 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
   }
 
   #nobodyListens(slot: number): boolean {
-    return slot !== NONE && Atomics.load(this.#deps.presence.devices.rows.active, slot) === 0;
+    return (
+      !this.ownerIsAway && slot !== NONE && Atomics.load(this.#deps.presence.devices.rows.active, slot) === 0
+    );
   }
 
   #skip(session: DeviceSession, bytes: Uint8Array): void {
@@ -331,8 +348,8 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     session.send(errorFrame(code, message, ackId));
   }
 
-  #control(kind: number, words: readonly [number, number?], text?: Uint8Array): void {
-    writeSmall(this.#deps.toOwner, kind, words, text);
+  #control(kind: number, words: readonly [number, number?]): void {
+    writeSmall(this.#deps.toOwner, kind, words);
     this.#publish();
   }
 

@@ -86,15 +86,48 @@ export class Arena extends ArenaReader {
     this.#free[units] = chunk;
   }
 
+  /**
+   * Takes over memory that another writer left: all that is not named is free.
+   * @param chunks those in use, in any order; sorted in place
+   */
+  adopt(chunks: Uint32Array): void {
+    this.#free.fill(NO_TEXT);
+    this.#top = 1;
+    for (const chunk of chunks.sort()) {
+      this.#freeUnits(this.#top, chunk - this.#top);
+      this.#top = chunk + unitsFor(this.length(chunk));
+    }
+  }
+
   #take(units: number): number {
     const chunk = this.#free[units]!;
     if (chunk !== NO_TEXT) {
       this.#free[units] = this.#words[(chunk * UNIT_BYTES) >> 2]!;
       return chunk;
     }
-    if (this.#top + units > this.#units) return NO_TEXT;
+    if (this.#top + units > this.#units) return this.#takePartOfLarger(units);
     this.#top += units;
     return this.#top - units;
+  }
+
+  #takePartOfLarger(units: number): number {
+    for (let larger = units + 1; larger <= CLASSES; larger++) {
+      const chunk = this.#free[larger]!;
+      if (chunk === NO_TEXT) continue;
+      this.#free[larger] = this.#words[(chunk * UNIT_BYTES) >> 2]!;
+      this.#freeUnits(chunk + units, larger - units);
+      return chunk;
+    }
+    return NO_TEXT;
+  }
+
+  #freeUnits(from: number, units: number): void {
+    for (let at = from; at < from + units; ) {
+      const size = Math.min(CLASSES, from + units - at);
+      this.#words[(at * UNIT_BYTES) >> 2] = this.#free[size]!;
+      this.#free[size] = at;
+      at += size;
+    }
   }
 }
 

@@ -24,6 +24,7 @@ const names = [
   'droppedSlow', // frames that a subscriber over the hard limit of its send queue did not get
   'droppedLagging', // events that a lagging subscriber did not get
   'droppedRate', // events over a device's rate
+  'droppedOwnerRestart', // events that were in the hands of an owner that died
   'droppedSubscriberRate', // frames over a subscriber's rate
   'refusedFrames',
   'failedFrames', // frames whose handling threw: a bug, contained
@@ -58,6 +59,14 @@ export const Counter = Object.fromEntries(names.map((name, cell) => [name, cell]
   Record<CounterName, number>
 >;
 
+const gauges = [
+  'deviceConnections',
+  'subscriberConnections',
+  'laggingSubscribers',
+  'queuedBytes',
+  'loopLagSeconds',
+] as const satisfies readonly CounterName[];
+
 const LATENCY_CELL = names.length;
 const DEVICE_CLOSES_CELL = LATENCY_CELL + latencyBoundsSeconds.length + 1;
 const SUBSCRIBER_CLOSES_CELL = DEVICE_CLOSES_CELL + countedCloseCodes.length + 1;
@@ -79,6 +88,11 @@ export class Counters {
 
   constructor(memory: SharedArrayBuffer) {
     this.cells = new Float64Array(memory);
+  }
+
+  /** For a thread that takes another's place: that one's gauges count for nothing any more. */
+  clearGauges(): void {
+    for (const gauge of gauges) this.cells[Counter[gauge]] = 0;
   }
 
   add(counter: number, amount = 1): void {

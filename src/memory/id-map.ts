@@ -104,6 +104,19 @@ export class IdMap extends IdMapReader {
     return true;
   }
 
+  /** Takes over a map that another owner left. @param slots those whose id is in the arena */
+  adopt(slots: Iterable<number>): void {
+    const { sequence, entries } = this;
+    Atomics.store(sequence, SEQUENCE_WORD, Atomics.load(sequence, SEQUENCE_WORD) | 1);
+    entries.fill(EMPTY);
+    for (const slot of slots) {
+      let at = this.#home(slot);
+      while (entries[at] !== EMPTY) at = at + 1 === entries.length ? 0 : at + 1;
+      entries[at] = slot + 1;
+    }
+    Atomics.add(sequence, SEQUENCE_WORD, 1);
+  }
+
   /** Takes the slot's id out and closes the gap by moving entries back, so that no tombstones pile up. */
   remove(slot: number): void {
     const { entries, chunks } = this;

@@ -13,6 +13,7 @@
 const LINE_PAIR_BYTES = 128; // two 64-byte lines: the neighbour is prefetched too
 const TAIL_WORD = 0; // bytes written mod 2^32; writer: producer
 const HEAD_WORD = LINE_PAIR_BYTES / 4; // bytes read mod 2^32; writer: consumer
+const TAKEN_WORD = HEAD_WORD + 1; // bytes looked at mod 2^32, for a successor of the consumer; writer: consumer
 const RECORDS_OFFSET = 2 * LINE_PAIR_BYTES;
 export const RECORD_HEADER_BYTES = 8;
 const PADDING_KIND = 0;
@@ -214,11 +215,30 @@ export class RingConsumer {
       const length = this.views.u32[at >> 2]!;
       this.kind = this.views.u32[(at >> 2) + 1]!;
       this.#cursor = (this.#cursor + align(length)) | 0;
+      this.#words[TAKEN_WORD] = this.#cursor;
       if (this.kind !== PADDING_KIND) {
         this.bytes = length - RECORD_HEADER_BYTES;
         return at + RECORD_HEADER_BYTES;
       }
     }
+  }
+
+  /**
+   * For a consumer that takes over from one that died: visits what that one had taken and not given back, the record
+   * it had in hand last, and gives the room back. What follows was never looked at.
+   */
+  takeOver(visit: (offset: number) => void): void {
+    const taken = this.#words[TAKEN_WORD]!;
+    while (this.#cursor !== taken) {
+      const at = this.#cursor & this.#mask;
+      const length = this.views.u32[at >> 2]!;
+      this.kind = this.views.u32[(at >> 2) + 1]!;
+      this.bytes = length - RECORD_HEADER_BYTES;
+      this.#cursor = (this.#cursor + align(length)) | 0;
+      if (this.kind !== PADDING_KIND) visit(at + RECORD_HEADER_BYTES);
+    }
+    this.#tail = taken;
+    this.release();
   }
 
   /** Position behind the record that `next` returned last, for `releaseTo`. */

@@ -12,6 +12,11 @@ export function end(version: Uint16Array, slot: number): void {
   Atomics.add(version, slot, 1);
 }
 
+/** A row that nobody is writing: an owner that died in the middle of it left it marked. */
+export function settle(version: Uint16Array, slot: number): void {
+  if ((Atomics.load(version, slot) & 1) !== 0) Atomics.add(version, slot, 1);
+}
+
 /** Puts `row` at the head of the list of its owner `of`. */
 export function linkFirst(
   row: number,

@@ -44,6 +44,22 @@ export class Slots {
     return slot;
   }
 
+  /** Takes over a slab that another owner left. @param isUsed of the slots that were ever in use */
+  adopt(isUsed: (slot: number) => boolean): void {
+    const { generation } = this.#slab.rows;
+    this.#freeCount = 0;
+    let used = 0;
+    for (let slot = highWater(this.#slab) - 1; slot >= 0; slot--) {
+      if (isUsed(slot)) {
+        used += 1;
+        continue;
+      }
+      Atomics.add(generation, slot, 1); // it may have been in use a moment ago
+      this.#free[this.#freeCount++] = slot;
+    }
+    setUsedCount(this.#slab, used);
+  }
+
   /** Gives the slot back; whoever still holds its old generation notices. */
   release(slot: number): void {
     const { generation } = this.#slab.rows;

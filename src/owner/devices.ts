@@ -6,6 +6,7 @@
 import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
+import { highWater } from '../memory/layout.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE } from '../presence/columns.ts';
@@ -39,10 +40,56 @@ export class Devices {
   readonly #deps: DevicesDeps;
   /** Ingest session → device slot, for events that were sent before ingest knew the slot. */
   readonly #sessions = new Map<number, number>();
+  /** Sessions of rows that were taken over and that ingest has not confirmed yet. */
+  readonly #unconfirmed = new Set<number>();
   #hubEvent = viewsOver(HUB_EVENT_BYTES);
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
+  }
+
+  /** Takes over the rows that another owner left, and finishes what it had begun. */
+  adopt(): void {
+    const { registry, wheel, clock, times } = this.#deps;
+    const { rows } = registry.devices;
+    for (let slot = 0; slot < highWater(registry.devices); slot++) {
+      const state = rows.deviceState[slot];
+      if (state === DeviceState.free) continue;
+      const session = rows.session[slot]!;
+      if (session !== NONE) {
+        this.#sessions.set(session, slot);
+        this.#unconfirmed.add(session);
+        wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + times.deviceStaleAfterMs);
+      } else if (state === DeviceState.offline) this.unwatched(slot);
+      else wheel.set(slot, clock.now() + times.deviceLeaveGraceMs);
+    }
+  }
+
+  /** Ingest says, after this owner took over, that it holds the device. */
+  rejoin(session: number, id: Uint8Array, start: number, length: number, again: boolean): void {
+    const { registry, ingest } = this.#deps;
+    const slot = this.#sessions.get(session);
+    const unconfirmed = this.#unconfirmed.delete(session);
+    if (again) {
+      if (slot !== undefined) return;
+      // The owner before this one had replaced or terminated it, and ingest never heard.
+      const known = registry.findDevice(id, start, length);
+      const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
+      ingest.close(session, replaced ? closes.replaced : closes.terminated);
+    } else if (slot === undefined) {
+      this.join(session, id, start, length);
+    } else if (unconfirmed) {
+      // It was let in, or half so, and nobody told it.
+      ingest.joined(session, slot);
+      this.#input(slot, 'connect', 'connected');
+      this.#armStale(slot);
+    }
+  }
+
+  /** Ingest has named all it holds: whoever else was connected is not any more. */
+  dropUnconfirmed(): void {
+    for (const session of this.#unconfirmed) this.leave(session, false);
+    this.#unconfirmed.clear();
   }
 
   /** A device connected; an older connection of the same id is replaced and nothing is broadcast for that. */
@@ -73,6 +120,7 @@ export class Devices {
     if (slot === undefined) return; // replaced, refused or terminated
     const { registry, wheel, clock, times } = this.#deps;
     this.#sessions.delete(session);
+    this.#unconfirmed.delete(session);
     Atomics.store(registry.devices.rows.session, slot, NONE);
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
     if (registry.devices.rows.deviceState[slot] === DeviceState.offline) this.unwatched(slot);
@@ -96,6 +144,7 @@ export class Devices {
     if (slot === NONE || registry.devices.rows.session[slot] !== session) return; // replaced or terminated
     const bytes = eventBytes(views, offset);
     const seq = this.#broadcast(slot, views, offset, bytes);
+    if (seq < 0) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
     const ackBytes = views.u8[offset + EventField.ackBytes]!;
     if (ackBytes > 0) {
       const ackId = { source: views.u8, start: offset + bytes, length: ackBytes };
@@ -212,10 +261,7 @@ export class Devices {
     const { rows } = registry.devices;
     const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
     if (statusBytes > 0) registry.setDeviceStatus(slot, views.u8, offset + EventField.body, statusBytes);
-    if (rows.active[slot] === 0) {
-      counters.add(Counter.skipped);
-      return -1;
-    }
+    if (rows.active[slot] === 0) return -1;
     const seq = rows.seq[slot]! + 1;
     rows.seq[slot] = seq;
     const { interest, workers } = registry;

@@ -12,6 +12,7 @@ import {
   ToSubscribers,
   writeAck,
   writeGap,
+  writeSeq,
   writeSmall,
 } from '../threads/records.ts';
 
@@ -77,6 +78,22 @@ export class FanoutLink {
 
   close(session: number, close: Close): void {
     this.#control(ToSubscribers.Close, [session, close.code], close.reason);
+  }
+
+  /** A new owner has taken over. */
+  resync(): void {
+    this.#control(ToSubscribers.Resync, [0]);
+  }
+
+  /** After a resync: the device's last seq. */
+  seq(device: number, seq: number): void {
+    writeSeq(this.#ring, device, seq);
+    this.#written = true;
+  }
+
+  /** All was told of who gets what. */
+  resynced(): void {
+    this.#control(ToSubscribers.Resynced, [0]);
   }
 
   vip(session: number, vip: boolean): void {
@@ -152,6 +169,12 @@ export class IngestLink {
 
   joined(session: number, device: number): void {
     writeSmall(this.#ring, ToIngest.Joined, [session, device]);
+    this.#written = true;
+  }
+
+  /** A new owner has taken over. */
+  resync(): void {
+    writeSmall(this.#ring, ToIngest.Resync, [0]);
     this.#written = true;
   }
 

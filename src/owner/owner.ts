@@ -5,7 +5,7 @@
 import type { AccessRule } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
-import type { RingConsumer } from '../memory/ring.ts';
+import type { RecordViews, RingConsumer } from '../memory/ring.ts';
 import { Wheel } from '../memory/wheel.ts';
 import type { PresenceMemory } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
@@ -13,6 +13,7 @@ import {
   FromSubscribers,
   firstWord,
   Ingest,
+  isAgain,
   readJoin,
   readOp,
   secondWord,
@@ -25,6 +26,7 @@ import { Grants } from './grants.ts';
 import type { FanoutLink, IngestLink } from './links.ts';
 import { Operator } from './operator.ts';
 import { Ops } from './ops.ts';
+import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
 import { Restorer } from './restorer.ts';
 import { Rows } from './rows.ts';
@@ -42,6 +44,8 @@ export interface OwnerDeps {
   readonly settings: DeviceTimes & SubscriberSettings;
   /** The access rules in force; the table's subscriptions obey them already. */
   readonly rules: readonly AccessRule[];
+  /** The table is one that an owner left when it died. */
+  readonly takesOver?: boolean;
 }
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
@@ -57,6 +61,8 @@ export class Owner {
   readonly #operator: Operator;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
+  /** Only while this owner takes over from one that died. */
+  #recovery: Recovery | undefined;
 
   constructor(deps: OwnerDeps) {
     const { clock, counters, settings, fanoutLinks, ingestLink } = deps;
@@ -94,6 +100,15 @@ export class Owner {
     const wheel = this.#subscriberTimers;
     this.restorer = new Restorer({ registry, devices, access, wheel, clock, settings });
     this.#operator = new Operator({ registry, devices, rows, subscribers, sweep });
+    if (deps.takesOver === true) {
+      this.#recovery = new Recovery({ ...deps, registry, devices, subscribers });
+      this.flush();
+    }
+  }
+
+  /** False while it takes over: then it carries out no command. */
+  get isWhole(): boolean {
+    return this.#recovery === undefined;
   }
 
   /**
@@ -105,14 +120,36 @@ export class Owner {
     let done = 0;
     // Subscribers first: what they ask for holds for the events that follow.
     for (let worker = 0; worker < fanoutRings.length; worker++) done += this.#pollFanout(worker, limit);
-    done += this.#pollIngest(ingestRing, limit);
-    const now = this.#deps.clock.now();
-    done += this.#deviceTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#devices.timer(slot));
-    done += this.#subscriberTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#subscribers.timer(slot));
+    if (this.#recovery === undefined || this.#recovery.canDeliver)
+      done += this.#pollIngest(ingestRing, limit);
+    if (this.#recovery?.isOver) this.#recovery = undefined;
+    if (this.#recovery === undefined) done += this.#fireTimers();
     this.flush();
+    // Not before what followed from the records is on its way: what is given back is never looked at again.
+    if (done > 0) {
+      ingestRing.release();
+      for (const ring of fanoutRings) ring.release();
+    }
     this.#deps.counters.cells[Counter.records]! += done;
     this.#deps.counters.cells[Counter.polls]! += 1;
     return done;
+  }
+
+  #fireTimers(): number {
+    const now = this.#deps.clock.now();
+    return (
+      this.#deviceTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#devices.timer(slot)) +
+      this.#subscriberTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#subscribers.timer(slot))
+    );
+  }
+
+  /** The worker is gone: what it still said holds, then everyone it held is disconnected. */
+  workerGone(worker: number): void {
+    while (this.#pollFanout(worker, Number.POSITIVE_INFINITY) > 0) {}
+    this.#subscribers.leaveAll(worker);
+    this.#recovery?.synced(worker);
+    this.flush();
+    this.#deps.fanoutRings[worker]!.release();
   }
 
   operate(command: OperatorCommand): OperatorResult {
@@ -145,6 +182,14 @@ export class Owner {
     this.#deps.ingestLink.flush();
   }
 
+  #joinDevice(views: RecordViews, offset: number): void {
+    const session = firstWord(views, offset);
+    const start = textStart(offset);
+    const length = textLength(views, offset);
+    if (this.#recovery === undefined) this.#devices.join(session, views.u8, start, length);
+    else this.#devices.rejoin(session, views.u8, start, length, isAgain(views, offset));
+  }
+
   #pollIngest(ring: RingConsumer, limit: number): number {
     const { views } = ring;
     let done = 0;
@@ -156,12 +201,7 @@ export class Owner {
           this.#devices.event(views, offset);
           break;
         case Ingest.Join:
-          this.#devices.join(
-            firstWord(views, offset),
-            views.u8,
-            textStart(offset),
-            textLength(views, offset),
-          );
+          this.#joinDevice(views, offset);
           break;
         case Ingest.Leave:
           this.#devices.leave(firstWord(views, offset), secondWord(views, offset) === 1);
@@ -169,11 +209,13 @@ export class Owner {
         case Ingest.Active:
           this.#devices.heard(firstWord(views, offset));
           break;
+        case Ingest.Synced:
+          this.#recovery?.ingestSynced();
+          break;
         default:
           throw new Error(`ingest record of kind ${ring.kind}`);
       }
     }
-    if (done > 0) ring.release();
     return done;
   }
 
@@ -184,10 +226,12 @@ export class Owner {
     for (; done < limit; done++) {
       const offset = ring.next();
       if (offset < 0) break;
+      const recovery = this.#recovery?.isSynced(worker) === false ? this.#recovery : undefined;
       const session = firstWord(views, offset);
       switch (ring.kind) {
         case FromSubscribers.Join:
-          this.#subscribers.join(worker, readJoin(views, offset));
+          if (recovery === undefined) this.#subscribers.join(worker, readJoin(views, offset));
+          else recovery.rejoin(worker, readJoin(views, offset));
           break;
         case FromSubscribers.Leave:
           this.#subscribers.leave(worker, session);
@@ -196,13 +240,16 @@ export class Owner {
           this.#subscribers.heard(worker, session);
           break;
         case FromSubscribers.Op:
-          this.#subscribers.op(worker, readOp(views, offset));
+          if (recovery === undefined) this.#subscribers.op(worker, readOp(views, offset));
+          else recovery.defer(worker, readOp(views, offset));
+          break;
+        case FromSubscribers.Synced:
+          this.#recovery?.synced(worker);
           break;
         default:
           throw new Error(`fan-out record of kind ${ring.kind}`);
       }
     }
-    if (done > 0) ring.release();
     return done;
   }
 }

@@ -19,6 +19,7 @@ import {
   type SubscriptionSlab,
   Total,
 } from '../presence/table.ts';
+import { adoptTable } from './adoption.ts';
 
 export class Registry {
   readonly devices: DeviceSlab;
@@ -36,7 +37,7 @@ export class Registry {
   readonly #pairs: PairMap;
   readonly #totals: Uint32Array;
 
-  /** @param memory a fresh table @param workers fan-out workers, at least 1 */
+  /** @param memory a table that is fresh, or `adopt`ed at once @param workers fan-out workers, at least 1 */
   constructor(memory: PresenceMemory, workers: number) {
     this.devices = attachSlab(deviceColumns, memory.devices);
     this.subscribers = attachSlab(subscriberColumns, memory.subscribers);
@@ -51,6 +52,27 @@ export class Registry {
     this.#rowSlots = new Slots(this.subscriptions);
     this.#pairs = new PairMap(this.subscriptions.rows.device, this.subscriptions.rows.subscriber);
     this.#totals = new Uint32Array(memory.totals);
+  }
+
+  /** Takes over a table that another owner left. Only before anything else. */
+  adopt(): void {
+    this.interest.fill(0);
+    adoptTable({
+      devices: this.devices,
+      subscribers: this.subscribers,
+      subscriptions: this.subscriptions,
+      arena: this.#arena,
+      deviceIds: this.#deviceIds,
+      subscriberIds: this.#subscriberIds,
+      deviceSlots: this.#deviceSlots,
+      subscriberSlots: this.#subscriberSlots,
+      rowSlots: this.#rowSlots,
+      totals: this.#totals,
+      enter: (row) => {
+        this.#enter(row);
+        this.#count(row, this.rowState(row), 1);
+      },
+    });
   }
 
   // Devices

@@ -5,8 +5,10 @@
  * A notice is written before the change that stops delivery and after the one that starts it, in one go: no event
  * can come between.
  */
+import type { Actor } from '../access/actor.ts';
 import type { Clock } from '../clock.ts';
 import { closes, removals } from '../codes.ts';
+import { highWater } from '../memory/layout.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState, reasonOf, statusOf } from '../presence/lifecycle.ts';
@@ -42,10 +44,60 @@ export class Subscribers {
   readonly #deps: SubscribersDeps;
   /** By worker: fan-out session → subscriber slot. */
   readonly #sessions: readonly Map<number, number>[];
+  /** By worker: sessions of rows that were taken over and that the worker has not confirmed yet. */
+  readonly #unconfirmed: readonly Set<number>[];
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
     this.#sessions = deps.fanout.map(() => new Map());
+    this.#unconfirmed = deps.fanout.map(() => new Set());
+  }
+
+  /** Takes over the rows that another owner left, and finishes what it had begun. */
+  adopt(): void {
+    const { registry, wheel } = this.#deps;
+    const { rows } = registry.subscribers;
+    for (let slot = 0; slot < highWater(registry.subscribers); slot++) {
+      if (rows.used[slot] === 0) continue;
+      const session = rows.session[slot]!;
+      if (session === NONE) {
+        this.#inputAll(slot, 'disconnect');
+      } else {
+        this.#sessions[rows.worker[slot]!]!.set(session, slot);
+        this.#unconfirmed[rows.worker[slot]!]!.add(session);
+        if (rows.silent[slot] === 1) this.#inputAll(slot, 'silence');
+      }
+      wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + this.#firstTimerMs);
+      this.freeIfIdle(slot);
+    }
+  }
+
+  /** A worker says, after this owner took over, that it holds the subscriber. */
+  rejoin(worker: number, record: JoinRecord): void {
+    const { session, actor, again } = record;
+    const slot = this.#sessions[worker]!.get(session);
+    const unconfirmed = this.#unconfirmed[worker]!.delete(session);
+    if (again) {
+      if (slot === undefined) this.#closeStranger(worker, record);
+      else this.#confirm(slot, actor);
+    } else if (slot === undefined) {
+      this.join(worker, record);
+    } else if (unconfirmed) {
+      // It was let in, or half so, and nobody told it.
+      this.#disconnect(slot);
+      this.join(worker, record);
+    }
+  }
+
+  /** The worker has named all it holds: whoever else was connected to it is not any more. */
+  dropUnconfirmed(worker: number): void {
+    for (const session of this.#unconfirmed[worker]!) this.leave(worker, session);
+    this.#unconfirmed[worker]!.clear();
+  }
+
+  /** The worker is gone, and every socket with it. */
+  leaveAll(worker: number): void {
+    for (const session of [...this.#sessions[worker]!.keys()]) this.leave(worker, session);
   }
 
   /** Where removal is set to come before inactive, rows go without having been inactive. */
@@ -89,6 +141,7 @@ export class Subscribers {
   leave(worker: number, session: number): void {
     const slot = this.#sessions[worker]!.get(session);
     if (slot === undefined) return; // replaced, kicked or refused
+    this.#unconfirmed[worker]!.delete(session);
     this.#sessions[worker]!.delete(session);
     this.#disconnect(slot);
     this.freeIfIdle(slot);
@@ -201,6 +254,26 @@ export class Subscribers {
     if (rows.session[slot] !== NONE) {
       fanout[rows.worker[slot]!]!.vip(rows.session[slot]!, rows.vip[slot] !== 0);
     }
+  }
+
+  /** Its socket is there: it gets what it got before. */
+  #confirm(slot: number, actor: Actor): void {
+    const { registry, rows, grants, fanout } = this.#deps;
+    const { worker, session, vip } = registry.subscribers.rows;
+    grants.set(slot, actor);
+    fanout[worker[slot]!]!.vip(session[slot]!, vip[slot] !== 0);
+    registry.forEachOfSubscriber(slot, (row, device) => {
+      if (registry.rowState(row) === RowState.active) rows.attach(device, slot);
+    });
+  }
+
+  /** The owner before this one had replaced or kicked it, and the worker never heard. */
+  #closeStranger(worker: number, { session, actor }: JoinRecord): void {
+    const { registry, fanout } = this.#deps;
+    const id = Buffer.from(actor.id);
+    const slot = registry.findSubscriber(id, 0, id.length);
+    const replaced = slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
+    fanout[worker]!.close(session, replaced ? closes.replaced : closes.kicked);
   }
 
   /** Applies one input to all rows of a subscriber. @returns the devices whose status changed */

@@ -7,16 +7,22 @@ import { envName, type SettingKey, type Settings } from './schema.ts';
 /** Where each setting that was given stands; the others have their default. */
 export type Origins = ReadonlyMap<SettingKey, string>;
 
+export interface Circumstances {
+  readonly origins: Origins;
+  /** `NODE_ENV` is production. */
+  readonly production: boolean;
+}
+
 interface Rule {
   readonly keys: readonly SettingKey[];
   /** The problem, or undefined where the rule holds. */
-  readonly check: (settings: Settings, origins: Origins) => string | undefined;
+  readonly check: (settings: Settings, circumstances: Circumstances) => string | undefined;
 }
 
 const rules: readonly Rule[] = [
   {
     keys: ['host', 'insecure', 'authJwtSecret', 'authJwtPublicKeyFile', 'authJwksUrl'],
-    check: (settings, origins) => {
+    check: (settings, { origins }) => {
       const { host, insecure } = settings;
       if (insecure || isLoopback(host) || isAuthenticated(settings)) return undefined;
       const accepted =
@@ -26,7 +32,7 @@ const rules: readonly Rule[] = [
   },
   {
     keys: ['host', 'adminToken'],
-    check: ({ host, adminToken }, origins) => {
+    check: ({ host, adminToken }, { origins }) => {
       if (adminToken !== '' || isLoopback(host)) return undefined;
       const accepted = `a bearer token for the admin API on the non-loopback address ${shown(host)}`;
       return problem(placeOf('adminToken', origins), 'nothing', accepted);
@@ -34,7 +40,7 @@ const rules: readonly Rule[] = [
   },
   {
     keys: ['tlsCertFile', 'tlsKeyFile'],
-    check: ({ tlsCertFile, tlsKeyFile }, origins) => {
+    check: ({ tlsCertFile, tlsKeyFile }, { origins }) => {
       if ((tlsCertFile === '') === (tlsKeyFile === '')) return undefined;
       const [given, missing] =
         tlsCertFile === ''
@@ -45,8 +51,15 @@ const rules: readonly Rule[] = [
     },
   },
   {
+    keys: ['faultInjection'],
+    check: ({ faultInjection }, { origins, production }) =>
+      faultInjection && production
+        ? problem(placeOf('faultInjection', origins), shown(true), 'false with NODE_ENV=production')
+        : undefined,
+  },
+  {
     keys: ['sendQueueBytes', 'sendQueueMaxBytes'],
-    check: ({ sendQueueBytes, sendQueueMaxBytes }, origins) => {
+    check: ({ sendQueueBytes, sendQueueMaxBytes }, { origins }) => {
       // Its default gives way to a lower hard limit; a number that was given is meant.
       if (!origins.has('sendQueueBytes') || sendQueueBytes <= sendQueueMaxBytes) return undefined;
       const max = `${placeOf('sendQueueMaxBytes', origins)}, ${sendQueueMaxBytes}`;
@@ -57,10 +70,14 @@ const rules: readonly Rule[] = [
 ];
 
 /** @param wrong keys with a problem already: rules about them are left out */
-export function brokenRules(settings: Settings, origins: Origins, wrong: ReadonlySet<SettingKey>): string[] {
+export function brokenRules(
+  settings: Settings,
+  circumstances: Circumstances,
+  wrong: ReadonlySet<SettingKey>,
+): string[] {
   return rules
     .filter((rule) => !rule.keys.some((key) => wrong.has(key)))
-    .map((rule) => rule.check(settings, origins))
+    .map((rule) => rule.check(settings, circumstances))
     .filter((line) => line !== undefined);
 }
 

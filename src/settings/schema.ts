@@ -406,6 +406,14 @@ export const settingRows = {
       'Resident memory above which new peers are answered with 503 and `/readyz` says why. `auto` is 90 % of what ' +
       'the host or its container gives the process. 0 means never.',
   }),
+  faultInjection: row({
+    kind: trueOrFalse,
+    default: false,
+    group: 'Running',
+    meaning:
+      'For tests of the hub itself: `POST /v1/faults` then breaks a thread on purpose. Refused with ' +
+      '`NODE_ENV=production`.',
+  }),
   logLevel: row({
     kind: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',

@@ -2,6 +2,7 @@
  * The control plane: the rare commands between main and the other threads, over MessagePorts. Events and all that
  * must keep its order with them go through the rings (`records.ts`).
  */
+import type { MessagePort } from 'node:worker_threads';
 import type { AccessRule } from '../access/rules.ts';
 import type { Restored } from '../snapshot/restore.ts';
 import type { ChildDescriptor } from '../transport/transport.ts';
@@ -16,6 +17,9 @@ export const ToOwner = {
   Stop: 6,
   SetRules: 7,
   SweepRules: 8,
+  Bell: 9,
+  WorkerGone: 10,
+  Fault: 11,
 } as const;
 
 export type OperatorCommand =
@@ -56,6 +60,12 @@ export type OperatorCommand =
 
 export type ToOwnerCommand =
   | { readonly kind: typeof ToOwner.Stop }
+  /** From now on the worker is rung here. */
+  | { readonly kind: typeof ToOwner.Bell; readonly worker: number; readonly bell: MessagePort }
+  /** The worker and its sockets are gone; answered once no row says that somebody is connected to it. */
+  | { readonly kind: typeof ToOwner.WorkerGone; readonly worker: number; readonly request: number }
+  /** Throw: for tests. */
+  | { readonly kind: typeof ToOwner.Fault }
   | { readonly request: number; readonly command: OperatorCommand };
 
 /**
@@ -77,22 +87,26 @@ export type OperatorResult =
       readonly message: string;
     };
 
-export const FromOwner = { Ready: 1, Reply: 2, Failed: 3, Refused: 4 } as const;
+export const FromOwner = { Ready: 1, Reply: 2, Refused: 3 } as const;
 export type FromOwnerCommand =
   | {
+      /** It serves everyone; one that took over, once it has heard from every thread. */
       readonly kind: typeof FromOwner.Ready;
       /** What it restored, where it was told to. */
       readonly restored: Restored | undefined;
     }
   /** The snapshot is in the way of a start; the thread ends. */
   | { readonly kind: typeof FromOwner.Refused; readonly message: string }
-  | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult }
-  | { readonly kind: typeof FromOwner.Failed; readonly message: string };
+  | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult };
 
 /** Main to a fan-out worker. Wake is the doorbell: at most one is outstanding. */
-export const ToFanout = { Wake: 1, Drain: 2, Close: 3 } as const;
+export const ToFanout = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5 } as const;
 export type ToFanoutCommand =
   | { readonly kind: typeof ToFanout.Wake }
+  /** From now on the owner rings here. */
+  | { readonly kind: typeof ToFanout.Bell; readonly bell: MessagePort }
+  /** Throw: for tests. */
+  | { readonly kind: typeof ToFanout.Fault }
   | {
       readonly kind: typeof ToFanout.Drain;
       /** Closes per second that this worker may make. */
@@ -106,4 +120,5 @@ export type FromFanoutCommand =
   | { readonly kind: typeof FromFanout.Ready; readonly descriptor: ChildDescriptor }
   | { readonly kind: typeof FromFanout.Drained }
   | { readonly kind: typeof FromFanout.FrameFailed; readonly failure: Error }
-  | { readonly kind: typeof FromFanout.Failed; readonly message: string };
+  /** It met a bug outside of any frame: it ends as soon as it is told to close. */
+  | { readonly kind: typeof FromFanout.Failed };

@@ -1,6 +1,7 @@
 /** All the memory that the hub's threads share, made once by main and handed to each as it starts. */
 import { randomUUID } from 'node:crypto';
 import { createDoor, type DoorMemory } from '../access/door.ts';
+import { createSessionNumbers } from '../fanout/session-numbers.ts';
 import { RING_BYTES_DEFAULT, RING_FRAMES_MIN } from '../limits.ts';
 import { createCounters } from '../memory/counters.ts';
 import { createDoorbell } from '../memory/doorbell.ts';
@@ -17,6 +18,7 @@ export interface EdgeMemory {
 export interface FanoutMemory extends EdgeMemory {
   readonly doorbell: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
+  readonly sessions: SharedArrayBuffer;
 }
 
 export interface HubMemory {
@@ -46,6 +48,7 @@ export function createHubMemory(
     ...edge(),
     doorbell: workers === 0 ? mainDoorbell : createDoorbell(),
     counters: workers === 0 ? mainCounters : createCounters(),
+    sessions: createSessionNumbers(),
   }));
   return {
     presence: createPresence(capacity),

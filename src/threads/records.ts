@@ -7,16 +7,20 @@
  *   0        8          16      24     28   29       30    31       32          36           40      48
  *   | f64 at | f64 received | f64 seq | u32 device | type | priority | flags | ackBytes | u16 statusBytes, pad |
  *   | u32 payloadBytes | u32 session, pad | status text, payload, ack id ...
+ *
+ * When a new owner has taken over from one that died, it writes `Resync` to all. Each thread answers with a `Join` for
+ * every socket it holds, marked `again` where the peer was welcomed, and `Synced`. A fan-out thread is then told who
+ * gets what (`Attach`) and each such device's last `Seq`; with `Resynced` whoever was not named gets nothing any more.
  */
 import type { Actor } from '../access/actor.ts';
 import type { RecordViews, RingProducer } from '../memory/ring.ts';
 
 /** Main → owner. */
-export const Ingest = { Event: 1, Join: 2, Leave: 3, Active: 4 } as const;
+export const Ingest = { Event: 1, Join: 2, Leave: 3, Active: 4, Synced: 5 } as const;
 /** Owner → main. */
-export const ToIngest = { Joined: 1, Close: 2, Ack: 3 } as const;
+export const ToIngest = { Joined: 1, Close: 2, Ack: 3, Resync: 4 } as const;
 /** Fan-out → owner. */
-export const FromSubscribers = { Join: 1, Leave: 2, Active: 3, Op: 4 } as const;
+export const FromSubscribers = { Join: 1, Leave: 2, Active: 3, Op: 4, Synced: 5 } as const;
 /** Owner → fan-out. */
 export const ToSubscribers = {
   Event: 1,
@@ -27,6 +31,9 @@ export const ToSubscribers = {
   Close: 6,
   Vip: 7,
   Gap: 8,
+  Resync: 9,
+  Seq: 10,
+  Resynced: 11,
 } as const;
 
 export const EventField = {
@@ -175,6 +182,17 @@ export function readGap(
   };
 }
 
+/** A device's last seq, for a thread that may lack events up to it. Laid out as a gap without `from`. */
+export function writeSeq(ring: RingProducer, device: number, seq: number): void {
+  const offset = ring.claimControl(ToSubscribers.Seq, GapField.bytes);
+  ring.views.f64[(offset + GapField.to) >> 3] = seq;
+  ring.views.u32[(offset + GapField.device) >> 2] = device;
+}
+
+export function readSeq({ f64, u32 }: RecordViews, offset: number): { device: number; seq: number } {
+  return { seq: f64[(offset + GapField.to) >> 3]!, device: u32[(offset + GapField.device) >> 2]! };
+}
+
 /** What a subscriber may ask for through the owner. */
 export const Op = { subscribe: 1, unsubscribe: 2, pause: 3, resume: 4, list: 5 } as const;
 export type OpName = keyof typeof Op;
@@ -189,19 +207,32 @@ export interface OpRecord {
   readonly devices: readonly string[] | undefined;
 }
 
-/** Bits of a subscriber's Join. */
-const JoinFlag = { vip: 1, restricted: 2 } as const;
+/** Bits of a Join. `again`: told to a new owner, of a peer that an earlier one has let in. */
+const JoinFlag = { vip: 1, restricted: 2, again: 4 } as const;
+
+/** A device that connected. */
+export function writeDeviceJoin(ring: RingProducer, session: number, id: string, again: boolean): void {
+  writeSmall(ring, Ingest.Join, [session, again ? JoinFlag.again : 0], Buffer.from(id));
+}
+
+export function isAgain(views: RecordViews, offset: number): boolean {
+  return (secondWord(views, offset) & JoinFlag.again) !== 0;
+}
 
 /** A subscriber that connected. Ids and patterns hold no newline: the id, then what it may follow, as lines. */
-export function writeJoin(ring: RingProducer, session: number, actor: Actor): void {
+export function writeJoin(ring: RingProducer, session: number, actor: Actor, again: boolean): void {
   const { id, devices, vip } = actor;
-  const flags = (vip ? JoinFlag.vip : 0) | (devices === undefined ? 0 : JoinFlag.restricted);
+  const flags =
+    (vip ? JoinFlag.vip : 0) |
+    (devices === undefined ? 0 : JoinFlag.restricted) |
+    (again ? JoinFlag.again : 0);
   writeSmall(ring, FromSubscribers.Join, [session, flags], Buffer.from([id, ...(devices ?? [])].join('\n')));
 }
 
 export interface JoinRecord {
   readonly session: number;
   readonly actor: Actor;
+  readonly again: boolean;
 }
 
 export function readJoin(views: RecordViews, offset: number): JoinRecord {
@@ -209,6 +240,7 @@ export function readJoin(views: RecordViews, offset: number): JoinRecord {
   const [id = '', ...devices] = readText(views, offset).split('\n');
   return {
     session: firstWord(views, offset),
+    again: isAgain(views, offset),
     actor: {
       role: 'subscriber',
       id,

@@ -9,8 +9,8 @@ import type { PresenceMemory } from '../presence/table.ts';
 import { checkWritable } from '../snapshot/files.ts';
 import type { Restored, SnapshotSource } from '../snapshot/restore.ts';
 import type { RuleKeeper } from './rule-keeper.ts';
-import { workerUrl } from './supervisor.ts';
 import type { SnapshotTask } from './tasks.ts';
+import { workerUrl } from './worker-url.ts';
 
 /** For the metrics page. */
 export interface SnapshotFigures {

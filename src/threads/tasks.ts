@@ -40,6 +40,8 @@ export interface OwnerStart {
   readonly rules: readonly AccessRule[];
   /** Restored into the table, which must be fresh; undefined: the table is taken as it is. */
   readonly snapshot: SnapshotSource | undefined;
+  /** The table is one that an owner left when it died. */
+  readonly takesOver: boolean;
 }
 
 export interface OwnerTask extends OwnerStart {

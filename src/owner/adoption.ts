@@ -1,0 +1,100 @@
+/**
+ * Takes over a presence table that another owner left, whatever it was in the middle of. A row is there when the cell
+ * that is written last of it says so (`deviceState`, `used`, `rowState`); all else follows from the rows: which slots
+ * and which pieces of the arena are free, the maps, the lists, the counts. Owner thread only, before it serves anyone.
+ */
+import { type Arena, NO_TEXT } from '../memory/arena.ts';
+import type { IdMap } from '../memory/id-map.ts';
+import { highWater } from '../memory/layout.ts';
+import { settle } from '../memory/row-writes.ts';
+import type { Slots } from '../memory/slots.ts';
+import { NONE } from '../presence/columns.ts';
+import { DeviceState, RowState } from '../presence/lifecycle.ts';
+import {
+  type DeviceSlab,
+  rowStateOf,
+  type SubscriberSlab,
+  type SubscriptionSlab,
+} from '../presence/table.ts';
+
+/** The parts that are rebuilt. */
+export interface TableParts {
+  readonly devices: DeviceSlab;
+  readonly subscribers: SubscriberSlab;
+  readonly subscriptions: SubscriptionSlab;
+  readonly arena: Arena;
+  readonly deviceIds: IdMap;
+  readonly subscriberIds: IdMap;
+  readonly deviceSlots: Slots;
+  readonly subscriberSlots: Slots;
+  readonly rowSlots: Slots;
+  readonly totals: Uint32Array;
+  /** Puts a row that is there into lists, map and counts, which are empty before. */
+  enter(row: number): void;
+}
+
+export function adoptTable(parts: TableParts): void {
+  const { devices, subscribers, subscriptions, totals } = parts;
+  totals.fill(0);
+  const isDevice = (slot: number): boolean =>
+    devices.rows.deviceState[slot] !== DeviceState.free && devices.rows.id[slot] !== NO_TEXT;
+  const isSubscriber = (slot: number): boolean =>
+    subscribers.rows.used[slot] === 1 && subscribers.rows.id[slot] !== NO_TEXT;
+  const usedDevices = adoptSlots(devices, isDevice, (slot) => {
+    const { rows } = devices;
+    rows.firstRow[slot] = NONE;
+    for (const count of [rows.active, rows.inactive, rows.allow, rows.deny]) Atomics.store(count, slot, 0);
+    if (isDevice(slot)) totals[rows.deviceState[slot]!]! += 1;
+    else Atomics.store(rows.deviceState, slot, DeviceState.free);
+  });
+  const usedSubscribers = adoptSlots(subscribers, isSubscriber, (slot) => {
+    const { rows } = subscribers;
+    rows.firstRow[slot] = NONE;
+    Atomics.store(rows.rowCount, slot, 0);
+    if (!isSubscriber(slot)) Atomics.store(rows.used, slot, 0);
+  });
+  parts.arena.adopt(chunksOf(devices, usedDevices, subscribers, usedSubscribers));
+  parts.deviceIds.adopt(usedDevices);
+  parts.subscriberIds.adopt(usedSubscribers);
+  parts.deviceSlots.adopt(isDevice);
+  parts.subscriberSlots.adopt(isSubscriber);
+  const { rowState, device, subscriber } = subscriptions.rows;
+  const isRow = (row: number): boolean =>
+    rowStateOf(rowState[row]!) !== RowState.none && isDevice(device[row]!) && isSubscriber(subscriber[row]!);
+  for (let row = 0; row < highWater(subscriptions); row++) {
+    if (isRow(row)) parts.enter(row);
+    else Atomics.store(rowState, row, RowState.none);
+  }
+  parts.rowSlots.adopt(isRow);
+}
+
+/** Resets and settles every slot that was ever used. @returns those that are */
+function adoptSlots(
+  slab: DeviceSlab | SubscriberSlab,
+  isUsed: (slot: number) => boolean,
+  reset: (slot: number) => void,
+): number[] {
+  const used: number[] = [];
+  for (let slot = 0; slot < highWater(slab); slot++) {
+    reset(slot);
+    if (isUsed(slot)) used.push(slot);
+    else slab.rows.id[slot] = NO_TEXT;
+    settle(slab.rows.version, slot);
+  }
+  return used;
+}
+
+/** Those of ids and of statuses. */
+function chunksOf(
+  devices: DeviceSlab,
+  usedDevices: readonly number[],
+  subscribers: SubscriberSlab,
+  usedSubscribers: readonly number[],
+): Uint32Array {
+  const { id, deviceStatus } = devices.rows;
+  return Uint32Array.from([
+    ...usedDevices.map((slot) => id[slot]!),
+    ...usedDevices.map((slot) => deviceStatus[slot]!).filter((chunk) => chunk !== NO_TEXT),
+    ...usedSubscribers.map((slot) => subscribers.rows.id[slot]!),
+  ]);
+}

@@ -1,0 +1,253 @@
+/**
+ * Breaks what can be broken while a fleet sends: kills the owner and the fan-out workers, stops peers, throttles and
+ * cuts connections. Then it lets everything settle and does the books. No assertions; the report says what is wrong.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Metrics } from '../support/admin.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Frame } from '../support/frames.ts';
+import { type HubProcess, startHub } from '../support/hub-process.ts';
+import { Device } from '../support/peers.ts';
+import { imbalance, problemsOf } from './books.ts';
+import { Follower } from './follower.ts';
+import { TcpProxy } from './tcp-proxy.ts';
+
+export interface ChaosOptions {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly fanoutWorkers: number;
+  /** Time between two threads that are killed: a hub ends when more than five die in a minute. */
+  readonly killEveryMs: number;
+}
+
+export interface ChaosReport {
+  readonly problems: readonly string[];
+  readonly sent: number;
+  readonly delivered: number;
+  readonly gaps: number;
+  readonly ownerRestarts: number;
+  readonly fanoutRestarts: number;
+  readonly lostWithOwners: number;
+  readonly reconnects: number;
+}
+
+const DEVICES = 12;
+const DIRECT = 8;
+const PROXIED = 6;
+const PRIORITIES = ['low', 'normal', 'normal', 'high'] as const;
+const TICK_MS = 10;
+/** What a subscriber beyond is told of lately: small queues make laggards. */
+const QUEUE_BYTES = '16384';
+const DENIED = 'denied';
+const LAST_EVENTS_MS = 4000;
+const LAST_EVENTS_TRIES = 6;
+
+export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
+  const random = randomOf(options.seed);
+  const hub = await startHub({
+    DAT_FAULT_INJECTION: 'true',
+    DAT_FANOUT_WORKERS: String(options.fanoutWorkers),
+    DAT_DEVICE_RATE: '0',
+    DAT_SEND_QUEUE_BYTES: QUEUE_BYTES,
+    DAT_LOG_LEVEL: 'warn',
+  });
+  const proxy = await TcpProxy.start(hub.subscriberPort);
+  const names = Array.from({ length: DEVICES }, (_, n) => `dev-${n}`);
+  const fleet = await Promise.all(names.map((name) => Device.connect(hub.devicePort, `?id=${name}`)));
+  await Promise.all(fleet.map((device) => device.welcome()));
+  const some = () => names.filter((_, n) => n === 0 || random() < 0.5);
+  const followers = [
+    ...Array.from(
+      { length: DIRECT },
+      (_, n) => new Follower(`direct-${n}`, some(), () => hub.subscriberPort),
+    ),
+    ...Array.from({ length: PROXIED }, (_, n) => new Follower(`proxied-${n}`, some(), () => proxy.port)),
+  ];
+  const denied = new Follower(DENIED, names, () => hub.subscriberPort);
+  for (const follower of [...followers, denied]) follower.start();
+  const stopped = new StoppedReader(hub.subscriberPort, 'stopped', names);
+  await eventually('all follow', () => [...followers, denied].every(({ isWelcome }) => isWelcome));
+  await admin(hub, 'PUT', `/v1/devices/dev-0/subscribers/${DENIED}`, { status: 'deny' });
+  const deniedAfter = (await fleet[0]!.message('denied from here')).seq;
+
+  let sent = 0;
+  const endAt = performance.now() + options.seconds * 1000;
+  const killing = killInTurns(hub, options, endAt);
+  const breaking = breakPeers(proxy, stopped, random, endAt);
+  while (performance.now() < endAt) {
+    for (const device of fleet) {
+      const priority = PRIORITIES[Math.floor(random() * PRIORITIES.length)];
+      const pad = 'x'.repeat(Math.floor(random() * 400));
+      device.send({ type: 'message', priority, data: { n: sent++, pad } });
+    }
+    await sleep(TICK_MS);
+  }
+  await Promise.all([killing, breaking]);
+  proxy.throttle(0);
+  stopped.goOn();
+  await eventually('the hub is ready', async () => (await admin(hub, 'GET', '/readyz')).ok, 20_000);
+  await eventually('all follow again', () => followers.every(({ isWelcome }) => isWelcome), 20_000);
+  const lasts = await lastEvents(fleet, names, followers);
+  const missing = lasts.every(({ seq }, n) => everybodyHas(followers, names[n]!, seq))
+    ? []
+    : ['not everybody got the last events'];
+
+  const metrics = new Metrics(await (await admin(hub, 'GET', '/metrics')).text());
+  const dropped = (reason: string) => metrics.value('dat_deliveries_dropped_total', { reason });
+  const numbered = lasts.reduce((sum, { seq }) => sum + seq, 0);
+  const books = imbalance({
+    received: metrics.value('dat_events_received_total'),
+    skipped: metrics.value('dat_events_skipped_total'),
+    refused: dropped('ingest_full'),
+    ownerRestart: dropped('owner_restart'),
+    numbered: numbered - (await stateEvents(followers)),
+  });
+  for (const follower of [...followers, denied]) await follower.stop();
+  await stopped.end();
+  const accounts = [...followers, denied, stopped];
+  const problems = [...missing, ...accounts.flatMap(problemsOf)];
+  if (books !== undefined) problems.push(books);
+  for (const frame of denied.connections.flat()) {
+    if (frame.op === 'event' && frame.device === 'dev-0' && frame.seq! >= deniedAfter)
+      problems.push(`${DENIED} got dev-0 ${frame.seq}, denied from ${deniedAfter} on`);
+  }
+  for (const device of fleet) void device.drop();
+  await proxy.stop();
+  const code = await hub.stop();
+  if (code !== 0) problems.push(`the hub ended with ${code}: ${hub.stderr().slice(-2000)}`);
+  const frames = accounts.flatMap(({ connections }) => connections.flat());
+  return {
+    problems,
+    sent,
+    delivered: frames.filter(({ op }) => op === 'event').length,
+    gaps: frames.filter(({ op }) => op === 'gap').length,
+    ownerRestarts: metrics.value('dat_worker_restarts_total', { role: 'owner' }),
+    fanoutRestarts: metrics.value('dat_worker_restarts_total', { role: 'fanout' }),
+    lostWithOwners: dropped('owner_restart'),
+    reconnects: accounts.reduce((sum, { connections }) => sum + connections.length - 1, 0),
+  };
+}
+
+const everybodyHas = (followers: readonly Follower[], device: string, last: number): boolean =>
+  followers
+    .filter(({ devices }) => devices.includes(device))
+    .every((one) => one.has(({ op, device: of, seq }) => op === 'event' && of === device && seq === last));
+
+/** Publishes until everybody has had one: who was cut off meanwhile is not told what came before it was back. */
+async function lastEvents(
+  fleet: readonly Device[],
+  names: readonly string[],
+  followers: readonly Follower[],
+) {
+  for (let tries = 1; ; tries++) {
+    const acks = await Promise.all(
+      fleet.map((device) => device.publish({ type: 'message', priority: 'low', data: 'the end' })),
+    );
+    const everybody = eventually(
+      'all have the last events',
+      () => acks.every(({ seq }, n) => everybodyHas(followers, names[n]!, seq)),
+      LAST_EVENTS_MS,
+    );
+    if (
+      tries === LAST_EVENTS_TRIES ||
+      (await everybody.then(
+        () => true,
+        () => false,
+      ))
+    )
+      return acks;
+  }
+}
+
+/** Owner and workers in turn, by an exception and from outside. */
+async function killInTurns(hub: HubProcess, options: ChaosOptions, endAt: number): Promise<void> {
+  const faults = [
+    { thread: 'owner', how: 'terminate' },
+    ...Array.from({ length: options.fanoutWorkers }, (_, worker) => ({ thread: 'fanout', worker })),
+    { thread: 'owner', how: 'throw' },
+  ];
+  for (let turn = 0; performance.now() + options.killEveryMs < endAt; turn++) {
+    await sleep(options.killEveryMs);
+    await admin(hub, 'POST', '/v1/faults', faults[turn % faults.length]);
+  }
+}
+
+async function breakPeers(proxy: TcpProxy, stopped: StoppedReader, random: () => number, endAt: number) {
+  while (performance.now() < endAt) {
+    const what = Math.floor(random() * 4);
+    if (what === 0) proxy.cut();
+    else if (what === 1) proxy.throttle(20_000);
+    else if (what === 2) proxy.throttle(0);
+    else stopped.stop();
+    await sleep(300 + random() * 700);
+    if (what === 3) stopped.goOn();
+  }
+}
+
+/** A subscriber in a process that is stopped and goes on. */
+class StoppedReader {
+  readonly id: string;
+  readonly connections: Frame[][] = [];
+  readonly #child: ChildProcess;
+
+  constructor(port: number, id: string, devices: readonly string[]) {
+    this.id = id;
+    const script = new URL('../../dist/test/chaos/stopped-reader.js', import.meta.url).pathname;
+    this.#child = spawn(process.execPath, [script, String(port), id, devices.join(',')], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    createInterface(this.#child.stdout!).on('line', (line) => {
+      const frame = JSON.parse(line) as Frame;
+      if (frame.op === 'opened') this.connections.push([]);
+      else this.connections.at(-1)?.push(frame);
+    });
+  }
+
+  stop(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.#child.kill('SIGCONT');
+  }
+
+  async end(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.goOn();
+    this.#child.stdin!.end();
+    await ended;
+  }
+}
+
+/** Seqs that the hub itself gave away, for what became of its devices. */
+async function stateEvents(followers: readonly Follower[]): Promise<number> {
+  const seen = new Set<string>();
+  for (const { connections } of followers) {
+    for (const frame of connections.flat())
+      if (frame.op === 'event' && frame.source === 'hub') seen.add(`${frame.device} ${frame.seq}`);
+  }
+  return seen.size;
+}
+
+async function admin(hub: HubProcess, method: string, path: string, body?: unknown): Promise<Response> {
+  return fetch(`http://127.0.0.1:${hub.adminPort}${path}`, {
+    method,
+    ...(body !== undefined && {
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    }),
+  });
+}
+
+/** mulberry32: small, and the same everywhere for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,73 @@
+/** A TCP proxy before a port of the hub that lets little through, and cuts what goes through it. No assertions. */
+
+import type { AddressInfo } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+const STEP_MS = 20;
+
+export class TcpProxy {
+  readonly #server: Server;
+  readonly #target: number;
+  readonly #pairs = new Set<readonly [Socket, Socket]>();
+  /** Towards the client, bytes per second; 0: as fast as it can. */
+  #bytesPerSecond = 0;
+
+  private constructor(target: number) {
+    this.#target = target;
+    this.#server = createServer((client) => this.#accept(client));
+  }
+
+  static async start(target: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  throttle(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
+  /** Cuts every connection, without a word. */
+  cut(): void {
+    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #accept(client: Socket): void {
+    const hub = connect(this.#target, '127.0.0.1');
+    const pair = [client, hub] as const;
+    this.#pairs.add(pair);
+    for (const [from, to] of [pair, [hub, client] as const]) {
+      from.on('error', () => {}); // 'close' follows
+      from.on('close', () => {
+        this.#pairs.delete(pair);
+        to.destroy();
+      });
+    }
+    client.pipe(hub);
+    hub.on('data', (bytes: Buffer) => {
+      if (!client.write(bytes) || this.#bytesPerSecond > 0) this.#holdUp(hub, client, bytes.length);
+    });
+  }
+
+  /** Reads on when the client has taken what came, and when its time for that is over. */
+  #holdUp(hub: Socket, client: Socket, bytes: number): void {
+    hub.pause();
+    const waitMs = this.#bytesPerSecond === 0 ? 0 : (bytes / this.#bytesPerSecond) * 1000;
+    const resumeAt = performance.now() + Math.min(waitMs, 5000);
+    const timer = setInterval(() => {
+      if (client.writableNeedDrain || performance.now() < resumeAt) return;
+      clearInterval(timer);
+      hub.resume();
+    }, STEP_MS);
+    client.once('close', () => clearInterval(timer));
+  }
+}
