@@ -32,9 +32,10 @@ interface Answer {
   readonly text: string;
 }
 
-function getOverTls(port: number, path: string): Promise<Answer> {
+function askOverTls(port: number, path: string, body?: object): Promise<Answer> {
+  const sent = body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' } };
   return new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port, path, ca, agent: false }, (response) => {
+    request({ host: '127.0.0.1', port, path, ca, agent: false, ...sent }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (part: string) => {
         text += part;
@@ -42,7 +43,7 @@ function getOverTls(port: number, path: string): Promise<Answer> {
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
     })
       .on('error', reject)
-      .end();
+      .end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 
@@ -94,8 +95,8 @@ for (const { name, env } of rows) {
     });
 
     it('serves the admin API over https', async () => {
-      expect((await getOverTls(hub.adminPort, '/readyz')).status).toBe(200);
-      expect((await getOverTls(hub.adminPort, '/metrics')).text).toContain('dat_build_info');
+      expect((await askOverTls(hub.adminPort, '/readyz')).status).toBe(200);
+      expect((await askOverTls(hub.adminPort, '/metrics')).text).toContain('dat_build_info');
     });
 
     it('refuses plain clients and those of broken handshakes, and harms nobody with that', async () => {
@@ -135,7 +136,7 @@ for (const { name, env } of rows) {
       await gone.subscribedByUrl();
       await gone.drop();
       await eventually('its connection is gone', async () => {
-        const { text } = await getOverTls(hub.adminPort, '/metrics');
+        const { text } = await askOverTls(hub.adminPort, '/metrics');
         return /^dat_connections\{role="subscriber"\} 0$/m.test(text);
       });
       await second.close(1000);
@@ -149,7 +150,7 @@ for (const { name, env } of rows) {
       slow.stopReading();
       const filler = 'x'.repeat(60_000);
       const isClosed = async (): Promise<boolean> => {
-        const { text } = await getOverTls(hub.adminPort, '/metrics');
+        const { text } = await askOverTls(hub.adminPort, '/metrics');
         return /^dat_disconnects_total\{role="subscriber",code="4108"\} 1$/m.test(text);
       };
       await eventually('it is closed with 4108', async () => {
@@ -203,3 +204,28 @@ for (const { name, env } of rows) {
     });
   });
 }
+
+describe.skipIf(!uwsLoads())('TLS when a fan-out thread dies', () => {
+  it('lets its subscribers back in on the thread that takes its place', async () => {
+    const env = { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '2', DAT_FAULT_INJECTION: 'true' };
+    const hub = await startHub({ ...calm, ...env, ...files });
+    const query = (number: number) => `?id=sub-${number}&devices=dev-1`;
+    const connect = (number: number) => Subscriber.connect(hub.subscriberPort, query(number), { ca });
+    const sender = await Device.connect(hub.devicePort, '?id=dev-1', { ca });
+    const before = await Promise.all(numbersFrom(1, 4).map(connect));
+    await Promise.all(before.map((subscriber) => subscriber.subscribedByUrl()));
+    const fault = { thread: 'fanout', worker: 0 };
+    expect((await askOverTls(hub.adminPort, '/v1/faults', fault)).status).toBe(200);
+    expect((await Promise.race(before.map(({ closed }) => closed))).code).toBe(1006);
+    await eventually('it is replaced', async () => {
+      const { text } = await askOverTls(hub.adminPort, '/metrics');
+      return /^dat_worker_restarts_total\{role="fanout"\} 1$/m.test(text);
+    });
+    // As many as it takes for the rotation to pass both threads.
+    const after = await Promise.all(numbersFrom(5, 4).map(connect));
+    await Promise.all(after.map((subscriber) => subscriber.subscribedByUrl()));
+    await sender.message('again');
+    for (const subscriber of after) expect((await subscriber.event()).data).toBe('again');
+    await stopped(hub);
+  });
+});
