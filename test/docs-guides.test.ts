@@ -4,8 +4,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { closes, errors, removals } from '../src/codes.ts';
+import { createPresence, type PresenceCapacity } from '../src/presence/table.ts';
 import { envName } from '../src/settings/schema.ts';
 import { settingKeys } from '../src/settings.ts';
+import { settingsOf } from './support/given-settings.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -53,6 +55,31 @@ describe('docs/codes.md', () => {
     const rows = rowsOf(title);
     expect(rows.map((row) => row.slice(0, 2))).toEqual(expected);
     for (const [code, , advice = ''] of rows) expect(advice.length, code).toBeGreaterThan(10);
+  });
+});
+
+describe('the sizing in docs/guide-operators.md', () => {
+  const bytesOf = (capacity: PresenceCapacity): number =>
+    Object.values(createPresence(capacity)).reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const few = { devices: 1000, subscribers: 1000, subscriptions: 1000 };
+  const more = 100_000;
+  const perRow = (of: keyof PresenceCapacity): number =>
+    Math.round((bytesOf({ ...few, [of]: few[of] + more }) - bytesOf(few)) / more);
+
+  it('is what the presence table reserves', () => {
+    const guide = read('docs/guide-operators.md').replace(/\s+/g, ' ');
+    expect(guide).toContain(`\`DAT_MAX_DEVICES\` | ${perRow('devices')} reserved`);
+    expect(guide).toContain(`\`DAT_MAX_SUBSCRIBERS\` | ${perRow('subscribers')} reserved`);
+    expect(guide).toContain(`\`DAT_MAX_SUBSCRIPTIONS\` | ${perRow('subscriptions')} reserved`);
+    const { maxDevices, maxSubscribers, maxSubscriptions } = settingsOf({});
+    const usual = bytesOf({
+      devices: maxDevices,
+      subscribers: maxSubscribers,
+      subscriptions: maxSubscriptions,
+    });
+    expect(guide).toContain(`default capacities is ${Math.round(usual / 1e6)} MB`);
+    const large = bytesOf({ devices: 1_000_000, subscribers: 100_000, subscriptions: 5_000_000 });
+    expect(guide).toContain(`five million pairs ${Math.round(large / 1e6)} MB`);
   });
 });
 
