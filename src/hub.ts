@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { Gates } from './access/gates.ts';
-import { readTokenConfig } from './access/keys.ts';
+import { isShortSecret, readTokenConfig } from './access/keys.ts';
 import { connectionsForOpenFiles } from './access/open-files.ts';
 import type { AdminDeps } from './admin/deps.ts';
 import type { Fault } from './admin/routes-faults.ts';
@@ -36,6 +36,7 @@ import { snapshotSource, snapshotsOf } from './threads/snapshots.ts';
 import { pausesFor } from './threads/tasks.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { contained } from './transport/contained.ts';
+import { readTls } from './transport/tls.ts';
 import type { Acceptor, Listener, ListenerOptions, Transport } from './transport/transport.ts';
 
 /** From `dist/src/` to `dist/dashboard/`. */
@@ -56,7 +57,7 @@ export interface Hub {
 /**
  * @param failed called once when a thread of the hub ends by itself: the process should drain and end
  * @throws ListenError when a port cannot be bound
- * @throws KeyError when the file of the public key cannot be used
+ * @throws KeyError when the file of the public key, the certificate or its key cannot be used
  * @throws SnapshotRefused when there is a snapshot that cannot be restored, or none could be written
  */
 export async function startHub(
@@ -65,7 +66,10 @@ export async function startHub(
   failed: (failure: Error) => void,
 ): Promise<Hub> {
   const snapshot = snapshotSource(settings);
-  const { transport, reason } = await chooseTransport(settings.transport);
+  const readFile = (path: string): string => readFileSync(path, 'utf8');
+  const tls = readTls(settings, readFile);
+  if (tls !== undefined && tls.expiresAtMs < Date.now()) logger.warn('the certificate has expired');
+  const { transport, reason } = await chooseTransport(settings.transport, tls);
   const workers =
     transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
   const capacity = {
@@ -73,7 +77,8 @@ export async function startHub(
     subscribers: settings.maxSubscribers,
     subscriptions: settings.maxSubscriptions,
   };
-  const tokens = readTokenConfig(settings, (path) => readFileSync(path, 'utf8'));
+  const tokens = readTokenConfig(settings, readFile);
+  if (isShortSecret(settings)) logger.warn('DAT_AUTH_JWT_SECRET is shorter than 32 bytes: it may be guessed');
   const { maxMessageBytes, maxConnections } = settings;
   const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
   const memory = createHubMemory(capacity, { maxMessageBytes, connectionsMax }, workers);
@@ -168,7 +173,7 @@ export async function startHub(
   ];
   try {
     const admin = await startAdmin(
-      { ...settings, port: settings.adminPort, dashboard: DASHBOARD },
+      { ...settings, port: settings.adminPort, dashboard: DASHBOARD, tls },
       {
         ...figures,
         version: packageVersion(),

@@ -60,7 +60,7 @@ async function serve(settings: Settings): Promise<void> {
     transport,
     fanoutWorkers,
   });
-  process.stdout.write(greeting(settings.host, hub));
+  process.stdout.write(greeting(settings, hub));
 }
 
 /** A snapshot or a key that cannot be used does not mend by starting again: the code is that of wrong settings. */
@@ -71,24 +71,30 @@ function exitCodeOf(error: unknown): number {
 
 /** What a person at a terminal needs first. */
 function greeting(
-  host: string,
+  { host, tlsCertFile }: Settings,
   { devicePort, subscriberPort, adminPort, transport, fanoutWorkers }: Hub,
 ): string {
   const address = host.includes(':') ? `[${host}]` : host;
   const threads =
     fanoutWorkers === 0 ? 'subscribers on the main thread' : `${fanoutWorkers} fan-out worker(s)`;
-  const subscriber = `ws://${address}:${subscriberPort}/v1/subscribe`;
-  const device = `ws://${address}:${devicePort}/v1/device`;
+  const secure = tlsCertFile === '' ? '' : 's';
+  const subscriber = `ws${secure}://${address}:${subscriberPort}/v1/subscribe`;
+  const device = `ws${secure}://${address}:${devicePort}/v1/device`;
+  const listening = [
+    `devices      ${device}?id=ID`,
+    `subscribers  ${subscriber}?devices=ID,ID`,
+    `admin        http${secure}://${address}:${adminPort}/  (dashboard; metrics at /metrics)`,
+    `mode         ${transport}; ${threads}`,
+    '',
+  ];
+  // Which name the certificate is for, and whether this host trusts it, is not known here.
+  if (secure !== '') return listening.join('\n');
   const script = [
     `const s=new W('${subscriber}?devices=dev-1')`,
     `s.on('message',m=>{console.log(String(m));if(String(m).includes('"subscribed"'))new W('${device}?id=dev-1').on('open',function(){this.send('{"type":"message","data":{"hello":"world"}}')})})`,
   ].join(';');
   return [
-    `devices      ${device}?id=ID`,
-    `subscribers  ${subscriber}?devices=ID,ID`,
-    `admin        http://${address}:${adminPort}/  (dashboard; metrics at /metrics)`,
-    `mode         ${transport}; ${threads}`,
-    '',
+    ...listening,
     'see an event arrive (paste in another terminal, in this folder; Ctrl-C ends it):',
     `  node -e "const W=require('ws');${script.replaceAll('"', '\\"')}"`,
     '',

@@ -25,6 +25,20 @@ describe('rules between settings', () => {
     (host) => expect(settingsOf({ env: { DAT_HOST: host } }).host).toBe(host),
   );
 
+  it('refuse a certificate without its key, and a key without its certificate', () => {
+    expect(problemsOf({ env: { DAT_TLS_CERT_FILE: 'a.pem' } })).toEqual([
+      'env DAT_TLS_KEY_FILE: given nothing, accepted is the path of a PEM file, because env DAT_TLS_CERT_FILE is set: ' +
+        'both or neither',
+    ]);
+    expect(problemsOf({ argv: ['--tls-key-file', 'b.pem'] })).toEqual([
+      'env DAT_TLS_CERT_FILE: given nothing, accepted is the path of a PEM file, because flag --tls-key-file is set: ' +
+        'both or neither',
+    ]);
+    expect(settingsOf({ env: { DAT_TLS_CERT_FILE: 'a.pem', DAT_TLS_KEY_FILE: 'b.pem' } }).tlsKeyFile).toBe(
+      'b.pem',
+    );
+  });
+
   it('wait until the settings they name are right', () => {
     expect(
       problemsOf({ env: { DAT_SUBSCRIBER_INACTIVE_AFTER_MS: 'x', DAT_SUBSCRIBER_REMOVE_AFTER_MS: '1' } }),

@@ -50,6 +50,8 @@ describe('defaults', () => {
       allowedOrigins: [],
       logLevel: 'info',
       insecure: false,
+      tlsCertFile: '',
+      tlsKeyFile: '',
       faultInjection: false,
       drainRate: 1000,
       drainTimeoutMs: 15_000,

@@ -1,4 +1,5 @@
 /** A fan-out thread, as one endless piscina task: owns its subscribers' sockets until main says close. */
+import { readFileSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import { Gates } from '../src/access/gates.ts';
 import { systemClock } from '../src/clock.ts';
@@ -17,10 +18,14 @@ import { Poller } from '../src/threads/poller.ts';
 import { type FanoutTask, pausesFor } from '../src/threads/tasks.ts';
 import { chooseTransport } from '../src/transport/choose.ts';
 import { contained } from '../src/transport/contained.ts';
+import { readTls } from '../src/transport/tls.ts';
 
 export default async function run(task: FanoutTask): Promise<void> {
   const { presence, ownerDoorbell, door, memory, worker, settings, tokens, fanoutThreads, port } = task;
-  const { transport } = await chooseTransport('uws');
+  const { transport } = await chooseTransport(
+    'uws',
+    readTls(settings, (path) => readFileSync(path, 'utf8')),
+  );
   if (transport.threads === undefined) throw new Error(`the ${transport.name} transport has no threads`);
   const counters = new Counters(memory.counters);
   counters.clearGauges(); // of a thread in whose place this one is

@@ -38,6 +38,14 @@ export function isAuthenticated(settings: TokenSettings): boolean {
   return settings.authJwtSecret !== '' || settings.authJwtPublicKeyFile !== '' || settings.authJwksUrl !== '';
 }
 
+/** RFC 7518, 3.2: a shorter key is easier to guess than the signature. */
+const SECRET_BYTES_MIN = 32;
+
+/** Whether the shared secret is one that can be tried out; a hub that is told to use it does, and warns. */
+export function isShortSecret({ authJwtSecret }: TokenSettings): boolean {
+  return authJwtSecret !== '' && Buffer.byteLength(authJwtSecret) < SECRET_BYTES_MIN;
+}
+
 /**
  * @returns undefined when no token is needed
  * @throws KeyError when the file of the public key cannot be used

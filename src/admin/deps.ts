@@ -6,6 +6,7 @@ import type { DeviceFrame } from '../protocol/device-frames.ts';
 import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../threads/commands.ts';
 import type { RuleKeeper } from '../threads/rule-keeper.ts';
 import type { SnapshotFigures } from '../threads/snapshots.ts';
+import type { Tls } from '../transport/tls.ts';
 import type { Fault } from './routes-faults.ts';
 
 export interface ThreadFigures {
@@ -73,4 +74,6 @@ export interface AdminOptions {
   readonly maxMessageBytes: number;
   /** Folder of the built dashboard; where it is missing, there is none. */
   readonly dashboard?: string;
+  /** Absent: plain HTTP. */
+  readonly tls?: Pick<Tls, 'cert' | 'key'> | undefined;
 }

@@ -38,8 +38,11 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-function createApp() {
+function createApp(tls: AdminOptions['tls']) {
+  // Typed loosely, so that the app has one type with and without: no route looks at its server's class.
+  const secure: object = tls === undefined ? {} : { https: { cert: tls.cert, key: tls.key } };
   const app = Fastify({
+    ...secure,
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -83,7 +86,7 @@ export type AdminApp = ReturnType<typeof createApp>;
 
 /** @throws ListenError when the address cannot be bound */
 export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promise<AdminServer> {
-  const app = createApp();
+  const app = createApp(options.tls);
   app.addHook('onRequest', accessHook(options, deps));
   app.setErrorHandler((error, request, reply) => {
     const refusal = toAdminError(error, request);

@@ -39,6 +39,18 @@ const rules: readonly Rule[] = [
     },
   },
   {
+    keys: ['tlsCertFile', 'tlsKeyFile'],
+    check: ({ tlsCertFile, tlsKeyFile }, { origins }) => {
+      if ((tlsCertFile === '') === (tlsKeyFile === '')) return undefined;
+      const [given, missing] =
+        tlsCertFile === ''
+          ? (['tlsKeyFile', 'tlsCertFile'] as const)
+          : (['tlsCertFile', 'tlsKeyFile'] as const);
+      const accepted = `the path of a PEM file, because ${placeOf(given, origins)} is set: both or neither`;
+      return problem(placeOf(missing, origins), 'nothing', accepted);
+    },
+  },
+  {
     keys: ['faultInjection'],
     check: ({ faultInjection }, { origins, production }) =>
       faultInjection && production

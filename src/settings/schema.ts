@@ -95,6 +95,22 @@ export const settingRows = {
       'WebSocket library: `uws` (uWebSockets.js) refuses to start where its binary does not load, `ws` is slower ' +
       'and runs everywhere, `auto` takes the first that loads and says which.',
   }),
+  tlsCertFile: row({
+    kind: text('the path of a PEM file', 'file'),
+    default: '',
+    defaultText: 'none',
+    group: 'Listeners',
+    meaning:
+      "Certificate of all three listeners, in PEM form: the server's own first, then those between it and the root. " +
+      'Given with `DAT_TLS_KEY_FILE`, peers connect with wss and https only. A renewed one is read at the next start.',
+  }),
+  tlsKeyFile: row({
+    kind: text('the path of a PEM file', 'file'),
+    default: '',
+    defaultText: 'none',
+    group: 'Listeners',
+    meaning: 'Private key of the certificate, in PEM form and without a passphrase.',
+  }),
 
   insecure: row({
     kind: trueOrFalse,

@@ -30,6 +30,8 @@ export interface ThreadSettings {
   readonly connectionsPerSecondPerAddress: number;
   readonly authFailuresPerMinute: number;
   readonly authBanMs: number;
+  readonly tlsCertFile: string;
+  readonly tlsKeyFile: string;
 }
 
 /** What the owner has to know before it serves anyone. */

@@ -1,5 +1,6 @@
 /** Finds the fastest transport that loads on this host. Any thread. */
 import { createRequire } from 'node:module';
+import type { Tls } from './tls.ts';
 import type { Transport } from './transport.ts';
 import { createUwsTransport, type UwsBinding } from './uws.ts';
 import { createWsTransport } from './ws.ts';
@@ -13,9 +14,12 @@ export interface ChosenTransport {
   readonly reason: string;
 }
 
-/** @throws Error when `uws` is asked for and no binary loads; the message says why */
-export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws'): Promise<ChosenTransport> {
-  if (wanted === 'ws') return { transport: createWsTransport(), reason: 'ws, as configured' };
+/**
+ * @param tls what every listener of it shows; undefined: plain TCP
+ * @throws Error when `uws` is asked for and no binary loads; the message says why
+ */
+export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws', tls?: Tls): Promise<ChosenTransport> {
+  if (wanted === 'ws') return { transport: createWsTransport(tls), reason: 'ws, as configured' };
   const failures: string[] = [];
   const require = createRequire(import.meta.url);
   for (const name of uwsPackages) {
@@ -26,14 +30,14 @@ export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws'): Promise<Ch
       const { version } = createRequire(require.resolve(name))(`${binary}/package.json`) as {
         version: string;
       };
-      return { transport: createUwsTransport(binding), reason: `uWebSockets.js ${version}` };
+      return { transport: createUwsTransport(binding, tls), reason: `uWebSockets.js ${version}` };
     } catch (error) {
       failures.push(lastLine(error));
     }
   }
   const why = `no uWebSockets.js binary loads on Node ${process.versions.node} (${process.platform} ${process.arch}): ${failures.join('; ')}`;
   if (wanted === 'uws') throw new Error(why);
-  return { transport: createWsTransport(), reason: `ws: ${why}` };
+  return { transport: createWsTransport(tls), reason: `ws: ${why}` };
 }
 
 const LINE_CHARACTERS_MAX = 200;

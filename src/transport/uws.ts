@@ -1,6 +1,7 @@
 /** The transport port on uWebSockets.js: the only file that touches its API. */
 import type * as Uws from 'uWebSockets.js';
 import { CLOSE_HANDSHAKE_MS } from '../limits.ts';
+import type { Tls } from './tls.ts';
 import {
   type Acceptor,
   type ChildDescriptor,
@@ -40,12 +41,14 @@ export type UwsBinding = typeof Uws & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: nu
 /** Joined by a socket that leaves its last topic: uWS forgets what waits for one that is in none. */
 const LAST_TOPIC = '*';
 
-export function createUwsTransport(uws: UwsBinding): Transport {
+/** @param tls undefined: plain TCP */
+export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
+  const newApp = (): App => createApp(uws, tls);
   return {
     name: 'uws',
     async listen(host, port, options) {
       const call = new UwsCall(uws);
-      const app = routed(uws, options, call);
+      const app = routed(newApp(), uws, options, call);
       const { socket, port: bound } = await bind(uws, app, host, port);
       let listening = true;
       const stopAccepting = (): void => {
@@ -56,7 +59,7 @@ export function createUwsTransport(uws: UwsBinding): Transport {
     },
     threads: {
       async acceptor(host, port): Promise<Acceptor> {
-        const app = uws.App() as App;
+        const app = newApp(); // of the same kind as its children: uWS takes one for the other
         // Reached only while no child is there: the workers are starting or gone.
         app.any('/*', (response) => refuse(response, 503, 'no worker is ready'));
         const { socket, port: bound } = await bind(uws, app, host, port);
@@ -75,11 +78,17 @@ export function createUwsTransport(uws: UwsBinding): Transport {
       },
       child(options): ChildEndpoint {
         const call = new UwsCall(uws);
-        const app = routed(uws, options, call);
+        const app = routed(newApp(), uws, options, call);
         return endpoint(app, call, { descriptor: app.getDescriptor() });
       },
     },
   };
+}
+
+/** What fits the key has been checked; should the files have changed since, uWS throws. */
+function createApp(uws: UwsBinding, tls: Tls | undefined): App {
+  if (tls === undefined) return uws.App() as App;
+  return uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) as App;
 }
 
 function endpoint<More extends object>(app: Uws.TemplatedApp, call: UwsCall, more: More) {
@@ -194,11 +203,10 @@ class UwsSocket<Session> implements Socket<Session> {
   }
 }
 
-function routed<Session>(uws: UwsBinding, options: ListenerOptions<Session>, call: UwsCall): App {
+function routed<Session>(app: App, uws: UwsBinding, options: ListenerOptions<Session>, call: UwsCall): App {
   const { handlers, path, frameBytesMax, queueBytesMax } = options;
   const socketOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().socket;
-  return uws
-    .App()
+  return app
     .ws<UserData<Session>>(path, {
       compression: uws.DISABLED,
       maxPayloadLength: frameBytesMax,

@@ -1,9 +1,17 @@
 /** The transport port on the `ws` package: for hosts where no uWebSockets.js binary loads. One thread only. */
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
+import type { Tls } from './tls.ts';
 import {
   ListenError,
   type Listener,
@@ -13,21 +21,27 @@ import {
   type UpgradeAnswer,
 } from './transport.ts';
 
-export function createWsTransport(): Transport {
-  return { name: 'ws', listen };
+/** @param tls undefined: plain TCP */
+export function createWsTransport(tls?: Tls): Transport {
+  return { name: 'ws', listen: (host, port, options) => listen(tls, host, port, options) };
 }
 
 /** As uWebSockets.js has it: who has not sent the head of an upgrade by then is cut off. */
 const HEAD_TIMES = { headersTimeout: UPGRADE_MS_MAX, connectionsCheckingInterval: 1000 } as const;
 
 async function listen<Session>(
+  tls: Tls | undefined,
   host: string,
   port: number,
   options: ListenerOptions<Session>,
 ): Promise<Listener> {
   const topics = new Topics<Session>();
   const sockets = new Set<WsSocket<Session>>();
-  const server = createServer(HEAD_TIMES, (request, response) => {
+  const server =
+    tls === undefined
+      ? createServer(HEAD_TIMES)
+      : createTlsServer({ ...HEAD_TIMES, handshakeTimeout: UPGRADE_MS_MAX, cert: tls.cert, key: tls.key });
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const here = pathOf(request) === options.path;
     response.writeHead(here ? 426 : 404, {
       'Content-Type': 'text/plain; charset=utf-8',

@@ -15,6 +15,8 @@ export interface PeerOptions {
   readonly protocols?: readonly string[];
   /** Goes as `Authorization: Bearer`. */
   readonly token?: string;
+  /** Connects with wss and trusts this certificate (PEM) alone. */
+  readonly ca?: string;
 }
 
 /** The hub answered the upgrade with an HTTP status. */
@@ -38,7 +40,7 @@ class Peer {
   readonly #opened: Promise<void>;
   #requests = 0;
 
-  constructor(url: string, { autoPong = true, origin, protocols = [], token }: PeerOptions) {
+  constructor(url: string, { autoPong = true, origin, protocols = [], token, ca }: PeerOptions) {
     this.url = url;
     this.frames = new Inbox(new URL(url).pathname + new URL(url).search);
     this.#socket = new WebSocket(url, [...protocols], {
@@ -46,6 +48,7 @@ class Peer {
       handshakeTimeout: HANDSHAKE_MS,
       perMessageDeflate: false,
       ...(origin === undefined ? {} : { origin }),
+      ...(ca === undefined ? {} : { ca }),
       ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
     });
     this.#opened = new Promise((resolve, reject) => {
@@ -143,10 +146,14 @@ function parseFrame(data: Buffer): Frame {
   }
 }
 
+function schemeOf({ ca }: PeerOptions): 'ws' | 'wss' {
+  return ca === undefined ? 'ws' : 'wss';
+}
+
 export class Device extends Peer {
   /** @throws UpgradeRefused */
   static async connect(port: number, query: string, options: PeerOptions = {}): Promise<Device> {
-    const device = new Device(`ws://127.0.0.1:${port}/v1/device${query}`, options);
+    const device = new Device(`${schemeOf(options)}://127.0.0.1:${port}/v1/device${query}`, options);
     await device.opened();
     return device;
   }
@@ -167,7 +174,10 @@ export class Device extends Peer {
 export class Subscriber extends Peer {
   /** @throws UpgradeRefused */
   static async connect(port: number, query = '', options: PeerOptions = {}): Promise<Subscriber> {
-    const subscriber = new Subscriber(`ws://127.0.0.1:${port}/v1/subscribe${query}`, options);
+    const subscriber = new Subscriber(
+      `${schemeOf(options)}://127.0.0.1:${port}/v1/subscribe${query}`,
+      options,
+    );
     await subscriber.opened();
     return subscriber;
   }

@@ -1,0 +1,285 @@
+/**
+ * Every frame of the WebSocket side as a zod schema with an example: the source of asyncapi.yaml. The hub itself checks
+ * device frames by a scanner that makes no objects (`protocol/device-frames.ts`); tests hold both to the same frames.
+ * Not loaded by a running hub.
+ */
+import { z } from 'zod';
+import { closes, errors, removals } from '../codes.ts';
+import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
+import { STATUS_CHARACTERS_MAX } from '../protocol/device-frames.ts';
+import { ID } from '../protocol/id.ts';
+
+/** A frame, who sends it when, and what it looks like. */
+export interface FrameDescription {
+  readonly summary: string;
+  /** Absent for a binary frame. */
+  readonly schema?: z.ZodType;
+  /** Layout of a binary frame. */
+  readonly layout?: string;
+  readonly example?: unknown;
+}
+
+type Frames = Readonly<Record<string, FrameDescription>>;
+
+const id = z.string().regex(ID);
+const requestId = z
+  .union([z.string(), z.number()])
+  .optional()
+  .describe('Echoed in the answer; at most 256 characters of JSON');
+const echoedId = z.union([z.string(), z.number()]).optional().describe("The refused or answered frame's id");
+const ackId = z.union([z.string(), z.number()]).describe('At most 255 bytes of JSON');
+const priority = z.enum(['low', 'normal', 'high']);
+const deviceStatus = z.string().min(1).max(STATUS_CHARACTERS_MAX);
+const deviceState = z.enum(['online', 'stale', 'offline']);
+const seq = z.int().min(0).describe("Number of the device's last broadcast event");
+const wallClock = z.int().min(0);
+const devicesOf = (what: string) => z.array(id).min(1).max(SUBSCRIBE_DEVICES_MAX).describe(what);
+const codeOf = (codes: Readonly<Record<string, { readonly code: number }>>) =>
+  z.union(Object.values(codes).map(({ code }) => z.literal(code)));
+const pingIntervalMs = z.int().describe('Time between two pings of the hub, ms');
+
+// What peers send: the hub ignores members that it does not know.
+
+const event = (type: 'message' | 'pong' | 'status') => ({
+  type: z.literal(type),
+  data: z.unknown().optional().describe('Any JSON, handed on as it was written'),
+  priority: priority.optional(),
+  id: ackId.optional().describe('Asks for an ack'),
+});
+
+export const fromDevice: Frames = {
+  deviceMessage: {
+    summary: 'Is broadcast; normal priority unless it says another',
+    schema: z.looseObject(event('message')),
+    example: { type: 'message', id: 1, data: { temperature: 21.5 } },
+  },
+  deviceStatus: {
+    summary: "Is remembered as the device's status and broadcast; high priority unless it says another",
+    schema: z.looseObject({ ...event('status'), status: deviceStatus }),
+    example: { type: 'status', id: 2, status: 'charging', data: { percent: 40 } },
+  },
+  devicePong: {
+    summary: 'Is broadcast; low priority unless it says another',
+    schema: z.looseObject(event('pong')),
+    example: { type: 'pong', id: 3 },
+  },
+  deviceBinary: {
+    summary: 'An event with an opaque payload',
+    layout:
+      'Byte 0: type in the low nibble (1 pong, 2 message, 3 status), priority in the high nibble (0 default, 1 low, ' +
+      '2 normal, 3 high). The rest is the payload; for a status UTF-8, 1 to 64 characters.',
+  },
+};
+
+const op = <Name extends string>(name: Name) => ({ op: z.literal(name), id: requestId });
+
+export const fromSubscriber: Frames = {
+  subscribe: {
+    summary: 'Answered with subscribed',
+    schema: z.looseObject({ ...op('subscribe'), devices: devicesOf('Devices to follow') }),
+    example: { op: 'subscribe', id: 1, devices: ['dev-1', 'dev-2'] },
+  },
+  unsubscribe: {
+    summary: 'Answered with unsubscribed',
+    schema: z.looseObject({ ...op('unsubscribe'), devices: devicesOf('Devices to leave') }),
+    example: { op: 'unsubscribe', id: 2, devices: ['dev-2'] },
+  },
+  pause: {
+    summary: 'Answered with paused: nothing is delivered until resume',
+    schema: z.looseObject({ ...op('pause'), devices: devicesOf('Absent: all').optional() }),
+    example: { op: 'pause', id: 3 },
+  },
+  resume: {
+    summary: 'Answered with subscribed: the state as it is now',
+    schema: z.looseObject({ ...op('resume'), devices: devicesOf('Absent: all').optional() }),
+    example: { op: 'resume', id: 4, devices: ['dev-1'] },
+  },
+  touch: {
+    summary: 'Is activity, and has no answer',
+    schema: z.looseObject(op('touch')),
+    example: { op: 'touch' },
+  },
+  listRequest: {
+    summary: 'Answered with list',
+    schema: z.looseObject(op('list')),
+    example: { op: 'list', id: 5 },
+  },
+};
+
+// What the hub sends, member by member.
+
+const error: FrameDescription = {
+  summary: 'A frame of yours was refused; the connection stays',
+  schema: z.strictObject({ op: z.literal('error'), id: echoedId, code: codeOf(errors), message: z.string() }),
+  example: { op: 'error', id: 1, code: errors.badRequest.code, message: 'not a JSON object' },
+};
+
+const draining: FrameDescription = {
+  summary: `The hub is about to close with ${closes.drain.code}`,
+  schema: z.strictObject({ op: z.literal('draining'), reconnectAfterMs: z.int().min(0) }),
+  example: { op: 'draining', reconnectAfterMs: 1234 },
+};
+
+export const toDevice: Frames = {
+  deviceWelcome: {
+    summary: 'The first frame',
+    schema: z.strictObject({ op: z.literal('welcome'), device: id, pingIntervalMs }),
+    example: { op: 'welcome', device: 'dev-1', pingIntervalMs: 25_000 },
+  },
+  ack: {
+    summary: 'To an event with an id',
+    schema: z.strictObject({
+      op: z.literal('ack'),
+      id: ackId,
+      seq,
+      skipped: z.literal(true).optional().describe('Nobody listened: the event took no number'),
+    }),
+    example: { op: 'ack', id: 1, seq: 42 },
+  },
+  error,
+  draining,
+};
+
+const status = z.enum(['active', 'inactive']);
+const refusal = z.strictObject({ device: id, code: codeOf(errors), message: z.string() });
+const snapshot = z.strictObject({
+  device: id,
+  status,
+  state: deviceState,
+  lastSeen: wallClock.describe('Wall clock, ms; 0 never'),
+  seq,
+  deviceStatus: deviceStatus.nullable(),
+});
+
+export const toSubscriber: Frames = {
+  subscriberWelcome: {
+    summary: 'The first frame',
+    schema: z.strictObject({
+      op: z.literal('welcome'),
+      subscriber: id,
+      pingIntervalMs,
+      resumed: z.array(id).describe('Subscriptions kept from a connection of this id that was lost'),
+    }),
+    example: { op: 'welcome', subscriber: 's-1', pingIntervalMs: 25_000, resumed: ['dev-1'] },
+  },
+  subscribed: {
+    summary:
+      'To subscribe, to resume and to ?devices=: each device as it is; the next event of it has seq + 1',
+    schema: z.strictObject({
+      op: z.literal('subscribed'),
+      id: echoedId,
+      devices: z.array(snapshot),
+      errors: z.array(refusal),
+    }),
+    example: {
+      op: 'subscribed',
+      id: 1,
+      devices: [
+        {
+          device: 'dev-1',
+          status: 'active',
+          state: 'online',
+          lastSeen: 1_764_000_000_123,
+          seq: 41,
+          deviceStatus: 'charging',
+        },
+      ],
+      errors: [{ device: 'dev-2', code: errors.denied.code, message: 'not allowed' }],
+    },
+  },
+  unsubscribed: {
+    summary: 'To unsubscribe',
+    schema: z.strictObject({
+      op: z.literal('unsubscribed'),
+      id: echoedId,
+      devices: z.array(id),
+      errors: z.array(refusal).optional(),
+    }),
+    example: { op: 'unsubscribed', id: 2, devices: ['dev-2'] },
+  },
+  paused: {
+    summary: 'To pause',
+    schema: z.strictObject({
+      op: z.literal('paused'),
+      id: echoedId,
+      devices: z.array(id),
+      errors: z.array(refusal).optional(),
+    }),
+    example: { op: 'paused', id: 3, devices: ['dev-1'] },
+  },
+  list: {
+    summary: 'To list',
+    schema: z.strictObject({
+      op: z.literal('list'),
+      id: echoedId,
+      devices: z.array(z.strictObject({ device: id, status })),
+    }),
+    example: { op: 'list', id: 5, devices: [{ device: 'dev-1', status: 'active' }] },
+  },
+  event: {
+    summary: 'A broadcast',
+    schema: z.strictObject({
+      op: z.literal('event'),
+      device: id,
+      type: z.enum(['message', 'status', 'pong']),
+      source: z
+        .enum(['device', 'hub'])
+        .describe('hub: the presence state has changed; data is {"state","reason"}'),
+      seq: z.int().min(1).describe('Counts the broadcast events of this device, without holes'),
+      at: wallClock.describe('When the hub received it: wall clock, ms'),
+      priority,
+      status: deviceStatus.optional().describe('Of a status that the device sent'),
+      data: z.unknown().optional().describe('null when there was none'),
+      data64: z.base64().optional().describe('A binary payload, in place of data'),
+    }),
+    example: {
+      op: 'event',
+      device: 'dev-1',
+      type: 'message',
+      source: 'device',
+      seq: 42,
+      at: 1_764_000_000_123,
+      priority: 'normal',
+      data: { temperature: 21.5 },
+    },
+  },
+  binaryEvent: {
+    summary: 'A broadcast, for subscribers with the subprotocol dat.v1.binary',
+    layout:
+      'Little-endian: u8 type (1 pong, 2 message, 3 status), u8 flags (bits 0 and 1 priority 1 to 3, bit 2 source hub, ' +
+      'bit 3 payload is JSON), u16 length of the device id, u32 zero, f64 seq, f64 at, the id in UTF-8, the payload.',
+  },
+  status: {
+    summary: 'The hub changed the status of subscriptions of yours',
+    schema: z.strictObject({
+      op: z.literal('status'),
+      devices: z.array(id).min(1),
+      status,
+      reason: z.string(),
+    }),
+    example: { op: 'status', devices: ['dev-1'], status: 'inactive', reason: 'silent' },
+  },
+  removed: {
+    summary: 'Subscriptions of yours are gone',
+    schema: z.strictObject({
+      op: z.literal('removed'),
+      devices: z.array(id).min(1),
+      code: codeOf(removals),
+      reason: z.string(),
+    }),
+    example: { op: 'removed', devices: ['dev-1'], ...removals.inactiveTooLong },
+  },
+  gap: {
+    summary: 'Events of a device that you will not get',
+    schema: z.strictObject({
+      op: z.literal('gap'),
+      device: id,
+      from: z.int().min(1),
+      to: z.int().min(1),
+      reason: z.enum(['slow', 'overload']),
+    }),
+    example: { op: 'gap', device: 'dev-1', from: 43, to: 57, reason: 'slow' },
+  },
+  error,
+  draining,
+};

@@ -1,0 +1,203 @@
+/** asyncapi.yaml against a running hub: what it says of each frame holds for the frames that cross real sockets. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import {
+  type FrameDescription,
+  fromDevice,
+  fromSubscriber,
+  toDevice,
+  toSubscriber,
+} from '../src/asyncapi/frames.ts';
+import { closes } from '../src/codes.ts';
+import { createDeviceFrame, parseDeviceText } from '../src/protocol/device-frames.ts';
+import { parseSubscriberOp } from '../src/protocol/subscriber-ops.ts';
+import { admin } from './support/admin.ts';
+import { eventually } from './support/eventually.ts';
+import type { Frame } from './support/frames.ts';
+import { startHub } from './support/hub-process.ts';
+import { Device, Subscriber } from './support/peers.ts';
+
+type Frames = Readonly<Record<string, FrameDescription>>;
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const text = readFileSync(`${ROOT}asyncapi.yaml`, 'utf8');
+
+/** The name of the description that a frame of the hub belongs to. */
+function nameOf(frame: Frame, welcome: string): string {
+  if (frame.op === 'welcome') return welcome;
+  return frame.head === undefined ? frame.op : 'binaryEvent';
+}
+
+/** Frames of the hub that were seen, by name. */
+class Seen {
+  readonly byName = new Map<string, Frame[]>();
+
+  add(frames: readonly Frame[], welcome: string): void {
+    for (const frame of frames) {
+      const name = nameOf(frame, welcome);
+      this.byName.set(name, [...(this.byName.get(name) ?? []), frame]);
+    }
+  }
+}
+
+describe('asyncapi.yaml', () => {
+  it('is what its generator makes', () => {
+    expect(spawnSync(process.execPath, ['scripts/asyncapi.js', '--check'], { cwd: ROOT }).status).toBe(0);
+  });
+
+  it('refers to nothing that is not in it', () => {
+    const document = parse(text) as Record<string, unknown>;
+    const references = [...text.matchAll(/\$ref: "#\/([^"]+)"/g)].map(([, path = '']) => path);
+    expect(references.length).toBeGreaterThan(40);
+    for (const path of references) {
+      const found = path
+        .split('/')
+        .reduce<unknown>((at, key) => (at as Record<string, unknown>)?.[key], document);
+      expect(found, path).toBeDefined();
+    }
+  });
+
+  it('names every close code', () => {
+    for (const { code, reason } of Object.values(closes)) {
+      expect(text.replace(/\s+/g, ' ')).toContain(`${code} ${reason}`);
+    }
+  });
+
+  const described = Object.entries({ ...fromDevice, ...toDevice, ...fromSubscriber, ...toSubscriber });
+  const withSchema = described.filter(([, { schema }]) => schema !== undefined);
+  it.each(withSchema)('gives an example of %s that its schema accepts', (_name, { schema, example }) => {
+    expect(schema?.safeParse(example)).toMatchObject({ success: true });
+  });
+});
+
+describe('what the document says that peers send', () => {
+  const wrongDevice = [
+    {},
+    { type: 'hello' },
+    { type: 'status' },
+    { type: 'status', status: '' },
+    { type: 'status', status: 'x'.repeat(65) },
+    { type: 'message', priority: 'urgent' },
+    { type: 'message', id: {} },
+  ];
+  const wrongOps = [
+    {},
+    { op: 'hello' },
+    { op: 'subscribe' },
+    { op: 'subscribe', devices: [] },
+    { op: 'subscribe', devices: ['a b'] },
+    { op: 'subscribe', devices: Array.from({ length: 1001 }, (_, index) => `dev-${index}`) },
+    { op: 'pause', devices: 'dev-1' },
+    { op: 'list', id: {} },
+  ];
+  const accepts = (frames: Frames, frame: unknown): boolean =>
+    Object.values(frames).some(({ schema }) => schema?.safeParse(frame).success);
+
+  it('is what the parser of device frames accepts, and no more', () => {
+    const problem = (frame: unknown) =>
+      parseDeviceText(Buffer.from(JSON.stringify(frame)), createDeviceFrame());
+    for (const { schema, example } of Object.values(fromDevice))
+      if (schema !== undefined) expect(problem(example)).toBeUndefined();
+    for (const frame of wrongDevice) {
+      expect(problem(frame), JSON.stringify(frame)).toBeTypeOf('string');
+      expect(accepts(fromDevice, frame), JSON.stringify(frame)).toBe(false);
+    }
+  });
+
+  it('is what the parser of subscriber ops accepts, and no more', () => {
+    for (const { example } of Object.values(fromSubscriber))
+      expect(parseSubscriberOp(JSON.stringify(example)).ok).toBe(true);
+    for (const frame of wrongOps) {
+      expect(parseSubscriberOp(JSON.stringify(frame)).ok, JSON.stringify(frame)).toBe(false);
+      expect(accepts(fromSubscriber, frame), JSON.stringify(frame)).toBe(false);
+    }
+  });
+});
+
+describe('frames of a running hub', () => {
+  const device = new Seen();
+  const subscriber = new Seen();
+
+  beforeAll(async () => {
+    const hub = await startHub({
+      DAT_DEVICE_LEAVE_GRACE_MS: '0',
+      DAT_SUBSCRIBER_ACTIVITY: 'frame',
+      DAT_SUBSCRIBER_INACTIVE_AFTER_MS: '1500',
+      DAT_SUBSCRIBER_REMOVE_AFTER_MS: '3000',
+      DAT_SEND_QUEUE_BYTES: '16384',
+      DAT_SEND_QUEUE_MAX_BYTES: '8388608',
+      DAT_DEVICE_RATE: '0',
+    });
+    const watch = await Subscriber.connect(hub.subscriberPort, '?id=s-1');
+    const dev = await Device.connect(hub.devicePort, '?id=dev-1');
+
+    // Every example of a client's frame, as it stands in the document.
+    for (const { example } of Object.values(fromDevice)) if (example !== undefined) dev.send(example);
+    await dev.frames.next(({ op, id }) => op === 'ack' && id === 3); // nobody listens yet: skipped
+    for (const { example } of Object.values(fromSubscriber)) watch.send(example);
+    await watch.frames.next(({ op }) => op === 'list');
+    await watch.subscribe('dev-1', 'dev-2');
+    for (const { example } of Object.values(fromDevice)) if (example !== undefined) dev.send(example);
+    dev.sendBinary(Uint8Array.of(2, 1, 2, 3));
+    await watch.frames.next(({ op, data64 }) => op === 'event' && data64 === 'AQID');
+    await watch.ask('unsubscribe', ['dev-3']);
+
+    dev.sendText('nonsense');
+    watch.sendText('nonsense');
+    await Promise.all([dev.error(), watch.error()]);
+
+    await admin(hub.adminPort, 'PUT', '/v1/devices/dev-2/subscribers/s-1', { body: { status: 'deny' } });
+    await watch.frames.next(({ op }) => op === 'removed');
+    await watch.subscribe('dev-2'); // refused: the errors of the answer
+
+    const binary = await Subscriber.connect(hub.subscriberPort, '?id=s-2&devices=dev-1', {
+      protocols: ['dat.v1.binary'],
+    });
+    await binary.subscribedByUrl();
+    await dev.message('for the binary one');
+    await binary.event('dev-1');
+
+    const slow = await Subscriber.connect(hub.subscriberPort, '?id=s-3&devices=dev-1');
+    await slow.subscribedByUrl();
+    slow.stopReading();
+    await eventually('a subscriber lags', async () => {
+      for (let count = 0; count < 20; count += 1) await dev.message('x'.repeat(50_000));
+      const { text: page } = await admin(hub.adminPort, 'GET', '/metrics');
+      return /^dat_lagging_subscribers [1-9]/m.test(page);
+    });
+    await dev.message('missed');
+    slow.readAgain();
+    await slow.frames.next(({ op }) => op === 'gap');
+
+    await watch.frames.next(({ op, status }) => op === 'status' && status === 'inactive');
+    watch.send({ op: 'touch' });
+    await watch.frames.next(({ op, status }) => op === 'status' && status === 'active');
+    await dev.close(1000);
+    await watch.frames.next(({ op, source }) => op === 'event' && source === 'hub');
+
+    const last = await Device.connect(hub.devicePort, '?id=dev-9');
+    await last.welcome();
+    expect(await hub.stop()).toBe(0);
+    await Promise.all([last.closed, watch.closed]);
+    device.add([...dev.frames.all, ...last.frames.all], 'deviceWelcome');
+    for (const peer of [watch, binary, slow]) subscriber.add(peer.frames.all, 'subscriberWelcome');
+  }, 60_000);
+
+  for (const [role, frames, seen] of [
+    ['device', toDevice, device],
+    ['subscriber', toSubscriber, subscriber],
+  ] as const) {
+    it.each(Object.entries(frames))(`to a ${role} are as described: %s`, (name, { schema }) => {
+      const all = seen.byName.get(name) ?? [];
+      expect(all.length).toBeGreaterThan(0);
+      for (const frame of all) if (schema !== undefined) expect(schema.parse(frame)).toEqual(frame);
+    });
+
+    it(`to a ${role} are all described`, () => {
+      for (const name of seen.byName.keys()) expect(Object.keys(frames)).toContain(name);
+    });
+  }
+});

@@ -1,0 +1,231 @@
+/** The three listeners with a certificate, in every way to run the hub. */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:https';
+import { connect as connectTcp } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificate } from '../support/certificates.ts';
+import { eventually } from '../support/eventually.ts';
+import { type HubProcess, startHub } from '../support/hub-process.ts';
+import { Device, Subscriber, UpgradeRefused } from '../support/peers.ts';
+import { SECRET, tokenFor } from '../support/tokens.ts';
+import { uwsLoads } from '../support/uws-loads.ts';
+import { calm, type MatrixRow, numbersFrom, uniqueId } from './harness.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'dat-test-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const { certFile, keyFile, cert: ca } = makeCertificate(directory);
+const files = { DAT_TLS_CERT_FILE: certFile, DAT_TLS_KEY_FILE: keyFile };
+
+const rows: readonly MatrixRow[] = [
+  { name: 'uws, subscribers on main', env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '0' } },
+  { name: 'uws, 1 fan-out worker', env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '1' } },
+  { name: 'uws, 2 fan-out workers', env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '2' } },
+  { name: 'ws', env: { DAT_TRANSPORT: 'ws' } },
+];
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+function askOverTls(port: number, path: string, body?: object): Promise<Answer> {
+  const sent = body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' } };
+  return new Promise((resolve, reject) => {
+    request({ host: '127.0.0.1', port, path, ca, agent: false, ...sent }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+    })
+      .on('error', reject)
+      .end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+/** What a plain client gets before its connection ends. */
+async function sayPlainly(port: number, text: string): Promise<string> {
+  const socket = connectTcp({ port, host: '127.0.0.1' });
+  let got = '';
+  socket.on('error', () => {}); // a reset; 'close' follows
+  socket.setEncoding('latin1').on('data', (part: string) => {
+    got += part;
+  });
+  socket.write(text);
+  await once(socket, 'close');
+  return got;
+}
+
+async function stopped(hub: HubProcess): Promise<void> {
+  expect(await hub.stop(), hub.stderr().slice(-4000)).toBe(0);
+}
+
+for (const { name, env } of rows) {
+  const { DAT_TRANSPORT: transport } = env;
+  const isPossible = transport !== 'uws' || uwsLoads();
+  describe.skipIf(!isPossible)(`TLS on ${name}`, () => {
+    let hub: HubProcess;
+    beforeAll(async () => {
+      hub = await startHub({ ...calm, ...env, ...files });
+    });
+    afterAll(() => stopped(hub));
+
+    const device = (id: string) => Device.connect(hub.devicePort, `?id=${id}`, { ca });
+    const subscriber = (...devices: string[]) =>
+      Subscriber.connect(hub.subscriberPort, `?devices=${devices.join(',')}`, { ca });
+
+    it('carries events from wss devices to wss subscribers, in order and whole', async () => {
+      const id = uniqueId('dev');
+      const sender = await device(id);
+      const receivers = await Promise.all(numbersFrom(1, 4).map(() => subscriber(id)));
+      await Promise.all(receivers.map((receiver) => receiver.subscribedByUrl()));
+      const large = 'x'.repeat(60_000);
+      await sender.message(large);
+      for (const number of numbersFrom(1, 50)) sender.send({ type: 'message', data: number });
+      for (const receiver of receivers) {
+        expect((await receiver.event()).data).toBe(large);
+        for (const number of numbersFrom(1, 50)) expect((await receiver.event()).data).toBe(number);
+        await receiver.close(1000);
+      }
+      expect((await sender.close(1000)).code).toBe(1000);
+    });
+
+    it('serves the admin API over https', async () => {
+      expect((await askOverTls(hub.adminPort, '/readyz')).status).toBe(200);
+      expect((await askOverTls(hub.adminPort, '/metrics')).text).toContain('dat_build_info');
+    });
+
+    it('refuses plain clients and those of broken handshakes, and harms nobody with that', async () => {
+      const id = uniqueId('dev');
+      const sender = await device(id);
+      const receiver = await subscriber(id);
+      await receiver.subscribedByUrl();
+      const ports = [hub.devicePort, hub.subscriberPort, hub.adminPort];
+      const upgrade =
+        'GET /v1/device?id=plain HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n';
+      for (let round = 0; round < 10; round += 1) {
+        const answers = await Promise.all(ports.map((port) => sayPlainly(port, upgrade)));
+        for (const answer of answers) expect(answer).not.toContain('101');
+        for (const port of ports) {
+          const broken = connectTls({ port, host: '127.0.0.1', ca: [] });
+          await once(broken, 'error'); // it does not trust the certificate
+          const half = connectTcp({ port, host: '127.0.0.1' });
+          await once(half, 'connect');
+          half.write(Buffer.from([0x16, 3, 1, 2, 0, 1]));
+          half.resetAndDestroy();
+        }
+        await sender.message(round);
+        expect((await receiver.event()).data).toBe(round);
+      }
+      await expect(Device.connect(hub.devicePort, '?id=plain')).rejects.toThrow();
+      await receiver.close(1000);
+      await sender.close(1000);
+    });
+
+    it('lets go of peers that vanish, and closes with its own codes', async () => {
+      const id = uniqueId('dev');
+      const first = await device(id);
+      const second = await device(id);
+      expect((await first.closed).code).toBe(4004);
+      const gone = await subscriber(id);
+      await gone.subscribedByUrl();
+      await gone.drop();
+      await eventually('its connection is gone', async () => {
+        const { text } = await askOverTls(hub.adminPort, '/metrics');
+        return /^dat_connections\{role="subscriber"\} 0$/m.test(text);
+      });
+      await second.close(1000);
+    });
+
+    it('closes who does not read, and delays nobody else', async () => {
+      const id = uniqueId('dev');
+      const sender = await device(id);
+      const [slow, quick] = await Promise.all([subscriber(id), subscriber(id)]);
+      await Promise.all([slow.subscribedByUrl(), quick.subscribedByUrl()]);
+      slow.stopReading();
+      const filler = 'x'.repeat(60_000);
+      const isClosed = async (): Promise<boolean> => {
+        const { text } = await askOverTls(hub.adminPort, '/metrics');
+        return /^dat_disconnects_total\{role="subscriber",code="4108"\} 1$/m.test(text);
+      };
+      await eventually('it is closed with 4108', async () => {
+        const { seq } = await sender.publish({ type: 'message', priority: 'high', data: filler });
+        expect((await quick.event()).seq).toBe(seq);
+        return isClosed();
+      });
+      await slow.drop();
+      await quick.close(1000);
+      await sender.close(1000);
+    });
+  });
+
+  describe.skipIf(!isPossible)(`TLS and tokens on ${name}`, () => {
+    // Tokens are verified by a promise: each upgrade is answered late.
+    it('lets hundreds in by their tokens, some of which leave meanwhile, and turns the others away', async () => {
+      const hub = await startHub({ ...calm, ...env, ...files, DAT_AUTH_JWT_SECRET: SECRET });
+      for (let round = 0; round < 10; round += 1) {
+        const signed = (role: string, id: string) => tokenFor({ role, sub: id });
+        await Promise.all(
+          numbersFrom(1, 10).map(async (number) => {
+            const id = `peer-${round}-${number}`;
+            const device = await Device.connect(hub.devicePort, '', {
+              ca,
+              token: await signed('device', id),
+            });
+            const subscriber = await Subscriber.connect(hub.subscriberPort, `?devices=${id}`, {
+              ca,
+              token: await signed('subscriber', id),
+            });
+            await subscriber.subscribedByUrl();
+            const refused = Subscriber.connect(hub.subscriberPort, '', { ca, token: 'wrong' });
+            await expect(refused).rejects.toBeInstanceOf(UpgradeRefused);
+            const leaving = connectTls({ port: hub.subscriberPort, host: '127.0.0.1', ca });
+            await once(leaving, 'secureConnect');
+            leaving.write(
+              `GET /v1/subscribe?token=${await signed('subscriber', `${id}-leaving`)} HTTP/1.1\r\nHost: a\r\n` +
+                'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
+                'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+              () => leaving.destroy(),
+            );
+            await device.message(number);
+            expect((await subscriber.event()).data).toBe(number);
+            if (number % 2 === 0) await Promise.all([device.drop(), subscriber.drop()]);
+            else await Promise.all([device.close(1000), subscriber.close(1000)]);
+          }),
+        );
+      }
+      await stopped(hub);
+      expect(hub.stderr()).not.toContain('cork');
+    });
+  });
+}
+
+describe.skipIf(!uwsLoads())('TLS when a fan-out thread dies', () => {
+  it('lets its subscribers back in on the thread that takes its place', async () => {
+    const env = { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '2', DAT_FAULT_INJECTION: 'true' };
+    const hub = await startHub({ ...calm, ...env, ...files });
+    const query = (number: number) => `?id=sub-${number}&devices=dev-1`;
+    const connect = (number: number) => Subscriber.connect(hub.subscriberPort, query(number), { ca });
+    const sender = await Device.connect(hub.devicePort, '?id=dev-1', { ca });
+    const before = await Promise.all(numbersFrom(1, 4).map(connect));
+    await Promise.all(before.map((subscriber) => subscriber.subscribedByUrl()));
+    const fault = { thread: 'fanout', worker: 0 };
+    expect((await askOverTls(hub.adminPort, '/v1/faults', fault)).status).toBe(200);
+    expect((await Promise.race(before.map(({ closed }) => closed))).code).toBe(1006);
+    await eventually('it is replaced', async () => {
+      const { text } = await askOverTls(hub.adminPort, '/metrics');
+      return /^dat_worker_restarts_total\{role="fanout"\} 1$/m.test(text);
+    });
+    // As many as it takes for the rotation to pass both threads.
+    const after = await Promise.all(numbersFrom(5, 4).map(connect));
+    await Promise.all(after.map((subscriber) => subscriber.subscribedByUrl()));
+    await sender.message('again');
+    for (const subscriber of after) expect((await subscriber.event()).data).toBe('again');
+    await stopped(hub);
+  });
+});

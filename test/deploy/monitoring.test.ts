@@ -1,0 +1,103 @@
+/** What the dashboard and the alerts ask for is on the page of metrics that a running hub serves. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { admin, Metrics } from '../support/admin.ts';
+import { eventually } from '../support/eventually.ts';
+import { startHub } from '../support/hub-process.ts';
+import { Device } from '../support/peers.ts';
+import { programPath } from '../support/programs.ts';
+
+const deploy = fileURLToPath(new URL('../../deploy/', import.meta.url));
+const read = (path: string): string => readFileSync(join(deploy, path), 'utf8');
+
+interface Panel {
+  readonly title: string;
+  readonly description: string;
+  readonly targets: readonly { readonly expr: string }[];
+}
+interface Alert {
+  readonly alert: string;
+  readonly expr: string;
+  readonly annotations: { readonly summary: string; readonly description: string };
+}
+
+const { panels } = JSON.parse(read('grafana/dashboards/dat.json')) as { panels: readonly Panel[] };
+const { groups } = parse(read('prometheus/alerts.yml')) as {
+  groups: readonly { rules: readonly Alert[] }[];
+};
+const alerts = groups.flatMap(({ rules }) => rules);
+const expressions = [
+  ...panels.flatMap(({ title, targets }) => targets.map(({ expr }) => [`panel ${title}`, expr] as const)),
+  ...alerts.map(({ alert, expr }) => [`alert ${alert}`, expr] as const),
+];
+
+/** Labels that Prometheus adds by itself. */
+const OWN_LABELS = ['instance', 'job'];
+
+describe('the dashboard and the alerts', () => {
+  let metrics: Metrics;
+  beforeAll(async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'dat-test-'));
+    const hub = await startHub({ DAT_SNAPSHOT_FILE: join(directory, 'snapshot') });
+    const device = await Device.connect(hub.devicePort, '?id=dev-1');
+    await device.close(1000);
+    const page = async () => new Metrics((await admin(hub.adminPort, 'GET', '/metrics')).text);
+    metrics = await eventually('a disconnect is counted', async () => {
+      const scraped = await page();
+      return scraped.value('dat_disconnects_total') > 0 ? scraped : undefined;
+    });
+    expect(await hub.stop()).toBe(0);
+    rmSync(directory, { recursive: true });
+  });
+
+  it.each(expressions)('ask for metrics and labels that there are: %s', (_where, expr) => {
+    const names = expr.match(/\b(?:dat|process)_[a-z_]+\b/g) ?? [];
+    if (names.length === 0) expect(expr).toContain('up{job="dat"}');
+    for (const name of names) {
+      const family = name.replace(/_(bucket|sum|count)$/, '');
+      // Of snapshots, the time is told only once there is one.
+      if (family === 'dat_snapshot_written_timestamp_seconds') continue;
+      expect([...metrics.types.keys()], name).toContain(family);
+      const known = new Set([
+        ...OWN_LABELS,
+        ...metrics.of(name).flatMap(({ labels }) => Object.keys(labels)),
+      ]);
+      for (const [, list = ''] of expr.matchAll(/by \(([^)]*)\)/g))
+        for (const label of list.split(', ')) expect(known, `${label} of ${name}`).toContain(label);
+    }
+  });
+
+  it('ask for the time of the newest snapshot by the name that it has in the code', () => {
+    const source = readFileSync(new URL('../../src/admin/metrics.ts', import.meta.url), 'utf8');
+    expect(source).toContain("'dat_snapshot_written_timestamp_seconds'");
+  });
+
+  it('say in each alert what is wrong, with labels that its metric has', () => {
+    for (const { alert, expr, annotations } of alerts) {
+      expect(annotations.summary, alert).toBeTruthy();
+      const aggregated = /by \(([^)]*)\)/.exec(expr)?.[1]?.split(', ');
+      const name = /\bdat_[a-z_]+\b/.exec(expr)?.[0] ?? '';
+      const ofMetric = metrics.of(name).flatMap(({ labels }) => Object.keys(labels));
+      const known = aggregated ?? [...OWN_LABELS, ...ofMetric];
+      const named = annotations.description.matchAll(/\$labels\.(\w+)/g);
+      for (const [, label] of named) expect(known, alert).toContain(label);
+    }
+  });
+
+  it('say in each panel what is shown', () => {
+    for (const { title, description } of panels) expect(description, title).toBeTruthy();
+  });
+
+  const promtool = programPath('promtool');
+  it.skipIf(promtool === undefined)('are rules that promtool accepts (skipped without promtool)', () => {
+    const checked = spawnSync(promtool!, ['check', 'rules', join(deploy, 'prometheus/alerts.yml')], {
+      encoding: 'utf8',
+    });
+    expect(checked.status, checked.stderr + checked.stdout).toBe(0);
+  });
+});
