@@ -18,9 +18,11 @@ import { order } from './order.ts';
 import { ownerRestart } from './owner-restart.ts';
 import { subscribers } from './subscribers.ts';
 import { subscriptions, subscriptionTimers } from './subscriptions.ts';
+import { webSocket } from './websocket.ts';
 
 const suites = [
   listeners,
+  webSocket,
   identity,
   authentication,
   devices,

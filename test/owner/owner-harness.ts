@@ -24,6 +24,7 @@ import {
   writeOp,
   writeSmall,
 } from '../../src/threads/records.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import type { Frame } from '../support/frames.ts';
 
 const RING_BYTES = ringBytesFor(1024 * 1024);
@@ -52,7 +53,7 @@ export interface OwnerOptions extends Partial<OwnerDeps['settings']> {
 }
 
 export class OwnerHarness {
-  readonly clock = { nowMs: 1_000_000, now: () => this.clock.nowMs, wallNow: () => 1_764_000_000_000 };
+  readonly clock = new FakeClock();
   readonly memory;
   readonly reader: PresenceReader;
   readonly owner: Owner;
