@@ -1,19 +1,8 @@
 /** One time for all processes of a run: microseconds of the monotonic clock that they share. */
 
-const TRIES = 100;
-const OFFSET_US = measuredOffsetUs();
+import { threadOffsetMs } from '../../src/clock.ts';
 
-/** The two clocks cannot be read at once: of many readings the one that was interrupted least. */
-function measuredOffsetUs(): number {
-  let best = { apart: Number.POSITIVE_INFINITY, offset: 0 };
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    const before = Number(process.hrtime.bigint()) / 1e3;
-    const now = performance.now() * 1e3;
-    const after = Number(process.hrtime.bigint()) / 1e3;
-    if (after - before < best.apart) best = { apart: after - before, offset: (before + after) / 2 - now };
-  }
-  return best.offset;
-}
+const OFFSET_US = threadOffsetMs() * 1e3;
 
 /** Microseconds since an origin that all processes of this host share. */
 export function nowUs(): number {
