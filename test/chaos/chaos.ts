@@ -10,6 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import type { Frame } from '../support/frames.ts';
 import { type HubProcess, startHub } from '../support/hub-process.ts';
 import { Device } from '../support/peers.ts';
+import { Random } from '../support/random.ts';
 import { imbalance, problemsOf } from './books.ts';
 import { Follower } from './follower.ts';
 import { TcpProxy } from './tcp-proxy.ts';
@@ -45,7 +46,8 @@ const LAST_EVENTS_MS = 4000;
 const LAST_EVENTS_TRIES = 6;
 
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
-  const random = randomOf(options.seed);
+  const numbers = new Random(options.seed);
+  const random = () => numbers.next();
   const hub = await startHub({
     DAT_FAULT_INJECTION: 'true',
     DAT_FANOUT_WORKERS: String(options.fanoutWorkers),
@@ -239,15 +241,4 @@ async function admin(hub: HubProcess, method: string, path: string, body?: unkno
       body: JSON.stringify(body),
     }),
   });
-}
-
-/** mulberry32: small, and the same everywhere for the same seed. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** `undefined` takes a variable away. */
@@ -50,8 +51,13 @@ export interface StartOptions {
   readonly withinMs?: number;
 }
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
+/** This file runs from `test` under vitest and from `dist/test` in the tools that are run by hand. */
+const ROOT = fileURLToPath(
+  ['../../', '../../../']
+    .map((up) => new URL(up, import.meta.url))
+    .find((root) => existsSync(new URL('package.json', root))) ?? new URL('../../', import.meta.url),
+);
+const MAIN = `${ROOT}dist/src/main.js`;
 const FREE_PORTS: Env = { DAT_DEVICE_PORT: '0', DAT_SUBSCRIBER_PORT: '0', DAT_ADMIN_PORT: '0' };
 const START_MS = 20_000;
 const STOP_MS = 25_000;

@@ -1,6 +1,8 @@
 /** Frames as a client writes them and as it must not, byte for byte. */
-import { randomBytes } from 'node:crypto';
 import { Opcode } from './raw-peer.ts';
+
+/** Always the same: what a seed made must be the same bytes again. */
+const MASK = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 
 export interface ClientFrame {
   readonly opcode: number;
@@ -34,8 +36,7 @@ export function clientFrame({
   if (bits === 16) head.writeUInt16BE(Number(announced), 2);
   if (bits === 64) head.writeBigUInt64BE(announced, 2);
   if (!masked) return Buffer.concat([head, body]);
-  const mask = randomBytes(4);
-  return Buffer.concat([head, mask, body.map((byte, index) => byte ^ (mask[index % 4] ?? 0))]);
+  return Buffer.concat([head, MASK, body.map((byte, index) => byte ^ (MASK[index % 4] ?? 0))]);
 }
 
 export function text(payload: string | Uint8Array, more: Omit<ClientFrame, 'opcode'> = {}): Buffer {

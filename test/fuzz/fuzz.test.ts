@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { freshSeed, Random } from '../support/random.ts';
+import { fuzz } from './fuzz.ts';
+import { fuzzInput } from './inputs.ts';
+import { mutate } from './mutate.ts';
+
+const SECONDS = 10;
+
+describe('the fuzzer', () => {
+  it('makes of a seed and a number always the same input', () => {
+    for (let number = 0; number < 500; number++) expect(fuzzInput(7, number)).toEqual(fuzzInput(7, number));
+    expect(fuzzInput(7, 1)).not.toEqual(fuzzInput(8, 1));
+  });
+
+  it('changes most of what it mutates, and bounds how it grows', () => {
+    const random = new Random(1);
+    const bytes = Buffer.from('{"op":"list","id":4}');
+    const mutated = Array.from({ length: 1000 }, () => mutate(bytes, random, bytes));
+    expect(mutated.filter((one) => !one.equals(bytes)).length).toBeGreaterThan(900);
+    expect(Math.max(...mutated.map(({ length }) => length))).toBeLessThan(10_000);
+  });
+
+  // The seed is new with each run: it stands in the title and in the error.
+  const seed = freshSeed();
+  it(`with seed ${seed} harms nobody beside it`, { timeout: 90_000 }, async () => {
+    const report = await fuzz({ seed, from: 0, inputs: Number.POSITIVE_INFINITY, seconds: SECONDS });
+    expect(report.delivered).toBeGreaterThan(0);
+    // It must get through to the hub, or it shows nothing.
+    expect(report.answered).toBeGreaterThan(report.inputs / 10);
+  });
+});

@@ -1,0 +1,167 @@
+/**
+ * Sends mutated bytes to all listeners of a hub. There is one good outcome: a device and a subscriber beside it get
+ * every event, the process lives, and it logs no error.
+ */
+import { connect } from 'node:net';
+import { admin, Metrics } from '../support/admin.ts';
+import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
+import { Device, Subscriber } from '../support/peers.ts';
+import { type FuzzInput, fuzzInput } from './inputs.ts';
+
+export interface FuzzOptions {
+  readonly seed: number;
+  /** First input; those before it are left out. */
+  readonly from: number;
+  /** Inputs at most. */
+  readonly inputs: number;
+  readonly seconds: number;
+  readonly env?: Env;
+}
+
+export interface FuzzReport {
+  readonly inputs: number;
+  /** Events that the bystander got. */
+  readonly delivered: number;
+  /** Connections of the fuzzer that were answered with at least one byte. */
+  readonly answered: number;
+}
+
+const AT_ONCE = 16;
+/** How long an input's connection stays open. */
+const HELD_MS = 15;
+const LOOK_MS = 250;
+const SHOWN_INPUTS = 2 * AT_ONCE;
+const ERROR_LEVEL = 50;
+
+/** What the fuzzer makes goes soon, and nobody is limited: the hub has to read everything. */
+const env: Env = {
+  DAT_DEVICE_RATE: '0',
+  DAT_SUBSCRIBER_RATE: '0',
+  DAT_PING_INTERVAL_MS: '1000',
+  DAT_DEVICE_LEAVE_GRACE_MS: '100',
+  DAT_DEVICE_REMOVE_AFTER_MS: '500',
+  DAT_SUBSCRIBER_INACTIVE_AFTER_MS: '15000',
+  DAT_SUBSCRIBER_REMOVE_AFTER_MS: '15000',
+  DAT_MAX_DEVICES: '2000',
+  DAT_MAX_SUBSCRIBERS: '2000',
+  DAT_MAX_SUBSCRIPTIONS: '4000',
+};
+
+/** @throws Error that names the seed and the last inputs */
+export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const hub = await startHub({ ...env, ...options.env });
+  const last: FuzzInput[] = [];
+  try {
+    const report = await attack(hub, options, last);
+    const { code } = await hub.stop().then(() => hub.ended);
+    if (code !== 0) throw new Error(`the hub ended with ${code}`);
+    return report;
+  } catch (error) {
+    const { seed } = options;
+    const shown = last.map((input) => describeInput(input)).join('\n');
+    const replay = `npm run fuzz -- --seed ${seed} --from ${Math.max(0, (last[0]?.number ?? 0) - 500)}`;
+    throw new Error(
+      `${(error as Error).message}\nseed ${seed}, again with: ${replay}\nthe last inputs:\n${shown}\n` +
+        `the hub's last words:\n${hub.stderr().slice(-3000)}`,
+      { cause: error },
+    );
+  } finally {
+    await hub.kill();
+  }
+}
+
+async function attack(hub: HubProcess, options: FuzzOptions, last: FuzzInput[]): Promise<FuzzReport> {
+  const bystander = await Bystander.join(hub);
+  const endMs = performance.now() + options.seconds * 1e3;
+  let next = options.from;
+  let answered = 0;
+  let failure: unknown;
+  const attackers = Array.from({ length: AT_ONCE }, async () => {
+    while (next < options.from + options.inputs && performance.now() < endMs && failure === undefined) {
+      const input = fuzzInput(options.seed, next++);
+      last.push(input);
+      if (last.length > SHOWN_INPUTS) last.shift();
+      if (await deliver(hub, input)) answered += 1;
+    }
+  });
+  const done = Promise.all(attackers).then(() => true);
+  try {
+    while (!(await Promise.race([done, after(LOOK_MS)]))) await bystander.look();
+    await bystander.look();
+  } catch (error) {
+    failure = error;
+    await done;
+    throw error;
+  }
+  await assertWell(hub);
+  return { inputs: next - options.from, delivered: bystander.delivered, answered };
+}
+
+/** A device and a subscriber that have nothing to do with the fuzzer. */
+class Bystander {
+  delivered = 0;
+  readonly #device: Device;
+  readonly #subscriber: Subscriber;
+
+  private constructor(device: Device, subscriber: Subscriber) {
+    this.#device = device;
+    this.#subscriber = subscriber;
+  }
+
+  static async join({ devicePort, subscriberPort }: HubProcess): Promise<Bystander> {
+    const device = await Device.connect(devicePort, '?id=bystander-of-the-fuzzer');
+    const subscriber = await Subscriber.connect(subscriberPort, '?id=subscriber-beside-the-fuzzer');
+    await subscriber.subscribe('bystander-of-the-fuzzer');
+    return new Bystander(device, subscriber);
+  }
+
+  /** @throws Error when an event is not acknowledged, does not come, or comes out of order */
+  async look(): Promise<void> {
+    const { seq } = await this.#device.message({ n: this.delivered });
+    const { seq: got } = await this.#subscriber.frames.next(
+      ({ op, source }) => op === 'event' && source === 'device',
+    );
+    this.delivered += 1;
+    if (got !== seq) throw new Error(`the bystander got seq ${got} instead of ${seq}`);
+  }
+}
+
+/** @returns whether the hub answered anything */
+async function deliver(hub: HubProcess, { listener, head, writes, reset }: FuzzInput): Promise<boolean> {
+  const socket = connect({ port: hub[`${listener}Port`], host: '127.0.0.1' });
+  socket.on('error', () => {}); // a reset is an answer
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  let answered = false;
+  socket.on('data', () => {
+    answered = true;
+  });
+  if (head !== '') socket.write(head);
+  for (const bytes of writes) {
+    socket.write(bytes);
+    await after(1);
+  }
+  await Promise.race([closed, after(HELD_MS)]);
+  if (reset) socket.resetAndDestroy();
+  else socket.destroy();
+  await closed;
+  return answered;
+}
+
+async function assertWell(hub: HubProcess): Promise<void> {
+  const ready = await admin(hub.adminPort, 'GET', '/readyz');
+  if (ready.status !== 200) throw new Error(`not ready: ${ready.text}`);
+  const metrics = new Metrics((await admin(hub.adminPort, 'GET', '/metrics')).text);
+  const failed = metrics.value('dat_frames_failed_total');
+  if (failed > 0) throw new Error(`${failed} frame(s) met a bug that was contained`);
+  const bad = hub.logs.find(({ level = 0 }) => level >= ERROR_LEVEL);
+  if (bad !== undefined) throw new Error(`the hub logged an error: ${JSON.stringify(bad)}`);
+}
+
+function describeInput({ number, listener, head, writes, reset }: FuzzInput): string {
+  const bytes = Buffer.concat(writes).toString('base64').slice(0, 400);
+  return `  ${number} ${listener}${head === '' ? '' : ', upgraded'}${reset ? ', reset' : ''}: ${bytes}`;
+}
+
+function after(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, ms, undefined));
+}

@@ -1,0 +1,26 @@
+/** `npm run fuzz -- --seconds N --seed S --from INPUT --inputs N`: the fuzzer by hand. Exit code 1 when it found something. */
+import { parseArgs } from 'node:util';
+import { freshSeed } from '../support/random.ts';
+import { fuzz } from './fuzz.ts';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string', default: `${freshSeed()}` },
+    from: { type: 'string', default: '0' },
+    inputs: { type: 'string', default: '1e12' },
+  },
+});
+const [seconds, seed, from, inputs] = [values.seconds, values.seed, values.from, values.inputs].map(
+  Number,
+) as [number, number, number, number];
+console.log(`seed ${seed}, inputs from ${from}, for ${seconds} s`);
+try {
+  const report = await fuzz({ seed, from, inputs, seconds });
+  console.log(
+    `${report.inputs} inputs, ${report.answered} answered; the bystander got all its ${report.delivered} events`,
+  );
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}
