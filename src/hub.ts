@@ -30,6 +30,7 @@ import { createHubMemory, type EdgeMemory, type HubMemory } from './threads/memo
 import { OVERLOAD_TICK_MS, Overload } from './threads/overload.ts';
 import { OwnerThread } from './threads/owner-thread.ts';
 import { Poller } from './threads/poller.ts';
+import { residentBytes } from './threads/resident-bytes.ts';
 import { RuleKeeper } from './threads/rule-keeper.ts';
 import { SlowReports } from './threads/slow-reports.ts';
 import { snapshotSource, snapshotsOf } from './threads/snapshots.ts';
@@ -157,7 +158,7 @@ export async function startHub(
   const overload = new Overload({
     settings,
     threads: figures.threads,
-    residentBytes: () => process.memoryUsage.rss(),
+    residentBytes,
     changed(overloaded) {
       gates.door.setOverloaded(overloaded);
       if (overloaded) logger.warn({ reason: overload.reason }, 'turning new peers away');

@@ -36,6 +36,10 @@ async function serve(settings: Settings): Promise<void> {
     logger.fatal({ err: failure }, 'a thread of the hub ended; draining');
     if (!ending) void end(EXIT_SOFTWARE);
   };
+  process.on('uncaughtException', (bug) => {
+    logger.fatal({ err: bug }, 'the main thread met a bug; draining');
+    if (!ending) void end(EXIT_SOFTWARE);
+  });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (ending) process.exit(EXIT_SECOND_SIGNAL);

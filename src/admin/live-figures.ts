@@ -1,5 +1,7 @@
 /** The figures of a live stream: what the hub counts, and how fast it happens, from one look to the next. */
+
 import { type CounterName, latencyBoundsSeconds, type Role } from '../memory/counters.ts';
+import { residentBytes } from '../threads/resident-bytes.ts';
 import type { AdminDeps } from './deps.ts';
 import { collectFigures, type Figures } from './figures.ts';
 import type { LiveFigures } from './live-schemas.ts';
@@ -50,7 +52,7 @@ export class LiveSampler {
       latency: percentiles(buckets.map((count, index) => count - (oldest[index] ?? 0))),
       threads: threadsBetween(last, look),
       process: {
-        residentBytes: process.memoryUsage.rss(),
+        residentBytes: residentBytes(),
         cpuRatio: last === undefined ? null : perSecond(last, look, ({ cpuSeconds }) => cpuSeconds),
       },
     };

@@ -1,6 +1,8 @@
 /** Figures: the metrics page for Prometheus and the same as JSON for people and dashboards. */
+
 import { z } from 'zod';
 import { latencyBoundsSeconds } from '../memory/counters.ts';
+import { residentBytes } from '../threads/resident-bytes.ts';
 import type { AdminDeps } from './deps.ts';
 import { collectFigures } from './figures.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
@@ -16,7 +18,7 @@ export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler
       const { user, system } = process.cpuUsage();
       const page = renderMetrics(collectFigures(deps), {
         nodeVersion: process.version,
-        residentBytes: process.memoryUsage.rss(),
+        residentBytes: residentBytes(),
         cpuSeconds: (user + system) / 1e6,
         startTimeSeconds: deps.startedAtMs / 1e3,
       });
