@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { helpText, readFlags } from './settings/flags.ts';
 import { wrongValue } from './settings/problems.ts';
-import { brokenRules } from './settings/rules.ts';
+import { brokenRules, type Origins } from './settings/rules.ts';
 import { FANOUT_WORKERS_MAX, rowOf, type SettingKey, type Settings, settingKeys } from './settings/schema.ts';
 import {
   CONFIG_VARIABLE,
@@ -47,16 +47,32 @@ export type LoadedSettings =
 
 /** Loads the settings; whatever the sources hold, it reports all problems at once and never throws. */
 export function loadSettings(sources: SettingsSources): LoadedSettings {
+  const { asked } = readFlags(sources.argv);
+  if (asked === 'help') return { ok: true, text: helpText() };
+  if (asked === 'version') return { ok: true, text: `${packageVersion()}\n` };
+  const { settings, problems } = explainSettings(sources);
+  return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
+}
+
+export interface ExplainedSettings {
+  /** What is wrong in the sources has its default here. */
+  readonly settings: Settings;
+  /** Where each setting that was given stands. */
+  readonly origins: Origins;
+  /** One line each. */
+  readonly problems: readonly string[];
+}
+
+/** The settings, where they come from, and what is wrong with them. Never throws. */
+export function explainSettings(sources: SettingsSources): ExplainedSettings {
   const flags = readFlags(sources.argv);
-  if (flags.asked === 'help') return { ok: true, text: helpText() };
-  if (flags.asked === 'version') return { ok: true, text: `${packageVersion()}\n` };
   const environment = readEnvironment(sources.env);
   const file = readChosenFile(flags.config, sources);
   const problems = [...flags.problems, ...environment.problems, ...file.problems];
   const { settings, origins, wrong } = settle([file, environment, flags], problems);
   const { NODE_ENV } = sources.env;
   problems.push(...brokenRules(settings, { origins, production: NODE_ENV === 'production' }, wrong));
-  return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
+  return { settings, origins, problems };
 }
 
 /** Loads the settings of this process. */

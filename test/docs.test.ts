@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { exitMeanings } from '../src/cli/failure.ts';
 import { closes, errors, removals } from '../src/codes.ts';
 import { settingsTable } from '../src/settings.ts';
 
@@ -14,6 +15,14 @@ describe('the documentation', () => {
     const page = read('docs/protocol.md');
     const sent = [...Object.values(closes), ...Object.values(removals), ...Object.values(errors)];
     for (const { code } of sent) if (code !== errors.internal.code) expect(page).toContain(String(code));
+  });
+});
+
+describe('the page on dat', () => {
+  it('has the exit codes as the help has them', () => {
+    const page = read('docs/cli.md');
+    for (const [code, meaning] of Object.entries(exitMeanings))
+      expect(page).toMatch(new RegExp(`\\| ${code} +\\| ${meaning.replaceAll(/[().]/g, '\\$&')} *\\|`));
   });
 });
 

@@ -1,0 +1,86 @@
+/** `dat config`: what the hub would start with, and what may be given to it. */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { envName, rowOf, settingGroups, settingKeys } from '../../settings/schema.ts';
+import { explainSettings } from '../../settings.ts';
+import { CliFailure, Exit } from '../failure.ts';
+import { jsonLine, line, note, styled, table } from '../output.ts';
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+const sources = (argv: readonly string[]) => ({
+  argv,
+  env: process.env,
+  readFile: (path: string) => readFileSync(path, 'utf8'),
+});
+
+/** @param flags those of `dat serve` */
+export function check(flags: readonly string[], { json }: JsonOption): void {
+  const { problems } = explainSettings(sources(flags));
+  if (json) jsonLine({ ok: problems.length === 0, problems });
+  else if (problems.length === 0) line('the settings are right');
+  for (const problem of json ? [] : problems) note(`dat: ${problem}`);
+  if (problems.length > 0) {
+    throw new CliFailure(Exit.config, `${problems.length} problem(s); see: dat config env`);
+  }
+}
+
+/** Every setting with its value and where that comes from; secrets masked. */
+export function show(flags: readonly string[], { json }: JsonOption): void {
+  const { settings, origins, problems } = explainSettings(sources(flags));
+  const entries = settingKeys.map((key) => {
+    const value = settings[key];
+    const isHidden = rowOf(key).secret === true && value !== '';
+    return { key, value: isHidden ? '********' : value, from: origins.get(key) ?? 'default' };
+  });
+  if (json) jsonLine(Object.fromEntries(entries.map(({ key, ...rest }) => [key, rest])));
+  else {
+    const cells = entries.map(({ key, value, from }) => [
+      key,
+      Array.isArray(value) ? value.join(',') || '(same host)' : String(value) || '(none)',
+      from === 'default' ? styled('dim', from) : from,
+    ]);
+    line(table(['SETTING', 'VALUE', 'FROM'], cells));
+  }
+  for (const problem of problems) note(`dat: ${problem}`);
+  if (problems.length > 0)
+    throw new CliFailure(Exit.config, `${problems.length} problem(s): these settings do not start`);
+}
+
+/** The JSON schema of the config file. */
+export function schema(): void {
+  const properties = Object.fromEntries(
+    settingKeys.map((key) => {
+      const row = rowOf(key);
+      const { $schema: _, ...of } = z.toJSONSchema(row.kind.schema, { io: 'input', unrepresentable: 'any' });
+      return [
+        key,
+        { description: row.meaning.replaceAll('`', ''), ...of, ...(!row.secret && { default: row.default }) },
+      ];
+    }),
+  );
+  const document = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Device Aggregator Tunnel',
+    type: 'object',
+    additionalProperties: false,
+    properties,
+  };
+  line(JSON.stringify(document, undefined, 2));
+}
+
+/** A file of environment variables to begin with: all there are, none set. */
+export function env(): void {
+  for (const group of settingGroups) {
+    line(`# ${group}`);
+    for (const key of settingKeys) {
+      const { group: own, meaning, kind, secret, default: value } = rowOf(key);
+      if (own !== group) continue;
+      line(`\n# ${meaning.replaceAll('`', '')}\n# Accepted: ${kind.accepted}.`);
+      line(`#${envName(key)}=${secret ? '' : String(value)}`);
+    }
+    line('');
+  }
+}

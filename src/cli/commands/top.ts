@@ -1,0 +1,161 @@
+/** `dat top`: what the hub does now, second by second, from the stream that the dashboard reads. */
+import type { LiveFigures } from '../../admin/live-schemas.ts';
+import { Admin } from '../admin.ts';
+import type { UrlOptions } from '../connection.ts';
+import { CliFailure, Exit } from '../failure.ts';
+import { jsonLine, line, printable, styled, table } from '../output.ts';
+
+export interface TopOptions extends UrlOptions {
+  readonly json?: boolean;
+  /** Ends after the first full figures. */
+  readonly once?: boolean;
+}
+
+interface Busy {
+  readonly device: string;
+  readonly perSecond: number;
+}
+
+const BUSY_SHOWN = 8;
+const SLOW_SHOWN = 8;
+/** One page: who looks at more devices looks at the dashboard. */
+const LOOKED_AT = 1000;
+const CLEAR = '\u001b[H\u001b[2J';
+
+export async function top(options: TopOptions): Promise<void> {
+  const admin = new Admin(options);
+  const leaving = new AbortController();
+  process.once('SIGINT', () => leaving.abort()).once('SIGTERM', () => leaving.abort());
+  const isScreen = process.stdout.isTTY === true && !options.json && !options.once;
+  const busiest = new Busiest(admin);
+  try {
+    const answer = await admin.fetch('/v1/live', { signal: leaving.signal });
+    for await (const figures of figuresOf(answer)) {
+      const busy = await busiest.next();
+      if (figures.rates === null) continue; // the first has nothing to compare with
+      if (options.json) jsonLine({ ...figures, busiest: busy });
+      else line((isScreen ? CLEAR : '') + screen(figures, busy));
+      if (options.once) return;
+    }
+    throw new CliFailure(Exit.unavailable, 'the hub ended the stream');
+  } catch (error) {
+    if (!leaving.signal.aborted) throw error;
+  } finally {
+    leaving.abort();
+  }
+}
+
+/** The events named `figures` of the stream. */
+async function* figuresOf(answer: Response): AsyncGenerator<LiveFigures> {
+  let text = '';
+  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const messages = text.split('\n\n');
+    text = messages.pop() ?? '';
+    for (const message of messages) {
+      const fields = message.split('\n');
+      const data = fields.filter((field) => field.startsWith('data:')).map((field) => field.slice(5));
+      if (fields.some((field) => field.trim() === 'event: figures'))
+        yield JSON.parse(data.join('\n')) as LiveFigures;
+    }
+  }
+}
+
+/** Which of the first thousand devices have broadcast most since the last look. */
+class Busiest {
+  readonly #admin: Admin;
+  #seqs = new Map<string, number>();
+  #at = 0;
+
+  constructor(admin: Admin) {
+    this.#admin = admin;
+  }
+
+  async next(): Promise<Busy[]> {
+    const { devices } = await this.#admin.ask<{ devices: { device: string; seq: number }[] }>(
+      'GET',
+      `/v1/devices?limit=${LOOKED_AT}`,
+    );
+    const now = performance.now();
+    const seconds = (now - this.#at) / 1000;
+    const busy = devices
+      .map(({ device, seq }) => ({ device, perSecond: (seq - (this.#seqs.get(device) ?? seq)) / seconds }))
+      .filter(({ perSecond }) => perSecond > 0)
+      .sort((one, other) => other.perSecond - one.perSecond)
+      .slice(0, BUSY_SHOWN);
+    this.#seqs = new Map(devices.map(({ device, seq }) => [device, seq]));
+    this.#at = now;
+    return busy;
+  }
+}
+
+const number = (value: number): string =>
+  value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1);
+const percent = (ratio: number): string => `${Math.round(ratio * 100)} %`;
+const milliseconds = (seconds: number | null): string =>
+  seconds === null ? '–' : `${(seconds * 1e3).toFixed(2)} ms`;
+
+function screen(figures: LiveFigures, busy: readonly Busy[]): string {
+  const {
+    rates,
+    latency,
+    connections,
+    devices,
+    subscriptions,
+    process: own,
+    threads,
+    rings,
+    slow,
+    notReady,
+  } = figures;
+  const received = rates === null ? 0 : rates.received.pong + rates.received.message + rates.received.status;
+  const dropped = Object.values(rates?.dropped ?? {}).reduce((sum, value) => sum + value, 0);
+  const parts = [
+    `${styled('bold', 'dat top')}  ${figures.version}, ${figures.transport}, ${notReady === null ? styled('green', 'ready') : styled('red', notReady)}`,
+    `events/s ${number(received)}   skipped/s ${number(rates?.skipped ?? 0)}   deliveries/s ${number(rates?.deliveries ?? 0)}   dropped/s ${number(dropped)}`,
+    `latency p50 ${milliseconds(latency.p50Seconds)}   p90 ${milliseconds(latency.p90Seconds)}   p99 ${milliseconds(latency.p99Seconds)}`,
+    `connections ${connections.device} devices, ${connections.subscriber} subscribers   devices ${devices.online} online, ${devices.stale} stale, ${devices.offline} offline`,
+    `subscriptions ${subscriptions.active} active, ${subscriptions.inactive} inactive, ${subscriptions.deny} denied   memory ${Math.round(own.residentBytes / 1024 ** 2)} MiB   CPU ${own.cpuRatio === null ? '–' : percent(own.cpuRatio)}`,
+    '',
+    table(
+      ['THREAD', 'LAG', 'SOCKETS', 'WORK/S'],
+      threads.map(
+        ({
+          thread,
+          loopLagSeconds,
+          connections: sockets,
+          receivedPerSecond,
+          recordsPerSecond,
+          deliveriesPerSecond,
+        }) => [
+          thread,
+          milliseconds(loopLagSeconds),
+          String(sockets),
+          number(deliveriesPerSecond ?? receivedPerSecond ?? recordsPerSecond ?? 0),
+        ],
+      ),
+    ),
+    '',
+    `rings ${rings.map(({ ring, usedRatio }) => `${ring} ${percent(usedRatio)}`).join('   ')}`,
+  ];
+  if (busy.length > 0) {
+    parts.push(
+      '',
+      table(
+        ['BUSIEST DEVICE', 'EVENTS/S'],
+        busy.map(({ device, perSecond }) => [printable(device), number(perSecond)]),
+      ),
+    );
+  }
+  if (slow.length > 0) {
+    const cells = slow
+      .slice(0, SLOW_SHOWN)
+      .map(({ subscriber, queuedBytes, laggingMs }) => [
+        subscriber,
+        `${Math.round(queuedBytes / 1024)} KiB`,
+        `${(laggingMs / 1000).toFixed(1)} s`,
+      ]);
+    parts.push('', table(['SLOW SUBSCRIBER', 'WAITING', 'FOR'], cells));
+  }
+  return parts.join('\n');
+}

@@ -1,0 +1,50 @@
+/** What commands print: colours only for a terminal that wants them, JSON where it is asked for. */
+import { styleText } from 'node:util';
+
+type Style = Parameters<typeof styleText>[0];
+
+const { NO_COLOR = '', TERM } = process.env;
+const colours = process.stdout.isTTY === true && NO_COLOR === '' && TERM !== 'dumb';
+
+export function styled(style: Style, text: string): string {
+  return colours ? styleText(style, text, { validateStream: false }) : text;
+}
+
+export function line(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** One JSON value a line. */
+export function jsonLine(value: unknown): void {
+  line(JSON.stringify(value));
+}
+
+/** For people, beside what the command is for. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** What turns text around, beside the control characters. */
+const TURNING = /[\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+
+/** What a device or a stranger wrote must not move the cursor or turn text around. */
+export function printable(text: string): string {
+  return Array.from(text, (character) => {
+    const code = character.charCodeAt(0);
+    const isControl = code < 0x20 || (code >= 0x7f && code < 0xa0);
+    return isControl || TURNING.test(character) ? `\\u${code.toString(16).padStart(4, '0')}` : character;
+  }).join('');
+}
+
+/** Columns as wide as their widest cell; the last one is left as it is. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
+  );
+  const padded = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [styled('bold', padded(head)), ...rows.map(padded)].join('\n');
+}
