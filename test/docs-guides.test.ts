@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { closes, errors, removals } from '../src/codes.ts';
 import { createPresence, type PresenceCapacity } from '../src/presence/table.ts';
 import { envName } from '../src/settings/schema.ts';
+import { otherVariables } from '../src/settings/sources.ts';
 import { settingKeys } from '../src/settings.ts';
 import { settingsOf } from './support/given-settings.ts';
 
@@ -85,7 +86,7 @@ describe('the sizing in docs/guide-operators.md', () => {
 
 describe('the pages', () => {
   it.each(pages)('name settings that there are: %s', (page) => {
-    const known = new Set([...settingKeys.map(envName), 'DAT_CONFIG', 'DAT_NAME']);
+    const known = new Set([...settingKeys.map(envName), ...otherVariables, 'DAT_NAME']);
     // `DAT_MAX_…` stands for several.
     for (const [name] of read(page).matchAll(/\bDAT_[A-Z_]+[A-Z]\b(?!_)/g))
       expect(known, name).toContain(name);

@@ -18,8 +18,8 @@ export interface SourceRead {
 
 export const CONFIG_VARIABLE = 'DAT_CONFIG';
 const PREFIX = 'DAT_';
-/** For the commands of `dat` that connect as a peer, which may share an environment with the hub. */
-const CLIENT_VARIABLES: readonly string[] = ['DAT_TOKEN'];
+/** `DAT_…` variables that are no settings: the file of settings, and what `dat` reads where it connects as a peer. */
+export const otherVariables: readonly string[] = [CONFIG_VARIABLE, 'DAT_TOKEN'];
 
 const keyOfVariable = new Map(settingKeys.map((key) => [envName(key), key]));
 const keyOfName = new Map<string, SettingKey>(settingKeys.map((key) => [key, key]));
@@ -30,13 +30,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   const problems: string[] = [];
   for (const name of Object.keys(env).sort()) {
     const value = env[name];
-    if (
-      !name.startsWith(PREFIX) ||
-      name === CONFIG_VARIABLE ||
-      CLIENT_VARIABLES.includes(name) ||
-      value === undefined ||
-      value === ''
-    )
+    if (!name.startsWith(PREFIX) || otherVariables.includes(name) || value === undefined || value === '')
       continue;
     const key = keyOfVariable.get(name);
     if (key === undefined) problems.push(unknownVariable(name));
