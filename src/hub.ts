@@ -56,6 +56,7 @@ export interface Hub {
 }
 
 /**
+ * Starts a hub in this process, with threads of its own.
  * @param failed called once when a thread of the hub ends by itself: the process should drain and end
  * @throws ListenError when a port cannot be bound
  * @throws KeyError when the file of the public key, the certificate or its key cannot be used

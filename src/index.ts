@@ -1,5 +1,19 @@
-/** Public exports: the hub as a library. */
+/**
+ * The hub as a library.
+ * @module
+ */
+export { KeyError } from './access/keys.ts';
 export { type Hub, startHub } from './hub.ts';
-export { type LoadedSettings, loadSettings, type Settings, type SettingsSources } from './settings.ts';
+export type { Kind } from './settings/kinds.ts';
+export {
+  type LoadedSettings,
+  loadSettings,
+  type SettingGroup,
+  type SettingKey,
+  type SettingRow,
+  type Settings,
+  type SettingsSources,
+  settingRows,
+} from './settings.ts';
 export { SnapshotRefused } from './snapshot/files.ts';
 export { ListenError } from './transport/transport.ts';

@@ -19,7 +19,9 @@ import { packageVersion } from './settings/version.ts';
 export { isLoopback } from './settings/rules.ts';
 export {
   FANOUT_WORKERS_MAX,
+  type SettingGroup,
   type SettingKey,
+  type SettingRow,
   type Settings,
   settingKeys,
   settingRows,

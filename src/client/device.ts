@@ -24,8 +24,16 @@ export interface EventOptions {
   readonly ack?: boolean;
 }
 
-type WithAck = EventOptions & { readonly ack: true };
-type WithData = { readonly data?: unknown };
+/** `EventOptions` of an event whose acknowledgement is waited for. */
+export interface AckOptions extends EventOptions {
+  readonly ack: true;
+}
+
+/** What goes with a status. */
+export interface StatusData {
+  /** Anything that JSON can express. */
+  readonly data?: unknown;
+}
 
 /**
  * Connects as a device, and again whenever the connection is lost. Returns at once; what is sent before there is a
@@ -68,21 +76,21 @@ export class Device extends Emitter<ConnectionEvents> {
    * @param data anything that JSON can express; or bytes, which go as they are and cannot be acknowledged
    * @throws TypeError when JSON cannot express `data`, or bytes are to be acknowledged
    */
-  message(data: unknown, options: WithAck): Promise<Ack>;
+  message(data: unknown, options: AckOptions): Promise<Ack>;
   message(data: unknown, options?: EventOptions): Promise<void>;
   message(data: unknown, options?: EventOptions): Promise<unknown> {
     return this.#send('message', data, options);
   }
 
   /** Says how the device is, which the hub remembers. @param status 1 to 64 characters */
-  status(status: string, options: WithAck & WithData): Promise<Ack>;
-  status(status: string, options?: EventOptions & WithData): Promise<void>;
-  status(status: string, options: EventOptions & WithData = {}): Promise<unknown> {
+  status(status: string, options: AckOptions & StatusData): Promise<Ack>;
+  status(status: string, options?: EventOptions & StatusData): Promise<void>;
+  status(status: string, options: EventOptions & StatusData = {}): Promise<unknown> {
     return this.#sendJson('status', { status, data: options.data }, options);
   }
 
   /** Broadcasts a sign of life. Otherwise as `message`. */
-  pong(data: unknown, options: WithAck): Promise<Ack>;
+  pong(data: unknown, options: AckOptions): Promise<Ack>;
   pong(data?: unknown, options?: EventOptions): Promise<void>;
   pong(data?: unknown, options?: EventOptions): Promise<unknown> {
     return this.#send('pong', data, options);

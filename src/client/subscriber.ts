@@ -147,8 +147,8 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
 
   /**
    * Events from now on, to iterate over: `for await (const event of subscriber.events())`.
-   * @param options.limit events held while the consumer is busy, 1024 unless given; beyond it the oldest is dropped
-   *   and counted in `dropped`
+   * At most `limit` events, 1024 unless given, are held while the consumer is busy; beyond it the oldest is dropped and
+   * counted in `dropped`.
    */
   events({ limit = 1024 }: { readonly limit?: number } = {}): EventStream {
     return new EventStream(limit, (push, end) => {
