@@ -8,6 +8,7 @@ import { Priority } from '../protocol/events.ts';
 import { EventField } from '../threads/records.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import type { Laggards } from './laggards.ts';
+import { OutboxFrames } from './outbox-frames.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Topic } from './topic.ts';
 
@@ -30,6 +31,8 @@ class Lane {
 /** High, normal, low: the order of sending. */
 const createLanes = (): readonly Lane[] => [new Lane(), new Lane(), new Lane()];
 
+const NOBODY: readonly SubscriberSession[] = [];
+
 /** Sends a frame to the sockets of a transport's topic; its bytes are taken before this returns. */
 export type Publish = (topic: string, frame: Uint8Array, binary: boolean) => void;
 
@@ -50,6 +53,8 @@ export class Batch {
   #size = 0;
   #shardCount = 0;
   #hasVips = false;
+  #hasBatched = false;
+  readonly #frames = new OutboxFrames();
 
   constructor(deps: BatchDeps) {
     this.#deps = deps;
@@ -77,18 +82,23 @@ export class Batch {
   /** Starts the batch's round: from here on nobody enters or leaves a topic until it is over. */
   begin(): void {
     let most = 1;
+    this.#hasBatched = false;
     for (const { topics } of this.#lanes) {
-      for (const { shardCount } of topics) if (shardCount > most) most = shardCount;
+      for (const { shardCount, batched } of topics) {
+        if (shardCount > most) most = shardCount;
+        if (batched !== undefined) this.#hasBatched = true;
+      }
     }
     this.#shardCount = most;
     this.#passLaggards(this.#lanes, false);
   }
 
-  /** Publishes the events to one shard of their topics. @param now hub clock, ms */
+  /** Sends the events to one shard of their topics. @param now hub clock, ms */
   publish(shard: number, publish: Publish, now: number): void {
     for (const { offsets, topics } of this.#lanes) {
       for (let i = 0; i < offsets.length; i++) this.#publish(shard, publish, offsets[i]!, topics[i]!, now);
     }
+    if (this.#hasBatched) this.#sendEach(this.#lanes, ({ batched }) => batched?.shards[shard] ?? NOBODY);
   }
 
   clear(): void {
@@ -125,30 +135,35 @@ export class Batch {
     if (shard === 0) counters.latency(now - views.f64[(offset + EventField.received) >> 3]!);
   }
 
-  /** Encodes what vips get, one after the other, and sends each vip all of its frames in one go. */
   sendVips(): void {
     if (!this.#hasVips) return;
+    this.#sendEach(this.#forVips, ({ vips }) => vips);
+    this.#passLaggards(this.#forVips, true);
+    for (const lane of this.#forVips) lane.clear();
+    this.#hasVips = false;
+  }
+
+  /** Encodes what these sockets get, one event after the other, and sends each socket all of its events in one go. */
+  #sendEach(lanes: readonly Lane[], membersOf: (topic: Topic) => readonly SubscriberSession[]): void {
     const { encoder, counters } = this.#deps;
     const touched: SubscriberSession[] = [];
     let end = 0;
-    for (const lane of this.#forVips) {
-      const { offsets, topics } = lane;
+    for (const { offsets, topics } of lanes) {
       for (let i = 0; i < offsets.length; i++) {
-        const { vips, names } = topics[i]!;
-        counters.cells[Counter.deliveries]! += vips.length;
+        const topic = topics[i]!;
+        const members = membersOf(topic);
+        counters.cells[Counter.deliveries]! += members.length;
         for (const binary of [false, true]) {
-          if (!vips.some((session) => session.binary === binary)) continue;
+          if (!members.some((session) => session.binary === binary)) continue;
           const start = end;
-          end = encoder.encode(offsets[i]!, names, binary, start);
-          for (const session of vips) {
+          end = encoder.encode(offsets[i]!, topic.names, binary, start);
+          for (const session of members) {
             if (session.binary === binary && session.addToOutbox(start, end)) touched.push(session);
           }
         }
       }
     }
-    for (const session of touched) session.sendOutbox(encoder.bytes);
-    this.#passLaggards(this.#forVips, true);
-    for (const lane of this.#forVips) lane.clear();
-    this.#hasVips = false;
+    this.#frames.begin(encoder.bytes);
+    for (const session of touched) session.sendOutbox(this.#frames);
   }
 }

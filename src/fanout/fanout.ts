@@ -77,6 +77,16 @@ export interface FanoutDeps {
 }
 
 type SubscriberSocket = Socket<SubscriberSession>;
+
+/** What a subscriber's upgrade asks for beside being let in. */
+interface Asked {
+  /** Ids separated by commas, '' for none. */
+  readonly devices: string;
+  readonly batch: string;
+  /** The first of the offered that is known. */
+  readonly protocol: string | undefined;
+}
+
 /** Shards sent to before the thread looks up again: about five milliseconds, and one where vips wait. */
 const SHARDS_PER_STEP = 4;
 const SHARDS_PER_STEP_WITH_VIPS = 1;
@@ -141,7 +151,9 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   upgrade(
     request: UpgradeRequest,
   ): UpgradeAnswer<SubscriberSession> | Promise<UpgradeAnswer<SubscriberSession>> {
-    const devices = new URLSearchParams(request.query).get('devices') ?? '';
+    const query = new URLSearchParams(request.query);
+    const devices = query.get('devices') ?? '';
+    const batch = query.get('batch') ?? 'false';
     const offered = request
       .header('sec-websocket-protocol')
       .split(',')
@@ -149,22 +161,24 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     const protocol = offered.find((name) => name === Subprotocol.binary || name === Subprotocol.json);
     const admitted = this.#deps.gate.admit(request);
     return admitted instanceof Promise
-      ? admitted.then((answer) => this.#sessionFor(answer, devices, protocol))
-      : this.#sessionFor(admitted, devices, protocol);
+      ? admitted.then((answer) => this.#sessionFor(answer, { devices, batch, protocol }))
+      : this.#sessionFor(admitted, { devices, batch, protocol });
   }
 
   #sessionFor(
     admitted: Admitted | Refused,
-    devices: string,
-    protocol: string | undefined,
+    { devices, batch, protocol }: Asked,
   ): UpgradeAnswer<SubscriberSession> {
     if (!admitted.ok) return admitted;
+    if (batch !== 'true' && batch !== 'false')
+      return { status: 400, message: 'batch: true or false is accepted' };
     const wanted = devices === '' ? { ok: true as const, devices: NO_DEVICES } : parseDevicesQuery(devices);
     if (!wanted.ok) return { status: 400, message: wanted.message };
     const session = new SubscriberSession({
       admitted,
       number: this.#deps.nextSession(),
       binary: protocol === Subprotocol.binary,
+      batched: batch === 'true',
       wanted: wanted.devices,
     });
     return protocol === undefined ? { session } : { session, protocol };

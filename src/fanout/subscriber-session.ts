@@ -10,6 +10,7 @@ import { NONE } from '../presence/columns.ts';
 import type { Peer } from '../transport/liveness.ts';
 import type { Socket } from '../transport/transport.ts';
 import { NO_SHARD } from './audience.ts';
+import type { OutboxFrames } from './outbox-frames.ts';
 
 /** Up to here looking through a list is as fast as a Map, which takes several times the memory. */
 const LISTED_DEVICES_MAX = 16;
@@ -22,6 +23,8 @@ export class SubscriberSession implements Peer {
   readonly number: number;
   /** Events go out in the binary encoding. */
   readonly binary: boolean;
+  /** Events that leave together go out in one frame. */
+  readonly batched: boolean;
   readonly expiresAt: number;
   /** Stands for its address at the gate. */
   readonly address: number;
@@ -42,7 +45,7 @@ export class SubscriberSession implements Peer {
    * are few.
    */
   #devices: number[] | Map<number, number> | undefined;
-  /** Frames of the batch being sent, for a vip: pairs of start and end in the batch's bytes. */
+  /** Events of the batch being sent, where they do not go by a topic: pairs of start and end in the batch's bytes. */
   #outbox: number[] | undefined;
   #socket: Socket<SubscriberSession> | undefined;
   /** Of a long text frame, as they come from the owner. */
@@ -50,7 +53,13 @@ export class SubscriberSession implements Peer {
   /** Frames that must follow the welcome. */
   #held: string[] | undefined = [];
 
-  constructor(options: { admitted: Admitted; number: number; binary: boolean; wanted: readonly string[] }) {
+  constructor(options: {
+    admitted: Admitted;
+    number: number;
+    binary: boolean;
+    batched: boolean;
+    wanted: readonly string[];
+  }) {
     const { actor, expiresAt, address } = options.admitted;
     this.id = actor.id;
     this.#token = actor.devices !== undefined || actor.vip ? actor : undefined;
@@ -58,6 +67,7 @@ export class SubscriberSession implements Peer {
     this.address = address;
     this.number = options.number;
     this.binary = options.binary;
+    this.batched = options.batched;
     this.wanted = options.wanted;
   }
 
@@ -152,20 +162,23 @@ export class SubscriberSession implements Peer {
     }
   }
 
-  /** Notes a frame of the batch being sent. @returns whether it is the first */
+  /** Notes an event of the batch being sent. @returns whether it is the first */
   addToOutbox(start: number, end: number): boolean {
     this.#outbox ??= [];
     return this.#outbox.push(start, end) === 2;
   }
 
-  /** Sends the frames of the outbox in as few writes as possible and empties it. */
-  sendOutbox(bytes: Uint8Array): void {
+  /** Sends the events of the outbox in as few writes as possible and empties it. */
+  sendOutbox(frames: OutboxFrames): void {
     const socket = this.#socket;
-    const { binary } = this;
+    const { binary, batched } = this;
     const outbox = this.#outbox ?? [];
+    const send = (frame: Uint8Array): void => {
+      if (!this.closing) socket?.send(frame, binary);
+    };
     socket?.cork(() => {
-      for (let i = 0; i < outbox.length && !this.closing; i += 2)
-        socket.send(bytes.subarray(outbox[i], outbox[i + 1]), binary);
+      if (batched) frames.sendBatched(outbox, binary, send);
+      else frames.sendEach(outbox, send);
     });
     outbox.length = 0;
   }

@@ -1,6 +1,7 @@
 /** One device as a fan-out worker sees it: its names, and who of this worker's subscribers gets its events. */
 import type { DeviceNames } from '../protocol/event-frames.ts';
 import { Audience } from './audience.ts';
+import { BatchedAudience } from './batched-audience.ts';
 import { Missed } from './missed.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
@@ -8,6 +9,8 @@ export class Topic {
   readonly names: DeviceNames;
   readonly json: Audience;
   readonly binary: Audience;
+  /** In either encoding; undefined until somebody asks for it. */
+  batched: BatchedAudience | undefined;
   /** Sent to one by one, before the others. */
   readonly vips: SubscriberSession[] = [];
   /** Who lags, apart by how they were sent to when they fell behind; undefined while nobody does. */
@@ -24,13 +27,14 @@ export class Topic {
   }
 
   get isEmpty(): boolean {
-    const { json, binary, vips, laggards, laggingVips } = this;
+    const { json, binary, batched, vips, laggards, laggingVips } = this;
     if (laggards !== undefined || laggingVips !== undefined) return false;
-    return json.total + binary.total + vips.length === 0;
+    return json.total + binary.total + (batched?.total ?? 0) + vips.length === 0;
   }
 
   get shardCount(): number {
-    return Math.max(this.json.shards.length, this.binary.shards.length);
+    const { json, binary, batched } = this;
+    return Math.max(json.shards.length, binary.shards.length, batched?.shards.length ?? 0);
   }
 
   /** @returns the shard that it is in, for `remove` */
@@ -38,6 +42,10 @@ export class Topic {
     if (session.vip) {
       this.vips.push(session);
       return 0;
+    }
+    if (session.batched) {
+      this.batched ??= new BatchedAudience();
+      return this.batched.add(session);
     }
     const audience = this.#audienceOf(session);
     const shard = audience.add();
@@ -49,6 +57,10 @@ export class Topic {
   remove(session: SubscriberSession, shard: number, open: boolean): void {
     if (session.vip) {
       this.vips.splice(this.vips.indexOf(session), 1);
+      return;
+    }
+    if (session.batched) {
+      this.batched!.remove(session, shard);
       return;
     }
     const audience = this.#audienceOf(session);

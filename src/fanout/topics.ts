@@ -119,6 +119,7 @@ export class Topics {
     const frame = Buffer.from(text);
     for (const shard of [...topic.json.shards, ...topic.binary.shards]) publish(shard, frame, false);
     for (const session of topic.vips) session.send(text);
+    for (const sessions of topic.batched?.shards ?? []) for (const session of sessions) session.send(text);
     this.#laggards.tell(topic, text);
   }
 }

@@ -24,3 +24,8 @@ export const BINARY_HEADER_BYTES = 24;
 /** Bits of a binary event's flags; the two lowest hold the priority. */
 export const BinaryFlag = { fromHub: 4, payloadIsJson: 8 } as const;
 export const BINARY_PRIORITY_MASK = 3;
+
+/** A binary frame of several events: `u8` this type, three zero bytes, `u32` how many; then `u32` bytes and an event each. */
+export const BATCH_TYPE = 15;
+export const BATCH_HEADER_BYTES = 8;
+export const BATCH_LENGTH_BYTES = 4;

@@ -4,6 +4,7 @@ import { uwsLoads } from '../support/uws-loads.ts';
 import { accessRules } from './access-rules.ts';
 import { adminApi } from './admin-api.ts';
 import { authentication } from './authentication.ts';
+import { batches } from './batches.ts';
 import { closing } from './closing.ts';
 import { deviceStates, deviceTimers } from './device-states.ts';
 import { devices } from './devices.ts';
@@ -30,6 +31,7 @@ const suites = [
   subscribers,
   subscriptions,
   order,
+  batches,
   lagging,
   closing,
   adminApi,

@@ -48,6 +48,8 @@ export interface SubscriberOptions extends PeerOptions {
   readonly id?: string;
   /** For `?devices=`. */
   readonly devices?: readonly string[];
+  /** For `?batch=`. */
+  readonly batch?: boolean;
 }
 
 let ids = 0;
@@ -123,10 +125,13 @@ export class TestHub {
   async openSubscriber({
     id = uniqueId('sub'),
     devices,
+    batch,
     ...options
   }: SubscriberOptions = {}): Promise<Subscriber> {
-    const url = `?id=${encodeURIComponent(id)}${devices === undefined ? '' : `&devices=${devices.join(',')}`}`;
-    const subscriber = await Subscriber.connect(this.process.subscriberPort, url, options);
+    const query = new URLSearchParams({ id });
+    if (devices !== undefined) query.set('devices', devices.join(','));
+    if (batch !== undefined) query.set('batch', String(batch));
+    const subscriber = await Subscriber.connect(this.process.subscriberPort, `?${query}`, options);
     this.#peers.add(subscriber);
     return subscriber;
   }

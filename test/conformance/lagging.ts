@@ -8,6 +8,8 @@ import { type MatrixRow, numbersFrom, type TestHub, uniqueId, useHub } from './h
 const TEST_MS = 60_000;
 /** Large, because the kernel takes several megabytes before anything waits in the hub. */
 const LARGE = 'x'.repeat(50_000);
+/** The kernel may give a connection larger buffers later on, and take what made it lag: so much more is queued. */
+const DEEPENING_STEPS = 6;
 /** Events sent between two looks at the metrics; acknowledged, so that no ring is ever full. */
 const STEP_EVENTS = 8;
 /** 40 MB: more than any kernel takes by itself. */
@@ -42,6 +44,7 @@ const lagShows = { metric: 'dat_lagging_subscribers' };
 
 async function lag(hub: TestHub, device: Device, slow: Subscriber): Promise<void> {
   await stall(hub, device, slow, lagShows);
+  for (let step = 0; step < DEEPENING_STEPS; step++) await publishLarge(device, 'high');
 }
 
 async function recover(hub: TestHub, slow: Subscriber): Promise<void> {
@@ -78,6 +81,8 @@ export function lagging({ env }: MatrixRow): void {
       ['in JSON', { protocols: ['dat.v1.json'] }, false],
       ['in binary', { protocols: ['dat.v1.binary'] }, false],
       ['as a vip', {}, true],
+      ['in batches', { batch: true }, false],
+      ['in binary batches, as a vip', { batch: true, protocols: ['dat.v1.binary'] }, true],
     ])(
       'gets the high events, then a gap and the newest missed event, and is back (%s)',
       { timeout: TEST_MS },

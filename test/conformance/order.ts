@@ -89,7 +89,7 @@ export function order({ env }: MatrixRow): void {
       const devices = await Promise.all(devs.map((dev) => hub.device(dev)));
       const subscribers = await Promise.all(
         numbersFrom(1, 5).map((n) =>
-          hub.subscriber({ protocols: [n % 2 === 0 ? 'dat.v1.binary' : 'dat.v1.json'] }),
+          hub.subscriber({ protocols: [n % 2 === 0 ? 'dat.v1.binary' : 'dat.v1.json'], batch: n > 3 }),
         ),
       );
       await Promise.all(subscribers.map((subscriber) => subscriber.subscribe(...devs)));
@@ -140,7 +140,8 @@ export function order({ env }: MatrixRow): void {
           await witness.frames.next(({ op }) => op === 'event');
           const protocols = [n % 3 === 0 ? 'dat.v1.binary' : 'dat.v1.json'];
           const byUrl = n % 2 === 0;
-          const subscriber = await hub.openSubscriber(byUrl ? { protocols, devices: [dev] } : { protocols });
+          const how = { protocols, batch: n % 4 > 1 };
+          const subscriber = await hub.openSubscriber(byUrl ? { ...how, devices: [dev] } : how);
           const { devices } = byUrl ? await subscriber.subscribedByUrl() : await subscriber.subscribe(dev);
           joined.push({ subscriber, snapshot: devices[0]?.seq ?? Number.NaN });
         }

@@ -13,12 +13,13 @@ import { EventField, EventFlag, ToSubscribers } from '../../src/threads/records.
 import type { Socket } from '../../src/transport/transport.ts';
 
 /** Sends of one socket and publishes of one thread, in order: `vip 1 #7` or `j0 #7`. */
-function sessionOf(id: string, number: number, binary: boolean): SubscriberSession {
+function sessionOf(id: string, number: number, batched = false): SubscriberSession {
   const actor = { role: 'subscriber', id, devices: undefined, vip: false } as const;
   return new SubscriberSession({
     admitted: { ok: true, actor, address: 0, expiresAt: 0 },
     number,
-    binary,
+    binary: false,
+    batched,
     wanted: [],
   });
 }
@@ -31,11 +32,19 @@ class Sent {
   };
 
   vip(name: string): SubscriberSession {
-    const session = sessionOf(name, 1, false);
+    const session = sessionOf(name, 1);
     session.vip = true;
+    return this.#attached(session);
+  }
+
+  batched(name: string): SubscriberSession {
+    return this.#attached(sessionOf(name, 1, true));
+  }
+
+  #attached(session: SubscriberSession): SubscriberSession {
     session.attach({
       session,
-      send: (frame: string | Uint8Array) => this.log.push(`${name} #${seqIn(frame as Uint8Array)}`),
+      send: (frame: string | Uint8Array) => this.log.push(`${session.id} #${seqIn(frame as Uint8Array)}`),
       cork: (body: () => void) => body(),
     } as unknown as Socket<SubscriberSession>);
     return session;
@@ -46,8 +55,15 @@ class Sent {
   }
 }
 
-function seqIn(frame: Uint8Array): number {
-  return (JSON.parse(Buffer.from(frame).toString()) as { seq: number }).seq;
+/** Of a batch those of its events. */
+function seqIn(frame: Uint8Array): string {
+  const { seq, events } = JSON.parse(Buffer.from(frame).toString()) as Partial<DeviceEvents>;
+  return events === undefined ? String(seq) : events.map((event) => event.seq).join('+');
+}
+
+interface DeviceEvents {
+  readonly seq: number;
+  readonly events: readonly { readonly seq: number }[];
 }
 
 function setUp() {
@@ -89,7 +105,7 @@ function setUp() {
 function topicOf(slot: number, readers: number, vips: readonly SubscriberSession[] = []): Topic {
   const topic = new Topic(slot, new DeviceNames(`dev-${slot}`), 0);
   for (let reader = 0; reader < readers; reader++) {
-    topic.add(sessionOf(`s-${reader}`, reader, false));
+    topic.add(sessionOf(`s-${reader}`, reader));
   }
   for (const vip of vips) topic.add(vip);
   return topic;
@@ -136,6 +152,28 @@ describe('a round', () => {
     expect(sent.take()).toEqual(['v #1', 'j0 #1', 'v #2', 'j0.1 #1']);
   });
 
+  it('sends batched sockets all that one step has for them, in a frame, shard by shard', () => {
+    const { rounds, sent, event, counters } = setUp();
+    const one = topicOf(0, 0);
+    const two = topicOf(1, SHARD_SOCKETS_MAX + 1);
+    for (let n = 0; n < SHARD_SOCKETS_MAX; n++) two.add(sessionOf(`t-${n}`, n, true));
+    for (const name of ['a', 'b']) {
+      const session = sent.batched(name);
+      one.add(session);
+      two.add(session);
+    }
+    one.add(sent.batched('c'));
+    event(1, one);
+    event(2, two, Priority.high);
+    event(3, one, Priority.low);
+    rounds.step(1, 1);
+    expect(sent.take()).toEqual(['j1 #2', 'a #1+3', 'b #1+3', 'c #1+3']);
+    rounds.step(1, 1);
+    expect(sent.take()).toEqual(['j1.1 #2', 'a #2', 'b #2']);
+    expect(rounds.hasUnsent).toBe(false);
+    expect(counters.cells[Counter.deliveries]).toBe(3 + 3 + 2 * SHARD_SOCKETS_MAX + 1 + 2);
+  });
+
   it('is over at once when something must come after it', () => {
     const { rounds, sent, event } = setUp();
     const topic = topicOf(0, SHARD_SOCKETS_MAX + 1, [sent.vip('v')]);
@@ -165,10 +203,10 @@ describe('a round', () => {
 describe("a topic's shards", () => {
   it('fill in order, and room that is given up is taken again', () => {
     const topic = topicOf(7, SHARD_SOCKETS_MAX);
-    const session = sessionOf('s', 1, false);
+    const session = sessionOf('s', 1);
     expect(topic.add(session)).toBe(1);
     topic.remove(session, 1, true);
-    const first = sessionOf('t', 2, false);
+    const first = sessionOf('t', 2);
     topic.remove(first, 0, true);
     expect(topic.add(session)).toBe(0);
     expect(topic.json.total).toBe(SHARD_SOCKETS_MAX);
@@ -178,7 +216,7 @@ describe("a topic's shards", () => {
 
 describe("a subscriber's devices", () => {
   it('are kept with their shards, few or many, until they are removed', () => {
-    const session = sessionOf('s', 1, false);
+    const session = sessionOf('s', 1);
     const shards = new Map<number, number>();
     for (let device = 0; device < 40; device++) {
       expect(session.shardOf(device)).toBe(-1);

@@ -27,6 +27,8 @@ export interface Frame {
   readonly reconnectAfterMs?: number;
   /** Of an event that came as a binary frame only. */
   readonly head?: BinaryHead;
+  /** Of a batch. */
+  readonly events?: readonly Frame[];
 }
 
 export interface BinaryHead {
@@ -95,4 +97,21 @@ export function decodeBinaryEvent(bytes: Buffer): EventFrame {
       ? { data: JSON.parse(payload.toString()) as unknown }
       : { data64: payload.toString('base64') }),
   };
+}
+
+const BATCH_TYPE = 15;
+
+/** Reads a binary frame of the subprotocol `dat.v1.binary`: an event, or a batch of them. */
+export function decodeBinary(bytes: Buffer): Frame {
+  if (bytes.readUInt8(0) !== BATCH_TYPE) return decodeBinaryEvent(bytes);
+  if (bytes.readUInt32LE(0) !== BATCH_TYPE) throw new Error('the three bytes after the type are not zero');
+  const events: EventFrame[] = [];
+  let at = 8;
+  for (let left = bytes.readUInt32LE(4); left > 0; left--) {
+    const end = at + 4 + bytes.readUInt32LE(at);
+    events.push(decodeBinaryEvent(bytes.subarray(at + 4, end)));
+    at = end;
+  }
+  if (at !== bytes.length) throw new Error(`${bytes.length - at} bytes behind the last event`);
+  return { op: 'batch', events };
 }

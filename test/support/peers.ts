@@ -1,6 +1,6 @@
 /** A device and a subscriber over the `ws` client: they record every frame in order and wait for what is to come. */
 import { WebSocket } from 'ws';
-import { type Ack, decodeBinaryEvent, type EventFrame, type Frame, type Subscribed } from './frames.ts';
+import { type Ack, decodeBinary, type EventFrame, type Frame, type Subscribed } from './frames.ts';
 import { Inbox } from './inbox.ts';
 
 export interface Closed {
@@ -33,7 +33,10 @@ export class UpgradeRefused extends Error {
 const HANDSHAKE_MS = 15_000;
 
 class Peer {
+  /** Those of a batch one by one. */
   readonly frames: Inbox<Frame>;
+  /** Events of each batch that came. */
+  readonly batchSizes: number[] = [];
   readonly closed: Promise<Closed>;
   readonly url: string;
   readonly #socket: WebSocket;
@@ -60,7 +63,9 @@ class Peer {
       this.#socket.on('error', reject); // after the opening a no-op: 'close' tells
     });
     this.#socket.on('message', (data: Buffer, isBinary) => {
-      this.frames.push(isBinary ? decodeBinaryEvent(data) : parseFrame(data));
+      const frame = isBinary ? decodeBinary(data) : parseFrame(data);
+      if (frame.events !== undefined) this.batchSizes.push(frame.events.length);
+      for (const each of frame.events ?? [frame]) this.frames.push(each);
     });
     this.closed = new Promise((resolve) => {
       this.#socket.once('close', (code, reason) => {
