@@ -28,6 +28,7 @@ const text = readFileSync(`${ROOT}asyncapi.yaml`, 'utf8');
 /** The name of the description that a frame of the hub belongs to. */
 function nameOf(frame: Frame, welcome: string): string {
   if (frame.op === 'welcome') return welcome;
+  if (frame.op === 'batch') return frame.events?.[0]?.head === undefined ? 'batch' : 'binaryBatch';
   return frame.head === undefined ? frame.op : 'binaryEvent';
 }
 
@@ -160,6 +161,19 @@ describe('frames of a running hub', () => {
     await dev.message('for the binary one');
     await binary.event('dev-1');
 
+    const batched: Subscriber[] = [];
+    for (const protocol of ['dat.v1.json', 'dat.v1.binary']) {
+      const one = await Subscriber.connect(hub.subscriberPort, '?devices=dev-1&batch=true', {
+        protocols: [protocol],
+      });
+      await one.subscribedByUrl();
+      batched.push(one);
+    }
+    await eventually('batches come', () => {
+      for (let count = 0; count < 20; count += 1) dev.send({ type: 'message', data: count });
+      return batched.every(({ batches }) => batches.length > 0);
+    });
+
     const slow = await Subscriber.connect(hub.subscriberPort, '?id=s-3&devices=dev-1');
     await slow.subscribedByUrl();
     slow.stopReading();
@@ -183,7 +197,8 @@ describe('frames of a running hub', () => {
     expect(await hub.stop()).toBe(0);
     await Promise.all([last.closed, watch.closed]);
     device.add([...dev.frames.all, ...last.frames.all], 'deviceWelcome');
-    for (const peer of [watch, binary, slow]) subscriber.add(peer.frames.all, 'subscriberWelcome');
+    for (const peer of [watch, binary, slow, ...batched])
+      subscriber.add([...peer.frames.all, ...peer.batches], 'subscriberWelcome');
   }, 60_000);
 
   for (const [role, frames, seen] of [

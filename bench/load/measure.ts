@@ -1,18 +1,8 @@
 /** One run: starts a peer, puts one load on it, measures and takes it all down again. */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { Peer } from '../peers/peer.ts';
 import { nowUs } from './clock.ts';
-import type {
-  DisturberReport,
-  FromGenerator,
-  GeneratorKind,
-  ReceiverReport,
-  SenderReport,
-  Target,
-  ToGenerator,
-} from './messages.ts';
+import { Generator } from './generator-process.ts';
+import type { DisturberReport, GeneratorKind, ReceiverReport, SenderReport, Target } from './messages.ts';
 import { cpuUse, residentBytes } from './server-usage.ts';
 import { deliveriesPerEvent, followed, isVip, type Shape, subscriberId } from './shapes.ts';
 
@@ -51,8 +41,6 @@ const WARMUP_MS = 3000;
 const WINDOW_MS = 5000;
 const SETTLE_MS = 4000;
 const LEAD_MS = 100;
-/** Longer than any load takes to connect or to run. */
-const SILENCE_MS = 120_000;
 const BUSY_MAX = 0.95;
 const LATE_MAX_US = 20_000;
 
@@ -80,7 +68,6 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
         await Promise.all(devices.map((device) => makeVip(device, subscriberId(subscriber))));
       }
     }
-    const rssAfter = residentBytes(server.pids());
     progress(`connecting ${shape.devices} devices`);
     const sender = await generator('sender');
     const disturber = shape.disturbance === undefined ? undefined : await generator('disturber');
@@ -114,6 +101,7 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
         ),
       });
     }
+    const rssAfter = residentBytes(server.pids()); // by now what it took to connect has been collected
     for (const part of [sender, disturber]) part?.say({ kind: 'report' });
     const { report: sent } = await sender.hear('sent');
     const disturbed = (await disturber?.hear('disturbed'))?.report;
@@ -202,52 +190,4 @@ function limitOf(
 async function until(timeUs: number): Promise<void> {
   const ms = (timeUs - nowUs()) / 1e3;
   if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-const generatorFile = fileURLToPath(new URL('./generator.js', import.meta.url));
-
-/** A generator process, as the controller sees it. */
-class Generator {
-  readonly #kind: GeneratorKind;
-  readonly #process;
-  /** Said and not asked for yet: a report may come before somebody waits for it. */
-  readonly #said: FromGenerator[] = [];
-  #ended = false;
-
-  constructor(kind: GeneratorKind) {
-    this.#kind = kind;
-    this.#process = fork(generatorFile, [kind], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    this.#process.on('message', (message: FromGenerator) => this.#said.push(message));
-    this.#process.on('exit', () => {
-      this.#ended = true;
-    });
-  }
-
-  say(message: ToGenerator): void {
-    this.#process.send(message);
-  }
-
-  /** @throws when the process failed or ended instead, or says nothing for too long */
-  async hear<Kind extends FromGenerator['kind']>(
-    kind: Kind,
-  ): Promise<Extract<FromGenerator, { kind: Kind }>> {
-    const timeout = AbortSignal.timeout(SILENCE_MS);
-    for (;;) {
-      for (const message of this.#said.splice(0)) {
-        if (message.kind === 'failed') throw new Error(`${this.#kind}: ${message.message}`);
-        if (message.kind === kind) return message as Extract<FromGenerator, { kind: Kind }>;
-      }
-      if (this.#ended) throw new Error(`the ${this.#kind} process ended`);
-      if (timeout.aborted) throw new Error(`the ${this.#kind} has not ${kind} within ${SILENCE_MS / 1e3} s`);
-      await Promise.race([
-        once(this.#process, 'message'),
-        once(this.#process, 'exit'),
-        once(timeout, 'abort'),
-      ]);
-    }
-  }
-
-  end(): void {
-    if (this.#process.connected) this.say({ kind: 'end' });
-  }
 }

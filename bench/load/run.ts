@@ -1,8 +1,8 @@
 /** `npm run bench:load`: puts the loads on the hub and on its peers, and reports. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import { peers } from '../peers/index.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { peers, variants } from '../peers/index.ts';
 import { changeLine, changes } from './report-compare.ts';
 import { reportHtml } from './report-html.ts';
 import { reportText } from './report-text.ts';
@@ -12,7 +12,9 @@ import { shapes } from './shapes.ts';
 import { judge } from './thresholds.ts';
 
 const HTML = 'bench/results/latest.html';
-const MAIN_PEERS = ['dat', 'uws-naive'];
+const MAIN_PEERS = ['dat', 'uws-naive', ...variants.map(({ name }) => name)];
+
+const namesOf = (all: readonly { readonly name: string }[]): string => all.map(({ name }) => name).join(', ');
 
 const named =
   <Item extends { readonly name: string }>(all: readonly Item[]) =>
@@ -31,13 +33,17 @@ function count(text: string): number {
 
 const program = new Command('bench:load')
   .description('Puts the same loads on the hub and on its peers, in turns, and reports what they took')
-  .option('--shapes <names>', `loads, of: ${shapes.map(({ name }) => name).join(', ')}`, named(shapes), [
-    ...shapes,
-  ])
-  .option('--peers <names>', `peers, of: ${peers.map(({ name }) => name).join(', ')}`, named(peers), [
-    ...peers,
-  ])
-  .option('--rounds <n>', `runs of each load for ${MAIN_PEERS.join(' and ')}`, count, 5)
+  .addOption(
+    new Option('--shapes <names>', `loads, of: ${namesOf(shapes)}`)
+      .argParser(named(shapes))
+      .default(shapes, 'all'),
+  )
+  .addOption(
+    new Option('--peers <names>', `peers, of: ${namesOf(peers)}; ${namesOf(variants)}`)
+      .argParser(named([...peers, ...variants]))
+      .default(peers, 'all but the hub with other than its default encoding'),
+  )
+  .option('--rounds <n>', `runs of each load for ${MAIN_PEERS.join(', ')}`, count, 5)
   .option('--other-rounds <n>', 'runs of each load for the other peers', count, 2)
   .option('--json <file>', 'write the results as JSON')
   .option('--compare <file>', 'compare with the results of an older session')

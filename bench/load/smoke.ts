@@ -6,9 +6,11 @@ import { smokeShapes } from './shapes.ts';
 
 const withWorkers = dat();
 const onMain = dat('dat, no workers', { env: { DAT_FANOUT_WORKERS: '0' } });
-const binary = dat('dat, binary', { binary: true });
+const binary = dat('dat, binary', { wire: 'websocket-binary' });
+const batched = dat('dat, batches', { wire: 'websocket-batch' });
+const binaryBatched = dat('dat, binary batches', { wire: 'websocket-binary-batch' });
 const hubs: Readonly<Record<string, readonly Peer[]>> = {
-  'board-small': [withWorkers, onMain, binary],
+  'board-small': [withWorkers, onMain, binary, batched, binaryBatched],
   'hot-small': [withWorkers, binary],
   'churn-small': [withWorkers, onMain],
 };

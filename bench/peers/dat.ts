@@ -1,5 +1,6 @@
 /** The hub itself, built, with its default settings but for the ports. */
 import { fileURLToPath } from 'node:url';
+import type { WireName } from '../load/wires/index.ts';
 import type { Peer } from './peer.ts';
 import { jsonLine, start } from './processes.ts';
 
@@ -14,9 +15,9 @@ export function dat(
   name = 'dat',
   {
     env = {},
-    binary = false,
+    wire = 'websocket',
     entry = mainFile,
-  }: { env?: Record<string, string>; binary?: boolean; entry?: string } = {},
+  }: { env?: Record<string, string>; wire?: WireName; entry?: string } = {},
 ): Peer {
   return {
     name,
@@ -27,7 +28,7 @@ export function dat(
       const spawned = start(process.execPath, [entry], { ...ports, ...env });
       const { devicePort, subscriberPort, adminPort } = await jsonLine<Listening>(spawned, 'listening');
       return {
-        target: { wire: binary ? 'websocket-binary' : 'websocket', devicePort, subscriberPort },
+        target: { wire, devicePort, subscriberPort },
         pids: () => [spawned.child.pid!],
         async makeVip(device, subscriber) {
           const answer = await fetch(

@@ -4,4 +4,10 @@ import { dat } from './dat.ts';
 import type { Peer } from './peer.ts';
 import { socketIo, uwsNaive, wsLoop } from './scripts.ts';
 
+/** The hub with what is not its default, to compare it with itself. */
+export const variants: readonly Peer[] = [
+  dat('dat-binary', { wire: 'websocket-binary' }),
+  dat('dat-batch', { wire: 'websocket-batch' }),
+];
+
 export const peers: readonly Peer[] = [dat(), uwsNaive, wsLoop, socketIo, mosquitto, natsServer, nchan];

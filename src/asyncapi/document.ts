@@ -54,6 +54,11 @@ export function asyncApiDocument(): Json {
         {
           id: idText("The subscriber's id; without one the hub makes one up."),
           devices: { type: 'string', description: 'Devices to follow at once: ids separated by commas.' },
+          batch: {
+            type: 'string',
+            enum: ['true', 'false'],
+            description: 'true: events that leave together come in one frame.',
+          },
           token: { type: 'string', description: 'Where no Authorization header can be sent.' },
         },
         {

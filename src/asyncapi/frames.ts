@@ -151,6 +151,31 @@ const snapshot = z.strictObject({
   deviceStatus: deviceStatus.nullable(),
 });
 
+const broadcast = z.strictObject({
+  op: z.literal('event'),
+  device: id,
+  type: z.enum(['message', 'status', 'pong']),
+  source: z
+    .enum(['device', 'hub'])
+    .describe('hub: the presence state has changed; data is {"state","reason"}'),
+  seq: z.int().min(1).describe('Counts the broadcast events of this device, without holes'),
+  at: wallClock.describe('When the hub received it: wall clock, ms'),
+  priority,
+  status: deviceStatus.optional().describe('Of a status that the device sent'),
+  data: z.unknown().optional().describe('null when there was none'),
+  data64: z.base64().optional().describe('A binary payload, in place of data'),
+});
+const broadcastExample = {
+  op: 'event',
+  device: 'dev-1',
+  type: 'message',
+  source: 'device',
+  seq: 42,
+  at: 1_764_000_000_123,
+  priority: 'normal',
+  data: { temperature: 21.5 },
+} as const;
+
 export const toSubscriber: Frames = {
   subscriberWelcome: {
     summary: 'The first frame',
@@ -216,38 +241,22 @@ export const toSubscriber: Frames = {
     }),
     example: { op: 'list', id: 5, devices: [{ device: 'dev-1', status: 'active' }] },
   },
-  event: {
-    summary: 'A broadcast',
-    schema: z.strictObject({
-      op: z.literal('event'),
-      device: id,
-      type: z.enum(['message', 'status', 'pong']),
-      source: z
-        .enum(['device', 'hub'])
-        .describe('hub: the presence state has changed; data is {"state","reason"}'),
-      seq: z.int().min(1).describe('Counts the broadcast events of this device, without holes'),
-      at: wallClock.describe('When the hub received it: wall clock, ms'),
-      priority,
-      status: deviceStatus.optional().describe('Of a status that the device sent'),
-      data: z.unknown().optional().describe('null when there was none'),
-      data64: z.base64().optional().describe('A binary payload, in place of data'),
-    }),
-    example: {
-      op: 'event',
-      device: 'dev-1',
-      type: 'message',
-      source: 'device',
-      seq: 42,
-      at: 1_764_000_000_123,
-      priority: 'normal',
-      data: { temperature: 21.5 },
-    },
+  event: { summary: 'A broadcast', schema: broadcast, example: broadcastExample },
+  batch: {
+    summary: 'Broadcasts that leave together, two or more, for subscribers with ?batch=true',
+    schema: z.strictObject({ op: z.literal('batch'), events: z.array(broadcast).min(2) }),
+    example: { op: 'batch', events: [broadcastExample, { ...broadcastExample, seq: 43 }] },
   },
   binaryEvent: {
     summary: 'A broadcast, for subscribers with the subprotocol dat.v1.binary',
     layout:
       'Little-endian: u8 type (1 pong, 2 message, 3 status), u8 flags (bits 0 and 1 priority 1 to 3, bit 2 source hub, ' +
       'bit 3 payload is JSON), u16 length of the device id, u32 zero, f64 seq, f64 at, the id in UTF-8, the payload.',
+  },
+  binaryBatch: {
+    summary: 'Broadcasts that leave together, with the subprotocol dat.v1.binary and ?batch=true',
+    layout:
+      'Little-endian: u8 15, three zero bytes, u32 number of events; then for each its length as u32 and a binaryEvent.',
   },
   status: {
     summary: 'The hub changed the status of subscriptions of yours',

@@ -49,6 +49,8 @@ export interface Role {
   readonly path: string;
   readonly id: string | undefined;
   readonly protocols: string[];
+  /** What the URL asks for beside the id and the token. */
+  readonly query: Readonly<Record<string, string>>;
   /** Bytes that may wait in the WebSocket to be sent. */
   readonly sendBufferBytes: number;
   /** After the welcome, before anything that waited for the connection is sent. */
@@ -99,6 +101,7 @@ export class Connection {
     this.#url = new URL(options.url);
     this.#url.protocol = this.#url.protocol.replace('http', 'ws');
     if (this.#url.pathname === '/') this.#url.pathname = role.path;
+    for (const name of Object.keys(role.query)) this.#url.searchParams.set(name, role.query[name]!);
     this.#backoff = new Backoff(options.reconnect ?? {});
     this.requests = new Requests({
       timeoutMs: requestTimeoutMs,

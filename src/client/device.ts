@@ -54,6 +54,7 @@ export class Device extends Emitter<ConnectionEvents> {
       path: '/v1/device',
       id: options.id,
       protocols: [],
+      query: {},
       sendBufferBytes: options.sendBufferBytes ?? 1024 * 1024,
       welcomed: () => {},
       received: () => {},

@@ -1,5 +1,8 @@
 /** Turns the hub's events, JSON and binary, into one shape. */
 import {
+  BATCH_HEADER_BYTES,
+  BATCH_LENGTH_BYTES,
+  BATCH_TYPE,
   BINARY_HEADER_BYTES,
   BINARY_PRIORITY_MASK,
   BinaryFlag,
@@ -17,16 +20,29 @@ export function eventFromJson(frame: EventFrame): DeviceEvent {
 
 const utf8 = new TextDecoder();
 
-/** Reads an event of the subprotocol `dat.v1.binary`. @throws RangeError, SyntaxError when it is none */
-export function eventFromBinary(frame: ArrayBuffer): DeviceEvent {
-  const header = new DataView(frame, 0, BINARY_HEADER_BYTES);
+/** Reads a frame of the subprotocol `dat.v1.binary`. @throws RangeError, SyntaxError when it is none */
+export function eventsFromBinary(frame: ArrayBuffer): DeviceEvent[] {
+  const view = new DataView(frame);
+  if (view.getUint8(0) !== BATCH_TYPE) return [eventFromBinary(frame, 0, frame.byteLength)];
+  const events: DeviceEvent[] = [];
+  for (let at = BATCH_HEADER_BYTES; at < frame.byteLength; ) {
+    const start = at + BATCH_LENGTH_BYTES;
+    at = start + view.getUint32(at, true);
+    events.push(eventFromBinary(frame, start, at));
+  }
+  return events;
+}
+
+function eventFromBinary(frame: ArrayBuffer, start: number, end: number): DeviceEvent {
+  const header = new DataView(frame, start, BINARY_HEADER_BYTES);
   const type = header.getUint8(0);
   const flags = header.getUint8(1);
   const isFromHub = (flags & BinaryFlag.fromHub) !== 0;
   const idBytes = header.getUint16(2, true);
-  const bytes = new Uint8Array(frame, BINARY_HEADER_BYTES + idBytes);
+  const idStart = start + BINARY_HEADER_BYTES;
+  const bytes = new Uint8Array(frame, idStart + idBytes, end - idStart - idBytes);
   const event = {
-    device: utf8.decode(new Uint8Array(frame, BINARY_HEADER_BYTES, idBytes)),
+    device: utf8.decode(new Uint8Array(frame, idStart, idBytes)),
     type: eventTypeNames[type] as EventTypeName,
     source: isFromHub ? 'hub' : 'device',
     seq: header.getFloat64(8, true),

@@ -124,6 +124,7 @@ export type HubFrame =
   | ErrorFrame
   | Answer
   | EventFrame
+  | { readonly op: 'batch'; readonly events: readonly EventFrame[] }
   | (Subscribed & { readonly op: 'subscribed'; readonly id?: number })
   | (Gap & { readonly op: 'gap' })
   | (StatusNotice & { readonly op: 'status' })

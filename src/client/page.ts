@@ -6,6 +6,11 @@ interface Page {
   removeEventListener(type: 'visibilitychange', listener: () => void): void;
 }
 
+/** Whether this runs in a page. */
+export function isPage(): boolean {
+  return 'document' in globalThis;
+}
+
 /** Tells now and at every change. @returns a function that stops it */
 export function watchPage(tell: (isHidden: boolean) => void): () => void {
   const { document: page } = globalThis as unknown as { readonly document?: Page };

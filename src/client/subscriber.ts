@@ -11,7 +11,7 @@ import { inChunks, merge } from './device-lists.ts';
 import { Emitter } from './emitter.ts';
 import { TunnelError } from './errors.ts';
 import { EventStream } from './event-stream.ts';
-import { eventFromBinary, eventFromJson } from './events.ts';
+import { eventFromJson, eventsFromBinary } from './events.ts';
 import type {
   Changed,
   DeviceEvent,
@@ -23,7 +23,7 @@ import type {
   Subscribed,
   Welcome,
 } from './frames.ts';
-import { watchPage } from './page.ts';
+import { isPage, watchPage } from './page.ts';
 import { handled } from './requests.ts';
 import { Subscription } from './subscription.ts';
 
@@ -37,6 +37,11 @@ export interface SubscriberOptions extends ConnectOptions {
   readonly devices?: readonly string[];
   /** true: events come in the binary encoding, which costs less to send. What they look like here is the same. */
   readonly binary?: boolean;
+  /**
+   * true: events that the hub sends together come in one frame, which costs a browser much less to receive. What they
+   * look like here is the same. Default: true in a page, false elsewhere.
+   */
+  readonly batch?: boolean;
   /** true: pauses while the page that this runs in is hidden. */
   readonly pauseWhenHidden?: boolean;
 }
@@ -75,10 +80,11 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
       path: '/v1/subscribe',
       id: options.id,
       protocols: [options.binary ? Subprotocol.binary : Subprotocol.json],
+      query: (options.batch ?? isPage()) ? { batch: 'true' } : {},
       sendBufferBytes: Number.POSITIVE_INFINITY, // what it asks for is small, and all of it is needed
       welcomed: (frame) => this.#restoreAll(frame),
       received: (frame) => this.#receive(frame),
-      receivedBinary: (frame) => this.#deliver(eventFromBinary(frame)),
+      receivedBinary: (frame) => eventsFromBinary(frame).forEach(this.#deliver),
       changed: (state) => {
         if (state.state === 'closed') this.#unwatchPage();
         this.emit('state', state);
@@ -200,6 +206,9 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
       case 'event':
         this.#deliver(eventFromJson(frame));
         break;
+      case 'batch':
+        for (const event of frame.events) this.#deliver(eventFromJson(event));
+        break;
       case 'gap':
         this.#subscriptions.get(frame.device)?.seen(frame.to);
         this.emit('gap', frame);
@@ -220,10 +229,10 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
     }
   }
 
-  #deliver(event: DeviceEvent): void {
+  readonly #deliver = (event: DeviceEvent): void => {
     this.#subscriptions.get(event.device)?.seen(event.seq);
     this.emit('event', event);
-  }
+  };
 
   #readSnapshots(answer: Subscribed): void {
     for (const { device, seq } of answer.devices) {

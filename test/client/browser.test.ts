@@ -21,6 +21,7 @@ interface PageWindow {
   device: import('../../src/client/index.ts').Device;
   events: { readonly type: string; readonly data?: unknown }[];
   states: string[];
+  urls: string[];
 }
 declare const window: PageWindow;
 
@@ -44,7 +45,14 @@ describe.skipIf(!hasChromium)('the client in Chromium', () => {
       async ({ url, device, options }) => {
         window.events = [];
         window.states = [];
-        window.subscriber = window.client.connectSubscriber({ url, ...options });
+        window.urls = [];
+        const recording = class extends WebSocket {
+          constructor(url: string, protocols?: string[]) {
+            super(url, protocols);
+            window.urls.push(url);
+          }
+        };
+        window.subscriber = window.client.connectSubscriber({ url, WebSocket: recording, ...options });
         window.subscriber.on('event', (event) => window.events.push(event));
         window.subscriber.on('state', ({ state }) => window.states.push(state));
         await window.subscriber.subscribe([device]);
@@ -58,6 +66,7 @@ describe.skipIf(!hasChromium)('the client in Chromium', () => {
     const dev = uniqueId('dev');
     const device = await hub.device(dev);
     const { page, said } = await subscriberPage(dev, { binary });
+    expect(await page.evaluate(() => window.urls.at(-1))).toContain('batch=true');
     for (const n of numbersFrom(1, 20)) device.send({ type: 'message', data: { n, text: 'größer ✓' } });
     device.sendBinary(Buffer.from([2, 0, 255]));
     await page.waitForFunction(() => window.events.length === 21);

@@ -32,6 +32,14 @@ describe('the address', () => {
     expect((await deviceOf()).socket().protocols).toEqual([]);
   });
 
+  it('asks for batches where it was told to', async () => {
+    const batchOf = async (options: object) =>
+      (await subscriberOf(options)).socket().url.searchParams.get('batch');
+    expect(await batchOf({ batch: true })).toBe('true');
+    expect(await batchOf({ batch: false })).toBeNull();
+    expect(await batchOf({})).toBeNull(); // this is no page
+  });
+
   it('is refused at once when it is none', () => {
     const { WebSocket } = fakeSockets();
     expect(() => connectDevice({ url: 'hub', WebSocket })).toThrow(TypeError);

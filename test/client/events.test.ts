@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { eventFromBinary, eventFromJson } from '../../src/client/events.ts';
+import { eventFromJson, eventsFromBinary } from '../../src/client/events.ts';
 import type { DeviceEvent, EventFrame } from '../../src/client/frames.ts';
 import {
   binaryEventBytesMax,
@@ -39,7 +39,7 @@ function received({ head: given, status = '', payload }: Sent): Record<'json' | 
   const text = Buffer.from(json.subarray(0, jsonEnd)).toString();
   return {
     json: eventFromJson(JSON.parse(text) as EventFrame),
-    binary: eventFromBinary(binary.slice(0, binaryEnd).buffer),
+    binary: eventsFromBinary(binary.slice(0, binaryEnd).buffer)[0]!,
   };
 }
 
@@ -106,6 +106,6 @@ describe.each(['json', 'binary'] as const)('an event that came as %s', (encoding
 describe('a binary frame that is no event', () => {
   it.each([0, 23, 24])('of %i bytes is refused with an error', (length) => {
     const frame = new Uint8Array(length).fill(0xff).buffer;
-    expect(() => eventFromBinary(frame)).toThrow(RangeError);
+    expect(() => eventsFromBinary(frame)).toThrow(RangeError);
   });
 });

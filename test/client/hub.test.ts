@@ -65,6 +65,22 @@ describe('the client', () => {
     },
   );
 
+  it.each([false, true])('brings what came in batches one by one (binary: %s)', async (binary) => {
+    const dev = uniqueId('dev');
+    const { events, subscriber: client } = subscriber({ binary, batch: true });
+    await client.subscribe([dev]);
+    const { device: sender } = device(dev);
+    const numbers = numbersFrom(1, 200);
+    for (const n of numbers) void sender.message(n % 2 === 0 ? { n } : new Uint8Array([n]));
+    await sender.message('done', { ack: true });
+    await events.next(({ data }) => data === 'done');
+    const sent = events.all.filter(({ type }) => type === 'message').slice(0, -1);
+    expect(sent.map(({ data, bytes }) => (data as { n: number } | undefined)?.n ?? bytes?.[0])).toEqual(
+      numbers,
+    );
+    expect(sent.map(({ seq }) => seq)).toEqual(numbersFrom(sent[0]!.seq, numbers.length));
+  });
+
   it('answers a subscribe with the devices as they are, and with those that are refused', async () => {
     const [dev, sub, denied] = [uniqueId('dev'), uniqueId('sub'), uniqueId('dev')];
     await hub.device(dev);

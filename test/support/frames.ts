@@ -49,6 +49,10 @@ export interface EventFrame extends Frame {
   readonly priority: string;
 }
 
+export interface Batch extends Frame {
+  readonly events: readonly Frame[];
+}
+
 export interface Snapshot {
   readonly device: string;
   readonly status: string;

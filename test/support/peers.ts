@@ -1,6 +1,13 @@
 /** A device and a subscriber over the `ws` client: they record every frame in order and wait for what is to come. */
 import { WebSocket } from 'ws';
-import { type Ack, decodeBinary, type EventFrame, type Frame, type Subscribed } from './frames.ts';
+import {
+  type Ack,
+  type Batch,
+  decodeBinary,
+  type EventFrame,
+  type Frame,
+  type Subscribed,
+} from './frames.ts';
 import { Inbox } from './inbox.ts';
 
 export interface Closed {
@@ -35,8 +42,8 @@ const HANDSHAKE_MS = 15_000;
 class Peer {
   /** Those of a batch one by one. */
   readonly frames: Inbox<Frame>;
-  /** Events of each batch that came. */
-  readonly batchSizes: number[] = [];
+  /** As they came. */
+  readonly batches: Batch[] = [];
   readonly closed: Promise<Closed>;
   readonly url: string;
   readonly #socket: WebSocket;
@@ -64,7 +71,7 @@ class Peer {
     });
     this.#socket.on('message', (data: Buffer, isBinary) => {
       const frame = isBinary ? decodeBinary(data) : parseFrame(data);
-      if (frame.events !== undefined) this.batchSizes.push(frame.events.length);
+      if (frame.events !== undefined) this.batches.push({ ...frame, events: frame.events });
       for (const each of frame.events ?? [frame]) this.frames.push(each);
     });
     this.closed = new Promise((resolve) => {

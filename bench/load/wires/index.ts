@@ -9,6 +9,8 @@ import type { Wire } from './wire.ts';
 export const wires = {
   websocket: websocketWire(),
   'websocket-binary': websocketWire({ binary: true }),
+  'websocket-batch': websocketWire({ batch: true }),
+  'websocket-binary-batch': websocketWire({ binary: true, batch: true }),
   'socket.io': socketIoWire,
   mqtt: mqttWire,
   nats: natsWire,

@@ -1,4 +1,5 @@
-/** The hub's own contract over WebSocket, JSON or binary; also what the naive peers speak. */
+/** The hub's own contract over WebSocket, JSON or binary, in batches or not; also what the naive peers speak. */
+import { findStamp, STAMP_BYTES } from '../stamp.ts';
 import { FramedConversation } from './framed.ts';
 import { clientFrame, Opcode } from './frames.ts';
 import type { Listening, Role, Wire } from './wire.ts';
@@ -6,9 +7,14 @@ import type { Listening, Role, Wire } from './wire.ts';
 const DEVICES_PER_FRAME = 1000;
 const BINARY_PROTOCOL = 'Sec-WebSocket-Protocol: dat.v1.binary';
 
-export function websocketWire({ binary = false } = {}): Wire {
+interface Encoding {
+  readonly binary?: boolean;
+  readonly batch?: boolean;
+}
+
+export function websocketWire(encoding: Encoding = {}): Wire {
   return {
-    converse: (role, id, devices, on) => new Client(role, id, devices, on, binary),
+    converse: (role, id, devices, on) => new Client(role, id, devices, on, encoding),
     publish: (_device, json) => clientFrame(Opcode.text, Buffer.from(`{"type":"message","data":${json}}`)),
     follow: (device, follows, request) => {
       const op = follows ? 'subscribe' : 'unsubscribe';
@@ -25,19 +31,34 @@ interface HubFrame {
 class Client extends FramedConversation {
   readonly #role: Role;
   readonly #devices: readonly string[];
+  readonly #batch: boolean;
   #ready = false;
   #unanswered = 0;
 
-  constructor(role: Role, id: string, devices: readonly string[], on: Listening, binary: boolean) {
-    const path = role === 'device' ? '/v1/device' : '/v1/subscribe';
-    super(on, `${path}?id=${id}`, binary && role === 'subscriber' ? [BINARY_PROTOCOL] : []);
+  constructor(
+    role: Role,
+    id: string,
+    devices: readonly string[],
+    on: Listening,
+    { binary = false, batch = false }: Encoding,
+  ) {
+    if (role === 'device') super(on, `/v1/device?id=${id}`);
+    else super(on, `/v1/subscribe?id=${id}&batch=${batch}`, binary ? [BINARY_PROTOCOL] : []);
     this.#role = role;
     this.#devices = devices;
+    this.#batch = batch;
   }
 
   protected override message(bytes: Buffer, start: number, end: number): void {
-    if (this.#ready) this.on.event(bytes, start, end);
-    else this.#prepare(bytes, start, end);
+    if (!this.#ready) this.#prepare(bytes, start, end);
+    else if (this.#batch) this.#events(bytes, start, end);
+    else this.on.event(bytes, start, end);
+  }
+
+  /** Of a frame that may be a batch: each event has a stamp. */
+  #events(bytes: Buffer, start: number, end: number): void {
+    for (let at = findStamp(bytes, start, end); at >= 0; at = findStamp(bytes, at + STAMP_BYTES, end))
+      this.on.event(bytes, at, at + STAMP_BYTES);
   }
 
   /** Welcome first, then the answers to what was asked; events may come between. */
@@ -50,8 +71,8 @@ class Client extends FramedConversation {
       if (frame.errors !== undefined && frame.errors.length > 0) {
         this.on.refused(JSON.stringify(frame.errors[0]));
       }
-    } else if (frame.op === 'event') {
-      this.on.event(bytes, start, end);
+    } else if (frame.op === 'event' || frame.op === 'batch') {
+      this.#events(bytes, start, end);
       return;
     }
     if (this.#unanswered > 0 || this.#ready) return;

@@ -1,0 +1,97 @@
+/**
+ * `npm run bench:browser`: what a page's subscriber costs a browser, event by event and in batches, JSON and binary, in
+ * turns on the same fleet.
+ */
+import { parseArgs } from 'node:util';
+import { nowUs } from '../load/clock.ts';
+import { Generator } from '../load/generator-process.ts';
+import { cpuUse } from '../load/server-usage.ts';
+import { deviceId, EVENT_BYTES, type Shape } from '../load/shapes.ts';
+import { dat } from '../peers/dat.ts';
+import { openBrowser } from './chromium.ts';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '5' },
+  },
+});
+const rounds = Number(values.rounds);
+const windowMs = Number(values.seconds) * 1000;
+if (!(rounds >= 1 && windowMs >= 1000)) throw new Error('--rounds from 1, --seconds from 1');
+
+/** What one subscriber of the load `board` follows. */
+const fleet: Shape = {
+  name: 'page',
+  about: 'one page that follows a whole fleet',
+  ...{ devices: 200, rate: 20, subscribers: 1, following: 200 },
+  per: 'delivery',
+};
+const WARMUP_MS = 2000;
+const ways = [
+  { name: 'JSON', options: { batch: false } },
+  { name: 'JSON, batches', options: { batch: true } },
+  { name: 'binary', options: { binary: true, batch: false } },
+  { name: 'binary, batches', options: { binary: true, batch: true } },
+] as const;
+
+interface Taken {
+  readonly browserUs: number;
+  readonly hubUs: number;
+}
+
+const median = (all: readonly number[]): number => [...all].sort((a, b) => a - b)[all.length >> 1]!;
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const browser = await openBrowser();
+const hub = await dat('dat', { env: { DAT_ALLOWED_ORIGINS: browser.origin } }).start();
+const sender = new Generator('sender');
+const results = new Map<string, Taken[]>();
+try {
+  sender.say({ kind: 'open', target: hub.target, shape: fleet });
+  await sender.hear('opened');
+  const runMs = rounds * ways.length * (windowMs + WARMUP_MS + 5000);
+  sender.say({ kind: 'run', fromUs: nowUs(), toUs: nowUs() + runMs * 1e3 });
+  const devices = Array.from({ length: fleet.devices }, (_, device) => deviceId(device));
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, options } of ways) {
+      const url = `ws://127.0.0.1:${hub.target.subscriberPort}`;
+      const page = await browser.follow({ url, ...options }, devices);
+      await wait(WARMUP_MS);
+      const before = await sample(page);
+      await wait(windowMs);
+      const after = await sample(page);
+      await page.close();
+      const events = after.events - before.events;
+      if (events === 0) throw new Error(`${name}: no events`);
+      const taken = {
+        browserUs: (after.browserUs - before.browserUs) / events,
+        hubUs: (after.hubUs - before.hubUs) / events,
+      };
+      results.set(name, [...(results.get(name) ?? []), taken]);
+      console.error(`${round + 1}/${rounds} ${name}: ${(events / (windowMs / 1e3)).toFixed(0)} events/s`);
+    }
+  }
+} finally {
+  sender.end();
+  await browser.close();
+  await hub.stop();
+}
+console.log(`${fleet.devices} devices × ${fleet.rate}/s to one page, events of ${EVENT_BYTES} bytes of JSON`);
+console.table(
+  Object.fromEntries(
+    [...results].map(([name, runs]) => [
+      name,
+      {
+        'browser, CPU µs per event': Number(median(runs.map(({ browserUs }) => browserUs)).toFixed(1)),
+        'hub, CPU µs per event': Number(median(runs.map(({ hubUs }) => hubUs)).toFixed(1)),
+        runs: runs.length,
+      },
+    ]),
+  ),
+);
+
+async function sample(page: Awaited<ReturnType<typeof browser.follow>>) {
+  const events = await browser.countOf(page);
+  return { events, browserUs: browser.cpuUs(), hubUs: cpuUse(hub.pids()).totalUs };
+}
