@@ -63,9 +63,12 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const followers = [
     ...Array.from(
       { length: DIRECT },
-      (_, n) => new Follower(`direct-${n}`, some(), () => hub.subscriberPort),
+      (_, n) => new Follower(`direct-${n}`, some(), () => hub.subscriberPort, n % 2 === 1),
     ),
-    ...Array.from({ length: PROXIED }, (_, n) => new Follower(`proxied-${n}`, some(), () => proxy.port)),
+    ...Array.from(
+      { length: PROXIED },
+      (_, n) => new Follower(`proxied-${n}`, some(), () => proxy.port, n % 2 === 1),
+    ),
   ];
   const denied = new Follower(DENIED, names, () => hub.subscriberPort);
   for (const follower of [...followers, denied]) follower.start();

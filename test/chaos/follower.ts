@@ -12,15 +12,17 @@ export class Follower {
   readonly connections: (readonly Frame[])[] = [];
   readonly closeCodes: number[] = [];
   readonly #port: () => number;
+  readonly #batch: boolean;
   #current: Subscriber | undefined;
   #stopped = false;
   #running: Promise<void> | undefined;
 
-  /** @param port where it connects the next time */
-  constructor(id: string, devices: readonly string[], port: () => number) {
+  /** @param port where it connects the next time @param batch whether it asks for batches */
+  constructor(id: string, devices: readonly string[], port: () => number, batch = false) {
     this.id = id;
     this.devices = devices;
     this.#port = port;
+    this.#batch = batch;
   }
 
   start(): void {
@@ -43,7 +45,7 @@ export class Follower {
   }
 
   async #run(): Promise<void> {
-    const query = `?id=${this.id}&devices=${this.devices.join(',')}`;
+    const query = `?id=${this.id}&devices=${this.devices.join(',')}&batch=${this.#batch}`;
     while (!this.#stopped) {
       const subscriber = await Subscriber.connect(this.#port(), query).catch(() => undefined);
       if (subscriber === undefined) {
