@@ -6,14 +6,27 @@ import { CliFailure, Exit, exitMeanings } from './failure.ts';
 import { note } from './output.ts';
 
 /** @param least smallest that is accepted */
-function numberFrom(least: number): (text: string) => number {
+function numberFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const accepted = `a number from ${least}${most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`}`;
   return (text) => {
     const value = Number(text);
-    if (text.trim() === '' || !Number.isFinite(value) || value < least)
-      throw new InvalidArgumentError(`accepted is a number from ${least}`);
-    return value;
+    if (text.trim() !== '' && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`accepted is ${accepted}`);
   };
 }
+
+function countFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const number = numberFrom(least, most);
+  return (text) => {
+    const value = number(text);
+    if (Number.isInteger(value)) return value;
+    throw new InvalidArgumentError('accepted is a whole number');
+  };
+}
+
+/** More than one process of Node can play. */
+const SIMULATED_DEVICES_MAX = 10_000;
+const SIMULATED_RATE_MAX = 1000;
 
 const EXIT_CODES = Object.entries(exitMeanings)
   .map(([code, meaning]) => `  ${code.padStart(3)}  ${meaning}`)
@@ -53,7 +66,7 @@ ${EXIT_CODES}`,
     .description('follow devices and print their events; comes back by itself')
     .addOption(json())
     .option('--id <id>', "this subscriber's id; given twice, the newer takes over")
-    .option('--count <events>', 'end after so many', numberFrom(1))
+    .option('--count <events>', 'end after so many', countFrom(1))
     .addHelpText('after', examples('dat watch dev-1 dev-2', 'dat watch dev-1 --json | jq .data'))
     .action(async (devices, options) => (await import('./commands/follow.ts')).watch(devices, options));
   withUrl(program.command('send <device> [json]'), 'device')
@@ -74,10 +87,10 @@ ${EXIT_CODES}`,
   withUrl(program.command('simulate'), 'device')
     .description('a fleet with changing statuses, drop-outs and noise')
     .addOption(json())
-    .option('--devices <count>', 'how many', numberFrom(1), 20)
-    .option('--rate <events>', 'events per second of each', numberFrom(0), 1)
+    .option('--devices <count>', 'how many', countFrom(1, SIMULATED_DEVICES_MAX), 20)
+    .option('--rate <events>', 'events per second of each', numberFrom(0, SIMULATED_RATE_MAX), 1)
     .option('--seconds <seconds>', 'how long; 0 is until Ctrl-C', numberFrom(0), 0)
-    .option('--seed <number>', 'the same fleet for the same seed', numberFrom(0), 1)
+    .option('--seed <number>', 'the same fleet for the same seed', countFrom(0), 1)
     .option('--prefix <text>', 'their ids begin with', 'sim-')
     .addHelpText('after', examples('dat simulate --devices 200 --rate 5 --seconds 60'))
     .action(async (options) => (await import('./commands/simulate.ts')).simulate(options));
@@ -185,8 +198,8 @@ ${EXIT_CODES}`,
   program
     .command('demo')
     .description('a hub and a fleet on loopback, with the dashboard')
-    .option('--devices <count>', 'how many', numberFrom(1), 50)
-    .option('--rate <events>', 'events per second of each', numberFrom(0), 2)
+    .option('--devices <count>', 'how many', countFrom(1, SIMULATED_DEVICES_MAX), 50)
+    .option('--rate <events>', 'events per second of each', numberFrom(0, SIMULATED_RATE_MAX), 2)
     .option('--seconds <seconds>', 'how long; 0 is until Ctrl-C', numberFrom(0), 0)
     .action(async (options) => (await import('./commands/bench.ts')).demo(options));
   program

@@ -238,6 +238,10 @@ describe('dat without a hub', () => {
       ['who', 'ä'],
       ['send', 'dev-1', '1', '--type', 'x'],
       ['simulate', '--devices', 'no'],
+      ['simulate', '--devices', '1.5'],
+      ['simulate', '--rate', '1e9'],
+      ['simulate', '--devices', '10000', '--rate', '1000'],
+      ['watch', 'dev-1', '--count', '0'],
       ['who', 'a', '--admin-url', 'x'],
     ]) {
       const { code, stderr } = await dat(args);

@@ -20,6 +20,9 @@ export interface SimulateOptions extends UrlOptions {
 
 const STATUSES = ['idle', 'driving', 'charging', 'locked', 'maintenance'] as const;
 const TICK_MS = 50;
+/** A tick that comes later than this makes up for no more. */
+const PASSED_SECONDS_MAX = 0.25;
+const EVENTS_PER_SECOND_MAX = 100_000;
 const REPORT_MS = 5000;
 /** Of a device, per second. */
 const STATUS_CHANCE = 0.03;
@@ -44,6 +47,11 @@ export async function simulate(options: SimulateOptions): Promise<void> {
     throw new CliFailure(
       Exit.usage,
       'a token is for one device: use --devices 1, or a hub without authentication',
+    );
+  if (devices * rate > EVENTS_PER_SECOND_MAX)
+    throw new CliFailure(
+      Exit.usage,
+      `--devices × --rate: ${devices * rate} events per second; at most ${EVENTS_PER_SECOND_MAX} are accepted`,
     );
   const random = randomOf(seed);
   const fleet: Vehicle[] = Array.from({ length: devices }, (_, n) => ({
@@ -80,7 +88,7 @@ export async function simulate(options: SimulateOptions): Promise<void> {
   while (!isEnding && failure === undefined) {
     await sleep(TICK_MS);
     const now = performance.now();
-    const passed = (now - last) / 1000;
+    const passed = Math.min(PASSED_SECONDS_MAX, (now - last) / 1000);
     last = now;
     for (const vehicle of fleet) sent += live(vehicle, now, passed);
     if (now >= reportAt) {
