@@ -39,7 +39,21 @@ export const systemClock: Clock = {
   wallNow: () => Date.now(),
 };
 
-/** Turns a monotonic last_seen into wall-clock time as of now; 0 (never) stays 0. */
+/**
+ * By clock: the wall-clock time of its 0. The wall clock is read in whole ms, so each reading gives another by up to
+ * one: a new one counts when it is further off, that is when somebody set the clock.
+ */
+const wallZeros = new WeakMap<Clock, number>();
+const WALL_JITTER_MS = 2;
+
+/** Turns a monotonic last_seen into wall-clock time as of now, the same each time; 0 (never) stays 0. */
 export function toWallMs(clock: Clock, monotonicMs: number): number {
-  return monotonicMs === 0 ? 0 : Math.round(clock.wallNow() - (clock.now() - monotonicMs));
+  if (monotonicMs === 0) return 0;
+  const read = clock.wallNow() - clock.now();
+  let zero = wallZeros.get(clock) ?? Number.NEGATIVE_INFINITY;
+  if (Math.abs(read - zero) > WALL_JITTER_MS) {
+    zero = read;
+    wallZeros.set(clock, zero);
+  }
+  return Math.round(zero + monotonicMs);
 }

@@ -96,6 +96,9 @@ export const LIVE_QUEUE_BYTES_MAX = 1024 * 1024;
 /** A live stream ends after this, so that its reader's token is looked at again. */
 export const LIVE_STREAM_MS_MAX = 600_000;
 
+/** Busiest devices that live figures name. */
+export const BUSIEST_NAMED_MAX = 8;
+
 /** Subscribers that one thread names as slow, those with the most waiting first. */
 export const SLOW_NAMED_MAX = 50;
 

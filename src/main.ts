@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The process: reads the settings, runs the hub until it is told to end, and says how it ended. */
-import { KeyError } from './access/keys.ts';
+import { isAuthenticated, KeyError } from './access/keys.ts';
 import { type Hub, startHub } from './hub.ts';
 import { createLogger, logListening } from './logging.ts';
 import { EXIT_CONFIG, loadSettingsFromProcess, type Settings } from './settings.ts';
@@ -75,12 +75,15 @@ function exitCodeOf(error: unknown): number {
 
 /** What a person at a terminal needs first. */
 function greeting(
-  { host, tlsCertFile }: Settings,
+  settings: Settings,
   { devicePort, subscriberPort, adminPort, transport, fanoutWorkers }: Hub,
 ): string {
+  const { host, tlsCertFile } = settings;
   const address = host.includes(':') ? `[${host}]` : host;
   const threads =
-    fanoutWorkers === 0 ? 'subscribers on the main thread' : `${fanoutWorkers} fan-out worker(s)`;
+    fanoutWorkers === 0
+      ? 'subscribers on the main thread'
+      : `${fanoutWorkers} fan-out ${fanoutWorkers === 1 ? 'worker' : 'workers'}`;
   const secure = tlsCertFile === '' ? '' : 's';
   const subscriber = `ws${secure}://${address}:${subscriberPort}/v1/subscribe`;
   const device = `ws${secure}://${address}:${devicePort}/v1/device`;
@@ -91,6 +94,8 @@ function greeting(
     `mode         ${transport}; ${threads}`,
     '',
   ];
+  if (isAuthenticated(settings))
+    return [...listening, 'peers need tokens: dat token create --help', ''].join('\n');
   // Which name the certificate is for, and whether this host trusts it, is not known here.
   if (secure !== '') return listening.join('\n');
   const script = [

@@ -210,7 +210,7 @@ describe('a problem', () => {
 
   it('comes without a hint where nothing is near', () => {
     expect(problemsOf({ env: { DAT_BREAKFAST: 'x' } })).toEqual([
-      'env DAT_BREAKFAST: given an unknown variable, accepted is one that dat --help lists',
+      'env DAT_BREAKFAST: given an unknown variable, accepted is one that dat serve --help lists',
     ]);
   });
 

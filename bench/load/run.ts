@@ -7,7 +7,7 @@ import { changeLine, changes } from './report-compare.ts';
 import { reportHtml } from './report-html.ts';
 import { reportText } from './report-text.ts';
 import type { Session } from './results.ts';
-import { runSession } from './session.ts';
+import { mergeSessions, runSession } from './session.ts';
 import { shapes } from './shapes.ts';
 import { judge } from './thresholds.ts';
 
@@ -46,6 +46,7 @@ const program = new Command('bench:load')
   .option('--rounds <n>', `runs of each load for ${MAIN_PEERS.join(', ')}`, count, 5)
   .option('--other-rounds <n>', 'runs of each load for the other peers', count, 2)
   .option('--json <file>', 'write the results as JSON')
+  .option('--onto <file>', 'take the loads that are not played from older results of this machine')
   .option('--compare <file>', 'compare with the results of an older session')
   .option('--html <file>', 'where the page goes', HTML)
   .option('--check', 'exit 1 when a target is missed, or a figure is worse than in --compare')
@@ -57,6 +58,7 @@ interface Options {
   readonly rounds: number;
   readonly otherRounds: number;
   readonly json?: string;
+  readonly onto?: string;
   readonly compare?: string;
   readonly html: string;
   readonly check?: true;
@@ -72,7 +74,7 @@ function progress(line: string): void {
   else if (line.endsWith(': starting')) process.stderr.write(`${line}\n`);
 }
 
-const session = await runSession({
+const played = await runSession({
   shapes: options.shapes,
   peers: options.peers,
   rounds: ({ name }) => (MAIN_PEERS.includes(name) ? options.rounds : options.otherRounds),
@@ -82,10 +84,15 @@ const session = await runSession({
   progress,
 });
 if (process.stderr.isTTY) process.stderr.write('\r\x1b[2K');
+const session =
+  options.onto === undefined
+    ? played
+    : mergeSessions(played, JSON.parse(readFileSync(options.onto, 'utf8')) as Session);
+const shown = shapes.filter(({ name }) => session.results.some(({ shape }) => shape === name));
 const verdicts = judge(session.results);
-console.log(reportText(session, options.shapes, verdicts));
+console.log(reportText(session, shown, verdicts));
 mkdirSync(dirname(options.html), { recursive: true });
-writeFileSync(options.html, reportHtml(session, options.shapes, verdicts));
+writeFileSync(options.html, reportHtml(session, shown, verdicts));
 console.log(`\n${options.html}`);
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(session, null, 1)}\n`);
 const changed = before === undefined ? [] : changes(before, session);

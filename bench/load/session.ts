@@ -13,6 +13,9 @@ export interface Plan {
   progress(line: string): void;
 }
 
+/** A run in which the generator was the limit says nothing of the peer: it is played again, so many times at most. */
+const REPLAYS_MAX = 2;
+
 export async function runSession({ shapes, peers, rounds, command, progress }: Plan): Promise<Session> {
   const missing: { shape: string; peer: string; why: string }[] = [];
   const results = [];
@@ -29,7 +32,7 @@ export async function runSession({ shapes, peers, rounds, command, progress }: P
         if (round >= rounds(peer)) continue;
         const label = `${shape.name} ${peer.name} ${round + 1}/${rounds(peer)}`;
         try {
-          done.push(await measure(peer, shape, (step) => progress(`${label}: ${step}`)));
+          done.push(await soundRun(peer, shape, (step) => progress(`${label}: ${step}`)));
         } catch (error) {
           missing.push({ shape: shape.name, peer: peer.name, why: `failed: ${(error as Error).message}` });
           runs.delete(peer);
@@ -45,5 +48,25 @@ export async function runSession({ shapes, peers, rounds, command, progress }: P
     command,
     results,
     missing,
+  };
+}
+
+async function soundRun(peer: Peer, shape: Shape, progress: (line: string) => void): Promise<Run> {
+  let run = await measure(peer, shape, progress);
+  for (let replays = 0; replays < REPLAYS_MAX && run.generatorLimit !== undefined; replays++)
+    run = await measure(peer, shape, progress);
+  return run;
+}
+
+/** The loads of one session, and from another of the same machine those that it did not play. */
+export function mergeSessions(session: Session, onto: Session): Session {
+  const played = new Set([...session.results, ...session.missing].map(({ shape }) => shape));
+  const others = <Entry extends { readonly shape: string }>(entries: readonly Entry[]): Entry[] =>
+    entries.filter(({ shape }) => !played.has(shape));
+  return {
+    ...session,
+    command: `${onto.command}; then ${session.command}`,
+    results: [...others(onto.results), ...session.results],
+    missing: [...others(onto.missing), ...session.missing],
   };
 }

@@ -5,4 +5,6 @@ import { App } from './app.tsx';
 import { applyTheme, storedTheme } from './theme.ts';
 
 applyTheme(storedTheme());
-render(<App />, document.getElementById('app')!);
+const root = document.getElementById('app')!;
+root.replaceChildren(); // what stands there until this runs
+render(<App />, root);

@@ -6,6 +6,7 @@ import type { History } from './history.ts';
 import type { LiveFigures } from './live.ts';
 import { Meter, Panel, Table } from './parts.tsx';
 import { Plot } from './plot.tsx';
+import { hashOf } from './route.ts';
 
 export function Overview({ figures, history }: { figures: LiveFigures; history: History }) {
   return (
@@ -17,6 +18,7 @@ export function Overview({ figures, history }: { figures: LiveFigures; history: 
         <Threads figures={figures} />
         <Rings figures={figures} />
         <Capacity figures={figures} />
+        <Busiest figures={figures} />
         <Slow figures={figures} />
         <Disconnects figures={figures} first={history.firstOf(figures.startedAt) ?? figures} />
       </div>
@@ -140,6 +142,29 @@ function Rings({ figures: { rings } }: { figures: LiveFigures }) {
             <td class="bar">
               <Meter name={`Ring ${ring}`} ratio={usedRatio} />
             </td>
+          </tr>
+        ))}
+      </Table>
+    </Panel>
+  );
+}
+
+function Busiest({ figures: { busiest } }: { figures: LiveFigures }) {
+  const columns = [{ name: 'Device' }, { name: 'Events per second', isNumber: true }];
+  return (
+    <Panel title="Busiest devices">
+      <Table
+        label="Busiest devices"
+        columns={columns}
+        empty="No device broadcasts."
+        isEmpty={busiest.length === 0}
+      >
+        {busiest.map(({ device, perSecond }) => (
+          <tr key={device}>
+            <th scope="row" class="id">
+              <a href={hashOf({ view: 'device', device })}>{device}</a>
+            </th>
+            <td class="number">{rate(perSecond)}</td>
           </tr>
         ))}
       </Table>

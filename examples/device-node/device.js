@@ -7,7 +7,10 @@ const device = connectDevice({
   id: process.env.DEVICE_ID ?? 'thermometer-node',
   WebSocket,
 });
-device.on('state', ({ state, error }) => console.log(state, error?.message ?? ''));
+device.on('state', ({ state, error }) => {
+  console.log(state, error?.message ?? '');
+  if (state === 'closed') clearInterval(timer); // for good: another has this id, or an operator ended it
+});
 device.status('measuring');
 
 const timer = setInterval(async () => {

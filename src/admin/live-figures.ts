@@ -2,6 +2,7 @@
 
 import { type CounterName, latencyBoundsSeconds, type Role } from '../memory/counters.ts';
 import { residentBytes } from '../threads/resident-bytes.ts';
+import { Busiest } from './busiest.ts';
 import type { AdminDeps } from './deps.ts';
 import { collectFigures, type Figures } from './figures.ts';
 import type { LiveFigures } from './live-schemas.ts';
@@ -17,18 +18,21 @@ interface Look {
 
 export class LiveSampler {
   readonly #deps: AdminDeps;
+  readonly #busiest: Busiest;
   /** Latency buckets of the last looks, oldest first. */
   #buckets: (readonly number[])[] = [];
   #last: Look | undefined;
 
   constructor(deps: AdminDeps) {
     this.#deps = deps;
+    this.#busiest = new Busiest(deps.presence, deps.clock);
   }
 
   /** Forgets the last look: nobody has looked for a while. */
   reset(): void {
     this.#last = undefined;
     this.#buckets = [];
+    this.#busiest.reset();
   }
 
   /** Looks, and compares with the last look. */
@@ -51,6 +55,7 @@ export class LiveSampler {
       rates: last === undefined ? null : ratesBetween(last, look),
       latency: percentiles(buckets.map((count, index) => count - (oldest[index] ?? 0))),
       threads: threadsBetween(last, look),
+      busiest: this.#busiest.look(),
       process: {
         residentBytes: residentBytes(),
         cpuRatio: last === undefined ? null : perSecond(last, look, ({ cpuSeconds }) => cpuSeconds),
@@ -58,7 +63,7 @@ export class LiveSampler {
     };
   }
 
-  #state(figures: Figures): Omit<LiveFigures, 'rates' | 'latency' | 'threads' | 'process'> {
+  #state(figures: Figures): Omit<LiveFigures, 'rates' | 'latency' | 'threads' | 'busiest' | 'process'> {
     const { clock, startedAtMs, notReady, slowSubscribers } = this.#deps;
     const { capacity, disconnects } = figures;
     return {

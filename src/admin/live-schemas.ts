@@ -1,6 +1,7 @@
 /** What `GET /v1/live` takes and sends, as zod schemas: openapi.json is made of them, and the dashboard reads their types. */
 import { z } from 'zod';
 import {
+  BUSIEST_NAMED_MAX,
   LIVE_EVENTS_PER_SECOND,
   LIVE_PAYLOAD_BYTES_MAX,
   LIVE_WATCHED_MAX,
@@ -69,6 +70,9 @@ export const liveFigures = z.object({
       deliveriesPerSecond: perSecond.nullable(),
     }),
   ),
+  busiest: z
+    .array(z.object({ device: z.string(), perSecond }))
+    .describe(`Devices that broadcast most, the busiest first, at most ${BUSIEST_NAMED_MAX}`),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
   sendQueues: z.object({ lagging: count, bytes: count }),
   slow: z

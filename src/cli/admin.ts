@@ -1,6 +1,6 @@
 /** Asks the admin API. */
 import type { UrlOptions } from './connection.ts';
-import { environment, noHub, urlOf } from './connection.ts';
+import { environment, noHub, notTheHub, untrusted, urlOf } from './connection.ts';
 import { CliFailure, Exit } from './failure.ts';
 
 interface ErrorAnswer {
@@ -33,18 +33,19 @@ export class Admin {
     const answer = await fetch(new URL(path, this.url), { ...init, headers }).catch((failure: Error) => {
       // A certificate that is not trusted is not a hub that is not there.
       const { code = '' } = (failure.cause ?? {}) as { code?: string };
-      if (/CERT|SSL|TLS/.test(code)) throw new CliFailure(Exit.unavailable, `${this.url.origin}: ${code}`);
+      if (/CERT|SSL|TLS/.test(code)) throw untrusted(this.url, code);
       throw noHub(this.url);
     });
     if (answer.ok) return answer;
     const { error } = (await answer.json().catch(() => ({}))) as ErrorAnswer;
-    const message = error?.message ?? `${answer.status} ${answer.statusText}`;
+    if (error === undefined) throw notTheHub(this.url, 'admin');
+    const { code, message } = error;
     if (answer.status === 401) {
       const what = token === '' ? 'the hub wants an admin token' : 'the admin token is not accepted';
       throw new CliFailure(Exit.denied, `${what}: set DAT_ADMIN_TOKEN to the one that the hub has`);
     }
     if (answer.status === 403) throw new CliFailure(Exit.denied, message);
-    throw new CliFailure(answer.status === 503 ? Exit.unavailable : Exit.failed, message);
+    throw new CliFailure(code === 'unavailable' ? Exit.unavailable : Exit.failed, message);
   }
 
   /** Every page of a listing. @param key the member of the answer that has the entries */

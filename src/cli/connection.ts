@@ -30,14 +30,24 @@ export function withUrl(command: Command, ...wanted: readonly Listener[]): Comma
 /** @throws CliFailure when what was given is no URL of that kind */
 export function urlOf(listener: Listener, options: UrlOptions): URL {
   const { scheme, variable, port } = listeners[listener];
-  const given = options[`${listener}Url`];
-  const text = given ?? `${scheme}://127.0.0.1:${process.env[variable] || port}`;
-  const flag = given === undefined ? variable : `--${listener}-url`;
-  if (!URL.canParse(text) || !new URL(text).protocol.startsWith(scheme)) {
-    const accepted = `${scheme}://HOST:PORT or ${scheme}s://HOST:PORT`;
-    throw new CliFailure(Exit.usage, `${flag}: given ${JSON.stringify(text)}, accepted is ${accepted}`);
-  }
-  return new URL(text);
+  const text = options[`${listener}Url`];
+  if (text === undefined) return new URL(`${scheme}://127.0.0.1:${portOf(variable, port)}`);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === `${scheme}:` || url?.protocol === `${scheme}s:`) return url;
+  const accepted = `${scheme}://HOST:PORT or ${scheme}s://HOST:PORT`;
+  throw new CliFailure(
+    Exit.usage,
+    `--${listener}-url: given ${JSON.stringify(text)}, accepted is ${accepted}`,
+  );
+}
+
+function portOf(variable: string, byDefault: number): number {
+  const given = environment(variable);
+  if (given === '') return byDefault;
+  const port = Number(given);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  const accepted = 'the port that a hub listens on, 1 to 65535';
+  throw new CliFailure(Exit.usage, `${variable}: given ${JSON.stringify(given)}, accepted is ${accepted}`);
 }
 
 /** A variable of the environment, '' when there is none. */
@@ -53,6 +63,28 @@ export function peerToken(): string {
 export function noHub(url: URL): CliFailure {
   return new CliFailure(
     Exit.unavailable,
-    `no hub answers at ${url.origin === 'null' ? url.href : url.origin}: start one (dat serve), or name it (--…-url)`,
+    `no hub answers at ${shownUrl(url)}: start one (dat serve), or name it (--…-url)`,
   );
+}
+
+/** What answers there is not trusted by this host, or no TLS at all. @param code of Node or OpenSSL */
+export function untrusted(url: URL, code: string): CliFailure {
+  const mend =
+    'name its certificate or its issuer with NODE_EXTRA_CA_CERTS=FILE, or use the right scheme and port';
+  return new CliFailure(
+    Exit.unavailable,
+    `${shownUrl(url)}: no TLS that this host trusts (${code}): ${mend}`,
+  );
+}
+
+/** Something answers there that is no such listener. */
+export function notTheHub(url: URL, listener: Listener): CliFailure {
+  return new CliFailure(
+    Exit.unavailable,
+    `what answers at ${shownUrl(url)} is no hub's ${listener} listener`,
+  );
+}
+
+function shownUrl({ protocol, host }: URL): string {
+  return `${protocol}//${host}`;
 }

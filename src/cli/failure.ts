@@ -19,7 +19,7 @@ export type ExitCode = (typeof Exit)[keyof typeof Exit];
 export const exitMeanings: Readonly<Record<ExitCode, string>> = {
   [Exit.ok]: 'done; for a command that runs until it is ended, also Ctrl-C',
   [Exit.failed]: 'the hub refused, or what was asked for is not there',
-  [Exit.usage]: 'wrong arguments',
+  [Exit.usage]: 'wrong arguments of a command (of `serve`: 78)',
   [Exit.unavailable]: 'the hub cannot be reached; of `serve`: a port cannot be bound',
   [Exit.denied]: 'a token is missing or not accepted',
   [Exit.software]: 'of `serve`: threads died too often, or main met a bug',

@@ -8,5 +8,10 @@ if (first === 'serve' || (first.startsWith('-') && !help.includes(first))) {
   await import('../main.ts');
 } else {
   const { runCommand } = await import('./program.ts');
+  // Who reads has had enough: `dat watch dev-1 | head`.
+  process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
+    if (failure.code !== 'EPIPE') throw failure;
+    process.exit(0);
+  });
   process.exitCode = await runCommand(process.argv.slice(2));
 }

@@ -24,6 +24,7 @@ function countFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string
   };
 }
 
+const CENTURY_SECONDS = 100 * 365 * 24 * 3600;
 /** More than one process of Node can play. */
 const SIMULATED_DEVICES_MAX = 10_000;
 const SIMULATED_RATE_MAX = 1000;
@@ -69,17 +70,31 @@ ${EXIT_CODES}`,
     .option('--count <events>', 'end after so many', countFrom(1))
     .addHelpText('after', examples('dat watch dev-1 dev-2', 'dat watch dev-1 --json | jq .data'))
     .action(async (devices, options) => (await import('./commands/follow.ts')).watch(devices, options));
-  withUrl(program.command('send <device> [json]'), 'device')
-    .description('send one event as a device, and wait until the hub has it')
+  withUrl(program.command('send <device> [json]'), 'device', 'admin')
+    .description(
+      'send one event as a device, and wait until the hub has it; a device of this id that is connected is replaced, unless --operator',
+    )
     .addOption(json())
     .addOption(
-      new Option('--type <type>', 'kind of event').choices(['message', 'status', 'pong']).default('message'),
+      new Option('--type <type>', 'default: status with --status, else message').choices([
+        'message',
+        'status',
+        'pong',
+      ]),
     )
-    .option('--status <text>', 'with --type status: 1 to 64 characters')
+    .option('--status <text>', '1 to 64 characters')
+    .option(
+      '--operator',
+      'publish through the admin API (DAT_ADMIN_TOKEN): a connected device stays connected',
+    )
     .addOption(new Option('--priority <priority>', 'default: by type').choices(['low', 'normal', 'high']))
     .addHelpText(
       'after',
-      examples(`dat send dev-1 '{"temperature":21.5}'`, 'dat send dev-1 --type status --status charging'),
+      examples(
+        `dat send dev-1 '{"temperature":21.5}'`,
+        'dat send dev-1 --status charging',
+        `dat send dev-1 '"reboot?"' --priority high --operator`,
+      ),
     )
     .action(async (device, data, options) =>
       (await import('./commands/follow.ts')).send(device, data, options),
@@ -128,15 +143,23 @@ ${EXIT_CODES}`,
       );
   }
   withUrl(program.command('kick <subscriber>'), 'admin')
-    .description("close a subscriber's connection and remove its subscriptions")
+    .description("close a subscriber's connection and remove its rows, denials too (kick first, then deny)")
     .addOption(json())
+    .addHelpText('after', examples('dat kick dashboard-1'))
     .action(async (subscriber, options) => (await operate()).kick(subscriber, options));
   withUrl(program.command('terminate <device>'), 'admin')
-    .description("close a device's connection and remove every subscription to it")
+    .description("close a device's connection and remove it with every row of it, denials too")
     .addOption(json())
+    .addHelpText('after', examples('dat terminate dev-1'))
     .action(async (device, options) => (await operate()).terminate(device, options));
 
-  const token = program.command('token').description('make and read tokens');
+  const token = program
+    .command('token')
+    .description('make and read tokens')
+    .addHelpText(
+      'after',
+      examples('dat token create --sub dev-1 --role device', 'dat token inspect "$DAT_TOKEN"'),
+    );
   token
     .command('create')
     .description('sign a token with DAT_AUTH_JWT_SECRET (HS256), or a private key')
@@ -149,7 +172,7 @@ ${EXIT_CODES}`,
       'a subscriber: devices it may follow, ids or prefixes ending in *; default: all',
     )
     .option('--vip', 'a subscriber: is sent to first')
-    .option('--expires <seconds>', 'from now; 0 is never', numberFrom(0), 3600)
+    .option('--expires <seconds>', 'from now; 0 is never', countFrom(0, CENTURY_SECONDS), 3600)
     .option('--key-file <path>', 'private key in PEM form: RSA, EC P-256 or Ed25519')
     .addOption(json())
     .addHelpText(
@@ -164,36 +187,46 @@ ${EXIT_CODES}`,
     .command('inspect <token>')
     .description('show what a token says; the signature is not checked')
     .addOption(json())
+    .addHelpText('after', examples('dat token inspect "$DAT_TOKEN"'))
     .action(async (text, options) => (await import('./commands/token.ts')).inspect(text, options));
 
-  const config = program.command('config').description('the settings of the hub');
-  const flags = 'flags of dat serve, behind --';
+  const config = program
+    .command('config')
+    .description('the settings of the hub')
+    .addHelpText('after', examples('dat config check --config dat.json', 'dat config env > dat.env'));
+  const flags = 'those of dat serve';
   config
     .command('check')
     .argument('[flags...]', flags)
+    .allowUnknownOption()
     .description('say what is wrong with the settings')
     .addOption(json())
-    .addHelpText('after', examples('dat config check', 'dat config check -- --config dat.json'))
+    .addHelpText('after', examples('dat config check', 'dat config check --config dat.json'))
     .action(async (argv, options) => (await import('./commands/config.ts')).check(argv, options));
   config
     .command('show')
     .argument('[flags...]', flags)
+    .allowUnknownOption()
     .description('every setting, its value and where that comes from; secrets are masked')
     .addOption(json())
+    .addHelpText('after', examples('dat config show', 'DAT_PING_INTERVAL_MS=9000 dat config show --json'))
     .action(async (argv, options) => (await import('./commands/config.ts')).show(argv, options));
   config
     .command('schema')
     .description('JSON schema of the config file')
+    .addHelpText('after', examples('dat config schema > dat.schema.json'))
     .action(async () => (await import('./commands/config.ts')).schema());
   config
     .command('env')
     .description('a file of environment variables to begin with')
+    .addHelpText('after', examples('dat config env > dat.env'))
     .action(async () => (await import('./commands/config.ts')).env());
 
   program
     .command('doctor')
     .description('whether this host is one that the hub runs well on')
     .addOption(json())
+    .addHelpText('after', examples('dat doctor', 'dat doctor --json | jq -r .state'))
     .action(async (options) => (await import('./commands/doctor.ts')).doctor(options));
   program
     .command('demo')
@@ -201,6 +234,7 @@ ${EXIT_CODES}`,
     .option('--devices <count>', 'how many', countFrom(1, SIMULATED_DEVICES_MAX), 50)
     .option('--rate <events>', 'events per second of each', numberFrom(0, SIMULATED_RATE_MAX), 2)
     .option('--seconds <seconds>', 'how long; 0 is until Ctrl-C', numberFrom(0), 0)
+    .addHelpText('after', examples('dat demo', 'DAT_ADMIN_PORT=0 dat demo --devices 500 --rate 5'))
     .action(async (options) => (await import('./commands/bench.ts')).demo(options));
   program
     .command('bench')
@@ -223,8 +257,12 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const program = createProgram((ended) => {
     code = ended;
   });
+  let failed = program;
   for (const command of all(program)) {
-    command.exitOverride().configureOutput({ writeErr: () => {} });
+    command.configureOutput({ writeErr: () => {} }).exitOverride((error) => {
+      failed = command;
+      throw error;
+    });
   }
   try {
     await program.parseAsync([...argv], { from: 'user' });
@@ -237,12 +275,27 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return Exit.ok;
     if (error.code === 'commander.help') {
-      process.stderr.write(program.helpInformation());
+      process.stderr.write(failed.helpInformation());
       return Exit.usage;
     }
-    note(`dat: ${error.message.replace(/^error: /, '').replaceAll('\n', ' ')}; see: dat help`);
+    note(`dat: ${sentenceOf(error)}; see: ${pathOf(failed)} --help`);
     return Exit.usage;
   }
+}
+
+/** Commander's words without its punctuation. */
+function sentenceOf({ message }: CommanderError): string {
+  return message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .replace(/command-argument value '(.*)' is invalid for argument '(.*)'\./, "$2: '$1' is not accepted,")
+    .replace(/option '(.*)' argument '(.*)' is invalid\./, "$1: '$2' is not accepted,")
+    .replace(/\.$/, '');
+}
+
+/** `dat token create` */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
 function all(command: Command): Command[] {

@@ -67,7 +67,9 @@ export function oneOf<const Word extends string>(...words: readonly [Word, Word,
 }
 
 export const trueOrFalse: Kind<boolean> = {
-  schema: z.union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')]),
+  schema: z
+    .union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')])
+    .pipe(z.boolean()),
   accepted: 'true or false',
   placeholder: 'true|false',
   words: ['true', 'false'],
@@ -135,7 +137,7 @@ const originList = z.array(z.string().refine(isExactOrigin));
 const splitAtCommas = z.string().transform((list) => list.split(',').map((origin) => origin.trim()));
 
 export const origins: Kind<readonly string[]> = {
-  schema: z.union([originList, splitAtCommas.pipe(originList)]),
+  schema: z.union([z.array(z.string()), splitAtCommas]).pipe(originList),
   accepted:
     'a list, separated by commas, of origins as a browser sends them: in lower case, without path or default port, ' +
     'such as https://board.example',

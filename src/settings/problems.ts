@@ -81,5 +81,5 @@ export interface NamesOfSource {
 export function unknownName(given: string, names: NamesOfSource): string {
   const { where, noun, spell, others } = names;
   const meant = nearest(given, [...settingKeys, ...others]);
-  return problem(where, `an unknown ${noun}`, 'one that dat --help lists', meant && spell(meant));
+  return problem(where, `an unknown ${noun}`, 'one that dat serve --help lists', meant && spell(meant));
 }

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
-import { type TestHub, uniqueId, useHub } from '../conformance/harness.ts';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { TestHub, uniqueId, useHub } from '../conformance/harness.ts';
 import { eventually } from '../support/eventually.ts';
 import { SECRET } from '../support/tokens.ts';
 
@@ -96,6 +96,91 @@ describe('dat beside a hub', () => {
     expect(stderr).toBe(`dat: the data is no JSON: hello; a text needs quotes: '"hello"'\n`);
   });
 
+  it('sends a status where one is given, and nothing that contradicts itself', async () => {
+    const { dev, subscriber } = await hub.pair();
+    const sent = await dat(['send', dev, '--status', 'hot', '--operator'], portsOf(hub));
+    expect(sent).toMatchObject({ code: 0, stdout: expect.stringContaining(`sent as ${dev}`) });
+    expect(await subscriber.frames.next(({ status }) => status === 'hot')).toMatchObject({ type: 'status' });
+    for (const args of [
+      ['--status', 'hot', '--type', 'pong'],
+      ['--type', 'status'],
+      ['--status', ''],
+      ['--status', 'x'.repeat(65)],
+    ])
+      expect(await dat(['send', dev, ...args], portsOf(hub))).toMatchObject({ code: 64 });
+  });
+
+  it('sends as an operator beside a device that stays connected, and replaces it without', async () => {
+    const { dev, device, subscriber } = await hub.pair();
+    expect((await dat(['send', dev, '1', '--operator'], portsOf(hub))).code).toBe(0);
+    await subscriber.frames.next(({ data }) => data === 1);
+    expect((await device.message(2)).skipped).toBeUndefined();
+    expect((await dat(['send', dev, '3'], portsOf(hub))).code).toBe(0);
+    expect((await device.closed).code).toBe(4004);
+  });
+
+  it('ends a watch that has nothing left to follow, with what was said', async () => {
+    const { dev, sub } = await hub.pair();
+    await hub.setRow(dev, 'watcher', { status: 'deny' });
+    const denied = await dat(['watch', dev, '--id', 'watcher'], portsOf(hub));
+    expect(denied.code).toBe(77);
+    expect(denied.stderr).toMatch(new RegExp(`${dev}: .+\\ndat: nothing is left to follow\\n$`));
+    expect((await hub.row(dev, sub))?.status).toBe('active');
+  });
+
+  it('is silent when who reads has had enough', async () => {
+    const id = uniqueId('dev');
+    const device = await hub.device(id);
+    const watching = start(['watch', id], portsOf(hub));
+    await eventually('it follows', () => watching.out.stdout.includes('events so far'));
+    watching.child.stdout!.destroy();
+    const sending = setInterval(() => device.send({ type: 'message', data: 1 }), 20);
+    const { code, stderr } = await watching.ended;
+    clearInterval(sending);
+    expect(code).toBe(0);
+    expect(stderr).not.toContain('EPIPE');
+  });
+
+  it('says what is wrong with a listener that it was told, at once', async () => {
+    const { devicePort, subscriberPort, adminPort } = hub.process;
+    const wrong = [
+      ['send', 'dev-1', '1', '--device-url', `ws://127.0.0.1:${subscriberPort}`],
+      ['watch', 'dev-1', '--subscriber-url', `ws://127.0.0.1:${devicePort}`],
+      ['simulate', '--device-url', `ws://127.0.0.1:${subscriberPort}`],
+      ['who', 'dev-1', '--admin-url', `http://127.0.0.1:${devicePort}`],
+      ['send', 'dev-1', '1', '--device-url', `ws://127.0.0.1:${adminPort}`],
+    ];
+    for (const args of wrong) {
+      const { code, stderr } = await dat(args);
+      expect({ args, code }).toEqual({ args, code: 69 });
+      expect(stderr).toMatch(/dat: what answers at .+ is no hub's (device|subscriber|admin) listener\n$/);
+    }
+    const { code, stderr } = await dat([
+      'send',
+      'dev-1',
+      '1',
+      '--device-url',
+      `wss://127.0.0.1:${devicePort}`,
+    ]);
+    expect(code).toBe(69);
+    expect(stderr).toContain('NODE_EXTRA_CA_CERTS');
+  });
+
+  it('says what the hub refuses of a fleet', async () => {
+    await hub.setRow('any', 'any', { status: 'allow' });
+    const args = ['simulate', '--devices', '1', '--rate', '1', '--seconds', '1'];
+    expect(await dat([...args, '--prefix', 'a b'], portsOf(hub))).toMatchObject({ code: 64 });
+    const limited = new TestHub({ DAT_DEVICE_RATE: '10', DAT_DEVICE_BURST: '10' });
+    await limited.start();
+    onTestFinished(() => limited.end());
+    const fast = ['simulate', '--devices', '1', '--rate', '200', '--seconds', '2', '--json'];
+    const { code, stdout, stderr } = await dat(fast, portsOf(limited));
+    expect(code).toBe(0);
+    const { sent, refused } = JSON.parse(stdout.trim().split('\n').at(-1)!);
+    expect(refused).toBeGreaterThan(sent / 2);
+    expect(stderr).toContain('10 events per second');
+  });
+
   it('shows who follows, and lets an operator change it', async () => {
     const { dev, sub, subscriber } = await hub.pair();
     const env = portsOf(hub);
@@ -103,7 +188,7 @@ describe('dat beside a hub', () => {
     expect(who.code).toBe(0);
     expect(who.stdout).toMatch(new RegExp(`${sub}\\s+active\\s+connected`));
     const steps = [
-      [['pause', dev, sub], `${dev} × ${sub}: inactive`],
+      [['pause', dev, sub], `${dev} × ${sub}: inactive (paused)`],
       [['activate', dev, sub], `${dev} × ${sub}: active`],
       [['vip', dev, sub], `${dev} × ${sub}: active, vip`],
       [['no-vip', dev, sub], `${dev} × ${sub}: active`],
@@ -206,6 +291,14 @@ describe('dat and tokens', () => {
     const made = await dat([...args, path, '--json']);
     expect(JSON.parse(made.stdout)).toMatchObject({ role: 'subscriber', devices: ['lab-*'] });
     expect(await dat([...args, join(folder, 'none.pem')])).toMatchObject({ code: 78 });
+    const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey;
+    const other = generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).privateKey;
+    for (const key of [weak, other]) {
+      writeFileSync(path, key.export({ type: 'pkcs8', format: 'pem' }));
+      const { code, stderr } = await dat([...args, path]);
+      expect(code).toBe(78);
+      expect(stderr).toMatch(/^dat: --key-file .+ accepted: RSA of 2048 bits or more, EC P-256, Ed25519\n$/);
+    }
     expect(await dat(['token', 'create', '--sub', 'a', '--role', 'device'])).toMatchObject({ code: 78 });
     expect(
       await dat(['token', 'create', '--sub', 'a', '--role', 'device', '--vip'], {
@@ -231,6 +324,15 @@ describe('dat without a hub', () => {
     }
   });
 
+  it('says which help to read, and prints it where a command is missing', async () => {
+    expect((await dat(['send'])).stderr).toMatch(/see: dat send --help\n$/);
+    expect((await dat(['token', 'create'])).stderr).toMatch(/see: dat token create --help\n$/);
+    expect((await dat(['token'])).stderr).toContain('dat token [options] [command]');
+    expect((await dat(['who', 'dev-1'], { DAT_ADMIN_PORT: 'abc' })).stderr).toBe(
+      'dat: DAT_ADMIN_PORT: given "abc", accepted is the port that a hub listens on, 1 to 65535\n',
+    );
+  });
+
   it('refuses wrong arguments with 64 and one line', async () => {
     for (const args of [
       ['watch'],
@@ -252,9 +354,11 @@ describe('dat without a hub', () => {
 
   it('checks, shows and describes settings, and hides secrets', async () => {
     expect(await dat(['config', 'check'])).toMatchObject({ code: 0, stdout: 'the settings are right\n' });
-    const wrong = await dat(['config', 'check', '--', '--device-port=99999']);
-    expect(wrong.code).toBe(78);
-    expect(wrong.stderr).toContain('--device-port');
+    for (const flags of [['--device-port=99999'], ['--', '--device-port=99999']]) {
+      const wrong = await dat(['config', 'check', ...flags]);
+      expect(wrong.code).toBe(78);
+      expect(wrong.stderr).toContain('--device-port');
+    }
     const shown = await dat(['config', 'show', '--json'], {
       DAT_AUTH_JWT_SECRET: SECRET,
       DAT_ADMIN_PORT: '7999',
@@ -266,7 +370,13 @@ describe('dat without a hub', () => {
       host: { value: '127.0.0.1', from: 'default' },
     });
     const schema = JSON.parse((await dat(['config', 'schema'])).stdout);
-    expect(schema.properties.devicePort).toMatchObject({ default: 7400, description: expect.any(String) });
+    expect(schema.properties.devicePort).toEqual({
+      type: 'integer',
+      minimum: 0,
+      maximum: 65_535,
+      default: 7400,
+      description: expect.any(String),
+    });
     expect((await dat(['config', 'env'])).stdout).toContain('#DAT_DEVICE_PORT=7400');
   });
 
@@ -296,11 +406,16 @@ describe('dat without a hub', () => {
     expect(await complete('dat')).toContain('watch');
     expect(await complete('dat token')).toContain('create inspect');
     expect(await complete('dat token create')).toContain('--expires');
+    expect(await complete('dat token create --role')).toBe('device subscriber admin\n');
+    expect(await complete('dat completion')).toContain('bash zsh');
+    expect(await complete('dat serve')).toContain('--admin-port');
     expect((await dat(['completion', 'zsh'])).stdout).toContain('#compdef dat');
   });
 
   it('runs hub, fleet and dashboard with one command', async () => {
-    const env = { DAT_DEVICE_PORT: '0', DAT_SUBSCRIBER_PORT: '0', DAT_ADMIN_PORT: '0' };
+    const ports = { DAT_DEVICE_PORT: '0', DAT_SUBSCRIBER_PORT: '0', DAT_ADMIN_PORT: '0' };
+    // What else is exported for a hub is not for the demo.
+    const env = { ...ports, DAT_AUTH_JWT_SECRET: SECRET, DAT_TOKEN: 'x', DAT_TLS_CERT_FILE: 'none' };
     const demo = start(['demo', '--devices', '3', '--rate', '10', '--seconds', '3'], env);
     await eventually('the dashboard is there', () => /dashboard {4}(\S+)/.test(demo.out.stdout));
     const url = /dashboard {4}(\S+)/.exec(demo.out.stdout)?.[1] ?? '';

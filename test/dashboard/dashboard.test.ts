@@ -67,6 +67,16 @@ describe.skipIf(!hasChromium)('the dashboard', () => {
     expect(said).toEqual([]);
   });
 
+  it('says what is missing where its own origin is not among those that may connect', async () => {
+    const strict = await startHub({ DAT_ALLOWED_ORIGINS: 'https://board.example' });
+    onTestFinished(() => strict.kill());
+    const { page } = await open('#/', strict.adminPort);
+    await page.getByText('DAT_ALLOWED_ORIGINS').waitFor();
+    const { page: ours } = await open();
+    await ours.getByText('live', { exact: true }).waitFor();
+    expect(await ours.getByText('DAT_ALLOWED_ORIGINS').count()).toBe(0);
+  });
+
   it('denies a subscriber once it is confirmed, and delivery stops', async () => {
     const { dev, sub, device, subscriber } = await hub.pair();
     const witness = await hub.witness(dev);

@@ -8,7 +8,7 @@ import { uwsLoads } from '../support/uws-loads.ts';
 const faults = { DAT_FAULT_INJECTION: 'true' } as const;
 
 describe.skipIf(!uwsLoads()).each(['1', '2'])(
-  'a hub with %s fan-out worker(s) of which one fails',
+  'a hub (fan-out workers: %s) of which one worker fails',
   (workers) => {
     const hub = useHub({ ...faults, DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: workers });
     const restarts = async () => (await hub.metrics()).value('dat_worker_restarts_total', { role: 'fanout' });

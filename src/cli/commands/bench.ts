@@ -28,9 +28,21 @@ export interface DemoOptions {
   readonly seconds: number;
 }
 
+/** Of the environment's settings, what a demo minds: it is open, on loopback, and leaves nothing behind. */
+const DEMO_VARIABLES: readonly string[] = [
+  'DAT_DEVICE_PORT',
+  'DAT_SUBSCRIBER_PORT',
+  'DAT_ADMIN_PORT',
+  'DAT_FANOUT_WORKERS',
+  'DAT_TRANSPORT',
+];
+
 /** A hub and a fleet on loopback, until it is ended. */
 export async function demo({ devices, rate, seconds }: DemoOptions): Promise<void> {
-  const env = { ...process.env, DAT_HOST: '127.0.0.1', DAT_DEVICE_RATE: '0', DAT_LOG_LEVEL: 'warn' };
+  const own = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('DAT_') || DEMO_VARIABLES.includes(name),
+  );
+  const env = { ...Object.fromEntries(own), DAT_DEVICE_RATE: '0', DAT_LOG_LEVEL: 'warn' };
   const hub = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise<number | null>((resolve) => hub.once('exit', (code) => resolve(code)));
   const ports = await new Promise<{ devicePort: number; subscriberPort: number; adminPort: number }>(
@@ -39,7 +51,14 @@ export async function demo({ devices, rate, seconds }: DemoOptions): Promise<voi
         if (text.includes('"listening"')) resolve(JSON.parse(text));
         else note(text);
       });
-      void ended.then((code) => reject(new CliFailure(Exit.unavailable, `the hub ended with ${code}`)));
+      void ended.then((code) =>
+        reject(
+          new CliFailure(
+            Exit.unavailable,
+            `the hub ended with ${code}; other ports: ${DEMO_VARIABLES.slice(0, 3).join(', ')} (0: any)`,
+          ),
+        ),
+      );
     },
   );
   line(`dashboard    http://127.0.0.1:${ports.adminPort}/`);
@@ -47,7 +66,7 @@ export async function demo({ devices, rate, seconds }: DemoOptions): Promise<voi
   line('Ctrl-C ends it');
   try {
     const deviceUrl = `ws://127.0.0.1:${ports.devicePort}`;
-    await simulate({ devices, rate, seconds, seed: 1, prefix: 'demo-', deviceUrl });
+    await simulate({ devices, rate, seconds, seed: 1, prefix: 'demo-', deviceUrl, token: '' });
   } finally {
     hub.kill('SIGTERM');
     await ended;

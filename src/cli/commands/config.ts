@@ -23,9 +23,12 @@ export function check(flags: readonly string[], { json }: JsonOption): void {
   else if (problems.length === 0) line('the settings are right');
   for (const problem of json ? [] : problems) note(`dat: ${problem}`);
   if (problems.length > 0) {
-    throw new CliFailure(Exit.config, `${problems.length} problem(s); see: dat config env`);
+    throw new CliFailure(Exit.config, `${counted(problems)}; what is accepted: dat config env`);
   }
 }
+
+const counted = ({ length }: readonly string[]): string =>
+  length === 1 ? '1 problem' : `${length} problems`;
 
 /** Every setting with its value and where that comes from; secrets masked. */
 export function show(flags: readonly string[], { json }: JsonOption): void {
@@ -46,7 +49,7 @@ export function show(flags: readonly string[], { json }: JsonOption): void {
   }
   for (const problem of problems) note(`dat: ${problem}`);
   if (problems.length > 0)
-    throw new CliFailure(Exit.config, `${problems.length} problem(s): these settings do not start`);
+    throw new CliFailure(Exit.config, `${counted(problems)}: these settings do not start`);
 }
 
 /** The JSON schema of the config file. */
@@ -54,7 +57,8 @@ export function schema(): void {
   const properties = Object.fromEntries(
     settingKeys.map((key) => {
       const row = rowOf(key);
-      const { $schema: _, ...of } = z.toJSONSchema(row.kind.schema, { io: 'input', unrepresentable: 'any' });
+      // What a setting is once it is read: text that stands for a number or a truth is for the environment.
+      const { $schema: _, ...of } = z.toJSONSchema(row.kind.schema, { io: 'output', unrepresentable: 'any' });
       return [
         key,
         { description: row.meaning.replaceAll('`', ''), ...of, ...(!row.secret && { default: row.default }) },

@@ -32,7 +32,7 @@ export async function doctor({ json }: { readonly json?: boolean }): Promise<voi
       bad: styled('red', 'bad    '),
     };
     for (const { name, state, found, mend } of findings) {
-      line(`${marks[state]}  ${name}: ${found}`);
+      line(`${marks[state]}  ${styled('bold', name)}  ${found}`);
       if (mend !== undefined) line(`         ${mend}`);
     }
   }
@@ -91,7 +91,7 @@ function cores(): Finding {
   const name = 'cores';
   const count = availableParallelism();
   const workers = resolveFanoutWorkers({ fanoutWorkers: 'auto' }, count);
-  const found = `${count}: ${workers} fan-out worker(s)`;
+  const found = `${count}, so ${workers} fan-out ${workers === 1 ? 'worker' : 'workers'}`;
   if (count >= 3) return { name, state: 'good', found };
   return {
     name,

@@ -7,8 +7,19 @@ import {
   type DeviceEvent,
   TunnelError,
 } from '../../client/index.ts';
+import { closes, errors as hubErrors } from '../../codes.ts';
+import { STATUS_CHARACTERS_MAX } from '../../protocol/device-frames.ts';
 import { isId } from '../../protocol/id.ts';
-import { noHub, peerToken, type UrlOptions, urlOf } from '../connection.ts';
+import { Admin } from '../admin.ts';
+import {
+  type Listener,
+  noHub,
+  notTheHub,
+  peerToken,
+  type UrlOptions,
+  untrusted,
+  urlOf,
+} from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { jsonLine, line, note, printable, styled } from '../output.ts';
 
@@ -23,18 +34,32 @@ export function checkIds(ids: readonly string[]): void {
 }
 
 /** Why a connection cannot be made, if that will not mend by waiting. */
-export function lasting(error: TunnelError, url: URL): CliFailure | undefined {
-  const status = /\b(401|403)\b/.exec(error.message)?.[0];
-  if (status === '401')
-    return new CliFailure(Exit.denied, 'the hub wants a token, or does not accept this one: set DAT_TOKEN');
-  if (status === '403')
-    return new CliFailure(Exit.denied, 'the token is for another id or role; see: dat token inspect');
-  return /ECONNREFUSED|ENOTFOUND|EHOSTUNREACH/.test(error.message) ? noHub(url) : undefined;
+export function lasting({ message }: TunnelError, url: URL, listener: Listener): CliFailure | undefined {
+  switch (/server response: (\d{3})/.exec(message)?.[1]) {
+    case '401':
+      return new CliFailure(Exit.denied, 'the hub wants a token, or does not accept this one: set DAT_TOKEN');
+    case '403':
+      return new CliFailure(Exit.denied, 'the token is for another id or role; see: dat token inspect');
+    case '400':
+    case '404':
+    case '426':
+    case '200':
+      return notTheHub(url, listener);
+  }
+  if (/ECONNREFUSED|ENOTFOUND|EHOSTUNREACH/.test(message)) return noHub(url);
+  return /certificate|CERT_|SSL|EPROTO/.test(message) ? untrusted(url, message) : undefined;
 }
 
-export function closedFailure(error: TunnelError): CliFailure {
-  const exit = error.hubCode === 4001 || error.hubCode === 4003 ? Exit.denied : Exit.failed;
-  return new CliFailure(exit, `the hub ended the connection: ${error.message}`);
+/** The first connection of a command that needs one failed. */
+function notConnected(error: TunnelError, url: URL, listener: Listener): CliFailure {
+  return lasting(error, url, listener) ?? new CliFailure(Exit.unavailable, `no connection: ${error.message}`);
+}
+
+/** @param said what the hub said before, '' for nothing */
+function closedFailure(error: TunnelError, said = ''): CliFailure {
+  const exit = error.hubCode === closes.badToken.code || error.hubCode === closes.denied.code;
+  const why = said === '' ? error.message : `${error.message}: ${said}`;
+  return new CliFailure(exit ? Exit.denied : Exit.failed, `the hub ended the connection: ${why}`);
 }
 
 export interface WatchOptions extends UrlOptions {
@@ -44,7 +69,7 @@ export interface WatchOptions extends UrlOptions {
   readonly count?: number;
 }
 
-/** Prints events until it is ended; comes back by itself once it was connected. */
+/** Prints events until it is ended or nothing is left to follow; comes back by itself once it was connected. */
 export async function watch(devices: readonly string[], options: WatchOptions): Promise<void> {
   checkIds(options.id === undefined ? devices : [options.id, ...devices]);
   const url = urlOf('subscriber', options);
@@ -71,8 +96,7 @@ export async function watch(devices: readonly string[], options: WatchOptions): 
       note(isConnected ? `back as ${state.id}` : `connected as ${state.id}, following ${devices.join(', ')}`);
       isConnected = true;
     } else if (state.state === 'waiting') {
-      const failure = isConnected ? undefined : lasting(state.error, url);
-      if (failure !== undefined) fail(failure);
+      if (!isConnected) fail(notConnected(state.error, url, 'subscriber'));
       else note(`${state.error.message}; again in ${(state.retryInMs / 1000).toFixed(1)} s`);
     } else if (state.state === 'closed') {
       if (state.error === undefined) finish();
@@ -90,7 +114,6 @@ export async function watch(devices: readonly string[], options: WatchOptions): 
     else line(styled('yellow', `${gap.device}  ${gap.from} to ${gap.to} will not come (${gap.reason})`));
   });
   subscriber.on('subscribed', ({ devices: snapshots, errors }) => {
-    for (const { device, message } of errors) note(`${device}: ${message}`);
     if (options.json) jsonLine({ op: 'subscribed', devices: snapshots, errors });
     else
       for (const { device, state, deviceStatus, seq } of snapshots)
@@ -101,7 +124,13 @@ export async function watch(devices: readonly string[], options: WatchOptions): 
           ),
         );
   });
-  subscriber.on('removed', ({ devices: gone, reason }) => note(`${gone.join(', ')}: removed, ${reason}`));
+  const followed = new Set(devices);
+  subscriber.on('removed', ({ devices: gone, code, reason }) => {
+    note(`${gone.join(', ')}: ${reason}`);
+    for (const device of gone) followed.delete(device);
+    const exit = code === hubErrors.denied.code ? Exit.denied : Exit.failed;
+    if (followed.size === 0) fail(new CliFailure(exit, 'nothing is left to follow'));
+  });
   try {
     await ended;
   } finally {
@@ -128,41 +157,81 @@ function readable({ device, type, source, seq, at, priority, status, data, bytes
 
 export interface SendOptions extends UrlOptions {
   readonly json?: boolean;
-  readonly type: 'message' | 'status' | 'pong';
+  /** Default: a status where one is given, else a message. */
+  readonly type?: 'message' | 'status' | 'pong';
   readonly status?: string;
   readonly priority?: 'low' | 'normal' | 'high';
+  /** Publishes through the admin API: a device of this id that is connected stays so. */
+  readonly operator?: boolean;
+}
+
+interface Sent {
+  readonly seq: number;
+  readonly skipped?: boolean;
 }
 
 /** Sends one event as a device, and waits until the hub has it. */
 export async function send(id: string, text: string | undefined, options: SendOptions): Promise<void> {
   checkIds([id]);
   const data = text === undefined ? null : parseData(text);
-  if (options.type === 'status' && options.status === undefined)
-    throw new CliFailure(Exit.usage, '--type status needs --status TEXT');
+  const { status, type = status === undefined ? 'message' : 'status', priority } = options;
+  if ((type === 'status') !== (status !== undefined))
+    throw new CliFailure(Exit.usage, '--type status and --status TEXT go together');
+  const length = Array.from(status ?? 'x').length;
+  if (length < 1 || length > STATUS_CHARACTERS_MAX)
+    throw new CliFailure(
+      Exit.usage,
+      `--status: ${length} characters, accepted are 1 to ${STATUS_CHARACTERS_MAX}`,
+    );
+  const event = {
+    type,
+    data,
+    ...(status !== undefined && { status }),
+    ...(priority !== undefined && { priority }),
+  };
+  const { seq, skipped = false } = options.operator
+    ? await new Admin(options).ask<Sent>('POST', `/v1/devices/${id}/events`, event)
+    : await sendAsDevice(id, event, options);
+  if (options.json) jsonLine({ device: id, seq, skipped });
+  else line(skipped ? `nobody follows ${id}: skipped` : `sent as ${id}, number ${seq}`);
+}
+
+interface OneEvent {
+  readonly type: 'message' | 'status' | 'pong';
+  readonly data: unknown;
+  readonly status?: string;
+  readonly priority?: 'low' | 'normal' | 'high';
+}
+
+async function sendAsDevice(
+  id: string,
+  { type, data, status = '', ...priority }: OneEvent,
+  options: UrlOptions,
+): Promise<Sent> {
   const url = urlOf('device', options);
   const token = peerToken();
   const device = connectDevice({ url, id, WebSocket, ...(token !== '' && { token }) });
-  const how = { ack: true, ...(options.priority !== undefined && { priority: options.priority }) } as const;
+  const how = { ack: true, ...priority } as const;
   let fail = (_: unknown): void => {};
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
+  let said = '';
+  device.on('error', (error) => {
+    said = error.message;
+  });
   device.on('state', (state) => {
-    if (state.state === 'waiting') {
-      const failure = lasting(state.error, url);
-      if (failure !== undefined) fail(failure);
-    } else if (state.state === 'closed' && state.error !== undefined) fail(closedFailure(state.error));
+    if (state.state === 'waiting') fail(notConnected(state.error, url, 'device'));
+    else if (state.state === 'closed' && state.error !== undefined) fail(closedFailure(state.error, said));
   });
   try {
     const sent =
-      options.type === 'status'
-        ? device.status(options.status ?? '', { ...how, data })
-        : options.type === 'pong'
+      type === 'status'
+        ? device.status(status, { ...how, data })
+        : type === 'pong'
           ? device.pong(data, how)
           : device.message(data, how);
-    const { seq, skipped } = await Promise.race([sent, failed]);
-    if (options.json) jsonLine({ device: id, seq, skipped });
-    else line(skipped ? `nobody follows ${id}: skipped` : `sent as ${id}, number ${seq}`);
+    return await Promise.race([sent, failed]);
   } catch (error) {
     if (error instanceof TunnelError) throw new CliFailure(Exit.failed, error.message);
     throw error;

@@ -45,13 +45,16 @@ export async function who(device: string, options: OperateOptions): Promise<void
   }
   const cells = rows.map(({ subscriber, status: of, reason, lastSeen, vip, connected }) => [
     subscriber,
-    reason === null ? of : `${of} (${reason})`,
+    statusOf({ status: of, reason }),
     vip ? 'vip' : '',
     connected ? 'connected' : 'away',
     lastSeen === 0 ? 'never' : new Date(lastSeen).toISOString(),
   ]);
   line(table(['SUBSCRIBER', 'STATUS', 'VIP', 'NOW', 'LAST SEEN'], cells));
 }
+
+const statusOf = ({ status, reason }: Pick<Row, 'status' | 'reason'>): string =>
+  reason === null ? status : `${status} (${reason})`;
 
 export type Change =
   | { readonly status: 'allow' | 'deny' | 'active' | 'inactive' }
@@ -71,7 +74,10 @@ export async function setRow(
     change,
   );
   if (options.json) jsonLine({ device, ...row });
-  else line(`${device} × ${subscriber}: ${row.status}${row.vip ? ', vip' : ''}`);
+  else
+    line(
+      `${device} × ${subscriber}: ${statusOf(row)}${row.vip ? ', vip' : ''}${row.connected ? '' : ', not connected'}`,
+    );
 }
 
 /** Closes a subscriber's connection and removes its subscriptions. */

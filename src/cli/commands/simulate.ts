@@ -4,8 +4,8 @@ import { WebSocket } from 'ws';
 import { connectDevice, type Device } from '../../client/index.ts';
 import { peerToken, type UrlOptions, urlOf } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
-import { jsonLine, line } from '../output.ts';
-import { lasting } from './follow.ts';
+import { jsonLine, line, note } from '../output.ts';
+import { checkIds, lasting } from './follow.ts';
 
 export interface SimulateOptions extends UrlOptions {
   readonly devices: number;
@@ -16,6 +16,8 @@ export interface SimulateOptions extends UrlOptions {
   readonly seed: number;
   readonly prefix: string;
   readonly json?: boolean;
+  /** Default: `DAT_TOKEN`. */
+  readonly token?: string;
 }
 
 const STATUSES = ['idle', 'driving', 'charging', 'locked', 'maintenance'] as const;
@@ -42,7 +44,7 @@ interface Vehicle {
 export async function simulate(options: SimulateOptions): Promise<void> {
   const { devices, rate, seconds, seed, prefix, json } = options;
   const url = urlOf('device', options);
-  const token = peerToken();
+  const { token = peerToken() } = options;
   if (token !== '' && devices > 1)
     throw new CliFailure(
       Exit.usage,
@@ -53,9 +55,11 @@ export async function simulate(options: SimulateOptions): Promise<void> {
       Exit.usage,
       `--devices × --rate: ${devices * rate} events per second; at most ${EVENTS_PER_SECOND_MAX} are accepted`,
     );
+  const idOf = (n: number): string => `${prefix}${String(n + 1).padStart(3, '0')}`;
+  checkIds([idOf(devices - 1)]);
   const random = randomOf(seed);
   const fleet: Vehicle[] = Array.from({ length: devices }, (_, n) => ({
-    id: `${prefix}${String(n + 1).padStart(3, '0')}`,
+    id: idOf(n),
     battery: 20 + random() * 80,
     speed: 0,
     awayUntil: 0,
@@ -71,11 +75,25 @@ export async function simulate(options: SimulateOptions): Promise<void> {
       ...(token !== '' && { token }),
     });
     device.on('state', (state) => {
-      if (state.state === 'waiting') failure ??= sent === 0 ? lasting(state.error, url) : undefined;
+      if (state.state !== 'waiting' && state.state !== 'closed') return;
+      if (sent === 0 && state.error !== undefined) failure ??= lasting(state.error, url, 'device');
+      if (failure === undefined) say(state.error?.message);
+    });
+    device.on('error', ({ message }) => {
+      refused += 1;
+      say(message);
     });
     vehicle.device = device;
   };
   let sent = 0;
+  let refused = 0;
+  const told = new Set<string>();
+  /** Each trouble once: a fleet has it hundreds of times. */
+  const say = (trouble: string | undefined): void => {
+    if (trouble === undefined || told.has(trouble)) return;
+    told.add(trouble);
+    note(`from now on: ${trouble}`);
+  };
   let isEnding = false;
   const end = (): void => {
     isEnding = true;
@@ -94,18 +112,20 @@ export async function simulate(options: SimulateOptions): Promise<void> {
     if (now >= reportAt) {
       reportAt += REPORT_MS;
       const away = fleet.filter(({ awayUntil }) => awayUntil > 0).length;
-      if (json) jsonLine({ seconds: Math.round((now - startedAt) / 1000), sent, away });
-      else
-        line(
-          `${Math.round((now - startedAt) / 1000)} s: ${sent} events sent, ${away} of ${devices} devices away`,
-        );
+      const ranSeconds = Math.round((now - startedAt) / 1000);
+      if (json) jsonLine({ seconds: ranSeconds, sent, refused, away });
+      else line(`${ranSeconds} s: ${events()}, ${away} of ${devices} devices away`);
     }
     if (seconds > 0 && now - startedAt >= seconds * 1000) isEnding = true;
   }
   await Promise.all(fleet.map(({ device }) => device?.close()));
   if (failure !== undefined) throw failure;
-  if (json) jsonLine({ sent });
-  else line(`${sent} events sent`);
+  if (json) jsonLine({ sent, refused });
+  else line(events());
+
+  function events(): string {
+    return `${sent} events sent${refused === 0 ? '' : `, ${refused} of them refused`}`;
+  }
 
   /** A moment of one vehicle. @returns the events it sent */
   function live(vehicle: Vehicle, now: number, passed: number): number {

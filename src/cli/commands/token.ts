@@ -4,10 +4,13 @@ import { readFileSync } from 'node:fs';
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import { readClaims } from '../../access/claims.ts';
 import { isPattern, PATTERN_ACCEPTED } from '../../access/pattern.ts';
+import { TOKEN_SKEW_MS } from '../../limits.ts';
 import { environment } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { jsonLine, line } from '../output.ts';
 import { checkIds } from './follow.ts';
+
+const SKEW_SECONDS = TOKEN_SKEW_MS / 1000;
 
 export interface CreateOptions {
   readonly sub: string;
@@ -55,6 +58,8 @@ function sharedSecret(): { key: Uint8Array; alg: string } {
   return { key: Buffer.from(secret), alg: 'HS256' };
 }
 
+/** RFC 7518, section 3.3. */
+const RSA_BITS_MIN = 2048;
 const algorithms: Readonly<Record<string, string>> = { rsa: 'RS256', ec: 'ES256', ed25519: 'EdDSA' };
 
 function privateKey(path: string): { key: KeyObject; alg: string } {
@@ -68,13 +73,16 @@ function privateKey(path: string): { key: KeyObject; alg: string } {
       `--key-file ${path}: ${code === 'ENOENT' ? 'there is no such file' : 'no private key in PEM form'}`,
     );
   }
-  const alg = algorithms[key.asymmetricKeyType ?? ''];
-  if (alg === undefined)
-    throw new CliFailure(
-      Exit.config,
-      `--key-file ${path}: a key of type ${key.asymmetricKeyType}; accepted: RSA, EC P-256, Ed25519`,
-    );
-  return { key, alg };
+  const { asymmetricKeyType: type = '', asymmetricKeyDetails: details = {} } = key;
+  const alg = algorithms[type];
+  const isShort = type === 'rsa' && (details.modulusLength ?? 0) < RSA_BITS_MIN;
+  const isOtherCurve = type === 'ec' && details.namedCurve !== 'prime256v1';
+  if (alg !== undefined && !isShort && !isOtherCurve) return { key, alg };
+  const found = `a key of type ${[type, details.namedCurve ?? details.modulusLength].filter(Boolean).join(' ')}`;
+  throw new CliFailure(
+    Exit.config,
+    `--key-file ${path}: ${found}; accepted: RSA of ${RSA_BITS_MIN} bits or more, EC P-256, Ed25519`,
+  );
 }
 
 /** Shows what a token says; does not verify it. */
@@ -95,7 +103,9 @@ export function inspect(token: string, options: { readonly json?: boolean }): vo
   const leftSeconds = typeof exp === 'number' ? Math.round(exp - Date.now() / 1000) : undefined;
   const problems = [
     ...(claims.ok ? [] : [claims.message]),
-    ...(leftSeconds !== undefined && leftSeconds <= 0 ? [`it expired ${-leftSeconds} s ago`] : []),
+    ...(leftSeconds !== undefined && leftSeconds <= -SKEW_SECONDS
+      ? [`it expired ${-leftSeconds} s ago`]
+      : []),
   ];
   if (options.json) {
     jsonLine({ header, payload, leftSeconds: leftSeconds ?? null, problems });
@@ -106,6 +116,8 @@ export function inspect(token: string, options: { readonly json?: boolean }): vo
     line(JSON.stringify(payload, undefined, 2));
     if (leftSeconds === undefined) line('it does not expire');
     else if (leftSeconds > 0) line(`it expires in ${leftSeconds} s`);
+    else if (leftSeconds > -SKEW_SECONDS)
+      line(`it expired ${-leftSeconds} s ago; hubs allow ${SKEW_SECONDS} s for clocks that differ`);
   }
   if (problems.length > 0)
     throw new CliFailure(Exit.failed, `a hub would not accept it: ${problems.join('; ')}`);

@@ -1,9 +1,10 @@
 /** `dat top`: what the hub does now, second by second, from the stream that the dashboard reads. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LiveFigures } from '../../admin/live-schemas.ts';
 import { Admin } from '../admin.ts';
 import type { UrlOptions } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
-import { jsonLine, line, printable, styled, table } from '../output.ts';
+import { jsonLine, line, note, printable, styled, table } from '../output.ts';
 
 export interface TopOptions extends UrlOptions {
   readonly json?: boolean;
@@ -11,15 +12,8 @@ export interface TopOptions extends UrlOptions {
   readonly once?: boolean;
 }
 
-interface Busy {
-  readonly device: string;
-  readonly perSecond: number;
-}
-
-const BUSY_SHOWN = 8;
 const SLOW_SHOWN = 8;
-/** One page: who looks at more devices looks at the dashboard. */
-const LOOKED_AT = 1000;
+const RETRY_MS = 1000;
 const CLEAR = '\u001b[H\u001b[2J';
 
 export async function top(options: TopOptions): Promise<void> {
@@ -27,21 +21,27 @@ export async function top(options: TopOptions): Promise<void> {
   const leaving = new AbortController();
   process.once('SIGINT', () => leaving.abort()).once('SIGTERM', () => leaving.abort());
   const isScreen = process.stdout.isTTY === true && !options.json && !options.once;
-  const busiest = new Busiest(admin);
-  try {
+  let hasShown = false;
+  const show = async (): Promise<void> => {
     const answer = await admin.fetch('/v1/live', { signal: leaving.signal });
     for await (const figures of figuresOf(answer)) {
-      const busy = await busiest.next();
       if (figures.rates === null) continue; // the first has nothing to compare with
-      if (options.json) jsonLine({ ...figures, busiest: busy });
-      else line((isScreen ? CLEAR : '') + screen(figures, busy));
-      if (options.once) return;
+      if (options.json) jsonLine(figures);
+      else line((isScreen ? CLEAR : '') + screen(figures));
+      hasShown = true;
+      if (options.once) leaving.abort();
     }
-    throw new CliFailure(Exit.unavailable, 'the hub ended the stream');
-  } catch (error) {
-    if (!leaving.signal.aborted) throw error;
-  } finally {
-    leaving.abort();
+  };
+  while (!leaving.signal.aborted) {
+    try {
+      await show();
+      if (!leaving.signal.aborted) note('the hub ended the stream');
+    } catch (error) {
+      if (leaving.signal.aborted) return;
+      if (!hasShown || (error instanceof CliFailure && error.exit !== Exit.unavailable)) throw error;
+      note(error instanceof CliFailure ? error.message : 'the stream was cut off');
+    }
+    await sleep(RETRY_MS, undefined, { signal: leaving.signal }).catch(() => {});
   }
 }
 
@@ -61,41 +61,13 @@ async function* figuresOf(answer: Response): AsyncGenerator<LiveFigures> {
   }
 }
 
-/** Which of the first thousand devices have broadcast most since the last look. */
-class Busiest {
-  readonly #admin: Admin;
-  #seqs = new Map<string, number>();
-  #at = 0;
-
-  constructor(admin: Admin) {
-    this.#admin = admin;
-  }
-
-  async next(): Promise<Busy[]> {
-    const { devices } = await this.#admin.ask<{ devices: { device: string; seq: number }[] }>(
-      'GET',
-      `/v1/devices?limit=${LOOKED_AT}`,
-    );
-    const now = performance.now();
-    const seconds = (now - this.#at) / 1000;
-    const busy = devices
-      .map(({ device, seq }) => ({ device, perSecond: (seq - (this.#seqs.get(device) ?? seq)) / seconds }))
-      .filter(({ perSecond }) => perSecond > 0)
-      .sort((one, other) => other.perSecond - one.perSecond)
-      .slice(0, BUSY_SHOWN);
-    this.#seqs = new Map(devices.map(({ device, seq }) => [device, seq]));
-    this.#at = now;
-    return busy;
-  }
-}
-
 const number = (value: number): string =>
   value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1);
 const percent = (ratio: number): string => `${Math.round(ratio * 100)} %`;
 const milliseconds = (seconds: number | null): string =>
   seconds === null ? '–' : `${(seconds * 1e3).toFixed(2)} ms`;
 
-function screen(figures: LiveFigures, busy: readonly Busy[]): string {
+function screen(figures: LiveFigures): string {
   const {
     rates,
     latency,
@@ -105,6 +77,7 @@ function screen(figures: LiveFigures, busy: readonly Busy[]): string {
     process: own,
     threads,
     rings,
+    busiest,
     slow,
     notReady,
   } = figures;
@@ -138,12 +111,12 @@ function screen(figures: LiveFigures, busy: readonly Busy[]): string {
     '',
     `rings ${rings.map(({ ring, usedRatio }) => `${ring} ${percent(usedRatio)}`).join('   ')}`,
   ];
-  if (busy.length > 0) {
+  if (busiest.length > 0) {
     parts.push(
       '',
       table(
         ['BUSIEST DEVICE', 'EVENTS/S'],
-        busy.map(({ device, perSecond }) => [printable(device), number(perSecond)]),
+        busiest.map(({ device, perSecond }) => [printable(device), number(perSecond)]),
       ),
     );
   }
