@@ -106,7 +106,7 @@ function optionsFor(
     width: Math.max(width, 50),
     height: HEIGHT,
     legend: { show: false },
-    padding: [8, 16, 0, 0],
+    padding: [8, 28, 0, 0], // on the right half of a time of day
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
       x: { time: true },

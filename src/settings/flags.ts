@@ -44,10 +44,15 @@ export function readFlags(argv: readonly string[]): FlagsRead {
 /** All settings by group, with what is accepted, the default and the variable. */
 export function helpText(): string {
   const secrets = settingKeys.filter((key) => rowOf(key).secret);
-  const withoutFlag = secrets.map((key) => `  ${envName(key)}  ${helpOf(key)}\n`).join('');
-  return `${commandLine().helpInformation()}
+  const command = commandLine();
+  const help = command.createHelp();
+  help.helpWidth = HELP_WIDTH;
+  const nameWidth = Math.max(...secrets.map((key) => envName(key).length));
+  const withoutFlag = secrets.map((key) => help.formatItem(envName(key), nameWidth, helpOf(key), help));
+  return `${command.helpInformation()}
 Without a flag, as every user of the machine can read a process's arguments:
-${withoutFlag}
+${withoutFlag.join('\n')}
+
 Precedence: flag, environment variable, config file, default. A wrong setting ends the start with exit code 78.
 `;
 }

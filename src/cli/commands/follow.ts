@@ -52,7 +52,10 @@ export function lasting({ message }: TunnelError, url: URL, listener: Listener):
 
 /** The first connection of a command that needs one failed. */
 function notConnected(error: TunnelError, url: URL, listener: Listener): CliFailure {
-  return lasting(error, url, listener) ?? new CliFailure(Exit.unavailable, `no connection: ${error.message}`);
+  const isPlain = url.protocol === 'ws:' && error.message.includes('socket hang up');
+  const hint = isPlain ? '; a hub with TLS wants wss://' : '';
+  const failure = new CliFailure(Exit.unavailable, `no connection: ${error.message}${hint}`);
+  return lasting(error, url, listener) ?? failure;
 }
 
 /** @param said what the hub said before, '' for nothing */
