@@ -7,7 +7,7 @@ import { Gates } from './access/gates.ts';
 import { isShortSecret, readTokenConfig } from './access/keys.ts';
 import { connectionsForOpenFiles } from './access/open-files.ts';
 import type { AdminDeps } from './admin/deps.ts';
-import type { Fault } from './admin/routes-faults.ts';
+import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';

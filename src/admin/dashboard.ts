@@ -4,7 +4,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';
-import type { AdminApp } from './server.ts';
+import type { AdminApp } from './app.ts';
 
 const INDEX = 'index.html';
 /** Vite puts a hash of the content into these names. */

@@ -7,7 +7,7 @@ import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../threads
 import type { RuleKeeper } from '../threads/rule-keeper.ts';
 import type { SnapshotFigures } from '../threads/snapshots.ts';
 import type { Tls } from '../transport/tls.ts';
-import type { Fault } from './routes-faults.ts';
+import type { Fault } from './faults.ts';
 
 export interface ThreadFigures {
   /** `main`, `owner`, `fanout-0`, … */

@@ -1,8 +1,9 @@
 /** Access rules by pattern: look at them, replace them, try others out. */
+
+import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { accessRules, answers, dryRunQuery, noQuery, rulesApplied } from './schemas.ts';
-import type { AdminApp } from './server.ts';
 
 export function accessRoutes(app: AdminApp, { rules: keeper }: AdminDeps): void {
   app.get(

@@ -3,6 +3,7 @@
 import { DeviceState } from '../presence/lifecycle.ts';
 import { defaultPriorities, EventType, Priority } from '../protocol/events.ts';
 import { ToOwner } from '../threads/commands.ts';
+import type { AdminApp } from './app.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { operate } from './operate.ts';
@@ -19,7 +20,6 @@ import {
   publication,
   published,
 } from './schemas.ts';
-import type { AdminApp } from './server.ts';
 
 export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }: AdminOptions): void {
   app.get(

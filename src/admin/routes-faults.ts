@@ -1,15 +1,10 @@
 /** Breaks threads on purpose, to show that the hub survives it. There only with `DAT_FAULT_INJECTION`. */
 import { z } from 'zod';
+import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
+import { faultOf } from './faults.ts';
 import { answers } from './schemas.ts';
-import type { AdminApp } from './server.ts';
-
-const fault = z.discriminatedUnion('thread', [
-  z.strictObject({ thread: z.literal('owner'), how: z.enum(['throw', 'terminate']) }),
-  z.strictObject({ thread: z.literal('fanout'), worker: z.int().min(0) }),
-]);
-export type Fault = z.infer<typeof fault>;
 
 export function faultRoutes(app: AdminApp, { fault: inject, fanoutWorkers }: AdminDeps): void {
   if (inject === undefined) return;
@@ -17,7 +12,7 @@ export function faultRoutes(app: AdminApp, { fault: inject, fanoutWorkers }: Adm
     '/v1/faults',
     {
       schema: {
-        body: fault,
+        body: faultOf,
         summary: 'Break a thread: for tests',
         response: answers(z.object({ ok: z.literal(true) }), 'not_found', 'unsupported_media_type'),
       },

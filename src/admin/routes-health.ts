@@ -1,8 +1,9 @@
 /** Health: open to everyone, so that orchestrators need no token. */
+
+import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { errorBody } from './errors.ts';
 import { healthy, noQuery, unhealthy } from './schemas.ts';
-import type { AdminApp } from './server.ts';
 
 export function healthRoutes(app: AdminApp, deps: AdminDeps): void {
   const schema = { querystring: noQuery, security: [], response: { 200: healthy, 503: unhealthy } };

@@ -1,9 +1,9 @@
 /** The live stream: server-sent events, read by the dashboard. */
 import type { OutgoingHttpHeaders } from 'node:http';
+import type { AdminApp } from './app.ts';
 import type { LiveStreams } from './live.ts';
 import { liveQuery, liveStream } from './live-schemas.ts';
 import { answers } from './schemas.ts';
-import type { AdminApp } from './server.ts';
 
 const headers = {
   'content-type': 'text/event-stream; charset=utf-8',

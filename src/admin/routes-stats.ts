@@ -3,12 +3,12 @@
 import { z } from 'zod';
 import { latencyBoundsSeconds } from '../memory/counters.ts';
 import { residentBytes } from '../threads/resident-bytes.ts';
+import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { collectFigures } from './figures.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
 import type { RateSampler } from './rates.ts';
 import { answers, noQuery, type Stats, stats } from './schemas.ts';
-import type { AdminApp } from './server.ts';
 
 export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler): void {
   app.get(

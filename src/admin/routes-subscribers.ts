@@ -1,6 +1,7 @@
 /** Subscriptions by device and by subscriber: list, set, remove; kick a subscriber. */
 import { toWallMs } from '../clock.ts';
 import { ToOwner } from '../threads/commands.ts';
+import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { operate } from './operate.ts';
@@ -21,7 +22,6 @@ import {
   subscriberPath,
   subscriberRemoved,
 } from './schemas.ts';
-import type { AdminApp } from './server.ts';
 
 export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
   rowRoutes(app, deps);
