@@ -2,7 +2,17 @@
  * The snapshot's files: FILE, the one before it as FILE.prev, the one being written as FILE.tmp, and one that could not
  * be read as FILE.corrupt. At any moment, a power cut included, FILE or FILE.prev is whole. Blocks its thread.
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 /** The hub must not start: its snapshot cannot be restored, or could not be written. One line for the operator. */
@@ -45,13 +55,24 @@ export function writeSnapshot(file: string, chunks: Iterable<Uint8Array>): numbe
   const temporary = temporaryOf(file);
   try {
     const bytes = writeDurably(temporary, chunks);
-    if (exists(file)) renameSync(file, previousOf(file));
+    if (exists(file)) keepPrevious(file);
     renameSync(temporary, file);
     syncDirectory(dirname(file));
     return bytes;
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
+  }
+}
+
+/** FILE is FILE.prev too, until another takes its name: so it is never missing, where the file system has hard links. */
+function keepPrevious(file: string): void {
+  const previous = previousOf(file);
+  rmSync(previous, { force: true });
+  try {
+    linkSync(file, previous);
+  } catch {
+    renameSync(file, previous);
   }
 }
 

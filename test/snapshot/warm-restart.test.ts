@@ -264,7 +264,7 @@ describe('a snapshot that cannot be written', () => {
     expect(await device.message('still here')).toMatchObject({ op: 'ack' });
     renameSync(`${directory}-away`, directory);
     await nextSnapshot(hub);
-    expect(readFileSync(place.file, 'utf8')).toContain('"dev-1"');
     expect(await hub.stop()).toBe(0);
+    expect(readFileSync(place.file, 'utf8')).toContain('"dev-1"');
   });
 });
