@@ -18,8 +18,14 @@ export const HELD_FRAMES_MAX = 16;
 /** Device ids in one frame of a subscriber, and in the URL (wire contract). */
 export const SUBSCRIBE_DEVICES_MAX = 1000;
 
-/** Ids named in one hub frame about several devices (`status`, `removed`, `resumed`): 1000 × 130 B is 130 KiB. */
-export const NOTICE_DEVICES_MAX = 1000;
+/** Devices in one page of an answer or a notice (wire contract): 1000 × 130 B is 130 KiB. */
+export const DEVICES_PER_PAGE = 1000;
+
+/** What requests of one ring may cost in one poll, in devices named: about three milliseconds. */
+export const REQUEST_WORK_PER_POLL = 2000;
+
+/** Requests of one subscriber that wait for an answer (wire contract); one more is refused. */
+export const REQUESTS_WAITING_MAX = 16;
 
 /** Records of one ring worked off in one poll: at 1 µs each, no other ring waits longer than a few ms. */
 export const POLL_RECORDS_MAX = 4096;
@@ -108,5 +114,5 @@ export const ACCESS_RULES_MAX = 256;
 /** Subscriptions looked at in one go when rules change: about 3 ms with 256 rules that never match. */
 export const SWEEP_ROWS_MAX = 1000;
 
-if (SWEEP_ROWS_MAX > NOTICE_DEVICES_MAX)
+if (SWEEP_ROWS_MAX > DEVICES_PER_PAGE)
   throw new Error('a sweep may remove more subscriptions of one subscriber than one notice names');
