@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { Gates } from './access/gates.ts';
+import { Admission } from './access/admission.ts';
 import { isShortSecret, readTokenConfig } from './access/keys.ts';
 import { connectionsForOpenFiles } from './access/open-files.ts';
+import { Upgrades } from './access/upgrades.ts';
 import type { AdminDeps } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
@@ -13,12 +14,12 @@ import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { Fanout } from './fanout/fanout.ts';
 import { sessionNumbers } from './fanout/session-numbers.ts';
-import type { SubscriberSession } from './fanout/subscriber-session.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Counter, Counters } from './memory/counters.ts';
 import { Ringer, Sleeper } from './memory/doorbell.ts';
 import { RingConsumer, RingProducer, ringUsedRatio } from './memory/ring.ts';
 import { PresenceReader } from './presence/table.ts';
+import { Subprotocol } from './protocol/events.ts';
 import { packageVersion, resolveFanoutWorkers, type Settings } from './settings.ts';
 import { Bells } from './threads/bells.ts';
 import { CrashLimit } from './threads/crash-limit.ts';
@@ -38,7 +39,7 @@ import { pausesFor } from './threads/tasks.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { contained } from './transport/contained.ts';
 import { readTls } from './transport/tls.ts';
-import type { Acceptor, Listener, ListenerOptions, Transport } from './transport/transport.ts';
+import type { Acceptor, Listener, Route, Transport } from './transport/transport.ts';
 
 /** From `dist/src/` to `dist/dashboard/`. */
 const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
@@ -97,13 +98,31 @@ export async function startHub(
     settings,
   });
   const relief = workers === 0 ? { relieve: () => poller.turnNow() } : {};
-  const gates = new Gates({ door: memory.door, thread: 0, settings, tokens, clock: systemClock, counters });
-  const ingest = new Ingest({ ...edge(memory.ingest), ...relief, gate: gates.gateFor('device') });
+  const admission = new Admission({
+    memory: memory.admission,
+    thread: 0,
+    settings,
+    tokens,
+    clock: systemClock,
+    counters,
+  });
+  const ingest = new Ingest({
+    ...edge(memory.ingest),
+    ...relief,
+    admission,
+    upgrades: new Upgrades({ admission, settings, role: 'device', subprotocols: [] }),
+  });
   const fanout =
     workers === 0
       ? new Fanout({
           ...edge(memory.fanout[0]!),
-          gate: gates.gateFor('subscriber'),
+          admission,
+          upgrades: new Upgrades({
+            admission,
+            settings,
+            role: 'subscriber',
+            subprotocols: Object.values(Subprotocol),
+          }),
           fanoutThreads: 1,
           nextSession: sessionNumbers(memory.fanout[0]!.sessions),
         })
@@ -161,7 +180,7 @@ export async function startHub(
     threads: figures.threads,
     residentBytes,
     changed(overloaded) {
-      gates.door.setOverloaded(overloaded);
+      admission.state.setOverloaded(overloaded);
       if (overloaded) logger.warn({ reason: overload.reason }, 'turning new peers away');
       else logger.info('letting peers in again');
     },
@@ -189,7 +208,7 @@ export async function startHub(
         alive: () => true,
         connectedAt: (session) => ingest.connectedAt(session),
         operate: (command) => owner.operate(command),
-        ...adminTokens(gates.verifier),
+        ...adminTokens(admission.verifier),
         rules,
         snapshots,
         ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault) }),
@@ -199,13 +218,11 @@ export async function startHub(
       },
     );
     undo.unshift(() => admin.close());
-    const devices = await transport.listen(
-      settings.host,
-      settings.devicePort,
-      contained(ingest.listenerOptions(), counters, frameFailed),
-    );
+    const devices = await transport.listen(settings.host, settings.devicePort, {
+      routes: [contained(ingest.route(), counters, frameFailed)],
+    });
     undo.unshift(() => devices.close());
-    const local = fanout && { fanout, options: contained(fanout.listenerOptions(), counters, frameFailed) };
+    const local = fanout && { fanout, route: contained(fanout.route(), counters, frameFailed) };
     const subscribers = await openSubscribers(transport, settings, local, (acceptor) =>
       FanoutPool.start({
         workers,
@@ -267,11 +284,13 @@ interface Subscribers {
 async function openSubscribers(
   { listen, threads }: Transport,
   settings: Settings,
-  local: { fanout: Fanout; options: ListenerOptions<SubscriberSession> } | undefined,
+  local: { fanout: Fanout; route: Route<unknown> } | undefined,
   startPool: (acceptor: Acceptor) => Promise<FanoutPool>,
 ): Promise<Subscribers> {
   if (local !== undefined) {
-    const listener: Listener = await listen(settings.host, settings.subscriberPort, local.options);
+    const listener: Listener = await listen(settings.host, settings.subscriberPort, {
+      routes: [local.route],
+    });
     local.fanout.attach(listener);
     return { port: listener.port, pool: undefined, close: async () => listener.close() };
   }

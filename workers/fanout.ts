@@ -1,7 +1,8 @@
 /** A fan-out thread, as one endless piscina task: owns its subscribers' sockets until main says close. */
 import { readFileSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
-import { Gates } from '../src/access/gates.ts';
+import { Admission } from '../src/access/admission.ts';
+import { Upgrades } from '../src/access/upgrades.ts';
 import { systemClock } from '../src/clock.ts';
 import { Fanout } from '../src/fanout/fanout.ts';
 import { sessionNumbers } from '../src/fanout/session-numbers.ts';
@@ -10,6 +11,7 @@ import { Counters } from '../src/memory/counters.ts';
 import { Ringer, Sleeper } from '../src/memory/doorbell.ts';
 import { RingConsumer, RingProducer } from '../src/memory/ring.ts';
 import { PresenceReader } from '../src/presence/table.ts';
+import { Subprotocol } from '../src/protocol/events.ts';
 import { FromFanout, ToFanout, type ToFanoutCommand } from '../src/threads/commands.ts';
 import { closePaced, reconnectSpread } from '../src/threads/drain.ts';
 import { startEdgeTimers } from '../src/threads/edge-timers.ts';
@@ -21,7 +23,7 @@ import { contained } from '../src/transport/contained.ts';
 import { readTls } from '../src/transport/tls.ts';
 
 export default async function run(task: FanoutTask): Promise<void> {
-  const { presence, ownerDoorbell, door, memory, worker, settings, tokens, fanoutThreads, port } = task;
+  const { presence, ownerDoorbell, memory, worker, settings, tokens, fanoutThreads, port } = task;
   const { transport } = await chooseTransport(
     'uws',
     readTls(settings, (path) => readFileSync(path, 'utf8')),
@@ -29,9 +31,22 @@ export default async function run(task: FanoutTask): Promise<void> {
   if (transport.threads === undefined) throw new Error(`the ${transport.name} transport has no threads`);
   const counters = new Counters(memory.counters);
   counters.clearGauges(); // of a thread in whose place this one is
-  const gates = new Gates({ door, thread: worker + 1, settings, tokens, clock: systemClock, counters });
+  const admission = new Admission({
+    memory: task.admission,
+    thread: worker + 1,
+    settings,
+    tokens,
+    clock: systemClock,
+    counters,
+  });
   const fanout = new Fanout({
-    gate: gates.gateFor('subscriber'),
+    admission,
+    upgrades: new Upgrades({
+      admission,
+      settings,
+      role: 'subscriber',
+      subprotocols: Object.values(Subprotocol),
+    }),
     presence: new PresenceReader(presence),
     toOwner: new RingProducer(memory.toOwner),
     fromOwner: new RingConsumer(memory.fromOwner),
@@ -42,11 +57,8 @@ export default async function run(task: FanoutTask): Promise<void> {
     fanoutThreads,
     nextSession: sessionNumbers(memory.sessions),
   });
-  const endpoint = transport.threads.child(
-    contained(fanout.listenerOptions(), counters, (failure) =>
-      port.postMessage({ kind: FromFanout.FrameFailed, failure }),
-    ),
-  );
+  const frameFailed = (failure: Error): void => port.postMessage({ kind: FromFanout.FrameFailed, failure });
+  const endpoint = transport.threads.child({ routes: [contained(fanout.route(), counters, frameFailed)] });
   fanout.attach(endpoint);
   const poller = new Poller({
     poll: () => fanout.poll(),

@@ -4,6 +4,7 @@ import { TOKEN_PATTERNS_MAX } from '../limits.ts';
 import { isId } from '../protocol/id.ts';
 import type { Actor, Role } from './actor.ts';
 import { isPattern } from './pattern.ts';
+import { PatternSet } from './pattern-set.ts';
 
 const claims = z.object({
   sub: z
@@ -18,7 +19,7 @@ const claims = z.object({
   exp: z.number().optional(),
 });
 
-const roles: ReadonlySet<string> = new Set<Role>(['device', 'subscriber', 'admin']);
+const roles: ReadonlySet<string> = new Set<Role>(['device', 'subscriber', 'gateway', 'admin']);
 
 export type ReadClaims =
   /** `expiresAt`: wall-clock ms, undefined when the token does not expire */
@@ -39,7 +40,7 @@ export function readClaims(payload: unknown): ReadClaims {
     actor: {
       role: role !== undefined && roles.has(role) ? (role as Role) : undefined,
       id: sub,
-      devices,
+      devices: devices === undefined ? undefined : new PatternSet(devices),
       vip: vip ?? false,
     },
     expiresAt: exp === undefined ? undefined : exp * 1e3,

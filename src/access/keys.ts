@@ -4,6 +4,7 @@
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, type JWTVerifyGetKey } from 'jose';
+import { KeyError } from '../key-error.ts';
 import { JWKS_COOL_DOWN_MS, JWKS_MAX_AGE_MS, JWKS_TIMEOUT_MS } from '../limits.ts';
 
 /** Which tokens are accepted. May be sent to a thread. */
@@ -26,11 +27,6 @@ export interface TokenSettings {
   readonly authJwksUrl: string;
   readonly authJwtAudience: string;
   readonly authJwtIssuer: string;
-}
-
-/** A setting names something that cannot be used; the message is one line. */
-export class KeyError extends Error {
-  override readonly name = 'KeyError';
 }
 
 /** Whether peers need a token. */

@@ -2,8 +2,9 @@
  * Owns subscribers' sockets: hands what they ask for to the owner and sends them the events. Runs on a fan-out
  * worker, or on main where there is none. Must not write presence but its subscribers' `lastSeen`.
  */
-import type { Admitted, Gate, Refused } from '../access/gate.ts';
+import type { Admission } from '../access/admission.ts';
 import { TokenBucket } from '../access/token-bucket.ts';
+import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../access/upgrades.ts';
 import type { Clock } from '../clock.ts';
 import { closes, errors } from '../codes.ts';
 import { POLL_RECORDS_MAX, TRANSPORT_FRAME_FACTOR } from '../limits.ts';
@@ -33,10 +34,10 @@ import {
 } from '../threads/records.ts';
 import { hasExpired, Liveness } from '../transport/liveness.ts';
 import type {
+  Connection,
   Endpoint,
   ListenerHandlers,
-  ListenerOptions,
-  Socket,
+  Route,
   UpgradeAnswer,
   UpgradeRequest,
 } from '../transport/transport.ts';
@@ -62,7 +63,8 @@ export interface FanoutSettings {
 }
 
 export interface FanoutDeps {
-  readonly gate: Gate;
+  readonly admission: Admission;
+  readonly upgrades: Upgrades;
   readonly presence: PresenceReader;
   readonly toOwner: RingProducer;
   readonly fromOwner: RingConsumer;
@@ -76,16 +78,7 @@ export interface FanoutDeps {
   readonly nextSession: () => number;
 }
 
-type SubscriberSocket = Socket<SubscriberSession>;
-
-/** What a subscriber's upgrade asks for beside being let in. */
-interface Asked {
-  /** Ids separated by commas, '' for none. */
-  readonly devices: string;
-  readonly batch: string;
-  /** The first of the offered that is known. */
-  readonly protocol: string | undefined;
-}
+type SubscriberConnection = Connection<SubscriberSession>;
 
 /** Shards sent to before the thread looks up again: about five milliseconds, and one where vips wait. */
 const SHARDS_PER_STEP = 4;
@@ -130,7 +123,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     });
   }
 
-  listenerOptions(): ListenerOptions<SubscriberSession> {
+  route(): Route<SubscriberSession> {
     return {
       path: '/v1/subscribe',
       frameBytesMax: this.#deps.settings.maxMessageBytes * TRANSPORT_FRAME_FACTOR,
@@ -151,25 +144,17 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   upgrade(
     request: UpgradeRequest,
   ): UpgradeAnswer<SubscriberSession> | Promise<UpgradeAnswer<SubscriberSession>> {
-    const query = new URLSearchParams(request.query);
-    const devices = query.get('devices') ?? '';
-    const batch = query.get('batch') ?? 'false';
-    const offered = request
-      .header('sec-websocket-protocol')
-      .split(',')
-      .map((name) => name.trim());
-    const protocol = offered.find((name) => name === Subprotocol.binary || name === Subprotocol.json);
-    const admitted = this.#deps.gate.admit(request);
+    const admitted = this.#deps.upgrades.admit(request);
     return admitted instanceof Promise
-      ? admitted.then((answer) => this.#sessionFor(answer, { devices, batch, protocol }))
-      : this.#sessionFor(admitted, { devices, batch, protocol });
+      ? admitted.then((answer) => this.#sessionFor(answer))
+      : this.#sessionFor(admitted);
   }
 
-  #sessionFor(
-    admitted: Admitted | Refused,
-    { devices, batch, protocol }: Asked,
-  ): UpgradeAnswer<SubscriberSession> {
+  #sessionFor(admitted: AdmittedUpgrade | RefusedUpgrade): UpgradeAnswer<SubscriberSession> {
     if (!admitted.ok) return admitted;
+    const { query, protocol } = admitted;
+    const devices = query.get('devices') ?? '';
+    const batch = query.get('batch') ?? 'false';
     if (batch !== 'true' && batch !== 'false')
       return { status: 400, message: 'batch: true or false is accepted' };
     const wanted = devices === '' ? { ok: true as const, devices: NO_DEVICES } : parseDevicesQuery(devices);
@@ -184,10 +169,10 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     return protocol === undefined ? { session } : { session, protocol };
   }
 
-  open(socket: SubscriberSocket): void {
+  open(socket: SubscriberConnection): void {
     const { session } = socket;
     session.attach(socket);
-    this.#deps.gate.opened(session.address);
+    this.#deps.admission.opened(session.address);
     this.#sessions.set(session.number, session);
     this.liveness.add(session);
     this.#deps.counters.add(Counter.subscriberConnections);
@@ -195,7 +180,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     this.#publish();
   }
 
-  message({ session }: SubscriberSocket, frame: Uint8Array, binary: boolean): void {
+  message({ session }: SubscriberConnection, frame: Uint8Array, binary: boolean): void {
     if (session.closing) return;
     const now = this.#deps.clock.now();
     if (hasExpired(session, now)) {
@@ -240,16 +225,18 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
     }
   }
 
-  controlPong({ session }: SubscriberSocket): void {
+  controlPong({ session }: SubscriberConnection): void {
     if (!session.closing) this.#heard(session, this.#deps.settings.subscriberActivity === 'pong');
   }
 
-  writable({ session }: SubscriberSocket): void {
+  controlPing(): void {}
+
+  writable({ session }: SubscriberConnection): void {
     this.sendQueues.writable(session);
   }
 
   /** Over the transport's own limit: it would have a hole, so it goes, and comes back when it can keep up. */
-  dropped({ session }: SubscriberSocket): void {
+  dropped({ session }: SubscriberConnection): void {
     this.#deps.counters.add(Counter.droppedSlow);
     if (session.closing) return;
     session.closing = true;
@@ -260,17 +247,17 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
   }
 
   /** What follows is not for it any more, though what waits and the close frame still leave. */
-  closing({ session }: SubscriberSocket): void {
+  closing({ session }: SubscriberConnection): void {
     session.closing = true;
     this.#topics.leaveAll(session, true);
     this.sendQueues.forget(session);
   }
 
-  close({ session }: SubscriberSocket, code: number): void {
+  close({ session }: SubscriberConnection, code: number): void {
     session.closing = true;
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
-    this.#deps.gate.closed(session.address);
+    this.#deps.admission.closed(session.address);
     this.#topics.leaveAll(session, false);
     this.sendQueues.forget(session);
     if (session.vip) this.#vipCount -= 1;
@@ -328,7 +315,7 @@ export class Fanout implements ListenerHandlers<SubscriberSession> {
 
   /** Lets nobody in any more. @returns the sessions that are to be closed, each told when to come back */
   startDraining(reconnectAfterMs: () => number): SubscriberSession[] {
-    this.#deps.gate.shut();
+    this.#deps.admission.startDraining();
     for (const session of this.#sessions.values()) session.send(draining(reconnectAfterMs()));
     return [...this.#sessions.values()];
   }

@@ -3,12 +3,12 @@
  * idle: what only few need is made when they do.
  */
 import type { Actor } from '../access/actor.ts';
-import type { Admitted } from '../access/gate.ts';
+import type { Admitted } from '../access/admission.ts';
 import type { TokenBucket } from '../access/token-bucket.ts';
 import { HELD_FRAMES_MAX } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
 import type { Peer } from '../transport/liveness.ts';
-import type { Socket } from '../transport/transport.ts';
+import type { Connection } from '../transport/transport.ts';
 import { NO_SHARD } from './audience.ts';
 import type { OutboxFrames } from './outbox-frames.ts';
 
@@ -26,7 +26,7 @@ export class SubscriberSession implements Peer {
   /** Events that leave together go out in one frame. */
   readonly batched: boolean;
   readonly expiresAt: number;
-  /** Stands for its address at the gate. */
+  /** Stands for its address in admission. */
   readonly address: number;
   /** What more than its id its token says; most have none. */
   readonly #token: Pick<Actor, 'devices' | 'vip'> | undefined;
@@ -47,7 +47,7 @@ export class SubscriberSession implements Peer {
   #devices: number[] | Map<number, number> | undefined;
   /** Events of the batch being sent, where they do not go by a topic: pairs of start and end in the batch's bytes. */
   #outbox: number[] | undefined;
-  #socket: Socket<SubscriberSession> | undefined;
+  #socket: Connection<SubscriberSession> | undefined;
   /** Of a long text frame, as they come from the owner. */
   #pieces: Uint8Array[] | undefined;
   /** Frames that must follow the welcome. */
@@ -81,7 +81,7 @@ export class SubscriberSession implements Peer {
     return this.#held === undefined;
   }
 
-  attach(socket: Socket<SubscriberSession>): void {
+  attach(socket: Connection<SubscriberSession>): void {
     this.#socket = socket;
   }
 

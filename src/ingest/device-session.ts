@@ -1,11 +1,11 @@
 /** One device's connection, on the thread that terminates it. */
 
-import type { Admitted } from '../access/gate.ts';
+import type { Admitted } from '../access/admission.ts';
 import type { TokenBucket } from '../access/token-bucket.ts';
 import { HELD_FRAMES_MAX } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
 import type { Peer } from '../transport/liveness.ts';
-import type { Socket } from '../transport/transport.ts';
+import type { Connection } from '../transport/transport.ts';
 
 export class DeviceSession implements Peer {
   readonly id: string;
@@ -15,13 +15,13 @@ export class DeviceSession implements Peer {
   /** Wall-clock ms. */
   readonly connectedAt: number;
   readonly expiresAt: number;
-  /** Stands for its address at the gate. */
+  /** Stands for its address in admission. */
   readonly address: number;
   /** Device slot, NONE until the owner has let it in. */
   slot = NONE;
   aliveAt = 0;
   pingAt = 0;
-  #socket: Socket<DeviceSession> | undefined;
+  #socket: Connection<DeviceSession> | undefined;
   /** Frames that must follow the welcome. */
   #held: string[] | undefined = [];
 
@@ -39,7 +39,7 @@ export class DeviceSession implements Peer {
     this.bucket = bucket;
   }
 
-  attach(socket: Socket<DeviceSession>): void {
+  attach(socket: Connection<DeviceSession>): void {
     this.#socket = socket;
   }
 

@@ -2,8 +2,9 @@
  * Terminates the devices' connections and forwards their events to the owner. Runs on main, on the hot path: adds
  * next to nothing to what receiving a frame costs. Must not write presence but `lastSeen`.
  */
-import type { Admitted, Gate, Refused } from '../access/gate.ts';
+import type { Admission } from '../access/admission.ts';
 import { TokenBucket } from '../access/token-bucket.ts';
+import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../access/upgrades.ts';
 import type { Clock } from '../clock.ts';
 import { closes, errors } from '../codes.ts';
 import { POLL_RECORDS_MAX, TRANSPORT_FRAME_FACTOR } from '../limits.ts';
@@ -30,9 +31,9 @@ import {
 } from '../threads/records.ts';
 import { hasExpired, Liveness } from '../transport/liveness.ts';
 import type {
+  Connection,
   ListenerHandlers,
-  ListenerOptions,
-  Socket,
+  Route,
   UpgradeAnswer,
   UpgradeRequest,
 } from '../transport/transport.ts';
@@ -49,7 +50,8 @@ export interface IngestSettings {
 }
 
 export interface IngestDeps {
-  readonly gate: Gate;
+  readonly admission: Admission;
+  readonly upgrades: Upgrades;
   readonly presence: PresenceReader;
   readonly toOwner: RingProducer;
   readonly fromOwner: RingConsumer;
@@ -78,7 +80,7 @@ const receivedCells = {
   [EventType.status]: Counter.receivedStatus,
 } as const;
 
-type DeviceSocket = Socket<DeviceSession>;
+type DeviceConnection = Connection<DeviceSession>;
 
 export class Ingest implements ListenerHandlers<DeviceSession> {
   readonly liveness: Liveness;
@@ -100,7 +102,7 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     this.liveness = new Liveness(deps.clock, deps.settings);
   }
 
-  listenerOptions(): ListenerOptions<DeviceSession> {
+  route(): Route<DeviceSession> {
     const { maxMessageBytes, sendQueueMaxBytes } = this.#deps.settings;
     return {
       path: '/v1/device',
@@ -120,13 +122,13 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
   }
 
   upgrade(request: UpgradeRequest): UpgradeAnswer<DeviceSession> | Promise<UpgradeAnswer<DeviceSession>> {
-    const admitted = this.#deps.gate.admit(request);
+    const admitted = this.#deps.upgrades.admit(request);
     return admitted instanceof Promise
       ? admitted.then((answer) => this.#sessionFor(answer))
       : this.#sessionFor(admitted);
   }
 
-  #sessionFor(admitted: Admitted | Refused): UpgradeAnswer<DeviceSession> {
+  #sessionFor(admitted: AdmittedUpgrade | RefusedUpgrade): UpgradeAnswer<DeviceSession> {
     if (!admitted.ok) return admitted;
     const { settings, clock } = this.#deps;
     const { deviceRate, deviceBurst } = settings;
@@ -135,10 +137,10 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     return { session: new DeviceSession(admitted, this.#nextSession++, clock.wallNow(), bucket) };
   }
 
-  open(socket: DeviceSocket): void {
+  open(socket: DeviceConnection): void {
     const { session } = socket;
     session.attach(socket);
-    this.#deps.gate.opened(session.address);
+    this.#deps.admission.opened(session.address);
     this.#sessions.set(session.number, session);
     this.liveness.add(session);
     this.#deps.counters.add(Counter.deviceConnections);
@@ -146,7 +148,7 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     this.#publish();
   }
 
-  message(socket: DeviceSocket, bytes: Uint8Array, binary: boolean): void {
+  message(socket: DeviceConnection, bytes: Uint8Array, binary: boolean): void {
     const { session } = socket;
     if (session.closing) return;
     const { clock, counters, settings } = this.#deps;
@@ -180,9 +182,11 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     else this.#forward(session, bytes, now);
   }
 
-  controlPong({ session }: DeviceSocket): void {
+  controlPong({ session }: DeviceConnection): void {
     if (!session.closing) this.#heard(session, this.#deps.clock.now());
   }
+
+  controlPing(): void {}
 
   writable(): void {}
 
@@ -191,10 +195,10 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
 
   closing(): void {}
 
-  close({ session }: DeviceSocket, code: number): void {
+  close({ session }: DeviceConnection, code: number): void {
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
-    this.#deps.gate.closed(session.address);
+    this.#deps.admission.closed(session.address);
     this.#deps.counters.add(Counter.deviceConnections, -1);
     this.#deps.counters.disconnect('device', code);
     // An empty close frame (1005) is an orderly goodbye too: it is what WebSocket.close() without a code sends.
@@ -247,7 +251,7 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
 
   /** Lets nobody in any more. @returns the sessions that are to be closed, each told when to come back */
   startDraining(reconnectAfterMs: () => number): DeviceSession[] {
-    this.#deps.gate.shut();
+    this.#deps.admission.startDraining();
     for (const session of this.#sessions.values()) session.send(draining(reconnectAfterMs()));
     return [...this.#sessions.values()];
   }

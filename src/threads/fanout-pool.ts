@@ -119,7 +119,7 @@ export class FanoutPool {
     const task: FanoutTask = {
       presence: memory.presence,
       ownerDoorbell: memory.ownerDoorbell,
-      door: memory.door,
+      admission: memory.admission,
       memory: memory.fanout[worker]!,
       worker,
       settings,

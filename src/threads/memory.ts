@@ -1,6 +1,6 @@
 /** All the memory that the hub's threads share, made once by main and handed to each as it starts. */
 import { randomUUID } from 'node:crypto';
-import { createDoor, type DoorMemory } from '../access/door.ts';
+import { type AdmissionMemory, createAdmissionMemory } from '../access/admission-state.ts';
 import { createSessionNumbers } from '../fanout/session-numbers.ts';
 import { RING_BYTES_DEFAULT, RING_FRAMES_MIN } from '../limits.ts';
 import { createCounters } from '../memory/counters.ts';
@@ -31,8 +31,8 @@ export interface HubMemory {
   readonly mainCounters: SharedArrayBuffer;
   readonly mainHeartbeat: SharedArrayBuffer;
   readonly ingest: EdgeMemory;
-  /** What the threads that let peers in share. */
-  readonly door: DoorMemory;
+  /** What the threads that admit peers share. */
+  readonly admission: AdmissionMemory;
   /** One per fan-out worker; without workers, one that main serves with its own doorbell and counters. */
   readonly fanout: readonly FanoutMemory[];
 }
@@ -63,7 +63,7 @@ export function createHubMemory(
     mainCounters,
     mainHeartbeat,
     ingest: edge(),
-    door: createDoor(
+    admission: createAdmissionMemory(
       [mainCounters, ...(workers === 0 ? [] : fanout.map(({ counters }) => counters))],
       connectionsMax,
       randomUUID(),

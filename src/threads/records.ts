@@ -13,6 +13,7 @@
  * gets what (`Attach`) and each such device's last `Seq`; with `Resynced` whoever was not named gets nothing any more.
  */
 import type { Actor } from '../access/actor.ts';
+import { PatternSet } from '../access/pattern-set.ts';
 import type { RecordViews, RingProducer } from '../memory/ring.ts';
 
 /** Main → owner. */
@@ -226,7 +227,12 @@ export function writeJoin(ring: RingProducer, session: number, actor: Actor, aga
     (vip ? JoinFlag.vip : 0) |
     (devices === undefined ? 0 : JoinFlag.restricted) |
     (again ? JoinFlag.again : 0);
-  writeSmall(ring, FromSubscribers.Join, [session, flags], Buffer.from([id, ...(devices ?? [])].join('\n')));
+  writeSmall(
+    ring,
+    FromSubscribers.Join,
+    [session, flags],
+    Buffer.from([id, ...(devices?.patterns ?? [])].join('\n')),
+  );
 }
 
 export interface JoinRecord {
@@ -244,7 +250,7 @@ export function readJoin(views: RecordViews, offset: number): JoinRecord {
     actor: {
       role: 'subscriber',
       id,
-      devices: (flags & JoinFlag.restricted) === 0 ? undefined : devices,
+      devices: (flags & JoinFlag.restricted) === 0 ? undefined : new PatternSet(devices),
       vip: (flags & JoinFlag.vip) !== 0,
     },
   };

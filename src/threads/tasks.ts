@@ -58,7 +58,7 @@ export interface OwnerTask extends OwnerStart {
 export interface FanoutTask {
   readonly presence: HubMemory['presence'];
   readonly ownerDoorbell: SharedArrayBuffer;
-  readonly door: HubMemory['door'];
+  readonly admission: HubMemory['admission'];
   readonly memory: FanoutMemory;
   /** Number of this worker, from 0. */
   readonly worker: number;

@@ -5,18 +5,18 @@
 import { errors } from '../codes.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import { errorFrame } from '../protocol/hub-frames.ts';
-import type { ListenerHandlers, ListenerOptions, Socket, UpgradeAnswer } from './transport.ts';
+import type { Connection, ListenerHandlers, Route, UpgradeAnswer } from './transport.ts';
 
 /** Peers that meet the same bug over and over must not fill the log: the counter has them all. */
 const TELL_MS_MIN = 1000;
 
 /** @param failed told of failures, one a second at most, for the log */
 export function contained<Session>(
-  options: ListenerOptions<Session>,
+  route: Route<Session>,
   counters: Counters,
   failed: (failure: Error) => void,
-): ListenerOptions<Session> {
-  const { handlers } = options;
+): Route<Session> {
+  const { handlers } = route;
   let toldAt = Number.NEGATIVE_INFINITY;
   const note = (failure: unknown): void => {
     counters.add(Counter.failedFrames);
@@ -26,8 +26,8 @@ export function contained<Session>(
     failed(failure instanceof Error ? failure : new Error(String(failure)));
   };
   const guarded =
-    <Args extends unknown[]>(handle: (socket: Socket<Session>, ...args: Args) => void) =>
-    (socket: Socket<Session>, ...args: Args): void => {
+    <Args extends unknown[]>(handle: (socket: Connection<Session>, ...args: Args) => void) =>
+    (socket: Connection<Session>, ...args: Args): void => {
       try {
         handle(socket, ...args);
       } catch (failure) {
@@ -57,10 +57,11 @@ export function contained<Session>(
     },
     open: guarded((socket) => handlers.open(socket)),
     controlPong: guarded((socket) => handlers.controlPong(socket)),
+    controlPing: guarded((socket) => handlers.controlPing(socket)),
     writable: guarded((socket) => handlers.writable(socket)),
     dropped: guarded((socket) => handlers.dropped(socket)),
     closing: guarded((socket) => handlers.closing(socket)),
     close: guarded((socket, code: number) => handlers.close(socket, code)),
   };
-  return { ...options, handlers: guardedHandlers };
+  return { ...route, handlers: guardedHandlers };
 }

@@ -4,7 +4,7 @@
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { KeyError } from '../access/keys.ts';
+import { KeyError } from '../key-error.ts';
 
 export interface TlsSettings {
   /** '' for none; both or neither, as the settings' rules enforce. */

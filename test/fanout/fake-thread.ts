@@ -12,10 +12,10 @@ import { FanoutLink } from '../../src/owner/links.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import { EventType, Priority, type PriorityName } from '../../src/protocol/events.ts';
 import { EventField, EventFlag, writeGap } from '../../src/threads/records.ts';
-import type { Socket } from '../../src/transport/transport.ts';
+import type { Connection } from '../../src/transport/transport.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { decodeBinaryEvent, type Frame } from '../support/frames.ts';
-import { openGate } from '../support/open-gate.ts';
+import { openAdmission } from '../support/open-admission.ts';
 
 const RING_BYTES = 4 * 1024 * 1024;
 const SCRATCH_BYTES = 128 * 1024;
@@ -25,7 +25,7 @@ const PAYLOAD = Buffer.from('{}');
 export const QUEUE_BYTES = 1000;
 export const QUEUE_BYTES_MAX = 4000;
 
-export class FakeSocket implements Socket<SubscriberSession> {
+export class FakeSocket implements Connection<SubscriberSession> {
   readonly session: SubscriberSession;
   readonly topics = new Set<string>();
   /** Everything sent to it, as its peer would see it. */
@@ -145,7 +145,12 @@ export class FakeThread {
         subscriberRate: 0,
         subscriberBurst: 0,
       },
-      gate: openGate({ role: 'subscriber', clock: this.clock, counters: this.counters }),
+      ...openAdmission({
+        role: 'subscriber',
+        subprotocols: ['dat.v1.json', 'dat.v1.binary'],
+        clock: this.clock,
+        counters: this.counters,
+      }),
     });
     this.fanout.attach({
       publish: (topic, frame, binary) => {

@@ -10,13 +10,13 @@ import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer, Share } from '.
 import { DeviceNames } from '../../src/protocol/event-frames.ts';
 import { EventType, Priority } from '../../src/protocol/events.ts';
 import { EventField, EventFlag, ToSubscribers } from '../../src/threads/records.ts';
-import type { Socket } from '../../src/transport/transport.ts';
+import type { Connection } from '../../src/transport/transport.ts';
 
 /** Sends of one socket and publishes of one thread, in order: `vip 1 #7` or `j0 #7`. */
 function sessionOf(id: string, number: number, batched = false): SubscriberSession {
   const actor = { role: 'subscriber', id, devices: undefined, vip: false } as const;
   return new SubscriberSession({
-    admitted: { ok: true, actor, address: 0, expiresAt: 0 },
+    admitted: { ok: true, actor, idIsGenerated: false, address: 0, expiresAt: 0 },
     number,
     binary: false,
     batched,
@@ -46,7 +46,7 @@ class Sent {
       session,
       send: (frame: string | Uint8Array) => this.log.push(`${session.id} #${seqIn(frame as Uint8Array)}`),
       cork: (body: () => void) => body(),
-    } as unknown as Socket<SubscriberSession>);
+    } as unknown as Connection<SubscriberSession>);
     return session;
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import { contained } from '../../src/transport/contained.ts';
-import type { ListenerHandlers, Socket, UpgradeRequest } from '../../src/transport/transport.ts';
+import type { Connection, ListenerHandlers, UpgradeRequest } from '../../src/transport/transport.ts';
 
 function broken(): never {
   throw new Error('a bug');
@@ -11,12 +11,13 @@ describe('a handler that throws', () => {
   const counters = new Counters(createCounters());
   const failures: string[] = [];
   const sent: unknown[] = [];
-  const socket = { send: (frame: string) => sent.push(JSON.parse(frame)) } as unknown as Socket<string>;
+  const socket = { send: (frame: string) => sent.push(JSON.parse(frame)) } as unknown as Connection<string>;
   const handlers: ListenerHandlers<string> = {
     upgrade: broken,
     open: broken,
     message: broken,
     controlPong: broken,
+    controlPing: broken,
     writable: broken,
     dropped: broken,
     closing: broken,
@@ -30,12 +31,13 @@ describe('a handler that throws', () => {
     expect(sent).toEqual([{ op: 'error', code: 100, message: 'the hub failed' }]);
     guarded.open(socket);
     guarded.controlPong(socket);
+    guarded.controlPing(socket);
     guarded.writable(socket);
     guarded.dropped(socket);
     guarded.closing(socket);
     guarded.close(socket, 1000);
     expect(await guarded.upgrade({} as UpgradeRequest)).toMatchObject({ status: 500 });
-    expect(counters.cells[Counter.failedFrames]).toBe(8);
+    expect(counters.cells[Counter.failedFrames]).toBe(9);
     expect(failures).toEqual(['a bug']);
   });
 

@@ -1,10 +1,10 @@
-/** What the gates of all threads share: addresses, how many connections there are, and whether there is too much to do. */
+/** What admission shares across threads: addresses, the number of connections, and whether the hub is overloaded. */
 import { Counter, Counters } from '../memory/counters.ts';
 import { Addresses, type AddressMemory, createAddresses } from './addresses.ts';
 
-export interface DoorMemory {
+export interface AdmissionMemory {
   readonly addresses: AddressMemory;
-  /** Of every thread that holds sockets; main is the first. */
+  /** Of every thread that holds connections; main is the first. */
   readonly counters: readonly SharedArrayBuffer[];
   /** One word: 1 while the hub is overloaded. Main writes it. */
   readonly overload: SharedArrayBuffer;
@@ -12,12 +12,12 @@ export interface DoorMemory {
   readonly connectionsMax: number;
 }
 
-/** @param counters of every thread that holds sockets; main is the first */
-export function createDoor(
+/** @param counters of every thread that holds connections; main is the first */
+export function createAdmissionMemory(
   counters: readonly SharedArrayBuffer[],
   connectionsMax: number,
   seed: string,
-): DoorMemory {
+): AdmissionMemory {
   return {
     addresses: createAddresses(counters.length, seed),
     counters,
@@ -26,14 +26,15 @@ export function createDoor(
   };
 }
 
-export class Door {
+/** The view of one thread. */
+export class AdmissionState {
   readonly addresses: Addresses;
   readonly #counters: readonly Counters[];
   readonly #overload: Int32Array;
   readonly #connectionsMax: number;
 
   /** @param thread this thread's place among the counters */
-  constructor(memory: DoorMemory, thread: number) {
+  constructor(memory: AdmissionMemory, thread: number) {
     this.addresses = new Addresses(memory.addresses, thread);
     this.#counters = memory.counters.map((counters) => new Counters(counters));
     this.#overload = new Int32Array(memory.overload);
