@@ -61,3 +61,14 @@ export function retryAfterClose(code: number): CloseEntry['retry'] {
   if (code >= 4000 && code <= 4099) return 'never';
   return code >= 4200 && code <= 4299 ? 'now' : 'later';
 }
+
+const closesByCode: ReadonlyMap<number, CloseEntry> = new Map(
+  Object.values(closes).map((entry) => [entry.code, entry]),
+);
+
+/** @throws Error when it is not a code of the registry: a bug in the caller */
+export function closeByCode(code: number): CloseEntry {
+  const entry = closesByCode.get(code);
+  if (entry === undefined) throw new Error(`${code} is not a close code of the hub`);
+  return entry;
+}

@@ -66,17 +66,17 @@ export const UPGRADE_MS_MAX = 10_000;
 /** A fan-out thread that met a bug waits at most this long until no more sockets are handed to it. */
 export const WORKER_END_MS_MAX = 1000;
 
-/** A subscriber that lags for this long is closed with 4108 (wire contract). */
-export const LAGGING_MS_MAX = 30_000;
+/** A subscriber that is slow for this long is closed with 4108 (wire contract). */
+export const SLOW_MS_MAX = 30_000;
 
-/** A lagging subscriber gets low and normal events again when its queue is down to this share of the limit (wire contract). */
+/** A slow subscriber gets low and normal events again when its queue is down to this share of the limit (wire contract). */
 export const SEND_QUEUE_RESUME_SHARE = 1 / 4;
 
 /** uWebSockets.js holds up to 32 frames of less than 16 KiB per socket until a turn's end: no queue shows them before. */
 export const TRANSPORT_HELD_BYTES_MAX = 32 * 16 * 1024;
 
 /**
- * Runs of seqs remembered for the laggards of one device: each is a gap frame of about 100 B for whoever recovers. A
+ * Runs of seqs remembered for the slow subscribers of one device: each is a gap frame of about 100 B for whoever recovers. A
  * run ends where an event of high priority was sent; whoever needs more of them is closed.
  */
 export const MISSED_RUNS_MAX = 1024;

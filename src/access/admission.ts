@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { Counter, type CounterName, type Counters } from '../memory/counters.ts';
-import { isId } from '../protocol/id.ts';
+import { isId } from '../wire/id.ts';
 import { type Actor, authorize, type PeerRole } from './actor.ts';
 import { type AdmissionMemory, AdmissionState } from './admission-state.ts';
 import type { TokenConfig } from './keys.ts';

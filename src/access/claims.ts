@@ -1,7 +1,7 @@
 /** What a verified token says, checked: a claim of the wrong shape must never be read as one that is absent. */
 import { z } from 'zod';
 import { TOKEN_PATTERNS_MAX } from '../limits.ts';
-import { isId } from '../protocol/id.ts';
+import { isId } from '../wire/id.ts';
 import type { Actor, Role } from './actor.ts';
 import { isPattern } from './pattern.ts';
 import { PatternSet } from './pattern-set.ts';

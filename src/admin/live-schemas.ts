@@ -7,7 +7,7 @@ import {
   LIVE_WATCHED_MAX,
   SLOW_NAMED_MAX,
 } from '../limits.ts';
-import { isId } from '../protocol/id.ts';
+import { isId } from '../wire/id.ts';
 import { count, deviceEntry, fields, id, usage } from './schemas.ts';
 
 const WATCH_ACCEPTED = `1 to ${LIVE_WATCHED_MAX} device ids, with a comma between two`;

@@ -10,8 +10,8 @@ import {
   LIVE_STREAM_MS_MAX,
   LIVE_STREAMS_MAX,
 } from '../limits.ts';
-import type { DeviceFrame } from '../protocol/device-frames.ts';
-import { eventTypeNames, priorityNames } from '../protocol/events.ts';
+import type { DeviceFrame } from '../wire/device-frames.ts';
+import { eventTypeNames, priorityNames } from '../wire/events.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { LiveSampler } from './live-figures.ts';

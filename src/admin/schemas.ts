@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isPattern, PATTERN_ACCEPTED } from '../access/pattern.ts';
 import { ACCESS_RULES_MAX } from '../limits.ts';
-import { isId } from '../protocol/id.ts';
+import { isId } from '../wire/id.ts';
 import { type ErrorCode, errorStatuses } from './errors.ts';
 import { decodeCursor } from './pages.ts';
 

@@ -6,8 +6,8 @@
 import { z } from 'zod';
 import { closes, errors, removals } from '../codes.ts';
 import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
-import { STATUS_CHARACTERS_MAX } from '../protocol/device-frames.ts';
-import { ID } from '../protocol/id.ts';
+import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
+import { ID } from '../wire/id.ts';
 
 /** A frame, who sends it when, and what it looks like. */
 export interface FrameDescription {

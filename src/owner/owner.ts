@@ -20,7 +20,7 @@ import {
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
-import type { Pulse } from '../threads/heartbeat.ts';
+import type { Pulse } from '../memory/heartbeat.ts';
 import { AccessControl } from './access.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';

@@ -12,7 +12,7 @@ import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { Notice } from '../records/replies.ts';
 import type { Join, Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
-import type { Pulse } from '../threads/heartbeat.ts';
+import type { Pulse } from '../memory/heartbeat.ts';
 import type { EdgeLink } from './edge-link.ts';
 import type { Registry } from './registry.ts';
 import type { NamedRequest, Requests } from './requests.ts';

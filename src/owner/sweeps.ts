@@ -83,7 +83,7 @@ export class Sweeps {
   /** A request that names no devices. */
   ask(subscriber: number, request: Request): void {
     const walk = this.#deps.walks.start(subscriber);
-    const input = request.op === 'list' ? 'list' : (request.op as Input);
+    const input: Sweep['input'] = request.op;
     const { session } = request;
     const state = { joins: false, promised: false, waits: false };
     const sweep = { subscriber, session, input, request, notice: undefined, walk, ...state };

@@ -1,6 +1,6 @@
 /**
  * The control plane: the rare commands between main and the other threads, over MessagePorts. Events and all that
- * must keep its order with them go through the rings (`records.ts`).
+ * must keep its order with them go through the rings (`requests.ts`, `replies.ts`).
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { AccessRule } from '../access/rules.ts';
@@ -18,7 +18,7 @@ export const ToOwner = {
   SetRules: 7,
   SweepRules: 8,
   Bell: 9,
-  WorkerGone: 10,
+  EdgeGone: 10,
   Fault: 11,
 } as const;
 
@@ -60,10 +60,10 @@ export type OperatorCommand =
 
 export type ToOwnerCommand =
   | { readonly kind: typeof ToOwner.Stop }
-  /** From now on the worker is rung here. */
-  | { readonly kind: typeof ToOwner.Bell; readonly worker: number; readonly bell: MessagePort }
-  /** The worker and its sockets are gone; answered once no row says that somebody is connected to it. */
-  | { readonly kind: typeof ToOwner.WorkerGone; readonly worker: number; readonly request: number }
+  /** From now on the edge is rung here. */
+  | { readonly kind: typeof ToOwner.Bell; readonly edge: number; readonly bell: MessagePort }
+  /** The edge's thread and its connections are gone; answered once no row says that somebody is connected to it. */
+  | { readonly kind: typeof ToOwner.EdgeGone; readonly edge: number; readonly request: number }
   /** Throw: for tests. */
   | { readonly kind: typeof ToOwner.Fault }
   | { readonly request: number; readonly command: OperatorCommand };
@@ -99,21 +99,21 @@ export type FromOwnerCommand =
   | { readonly kind: typeof FromOwner.Refused; readonly message: string }
   | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult };
 
-/** Main to a fan-out worker. Wake is the doorbell: at most one is outstanding. */
-export const ToFanout = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5 } as const;
-export type ToFanoutCommand =
-  | { readonly kind: typeof ToFanout.Wake }
+/** Main to an edge. Wake is the doorbell: at most one is outstanding. */
+export const ToEdge = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5 } as const;
+export type ToEdgeCommand =
+  | { readonly kind: typeof ToEdge.Wake }
   /** From now on the owner rings here. */
-  | { readonly kind: typeof ToFanout.Bell; readonly bell: MessagePort }
+  | { readonly kind: typeof ToEdge.Bell; readonly bell: MessagePort }
   /** Throw: for tests. */
-  | { readonly kind: typeof ToFanout.Fault }
+  | { readonly kind: typeof ToEdge.Fault }
   | {
-      readonly kind: typeof ToFanout.Drain;
-      /** Closes per second that this worker may make. */
+      readonly kind: typeof ToEdge.Drain;
+      /** Closes per second that this edge may make. */
       readonly closesPerSecond: number;
       readonly timeoutMs: number;
     }
-  | { readonly kind: typeof ToFanout.Close };
+  | { readonly kind: typeof ToEdge.Close };
 
 /** A subscriber whose send queue is over its limit. */
 export interface SlowSubscriber {
@@ -125,12 +125,12 @@ export interface SlowSubscriber {
   readonly vip: boolean;
 }
 
-export const FromFanout = { Ready: 1, Drained: 2, Failed: 3, FrameFailed: 4, Slow: 5 } as const;
-export type FromFanoutCommand =
-  | { readonly kind: typeof FromFanout.Ready; readonly descriptor: ChildDescriptor }
-  | { readonly kind: typeof FromFanout.Drained }
+export const FromEdge = { Ready: 1, Drained: 2, Failed: 3, FrameFailed: 4, Slow: 5 } as const;
+export type FromEdgeCommand =
+  | { readonly kind: typeof FromEdge.Ready; readonly descriptor: ChildDescriptor }
+  | { readonly kind: typeof FromEdge.Drained }
   /** Once a second while there are any. */
-  | { readonly kind: typeof FromFanout.Slow; readonly subscribers: readonly SlowSubscriber[] }
-  | { readonly kind: typeof FromFanout.FrameFailed; readonly failure: Error }
+  | { readonly kind: typeof FromEdge.Slow; readonly subscribers: readonly SlowSubscriber[] }
+  | { readonly kind: typeof FromEdge.FrameFailed; readonly failure: Error }
   /** It met a bug outside of any frame: it ends as soon as it is told to close. */
-  | { readonly kind: typeof FromFanout.Failed };
+  | { readonly kind: typeof FromEdge.Failed };

@@ -8,7 +8,7 @@
  *   | u32 session | pad | status text, payload, ack id ...
  */
 import { type RecordViews, type RingProducer, Share } from '../memory/ring.ts';
-import { Priority } from '../protocol/events.ts';
+import { Priority } from '../wire/events.ts';
 
 /** Kind of an event record in either direction. */
 export const EVENT_KIND = 1;

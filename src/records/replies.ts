@@ -84,6 +84,7 @@ export const Refusal = {
   tooMany: 4,
   full: 5,
   unusedFull: 6,
+  malformed: 7,
 } as const;
 export type Refusal = (typeof Refusal)[keyof typeof Refusal];
 
@@ -179,7 +180,7 @@ export function readEntries(page: Uint8Array): Entry[] {
       deviceSlot: bytes.readUInt32LE(at + EntryField.slot),
       rowState: bytes[at + EntryField.rowState]!,
       deviceState: bytes[at + EntryField.deviceState]!,
-      device: bytes.latin1Slice(idStart, statusStart), // ids are ASCII
+      device: bytes.toString('latin1', idStart, statusStart), // ids are ASCII
       deviceStatus: bytes.toString('utf8', statusStart, end),
     });
     at = (end + ENTRY_ALIGNMENT - 1) & -ENTRY_ALIGNMENT;

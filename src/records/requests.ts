@@ -3,6 +3,7 @@
  * A session is one peer in one role; its number carries the number of its edge, so it is unique in the hub.
  */
 import type { Actor, Role } from '../access/actor.ts';
+import { PatternSet } from '../access/pattern-set.ts';
 import { EVENT_KIND } from './event.ts';
 import { record } from './layout.ts';
 
@@ -62,13 +63,13 @@ const roles = ['device', 'subscriber'] as const satisfies readonly Role[];
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
   const { session, kind, actor, again, connectedAt } = value;
   const { id, devices, vip } = actor;
-  const patterns = devices?.join('\n') ?? '';
+  const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, { session, kind, again, vip, restricted: devices !== undefined, connectedAt, id, patterns });
 }
 
 export function readJoin(...at: Parameters<typeof join.read>): Join {
   const { session, kind, again, vip, restricted, connectedAt, id, patterns } = join.read(...at);
-  const devices = restricted ? lines(patterns) : undefined;
+  const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
   const actor = { role: roles[kind as SessionKind], id, devices, vip };
   return { session, kind: kind as SessionKind, again, connectedAt, actor };
 }

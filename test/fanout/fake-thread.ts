@@ -2,16 +2,16 @@
  * A fan-out thread without a thread: the test writes what the owner would into its ring, and its sockets are lists of
  * frames with a queue that grows while they are stalled.
  */
-import { Fanout } from '../../src/fanout/fanout.ts';
-import { createSessionNumbers, sessionNumbers } from '../../src/fanout/session-numbers.ts';
-import type { SubscriberSession } from '../../src/fanout/subscriber-session.ts';
+import { Fanout } from '../../src/edge/deliver/fanout.ts';
+import { createSessionNumbers, sessionNumbers } from '../../src/edge/deliver/session-numbers.ts';
+import type { SubscriberSession } from '../../src/edge/deliver/subscriber-session.ts';
 import { Counter, type CounterName, Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createRing, type RecordViews, RingConsumer, RingProducer } from '../../src/memory/ring.ts';
-import { FanoutLink } from '../../src/owner/links.ts';
+import { FanoutLink } from '../../src/owner/edge-link.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
-import { EventType, Priority, type PriorityName } from '../../src/protocol/events.ts';
-import { EventField, EventFlag, writeGap } from '../../src/threads/records.ts';
+import { EventType, Priority, type PriorityName } from '../../src/wire/events.ts';
+import { EventField, EventFlag, writeGap } from '../../src/supervise/records.ts';
 import type { Connection } from '../../src/transport/transport.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { decodeBinaryEvent, type Frame } from '../support/frames.ts';

@@ -2,8 +2,8 @@
 import { ok, strictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { SHARD_SOCKETS_MAX } from '../../src/fanout/audience.ts';
-import type { PriorityName } from '../../src/protocol/events.ts';
+import { SHARD_SOCKETS_MAX } from '../../src/edge/deliver/audience.ts';
+import type { PriorityName } from '../../src/wire/events.ts';
 import type { Frame } from '../support/frames.ts';
 import { type FakeSocket, FakeThread, QUEUE_BYTES } from './fake-thread.ts';
 

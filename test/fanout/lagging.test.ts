@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SHARD_SOCKETS_MAX } from '../../src/fanout/audience.ts';
+import { SHARD_SOCKETS_MAX } from '../../src/edge/deliver/audience.ts';
 import { POLL_RECORDS_MAX } from '../../src/limits.ts';
 import { type FakeSocket, FakeThread, QUEUE_BYTES } from './fake-thread.ts';
 

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { SHARD_SOCKETS_MAX } from '../../src/fanout/audience.ts';
-import { EventEncoder } from '../../src/fanout/event-encoder.ts';
-import { Laggards } from '../../src/fanout/laggards.ts';
-import { Rounds } from '../../src/fanout/rounds.ts';
-import { SubscriberSession } from '../../src/fanout/subscriber-session.ts';
-import { Topic } from '../../src/fanout/topic.ts';
+import { SHARD_SOCKETS_MAX } from '../../src/edge/deliver/audience.ts';
+import { EventEncoder } from '../../src/edge/deliver/event-encoder.ts';
+import { Laggards } from '../../src/edge/deliver/laggards.ts';
+import { Rounds } from '../../src/edge/deliver/rounds.ts';
+import { SubscriberSession } from '../../src/edge/deliver/subscriber-session.ts';
+import { Topic } from '../../src/edge/deliver/topic.ts';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer, Share } from '../../src/memory/ring.ts';
-import { DeviceNames } from '../../src/protocol/event-frames.ts';
-import { EventType, Priority } from '../../src/protocol/events.ts';
-import { EventField, EventFlag, ToSubscribers } from '../../src/threads/records.ts';
+import { DeviceNames } from '../../src/wire/event-frames.ts';
+import { EventType, Priority } from '../../src/wire/events.ts';
+import { EventField, EventFlag, ToSubscribers } from '../../src/supervise/records.ts';
 import type { Connection } from '../../src/transport/transport.ts';
 
 /** Sends of one socket and publishes of one thread, in order: `vip 1 #7` or `j0 #7`. */

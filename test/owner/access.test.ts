@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AccessRule, AccessRules } from '../../src/access/rules.ts';
 import { NOTICE_DEVICES_MAX, SWEEP_ROWS_MAX } from '../../src/limits.ts';
-import { ToOwner } from '../../src/threads/commands.ts';
+import { ToOwner } from '../../src/records/commands.ts';
 import type { Frame } from '../support/frames.ts';
 import { OwnerHarness } from './owner-harness.ts';
 

@@ -5,12 +5,12 @@
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
-import { FanoutLink, IngestLink } from '../../src/owner/links.ts';
+import { FanoutLink, IngestLink } from '../../src/owner/edge-link.ts';
 import { Owner, type OwnerDeps } from '../../src/owner/owner.ts';
 import { createPresence, type PresenceCapacity, PresenceReader } from '../../src/presence/table.ts';
-import { EventType, Priority } from '../../src/protocol/events.ts';
-import { type OperatorResult, ToOwner } from '../../src/threads/commands.ts';
-import { createHeartbeat, Pulse } from '../../src/threads/heartbeat.ts';
+import { EventType, Priority } from '../../src/wire/events.ts';
+import { type OperatorResult, ToOwner } from '../../src/records/commands.ts';
+import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import {
   EventField,
   FromSubscribers,
@@ -23,7 +23,7 @@ import {
   writeJoin,
   writeOp,
   writeSmall,
-} from '../../src/threads/records.ts';
+} from '../../src/supervise/records.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import type { Frame } from '../support/frames.ts';
 

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/protocol/device-frames.ts';
+import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/wire/device-frames.ts';
 import {
   binaryEventBytesMax,
   DeviceNames,
   encodeBinaryEvent,
   encodeJsonEvent,
   jsonEventBytesMax,
-} from '../../src/protocol/event-frames.ts';
-import { JSON_DEPTH_MAX, scanValue, skipSpace } from '../../src/protocol/json-scan.ts';
-import { parseSubscriberOp } from '../../src/protocol/subscriber-ops.ts';
+} from '../../src/wire/event-frames.ts';
+import { JSON_DEPTH_MAX, scanValue, skipSpace } from '../../src/wire/json-scan.ts';
+import { parseSubscriberOp } from '../../src/wire/subscriber-ops.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 

@@ -6,7 +6,7 @@ import {
   encodeBinaryEvent,
   encodeJsonEvent,
   jsonEventBytesMax,
-} from '../../src/protocol/event-frames.ts';
+} from '../../src/wire/event-frames.ts';
 
 const names = new DeviceNames('x'.repeat(128));
 const head = { type: 2, priority: 2, fromHub: false, payloadIsJson: true, seq: 42, at: 1764000000123 };

@@ -13,7 +13,7 @@ import {
   statusNotice,
   subscribedItem,
   subscriberWelcome,
-} from '../../src/protocol/hub-frames.ts';
+} from '../../src/wire/hub-frames.ts';
 
 const snapshot = {
   device: 'd',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JSON_DEPTH_MAX, scanKey, scanString, scanValue, skipSpace } from '../../src/protocol/json-scan.ts';
+import { JSON_DEPTH_MAX, scanKey, scanString, scanValue, skipSpace } from '../../src/wire/json-scan.ts';
 
 const isJson = (bytes: Uint8Array): boolean => {
   try {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { originAllowed } from '../../src/protocol/origin.ts';
+import { originAllowed } from '../../src/wire/origin.ts';
 
 describe('originAllowed', () => {
   it('lets in a peer that names no origin', () => {

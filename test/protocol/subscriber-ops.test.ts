@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SUBSCRIBE_DEVICES_MAX } from '../../src/limits.ts';
-import { parseDevicesQuery, parseSubscriberOp } from '../../src/protocol/subscriber-ops.ts';
+import { parseDevicesQuery, parseSubscriberOp } from '../../src/wire/subscriber-ops.ts';
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, index) => `dev-${index}`);
 const op = (frame: unknown): ReturnType<typeof parseSubscriberOp> => parseSubscriberOp(JSON.stringify(frame));

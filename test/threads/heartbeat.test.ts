@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createHeartbeat, Heart, Pulse } from '../../src/threads/heartbeat.ts';
+import { createHeartbeat, Heart, Pulse } from '../../src/memory/heartbeat.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const BEAT_MS = 100;

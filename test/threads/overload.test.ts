@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { connectionsForOpenFiles } from '../../src/access/open-files.ts';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
-import { Overload } from '../../src/threads/overload.ts';
+import { Overload } from '../../src/supervise/overload.ts';
 
 function setUp(settings: { overloadLagMs: number; overloadMemoryBytes: number }) {
   const main = new Counters(createCounters());
