@@ -1,12 +1,12 @@
 /** What the admin routes need of the hub; `hub.ts` provides it. Runs on main. */
 import type { Clock } from '../clock.ts';
 import type { PresenceReader } from '../presence/table.ts';
-import type { DeviceFrame } from '../wire/device-frames.ts';
 import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
 import type { RuleKeeper } from '../supervise/rule-keeper.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { RingFigures, ThreadFigures } from '../supervise/threads.ts';
 import type { Tls } from '../transport/tls.ts';
+import type { DeviceFrame } from '../wire/device-frames.ts';
 import type { Fault } from './faults.ts';
 
 export interface AdminDeps {

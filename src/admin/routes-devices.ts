@@ -1,8 +1,8 @@
 /** Devices: list, look at, terminate, publish as one. */
 
 import { DeviceState } from '../presence/lifecycle.ts';
-import { defaultPriorities, EventType, Priority } from '../wire/events.ts';
 import { ToOwner } from '../records/commands.ts';
+import { defaultPriorities, EventType, Priority } from '../wire/events.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError } from './errors.ts';

@@ -1,7 +1,7 @@
 /** Builds an edge on its shared memory, and what runs it. On main and in `workers/edge.ts`. */
 import { Admission, type AdmissionSettings } from '../access/admission.ts';
 import type { TokenConfig } from '../access/keys.ts';
-import { Upgrades, type UpgradeSettings } from '../access/upgrades.ts';
+import { type UpgradeSettings, Upgrades } from '../access/upgrades.ts';
 import { systemClock } from '../clock.ts';
 import { Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';

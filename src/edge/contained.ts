@@ -4,8 +4,8 @@
  */
 import { errors } from '../codes.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
-import { problemFrame } from '../wire/hub-frames.ts';
 import type { Connection, ListenerHandlers, Route, UpgradeAnswer } from '../transport/transport.ts';
+import { problemFrame } from '../wire/hub-frames.ts';
 
 const INTERNAL = { code: errors.internal.code, message: errors.internal.reason } as const;
 

@@ -275,7 +275,8 @@ export class Edge {
   #ack(views: RecordViews, offset: number): void {
     const { session: number, seq, skipped, id } = readAck(views, offset);
     const session = this.#sessions.get(number);
-    if (session?.kind === SessionKind.device) session.send(session.codec.ack(Buffer.from(id).toString('utf8'), seq, skipped));
+    if (session?.kind === SessionKind.device)
+      session.send(session.codec.ack(Buffer.from(id).toString('utf8'), seq, skipped));
   }
 
   #obey(kind: number, views: RecordViews, offset: number): void {

@@ -6,16 +6,16 @@
 import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
+import type { Pulse } from '../memory/heartbeat.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE } from '../presence/columns.ts';
 import { type DeviceInput, DeviceState, deviceStateNames, nextDeviceState } from '../presence/lifecycle.ts';
-import { EventType, Priority } from '../wire/events.ts';
-import type { Pulse } from '../memory/heartbeat.ts';
 import { EventField, EventFlag, eventBytes, privateViews, writeEventHead } from '../records/event.ts';
 import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
+import { EventType, Priority } from '../wire/events.ts';
 import type { EdgeLink } from './edge-link.ts';
 import type { Registry } from './registry.ts';
 import { SessionSlots } from './session-slots.ts';

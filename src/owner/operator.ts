@@ -105,7 +105,9 @@ export class Operator {
     if (deviceSlot < 0) return -1;
     const subscriberSlot = registry.ensureSubscriberOf(subscriber);
     const row =
-      subscriberSlot < 0 ? -1 : this.#subscribers.makeRow(deviceSlot, subscriberSlot, inputOf[status], status === 'allow');
+      subscriberSlot < 0
+        ? -1
+        : this.#subscribers.makeRow(deviceSlot, subscriberSlot, inputOf[status], status === 'allow');
     this.#devices.unwatched(deviceSlot);
     if (row < 0 && subscriberSlot >= 0) this.#subscribers.freeIfIdle(subscriberSlot);
     return row;

@@ -6,6 +6,7 @@ import type { AccessRule } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
 import { REQUEST_WORK_PER_POLL } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
+import type { Pulse } from '../memory/heartbeat.ts';
 import type { RingConsumer } from '../memory/ring.ts';
 import { Wheel } from '../memory/wheel.ts';
 import type { PresenceMemory } from '../presence/table.ts';
@@ -20,7 +21,6 @@ import {
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
-import type { Pulse } from '../memory/heartbeat.ts';
 import { AccessControl } from './access.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
@@ -112,7 +112,15 @@ export class Owner {
     });
     const sweeps = this.#sweeps;
     const shared = { registry, links, clock, settings };
-    const subscribers = new Subscribers({ ...shared, subscriptions, scopes, requests, sweeps, wheel, pulses });
+    const subscribers = new Subscribers({
+      ...shared,
+      subscriptions,
+      scopes,
+      requests,
+      sweeps,
+      wheel,
+      pulses,
+    });
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;
     this.#subscribers = subscribers;

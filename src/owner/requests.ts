@@ -38,7 +38,10 @@ export class Requests {
     const page = subscriptions.begin();
     const refused: RefusedDevice[] = [];
     for (const device of new Set(request.devices)) {
-      const why = request.op === 'subscribe' ? this.#subscribe(page, slot, device) : this.#change(page, slot, device, request);
+      const why =
+        request.op === 'subscribe'
+          ? this.#subscribe(page, slot, device)
+          : this.#change(page, slot, device, request);
       if (why !== undefined) refused.push({ device, why });
     }
     subscriptions.link(request.session).answer(request, page.entries.take(), refused, false);

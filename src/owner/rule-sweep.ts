@@ -30,7 +30,12 @@ export class RuleSweep {
   #rules: AccessRules | undefined;
   #dryRun = false;
 
-  constructor(registry: Registry, subscriptions: Subscriptions, subscribers: Subscribers, access: AccessControl) {
+  constructor(
+    registry: Registry,
+    subscriptions: Subscriptions,
+    subscribers: Subscribers,
+    access: AccessControl,
+  ) {
     this.#registry = registry;
     this.#subscriptions = subscriptions;
     this.#subscribers = subscribers;

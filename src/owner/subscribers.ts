@@ -5,6 +5,7 @@
 import type { Actor } from '../access/actor.ts';
 import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
+import type { Pulse } from '../memory/heartbeat.ts';
 import { highWater } from '../memory/layout.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
@@ -12,7 +13,6 @@ import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { Notice } from '../records/replies.ts';
 import type { Join, Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
-import type { Pulse } from '../memory/heartbeat.ts';
 import type { EdgeLink } from './edge-link.ts';
 import type { Registry } from './registry.ts';
 import type { NamedRequest, Requests } from './requests.ts';

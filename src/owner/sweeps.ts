@@ -122,7 +122,13 @@ export class Sweeps {
     return done;
   }
 
-  #begin(subscriber: number, session: number, input: Input, notice: Notice | undefined, joins: boolean): void {
+  #begin(
+    subscriber: number,
+    session: number,
+    input: Input,
+    notice: Notice | undefined,
+    joins: boolean,
+  ): void {
     const older = this.#own.get(subscriber);
     if (older !== undefined) this.#replace(older);
     const walk = this.#deps.walks.start(subscriber);

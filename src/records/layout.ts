@@ -43,7 +43,9 @@ interface Placed {
 
 /** Larger fields first, so that each is aligned. @returns the fields with their offsets, and the fixed part's length */
 function place(fields: Fields): { placed: readonly Placed[]; bytes: number } {
-  const names = Object.keys(fields).sort((one, other) => fixedBytes[fields[other]!] - fixedBytes[fields[one]!]);
+  const names = Object.keys(fields).sort(
+    (one, other) => fixedBytes[fields[other]!] - fixedBytes[fields[one]!],
+  );
   let bytes = 0;
   const placed = names.map((name) => {
     const field = fields[name]!;

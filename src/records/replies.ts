@@ -12,7 +12,13 @@ const closed = record(3, { session: 'u32', code: 'u32' });
 /** An event was taken: its number, or with `skipped` its own or the last one's. */
 const ack = record(4, { seq: 'f64', session: 'u32', skipped: 'flag', id: 'bytes' });
 /** One page of an answer. */
-const answer = record(5, { session: 'u32', request: 'u32', more: 'flag', entries: 'bytes', refusals: 'bytes' });
+const answer = record(5, {
+  session: 'u32',
+  request: 'u32',
+  more: 'flag',
+  entries: 'bytes',
+  refusals: 'bytes',
+});
 /** One page of what the hub itself has to say of a subscriber's subscriptions. */
 const notice = record(6, { session: 'u32', notice: 'u8', more: 'flag', entries: 'bytes' });
 /** From here on the session gets the device's events, of which `seq` was the last. */
@@ -105,7 +111,16 @@ export interface Entry {
 }
 
 /** | f64 seq | f64 lastSeen | u32 slot | rowState | deviceState | idBytes | pad | u16 statusBytes, pad to 32 | id, status, pad */
-const EntryField = { seq: 0, lastSeen: 8, slot: 16, rowState: 20, deviceState: 21, idBytes: 22, statusBytes: 24, text: 32 };
+const EntryField = {
+  seq: 0,
+  lastSeen: 8,
+  slot: 16,
+  rowState: 20,
+  deviceState: 21,
+  idBytes: 22,
+  statusBytes: 24,
+  text: 32,
+};
 const ENTRY_ALIGNMENT = 8;
 
 /** Gathers the entries of one page; used again for the next. */

@@ -64,7 +64,16 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
   const { session, kind, actor, again, connectedAt } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
-  join.write(ring, { session, kind, again, vip, restricted: devices !== undefined, connectedAt, id, patterns });
+  join.write(ring, {
+    session,
+    kind,
+    again,
+    vip,
+    restricted: devices !== undefined,
+    connectedAt,
+    id,
+    patterns,
+  });
 }
 
 export function readJoin(...at: Parameters<typeof join.read>): Join {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import { EventType, Priority } from '../../src/wire/events.ts';
 import { ToOwner } from '../../src/records/commands.ts';
+import { EventType, Priority } from '../../src/wire/events.ts';
 import { type FakeHub, fakeHub, refusal } from './fake-hub.ts';
 
 /** A device that connected 5 s ago, was heard 2 s ago and calls itself charging. */

@@ -165,7 +165,7 @@ class Table {
         if (known) strictEqual(slot, before);
         else strictEqual(slot >= 0, model.subscribers.size < capacity.subscribers);
         if (known || slot < 0) return;
-        registry.subscribers.rows.worker[slot] = op.worker;
+        registry.subscribers.rows.edge[slot] = op.worker;
         model.subscribers.set(subscriber, { worker: op.worker });
         return;
       }

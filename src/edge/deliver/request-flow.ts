@@ -68,7 +68,12 @@ export class RequestFlow {
   }
 
   /** @returns false when too many of the subscriber's requests wait */
-  submit(session: SubscriberSession, op: OpName, id: string, devices: readonly string[] | undefined): boolean {
+  submit(
+    session: SubscriberSession,
+    op: OpName,
+    id: string,
+    devices: readonly string[] | undefined,
+  ): boolean {
     const queue = queueOf(session);
     if (queue.waiting.length >= REQUESTS_WAITING_MAX) return false;
     queue.last = (queue.last % MAX_REQUEST) + 1;
@@ -170,8 +175,10 @@ export class RequestFlow {
   #advance(session: SubscriberSession, queue: RequestQueue): void {
     while (queue.waiting.length > 0 && !session.closing) {
       const next = queue.waiting[0]!;
-      const isLong = next.devices === undefined || queue.inFlight.some(({ devices }) => devices === undefined);
-      const isBusy = queue.inFlight.length > 0 && (isLong || queue.inFlightWork + next.work > REQUEST_WORK_PER_POLL);
+      const isLong =
+        next.devices === undefined || queue.inFlight.some(({ devices }) => devices === undefined);
+      const isBusy =
+        queue.inFlight.length > 0 && (isLong || queue.inFlightWork + next.work > REQUEST_WORK_PER_POLL);
       if (queue.pages.size > 0 || isBusy) return;
       if (this.#inFlightWork > 0 && this.#inFlightWork + next.work > 2 * REQUEST_WORK_PER_POLL) {
         this.#stalled.add(session);
@@ -201,5 +208,6 @@ export class RequestFlow {
 const MAX_REQUEST = 2 ** 31;
 
 function queueOf(session: SubscriberSession): RequestQueue {
-  return (session.requests ??= new RequestQueue());
+  session.requests ??= new RequestQueue();
+  return session.requests;
 }

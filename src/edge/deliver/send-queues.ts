@@ -174,8 +174,7 @@ export class SendQueues {
     for (const session of sessions.values()) {
       const bytes = session.bufferedBytes;
       total += bytes;
-      if (bytes > limits.queueBytes || (slow.size > 0 && slow.has(session)))
-        this.#judge(session, bytes, now);
+      if (bytes > limits.queueBytes || (slow.size > 0 && slow.has(session))) this.#judge(session, bytes, now);
     }
     counters.cells[Counter.queuedBytes] = total;
     if (limits.totalBytes > 0 && total + slow.keptBytes > limits.totalBytes) this.#relieve();

@@ -141,7 +141,8 @@ export class SlowSubscribers {
       if (missed.count(encoding as Encoding) === 0) continue;
       const end = encoder.encode(offset, missed.names, encoding as Encoding, 0); // first: it may replace the bytes
       const frame = encoder.bytes.subarray(0, end);
-      for (const session of missed.sessions) if (session.encoding === encoding) this.#sendHigh(session, frame);
+      for (const session of missed.sessions)
+        if (session.encoding === encoding) this.#sendHigh(session, frame);
     }
   }
 

@@ -2,7 +2,13 @@
 import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
 import { errors } from '../../codes.ts';
 import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
-import type { Connection, ListenerHandlers, Route, UpgradeAnswer, UpgradeRequest } from '../../transport/transport.ts';
+import type {
+  Connection,
+  ListenerHandlers,
+  Route,
+  UpgradeAnswer,
+  UpgradeRequest,
+} from '../../transport/transport.ts';
 import { Subprotocol } from '../../wire/events.ts';
 import { binarySubscriberCodec, jsonSubscriberCodec } from '../../wire/hub-frames.ts';
 import { parseDevicesQuery, parseSubscriberOp } from '../../wire/subscriber-ops.ts';

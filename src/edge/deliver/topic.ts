@@ -81,6 +81,10 @@ export class Topic {
   }
 
   #audienceOf(encoding: Encoding): Audience {
-    return (this.audiences[encoding] ??= new Audience(`${encodings[encoding]!.topicPrefix}${this.#slot}`));
+    const made = this.audiences[encoding];
+    if (made !== undefined) return made;
+    const audience = new Audience(`${encodings[encoding]!.topicPrefix}${this.#slot}`);
+    this.audiences[encoding] = audience;
+    return audience;
   }
 }

@@ -2,7 +2,13 @@
 import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
 import { errors } from '../../codes.ts';
 import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
-import type { Connection, ListenerHandlers, Route, UpgradeAnswer, UpgradeRequest } from '../../transport/transport.ts';
+import type {
+  Connection,
+  ListenerHandlers,
+  Route,
+  UpgradeAnswer,
+  UpgradeRequest,
+} from '../../transport/transport.ts';
 import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../wire/device-frames.ts';
 import { jsonDeviceCodec } from '../../wire/hub-frames.ts';
 import type { Edge } from '../edge.ts';

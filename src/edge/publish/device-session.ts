@@ -1,9 +1,9 @@
 /** A device's session. */
 import type { Actor } from '../../access/actor.ts';
+import type { Admitted } from '../../access/admission.ts';
 import { SessionKind } from '../../records/requests.ts';
 import type { DeviceCodec } from '../../wire/codec.ts';
 import { Session } from '../session.ts';
-import type { Admitted } from '../../access/admission.ts';
 
 export class DeviceSession extends Session {
   readonly kind = SessionKind.device;

@@ -86,7 +86,8 @@ export class Publisher {
   event(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame, now: number): void {
     this.#deps.counters.cells[receivedCells[frame.type as 1 | 2 | 3]]! += 1;
     if (this.taps.inUse) this.taps.event(session.id, bytes, frame);
-    if (frame.type !== EventType.status && this.#nobodyListens(session.slot)) this.#skip(session, bytes, frame);
+    if (frame.type !== EventType.status && this.#nobodyListens(session.slot))
+      this.#skip(session, bytes, frame);
     else this.#forward(session, bytes, frame, now);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import { contained } from '../../src/edge/contained.ts';
+import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import type { Connection, ListenerHandlers, UpgradeRequest } from '../../src/transport/transport.ts';
 
 function broken(): never {

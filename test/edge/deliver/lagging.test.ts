@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { SHARD_SOCKETS_MAX } from '../../src/edge/deliver/audience.ts';
-import { POLL_RECORDS_MAX } from '../../src/limits.ts';
+import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
+import { POLL_RECORDS_MAX } from '../../../src/limits.ts';
 import { type FakeSocket, FakeThread, QUEUE_BYTES } from './fake-thread.ts';
 
 const QUARTER = QUEUE_BYTES / 4;
@@ -127,7 +127,7 @@ describe('a subscriber whose queue passes its limit', () => {
     const thread = new FakeThread();
     const others = Array.from({ length: 5 * SHARD_SOCKETS_MAX }, () => thread.subscriber([0]));
     thread.event(0);
-    thread.fanout.poll(); // some shards have it, others wait
+    thread.edge.poll(); // some shards have it, others wait
     others[0]!.queued = QUEUE_BYTES + 1;
     thread.tick();
     others[0]!.drainTo(0);
@@ -142,7 +142,7 @@ describe('a subscriber whose queue passes its limit', () => {
     const others = Array.from({ length: 5 * SHARD_SOCKETS_MAX }, () => thread.subscriber([0]));
     const [early, late] = [others[0]!, others.at(-1)!];
     thread.event(0);
-    thread.fanout.poll();
+    thread.edge.poll();
     expect([early.story, late.story]).toEqual(['d0:1', '']);
     for (const slow of [early, late]) thread.lag(slow);
     thread.event(0);
@@ -158,7 +158,7 @@ describe('a subscriber whose queue passes its limit', () => {
     slow.stalled = true;
     const large = Buffer.from(JSON.stringify('x'.repeat(20_000)));
     for (let n = 0; n < 100; n++) thread.event(0, 'normal', large);
-    thread.fanout.poll();
+    thread.edge.poll();
     expect(slow.closeCode).toBeUndefined();
     expect(slow.queued).toBeGreaterThan(200_000);
     expect(thread.count('laggingSubscribers')).toBe(1);
@@ -169,12 +169,12 @@ describe('a subscriber whose queue passes its limit', () => {
     const thread = new FakeThread();
     const slow = thread.subscriber([0]);
     thread.lag(slow);
-    thread.text(slow, { op: 'list' });
+    thread.notice(slow);
     thread.event(0, 'normal');
-    thread.text(slow, { op: 'status' });
+    thread.notice(slow);
     thread.poll();
-    thread.fanout.message(slow, Buffer.from('nonsense'), false);
-    expect(slow.news()).toBe('list status error');
+    thread.route.message(slow, Buffer.from('nonsense'), false);
+    expect(slow.news()).toBe('status status error');
   });
 
   it('passes on at once what was lost before it came to this thread, and covers it once', () => {
@@ -197,12 +197,12 @@ describe('a lagging subscriber that changes its subscriptions', () => {
     thread.lag(slow);
     thread.events(0, 'normal', 'normal');
     thread.events(1, 'normal');
-    thread.text(slow, { op: 'unsubscribed' });
+    thread.notice(slow);
     thread.detach(slow, 0);
     thread.poll();
     slow.drainTo(0);
     thread.events(0, 'high', 'normal');
-    expect(slow.news()).toBe('unsubscribed d1:1');
+    expect(slow.news()).toBe('status d1:1');
     expect(thread.count('droppedLagging')).toBe(2);
   });
 
@@ -211,13 +211,13 @@ describe('a lagging subscriber that changes its subscriptions', () => {
     const slow = thread.subscriber([0]);
     thread.lag(slow);
     for (let n = 1; n < POLL_RECORDS_MAX; n++) thread.event(0, 'normal');
-    thread.text(slow, { op: 'unsubscribed' });
+    thread.notice(slow);
     thread.detach(slow, 0);
-    thread.fanout.poll();
+    thread.edge.poll();
     slow.drainTo(0);
-    expect(slow.story).toBe('unsubscribed');
+    expect(slow.story).toBe('status');
     thread.poll();
-    expect(slow.story).toBe('unsubscribed');
+    expect(slow.story).toBe('status');
   });
 
   it('misses events of a new subscription from its snapshot on', () => {
@@ -227,9 +227,9 @@ describe('a lagging subscriber that changes its subscriptions', () => {
     thread.lag(slow);
     thread.events(0, 'normal', 'normal');
     thread.attach(slow, 0);
-    thread.text(slow, { op: 'subscribed' });
+    thread.notice(slow);
     thread.events(0, 'normal', 'normal', 'high');
-    expect(slow.news()).toBe('subscribed d0:5');
+    expect(slow.news()).toBe('status d0:5');
     slow.drainTo(0);
     expect(slow.news()).toBe('gap d0:3-3 slow d0:4');
   });
@@ -287,11 +287,11 @@ describe('a lagging subscriber that changes its subscriptions', () => {
       thread.setVip(slow, vip);
       thread.poll();
       thread.event(0);
-      thread.fanout.poll(); // the round takes more than one poll
+      thread.edge.poll(); // the round takes more than one poll
       thread.event(0); // vips have this one, or miss it, before the others
-      thread.fanout.poll();
-      if (vip) for (let shard = 2; shard <= 5; shard++) thread.fanout.poll(); // with a vip, a shard a poll
-      expect(thread.fanout.hasUnsent).toBe(true);
+      thread.edge.poll();
+      if (vip) for (let shard = 2; shard <= 5; shard++) thread.edge.poll(); // with a vip, a shard a poll
+      expect(thread.edge.deliverer.hasUnsent).toBe(true);
       slow.drainTo(0);
       thread.poll();
       thread.events(0, 'normal');
@@ -311,7 +311,7 @@ describe('a lagging subscriber that changes its subscriptions', () => {
     thread.tick();
     expect(thread.count('laggingSubscribers')).toBe(0);
     expect(thread.count('droppedLagging')).toBe(2);
-    expect(thread.fanout.hasUnsent).toBe(false);
+    expect(thread.edge.deliverer.hasUnsent).toBe(false);
   });
 });
 

@@ -1,27 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { SHARD_SOCKETS_MAX } from '../../src/edge/deliver/audience.ts';
-import { EventEncoder } from '../../src/edge/deliver/event-encoder.ts';
-import { Laggards } from '../../src/edge/deliver/laggards.ts';
-import { Rounds } from '../../src/edge/deliver/rounds.ts';
-import { SubscriberSession } from '../../src/edge/deliver/subscriber-session.ts';
-import { Topic } from '../../src/edge/deliver/topic.ts';
-import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
-import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer, Share } from '../../src/memory/ring.ts';
-import { DeviceNames } from '../../src/wire/event-frames.ts';
-import { EventType, Priority } from '../../src/wire/events.ts';
-import { EventField, EventFlag, ToSubscribers } from '../../src/supervise/records.ts';
-import type { Connection } from '../../src/transport/transport.ts';
+import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
+import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
+import { Rounds } from '../../../src/edge/deliver/rounds.ts';
+import { SlowSubscribers } from '../../../src/edge/deliver/slow-subscribers.ts';
+import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
+import { Topic } from '../../../src/edge/deliver/topic.ts';
+import { Counter, Counters, createCounters } from '../../../src/memory/counters.ts';
+import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer, Share } from '../../../src/memory/ring.ts';
+import { EVENT_KIND, EventField, EventFlag } from '../../../src/records/event.ts';
+import type { Connection } from '../../../src/transport/transport.ts';
+import { DeviceNames } from '../../../src/wire/event-frames.ts';
+import { EventType, Priority } from '../../../src/wire/events.ts';
+import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
 
 /** Sends of one socket and publishes of one thread, in order: `vip 1 #7` or `j0 #7`. */
 function sessionOf(id: string, number: number, batched = false): SubscriberSession {
   const actor = { role: 'subscriber', id, devices: undefined, vip: false } as const;
-  return new SubscriberSession({
-    admitted: { ok: true, actor, idIsGenerated: false, address: 0, expiresAt: 0 },
-    number,
-    binary: false,
-    batched,
-    wanted: [],
-  });
+  const admitted = { ok: true, actor, idIsGenerated: false, address: 0, expiresAt: 0 } as const;
+  return new SubscriberSession(admitted, number, 0, { codec: jsonSubscriberCodec, batched, wanted: [] });
 }
 
 class Sent {
@@ -74,18 +70,18 @@ function setUp() {
   const counters = new Counters(createCounters());
   const encoder = new EventEncoder(ring.views);
   const sending = { views: ring.views, encoder, counters };
-  const laggards = new Laggards({
+  const slow = new SlowSubscribers({
     ...sending,
     topics: new Map(),
     queueBytes: 1000,
     queueBytesMax: 1000,
     finishRounds: () => rounds.finish(1),
   });
-  const rounds: Rounds = new Rounds(ring, { ...sending, laggards }, sent.publish);
+  const rounds: Rounds = new Rounds(ring, { ...sending, slow }, sent.publish);
   /** An event comes in over the ring. */
   const event = (seq: number, topic: Topic, priority: number = Priority.normal): void => {
     const payload = Buffer.from('{}');
-    const offset = producer.claim(ToSubscribers.Event, EventField.body + payload.length, Share.control);
+    const offset = producer.claim(EVENT_KIND, EventField.body + payload.length, Share.control);
     const { f64, u32, u16, u8 } = producer.views;
     f64[(offset + EventField.seq) >> 3] = seq;
     f64[(offset + EventField.at) >> 3] = 1;
@@ -209,8 +205,8 @@ describe("a topic's shards", () => {
     const first = sessionOf('t', 2);
     topic.remove(first, 0, true);
     expect(topic.add(session)).toBe(0);
-    expect(topic.json.total).toBe(SHARD_SOCKETS_MAX);
-    expect(topic.json.shards).toEqual(['j7', 'j7.1']);
+    expect(topic.audiences[0]?.total).toBe(SHARD_SOCKETS_MAX);
+    expect(topic.audiences[0]?.shards).toEqual(['j7', 'j7.1']);
   });
 });
 

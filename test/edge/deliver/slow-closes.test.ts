@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LAGGING_MS_MAX, MISSED_RUNS_MAX } from '../../src/limits.ts';
+import { MISSED_RUNS_MAX, SLOW_MS_MAX } from '../../../src/limits.ts';
 import { FakeThread, QUEUE_BYTES, QUEUE_BYTES_MAX } from './fake-thread.ts';
 
 describe('a slow subscriber is closed with 4108', () => {
@@ -34,7 +34,7 @@ describe('a slow subscriber is closed with 4108', () => {
     const thread = new FakeThread();
     const slow = thread.subscriber();
     slow.stalled = true;
-    for (let n = 0; n < 50; n++) thread.text(slow, { op: 'list', devices: 'x'.repeat(200) });
+    for (let n = 0; n < 50; n++) thread.notice(slow, ['x'.repeat(128)]);
     thread.poll();
     expect(slow.closeCode).toBe(4108);
     expect(slow.queued).toBeLessThan(QUEUE_BYTES_MAX + 500);
@@ -44,7 +44,7 @@ describe('a slow subscriber is closed with 4108', () => {
     const thread = new FakeThread();
     const slow = thread.subscriber([0]);
     thread.lag(slow);
-    thread.clock.advance(LAGGING_MS_MAX);
+    thread.clock.advance(SLOW_MS_MAX);
     thread.tick();
     expect(slow.closeCode).toBeUndefined();
     thread.clock.advance(1);
@@ -58,7 +58,7 @@ describe('a slow subscriber is closed with 4108', () => {
     const slow = thread.subscriber([0]);
     for (let turn = 0; turn < 2; turn++) {
       thread.lag(slow);
-      thread.clock.advance(LAGGING_MS_MAX - 1);
+      thread.clock.advance(SLOW_MS_MAX - 1);
       thread.tick();
       slow.drainTo(0);
     }

@@ -2,9 +2,9 @@
 import { ok, strictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { SHARD_SOCKETS_MAX } from '../../src/edge/deliver/audience.ts';
-import type { PriorityName } from '../../src/wire/events.ts';
-import type { Frame } from '../support/frames.ts';
+import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
+import type { PriorityName } from '../../../src/wire/events.ts';
+import type { Frame } from '../../support/frames.ts';
 import { type FakeSocket, FakeThread, QUEUE_BYTES } from './fake-thread.ts';
 
 const DEVICES = 3;
@@ -43,12 +43,12 @@ class World {
     const current = visits.at(-1);
     if (current !== undefined && current.until === undefined) {
       current.until = thread.seq(device);
-      thread.text(socket, { op: 'unsubscribed', device: `d${device}` });
+      thread.notice(socket, [`d${device}`]);
       thread.detach(socket, device);
     } else {
       visits.push({ after: thread.seq(device), until: undefined });
       thread.attach(socket, device);
-      thread.text(socket, { op: 'subscribed', device: `d${device}` });
+      thread.notice(socket, [`d${device}`]);
     }
   }
 
@@ -93,7 +93,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 4,
-    arbitrary: fc.constant({ name: 'poll', run: ({ thread }: World) => void thread.fanout.poll() }),
+    arbitrary: fc.constant({ name: 'poll', run: ({ thread }: World) => void thread.edge.poll() }),
   },
   { weight: 1, arbitrary: fc.constant({ name: 'poll all', run: ({ thread }: World) => thread.poll() }) },
   { weight: 3, arbitrary: fc.constant({ name: 'tick', run: ({ thread }: World) => thread.tick() }) },

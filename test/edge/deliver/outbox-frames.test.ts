@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BATCH_BYTES_MAX, OutboxFrames } from '../../src/edge/deliver/outbox-frames.ts';
-import { BATCH_HEADER_BYTES, BATCH_TYPE } from '../../src/wire/events.ts';
+import { BATCH_BYTES_MAX, OutboxFrames } from '../../../src/edge/deliver/outbox-frames.ts';
+import { BATCH_HEADER_BYTES, BATCH_TYPE } from '../../../src/wire/events.ts';
 
 interface Outbox {
   readonly bytes: Uint8Array;

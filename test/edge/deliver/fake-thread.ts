@@ -1,21 +1,25 @@
 /**
- * A fan-out thread without a thread: the test writes what the owner would into its ring, and its sockets are lists of
- * frames with a queue that grows while they are stalled.
+ * An edge that delivers, without a thread: the test writes what the owner would into its ring, and its connections are
+ * lists of frames with a queue that grows while they are stalled.
  */
-import { Fanout } from '../../src/edge/deliver/fanout.ts';
-import { createSessionNumbers, sessionNumbers } from '../../src/edge/deliver/session-numbers.ts';
-import type { SubscriberSession } from '../../src/edge/deliver/subscriber-session.ts';
-import { Counter, type CounterName, Counters, createCounters } from '../../src/memory/counters.ts';
-import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
-import { createRing, type RecordViews, RingConsumer, RingProducer } from '../../src/memory/ring.ts';
-import { FanoutLink } from '../../src/owner/edge-link.ts';
-import { createPresence, PresenceReader } from '../../src/presence/table.ts';
-import { EventType, Priority, type PriorityName } from '../../src/wire/events.ts';
-import { EventField, EventFlag, writeGap } from '../../src/supervise/records.ts';
-import type { Connection } from '../../src/transport/transport.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { decodeBinaryEvent, type Frame } from '../support/frames.ts';
-import { openAdmission } from '../support/open-admission.ts';
+import { Allowances, createAllowances } from '../../../src/edge/allowances.ts';
+import { SubscriberRoute } from '../../../src/edge/deliver/subscriber-route.ts';
+import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
+import { Edge } from '../../../src/edge/edge.ts';
+import { Counter, type CounterName, Counters, createCounters } from '../../../src/memory/counters.ts';
+import { createDoorbell, Ringer } from '../../../src/memory/doorbell.ts';
+import { createRing, RingConsumer, RingProducer } from '../../../src/memory/ring.ts';
+import { EdgeLink } from '../../../src/owner/edge-link.ts';
+import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
+import { EventField, EventFlag, privateViews, writeEventHead } from '../../../src/records/event.ts';
+import { EntryWriter, NO_BYTES, Notice, writeGap } from '../../../src/records/replies.ts';
+import { createSessionNumbers, sessionNumbers } from '../../../src/records/sessions.ts';
+import type { Connection } from '../../../src/transport/transport.ts';
+import { EventType, Priority, type PriorityName } from '../../../src/wire/events.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { decodeBinaryEvent, type Frame } from '../../support/frames.ts';
+import { lineInto } from '../../support/no-owner-line.ts';
+import { openAdmission } from '../../support/open-admission.ts';
 
 const RING_BYTES = 4 * 1024 * 1024;
 const SCRATCH_BYTES = 128 * 1024;
@@ -36,10 +40,10 @@ export class FakeSocket implements Connection<SubscriberSession> {
   queued = 0;
   /** While stalled, whatever is sent stays in the queue. */
   stalled = false;
-  readonly #fanout: Fanout;
+  readonly #route: SubscriberRoute;
 
-  constructor(fanout: Fanout, session: SubscriberSession) {
-    this.#fanout = fanout;
+  constructor(route: SubscriberRoute, session: SubscriberSession) {
+    this.#route = route;
     this.session = session;
   }
 
@@ -59,7 +63,7 @@ export class FakeSocket implements Connection<SubscriberSession> {
   close(code: number): void {
     if (this.closeCode !== undefined) return;
     this.closeCode = code;
-    this.#fanout.closing(this);
+    this.#route.closing(this);
   }
 
   terminate(): void {
@@ -81,7 +85,7 @@ export class FakeSocket implements Connection<SubscriberSession> {
   /** The kernel takes what waits, down to so many bytes, and says so. */
   drainTo(bytes: number): void {
     this.queued = bytes;
-    this.#fanout.writable(this);
+    this.#route.writable(this);
   }
 
   /** The seqs of the events so far and the runs told of in gaps, in the order of coming: `1 2 gap 3-5 6`. */
@@ -111,29 +115,38 @@ export interface ThreadOptions {
 export class FakeThread {
   readonly clock = new FakeClock();
   readonly counters = new Counters(createCounters());
-  readonly fanout: Fanout;
+  readonly edge: Edge;
+  readonly route: SubscriberRoute;
   readonly #sockets = new Set<FakeSocket>();
   readonly #ring: RingProducer;
-  readonly #link: FanoutLink;
+  readonly #link: EdgeLink;
   /** By device slot: events so far. */
   readonly #seqs = new Map<number, number>();
   /** Where an event is put together. */
-  readonly #scratch: RecordViews = new RingProducer(createRing(SCRATCH_BYTES)).views;
+  readonly #scratch = privateViews(SCRATCH_BYTES);
   #subscribers = 0;
 
   constructor(options: ThreadOptions = {}) {
     const memory = createRing(RING_BYTES);
     this.#ring = new RingProducer(memory);
-    this.#link = new FanoutLink(this.#ring, new Ringer(createDoorbell()));
-    this.fanout = new Fanout({
-      presence: new PresenceReader(createPresence({ devices: 8, subscribers: 8, subscriptions: 8 })),
-      toOwner: new RingProducer(createRing(RING_BYTES)),
-      fromOwner: new RingConsumer(memory),
-      ownerRinger: new Ringer(createDoorbell()),
+    this.#link = new EdgeLink(this.#ring, new Ringer(createDoorbell()));
+    const { admission, upgrades } = openAdmission({
+      role: 'subscriber',
+      subprotocols: ['dat.v1.json', 'dat.v1.binary'],
       clock: this.clock,
       counters: this.counters,
-      fanoutThreads: options.fanoutThreads ?? 1,
-      nextSession: sessionNumbers(createSessionNumbers()),
+    });
+    this.edge = new Edge({
+      admission,
+      presence: new PresenceReader(createPresence({ devices: 8, subscribers: 8, subscriptions: 8 })),
+      line: lineInto(createRing(RING_BYTES)),
+      fromOwner: new RingConsumer(memory),
+      clock: this.clock,
+      counters: this.counters,
+      allowances: new Allowances(createAllowances()),
+      deliveringEdges: options.fanoutThreads ?? 1,
+      numbers: (isUsed) => sessionNumbers(createSessionNumbers(), 0, isUsed),
+      isOwnerAway: () => false,
       settings: {
         pingIntervalMs: 25_000,
         maxMessageBytes: 65_536,
@@ -144,15 +157,12 @@ export class FakeThread {
         firstFrameTimeoutMs: 0,
         subscriberRate: 0,
         subscriberBurst: 0,
+        deviceRate: 0,
+        deviceBurst: 0,
       },
-      ...openAdmission({
-        role: 'subscriber',
-        subprotocols: ['dat.v1.json', 'dat.v1.binary'],
-        clock: this.clock,
-        counters: this.counters,
-      }),
     });
-    this.fanout.attach({
+    this.route = new SubscriberRoute(this.edge, upgrades);
+    this.edge.deliverer.attach({
       publish: (topic, frame, binary) => {
         for (const socket of this.#sockets) if (socket.topics.has(topic)) socket.send(frame, binary);
       },
@@ -164,24 +174,24 @@ export class FakeThread {
   subscriber(devices: readonly number[] = [], options: { binary?: boolean; vip?: boolean } = {}): FakeSocket {
     const { binary = false, vip = false } = options;
     const protocol = binary ? 'dat.v1.binary' : 'dat.v1.json';
-    const answer = this.fanout.upgrade({
+    const answer = this.route.upgrade({
       query: `id=s-${++this.#subscribers}`,
       header: (name) => (name === 'sec-websocket-protocol' ? protocol : ''),
       remoteAddress: '',
     });
     if (!('session' in answer)) throw new Error('not let in');
-    const socket = new FakeSocket(this.fanout, answer.session);
+    const socket = new FakeSocket(this.route, answer.session);
     this.#sockets.add(socket);
-    this.fanout.open(socket);
-    this.#link.joined(socket.session.number, this.#subscribers, vip);
-    this.text(socket, { op: 'welcome' });
+    this.route.open(socket);
+    this.#link.joined(socket.session.number, this.#subscribers, vip, NO_BYTES, false);
     for (const device of devices) this.attach(socket, device);
+    this.#link.flush();
     this.poll();
     return socket;
   }
 
   attach({ session }: FakeSocket, device: number, id = `d${device}`): void {
-    this.#link.attach(session.number, device, id);
+    this.#link.attach(session.number, device, id, this.seq(device));
     this.#link.flush();
   }
 
@@ -195,8 +205,15 @@ export class FakeThread {
     this.#link.flush();
   }
 
-  text({ session }: FakeSocket, frame: object): void {
-    this.#link.text(session.number, JSON.stringify(frame));
+  /** The hub tells the subscriber something: a `status` frame. */
+  notice({ session }: FakeSocket, devices: readonly string[] = []): void {
+    const page = new EntryWriter();
+    for (const device of devices) {
+      const text = Buffer.from(device);
+      const state = { deviceSlot: 0, rowState: 0, deviceState: 0, lastSeen: 0, seq: 0 };
+      page.add(state, text, 0, text.length, 0, 0);
+    }
+    this.#link.notice(session.number, Notice.heard, page.take(), false);
     this.#link.flush();
   }
 
@@ -206,13 +223,19 @@ export class FakeThread {
     this.#seqs.set(device, seq);
     const bytes = EventField.body + payload.length;
     const views = this.#scratch;
-    views.f64[EventField.at >> 3] = 1;
-    views.f64[EventField.received >> 3] = this.clock.now();
-    views.u8[EventField.type] = EventType.message;
-    views.u8[EventField.priority] = Priority[priority];
-    views.u8[EventField.flags] = EventFlag.payloadIsJson;
-    views.u32[EventField.payloadBytes >> 2] = payload.length;
-    views.u8.set(payload, EventField.body);
+    const body = writeEventHead(views, 0, {
+      at: 1,
+      received: this.clock.now(),
+      device,
+      type: EventType.message,
+      priority: Priority[priority],
+      flags: EventFlag.payloadIsJson,
+      session: 0,
+      statusBytes: 0,
+      payloadBytes: payload.length,
+      ackBytes: 0,
+    });
+    views.u8.set(payload, body);
     if (!this.#link.event(views, 0, bytes, device, seq)) throw new Error('the ring is full');
     this.#link.flush();
     return seq;
@@ -228,7 +251,7 @@ export class FakeThread {
   overload(device: number, count: number): void {
     const from = this.seq(device) + 1;
     this.#seqs.set(device, from + count - 1);
-    writeGap(this.#ring, device, from, from + count - 1);
+    writeGap(this.#ring, { device, from, to: from + count - 1 });
     this.#ring.publish();
   }
 
@@ -239,13 +262,13 @@ export class FakeThread {
 
   /** Works off everything. */
   poll(): void {
-    do this.fanout.poll();
-    while (this.fanout.hasRecords() || this.fanout.hasUnsent);
+    do this.edge.poll();
+    while (this.edge.hasRecords() || this.edge.deliverer.hasUnsent);
   }
 
   /** The queues are looked at, as once a second. */
   tick(): void {
-    this.fanout.sendQueues.tick();
+    this.edge.deliverer.sendQueues.tick();
   }
 
   /** Makes a subscriber lag: its queue is over the limit when it is looked at. */
@@ -257,7 +280,7 @@ export class FakeThread {
   /** The connection ends by itself. */
   end(socket: FakeSocket): void {
     this.#sockets.delete(socket);
-    this.fanout.close(socket, 1006);
+    this.route.close(socket, 1006);
   }
 
   count(name: CounterName): number {
