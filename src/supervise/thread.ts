@@ -116,10 +116,11 @@ export class Thread<Message> {
       failed(failure);
       return;
     }
-    this.#restarts += 1;
     try {
       await restarting(failure);
-      if (!this.#stopping) await this.start();
+      if (this.#stopping) return;
+      await this.start();
+      this.#restarts += 1;
     } catch (error) {
       // One that died before it was ready counts as a crash too.
       if (!this.#stopping) await this.#died(error as Error);

@@ -10,6 +10,7 @@ function connectedDevice(hub: FakeHub, id: string): void {
   const { rows } = hub.registry.devices;
   hub.registry.setDeviceState(slot, DeviceState.online);
   rows.session[slot] = 7;
+  rows.connectedAt[slot] = 1_763_999_999_000;
   rows.lastSeen[slot] = BigInt(hub.clock.nowMs - 2000);
   rows.seq[slot] = 41;
   hub.registry.setDeviceStatus(slot, Buffer.from('charging'), 0, 8);

@@ -69,6 +69,7 @@ export class OwnerHarness {
   readonly #fromOwner: RingConsumer;
   readonly #waiting: Received[] = [];
   readonly #nextSession = sessionNumbers(createSessionNumbers(), 0, () => false);
+  readonly #subscribers = new Set<number>();
   #requests = 0;
   /** The frame ids of requests, for their answers. */
   readonly #asked = new Map<number, OpName>();
@@ -115,6 +116,7 @@ export class OwnerHarness {
 
   #join(kind: SessionKind, id: string): number {
     const session = this.#nextSession();
+    if (kind === SessionKind.subscriber) this.#subscribers.add(session);
     const role = kind === SessionKind.device ? 'device' : 'subscriber';
     const actor = { role, id, devices: undefined, vip: false } as const;
     writeJoin(this.#toOwner, { session, kind, actor, connectedAt: 1, again: false });
@@ -141,10 +143,9 @@ export class OwnerHarness {
     this.poll();
     let answer: Frame | undefined;
     for (;;) {
-      const all = this.#read();
-      const at = all.findIndex((one) => one.kind === 'text' && one.frame.id === request);
-      const [page] = at < 0 ? [] : all.splice(at, 1);
-      this.#waiting.push(...all);
+      this.#waiting.push(...this.#read());
+      const at = this.#waiting.findIndex((one) => one.kind === 'text' && one.frame.id === request);
+      const [page] = at < 0 ? [] : this.#waiting.splice(at, 1);
       if (page?.kind !== 'text') throw new Error(`${op} was not answered`);
       const { more, ...frame } = page.frame as Frame & { readonly more?: boolean };
       answer =
@@ -221,6 +222,7 @@ export class OwnerHarness {
     switch (kind) {
       case FromOwnerRecord.Joined: {
         const { session, slot, resumed, more } = readJoined(views, offset);
+        if (!this.#subscribers.has(session)) return undefined;
         const { subscriber = '' } = this.reader.subscriber(slot) ?? {};
         return text(session, welcome(subscriber, PING_MS, readEntries(resumed), more));
       }

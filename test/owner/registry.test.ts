@@ -290,6 +290,7 @@ class Table {
       lastSeen: 0,
       seq: 0,
       session: undefined,
+      connectedAt: undefined,
       subscribers,
     });
     strictEqual(registry.deviceId(slot), id);
@@ -416,6 +417,7 @@ describe('the registry', () => {
       lastSeen: 0,
       seq: 0,
       session: undefined,
+      connectedAt: undefined,
       subscribers: { active: 0, inactive: 0, allow: 0, deny: 0 },
     });
   });

@@ -206,14 +206,14 @@ export class FakeThread {
   }
 
   /** The hub tells the subscriber something: a `status` frame. */
-  notice({ session }: FakeSocket, devices: readonly string[] = []): void {
+  notice({ session }: FakeSocket, devices: readonly string[] = [], notice: Notice = Notice.heard): void {
     const page = new EntryWriter();
     for (const device of devices) {
       const text = Buffer.from(device);
       const state = { deviceSlot: 0, rowState: 0, deviceState: 0, lastSeen: 0, seq: 0 };
       page.add(state, text, 0, text.length, 0, 0);
     }
-    this.#link.notice(session.number, Notice.heard, page.take(), false);
+    this.#link.notice(session.number, notice, page.take(), false);
     this.#link.flush();
   }
 

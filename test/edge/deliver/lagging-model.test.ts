@@ -3,6 +3,7 @@ import { ok, strictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
+import { Notice } from '../../../src/records/replies.ts';
 import type { PriorityName } from '../../../src/wire/events.ts';
 import type { Frame } from '../../support/frames.ts';
 import { type FakeSocket, FakeThread, QUEUE_BYTES } from './fake-thread.ts';
@@ -43,7 +44,7 @@ class World {
     const current = visits.at(-1);
     if (current !== undefined && current.until === undefined) {
       current.until = thread.seq(device);
-      thread.notice(socket, [`d${device}`]);
+      thread.notice(socket, [`d${device}`], Notice.terminated);
       thread.detach(socket, device);
     } else {
       visits.push({ after: thread.seq(device), until: undefined });
@@ -130,15 +131,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 /** What one follower was told of one device: event seqs in order, seqs in gaps; checks the order on the way. */
+function named({ devices }: Frame): readonly unknown[] {
+  return (devices as readonly unknown[] | undefined) ?? [];
+}
+
 function read(frames: readonly Frame[], id: string) {
   const events = new Set<number>();
   const gaps = new Set<number>();
   const last: Record<string, number> = {};
   let entered = false;
-  for (const frame of frames.filter((one) => one.device === id)) {
-    if (frame.op === 'subscribed') entered = true;
-    else if (frame.op === 'unsubscribed') entered = false;
-    else ok(entered, `nothing of ${id} before subscribed or after unsubscribed`);
+  for (const frame of frames.filter((one) => one.device === id || named(one).includes(id))) {
+    if (frame.op === 'status') entered = true;
+    else if (frame.op === 'removed') entered = false;
+    else ok(entered, `nothing of ${id} before it was followed or after it was not`);
     if (frame.op === 'event') {
       const seq = frame.seq!;
       ok(!events.has(seq) && !gaps.has(seq), `${id}:${seq} comes once`);
@@ -175,7 +180,7 @@ function check(world: World): void {
     }
   }
   for (const { frames } of world.bystanders) {
-    const { events, gaps } = read([{ op: 'subscribed', device: 'd0' }, ...frames], 'd0');
+    const { events, gaps } = read([{ op: 'status', device: 'd0' }, ...frames], 'd0');
     strictEqual(events.size + gaps.size, thread.seq(0));
     strictEqual(gaps.size, world.lost[0]!.size);
     delivered += events.size;
