@@ -62,7 +62,7 @@ export const refusalCounters = {
 } as const satisfies Record<string, CounterName>;
 export type RefusalReason = keyof typeof refusalCounters;
 
-const ID_GRAMMAR = 'id: 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted';
+const ID_GRAMMAR = 'invalid id: expected 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -';
 /** Of peers that are turned away for the moment; spread out by their own backing off. */
 const RETRY_SECONDS = 1;
 const BEARER = { 'WWW-Authenticate': 'Bearer' } as const;
@@ -94,7 +94,7 @@ export class Gate {
       return this.#refuse(
         'token',
         401,
-        'a token is needed: Authorization: Bearer TOKEN, or ?token=TOKEN',
+        'token required: send Authorization: Bearer TOKEN, or ?token=TOKEN',
         BEARER,
       );
     }
@@ -123,7 +123,11 @@ export class Gate {
       return this.#refuseForNow('banned', 429, 'too many wrong tokens from this address', banSeconds);
     }
     if (perSecond > 0 && addresses.arrived(address, nowMs) > perSecond) {
-      return this.#refuseForNow('address_rate', 429, `more than ${perSecond} connections per second`);
+      return this.#refuseForNow(
+        'address_rate',
+        429,
+        `more than ${perSecond} new connections per second from this address`,
+      );
     }
     const full = this.#refusalForRoom(address);
     if (full !== undefined) return full;
@@ -142,7 +146,7 @@ export class Gate {
       return this.#refuseForNow('address_connections', 429, message);
     }
     if (!door.hasRoom()) {
-      return this.#refuseForNow('capacity', 503, 'the hub has as many connections as it may');
+      return this.#refuseForNow('capacity', 503, 'the hub has reached its connection limit');
     }
     return undefined;
   }
@@ -168,9 +172,9 @@ export class Gate {
     const { actor, expiresAt } = verified;
     switch (authorize(actor, { kind: 'enter', role, id: asked })) {
       case 'wrongRole':
-        return this.#refuse('role', 403, `the token is not for the role ${role}`);
+        return this.#refuse('role', 403, `the token does not have the role ${role}`);
       case 'otherId':
-        return this.#refuse('id', 403, "?id= is not the token's sub");
+        return this.#refuse('id', 403, "?id= differs from the token's sub");
       default:
     }
     // Others came in while the token was verified.
