@@ -68,11 +68,11 @@ export class LiveStreams {
     return this.#streams.size;
   }
 
-  /** @throws AdminError when there are as many as there may be */
+  /** @throws AdminError if the limit is reached */
   checkRoom(): void {
     if (this.#isClosed) throw new AdminError('unavailable', 'the hub is draining');
     if (this.#streams.size < LIVE_STREAMS_MAX) return;
-    const message = `${LIVE_STREAMS_MAX} live streams are open, which is as many as there may be`;
+    const message = `${LIVE_STREAMS_MAX} live streams are open, which is the limit`;
     throw new AdminError('over_capacity', message);
   }
 

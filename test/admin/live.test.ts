@@ -86,7 +86,7 @@ describe('GET /v1/live', () => {
     refusal(
       503,
       'over_capacity',
-      `${LIVE_STREAMS_MAX} live streams are open, which is as many as there may be`,
+      `${LIVE_STREAMS_MAX} live streams are open, which is the limit`,
     )(await hub.ask('GET', '/v1/live'));
   });
 

@@ -136,7 +136,7 @@ describe('PUT /v1/devices/ID/subscribers/SID', () => {
     hub.registry.removeRow(gone);
     for (const slot of [gone, other, elsewhere]) {
       hub.answer = () => ({ ok: true, slot });
-      refusal(404, 'not_found', /went away/)(await put(hub, { status: 'deny' }));
+      refusal(404, 'not_found', /was removed/)(await put(hub, { status: 'deny' }));
     }
   });
 

@@ -28,7 +28,7 @@ describe('a handler that throws', () => {
 
   it('ends nothing: its peer gets error 100, each failure is counted, and one a second is told', async () => {
     guarded.message(socket, new Uint8Array(0), false);
-    expect(sent).toEqual([{ op: 'error', code: 100, message: 'the hub failed' }]);
+    expect(sent).toEqual([{ op: 'error', code: 100, message: 'internal error' }]);
     guarded.open(socket);
     guarded.controlPong(socket);
     guarded.controlPing(socket);
