@@ -43,7 +43,7 @@ export class FakeHub {
         { thread: 'main', counters: this.main },
         { thread: 'fanout-0', counters: this.worker },
       ],
-      rings: [{ ring: 'ingest', usedRatio: () => 0.25 }],
+      rings: [{ ring: 'main-to-owner', usedRatio: () => 0.25 }],
       workerRestarts: () => ({ owner: 0, fanout: 2 }),
       notReady: () => this.draining,
       alive: () => this.isAlive,
