@@ -74,7 +74,11 @@ type Undo = (() => unknown)[];
  * @throws KeyError when the file of the public key, the certificate or its key cannot be used
  * @throws SnapshotRefused when there is a snapshot that cannot be restored, or none could be written
  */
-export async function startHub(settings: Settings, logger: Logger, failed: Failed): Promise<Hub> {
+export async function startHub(
+  settings: Settings,
+  logger: Logger,
+  failed: (failure: Error) => void,
+): Promise<Hub> {
   const snapshot = snapshotSource(settings);
   const base = await layBase(settings, logger, failed);
   const { memory, main, crashes } = base;
