@@ -42,6 +42,7 @@ describe('defaults', () => {
       maxConnectionsPerAddress: 0,
       connectionsPerSecondPerAddress: 0,
       maxSubscriptionsPerSubscriber: 100_000,
+      maxFiltersPerSubscriber: 100,
       subscriberRate: 1000,
       subscriberBurst: 2000,
       firstFrameTimeoutMs: 0,

@@ -6,7 +6,7 @@
  */
 import type { Admission } from '../access/admission.ts';
 import type { Clock } from '../clock.ts';
-import { closeByCode, closes, errors } from '../codes.ts';
+import { closes, errors } from '../codes.ts';
 import { POLL_RECORDS_MAX } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
@@ -15,24 +15,28 @@ import type { PresenceReader } from '../presence/table.ts';
 import {
   FromOwnerRecord,
   Notice,
+  Refusal,
   readAck,
   readAnswer,
   readAttach,
   readClosed,
   readDetach,
   readEntries,
+  readFilterPage,
+  readFilters,
   readJoined,
   readNotice,
   readRefusals,
   readVip,
 } from '../records/replies.ts';
-import { type OpName, SessionKind } from '../records/requests.ts';
+import { SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Problem } from '../wire/codec.ts';
 import { Allowance, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
+import { closeByCode } from './close-by-code.ts';
 import { Deliverer } from './deliver/deliverer.ts';
-import { COST_PER_DEVICE, RequestFlow } from './deliver/request-flow.ts';
+import { type Ask, COST_PER_DEVICE, RequestFlow } from './deliver/request-flow.ts';
 import { type SendQueueLimits, sendQueueLimits } from './deliver/send-queues.ts';
 import type { SubscriberSession } from './deliver/subscriber-session.ts';
 import { hasExpired, Liveness } from './liveness.ts';
@@ -205,19 +209,13 @@ export class Edge {
     this.refuse(session, { code: errors.rateLimit.code, message, id, retryAfterMs });
   }
 
-  /** A subscriber asks the owner for something. @param id raw JSON of the frame's id @param devices undefined: all */
-  request(
-    session: SubscriberSession,
-    op: OpName,
-    id: string,
-    devices: readonly string[] | undefined,
-    now: number,
-  ): void {
-    if (this.#requests.submit(session, op, id, devices)) return;
+  /** A subscriber asks the owner for something. */
+  request(session: SubscriberSession, ask: Ask, now: number): void {
+    if (this.#requests.submit(session, ask)) return;
     this.#deps.counters.add(Counter.droppedSubscriberRate);
     const message = 'too many requests of this subscriber wait for an answer';
     const retryAfterMs = Math.max(RETRY_MS_MIN, session.allowance?.waitMs(1, now) ?? 0);
-    this.refuse(session, { code: errors.rateLimit.code, message, id, retryAfterMs });
+    this.refuse(session, { code: errors.rateLimit.code, message, id: ask.id, retryAfterMs });
   }
 
   /** A subscriber showed a sign of life. @param isActivity whether it counts for its subscriptions too */
@@ -311,8 +309,8 @@ export class Edge {
     const { deliverer } = this;
     switch (kind) {
       case FromOwnerRecord.Attach: {
-        const { session, device, id, seq } = readAttach(views, offset);
-        this.#withSubscriber(session, (subscriber) => deliverer.attachDevice(subscriber, device, id, seq));
+        const attach = readAttach(views, offset);
+        this.#withSubscriber(attach.session, (subscriber) => deliverer.attachDevice(subscriber, attach));
         break;
       }
       case FromOwnerRecord.Detach: {
@@ -335,6 +333,11 @@ export class Edge {
         this.#withSubscriber(notice.session, (subscriber) => this.#notice(subscriber, notice));
         break;
       }
+      case FromOwnerRecord.FilterPage: {
+        const page = readFilterPage(views, offset);
+        this.#withSubscriber(page.session, (subscriber) => this.#filterPage(subscriber, page));
+        break;
+      }
       default:
         throw new Error(`record of kind ${kind} from the owner`);
     }
@@ -346,7 +349,7 @@ export class Edge {
   }
 
   #joined(views: RecordViews, offset: number): void {
-    const { session: number, slot, vip, more, resumed } = readJoined(views, offset);
+    const { session: number, slot, vip, more, resumed, filters } = readJoined(views, offset);
     const session = this.#sessions.get(number);
     if (session === undefined || session.closing) return;
     const { pingIntervalMs } = this.settings;
@@ -358,27 +361,44 @@ export class Edge {
     const entries = readEntries(resumed);
     session.slot = slot;
     this.deliverer.setVip(session, vip);
-    session.welcome(slot, session.codec.welcome(session.id, pingIntervalMs, entries, more));
+    const { codec, id } = session;
+    session.welcome(slot, codec.welcome(id, pingIntervalMs, entries, readFilters(filters), more));
     this.#requests.noticed(session, Notice.resumed, more);
     this.#page(session, entries.length);
-    if (session.wanted.length === 0) return;
-    this.request(session, 'subscribe', '', session.wanted, this.clock.now());
-    session.wanted = [];
+    const { wanted } = session;
+    if (wanted === undefined) return;
+    session.wanted = undefined;
+    this.request(session, wanted, this.clock.now());
   }
 
   #answer(session: SubscriberSession, answer: ReturnType<typeof readAnswer>): void {
-    const { request, more, entries, refusals } = answer;
+    const { request, more, entries, refusals, filters } = answer;
     const asked = this.#requests.answered(session, request, more);
     if (asked === undefined) return;
     const rows = readEntries(entries);
-    session.send(session.codec.answer(asked, rows, readRefusals(refusals), more));
+    const malformed = asked.named?.malformed ?? [];
+    const refused = [
+      ...readRefusals(refusals),
+      ...malformed.map((device) => ({ device, why: Refusal.malformed })),
+    ];
+    session.send(session.codec.answer(asked, rows, refused, readFilters(filters), more));
     // Devices that a request names were paid for with it.
     this.#page(session, asked.isNamed ? 0 : rows.length);
   }
 
-  #notice(session: SubscriberSession, { notice, more, entries }: ReturnType<typeof readNotice>): void {
+  #filterPage(session: SubscriberSession, { filter, page, more, entries }: FilterPage): void {
     const rows = readEntries(entries);
-    session.send(session.codec.notice(notice as Notice, rows, more));
+    session.send(session.codec.filterPage(filter, rows, more));
+    this.#requests.filterPage(session, page, more);
+    this.#page(session, rows.length);
+  }
+
+  #notice(
+    session: SubscriberSession,
+    { notice, more, entries, filters }: ReturnType<typeof readNotice>,
+  ): void {
+    const rows = readEntries(entries);
+    session.send(session.codec.notice(notice as Notice, rows, readFilters(filters), more));
     this.#owed.delete(session);
     this.#requests.noticed(session, notice as Notice, more);
     this.#page(session, rows.length);
@@ -417,7 +437,7 @@ export class Edge {
   #resynced(): void {
     this.deliverer.endResync();
     // The rest is known to nobody: every row is in the state that its peer was told of, or is told of now.
-    for (const [session, notice] of this.#owed) session.send(session.codec.notice(notice, [], false));
+    for (const [session, notice] of this.#owed) session.send(session.codec.notice(notice, [], [], false));
     this.#owed.clear();
   }
 
@@ -432,6 +452,8 @@ export class Edge {
     if (Atomics.load(rows.silent, slot) === 1) this.#deps.line.active(number);
   }
 }
+
+type FilterPage = ReturnType<typeof readFilterPage>;
 
 /** What a peer is told to wait whose requests wait for others. */
 const RETRY_MS_MIN = 50;

@@ -37,6 +37,10 @@ export interface DevicesDeps {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly times: DeviceTimes;
+  /** The device is there for the first time: filters may follow it. */
+  readonly appeared: (slot: number) => void;
+  /** Nothing but filters follows the device, and it leaves the table. */
+  readonly gone: (slot: number) => void;
 }
 
 /** Room to build the hub's own events in: header and a short JSON text. */
@@ -84,7 +88,7 @@ export class Devices {
       this.join(join);
     } else if (unconfirmed) {
       // It was let in, or half so, and nobody told it.
-      this.#link(session).joined(session, slot, false, NO_BYTES, false);
+      this.#link(session).joined(session, slot);
       this.#input(slot, 'connect', 'connected');
       this.#armStale(slot);
     }
@@ -119,7 +123,8 @@ export class Devices {
     rows.connectedAt[slot] = connectedAt;
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
-    link.joined(session, slot, false, NO_BYTES, false);
+    link.joined(session, slot);
+    this.#appear(slot);
     this.#input(slot, 'connect', 'connected');
     this.#armStale(slot);
   }
@@ -169,6 +174,7 @@ export class Devices {
     slot: number,
     event: { type: number; priority: number; deviceStatus: string; payload: Uint8Array; at: number },
   ): number {
+    this.#appear(slot);
     const status = Buffer.from(event.deviceStatus);
     const views = privateViews(EventField.body + status.length + event.payload.length);
     const flags = EventFlag.payloadIsJson;
@@ -192,24 +198,40 @@ export class Devices {
     }
     // A wait that began before a stall of the hub's own begins anew: meanwhile no device could come back.
     const isOffline = rows.deviceState[slot] === DeviceState.offline;
-    const waitMs = isOffline ? times.deviceRemoveAfterMs : times.deviceLeaveGraceMs;
+    const waitMs = isOffline ? this.#removeAfterMs(slot) : times.deviceLeaveGraceMs;
     const pausedUntil = Math.max(...pulses.map((pulse) => pulse.lastPauseEndMs(now)));
     if (pausedUntil > 0 && now < pausedUntil + waitMs) wheel.set(slot, pausedUntil + waitMs);
     else if (rows.deviceState[slot] !== DeviceState.offline) {
       this.#input(slot, 'graceOver', 'lost');
       this.unwatched(slot);
-    } else if (!registry.hasRows(slot)) {
+    } else if (!registry.isHeld(slot)) {
+      this.#deps.gone(slot);
+      wheel.cancel(slot);
       registry.freeDevice(slot);
     }
   }
 
   /** Arms the removal of a device that is offline and that no subscription and no operator holds on to. */
   unwatched(slot: number): void {
-    const { registry, wheel, clock, times } = this.#deps;
+    const { registry, wheel, clock } = this.#deps;
     const { rows } = registry.devices;
     if (rows.deviceState[slot] !== DeviceState.offline) return;
-    if (registry.hasRows(slot)) wheel.cancel(slot);
-    else wheel.set(slot, clock.now() + times.deviceRemoveAfterMs);
+    if (registry.isHeld(slot)) wheel.cancel(slot);
+    else wheel.set(slot, clock.now() + this.#removeAfterMs(slot));
+  }
+
+  /** An id that no device has used goes as soon as nobody follows it. */
+  #removeAfterMs(slot: number): number {
+    const { registry, times } = this.#deps;
+    return registry.devices.rows.known[slot] === 0 ? 0 : times.deviceRemoveAfterMs;
+  }
+
+  /** Filters match the device from here on. */
+  #appear(slot: number): void {
+    const { registry, appeared } = this.#deps;
+    if (registry.devices.rows.known[slot] === 1) return;
+    registry.setKnown(slot);
+    appeared(slot);
   }
 
   /** Closes the device's connection and frees its row; its subscriptions must be gone. */

@@ -2,8 +2,9 @@
 import type { Input } from '../presence/lifecycle.ts';
 import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
 import type { Devices } from './devices.ts';
+import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
-import type { RuleSweep } from './rule-sweep.ts';
+import type { RuleSweep, SweepPart } from './rule-sweep.ts';
 import type { Subscribers } from './subscribers.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
@@ -23,6 +24,7 @@ export interface OperatorDeps {
   readonly subscriptions: Subscriptions;
   readonly subscribers: Subscribers;
   readonly sweep: RuleSweep;
+  readonly filters: Filters;
 }
 
 export class Operator {
@@ -31,8 +33,10 @@ export class Operator {
   readonly #subscriptions: Subscriptions;
   readonly #subscribers: Subscribers;
   readonly #sweep: RuleSweep;
+  readonly #filters: Filters;
 
-  constructor({ registry, devices, subscriptions, subscribers, sweep }: OperatorDeps) {
+  constructor({ registry, devices, subscriptions, subscribers, sweep, filters }: OperatorDeps) {
+    this.#filters = filters;
     this.#registry = registry;
     this.#devices = devices;
     this.#subscriptions = subscriptions;
@@ -63,12 +67,18 @@ export class Operator {
             : { ok: true, seq };
         });
       case ToOwner.SetRules:
-        return { ok: true, ...this.#sweep.begin(command.rules, command.dryRun) };
+        return this.#swept(this.#sweep.begin(command.rules, command.dryRun));
       case ToOwner.SweepRules:
-        return { ok: true, ...this.#sweep.part(command.from) };
+        return this.#swept(this.#sweep.part(command.from));
       default:
         return assertNever(command);
     }
+  }
+
+  /** Once all rows obey the new rules, filters follow what is not denied any more. */
+  #swept(part: SweepPart): OperatorResult {
+    if (part.next === undefined && !this.#sweep.isDryRun) this.#filters.rescan();
+    return { ok: true, ...part };
   }
 
   #setRow({ device, subscriber, status, vip }: SetRow): OperatorResult {

@@ -24,6 +24,7 @@ import {
 import { AccessControl } from './access.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
+import { Filters } from './filters.ts';
 import { Operator } from './operator.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
@@ -39,6 +40,7 @@ import { Sweeps } from './sweeps.ts';
 export interface OwnerSettings extends DeviceTimes, SubscriberSettings {
   readonly defaultAccess: 'allow' | 'deny';
   readonly maxSubscriptionsPerSubscriber: number;
+  readonly maxFiltersPerSubscriber: number;
   readonly sendQueueMaxBytes: number;
 }
 
@@ -73,6 +75,7 @@ export class Owner {
   readonly #devices: Devices;
   readonly #subscribers: Subscribers;
   readonly #sweeps: Sweeps;
+  readonly #filters: Filters;
   readonly #operator: Operator;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
@@ -97,17 +100,26 @@ export class Owner {
       clock,
       counters,
       times: settings,
+      appeared: (slot) => filters.appeared(slot),
+      gone: (slot) => filters.deviceGone(slot),
     });
     const access = new AccessControl(settings.defaultAccess, deps.rules);
     const scopes = new TokenScopes();
     const subscriptions = new Subscriptions({ registry, devices, links, access, scopes, clock });
     const { maxSubscriptionsPerSubscriber: rowsMax } = settings;
     const requests = new Requests({ registry, devices, subscriptions, scopes, access, rowsMax });
-    this.#sweeps = new Sweeps({
+    const pages = {
       registry,
       subscriptions,
       walks: new RowWalks(registry),
       pageBytes: Math.min(PAGE_BYTES_MAX, settings.sendQueueMaxBytes * PAGE_SHARE_OF_QUEUE),
+    };
+    const { maxFiltersPerSubscriber: filtersMax } = settings;
+    const filters = new Filters({ ...pages, requests, scopes, access, filtersMax, rowsMax });
+    this.#filters = filters;
+    this.#sweeps = new Sweeps({
+      ...pages,
+      filters,
       swept: (subscriber) => subscribers.freeIfIdle(subscriber),
     });
     const sweeps = this.#sweeps;
@@ -118,6 +130,7 @@ export class Owner {
       scopes,
       requests,
       sweeps,
+      filters,
       wheel,
       pulses,
     });
@@ -125,7 +138,7 @@ export class Owner {
     this.#devices = devices;
     this.#subscribers = subscribers;
     this.restorer = new Restorer({ registry, devices, access, wheel, clock, settings });
-    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep });
+    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters });
     if (deps.takesOver === true) {
       this.#recovery = new Recovery({ ...deps, registry, devices, subscribers });
       this.flush();
@@ -147,7 +160,7 @@ export class Owner {
     // The edges that deliver come first: what their subscribers ask for holds for the events that follow.
     for (let edge = rings.length - 1; edge >= 0; edge--) done += this.#pollEdge(edge, limit);
     if (this.#recovery?.isOver) this.#recovery = undefined;
-    if (this.#recovery === undefined) done += this.#fireTimers() + this.#sweeps.step();
+    if (this.#recovery === undefined) done += this.#fireTimers() + this.#sweeps.step() + this.#filters.step();
     this.flush();
     // Not before what followed from the records is on its way: what is given back is never looked at again.
     if (done > 0) for (const ring of rings) ring.release();
@@ -192,7 +205,7 @@ export class Owner {
 
   /** Milliseconds until a timer may be due. */
   untilNextTimerMs(): number {
-    if (this.#sweeps.hasReady) return 0;
+    if (this.#sweeps.hasReady || this.#filters.hasReady) return 0;
     const now = this.#deps.clock.now();
     return Math.min(this.#deviceTimers.untilNextMs(now), this.#subscriberTimers.untilNextMs(now));
   }

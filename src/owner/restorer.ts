@@ -53,6 +53,7 @@ export class Restorer implements RestoreTarget {
     if (slot < 0) return this.#noDevice(device);
     const { rows } = registry.devices;
     rows.seq[slot] = seq;
+    if (seq > 0 || lastSeen > 0 || status !== '') registry.setKnown(slot);
     Atomics.store(rows.lastSeen, slot, this.#toMonotonic(lastSeen));
     if (status !== '') {
       const text = Buffer.from(status);
@@ -83,7 +84,8 @@ export class Restorer implements RestoreTarget {
     const state = access === 'deny' ? RowState.deny : RowState.allow;
     let row = registry.findRow(deviceSlot, subscriberSlot);
     if (row >= 0 && access === 'deny') registry.setRowState(row, state);
-    else if (row < 0) row = registry.createRow(deviceSlot, subscriberSlot, state, state === RowState.allow);
+    else if (row < 0)
+      row = registry.createRow(deviceSlot, subscriberSlot, state, { granted: state === RowState.allow });
     if (row < 0) {
       const { capacity } = registry.subscriptions;
       return `no room for the pair "${device}" and "${subscriber}" (DAT_MAX_SUBSCRIPTIONS is ${capacity})`;

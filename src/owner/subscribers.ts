@@ -10,10 +10,11 @@ import { highWater } from '../memory/layout.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
-import { Notice } from '../records/replies.ts';
+import { NO_BYTES, Notice } from '../records/replies.ts';
 import type { Join, Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { EdgeLink } from './edge-link.ts';
+import { type Filters, isFilterPage } from './filters.ts';
 import type { Registry } from './registry.ts';
 import type { NamedRequest, Requests } from './requests.ts';
 import type { TokenScopes } from './scopes.ts';
@@ -32,6 +33,7 @@ export interface SubscribersDeps {
   readonly scopes: TokenScopes;
   readonly requests: Requests;
   readonly sweeps: Sweeps;
+  readonly filters: Filters;
   /** By edge. */
   readonly links: readonly EdgeLink[];
   /** A timer per subscriber slot: silence, then removal. */
@@ -102,7 +104,7 @@ export class Subscribers {
 
   /** A subscriber connected; an older connection of the same id is replaced. */
   join({ session, actor }: Join): void {
-    const { registry, links, clock, wheel, scopes, sweeps } = this.#deps;
+    const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
     if (slot < 0) {
       links[edgeOf(session)]!.close(session, closes.overCapacity);
@@ -121,7 +123,9 @@ export class Subscribers {
     scopes.set(slot, actor);
     Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
     wheel.set(slot, clock.now() + this.#firstTimerMs);
+    const lost = filters.removeUncovered(slot, actor);
     sweeps.reconnect(slot, session);
+    if (lost.length > 0) links[edgeOf(session)]!.notice(session, Notice.notCovered, NO_BYTES, false, lost);
   }
 
   /** @param session of a connection that is over */
@@ -142,14 +146,18 @@ export class Subscribers {
   request(request: Request): void {
     const slot = this.#sessions.get(request.session);
     if (slot === undefined) return;
-    if (request.devices === undefined) this.#deps.sweeps.ask(slot, request);
+    if (request.filters.length > 0)
+      this.#deps.filters.ask(slot, { ...request, devices: request.devices ?? [] });
+    else if (request.devices === undefined) this.#deps.sweeps.ask(slot, request);
     else this.#deps.requests.answer(slot, request as NamedRequest);
   }
 
   /** The subscriber has read a page. @param request which it belongs to; 0: what the hub told unasked */
   more(session: number, request: number): void {
     const slot = this.#sessions.get(session);
-    if (slot !== undefined) this.#deps.sweeps.more(slot, session, request);
+    if (slot === undefined) return;
+    if (isFilterPage(request)) this.#deps.filters.more(session, request);
+    else this.#deps.sweeps.more(slot, session, request);
   }
 
   /** The subscriber's timer has run out. */
@@ -182,7 +190,7 @@ export class Subscribers {
 
   /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 when it is gone */
   operatorInput(row: number, input: Input): number {
-    const { registry, subscriptions, wheel, clock, settings } = this.#deps;
+    const { registry, subscriptions, filters, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscriptions;
     const device = rows.device[row]!;
     const subscriber = rows.subscriber[row]!;
@@ -192,7 +200,10 @@ export class Subscribers {
     if (after === RowState.active && !connected) after = nextRowState(after, 'disconnect', false);
     const notice = after === before ? undefined : noticeOf(before, after, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
+    if (after === RowState.deny || after === RowState.allow) registry.setHeld(row);
     subscriptions.move(row, after);
+    const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
+    if (isLifted) filters.rematch(subscriber, device);
     if (after === RowState.none) return -1;
     if (!connected && !wheel.isSet(subscriber))
       wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
@@ -205,11 +216,11 @@ export class Subscribers {
     const connected = registry.subscribers.rows.session[subscriber] !== NONE;
     let state = nextRowState(RowState.none, input, false);
     if (state === RowState.active && !connected) state = nextRowState(state, 'disconnect', false);
-    const row = registry.createRow(device, subscriber, state, granted);
+    const row = registry.createRow(device, subscriber, state, { granted });
     if (row < 0) return row;
     const notice = noticeOf(RowState.none, state, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, state);
-    if (state === RowState.active) subscriptions.attach(device, subscriber);
+    if (state === RowState.active) subscriptions.attach(row);
     if (!connected && !wheel.isSet(subscriber))
       wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
     return row;
@@ -236,6 +247,7 @@ export class Subscribers {
       this.#disconnect(slot);
     }
     sweeps.forget(slot);
+    for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
     registry.forEachOfSubscriber(slot, (row) => subscriptions.move(row, RowState.none));
     this.freeIfIdle(slot);
   }
@@ -259,6 +271,7 @@ export class Subscribers {
     const { registry, wheel, scopes, sweeps } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE || rows.rowCount[slot] !== 0 || rows.used[slot] === 0) return;
+    if (registry.filters.count(slot) > 0) return;
     wheel.cancel(slot);
     scopes.delete(slot);
     sweeps.forget(slot);
@@ -267,17 +280,18 @@ export class Subscribers {
 
   /** Its connection is there: it gets what it got before. What an interrupted reconnect left behind goes on. */
   #confirm(slot: number, actor: Actor): void {
-    const { registry, subscriptions, scopes, sweeps } = this.#deps;
+    const { registry, subscriptions, scopes, sweeps, filters } = this.#deps;
     const { session, vip } = registry.subscribers.rows;
     scopes.set(slot, actor);
     subscriptions.link(session[slot]!).vip(session[slot]!, vip[slot] !== 0);
     let isPartial = false;
-    registry.forEachOfSubscriber(slot, (row, device) => {
+    registry.forEachOfSubscriber(slot, (row) => {
       const state = registry.rowState(row);
-      if (state === RowState.active) subscriptions.attach(device, slot);
+      if (state === RowState.active) subscriptions.attach(row);
       if (state === RowState.disconnected) isPartial = true;
     });
     if (isPartial) sweeps.input(slot, 'reconnect', Notice.resumed);
+    filters.recover(slot, session[slot]!);
   }
 
   /** The owner before this one had replaced or kicked it, and its edge never heard. */
@@ -297,7 +311,7 @@ export class Subscribers {
   }
 
   #disconnect(slot: number): void {
-    const { registry, wheel, settings, sweeps } = this.#deps;
+    const { registry, wheel, settings, sweeps, filters } = this.#deps;
     const { rows } = registry.subscribers;
     const session = rows.session[slot]!;
     this.#sessions.delete(session);
@@ -305,6 +319,7 @@ export class Subscribers {
     Atomics.store(rows.silent, slot, 0);
     wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
     sweeps.sessionOver(session);
+    filters.sessionOver(session);
     sweeps.input(slot, 'disconnect', undefined);
   }
 

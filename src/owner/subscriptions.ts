@@ -65,10 +65,9 @@ export class Subscriptions {
   /** The page is on its way: its changes happen now. */
   end(page: Page): void {
     const { registry } = this.#deps;
-    const { device, subscriber } = registry.subscriptions.rows;
     page.forEachChange((row, after) => {
       if (registry.rowState(row) !== after) this.move(row, after);
-      else if (after === RowState.active) this.attach(device[row]!, subscriber[row]!);
+      else if (after === RowState.active) this.attach(row);
     });
   }
 
@@ -112,15 +111,30 @@ export class Subscriptions {
     } else {
       registry.setRowState(row, after);
     }
-    if (after === RowState.active) this.attach(device, subscriber);
+    if (after === RowState.active) this.attach(row);
   }
 
-  /** From here on the subscriber's session, if it is connected, gets the device's events. */
-  attach(device: number, subscriber: number): void {
+  /** From here on the row's session, if it is connected, gets the device's events. */
+  attach(row: number): void {
     const { registry } = this.#deps;
+    const device = registry.subscriptions.rows.device[row]!;
+    const subscriber = registry.subscriptions.rows.subscriber[row]!;
     const session = registry.subscribers.rows.session[subscriber]!;
     if (session === NONE) return;
-    this.link(session).attach(session, device, registry.deviceId(device), registry.devices.rows.seq[device]!);
+    const types = registry.subscriptions.rows.types[row]!;
+    const seq = registry.devices.rows.seq[device]!;
+    this.link(session).attach(session, device, registry.deviceId(device), seq, types);
+  }
+
+  /**
+   * Sets which event types the row delivers.
+   * @param own what the subscription by id asks for; 0: only filters follow @param filtered what filters ask for
+   */
+  setTypes(row: number, own: number, filtered: number): void {
+    const { registry } = this.#deps;
+    const before = registry.subscriptions.rows.types[row];
+    registry.setTypes(row, own, own | filtered);
+    if (before !== (own | filtered) && registry.rowState(row) === RowState.active) this.attach(row);
   }
 
   /**

@@ -27,7 +27,15 @@ const leave = record(3, { session: 'u32', clean: 'flag' });
 /** A peer whose silence is on record was heard. */
 const active = record(4, { session: 'u32' });
 /** A subscriber asks for something. `request` comes back in the answer. */
-const request = record(5, { session: 'u32', request: 'u32', op: 'u8', all: 'flag', devices: 'text' });
+const request = record(5, {
+  session: 'u32',
+  request: 'u32',
+  op: 'u8',
+  all: 'flag',
+  types: 'u8',
+  devices: 'text',
+  filters: 'text',
+});
 /** The next page of an answer may come; `request` 0: of what the hub itself tells. */
 const more = record(6, { session: 'u32', request: 'u32' });
 /** All joins after a `Resync` were told. */
@@ -95,17 +103,35 @@ export interface Request {
   readonly op: OpName;
   /** undefined: all of the subscriber's. */
   readonly devices: readonly string[] | undefined;
+  /** Prefixes, each with its star. */
+  readonly filters: readonly string[];
+  /** Bits of the event types that a subscribe asks for. */
+  readonly types: number;
 }
 
 export function writeRequest(ring: Parameters<typeof request.write>[0], value: Request): void {
-  const { session, request: number, op, devices } = value;
-  const text = devices?.join('\n') ?? '';
-  request.write(ring, { session, request: number, op: Op[op], all: devices === undefined, devices: text });
+  const { session, request: number, op, devices, types } = value;
+  request.write(ring, {
+    session,
+    request: number,
+    op: Op[op],
+    all: devices === undefined,
+    types,
+    devices: devices?.join('\n') ?? '',
+    filters: value.filters.join('\n'),
+  });
 }
 
 export function readRequest(...at: Parameters<typeof request.read>): Request {
-  const { session, request: number, op, all, devices } = request.read(...at);
-  return { session, request: number, op: opNames[op as 0 | 1], devices: all ? undefined : lines(devices) };
+  const { session, request: number, op, all, types, devices, filters } = request.read(...at);
+  return {
+    session,
+    request: number,
+    op: opNames[op as 0 | 1],
+    devices: all ? undefined : lines(devices),
+    filters: lines(filters),
+    types,
+  };
 }
 
 function lines(text: string): string[] {

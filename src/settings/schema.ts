@@ -52,6 +52,8 @@ const SPAN_MS_MAX = 24 * DAY_MS;
 /** One bit per fan-out worker in a 32-bit word of interest. */
 export const FANOUT_WORKERS_MAX = 32;
 /** With this many rows, a column of 8 bytes takes 128 MB and ids of the maximum length take 2 GB. */
+/** The count of a subscriber's filters is one byte. */
+const FILTERS_MAX = 255;
 const ROWS_MAX = 16_000_000;
 const QUEUE_BYTES_MAX = 1024 ** 3;
 const QUEUES_TOTAL_BYTES_MAX = 1024 ** 4;
@@ -396,6 +398,12 @@ export const settingRows = {
     default: 100_000,
     group: 'Capacity',
     meaning: 'Maximum number of subscriptions of one subscriber; one more gets error 106.',
+  }),
+  maxFiltersPerSubscriber: row({
+    kind: wholeNumber(1, FILTERS_MAX, 'filters'),
+    default: 100,
+    group: 'Capacity',
+    meaning: 'Maximum number of filters of one subscriber; one more gets error 106.',
   }),
   maxDevices: row({
     kind: wholeNumber(1, ROWS_MAX, 'devices'),

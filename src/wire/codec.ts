@@ -2,7 +2,7 @@
  * What an edge says to its peers, apart from events (`encodings.ts`): each session has a codec that puts it into the
  * session's protocol. A codec that has no word for something returns undefined, and nothing is sent.
  */
-import type { Entry, Notice, RefusedDevice } from '../records/replies.ts';
+import type { Entry, FilterEntry, Notice, RefusedDevice } from '../records/replies.ts';
 import type { OpName } from '../records/requests.ts';
 import type { Encoding } from './encodings.ts';
 import type { Gap } from './gap.ts';
@@ -46,14 +46,23 @@ export interface SubscriberCodec extends PeerCodec {
     subscriber: string,
     pingIntervalMs: number,
     resumed: readonly Entry[],
+    filters: readonly FilterEntry[],
     more: boolean,
   ): Frame | undefined;
   answer(
     asked: Asked,
     entries: readonly Entry[],
     refused: readonly RefusedDevice[],
+    filters: readonly FilterEntry[],
     more: boolean,
   ): Frame | undefined;
-  notice(notice: Notice, entries: readonly Entry[], more: boolean): Frame | undefined;
+  notice(
+    notice: Notice,
+    entries: readonly Entry[],
+    filters: readonly FilterEntry[],
+    more: boolean,
+  ): Frame | undefined;
+  /** Devices that a filter follows from here on. @param filter with its star */
+  filterPage(filter: string, entries: readonly Entry[], more: boolean): Frame | undefined;
   gap(gap: Gap): Frame | undefined;
 }

@@ -13,6 +13,10 @@ export type PriorityName = keyof typeof Priority;
 /** By number. */
 export const priorityNames = ['', 'low', 'normal', 'high'] as const;
 
+/** Sets of event types, as the sum of their bits. */
+export const typeBit = (type: number): number => 1 << (type - 1);
+export const ALL_TYPES = 7;
+
 /** By type number: the priority of an event that names none. */
 export const defaultPriorities = [0, Priority.low, Priority.normal, Priority.high] as const;
 

@@ -1,7 +1,7 @@
 /** The control frames of the hub's own protocol, as JSON text. Ids match the id grammar and need no escaping. */
 import { errors, removals } from '../codes.ts';
 import { deviceStateNames, statusOf } from '../presence/lifecycle.ts';
-import { type Entry, Notice, Refusal, type RefusedDevice } from '../records/replies.ts';
+import { type Entry, type FilterEntry, Notice, Refusal, type RefusedDevice } from '../records/replies.ts';
 import type { OpName } from '../records/requests.ts';
 import type { Asked, DeviceCodec, Problem, SubscriberCodec } from './codec.ts';
 import { Encoding } from './encodings.ts';
@@ -34,6 +34,8 @@ const notices: Readonly<Record<Notice, Readonly<Record<string, string | number>>
   [Notice.notCovered]: removed(removals.denied, 'not covered by the token'),
   [Notice.inactiveTooLong]: removed(removals.inactiveTooLong),
   [Notice.terminated]: removed(removals.terminated),
+  [Notice.gone]: removed(removals.gone),
+  [Notice.filterFull]: { op: 'error', code: errors.limit.code },
 };
 
 function removed(
@@ -57,6 +59,10 @@ const refusals: Readonly<Record<Refusal, { readonly code: number; readonly messa
     code: errors.limit.code,
     message: 'no room for one more id that no device has used yet',
   },
+  [Refusal.tooManyFilters]: {
+    code: errors.limit.code,
+    message: 'more filters than one subscriber may have (DAT_MAX_FILTERS_PER_SUBSCRIBER)',
+  },
   [Refusal.malformed]: {
     code: errors.badRequest.code,
     message: 'not an id; 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted',
@@ -76,14 +82,23 @@ function answer(
   { op, id }: Asked,
   entries: readonly Entry[],
   refused: readonly RefusedDevice[],
+  filters: readonly FilterEntry[],
   more: boolean,
 ): string {
   const name = answerOps[op];
   const isSubscribed = name === 'subscribed';
   const item = isSubscribed ? subscribedItem : op === 'list' ? listItem : nameItem;
   const errorItems = refused.map(({ device, why }) => JSON.stringify({ device, ...refusals[why] }));
+  const filterItems = filters.map((filter) => JSON.stringify(filterItem(op, filter)));
+  const filtered = filters.length > 0 ? `,"filters":[${filterItems.join(',')}]` : '';
   const problems = isSubscribed || refused.length > 0 ? `,"errors":[${errorItems.join(',')}]` : '';
-  return `{"op":"${name}",${idMember(id)}"devices":[${entries.map(item).join(',')}]${problems}${moreMember(more)}}`;
+  return `{"op":"${name}",${idMember(id)}"devices":[${entries.map(item).join(',')}]${filtered}${problems}${moreMember(more)}}`;
+}
+
+/** What an answer says of a filter. */
+function filterItem(op: OpName, { filter, value }: FilterEntry): object | string {
+  if (op === 'subscribe' || op === 'resume') return value < 0 ? { filter } : { filter, matched: value };
+  return op === 'list' ? { filter, status: statusOf(value) } : filter;
 }
 
 function subscribedItem(entry: Entry): string {
@@ -95,6 +110,10 @@ function subscribedItem(entry: Entry): string {
 
 function listItem({ device, rowState }: Entry): string {
   return JSON.stringify({ device, status: statusOf(rowState) });
+}
+
+function deviceOf({ device }: Entry): string {
+  return device;
 }
 
 function nameItem({ device }: Entry): string {
@@ -122,17 +141,34 @@ function subscriberCodec(encoding: Encoding): SubscriberCodec {
   return {
     ...peer,
     encoding,
-    welcome(subscriber, pingIntervalMs, resumed, more) {
-      const devices = resumed.map(({ device }) => device);
-      const welcome = { op: 'welcome', subscriber, pingIntervalMs, resumed: devices };
-      return JSON.stringify(more ? { ...welcome, more } : welcome);
+    welcome(subscriber, pingIntervalMs, resumed, filters, more) {
+      const welcome = { op: 'welcome', subscriber, pingIntervalMs, resumed: resumed.map(deviceOf) };
+      const resumedFilters = filters.map(({ filter }) => filter);
+      return JSON.stringify({
+        ...welcome,
+        ...(filters.length > 0 && { resumedFilters }),
+        ...(more && { more }),
+      });
     },
     answer,
-    notice(notice, entries, more) {
+    notice(notice, entries, filters, more) {
       const { op, ...rest } = notices[notice];
-      const devices = entries.map(({ device }) => device);
-      // `resumed` says of every page whether another follows; the others only where one does.
-      return JSON.stringify({ op, devices, ...rest, ...((more || notice === Notice.resumed) && { more }) });
+      const names = filters.map(({ filter }) => filter);
+      if (notice === Notice.filterFull) {
+        const message = 'no room for a device that the filter matches';
+        return JSON.stringify({ op, ...rest, filter: names[0], message });
+      }
+      return JSON.stringify({
+        op,
+        devices: entries.map(deviceOf),
+        ...(names.length > 0 && { filters: names }),
+        ...rest,
+        // `resumed` says of every page whether another follows; the others only where one does.
+        ...((more || notice === Notice.resumed) && { more }),
+      });
+    },
+    filterPage(filter, entries, more) {
+      return `{"op":"subscribed","filter":"${filter}","devices":[${entries.map(subscribedItem).join(',')}],"more":${more}}`;
     },
     gap: gapFrame,
   };

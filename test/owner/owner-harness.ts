@@ -30,7 +30,7 @@ import {
   writeRequest,
 } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
-import { EventType, Priority } from '../../src/wire/events.ts';
+import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../src/wire/hub-frames.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import type { Frame } from '../support/frames.ts';
@@ -46,6 +46,7 @@ const settings: OwnerDeps['settings'] = {
   subscriberRemoveAfterMs: 300_000,
   defaultAccess: 'allow',
   maxSubscriptionsPerSubscriber: 100_000,
+  maxFiltersPerSubscriber: 100,
   sendQueueMaxBytes: 1024 * 1024,
 };
 
@@ -139,7 +140,7 @@ export class OwnerHarness {
   ask(session: number, op: OpName, devices?: readonly string[]): Frame {
     const request = ++this.#requests;
     this.#asked.set(request, op);
-    writeRequest(this.#toOwner, { session, request, op, devices });
+    writeRequest(this.#toOwner, { session, request, op, devices, filters: [], types: ALL_TYPES });
     this.poll();
     let answer: Frame | undefined;
     for (;;) {
@@ -224,16 +225,16 @@ export class OwnerHarness {
         const { session, slot, resumed, more } = readJoined(views, offset);
         if (!this.#subscribers.has(session)) return undefined;
         const { subscriber = '' } = this.reader.subscriber(slot) ?? {};
-        return text(session, welcome(subscriber, PING_MS, readEntries(resumed), more));
+        return text(session, welcome(subscriber, PING_MS, readEntries(resumed), [], more));
       }
       case FromOwnerRecord.Answer: {
         const { session, request, more, entries, refusals } = readAnswer(views, offset);
         const asked = { op: this.#asked.get(request)!, id: String(request) };
-        return text(session, answered(asked, readEntries(entries), readRefusals(refusals), more));
+        return text(session, answered(asked, readEntries(entries), readRefusals(refusals), [], more));
       }
       case FromOwnerRecord.Notice: {
         const { session, notice, more, entries } = readNotice(views, offset);
-        return text(session, noticed(notice as 0, readEntries(entries), more));
+        return text(session, noticed(notice as 0, readEntries(entries), [], more));
       }
       case FromOwnerRecord.Attach: {
         const { session, id } = readAttach(views, offset);

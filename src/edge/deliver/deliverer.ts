@@ -9,6 +9,7 @@ import type { RecordViews, RingConsumer } from '../../memory/ring.ts';
 import { EventField } from '../../records/event.ts';
 import { readGap, readSeq } from '../../records/replies.ts';
 import type { Endpoint } from '../../transport/transport.ts';
+import { ALL_TYPES, typeBit } from '../../wire/events.ts';
 import type { Publish } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
 import { Rounds } from './rounds.ts';
@@ -16,7 +17,7 @@ import { type SendQueueLimits, SendQueues } from './send-queues.ts';
 import { SlowSubscribers } from './slow-subscribers.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Topic } from './topic.ts';
-import { Topics } from './topics.ts';
+import { type Attached, Topics } from './topics.ts';
 
 export interface DelivererDeps {
   readonly fromOwner: RingConsumer;
@@ -76,14 +77,29 @@ export class Deliverer {
 
   /** An event record, which stays in the ring until it is sent. */
   event(views: RecordViews, offset: number, bytes: number): void {
-    const topic = this.#topics.get(views.u32[(offset + EventField.device) >> 2]!);
+    const device = views.u32[(offset + EventField.device) >> 2]!;
+    const seq = views.f64[(offset + EventField.seq) >> 3]!;
     // None: the last subscriber has just closed, and the owner has not heard of it yet.
-    if (topic === undefined) return;
-    topic.lastSeq = views.f64[(offset + EventField.seq) >> 3]!;
-    this.#rounds.add(offset, topic);
+    const topic = this.#topics.get(device, ALL_TYPES);
+    if (topic !== undefined) {
+      topic.lastSeq = seq;
+      this.#rounds.add(offset, topic);
+    }
+    if (this.#topics.hasLimited) this.#limited(views.u8[offset + EventField.type]!, device, seq, offset);
     if (!this.sendQueues.published(bytes)) return;
     this.finish(); // who cannot take so much must be slow before it is closed for it
     this.sendQueues.look();
+  }
+
+  /** Sessions that get some types of a device's events only. */
+  #limited(type: number, device: number, seq: number, offset: number): void {
+    const bit = typeBit(type);
+    for (let types = 1; types < ALL_TYPES; types++) {
+      const topic = this.#topics.get(device, types);
+      if (topic === undefined) continue;
+      topic.lastSeq = seq;
+      if ((types & bit) !== 0) this.#rounds.add(offset, topic);
+    }
   }
 
   /** Sends all events that came so far: what follows must come after them. */
@@ -105,8 +121,8 @@ export class Deliverer {
   }
 
   /** From here on the session gets the device's events, of which `seq` was the last. */
-  attachDevice(session: SubscriberSession, device: number, id: string, seq: number): void {
-    this.#topics.join(session, device, id, seq, this.sessions.values());
+  attachDevice(session: SubscriberSession, attach: Attached): void {
+    this.#topics.join(session, attach, this.sessions.values());
   }
 
   detachDevice(session: SubscriberSession, device: number): void {

@@ -1,6 +1,7 @@
 /** One device as an edge sees it: its names, and who of this edge's subscribers gets its events. */
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
+import { ALL_TYPES } from '../../wire/events.ts';
 import { Audience } from './audience.ts';
 import { BatchedAudience } from './batched-audience.ts';
 import { Missed } from './missed.ts';
@@ -8,6 +9,8 @@ import type { SubscriberSession } from './subscriber-session.ts';
 
 export class Topic {
   readonly names: DeviceNames;
+  /** Bits of the event types that its sessions get. */
+  readonly types: number;
   /** By encoding; made when somebody asks for it. */
   readonly audiences: (Audience | undefined)[] = encodings.map(() => undefined);
   /** In either encoding; undefined until somebody asks for it. */
@@ -21,8 +24,9 @@ export class Topic {
   lastSeq: number;
   readonly #slot: number;
 
-  constructor(slot: number, names: DeviceNames, lastSeq: number) {
+  constructor(slot: number, types: number, names: DeviceNames, lastSeq: number) {
     this.#slot = slot;
+    this.types = types;
     this.names = names;
     this.lastSeq = lastSeq;
   }
@@ -83,8 +87,13 @@ export class Topic {
   #audienceOf(encoding: Encoding): Audience {
     const made = this.audiences[encoding];
     if (made !== undefined) return made;
-    const audience = new Audience(`${encodings[encoding]!.topicPrefix}${this.#slot}`);
+    const audience = new Audience(this.#topicName(encoding));
     this.audiences[encoding] = audience;
     return audience;
+  }
+
+  #topicName(encoding: Encoding): string {
+    const name = `${encodings[encoding]!.topicPrefix}${this.#slot}`;
+    return this.types === ALL_TYPES ? name : `${name}t${this.types}`;
   }
 }

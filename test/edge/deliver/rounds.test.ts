@@ -10,14 +10,18 @@ import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer, Share } from '.
 import { EVENT_KIND, EventField, EventFlag } from '../../../src/records/event.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
-import { EventType, Priority } from '../../../src/wire/events.ts';
+import { ALL_TYPES, EventType, Priority } from '../../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
 
 /** Sends of one socket and publishes of one thread, in order: `vip 1 #7` or `j0 #7`. */
 function sessionOf(id: string, number: number, batched = false): SubscriberSession {
   const actor = { role: 'subscriber', id, devices: undefined, vip: false } as const;
   const admitted = { ok: true, actor, idIsGenerated: false, address: 0, expiresAt: 0 } as const;
-  return new SubscriberSession(admitted, number, 0, { codec: jsonSubscriberCodec, batched, wanted: [] });
+  return new SubscriberSession(admitted, number, 0, {
+    codec: jsonSubscriberCodec,
+    batched,
+    wanted: undefined,
+  });
 }
 
 class Sent {
@@ -99,7 +103,7 @@ function setUp() {
 }
 
 function topicOf(slot: number, readers: number, vips: readonly SubscriberSession[] = []): Topic {
-  const topic = new Topic(slot, new DeviceNames(`dev-${slot}`), 0);
+  const topic = new Topic(slot, ALL_TYPES, new DeviceNames(`dev-${slot}`), 0);
   for (let reader = 0; reader < readers; reader++) {
     topic.add(sessionOf(`s-${reader}`, reader));
   }
