@@ -4,10 +4,12 @@
  */
 import { CLOSE_HANDSHAKE_MS, PONG_GRACE_MS } from '../limits.ts';
 import { Backoff, type ReconnectOptions } from './backoff.ts';
+import { checkId, checkNumbers, webSocketUrl } from './checks.ts';
 import { TunnelError } from './errors.ts';
 import type { Answer, HubFrame, Welcome } from './frames.ts';
 import { Requests } from './requests.ts';
 import { type SocketConstructor, type SocketLike, socketConstructor } from './socket.ts';
+import { after, type Timer } from './timers.ts';
 
 export interface ConnectOptions {
   /** Of the listener, such as `wss://hub.example:7401`. Without a path, that of the wire contract is taken. */
@@ -46,6 +48,7 @@ export interface ConnectionEvents {
 
 /** What is different for devices and subscribers. */
 export interface Role {
+  readonly url: string | URL;
   readonly path: string;
   readonly id: string | undefined;
   readonly protocols: string[];
@@ -65,6 +68,8 @@ export interface Role {
   probe(): void;
 }
 
+const CLOSED = 'closed by close()';
+
 /** A lost connection has no close code of its own: browsers and `ws` report this one. */
 const LOST = 1006;
 const NORMAL = 1000;
@@ -82,7 +87,7 @@ export class Connection {
   #socket: SocketLike | undefined;
   #id: string | undefined;
   /** Of the attempt, of the wait for the next, or of the watch over a connection: only one is set. */
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
   /** Number of the attempt: what an earlier one still brings is not looked at. */
   #attempt = 0;
   /** Frames and pings so far. */
@@ -90,19 +95,21 @@ export class Connection {
   /** Whether this WebSocket tells of pings. */
   #hearsPings = false;
   #reconnectAfterMs: number | undefined;
+  #isClosing = false;
 
-  /** @throws TypeError when the URL is none, or there is no WebSocket to use */
+  /** @throws TypeError when an option is not what it should be, or there is no WebSocket to use */
   constructor(options: ConnectOptions, role: Role) {
-    const { requestTimeoutMs = 10_000, queueLimit = 1000 } = options;
+    const { requestTimeoutMs = 10_000, queueLimit = 1000, connectTimeoutMs, reconnect = {} } = options;
+    checkId(role.id);
+    checkNumbers({ requestTimeoutMs, queueLimit, connectTimeoutMs, ...reconnect });
     this.#options = options;
     this.#role = role;
     this.#Socket = socketConstructor(options.WebSocket);
     this.#id = role.id;
-    this.#url = new URL(options.url);
-    this.#url.protocol = this.#url.protocol.replace('http', 'ws');
+    this.#url = webSocketUrl(role.url);
     if (this.#url.pathname === '/') this.#url.pathname = role.path;
     for (const name of Object.keys(role.query)) this.#url.searchParams.set(name, role.query[name]!);
-    this.#backoff = new Backoff(options.reconnect ?? {});
+    this.#backoff = new Backoff(reconnect);
     this.requests = new Requests({
       timeoutMs: requestTimeoutMs,
       queueLimit,
@@ -122,13 +129,20 @@ export class Connection {
     return this.#current;
   }
 
-  /** Ends it for good. Resolves when the WebSocket is closed, or does not get closed in time. */
-  close(): Promise<void> {
+  /**
+   * Ends it for good. Resolves when the WebSocket is closed, or does not get closed in time.
+   * @param first `finish`: sends what waits and waits for the answers, unless this is the second call
+   */
+  close(first?: 'finish'): Promise<void> {
+    if (first === 'finish' && !this.#isClosing && this.requests.isBusy) {
+      this.#isClosing = true;
+      return this.requests.finish(new TunnelError('closed', CLOSED)).then(() => this.close());
+    }
     const socket = this.#socket;
     if (this.#current.state !== 'closed') this.#end(undefined, NORMAL);
     if (socket === undefined) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, CLOSE_HANDSHAKE_MS);
+      const timer = after(CLOSE_HANDSHAKE_MS, resolve);
       socket.addEventListener('close', () => {
         clearTimeout(timer);
         resolve();
@@ -140,16 +154,13 @@ export class Connection {
     this.#attempt += 1;
     const attempt = this.#attempt;
     const { token, connectTimeoutMs = 10_000 } = this.#options;
-    this.#timer = setTimeout(
-      () => this.#lose(LOST, `no welcome within ${connectTimeoutMs} ms`),
-      connectTimeoutMs,
-    );
+    this.#timer = after(connectTimeoutMs, () => this.#lose(LOST, `no welcome within ${connectTimeoutMs} ms`));
     this.#enter({ state: 'connecting' });
     try {
       const given = await (typeof token === 'function' ? token() : token);
       if (attempt === this.#attempt) this.#open(given);
     } catch (cause) {
-      if (attempt === this.#attempt) this.#lose(LOST, String(cause));
+      if (attempt === this.#attempt) this.#lose(LOST, textOf(cause));
     }
   }
 
@@ -220,14 +231,14 @@ export class Connection {
   #watch(periodMs: number): void {
     clearTimeout(this.#timer);
     const heardBefore = this.#heard;
-    this.#timer = setTimeout(() => {
+    this.#timer = after(periodMs, () => {
       const isSilent = this.#heard === heardBefore;
       if (isSilent && this.#hearsPings) this.#lose(LOST, 'no ping of the hub');
       else {
         this.#watch(periodMs);
         if (isSilent) this.#role.probe();
       }
-    }, periodMs);
+    });
   }
 
   /** The connection, or the attempt to make one, is over. */
@@ -241,13 +252,13 @@ export class Connection {
     const error = new TunnelError('disconnected', message, code);
     this.#detach(GIVEN_UP);
     this.requests.drop(error);
-    this.#timer = setTimeout(() => void this.#connect(), waitMs);
+    this.#timer = after(waitMs, () => void this.#connect());
     this.#enter({ state: 'waiting', retryInMs: waitMs, error });
   }
 
   #end(error: TunnelError | undefined, code: number): void {
     this.#detach(code);
-    this.requests.end(error ?? new TunnelError('closed', 'closed by close()'));
+    this.requests.end(error ?? new TunnelError('closed', CLOSED));
     this.#enter({ state: 'closed', error });
   }
 
@@ -264,5 +275,14 @@ export class Connection {
   #enter(state: ConnectionState): void {
     this.#current = state;
     this.#role.changed(state);
+  }
+}
+
+/** Of whatever was thrown, by the application's functions too. */
+function textOf(cause: unknown): string {
+  try {
+    return String(cause);
+  } catch {
+    return 'what was thrown has no text';
   }
 }

@@ -46,11 +46,16 @@ export function connectDevice(options: DeviceOptions): Device {
 
 export class Device extends Emitter<ConnectionEvents> {
   readonly #connection: Connection;
+  /** Whether an event was sent since the last look at a silent connection. */
+  #hasSent = false;
+  /** The connection is silent: the next event asks for an ack, whose absence tells that the link is dead. */
+  #isAckDue = false;
 
   /** Use `connectDevice`. */
   constructor(options: DeviceOptions) {
     super();
     this.#connection = new Connection(options, {
+      url: options.url,
       path: '/v1/device',
       id: options.id,
       protocols: [],
@@ -61,7 +66,7 @@ export class Device extends Emitter<ConnectionEvents> {
       receivedBinary: () => {},
       changed: (state) => this.emit('state', state),
       failed: (error) => this.emit('error', error),
-      probe: () => {}, // a device has nothing to ask that would not be an event
+      probe: () => this.#probe(),
     });
   }
 
@@ -97,9 +102,12 @@ export class Device extends Emitter<ConnectionEvents> {
     return this.#send('pong', data, options);
   }
 
-  /** Says goodbye: the hub calls the device offline at once. Resolves when the connection is closed. */
+  /**
+   * Says goodbye: the hub calls the device offline at once. What waits is sent and acknowledged first, in at most
+   * `requestTimeoutMs`; a second call does not wait for it. Resolves when the connection is closed.
+   */
   close(): Promise<void> {
-    return this.#connection.close();
+    return this.#connection.close('finish');
   }
 
   #send(type: EventTypeName, data: unknown, options: EventOptions = {}): Promise<unknown> {
@@ -110,6 +118,7 @@ export class Device extends Emitter<ConnectionEvents> {
     const frame = new Uint8Array(bytes.length + 1);
     frame[0] = (priority << 4) | EventType[type];
     frame.set(bytes, 1);
+    this.#hasSent = true;
     return this.#connection.requests.tell(frame.buffer);
   }
 
@@ -120,8 +129,21 @@ export class Device extends Emitter<ConnectionEvents> {
   ): Promise<unknown> {
     const { requests } = this.#connection;
     const frame = { type, ...members, priority };
-    if (!ack) return requests.tell(JSON.stringify(frame));
-    return handled(requests.ask(frame).then(({ seq = 0, skipped = false }) => ({ seq, skipped })));
+    this.#hasSent = true;
+    if (ack) return handled(requests.ask(frame).then(({ seq = 0, skipped = false }) => ({ seq, skipped })));
+    if (!this.#isAckDue) return requests.tell(JSON.stringify(frame));
+    this.#isAckDue = false;
+    void requests.ask(frame);
+    return Promise.resolve();
+  }
+
+  /** Asks with the next event where one may be expected, else with a pong, which followers see. */
+  #probe(): void {
+    if (this.#isAckDue || !this.#hasSent) {
+      this.#isAckDue = false;
+      void this.pong(undefined, { ack: true });
+    } else this.#isAckDue = true;
+    this.#hasSent = false;
   }
 }
 

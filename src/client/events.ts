@@ -18,7 +18,8 @@ export function eventFromJson(frame: EventFrame): DeviceEvent {
   return { ...frame, bytes: Uint8Array.from(atob(data64), (character) => character.charCodeAt(0)) };
 }
 
-const utf8 = new TextDecoder();
+/** A byte order mark is what the device sent, and stays. */
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Reads a frame of the subprotocol `dat.v1.binary`. @throws RangeError, SyntaxError when it is none */
 export function eventsFromBinary(frame: ArrayBuffer): DeviceEvent[] {

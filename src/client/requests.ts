@@ -4,6 +4,7 @@
  */
 import { TunnelError } from './errors.ts';
 import type { Answer, ErrorFrame } from './frames.ts';
+import { after, type Timer } from './timers.ts';
 
 export interface RequestDeps {
   /** For the answer, or for a connection to ask over. */
@@ -32,7 +33,7 @@ interface Request {
   readonly fields: Fields | undefined;
   readonly resolve: (answer: Answer | undefined) => void;
   readonly reject: (error: TunnelError) => void;
-  timer: ReturnType<typeof setTimeout> | undefined;
+  timer: Timer | undefined;
   heardWhenSent: number;
 }
 
@@ -49,6 +50,8 @@ export class Requests {
   #lastId = 0;
   /** Why nothing can be sent ever again. */
   #ended: TunnelError | undefined;
+  /** Told when nothing waits any more. */
+  #idle: (() => void) | undefined;
   /** Whether there is a connection to send over. */
   isOpen = false;
 
@@ -94,6 +97,20 @@ export class Requests {
     for (const request of this.#sent.values()) this.#fail(request, error);
   }
 
+  /** Whether something waits to be sent or answered. */
+  get isBusy(): boolean {
+    return this.#queue.size + this.#sent.size > 0;
+  }
+
+  /** Takes nothing more. Resolves when nothing waits to be sent or answered, which is in `timeoutMs` at the latest. */
+  finish(error: TunnelError): Promise<void> {
+    this.#ended = error;
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+      this.#tellIdle();
+    });
+  }
+
   /** There will be no further connection. */
   end(error: TunnelError): void {
     this.#ended = error;
@@ -120,7 +137,7 @@ export class Requests {
           return;
         }
         if (answered || !this.isOpen) {
-          request.timer = setTimeout(() => this.#expire(request), this.#deps.timeoutMs);
+          request.timer = after(this.#deps.timeoutMs, () => this.#expire(request));
         }
         if (this.isOpen) this.#send(request);
         else if (this.#queue.size < this.#deps.queueLimit) this.#queue.add(request);
@@ -158,5 +175,10 @@ export class Requests {
     clearTimeout(request.timer);
     this.#queue.delete(request);
     this.#sent.delete(request.id);
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (!this.isBusy) this.#idle?.();
   }
 }

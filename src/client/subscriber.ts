@@ -1,13 +1,14 @@
 /** A subscriber's side: keeps what is subscribed to over reconnects, and tells what was missed. */
 import { removals } from '../codes.ts';
 import { Subprotocol } from '../protocol/events.ts';
+import { checkList, webSocketUrl } from './checks.ts';
 import {
   Connection,
   type ConnectionEvents,
   type ConnectionState,
   type ConnectOptions,
 } from './connection.ts';
-import { inChunks, merge } from './device-lists.ts';
+import { inChunks, merge, splitMalformed } from './device-lists.ts';
 import { Emitter } from './emitter.ts';
 import { TunnelError } from './errors.ts';
 import { EventStream } from './event-stream.ts';
@@ -75,8 +76,15 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
   /** Use `connectSubscriber`. */
   constructor(options: SubscriberOptions) {
     super();
-    for (const device of options.devices ?? []) this.#subscriptions.set(device, new Subscription());
+    const url = webSocketUrl(options.url);
+    // An address may be longer than a hub takes; frames may be many.
+    const ofUrl = url.searchParams.getAll('devices').flatMap((list) => list.split(','));
+    url.searchParams.delete('devices');
+    const { devices = [] } = options;
+    checkList(devices);
+    for (const device of [...ofUrl, ...devices]) this.#subscriptions.set(device, new Subscription());
     this.#connection = new Connection(options, {
+      url,
       path: '/v1/subscribe',
       id: options.id,
       protocols: [options.binary ? Subprotocol.binary : Subprotocol.json],
@@ -107,6 +115,7 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
    * connection. A rejection that nobody waits for does no harm.
    */
   subscribe(devices: readonly string[]): Promise<Subscribed> {
+    checkList(devices);
     for (const device of devices) {
       this.#leaving.delete(device);
       this.#subscriptionOf(device).isPaused = false;
@@ -116,6 +125,7 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
 
   /** Ends subscriptions. Rejects as `subscribe` does; the hub is told with the next connection. */
   unsubscribe(devices: readonly string[]): Promise<Changed> {
+    checkList(devices);
     for (const device of devices) {
       this.#subscriptions.delete(device);
       this.#leaving.add(device);
@@ -125,6 +135,7 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
 
   /** Nothing is delivered until `resume`, and that is no gap. @param devices default: all */
   pause(devices?: readonly string[]): Promise<Changed> {
+    if (devices !== undefined) checkList(devices);
     for (const device of devices ?? this.#subscriptions.keys()) {
       const subscription = this.#subscriptions.get(device);
       if (subscription === undefined) continue;
@@ -195,10 +206,14 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
 
   /** Asks in as many frames as it takes, and puts the answers together. */
   #ask(op: string, devices: readonly string[] | undefined): Promise<Subscribed | Changed> {
-    const frames =
-      devices === undefined ? [{ op }] : inChunks(devices).map((chunk) => ({ op, devices: chunk }));
+    const { ids, refusals } = splitMalformed(devices ?? []);
+    const frames = devices === undefined ? [{ op }] : inChunks(ids).map((chunk) => ({ op, devices: chunk }));
+    for (const { device } of refusals) {
+      this.#subscriptions.delete(device);
+      this.#leaving.delete(device);
+    }
     const answers = frames.map((frame) => this.#connection.requests.ask(frame));
-    return handled(Promise.all(answers).then(merge));
+    return handled(Promise.all(answers).then((all) => merge(all, refusals)));
   }
 
   #receive(frame: HubFrame): void {

@@ -94,6 +94,7 @@ describe('what is asked for', () => {
     const { client, socket } = await deviceOf();
     const waiting = client.message(0);
     void client.close();
+    void client.close(); // does not wait for what waits
     await expect(waiting).rejects.toMatchObject({ code: 'closed', hubCode: undefined });
     await expect(client.message(1)).rejects.toMatchObject({ code: 'closed' });
     expect(socket().sent).toEqual([]);
