@@ -1,6 +1,6 @@
 /** How the client connects and comes back, with a fake WebSocket and a fake clock: what no real hub does on demand. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connectDevice } from '../../src/client/index.ts';
+import { connectDevice } from '../../clients/js/src/index.ts';
 import { closes } from '../../src/codes.ts';
 import { deviceOf, subscriberOf, url, useFakeTime, useRealTime } from '../support/fake-peers.ts';
 import { fakeSockets } from '../support/fake-socket.ts';

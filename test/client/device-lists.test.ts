@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inChunks, merge } from '../../src/client/device-lists.ts';
+import { inChunks, merge } from '../../clients/js/src/device-lists.ts';
 import { parseSubscriberOp } from '../../src/protocol/subscriber-ops.ts';
 
 describe('a long list of devices', () => {

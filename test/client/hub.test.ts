@@ -1,6 +1,6 @@
 /** The client against the hub, over real sockets. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { DeviceEvent } from '../../src/client/index.ts';
+import type { DeviceEvent } from '../../clients/js/src/index.ts';
 import { calm, numbersFrom, uniqueId, useHub } from '../conformance/harness.ts';
 import { openDevice, openSubscriber } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';

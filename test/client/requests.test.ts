@@ -1,6 +1,6 @@
 /** What the client sends and how it is answered, with a fake WebSocket and a fake clock. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connectDevice, connectSubscriber } from '../../src/client/index.ts';
+import { connectDevice, connectSubscriber } from '../../clients/js/src/index.ts';
 import { deviceOf, subscriberOf, url, useFakeTime, useRealTime } from '../support/fake-peers.ts';
 import { fakeSockets } from '../support/fake-socket.ts';
 

@@ -1,6 +1,6 @@
 /** What a subscriber asks for on a new connection, with a fake WebSocket and a fake page. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connectSubscriber, type Subscriber, type SubscriberOptions } from '../../src/client/index.ts';
+import { connectSubscriber, type Subscriber, type SubscriberOptions } from '../../clients/js/src/index.ts';
 import { type FakeSocket, fakeSockets } from '../support/fake-socket.ts';
 
 interface Asked {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Subscription } from '../../src/client/subscription.ts';
+import { Subscription } from '../../clients/js/src/subscription.ts';
 
 /** A subscription that was answered at `seq` on an earlier connection, and is being made again. */
 function lostAt(seq: number): Subscription {

@@ -1,6 +1,6 @@
 /** What an application may hand to the client by mistake. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connectDevice, connectSubscriber } from '../../src/client/index.ts';
+import { connectDevice, connectSubscriber } from '../../clients/js/src/index.ts';
 import { deviceOf, subscriberOf, url, useFakeTime, useRealTime } from '../support/fake-peers.ts';
 import { fakeSockets } from '../support/fake-socket.ts';
 

@@ -1,6 +1,6 @@
 /** Events that the client lost without a word. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { eventsFromBinary } from '../../src/client/events.ts';
+import { eventsFromBinary } from '../../clients/js/src/events.ts';
 import { deviceOf, subscriberOf, useFakeTime, useRealTime } from '../support/fake-peers.ts';
 
 beforeEach(useFakeTime);

@@ -16,7 +16,7 @@ import {
   type Subscriber,
   type SubscriberOptions,
   type TunnelError,
-} from '../../src/client/index.ts';
+} from '../../clients/js/src/index.ts';
 import { Inbox } from './inbox.ts';
 
 /** Reconnects soon: waiting is not what these tests are about. */

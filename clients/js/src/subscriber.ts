@@ -1,6 +1,5 @@
 /** A subscriber's side: keeps what is subscribed to over reconnects, and tells what was missed. */
-import { removals } from '../codes.ts';
-import { Subprotocol } from '../protocol/events.ts';
+
 import { checkList, webSocketUrl } from './checks.ts';
 import {
   Connection,
@@ -27,6 +26,7 @@ import type {
 import { isPage, watchPage } from './page.ts';
 import { handled } from './requests.ts';
 import { Subscription } from './subscription.ts';
+import { INACTIVE_TOO_LONG, Subprotocol } from './wire.ts';
 
 export interface SubscriberOptions extends ConnectOptions {
   /**
@@ -280,7 +280,7 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
 
   #forgetRemoved({ devices, code }: Removal): void {
     // Behind a hidden page silence is no wonder: what it cost is subscribed to again when the page is back.
-    if (code === removals.inactiveTooLong.code && this.#isHidden) return;
+    if (code === INACTIVE_TOO_LONG && this.#isHidden) return;
     for (const device of devices) this.#subscriptions.delete(device);
   }
 

@@ -1,8 +1,8 @@
 /** Long lists of devices: the hub takes frames up to a size, so they are asked for in parts. Pure. */
-import { errors } from '../codes.ts';
-import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
+
 import { isId } from './checks.ts';
 import type { Answer, Changed, Refusal } from './frames.ts';
+import { BAD_REQUEST, FRAME_DEVICES_MAX } from './wire.ts';
 
 /** Bytes of ids in one frame: the hub closes on frames over its limit, which is 64 KiB unless set otherwise. */
 const FRAME_IDS_BYTES_MAX = 16 * 1024;
@@ -14,7 +14,7 @@ export function splitMalformed(devices: readonly string[]): {
 } {
   const refusals = devices
     .filter((device) => !isId(device))
-    .map((device) => ({ device: String(device), code: errors.badRequest.code, message: 'not an id' }));
+    .map((device) => ({ device: String(device), code: BAD_REQUEST, message: 'not an id' }));
   return { ids: refusals.length === 0 ? devices : devices.filter(isId), refusals };
 }
 
@@ -25,7 +25,7 @@ export function inChunks(devices: readonly string[]): readonly (readonly string[
   let bytes = 0;
   for (const device of devices) {
     const more = device.length + 3; // quotes and comma
-    if (chunk.length === 0 || chunk.length === SUBSCRIBE_DEVICES_MAX || bytes + more > FRAME_IDS_BYTES_MAX) {
+    if (chunk.length === 0 || chunk.length === FRAME_DEVICES_MAX || bytes + more > FRAME_IDS_BYTES_MAX) {
       chunk = [];
       chunks.push(chunk);
       bytes = 0;

@@ -1,4 +1,6 @@
 /** Turns the hub's events, JSON and binary, into one shape. */
+
+import type { DeviceEvent, EventFrame, EventTypeName, PriorityName } from './frames.ts';
 import {
   BATCH_HEADER_BYTES,
   BATCH_LENGTH_BYTES,
@@ -9,8 +11,7 @@ import {
   EventType,
   eventTypeNames,
   priorityNames,
-} from '../protocol/events.ts';
-import type { DeviceEvent, EventFrame, EventTypeName, PriorityName } from './frames.ts';
+} from './wire.ts';
 
 export function eventFromJson(frame: EventFrame): DeviceEvent {
   const { data64 } = frame;

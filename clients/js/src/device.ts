@@ -1,5 +1,5 @@
 /** A device's side: sends events, waits for their acknowledgement where asked to. */
-import { EventType, Priority } from '../protocol/events.ts';
+
 import {
   Connection,
   type ConnectionEvents,
@@ -9,6 +9,7 @@ import {
 import { Emitter } from './emitter.ts';
 import type { Ack, EventTypeName, PriorityName } from './frames.ts';
 import { handled } from './requests.ts';
+import { EventType, Priority } from './wire.ts';
 
 export interface DeviceOptions extends ConnectOptions {
   /** 1 to 128 of `A-Z a-z 0-9 . _ : ~ -`. May be left out where a token names the device. */

@@ -2,7 +2,7 @@
  * One logical connection to the hub over as many WebSockets as it takes: connects, notices when it is lost, waits as
  * the close code asks, connects again. Knows nothing of devices and subscriptions.
  */
-import { CLOSE_HANDSHAKE_MS, PONG_GRACE_MS } from '../limits.ts';
+
 import { Backoff, type ReconnectOptions } from './backoff.ts';
 import { checkId, checkNumbers, webSocketUrl } from './checks.ts';
 import { TunnelError } from './errors.ts';
@@ -10,6 +10,7 @@ import type { Answer, HubFrame, Welcome } from './frames.ts';
 import { Requests } from './requests.ts';
 import { type SocketConstructor, type SocketLike, socketConstructor } from './socket.ts';
 import { after, type Timer } from './timers.ts';
+import { CLOSE_HANDSHAKE_MS, PONG_GRACE_MS } from './wire.ts';
 
 export interface ConnectOptions {
   /** Of the listener, such as `wss://hub.example:7401`. Without a path, that of the wire contract is taken. */
