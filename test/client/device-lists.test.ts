@@ -42,6 +42,6 @@ describe('a long list of devices', () => {
       { op: 'paused', id: 1, devices: ['a'] },
       { op: 'paused', id: 2, devices: ['b'], errors: [refusal] },
     ] as const;
-    expect(merge(answers)).toEqual({ devices: ['a', 'b'], errors: [refusal] });
+    expect(merge(answers)).toEqual({ devices: ['a', 'b'], filters: [], errors: [refusal] });
   });
 });

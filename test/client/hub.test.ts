@@ -106,7 +106,7 @@ describe('the client', () => {
     const { events, gaps, subscriber: client, subscribed } = subscriber({ devices: [dev] });
     await hub.witness(dev);
     await subscribed.next();
-    expect(await client.pause()).toEqual({ devices: [dev], errors: [] });
+    expect(await client.pause()).toEqual({ devices: [dev], filters: [], errors: [] });
     expect(await client.list()).toEqual([{ device: dev, status: 'inactive' }]);
     await sender.message('unheard', { ack: true });
     const { devices } = await client.resume();

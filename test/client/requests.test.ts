@@ -178,7 +178,7 @@ describe('a listener', () => {
     client.on('state', ({ state }) => seen.push(state));
     socket().welcome();
     expect(seen).toEqual(['connected']);
-    expect(client.state).toBe('connected');
+    expect(client.connection.state).toBe('connected');
     expect(() => reported.mock.calls[0]?.[0]()).toThrow('of the application');
   });
 

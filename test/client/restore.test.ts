@@ -289,7 +289,7 @@ describe('a subscriber with pauseWhenHidden', () => {
     page.become('hidden');
     const answered = subscriber.subscribe(['c']);
     socket().frame({ op: 'subscribed', id: 1, devices: [snapshot('c', 5)], errors: [] });
-    expect(await answered).toEqual({ devices: [snapshot('c', 5)], errors: [] });
+    expect(await answered).toEqual({ devices: [snapshot('c', 5)], filters: [], errors: [] });
     expect(askedOf(socket())).toEqual([
       { op: 'subscribe', devices: ['c'] },
       { op: 'pause', devices: ['c'] },

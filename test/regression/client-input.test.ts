@@ -177,7 +177,7 @@ describe('a list of devices in the address', () => {
       url: `ws://hub.test/?site=3&devices=${many.join(',')}&devices=one-more`,
       devices: ['of-the-options'],
     });
-    expect(socket().url.href).toBe('ws://hub.test/v1/subscribe?site=3&id=me');
+    expect(socket().url.href).toBe('ws://hub.test/v1/subscribe?site=3&hold=true&id=me');
     socket().welcome();
     expect(asked(socket()).flatMap(([, devices]) => devices)).toEqual([
       ...many,

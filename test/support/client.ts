@@ -24,7 +24,7 @@ const quick = { baseMs: 20, capMs: 100 };
 
 /** What devices and subscribers have in common. */
 export interface Client {
-  readonly state: ConnectionState['state'];
+  readonly connection: ConnectionState;
   on(name: 'state', listener: (state: ConnectionState) => void): () => void;
   on(name: 'error', listener: (error: TunnelError) => void): () => void;
   close(): Promise<void>;
@@ -108,7 +108,7 @@ function lineOf(client: Client, sockets: readonly WebSocket[]): Line {
     errors,
     cut,
     async reconnect() {
-      if (client.state !== 'connected') await nextConnected(client);
+      if (client.connection.state !== 'connected') await nextConnected(client);
       cut();
       return nextConnected(client);
     },

@@ -1,16 +1,23 @@
 /**
  * What is to be sent and what is to be answered. What is asked for without a connection waits for one; what was sent
- * and not answered when the connection is lost is refused, since nobody knows whether it had its effect.
+ * and not answered when the connection is lost is refused, since nobody knows whether it had its effect. What the hub
+ * refuses for its rate is sent again when the hub says so, and what comes after it waits, so that the order holds.
  */
 import { TunnelError } from './errors.ts';
 import type { Answer, ErrorFrame } from './frames.ts';
 import { after, type Timer } from './timers.ts';
+import { RATE_LIMIT } from './wire.ts';
+
+/** The hub's wish to wait is followed up to here: a request must come to an end. */
+const WAIT_MS_MAX = 60_000;
 
 export interface RequestDeps {
   /** For the answer, or for a connection to ask over. */
   readonly timeoutMs: number;
-  /** Requests that may wait for a connection. */
+  /** Requests that may wait for a connection, or for the hub's leave to go on. */
   readonly queueLimit: number;
+  /** Requests that may wait for an answer. */
+  readonly windowSize: number;
   /** Sends, or returns false when too much waits to be sent already. */
   send(data: string | ArrayBuffer): boolean;
   /** Counts all that came from the hub. */
@@ -26,12 +33,17 @@ export interface Fields {
 }
 
 interface Request {
+  /** Of those that wait, the lowest is sent first. */
+  order: number;
   readonly id: number;
   readonly data: string | ArrayBuffer;
-  /** false: done when sent. */
-  readonly answered: boolean;
+  /** undefined: done when sent. */
   readonly fields: Fields | undefined;
-  readonly resolve: (answer: Answer | undefined) => void;
+  /** false: makes no sense on another connection. */
+  readonly outlives: boolean;
+  /** The answer so far. */
+  readonly pages: Answer[];
+  readonly resolve: (pages: readonly Answer[]) => void;
   readonly reject: (error: TunnelError) => void;
   timer: Timer | undefined;
   heardWhenSent: number;
@@ -45,56 +57,85 @@ export function handled<Value>(promise: Promise<Value>): Promise<Value> {
 
 export class Requests {
   readonly #deps: RequestDeps;
-  readonly #queue = new Set<Request>();
+  /** By their order. */
+  #queue = new Set<Request>();
   readonly #sent = new Map<number, Request>();
   #lastId = 0;
-  /** Why nothing can be sent ever again. */
+  #lastOrder = 0;
+  /** Why nothing can be asked for ever again. */
   #ended: TunnelError | undefined;
   /** Told when nothing waits any more. */
   #idle: (() => void) | undefined;
   /** Whether there is a connection to send over. */
-  isOpen = false;
+  #isOpen = false;
+  /** Until it fires, the hub wants nothing to be sent. */
+  #leave: Timer | undefined;
 
   constructor(deps: RequestDeps) {
     this.#deps = deps;
   }
 
-  /** Sends a frame with an id of its own and waits for the answer. Rejects with TunnelError. */
-  ask(fields: Fields): Promise<Answer> {
+  /**
+   * Sends a frame with an id of its own and waits for the answer, all pages of it. Rejects with TunnelError.
+   * @param outlives false: is refused when the connection is lost before it was sent
+   */
+  ask(fields: Fields, outlives = true): Promise<readonly Answer[]> {
     const id = ++this.#lastId;
-    return this.#add(id, JSON.stringify({ ...fields, id }), fields) as Promise<Answer>;
+    return this.#add(id, JSON.stringify({ ...fields, id }), fields, outlives);
   }
 
   /** Sends a frame and is done when it was handed to the WebSocket. Rejects with TunnelError. */
-  tell(data: string | ArrayBuffer): Promise<void> {
-    return this.#add(0, data, undefined) as Promise<undefined>;
+  tell(data: string | ArrayBuffer, outlives = true): Promise<void> {
+    return handled(this.#add(0, data, undefined, outlives).then(() => {}));
   }
 
-  /** The frames that wait for a connection and will be answered. */
+  /** The frames that wait to be sent and will be answered. */
   waiting(): readonly Fields[] {
     return [...this.#queue].map(({ fields }) => fields).filter((fields) => fields !== undefined);
   }
 
-  /** There is a connection: sends what has waited. */
-  flush(): void {
-    for (const request of this.#queue) this.#send(request);
-    this.#queue.clear();
+  /** There is a connection: sends what has waited. @param first asks for what is to be sent before it */
+  open(first: () => void): void {
+    const waiting = this.#queue;
+    this.#queue = new Set();
+    this.#isOpen = true;
+    first();
+    for (const request of waiting) {
+      request.order = ++this.#lastOrder;
+      this.#queue.add(request);
+    }
+    this.#pump();
   }
 
-  /** @returns whether the answer belonged to a request that still waited */
-  settle(answer: Answer | ErrorFrame): boolean {
-    const request = this.#sent.get(answer.id as number);
-    if (request === undefined) return false;
-    this.#finish(request);
-    if (answer.op === 'error') request.reject(new TunnelError('refused', answer.message, answer.code));
-    else request.resolve(answer);
-    return true;
+  /** @returns whether it belonged to a request that still waited */
+  settle(frame: Answer | ErrorFrame): boolean {
+    const request = this.#sent.get(frame.id as number);
+    if (frame.op !== 'error') {
+      request?.pages.push(frame);
+      if (frame.more && request !== undefined) this.#startTimer(request);
+      else if (request !== undefined) {
+        this.#finish(request);
+        request.resolve(request.pages);
+      }
+    } else if (frame.code === RATE_LIMIT && frame.retryAfterMs !== undefined) {
+      this.#waitFor(frame.retryAfterMs);
+      if (request !== undefined) this.#putBack(request);
+    } else if (request !== undefined) {
+      this.#fail(request, new TunnelError('refused', frame.message, frame.code));
+    }
+    return request !== undefined;
   }
 
   /** The connection is lost. What has not been sent waits for the next. */
   drop(error: TunnelError): void {
-    this.isOpen = false;
+    this.#isOpen = false;
+    clearTimeout(this.#leave);
+    this.#leave = undefined;
     for (const request of this.#sent.values()) this.#fail(request, error);
+    for (const request of this.#queue) {
+      if (!request.outlives) this.#fail(request, error);
+      else if (request.timer === undefined) this.#startTimer(request);
+    }
   }
 
   /** Whether something waits to be sent or answered. */
@@ -102,12 +143,15 @@ export class Requests {
     return this.#queue.size + this.#sent.size > 0;
   }
 
-  /** Takes nothing more. Resolves when nothing waits to be sent or answered, which is in `timeoutMs` at the latest. */
+  /** Takes nothing more. Resolves when nothing waits to be sent or answered, or it has waited long enough. */
   finish(error: TunnelError): Promise<void> {
     this.#ended = error;
     return new Promise((resolve) => {
-      this.#idle = resolve;
-      this.#tellIdle();
+      const timer = after(this.#deps.timeoutMs, resolve);
+      this.#idle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
   }
 
@@ -118,44 +162,86 @@ export class Requests {
     for (const request of this.#queue) this.#fail(request, error);
   }
 
-  #add(id: number, data: string | ArrayBuffer, fields: Fields | undefined): Promise<Answer | undefined> {
+  #add(
+    id: number,
+    data: string | ArrayBuffer,
+    fields: Fields | undefined,
+    outlives: boolean,
+  ): Promise<readonly Answer[]> {
     return handled(
       new Promise((resolve, reject) => {
-        const answered = fields !== undefined;
+        if (this.#ended !== undefined) {
+          reject(this.#ended);
+          return;
+        }
         const request: Request = {
+          order: ++this.#lastOrder,
           id,
           data,
-          answered,
           fields,
+          outlives,
+          pages: [],
           resolve,
           reject,
           timer: undefined,
           heardWhenSent: 0,
         };
-        if (this.#ended !== undefined) {
-          reject(this.#ended);
+        const mustWait = !this.#isOpen || this.#leave !== undefined;
+        if (mustWait && this.#queue.size >= this.#deps.queueLimit) {
+          reject(new TunnelError('full', 'too many requests wait to be sent'));
           return;
         }
-        if (answered || !this.isOpen) {
-          request.timer = after(this.#deps.timeoutMs, () => this.#expire(request));
-        }
-        if (this.isOpen) this.#send(request);
-        else if (this.#queue.size < this.#deps.queueLimit) this.#queue.add(request);
-        else this.#fail(request, new TunnelError('full', 'too many requests wait for a connection'));
+        this.#queue.add(request);
+        if (this.#isOpen) this.#pump();
+        else this.#startTimer(request);
       }),
     );
   }
 
+  /** Sends what may be sent, in order. */
+  #pump(): void {
+    for (const request of this.#queue) {
+      const isFull = request.fields !== undefined && this.#sent.size >= this.#deps.windowSize;
+      if (!this.#isOpen || this.#leave !== undefined || isFull) return;
+      this.#queue.delete(request);
+      this.#send(request);
+    }
+  }
+
   #send(request: Request): void {
+    clearTimeout(request.timer);
     request.heardWhenSent = this.#deps.heard();
     if (!this.#deps.send(request.data)) {
       this.#fail(request, new TunnelError('full', 'too much waits to be sent on this connection'));
-    } else if (request.answered) {
-      this.#sent.set(request.id, request);
-    } else {
+    } else if (request.fields === undefined) {
       this.#finish(request);
-      request.resolve(undefined);
+      request.resolve([]);
+    } else {
+      this.#sent.set(request.id, request);
+      this.#startTimer(request);
     }
+  }
+
+  /** The hub wants nothing more to be sent for now. */
+  #waitFor(ms: number): void {
+    clearTimeout(this.#leave);
+    this.#leave = after(Math.min(ms, WAIT_MS_MAX), () => {
+      this.#leave = undefined;
+      this.#pump();
+    });
+  }
+
+  /** It is to be sent again, before what was asked for later. */
+  #putBack(request: Request): void {
+    clearTimeout(request.timer);
+    request.timer = undefined;
+    this.#sent.delete(request.id);
+    this.#queue = new Set([...this.#queue, request].sort((one, other) => one.order - other.order));
+  }
+
+  #startTimer(request: Request): void {
+    clearTimeout(request.timer);
+    request.timer = after(this.#deps.timeoutMs, () => this.#expire(request));
   }
 
   #expire(request: Request): void {
@@ -175,10 +261,7 @@ export class Requests {
     clearTimeout(request.timer);
     this.#queue.delete(request);
     this.#sent.delete(request.id);
-    this.#tellIdle();
-  }
-
-  #tellIdle(): void {
     if (!this.isBusy) this.#idle?.();
+    this.#pump();
   }
 }

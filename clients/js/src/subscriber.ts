@@ -1,6 +1,13 @@
-/** A subscriber's side: keeps what is subscribed to over reconnects, and tells what was missed. */
-
-import { checkList, webSocketUrl } from './checks.ts';
+/** A subscriber's side: keeps what is followed over reconnects, and tells what was missed. */
+import {
+  checkFollow,
+  checkList,
+  checkNumbers,
+  type FollowOptions,
+  isFilter,
+  isName,
+  webSocketUrl,
+} from './checks.ts';
 import {
   Connection,
   type ConnectionEvents,
@@ -12,30 +19,41 @@ import { Emitter } from './emitter.ts';
 import { TunnelError } from './errors.ts';
 import { EventStream } from './event-stream.ts';
 import { eventFromJson, eventsFromBinary } from './events.ts';
+import { Follows, matches } from './follows.ts';
 import type {
+  Answer,
   Changed,
   DeviceEvent,
+  DeviceState,
   Gap,
   HubFrame,
   ListedSubscription,
   Removal,
+  Since,
   StatusNotice,
   Subscribed,
   Welcome,
 } from './frames.ts';
 import { isPage, watchPage } from './page.ts';
-import { handled } from './requests.ts';
-import { Subscription } from './subscription.ts';
+import { Position } from './position.ts';
+import { type Fields, handled } from './requests.ts';
+import { States } from './states.ts';
 import { INACTIVE_TOO_LONG, Subprotocol } from './wire.ts';
 
-export interface SubscriberOptions extends ConnectOptions {
+/** The hub refuses a request while 16 others wait. */
+const WINDOW_SIZE = 8;
+
+/** `types`, `last` and `history` are those of every `subscribe` that does not say otherwise. */
+export interface SubscriberOptions extends ConnectOptions, FollowOptions {
   /**
    * 1 to 128 of `A-Z a-z 0-9 . _ : ~ -`. May be left out: the hub generates one, which is kept for reconnects, or a
    * token names the subscriber.
    */
   readonly id?: string;
-  /** Subscribed to from the start. Those that the hub refuses are told as `removed`. */
+  /** Ids and filters to subscribe to from the start. Those that the hub refuses are told as `removed`. */
   readonly devices?: readonly string[];
+  /** Each device's newest message and newest pong at most once in so many ms: 100 to 60 000. Default: every event. */
+  readonly every?: number;
   /** true: events come in the binary encoding, which costs less to send. What they look like here is the same. */
   readonly binary?: boolean;
   /**
@@ -47,52 +65,84 @@ export interface SubscriberOptions extends ConnectOptions {
   readonly pauseWhenHidden?: boolean;
 }
 
-export interface SubscriberEvents extends ConnectionEvents {
-  event: DeviceEvent;
+export interface SubscriberEvents<Data = unknown> extends ConnectionEvents {
+  event: DeviceEvent<Data>;
   gap: Gap;
   status: StatusNotice;
   removed: Removal;
-  /** An answer with snapshots: to `subscribe` and `resume`, and after each reconnect. */
+  /** Snapshots: answers to `subscribe` and `resume`, those after each reconnect, and the devices of filters in pages. */
   subscribed: Subscribed;
+  /** Ids whose entries of `state` have changed, once for all that came together. */
+  change: readonly string[];
 }
 
 /**
  * Connects as a subscriber, and again whenever the connection is lost. Returns at once; what is asked for before
  * there is a connection waits for it.
- * @throws TypeError when `url` is no URL, or there is no WebSocket to use
+ * @typeParam Data of the devices' messages
+ * @throws TypeError when an option is not what it should be, or there is no WebSocket to use
  */
-export function connectSubscriber(options: SubscriberOptions): Subscriber {
+export function connectSubscriber<Data = unknown>(options: SubscriberOptions): Subscriber<Data> {
   return new Subscriber(options);
 }
 
-export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterable<DeviceEvent> {
+export class Subscriber<Data = unknown>
+  extends Emitter<SubscriberEvents<Data>>
+  implements AsyncIterable<DeviceEvent<Data>>
+{
   readonly #connection: Connection;
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #defaults: FollowOptions;
+  readonly #follows = new Follows();
+  /** By device, of those that are followed by id or have come with a filter. */
+  readonly #positions = new Map<string, Position>();
+  readonly #states = new States<Data>();
   /** Unsubscribed from, and the hub has not confirmed it. */
   readonly #leaving = new Set<string>();
   readonly #unwatchPage: () => void;
+  /** Holes in the numbers are no sign of missing events. */
+  #isSparse: boolean;
   #isHidden = false;
+  /** Of the options, to be told as refused. */
+  readonly #malformed: string[];
 
   /** Use `connectSubscriber`. */
   constructor(options: SubscriberOptions) {
     super();
+    const { devices = [], types, last, history, every } = options;
     const url = webSocketUrl(options.url);
     // An address may be longer than a hub takes; frames may be many.
-    const ofUrl = url.searchParams.getAll('devices').flatMap((list) => list.split(','));
-    url.searchParams.delete('devices');
-    const { devices = [] } = options;
+    const take = (name: string): string[] => {
+      const values = url.searchParams.getAll(name).flatMap((list) => list.split(','));
+      url.searchParams.delete(name);
+      return values;
+    };
     checkList(devices);
-    for (const device of [...ofUrl, ...devices]) this.#subscriptions.set(device, new Subscription());
+    checkNumbers({ every }, 100, 60_000);
+    const names = [...take('devices'), ...devices];
+    const typesOfUrl = take('types') as FollowOptions['types'] & {};
+    this.#defaults = defined({ types: typesOfUrl.length > 0 ? typesOfUrl : types, last, history });
+    checkFollow(this.#defaults);
+    this.#isSparse = every !== undefined;
+    this.#malformed = names.filter((name) => !isName(name));
+    this.#want(names, {});
+    const query = { hold: 'true', ...((options.batch ?? isPage()) && { batch: 'true' }) };
     this.#connection = new Connection(options, {
       url,
       path: '/v1/subscribe',
       id: options.id,
       protocols: [options.binary ? Subprotocol.binary : Subprotocol.json],
-      query: (options.batch ?? isPage()) ? { batch: 'true' } : {},
+      query: every === undefined ? query : { ...query, every: String(every) },
       sendBufferBytes: Number.POSITIVE_INFINITY, // what it asks for is small, and all of it is needed
-      welcomed: (frame) => this.#restoreAll(frame),
-      received: (frame) => this.#receive(frame),
-      receivedBinary: (frame) => eventsFromBinary(frame).forEach(this.#deliver),
+      windowSize: WINDOW_SIZE,
+      welcomed: (frame, waiting) => this.#restoreAll(frame, waiting),
+      received: (frame) => {
+        this.#receive(frame);
+        this.#tellChanges();
+      },
+      receivedBinary: (frame) => {
+        for (const event of eventsFromBinary<Data>(frame)) this.#deliver(event);
+        this.#tellChanges();
+      },
       changed: (state) => {
         if (state.state === 'closed') this.#unwatchPage();
         this.emit('state', state);
@@ -103,58 +153,92 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
     this.#unwatchPage = options.pauseWhenHidden ? watchPage((hidden) => this.#setHidden(hidden)) : () => {};
   }
 
-  get state(): ConnectionState['state'] {
-    return this.#connection.current.state;
+  get connection(): ConnectionState {
+    return this.#connection.current;
+  }
+
+  /** What is known of each device that is followed, by id. It is brought up to date before listeners are called. */
+  get state(): ReadonlyMap<string, DeviceState<Data>> {
+    return this.#states.map;
+  }
+
+  /** Whether this id or filter is subscribed to, by this very name. */
+  follows(name: string): boolean {
+    return this.#follows.get(name) !== undefined;
   }
 
   /**
    * Subscribes, now and after every reconnect, until `unsubscribe` or the hub's `removed`. Devices that the hub
-   * refuses are in the answer's `errors` and are not kept.
+   * refuses are in the answer's `errors` and are not kept. The devices of filters come as `subscribed`, in pages.
    *
    * Rejects with TunnelError when there was no answer; the devices are kept, and subscribed to with the next
    * connection. A rejection that nobody waits for does no harm.
+   * @param devices ids, and filters: a prefix and `*`, or `*` alone
+   * @throws TypeError when it is no list, or an option is not what it should be
    */
-  subscribe(devices: readonly string[]): Promise<Subscribed> {
+  subscribe(devices: readonly string[], options: FollowOptions = {}): Promise<Subscribed> {
     checkList(devices);
-    for (const device of devices) {
-      this.#leaving.delete(device);
-      this.#subscriptionOf(device).isPaused = false;
+    this.#want(devices, options);
+    const filters = devices.filter((name) => isName(name) && isFilter(name));
+    for (const [device, position] of this.#positions) {
+      if (filters.some((filter) => matches(filter, device))) position.askedAnew();
     }
-    return this.#ask('subscribe', devices) as Promise<Subscribed>;
+    for (const device of devices) this.#positions.get(device)?.askedAnew();
+    return this.#follow(devices);
   }
 
-  /** Ends subscriptions. Rejects as `subscribe` does; the hub is told with the next connection. */
+  /**
+   * Ends subscriptions. Rejects as `subscribe` does; the hub is told with the next connection.
+   * @throws TypeError when it is no list
+   */
   unsubscribe(devices: readonly string[]): Promise<Changed> {
     checkList(devices);
-    for (const device of devices) {
-      this.#subscriptions.delete(device);
-      this.#leaving.add(device);
+    for (const name of devices) {
+      this.#follows.delete(name);
+      if (isName(name)) this.#leaving.add(name);
     }
-    return this.#ask('unsubscribe', devices) as Promise<Changed>;
+    this.#forgetUnfollowed();
+    return this.#ask('unsubscribe', devices);
   }
 
-  /** Nothing is delivered until `resume`, and that is no gap. @param devices default: all */
+  /**
+   * Nothing is delivered until `resume`, and that is no gap.
+   * @param devices ids and filters; default: all
+   * @throws TypeError when it is no list
+   */
   pause(devices?: readonly string[]): Promise<Changed> {
     if (devices !== undefined) checkList(devices);
-    for (const device of devices ?? this.#subscriptions.keys()) {
-      const subscription = this.#subscriptions.get(device);
-      if (subscription === undefined) continue;
-      subscription.isPaused = true;
-      subscription.forget();
+    for (const name of devices ?? this.#follows.names()) {
+      const follow = this.#follows.get(name);
+      if (follow !== undefined) follow.isPaused = true;
+      this.#positions.get(name)?.forget();
     }
-    return this.#ask('pause', devices) as Promise<Changed>;
+    this.#expectNothingOf((names) => names.every((name) => this.#follows.get(name)?.isPaused));
+    return this.#ask('pause', devices);
   }
 
-  /** Ends a pause; the answer has the devices as they are now. @param devices default: all */
-  resume(devices: readonly string[] = [...this.#subscriptions.keys()]): Promise<Subscribed> {
+  /**
+   * Ends a pause; the answer has the devices as they are now.
+   * @param devices ids and filters; default: all
+   * @throws TypeError when it is no list
+   */
+  resume(devices: readonly string[] = this.#follows.names()): Promise<Subscribed> {
+    checkList(devices);
+    this.#want(devices);
     // Subscribing resumes, and works where the hub has meanwhile given up a pause that outlasted a long absence.
-    return this.subscribe(devices);
+    return this.#follow(devices);
   }
 
   /** The subscriptions as the hub has them. Rejects with TunnelError. */
   list(): Promise<readonly ListedSubscription[]> {
-    const answer = this.#connection.requests.ask({ op: 'list' });
-    return handled(answer.then(({ devices = [] }) => devices as readonly ListedSubscription[]));
+    const asked = this.#connection.requests.ask({ op: 'list' }).then((pages) => {
+      const all = merge(pages) as unknown as {
+        readonly devices: readonly ListedSubscription[];
+        readonly filters: readonly { readonly filter: string; readonly status: 'active' | 'inactive' }[];
+      };
+      return [...all.devices, ...all.filters.map(({ filter, status }) => ({ device: filter, status }))];
+    });
+    return handled(asked);
   }
 
   /** Activity, for a hub that counts frames only (`DAT_SUBSCRIBER_ACTIVITY=frame`). Rejects with TunnelError. */
@@ -167,7 +251,7 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
    * At most `limit` events, 1024 unless given, are held while the consumer is busy; beyond it the oldest is dropped and
    * counted in `dropped`.
    */
-  events({ limit = 1024 }: { readonly limit?: number } = {}): EventStream {
+  events({ limit = 1024 }: { readonly limit?: number } = {}): EventStream<DeviceEvent<Data>> {
     return new EventStream(limit, (push, end) => {
       const { current } = this.#connection;
       if (current.state === 'closed') queueMicrotask(() => end(current.error));
@@ -182,7 +266,7 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
     });
   }
 
-  [Symbol.asyncIterator](): EventStream {
+  [Symbol.asyncIterator](): EventStream<DeviceEvent<Data>> {
     return this.events();
   }
 
@@ -191,29 +275,102 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
     return this.#connection.close();
   }
 
-  #subscriptionOf(device: string): Subscription {
-    let subscription = this.#subscriptions.get(device);
-    if (subscription === undefined) {
-      subscription = new Subscription();
-      this.#subscriptions.set(device, subscription);
+  /** Notes what is to be followed. @param options undefined: as before */
+  #want(names: readonly string[], options?: FollowOptions): void {
+    if (options !== undefined) checkFollow(options);
+    for (const name of names) {
+      if (!isName(name)) continue;
+      this.#leaving.delete(name);
+      const before = options === undefined ? this.#follows.get(name)?.options : undefined;
+      const wanted = before ?? { ...this.#defaults, ...defined(options ?? {}) };
+      this.#isSparse ||= wanted.types !== undefined;
+      this.#follows.set(name, wanted);
+      if (!isFilter(name)) this.#positionOf(name);
     }
-    return subscription;
   }
 
-  #isWanted(device: string): boolean {
-    return !this.#isHidden && this.#subscriptions.get(device)?.isPaused === false;
+  #positionOf(device: string): Position {
+    let position = this.#positions.get(device);
+    if (position === undefined) {
+      position = new Position();
+      this.#positions.set(device, position);
+    }
+    return position;
+  }
+
+  #isWanted(name: string): boolean {
+    return !this.#isHidden && this.#follows.get(name)?.isPaused === false;
+  }
+
+  #forgetDevice(device: string): void {
+    this.#positions.delete(device);
+    this.#states.delete(device);
+  }
+
+  /** Lets go of all that nothing follows any more. */
+  #forgetUnfollowed(): void {
+    for (const device of this.#positions.keys()) {
+      if (this.#follows.of(device).length === 0) this.#forgetDevice(device);
+    }
+    this.#tellChanges();
+  }
+
+  /** Of devices that are followed only in ways that deliver nothing. */
+  #expectNothingOf(deliversNothing: (names: readonly string[]) => boolean | undefined): void {
+    for (const [device, position] of this.#positions) {
+      if (deliversNothing(this.#follows.of(device))) position.forget();
+    }
+  }
+
+  #tellChanges(): void {
+    const changed = this.#states.takeChanged();
+    if (changed.length > 0) this.emit('change', changed);
   }
 
   /** Asks in as many frames as it takes, and puts the answers together. */
-  #ask(op: string, devices: readonly string[] | undefined): Promise<Subscribed | Changed> {
-    const { ids, refusals } = splitMalformed(devices ?? []);
-    const frames = devices === undefined ? [{ op }] : inChunks(ids).map((chunk) => ({ op, devices: chunk }));
-    for (const { device } of refusals) {
-      this.#subscriptions.delete(device);
-      this.#leaving.delete(device);
+  #ask(op: string, devices: readonly string[] | undefined): Promise<Changed> {
+    const { requests } = this.#connection;
+    const { names, refusals } = splitMalformed(devices ?? []);
+    const frames =
+      devices === undefined ? [{ op }] : inChunks(names).map((chunk) => ({ op, devices: chunk }));
+    const asked = Promise.all(frames.map((frame) => requests.ask(frame)));
+    return handled(asked.then((pages) => merge(pages.flat(), refusals)));
+  }
+
+  /**
+   * Subscribes, with the options of each, in as many frames as it takes.
+   * @param since where to go on from, of what was followed on an earlier connection
+   */
+  #follow(devices: readonly string[], since?: Map<string, Since>): Promise<Subscribed> {
+    const { names, refusals } = splitMalformed(devices);
+    const groups = new Map<string, string[]>();
+    for (const name of names) {
+      const key = `${isFilter(name)}${JSON.stringify(this.#follows.get(name)?.options)}`;
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, [name]);
+      else group.push(name);
     }
-    const answers = frames.map((frame) => this.#connection.requests.ask(frame));
-    return handled(Promise.all(answers).then((all) => merge(all, refusals)));
+    const asked = [...groups.values()].flatMap((group) =>
+      inChunks(group, since).map((chunk) => this.#askToFollow(chunk, since)),
+    );
+    const answered = Promise.all(asked).then((pages) => merge(pages.flat(), refusals));
+    return handled(answered as Promise<unknown>) as Promise<Subscribed>;
+  }
+
+  /** @param since what of it is sent is taken out: a device must be given once */
+  #askToFollow(chunk: readonly string[], since?: Map<string, Since>): Promise<readonly Answer[]> {
+    const { requests } = this.#connection;
+    const frame = { op: 'subscribe', devices: chunk, ...this.#follows.get(chunk[0]!)?.options };
+    if (since === undefined) return requests.ask(frame);
+    const takes = (device: string): boolean => chunk.some((name) => matches(name, device));
+    const known = isFilter(chunk[0]!) ? [...since.keys()].filter(takes) : chunk.filter((id) => since.has(id));
+    const parts = inChunks(known, since).map((part) =>
+      Object.fromEntries(part.map((device) => [device, since.get(device)])),
+    );
+    for (const device of known) since.delete(device);
+    const own = parts.pop();
+    for (const part of parts) void requests.tell(JSON.stringify({ op: 'since', since: part }), false);
+    return requests.ask(own === undefined ? frame : { ...frame, since: own }, false);
   }
 
   #receive(frame: HubFrame): void {
@@ -225,15 +382,18 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
         for (const event of frame.events) this.#deliver(eventFromJson(event));
         break;
       case 'gap':
-        this.#subscriptions.get(frame.device)?.seen(frame.to);
+        this.#positions.get(frame.device)?.told(frame);
         this.emit('gap', frame);
         break;
       case 'subscribed':
         this.#readSnapshots(frame);
         break;
       case 'unsubscribed':
-        for (const device of frame.devices ?? []) this.#leaving.delete(device as string);
+        for (const name of namesOf(frame)) this.#leaving.delete(name);
         for (const { device } of frame.errors ?? []) this.#leaving.delete(device);
+        break;
+      case 'resumed':
+        this.#takeOver(namesOf(frame));
         break;
       case 'status':
         this.#readStatus(frame);
@@ -244,72 +404,113 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
     }
   }
 
-  readonly #deliver = (event: DeviceEvent): void => {
-    this.#subscriptions.get(event.device)?.seen(event.seq);
+  #deliver(event: DeviceEvent<Data>): void {
+    const position = this.#positions.get(event.device);
+    if (!event.replay) position?.live(event.seq, this.#isSparse);
+    else if (position?.replayed(event.seq) === false) return;
+    this.#states.event(event);
     this.emit('event', event);
-  };
+  }
 
-  #readSnapshots(answer: Subscribed): void {
-    for (const { device, seq } of answer.devices) {
-      const missed = this.#subscriptions.get(device)?.snapshot(seq);
-      if (missed !== undefined) this.emit('gap', { device, ...missed, reason: 'reconnect' });
+  #readSnapshots(frame: HubFrame & { readonly op: 'subscribed' }): void {
+    const { id, devices, filters = [], errors = [], filter, more } = frame;
+    const strays: string[] = [];
+    for (const snapshot of devices) {
+      const { device, status } = snapshot;
+      if (this.#follows.of(device).length === 0) {
+        if (id !== undefined && !this.#leaving.has(device)) strays.push(device);
+        continue;
+      }
+      const position = this.#positionOf(device);
+      for (const range of position.snapshot(snapshot))
+        this.emit('gap', { device, ...range, reason: 'reconnect' });
+      if (status === 'inactive') position.forget();
+      this.#states.snapshot(snapshot);
     }
-    for (const { device } of answer.errors) this.#subscriptions.delete(device);
-    // Asked for while the page was shown or hidden, active now: behind a hidden page it is not to be.
-    if (this.#isHidden)
-      void this.#ask(
-        'pause',
-        answer.devices.map(({ device }) => device),
-      );
-    this.emit('subscribed', answer);
+    for (const refusal of errors) {
+      this.#follows.delete(refusal.device);
+      if (this.#follows.of(refusal.device).length === 0) this.#forgetDevice(refusal.device);
+    }
+    const answered = [...devices.map(({ device }) => device), ...filters.map((match) => match.filter)];
+    if (id !== undefined) {
+      for (const name of answered) {
+        const follow = this.#follows.get(name);
+        if (follow !== undefined) follow.isKnown = true;
+      }
+      // Given up while the hub refused it for its rate, and subscribed to after all.
+      void this.#ask('unsubscribe', strays);
+      // Asked for while the page was shown or hidden, active now: behind a hidden page it is not to be.
+      if (this.#isHidden) void this.#ask('pause', answered);
+    }
+    this.emit('subscribed', { devices, filters, errors, ...defined({ filter, more }) });
   }
 
   /** What an operator paused must stay so over a reconnect, and what an operator woke too. */
   #readStatus(notice: StatusNotice): void {
-    for (const device of notice.devices) {
-      const subscription = this.#subscriptions.get(device);
-      if (subscription === undefined) continue;
-      if (notice.status === 'active') subscription.isPaused = false;
-      else {
-        subscription.forget();
-        if (notice.reason === 'paused') subscription.isPaused = true;
-      }
+    const isActive = notice.status === 'active';
+    for (const name of namesOf(notice)) {
+      const follow = this.#follows.get(name);
+      if (follow !== undefined && (isActive || notice.reason === 'paused')) follow.isPaused = !isActive;
+      if (!isActive) this.#positions.get(name)?.forget();
+    }
+    const { filters = [] } = notice;
+    if (!isActive && filters.length > 0) {
+      this.#expectNothingOf((names) => names.every((name) => filters.includes(name)));
     }
     this.emit('status', notice);
   }
 
-  #forgetRemoved({ devices, code }: Removal): void {
+  #forgetRemoved(removal: Removal): void {
     // Behind a hidden page silence is no wonder: what it cost is subscribed to again when the page is back.
-    if (code === INACTIVE_TOO_LONG && this.#isHidden) return;
-    for (const device of devices) this.#subscriptions.delete(device);
+    if (removal.code === INACTIVE_TOO_LONG && this.#isHidden) return;
+    for (const name of namesOf(removal)) {
+      this.#follows.delete(name);
+      this.#forgetDevice(name);
+    }
+    if (removal.filters !== undefined) this.#forgetUnfollowed();
   }
 
   /** Brings the hub to what is wanted, on a new connection. */
-  #restoreAll({ resumed = [] }: Welcome): void {
-    // What the hub kept and this client never heard of is from an earlier life of the same id: it is taken over.
-    for (const device of resumed) if (!this.#leaving.has(device)) this.#subscriptionOf(device);
-    const devices = [...this.#subscriptions.keys()];
-    for (const device of devices) {
-      const subscription = this.#subscriptionOf(device);
-      if (this.#isWanted(device)) subscription.reconnected();
-      else subscription.forget();
+  #restoreAll(welcome: Welcome, waiting: readonly Fields[]): void {
+    const { resumed, resumedFilters, held } = welcome;
+    for (const position of this.#positions.values()) position.reconnected();
+    this.#expectNothingOf((names) => !names.some((name) => this.#isWanted(name)));
+    const since = new Map<string, Since>();
+    for (const [device, position] of held ? this.#positions : []) {
+      if (position.since !== undefined) since.set(device, position.since);
     }
-    const asked = new Set(this.#connection.requests.waiting().flatMap((frame) => frame.devices ?? []));
-    // Those in `resumed` are active already: asking again changes nothing, and is answered with their snapshots.
-    this.#restore(devices.filter((device) => this.#isWanted(device) && !asked.has(device)));
-    const isUnwanted = (device: string): boolean => !this.#isWanted(device) && !this.#leaving.has(device);
-    void this.#ask(
-      'pause',
-      resumed.filter((device) => isUnwanted(device) && !asked.has(device)),
-    );
+    const asked = new Set(waiting.flatMap((frame) => frame.devices ?? []));
+    const isToRestore = (name: string): boolean =>
+      this.#isWanted(name) && (this.#follows.get(name)?.isKnown || !asked.has(name));
+    // Those in `resumed` may be active already: asking again changes nothing, and is answered with their snapshots.
+    // What was answered before and is asked for anew is restored first, so that it is recovered.
+    const names = this.#follows.names().filter(isToRestore);
+    this.#restore([...names, ...this.#malformed.splice(0)], since);
+    this.#takeOver(namesOf({ devices: resumed, filters: resumedFilters }), asked);
     void this.#ask(
       'unsubscribe',
-      [...this.#leaving].filter((device) => !asked.has(device)),
+      [...this.#leaving].filter((name) => !asked.has(name)),
+    );
+  }
+
+  /**
+   * Of what the hub had kept. What this client never heard of is from an earlier life of the same id: it is followed;
+   * what is not to be delivered is paused.
+   * @param asked what is being asked for anyway
+   */
+  #takeOver(names: readonly string[], asked: ReadonlySet<string> = new Set()): void {
+    const isOurs = (name: string): boolean => !this.#leaving.has(name);
+    const unheardOf = names.filter((name) => isOurs(name) && !this.follows(name));
+    this.#want(unheardOf, {});
+    this.#restore(unheardOf.filter((name) => this.#isWanted(name)));
+    void this.#ask(
+      'pause',
+      names.filter((name) => isOurs(name) && !this.#isWanted(name) && !asked.has(name)),
     );
   }
 
   /** Subscribes without being asked to. What is refused now was taken from the application: it is told so. */
-  #restore(devices: readonly string[]): void {
+  #restore(names: readonly string[], since = new Map<string, Since>()): void {
     const told = ({ errors }: Subscribed): void => {
       for (const { device, code, message } of errors) {
         this.emit('removed', { devices: [device], code, reason: message });
@@ -320,16 +521,34 @@ export class Subscriber extends Emitter<SubscriberEvents> implements AsyncIterab
         error instanceof TunnelError && (error.code === 'disconnected' || error.code === 'closed');
       if (!isLost) this.emit('error', error as TunnelError); // else the next connection restores
     };
-    (this.#ask('subscribe', devices) as Promise<Subscribed>).then(told, failed);
+    this.#follow(names, since).then(told, failed);
   }
 
   #setHidden(isHidden: boolean): void {
-    const active = [...this.#subscriptions].flatMap(([device, { isPaused }]) => (isPaused ? [] : [device]));
+    const active = this.#follows.names().filter((name) => this.#follows.get(name)?.isPaused === false);
     this.#isHidden = isHidden;
-    if (this.state !== 'connected') return; // the next welcome finds it so
+    if (this.#connection.current.state !== 'connected') return; // the next welcome finds it so
     if (isHidden) {
-      for (const device of active) this.#subscriptionOf(device).forget();
+      this.#expectNothingOf(() => true);
       void this.#ask('pause', active);
     } else this.#restore(active);
   }
+}
+
+/** Ids and filters. */
+function namesOf({
+  devices = [],
+  filters = [],
+}: {
+  readonly devices?: readonly unknown[] | undefined;
+  readonly filters?: readonly unknown[] | undefined;
+}): string[] {
+  return [...devices, ...filters] as string[];
+}
+
+/** Without the members that are undefined. */
+function defined<Members extends object>(members: Members): { [Name in keyof Members]?: Members[Name] & {} } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Members]?: Members[Name] & {};
+  };
 }
