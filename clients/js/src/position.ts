@@ -1,5 +1,5 @@
 /** Which events of one device were seen, so that what is missed is known. Pure. */
-import type { Since, Snapshot } from './frames.ts';
+import type { DeviceEvent, Since, Snapshot } from './frames.ts';
 
 /** Both included. */
 export interface SeqRange {
@@ -20,6 +20,8 @@ export class Position {
   #floor = 0;
   /** and these: they were ahead when the connection was lost. */
   #overtaking: readonly SeqRange[] = [];
+  /** By type, the highest number in the present numbering. */
+  #newest: { [type: string]: number } = {};
   /** A replay reaches up to here; the first live event shows that it is over. */
   #replayTo = 0;
   /** `#upTo` when the connection was lost, until the hub tells on the new one where the count stands. */
@@ -58,6 +60,13 @@ export class Position {
     if (this.#ahead.length > AHEAD_MAX) this.#advance(this.#ahead[0]!.to);
   }
 
+  /** An event of the device’s own has come. @returns whether no later one of its type came before it */
+  noteNewest({ type, seq }: DeviceEvent): boolean {
+    if (seq <= (this.#newest[type] ?? 0)) return false;
+    this.#newest[type] = seq;
+    return true;
+  }
+
   /** There is a new connection, and this device will be followed on it. */
   reconnected(): void {
     this.#before = this.#upTo;
@@ -88,8 +97,10 @@ export class Position {
     const isAnew = isOther || (before !== undefined && seq < before);
     this.#epoch = epoch;
     this.#before = undefined;
-    if (isAnew) this.askedAnew();
-    else if (before !== undefined) {
+    if (isAnew) {
+      this.askedAnew();
+      this.#newest = {};
+    } else if (before !== undefined) {
       this.#floor = before;
       this.#overtaking = [...this.#ahead];
     }

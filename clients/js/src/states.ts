@@ -10,7 +10,8 @@ export class States<Data> {
     this.#set({ device, state, lastSeen, deviceStatus, lastMessage, lastStatus });
   }
 
-  event(event: DeviceEvent<Data>): void {
+  /** @param isNewest no later event of its type has come before it */
+  event(event: DeviceEvent<Data>, isNewest: boolean): void {
     const known = this.map.get(event.device);
     if (known === undefined) return;
     if (event.source === 'hub') {
@@ -18,12 +19,10 @@ export class States<Data> {
       if (!event.replay) this.#set({ ...known, state: event.data.state });
       return;
     }
-    const lastSeen = Math.max(known.lastSeen, event.at);
-    if (event.type === 'message' && isNewer(event, known.lastMessage)) {
-      this.#set({ ...known, lastSeen, lastMessage: event });
-    } else if (event.type === 'status' && isNewer(event, known.lastStatus)) {
-      this.#set({ ...known, lastSeen, lastStatus: event, deviceStatus: event.status });
-    } else this.#set({ ...known, lastSeen });
+    const seen = { ...known, lastSeen: Math.max(known.lastSeen, event.at) };
+    if (!isNewest || event.type === 'pong') this.#set(seen);
+    else if (event.type === 'message') this.#set({ ...seen, lastMessage: event });
+    else this.#set({ ...seen, lastStatus: event, deviceStatus: event.status });
   }
 
   delete(device: string): void {
@@ -41,9 +40,4 @@ export class States<Data> {
     this.map.set(state.device, state);
     this.#changed.add(state.device);
   }
-}
-
-/** By number, and by time where the numbering has started anew. */
-function isNewer(event: DeviceEvent, last: DeviceEvent | undefined): boolean {
-  return last === undefined || event.seq > last.seq || event.at > last.at;
 }

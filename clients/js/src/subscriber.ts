@@ -408,7 +408,7 @@ export class Subscriber<Data = unknown>
     const position = this.#positions.get(event.device);
     if (!event.replay) position?.live(event.seq, this.#isSparse);
     else if (position?.replayed(event.seq) === false) return;
-    this.#states.event(event);
+    this.#states.event(event, event.source === 'device' && position?.noteNewest(event) === true);
     this.emit('event', event);
   }
 
