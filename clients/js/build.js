@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
-for (const entry of ['index']) {
+for (const entry of ['index', 'react']) {
   const input = fileURLToPath(new URL(`src/${entry}.ts`, import.meta.url));
   const bundle = await rolldown({ input, platform: 'browser', external: ['react'] });
   for (const minify of [false, true]) {

@@ -7,11 +7,11 @@ const FILTER = /^[\w.:~-]{0,127}\*$/;
 /** What `subscribe` takes beside the names. */
 export interface FollowOptions {
   /** Only events of these types. Default: all. */
-  readonly types?: readonly (keyof typeof EventType)[];
+  readonly types?: readonly (keyof typeof EventType)[] | undefined;
   /** true: the newest message and status of each device that the hub keeps come first, as replays. */
-  readonly last?: boolean;
+  readonly last?: boolean | undefined;
   /** So many of the newest events of each device that the hub keeps come first, as replays: 1 to 1000. */
-  readonly history?: number;
+  readonly history?: number | undefined;
 }
 
 /** Whether the hub takes it as something to follow: an id, or a filter, which ends in `*`. */

@@ -16,6 +16,11 @@ export interface ConnectOptions {
   /** Of the listener, such as `wss://hub.example:7401`. Without a path, that of the wire contract is taken. */
   readonly url: string | URL;
   /**
+   * 1 to 128 of `A-Z a-z 0-9 . _ : ~ -`. May be left out where a token names this peer, and by a subscriber: the hub
+   * then generates one, which is kept for reconnects.
+   */
+  readonly id?: string;
+  /**
    * Sent as `?token=`, since browsers cannot set headers. A function is asked before every connect, so that it can
    * return a fresh token after 4202 (token expired); when it throws, that counts as a failure to connect.
    */
@@ -49,22 +54,22 @@ export interface ConnectionEvents {
 
 /** What is different for devices and subscribers. */
 export interface Role {
-  readonly url: string | URL;
+  /** Default: that of the options. */
+  readonly url?: URL;
   readonly path: string;
-  readonly id: string | undefined;
-  readonly protocols: string[];
+  readonly protocols?: string[];
   /** What the URL asks for beside the id and the token. */
-  readonly query: Readonly<Record<string, string>>;
-  /** Bytes that may wait in the WebSocket to be sent. */
-  readonly sendBufferBytes: number;
-  /** Requests that may wait for an answer. */
-  readonly windowSize: number;
+  readonly query?: Readonly<Record<string, string>>;
+  /** Bytes that may wait in the WebSocket to be sent. Default 1 MiB. */
+  readonly sendBufferBytes?: number | undefined;
+  /** Requests that may wait for an answer. Default: all. */
+  readonly windowSize?: number;
   /** After the welcome, before anything that waited for the connection is sent: `waiting` of it will be answered. */
-  welcomed(frame: Welcome, waiting: readonly Fields[]): void;
+  welcomed?(frame: Welcome, waiting: readonly Fields[]): void;
   /** Each frame, before a request that it answers is settled. */
   received(frame: HubFrame): void;
   /** Each binary frame. @throws Error when it cannot be read */
-  receivedBinary(frame: ArrayBuffer): void;
+  receivedBinary?(frame: ArrayBuffer): void;
   changed(state: ConnectionState): void;
   /** @param frame the hub's, where the error is one */
   failed(error: TunnelError, frame?: ErrorFrame): void;
@@ -104,23 +109,23 @@ export class Connection {
   /** @throws TypeError when an option is not what it should be, or there is no WebSocket to use */
   constructor(options: ConnectOptions, role: Role) {
     const { requestTimeoutMs = 10_000, queueLimit = 1000, connectTimeoutMs, reconnect = {} } = options;
-    checkId(role.id);
+    checkId(options.id);
     checkNumbers({ requestTimeoutMs, queueLimit, connectTimeoutMs, ...reconnect });
     this.#options = options;
     this.#role = role;
     this.#Socket = socketConstructor(options.WebSocket);
-    this.#id = role.id;
-    this.#url = webSocketUrl(role.url);
+    this.#id = options.id;
+    this.#url = webSocketUrl(role.url ?? options.url);
     if (this.#url.pathname === '/') this.#url.pathname = role.path;
-    for (const name of Object.keys(role.query)) this.#url.searchParams.set(name, role.query[name]!);
+    for (const [name, value] of Object.entries(role.query ?? {})) this.#url.searchParams.set(name, value);
     this.#backoff = new Backoff(reconnect);
     this.requests = new Requests({
       timeoutMs: requestTimeoutMs,
       queueLimit,
-      windowSize: role.windowSize,
+      windowSize: role.windowSize ?? Number.POSITIVE_INFINITY,
       send: (data) => {
         const socket = this.#socket;
-        if (socket === undefined || socket.bufferedAmount > role.sendBufferBytes) return false;
+        if (socket === undefined || socket.bufferedAmount > (role.sendBufferBytes ?? 2 ** 20)) return false;
         socket.send(data);
         return true;
       },
@@ -198,7 +203,7 @@ export class Connection {
     this.#heard += 1;
     try {
       if (typeof data === 'string') this.#read(JSON.parse(data) as HubFrame);
-      else this.#role.receivedBinary(data as ArrayBuffer);
+      else this.#role.receivedBinary?.(data as ArrayBuffer);
     } catch (cause) {
       this.#role.failed(new TunnelError('unreadable', String(cause)));
     }
@@ -228,7 +233,7 @@ export class Connection {
     const state = { state: 'connected', id, resumed: [...resumed, ...resumedFilters] } as const;
     this.#current = state;
     const waiting = this.requests.waiting();
-    this.requests.open(() => this.#role.welcomed(frame, waiting));
+    this.requests.open(() => this.#role.welcomed?.(frame, waiting));
     this.#enter(state);
   }
 

@@ -9,8 +9,6 @@ import type { EventTypeName } from './frames.ts';
 import { bytesOf, type EventFields, EventLine, type EventOptions, Sender } from './sender.ts';
 
 export interface DeviceOptions extends ConnectOptions {
-  /** 1 to 128 of `A-Z a-z 0-9 . _ : ~ -`. May be left out where a token names the device. */
-  readonly id?: string;
   /** Bytes that may wait in the WebSocket to be sent; an event beyond it is refused. Default 1 MiB. */
   readonly sendBufferBytes?: number;
   /** true: the hub tells whether anybody listens, as `interest`. */
@@ -39,18 +37,12 @@ export class Device extends Sender<DeviceEvents> {
   constructor(options: DeviceOptions) {
     super();
     this.#connection = new Connection(options, {
-      url: options.url,
       path: '/v1/device',
-      id: options.id,
-      protocols: [],
       query: options.interest ? { interest: 'true' } : {},
-      sendBufferBytes: options.sendBufferBytes ?? 1024 * 1024,
-      windowSize: Number.POSITIVE_INFINITY,
-      welcomed: () => {},
+      sendBufferBytes: options.sendBufferBytes,
       received: (frame) => {
         if (frame.op === 'interest') this.emit('interest', frame.active);
       },
-      receivedBinary: () => {},
       changed: (state) => this.emit('state', state),
       failed: (error) => this.emit('error', error),
       // Followers see the pong, so it is sent only where no event of the application's can do its work.

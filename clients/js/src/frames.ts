@@ -108,9 +108,9 @@ export interface Subscribed {
   readonly filters: readonly FilterMatch[];
   readonly errors: readonly Refusal[];
   /** The filter whose devices these are: not an answer, but a page, or a device that has appeared. */
-  readonly filter?: string;
+  readonly filter?: string | undefined;
   /** true: more pages of this filter follow. */
-  readonly more?: boolean;
+  readonly more?: boolean | undefined;
 }
 
 /** The answer to `unsubscribe` and `pause`. */

@@ -13,8 +13,6 @@ import { handled } from './requests.ts';
 import { bytesOf, type EventFields, EventLine, type EventOptions, Sender } from './sender.ts';
 
 export interface GatewayOptions extends ConnectOptions {
-  /** 1 to 128 of `A-Z a-z 0-9 . _ : ~ -`. May be left out where a token names the gateway. */
-  readonly id?: string;
   /** Bytes that may wait in the WebSocket to be sent; an event beyond it is refused. Default 1 MiB. */
   readonly sendBufferBytes?: number;
 }
@@ -55,13 +53,8 @@ export class Gateway extends Emitter<GatewayEvents> {
   constructor(options: GatewayOptions) {
     super();
     this.#connection = new Connection(options, {
-      url: options.url,
       path: '/v1/gateway',
-      id: options.id,
-      protocols: [],
-      query: {},
-      sendBufferBytes: options.sendBufferBytes ?? 1024 * 1024,
-      windowSize: Number.POSITIVE_INFINITY,
+      sendBufferBytes: options.sendBufferBytes,
       // Back within the leave grace, no device has been away. The first time, what waits connects them.
       welcomed: () => {
         if (this.#wasWelcomed) for (const device of this.#devices.values()) device.reopen();
@@ -73,7 +66,6 @@ export class Gateway extends Emitter<GatewayEvents> {
         this.#devices.get(device)?.takenAway({ device, code });
         this.emit('closed', { device, code });
       },
-      receivedBinary: () => {},
       changed: (state) => this.emit('state', state),
       failed: (error, frame) => {
         this.#devices.get(frame?.device ?? '')?.failed(error);

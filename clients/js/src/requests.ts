@@ -45,8 +45,8 @@ interface Request {
   readonly pages: Answer[];
   readonly resolve: (pages: readonly Answer[]) => void;
   readonly reject: (error: TunnelError) => void;
-  timer: Timer | undefined;
-  heardWhenSent: number;
+  timer?: Timer | undefined;
+  heardWhenSent?: number;
 }
 
 /** A rejection that nobody looks at must not end a Node process: who sends without waiting for it may. */
@@ -183,8 +183,6 @@ export class Requests {
           pages: [],
           resolve,
           reject,
-          timer: undefined,
-          heardWhenSent: 0,
         };
         const mustWait = !this.#isOpen || this.#leave !== undefined;
         if (mustWait && this.#queue.size >= this.#deps.queueLimit) {

@@ -78,13 +78,15 @@ export class EventLine {
   json(frame: object, isAckWanted: boolean | undefined): Promise<unknown> {
     const { requests } = this.#connection;
     this.#hasSent = true;
-    if (isAckWanted) {
-      return handled(requests.ask({ ...frame }).then(([ack]) => ackOf(ack ?? {})));
-    }
-    if (!this.#isAckDue) return requests.tell(JSON.stringify(frame));
+    if (!isAckWanted && !this.#isAckDue) return requests.tell(JSON.stringify(frame));
     this.#isAckDue = false;
-    void requests.ask({ ...frame });
-    return Promise.resolve();
+    const asked = handled(
+      requests.ask({ ...frame }).then(([ack]) => {
+        const { seq = 0, skipped = false } = ack!;
+        return { seq, skipped };
+      }),
+    );
+    return isAckWanted ? asked : Promise.resolve();
   }
 
   bytes(type: EventTypeName, payload: Uint8Array, priority: PriorityName | undefined): Promise<void> {
@@ -102,10 +104,6 @@ export class EventLine {
     if (isIdle) ask?.();
     this.#hasSent = false;
   }
-}
-
-function ackOf({ seq = 0, skipped = false }: Partial<Ack>): Ack {
-  return { seq, skipped };
 }
 
 /** Undefined when it is none. */

@@ -45,11 +45,6 @@ const WINDOW_SIZE = 8;
 
 /** `types`, `last` and `history` are those of every `subscribe` that does not say otherwise. */
 export interface SubscriberOptions extends ConnectOptions, FollowOptions {
-  /**
-   * 1 to 128 of `A-Z a-z 0-9 . _ : ~ -`. May be left out: the hub generates one, which is kept for reconnects, or a
-   * token names the subscriber.
-   */
-  readonly id?: string;
   /** Ids and filters to subscribe to from the start. Those that the hub refuses are told as `removed`. */
   readonly devices?: readonly string[];
   /** Each device's newest message and newest pong at most once in so many ms: 100 to 60 000. Default: every event. */
@@ -120,7 +115,7 @@ export class Subscriber<Data = unknown>
     checkNumbers({ every }, 100, 60_000);
     const names = [...take('devices'), ...devices];
     const typesOfUrl = take('types') as FollowOptions['types'] & {};
-    this.#defaults = defined({ types: typesOfUrl.length > 0 ? typesOfUrl : types, last, history });
+    this.#defaults = { types: typesOfUrl.length > 0 ? typesOfUrl : types, last, history };
     checkFollow(this.#defaults);
     this.#isSparse = every !== undefined;
     this.#malformed = names.filter((name) => !isName(name));
@@ -129,7 +124,6 @@ export class Subscriber<Data = unknown>
     this.#connection = new Connection(options, {
       url,
       path: '/v1/subscribe',
-      id: options.id,
       protocols: [options.binary ? Subprotocol.binary : Subprotocol.json],
       query: every === undefined ? query : { ...query, every: String(every) },
       sendBufferBytes: Number.POSITIVE_INFINITY, // what it asks for is small, and all of it is needed
@@ -282,7 +276,7 @@ export class Subscriber<Data = unknown>
       if (!isName(name)) continue;
       this.#leaving.delete(name);
       const before = options === undefined ? this.#follows.get(name)?.options : undefined;
-      const wanted = before ?? { ...this.#defaults, ...defined(options ?? {}) };
+      const wanted = before ?? { ...this.#defaults, ...options };
       this.#isSparse ||= wanted.types !== undefined;
       this.#follows.set(name, wanted);
       if (!isFilter(name)) this.#positionOf(name);
@@ -343,14 +337,13 @@ export class Subscriber<Data = unknown>
    */
   #follow(devices: readonly string[], since?: Map<string, Since>): Promise<Subscribed> {
     const { names, refusals } = splitMalformed(devices);
-    const groups = new Map<string, string[]>();
+    const groups: { [options: string]: string[] } = {};
     for (const name of names) {
-      const key = `${isFilter(name)}${JSON.stringify(this.#follows.get(name)?.options)}`;
-      const group = groups.get(key);
-      if (group === undefined) groups.set(key, [name]);
-      else group.push(name);
+      const key = isFilter(name) + JSON.stringify(this.#follows.get(name)?.options);
+      groups[key] ??= [];
+      groups[key].push(name);
     }
-    const asked = [...groups.values()].flatMap((group) =>
+    const asked = Object.values(groups).flatMap((group) =>
       inChunks(group, since).map((chunk) => this.#askToFollow(chunk, since)),
     );
     const answered = Promise.all(asked).then((pages) => merge(pages.flat(), refusals));
@@ -442,7 +435,7 @@ export class Subscriber<Data = unknown>
       // Asked for while the page was shown or hidden, active now: behind a hidden page it is not to be.
       if (this.#isHidden) void this.#ask('pause', answered);
     }
-    this.emit('subscribed', { devices, filters, errors, ...defined({ filter, more }) });
+    this.emit('subscribed', { devices, filters, errors, filter, more });
   }
 
   /** What an operator paused must stay so over a reconnect, and what an operator woke too. */
@@ -544,11 +537,4 @@ function namesOf({
   readonly filters?: readonly unknown[] | undefined;
 }): string[] {
   return [...devices, ...filters] as string[];
-}
-
-/** Without the members that are undefined. */
-function defined<Members extends object>(members: Members): { [Name in keyof Members]?: Members[Name] & {} } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
-    [Name in keyof Members]?: Members[Name] & {};
-  };
 }
