@@ -141,12 +141,14 @@ function subscriberCodec(encoding: Encoding): SubscriberCodec {
   return {
     ...peer,
     encoding,
-    welcome(subscriber, pingIntervalMs, resumed, filters, more) {
-      const welcome = { op: 'welcome', subscriber, pingIntervalMs, resumed: resumed.map(deviceOf) };
-      const resumedFilters = filters.map(({ filter }) => filter);
+    welcome(subscriber, pingIntervalMs, { resumed, filters, held, more }) {
       return JSON.stringify({
-        ...welcome,
-        ...(filters.length > 0 && { resumedFilters }),
+        op: 'welcome',
+        subscriber,
+        pingIntervalMs,
+        resumed: resumed.map(deviceOf),
+        ...(filters.length > 0 && { resumedFilters: filters.map(({ filter }) => filter) }),
+        ...(held && { held }),
         ...(more && { more }),
       });
     },
