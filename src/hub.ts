@@ -19,7 +19,7 @@ import { Counter, Counters } from './memory/counters.ts';
 import { Ringer, Sleeper } from './memory/doorbell.ts';
 import { RingConsumer, RingProducer, ringUsedRatio } from './memory/ring.ts';
 import { PresenceReader } from './presence/table.ts';
-import { Subprotocol } from './protocol/events.ts';
+import { deviceTerms, subscriberTerms } from './protocol/upgrade-terms.ts';
 import { packageVersion, resolveFanoutWorkers, type Settings } from './settings.ts';
 import { Bells } from './threads/bells.ts';
 import { CrashLimit } from './threads/crash-limit.ts';
@@ -110,7 +110,7 @@ export async function startHub(
     ...edge(memory.ingest),
     ...relief,
     admission,
-    upgrades: new Upgrades({ admission, settings, role: 'device', subprotocols: [] }),
+    upgrades: new Upgrades({ admission, settings, role: 'device', ...deviceTerms }),
   });
   const fanout =
     workers === 0
@@ -121,7 +121,7 @@ export async function startHub(
             admission,
             settings,
             role: 'subscriber',
-            subprotocols: Object.values(Subprotocol),
+            ...subscriberTerms,
           }),
           fanoutThreads: 1,
           nextSession: sessionNumbers(memory.fanout[0]!.sessions),

@@ -57,6 +57,14 @@ export const CRASHES_WINDOW_MS = 60_000;
 /** Who has not sent the whole head of an upgrade by then is cut off; what uWebSockets.js gives every request. */
 export const UPGRADE_MS_MAX = 10_000;
 
+/**
+ * Head of an upgrade: the longest token, a thousand ids of 16 characters in the URL, and 7 KiB of cookies and other
+ * headers. Each connection that has not sent the whole of it may hold this much memory.
+ */
+export const HEAD_BYTES_MAX = 32 * 1024;
+/** Header lines of an upgrade; compiled into uWebSockets.js. */
+export const HEAD_LINES_MAX = 98;
+
 /** A fan-out thread that met a bug waits at most this long until no more sockets are handed to it. */
 export const WORKER_END_MS_MAX = 1000;
 

@@ -11,7 +11,7 @@ import { Counters } from '../src/memory/counters.ts';
 import { Ringer, Sleeper } from '../src/memory/doorbell.ts';
 import { RingConsumer, RingProducer } from '../src/memory/ring.ts';
 import { PresenceReader } from '../src/presence/table.ts';
-import { Subprotocol } from '../src/protocol/events.ts';
+import { subscriberTerms } from '../src/protocol/upgrade-terms.ts';
 import { FromFanout, ToFanout, type ToFanoutCommand } from '../src/threads/commands.ts';
 import { closePaced, reconnectSpread } from '../src/threads/drain.ts';
 import { startEdgeTimers } from '../src/threads/edge-timers.ts';
@@ -45,7 +45,7 @@ export default async function run(task: FanoutTask): Promise<void> {
       admission,
       settings,
       role: 'subscriber',
-      subprotocols: Object.values(Subprotocol),
+      ...subscriberTerms,
     }),
     presence: new PresenceReader(presence),
     toOwner: new RingProducer(memory.toOwner),

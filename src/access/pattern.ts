@@ -2,7 +2,7 @@
  * Patterns that name devices or subscribers: an id, a prefix of ids ending in `*`, or `*` for all. Access rules and
  * tokens use the same. Pure; any thread. The star is not in the grammar of ids, so no pattern is mistaken for one.
  */
-import { isId } from '../protocol/id.ts';
+import { isId, isIdPrefix } from '../protocol/id.ts';
 
 /** Completes "accepted: …". */
 export const PATTERN_ACCEPTED = 'an id, a prefix of one ending in *, or *';
@@ -11,7 +11,8 @@ const STAR = '*';
 
 /** Whether the text is an id, `*`, or 1 to 128 characters of the id alphabet followed by `*`. */
 export function isPattern(text: string): boolean {
-  return text === STAR || isId(text.endsWith(STAR) ? text.slice(0, -1) : text);
+  if (text === STAR) return true;
+  return text.endsWith(STAR) ? isIdPrefix(text.slice(0, -1)) : isId(text);
 }
 
 /**

@@ -134,7 +134,8 @@ export class Ingest implements ListenerHandlers<DeviceSession> {
     const { deviceRate, deviceBurst } = settings;
     const limited = deviceRate > 0 && deviceBurst > 0;
     const bucket = limited ? new TokenBucket(deviceRate, deviceBurst, clock.now()) : undefined;
-    return { session: new DeviceSession(admitted, this.#nextSession++, clock.wallNow(), bucket) };
+    const session = new DeviceSession(admitted, this.#nextSession++, clock.wallNow(), bucket);
+    return admitted.protocol === undefined ? { session } : { session, protocol: admitted.protocol };
   }
 
   open(socket: DeviceConnection): void {

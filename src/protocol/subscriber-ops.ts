@@ -1,7 +1,7 @@
 /** What a subscriber sends. */
 import { errors } from '../codes.ts';
 import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
-import { isId } from './id.ts';
+import { ID_ACCEPTED, isId } from './id.ts';
 import { scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
 
 const ID_CHARACTERS_MAX = 256;
@@ -80,7 +80,7 @@ function listDevices(devices: unknown): Listed {
   }
   for (const device of devices) {
     if (typeof device !== 'string' || !isId(device)) {
-      return badList(`devices: ${shown(device)}; 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted`);
+      return badList(`devices: ${shown(device)}; ${ID_ACCEPTED} are accepted`);
     }
   }
   return { ok: true, devices: [...new Set(devices as string[])] };

@@ -2,14 +2,10 @@
  * How a refused setting is put into one line: where it stands, what was given, what is accepted, and a hint.
  * A name that is not known is printed without its value: it may be the misspelt name of a secret.
  */
-import { distance } from 'fastest-levenshtein';
+import { nearest as nearestOf } from '../did-you-mean.ts';
 import { rowOf, type SettingKey, settingKeys } from './schema.ts';
 
 const SHOWN_CHARACTERS_MAX = 60;
-/** A hint may differ by a third of its letters, and by two swapped ones unless it is very short: more is a guess. */
-function differenceMax(candidate: string): number {
-  return candidate.length < 4 ? 1 : Math.max(2, candidate.length / 3);
-}
 
 /** Line breaks that JSON leaves alone, and what moves a terminal's cursor or turns its text around. */
 const UNPRINTABLE = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
@@ -54,16 +50,7 @@ function plain(name: string): string {
 
 /** The candidate that was probably meant, or undefined. */
 export function nearest(given: string, candidates: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Number.POSITIVE_INFINITY;
-  for (const candidate of candidates) {
-    const away = distance(plain(given), plain(candidate));
-    if (away < bestDistance && away <= differenceMax(plain(candidate))) {
-      best = candidate;
-      bestDistance = away;
-    }
-  }
-  return best;
+  return nearestOf(given, candidates, plain);
 }
 
 export interface NamesOfSource {

@@ -25,6 +25,8 @@ export interface ThreadSettings {
   readonly subscriberBurst: number;
   readonly firstFrameTimeoutMs: number;
   readonly sendQueuesTotalBytes: number;
+  readonly host: string;
+  readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly maxConnectionsPerAddress: number;
   readonly connectionsPerSecondPerAddress: number;

@@ -5,14 +5,14 @@ import { isPattern, matcherOf, matches } from '../../src/access/pattern.ts';
 const ALPHABET = 'ABCXYZabcxyz0189._:~-';
 const text = (minLength: number, maxLength: number) =>
   fc.string({ unit: fc.constantFrom(...ALPHABET), minLength, maxLength });
-const id = text(1, 128);
+const id = text(3, 128);
 const pattern = fc.oneof(
   id,
   text(0, 128).map((prefix) => `${prefix}*`),
 );
 
 describe('a pattern', () => {
-  it.each(['a', 'dev-1', 'x'.repeat(128), '*', 'dev-*', 'A.b_c:d~e-*', `${'x'.repeat(128)}*`])(
+  it.each(['a', 'dev-1', 'x'.repeat(128), '*', 'dev-*', 'A.b_c:d~e-*', '.*', '..*', `${'x'.repeat(128)}*`])(
     'may be %j',
     (given) => expect(isPattern(given)).toBe(true),
   );
@@ -20,6 +20,8 @@ describe('a pattern', () => {
   it.each([
     '',
     '**',
+    '.',
+    '..',
     '*a',
     'a*b',
     'a**',

@@ -11,6 +11,7 @@ import { createRing, type RecordViews, RingConsumer, RingProducer } from '../../
 import { FanoutLink } from '../../src/owner/links.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import { EventType, Priority, type PriorityName } from '../../src/protocol/events.ts';
+import { subscriberTerms } from '../../src/protocol/upgrade-terms.ts';
 import { EventField, EventFlag, writeGap } from '../../src/threads/records.ts';
 import type { Connection } from '../../src/transport/transport.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -147,7 +148,7 @@ export class FakeThread {
       },
       ...openAdmission({
         role: 'subscriber',
-        subprotocols: ['dat.v1.json', 'dat.v1.binary'],
+        ...subscriberTerms,
         clock: this.clock,
         counters: this.counters,
       }),
