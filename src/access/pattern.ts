@@ -16,16 +16,10 @@ export function isPattern(text: string): boolean {
 }
 
 /**
- * Whether the pattern names the id; a prefix names itself too. For few questions: `matcherOf` is quicker for many.
+ * Whether the pattern names the id; a prefix names itself too. For few questions: `PatternIndex` and `PatternSet` are
+ * for many.
  * @param pattern one that `isPattern` accepts
  */
 export function matches(pattern: string, id: string): boolean {
   return pattern.endsWith(STAR) ? id.startsWith(pattern.slice(0, -1)) : id === pattern;
-}
-
-/** The same as a function of the id. */
-export function matcherOf(pattern: string): (id: string) => boolean {
-  if (!pattern.endsWith(STAR)) return (id) => id === pattern;
-  const prefix = pattern.slice(0, -1);
-  return prefix === '' ? () => true : (id) => id.startsWith(prefix);
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isPattern, PATTERN_ACCEPTED } from '../access/pattern.ts';
 import { ACCESS_RULES_MAX } from '../limits.ts';
-import { ID_ACCEPTED, isId } from '../protocol/id.ts';
+import { ID_ACCEPTED, isId, isIdPrefix } from '../protocol/id.ts';
 import { type ErrorCode, errorStatuses } from './errors.ts';
 import { decodeCursor } from './pages.ts';
 
@@ -47,7 +47,7 @@ export const noQuery = fields({});
 export const pageQuery = fields({ limit, cursor });
 const search = z
   .string({ error: ID_ACCEPTED })
-  .refine(isId, ID_ACCEPTED)
+  .refine(isIdPrefix, ID_ACCEPTED)
   .optional()
   .describe('What the id has in it, in lower or upper case');
 export const devicesQuery = fields({ limit, cursor, state: deviceState.optional(), search });
