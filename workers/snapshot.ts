@@ -4,7 +4,7 @@ import { PresenceReader } from '../src/presence/table.ts';
 import { writeSnapshot } from '../src/snapshot/files.ts';
 import { encodeSnapshot } from '../src/snapshot/format.ts';
 import { tableRows } from '../src/snapshot/table-rows.ts';
-import type { SnapshotTask } from '../src/threads/tasks.ts';
+import type { SnapshotTask } from '../src/supervise/tasks.ts';
 
 /** @returns its length, bytes */
 export default function run({ presence, rules, file, atMs }: SnapshotTask): number {

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { Counter, type CounterName, type Counters } from '../memory/counters.ts';
-import { ID_ACCEPTED, isId } from '../protocol/id.ts';
+import { ID_ACCEPTED, isId } from '../wire/id.ts';
 import { type Actor, authorize, type PeerRole } from './actor.ts';
 import { type AdmissionMemory, AdmissionState } from './admission-state.ts';
 import type { TokenConfig } from './keys.ts';
@@ -184,7 +184,7 @@ export class Admission {
     const { address, id: asked } = credentials;
     const role = credentials.role ?? 'anyone';
     const id = asked ?? generatedId(role);
-    if (!isId(id)) return this.refuse('id', 400, `id: ${ID_ACCEPTED} are accepted`);
+    if (!isId(id)) return this.refuse('id', 400, `id: expected ${ID_ACCEPTED}`);
     const actor: Actor = { role, id, devices: undefined, vip: false };
     return { ok: true, actor, idIsGenerated: asked === undefined, address, expiresAt: 0 };
   }

@@ -13,11 +13,11 @@ export function queryProblem(query: URLSearchParams, known: readonly string[]): 
   for (const name of query.keys()) {
     if (!known.includes(name)) {
       const meant = nearest(name, known);
-      const hint = meant === undefined ? '' : `, did you mean ${meant}?`;
+      const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
       const shown = JSON.stringify(name.slice(0, SHOWN_CHARACTERS_MAX));
-      return `unknown query parameter ${shown}${hint}; accepted: ${known.join(', ') || 'none'}`;
+      return `unknown query parameter ${shown}; expected ${known.join(', ') || 'none'}${hint}`;
     }
-    if (seen.has(name)) return `query parameter ${name} is given twice${SEVERAL[name] ?? ''}`;
+    if (seen.has(name)) return `query parameter ${name} is given more than once${SEVERAL[name] ?? ''}`;
     seen.add(name);
   }
   return undefined;
@@ -25,6 +25,6 @@ export function queryProblem(query: URLSearchParams, known: readonly string[]): 
 
 /** How several values go into one. */
 const SEVERAL: Readonly<Record<string, string>> = {
-  devices: '; several ids are separated by commas: ?devices=dev-1,dev-2',
-  types: '; several types are separated by commas: ?types=message,status',
+  devices: '; separate ids by commas: ?devices=dev-1,dev-2',
+  types: '; separate types by commas: ?types=message,status',
 };

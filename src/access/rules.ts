@@ -29,6 +29,10 @@ export class AccessRules {
     this.#subscriberSet = this.#subscribers.find('');
   }
 
+  get isEmpty(): boolean {
+    return this.#access.length === 0;
+  }
+
   /** @returns what the first rule that matches both says; undefined when none does */
   decide(device: string, subscriber: string): Access | undefined {
     if (subscriber !== this.#subscriber) {

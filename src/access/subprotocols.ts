@@ -16,10 +16,10 @@ export function chooseSubprotocol(offered: string, known: readonly string[]): Su
   if (offered === '') return { ok: true, protocol: undefined };
   const names = offered.split(',').map((name) => name.trim());
   if (!names.every((name) => TOKEN.test(name)) || new Set(names).size < names.length) {
-    return { ok: false, message: 'Sec-WebSocket-Protocol is not a list of different names' };
+    return { ok: false, message: 'Sec-WebSocket-Protocol: expected a list of different names' };
   }
   const protocol = names.find((name) => known.includes(name));
   if (protocol !== undefined) return { ok: true, protocol };
-  const accepted = known.length === 0 ? 'none' : known.join(' or ');
-  return { ok: false, message: `no subprotocol is known of those offered; accepted: ${accepted}` };
+  const expected = known.length === 0 ? 'none' : known.join(' or ');
+  return { ok: false, message: `unknown subprotocol; expected ${expected}` };
 }

@@ -2,7 +2,7 @@
  * Admission of peers that come by an HTTP upgrade: what the request's head says, turned into credentials. One per
  * route, on the thread that answers its upgrades.
  */
-import { originAllowed } from '../protocol/origin.ts';
+import { originAllowed } from '../wire/origin.ts';
 import type { PeerRole } from './actor.ts';
 import type { Admission, Admitted, Arrived, Refused } from './admission.ts';
 import { bearerOf } from './bearer.ts';

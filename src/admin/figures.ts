@@ -3,7 +3,7 @@
 import { type RefusalReason, refusalCounters } from '../access/admission.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
-import type { SnapshotFigures } from '../threads/snapshots.ts';
+import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { AdminDeps } from './deps.ts';
 
 type Capacity = ReturnType<PresenceReader['capacityUsed']>;

@@ -2,7 +2,7 @@
  * The writing side of the presence table: makes, links and frees rows and keeps every count as it changes. Owner
  * thread only; knows no ring and no socket. Rules of status are in `presence/lifecycle.ts`; this only records them.
  */
-import { Arena, NO_TEXT } from '../memory/arena.ts';
+import { Arena, type ArenaReader, NO_TEXT } from '../memory/arena.ts';
 import { IdMap } from '../memory/id-map.ts';
 import { attachSlab } from '../memory/layout.ts';
 import { PairMap } from '../memory/pair-map.ts';
@@ -25,9 +25,13 @@ export class Registry {
   readonly devices: DeviceSlab;
   readonly subscribers: SubscriberSlab;
   readonly subscriptions: SubscriptionSlab;
-  readonly workers: number;
-  /** Active subscriptions by device × fan-out worker: which workers an event goes to. */
+  readonly edges: number;
+  /** Active subscriptions by device × edge: which edges an event goes to. */
   readonly interest: Uint32Array;
+  /** Called with a row that is about to go, while it is still in its lists. */
+  rowRemoved: (row: number) => void = () => {};
+  /** Ids and statuses, for whoever copies them as bytes. */
+  readonly texts: ArenaReader;
   readonly #arena: Arena;
   readonly #deviceIds: IdMap;
   readonly #subscriberIds: IdMap;
@@ -37,14 +41,15 @@ export class Registry {
   readonly #pairs: PairMap;
   readonly #totals: Uint32Array;
 
-  /** @param memory a table that is fresh, or `adopt`ed at once @param workers fan-out workers, at least 1 */
-  constructor(memory: PresenceMemory, workers: number) {
+  /** @param memory a table that is fresh, or `adopt`ed at once @param edges threads that hold connections */
+  constructor(memory: PresenceMemory, edges: number) {
     this.devices = attachSlab(deviceColumns, memory.devices);
     this.subscribers = attachSlab(subscriberColumns, memory.subscribers);
     this.subscriptions = attachSlab(subscriptionColumns, memory.subscriptions);
-    this.workers = workers;
-    this.interest = new Uint32Array(this.devices.capacity * workers);
+    this.edges = edges;
+    this.interest = new Uint32Array(this.devices.capacity * edges);
     this.#arena = new Arena(memory.arena);
+    this.texts = this.#arena;
     this.#deviceIds = new IdMap(memory.deviceIds, this.devices.rows.id, this.#arena);
     this.#subscriberIds = new IdMap(memory.subscriberIds, this.subscribers.rows.id, this.#arena);
     this.#deviceSlots = new Slots(this.devices);
@@ -82,6 +87,30 @@ export class Registry {
     return this.#deviceIds.find(id, start, length);
   }
 
+  /** As `findDevice`, of an id as a string. */
+  deviceOf(id: string): number {
+    const bytes = Buffer.from(id);
+    return this.findDevice(bytes, 0, bytes.length);
+  }
+
+  /** As `ensureDevice`, of an id as a string. */
+  ensureDeviceOf(id: string): number {
+    const bytes = Buffer.from(id);
+    return this.ensureDevice(bytes, 0, bytes.length);
+  }
+
+  /** @returns the subscriber's slot, or -1 */
+  subscriberOf(id: string): number {
+    const bytes = Buffer.from(id);
+    return this.findSubscriber(bytes, 0, bytes.length);
+  }
+
+  /** As `ensureSubscriber`, of an id as a string. */
+  ensureSubscriberOf(id: string): number {
+    const bytes = Buffer.from(id);
+    return this.ensureSubscriber(bytes, 0, bytes.length);
+  }
+
   /** Finds the device or makes its row, offline and never seen. @returns its slot, or -1 when the table is full */
   ensureDevice(id: Uint8Array, start: number, length: number): number {
     const found = this.findDevice(id, start, length);
@@ -98,6 +127,7 @@ export class Registry {
     rows.seq[slot] = 0;
     Atomics.store(rows.deviceStatus, slot, NO_TEXT);
     Atomics.store(rows.session, slot, NONE);
+    rows.connectedAt[slot] = 0;
     rows.firstRow[slot] = NONE;
     for (const count of [rows.active, rows.inactive, rows.allow, rows.deny]) Atomics.store(count, slot, 0);
     Atomics.store(rows.deviceState, slot, DeviceState.offline);
@@ -173,7 +203,7 @@ export class Registry {
     Atomics.store(rows.session, slot, NONE);
     rows.firstRow[slot] = NONE;
     Atomics.store(rows.rowCount, slot, 0);
-    Atomics.store(rows.worker, slot, 0);
+    Atomics.store(rows.edge, slot, 0);
     Atomics.store(rows.vip, slot, 0);
     Atomics.store(rows.silent, slot, 0);
     Atomics.store(rows.used, slot, 1);
@@ -190,6 +220,19 @@ export class Registry {
     this.#subscriberIds.remove(slot);
     end(rows.version, slot);
     this.#subscriberSlots.release(slot);
+  }
+
+  /** From now on the subscriber counts for another edge. @param hasActive whether it may have active rows */
+  moveToEdge(slot: number, edge: number, hasActive: boolean): void {
+    const { edge: edges } = this.subscribers.rows;
+    const before = edges[slot]!;
+    Atomics.store(edges, slot, edge);
+    if (!hasActive) return;
+    this.forEachOfSubscriber(slot, (row, device) => {
+      if (this.rowState(row) !== RowState.active) return;
+      this.interest[device * this.edges + before]! -= 1;
+      this.interest[device * this.edges + edge]! += 1;
+    });
   }
 
   subscriberId(slot: number): string {
@@ -212,7 +255,7 @@ export class Registry {
   }
 
   /** Makes the pair's row, which must not exist, in a state other than none. @returns its slot, or -1 when full */
-  createRow(device: number, subscriber: number, state: RowState): number {
+  createRow(device: number, subscriber: number, state: RowState, granted = false): number {
     const row = this.#rowSlots.take();
     if (row < 0) return -1;
     const { rows } = this.subscriptions;
@@ -220,7 +263,7 @@ export class Registry {
     rows.subscriber[row] = subscriber;
     this.#enter(row);
     this.#count(row, state, 1);
-    Atomics.store(rows.rowState, row, state);
+    Atomics.store(rows.rowState, row, state | (granted ? GRANTED : 0));
     return row;
   }
 
@@ -242,6 +285,7 @@ export class Registry {
     const { rows } = this.subscriptions;
     const device = rows.device[row]!;
     const subscriber = rows.subscriber[row]!;
+    this.rowRemoved(row);
     this.#count(row, this.rowState(row), -1);
     Atomics.store(rows.rowState, row, RowState.none);
     unlink(row, device, this.devices.rows.firstRow, rows.nextOfDevice, rows.prevOfDevice);
@@ -282,7 +326,7 @@ export class Registry {
     Atomics.add(this.subscribers.rows.rowCount, subscriber, 1);
   }
 
-  /** Adds `change` to the device's count of the state's status, to the totals and to the worker's interest. */
+  /** Adds `change` to the device's count of the state's status, to the totals and to the edge's interest. */
   #count(row: number, state: number, change: 1 | -1): void {
     const status = statusOf(state);
     if (status === undefined) return;
@@ -294,7 +338,7 @@ export class Registry {
     end(rows.version, device);
     Atomics.add(this.#totals, Total[status], change);
     if (status === 'active') {
-      this.interest[device * this.workers + this.subscribers.rows.worker[subscribers[row]!]!]! += change;
+      this.interest[device * this.edges + this.subscribers.rows.edge[subscribers[row]!]!]! += change;
     }
   }
 }

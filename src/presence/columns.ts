@@ -13,11 +13,12 @@ export const Vip = { operator: 1, token: 2 } as const;
 
 /** One row per device that is connected, followed, pinned by an operator, or recently was. */
 export const deviceColumns = {
-  lastSeen: i64('monotonic ms, 0 never', 'main'),
+  lastSeen: i64('monotonic ms, 0 never', 'session holder'), // the owner's while it is not connected
   seq: f64('count of broadcast events', 'owner'), // plain: an aligned 8-byte cell is written whole on 64-bit hosts
+  connectedAt: f64('wall-clock ms, of the connection that `session` names', 'owner'), // plain, as seq
   id: u32('arena chunk', 'owner'),
   deviceStatus: u32('arena chunk, 0 none', 'owner'),
-  session: u32('ingest session, NONE when not connected', 'owner'),
+  session: u32('session, NONE when not connected', 'owner'),
   firstRow: u32('subscription slot', 'owner'),
   active: u32('count of subscriptions', 'owner'),
   inactive: u32('count of subscriptions', 'owner'),
@@ -30,14 +31,14 @@ export const deviceColumns = {
 
 /** One row per subscriber that is connected or has subscriptions. */
 export const subscriberColumns = {
-  lastSeen: i64('monotonic ms, 0 never', 'session holder'), // the owner's while nobody is connected
+  lastSeen: i64('monotonic ms, 0 never', 'session holder'), // as a device's
   id: u32('arena chunk', 'owner'),
-  session: u32('fan-out session, NONE when not connected', 'owner'),
+  session: u32('session, NONE when not connected', 'owner'),
   firstRow: u32('subscription slot', 'owner'),
   rowCount: u32('count of subscriptions', 'owner'),
   version: u16('odd while the row is being written', 'owner'),
   generation: u16('count, bumped on free', 'owner'),
-  worker: u8('fan-out worker', 'owner'),
+  edge: u8('edge that holds, or last held, the session', 'owner'),
   vip: u8('bits of Vip, 0 none', 'owner'),
   silent: u8('1 while its silence is on record', 'owner'),
   used: u8('1 while the row is in use', 'owner'),

@@ -87,6 +87,8 @@ export interface DeviceRow {
   readonly lastSeen: number;
   readonly seq: number;
   readonly session: number | undefined;
+  /** Wall-clock ms; undefined when it is not connected. */
+  readonly connectedAt: number | undefined;
   readonly subscribers: Readonly<Record<SubscriptionStatus, number>>;
 }
 
@@ -168,6 +170,7 @@ export class PresenceReader {
         lastSeen: Number(Atomics.load(rows.lastSeen, slot)),
         seq: rows.seq[slot]!,
         session: session === NONE ? undefined : session,
+        connectedAt: session === NONE ? undefined : rows.connectedAt[slot]!,
         subscribers: {
           active: Atomics.load(rows.active, slot),
           inactive: Atomics.load(rows.inactive, slot),

@@ -1,6 +1,5 @@
 /** Finds the fastest transport that loads on this host. Any thread. */
 import { createRequire } from 'node:module';
-import { HEAD_BYTES_MAX } from '../limits.ts';
 import type { Tls } from './tls.ts';
 import type { Transport } from './transport.ts';
 import { createUwsTransport, type UwsBinding } from './uws.ts';
@@ -23,8 +22,6 @@ export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws', tls?: Tls):
   if (wanted === 'ws') return { transport: createWsTransport(tls), reason: 'ws, as configured' };
   const failures: string[] = [];
   const require = createRequire(import.meta.url);
-  // Read once, when the first thread loads the library: main, as a worker's environment is a copy.
-  Object.assign(process.env, { UWS_HTTP_MAX_HEADERS_SIZE: String(HEAD_BYTES_MAX) });
   for (const name of uwsPackages) {
     try {
       const binding = require(name) as UwsBinding;

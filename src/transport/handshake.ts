@@ -23,7 +23,7 @@ export function handshakeProblem({ method, header }: HandshakeHead): HttpRefusal
   const isUpgrade =
     header('upgrade').toLowerCase() === 'websocket' && listsToken(header('connection'), 'upgrade');
   if (!isUpgrade) return notWebSocket;
-  if (method !== 'GET') return { status: 405, message: 'GET is accepted', headers: { Allow: 'GET' } };
+  if (method !== 'GET') return { status: 405, message: 'expected GET', headers: { Allow: 'GET' } };
   if (header('sec-websocket-version') !== '13') return otherVersion;
   const key = header('sec-websocket-key');
   if (!KEY.test(key)) {
@@ -44,11 +44,11 @@ export const notWebSocket: HttpRefusal = {
 
 const otherVersion: HttpRefusal = {
   status: 426,
-  message: 'WebSocket version 13 is accepted',
+  message: 'expected WebSocket version 13',
   headers: { 'Sec-WebSocket-Version': '13' },
 };
 
-const withBody: HttpRefusal = { status: 400, message: 'an upgrade has no body' };
+const withBody: HttpRefusal = { status: 400, message: 'expected no body' };
 
 function listsToken(list: string, token: string): boolean {
   return list.split(',').some((item) => item.trim().toLowerCase() === token);

@@ -103,9 +103,9 @@ function served(route: Route<unknown>) {
 /** What uWebSockets.js refuses by itself, and Node lets through in an upgrade. */
 function requestProblem({ httpVersion, rawHeaders }: IncomingMessage): HttpRefusal | undefined {
   if (rawHeaders.length > 2 * HEAD_LINES_MAX) return { status: 431, message: 'too many headers' };
-  if (httpVersion !== '1.1') return { status: 505, message: 'HTTP/1.1 is accepted' };
+  if (httpVersion !== '1.1') return { status: 505, message: 'expected HTTP/1.1' };
   const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length;
-  return hosts === 1 ? undefined : { status: 400, message: 'one Host header is accepted' };
+  return hosts === 1 ? undefined : { status: 400, message: 'expected one Host header' };
 }
 
 /** What `upgrade` chose, for the handshake that follows it. */

@@ -13,17 +13,17 @@ describe('a query', () => {
 
   it('is wrong with a name that is not known, and the one that was meant is told', () => {
     expect(problemOf('device=a')).toBe(
-      'unknown query parameter "device", did you mean devices?; accepted: id, token, devices, batch',
+      'unknown query parameter "device"; expected id, token, devices, batch; did you mean devices?',
     );
     expect(problemOf('nothing=like&it=')).toBe(
-      'unknown query parameter "nothing"; accepted: id, token, devices, batch',
+      'unknown query parameter "nothing"; expected id, token, devices, batch',
     );
-    expect(problemOf('id=a', [])).toBe('unknown query parameter "id"; accepted: none');
+    expect(problemOf('id=a', [])).toBe('unknown query parameter "id"; expected none');
   });
 
   it('is wrong with a name twice', () => {
-    expect(problemOf('id=a&id=a')).toBe('query parameter id is given twice');
-    expect(problemOf('devices=a&devices=b')).toMatch(/separated by commas/);
+    expect(problemOf('id=a&id=a')).toBe('query parameter id is given more than once');
+    expect(problemOf('devices=a&devices=b')).toMatch(/separate ids by commas/);
   });
 
   it('is told of without values, in one line, cut', () => {

@@ -18,7 +18,7 @@ describe('a subprotocol', () => {
     (offered) =>
       expect(chooseSubprotocol(offered, known)).toEqual({
         ok: false,
-        message: 'no subprotocol is known of those offered; accepted: dat.v1.json or dat.v1.binary',
+        message: 'unknown subprotocol; expected dat.v1.json or dat.v1.binary',
       }),
   );
 

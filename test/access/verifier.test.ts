@@ -193,10 +193,10 @@ describe('the file of the public key', () => {
 
   it('is refused in words when it cannot be used', async () => {
     expect(read('')).toThrow(KeyError);
-    expect(read('')).toThrow(/holds no public key/);
+    expect(read('')).toThrow(/contains no public key/);
     expect(read('-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----')).toThrow(/private key/);
     const p384 = await keyPair('ES384');
-    expect(read(p384.publicPem)).toThrow(/RSA, EC P-256 and Ed25519 are accepted/);
+    expect(read(p384.publicPem)).toThrow(/expected RSA, EC P-256 or Ed25519/);
     const missing = () =>
       readTokenConfig(settings, () => {
         throw Object.assign(new Error('x'), { code: 'ENOENT' });

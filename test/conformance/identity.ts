@@ -73,18 +73,22 @@ export function identity({ env }: MatrixRow): void {
     });
 
     it.each([
-      ['device', '?id=a&id=b', /^query parameter id is given twice$/],
-      ['device', '?id=a&device=b', /^unknown query parameter "device"; accepted: id, token/],
-      ['device', '?id=a&Token=x', /^unknown query parameter "Token", did you mean token\?/],
-      ['subscriber', '?device=a', /^unknown query parameter "device", did you mean devices\?/],
+      ['device', '?id=a&id=b', /^query parameter id is given more than once$/],
+      ['device', '?id=a&device=b', /^unknown query parameter "device"; expected id, token/],
+      [
+        'device',
+        '?id=a&Token=x',
+        /^unknown query parameter "Token"; expected id, token; did you mean token\?/,
+      ],
+      ['subscriber', '?device=a', /^unknown query parameter "device"; .*did you mean devices\?/],
       [
         'subscriber',
         '?devices=a&devices=b',
-        /^query parameter devices is given twice; .*\?devices=dev-1,dev-2/,
+        /^query parameter devices is given more than once; .*\?devices=dev-1,dev-2/,
       ],
-      ['subscriber', '?batch=true&batch=true', /^query parameter batch is given twice$/],
-      ['subscriber', '?x=1', /^unknown query parameter "x"; accepted: id, token, devices, batch/],
-      ['subscriber', '?toekn=secret', /^(?!.*secret)unknown query parameter "toekn", did you mean token\?/],
+      ['subscriber', '?batch=true&batch=true', /^query parameter batch is given more than once$/],
+      ['subscriber', '?x=1', /^unknown query parameter "x"; expected id, token, devices, batch/],
+      ['subscriber', '?toekn=secret', /^(?!.*secret)unknown query parameter "toekn"; .*did you mean token\?/],
     ] as const)(
       'answers 400 on the %s listener to %s, and says what is meant',
       async (name, query, message) => {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AccessRule, AccessRules } from '../../src/access/rules.ts';
-import { NOTICE_DEVICES_MAX, SWEEP_ROWS_MAX } from '../../src/limits.ts';
-import { ToOwner } from '../../src/threads/commands.ts';
+import { DEVICES_PER_PAGE, SWEEP_ROWS_MAX } from '../../src/limits.ts';
+import { ToOwner } from '../../src/records/commands.ts';
 import type { Frame } from '../support/frames.ts';
 import { OwnerHarness } from './owner-harness.ts';
 
@@ -155,8 +155,7 @@ describe('setting access rules', () => {
     expect(last).toEqual({ ok: true, removed: 1, next: undefined });
     const notices = hub.received().flatMap((one) => (one.kind === 'text' ? [one.frame.devices] : []));
     expect((notices as string[][]).flat().sort()).toEqual([...names].sort());
-    for (const devices of notices)
-      expect((devices as string[]).length).toBeLessThanOrEqual(NOTICE_DEVICES_MAX);
+    for (const devices of notices) expect((devices as string[]).length).toBeLessThanOrEqual(DEVICES_PER_PAGE);
     expect(hub.reader.total('active')).toBe(0);
   });
 

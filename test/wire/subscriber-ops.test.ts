@@ -1,0 +1,123 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SUBSCRIBE_DEVICES_MAX } from '../../src/limits.ts';
+import { parseDevicesQuery, parseSubscriberOp } from '../../src/wire/subscriber-ops.ts';
+
+const ids = (count: number): string[] => Array.from({ length: count }, (_, index) => `dev-${index}`);
+const op = (frame: unknown): ReturnType<typeof parseSubscriberOp> => parseSubscriberOp(JSON.stringify(frame));
+
+describe('a text frame of a subscriber', () => {
+  it('names an op and its devices, without repetitions and in order', () => {
+    for (const name of ['subscribe', 'unsubscribe', 'pause', 'resume']) {
+      expect(op({ op: name, id: 1, devices: ['b', 'a', 'b'] })).toEqual({
+        ok: true,
+        op: name,
+        id: '1',
+        devices: ['b', 'a'],
+      });
+    }
+  });
+
+  it('may leave the devices out of pause and resume only', () => {
+    expect(op({ op: 'pause' })).toEqual({ ok: true, op: 'pause', id: '', devices: undefined });
+    expect(op({ op: 'resume' })).toEqual({ ok: true, op: 'resume', id: '', devices: undefined });
+    for (const name of ['subscribe', 'unsubscribe'])
+      expect(op({ op: name, id: 2 })).toMatchObject({ code: 107, id: '2' });
+  });
+
+  it('needs no devices to touch and list', () => {
+    expect(op({ op: 'touch' })).toMatchObject({ ok: true, op: 'touch' });
+    expect(op({ op: 'list', id: 'x' })).toMatchObject({ ok: true, op: 'list', id: '"x"' });
+  });
+
+  it('is refused with 107 when it is not a JSON object', () => {
+    for (const text of ['', '{', 'null', '[]', '7', '"subscribe"']) {
+      expect(parseSubscriberOp(text), text).toMatchObject({ ok: false, code: 107, id: '' });
+    }
+  });
+
+  it('is refused with 104 and the known ops when its op is unknown', () => {
+    for (const name of ['publish', '', 5, null, ['list'], undefined, '__proto__']) {
+      const refused = op({ op: name, id: 3 });
+      expect(refused).toMatchObject({ ok: false, code: 104, id: '3' });
+      expect(refused).toMatchObject({ message: expect.stringContaining('subscribe, unsubscribe, pause') });
+    }
+  });
+
+  it('is refused with 106 above 1000 devices', () => {
+    expect(op({ op: 'subscribe', devices: ids(SUBSCRIBE_DEVICES_MAX) }).ok).toBe(true);
+    expect(op({ op: 'subscribe', devices: ids(SUBSCRIBE_DEVICES_MAX + 1) })).toMatchObject({ code: 106 });
+  });
+
+  it('is refused with 107 for devices that are no list of ids, naming what was given, cut', () => {
+    for (const devices of [
+      [],
+      'dev-1',
+      {},
+      null,
+      7,
+      ['a b'],
+      [''],
+      [7],
+      [null],
+      [['a']],
+      ['x'.repeat(129)],
+    ]) {
+      expect(op({ op: 'pause', devices }), JSON.stringify(devices)).toMatchObject({ ok: false, code: 107 });
+    }
+    const refused = op({ op: 'subscribe', devices: ['x'.repeat(500)] });
+    expect(refused).toMatchObject({ message: expect.stringContaining(`"${'x'.repeat(40)}"… given`) });
+  });
+
+  it('echoes its id as it was written, beyond 2^53 too', () => {
+    for (const id of ['1', '-7', '"a"', '12345678901234567890', '0.1', '1e21']) {
+      expect(parseSubscriberOp(`{"op":"list","id": ${id} }`), id).toMatchObject({ ok: true, id });
+    }
+    const twice = '{ "id":1, "x":{"id":3}, "\\u0069d" : 98765432109876543210 ,"op":"list"}';
+    expect(parseSubscriberOp(twice)).toMatchObject({ ok: true, id: '98765432109876543210' });
+  });
+
+  it('is refused for an id that is no string or finite number of at most 256 characters', () => {
+    for (const id of ['null', 'true', '[]', '{}', '1e999', `"${'x'.repeat(255)}"`, `0.${'3'.repeat(255)}`]) {
+      expect(parseSubscriberOp(`{"op":"list","id":${id}}`), id).toMatchObject({
+        ok: false,
+        code: 107,
+        id: '',
+      });
+    }
+  });
+
+  it('never makes the parser throw, however deep it nests', () => {
+    const deep = '['.repeat(30_000) + ']'.repeat(30_000);
+    for (const frame of [
+      `{"op":${deep}}`,
+      `{"op":"list","id":${deep}}`,
+      `{"op":"subscribe","devices":${deep}}`,
+      `{"op":"subscribe","devices":[{"a":${deep}}]}`,
+      `{"op":"list","id":12345678901234567890,"x":${deep}}`,
+    ]) {
+      expect(parseSubscriberOp(frame)).toMatchObject({ ok: false });
+    }
+    const value = fc.anything({ withNullPrototype: false });
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom('op', 'id', 'devices'), value), (frame) => {
+        let text: string | undefined;
+        try {
+          text = JSON.stringify(frame);
+        } catch {
+          return; // not every value can be written as JSON
+        }
+        parseSubscriberOp(text);
+      }),
+    );
+  });
+});
+
+describe('the devices of the URL', () => {
+  it('are ids with commas between', () => {
+    expect(parseDevicesQuery('a,b,a')).toEqual({ ok: true, devices: ['a', 'b'] });
+    for (const value of ['', 'a,', ',a', 'a,,b', 'a b'])
+      expect(parseDevicesQuery(value).ok, value).toBe(false);
+    expect(parseDevicesQuery(ids(1001).join(','))).toMatchObject({ ok: false, code: 106 });
+  });
+});
