@@ -104,6 +104,7 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
   app.put(
     '/v1/devices/:device/subscribers/:subscriber',
     {
+      config: { refusesRepeatedMembers: true },
       schema: {
         params: rowPath,
         querystring: noQuery,

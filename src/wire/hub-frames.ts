@@ -6,6 +6,7 @@ import type { OpName } from '../records/requests.ts';
 import type { Asked, DeviceCodec, Problem, SubscriberCodec } from './codec.ts';
 import { Encoding } from './encodings.ts';
 import { gapFrame } from './gap.ts';
+import { ID_ACCEPTED } from './id.ts';
 
 /** @param id raw JSON of the id */
 function ack(id: string, seq: number, skipped: boolean): string {
@@ -65,7 +66,7 @@ const refusals: Readonly<Record<Refusal, { readonly code: number; readonly messa
   },
   [Refusal.malformed]: {
     code: errors.badRequest.code,
-    message: 'not an id; 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted',
+    message: `not an id; expected ${ID_ACCEPTED}`,
   },
 };
 

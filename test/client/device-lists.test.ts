@@ -5,7 +5,10 @@ import { parseSubscriberOp } from '../../src/wire/subscriber-ops.ts';
 
 describe('a long list of devices', () => {
   it('is asked for in frames that the hub takes, each device once and in order', () => {
-    const ids = fc.array(fc.stringMatching(/^[A-Za-z0-9._:~-]{1,128}$/), { maxLength: 3000, size: 'max' });
+    const ids = fc.array(fc.stringMatching(/^[A-Za-z0-9_:~-][A-Za-z0-9._:~-]{0,127}$/), {
+      maxLength: 3000,
+      size: 'max',
+    });
     fc.assert(
       fc.property(ids, (devices) => {
         const chunks = inChunks(devices);
