@@ -225,7 +225,10 @@ export class OwnerHarness {
         const { session, slot, resumed, more } = readJoined(views, offset);
         if (!this.#subscribers.has(session)) return undefined;
         const { subscriber = '' } = this.reader.subscriber(slot) ?? {};
-        return text(session, welcome(subscriber, PING_MS, { resumed: readEntries(resumed), filters: [], held: false, more }));
+        return text(
+          session,
+          welcome(subscriber, PING_MS, { resumed: readEntries(resumed), filters: [], held: false, more }),
+        );
       }
       case FromOwnerRecord.Answer: {
         const { session, request, more, entries, refusals } = readAnswer(views, offset);
