@@ -15,6 +15,7 @@ import { Fanout } from './fanout/fanout.ts';
 import { sessionNumbers } from './fanout/session-numbers.ts';
 import type { SubscriberSession } from './fanout/subscriber-session.ts';
 import { Ingest } from './ingest/ingest.ts';
+import { CLOSE_HANDSHAKE_MS, END_SLACK_MS, SNAPSHOT_MS_MAX, THREAD_STOP_MS_MAX } from './limits.ts';
 import { Counter, Counters } from './memory/counters.ts';
 import { Ringer, Sleeper } from './memory/doorbell.ts';
 import { RingConsumer, RingProducer, ringUsedRatio } from './memory/ring.ts';
@@ -22,9 +23,10 @@ import { PresenceReader } from './presence/table.ts';
 import { packageVersion, resolveFanoutWorkers, type Settings } from './settings.ts';
 import { Bells } from './threads/bells.ts';
 import { CrashLimit } from './threads/crash-limit.ts';
-import { closePaced, reconnectSpread } from './threads/drain.ts';
+import { closePaced, doAll, reconnectSpread } from './threads/drain.ts';
 import { startEdgeTimers } from './threads/edge-timers.ts';
 import { FanoutPool } from './threads/fanout-pool.ts';
+import { HEALTH_TICK_MS, Health, type WatchedThread } from './threads/health.ts';
 import { Heart } from './threads/heartbeat.ts';
 import { createHubMemory, type EdgeMemory, type HubMemory } from './threads/memory.ts';
 import { OVERLOAD_TICK_MS, Overload } from './threads/overload.ts';
@@ -33,7 +35,7 @@ import { Poller } from './threads/poller.ts';
 import { residentBytes } from './threads/resident-bytes.ts';
 import { RuleKeeper } from './threads/rule-keeper.ts';
 import { SlowReports } from './threads/slow-reports.ts';
-import { snapshotSource, snapshotsOf } from './threads/snapshots.ts';
+import { lockSnapshot, snapshotSource, snapshotsOf } from './threads/snapshots.ts';
 import { pausesFor } from './threads/tasks.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { contained } from './transport/contained.ts';
@@ -51,8 +53,16 @@ export interface Hub {
   /** What carries the sockets and why, one line. */
   readonly transport: string;
   readonly fanoutWorkers: number;
-  /** Says goodbye to everyone and ends all threads. A second call waits for the first. */
-  drain(): Promise<void>;
+  /** Says goodbye to everyone and ends all threads. A second call waits for the first. Never rejects. */
+  drain(): Promise<Drained>;
+}
+
+/** How a drain ended. */
+export interface Drained {
+  /** What operators changed since the last snapshot is lost: the one at the end could not be written. */
+  readonly isSnapshotLost: boolean;
+  /** What failed or hung on the way; the rest was done. */
+  readonly failures: readonly unknown[];
 }
 
 /**
@@ -121,6 +131,7 @@ export async function startHub(
   });
   const bells = new Bells(workers, poller.wake);
   const crashes = new CrashLimit(systemClock);
+  const lock = await lockSnapshot(settings, logger);
   const { owner, restored } = await OwnerThread.start(
     {
       memory,
@@ -140,22 +151,26 @@ export async function startHub(
       failed,
     },
     snapshot,
-  );
+  ).catch((error: unknown) => {
+    lock?.release();
+    throw error;
+  });
   const rules = new RuleKeeper(restored?.rules ?? [], (command) => owner.operate(command));
   const snapshots = snapshotsOf(settings, memory.presence, rules, restored, logger);
   let draining = false;
   let pool: FanoutPool | undefined;
   const inject = (fault: Fault): void => {
-    if (fault.thread === 'owner') owner.fault(fault.how);
+    if (fault.thread === 'owner') owner.fault(fault.how, fault.ms);
     else pool?.fault(fault.worker);
   };
   const notReady = (): string | undefined => {
     if (draining) return 'draining';
-    return ingest.ownerIsAway ? 'the owner thread is being started anew' : overload.reason;
+    return ingest.ownerIsAway ? 'the owner thread is being started anew' : (health.reason ?? overload.reason);
   };
   const frameFailed = (failure: Error): void =>
     logger.error({ err: failure }, 'a frame met a bug; its connection stays');
   const figures = figuresOf(memory, counters, workers);
+  const health = new Health(beatingThreads(memory, workers));
   const overload = new Overload({
     settings,
     threads: figures.threads,
@@ -167,11 +182,15 @@ export async function startHub(
     },
   });
   const slow = new SlowReports(systemClock);
+  let isSnapshotLost = false;
   const undo: (() => unknown)[] = [
     () => poller.stop(),
     () => bells.close(),
     () => owner.stop(),
-    () => snapshots?.finish(),
+    async () => {
+      isSnapshotLost = (await snapshots?.finish()) === false;
+    },
+    () => lock?.release(),
   ];
   try {
     const admin = await startAdmin(
@@ -186,7 +205,8 @@ export async function startHub(
         startedAtMs: Date.now(),
         workerRestarts: () => ({ owner: owner.restarts, fanout: pool?.restarts ?? 0 }),
         notReady: () => notReady(),
-        alive: () => true,
+        notAlive: () => health.deadReason,
+        lateSeconds: (thread) => health.lateSeconds(thread),
         connectedAt: (session) => ingest.connectedAt(session),
         operate: (command) => owner.operate(command),
         ...adminTokens(gates.verifier),
@@ -232,16 +252,20 @@ export async function startHub(
       for (const { liveness } of parts) liveness.credit(ms);
     };
     undo.unshift(startEdgeTimers(watched, counters, heart, stalled));
-    const watch = setInterval(() => overload.tick(), OVERLOAD_TICK_MS);
-    undo.unshift(() => clearInterval(watch));
+    const watches = [
+      setInterval(() => overload.tick(), OVERLOAD_TICK_MS),
+      setInterval(() => health.tick(), HEALTH_TICK_MS),
+    ];
+    undo.unshift(() => watches.forEach(clearInterval));
     poller.wake();
     snapshots?.start();
 
-    let drained: Promise<void> | undefined;
-    const drain = async (): Promise<void> => {
+    let drained: Promise<Drained> | undefined;
+    const drain = async (): Promise<Drained> => {
       draining = true;
-      await sayGoodbye(settings, { ingest, fanout, pool: subscribers.pool, memory });
-      for (const step of undo) await step();
+      const peers = { ingest, fanout, pool: subscribers.pool, memory };
+      const failures = await doAll([() => sayGoodbye(settings, peers), ...undo], endStepMsMax(settings));
+      return { isSnapshotLost, failures };
     };
     return {
       devicePort: devices.port,
@@ -252,9 +276,31 @@ export async function startHub(
       drain: () => (drained ??= drain()),
     };
   } catch (error) {
-    for (const step of undo) await step();
+    await doAll(undo, endStepMsMax(settings));
     throw error;
   }
+}
+
+interface EndSettings {
+  readonly drainTimeoutMs: number;
+}
+
+/** The longest that one step of the end may take: the goodbyes, or the snapshot under way and the last one. */
+function endStepMsMax({ drainTimeoutMs }: EndSettings): number {
+  return Math.max(drainTimeoutMs + CLOSE_HANDSHAKE_MS + THREAD_STOP_MS_MAX, 2 * SNAPSHOT_MS_MAX);
+}
+
+/** The longest that a drain may take. */
+export function endMsMax(settings: EndSettings): number {
+  return settings.drainTimeoutMs + CLOSE_HANDSHAKE_MS + endStepMsMax(settings) + END_SLACK_MS;
+}
+
+function beatingThreads(memory: HubMemory, workers: number): WatchedThread[] {
+  const fanout = workers === 0 ? [] : memory.fanout;
+  return [
+    { thread: 'owner', heartbeat: memory.ownerHeartbeat },
+    ...fanout.map(({ heartbeat }, worker) => ({ thread: `fanout-${worker}`, heartbeat })),
+  ];
 }
 
 interface Subscribers {

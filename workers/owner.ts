@@ -16,7 +16,7 @@ import {
   ToOwner,
   type ToOwnerCommand,
 } from '../src/threads/commands.ts';
-import { Pulse } from '../src/threads/heartbeat.ts';
+import { Heart, Pulse } from '../src/threads/heartbeat.ts';
 import { type OwnerTask, pausesFor } from '../src/threads/tasks.ts';
 
 const { memory, settings, port, mainBell, rules, snapshot, takesOver } = workerData as OwnerTask;
@@ -76,7 +76,9 @@ function obeyCommands(): number {
         reply(message.request, { ok: true });
         break;
       case ToOwner.Fault:
-        throw new Error('a fault that was asked for');
+        if (message.stallMs === 0) throw new Error('a fault that was asked for');
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.stallMs);
+        break;
       default:
         throw new Error(`unknown command ${JSON.stringify(message satisfies never)}`);
     }
@@ -96,7 +98,15 @@ if (result?.ok === false) {
 } else {
   const { ownerPauseMs } = pausesFor(settings.flushMaxMs);
   const sleeper = new Sleeper(memory.ownerDoorbell);
-  runOwnerLoop({ owner, sleeper, clock: systemClock, counters, pauseMs: ownerPauseMs, obeyCommands });
+  runOwnerLoop({
+    owner,
+    sleeper,
+    clock: systemClock,
+    counters,
+    heart: new Heart(memory.ownerHeartbeat, systemClock),
+    pauseMs: ownerPauseMs,
+    obeyCommands,
+  });
 }
 port.close();
 mainBell.close();

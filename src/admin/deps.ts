@@ -35,8 +35,10 @@ export interface AdminDeps {
   workerRestarts(): Readonly<Record<'owner' | 'fanout', number>>;
   /** Why the hub takes no new peers now, or undefined when it does. */
   notReady(): string | undefined;
-  /** Whether the hub's own threads answer. */
-  alive(): boolean;
+  /** Why the process had better be started anew, or undefined while its threads run. */
+  notAlive(): string | undefined;
+  /** How long a thread has not run, as far as that was seen; 0 while it does. */
+  lateSeconds(thread: string): number;
   /** When the device session connected, wall-clock ms; undefined when it is gone. */
   connectedAt(session: number): number | undefined;
   /** Asks the owner; answered after the change has taken effect. Rejects when the owner is gone. */

@@ -8,8 +8,8 @@ import { healthy, noQuery, unhealthy } from './schemas.ts';
 export function healthRoutes(app: AdminApp, deps: AdminDeps): void {
   const schema = { querystring: noQuery, security: [], response: { 200: healthy, 503: unhealthy } };
   app.get('/livez', { schema: { ...schema, summary: 'Whether the hub lives' } }, async (_request, reply) => {
-    if (deps.alive()) return { status: 'ok' as const };
-    const reason = 'a thread of the hub does not answer';
+    const reason = deps.notAlive();
+    if (reason === undefined) return { status: 'ok' as const };
     return reply.code(503).send({ status: 'dead' as const, reason, ...errorBody('unavailable', reason) });
   });
   app.get(

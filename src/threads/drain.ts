@@ -42,6 +42,38 @@ export function reconnectSpread(peers: number, closesPerSecond: number): () => n
   return () => Math.ceil(Math.random() * spreadMs);
 }
 
+/**
+ * Does one step after the other, whatever becomes of each: one that fails or hangs must not keep the rest from being done.
+ * @returns what failed
+ */
+export async function doAll(
+  steps: readonly (() => unknown)[],
+  stepMsMax: number,
+): Promise<readonly unknown[]> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await within(stepMsMax, step());
+    } catch (failure) {
+      failures.push(failure);
+    }
+  }
+  return failures;
+}
+
+/** @throws Error when the work takes longer */
+async function within(ms: number, work: unknown): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`a step of the end takes longer than ${ms} ms`)), ms);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -2,6 +2,7 @@
  * Starts, watches and stops the fan-out workers: endless piscina tasks, one a thread. One that fails closes its sockets
  * and ends; the owner is told, and another takes its place. Runs on main.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { TokenConfig } from '../access/keys.ts';
@@ -147,23 +148,33 @@ export class FanoutPool {
     post(port, { kind: ToFanout.Close });
   }
 
-  async #died(worker: number, failure: Error): Promise<void> {
+  async #died(worker: number, failure: Error, hadStarted = true): Promise<void> {
     const { owner, bells, crashes, restarting, failed } = this.#deps;
     this.#running.delete(worker);
     if (this.#stopping) return;
-    if (crashes.note()) {
+    const thread = `fanout-${worker}`;
+    const delayMs = crashes.note(thread, failure, hadStarted);
+    if (delayMs === undefined) {
       this.#stopping = true;
       failed(failure);
       return;
     }
     this.#restarts += 1;
     restarting(worker, failure);
+    bells.workerGone(worker);
     try {
-      bells.workerGone(worker);
       await owner.workerGone(worker);
-      if (!this.#stopping) await this.#launch(worker);
     } catch (error) {
       if (!this.#stopping) failed(error as Error);
+      return;
+    }
+    await sleep(delayMs);
+    if (this.#stopping) return;
+    try {
+      await this.#launch(worker);
+      crashes.started(thread);
+    } catch (error) {
+      void this.#died(worker, error as Error, false);
     }
   }
 }

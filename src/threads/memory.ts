@@ -27,6 +27,7 @@ export interface HubMemory {
   readonly presence: PresenceMemory;
   readonly ownerDoorbell: SharedArrayBuffer;
   readonly ownerCounters: SharedArrayBuffer;
+  readonly ownerHeartbeat: SharedArrayBuffer;
   readonly mainDoorbell: SharedArrayBuffer;
   readonly mainCounters: SharedArrayBuffer;
   readonly mainHeartbeat: SharedArrayBuffer;
@@ -59,6 +60,7 @@ export function createHubMemory(
     presence: createPresence(capacity),
     ownerDoorbell: createDoorbell(),
     ownerCounters: createCounters(),
+    ownerHeartbeat: createHeartbeat(),
     mainDoorbell,
     mainCounters,
     mainHeartbeat,

@@ -2,8 +2,10 @@
  * Starts, watches and stops the owner: a plain Worker that blocks. One that dies is started anew on the same table;
  * what operators ask meanwhile waits. Runs on main.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { AccessRule } from '../access/rules.ts';
+import { THREAD_STOP_MS_MAX } from '../limits.ts';
 import type { Ringer } from '../memory/doorbell.ts';
 import { SnapshotRefused } from '../snapshot/files.ts';
 import type { Restored, SnapshotSource } from '../snapshot/restore.ts';
@@ -62,6 +64,8 @@ export class OwnerThread {
   #life: Life | undefined;
   /** Settles when the owner serves everyone; rejects when there will be none any more. */
   #whole: Promise<unknown> = Promise.resolve();
+  /** Settles when there is a thread to talk to: one that ended may be started anew only after a pause. */
+  #there: Promise<unknown> = Promise.resolve();
   #nextRequest = 1;
   #started = false;
   #stopping = false;
@@ -102,6 +106,7 @@ export class OwnerThread {
   /** Resolves once no row says that somebody is connected to the worker, which has ended. */
   async workerGone(worker: number): Promise<void> {
     for (;;) {
+      await this.#there;
       try {
         await this.#ask((request) => ({ kind: ToOwner.WorkerGone, worker, request }));
         return;
@@ -118,16 +123,21 @@ export class OwnerThread {
   }
 
   /** For tests. */
-  fault(how: 'throw' | 'terminate'): void {
+  fault(how: 'throw' | 'terminate' | 'stall', stallMs = 0): void {
     if (how === 'terminate') void this.#life?.worker.terminate();
-    else this.#post({ kind: ToOwner.Fault });
+    else this.#post({ kind: ToOwner.Fault, stallMs: how === 'stall' ? stallMs : 0 });
   }
 
+  /** One that is stuck is ended where it stands. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    const life = this.#life;
+    if (life === undefined) return;
     this.#post({ kind: ToOwner.Stop });
-    await this.#life?.ended;
-    this.#life?.port.close();
+    const stuck = setTimeout(() => void life.worker.terminate(), THREAD_STOP_MS_MAX);
+    await life.ended;
+    clearTimeout(stuck);
+    life.port.close();
   }
 
   async #untilWhole(): Promise<void> {
@@ -206,7 +216,8 @@ export class OwnerThread {
   #died(failure: Error): void {
     const { crashes, rules, away, back, failed } = this.#deps;
     away(failure);
-    if (crashes.note()) {
+    const delayMs = crashes.note('owner', failure);
+    if (delayMs === undefined) {
       this.#stopping = true;
       this.#whole = Promise.reject(new Error('the owner thread is gone'));
       this.#whole.catch(() => {}); // whoever asks is told
@@ -214,7 +225,18 @@ export class OwnerThread {
       return;
     }
     this.#restarts += 1;
-    const whole = this.#launch({ rules: rules(), snapshot: undefined, takesOver: true }).then(back);
+    const launched = sleep(delayMs).then(() => {
+      if (this.#stopping) throw new Error('the owner thread is gone');
+      // In a list, so that who waits for a thread to talk to does not wait until it serves.
+      return [this.#launch({ rules: rules(), snapshot: undefined, takesOver: true })];
+    });
+    this.#there = launched.catch(() => {});
+    const whole = launched
+      .then(([serves]) => serves)
+      .then(() => {
+        crashes.started('owner');
+        back();
+      });
     whole.catch(() => {}); // died again: `#whole` is another by then
     this.#whole = whole;
   }

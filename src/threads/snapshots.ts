@@ -1,15 +1,18 @@
 /**
- * When snapshots are written: at an interval and once more at the end of a drain, in a thread of their own. Runs on
+ * When snapshots are written: at an interval and once more at the end of a drain, each in a thread of its own. Runs on
  * main, which only starts them and counts what fails; the hub goes on without.
  */
+import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import { Piscina } from 'piscina';
 import { systemClock } from '../clock.ts';
+import { SNAPSHOT_MS_MAX } from '../limits.ts';
 import type { PresenceMemory } from '../presence/table.ts';
 import { checkWritable } from '../snapshot/files.ts';
+import { SnapshotLock } from '../snapshot/lock.ts';
 import type { Restored, SnapshotSource } from '../snapshot/restore.ts';
+import { type SnapshotTask, writeTable } from '../snapshot/write.ts';
+import { isShortage } from './crash-limit.ts';
 import type { RuleKeeper } from './rule-keeper.ts';
-import type { SnapshotTask } from './tasks.ts';
 import { workerUrl } from './worker-url.ts';
 
 /** For the metrics page. */
@@ -36,6 +39,20 @@ export function snapshotSource(settings: SnapshotSettings): SnapshotSource | und
   if (file === '') return undefined;
   checkWritable(file);
   return { file, onCorrupt };
+}
+
+/**
+ * From here on the file is this hub's alone; undefined where there is none.
+ * @throws SnapshotRefused when another hub uses it
+ */
+export async function lockSnapshot(
+  { snapshotFile: file }: SnapshotSettings,
+  logger: Logger,
+): Promise<SnapshotLock | undefined> {
+  if (file === '') return undefined;
+  const lock = await SnapshotLock.take(file);
+  if (lock.warning !== undefined) logger.warn(lock.warning);
+  return lock;
 }
 
 /** Logs what was restored. @returns what writes the next ones; undefined where none are written */
@@ -70,9 +87,9 @@ interface SnapshotsDeps {
 
 export class Snapshots {
   readonly #deps: SnapshotsDeps;
-  #pool: Piscina<SnapshotTask, number> | undefined;
+  #started = false;
   #timer: NodeJS.Timeout | undefined;
-  #writing: Promise<void> | undefined;
+  #writing: Promise<boolean> | undefined;
   #failures = 0;
   #writtenAtMs: number | undefined;
 
@@ -85,45 +102,75 @@ export class Snapshots {
     return { failures: this.#failures, writtenAtMs: this.#writtenAtMs };
   }
 
-  /** From here on the file is this hub's: not before it listens, as another hub may hold its ports, and the file. */
+  /** Not before the hub listens: a start that fails leaves the file as it was. */
   start(): void {
-    const { snapshotIntervalMs } = this.#deps.settings;
-    this.#pool = new Piscina({
-      filename: workerUrl('snapshot').href,
-      minThreads: 0, // a thread is there while it writes
-      maxThreads: 1,
-      concurrentTasksPerWorker: 1,
-      atomics: 'disabled',
-    });
-    if (snapshotIntervalMs > 0) this.#timer = setInterval(() => this.#begin(), snapshotIntervalMs);
+    this.#started = true;
+    this.setIntervalMs(this.#deps.settings.snapshotIntervalMs);
   }
 
-  /** Writes the last one; the table must not change any more. Nothing where `start` was not called. */
-  async finish(): Promise<void> {
+  /** Between the beginnings of two snapshots from now on, ms; 0: none until the end. */
+  setIntervalMs(intervalMs: number): void {
     clearInterval(this.#timer);
-    if (this.#pool === undefined) return;
+    if (intervalMs > 0) this.#timer = setInterval(() => void this.#begin(), intervalMs);
+  }
+
+  /**
+   * Writes the last one; the table must not change any more.
+   * @returns false when it could not be written: what changed since the one before is lost
+   */
+  async finish(): Promise<boolean> {
+    clearInterval(this.#timer);
+    if (!this.#started) return true;
     await this.#writing;
-    await this.#begin();
-    await this.#pool.close();
+    return this.#write(true);
   }
 
   /** One at a time: where a snapshot takes longer than the interval, the next waits for the one after. */
-  #begin(): Promise<void> {
-    this.#writing ??= this.#write().finally(() => {
+  #begin(): Promise<boolean> {
+    this.#writing ??= this.#write(false).finally(() => {
       this.#writing = undefined;
     });
     return this.#writing;
   }
 
-  async #write(): Promise<void> {
+  /** Never rejects. @param isLast there is nothing else to be done: should no thread start, main writes it itself */
+  async #write(isLast: boolean): Promise<boolean> {
     const { settings, presence, rules, logger } = this.#deps;
     const atMs = systemClock.wallNow();
+    const task = { file: settings.snapshotFile, presence, rules: rules.list, atMs };
     try {
-      await this.#pool!.run({ file: settings.snapshotFile, presence, rules: rules.list, atMs });
+      const hasRun = await writeInThread(task);
+      if (!hasRun && !isLast) throw new Error('its thread lacks a descriptor or memory');
+      if (!hasRun) writeTable(task);
       this.#writtenAtMs = atMs;
+      return true;
     } catch (error) {
       this.#failures += 1;
       logger.error({ err: error }, 'a snapshot could not be written');
+      return false;
     }
   }
+}
+
+/**
+ * @returns false when the thread lacked a descriptor or memory
+ * @throws what the writing threw; Error when it hangs
+ */
+function writeInThread(task: SnapshotTask): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(workerUrl('snapshot'), { workerData: task, name: 'dat-snapshot' });
+    const hangs = setTimeout(() => {
+      reject(new Error(`it takes longer than ${SNAPSHOT_MS_MAX / 1e3} s`));
+      void worker.terminate();
+    }, SNAPSHOT_MS_MAX);
+    worker.once('message', () => resolve(true));
+    worker.once('error', (error) => {
+      if (isShortage(error)) resolve(false);
+      else reject(error);
+    });
+    worker.once('exit', (code) => {
+      clearTimeout(hangs);
+      reject(new Error(`its thread ended with code ${code}`)); // unless it is settled already
+    });
+  });
 }

@@ -73,16 +73,6 @@ export interface FanoutTask {
   readonly bell: MessagePort;
 }
 
-/** One snapshot to be written. */
-export interface SnapshotTask {
-  readonly file: string;
-  readonly presence: HubMemory['presence'];
-  /** Those in force at `atMs`. */
-  readonly rules: readonly AccessRule[];
-  /** When it was begun, wall-clock ms: what was changed until then is in it. */
-  readonly atMs: number;
-}
-
 /** How the flush window is shared: the owner's pause and the fan-out's poll interval under load, ms; 0 is never. */
 export function pausesFor(flushMaxMs: number): { ownerPauseMs: number; fanoutPollMs: number } {
   const ownerPauseMs = Math.min(OWNER_PAUSE_MS_MAX, flushMaxMs * OWNER_PAUSE_SHARE);
