@@ -18,8 +18,14 @@ export const HELD_FRAMES_MAX = 16;
 /** Device ids in one frame of a subscriber, and in the URL (wire contract). */
 export const SUBSCRIBE_DEVICES_MAX = 1000;
 
-/** Ids named in one hub frame about several devices (`status`, `removed`, `resumed`): 1000 × 130 B is 130 KiB. */
-export const NOTICE_DEVICES_MAX = 1000;
+/** Devices in one page of an answer or a notice (wire contract): 1000 × 130 B is 130 KiB. */
+export const DEVICES_PER_PAGE = 1000;
+
+/** What requests of one ring may cost in one poll, in devices named: about three milliseconds. */
+export const REQUEST_WORK_PER_POLL = 2000;
+
+/** Requests of one subscriber that wait for an answer (wire contract); one more is refused. */
+export const REQUESTS_WAITING_MAX = 16;
 
 /** Records of one ring worked off in one poll: at 1 µs each, no other ring waits longer than a few ms. */
 export const POLL_RECORDS_MAX = 4096;
@@ -81,17 +87,17 @@ export const UPGRADE_MS_MAX = 10_000;
 /** A fan-out thread that met a bug waits at most this long until no more sockets are handed to it. */
 export const WORKER_END_MS_MAX = 1000;
 
-/** A subscriber that lags for this long is closed with 4108 (wire contract). */
-export const LAGGING_MS_MAX = 30_000;
+/** A subscriber that is slow for this long is closed with 4108 (wire contract). */
+export const SLOW_MS_MAX = 30_000;
 
-/** A lagging subscriber gets low and normal events again when its queue is down to this share of the limit (wire contract). */
+/** A slow subscriber gets low and normal events again when its queue is down to this share of the limit (wire contract). */
 export const SEND_QUEUE_RESUME_SHARE = 1 / 4;
 
 /** uWebSockets.js holds up to 32 frames of less than 16 KiB per socket until a turn's end: no queue shows them before. */
 export const TRANSPORT_HELD_BYTES_MAX = 32 * 16 * 1024;
 
 /**
- * Runs of seqs remembered for the laggards of one device: each is a gap frame of about 100 B for whoever recovers. A
+ * Runs of seqs remembered for the slow subscribers of one device: each is a gap frame of about 100 B for whoever recovers. A
  * run ends where an event of high priority was sent; whoever needs more of them is closed.
  */
 export const MISSED_RUNS_MAX = 1024;
@@ -129,5 +135,5 @@ export const ACCESS_RULES_MAX = 256;
 /** Subscriptions looked at in one go when rules change: about 3 ms with 256 rules that never match. */
 export const SWEEP_ROWS_MAX = 1000;
 
-if (SWEEP_ROWS_MAX > NOTICE_DEVICES_MAX)
+if (SWEEP_ROWS_MAX > DEVICES_PER_PAGE)
   throw new Error('a sweep may remove more subscriptions of one subscriber than one notice names');

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 /** The process: reads the settings, runs the hub until it is told to end, and says how it ended. */
 import type { Logger } from 'pino';
-import { isAuthenticated, KeyError } from './access/keys.ts';
-import { endMsMax, type Hub, startHub } from './hub.ts';
+import { isAuthenticated } from './access/keys.ts';
+import { type Hub, startHub } from './hub.ts';
+import { KeyError } from './key-error.ts';
 import { createLogger, logListening } from './logging.ts';
 import { EXIT_CONFIG, loadSettingsFromProcess, type Settings } from './settings.ts';
 import { SnapshotRefused } from './snapshot/files.ts';
+import { endMsMax } from './supervise/end.ts';
 import { ListenError } from './transport/transport.ts';
 
 /** EX_SOFTWARE of sysexits.h: a thread of the hub died. */

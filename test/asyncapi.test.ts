@@ -12,8 +12,8 @@ import {
   toSubscriber,
 } from '../src/asyncapi/frames.ts';
 import { closes } from '../src/codes.ts';
-import { createDeviceFrame, parseDeviceText } from '../src/protocol/device-frames.ts';
-import { parseSubscriberOp } from '../src/protocol/subscriber-ops.ts';
+import { createDeviceFrame, parseDeviceText } from '../src/wire/device-frames.ts';
+import { parseSubscriberOp } from '../src/wire/subscriber-ops.ts';
 import { admin } from './support/admin.ts';
 import { eventually } from './support/eventually.ts';
 import type { Frame } from './support/frames.ts';

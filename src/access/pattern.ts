@@ -2,7 +2,7 @@
  * Patterns that name devices or subscribers: an id, a prefix of ids ending in `*`, or `*` for all. Access rules and
  * tokens use the same. Pure; any thread. The star is not in the grammar of ids, so no pattern is mistaken for one.
  */
-import { isId } from '../protocol/id.ts';
+import { isId } from '../wire/id.ts';
 
 /** Completes "accepted: …". */
 export const PATTERN_ACCEPTED = 'an id, a prefix of one ending in *, or *';

@@ -31,6 +31,10 @@ export class AccessRules {
     }));
   }
 
+  get isEmpty(): boolean {
+    return this.#rules.length === 0;
+  }
+
   /** @returns what the first rule that matches both says; undefined when none does */
   decide(device: string, subscriber: string): Access | undefined {
     for (const { ofDevice, ofSubscriber, access } of this.#rules) {

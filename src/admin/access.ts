@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { bearerOf } from '../access/bearer.ts';
-import { originAllowed } from '../protocol/origin.ts';
+import { originAllowed } from '../wire/origin.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, quote } from './errors.ts';
 
@@ -66,13 +66,14 @@ function authorizer(adminToken: string, deps: AdminDeps): (header: string) => Pr
   return async (header) => {
     const token = bearerOf(header);
     if (token === undefined) {
-      throw new AdminError('unauthorized', 'no bearer token, accepted: "authorization: Bearer TOKEN"');
+      throw new AdminError('unauthorized', 'no bearer token; send "authorization: Bearer TOKEN"');
     }
     // Equal lengths and a comparison that always takes as long: neither tells how much of a guess was right.
     if (adminToken !== '' && timingSafeEqual(sha256(token), expected)) return;
     const verdict = (await deps.verifyToken?.(token)) ?? 'invalid';
-    if (verdict === 'otherRole') throw new AdminError('forbidden', 'the token is not for the role admin');
-    if (verdict === 'unknown') throw new AdminError('unavailable', 'the keys for tokens cannot be had now');
+    if (verdict === 'otherRole') throw new AdminError('forbidden', 'the token does not have the role admin');
+    if (verdict === 'unknown')
+      throw new AdminError('unavailable', 'the keys for tokens are not available right now');
     if (verdict === 'invalid') throw new AdminError('unauthorized', 'the token is wrong or has expired');
   };
 }

@@ -2,7 +2,7 @@
 import Fastify, { type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { depthOf, lookAtJson } from '../json-text.ts';
-import { JSON_DEPTH_MAX } from '../protocol/json-scan.ts';
+import { JSON_DEPTH_MAX } from '../wire/json-scan.ts';
 import type { AdminOptions } from './deps.ts';
 import { AdminError, errorBody, errorStatuses, quote, refuseClient } from './errors.ts';
 

@@ -1,25 +1,13 @@
 /** What the admin routes need of the hub; `hub.ts` provides it. Runs on main. */
 import type { Clock } from '../clock.ts';
-import type { Counters } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
-import type { DeviceFrame } from '../protocol/device-frames.ts';
-import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../threads/commands.ts';
-import type { RuleKeeper } from '../threads/rule-keeper.ts';
-import type { SnapshotFigures } from '../threads/snapshots.ts';
+import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
+import type { RuleKeeper } from '../supervise/rule-keeper.ts';
+import type { SnapshotFigures } from '../supervise/snapshots.ts';
+import type { RingFigures, ThreadFigures } from '../supervise/threads.ts';
 import type { Tls } from '../transport/tls.ts';
+import type { DeviceFrame } from '../wire/device-frames.ts';
 import type { Fault } from './faults.ts';
-
-export interface ThreadFigures {
-  /** `main`, `owner`, `fanout-0`, … */
-  readonly thread: string;
-  readonly counters: Counters;
-}
-
-export interface RingFigures {
-  /** `ingest`, `fanout-0`, … named after what flows through it. */
-  readonly ring: string;
-  usedRatio(): number;
-}
 
 export interface AdminDeps {
   readonly version: string;
@@ -35,12 +23,10 @@ export interface AdminDeps {
   workerRestarts(): Readonly<Record<'owner' | 'fanout', number>>;
   /** Why the hub takes no new peers now, or undefined when it does. */
   notReady(): string | undefined;
-  /** Why the process had better be started anew, or undefined while its threads run. */
+  /** Why the process should be started again, or undefined while its threads run. */
   notAlive(): string | undefined;
   /** How long a thread has not run, as far as that was seen; 0 while it does. */
   lateSeconds(thread: string): number;
-  /** When the device session connected, wall-clock ms; undefined when it is gone. */
-  connectedAt(session: number): number | undefined;
   /** Asks the owner; answered after the change has taken effect. Rejects when the owner is gone. */
   operate(command: OperatorCommand): Promise<OperatorResult>;
   /** The access rules. */

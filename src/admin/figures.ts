@@ -1,9 +1,9 @@
 /** Everything the hub counts, gathered from its threads' counters at one moment: what stats and metrics print. */
 
-import { type RefusalReason, refusalCounters } from '../access/gate.ts';
+import { type RefusalReason, refusalCounters } from '../access/admission.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
-import type { SnapshotFigures } from '../threads/snapshots.ts';
+import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { AdminDeps } from './deps.ts';
 
 type Capacity = ReturnType<PresenceReader['capacityUsed']>;

@@ -6,8 +6,8 @@
 import { z } from 'zod';
 import { closes, errors, removals } from '../codes.ts';
 import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
-import { STATUS_CHARACTERS_MAX } from '../protocol/device-frames.ts';
-import { ID } from '../protocol/id.ts';
+import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
+import { ID } from '../wire/id.ts';
 
 /** A frame, who sends it when, and what it looks like. */
 export interface FrameDescription {
@@ -42,24 +42,24 @@ const pingIntervalMs = z.int().describe('Time between two pings of the hub, ms')
 
 const event = (type: 'message' | 'pong' | 'status') => ({
   type: z.literal(type),
-  data: z.unknown().optional().describe('Any JSON, handed on as it was written'),
+  data: z.unknown().optional().describe('Any JSON, passed on as it was written'),
   priority: priority.optional(),
   id: ackId.optional().describe('Asks for an ack'),
 });
 
 export const fromDevice: Frames = {
   deviceMessage: {
-    summary: 'Is broadcast; normal priority unless it says another',
+    summary: 'Broadcast; normal priority by default',
     schema: z.looseObject(event('message')),
     example: { type: 'message', id: 1, data: { temperature: 21.5 } },
   },
   deviceStatus: {
-    summary: "Is remembered as the device's status and broadcast; high priority unless it says another",
+    summary: "Remembered as the device's status and broadcast; high priority by default",
     schema: z.looseObject({ ...event('status'), status: deviceStatus }),
     example: { type: 'status', id: 2, status: 'charging', data: { percent: 40 } },
   },
   devicePong: {
-    summary: 'Is broadcast; low priority unless it says another',
+    summary: 'Broadcast; low priority by default',
     schema: z.looseObject(event('pong')),
     example: { type: 'pong', id: 3 },
   },
@@ -81,7 +81,7 @@ export const fromSubscriber: Frames = {
   },
   unsubscribe: {
     summary: 'Answered with unsubscribed',
-    schema: z.looseObject({ ...op('unsubscribe'), devices: devicesOf('Devices to leave') }),
+    schema: z.looseObject({ ...op('unsubscribe'), devices: devicesOf('Devices to unsubscribe from') }),
     example: { op: 'unsubscribe', id: 2, devices: ['dev-2'] },
   },
   pause: {
@@ -90,12 +90,12 @@ export const fromSubscriber: Frames = {
     example: { op: 'pause', id: 3 },
   },
   resume: {
-    summary: 'Answered with subscribed: the state as it is now',
+    summary: 'Answered with subscribed: the states as they are now',
     schema: z.looseObject({ ...op('resume'), devices: devicesOf('Absent: all').optional() }),
     example: { op: 'resume', id: 4, devices: ['dev-1'] },
   },
   touch: {
-    summary: 'Is activity, and has no answer',
+    summary: 'Counts as activity; has no answer',
     schema: z.looseObject(op('touch')),
     example: { op: 'touch' },
   },
@@ -109,7 +109,7 @@ export const fromSubscriber: Frames = {
 // What the hub sends, member by member.
 
 const error: FrameDescription = {
-  summary: 'A frame of yours was refused; the connection stays',
+  summary: 'Your frame was refused; the connection stays',
   schema: z.strictObject({ op: z.literal('error'), id: echoedId, code: codeOf(errors), message: z.string() }),
   example: { op: 'error', id: 1, code: errors.badRequest.code, message: 'not a JSON object' },
 };
@@ -127,7 +127,7 @@ export const toDevice: Frames = {
     example: { op: 'welcome', device: 'dev-1', pingIntervalMs: 25_000 },
   },
   ack: {
-    summary: 'To an event with an id',
+    summary: 'Answers an event with an id',
     schema: z.strictObject({
       op: z.literal('ack'),
       id: ackId,
@@ -146,7 +146,7 @@ const snapshot = z.strictObject({
   device: id,
   status,
   state: deviceState,
-  lastSeen: wallClock.describe('Wall clock, ms; 0 never'),
+  lastSeen: wallClock.describe('Wall clock, ms; 0 means never'),
   seq,
   deviceStatus: deviceStatus.nullable(),
 });
@@ -157,13 +157,13 @@ const broadcast = z.strictObject({
   type: z.enum(['message', 'status', 'pong']),
   source: z
     .enum(['device', 'hub'])
-    .describe('hub: the presence state has changed; data is {"state","reason"}'),
-  seq: z.int().min(1).describe('Counts the broadcast events of this device, without holes'),
+    .describe('hub: the state of the device has changed; data is {"state","reason"}'),
+  seq: z.int().min(1).describe('Number of the event, counted per device without holes'),
   at: wallClock.describe('When the hub received it: wall clock, ms'),
   priority,
-  status: deviceStatus.optional().describe('Of a status that the device sent'),
+  status: deviceStatus.optional().describe('Only for a status that the device sent'),
   data: z.unknown().optional().describe('null when there was none'),
-  data64: z.base64().optional().describe('A binary payload, in place of data'),
+  data64: z.base64().optional().describe('A binary payload, instead of data'),
 });
 const broadcastExample = {
   op: 'event',
@@ -183,13 +183,12 @@ export const toSubscriber: Frames = {
       op: z.literal('welcome'),
       subscriber: id,
       pingIntervalMs,
-      resumed: z.array(id).describe('Subscriptions kept from a connection of this id that was lost'),
+      resumed: z.array(id).describe('Subscriptions kept from a lost connection with the same id'),
     }),
     example: { op: 'welcome', subscriber: 's-1', pingIntervalMs: 25_000, resumed: ['dev-1'] },
   },
   subscribed: {
-    summary:
-      'To subscribe, to resume and to ?devices=: each device as it is; the next event of it has seq + 1',
+    summary: 'Answers subscribe, resume and ?devices=: the state of each device; its next event has seq + 1',
     schema: z.strictObject({
       op: z.literal('subscribed'),
       id: echoedId,
@@ -213,7 +212,7 @@ export const toSubscriber: Frames = {
     },
   },
   unsubscribed: {
-    summary: 'To unsubscribe',
+    summary: 'Answers unsubscribe',
     schema: z.strictObject({
       op: z.literal('unsubscribed'),
       id: echoedId,
@@ -223,7 +222,7 @@ export const toSubscriber: Frames = {
     example: { op: 'unsubscribed', id: 2, devices: ['dev-2'] },
   },
   paused: {
-    summary: 'To pause',
+    summary: 'Answers pause',
     schema: z.strictObject({
       op: z.literal('paused'),
       id: echoedId,
@@ -233,7 +232,7 @@ export const toSubscriber: Frames = {
     example: { op: 'paused', id: 3, devices: ['dev-1'] },
   },
   list: {
-    summary: 'To list',
+    summary: 'Answers list',
     schema: z.strictObject({
       op: z.literal('list'),
       id: echoedId,
@@ -241,25 +240,25 @@ export const toSubscriber: Frames = {
     }),
     example: { op: 'list', id: 5, devices: [{ device: 'dev-1', status: 'active' }] },
   },
-  event: { summary: 'A broadcast', schema: broadcast, example: broadcastExample },
+  event: { summary: 'An event', schema: broadcast, example: broadcastExample },
   batch: {
-    summary: 'Broadcasts that leave together, two or more, for subscribers with ?batch=true',
+    summary: 'Two or more events that leave together, for subscribers with ?batch=true',
     schema: z.strictObject({ op: z.literal('batch'), events: z.array(broadcast).min(2) }),
     example: { op: 'batch', events: [broadcastExample, { ...broadcastExample, seq: 43 }] },
   },
   binaryEvent: {
-    summary: 'A broadcast, for subscribers with the subprotocol dat.v1.binary',
+    summary: 'An event, for subscribers with the subprotocol dat.v1.binary',
     layout:
       'Little-endian: u8 type (1 pong, 2 message, 3 status), u8 flags (bits 0 and 1 priority 1 to 3, bit 2 source hub, ' +
       'bit 3 payload is JSON), u16 length of the device id, u32 zero, f64 seq, f64 at, the id in UTF-8, the payload.',
   },
   binaryBatch: {
-    summary: 'Broadcasts that leave together, with the subprotocol dat.v1.binary and ?batch=true',
+    summary: 'Events that leave together, with the subprotocol dat.v1.binary and ?batch=true',
     layout:
       'Little-endian: u8 15, three zero bytes, u32 number of events; then for each its length as u32 and a binaryEvent.',
   },
   status: {
-    summary: 'The hub changed the status of subscriptions of yours',
+    summary: 'The hub changed the status of your subscriptions',
     schema: z.strictObject({
       op: z.literal('status'),
       devices: z.array(id).min(1),
@@ -269,7 +268,7 @@ export const toSubscriber: Frames = {
     example: { op: 'status', devices: ['dev-1'], status: 'inactive', reason: 'silent' },
   },
   removed: {
-    summary: 'Subscriptions of yours are gone',
+    summary: 'Your subscriptions are gone',
     schema: z.strictObject({
       op: z.literal('removed'),
       devices: z.array(id).min(1),

@@ -1,5 +1,5 @@
 /** A device's side: sends events, waits for their acknowledgement where asked to. */
-import { EventType, Priority } from '../protocol/events.ts';
+import { EventType, Priority } from '../wire/events.ts';
 import {
   Connection,
   type ConnectionEvents,

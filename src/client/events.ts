@@ -9,7 +9,7 @@ import {
   EventType,
   eventTypeNames,
   priorityNames,
-} from '../protocol/events.ts';
+} from '../wire/events.ts';
 import type { DeviceEvent, EventFrame, EventTypeName, PriorityName } from './frames.ts';
 
 export function eventFromJson(frame: EventFrame): DeviceEvent {

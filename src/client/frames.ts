@@ -1,5 +1,5 @@
 /** What the hub sends, as the client hands it on. Types only: docs/protocol.md says what each means. */
-import type { EventTypeName, PriorityName } from '../protocol/events.ts';
+import type { EventTypeName, PriorityName } from '../wire/events.ts';
 
 export type { EventTypeName, PriorityName };
 

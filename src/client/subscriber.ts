@@ -1,6 +1,6 @@
 /** A subscriber's side: keeps what is subscribed to over reconnects, and tells what was missed. */
 import { removals } from '../codes.ts';
-import { Subprotocol } from '../protocol/events.ts';
+import { Subprotocol } from '../wire/events.ts';
 import {
   Connection,
   type ConnectionEvents,

@@ -3,8 +3,8 @@ import type { Clock } from '../clock.ts';
 import { POLL_RECORDS_MAX } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Sleeper } from '../memory/doorbell.ts';
-import type { Heart } from '../threads/heartbeat.ts';
-import { Pace } from '../threads/pace.ts';
+import type { Heart } from '../memory/heartbeat.ts';
+import { Pace } from '../memory/pace.ts';
 import type { Owner } from './owner.ts';
 
 export interface OwnerLoopDeps {

@@ -6,11 +6,12 @@ import {
   type Acceptor,
   type ChildDescriptor,
   type ChildEndpoint,
+  type Connection,
   ListenError,
   type Listener,
   type ListenerHandlers,
   type ListenerOptions,
-  type Socket,
+  type Route,
   type Transport,
   type UpgradeAnswer,
 } from './transport.ts';
@@ -107,10 +108,10 @@ function endpoint<More extends object>(app: Uws.TemplatedApp, call: UwsCall, mor
 
 /** uWS copies these properties onto its own object of the connection: one is enough. */
 interface UserData<Session> {
-  readonly socket: UwsSocket<Session>;
+  readonly connection: UwsConnection<Session>;
 }
 
-class UwsSocket<Session> implements Socket<Session> {
+class UwsConnection<Session> implements Connection<Session> {
   readonly session: Session;
   /** From `opened` on; uWS throws when a closed socket is touched. */
   #ws!: Uws.WebSocket<UserData<Session>>;
@@ -203,10 +204,16 @@ class UwsSocket<Session> implements Socket<Session> {
   }
 }
 
-function routed<Session>(app: App, uws: UwsBinding, options: ListenerOptions<Session>, call: UwsCall): App {
-  const { handlers, path, frameBytesMax, queueBytesMax } = options;
-  const socketOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().socket;
-  return app
+function routed(app: App, uws: UwsBinding, { routes }: ListenerOptions, call: UwsCall): App {
+  for (const route of routes) addRoute(app, uws, route, call);
+  const served = routes.map(({ path }) => path).join(', ');
+  return app.any('/*', (response) => refuse(response, 404, `no such path; served here: ${served}`)) as App;
+}
+
+function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, call: UwsCall): void {
+  const { handlers, path, frameBytesMax, queueBytesMax } = route;
+  const connectionOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().connection;
+  app
     .ws<UserData<Session>>(path, {
       compression: uws.DISABLED,
       maxPayloadLength: frameBytesMax,
@@ -215,32 +222,33 @@ function routed<Session>(app: App, uws: UwsBinding, options: ListenerOptions<Ses
       idleTimeout: 0,
       maxLifetime: 0,
       sendPingsAutomatically: false,
-      upgrade: (response, request, context) => upgrade(options, call, response, request, context),
+      upgrade: (response, request, context) => upgrade(route, call, response, request, context),
       open(ws) {
-        const socket = socketOf(ws);
-        socket.opened(ws);
-        handlers.open(socket);
+        const connection = connectionOf(ws);
+        connection.opened(ws);
+        handlers.open(connection);
       },
-      message: (ws, message, isBinary) => handlers.message(socketOf(ws), new Uint8Array(message), isBinary),
-      pong: (ws) => handlers.controlPong(socketOf(ws)),
+      message: (ws, message, isBinary) =>
+        handlers.message(connectionOf(ws), new Uint8Array(message), isBinary),
+      ping: (ws) => handlers.controlPing(connectionOf(ws)),
+      pong: (ws) => handlers.controlPong(connectionOf(ws)),
       drain(ws) {
-        const socket = socketOf(ws);
-        socket.drained();
-        handlers.writable(socket);
+        const connection = connectionOf(ws);
+        connection.drained();
+        handlers.writable(connection);
       },
-      dropped: (ws) => handlers.dropped(socketOf(ws)),
+      dropped: (ws) => handlers.dropped(connectionOf(ws)),
       close(ws, code) {
-        const socket = socketOf(ws);
-        socket.ended();
-        handlers.close(socket, socket.closeCode ?? code);
+        const connection = connectionOf(ws);
+        connection.ended();
+        handlers.close(connection, connection.closeCode ?? code);
       },
     })
-    .any(path, notWebSocket)
-    .any('/*', (response) => refuse(response, 404, `no such path; ${path} is served here`)) as App;
+    .any(path, notWebSocket);
 }
 
 function upgrade<Session>(
-  { handlers }: ListenerOptions<Session>,
+  { handlers }: Route<Session>,
   call: UwsCall,
   response: Uws.HttpResponse,
   request: Uws.HttpRequest,
@@ -267,7 +275,7 @@ function upgrade<Session>(
       refuse(response, answer.status, answer.message, answer.headers);
       return;
     }
-    const data: UserData<Session> = { socket: new UwsSocket(answer.session, handlers) };
+    const data: UserData<Session> = { connection: new UwsConnection(answer.session, handlers) };
     response.upgrade(data, key, answer.protocol ?? '', extensions, context);
   };
   const answer = handlers.upgrade({

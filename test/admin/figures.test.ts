@@ -63,7 +63,7 @@ describe('GET /v1/stats', () => {
       sendQueues: { lagging: 0, bytes: 0 },
       rates: { windowSeconds: 5, eventsPerSecond: 0, deliveriesPerSecond: 0 },
       latency: { count: 0, p50Seconds: null, p99Seconds: null },
-      rings: [{ ring: 'ingest', usedRatio: 0.25 }],
+      rings: [{ ring: 'main-to-owner', usedRatio: 0.25 }],
       workerRestarts: { owner: 0, fanout: 2 },
     });
   });

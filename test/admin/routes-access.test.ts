@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AccessRule } from '../../src/access/rules.ts';
 import { ACCESS_RULES_MAX } from '../../src/limits.ts';
-import { ToOwner } from '../../src/threads/commands.ts';
+import { ToOwner } from '../../src/records/commands.ts';
 import { fakeHub, refusal } from './fake-hub.ts';
 
 const PATH = '/v1/access/rules';

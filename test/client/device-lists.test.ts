@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { inChunks, merge } from '../../src/client/device-lists.ts';
-import { parseSubscriberOp } from '../../src/protocol/subscriber-ops.ts';
+import { parseSubscriberOp } from '../../src/wire/subscriber-ops.ts';
 
 describe('a long list of devices', () => {
   it('is asked for in frames that the hub takes, each device once and in order', () => {

@@ -8,8 +8,8 @@ import {
   encodeBinaryEvent,
   encodeJsonEvent,
   jsonEventBytesMax,
-} from '../../src/protocol/event-frames.ts';
-import { EventType, Priority } from '../../src/protocol/events.ts';
+} from '../../src/wire/event-frames.ts';
+import { EventType, Priority } from '../../src/wire/events.ts';
 
 interface Sent {
   readonly head?: Partial<EventHead>;

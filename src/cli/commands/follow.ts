@@ -8,8 +8,8 @@ import {
   TunnelError,
 } from '../../client/index.ts';
 import { closes, errors as hubErrors } from '../../codes.ts';
-import { STATUS_CHARACTERS_MAX } from '../../protocol/device-frames.ts';
-import { isId } from '../../protocol/id.ts';
+import { STATUS_CHARACTERS_MAX } from '../../wire/device-frames.ts';
+import { isId } from '../../wire/id.ts';
 import { Admin } from '../admin.ts';
 import {
   type Listener,
