@@ -17,15 +17,17 @@ import { packageVersion, resolveFanoutWorkers, type Settings } from './settings.
 import { Bells } from './supervise/bells.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
+import { doAll, endStepMsMax } from './supervise/end.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
+import { HEALTH_TICK_MS, Health } from './supervise/health.ts';
 import { createHubMemory, type HubMemory, MAIN_EDGE } from './supervise/memory.ts';
 import { OVERLOAD_TICK_MS, Overload } from './supervise/overload.ts';
 import { OwnerThread } from './supervise/owner-thread.ts';
 import { residentBytes } from './supervise/resident-bytes.ts';
 import { RuleKeeper } from './supervise/rule-keeper.ts';
 import { SlowReports } from './supervise/slow-reports.ts';
-import { snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
-import { edgeName, figuresOf } from './supervise/threads.ts';
+import { lockSnapshot, snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
+import { beatingThreads, edgeName, figuresOf } from './supervise/threads.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { readTls, type Tls } from './transport/tls.ts';
 import type { Transport } from './transport/transport.ts';
@@ -41,8 +43,16 @@ export interface Hub {
   /** What carries the connections and why, one line. */
   readonly transport: string;
   readonly fanoutWorkers: number;
-  /** Says goodbye to everyone and ends all threads. A second call waits for the first. */
-  drain(): Promise<void>;
+  /** Says goodbye to everyone and ends all threads. A second call waits for the first. Never rejects. */
+  drain(): Promise<Drained>;
+}
+
+/** How a drain ended. */
+export interface Drained {
+  /** What operators changed since the last snapshot is lost: the one at the end could not be written. */
+  readonly isSnapshotLost: boolean;
+  /** What failed or hung on the way; the rest was done. */
+  readonly failures: readonly unknown[];
 }
 
 /** Tells the process that it should drain and end. */
@@ -85,6 +95,7 @@ export async function startHub(
   const { memory, main, crashes } = base;
   const bells = new Bells(memory.edges.length, main.poller.wake);
   const ownerAway = new Int32Array(memory.ownerAway);
+  const lock = await lockSnapshot(settings, logger);
   const { owner, restored } = await OwnerThread.start(
     {
       memory,
@@ -104,7 +115,10 @@ export async function startHub(
       failed,
     },
     snapshot,
-  );
+  ).catch((error: unknown) => {
+    lock?.release();
+    throw error;
+  });
   const rules = new RuleKeeper(restored?.rules ?? [], (command) => owner.operate(command));
   const snapshots = snapshotsOf(settings, memory.presence, rules, restored, logger);
   const undo: Undo = [
@@ -112,11 +126,12 @@ export async function startHub(
     () => bells.close(),
     () => owner.stop(),
     () => snapshots?.finish(),
+    () => lock?.release(),
   ];
   try {
     return await openHub(base, { owner, rules, snapshots, bells, ownerAway }, undo);
   } catch (error) {
-    for (const step of undo) await step();
+    await doAll(undo, endStepMsMax(settings));
     throw error;
   }
 }
@@ -167,6 +182,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const figures = figuresOf(memory);
   const slow = new SlowReports(systemClock);
   const overload = watchOverload(base, figures.threads);
+  const health = new Health(beatingThreads(memory));
   let threads: EdgeThreads | undefined;
   let draining = false;
   const admin = await startAdmin(
@@ -183,9 +199,10 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
       notReady: () => {
         if (draining) return 'draining';
         const isAway = Atomics.load(ownerAway, 0) === 1;
-        return isAway ? 'the owner thread is being started anew' : overload.reason;
+        return isAway ? 'the owner thread is being started anew' : (health.reason ?? overload.reason);
       },
-      alive: () => true,
+      notAlive: () => health.deadReason,
+      lateSeconds: (thread) => health.lateSeconds(thread),
       operate: (command) => owner.operate(command),
       ...adminTokens(main.admission.verifier),
       rules,
@@ -205,16 +222,20 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const stalled = (ms: number): void =>
     logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
   undo.unshift(main.startTimers([], stalled));
-  const watch = setInterval(() => overload.tick(), OVERLOAD_TICK_MS);
-  undo.unshift(() => clearInterval(watch));
+  const watches = [
+    setInterval(() => overload.tick(), OVERLOAD_TICK_MS),
+    setInterval(() => health.tick(), HEALTH_TICK_MS),
+  ];
+  undo.unshift(() => watches.forEach(clearInterval));
   main.poller.wake();
   snapshots?.start();
 
-  let drained: Promise<void> | undefined;
-  const drain = async (): Promise<void> => {
+  let drained: Promise<Drained> | undefined;
+  const drain = async (): Promise<Drained> => {
     draining = true;
-    await sayGoodbye(settings, memory, main.edge, threads);
-    for (const step of undo) await step();
+    const goodbye = () => sayGoodbye(settings, memory, main.edge, threads);
+    const failures = await doAll([goodbye, ...undo], endStepMsMax(settings));
+    return { isSnapshotLost: snapshots?.isLastLost ?? false, failures };
   };
   return {
     devicePort: devices.port,
@@ -283,7 +304,7 @@ function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typ
 
 /** For tests: breaks a thread. */
 function inject(fault: Fault, owner: OwnerThread, threads: EdgeThreads | undefined): void {
-  if (fault.thread === 'owner') owner.fault(fault.how);
+  if (fault.thread === 'owner') owner.fault(fault.how, fault.ms);
   else threads?.fault(MAIN_EDGE + 1 + fault.worker);
 }
 

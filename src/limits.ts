@@ -53,12 +53,33 @@ export const JWKS_MAX_AGE_MS = 600_000;
 export const JWKS_COOL_DOWN_MS = 30_000;
 /** Within what uWS gives a request that has not been answered (10 s). */
 export const JWKS_TIMEOUT_MS = 5_000;
+/** A key set that could not be had is asked for again after this, by each thread that lets peers in. */
+export const JWKS_RETRY_MS = 2_000;
+/** Some hundred keys; more is not what this URL should answer with. */
+export const JWKS_BYTES_MAX = 256 * 1024;
 /** A thread that did not run for this long has stalled: its peers' silence meanwhile is not theirs. */
 export const STALL_MS = 500;
 
 /** Threads that may die within the window and be started anew; with one more the hub drains and ends. */
 export const CRASHES_MAX = 5;
 export const CRASHES_WINDOW_MS = 60_000;
+
+/** A thread that ends again is started after a pause, twice as long each time. */
+export const RESTART_DELAY_MS = 100;
+export const RESTART_DELAY_MS_MAX = 5_000;
+/** A thread that cannot start for want of descriptors or memory is tried for this long; then the process ends. */
+export const SHORTAGE_MS_MAX = 300_000;
+
+/** A thread that has not run for this long is late: the hub is not ready, and later not alive. */
+export const LATE_READY_MS = 5_000;
+export const LATE_ALIVE_MS = 15_000;
+
+/** A snapshot that takes longer than this counts as failed: its disk hangs. */
+export const SNAPSHOT_MS_MAX = 60_000;
+/** The owner, told to stop, does so within this or is ended. */
+export const THREAD_STOP_MS_MAX = 5_000;
+/** What the end of a hub may take beside the drain and the last snapshot; then the process ends with 70. */
+export const END_SLACK_MS = 10_000;
 
 /** Who has not sent the whole head of an upgrade by then is cut off; what uWebSockets.js gives every request. */
 export const UPGRADE_MS_MAX = 10_000;

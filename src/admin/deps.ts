@@ -23,8 +23,10 @@ export interface AdminDeps {
   workerRestarts(): Readonly<Record<'owner' | 'fanout', number>>;
   /** Why the hub takes no new peers now, or undefined when it does. */
   notReady(): string | undefined;
-  /** Whether the hub's own threads answer. */
-  alive(): boolean;
+  /** Why the process should be started again, or undefined while its threads run. */
+  notAlive(): string | undefined;
+  /** How long a thread has not run, as far as that was seen; 0 while it does. */
+  lateSeconds(thread: string): number;
   /** Asks the owner; answered after the change has taken effect. Rejects when the owner is gone. */
   operate(command: OperatorCommand): Promise<OperatorResult>;
   /** The access rules. */

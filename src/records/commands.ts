@@ -64,8 +64,8 @@ export type ToOwnerCommand =
   | { readonly kind: typeof ToOwner.Bell; readonly edge: number; readonly bell: MessagePort }
   /** The edge's thread and its connections are gone; answered once no row says that somebody is connected to it. */
   | { readonly kind: typeof ToOwner.EdgeGone; readonly edge: number; readonly request: number }
-  /** Throw: for tests. */
-  | { readonly kind: typeof ToOwner.Fault }
+  /** For tests: throw, or do nothing for so long. */
+  | { readonly kind: typeof ToOwner.Fault; readonly stallMs: number }
   | { readonly request: number; readonly command: OperatorCommand };
 
 /**

@@ -6,6 +6,7 @@ import { createEdgeMemory, type EdgeMemory, type SharedMemory } from '../edge/me
 import { RING_BYTES_DEFAULT, RING_FRAMES_MIN } from '../limits.ts';
 import { createCounters } from '../memory/counters.ts';
 import { createDoorbell } from '../memory/doorbell.ts';
+import { createHeartbeat } from '../memory/heartbeat.ts';
 import { ringBytesFor } from '../memory/ring.ts';
 import { createPresence, type PresenceCapacity } from '../presence/table.ts';
 
@@ -14,6 +15,7 @@ export const MAIN_EDGE = 0;
 
 export interface HubMemory extends SharedMemory {
   readonly ownerCounters: SharedArrayBuffer;
+  readonly ownerHeartbeat: SharedArrayBuffer;
   /** Main's first. */
   readonly edges: readonly EdgeMemory[];
 }
@@ -32,6 +34,7 @@ export function createHubMemory(
     ownerDoorbell: createDoorbell(),
     ownerAway: new SharedArrayBuffer(4),
     ownerCounters: createCounters(),
+    ownerHeartbeat: createHeartbeat(),
     admission: createAdmissionMemory(counters, connectionsMax, randomUUID()),
     allowances: createAllowances(),
     edges: memories,

@@ -51,13 +51,3 @@ export interface EdgeTask {
   /** The owner rings here. */
   readonly bell: MessagePort;
 }
-
-/** One snapshot to be written. */
-export interface SnapshotTask {
-  readonly file: string;
-  readonly presence: HubMemory['presence'];
-  /** Those in force at `atMs`. */
-  readonly rules: readonly AccessRule[];
-  /** When it was begun, wall-clock ms: what was changed until then is in it. */
-  readonly atMs: number;
-}

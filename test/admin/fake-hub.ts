@@ -26,7 +26,9 @@ export class FakeHub {
   slow: SlowSubscriber[] = [];
   readonly taps = new Taps();
   draining: string | undefined;
-  isAlive = true;
+  dead: string | undefined;
+  /** A thread that has not run for six seconds. */
+  late: string | undefined;
   #server: AdminServer | undefined;
 
   constructor(deps: Partial<AdminDeps> = {}) {
@@ -46,7 +48,8 @@ export class FakeHub {
       rings: [{ ring: 'main-to-owner', usedRatio: () => 0.25 }],
       workerRestarts: () => ({ owner: 0, fanout: 2 }),
       notReady: () => this.draining,
-      alive: () => this.isAlive,
+      notAlive: () => this.dead,
+      lateSeconds: (thread) => (thread === this.late ? 6 : 0),
       operate: async (command) => {
         this.commands.push(command);
         return this.answer(command);
