@@ -139,7 +139,7 @@ describe('a hub that was drained and started again', () => {
       await device.message('one more');
       return (await subscriber.subscribe('dev-1')).devices[0] as never;
     };
-    const env = { DAT_HISTORY_BYTES: '1048576' };
+    const env = { DAT_HISTORY_BYTES: '1048576', DAT_SNAPSHOT_INTERVAL_MS: '1000' };
     const first = await place.start(env);
     const before = await follows(first);
     expect(await first.stop()).toBe(0);
