@@ -12,6 +12,7 @@ import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
+import { setUwsEnvironment } from './settings/uws-environment.ts';
 import { packageVersion, resolveFanoutWorkers, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
@@ -139,6 +140,7 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
   const readFile = (path: string): string => readFileSync(path, 'utf8');
   const tls = readTls(settings, readFile);
   if (tls !== undefined && tls.expiresAtMs < Date.now()) logger.warn('the certificate has expired');
+  setUwsEnvironment();
   const { transport, reason } = await chooseTransport(settings.transport, tls);
   const tokens = readTokenConfig(settings, readFile);
   if (isShortSecret(settings)) logger.warn('DAT_AUTH_JWT_SECRET is shorter than 32 bytes: it may be guessed');

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { Counter, type CounterName, type Counters } from '../memory/counters.ts';
-import { isId } from '../wire/id.ts';
+import { ID_ACCEPTED, isId } from '../wire/id.ts';
 import { type Actor, authorize, type PeerRole } from './actor.ts';
 import { type AdmissionMemory, AdmissionState } from './admission-state.ts';
 import type { TokenConfig } from './keys.ts';
@@ -38,10 +38,12 @@ export const refusalCounters = {
   address_connections: 'upgradesAddress',
   address_rate: 'upgradesRate',
   banned: 'upgradesBanned',
+  host: 'upgradesHost',
   origin: 'upgradesOrigin',
   token: 'upgradesToken',
   role: 'upgradesRole',
   id: 'upgradesId',
+  request: 'upgradesRequest',
 } as const satisfies Record<string, CounterName>;
 export type RefusalReason = keyof typeof refusalCounters;
 
@@ -88,7 +90,6 @@ export interface Admitted {
   readonly expiresAt: number;
 }
 
-const ID_GRAMMAR = 'id: 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted';
 /** Of peers that are turned away for the moment; spread out by their own backing off. */
 const RETRY_SECONDS = 1;
 
@@ -183,7 +184,7 @@ export class Admission {
     const { address, id: asked } = credentials;
     const role = credentials.role ?? 'anyone';
     const id = asked ?? generatedId(role);
-    if (!isId(id)) return this.refuse('id', 400, ID_GRAMMAR);
+    if (!isId(id)) return this.refuse('id', 400, `id: expected ${ID_ACCEPTED}`);
     const actor: Actor = { role, id, devices: undefined, vip: false };
     return { ok: true, actor, idIsGenerated: asked === undefined, address, expiresAt: 0 };
   }

@@ -1,15 +1,13 @@
 /** What a verified token says, checked: a claim of the wrong shape must never be read as one that is absent. */
 import { z } from 'zod';
 import { TOKEN_PATTERNS_MAX } from '../limits.ts';
-import { isId } from '../wire/id.ts';
+import { ID_ACCEPTED, isId } from '../wire/id.ts';
 import type { Actor, Role } from './actor.ts';
 import { isPattern } from './pattern.ts';
 import { PatternSet } from './pattern-set.ts';
 
 const claims = z.object({
-  sub: z
-    .string('sub is missing')
-    .refine(isId, 'sub is not an id: expected 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -'),
+  sub: z.string('sub is missing').refine(isId, `sub is not an id: expected ${ID_ACCEPTED}`),
   role: z.string('role is not a string').optional(),
   devices: z
     .array(z.string().refine(isPattern), 'devices is not a list of ids and prefixes that end in *')

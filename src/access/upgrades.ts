@@ -6,8 +6,11 @@ import { originAllowed } from '../wire/origin.ts';
 import type { PeerRole } from './actor.ts';
 import type { Admission, Admitted, Arrived, Refused } from './admission.ts';
 import { bearerOf } from './bearer.ts';
+import { type HostCheck, type HostSettings, hostCheck } from './hosts.ts';
+import { queryProblem } from './query.ts';
+import { chooseSubprotocol } from './subprotocols.ts';
 
-export interface UpgradeSettings {
+export interface UpgradeSettings extends HostSettings {
   readonly allowedOrigins: readonly string[];
 }
 
@@ -16,8 +19,10 @@ export interface UpgradesDeps {
   readonly settings: UpgradeSettings;
   /** What peers of this route connect as; undefined: they say so later. */
   readonly role: PeerRole | undefined;
-  /** Known on this route, the first that a peer offers is chosen. */
+  /** Known on this route; the first that a peer offers is chosen, and one that offers only others is refused. */
   readonly subprotocols: readonly string[];
+  /** Of the query, beside `id` and `token` where the route has a role; any other is refused. */
+  readonly parameters: readonly string[];
 }
 
 /** The head of the request. */
@@ -49,9 +54,13 @@ export interface RefusedUpgrade extends Refused {
 
 export class Upgrades {
   readonly #deps: UpgradesDeps;
+  readonly #isHostAllowed: HostCheck;
+  readonly #parameters: readonly string[];
 
   constructor(deps: UpgradesDeps) {
     this.#deps = deps;
+    this.#isHostAllowed = hostCheck(deps.settings, deps.admission.verifier !== undefined);
+    this.#parameters = deps.role === undefined ? deps.parameters : ['id', 'token', ...deps.parameters];
   }
 
   /** For peers that give their credentials once the connection is open. */
@@ -59,11 +68,20 @@ export class Upgrades {
     const { admission } = this.#deps;
     const arrived = admission.arrive(head.remoteAddress);
     if (!arrived.ok) return refused(arrived);
-    const { allowedOrigins } = this.#deps.settings;
-    if (!originAllowed(head.header('origin'), head.header('host'), allowedOrigins)) {
-      return refused(admission.refuse('origin', 403, 'this origin is not allowed'));
+    const host = head.header('host');
+    if (!this.#isHostAllowed(host)) {
+      return refused(admission.refuse('host', 403, 'this Host is not allowed, see DAT_ALLOWED_HOSTS'));
     }
-    return { ...arrived, query: new URLSearchParams(head.query), protocol: this.#protocolOf(head) };
+    const { allowedOrigins } = this.#deps.settings;
+    if (!originAllowed(head.header('origin'), host, allowedOrigins)) {
+      return refused(admission.refuse('origin', 403, 'this Origin is not allowed, see DAT_ALLOWED_ORIGINS'));
+    }
+    const query = new URLSearchParams(head.query);
+    const problem = queryProblem(query, this.#parameters);
+    if (problem !== undefined) return refused(admission.refuse('request', 400, problem));
+    const choice = chooseSubprotocol(head.header('sec-websocket-protocol'), this.#deps.subprotocols);
+    if (!choice.ok) return refused(admission.refuse('request', 400, choice.message));
+    return { ...arrived, query, protocol: choice.protocol };
   }
 
   /** Answers at once where no token has to be verified. Reads the head before it first waits. Never rejects. */
@@ -85,11 +103,6 @@ export class Upgrades {
     };
     const decision = admission.admit({ address, token, id, role });
     return decision instanceof Promise ? decision.then(answer) : answer(decision);
-  }
-
-  #protocolOf(head: UpgradeHead): string | undefined {
-    const offered = head.header('sec-websocket-protocol').split(',');
-    return offered.map((name) => name.trim()).find((name) => this.#deps.subprotocols.includes(name));
   }
 }
 

@@ -58,6 +58,8 @@ export interface AdminOptions {
   readonly adminToken: string;
   /** Exact origins; empty: only the listener's own host. */
   readonly allowedOrigins: readonly string[];
+  /** Names that `Host` may have beside local ones, where no admin token is set. */
+  readonly allowedHosts: readonly string[];
   /** Largest event that an operator may publish, bytes. */
   readonly maxMessageBytes: number;
   /** Folder of the built dashboard; where it is missing, there is none. */

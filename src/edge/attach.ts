@@ -11,7 +11,7 @@ import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import { sessionNumbers } from '../records/sessions.ts';
 import type { Route } from '../transport/transport.ts';
-import { Subprotocol } from '../wire/events.ts';
+import { deviceTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
 import { Allowances } from './allowances.ts';
 import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
@@ -85,9 +85,8 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     clock,
     pollMs: pausesFor(settings.flushMaxMs).edgePollMs,
   });
-  const devices = new Upgrades({ admission, settings, role: 'device', subprotocols: [] });
-  const subprotocols = Object.values(Subprotocol);
-  const subscribers = new Upgrades({ admission, settings, role: 'subscriber', subprotocols });
+  const devices = new Upgrades({ admission, settings, role: 'device', ...deviceTerms });
+  const subscribers = new Upgrades({ admission, settings, role: 'subscriber', ...subscriberTerms });
   return {
     edge,
     admission,

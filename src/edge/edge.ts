@@ -126,7 +126,7 @@ export class Edge {
     this.liveness.add(session);
     counters.add(connectionCounters[session.kind]);
     const { number, kind, actor, connectedAt } = session;
-    line.join({ session: number, kind, actor, connectedAt, again: false });
+    line.join({ session: number, kind, actor, connectedAt, again: false, hold: session.hold });
   }
 
   /** This side has begun to close the connection. */
@@ -362,7 +362,15 @@ export class Edge {
     session.slot = slot;
     this.deliverer.setVip(session, vip);
     const { codec, id } = session;
-    session.welcome(slot, codec.welcome(id, pingIntervalMs, entries, readFilters(filters), more));
+    session.welcome(
+      slot,
+      codec.welcome(id, pingIntervalMs, {
+        resumed: entries,
+        filters: readFilters(filters),
+        held: session.hold,
+        more,
+      }),
+    );
     this.#requests.noticed(session, Notice.resumed, more);
     this.#page(session, entries.length);
     const { wanted } = session;
@@ -423,7 +431,7 @@ export class Edge {
     for (const session of this.#sessions.values()) {
       if (session.closing) continue;
       const { number, kind, actor, connectedAt, welcomed } = session;
-      line.join({ session: number, kind, actor, connectedAt, again: welcomed });
+      line.join({ session: number, kind, actor, connectedAt, again: welcomed, hold: session.hold });
     }
     line.synced();
     for (const session of this.deliverer.sessions.values()) {

@@ -46,10 +46,12 @@ const names = [
   'upgradesAddress',
   'upgradesRate',
   'upgradesBanned',
+  'upgradesHost',
   'upgradesOrigin',
   'upgradesToken',
   'upgradesRole',
   'upgradesId',
+  'upgradesRequest', // its query or subprotocols
 ] as const;
 
 export type CounterName = (typeof names)[number];

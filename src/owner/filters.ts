@@ -165,6 +165,20 @@ export class Filters {
       .map((slot) => ({ filter: this.#name(slot), value: filters.state(slot) }));
   }
 
+  /** Filters that wait for their subscriber to ask for them: their disconnect may still be on its way. */
+  held(subscriber: number): FilterEntry[] {
+    this.input(subscriber, 'disconnect');
+    return this.list(subscriber).filter(({ value }) => value === RowState.disconnected);
+  }
+
+  /** Those that were not asked for go. */
+  expireHeld(subscriber: number): FilterEntry[] {
+    const { filters } = this.#deps.registry;
+    const waiting = this.list(subscriber).filter(({ value }) => value === RowState.disconnected);
+    for (const { filter } of waiting) filters.remove(filters.find(subscriber, filter.slice(0, -1)));
+    return waiting;
+  }
+
   /** Filters that a token does not let match anything any more go. @returns them */
   removeUncovered(subscriber: number, actor: Actor): FilterEntry[] {
     const { registry, scopes } = this.#deps;

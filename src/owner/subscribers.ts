@@ -47,6 +47,8 @@ export interface SubscribersDeps {
 export class Subscribers {
   readonly #deps: SubscribersDeps;
   readonly #sessions = new SessionSlots();
+  /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
+  readonly #heldUntilMs = new Map<number, number>();
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
@@ -76,7 +78,7 @@ export class Subscribers {
     const unconfirmed = this.#sessions.confirm(session);
     if (again) {
       if (slot === undefined) this.#closeStranger(session, actor);
-      else this.#confirm(slot, actor);
+      else this.#confirm(slot, join);
     } else if (slot === undefined) {
       this.join(join);
     } else if (unconfirmed) {
@@ -103,7 +105,7 @@ export class Subscribers {
   }
 
   /** A subscriber connected; an older connection of the same id is replaced. */
-  join({ session, actor }: Join): void {
+  join({ session, actor, hold }: Join): void {
     const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
     if (slot < 0) {
@@ -119,13 +121,38 @@ export class Subscribers {
     this.#settleElsewhere(slot, edgeOf(session));
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.silent, slot, 0);
+    const lostAtMs = Number(Atomics.load(rows.lastSeen, slot));
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     scopes.set(slot, actor);
     Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
     wheel.set(slot, clock.now() + this.#firstTimerMs);
     const lost = filters.removeUncovered(slot, actor);
-    sweeps.reconnect(slot, session);
+    if (hold) this.#hold(slot, session, lostAtMs);
+    else sweeps.reconnect(slot, session);
     if (lost.length > 0) links[edgeOf(session)]!.notice(session, Notice.notCovered, NO_BYTES, false, lost);
+  }
+
+  /** What it kept waits until it asks for it, and expires as if it had not come back. */
+  #hold(slot: number, session: number, lostAtMs: number): void {
+    const { wheel, clock, settings, sweeps } = this.#deps;
+    const untilMs = lostAtMs + settings.subscriberRemoveAfterMs;
+    this.#heldUntilMs.set(slot, untilMs);
+    sweeps.hold(slot, session);
+    wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
+  }
+
+  /** @returns whether the timer was one of what is held */
+  #expireHeld(slot: number, now: number): boolean {
+    const untilMs = this.#heldUntilMs.get(slot);
+    if (untilMs === undefined) return false;
+    const { wheel, sweeps } = this.#deps;
+    if (now >= untilMs) {
+      this.#heldUntilMs.delete(slot);
+      sweeps.expireHeld(slot);
+      wheel.set(slot, now + 1);
+      return true;
+    }
+    return false;
   }
 
   /** @param session of a connection that is over */
@@ -168,6 +195,7 @@ export class Subscribers {
     const now = clock.now();
     const silentMs = pulses[rows.edge[slot]!]!.silentMs(lastSeen, now);
     const connected = rows.session[slot] !== NONE;
+    if (connected && this.#expireHeld(slot, now)) return;
     if (connected && sweeps.isReconnecting(slot)) {
       // It reads what it kept, page by page, and has nothing to say yet.
       wheel.set(slot, now + this.#firstTimerMs);
@@ -179,7 +207,8 @@ export class Subscribers {
     }
     if (connected && rows.silent[slot] === 0) {
       if (silentMs < settings.subscriberInactiveAfterMs) {
-        wheel.set(slot, now + this.#firstTimerMs - silentMs);
+        const untilMs = this.#heldUntilMs.get(slot) ?? Number.POSITIVE_INFINITY;
+        wheel.set(slot, Math.min(untilMs, now + this.#firstTimerMs - silentMs));
         return;
       }
       this.#silence(slot, lastSeen);
@@ -279,7 +308,7 @@ export class Subscribers {
   }
 
   /** Its connection is there: it gets what it got before. What an interrupted reconnect left behind goes on. */
-  #confirm(slot: number, actor: Actor): void {
+  #confirm(slot: number, { actor, hold }: Join): void {
     const { registry, subscriptions, scopes, sweeps, filters } = this.#deps;
     const { session, vip } = registry.subscribers.rows;
     scopes.set(slot, actor);
@@ -290,7 +319,7 @@ export class Subscribers {
       if (state === RowState.active) subscriptions.attach(row);
       if (state === RowState.disconnected) isPartial = true;
     });
-    if (isPartial) sweeps.input(slot, 'reconnect', Notice.resumed);
+    if (isPartial && !hold) sweeps.input(slot, 'reconnect', Notice.resumed);
     filters.recover(slot, session[slot]!);
   }
 
@@ -315,6 +344,7 @@ export class Subscribers {
     const { rows } = registry.subscribers;
     const session = rows.session[slot]!;
     this.#sessions.delete(session);
+    this.#heldUntilMs.delete(slot);
     Atomics.store(rows.session, slot, NONE); // the connection is gone: nothing needs to be detached
     Atomics.store(rows.silent, slot, 0);
     wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
@@ -338,7 +368,8 @@ export class Subscribers {
   #heard(slot: number): void {
     const { registry, wheel, clock, sweeps } = this.#deps;
     Atomics.store(registry.subscribers.rows.silent, slot, 0);
-    wheel.set(slot, clock.now() + this.#firstTimerMs);
+    const untilMs = this.#heldUntilMs.get(slot) ?? Number.POSITIVE_INFINITY;
+    wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
     sweeps.input(slot, 'activity', Notice.heard);
   }
 

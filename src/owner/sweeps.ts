@@ -38,7 +38,8 @@ interface Sweep {
   readonly subscriber: number;
   /** Who is told; NONE: nobody. */
   readonly session: number;
-  readonly input: Input | 'list';
+  /** `hold` names what waits, `expireHeld` removes it. */
+  readonly input: Input | 'list' | 'hold' | 'expireHeld';
   /** What a page is: an answer to this request, or this notice. */
   readonly request: Request | undefined;
   readonly notice: Notice | undefined;
@@ -83,6 +84,17 @@ export class Sweeps {
     this.#begin(subscriber, session, 'reconnect', Notice.resumed, true);
   }
 
+  /** As `reconnect`, but what is kept waits until the subscriber asks for it. */
+  hold(subscriber: number, session: number): void {
+    this.#begin(subscriber, session, 'hold', Notice.resumed, true);
+  }
+
+  /** What was kept and not asked for is removed. */
+  expireHeld(subscriber: number): void {
+    const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
+    this.#begin(subscriber, session, 'expireHeld', Notice.inactiveTooLong, false);
+  }
+
   /** An input to all rows. @param notice what a connected subscriber is told of those that it changes */
   input(subscriber: number, input: Input, notice: Notice | undefined): void {
     const session = notice === undefined ? NONE : this.#deps.registry.subscribers.rows.session[subscriber]!;
@@ -103,7 +115,10 @@ export class Sweeps {
 
   #filtersOf(subscriber: number, input: Sweep['input']): FilterEntry[] {
     const { filters } = this.#deps;
-    return input === 'list' ? filters.list(subscriber) : filters.input(subscriber, input);
+    if (input === 'list') return filters.list(subscriber);
+    if (input === 'hold') return filters.held(subscriber);
+    if (input === 'expireHeld') return filters.expireHeld(subscriber);
+    return filters.input(subscriber, input);
   }
 
   /** The session's peer has read a page. @param request 0: of the hub's own */
@@ -140,14 +155,14 @@ export class Sweeps {
   #begin(
     subscriber: number,
     session: number,
-    input: Input,
+    input: Sweep['input'],
     notice: Notice | undefined,
     joins: boolean,
   ): void {
     const older = this.#own.get(subscriber);
     if (older !== undefined) this.#replace(older);
     const walk = this.#deps.walks.start(subscriber);
-    const filters = this.#deps.filters.input(subscriber, input);
+    const filters = this.#filtersOf(subscriber, input);
     const state = { joins, promised: false, waits: false, namesFilters: filters.length > 0 };
     const sweep = { subscriber, session, input, request: undefined, notice, walk, filters, ...state };
     this.#own.set(subscriber, sweep);
@@ -206,6 +221,10 @@ export class Sweeps {
       subscriptions.describe(page, device, before);
       return;
     }
+    if (input === 'hold' || input === 'expireHeld') {
+      this.#visitHeld(input, page, row, before);
+      return;
+    }
     // What filters follow comes back in their pages.
     if (registry.isFiltered(row) && restarting.has(input)) {
       if (input === 'reconnect' && !this.#deps.filters.follow(sweep.subscriber, device)) lost.push(row);
@@ -225,6 +244,17 @@ export class Sweeps {
       subscriptions.describe(page, device, after);
     }
     if (isResumed || after !== before) page.change(row, after);
+  }
+
+  /** Of rows that wait for their subscriber to ask for them. */
+  #visitHeld(input: 'hold' | 'expireHeld', page: Page, row: number, before: RowState): void {
+    const { registry, subscriptions } = this.#deps;
+    const waiting = nextRowState(before, 'disconnect', false);
+    if (waiting !== RowState.disconnected || (input === 'expireHeld' && before !== waiting)) return;
+    const after = input === 'hold' ? waiting : nextRowState(before, 'expire', subscriptions.outlives(row));
+    const device = registry.subscriptions.rows.device[row]!;
+    if (!registry.isFiltered(row)) subscriptions.describe(page, device, after);
+    page.change(row, after);
   }
 
   #send(sweep: Sweep, page: Page, more: boolean): void {

@@ -18,6 +18,7 @@ const join = record(2, {
   again: 'flag',
   vip: 'flag',
   restricted: 'flag',
+  hold: 'flag',
   connectedAt: 'f64',
   id: 'text',
   patterns: 'text',
@@ -61,6 +62,8 @@ export interface Join {
   readonly kind: SessionKind;
   readonly actor: Actor;
   readonly again: boolean;
+  /** A subscriber that does not want its kept subscriptions back yet. */
+  readonly hold: boolean;
   /** Wall-clock ms. */
   readonly connectedAt: number;
 }
@@ -69,13 +72,14 @@ const roles = ['device', 'subscriber'] as const satisfies readonly Role[];
 
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
-  const { session, kind, actor, again, connectedAt } = value;
+  const { session, kind, actor, again, hold, connectedAt } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, {
     session,
     kind,
     again,
+    hold,
     vip,
     restricted: devices !== undefined,
     connectedAt,
@@ -85,10 +89,10 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
 }
 
 export function readJoin(...at: Parameters<typeof join.read>): Join {
-  const { session, kind, again, vip, restricted, connectedAt, id, patterns } = join.read(...at);
+  const { session, kind, again, hold, vip, restricted, connectedAt, id, patterns } = join.read(...at);
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
   const actor = { role: roles[kind as SessionKind], id, devices, vip };
-  return { session, kind: kind as SessionKind, again, connectedAt, actor };
+  return { session, kind: kind as SessionKind, again, hold, connectedAt, actor };
 }
 
 /** What a subscriber may ask for through the owner. */

@@ -7,6 +7,7 @@ import {
   bearerToken,
   filePath,
   hostAddress,
+  hostNames,
   type Kind,
   keySetUrl,
   oneOf,
@@ -214,8 +215,19 @@ export const settingRows = {
     group: 'Access',
     reloadable: true,
     meaning:
-      'Exact origins that browsers may connect from, on every listener. If empty, only pages from the ' +
-      "hub's own host may connect. A list replaces that default.",
+      'Values of the `Origin` header that may connect, on every listener, compared exactly: of browsers ' +
+      '`https://board.example`, of some firmware libraries `file://` or an origin with a path. Naming any replaces the ' +
+      'default, the same host.',
+  }),
+  allowedHosts: row({
+    kind: hostNames,
+    default: [] as readonly string[],
+    defaultText: 'local names',
+    group: 'Access',
+    meaning:
+      'More host names that requests may name in `Host`. Where no token is needed, a hub on a loopback address answers ' +
+      'only requests for `localhost`, loopback addresses, `DAT_HOST` and these, so that no foreign web page reaches it ' +
+      'by DNS rebinding. Name the host that a proxy in front passes on.',
   }),
   defaultAccess: row({
     kind: oneOf('allow', 'deny'),

@@ -34,7 +34,10 @@ export interface Connection<Session> {
 export interface UpgradeRequest {
   /** Raw query without `?`, `''` when there is none. */
   readonly query: string;
-  /** Value of a header by its lower-case name, `''` when absent. */
+  /**
+   * Value of a header by its lower-case name, `''` when absent. Several lines of one name are joined by `, `, but of
+   * `host` and `authorization` the first counts.
+   */
   header(name: string): string;
   /** Peer's address in text form, `''` when unknown. */
   readonly remoteAddress: string;

@@ -10,7 +10,8 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
+import { CLOSE_HANDSHAKE_MS, HEAD_BYTES_MAX, HEAD_LINES_MAX, UPGRADE_MS_MAX } from '../limits.ts';
+import { type HttpRefusal, handshakeProblem, notWebSocket } from './handshake.ts';
 import type { Tls } from './tls.ts';
 import {
   type Connection,
@@ -28,7 +29,11 @@ export function createWsTransport(tls?: Tls): Transport {
 }
 
 /** As uWebSockets.js has it: who has not sent the head of an upgrade by then is cut off. */
-const HEAD_TIMES = { headersTimeout: UPGRADE_MS_MAX, connectionsCheckingInterval: 1000 } as const;
+const HEAD = {
+  headersTimeout: UPGRADE_MS_MAX,
+  connectionsCheckingInterval: 1000,
+  maxHeaderSize: HEAD_BYTES_MAX,
+} as const;
 
 async function listen(
   tls: Tls | undefined,
@@ -39,24 +44,25 @@ async function listen(
   const topics = new Topics();
   const connections = new Set<WsConnection<unknown>>();
   const byPath = new Map(routes.map((route) => [route.path, served(route)]));
-  const notHere = `no such path; served here: ${[...byPath.keys()].join(', ')}`;
+  const notHere: HttpRefusal = {
+    status: 404,
+    message: `no such path; served here: ${[...byPath.keys()].join(', ')}`,
+  };
   const server =
     tls === undefined
-      ? createServer(HEAD_TIMES)
-      : createTlsServer({ ...HEAD_TIMES, handshakeTimeout: UPGRADE_MS_MAX, cert: tls.cert, key: tls.key });
+      ? createServer(HEAD)
+      : createTlsServer({ ...HEAD, handshakeTimeout: UPGRADE_MS_MAX, cert: tls.cert, key: tls.key });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const here = byPath.has(pathOf(request));
-    response.writeHead(here ? 426 : 404, {
-      'Content-Type': 'text/plain; charset=utf-8',
-      ...(here ? UPGRADE : {}),
-    });
-    response.end(here ? 'this is a WebSocket endpoint\n' : `${notHere}\n`);
+    const { status, message, headers } = byPath.has(pathOf(request)) ? notWebSocket : notHere;
+    response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers });
+    response.end(`${message}\n`);
   });
   server.on('upgrade', (request, stream, head) => {
     stream.on('error', () => stream.destroy());
     const here = byPath.get(pathOf(request));
-    if (here === undefined) {
-      refuse(stream, 404, notHere);
+    const problem = requestProblem(request) ?? (here === undefined ? notHere : undefined);
+    if (here === undefined || problem !== undefined) {
+      refuse(stream, problem ?? notHere);
       return;
     }
     const { route, acceptor } = here;
@@ -94,7 +100,13 @@ function served(route: Route<unknown>) {
   return { route, acceptor };
 }
 
-const UPGRADE = { Upgrade: 'websocket', Connection: 'Upgrade' };
+/** What uWebSockets.js refuses by itself, and Node lets through in an upgrade. */
+function requestProblem({ httpVersion, rawHeaders }: IncomingMessage): HttpRefusal | undefined {
+  if (rawHeaders.length > 2 * HEAD_LINES_MAX) return { status: 431, message: 'too many headers' };
+  if (httpVersion !== '1.1') return { status: 505, message: 'expected HTTP/1.1' };
+  const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length;
+  return hosts === 1 ? undefined : { status: 400, message: 'expected one Host header' };
+}
 
 /** What `upgrade` chose, for the handshake that follows it. */
 const chosenProtocols = new WeakMap<IncomingMessage, string>();
@@ -106,25 +118,24 @@ function upgrade<Session>(
   accept: (session: Session) => void,
 ): void {
   const header = (name: string): string => String(request.headers[name] ?? '');
-  if (header('sec-websocket-version') !== '13') {
-    refuse(stream, 426, 'WebSocket version 13 is accepted', { 'Sec-WebSocket-Version': '13' });
-  } else if (header('sec-websocket-key') === '') {
-    refuse(stream, 400, 'Sec-WebSocket-Key is missing');
-  } else {
-    const query = (request.url ?? '').split('?')[1] ?? '';
-    const finish = (answer: UpgradeAnswer<Session>): void => {
-      if (stream.destroyed) return;
-      if ('status' in answer) {
-        refuse(stream, answer.status, answer.message, answer.headers);
-        return;
-      }
-      if (answer.protocol !== undefined) chosenProtocols.set(request, answer.protocol);
-      accept(answer.session);
-    };
-    const answer = handlers.upgrade({ query, header, remoteAddress: request.socket.remoteAddress ?? '' });
-    if (answer instanceof Promise) void answer.then(finish);
-    else finish(answer);
+  const problem = handshakeProblem({ method: request.method ?? '', header });
+  if (problem !== undefined) {
+    refuse(stream, problem);
+    return;
   }
+  const query = (request.url ?? '').split('?')[1] ?? '';
+  const finish = (answer: UpgradeAnswer<Session>): void => {
+    if (stream.destroyed) return;
+    if ('status' in answer) {
+      refuse(stream, answer);
+      return;
+    }
+    if (answer.protocol !== undefined) chosenProtocols.set(request, answer.protocol);
+    accept(answer.session);
+  };
+  const answer = handlers.upgrade({ query, header, remoteAddress: request.socket.remoteAddress ?? '' });
+  if (answer instanceof Promise) void answer.then(finish);
+  else finish(answer);
 }
 
 function serve<Session>(
@@ -245,17 +256,12 @@ function pathOf(request: IncomingMessage): string {
   return (request.url ?? '').split('?')[0] ?? '';
 }
 
-function refuse(
-  stream: Duplex,
-  status: number,
-  message: string,
-  headers: Readonly<Record<string, string>> = {},
-): void {
+function refuse(stream: Duplex, { status, message, headers = {} }: HttpRefusal): void {
   const lines = Object.entries({
+    Connection: 'close',
     ...headers,
     'Content-Type': 'text/plain; charset=utf-8',
     'Content-Length': String(Buffer.byteLength(message) + 1),
-    Connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   stream.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${lines.join('')}\r\n${message}\n`);
 }

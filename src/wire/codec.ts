@@ -39,16 +39,19 @@ export interface Asked {
   readonly id: string;
 }
 
+/** What a subscriber has kept from a lost connection. */
+export interface Kept {
+  readonly resumed: readonly Entry[];
+  readonly filters: readonly FilterEntry[];
+  /** It waits until the subscriber asks for it. */
+  readonly held: boolean;
+  /** Further `resumed` notices follow. */
+  readonly more: boolean;
+}
+
 export interface SubscriberCodec extends PeerCodec {
   readonly encoding: Encoding;
-  /** @param more further `resumed` notices follow */
-  welcome(
-    subscriber: string,
-    pingIntervalMs: number,
-    resumed: readonly Entry[],
-    filters: readonly FilterEntry[],
-    more: boolean,
-  ): Frame | undefined;
+  welcome(subscriber: string, pingIntervalMs: number, kept: Kept): Frame | undefined;
   answer(
     asked: Asked,
     entries: readonly Entry[],

@@ -6,6 +6,7 @@ import type { OpName } from '../records/requests.ts';
 import type { Asked, DeviceCodec, Problem, SubscriberCodec } from './codec.ts';
 import { Encoding } from './encodings.ts';
 import { gapFrame } from './gap.ts';
+import { ID_ACCEPTED } from './id.ts';
 
 /** @param id raw JSON of the id */
 function ack(id: string, seq: number, skipped: boolean): string {
@@ -65,7 +66,7 @@ const refusals: Readonly<Record<Refusal, { readonly code: number; readonly messa
   },
   [Refusal.malformed]: {
     code: errors.badRequest.code,
-    message: 'not an id; 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted',
+    message: `not an id; expected ${ID_ACCEPTED}`,
   },
 };
 
@@ -141,12 +142,14 @@ function subscriberCodec(encoding: Encoding): SubscriberCodec {
   return {
     ...peer,
     encoding,
-    welcome(subscriber, pingIntervalMs, resumed, filters, more) {
-      const welcome = { op: 'welcome', subscriber, pingIntervalMs, resumed: resumed.map(deviceOf) };
-      const resumedFilters = filters.map(({ filter }) => filter);
+    welcome(subscriber, pingIntervalMs, { resumed, filters, held, more }) {
       return JSON.stringify({
-        ...welcome,
-        ...(filters.length > 0 && { resumedFilters }),
+        op: 'welcome',
+        subscriber,
+        pingIntervalMs,
+        resumed: resumed.map(deviceOf),
+        ...(filters.length > 0 && { resumedFilters: filters.map(({ filter }) => filter) }),
+        ...(held && { held }),
         ...(more && { more }),
       });
     },

@@ -64,7 +64,15 @@ export class FakeHub {
 
   async start(options: Partial<AdminOptions> = {}): Promise<void> {
     this.#server = await startAdmin(
-      { host: '127.0.0.1', port: 0, adminToken: '', allowedOrigins: [], maxMessageBytes: 65536, ...options },
+      {
+        host: '127.0.0.1',
+        port: 0,
+        adminToken: '',
+        allowedOrigins: [],
+        allowedHosts: [],
+        maxMessageBytes: 65536,
+        ...options,
+      },
       this.deps,
     );
   }

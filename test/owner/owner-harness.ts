@@ -120,7 +120,7 @@ export class OwnerHarness {
     if (kind === SessionKind.subscriber) this.#subscribers.add(session);
     const role = kind === SessionKind.device ? 'device' : 'subscriber';
     const actor = { role, id, devices: undefined, vip: false } as const;
-    writeJoin(this.#toOwner, { session, kind, actor, connectedAt: 1, again: false });
+    writeJoin(this.#toOwner, { session, kind, actor, connectedAt: 1, again: false, hold: false });
     this.poll();
     return session;
   }
@@ -225,7 +225,10 @@ export class OwnerHarness {
         const { session, slot, resumed, more } = readJoined(views, offset);
         if (!this.#subscribers.has(session)) return undefined;
         const { subscriber = '' } = this.reader.subscriber(slot) ?? {};
-        return text(session, welcome(subscriber, PING_MS, readEntries(resumed), [], more));
+        return text(
+          session,
+          welcome(subscriber, PING_MS, { resumed: readEntries(resumed), filters: [], held: false, more }),
+        );
       }
       case FromOwnerRecord.Answer: {
         const { session, request, more, entries, refusals } = readAnswer(views, offset);

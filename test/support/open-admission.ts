@@ -4,7 +4,7 @@ import { createAdmissionMemory } from '../../src/access/admission-state.ts';
 import { Upgrades, type UpgradesDeps } from '../../src/access/upgrades.ts';
 
 export function openAdmission(
-  deps: Pick<AdmissionDeps, 'clock' | 'counters'> & Pick<UpgradesDeps, 'role' | 'subprotocols'>,
+  deps: Pick<AdmissionDeps, 'clock' | 'counters'> & Omit<UpgradesDeps, 'admission' | 'settings'>,
 ): { admission: Admission; upgrades: Upgrades } {
   const admission = new Admission({
     ...deps,
@@ -18,6 +18,10 @@ export function openAdmission(
     },
     tokens: undefined,
   });
-  const upgrades = new Upgrades({ ...deps, admission, settings: { allowedOrigins: [] } });
+  const upgrades = new Upgrades({
+    ...deps,
+    admission,
+    settings: { host: '0.0.0.0', allowedHosts: [], allowedOrigins: [] },
+  });
   return { admission, upgrades };
 }

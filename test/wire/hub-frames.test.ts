@@ -15,13 +15,19 @@ const entry: Entry = {
 };
 const shown = { device: 'd', status: 'active', state: 'online', lastSeen: 1764000000123, seq: 41 };
 const named = (device: string): Entry => ({ ...entry, device });
+const kept = (devices: readonly string[], more: boolean) => ({
+  resumed: devices.map(named),
+  filters: [],
+  held: false,
+  more,
+});
 const { welcome, answer, notice, gap, draining } = jsonSubscriberCodec;
 
 describe('control frames', () => {
   it('are what the contract shows, member by member', () => {
     expect([
       jsonDeviceCodec.welcome('dev-1', 25000),
-      welcome('s-1', 25000, [named('dev-1')], [], false),
+      welcome('s-1', 25000, kept(['dev-1'], false)),
       jsonDeviceCodec.ack('"a"', 42, false),
       jsonDeviceCodec.ack('1', 41, true),
       notice(Notice.silent, [named('dev-1')], [], false),
@@ -42,7 +48,7 @@ describe('control frames', () => {
 
   it('of several pages say of each but the last that more follow, and of resumed pages also of the last', () => {
     const pages = [
-      welcome('s-1', 25000, [named('a')], [], true),
+      welcome('s-1', 25000, kept(['a'], true)),
       notice(Notice.resumed, [named('b')], [], true),
       notice(Notice.resumed, [named('c')], [], false),
       notice(Notice.silent, [named('a')], [], true),

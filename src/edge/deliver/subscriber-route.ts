@@ -61,10 +61,10 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
     if (!admitted.ok) return admitted;
     const { query, protocol } = admitted;
     const devices = query.get('devices') ?? '';
-    const batch = query.get('batch') ?? 'false';
-    if (batch !== 'true' && batch !== 'false') {
-      return { status: 400, message: 'batch: expected true or false' };
-    }
+    const batch = flagOf(query, 'batch');
+    if (batch === undefined) return { status: 400, message: 'batch: expected true or false' };
+    const hold = flagOf(query, 'hold');
+    if (hold === undefined) return { status: 400, message: 'hold: expected true or false' };
     const listed = devices === '' ? undefined : parseDevicesQuery(devices);
     if (listed?.ok === false) return { status: 400, message: listed.message };
     const types = query.has('types') ? parseTypesQuery(query.get('types')!) : ALL_TYPES;
@@ -79,7 +79,8 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
     const edge = this.#edge;
     const session = new SubscriberSession(admitted, edge.nextSession(), edge.clock.wallNow(), {
       codec: protocol === Subprotocol.binary ? binarySubscriberCodec : jsonSubscriberCodec,
-      batched: batch === 'true',
+      batched: batch,
+      hold,
       wanted: listed && { op: 'subscribe', id: '', named: listed.named, types, past: NO_PAST },
     });
     return protocol === undefined ? { session } : { session, protocol };
@@ -133,6 +134,12 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
   close({ session }: SubscriberConnection, code: number): void {
     this.#edge.close(session, code, false);
   }
+}
+
+/** @returns undefined when it is neither true nor false */
+function flagOf(query: URLSearchParams, name: string): boolean | undefined {
+  const value = query.get(name) ?? 'false';
+  return value === 'true' || value === 'false' ? value === 'true' : undefined;
 }
 
 /** Ids and filters in a frame, each of which costs. */

@@ -22,6 +22,8 @@ export interface SubscriberTerms {
   readonly codec: SubscriberCodec;
   /** Events that leave together go out in one frame. */
   readonly batched: boolean;
+  /** Kept subscriptions wait until they are subscribed to again. */
+  readonly hold: boolean;
   /** Asked for once welcomed. */
   readonly wanted: Ask | undefined;
 }
@@ -30,6 +32,7 @@ export class SubscriberSession extends Session {
   readonly kind = SessionKind.subscriber;
   readonly codec: SubscriberCodec;
   readonly batched: boolean;
+  override readonly hold: boolean;
   /** Of the URL, asked for once welcomed; then forgotten. */
   wanted: Ask | undefined;
   /** What it asks for and has not been answered; made when it first asks. */
@@ -53,6 +56,7 @@ export class SubscriberSession extends Session {
     this.#token = actor.devices !== undefined || actor.vip ? actor : undefined;
     this.codec = terms.codec;
     this.batched = terms.batched;
+    this.hold = terms.hold;
     this.wanted = terms.wanted;
   }
 

@@ -16,6 +16,7 @@ import { EntryWriter, NO_BYTES, Notice, writeGap } from '../../../src/records/re
 import { createSessionNumbers, sessionNumbers } from '../../../src/records/sessions.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
 import { EventType, Priority, type PriorityName } from '../../../src/wire/events.ts';
+import { subscriberTerms } from '../../../src/wire/upgrade-terms.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { decodeBinaryEvent, type Frame } from '../../support/frames.ts';
 import { lineInto } from '../../support/no-owner-line.ts';
@@ -132,7 +133,7 @@ export class FakeThread {
     this.#link = new EdgeLink(this.#ring, new Ringer(createDoorbell()));
     const { admission, upgrades } = openAdmission({
       role: 'subscriber',
-      subprotocols: ['dat.v1.json', 'dat.v1.binary'],
+      ...subscriberTerms,
       clock: this.clock,
       counters: this.counters,
     });

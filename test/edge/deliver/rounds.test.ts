@@ -20,6 +20,7 @@ function sessionOf(id: string, number: number, batched = false): SubscriberSessi
   return new SubscriberSession(admitted, number, 0, {
     codec: jsonSubscriberCodec,
     batched,
+    hold: false,
     wanted: undefined,
   });
 }

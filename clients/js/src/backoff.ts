@@ -1,5 +1,5 @@
 /** When to connect again, by the hub's close codes. Pure but for the clock and the random numbers it is given. */
-import { retryAfterClose } from '../codes.ts';
+import { retryAfterClose } from './wire.ts';
 
 export interface ReconnectOptions {
   /** The first wait is at most this, ms; it doubles with each failure. Default 1000. */

@@ -7,12 +7,12 @@ import type { DeviceEvent } from './frames.ts';
  * counted; the numbers of the events show where. Ends with the subscriber: normally after `close()`, else with the
  * TunnelError that says why.
  */
-export class EventStream implements AsyncIterableIterator<DeviceEvent> {
+export class EventStream<Event = DeviceEvent> implements AsyncIterableIterator<Event> {
   readonly #limit: number;
-  readonly #buffer: DeviceEvent[] = [];
+  readonly #buffer: Event[] = [];
   /** Calls of `next` that wait for an event; empty when the buffer is not. */
   readonly #waiting: {
-    resolve(result: IteratorResult<DeviceEvent>): void;
+    resolve(result: IteratorResult<Event>): void;
     reject(error: TunnelError): void;
   }[] = [];
   readonly #leave: () => void;
@@ -26,7 +26,7 @@ export class EventStream implements AsyncIterableIterator<DeviceEvent> {
    */
   constructor(
     limit: number,
-    follow: (push: (event: DeviceEvent) => void, end: (error: TunnelError | undefined) => void) => () => void,
+    follow: (push: (event: Event) => void, end: (error: TunnelError | undefined) => void) => () => void,
   ) {
     this.#limit = limit;
     this.#leave = follow(
@@ -40,7 +40,7 @@ export class EventStream implements AsyncIterableIterator<DeviceEvent> {
     return this.#dropped;
   }
 
-  next(): Promise<IteratorResult<DeviceEvent>> {
+  next(): Promise<IteratorResult<Event>> {
     const value = this.#buffer.shift();
     if (value !== undefined) return Promise.resolve({ value, done: false });
     if (this.#error !== undefined) return Promise.reject(this.#error);
@@ -49,7 +49,7 @@ export class EventStream implements AsyncIterableIterator<DeviceEvent> {
   }
 
   /** Stops listening; what is buffered is given up. A `break` out of `for await` does this. */
-  return(): Promise<IteratorResult<DeviceEvent>> {
+  return(): Promise<IteratorResult<Event>> {
     this.#buffer.length = 0;
     this.#end(undefined);
     return this.next();
@@ -59,7 +59,7 @@ export class EventStream implements AsyncIterableIterator<DeviceEvent> {
     return this;
   }
 
-  #push(value: DeviceEvent): void {
+  #push(value: Event): void {
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) waiting.resolve({ value, done: false });
     else if (this.#buffer.push(value) > this.#limit) {
