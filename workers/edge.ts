@@ -10,7 +10,8 @@ import { readTls } from '../src/transport/tls.ts';
 
 const task = workerData as EdgeTask;
 const { settings, port, bell } = task;
-const tls = readTls(settings, (path) => readFileSync(path, 'utf8'));
+const readFile = (path: string): string => readFileSync(path, 'utf8');
+const tls = readTls(settings, readFile);
 const { transport } = await chooseTransport('uws', tls);
 if (transport.threads === undefined) throw new Error(`the ${transport.name} transport has no threads`);
 const attached = attachEdge({
@@ -20,4 +21,8 @@ const attached = attachEdge({
 });
 const endpoint = transport.threads.child({ routes: [attached.subscriberRoute] });
 attached.edge.deliverer.attach(endpoint);
-await runEdgeThread(attached, endpoint, port, bell);
+await runEdgeThread(attached, endpoint, port, bell, ({ settings: changed, tokens, isOtherCertificate }) => {
+  attached.reload(changed, tokens);
+  const other = isOtherCertificate ? readTls(settings, readFile) : undefined;
+  if (other !== undefined) endpoint.useTls(other);
+});

@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
+import type { ReloadAnswer } from '../reload.ts';
 import type { RuleKeeper } from '../supervise/rule-keeper.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { RingFigures, ThreadFigures } from '../supervise/threads.ts';
@@ -44,6 +45,8 @@ export interface AdminDeps {
   slowSubscribers(): readonly SlowSubscriber[];
   /** Looks at the events of a device as they come in. @returns ends it */
   tap(device: string, listener: (bytes: Uint8Array, frame: DeviceFrame) => void): () => void;
+  /** @throws ReloadRefused when anything is wrong: nothing has changed then */
+  reload(): Promise<ReloadAnswer>;
   /** A request was answered with 500: a bug, for the log. */
   failed(error: unknown): void;
 }

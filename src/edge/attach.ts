@@ -44,6 +44,8 @@ export interface AttachedEdge {
   readonly poller: Poller;
   readonly deviceRoute: Route<unknown>;
   readonly subscriberRoute: Route<unknown>;
+  /** Settings and keys that a reload changed hold from here on, for connected peers too. */
+  reload(settings: Readonly<Record<string, unknown>>, tokens: TokenConfig | undefined): void;
   /** @param stalled told how long the thread did not run @returns stops it */
   startTimers(further: readonly Watch[], stalled?: (ms: number) => void): () => void;
 }
@@ -94,6 +96,11 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     poller,
     deviceRoute: contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
     subscriberRoute: contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
+    reload(changed, otherTokens) {
+      Object.assign(settings, changed);
+      edge.settingsChanged();
+      if (otherTokens !== undefined) admission.verifier?.use(otherTokens);
+    },
     startTimers(further, stalled) {
       const watched = [edge.liveness, edge.deliverer.sendQueues, ...further];
       return startEdgeTimers(watched, counters, new Heart(memory.heartbeat, clock), (ms) => {

@@ -93,7 +93,7 @@ export class Edge {
   readonly #requests: RequestFlow;
   /** While a new owner takes over: who was promised a page by the one before. */
   readonly #owed = new Map<SubscriberSession, Notice>();
-  readonly #rates: Readonly<Record<SessionKind, Rate | undefined>>;
+  #rates: Readonly<Record<SessionKind, Rate | undefined>>;
 
   constructor(deps: EdgeDeps) {
     this.#deps = deps;
@@ -106,14 +106,22 @@ export class Edge {
     this.deliverer = new Deliverer({ fromOwner, clock, counters, limits: this.queueLimits });
     this.#requests = new RequestFlow({ line, clock, resumeBytes: this.queueLimits.pageResumeBytes });
     this.nextSession = deps.numbers((session) => this.#sessions.has(session));
-    this.#rates = {
-      [SessionKind.device]: rateOf(settings.deviceRate, settings.deviceBurst),
-      [SessionKind.subscriber]: rateOf(settings.subscriberRate, settings.subscriberBurst),
-    };
+    this.#rates = ratesOf(settings);
   }
 
   get connectionCount(): number {
     return this.#sessions.size;
+  }
+
+  /** What this edge was given as settings has changed: connected peers get the new rates. */
+  settingsChanged(): void {
+    this.#rates = ratesOf(this.settings);
+    this.queueLimits.totalBytes = sendQueueLimits(this.settings, this.#deps.deliveringEdges).totalBytes;
+    for (const session of this.#sessions.values()) {
+      const rate = this.#rates[session.kind];
+      if (rate === undefined) session.allowance = undefined;
+      else session.allowance?.use(rate, this.clock.now());
+    }
   }
 
   /** A peer that was admitted is connected. */
@@ -471,3 +479,10 @@ const connectionCounters = {
   [SessionKind.subscriber]: Counter.subscriberConnections,
 } as const;
 const roles = { [SessionKind.device]: 'device', [SessionKind.subscriber]: 'subscriber' } as const;
+
+function ratesOf(settings: EdgeSettings): Readonly<Record<SessionKind, Rate | undefined>> {
+  return {
+    [SessionKind.device]: rateOf(settings.deviceRate, settings.deviceBurst),
+    [SessionKind.subscriber]: rateOf(settings.subscriberRate, settings.subscriberBurst),
+  };
+}

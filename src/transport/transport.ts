@@ -4,6 +4,7 @@
  * Two implementations: `uws.ts` (uWebSockets.js) and `ws.ts` (the `ws` package, where no uWS binary loads).
  * A connection belongs to the thread whose listener accepted it; nothing here may be called from another thread.
  */
+import type { Tls } from './tls.ts';
 
 /** One open connection. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
 export interface Connection<Session> {
@@ -104,7 +105,17 @@ export interface Endpoint {
   close(): void;
 }
 
-export interface Listener extends Endpoint {
+/** Accepts, or is handed, new connections. */
+interface Accepting {
+  /**
+   * Connections that come from now on get this certificate; those that are open keep theirs. Only where there was one
+   * before. The files have been checked.
+   * @throws Error when it cannot be used after all; the one before stays
+   */
+  useTls(tls: Tls): void;
+}
+
+export interface Listener extends Endpoint, Accepting {
   readonly port: number;
   /** Stops accepting; the open connections stay. */
   stopAccepting(): void;
@@ -127,7 +138,8 @@ export interface Acceptor {
 /** Opaque token that crosses threads by structured clone. */
 export type ChildDescriptor = unknown;
 
-export interface ChildEndpoint extends Endpoint {
+export interface ChildEndpoint extends Endpoint, Accepting {
+  /** Another one after `useTls`: the acceptor is to hand connections to that one only. */
   readonly descriptor: ChildDescriptor;
 }
 

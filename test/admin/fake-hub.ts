@@ -8,6 +8,7 @@ import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../../src/records/commands.ts';
+import type { ReloadAnswer } from '../../src/reload.ts';
 import { RuleKeeper } from '../../src/supervise/rule-keeper.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -26,6 +27,7 @@ export class FakeHub {
   slow: SlowSubscriber[] = [];
   readonly taps = new Taps();
   draining: string | undefined;
+  reload: () => ReloadAnswer = () => ({ changed: [], needRestart: [] });
   dead: string | undefined;
   /** A thread that has not run for six seconds. */
   late: string | undefined;
@@ -57,6 +59,7 @@ export class FakeHub {
       rules: new RuleKeeper([], (command) => this.deps.operate(command)),
       slowSubscribers: () => this.slow,
       tap: (device, listener) => this.taps.add(device, listener),
+      reload: async () => this.reload(),
       failed: (error) => this.failures.push(error),
       ...deps,
     };
