@@ -14,7 +14,13 @@ import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
 import { type ReloadAnswer, Reloader, type ReloadSource } from './reload.ts';
 import { setUwsEnvironment } from './settings/uws-environment.ts';
-import { packageVersion, readTextFile, resolveFanoutWorkers, type Settings } from './settings.ts';
+import {
+  packageVersion,
+  readTextFile,
+  resolveFanoutWorkers,
+  resolveHistoryBytes,
+  type Settings,
+} from './settings.ts';
 import { Bells } from './supervise/bells.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
@@ -130,7 +136,7 @@ export async function startHub(
     lock?.release();
     throw error;
   });
-  const rules = new RuleKeeper(restored?.rules ?? [], (command) => owner.operate(command));
+  const rules: RuleKeeper = new RuleKeeper(restored?.rules ?? [], (command) => owner.operate(command));
   const snapshots = snapshotsOf(settings, memory.presence, rules, restored, logger);
   const undo: Undo = [
     () => main.poller.stop(),
@@ -165,7 +171,7 @@ async function layBase(
   const { maxDevices: devices, maxSubscribers: subscribers, maxSubscriptions: subscriptions } = settings;
   const { maxMessageBytes, maxConnections } = settings;
   const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
-  const limits = { maxMessageBytes, connectionsMax };
+  const limits = { maxMessageBytes, connectionsMax, historyBytes: resolveHistoryBytes(settings) };
   const memory = createHubMemory({ devices, subscribers, subscriptions }, limits, 1 + workers);
   const main = attachEdge({
     shared: memory,

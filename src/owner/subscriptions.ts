@@ -85,6 +85,8 @@ export class Subscriptions {
         deviceState: rows.deviceState[device]!,
         lastSeen: toWallMs(clock, Number(Atomics.load(rows.lastSeen, device))),
         seq: rows.seq[device]!,
+        epoch: rows.epoch[device]!,
+        generation: rows.generation[device]!,
       },
       texts.bytes,
       texts.start(id),
@@ -147,6 +149,23 @@ export class Subscriptions {
     const slot = subscriber[row]!;
     if (!scopes.coversAll(slot) && !scopes.covers(slot, registry.deviceId(device[row]!))) return false;
     return registry.isGranted(row) || this.decide(row) === 'allow';
+  }
+
+  /**
+   * As `mayDeliver`, of a pair that may have no row yet; an operator's deny counts too.
+   * @param row of the pair, -1: none
+   */
+  mayFollow(subscriber: number, device: number, row: number): boolean {
+    const { registry, scopes, access } = this.#deps;
+    if (row >= 0) {
+      const state = registry.rowState(row);
+      if (state === RowState.deny) return false;
+      return state === RowState.allow || this.mayDeliver(row);
+    }
+    if (scopes.coversAll(subscriber) && access.isUniform) return access.default === 'allow';
+    const id = registry.deviceId(device);
+    if (!scopes.covers(subscriber, id)) return false;
+    return access.decide(id, registry.subscriberId(subscriber)) === 'allow';
   }
 
   /** Where the pair is denied without it, a grant must outlive the subscription, or its subscriber could not come back. */
