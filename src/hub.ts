@@ -21,6 +21,7 @@ import {
   resolveHistoryBytes,
   type Settings,
 } from './settings.ts';
+import { Activity } from './supervise/activity.ts';
 import { Bells } from './supervise/bells.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
@@ -75,6 +76,7 @@ interface Base {
   /** In force: a reload changes them in place. */
   readonly settings: Settings;
   readonly reloader: Reloader;
+  readonly activity: Activity;
   readonly logger: Logger;
   readonly failed: Failed;
   readonly tls: Tls | undefined;
@@ -173,6 +175,7 @@ async function layBase(
   const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
   const limits = { maxMessageBytes, connectionsMax, historyBytes: resolveHistoryBytes(settings) };
   const memory = createHubMemory({ devices, subscribers, subscriptions }, limits, 1 + workers);
+  const activity = new Activity(logger);
   const main = attachEdge({
     shared: memory,
     memory: memory.edges[MAIN_EDGE]!,
@@ -182,12 +185,14 @@ async function layBase(
     deliveringEdges: Math.max(1, workers),
     isBoth: workers === 0,
     frameFailed: (failure) => frameFailed(logger, failure),
+    journal: (entries) => activity.journal('main', entries),
   });
   const crashes = new CrashLimit(systemClock);
   const reloader = new Reloader({ settings, tls, tokens, load, readFile: readTextFile, logger });
   return {
     settings,
     reloader,
+    activity,
     logger,
     failed,
     tls,
@@ -244,6 +249,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
     reload: () => reloader.reload(),
+    activity: base.activity,
     failed: (error) => logger.error({ err: error }, 'an admin request failed'),
   });
   undo.unshift(() => admin.close());
@@ -345,6 +351,7 @@ async function openSubscribers(
       logger.error({ err: failure, thread: edgeName(edge) }, 'a thread died; another takes its place'),
     failed,
     frameFailed: (failure) => frameFailed(logger, failure),
+    journal: (edge, entries) => base.activity.journal(edgeName(edge), entries),
     slow: slow.report,
   });
   return {

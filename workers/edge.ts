@@ -17,6 +17,7 @@ if (transport.threads === undefined) throw new Error(`the ${transport.name} tran
 const attached = attachEdge({
   ...task,
   isBoth: false,
+  journal: (entries) => port.postMessage({ kind: FromEdge.Journal, entries }),
   frameFailed: (failure) => port.postMessage({ kind: FromEdge.FrameFailed, failure }),
 });
 const endpoint = transport.threads.child({ routes: [attached.subscriberRoute] });

@@ -8,6 +8,7 @@ import type { Tls } from '../transport/tls.ts';
 import { ListenError } from '../transport/transport.ts';
 import { accessHook } from './access.ts';
 import { createApp } from './app.ts';
+import { auditHook } from './audit.ts';
 import { dashboardRoutes, readDashboard } from './dashboard.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, errorBody, errorStatuses, toAdminError } from './errors.ts';
@@ -16,6 +17,7 @@ import { LiveStreams } from './live.ts';
 import { RateSampler } from './rates.ts';
 import { RouteMethods } from './route-methods.ts';
 import { accessRoutes } from './routes-access.ts';
+import { activityRoutes } from './routes-activity.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { faultRoutes } from './routes-faults.ts';
 import { healthRoutes } from './routes-health.ts';
@@ -35,9 +37,11 @@ export interface AdminServer {
 /** @throws ListenError when the address cannot be bound */
 export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promise<AdminServer> {
   const app = createApp(options.tls);
+  auditHook(app, deps);
   app.addHook('onRequest', accessHook(options, deps));
   app.setErrorHandler((error, request, reply) => {
     const refusal = toAdminError(error, request);
+    request.refusal = refusal.message;
     if (refusal.code === 'internal') deps.failed(error);
     return reply.code(errorStatuses[refusal.code]).send(errorBody(refusal.code, refusal.message));
   });
@@ -73,6 +77,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     accessRoutes(typed, deps);
     faultRoutes(typed, deps);
     reloadRoutes(typed, deps);
+    activityRoutes(typed, deps);
     liveRoutes(typed, live);
     dashboardRoutes(typed, dashboard);
     const openapi = answers(z.looseObject({ openapi: z.string() }));

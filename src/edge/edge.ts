@@ -43,6 +43,7 @@ import { wantsPast } from './deliver/replays.ts';
 import { type Ask, COST_PER_DEVICE, RequestFlow } from './deliver/request-flow.ts';
 import { type SendQueueLimits, sendQueueLimits } from './deliver/send-queues.ts';
 import type { SubscriberSession } from './deliver/subscriber-session.ts';
+import type { Journal } from './journal.ts';
 import { hasExpired, Liveness } from './liveness.ts';
 import type { OwnerLine } from './owner-line.ts';
 import type { DeviceSession } from './publish/device-session.ts';
@@ -73,6 +74,7 @@ export interface EdgeDeps {
   readonly counters: Counters;
   readonly allowances: Allowances;
   readonly settings: EdgeSettings;
+  readonly journal: Journal;
   /** Reads the history log. */
   readonly reader: HistoryReader;
   /** History keeps events: then those that nobody listens to take numbers too. */
@@ -151,13 +153,15 @@ export class Edge {
 
   /** A peer that was admitted is connected. */
   open(session: EdgeSession, connection: Connection<unknown>): void {
-    const { admission, counters, line } = this.#deps;
+    const { admission, counters, line, journal } = this.#deps;
     session.attach(connection);
     admission.opened(session.address);
     this.#sessions.set(session.number, session);
     if (session.kind === SessionKind.subscriber) this.deliverer.sessions.set(session.number, session);
     this.liveness.add(session);
     counters.add(connectionCounters[session.kind]);
+    if (journal.tellsConnections)
+      journal.connected(roles[session.kind], session.id, connection.remoteAddress);
     const { number, kind, actor, connectedAt } = session;
     line.join({ session: number, kind, actor, connectedAt, again: false, hold: session.hold });
   }
@@ -172,7 +176,7 @@ export class Edge {
 
   /** The connection is over. @param code of its end @param clean whether the peer said goodbye */
   close(session: EdgeSession, code: number, clean: boolean): void {
-    const { admission, counters, line, allowances, clock } = this.#deps;
+    const { admission, counters, line, allowances, clock, journal } = this.#deps;
     this.closing(session);
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
@@ -180,6 +184,8 @@ export class Edge {
     if (session.kind === SessionKind.subscriber) this.deliverer.closed(session);
     counters.add(connectionCounters[session.kind], -1);
     counters.disconnect(roles[session.kind], code);
+    if (journal.tellsConnections)
+      journal.disconnected(roles[session.kind], session.id, code, session.connectedAt);
     if (session.allowance !== undefined) {
       allowances.keep(session.payer, session.allowance.fullAtMs, clock.now());
     }

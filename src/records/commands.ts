@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
 import type { AccessRule } from '../access/rules.ts';
+import type { JournalEntry } from '../edge/journal.ts';
 import type { Restored } from '../snapshot/restore.ts';
 import type { ChildDescriptor } from '../transport/transport.ts';
 
@@ -138,10 +139,20 @@ export interface SlowSubscriber {
   readonly vip: boolean;
 }
 
-export const FromEdge = { Ready: 1, Drained: 2, Failed: 3, FrameFailed: 4, Slow: 5, Reloaded: 6 } as const;
+export const FromEdge = {
+  Ready: 1,
+  Drained: 2,
+  Failed: 3,
+  FrameFailed: 4,
+  Slow: 5,
+  Reloaded: 6,
+  Journal: 7,
+} as const;
 export type FromEdgeCommand =
   | { readonly kind: typeof FromEdge.Ready; readonly descriptor: ChildDescriptor }
   | { readonly kind: typeof FromEdge.Drained }
+  /** For the log; bounded by the edge. */
+  | { readonly kind: typeof FromEdge.Journal; readonly entries: readonly JournalEntry[] }
   | {
       readonly kind: typeof FromEdge.Reloaded;
       /** Where connections go from now on. */

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
+import type { JournalEntry } from '../edge/journal.ts';
 import {
   type EdgeReload,
   FromEdge,
@@ -39,6 +40,8 @@ export interface EdgeThreadsDeps {
   failed(failure: Error): void;
   /** A frame met a bug; nothing ended. */
   frameFailed(failure: Error): void;
+  /** What an edge tells of its peers. */
+  journal(edge: number, entries: readonly JournalEntry[]): void;
   /** Who is slow at an edge now. */
   slow(edge: number, subscribers: readonly SlowSubscriber[]): void;
 }
@@ -155,7 +158,7 @@ export class EdgeThreads {
   }
 
   #received(edge: number, message: FromEdgeCommand, life: Life): void {
-    const { frameFailed, slow } = this.#deps;
+    const { frameFailed, slow, journal } = this.#deps;
     switch (message.kind) {
       case FromEdge.Ready:
         this.#handTo(life, message.descriptor);
@@ -165,6 +168,9 @@ export class EdgeThreads {
         break;
       case FromEdge.Failed:
         this.#end(life);
+        break;
+      case FromEdge.Journal:
+        journal(edge, message.entries);
         break;
       case FromEdge.Slow:
         slow(edge, message.subscribers);

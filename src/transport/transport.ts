@@ -9,6 +9,8 @@ import type { Tls } from './tls.ts';
 /** One open connection. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
 export interface Connection<Session> {
   readonly session: Session;
+  /** Peer's address in text form, '' when unknown or once the connection is over. */
+  readonly remoteAddress: string;
   /**
    * Sends one frame. The bytes are copied or written before this returns, so the caller may reuse them.
    * Sending on a closed connection does nothing.

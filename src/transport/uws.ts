@@ -151,6 +151,10 @@ class UwsConnection<Session> implements Connection<Session> {
     this.#open = true;
   }
 
+  get remoteAddress(): string {
+    return this.#open ? Buffer.from(this.#ws.getRemoteAddressAsText()).toString() : '';
+  }
+
   send(frame: string | Uint8Array, binary: boolean): void {
     if (this.#open && !this.#closing) this.#ws.send(frame as string, binary, false);
   }

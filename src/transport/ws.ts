@@ -198,6 +198,10 @@ class WsConnection<Session> implements Connection<Session> {
     this.#topics = topics;
   }
 
+  get remoteAddress(): string {
+    return this.#tcp.remoteAddress ?? '';
+  }
+
   send(frame: string | Uint8Array, binary: boolean): void {
     this.sendCopied(typeof frame === 'string' ? frame : Buffer.from(frame), binary);
   }
