@@ -4,6 +4,8 @@ import type { HistoryUsage } from '../history/memory.ts';
 import type { HistoryReader } from '../history/reader.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
+import type { ReloadAnswer } from '../reload.ts';
+import type { Activity } from '../supervise/activity.ts';
 import type { RuleKeeper } from '../supervise/rule-keeper.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { RingFigures, ThreadFigures } from '../supervise/threads.ts';
@@ -49,12 +51,16 @@ export interface AdminDeps {
   slowSubscribers(): readonly SlowSubscriber[];
   /** Looks at the events of a device as they come in. @returns ends it */
   tap(device: string, listener: (bytes: Uint8Array, frame: DeviceFrame) => void): () => void;
+  /** What operators did and the hub refused. */
+  readonly activity: Activity;
+  /** @throws ReloadRefused when anything is wrong: nothing has changed then */
+  reload(): Promise<ReloadAnswer>;
   /** A request was answered with 500: a bug, for the log. */
   failed(error: unknown): void;
 }
 
 /** `otherRole`: a good token whose role is not admin. `unknown`: the keys cannot be had now. */
-export type TokenVerdict = 'admin' | 'otherRole' | 'invalid' | 'unknown';
+export type TokenVerdict = { readonly operator: string } | 'otherRole' | 'invalid' | 'unknown';
 
 export interface AdminOptions {
   readonly host: string;

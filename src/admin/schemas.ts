@@ -25,19 +25,20 @@ export const rowPath = fields({ device: id, subscriber: id });
 export const PAGE_LIMIT_DEFAULT = 100;
 /** Bounds what one page may cost main: a thousand rows are read and written out in a few milliseconds. */
 export const PAGE_LIMIT_MAX = 1000;
-const LIMIT_ACCEPTED = `a whole number from 1 to ${PAGE_LIMIT_MAX}`;
 const CURSOR_ACCEPTED = 'the cursor of an earlier page of this list, or none for the first page';
 
-function limitOf(byDefault: number) {
+/** @param most entries in one answer */
+export function limitUpTo(most: number, byDefault = PAGE_LIMIT_DEFAULT) {
+  const accepted = `a whole number from 1 to ${most}`;
   return z.coerce
-    .number({ error: LIMIT_ACCEPTED })
-    .int(LIMIT_ACCEPTED)
-    .min(1, LIMIT_ACCEPTED)
-    .max(PAGE_LIMIT_MAX, LIMIT_ACCEPTED)
+    .number({ error: accepted })
+    .int(accepted)
+    .min(1, accepted)
+    .max(most, accepted)
     .default(byDefault)
     .describe('Entries in one page');
 }
-const limit = limitOf(PAGE_LIMIT_DEFAULT);
+const limit = limitUpTo(PAGE_LIMIT_MAX);
 const cursor = z
   .string({ error: CURSOR_ACCEPTED })
   .refine((text) => decodeCursor(text) >= 0, CURSOR_ACCEPTED)
@@ -58,7 +59,7 @@ export const devicesQuery = fields({ limit, cursor, state: deviceState.optional(
 const EVENTS_DEFAULT = 50;
 const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
 export const eventsQuery = fields({
-  limit: limitOf(EVENTS_DEFAULT),
+  limit: limitUpTo(PAGE_LIMIT_MAX, EVENTS_DEFAULT),
   before: z.coerce
     .number({ error: BEFORE_ACCEPTED })
     .int(BEFORE_ACCEPTED)
