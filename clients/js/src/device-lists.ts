@@ -57,3 +57,14 @@ export function merge(answers: readonly Answer[], refusals: readonly Refusal[] =
     errors: [...(all('errors') as readonly Refusal[]), ...refusals],
   };
 }
+
+/** The ids and filters of a frame. */
+export function namesOf({
+  devices = [],
+  filters = [],
+}: {
+  readonly devices?: readonly unknown[] | undefined;
+  readonly filters?: readonly unknown[] | undefined;
+}): string[] {
+  return [...devices, ...filters] as string[];
+}

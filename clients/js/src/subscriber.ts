@@ -2,7 +2,7 @@
 import { ask, askToFollow } from './asking.ts';
 import { checkFollow, checkList, checkNumbers, type FollowOptions, isName, webSocketUrl } from './checks.ts';
 import { Connection, type ConnectionState } from './connection.ts';
-import { merge } from './device-lists.ts';
+import { merge, namesOf } from './device-lists.ts';
 import { Emitter } from './emitter.ts';
 import { TunnelError } from './errors.ts';
 import { EventStream } from './event-stream.ts';
@@ -329,6 +329,7 @@ export class Subscriber<Data = unknown>
 
   /** Makes the hub follow what is wanted, on a new connection. @param waiting requests that are about to be sent */
   #restoreAll({ resumed, resumedFilters, held }: Welcome, waiting: readonly Fields[]): void {
+    const resumedNames = namesOf({ devices: resumed, filters: resumedFilters });
     const since = this.#followed.reconnected();
     const asked = new Set(waiting.flatMap((frame) => frame.devices ?? []));
     // A name that the hub has answered for before is restored even if it is asked for again: so it is recovered.
@@ -338,8 +339,10 @@ export class Subscriber<Data = unknown>
       .filter(
         (name) => this.#followed.isWanted(name) && (this.#followed.get(name)?.isKnown || !asked.has(name)),
       );
-    this.#restore([...names, ...this.#malformed.splice(0)], held ? since : undefined);
-    this.#takeOver(namesOf({ devices: resumed, filters: resumedFilters }), asked);
+    // The hub refuses to recover what is active already. What it has given up in a long absence can be recovered.
+    const isRecoverable = held || resumedNames.length === 0;
+    this.#restore([...names, ...this.#malformed.splice(0)], isRecoverable ? since : undefined);
+    this.#takeOver(resumedNames, asked);
     void this.#ask(
       'unsubscribe',
       [...this.#leaving].filter((name) => !asked.has(name)),
@@ -386,15 +389,4 @@ export class Subscriber<Data = unknown>
       void this.#ask('pause', active);
     } else this.#restore(active);
   }
-}
-
-/** Ids and filters. */
-function namesOf({
-  devices = [],
-  filters = [],
-}: {
-  readonly devices?: readonly unknown[] | undefined;
-  readonly filters?: readonly unknown[] | undefined;
-}): string[] {
-  return [...devices, ...filters] as string[];
 }
