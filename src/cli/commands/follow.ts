@@ -105,6 +105,7 @@ export async function watch(devices: readonly string[], options: WatchOptions): 
     }
   });
   subscriber.on('event', (event) => {
+    if (events === options.count) return; // came together with the last one
     if (options.json) jsonLine({ op: 'event', ...withBytes(event) });
     else line(readable(event));
     events += 1;
@@ -234,6 +235,7 @@ async function sendAsDevice(
           : device.message(data, how);
     return await Promise.race([sent, failed]);
   } catch (error) {
+    void device.close(); // the close below does not wait for the event that failed
     if (error instanceof TunnelError) throw new CliFailure(Exit.failed, error.message);
     throw error;
   } finally {
