@@ -71,7 +71,8 @@ function addRing(): void {
 /** A table of this many devices with five subscriptions each. */
 function addPresence(devices: number): void {
   const subscribers = Math.max(100, devices / 100);
-  const registry = new Registry(createPresence({ devices, subscribers, subscriptions: devices * 5 + 1 }), 1);
+  const capacity = { devices: devices + 1, subscribers, subscriptions: devices * 5 + 1 };
+  const registry = new Registry(createPresence(capacity), 1);
   const id = (prefix: string, index: number): Uint8Array => Buffer.from(`${prefix}-${index}`);
   for (let i = 0; i < subscribers; i++)
     registry.ensureSubscriber(id('subscriber', i), 0, id('subscriber', i).length);
@@ -90,6 +91,19 @@ function addPresence(devices: number): void {
   bench.add(`resolve an id (${label})`, () => {
     for (const bytes of ids) sink += registry.findDevice(bytes, 0, bytes.length);
   });
+  const unknown = Array.from({ length: BATCH }, (_, index) => id('unknown', index));
+  bench.add(`resolve an id that is not there (${label})`, () => {
+    for (const bytes of unknown) sink += registry.findDevice(bytes, 0, bytes.length);
+  });
+  for (const [bytes, prefix] of [
+    [12, 'new'],
+    [128, 'x'.repeat(121)],
+  ] as const) {
+    const fresh = Array.from({ length: BATCH }, (_, index) => id(prefix, 100_000 + index));
+    bench.add(`add and remove an id of ${bytes} B (${label})`, () => {
+      for (const one of fresh) registry.freeDevice(registry.ensureDevice(one, 0, one.length));
+    });
+  }
   bench.add(`subscribe and unsubscribe (${label})`, () => {
     for (let i = 0; i < BATCH; i++) {
       const device = (i * 7919) % devices;
@@ -195,7 +209,7 @@ console.log(
   `bytes per row: device ${bytesPerRow(deviceColumns)}, subscriber ${bytesPerRow(subscriberColumns)}, subscription ${bytesPerRow(subscriptionColumns)}`,
 );
 console.log(
-  'beside these: ids in 16-byte units, 5 B of lookup per id and per subscription, 12 B of timer, 4 B × worker per device',
+  'beside these: ids in 16-byte units, 10 B of lookup per id, 5 B per subscription, 12 B of timer, 4 B × worker per device',
 );
 const perSecond = await ringRecordsPerSecond();
 console.log(`ring between two threads, 128 B: ${(perSecond / 1e6).toFixed(2)} M records/s`);
