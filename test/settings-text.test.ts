@@ -118,6 +118,7 @@ describe('the help', () => {
       'Presence:',
       'Delivery:',
       'Capacity:',
+      'History:',
       'Running:',
     ]);
   });
