@@ -1,51 +1,42 @@
 /** Asks the admin API. */
-import type { UrlOptions } from './connection.ts';
-import { environment, noHub, notTheHub, untrusted, urlOf } from './connection.ts';
+import { adminToken, type UrlOptions, urlOf } from './connection.ts';
 import { CliFailure, Exit } from './failure.ts';
+import { noHub, notTheHub, untrusted } from './unreachable.ts';
 
 interface ErrorAnswer {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
 export class Admin {
-  readonly url: URL;
+  readonly #url: URL;
 
-  /** @throws CliFailure when the URL is none */
+  /** @throws CliFailure when the URL is not one */
   constructor(options: UrlOptions) {
-    this.url = urlOf('admin', options);
+    this.#url = urlOf('admin', options);
   }
 
-  /** @returns the answer's JSON @throws CliFailure when there is none, or it is a refusal */
+  /** @returns the answer's JSON @throws CliFailure when there is no answer, or it is a refusal */
   async ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
-    const answer = await this.fetch(path, {
-      method,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(body !== undefined && { headers: { 'content-type': 'application/json' } }),
-    });
-    return (await answer.json()) as Answer;
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    return (await (await this.send(method, path, text)).json()) as Answer;
+  }
+
+  /** @param body JSON text @throws CliFailure as `ask` */
+  send(method: string, path: string, body?: string): Promise<Response> {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    return this.fetch(path, { method, headers, ...(body !== undefined && { body }) });
   }
 
   /** @throws CliFailure as `ask` */
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const token = environment('DAT_ADMIN_TOKEN');
+    const token = adminToken();
     const headers = new Headers(init.headers);
     if (token !== '') headers.set('authorization', `Bearer ${token}`);
-    const answer = await fetch(new URL(path, this.url), { ...init, headers }).catch((failure: Error) => {
-      // A certificate that is not trusted is not a hub that is not there.
-      const { code = '' } = (failure.cause ?? {}) as { code?: string };
-      if (/CERT|SSL|TLS/.test(code)) throw untrusted(this.url, code);
-      throw noHub(this.url);
+    const answer = await fetch(new URL(path, this.#url), { ...init, headers }).catch((failure: Error) => {
+      throw this.#unreachable(failure);
     });
-    if (answer.ok) return answer;
-    const { error } = (await answer.json().catch(() => ({}))) as ErrorAnswer;
-    if (error === undefined) throw notTheHub(this.url, 'admin');
-    const { code, message } = error;
-    if (answer.status === 401) {
-      const what = token === '' ? 'the hub wants an admin token' : 'the admin token is not accepted';
-      throw new CliFailure(Exit.denied, `${what}: set DAT_ADMIN_TOKEN to the one that the hub has`);
-    }
-    if (answer.status === 403) throw new CliFailure(Exit.denied, message);
-    throw new CliFailure(code === 'unavailable' ? Exit.unavailable : Exit.failed, message);
+    if (!answer.ok) throw await this.#refusal(answer, token);
+    return answer;
   }
 
   /** Every page of a listing. @param key the member of the answer that has the entries */
@@ -58,5 +49,22 @@ export class Admin {
       const { cursor: next } = page as { readonly cursor?: string | null };
       cursor = next ?? undefined;
     } while (cursor !== undefined);
+  }
+
+  #unreachable(failure: Error): CliFailure {
+    const { code = '' } = (failure.cause ?? {}) as { code?: string };
+    return /CERT|SSL|TLS/.test(code) ? untrusted(this.#url, code) : noHub(this.#url);
+  }
+
+  async #refusal(answer: Response, token: string): Promise<CliFailure> {
+    const { error } = (await answer.json().catch(() => ({}))) as ErrorAnswer;
+    if (error === undefined) return notTheHub(this.#url, 'admin');
+    const { code, message } = error;
+    if (answer.status === 401) {
+      const what = token === '' ? 'the hub wants an admin token' : 'the hub did not accept the admin token';
+      return new CliFailure(Exit.denied, `${what}; set DAT_ADMIN_TOKEN to the token that the hub has`);
+    }
+    if (answer.status === 403) return new CliFailure(Exit.denied, message);
+    return new CliFailure(code === 'unavailable' ? Exit.unavailable : Exit.failed, message);
   }
 }

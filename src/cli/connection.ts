@@ -1,4 +1,4 @@
-/** Where the commands find the hub, and as whom they come. Tokens come from the environment: flags can be read by others. */
+/** Where commands find the hub, and with which token. Tokens come from the environment: other users can read flags. */
 import type { Command } from 'commander';
 import { settingRows } from '../settings/schema.ts';
 import { CliFailure, Exit } from './failure.ts';
@@ -21,13 +21,13 @@ export interface UrlOptions {
 export function withUrl(command: Command, ...wanted: readonly Listener[]): Command {
   for (const listener of wanted) {
     const { scheme, variable, port } = listeners[listener];
-    const from = `default: ${scheme}://127.0.0.1 at ${variable}, else ${port}`;
-    command.option(`--${listener}-url <url>`, `the hub's ${listener} listener (${from})`);
+    const otherwise = `default: ${scheme}://127.0.0.1 with the port in ${variable}, else ${port}`;
+    command.option(`--${listener}-url <url>`, `the hub's ${listener} listener (${otherwise})`);
   }
   return command;
 }
 
-/** @throws CliFailure when what was given is no URL of that kind */
+/** @throws CliFailure when the given URL has another scheme, or is not a URL */
 export function urlOf(listener: Listener, options: UrlOptions): URL {
   const { scheme, variable, port } = listeners[listener];
   const text = options[`${listener}Url`];
@@ -35,56 +35,29 @@ export function urlOf(listener: Listener, options: UrlOptions): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === `${scheme}:` || url?.protocol === `${scheme}s:`) return url;
   const accepted = `${scheme}://HOST:PORT or ${scheme}s://HOST:PORT`;
-  throw new CliFailure(
-    Exit.usage,
-    `--${listener}-url: given ${JSON.stringify(text)}, accepted is ${accepted}`,
-  );
+  throw new CliFailure(Exit.usage, `--${listener}-url ${JSON.stringify(text)}: expected ${accepted}`);
 }
 
-function portOf(variable: string, byDefault: number): number {
+function portOf(variable: string, otherwise: number): number {
   const given = environment(variable);
-  if (given === '') return byDefault;
+  if (given === '') return otherwise;
   const port = Number(given);
   if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  const accepted = 'the port that a hub listens on, 1 to 65535';
-  throw new CliFailure(Exit.usage, `${variable}: given ${JSON.stringify(given)}, accepted is ${accepted}`);
+  const accepted = 'the port that the hub listens on, 1 to 65535';
+  throw new CliFailure(Exit.usage, `${variable}=${JSON.stringify(given)}: expected ${accepted}`);
 }
 
-/** A variable of the environment, '' when there is none. */
+/** A variable of the environment, '' when it is not set. */
 export function environment(name: string): string {
   return process.env[name] ?? '';
 }
 
-/** The peer's token, '' when there is none. */
+/** The token of a device or subscriber, '' when there is none. */
 export function peerToken(): string {
   return environment('DAT_TOKEN');
 }
 
-export function noHub(url: URL): CliFailure {
-  return new CliFailure(
-    Exit.unavailable,
-    `no hub answers at ${shownUrl(url)}: start one (dat serve), or name it (--…-url)`,
-  );
-}
-
-/** What answers there is not trusted by this host, or no TLS at all. @param code of Node or OpenSSL */
-export function untrusted(url: URL, code: string): CliFailure {
-  const mend =
-    'name its certificate or its issuer with NODE_EXTRA_CA_CERTS=FILE, or use the right scheme and port';
-  return new CliFailure(
-    Exit.unavailable,
-    `${shownUrl(url)}: no TLS that this host trusts (${code}): ${mend}`,
-  );
-}
-
-/** Something answers there that is no such listener. */
-export function notTheHub(url: URL, listener: Listener): CliFailure {
-  return new CliFailure(
-    Exit.unavailable,
-    `what answers at ${shownUrl(url)} is no hub's ${listener} listener`,
-  );
-}
-
-function shownUrl({ protocol, host }: URL): string {
-  return `${protocol}//${host}`;
+/** The token for the admin API, '' when there is none. */
+export function adminToken(): string {
+  return environment('DAT_ADMIN_TOKEN');
 }

@@ -1,7 +1,18 @@
 /** `dat completion`: made of the commands as they are. */
 import type { Command, Option } from 'commander';
 import { flagName, rowOf, settingKeys } from '../../settings/schema.ts';
+import { examples, Group, type Register } from '../command.ts';
 import { line } from '../output.ts';
+
+export const register: Register = (dat) => {
+  dat
+    .command('completion')
+    .helpGroup(Group.setup)
+    .addArgument(dat.createArgument('<shell>', 'the shell').choices(['bash', 'zsh']))
+    .description('print the completion script of a shell')
+    .addHelpText('after', examples('source <(dat completion bash)', 'dat completion zsh > ~/.zfunc/_dat'))
+    .action((shell) => completion(dat, shell));
+};
 
 interface Words {
   /** `''`, `watch`, `token create`, … */
@@ -12,7 +23,7 @@ interface Words {
 /** The command that takes the settings as flags, as `dat` without a command does. */
 const SERVE = 'serve';
 
-export function completion(program: Command, shell: 'bash' | 'zsh'): void {
+function completion(program: Command, shell: 'bash' | 'zsh'): void {
   const all = wordsOf(program, []);
   const values = new Map<string, readonly string[]>();
   for (const { long, argChoices } of optionsOf(program))

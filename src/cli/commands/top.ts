@@ -2,12 +2,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LiveFigures } from '../../admin/live-schemas.ts';
 import { Admin } from '../admin.ts';
-import type { UrlOptions } from '../connection.ts';
+import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { type UrlOptions, withUrl } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { jsonLine, line, note, printable, styled, table } from '../output.ts';
 
-export interface TopOptions extends UrlOptions {
-  readonly json?: boolean;
+export const register: Register = (dat) => {
+  withUrl(dat.command('top').helpGroup(Group.look), 'admin')
+    .summary('show what the hub is doing')
+    .description('Show what the hub is doing: rates, latency, threads, busiest devices, slow subscribers.')
+    .addOption(jsonOption())
+    .option('--once', 'print it once and exit')
+    .addHelpText('after', examples('dat top', 'dat top --once --json | jq .latency'))
+    .action(top);
+};
+
+interface TopOptions extends UrlOptions, JsonOption {
   /** Ends after the first full figures. */
   readonly once?: boolean;
 }
@@ -16,7 +26,7 @@ const SLOW_SHOWN = 8;
 const RETRY_MS = 1000;
 const CLEAR = '\u001b[H\u001b[2J';
 
-export async function top(options: TopOptions): Promise<void> {
+async function top(options: TopOptions): Promise<void> {
   const admin = new Admin(options);
   const leaving = new AbortController();
   process.once('SIGINT', () => leaving.abort()).once('SIGTERM', () => leaving.abort());

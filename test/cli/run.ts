@@ -1,0 +1,56 @@
+/** Runs `dat` as its users do: the built command, in a process of its own, without the settings of this one. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { TestHub } from '../conformance/harness.ts';
+
+export const DAT = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+
+export type Env = Readonly<Record<string, string>>;
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly out: { stdout: string; stderr: string };
+  readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+/** Starts `dat`; what it reads from stdin is `input`, if any. */
+export function start(args: readonly string[], env: Env = {}, input = ''): Running {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DAT_'));
+  const child = spawn(process.execPath, [DAT, ...args], {
+    env: { ...Object.fromEntries(inherited), ...env },
+  });
+  child.stdin.on('error', () => {}).end(input);
+  const out = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out.stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    out.stderr += text;
+  });
+  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
+    child.once('close', (code) => resolve({ code, ...out }));
+  });
+  return { child, out, ended };
+}
+
+/** Runs `dat` to its end. */
+export const dat = (args: readonly string[], env: Env = {}, input = '') => start(args, env, input).ended;
+
+/** The settings with which a command finds this hub. */
+export function portsOf(hub: TestHub): Record<string, string> {
+  const { devicePort, subscriberPort, adminPort } = hub.process;
+  return {
+    DAT_DEVICE_PORT: String(devicePort),
+    DAT_SUBSCRIBER_PORT: String(subscriberPort),
+    DAT_ADMIN_PORT: String(adminPort),
+  };
+}
+
+/** The JSON values that a command printed, one per line. */
+export function jsonLines(stdout: string): Record<string, unknown>[] {
+  return stdout
+    .trim()
+    .split('\n')
+    .filter((text) => text !== '')
+    .map((text) => JSON.parse(text) as Record<string, unknown>);
+}
