@@ -42,9 +42,10 @@ export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws', tls?: Tls):
 
 const LINE_CHARACTERS_MAX = 200;
 
-/** The cause: the packages put it below a text of their own. */
-function lastLine(error: unknown): string {
+/** The cause, in one line: the packages put it below a text of their own, and Node its list of files below that. */
+export function lastLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  return (lines.at(-1) ?? '').slice(0, LINE_CHARACTERS_MAX);
+  const [cause = ''] = text.split('\nRequire stack:', 1);
+  const lines = cause.split('\n').filter((line) => line.trim() !== '');
+  return (lines.at(-1) ?? '').replace(/^Error: /, '').slice(0, LINE_CHARACTERS_MAX);
 }
