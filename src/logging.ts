@@ -7,6 +7,8 @@ import { prettyFactory } from 'pino-pretty';
 import type { Settings } from './settings/schema.ts';
 
 const STDERR = 2;
+/** Lines that wait for a disk that is full; what goes beyond is lost. */
+const UNWRITTEN_BYTES_MAX = 1024 * 1024;
 const HIDDEN = '[hidden]';
 
 /** Fields that hold a secret, at the top of a line and one level below. */
@@ -39,7 +41,7 @@ export interface Listening {
 
 /** Makes the logger of a thread; tell threads apart with `child({ thread })`. */
 export function createLogger(settings: Pick<Settings, 'logLevel'>, options: LoggerOptions = {}): Logger {
-  const out = options.destination ?? destination({ dest: STDERR, sync: true });
+  const out = options.destination ?? stderr();
   const terminal = options.terminal ?? process.stderr.isTTY === true;
   return pino(
     {
@@ -53,6 +55,11 @@ export function createLogger(settings: Pick<Settings, 'logLevel'>, options: Logg
     },
     terminal ? prettyLines(out) : out,
   );
+}
+
+/** A log that cannot be written, on a full disk or to a reader that is gone, does not stop the hub. */
+function stderr(): DestinationStream {
+  return destination({ dest: STDERR, sync: true, maxLength: UNWRITTEN_BYTES_MAX }).on('error', () => {});
 }
 
 /** Logs `listening` with the bound ports, whatever the level: whoever started the hub with port 0 reads them here. */

@@ -3,6 +3,7 @@
 import { isAuthenticated, KeyError } from './access/keys.ts';
 import { type Hub, startHub } from './hub.ts';
 import { createLogger, logListening } from './logging.ts';
+import { endWithNpm } from './npm-shell.ts';
 import { EXIT_CONFIG, loadSettingsFromProcess, type Settings } from './settings.ts';
 import { SnapshotRefused } from './snapshot/files.ts';
 import { ListenError } from './transport/transport.ts';
@@ -12,6 +13,17 @@ const EXIT_SOFTWARE = 70;
 /** EX_UNAVAILABLE: the hub could not start, for a port in use or the like. */
 const EXIT_UNAVAILABLE = 69;
 const EXIT_SECOND_SIGNAL = 130;
+
+/** EX_IOERR: what was asked for (help, version) could not be written. */
+const EXIT_OUTPUT = 74;
+
+// Nobody reads what the hub says at its start, or the disk is full: that does not stop a hub.
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === 'EPIPE') return;
+  process.stderr.write(`dat: cannot write the output: ${message}\n`);
+  process.exitCode = EXIT_OUTPUT; // of a process that ends by itself
+});
+process.stderr.on('error', () => {});
 
 const loaded = loadSettingsFromProcess();
 if (!loaded.ok) {
@@ -47,6 +59,7 @@ async function serve(settings: Settings): Promise<void> {
       void end(0);
     });
   }
+  endWithNpm();
   try {
     hub = await startHub(settings, logger, failed);
   } catch (error) {

@@ -46,11 +46,21 @@ export function portsOf(hub: TestHub): Record<string, string> {
   };
 }
 
+/** Members that several commands print. */
+export interface JsonLine {
+  readonly op?: string;
+  readonly seq?: number;
+  readonly name?: string;
+  readonly state?: string;
+  readonly mend?: string;
+  readonly [name: string]: unknown;
+}
+
 /** The JSON values that a command printed, one per line. */
-export function jsonLines(stdout: string): Record<string, unknown>[] {
+export function jsonLines(stdout: string): JsonLine[] {
   return stdout
     .trim()
     .split('\n')
     .filter((text) => text !== '')
-    .map((text) => JSON.parse(text) as Record<string, unknown>);
+    .map((text) => JSON.parse(text) as JsonLine);
 }
