@@ -1,7 +1,8 @@
 /** Asks the admin API. */
 import { adminToken, type UrlOptions, urlOf } from './connection.ts';
 import { CliFailure, Exit } from './failure.ts';
-import { noHub, notTheHub, untrusted } from './unreachable.ts';
+import { createToken } from './peer-failure.ts';
+import { notTheHub, unreachable } from './unreachable.ts';
 
 interface ErrorAnswer {
   readonly error?: { readonly code: string; readonly message: string };
@@ -32,9 +33,11 @@ export class Admin {
     const token = adminToken();
     const headers = new Headers(init.headers);
     if (token !== '') headers.set('authorization', `Bearer ${token}`);
-    const answer = await fetch(new URL(path, this.#url), { ...init, headers }).catch((failure: Error) => {
-      throw this.#unreachable(failure);
-    });
+    const answer = await fetch(new URL(path, this.#url), { ...init, headers }).catch(
+      async (failure: Error) => {
+        throw await this.#unreachable(failure);
+      },
+    );
     if (!answer.ok) throw await this.#refusal(answer, token);
     return answer;
   }
@@ -51,9 +54,14 @@ export class Admin {
     } while (cursor !== undefined);
   }
 
-  #unreachable(failure: Error): CliFailure {
-    const { code = '' } = (failure.cause ?? {}) as { code?: string };
-    return /CERT|SSL|TLS/.test(code) ? untrusted(this.#url, code) : noHub(this.#url);
+  async #unreachable(failure: Error): Promise<Error> {
+    if (failure.name === 'AbortError') return failure;
+    const { code = '', message = '' } = (failure.cause ?? {}) as { code?: string; message?: string };
+    const why = [message, code].filter((text) => text !== '').join(', ');
+    return (
+      (await unreachable(this.#url, why)) ??
+      new CliFailure(Exit.unavailable, `cannot connect: ${why === '' ? failure.message : why}`)
+    );
   }
 
   async #refusal(answer: Response, token: string): Promise<CliFailure> {
@@ -62,7 +70,8 @@ export class Admin {
     const { code, message } = error;
     if (answer.status === 401) {
       const what = token === '' ? 'the hub wants an admin token' : 'the hub did not accept the admin token';
-      return new CliFailure(Exit.denied, `${what}; set DAT_ADMIN_TOKEN to the token that the hub has`);
+      const fix = `set DAT_ADMIN_TOKEN to the hub's own, or to one from: ${createToken('admin')}`;
+      return new CliFailure(Exit.denied, `${what}; ${fix}`);
     }
     if (answer.status === 403) return new CliFailure(Exit.denied, message);
     return new CliFailure(code === 'unavailable' ? Exit.unavailable : Exit.failed, message);

@@ -1,15 +1,24 @@
 /** Why a device's or subscriber's connection failed, as one line that says what to do. */
 import type { TunnelError } from '../client/index.ts';
 import { closes } from '../codes.ts';
-import type { Listener } from './connection.ts';
+import { environment, type Listener } from './connection.ts';
 import { CliFailure, Exit } from './failure.ts';
-import { noHub, notTheHub, untrusted } from './unreachable.ts';
+import { notTheHub, unreachable } from './unreachable.ts';
+
+export interface Attempt {
+  readonly url: URL;
+  readonly listener: Listener;
+  /** '' for none. */
+  readonly token: string;
+}
 
 /** A failure that waiting does not mend; undefined for any other. */
-export function lasting({ message }: TunnelError, url: URL, listener: Listener): CliFailure | undefined {
-  switch (/server response: (\d{3})/.exec(message)?.[1]) {
+export async function lasting({ message }: TunnelError, attempt: Attempt): Promise<CliFailure | undefined> {
+  const [, status] = /server response: (\d{3})/.exec(message) ?? [];
+  if (status === undefined) return unreachable(attempt.url, message);
+  switch (status) {
     case '401':
-      return new CliFailure(Exit.denied, 'the hub wants a token, or did not accept this one; set DAT_TOKEN');
+      return new CliFailure(Exit.denied, tokenHint(attempt));
     case '403':
       return new CliFailure(
         Exit.denied,
@@ -19,18 +28,27 @@ export function lasting({ message }: TunnelError, url: URL, listener: Listener):
     case '404':
     case '426':
     case '200':
-      return notTheHub(url, listener);
+      return notTheHub(attempt.url, attempt.listener);
   }
-  if (/ECONNREFUSED|ENOTFOUND|EHOSTUNREACH/.test(message)) return noHub(url);
-  return /certificate|CERT_|SSL|EPROTO/.test(message) ? untrusted(url, message) : undefined;
+  return undefined;
+}
+
+function tokenHint({ listener, token }: Attempt): string {
+  const what = token === '' ? 'the hub wants a token' : 'the hub did not accept the token';
+  return `${what}; set DAT_TOKEN to one from: ${createToken(listener)}`;
+}
+
+/** The command that makes a token. @param role of the token */
+export function createToken(role: Listener): string {
+  // The secret of the hub, where it is not set already.
+  const secret = environment('DAT_AUTH_JWT_SECRET') === '' ? 'DAT_AUTH_JWT_SECRET=… ' : '';
+  return `${secret}dat token create --role ${role} --sub ID`;
 }
 
 /** The first connection of a command that needs one failed. */
-export function notConnected(error: TunnelError, url: URL, listener: Listener): CliFailure {
-  const isPlain = url.protocol === 'ws:' && error.message.includes('socket hang up');
-  const hint = isPlain ? '; a hub with TLS wants wss://' : '';
-  const failure = new CliFailure(Exit.unavailable, `cannot connect: ${error.message}${hint}`);
-  return lasting(error, url, listener) ?? failure;
+export async function notConnected(error: TunnelError, attempt: Attempt): Promise<CliFailure> {
+  const failure = new CliFailure(Exit.unavailable, `cannot connect: ${error.message}`);
+  return (await lasting(error, attempt)) ?? failure;
 }
 
 /** The hub ended the connection for good. @param said the hub's last error, '' for none */

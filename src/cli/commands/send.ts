@@ -104,7 +104,8 @@ async function sendAsDevice(
   });
   const failed = new Promise<never>((_, reject) => {
     device.on('state', (state) => {
-      if (state.state === 'waiting') reject(notConnected(state.error, url, 'device'));
+      if (state.state === 'waiting')
+        void notConnected(state.error, { url, listener: 'device', token }).then(reject);
       else if (state.state === 'closed' && state.error !== undefined)
         reject(closedFailure(state.error, said));
     });

@@ -7,8 +7,9 @@ import { peerToken, type UrlOptions, urlOf, withUrl } from '../connection.ts';
 import { eventJson, eventLine } from '../event-lines.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { checkIds } from '../ids.ts';
+import { interrupted } from '../interrupted.ts';
 import { jsonLine, line, note, printable, styled } from '../output.ts';
-import { closedFailure, notConnected } from '../peer-failure.ts';
+import { type Attempt, closedFailure, notConnected } from '../peer-failure.ts';
 
 export const register: Register = (dat) => {
   withUrl(dat.command('watch <device...>').helpGroup(Group.peer), 'subscriber')
@@ -43,9 +44,9 @@ async function watch(devices: readonly string[], options: WatchOptions): Promise
   });
   try {
     await new Promise<void>((resolve, reject) => {
-      process.once('SIGINT', resolve).once('SIGTERM', resolve);
+      interrupted().addEventListener('abort', () => resolve());
       const end: End = (failure) => (failure === undefined ? resolve() : reject(failure));
-      printConnection(subscriber, { url, devices, end });
+      printConnection(subscriber, { attempt: { url, listener: 'subscriber', token }, devices, end });
       printEvents(subscriber, options, end);
       printRemovals(subscriber, devices, end);
     });
@@ -59,7 +60,11 @@ type End = (failure?: CliFailure) => void;
 
 function printConnection(
   subscriber: Subscriber,
-  { url, devices, end }: { readonly url: URL; readonly devices: readonly string[]; readonly end: End },
+  {
+    attempt,
+    devices,
+    end,
+  }: { readonly attempt: Attempt; readonly devices: readonly string[]; readonly end: End },
 ): void {
   let isConnected = false;
   subscriber.on('state', (state: ConnectionState) => {
@@ -71,7 +76,7 @@ function printConnection(
       );
       isConnected = true;
     } else if (state.state === 'waiting') {
-      if (!isConnected) end(notConnected(state.error, url, 'subscriber'));
+      if (!isConnected) void notConnected(state.error, attempt).then(end);
       else note(`${state.error.message}; trying again in ${(state.retryInMs / 1000).toFixed(1)} s`);
     } else if (state.state === 'closed') {
       end(state.error && closedFailure(state.error));
@@ -82,6 +87,7 @@ function printConnection(
 function printEvents(subscriber: Subscriber, { json, count }: WatchOptions, end: End): void {
   let events = 0;
   subscriber.on('event', (event) => {
+    if (events === count) return; // more came in one read
     if (json) jsonLine({ op: 'event', ...eventJson(event) });
     else line(eventLine(event));
     events += 1;

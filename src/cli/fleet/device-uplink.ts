@@ -1,5 +1,5 @@
 /** A connection per device. */
-import type { Device } from '../../client/index.ts';
+import type { Device, TunnelError } from '../../client/index.ts';
 import { loadClient } from '../client.ts';
 import { lasting } from '../peer-failure.ts';
 import type { Uplink, UplinkEvents } from './uplink.ts';
@@ -19,6 +19,13 @@ export async function deviceUplink(options: DeviceUplinkOptions, told: UplinkEve
   const devices = new Map<string, Device>();
   let hasConnected = false;
 
+  /** Whoever was connected once, waits; before that, a fleet that cannot connect ends. */
+  async function explain(error: TunnelError): Promise<void> {
+    const failure = hasConnected ? undefined : await lasting(error, { ...options, listener: 'device' });
+    if (failure === undefined) told.lost(error.message);
+    else told.failed(failure);
+  }
+
   function connect(id: string): Device {
     const device = connectDevice({
       url,
@@ -30,10 +37,7 @@ export async function deviceUplink(options: DeviceUplinkOptions, told: UplinkEve
     device.on('state', (state) => {
       if (state.state === 'connected') hasConnected = true;
       if (state.state !== 'waiting' && state.state !== 'closed') return;
-      if (state.error === undefined) return;
-      const failure = hasConnected ? undefined : lasting(state.error, url, 'device');
-      if (failure === undefined) told.lost(state.error.message);
-      else told.failed(failure);
+      if (state.error !== undefined) void explain(state.error);
     });
     device.on('error', ({ message }) => told.refused(message));
     return device;

@@ -1,7 +1,8 @@
 /** Runs a simulated fleet until its time is over or the process is told to end. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CliFailure, Exit, CliFailure as Failure } from '../failure.ts';
+import { CliFailure, Exit } from '../failure.ts';
 import { checkIds } from '../ids.ts';
+import { interrupted } from '../interrupted.ts';
 import { jsonLine, line, note } from '../output.ts';
 import { randomOf } from './random.ts';
 import type { Uplink, UplinkEvents } from './uplink.ts';
@@ -34,7 +35,7 @@ export interface FleetOptions {
 /** @throws CliFailure when the fleet is more than one process can play, or its ids are none */
 export function checkFleet({ devices, rate, prefix }: FleetOptions): void {
   if (devices * rate > EVENTS_PER_SECOND_MAX)
-    throw new Failure(
+    throw new CliFailure(
       Exit.usage,
       `--devices × --rate is ${devices * rate} events per second; expected at most ${EVENTS_PER_SECOND_MAX}`,
     );
@@ -61,23 +62,19 @@ export async function runFleet(
   );
   const told = new Told();
   const uplink = await open(told);
-  let isEnding = false;
-  const end = (): void => {
-    isEnding = true;
-  };
-  process.once('SIGINT', end).once('SIGTERM', end);
+  const stop = interrupted();
   for (const { id } of vehicles) uplink.enter(id);
   const startedAtMs = performance.now();
   const report = new Report(options, told, startedAtMs);
   let lastMs = startedAtMs;
-  while (!isEnding && told.failure === undefined) {
+  const endMs = seconds > 0 ? startedAtMs + seconds * 1000 : Number.POSITIVE_INFINITY;
+  while (!stop.aborted && lastMs < endMs && told.failure === undefined) {
     await sleep(TICK_MS);
     const nowMs = performance.now();
     const passed = Math.min(TICK_SECONDS_MAX, (nowMs - lastMs) / 1000);
     lastMs = nowMs;
     for (const vehicle of vehicles) report.sent += vehicle.live(uplink, nowMs, passed);
     report.tick(nowMs, vehicles);
-    if (seconds > 0 && nowMs - startedAtMs >= seconds * 1000) isEnding = true;
   }
   await uplink.close();
   if (told.failure !== undefined) throw told.failure;
