@@ -1,8 +1,10 @@
 /** Asks the admin API. */
-import { adminToken, type UrlOptions, urlOf } from './connection.ts';
+import { type Endpoint, endpointOf, type HubOptions } from './connection.ts';
 import { CliFailure, Exit } from './failure.ts';
 import { createToken } from './peer-failure.ts';
 import { notTheHub, unreachable } from './unreachable.ts';
+
+const CLOCKS_AGREE_MS = 3000;
 
 interface ErrorAnswer {
   readonly error?: { readonly code: string; readonly message: string };
@@ -10,10 +12,15 @@ interface ErrorAnswer {
 
 export class Admin {
   readonly #url: URL;
+  readonly #token: string;
+  /** The hub's clock is ahead by this much, ms. */
+  #aheadMs = 0;
 
-  /** @throws CliFailure when the URL is not one */
-  constructor(options: UrlOptions) {
-    this.#url = urlOf('admin', options);
+  /** @throws CliFailure when the address or the token of the hub cannot be used */
+  constructor(options: HubOptions) {
+    const { url, token }: Endpoint = endpointOf('admin', options);
+    this.#url = url;
+    this.#token = token;
   }
 
   /** @returns the answer's JSON @throws CliFailure when there is no answer, or it is a refusal */
@@ -30,7 +37,7 @@ export class Admin {
 
   /** @throws CliFailure as `ask` */
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const token = adminToken();
+    const token = this.#token;
     const headers = new Headers(init.headers);
     if (token !== '') headers.set('authorization', `Bearer ${token}`);
     const answer = await fetch(new URL(path, this.#url), { ...init, headers }).catch(
@@ -38,8 +45,20 @@ export class Admin {
         throw await this.#unreachable(failure);
       },
     );
+    this.#compareClocks(answer);
     if (!answer.ok) throw await this.#refusal(answer, token);
     return answer;
+  }
+
+  /** Wall-clock ms of the hub, as far as its last answer told it. */
+  now(): number {
+    return Date.now() + this.#aheadMs;
+  }
+
+  /** The `date` of an answer is of whole seconds: only clocks that differ by more than that count as different. */
+  #compareClocks({ headers }: Response): void {
+    const aheadMs = Date.parse(headers.get('date') ?? '') - Date.now();
+    this.#aheadMs = Math.abs(aheadMs) > CLOCKS_AGREE_MS ? aheadMs : 0;
   }
 
   /** Every page of a listing. @param key the member of the answer that has the entries */

@@ -1,6 +1,11 @@
-/** Where commands find the hub, and with which token. Tokens come from the environment: other users can read flags. */
+/**
+ * Where commands find the hub, and with which token. The address comes from the first that has it: a flag, the context
+ * that `--context` names, the environment, the selected context, the defaults. Tokens come from the environment or
+ * from files, because other users of a host can read flags.
+ */
 import type { Command } from 'commander';
 import { settingRows } from '../settings/schema.ts';
+import { type Context, Contexts, tokenIn } from './contexts.ts';
 import { CliFailure, Exit } from './failure.ts';
 
 export type Listener = 'device' | 'subscriber' | 'admin';
@@ -11,31 +16,92 @@ const listeners = {
   admin: { scheme: 'http', variable: 'DAT_ADMIN_PORT', port: settingRows.adminPort.default },
 } as const;
 
-export interface UrlOptions {
+export interface HubOptions {
   readonly deviceUrl?: string;
   readonly subscriberUrl?: string;
   readonly adminUrl?: string;
+  /** The name of a context. */
+  readonly context?: string;
 }
 
-/** Adds `--device-url` and the like to a command. */
-export function withUrl(command: Command, ...wanted: readonly Listener[]): Command {
+/** A listener, and how to be let in. */
+export interface Endpoint {
+  readonly url: URL;
+  /** '' for none. */
+  readonly token: string;
+}
+
+/** Adds `--device-url` and the like, and `--context`, to a command. */
+export function withHub(command: Command, ...wanted: readonly Listener[]): Command {
   for (const listener of wanted) {
     const { scheme, variable, port } = listeners[listener];
     const otherwise = `default: ${scheme}://127.0.0.1 with the port in ${variable}, else ${port}`;
     command.option(`--${listener}-url <url>`, `the hub's ${listener} listener (${otherwise})`);
   }
-  return command;
+  return command.option('--context <name>', 'use this context; see "dat context --help"');
 }
 
-/** @throws CliFailure when the given URL has another scheme, or is not a URL */
-export function urlOf(listener: Listener, options: UrlOptions): URL {
+/** @throws CliFailure when a URL has another scheme or is not a URL, or a context or a token file cannot be used */
+export function endpointOf(
+  listener: Listener,
+  options: HubOptions,
+  contexts: Contexts = new Contexts(),
+): Endpoint {
+  const flag = options[`${listener}Url`];
+  if (flag === undefined && options.context === undefined && !isHubInEnvironment()) {
+    const selected = contexts.selected();
+    // Its token is for its own address, and goes nowhere else.
+    if (selected !== '') {
+      const { url, token } = endpointOfContext(listener, selected, contexts);
+      return { url, token: tokenFromEnvironment(listener) || token };
+    }
+  }
+  if (options.context === undefined) {
+    const url = flag === undefined ? localUrl(listener) : parseUrl(flag, listener, `--${listener}-url`);
+    return { url, token: tokenFromEnvironment(listener) };
+  }
+  const { url, token } = endpointOfContext(listener, options.context, contexts, flag);
+  return { url, token: token || tokenFromEnvironment(listener) };
+}
+
+function endpointOfContext(listener: Listener, name: string, contexts: Contexts, flag?: string): Endpoint {
+  const context = contexts.load(name);
+  const text = flag ?? context[`${listener}Url`];
+  if (text === undefined)
+    throw new CliFailure(
+      Exit.config,
+      `context ${name} has no ${listener} listener; pass --${listener}-url, or add the context again with it`,
+    );
+  const where = flag === undefined ? `context ${name}:` : `--${listener}-url`;
+  return { url: parseUrl(text, listener, where), token: tokenOf(context, listener) };
+}
+
+/** A port in the environment is that of a hub on this host: no command goes to another hub by accident then. */
+function isHubInEnvironment(): boolean {
+  return Object.values(listeners).some(({ variable }) => environment(variable) !== '');
+}
+
+function localUrl(listener: Listener): URL {
   const { scheme, variable, port } = listeners[listener];
-  const text = options[`${listener}Url`];
-  if (text === undefined) return new URL(`${scheme}://127.0.0.1:${portOf(variable, port)}`);
+  return new URL(`${scheme}://127.0.0.1:${portOf(variable, port)}`);
+}
+
+/** @throws CliFailure when the text is not a URL of this listener's kind. @param where for the message */
+export function parseUrl(text: string, listener: Listener, where: string): URL {
+  const { scheme } = listeners[listener];
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === `${scheme}:` || url?.protocol === `${scheme}s:`) return url;
   const accepted = `${scheme}://HOST:PORT or ${scheme}s://HOST:PORT`;
-  throw new CliFailure(Exit.usage, `--${listener}-url ${JSON.stringify(text)}: expected ${accepted}`);
+  throw new CliFailure(Exit.usage, `${where} ${JSON.stringify(text)}: expected ${accepted}`);
+}
+
+function tokenOf({ tokenFile = '', adminTokenFile = '' }: Context, listener: Listener): string {
+  const file = listener === 'admin' && adminTokenFile !== '' ? adminTokenFile : tokenFile;
+  return file === '' ? '' : tokenIn(file);
+}
+
+function tokenFromEnvironment(listener: Listener): string {
+  return environment(listener === 'admin' ? 'DAT_ADMIN_TOKEN' : 'DAT_TOKEN');
 }
 
 function portOf(variable: string, otherwise: number): number {
@@ -50,14 +116,4 @@ function portOf(variable: string, otherwise: number): number {
 /** A variable of the environment, '' when it is not set. */
 export function environment(name: string): string {
   return process.env[name] ?? '';
-}
-
-/** The token of a device or subscriber, '' when there is none. */
-export function peerToken(): string {
-  return environment('DAT_TOKEN');
-}
-
-/** The token for the admin API, '' when there is none. */
-export function adminToken(): string {
-  return environment('DAT_ADMIN_TOKEN');
 }

@@ -1,10 +1,10 @@
 /** An event as a line for people. */
 import type { DeviceEvent } from '../client/index.ts';
 import { printable, styled } from './output.ts';
+import { timeOfDay } from './time.ts';
 
 export function eventLine(event: DeviceEvent): string {
   const { device, type, source, seq, at, priority, status, data, bytes } = event;
-  const time = new Date(at).toISOString().slice(11, 23);
   const body = bytes === undefined ? JSON.stringify(data) : `${bytes.length} bytes`;
   const said = status === undefined ? '' : ` ${styled('green', printable(status))}`;
   const marks = [
@@ -12,7 +12,7 @@ export function eventLine(event: DeviceEvent): string {
     priority === 'high' && type !== 'status' ? 'high' : '',
   ].filter(Boolean);
   const mark = marks.length === 0 ? '' : ` ${styled('yellow', marks.join(' '))}`;
-  return `${styled('dim', time)} ${styled('cyan', device)} ${seq} ${type}${mark}${said} ${printable(body ?? '')}`;
+  return `${styled('dim', timeOfDay(at))} ${styled('cyan', device)} ${seq} ${type}${mark}${said} ${printable(body ?? '')}`;
 }
 
 /** Bytes as base64, since JSON has none. */

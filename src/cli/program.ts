@@ -5,6 +5,7 @@ import { examples, Group, type Register } from './command.ts';
 import { register as bench } from './commands/bench.ts';
 import { register as completion } from './commands/completion.ts';
 import { register as config } from './commands/config.ts';
+import { register as context } from './commands/context.ts';
 import { register as demo } from './commands/demo.ts';
 import { register as doctor } from './commands/doctor.ts';
 import { register as kick } from './commands/kick.ts';
@@ -27,7 +28,7 @@ const commands: readonly Register[] = [
   ...[watch, send, simulate],
   ...[top, who],
   ...[pair, kick, terminate],
-  ...[token, config, doctor, bench, completion],
+  ...[context, token, config, doctor, bench, completion],
 ];
 
 export function createProgram(): Command {
@@ -45,7 +46,8 @@ export function createProgram(): Command {
 
 function closingHelp(dat: Command): string {
   const tokens =
-    'Tokens come from the environment: DAT_TOKEN for a device or subscriber, DAT_ADMIN_TOKEN for the admin API.';
+    'Tokens come from the environment, DAT_TOKEN for a device or subscriber and DAT_ADMIN_TOKEN for the admin API, or ' +
+    'from the files of a context.';
   return `${examples(
     'dat serve                              # a hub on loopback',
     'dat watch dev-1                        # in a second terminal',

@@ -5,6 +5,9 @@ import type { TestHub } from '../conformance/harness.ts';
 
 export const DAT = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
+/** Whoever runs the tests may have contexts. */
+const NO_CONTEXTS = '/nonexistent';
+
 export type Env = Readonly<Record<string, string>>;
 
 export interface Running {
@@ -17,7 +20,7 @@ export interface Running {
 export function start(args: readonly string[], env: Env = {}, input = ''): Running {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DAT_'));
   const child = spawn(process.execPath, [DAT, ...args], {
-    env: { ...Object.fromEntries(inherited), ...env },
+    env: { ...Object.fromEntries(inherited), XDG_CONFIG_HOME: NO_CONTEXTS, ...env },
   });
   child.stdin.on('error', () => {}).end(input);
   const out = { stdout: '', stderr: '' };

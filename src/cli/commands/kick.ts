@@ -1,12 +1,12 @@
 /** `dat kick`: closes a subscriber's connection and removes its subscriptions. */
 import { Admin } from '../admin.ts';
 import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
-import { type UrlOptions, withUrl } from '../connection.ts';
+import { type HubOptions, withHub } from '../connection.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
 
 export const register: Register = (dat) => {
-  withUrl(dat.command('kick <subscriber>').helpGroup(Group.operate), 'admin')
+  withHub(dat.command('kick <subscriber>').helpGroup(Group.operate), 'admin')
     .summary('disconnect a subscriber and remove its subscriptions')
     .description(
       'Close the connection of a subscriber and remove its subscriptions. What operators set (allow, deny, vip) ' +
@@ -18,7 +18,7 @@ export const register: Register = (dat) => {
     .action(kick);
 };
 
-interface KickOptions extends UrlOptions, JsonOption {
+interface KickOptions extends HubOptions, JsonOption {
   readonly forget?: boolean;
 }
 

@@ -1,7 +1,7 @@
 /** `dat allow`, `deny`, `pause`, `activate`, `vip`, `no-vip`: what holds between a device and a subscriber. */
 import { Admin } from '../admin.ts';
 import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
-import { type UrlOptions, withUrl } from '../connection.ts';
+import { type HubOptions, withHub } from '../connection.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
 import { type Row, statusOf } from '../rows.ts';
@@ -19,7 +19,7 @@ type Change = (typeof changes)[number][2];
 
 export const register: Register = (dat) => {
   for (const [name, description, change] of changes) {
-    withUrl(dat.command(`${name} <device> <subscriber>`).helpGroup(Group.operate), 'admin')
+    withHub(dat.command(`${name} <device> <subscriber>`).helpGroup(Group.operate), 'admin')
       .description(description)
       .addOption(jsonOption())
       .addHelpText('after', examples(`dat ${name} dev-1 dashboard-1`))
@@ -32,7 +32,7 @@ export const register: Register = (dat) => {
 async function setRow(
   { device, subscriber }: { readonly device: string; readonly subscriber: string },
   change: Change,
-  options: UrlOptions & JsonOption,
+  options: HubOptions & JsonOption,
 ): Promise<void> {
   checkIds([device, subscriber]);
   const path = `/v1/devices/${device}/subscribers/${subscriber}`;

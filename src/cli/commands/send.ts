@@ -4,14 +4,14 @@ import { STATUS_CHARACTERS_MAX } from '../../protocol/device-frames.ts';
 import { Admin } from '../admin.ts';
 import { loadClient } from '../client.ts';
 import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
-import { peerToken, type UrlOptions, urlOf, withUrl } from '../connection.ts';
+import { endpointOf, type HubOptions, withHub } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
 import { closedFailure, notConnected } from '../peer-failure.ts';
 
 export const register: Register = (dat) => {
-  withUrl(dat.command('send <device> [json]').helpGroup(Group.peer), 'device', 'admin')
+  withHub(dat.command('send <device> [json]').helpGroup(Group.peer), 'device', 'admin')
     .summary('publish an event as a device')
     .description(
       'Publish an event as a device, and wait until the hub has it. A connected device with this id is replaced ' +
@@ -39,7 +39,7 @@ export const register: Register = (dat) => {
     .action(send);
 };
 
-interface SendOptions extends UrlOptions, JsonOption {
+interface SendOptions extends HubOptions, JsonOption {
   readonly type?: OneEvent['type'];
   readonly status?: string;
   readonly priority?: NonNullable<OneEvent['priority']>;
@@ -91,10 +91,9 @@ function eventOf(text: string | undefined, { status, type, priority }: SendOptio
 async function sendAsDevice(
   id: string,
   { type, data, status = '', ...priority }: OneEvent,
-  options: UrlOptions,
+  options: HubOptions,
 ): Promise<Sent> {
-  const url = urlOf('device', options);
-  const token = peerToken();
+  const { url, token } = endpointOf('device', options);
   const { WebSocket, connectDevice, TunnelError } = await loadClient();
   const device = connectDevice({ url, id, WebSocket, ...(token !== '' && { token }) });
   const how = { ack: true, ...priority } as const;

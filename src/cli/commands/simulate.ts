@@ -9,13 +9,13 @@ import {
   numberFrom,
   type Register,
 } from '../command.ts';
-import { peerToken, type UrlOptions, urlOf, withUrl } from '../connection.ts';
+import { endpointOf, type HubOptions, withHub } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { deviceUplink } from '../fleet/device-uplink.ts';
 import { DEVICES_MAX, type FleetOptions, RATE_MAX, runFleet } from '../fleet/fleet.ts';
 
 export const register: Register = (dat) => {
-  withFleet(withUrl(dat.command('simulate').helpGroup(Group.peer), 'device'))
+  withFleet(withHub(dat.command('simulate').helpGroup(Group.peer), 'device'))
     .summary('simulate a fleet of devices')
     .description('Simulate a fleet of devices with changing statuses, drop-outs and noise.')
     .addHelpText('after', examples('dat simulate --devices 200 --rate 5 --seconds 60'))
@@ -33,11 +33,10 @@ export function withFleet(command: Command): Command {
     .option('--prefix <text>', 'start of the device ids', 'sim-');
 }
 
-type SimulateOptions = FleetOptions & UrlOptions & JsonOption;
+type SimulateOptions = FleetOptions & HubOptions & JsonOption;
 
 async function simulate(options: SimulateOptions): Promise<void> {
-  const url = urlOf('device', options);
-  const token = peerToken();
+  const { url, token } = endpointOf('device', options);
   if (token !== '' && options.devices > 1)
     throw new CliFailure(
       Exit.usage,

@@ -1,12 +1,12 @@
 /** `dat terminate`: removes a device. */
 import { Admin } from '../admin.ts';
 import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
-import { type UrlOptions, withUrl } from '../connection.ts';
+import { type HubOptions, withHub } from '../connection.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
 
 export const register: Register = (dat) => {
-  withUrl(dat.command('terminate <device>').helpGroup(Group.operate), 'admin')
+  withHub(dat.command('terminate <device>').helpGroup(Group.operate), 'admin')
     .summary('disconnect a device and remove it')
     .description(
       'Close the connection of a device and remove it with all its rows, denials included. To keep somebody out, ' +
@@ -17,7 +17,7 @@ export const register: Register = (dat) => {
     .action(terminate);
 };
 
-async function terminate(device: string, options: UrlOptions & JsonOption): Promise<void> {
+async function terminate(device: string, options: HubOptions & JsonOption): Promise<void> {
   checkIds([device]);
   const answer = await new Admin(options).ask('DELETE', `/v1/devices/${device}`);
   if (options.json) jsonLine(answer);

@@ -3,7 +3,7 @@ import type { ConnectionState, Subscriber } from '../../client/index.ts';
 import { errors as hubErrors } from '../../codes.ts';
 import { loadClient } from '../client.ts';
 import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
-import { peerToken, type UrlOptions, urlOf, withUrl } from '../connection.ts';
+import { endpointOf, type HubOptions, withHub } from '../connection.ts';
 import { eventJson, eventLine } from '../event-lines.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { checkIds } from '../ids.ts';
@@ -12,7 +12,7 @@ import { jsonLine, line, note, printable, styled } from '../output.ts';
 import { type Attempt, closedFailure, notConnected } from '../peer-failure.ts';
 
 export const register: Register = (dat) => {
-  withUrl(dat.command('watch <device...>').helpGroup(Group.peer), 'subscriber')
+  withHub(dat.command('watch <device...>').helpGroup(Group.peer), 'subscriber')
     .summary('follow devices and print their events')
     .description(
       'Follow devices and print their events. Once connected, it reconnects by itself; it ends when nothing is ' +
@@ -25,15 +25,14 @@ export const register: Register = (dat) => {
     .action(watch);
 };
 
-interface WatchOptions extends UrlOptions, JsonOption {
+interface WatchOptions extends HubOptions, JsonOption {
   readonly id?: string;
   readonly count?: number;
 }
 
 async function watch(devices: readonly string[], options: WatchOptions): Promise<void> {
   checkIds(options.id === undefined ? devices : [options.id, ...devices]);
-  const url = urlOf('subscriber', options);
-  const token = peerToken();
+  const { url, token } = endpointOf('subscriber', options);
   const { WebSocket, connectSubscriber } = await loadClient();
   const subscriber = connectSubscriber({
     url,

@@ -1,13 +1,14 @@
 /** `dat who`: a device, and everybody who follows it. */
 import { Admin } from '../admin.ts';
 import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
-import { type UrlOptions, withUrl } from '../connection.ts';
+import { type HubOptions, withHub } from '../connection.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line, printable, styled, table } from '../output.ts';
 import { type Row, statusOf } from '../rows.ts';
+import { ago } from '../time.ts';
 
 export const register: Register = (dat) => {
-  withUrl(dat.command('who <device>').helpGroup(Group.look), 'admin')
+  withHub(dat.command('who <device>').helpGroup(Group.look), 'admin')
     .description('list who follows a device')
     .addOption(jsonOption())
     .addHelpText(
@@ -23,7 +24,7 @@ interface DeviceEntry {
   readonly seq: number;
 }
 
-async function who(device: string, options: UrlOptions & JsonOption): Promise<void> {
+async function who(device: string, options: HubOptions & JsonOption): Promise<void> {
   checkIds([device]);
   const admin = new Admin(options);
   const entry = await admin.ask<DeviceEntry>('GET', `/v1/devices/${device}`);
@@ -37,15 +38,22 @@ async function who(device: string, options: UrlOptions & JsonOption): Promise<vo
   const status = entry.status === null ? '' : `, ${printable(entry.status)}`;
   line(`${styled('bold', device)}  ${entry.state}${status}, ${entry.seq} events`);
   if (rows.length === 0) line('nobody follows it');
-  else line(table(['SUBSCRIBER', 'STATUS', 'VIP', 'NOW', 'LAST SEEN'], rows.map(cellsOf)));
+  else
+    line(
+      table(
+        ['SUBSCRIBER', 'STATUS', 'VIP', 'NOW', 'LAST SEEN'],
+        rows.map((row) => cellsOf(row, admin.now())),
+      ),
+    );
 }
 
-function cellsOf({ subscriber, status, reason, vip, connected, lastSeen }: Row): string[] {
+function cellsOf(row: Row, now: number): string[] {
+  const { subscriber, status, reason, vip, connected, lastSeen } = row;
   return [
     subscriber,
     statusOf({ status, reason }),
     vip ? 'vip' : '',
     connected ? 'connected' : 'away',
-    lastSeen === 0 ? 'never' : new Date(lastSeen).toISOString(),
+    ago(lastSeen, now),
   ];
 }
