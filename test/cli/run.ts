@@ -16,13 +16,14 @@ export interface Running {
   readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
-/** Starts `dat`; what it reads from stdin is `input`, if any. */
-export function start(args: readonly string[], env: Env = {}, input = ''): Running {
+/** Starts `dat`. @param input what it reads from stdin; null leaves stdin open */
+export function start(args: readonly string[], env: Env = {}, input: string | null = ''): Running {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DAT_'));
   const child = spawn(process.execPath, [DAT, ...args], {
     env: { ...Object.fromEntries(inherited), XDG_CONFIG_HOME: NO_CONTEXTS, ...env },
   });
-  child.stdin.on('error', () => {}).end(input);
+  child.stdin.on('error', () => {}); // it may end before it has read all
+  if (input !== null) child.stdin.end(input);
   const out = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out.stdout += text;
