@@ -61,16 +61,20 @@ export class Admin {
     this.#aheadMs = Math.abs(aheadMs) > CLOCKS_AGREE_MS ? aheadMs : 0;
   }
 
-  /** Every page of a listing. @param key the member of the answer that has the entries */
-  async *pages<Entry>(path: string, key: string): AsyncGenerator<Entry> {
-    let cursor: string | undefined;
-    do {
-      const query = new URLSearchParams({ limit: '1000', ...(cursor !== undefined && { cursor }) });
-      const page = await this.ask<Record<string, unknown>>('GET', `${path}?${query}`);
+  /** The entries of a listing, page by page. @param key the member of the answer that has them */
+  async *pages<Entry>(
+    path: string,
+    key: string,
+    query: Readonly<Record<string, string>> = {},
+  ): AsyncGenerator<Entry> {
+    const search = new URLSearchParams({ ...query, limit: '1000' });
+    for (;;) {
+      const page = await this.ask<Record<string, unknown>>('GET', `${path}?${search}`);
       yield* page[key] as Entry[];
-      const { cursor: next } = page as { readonly cursor?: string | null };
-      cursor = next ?? undefined;
-    } while (cursor !== undefined);
+      const { cursor } = page as { readonly cursor?: string | null };
+      if (cursor === null || cursor === undefined) return;
+      search.set('cursor', cursor);
+    }
   }
 
   async #unreachable(failure: Error): Promise<Error> {

@@ -13,7 +13,10 @@ export interface Attempt {
 }
 
 /** A failure that waiting does not mend; undefined for any other. */
-export async function lasting({ message }: TunnelError, attempt: Attempt): Promise<CliFailure | undefined> {
+export async function lasting(
+  { message }: { readonly message: string },
+  attempt: Attempt,
+): Promise<CliFailure | undefined> {
   const [, status] = /server response: (\d{3})/.exec(message) ?? [];
   if (status === undefined) return unreachable(attempt.url, message);
   switch (status) {

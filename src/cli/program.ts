@@ -3,16 +3,22 @@ import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../settings/version.ts';
 import { examples, Group, type Register } from './command.ts';
 import { register as bench } from './commands/bench.ts';
+import { register as cluster } from './commands/cluster.ts';
 import { register as completion } from './commands/completion.ts';
 import { register as config } from './commands/config.ts';
 import { register as context } from './commands/context.ts';
 import { register as demo } from './commands/demo.ts';
 import { register as doctor } from './commands/doctor.ts';
+import { register as gateway } from './commands/gateway.ts';
+import { register as history } from './commands/history.ts';
 import { register as kick } from './commands/kick.ts';
+import { register as ls } from './commands/ls.ts';
 import { register as pair } from './commands/pair.ts';
+import { register as reload } from './commands/reload.ts';
 import { register as send } from './commands/send.ts';
 import { register as serve } from './commands/serve.ts';
 import { register as simulate } from './commands/simulate.ts';
+import { register as subscribers } from './commands/subscribers.ts';
 import { register as terminate } from './commands/terminate.ts';
 import { register as token } from './commands/token.ts';
 import { register as top } from './commands/top.ts';
@@ -25,9 +31,9 @@ import { note } from './output.ts';
 /** In the order of the help. What a command needs beyond its options is loaded when it runs. */
 const commands: readonly Register[] = [
   ...[serve, demo],
-  ...[watch, send, simulate],
-  ...[top, who],
-  ...[pair, kick, terminate],
+  ...[watch, send, simulate, gateway],
+  ...[top, ls, who, subscribers, history, cluster],
+  ...[pair, kick, terminate, reload],
   ...[context, token, config, doctor, bench, completion],
 ];
 
