@@ -1,15 +1,13 @@
 /** `dat token create` and `dat token inspect`. Secrets come from the environment or a file, never from a flag. */
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { readClaims } from '../../access/claims.ts';
 import { isPattern, PATTERN_ACCEPTED } from '../../access/pattern.ts';
 import { TOKEN_SKEW_MS } from '../../limits.ts';
 import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
-import { environment } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
+import { signingKey, signToken } from '../signing.ts';
 
 const CENTURY_SECONDS = 100 * 365 * 24 * 3600;
 const SKEW_SECONDS = TOKEN_SKEW_MS / 1000;
@@ -80,55 +78,16 @@ async function create(options: CreateOptions): Promise<void> {
   }
   if (role !== 'subscriber' && (devices !== undefined || vip))
     throw new CliFailure(Exit.usage, '--devices and --vip need --role subscriber');
-  const { key, alg } = keyFile === undefined ? sharedSecret() : privateKey(keyFile);
-  const { DAT_AUTH_JWT_AUDIENCE: audience = '', DAT_AUTH_JWT_ISSUER: issuer = '' } = process.env;
-  const claims = { role, ...(devices !== undefined && { devices }), ...(vip && { vip }) };
-  const { SignJWT } = await import('jose');
-  let jwt = new SignJWT(claims).setProtectedHeader({ alg, typ: 'JWT' }).setSubject(sub).setIssuedAt();
-  if (expires > 0) jwt = jwt.setExpirationTime(Math.floor(Date.now() / 1000) + expires);
-  if (audience !== '') jwt = jwt.setAudience(audience);
-  if (issuer !== '') jwt = jwt.setIssuer(issuer);
-  const token = await jwt.sign(key);
-  if (options.json) jsonLine({ token, ...claims, sub, expiresInSeconds: expires > 0 ? expires : null });
-  else line(token);
-}
-
-function sharedSecret(): { key: Uint8Array; alg: string } {
-  const secret = environment('DAT_AUTH_JWT_SECRET');
-  if (secret === '') {
+  const key = signingKey(keyFile);
+  if (key === undefined)
     throw new CliFailure(
       Exit.config,
       'no key to sign with; set DAT_AUTH_JWT_SECRET, or pass a private key with --key-file',
     );
-  }
-  return { key: Buffer.from(secret), alg: 'HS256' };
-}
-
-/** RFC 7518, section 3.3. */
-const RSA_BITS_MIN = 2048;
-const algorithms: Readonly<Record<string, string>> = { rsa: 'RS256', ec: 'ES256', ed25519: 'EdDSA' };
-
-function privateKey(path: string): { key: KeyObject; alg: string } {
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(readFileSync(path));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CliFailure(
-      Exit.config,
-      `--key-file ${path}: ${code === 'ENOENT' ? 'no such file' : 'not a private key in PEM form'}`,
-    );
-  }
-  const { asymmetricKeyType: type = '', asymmetricKeyDetails: details = {} } = key;
-  const alg = algorithms[type];
-  const isShort = type === 'rsa' && (details.modulusLength ?? 0) < RSA_BITS_MIN;
-  const isOtherCurve = type === 'ec' && details.namedCurve !== 'prime256v1';
-  if (alg !== undefined && !isShort && !isOtherCurve) return { key, alg };
-  const found = `a key of type ${[type, details.namedCurve ?? details.modulusLength].filter(Boolean).join(' ')}`;
-  throw new CliFailure(
-    Exit.config,
-    `--key-file ${path}: ${found}; expected RSA with ${RSA_BITS_MIN} bits or more, EC P-256 or Ed25519`,
-  );
+  const claims = { role, ...(devices !== undefined && { devices }), ...(vip && { vip }) };
+  const token = await signToken(key, { sub, ...claims }, expires);
+  if (options.json) jsonLine({ token, ...claims, sub, expiresInSeconds: expires > 0 ? expires : null });
+  else line(token);
 }
 
 /** Shows what a token says; does not verify it. */

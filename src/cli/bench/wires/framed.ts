@@ -2,23 +2,25 @@
 import {
   clientFrame,
   type FrameHead,
+  goodbyeFrame,
   Opcode,
   readFrame,
   readUpgradeAnswer,
   upgradeRequest,
 } from './frames.ts';
-import type { Conversation, Listening } from './wire.ts';
+import type { Conversation, Listening, Speaker } from './wire.ts';
 
 export abstract class FramedConversation implements Conversation {
   readonly hello: Buffer;
+  readonly goodbye = goodbyeFrame();
   protected readonly on: Listening;
   readonly #head: FrameHead = { opcode: 0, start: 0, end: 0 };
   #upgraded = false;
 
-  /** @param headers of the upgrade, beside those that it needs */
-  constructor(on: Listening, path: string, headers: readonly string[] = []) {
+  /** @param path where the URL has none @param headers of the upgrade, beside those that it needs */
+  constructor(speaker: Speaker, on: Listening, path: string, headers: readonly string[] = []) {
     this.on = on;
-    this.hello = upgradeRequest(path, headers);
+    this.hello = upgradeRequest(speaker, path, headers);
   }
 
   /** One text or binary message; its bytes are valid only while this runs. */

@@ -1,6 +1,6 @@
 /** One time for all processes of a run: microseconds of the monotonic clock that they share. */
 
-import { threadOffsetMs } from '../../src/clock.ts';
+import { threadOffsetMs } from '../../clock.ts';
 
 const OFFSET_US = threadOffsetMs() * 1e3;
 

@@ -1,24 +1,23 @@
-/** Opens many raw TCP connections of a wire, a few hundred at a time, and feeds what they get into conversations. */
-import { connect, type Socket } from 'node:net';
-import type { Conversation, Listening, Role, Wire } from './wires/wire.ts';
+/** Opens many raw TCP or TLS connections of a wire, a few hundred at a time, and feeds what they get into conversations. */
+import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Conversation, Listening, Speaker, Wire } from './wires/wire.ts';
 
 const READ_BYTES = 256 * 1024;
 /** The start of a frame that is not whole yet is put in front of what comes next: room for the longest answer. */
 const HEADROOM_BYTES = 8 * 1024 * 1024;
 const CONNECTING_MAX = 200;
-const HOST = '127.0.0.1';
+const GOODBYE_MS = 1000;
 
 /** One for all connections of a process: what is read is worked off before the next read. */
 const memory = Buffer.allocUnsafeSlow(HEADROOM_BYTES + READ_BYTES);
 const readInto = memory.subarray(HEADROOM_BYTES);
 
-export interface Opening {
+export interface Opening extends Speaker {
   readonly wire: Wire;
-  readonly port: number;
-  readonly role: Role;
-  readonly id: string;
-  readonly devices: readonly string[];
-  readonly onEvent: (bytes: Buffer, from: number, to: number) => void;
+  readonly onEvent?: Listening['event'];
+  readonly onRefusedEvent?: NonNullable<Listening['refusedEvent']>;
+  readonly onTold?: NonNullable<Listening['told']>;
   /** After it was ready, the connection ended or was refused. */
   readonly onLost?: (why: string) => void;
 }
@@ -29,12 +28,15 @@ export interface Connection {
   readonly waitingBytes: number;
   /** From now on takes one read's worth, and the next only after this time. */
   readEvery(milliseconds: number): void;
-  /** Drops the connection. */
+  /** Drops the connection, without a word. */
   drop(): void;
+  /** Says goodbye and closes the connection. */
+  end(): void;
 }
 
 /** @throws when the peer refuses or ends the connection before it is ready */
-export function open({ wire, port, role, id, devices, onEvent, onLost }: Opening): Promise<Connection> {
+export function open(opening: Opening): Promise<Connection> {
+  const { wire, role, id, url, onEvent = () => {}, onRefusedEvent, onTold, onLost } = opening;
   return new Promise((resolve, reject) => {
     let rest: Buffer | undefined;
     let isReady = false;
@@ -55,27 +57,24 @@ export function open({ wire, port, role, id, devices, onEvent, onLost }: Opening
       },
       event: onEvent,
       refused: lost,
+      ...(onRefusedEvent !== undefined && { refusedEvent: onRefusedEvent }),
+      ...(onTold !== undefined && { told: onTold }),
     };
-    const conversation: Conversation = wire.converse(role, id, devices, on);
-    const socket: Socket = connect({
-      host: HOST,
-      port,
-      noDelay: true,
-      onread: {
-        buffer: readInto,
-        callback(bytes) {
-          let from = HEADROOM_BYTES;
-          if (rest !== undefined) {
-            from -= rest.length;
-            rest.copy(memory, from);
-          }
-          const to = HEADROOM_BYTES + bytes;
-          const done = conversation.take(memory, from, to);
-          rest = done < to ? Buffer.from(memory.subarray(done, to)) : undefined;
-          if (pauseMs === 0) return true;
-          setTimeout(() => socket.resume(), pauseMs);
-          return false;
-        },
+    const conversation: Conversation = wire.converse(opening, on);
+    const socket = connectTo(url, {
+      buffer: readInto,
+      callback(bytes) {
+        let from = HEADROOM_BYTES;
+        if (rest !== undefined) {
+          from -= rest.length;
+          rest.copy(memory, from);
+        }
+        const to = HEADROOM_BYTES + bytes;
+        const done = conversation.take(memory, from, to);
+        rest = done < to ? Buffer.from(memory.subarray(done, to)) : undefined;
+        if (pauseMs === 0) return true;
+        setTimeout(() => socket.resume(), pauseMs);
+        return false;
       },
     });
     const connection: Connection = {
@@ -90,13 +89,32 @@ export function open({ wire, port, role, id, devices, onEvent, onLost }: Opening
         over = true;
         socket.destroy();
       },
+      end() {
+        over = true;
+        if (conversation.goodbye === undefined) socket.end();
+        else socket.end(conversation.goodbye);
+        setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
+      },
     };
-    socket.on('connect', () => {
+    socket.on(isSecure(url) ? 'secureConnect' : 'connect', () => {
       if (conversation.hello.length > 0) socket.write(conversation.hello);
     });
     socket.on('error', (error) => lost(error.message));
     socket.on('close', () => lost('the connection ended'));
   });
+}
+
+const isSecure = ({ protocol }: URL): boolean => protocol === 'wss:';
+
+function connectTo(url: URL, onread: OnReadOpts): Socket {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const port = Number(url.port) || (isSecure(url) ? 443 : 80);
+  if (!isSecure(url)) return connectTcp({ host, port, noDelay: true, onread });
+  // A name is asked for by name; an address is not (RFC 6066).
+  const servername = isIP(host) === 0 ? { servername: host } : {};
+  // Its type does not say so, but like every socket it takes `onread`.
+  const options = { host, port, noDelay: true, onread, ...servername };
+  return connectTls(options);
 }
 
 /** Opens `count` connections. */

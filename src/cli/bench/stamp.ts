@@ -16,6 +16,8 @@ const COUNT_DIGITS = 8;
 const DEVICE_AT = 1 + TIME_DIGITS + 1;
 const COUNT_AT = DEVICE_AT + DEVICE_DIGITS + 1;
 export const STAMP_BYTES = COUNT_AT + COUNT_DIGITS;
+/** Devices that a stamp can tell apart. */
+export const STAMPED_DEVICES_MAX = 10 ** DEVICE_DIGITS;
 
 export interface Stamp {
   intendedUs: number;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { findStamp, readStamp, STAMP_BYTES, stampedJson, writeStamp } from '../../bench/load/stamp.ts';
-import { clientFrame, Opcode, readFrame } from '../../bench/load/wires/frames.ts';
+import { findStamp, readStamp, STAMP_BYTES, stampedJson, writeStamp } from '../../../src/cli/bench/stamp.ts';
+import { clientFrame, Opcode, readFrame } from '../../../src/cli/bench/wires/frames.ts';
 
 describe('the stamp of a benchmark event', () => {
   const stamp = { intendedUs: 0, device: 0, count: 0 };

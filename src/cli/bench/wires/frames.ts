@@ -1,4 +1,5 @@
 /** RFC 6455 frames as far as a generator needs them: masked with zeros, so that a payload can be written in place. */
+import type { Speaker } from './wire.ts';
 
 const FIN = 0x80;
 const MASKED = 0x80;
@@ -39,17 +40,35 @@ export function clientFrame(opcode: number, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from([FIN | opcode, ...head, 0, 0, 0, 0]), payload]);
 }
 
-export function upgradeRequest(path: string, headers: readonly string[] = []): Buffer {
+/** @param path of the contract, taken where the URL has none of its own @param headers beside those of every upgrade */
+export function upgradeRequest(
+  { url, token }: Pick<Speaker, 'url' | 'token'>,
+  path: string,
+  headers: readonly string[] = [],
+): Buffer {
+  const target = new URL(path, url);
+  if (url.pathname !== '/') target.pathname = url.pathname;
+  for (const [name, value] of url.searchParams) target.searchParams.append(name, value);
   const lines = [
-    `GET ${path} HTTP/1.1`,
-    'Host: 127.0.0.1',
+    `GET ${target.pathname}${target.search} HTTP/1.1`,
+    `Host: ${url.host}`,
     'Upgrade: websocket',
     'Connection: Upgrade',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
     'Sec-WebSocket-Version: 13',
+    ...(token === '' ? [] : [`Authorization: Bearer ${token}`]),
     ...headers,
   ];
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`);
+}
+
+const NORMAL = 1000;
+
+/** A close frame that says goodbye. */
+export function goodbyeFrame(): Buffer {
+  const code = Buffer.alloc(2);
+  code.writeUInt16BE(NORMAL);
+  return clientFrame(Opcode.close, code);
 }
 
 /** @returns where the frames start, -1 when the head is not complete */
