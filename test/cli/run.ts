@@ -57,6 +57,7 @@ export interface JsonLine {
   readonly name?: string;
   readonly state?: string;
   readonly mend?: string;
+  readonly reasons?: readonly string[];
   readonly [name: string]: unknown;
 }
 

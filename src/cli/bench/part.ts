@@ -34,7 +34,7 @@ export function servePart(parts: Parts, name = process.argv[2] ?? ''): void {
     switch (message.kind) {
       case 'open':
         part = await parts[name]?.(message);
-        setInterval(() => tell(part?.progress()), PROGRESS_MS);
+        setInterval(() => tell(part?.progress()), PROGRESS_MS).unref();
         say({ kind: 'opened' });
         return;
       case 'window':
@@ -64,7 +64,8 @@ export function servePart(parts: Parts, name = process.argv[2] ?? ''): void {
     obey(message).catch(fail);
   });
   process.on('uncaughtException', fail);
-  process.on('disconnect', () => setTimeout(() => process.exit(), END_MS));
+  // Ends by itself when the last goodbye was answered.
+  process.on('disconnect', () => void setTimeout(() => process.exit(), END_MS).unref());
   // The controller ends its processes itself.
   process.on('SIGINT', () => {});
 }
