@@ -8,7 +8,6 @@ import { readFileSync } from 'node:fs';
 const LOOK_MS = 250;
 
 export interface ShellDeps {
-  readonly env: Readonly<Record<string, string | undefined>>;
   /** The parent's process id, now. */
   parent(): number;
   /** The arguments of a process, its name first. @throws where they cannot be read */
@@ -17,16 +16,19 @@ export interface ShellDeps {
 }
 
 const host: ShellDeps = {
-  env: process.env,
   parent: () => process.ppid,
   argumentsOf: (pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'),
   end: () => void process.kill(process.pid, 'SIGTERM'),
 };
 
-/** Does nothing when npm did not start this process, or is its parent itself and so passes its signals on. */
-export function endWithNpm(deps: ShellDeps = host): void {
+/**
+ * Does nothing when npm did not start this process, or is its parent itself and so passes its signals on.
+ * @param env of this process
+ */
+export function endWithNpm(env: Readonly<Record<string, string | undefined>>, deps: ShellDeps = host): void {
+  const { npm_lifecycle_event: startedBy } = env;
   const parent = deps.parent();
-  if (!isShellOfNpm(parent, deps)) return;
+  if (startedBy === undefined || !isForegroundShell(parent, deps)) return;
   const timer = setInterval(() => {
     if (deps.parent() === parent) return;
     clearInterval(timer);
@@ -35,9 +37,7 @@ export function endWithNpm(deps: ShellDeps = host): void {
   timer.unref();
 }
 
-function isShellOfNpm(pid: number, { env, argumentsOf }: ShellDeps): boolean {
-  const { npm_lifecycle_event: startedBy } = env;
-  if (startedBy === undefined) return false;
+function isForegroundShell(pid: number, { argumentsOf }: ShellDeps): boolean {
   try {
     const [, flag, script = ''] = argumentsOf(pid);
     // What the script put into the background is meant to outlive the shell.

@@ -1,6 +1,6 @@
 /**
- * Settings from flags, environment, config file and defaults, in that order of precedence, or the list of all that is
- * wrong with them. Runs on the main thread at start. Nothing else in the project reads the environment.
+ * Settings from flags, environment, config file and defaults, in that order of precedence, or the list of everything
+ * that is wrong with them. Runs on the main thread at start. Nothing else in the project reads the environment.
  */
 import { readFileSync } from 'node:fs';
 import { helpText, readFlags } from './settings/flags.ts';
@@ -16,7 +16,6 @@ import {
 } from './settings/sources.ts';
 import { packageVersion } from './settings/version.ts';
 
-export { isLoopback } from './settings/rules.ts';
 export {
   FANOUT_WORKERS_MAX,
   type SettingGroup,
@@ -29,14 +28,14 @@ export {
 export { settingsTable } from './settings/table.ts';
 export { packageVersion } from './settings/version.ts';
 
-/** Exit code of a start that was refused for its settings: EX_CONFIG of sysexits.h. */
+/** Exit code of a start with invalid settings: EX_CONFIG of sysexits.h. */
 export const EXIT_CONFIG = 78;
 
 export interface SettingsSources {
   /** The arguments after the program's name. */
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Called for the config file only; what it throws becomes a problem. */
+  /** Called for the config file only; an error it throws becomes a problem. */
   readonly readFile: (path: string) => string;
 }
 
@@ -47,7 +46,7 @@ export type LoadedSettings =
   /** One line each: print them and exit with `EXIT_CONFIG`. */
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** Loads the settings; whatever the sources hold, it reports all problems at once and never throws. */
+/** Loads the settings. Reports all problems at once and never throws. */
 export function loadSettings(sources: SettingsSources): LoadedSettings {
   const { asked } = readFlags(sources.argv);
   if (asked === 'help') return { ok: true, text: helpText() };
@@ -57,15 +56,15 @@ export function loadSettings(sources: SettingsSources): LoadedSettings {
 }
 
 export interface ExplainedSettings {
-  /** What is wrong in the sources has its default here. */
+  /** An invalid setting has its default here. */
   readonly settings: Settings;
-  /** Where each setting that was given stands. */
+  /** Where each given setting is. */
   readonly origins: Origins;
   /** One line each. */
   readonly problems: readonly string[];
 }
 
-/** The settings, where they come from, and what is wrong with them. Never throws. */
+/** The settings, where each comes from, and what is wrong with them. Never throws. */
 export function explainSettings(sources: SettingsSources): ExplainedSettings {
   const flags = readFlags(sources.argv);
   const environment = readEnvironment(sources.env);
@@ -108,7 +107,7 @@ interface Settled {
 }
 
 /**
- * Checks every given value, also one that a stronger source covers, and lets the strongest stand.
+ * Checks every given value, including those that a stronger source overrides, and keeps the strongest.
  * @param sources from the weakest to the strongest
  * @param problems gets a line for each wrong value
  */
@@ -127,6 +126,6 @@ function settle(sources: readonly { readonly given: readonly Given[] }[], proble
       problems.push(wrongValue(where, key, value));
     }
   }
-  // Every key is there and each value came out of its own row's schema or is its default.
+  // Every key is there, and each value is the row's default or came out of the row's schema.
   return { settings: Object.freeze(values) as unknown as Settings, origins, wrong };
 }

@@ -4,8 +4,7 @@ import { endWithNpm, type ShellDeps } from '../src/npm-shell.ts';
 describe('a process that npm started', () => {
   let parent = 100;
   const end = vi.fn();
-  const deps = (script: readonly string[], env: ShellDeps['env']): ShellDeps => ({
-    env,
+  const deps = (script: readonly string[]): ShellDeps => ({
     parent: () => parent,
     argumentsOf: () => script,
     end,
@@ -21,7 +20,7 @@ describe('a process that npm started', () => {
   afterEach(() => void vi.useRealTimers());
 
   it('ends once when the shell between them is gone', () => {
-    endWithNpm(deps(shell, npm));
+    endWithNpm(npm, deps(shell));
     vi.advanceTimersByTime(10_000);
     expect(end).not.toHaveBeenCalled();
     parent = 1;
@@ -34,16 +33,15 @@ describe('a process that npm started', () => {
     ['npm itself is its parent', ['npm start', ''], npm],
     ['the script put it into the background', ['sh', '-c', 'dat serve >log 2>&1 &'], npm],
   ])('does not watch when %s', (_why, script, env) => {
-    endWithNpm(deps(script, env));
+    endWithNpm(env, deps(script));
     parent = 1;
     vi.advanceTimersByTime(10_000);
     expect(end).not.toHaveBeenCalled();
   });
 
   it('does not watch where the parent cannot be looked at', () => {
-    const unknown = deps(shell, npm);
-    endWithNpm({
-      ...unknown,
+    endWithNpm(npm, {
+      ...deps(shell),
       argumentsOf: () => {
         throw new Error('ENOENT');
       },

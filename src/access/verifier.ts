@@ -78,8 +78,8 @@ function refusalFor(error: unknown): Verified {
   if (error instanceof errors.JWTClaimValidationFailed)
     return refused(`the token's ${error.claim} is not accepted`);
   if (isUnavailable(error))
-    return { ok: false, status: 503, message: 'the keys for tokens cannot be had now' };
-  return refused('the token is not one that this hub accepts');
+    return { ok: false, status: 503, message: 'the keys for tokens are not available right now' };
+  return refused('this hub does not accept the token');
 }
 
 function refused(message: string): Verified {

@@ -7,10 +7,10 @@ import {
   LIVE_WATCHED_MAX,
   SLOW_NAMED_MAX,
 } from '../limits.ts';
-import { isId } from '../protocol/id.ts';
+import { isId } from '../wire/id.ts';
 import { count, deviceEntry, fields, id, usage } from './schemas.ts';
 
-const WATCH_ACCEPTED = `1 to ${LIVE_WATCHED_MAX} device ids, with a comma between two`;
+const WATCH_ACCEPTED = `1 to ${LIVE_WATCHED_MAX} device ids, separated by commas`;
 
 export const liveQuery = fields({
   device: id.optional().describe('Adds the events of this device as they are received'),
@@ -19,7 +19,7 @@ export const liveQuery = fields({
     .refine(isWatchList, WATCH_ACCEPTED)
     .transform((text) => text.split(','))
     .optional()
-    .describe('Adds the entries of these devices, once a second where they changed'),
+    .describe('Adds the entries of these devices: once a second, those that have changed'),
 });
 
 function isWatchList(text: string): boolean {
@@ -31,8 +31,8 @@ const perSecond = z.number().describe('Per second, over the last second');
 const latency = z
   .number()
   .nullable()
-  .describe('Seconds, interpolated in the histogram bucket it lies in; null without deliveries');
-const byCode = z.record(z.string(), count).describe('Ended connections since start, by close code');
+  .describe('Seconds, interpolated within its histogram bucket; null without deliveries');
+const byCode = z.record(z.string(), count).describe('Connections that have ended since start, by close code');
 
 const rates = z
   .object({
@@ -43,16 +43,14 @@ const rates = z
     refusedFrames: perSecond,
   })
   .nullable()
-  .describe(
-    'null in the first figures of a stream that nobody else reads: there is nothing to compare with yet',
-  );
+  .describe('null in the first figures if no other stream is open: there is nothing to compare with yet');
 
 export const liveFigures = z.object({
-  at: z.number().describe('When these figures were made, milliseconds since 1970'),
+  at: z.number().describe('Time of these figures, milliseconds since 1970'),
   startedAt: z.number().describe('When the hub started, milliseconds since 1970'),
   version: z.string(),
   transport: z.string(),
-  notReady: z.string().nullable().describe('Why the hub takes no new peers; null when it does'),
+  notReady: z.string().nullable().describe('Why the hub admits no new peers; null if it does'),
   devices: z.object({ online: count, stale: count, offline: count }),
   subscriptions: z.object({ allow: count, active: count, inactive: count, deny: count }),
   connections: z.object({ device: count, subscriber: count }),
@@ -63,39 +61,39 @@ export const liveFigures = z.object({
   threads: z.array(
     z.object({
       thread: z.string(),
-      loopLagSeconds: z.number().describe('Worst delay of the event loop in the last second'),
-      connections: count.describe('Whose sockets it holds'),
-      receivedPerSecond: perSecond.nullable().describe('Events of devices'),
-      recordsPerSecond: perSecond.nullable().describe("The owner's work"),
+      loopLagSeconds: z.number().describe('Longest event loop delay in the last second'),
+      connections: count.describe('Sockets that the thread holds'),
+      receivedPerSecond: perSecond.nullable().describe('Events received from devices'),
+      recordsPerSecond: perSecond.nullable().describe('Ring records that the owner processed'),
       deliveriesPerSecond: perSecond.nullable(),
     }),
   ),
   busiest: z
     .array(z.object({ device: z.string(), perSecond }))
-    .describe(`Devices that broadcast most, the busiest first, at most ${BUSIEST_NAMED_MAX}`),
+    .describe(`Devices with the most events, busiest first, at most ${BUSIEST_NAMED_MAX}`),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
   sendQueues: z.object({ lagging: count, bytes: count }),
   slow: z
     .array(z.object({ subscriber: z.string(), queuedBytes: count, laggingMs: z.number(), vip: z.boolean() }))
-    .describe(`Subscribers that lag, those with the most waiting first, at most ${SLOW_NAMED_MAX} a thread`),
+    .describe(`Slow subscribers, longest queue first, at most ${SLOW_NAMED_MAX} per thread`),
   slowCloses: z.object({ queue: count, time: count, budget: count }),
   disconnects: z.object({ device: byCode, subscriber: byCode }),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
   workerRestarts: z.object({ owner: count, fanout: count }),
   process: z.object({
     residentBytes: count,
-    cpuRatio: z.number().nullable().describe('CPU seconds per second, of all threads together'),
+    cpuRatio: z.number().nullable().describe('CPU seconds per second, all threads together'),
   }),
 });
 export type LiveFigures = z.infer<typeof liveFigures>;
 
 const liveEvent = z.object({
-  at: z.number().describe('When it was received, milliseconds since 1970'),
+  at: z.number().describe('Time of receipt, milliseconds since 1970'),
   type: z.enum(['pong', 'message', 'status']),
   priority: z.enum(['low', 'normal', 'high']),
-  status: z.string().optional().describe('Of an event of type status'),
+  status: z.string().optional().describe('Only of events of type status'),
   bytes: count.describe('Length of the payload'),
-  json: z.string().optional().describe('The payload as it was written'),
+  json: z.string().optional().describe('The payload as the device wrote it'),
   base64: z.string().optional().describe('A binary payload'),
 });
 export type LiveEvent = z.infer<typeof liveEvent>;
@@ -103,27 +101,31 @@ export type LiveEvent = z.infer<typeof liveEvent>;
 export const liveEvents = z.object({
   device: z.string(),
   events: z.array(liveEvent).describe(`Payloads are cut to ${LIVE_PAYLOAD_BYTES_MAX} bytes`),
-  skipped: count.describe(`Events left out here: more than ${LIVE_EVENTS_PER_SECOND} in one second`),
+  skipped: count.describe(
+    `Events left out, because there were more than ${LIVE_EVENTS_PER_SECOND} in one second`,
+  ),
 });
 export type LiveEvents = z.infer<typeof liveEvents>;
 
 export const liveDevices = z.object({
-  devices: z.array(deviceEntry).describe('Those of the watched devices that have changed'),
-  gone: z.array(z.string()).describe('Those that are not known any more'),
+  devices: z.array(deviceEntry).describe('Watched devices that have changed'),
+  gone: z.array(z.string()).describe('Watched devices that the hub no longer knows'),
 });
 export type LiveDevices = z.infer<typeof liveDevices>;
 
 export const liveEnd = z.object({
-  reason: z.enum(['draining', 'renew']).describe('`renew`: ask again, so that the token is looked at again'),
+  reason: z
+    .enum(['draining', 'renew'])
+    .describe('`renew`: open the stream again, so that the hub can check the token again'),
 });
 export type LiveEnd = z.infer<typeof liveEnd>;
 
 /** By the name of the server-sent event: its data. */
 export const liveStream = z
   .object({
-    figures: liveFigures.describe('Once a second, and at once'),
-    devices: liveDevices.describe('Where `watch` was given'),
-    events: liveEvents.describe('Where `device` was given'),
-    end: liveEnd.describe('The last one'),
+    figures: liveFigures.describe('At once, then every second'),
+    devices: liveDevices.describe('If `watch` was given'),
+    events: liveEvents.describe('If `device` was given'),
+    end: liveEnd.describe('The last event of the stream'),
   })
   .describe('Server-sent events; each property is the data of the events of that name');

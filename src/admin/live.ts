@@ -10,8 +10,8 @@ import {
   LIVE_STREAM_MS_MAX,
   LIVE_STREAMS_MAX,
 } from '../limits.ts';
-import type { DeviceFrame } from '../protocol/device-frames.ts';
-import { eventTypeNames, priorityNames } from '../protocol/events.ts';
+import type { DeviceFrame } from '../wire/device-frames.ts';
+import { eventTypeNames, priorityNames } from '../wire/events.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { LiveSampler } from './live-figures.ts';
@@ -68,11 +68,11 @@ export class LiveStreams {
     return this.#streams.size;
   }
 
-  /** @throws AdminError when there are as many as there may be */
+  /** @throws AdminError if the limit is reached */
   checkRoom(): void {
     if (this.#isClosed) throw new AdminError('unavailable', 'the hub is draining');
     if (this.#streams.size < LIVE_STREAMS_MAX) return;
-    const message = `${LIVE_STREAMS_MAX} live streams are open, which is as many as there may be`;
+    const message = `${LIVE_STREAMS_MAX} live streams are open, which is the limit`;
     throw new AdminError('over_capacity', message);
   }
 

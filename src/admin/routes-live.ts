@@ -18,7 +18,7 @@ export function liveRoutes(app: AdminApp, live: LiveStreams): void {
       exposeHeadRoute: false,
       schema: {
         querystring: liveQuery,
-        summary: 'Figures once a second, devices and events as they come, as server-sent events',
+        summary: 'Server-sent events: figures every second, devices and events as they change',
         produces: ['text/event-stream'],
         response: answers(liveStream, 'over_capacity'),
       },

@@ -24,7 +24,7 @@ export const exitMeanings: Readonly<Record<ExitCode, string>> = {
   [Exit.usage]: 'wrong arguments (`dat serve` exits with 78)',
   [Exit.unavailable]: 'the hub cannot be reached; `dat serve`: a port is in use',
   [Exit.software]: '`dat serve`: a bug, or threads that died too often',
-  [Exit.output]: 'the output cannot be written, for example because the disk is full',
+  [Exit.output]: 'the output cannot be written; `dat serve`: drained, but the last snapshot is lost',
   [Exit.denied]: 'a token is missing or was not accepted',
   [Exit.config]: 'wrong settings, key file or snapshot',
   [Exit.interrupted]: 'a second signal ended the drain',

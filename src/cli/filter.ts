@@ -1,5 +1,5 @@
 /** Filters as the hub takes them: an id, a prefix followed by `*`, or `*` alone. */
-import { isId } from '../protocol/id.ts';
+import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
 import { CliFailure, Exit } from './failure.ts';
 
 export const isFilter = (text: string): boolean => text.endsWith('*');
@@ -7,9 +7,9 @@ export const isFilter = (text: string): boolean => text.endsWith('*');
 /** @throws CliFailure when one is neither an id nor a filter */
 export function checkFilters(texts: readonly string[]): void {
   for (const text of texts) {
-    const isGood = isFilter(text) ? text === '*' || isId(text.slice(0, -1)) : isId(text);
+    const isGood = isFilter(text) ? text === '*' || isIdPrefix(text.slice(0, -1)) : isId(text);
     if (isGood) continue;
-    const accepted = 'an id, or the start of one followed by *; ids are 1 to 128 of A-Z a-z 0-9 . _ : ~ -';
+    const accepted = `an id, or the start of one followed by *; ids are ${ID_ACCEPTED}`;
     throw new CliFailure(Exit.usage, `${JSON.stringify(text)} is not a device; expected ${accepted}`);
   }
 }

@@ -1,8 +1,6 @@
 /** Ids as arguments. */
-import { isId } from '../protocol/id.ts';
+import { ID_ACCEPTED, isId } from '../wire/id.ts';
 import { CliFailure, Exit } from './failure.ts';
-
-const ID_ACCEPTED = '1 to 128 of A-Z a-z 0-9 . _ : ~ -';
 
 /** @throws CliFailure when one is not an id */
 export function checkIds(ids: readonly string[]): void {

@@ -13,6 +13,6 @@ if (first === 'serve' || (first.startsWith('-') && !forProgram.includes(first)))
     import('../npm-shell.ts'),
   ]);
   mindOutput();
-  endWithNpm();
+  endWithNpm(process.env);
   process.exitCode = await runCommand(process.argv.slice(2));
 }

@@ -108,7 +108,11 @@ export async function devicePublisher(
         throw new CliFailure(exit, error.message);
       }
     },
-    close: () => device.close(),
+    close() {
+      const closed = device.close();
+      void device.close(); // an event that could not be sent is not waited for
+      return closed;
+    },
   };
 }
 

@@ -40,10 +40,7 @@ describe('a refused request', () => {
     [{}, /^body type is missing, accepted: message, status or pong$/],
     [{ type: 'ping' }, /^body type is "ping", accepted/],
     [{ type: 'message', priority: 'urgent' }, /^body priority is "urgent", accepted: low, normal or high$/],
-    [
-      { type: 'message', status: 'on' },
-      /^body status is "on", accepted: a status with the type status only$/,
-    ],
+    [{ type: 'message', status: 'on' }, /^body status is "on", accepted: a status only with type status$/],
     [{ type: 'status', status: '' }, /^body status is "", accepted: a text of 1 to 64 characters$/],
     [{ type: 'status', status: 'x'.repeat(65) }, /^body status is "x+", accepted/],
     [{ type: 'message', id: 1 }, /^body has the unknown "id", accepted: only type, data, priority, status$/],

@@ -11,7 +11,7 @@ import {
 } from '../../src/limits.ts';
 import { Counter } from '../../src/memory/counters.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/protocol/device-frames.ts';
+import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/wire/device-frames.ts';
 import { eventually } from '../support/eventually.ts';
 import { openLiveStream, type Sent, sentIn } from '../support/live-stream.ts';
 import { FakeHub, fakeHub, refusal } from './fake-hub.ts';
@@ -86,7 +86,7 @@ describe('GET /v1/live', () => {
     refusal(
       503,
       'over_capacity',
-      `${LIVE_STREAMS_MAX} live streams are open, which is as many as there may be`,
+      `${LIVE_STREAMS_MAX} live streams are open, which is the limit`,
     )(await hub.ask('GET', '/v1/live'));
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RowState } from '../../src/presence/lifecycle.ts';
-import { ToOwner } from '../../src/threads/commands.ts';
+import { ToOwner } from '../../src/records/commands.ts';
 import { type FakeHub, fakeHub, refusal } from './fake-hub.ts';
 
 /** Marks the subscriber as connected, vip and heard 3 s ago. */
@@ -136,7 +136,7 @@ describe('PUT /v1/devices/ID/subscribers/SID', () => {
     hub.registry.removeRow(gone);
     for (const slot of [gone, other, elsewhere]) {
       hub.answer = () => ({ ok: true, slot });
-      refusal(404, 'not_found', /went away/)(await put(hub, { status: 'deny' }));
+      refusal(404, 'not_found', /was removed/)(await put(hub, { status: 'deny' }));
     }
   });
 

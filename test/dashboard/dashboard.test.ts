@@ -61,7 +61,7 @@ describe.skipIf(!hasChromium)('the dashboard', () => {
     expect(await figure(page, 'Latency p99').textContent()).toMatch(/ms|s/);
     expect(await page.locator('.plot canvas').count()).toBe(4);
     expect(await rowOf(page, 'Threads', 'owner').textContent()).toContain('records');
-    expect(await rowOf(page, 'Rings', 'ingest-replies').textContent()).toContain('%');
+    expect(await rowOf(page, 'Rings', 'main-to-owner').textContent()).toContain('%');
     expect(asked.filter((url) => !url.startsWith(origin))).toEqual([]);
     expect(asked.filter((url) => url.includes('/v1/'))).toEqual([`${origin}v1/live`]);
     expect(said).toEqual([]);

@@ -1,19 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { lastLine } from '../../src/transport/choose.ts';
+import { causeOf } from '../../src/transport/choose.ts';
 
-describe('why a transport cannot be loaded', () => {
-  it('is one line that names the missing binary, not the files that asked for it', () => {
-    const message = `This version of uWS.js supports only Node.js versions 18, 20, 22 and 23.
+const PREAMBLE =
+  'This version of uWS.js (v20.67.0) supports only Node.js versions 22, 24 and 26 on (glibc) Linux, macOS and Windows.\n\n';
 
-Error: Cannot find module './uws_linux_x64_137.node'
-Require stack:
-- /srv/node_modules/uWebSockets.js/uws.js
-- /srv/dist/src/transport/choose.js`;
-    expect(lastLine(new Error(message))).toBe("Cannot find module './uws_linux_x64_137.node'");
-  });
-
-  it('is the message where that is all there is', () => {
-    expect(lastLine(new Error('GLIBC_2.38 not found'))).toBe('GLIBC_2.38 not found');
-    expect(lastLine('odd')).toBe('odd');
-  });
+describe('why a uWebSockets.js binary does not load', () => {
+  it.each([
+    [
+      'a binary that is not there',
+      `${PREAMBLE}Error: Cannot find module './uws_linux_x64_137.node'\nRequire stack:\n- /app/node_modules/uWebSockets.js/uws.js\n- /app/dist/src/transport/choose.js`,
+      'none is installed for it',
+    ],
+    [
+      'a package that is not there',
+      "Cannot find module 'uWebSockets.js-next'\nRequire stack:\n- /app/dist/src/transport/choose.js",
+      'none is installed for it',
+    ],
+    [
+      'a C library that is too old',
+      `${PREAMBLE}Error: /lib/x86_64-linux-gnu/libc.so.6: version \`GLIBC_2.38' not found (required by /app/node_modules/uws.node)`,
+      "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found",
+    ],
+  ])('is told in words: %s', (_what, message, cause) => expect(causeOf(new Error(message))).toBe(cause));
 });

@@ -1,9 +1,8 @@
 /** `dat history`: the events of a device that the hub has kept. */
-import type { DeviceEvent } from '../../client/index.ts';
 import { Admin } from '../admin.ts';
 import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
-import { eventLine } from '../event-lines.ts';
+import { type EventView, eventLine } from '../event-lines.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line, note } from '../output.ts';
 
@@ -32,7 +31,7 @@ interface KeptEvents {
   readonly cursor?: string | number | null;
 }
 
-interface KeptEvent extends Omit<DeviceEvent, 'device'> {
+interface KeptEvent extends Omit<EventView, 'device'> {
   /** base64 of a payload that is not JSON. */
   readonly data64?: string;
 }
@@ -54,7 +53,7 @@ async function history(device: string, options: HistoryOptions): Promise<void> {
   else if (cursor !== null) note(`older events: dat history ${device} --before ${oldest.seq}`);
 }
 
-function readable(device: string, { data64, ...event }: KeptEvent): DeviceEvent {
+function readable(device: string, { data64, ...event }: KeptEvent): EventView {
   const bytes = data64 === undefined ? {} : { bytes: Buffer.from(data64, 'base64') };
   return { ...event, device, ...bytes };
 }

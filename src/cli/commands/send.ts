@@ -1,7 +1,7 @@
 /** `dat send`: publishes events as a device. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'commander';
-import { STATUS_CHARACTERS_MAX } from '../../protocol/device-frames.ts';
+import { STATUS_CHARACTERS_MAX } from '../../wire/device-frames.ts';
 import {
   countFrom,
   examples,
