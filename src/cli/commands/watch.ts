@@ -1,53 +1,86 @@
 /** `dat watch`: follows devices and prints their events. */
 import type { ConnectionState, Subscriber } from '../../client/index.ts';
-import { errors as hubErrors } from '../../codes.ts';
+import { errors as hubErrors, removals } from '../../codes.ts';
+import type { EventTypeName } from '../../wire/events.ts';
 import { loadClient } from '../client.ts';
 import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
 import { endpointOf, type HubOptions, withHub } from '../connection.ts';
 import { eventJson, eventLine } from '../event-lines.ts';
+import { typesFrom } from '../event-types.ts';
 import { CliFailure, Exit } from '../failure.ts';
+import { checkFilters } from '../filter.ts';
 import { checkIds } from '../ids.ts';
 import { interrupted } from '../interrupted.ts';
 import { jsonLine, line, note, printable, styled } from '../output.ts';
 import { type Attempt, closedFailure, notConnected } from '../peer-failure.ts';
 
+const EVERY_MS_MIN = 100;
+const EVERY_MS_MAX = 60_000;
+const HISTORY_MAX = 1000;
+
 export const register: Register = (dat) => {
   withHub(dat.command('watch <device...>').helpGroup(Group.peer), 'subscriber')
     .summary('follow devices and print their events')
     .description(
-      'Follow devices and print their events. Once connected, it reconnects by itself; it ends when nothing is ' +
-        'left to follow.',
+      'Follow devices and print their events. A device is an id, or the start of one followed by *, which follows ' +
+        'every device that has ever connected, now and in future. Once connected, it reconnects by itself; it ends ' +
+        'when nothing is left to follow.',
     )
     .addOption(jsonOption())
+    .option('--types <types>', 'only these, of message, status, pong; with a comma between two', typesFrom)
+    .option(
+      '--every <ms>',
+      'the newest message and pong of each device at most once per so many milliseconds',
+      countFrom(EVERY_MS_MIN, EVERY_MS_MAX),
+    )
+    .option('--last', 'begin with the newest message and status of each device')
+    .option('--history <events>', 'begin with so many events of each device', countFrom(1, HISTORY_MAX))
     .option('--id <id>', 'the id of this subscriber; a second connection with the same id replaces the first')
     .option('--count <events>', 'stop after this many events', countFrom(1))
-    .addHelpText('after', examples('dat watch dev-1 dev-2', 'dat watch dev-1 --json | jq .data'))
+    .addHelpText(
+      'after',
+      examples(
+        'dat watch dev-1 dev-2',
+        'dat watch dev-1 --json | jq .data',
+        "dat watch 'site-a.*' --types status --last",
+        "dat watch '*' --every 1000",
+      ),
+    )
     .action(watch);
 };
 
 interface WatchOptions extends HubOptions, JsonOption {
+  readonly types?: readonly EventTypeName[];
+  readonly every?: number;
+  readonly last?: boolean;
+  readonly history?: number;
   readonly id?: string;
   readonly count?: number;
 }
 
-async function watch(devices: readonly string[], options: WatchOptions): Promise<void> {
-  checkIds(options.id === undefined ? devices : [options.id, ...devices]);
+async function watch(names: readonly string[], options: WatchOptions): Promise<void> {
+  checkFilters(names);
+  if (options.id !== undefined) checkIds([options.id]);
   const { url, token } = endpointOf('subscriber', options);
   const { WebSocket, connectSubscriber } = await loadClient();
+  const { id, types, every, last, history } = options;
   const subscriber = connectSubscriber({
     url,
-    devices,
+    devices: names,
     WebSocket,
-    ...(options.id !== undefined && { id: options.id }),
+    ...{ types, last, history },
+    ...(every !== undefined && { every }),
+    ...(id !== undefined && { id }),
     ...(token !== '' && { token }),
   });
   try {
     await new Promise<void>((resolve, reject) => {
       interrupted().addEventListener('abort', () => resolve());
       const end: End = (failure) => (failure === undefined ? resolve() : reject(failure));
-      printConnection(subscriber, { attempt: { url, listener: 'subscriber', token }, devices, end });
+      printConnection(subscriber, { attempt: { url, listener: 'subscriber', token }, names, end });
       printEvents(subscriber, options, end);
-      printRemovals(subscriber, devices, end);
+      if (!options.json) printSnapshots(subscriber);
+      printRemovals(subscriber, names, end);
     });
   } finally {
     await subscriber.close();
@@ -61,9 +94,9 @@ function printConnection(
   subscriber: Subscriber,
   {
     attempt,
-    devices,
+    names,
     end,
-  }: { readonly attempt: Attempt; readonly devices: readonly string[]; readonly end: End },
+  }: { readonly attempt: Attempt; readonly names: readonly string[]; readonly end: End },
 ): void {
   let isConnected = false;
   subscriber.on('state', (state: ConnectionState) => {
@@ -71,7 +104,7 @@ function printConnection(
       note(
         isConnected
           ? `reconnected as ${state.id}`
-          : `connected as ${state.id}, following ${devices.join(', ')}`,
+          : `connected as ${state.id}, following ${names.join(', ')}`,
       );
       isConnected = true;
     } else if (state.state === 'waiting') {
@@ -81,6 +114,7 @@ function printConnection(
       end(state.error && closedFailure(state.error));
     }
   });
+  subscriber.on('error', ({ message }) => note(message));
 }
 
 function printEvents(subscriber: Subscriber, { json, count }: WatchOptions, end: End): void {
@@ -96,11 +130,13 @@ function printEvents(subscriber: Subscriber, { json, count }: WatchOptions, end:
     if (json) jsonLine({ op: 'gap', ...gap });
     else line(styled('yellow', `${gap.device}  events ${gap.from} to ${gap.to} are missing (${gap.reason})`));
   });
-  subscriber.on('subscribed', ({ devices, errors }) => {
-    if (json) {
-      jsonLine({ op: 'subscribed', devices, errors });
-      return;
-    }
+  if (json) subscriber.on('subscribed', (answer) => jsonLine({ op: 'subscribed', ...answer }));
+}
+
+function printSnapshots(subscriber: Subscriber): void {
+  subscriber.on('subscribed', ({ devices, filters, filter: page }) => {
+    if (page !== undefined) return; // a filter may follow thousands
+    for (const { filter, matched } of filters) line(styled('dim', `${filter}  ${matched} devices match`));
     for (const { device, state, deviceStatus, seq } of devices) {
       const status = deviceStatus ? `, ${printable(deviceStatus)}` : '';
       line(styled('dim', `${device}  ${state}${status}, ${seq} events so far`));
@@ -108,11 +144,12 @@ function printEvents(subscriber: Subscriber, { json, count }: WatchOptions, end:
   });
 }
 
-function printRemovals(subscriber: Subscriber, devices: readonly string[], end: End): void {
-  const followed = new Set(devices);
-  subscriber.on('removed', ({ devices: gone, code, reason }) => {
-    note(`${gone.join(', ')}: ${reason}`);
-    for (const device of gone) followed.delete(device);
+function printRemovals(subscriber: Subscriber, names: readonly string[], end: End): void {
+  const followed = new Set(names);
+  subscriber.on('removed', ({ devices, filters = [], code, reason }) => {
+    note(`${[...devices, ...filters].join(', ')}: ${reason}`);
+    if (code === removals.gone.code) return; // its filter stays
+    for (const name of [...devices, ...filters]) followed.delete(name);
     const exit = code === hubErrors.denied.code ? Exit.denied : Exit.failed;
     if (followed.size === 0) end(new CliFailure(exit, 'nothing is left to follow'));
   });
