@@ -27,7 +27,7 @@ export const exitMeanings: Readonly<Record<ExitCode, string>> = {
   [Exit.output]: 'the output cannot be written; `dat serve`: drained, but the last snapshot is lost',
   [Exit.denied]: 'a token is missing or was not accepted',
   [Exit.config]: 'wrong settings, key file or snapshot',
-  [Exit.interrupted]: 'a second signal ended the drain',
+  [Exit.interrupted]: 'a second signal ended the drain; `dat bench`: interrupted',
 };
 
 /** Ends the command with one line on stderr. */

@@ -10,7 +10,8 @@ describe('the commands of operators', () => {
     const env = portsOf(hub);
     const who = await dat(['who', dev], env);
     expect(who.code).toBe(0);
-    expect(who.stdout).toMatch(new RegExp(`${sub}\\s+active\\s+connected`));
+    expect(who.stdout).toMatch(new RegExp(`${sub} +active +connected +\\d+ s ago\n`));
+    for (const row of who.stdout.split('\n')) expect(row.length).toBeLessThanOrEqual(80);
     const steps = [
       [['pause', dev, sub], `${dev} × ${sub}: inactive (paused)`],
       [['activate', dev, sub], `${dev} × ${sub}: active`],
