@@ -1,5 +1,6 @@
 /** `dat`: collects the commands, runs the one that was asked for, and puts what went wrong into one line. */
 import { Command, CommanderError } from 'commander';
+import { helpItems, helpWidth, layOutHelp } from '../settings/help-layout.ts';
 import { packageVersion } from '../settings/version.ts';
 import { examples, Group, type Register } from './command.ts';
 import { register as bench } from './commands/bench.ts';
@@ -25,7 +26,6 @@ import { register as top } from './commands/top.ts';
 import { register as watch } from './commands/watch.ts';
 import { register as who } from './commands/who.ts';
 import { CliFailure, Exit, exitMeanings } from './failure.ts';
-import { helpItems, helpParagraph, layOutHelp } from './help.ts';
 import { note } from './output.ts';
 
 /** In the order of the help. What a command needs beyond its options is loaded when it runs. */
@@ -46,11 +46,30 @@ export function createProgram(): Command {
     .commandsGroup(Group.setup)
     .helpCommand('help [command]', 'print the help of a command');
   layOutHelp(dat);
+  dat
+    .configureHelp({
+      ...dat.configureHelp(),
+      subcommandTerm: (one) => [one.name(), ...termsOf(one)].join(' '),
+    })
+    .configureOutput({
+      getOutHelpWidth: () => helpWidth(process.stdout.columns),
+      getErrHelpWidth: () => helpWidth(process.stderr.columns),
+    });
   for (const register of commands) register(dat);
   return dat.addHelpText('after', () => closingHelp(dat));
 }
 
+/** The arguments of a command, without the word for its options. */
+function termsOf({ registeredArguments }: Command): string[] {
+  return registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+    return argument.required ? `<${name}>` : `[${name}]`;
+  });
+}
+
 function closingHelp(dat: Command): string {
+  const width = helpWidth(process.stdout.columns);
+  const help = dat.createHelp();
   const tokens =
     'Tokens come from the environment, DAT_TOKEN for a device or subscriber and DAT_ADMIN_TOKEN for the admin API, or ' +
     'from the files of a context.';
@@ -61,11 +80,12 @@ function closingHelp(dat: Command): string {
     'dat demo                               # all at once',
   )}
 
-${helpParagraph(dat, `Without a command, or with flags only, dat runs the hub. ${tokens}`)}
+${help.boxWrap(`Without a command, or with flags only, dat runs the hub. ${tokens}`, width)}
 
 Exit codes:
 ${helpItems(
   dat,
+  width,
   Object.entries(exitMeanings).map(([code, meaning]) => [code, meaning.replaceAll('`', '"')]),
 )}`;
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { helpWidth, layOutHelp } from '../../src/cli/help.ts';
+import { helpWidth, layOutHelp } from '../../src/settings/help-layout.ts';
+import { loadSettings } from '../../src/settings.ts';
 
 describe('the help', () => {
   /** The help of a command at this width. */
@@ -38,5 +39,17 @@ describe('the help', () => {
   it('takes 80 columns without a terminal', () => {
     expect(helpWidth(undefined)).toBe(80);
     expect(helpWidth(0)).toBe(80);
+  });
+});
+
+describe('the help of the hub', () => {
+  it.each([60, 80, 110])('fits %i columns, secrets included', (columns) => {
+    const { text = '' } = loadSettings({ argv: ['--help'], env: {}, readFile: () => '', columns }) as {
+      text?: string;
+    };
+    expect(text).toContain('--device-port');
+    // A word that has no room is not cut: the name of a setting, a list of choices.
+    const long = text.split('\n').filter((line) => line.length > columns && line.trim().includes(' '));
+    expect(long).toEqual([]);
   });
 });

@@ -8,28 +8,14 @@ const WIDTH_WITHOUT_TERMINAL = 80;
 const BESIDE_MIN = 30;
 const BELOW_INDENT = 6;
 
-export function helpWidth(columns = process.stdout.columns): number {
+/** @param columns of the terminal; 0 or undefined without one */
+export function helpWidth(columns: number | undefined): number {
   return Math.min(columns || WIDTH_WITHOUT_TERMINAL, WIDTH_MAX);
 }
 
 /** To be called before commands are added: they inherit it. */
-export function layOutHelp(dat: Command): void {
-  dat.configureOutput({
-    getOutHelpWidth: () => helpWidth(),
-    getErrHelpWidth: () => helpWidth(process.stderr.columns),
-  });
-  dat.configureHelp({
-    minWidthToWrap: 1,
-    subcommandTerm: (command) => [command.name(), ...argumentTerms(command)].join(' '),
-    formatItem,
-  });
-}
-
-function argumentTerms(command: Command): string[] {
-  return command.registeredArguments.map((argument) => {
-    const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
-    return argument.required ? `<${name}>` : `[${name}]`;
-  });
+export function layOutHelp(command: Command): void {
+  command.configureHelp({ minWidthToWrap: 1, formatItem });
 }
 
 function formatItem(this: void, term: string, termWidth: number, text: string, help: Help): string {
@@ -48,15 +34,14 @@ function indented(text: string, spaces: number): string {
   return text.replaceAll('\n', `\n${' '.repeat(spaces)}`);
 }
 
-/** A term and its meaning, wrapped like the options above it. */
-export function helpItems(dat: Command, items: readonly (readonly [term: string, text: string])[]): string {
-  const help = dat.createHelp();
-  help.helpWidth = helpWidth();
+/** A term and its meaning, wrapped like options. @param width of the help */
+export function helpItems(
+  command: Command,
+  width: number,
+  items: readonly (readonly [term: string, text: string])[],
+): string {
+  const help = command.createHelp();
+  help.helpWidth = width;
   const termWidth = Math.max(...items.map(([term]) => term.length));
   return items.map(([term, text]) => help.formatItem(term, termWidth, text, help)).join('\n');
-}
-
-/** A paragraph, wrapped. */
-export function helpParagraph(dat: Command, text: string): string {
-  return dat.createHelp().boxWrap(text, helpWidth());
 }
