@@ -8,6 +8,7 @@ import type { RuleKeeper } from '../threads/rule-keeper.ts';
 import type { SnapshotFigures } from '../threads/snapshots.ts';
 import type { Tls } from '../transport/tls.ts';
 import type { Fault } from './faults.ts';
+import type { LiveEvent } from './live-schemas.ts';
 
 export interface ThreadFigures {
   /** `main`, `owner`, `fanout-0`, … */
@@ -56,6 +57,8 @@ export interface AdminDeps {
   slowSubscribers(): readonly SlowSubscriber[];
   /** Looks at the events of a device as they come in. @returns ends it */
   tap(device: string, listener: (bytes: Uint8Array, frame: DeviceFrame) => void): () => void;
+  /** The newest message that history keeps of a device, cut to `bytesMax`. Absent when the hub keeps no history. */
+  newestMessage?(device: string, bytesMax: number): LiveEvent | undefined;
   /** A request was answered with 500: a bug, for the log. */
   failed(error: unknown): void;
 }
