@@ -13,11 +13,9 @@ import {
   VALUE_BYTES_MAX,
 } from '../limits.ts';
 import { isId } from '../protocol/id.ts';
+import { LIVE_STREAM_HEADER } from './live-names.ts';
 import { listColumns } from './live-order.ts';
 import { count, deviceEntry, fields, id, usage } from './schemas.ts';
-
-/** Names the stream in the answer to `GET /v1/live`, for `PUT /v1/live/streams/ID`. */
-export const LIVE_STREAM_HEADER = 'dat-live-stream';
 
 /** Ids in a query. */
 function idList(max: number) {
@@ -50,6 +48,7 @@ export const liveSubject = fields({
   devices: bodyList(LIVE_TAPPED_MAX).default([]).describe('As `device` of the stream'),
   watch: bodyList(LIVE_WATCHED_MAX).default([]).describe('As `watch` of the stream'),
 });
+export type LiveSubject = Readonly<z.infer<typeof liveSubject>>;
 
 const SORT_ACCEPTED = `one of ${listColumns.join(', ')}, for descending order with a - in front`;
 const sortNames = listColumns.flatMap((column) => [column, `-${column}`] as const);

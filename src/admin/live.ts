@@ -8,7 +8,7 @@ import { LIVE_QUEUE_BYTES_MAX, LIVE_STREAM_MS_MAX, LIVE_STREAMS_MAX } from '../l
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { LiveSampler } from './live-figures.ts';
-import type { LiveDevices, LiveEnd } from './live-schemas.ts';
+import type { LiveDevices, LiveEnd, LiveSubject } from './live-schemas.ts';
 import { LiveTaps } from './live-taps.ts';
 import { readDevice } from './rows.ts';
 
@@ -22,14 +22,6 @@ export interface LiveSink {
   write(text: string): unknown;
   end(): unknown;
   destroy(): unknown;
-}
-
-/** What a stream shows beside the figures. */
-export interface LiveSubject {
-  /** Devices whose events are shown. */
-  readonly devices?: readonly string[] | undefined;
-  /** Devices whose entries are shown. */
-  readonly watch?: readonly string[] | undefined;
 }
 
 interface Stream {
@@ -70,7 +62,7 @@ export class LiveStreams {
   }
 
   /** Call `checkRoom` before. @returns to be called when the reader has gone */
-  open(sink: LiveSink, subject: LiveSubject, id: string = randomUUID()): () => void {
+  open(sink: LiveSink, subject: Partial<LiveSubject>, id: string = randomUUID()): () => void {
     const stream: Stream = {
       sink,
       taps: new LiveTaps(this.#deps, () => this.#wait(id)),
@@ -114,7 +106,7 @@ export class LiveStreams {
     for (const [id, stream] of this.#streams) this.#end(id, stream, { reason: 'draining' });
   }
 
-  #show(id: string, stream: Stream, { devices = [], watch = [] }: LiveSubject): void {
+  #show(id: string, stream: Stream, { devices = [], watch = [] }: Partial<LiveSubject>): void {
     if (!this.#streams.has(id)) return; // dropped by what was just sent
     stream.taps.set(devices);
     const { watched } = stream;

@@ -5,15 +5,8 @@ import type { AdminApp } from './app.ts';
 import { AdminError } from './errors.ts';
 import type { LiveStreams } from './live.ts';
 import type { LiveLists } from './live-lists.ts';
-import {
-  LIVE_STREAM_HEADER,
-  liveList,
-  liveListQuery,
-  liveQuery,
-  liveStream,
-  liveSubject,
-  streamPath,
-} from './live-schemas.ts';
+import { LIVE_STREAM_HEADER } from './live-names.ts';
+import { liveList, liveListQuery, liveQuery, liveStream, liveSubject, streamPath } from './live-schemas.ts';
 import { answers, noQuery } from './schemas.ts';
 
 const headers = {
@@ -45,7 +38,7 @@ export function liveRoutes(app: AdminApp, live: LiveStreams, lists: LiveLists): 
         ...headers,
         [LIVE_STREAM_HEADER]: id,
       });
-      const { device, watch } = request.query;
+      const { device = [], watch = [] } = request.query;
       const gone = live.open(raw, { devices: device, watch }, id);
       raw.on('close', gone);
       raw.on('error', gone); // a write after its reader has gone
