@@ -97,7 +97,7 @@ export function EventLog(props: {
   );
   const note =
     skipped === 0
-      ? 'live'
+      ? 'as they arrive'
       : `${integer(skipped)} left out: at most ${LIVE_EVENTS_PER_SECOND} per second are shown`;
   return (
     <Panel title="Events" note={isPaused ? 'on hold' : note} aside={aside}>
