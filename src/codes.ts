@@ -28,6 +28,7 @@ export const errors = {
   unknownDevice: { code: 120, reason: 'not subscribed to this device' },
   inactiveTooLong: { code: 121, reason: 'inactive too long' },
   terminated: { code: 122, reason: 'device terminated' },
+  gone: { code: 123, reason: 'a device that only a filter followed left the table' },
 } as const satisfies Record<string, ErrorEntry>;
 
 /** Codes of `removed` frames: the error codes that can also end a subscription. */
@@ -35,6 +36,7 @@ export const removals = {
   denied: { code: errors.denied.code, reason: 'denied' },
   inactiveTooLong: { code: errors.inactiveTooLong.code, reason: 'inactive too long' },
   terminated: { code: errors.terminated.code, reason: 'device terminated' },
+  gone: { code: errors.gone.code, reason: 'device gone' },
 } as const satisfies Record<string, ErrorEntry>;
 
 /** Every close code of the contract. */

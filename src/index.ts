@@ -2,8 +2,8 @@
  * The hub as a library.
  * @module
  */
-export { KeyError } from './access/keys.ts';
 export { type Hub, startHub } from './hub.ts';
+export { KeyError } from './key-error.ts';
 export type { Kind } from './settings/kinds.ts';
 export {
   type LoadedSettings,

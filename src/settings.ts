@@ -16,7 +16,6 @@ import {
 } from './settings/sources.ts';
 import { packageVersion } from './settings/version.ts';
 
-export { isLoopback } from './settings/rules.ts';
 export {
   FANOUT_WORKERS_MAX,
   type SettingGroup,

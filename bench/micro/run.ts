@@ -11,8 +11,8 @@ import { Registry } from '../../src/owner/registry.ts';
 import { deviceColumns, subscriberColumns, subscriptionColumns } from '../../src/presence/columns.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence } from '../../src/presence/table.ts';
-import { createDeviceFrame, parseDeviceText } from '../../src/protocol/device-frames.ts';
-import { DeviceNames, encodeBinaryEvent, encodeJsonEvent } from '../../src/protocol/event-frames.ts';
+import { createDeviceFrame, parseDeviceText } from '../../src/wire/device-frames.ts';
+import { DeviceNames, encodeBinaryEvent, encodeJsonEvent } from '../../src/wire/event-frames.ts';
 import { ringRecordsPerSecond } from './ring-threads.ts';
 
 /** Operations per tinybench iteration, so that its own cost does not show. */

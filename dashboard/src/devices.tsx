@@ -1,6 +1,6 @@
 /** All devices: searched, sorted, counted and paged by the hub, so that a hundred thousand are as quick as ten. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { isId } from '../../src/protocol/id.ts';
+import { isIdPrefix } from '../../src/wire/id.ts';
 import { DeviceTable, deviceColumn, rangeOf, states, useList } from './device-table.tsx';
 import { integer } from './format.ts';
 import { Panel } from './parts.tsx';
@@ -84,7 +84,7 @@ export function SearchInput(props: { placeholder: string; value: string; go: (te
   const input = useRef<HTMLInputElement>(null);
   const latest = useRef(go);
   latest.current = go;
-  const isBad = text !== '' && !isId(text);
+  const isBad = text !== '' && !isIdPrefix(text);
   useEffect(() => setText(value), [value]);
   useEffect(() => {
     if (text === value || isBad) return;

@@ -1,6 +1,6 @@
 /** Who follows a device, and what an operator may do about it. Asked for again when the device's counts change. */
 import { useEffect, useState } from 'preact/hooks';
-import { isId } from '../../src/protocol/id.ts';
+import { isId } from '../../src/wire/id.ts';
 import { ApiError, type DeviceEntry, listRows, messageOf, type RowEntry } from './api.ts';
 import type { Question } from './confirm.tsx';
 import { clockTime, dateTime, integer } from './format.ts';

@@ -1,14 +1,13 @@
 /** What a verified token says, checked: a claim of the wrong shape must never be read as one that is absent. */
 import { z } from 'zod';
 import { TOKEN_PATTERNS_MAX } from '../limits.ts';
-import { isId } from '../protocol/id.ts';
+import { ID_ACCEPTED, isId } from '../wire/id.ts';
 import type { Actor, Role } from './actor.ts';
 import { isPattern } from './pattern.ts';
+import { PatternSet } from './pattern-set.ts';
 
 const claims = z.object({
-  sub: z
-    .string('sub is missing')
-    .refine(isId, 'sub is not an id: expected 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -'),
+  sub: z.string('sub is missing').refine(isId, `sub is not an id: expected ${ID_ACCEPTED}`),
   role: z.string('role is not a string').optional(),
   devices: z
     .array(z.string().refine(isPattern), 'devices is not a list of ids and prefixes that end in *')
@@ -18,7 +17,7 @@ const claims = z.object({
   exp: z.number().optional(),
 });
 
-const roles: ReadonlySet<string> = new Set<Role>(['device', 'subscriber', 'admin']);
+const roles: ReadonlySet<string> = new Set<Role>(['device', 'subscriber', 'gateway', 'admin']);
 
 export type ReadClaims =
   /** `expiresAt`: wall-clock ms, undefined when the token does not expire */
@@ -42,7 +41,7 @@ export function readClaims(payload: unknown): ReadClaims {
     actor: {
       role: role !== undefined && roles.has(role) ? (role as Role) : undefined,
       id: sub,
-      devices,
+      devices: devices === undefined ? undefined : new PatternSet(devices),
       vip: vip ?? false,
     },
     expiresAt: exp === undefined ? undefined : exp * 1e3,

@@ -3,8 +3,10 @@
  * (RFC 8725, 3.1). Read on main at start; plain data, so that every thread makes its own verifier of it.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { createRemoteJWKSet, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
+import { KeyError } from '../key-error.ts';
 import { JWKS_COOL_DOWN_MS, JWKS_MAX_AGE_MS, JWKS_TIMEOUT_MS } from '../limits.ts';
+import { boundedKeySetFetch } from './key-set.ts';
 
 /** Which tokens are accepted. May be sent to a thread. */
 export interface TokenConfig {
@@ -26,11 +28,6 @@ export interface TokenSettings {
   readonly authJwksUrl: string;
   readonly authJwtAudience: string;
   readonly authJwtIssuer: string;
-}
-
-/** A setting names something that cannot be used; the message is one line. */
-export class KeyError extends Error {
-  override readonly name = 'KeyError';
 }
 
 /** Whether peers need a token. */
@@ -90,6 +87,7 @@ export function keysOf({ secret, publicKey, jwksUrl }: TokenConfig): TokenKey[] 
       cooldownDuration: JWKS_COOL_DOWN_MS,
       cacheMaxAge: JWKS_MAX_AGE_MS,
       timeoutDuration: JWKS_TIMEOUT_MS,
+      [customFetch]: boundedKeySetFetch(),
     });
     keys.push({ algorithms: JWKS_ALGORITHMS, key });
   }

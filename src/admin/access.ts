@@ -2,7 +2,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { bearerOf } from '../access/bearer.ts';
-import { originAllowed } from '../protocol/origin.ts';
+import { hostCheck } from '../access/hosts.ts';
+import { originAllowed } from '../wire/origin.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, quote } from './errors.ts';
 
@@ -23,9 +24,16 @@ type AccessHook = (request: FastifyRequest, reply: FastifyReply) => Promise<Fast
 /** @returns the hook that refuses a request which may not go on, and answers a browser's preflight */
 export function accessHook(options: AdminOptions, deps: AdminDeps): AccessHook {
   const authorize = authorizer(options.adminToken, deps);
+  const isHostAllowed = hostCheck(options, options.adminToken !== '');
   return async (request, reply) => {
+    const { host } = request.headers;
+    const isHealth = openPaths.has(request.routeOptions.url ?? '');
+    // A client that names no host is no browser.
+    if (!isHealth && host !== undefined && !isHostAllowed(host)) {
+      throw new AdminError('forbidden', `host ${quote(host)} is not allowed, see DAT_ALLOWED_HOSTS`);
+    }
     const origin = request.headers.origin ?? '';
-    if (!originAllowed(origin, request.headers.host ?? '', options.allowedOrigins)) {
+    if (!originAllowed(origin, host ?? '', options.allowedOrigins)) {
       throw new AdminError('forbidden', `origin ${quote(origin)} may not connect, see DAT_ALLOWED_ORIGINS`);
     }
     if (options.allowedOrigins.includes(origin)) {

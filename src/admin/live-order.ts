@@ -21,7 +21,7 @@ export type ListColumn = (typeof listColumns)[number];
 
 /** Which devices, and in which order. */
 export interface ListQuestion {
-  /** An id, a prefix ending in `*`, or `*`: devices that have ever connected; '' for every row. */
+  /** An id, a prefix ending in `*`, or `*`: devices that are known, as in a subscribe; '' for every row. */
   readonly filter: string;
   /** Part of the id, case-insensitive; '' for every id. */
   readonly search: string;
@@ -125,14 +125,14 @@ function passesOf(presence: PresenceReader, { filter, search }: ListQuestion): (
   const needle = Buffer.from(search.toLowerCase());
   const isPrefix = filter.endsWith('*');
   const prefix = Buffer.from(isPrefix ? filter.slice(0, -1) : filter);
-  const { seq, lastSeen } = presence.devices.rows;
+  const { known } = presence.devices.rows;
   const hasFilter = filter !== '';
   return (slot) => {
     if (needle.length > 0 && !presence.deviceIdIncludes(slot, needle)) return false;
     if (!hasFilter) return true;
     if (!presence.deviceIdStartsWith(slot, prefix)) return false;
     if (!isPrefix && presence.deviceId(slot) !== filter) return false;
-    return seq[slot]! > 0 || Atomics.load(lastSeen, slot) > 0n; // ids that were only subscribed to do not match
+    return Atomics.load(known, slot) !== 0; // ids that were only subscribed to do not match
   };
 }
 

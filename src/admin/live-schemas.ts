@@ -12,7 +12,7 @@ import {
   SLOW_NAMED_MAX,
   VALUE_BYTES_MAX,
 } from '../limits.ts';
-import { isId } from '../protocol/id.ts';
+import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
 import { LIVE_STREAM_HEADER } from './live-names.ts';
 import { listColumns } from './live-order.ts';
 import { count, deviceEntry, fields, id, usage } from './schemas.ts';
@@ -62,7 +62,11 @@ export const liveListQuery = fields({
     .refine(isPattern, PATTERN_ACCEPTED)
     .optional()
     .describe('Devices that have ever connected and match: an id, a prefix followed by *, or *'),
-  search: id.optional().describe('Part of the id, case-insensitive'),
+  search: z
+    .string({ error: ID_ACCEPTED })
+    .refine(isIdPrefix, ID_ACCEPTED)
+    .optional()
+    .describe('Part of the id, case-insensitive'),
   state: deviceEntry.shape.state.optional(),
   sort: z
     .enum(sortNames, { error: SORT_ACCEPTED })

@@ -3,8 +3,8 @@
  * counted. Runs on main, on the way of every event of these devices.
  */
 import { LIVE_EVENTS_PER_SECOND, LIVE_PAYLOAD_BYTES_MAX } from '../limits.ts';
-import type { DeviceFrame } from '../protocol/device-frames.ts';
-import { eventTypeNames, priorityNames } from '../protocol/events.ts';
+import type { DeviceFrame } from '../wire/device-frames.ts';
+import { eventTypeNames, priorityNames } from '../wire/events.ts';
 import type { AdminDeps } from './deps.ts';
 import type { LiveEvent, LiveEvents } from './live-schemas.ts';
 

@@ -4,8 +4,8 @@
  */
 import type { Clock } from '../clock.ts';
 import { VALUE_BYTES_MAX, VALUE_LEASE_MS, VALUES_KEPT_MAX } from '../limits.ts';
-import type { DeviceFrame } from '../protocol/device-frames.ts';
-import { EventType, priorityNames } from '../protocol/events.ts';
+import type { DeviceFrame } from '../wire/device-frames.ts';
+import { EventType, priorityNames } from '../wire/events.ts';
 import type { AdminDeps } from './deps.ts';
 import type { LiveEvent } from './live-schemas.ts';
 

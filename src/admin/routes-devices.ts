@@ -1,8 +1,8 @@
 /** Devices: list, look at, terminate, publish as one. */
 
 import { DeviceState } from '../presence/lifecycle.ts';
-import { defaultPriorities, EventType, Priority } from '../protocol/events.ts';
-import { ToOwner } from '../threads/commands.ts';
+import { ToOwner } from '../records/commands.ts';
+import { defaultPriorities, EventType, Priority } from '../wire/events.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError } from './errors.ts';
@@ -83,6 +83,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
   app.post(
     '/v1/devices/:device/events',
     {
+      config: { keepsData: true },
       schema: {
         params: devicePath,
         querystring: noQuery,
@@ -91,8 +92,8 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
         response: answers(published, 'not_found', 'payload_too_large', 'unsupported_media_type'),
       },
     },
-    async ({ params: { device }, body }) => {
-      const payload = Buffer.from(body.data === undefined ? '' : JSON.stringify(body.data));
+    async ({ params: { device }, body, dataText }) => {
+      const payload = Buffer.from(dataText);
       if (payload.length > maxMessageBytes) {
         const message = `data takes ${payload.length} bytes, accepted: at most ${maxMessageBytes}`;
         throw new AdminError('payload_too_large', message);

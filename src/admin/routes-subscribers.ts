@@ -1,6 +1,6 @@
 /** Subscriptions by device and by subscriber: list, set, remove; kick a subscriber. */
 import { toWallMs } from '../clock.ts';
-import { ToOwner } from '../threads/commands.ts';
+import { ToOwner } from '../records/commands.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';

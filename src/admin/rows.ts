@@ -16,13 +16,12 @@ export type SubscriberDevice = z.infer<typeof subscriberPage>['devices'][number]
 export function readDevice(deps: AdminDeps, slot: number): DeviceEntry | undefined {
   const row = deps.presence.device(slot);
   if (row === undefined) return undefined;
-  const connectedAt = row.session === undefined ? undefined : deps.connectedAt(row.session);
   return {
     device: row.device,
     state: row.state,
     status: row.deviceStatus ?? null,
     lastSeen: toWallMs(deps.clock, row.lastSeen),
-    connectedAt: connectedAt ?? null,
+    connectedAt: row.connectedAt ?? null,
     seq: row.seq,
     subscribers: row.subscribers,
   };

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isPattern, PATTERN_ACCEPTED } from '../access/pattern.ts';
 import { ACCESS_RULES_MAX } from '../limits.ts';
-import { isId } from '../protocol/id.ts';
+import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
 import { type ErrorCode, errorStatuses } from './errors.ts';
 import { decodeCursor } from './pages.ts';
 
@@ -16,7 +16,6 @@ export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
   });
 }
 
-const ID_ACCEPTED = '1 to 128 of A-Z a-z 0-9 . _ : ~ -';
 export const id = z.string().refine(isId, ID_ACCEPTED).meta({ description: ID_ACCEPTED });
 
 export const devicePath = fields({ device: id });
@@ -48,7 +47,7 @@ export const noQuery = fields({});
 export const pageQuery = fields({ limit, cursor });
 const search = z
   .string({ error: ID_ACCEPTED })
-  .refine(isId, ID_ACCEPTED)
+  .refine(isIdPrefix, ID_ACCEPTED)
   .optional()
   .describe('Part of the id, case-insensitive');
 export const devicesQuery = fields({ limit, cursor, state: deviceState.optional(), search });

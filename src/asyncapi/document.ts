@@ -1,9 +1,9 @@
 /** The AsyncAPI 3 document of the WebSocket side, made from the schemas in `frames.ts`. Not loaded by a running hub. */
 import { z } from 'zod';
 import { closes } from '../codes.ts';
-import { Subprotocol } from '../protocol/events.ts';
-import { ID } from '../protocol/id.ts';
 import { packageVersion } from '../settings/version.ts';
+import { Subprotocol } from '../wire/events.ts';
+import { ID } from '../wire/id.ts';
 import { type FrameDescription, fromDevice, fromSubscriber, toDevice, toSubscriber } from './frames.ts';
 
 type Json = Readonly<Record<string, unknown>>;

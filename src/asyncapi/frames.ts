@@ -1,13 +1,15 @@
 /**
  * Every frame of the WebSocket side as a zod schema with an example: the source of asyncapi.yaml. The hub itself checks
- * device frames by a scanner that makes no objects (`protocol/device-frames.ts`); tests hold both to the same frames.
+ * device frames by a scanner that makes no objects (`wire/device-frames.ts`); tests hold both to the same frames.
  * Not loaded by a running hub.
  */
 import { z } from 'zod';
 import { closes, errors, removals } from '../codes.ts';
 import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
-import { STATUS_CHARACTERS_MAX } from '../protocol/device-frames.ts';
-import { ID } from '../protocol/id.ts';
+import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
+import { ID } from '../wire/id.ts';
+
+const FILTER = /^[A-Za-z0-9._:~-]{0,128}\*$/;
 
 /** A frame, who sends it when, and what it looks like. */
 export interface FrameDescription {
@@ -33,7 +35,18 @@ const deviceStatus = z.string().min(1).max(STATUS_CHARACTERS_MAX);
 const deviceState = z.enum(['online', 'stale', 'offline']);
 const seq = z.int().min(0).describe("Number of the device's last broadcast event");
 const wallClock = z.int().min(0);
-const devicesOf = (what: string) => z.array(id).min(1).max(SUBSCRIBE_DEVICES_MAX).describe(what);
+const filter = z.string().regex(FILTER).describe('A prefix of ids followed by *');
+const devicesOf = (what: string) =>
+  z
+    .array(z.union([id, filter]))
+    .min(1)
+    .max(SUBSCRIBE_DEVICES_MAX)
+    .describe(what);
+const more = z.literal(true).optional().describe('Another page follows');
+const eventTypes = z.array(z.enum(['message', 'status', 'pong'])).min(1);
+const since = z
+  .record(id, z.looseObject({ epoch: z.string(), seq: z.int().min(0) }))
+  .describe('What you have of each device: everything after it is replayed');
 const codeOf = (codes: Readonly<Record<string, { readonly code: number }>>) =>
   z.union(Object.values(codes).map(({ code }) => z.literal(code)));
 const pingIntervalMs = z.int().describe('Time between two pings of the hub, ms');
@@ -76,7 +89,19 @@ const op = <Name extends string>(name: Name) => ({ op: z.literal(name), id: requ
 export const fromSubscriber: Frames = {
   subscribe: {
     summary: 'Answered with subscribed',
-    schema: z.looseObject({ ...op('subscribe'), devices: devicesOf('Devices to follow') }),
+    schema: z.looseObject({
+      ...op('subscribe'),
+      devices: devicesOf('Devices to follow'),
+      types: eventTypes.optional().describe('Only events of these types; absent: all'),
+      last: z.boolean().optional().describe('Replays the newest message and status of each device'),
+      history: z
+        .int()
+        .min(1)
+        .max(1000)
+        .optional()
+        .describe('Replays so many of the newest events of each device'),
+      since: since.optional(),
+    }),
     example: { op: 'subscribe', id: 1, devices: ['dev-1', 'dev-2'] },
   },
   unsubscribe: {
@@ -110,7 +135,14 @@ export const fromSubscriber: Frames = {
 
 const error: FrameDescription = {
   summary: 'Your frame was refused; the connection stays',
-  schema: z.strictObject({ op: z.literal('error'), id: echoedId, code: codeOf(errors), message: z.string() }),
+  schema: z.strictObject({
+    op: z.literal('error'),
+    id: echoedId,
+    code: codeOf(errors),
+    message: z.string(),
+    retryAfterMs: z.int().optional().describe('Only for 111: when to send the frame again, ms'),
+    filter: filter.optional().describe('Only for 106: the filter that found no room for a device'),
+  }),
   example: { op: 'error', id: 1, code: errors.badRequest.code, message: 'not a JSON object' },
 };
 
@@ -141,7 +173,7 @@ export const toDevice: Frames = {
 };
 
 const status = z.enum(['active', 'inactive']);
-const refusal = z.strictObject({ device: id, code: codeOf(errors), message: z.string() });
+const refusal = z.strictObject({ device: z.string(), code: codeOf(errors), message: z.string() });
 const snapshot = z.strictObject({
   device: id,
   status,
@@ -184,6 +216,15 @@ export const toSubscriber: Frames = {
       subscriber: id,
       pingIntervalMs,
       resumed: z.array(id).describe('Subscriptions kept from a lost connection with the same id'),
+      resumedFilters: z
+        .array(filter)
+        .optional()
+        .describe('Filters kept from it; their devices come in pages'),
+      held: z
+        .literal(true)
+        .optional()
+        .describe('With ?hold=true: they wait until you subscribe to them again'),
+      more,
     }),
     example: { op: 'welcome', subscriber: 's-1', pingIntervalMs: 25_000, resumed: ['dev-1'] },
   },
@@ -193,7 +234,12 @@ export const toSubscriber: Frames = {
       op: z.literal('subscribed'),
       id: echoedId,
       devices: z.array(snapshot),
+      filters: z
+        .array(z.strictObject({ filter, matched: z.int().min(0).optional() }))
+        .optional()
+        .describe('Filters that were subscribed to, and how many devices each follows now'),
       errors: z.array(refusal),
+      more,
     }),
     example: {
       op: 'subscribed',
@@ -211,13 +257,31 @@ export const toSubscriber: Frames = {
       errors: [{ device: 'dev-2', code: errors.denied.code, message: 'not allowed' }],
     },
   },
+  subscribedByFilter: {
+    summary:
+      'Devices that a filter follows from here on: in pages after the answer, or one that has just appeared',
+    schema: z.strictObject({
+      op: z.literal('subscribed'),
+      filter,
+      devices: z.array(snapshot),
+      more: z.boolean(),
+    }),
+    example: { op: 'subscribed', filter: 'site-a.*', devices: [], more: false },
+  },
+  resumed: {
+    summary: 'More of what the welcome began to name',
+    schema: z.strictObject({ op: z.literal('resumed'), devices: z.array(id), more: z.boolean() }),
+    example: { op: 'resumed', devices: ['dev-1'], more: false },
+  },
   unsubscribed: {
     summary: 'Answers unsubscribe',
     schema: z.strictObject({
       op: z.literal('unsubscribed'),
       id: echoedId,
       devices: z.array(id),
+      filters: z.array(filter).optional(),
       errors: z.array(refusal).optional(),
+      more,
     }),
     example: { op: 'unsubscribed', id: 2, devices: ['dev-2'] },
   },
@@ -227,7 +291,9 @@ export const toSubscriber: Frames = {
       op: z.literal('paused'),
       id: echoedId,
       devices: z.array(id),
+      filters: z.array(filter).optional(),
       errors: z.array(refusal).optional(),
+      more,
     }),
     example: { op: 'paused', id: 3, devices: ['dev-1'] },
   },
@@ -237,6 +303,8 @@ export const toSubscriber: Frames = {
       op: z.literal('list'),
       id: echoedId,
       devices: z.array(z.strictObject({ device: id, status })),
+      filters: z.array(z.strictObject({ filter, status })).optional(),
+      more,
     }),
     example: { op: 'list', id: 5, devices: [{ device: 'dev-1', status: 'active' }] },
   },
@@ -261,9 +329,11 @@ export const toSubscriber: Frames = {
     summary: 'The hub changed the status of your subscriptions',
     schema: z.strictObject({
       op: z.literal('status'),
-      devices: z.array(id).min(1),
+      devices: z.array(id),
+      filters: z.array(filter).optional(),
       status,
       reason: z.string(),
+      more,
     }),
     example: { op: 'status', devices: ['dev-1'], status: 'inactive', reason: 'silent' },
   },
@@ -271,9 +341,11 @@ export const toSubscriber: Frames = {
     summary: 'Your subscriptions are gone',
     schema: z.strictObject({
       op: z.literal('removed'),
-      devices: z.array(id).min(1),
+      devices: z.array(id),
+      filters: z.array(filter).optional(),
       code: codeOf(removals),
       reason: z.string(),
+      more,
     }),
     example: { op: 'removed', devices: ['dev-1'], ...removals.inactiveTooLong },
   },

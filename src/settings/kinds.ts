@@ -23,7 +23,8 @@ const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})$/;
 /** Digits and dots are an address; an invalid one must not pass as a name. */
 const NUMERIC = /^[0-9.]+$/;
 const WHOLE_NUMBER = /^(?:0|-?[1-9][0-9]*)$/;
-const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@,*]+$/;
+/** A comma would end it in the list; `*` is no wildcard here, and no client sends it. */
+const ORIGIN = /^(?!\*$)[\x21-\x2b\x2d-\x7e]+$/;
 /** Visible ASCII: what fits in an Authorization header without quoting. */
 const TOKEN = /^[\x21-\x7e]{1,1024}$/;
 
@@ -126,21 +127,24 @@ export const filePath: Kind<string> = {
   words: [],
 };
 
-/** An origin as a browser sends it: for http and https as URL prints it, so without a default port. */
-function isExactOrigin(origin: string): boolean {
-  if (!ORIGIN.test(origin)) return false;
-  if (!origin.startsWith('http://') && !origin.startsWith('https://')) return true;
-  return URL.canParse(origin) && new URL(origin).origin === origin;
+const splitAtCommas = z.string().transform((list) => list.split(',').map((item) => item.trim()));
+
+function listOf(item: z.ZodString): z.ZodType<readonly string[]> {
+  return z.union([z.array(z.string()), splitAtCommas]).pipe(z.array(item));
 }
 
-const originList = z.array(z.string().refine(isExactOrigin));
-const splitAtCommas = z.string().transform((list) => list.split(',').map((origin) => origin.trim()));
-
 export const origins: Kind<readonly string[]> = {
-  schema: z.union([z.array(z.string()), splitAtCommas]).pipe(originList),
+  schema: listOf(z.string().regex(ORIGIN)),
   accepted:
-    'a list, separated by commas, of origins as a browser sends them: in lower case, without path or default port, ' +
-    'such as https://board.example',
+    'a list, separated by commas, of origins exactly as clients send them, such as https://board.example, file:// or null',
   placeholder: 'origins',
+  words: [],
+};
+
+/** As in a Host header, without the port. */
+export const hostNames: Kind<readonly string[]> = {
+  schema: listOf(z.string().refine((host) => isIP(host) !== 0 || HOST_NAME.test(host))),
+  accepted: 'a list, separated by commas, of host names or addresses without port, such as dat.example',
+  placeholder: 'hosts',
   words: [],
 };

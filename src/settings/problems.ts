@@ -2,14 +2,10 @@
  * Describes an invalid setting in one line: where it is, what was given, what is expected, and a hint.
  * An unknown name is printed without its value, since it may be the misspelt name of a secret.
  */
-import { distance } from 'fastest-levenshtein';
+import { nearest as nearestOf } from '../did-you-mean.ts';
 import { rowOf, type SettingKey, settingKeys } from './schema.ts';
 
 const SHOWN_CHARACTERS_MAX = 60;
-/** How far a hint may be from what was given: a third of its letters, but at least a swapped pair unless it is very short. */
-function differenceMax(candidate: string): number {
-  return candidate.length < 4 ? 1 : Math.max(2, candidate.length / 3);
-}
 
 /** Line breaks that JSON does not escape, and characters that move a terminal's cursor or reverse its text. */
 const UNPRINTABLE = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
@@ -54,16 +50,7 @@ function plain(name: string): string {
 
 /** The candidate that was probably meant; undefined if none is close. */
 export function nearest(given: string, candidates: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Number.POSITIVE_INFINITY;
-  for (const candidate of candidates) {
-    const away = distance(plain(given), plain(candidate));
-    if (away < bestDistance && away <= differenceMax(plain(candidate))) {
-      best = candidate;
-      bestDistance = away;
-    }
-  }
-  return best;
+  return nearestOf(given, candidates, plain);
 }
 
 export interface NamesOfSource {

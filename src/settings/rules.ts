@@ -1,5 +1,5 @@
 /** What must hold between settings. A rule is checked only if each setting it names is valid by itself. Pure. */
-import { BlockList, isIP } from 'node:net';
+import { isLoopback } from '../access/ip.ts';
 import { isAuthenticated } from '../access/keys.ts';
 import { problem, shown } from './problems.ts';
 import { envName, type SettingKey, type Settings } from './schema.ts';
@@ -83,16 +83,4 @@ export function brokenRules(
 
 function placeOf(key: SettingKey, origins: Origins): string {
   return origins.get(key) ?? `env ${envName(key)}`;
-}
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/** True for an address that only this machine can reach. The only such name is `localhost`. */
-export function isLoopback(host: string): boolean {
-  const address = host.split('%', 1)[0] ?? host;
-  const version = isIP(address);
-  if (version === 0) return host.toLowerCase() === 'localhost';
-  return loopback.check(address, version === 4 ? 'ipv4' : 'ipv6');
 }

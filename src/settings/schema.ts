@@ -7,6 +7,7 @@ import {
   bearerToken,
   filePath,
   hostAddress,
+  hostNames,
   type Kind,
   keySetUrl,
   oneOf,
@@ -52,6 +53,8 @@ const SPAN_MS_MAX = 24 * DAY_MS;
 /** One bit per fan-out worker in a 32-bit word of interest. */
 export const FANOUT_WORKERS_MAX = 32;
 /** With this many rows, a column of 8 bytes takes 128 MB and ids of the maximum length take 2 GB. */
+/** The count of a subscriber's filters is one byte. */
+const FILTERS_MAX = 255;
 const ROWS_MAX = 16_000_000;
 const QUEUE_BYTES_MAX = 1024 ** 3;
 const QUEUES_TOTAL_BYTES_MAX = 1024 ** 4;
@@ -212,8 +215,19 @@ export const settingRows = {
     group: 'Access',
     reloadable: true,
     meaning:
-      'Exact origins that browsers may connect from, on every listener. If empty, only pages from the ' +
-      "hub's own host may connect. A list replaces that default.",
+      'Values of the `Origin` header that may connect, on every listener, compared exactly: of browsers ' +
+      '`https://board.example`, of some firmware libraries `file://` or an origin with a path. Naming any replaces the ' +
+      'default, the same host.',
+  }),
+  allowedHosts: row({
+    kind: hostNames,
+    default: [] as readonly string[],
+    defaultText: 'local names',
+    group: 'Access',
+    meaning:
+      'More host names that requests may name in `Host`. Where no token is needed, a hub on a loopback address answers ' +
+      'only requests for `localhost`, loopback addresses, `DAT_HOST` and these, so that no foreign web page reaches it ' +
+      'by DNS rebinding. Name the host that a proxy in front passes on.',
   }),
   defaultAccess: row({
     kind: oneOf('allow', 'deny'),
@@ -396,6 +410,12 @@ export const settingRows = {
     default: 100_000,
     group: 'Capacity',
     meaning: 'Maximum number of subscriptions of one subscriber; one more gets error 106.',
+  }),
+  maxFiltersPerSubscriber: row({
+    kind: wholeNumber(1, FILTERS_MAX, 'filters'),
+    default: 100,
+    group: 'Capacity',
+    meaning: 'Maximum number of filters of one subscriber; one more gets error 106.',
   }),
   maxDevices: row({
     kind: wholeNumber(1, ROWS_MAX, 'devices'),

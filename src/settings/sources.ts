@@ -1,4 +1,5 @@
 /** Reads settings from the environment and the config file. Pure: the caller passes in what is read. */
+import { lookAtJson } from '../json-text.ts';
 import { problem, shown, unknownName } from './problems.ts';
 import { envName, type SettingKey, settingKeys } from './schema.ts';
 
@@ -55,9 +56,11 @@ function unknownVariable(name: string): string {
  */
 export function readConfigFile(path: string, readFile: (path: string) => string): SourceRead {
   const file = `file ${named(path)}`;
+  let text: string;
   let content: unknown;
   try {
-    content = JSON.parse(readFile(path));
+    text = readFile(path);
+    content = JSON.parse(text);
   } catch (error) {
     return { given: [], problems: [unreadable(file, error)] };
   }
@@ -67,6 +70,9 @@ export function readConfigFile(path: string, readFile: (path: string) => string)
   }
   const given: Given[] = [];
   const problems: string[] = [];
+  const { duplicate } = lookAtJson(text, { keysDownTo: 1 });
+  if (duplicate !== undefined)
+    problems.push(problem(`${file}, key ${named(duplicate)}`, 'twice', 'each key once'));
   for (const [name, value] of Object.entries(content)) {
     const where = `${file}, key ${named(name)}`;
     const key = keyOfName.get(name);

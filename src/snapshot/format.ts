@@ -12,8 +12,8 @@
 import { createHash } from 'node:crypto';
 import { isPattern } from '../access/pattern.ts';
 import type { Access, AccessRule } from '../access/rules.ts';
-import { STATUS_CHARACTERS_MAX } from '../protocol/device-frames.ts';
-import { isId } from '../protocol/id.ts';
+import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
+import { isId } from '../wire/id.ts';
 
 const FORMAT = 'dat-snapshot';
 const VERSION = 1;

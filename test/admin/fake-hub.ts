@@ -2,13 +2,13 @@
 import { afterEach } from 'vitest';
 import type { AdminDeps, AdminOptions } from '../../src/admin/deps.ts';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
-import { Taps } from '../../src/ingest/taps.ts';
+import { Taps } from '../../src/edge/publish/taps.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
-import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../../src/threads/commands.ts';
-import { RuleKeeper } from '../../src/threads/rule-keeper.ts';
+import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../../src/records/commands.ts';
+import { RuleKeeper } from '../../src/supervise/rule-keeper.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const CAPACITY = { devices: 64, subscribers: 64, subscriptions: 256 };
@@ -26,7 +26,9 @@ export class FakeHub {
   slow: SlowSubscriber[] = [];
   readonly taps = new Taps();
   draining: string | undefined;
-  isAlive = true;
+  dead: string | undefined;
+  /** A thread that has not run for six seconds. */
+  late: string | undefined;
   #server: AdminServer | undefined;
 
   constructor(deps: Partial<AdminDeps> = {}) {
@@ -43,11 +45,11 @@ export class FakeHub {
         { thread: 'main', counters: this.main },
         { thread: 'fanout-0', counters: this.worker },
       ],
-      rings: [{ ring: 'ingest', usedRatio: () => 0.25 }],
+      rings: [{ ring: 'main-to-owner', usedRatio: () => 0.25 }],
       workerRestarts: () => ({ owner: 0, fanout: 2 }),
       notReady: () => this.draining,
-      alive: () => this.isAlive,
-      connectedAt: (session) => (session === 7 ? 1_763_999_999_000 : undefined),
+      notAlive: () => this.dead,
+      lateSeconds: (thread) => (thread === this.late ? 6 : 0),
       operate: async (command) => {
         this.commands.push(command);
         return this.answer(command);
@@ -62,7 +64,15 @@ export class FakeHub {
 
   async start(options: Partial<AdminOptions> = {}): Promise<void> {
     this.#server = await startAdmin(
-      { host: '127.0.0.1', port: 0, adminToken: '', allowedOrigins: [], maxMessageBytes: 65536, ...options },
+      {
+        host: '127.0.0.1',
+        port: 0,
+        adminToken: '',
+        allowedOrigins: [],
+        allowedHosts: [],
+        maxMessageBytes: 65536,
+        ...options,
+      },
       this.deps,
     );
   }

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { LiveLists } from '../../src/admin/live-lists.ts';
 import { LISTS_MAX, VALUE_BYTES_MAX } from '../../src/limits.ts';
 import { DeviceState, RowState } from '../../src/presence/lifecycle.ts';
-import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/protocol/device-frames.ts';
+import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/wire/device-frames.ts';
 import { FakeHub, fakeHub, refusal } from './fake-hub.ts';
 
 const page = {
@@ -24,7 +24,7 @@ function listsOf(hub: FakeHub): LiveLists {
 
 /** Devices that have connected: c and a, then b, which is online; d is only followed. */
 function fleet(hub: FakeHub): void {
-  const { lastSeen, seq } = hub.registry.devices.rows;
+  const { lastSeen, seq, known } = hub.registry.devices.rows;
   for (const [id, seen, events] of [
     ['site.c', 3000n, 5],
     ['site.a', 1000n, 9],
@@ -33,6 +33,7 @@ function fleet(hub: FakeHub): void {
     const slot = hub.device(id);
     lastSeen[slot] = seen;
     seq[slot] = events;
+    known[slot] = 1;
   }
   hub.registry.setDeviceState(hub.device('other.b'), DeviceState.online);
   hub.registry.setDeviceStatus(hub.device('site.c'), Buffer.from('idle'), 0, 4);

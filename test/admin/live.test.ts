@@ -12,7 +12,7 @@ import {
 } from '../../src/limits.ts';
 import { Counter } from '../../src/memory/counters.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/protocol/device-frames.ts';
+import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/wire/device-frames.ts';
 import { eventually } from '../support/eventually.ts';
 import { openLiveStream, type Sent, sentIn } from '../support/live-stream.ts';
 import { FakeHub, fakeHub, refusal } from './fake-hub.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RowState } from '../../src/presence/lifecycle.ts';
-import { ToOwner } from '../../src/threads/commands.ts';
+import { ToOwner } from '../../src/records/commands.ts';
 import { type FakeHub, fakeHub, refusal } from './fake-hub.ts';
 
 /** Marks the subscriber as connected, vip and heard 3 s ago. */

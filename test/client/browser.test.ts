@@ -16,9 +16,9 @@ const html = `<!doctype html><title>client</title><script type="module">
 
 /** What the page has on its window; types only, these run in the page. */
 interface PageWindow {
-  client: typeof import('../../src/client/index.ts');
-  subscriber: import('../../src/client/index.ts').Subscriber;
-  device: import('../../src/client/index.ts').Device;
+  client: typeof import('../../clients/js/src/index.ts');
+  subscriber: import('../../clients/js/src/index.ts').Subscriber;
+  device: import('../../clients/js/src/index.ts').Device;
   events: { readonly type: string; readonly data?: unknown }[];
   states: string[];
   urls: string[];

@@ -1,6 +1,6 @@
 /** The client against the hub, over real sockets. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { DeviceEvent } from '../../src/client/index.ts';
+import type { DeviceEvent } from '../../clients/js/src/index.ts';
 import { calm, numbersFrom, uniqueId, useHub } from '../conformance/harness.ts';
 import { openDevice, openSubscriber } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
@@ -106,7 +106,7 @@ describe('the client', () => {
     const { events, gaps, subscriber: client, subscribed } = subscriber({ devices: [dev] });
     await hub.witness(dev);
     await subscribed.next();
-    expect(await client.pause()).toEqual({ devices: [dev], errors: [] });
+    expect(await client.pause()).toEqual({ devices: [dev], filters: [], errors: [] });
     expect(await client.list()).toEqual([{ device: dev, status: 'inactive' }]);
     await sender.message('unheard', { ack: true });
     const { devices } = await client.resume();

@@ -8,6 +8,7 @@ import { batches } from './batches.ts';
 import { closing } from './closing.ts';
 import { deviceStates, deviceTimers } from './device-states.ts';
 import { devices } from './devices.ts';
+import { filters } from './filters.ts';
 import type { MatrixRow } from './harness.ts';
 import { identity } from './identity.ts';
 import { lagging } from './lagging.ts';
@@ -17,6 +18,7 @@ import { liveness } from './liveness.ts';
 import { metrics } from './metrics.ts';
 import { order } from './order.ts';
 import { ownerRestart } from './owner-restart.ts';
+import { pages } from './pages.ts';
 import { subscribers } from './subscribers.ts';
 import { subscriptions, subscriptionTimers } from './subscriptions.ts';
 import { webSocket } from './websocket.ts';
@@ -32,6 +34,8 @@ const suites = [
   subscriptions,
   order,
   batches,
+  filters,
+  pages,
   lagging,
   closing,
   adminApi,

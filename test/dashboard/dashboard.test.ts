@@ -24,7 +24,7 @@ describe.skipIf(!hasChromium)('the dashboard', () => {
     expect(await figure(page, 'Latency p99').textContent()).toMatch(/ms|s/);
     expect(await page.locator('.plot canvas').count()).toBe(4);
     expect(await rowOf(page, 'Threads', 'owner').textContent()).toMatch(/owner.*ms.*records/);
-    expect(await rowOf(page, 'Rings', 'ingest-replies').textContent()).toContain('%');
+    expect(await rowOf(page, 'Rings', 'main-to-owner').textContent()).toContain('%');
     await page.getByText('No slow subscribers.', { exact: true }).waitFor();
     expect(asked.filter((url) => !url.startsWith(origin))).toEqual([]);
     expect(faultsIn(said)).toEqual([]);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LiveNews } from '../../dashboard/src/live.ts';
 import { LiveShare } from '../../dashboard/src/live-share.ts';
 import { LIVE_TAPPED_MAX } from '../../src/limits.ts';
-import { createDeviceFrame, parseDeviceText } from '../../src/protocol/device-frames.ts';
+import { createDeviceFrame, parseDeviceText } from '../../src/wire/device-frames.ts';
 import { type FakeHub, fakeHub } from '../admin/fake-hub.ts';
 import { eventually } from '../support/eventually.ts';
 

@@ -165,7 +165,7 @@ class Table {
         if (known) strictEqual(slot, before);
         else strictEqual(slot >= 0, model.subscribers.size < capacity.subscribers);
         if (known || slot < 0) return;
-        registry.subscribers.rows.worker[slot] = op.worker;
+        registry.subscribers.rows.edge[slot] = op.worker;
         model.subscribers.set(subscriber, { worker: op.worker });
         return;
       }
@@ -290,6 +290,7 @@ class Table {
       lastSeen: 0,
       seq: 0,
       session: undefined,
+      connectedAt: undefined,
       subscribers,
     });
     strictEqual(registry.deviceId(slot), id);
@@ -416,6 +417,7 @@ describe('the registry', () => {
       lastSeen: 0,
       seq: 0,
       session: undefined,
+      connectedAt: undefined,
       subscribers: { active: 0, inactive: 0, allow: 0, deny: 0 },
     });
   });

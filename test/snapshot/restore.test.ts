@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ACCESS_RULES_MAX } from '../../src/limits.ts';
+import { ToOwner } from '../../src/records/commands.ts';
 import { previousOf, writeSnapshot } from '../../src/snapshot/files.ts';
 import { encodeSnapshot, type SnapshotRow } from '../../src/snapshot/format.ts';
 import { type Restored, type RestoreResult, restoreSnapshot } from '../../src/snapshot/restore.ts';
 import { tableRows } from '../../src/snapshot/table-rows.ts';
-import { ToOwner } from '../../src/threads/commands.ts';
 import { OwnerHarness } from '../owner/owner-harness.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 

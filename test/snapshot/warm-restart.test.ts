@@ -167,6 +167,20 @@ describe('a hub that was drained and started again', () => {
   });
 });
 
+describe('a snapshot file that a hub uses', () => {
+  it('is refused to another with 78, until the first has ended, in whatever way', async () => {
+    const place = new Place();
+    const first = await place.start();
+    expectRefusal(await place.refused(), place.file, `another hub (process ${first.pid})`);
+    await first.kill();
+    const second = await place.start();
+    expectRefusal(await place.refused(), `another hub (process ${second.pid})`);
+    expect(await second.stop()).toBe(0);
+    const third = await place.start();
+    expect(await third.stop()).toBe(0);
+  });
+});
+
 describe('a hub that was killed and started again', () => {
   it('knows what the last snapshot had', async () => {
     const place = new Place({ DAT_SNAPSHOT_INTERVAL_MS: '50' });

@@ -8,8 +8,8 @@ import {
   TunnelError,
 } from '../../client/index.ts';
 import { closes, errors as hubErrors } from '../../codes.ts';
-import { STATUS_CHARACTERS_MAX } from '../../protocol/device-frames.ts';
-import { isId } from '../../protocol/id.ts';
+import { STATUS_CHARACTERS_MAX } from '../../wire/device-frames.ts';
+import { ID_ACCEPTED, isId } from '../../wire/id.ts';
 import { Admin } from '../admin.ts';
 import {
   type Listener,
@@ -22,8 +22,6 @@ import {
 } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { jsonLine, line, note, printable, styled } from '../output.ts';
-
-const ID_ACCEPTED = '1 to 128 of A-Z a-z 0-9 . _ : ~ -';
 
 /** @throws CliFailure when one is no id */
 export function checkIds(ids: readonly string[]): void {
