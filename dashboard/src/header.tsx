@@ -129,7 +129,7 @@ function ThemeChoice() {
       >
         {themes.map((each) => (
           <option key={each} value={each}>
-            {each === 'system' ? 'system theme' : each}
+            {each}
           </option>
         ))}
       </select>

@@ -1,5 +1,6 @@
 /** Small parts that several views share. All text goes in as text: nothing here makes markup of what a peer sent. */
 import { type ComponentChildren, Fragment } from 'preact';
+import { useMemo } from 'preact/hooks';
 
 export function Panel(props: {
   title: string;
@@ -138,10 +139,21 @@ const BAD_RATIO = 0.75;
 
 /** A share of something as a bar; `name` says of what. */
 export function Meter({ name, ratio }: { name: string; ratio: number }) {
+  const percent = Math.min(100, Math.round(ratio * 100));
+  const level = ratio >= BAD_RATIO ? 'bad' : ratio >= WARN_RATIO ? 'warn' : '';
+  const style = useMemo(() => ({ width: `${percent}%` }), [percent]);
   return (
-    <meter aria-label={name} min={0} max={1} low={WARN_RATIO} high={BAD_RATIO} optimum={0} value={ratio}>
-      {Math.round(ratio * 100)} %
-    </meter>
+    // biome-ignore lint/a11y/useSemanticElements: browsers draw <meter> each in its own way, and not to the full height
+    <div
+      role="meter"
+      class="meter"
+      aria-label={name}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={percent}
+    >
+      <div class={`meter-value ${level}`} style={style} />
+    </div>
   );
 }
 
