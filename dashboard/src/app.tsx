@@ -85,7 +85,7 @@ function View(props: {
         <Overview figures={figures} first={first} series={hub.series} filled={hub.filled} kept={hub.kept} />
       );
     case 'devices':
-      return <Devices route={route} startedAt={startedAt} go={go} />;
+      return <Devices route={route} figures={figures} go={go} />;
     case 'device': {
       const { device } = route;
       return (

@@ -1,8 +1,10 @@
 /** All devices: searched, sorted, counted and paged by the hub, so that a hundred thousand are as quick as ten. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { isIdPrefix } from '../../src/wire/id.ts';
+import { isInCluster } from './cluster.tsx';
 import { DeviceTable, deviceColumn, rangeOf, states, useList } from './device-table.tsx';
 import { integer } from './format.ts';
+import type { LiveFigures } from './live.ts';
 import { Panel } from './parts.tsx';
 import type { DevicesRoute } from './route.ts';
 
@@ -23,18 +25,25 @@ const columns = [
 
 export function Devices(props: {
   route: DevicesRoute;
-  startedAt: number;
+  figures: LiveFigures;
   go: (route: DevicesRoute) => void;
 }) {
-  const { route, startedAt, go } = props;
+  const { route, figures, go } = props;
   const { search, state, sort, page } = route;
-  const list = useList({ filter: '', search, state, sort, page, values: false }, REFRESH_MS, startedAt);
+  const list = useList(
+    { filter: '', search, state, sort, page, values: false },
+    REFRESH_MS,
+    figures.startedAt,
+  );
   const counts = list.answer?.states;
+  const where = isInCluster(figures) ? ', on the node that serves this page' : '';
   return (
     <Panel
       title="Devices"
       note={
-        counts === undefined ? undefined : states.map((each) => `${integer(counts[each])} ${each}`).join(', ')
+        counts === undefined
+          ? undefined
+          : `${states.map((each) => `${integer(counts[each])} ${each}`).join(', ')}${where}`
       }
       wide
     >

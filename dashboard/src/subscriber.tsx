@@ -80,7 +80,7 @@ function Connected({ page: { connected, vip } }: { page: SubscriberPage }) {
 /** The send queue and the time of a slow subscriber come with the figures, and are those of now. */
 function factsOf(page: SubscriberPage, { slow, at }: LiveFigures): [name: string, value: string][] {
   const lag = slow.find(({ subscriber }) => subscriber === page.subscriber);
-  const queue = lag?.queuedBytes ?? page.queuedBytes;
+  const queue = lag?.queuedBytes ?? page.queueBytes;
   const counts = page.subscriptions;
   return [
     ['Address', page.address ?? NOTHING],

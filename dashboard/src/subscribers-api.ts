@@ -10,7 +10,7 @@ export interface SubscriberEntry {
   readonly encoding: string | null;
   readonly connectedAt: number | null;
   readonly lastSeen: number;
-  readonly queuedBytes: number | null;
+  readonly queueBytes: number | null;
   readonly vip: boolean;
   readonly subscriptions: Readonly<Record<'active' | 'inactive' | 'allow' | 'deny', number>>;
 }

@@ -126,7 +126,7 @@ function Row({ entry, ask }: { entry: SubscriberEntry; ask: (question: Question)
       </td>
       <td class="nowrap minor">{ago(entry.lastSeen, now)}</td>
       <td class="number" data-name="Queue">
-        {entry.queuedBytes === null ? NOTHING : bytes(entry.queuedBytes)}
+        {entry.queueBytes === null ? NOTHING : bytes(entry.queueBytes)}
       </td>
       <td class="number" data-name="Active">
         {integer(subscriptions.active)}
