@@ -13,7 +13,7 @@ import { type AttachedEdge, attachEdge } from './edge/attach.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
 import { setUwsEnvironment } from './settings/uws-environment.ts';
-import { packageVersion, resolveFanoutWorkers, type Settings } from './settings.ts';
+import { packageVersion, resolveFanoutWorkers, resolveHistoryBytes, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
@@ -119,7 +119,7 @@ export async function startHub(
     lock?.release();
     throw error;
   });
-  const rules = new RuleKeeper(restored?.rules ?? [], (command) => owner.operate(command));
+  const rules: RuleKeeper = new RuleKeeper(restored?.rules ?? [], (command) => owner.operate(command));
   const snapshots = snapshotsOf(settings, memory.presence, rules, restored, logger);
   const undo: Undo = [
     () => main.poller.stop(),
@@ -150,7 +150,7 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
   const { maxDevices: devices, maxSubscribers: subscribers, maxSubscriptions: subscriptions } = settings;
   const { maxMessageBytes, maxConnections } = settings;
   const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
-  const limits = { maxMessageBytes, connectionsMax };
+  const limits = { maxMessageBytes, connectionsMax, historyBytes: resolveHistoryBytes(settings) };
   const memory = createHubMemory({ devices, subscribers, subscriptions }, limits, 1 + workers);
   const main = attachEdge({
     shared: memory,

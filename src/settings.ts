@@ -2,7 +2,9 @@
  * Settings from flags, environment, config file and defaults, in that order of precedence, or the list of everything
  * that is wrong with them. Runs on the main thread at start. Nothing else in the project reads the environment.
  */
+
 import { readFileSync } from 'node:fs';
+import { HISTORY_BYTES_MAX, HISTORY_BYTES_MIN } from './history/memory.ts';
 import { helpText, readFlags } from './settings/flags.ts';
 import { wrongValue } from './settings/problems.ts';
 import { brokenRules, type Origins } from './settings/rules.ts';
@@ -92,6 +94,15 @@ export function loadSettingsFromProcess(): LoadedSettings {
 export function resolveFanoutWorkers(settings: Pick<Settings, 'fanoutWorkers'>, cores: number): number {
   if (settings.fanoutWorkers !== 'auto') return settings.fanoutWorkers;
   return Math.min(FANOUT_WORKERS_MAX, Math.max(1, cores - 2));
+}
+
+/** Memory for history, bytes; 0: off. */
+export function resolveHistoryBytes({
+  historyBytes,
+  maxDevices,
+}: Pick<Settings, 'historyBytes' | 'maxDevices'>): number {
+  if (historyBytes !== 'auto') return historyBytes === 0 ? 0 : Math.max(HISTORY_BYTES_MIN, historyBytes);
+  return Math.min(HISTORY_BYTES_MAX, Math.max(32 * 1024 ** 2, 1024 * maxDevices));
 }
 
 function readChosenFile(fromFlag: string | undefined, { env, readFile }: SettingsSources): SourceRead {

@@ -21,6 +21,7 @@ const bells = [...task.bells];
 const counters = new Counters(memory.ownerCounters);
 const owner = new Owner({
   presence: memory.presence,
+  history: memory.history,
   rings: memory.edges.map(({ toOwner }) => new RingConsumer(toOwner)),
   links: memory.edges.map(({ fromOwner, doorbell }, edge) => {
     const ringer = new Ringer(doorbell, () => bells[edge]!.postMessage({ kind: ToEdge.Wake }));

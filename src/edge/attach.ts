@@ -3,6 +3,8 @@ import { Admission, type AdmissionSettings } from '../access/admission.ts';
 import type { TokenConfig } from '../access/keys.ts';
 import { type UpgradeSettings, Upgrades } from '../access/upgrades.ts';
 import { systemClock } from '../clock.ts';
+import { attachHistory } from '../history/memory.ts';
+import { HistoryReader } from '../history/reader.ts';
 import { Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';
 import { Heart } from '../memory/heartbeat.ts';
@@ -62,15 +64,20 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     counters,
   });
   const away = new Int32Array(shared.ownerAway);
+  const presence = new PresenceReader(shared.presence);
+  const history = attachHistory(shared.history);
+  const { historyEvents: eventsMax, historyTtlMs: ttlMs } = settings;
   const edge = new Edge({
     admission,
-    presence: new PresenceReader(shared.presence),
+    presence,
     line: new OwnerLine(new RingProducer(memory.toOwner), new Ringer(shared.ownerDoorbell)),
     fromOwner: new RingConsumer(memory.fromOwner),
     clock,
     counters,
     allowances: new Allowances(shared.allowances),
     settings,
+    reader: new HistoryReader(history, presence.devices, { eventsMax, ttlMs }, clock),
+    keepsHistory: history.capacity > 0,
     deliveringEdges,
     numbers: (isUsed) => sessionNumbers(memory.sessions, options.edge, isUsed),
     isOwnerAway: () => Atomics.load(away, 0) === 1,

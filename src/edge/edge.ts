@@ -7,12 +7,14 @@
 import type { Admission } from '../access/admission.ts';
 import type { Clock } from '../clock.ts';
 import { closes, errors } from '../codes.ts';
+import type { HistoryReader } from '../history/reader.ts';
 import { POLL_RECORDS_MAX } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
 import { NONE } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import {
+  type Entry,
   FromOwnerRecord,
   Notice,
   Refusal,
@@ -31,11 +33,13 @@ import {
 } from '../records/replies.ts';
 import { SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
-import type { Problem } from '../wire/codec.ts';
+import type { Problem, Told } from '../wire/codec.ts';
+import type { Position } from '../wire/subscriber-ops.ts';
 import { Allowance, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
 import { closeByCode } from './close-by-code.ts';
 import { Deliverer } from './deliver/deliverer.ts';
+import { wantsPast } from './deliver/replays.ts';
 import { type Ask, COST_PER_DEVICE, RequestFlow } from './deliver/request-flow.ts';
 import { type SendQueueLimits, sendQueueLimits } from './deliver/send-queues.ts';
 import type { SubscriberSession } from './deliver/subscriber-session.ts';
@@ -56,6 +60,8 @@ export interface EdgeSettings {
   readonly sendQueueBytes: number;
   readonly sendQueueMaxBytes: number;
   readonly sendQueuesTotalBytes: number;
+  readonly historyEvents: number;
+  readonly historyTtlMs: number;
 }
 
 export interface EdgeDeps {
@@ -67,6 +73,10 @@ export interface EdgeDeps {
   readonly counters: Counters;
   readonly allowances: Allowances;
   readonly settings: EdgeSettings;
+  /** Reads the history log. */
+  readonly reader: HistoryReader;
+  /** History keeps events: then those that nobody listens to take numbers too. */
+  readonly keepsHistory: boolean;
   /** Edges that hold subscribers: they share what is for all. */
   readonly deliveringEdges: number;
   /** @returns the number of a further session @param isUsed whether a session has the number now */
@@ -102,8 +112,23 @@ export class Edge {
     this.clock = clock;
     this.liveness = new Liveness(clock, settings);
     this.queueLimits = sendQueueLimits(settings, deps.deliveringEdges);
-    this.publisher = new Publisher({ presence, line, clock, counters, isOwnerAway, relieve });
-    this.deliverer = new Deliverer({ fromOwner, clock, counters, limits: this.queueLimits });
+    this.publisher = new Publisher({
+      presence,
+      line,
+      clock,
+      counters,
+      isOwnerAway,
+      relieve,
+      keepsHistory: deps.keepsHistory,
+    });
+    this.deliverer = new Deliverer({
+      fromOwner,
+      clock,
+      counters,
+      limits: this.queueLimits,
+      reader: deps.reader,
+      charge: (session, events) => this.#charge(session, events),
+    });
     this.#requests = new RequestFlow({ line, clock, resumeBytes: this.queueLimits.pageResumeBytes });
     this.nextSession = deps.numbers((session) => this.#sessions.has(session));
     this.#rates = {
@@ -218,6 +243,16 @@ export class Edge {
     this.refuse(session, { code: errors.rateLimit.code, message, id: ask.id, retryAfterMs });
   }
 
+  /** A subscriber tells what it has of devices that it is about to subscribe to. */
+  noteSince(
+    session: SubscriberSession,
+    { id, since }: { readonly id: string; readonly since: ReadonlyMap<string, Position> },
+  ): void {
+    if (session.noteSince(since, SINCE_MAX)) return;
+    const message = `more than ${SINCE_MAX} positions before a subscribe`;
+    this.refuse(session, { code: errors.limit.code, message, id });
+  }
+
   /** A subscriber showed a sign of life. @param isActivity whether it counts for its subscriptions too */
   heard(session: SubscriberSession, isActivity: boolean, now: number): void {
     const whole = Math.floor(now);
@@ -228,6 +263,7 @@ export class Edge {
   /** The kernel has taken something of what waited for a subscriber. */
   writable(session: SubscriberSession): void {
     this.deliverer.sendQueues.writable(session);
+    this.deliverer.replays.run(session);
     this.#requests.advance(session);
   }
 
@@ -383,20 +419,25 @@ export class Edge {
     const { request, more, entries, refusals, filters } = answer;
     const asked = this.#requests.answered(session, request, more);
     if (asked === undefined) return;
-    const rows = readEntries(entries);
+    const { rows, twice } = this.#withPast(session, readEntries(entries), asked);
     const malformed = asked.named?.malformed ?? [];
     const refused = [
       ...readRefusals(refusals),
       ...malformed.map((device) => ({ device, why: Refusal.malformed })),
+      ...twice.map(({ device }) => ({ device, why: Refusal.alreadyActive })),
     ];
     session.send(session.codec.answer(asked, rows, refused, readFilters(filters), more));
+    this.#requests.keepPast(session, asked, more);
+    this.deliverer.replays.run(session);
     // Devices that a request names were paid for with it.
     this.#page(session, asked.isNamed ? 0 : rows.length);
   }
 
   #filterPage(session: SubscriberSession, { filter, page, more, entries }: FilterPage): void {
-    const rows = readEntries(entries);
+    const past = this.#requests.pastOf(session, filter, page, more);
+    const { rows } = this.#withPast(session, readEntries(entries), past);
     session.send(session.codec.filterPage(filter, rows, more));
+    this.deliverer.replays.run(session);
     this.#requests.filterPage(session, page, more);
     this.#page(session, rows.length);
   }
@@ -412,16 +453,44 @@ export class Edge {
     this.#page(session, rows.length);
   }
 
+  /**
+   * Finds what of the past the entries' devices have, before the answer says whether it is all there.
+   * @returns the entries to be told; `twice` are those whose events the session gets already
+   */
+  #withPast(
+    session: SubscriberSession,
+    entries: readonly Entry[],
+    asked: Pick<Ask, 'past' | 'types'> | undefined,
+  ): { rows: readonly Told[]; twice: readonly Entry[] } {
+    if (asked === undefined || !wantsPast(asked.past)) return { rows: entries, twice: [] };
+    const { deliverer } = this;
+    const { past, types } = asked;
+    const twice = entries.filter(
+      ({ device, deviceSlot }) => past.since.has(device) && deliverer.isFollowing(session, deviceSlot),
+    );
+    const rows = entries
+      .filter((entry) => !twice.includes(entry))
+      .map((entry) => {
+        if (deliverer.isFollowing(session, entry.deviceSlot)) return entry;
+        return { ...entry, recovered: deliverer.replays.begin(session, entry, past, types) };
+      });
+    return { rows, twice };
+  }
+
   /** A page was sent: it is paid for, and the next one may be asked for. */
   #page(session: SubscriberSession, rows: number): void {
-    const now = this.clock.now();
-    const rate = this.#rates[SessionKind.subscriber];
-    if (rate !== undefined && rows > 0) {
-      session.allowance ??= new Allowance(rate, now, this.#deps.allowances.fullAtMs(session.payer, now));
-      session.allowance.charge(rows * COST_PER_DEVICE, now);
-    }
+    this.#charge(session, rows);
     this.deliverer.sendQueues.check(session);
     this.#requests.advance(session);
+  }
+
+  /** Takes the cost of rows of an answer, or of replayed events. */
+  #charge(session: SubscriberSession, count: number): void {
+    const rate = this.#rates[SessionKind.subscriber];
+    if (rate === undefined || count === 0) return;
+    const now = this.clock.now();
+    session.allowance ??= new Allowance(rate, now, this.#deps.allowances.fullAtMs(session.payer, now));
+    session.allowance.charge(count * COST_PER_DEVICE, now);
   }
 
   /** A new owner asks whom this edge holds. What it does not name until `Resynced` is over. */
@@ -463,6 +532,8 @@ export class Edge {
 
 type FilterPage = ReturnType<typeof readFilterPage>;
 
+/** Positions that a subscriber may tell before one subscribe. */
+const SINCE_MAX = 100_000;
 /** What a peer is told to wait whose requests wait for others. */
 const RETRY_MS_MIN = 50;
 

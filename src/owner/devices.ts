@@ -5,6 +5,7 @@
 
 import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
+import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
 import { highWater } from '../memory/layout.ts';
@@ -30,6 +31,7 @@ export interface DevicesDeps {
   readonly registry: Registry;
   /** By edge. */
   readonly links: readonly EdgeLink[];
+  readonly history: HistoryLog;
   /** A timer per device slot: stale while connected, grace after a loss, removal once nobody follows it. */
   readonly wheel: Wheel;
   /** By edge. */
@@ -157,23 +159,23 @@ export class Devices {
     if (slot === NONE) slot = this.#sessions.get(session) ?? NONE;
     if (slot === NONE || registry.devices.rows.session[slot] !== session) return; // replaced or terminated
     const bytes = eventBytes(views, offset);
-    const seq = this.#broadcast(slot, views, offset, bytes);
-    if (seq < 0) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
+    const isHeard = this.#broadcast(slot, views, offset, bytes);
+    if (!isHeard) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
     const ackBytes = views.u8[offset + EventField.ackBytes]!;
     if (ackBytes > 0) {
       const id = views.u8.subarray(offset + bytes, offset + bytes + ackBytes);
-      this.#link(session).ack(session, registry.devices.rows.seq[slot]!, seq < 0, id);
+      this.#link(session).ack(session, registry.devices.rows.seq[slot]!, !isHeard, id);
     }
   }
 
   /**
    * Publishes as the device, on an operator's behalf.
-   * @returns the event's seq, or -1 when nobody listens
+   * @returns whether somebody listens; the event's seq, if it took one, is the device's
    */
   publish(
     slot: number,
     event: { type: number; priority: number; deviceStatus: string; payload: Uint8Array; at: number },
-  ): number {
+  ): boolean {
     this.#appear(slot);
     const status = Buffer.from(event.deviceStatus);
     const views = privateViews(EventField.body + status.length + event.payload.length);
@@ -311,23 +313,35 @@ export class Devices {
   }
 
   /**
-   * Remembers a status, numbers the event and copies it to each edge that has an active subscriber.
-   * @returns its seq, or -1 when nobody listens
+   * Remembers a status, numbers the event, keeps it, and copies it to each edge that has an active subscriber.
+   * @returns whether somebody listens
    */
-  #broadcast(slot: number, views: RecordViews, offset: number, bytes: number): number {
-    const { registry, links, counters } = this.#deps;
+  #broadcast(slot: number, views: RecordViews, offset: number, bytes: number): boolean {
+    const { registry, links, counters, history } = this.#deps;
     const { rows } = registry.devices;
     const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
     if (statusBytes > 0) registry.setDeviceStatus(slot, views.u8, offset + EventField.body, statusBytes);
-    if (rows.active[slot] === 0) return -1;
+    const isHeard = rows.active[slot] !== 0;
+    if (!isHeard && !this.#takesNumber(slot, views.u8[offset + EventField.type]!)) return false;
     const seq = rows.seq[slot]! + 1;
+    history.append(slot, seq, views, offset, bytes); // first: no number is taken that history knows nothing of
     rows.seq[slot] = seq;
     const { interest, edges } = registry;
-    for (let edge = 0; edge < edges; edge++) {
+    for (let edge = 0; isHeard && edge < edges; edge++) {
       if (interest[slot * edges + edge] === 0) continue;
       if (!links[edge]!.event(views, offset, bytes, slot, seq)) counters.add(Counter.droppedFanoutFull);
     }
-    return seq;
+    return isHeard;
+  }
+
+  /**
+   * Whether an event that nobody listens to takes a number: with history, when it is kept; without, when a subscriber
+   * may come back that is to see the hole.
+   */
+  #takesNumber(slot: number, type: number): boolean {
+    const { registry, history } = this.#deps;
+    if (history.isOn) return type !== EventType.pong;
+    return registry.devices.rows.waiting[slot] !== 0;
   }
 }
 

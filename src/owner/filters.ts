@@ -369,4 +369,12 @@ export class Filters {
 }
 
 const NO_ENTRIES = new Uint8Array(0);
-const NO_STATE = { deviceSlot: NONE, rowState: RowState.none, deviceState: 0, lastSeen: 0, seq: 0 } as const;
+const NO_STATE = {
+  deviceSlot: NONE,
+  rowState: RowState.none,
+  deviceState: 0,
+  lastSeen: 0,
+  seq: 0,
+  epoch: 0,
+  generation: 0,
+} as const;

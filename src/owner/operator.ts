@@ -61,10 +61,9 @@ export class Operator {
         return this.#kick(command.subscriber);
       case ToOwner.Publish:
         return this.#onDevice(command.device, (slot) => {
-          const seq = this.#devices.publish(slot, command);
-          return seq < 0
-            ? { ok: true, seq: this.#registry.devices.rows.seq[slot]!, skipped: true }
-            : { ok: true, seq };
+          const isHeard = this.#devices.publish(slot, command);
+          const seq = this.#registry.devices.rows.seq[slot]!;
+          return isHeard ? { ok: true, seq } : { ok: true, seq, skipped: true };
         });
       case ToOwner.SetRules:
         return this.#swept(this.#sweep.begin(command.rules, command.dryRun));

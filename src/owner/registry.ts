@@ -46,6 +46,9 @@ export class Registry {
   reservedRows = 0;
   /** Devices that nobody but subscribers and operators has named. */
   unusedCount = 0;
+  /** Called with a device's row that was just made, and with one that is about to be freed. */
+  deviceMade: (slot: number) => void = () => {};
+  deviceFreed: (slot: number) => void = () => {};
   /** Called with a row that is about to go, while it is still in its lists. */
   rowRemoved: (row: number) => void = () => {};
   /** Ids and statuses, for whoever copies them as bytes. */
@@ -151,6 +154,7 @@ export class Registry {
     begin(rows.version, slot);
     Atomics.store(rows.lastSeen, slot, 0n);
     rows.seq[slot] = 0;
+    rows.epoch[slot] = newEpoch();
     Atomics.store(rows.deviceStatus, slot, NO_TEXT);
     Atomics.store(rows.session, slot, NONE);
     rows.connectedAt[slot] = 0;
@@ -163,6 +167,7 @@ export class Registry {
     Atomics.store(rows.deviceState, slot, DeviceState.offline);
     end(rows.version, slot);
     Atomics.add(this.#totals, Total.offline, 1);
+    this.deviceMade(slot);
     return slot;
   }
 
@@ -170,6 +175,7 @@ export class Registry {
   freeDevice(slot: number): void {
     const { rows } = this.devices;
     if (rows.firstRow[slot] !== NONE) throw new Error(`device slot ${slot} is freed with subscriptions`);
+    this.deviceFreed(slot);
     if (rows.known[slot] === 0) this.unusedCount -= 1;
     begin(rows.version, slot);
     Atomics.sub(this.#totals, rows.deviceState[slot]!, 1);
@@ -441,4 +447,9 @@ export class Registry {
       this.interest[device * this.edges + this.subscribers.rows.edge[subscribers[row]!]!]! += change;
     }
   }
+}
+
+/** Told apart from every other by chance alone: there are 2^52. */
+function newEpoch(): number {
+  return 1 + Math.floor(Math.random() * 2 ** 52);
 }

@@ -1,6 +1,7 @@
 /** Puts the rows of a snapshot back into the presence table, before the owner serves anyone. Owner thread only. */
 import { type AccessRule, AccessRules } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
+import type { HistoryLog } from '../history/log.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { Vip } from '../presence/columns.ts';
 import { RowState } from '../presence/lifecycle.ts';
@@ -13,6 +14,7 @@ import type { Registry } from './registry.ts';
 export interface RestorerDeps {
   readonly registry: Registry;
   readonly devices: Devices;
+  readonly history: HistoryLog;
   readonly access: AccessControl;
   /** The subscribers' timers. */
   readonly wheel: Wheel;
@@ -48,11 +50,12 @@ export class Restorer implements RestoreTarget {
 
   /** Offline, and removed in time like any device that is. */
   #device({ device, seq, lastSeen, status }: Saved<'device'>): string | undefined {
-    const { registry, devices } = this.#deps;
+    const { registry, devices, history } = this.#deps;
     const slot = registry.ensureDeviceOf(device);
     if (slot < 0) return this.#noDevice(device);
     const { rows } = registry.devices;
     rows.seq[slot] = seq;
+    history.begin(slot, seq);
     if (seq > 0 || lastSeen > 0 || status !== '') registry.setKnown(slot);
     Atomics.store(rows.lastSeen, slot, this.#toMonotonic(lastSeen));
     if (status !== '') {

@@ -85,6 +85,8 @@ export class Subscriptions {
         deviceState: rows.deviceState[device]!,
         lastSeen: toWallMs(clock, Number(Atomics.load(rows.lastSeen, device))),
         seq: rows.seq[device]!,
+        epoch: rows.epoch[device]!,
+        generation: rows.generation[device]!,
       },
       texts.bytes,
       texts.start(id),

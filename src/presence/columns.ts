@@ -15,6 +15,14 @@ export const Vip = { operator: 1, token: 2 } as const;
 export const deviceColumns = {
   lastSeen: i64('monotonic ms, 0 never', 'session holder'), // the owner's while it is not connected
   seq: f64('count of broadcast events', 'owner'), // plain: an aligned 8-byte cell is written whole on 64-bit hosts
+  // Where the device's kept events are in the history log. Plain like `seq`: a reader checks the record that it finds
+  // (slot, generation, position), not the cell.
+  keptAt: f64('history position of the newest event kept; it may be gone, 0 none', 'owner'),
+  messageAt: f64('history position of the newest message, 0 none', 'owner'),
+  statusAt: f64('history position of the newest status that the device sent, 0 none', 'owner'),
+  keptSeq: f64('seq of the newest event that history was to keep', 'owner'),
+  epoch: f64('random, another whenever the numbering starts anew', 'owner'), // plain, as seq
+  keptCount: u32('count of kept events in the log', 'owner'),
   connectedAt: f64('wall-clock ms, of the connection that `session` names', 'owner'), // plain, as seq
   id: u32('arena chunk', 'owner'),
   deviceStatus: u32('arena chunk, 0 none', 'owner'),
@@ -76,7 +84,7 @@ export const filterColumns = {
 
 /** Bytes a row may take beside its id and its timer; the bench prints what a device takes in all. */
 const limits = [
-  [deviceColumns, 80],
+  [deviceColumns, 120],
   [subscriberColumns, 64],
   [subscriptionColumns, 32],
   [filterColumns, 24],

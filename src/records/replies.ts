@@ -114,6 +114,8 @@ export const Refusal = {
   unusedFull: 6,
   malformed: 7,
   tooManyFilters: 8,
+  /** A position was given for a subscription that is active already. */
+  alreadyActive: 9,
 } as const;
 export type Refusal = (typeof Refusal)[keyof typeof Refusal];
 
@@ -129,20 +131,26 @@ export interface Entry {
   readonly lastSeen: number;
   /** Of the last event; the next one that the session gets is `seq` + 1. */
   readonly seq: number;
+  /** Another whenever the device's numbering starts anew. */
+  readonly epoch: number;
+  /** Of the device's slot: it tells whether the slot has changed hands since. */
+  readonly generation: number;
   /** '' when the device has told none. */
   readonly deviceStatus: string;
 }
 
-/** | f64 seq | f64 lastSeen | u32 slot | rowState | deviceState | idBytes | pad | u16 statusBytes, pad to 32 | id, status, pad */
+/** | f64 seq | f64 lastSeen | f64 epoch | u32 slot | rowState | deviceState | idBytes | pad | u16 statusBytes | u16 generation, pad to 40 | id, status, pad */
 const EntryField = {
   seq: 0,
   lastSeen: 8,
-  slot: 16,
-  rowState: 20,
-  deviceState: 21,
-  idBytes: 22,
-  statusBytes: 24,
-  text: 32,
+  epoch: 16,
+  slot: 24,
+  rowState: 28,
+  deviceState: 29,
+  idBytes: 30,
+  statusBytes: 32,
+  generation: 34,
+  text: 40,
 };
 const ENTRY_ALIGNMENT = 8;
 
@@ -176,6 +184,8 @@ export class EntryWriter {
     const bytes = this.#bytes;
     bytes.writeDoubleLE(entry.seq, start + EntryField.seq);
     bytes.writeDoubleLE(entry.lastSeen, start + EntryField.lastSeen);
+    bytes.writeDoubleLE(entry.epoch, start + EntryField.epoch);
+    bytes.writeUInt16LE(entry.generation, start + EntryField.generation);
     bytes.writeUInt32LE(entry.deviceSlot, start + EntryField.slot);
     bytes[start + EntryField.rowState] = entry.rowState;
     bytes[start + EntryField.deviceState] = entry.deviceState;
@@ -215,6 +225,8 @@ export function readEntries(page: Uint8Array): Entry[] {
     entries.push({
       seq: bytes.readDoubleLE(at + EntryField.seq),
       lastSeen: bytes.readDoubleLE(at + EntryField.lastSeen),
+      epoch: bytes.readDoubleLE(at + EntryField.epoch),
+      generation: bytes.readUInt16LE(at + EntryField.generation),
       deviceSlot: bytes.readUInt32LE(at + EntryField.slot),
       rowState: bytes[at + EntryField.rowState]!,
       deviceState: bytes[at + EntryField.deviceState]!,

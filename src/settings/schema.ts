@@ -43,6 +43,7 @@ export const settingGroups = [
   'Presence',
   'Delivery',
   'Capacity',
+  'History',
   'Running',
 ] as const;
 export type SettingGroup = (typeof settingGroups)[number];
@@ -57,6 +58,8 @@ export const FANOUT_WORKERS_MAX = 32;
 const FILTERS_MAX = 255;
 const ROWS_MAX = 16_000_000;
 const QUEUE_BYTES_MAX = 1024 ** 3;
+/** What one shared memory may have. */
+const HISTORY_BYTES_MAX = 2 ** 31;
 const QUEUES_TOTAL_BYTES_MAX = 1024 ** 4;
 
 const port = wholeNumber(0, 65535, 'port');
@@ -410,6 +413,27 @@ export const settingRows = {
     default: 100_000,
     group: 'Capacity',
     meaning: 'Maximum number of subscriptions of one subscriber; one more gets error 106.',
+  }),
+  historyBytes: row({
+    kind: wordOrNumber('auto', 0, HISTORY_BYTES_MAX),
+    default: 'auto',
+    group: 'History',
+    meaning:
+      'Memory for recent events of all devices together. auto is the larger of 32 MiB and 1 KiB for each device of ' +
+      'DAT_MAX_DEVICES. 0 turns history off.',
+  }),
+  historyEvents: row({
+    kind: wholeNumber(1, 1_000_000, 'events'),
+    default: 100,
+    group: 'History',
+    meaning: 'Events of one device that are kept at most, while there is room.',
+  }),
+  historyTtlMs: row({
+    kind: wholeNumber(1000, SPAN_MS_MAX, 'ms'),
+    default: 3_600_000,
+    group: 'History',
+    meaning:
+      'Age up to which events are kept. The newest message and status of each device are kept whatever their age.',
   }),
   maxFiltersPerSubscriber: row({
     kind: wholeNumber(1, FILTERS_MAX, 'filters'),

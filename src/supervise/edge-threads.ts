@@ -120,8 +120,8 @@ export class EdgeThreads {
       (end) => owner.setBell(edge, end),
       (end) => port.postMessage({ kind: ToEdge.Bell, bell: end }, [end]),
     );
-    const { presence, ownerDoorbell, ownerAway, admission, allowances } = memory;
-    const shared = { presence, ownerDoorbell, ownerAway, admission, allowances };
+    const { presence, history, ownerDoorbell, ownerAway, admission, allowances } = memory;
+    const shared = { presence, history, ownerDoorbell, ownerAway, admission, allowances };
     const own = memory.edges[edge]!;
     return {
       data: { shared, memory: own, edge, settings, tokens, deliveringEdges: edges.length, bell },

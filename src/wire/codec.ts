@@ -32,6 +32,11 @@ export interface DeviceCodec extends PeerCodec {
   ack(id: string, seq: number, skipped: boolean): Frame | undefined;
 }
 
+/** An entry, and whether all that was asked for since a position is there. */
+export interface Told extends Entry {
+  readonly recovered?: boolean | undefined;
+}
+
 /** What an answer answers. */
 export interface Asked {
   readonly op: OpName;
@@ -54,7 +59,7 @@ export interface SubscriberCodec extends PeerCodec {
   welcome(subscriber: string, pingIntervalMs: number, kept: Kept): Frame | undefined;
   answer(
     asked: Asked,
-    entries: readonly Entry[],
+    entries: readonly Told[],
     refused: readonly RefusedDevice[],
     filters: readonly FilterEntry[],
     more: boolean,
@@ -66,6 +71,6 @@ export interface SubscriberCodec extends PeerCodec {
     more: boolean,
   ): Frame | undefined;
   /** Devices that a filter follows from here on. @param filter with its star */
-  filterPage(filter: string, entries: readonly Entry[], more: boolean): Frame | undefined;
+  filterPage(filter: string, entries: readonly Told[], more: boolean): Frame | undefined;
   gap(gap: Gap): Frame | undefined;
 }

@@ -3,8 +3,9 @@ import { errors, removals } from '../codes.ts';
 import { deviceStateNames, statusOf } from '../presence/lifecycle.ts';
 import { type Entry, type FilterEntry, Notice, Refusal, type RefusedDevice } from '../records/replies.ts';
 import type { OpName } from '../records/requests.ts';
-import type { Asked, DeviceCodec, Problem, SubscriberCodec } from './codec.ts';
+import type { Asked, DeviceCodec, Problem, SubscriberCodec, Told } from './codec.ts';
 import { Encoding } from './encodings.ts';
+import { epochName } from './events.ts';
 import { gapFrame } from './gap.ts';
 import { ID_ACCEPTED } from './id.ts';
 
@@ -64,6 +65,10 @@ const refusals: Readonly<Record<Refusal, { readonly code: number; readonly messa
     code: errors.limit.code,
     message: 'more filters than one subscriber may have (DAT_MAX_FILTERS_PER_SUBSCRIBER)',
   },
+  [Refusal.alreadyActive]: {
+    code: errors.badRequest.code,
+    message: 'since: the subscription is active already; connect with ?hold=true to recover',
+  },
   [Refusal.malformed]: {
     code: errors.badRequest.code,
     message: `not an id; expected ${ID_ACCEPTED}`,
@@ -81,7 +86,7 @@ const answerOps: Readonly<Record<OpName, string>> = {
 /** `errors` is always part of `subscribed`, else only when there are any. */
 function answer(
   { op, id }: Asked,
-  entries: readonly Entry[],
+  entries: readonly Told[],
   refused: readonly RefusedDevice[],
   filters: readonly FilterEntry[],
   more: boolean,
@@ -102,11 +107,18 @@ function filterItem(op: OpName, { filter, value }: FilterEntry): object | string
   return op === 'list' ? { filter, status: statusOf(value) } : filter;
 }
 
-function subscribedItem(entry: Entry): string {
-  const { device, lastSeen, seq, deviceStatus } = entry;
-  const status = statusOf(entry.rowState);
-  const state = deviceStateNames[entry.deviceState as 1 | 2 | 3];
-  return JSON.stringify({ device, status, state, lastSeen, seq, deviceStatus: deviceStatus || null });
+function subscribedItem(entry: Told): string {
+  const { device, lastSeen, seq, deviceStatus, recovered } = entry;
+  return JSON.stringify({
+    device,
+    status: statusOf(entry.rowState),
+    state: deviceStateNames[entry.deviceState as 1 | 2 | 3],
+    lastSeen,
+    seq,
+    epoch: epochName(entry.epoch),
+    deviceStatus: deviceStatus || null,
+    ...(recovered !== undefined && { recovered }),
+  });
 }
 
 function listItem({ device, rowState }: Entry): string {

@@ -10,6 +10,7 @@ import { deviceStates, deviceTimers } from './device-states.ts';
 import { devices } from './devices.ts';
 import { filters } from './filters.ts';
 import type { MatrixRow } from './harness.ts';
+import { history } from './history.ts';
 import { identity } from './identity.ts';
 import { lagging } from './lagging.ts';
 import { listeners } from './listeners.ts';
@@ -35,6 +36,7 @@ const suites = [
   order,
   batches,
   filters,
+  history,
   pages,
   lagging,
   closing,

@@ -14,6 +14,7 @@ export interface MatrixRow {
 
 /** Nothing times out by itself in these; small tables start quickly. */
 export const calm: Env = {
+  DAT_HISTORY_BYTES: '0',
   DAT_DEVICE_RATE: '0',
   DAT_DEVICE_LEAVE_GRACE_MS: '600000',
   DAT_DEVICE_STALE_AFTER_MS: '600000',
@@ -50,6 +51,7 @@ export interface SubscriberOptions extends PeerOptions {
   readonly devices?: readonly string[];
   /** For `?batch=`. */
   readonly batch?: boolean;
+  readonly hold?: boolean;
 }
 
 let ids = 0;
@@ -126,11 +128,13 @@ export class TestHub {
     id = uniqueId('sub'),
     devices,
     batch,
+    hold,
     ...options
   }: SubscriberOptions = {}): Promise<Subscriber> {
     const query = new URLSearchParams({ id });
     if (devices !== undefined) query.set('devices', devices.join(','));
     if (batch !== undefined) query.set('batch', String(batch));
+    if (hold !== undefined) query.set('hold', String(hold));
     const subscriber = await Subscriber.connect(this.process.subscriberPort, `?${query}`, options);
     this.#peers.add(subscriber);
     return subscriber;

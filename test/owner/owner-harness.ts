@@ -2,6 +2,8 @@
  * An owner on its own rings, without threads: the test writes what an edge would and reads what it would get, put into
  * the frames that a JSON subscriber would see. One edge; the clock stands still unless the test moves it. No assertions.
  */
+
+import { createHistory } from '../../src/history/memory.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
@@ -48,6 +50,7 @@ const settings: OwnerDeps['settings'] = {
   maxSubscriptionsPerSubscriber: 100_000,
   maxFiltersPerSubscriber: 100,
   sendQueueMaxBytes: 1024 * 1024,
+  historyEvents: 100,
 };
 
 /** What the edge got, in order. */
@@ -84,6 +87,7 @@ export class OwnerHarness {
     this.#fromOwner = new RingConsumer(fromOwner);
     this.owner = new Owner({
       presence: this.memory,
+      history: createHistory(0),
       rings: [new RingConsumer(toOwner)],
       links: [new EdgeLink(new RingProducer(fromOwner), ringer)],
       pulses: [new Pulse(createHeartbeat())],

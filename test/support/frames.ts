@@ -25,6 +25,7 @@ export interface Frame {
   readonly filter?: string;
   readonly filters?: readonly unknown[];
   readonly resumedFilters?: readonly string[];
+  readonly replay?: boolean;
   /** Another page follows. */
   readonly more?: boolean;
   readonly retryAfterMs?: number;

@@ -11,9 +11,18 @@ const entry: Entry = {
   deviceState: DeviceState.online,
   lastSeen: 1764000000123,
   seq: 41,
+  epoch: 128,
+  generation: 0,
   deviceStatus: '',
 };
-const shown = { device: 'd', status: 'active', state: 'online', lastSeen: 1764000000123, seq: 41 };
+const shown = {
+  device: 'd',
+  status: 'active',
+  state: 'online',
+  lastSeen: 1764000000123,
+  seq: 41,
+  epoch: '3k',
+};
 const named = (device: string): Entry => ({ ...entry, device });
 const kept = (devices: readonly string[], more: boolean) => ({
   resumed: devices.map(named),

@@ -4,14 +4,17 @@
  */
 import type { Clock } from '../../clock.ts';
 import { closes } from '../../codes.ts';
+import type { HistoryReader } from '../../history/reader.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../../memory/ring.ts';
 import { EventField } from '../../records/event.ts';
 import { readGap, readSeq } from '../../records/replies.ts';
 import type { Endpoint } from '../../transport/transport.ts';
 import { ALL_TYPES, typeBit } from '../../wire/events.ts';
+import { NO_SHARD } from './audience.ts';
 import type { Publish } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
+import { Replays } from './replays.ts';
 import { Rounds } from './rounds.ts';
 import { type SendQueueLimits, SendQueues } from './send-queues.ts';
 import { SlowSubscribers } from './slow-subscribers.ts';
@@ -24,6 +27,9 @@ export interface DelivererDeps {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly limits: SendQueueLimits;
+  readonly reader: HistoryReader;
+  /** Takes the cost of events that were replayed. */
+  readonly charge: (session: SubscriberSession, events: number) => void;
 }
 
 /** Shards sent to before the thread looks up again: about five milliseconds, and one where vips wait. */
@@ -32,6 +38,7 @@ const SHARDS_PER_STEP_WITH_VIPS = 1;
 
 export class Deliverer {
   readonly sendQueues: SendQueues;
+  readonly replays: Replays;
   /** By number; those that are closing among them. */
   readonly sessions = new Map<number, SubscriberSession>();
   readonly #deps: DelivererDeps;
@@ -52,6 +59,16 @@ export class Deliverer {
     const sending = { views: fromOwner.views, encoder, counters };
     const slow = new SlowSubscribers({ ...sending, ...limits, topics, finishRounds: () => this.finish() });
     this.#topics = new Topics(topics, slow, this.#publishTo);
+    this.replays = new Replays({
+      reader: deps.reader,
+      encoder: new EventEncoder(fromOwner.views),
+      clock,
+      counters,
+      queueBytes: limits.queueBytes / 2,
+      finish: () => this.finish(),
+      join: (session, attached) => this.#topics.join(session, attached, this.sessions.values()),
+      charge: deps.charge,
+    });
     this.#rounds = new Rounds(fromOwner, { ...sending, slow }, this.#publishTo);
     this.sendQueues = new SendQueues({
       sessions: this.sessions,
@@ -79,6 +96,7 @@ export class Deliverer {
   event(views: RecordViews, offset: number, bytes: number): void {
     const device = views.u32[(offset + EventField.device) >> 2]!;
     const seq = views.f64[(offset + EventField.seq) >> 3]!;
+    if (this.replays.inUse) this.replays.event(device, views.u8[offset + EventField.type]!, seq);
     // None: the last subscriber has just closed, and the owner has not heard of it yet.
     const topic = this.#topics.get(device, ALL_TYPES);
     if (topic !== undefined) {
@@ -122,21 +140,29 @@ export class Deliverer {
 
   /** From here on the session gets the device's events, of which `seq` was the last. */
   attachDevice(session: SubscriberSession, attach: Attached): void {
-    this.#topics.join(session, attach, this.sessions.values());
+    if (!this.replays.attach(session, attach)) this.#topics.join(session, attach, this.sessions.values());
+  }
+
+  /** Whether the session gets the device's events, or is about to. */
+  isFollowing(session: SubscriberSession, device: number): boolean {
+    return session.shardOf(device) !== NO_SHARD || this.replays.isHolding(session, device);
   }
 
   detachDevice(session: SubscriberSession, device: number): void {
+    this.replays.detach(session, device);
     this.#topics.leave(session, device, true);
   }
 
   gap(views: RecordViews, offset: number): void {
     const { device, from, to } = readGap(views, offset);
+    this.replays.missed(device, to);
     this.#topics.gap(device, from, to);
   }
 
   /** The device has come to this number: what did not come until now never will. */
   seq(views: RecordViews, offset: number): void {
     const { device, seq } = readSeq(views, offset);
+    this.replays.missed(device, seq);
     this.#topics.heardOf(device, seq);
   }
 
@@ -169,6 +195,7 @@ export class Deliverer {
   /** What follows is not for it any more, though what waits and the close frame still leave. */
   closing(session: SubscriberSession): void {
     session.closing = true;
+    this.replays.forget(session);
     this.#topics.leaveAll(session, true);
     this.sendQueues.forget(session);
   }

@@ -9,6 +9,7 @@ import { Notice } from '../../records/replies.ts';
 import type { Asked } from '../../wire/codec.ts';
 import type { Named, Past } from '../../wire/subscriber-ops.ts';
 import type { OwnerLine } from '../owner-line.ts';
+import { wantsPast } from './replays.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** One device, or one row of an answer, costs this much of the allowance (wire contract). */
@@ -47,6 +48,8 @@ export class RequestQueue {
   last = 0;
   /** What a further page was promised of, and whether it was asked for: a request, or 0 for the hub's own notices. */
   readonly pages = new Map<number, boolean>();
+  /** By filter: what of the past its pages are to bring. */
+  readonly pasts = new Map<string, Pick<Ask, 'past' | 'types'>>();
   /** What the hub's own pages are about. */
   notice: Notice = Notice.resumed;
 
@@ -110,6 +113,25 @@ export class RequestFlow {
     const queue = queueOf(session);
     queue.notice = notice;
     this.#expectPage(session, queue, 0);
+  }
+
+  /** A request was answered: its filters' pages are to bring the past that it asked for. */
+  keepPast(session: SubscriberSession, { op, named, past, types }: Answered, more: boolean): void {
+    if (op !== 'subscribe' || more || !wantsPast(past)) return;
+    for (const filter of named?.filters ?? []) queueOf(session).pasts.set(filter, { past, types });
+  }
+
+  /** @returns what of the past a page is to bring; undefined: nothing */
+  pastOf(
+    session: SubscriberSession,
+    filter: string,
+    page: number,
+    more: boolean,
+  ): Pick<Ask, 'past' | 'types'> | undefined {
+    if (page === 0) return undefined; // one device that has just appeared
+    const past = session.requests?.pasts.get(filter);
+    if (!more) session.requests?.pasts.delete(filter);
+    return past;
   }
 
   /** A page of a filter's devices has come. @param page names it for `More` */

@@ -103,7 +103,8 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
     if (!parsed.ok) edge.refuse(session, parsed);
     else if (!isInTime) edge.refuseOverRate(session, cost, parsed.id, now);
     else if (parsed.op === 'list') edge.request(session, { ...LIST, id: parsed.id }, now);
-    else if ('named' in parsed) edge.request(session, parsed, now);
+    else if (parsed.op === 'since') edge.noteSince(session, parsed);
+    else if ('named' in parsed) edge.request(session, session.withSince(parsed), now);
   }
 
   controlPong({ session }: SubscriberConnection): void {

@@ -8,6 +8,7 @@ import type { SubscriberCodec } from '../../wire/codec.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import type { Gap } from '../../wire/gap.ts';
+import type { Position } from '../../wire/subscriber-ops.ts';
 import { Session } from '../session.ts';
 import { NO_SHARD } from './audience.ts';
 import type { OutboxFrames } from './outbox-frames.ts';
@@ -63,6 +64,26 @@ export class SubscriberSession extends Session {
   get actor(): Actor {
     const { devices, vip } = this.#token ?? EVERYTHING;
     return { role: 'subscriber', id: this.id, devices, vip };
+  }
+
+  /** Positions that `since` frames have told, for the next subscribe. */
+  #since: Map<string, Position> | undefined;
+
+  /** Takes note of positions. @returns false when there are more than a subscriber may have subscriptions */
+  noteSince(since: ReadonlyMap<string, Position>, most: number): boolean {
+    this.#since ??= new Map();
+    for (const [device, position] of since) this.#since.set(device, position);
+    if (this.#since.size <= most) return true;
+    this.#since = undefined;
+    return false;
+  }
+
+  /** A subscribe with the positions that were told before it. */
+  withSince(ask: Ask): Ask {
+    if (this.#since === undefined || ask.op !== 'subscribe') return ask;
+    const since = new Map([...this.#since, ...ask.past.since]);
+    this.#since = undefined;
+    return { ...ask, past: { ...ask.past, since } };
   }
 
   get encoding(): Encoding {
