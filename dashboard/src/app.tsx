@@ -110,7 +110,7 @@ function View(props: {
     case 'rules':
       return <Rules key={startedAt} />;
     case 'activity':
-      return <Activity startedAt={startedAt} />;
+      return <Activity route={route} startedAt={startedAt} go={go} />;
     case 'cluster':
       return <Cluster figures={figures} />;
   }

@@ -28,8 +28,15 @@ export interface SubscribersRoute {
   readonly cursor: string;
 }
 
+export interface ActivityRoute {
+  readonly view: 'activity';
+  /** `actions`, `refusals`, or '' for both. */
+  readonly show: string;
+}
+
 export type Route =
-  | { readonly view: 'overview' | 'rules' | 'activity' | 'cluster' }
+  | { readonly view: 'overview' | 'rules' | 'cluster' }
+  | ActivityRoute
   | DevicesRoute
   | FollowRoute
   | SubscribersRoute
@@ -48,7 +55,9 @@ export const followRoute: FollowRoute = {
 };
 export const subscribersRoute: SubscribersRoute = { view: 'subscribers', search: '', cursor: '' };
 
-const plainViews = ['rules', 'activity', 'cluster'] as const;
+const activityRoute: ActivityRoute = { view: 'activity', show: '' };
+
+const plainViews = ['rules', 'cluster'] as const;
 
 export function routeOf(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?');
@@ -80,6 +89,7 @@ export function routeOf(hash: string): Route {
     if (id !== '') return { view: 'subscriber', subscriber: decode(id) };
     return { view, search: text('search'), cursor: text('cursor') };
   }
+  if (view === 'activity') return { view, show: text('show') };
   return { view: plainViews.find((each) => each === view) ?? 'overview' };
 }
 
@@ -98,6 +108,8 @@ export function hashOf(route: Route): string {
       return withQuery('#/follow', route, followRoute);
     case 'subscribers':
       return withQuery('#/subscribers', route, subscribersRoute);
+    case 'activity':
+      return withQuery('#/activity', route, activityRoute);
     default:
       return `#/${route.view}`;
   }

@@ -4,7 +4,8 @@ import { devicesRoute, followRoute, hashOf, type Route, routeOf } from '../../da
 const routes: readonly (readonly [hash: string, route: Route])[] = [
   ['#/', { view: 'overview' }],
   ['#/rules', { view: 'rules' }],
-  ['#/activity', { view: 'activity' }],
+  ['#/activity', { view: 'activity', show: '' }],
+  ['#/activity?show=refusals', { view: 'activity', show: 'refusals' }],
   ['#/cluster', { view: 'cluster' }],
   ['#/devices', devicesRoute],
   [
