@@ -58,7 +58,6 @@ export function Activity({ route, startedAt, go }: ActivityProps) {
         cards
       >
         {entries.map((entry, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: entries have no id, and rows hold no state
           <Row key={index} entry={entry} />
         ))}
       </Table>

@@ -3,7 +3,7 @@
  * where there is no such worker. A page that nobody sees lets go of it.
  */
 import { type LiveNews, type LiveSubject, NO_SUBJECT } from './live.ts';
-import type { FromPage, ToPage } from './live-messages.ts';
+import { ASK_MS, type FromPage, QUESTIONS_MISSED_MAX, type ToPage } from './live-messages.ts';
 import { LiveShare } from './live-share.ts';
 import workerUrl from './live-worker.ts?sharedworker&url';
 import { storedToken } from './token.ts';
@@ -71,25 +71,38 @@ class OwnChannel implements Channel {
   }
 }
 
-/** @param failed called if it does not start after all @returns undefined where the browser has no such workers */
+/** @param failed called if it does not start, or ends @returns undefined where the browser has no such workers */
 function workerChannel(tell: (news: LiveNews) => void, failed: () => void): Channel | undefined {
   if (typeof SharedWorker === 'undefined') return undefined;
   const worker = new SharedWorker(trusted(workerUrl), { type: 'module', name: 'dat-live' });
   const { port } = worker;
   const say = (message: FromPage): void => port.postMessage(message);
-  let hasFailed = false;
-  worker.onerror = () => {
-    hasFailed = true;
+  let questionsMissed = 0;
+  let isLooking = false;
+  const watch = setInterval(() => {
+    questionsMissed = isLooking ? questionsMissed + 1 : 0;
+    if (questionsMissed > QUESTIONS_MISSED_MAX) fail();
+  }, ASK_MS);
+  const fail = (): void => {
+    clearInterval(watch);
+    port.onmessage = null;
     failed();
   };
+  worker.onerror = fail;
   port.onmessage = ({ data }: MessageEvent<ToPage>) => {
-    if (hasFailed) return;
+    questionsMissed = 0;
     if (data.kind === 'ask') say({ kind: 'here' });
     else tell(data);
   };
   return {
-    look: (token, subject) => say({ kind: 'look', token, subject }),
-    leave: () => say({ kind: 'leave' }),
+    look(token, subject) {
+      isLooking = true;
+      say({ kind: 'look', token, subject });
+    },
+    leave() {
+      isLooking = false;
+      say({ kind: 'leave' });
+    },
   };
 }
 

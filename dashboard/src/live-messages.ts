@@ -11,6 +11,8 @@ export type FromPage =
 
 export type ToPage = LiveNews | { readonly kind: 'ask' };
 
-/** How often pages are asked whether they are there, and how long one may not answer. */
-export const ASK_MS = 5000;
-export const ANSWER_MS_MAX = 20_000;
+/** How often pages are asked whether they are there, and how long a page may not answer. */
+export const ASK_MS = 2000;
+export const ANSWER_MS_MAX = 10_000;
+/** A page that has missed so many of these questions has lost the worker. */
+export const QUESTIONS_MISSED_MAX = 5;

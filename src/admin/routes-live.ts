@@ -9,6 +9,13 @@ import { LIVE_STREAM_HEADER } from './live-names.ts';
 import { liveList, liveListQuery, liveQuery, liveStream, liveSubject, streamPath } from './live-schemas.ts';
 import { answers, noQuery } from './schemas.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Changes only what whoever asks is shown: no action of an operator. */
+    changesOwnView?: true;
+  }
+}
+
 const headers = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store',
@@ -48,6 +55,7 @@ export function liveRoutes(app: AdminApp, live: LiveStreams, lists: LiveLists): 
   app.put(
     '/v1/live/streams/:stream',
     {
+      config: { changesOwnView: true },
       schema: {
         params: streamPath,
         querystring: noQuery,

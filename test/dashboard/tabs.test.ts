@@ -96,6 +96,16 @@ describe.skipIf(!hasChromium)('tabs of one browser', () => {
     await eventually('only the seen tab has one', () => proxy.open('/v1/live') === 1);
   });
 
+  it('have a stream each if the shared worker says nothing', async () => {
+    const { page } = await dashboard.open('#/', {
+      before: (opened) =>
+        opened.addInitScript(
+          'globalThis.SharedWorker = class { port = { postMessage() {}, onmessage: null }; onerror = null; };',
+        ),
+    });
+    await isLive(page);
+  });
+
   it('have a stream each if the shared worker does not load', async () => {
     const { page } = await dashboard.open('#/', {
       before: (opened) =>
