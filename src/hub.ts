@@ -1,10 +1,10 @@
 /** The composition root: builds the hub's parts from settings, and takes them apart again. It only wires. */
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { isShortSecret, readTokenConfig, type TokenConfig } from './access/keys.ts';
 import { connectionsForOpenFiles } from './access/open-files.ts';
+import type { AdminOptions } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
@@ -12,8 +12,16 @@ import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
+import { type ReloadAnswer, Reloader, type ReloadSource } from './reload.ts';
 import { setUwsEnvironment } from './settings/uws-environment.ts';
-import { packageVersion, resolveFanoutWorkers, resolveHistoryBytes, type Settings } from './settings.ts';
+import {
+  packageVersion,
+  readTextFile,
+  resolveFanoutWorkers,
+  resolveHistoryBytes,
+  type Settings,
+} from './settings.ts';
+import { Activity } from './supervise/activity.ts';
 import { Bells } from './supervise/bells.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
@@ -43,6 +51,11 @@ export interface Hub {
   /** What carries the connections and why, one line. */
   readonly transport: string;
   readonly fanoutWorkers: number;
+  /**
+   * Reads the settings, the certificate, the key files and the secrets' files again; what may take effect now does.
+   * @throws ReloadRefused when anything is wrong: nothing has changed then
+   */
+  reload(): Promise<ReloadAnswer>;
   /** Says goodbye to everyone and ends all threads. A second call waits for the first. Never rejects. */
   drain(): Promise<Drained>;
 }
@@ -60,7 +73,10 @@ type Failed = (failure: Error) => void;
 
 /** What the hub is built on. */
 interface Base {
+  /** In force: a reload changes them in place. */
   readonly settings: Settings;
+  readonly reloader: Reloader;
+  readonly activity: Activity;
   readonly logger: Logger;
   readonly failed: Failed;
   readonly tls: Tls | undefined;
@@ -81,6 +97,7 @@ type Undo = (() => unknown)[];
 /**
  * Starts a hub in this process, with threads of its own.
  * @param failed called once when a thread of the hub ends by itself: the process should drain and end
+ * @param load reads the settings again, for a reload; absent: a reload reads the files again that they name
  * @throws ListenError when a port cannot be bound
  * @throws KeyError when the file of the public key, the certificate or its key cannot be used
  * @throws SnapshotRefused when there is a snapshot that cannot be restored, or none could be written
@@ -89,9 +106,11 @@ export async function startHub(
   settings: Settings,
   logger: Logger,
   failed: (failure: Error) => void,
+  load?: () => ReloadSource,
 ): Promise<Hub> {
   const snapshot = snapshotSource(settings);
-  const base = await layBase(settings, logger, failed);
+  const given = () => ({ settings, problems: [], rulesBrokenBy: () => [] });
+  const base = await layBase({ ...settings }, logger, failed, load ?? given);
   const { memory, main, crashes } = base;
   const bells = new Bells(memory.edges.length, main.poller.wake);
   const ownerAway = new Int32Array(memory.ownerAway);
@@ -136,13 +155,17 @@ export async function startHub(
   }
 }
 
-async function layBase(settings: Settings, logger: Logger, failed: Failed): Promise<Base> {
-  const readFile = (path: string): string => readFileSync(path, 'utf8');
-  const tls = readTls(settings, readFile);
+async function layBase(
+  settings: Settings,
+  logger: Logger,
+  failed: Failed,
+  load: () => ReloadSource,
+): Promise<Base> {
+  const tls = readTls(settings, readTextFile);
   if (tls !== undefined && tls.expiresAtMs < Date.now()) logger.warn('the certificate has expired');
   setUwsEnvironment();
   const { transport, reason } = await chooseTransport(settings.transport, tls);
-  const tokens = readTokenConfig(settings, readFile);
+  const tokens = readTokenConfig(settings, readTextFile);
   if (isShortSecret(settings)) logger.warn('DAT_AUTH_JWT_SECRET is shorter than 32 bytes: it may be guessed');
   const workers =
     transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
@@ -152,6 +175,7 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
   const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
   const limits = { maxMessageBytes, connectionsMax, historyBytes: resolveHistoryBytes(settings) };
   const memory = createHubMemory({ devices, subscribers, subscriptions }, limits, 1 + workers);
+  const activity = new Activity(logger);
   const main = attachEdge({
     shared: memory,
     memory: memory.edges[MAIN_EDGE]!,
@@ -161,9 +185,25 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
     deliveringEdges: Math.max(1, workers),
     isBoth: workers === 0,
     frameFailed: (failure) => frameFailed(logger, failure),
+    journal: (entries) => activity.journal('main', entries),
   });
   const crashes = new CrashLimit(systemClock);
-  return { settings, logger, failed, tls, tokens, transport, reason, others, memory, main, crashes };
+  const reloader = new Reloader({ settings, tls, tokens, load, readFile: readTextFile, logger });
+  return {
+    settings,
+    reloader,
+    activity,
+    logger,
+    failed,
+    tls,
+    tokens,
+    transport,
+    reason,
+    others,
+    memory,
+    main,
+    crashes,
+  };
 }
 
 /** What was started on the base. */
@@ -177,7 +217,7 @@ interface Started {
 
 /** Opens the listeners: the admin's first, which says how far the others are. */
 async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
-  const { settings, logger, memory, main, transport } = base;
+  const { settings, logger, memory, main, transport, reloader } = base;
   const { owner, rules, snapshots, ownerAway } = started;
   const figures = figuresOf(memory);
   const slow = new SlowReports(systemClock);
@@ -185,34 +225,33 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const health = new Health(beatingThreads(memory));
   let threads: EdgeThreads | undefined;
   let draining = false;
-  const admin = await startAdmin(
-    { ...settings, port: settings.adminPort, dashboard: DASHBOARD, tls: base.tls },
-    {
-      ...figures,
-      version: packageVersion(),
-      transport: transport.name,
-      fanoutWorkers: base.others.length,
-      presence: new PresenceReader(memory.presence),
-      clock: systemClock,
-      startedAtMs: Date.now(),
-      workerRestarts: () => ({ owner: owner.restarts, fanout: threads?.restarts ?? 0 }),
-      notReady: () => {
-        if (draining) return 'draining';
-        const isAway = Atomics.load(ownerAway, 0) === 1;
-        return isAway ? 'the owner thread is being started anew' : (health.reason ?? overload.reason);
-      },
-      notAlive: () => health.deadReason,
-      lateSeconds: (thread) => health.lateSeconds(thread),
-      operate: (command) => owner.operate(command),
-      ...adminTokens(main.admission.verifier),
-      rules,
-      snapshots,
-      ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, owner, threads) }),
-      slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
-      tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
-      failed: (error) => logger.error({ err: error }, 'an admin request failed'),
+  const admin = await startAdmin(adminOptions(settings, base.tls), {
+    ...figures,
+    version: packageVersion(),
+    transport: transport.name,
+    fanoutWorkers: base.others.length,
+    presence: new PresenceReader(memory.presence),
+    clock: systemClock,
+    startedAtMs: Date.now(),
+    workerRestarts: () => ({ owner: owner.restarts, fanout: threads?.restarts ?? 0 }),
+    notReady: () => {
+      if (draining) return 'draining';
+      const isAway = Atomics.load(ownerAway, 0) === 1;
+      return isAway ? 'the owner thread is being started anew' : (health.reason ?? overload.reason);
     },
-  );
+    notAlive: () => health.deadReason,
+    lateSeconds: (thread) => health.lateSeconds(thread),
+    operate: (command) => owner.operate(command),
+    ...adminTokens(main.admission.verifier),
+    rules,
+    snapshots,
+    ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, owner, threads) }),
+    slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
+    tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
+    reload: () => reloader.reload(),
+    activity: base.activity,
+    failed: (error) => logger.error({ err: error }, 'an admin request failed'),
+  });
   undo.unshift(() => admin.close());
   const devices = await transport.listen(settings.host, settings.devicePort, { routes: [main.deviceRoute] });
   undo.unshift(() => devices.close());
@@ -227,6 +266,15 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     setInterval(() => health.tick(), HEALTH_TICK_MS),
   ];
   undo.unshift(() => watches.forEach(clearInterval));
+  reloader.onReload(async (changes) => {
+    await threads?.reload(changes);
+    main.reload(changes.settings, changes.tokens);
+    if (changes.tls !== undefined)
+      for (const listener of [devices, subscribers, admin]) listener.useTls(changes.tls);
+    const { logLevel, snapshotIntervalMs } = changes.settings;
+    if (logLevel !== undefined) logger.level = logLevel;
+    if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
+  });
   main.poller.wake();
   snapshots?.start();
 
@@ -243,8 +291,35 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     adminPort: admin.port,
     transport: base.reason,
     fanoutWorkers: base.others.length,
+    reload: () => reloader.reload(),
     drain: () => (drained ??= drain()),
   };
+}
+
+/** What a reload changes is read at the time of each request. */
+function adminOptions(settings: Settings, tls: Tls | undefined): AdminOptions {
+  const { host, adminPort: port, allowedHosts, maxMessageBytes } = settings;
+  return {
+    host,
+    port,
+    allowedHosts,
+    maxMessageBytes,
+    dashboard: DASHBOARD,
+    tls,
+    get adminToken() {
+      return settings.adminToken;
+    },
+    get allowedOrigins() {
+      return settings.allowedOrigins;
+    },
+  };
+}
+
+interface Subscribers {
+  readonly port: number;
+  readonly threads: EdgeThreads | undefined;
+  useTls(tls: Tls): void;
+  close(): Promise<void>;
 }
 
 /** The subscribers' listener: on main, or an acceptor that hands connections to the other edges. */
@@ -252,20 +327,21 @@ async function openSubscribers(
   base: Base,
   { owner, bells }: Started,
   slow: SlowReports,
-): Promise<{ readonly port: number; readonly threads: EdgeThreads | undefined; close(): Promise<void> }> {
-  const { settings, logger, memory, main, transport, tokens, others: edges, crashes, failed } = base;
+): Promise<Subscribers> {
+  const { settings, logger, memory, main, transport, reloader, others: edges, crashes, failed } = base;
   const { host, subscriberPort } = settings;
   if (edges.length === 0) {
     const listener = await transport.listen(host, subscriberPort, { routes: [main.subscriberRoute] });
     main.edge.deliverer.attach(listener);
-    return { port: listener.port, threads: undefined, close: async () => listener.close() };
+    const close = async (): Promise<void> => listener.close();
+    return { port: listener.port, threads: undefined, useTls: (tls) => listener.useTls(tls), close };
   }
   const acceptor = await transport.threads!.acceptor(host, subscriberPort);
   const threads = await EdgeThreads.start({
     edges,
     memory,
     settings,
-    tokens,
+    tokens: () => reloader.tokens,
     acceptor,
     owner,
     bells,
@@ -275,11 +351,13 @@ async function openSubscribers(
       logger.error({ err: failure, thread: edgeName(edge) }, 'a thread died; another takes its place'),
     failed,
     frameFailed: (failure) => frameFailed(logger, failure),
+    journal: (edge, entries) => base.activity.journal(edgeName(edge), entries),
     slow: slow.report,
   });
   return {
     port: acceptor.port,
     threads,
+    useTls() {}, // the threads have taken care of it
     async close() {
       acceptor.stopAccepting();
       await threads.stop();

@@ -2,8 +2,9 @@
  * The hub as a library.
  * @module
  */
-export { type Hub, startHub } from './hub.ts';
+export { type Drained, type Hub, startHub } from './hub.ts';
 export { KeyError } from './key-error.ts';
+export { type ReloadAnswer, ReloadRefused } from './reload.ts';
 export type { Kind } from './settings/kinds.ts';
 export {
   type LoadedSettings,

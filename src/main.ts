@@ -5,7 +5,7 @@ import { isAuthenticated } from './access/keys.ts';
 import { type Hub, startHub } from './hub.ts';
 import { KeyError } from './key-error.ts';
 import { createLogger, logListening } from './logging.ts';
-import { EXIT_CONFIG, loadSettingsFromProcess, type Settings } from './settings.ts';
+import { EXIT_CONFIG, explainSettingsOfProcess, loadSettingsFromProcess, type Settings } from './settings.ts';
 import { SnapshotRefused } from './snapshot/files.ts';
 import { endMsMax } from './supervise/end.ts';
 import { ListenError } from './transport/transport.ts';
@@ -37,8 +37,13 @@ async function serve(settings: Settings): Promise<void> {
   const { end, bug } = endingOf(settings, logger, () => starting);
   process.on('uncaughtException', (error) => bug(error, 'the main thread met a bug; draining'));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal));
-  const starting = startHub(settings, logger, (failure) =>
-    bug(failure, 'a thread of the hub ended; draining'),
+  // Before the start: to a process that has not said otherwise, SIGHUP is the end.
+  process.on('SIGHUP', () => void starting.then((hub) => hub.reload()).catch(() => {})); // the log says why
+  const starting = startHub(
+    settings,
+    logger,
+    (failure) => bug(failure, 'a thread of the hub ended; draining'),
+    explainSettingsOfProcess,
   );
   let hub: Hub;
   try {

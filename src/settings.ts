@@ -9,6 +9,7 @@ import { helpText, readFlags } from './settings/flags.ts';
 import { wrongValue } from './settings/problems.ts';
 import { brokenRules, type Origins } from './settings/rules.ts';
 import { FANOUT_WORKERS_MAX, rowOf, type SettingKey, type Settings, settingKeys } from './settings/schema.ts';
+import { readSecretFiles } from './settings/secret-files.ts';
 import {
   CONFIG_VARIABLE,
   type Given,
@@ -32,6 +33,9 @@ export { packageVersion } from './settings/version.ts';
 
 /** Exit code of a start with invalid settings: EX_CONFIG of sysexits.h. */
 export const EXIT_CONFIG = 78;
+
+/** @throws what the file system throws */
+export const readTextFile = (path: string): string => readFileSync(path, 'utf8');
 
 export interface SettingsSources {
   /** The arguments after the program's name. */
@@ -64,6 +68,8 @@ export interface ExplainedSettings {
   readonly origins: Origins;
   /** One line each. */
   readonly problems: readonly string[];
+  /** What would be wrong between other settings from these sources, one line each. */
+  rulesBrokenBy(settings: Settings): readonly string[];
 }
 
 /** The settings, where each comes from, and what is wrong with them. Never throws. */
@@ -72,19 +78,28 @@ export function explainSettings(sources: SettingsSources): ExplainedSettings {
   const environment = readEnvironment(sources.env);
   const file = readChosenFile(flags.config, sources);
   const problems = [...flags.problems, ...environment.problems, ...file.problems];
-  const { settings, origins, wrong } = settle([file, environment, flags], problems);
+  const { settings, origins, wrong } = settle([file, environment, flags], problems, sources.readFile);
   const { NODE_ENV } = sources.env;
-  problems.push(...brokenRules(settings, { origins, production: NODE_ENV === 'production' }, wrong));
-  return { settings, origins, problems };
+  const circumstances = { origins, production: NODE_ENV === 'production' };
+  problems.push(...brokenRules(settings, circumstances, wrong));
+  const rulesBrokenBy = (others: Settings) => brokenRules(others, circumstances, wrong);
+  return { settings, origins, problems, rulesBrokenBy };
 }
+
+const processSources = (): SettingsSources => ({
+  argv: process.argv.slice(2),
+  env: process.env,
+  readFile: readTextFile,
+});
 
 /** Loads the settings of this process. */
 export function loadSettingsFromProcess(): LoadedSettings {
-  return loadSettings({
-    argv: process.argv.slice(2),
-    env: process.env,
-    readFile: (path) => readFileSync(path, 'utf8'),
-  });
+  return loadSettings(processSources());
+}
+
+/** Reads the settings of this process again. */
+export function explainSettingsOfProcess(): ExplainedSettings {
+  return explainSettings(processSources());
 }
 
 /**
@@ -122,12 +137,17 @@ interface Settled {
  * @param sources from the weakest to the strongest
  * @param problems gets a line for each wrong value
  */
-function settle(sources: readonly { readonly given: readonly Given[] }[], problems: string[]): Settled {
+function settle(
+  sources: readonly { readonly given: readonly Given[] }[],
+  problems: string[],
+  readFile: SettingsSources['readFile'],
+): Settled {
   const values: Record<string, unknown> = {};
   const origins = new Map<SettingKey, string>();
   const wrong = new Set<SettingKey>();
   for (const key of settingKeys) values[key] = rowOf(key).default;
-  for (const { key, value, where } of sources.flatMap((source) => source.given)) {
+  const given = sources.flatMap((source) => source.given);
+  for (const { key, value, where } of given) {
     const checked = rowOf(key).kind.schema.safeParse(value);
     if (checked.success) {
       values[key] = checked.data;
@@ -136,6 +156,15 @@ function settle(sources: readonly { readonly given: readonly Given[] }[], proble
       wrong.add(key);
       problems.push(wrongValue(where, key, value));
     }
+  }
+  const secrets = readSecretFiles(
+    given.filter(({ key }) => !wrong.has(key)),
+    readFile,
+  );
+  problems.push(...secrets.problems);
+  for (const { key, value, where } of secrets.given) {
+    values[key] = value;
+    origins.set(key, where);
   }
   // Every key is there, and each value is the row's default or came out of the row's schema.
   return { settings: Object.freeze(values) as unknown as Settings, origins, wrong };

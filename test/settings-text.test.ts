@@ -93,8 +93,6 @@ describe('a reload', () => {
     'deviceBurst',
     'subscriberRate',
     'subscriberBurst',
-    'sendQueueBytes',
-    'sendQueueMaxBytes',
     'sendQueuesTotalBytes',
     'adminToken',
     'authJwtSecret',

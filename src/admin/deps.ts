@@ -2,6 +2,8 @@
 import type { Clock } from '../clock.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
+import type { ReloadAnswer } from '../reload.ts';
+import type { Activity } from '../supervise/activity.ts';
 import type { RuleKeeper } from '../supervise/rule-keeper.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { RingFigures, ThreadFigures } from '../supervise/threads.ts';
@@ -47,12 +49,16 @@ export interface AdminDeps {
   tap(device: string, listener: (bytes: Uint8Array, frame: DeviceFrame) => void): () => void;
   /** The newest message that history keeps of a device, cut to `bytesMax`. Absent when the hub keeps no history. */
   newestMessage?(device: string, bytesMax: number): LiveEvent | undefined;
+  /** What operators did and the hub refused. */
+  readonly activity: Activity;
+  /** @throws ReloadRefused when anything is wrong: nothing has changed then */
+  reload(): Promise<ReloadAnswer>;
   /** A request was answered with 500: a bug, for the log. */
   failed(error: unknown): void;
 }
 
 /** `otherRole`: a good token whose role is not admin. `unknown`: the keys cannot be had now. */
-export type TokenVerdict = 'admin' | 'otherRole' | 'invalid' | 'unknown';
+export type TokenVerdict = { readonly operator: string } | 'otherRole' | 'invalid' | 'unknown';
 
 export interface AdminOptions {
   readonly host: string;

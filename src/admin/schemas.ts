@@ -25,16 +25,20 @@ export const rowPath = fields({ device: id, subscriber: id });
 export const PAGE_LIMIT_DEFAULT = 100;
 /** Bounds what one page may cost main: a thousand rows are read and written out in a few milliseconds. */
 export const PAGE_LIMIT_MAX = 1000;
-const LIMIT_ACCEPTED = `a whole number from 1 to ${PAGE_LIMIT_MAX}`;
 const CURSOR_ACCEPTED = 'the cursor of an earlier page of this list, or none for the first page';
 
-const limit = z.coerce
-  .number({ error: LIMIT_ACCEPTED })
-  .int(LIMIT_ACCEPTED)
-  .min(1, LIMIT_ACCEPTED)
-  .max(PAGE_LIMIT_MAX, LIMIT_ACCEPTED)
-  .default(PAGE_LIMIT_DEFAULT)
-  .describe('Entries in one page');
+/** @param most entries in one answer */
+export function limitUpTo(most: number) {
+  const accepted = `a whole number from 1 to ${most}`;
+  return z.coerce
+    .number({ error: accepted })
+    .int(accepted)
+    .min(1, accepted)
+    .max(most, accepted)
+    .default(PAGE_LIMIT_DEFAULT)
+    .describe('Entries in one page');
+}
+const limit = limitUpTo(PAGE_LIMIT_MAX);
 const cursor = z
   .string({ error: CURSOR_ACCEPTED })
   .refine((text) => decodeCursor(text) >= 0, CURSOR_ACCEPTED)

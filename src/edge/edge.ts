@@ -43,6 +43,7 @@ import { wantsPast } from './deliver/replays.ts';
 import { type Ask, COST_PER_DEVICE, RequestFlow } from './deliver/request-flow.ts';
 import { type SendQueueLimits, sendQueueLimits } from './deliver/send-queues.ts';
 import type { SubscriberSession } from './deliver/subscriber-session.ts';
+import type { Journal } from './journal.ts';
 import { hasExpired, Liveness } from './liveness.ts';
 import type { OwnerLine } from './owner-line.ts';
 import type { DeviceSession } from './publish/device-session.ts';
@@ -73,6 +74,7 @@ export interface EdgeDeps {
   readonly counters: Counters;
   readonly allowances: Allowances;
   readonly settings: EdgeSettings;
+  readonly journal: Journal;
   /** Reads the history log. */
   readonly reader: HistoryReader;
   /** History keeps events: then those that nobody listens to take numbers too. */
@@ -103,7 +105,7 @@ export class Edge {
   readonly #requests: RequestFlow;
   /** While a new owner takes over: who was promised a page by the one before. */
   readonly #owed = new Map<SubscriberSession, Notice>();
-  readonly #rates: Readonly<Record<SessionKind, Rate | undefined>>;
+  #rates: Readonly<Record<SessionKind, Rate | undefined>>;
 
   constructor(deps: EdgeDeps) {
     this.#deps = deps;
@@ -131,25 +133,35 @@ export class Edge {
     });
     this.#requests = new RequestFlow({ line, clock, resumeBytes: this.queueLimits.pageResumeBytes });
     this.nextSession = deps.numbers((session) => this.#sessions.has(session));
-    this.#rates = {
-      [SessionKind.device]: rateOf(settings.deviceRate, settings.deviceBurst),
-      [SessionKind.subscriber]: rateOf(settings.subscriberRate, settings.subscriberBurst),
-    };
+    this.#rates = ratesOf(settings);
   }
 
   get connectionCount(): number {
     return this.#sessions.size;
   }
 
+  /** What this edge was given as settings has changed: connected peers get the new rates. */
+  settingsChanged(): void {
+    this.#rates = ratesOf(this.settings);
+    this.queueLimits.totalBytes = sendQueueLimits(this.settings, this.#deps.deliveringEdges).totalBytes;
+    for (const session of this.#sessions.values()) {
+      const rate = this.#rates[session.kind];
+      if (rate === undefined) session.allowance = undefined;
+      else session.allowance?.use(rate, this.clock.now());
+    }
+  }
+
   /** A peer that was admitted is connected. */
   open(session: EdgeSession, connection: Connection<unknown>): void {
-    const { admission, counters, line } = this.#deps;
+    const { admission, counters, line, journal } = this.#deps;
     session.attach(connection);
     admission.opened(session.address);
     this.#sessions.set(session.number, session);
     if (session.kind === SessionKind.subscriber) this.deliverer.sessions.set(session.number, session);
     this.liveness.add(session);
     counters.add(connectionCounters[session.kind]);
+    if (journal.tellsConnections)
+      journal.connected(roles[session.kind], session.id, connection.remoteAddress);
     const { number, kind, actor, connectedAt } = session;
     line.join({ session: number, kind, actor, connectedAt, again: false, hold: session.hold });
   }
@@ -164,7 +176,7 @@ export class Edge {
 
   /** The connection is over. @param code of its end @param clean whether the peer said goodbye */
   close(session: EdgeSession, code: number, clean: boolean): void {
-    const { admission, counters, line, allowances, clock } = this.#deps;
+    const { admission, counters, line, allowances, clock, journal } = this.#deps;
     this.closing(session);
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
@@ -172,6 +184,8 @@ export class Edge {
     if (session.kind === SessionKind.subscriber) this.deliverer.closed(session);
     counters.add(connectionCounters[session.kind], -1);
     counters.disconnect(roles[session.kind], code);
+    if (journal.tellsConnections)
+      journal.disconnected(roles[session.kind], session.id, code, session.connectedAt);
     if (session.allowance !== undefined) {
       allowances.keep(session.payer, session.allowance.fullAtMs, clock.now());
     }
@@ -542,3 +556,10 @@ const connectionCounters = {
   [SessionKind.subscriber]: Counter.subscriberConnections,
 } as const;
 const roles = { [SessionKind.device]: 'device', [SessionKind.subscriber]: 'subscriber' } as const;
+
+function ratesOf(settings: EdgeSettings): Readonly<Record<SessionKind, Rate | undefined>> {
+  return {
+    [SessionKind.device]: rateOf(settings.deviceRate, settings.deviceBurst),
+    [SessionKind.subscriber]: rateOf(settings.subscriberRate, settings.subscriberBurst),
+  };
+}

@@ -3,7 +3,9 @@
  * must keep its order with them go through the rings (`requests.ts`, `replies.ts`).
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { TokenConfig } from '../access/keys.ts';
 import type { AccessRule } from '../access/rules.ts';
+import type { JournalEntry } from '../edge/journal.ts';
 import type { Restored } from '../snapshot/restore.ts';
 import type { ChildDescriptor } from '../transport/transport.ts';
 
@@ -100,7 +102,7 @@ export type FromOwnerCommand =
   | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult };
 
 /** Main to an edge. Wake is the doorbell: at most one is outstanding. */
-export const ToEdge = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5 } as const;
+export const ToEdge = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5, Reload: 6 } as const;
 export type ToEdgeCommand =
   | { readonly kind: typeof ToEdge.Wake }
   /** From now on the owner rings here. */
@@ -113,7 +115,19 @@ export type ToEdgeCommand =
       readonly closesPerSecond: number;
       readonly timeoutMs: number;
     }
-  | { readonly kind: typeof ToEdge.Close };
+  | { readonly kind: typeof ToEdge.Close }
+  | EdgeReload;
+
+/** What a reload changes; answered with `Reloaded`. */
+export interface EdgeReload {
+  readonly kind: typeof ToEdge.Reload;
+  /** Names and values of the settings that changed. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Absent: the keys of tokens are as they were. */
+  readonly tokens: TokenConfig | undefined;
+  /** The files of the certificate hold another. */
+  readonly isOtherCertificate: boolean;
+}
 
 /** A subscriber whose send queue is over its limit. */
 export interface SlowSubscriber {
@@ -125,10 +139,27 @@ export interface SlowSubscriber {
   readonly vip: boolean;
 }
 
-export const FromEdge = { Ready: 1, Drained: 2, Failed: 3, FrameFailed: 4, Slow: 5 } as const;
+export const FromEdge = {
+  Ready: 1,
+  Drained: 2,
+  Failed: 3,
+  FrameFailed: 4,
+  Slow: 5,
+  Reloaded: 6,
+  Journal: 7,
+} as const;
 export type FromEdgeCommand =
   | { readonly kind: typeof FromEdge.Ready; readonly descriptor: ChildDescriptor }
   | { readonly kind: typeof FromEdge.Drained }
+  /** For the log; bounded by the edge. */
+  | { readonly kind: typeof FromEdge.Journal; readonly entries: readonly JournalEntry[] }
+  | {
+      readonly kind: typeof FromEdge.Reloaded;
+      /** Where connections go from now on. */
+      readonly descriptor: ChildDescriptor;
+      /** The certificate could not be used: it shows the one before. */
+      readonly failure: Error | undefined;
+    }
   /** Once a second while there are any. */
   | { readonly kind: typeof FromEdge.Slow; readonly subscribers: readonly SlowSubscriber[] }
   | { readonly kind: typeof FromEdge.FrameFailed; readonly failure: Error }

@@ -146,6 +146,16 @@ export const settingRows = {
       'Bearer token for the admin API. Without one, and without authentication, every admin route is ' +
       'open. Required on a non-loopback address.',
   }),
+  adminTokenFile: row({
+    kind: text('the path of a file', 'file'),
+    default: '',
+    defaultText: 'none',
+    group: 'Access',
+    reloadable: true,
+    meaning:
+      'File that holds the value of `DAT_ADMIN_TOKEN`, such as a mounted secret; a line break at its end does not ' +
+      'count. Not together with the variable.',
+  }),
   authJwtSecret: row({
     kind: secretText,
     default: '',
@@ -156,6 +166,16 @@ export const settingRows = {
     meaning:
       'Shared secret for tokens signed with HS256; use at least 32 random bytes. This or any other key ' +
       'turns authentication on: every peer then needs a token.',
+  }),
+  authJwtSecretFile: row({
+    kind: text('the path of a file', 'file'),
+    default: '',
+    defaultText: 'none',
+    group: 'Access',
+    reloadable: true,
+    meaning:
+      'File that holds the value of `DAT_AUTH_JWT_SECRET`, such as a mounted secret; a line break at its end does ' +
+      'not count. Not together with the variable.',
   }),
   authJwtPublicKeyFile: row({
     kind: text('the path of a PEM file', 'file'),
@@ -254,6 +274,7 @@ export const settingRows = {
     kind: oneOf('pong', 'frame'),
     default: 'pong',
     group: 'Presence',
+    reloadable: true,
     meaning:
       'What counts as activity of a subscriber. `pong`: any frame, including WebSocket pongs, so a ' +
       'connected subscriber stays active. `frame`: data frames only, so a subscriber that sends nothing ' +
@@ -327,7 +348,6 @@ export const settingRows = {
     kind: queueBytes,
     default: 262_144,
     group: 'Delivery',
-    reloadable: true,
     meaning:
       'Send queue size above which a subscriber counts as slow. It then gets only high-priority events ' +
       'until the queue is down to a quarter, followed by a `gap` and the newest missed event of each ' +
@@ -338,7 +358,6 @@ export const settingRows = {
     kind: queueBytes,
     default: 1_048_576,
     group: 'Delivery',
-    reloadable: true,
     meaning:
       'Send queue size above which a subscriber is closed with 4108. A subscriber that is slow for 30 ' +
       'seconds is closed too. Each subscriber can take this much memory, and briefly a little more.',
@@ -539,6 +558,7 @@ export const settingRows = {
     kind: wholeNumber(0, DAY_MS, 'ms'),
     default: 60_000,
     group: 'Running',
+    reloadable: true,
     meaning:
       "Time between two snapshots. A hub that is killed loses operators' changes made since the last one. " +
       '0 writes a snapshot only at the end of a drain.',

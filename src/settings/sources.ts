@@ -1,6 +1,6 @@
 /** Reads settings from the environment and the config file. Pure: the caller passes in what is read. */
 import { lookAtJson } from '../json-text.ts';
-import { problem, shown, unknownName } from './problems.ts';
+import { problem, readFailure, shown, unknownName } from './problems.ts';
 import { envName, type SettingKey, settingKeys } from './schema.ts';
 
 /** One value given for a setting, not yet checked. */
@@ -88,9 +88,7 @@ function unreadable(file: string, error: unknown): string {
     const place = /\bposition \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0];
     return problem(file, `text that is not JSON${place ? ` (at ${place})` : ''}`, 'one JSON object');
   }
-  const code = (error as { readonly code?: unknown } | null | undefined)?.code;
-  const why = code === 'ENOENT' ? 'no such file' : typeof code === 'string' ? shown(code) : 'a read error';
-  return problem(file, why, 'the path of a readable JSON file');
+  return problem(file, readFailure(error), 'the path of a readable JSON file');
 }
 
 /** A name or path: as it is if that is harmless, otherwise quoted. */

@@ -13,6 +13,7 @@ import type { HubMemory } from './memory.ts';
 /** The settings that threads need; what they mean stands in the settings schema. */
 export interface ThreadSettings extends EdgeSettings, OwnerSettings, AdmissionSettings, UpgradeSettings {
   readonly flushMaxMs: number;
+  readonly logLevel: string;
   readonly tlsCertFile: string;
   readonly tlsKeyFile: string;
 }

@@ -9,13 +9,13 @@ import {
   type ChildEndpoint,
   type Connection,
   ListenError,
-  type Listener,
   type ListenerHandlers,
   type ListenerOptions,
   type Route,
   type Transport,
   type UpgradeAnswer,
 } from './transport.ts';
+import { type AppLoad, UwsApps } from './uws-apps.ts';
 import { UwsCall } from './uws-call.ts';
 
 /** What uWS has beside its typings. */
@@ -46,18 +46,33 @@ const LAST_TOPIC = '*';
 /** @param tls undefined: plain TCP */
 export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
   const newApp = (): App => createApp(uws, tls);
+  const appsFor = (options: ListenerOptions, call: UwsCall) =>
+    new UwsApps((of, load) => routed(createApp(uws, of), uws, options, { call, load }), tls);
   return {
     name: 'uws',
     async listen(host, port, options) {
       const call = new UwsCall(uws);
-      const app = routed(newApp(), uws, options, call);
-      const { socket, port: bound } = await bind(uws, app, host, port);
+      const apps = appsFor(options, call);
+      // With a certificate an app in front accepts for whichever app has the newest one.
+      const front = tls === undefined ? undefined : newApp();
+      front?.addChildAppDescriptor(apps.current.getDescriptor());
+      const { socket, port: bound } = await bind(uws, front ?? apps.current, host, port);
       let listening = true;
       const stopAccepting = (): void => {
         if (listening) uws.us_listen_socket_close(socket);
         listening = false;
       };
-      return endpoint(app, call, { port: bound, stopAccepting }) satisfies Listener;
+      const useTls = (next: Tls): void => {
+        const before = apps.replace(next);
+        front?.addChildAppDescriptor(apps.current.getDescriptor());
+        front?.removeChildAppDescriptor(before.getDescriptor());
+      };
+      const close = (): void => {
+        front?.close();
+        apps.close();
+        call.close();
+      };
+      return { port: bound, stopAccepting, publish: apps.publish.bind(apps), useTls, close };
     },
     threads: {
       async acceptor(host, port): Promise<Acceptor> {
@@ -80,8 +95,18 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
       },
       child(options): ChildEndpoint {
         const call = new UwsCall(uws);
-        const app = routed(newApp(), uws, options, call);
-        return endpoint(app, call, { descriptor: app.getDescriptor() });
+        const apps = appsFor(options, call);
+        return {
+          get descriptor() {
+            return apps.current.getDescriptor();
+          },
+          publish: apps.publish.bind(apps),
+          useTls: (next) => void apps.replace(next),
+          close() {
+            apps.close();
+            call.close();
+          },
+        };
       },
     },
   };
@@ -91,20 +116,6 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
 function createApp(uws: UwsBinding, tls: Tls | undefined): App {
   if (tls === undefined) return uws.App() as App;
   return uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) as App;
-}
-
-function endpoint<More extends object>(app: Uws.TemplatedApp, call: UwsCall, more: More) {
-  return {
-    ...more,
-    publish(topic: string, frame: Uint8Array, binary: boolean): void {
-      // The typings ask for an ArrayBuffer's view; shared memory is taken just as well, and done with on return.
-      app.publish(topic, frame as Uint8Array<ArrayBuffer>, binary);
-    },
-    close(): void {
-      app.close();
-      call.close();
-    },
-  };
 }
 
 /** uWS copies these properties onto its own object of the connection: one is enough. */
@@ -138,6 +149,10 @@ class UwsConnection<Session> implements Connection<Session> {
   opened(ws: Uws.WebSocket<UserData<Session>>): void {
     this.#ws = ws;
     this.#open = true;
+  }
+
+  get remoteAddress(): string {
+    return this.#open ? Buffer.from(this.#ws.getRemoteAddressAsText()).toString() : '';
   }
 
   send(frame: string | Uint8Array, binary: boolean): void {
@@ -205,14 +220,21 @@ class UwsConnection<Session> implements Connection<Session> {
   }
 }
 
-function routed(app: App, uws: UwsBinding, { routes }: ListenerOptions, call: UwsCall): App {
-  for (const route of routes) addRoute(app, uws, route, call);
+/** What the routes of one app share. */
+interface Shared {
+  readonly call: UwsCall;
+  /** Of the app. */
+  readonly load: AppLoad;
+}
+
+function routed(app: App, uws: UwsBinding, { routes }: ListenerOptions, shared: Shared): App {
+  for (const route of routes) addRoute(app, uws, route, shared);
   const served = routes.map(({ path }) => path).join(', ');
   const notHere = { status: 404, message: `no such path; served here: ${served}` };
   return app.any('/*', (response) => refuse(response, notHere)) as App;
 }
 
-function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, call: UwsCall): void {
+function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, { call, load }: Shared): void {
   const { handlers, path, frameBytesMax, queueBytesMax } = route;
   const connectionOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().connection;
   app
@@ -228,6 +250,7 @@ function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, cal
       open(ws) {
         const connection = connectionOf(ws);
         connection.opened(ws);
+        load.connections += 1;
         handlers.open(connection);
       },
       message: (ws, message, isBinary) =>
@@ -243,6 +266,7 @@ function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, cal
       close(ws, code) {
         const connection = connectionOf(ws);
         connection.ended();
+        load.connections -= 1;
         handlers.close(connection, connection.closeCode ?? code);
       },
     })

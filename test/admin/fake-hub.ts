@@ -3,11 +3,14 @@ import { afterEach } from 'vitest';
 import type { AdminDeps, AdminOptions } from '../../src/admin/deps.ts';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Taps } from '../../src/edge/publish/taps.ts';
+import { createLogger } from '../../src/logging.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../../src/records/commands.ts';
+import type { ReloadAnswer } from '../../src/reload.ts';
+import { Activity } from '../../src/supervise/activity.ts';
 import { RuleKeeper } from '../../src/supervise/rule-keeper.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -26,6 +29,9 @@ export class FakeHub {
   slow: SlowSubscriber[] = [];
   readonly taps = new Taps();
   draining: string | undefined;
+  /** Lines of the log. */
+  readonly lines: Record<string, unknown>[] = [];
+  reload: () => ReloadAnswer = () => ({ changed: [], needRestart: [] });
   dead: string | undefined;
   /** A thread that has not run for six seconds. */
   late: string | undefined;
@@ -57,9 +63,16 @@ export class FakeHub {
       rules: new RuleKeeper([], (command) => this.deps.operate(command)),
       slowSubscribers: () => this.slow,
       tap: (device, listener) => this.taps.add(device, listener),
+      reload: async () => this.reload(),
+      activity: new Activity(createLogger({ logLevel: 'info' }, { terminal: false, destination: this })),
       failed: (error) => this.failures.push(error),
       ...deps,
     };
+  }
+
+  /** Of the log. */
+  write(line: string): void {
+    this.lines.push(JSON.parse(line) as Record<string, unknown>);
   }
 
   async start(options: Partial<AdminOptions> = {}): Promise<void> {

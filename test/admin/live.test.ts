@@ -330,6 +330,14 @@ describe('what a live stream shows', () => {
     expect(hub.taps.inUse).toBe(false);
   });
 
+  it('is no action of an operator', async () => {
+    const hub = await fakeHub();
+    const id = (await openStream(hub)).headers['dat-live-stream'] as string;
+    await put(hub, id, { devices: ['a'] });
+    await put(hub, randomUUID(), {});
+    expect((await hub.ask('GET', '/v1/activity')).body).toEqual({ entries: [] });
+  });
+
   it('cannot be changed of a stream that is not open, nor to too much', async () => {
     const hub = await fakeHub();
     refusal(404, 'not_found', 'no such live stream is open')(await put(hub, randomUUID(), {}));

@@ -21,6 +21,8 @@ const described = [
   ['delete', '/v1/subscribers/{subscriber}'],
   ['get', '/v1/access/rules'],
   ['put', '/v1/access/rules'],
+  ['get', '/v1/activity'],
+  ['post', '/v1/reload'],
 ] as const;
 
 describe('GET /openapi.json', () => {

@@ -6,6 +6,7 @@ import { Allowances, createAllowances } from '../../../src/edge/allowances.ts';
 import { SubscriberRoute } from '../../../src/edge/deliver/subscriber-route.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Edge } from '../../../src/edge/edge.ts';
+import { Journal } from '../../../src/edge/journal.ts';
 import { attachHistory, createHistory } from '../../../src/history/memory.ts';
 import { HistoryReader } from '../../../src/history/reader.ts';
 import { Counter, type CounterName, Counters, createCounters } from '../../../src/memory/counters.ts';
@@ -35,6 +36,7 @@ export const QUEUE_BYTES_MAX = 4000;
 
 export class FakeSocket implements Connection<SubscriberSession> {
   readonly session: SubscriberSession;
+  readonly remoteAddress = '192.0.2.1';
   readonly topics = new Set<string>();
   /** Everything sent to it, as its peer would see it. */
   readonly frames: Frame[] = [];
@@ -154,6 +156,7 @@ export class FakeThread {
       deliveringEdges: options.fanoutThreads ?? 1,
       numbers: (isUsed) => sessionNumbers(createSessionNumbers(), 0, isUsed),
       isOwnerAway: () => false,
+      journal: new Journal({ clock: this.clock, settings: { logLevel: 'info' }, say() {} }),
       settings: {
         pingIntervalMs: 25_000,
         maxMessageBytes: 65_536,
