@@ -110,7 +110,7 @@ function cellsOf(entry: ActivityEntry): Cells {
         from,
         what: wordsOf(action, what),
         details: <Details what={what} />,
-        result: isDone ? 'done' : `refused (${status})`,
+        result: isDone ? 'done' : `failed (${status})`,
         level: isDone ? 'ok' : 'bad',
       };
     }
@@ -153,12 +153,12 @@ function cellsOf(entry: ActivityEntry): Cells {
 /** By method and path: what an operator would say. */
 const words: Readonly<Record<string, string>> = {
   'PUT /v1/devices/:device/subscribers/:subscriber': 'set a subscription',
-  'DELETE /v1/devices/:device/subscribers/:subscriber': 'removed a subscription',
-  'DELETE /v1/devices/:device': 'terminated a device',
-  'POST /v1/devices/:device/events': 'published an event',
-  'DELETE /v1/subscribers/:subscriber': 'kicked a subscriber',
+  'DELETE /v1/devices/:device/subscribers/:subscriber': 'remove a subscription',
+  'DELETE /v1/devices/:device': 'terminate a device',
+  'POST /v1/devices/:device/events': 'publish an event',
+  'DELETE /v1/subscribers/:subscriber': 'kick a subscriber',
   'PUT /v1/access/rules': 'set the access rules',
-  'POST /v1/reload': 'reloaded the settings',
+  'POST /v1/reload': 'reload the settings',
 };
 
 function wordsOf(action: string, { dryRun }: Readonly<Record<string, unknown>>): string {
