@@ -12,6 +12,7 @@ import type { RingFigures, ThreadFigures } from '../supervise/threads.ts';
 import type { Tls } from '../transport/tls.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
 import type { Fault } from './faults.ts';
+import type { LiveEvent } from './live-schemas.ts';
 
 export interface AdminDeps {
   readonly version: string;
@@ -51,6 +52,8 @@ export interface AdminDeps {
   slowSubscribers(): readonly SlowSubscriber[];
   /** Looks at the events of a device as they come in. @returns ends it */
   tap(device: string, listener: (bytes: Uint8Array, frame: DeviceFrame) => void): () => void;
+  /** The newest message that history keeps of a device, cut to `bytesMax`. Absent when the hub keeps no history. */
+  newestMessage?(device: string, bytesMax: number): LiveEvent | undefined;
   /** What operators did and the hub refused. */
   readonly activity: Activity;
   /** @throws ReloadRefused when anything is wrong: nothing has changed then */

@@ -196,7 +196,12 @@ describe('the client', () => {
     await line.states.next(isState('waiting'));
     for (const n of [1, 2, 3]) await sender.message(n, { ack: true });
     open();
-    expect(await line.gaps.next()).toMatchObject({ device: dev, from: seq + 1, to: seq + 3, reason: 'history' });
+    expect(await line.gaps.next()).toMatchObject({
+      device: dev,
+      from: seq + 1,
+      to: seq + 3,
+      reason: 'history',
+    });
     await sender.message('next', { ack: true });
     expect((await line.events.next(({ data }) => data === 'next')).seq).toBe(seq + 4);
     expect(line.gaps.all).toHaveLength(1);
