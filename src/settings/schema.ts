@@ -311,6 +311,13 @@ export const settingRows = {
       'Leave grace: how long the hub waits after an unclean disconnect before it calls the device ' +
       'offline. If the device returns in time, nothing is broadcast. 0 means offline at once.',
   }),
+  interestLingerMs: row({
+    kind: spanMsOrZero,
+    default: 5000,
+    group: 'Presence',
+    meaning:
+      'Time without a listener after which a device that connected with ?interest=true is told that nobody listens.',
+  }),
   deviceRemoveAfterMs: row({
     kind: spanMsOrZero,
     default: 300_000,

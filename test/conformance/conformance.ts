@@ -12,6 +12,7 @@ import { filters } from './filters.ts';
 import type { MatrixRow } from './harness.ts';
 import { history } from './history.ts';
 import { identity } from './identity.ts';
+import { interest } from './interest.ts';
 import { lagging } from './lagging.ts';
 import { listeners } from './listeners.ts';
 import { live } from './live.ts';
@@ -37,6 +38,7 @@ const suites = [
   batches,
   filters,
   history,
+  interest,
   pages,
   lagging,
   closing,

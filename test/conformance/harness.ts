@@ -46,6 +46,11 @@ export interface RowEntry {
   readonly connected: boolean;
 }
 
+export interface DeviceOptions extends PeerOptions {
+  /** Follows `?id=`. */
+  readonly query?: string;
+}
+
 export interface SubscriberOptions extends PeerOptions {
   readonly id?: string;
   /** For `?devices=`. */
@@ -105,15 +110,16 @@ export class TestHub {
   }
 
   /** A device that is connected and welcomed. */
-  async connectDevice(id: string, options: PeerOptions = {}): Promise<Device> {
+  async connectDevice(id: string, options: DeviceOptions = {}): Promise<Device> {
     const device = await this.openDevice(id, options);
     await device.welcome();
     return device;
   }
 
   /** A device whose upgrade was answered with 101, and nothing more is known. */
-  async openDevice(id: string, options: PeerOptions = {}): Promise<Device> {
-    const device = await Device.connect(this.process.devicePort, `?id=${encodeURIComponent(id)}`, options);
+  async openDevice(id: string, options: DeviceOptions = {}): Promise<Device> {
+    const query = `?id=${encodeURIComponent(id)}${options.query ?? ''}`;
+    const device = await Device.connect(this.process.devicePort, query, options);
     this.#peers.add(device);
     return device;
   }

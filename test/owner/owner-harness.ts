@@ -124,7 +124,15 @@ export class OwnerHarness {
     if (kind === SessionKind.subscriber) this.#subscribers.add(session);
     const role = kind === SessionKind.device ? 'device' : 'subscriber';
     const actor = { role, id, devices: undefined, vip: false } as const;
-    writeJoin(this.#toOwner, { session, kind, actor, connectedAt: 1, again: false, hold: false });
+    writeJoin(this.#toOwner, {
+      session,
+      kind,
+      actor,
+      connectedAt: 1,
+      again: false,
+      hold: false,
+      interest: false,
+    });
     this.poll();
     return session;
   }

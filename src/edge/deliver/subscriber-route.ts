@@ -1,6 +1,7 @@
 /** `/v1/subscribe`: subscribers that speak the hub's own protocol. */
 
 import { PATTERN_ACCEPTED } from '../../access/pattern.ts';
+import { flagOf } from '../../access/query.ts';
 import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
 import { errors } from '../../codes.ts';
 import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
@@ -135,12 +136,6 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
   close({ session }: SubscriberConnection, code: number): void {
     this.#edge.close(session, code, false);
   }
-}
-
-/** @returns undefined when it is neither true nor false */
-function flagOf(query: URLSearchParams, name: string): boolean | undefined {
-  const value = query.get(name) ?? 'false';
-  return value === 'true' || value === 'false' ? value === 'true' : undefined;
 }
 
 /** Ids and filters in a frame, each of which costs. */
