@@ -169,6 +169,11 @@ export const toDevice: Frames = {
     }),
     example: { op: 'ack', id: 1, seq: 42 },
   },
+  interest: {
+    summary: 'With ?interest=true: whether anybody listens now, after the welcome and on each change',
+    schema: z.strictObject({ op: z.literal('interest'), active: z.boolean() }),
+    example: { op: 'interest', active: true },
+  },
   error,
   draining,
 };
