@@ -20,6 +20,7 @@ import { liveness } from './liveness.ts';
 import { metrics } from './metrics.ts';
 import { order } from './order.ts';
 import { ownerRestart } from './owner-restart.ts';
+import { pace } from './pace.ts';
 import { pages } from './pages.ts';
 import { subscribers } from './subscribers.ts';
 import { subscriptions, subscriptionTimers } from './subscriptions.ts';
@@ -39,6 +40,7 @@ const suites = [
   filters,
   history,
   interest,
+  pace,
   pages,
   lagging,
   closing,

@@ -58,6 +58,8 @@ export interface SubscriberOptions extends PeerOptions {
   /** For `?batch=`. */
   readonly batch?: boolean;
   readonly hold?: boolean;
+  /** For `?every=`. */
+  readonly every?: number | string;
 }
 
 let ids = 0;
@@ -136,12 +138,14 @@ export class TestHub {
     devices,
     batch,
     hold,
+    every,
     ...options
   }: SubscriberOptions = {}): Promise<Subscriber> {
     const query = new URLSearchParams({ id });
     if (devices !== undefined) query.set('devices', devices.join(','));
     if (batch !== undefined) query.set('batch', String(batch));
     if (hold !== undefined) query.set('hold', String(hold));
+    if (every !== undefined) query.set('every', String(every));
     const subscriber = await Subscriber.connect(this.process.subscriberPort, `?${query}`, options);
     this.#peers.add(subscriber);
     return subscriber;
