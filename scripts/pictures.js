@@ -65,6 +65,9 @@ async function takePictures(url, seconds) {
     await page.goto(`${url}#/devices/demo-240`);
     await wait(page, Math.min(seconds, DEVICE_SECONDS));
     await page.screenshot({ path: join(values.out, 'dashboard-device.png') });
+    await page.goto(`${url}#/follow?filter=demo-1*`);
+    await wait(page, Math.min(seconds, DEVICE_SECONDS));
+    await page.screenshot({ path: join(values.out, 'dashboard-follow.png') });
   } finally {
     await browser.close();
   }

@@ -316,7 +316,8 @@ export const settingRows = {
     default: 5000,
     group: 'Presence',
     meaning:
-      'Time without a listener after which a device that connected with ?interest=true is told that nobody listens.',
+      'Time without a listener after which a device that connected with ?interest=true is told that nobody listens. ' +
+      '0 means at once.',
   }),
   deviceRemoveAfterMs: row({
     kind: spanMsOrZero,

@@ -17,7 +17,7 @@ describe.runIf(hasChromium)('the pictures of the docs', () => {
     const child = spawn(process.execPath, [SCRIPT, '--out', folder, '--seconds', '3'], { stdio: 'ignore' });
     const [code] = await once(child, 'exit');
     expect(code).toBe(0);
-    for (const name of ['dashboard.png', 'dashboard-device.png']) {
+    for (const name of ['dashboard.png', 'dashboard-device.png', 'dashboard-follow.png']) {
       const picture = readFileSync(join(folder, name));
       expect(picture.subarray(0, PNG.length)).toEqual(PNG);
       expect(picture.readUInt32BE(16), 'width').toBe(1280);
