@@ -94,12 +94,15 @@ export const accessRules = fields({
     .max(ACCESS_RULES_MAX, RULES_ACCEPTED)
     .describe('The first rule that matches a pair decides, unless an operator has set a status for the pair'),
 });
+const flag = z
+  .enum(['true', 'false'], { error: 'true or false' })
+  .default('false')
+  .transform((word) => word === 'true');
+export const kickQuery = fields({
+  forget: flag.describe('Also forget what operators set for it: deny, allow, vip'),
+});
 export const dryRunQuery = fields({
-  dryRun: z
-    .enum(['true', 'false'], { error: 'true or false' })
-    .default('false')
-    .transform((word) => word === 'true')
-    .describe('Changes nothing; counts the subscriptions that would be removed'),
+  dryRun: flag.describe('Changes nothing; counts the subscriptions that would be removed'),
 });
 
 const DEVICE_STATUS_CHARACTERS_MAX = 64;

@@ -268,9 +268,12 @@ export class Subscribers {
     });
   }
 
-  /** Closes the subscriber's connection, if any, and removes all its rows. */
-  kick(slot: number): void {
-    const { registry, subscriptions, sweeps } = this.#deps;
+  /**
+   * Closes the subscriber's connection, if any, and removes its subscriptions.
+   * @param forget what operators set for it goes too
+   */
+  kick(slot: number, forget: boolean): void {
+    const { registry, subscriptions, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE) {
       this.#close(slot, closes.kicked);
@@ -278,8 +281,16 @@ export class Subscribers {
     }
     sweeps.forget(slot);
     for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
-    registry.forEachOfSubscriber(slot, (row) => subscriptions.move(row, RowState.none));
-    this.freeIfIdle(slot);
+    registry.forEachOfSubscriber(slot, (row) => {
+      if (forget) subscriptions.move(row, RowState.none);
+      else if (isSubscribed(registry.rowState(row)))
+        subscriptions.move(row, subscriptions.outlives(row) ? RowState.allow : RowState.none);
+    });
+    if (forget) this.setVip(slot, false);
+    // A vip stays one for as long as a lost subscriber may come back.
+    if ((rows.vip[slot]! & Vip.operator) !== 0)
+      wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
+    else this.freeIfIdle(slot);
   }
 
   /** Whether the token that the subscriber last came with lets it follow the device. */

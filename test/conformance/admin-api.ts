@@ -526,6 +526,24 @@ function changing(hub: TestHub): void {
     expect((await again.welcome()).resumed).toEqual([]);
   });
 
+  it('keeps what operators set for a subscriber that is kicked, unless it is to be forgotten', async () => {
+    const { dev, sub, subscriber } = await hub.pair();
+    const [denied, allowed] = [uniqueId('dev'), uniqueId('dev')];
+    await hub.setRow(denied, sub, { status: 'deny' });
+    await hub.setRow(allowed, sub, { status: 'allow' });
+    await hub.setRow(dev, sub, { vip: true });
+    expect((await hub.admin('DELETE', `/v1/subscribers/${sub}`)).status).toBe(200);
+    expect((await subscriber.closed).code).toBe(4005);
+    expect(await hub.row(dev, sub)).toBeUndefined();
+    expect(await hub.row(denied, sub)).toMatchObject({ status: 'deny' });
+    expect(await hub.row(allowed, sub)).toMatchObject({ status: 'allow' });
+    expect((await hub.admin('GET', `/v1/subscribers/${sub}`)).body).toMatchObject({ vip: true });
+    expect((await hub.admin('DELETE', `/v1/subscribers/${sub}?forget=true`)).status).toBe(200);
+    expect(await hub.row(denied, sub)).toBeUndefined();
+    expect(await hub.row(allowed, sub)).toBeUndefined();
+    expect((await hub.admin('GET', `/v1/subscribers/${sub}`)).status).toBe(404);
+  });
+
   it('removes the rows of a subscriber that is not connected', async () => {
     const { dev, sub, subscriber } = await hub.pair();
     await subscriber.drop();

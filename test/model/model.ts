@@ -124,8 +124,13 @@ export class Model {
         return {};
       case 'kick': {
         const closes = this.#isConnected(command.subscriber);
-        for (const device of this.devices.keys()) this.#set(device, command.subscriber, undefined);
-        this.subscribers.delete(command.subscriber);
+        // What operators set stays.
+        for (const device of this.devices.keys()) {
+          const state = this.pair(device, command.subscriber);
+          if (state !== 'allow' && state !== 'deny') this.#set(device, command.subscriber, undefined);
+        }
+        this.subscribers.set(command.subscriber, { connected: false, goneAtMs: 0 });
+        this.#forgetIdle();
         return { closes };
       }
       default:
