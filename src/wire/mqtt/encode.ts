@@ -1,0 +1,190 @@
+/**
+ * What the hub sends but for events: one function per packet, each giving its bytes. The short answers of the hot path
+ * (PUBACK, PUBREC, PUBCOMP) are written into one buffer of the thread, which holds until the next of them.
+ */
+import {
+  ConnectReturn,
+  PacketType,
+  Property,
+  putVarint,
+  Reason,
+  type Version,
+  varintBytes,
+} from './constants.ts';
+
+/** Strings of up to this many bytes are sent; a reason that is longer is cut. */
+const REASON_BYTES_MAX = 256;
+
+/** Collects a packet's body. */
+class Body {
+  readonly #bytes: number[] = [];
+
+  u8(value: number): this {
+    this.#bytes.push(value);
+    return this;
+  }
+
+  u16(value: number): this {
+    return this.u8(value >> 8).u8(value & 0xff);
+  }
+
+  u32(value: number): this {
+    return this.u16(Math.floor(value / 0x10000)).u16(value & 0xffff);
+  }
+
+  string(text: string): this {
+    const bytes = Buffer.from(text);
+    return this.u16(bytes.length).raw(bytes);
+  }
+
+  raw(bytes: Iterable<number>): this {
+    for (const byte of bytes) this.#bytes.push(byte);
+    return this;
+  }
+
+  /** Adds another body with its length in front, as properties have it. */
+  withLength(body: Body): this {
+    const length = new Uint8Array(varintBytes(body.#bytes.length));
+    putVarint(length, 0, body.#bytes.length);
+    return this.raw(length).raw(body.#bytes);
+  }
+
+  packet(type: number, flags = 0): Uint8Array {
+    const { length } = this.#bytes;
+    const packet = new Uint8Array(1 + varintBytes(length) + length);
+    packet[0] = (type << 4) | flags;
+    packet.set(this.#bytes, putVarint(packet, 1, length));
+    return packet;
+  }
+}
+
+/** What CONNACK announces in MQTT 5; what is absent goes without saying. */
+export interface Announced {
+  readonly sessionExpirySeconds?: number;
+  readonly receiveMaximum: number;
+  readonly packetBytesMax: number;
+  readonly assignedClientId?: string;
+  readonly topicAliasMaximum: number;
+  readonly serverKeepAliveSeconds?: number;
+}
+
+export function connackAccepted(version: Version, sessionPresent: boolean, announced: Announced): Uint8Array {
+  const body = new Body().u8(sessionPresent ? 1 : 0).u8(Reason.success);
+  if (version === 4) return body.packet(PacketType.connack);
+  const { sessionExpirySeconds, assignedClientId, serverKeepAliveSeconds } = announced;
+  const properties = new Body();
+  if (sessionExpirySeconds !== undefined) properties.u8(Property.sessionExpiry).u32(sessionExpirySeconds);
+  properties.u8(Property.receiveMaximum).u16(announced.receiveMaximum);
+  properties.u8(Property.maximumPacketSize).u32(announced.packetBytesMax);
+  if (assignedClientId !== undefined) properties.u8(Property.assignedClientId).string(assignedClientId);
+  properties.u8(Property.topicAliasMaximum).u16(announced.topicAliasMaximum);
+  properties.u8(Property.sharedSubscriptionAvailable).u8(0);
+  if (serverKeepAliveSeconds !== undefined)
+    properties.u8(Property.serverKeepAlive).u16(serverKeepAliveSeconds);
+  return body.withLength(properties).packet(PacketType.connack);
+}
+
+/** @param reason a `Reason` from 0x80 on; in 3.1.1 the return code that fits it */
+export function connackRefused(version: Version, reason: number, message: string): Uint8Array {
+  const body = new Body().u8(0).u8(version === 5 ? reason : connectReturnOf(reason));
+  if (version === 5) body.withLength(reasonString(message));
+  return body.packet(PacketType.connack);
+}
+
+function connectReturnOf(reason: number): number {
+  switch (reason) {
+    case Reason.unsupportedVersion:
+      return ConnectReturn.unacceptableVersion;
+    case Reason.clientIdNotValid:
+      return ConnectReturn.identifierRejected;
+    case Reason.badCredentials:
+      return ConnectReturn.badCredentials;
+    case Reason.notAuthorized:
+      return ConnectReturn.notAuthorized;
+    default:
+      return ConnectReturn.serverUnavailable;
+  }
+}
+
+const short = new Uint8Array(5);
+const shortest = short.subarray(0, 4);
+
+/**
+ * A PUBACK, PUBREC, PUBREL or PUBCOMP without a reason string.
+ * @param reason in 3.1.1 it is not sent
+ * @returns bytes that hold until the next call
+ */
+export function acknowledgement(
+  type: number,
+  version: Version,
+  packetId: number,
+  reason: number,
+): Uint8Array {
+  const isShort = version === 4 || reason === Reason.success;
+  short[0] = (type << 4) | (type === PacketType.pubrel ? 2 : 0);
+  short[1] = isShort ? 2 : 3;
+  short[2] = packetId >> 8;
+  short[3] = packetId & 0xff;
+  short[4] = reason;
+  return isShort ? shortest : short;
+}
+
+/** The same with a reason string; MQTT 5. */
+export function acknowledgementWithReason(
+  type: number,
+  packetId: number,
+  reason: number,
+  message: string,
+): Uint8Array {
+  return new Body().u16(packetId).u8(reason).withLength(reasonString(message)).packet(type);
+}
+
+/** @param codes one for each topic filter of the request, in its order */
+export function suback(
+  version: Version,
+  packetId: number,
+  codes: readonly number[],
+  message = '',
+): Uint8Array {
+  return answered(PacketType.suback, version, packetId, codes, message);
+}
+
+/** @param codes as for `suback`; 3.1.1 has none */
+export function unsuback(
+  version: Version,
+  packetId: number,
+  codes: readonly number[],
+  message = '',
+): Uint8Array {
+  return answered(PacketType.unsuback, version, packetId, version === 5 ? codes : [], message);
+}
+
+function answered(
+  type: number,
+  version: Version,
+  packetId: number,
+  codes: readonly number[],
+  message: string,
+): Uint8Array {
+  const body = new Body().u16(packetId);
+  if (version === 5) body.withLength(reasonString(message));
+  return body.raw(codes).packet(type);
+}
+
+/** A DISCONNECT; MQTT 5 alone has one from a server. */
+export function disconnect(reason: number, message: string): Uint8Array {
+  return new Body().u8(reason).withLength(reasonString(message)).packet(PacketType.disconnect);
+}
+
+export const pingresp: Uint8Array = new Body().packet(PacketType.pingresp);
+
+function reasonString(message: string): Body {
+  if (message === '') return new Body();
+  return new Body().u8(Property.reasonString).string(cut(message));
+}
+
+/** Cut where a character ends: a decoder that expects more holds back what is not complete. */
+function cut(message: string): string {
+  const bytes = Buffer.from(message.replaceAll('\0', ''));
+  return new TextDecoder().decode(bytes.subarray(0, REASON_BYTES_MAX), { stream: true });
+}
