@@ -40,7 +40,7 @@ export function disconnectReasonOf(code: number): number {
   }
 }
 
-/** @param error of `errors`, for a topic filter @returns its code in SUBACK or UNSUBACK of MQTT 5 */
+/** @param error of `errors`, for a topic filter @returns its code in SUBACK of MQTT 5 */
 export function filterReasonOf(error: number): number {
   switch (error) {
     case errors.denied.code:
@@ -50,8 +50,6 @@ export function filterReasonOf(error: number): number {
       return Reason.quotaExceeded;
     case errors.badRequest.code:
       return Reason.topicFilterInvalid;
-    case errors.unknownDevice.code:
-      return Reason.noSubscriptionExisted;
     default:
       return Reason.unspecified;
   }

@@ -78,7 +78,9 @@ export class Requests {
   }
 
   #refuse(request: Request, message: string): void {
-    const codes = request.filters.map(() => this.#code(Reason.quotaExceeded));
+    // UNSUBACK knows no quota.
+    const reason = isSubscribe(request) ? Reason.quotaExceeded : Reason.implementationSpecific;
+    const codes = request.filters.map(() => this.#code(reason));
     this.#answer(request, codes, message);
   }
 
