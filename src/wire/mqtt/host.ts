@@ -158,10 +158,12 @@ export interface PublishedEvent {
 
 /** What became of an event. Positive numbers are errors. */
 export const Outcome = {
-  /** The hub has it, or nobody listens and it was counted as skipped. */
+  /** The hub has it. */
   taken: 0,
   /** It is on its way to the owner. */
   later: -1,
+  /** Nobody listens, so the hub has counted it and let it go. */
+  skipped: -2,
 } as const;
 
 export interface Follow {

@@ -61,7 +61,9 @@ export class Publishing {
   readonly #peer: Publisher;
   /** QoS 2: whether the hub has the event; until its PUBREL comes. */
   readonly #open: Map<number, boolean>;
-  /** Events that the hub was given and has not answered for. */
+  /** Of these, how many the hub has not decided about. */
+  #undecided = 0;
+  /** QoS 1: events that the hub has not decided about. */
   #unanswered = 0;
   /** Topics by alias; undefined for one that is foreign. Made when the first is set. */
   #aliases: Map<number, Located | undefined> | undefined;
@@ -74,9 +76,7 @@ export class Publishing {
 
   /** Whether a QoS 2 event is on its way, so that what to keep of it is not known yet. */
   get hasUndecided(): boolean {
-    if (this.#unanswered === 0) return false;
-    for (const isHeld of this.#open.values()) if (!isHeld) return true;
-    return false;
+    return this.#undecided > 0;
   }
 
   /** QoS 2 ids whose event the hub has. */
@@ -91,9 +91,10 @@ export class Publishing {
       this.#peer.fail(problem);
       return;
     }
-    if (publish.qos === 2 && this.#isRepeated(publish.packetId)) return;
+    // Before anything else: a topic alias holds even if its event came before.
     const located = this.#locate(bytes, publish);
     if (located === BROKEN) return;
+    if (publish.qos === 2 && this.#isRepeated(publish.packetId)) return;
     if (publish.qos > 0 && this.#isTooMany(publish.qos)) return;
     if (located === undefined) this.#refuseTopic(publish);
     else this.#publish(bytes, publish, located);
@@ -111,8 +112,9 @@ export class Publishing {
 
   /** The hub has decided about an event. @param error of `errors`; 0: it has it */
   published(packetId: number, error: number, isSkipped: boolean): void {
-    this.#unanswered -= 1;
     const qos = this.#open.get(packetId) === false ? 2 : 1;
+    if (qos === 2) this.#undecided -= 1;
+    else this.#unanswered -= 1;
     if (error === 0) this.#taken(qos, packetId, isSkipped);
     else this.#refused(qos, packetId, error, '');
   }
@@ -225,9 +227,12 @@ export class Publishing {
     if (outcome > 0) {
       this.#refused(qos, packetId, outcome, '');
     } else if (qos > 0) {
-      if (qos === 2) this.#open.set(packetId, false);
-      if (outcome === Outcome.later) this.#unanswered += 1;
-      else this.#taken(qos, packetId, false);
+      if (outcome !== Outcome.later) this.#taken(qos, packetId, outcome === Outcome.skipped);
+      else if (qos === 1) this.#unanswered += 1;
+      else {
+        this.#open.set(packetId, false);
+        this.#undecided += 1;
+      }
     }
   }
 

@@ -52,6 +52,8 @@ type State = (typeof State)[keyof typeof State];
 /** A WebSocket's close after a DISCONNECT. */
 const GOODBYE_CODE = 1000;
 
+const NOT_CONNECT = 'the first packet is not CONNECT';
+
 /** A client that accepts packets of so many times the hub's own limit gets whatever the hub's other peers send. */
 const EVENT_SIZES = 8;
 
@@ -119,7 +121,11 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
 
   /** Bytes came in. @param bytes valid only while this runs */
   receive(bytes: Uint8Array): void {
-    if (!this.hasEnded) this.#framed(this.#framer.feed(bytes, this));
+    if (this.hasEnded || bytes.length === 0) return;
+    // What starts otherwise never was MQTT: nothing of it is waited for.
+    const isFirst = this.#state === State.fresh && this.#framer.heldBytes === 0;
+    if (isFirst && bytes[0]! >> 4 !== PacketType.connect) this.#protocolError(NOT_CONNECT);
+    else this.#framed(this.#framer.feed(bytes, this));
   }
 
   /** The hub has decided about an event that it had not decided about when it was published. @param error 0: it has it */
@@ -299,12 +305,8 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
       this.fail({ reason: Reason.packetTooLarge, message: 'the packet is larger than the hub accepts' });
   }
 
-  /** The first packet must be CONNECT; whoever sends another is not spoken to. */
+  /** CONNECT, as `receive` has seen. */
   #first(bytes: Uint8Array, head: number, start: number, end: number): void {
-    if (head >> 4 !== PacketType.connect) {
-      this.#protocolError('the first packet is not CONNECT');
-      return;
-    }
     this.#state = State.connecting;
     new Handshake(this.host, this.#context, this).start(bytes, head, start, end);
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { closes, errors } from '../../../src/codes.ts';
 import { EventType, Priority } from '../../../src/protocol/events.ts';
 import { Outcome } from '../../../src/wire/mqtt/host.ts';
-import { connected, type Peer } from './fake-host.ts';
+import { connected, Peer } from './fake-host.ts';
 import { layoutOf } from './layouts.ts';
 
 const versions = [4, 5] as const;
@@ -98,6 +98,9 @@ describe('QoS 1', () => {
     peer.publish(TOPIC, '1', 1, 7);
     peer.session.published(7, 0, true);
     expect(peer.said()).toMatchObject([{ cmd: 'puback', reasonCode: 0x10 }]);
+    peer.host.outcome = Outcome.skipped;
+    expect(peer.publish(TOPIC, '1', 2, 8)).toMatchObject([{ cmd: 'pubrec', reasonCode: 0x10 }]);
+    expect(peer.publish(TOPIC, '1', 2, 8, true)).toMatchObject([{ cmd: 'pubrec', reasonCode: 0 }]);
   });
 
   it('is taken again when it is sent again: at least once', () => {
@@ -181,6 +184,16 @@ describe('the Receive Maximum', () => {
     peer.publish(TOPIC, '1', 1, 1025);
     expect(peer.host.ended).toBeUndefined();
     expect(peer.publish(TOPIC, '1', 1, 1026)).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x93 }]);
+  });
+
+  it('counts a QoS 2 event once, whether the hub has it already or not', () => {
+    const peer = connected();
+    peer.host.outcome = Outcome.later;
+    for (let id = 1; id <= 1024; id++) peer.publish(TOPIC, '1', 2, id);
+    for (let id = 1; id <= 512; id++) peer.session.published(id, 0, false);
+    expect(peer.host.ended).toBeUndefined();
+    peer.said();
+    expect(peer.publish(TOPIC, '1', 1, 1025)).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x93 }]);
   });
 
   it('is not there in 3.1.1, where packet ids are the bound', () => {
@@ -343,6 +356,25 @@ describe('a topic alias', () => {
     const peer = connected();
     expect(publish(peer, 'home', 1, 1)).toMatchObject([{ cmd: 'puback', reasonCode: 0x87 }]);
     expect(publish(peer, '', 1, 1)).toMatchObject([{ cmd: 'puback', reasonCode: 0x87 }]);
+  });
+
+  it('is set by a QoS 2 event that came before as well', () => {
+    const kept = { subscriptions: [], packetIds: [9] };
+    const peer = new Peer();
+    peer.host.joined = { ok: true, kept };
+    peer.connect({ clean: false });
+    const properties = { topicAlias: 3 };
+    const packet = {
+      cmd: 'publish',
+      topic: TOPIC,
+      payload: '1',
+      qos: 2,
+      messageId: 9,
+      retain: false,
+    } as const;
+    expect(peer.send({ ...packet, dup: true, properties })).toMatchObject([{ cmd: 'pubrec', messageId: 9 }]);
+    peer.send({ ...packet, topic: '', messageId: 10, dup: false, properties });
+    expect(peer.host.events).toMatchObject([{ packetId: 10 }]);
   });
 
   it('stands for nothing before it is set', () => {
