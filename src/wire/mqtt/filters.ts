@@ -2,7 +2,7 @@
  * Topic filters as ids, filters and kinds of the hub. A topic filter is granted only if exactly the devices that it
  * matches can be named by ids and by prefixes with `*`; nothing wider or narrower is subscribed to instead.
  */
-import { isPattern } from '../../access/pattern.ts';
+import { isId } from '../../protocol/id.ts';
 import { Reason } from './constants.ts';
 import { TOPIC_BYTES_MAX } from './limits.ts';
 import { isIdPart, Kind, kindNames, type Template, Wildcard } from './templates.ts';
@@ -145,8 +145,8 @@ function matchMany(
   if (isOpen && (named.length === 0 || (named.length === 1 && named[0] === SINGLE))) return EVERYTHING;
   if (isOpen && named.includes(SINGLE)) return undefined;
   const names = new Set<string>();
-  const below = `${named.join('.')}.${ALL}`;
-  if (isOpen && named.every(isIdPart) && isPattern(below)) names.add(below);
+  const below = `${named.join('.')}.`;
+  if (isOpen && named.every(isIdPart) && isId(below)) names.add(`${below}${ALL}`);
   const most = isOpen ? named.length : named.length - suffix.length;
   const least = Math.max(1, named.length - suffix.length);
   for (let count = least; count <= most; count++) {

@@ -35,7 +35,8 @@ export class Reader {
   }
 
   u32(): number {
-    return this.u16() * 0x10000 + this.u16();
+    const value = this.u16() * 0x10000 + this.u16();
+    return this.ok ? value : 0;
   }
 
   /** A variable byte integer in as few bytes as it needs (MQTT 5, 1.5.5). */

@@ -2,7 +2,6 @@
  * The topic filters of one client, and what they come to: several may name one device, and the hub knows one set of
  * kinds for each id and prefix.
  */
-import { matches } from '../../access/pattern.ts';
 import { express, type Target } from './filters.ts';
 import type { KeptSubscription } from './host.ts';
 import { TOPIC_FILTERS_BYTES_MAX, TOPIC_FILTERS_MAX } from './limits.ts';
@@ -23,7 +22,8 @@ export class Subscriptions {
   readonly #byFilter = new Map<string, Subscription>();
   /** By id or prefix with `*`. */
   readonly #byName = new Map<string, Entry[]>();
-  readonly #prefixes = new Set<string>();
+  /** Of these, the prefixes: without their `*`, by name. */
+  readonly #prefixes = new Map<string, string>();
   #filterBytes = 0;
   #interested = 0;
 
@@ -66,7 +66,7 @@ export class Subscriptions {
       const entries = this.#byName.get(name);
       if (entries === undefined) this.#byName.set(name, [{ subscription, kinds }]);
       else entries.push({ subscription, kinds });
-      if (name.endsWith('*')) this.#prefixes.add(name);
+      if (name.endsWith('*')) this.#prefixes.set(name, name.slice(0, -1));
     }
   }
 
@@ -99,7 +99,8 @@ export class Subscriptions {
   /** Calls `found` with each subscription that events of this kind of the device match. */
   eachMatching(device: string, kind: number, found: (subscription: Subscription) => void): void {
     this.#eachOf(device, kind, found);
-    for (const prefix of this.#prefixes) if (matches(prefix, device)) this.#eachOf(prefix, kind, found);
+    for (const [name, prefix] of this.#prefixes)
+      if (device.startsWith(prefix)) this.#eachOf(name, kind, found);
   }
 
   /**
