@@ -1,9 +1,9 @@
 /**
- * The transport port on plain TCP and TLS, for protocols that frame themselves: what comes in is handed on as it comes,
- * cut anywhere. One thread only.
+ * The transport port on plain TCP and TLS, for protocols with their own framing. `message` gets bytes as they arrive,
+ * split anywhere. One thread only.
  *
- * Beside a WebSocket it lacks what TCP lacks: there is no upgrade to read (the request has an address and nothing else),
- * no ping, no close code from the peer. A code that this side closes with is for the handlers alone.
+ * Differences to WebSocket: the upgrade request has an address and nothing else, `ping` does nothing, and peers send no
+ * close code. A code passed to `close` is only reported to the handlers.
  */
 import { type AddressInfo, createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -18,18 +18,18 @@ import {
 } from './transport.ts';
 
 export interface TcpOptions<Session> {
-  /** Who sends nothing for so long after connecting is dropped, ms. */
+  /** A connection that sends nothing for this long after it was accepted is dropped, ms. */
   readonly firstBytesMsMax: number;
-  /** Bytes that may wait for one peer before what is sent to it is dropped (`dropped` is called). 0 = no limit. */
+  /** Bytes that may wait for one peer before further sends are dropped (`dropped` is called). 0 = no limit. */
   readonly queueBytesMax: number;
-  /** `upgrade` is asked when a connection was accepted, with TLS after its handshake. */
+  /** `upgrade` is called when a connection is accepted, with TLS after its handshake. */
   readonly handlers: ListenerHandlers<Session>;
 }
 
-/** What a peer's end without a close frame is called, as on a WebSocket. */
+/** Reported when the peer ends the connection, as for a WebSocket without a close frame. */
 const LOST_CODE = 1006;
 
-/** The kernel finds a dead peer that nobody writes to: some clients have no keep-alive of their own. */
+/** TCP keepalive detects dead peers whose client has no keep-alive of its own. */
 const KERNEL_KEEP_ALIVE_MS = 60_000;
 
 /**
@@ -51,7 +51,7 @@ export async function listenTcp<Session>(
           { ...SOCKET_OPTIONS, cert: tls.cert, key: tls.key, handshakeTimeout: UPGRADE_MS_MAX },
           accept,
         );
-  // With TLS these are the sockets below it, from before their handshakes on.
+  // With TLS these are the raw sockets, including those still in their handshake.
   const sockets = new Set<TcpSocket>();
   server.on('connection', (tcp: TcpSocket) => {
     sockets.add(tcp);
@@ -75,12 +75,12 @@ const SOCKET_OPTIONS = {
   keepAliveInitialDelay: KERNEL_KEEP_ALIVE_MS,
 } as const;
 
-/** Nothing is read before the peer is let in. */
+/** Nothing is read before the peer is admitted. */
 function admit<Session>(tcp: TcpSocket, options: TcpOptions<Session>, topics: Topics<Session>): void {
   tcp.on('error', () => {}); // `close` follows
   const finish = (answer: UpgradeAnswer<Session>): void => {
     if (tcp.destroyed) return;
-    // There is no way to say why to a peer whose protocol nobody has spoken yet.
+    // The protocol has not started, so there is no way to send a reason.
     if ('status' in answer) tcp.destroy();
     else serve(new TcpConnection(answer.session, tcp, options, topics), tcp, options);
   };
@@ -100,7 +100,7 @@ function serve<Session>(
   tcp.on('data', (bytes: Buffer) => {
     if (!hasSpoken) tcp.setTimeout(0);
     hasSpoken = true;
-    // After `close` the peer is read until it has seen the end: unread bytes would make that a reset.
+    // Keep reading after `close`: unread bytes would turn the close into a reset, and the last packets could be lost.
     if (connection.closeCode === undefined) handlers.message(connection, bytes, true);
   });
   tcp.on('drain', () => handlers.writable(connection));
@@ -139,9 +139,9 @@ class TcpConnection<Session> implements Socket<Session> {
   readonly #tcp: TcpSocket;
   readonly #options: TcpOptions<Session>;
   readonly #topics: Topics<Session>;
-  /** Made with the first topic: most connections have none. */
+  /** Created with the first topic: most connections have none. */
   #joined: Set<string> | undefined;
-  /** Code that this side closes with, undefined while it does not. */
+  /** The code passed to `close`, undefined before. */
   closeCode: number | undefined;
 
   constructor(session: Session, tcp: TcpSocket, options: TcpOptions<Session>, topics: Topics<Session>) {
@@ -155,7 +155,7 @@ class TcpConnection<Session> implements Socket<Session> {
     this.sendCopied(typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes));
   }
 
-  /** Sends bytes that nobody writes to any more. */
+  /** Sends bytes that will not be modified. */
   sendCopied(bytes: Buffer): void {
     if (this.closeCode !== undefined || this.#tcp.destroyed) return;
     const { queueBytesMax, handlers } = this.#options;
@@ -173,7 +173,7 @@ class TcpConnection<Session> implements Socket<Session> {
 
   close(code: number): void {
     if (this.closeCode !== undefined || this.#tcp.destroyed) return;
-    // What is sent from within `closing` goes nowhere, as on the other transports.
+    // Sends from within `closing` are ignored, as on the other transports.
     this.closeCode = code;
     this.#options.handlers.closing(this);
     this.#tcp.end();
@@ -199,7 +199,7 @@ class TcpConnection<Session> implements Socket<Session> {
     return this.#tcp.writableLength;
   }
 
-  /** The connection is over. */
+  /** The connection has ended. */
   ended(): void {
     for (const topic of this.#joined ?? []) this.#topics.leave(topic, this);
     this.#joined = undefined;

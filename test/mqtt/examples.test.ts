@@ -66,7 +66,7 @@ describe('the examples over MQTT', () => {
     expect(JSON.parse(payload)).toHaveProperty(field);
   }
 
-  it('mqtt-js tells a temperature, and leaves with a goodbye', async () => {
+  it('mqtt-js publishes a temperature and says goodbye', async () => {
     const example = run(process.execPath, ['examples/mqtt-js/device.js'], {
       ...mqttEnv(),
       DEVICE_ID: 'js-1',
@@ -99,7 +99,7 @@ describe('the examples over MQTT', () => {
   });
 
   it.skipIf(python === undefined)(
-    'mqtt-python tells a temperature, and whether anybody listens',
+    'mqtt-python publishes a temperature and sees whether anybody listens',
     async () => {
       const script = ['-u', 'examples/mqtt-python/device.py'];
       const example = run(python ?? '', script, { ...mqttEnv(), DEVICE_ID: 'py-1' });
@@ -112,7 +112,7 @@ describe('the examples over MQTT', () => {
     },
   );
 
-  it.skipIf(!hasMosquitto)('mqtt-mosquitto tells a load, and follows', async () => {
+  it.skipIf(!hasMosquitto)('mqtt-mosquitto publishes the load and follows devices', async () => {
     const follower = run('stdbuf', ['-oL', 'sh', 'examples/mqtt-mosquitto/follow.sh'], mqttEnv());
     const example = run('sh', ['examples/mqtt-mosquitto/device.sh'], { ...mqttEnv(), DEVICE_ID: 'sh-1' });
     await hear('sh-1', example, 'load');

@@ -1,6 +1,6 @@
 /**
- * The hub that the tests of this folder talk to with clients that others wrote. Nothing but `startMqttHub` knows what it
- * is: here a fake of it in this process, behind this project's sessions, its TCP transport and its `ws` transport.
+ * The hub that the tests of this folder talk to with clients that others wrote. Nothing but `startMqttHub` knows what
+ * it is: here a fake of it in this process, behind this project's sessions, its TCP transport and its `ws` transport.
  */
 import { randomUUID } from 'node:crypto';
 import { closes } from '../../src/codes.ts';

@@ -1,4 +1,4 @@
-/** Peers that break MQTT, or mean harm, beside one that does not: bytes on sockets, without a client. */
+/** Raw peers that violate MQTT or attack the hub, next to well-behaved clients that must not notice. */
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import mqttPacket, { type Packet } from 'mqtt-packet';
@@ -73,7 +73,7 @@ const publishOf = (id: string, messageId: number, qos: 1 | 2, version: Version):
     version,
   );
 
-describe('a hub of which some peers are hostile', () => {
+describe('a hub with hostile peers', () => {
   let hub: MqttHub;
   beforeAll(async () => {
     hub = await startMqttHub();
@@ -135,7 +135,7 @@ describe('a hub of which some peers are hostile', () => {
     await check();
   });
 
-  it('takes packets that come a byte at a time', async () => {
+  it('accepts packets one byte at a time', async () => {
     for (const make of [tcpPeer, webSocketPeer]) {
       const peer = await make(hub, 4);
       const bytes = Buffer.concat([
@@ -152,7 +152,7 @@ describe('a hub of which some peers are hostile', () => {
     }
   });
 
-  it('takes many packets in one frame, before CONNACK too', async () => {
+  it('accepts many packets in one frame, even before CONNACK', async () => {
     const peer = await webSocketPeer(hub, 5);
     const publishes = Array.from({ length: 100 }, (_, i) => publishOf('many', i + 1, 1, 5));
     peer.write(Buffer.concat([connectOf('many', 5), ...publishes]));
@@ -160,7 +160,7 @@ describe('a hub of which some peers are hostile', () => {
     expect(peer.packets.slice(1).map(({ messageId }) => messageId)).toEqual(publishes.map((_, i) => i + 1));
   });
 
-  it('ends a client that opens more QoS 2 events than it may', async () => {
+  it('ends a client with too many open QoS 2 packet ids', async () => {
     for (const version of [4, 5] as const) {
       const check = await bystanders();
       const peer = await tcpPeer(hub, version);
@@ -192,7 +192,7 @@ describe('a hub of which some peers are hostile', () => {
     await check();
   });
 
-  it('lets no WebSocket in that does not speak MQTT', async () => {
+  it('refuses a WebSocket without the subprotocol mqtt', async () => {
     const statusOf = async (path: string, protocols: string[]): Promise<number | undefined> => {
       const ws = new WebSocket(`ws://127.0.0.1:${hub.subscriberPort}${path}`, protocols);
       ws.on('error', () => {});

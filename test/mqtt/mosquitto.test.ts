@@ -100,7 +100,7 @@ describe.skipIf(sub === undefined || pub === undefined)('mosquitto’s clients (
       expect(messagesOf(said)).toEqual([0, 1, 2].map((qos) => `devices/${dev}/message qos ${qos}`));
     });
 
-    it('get what is kept', async () => {
+    it('get retained events', async () => {
       const dev = uniqueId('dev');
       await publish(plain, version, '-i', dev, '-q', '1', '-t', `devices/${dev}/status`, '-m', 'charging');
       const args = argsFor(
@@ -130,7 +130,7 @@ describe.skipIf(sub === undefined || pub === undefined)('mosquitto’s clients (
       expect(messagesOf((await finished(follower)).said)).toEqual([`devices/${dev}/status gone`]);
     });
 
-    it('are told that a topic is not theirs, or a topic filter not to be had', async () => {
+    it('learn that a topic or a topic filter is refused', async () => {
       const refused = await finished(run(sub, argsFor(plain, version, '-W', '5', '-t', 'no/such/topic')));
       expect(refused.said).toMatch(/All subscription requests were denied/);
       const args = ['-i', uniqueId('dev'), '-q', '1', '-t', 'devices/somebody/message', '-m', 'x'];
@@ -140,7 +140,7 @@ describe.skipIf(sub === undefined || pub === undefined)('mosquitto’s clients (
       );
     });
 
-    it('get in with a token alone', async () => {
+    it('need a token', async () => {
       const dev = uniqueId('dev');
       const topic = ['-t', `devices/${dev}/message`, '-m', '1', '-q', '1', '-i', dev];
       const { code, said } = await publish(guarded, version, ...topic, '-u', 'any', '-P', 'wrong');

@@ -26,7 +26,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     connect(hub, { way, protocolVersion, clientId, ...options });
   const isFive = protocolVersion === 5;
 
-  it('brings events from a device to a subscriber at every QoS', async () => {
+  it('delivers events at every QoS', async () => {
     const [dev, sub] = [uniqueId('dev'), await client(uniqueId('sub'))];
     expect(await sub.subscribe(`devices/${dev}/message`)).toEqual([0]);
     const device = await client(dev);
@@ -44,7 +44,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(sub.inbox).toEqual([]);
   });
 
-  it('brings any bytes, large ones too', async () => {
+  it('delivers large binary payloads unchanged', async () => {
     const dev = uniqueId('dev');
     const sub = await client(uniqueId('sub'));
     await sub.subscribe(`devices/${dev}/#`);
@@ -70,7 +70,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(texts).toEqual(texts.map((_, i) => `devices/${dev}/message ${i}`));
   });
 
-  it('follows many devices at once, now and in future', async () => {
+  it('follows present and future devices with a wildcard', async () => {
     const sub = await client(uniqueId('sub'));
     expect(await sub.subscribe(['devices/+/status', 'devices/+/presence'])).toEqual([0, 0]);
     const dev = uniqueId('dev');
@@ -88,7 +88,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(mine()).toHaveLength(3);
   });
 
-  it('is told which topic filters are refused', async () => {
+  it('gets a code for each refused topic filter', async () => {
     const sub = await client(uniqueId('sub'));
     const refused = isFive ? 0x8f : 0x80;
     expect(await sub.subscribe('devices/+/x/message')).toEqual([refused]);
@@ -100,7 +100,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(await (await client(id)).subscribe('devices/dev-denied/#')).toEqual([isFive ? 0x87 : 0x80]);
   });
 
-  it('gets the newest message and status retained, and the presence', async () => {
+  it('gets the newest message, the newest status and the presence as retained', async () => {
     const dev = uniqueId('dev');
     const device = await client(dev);
     await device.publish(`devices/${dev}/message`, 'old', 1);
@@ -120,7 +120,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(sub.inbox).toEqual([]);
   });
 
-  it('gets no more of what it unsubscribes from', async () => {
+  it('gets no events after UNSUBSCRIBE', async () => {
     const dev = uniqueId('dev');
     const sub = await client(uniqueId('sub'));
     await sub.subscribe([`devices/${dev}/message`, `devices/${dev}/pong`]);
@@ -148,7 +148,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     });
   });
 
-  it('has its will published when it is lost, just before it is called offline, and not after a goodbye', async () => {
+  it('has its will published just before it goes offline, but not after DISCONNECT', async () => {
     const dev = uniqueId('dev');
     const sub = await client(uniqueId('sub'));
     await sub.subscribe([`devices/${dev}/status`, `devices/${dev}/presence`]);
@@ -171,7 +171,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(offline).toMatch(/"offline"/);
   });
 
-  it('that comes back within the leave grace was never away', async () => {
+  it('stays online if it reconnects within the leave grace', async () => {
     const dev = uniqueId('dev');
     const sub = await client(uniqueId('sub'));
     await sub.subscribe([`devices/${dev}/#`]);
@@ -199,7 +199,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(newer.mqtt.connected).toBe(true);
   });
 
-  it('finds its session when it comes back, and gets what it subscribed to', async () => {
+  it('resumes its session after a reconnect', async () => {
     const dev = uniqueId('dev');
     const id = uniqueId('sub');
     const options = isFive ? { clean: false, properties: { sessionExpiryInterval: 100 } } : { clean: false };
@@ -221,7 +221,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(clean.inbox).toEqual([]);
   });
 
-  it('has a QoS 2 event taken once, though the connection breaks before it is released', async () => {
+  it('publishes a QoS 2 event once, even if the connection breaks before PUBREL', async () => {
     const dev = uniqueId('dev');
     const sub = await client(uniqueId('sub'));
     await sub.subscribe(`devices/${dev}/message`);
@@ -238,7 +238,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(sub.inbox).toEqual([]);
   });
 
-  it('may not publish to a topic of others', async () => {
+  it('cannot publish to a foreign topic', async () => {
     const [dev, other] = [uniqueId('dev'), uniqueId('dev')];
     const sub = await client(uniqueId('sub'));
     await sub.subscribe(`devices/${other}/#`);
@@ -254,7 +254,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(sub.inbox).toEqual([]);
   });
 
-  it('may not have a will on a topic of others', async () => {
+  it('cannot have a will on a foreign topic', async () => {
     const will = {
       topic: 'devices/somebody/status',
       payload: Buffer.from('x'),
@@ -266,7 +266,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(device.errors[0]).toMatchObject({ code: isFive ? 0x87 : 5 });
   });
 
-  it('loses its connection with a packet that is too large, and nobody else does', async () => {
+  it('is disconnected after an oversized packet', async () => {
     const dev = uniqueId('dev');
     const bystander = await client(uniqueId('sub'));
     const device = await client(dev);
@@ -277,7 +277,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(await bystander.subscribe('devices/x/#')).toEqual([0]);
   });
 
-  it('has its interest told', async () => {
+  it('learns whether anybody listens to it', async () => {
     const dev = uniqueId('dev');
     const device = await client(dev);
     expect(await device.subscribe(`devices/${dev}/interest`)).toEqual([0]);
@@ -288,7 +288,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(await sub.subscribe(`devices/${dev}/interest`)).toEqual([isFive ? 0x87 : 0x80]);
   });
 
-  it('is pinged and stays', async () => {
+  it('gets PINGRESP', async () => {
     const sub = await client(uniqueId('sub'));
     for (const count of [1, 2]) {
       sub.mqtt.sendPing();
@@ -300,7 +300,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
     expect(sub.closes).toBe(0);
   });
 
-  it('is told that the hub drains', async () => {
+  it('gets DISCONNECT when the hub drains', async () => {
     const own = await startMqttHub();
     const sub = await connect(own, { way, protocolVersion, clientId: 'sub' });
     await own.drain();
@@ -312,7 +312,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
   it.each([
     ['kick', 0x98],
     ['terminate', 0x98],
-  ] as const)('is told that an operator ended it: %s', async (deed, reason) => {
+  ] as const)('gets DISCONNECT when an operator ends it: %s', async (deed, reason) => {
     const id = uniqueId('dev');
     const device = await client(id);
     await device.publish(`devices/${id}/message`, '1', 1);
@@ -323,7 +323,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
   });
 });
 
-describe('what MQTT 5 adds', () => {
+describe('MQTT 5', () => {
   let hub: MqttHub;
   beforeAll(async () => {
     hub = await startMqttHub({ leaveGraceMs: 60_000 });
@@ -332,7 +332,7 @@ describe('what MQTT 5 adds', () => {
   const client = (clientId: string, options: ClientOptions = {}): Promise<Client> =>
     connect(hub, { protocolVersion: 5, clientId, ...options });
 
-  it('is announced', async () => {
+  it('announces its limits in CONNACK', async () => {
     const { packets } = await client('');
     expect(packets[0]).toMatchObject({
       cmd: 'connack',
@@ -346,7 +346,7 @@ describe('what MQTT 5 adds', () => {
     });
   });
 
-  it('has topic aliases from clients', async () => {
+  it('accepts topic aliases', async () => {
     const dev = uniqueId('dev');
     const sub = await client(uniqueId('sub'));
     await sub.subscribe(`devices/${dev}/message`);
@@ -355,7 +355,7 @@ describe('what MQTT 5 adds', () => {
     expect(await sub.texts(3)).toHaveLength(3);
   });
 
-  it('has subscription identifiers', async () => {
+  it('delivers subscription identifiers', async () => {
     const dev = uniqueId('dev');
     const sub = await client(uniqueId('sub'));
     const subscribe = (filter: string, subscriptionIdentifier: number) =>
@@ -369,7 +369,7 @@ describe('what MQTT 5 adds', () => {
     expect(sub.inbox).toEqual([]);
   });
 
-  it('has no local', async () => {
+  it('obeys No Local', async () => {
     const dev = uniqueId('dev');
     const device = await client(dev);
     await device.mqtt.subscribeAsync('devices/+/message', { qos: 0, nl: true, rh: 2 });
@@ -379,7 +379,7 @@ describe('what MQTT 5 adds', () => {
     expect(await device.texts(1)).toEqual([`devices/${other}/message other`]);
   });
 
-  it('has retain handling', async () => {
+  it('obeys retain handling', async () => {
     const dev = uniqueId('dev');
     await (await client(dev)).publish(`devices/${dev}/message`, '1', 1);
     const sub = await client(uniqueId('sub'));
@@ -392,7 +392,7 @@ describe('what MQTT 5 adds', () => {
     expect(sub.inbox).toEqual([]);
   });
 
-  it('has a will delay that is shorter than the leave grace', async () => {
+  it('obeys a will delay shorter than the leave grace', async () => {
     const dev = uniqueId('dev');
     const sub = await client(uniqueId('sub'));
     await sub.subscribe(`devices/${dev}/status`);
@@ -407,7 +407,7 @@ describe('what MQTT 5 adds', () => {
     expect(await sub.texts(1)).toEqual([`devices/${dev}/status gone`]);
   });
 
-  it('says why an event was not taken', async () => {
+  it('has a reason string for a refused event', async () => {
     const dev = uniqueId('dev');
     const device = await client(dev);
     await expect(device.publish(`devices/${dev}/status`, '{"state":1}', 1)).rejects.toThrow(
@@ -419,7 +419,7 @@ describe('what MQTT 5 adds', () => {
     });
   });
 
-  it('sends nothing larger than the client takes', async () => {
+  it('sends nothing over the client’s maximum packet size', async () => {
     const dev = uniqueId('dev');
     const sub = await client(uniqueId('sub'), { properties: { maximumPacketSize: 100 } });
     await sub.subscribe(`devices/${dev}/message`);
@@ -450,7 +450,7 @@ describe('with tokens', () => {
       return (error as Error & { code: number }).code;
     };
 
-    it('nobody gets in without a good one', async () => {
+    it('refuses missing, wrong and foreign tokens', async () => {
       const id = uniqueId('dev');
       const [bad, foreign] = isFive ? [0x86, 0x87] : [4, 5];
       expect(await refusalOf({ clientId: id })).toBe(bad);
@@ -459,7 +459,7 @@ describe('with tokens', () => {
       expect(await refusalOf({ clientId: id, username: 'u', password })).toBe(foreign);
     });
 
-    it('a device publishes, and subscribes to its own topics only', async () => {
+    it('lets a device use its own topics only', async () => {
       const [dev, other] = [uniqueId('dev'), uniqueId('dev')];
       const device = await withToken({ sub: dev, role: 'device' });
       await device.publish(`devices/${dev}/message`, '1', 1);
@@ -469,7 +469,7 @@ describe('with tokens', () => {
       expect(await device.subscribe('devices/#')).toEqual([denied]);
     });
 
-    it('a subscriber subscribes to what its token covers, and publishes nothing', async () => {
+    it('lets a subscriber follow what its token covers, and publish nothing', async () => {
       const site = uniqueId('site');
       const sub = await withToken({ sub: uniqueId('sub'), role: 'subscriber', devices: [`${site}.*`] });
       const denied = isFive ? 0x87 : 0x80;
@@ -480,7 +480,7 @@ describe('with tokens', () => {
       expect(sub.disconnectReason).toBe(isFive ? 0x87 : undefined);
     });
 
-    it('a gateway publishes for the devices of its token', async () => {
+    it('lets a gateway publish for the devices of its token', async () => {
       const site = uniqueId('site');
       const sub = await withToken({ sub: uniqueId('sub'), role: 'subscriber' });
       await sub.subscribe(`devices/${site}.a/message`);

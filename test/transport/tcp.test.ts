@@ -91,7 +91,7 @@ async function watched(socket: ClientSocket, event: string): Promise<Client> {
 }
 
 describe('a TCP connection', () => {
-  it('is opened, brings bytes both ways, and ends', async () => {
+  it('carries bytes both ways and ends', async () => {
     const handlers = new Handlers();
     const listener = await listening(handlers);
     const { socket, got } = await clientOf(listener);
@@ -108,7 +108,7 @@ describe('a TCP connection', () => {
     expect(handlers.events).toEqual(['open', 'message hello', 'close 1006']);
   });
 
-  it('sends what a cork holds in its order', async () => {
+  it('keeps the order of corked sends', async () => {
     const handlers = new Handlers();
     const { got } = await clientOf(await listening(handlers));
     const socket = await eventually('it is open', () => handlers.sockets[0]);
@@ -118,7 +118,7 @@ describe('a TCP connection', () => {
     await eventually('all comes', () => got() === 'abc');
   });
 
-  it('that this side closes gets what was sent before, and nothing after', async () => {
+  it('is closed after pending bytes are flushed', async () => {
     const handlers = new Handlers();
     const client = await clientOf(await listening(handlers));
     const socket = await eventually('it is open', () => handlers.sockets[0]);
@@ -137,7 +137,7 @@ describe('a TCP connection', () => {
     ]);
   });
 
-  it('that is closed while the peer still sends is ended, not reset: the last words arrive', async () => {
+  it('is not reset if the peer still sends while it is closed', async () => {
     const handlers = new Handlers();
     handlers.heard = (socket) => {
       socket.send(Buffer.from('goodbye'), true);
@@ -150,7 +150,7 @@ describe('a TCP connection', () => {
     expect(handlers.events.filter((event) => event.startsWith('message'))).toHaveLength(1);
   });
 
-  it('that is terminated is gone at once', async () => {
+  it('is gone at once when terminated', async () => {
     const handlers = new Handlers();
     await clientOf(await listening(handlers));
     const socket = await eventually('it is open', () => handlers.sockets[0]);
@@ -161,7 +161,7 @@ describe('a TCP connection', () => {
     expect(handlers.events).toEqual(['open', 'close 1006']);
   });
 
-  it('whose peer sends nothing is dropped', async () => {
+  it('is dropped if the peer sends nothing', async () => {
     const handlers = new Handlers();
     const listener = await listening(handlers, { firstBytesMsMax: 200 });
     const [silent, speaking] = [await clientOf(listener), await clientOf(listener)];
@@ -173,7 +173,7 @@ describe('a TCP connection', () => {
     expect(speaking.socket.destroyed).toBe(false);
   });
 
-  it('may be refused, at once or later', async () => {
+  it('can be refused, synchronously or later', async () => {
     const handlers = new Handlers();
     const listener = await listening(handlers);
     handlers.answer = () => ({ status: 429, message: 'too many' });
@@ -183,7 +183,7 @@ describe('a TCP connection', () => {
     expect(handlers.events).toEqual([]);
   });
 
-  it('is not read before it is let in', async () => {
+  it('is not read before it is admitted', async () => {
     const handlers = new Handlers();
     let letIn = (_answer: UpgradeAnswer<Session>): void => {};
     handlers.answer = () =>
@@ -201,7 +201,7 @@ describe('a TCP connection', () => {
 });
 
 describe('a peer that does not read', () => {
-  it('shows in the bytes that wait, loses what is beyond the limit, and is told of when it reads again', async () => {
+  it('shows in bufferedBytes, drops sends over the limit, and becomes writable again', async () => {
     const handlers = new Handlers();
     const client = await clientOf(await listening(handlers, { queueBytesMax: 100_000 }));
     const socket = await eventually('it is open', () => handlers.sockets[0]);
@@ -217,12 +217,13 @@ describe('a peer that does not read', () => {
     client.socket.resume();
     await eventually('it is writable', () => handlers.events.includes('writable'));
     await eventually('nothing waits', () => socket.bufferedBytes() === 0);
-    expect(client.got().length % piece.length).toBe(0);
+    // Only whole sends were dropped.
+    await eventually('the rest arrives', () => client.got().length % piece.length === 0);
   });
 });
 
 describe('topics', () => {
-  it('bring bytes to those who joined, until they leave or end', async () => {
+  it('reach connections that joined, until they leave or end', async () => {
     const handlers = new Handlers();
     const listener = await listening(handlers);
     const clients = [await clientOf(listener), await clientOf(listener), await clientOf(listener)];
@@ -257,7 +258,7 @@ describe('the listener', () => {
     );
   });
 
-  it('may stop accepting and keep who is there, or drop all', async () => {
+  it('can stop accepting, or drop all connections', async () => {
     const handlers = new Handlers();
     const listener = await listening(handlers);
     const client = await clientOf(listener);
@@ -282,7 +283,7 @@ describe('with TLS', () => {
     return { handlers, listener: await listening(handlers, {}, tls), ca: cert };
   };
 
-  it('a connection is the same', async () => {
+  it('a connection behaves the same', async () => {
     const { handlers, listener, ca } = await setUp();
     const secure = connectTls({ port: listener.port, host: '127.0.0.1', ca });
     const { socket, got, hasEnded } = await watched(secure, 'secureConnect');
@@ -296,7 +297,7 @@ describe('with TLS', () => {
     await eventually('it is over', () => handlers.events.includes('close 4005'));
   });
 
-  it('who speaks plainly, or says nothing, is nobody, and does no harm', async () => {
+  it('peers that do not complete a handshake are never opened', async () => {
     const { handlers, listener, ca } = await setUp();
     const plain = await clientOf(listener);
     plain.socket.write(Buffer.from('100c00044d5154540402003c0000', 'hex'));

@@ -1,4 +1,4 @@
-/** What a CONNECT comes to: pure rules about ids, roles, wills and times, before and after the hub is asked. */
+/** Pure rules for CONNECT: client ids, roles, wills and times. */
 import { EventType } from '../../protocol/events.ts';
 import { isId } from '../../protocol/id.ts';
 import { Reason } from './constants.ts';
@@ -19,9 +19,9 @@ import { PUBLISHABLE, type TopicLayout } from './topics.ts';
 export interface MqttSettings {
   /** The largest packet that is accepted, fixed header included. */
   readonly packetBytesMax: number;
-  /** How long the hub keeps what a client left, ms. */
+  /** The longest that the hub keeps a session after its connection, ms. */
   readonly keptMsMax: number;
-  /** A longer keep-alive, or none, is cut to this in MQTT 5, seconds; 0: never. */
+  /** In MQTT 5, a longer keep-alive (or none) is reduced to this, seconds; 0: never. */
   readonly keepAliveSecondsMax: number;
 }
 
@@ -32,7 +32,7 @@ export interface ConnectProblem {
 
 const ID_ACCEPTED = 'client id: 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted';
 
-/** What is wrong with a CONNECT whoever sent it, undefined when nothing is. */
+/** Checks that need no answer from the hub. @returns undefined when the CONNECT is fine */
 export function connectProblem(connect: Connect): ConnectProblem | undefined {
   const { clientId, version, cleanStart, hasAuthentication } = connect;
   if (hasAuthentication)
@@ -43,14 +43,14 @@ export function connectProblem(connect: Connect): ConnectProblem | undefined {
   return undefined;
 }
 
-/** @returns the password as the token that it is; one that no token can be is not looked at */
+/** @returns the token in the password. Passwords too long for any token are not decoded */
 export function tokenOf({ password }: Connect): string {
   if (password === undefined) return '';
   if (password.length > PASSWORD_BYTES_MAX) return 'too long';
   return Buffer.from(password).toString('latin1');
 }
 
-/** What a client is from CONNECT on; it may become more. */
+/** Whether the client is a device from CONNECT on. Otherwise it may become one later. */
 export function startsAsDevice(role: Role, listener: MqttHost['listener'], hasWill: boolean): boolean {
   if (role !== undefined) return role === 'device';
   return listener === 'device' || hasWill;
@@ -91,11 +91,11 @@ export function willOf(
   return { ...will, type: EventType.status, payloadIsJson: true, ...parts };
 }
 
-/** Times of one client, all from its CONNECT and the hub's limits. */
+/** Time limits of one client, from its CONNECT and the hub's settings. */
 export interface ClientTimes {
   /** 0: none. */
   readonly keepAliveMs: number;
-  /** For how long the session is kept after the connection, ms; 0: not at all. */
+  /** How long the session outlives its connection, ms; 0: not at all. */
   readonly keptMs: number;
   readonly silenceMsMin: number;
 }
@@ -127,12 +127,12 @@ function keptMsOf(
 
 const NEVER_SECONDS = 0xffffffff;
 
-/** @returns a Session Expiry Interval as the hub keeps it, ms */
+/** @returns a Session Expiry Interval, limited by what the hub keeps, ms */
 export function expiryMs(seconds: number, keptMsMax: number): number {
   return seconds === NEVER_SECONDS ? keptMsMax : Math.min(seconds * 1000, keptMsMax);
 }
 
-/** What CONNACK says of the server in MQTT 5. */
+/** The properties of CONNACK in MQTT 5. */
 export function announcedTo(connect: Connect, id: string, settings: MqttSettings): Announced {
   const keptSeconds = Math.floor(keptMsOf(connect, settings) / 1000);
   const keepAlive = keepAliveSeconds(connect, settings);

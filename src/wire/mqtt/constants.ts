@@ -1,4 +1,4 @@
-/** Numbers of MQTT 3.1.1 and 5 that more than one file here needs. Any thread; nothing of the hub. */
+/** Numbers from the MQTT 3.1.1 and 5 specifications that more than one file needs. */
 
 /** Protocol levels as CONNECT carries them: 4 is 3.1.1. */
 export type Version = 4 | 5;
@@ -64,7 +64,7 @@ export const ConnectReturn = {
   notAuthorized: 5,
 } as const;
 
-/** The one SUBACK code of 3.1.1 that says no. */
+/** The only failure code of SUBACK in 3.1.1. */
 export const SUBACK_FAILURE = 0x80;
 
 /** Property identifiers of MQTT 5. */
@@ -95,7 +95,7 @@ export const Property = {
 /** The largest value of a variable byte integer: four bytes of seven bits. */
 export const VARINT_MAX = 268_435_455;
 
-/** Bytes of the variable byte integer that stands for a number from 0 to `VARINT_MAX`. */
+/** Encoded length of a variable byte integer, bytes. @param value 0 to `VARINT_MAX` */
 export function varintBytes(value: number): number {
   if (value < 0x80) return 1;
   if (value < 0x4000) return 2;

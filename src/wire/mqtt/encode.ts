@@ -1,6 +1,6 @@
 /**
- * What the hub sends but for events: one function per packet, each giving its bytes. The short answers of the hot path
- * (PUBACK, PUBREC, PUBCOMP) are written into one buffer of the thread, which holds until the next of them.
+ * Encodes every packet that the hub sends, except events. The short acknowledgements of the hot path (PUBACK, PUBREC,
+ * PUBCOMP) share one buffer per thread, which is valid until the next of them.
  */
 import {
   ConnectReturn,
@@ -12,7 +12,7 @@ import {
   varintBytes,
 } from './constants.ts';
 
-/** Strings of up to this many bytes are sent; a reason that is longer is cut. */
+/** Longer reason strings are truncated, bytes. */
 const REASON_BYTES_MAX = 256;
 
 /** Collects a packet's body. */
@@ -42,7 +42,7 @@ class Body {
     return this;
   }
 
-  /** Adds another body with its length in front, as properties have it. */
+  /** Appends another body, prefixed with its length. */
   withLength(body: Body): this {
     const length = new Uint8Array(varintBytes(body.#bytes.length));
     putVarint(length, 0, body.#bytes.length);
@@ -58,7 +58,7 @@ class Body {
   }
 }
 
-/** What CONNACK announces in MQTT 5; what is absent goes without saying. */
+/** Properties of CONNACK in MQTT 5. Absent ones have the default of the specification. */
 export interface Announced {
   readonly sessionExpirySeconds?: number;
   readonly receiveMaximum: number;
@@ -84,7 +84,7 @@ export function connackAccepted(version: Version, sessionPresent: boolean, annou
   return body.withLength(properties).packet(PacketType.connack);
 }
 
-/** @param reason a `Reason` from 0x80 on; in 3.1.1 the return code that fits it */
+/** @param reason a `Reason` from 0x80 on; 3.1.1 gets the closest return code */
 export function connackRefused(version: Version, reason: number, message: string): Uint8Array {
   const body = new Body().u8(0).u8(version === 5 ? reason : connectReturnOf(reason));
   if (version === 5) body.withLength(reasonString(message));
@@ -112,7 +112,7 @@ const shortest = short.subarray(0, 4);
 /**
  * A PUBACK, PUBREC, PUBREL or PUBCOMP without a reason string.
  * @param reason in 3.1.1 it is not sent
- * @returns bytes that hold until the next call
+ * @returns bytes that are valid until the next call
  */
 export function acknowledgement(
   type: number,
@@ -171,7 +171,7 @@ function answered(
   return body.raw(codes).packet(type);
 }
 
-/** A DISCONNECT; MQTT 5 alone has one from a server. */
+/** A DISCONNECT. Only in MQTT 5 may a server send one. */
 export function disconnect(reason: number, message: string): Uint8Array {
   return new Body().u8(reason).withLength(reasonString(message)).packet(PacketType.disconnect);
 }
@@ -183,7 +183,7 @@ function reasonString(message: string): Body {
   return new Body().u8(Property.reasonString).string(cut(message));
 }
 
-/** Cut where a character ends: a decoder that expects more holds back what is not complete. */
+/** Truncates at a character boundary: a streaming decoder holds back an incomplete character. */
 function cut(message: string): string {
   const bytes = Buffer.from(message.replaceAll('\0', ''));
   return new TextDecoder().decode(bytes.subarray(0, REASON_BYTES_MAX), { stream: true });

@@ -10,20 +10,20 @@ import { PacketType, Property, putVarint, type Version, varintBytes } from './co
 import { Kind } from './templates.ts';
 import type { TopicLayout } from './topics.ts';
 
-/** What an event says beside its payload; made once and filled in again for each event. */
+/** An event's fields beside its payload. One object is reused for all events. */
 export interface MqttEventHead {
   /** An `EventType`. */
   type: number;
-  /** The hub's own event about the device: it goes to the presence topic. */
+  /** The hub's own event about the device. It goes to the presence topic. */
   fromHub: boolean;
-  /** The payload is an MQTT device's, as it was published, also on its status topic. */
+  /** The payload is what an MQTT device published, on its status topic too. */
   isAsPublished: boolean;
   payloadIsJson: boolean;
-  /** Sent because it is kept, not because it just happened. */
+  /** Sent from history rather than live. */
   isRetained: boolean;
 }
 
-/** @returns the bit of `Kind` under which subscribers of MQTT get the event */
+/** @returns the bit of `Kind` that an MQTT subscription needs to get the event */
 export function kindOf(type: number, fromHub: boolean): number {
   if (fromHub) return Kind.presence;
   if (type === EventType.message) return Kind.message;
@@ -41,7 +41,7 @@ export class DeviceTopics {
     this.#layout = layout;
   }
 
-  /** @returns empty when the layout has no topic for events of that kind: nobody of MQTT gets them */
+  /** @returns an empty array when the layout has no topic for that kind: no MQTT subscriber gets such events */
   of(kind: number): Uint8Array {
     const made = this.#byKind[kind];
     if (made !== undefined) return made;
@@ -102,7 +102,7 @@ export function encodeMqttEvent(
 }
 
 /**
- * The same packet for one subscriber of MQTT 5 that gave its subscriptions identifiers.
+ * Adds subscription identifiers to a packet, for one MQTT 5 subscriber.
  * @param packet as `encodeMqttEvent` made it for version 5
  * @param topicBytes length of its topic, with the length in front
  * @param identifiers 1 to `VARINT_MAX` each, at least one
@@ -132,7 +132,7 @@ export function withIdentifiers(
   return made;
 }
 
-/** A PUBLISH at QoS 0 that is no event: whether anybody listens to a device. */
+/** Encodes a short text as a PUBLISH at QoS 0, for the interest topic. */
 export function encodeText(
   topic: Uint8Array,
   version: Version,

@@ -1,6 +1,6 @@
 /**
- * Topic filters as ids, filters and kinds of the hub. A topic filter is granted only if exactly the devices that it
- * matches can be named by ids and by prefixes with `*`; nothing wider or narrower is subscribed to instead.
+ * Translates MQTT topic filters into the hub's ids, filters and kinds. A topic filter is granted only if ids and
+ * prefixes with `*` can express exactly the devices that it matches; it is never approximated.
  */
 import { isId } from '../../protocol/id.ts';
 import { Reason } from './constants.ts';
@@ -8,7 +8,7 @@ import { TOPIC_BYTES_MAX } from './limits.ts';
 import { isIdPart, Kind, kindNames, type Template, Wildcard } from './templates.ts';
 import { idOf, type TopicLayout } from './topics.ts';
 
-/** Devices that a topic filter names, and what of them. */
+/** Devices that a topic filter matches, and the kinds of events it matches. */
 export interface Target {
   /** An id, or a prefix followed by `*`. */
   readonly name: string;
@@ -17,7 +17,7 @@ export interface Target {
 }
 
 export type Expressed =
-  /** `interestOf`: the device whose interest is asked for, where the topic filter names one device */
+  /** `interestOf`: the device whose interest topic the filter matches, if it matches exactly one */
   | { readonly ok: true; readonly targets: readonly Target[]; readonly interestOf: string | undefined }
   /** `reason` is a `Reason` for SUBACK */
   | { readonly ok: false; readonly reason: number; readonly message: string };
@@ -27,7 +27,7 @@ const MULTI = '#';
 const SINGLE = '+';
 const SHARE = '$share';
 
-/** Names of targets; undefined when they cannot be told from more or fewer devices. */
+/** Names of targets; undefined when ids and prefixes cannot express the match exactly. */
 type Matched = ReadonlySet<string> | undefined;
 
 export function express(layout: TopicLayout, filter: string): Expressed {
@@ -103,7 +103,7 @@ const EVERYTHING: ReadonlySet<string> = new Set([ALL]);
 /**
  * The devices whose topics of this template the filter matches.
  * @param fixed the filter's levels before `#`
- * @param isOpen whether `#` follows: it stands for no level, or for more
+ * @param isOpen whether `#` follows, which matches zero or more levels
  */
 function match(template: Template, fixed: readonly string[], isOpen: boolean): Matched {
   const { prefix, wildcard } = template;
@@ -111,7 +111,7 @@ function match(template: Template, fixed: readonly string[], isOpen: boolean): M
   return wildcard === Wildcard.one ? matchOne(template, fixed, isOpen) : matchMany(template, fixed, isOpen);
 }
 
-/** Whether literal levels fit the filter's, one by one. */
+/** Whether literal levels match the filter's, level by level. */
 function fits(filter: readonly string[], literals: readonly string[]): boolean {
   return (
     filter.length === literals.length &&
@@ -134,14 +134,14 @@ function matchOne(
   return id === undefined ? NOTHING : new Set([id]);
 }
 
-/** Where the device has as many levels as it likes, the filter's levels may end in it, or after it. */
+/** With `{device+}`, the filter may end inside the device's levels or after them. */
 function matchMany(
   { prefix, wildcard, suffix }: Template,
   fixed: readonly string[],
   isOpen: boolean,
 ): Matched {
   const named = fixed.slice(prefix.length);
-  // With no level named, or with one that may be any, every device fits.
+  // With no device level given, or a single `+`, every device matches.
   if (isOpen && (named.length === 0 || (named.length === 1 && named[0] === SINGLE))) return EVERYTHING;
   if (isOpen && named.includes(SINGLE)) return undefined;
   const names = new Set<string>();

@@ -1,11 +1,11 @@
 /**
- * Cuts the bytes of one connection into packets, wherever the transport split them. A packet that lies in one chunk is
- * handed on where it lies; of one that does not, only the bytes that came are held, never more than the largest packet
- * that is accepted. A packet over that is refused at its header, before anything of it is held.
+ * Splits the bytes of one connection into packets, however the transport delivers them. A packet within one chunk is
+ * passed on in place. Only partial packets are buffered, never more than the largest accepted packet. An oversized
+ * packet is refused at its header, before any of it is buffered.
  */
 import { FIXED_HEADER_BYTES_MAX } from './limits.ts';
 
-/** Takes whole packets. */
+/** Receives whole packets. */
 export interface PacketSink {
   /**
    * @param bytes valid only while this runs
@@ -14,28 +14,28 @@ export interface PacketSink {
    * @param end where the packet ends
    */
   packet(bytes: Uint8Array, head: number, start: number, end: number): void;
-  /** Whether the framer goes on after a packet; when not, it holds what follows until `resume`. */
+  /** Whether the framer may pass on the next packet. If not, it buffers what follows until `resume`. */
   readonly wantsPackets: boolean;
 }
 
 export const FramingProblem = {
-  /** The remaining length is no variable byte integer. */
+  /** The remaining length is not a valid variable byte integer. */
   malformed: 1,
-  /** The packet is larger than what is accepted. */
+  /** The packet is over the size limit. */
   tooLarge: 2,
-  /** More came than is held for a peer that has to wait. */
+  /** The peer sent more than is buffered while it has to wait. */
   tooMuch: 3,
 } as const;
 
 const NONE = new Uint8Array(0);
-/** Held bytes start with this much room and double. */
+/** Initial buffer size; it doubles as needed. */
 const HELD_BYTES_MIN = 64;
 const INCOMPLETE = 0;
 const MALFORMED = -1;
 
 export class Framer {
   readonly #packetBytesMax: number;
-  /** What came and could not be handed on yet, up to `#heldBytes`. */
+  /** Buffered bytes, up to `#heldBytes`. */
   #held = NONE;
   #heldBytes = 0;
 
@@ -44,12 +44,12 @@ export class Framer {
     this.#packetBytesMax = packetBytesMax;
   }
 
-  /** Bytes held of a packet that is not complete, or behind one that is being answered. */
+  /** Buffered bytes: of a partial packet, or sent while the sink was paused. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
-  /** @returns 0, or a `FramingProblem`: the connection is beyond repair then */
+  /** @returns 0, or a `FramingProblem`, after which the connection must end */
   feed(chunk: Uint8Array, sink: PacketSink): number {
     if (!sink.wantsPackets) return this.#holdAll(chunk, 0);
     let at = 0;
@@ -62,14 +62,14 @@ export class Framer {
     return this.#cut(chunk, at, sink);
   }
 
-  /** Goes on with what was held while the sink wanted nothing. @returns as `feed` */
+  /** Processes what was buffered while the sink was paused. @returns as `feed` */
   resume(sink: PacketSink): number {
     const held = this.#held.subarray(0, this.#heldBytes);
     this.drop();
     return this.#cut(held, 0, sink);
   }
 
-  /** Forgets what is held. */
+  /** Discards the buffer. */
   drop(): void {
     this.#held = NONE;
     this.#heldBytes = 0;
@@ -93,8 +93,8 @@ export class Framer {
   }
 
   /**
-   * Adds to the packet that is held what it lacks, and hands it on when it is complete.
-   * @returns the bytes taken, or a negated `FramingProblem`
+   * Appends to the buffered packet and passes it on when complete.
+   * @returns the bytes consumed, or a negated `FramingProblem`
    */
   #complete(chunk: Uint8Array, from: number, sink: PacketSink): number {
     const head = headerBytes(this.#held, 0, this.#heldBytes);
@@ -132,7 +132,7 @@ export class Framer {
     return 0;
   }
 
-  /** Room grows with what came, not with what a header promises. */
+  /** The buffer grows with the bytes received, not with the length that a header announces. */
   #hold(chunk: Uint8Array, from: number, to: number): void {
     const count = to - from;
     if (count <= 0) return;
@@ -153,7 +153,7 @@ function headerBytes(bytes: Uint8Array, at: number, limit: number): number {
   for (let i = 1; i < FIXED_HEADER_BYTES_MAX; i++) {
     if (at + i >= limit) return INCOMPLETE;
     const byte = bytes[at + i]!;
-    // A last byte of 0 after another is a number in more bytes than it needs.
+    // A final 0 after another byte is a non-minimal encoding.
     if (byte < 0x80) return byte === 0 && i > 1 ? MALFORMED : i + 1;
   }
   return MALFORMED;

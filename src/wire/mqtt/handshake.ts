@@ -1,6 +1,6 @@
 /**
- * From CONNECT to CONNACK: who the client is, what it may have, and what the hub kept of it. The hub answers when it
- * likes; the connection may be gone by then.
+ * From CONNECT to CONNACK: identity, role, will and kept session. The hub answers asynchronously; the connection may be
+ * gone by then.
  */
 import { closes } from '../../codes.ts';
 import {
@@ -20,7 +20,7 @@ import { type Connect, type Malformed, readConnect } from './packets.ts';
 import { connectRefusals } from './reasons.ts';
 import type { TopicLayout } from './topics.ts';
 
-/** A client that was let in. */
+/** An admitted client. */
 export interface Client {
   readonly version: Version;
   readonly id: string;
@@ -28,13 +28,13 @@ export interface Client {
   /** Whether it is a device from CONNECT on. */
   readonly isDevice: boolean;
   readonly times: ClientTimes;
-  /** The largest packet that it accepts; 0: any. */
+  /** The largest packet that the client accepts; 0: no limit. */
   readonly packetBytesMax: number;
-  /** Whether answers may say why. */
+  /** Whether acknowledgements may carry reason strings. */
   readonly wantsReasons: boolean;
 }
 
-/** Who is there until the hub has let somebody in. */
+/** Placeholder until a client is admitted. */
 export const NOBODY: Client = {
   version: 4,
   id: '',
@@ -45,12 +45,12 @@ export const NOBODY: Client = {
   wantsReasons: false,
 };
 
-/** Who asked for the handshake. */
+/** The session that runs the handshake. */
 export interface Greeter {
   readonly hasEnded: boolean;
-  /** The client was refused, and told so where it can be told. @param code of `closes` */
+  /** The client was refused, and was told so if its protocol allows. @param code of `closes` */
   turnAway(message: string, code: number): void;
-  /** The client is let in: `connack` is what to say. Also called when the connection is gone by then. */
+  /** The client is admitted; `connack` is to be sent. Also called if the connection is gone by then. */
   opened(client: Client, kept: KeptSession | undefined, connack: Uint8Array): void;
 }
 
@@ -89,7 +89,7 @@ export class Handshake {
     );
   }
 
-  /** In 3.1.1 nothing but a wrong protocol level is answered. */
+  /** 3.1.1 answers only a wrong protocol level. */
   #malformed({ version, reason, message }: Malformed): void {
     this.#host.count('malformed');
     if (version === 5 || (version === 4 && reason === Reason.unsupportedVersion))

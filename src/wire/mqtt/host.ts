@@ -1,89 +1,89 @@
 /**
- * The hub as one MQTT connection sees it. The thread that holds the connection implements it, one object for each; the
- * session calls it and is called back on the same thread. Nothing here waits: what takes time is answered later, or from
- * within the call. Every answer comes exactly once, also when the owner dies or the connection is gone by then.
+ * The hub as one MQTT connection sees it. An edge implements it, one object per connection. Calls and callbacks happen
+ * on the edge's thread. Callbacks may run inside the call or later. Each runs exactly once, even if the owner dies or
+ * the connection has ended.
  *
- * Numbers called `error` are codes of `errors`, 0 is none; numbers called `code` are close codes of `closes`.
+ * `error` is a code of `errors`, 0 for none; `code` is a close code of `closes`.
  */
 import type { ConnectRefusal } from './reasons.ts';
 
-/** What a client may be: by its token, or anything where there is none. */
+/** The role in the client's token; undefined without authentication: it may act in any. */
 export type Role = 'device' | 'subscriber' | 'gateway' | undefined;
 
 export interface MqttHost {
-  /** What accepted the connection: it decides what a client is when there is no token to say so. */
+  /** The listener that accepted the connection. Without authentication it decides the client's initial role. */
   readonly listener: 'device' | 'subscriber' | 'tcp';
 
-  /** Sends bytes. They are taken before this returns. */
+  /** Sends bytes. They are copied or written before this returns. */
   write(bytes: Uint8Array): void;
 
   /**
-   * Ends the connection once what was written has gone.
+   * Closes the connection after pending writes are flushed.
    * @param code of `closes`; 1000 after a client's DISCONNECT
    */
   end(code: number, reason: string): void;
 
-  /** Asks who this is: address limits, drain, overload, token. Called once. */
+  /** Admission: address limits, drain, overload, token. Called once. */
   admit(request: AdmitRequest, answer: (admission: Admission) => void): void;
 
   /**
-   * Takes the client id: an older MQTT connection of it is closed with 4004 and hands over what it kept. Called once,
-   * after `admit` said yes. Answered when the hub knows the client in every role it starts with; `leave` follows a yes,
-   * sooner or later, also when the connection was gone before.
+   * Registers the client id. An older MQTT connection with the same id is closed with 4004 and hands over its session.
+   * Called once, after a positive `admit`. The answer comes when the client is registered in each role that it starts
+   * with. A positive answer is always followed by `leave`, even if the connection ended before it.
    */
   join(request: JoinRequest, answer: (joined: Joined) => void): void;
 
-  /** The connection becomes a device, once; what it publishes follows. Should that fail the hub closes it. */
+  /** Makes the connection a device. Called once, before its first event. On failure the hub closes the connection. */
   becomeDevice(): void;
 
-  /** The connection becomes a subscriber, once; what it subscribes to follows. Should that fail the hub closes it. */
+  /** Makes the connection a subscriber. Called once, before `subscribe`. On failure the hub closes the connection. */
   becomeSubscriber(): void;
 
   /** Whether a gateway's token covers the device. */
   coversDevice(device: string): boolean;
 
   /**
-   * Takes one event: rate, room, and whether anybody listens are the hub's to look at.
+   * Publishes one event. The hub applies rate limits and overload, and skips events that nobody listens to.
    * @param event valid until this returns
-   * @returns an `Outcome` or an error; `Outcome.later` is followed by `MqttSession.published` where there is a packet id
+   * @returns an `Outcome` or an error; after `Outcome.later`, `MqttSession.published` follows if there is a packet id
    */
   publish(event: PublishedEvent): number;
 
   /**
-   * Follows devices, each with exactly these kinds from now on.
-   * @param answer called when every matching device is followed, with one error for each; retained events and presence
-   *   are sent after it returned, live events may be sent before
+   * Follows devices. The kinds given replace those of an earlier follow of the same name.
+   * @param answer called when every matching device is followed, with one error per follow. Retained events and
+   *   presence are sent after it returns; live events may be sent before
    */
   subscribe(follows: readonly Follow[], answer: (errors: readonly number[]) => void): void;
 
-  /** Ends follows. @param answer called when nothing more of them is sent */
+  /** Ends follows. @param answer called once no more of their events are sent */
   unsubscribe(names: readonly string[], answer: () => void): void;
 
   /**
-   * From now on events are not sent to this client as they are: `MqttSession.adapt` makes them fit first. Called before
-   * the `subscribe` that needs it, at most once.
+   * From now on every event for this client must pass through `MqttSession.adapt`. Called at most once, before the
+   * `subscribe` that needs it.
    */
   deliverOneByOne(): void;
 
-  /** Whether the client is told if anybody listens to the device of its id: `interestIs` follows, now and on changes. */
+  /** Turns interest in the client's own device on or off. While on, `interestIs` is called now and on each change. */
   watchInterest(wanted: boolean): void;
 
   /**
-   * Charges the peer for what it asks (wire contract, section 7). The hub closes who is far over.
-   * @param units a packet is 1, an id in it 1/50
-   * @returns false when it is over its rate
+   * Charges the peer's rate limit (wire contract, section 7). The hub closes peers that are far over it.
+   * @param units 1 per packet, 1/50 per id in it
+   * @returns false when the peer is over its rate
    */
   charge(units: number): boolean;
 
-  /** Counts, for the metrics. */
+  /** Increments a metric. */
   count(what: MqttCount): void;
 
-  /** The client is gone for the hub. Called once after `join` was answered with yes. */
+  /** The client has left. Called exactly once after a positive `join`. */
   leave(leave: Leave): void;
 }
 
 export interface AdmitRequest {
-  /** '' when the client leaves it to the hub. Another is an id. */
+  /** A valid id, or '' to have the hub assign one. */
   readonly clientId: string;
   /** The password, '' when there is none. Never logged. */
   readonly token: string;
@@ -93,24 +93,24 @@ export type Admission =
   | {
       readonly ok: true;
       readonly id: string;
-      /** Of the token; undefined without authentication. */
+      /** From the token; undefined without authentication. */
       readonly role: Role;
     }
   | { readonly ok: false; readonly refusal: ConnectRefusal; readonly message: string };
 
 export interface JoinRequest {
   readonly id: string;
-  /** What the client starts as; the rest it may become. A gateway is none of both. */
+  /** The initial role. A client that is neither may become a device or a subscriber later. */
   readonly asDevice: boolean;
   readonly asGateway: boolean;
   /**
-   * Nothing of an earlier session counts: what is kept under the id is dropped, subscriptions that wait for its return
-   * included. Otherwise a kept session is handed over, and its subscriptions are active again.
+   * True: drop any kept session of this id, including subscriptions that wait for a reconnect. False: hand over the
+   * kept session and make its subscriptions active again.
    */
   readonly cleanStart: boolean;
-  /** Every silence limit is at least this, ms; Infinity: an open connection is never silent. */
+  /** Lower bound for every silence limit, ms. Infinity: an open connection never counts as silent. */
   readonly silenceMsMin: number;
-  /** Published just before the device is called offline, when the client left without a goodbye. */
+  /** Published just before the device goes offline, unless the client said goodbye. */
   readonly will: PublishedWill | undefined;
 }
 
@@ -129,11 +129,11 @@ export interface PublishedWill {
   /** The range of what subscribers of other protocols get as `data`; empty: null. */
   readonly dataStart: number;
   readonly dataEnd: number;
-  /** Where this is shorter than the leave grace it holds instead. Undefined: the client named none. */
+  /** Replaces the leave grace if shorter. Undefined: the client gave none. */
   readonly delayMs: number | undefined;
 }
 
-/** An event of a device; made once and filled in again for each. Ranges are offsets into `bytes`. */
+/** An event of a device. One object is reused for all events. Ranges are offsets into `bytes`. */
 export interface PublishedEvent {
   /** The client's own id, or that of a gateway's device. */
   device: string;
@@ -142,7 +142,7 @@ export interface PublishedEvent {
   /** A `Priority`. */
   priority: number;
   bytes: Uint8Array;
-  /** What subscribers of MQTT get. */
+  /** The payload as published, which MQTT subscribers get. */
   payloadStart: number;
   payloadEnd: number;
   /** Whether `data` is JSON; otherwise it goes as `data64`. */

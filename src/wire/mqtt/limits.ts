@@ -1,4 +1,4 @@
-/** What one MQTT peer may make the hub hold or do; bounds that are not settings, each with its reason. */
+/** Bounds on what one MQTT peer can make the hub hold or do. None is a setting; each has its reason. */
 
 /** A packet's type and flags, and up to four bytes of remaining length. */
 export const FIXED_HEADER_BYTES_MAX = 5;
@@ -9,34 +9,34 @@ export const OPEN_PACKET_IDS_MAX = 1024;
 /** Topic aliases that a client may set: a device has three topics, a gateway few hot ones. About 100 B each. */
 export const TOPIC_ALIAS_MAX = 32;
 
-/** Longer topics than any template makes with the longest id are not of the hub: nothing is decoded to find that out. */
+/** No template makes a longer topic, even with the longest id. Longer ones are foreign and are not decoded. */
 export const TOPIC_BYTES_MAX = 1024;
 
-/** Topic filters of one session: a kept session is this large at most, whoever holds it meanwhile. */
+/** Topic filters of one session, which also bounds the size of a kept session. */
 export const TOPIC_FILTERS_MAX = 10_000;
 export const TOPIC_FILTERS_BYTES_MAX = 256 * 1024;
 
-/** Topic filters that one request to the hub carries (wire contract: no frame names more than 1000 devices). */
+/** Topic filters in one request to the hub (wire contract: no frame names more than 1000 devices). */
 export const REQUEST_FILTERS_MAX = 1000;
 
-/** SUBSCRIBE and UNSUBSCRIBE packets that wait behind one that is being answered: clients send them in bursts. */
+/** SUBSCRIBE and UNSUBSCRIBE packets queued behind one in progress. Clients send them in bursts. */
 export const WAITING_REQUESTS_MAX = 1024;
 
-/** The bytes of their topic filters, together. */
+/** Total bytes of their topic filters. */
 export const WAITING_FILTER_BYTES_MAX = 64 * 1024;
 
-/** A peer whose CONNECT is not complete by then is cut off, as one whose upgrade is not. */
+/** A peer must complete its CONNECT within this time, as a WebSocket peer its upgrade. */
 export const CONNECT_MS_MAX = 10_000;
 
-/** No MQTT peer counts as silent before this (wire contract). */
+/** Lower bound for every silence limit of an MQTT peer (wire contract). */
 export const SILENCE_MS_MIN = 10_000;
 
-/** Of its keep-alive, how long a client may be silent (MQTT 3.1.1 and 5, 3.1.2.10). */
+/** A client may be silent for this multiple of its keep-alive (MQTT 3.1.1 and 5, section 3.1.2.10). */
 export const KEEP_ALIVE_FACTOR = 1.5;
 
-/** Templates of a topic layout, and the characters of one: a topic is compared with each. */
+/** Templates of a topic layout, and characters of a template. Each topic is compared with every template. */
 export const TEMPLATES_MAX = 64;
 export const TEMPLATE_CHARACTERS_MAX = 256;
 
-/** The longest token that is looked at (`src/limits.ts`), as a password. */
+/** Passwords over this length are not decoded: no token is longer (`TOKEN_CHARACTERS_MAX`). */
 export const PASSWORD_BYTES_MAX = 8192;

@@ -1,19 +1,19 @@
 /**
- * What a client sends, packet by packet, read and checked as MQTT 3.1.1 and 5 say. Each function takes one whole packet
- * as the framer cut it, and gives what it says or why it cannot be: never an exception, whatever the bytes are.
+ * Decodes and validates the packets that clients send, for MQTT 3.1.1 and 5. Each function takes one whole packet from
+ * the framer. It returns the decoded packet or a `Malformed`; no input makes it throw.
  */
 import { PacketType, Reason, type Version } from './constants.ts';
 import { Carrier, createProperties, hasWildcard, readProperties } from './properties.ts';
 import { isMqttText, Reader } from './reader.ts';
 
-/** Why a packet ends its connection. */
+/** A packet that ends its connection. */
 export interface Malformed {
   readonly ok: false;
   /** A `Reason`. */
   readonly reason: number;
   /** What was given and what is accepted. */
   readonly message: string;
-  /** Of a CONNECT: the version that its refusal may be written in; undefined where nothing can be answered. */
+  /** For a CONNECT: the version of its CONNACK; undefined when it cannot be answered. */
   readonly version?: Version;
 }
 
@@ -30,21 +30,21 @@ export interface Connect {
   readonly cleanStart: boolean;
   /** 0: none. */
   readonly keepAliveSeconds: number;
-  /** '' when the client leaves it to the server. */
+  /** '' asks the server to assign one. */
   readonly clientId: string;
   /** Undefined when there is none. */
   readonly password: Uint8Array | undefined;
   readonly will: Will | undefined;
   /** MQTT 5, 3.1.2.11.2; 0 in 3.1.1. */
   readonly sessionExpirySeconds: number;
-  /** What the client accepts, bytes; 0: no limit. */
+  /** The largest packet that the client accepts, bytes; 0: no limit. */
   readonly packetBytesMax: number;
-  /** Whether answers may say why. */
+  /** Whether acknowledgements may carry reason strings. */
   readonly wantsProblemInformation: boolean;
   readonly hasAuthentication: boolean;
 }
 
-/** What a PUBLISH says; made once and filled in again for each. Ranges are offsets into the packet's bytes. */
+/** A decoded PUBLISH. One object is reused for all. Ranges are offsets into the packet's bytes. */
 export interface Publish {
   qos: number;
   isDuplicate: boolean;
@@ -61,7 +61,7 @@ export interface Publish {
 /** Options of a topic filter; 3.1.1 has none but QoS. */
 export interface FilterOptions {
   readonly noLocal: boolean;
-  /** 0: always, 1: when the subscription is new, 2: never. */
+  /** When to send retained messages. 0: always, 1: if the subscription is new, 2: never. */
   readonly retainHandling: number;
 }
 
@@ -150,7 +150,7 @@ export function readConnect(
   };
 }
 
-/** Levels that nobody here speaks are answered in the form that their clients read. */
+/** Unsupported protocol levels are refused in the format that their clients understand. */
 function wrongLevel(level: number): Malformed {
   const message = `protocol level ${level & 0x7f}; 4 (MQTT 3.1.1) and 5 are accepted`;
   return { ...malformed(message, Reason.unsupportedVersion), version: (level & 0x7f) > 5 ? 5 : 4 };
@@ -196,9 +196,9 @@ export function createPublish(): Publish {
 }
 
 /**
- * Reads a PUBLISH up to its payload. The topic's bytes are not looked at: a known one needs no more, see
- * `topicProblem` for the others.
- * @returns undefined when it is fine
+ * Decodes a PUBLISH up to its payload. The topic is not validated: a known topic needs no validation, and
+ * `topicProblem` validates the others.
+ * @returns undefined when the packet is valid
  */
 export function readPublish(
   bytes: Uint8Array,
@@ -235,12 +235,12 @@ export function readPublish(
   return undefined;
 }
 
-/** Packet ids are never 0; a packet that ends before its id is cut off. */
+/** Distinguishes a packet id of 0 from a truncated packet. */
 function idReason(): number {
   return reader.ok ? Reason.protocolError : Reason.malformedPacket;
 }
 
-/** What is wrong with a topic that nobody knows, undefined where it is merely foreign. */
+/** Validates a topic that is not in the layout. @returns undefined when it is valid, that is, merely foreign */
 export function topicProblem(bytes: Uint8Array, start: number, end: number): Malformed | undefined {
   if (!isMqttText(bytes, start, end)) return malformed('the topic is no UTF-8, or holds U+0000');
   if (hasWildcard(bytes, start, end)) return malformed('a wildcard in the topic', Reason.topicNameInvalid);
@@ -300,7 +300,7 @@ export function readUnsubscribe(
   return { ok: true, packetId, filters };
 }
 
-/** @returns the packet id of a SUBSCRIBE or UNSUBSCRIBE, both of which have the flags 2 */
+/** @returns the packet id of a SUBSCRIBE or UNSUBSCRIBE; both must have the flags 2 */
 function openRequest(bytes: Uint8Array, head: number, start: number, end: number): number | Malformed {
   if ((head & 0x0f) !== 2) return malformed(FLAGS);
   reader.open(bytes, start, end);
@@ -308,7 +308,7 @@ function openRequest(bytes: Uint8Array, head: number, start: number, end: number
   return packetId === 0 ? malformed('packet id 0', idReason()) : packetId;
 }
 
-/** Reads PUBACK, PUBREC, PUBREL or PUBCOMP. @returns its packet id */
+/** Decodes a PUBACK, PUBREC, PUBREL or PUBCOMP. @returns its packet id */
 export function readAcknowledgement(
   bytes: Uint8Array,
   head: number,
@@ -349,7 +349,7 @@ export function readDisconnect(
   return { ok: true, reason, sessionExpirySeconds };
 }
 
-/** @returns undefined when a PINGREQ is one */
+/** Validates a PINGREQ. @returns undefined when it is valid */
 export function pingProblem(head: number, start: number, end: number): Malformed | undefined {
   return (head & 0x0f) !== 0 || end !== start ? malformed('PINGREQ with flags or bytes') : undefined;
 }

@@ -1,12 +1,12 @@
 /**
- * What a payload says to the hub: whether it is JSON, and what a payload on a status topic is made of. For every event
- * of an MQTT device, so nothing is decoded but a status.
+ * Classifies payloads: whether one is JSON, and how a status payload splits into status and data. Runs for every event
+ * of an MQTT device, so only a status is decoded.
  */
 import { isUtf8 } from 'node:buffer';
 import { STATUS_CHARACTERS_MAX } from '../../protocol/device-frames.ts';
 import { scanKey, scanString, scanValue, skipSpace } from '../../protocol/json-scan.ts';
 
-/** What a payload on a status topic says; made once and filled in again for each. */
+/** A decoded status payload. One object is reused for all. */
 export interface StatusParts {
   /** 1 to 64 characters. */
   status: string;
@@ -19,7 +19,7 @@ export function createStatusParts(): StatusParts {
   return { status: '', dataStart: 0, dataEnd: 0 };
 }
 
-/** Whether the bytes are one JSON value, as text that may be part of another. Nothing is none. */
+/** Whether the bytes are exactly one JSON value in valid UTF-8, surrounded by white space at most. Empty is not. */
 export function isJson(bytes: Uint8Array, start: number, end: number): boolean {
   const value = skipSpaceTo(bytes, start, end);
   if (value === end) return false;
@@ -29,8 +29,8 @@ export function isJson(bytes: Uint8Array, start: number, end: number): boolean {
 }
 
 /**
- * Scans the value at `at`. What follows the payload may look like more of a number, so a value that does not end within
- * it is scanned once more, with nothing behind it.
+ * Scans the value at `at`. Bytes after the payload could extend a number, so a value that does not end within the
+ * payload is scanned again with the payload alone.
  */
 function scanTo(bytes: Uint8Array, at: number, end: number): number {
   const stop = scanValue(bytes, at);
@@ -53,8 +53,8 @@ const COMMA = 0x2c;
 const QUOTE = 0x22;
 
 /**
- * Reads a payload on a status topic: `{"status":…,"data":…}`, or the status itself as text.
- * @returns undefined when it is fine, else what is wrong with it
+ * Decodes a payload on a status topic: `{"status":…,"data":…}`, or the status as plain text.
+ * @returns undefined when it is valid, else the problem
  */
 export function readStatus(
   bytes: Uint8Array,
@@ -85,7 +85,7 @@ function isStatus(text: string): boolean {
   return count >= 1 && count <= STATUS_CHARACTERS_MAX;
 }
 
-/** Walks the members of an object that is known to be JSON; the last of a name counts, as in JSON.parse. */
+/** Finds `status` and `data` in valid JSON. The last member of a name counts, as in JSON.parse. */
 function readMembers(bytes: Uint8Array, open: number, into: StatusParts): void {
   let at = skipSpace(bytes, open + 1);
   while (bytes[at] !== CLOSE_BRACE) {
@@ -104,7 +104,7 @@ function readMembers(bytes: Uint8Array, open: number, into: StatusParts): void {
   }
 }
 
-/** The string there, as UTF-8 can carry it: a lone surrogate becomes U+FFFD. */
+/** Decodes a JSON string. A lone surrogate becomes U+FFFD, since UTF-8 cannot carry it. */
 function parse(bytes: Uint8Array, start: number, end: number): string {
   const raw = Buffer.from(bytes.subarray(start, end)).toString();
   return Buffer.from(JSON.parse(raw) as string).toString();

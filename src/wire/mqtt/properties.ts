@@ -1,11 +1,11 @@
 /**
- * Properties of MQTT 5 as clients send them: which packet may carry which, of what type, how often. Values that the hub
- * has no use for are checked and passed over.
+ * Decodes MQTT 5 properties sent by clients: which packet may carry which property, its type, and how often. Values
+ * that the hub does not use are validated and skipped.
  */
 import { Property, Reason } from './constants.ts';
 import type { Reader } from './reader.ts';
 
-/** Packets, and a will, that carry properties towards a server. */
+/** What carries properties from a client: packets, and the will. */
 export const Carrier = {
   connect: 1,
   will: 2,
@@ -17,7 +17,7 @@ export const Carrier = {
 } as const;
 export type Carrier = (typeof Carrier)[keyof typeof Carrier];
 
-/** What was found; made once and filled in again for each packet. */
+/** Decoded properties. One object is reused for all packets. */
 export interface Properties {
   /** Seconds; 0 when absent. */
   sessionExpiry: number;
@@ -48,7 +48,7 @@ export function resetProperties(into: Properties): Properties {
 
 const { connect, will, publish, subscribe, unsubscribe, acknowledgement, disconnect } = Carrier;
 
-/** By identifier: who may carry it. Those that only a server sends are not here. */
+/** Allowed carriers by property identifier. Properties that only servers send are missing. */
 const carriers: readonly number[] = table({
   [Property.payloadFormat]: will | publish,
   [Property.messageExpiry]: will | publish,
@@ -75,8 +75,8 @@ function table(entries: Readonly<Record<number, number>>): number[] {
 }
 
 /**
- * Reads the properties at the reader's place. Where a length or a string is broken the reader is no longer `ok`.
- * @returns 0, or the reason code of what is wrong with a property
+ * Decodes the properties at the reader's position.
+ * @returns 0, or the reason code of the first problem
  */
 export function readProperties(reader: Reader, carrier: Carrier, into: Properties): number {
   resetProperties(into);
@@ -160,7 +160,7 @@ function readValue(reader: Reader, identifier: number, into: Properties): number
   }
 }
 
-/** A topic to answer on: nothing of the hub's, but it must be one (MQTT 5, 3.3.2.3.5). */
+/** The hub does not use response topics, but they must be valid topics (MQTT 5, section 3.3.2.3.5). */
 function readResponseTopic(reader: Reader): number {
   const start = reader.at + 2;
   if (!reader.skipString()) return Reason.malformedPacket;

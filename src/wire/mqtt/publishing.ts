@@ -1,6 +1,6 @@
 /**
- * What one client publishes, at QoS 0, 1 and 2: whose topic it is, that a QoS 2 event is taken once however often it is
- * sent, and what is answered when. For every event of a device, so what can be is compared where it lies.
+ * The publishing side of one client: topics and aliases, QoS 0, 1 and 2, exactly-once for QoS 2, acknowledgements. On
+ * the hot path a device's topic is compared in place and nothing is decoded.
  */
 import { closes, errors } from '../../codes.ts';
 import { defaultPriorities, EventType } from '../../protocol/events.ts';
@@ -15,19 +15,19 @@ import { publishReasonOf } from './reasons.ts';
 import { Kind } from './templates.ts';
 import { type Located, PUBLISHABLE, type TopicLayout } from './topics.ts';
 
-/** What this needs of the session. */
+/** What `Publishing` needs from the session. */
 export interface Publisher {
   readonly host: MqttHost;
   readonly layout: TopicLayout;
   readonly client: Client;
   becomeDevice(): void;
-  /** Answers a packet id; `message` is sent where the client wants reasons. */
+  /** Sends an acknowledgement. `message` becomes its reason string if the client wants one. */
   acknowledge(type: number, packetId: number, reason: number, message: string): void;
   fail(problem: Malformed): void;
   disconnect(reason: number, message: string, code: number): void;
 }
 
-/** Packet ids have 16 bits: nobody has more QoS 1 events under way. */
+/** Packet ids have 16 bits, so no correct client has more QoS 1 events in flight. */
 const UNANSWERED_MAX = 65_535;
 
 const publish = createPublish();
@@ -59,13 +59,13 @@ const reasonsByError: ReadonlyMap<number, string> = new Map(
 
 export class Publishing {
   readonly #peer: Publisher;
-  /** QoS 2: whether the hub has the event; until its PUBREL comes. */
+  /** QoS 2 packet ids without PUBREL, and whether the hub has taken their event. */
   readonly #open: Map<number, boolean>;
-  /** Of these, how many the hub has not decided about. */
+  /** How many of these the hub has not answered yet. */
   #undecided = 0;
-  /** QoS 1: events that the hub has not decided about. */
+  /** QoS 1 events that the hub has not answered yet. */
   #unanswered = 0;
-  /** Topics by alias; undefined for one that is foreign. Made when the first is set. */
+  /** By alias; undefined for a foreign topic. Created with the first alias. */
   #aliases: Map<number, Located | undefined> | undefined;
 
   /** @param packetIds QoS 2 ids of a kept session */
@@ -74,24 +74,24 @@ export class Publishing {
     this.#open = new Map(packetIds.slice(0, OPEN_PACKET_IDS_MAX).map((packetId) => [packetId, true]));
   }
 
-  /** Whether a QoS 2 event is on its way, so that what to keep of it is not known yet. */
+  /** Whether the outcome of a QoS 2 event is open: until then it is unknown which packet ids to keep. */
   get hasUndecided(): boolean {
     return this.#undecided > 0;
   }
 
-  /** QoS 2 ids whose event the hub has. */
+  /** QoS 2 packet ids whose event the hub has taken. */
   keptPacketIds(): number[] {
     return [...this.#open].flatMap(([packetId, isHeld]) => (isHeld ? [packetId] : []));
   }
 
-  /** A PUBLISH came in; parameters as for `readPublish`. */
+  /** Handles a PUBLISH. Parameters as for `readPublish`. */
   take(bytes: Uint8Array, head: number, start: number, end: number): void {
     const problem = readPublish(bytes, head, start, end, this.#peer.client.version, publish);
     if (problem !== undefined) {
       this.#peer.fail(problem);
       return;
     }
-    // Before anything else: a topic alias holds even if its event came before.
+    // First: a topic alias takes effect even if its event is a duplicate.
     const located = this.#locate(bytes, publish);
     if (located === BROKEN) return;
     if (publish.qos === 2 && this.#isRepeated(publish.packetId)) return;
@@ -100,7 +100,7 @@ export class Publishing {
     else this.#publish(bytes, publish, located);
   }
 
-  /** The client has PUBREC of a QoS 2 event. */
+  /** Handles a PUBREL. */
   release(packetId: number): void {
     const { host, client } = this.#peer;
     host.charge(1);
@@ -110,7 +110,7 @@ export class Publishing {
     this.#peer.acknowledge(PacketType.pubcomp, packetId, reason, '');
   }
 
-  /** The hub has decided about an event. @param error of `errors`; 0: it has it */
+  /** The hub has answered an event. @param error of `errors`; 0: taken */
   published(packetId: number, error: number, isSkipped: boolean): void {
     const qos = this.#open.get(packetId) === false ? 2 : 1;
     if (qos === 2) this.#undecided -= 1;
@@ -119,7 +119,7 @@ export class Publishing {
     else this.#refused(qos, packetId, error, '');
   }
 
-  /** A QoS 2 event that came before is not published again: it is answered, as soon as the hub has it. */
+  /** A duplicate QoS 2 event is not published again, only acknowledged once the hub has taken it. */
   #isRepeated(packetId: number): boolean {
     const isHeld = this.#open.get(packetId);
     if (isHeld === undefined) return false;
@@ -141,7 +141,7 @@ export class Publishing {
     return isTooMany;
   }
 
-  /** @returns undefined for a topic that is not the client's, `BROKEN` when the connection has ended over it */
+  /** @returns undefined for a foreign topic, `BROKEN` when the topic has ended the connection */
   #locate(bytes: Uint8Array, { topicStart, topicEnd, topicAlias }: Publish): Located | undefined {
     if (topicAlias > TOPIC_ALIAS_MAX) {
       const message = `topic alias ${topicAlias}; at most ${TOPIC_ALIAS_MAX} is accepted`;
@@ -244,8 +244,8 @@ export class Publishing {
   }
 
   /**
-   * 3.1.1 has no way to refuse one event, and an answer would say that the hub has it: at QoS 1 and 2 the connection
-   * ends, so that the client sends it again. At QoS 0 nobody can be told.
+   * 3.1.1 cannot refuse a single event, and an acknowledgement would claim that the hub has it. So at QoS 1 and 2 the
+   * connection ends, and the client sends the event again. At QoS 0 the loss is only counted.
    */
   #refused(qos: number, packetId: number, error: number, problem: string): void {
     if (qos === 2) this.#open.delete(packetId);
@@ -263,10 +263,10 @@ export class Publishing {
 
 const NO_BYTES = new Uint8Array(0);
 const NOT_YOURS = 'not a topic that this client may publish to';
-/** Stands for a topic over which the connection has ended. */
+/** Marks a topic that has ended the connection. */
 const BROKEN: Located = { device: '', kind: 0 };
 
-/** One object for the thread: it is read before the next one is located. */
+/** Reused for all events of the thread: it is consumed before the next topic is located. */
 const ownTopic: { device: string; kind: number } = { device: '', kind: 0 };
 
 function own(device: string, kind: number): Located {

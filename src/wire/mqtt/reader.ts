@@ -1,6 +1,7 @@
 /**
- * Reads the fields of one packet. Never reads outside of it and never throws: what does not fit, or is not what MQTT
- * says, clears `ok`, and every later read gives 0 or ''. One per thread is enough, since a packet is read in one go.
+ * Reads the fields of one packet. It never reads outside the packet and never throws. A field that is truncated or
+ * invalid clears `ok`; later reads return 0 or ''. Packets are decoded synchronously, so one reader per thread is
+ * enough.
  */
 import { isUtf8 } from 'node:buffer';
 
@@ -11,7 +12,7 @@ export class Reader {
   bytes: Uint8Array = EMPTY;
   at = 0;
   end = 0;
-  /** False once something could not be read. */
+  /** False after a failed read. */
   ok = true;
 
   open(bytes: Uint8Array, start: number, end: number): void {
@@ -39,7 +40,7 @@ export class Reader {
     return this.ok ? value : 0;
   }
 
-  /** A variable byte integer in as few bytes as it needs (MQTT 5, 1.5.5). */
+  /** A variable byte integer. Non-minimal encodings are invalid (MQTT 5, section 1.5.5). */
   varint(): number {
     let value = 0;
     for (let i = 0; i < VARINT_BYTES_MAX; i++) {
@@ -61,7 +62,7 @@ export class Reader {
     return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, this.at - start).toString('utf8');
   }
 
-  /** Steps over a string. @returns whether it is one */
+  /** Skips a string. @returns whether it is valid */
   skipString(): boolean {
     const start = this.skipBinary();
     if (this.ok && !isMqttText(this.bytes, start, this.at)) this.ok = false;
@@ -74,7 +75,7 @@ export class Reader {
     return this.ok ? this.bytes.slice(start, this.at) : EMPTY;
   }
 
-  /** Steps over binary data with its length. @returns where its bytes start */
+  /** Skips binary data. @returns where its bytes start */
   skipBinary(): number {
     const length = this.u16();
     const start = this.at;
@@ -89,7 +90,7 @@ export class Reader {
   }
 }
 
-/** Whether the bytes are well-formed UTF-8 without U+0000, which is what MQTT calls a string (1.5.4). */
+/** Whether the bytes are a valid MQTT string: well-formed UTF-8 without U+0000 (section 1.5.4). */
 export function isMqttText(bytes: Uint8Array, start: number, end: number): boolean {
   let isAscii = true;
   for (let i = start; i < end; i++) {

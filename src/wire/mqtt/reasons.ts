@@ -1,8 +1,8 @@
-/** The hub's own codes as MQTT's: what a client reads where the hub's other protocols send a number of `codes.ts`. */
+/** Maps the hub's codes (`codes.ts`) to MQTT reason codes. */
 import { closes, errors } from '../../codes.ts';
 import { Reason } from './constants.ts';
 
-/** Why a connection was turned away; the listeners' other protocols answer these with an HTTP status. */
+/** Reasons for refusing a CONNECT. WebSocket upgrades of the hub's own protocol get an HTTP status instead. */
 export const connectRefusals = {
   badToken: Reason.badCredentials,
   notAllowed: Reason.notAuthorized,
@@ -12,7 +12,7 @@ export const connectRefusals = {
 } as const;
 export type ConnectRefusal = keyof typeof connectRefusals;
 
-/** @param code of `closes` @returns the reason of the DISCONNECT that says so in MQTT 5 */
+/** @param code of `closes` @returns the reason code for DISCONNECT in MQTT 5 */
 export function disconnectReasonOf(code: number): number {
   switch (code) {
     case closes.badToken.code:
@@ -40,7 +40,7 @@ export function disconnectReasonOf(code: number): number {
   }
 }
 
-/** @param error of `errors`, for a topic filter @returns its code in SUBACK of MQTT 5 */
+/** @param error of `errors`, for a topic filter @returns the reason code for SUBACK in MQTT 5 */
 export function filterReasonOf(error: number): number {
   switch (error) {
     case errors.denied.code:
@@ -55,7 +55,7 @@ export function filterReasonOf(error: number): number {
   }
 }
 
-/** @param error of `errors`, for an event @returns its code in PUBACK or PUBREC of MQTT 5 */
+/** @param error of `errors`, for an event @returns the reason code for PUBACK or PUBREC in MQTT 5 */
 export function publishReasonOf(error: number): number {
   switch (error) {
     case errors.denied.code:

@@ -1,9 +1,9 @@
-/** Sends answers as their client takes them: in its version, with reasons only where it wants them, none too large. */
+/** Sends replies in the client's version, within its maximum packet size, with reason strings only if it wants them. */
 import { acknowledgement, acknowledgementWithReason, disconnect } from './encode.ts';
 import type { Client } from './handshake.ts';
 import type { MqttHost } from './host.ts';
 
-/** Whether the client takes a packet of that size. */
+/** Whether the packet is within the client's maximum packet size. */
 export function accepts({ packetBytesMax }: Client, packet: Uint8Array): boolean {
   return packetBytesMax === 0 || packet.length <= packetBytesMax;
 }
@@ -29,8 +29,8 @@ export function acknowledge(
 }
 
 /**
- * Sends what `make` makes, without its message where that is not wanted or does not fit.
- * @returns false when the client takes neither
+ * Sends the packet from `make`, without its message if that is unwanted or makes the packet too large.
+ * @returns false when the packet is too large even without the message
  */
 export function answer(
   host: MqttHost,
@@ -45,7 +45,7 @@ export function answer(
   return fits;
 }
 
-/** Tells a client of MQTT 5 why its connection ends; 3.1.1 has no way to. */
+/** Sends an MQTT 5 client the reason for closing. 3.1.1 has no such packet. */
 export function sayWhy(host: MqttHost, client: Client, reason: number, message: string): void {
   if (client.version === 4) return;
   const packet = disconnect(reason, message);

@@ -1,7 +1,7 @@
 /**
- * SUBSCRIBE and UNSUBSCRIBE of one client, in the order they came. One request to the hub is under way at a time; what
- * comes meanwhile waits, and goes with the next as far as it is of the same kind. So a client may send a thousand
- * SUBSCRIBE packets at once and the hub is asked a few times.
+ * SUBSCRIBE and UNSUBSCRIBE of one client, in order. One request to the hub is in progress at a time. Packets that
+ * arrive meanwhile are queued, and consecutive ones of the same kind are merged into the next request. So a burst of a
+ * thousand SUBSCRIBE packets costs the hub a few requests.
  */
 import { closes, errors } from '../../codes.ts';
 import { mayBeDevice } from './connecting.ts';
@@ -16,14 +16,14 @@ import { filterReasonOf } from './reasons.ts';
 import { needsAdapting, type Subscription, type Subscriptions } from './subscriptions.ts';
 import type { TopicLayout } from './topics.ts';
 
-/** What this needs of the session. */
+/** What `Requests` needs from the session. */
 export interface Requester {
   readonly host: MqttHost;
   readonly layout: TopicLayout;
   readonly client: Client;
   readonly subscriptions: Subscriptions;
   readonly hasEnded: boolean;
-  /** Sends an answer; without its reason where the client wants none, or accepts no packet of that size. */
+  /** Sends an answer. Its reason string is dropped if unwanted or too large for the client. */
   answer(make: (message: string) => Uint8Array, message: string): void;
   becomeSubscriber(): void;
   deliverOneByOne(): void;
@@ -32,7 +32,7 @@ export interface Requester {
 
 type Request = Subscribe | Unsubscribe;
 
-/** A topic filter of a SUBSCRIBE under way: refused with a reason, or to be judged by what the hub says. */
+/** A topic filter of a SUBSCRIBE in progress: already refused, or waiting for the hub's answer. */
 interface Wanted {
   readonly filter: string;
   readonly refusal: number;
@@ -49,20 +49,20 @@ export class Requests {
   readonly #waiting: Request[] = [];
   #waitingBytes = 0;
   #isBusy = false;
-  /** Whether `#next` is running: what is answered from within must not start it anew. */
+  /** Whether `#next` is running. Synchronous answers must not re-enter it. */
   #isGoing = false;
 
   constructor(peer: Requester) {
     this.#peer = peer;
   }
 
-  /** Takes a request; refuses it at once where the client asks for too much. */
+  /** Queues a request, or refuses it if the client is over its rate or has too many waiting. */
   add(request: Request): void {
     const bytes = filtersOf(request).reduce((sum, filter) => sum + filter.length, 0);
     const isAffordable = this.#peer.host.charge(1 + request.filters.length * CHARGE_PER_FILTER);
     const hasRoom =
       this.#waiting.length < WAITING_REQUESTS_MAX && this.#waitingBytes + bytes <= WAITING_FILTER_BYTES_MAX;
-    // 3.1.1 cannot say no to an UNSUBSCRIBE: it is done, and has been charged.
+    // UNSUBACK of 3.1.1 cannot refuse, so the request is charged and carried out.
     const mustTake = !isSubscribe(request) && this.#peer.client.version === 4;
     if (!isAffordable && !mustTake) {
       this.#refuse(request, OVER_RATE);
@@ -78,7 +78,7 @@ export class Requests {
   }
 
   #refuse(request: Request, message: string): void {
-    // UNSUBACK knows no quota.
+    // UNSUBACK has no code for an exceeded quota.
     const reason = isSubscribe(request) ? Reason.quotaExceeded : Reason.implementationSpecific;
     const codes = request.filters.map(() => this.#code(reason));
     this.#answer(request, codes, message);
@@ -90,7 +90,7 @@ export class Requests {
     this.#peer.answer((text) => make(version, request.packetId, codes, text), message);
   }
 
-  /** Goes on with what waits, unless the hub is busy with this client. */
+  /** Starts the next request unless one is in progress. */
   #next(): void {
     this.#isGoing = true;
     while (!this.#isBusy && this.#waiting.length > 0 && !this.#peer.hasEnded) {
@@ -102,7 +102,7 @@ export class Requests {
     this.#isGoing = false;
   }
 
-  /** The requests at the front that are of one kind, as many as one request to the hub carries. */
+  /** Dequeues consecutive packets of one kind, up to the limit of one request to the hub. */
   #take<Kind extends Request>(isKind: (request: Request) => request is Kind): Kind[] {
     const taken: Kind[] = [];
     let filters = 0;
@@ -146,7 +146,7 @@ export class Requests {
     peer.host.subscribe(list, (codes) => finish(new Map(list.map(({ name }, i) => [name, codes[i] ?? 0]))));
   }
 
-  /** What one topic filter comes to, before the hub is asked. */
+  /** Checks one topic filter as far as possible without the hub. */
   #want(filter: string, options: FilterOptions, identifier: number): Wanted {
     const { layout, subscriptions } = this.#peer;
     const expressed = express(layout, filter);
@@ -180,7 +180,7 @@ export class Requests {
     }
   }
 
-  /** A topic filter is granted when any device that it names is; what is denied of it is left out. */
+  /** A topic filter is granted if any of its targets is. Denied targets are left out. */
   #subscribed(
     request: Subscribe,
     wanted: readonly Wanted[],
@@ -234,7 +234,7 @@ export class Requests {
     if (!this.#isGoing) this.#next();
   }
 
-  /** 3.1.1 has one code for every refusal. */
+  /** 3.1.1 has a single failure code. */
   #code(reason: number): number {
     return this.#peer.client.version === 5 ? reason : SUBACK_FAILURE;
   }

@@ -1,6 +1,6 @@
 /**
- * One MQTT connection from its first byte to its last: which packet may come when, and what is answered. Has no socket
- * and no timer: bytes, answers of the hub and the time come from outside, on one thread.
+ * The state machine of one MQTT connection: which packet is allowed when, and how it is answered. It has no socket and
+ * no timer: bytes, the hub's answers and the clock come from outside, on one thread.
  */
 import type { Clock } from '../../clock.ts';
 import { closes } from '../../codes.ts';
@@ -31,30 +31,30 @@ import { Subscriptions } from './subscriptions.ts';
 import { Kind } from './templates.ts';
 import type { TopicLayout } from './topics.ts';
 
-/** What all connections of one thread share. */
+/** Shared by all MQTT connections of a thread. */
 export interface MqttContext {
   readonly layout: TopicLayout;
   readonly settings: MqttSettings;
   readonly clock: Clock;
 }
 
-/** Where a connection stands. */
+/** The state of a connection. */
 const State = {
-  /** Waits for CONNECT. */
+  /** Waiting for CONNECT. */
   fresh: 0,
-  /** The hub was asked who this is. */
+  /** Waiting for the hub to admit the client. */
   connecting: 1,
   open: 2,
   ended: 3,
 } as const;
 type State = (typeof State)[keyof typeof State];
 
-/** A WebSocket's close after a DISCONNECT. */
+/** WebSocket close code after a client's DISCONNECT. */
 const GOODBYE_CODE = 1000;
 
 const NOT_CONNECT = 'the first packet is not CONNECT';
 
-/** A client that accepts packets of so many times the hub's own limit gets whatever the hub's other peers send. */
+/** No event exceeds this multiple of the hub's packet limit: clients that accept so much need no check per event. */
 const EVENT_SIZES = 8;
 
 export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
@@ -63,9 +63,9 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
   readonly #framer: Framer;
   #state: State = State.fresh;
   #client = NOBODY;
-  /** When the last packet came, hub clock; until then, when the connection was made. */
+  /** Hub clock: when the last packet came, or when the connection was made. */
   #heardAt: number;
-  /** For how long the session is kept after the connection, ms. */
+  /** How long the session outlives its connection, ms. */
   #keptMs = 0;
   #isDevice = false;
   #isSubscriber = false;
@@ -76,7 +76,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
   #publishing: Publishing | undefined;
   #requests: Requests | undefined;
   #subscriptions: Subscriptions | undefined;
-  /** Of a kept session, until somebody publishes. */
+  /** Of a kept session, until the first PUBLISH or PUBREL. */
   #keptPacketIds: readonly number[] = [];
 
   constructor(host: MqttHost, context: MqttContext) {
@@ -86,7 +86,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     this.#heardAt = context.clock.now();
   }
 
-  /** Who it is; until the hub has let it in, a client with the id ''. */
+  /** The client; its id is '' until the hub has admitted it. */
   get client(): Client {
     return this.#client;
   }
@@ -95,7 +95,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     return this.#context.layout;
   }
 
-  /** Whether the client was let in, and still is. */
+  /** Whether the client is admitted and connected. */
   get isOpen(): boolean {
     return this.#state === State.open;
   }
@@ -109,32 +109,32 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     return this.#subscriptions;
   }
 
-  /** See `PacketSink`: nothing is read while the hub is asked who this is. */
+  /** See `PacketSink`: packets wait while the hub admits the client. */
   get wantsPackets(): boolean {
     return this.#state === State.fresh || this.#state === State.open;
   }
 
-  /** Bytes held of this client that could not be handled yet. */
+  /** Buffered input, bytes. */
   get heldBytes(): number {
     return this.#framer.heldBytes;
   }
 
-  /** Bytes came in. @param bytes valid only while this runs */
+  /** Handles input. @param bytes valid only while this runs */
   receive(bytes: Uint8Array): void {
     if (this.hasEnded || bytes.length === 0) return;
-    // What starts otherwise never was MQTT: nothing of it is waited for.
+    // Anything else is not MQTT, so do not wait for the rest of it.
     const isFirst = this.#state === State.fresh && this.#framer.heldBytes === 0;
     if (isFirst && bytes[0]! >> 4 !== PacketType.connect) this.#protocolError(NOT_CONNECT);
     else this.#framed(this.#framer.feed(bytes, this));
   }
 
-  /** The hub has decided about an event that it had not decided about when it was published. @param error 0: it has it */
+  /** The hub answers an event for which `publish` returned `Outcome.later`. @param error of `errors`; 0: taken */
   published(packetId: number, error: number, isSkipped: boolean): void {
     this.#publishing?.published(packetId, error, isSkipped);
     if (this.hasEnded) this.#leaveWhenDecided();
   }
 
-  /** Whether anybody listens to the device of this id. @param isFirst what is so now, not a change */
+  /** Tells the device whether anybody listens to it. @param isFirst the current state rather than a change */
   interestIs(active: boolean, isFirst: boolean): void {
     const topic = this.layout.topicBytes(this.#client.id, Kind.interest);
     if (!this.isOpen || topic.length === 0) return;
@@ -143,11 +143,11 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
   }
 
   /**
-   * Makes an event fit this client: subscription identifiers, no local, its largest packet.
+   * Adapts an event to this client: subscription identifiers, No Local, maximum packet size.
    * @param packet as `encodeMqttEvent` made it for this client's version
    * @param topicBytes length of its topic, with the length in front
    * @param kind bit of `Kind`
-   * @returns what to send, undefined for nothing
+   * @returns the packet to send, or undefined to send nothing
    */
   adapt(packet: Uint8Array, topicBytes: number, device: string, kind: number): Uint8Array | undefined {
     const identifiers: number[] = [];
@@ -163,17 +163,17 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     return accepts(this.#client, adapted) ? adapted : undefined;
   }
 
-  /** The hub ends the connection. @param code of `closes` */
+  /** The hub closes the connection. @param code of `closes` */
   close(code: number, reason: string): void {
     this.disconnect(disconnectReasonOf(code), reason, code);
   }
 
-  /** The connection is over, whoever ended it. */
+  /** The transport reports that the connection has ended. */
   closed(): void {
     this.#end();
   }
 
-  /** Looks at the time; call it at least once a second. */
+  /** Checks time limits. Call it at least once a second. */
   tick(): void {
     const silentMs = this.#context.clock.now() - this.#heardAt;
     const { keepAliveMs } = this.#client.times;
@@ -183,7 +183,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
       this.disconnect(Reason.keepAliveTimeout, 'silent for 1.5 times the keep-alive', closes.noPong.code);
   }
 
-  /** The thread did not run for so long: nobody could be heard. */
+  /** Excuses silence while the thread itself was stalled. */
   credit(ms: number): void {
     this.#heardAt += ms;
   }
@@ -280,13 +280,13 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     this.#isOneByOne = true;
   }
 
-  /** A packet was not what MQTT says: the connection ends. */
+  /** Counts a protocol violation and ends the connection. */
   fail({ reason, message }: Pick<Malformed, 'reason' | 'message'>): void {
     this.host.count('malformed');
     this.disconnect(reason, message, closes.badFrame.code);
   }
 
-  /** Ends the connection; a client of MQTT 5 is told why. */
+  /** Ends the connection, with a DISCONNECT in MQTT 5. */
   disconnect(reason: number, message: string, code: number): void {
     if (this.hasEnded) return;
     if (this.isOpen) sayWhy(this.host, this.#client, reason, message);
@@ -305,7 +305,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
       this.fail({ reason: Reason.packetTooLarge, message: 'the packet is larger than the hub accepts' });
   }
 
-  /** CONNECT, as `receive` has seen. */
+  /** Handles CONNECT; `receive` has checked the packet type. */
   #first(bytes: Uint8Array, head: number, start: number, end: number): void {
     this.#state = State.connecting;
     new Handshake(this.host, this.#context, this).start(bytes, head, start, end);
@@ -327,7 +327,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     return this.#publishing;
   }
 
-  /** Nothing is sent at QoS 1 or 2, so only PUBREL has something to end. */
+  /** The hub sends nothing at QoS 1 or 2, so only PUBREL has an effect. */
   #acknowledged(type: number, packetId: number | Malformed): void {
     if (typeof packetId !== 'number') this.fail(packetId);
     else if (type === PacketType.pubrel) this.#publisher().release(packetId);
@@ -352,7 +352,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     if (this.isOpen) this.host.write(pingresp);
   }
 
-  /** DISCONNECT. Only one without a complaint is a goodbye: after others the will is published. */
+  /** Handles DISCONNECT. Only reason 0 is a goodbye; after any other the will is published. */
   #said(said: Disconnect | Malformed): void {
     if (!said.ok) {
       this.fail(said);
@@ -377,7 +377,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     this.#leaveWhenDecided();
   }
 
-  /** A QoS 2 event on its way belongs to what is kept or not, so that is waited for. */
+  /** Waits until the outcome of every QoS 2 event is known, since the kept session lists those that were taken. */
   #leaveWhenDecided(): void {
     if (!this.#isJoined || this.#publishing?.hasUndecided === true) return;
     this.#isJoined = false;

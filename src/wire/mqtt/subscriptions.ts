@@ -1,6 +1,6 @@
 /**
- * The topic filters of one client, and what they come to: several may name one device, and the hub knows one set of
- * kinds for each id and prefix.
+ * The topic filters of one client, and the ids and prefixes they translate to. Several topic filters may name the same
+ * id or prefix; the hub knows one set of kinds for it.
  */
 import { express, type Target } from './filters.ts';
 import type { KeptSubscription } from './host.ts';
@@ -9,7 +9,7 @@ import type { TopicLayout } from './topics.ts';
 
 export interface Subscription extends KeptSubscription {
   readonly targets: readonly Target[];
-  /** Whether it asks for the interest in the client's own device. */
+  /** Whether it matches the interest topic of the client's own device. */
   readonly hasInterest: boolean;
 }
 
@@ -22,7 +22,7 @@ export class Subscriptions {
   readonly #byFilter = new Map<string, Subscription>();
   /** By id or prefix with `*`. */
   readonly #byName = new Map<string, Entry[]>();
-  /** Of these, the prefixes: without their `*`, by name. */
+  /** Prefix names, and the same without their `*`. */
   readonly #prefixes = new Map<string, string>();
   #filterBytes = 0;
   #interested = 0;
@@ -40,7 +40,7 @@ export class Subscriptions {
     return this.#byName.size > 0;
   }
 
-  /** Whether events must be made to fit some of them. */
+  /** Whether any of them needs events to be adapted. */
   get needsAdapting(): boolean {
     for (const subscription of this.#byFilter.values()) if (needsAdapting(subscription)) return true;
     return false;
@@ -55,7 +55,7 @@ export class Subscriptions {
     return this.count < TOPIC_FILTERS_MAX && this.#filterBytes + filter.length <= TOPIC_FILTERS_BYTES_MAX;
   }
 
-  /** Adds one, or replaces that of the same topic filter. */
+  /** Adds a subscription, or replaces the one with the same topic filter. */
   set(subscription: Subscription): void {
     const { filter, targets, hasInterest } = subscription;
     this.delete(filter);
@@ -70,7 +70,7 @@ export class Subscriptions {
     }
   }
 
-  /** @returns what it was, undefined when there was none */
+  /** @returns the removed subscription, undefined when there was none */
   delete(filter: string): Subscription | undefined {
     const subscription = this.#byFilter.get(filter);
     if (subscription === undefined) return undefined;
@@ -89,7 +89,7 @@ export class Subscriptions {
     return subscription;
   }
 
-  /** Bits of `Kind` that all topic filters together ask for under an id or a prefix; 0 when none does. */
+  /** Union of the kinds of all topic filters under an id or a prefix; 0 when there is none. */
   kindsOf(name: string): number {
     let all = 0;
     for (const { kinds } of this.#byName.get(name) ?? []) all |= kinds;
@@ -104,7 +104,7 @@ export class Subscriptions {
   }
 
   /**
-   * Takes over what was kept. A topic filter that the layout no longer knows is left out.
+   * Restores a kept session. Topic filters that the layout no longer knows are dropped.
    * @param device whose interest the client may watch, undefined for none
    */
   restore(kept: readonly KeptSubscription[], layout: TopicLayout, device: string | undefined): void {
@@ -131,7 +131,7 @@ export class Subscriptions {
   }
 }
 
-/** Whether an event must be made to fit this one: it adds its identifier, or leaves out the client's own events. */
+/** Whether events need adapting for this subscription: it has an identifier or No Local. */
 export function needsAdapting({ identifier, noLocal }: KeptSubscription): boolean {
   return identifier !== 0 || noLocal;
 }

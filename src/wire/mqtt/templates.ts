@@ -1,11 +1,11 @@
 /**
- * Templates of the topic layout, as `DAT_MQTT_TOPICS` has them: `factory/{device}/telemetry=message`. Parsed and checked
- * at start, so that every topic belongs to at most one of them.
+ * Templates of the topic layout, from `DAT_MQTT_TOPICS`: `factory/{device}/telemetry=message`. They are validated at
+ * start: no topic may match two templates.
  */
 import { isId } from '../../protocol/id.ts';
 import { TEMPLATE_CHARACTERS_MAX, TEMPLATES_MAX } from './limits.ts';
 
-/** What a topic carries, as bits, so that a set of them is a number. */
+/** What a topic carries. The values are bits, so a set of kinds is a number. */
 export const Kind = { pong: 1, message: 2, status: 4, presence: 8, interest: 16 } as const;
 export type KindName = keyof typeof Kind;
 export const kindNames = Object.keys(Kind) as KindName[];
@@ -13,7 +13,7 @@ export const kindNames = Object.keys(Kind) as KindName[];
 export const Wildcard = {
   /** `{device}`: one level, which is the id. */
   one: 'one',
-  /** `{device+}`: one level or more, which are the id's parts between its dots. */
+  /** `{device+}`: one or more levels, which are joined by dots in the id. */
   many: 'many',
 } as const;
 
@@ -28,19 +28,20 @@ export interface Template {
   readonly suffix: readonly string[];
 }
 
-/** The layout where nothing else is set: `{type}` stands for each type. */
+/** The default layout. `{type}` stands for each type. */
 export const DEFAULT_TEMPLATES = ['devices/{device}/{type}'] as const;
 
 /** Completes "accepted is …". */
 export const TEMPLATES_ACCEPTED =
-  'a list of TEMPLATE=TYPE; a template has one level {device} or {device+}, the types are message, status, pong, presence and interest';
+  'a list of TEMPLATE=TYPE, where TEMPLATE has one level {device} or {device+} and TYPE is message, status, pong, ' +
+  'presence or interest';
 
 export type ReadTemplates =
   | { readonly ok: true; readonly templates: readonly Template[] }
   /** One line for each. */
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** @param entries the list's elements, in the order that decides which template of a type the hub sends on */
+/** @param entries in order of precedence: the hub sends on the first template of a type */
 export function readTemplates(entries: readonly string[]): ReadTemplates {
   const templates: Template[] = [];
   const problems: string[] = [];
@@ -59,7 +60,7 @@ export function readTemplates(entries: readonly string[]): ReadTemplates {
 
 const TYPE = '{type}';
 
-/** An entry with `{type}` stands for five. */
+/** An entry with `{type}` expands to five templates. */
 function readEntry(entry: string): (Template | string)[] {
   const at = entry.lastIndexOf('=');
   if (entry.includes(TYPE)) {
@@ -76,7 +77,7 @@ function types(): string {
   return `${kindNames.slice(0, -1).join(', ')} or ${kindNames.at(-1)}`;
 }
 
-/** @param entry for the message @returns the template, or what is wrong with it */
+/** @param entry quoted in the message @returns the template, or the problem */
 function readTemplate(text: string, kind: number, entry: string): Template | string {
   const levels = text.split('/');
   const places = levels.flatMap((level, index) => (isPlaceholder(level) ? [index] : []));
@@ -116,7 +117,7 @@ function isWellFormed(text: string): boolean {
   return Buffer.from(text).toString() === text;
 }
 
-/** One line for each two templates that some topic fits both. */
+/** One line for each pair of templates that can match the same topic. */
 function overlaps(templates: readonly Template[]): string[] {
   return templates.flatMap((template, index) =>
     templates
@@ -130,8 +131,8 @@ function overlaps(templates: readonly Template[]): string[] {
 }
 
 /**
- * Whether a topic fits both. With two open lengths a topic that is long enough has nothing of one's start beside the
- * other's end, so comparing the starts and the ends is all.
+ * Whether some topic matches both. For two templates of variable length it is enough to look at a topic so long that
+ * the prefix of one never meets the suffix of the other.
  */
 function overlap(a: Template, b: Template): boolean {
   const lengths = [a, b].map(({ prefix, suffix }) => prefix.length + 1 + suffix.length) as [number, number];
@@ -151,7 +152,7 @@ function overlap(a: Template, b: Template): boolean {
   return true;
 }
 
-/** Whether a literal level may stand where the template has the device: a whole id, or a part between dots. */
+/** Whether a literal level is possible at the template's device level: a whole id, or a part between dots. */
 function fitsDevice({ wildcard }: Template, level: string): boolean {
   return wildcard === Wildcard.one ? isId(level) : isIdPart(level);
 }
@@ -161,7 +162,7 @@ export function isIdPart(level: string): boolean {
   return level === '' || (isId(level) && !level.includes('.'));
 }
 
-/** @returns the literal at that level of a topic of so many levels, undefined where the device's are */
+/** @returns the template's literal at that level of a topic of `length` levels, undefined for the device's levels */
 function literalAt({ prefix, suffix }: Template, index: number, length: number): string | undefined {
   return index < prefix.length ? prefix[index] : suffix[index - (length - suffix.length)];
 }

@@ -1,12 +1,13 @@
 /**
- * The topic layout at work: which device and kind a topic stands for, and the other way round. A topic is of the layout
- * only if the way back gives the same topic, so no event comes on a topic that its publisher did not mean.
+ * Maps topics to devices and kinds, and back. A topic belongs to the layout only if the reverse mapping returns the
+ * same topic, so an event is never delivered on another topic than it was published to, except between several
+ * templates of one type.
  */
 import { isId } from '../../protocol/id.ts';
 import { TOPIC_BYTES_MAX } from './limits.ts';
 import { isIdPart, Kind, type Template, Wildcard } from './templates.ts';
 
-/** What a device may publish; presence and interest are the hub's to say. */
+/** Kinds that a device may publish. Presence and interest come from the hub. */
 export const PUBLISHABLE = Kind.message | Kind.status | Kind.pong;
 
 export interface Located {
@@ -27,7 +28,7 @@ const EMPTY = new Uint8Array(0);
 export class TopicLayout {
   readonly templates: readonly Template[];
   readonly #compiled: readonly Compiled[];
-  /** By kind: the first template of that kind, which the hub sends on. */
+  /** The first template of each kind, which the hub sends on. */
   readonly #canonical = new Map<number, Compiled>();
 
   /** @param templates as `readTemplates` gave them */
@@ -43,7 +44,7 @@ export class TopicLayout {
     }
   }
 
-  /** Whether the hub sends events of that kind on this template; others of the kind are for publishing alone. */
+  /** Whether the hub sends on this template. Further templates of a kind are for publishing only. */
   sendsOn(template: Template): boolean {
     return this.#canonical.get(template.kind)?.text === template.text;
   }
@@ -61,7 +62,7 @@ export class TopicLayout {
     return [...template.prefix, levels, ...template.suffix].join('/');
   }
 
-  /** The same with its length in front, as packets have it; empty when the layout has none. */
+  /** The topic as encoded in packets, with its length in front; empty when the layout has none. */
   topicBytes(device: string, kind: number): Uint8Array {
     const topic = this.topicOf(device, kind);
     if (topic === undefined) return EMPTY;
@@ -73,7 +74,7 @@ export class TopicLayout {
     return bytes;
   }
 
-  /** What any topic stands for, undefined for one that is foreign. */
+  /** @returns undefined for a foreign topic */
   locate(topic: string): Located | undefined {
     if (topic.length > TOPIC_BYTES_MAX) return undefined;
     const levels = topic.split('/');
@@ -85,7 +86,7 @@ export class TopicLayout {
   }
 
   /**
-   * The kind of a topic of one device, compared byte by byte: for every event of a device, so nothing is decoded.
+   * The kind of a topic of a known device. Compares bytes in place, since it runs for every event.
    * @returns 0 when it is not a topic of that device
    */
   kindOf(bytes: Uint8Array, start: number, end: number, device: string): number {
@@ -105,7 +106,7 @@ function deviceAt({ prefix, wildcard, suffix }: Template, levels: readonly strin
   return idOf(wildcard, parts);
 }
 
-/** The id that these levels spell, undefined when there is none, or when it has another spelling. */
+/** @returns the id, undefined when the levels form none or are not how the hub would write it */
 export function idOf(wildcard: Template['wildcard'], parts: readonly string[]): string | undefined {
   if (wildcard === Wildcard.many && !parts.every(isIdPart)) return undefined;
   const id = parts.join('.');

@@ -28,7 +28,7 @@ function read(bytes: Uint8Array, version: Version): Packet {
 const announced = { receiveMaximum: 1024, packetBytesMax: 65_536, topicAliasMaximum: 32 };
 
 describe('CONNACK', () => {
-  it('announces to a client of MQTT 5 what it may not take for granted', () => {
+  it('announces limits and missing features in MQTT 5', () => {
     expect(read(connackAccepted(5, true, announced), 5)).toMatchObject({
       cmd: 'connack',
       sessionPresent: true,
@@ -42,7 +42,7 @@ describe('CONNACK', () => {
     });
   });
 
-  it('says what differs from what the client asked for', () => {
+  it('announces values that differ from what the client requested', () => {
     const more = { sessionExpirySeconds: 300, assignedClientId: 's-1', serverKeepAliveSeconds: 60 };
     expect(read(connackAccepted(5, false, { ...announced, ...more }), 5)).toMatchObject({
       sessionPresent: false,
@@ -119,14 +119,14 @@ describe('SUBACK and UNSUBACK', () => {
     expect([...unsuback(4, 0x0102, [0, 0x11])]).toEqual([0xb0, 2, 1, 2]);
   });
 
-  it('are whole with a thousand codes', () => {
+  it('can carry a thousand codes', () => {
     const { granted } = read(suback(5, 1, new Array<number>(1000).fill(0)), 5) as { granted?: number[] };
     expect(granted).toHaveLength(1000);
   });
 });
 
-describe('the rest', () => {
-  it('is PINGRESP and DISCONNECT', () => {
+describe('PINGRESP and DISCONNECT', () => {
+  it('are encoded as the specification says', () => {
     expect([...pingresp]).toEqual([0xd0, 0]);
     expect(read(disconnect(Reason.sessionTakenOver, 'taken over'), 5)).toMatchObject({
       cmd: 'disconnect',
@@ -135,7 +135,7 @@ describe('the rest', () => {
     });
   });
 
-  it('cuts a long reason where a character ends, and leaves out what no string may hold', () => {
+  it('truncate a long reason at a character boundary and drop U+0000', () => {
     const packet = read(disconnect(Reason.unspecified, `${'ä'.repeat(127)}a€€€\0`), 5);
     const { properties } = packet as { properties?: { reasonString?: string } };
     expect(properties?.reasonString).toBe(`${'ä'.repeat(127)}a`);

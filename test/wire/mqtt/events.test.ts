@@ -97,7 +97,7 @@ describe('an event as PUBLISH', () => {
     expect(published(status, 'charging', '')[1]).toBe('{"status":"charging","data":null}');
   });
 
-  it('of a device that sent a binary status has the text in the object, and no data', () => {
+  it('of a binary status has the text in an object without data', () => {
     expect(published({ ...status, payloadIsJson: false }, 'charging', 'charging')[1]).toBe(
       '{"status":"charging"}',
     );
@@ -112,7 +112,7 @@ describe('an event as PUBLISH', () => {
     'ä€😀',
     '"'.repeat(64),
     '\u0001'.repeat(64),
-  ])('has a status that JSON reads back: %j', (text) => {
+  ])('escapes the status so that JSON.parse returns it: %j', (text) => {
     expect(JSON.parse(published(status, text, '1')[1])).toEqual({ status: text, data: 1 });
   });
 
@@ -137,11 +137,11 @@ describe('an event as PUBLISH', () => {
     ]);
   });
 
-  it('that is kept has the retain flag', () => {
+  it('from history has the retain flag', () => {
     expect(read(encode({ ...message, isRetained: true }, '', '1', 5), 5).retain).toBe(true);
   });
 
-  it('is right at every length of its remaining length', () => {
+  it('is valid at every size of the remaining length', () => {
     const lengths = [
       0, 1, 63, 64, 65, 100, 101, 102, 103, 104, 105, 127, 128, 16_355, 16_360, 16_383, 16_384, 70_000,
     ];
@@ -149,7 +149,7 @@ describe('an event as PUBLISH', () => {
       expect(published(message, '', 'x'.repeat(length))[1].length).toBe(length || 4);
   });
 
-  it('is the same as mqtt-packet generates', () => {
+  it('equals what mqtt-packet generates', () => {
     const payloads = fc.uint8Array({ minLength: 1, maxLength: 300 });
     fc.assert(
       fc.property(payloads, fc.constantFrom<Version>(4, 5), fc.boolean(), (payload, version, isRetained) => {

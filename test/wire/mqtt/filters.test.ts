@@ -114,7 +114,7 @@ describe('a topic filter under {device+}/telemetry', () => {
 });
 
 describe('a topic filter under several templates', () => {
-  it('takes from each what it matches', () => {
+  it('combines the matches of all templates', () => {
     expect(targetsOf(mixed, '#')).toEqual({ '*': message | status });
     expect(targetsOf(mixed, 'factory/#')).toEqual({ '*': message });
     expect(targetsOf(mixed, 'lab/a/#')).toEqual({ a: status, 'a.*': status });
@@ -122,7 +122,7 @@ describe('a topic filter under several templates', () => {
     expect(targetsOf(mixed, '+/a/b/status')).toEqual({ 'a.b': status });
   });
 
-  it('is refused where events of the type are sent on another template, which is named', () => {
+  it('is refused if the hub sends that type on another template, which the message names', () => {
     expect(targetsOf(twice, 'v2/+/data')).toEqual({ '*': message });
     expect(targetsOf(twice, 'v1/+/data')).toMatch(/events of type message are sent on v2\/\{device\}\/data/);
     expect(targetsOf(twice, 'v1/#')).toMatch(/are sent on v2/);
@@ -197,7 +197,7 @@ describe('a granted topic filter', () => {
     expect(granted).toBeGreaterThan(200);
   });
 
-  it('is refused as one that fits nothing only if it matches no topic', () => {
+  it('is refused as matching nothing only if it matches no topic', () => {
     fc.assert(
       fc.property(layouts, filters, ids, (layout, filter, device) => {
         const expressed = express(layout, filter);
@@ -212,7 +212,7 @@ describe('a granted topic filter', () => {
     );
   });
 
-  it('is never an exception, whatever the text', () => {
+  it('never throws, whatever the text', () => {
     fc.assert(
       fc.property(layouts, fc.string({ unit: 'binary', maxLength: 40 }), (layout, filter) => {
         express(layout, filter);

@@ -45,7 +45,7 @@ const packets = fc.array(
 );
 
 describe('the framer', () => {
-  it('gives the same packets however the bytes are cut', () => {
+  it('produces the same packets however the bytes are split', () => {
     fc.assert(
       fc.property(packets, fc.infiniteStream(fc.integer({ min: 1, max: 300 })), (list, sizes) => {
         const bytes = Buffer.concat(list.map(({ head, bytes }) => packet(head, bytes)));
@@ -81,7 +81,7 @@ describe('the framer', () => {
     expect(sink.packets).toHaveLength(1);
   });
 
-  it('refuses a large packet also when its header comes byte by byte', () => {
+  it('refuses an oversized packet whose header comes byte by byte', () => {
     const framer = new Framer(PACKET_BYTES_MAX);
     const problems = [...packet(0x30, 60_000).subarray(0, 4)].map((byte) =>
       feed(framer, new Sink(), Uint8Array.of(byte)),
@@ -103,13 +103,13 @@ describe('the framer', () => {
     expect(problems.find((problem) => problem !== 0)).toBe(FramingProblem.malformed);
   });
 
-  it('holds what came, not what a header promises', () => {
+  it('buffers the bytes received, not the length announced', () => {
     const framer = new Framer(PACKET_BYTES_MAX);
     feed(framer, new Sink(), packet(0x30, 900).subarray(0, 10));
     expect(framer.heldBytes).toBe(10);
   });
 
-  it('holds what follows a packet after which nothing is wanted, and goes on when told', () => {
+  it('buffers what follows while the sink is paused, and resumes', () => {
     const [framer, sink] = [new Framer(PACKET_BYTES_MAX), new Sink()];
     sink.enoughAfter = 1;
     const rest = packet(0x50, 200);
@@ -126,7 +126,7 @@ describe('the framer', () => {
     expect(sink.packets).toEqual(['10:1010101010', '40:4040', `50:${'50'.repeat(200)}`]);
   });
 
-  it('holds no more than one largest packet for a peer that has to wait', () => {
+  it('buffers at most one maximum packet while the sink is paused', () => {
     const [framer, sink] = [new Framer(PACKET_BYTES_MAX), new Sink()];
     sink.wantsPackets = false;
     expect(feed(framer, sink, Buffer.alloc(PACKET_BYTES_MAX))).toBe(0);

@@ -1,4 +1,4 @@
-/** Good streams, spoilt at random and cut anywhere, into the session: what it does must hold whatever comes. */
+/** Feeds the session valid streams that are corrupted at random and split anywhere, and checks its invariants. */
 import { describe, expect, it } from 'vitest';
 import { errors } from '../../../src/codes.ts';
 import type { Version } from '../../../src/wire/mqtt/constants.ts';
@@ -64,9 +64,9 @@ function play(random: Random): boolean {
   return host.joins.length > 0;
 }
 
-describe('spoilt streams', () => {
+describe('corrupted streams', () => {
   const seed = freshSeed();
-  it(`with seed ${seed} never break the session, and are never answered with what is no MQTT`, {
+  it(`with seed ${seed} never break the session, and get valid MQTT as answers only`, {
     timeout: 60_000,
   }, () => {
     const random = new Random(seed);

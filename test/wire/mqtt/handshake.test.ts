@@ -8,7 +8,7 @@ import { layoutOf } from './layouts.ts';
 const versions = [4, 5] as const;
 
 describe('CONNECT', () => {
-  it.each(versions)('is accepted and answered with what the server has (%i)', (version) => {
+  it.each(versions)('is accepted, with the limits of the server (%i)', (version) => {
     const [connack, ...more] = new Peer({ version }).connect();
     expect(more).toEqual([]);
     expect(connack).toMatchObject({ cmd: 'connack', sessionPresent: false });
@@ -25,7 +25,7 @@ describe('CONNECT', () => {
       });
   });
 
-  it('takes the token from the password, and no notice of the user name', () => {
+  it('takes the token from the password and ignores the user name', () => {
     const peer = connected({}, { username: 'anybody', password: Buffer.from('a.b.c') });
     expect(peer.host.admits).toEqual([{ clientId: 'dev-1', token: 'a.b.c' }]);
   });
@@ -40,7 +40,7 @@ describe('CONNECT', () => {
     expect(four.connect({ clientId: '' })).toMatchObject([{ returnCode: 0 }]);
   });
 
-  it('refuses in 3.1.1 an empty client id that wants a session kept', () => {
+  it('with an empty client id and no clean session is refused in 3.1.1', () => {
     const peer = new Peer({ version: 4 });
     // mqtt-packet refuses to make such a CONNECT.
     expect(peer.sendBytes('100c00044d51545404000000' + '0000')).toMatchObject([{ returnCode: 2 }]);
@@ -81,14 +81,14 @@ describe('CONNECT', () => {
     },
   );
 
-  it('is not answered but with the end of the connection where the protocol is another', () => {
+  it('with another protocol name is closed without an answer', () => {
     const peer = new Peer();
     expect(peer.sendBytes('100a0004484f50540502003c')).toEqual([]);
     expect(peer.host.ended?.code).toBe(closes.badFrame.code);
     expect(peer.host.counts).toEqual(['malformed']);
   });
 
-  it('of another level is told so in the form that its client reads', () => {
+  it('with another protocol level is refused in a format that the client understands', () => {
     const old = new Peer({ version: 4 });
     expect(old.sendBytes('100e00064d51497364700302003c0000')).toMatchObject([{ returnCode: 1 }]);
     const future = new Peer({ version: 5 });
@@ -96,7 +96,7 @@ describe('CONNECT', () => {
     expect(future.host.ended).toBeDefined();
   });
 
-  it('that is malformed is told so in MQTT 5 alone', () => {
+  it('that is malformed is answered in MQTT 5 only', () => {
     const five = new Peer();
     expect(five.sendBytes('100d00044d5154540503003c000000')).toMatchObject([{ reasonCode: 0x81 }]);
     expect(five.host.ended).toBeDefined();
@@ -131,7 +131,7 @@ describe('CONNECT', () => {
     expect(four.host.ended?.code).toBe(closes.badFrame.code);
   });
 
-  it('must come in time, whole', () => {
+  it('must be complete in time', () => {
     const peer = new Peer();
     peer.clock.advance(9_000);
     peer.sendBytes('10');
@@ -143,8 +143,8 @@ describe('CONNECT', () => {
   });
 });
 
-describe('while the hub is asked who a client is', () => {
-  it('what the client sends already is kept in its order', () => {
+describe('while the hub admits a client', () => {
+  it('packets wait, and are handled in order afterwards', () => {
     const peer = new Peer();
     peer.host.admission = undefined;
     expect(peer.connect()).toEqual([]);
@@ -160,7 +160,7 @@ describe('while the hub is asked who a client is', () => {
     expect(peer.host.events).toHaveLength(1);
   });
 
-  it('no more than one packet of what it sends is held', () => {
+  it('at most one maximum packet is buffered', () => {
     const peer = new Peer({ settings: { packetBytesMax: 1000 } });
     peer.host.admission = undefined;
     peer.connect();
@@ -171,7 +171,7 @@ describe('while the hub is asked who a client is', () => {
     expect(peer.host.joins).toEqual([]);
   });
 
-  it('it may go away, and gives back what it was given by then', () => {
+  it('the client may disconnect, and its kept session stays kept', () => {
     const peer = new Peer();
     peer.host.joined = undefined;
     peer.connect({ clean: false, properties: { sessionExpiryInterval: 100 } });
@@ -183,7 +183,7 @@ describe('while the hub is asked who a client is', () => {
     expect(peer.host.leaves).toEqual([{ isClean: false, kept, keptMs: 100_000 }]);
   });
 
-  it('it may not take longer than the client likes: only CONNECT is waited for', () => {
+  it('the CONNECT time-out no longer applies', () => {
     const peer = new Peer();
     peer.host.admission = undefined;
     peer.connect();
@@ -240,7 +240,7 @@ describe('a will', () => {
     expect(peer.host.became).toEqual([]);
   });
 
-  it('may be any event of the device, and may come after a while', () => {
+  it('may be any event of the device, with a delay', () => {
     const payload = Buffer.from('{"status":"lost","data":[1]}');
     const five = connected({}, { will: { ...will, payload, properties: { willDelayInterval: 3 } } });
     const status = five.host.joins[0]?.will;
@@ -265,7 +265,7 @@ describe('a will', () => {
     },
   );
 
-  it('is not for a subscriber, and of a gateway only for a device that its token covers', () => {
+  it('is refused for subscribers, and for gateways unless the token covers the device', () => {
     const subscriber = new Peer();
     subscriber.host.admission = () => ({ ok: true, id: 'dev-1', role: 'subscriber' });
     expect(subscriber.connect({ will })).toMatchObject([{ reasonCode: 0x87 }]);
@@ -279,7 +279,7 @@ describe('a will', () => {
     }
   });
 
-  it('must be a status where it is on the status topic', () => {
+  it('on the status topic must be a valid status', () => {
     const peer = new Peer();
     expect(peer.connect({ will: { ...will, payload: Buffer.alloc(0) } })).toMatchObject([
       { reasonCode: 0x99 },
@@ -288,7 +288,7 @@ describe('a will', () => {
 });
 
 describe('the keep-alive', () => {
-  it('ends a client that is silent for one and a half times of it', () => {
+  it('disconnects a client that is silent for 1.5 times as long', () => {
     for (const version of versions) {
       const peer = connected({ version }, { keepalive: 10 });
       peer.clock.advance(15_000);
@@ -302,7 +302,7 @@ describe('the keep-alive', () => {
     }
   });
 
-  it('is kept by any whole packet, and not by part of one', () => {
+  it('is satisfied by any complete packet, but not by a partial one', () => {
     const peer = connected({}, { keepalive: 10 });
     peer.clock.advance(14_000);
     expect(peer.send({ cmd: 'pingreq' })).toMatchObject([{ cmd: 'pingresp' }]);
@@ -315,7 +315,7 @@ describe('the keep-alive', () => {
     expect(peer.host.ended).toBeDefined();
   });
 
-  it('is not counted against a client while the hub itself stood still', () => {
+  it('does not count time in which the hub itself was stalled', () => {
     const peer = connected({}, { keepalive: 10 });
     peer.clock.advance(20_000);
     peer.session.credit(20_000);
@@ -323,7 +323,7 @@ describe('the keep-alive', () => {
     expect(peer.host.ended).toBeUndefined();
   });
 
-  it('sets how long the client may be silent for the hub', () => {
+  it('sets the lower bound of the silence limits', () => {
     const silences = [0, 1, 6, 7, 60, 65_535].map(
       (keepalive) => connected({}, { keepalive }).host.joins[0]?.silenceMsMin,
     );
@@ -334,7 +334,7 @@ describe('the keep-alive', () => {
     expect(none.host.ended).toBeUndefined();
   });
 
-  it('may be cut by the server, which says so in MQTT 5', () => {
+  it('can be reduced by the server in MQTT 5', () => {
     const settings = { keepAliveSecondsMax: 100 };
     for (const keepalive of [0, 101]) {
       const peer = new Peer({ settings });
@@ -349,8 +349,8 @@ describe('the keep-alive', () => {
   });
 });
 
-describe('a layout of its own', () => {
-  it('holds for the will too', () => {
+describe('a custom topic layout', () => {
+  it('applies to wills', () => {
     const layout = layoutOf('{device+}/state=status');
     const will = { topic: 'site-a/pump/state', payload: Buffer.from('off'), qos: 0, retain: false } as const;
     const peer = connected({ layout }, { clientId: 'site-a.pump', will });

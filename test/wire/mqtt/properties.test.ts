@@ -42,7 +42,7 @@ function read(carrier: keyof typeof Carrier, ...bytes: number[]): number {
 }
 
 describe('a property', () => {
-  it.each(properties)('is taken where it belongs, and nowhere else: %s', (name, value, ...allowed) => {
+  it.each(properties)('is accepted in its packets only: %s', (name, value, ...allowed) => {
     for (const carrier of carriers) {
       const reason = read(carrier, Property[name], ...value);
       const expected = allowed.length === 0 ? Reason.malformedPacket : Reason.protocolError;
@@ -51,7 +51,7 @@ describe('a property', () => {
   });
 
   it.each(properties.filter(([, , carrier]) => carrier !== undefined))(
-    'is refused when it comes twice, or is cut off: %s',
+    'is refused if repeated or truncated: %s',
     (name, value, carrier = 'connect') => {
       const bytes = [Property[name], ...value];
       expect(read(carrier, ...bytes, ...bytes)).toBe(Reason.protocolError);
@@ -60,13 +60,13 @@ describe('a property', () => {
     },
   );
 
-  it('that users made may come as often as they like', () => {
+  it('of the user may be repeated', () => {
     const user = [Property.userProperty, 0, 1, 0x61, 0, 1, 0x62];
     for (const carrier of carriers) expect(read(carrier, ...user, ...user, ...user)).toBe(0);
     expect(read('connect', Property.userProperty, 0, 1, 0x61, 0, 1, 0xff)).toBe(Reason.malformedPacket);
   });
 
-  it('says what the hub wants to know', () => {
+  it('is decoded if the hub uses it', () => {
     read(
       'connect',
       ...[Property.sessionExpiry, 0, 0, 1, 0],

@@ -46,13 +46,13 @@ describe('PUBLISH', () => {
     ]);
   });
 
-  it('has a payload that is JSON or not', () => {
+  it('is classified as JSON or not', () => {
     const peer = connected();
     for (const payload of ['21.5', 'on', '', '{"a":']) peer.publish(TOPIC, payload);
     expect(peer.host.events.map(({ payloadIsJson }) => payloadIsJson)).toEqual([true, false, true, false]);
   });
 
-  it('has a status as an object', () => {
+  it('accepts a status object', () => {
     const peer = connected();
     peer.publish('devices/dev-1/status', '{"status":"on","data":{"w":7}}');
     expect(peer.host.events).toMatchObject([
@@ -60,13 +60,13 @@ describe('PUBLISH', () => {
     ]);
   });
 
-  it('does not mind the retain flag', () => {
+  it('ignores the retain flag', () => {
     const peer = connected();
     peer.send({ cmd: 'publish', topic: TOPIC, payload: '1', qos: 0, dup: false, retain: true });
     expect(peer.host.events).toMatchObject([{ payload: '1' }]);
   });
 
-  it('is taken from any layout', () => {
+  it('follows a custom topic layout', () => {
     const layout = layoutOf('{device+}/telemetry=message', '{device+}/state=status');
     const peer = connected({ layout }, { clientId: 'site-a.pump-3' });
     peer.publish('site-a/pump-3/telemetry', '1');
@@ -79,7 +79,7 @@ describe('PUBLISH', () => {
 });
 
 describe('QoS 1', () => {
-  it('is answered when the hub has the event', () => {
+  it('is acknowledged once the hub has the event', () => {
     for (const version of versions) {
       const peer = connected({ version });
       peer.host.outcome = Outcome.later;
@@ -92,7 +92,7 @@ describe('QoS 1', () => {
     }
   });
 
-  it('says in MQTT 5 that nobody listens', () => {
+  it('tells MQTT 5 clients that nobody listens', () => {
     const peer = connected();
     peer.host.outcome = Outcome.later;
     peer.publish(TOPIC, '1', 1, 7);
@@ -103,7 +103,7 @@ describe('QoS 1', () => {
     expect(peer.publish(TOPIC, '1', 2, 8, true)).toMatchObject([{ cmd: 'pubrec', reasonCode: 0 }]);
   });
 
-  it('is taken again when it is sent again: at least once', () => {
+  it('publishes a duplicate again: at least once', () => {
     const peer = connected();
     peer.publish(TOPIC, '1', 1, 7);
     peer.publish(TOPIC, '1', 1, 7, true);
@@ -112,7 +112,7 @@ describe('QoS 1', () => {
 });
 
 describe('QoS 2', () => {
-  it('takes an event once, however often it comes before PUBREL', () => {
+  it('publishes an event once, however often it is sent before PUBREL', () => {
     for (const version of versions) {
       const peer = connected({ version });
       expect(peer.publish(TOPIC, '1', 2, 7)).toMatchObject([{ cmd: 'pubrec', messageId: 7 }]);
@@ -124,7 +124,7 @@ describe('QoS 2', () => {
     }
   });
 
-  it('is answered once the hub has the event, also when it came twice by then', () => {
+  it('is acknowledged once if the event is sent twice before the hub has it', () => {
     const peer = connected();
     peer.host.outcome = Outcome.later;
     expect(peer.publish(TOPIC, '1', 2, 7)).toEqual([]);
@@ -134,7 +134,7 @@ describe('QoS 2', () => {
     expect(peer.host.events).toHaveLength(1);
   });
 
-  it('answers a PUBREL that nothing waits for', () => {
+  it('answers a PUBREL for an unknown packet id', () => {
     const five = connected();
     expect(five.send({ cmd: 'pubrel', messageId: 9 })).toMatchObject([{ cmd: 'pubcomp', reasonCode: 0x92 }]);
     const four = connected({ version: 4 });
@@ -150,7 +150,7 @@ describe('QoS 2', () => {
     expect(peer.host.events).toHaveLength(2);
   });
 
-  it('keeps 1024 open ids and closes beyond', () => {
+  it('allows 1024 open packet ids and closes beyond', () => {
     for (const version of versions) {
       const peer = connected({ version });
       for (let id = 1; id <= 1024; id++) peer.publish(TOPIC, '1', 2, id);
@@ -163,7 +163,7 @@ describe('QoS 2', () => {
     }
   });
 
-  it('has room for another id after each PUBREL', () => {
+  it('frees a packet id with each PUBREL', () => {
     const peer = connected();
     for (let id = 1; id <= 5000; id++) {
       peer.publish(TOPIC, '1', 2, id);
@@ -175,7 +175,7 @@ describe('QoS 2', () => {
 });
 
 describe('the Receive Maximum', () => {
-  it('bounds what MQTT 5 sends without an answer', () => {
+  it('limits unacknowledged events in MQTT 5', () => {
     const peer = connected();
     peer.host.outcome = Outcome.later;
     for (let id = 1; id <= 1024; id++) peer.publish(TOPIC, '1', 1, id);
@@ -186,7 +186,7 @@ describe('the Receive Maximum', () => {
     expect(peer.publish(TOPIC, '1', 1, 1026)).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x93 }]);
   });
 
-  it('counts a QoS 2 event once, whether the hub has it already or not', () => {
+  it('counts each QoS 2 event once, before and after the hub has it', () => {
     const peer = connected();
     peer.host.outcome = Outcome.later;
     for (let id = 1; id <= 1024; id++) peer.publish(TOPIC, '1', 2, id);
@@ -196,7 +196,7 @@ describe('the Receive Maximum', () => {
     expect(peer.publish(TOPIC, '1', 1, 1025)).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x93 }]);
   });
 
-  it('is not there in 3.1.1, where packet ids are the bound', () => {
+  it('does not exist in 3.1.1, where packet ids are the limit', () => {
     const peer = connected({ version: 4 });
     peer.host.outcome = Outcome.later;
     for (let id = 1; id <= 65_535; id++) peer.publish(TOPIC, '1', 1, id);
@@ -206,7 +206,7 @@ describe('the Receive Maximum', () => {
   });
 });
 
-describe('a topic that is not the client’s', () => {
+describe('a foreign topic', () => {
   it.each([
     'devices/dev-2/message',
     'devices/dev-1/presence',
@@ -235,13 +235,13 @@ describe('a topic that is not the client’s', () => {
     }
   });
 
-  it('is any topic for a subscriber', () => {
+  it('is every topic for a subscriber', () => {
     const peer = connected({ role: 'subscriber' });
     expect(peer.publish(TOPIC, '1', 1, 5)).toMatchObject([{ reasonCode: 0x87 }]);
     expect(peer.publish(TOPIC, '1')).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x87 }]);
   });
 
-  it('is for a gateway that of a device which its token does not cover', () => {
+  it('is, for a gateway, that of a device that its token does not cover', () => {
     const peer = connected({ role: 'gateway' });
     peer.host.covered = ['dev-7'];
     expect(peer.publish('devices/dev-7/message', '1', 1, 5)).toMatchObject([
@@ -255,7 +255,7 @@ describe('a topic that is not the client’s', () => {
     expect(peer.host.became).toEqual([]);
   });
 
-  it('is malformed, not foreign, where no topic can be so', () => {
+  it('is malformed rather than foreign if it is not a valid topic', () => {
     for (const topic of ['devices/+/message', 'devices/#', 'a\0b']) {
       const peer = connected();
       const reasonCode = topic.includes('\0') ? 0x81 : 0x90;
@@ -303,7 +303,7 @@ describe('an event that the hub refuses', () => {
     }
   });
 
-  it('may be one whose status is none', () => {
+  it('may have an invalid status', () => {
     const peer = connected();
     expect(peer.publish('devices/dev-1/status', '{"state":1}', 1, 7)).toMatchObject([
       {
@@ -316,7 +316,7 @@ describe('an event that the hub refuses', () => {
     expect(peer.host.events).toEqual([]);
   });
 
-  it('is answered without its reason where the client wants none, or takes no packet of that size', () => {
+  it('is answered without a reason string if the client wants none or accepts no packet that large', () => {
     const quiet = connected({}, { properties: { requestProblemInformation: false } });
     quiet.host.outcome = errors.limit.code;
     const [answer] = quiet.publish(TOPIC, '1', 1, 7);
@@ -341,7 +341,7 @@ describe('a topic alias', () => {
       properties: { topicAlias },
     });
 
-  it('stands for the topic that it came with last', () => {
+  it('stands for the topic that it was last sent with', () => {
     const peer = connected();
     publish(peer, TOPIC, 32);
     publish(peer, '', 32);
@@ -358,7 +358,7 @@ describe('a topic alias', () => {
     expect(publish(peer, '', 1, 1)).toMatchObject([{ cmd: 'puback', reasonCode: 0x87 }]);
   });
 
-  it('is set by a QoS 2 event that came before as well', () => {
+  it('is set by a duplicate QoS 2 event too', () => {
     const kept = { subscriptions: [], packetIds: [9] };
     const peer = new Peer();
     peer.host.joined = { ok: true, kept };
@@ -377,17 +377,17 @@ describe('a topic alias', () => {
     expect(peer.host.events).toMatchObject([{ packetId: 10 }]);
   });
 
-  it('stands for nothing before it is set', () => {
+  it('is a protocol error before it is set', () => {
     expect(publish(connected(), '', 1)).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x82 }]);
   });
 
-  it('is at most what the server announced', () => {
+  it('is limited to what the server announced', () => {
     expect(publish(connected(), TOPIC, 33)).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x94 }]);
   });
 });
 
-describe('what costs the hub work', () => {
-  it('is charged: packets that are no events, events that are not passed on', () => {
+describe('the rate limit', () => {
+  it('charges packets other than events, and events that the session does not pass on', () => {
     const peer = connected();
     const chargeOf = (act: () => void): number => {
       const before = peer.host.charged;

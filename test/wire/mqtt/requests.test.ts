@@ -31,7 +31,7 @@ function grantedOf([suback, ...more]: Packet[]): number[] {
 }
 
 describe('SUBSCRIBE', () => {
-  it('follows what its topic filters name, and is granted QoS 0', () => {
+  it('follows the devices of its topic filters and grants QoS 0', () => {
     for (const version of versions) {
       const peer = connected({ version });
       expect(peer.subscribe('devices/dev-2/message', 'devices/+/status')).toMatchObject([
@@ -55,7 +55,7 @@ describe('SUBSCRIBE', () => {
     expect(peer.said()).toMatchObject([{ cmd: 'suback', granted: [0] }]);
   });
 
-  it('says of each topic filter why it is refused', () => {
+  it('has a code for each refused topic filter', () => {
     const filters = [
       'devices/dev-2/#',
       'devices/+/x/message',
@@ -83,20 +83,20 @@ describe('SUBSCRIBE', () => {
     [errors.rateLimit.code, 0x97],
     [errors.badRequest.code, 0x8f],
     [errors.internal.code, 0x80],
-  ])('has error %i of the hub as %i', (error, code) => {
+  ])('maps error %i of the hub to %i', (error, code) => {
     const peer = connected();
     peer.host.refusals = { 'dev-2': error };
     expect(peer.subscribe('devices/dev-2/#')).toMatchObject([{ granted: [code] }]);
   });
 
-  it('does not ask the hub for what nobody can have', () => {
+  it('does not ask the hub about filters that cannot be expressed', () => {
     const peer = connected();
     peer.subscribe('foo', '#/x');
     expect(peer.host.follows).toEqual([]);
     expect(peer.host.became).toEqual([]);
   });
 
-  it('asks for one set of types where topic filters name the same device', () => {
+  it('merges the types of topic filters for the same device', () => {
     const peer = connected();
     peer.subscribe('devices/dev-2/message', 'devices/dev-2/status');
     peer.subscribe('devices/dev-2/presence');
@@ -106,14 +106,14 @@ describe('SUBSCRIBE', () => {
     ]);
   });
 
-  it('grants a topic filter of which some is denied', () => {
+  it('grants a topic filter if some of its devices are denied', () => {
     const peer = connected({ layout: layoutOf('{device+}/telemetry=message') });
     peer.host.refusals = { 'site-a': errors.denied.code };
     expect(peer.subscribe('site-a/#')).toMatchObject([{ granted: [0] }]);
     expect(peer.host.follows[0]?.map(({ name }) => name)).toEqual(['site-a.*', 'site-a']);
   });
 
-  it('may be repeated, and is asked of the hub again', () => {
+  it('may be repeated and is passed to the hub each time', () => {
     const peer = connected();
     peer.subscribe('devices/dev-2/#');
     expect(peer.subscribe('devices/dev-2/#')).toMatchObject([{ granted: [0] }]);
@@ -133,7 +133,7 @@ describe('retain handling', () => {
     expect(retained().slice(4)).toEqual([message, 0]);
   });
 
-  it('is that of each topic filter', () => {
+  it('applies to each topic filter separately', () => {
     const peer = connected();
     subscribe(peer, [
       { topic: 'devices/dev-2/message', rh: 2 },
@@ -144,7 +144,7 @@ describe('retain handling', () => {
 });
 
 describe('UNSUBSCRIBE', () => {
-  it('ends what no other topic filter names', () => {
+  it('ends what no other topic filter covers', () => {
     const peer = connected();
     peer.subscribe('devices/dev-2/message', 'devices/dev-2/status', 'devices/#');
     expect(peer.unsubscribe('devices/dev-2/message', 'devices/#', 'devices/dev-9/#')).toMatchObject([
@@ -157,12 +157,12 @@ describe('UNSUBSCRIBE', () => {
     expect(peer.session.subscriptions.hasTargets).toBe(false);
   });
 
-  it('is answered in 3.1.1 without codes', () => {
+  it('is answered without codes in 3.1.1', () => {
     const peer = connected({ version: 4 });
     expect(peer.unsubscribe('nothing')).toMatchObject([{ cmd: 'unsuback', messageId: 2 }]);
   });
 
-  it('waits for what was asked before', () => {
+  it('waits for earlier requests', () => {
     const peer = connected();
     peer.host.answersRequests = false;
     peer.subscribe('devices/dev-2/#');
@@ -176,8 +176,8 @@ describe('UNSUBSCRIBE', () => {
   });
 });
 
-describe('many requests at once', () => {
-  it('are few requests to the hub, each answered in its order', () => {
+describe('a burst of requests', () => {
+  it('is merged into few requests to the hub and answered in order', () => {
     const peer = connected();
     peer.host.answersRequests = false;
     for (let i = 1; i <= 1000; i++) subscribe(peer, [{ topic: `devices/dev-${i}/#` }], i);
@@ -189,7 +189,7 @@ describe('many requests at once', () => {
     expect(peer.host.follows.map(({ length }) => length)).toEqual([1, 999]);
   });
 
-  it('are refused when too many wait', () => {
+  it('is refused when too many wait', () => {
     const peer = connected();
     peer.host.answersRequests = false;
     const long = `devices/${'x'.repeat(120)}/#`;
@@ -200,7 +200,7 @@ describe('many requests at once', () => {
     expect(peer.host.ended).toBeUndefined();
   });
 
-  it('end a client of 3.1.1 whose UNSUBSCRIBE cannot wait: it could not be told', () => {
+  it('ends a 3.1.1 client with too many waiting UNSUBSCRIBEs, which cannot be refused', () => {
     const peer = connected({ version: 4 });
     peer.host.answersRequests = false;
     peer.subscribe('devices/#');
@@ -212,7 +212,7 @@ describe('many requests at once', () => {
     expect(peer.host.ended).toBeDefined();
   });
 
-  it('in one packet are a thousand topic filters', () => {
+  it('may have a thousand topic filters in one packet', () => {
     const peer = connected();
     const filters = Array.from({ length: 1001 }, (_, i) => ({ topic: `devices/d${i}/#` }));
     const granted = grantedOf(subscribe(peer, filters));
@@ -221,7 +221,7 @@ describe('many requests at once', () => {
     expect(peer.host.follows[0]).toHaveLength(1000);
   });
 
-  it('make no session larger than ten thousand topic filters, or 256 KiB of them', () => {
+  it('cannot exceed ten thousand topic filters or 256 KiB of them per session', () => {
     const peer = connected();
     const granted: number[] = [];
     for (let batch = 0; batch < 11; batch++) {
@@ -243,7 +243,7 @@ describe('many requests at once', () => {
     expect(count).toBeLessThan(2500);
   });
 
-  it('are charged by packet and by topic filter, and refused beyond the rate', () => {
+  it('is charged per packet and topic filter, and refused over the rate', () => {
     const peer = connected();
     const before = peer.host.charged;
     peer.subscribe(...Array.from({ length: 50 }, (_, i) => `devices/d${i}/#`));
@@ -261,7 +261,7 @@ describe('many requests at once', () => {
 });
 
 describe('interest', () => {
-  it('is for the device itself, and told on its topic', () => {
+  it('is delivered to the device itself on its topic', () => {
     for (const version of versions) {
       const peer = connected({ version });
       expect(peer.subscribe('devices/dev-1/interest')).toMatchObject([{ cmd: 'suback', granted: [0] }]);
@@ -278,7 +278,7 @@ describe('interest', () => {
     }
   });
 
-  it('comes with everything about the device', () => {
+  it('is included in devices/ID/#', () => {
     const peer = connected();
     peer.subscribe('devices/dev-1/#');
     expect(peer.host.interest).toEqual([true]);
@@ -288,7 +288,7 @@ describe('interest', () => {
     expect(other.host.interest).toEqual([]);
   });
 
-  it('in another device, or of a subscriber, is refused', () => {
+  it('in another device, or by a subscriber, is refused', () => {
     expect(connected().subscribe('devices/dev-2/interest')).toMatchObject([{ granted: [0x87] }]);
     expect(connected({ role: 'subscriber' }).subscribe('devices/dev-1/interest')).toMatchObject([
       { granted: [0x87] },
@@ -297,7 +297,7 @@ describe('interest', () => {
   });
 });
 
-describe('an event for one client', () => {
+describe('an adapted event', () => {
   const topic = Buffer.from(`0012${Buffer.from('devices/dev-2/pong').toString('hex')}`, 'hex');
   /** A PUBLISH of version 5 with no properties: topic, no properties, payload. */
   const packetOf = (payload: string): Uint8Array => {
@@ -307,7 +307,7 @@ describe('an event for one client', () => {
   const adapted = (peer: Peer, device: string, kind: number, payload = '1'): Uint8Array | undefined =>
     peer.session.adapt(packetOf(payload), topic.length, device, kind);
 
-  it('has the identifiers of the subscriptions that it matches', () => {
+  it('has the identifiers of all matching subscriptions', () => {
     const peer = connected();
     subscribe(peer, [{ topic: 'devices/dev-2/message' }], 1, 7);
     expect(peer.host.became).toEqual(['subscriber', 'one by one']);
@@ -320,7 +320,7 @@ describe('an event for one client', () => {
     expect(adapted(peer, 'dev-3', pong)).toBeUndefined();
   });
 
-  it('has the identifier that its topic filter was subscribed with last', () => {
+  it('has the identifier of the latest SUBSCRIBE for the topic filter', () => {
     const peer = connected();
     subscribe(peer, [{ topic: 'devices/dev-2/message' }], 1, 7);
     subscribe(peer, [{ topic: 'devices/dev-2/message' }], 2, 8);
@@ -329,7 +329,7 @@ describe('an event for one client', () => {
     expect(adapted(peer, 'dev-2', message)).toEqual(packetOf('1'));
   });
 
-  it('is left out where it is the client’s own and no subscription wants those', () => {
+  it('is dropped if it is the client’s own and every matching subscription has No Local', () => {
     const peer = connected();
     subscribe(peer, [{ topic: 'devices/+/message', nl: true }]);
     expect(peer.host.became).toEqual(['subscriber', 'one by one']);
@@ -341,7 +341,7 @@ describe('an event for one client', () => {
     expect(adapted(peer, 'dev-1', message)).toEqual(packetOf('1'));
   });
 
-  it('is left out where it is larger than the client takes', () => {
+  it('is dropped if it is larger than the client accepts', () => {
     const peer = connected({}, { properties: { maximumPacketSize: 40 } });
     expect(peer.host.became).toEqual(['one by one']);
     peer.subscribe('devices/dev-2/message');
@@ -349,14 +349,14 @@ describe('an event for one client', () => {
     expect(adapted(peer, 'dev-2', message, 'x'.repeat(18))).toBeUndefined();
   });
 
-  it('is for all the same where nothing is asked', () => {
+  it('is not needed without identifiers, No Local and a small maximum packet size', () => {
     const peer = connected({}, { properties: { maximumPacketSize: 8 * 65_536 } });
     peer.subscribe('devices/#', 'devices/dev-1/message');
     expect(peer.host.became).toEqual(['subscriber']);
   });
 });
 
-describe('an answer that the client cannot take', () => {
+describe('an answer larger than the client accepts', () => {
   it('ends the connection', () => {
     const peer = connected({}, { properties: { maximumPacketSize: 20 } });
     const filters = Array.from({ length: 30 }, (_, i) => `devices/d${i}/#`);

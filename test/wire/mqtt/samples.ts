@@ -1,4 +1,4 @@
-/** Good packets of every kind that a client sends, for fuzzers to spoil. */
+/** Valid packets of every kind that a client sends, for fuzzers to corrupt. */
 import mqttPacket, { type Packet } from 'mqtt-packet';
 import type { Version } from '../../../src/wire/mqtt/constants.ts';
 

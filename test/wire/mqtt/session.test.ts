@@ -16,7 +16,7 @@ describe('DISCONNECT', () => {
     }
   });
 
-  it('with a complaint is none: the will is published', () => {
+  it('with a failure code is not: the will is published', () => {
     for (const reasonCode of [0x04, 0x81, 0x93]) {
       const peer = connected();
       peer.send({ cmd: 'disconnect', reasonCode });
@@ -24,7 +24,7 @@ describe('DISCONNECT', () => {
     }
   });
 
-  it('is the last that is heard', () => {
+  it('is the last packet that is handled', () => {
     const peer = connected();
     // DISCONNECT, a PUBLISH to devices/dev-1/pong, PINGREQ
     peer.sendBytes(`e00030150012${Buffer.from('devices/dev-1/pong').toString('hex')}00c000`);
@@ -38,7 +38,7 @@ describe('DISCONNECT', () => {
   });
 });
 
-describe('a connection that ends otherwise', () => {
+describe('a connection that ends without DISCONNECT', () => {
   it('is lost', () => {
     const peer = connected();
     peer.session.closed();
@@ -46,14 +46,14 @@ describe('a connection that ends otherwise', () => {
     expect(peer.host.ended).toBeUndefined();
   });
 
-  it('before CONNECT never was there', () => {
+  it('before CONNECT leaves nothing behind', () => {
     const peer = new Peer();
     peer.session.closed();
     expect(peer.host.leaves).toEqual([]);
   });
 });
 
-describe('what the hub ends', () => {
+describe('a close by the hub', () => {
   it.each([
     [closes.drain, 0x8b],
     [closes.slow, 0x97],
@@ -67,7 +67,7 @@ describe('what the hub ends', () => {
     [closes.denied, 0x87],
     [closes.badToken, 0x87],
     [closes.badFrame, 0x81],
-  ])('with %j is told with %i in MQTT 5', ({ code, reason }, reasonCode) => {
+  ])('with %j sends DISCONNECT with %i in MQTT 5', ({ code, reason }, reasonCode) => {
     const five = connected();
     five.session.close(code, reason);
     expect(five.said()).toMatchObject([
@@ -105,7 +105,7 @@ describe('a malformed packet', () => {
     expect(five.session.heldBytes).toBe(0);
   });
 
-  it('takes nothing that comes behind it', () => {
+  it('discards everything after it', () => {
     const peer = connected();
     peer.sendBytes(`36050001610001${Buffer.from(TOPIC).toString('hex')}`);
     peer.publish(TOPIC, '1');
@@ -122,7 +122,7 @@ describe('a kept session', () => {
     packetIds: [7, 9],
   };
 
-  it('is left when the client wants one: topic filters, and QoS 2 ids that are open', () => {
+  it('has the topic filters and the open QoS 2 packet ids', () => {
     const peer = connected({ version: 4 }, { clean: false });
     peer.subscribe('devices/dev-2/#', 'devices/dev-1/interest', 'foo');
     for (const id of [7, 8, 9]) peer.publish(TOPIC, '1', 2, id);
@@ -131,7 +131,7 @@ describe('a kept session', () => {
     expect(peer.host.leaves).toEqual([{ isClean: false, kept, keptMs: 300_000 }]);
   });
 
-  it('is left after a goodbye too', () => {
+  it('is also left after a goodbye', () => {
     const peer = connected({}, { properties: { sessionExpiryInterval: 10 } });
     peer.send({ cmd: 'disconnect' });
     expect(peer.host.leaves).toEqual([
@@ -139,7 +139,7 @@ describe('a kept session', () => {
     ]);
   });
 
-  it('is announced, and goes on', () => {
+  it('is announced and continues', () => {
     for (const version of versions) {
       const peer = new Peer({ version });
       peer.host.joined = { ok: true, kept };
@@ -158,7 +158,7 @@ describe('a kept session', () => {
     }
   });
 
-  it('that nobody touched is left as it was', () => {
+  it('stays the same if nothing changes', () => {
     const peer = new Peer({ version: 4 });
     peer.host.joined = { ok: true, kept };
     peer.connect({ clean: false });
@@ -166,13 +166,13 @@ describe('a kept session', () => {
     expect(peer.host.leaves).toMatchObject([{ kept }]);
   });
 
-  it('is present also when it is empty', () => {
+  it('is present even if it is empty', () => {
     const peer = new Peer();
     peer.host.joined = { ok: true, kept: { subscriptions: [], packetIds: [] } };
     expect(peer.connect({ clean: false })).toMatchObject([{ sessionPresent: true }]);
   });
 
-  it('brings back subscription identifiers', () => {
+  it('restores subscription identifiers', () => {
     const peer = new Peer();
     const subscriptions = [{ filter: 'devices/dev-2/message', identifier: 5, noLocal: true }];
     peer.host.joined = { ok: true, kept: { subscriptions, packetIds: [] } };
@@ -182,7 +182,7 @@ describe('a kept session', () => {
     expect(peer.host.leaves).toMatchObject([{ kept: { subscriptions } }]);
   });
 
-  it('leaves out a topic filter that the layout does not have any more', () => {
+  it('drops topic filters that the layout no longer knows', () => {
     const peer = new Peer();
     const subscriptions = [{ filter: 'old/layout/#', identifier: 0, noLocal: false }];
     peer.host.joined = { ok: true, kept: { subscriptions, packetIds: [] } };
@@ -211,7 +211,7 @@ describe('a kept session', () => {
     else expect(connack).not.toHaveProperty('properties.sessionExpiryInterval');
   });
 
-  it('may be given up, or kept for another time, with DISCONNECT', () => {
+  it('can be dropped or given another expiry with DISCONNECT', () => {
     const disconnect = (peer: Peer, seconds: number) =>
       peer.send({ cmd: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: seconds } });
     const expiry = { properties: { sessionExpiryInterval: 100 } };
@@ -225,7 +225,7 @@ describe('a kept session', () => {
     expect(disconnect(never, 5)).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x82 }]);
   });
 
-  it('knows of each QoS 2 event whether the hub has it: the end waits for that', () => {
+  it('waits until it is known which QoS 2 events the hub has', () => {
     const peer = connected({ version: 4 }, { clean: false });
     peer.host.outcome = Outcome.later;
     for (const id of [7, 8]) peer.publish(TOPIC, '1', 2, id);
@@ -244,8 +244,8 @@ describe('a kept session', () => {
   });
 });
 
-describe('an answer of the hub that comes late', () => {
-  it('is not sent', () => {
+describe('a late answer of the hub', () => {
+  it('is dropped', () => {
     const peer = connected({}, { properties: { sessionExpiryInterval: 9 } });
     peer.host.answersRequests = false;
     peer.subscribe('devices/dev-2/#');

@@ -27,7 +27,7 @@ const steps = fc.array(
 );
 
 describe('the subscriptions of a client', () => {
-  it('are what was set last and not removed since', () => {
+  it('match a model under random changes', () => {
     fc.assert(
       fc.property(steps, (list) => {
         const subscriptions = new Subscriptions();

@@ -8,7 +8,7 @@ function problemsOf(...entries: string[]): readonly string[] {
 }
 
 describe('the topic layout', () => {
-  it('has the five topics of a device where nothing is set', () => {
+  it('has five topics per device by default', () => {
     const read = readTemplates(DEFAULT_TEMPLATES);
     expect(read).toMatchObject({ ok: true });
     expect(read.ok && read.templates.map(({ text, kind }) => [text, kind])).toEqual([
@@ -73,11 +73,11 @@ describe('the topic layout', () => {
     expect(problemsOf(...entries).join('\n')).toMatch(message);
   });
 
-  it('says one line for each thing that is wrong, and a thing once', () => {
+  it('reports each problem once', () => {
     expect(problemsOf('a/{device}', '$b/{device}/{type}', 'c/{device}=message')).toHaveLength(2);
   });
 
-  it('has a limit', () => {
+  it('is limited to 64 templates', () => {
     const many = Array.from({ length: TEMPLATES_MAX + 1 }, (_, i) => `t${i}/{device}=message`);
     expect(problemsOf(...many.slice(1))).toEqual([]);
     expect(problemsOf(...many)).toEqual(['65 templates; at most 64 are accepted']);

@@ -64,7 +64,7 @@ describe('a topic', () => {
     expect(plant.locate(topic)).toBeUndefined();
   });
 
-  it('is what the hub sends on, and the way back gives the same', () => {
+  it('maps back to the same device and kind', () => {
     fc.assert(
       fc.property(layouts, ids, (layout, device) => {
         for (const kind of Object.values(Kind)) {
@@ -79,7 +79,7 @@ describe('a topic', () => {
     );
   });
 
-  it('belongs to one device and kind at most, and byte by byte it is the same', () => {
+  it('is compared in place with the same result', () => {
     const levels = fc.constantFrom('a', 'b', 'x', 'devices', 'dev-1', '', '.', 'a.b', 'ä', 'message');
     const topics = fc.array(levels, { minLength: 1, maxLength: 5 }).map((parts) => parts.join('/'));
     fc.assert(
@@ -97,12 +97,12 @@ describe('a topic', () => {
     );
   });
 
-  it('has no other where the layout has no template of its kind', () => {
+  it('does not exist if the layout has no template of its kind', () => {
     expect(plant.topicOf('dev-1', Kind.presence)).toBeUndefined();
     expect(plant.topicBytes('dev-1', Kind.presence)).toHaveLength(0);
   });
 
-  it('comes on the first template of its kind where there are several', () => {
+  it('uses the first of several templates of a kind', () => {
     const both = layoutOf('v2/{device}/data=message', 'v1/{device}=message');
     expect(both.locate('v1/dev-1')).toEqual({ device: 'dev-1', kind: Kind.message });
     expect(both.topicOf('dev-1', Kind.message)).toBe('v2/dev-1/data');
