@@ -135,15 +135,18 @@ export class PacedAudience {
     this.#members.set(session, { session, audience: this, nextAt: [0, 0], waiting: [0, 0] });
   }
 
-  /** @param open whether its connection still is: then it gets what waits */
-  remove(session: SubscriberSession, open: boolean): void {
+  /**
+   * @param comesBack it is sent to otherwise from here on, and gets what waits. Else it gets nothing more: the hub has
+   *   answered already that it does not follow the device
+   */
+  remove(session: SubscriberSession, comesBack: boolean): void {
     const paced = this.#members.get(session);
     if (paced === undefined) return;
     this.#members.delete(session);
     for (const lane of LANES) {
       const waited = paced.waiting[lane]!;
       paced.waiting[lane] = 0;
-      if (waited > 0 && open) this.#paces.send(session, this.#newest[lane]!, 0, this.#names, waited - 1);
+      if (waited > 0 && comesBack) this.#paces.send(session, this.#newest[lane]!, 0, this.#names, waited - 1);
     }
   }
 

@@ -72,10 +72,13 @@ export class Topic {
     return shard;
   }
 
-  /** @param open whether the socket still is; a closed one has left its topics by itself */
-  remove(session: SubscriberSession, shard: number, open: boolean): void {
+  /**
+   * @param open whether the socket still is; a closed one has left its topics by itself
+   * @param comesBack it goes on following the device, in another way
+   */
+  remove(session: SubscriberSession, shard: number, open: boolean, comesBack = false): void {
     if (session.every > 0) {
-      this.paced?.remove(session, open);
+      this.paced?.remove(session, comesBack);
       if (this.paced?.isEmpty) this.paced = undefined;
       return;
     }

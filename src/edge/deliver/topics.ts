@@ -107,7 +107,7 @@ export class Topics {
   setVip(session: SubscriberSession, vip: boolean): void {
     const devices = session.devices.filter((device) => session.shardOf(device) !== SLOW);
     for (const device of devices) {
-      this.#topicOf(session, device)!.remove(session, session.shardOf(device), true);
+      this.#topicOf(session, device)!.remove(session, session.shardOf(device), true, true);
       session.removeDevice(device, true);
     }
     session.vip = vip;
