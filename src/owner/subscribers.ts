@@ -256,18 +256,6 @@ export class Subscribers {
     return row;
   }
 
-  /** Removes every subscription of the device, telling the subscribers why. */
-  removeAllOfDevice(device: number): void {
-    const { registry, subscriptions } = this.#deps;
-    registry.forEachOfDevice(device, (row, subscriber) => {
-      if (isSubscribed(registry.rowState(row))) {
-        subscriptions.tell(subscriber, Notice.terminated, device, RowState.none);
-      }
-      subscriptions.move(row, RowState.none);
-      this.freeIfIdle(subscriber);
-    });
-  }
-
   /**
    * Closes the subscriber's connection, if any, and removes its subscriptions.
    * @param forget what operators set for it goes too
