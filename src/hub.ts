@@ -5,11 +5,14 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { isShortSecret, readTokenConfig, type TokenConfig } from './access/keys.ts';
 import { connectionsForOpenFiles } from './access/open-files.ts';
+import type { AdminDeps } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
+import { attachHistory, historyUsage } from './history/memory.ts';
+import { HistoryReader } from './history/reader.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
 import { setUwsEnvironment } from './settings/uws-environment.ts';
@@ -193,6 +196,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
       transport: transport.name,
       fanoutWorkers: base.others.length,
       presence: new PresenceReader(memory.presence),
+      ...historyOf(base),
       clock: systemClock,
       startedAtMs: Date.now(),
       workerRestarts: () => ({ owner: owner.restarts, fanout: threads?.restarts ?? 0 }),
@@ -244,6 +248,17 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     transport: base.reason,
     fanoutWorkers: base.others.length,
     drain: () => (drained ??= drain()),
+  };
+}
+
+/** What the admin API shows of history. */
+function historyOf({ settings, memory }: Base): Pick<AdminDeps, 'history' | 'historyUsage'> {
+  const log = attachHistory(memory.history);
+  const { devices } = new PresenceReader(memory.presence);
+  const limits = { eventsMax: settings.historyEvents, ttlMs: settings.historyTtlMs };
+  return {
+    history: new HistoryReader(log, devices, limits, systemClock),
+    historyUsage: () => historyUsage(log),
   };
 }
 
