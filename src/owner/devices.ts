@@ -272,7 +272,9 @@ export class Devices {
     const { registry, fanout, counters } = this.#deps;
     const { rows } = registry.devices;
     const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
-    if (statusBytes > 0) registry.setDeviceStatus(slot, views.u8, offset + EventField.body, statusBytes);
+    const start = offset + EventField.body;
+    if (statusBytes > 0 && !registry.setDeviceStatus(slot, views.u8, start, statusBytes))
+      counters.add(Counter.refusedTexts);
     if (rows.active[slot] === 0) return -1;
     const seq = rows.seq[slot]! + 1;
     rows.seq[slot] = seq;

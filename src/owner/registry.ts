@@ -126,17 +126,21 @@ export class Registry {
     Atomics.store(deviceState, slot, state);
   }
 
-  /** Remembers what the device says of itself; without room in the arena the old status stays. */
-  setDeviceStatus(slot: number, source: Uint8Array, start: number, length: number): void {
+  /**
+   * Remembers what the device says of itself.
+   * @returns false when there is no room for it: then the old status stays, and the caller counts
+   */
+  setDeviceStatus(slot: number, source: Uint8Array, start: number, length: number): boolean {
     const { rows } = this.devices;
     const before = rows.deviceStatus[slot]!;
-    if (before !== NO_TEXT && this.#arena.equals(before, source, start, length)) return;
+    if (before !== NO_TEXT && this.#arena.equals(before, source, start, length)) return true;
     const chunk = this.#arena.store(source, start, length);
-    if (chunk === NO_TEXT) return;
+    if (chunk === NO_TEXT) return false;
     begin(rows.version, slot);
     Atomics.store(rows.deviceStatus, slot, chunk);
     this.#arena.release(before);
     end(rows.version, slot);
+    return true;
   }
 
   deviceId(slot: number): string {

@@ -6,7 +6,8 @@
  * is odd or has changed. A subscription row is published by its state (stored last, cleared first), and its
  * generation tells when the slot changed hands meanwhile. `lastSeen` is on its own: one atomic 8-byte cell.
  */
-import { ArenaReader, arenaBytesFor } from '../memory/arena.ts';
+import { ID_BYTES_MAX } from '../limits.ts';
+import { ARENA_TEXT_BYTES_MAX, ArenaReader, arenaBytesFor } from '../memory/arena.ts';
 import { createIdMap, IdMapReader } from '../memory/id-map.ts';
 import { attachSlab, type Columns, createSlab, highWater, type Slab, usedCount } from '../memory/layout.ts';
 import { deviceColumns, NONE, subscriberColumns, subscriptionColumns } from './columns.ts';
@@ -51,9 +52,6 @@ export const Total = {
 export const GRANTED = 0x80;
 export const rowStateOf = (cell: number): number => cell & ~GRANTED;
 
-/** Ids average less; a host whose ids are all long still gets a clear refusal when the arena is full. */
-const ID_MEAN_BYTES = 64;
-const STATUS_MEAN_BYTES = 30;
 const READ_TRIES_MAX = 1000;
 /** Slots looked at in one go, so that no socket waits for a whole table; comparing ids takes longest. */
 const DEVICES_PER_SCAN = 8192;
@@ -65,8 +63,12 @@ export function createPresence(capacity: PresenceCapacity): PresenceMemory {
     devices: createSlab(deviceColumns, devices).memory,
     subscribers: createSlab(subscriberColumns, subscribers).memory,
     subscriptions: createSlab(subscriptionColumns, subscriptions).memory,
+    // Room for the longest of all of them: a table with a free row never refuses an id or a status.
     arena: new SharedArrayBuffer(
-      arenaBytesFor(devices + subscribers, ID_MEAN_BYTES) + arenaBytesFor(devices, STATUS_MEAN_BYTES),
+      arenaBytesFor([
+        { count: devices + subscribers, bytesMax: ID_BYTES_MAX },
+        { count: devices + 1, bytesMax: ARENA_TEXT_BYTES_MAX }, // one more: a new status is stored before the old one goes
+      ]),
     ),
     deviceIds: createIdMap(devices),
     subscriberIds: createIdMap(subscribers),
@@ -133,12 +135,14 @@ export class PresenceReader {
     return Atomics.load(this.#totals, Total[which]);
   }
 
-  capacityUsed(): Readonly<Record<keyof PresenceCapacity, { used: number; capacity: number }>> {
+  /** Rows, and bytes of texts (ids and statuses). */
+  capacityUsed(): Readonly<Record<keyof PresenceCapacity | 'texts', { used: number; capacity: number }>> {
     const of = (slab: Slab<Columns>) => ({ used: usedCount(slab), capacity: slab.capacity });
     return {
       devices: of(this.devices),
       subscribers: of(this.subscribers),
       subscriptions: of(this.subscriptions),
+      texts: this.#arena.usage(),
     };
   }
 

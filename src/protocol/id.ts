@@ -1,7 +1,5 @@
 /** The grammar of device and subscriber ids. */
 
-export const ID_BYTES_MAX = 128;
-
 /** The grammar itself, for schemas. */
 export const ID = /^[A-Za-z0-9._:~-]{1,128}$/;
 

@@ -132,7 +132,10 @@ describe('GET /metrics', () => {
       deny: 1,
     });
     const used = by('table', families.get('dat_capacity_used_ratio'));
-    expect(used).toEqual({ devices: 3 / 64, subscribers: 1 / 64, subscriptions: 3 / 256 });
+    const { texts, ...rows } = used;
+    expect(rows).toEqual({ devices: 3 / 64, subscribers: 1 / 64, subscriptions: 3 / 256 });
+    // Four short ids, of which each takes 32 bytes.
+    expect(texts).toBeCloseTo((4 * 32) / (64 * 480 + 64 * 160 + 320), 9);
   });
 
   it('has the latencies of all threads in one cumulative histogram', async () => {

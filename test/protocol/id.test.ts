@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ID_BYTES_MAX, isId } from '../../src/protocol/id.ts';
+import { ID_BYTES_MAX } from '../../src/limits.ts';
+import { isId } from '../../src/protocol/id.ts';
 
 const accepted = new Set('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:~-');
 
