@@ -16,10 +16,10 @@ import { Registry } from '../../src/owner/registry.ts';
 import { deviceColumns, subscriberColumns, subscriptionColumns } from '../../src/presence/columns.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
-import { createDeviceFrame, parseDeviceText } from '../../src/protocol/device-frames.ts';
-import { DeviceNames, encodeBinaryEvent, encodeJsonEvent } from '../../src/protocol/event-frames.ts';
-import { EventType } from '../../src/protocol/events.ts';
-import { EventField, EventFlag } from '../../src/threads/records.ts';
+import { EventField, EventFlag } from '../../src/records/event.ts';
+import { createDeviceFrame, parseDeviceText } from '../../src/wire/device-frames.ts';
+import { DeviceNames, encodeBinaryEvent, encodeJsonEvent } from '../../src/wire/event-frames.ts';
+import { EventType } from '../../src/wire/events.ts';
 import { ringRecordsPerSecond } from './ring-threads.ts';
 
 /** Operations per tinybench iteration, so that its own cost does not show. */

@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { DeviceSlab } from '../presence/table.ts';
+import { ALL_TYPES, typeBit } from '../wire/events.ts';
 import type { HistoryMemory } from './memory.ts';
 import { KeptKind } from './record.ts';
 import { KeptRecords } from './records.ts';
@@ -28,8 +29,6 @@ export interface DeviceAsOf {
   readonly seq: number;
 }
 
-/** All event types: bit n stands for the type of number n. */
-export const ALL_TYPES = 0xff;
 /** Times that a cell is read again because the owner changed it: each change is an append of the same device. */
 const READ_TRIES_MAX = 1000;
 
@@ -245,5 +244,5 @@ export class HistoryReader {
 }
 
 function isOfTypes(type: number, types: number): boolean {
-  return (types & (1 << type)) !== 0;
+  return (types & typeBit(type)) !== 0;
 }

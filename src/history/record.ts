@@ -7,8 +7,8 @@
  *   | u32 bytes | u32 stamp | u32 slot | u32 previous | u32 previousSeq | u16 generation | u8 flags | event record ...
  */
 import type { RecordViews } from '../memory/ring.ts';
-import { EventType } from '../protocol/events.ts';
-import { copyEvent, EventField, EventFlag } from '../threads/records.ts';
+import { copyEvent, EventField, EventFlag } from '../records/event.ts';
+import { EventType } from '../wire/events.ts';
 
 const KeptField = {
   bytes: 0, // header, event record and padding

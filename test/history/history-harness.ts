@@ -10,7 +10,7 @@ import {
   type HistoryUsage,
   historyUsage,
 } from '../../src/history/memory.ts';
-import { ALL_TYPES, type DeviceAsOf, HistoryReader } from '../../src/history/reader.ts';
+import { type DeviceAsOf, HistoryReader } from '../../src/history/reader.ts';
 import { type Replay, Step } from '../../src/history/replay.ts';
 import { attachSlab, createSlab } from '../../src/memory/layout.ts';
 import type { RecordViews } from '../../src/memory/ring.ts';
@@ -18,8 +18,8 @@ import { Slots } from '../../src/memory/slots.ts';
 import { deviceColumns } from '../../src/presence/columns.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
 import type { DeviceSlab } from '../../src/presence/table.ts';
-import { EventType } from '../../src/protocol/events.ts';
-import { EventField, EventFlag } from '../../src/threads/records.ts';
+import { EventField, EventFlag } from '../../src/records/event.ts';
+import { ALL_TYPES, EventType } from '../../src/wire/events.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 export const TTL_MS = 3_600_000;

@@ -7,8 +7,8 @@ import { expect } from 'vitest';
 import { keptBytes } from '../../src/history/record.ts';
 import { type Replay, Step } from '../../src/history/replay.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import type { EventType } from '../../src/protocol/events.ts';
-import { EventField } from '../../src/threads/records.ts';
+import { EventField } from '../../src/records/event.ts';
+import type { EventType } from '../../src/wire/events.ts';
 import { HistoryHarness, type HistoryOptions, type Told, TTL_MS, tell, toldBy } from './history-harness.ts';
 
 export const CAPACITY = 64 * 1024;

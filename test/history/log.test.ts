@@ -7,7 +7,7 @@ import {
   HISTORY_BYTES_MAX,
   HISTORY_BYTES_MIN,
 } from '../../src/history/memory.ts';
-import { EventField } from '../../src/threads/records.ts';
+import { EventField } from '../../src/records/event.ts';
 import { eventRecord, HistoryHarness, seqsOf, tell } from './history-harness.ts';
 
 const KIB = 1024;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Cell } from '../../src/history/memory.ts';
 import { Step } from '../../src/history/replay.ts';
-import { EventType } from '../../src/protocol/events.ts';
+import { EventType, typeBit } from '../../src/wire/events.ts';
 import { HistoryHarness, seqsOf, TTL_MS, tell } from './history-harness.ts';
 
-const STATUSES = 1 << EventType.status;
-const MESSAGES = 1 << EventType.message;
+const STATUSES = typeBit(EventType.status);
+const MESSAGES = typeBit(EventType.message);
 
 describe('the newest message and status of a device', () => {
   it('are the newest that it sent, oldest first, whatever came in between', () => {

@@ -79,9 +79,7 @@ describe('a history that one thread writes and another reads', () => {
     const { deviceColumns } = (await import(
       at('presence/columns')
     )) as typeof import('../../src/presence/columns.ts');
-    const { EventField } = (await import(
-      at('threads/records')
-    )) as typeof import('../../src/threads/records.ts');
+    const { EventField } = (await import(at('records/event'))) as typeof import('../../src/records/event.ts');
 
     const history = createHistory(64 * 1024);
     const devices = createSlab(deviceColumns, DEVICES);
