@@ -46,7 +46,7 @@ export class Registry {
   reservedRows = 0;
   /** Devices that nobody but subscribers and operators has named. */
   unusedCount = 0;
-  /** Called with a device's row that was just made, and with one that is about to be freed. */
+  /** Called with a device's row that is about to be there, and with one that is about to be freed. */
   deviceMade: (slot: number) => void = () => {};
   deviceFreed: (slot: number) => void = () => {};
   /** A device that wants to know it has its first listener, or has lost its last. */
@@ -167,10 +167,10 @@ export class Registry {
     this.unusedCount += 1;
     rows.firstRow[slot] = NONE;
     for (const count of [rows.active, rows.inactive, rows.allow, rows.deny]) Atomics.store(count, slot, 0);
+    this.deviceMade(slot); // before the row is there: it never shows what its predecessor in the slot left
     Atomics.store(rows.deviceState, slot, DeviceState.offline);
     end(rows.version, slot);
     Atomics.add(this.#totals, Total.offline, 1);
-    this.deviceMade(slot);
     return slot;
   }
 

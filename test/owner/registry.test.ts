@@ -442,6 +442,16 @@ describe('the registry', () => {
     });
   });
 
+  it('tells of a device before its row is there, and before it goes', () => {
+    const { registry } = new Table(tiny);
+    const told: string[] = [];
+    const stateOf = (slot: number): string => deviceStateNames[registry.devices.rows.deviceState[slot]!]!;
+    registry.deviceMade = (slot) => told.push(`made while ${stateOf(slot)}`);
+    registry.deviceFreed = (slot) => told.push(`freed while ${stateOf(slot)}`);
+    registry.freeDevice(bytesOf('d', (...id) => registry.ensureDevice(...id)));
+    expect(told).toEqual(['made while free', 'freed while offline']);
+  });
+
   it('forgets the grant of a row with the row', () => {
     const table = new Table({ devices: 1, subscribers: 1, subscriptions: 1 });
     const [device, subscriber] = [table.ensureDevice('d'), table.ensureSubscriber('s')];
