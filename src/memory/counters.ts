@@ -27,6 +27,7 @@ const names = [
   'droppedOwnerRestart', // events that were in the hands of an owner that died
   'droppedSubscriberRate', // frames over a subscriber's rate
   'refusedFrames',
+  'refusedTexts', // statuses that found no room in the table
   'failedFrames', // frames whose handling threw: a bug, contained
   'deviceConnections', // gauge
   'subscriberConnections', // gauge
