@@ -25,6 +25,9 @@ export interface Run {
   readonly rssBytesPerConnection: number;
   readonly follows: number;
   readonly reconnects: number;
+  /** Events that replays brought in the second window. */
+  readonly replayed: number;
+  readonly filterMs: number | undefined;
   readonly sender: { readonly lateP99Us: number; readonly busy: number };
   readonly receiverBusy: number;
   /** The generator could not do what was asked: the run says nothing about the peer. */
@@ -157,7 +160,7 @@ function runOf(
       vipLatency,
     })),
     // Holes, and what is missing at the end, where no later event shows the hole.
-    lost: received.lost + Math.max(0, missing),
+    lost: shape.conflates ? 0 : received.lost + Math.max(0, missing),
     duplicated: received.duplicated,
     disordered: received.disordered,
     expected,
@@ -166,6 +169,8 @@ function runOf(
     rssBytesPerConnection: shape.subscribers > 0 ? rss / shape.subscribers : 0,
     follows: disturbed?.follows ?? 0,
     reconnects: disturbed?.reconnects ?? 0,
+    replayed: disturbed?.replayed ?? 0,
+    filterMs: disturbed?.filterMs,
     sender: { lateP99Us: sent.lateP99Us, busy: sent.busy },
     receiverBusy: received.busy,
     generatorLimit: limitOf(sent, received, disturbed),
