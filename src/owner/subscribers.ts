@@ -13,6 +13,7 @@ import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { NO_BYTES, Notice } from '../records/replies.ts';
 import type { Join, Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
+import { ALL_TYPES } from '../wire/events.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { isFilterPage } from './filter-pages.ts';
 import type { Filters } from './filters.ts';
@@ -107,7 +108,7 @@ export class Subscribers {
 
   /** A subscriber connected; an older connection of the same id is replaced. */
   join({ session, actor, hold }: Join): void {
-    const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
+    const { registry, links, clock, wheel, scopes, sweeps, filters, settings } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
     if (slot < 0) {
       links[edgeOf(session)]!.close(session, closes.overCapacity);
@@ -123,20 +124,20 @@ export class Subscribers {
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.silent, slot, 0);
     const lostAtMs = Number(Atomics.load(rows.lastSeen, slot));
+    const expiresAtMs = Math.max(lostAtMs + settings.subscriberRemoveAfterMs, wheel.dueMs(slot));
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     scopes.set(slot, actor);
     Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
     wheel.set(slot, clock.now() + this.#firstTimerMs);
     const lost = filters.removeUncovered(slot, actor);
-    if (hold) this.#hold(slot, session, lostAtMs);
+    if (hold) this.#hold(slot, session, expiresAtMs);
     else sweeps.reconnect(slot, session);
     if (lost.length > 0) links[edgeOf(session)]!.notice(session, Notice.notCovered, NO_BYTES, false, lost);
   }
 
   /** What it kept waits until it asks for it, and expires as if it had not come back. */
-  #hold(slot: number, session: number, lostAtMs: number): void {
-    const { wheel, clock, settings, sweeps } = this.#deps;
-    const untilMs = lostAtMs + settings.subscriberRemoveAfterMs;
+  #hold(slot: number, session: number, untilMs: number): void {
+    const { wheel, clock, sweeps } = this.#deps;
     this.#heldUntilMs.set(slot, untilMs);
     sweeps.hold(slot, session);
     wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
@@ -230,7 +231,9 @@ export class Subscribers {
     if (after === RowState.active && !connected) after = nextRowState(after, 'disconnect', false);
     const notice = after === before ? undefined : noticeOf(before, after, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
-    if (after === RowState.deny || after === RowState.allow) registry.setHeld(row);
+    // What the operator makes of a pair that has no subscription is one by id; what he denies has none.
+    if (after === RowState.deny && before !== after) registry.setTypes(row, 0, 0);
+    else if (isSubscribed(after) && !isSubscribed(before)) registry.setTypes(row, ALL_TYPES, ALL_TYPES);
     subscriptions.move(row, after);
     const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
     if (isLifted) filters.rematch(subscriber, device);

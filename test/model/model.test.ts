@@ -12,6 +12,7 @@ import { Run } from './run.ts';
 import type { Terms } from './world.ts';
 
 const { MODEL_SECONDS, MODEL_SEED = testSeed() } = process.env;
+const ADMIN_TOKEN = 'for-operators';
 /** Of each run, where no time is given. */
 const COMMANDS = 120;
 
@@ -28,6 +29,7 @@ const kept = { history: true, historyEvents: 5 } as const;
 interface Setup {
   readonly name: string;
   readonly terms: Terms;
+  readonly transport: 'uws' | 'ws';
   readonly env: Env;
 }
 
@@ -35,7 +37,8 @@ const setups: readonly Setup[] = [
   {
     name: 'without history, on uws with 2 workers',
     terms: plain,
-    env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '2' },
+    transport: 'uws',
+    env: { DAT_FANOUT_WORKERS: '2' },
   },
   {
     name: 'with history and tokens, on uws with 1 worker',
@@ -48,18 +51,25 @@ const setups: readonly Setup[] = [
         's-3': { vip: true },
       },
     },
-    env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '1', DAT_AUTH_JWT_SECRET: SECRET, ...withHistory },
+    transport: 'uws',
+    env: {
+      DAT_FANOUT_WORKERS: '1',
+      DAT_AUTH_JWT_SECRET: SECRET,
+      DAT_ADMIN_TOKEN: ADMIN_TOKEN,
+      ...withHistory,
+    },
   },
   {
     name: 'with history, where access is denied unless allowed, on ws',
     terms: { ...plain, ...kept, defaultAccess: 'deny' },
-    env: { DAT_TRANSPORT: 'ws', DAT_DEFAULT_ACCESS: 'deny', ...withHistory },
+    transport: 'ws',
+    env: { DAT_DEFAULT_ACCESS: 'deny', ...withHistory },
   },
   {
     name: 'with history and short timers, on uws without workers',
     terms: { ...plain, ...kept, timers: true },
+    transport: 'uws',
     env: {
-      DAT_TRANSPORT: 'uws',
       DAT_FANOUT_WORKERS: '0',
       DAT_DEVICE_LEAVE_GRACE_MS: '50',
       DAT_DEVICE_REMOVE_AFTER_MS: '50',
@@ -71,9 +81,12 @@ const setups: readonly Setup[] = [
   },
 ];
 
-describe.each(setups)('the model of a hub $name', ({ terms, env }) => {
-  const skip = env['DAT_TRANSPORT'] === 'uws' && !uwsLoads();
-  const hub = new TestHub({ ...calm, ...env });
+describe.each(setups)('the model of a hub $name', ({ terms, transport, env }) => {
+  const skip = transport === 'uws' && !uwsLoads();
+  const hub = new TestHub(
+    { ...calm, ...env, DAT_TRANSPORT: transport },
+    terms.claims === undefined ? undefined : ADMIN_TOKEN,
+  );
   beforeAll(() => (skip ? undefined : hub.start()));
   afterAll(() => (skip ? undefined : hub.end()));
 
