@@ -51,6 +51,8 @@ export class Subscribers {
   readonly #sessions = new SessionSlots();
   /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
   readonly #heldUntilMs = new Map<number, number>();
+  /** Whose connection is being ended: its row stays until the caller has seen to it, for another may take over. */
+  #leaving = NONE;
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
@@ -137,9 +139,9 @@ export class Subscribers {
 
   /** What it kept waits until it asks for it, and expires as if it had not come back. */
   #hold(slot: number, session: number, untilMs: number): void {
-    const { wheel, clock, sweeps } = this.#deps;
+    const { wheel, clock } = this.#deps;
     this.#heldUntilMs.set(slot, untilMs);
-    sweeps.hold(slot, session);
+    this.#deps.sweeps.hold(slot, session);
     wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
   }
 
@@ -303,7 +305,7 @@ export class Subscribers {
     const { registry, wheel, scopes, sweeps } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE || rows.rowCount[slot] !== 0 || rows.used[slot] === 0) return;
-    if (registry.filters.count(slot) > 0) return;
+    if (registry.filters.count(slot) > 0 || slot === this.#leaving) return;
     wheel.cancel(slot);
     scopes.delete(slot);
     sweeps.forget(slot);
@@ -353,7 +355,9 @@ export class Subscribers {
     wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
     sweeps.sessionOver(session);
     filters.sessionOver(session);
+    this.#leaving = slot;
     sweeps.input(slot, 'disconnect', undefined);
+    this.#leaving = NONE;
   }
 
   /**

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import type { TestHub } from '../conformance/harness.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Frame } from '../support/frames.ts';
+import { WAIT_MS } from '../support/inbox.ts';
 import type { Device, Subscriber } from '../support/peers.ts';
 import { Random } from '../support/random.ts';
 import { tokenFor } from '../support/tokens.ts';
@@ -53,7 +54,7 @@ export class Run {
     const command = this.#draw.next((one) => this.#model.allows(one));
     this.log.push(JSON.stringify(command));
     const outcome = this.#model.apply(command);
-    await this.#carryOut(command, outcome);
+    await inTime(this.#carryOut(command, outcome));
     // What is to expire takes its time, and the end of a connection is seen a moment later; all else holds at once.
     const isPatient = this.#terms.timers || ending.has(command.do);
     await this.#settle(isPatient, outcome);
@@ -298,6 +299,15 @@ export class Run {
     }
     return undefined;
   }
+}
+
+/** A connection that is not closed, for one, would be waited for for ever. */
+async function inTime(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not carried out within ${2 * WAIT_MS} ms`)), 2 * WAIT_MS);
+  });
+  await Promise.race([work, tooLate]).finally(() => clearTimeout(timer));
 }
 
 /** Exactly those are refused, and each filter follows so many devices. */
