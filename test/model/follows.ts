@@ -1,6 +1,6 @@
 /** Sections 4, 5 and 8 of the contract: what subscribers follow, by id and by filters. */
 import type { Ask, Outcome, Wishes } from './commands.ts';
-import { begin } from './replays.ts';
+import { activate, begin } from './replays.ts';
 import {
   ALL_TYPES,
   ANSWER,
@@ -59,9 +59,9 @@ function subscribe(
 ): number | undefined {
   if (!world.mayFollow(id, subscriber)) return DENIED;
   world.device(id);
-  const pair = world.ensurePair(id, subscriber, 'active');
-  pair.own = wishes.types ?? ALL_TYPES;
-  begin(world, pair, ANSWER, wishes, since.get(id));
+  const begun = activate(world, id, subscriber);
+  begun.pair.own = wishes.types ?? ALL_TYPES;
+  begin(world, begun, ANSWER, wishes, since.get(id));
   since.delete(id);
   return undefined;
 }
@@ -113,7 +113,7 @@ const filterOps: Readonly<Record<Ask, FilterOp>> = {
       .map(({ id }) => id);
     const tell = (): void => {
       for (const id of ids) {
-        begin(world, world.ensurePair(id, subscriber, 'active'), name, wishes, since.get(id));
+        begin(world, activate(world, id, subscriber), name, wishes, since.get(id));
         since.delete(id);
       }
     };

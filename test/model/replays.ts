@@ -20,12 +20,29 @@ export function keptOf({ terms }: World, device: Device): Sent[] {
   return events.filter((one) => newest.includes(one) || last.includes(one));
 }
 
+/** A pair that is active now. */
+export interface Begun {
+  readonly pair: Pair;
+  readonly wasActive: boolean;
+}
+
+export function activate(world: World, device: string, subscriber: string): Begun {
+  const wasActive = world.pair(device, subscriber)?.state === 'active';
+  return { pair: world.ensurePair(device, subscriber, 'active'), wasActive };
+}
+
 /**
- * A follower gets an entry, then what it asked for of the past. The pair is active.
+ * A follower gets an entry, then what it asked for of the past.
  * @param via of the entry
  * @param since where the follower stands; it then gets all that is kept after that
  */
-export function begin(world: World, pair: Pair, via: string, wishes: Wishes, since?: Position): void {
+export function begin(
+  world: World,
+  { pair, wasActive }: Begun,
+  via: string,
+  wishes: Wishes,
+  since?: Position,
+): void {
   if (since !== undefined) {
     recover(world, pair, via, since);
     return;
@@ -36,7 +53,7 @@ export function begin(world: World, pair: Pair, via: string, wishes: Wishes, sin
   const { last = false, history } = wishes;
   const wanted =
     history !== undefined ? kept.slice(-history) : last && world.terms.history ? lastOf(device) : [];
-  replay(world, pair, wanted);
+  replay(world, pair, wanted, wasActive);
 }
 
 function recover(world: World, pair: Pair, via: string, since: Position): void {
@@ -73,9 +90,11 @@ function recover(world: World, pair: Pair, via: string, since: Position): void {
   );
 }
 
-function replay(world: World, pair: Pair, events: readonly Sent[]): void {
+/** @param wasActive whether one who has followed the device all along gets it again, the contract leaves open */
+function replay(world: World, pair: Pair, events: readonly Sent[], wasActive = false): void {
   const { seq, epoch } = world.device(pair.device);
   const types = world.typesOf(pair);
-  for (const sent of events) if (types.includes(sent.type)) world.tellEvent(pair, sent, true);
+  const more = wasActive ? { optional: true } : {};
+  for (const sent of events) if (types.includes(sent.type)) world.tellEvent(pair, sent, true, more);
   world.subscriber(pair.subscriber).positions.set(pair.device, { epoch, seq });
 }

@@ -200,6 +200,7 @@ export class Run {
       ).catch(() => undefined);
       if (shown === undefined) await this.#compareTable();
     }
+    await this.#awaitGone();
     await this.#compareLists();
     const problem = () => this.#storyProblem(told);
     // Pages and replays come behind the answer.
@@ -208,6 +209,14 @@ export class Run {
     expect(problem()).toBeUndefined();
     for (const connected of this.#subscribers.values()) connected.seen = connected.peer.frames.all.length;
     await this.#compareTable();
+  }
+
+  /** An id that no device has used goes as soon as nobody follows it, which is a moment later. */
+  async #awaitGone(): Promise<void> {
+    for (const id of DEVICES) {
+      if (this.#model.world.devices.has(id)) continue;
+      await eventually(`${id} is gone`, async () => (await this.#hub.deviceEntry(id)) === undefined);
+    }
   }
 
   async #isThere(): Promise<boolean> {

@@ -269,10 +269,16 @@ export class World {
     this.#told.set(subscriber, [...all, told]);
   }
 
-  tellEvent({ device, subscriber }: Pair, sent: Sent, replay: boolean): void {
+  /** @param more of a replay that the contract leaves open */
+  tellEvent(
+    { device, subscriber }: Pair,
+    sent: Sent,
+    replay: boolean,
+    more: { readonly optional?: boolean } = {},
+  ): void {
     const { epoch } = this.device(device);
     this.subscriber(subscriber).positions.set(device, { epoch, seq: sent.seq });
-    this.tell(subscriber, { kind: 'event', device, replay, ...sent });
+    this.tell(subscriber, { kind: 'event', device, replay, ...sent, ...more });
   }
 
   tellEntry(
