@@ -1,11 +1,7 @@
 /**
  * Follows made by filters: a prefix makes ordinary subscription rows, for all matching devices at once in slices, and for
- * a new device at the moment when it appears. So every rule of the state machine holds without knowing of filters. Owner
- * thread only.
- *
- * A request that names filters is a job: it looks through the table in slices, is answered with the number of devices
- * that each filter follows, and then the devices come in pages. A page's rows are active from the moment the page is
- * written (see `subscriptions.ts`), and the next page waits until the peer has read.
+ * a new device when it appears. Owner thread only. A request that names filters is a job: it looks through the table in
+ * slices, is answered with the number of devices that each filter follows, and then the devices come in pages.
  */
 import type { Actor } from '../access/actor.ts';
 import type { AccessRules } from '../access/rules.ts';
@@ -13,7 +9,7 @@ import { DEVICES_PER_PAGE } from '../limits.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
-import { EntryWriter, type FilterEntry, Notice } from '../records/replies.ts';
+import { EntryWriter, type FilterEntry, NO_BYTES, Notice } from '../records/replies.ts';
 import type { AccessControl } from './access.ts';
 import type { Job } from './filter-jobs.ts';
 import { FilterPages } from './filter-pages.ts';
@@ -295,7 +291,7 @@ export class Filters {
     const filter = this.#name(slot);
     if (made < 0) {
       const full = [{ filter, value: RowState.none }];
-      if (isTold) subscriptions.link(session).notice(session, Notice.filterFull, NO_ENTRIES, false, full);
+      if (isTold) subscriptions.link(session).notice(session, Notice.filterFull, NO_BYTES, false, full);
       return;
     }
     if (row >= 0) registry.setTypes(row, 0, types);
@@ -394,7 +390,6 @@ export class Filters {
   }
 }
 
-const NO_ENTRIES = new Uint8Array(0);
 const NO_STATE = {
   deviceSlot: NONE,
   rowState: RowState.none,

@@ -51,7 +51,7 @@ export class Subscribers {
   readonly #sessions = new SessionSlots();
   /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
   readonly #heldUntilMs = new Map<number, number>();
-  /** Whose connection is being ended: its row stays until the caller has seen to it, for another may take over. */
+  /** Whose connection is being ended: its row stays, for another may take over. */
   #leaving = NONE;
 
   constructor(deps: SubscribersDeps) {
@@ -237,8 +237,8 @@ export class Subscribers {
     if (after === RowState.deny && before !== after) registry.setTypes(row, 0, 0);
     else if (isSubscribed(after) && !isSubscribed(before)) registry.setTypes(row, ALL_TYPES, ALL_TYPES);
     subscriptions.move(row, after);
-    const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
-    if (isLifted) filters.rematch(subscriber, device);
+    if (before === RowState.deny && (after === RowState.none || after === RowState.allow))
+      filters.rematch(subscriber, device);
     if (after === RowState.none) return -1;
     if (!connected && !wheel.isSet(subscriber))
       wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
@@ -330,10 +330,10 @@ export class Subscribers {
 
   /** The owner before this one had replaced or kicked it, and its edge never heard. */
   #closeStranger(session: number, actor: Actor): void {
-    const { registry, links } = this.#deps;
-    const slot = registry.subscriberOf(actor.id);
-    const replaced = slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
-    links[edgeOf(session)]!.close(session, replaced ? closes.replaced : closes.kicked);
+    const { rows } = this.#deps.registry.subscribers;
+    const slot = this.#deps.registry.subscriberOf(actor.id);
+    const replaced = slot >= 0 && rows.session[slot] !== NONE;
+    this.#deps.links[edgeOf(session)]!.close(session, replaced ? closes.replaced : closes.kicked);
   }
 
   /** Rows that still count as active count for the edge that holds the subscriber. */

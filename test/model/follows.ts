@@ -168,8 +168,11 @@ export function tellPage(world: World, name: string, pairs: readonly Pair[]): vo
   }
 }
 
-/** A device that filters match is there, or is not denied any more. */
-export function gain(world: World, device: Device, subscriber: string): void {
+/**
+ * A device that filters match is there, or is not denied any more.
+ * @param isLifted then the page of one filter is enough
+ */
+export function gain(world: World, device: Device, subscriber: string, isLifted = false): void {
   const filters = world.filtersOn(device.id, subscriber);
   if (!device.known || filters.length === 0 || !world.mayFollow(device.id, subscriber)) return;
   const found = world.pair(device.id, subscriber);
@@ -181,9 +184,9 @@ export function gain(world: World, device: Device, subscriber: string): void {
       : 'paused';
   const pair =
     found !== undefined && isSubscription(found) ? found : world.ensurePair(device.id, subscriber, state);
+  const isOpen = pair.state !== 'active' || (isLifted && filters.length > 1);
   for (const [name, filter] of filters) {
-    if (filter.state === 'active')
-      world.tellEntry(pair, name, pair.state === 'active' ? {} : { optional: true });
+    if (filter.state === 'active') world.tellEntry(pair, name, isOpen ? { optional: true } : {});
   }
 }
 

@@ -14,7 +14,7 @@ import type { Terms } from './world.ts';
 const { MODEL_SECONDS, MODEL_SEED = testSeed() } = process.env;
 const ADMIN_TOKEN = 'for-operators';
 /** Of each run, where no time is given. */
-const COMMANDS = 120;
+const COMMANDS = 80;
 
 const plain: Terms = {
   history: false,

@@ -84,7 +84,7 @@ export function setRules(world: World, rules: readonly Rule[]): Outcome {
   for (const subscriber of world.subscribers.keys()) {
     for (const device of world.devices.values()) {
       const wasDenied = world.decide(device.id, subscriber, before) === 'deny';
-      if (wasDenied && world.pair(device.id, subscriber) === undefined) gain(world, device, subscriber);
+      if (wasDenied && world.pair(device.id, subscriber) === undefined) gain(world, device, subscriber, true);
     }
   }
   return { removed: denied.length };

@@ -1,6 +1,6 @@
 /** Section 9 of the contract: what is kept of a device, and what of it a new follower gets. */
 import type { Wishes } from './commands.ts';
-import { ALL_TYPES, type Device, type Pair, type Position, type Sent, type World } from './world.ts';
+import { ALL_TYPES, ANSWER, type Device, type Pair, type Position, type Sent, type World } from './world.ts';
 
 /** Newest message and newest status of the device's own. */
 function lastOf({ sent }: Device): Sent[] {
@@ -47,7 +47,8 @@ export function begin(
     recover(world, pair, via, since);
     return;
   }
-  world.tellEntry(pair, via);
+  // Whether the page of a filter names a device that the same request names by id, the contract leaves open.
+  world.tellEntry(pair, via, wasActive && via !== ANSWER ? { optional: true } : {});
   const device = world.device(pair.device);
   const kept = keptOf(world, device);
   const { last = false, history } = wishes;

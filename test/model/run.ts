@@ -201,11 +201,11 @@ export class Run {
       if (shown === undefined) await this.#compareTable();
     }
     await this.#awaitGone();
-    await this.#compareLists();
     const problem = () => this.#storyProblem(told);
     // Pages and replays come behind the answer.
     if (problem() !== undefined)
       await eventually('the stories are complete', () => problem() === undefined).catch(() => {});
+    await this.#compareLists(); // whatever was sent before has come with it
     expect(problem()).toBeUndefined();
     for (const connected of this.#subscribers.values()) connected.seen = connected.peer.frames.all.length;
     await this.#compareTable();

@@ -147,7 +147,9 @@ export class World {
   /** The subscription ends; an operator's grant stays where nothing else lets the subscriber in. */
   end(pair: Pair): void {
     pair.own = undefined;
-    if (pair.granted && this.decide(pair.device, pair.subscriber) === 'deny') pair.state = 'allow';
+    const isDenied =
+      this.terms.defaultAccess === 'deny' || this.decide(pair.device, pair.subscriber) === 'deny';
+    if (pair.granted && isDenied) pair.state = 'allow';
     else this.forget(pair);
   }
 
