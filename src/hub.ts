@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { isShortSecret, readTokenConfig, type TokenConfig } from './access/keys.ts';
-import { connectionsForOpenFiles } from './access/open-files.ts';
+import { fileBudget } from './access/open-files.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
@@ -16,6 +16,7 @@ import { setUwsEnvironment } from './settings/uws-environment.ts';
 import { packageVersion, resolveFanoutWorkers, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
+import { descriptorReserve } from './supervise/descriptor-reserve.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
 import { createHubMemory, type HubMemory, MAIN_EDGE } from './supervise/memory.ts';
@@ -63,6 +64,8 @@ interface Base {
   readonly memory: HubMemory;
   readonly main: AttachedEdge;
   readonly crashes: CrashLimit;
+  /** Connections of one edge that may wait to be answered. */
+  readonly arrivalsMax: number;
 }
 
 /** Undoes what was built, the last first. */
@@ -130,7 +133,9 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
   const others = Array.from({ length: workers }, (_, worker) => MAIN_EDGE + 1 + worker);
   const { maxDevices: devices, maxSubscribers: subscribers, maxSubscriptions: subscriptions } = settings;
   const { maxMessageBytes, maxConnections } = settings;
-  const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
+  const files = fileBudget(workers);
+  const connectionsMax = maxConnections === 'auto' ? files.connections : maxConnections;
+  const arrivalsMax = Math.ceil(files.waiting / (1 + workers));
   const limits = { maxMessageBytes, connectionsMax };
   const memory = createHubMemory({ devices, subscribers, subscriptions }, limits, 1 + workers);
   const main = attachEdge({
@@ -141,10 +146,24 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
     tokens,
     deliveringEdges: Math.max(1, workers),
     isBoth: workers === 0,
+    arrivalsMax,
     frameFailed: (failure) => frameFailed(logger, failure),
   });
   const crashes = new CrashLimit(systemClock);
-  return { settings, logger, failed, tls, tokens, transport, reason, others, memory, main, crashes };
+  return {
+    settings,
+    logger,
+    failed,
+    tls,
+    tokens,
+    transport,
+    reason,
+    others,
+    memory,
+    main,
+    crashes,
+    arrivalsMax,
+  };
 }
 
 /** What was started on the base. */
@@ -193,7 +212,10 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     },
   );
   undo.unshift(() => admin.close());
-  const devices = await transport.listen(settings.host, settings.devicePort, { routes: [main.deviceRoute] });
+  const devices = await transport.listen(settings.host, settings.devicePort, {
+    routes: [main.deviceRoute],
+    arrivals: main.arrivals,
+  });
   undo.unshift(() => devices.close());
   const subscribers = await openSubscribers(base, started, slow);
   threads = subscribers.threads;
@@ -205,6 +227,8 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   undo.unshift(() => clearInterval(watch));
   main.poller.wake();
   snapshots?.start();
+  descriptorReserve.keep();
+  undo.push(() => descriptorReserve.release());
 
   let drained: Promise<void> | undefined;
   const drain = async (): Promise<void> => {
@@ -231,16 +255,20 @@ async function openSubscribers(
   const { settings, logger, memory, main, transport, tokens, others: edges, crashes, failed } = base;
   const { host, subscriberPort } = settings;
   if (edges.length === 0) {
-    const listener = await transport.listen(host, subscriberPort, { routes: [main.subscriberRoute] });
+    const listener = await transport.listen(host, subscriberPort, {
+      routes: [main.subscriberRoute],
+      arrivals: main.arrivals,
+    });
     main.edge.deliverer.attach(listener);
     return { port: listener.port, threads: undefined, close: async () => listener.close() };
   }
-  const acceptor = await transport.threads!.acceptor(host, subscriberPort);
+  const acceptor = await transport.threads!.acceptor(host, subscriberPort, main.arrivals);
   const threads = await EdgeThreads.start({
     edges,
     memory,
     settings,
     tokens,
+    arrivalsMax: base.arrivalsMax,
     acceptor,
     owner,
     bells,

@@ -77,6 +77,7 @@ describe('only one place', () => {
     expect(using(/require\(name\) as UwsBinding|from 'uWebSockets/)).toEqual([
       'src/transport/choose.ts',
       'src/transport/uws-call.ts',
+      'src/transport/uws-requests.ts',
       'src/transport/uws.ts',
     ]);
   });

@@ -18,6 +18,9 @@ const attached = attachEdge({
   isBoth: false,
   frameFailed: (failure) => port.postMessage({ kind: FromEdge.FrameFailed, failure }),
 });
-const endpoint = transport.threads.child({ routes: [attached.subscriberRoute] });
+const endpoint = transport.threads.child({
+  routes: [attached.subscriberRoute],
+  arrivals: attached.arrivals,
+});
 attached.edge.deliverer.attach(endpoint);
 await runEdgeThread(attached, endpoint, port, bell);

@@ -1,16 +1,8 @@
 /** The HTTP application that the routes register on: JSON only, bodies and paths of bounded length, schemas by zod. */
-import Fastify, { type FastifyRequest } from 'fastify';
+import Fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { AdminOptions } from './deps.ts';
-import { AdminError, errorBody, errorStatuses, quote, refuseClient } from './errors.ts';
-import { repeatedMember } from './repeated-members.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** A member that the body has twice is refused: which of the two was meant decides who gets what. */
-    refusesRepeatedMembers?: true;
-  }
-}
+import { AdminError, errorBody, errorStatuses, refuseClient } from './errors.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
 /** A client that has not sent its whole request by then loses its connection. */
@@ -43,12 +35,7 @@ export function createApp(tls: AdminOptions['tls']) {
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'string' },
-    async ({ routeOptions }: FastifyRequest, text: string) => {
-      const body = parseJson(text);
-      const repeated = routeOptions.config.refusesRepeatedMembers ? repeatedMember(text) : undefined;
-      if (repeated === undefined) return body;
-      throw new AdminError('bad_request', `body has the member ${quote(repeated)} twice in one object`);
-    },
+    async (_request: unknown, text: string) => parseJson(text),
   );
   return app;
 }

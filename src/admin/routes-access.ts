@@ -21,7 +21,6 @@ export function accessRoutes(app: AdminApp, { rules: keeper }: AdminDeps): void 
   app.put(
     '/v1/access/rules',
     {
-      config: { refusesRepeatedMembers: true },
       schema: {
         querystring: dryRunQuery,
         body: accessRules,

@@ -104,7 +104,6 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
   app.put(
     '/v1/devices/:device/subscribers/:subscriber',
     {
-      config: { refusesRepeatedMembers: true },
       schema: {
         params: rowPath,
         querystring: noQuery,

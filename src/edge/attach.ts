@@ -1,15 +1,18 @@
 /** Builds an edge on its shared memory, and what runs it. On main and in `workers/edge.ts`. */
-import { Admission, type AdmissionSettings } from '../access/admission.ts';
+import { Admission, type AdmissionSettings, refusalCounters } from '../access/admission.ts';
+import { networkOf } from '../access/ip.ts';
 import type { TokenConfig } from '../access/keys.ts';
 import { type UpgradeSettings, Upgrades } from '../access/upgrades.ts';
 import { systemClock } from '../clock.ts';
-import { Counters } from '../memory/counters.ts';
+import { UPGRADE_MS_MAX } from '../limits.ts';
+import { Counter, Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';
 import { Heart } from '../memory/heartbeat.ts';
 import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import { sessionNumbers } from '../records/sessions.ts';
+import { Arrivals } from '../transport/arrivals.ts';
 import type { Route } from '../transport/transport.ts';
 import { deviceTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
 import { Allowances } from './allowances.ts';
@@ -31,6 +34,8 @@ export interface AttachOptions {
   readonly tokens: TokenConfig | undefined;
   /** Edges that hold subscribers. */
   readonly deliveringEdges: number;
+  /** Connections that may wait to be answered. */
+  readonly arrivalsMax: number;
   /** This edge holds devices and subscribers. */
   readonly isBoth: boolean;
   /** A frame met a bug; its connection stays. */
@@ -42,6 +47,8 @@ export interface AttachedEdge {
   readonly admission: Admission;
   readonly counters: Counters;
   readonly poller: Poller;
+  /** Of all listeners of this thread. */
+  readonly arrivals: Arrivals;
   readonly deviceRoute: Route<unknown>;
   readonly subscriberRoute: Route<unknown>;
   /** @param stalled told how long the thread did not run @returns stops it */
@@ -60,6 +67,16 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     tokens,
     clock,
     counters,
+  });
+  const arrivals = new Arrivals({
+    limits: {
+      total: options.arrivalsMax,
+      perNetwork: Math.ceil(options.arrivalsMax / 2),
+      timeoutMs: UPGRADE_MS_MAX,
+    },
+    clock,
+    networkOf,
+    dropped: (why) => counters.add(Counter[refusalCounters[why]]),
   });
   const away = new Int32Array(shared.ownerAway);
   const edge = new Edge({
@@ -92,6 +109,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     admission,
     counters,
     poller,
+    arrivals,
     deviceRoute: contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
     subscriberRoute: contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
     startTimers(further, stalled) {

@@ -26,6 +26,8 @@ export interface EdgeThreadsDeps {
   readonly settings: ThreadSettings;
   /** undefined: no token is needed. */
   readonly tokens: TokenConfig | undefined;
+  /** Connections of one edge that may wait to be answered. */
+  readonly arrivalsMax: number;
   readonly acceptor: Acceptor;
   readonly owner: Pick<OwnerThread, 'setBell' | 'edgeGone'>;
   readonly bells: Bells;
@@ -114,7 +116,7 @@ export class EdgeThreads {
   }
 
   #task(edge: number, port: MessagePort): { data: Omit<EdgeTask, 'port'>; transfer: MessagePort[] } {
-    const { memory, settings, tokens, owner, bells, edges } = this.#deps;
+    const { memory, settings, tokens, owner, bells, edges, arrivalsMax } = this.#deps;
     const bell = bells.forEdge(
       edge,
       (end) => owner.setBell(edge, end),
@@ -124,7 +126,7 @@ export class EdgeThreads {
     const shared = { presence, ownerDoorbell, ownerAway, admission, allowances };
     const own = memory.edges[edge]!;
     return {
-      data: { shared, memory: own, edge, settings, tokens, deliveringEdges: edges.length, bell },
+      data: { shared, memory: own, edge, settings, tokens, deliveringEdges: edges.length, arrivalsMax, bell },
       transfer: [bell],
     };
   }

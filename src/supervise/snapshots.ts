@@ -8,6 +8,7 @@ import { systemClock } from '../clock.ts';
 import type { PresenceMemory } from '../presence/table.ts';
 import { checkWritable } from '../snapshot/files.ts';
 import type { Restored, SnapshotSource } from '../snapshot/restore.ts';
+import { descriptorReserve } from './descriptor-reserve.ts';
 import type { RuleKeeper } from './rule-keeper.ts';
 import type { SnapshotTask } from './tasks.ts';
 import { workerUrl } from './worker-url.ts';
@@ -119,7 +120,8 @@ export class Snapshots {
     const { settings, presence, rules, logger } = this.#deps;
     const atMs = systemClock.wallNow();
     try {
-      await this.#pool!.run({ file: settings.snapshotFile, presence, rules: rules.list, atMs });
+      const task = { file: settings.snapshotFile, presence, rules: rules.list, atMs };
+      await descriptorReserve.lend(() => this.#pool!.run(task));
       this.#writtenAtMs = atMs;
     } catch (error) {
       this.#failures += 1;

@@ -46,6 +46,8 @@ export interface EdgeTask {
   readonly settings: ThreadSettings;
   /** Edges that hold subscribers. */
   readonly deliveringEdges: number;
+  /** Connections that may wait to be answered. */
+  readonly arrivalsMax: number;
   /** Commands from main. */
   readonly port: MessagePort;
   /** The owner rings here. */

@@ -4,6 +4,7 @@
  */
 import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'node:worker_threads';
 import type { CrashLimit } from './crash-limit.ts';
+import { descriptorReserve } from './descriptor-reserve.ts';
 import { type WorkerName, workerUrl } from './worker-url.ts';
 
 /** One run of the thread, from its start to its end. */
@@ -119,7 +120,7 @@ export class Thread<Message> {
     try {
       await restarting(failure);
       if (this.#stopping) return;
-      await this.start();
+      await descriptorReserve.lend(() => this.start());
       this.#restarts += 1;
     } catch (error) {
       // One that died before it was ready counts as a crash too.

@@ -1,7 +1,8 @@
 /** The transport port on uWebSockets.js: the only file that touches its API. */
 import type * as Uws from 'uWebSockets.js';
 import { CLOSE_HANDSHAKE_MS } from '../limits.ts';
-import { type HttpRefusal, handshakeProblem, notWebSocket } from './handshake.ts';
+import type { Arrivals } from './arrivals.ts';
+import { type HttpRefusal, handshakeProblem, hasBody, notWebSocket, withBody } from './handshake.ts';
 import type { Tls } from './tls.ts';
 import {
   type Acceptor,
@@ -17,6 +18,7 @@ import {
   type UpgradeAnswer,
 } from './transport.ts';
 import { UwsCall } from './uws-call.ts';
+import { type Peer, UwsRequests } from './uws-requests.ts';
 
 /** What uWS has beside its typings. */
 interface App extends Uws.TemplatedApp {
@@ -60,10 +62,14 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
       return endpoint(app, call, { port: bound, stopAccepting }) satisfies Listener;
     },
     threads: {
-      async acceptor(host, port): Promise<Acceptor> {
+      async acceptor(host, port, arrivals): Promise<Acceptor> {
         const app = newApp(); // of the same kind as its children: uWS takes one for the other
         // Reached only while no child is there: the workers are starting or gone.
-        app.any('/*', (response) => refuse(response, { status: 503, message: 'no worker is ready' }));
+        const requests = requestsOf(app, arrivals);
+        app.any('/*', (response, request) => {
+          const asked = { response, hasBody: hasBody(headersOf(request)) };
+          requests.answer(asked, (peer) => refuse(response, noWorker, peer));
+        });
         const { socket, port: bound } = await bind(uws, app, host, port);
         let listening = true;
         const stopAccepting = (): void => {
@@ -205,14 +211,30 @@ class UwsConnection<Session> implements Connection<Session> {
   }
 }
 
-function routed(app: App, uws: UwsBinding, { routes }: ListenerOptions, call: UwsCall): App {
-  for (const route of routes) addRoute(app, uws, route, call);
-  const served = routes.map(({ path }) => path).join(', ');
-  const notHere = { status: 404, message: `no such path; served here: ${served}` };
-  return app.any('/*', (response) => refuse(response, notHere)) as App;
+const noWorker: HttpRefusal = { status: 503, message: 'no worker is ready' };
+
+function requestsOf(app: App, arrivals: Arrivals): UwsRequests {
+  return new UwsRequests(app, arrivals, (response) => refuse(response, withBody));
 }
 
-function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, call: UwsCall): void {
+function routed(app: App, uws: UwsBinding, { routes, arrivals }: ListenerOptions, call: UwsCall): App {
+  const requests = requestsOf(app, arrivals);
+  for (const route of routes) addRoute(app, uws, route, requests, call);
+  const served = routes.map(({ path }) => path).join(', ');
+  const notHere = { status: 404, message: `no such path; served here: ${served}` };
+  return app.any('/*', (response, request) => {
+    const asked = { response, hasBody: hasBody(headersOf(request)) };
+    requests.answer(asked, (peer) => refuse(response, notHere, peer));
+  }) as App;
+}
+
+function addRoute<Session>(
+  app: App,
+  uws: UwsBinding,
+  route: Route<Session>,
+  requests: UwsRequests,
+  call: UwsCall,
+): void {
   const { handlers, path, frameBytesMax, queueBytesMax } = route;
   const connectionOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().connection;
   app
@@ -224,7 +246,7 @@ function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, cal
       idleTimeout: 0,
       maxLifetime: 0,
       sendPingsAutomatically: false,
-      upgrade: (response, request, context) => upgrade(route, call, response, request, context),
+      upgrade: (response, request, context) => upgrade(route, requests, call, { response, request, context }),
       open(ws) {
         const connection = connectionOf(ws);
         connection.opened(ws);
@@ -249,54 +271,50 @@ function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, cal
     // Whatever uWS takes for no handshake: other methods, a key that is missing or too short.
     .any(path, (response, request) => {
       const head = { method: request.getMethod().toUpperCase(), header: headersOf(request) };
-      refuse(response, handshakeProblem(head) ?? notWebSocket);
+      const problem = handshakeProblem(head) ?? notWebSocket;
+      const asked = { response, hasBody: hasBody(head.header) };
+      requests.answer(asked, (peer) => refuse(response, problem, peer));
     });
+}
+
+interface UwsUpgrade {
+  readonly response: Uws.HttpResponse;
+  /** Valid until the handler returns. */
+  readonly request: Uws.HttpRequest;
+  readonly context: Uws.us_socket_context_t;
 }
 
 function upgrade<Session>(
   { handlers }: Route<Session>,
+  requests: UwsRequests,
   call: UwsCall,
-  response: Uws.HttpResponse,
-  request: Uws.HttpRequest,
-  context: Uws.us_socket_context_t,
+  { response, request, context }: UwsUpgrade,
 ): void {
   const header = headersOf(request);
-  const problem = handshakeProblem({ method: 'GET', header });
-  if (problem !== undefined) {
-    refuse(response, problem);
-    return;
-  }
+  const query = request.getQuery() ?? '';
+  const remoteAddress = Buffer.from(response.getRemoteAddressAsText()).toString();
   const key = header('sec-websocket-key');
-  const extensions = header('sec-websocket-extensions');
-  const finish = (answer: UpgradeAnswer<Session>): void => {
+  const finish = (answer: UpgradeAnswer<Session>, peer: Peer): void => {
+    if (peer.isGone) return;
     if ('status' in answer) {
-      refuse(response, answer);
+      refuse(response, answer, peer);
       return;
     }
+    peer.settle();
     const data: UserData<Session> = { connection: new UwsConnection(answer.session, handlers) };
-    response.upgrade(data, key, answer.protocol ?? '', extensions, context);
+    response.upgrade(data, key, answer.protocol ?? '', header('sec-websocket-extensions'), context);
   };
-  const answer = handlers.upgrade({
-    query: request.getQuery() ?? '',
-    header,
-    get remoteAddress() {
-      return Buffer.from(response.getRemoteAddressAsText()).toString();
-    },
+  requests.answer({ response, hasBody: hasBody(header) }, (peer) => {
+    const problem = handshakeProblem({ method: 'GET', header });
+    if (problem !== undefined) {
+      refuse(response, problem, peer);
+      return;
+    }
+    const answer = handlers.upgrade({ query, header, remoteAddress });
+    if (answer instanceof Promise) void answer.then((late) => call.run(() => finish(late, peer)));
+    else if ('status' in answer) finish(answer, peer);
+    else void call.run(() => finish(answer, peer));
   });
-  if (!(answer instanceof Promise)) {
-    finish(answer);
-    return;
-  }
-  // uWS throws when a response is touched whose peer has gone.
-  let gone = false;
-  response.onAborted(() => {
-    gone = true;
-  });
-  void answer.then((late) =>
-    call.run(() => {
-      if (!gone) finish(late);
-    }),
-  );
 }
 
 /** Of these the first line counts, as in Node. */
@@ -325,7 +343,12 @@ const phrases: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-function refuse(response: Uws.HttpResponse, { status, message, headers = {} }: HttpRefusal): void {
+function refuse(
+  response: Uws.HttpResponse,
+  { status, message, headers = {} }: HttpRefusal,
+  peer?: Peer,
+): void {
+  peer?.settle();
   response.cork(() => {
     response.writeStatus(`${status} ${phrases[status] ?? 'Error'}`);
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);

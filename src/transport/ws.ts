@@ -11,6 +11,7 @@ import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CLOSE_HANDSHAKE_MS, HEAD_BYTES_MAX, HEAD_LINES_MAX, UPGRADE_MS_MAX } from '../limits.ts';
+import type { Arrival, Arrivals } from './arrivals.ts';
 import { type HttpRefusal, handshakeProblem, notWebSocket } from './handshake.ts';
 import type { Tls } from './tls.ts';
 import {
@@ -28,18 +29,14 @@ export function createWsTransport(tls?: Tls): Transport {
   return { name: 'ws', listen: (host, port, options) => listen(tls, host, port, options) };
 }
 
-/** As uWebSockets.js has it: who has not sent the head of an upgrade by then is cut off. */
-const HEAD = {
-  headersTimeout: UPGRADE_MS_MAX,
-  connectionsCheckingInterval: 1000,
-  maxHeaderSize: HEAD_BYTES_MAX,
-} as const;
+/** Who has not sent the head of an upgrade in time is dropped from the arrivals; Node's own limit only has to lie above. */
+const HEAD = { headersTimeout: 2 * UPGRADE_MS_MAX, maxHeaderSize: HEAD_BYTES_MAX } as const;
 
 async function listen(
   tls: Tls | undefined,
   host: string,
   port: number,
-  { routes }: ListenerOptions,
+  { routes, arrivals }: ListenerOptions,
 ): Promise<Listener> {
   const topics = new Topics();
   const connections = new Set<WsConnection<unknown>>();
@@ -51,10 +48,15 @@ async function listen(
   const server =
     tls === undefined
       ? createServer(HEAD)
-      : createTlsServer({ ...HEAD, handshakeTimeout: UPGRADE_MS_MAX, cert: tls.cert, key: tls.key });
+      : createTlsServer({ ...HEAD, handshakeTimeout: 2 * UPGRADE_MS_MAX, cert: tls.cert, key: tls.key });
+  const waiting = waitingOn(server, arrivals);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const { status, message, headers } = byPath.has(pathOf(request)) ? notWebSocket : notHere;
-    response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers });
+    response.writeHead(status, {
+      Connection: 'close',
+      'Content-Type': 'text/plain; charset=utf-8',
+      ...headers,
+    });
     response.end(`${message}\n`);
   });
   server.on('upgrade', (request, stream, head) => {
@@ -67,6 +69,7 @@ async function listen(
     }
     const { route, acceptor } = here;
     upgrade(route, request, stream, (session) => {
+      waiting.settle(request.socket);
       acceptor.handleUpgrade(request, stream, head, (ws) => {
         const connection = new WsConnection(session, ws, stream as TcpSocket, route, topics);
         connections.add(connection);
@@ -86,6 +89,34 @@ async function listen(
       for (const connection of connections) connection.terminate();
     },
   };
+}
+
+/**
+ * Lets every connection of the server wait among the arrivals. With TLS the connection that arrives and the one that
+ * brings the request are two objects of the same two ports.
+ */
+function waitingOn(server: Server, arrivals: Arrivals): { settle(tcp: TcpSocket): void } {
+  const byPeer = new Map<string, Arrival>();
+  server.on('connection', (tcp: TcpSocket) => {
+    const peer = peerOf(tcp);
+    const arrival = arrivals.add(tcp.remoteAddress ?? '', () => tcp.destroy());
+    byPeer.set(peer, arrival);
+    tcp.once('close', () => {
+      arrival.settle();
+      if (byPeer.get(peer) === arrival) byPeer.delete(peer);
+    });
+  });
+  return {
+    settle(tcp) {
+      const peer = peerOf(tcp);
+      byPeer.get(peer)?.settle();
+      byPeer.delete(peer);
+    },
+  };
+}
+
+function peerOf({ remoteAddress, remotePort }: TcpSocket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** A route with what takes its upgrades. */

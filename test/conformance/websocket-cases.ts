@@ -131,8 +131,14 @@ export const handshakeCases: readonly HandshakeCase[] = [
   { section: '4.1', name: 'two keys', headers: { 'Sec-WebSocket-Key': [KEY, KEY] }, status: 400 },
   { section: '4.1', name: 'no version', headers: { 'Sec-WebSocket-Version': undefined }, status: 426 },
   { section: '4.1', name: 'version 8', headers: { 'Sec-WebSocket-Version': '8' }, status: 426 },
-  { section: '4.1', name: 'a body', headers: { 'Content-Length': '3' }, status: 400 },
-  { section: '4.1', name: 'a body in chunks', headers: { 'Transfer-Encoding': 'chunked' }, status: 400 },
+  { section: '4.1', name: 'a body', headers: { 'Content-Length': '3' }, line: { body: 'abc' }, status: 400 },
+  {
+    section: '4.1',
+    name: 'a body in chunks',
+    headers: { 'Transfer-Encoding': 'chunked' },
+    line: { body: '0\r\n\r\n' },
+    status: 400,
+  },
   {
     section: '4.2',
     name: 'a known subprotocol',
