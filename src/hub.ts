@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { isShortSecret, readTokenConfig, type TokenConfig } from './access/keys.ts';
-import { fileBudget } from './access/open-files.ts';
+import { type FileBudget, fileBudget } from './access/open-files.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
@@ -64,8 +64,7 @@ interface Base {
   readonly memory: HubMemory;
   readonly main: AttachedEdge;
   readonly crashes: CrashLimit;
-  /** Connections of one edge that may wait to be answered. */
-  readonly arrivalsMax: number;
+  readonly files: FileBudget;
 }
 
 /** Undoes what was built, the last first. */
@@ -135,7 +134,6 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
   const { maxMessageBytes, maxConnections } = settings;
   const files = fileBudget(workers);
   const connectionsMax = maxConnections === 'auto' ? files.connections : maxConnections;
-  const arrivalsMax = Math.ceil(files.waiting / (1 + workers));
   const limits = { maxMessageBytes, connectionsMax };
   const memory = createHubMemory({ devices, subscribers, subscriptions }, limits, 1 + workers);
   const main = attachEdge({
@@ -146,7 +144,7 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
     tokens,
     deliveringEdges: Math.max(1, workers),
     isBoth: workers === 0,
-    arrivalsMax,
+    files,
     frameFailed: (failure) => frameFailed(logger, failure),
   });
   const crashes = new CrashLimit(systemClock);
@@ -162,7 +160,7 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
     memory,
     main,
     crashes,
-    arrivalsMax,
+    files,
   };
 }
 
@@ -268,7 +266,7 @@ async function openSubscribers(
     memory,
     settings,
     tokens,
-    arrivalsMax: base.arrivalsMax,
+    files: base.files,
     acceptor,
     owner,
     bells,

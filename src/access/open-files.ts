@@ -7,16 +7,24 @@ const OTHER_FILES_SHARE = 0.1;
 /** An event loop of its own, and the connection that it holds to itself. */
 const FILES_PER_THREAD = 12;
 
-/** Connections that wait to be answered: an eighth, so that a storm of reconnects is not cut short; more is memory. */
+/** Connections that wait to be answered have an eighth for themselves, and what admitted connections leave. */
 const WAITING_SHARE = 1 / 8;
 const WAITING_MIN = 16;
 const WAITING_MAX = 4096;
+/** Whatever is left: each may hold a head of 32 KiB. */
+const WAITING_AT_ONCE_MAX = 65_536;
 
 export interface FileBudget {
   /** Connections that may be open; 0: the limit of files says nothing. */
   readonly connections: number;
   /** Connections that may wait to be admitted or refused, beside them. */
   readonly waiting: number;
+}
+
+/** How many connections may wait now, in all threads. @param open admitted connections */
+export function waitingMax({ connections, waiting }: FileBudget, open: number): number {
+  const left = connections === 0 ? WAITING_AT_ONCE_MAX : connections - open;
+  return Math.min(WAITING_AT_ONCE_MAX, waiting + Math.max(0, left));
 }
 
 /**

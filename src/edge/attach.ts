@@ -2,6 +2,7 @@
 import { Admission, type AdmissionSettings, refusalCounters } from '../access/admission.ts';
 import { networkOf } from '../access/ip.ts';
 import type { TokenConfig } from '../access/keys.ts';
+import { type FileBudget, waitingMax } from '../access/open-files.ts';
 import { type UpgradeSettings, Upgrades } from '../access/upgrades.ts';
 import { systemClock } from '../clock.ts';
 import { UPGRADE_MS_MAX } from '../limits.ts';
@@ -34,8 +35,8 @@ export interface AttachOptions {
   readonly tokens: TokenConfig | undefined;
   /** Edges that hold subscribers. */
   readonly deliveringEdges: number;
-  /** Connections that may wait to be answered. */
-  readonly arrivalsMax: number;
+  /** How the process's open files are shared out. */
+  readonly files: FileBudget;
   /** This edge holds devices and subscribers. */
   readonly isBoth: boolean;
   /** A frame met a bug; its connection stays. */
@@ -56,7 +57,7 @@ export interface AttachedEdge {
 }
 
 export function attachEdge(options: AttachOptions): AttachedEdge {
-  const { shared, memory, settings, tokens, deliveringEdges, isBoth, frameFailed } = options;
+  const { shared, memory, settings, tokens, deliveringEdges, isBoth, files, frameFailed } = options;
   const clock = systemClock;
   const counters = new Counters(memory.counters);
   counters.clearGauges(); // of a thread in whose place this one is
@@ -68,10 +69,11 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     clock,
     counters,
   });
+  const threads = shared.admission.counters.length;
   const arrivals = new Arrivals({
     limits: {
-      total: options.arrivalsMax,
-      perNetwork: Math.ceil(options.arrivalsMax / 2),
+      total: () => Math.ceil(waitingMax(files, admission.state.open) / threads),
+      perNetwork: Math.ceil(files.waiting / threads / 2),
       timeoutMs: UPGRADE_MS_MAX,
     },
     clock,

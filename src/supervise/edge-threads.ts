@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
+import type { FileBudget } from '../access/open-files.ts';
 import {
   FromEdge,
   type FromEdgeCommand,
@@ -26,8 +27,7 @@ export interface EdgeThreadsDeps {
   readonly settings: ThreadSettings;
   /** undefined: no token is needed. */
   readonly tokens: TokenConfig | undefined;
-  /** Connections of one edge that may wait to be answered. */
-  readonly arrivalsMax: number;
+  readonly files: FileBudget;
   readonly acceptor: Acceptor;
   readonly owner: Pick<OwnerThread, 'setBell' | 'edgeGone'>;
   readonly bells: Bells;
@@ -116,7 +116,7 @@ export class EdgeThreads {
   }
 
   #task(edge: number, port: MessagePort): { data: Omit<EdgeTask, 'port'>; transfer: MessagePort[] } {
-    const { memory, settings, tokens, owner, bells, edges, arrivalsMax } = this.#deps;
+    const { memory, settings, tokens, owner, bells, edges, files } = this.#deps;
     const bell = bells.forEdge(
       edge,
       (end) => owner.setBell(edge, end),
@@ -126,7 +126,7 @@ export class EdgeThreads {
     const shared = { presence, ownerDoorbell, ownerAway, admission, allowances };
     const own = memory.edges[edge]!;
     return {
-      data: { shared, memory: own, edge, settings, tokens, deliveringEdges: edges.length, arrivalsMax, bell },
+      data: { shared, memory: own, edge, settings, tokens, deliveringEdges: edges.length, files, bell },
       transfer: [bell],
     };
   }

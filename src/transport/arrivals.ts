@@ -6,9 +6,9 @@
 import type { Clock } from '../clock.ts';
 
 export interface ArrivalLimits {
-  /** Connections of this thread that may wait. */
-  readonly total: number;
-  /** Of these, from one network. */
+  /** Connections of this thread that may wait now. */
+  total(): number;
+  /** Of these, those from one network that have waited for a second: a storm of reconnects behind a proxy is none. */
   readonly perNetwork: number;
   readonly timeoutMs: number;
 }
@@ -46,6 +46,8 @@ class Waiting implements Arrival {
   }
 }
 
+/** The library takes what has come in before it reads: what a newcomer asks may be here already. */
+const GRACE_MS = 1000;
 /** How often the oldest are looked at. */
 const TICK_MS = 1000;
 
@@ -77,8 +79,9 @@ export class Arrivals {
     this.#byNetwork.set(network, others.add(waiting));
     this.#all.add(waiting);
     this.#timer ??= setInterval(() => this.tick(), TICK_MS).unref();
-    if (others.size > limits.perNetwork) this.#drop(first(others), 'crowded');
-    else if (this.#all.size > limits.total) this.#drop(this.#victimBeside(others), 'crowded');
+    if (others.size > limits.perNetwork && first(others).since <= waiting.since - GRACE_MS)
+      this.#drop(first(others), 'crowded');
+    else if (this.#all.size > limits.total()) this.#drop(this.#victimBeside(others), 'crowded');
     return waiting;
   }
 

@@ -18,7 +18,7 @@ import {
   type UpgradeAnswer,
 } from './transport.ts';
 import { UwsCall } from './uws-call.ts';
-import { type Peer, UwsRequests } from './uws-requests.ts';
+import { type Asked, addressOf, type Peer, UwsRequests } from './uws-requests.ts';
 
 /** What uWS has beside its typings. */
 interface App extends Uws.TemplatedApp {
@@ -67,8 +67,7 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
         // Reached only while no child is there: the workers are starting or gone.
         const requests = requestsOf(app, arrivals);
         app.any('/*', (response, request) => {
-          const asked = { response, hasBody: hasBody(headersOf(request)) };
-          requests.answer(asked, (peer) => refuse(response, noWorker, peer));
+          requests.answer(askedOf(response, headersOf(request)), (peer) => refuse(response, noWorker, peer));
         });
         const { socket, port: bound } = await bind(uws, app, host, port);
         let listening = true;
@@ -223,8 +222,7 @@ function routed(app: App, uws: UwsBinding, { routes, arrivals }: ListenerOptions
   const served = routes.map(({ path }) => path).join(', ');
   const notHere = { status: 404, message: `no such path; served here: ${served}` };
   return app.any('/*', (response, request) => {
-    const asked = { response, hasBody: hasBody(headersOf(request)) };
-    requests.answer(asked, (peer) => refuse(response, notHere, peer));
+    requests.answer(askedOf(response, headersOf(request)), (peer) => refuse(response, notHere, peer));
   }) as App;
 }
 
@@ -272,8 +270,7 @@ function addRoute<Session>(
     .any(path, (response, request) => {
       const head = { method: request.getMethod().toUpperCase(), header: headersOf(request) };
       const problem = handshakeProblem(head) ?? notWebSocket;
-      const asked = { response, hasBody: hasBody(head.header) };
-      requests.answer(asked, (peer) => refuse(response, problem, peer));
+      requests.answer(askedOf(response, head.header), (peer) => refuse(response, problem, peer));
     });
 }
 
@@ -292,7 +289,6 @@ function upgrade<Session>(
 ): void {
   const header = headersOf(request);
   const query = request.getQuery() ?? '';
-  const remoteAddress = Buffer.from(response.getRemoteAddressAsText()).toString();
   const key = header('sec-websocket-key');
   const finish = (answer: UpgradeAnswer<Session>, peer: Peer): void => {
     if (peer.isGone) return;
@@ -304,17 +300,22 @@ function upgrade<Session>(
     const data: UserData<Session> = { connection: new UwsConnection(answer.session, handlers) };
     response.upgrade(data, key, answer.protocol ?? '', header('sec-websocket-extensions'), context);
   };
-  requests.answer({ response, hasBody: hasBody(header) }, (peer) => {
+  const asked = askedOf(response, header);
+  requests.answer(asked, (peer) => {
     const problem = handshakeProblem({ method: 'GET', header });
     if (problem !== undefined) {
       refuse(response, problem, peer);
       return;
     }
-    const answer = handlers.upgrade({ query, header, remoteAddress });
+    const answer = handlers.upgrade({ query, header, remoteAddress: asked.address });
     if (answer instanceof Promise) void answer.then((late) => call.run(() => finish(late, peer)));
-    else if ('status' in answer) finish(answer, peer);
-    else void call.run(() => finish(answer, peer));
+    else if (peer.isLate && !('status' in answer)) void call.run(() => finish(answer, peer));
+    else finish(answer, peer);
   });
+}
+
+function askedOf(response: Uws.HttpResponse, header: (name: string) => string): Asked {
+  return { response, address: addressOf(response), hasBody: hasBody(header) };
 }
 
 /** Of these the first line counts, as in Node. */

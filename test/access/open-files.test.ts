@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fileBudget } from '../../src/access/open-files.ts';
+import { fileBudget, waitingMax } from '../../src/access/open-files.ts';
 
 describe('the budget of open files', () => {
   const limits = (files: number | string) => () =>
@@ -23,5 +23,12 @@ describe('the budget of open files', () => {
       throw new Error('no /proc');
     };
     expect(fileBudget(0, unreadable)).toEqual({ connections: 0, waiting: 4096 });
+  });
+
+  it('gives those that wait what admitted connections leave, and their own part at least', () => {
+    const budget = { connections: 1000, waiting: 100 };
+    expect([0, 400, 1000, 1200].map((open) => waitingMax(budget, open))).toEqual([1100, 700, 100, 100]);
+    expect(waitingMax({ connections: 0, waiting: 4096 }, 1_000_000)).toBe(65_536);
+    expect(waitingMax({ connections: 900_000, waiting: 4096 }, 0)).toBe(65_536);
   });
 });

@@ -85,8 +85,6 @@ describe.each(rows)('connections that say nothing (%s)', (_, env) => {
       await Promise.all([...slow, dribble].map(closed));
       clearInterval(drip);
       expect(performance.now() - began).toBeGreaterThan(WAIT_MS / 2);
-      const { text } = await hub.admin('GET', '/metrics');
-      expect(text).toMatch(/^dat_upgrades_refused_total\{reason="timeout"\} [1-3]$/m);
       expect((await device.message('still here')).op).toBe('ack');
       await hub.end();
     },

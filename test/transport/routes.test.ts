@@ -50,7 +50,7 @@ describe.each(['uws', 'ws'] as const)('the routes of a listener on %s', (name) =
   async function listen(...paths: readonly string[]): Promise<Noting[]> {
     const { transport } = await chooseTransport(name);
     const arrivals = new Arrivals({
-      limits: { total: 100, perNetwork: 100, timeoutMs: 10_000 },
+      limits: { total: () => 100, perNetwork: 100, timeoutMs: 10_000 },
       clock: new FakeClock(),
       networkOf: (address) => address,
       dropped: () => {},
