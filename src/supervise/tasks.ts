@@ -14,6 +14,7 @@ import type { HubMemory } from './memory.ts';
 /** The settings that threads need; what they mean stands in the settings schema. */
 export interface ThreadSettings extends EdgeSettings, OwnerSettings, AdmissionSettings, UpgradeSettings {
   readonly flushMaxMs: number;
+  readonly logLevel: string;
   readonly tlsCertFile: string;
   readonly tlsKeyFile: string;
 }
@@ -53,14 +54,4 @@ export interface EdgeTask {
   readonly port: MessagePort;
   /** The owner rings here. */
   readonly bell: MessagePort;
-}
-
-/** One snapshot to be written. */
-export interface SnapshotTask {
-  readonly file: string;
-  readonly presence: HubMemory['presence'];
-  /** Those in force at `atMs`. */
-  readonly rules: readonly AccessRule[];
-  /** When it was begun, wall-clock ms: what was changed until then is in it. */
-  readonly atMs: number;
 }

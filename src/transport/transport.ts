@@ -4,12 +4,15 @@
  * Two implementations: `uws.ts` (uWebSockets.js) and `ws.ts` (the `ws` package, where no uWS binary loads).
  * A connection belongs to the thread whose listener accepted it; nothing here may be called from another thread.
  */
+import type { Tls } from './tls.ts';
 
 import type { Arrivals } from './arrivals.ts';
 
 /** One open connection. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
 export interface Connection<Session> {
   readonly session: Session;
+  /** Peer's address in text form, '' when unknown or once the connection is over. */
+  readonly remoteAddress: string;
   /**
    * Sends one frame. The bytes are copied or written before this returns, so the caller may reuse them.
    * Sending on a closed connection does nothing.
@@ -108,7 +111,17 @@ export interface Endpoint {
   close(): void;
 }
 
-export interface Listener extends Endpoint {
+/** Accepts, or is handed, new connections. */
+interface Accepting {
+  /**
+   * Connections that come from now on get this certificate; those that are open keep theirs. Only where there was one
+   * before. The files have been checked.
+   * @throws Error when it cannot be used after all; the one before stays
+   */
+  useTls(tls: Tls): void;
+}
+
+export interface Listener extends Endpoint, Accepting {
   readonly port: number;
   /** Stops accepting; the open connections stay. */
   stopAccepting(): void;
@@ -131,7 +144,8 @@ export interface Acceptor {
 /** Opaque token that crosses threads by structured clone. */
 export type ChildDescriptor = unknown;
 
-export interface ChildEndpoint extends Endpoint {
+export interface ChildEndpoint extends Endpoint, Accepting {
+  /** Another one after `useTls`: the acceptor is to hand connections to that one only. */
   readonly descriptor: ChildDescriptor;
 }
 

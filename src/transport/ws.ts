@@ -6,7 +6,7 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -83,6 +83,7 @@ async function listen(
     port: (server.address() as AddressInfo).port,
     publish: (topic, frame, binary) => topics.publish(topic, frame, binary),
     stopAccepting: () => void server.close(),
+    useTls: ({ cert, key }) => (server as TlsServer).setSecureContext({ cert, key }),
     close() {
       server.close();
       server.closeAllConnections();
@@ -226,6 +227,10 @@ class WsConnection<Session> implements Connection<Session> {
     this.#tcp = tcp;
     this.#route = route;
     this.#topics = topics;
+  }
+
+  get remoteAddress(): string {
+    return this.#tcp.remoteAddress ?? '';
   }
 
   send(frame: string | Uint8Array, binary: boolean): void {

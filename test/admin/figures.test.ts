@@ -10,7 +10,7 @@ describe('GET /livez', () => {
     const hub = await fakeHub();
     const { status, body } = await hub.ask('GET', '/livez');
     expect([status, body]).toEqual([200, { status: 'ok' }]);
-    hub.isAlive = false;
+    hub.dead = 'thread owner has not run for 15 s';
     const dead = await hub.ask('GET', '/livez');
     expect(dead.status).toBe(503);
     expect(dead.body).toMatchObject({ status: 'dead', error: { code: 'unavailable' } });
