@@ -154,7 +154,16 @@ export class EdgeThreads {
     const shared = { presence, history, ownerDoorbell, ownerAway, admission, allowances };
     const own = memory.edges[edge]!;
     return {
-      data: { shared, memory: own, edge, settings, tokens: tokens(), deliveringEdges: edges.length, files, bell },
+      data: {
+        shared,
+        memory: own,
+        edge,
+        settings,
+        tokens: tokens(),
+        deliveringEdges: edges.length,
+        files,
+        bell,
+      },
       transfer: [bell],
     };
   }

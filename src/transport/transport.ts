@@ -4,9 +4,9 @@
  * Two implementations: `uws.ts` (uWebSockets.js) and `ws.ts` (the `ws` package, where no uWS binary loads).
  * A connection belongs to the thread whose listener accepted it; nothing here may be called from another thread.
  */
-import type { Tls } from './tls.ts';
 
 import type { Arrivals } from './arrivals.ts';
+import type { Tls } from './tls.ts';
 
 /** One open connection. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
 export interface Connection<Session> {

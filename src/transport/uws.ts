@@ -3,16 +3,16 @@ import type * as Uws from 'uWebSockets.js';
 import type { Arrivals } from './arrivals.ts';
 import { type HttpRefusal, handshakeProblem, hasBody, notWebSocket, withBody } from './handshake.ts';
 import type { Tls } from './tls.ts';
-import {
-  type Acceptor,
-  type ChildEndpoint,
-  type ListenerOptions,
-  type Route,
-  type Transport,
-  type UpgradeAnswer,
+import type {
+  Acceptor,
+  ChildEndpoint,
+  ListenerOptions,
+  Route,
+  Transport,
+  UpgradeAnswer,
 } from './transport.ts';
-import { type App, bind, createApp, type UwsBinding } from './uws-binding.ts';
 import { type AppLoad, UwsApps } from './uws-apps.ts';
+import { type App, bind, createApp, type UwsBinding } from './uws-binding.ts';
 import { UwsCall } from './uws-call.ts';
 import { type UserData, UwsConnection } from './uws-connection.ts';
 import { type Asked, addressOf, type Peer, UwsRequests } from './uws-requests.ts';
