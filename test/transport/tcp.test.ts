@@ -310,7 +310,7 @@ describe('connections that are not admitted yet', () => {
     handlers.answer = () => new Promise(() => {}); // as long as its token is being verified
     const waiting = await clientOf(listener);
     await clientOf(listener);
-    await once(waiting.socket, 'close');
+    await eventually('it has gone', () => waiting.socket.destroyed);
     expect(dropped).toEqual(['crowded']);
     expect(inside.hasEnded()).toBe(false);
   });
@@ -346,7 +346,7 @@ describe('with TLS', () => {
     const silent = await clientOf(listener);
     const secure = connectTls({ port: listener.port, host: '127.0.0.1', ca });
     const { socket } = await watched(secure, 'secureConnect');
-    await once(silent.socket, 'close');
+    await eventually('it has gone', () => silent.socket.destroyed);
     socket.write('hello');
     await eventually('it is heard', () => handlers.events.includes('message hello'));
     expect(dropped).toEqual(['crowded']);
