@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { isShortSecret, readTokenConfig, type TokenConfig } from './access/keys.ts';
+import { readTokenConfig, type TokenConfig } from './access/keys.ts';
 import { connectionsForOpenFiles } from './access/open-files.ts';
 import type { AdminOptions } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
@@ -10,8 +10,11 @@ import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
+import type { Edge } from './edge/edge.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
+import type { ConnectionInfo } from './records/commands.ts';
+import { edgeOf } from './records/sessions.ts';
 import { type ReloadAnswer, Reloader, type ReloadSource } from './reload.ts';
 import { setUwsEnvironment } from './settings/uws-environment.ts';
 import {
@@ -166,7 +169,6 @@ async function layBase(
   setUwsEnvironment();
   const { transport, reason } = await chooseTransport(settings.transport, tls);
   const tokens = readTokenConfig(settings, readTextFile);
-  if (isShortSecret(settings)) logger.warn('DAT_AUTH_JWT_SECRET is shorter than 32 bytes: it may be guessed');
   const workers =
     transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
   const others = Array.from({ length: workers }, (_, worker) => MAIN_EDGE + 1 + worker);
@@ -246,6 +248,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     rules,
     snapshots,
     ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, owner, threads) }),
+    connections: (sessions) => connectionsOf(sessions, main.edge, threads),
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
     reload: () => reloader.reload(),
@@ -378,6 +381,24 @@ function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typ
     },
   });
   return overload;
+}
+
+/** Asks the edges that hold them. */
+async function connectionsOf(
+  sessions: readonly number[],
+  main: Edge,
+  threads: EdgeThreads | undefined,
+): Promise<ConnectionInfo[]> {
+  const byEdge = new Map<number, number[]>();
+  for (const session of sessions) {
+    const some = byEdge.get(edgeOf(session));
+    if (some === undefined) byEdge.set(edgeOf(session), [session]);
+    else some.push(session);
+  }
+  const answers = [...byEdge].map(([edge, some]) =>
+    edge === MAIN_EDGE ? main.describe(some) : (threads?.describe(edge, some) ?? []),
+  );
+  return (await Promise.all(answers)).flat();
 }
 
 /** For tests: breaks a thread. */

@@ -1,7 +1,7 @@
 /** What the admin routes need of the hub; `hub.ts` provides it. Runs on main. */
 import type { Clock } from '../clock.ts';
 import type { PresenceReader } from '../presence/table.ts';
-import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
+import type { ConnectionInfo, OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
 import type { ReloadAnswer } from '../reload.ts';
 import type { Activity } from '../supervise/activity.ts';
 import type { RuleKeeper } from '../supervise/rule-keeper.ts';
@@ -42,6 +42,11 @@ export interface AdminDeps {
   verifyToken?(token: string): Promise<TokenVerdict>;
   /** Breaks a thread; absent but in tests. */
   fault?(fault: Fault): void;
+  /**
+   * What the edges know of these subscribers' connections, at most a page of them; of some nothing, when they have just
+   * gone or their thread does not say in time.
+   */
+  connections(sessions: readonly number[]): Promise<readonly ConnectionInfo[]>;
   /** Subscribers that lag now. */
   slowSubscribers(): readonly SlowSubscriber[];
   /** Looks at the events of a device as they come in. @returns ends it */

@@ -55,6 +55,7 @@ const search = z
   .optional()
   .describe('Part of the id, case-insensitive');
 export const devicesQuery = fields({ limit, cursor, state: deviceState.optional(), search });
+export const subscribersQuery = fields({ limit, cursor, search });
 
 const subscriptionStatus = z.enum(['allow', 'active', 'inactive', 'deny'], {
   error: 'allow, active, inactive or deny',
@@ -145,11 +146,25 @@ export const rowEntry = z.object({
 });
 export const rowsPage = z.object({ subscribers: z.array(rowEntry), cursor: nextCursor });
 
-export const subscriberPage = z.object({
+const ofConnection = 'null when it is not connected';
+export const subscriberEntry = z.object({
   subscriber: z.string(),
   connected: z.boolean(),
-  vip: z.boolean(),
+  address: z.string().nullable().describe(`Where it connects from; ${ofConnection}`),
+  transport: z.string().nullable().describe(`websocket or tcp; ${ofConnection}`),
+  encoding: z
+    .string()
+    .nullable()
+    .describe(`What its events are sent in, such as json or binary; ${ofConnection}`),
+  connectedAt: z.number().nullable().describe(`Milliseconds since 1970; ${ofConnection}`),
   lastSeen: wallMs,
+  queueBytes: count.nullable().describe('Bytes that wait for it; null when its thread did not say in time'),
+  vip: z.boolean(),
+  subscriptions: z.object({ active: count, inactive: count, allow: count, deny: count }),
+});
+export const subscribersPage = z.object({ subscribers: z.array(subscriberEntry), cursor: nextCursor });
+
+export const subscriberPage = subscriberEntry.extend({
   devices: z.array(z.object({ device: z.string(), status: subscriptionStatus, reason })),
   cursor: nextCursor,
 });
@@ -158,6 +173,12 @@ const removed = z.literal(true);
 export const deviceRemoved = z.object({ device: z.string(), removed });
 export const rowRemoved = z.object({ device: z.string(), subscriber: z.string(), removed });
 export const subscriberRemoved = z.object({ subscriber: z.string(), removed });
+const trueOrFalse = z.enum(['true', 'false'], { error: 'true or false' }).default('false');
+export const kickQuery = fields({
+  forget: trueOrFalse
+    .transform((word) => word === 'true')
+    .describe('Also removes what operators set: deny, allow, vip'),
+});
 export const published = z.object({
   seq: count.describe("The event's number, or the last broadcast's when it was skipped"),
   skipped: z.literal(true).optional().describe('Nobody listens, so nothing was broadcast'),

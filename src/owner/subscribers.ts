@@ -268,9 +268,12 @@ export class Subscribers {
     });
   }
 
-  /** Closes the subscriber's connection, if any, and removes all its rows. */
-  kick(slot: number): void {
-    const { registry, subscriptions, sweeps } = this.#deps;
+  /**
+   * Closes the subscriber's connection, if any, and removes its subscriptions.
+   * @param forget removes what operators set, too; else it stays, a vip without rows as long as one that is lost
+   */
+  kick(slot: number, forget: boolean): void {
+    const { registry, subscriptions, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE) {
       this.#close(slot, closes.kicked);
@@ -278,8 +281,14 @@ export class Subscribers {
     }
     sweeps.forget(slot);
     for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
-    registry.forEachOfSubscriber(slot, (row) => subscriptions.move(row, RowState.none));
-    this.freeIfIdle(slot);
+    registry.forEachOfSubscriber(slot, (row) => {
+      const state = registry.rowState(row);
+      const kept = nextRowState(state, 'unsubscribe', registry.isGranted(row));
+      subscriptions.move(row, forget ? RowState.none : kept);
+    });
+    if (forget) Atomics.store(rows.vip, slot, 0);
+    if ((rows.vip[slot]! & Vip.operator) === 0) this.freeIfIdle(slot);
+    else wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
   }
 
   /** Whether the token that the subscriber last came with lets it follow the device. */

@@ -15,6 +15,7 @@ const described = [
   ['get', '/v1/devices/{device}/subscribers'],
   ['put', '/v1/devices/{device}/subscribers/{subscriber}'],
   ['delete', '/v1/devices/{device}/subscribers/{subscriber}'],
+  ['get', '/v1/subscribers'],
   ['get', '/v1/subscribers/{subscriber}'],
   ['delete', '/v1/subscribers/{subscriber}'],
   ['get', '/v1/access/rules'],
