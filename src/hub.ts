@@ -4,13 +4,15 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { readTokenConfig, type TokenConfig } from './access/keys.ts';
 import { connectionsForOpenFiles } from './access/open-files.ts';
-import type { AdminOptions } from './admin/deps.ts';
+import type { AdminDeps, AdminOptions } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
 import type { Edge } from './edge/edge.ts';
+import { attachHistory, historyUsage } from './history/memory.ts';
+import { HistoryReader } from './history/reader.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
 import type { ConnectionInfo } from './records/commands.ts';
@@ -233,6 +235,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     transport: transport.name,
     fanoutWorkers: base.others.length,
     presence: new PresenceReader(memory.presence),
+    ...historyOf(base),
     clock: systemClock,
     startedAtMs: Date.now(),
     workerRestarts: () => ({ owner: owner.restarts, fanout: threads?.restarts ?? 0 }),
@@ -323,6 +326,17 @@ interface Subscribers {
   readonly threads: EdgeThreads | undefined;
   useTls(tls: Tls): void;
   close(): Promise<void>;
+}
+
+/** What the admin API shows of history. */
+function historyOf({ settings, memory }: Base): Pick<AdminDeps, 'history' | 'historyUsage'> {
+  const log = attachHistory(memory.history);
+  const { devices } = new PresenceReader(memory.presence);
+  const limits = { eventsMax: settings.historyEvents, ttlMs: settings.historyTtlMs };
+  return {
+    history: new HistoryReader(log, devices, limits, systemClock),
+    historyUsage: () => historyUsage(log),
+  };
 }
 
 /** The subscribers' listener: on main, or an acceptor that hands connections to the other edges. */

@@ -1,5 +1,7 @@
 /** What the admin routes need of the hub; `hub.ts` provides it. Runs on main. */
 import type { Clock } from '../clock.ts';
+import type { HistoryUsage } from '../history/memory.ts';
+import type { HistoryReader } from '../history/reader.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { ConnectionInfo, OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
 import type { ReloadAnswer } from '../reload.ts';
@@ -17,6 +19,9 @@ export interface AdminDeps {
   readonly transport: string;
   readonly fanoutWorkers: number;
   readonly presence: PresenceReader;
+  readonly history: HistoryReader;
+  /** Of the history log. */
+  historyUsage(): HistoryUsage;
   readonly clock: Clock;
   readonly startedAtMs: number; // wall clock
   readonly threads: readonly ThreadFigures[];

@@ -28,14 +28,14 @@ export const PAGE_LIMIT_MAX = 1000;
 const CURSOR_ACCEPTED = 'the cursor of an earlier page of this list, or none for the first page';
 
 /** @param most entries in one answer */
-export function limitUpTo(most: number) {
+export function limitUpTo(most: number, byDefault = PAGE_LIMIT_DEFAULT) {
   const accepted = `a whole number from 1 to ${most}`;
   return z.coerce
     .number({ error: accepted })
     .int(accepted)
     .min(1, accepted)
     .max(most, accepted)
-    .default(PAGE_LIMIT_DEFAULT)
+    .default(byDefault)
     .describe('Entries in one page');
 }
 const limit = limitUpTo(PAGE_LIMIT_MAX);
@@ -56,6 +56,18 @@ const search = z
   .describe('Part of the id, case-insensitive');
 export const devicesQuery = fields({ limit, cursor, state: deviceState.optional(), search });
 export const subscribersQuery = fields({ limit, cursor, search });
+
+const EVENTS_DEFAULT = 50;
+const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
+export const eventsQuery = fields({
+  limit: limitUpTo(PAGE_LIMIT_MAX, EVENTS_DEFAULT),
+  before: z.coerce
+    .number({ error: BEFORE_ACCEPTED })
+    .int(BEFORE_ACCEPTED)
+    .min(1, BEFORE_ACCEPTED)
+    .optional()
+    .describe('Only events of a smaller seq; without it from the newest'),
+});
 
 const subscriptionStatus = z.enum(['allow', 'active', 'inactive', 'deny'], {
   error: 'allow, active, inactive or deny',
@@ -130,9 +142,26 @@ export const deviceEntry = z.object({
   lastSeen: wallMs,
   connectedAt: z.number().nullable().describe('Milliseconds since 1970; null when not connected'),
   seq: count.describe('Events broadcast so far'),
+  epoch: z.string().describe('Of this numbering: another whenever it starts anew'),
   subscribers: z.object({ active: count, inactive: count, allow: count, deny: count }),
 });
 export const devicesPage = z.object({ devices: z.array(deviceEntry), cursor: nextCursor });
+
+export const keptEvent = z.object({
+  type: z.enum(['pong', 'message', 'status']),
+  source: z.enum(['device', 'hub']),
+  seq: count,
+  at: z.number().describe('When the hub received it, milliseconds since 1970'),
+  priority: z.enum(['low', 'normal', 'high']),
+  status: z.string().optional().describe('With type status'),
+  data: z.unknown().optional().describe('JSON; null when the event has none'),
+  data64: z.string().optional().describe('A payload that is not JSON, base64'),
+});
+export const eventsPage = z.object({
+  events: z.array(keptEvent),
+  epoch: z.string(),
+  cursor: z.string().nullable().describe('`before` of the next page; null on the last page'),
+});
 
 const reason = z.enum(['silent', 'paused', 'disconnected']).nullable().describe('Why it is inactive');
 

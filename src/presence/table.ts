@@ -94,6 +94,8 @@ export interface DeviceRow {
   /** Monotonic ms, 0 never. */
   readonly lastSeen: number;
   readonly seq: number;
+  /** Another whenever the numbering starts anew. */
+  readonly epoch: number;
   readonly session: number | undefined;
   /** Wall-clock ms; undefined when it is not connected. */
   readonly connectedAt: number | undefined;
@@ -177,6 +179,7 @@ export class PresenceReader {
         deviceStatus: this.#arena.text(Atomics.load(rows.deviceStatus, slot)) || undefined,
         lastSeen: Number(Atomics.load(rows.lastSeen, slot)),
         seq: rows.seq[slot]!,
+        epoch: rows.epoch[slot]!,
         session: session === NONE ? undefined : session,
         connectedAt: session === NONE ? undefined : rows.connectedAt[slot]!,
         subscribers: {

@@ -3,6 +3,8 @@ import { afterEach } from 'vitest';
 import type { AdminDeps, AdminOptions } from '../../src/admin/deps.ts';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Taps } from '../../src/edge/publish/taps.ts';
+import { attachHistory, createHistory, historyUsage } from '../../src/history/memory.ts';
+import { HistoryReader } from '../../src/history/reader.ts';
 import { createLogger } from '../../src/logging.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { Registry } from '../../src/owner/registry.ts';
@@ -51,6 +53,13 @@ export class FakeHub {
       transport: 'ws',
       fanoutWorkers: 1,
       presence: new PresenceReader(memory),
+      history: new HistoryReader(
+        attachHistory(createHistory(0)),
+        new PresenceReader(memory).devices,
+        { eventsMax: 100, ttlMs: 3_600_000 },
+        this.clock,
+      ),
+      historyUsage: () => historyUsage(attachHistory(createHistory(0))),
       clock: this.clock,
       startedAtMs: this.clock.wallNow(),
       threads: [

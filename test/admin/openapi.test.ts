@@ -11,6 +11,7 @@ const described = [
   ['get', '/v1/devices'],
   ['get', '/v1/devices/{device}'],
   ['delete', '/v1/devices/{device}'],
+  ['get', '/v1/devices/{device}/events'],
   ['post', '/v1/devices/{device}/events'],
   ['get', '/v1/devices/{device}/subscribers'],
   ['put', '/v1/devices/{device}/subscribers/{subscriber}'],

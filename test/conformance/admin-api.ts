@@ -188,6 +188,7 @@ function reading(hub: TestHub): void {
       lastSeen: expect.any(Number),
       connectedAt: expect.any(Number),
       seq: 2,
+      epoch: expect.any(String),
       subscribers: { active: 1, inactive: 1, allow: 1, deny: 1 },
     });
     const { lastSeen, connectedAt } = body as { lastSeen: number; connectedAt: number };
