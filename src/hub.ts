@@ -1,22 +1,16 @@
 /** The composition root: builds the hub's parts from settings, and takes them apart again. It only wires. */
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { readTokenConfig, type TokenConfig } from './access/keys.ts';
 import { connectionsForOpenFiles } from './access/open-files.ts';
-import type { AdminDeps, AdminOptions } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
-import type { Edge } from './edge/edge.ts';
-import { attachHistory, historyUsage } from './history/memory.ts';
-import { HistoryReader } from './history/reader.ts';
+import { adminOptions, historyOf } from './hub-admin.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
-import type { ConnectionInfo } from './records/commands.ts';
-import { edgeOf } from './records/sessions.ts';
 import { type ReloadAnswer, Reloader, type ReloadSource } from './reload.ts';
 import { setUwsEnvironment } from './settings/uws-environment.ts';
 import {
@@ -28,6 +22,7 @@ import {
 } from './settings.ts';
 import { Activity } from './supervise/activity.ts';
 import { Bells } from './supervise/bells.ts';
+import { connectionsOf } from './supervise/connections.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
@@ -44,9 +39,6 @@ import { beatingThreads, edgeName, figuresOf } from './supervise/threads.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { readTls, type Tls } from './transport/tls.ts';
 import type { Transport } from './transport/transport.ts';
-
-/** From `dist/src/` to `dist/dashboard/`. */
-const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
 
 /** A running hub. */
 export interface Hub {
@@ -235,7 +227,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     transport: transport.name,
     fanoutWorkers: base.others.length,
     presence: new PresenceReader(memory.presence),
-    ...historyOf(base),
+    ...historyOf(settings, memory),
     clock: systemClock,
     startedAtMs: Date.now(),
     workerRestarts: () => ({ owner: owner.restarts, fanout: threads?.restarts ?? 0 }),
@@ -302,41 +294,11 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   };
 }
 
-/** What a reload changes is read at the time of each request. */
-function adminOptions(settings: Settings, tls: Tls | undefined): AdminOptions {
-  const { host, adminPort: port, allowedHosts, maxMessageBytes } = settings;
-  return {
-    host,
-    port,
-    allowedHosts,
-    maxMessageBytes,
-    dashboard: DASHBOARD,
-    tls,
-    get adminToken() {
-      return settings.adminToken;
-    },
-    get allowedOrigins() {
-      return settings.allowedOrigins;
-    },
-  };
-}
-
 interface Subscribers {
   readonly port: number;
   readonly threads: EdgeThreads | undefined;
   useTls(tls: Tls): void;
   close(): Promise<void>;
-}
-
-/** What the admin API shows of history. */
-function historyOf({ settings, memory }: Base): Pick<AdminDeps, 'history' | 'historyUsage'> {
-  const log = attachHistory(memory.history);
-  const { devices } = new PresenceReader(memory.presence);
-  const limits = { eventsMax: settings.historyEvents, ttlMs: settings.historyTtlMs };
-  return {
-    history: new HistoryReader(log, devices, limits, systemClock),
-    historyUsage: () => historyUsage(log),
-  };
 }
 
 /** The subscribers' listener: on main, or an acceptor that hands connections to the other edges. */
@@ -395,24 +357,6 @@ function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typ
     },
   });
   return overload;
-}
-
-/** Asks the edges that hold them. */
-async function connectionsOf(
-  sessions: readonly number[],
-  main: Edge,
-  threads: EdgeThreads | undefined,
-): Promise<ConnectionInfo[]> {
-  const byEdge = new Map<number, number[]>();
-  for (const session of sessions) {
-    const some = byEdge.get(edgeOf(session));
-    if (some === undefined) byEdge.set(edgeOf(session), [session]);
-    else some.push(session);
-  }
-  const answers = [...byEdge].map(([edge, some]) =>
-    edge === MAIN_EDGE ? main.describe(some) : (threads?.describe(edge, some) ?? []),
-  );
-  return (await Promise.all(answers)).flat();
 }
 
 /** For tests: breaks a thread. */

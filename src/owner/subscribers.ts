@@ -268,10 +268,7 @@ export class Subscribers {
     });
   }
 
-  /**
-   * Closes the subscriber's connection, if any, and removes its subscriptions.
-   * @param forget removes what operators set, too; else it stays, a vip without rows as long as one that is lost
-   */
+  /** Closes its connection and removes its subscriptions. @param forget what operators set goes too, else it stays */
   kick(slot: number, forget: boolean): void {
     const { registry, subscriptions, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscribers;
@@ -281,13 +278,10 @@ export class Subscribers {
     }
     sweeps.forget(slot);
     for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
-    registry.forEachOfSubscriber(slot, (row) => {
-      const state = registry.rowState(row);
-      const kept = nextRowState(state, 'unsubscribe', registry.isGranted(row));
-      subscriptions.move(row, forget ? RowState.none : kept);
-    });
-    if (forget) Atomics.store(rows.vip, slot, 0);
-    if ((rows.vip[slot]! & Vip.operator) === 0) this.freeIfIdle(slot);
+    const kept = (row: number): RowState =>
+      forget ? RowState.none : nextRowState(registry.rowState(row), 'unsubscribe', registry.isGranted(row));
+    registry.forEachOfSubscriber(slot, (row) => subscriptions.move(row, kept(row)));
+    if (forget || (rows.vip[slot]! & Vip.operator) === 0) this.freeIfIdle(slot);
     else wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
   }
 
