@@ -36,6 +36,7 @@ import { RuleKeeper } from './supervise/rule-keeper.ts';
 import { SlowReports } from './supervise/slow-reports.ts';
 import { lockSnapshot, snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
 import { beatingThreads, edgeName, figuresOf } from './supervise/threads.ts';
+import { WebhookThread } from './supervise/webhook-thread.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { readTls, type Tls } from './transport/tls.ts';
 import type { Transport } from './transport/transport.ts';
@@ -145,7 +146,8 @@ export async function startHub(
     () => lock?.release(),
   ];
   try {
-    return await openHub(base, { owner, rules, snapshots, bells, ownerAway }, undo);
+    const isRestored = restored?.from !== undefined;
+    return await openHub(base, { owner, rules, snapshots, bells, ownerAway, isRestored }, undo);
   } catch (error) {
     await doAll(undo, endStepMsMax(settings));
     throw error;
@@ -209,6 +211,8 @@ interface Started {
   readonly snapshots: ReturnType<typeof snapshotsOf>;
   readonly bells: Bells;
   readonly ownerAway: Int32Array;
+  /** There was a hub before this one, and what it knew. */
+  readonly isRestored: boolean;
 }
 
 /** Opens the listeners: the admin's first, which says how far the others are. */
@@ -218,6 +222,10 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const figures = figuresOf(memory);
   const slow = new SlowReports(systemClock);
   const overload = watchOverload(base, figures.threads);
+  const webhooks =
+    settings.webhookUrl === ''
+      ? undefined
+      : new WebhookThread(memory.presence, settings, started.isRestored, logger);
   const health = new Health(beatingThreads(memory));
   let threads: EdgeThreads | undefined;
   let draining = false;
@@ -248,9 +256,12 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
     reload: () => reloader.reload(),
     activity: base.activity,
+    webhooks,
     failed: (error) => logger.error({ err: error }, 'an admin request failed'),
   });
   undo.unshift(() => admin.close());
+  await webhooks?.start();
+  undo.unshift(() => webhooks?.stop());
   const devices = await transport.listen(settings.host, settings.devicePort, { routes: [main.deviceRoute] });
   undo.unshift(() => devices.close());
   const subscribers = await openSubscribers(base, started, slow);
@@ -271,6 +282,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
       for (const listener of [devices, subscribers, admin]) listener.useTls(changes.tls);
     const { logLevel, snapshotIntervalMs } = changes.settings;
     if (logLevel !== undefined) logger.level = logLevel;
+    webhooks?.reload(changes.settings);
     if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
   });
   main.poller.wake();

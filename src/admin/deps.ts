@@ -10,6 +10,7 @@ import type { RuleKeeper } from '../supervise/rule-keeper.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { RingFigures, ThreadFigures } from '../supervise/threads.ts';
 import type { Tls } from '../transport/tls.ts';
+import type { WebhookFigures } from '../webhooks/memory.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
 import type { Fault } from './faults.ts';
 
@@ -56,6 +57,8 @@ export interface AdminDeps {
   slowSubscribers(): readonly SlowSubscriber[];
   /** Looks at the events of a device as they come in. @returns ends it */
   tap(device: string, listener: (bytes: Uint8Array, frame: DeviceFrame) => void): () => void;
+  /** Absent when there are no webhooks. */
+  readonly webhooks?: { figures(): WebhookFigures } | undefined;
   /** What operators did and the hub refused. */
   readonly activity: Activity;
   /** @throws ReloadRefused when anything is wrong: nothing has changed then */

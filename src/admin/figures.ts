@@ -5,6 +5,7 @@ import type { HistoryUsage } from '../history/memory.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
+import type { WebhookFigures } from '../webhooks/memory.ts';
 import type { AdminDeps } from './deps.ts';
 
 type Capacity = ReturnType<PresenceReader['capacityUsed']>;
@@ -42,6 +43,8 @@ export interface Figures {
   readonly capacity: Capacity;
   readonly workerRestarts: Readonly<Record<'owner' | 'fanout', number>>;
   readonly history: HistoryUsage & { readonly replayed: number };
+  /** Undefined when there are no webhooks. */
+  readonly webhooks: WebhookFigures | undefined;
   /** Undefined when no snapshots are written. */
   readonly snapshots: SnapshotFigures | undefined;
 }
@@ -105,6 +108,7 @@ export function collectFigures(deps: AdminDeps): Figures {
     capacity: presence.capacityUsed(),
     workerRestarts: deps.workerRestarts(),
     history: { ...deps.historyUsage(), replayed: sum('replayed') },
+    webhooks: deps.webhooks?.figures(),
     snapshots: deps.snapshots?.figures(),
   };
 }

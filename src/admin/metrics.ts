@@ -22,6 +22,7 @@ export function renderMetrics(figures: Figures, process: ProcessFigures): string
     ...trafficFamilies(figures),
     ...historyFamilies(figures),
     ...snapshotFamilies(figures),
+    ...webhookFamilies(figures),
     ...processFamilies(figures, process),
   ].join('');
 }
@@ -149,6 +150,30 @@ function snapshotFamilies({ snapshots }: Figures): string[] {
   if (writtenAtMs === undefined) return [failed];
   const help = 'Unix time when the newest snapshot was started.';
   return [failed, family('dat_snapshot_written_timestamp_seconds', 'gauge', help, [[{}, writtenAtMs / 1e3]])];
+}
+
+/** Only where there is a receiver. */
+function webhookFamilies({ webhooks }: Figures): string[] {
+  if (webhooks === undefined) return [];
+  const { sent, failed, changes, dropped, lagSeconds } = webhooks;
+  return [
+    family('dat_webhook_requests_total', 'counter', 'Requests to the webhook receiver, by result.', [
+      [{ result: 'sent' }, sent],
+      [{ result: 'failed' }, failed],
+    ]),
+    family('dat_webhook_changes_total', 'counter', 'Changes of devices that the webhook receiver has.', [
+      [{}, changes],
+    ]),
+    family(
+      'dat_webhook_dropped_total',
+      'counter',
+      'Changes given up after many tries; what still holds is told later, with resync.',
+      [[{}, dropped]],
+    ),
+    family('dat_webhook_lag_seconds', 'gauge', 'For how long the webhook receiver has not had all changes.', [
+      [{}, lagSeconds],
+    ]),
+  ];
 }
 
 function processFamilies({ version, transport }: Figures, process: ProcessFigures): string[] {

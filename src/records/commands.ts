@@ -192,3 +192,16 @@ export type FromEdgeCommand =
   | { readonly kind: typeof FromEdge.FrameFailed; readonly failure: Error }
   /** It met a bug outside of any frame: it ends as soon as it is told to close. */
   | { readonly kind: typeof FromEdge.Failed };
+
+/** Main to the webhook thread. */
+export const ToWebhooks = { Stop: 1, Reload: 2 } as const;
+export type ToWebhooksCommand =
+  | { readonly kind: typeof ToWebhooks.Stop }
+  /** Names and values of the settings that changed. */
+  | { readonly kind: typeof ToWebhooks.Reload; readonly settings: Readonly<Record<string, unknown>> };
+
+export const FromWebhooks = { Ready: 1, Changed: 2 } as const;
+export type FromWebhooksCommand =
+  | { readonly kind: typeof FromWebhooks.Ready }
+  /** The receiver began to fail, with why, or works again. */
+  | { readonly kind: typeof FromWebhooks.Changed; readonly failure: string | undefined };

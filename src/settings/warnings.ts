@@ -1,5 +1,6 @@
 /** What the hub accepts and is probably not meant: secrets that can be guessed, times that contradict each other. Pure. */
 import { isShortSecret } from '../access/keys.ts';
+import { keyOf } from '../webhooks/signature.ts';
 import type { Origins } from './rules.ts';
 import { envName, type SettingKey, type Settings } from './schema.ts';
 
@@ -12,6 +13,9 @@ interface Warning {
 /** Whoever asks once a millisecond needs centuries for as many random characters. */
 const ADMIN_TOKEN_CHARACTERS_MIN = 16;
 
+/** What Standard Webhooks asks for. */
+const WEBHOOK_KEY_BYTES_MIN = 24;
+
 const checks: readonly Warning[] = [
   {
     keys: ['authJwtSecret'],
@@ -23,6 +27,13 @@ const checks: readonly Warning[] = [
     check: ({ adminToken }) =>
       adminToken !== '' && adminToken.length < ADMIN_TOKEN_CHARACTERS_MIN
         ? `is shorter than ${ADMIN_TOKEN_CHARACTERS_MIN} characters: it may be guessed`
+        : undefined,
+  },
+  {
+    keys: ['webhookSecret'],
+    check: ({ webhookSecret }) =>
+      webhookSecret !== '' && keyOf(webhookSecret).length < WEBHOOK_KEY_BYTES_MIN
+        ? `holds less than ${WEBHOOK_KEY_BYTES_MIN} bytes: it may be guessed`
         : undefined,
   },
   {

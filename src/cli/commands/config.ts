@@ -62,15 +62,24 @@ export function show(flags: readonly string[], { json }: JsonOption): void {
 /** The JSON schema of the config file. */
 export function schema(): void {
   const properties = Object.fromEntries(
-    settingKeys.map((key) => {
-      const row = rowOf(key);
-      // What a setting is once it is read: text that stands for a number or a truth is for the environment.
-      const { $schema: _, ...of } = z.toJSONSchema(row.kind.schema, { io: 'output', unrepresentable: 'any' });
-      return [
-        key,
-        { description: row.meaning.replaceAll('`', ''), ...of, ...(!row.secret && { default: row.default }) },
-      ];
-    }),
+    settingKeys
+      .filter((key) => !rowOf(key).environmentOnly)
+      .map((key) => {
+        const row = rowOf(key);
+        // What a setting is once it is read: text that stands for a number or a truth is for the environment.
+        const { $schema: _, ...of } = z.toJSONSchema(row.kind.schema, {
+          io: 'output',
+          unrepresentable: 'any',
+        });
+        return [
+          key,
+          {
+            description: row.meaning.replaceAll('`', ''),
+            ...of,
+            ...(!row.secret && { default: row.default }),
+          },
+        ];
+      }),
   );
   const document = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
