@@ -2,11 +2,12 @@
 
 import { z } from 'zod';
 import { latencyBoundsSeconds } from '../memory/counters.ts';
-import { residentBytes } from '../supervise/resident-bytes.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { collectFigures } from './figures.ts';
-import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
+import { renderMetrics } from './metrics.ts';
+import { processFigures } from './process-figures.ts';
+import { METRICS_CONTENT_TYPE } from './prometheus-text.ts';
 import type { RateSampler } from './rates.ts';
 import { answers, noQuery, type Stats, stats } from './schemas.ts';
 
@@ -15,13 +16,7 @@ export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler
     '/metrics',
     { schema: { querystring: noQuery, summary: 'Prometheus text format', response: answers(z.string()) } },
     async (_request, reply) => {
-      const { user, system } = process.cpuUsage();
-      const page = renderMetrics(collectFigures(deps), {
-        nodeVersion: process.version,
-        residentBytes: residentBytes(),
-        cpuSeconds: (user + system) / 1e6,
-        startTimeSeconds: deps.startedAtMs / 1e3,
-      });
+      const page = renderMetrics(collectFigures(deps), processFigures(deps.startedAtMs));
       return reply.type(METRICS_CONTENT_TYPE).serializer(String).send(page);
     },
   );

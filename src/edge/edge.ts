@@ -176,12 +176,13 @@ export class Edge {
   /** A peer that was admitted is connected. */
   open(session: EdgeSession, connection: Connection<unknown>): void {
     const { admission, counters, line, journal } = this.#deps;
-    session.attach(connection);
+    session.attach(connection, counters);
     admission.opened(session.address);
     this.#sessions.set(session.number, session);
     if (session.kind === SessionKind.subscriber) this.deliverer.sessions.set(session.number, session);
     this.liveness.add(session);
     counters.add(connectionCounters[session.kind]);
+    counters.add(openedCounters[session.kind]);
     if (journal.tellsConnections)
       journal.connected(roles[session.kind], session.id, connection.remoteAddress);
     const { number, kind, actor, connectedAt } = session;
@@ -254,7 +255,7 @@ export class Edge {
 
   refuse(session: EdgeSession, problem: Problem): void {
     if (session.closing) return;
-    this.#deps.counters.add(Counter.refusedFrames);
+    this.#deps.counters.refuse(problem.code);
     session.send(session.codec.problem(problem));
     if (session.kind === SessionKind.subscriber) this.deliverer.sendQueues.check(session);
   }
@@ -573,6 +574,10 @@ const SINCE_MAX = 100_000;
 /** What a peer is told to wait whose requests wait for others. */
 const RETRY_MS_MIN = 50;
 
+const openedCounters = {
+  [SessionKind.device]: Counter.openedDevices,
+  [SessionKind.subscriber]: Counter.openedSubscribers,
+} as const;
 const connectionCounters = {
   [SessionKind.device]: Counter.deviceConnections,
   [SessionKind.subscriber]: Counter.subscriberConnections,
