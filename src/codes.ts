@@ -28,7 +28,7 @@ export const errors = {
   unknownDevice: { code: 120, reason: 'not subscribed to this device' },
   inactiveTooLong: { code: 121, reason: 'inactive too long' },
   terminated: { code: 122, reason: 'device terminated' },
-  gone: { code: 123, reason: 'a device that only a filter followed left the table' },
+  gone: { code: 123, reason: 'device gone' },
 } as const satisfies Record<string, ErrorEntry>;
 
 /** Codes of `removed` frames: the error codes that can also end a subscription. */

@@ -1,34 +1,22 @@
-/** The composition root: builds the hub's parts from settings, and takes them apart again. It only wires. */
-import { availableParallelism } from 'node:os';
+/** The composition root: starts the parts of the hub on its base, and takes them apart again. It only wires. */
 import type { Logger } from 'pino';
-import { readTokenConfig, type TokenConfig } from './access/keys.ts';
-import { connectionsForOpenFiles } from './access/open-files.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
-import { type AttachedEdge, attachEdge } from './edge/attach.ts';
 import { adminOptions, historyOf } from './hub-admin.ts';
+import { type Base, frameFailed, layBase } from './hub-base.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
-import { type ReloadAnswer, Reloader, type ReloadSource } from './reload.ts';
-import { setUwsEnvironment } from './settings/uws-environment.ts';
-import {
-  packageVersion,
-  readTextFile,
-  resolveFanoutWorkers,
-  resolveHistoryBytes,
-  type Settings,
-} from './settings.ts';
-import { Activity } from './supervise/activity.ts';
+import type { ReloadAnswer, ReloadSource } from './reload.ts';
+import { packageVersion, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
 import { connectionsOf } from './supervise/connections.ts';
-import { CrashLimit } from './supervise/crash-limit.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
 import { HEALTH_TICK_MS, Health } from './supervise/health.ts';
-import { createHubMemory, type HubMemory, MAIN_EDGE } from './supervise/memory.ts';
+import { MAIN_EDGE } from './supervise/memory.ts';
 import { OVERLOAD_TICK_MS, Overload } from './supervise/overload.ts';
 import { OwnerThread } from './supervise/owner-thread.ts';
 import { residentBytes } from './supervise/resident-bytes.ts';
@@ -37,9 +25,7 @@ import { SlowReports } from './supervise/slow-reports.ts';
 import { lockSnapshot, snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
 import { beatingThreads, edgeName, figuresOf } from './supervise/threads.ts';
 import { WebhookThread } from './supervise/webhook-thread.ts';
-import { chooseTransport } from './transport/choose.ts';
-import { readTls, type Tls } from './transport/tls.ts';
-import type { Transport } from './transport/transport.ts';
+import type { Tls } from './transport/tls.ts';
 
 /** A running hub. */
 export interface Hub {
@@ -64,29 +50,6 @@ export interface Drained {
   readonly isSnapshotLost: boolean;
   /** What failed or hung on the way; the rest was done. */
   readonly failures: readonly unknown[];
-}
-
-/** Tells the process that it should drain and end. */
-type Failed = (failure: Error) => void;
-
-/** What the hub is built on. */
-interface Base {
-  /** In force: a reload changes them in place. */
-  readonly settings: Settings;
-  readonly reloader: Reloader;
-  readonly activity: Activity;
-  readonly logger: Logger;
-  readonly failed: Failed;
-  readonly tls: Tls | undefined;
-  readonly tokens: TokenConfig | undefined;
-  readonly transport: Transport;
-  /** Why this transport, one line. */
-  readonly reason: string;
-  /** Edges that are threads of their own. */
-  readonly others: readonly number[];
-  readonly memory: HubMemory;
-  readonly main: AttachedEdge;
-  readonly crashes: CrashLimit;
 }
 
 /** Undoes what was built, the last first. */
@@ -152,56 +115,6 @@ export async function startHub(
     await doAll(undo, endStepMsMax(settings));
     throw error;
   }
-}
-
-async function layBase(
-  settings: Settings,
-  logger: Logger,
-  failed: Failed,
-  load: () => ReloadSource,
-): Promise<Base> {
-  const tls = readTls(settings, readTextFile);
-  if (tls !== undefined && tls.expiresAtMs < Date.now()) logger.warn('the certificate has expired');
-  setUwsEnvironment();
-  const { transport, reason } = await chooseTransport(settings.transport, tls);
-  const tokens = readTokenConfig(settings, readTextFile);
-  const workers =
-    transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
-  const others = Array.from({ length: workers }, (_, worker) => MAIN_EDGE + 1 + worker);
-  const { maxDevices: devices, maxSubscribers: subscribers, maxSubscriptions: subscriptions } = settings;
-  const { maxMessageBytes, maxConnections } = settings;
-  const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
-  const limits = { maxMessageBytes, connectionsMax, historyBytes: resolveHistoryBytes(settings) };
-  const memory = createHubMemory({ devices, subscribers, subscriptions }, limits, 1 + workers);
-  const activity = new Activity(logger);
-  const main = attachEdge({
-    shared: memory,
-    memory: memory.edges[MAIN_EDGE]!,
-    edge: MAIN_EDGE,
-    settings,
-    tokens,
-    deliveringEdges: Math.max(1, workers),
-    isBoth: workers === 0,
-    frameFailed: (failure) => frameFailed(logger, failure),
-    journal: (entries) => activity.journal('main', entries),
-  });
-  const crashes = new CrashLimit(systemClock);
-  const reloader = new Reloader({ settings, tls, tokens, load, readFile: readTextFile, logger });
-  return {
-    settings,
-    reloader,
-    activity,
-    logger,
-    failed,
-    tls,
-    tokens,
-    transport,
-    reason,
-    others,
-    memory,
-    main,
-    crashes,
-  };
 }
 
 /** What was started on the base. */
@@ -375,8 +288,4 @@ function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typ
 function inject(fault: Fault, owner: OwnerThread, threads: EdgeThreads | undefined): void {
   if (fault.thread === 'owner') owner.fault(fault.how, fault.ms);
   else threads?.fault(MAIN_EDGE + 1 + fault.worker);
-}
-
-function frameFailed(logger: Logger, failure: Error): void {
-  logger.error({ err: failure }, 'a frame met a bug; its connection stays');
 }

@@ -5,6 +5,7 @@ import { isAuthenticated } from './access/keys.ts';
 import { type Hub, startHub } from './hub.ts';
 import { KeyError } from './key-error.ts';
 import { createLogger, logListening } from './logging.ts';
+import { endWithNpm } from './npm-shell.ts';
 import { EXIT_CONFIG, explainSettingsOfProcess, loadSettingsFromProcess, type Settings } from './settings.ts';
 import { SnapshotRefused } from './snapshot/files.ts';
 import { endMsMax } from './supervise/end.ts';
@@ -16,11 +17,16 @@ const EXIT_SOFTWARE = 70;
 const EXIT_UNAVAILABLE = 69;
 const EXIT_SECOND_SIGNAL = 130;
 
-/** EX_IOERR: drained, but the last snapshot could not be written. */
-const EXIT_SNAPSHOT_LOST = 74;
+/** EX_IOERR: drained, but the last snapshot could not be written; or the text that was asked for could not be. */
+const EXIT_UNWRITTEN = 74;
 
 // Whoever reads what a person at a terminal needs may stop reading; the hub goes on.
-process.stdout.on('error', () => {});
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === 'EPIPE') return;
+  process.stderr.write(`dat: cannot write the output: ${message}\n`);
+  process.exitCode = EXIT_UNWRITTEN; // of a process that ends by itself: help or version
+});
+process.stderr.on('error', () => {});
 
 const loaded = loadSettingsFromProcess();
 if (!loaded.ok) {
@@ -35,6 +41,7 @@ if (!loaded.ok) {
 async function serve(settings: Settings, warnings: readonly string[]): Promise<void> {
   const logger = createLogger(settings);
   for (const warning of warnings) logger.warn(warning);
+  endWithNpm(process.env);
   const { end, bug } = endingOf(settings, logger, () => starting);
   process.on('uncaughtException', (error) => bug(error, 'the main thread met a bug; draining'));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal));
@@ -90,7 +97,7 @@ function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>) {
       logger.error({ err: failure }, 'a step of the drain failed');
     }
     if (metBug) process.exit(EXIT_SOFTWARE);
-    process.exit(drained?.isSnapshotLost === true ? EXIT_SNAPSHOT_LOST : 0);
+    process.exit(drained?.isSnapshotLost === true ? EXIT_UNWRITTEN : 0);
   };
   return {
     end(signal: NodeJS.Signals): void {

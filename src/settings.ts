@@ -44,6 +44,8 @@ export interface SettingsSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Called for the config file only; an error it throws becomes a problem. */
   readonly readFile: (path: string) => string;
+  /** Of the terminal that the help is for; absent without one. */
+  readonly columns?: number;
 }
 
 export type LoadedSettings =
@@ -62,7 +64,7 @@ export type LoadedSettings =
 /** Loads the settings. Reports all problems at once and never throws. */
 export function loadSettings(sources: SettingsSources): LoadedSettings {
   const { asked } = readFlags(sources.argv);
-  if (asked === 'help') return { ok: true, text: helpText() };
+  if (asked === 'help') return { ok: true, text: helpText(sources.columns) };
   if (asked === 'version') return { ok: true, text: `${packageVersion()}\n` };
   const { settings, origins, problems } = explainSettings(sources);
   if (problems.length > 0) return { ok: false, problems };
@@ -98,6 +100,7 @@ const processSources = (): SettingsSources => ({
   argv: process.argv.slice(2),
   env: process.env,
   readFile: readTextFile,
+  columns: process.stdout.columns,
 });
 
 /** Loads the settings of this process. */

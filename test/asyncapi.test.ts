@@ -135,7 +135,7 @@ describe('frames of a running hub', () => {
       DAT_DEVICE_RATE: '0',
     });
     const watch = await Subscriber.connect(hub.subscriberPort, '?id=s-1');
-    const dev = await Device.connect(hub.devicePort, '?id=dev-1');
+    const dev = await Device.connect(hub.devicePort, '?id=dev-1&interest=true');
 
     // Every example of a client's frame, as it stands in the document.
     for (const { example } of Object.values(fromDevice)) if (example !== undefined) dev.send(example);

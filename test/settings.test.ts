@@ -17,6 +17,7 @@ describe('defaults', () => {
       subscriberRemoveAfterMs: 300_000,
       deviceStaleAfterMs: 60_000,
       deviceLeaveGraceMs: 15_000,
+      interestLingerMs: 5000,
       deviceRemoveAfterMs: 300_000,
       defaultAccess: 'allow',
       pingIntervalMs: 25_000,

@@ -30,10 +30,14 @@ export function auditHook(app: AdminApp, { activity, clock }: AdminDeps): void {
     const from = request.ip;
     if (request.operator === '' && notLetIn.has(status)) {
       activity.refusedRequest({ at, from, action: actionOf(request), status, message: request.refusal });
-    } else if (!looks.has(request.method) && request.routeOptions.url !== undefined) {
+    } else if (!isLook(request) && request.routeOptions.url !== undefined) {
       activity.action(actionOfOperator(request, reply, at));
     }
   });
+}
+
+function isLook({ method, routeOptions }: FastifyRequest): boolean {
+  return looks.has(method) || routeOptions.config.changesOwnView === true;
 }
 
 function actionOfOperator(request: FastifyRequest, reply: FastifyReply, at: number): OperatorAction {

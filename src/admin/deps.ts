@@ -13,6 +13,7 @@ import type { Tls } from '../transport/tls.ts';
 import type { WebhookFigures } from '../webhooks/memory.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
 import type { Fault } from './faults.ts';
+import type { LiveEvent } from './live-schemas.ts';
 
 export interface AdminDeps {
   readonly version: string;
@@ -59,6 +60,8 @@ export interface AdminDeps {
   tap(device: string, listener: (bytes: Uint8Array, frame: DeviceFrame) => void): () => void;
   /** Absent when there are no webhooks. */
   readonly webhooks?: { figures(): WebhookFigures } | undefined;
+  /** The newest message that history keeps of a device, cut to `bytesMax`. Absent when the hub keeps no history. */
+  newestMessage?(device: string, bytesMax: number): LiveEvent | undefined;
   /** What operators did and the hub refused. */
   readonly activity: Activity;
   /** @throws ReloadRefused when anything is wrong: nothing has changed then */

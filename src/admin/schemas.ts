@@ -95,12 +95,15 @@ export const accessRules = fields({
     .max(ACCESS_RULES_MAX, RULES_ACCEPTED)
     .describe('The first rule that matches a pair decides, unless an operator has set a status for the pair'),
 });
+const flag = z
+  .enum(['true', 'false'], { error: 'true or false' })
+  .default('false')
+  .transform((word) => word === 'true');
+export const kickQuery = fields({
+  forget: flag.describe('Also forget what operators set for it: deny, allow, vip'),
+});
 export const dryRunQuery = fields({
-  dryRun: z
-    .enum(['true', 'false'], { error: 'true or false' })
-    .default('false')
-    .transform((word) => word === 'true')
-    .describe('Changes nothing; counts the subscriptions that would be removed'),
+  dryRun: flag.describe('Changes nothing; counts the subscriptions that would be removed'),
 });
 
 const DEVICE_STATUS_CHARACTERS_MAX = 64;
@@ -202,12 +205,6 @@ const removed = z.literal(true);
 export const deviceRemoved = z.object({ device: z.string(), removed });
 export const rowRemoved = z.object({ device: z.string(), subscriber: z.string(), removed });
 export const subscriberRemoved = z.object({ subscriber: z.string(), removed });
-const trueOrFalse = z.enum(['true', 'false'], { error: 'true or false' }).default('false');
-export const kickQuery = fields({
-  forget: trueOrFalse
-    .transform((word) => word === 'true')
-    .describe('Also removes what operators set: deny, allow, vip'),
-});
 export const published = z.object({
   seq: count.describe("The event's number, or the last broadcast's when it was skipped"),
   skipped: z.literal(true).optional().describe('Nobody listens, so nothing was broadcast'),

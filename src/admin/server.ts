@@ -14,6 +14,7 @@ import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, errorBody, errorStatuses, toAdminError } from './errors.ts';
 import { sumOf } from './figures.ts';
 import { LiveStreams } from './live.ts';
+import { LiveLists } from './live-lists.ts';
 import { RateSampler } from './rates.ts';
 import { RouteMethods } from './route-methods.ts';
 import { accessRoutes } from './routes-access.ts';
@@ -66,6 +67,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   });
   const sampler = new RateSampler(deps.clock, () => totalsOf(deps));
   const live = new LiveStreams(deps);
+  const lists = new LiveLists(deps);
   const dashboard = options.dashboard === undefined ? [] : await readDashboard(options.dashboard);
   // In a plugin of its own: the document lists the routes that come after it.
   await app.register(async (routes) => {
@@ -78,7 +80,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     faultRoutes(typed, deps);
     reloadRoutes(typed, deps);
     activityRoutes(typed, deps);
-    liveRoutes(typed, live);
+    liveRoutes(typed, live, lists);
     dashboardRoutes(typed, dashboard);
     const openapi = answers(z.looseObject({ openapi: z.string() }));
     typed.get(
@@ -88,7 +90,10 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     );
   });
   app.addHook('preClose', async () => live.close());
-  app.addHook('onClose', async () => sampler.stop());
+  app.addHook('onClose', async () => {
+    sampler.stop();
+    lists.close();
+  });
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {

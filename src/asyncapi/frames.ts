@@ -169,6 +169,11 @@ export const toDevice: Frames = {
     }),
     example: { op: 'ack', id: 1, seq: 42 },
   },
+  interest: {
+    summary: 'With ?interest=true: whether anybody listens now, after the welcome and on each change',
+    schema: z.strictObject({ op: z.literal('interest'), active: z.boolean() }),
+    example: { op: 'interest', active: true },
+  },
   error,
   draining,
 };
@@ -202,6 +207,7 @@ const broadcast = z.strictObject({
   status: deviceStatus.optional().describe('Only for a status that the device sent'),
   data: z.unknown().optional().describe('null when there was none'),
   data64: z.base64().optional().describe('A binary payload, instead of data'),
+  conflated: z.int().min(1).optional().describe('With ?every=: events that this one replaced'),
   replay: z.literal(true).optional().describe('Kept by the hub and sent again, not live'),
 });
 const broadcastExample = {

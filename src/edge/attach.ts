@@ -129,7 +129,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
       if (otherTokens !== undefined) admission.verifier?.use(otherTokens);
     },
     startTimers(further, stalled) {
-      const watched = [edge.liveness, edge.deliverer.sendQueues, journal, ...further];
+      const watched = [edge.liveness, edge.deliverer.sendQueues, edge.interests, journal, ...further];
       return startEdgeTimers(watched, counters, new Heart(memory.heartbeat, clock), (ms) => {
         stalled?.(ms);
         edge.liveness.credit(ms);

@@ -27,6 +27,7 @@ import {
   readEntries,
   readFilterPage,
   readFilters,
+  readInterest,
   readJoined,
   readNotice,
   readRefusals,
@@ -49,6 +50,7 @@ import type { Journal } from './journal.ts';
 import { hasExpired, Liveness } from './liveness.ts';
 import type { OwnerLine } from './owner-line.ts';
 import type { DeviceSession } from './publish/device-session.ts';
+import { Interests } from './publish/interests.ts';
 import { Publisher } from './publish/publisher.ts';
 
 export interface EdgeSettings {
@@ -65,6 +67,7 @@ export interface EdgeSettings {
   readonly sendQueuesTotalBytes: number;
   readonly historyEvents: number;
   readonly historyTtlMs: number;
+  readonly interestLingerMs: number;
 }
 
 export interface EdgeDeps {
@@ -100,6 +103,7 @@ export class Edge {
   readonly settings: EdgeSettings;
   readonly clock: Clock;
   readonly queueLimits: SendQueueLimits;
+  readonly interests: Interests;
   /** @returns a number for a further session */
   readonly nextSession: () => number;
   readonly #deps: EdgeDeps;
@@ -125,6 +129,7 @@ export class Edge {
       relieve,
       keepsHistory: deps.keepsHistory,
     });
+    this.interests = new Interests(presence.devices.rows, clock, settings);
     this.deliverer = new Deliverer({
       fromOwner,
       clock,
@@ -186,13 +191,24 @@ export class Edge {
     if (journal.tellsConnections)
       journal.connected(roles[session.kind], session.id, connection.remoteAddress);
     const { number, kind, actor, connectedAt } = session;
-    line.join({ session: number, kind, actor, connectedAt, again: false, hold: session.hold });
+    line.join({
+      session: number,
+      kind,
+      actor,
+      connectedAt,
+      again: false,
+      hold: session.hold,
+      interest: session.wantsInterest,
+    });
   }
 
   /** This side has begun to close the connection. */
   closing(session: EdgeSession): void {
     session.closing = true;
-    if (session.kind !== SessionKind.subscriber) return;
+    if (session.kind !== SessionKind.subscriber) {
+      this.interests.forget(session);
+      return;
+    }
     this.deliverer.closing(session);
     this.#requests.forget(session);
   }
@@ -372,6 +388,11 @@ export class Edge {
         this.#sessions.get(session)?.close(closeByCode(code));
         return;
       }
+      case FromOwnerRecord.Interest: {
+        const session = this.#sessions.get(readInterest(views, offset).session);
+        if (session?.kind === SessionKind.device && !session.closing) this.interests.changed(session);
+        return;
+      }
       default:
         this.#obeyFor(kind, views, offset);
     }
@@ -429,6 +450,7 @@ export class Edge {
     if (session.kind === SessionKind.device) {
       session.welcome(slot, session.codec.welcome(session.id, pingIntervalMs));
       this.publisher.storeSeen(session, Math.abs(session.aliveAt));
+      this.interests.welcomed(session);
       return;
     }
     const entries = readEntries(resumed);
@@ -537,7 +559,15 @@ export class Edge {
     for (const session of this.#sessions.values()) {
       if (session.closing) continue;
       const { number, kind, actor, connectedAt, welcomed } = session;
-      line.join({ session: number, kind, actor, connectedAt, again: welcomed, hold: session.hold });
+      line.join({
+        session: number,
+        kind,
+        actor,
+        connectedAt,
+        again: welcomed,
+        hold: session.hold,
+        interest: session.wantsInterest,
+      });
     }
     line.synced();
     for (const session of this.deliverer.sessions.values()) {
@@ -553,6 +583,9 @@ export class Edge {
     // The rest is known to nobody: every row is in the state that its peer was told of, or is told of now.
     for (const [session, notice] of this.#owed) session.send(session.codec.notice(notice, [], [], false));
     this.#owed.clear();
+    for (const session of this.#sessions.values()) {
+      if (session.kind === SessionKind.device && !session.closing) this.interests.changed(session);
+    }
   }
 
   /**

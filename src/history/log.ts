@@ -15,7 +15,7 @@ import type { DeviceSlab } from '../presence/table.ts';
 import { adoptLog } from './adoption.ts';
 import { KeptRows } from './kept-rows.ts';
 import { Laps } from './laps.ts';
-import { Cell, type HistoryMemory } from './memory.ts';
+import { Cell, type HistoryMemory, recordBytesMax } from './memory.ts';
 import {
   carryRecord,
   isCarried,
@@ -29,8 +29,6 @@ import {
   writeHead,
 } from './record.ts';
 
-/** The largest record is this part of the memory, so that there is always room to carry one forward. */
-const RECORDS_PER_LOG_MIN = 16;
 /** The log is written at least this far before it begins anew: a smaller resident set would save nothing that shows. */
 const WINDOW_BYTES_MIN = 4 * 1024 * 1024;
 /** The window is at least this many times what is live: three of four records passed are then gone for good. */
@@ -73,7 +71,7 @@ export class HistoryLog {
     this.#devices = devices;
     this.#laps = new Laps(history);
     this.#kept = new KeptRows(devices.rows, history.records, this.#laps, eventsMax);
-    this.#recordBytesMax = Math.floor(history.capacity / RECORDS_PER_LOG_MIN);
+    this.#recordBytesMax = recordBytesMax(history.capacity);
   }
 
   /** A device's row is being made: its numbering starts after `seq`, and nothing up to that is kept. */

@@ -39,6 +39,14 @@ export const Word = {
 export const HISTORY_BYTES_MIN = 64 * 1024;
 /** Offsets are shifted as 32-bit integers. */
 export const HISTORY_BYTES_MAX = 2 ** 31;
+/** There is always room to carry a record forward: the largest is this part of the memory. */
+const RECORDS_PER_LOG_MIN = 16;
+
+/** Size of the largest record that a log of this capacity takes, bytes. */
+export function recordBytesMax(capacity: number): number {
+  return Math.floor(capacity / RECORDS_PER_LOG_MIN);
+}
+
 /** Position of the first record ever: 0 names none. */
 const FIRST_POSITION = KEPT_ALIGNMENT;
 

@@ -11,7 +11,7 @@ import { ALL_TYPES, typeBit } from '../wire/events.ts';
 import type { HistoryMemory } from './memory.ts';
 import { KeptKind } from './record.ts';
 import { KeptRecords } from './records.ts';
-import { FOUND_CELLS, Replay } from './replay.ts';
+import { Replay } from './replay.ts';
 
 export interface KeptLimits {
   /** Events that count as kept, per device. */
@@ -234,14 +234,10 @@ export class HistoryReader {
   }
 
   /** Oldest first: see `Found`. */
-  #cells(isAlone: boolean): Float64Array {
-    const count = this.#seqs.length;
-    const cells = new Float64Array(FOUND_CELLS * count);
-    for (let index = 0; index < count; index++) {
-      const cell = FOUND_CELLS * (count - 1 - index);
-      cells[cell] = this.#positions[index]!;
-      cells[cell + 1] = this.#seqs[index]!;
-      cells[cell + 2] = isAlone ? 0 : this.#afters[index]!;
+  #cells(isAlone: boolean): number[] {
+    const cells: number[] = [];
+    for (let index = this.#seqs.length - 1; index >= 0; index--) {
+      cells.push(this.#positions[index]!, this.#seqs[index]!, isAlone ? 0 : this.#afters[index]!);
     }
     return cells;
   }

@@ -3,7 +3,7 @@
  * counts only if what the owner may overwrite still lies before it.
  */
 import type { RecordViews } from '../memory/ring.ts';
-import { Cell, type HistoryMemory, Word } from './memory.ts';
+import { Cell, type HistoryMemory, recordBytesMax, Word } from './memory.ts';
 import { copyEventOut, eventRoom, isAtPosition, isOf, KeptHead, keptSize, unitsOf } from './record.ts';
 
 const COPY_BYTES_MIN = 1024;
@@ -15,11 +15,13 @@ export class KeptRecords {
   copied = viewsOf(COPY_BYTES_MIN);
   readonly #history: HistoryMemory;
   readonly #log: RecordViews;
+  readonly #sizeMax: number;
   readonly #fence = new Int32Array(1);
 
   constructor(history: HistoryMemory) {
     this.#history = history;
     this.#log = history.records;
+    this.#sizeMax = recordBytesMax(history.capacity);
   }
 
   get isOn(): boolean {
@@ -45,7 +47,7 @@ export class KeptRecords {
     const at = this.#find(position);
     if (at < 0) return false;
     const size = keptSize(this.#log, at);
-    if (!this.#isWhole(position)) return false;
+    if (size > this.#sizeMax) return false; // overwritten, and garbage by now
     if (eventRoom(size) > this.copied.u8.length) this.copied = viewsOf(eventRoom(size));
     copyEventOut(this.#log, at, size, this.copied);
     return this.#isWhole(position);

@@ -18,7 +18,7 @@ export interface Names {
 /** What a walk found, oldest first. */
 export interface Found {
   /** By event three cells: its position, its seq, and the seq from which on nothing is missing before it. */
-  readonly events: Float64Array;
+  readonly events: number[];
   /** The seq from which on nothing is missing up to the last that is asked for. */
   readonly endAfter: number;
   /**
@@ -29,7 +29,7 @@ export interface Found {
 }
 
 /** Cells of `Found.events` per event. */
-export const FOUND_CELLS = 3;
+const FOUND_CELLS = 3;
 
 export class Replay {
   /** Whether everything after the seq that was asked for was there when the replay was made. */
@@ -79,23 +79,21 @@ export class Replay {
   /** Goes on by one. After an event, `views` and `seq` hold it; after a gap, `from` and `to`. */
   next(): Step {
     const { events, endAfter } = this.#found;
-    for (; this.#next < events.length; this.#next += FOUND_CELLS) {
-      const seq = events[this.#next + 1]!;
-      if (!this.#isThere(this.#next)) {
-        this.#lose(seq);
-        continue;
+    while (this.#next < events.length) {
+      const [index, seq, after] = [this.#next, events[this.#next + 1]!, events[this.#next + 2]!];
+      // Before a gap is told: whether this event belongs to it.
+      if (this.#isMissing(after) && this.#isThere(index)) return this.#gap(after);
+      if (!this.#isMissing(after) && this.#records.copy(events[index]!)) {
+        this.#next += FOUND_CELLS;
+        this.#covered = Math.max(this.#covered, seq);
+        this.seq = seq;
+        return Step.Event;
       }
-      if (this.#hasGap(events[this.#next + 2]!)) return Step.Gap;
-      if (!this.#records.copy(events[this.#next]!)) {
-        this.#lose(seq);
-        continue;
-      }
+      if (this.#isThere(index)) continue; // carried forward a moment ago
+      this.#lose(seq);
       this.#next += FOUND_CELLS;
-      this.#covered = Math.max(this.#covered, seq);
-      this.seq = seq;
-      return Step.Event;
     }
-    return this.#hasGap(endAfter) ? Step.Gap : Step.End;
+    return this.#isMissing(endAfter) ? this.#gap(endAfter) : Step.End;
   }
 
   /** Whether the event is still in the log; one that was carried forward is looked up anew. */
@@ -119,12 +117,14 @@ export class Replay {
   }
 
   /** @param after seq from which on nothing is missing */
-  #hasGap(after: number): boolean {
-    const to = Math.max(after, this.#lost);
-    if (to <= this.#covered) return false;
+  #isMissing(after: number): boolean {
+    return after > this.#covered || this.#lost > this.#covered;
+  }
+
+  #gap(after: number): Step {
     this.from = this.#covered + 1;
-    this.to = to;
-    this.#covered = to;
-    return true;
+    this.to = Math.max(after, this.#lost);
+    this.#covered = this.to;
+    return Step.Gap;
   }
 }

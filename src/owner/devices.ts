@@ -65,6 +65,12 @@ export class Devices {
     this.#deps = deps;
   }
 
+  /** The first listener came, or the last one went. */
+  interestChanged(slot: number): void {
+    const session = this.#deps.registry.devices.rows.session[slot]!;
+    if (session !== NONE) this.#link(session).interest(session);
+  }
+
   /** Takes over the rows that another owner left, and finishes what it had begun. */
   adopt(): void {
     const { registry, wheel, clock, times } = this.#deps;
@@ -114,7 +120,7 @@ export class Devices {
   }
 
   /** A device connected; an older connection of the same id is replaced and nothing is broadcast for that. */
-  join({ session, actor, connectedAt }: Join): void {
+  join({ session, actor, connectedAt, interest }: Join): void {
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -130,6 +136,7 @@ export class Devices {
     }
     this.#sessions.set(session, slot);
     rows.connectedAt[slot] = connectedAt;
+    rows.wantsInterest[slot] = interest ? 1 : 0;
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     link.joined(session, slot);

@@ -20,6 +20,7 @@ import {
   writeDetach,
   writeFilterPage,
   writeGap,
+  writeInterest,
   writeJoined,
   writeNotice,
   writeResync,
@@ -63,6 +64,12 @@ export class EdgeLink {
 
   close(session: number, { code }: CloseEntry): void {
     writeClosed(this.#ring, { session, code });
+    this.#written = true;
+  }
+
+  /** The device's first listener came, or its last one went. */
+  interest(session: number): void {
+    writeInterest(this.#ring, { session });
     this.#written = true;
   }
 

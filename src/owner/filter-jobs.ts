@@ -55,6 +55,8 @@ export interface PageJob {
   /** Of the subscriber's rows, while the devices are still being gathered. */
   walk: RowWalk | undefined;
   waits: boolean;
+  /** A device of this page found no room; the subscriber is to be told. */
+  isFull: boolean;
 }
 
 export type Job = RequestJob | PageJob;

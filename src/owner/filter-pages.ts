@@ -5,6 +5,7 @@
 import { DEVICES_PER_PAGE } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
+import { NO_BYTES, Notice } from '../records/replies.ts';
 import { type PageJob, SLICE_SLOTS } from './filter-jobs.ts';
 import type { FiltersDeps } from './filters.ts';
 import type { RowWalk } from './row-walks.ts';
@@ -38,7 +39,7 @@ export class FilterPages {
     const page = this.#nextPage;
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
     const { devices = [], walk, ...rest } = options;
-    return { kind: 'pages', ...rest, page, devices, walk, at: 0, reserved: 0, waits: false };
+    return { kind: 'pages', ...rest, page, devices, walk, at: 0, reserved: 0, waits: false, isFull: false };
   }
 
   /** @returns whether its last page was sent */
@@ -67,6 +68,12 @@ export class FilterPages {
     job.waits = more;
     subscriptions.link(job.session).filterPage(job.session, job.filter, entries.take(), job.page, more);
     subscriptions.end(page);
+    if (job.isFull) {
+      // A device that appeared after the answer, for which no row was reserved.
+      const full = [{ filter: job.filter, value: RowState.none }];
+      subscriptions.link(job.session).notice(job.session, Notice.filterFull, NO_BYTES, false, full);
+      job.isFull = false;
+    }
     if (!more) this.drop(job);
     return !more;
   }
@@ -86,7 +93,7 @@ export class FilterPages {
 
   /** One device of a page. Between being found and now it may have gone, or have been denied. */
   #follow(job: PageJob, device: number, page: ReturnType<Subscriptions['begin']>): void {
-    const { registry, subscriptions } = this.#deps;
+    const { registry, subscriptions, rowsMax } = this.#deps;
     const { subscriber, input } = job;
     const { known, deviceState } = registry.devices.rows;
     if (known[device] === 0 || deviceState[device] === DeviceState.free) return;
@@ -102,8 +109,12 @@ export class FilterPages {
       if (input !== 'subscribe') return; // an operator has removed it
       const options = { types: filterTypes, ownTypes: 0, reserved: job.reserved > 0 };
       if (options.reserved) job.reserved -= 1;
-      const made = registry.createRow(device, subscriber, RowState.active, options);
-      if (made < 0) return;
+      const isFull = !options.reserved && registry.subscribers.rows.rowCount[subscriber]! >= rowsMax;
+      const made = isFull ? -1 : registry.createRow(device, subscriber, RowState.active, options);
+      if (made < 0) {
+        job.isFull = true;
+        return;
+      }
       subscriptions.describe(page, device, RowState.active);
       page.change(made, RowState.active); // attaches it once the page is written
       return;

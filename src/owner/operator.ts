@@ -1,12 +1,13 @@
 /** What operators change, through the admin API. Owner thread only. */
-import type { Input } from '../presence/lifecycle.ts';
+import { type Input, RowState } from '../presence/lifecycle.ts';
 import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
+import { Notice } from '../records/replies.ts';
 import type { Devices } from './devices.ts';
 import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
 import type { RuleSweep, SweepPart } from './rule-sweep.ts';
 import type { Subscribers } from './subscribers.ts';
-import type { Subscriptions } from './subscriptions.ts';
+import { isSubscribed, type Subscriptions } from './subscriptions.ts';
 
 const inputOf = {
   allow: 'operatorAllow',
@@ -53,7 +54,7 @@ export class Operator {
         return this.#removeRow(command.device, command.subscriber);
       case ToOwner.Terminate:
         return this.#onDevice(command.device, (slot) => {
-          this.#subscribers.removeAllOfDevice(slot);
+          this.#removeAllOfDevice(slot);
           this.#devices.terminate(slot);
           return { ok: true };
         });
@@ -129,6 +130,19 @@ export class Operator {
     this.#subscribers.operatorInput(row, 'operatorRemove');
     this.#subscribers.freeIfIdle(subscriberSlot);
     return { ok: true };
+  }
+
+  /** Removes every subscription of the device, telling the subscribers why. */
+  #removeAllOfDevice(device: number): void {
+    const registry = this.#registry;
+    const subscriptions = this.#subscriptions;
+    registry.forEachOfDevice(device, (row, subscriber) => {
+      if (isSubscribed(registry.rowState(row))) {
+        subscriptions.tell(subscriber, Notice.terminated, device, RowState.none);
+      }
+      subscriptions.move(row, RowState.none);
+      this.#subscribers.freeIfIdle(subscriber);
+    });
   }
 
   #kick(subscriber: string, forget: boolean): OperatorResult {

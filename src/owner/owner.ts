@@ -115,6 +115,7 @@ export class Owner {
       appeared: (slot) => filters.appeared(slot),
       gone: (slot) => filters.deviceGone(slot),
     });
+    registry.interestChanged = (slot) => devices.interestChanged(slot);
     const access = new AccessControl(settings.defaultAccess, deps.rules);
     const scopes = new TokenScopes();
     const subscriptions = new Subscriptions({ registry, devices, links, access, scopes, clock });

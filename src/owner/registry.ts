@@ -49,6 +49,8 @@ export class Registry {
   /** Called with a device's row that was just made, and with one that is about to be freed. */
   deviceMade: (slot: number) => void = () => {};
   deviceFreed: (slot: number) => void = () => {};
+  /** A device that wants to know it has its first listener, or has lost its last. */
+  interestChanged: (slot: number) => void = () => {};
   /** Called with a row that is about to go, while it is still in its lists. */
   rowRemoved: (row: number) => void = () => {};
   /** Ids and statuses, for whoever copies them as bytes. */
@@ -159,6 +161,7 @@ export class Registry {
     Atomics.store(rows.session, slot, NONE);
     rows.connectedAt[slot] = 0;
     rows.holders[slot] = 0;
+    rows.wantsInterest[slot] = 0;
     Atomics.store(rows.waiting, slot, 0);
     Atomics.store(rows.known, slot, 0);
     this.unusedCount += 1;
@@ -441,12 +444,14 @@ export class Registry {
     const device = devices[row]!;
     const { rows } = this.devices;
     begin(rows.version, device);
-    Atomics.add(rows[status], device, change);
+    const before = Atomics.add(rows[status], device, change);
     if (state === RowState.disconnected) Atomics.add(rows.waiting, device, change);
     end(rows.version, device);
     Atomics.add(this.#totals, Total[status], change);
     if (status === 'active') {
       this.interest[device * this.edges + this.subscribers.rows.edge[subscribers[row]!]!]! += change;
+      const isFirstOrLast = before === 0 || before + change === 0;
+      if (isFirstOrLast && rows.wantsInterest[device] !== 0) this.interestChanged(device);
     }
   }
 }

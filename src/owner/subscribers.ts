@@ -256,19 +256,10 @@ export class Subscribers {
     return row;
   }
 
-  /** Removes every subscription of the device, telling the subscribers why. */
-  removeAllOfDevice(device: number): void {
-    const { registry, subscriptions } = this.#deps;
-    registry.forEachOfDevice(device, (row, subscriber) => {
-      if (isSubscribed(registry.rowState(row))) {
-        subscriptions.tell(subscriber, Notice.terminated, device, RowState.none);
-      }
-      subscriptions.move(row, RowState.none);
-      this.freeIfIdle(subscriber);
-    });
-  }
-
-  /** Closes its connection and removes its subscriptions. @param forget what operators set goes too, else it stays */
+  /**
+   * Closes the subscriber's connection, if any, and removes its subscriptions.
+   * @param forget what operators set for it goes too
+   */
   kick(slot: number, forget: boolean): void {
     const { registry, subscriptions, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscribers;
@@ -281,8 +272,11 @@ export class Subscribers {
     const kept = (row: number): RowState =>
       forget ? RowState.none : nextRowState(registry.rowState(row), 'unsubscribe', registry.isGranted(row));
     registry.forEachOfSubscriber(slot, (row) => subscriptions.move(row, kept(row)));
-    if (forget || (rows.vip[slot]! & Vip.operator) === 0) this.freeIfIdle(slot);
-    else wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
+    if (forget) this.setVip(slot, false);
+    // A vip stays one for as long as a lost subscriber may come back.
+    if ((rows.vip[slot]! & Vip.operator) !== 0)
+      wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
+    else this.freeIfIdle(slot);
   }
 
   /** Whether the token that the subscriber last came with lets it follow the device. */

@@ -283,6 +283,21 @@ export class PresenceReader {
     return stop < end ? stop : undefined;
   }
 
+  /** As `deviceIdIncludes`; case counts. */
+  deviceIdStartsWith(slot: number, prefix: Uint8Array): boolean {
+    return this.#arena.startsWith(Atomics.load(this.devices.rows.id, slot), prefix);
+  }
+
+  /** A device's id, to sort by. Exact only while the row stays as it is. */
+  deviceId(slot: number): string {
+    return this.#arena.text(Atomics.load(this.devices.rows.id, slot));
+  }
+
+  /** As `deviceId`: the status that the device reported, '' for none. */
+  deviceStatus(slot: number): string {
+    return this.#arena.text(Atomics.load(this.devices.rows.deviceStatus, slot));
+  }
+
   /** As `deviceSlots`, over the subscriptions of one device; looks at `SUBSCRIPTIONS_PER_SCAN` slots. */
   subscriptionSlotsOfDevice(device: number, from: number, limit: number): SlotPage {
     const { device: devices, rowState } = this.subscriptions.rows;

@@ -34,12 +34,8 @@ export type OperatorCommand =
     }
   | { readonly kind: typeof ToOwner.RemoveRow; readonly device: string; readonly subscriber: string }
   | { readonly kind: typeof ToOwner.Terminate; readonly device: string }
-  | {
-      readonly kind: typeof ToOwner.Kick;
-      readonly subscriber: string;
-      /** What operators set (deny, allow, vip) goes, too. */
-      readonly forget: boolean;
-    }
+  /** `forget`: what operators set for it goes too. */
+  | { readonly kind: typeof ToOwner.Kick; readonly subscriber: string; readonly forget: boolean }
   | {
       readonly kind: typeof ToOwner.Publish;
       readonly device: string;

@@ -50,6 +50,9 @@ const filterPage = record(14, {
   entries: 'bytes',
 });
 
+/** The first listener of a device came, or its last one went. */
+const interest = record(15, { session: 'u32' });
+
 export const FromOwnerRecord = {
   Event: EVENT_KIND,
   Joined: joined.kind,
@@ -65,11 +68,13 @@ export const FromOwnerRecord = {
   Seq: seq.kind,
   Resynced: resynced.kind,
   FilterPage: filterPage.kind,
+  Interest: interest.kind,
 } as const;
 
 export const { write: writeJoined, read: readJoined } = joined;
 export const { write: writeClosed, read: readClosed } = closed;
 export const { write: writeAck, read: readAck } = ack;
+export const { write: writeInterest, read: readInterest } = interest;
 export const { write: writeAnswer, read: readAnswer } = answer;
 export const { write: writeNotice, read: readNotice } = notice;
 export const { write: writeAttach, read: readAttach } = attach;

@@ -19,6 +19,7 @@ const join = record(2, {
   vip: 'flag',
   restricted: 'flag',
   hold: 'flag',
+  interest: 'flag',
   connectedAt: 'f64',
   id: 'text',
   patterns: 'text',
@@ -64,6 +65,8 @@ export interface Join {
   readonly again: boolean;
   /** A subscriber that does not want its kept subscriptions back yet. */
   readonly hold: boolean;
+  /** A device that wants to know whether anybody listens. */
+  readonly interest: boolean;
   /** Wall-clock ms. */
   readonly connectedAt: number;
 }
@@ -72,7 +75,7 @@ const roles = ['device', 'subscriber'] as const satisfies readonly Role[];
 
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
-  const { session, kind, actor, again, hold, connectedAt } = value;
+  const { session, kind, actor, again, hold, interest, connectedAt } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, {
@@ -80,6 +83,7 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
     kind,
     again,
     hold,
+    interest,
     vip,
     restricted: devices !== undefined,
     connectedAt,
@@ -89,10 +93,12 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
 }
 
 export function readJoin(...at: Parameters<typeof join.read>): Join {
-  const { session, kind, again, hold, vip, restricted, connectedAt, id, patterns } = join.read(...at);
+  const { session, kind, again, hold, interest, vip, restricted, connectedAt, id, patterns } = join.read(
+    ...at,
+  );
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
   const actor = { role: roles[kind as SessionKind], id, devices, vip };
-  return { session, kind: kind as SessionKind, again, hold, connectedAt, actor };
+  return { session, kind: kind as SessionKind, again, hold, interest, connectedAt, actor };
 }
 
 /** What a subscriber may ask for through the owner. */

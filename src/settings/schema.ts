@@ -57,9 +57,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const SPAN_MS_MAX = 24 * DAY_MS;
 /** One bit per fan-out worker in a 32-bit word of interest. */
 export const FANOUT_WORKERS_MAX = 32;
-/** With this many rows, a column of 8 bytes takes 128 MB and ids of the maximum length take 2 GB. */
 /** The count of a subscriber's filters is one byte. */
 const FILTERS_MAX = 255;
+/** With this many rows, a column of 8 bytes takes 128 MB and ids of the maximum length take 2 GB. */
 const ROWS_MAX = 16_000_000;
 const QUEUE_BYTES_MAX = 1024 ** 3;
 /** What one shared memory may have. */
@@ -314,6 +314,14 @@ export const settingRows = {
     meaning:
       'Leave grace: how long the hub waits after an unclean disconnect before it calls the device ' +
       'offline. If the device returns in time, nothing is broadcast. 0 means offline at once.',
+  }),
+  interestLingerMs: row({
+    kind: spanMsOrZero,
+    default: 5000,
+    group: 'Presence',
+    meaning:
+      'Time without a listener after which a device that connected with ?interest=true is told that nobody listens. ' +
+      '0 means at once.',
   }),
   deviceRemoveAfterMs: row({
     kind: spanMsOrZero,

@@ -30,6 +30,7 @@ export interface DeviceCodec extends PeerCodec {
   welcome(device: string, pingIntervalMs: number): Frame | undefined;
   /** @param id raw JSON of the event's id */
   ack(id: string, seq: number, skipped: boolean): Frame | undefined;
+  interest(isListenedTo: boolean): Frame | undefined;
 }
 
 /** An entry, and whether all that was asked for since a position is there. */

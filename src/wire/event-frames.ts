@@ -12,6 +12,8 @@ export interface EventHead {
   payloadIsJson: boolean;
   /** It is one of those that history kept. */
   replay?: boolean;
+  /** Events that it replaced, for a subscriber at a pace; 0 or absent: none. */
+  conflated?: number;
   seq: number;
   /** Wall-clock ms. */
   at: number;
@@ -51,6 +53,7 @@ export class DeviceNames {
 const AT = encoder.encode(',"at":');
 const priorities = priorityNames.map((name) => encoder.encode(`,"priority":"${name}"`));
 const REPLAY = encoder.encode(',"replay":true');
+const CONFLATED = encoder.encode(',"conflated":');
 const STATUS = encoder.encode(',"status":');
 const DATA = encoder.encode(',"data":');
 const DATA64 = encoder.encode(',"data64":"');
@@ -93,6 +96,7 @@ export function encodeJsonEvent(
   at = putDigits(out, at, head.at);
   at = put(out, at, priorities[head.priority]!);
   if (head.replay) at = put(out, at, REPLAY);
+  if (head.conflated) at = putDigits(out, put(out, at, CONFLATED), head.conflated);
   if (payloadStart > statusStart) {
     at = put(out, at, STATUS);
     at = putString(out, at, source, statusStart, payloadStart);

@@ -147,6 +147,7 @@ export const jsonDeviceCodec: DeviceCodec = {
   ...peer,
   welcome: (device, pingIntervalMs) => JSON.stringify({ op: 'welcome', device, pingIntervalMs }),
   ack,
+  interest: (active) => JSON.stringify({ op: 'interest', active }),
 };
 
 /** Both subprotocols: they differ in events only. */

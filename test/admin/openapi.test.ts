@@ -8,6 +8,8 @@ const described = [
   ['get', '/openapi.json'],
   ['get', '/v1/stats'],
   ['get', '/v1/live'],
+  ['put', '/v1/live/streams/{stream}'],
+  ['get', '/v1/live/devices'],
   ['get', '/v1/devices'],
   ['get', '/v1/devices/{device}'],
   ['delete', '/v1/devices/{device}'],

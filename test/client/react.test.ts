@@ -1,15 +1,14 @@
 /** The hooks in Chromium, with React as a page has it: bundled by Vite from the package's name. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
-import { build } from 'vite';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hasChromium, useChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { usePageServer } from '../support/page-server.ts';
+import { bundle } from './bundle.ts';
 import { FakeHub } from './fake-hub/hub.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -26,26 +25,6 @@ declare const window: {
 /** What a page said, but for the advice that React gives in development, where it also mounts everything twice. */
 const complaintsOf = (said: readonly string[]): readonly string[] =>
   said.filter((line) => !line.includes('React DevTools'));
-
-/** Bundles a module as Vite does for a page. */
-async function bundle(entry: string): Promise<string> {
-  const outDir = mkdtempSync(join(tmpdir(), 'client-page-'));
-  try {
-    await build({
-      root: ROOT,
-      configFile: false,
-      logLevel: 'warn',
-      build: {
-        outDir,
-        emptyOutDir: true,
-        rollupOptions: { input: join(ROOT, entry), output: { entryFileNames: 'page.js' } },
-      },
-    });
-    return readFileSync(join(outDir, 'page.js'), 'utf8');
-  } finally {
-    rmSync(outDir, { recursive: true });
-  }
-}
 
 const html =
   '<!doctype html><title>react</title><div id="root"></div><script type="module" src="page.js"></script>';

@@ -124,12 +124,25 @@ describe('what was missed', () => {
     hub.publish('a', { data: 1 });
     await line.events.next(({ data }) => data === 1);
     await away(() => hub.crash());
-    // Nothing is held of a subscriber that the hub has forgotten: it is told by the numbers alone.
     const again = await line.subscribed.next(({ devices }) => devices.length > 0);
-    expect(again.devices[0]?.recovered).toBeUndefined();
+    expect(again.devices[0]).toMatchObject({ device: 'a', recovered: false });
     hub.publish('a', { data: 'after' });
     await line.events.next(({ data }) => data === 'after');
     expect(line.subscriber.follows('b*')).toBe(true);
+  });
+
+  it('is replayed even when the hub has removed the subscription meanwhile', async () => {
+    const { hub, line, away } = await absenceOf({ devices: ['a', 'b*'] });
+    await line.subscribed.next();
+    for (const id of ['a', 'b1']) hub.publish(id, { data: 1 });
+    await line.events.take(2, ({ data }) => data === 1);
+    await away(() => {
+      hub.followers.delete('me');
+      for (const id of ['a', 'b1']) hub.publish(id, { data: 2 });
+    });
+    const again = await line.events.take(2, ({ data }) => data === 2);
+    expect(again).toMatchObject([{ replay: true }, { replay: true }]);
+    expect(line.gaps.all).toEqual([]);
   });
 
   it('is what an urgent event had overtaken, too, and the urgent event does not come twice', async () => {

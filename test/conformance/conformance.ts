@@ -12,6 +12,7 @@ import { filters } from './filters.ts';
 import type { MatrixRow } from './harness.ts';
 import { history } from './history.ts';
 import { identity } from './identity.ts';
+import { interest } from './interest.ts';
 import { lagging } from './lagging.ts';
 import { listeners } from './listeners.ts';
 import { live } from './live.ts';
@@ -19,6 +20,7 @@ import { liveness } from './liveness.ts';
 import { metrics } from './metrics.ts';
 import { order } from './order.ts';
 import { ownerRestart } from './owner-restart.ts';
+import { pace } from './pace.ts';
 import { pages } from './pages.ts';
 import { subscribers } from './subscribers.ts';
 import { subscriptions, subscriptionTimers } from './subscriptions.ts';
@@ -37,6 +39,8 @@ const suites = [
   batches,
   filters,
   history,
+  interest,
+  pace,
   pages,
   lagging,
   closing,

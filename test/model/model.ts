@@ -101,9 +101,9 @@ export class Model {
       case 'publish': {
         const receivers = this.#receivers(command.device);
         const device = this.#device(command.device);
-        if (receivers.length === 0) return { seq: device.seq, skipped: true, receivers };
-        device.seq += 1;
-        return { seq: device.seq, skipped: false, receivers };
+        const skipped = receivers.length === 0;
+        if (!skipped || this.#isMissed(command.device)) device.seq += 1;
+        return { seq: device.seq, skipped, receivers };
       }
       case 'terminate': {
         const closes = this.#device(command.device).connected;
@@ -127,7 +127,7 @@ export class Model {
       case 'kick': {
         const closes = this.#isConnected(command.subscriber);
         for (const device of this.devices.keys()) this.#afterKick(device, command.subscriber);
-        this.subscribers.set(command.subscriber, { connected: false, goneAtMs: nowMs });
+        this.subscribers.set(command.subscriber, { connected: false, goneAtMs: 0 });
         this.#forgetIdle();
         return { closes };
       }
@@ -213,8 +213,13 @@ export class Model {
   #broadcastState(device: { connected: boolean; seq: number }, id: string, connected: boolean): Outcome {
     device.connected = connected;
     const receivers = this.#receivers(id);
-    if (receivers.length > 0) device.seq += 1;
+    if (receivers.length > 0 || this.#isMissed(id)) device.seq += 1;
     return { receivers };
+  }
+
+  /** Whether a subscriber that may come back is to see that an event is missing. */
+  #isMissed(device: string): boolean {
+    return [...this.pairsOf(device).values()].includes('disconnected');
   }
 
   #receivers(device: string): string[] {

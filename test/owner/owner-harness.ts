@@ -19,6 +19,8 @@ import {
   readAttach,
   readDetach,
   readEntries,
+  readFilterPage,
+  readFilters,
   readJoined,
   readNotice,
   readRefusals,
@@ -119,12 +121,29 @@ export class OwnerHarness {
     return this.#join(SessionKind.subscriber, subscriber);
   }
 
+  /** Subscribes to filters; the owner answers, and no page has been sent yet. */
+  follow(session: number, filters: readonly string[]): void {
+    const request = ++this.#requests;
+    this.#asked.set(request, 'subscribe');
+    const devices: readonly string[] = [];
+    writeRequest(this.#toOwner, { session, request, op: 'subscribe', devices, filters, types: ALL_TYPES });
+    this.poll();
+  }
+
   #join(kind: SessionKind, id: string): number {
     const session = this.#nextSession();
     if (kind === SessionKind.subscriber) this.#subscribers.add(session);
     const role = kind === SessionKind.device ? 'device' : 'subscriber';
     const actor = { role, id, devices: undefined, vip: false } as const;
-    writeJoin(this.#toOwner, { session, kind, actor, connectedAt: 1, again: false, hold: false });
+    writeJoin(this.#toOwner, {
+      session,
+      kind,
+      actor,
+      connectedAt: 1,
+      again: false,
+      hold: false,
+      interest: false,
+    });
     this.poll();
     return session;
   }
@@ -223,7 +242,7 @@ export class OwnerHarness {
       session,
       frame: JSON.parse(frame as string),
     });
-    const { welcome, answer: answered, notice: noticed } = jsonSubscriberCodec;
+    const { welcome, answer: answered, notice: noticed, filterPage } = jsonSubscriberCodec;
     switch (kind) {
       case FromOwnerRecord.Joined: {
         const { session, slot, resumed, more } = readJoined(views, offset);
@@ -240,8 +259,12 @@ export class OwnerHarness {
         return text(session, answered(asked, readEntries(entries), readRefusals(refusals), [], more));
       }
       case FromOwnerRecord.Notice: {
-        const { session, notice, more, entries } = readNotice(views, offset);
-        return text(session, noticed(notice as 0, readEntries(entries), [], more));
+        const { session, notice, more, entries, filters } = readNotice(views, offset);
+        return text(session, noticed(notice as 0, readEntries(entries), readFilters(filters), more));
+      }
+      case FromOwnerRecord.FilterPage: {
+        const { session, filter, more, entries } = readFilterPage(views, offset);
+        return text(session, filterPage(filter, readEntries(entries), more));
       }
       case FromOwnerRecord.Attach: {
         const { session, id } = readAttach(views, offset);

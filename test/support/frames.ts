@@ -26,6 +26,8 @@ export interface Frame {
   readonly filters?: readonly unknown[];
   readonly resumedFilters?: readonly string[];
   readonly replay?: boolean;
+  /** Events that it replaced. */
+  readonly conflated?: number;
   /** Another page follows. */
   readonly more?: boolean;
   readonly retryAfterMs?: number;

@@ -1,4 +1,4 @@
-/** Looks at what the application hands over before anything is sent, so that a mistake is told at once. Pure. */
+/** Checks what the application hands over, so that mistakes show at once. Pure. */
 import { EventType } from './wire.ts';
 
 const ID = /^(?!\.\.?$)[\w.:~-]{1,128}$/;
@@ -8,13 +8,13 @@ const FILTER = /^[\w.:~-]{0,127}\*$/;
 export interface FollowOptions {
   /** Only events of these types. Default: all. */
   readonly types?: readonly (keyof typeof EventType)[] | undefined;
-  /** true: the newest message and status of each device that the hub keeps come first, as replays. */
+  /** true: the newest message and status of each device come first, as replays. */
   readonly last?: boolean | undefined;
-  /** So many of the newest events of each device that the hub keeps come first, as replays: 1 to 1000. */
+  /** 1 to 1000: that many of the newest events of each device come first, as replays. */
   readonly history?: number | undefined;
 }
 
-/** Whether the hub takes it as something to follow: an id, or a filter, which ends in `*`. */
+/** Whether it is an id or a filter. */
 export function isName(value: unknown): value is string {
   return typeof value === 'string' && (ID.test(value) || FILTER.test(value));
 }
@@ -29,17 +29,17 @@ function refuse(name: string, given: unknown, accepted: string): never {
   throw new TypeError(`${name}: ${shown} given; ${accepted} is accepted`);
 }
 
-/** @throws TypeError when it is given and the hub would refuse it */
+/** @throws TypeError when it is given and malformed */
 export function checkId(id: unknown): void {
   if (id !== undefined && !ID.test(String(id))) refuse('id', id, '1 to 128 of A-Z a-z 0-9 . _ : ~ -');
 }
 
-/** @throws TypeError when it is no list; what is in it is looked at one by one */
+/** @throws TypeError when it is no list. Its elements are checked elsewhere, one by one. */
 export function checkList(devices: unknown): void {
   if (!Array.isArray(devices)) refuse('devices', devices, 'a list of ids and filters');
 }
 
-/** @throws TypeError when an option is what the hub would refuse */
+/** @throws TypeError when the hub would refuse an option */
 export function checkFollow({ types, history }: FollowOptions): void {
   if (types !== undefined && !(types.length > 0 && [...types].every((type) => type in EventType))) {
     refuse('types', types, 'a list of message, status, pong');
@@ -47,7 +47,7 @@ export function checkFollow({ types, history }: FollowOptions): void {
   checkNumbers({ history }, 1, 1000);
 }
 
-/** @throws TypeError when one of them is given and is not a number in this range */
+/** @throws TypeError when one of them is given and is no number in this range */
 export function checkNumbers(numbers: object, min = 0, max = Number.POSITIVE_INFINITY): void {
   for (const [name, value] of Object.entries(numbers)) {
     if (value === undefined || (typeof value === 'number' && value >= min && value <= max)) continue;

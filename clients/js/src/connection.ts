@@ -1,6 +1,6 @@
 /**
- * One logical connection to the hub over as many WebSockets as it takes: connects, notices when it is lost, waits as
- * the close code asks, connects again. Knows nothing of devices and subscriptions.
+ * One logical connection to the hub, over as many WebSockets as it takes: connects, notices when it is lost, waits as
+ * the close code asks, connects again. Knows nothing about devices and subscriptions.
  */
 
 import { Backoff, type ReconnectOptions } from './backoff.ts';
@@ -34,6 +34,8 @@ export interface ConnectOptions {
   readonly requestTimeoutMs?: number;
   /** Requests and events that may wait to be sent. Default 1000. */
   readonly queueLimit?: number;
+  /** Bytes that may wait in the WebSocket; what would be sent then is refused. Default 1 MiB; subscribers: no limit. */
+  readonly sendBufferBytes?: number;
 }
 
 export type ConnectionState =
@@ -45,26 +47,24 @@ export type ConnectionState =
   /** The end. `error` is undefined after `close()`. */
   | { readonly state: 'closed'; readonly error: TunnelError | undefined };
 
-/** What every client tells. */
+/** Events of devices, subscribers and gateways. */
 export interface ConnectionEvents {
   state: ConnectionState;
-  /** What has no other place: an error of the hub that answers no request, a frame that cannot be read. */
+  /** An error of the hub that answers no request, or a frame that cannot be read. */
   error: TunnelError;
 }
 
-/** What is different for devices and subscribers. */
+/** What differs between devices, subscribers and gateways. */
 export interface Role {
-  /** Default: that of the options. */
+  /** Default: the one of the options. */
   readonly url?: URL;
   readonly path: string;
   readonly protocols?: string[];
   /** What the URL asks for beside the id and the token. */
   readonly query?: Readonly<Record<string, string>>;
-  /** Bytes that may wait in the WebSocket to be sent. Default 1 MiB. */
-  readonly sendBufferBytes?: number | undefined;
   /** Requests that may wait for an answer. Default: all. */
   readonly windowSize?: number;
-  /** After the welcome, before anything that waited for the connection is sent: `waiting` of it will be answered. */
+  /** After the welcome, before anything that waited is sent. @param waiting the requests among it */
   welcomed?(frame: Welcome, waiting: readonly Fields[]): void;
   /** Each frame, before a request that it answers is settled. */
   received(frame: HubFrame): void;
@@ -106,11 +106,12 @@ export class Connection {
   #reconnectAfterMs: number | undefined;
   #isClosing = false;
 
-  /** @throws TypeError when an option is not what it should be, or there is no WebSocket to use */
+  /** @throws TypeError when an option is wrong, or there is no WebSocket to use */
   constructor(options: ConnectOptions, role: Role) {
-    const { requestTimeoutMs = 10_000, queueLimit = 1000, connectTimeoutMs, reconnect = {} } = options;
+    const { requestTimeoutMs = 10_000, queueLimit = 1000, sendBufferBytes = 2 ** 20 } = options;
+    const { connectTimeoutMs, reconnect = {} } = options;
     checkId(options.id);
-    checkNumbers({ requestTimeoutMs, queueLimit, connectTimeoutMs, ...reconnect });
+    checkNumbers({ requestTimeoutMs, queueLimit, sendBufferBytes, connectTimeoutMs, ...reconnect });
     this.#options = options;
     this.#role = role;
     this.#Socket = socketConstructor(options.WebSocket);
@@ -125,7 +126,7 @@ export class Connection {
       windowSize: role.windowSize ?? Number.POSITIVE_INFINITY,
       send: (data) => {
         const socket = this.#socket;
-        if (socket === undefined || socket.bufferedAmount > (role.sendBufferBytes ?? 2 ** 20)) return false;
+        if (socket === undefined || socket.bufferedAmount > sendBufferBytes) return false;
         socket.send(data);
         return true;
       },
@@ -141,7 +142,7 @@ export class Connection {
 
   /**
    * Ends it for good. Resolves when the WebSocket is closed, or does not get closed in time.
-   * @param first `finish`: sends what waits and waits for the answers, unless this is the second call
+   * @param first `finish`: first waits until all is sent and answered, unless this is the second call
    */
   close(first?: 'finish'): Promise<void> {
     if (first === 'finish' && !this.#isClosing && this.requests.isBusy) {
@@ -288,7 +289,7 @@ export class Connection {
   }
 }
 
-/** Of whatever was thrown, by the application's functions too. */
+/** The text of anything that may be thrown. */
 function textOf(cause: unknown): string {
   try {
     return String(cause);

@@ -1,15 +1,16 @@
-/** Long lists of devices: the hub takes frames up to a size, so they are asked for in parts. Pure. */
+/** Splits long lists of devices into parts that fit a frame. Pure. */
 import { isName } from './checks.ts';
 import type { Answer, Changed, Refusal, Since } from './frames.ts';
 import { BAD_REQUEST, FRAME_DEVICES_MAX } from './wire.ts';
 
 /** Bytes of ids in one frame: the hub closes on frames over its limit, which is 64 KiB unless set otherwise. */
 const FRAME_IDS_BYTES_MAX = 16 * 1024;
-/** What one id takes beside itself: quotes and comma; with where to go on from, also its name again, and two numbers. */
+/** Quotes and comma of an id. */
 const ID_BYTES = 3;
+/** `"":{"epoch":"","seq":9007199254740991},` */
 const SINCE_BYTES = 44;
 
-/** The names of a list, and the rest of it as the hub would answer it: a hub may refuse a whole list for one of them. */
+/** The well-formed names of a list, and refusals of the others, as the hub would answer them. */
 export function splitMalformed(devices: readonly string[]): {
   readonly names: readonly string[];
   readonly refusals: readonly Refusal[];
@@ -17,12 +18,12 @@ export function splitMalformed(devices: readonly string[]): {
   const refusals = devices
     .filter((device) => !isName(device))
     .map((device) => ({ device: String(device), code: BAD_REQUEST, message: 'neither an id nor a filter' }));
-  return { names: refusals.length === 0 ? devices : devices.filter(isName), refusals };
+  return { names: devices.filter(isName), refusals };
 }
 
 /**
- * Parts of the list that fit a frame each, in order; none of an empty list.
- * @param since of those that go into the same frame with where to go on from
+ * The list in parts that fit a frame each; an empty list has none.
+ * @param since the positions that go into the same frames
  */
 export function inChunks(
   devices: Iterable<string>,
@@ -46,11 +47,24 @@ export function inChunks(
   return chunks;
 }
 
-/** One answer of those to the parts, with what was refused before it was asked for. */
+/** The answers to the parts as one. @param refusals of names that were not sent */
 export function merge(answers: readonly Answer[], refusals: readonly Refusal[] = []): Changed {
+  const all = (name: 'devices' | 'filters' | 'errors'): readonly unknown[] =>
+    answers.flatMap((answer) => answer[name] ?? []);
   return {
-    devices: answers.flatMap(({ devices = [] }) => devices as readonly string[]),
-    filters: answers.flatMap(({ filters = [] }) => filters as readonly string[]),
-    errors: [...answers.flatMap(({ errors = [] }) => errors), ...refusals],
+    devices: all('devices') as readonly string[],
+    filters: all('filters') as readonly string[],
+    errors: [...(all('errors') as readonly Refusal[]), ...refusals],
   };
+}
+
+/** The ids and filters of a frame. */
+export function namesOf({
+  devices = [],
+  filters = [],
+}: {
+  readonly devices?: readonly unknown[] | undefined;
+  readonly filters?: readonly unknown[] | undefined;
+}): string[] {
+  return [...devices, ...filters] as string[];
 }

@@ -1,4 +1,4 @@
-/** A device with a connection of its own. */
+/** A device with its own connection. */
 import {
   Connection,
   type ConnectionEvents,
@@ -9,9 +9,7 @@ import type { EventTypeName } from './frames.ts';
 import { bytesOf, type EventFields, EventLine, type EventOptions, Sender } from './sender.ts';
 
 export interface DeviceOptions extends ConnectOptions {
-  /** Bytes that may wait in the WebSocket to be sent; an event beyond it is refused. Default 1 MiB. */
-  readonly sendBufferBytes?: number;
-  /** true: the hub tells whether anybody listens, as `interest`. */
+  /** true: `interest` events tell whether anybody listens. */
   readonly interest?: boolean;
 }
 
@@ -21,9 +19,9 @@ export interface DeviceEvents extends ConnectionEvents {
 }
 
 /**
- * Connects as a device, and again whenever the connection is lost. Returns at once; what is sent before there is a
- * connection waits for it.
- * @throws TypeError when an option is not what it should be, or there is no WebSocket to use
+ * Connects as a device, and again whenever the connection is lost. Returns at once; events that are sent before there
+ * is a connection wait for it.
+ * @throws TypeError when an option is wrong, or there is no WebSocket to use
  */
 export function connectDevice(options: DeviceOptions): Device {
   return new Device(options);
@@ -39,13 +37,12 @@ export class Device extends Sender<DeviceEvents> {
     this.#connection = new Connection(options, {
       path: '/v1/device',
       query: options.interest ? { interest: 'true' } : {},
-      sendBufferBytes: options.sendBufferBytes,
       received: (frame) => {
         if (frame.op === 'interest') this.emit('interest', frame.active);
       },
       changed: (state) => this.emit('state', state),
       failed: (error) => this.emit('error', error),
-      // Followers see the pong, so it is sent only where no event of the application's can do its work.
+      // Followers see the pong, so it is sent only when no event can ask for an ack.
       probe: () => this.#line.probe(() => void this.pong(undefined, { ack: true })),
     });
     this.#line = new EventLine(this.#connection);
@@ -55,14 +52,14 @@ export class Device extends Sender<DeviceEvents> {
     return this.#connection.current;
   }
 
-  /** That of `connection`. */
+  /** The state of `connection`. */
   get state(): ConnectionState['state'] {
     return this.connection.state;
   }
 
   /**
-   * Says goodbye: the hub calls the device offline at once. What waits is sent and acknowledged first, in at most
-   * `requestTimeoutMs`; a second call does not wait for it. Resolves when the connection is closed.
+   * Says goodbye: the hub calls the device offline at once. First waits, for at most `requestTimeoutMs`, until all
+   * events are sent and acknowledged; a second call does not wait. Resolves when the connection is closed.
    */
   close(): Promise<void> {
     return this.#connection.close('finish');

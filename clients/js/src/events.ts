@@ -15,11 +15,9 @@ import {
 
 export function eventFromJson<Data>(frame: EventFrame): DeviceEvent<Data> {
   const { data64 } = frame;
-  const bytes =
-    data64 === undefined
-      ? undefined
-      : { bytes: Uint8Array.from(atob(data64), (character) => character.charCodeAt(0)) };
-  return { ...frame, ...bytes } as DeviceEvent<Data>;
+  if (data64 === undefined) return frame as DeviceEvent<Data>;
+  const bytes = Uint8Array.from(atob(data64), (character) => character.charCodeAt(0));
+  return { ...frame, bytes } as DeviceEvent<Data>;
 }
 
 /** A byte order mark is what the device sent, and stays. */

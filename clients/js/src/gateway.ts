@@ -1,4 +1,4 @@
-/** A gateway speaks for many devices over one connection. */
+/** A gateway: many devices on one connection. */
 import { checkId } from './checks.ts';
 import {
   Connection,
@@ -12,12 +12,9 @@ import type { EventTypeName } from './frames.ts';
 import { handled } from './requests.ts';
 import { bytesOf, type EventFields, EventLine, type EventOptions, Sender } from './sender.ts';
 
-export interface GatewayOptions extends ConnectOptions {
-  /** Bytes that may wait in the WebSocket to be sent; an event beyond it is refused. Default 1 MiB. */
-  readonly sendBufferBytes?: number;
-}
+export type GatewayOptions = ConnectOptions;
 
-/** The hub has taken a device from its gateway: 4004 it connected elsewhere, others as in close codes. */
+/** The hub took a device from its gateway. 4004: it connected elsewhere; else another close code. */
 export interface GatewayClosure {
   readonly device: string;
   readonly code: number;
@@ -29,14 +26,14 @@ export interface GatewayEvents extends ConnectionEvents {
 
 export interface GatewayDeviceEvents {
   closed: GatewayClosure;
-  /** An error of the hub for this device that answers no request; the gateway tells it too. */
+  /** An error of the hub about this device that answers no request. The gateway emits it too. */
   error: TunnelError;
 }
 
 /**
- * Connects as a gateway, and again whenever the connection is lost. Returns at once; what is sent before there is a
- * connection waits for it.
- * @throws TypeError when an option is not what it should be, or there is no WebSocket to use
+ * Connects as a gateway, and again whenever the connection is lost. Returns at once; events that are sent before there
+ * is a connection wait for it.
+ * @throws TypeError when an option is wrong, or there is no WebSocket to use
  */
 export function connectGateway(options: GatewayOptions): Gateway {
   return new Gateway(options);
@@ -45,7 +42,7 @@ export function connectGateway(options: GatewayOptions): Gateway {
 export class Gateway extends Emitter<GatewayEvents> {
   readonly #connection: Connection;
   readonly #line: EventLine;
-  /** Those that are connected, or were taken away. */
+  /** Connected devices, and those that were taken away. */
   readonly #devices = new Map<string, GatewayDevice>();
   #wasWelcomed = false;
 
@@ -54,8 +51,7 @@ export class Gateway extends Emitter<GatewayEvents> {
     super();
     this.#connection = new Connection(options, {
       path: '/v1/gateway',
-      sendBufferBytes: options.sendBufferBytes,
-      // Back within the leave grace, no device has been away. The first time, what waits connects them.
+      // After a reconnect within the leave grace, nobody notices that the devices were gone.
       welcomed: () => {
         if (this.#wasWelcomed) for (const device of this.#devices.values()) device.reopen();
         this.#wasWelcomed = true;
@@ -71,7 +67,7 @@ export class Gateway extends Emitter<GatewayEvents> {
         this.#devices.get(frame?.device ?? '')?.failed(error);
         this.emit('error', error);
       },
-      // There is nothing to ask that would not be a sign of life of some device: an event has to ask.
+      // Any probe would count as activity of some device, so only an event can ask for an ack.
       probe: () => this.#line.probe(),
     });
     this.#line = new EventLine(this.#connection);
@@ -82,16 +78,19 @@ export class Gateway extends Emitter<GatewayEvents> {
   }
 
   /**
-   * A device to speak for. Its first event connects it; it stays connected, over reconnects too, until its `close`,
-   * or until the hub takes it away. The same object for the same id while it is connected.
-   * @throws TypeError when it is no id
+   * A device of this gateway. Its first event connects it. It stays connected, over reconnects too, until you close it
+   * or the hub takes it away. While it is connected, the same id gives the same object.
+   * @throws TypeError when `id` is malformed
    */
   device(id: string): GatewayDevice {
     checkId(id);
     return this.#devices.get(id) ?? new GatewayDevice(id, this.#devices, this.#connection, this.#line);
   }
 
-  /** As `close` of a device: what waits is sent first. All devices are lost, not gone: close those that leave. */
+  /**
+   * Waits as `close` of a device does, then closes the connection. The devices get no goodbye: close those that leave
+   * for good before.
+   */
   close(): Promise<void> {
     return this.#connection.close('finish');
   }
@@ -102,7 +101,7 @@ export class GatewayDevice extends Sender<GatewayDeviceEvents> {
   readonly #devices: Map<string, GatewayDevice>;
   readonly #connection: Connection;
   readonly #line: EventLine;
-  /** Why the hub takes nothing of this device. */
+  /** Why the hub takes no frames of this device. */
   #closed: TunnelError | undefined;
 
   /** Use `Gateway.device`. @internal */
@@ -114,7 +113,7 @@ export class GatewayDevice extends Sender<GatewayDeviceEvents> {
     this.#line = line;
   }
 
-  /** Connects it, without an event; takes it back when it has connected elsewhere. Rejects with TunnelError. */
+  /** Connects it without an event. Takes it back if it connected elsewhere. Rejects with TunnelError. */
   open(): Promise<void> {
     this.#closed = undefined;
     this.#devices.set(this.id, this);

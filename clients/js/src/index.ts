@@ -41,10 +41,6 @@ export {
 } from './gateway.ts';
 export type { AckOptions, EventOptions, Sender, StatusData } from './sender.ts';
 export type { SocketConstructor, SocketEvent, SocketLike } from './socket.ts';
-export {
-  connectSubscriber,
-  type Subscriber,
-  type SubscriberEvents,
-  type SubscriberOptions,
-} from './subscriber.ts';
+export { connectSubscriber, type Subscriber } from './subscriber.ts';
+export type { SubscriberEvents, SubscriberOptions } from './subscriber-options.ts';
 export type { EventTypeName, PriorityName } from './wire.ts';

@@ -1,4 +1,4 @@
-/** Which events of one device were seen, so that what is missed is known. Pure. */
+/** Which events of one device were seen, to know which are missing. Pure. */
 import type { DeviceEvent, Since, Snapshot } from './frames.ts';
 
 /** Both included. */
@@ -7,33 +7,33 @@ export interface SeqRange {
   readonly to: number;
 }
 
-/** What came beyond a hole that is remembered; with more, the oldest hole is given up. */
+/** Ranges remembered beyond the first hole. With more, that hole is given up. */
 const AHEAD_MAX = 1024;
 
 export class Position {
   #epoch: string | undefined;
-  /** All up to here was seen, or told to be missed. undefined: nothing is expected, so nothing can be missed. */
+  /** Everything up to here was seen or is in a gap. undefined: nothing is expected, so nothing can be missing. */
   #upTo: number | undefined;
-  /** What was seen beyond the next hole, in order: urgent events overtake others. */
+  /** What was seen beyond the first hole, in order: high events overtake others. */
   #ahead: SeqRange[] = [];
   /** Replays up to here were seen before, */
   #floor = 0;
-  /** and these: they were ahead when the connection was lost. */
+  /** and so were these, from `#ahead` when the connection was lost. */
   #overtaking: readonly SeqRange[] = [];
   /** By type, the highest number in the present numbering. */
   #newest: { [type: string]: number } = {};
-  /** A replay reaches up to here; the first live event shows that it is over. */
+  /** Where the running replay ends; the first live event shows that it is over. */
   #replayTo = 0;
-  /** `#upTo` when the connection was lost, until the hub tells on the new one where the count stands. */
+  /** `#upTo` when the connection was lost, until the hub answers on the new one. */
   #before: number | undefined;
 
-  /** Where to go on from, for the hub to replay the rest. undefined: not known, or the hub keeps no history. */
+  /** Where the hub shall go on from. undefined: unknown, or the hub keeps no history. */
   get since(): Since | undefined {
     if (this.#epoch === undefined || this.#upTo === undefined) return undefined;
     return { epoch: this.#epoch, seq: this.#upTo };
   }
 
-  /** A live event has come. @param isSparse holes are no sign that something is missing */
+  /** A live event arrived. @param isSparse holes do not mean that events are missing */
   live(seq: number, isSparse = false): void {
     if (this.#upTo === undefined) this.#upTo = seq;
     this.#advance(this.#replayTo);
@@ -41,14 +41,14 @@ export class Position {
     else this.told({ from: seq, to: seq });
   }
 
-  /** A replayed event has come; replays are in order. @returns whether it is new */
+  /** A replayed event arrived; replays come in order. @returns whether it is new */
   replayed(seq: number): boolean {
     if (seq <= this.#floor || this.#overtaking.some(({ from, to }) => from <= seq && seq <= to)) return false;
     this.#advance(seq);
     return true;
   }
 
-  /** These were seen, or are told to be missed. */
+  /** These were seen, or are in a gap. */
   told({ from, to }: SeqRange): void {
     if (this.#upTo === undefined || from <= this.#upTo + 1) {
       this.#upTo ??= to;
@@ -60,19 +60,19 @@ export class Position {
     if (this.#ahead.length > AHEAD_MAX) this.#advance(this.#ahead[0]!.to);
   }
 
-  /** An event of the device’s own has come. @returns whether no later one of its type came before it */
+  /** An event of the device itself arrived. @returns whether it is the newest of its type */
   noteNewest({ type, seq }: DeviceEvent): boolean {
     if (seq <= (this.#newest[type] ?? 0)) return false;
     this.#newest[type] = seq;
     return true;
   }
 
-  /** There is a new connection, and this device will be followed on it. */
+  /** There is a new connection, which will follow this device. */
   reconnected(): void {
     this.#before = this.#upTo;
   }
 
-  /** Nothing is expected any more, so nothing will be missed. */
+  /** Nothing is expected any more, so nothing will be missing. */
   forget(): void {
     this.#floor = Math.max(this.#floor, this.#upTo ?? 0);
     this.#upTo = undefined;
@@ -80,20 +80,20 @@ export class Position {
     this.#before = undefined;
   }
 
-  /** The application asks anew: replays are for it, whatever it has seen. */
+  /** The application asks again: it gets replays of events that it has seen, too. */
   askedAnew(): void {
     this.#floor = 0;
     this.#overtaking = [];
   }
 
   /**
-   * The hub tells where the device's count stands. @returns what was missed and will neither be replayed nor told by
-   * the hub
+   * The hub tells the device's last number.
+   * @returns what is missing and will neither be replayed nor reported by the hub
    */
   snapshot({ seq, epoch, recovered }: Pick<Snapshot, 'seq' | 'epoch' | 'recovered'>): SeqRange[] {
     const before = this.#before;
     const isOther = epoch !== undefined && this.#epoch !== undefined && epoch !== this.#epoch;
-    // A lower number, too, means that the count began anew: the hub was started again, or had forgotten the device.
+    // A lower number also means a new count: the hub was restarted, or had forgotten the device.
     const isAnew = isOther || (before !== undefined && seq < before);
     this.#epoch = epoch;
     this.#before = undefined;
@@ -119,7 +119,7 @@ export class Position {
     this.#replayTo = 0;
   }
 
-  /** What was not seen up to there. */
+  /** @returns what was not seen up to there */
   #skipTo(seq: number): SeqRange[] {
     const missed: SeqRange[] = [];
     let next = this.#upTo! + 1;

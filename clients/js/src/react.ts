@@ -1,12 +1,12 @@
 /**
- * Hooks that render from a subscriber: `import { … } from 'device-aggregator-tunnel-client/react'`. What a hook names is
+ * React hooks over a subscriber: `import { … } from 'device-aggregator-tunnel-client/react'`. A device or filter is
  * followed while a component that uses it is mounted.
  * @module
  */
 import { type Context, createContext, useCallback, useContext, useSyncExternalStore } from 'react';
 import type { ConnectionState, DeviceState, Subscriber } from './index.ts';
 
-/** Says which subscriber the hooks below it use: `<SubscriberContext value={subscriber}>`. */
+/** The subscriber that the hooks below use: `<SubscriberContext value={subscriber}>`. */
 export const SubscriberContext: Context<Subscriber | undefined> = createContext<Subscriber | undefined>(
   undefined,
 );
@@ -58,11 +58,11 @@ function useWatch(store: Store, name: string): (notify: () => void) => () => voi
 /** What the components of one subscriber share. */
 class Store {
   readonly subscriber: Subscriber;
-  /** By id or filter; the empty ones go with the next look at what changed. */
+  /** By id or filter. Empty ones are removed by `#follow`. */
   readonly #watchers = new Map<string, Set<() => void>>();
-  /** Ids and filters that the last component left, or the first one came to, since the last look. */
+  /** Ids and filters whose first component came, or whose last one left, since the last `#follow`. */
   readonly #touched = new Set<string>();
-  /** Followed for components, not for the application. */
+  /** Followed for components, not by the application itself. */
   readonly #own = new Set<string>();
   readonly #lists = new Map<string, readonly DeviceState[]>();
 
@@ -97,7 +97,7 @@ class Store {
     };
   }
 
-  /** Looks once at all components that are mounted, or exchanged, together. */
+  /** Components that mount or unmount together cause one `#follow`. */
   #touch(name: string): void {
     if (this.#touched.size === 0) queueMicrotask(() => this.#follow());
     this.#touched.add(name);

@@ -1,28 +1,28 @@
 /**
- * What is to be sent and what is to be answered. What is asked for without a connection waits for one; what was sent
- * and not answered when the connection is lost is refused, since nobody knows whether it had its effect. What the hub
- * refuses for its rate is sent again when the hub says so, and what comes after it waits, so that the order holds.
+ * Sends requests and events, and waits for answers. Without a connection they wait for one. A request that was sent but
+ * not answered when the connection is lost fails: nobody knows whether it took effect. A request that the hub refuses
+ * for its rate is sent again when the hub says so; later ones wait behind it, so order holds.
  */
 import { TunnelError } from './errors.ts';
 import type { Answer, ErrorFrame } from './frames.ts';
 import { after, type Timer } from './timers.ts';
 import { RATE_LIMIT } from './wire.ts';
 
-/** The hub's wish to wait is followed up to here: a request must come to an end. */
+/** The longest `retryAfterMs` that is obeyed, so that every request ends. */
 const WAIT_MS_MAX = 60_000;
 
 export interface RequestDeps {
   /** For the answer, or for a connection to ask over. */
   readonly timeoutMs: number;
-  /** Requests that may wait for a connection, or for the hub's leave to go on. */
+  /** Requests that may wait for a connection, or until the hub takes requests again. */
   readonly queueLimit: number;
   /** Requests that may wait for an answer. */
   readonly windowSize: number;
   /** Sends, or returns false when too much waits to be sent already. */
   send(data: string | ArrayBuffer): boolean;
-  /** Counts all that came from the hub. */
+  /** Frames and pings received so far. */
   heard(): number;
-  /** A request timed out, and nothing at all has come since it was sent. */
+  /** A request timed out, and nothing was received since it was sent. */
   silent(): void;
 }
 
@@ -33,13 +33,13 @@ export interface Fields {
 }
 
 interface Request {
-  /** Of those that wait, the lowest is sent first. */
+  /** The lowest is sent first. */
   order: number;
   readonly id: number;
   readonly data: string | ArrayBuffer;
-  /** undefined: done when sent. */
+  /** undefined: needs no answer. */
   readonly fields: Fields | undefined;
-  /** false: makes no sense on another connection. */
+  /** false: fails when the connection is lost before it is sent. */
   readonly outlives: boolean;
   /** The answer so far. */
   readonly pages: Answer[];
@@ -49,7 +49,7 @@ interface Request {
   heardWhenSent?: number;
 }
 
-/** A rejection that nobody looks at must not end a Node process: who sends without waiting for it may. */
+/** Callers may ignore the promise: its rejection must not end a Node process. */
 export function handled<Value>(promise: Promise<Value>): Promise<Value> {
   promise.catch(() => {});
   return promise;
@@ -57,44 +57,44 @@ export function handled<Value>(promise: Promise<Value>): Promise<Value> {
 
 export class Requests {
   readonly #deps: RequestDeps;
-  /** By their order. */
+  /** In their order. */
   #queue = new Set<Request>();
   readonly #sent = new Map<number, Request>();
   #lastId = 0;
   #lastOrder = 0;
-  /** Why nothing can be asked for ever again. */
+  /** Why no more requests are taken. */
   #ended: TunnelError | undefined;
-  /** Told when nothing waits any more. */
+  /** Called when nothing waits any more. */
   #idle: (() => void) | undefined;
   /** Whether there is a connection to send over. */
   #isOpen = false;
-  /** Until it fires, the hub wants nothing to be sent. */
-  #leave: Timer | undefined;
+  /** Set while the hub takes no requests. */
+  #pause: Timer | undefined;
 
   constructor(deps: RequestDeps) {
     this.#deps = deps;
   }
 
   /**
-   * Sends a frame with an id of its own and waits for the answer, all pages of it. Rejects with TunnelError.
-   * @param outlives false: is refused when the connection is lost before it was sent
+   * Sends a frame with an id and waits for all pages of the answer. Rejects with TunnelError.
+   * @param outlives false: fails when the connection is lost before it is sent
    */
   ask(fields: Fields, outlives = true): Promise<readonly Answer[]> {
     const id = ++this.#lastId;
     return this.#add(id, JSON.stringify({ ...fields, id }), fields, outlives);
   }
 
-  /** Sends a frame and is done when it was handed to the WebSocket. Rejects with TunnelError. */
+  /** Sends a frame; resolves when the WebSocket has it. Rejects with TunnelError. */
   tell(data: string | ArrayBuffer, outlives = true): Promise<void> {
     return handled(this.#add(0, data, undefined, outlives).then(() => {}));
   }
 
-  /** The frames that wait to be sent and will be answered. */
+  /** Requests that wait to be sent. */
   waiting(): readonly Fields[] {
     return [...this.#queue].map(({ fields }) => fields).filter((fields) => fields !== undefined);
   }
 
-  /** There is a connection: sends what has waited. @param first asks for what is to be sent before it */
+  /** There is a connection: sends what waits. @param first makes requests that are sent before */
   open(first: () => void): void {
     const waiting = this.#queue;
     this.#queue = new Set();
@@ -126,11 +126,11 @@ export class Requests {
     return request !== undefined;
   }
 
-  /** The connection is lost. What has not been sent waits for the next. */
+  /** The connection is lost. What was not sent waits for the next one. */
   drop(error: TunnelError): void {
     this.#isOpen = false;
-    clearTimeout(this.#leave);
-    this.#leave = undefined;
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
     for (const request of this.#sent.values()) this.#fail(request, error);
     for (const request of this.#queue) {
       if (!request.outlives) this.#fail(request, error);
@@ -143,7 +143,7 @@ export class Requests {
     return this.#queue.size + this.#sent.size > 0;
   }
 
-  /** Takes nothing more. Resolves when nothing waits to be sent or answered, or it has waited long enough. */
+  /** Takes no more requests. Resolves when nothing waits any more, after `timeoutMs` at the latest. */
   finish(error: TunnelError): Promise<void> {
     this.#ended = error;
     return new Promise((resolve) => {
@@ -155,7 +155,7 @@ export class Requests {
     });
   }
 
-  /** There will be no further connection. */
+  /** There will be no other connection. */
   end(error: TunnelError): void {
     this.#ended = error;
     this.drop(error);
@@ -184,7 +184,7 @@ export class Requests {
           resolve,
           reject,
         };
-        const mustWait = !this.#isOpen || this.#leave !== undefined;
+        const mustWait = !this.#isOpen || this.#pause !== undefined;
         if (mustWait && this.#queue.size >= this.#deps.queueLimit) {
           reject(new TunnelError('full', 'too many requests wait to be sent'));
           return;
@@ -196,11 +196,11 @@ export class Requests {
     );
   }
 
-  /** Sends what may be sent, in order. */
+  /** Sends what may be sent now, in order. */
   #pump(): void {
     for (const request of this.#queue) {
       const isFull = request.fields !== undefined && this.#sent.size >= this.#deps.windowSize;
-      if (!this.#isOpen || this.#leave !== undefined || isFull) return;
+      if (!this.#isOpen || this.#pause !== undefined || isFull) return;
       this.#queue.delete(request);
       this.#send(request);
     }
@@ -220,16 +220,16 @@ export class Requests {
     }
   }
 
-  /** The hub wants nothing more to be sent for now. */
+  /** The hub takes no requests for this long. */
   #waitFor(ms: number): void {
-    clearTimeout(this.#leave);
-    this.#leave = after(Math.min(ms, WAIT_MS_MAX), () => {
-      this.#leave = undefined;
+    clearTimeout(this.#pause);
+    this.#pause = after(Math.min(ms, WAIT_MS_MAX), () => {
+      this.#pause = undefined;
       this.#pump();
     });
   }
 
-  /** It is to be sent again, before what was asked for later. */
+  /** Sends it again later, before requests that were made after it. */
   #putBack(request: Request): void {
     clearTimeout(request.timer);
     request.timer = undefined;

@@ -1,4 +1,4 @@
-/** What a device sends, over a connection of its own or through a gateway. */
+/** How devices send, over their own connection or through a gateway. */
 import type { Connection } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import type { Ack, EventTypeName, PriorityName } from './frames.ts';
@@ -33,11 +33,10 @@ export abstract class Sender<Events> extends Emitter<Events> {
   /**
    * Broadcasts a message.
    *
-   * With `ack: true` the promise resolves when the hub has it; else when it was handed to the WebSocket, which is no
-   * proof that it arrives. It rejects with TunnelError; a rejection that nobody waits for does no harm.
-   * @param data anything that JSON can express; or bytes, which go as they are, and only over a connection of the
-   *   device's own, and cannot be acknowledged
-   * @throws TypeError when JSON cannot express `data`, or bytes cannot be sent so
+   * With `ack: true` the promise resolves when the hub has the event; else when the WebSocket has it, which does not
+   * prove that it arrives. It rejects with TunnelError; the rejection may be ignored.
+   * @param data anything that JSON can express; or bytes, which cannot be acknowledged, nor sent through a gateway
+   * @throws TypeError when JSON cannot express `data`, or bytes are not possible here
    */
   message(data: unknown, options: AckOptions): Promise<Ack>;
   message(data: unknown, options?: EventOptions): Promise<void>;
@@ -45,7 +44,7 @@ export abstract class Sender<Events> extends Emitter<Events> {
     return this.send('message', { data }, options);
   }
 
-  /** Says how the device is, which the hub remembers. @param status 1 to 64 characters */
+  /** Tells the device's status, which the hub remembers. @param status 1 to 64 characters */
   status(status: string, options: AckOptions & StatusData): Promise<Ack>;
   status(status: string, options?: EventOptions & StatusData): Promise<void>;
   status(status: string, options: EventOptions & StatusData = {}): Promise<unknown> {
@@ -63,12 +62,12 @@ export abstract class Sender<Events> extends Emitter<Events> {
   protected abstract send(type: EventTypeName, fields: EventFields, options?: EventOptions): Promise<unknown>;
 }
 
-/** Sends events, and asks for an ack now and then where nothing else shows whether the link is alive. */
+/** Sends events. On a silent connection it asks for an ack now and then, to find out whether the link is alive. */
 export class EventLine {
   readonly #connection: Connection;
-  /** Whether an event was sent since the last look at a silent connection. */
+  /** Whether an event was sent since the last probe. */
   #hasSent = false;
-  /** The connection is silent: the next event asks for an ack, whose absence tells that the link is dead. */
+  /** The connection is silent: the next event asks for an ack. Without one, the link is dead. */
   #isAckDue = false;
 
   constructor(connection: Connection) {
@@ -97,7 +96,7 @@ export class EventLine {
     return this.#connection.requests.tell(frame.buffer);
   }
 
-  /** The connection is silent. @param ask is called when no event is likely to ask for an ack soon */
+  /** The connection is silent. @param ask is called when no event is likely to come soon that could ask for an ack */
   probe(ask?: () => void): void {
     const isIdle = this.#isAckDue || !this.#hasSent;
     this.#isAckDue = !isIdle || ask === undefined;
@@ -106,7 +105,7 @@ export class EventLine {
   }
 }
 
-/** Undefined when it is none. */
+/** The bytes of a buffer or view. undefined: `data` is neither. */
 export function bytesOf(data: unknown): Uint8Array | undefined {
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

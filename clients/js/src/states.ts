@@ -1,4 +1,4 @@
-/** What is known of each device that is followed, to render from. Pure. */
+/** What is known of each followed device, for a page to render. Pure. */
 import type { DeviceEvent, DeviceState, Snapshot } from './frames.ts';
 
 export class States<Data> {
@@ -10,12 +10,12 @@ export class States<Data> {
     this.#set({ device, state, lastSeen, deviceStatus, lastMessage, lastStatus });
   }
 
-  /** @param isNewest no later event of its type has come before it */
+  /** @param isNewest whether it is the newest of its type */
   event(event: DeviceEvent<Data>, isNewest: boolean): void {
     const known = this.map.get(event.device);
     if (known === undefined) return;
     if (event.source === 'hub') {
-      // The snapshot before a replay is newer than what is replayed.
+      // The snapshot before a replay is newer than the replay.
       if (!event.replay) this.#set({ ...known, state: event.data.state });
       return;
     }

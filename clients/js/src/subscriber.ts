@@ -1,31 +1,17 @@
-/** A subscriber's side: keeps what is followed over reconnects, and tells what was missed. */
-import {
-  checkFollow,
-  checkList,
-  checkNumbers,
-  type FollowOptions,
-  isFilter,
-  isName,
-  webSocketUrl,
-} from './checks.ts';
-import {
-  Connection,
-  type ConnectionEvents,
-  type ConnectionState,
-  type ConnectOptions,
-} from './connection.ts';
-import { inChunks, merge, splitMalformed } from './device-lists.ts';
+/** A subscriber: keeps what it follows over reconnects, recovers what it missed, and tells what it could not recover. */
+import { ask, askToFollow } from './asking.ts';
+import { checkFollow, checkList, checkNumbers, type FollowOptions, isName, webSocketUrl } from './checks.ts';
+import { Connection, type ConnectionState } from './connection.ts';
+import { merge, namesOf } from './device-lists.ts';
 import { Emitter } from './emitter.ts';
 import { TunnelError } from './errors.ts';
 import { EventStream } from './event-stream.ts';
 import { eventFromJson, eventsFromBinary } from './events.ts';
-import { Follows, matches } from './follows.ts';
+import { Followed } from './followed.ts';
 import type {
-  Answer,
   Changed,
   DeviceEvent,
   DeviceState,
-  Gap,
   HubFrame,
   ListedSubscription,
   Removal,
@@ -35,47 +21,18 @@ import type {
   Welcome,
 } from './frames.ts';
 import { isPage, watchPage } from './page.ts';
-import { Position } from './position.ts';
 import { type Fields, handled } from './requests.ts';
-import { States } from './states.ts';
+import type { SubscriberEvents, SubscriberOptions } from './subscriber-options.ts';
 import { INACTIVE_TOO_LONG, Subprotocol } from './wire.ts';
 
 /** The hub refuses a request while 16 others wait. */
 const WINDOW_SIZE = 8;
 
-/** `types`, `last` and `history` are those of every `subscribe` that does not say otherwise. */
-export interface SubscriberOptions extends ConnectOptions, FollowOptions {
-  /** Ids and filters to subscribe to from the start. Those that the hub refuses are told as `removed`. */
-  readonly devices?: readonly string[];
-  /** Each device's newest message and newest pong at most once in so many ms: 100 to 60 000. Default: every event. */
-  readonly every?: number;
-  /** true: events come in the binary encoding, which costs less to send. What they look like here is the same. */
-  readonly binary?: boolean;
-  /**
-   * true: events that the hub sends together come in one frame, which costs a browser much less to receive. What they
-   * look like here is the same. Default: true in a page, false elsewhere.
-   */
-  readonly batch?: boolean;
-  /** true: pauses while the page that this runs in is hidden. */
-  readonly pauseWhenHidden?: boolean;
-}
-
-export interface SubscriberEvents<Data = unknown> extends ConnectionEvents {
-  event: DeviceEvent<Data>;
-  gap: Gap;
-  status: StatusNotice;
-  removed: Removal;
-  /** Snapshots: answers to `subscribe` and `resume`, those after each reconnect, and the devices of filters in pages. */
-  subscribed: Subscribed;
-  /** Ids whose entries of `state` have changed, once for all that came together. */
-  change: readonly string[];
-}
-
 /**
- * Connects as a subscriber, and again whenever the connection is lost. Returns at once; what is asked for before
- * there is a connection waits for it.
+ * Connects as a subscriber, and again whenever the connection is lost. Returns at once; requests that are made before
+ * there is a connection wait for it.
  * @typeParam Data of the devices' messages
- * @throws TypeError when an option is not what it should be, or there is no WebSocket to use
+ * @throws TypeError when an option is wrong, or there is no WebSocket to use
  */
 export function connectSubscriber<Data = unknown>(options: SubscriberOptions): Subscriber<Data> {
   return new Subscriber(options);
@@ -87,25 +44,19 @@ export class Subscriber<Data = unknown>
 {
   readonly #connection: Connection;
   readonly #defaults: FollowOptions;
-  readonly #follows = new Follows();
-  /** By device, of those that are followed by id or have come with a filter. */
-  readonly #positions = new Map<string, Position>();
-  readonly #states = new States<Data>();
-  /** Unsubscribed from, and the hub has not confirmed it. */
+  readonly #followed = new Followed<Data>();
+  /** Unsubscribed from, and not yet confirmed by the hub. */
   readonly #leaving = new Set<string>();
-  readonly #unwatchPage: () => void;
-  /** Holes in the numbers are no sign of missing events. */
-  #isSparse: boolean;
-  #isHidden = false;
-  /** Of the options, to be told as refused. */
+  /** Malformed names of the options, to be reported as refused. */
   readonly #malformed: string[];
+  readonly #unwatchPage: () => void;
 
   /** Use `connectSubscriber`. */
   constructor(options: SubscriberOptions) {
     super();
     const { devices = [], types, last, history, every } = options;
     const url = webSocketUrl(options.url);
-    // An address may be longer than a hub takes; frames may be many.
+    // A URL may be longer than the hub takes; there may be any number of frames.
     const take = (name: string): string[] => {
       const values = url.searchParams.getAll(name).flatMap((list) => list.split(','));
       url.searchParams.delete(name);
@@ -117,33 +68,37 @@ export class Subscriber<Data = unknown>
     const typesOfUrl = take('types') as FollowOptions['types'] & {};
     this.#defaults = { types: typesOfUrl.length > 0 ? typesOfUrl : types, last, history };
     checkFollow(this.#defaults);
-    this.#isSparse = every !== undefined;
     this.#malformed = names.filter((name) => !isName(name));
     this.#want(names, {});
+    this.#followed.isSparse ||= every !== undefined;
     const query = { hold: 'true', ...((options.batch ?? isPage()) && { batch: 'true' }) };
-    this.#connection = new Connection(options, {
-      url,
-      path: '/v1/subscribe',
-      protocols: [options.binary ? Subprotocol.binary : Subprotocol.json],
-      query: every === undefined ? query : { ...query, every: String(every) },
-      sendBufferBytes: Number.POSITIVE_INFINITY, // what it asks for is small, and all of it is needed
-      windowSize: WINDOW_SIZE,
-      welcomed: (frame, waiting) => this.#restoreAll(frame, waiting),
-      received: (frame) => {
-        this.#receive(frame);
-        this.#tellChanges();
+    // All of its requests are needed, and there are few at a time.
+    const sendBufferBytes = Number.POSITIVE_INFINITY;
+    this.#connection = new Connection(
+      { sendBufferBytes, ...options },
+      {
+        url,
+        path: '/v1/subscribe',
+        protocols: [options.binary ? Subprotocol.binary : Subprotocol.json],
+        query: every === undefined ? query : { ...query, every: String(every) },
+        windowSize: WINDOW_SIZE,
+        welcomed: (frame, waiting) => this.#restoreAll(frame, waiting),
+        received: (frame) => {
+          this.#receive(frame);
+          this.#tellChanges();
+        },
+        receivedBinary: (frame) => {
+          for (const event of eventsFromBinary<Data>(frame)) this.#deliver(event);
+          this.#tellChanges();
+        },
+        changed: (state) => {
+          if (state.state === 'closed') this.#unwatchPage();
+          this.emit('state', state);
+        },
+        failed: (error) => this.emit('error', error),
+        probe: () => void this.list(),
       },
-      receivedBinary: (frame) => {
-        for (const event of eventsFromBinary<Data>(frame)) this.#deliver(event);
-        this.#tellChanges();
-      },
-      changed: (state) => {
-        if (state.state === 'closed') this.#unwatchPage();
-        this.emit('state', state);
-      },
-      failed: (error) => this.emit('error', error),
-      probe: () => void this.list(),
-    });
+    );
     this.#unwatchPage = options.pauseWhenHidden ? watchPage((hidden) => this.#setHidden(hidden)) : () => {};
   }
 
@@ -151,33 +106,29 @@ export class Subscriber<Data = unknown>
     return this.#connection.current;
   }
 
-  /** What is known of each device that is followed, by id. It is brought up to date before listeners are called. */
+  /** What is known of each followed device, by id. It is up to date when listeners are called. */
   get state(): ReadonlyMap<string, DeviceState<Data>> {
-    return this.#states.map;
+    return this.#followed.states.map;
   }
 
-  /** Whether this id or filter is subscribed to, by this very name. */
+  /** Whether this id or filter is subscribed to, under this very name. */
   follows(name: string): boolean {
-    return this.#follows.get(name) !== undefined;
+    return this.#followed.get(name) !== undefined;
   }
 
   /**
-   * Subscribes, now and after every reconnect, until `unsubscribe` or the hub's `removed`. Devices that the hub
-   * refuses are in the answer's `errors` and are not kept. The devices of filters come as `subscribed`, in pages.
+   * Subscribes, now and after every reconnect, until `unsubscribe` or the hub's `removed`. Names that are refused are
+   * in the answer's `errors` and are not kept. The devices of filters follow as `subscribed` events, in pages.
    *
-   * Rejects with TunnelError when there was no answer; the devices are kept, and subscribed to with the next
-   * connection. A rejection that nobody waits for does no harm.
+   * Rejects with TunnelError when there is no answer; the names are kept, and subscribed to with the next connection.
+   * The rejection may be ignored.
    * @param devices ids, and filters: a prefix and `*`, or `*` alone
-   * @throws TypeError when it is no list, or an option is not what it should be
+   * @throws TypeError when it is no list, or an option is wrong
    */
   subscribe(devices: readonly string[], options: FollowOptions = {}): Promise<Subscribed> {
     checkList(devices);
     this.#want(devices, options);
-    const filters = devices.filter((name) => isName(name) && isFilter(name));
-    for (const [device, position] of this.#positions) {
-      if (filters.some((filter) => matches(filter, device))) position.askedAnew();
-    }
-    for (const device of devices) this.#positions.get(device)?.askedAnew();
+    this.#followed.askedAnew(devices);
     return this.#follow(devices);
   }
 
@@ -188,10 +139,11 @@ export class Subscriber<Data = unknown>
   unsubscribe(devices: readonly string[]): Promise<Changed> {
     checkList(devices);
     for (const name of devices) {
-      this.#follows.delete(name);
+      this.#followed.delete(name);
       if (isName(name)) this.#leaving.add(name);
     }
-    this.#forgetUnfollowed();
+    this.#followed.prune();
+    this.#tellChanges();
     return this.#ask('unsubscribe', devices);
   }
 
@@ -202,12 +154,12 @@ export class Subscriber<Data = unknown>
    */
   pause(devices?: readonly string[]): Promise<Changed> {
     if (devices !== undefined) checkList(devices);
-    for (const name of devices ?? this.#follows.names()) {
-      const follow = this.#follows.get(name);
+    for (const name of devices ?? this.#followed.names()) {
+      const follow = this.#followed.get(name);
       if (follow !== undefined) follow.isPaused = true;
-      this.#positions.get(name)?.forget();
+      this.#followed.expectNothing(name);
     }
-    this.#expectNothingOf((names) => names.every((name) => this.#follows.get(name)?.isPaused));
+    this.#followed.expectOnlyWanted();
     return this.#ask('pause', devices);
   }
 
@@ -216,10 +168,10 @@ export class Subscriber<Data = unknown>
    * @param devices ids and filters; default: all
    * @throws TypeError when it is no list
    */
-  resume(devices: readonly string[] = this.#follows.names()): Promise<Subscribed> {
+  resume(devices: readonly string[] = this.#followed.names()): Promise<Subscribed> {
     checkList(devices);
     this.#want(devices);
-    // Subscribing resumes, and works where the hub has meanwhile given up a pause that outlasted a long absence.
+    // `subscribe` ends a pause too, and also works when the hub has removed the subscription in a long pause.
     return this.#follow(devices);
   }
 
@@ -242,7 +194,7 @@ export class Subscriber<Data = unknown>
 
   /**
    * Events from now on, to iterate over: `for await (const event of subscriber.events())`.
-   * At most `limit` events, 1024 unless given, are held while the consumer is busy; beyond it the oldest is dropped and
+   * Holds at most `limit` events, by default 1024, while the consumer is busy; beyond that the oldest is dropped and
    * counted in `dropped`.
    */
   events({ limit = 1024 }: { readonly limit?: number } = {}): EventStream<DeviceEvent<Data>> {
@@ -269,101 +221,29 @@ export class Subscriber<Data = unknown>
     return this.#connection.close();
   }
 
-  /** Notes what is to be followed. @param options undefined: as before */
+  /** Notes what to follow. @param options undefined: those that the names have already */
   #want(names: readonly string[], options?: FollowOptions): void {
     if (options !== undefined) checkFollow(options);
-    for (const name of names) {
-      if (!isName(name)) continue;
+    for (const name of names.filter(isName)) {
       this.#leaving.delete(name);
-      const before = options === undefined ? this.#follows.get(name)?.options : undefined;
-      const wanted = before ?? { ...this.#defaults, ...options };
-      this.#isSparse ||= wanted.types !== undefined;
-      this.#follows.set(name, wanted);
-      if (!isFilter(name)) this.#positionOf(name);
-    }
-  }
-
-  #positionOf(device: string): Position {
-    let position = this.#positions.get(device);
-    if (position === undefined) {
-      position = new Position();
-      this.#positions.set(device, position);
-    }
-    return position;
-  }
-
-  #isWanted(name: string): boolean {
-    return !this.#isHidden && this.#follows.get(name)?.isPaused === false;
-  }
-
-  #forgetDevice(device: string): void {
-    this.#positions.delete(device);
-    this.#states.delete(device);
-  }
-
-  /** Lets go of all that nothing follows any more. */
-  #forgetUnfollowed(): void {
-    for (const device of this.#positions.keys()) {
-      if (this.#follows.of(device).length === 0) this.#forgetDevice(device);
-    }
-    this.#tellChanges();
-  }
-
-  /** Of devices that are followed only in ways that deliver nothing. */
-  #expectNothingOf(deliversNothing: (names: readonly string[]) => boolean | undefined): void {
-    for (const [device, position] of this.#positions) {
-      if (deliversNothing(this.#follows.of(device))) position.forget();
+      const before = options === undefined ? this.#followed.get(name)?.options : undefined;
+      this.#followed.set(name, before ?? { ...this.#defaults, ...options });
     }
   }
 
   #tellChanges(): void {
-    const changed = this.#states.takeChanged();
+    const changed = this.#followed.states.takeChanged();
     if (changed.length > 0) this.emit('change', changed);
   }
 
-  /** Asks in as many frames as it takes, and puts the answers together. */
   #ask(op: string, devices: readonly string[] | undefined): Promise<Changed> {
-    const { requests } = this.#connection;
-    const { names, refusals } = splitMalformed(devices ?? []);
-    const frames =
-      devices === undefined ? [{ op }] : inChunks(names).map((chunk) => ({ op, devices: chunk }));
-    const asked = Promise.all(frames.map((frame) => requests.ask(frame)));
-    return handled(asked.then((pages) => merge(pages.flat(), refusals)));
+    return ask(this.#connection.requests, op, devices);
   }
 
-  /**
-   * Subscribes, with the options of each, in as many frames as it takes.
-   * @param since where to go on from, of what was followed on an earlier connection
-   */
+  /** @param since where to go on from, after a reconnect */
   #follow(devices: readonly string[], since?: Map<string, Since>): Promise<Subscribed> {
-    const { names, refusals } = splitMalformed(devices);
-    const groups: { [options: string]: string[] } = {};
-    for (const name of names) {
-      const key = isFilter(name) + JSON.stringify(this.#follows.get(name)?.options);
-      groups[key] ??= [];
-      groups[key].push(name);
-    }
-    const asked = Object.values(groups).flatMap((group) =>
-      inChunks(group, since).map((chunk) => this.#askToFollow(chunk, since)),
-    );
-    const answered = Promise.all(asked).then((pages) => merge(pages.flat(), refusals));
-    return handled(answered as Promise<unknown>) as Promise<Subscribed>;
-  }
-
-  /** @param since what of it is sent is taken out: a device must be given once */
-  #askToFollow(chunk: readonly string[], since?: Map<string, Since>): Promise<readonly Answer[]> {
     const { requests } = this.#connection;
-    const frame = { op: 'subscribe', devices: chunk, ...this.#follows.get(chunk[0]!)?.options };
-    if (since === undefined) return requests.ask(frame);
-    const takes = (device: string): boolean => chunk.some((name) => matches(name, device));
-    const known = isFilter(chunk[0]!) ? [...since.keys()].filter(takes) : chunk.filter((id) => since.has(id));
-    const parts = inChunks(known, since).map((part) =>
-      Object.fromEntries(part.map((device) => [device, since.get(device)])),
-    );
-    for (const device of known) since.delete(device);
-    const own = parts.pop();
-    for (const part of parts) void requests.tell(JSON.stringify({ op: 'since', since: part }), false);
-    return requests.ask(own === undefined ? frame : { ...frame, since: own }, false);
+    return askToFollow(requests, devices, (name) => this.#followed.get(name)?.options, since);
   }
 
   #receive(frame: HubFrame): void {
@@ -375,7 +255,7 @@ export class Subscriber<Data = unknown>
         for (const event of frame.events) this.#deliver(eventFromJson(event));
         break;
       case 'gap':
-        this.#positions.get(frame.device)?.told(frame);
+        this.#followed.gap(frame.device, frame);
         this.emit('gap', frame);
         break;
       case 'subscribed':
@@ -392,94 +272,77 @@ export class Subscriber<Data = unknown>
         this.#readStatus(frame);
         break;
       case 'removed':
-        this.#forgetRemoved(frame);
-        this.emit('removed', frame);
+        this.#readRemoval(frame);
     }
   }
 
   #deliver(event: DeviceEvent<Data>): void {
-    const position = this.#positions.get(event.device);
-    if (!event.replay) position?.live(event.seq, this.#isSparse);
-    else if (position?.replayed(event.seq) === false) return;
-    this.#states.event(event, event.source === 'device' && position?.noteNewest(event) === true);
-    this.emit('event', event);
+    if (this.#followed.event(event)) this.emit('event', event);
   }
 
   #readSnapshots(frame: HubFrame & { readonly op: 'subscribed' }): void {
     const { id, devices, filters = [], errors = [], filter, more } = frame;
     const strays: string[] = [];
     for (const snapshot of devices) {
-      const { device, status } = snapshot;
-      if (this.#follows.of(device).length === 0) {
-        if (id !== undefined && !this.#leaving.has(device)) strays.push(device);
-        continue;
-      }
-      const position = this.#positionOf(device);
-      for (const range of position.snapshot(snapshot))
-        this.emit('gap', { device, ...range, reason: 'reconnect' });
-      if (status === 'inactive') position.forget();
-      this.#states.snapshot(snapshot);
+      const { device } = snapshot;
+      const missed = this.#followed.snapshot(snapshot);
+      if (missed === undefined && !this.#leaving.has(device)) strays.push(device);
+      for (const range of missed ?? []) this.emit('gap', { device, ...range, reason: 'reconnect' });
     }
-    for (const refusal of errors) {
-      this.#follows.delete(refusal.device);
-      if (this.#follows.of(refusal.device).length === 0) this.#forgetDevice(refusal.device);
-    }
-    const answered = [...devices.map(({ device }) => device), ...filters.map((match) => match.filter)];
+    for (const refusal of errors) this.#followed.delete(refusal.device);
     if (id !== undefined) {
+      const answered = [...devices.map(({ device }) => device), ...filters.map((match) => match.filter)];
       for (const name of answered) {
-        const follow = this.#follows.get(name);
+        const follow = this.#followed.get(name);
         if (follow !== undefined) follow.isKnown = true;
       }
-      // Given up while the hub refused it for its rate, and subscribed to after all.
+      // The application unsubscribed while this request waited to be sent again.
       void this.#ask('unsubscribe', strays);
-      // Asked for while the page was shown or hidden, active now: behind a hidden page it is not to be.
-      if (this.#isHidden) void this.#ask('pause', answered);
+      // The page was hidden while this request was on its way.
+      if (this.#followed.isHidden) void this.#ask('pause', answered);
     }
     this.emit('subscribed', { devices, filters, errors, filter, more });
   }
 
-  /** What an operator paused must stay so over a reconnect, and what an operator woke too. */
+  /** An operator's pause survives a reconnect, and so does an operator's resume. */
   #readStatus(notice: StatusNotice): void {
     const isActive = notice.status === 'active';
     for (const name of namesOf(notice)) {
-      const follow = this.#follows.get(name);
+      const follow = this.#followed.get(name);
       if (follow !== undefined && (isActive || notice.reason === 'paused')) follow.isPaused = !isActive;
-      if (!isActive) this.#positions.get(name)?.forget();
-    }
-    const { filters = [] } = notice;
-    if (!isActive && filters.length > 0) {
-      this.#expectNothingOf((names) => names.every((name) => filters.includes(name)));
+      if (!isActive) this.#followed.expectNothing(name);
     }
     this.emit('status', notice);
   }
 
-  #forgetRemoved(removal: Removal): void {
-    // Behind a hidden page silence is no wonder: what it cost is subscribed to again when the page is back.
-    if (removal.code === INACTIVE_TOO_LONG && this.#isHidden) return;
-    for (const name of namesOf(removal)) {
-      this.#follows.delete(name);
-      this.#forgetDevice(name);
+  #readRemoval(removal: Removal): void {
+    // A hidden page is silent by design: it subscribes again when it is shown.
+    if (removal.code !== INACTIVE_TOO_LONG || !this.#followed.isHidden) {
+      for (const name of namesOf(removal)) {
+        this.#followed.delete(name);
+        this.#followed.forget(name);
+      }
+      if (removal.filters !== undefined) this.#followed.prune();
     }
-    if (removal.filters !== undefined) this.#forgetUnfollowed();
+    this.emit('removed', removal);
   }
 
-  /** Brings the hub to what is wanted, on a new connection. */
-  #restoreAll(welcome: Welcome, waiting: readonly Fields[]): void {
-    const { resumed, resumedFilters, held } = welcome;
-    for (const position of this.#positions.values()) position.reconnected();
-    this.#expectNothingOf((names) => !names.some((name) => this.#isWanted(name)));
-    const since = new Map<string, Since>();
-    for (const [device, position] of held ? this.#positions : []) {
-      if (position.since !== undefined) since.set(device, position.since);
-    }
+  /** Makes the hub follow what is wanted, on a new connection. @param waiting requests that are about to be sent */
+  #restoreAll({ resumed, resumedFilters, held }: Welcome, waiting: readonly Fields[]): void {
+    const resumedNames = namesOf({ devices: resumed, filters: resumedFilters });
+    const since = this.#followed.reconnected();
     const asked = new Set(waiting.flatMap((frame) => frame.devices ?? []));
-    const isToRestore = (name: string): boolean =>
-      this.#isWanted(name) && (this.#follows.get(name)?.isKnown || !asked.has(name));
-    // Those in `resumed` may be active already: asking again changes nothing, and is answered with their snapshots.
-    // What was answered before and is asked for anew is restored first, so that it is recovered.
-    const names = this.#follows.names().filter(isToRestore);
-    this.#restore([...names, ...this.#malformed.splice(0)], since);
-    this.#takeOver(namesOf({ devices: resumed, filters: resumedFilters }), asked);
+    // A name that the hub has answered for before is restored even if it is asked for again: so it is recovered.
+    // Subscribing again to what was resumed changes nothing, and brings the snapshots.
+    const names = this.#followed
+      .names()
+      .filter(
+        (name) => this.#followed.isWanted(name) && (this.#followed.get(name)?.isKnown || !asked.has(name)),
+      );
+    // The hub refuses to recover what is active already. What it has given up in a long absence can be recovered.
+    const isRecoverable = held || resumedNames.length === 0;
+    this.#restore([...names, ...this.#malformed.splice(0)], isRecoverable ? since : undefined);
+    this.#takeOver(resumedNames, asked);
     void this.#ask(
       'unsubscribe',
       [...this.#leaving].filter((name) => !asked.has(name)),
@@ -487,22 +350,21 @@ export class Subscriber<Data = unknown>
   }
 
   /**
-   * Of what the hub had kept. What this client never heard of is from an earlier life of the same id: it is followed;
-   * what is not to be delivered is paused.
-   * @param asked what is being asked for anyway
+   * Takes over what the hub had kept: follows names from an earlier life of the same id, pauses what is not wanted now.
+   * @param asked names that requests are about to be sent for
    */
   #takeOver(names: readonly string[], asked: ReadonlySet<string> = new Set()): void {
-    const isOurs = (name: string): boolean => !this.#leaving.has(name);
-    const unheardOf = names.filter((name) => isOurs(name) && !this.follows(name));
-    this.#want(unheardOf, {});
-    this.#restore(unheardOf.filter((name) => this.#isWanted(name)));
+    const ours = names.filter((name) => !this.#leaving.has(name));
+    const fresh = ours.filter((name) => !this.follows(name));
+    this.#want(fresh, {});
+    this.#restore(fresh.filter((name) => this.#followed.isWanted(name)));
     void this.#ask(
       'pause',
-      names.filter((name) => isOurs(name) && !this.#isWanted(name) && !asked.has(name)),
+      ours.filter((name) => !this.#followed.isWanted(name) && !asked.has(name)),
     );
   }
 
-  /** Subscribes without being asked to. What is refused now was taken from the application: it is told so. */
+  /** Subscribes on the client's own account, so a refusal is reported as `removed`. */
   #restore(names: readonly string[], since = new Map<string, Since>()): void {
     const told = ({ errors }: Subscribed): void => {
       for (const { device, code, message } of errors) {
@@ -518,23 +380,13 @@ export class Subscriber<Data = unknown>
   }
 
   #setHidden(isHidden: boolean): void {
-    const active = this.#follows.names().filter((name) => this.#follows.get(name)?.isPaused === false);
-    this.#isHidden = isHidden;
-    if (this.#connection.current.state !== 'connected') return; // the next welcome finds it so
+    const followed = this.#followed;
+    const active = followed.names().filter((name) => followed.get(name)?.isPaused === false);
+    followed.isHidden = isHidden;
+    if (this.#connection.current.state !== 'connected') return; // the next welcome brings it about
     if (isHidden) {
-      this.#expectNothingOf(() => true);
+      followed.expectOnlyWanted();
       void this.#ask('pause', active);
     } else this.#restore(active);
   }
-}
-
-/** Ids and filters. */
-function namesOf({
-  devices = [],
-  filters = [],
-}: {
-  readonly devices?: readonly unknown[] | undefined;
-  readonly filters?: readonly unknown[] | undefined;
-}): string[] {
-  return [...devices, ...filters] as string[];
 }

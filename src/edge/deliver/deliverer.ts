@@ -14,6 +14,7 @@ import { ALL_TYPES, typeBit } from '../../wire/events.ts';
 import { NO_SHARD } from './audience.ts';
 import type { Publish } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
+import { Paces } from './pace.ts';
 import { Replays } from './replays.ts';
 import { Rounds } from './rounds.ts';
 import { type SendQueueLimits, SendQueues } from './send-queues.ts';
@@ -39,6 +40,7 @@ const SHARDS_PER_STEP_WITH_VIPS = 1;
 export class Deliverer {
   readonly sendQueues: SendQueues;
   readonly replays: Replays;
+  readonly paces: Paces;
   /** By number; those that are closing among them. */
   readonly sessions = new Map<number, SubscriberSession>();
   readonly #deps: DelivererDeps;
@@ -58,7 +60,8 @@ export class Deliverer {
     const topics = new Map<number, Topic>();
     const sending = { views: fromOwner.views, encoder, counters };
     const slow = new SlowSubscribers({ ...sending, ...limits, topics, finishRounds: () => this.finish() });
-    this.#topics = new Topics(topics, slow, this.#publishTo);
+    this.paces = new Paces({ encoder: new EventEncoder(fromOwner.views), clock, counters });
+    this.#topics = new Topics(topics, slow, this.paces, this.#publishTo);
     this.replays = new Replays({
       reader: deps.reader,
       encoder: new EventEncoder(fromOwner.views),
@@ -102,6 +105,7 @@ export class Deliverer {
     if (topic !== undefined) {
       topic.lastSeq = seq;
       this.#rounds.add(offset, topic);
+      topic.paced?.event(views, offset);
     }
     if (this.#topics.hasLimited) this.#limited(views.u8[offset + EventField.type]!, device, seq, offset);
     if (!this.sendQueues.published(bytes)) return;
@@ -116,7 +120,9 @@ export class Deliverer {
       const topic = this.#topics.get(device, types);
       if (topic === undefined) continue;
       topic.lastSeq = seq;
-      if ((types & bit) !== 0) this.#rounds.add(offset, topic);
+      if ((types & bit) === 0) continue;
+      this.#rounds.add(offset, topic);
+      topic.paced?.event(this.#deps.fromOwner.views, offset);
     }
   }
 

@@ -16,6 +16,7 @@ export class EventEncoder {
     fromHub: false,
     payloadIsJson: false,
     replay: false,
+    conflated: 0,
     seq: 0,
     at: 0,
   };
@@ -33,6 +34,23 @@ export class EventEncoder {
   /** Encodes an event that history kept, which stands at the start of these views. @returns where it ends */
   replay(views: RecordViews, names: DeviceNames, encoding: Encoding): number {
     return this.#encode(views, 0, names, encoding, 0, true);
+  }
+
+  /**
+   * Encodes an event for a subscriber at a pace into `bytes` from `start` on.
+   * @param conflated events that it replaced @returns where it ends
+   */
+  paced(
+    views: RecordViews,
+    offset: number,
+    names: DeviceNames,
+    encoding: Encoding,
+    { start, conflated }: { readonly start: number; readonly conflated: number },
+  ): number {
+    this.#head.conflated = conflated;
+    const end = this.#encode(views, offset, names, encoding, start, false);
+    this.#head.conflated = 0;
+    return end;
   }
 
   #encode(

@@ -102,7 +102,7 @@ export class SlowSubscribers {
       const shard = session.shardOf(device);
       if (shard === SLOW) continue;
       const topic = this.#topicOf(session, device);
-      topic.remove(session, shard, true);
+      topic.remove(session, shard, true, true);
       session.removeDevice(device, true);
       this.join(session, device, topic);
     }

@@ -1,6 +1,7 @@
 /** `/v1/subscribe`: subscribers that speak the hub's own protocol. */
 
 import { PATTERN_ACCEPTED } from '../../access/pattern.ts';
+import { flagOf } from '../../access/query.ts';
 import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
 import { errors } from '../../codes.ts';
 import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
@@ -28,6 +29,9 @@ export const SUBSCRIBER_PATH = '/v1/subscribe';
 
 type SubscriberConnection = Connection<SubscriberSession>;
 
+/** Intervals of updates. */
+const EVERY_MS_MIN = 100;
+const EVERY_MS_MAX = 60_000;
 const LIST = { op: 'list', named: undefined, types: ALL_TYPES, past: NO_PAST } as const;
 
 export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
@@ -65,6 +69,13 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
     if (batch === undefined) return { status: 400, message: 'batch: expected true or false' };
     const hold = flagOf(query, 'hold');
     if (hold === undefined) return { status: 400, message: 'hold: expected true or false' };
+    const every = everyOf(query);
+    if (every === undefined) {
+      return {
+        status: 400,
+        message: `every: expected a whole number of ms from ${EVERY_MS_MIN} to ${EVERY_MS_MAX}`,
+      };
+    }
     const listed = devices === '' ? undefined : parseDevicesQuery(devices);
     if (listed?.ok === false) return { status: 400, message: listed.message };
     const types = query.has('types') ? parseTypesQuery(query.get('types')!) : ALL_TYPES;
@@ -80,6 +91,7 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
     const session = new SubscriberSession(admitted, edge.nextSession(), edge.clock.wallNow(), {
       codec: protocol === Subprotocol.binary ? binarySubscriberCodec : jsonSubscriberCodec,
       batched: batch,
+      every,
       hold,
       wanted: listed && { op: 'subscribe', id: '', named: listed.named, types, past: NO_PAST },
     });
@@ -137,12 +149,6 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
   }
 }
 
-/** @returns undefined when it is neither true nor false */
-function flagOf(query: URLSearchParams, name: string): boolean | undefined {
-  const value = query.get(name) ?? 'false';
-  return value === 'true' || value === 'false' ? value === 'true' : undefined;
-}
-
 /** Ids and filters in a frame, each of which costs. */
 function idsNamed(op: SubscriberOp): number {
   if (op.op === 'since') return op.since.size;
@@ -156,3 +162,11 @@ const BINARY_FRAME = {
   message: 'binary frame; expected a text frame with one JSON object',
   id: '',
 } as const;
+
+/** @returns the interval, 0 when there is none; undefined when it is wrong */
+function everyOf(query: URLSearchParams): number | undefined {
+  const text = query.get('every');
+  if (text === null) return 0;
+  const every = Number(text);
+  return /^\d{1,5}$/.test(text) && every >= EVERY_MS_MIN && every <= EVERY_MS_MAX ? every : undefined;
+}

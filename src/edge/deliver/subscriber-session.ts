@@ -23,6 +23,8 @@ export interface SubscriberTerms {
   readonly codec: SubscriberCodec;
   /** Events that leave together go out in one frame. */
   readonly batched: boolean;
+  /** Interval of its updates, ms; 0: every event at once. */
+  readonly every: number;
   /** Kept subscriptions wait until they are subscribed to again. */
   readonly hold: boolean;
   /** Asked for once welcomed. */
@@ -33,6 +35,8 @@ export class SubscriberSession extends Session {
   readonly kind = SessionKind.subscriber;
   readonly codec: SubscriberCodec;
   readonly batched: boolean;
+  /** Interval of its updates, ms; 0: every event at once. */
+  readonly every: number;
   override readonly hold: boolean;
   /** Of the URL, asked for once welcomed; then forgotten. */
   wanted: Ask | undefined;
@@ -57,6 +61,7 @@ export class SubscriberSession extends Session {
     this.#token = actor.devices !== undefined || actor.vip ? actor : undefined;
     this.codec = terms.codec;
     this.batched = terms.batched;
+    this.every = terms.every;
     this.hold = terms.hold;
     this.wanted = terms.wanted;
   }

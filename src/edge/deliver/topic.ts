@@ -5,6 +5,7 @@ import { ALL_TYPES } from '../../wire/events.ts';
 import { Audience } from './audience.ts';
 import { BatchedAudience } from './batched-audience.ts';
 import { Missed } from './missed.ts';
+import { PacedAudience, type Paces } from './pace.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export class Topic {
@@ -15,6 +16,8 @@ export class Topic {
   readonly audiences: (Audience | undefined)[] = encodings.map(() => undefined);
   /** In either encoding; undefined until somebody asks for it. */
   batched: BatchedAudience | undefined;
+  /** Those at a pace; undefined until there is one. */
+  paced: PacedAudience | undefined;
   /** Sent to one by one, before the others. */
   readonly vips: SubscriberSession[] = [];
   /** Who is slow, apart by how they were sent to when they fell behind; undefined while nobody is. */
@@ -23,8 +26,10 @@ export class Topic {
   /** Of the event that came last, or when the first subscriber joined. */
   lastSeq: number;
   readonly #slot: number;
+  readonly #paces: Paces;
 
-  constructor(slot: number, types: number, names: DeviceNames, lastSeq: number) {
+  constructor(slot: number, types: number, names: DeviceNames, lastSeq: number, paces: Paces) {
+    this.#paces = paces;
     this.#slot = slot;
     this.types = types;
     this.names = names;
@@ -32,7 +37,8 @@ export class Topic {
   }
 
   get isEmpty(): boolean {
-    const { audiences, batched, vips, slow, slowVips } = this;
+    const { audiences, batched, paced, vips, slow, slowVips } = this;
+    if (paced?.isEmpty === false) return false;
     if (slow !== undefined || slowVips !== undefined || vips.length > 0) return false;
     return (batched?.total ?? 0) === 0 && audiences.every((audience) => (audience?.total ?? 0) === 0);
   }
@@ -47,6 +53,11 @@ export class Topic {
 
   /** @returns the shard that it is in, for `remove` */
   add(session: SubscriberSession): number {
+    if (session.every > 0) {
+      this.paced ??= new PacedAudience(this.names, this.#paces);
+      this.paced.add(session);
+      return 0;
+    }
     if (session.vip) {
       this.vips.push(session);
       return 0;
@@ -61,8 +72,16 @@ export class Topic {
     return shard;
   }
 
-  /** @param open whether the socket still is; a closed one has left its topics by itself */
-  remove(session: SubscriberSession, shard: number, open: boolean): void {
+  /**
+   * @param open whether the socket still is; a closed one has left its topics by itself
+   * @param comesBack it goes on following the device, in another way
+   */
+  remove(session: SubscriberSession, shard: number, open: boolean, comesBack = false): void {
+    if (session.every > 0) {
+      this.paced?.remove(session, comesBack);
+      if (this.paced?.isEmpty) this.paced = undefined;
+      return;
+    }
     if (session.vip) {
       this.vips.splice(this.vips.indexOf(session), 1);
       return;

@@ -4,6 +4,7 @@ import { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import { NO_SHARD, SLOW } from './audience.ts';
 import type { Publish } from './batch.ts';
+import type { Paces } from './pace.ts';
 import type { SlowSubscribers } from './slow-subscribers.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import { Topic } from './topic.ts';
@@ -30,13 +31,15 @@ export class Topics {
   readonly #topics: Map<number, Topic>;
   readonly #slow: SlowSubscribers;
   readonly #publish: Publish;
+  readonly #paces: Paces;
   /** Topics of some types only. */
   #limitedCount = 0;
   /** While a new owner says who gets what: whom it has named. */
   #confirmed: Map<SubscriberSession, Set<number>> | undefined;
 
   /** @param topics by `topicKey`; the slow subscribers look into it too */
-  constructor(topics: Map<number, Topic>, slow: SlowSubscribers, publish: Publish) {
+  constructor(topics: Map<number, Topic>, slow: SlowSubscribers, paces: Paces, publish: Publish) {
+    this.#paces = paces;
     this.#publish = publish;
     this.#topics = topics;
     this.#slow = slow;
@@ -70,7 +73,7 @@ export class Topics {
       topic = undefined;
     }
     if (topic === undefined) {
-      topic = new Topic(device, types, new DeviceNames(id), seq);
+      topic = new Topic(device, types, new DeviceNames(id), seq, this.#paces);
       this.#topics.set(topicKey(device, types), topic);
       if (types !== ALL_TYPES) this.#limitedCount += 1;
     }
@@ -104,7 +107,7 @@ export class Topics {
   setVip(session: SubscriberSession, vip: boolean): void {
     const devices = session.devices.filter((device) => session.shardOf(device) !== SLOW);
     for (const device of devices) {
-      this.#topicOf(session, device)!.remove(session, session.shardOf(device), true);
+      this.#topicOf(session, device)!.remove(session, session.shardOf(device), true, true);
       session.removeDevice(device, true);
     }
     session.vip = vip;
@@ -168,6 +171,7 @@ export class Topics {
       for (const shard of audience!.shards) this.#publish(shard, bytes, false);
     }
     for (const session of topic.vips) session.sendGap(gap);
+    for (const session of topic.paced?.sessions ?? []) session.sendGap(gap);
     for (const sessions of topic.batched?.shards ?? []) for (const session of sessions) session.sendGap(gap);
     this.#slow.tell(topic, gap);
   }

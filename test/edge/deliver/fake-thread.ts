@@ -172,6 +172,7 @@ export class FakeThread {
         deviceBurst: 0,
         historyEvents: 100,
         historyTtlMs: 3_600_000,
+        interestLingerMs: 5000,
       },
     });
     this.route = new SubscriberRoute(this.edge, upgrades);

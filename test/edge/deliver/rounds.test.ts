@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
+import type { Paces } from '../../../src/edge/deliver/pace.ts';
 import { Rounds } from '../../../src/edge/deliver/rounds.ts';
 import { SlowSubscribers } from '../../../src/edge/deliver/slow-subscribers.ts';
 import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
@@ -20,6 +21,7 @@ function sessionOf(id: string, number: number, batched = false): SubscriberSessi
   return new SubscriberSession(admitted, number, 0, {
     codec: jsonSubscriberCodec,
     batched,
+    every: 0,
     hold: false,
     wanted: undefined,
   });
@@ -103,8 +105,10 @@ function setUp() {
   return { rounds, sent, counters, producer, event };
 }
 
+const NO_PACES = undefined as unknown as Paces; // nobody here is at a pace
+
 function topicOf(slot: number, readers: number, vips: readonly SubscriberSession[] = []): Topic {
-  const topic = new Topic(slot, ALL_TYPES, new DeviceNames(`dev-${slot}`), 0);
+  const topic = new Topic(slot, ALL_TYPES, new DeviceNames(`dev-${slot}`), 0, NO_PACES);
   for (let reader = 0; reader < readers; reader++) {
     topic.add(sessionOf(`s-${reader}`, reader));
   }
