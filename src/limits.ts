@@ -15,6 +15,9 @@ export const TRANSPORT_FRAME_FACTOR = 4;
 /** Frames held back for a peer that sends before it was welcomed: a few errors at most; more are not answered. */
 export const HELD_FRAMES_MAX = 16;
 
+/** The longest id (wire contract): ids are ASCII. */
+export const ID_BYTES_MAX = 128;
+
 /** Device ids in one frame of a subscriber, and in the URL (wire contract). */
 export const SUBSCRIBE_DEVICES_MAX = 1000;
 

@@ -37,6 +37,7 @@ const names = [
   'openedDevices', // connections
   'openedSubscribers',
   'cpuSeconds', // of the thread, as of the last second
+  'refusedTexts', // statuses that found no room in the table
   'failedFrames', // frames whose handling threw: a bug, contained
   'deviceConnections', // gauge
   'subscriberConnections', // gauge

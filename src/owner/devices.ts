@@ -334,7 +334,9 @@ export class Devices {
     const { registry, links, counters, history } = this.#deps;
     const { rows } = registry.devices;
     const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
-    if (statusBytes > 0) registry.setDeviceStatus(slot, views.u8, offset + EventField.body, statusBytes);
+    const start = offset + EventField.body;
+    if (statusBytes > 0 && !registry.setDeviceStatus(slot, views.u8, start, statusBytes))
+      counters.add(Counter.refusedTexts);
     const isHeard = rows.active[slot] !== 0;
     if (!isHeard && !this.#takesNumber(slot, views.u8[offset + EventField.type]!)) return false;
     const seq = rows.seq[slot]! + 1;
