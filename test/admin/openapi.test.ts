@@ -7,6 +7,7 @@ const described = [
   ['get', '/metrics'],
   ['get', '/openapi.json'],
   ['get', '/v1/stats'],
+  ['get', '/v1/stats/history'],
   ['get', '/v1/live'],
   ['put', '/v1/live/streams/{stream}'],
   ['get', '/v1/live/devices'],

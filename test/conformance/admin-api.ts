@@ -11,6 +11,7 @@ const routes = [
   ['GET', '/metrics'],
   ['GET', '/openapi.json'],
   ['GET', '/v1/stats'],
+  ['GET', '/v1/stats/history'],
   ['GET', '/v1/devices'],
   ['GET', '/v1/devices/nobody'],
   ['DELETE', '/v1/devices/nobody'],
@@ -168,6 +169,23 @@ function health(hub: TestHub): void {
     expect(JSON.stringify(body)).toMatch(/rate|perSecond/i);
     expect(JSON.stringify(body)).toMatch(/thread/i);
     expect(JSON.stringify(body)).toMatch(/capacity/i);
+  });
+
+  it('keeps figures of the seconds before in /v1/stats/history', async () => {
+    const { device, subscriber } = await hub.pair();
+    await marker(device, subscriber);
+    const kept = await eventually('the second of the event is over', async () => {
+      const { status, body } = await hub.admin('GET', '/v1/stats/history?seconds=5');
+      expect(status).toBe(200);
+      const { at, series } = body as { at: number[]; series: Record<string, (number | null)[]> };
+      const isIn = (name: string) => series[name]!.some((value) => value !== null && value > 0);
+      return isIn('receivedMessage') && isIn('deliveries') && { at, series };
+    });
+    expect(kept.at.length).toBeLessThanOrEqual(5);
+    expect(kept.at).toEqual([...kept.at].sort((one, other) => one - other));
+    expect(Math.abs(kept.at.at(-1)! - Date.now())).toBeLessThan(60_000);
+    for (const values of Object.values(kept.series)) expect(values).toHaveLength(kept.at.length);
+    expect(kept.series['deviceConnections']!.at(-1)).toBeGreaterThan(0);
   });
 }
 
