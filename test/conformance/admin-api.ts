@@ -1,5 +1,8 @@
 /** Section 7: what operators see and do over HTTP. */
+
 import { describe, expect, it } from 'vitest';
+import type { KeptSeries } from '../../src/admin/kept-figures.ts';
+import type { KeptFigures } from '../../src/admin/stats-schemas.ts';
 import type { AdminAnswer } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { dataOf, type MatrixRow, marker, numbersFrom, type TestHub, uniqueId, useHub } from './harness.ts';
@@ -177,15 +180,15 @@ function health(hub: TestHub): void {
     const kept = await eventually('the second of the event is over', async () => {
       const { status, body } = await hub.admin('GET', '/v1/stats/history?seconds=5');
       expect(status).toBe(200);
-      const { at, series } = body as { at: number[]; series: Record<string, (number | null)[]> };
-      const isIn = (name: string) => series[name]!.some((value) => value !== null && value > 0);
+      const { at, series } = body as KeptFigures;
+      const isIn = (name: KeptSeries) => series[name].some((value) => value !== null && value > 0);
       return isIn('receivedMessage') && isIn('deliveries') && { at, series };
     });
     expect(kept.at.length).toBeLessThanOrEqual(5);
     expect(kept.at).toEqual([...kept.at].sort((one, other) => one - other));
     expect(Math.abs(kept.at.at(-1)! - Date.now())).toBeLessThan(60_000);
     for (const values of Object.values(kept.series)) expect(values).toHaveLength(kept.at.length);
-    expect(kept.series.deviceConnections?.at(-1)).toBeGreaterThan(0);
+    expect(kept.series.deviceConnections.at(-1)).toBeGreaterThan(0);
   });
 }
 

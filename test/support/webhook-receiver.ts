@@ -57,11 +57,14 @@ export class WebhookReceiver {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  /** All that was told, in order. */
+  changes(): ReceivedChange[] {
+    return this.received.flatMap(({ body }) => body.data.changes);
+  }
+
   /** What was told of a device, in order. */
   of(device: string): ReceivedChange[] {
-    return this.received
-      .flatMap(({ body }) => body.data.changes)
-      .filter((change) => change.device === device);
+    return this.changes().filter((change) => change.device === device);
   }
 
   async #take(request: IncomingMessage): Promise<void> {
@@ -76,4 +79,15 @@ export class WebhookReceiver {
       this.wrong.push((error as Error).message);
     }
   }
+}
+
+/** @param requests when each began, in order */
+export function mostInOneSecond(requests: readonly number[]): number {
+  let first = 0;
+  let most = 0;
+  for (const [last, at] of requests.entries()) {
+    while (at - requests[first]! >= 1000) first += 1;
+    most = Math.max(most, last - first + 1);
+  }
+  return most;
 }
