@@ -12,6 +12,7 @@ import type { ReloadAnswer, ReloadSource } from './reload.ts';
 import { packageVersion, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
 import { connectionsOf } from './supervise/connections.ts';
+import { descriptorReserve } from './supervise/descriptor-reserve.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
@@ -175,7 +176,10 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   undo.unshift(() => admin.close());
   await webhooks?.start();
   undo.unshift(() => webhooks?.stop());
-  const devices = await transport.listen(settings.host, settings.devicePort, { routes: [main.deviceRoute] });
+  const devices = await transport.listen(settings.host, settings.devicePort, {
+    routes: [main.deviceRoute],
+    arrivals: main.arrivals,
+  });
   undo.unshift(() => devices.close());
   const subscribers = await openSubscribers(base, started, slow);
   threads = subscribers.threads;
@@ -200,6 +204,8 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   });
   main.poller.wake();
   snapshots?.start();
+  descriptorReserve.keep();
+  undo.push(() => descriptorReserve.release());
 
   let drained: Promise<Drained> | undefined;
   const drain = async (): Promise<Drained> => {
@@ -235,17 +241,21 @@ async function openSubscribers(
   const { settings, logger, memory, main, transport, reloader, others: edges, crashes, failed } = base;
   const { host, subscriberPort } = settings;
   if (edges.length === 0) {
-    const listener = await transport.listen(host, subscriberPort, { routes: [main.subscriberRoute] });
+    const listener = await transport.listen(host, subscriberPort, {
+      routes: [main.subscriberRoute],
+      arrivals: main.arrivals,
+    });
     main.edge.deliverer.attach(listener);
     const close = async (): Promise<void> => listener.close();
     return { port: listener.port, threads: undefined, useTls: (tls) => listener.useTls(tls), close };
   }
-  const acceptor = await transport.threads!.acceptor(host, subscriberPort);
+  const acceptor = await transport.threads!.acceptor(host, subscriberPort, main.arrivals);
   const threads = await EdgeThreads.start({
     edges,
     memory,
     settings,
     tokens: () => reloader.tokens,
+    files: base.files,
     acceptor,
     owner,
     bells,

@@ -64,6 +64,8 @@ const names = [
   'upgradesRole',
   'upgradesId',
   'upgradesRequest', // its query or subprotocols
+  'upgradesTimeout', // connections that were not answered in time, as nothing was asked
+  'upgradesCrowded', // the same, dropped before that as there were too many
 ] as const;
 
 export type CounterName = (typeof names)[number];

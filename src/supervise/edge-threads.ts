@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
+import type { FileBudget } from '../access/open-files.ts';
 import type { JournalEntry } from '../edge/journal.ts';
 import {
   type ConnectionInfo,
@@ -29,6 +30,7 @@ export interface EdgeThreadsDeps {
   readonly settings: ThreadSettings;
   /** undefined: no token is needed. */
   tokens(): TokenConfig | undefined;
+  readonly files: FileBudget;
   readonly acceptor: Acceptor;
   readonly owner: Pick<OwnerThread, 'setBell' | 'edgeGone'>;
   readonly bells: Bells;
@@ -167,7 +169,7 @@ export class EdgeThreads {
   }
 
   #task(edge: number, port: MessagePort): { data: Omit<EdgeTask, 'port'>; transfer: MessagePort[] } {
-    const { memory, settings, tokens, owner, bells, edges } = this.#deps;
+    const { memory, settings, tokens, owner, bells, edges, files } = this.#deps;
     const bell = bells.forEdge(
       edge,
       (end) => owner.setBell(edge, end),
@@ -177,7 +179,16 @@ export class EdgeThreads {
     const shared = { presence, history, ownerDoorbell, ownerAway, admission, allowances };
     const own = memory.edges[edge]!;
     return {
-      data: { shared, memory: own, edge, settings, tokens: tokens(), deliveringEdges: edges.length, bell },
+      data: {
+        shared,
+        memory: own,
+        edge,
+        settings,
+        tokens: tokens(),
+        deliveringEdges: edges.length,
+        files,
+        bell,
+      },
       transfer: [bell],
     };
   }
