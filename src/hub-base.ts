@@ -1,7 +1,7 @@
 /** What a hub is built on: its keys, its transport, its memory, and main's edge. */
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
-import { isShortSecret, readTokenConfig, type TokenConfig } from './access/keys.ts';
+import { readTokenConfig, type TokenConfig } from './access/keys.ts';
 import { type FileBudget, fileBudget } from './access/open-files.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
@@ -54,7 +54,6 @@ export async function layBase(
   setUwsEnvironment();
   const { transport, reason } = await chooseTransport(settings.transport, tls);
   const tokens = readTokenConfig(settings, readTextFile);
-  if (isShortSecret(settings)) logger.warn('DAT_AUTH_JWT_SECRET is shorter than 32 bytes: it may be guessed');
   const workers =
     transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
   const others = Array.from({ length: workers }, (_, worker) => MAIN_EDGE + 1 + worker);
