@@ -167,7 +167,8 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     failed: (error) => logger.error({ err: error }, 'an admin request failed'),
   });
   undo.unshift(() => admin.close());
-  const devices = await transport.listen(settings.host, settings.devicePort, { routes: [main.deviceRoute] });
+  const deviceRoutes = [main.deviceRoute, main.gatewayRoute];
+  const devices = await transport.listen(settings.host, settings.devicePort, { routes: deviceRoutes });
   undo.unshift(() => devices.close());
   const subscribers = await openSubscribers(base, started, slow);
   threads = subscribers.threads;

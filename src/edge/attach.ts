@@ -14,7 +14,7 @@ import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import { sessionNumbers } from '../records/sessions.ts';
 import type { Route } from '../transport/transport.ts';
-import { deviceTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
+import { deviceTerms, gatewayTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
 import { Allowances } from './allowances.ts';
 import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
@@ -25,6 +25,7 @@ import type { EdgeMemory, SharedMemory } from './memory.ts';
 import { OwnerLine } from './owner-line.ts';
 import { Poller } from './poller.ts';
 import { DeviceRoute } from './publish/device-route.ts';
+import { GatewayRoute } from './publish/gateway-route.ts';
 
 interface OwnSettings {
   readonly flushMaxMs: number;
@@ -54,6 +55,7 @@ export interface AttachedEdge {
   readonly counters: Counters;
   readonly poller: Poller;
   readonly deviceRoute: Route<unknown>;
+  readonly gatewayRoute: Route<unknown>;
   readonly subscriberRoute: Route<unknown>;
   /** Settings and keys that a reload changed hold from here on, for connected peers too. */
   reload(settings: Readonly<Record<string, unknown>>, tokens: TokenConfig | undefined): void;
@@ -115,6 +117,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
         journal.refused({ role, reason, status, message, address, id }),
     });
   const devices = upgrades('device', deviceTerms);
+  const gateways = upgrades('gateway', gatewayTerms);
   const subscribers = upgrades('subscriber', subscriberTerms);
   return {
     edge,
@@ -122,6 +125,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     counters,
     poller,
     deviceRoute: contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
+    gatewayRoute: contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed),
     subscriberRoute: contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
     reload(changed, otherTokens) {
       Object.assign(settings, changed);

@@ -70,8 +70,12 @@ export abstract class Session implements Peer {
   /** Sends a frame, after the welcome at the earliest. @param frame undefined: its protocol has no word for it */
   send(frame: Frame | undefined): void {
     if (frame === undefined) return;
-    if (this.#held === undefined) this.connection?.send(frame, typeof frame !== 'string');
+    if (this.#held === undefined) this.transmit(frame);
     else if (this.#held.length < HELD_FRAMES_MAX) this.#held.push(frame);
+  }
+
+  protected transmit(frame: Frame): void {
+    this.connection?.send(frame, typeof frame !== 'string');
   }
 
   /** The owner has let it in: the welcome goes first, then what was held. */

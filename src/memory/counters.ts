@@ -31,6 +31,7 @@ const names = [
   'failedFrames', // frames whose handling threw: a bug, contained
   'deviceConnections', // gauge
   'subscriberConnections', // gauge
+  'gatewayConnections', // gauge
   'laggingSubscribers', // gauge
   'queuedBytes', // gauge: what waited for all subscribers when it was last looked at
   'closedOverQueue', // subscribers closed as slow: over the hard limit,
@@ -67,6 +68,7 @@ export const Counter = Object.fromEntries(names.map((name, cell) => [name, cell]
 const gauges = [
   'deviceConnections',
   'subscriberConnections',
+  'gatewayConnections',
   'laggingSubscribers',
   'queuedBytes',
   'loopLagSeconds',
@@ -75,13 +77,20 @@ const gauges = [
 const LATENCY_CELL = names.length;
 const DEVICE_CLOSES_CELL = LATENCY_CELL + latencyBoundsSeconds.length + 1;
 const SUBSCRIBER_CLOSES_CELL = DEVICE_CLOSES_CELL + countedCloseCodes.length + 1;
-const CELLS = SUBSCRIBER_CLOSES_CELL + countedCloseCodes.length + 1;
+const GATEWAY_CLOSES_CELL = SUBSCRIBER_CLOSES_CELL + countedCloseCodes.length + 1;
+const CELLS = GATEWAY_CLOSES_CELL + countedCloseCodes.length + 1;
+
+const closesCells = {
+  device: DEVICE_CLOSES_CELL,
+  subscriber: SUBSCRIBER_CLOSES_CELL,
+  gateway: GATEWAY_CLOSES_CELL,
+} as const;
 
 const closeCells: ReadonlyMap<number, number> = new Map(
   countedCloseCodes.map((code, index) => [code, index]),
 );
 
-export type Role = 'device' | 'subscriber';
+export type Role = keyof typeof closesCells;
 
 export function createCounters(): SharedArrayBuffer {
   return new SharedArrayBuffer(Math.ceil((CELLS * 8) / 128) * 128);
@@ -93,6 +102,16 @@ export class Counters {
 
   constructor(memory: SharedArrayBuffer) {
     this.cells = new Float64Array(memory);
+  }
+
+  /** Connections that the thread holds. */
+  get connections(): number {
+    const { cells } = this;
+    return (
+      cells[Counter.deviceConnections]! +
+      cells[Counter.subscriberConnections]! +
+      cells[Counter.gatewayConnections]!
+    );
   }
 
   /** For a thread that takes another's place: that one's gauges count for nothing any more. */
@@ -114,8 +133,7 @@ export class Counters {
   }
 
   disconnect(role: Role, code: number, count = 1): void {
-    const first = role === 'device' ? DEVICE_CLOSES_CELL : SUBSCRIBER_CLOSES_CELL;
-    this.cells[first + (closeCells.get(code) ?? countedCloseCodes.length)]! += count;
+    this.cells[closesCells[role] + (closeCells.get(code) ?? countedCloseCodes.length)]! += count;
   }
 
   /** Events per latency bucket, not cumulated; one more than there are bounds. */
@@ -125,7 +143,7 @@ export class Counters {
 
   /** Disconnects so far by close code; `other` is the last. */
   disconnects(role: Role): readonly (readonly [code: string, count: number])[] {
-    const first = role === 'device' ? DEVICE_CLOSES_CELL : SUBSCRIBER_CLOSES_CELL;
+    const first = closesCells[role];
     const codes = [...countedCloseCodes.map(String), 'other'];
     return codes.map((code, index) => [code, this.cells[first + index]!] as const);
   }

@@ -100,6 +100,8 @@ export interface DeviceRow {
   /** Another whenever the numbering starts anew. */
   readonly epoch: number;
   readonly session: number | undefined;
+  /** Id of the gateway by which it is connected; undefined for a connection of its own, or none. */
+  readonly gateway: string | undefined;
   /** Wall-clock ms; undefined when it is not connected. */
   readonly connectedAt: number | undefined;
   readonly subscribers: Readonly<Record<SubscriptionStatus, number>>;
@@ -186,6 +188,7 @@ export class PresenceReader {
         seq: rows.seq[slot]!,
         epoch: rows.epoch[slot]!,
         session: session === NONE ? undefined : session,
+        gateway: this.#arena.text(Atomics.load(rows.gateway, slot)) || undefined,
         connectedAt: session === NONE ? undefined : rows.connectedAt[slot]!,
         subscribers: {
           active: Atomics.load(rows.active, slot),
