@@ -75,6 +75,7 @@ export function createPresence(capacity: PresenceCapacity): PresenceMemory {
     arena: new SharedArrayBuffer(
       arenaBytesFor([
         { count: devices + subscribers + filters, bytesMax: ID_BYTES_MAX },
+        { count: devices + 1, bytesMax: ID_BYTES_MAX }, // gateways: at worst each device has another
         { count: devices + 1, bytesMax: ARENA_TEXT_BYTES_MAX }, // one more: a new status is stored before the old one goes
       ]),
     ),

@@ -97,6 +97,7 @@ describe('GET /metrics', () => {
     count(hub, 'closedOverBudget', 3, 30);
     count(hub, 'deviceConnections', 100, 0);
     count(hub, 'subscriberConnections', 0, 200);
+    count(hub, 'gatewayConnections', 3, 0);
     const families = await scrape(hub);
     expect(by('type', families.get('dat_events_received_total'))).toEqual({
       pong: 11,
@@ -115,7 +116,11 @@ describe('GET /metrics', () => {
     expect(by('reason', families.get('dat_slow_closes_total'))).toEqual({ queue: 11, time: 22, budget: 33 });
     expect(families.get('dat_lagging_subscribers')?.samples[0]?.value).toBe(3);
     expect(families.get('dat_send_queue_bytes')?.samples[0]?.value).toBe(3000);
-    expect(by('role', families.get('dat_connections'))).toEqual({ device: 100, subscriber: 200 });
+    expect(by('role', families.get('dat_connections'))).toEqual({
+      device: 100,
+      subscriber: 200,
+      gateway: 3,
+    });
     expect(families.get('dat_events_skipped_total')?.samples[0]?.value).toBe(44);
     expect(families.get('dat_deliveries_total')?.samples[0]?.value).toBe(55);
   });
@@ -162,14 +167,16 @@ describe('GET /metrics', () => {
     hub.worker.disconnect('subscriber', 4108);
     hub.worker.disconnect('subscriber', 4108);
     hub.worker.disconnect('subscriber', 3999);
+    hub.main.disconnect('gateway', 4004);
     const { samples } = (await scrape(hub)).get('dat_disconnects_total')!;
     const met = samples.filter(({ value }) => value > 0).map(({ labels, value }) => ({ ...labels, value }));
     expect(met).toEqual([
       { role: 'device', code: '1006', value: 1 },
       { role: 'subscriber', code: '4108', value: 2 },
       { role: 'subscriber', code: 'other', value: 1 },
+      { role: 'gateway', code: '4004', value: 1 },
     ]);
-    expect(samples).toHaveLength(2 * (countedCloseCodes.length + 1));
+    expect(samples).toHaveLength(3 * (countedCloseCodes.length + 1));
   });
 
   it('tells of rings, threads, restarts, the build and the process', async () => {
