@@ -143,8 +143,8 @@ describe('GET /metrics', () => {
     const used = by('table', families.get('dat_capacity_used_ratio'));
     const { texts, ...rows } = used;
     expect(rows).toEqual({ devices: 3 / 64, subscribers: 1 / 64, subscriptions: 3 / 256 });
-    // Four short ids of 32 bytes each; room for the longest ids, statuses and filters.
-    expect(texts).toBeCloseTo((4 * 32) / (64 * 480 + 64 * 160 + 320 + 1024 * 160), 9);
+    // Four short ids of 32 bytes each; room for the longest ids, statuses, filters and ids of gateways.
+    expect(texts).toBeCloseTo((4 * 32) / (64 * 480 + 64 * 160 + 320 + 1024 * 160 + 65 * 160), 9);
   });
 
   it('has the latencies of all threads in one cumulative histogram', async () => {
