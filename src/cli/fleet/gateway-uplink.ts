@@ -21,7 +21,9 @@ export async function gatewayUplink(options: GatewayOptions, told: UplinkEvents)
 
   /** Whoever was connected once, waits; before that, a fleet that cannot connect ends. */
   async function explain(error: { readonly message: string }): Promise<void> {
-    const failure = hasConnected ? undefined : await lasting(error, { ...options, listener: 'device' });
+    const failure = hasConnected
+      ? undefined
+      : await lasting(error, { url, token, listener: 'device', role: 'gateway' });
     if (failure === undefined) told.lost(error.message);
     else told.failed(failure);
   }
