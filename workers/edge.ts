@@ -20,7 +20,10 @@ const attached = attachEdge({
   journal: (entries) => port.postMessage({ kind: FromEdge.Journal, entries }),
   frameFailed: (failure) => port.postMessage({ kind: FromEdge.FrameFailed, failure }),
 });
-const endpoint = transport.threads.child({ routes: [attached.subscriberRoute] });
+const endpoint = transport.threads.child({
+  routes: [attached.subscriberRoute],
+  arrivals: attached.arrivals,
+});
 attached.edge.deliverer.attach(endpoint);
 await runEdgeThread(attached, endpoint, port, bell, ({ settings: changed, tokens, isOtherCertificate }) => {
   attached.reload(changed, tokens);

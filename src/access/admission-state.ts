@@ -41,12 +41,16 @@ export class AdmissionState {
     this.#connectionsMax = memory.connectionsMax;
   }
 
-  /** Whether another connection fits. A few may be on their way in beside it. */
-  hasRoom(): boolean {
-    if (this.#connectionsMax === 0) return true;
+  /** Admitted connections of all threads. */
+  get open(): number {
     let open = 0;
     for (const { connections } of this.#counters) open += connections;
-    return open < this.#connectionsMax;
+    return open;
+  }
+
+  /** Whether another connection fits. A few may be on their way in beside it. */
+  hasRoom(): boolean {
+    return this.#connectionsMax === 0 || this.open < this.#connectionsMax;
   }
 
   isOverloaded(): boolean {

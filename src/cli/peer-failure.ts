@@ -38,9 +38,9 @@ export async function lasting(
   return undefined;
 }
 
-function tokenHint({ listener, role = listener, token }: Attempt): string {
+function tokenHint({ listener, role, token }: Attempt): string {
   const what = token === '' ? 'the hub wants a token' : 'the hub did not accept the token';
-  return `${what}; set DAT_TOKEN to one from: ${createToken(role)}`;
+  return `${what}; set DAT_TOKEN to one from: ${createToken(role ?? listener)}`;
 }
 
 /** The command that makes a token. @param role of the token */

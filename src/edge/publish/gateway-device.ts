@@ -28,7 +28,7 @@ export class GatewayDevice extends DeviceSession {
     this.#host = host;
   }
 
-  protected override transmit(frame: Frame): void {
+  protected override put(frame: Frame): void {
     this.gateway.send(frame);
   }
 
