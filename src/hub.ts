@@ -177,7 +177,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   await webhooks?.start();
   undo.unshift(() => webhooks?.stop());
   const devices = await transport.listen(settings.host, settings.devicePort, {
-    routes: [main.deviceRoute],
+    routes: [main.deviceRoute, main.gatewayRoute],
     arrivals: main.arrivals,
   });
   undo.unshift(() => devices.close());

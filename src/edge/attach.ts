@@ -18,7 +18,7 @@ import { PresenceReader } from '../presence/table.ts';
 import { sessionNumbers } from '../records/sessions.ts';
 import { Arrivals } from '../transport/arrivals.ts';
 import type { Route } from '../transport/transport.ts';
-import { deviceTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
+import { deviceTerms, gatewayTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
 import { Allowances } from './allowances.ts';
 import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
@@ -29,6 +29,7 @@ import type { EdgeMemory, SharedMemory } from './memory.ts';
 import { OwnerLine } from './owner-line.ts';
 import { Poller } from './poller.ts';
 import { DeviceRoute } from './publish/device-route.ts';
+import { GatewayRoute } from './publish/gateway-route.ts';
 
 interface OwnSettings {
   readonly flushMaxMs: number;
@@ -62,6 +63,7 @@ export interface AttachedEdge {
   /** Of all listeners of this thread. */
   readonly arrivals: Arrivals;
   readonly deviceRoute: Route<unknown>;
+  readonly gatewayRoute: Route<unknown>;
   readonly subscriberRoute: Route<unknown>;
   /** Settings and keys that a reload changed hold from here on, for connected peers too. */
   reload(settings: Readonly<Record<string, unknown>>, tokens: TokenConfig | undefined): void;
@@ -124,6 +126,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
         journal.refused({ role, reason, status, message, address, id }),
     });
   const devices = upgrades('device', deviceTerms);
+  const gateways = upgrades('gateway', gatewayTerms);
   const subscribers = upgrades('subscriber', subscriberTerms);
   return {
     edge,
@@ -132,6 +135,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     poller,
     arrivals,
     deviceRoute: contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
+    gatewayRoute: contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed),
     subscriberRoute: contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
     reload(changed, otherTokens) {
       Object.assign(settings, changed);

@@ -103,6 +103,7 @@ export class Devices {
       this.join(join);
     } else if (unconfirmed) {
       // It was let in, or half so, and nobody told it.
+      registry.setGateway(slot, join.gateway);
       this.#link(session).joined(session, slot);
       this.#input(slot, 'connect', 'connected');
       this.#armStale(slot);
@@ -120,7 +121,7 @@ export class Devices {
   }
 
   /** A device connected; an older connection of the same id is replaced and nothing is broadcast for that. */
-  join({ session, actor, connectedAt, interest }: Join): void {
+  join({ session, actor, connectedAt, interest, gateway }: Join): void {
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -137,6 +138,7 @@ export class Devices {
     this.#sessions.set(session, slot);
     rows.connectedAt[slot] = connectedAt;
     rows.wantsInterest[slot] = interest ? 1 : 0;
+    registry.setGateway(slot, gateway);
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     link.joined(session, slot);
@@ -152,6 +154,7 @@ export class Devices {
     const { registry, wheel, clock, times } = this.#deps;
     this.#sessions.delete(session);
     Atomics.store(registry.devices.rows.session, slot, NONE);
+    registry.setGateway(slot, '');
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
     if (registry.devices.rows.deviceState[slot] === DeviceState.offline) this.unwatched(slot);
     else wheel.set(slot, clock.now() + times.deviceLeaveGraceMs);

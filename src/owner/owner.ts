@@ -23,10 +23,12 @@ import {
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
+import { edgeOf } from '../records/sessions.ts';
 import { AccessControl } from './access.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Filters } from './filters.ts';
+import { Gateways } from './gateways.ts';
 import { Operator } from './operator.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
@@ -67,6 +69,9 @@ export interface OwnerDeps {
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
 const TIMERS_PER_POLL = 1024;
+/** What a join and a leave cost of a poll's work, in devices named: a gateway brings and loses thousands at once. */
+const JOIN_WORK = 4;
+const LEAVE_WORK = 2;
 /** Records that the history's cleaner looks at when there is nothing else to do. */
 const RECORDS_CLEANED_WHEN_IDLE = 256;
 /** A page must fit into a send queue that is a quarter full, in any encoding. */
@@ -80,6 +85,7 @@ export class Owner {
   readonly #deps: OwnerDeps;
   readonly #devices: Devices;
   readonly #subscribers: Subscribers;
+  readonly #gateways: Gateways;
   readonly #history: HistoryLog;
   readonly #sweeps: Sweeps;
   readonly #filters: Filters;
@@ -150,10 +156,18 @@ export class Owner {
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;
     this.#subscribers = subscribers;
+    this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
     this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters });
     if (deps.takesOver === true) {
-      this.#recovery = new Recovery({ ...deps, registry, devices, subscribers, history });
+      this.#recovery = new Recovery({
+        ...deps,
+        registry,
+        devices,
+        subscribers,
+        gateways: this.#gateways,
+        history,
+      });
       this.flush();
     }
   }
@@ -196,6 +210,7 @@ export class Owner {
     while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0) {}
     this.#devices.leaveAll(edge);
     this.#subscribers.leaveAll(edge);
+    this.#gateways.leaveAll(edge);
     this.#recovery?.synced(edge);
     this.flush();
     this.#deps.rings[edge]!.release();
@@ -253,9 +268,11 @@ export class Owner {
         this.#devices.event(views, offset);
         break;
       case ToOwnerRecord.Join:
+        this.#workLeft -= JOIN_WORK;
         this.#join(readJoin(views, offset));
         break;
       case ToOwnerRecord.Leave:
+        this.#workLeft -= LEAVE_WORK;
         this.#leave(readLeave(views, offset));
         break;
       case ToOwnerRecord.Active: {
@@ -305,11 +322,14 @@ export class Owner {
 
   #join(join: Join): void {
     if (join.kind === SessionKind.device) this.#devices.join(join);
-    else this.#subscribers.join(join);
+    else if (join.kind === SessionKind.subscriber) this.#subscribers.join(join);
+    else this.#gateways.join(join);
   }
 
-  #leave({ session, clean }: { readonly session: number; readonly clean: boolean }): void {
+  #leave({ session, clean, confirm }: ReturnType<typeof readLeave>): void {
     this.#devices.leave(session, clean);
     this.#subscribers.leave(session);
+    this.#gateways.leave(session);
+    if (confirm) this.#deps.links[edgeOf(session)]!.left(session);
   }
 }
