@@ -10,9 +10,11 @@ import { HistoryReader } from './history/reader.ts';
 import { type Base, frameFailed, layBase } from './hub-base.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
+import type { ListenerName } from './records/commands.ts';
 import type { ReloadAnswer, ReloadSource } from './reload.ts';
 import { packageVersion, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
+import { edgesOf, type PlannedEdge } from './supervise/edge-plan.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
@@ -24,8 +26,9 @@ import { residentBytes } from './supervise/resident-bytes.ts';
 import { RuleKeeper } from './supervise/rule-keeper.ts';
 import { SlowReports } from './supervise/slow-reports.ts';
 import { lockSnapshot, snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
-import { beatingThreads, edgeName, figuresOf } from './supervise/threads.ts';
+import { beatingThreads, figuresOf } from './supervise/threads.ts';
 import type { Tls } from './transport/tls.ts';
+import type { Acceptor } from './transport/transport.ts';
 
 /** From `dist/src/` to `dist/dashboard/`. */
 const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
@@ -38,6 +41,7 @@ export interface Hub {
   /** What carries the connections and why, one line. */
   readonly transport: string;
   readonly fanoutWorkers: number;
+  readonly ingestWorkers: number;
   /**
    * Reads the settings, the certificate, the key files and the secrets' files again; what may take effect now does.
    * @throws ReloadRefused when anything is wrong: nothing has changed then
@@ -132,22 +136,27 @@ interface Started {
 async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const { settings, logger, memory, main, transport, reloader } = base;
   const { owner, rules, snapshots, ownerAway } = started;
-  const figures = figuresOf(memory);
+  const figures = figuresOf(memory, base.edges);
   const slow = new SlowReports(systemClock);
   const overload = watchOverload(base, figures.threads);
-  const health = new Health(beatingThreads(memory));
+  const health = new Health(beatingThreads(memory, base.edges));
   let threads: EdgeThreads | undefined;
   let draining = false;
   const admin = await startAdmin(adminOptions(settings, base.tls), {
     ...figures,
     version: packageVersion(),
     transport: transport.name,
-    fanoutWorkers: base.others.length,
+    fanoutWorkers: base.counts.fanout,
+    ingestWorkers: base.counts.ingest,
     presence: new PresenceReader(memory.presence),
     ...historyOf(base),
     clock: systemClock,
     startedAtMs: Date.now(),
-    workerRestarts: () => ({ owner: owner.restarts, fanout: threads?.restarts ?? 0 }),
+    workerRestarts: () => ({
+      owner: owner.restarts,
+      ingest: threads?.restartsOf('ingest') ?? 0,
+      fanout: threads?.restartsOf('fanout') ?? 0,
+    }),
     notReady: () => {
       if (draining) return 'draining';
       const isAway = Atomics.load(ownerAway, 0) === 1;
@@ -159,7 +168,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     ...adminTokens(main.admission.verifier),
     rules,
     snapshots,
-    ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, owner, threads) }),
+    ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, base.edges, owner, threads) }),
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
     reload: () => reloader.reload(),
@@ -167,11 +176,12 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     failed: (error) => logger.error({ err: error }, 'an admin request failed'),
   });
   undo.unshift(() => admin.close());
-  const devices = await transport.listen(settings.host, settings.devicePort, { routes: [main.deviceRoute] });
+  const devices = await openListener(base, 'device');
   undo.unshift(() => devices.close());
-  const subscribers = await openSubscribers(base, started, slow);
-  threads = subscribers.threads;
+  const subscribers = await openListener(base, 'subscriber');
   undo.unshift(() => subscribers.close());
+  threads = await startThreads(base, started, slow, { device: devices, subscriber: subscribers });
+  undo.unshift(() => stopThreads(threads, [devices, subscribers]));
   const stalled = (ms: number): void =>
     logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
   undo.unshift(main.startTimers([], stalled));
@@ -184,7 +194,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     await threads?.reload(changes);
     main.reload(changes.settings, changes.tokens);
     if (changes.tls !== undefined)
-      for (const listener of [devices, subscribers, admin]) listener.useTls(changes.tls);
+      for (const listener of [devices, subscribers, admin]) listener.useTls?.(changes.tls);
     const { logLevel, snapshotIntervalMs } = changes.settings;
     if (logLevel !== undefined) logger.level = logLevel;
     if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
@@ -204,7 +214,8 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     subscriberPort: subscribers.port,
     adminPort: admin.port,
     transport: base.reason,
-    fanoutWorkers: base.others.length,
+    fanoutWorkers: base.counts.fanout,
+    ingestWorkers: base.counts.ingest,
     reload: () => reloader.reload(),
     drain: () => (drained ??= drain()),
   };
@@ -240,55 +251,70 @@ function adminOptions(settings: Settings, tls: Tls | undefined): AdminOptions {
   };
 }
 
-interface Subscribers {
+/** The listener of main, or an acceptor that hands connections to the other edges. */
+interface Opened {
   readonly port: number;
-  readonly threads: EdgeThreads | undefined;
-  useTls(tls: Tls): void;
-  close(): Promise<void>;
+  /** undefined: the connections are main's. */
+  readonly acceptor?: Acceptor;
+  /** Absent: the threads take care of it. */
+  useTls?(tls: Tls): void;
+  close(): void;
 }
 
-/** The subscribers' listener: on main, or an acceptor that hands connections to the other edges. */
-async function openSubscribers(
+async function openListener({ settings, main, transport, edges }: Base, name: ListenerName): Promise<Opened> {
+  const port = name === 'device' ? settings.devicePort : settings.subscriberPort;
+  if (edges[MAIN_EDGE]!.listeners.includes(name)) {
+    const listener = await transport.listen(settings.host, port, { routes: main.routes[name] });
+    main.edge.deliverer.attach(listener);
+    return listener;
+  }
+  const acceptor = await transport.threads!.acceptor(settings.host, port);
+  return { port: acceptor.port, acceptor, close: () => acceptor.close() };
+}
+
+/** Starts the edges beside main. @returns undefined where there is none */
+async function startThreads(
   base: Base,
   { owner, bells }: Started,
   slow: SlowReports,
-): Promise<Subscribers> {
-  const { settings, logger, memory, main, transport, reloader, others: edges, crashes, failed } = base;
-  const { host, subscriberPort } = settings;
-  if (edges.length === 0) {
-    const listener = await transport.listen(host, subscriberPort, { routes: [main.subscriberRoute] });
-    main.edge.deliverer.attach(listener);
-    const close = async (): Promise<void> => listener.close();
-    return { port: listener.port, threads: undefined, useTls: (tls) => listener.useTls(tls), close };
-  }
-  const acceptor = await transport.threads!.acceptor(host, subscriberPort);
+  opened: Readonly<Record<ListenerName, Opened>>,
+): Promise<EdgeThreads | undefined> {
+  const { settings, logger, memory, main, reloader, crashes, failed } = base;
+  const edges = base.edges.filter(({ edge }) => edge !== MAIN_EDGE);
+  if (edges.length === 0) return undefined;
+  const { taps } = main.edge.publisher;
   const threads = await EdgeThreads.start({
     edges,
     memory,
     settings,
     tokens: () => reloader.tokens,
-    acceptor,
+    acceptors: {
+      ...(opened.device.acceptor && { device: opened.device.acceptor }),
+      ...(opened.subscriber.acceptor && { subscriber: opened.subscriber.acceptor }),
+    },
+    deliveringEdges: edgesOf(base.edges, 'subscriber').length,
     owner,
     bells,
     crashes,
-    nameOf: edgeName,
-    restarting: (edge, failure) =>
-      logger.error({ err: failure, thread: edgeName(edge) }, 'a thread died; another takes its place'),
+    restarting: (thread, failure) =>
+      logger.error({ err: failure, thread }, 'a thread died; another takes its place'),
     failed,
     frameFailed: (failure) => frameFailed(logger, failure),
-    journal: (edge, entries) => base.activity.journal(edgeName(edge), entries),
+    journal: (thread, entries) => base.activity.journal(thread, entries),
     slow: slow.report,
-  });
-  return {
-    port: acceptor.port,
-    threads,
-    useTls() {}, // the threads have taken care of it
-    async close() {
-      acceptor.stopAccepting();
-      await threads.stop();
-      acceptor.close();
+    tapped: () => taps.devices,
+    events(events) {
+      for (const event of events) taps.event(event.device, event.bytes, event.frame, event);
     },
-  };
+  });
+  taps.changed = (device, isTapped) => threads.tap(device, isTapped);
+  return threads;
+}
+
+/** No connection may be handed to a thread that ends. */
+async function stopThreads(threads: EdgeThreads | undefined, listeners: readonly Opened[]): Promise<void> {
+  for (const { acceptor } of listeners) acceptor?.stopAccepting();
+  await threads?.stop();
 }
 
 function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typeof figuresOf>['threads']) {
@@ -306,7 +332,16 @@ function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typ
 }
 
 /** For tests: breaks a thread. */
-function inject(fault: Fault, owner: OwnerThread, threads: EdgeThreads | undefined): void {
-  if (fault.thread === 'owner') owner.fault(fault.how, fault.ms);
-  else threads?.fault(MAIN_EDGE + 1 + fault.worker);
+function inject(
+  fault: Fault,
+  edges: readonly PlannedEdge[],
+  owner: OwnerThread,
+  threads: EdgeThreads | undefined,
+): void {
+  if (fault.thread === 'owner') {
+    owner.fault(fault.how, fault.ms);
+    return;
+  }
+  const planned = edges.find(({ name }) => name === `${fault.thread}-${fault.worker}`);
+  if (planned !== undefined) threads?.fault(planned.edge);
 }

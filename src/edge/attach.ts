@@ -12,6 +12,7 @@ import { Heart } from '../memory/heartbeat.ts';
 import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
+import type { ListenerName } from '../records/commands.ts';
 import { sessionNumbers } from '../records/sessions.ts';
 import type { Route } from '../transport/transport.ts';
 import { deviceTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
@@ -53,8 +54,8 @@ export interface AttachedEdge {
   readonly admission: Admission;
   readonly counters: Counters;
   readonly poller: Poller;
-  readonly deviceRoute: Route<unknown>;
-  readonly subscriberRoute: Route<unknown>;
+  /** By the listener that serves them. */
+  readonly routes: Readonly<Record<ListenerName, readonly Route<unknown>[]>>;
   /** Settings and keys that a reload changed hold from here on, for connected peers too. */
   reload(settings: Readonly<Record<string, unknown>>, tokens: TokenConfig | undefined): void;
   /** @param stalled told how long the thread did not run @returns stops it */
@@ -121,8 +122,10 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     admission,
     counters,
     poller,
-    deviceRoute: contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
-    subscriberRoute: contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
+    routes: {
+      device: [contained(new DeviceRoute(edge, devices).route(), counters, frameFailed)],
+      subscriber: [contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed)],
+    },
     reload(changed, otherTokens) {
       Object.assign(settings, changed);
       edge.settingsChanged();
