@@ -30,6 +30,7 @@ import {
   readJoined,
   readNotice,
   readRefusals,
+  readRelease,
   readVip,
 } from '../records/replies.ts';
 import { SessionKind } from '../records/requests.ts';
@@ -192,7 +193,7 @@ export class Edge {
 
   /** The connection is over. @param code of its end @param clean whether the peer said goodbye */
   close(session: EdgeSession, code: number, clean: boolean): void {
-    const { admission, counters, line, allowances, clock, journal } = this.#deps;
+    const { admission, counters, line, journal } = this.#deps;
     this.closing(session);
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
@@ -202,10 +203,14 @@ export class Edge {
     counters.disconnect(roles[session.kind], code);
     if (journal.tellsConnections)
       journal.disconnected(roles[session.kind], session.id, code, session.connectedAt);
-    if (session.allowance !== undefined) {
-      allowances.keep(session.payer, session.allowance.fullAtMs, clock.now());
-    }
+    this.#keepAllowance(session);
     line.leave(session.number, clean);
+  }
+
+  /** The peer's next connection, on whatever edge, has what this one leaves of its allowance. */
+  #keepAllowance({ allowance, payer }: EdgeSession): void {
+    if (allowance === undefined) return;
+    this.#deps.allowances.keep(payer, allowance.fullAtMs, this.clock.now());
   }
 
   /**
@@ -361,10 +366,16 @@ export class Edge {
         this.#joined(views, offset);
         return;
       case FromOwnerRecord.Closed: {
-        const { session, code } = readClosed(views, offset);
-        this.#sessions.get(session)?.close(closeByCode(code));
+        const { session: number, code } = readClosed(views, offset);
+        const session = this.#sessions.get(number);
+        if (session === undefined) return;
+        this.#keepAllowance(session);
+        session.close(closeByCode(code));
         return;
       }
+      case FromOwnerRecord.Release:
+        this.#release(readRelease(views, offset).session);
+        return;
       case FromOwnerRecord.Interest: {
         const session = this.#sessions.get(readInterest(views, offset).session);
         if (session?.kind === SessionKind.device && !session.closing) this.interests.changed(session);
@@ -373,6 +384,20 @@ export class Edge {
       default:
         this.#obeyFor(kind, views, offset);
     }
+  }
+
+  /**
+   * Another edge takes the device over. What has arrived at the socket by now is read first, in this turn of the event
+   * loop; from the leave on this thread writes nothing of the device any more.
+   */
+  #release(number: number): void {
+    setImmediate(() => {
+      const session = this.#sessions.get(number);
+      if (session === undefined) return; // it has left by itself
+      this.#keepAllowance(session);
+      session.close(closes.replaced);
+      this.#deps.line.leave(number, false);
+    });
   }
 
   /** Records for one subscriber. */
@@ -424,6 +449,7 @@ export class Edge {
     const session = this.#sessions.get(number);
     if (session === undefined || session.closing) return;
     const { pingIntervalMs } = this.settings;
+    session.allowance?.include(this.#deps.allowances.fullAtMs(session.payer, this.clock.now()));
     if (session.kind === SessionKind.device) {
       session.welcome(slot, session.codec.welcome(session.id, pingIntervalMs));
       this.publisher.storeSeen(session, Math.abs(session.aliveAt));

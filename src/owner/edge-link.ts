@@ -23,6 +23,7 @@ import {
   writeInterest,
   writeJoined,
   writeNotice,
+  writeRelease,
   writeResync,
   writeResynced,
   writeSeq,
@@ -64,6 +65,12 @@ export class EdgeLink {
 
   close(session: number, { code }: CloseEntry): void {
     writeClosed(this.#ring, { session, code });
+    this.#written = true;
+  }
+
+  /** Another edge takes the session's device over: this one is to let go. */
+  release(session: number): void {
+    writeRelease(this.#ring, { session });
     this.#written = true;
   }
 

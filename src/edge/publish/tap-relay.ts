@@ -110,9 +110,9 @@ function headOf(
 ): Pick<TappedEvent, 'bytes' | 'frame'> {
   const { payloadStart, payloadEnd } = frame;
   const payloadBytes = payloadEnd - payloadStart;
-  const head = bytes.slice(payloadStart, payloadStart + Math.min(payloadBytes, bytesMax));
+  const head = bytes.subarray(payloadStart, payloadStart + Math.min(payloadBytes, bytesMax));
   return {
-    bytes: head,
+    bytes: new Uint8Array(head), // a Buffer's slice would be no copy
     frame: { ...frame, payloadStart: 0, payloadEnd: payloadBytes, ackStart: 0, ackEnd: 0 },
   };
 }
