@@ -14,6 +14,7 @@ import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import type { ListenerName } from '../records/commands.ts';
 import { sessionNumbers } from '../records/sessions.ts';
+import { Tickets } from '../records/tickets.ts';
 import type { Route } from '../transport/transport.ts';
 import { deviceTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
 import { Allowances } from './allowances.ts';
@@ -83,7 +84,11 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
   const edge = new Edge({
     admission,
     presence,
-    line: new OwnerLine(new RingProducer(memory.toOwner), new Ringer(shared.ownerDoorbell)),
+    line: new OwnerLine(
+      new RingProducer(memory.toOwner),
+      new Ringer(shared.ownerDoorbell),
+      new Tickets(shared.tickets),
+    ),
     fromOwner: new RingConsumer(memory.fromOwner),
     clock,
     counters,

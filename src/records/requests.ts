@@ -21,6 +21,7 @@ const join = record(2, {
   hold: 'flag',
   interest: 'flag',
   connectedAt: 'f64',
+  ticket: 'u32',
   id: 'text',
   patterns: 'text',
 });
@@ -69,13 +70,15 @@ export interface Join {
   readonly interest: boolean;
   /** Wall-clock ms. */
   readonly connectedAt: number;
+  /** Order in which peers joined, over all edges (`tickets.ts`). */
+  readonly ticket: number;
 }
 
 const roles = ['device', 'subscriber'] as const satisfies readonly Role[];
 
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
-  const { session, kind, actor, again, hold, interest, connectedAt } = value;
+  const { session, kind, actor, again, hold, interest, connectedAt, ticket } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, {
@@ -87,18 +90,18 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
     vip,
     restricted: devices !== undefined,
     connectedAt,
+    ticket,
     id,
     patterns,
   });
 }
 
 export function readJoin(...at: Parameters<typeof join.read>): Join {
-  const { session, kind, again, hold, interest, vip, restricted, connectedAt, id, patterns } = join.read(
-    ...at,
-  );
+  const { session, kind, again, hold, interest, vip, restricted, connectedAt, ticket, id, patterns } =
+    join.read(...at);
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
   const actor = { role: roles[kind as SessionKind], id, devices, vip };
-  return { session, kind: kind as SessionKind, again, hold, interest, connectedAt, actor };
+  return { session, kind: kind as SessionKind, again, hold, interest, connectedAt, ticket, actor };
 }
 
 /** What a subscriber may ask for through the owner. */

@@ -173,8 +173,8 @@ export class EdgeThreads {
       (end) => owner.setBell(edge, end),
       (end) => port.postMessage({ kind: ToEdge.Bell, bell: end }, [end]),
     );
-    const { presence, history, ownerDoorbell, ownerAway, admission, allowances } = memory;
-    const shared = { presence, history, ownerDoorbell, ownerAway, admission, allowances };
+    const { presence, history, ownerDoorbell, ownerAway, admission, allowances, tickets } = memory;
+    const shared = { presence, history, ownerDoorbell, ownerAway, admission, allowances, tickets };
     const own = memory.edges[edge]!;
     const looked = { tokens: tokens(), tapped: tapped() };
     return {

@@ -27,6 +27,26 @@ describe('a device that connects on another edge', () => {
     expect(hub.device('dev')).toMatchObject({ state: 'online', seq: 1 }); // 1: it came online, once
   });
 
+  it('is the newer one by the order in which the connections came, not by that in which they are read', () => {
+    const hub = new TwoEdges();
+    const older = hub.connect(0, 'dev');
+    hub.event(0, older, '1');
+    const newer = hub.connect(1, 'dev');
+    hub.event(1, newer, '2');
+    hub.poll();
+    expect(hub.told(0)).toEqual([
+      { kind: 'joined', session: older },
+      { kind: 'ack', session: older, seq: 2 },
+      { kind: 'release', session: older },
+    ]);
+    hub.leave(0, older);
+    hub.poll();
+    expect(hub.told(1)).toEqual([
+      { kind: 'joined', session: newer },
+      { kind: 'ack', session: newer, seq: 3 },
+    ]);
+  });
+
   it('loses nothing that came over the older connection, and everything keeps its order', () => {
     const { hub, older } = held();
     const newer = hub.connect(1, 'dev');

@@ -15,6 +15,7 @@ import { claimEvent, EventField, eventBytes, writeEventHead } from '../../src/re
 import { FromOwnerRecord, readAck, readClosed, readJoined, readRelease } from '../../src/records/replies.ts';
 import { SessionKind, writeJoin, writeLeave, writeSynced } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
+import { createTickets, Tickets } from '../../src/records/tickets.ts';
 import { EventType, Priority } from '../../src/wire/events.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -51,6 +52,7 @@ export class TwoEdges {
   readonly #toOwner = this.#memory.map(({ toOwner }) => new RingProducer(toOwner));
   readonly #fromOwner = this.#memory.map(({ fromOwner }) => new RingConsumer(fromOwner));
   readonly #next = [0, 1].map((edge) => sessionNumbers(createSessionNumbers(), edge, () => false));
+  readonly #tickets = new Tickets(createTickets());
   owner = this.#newOwner(false);
 
   /** The owner has died, and another takes its place. */
@@ -68,7 +70,7 @@ export class TwoEdges {
   /** An edge names a session that it holds. @param again whether it was welcomed */
   rejoin(edge: number, session: number, id: string, again: boolean): void {
     const actor = { role: 'device', id, devices: undefined, vip: false } as const;
-    const rest = { connectedAt: 1, again, hold: false, interest: false };
+    const rest = { connectedAt: 1, again, hold: false, interest: false, ticket: this.#tickets.next() };
     writeJoin(this.#toOwner[edge]!, { session, kind: SessionKind.device, actor, ...rest });
   }
 

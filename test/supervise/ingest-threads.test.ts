@@ -80,9 +80,11 @@ describe.skipIf(!uwsLoads())('a hub with two ingest threads', () => {
       hub.admin('POST', '/v1/faults', { thread: 'owner', how: 'throw' }),
       hub.openDevice(dev).catch(() => undefined), // its thread may be the one that dies
     ]);
-    const device = await eventually('the device is let in', () => hub.connectDevice(dev).catch(() => undefined));
     await ready();
-    await eventually('its events are taken', () => publishes(device));
+    await eventually('the device is let in, and its events are taken', async () => {
+      const device = await hub.connectDevice(dev).catch(() => undefined);
+      return device !== undefined && (await publishes(device));
+    });
     await witness.frames.next(({ data }) => data === 'heard');
     expect(witness.events(dev).filter(({ data }) => stateOf(data) === 'offline')).toEqual([]);
   });

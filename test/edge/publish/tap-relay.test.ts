@@ -12,6 +12,7 @@ function relay() {
   const said: TappedEvent[] = [];
   const frame = createDeviceFrame();
   const relaying = new TapRelay({ taps, clock, say: (events) => said.push(...events) });
+  relaying.tick(); // a second begins
   return {
     taps,
     clock,
