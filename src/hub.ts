@@ -1,25 +1,24 @@
-import { fileURLToPath } from 'node:url';
+/** The composition root: starts the parts of the hub on its base, and takes them apart again. It only wires. */
 import type { Logger } from 'pino';
-import type { AdminDeps, AdminOptions } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
-import { attachHistory, historyUsage } from './history/memory.ts';
-import { HistoryReader } from './history/reader.ts';
-import { type Base, frameFailed, layBase } from './hub-base.ts';
+import { adminOptions, historyOf } from './hub-admin.ts';
+import { type Base, layBase } from './hub-base.ts';
+import { openListener, startThreads, stopThreads } from './hub-edges.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
-import type { ListenerName } from './records/commands.ts';
 import type { ReloadAnswer, ReloadSource } from './reload.ts';
 import { packageVersion, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
-import { edgesOf, type PlannedEdge } from './supervise/edge-plan.ts';
-import { EdgeThreads } from './supervise/edge-threads.ts';
+import { connectionsOf } from './supervise/connections.ts';
+import { descriptorReserve } from './supervise/descriptor-reserve.ts';
+import type { PlannedEdge } from './supervise/edge-plan.ts';
+import type { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
 import { HEALTH_TICK_MS, Health } from './supervise/health.ts';
-import { MAIN_EDGE } from './supervise/memory.ts';
 import { OVERLOAD_TICK_MS, Overload } from './supervise/overload.ts';
 import { OwnerThread } from './supervise/owner-thread.ts';
 import { residentBytes } from './supervise/resident-bytes.ts';
@@ -27,11 +26,7 @@ import { RuleKeeper } from './supervise/rule-keeper.ts';
 import { SlowReports } from './supervise/slow-reports.ts';
 import { lockSnapshot, snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
 import { beatingThreads, figuresOf } from './supervise/threads.ts';
-import type { Tls } from './transport/tls.ts';
-import type { Acceptor } from './transport/transport.ts';
-
-/** From `dist/src/` to `dist/dashboard/`. */
-const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
+import { WebhookThread } from './supervise/webhook-thread.ts';
 
 /** A running hub. */
 export interface Hub {
@@ -116,7 +111,8 @@ export async function startHub(
     () => lock?.release(),
   ];
   try {
-    return await openHub(base, { owner, rules, snapshots, bells, ownerAway }, undo);
+    const isRestored = restored?.from !== undefined;
+    return await openHub(base, { owner, rules, snapshots, bells, ownerAway, isRestored }, undo);
   } catch (error) {
     await doAll(undo, endStepMsMax(settings));
     throw error;
@@ -130,6 +126,8 @@ interface Started {
   readonly snapshots: ReturnType<typeof snapshotsOf>;
   readonly bells: Bells;
   readonly ownerAway: Int32Array;
+  /** There was a hub before this one, and what it knew. */
+  readonly isRestored: boolean;
 }
 
 /** Opens the listeners: the admin's first, which says how far the others are. */
@@ -139,6 +137,10 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const figures = figuresOf(memory, base.edges);
   const slow = new SlowReports(systemClock);
   const overload = watchOverload(base, figures.threads);
+  const webhooks =
+    settings.webhookUrl === ''
+      ? undefined
+      : new WebhookThread(memory.presence, settings, started.isRestored, logger);
   const health = new Health(beatingThreads(memory, base.edges));
   let threads: EdgeThreads | undefined;
   let draining = false;
@@ -149,7 +151,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     fanoutWorkers: base.counts.fanout,
     ingestWorkers: base.counts.ingest,
     presence: new PresenceReader(memory.presence),
-    ...historyOf(base),
+    ...historyOf(settings, memory),
     clock: systemClock,
     startedAtMs: Date.now(),
     workerRestarts: () => ({
@@ -169,18 +171,22 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     rules,
     snapshots,
     ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, base.edges, owner, threads) }),
+    connections: (sessions) => connectionsOf(sessions, main.edge, threads),
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
     reload: () => reloader.reload(),
     activity: base.activity,
+    webhooks,
     failed: (error) => logger.error({ err: error }, 'an admin request failed'),
   });
   undo.unshift(() => admin.close());
+  await webhooks?.start();
+  undo.unshift(() => webhooks?.stop());
   const devices = await openListener(base, 'device');
   undo.unshift(() => devices.close());
   const subscribers = await openListener(base, 'subscriber');
   undo.unshift(() => subscribers.close());
-  threads = await startThreads(base, started, slow, { device: devices, subscriber: subscribers });
+  threads = await startThreads(base, started, { device: devices, subscriber: subscribers }, slow.report);
   undo.unshift(() => stopThreads(threads, [devices, subscribers]));
   const stalled = (ms: number): void =>
     logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
@@ -197,10 +203,13 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
       for (const listener of [devices, subscribers, admin]) listener.useTls?.(changes.tls);
     const { logLevel, snapshotIntervalMs } = changes.settings;
     if (logLevel !== undefined) logger.level = logLevel;
+    webhooks?.reload(changes.settings);
     if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
   });
   main.poller.wake();
   snapshots?.start();
+  descriptorReserve.keep();
+  undo.push(() => descriptorReserve.release());
 
   let drained: Promise<Drained> | undefined;
   const drain = async (): Promise<Drained> => {
@@ -219,102 +228,6 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     reload: () => reloader.reload(),
     drain: () => (drained ??= drain()),
   };
-}
-
-/** What the admin API shows of history. */
-function historyOf({ settings, memory }: Base): Pick<AdminDeps, 'history' | 'historyUsage'> {
-  const log = attachHistory(memory.history);
-  const { devices } = new PresenceReader(memory.presence);
-  const limits = { eventsMax: settings.historyEvents, ttlMs: settings.historyTtlMs };
-  return {
-    history: new HistoryReader(log, devices, limits, systemClock),
-    historyUsage: () => historyUsage(log),
-  };
-}
-
-/** What a reload changes is read at the time of each request. */
-function adminOptions(settings: Settings, tls: Tls | undefined): AdminOptions {
-  const { host, adminPort: port, allowedHosts, maxMessageBytes } = settings;
-  return {
-    host,
-    port,
-    allowedHosts,
-    maxMessageBytes,
-    dashboard: DASHBOARD,
-    tls,
-    get adminToken() {
-      return settings.adminToken;
-    },
-    get allowedOrigins() {
-      return settings.allowedOrigins;
-    },
-  };
-}
-
-/** The listener of main, or an acceptor that hands connections to the other edges. */
-interface Opened {
-  readonly port: number;
-  /** undefined: the connections are main's. */
-  readonly acceptor?: Acceptor;
-  /** Absent: the threads take care of it. */
-  useTls?(tls: Tls): void;
-  close(): void;
-}
-
-async function openListener({ settings, main, transport, edges }: Base, name: ListenerName): Promise<Opened> {
-  const port = name === 'device' ? settings.devicePort : settings.subscriberPort;
-  if (edges[MAIN_EDGE]!.listeners.includes(name)) {
-    const listener = await transport.listen(settings.host, port, { routes: main.routes[name] });
-    main.edge.deliverer.attach(listener);
-    return listener;
-  }
-  const acceptor = await transport.threads!.acceptor(settings.host, port);
-  return { port: acceptor.port, acceptor, close: () => acceptor.close() };
-}
-
-/** Starts the edges beside main. @returns undefined where there is none */
-async function startThreads(
-  base: Base,
-  { owner, bells }: Started,
-  slow: SlowReports,
-  opened: Readonly<Record<ListenerName, Opened>>,
-): Promise<EdgeThreads | undefined> {
-  const { settings, logger, memory, main, reloader, crashes, failed } = base;
-  const edges = base.edges.filter(({ edge }) => edge !== MAIN_EDGE);
-  if (edges.length === 0) return undefined;
-  const { taps } = main.edge.publisher;
-  const threads = await EdgeThreads.start({
-    edges,
-    memory,
-    settings,
-    tokens: () => reloader.tokens,
-    acceptors: {
-      ...(opened.device.acceptor && { device: opened.device.acceptor }),
-      ...(opened.subscriber.acceptor && { subscriber: opened.subscriber.acceptor }),
-    },
-    deliveringEdges: edgesOf(base.edges, 'subscriber').length,
-    owner,
-    bells,
-    crashes,
-    restarting: (thread, failure) =>
-      logger.error({ err: failure, thread }, 'a thread died; another takes its place'),
-    failed,
-    frameFailed: (failure) => frameFailed(logger, failure),
-    journal: (thread, entries) => base.activity.journal(thread, entries),
-    slow: slow.report,
-    tapped: () => taps.devices,
-    events(events) {
-      for (const event of events) taps.event(event.device, event.bytes, event.frame, event);
-    },
-  });
-  taps.changed = (device, isTapped) => threads.tap(device, isTapped);
-  return threads;
-}
-
-/** No connection may be handed to a thread that ends. */
-async function stopThreads(threads: EdgeThreads | undefined, listeners: readonly Opened[]): Promise<void> {
-  for (const { acceptor } of listeners) acceptor?.stopAccepting();
-  await threads?.stop();
 }
 
 function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typeof figuresOf>['threads']) {

@@ -22,7 +22,10 @@ const attached = attachEdge({
   frameFailed: (failure) => port.postMessage({ kind: FromEdge.FrameFailed, failure }),
 });
 const endpoints: Endpoints = Object.fromEntries(
-  listeners.map((listener) => [listener, threads.child({ routes: attached.routes[listener] })]),
+  listeners.map((listener) => [
+    listener,
+    threads.child({ routes: attached.routes[listener], arrivals: attached.arrivals }),
+  ]),
 );
 for (const endpoint of Object.values(endpoints)) attached.edge.deliverer.attach(endpoint);
 await runEdgeThread(attached, {

@@ -1,12 +1,15 @@
 /** Builds an edge on its shared memory, and what runs it. On main and in `workers/edge.ts`. */
 import type { PeerRole } from '../access/actor.ts';
-import { Admission, type AdmissionSettings } from '../access/admission.ts';
+import { Admission, type AdmissionSettings, refusalCounters } from '../access/admission.ts';
+import { networkOf } from '../access/ip.ts';
 import type { TokenConfig } from '../access/keys.ts';
+import { type FileBudget, waitingMax } from '../access/open-files.ts';
 import { type UpgradeSettings, Upgrades, type UpgradesDeps } from '../access/upgrades.ts';
 import { systemClock } from '../clock.ts';
 import { attachHistory } from '../history/memory.ts';
 import { HistoryReader } from '../history/reader.ts';
-import { Counters } from '../memory/counters.ts';
+import { UPGRADE_MS_MAX } from '../limits.ts';
+import { Counter, Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';
 import { Heart } from '../memory/heartbeat.ts';
 import { pausesFor } from '../memory/pace.ts';
@@ -15,6 +18,7 @@ import { PresenceReader } from '../presence/table.ts';
 import type { ListenerName } from '../records/commands.ts';
 import { sessionNumbers } from '../records/sessions.ts';
 import { Tickets } from '../records/tickets.ts';
+import { Arrivals } from '../transport/arrivals.ts';
 import type { Route } from '../transport/transport.ts';
 import { deviceTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
 import { Allowances } from './allowances.ts';
@@ -42,6 +46,8 @@ export interface AttachOptions {
   readonly tokens: TokenConfig | undefined;
   /** Edges that hold subscribers. */
   readonly deliveringEdges: number;
+  /** How the process's open files are shared out. */
+  readonly files: FileBudget;
   /** This edge holds devices and subscribers. */
   readonly isBoth: boolean;
   /** A frame met a bug; its connection stays. */
@@ -55,6 +61,8 @@ export interface AttachedEdge {
   readonly admission: Admission;
   readonly counters: Counters;
   readonly poller: Poller;
+  /** Of all listeners of this thread. */
+  readonly arrivals: Arrivals;
   /** By the listener that serves them. */
   readonly routes: Readonly<Record<ListenerName, readonly Route<unknown>[]>>;
   /** Settings and keys that a reload changed hold from here on, for connected peers too. */
@@ -77,6 +85,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     clock,
     counters,
   });
+  const arrivals = arrivalsOf(options, admission, counters);
   const away = new Int32Array(shared.ownerAway);
   const presence = new PresenceReader(shared.presence);
   const history = attachHistory(shared.history);
@@ -127,6 +136,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     admission,
     counters,
     poller,
+    arrivals,
     routes: {
       device: [contained(new DeviceRoute(edge, devices).route(), counters, frameFailed)],
       subscriber: [contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed)],
@@ -144,4 +154,19 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
       });
     },
   };
+}
+
+/** Each thread lets its part of the process's connections wait. */
+function arrivalsOf({ shared, files }: AttachOptions, { state }: Admission, counters: Counters): Arrivals {
+  const threads = shared.admission.counters.length;
+  return new Arrivals({
+    limits: {
+      total: () => Math.ceil(waitingMax(files, state.open) / threads),
+      perNetwork: Math.ceil(files.waiting / threads / 2),
+      timeoutMs: UPGRADE_MS_MAX,
+    },
+    clock: systemClock,
+    networkOf,
+    dropped: (why) => counters.add(Counter[refusalCounters[why]]),
+  });
 }

@@ -101,6 +101,11 @@ export function runEdgeThread(attached: AttachedEdge, options: EdgeThreadOptions
         case ToEdge.Tap:
           taps.set(command.devices, command.isTapped);
           break;
+        case ToEdge.Describe: {
+          const { request, sessions } = command;
+          say({ kind: FromEdge.Described, request, connections: edge.describe(sessions) });
+          break;
+        }
         case ToEdge.Fault:
           throw new Error('a fault that was asked for');
         default:

@@ -55,7 +55,8 @@ export class JoinOrder {
     let first: Join | undefined;
     for (let other = 0; other < this.#deps.edges; other++) {
       if (other === edge) continue;
-      const next = (this.#next[other] ??= this.#deps.advance(other));
+      const next = this.#next[other] ?? this.#deps.advance(other);
+      this.#next[other] = next;
       if (next !== undefined && isBefore(next.ticket, first?.ticket ?? ticket)) first = next;
     }
     return first;

@@ -4,8 +4,10 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
+import type { FileBudget } from '../access/open-files.ts';
 import type { JournalEntry } from '../edge/journal.ts';
 import {
+  type ConnectionInfo,
   type Descriptors,
   type EdgeReload,
   FromEdge,
@@ -33,6 +35,7 @@ export interface EdgeThreadsDeps {
   readonly settings: ThreadSettings;
   /** undefined: no token is needed. */
   tokens(): TokenConfig | undefined;
+  readonly files: FileBudget;
   /** Of the listeners whose connections the edges take. */
   readonly acceptors: Readonly<Partial<Record<ListenerName, Acceptor>>>;
   /** Edges that hold subscribers. */
@@ -56,6 +59,9 @@ export interface EdgeThreadsDeps {
   slow(edge: number, subscribers: readonly SlowSubscriber[]): void;
 }
 
+/** A page of a listing does not wait longer for a thread. */
+const DESCRIBE_MS_MAX = 1000;
+
 /** How often threads died and others took their places. */
 export type RestartCounts = Readonly<Record<'owner' | Exclude<EdgeRole, 'main'>, number>>;
 
@@ -74,6 +80,9 @@ export class EdgeThreads {
   readonly #threads: ReadonlyMap<number, Thread<FromEdgeCommand>>;
   readonly #descriptors = new Map<Life, Descriptors>();
   readonly #drained = new Map<Life, () => void>();
+  /** By request. */
+  readonly #describing = new Map<number, (connections: readonly ConnectionInfo[]) => void>();
+  #nextRequest = 1;
   readonly #reloading = new Map<Life, (failure: Error | undefined) => void>();
 
   private constructor(deps: EdgeThreadsDeps) {
@@ -127,6 +136,24 @@ export class EdgeThreads {
     for (const failure of failures) if (failure !== undefined) throw failure;
   }
 
+  /** What the edge knows of these subscribers' connections; nothing where its thread does not say in time. */
+  async describe(edge: number, sessions: readonly number[]): Promise<readonly ConnectionInfo[]> {
+    const life = this.#threads.get(edge)?.life;
+    if (life === undefined) return [];
+    const request = this.#nextRequest++;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve) => {
+        timer = setTimeout(resolve, DESCRIBE_MS_MAX, []);
+        this.#describing.set(request, resolve);
+        post(life, { kind: ToEdge.Describe, request, sessions });
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#describing.delete(request);
+    }
+  }
+
   /** For tests. */
   fault(edge: number): void {
     const life = this.#threads.get(edge)?.life;
@@ -167,7 +194,7 @@ export class EdgeThreads {
     { edge, listeners }: PlannedEdge,
     port: MessagePort,
   ): { data: Omit<EdgeTask, 'port'>; transfer: MessagePort[] } {
-    const { memory, settings, tokens, owner, bells, deliveringEdges, tapped } = this.#deps;
+    const { memory, settings, tokens, owner, bells, deliveringEdges, files, tapped } = this.#deps;
     const bell = bells.forEdge(
       edge,
       (end) => owner.setBell(edge, end),
@@ -178,7 +205,7 @@ export class EdgeThreads {
     const own = memory.edges[edge]!;
     const looked = { tokens: tokens(), tapped: tapped() };
     return {
-      data: { shared, memory: own, edge, listeners, settings, deliveringEdges, ...looked, bell },
+      data: { shared, memory: own, edge, listeners, settings, deliveringEdges, files, ...looked, bell },
       transfer: [bell],
     };
   }
@@ -194,6 +221,9 @@ export class EdgeThreads {
         break;
       case FromEdge.Failed:
         this.#end(life);
+        break;
+      case FromEdge.Described:
+        this.#describing.get(message.request)?.(message.connections);
         break;
       case FromEdge.Journal:
         journal(name, message.entries);

@@ -48,7 +48,10 @@ export class TwoEdges {
   readonly #presence = createPresence({ devices: 100, subscribers: 100, subscriptions: 100 });
   readonly reader = new PresenceReader(this.#presence);
   readonly #history = createHistory(1024 * 1024);
-  readonly #memory = [0, 1].map(() => ({ toOwner: createRing(RING_BYTES), fromOwner: createRing(RING_BYTES) }));
+  readonly #memory = [0, 1].map(() => ({
+    toOwner: createRing(RING_BYTES),
+    fromOwner: createRing(RING_BYTES),
+  }));
   readonly #toOwner = this.#memory.map(({ toOwner }) => new RingProducer(toOwner));
   readonly #fromOwner = this.#memory.map(({ fromOwner }) => new RingConsumer(fromOwner));
   readonly #next = [0, 1].map((edge) => sessionNumbers(createSessionNumbers(), edge, () => false));

@@ -37,7 +37,13 @@ describe.skipIf(!uwsLoads())('a hub with two ingest threads', () => {
     const { ingestWorkers, fanoutWorkers, threads, rings } = await stats();
     expect({ ingestWorkers, fanoutWorkers }).toEqual({ ingestWorkers: 2, fanoutWorkers: 1 });
     const of = (name: string) => threads.find(({ thread }) => thread === name)?.counters;
-    expect(threads.map(({ thread }) => thread)).toEqual(['main', 'owner', 'ingest-0', 'ingest-1', 'fanout-0']);
+    expect(threads.map(({ thread }) => thread)).toEqual([
+      'main',
+      'owner',
+      'ingest-0',
+      'ingest-1',
+      'fanout-0',
+    ]);
     expect(rings.map(({ ring }) => ring)).toContain('ingest-1-to-owner');
     expect(of('main')).toMatchObject({ deviceConnections: 0, receivedMessage: 0 });
     for (const name of ['ingest-0', 'ingest-1'])
@@ -112,7 +118,9 @@ describe.skipIf(!uwsLoads())('a hub with two ingest threads', () => {
     const open = () => connections.filter((device) => ends.get(device) === undefined);
     await eventually('all but one are closed', () => open().length === 1);
     expect(await open()[0]!.message('the last')).toMatchObject({ op: 'ack' });
-    expect([...ends.values()].filter((code) => code !== undefined)).toEqual(Array.from({ length: 19 }, () => 4004));
+    expect([...ends.values()].filter((code) => code !== undefined)).toEqual(
+      Array.from({ length: 19 }, () => 4004),
+    );
     expect((await hub.deviceEntry(dev))?.state).toBe('online');
   });
 });
@@ -129,14 +137,20 @@ describe('ingest threads', () => {
     expect(await hub.stop()).toBe(0);
   });
 
-  it.skipIf(!uwsLoads())('that are auto are as many as suit the host, and the log says how many', async () => {
-    const hub = await startHub({ ...calm, DAT_TRANSPORT: 'uws', DAT_INGEST_WORKERS: 'auto' });
-    onTestFinished(() => hub.kill());
-    const chosen = hub.logs.find(({ msg }) => msg === 'threads chosen') as Partial<Stats> | undefined;
-    const { body } = await admin(hub.adminPort, 'GET', '/v1/stats');
-    expect(body).toMatchObject({ ingestWorkers: chosen?.ingestWorkers, fanoutWorkers: chosen?.fanoutWorkers });
-    expect(await hub.stop()).toBe(0);
-  });
+  it.skipIf(!uwsLoads())(
+    'that are auto are as many as suit the host, and the log says how many',
+    async () => {
+      const hub = await startHub({ ...calm, DAT_TRANSPORT: 'uws', DAT_INGEST_WORKERS: 'auto' });
+      onTestFinished(() => hub.kill());
+      const chosen = hub.logs.find(({ msg }) => msg === 'threads chosen') as Partial<Stats> | undefined;
+      const { body } = await admin(hub.adminPort, 'GET', '/v1/stats');
+      expect(body).toMatchObject({
+        ingestWorkers: chosen?.ingestWorkers,
+        fanoutWorkers: chosen?.fanoutWorkers,
+      });
+      expect(await hub.stop()).toBe(0);
+    },
+  );
 });
 
 function stateOf(data: unknown): string | undefined {
