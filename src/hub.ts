@@ -1,15 +1,14 @@
 /** The composition root: builds the hub's parts from settings, and takes them apart again. It only wires. */
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { isShortSecret, readTokenConfig, type TokenConfig } from './access/keys.ts';
+import { readTokenConfig, type TokenConfig } from './access/keys.ts';
 import { connectionsForOpenFiles } from './access/open-files.ts';
-import type { AdminOptions } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
+import { adminOptions, historyOf } from './hub-admin.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
 import { type ReloadAnswer, Reloader, type ReloadSource } from './reload.ts';
@@ -23,6 +22,7 @@ import {
 } from './settings.ts';
 import { Activity } from './supervise/activity.ts';
 import { Bells } from './supervise/bells.ts';
+import { connectionsOf } from './supervise/connections.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
@@ -39,9 +39,6 @@ import { beatingThreads, edgeName, figuresOf } from './supervise/threads.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { readTls, type Tls } from './transport/tls.ts';
 import type { Transport } from './transport/transport.ts';
-
-/** From `dist/src/` to `dist/dashboard/`. */
-const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
 
 /** A running hub. */
 export interface Hub {
@@ -166,7 +163,6 @@ async function layBase(
   setUwsEnvironment();
   const { transport, reason } = await chooseTransport(settings.transport, tls);
   const tokens = readTokenConfig(settings, readTextFile);
-  if (isShortSecret(settings)) logger.warn('DAT_AUTH_JWT_SECRET is shorter than 32 bytes: it may be guessed');
   const workers =
     transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
   const others = Array.from({ length: workers }, (_, worker) => MAIN_EDGE + 1 + worker);
@@ -231,6 +227,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     transport: transport.name,
     fanoutWorkers: base.others.length,
     presence: new PresenceReader(memory.presence),
+    ...historyOf(settings, memory),
     clock: systemClock,
     startedAtMs: Date.now(),
     workerRestarts: () => ({ owner: owner.restarts, fanout: threads?.restarts ?? 0 }),
@@ -246,6 +243,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     rules,
     snapshots,
     ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, owner, threads) }),
+    connections: (sessions) => connectionsOf(sessions, main.edge, threads),
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
     reload: () => reloader.reload(),
@@ -293,25 +291,6 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     fanoutWorkers: base.others.length,
     reload: () => reloader.reload(),
     drain: () => (drained ??= drain()),
-  };
-}
-
-/** What a reload changes is read at the time of each request. */
-function adminOptions(settings: Settings, tls: Tls | undefined): AdminOptions {
-  const { host, adminPort: port, allowedHosts, maxMessageBytes } = settings;
-  return {
-    host,
-    port,
-    allowedHosts,
-    maxMessageBytes,
-    dashboard: DASHBOARD,
-    tls,
-    get adminToken() {
-      return settings.adminToken;
-    },
-    get allowedOrigins() {
-      return settings.allowedOrigins;
-    },
   };
 }
 

@@ -91,7 +91,10 @@ function parseJson(request: FastifyRequest, text: string): unknown {
   const keysDownTo = keepsData ? 1 : BODY_DEPTH_MAX;
   const { duplicate, member } = lookAtJson(text, { keysDownTo, member: 'data' });
   if (duplicate !== undefined)
-    throw new AdminError('bad_request', `body has the member ${quote(duplicate)} twice in one object`);
+    throw new AdminError(
+      'bad_request',
+      `body has the key ${quote(duplicate)} twice, accepted: each key once`,
+    );
   if (keepsData && member !== undefined) request.dataText = text.slice(member.start, member.end);
   return value;
 }

@@ -1,6 +1,7 @@
 /** Everything the hub counts, gathered from its threads' counters at one moment: what stats and metrics print. */
 
 import { type RefusalReason, refusalCounters } from '../access/admission.ts';
+import type { HistoryUsage } from '../history/memory.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
@@ -40,6 +41,7 @@ export interface Figures {
   readonly rings: readonly { readonly ring: string; readonly usedRatio: number }[];
   readonly capacity: Capacity;
   readonly workerRestarts: Readonly<Record<'owner' | 'fanout', number>>;
+  readonly history: HistoryUsage & { readonly replayed: number };
   /** Undefined when no snapshots are written. */
   readonly snapshots: SnapshotFigures | undefined;
 }
@@ -102,6 +104,7 @@ export function collectFigures(deps: AdminDeps): Figures {
     rings: deps.rings.map((ring) => ({ ring: ring.ring, usedRatio: ring.usedRatio() })),
     capacity: presence.capacityUsed(),
     workerRestarts: deps.workerRestarts(),
+    history: { ...deps.historyUsage(), replayed: sum('replayed') },
     snapshots: deps.snapshots?.figures(),
   };
 }

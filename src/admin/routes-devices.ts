@@ -6,6 +6,7 @@ import { defaultPriorities, EventType, Priority } from '../wire/events.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError } from './errors.ts';
+import { readEvents } from './events.ts';
 import { operate } from './operate.ts';
 import { collectPage, decodeCursor, encodeCursor } from './pages.ts';
 import { type DeviceEntry, readDevice } from './rows.ts';
@@ -16,6 +17,8 @@ import {
   deviceRemoved,
   devicesPage,
   devicesQuery,
+  eventsPage,
+  eventsQuery,
   noQuery,
   publication,
   published,
@@ -77,6 +80,23 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
     async ({ params: { device } }) => {
       await operate(deps, { kind: ToOwner.Terminate, device });
       return { device, removed: true as const };
+    },
+  );
+
+  app.get(
+    '/v1/devices/:device/events',
+    {
+      schema: {
+        params: devicePath,
+        querystring: eventsQuery,
+        summary: 'Kept events of a device, newest first',
+        response: answers(eventsPage, 'not_found'),
+      },
+    },
+    async ({ params: { device }, query: { limit, before } }) => {
+      const { slot, entry } = findDevice(deps, device);
+      const page = readEvents(deps, slot, entry.seq, limit, before);
+      return { ...page, epoch: entry.epoch };
     },
   );
 

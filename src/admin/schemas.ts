@@ -28,14 +28,14 @@ export const PAGE_LIMIT_MAX = 1000;
 const CURSOR_ACCEPTED = 'the cursor of an earlier page of this list, or none for the first page';
 
 /** @param most entries in one answer */
-export function limitUpTo(most: number) {
+export function limitUpTo(most: number, byDefault = PAGE_LIMIT_DEFAULT) {
   const accepted = `a whole number from 1 to ${most}`;
   return z.coerce
     .number({ error: accepted })
     .int(accepted)
     .min(1, accepted)
     .max(most, accepted)
-    .default(PAGE_LIMIT_DEFAULT)
+    .default(byDefault)
     .describe('Entries in one page');
 }
 const limit = limitUpTo(PAGE_LIMIT_MAX);
@@ -55,6 +55,19 @@ const search = z
   .optional()
   .describe('Part of the id, case-insensitive');
 export const devicesQuery = fields({ limit, cursor, state: deviceState.optional(), search });
+export const subscribersQuery = fields({ limit, cursor, search });
+
+const EVENTS_DEFAULT = 50;
+const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
+export const eventsQuery = fields({
+  limit: limitUpTo(PAGE_LIMIT_MAX, EVENTS_DEFAULT),
+  before: z.coerce
+    .number({ error: BEFORE_ACCEPTED })
+    .int(BEFORE_ACCEPTED)
+    .min(1, BEFORE_ACCEPTED)
+    .optional()
+    .describe('Only events of a smaller seq; without it from the newest'),
+});
 
 const subscriptionStatus = z.enum(['allow', 'active', 'inactive', 'deny'], {
   error: 'allow, active, inactive or deny',
@@ -129,9 +142,26 @@ export const deviceEntry = z.object({
   lastSeen: wallMs,
   connectedAt: z.number().nullable().describe('Milliseconds since 1970; null when not connected'),
   seq: count.describe('Events broadcast so far'),
+  epoch: z.string().describe('Of this numbering: another whenever it starts anew'),
   subscribers: z.object({ active: count, inactive: count, allow: count, deny: count }),
 });
 export const devicesPage = z.object({ devices: z.array(deviceEntry), cursor: nextCursor });
+
+export const keptEvent = z.object({
+  type: z.enum(['pong', 'message', 'status']),
+  source: z.enum(['device', 'hub']),
+  seq: count,
+  at: z.number().describe('When the hub received it, milliseconds since 1970'),
+  priority: z.enum(['low', 'normal', 'high']),
+  status: z.string().optional().describe('With type status'),
+  data: z.unknown().optional().describe('JSON; null when the event has none'),
+  data64: z.string().optional().describe('A payload that is not JSON, base64'),
+});
+export const eventsPage = z.object({
+  events: z.array(keptEvent),
+  epoch: z.string(),
+  cursor: z.string().nullable().describe('`before` of the next page; null on the last page'),
+});
 
 const reason = z.enum(['silent', 'paused', 'disconnected']).nullable().describe('Why it is inactive');
 
@@ -145,11 +175,25 @@ export const rowEntry = z.object({
 });
 export const rowsPage = z.object({ subscribers: z.array(rowEntry), cursor: nextCursor });
 
-export const subscriberPage = z.object({
+const ofConnection = 'null when it is not connected';
+export const subscriberEntry = z.object({
   subscriber: z.string(),
   connected: z.boolean(),
-  vip: z.boolean(),
+  address: z.string().nullable().describe(`Where it connects from; ${ofConnection}`),
+  transport: z.string().nullable().describe(`websocket or tcp; ${ofConnection}`),
+  encoding: z
+    .string()
+    .nullable()
+    .describe(`What its events are sent in, such as json or binary; ${ofConnection}`),
+  connectedAt: z.number().nullable().describe(`Milliseconds since 1970; ${ofConnection}`),
   lastSeen: wallMs,
+  queueBytes: count.nullable().describe('Bytes that wait for it; null when its thread did not say in time'),
+  vip: z.boolean(),
+  subscriptions: z.object({ active: count, inactive: count, allow: count, deny: count }),
+});
+export const subscribersPage = z.object({ subscribers: z.array(subscriberEntry), cursor: nextCursor });
+
+export const subscriberPage = subscriberEntry.extend({
   devices: z.array(z.object({ device: z.string(), status: subscriptionStatus, reason })),
   cursor: nextCursor,
 });
@@ -158,6 +202,12 @@ const removed = z.literal(true);
 export const deviceRemoved = z.object({ device: z.string(), removed });
 export const rowRemoved = z.object({ device: z.string(), subscriber: z.string(), removed });
 export const subscriberRemoved = z.object({ subscriber: z.string(), removed });
+const trueOrFalse = z.enum(['true', 'false'], { error: 'true or false' }).default('false');
+export const kickQuery = fields({
+  forget: trueOrFalse
+    .transform((word) => word === 'true')
+    .describe('Also removes what operators set: deny, allow, vip'),
+});
 export const published = z.object({
   seq: count.describe("The event's number, or the last broadcast's when it was skipped"),
   skipped: z.literal(true).optional().describe('Nobody listens, so nothing was broadcast'),

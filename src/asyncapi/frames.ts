@@ -34,6 +34,7 @@ const priority = z.enum(['low', 'normal', 'high']);
 const deviceStatus = z.string().min(1).max(STATUS_CHARACTERS_MAX);
 const deviceState = z.enum(['online', 'stale', 'offline']);
 const seq = z.int().min(0).describe("Number of the device's last broadcast event");
+const epoch = z.string();
 const wallClock = z.int().min(0);
 const filter = z.string().regex(FILTER).describe('A prefix of ids followed by *');
 const devicesOf = (what: string) =>
@@ -45,7 +46,7 @@ const devicesOf = (what: string) =>
 const more = z.literal(true).optional().describe('Another page follows');
 const eventTypes = z.array(z.enum(['message', 'status', 'pong'])).min(1);
 const since = z
-  .record(id, z.looseObject({ epoch: z.string(), seq: z.int().min(0) }))
+  .record(id, z.looseObject({ epoch, seq: z.int().min(0) }))
   .describe('What you have of each device: everything after it is replayed');
 const codeOf = (codes: Readonly<Record<string, { readonly code: number }>>) =>
   z.union(Object.values(codes).map(({ code }) => z.literal(code)));
@@ -180,7 +181,12 @@ const snapshot = z.strictObject({
   state: deviceState,
   lastSeen: wallClock.describe('Wall clock, ms; 0 means never'),
   seq,
+  epoch: epoch.describe('Of this numbering: when it differs from the one you know, the numbering began anew'),
   deviceStatus: deviceStatus.nullable(),
+  recovered: z
+    .boolean()
+    .optional()
+    .describe('With since: whether you get everything after the position that you gave'),
 });
 
 const broadcast = z.strictObject({
@@ -196,6 +202,7 @@ const broadcast = z.strictObject({
   status: deviceStatus.optional().describe('Only for a status that the device sent'),
   data: z.unknown().optional().describe('null when there was none'),
   data64: z.base64().optional().describe('A binary payload, instead of data'),
+  replay: z.literal(true).optional().describe('Kept by the hub and sent again, not live'),
 });
 const broadcastExample = {
   op: 'event',
@@ -251,6 +258,7 @@ export const toSubscriber: Frames = {
           state: 'online',
           lastSeen: 1_764_000_000_123,
           seq: 41,
+          epoch: '18abb3c2f00',
           deviceStatus: 'charging',
         },
       ],
@@ -318,7 +326,7 @@ export const toSubscriber: Frames = {
     summary: 'An event, for subscribers with the subprotocol dat.v1.binary',
     layout:
       'Little-endian: u8 type (1 pong, 2 message, 3 status), u8 flags (bits 0 and 1 priority 1 to 3, bit 2 source hub, ' +
-      'bit 3 payload is JSON), u16 length of the device id, u32 zero, f64 seq, f64 at, the id in UTF-8, the payload.',
+      'bit 3 payload is JSON, bit 4 replay), u16 length of the device id, u32 zero, f64 seq, f64 at, the id in UTF-8, the payload.',
   },
   binaryBatch: {
     summary: 'Events that leave together, with the subprotocol dat.v1.binary and ?batch=true',
@@ -356,7 +364,7 @@ export const toSubscriber: Frames = {
       device: id,
       from: z.int().min(1),
       to: z.int().min(1),
-      reason: z.enum(['slow', 'overload']),
+      reason: z.enum(['slow', 'overload', 'history']),
     }),
     example: { op: 'gap', device: 'dev-1', from: 43, to: 57, reason: 'slow' },
   },

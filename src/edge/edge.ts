@@ -13,6 +13,7 @@ import { Counter, type Counters } from '../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
 import { NONE } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
+import type { ConnectionInfo } from '../records/commands.ts';
 import {
   type Entry,
   FromOwnerRecord,
@@ -34,6 +35,7 @@ import {
 import { SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Problem, Told } from '../wire/codec.ts';
+import { encodingNames } from '../wire/encodings.ts';
 import type { Position } from '../wire/subscriber-ops.ts';
 import { Allowance, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
@@ -149,6 +151,26 @@ export class Edge {
       if (rate === undefined) session.allowance = undefined;
       else session.allowance?.use(rate, this.clock.now());
     }
+  }
+
+  /** What is known of these subscribers' connections; of those that have gone nothing. */
+  describe(sessions: readonly number[]): ConnectionInfo[] {
+    return sessions.flatMap((number) => {
+      const session = this.#sessions.get(number);
+      if (session?.kind !== SessionKind.subscriber || session.place === undefined) return [];
+      const { connectedAt, bufferedBytes: queuedBytes, codec } = session;
+      const { remoteAddress: address, transport } = session.place;
+      return [
+        {
+          session: number,
+          address,
+          transport,
+          encoding: encodingNames[codec.encoding]!,
+          connectedAt,
+          queuedBytes,
+        },
+      ];
+    });
   }
 
   /** A peer that was admitted is connected. */

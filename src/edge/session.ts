@@ -81,6 +81,11 @@ export abstract class Session implements Peer {
     for (const later of held) this.send(later);
   }
 
+  /** Where its connection comes from, and how. */
+  get place(): Pick<Connection<unknown>, 'remoteAddress' | 'transport'> | undefined {
+    return this.connection;
+  }
+
   /** Bytes that wait for the kernel to take them. */
   get bufferedBytes(): number {
     return this.connection?.bufferedBytes() ?? 0;

@@ -58,7 +58,7 @@ export class Operator {
           return { ok: true };
         });
       case ToOwner.Kick:
-        return this.#kick(command.subscriber);
+        return this.#kick(command.subscriber, command.forget);
       case ToOwner.Publish:
         return this.#onDevice(command.device, (slot) => {
           const isHeard = this.#devices.publish(slot, command);
@@ -131,10 +131,10 @@ export class Operator {
     return { ok: true };
   }
 
-  #kick(subscriber: string): OperatorResult {
+  #kick(subscriber: string, forget: boolean): OperatorResult {
     const slot = this.#registry.subscriberOf(subscriber);
     if (slot < 0) return { ok: false, why: 'not_found', message: `no subscriber "${subscriber}"` };
-    this.#subscribers.kick(slot);
+    this.#subscribers.kick(slot, forget);
     return { ok: true };
   }
 

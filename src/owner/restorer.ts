@@ -49,12 +49,13 @@ export class Restorer implements RestoreTarget {
   }
 
   /** Offline, and removed in time like any device that is. */
-  #device({ device, seq, lastSeen, status }: Saved<'device'>): string | undefined {
+  #device({ device, seq, lastSeen, status, epoch }: Saved<'device'>): string | undefined {
     const { registry, devices, history } = this.#deps;
     const slot = registry.ensureDeviceOf(device);
     if (slot < 0) return this.#noDevice(device);
     const { rows } = registry.devices;
     rows.seq[slot] = seq;
+    if (epoch !== undefined) rows.epoch[slot] = epoch;
     history.begin(slot, seq);
     if (seq > 0 || lastSeen > 0 || status !== '') registry.setKnown(slot);
     Atomics.store(rows.lastSeen, slot, this.#toMonotonic(lastSeen));

@@ -268,9 +268,9 @@ export class Subscribers {
     });
   }
 
-  /** Closes the subscriber's connection, if any, and removes all its rows. */
-  kick(slot: number): void {
-    const { registry, subscriptions, sweeps } = this.#deps;
+  /** Closes its connection and removes its subscriptions. @param forget what operators set goes too, else it stays */
+  kick(slot: number, forget: boolean): void {
+    const { registry, subscriptions, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE) {
       this.#close(slot, closes.kicked);
@@ -278,8 +278,11 @@ export class Subscribers {
     }
     sweeps.forget(slot);
     for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
-    registry.forEachOfSubscriber(slot, (row) => subscriptions.move(row, RowState.none));
-    this.freeIfIdle(slot);
+    const kept = (row: number): RowState =>
+      forget ? RowState.none : nextRowState(registry.rowState(row), 'unsubscribe', registry.isGranted(row));
+    registry.forEachOfSubscriber(slot, (row) => subscriptions.move(row, kept(row)));
+    if (forget || (rows.vip[slot]! & Vip.operator) === 0) this.freeIfIdle(slot);
+    else wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
   }
 
   /** Whether the token that the subscriber last came with lets it follow the device. */

@@ -94,6 +94,8 @@ export interface DeviceRow {
   /** Monotonic ms, 0 never. */
   readonly lastSeen: number;
   readonly seq: number;
+  /** Another whenever the numbering starts anew. */
+  readonly epoch: number;
   readonly session: number | undefined;
   /** Wall-clock ms; undefined when it is not connected. */
   readonly connectedAt: number | undefined;
@@ -177,6 +179,7 @@ export class PresenceReader {
         deviceStatus: this.#arena.text(Atomics.load(rows.deviceStatus, slot)) || undefined,
         lastSeen: Number(Atomics.load(rows.lastSeen, slot)),
         seq: rows.seq[slot]!,
+        epoch: rows.epoch[slot]!,
         session: session === NONE ? undefined : session,
         connectedAt: session === NONE ? undefined : rows.connectedAt[slot]!,
         subscribers: {
@@ -202,6 +205,12 @@ export class PresenceReader {
         rowCount: Atomics.load(rows.rowCount, slot),
       };
     });
+  }
+
+  /** The connection of the subscriber in this slot; undefined while it has none. */
+  sessionOfSubscriber(slot: number): number | undefined {
+    const session = Atomics.load(this.subscribers.rows.session, slot);
+    return session === NONE ? undefined : session;
   }
 
   /** @returns undefined when the slot is free */
@@ -255,6 +264,38 @@ export class PresenceReader {
   /** As `deviceId`: the status that the device reported, '' for none. */
   deviceStatus(slot: number): string {
     return this.#arena.text(Atomics.load(this.devices.rows.deviceStatus, slot));
+  }
+
+  /** As `deviceSlots`, over the subscribers. */
+  subscriberSlots(from: number, limit: number, passes: (slot: number) => boolean): SlotPage {
+    const { used } = this.subscribers.rows;
+    return scan(
+      { from, end: highWater(this.subscribers), limit, slotsMax: DEVICES_PER_SCAN },
+      (slot) => Atomics.load(used, slot) !== 0 && passes(slot),
+    );
+  }
+
+  /** As `deviceIdIncludes`. */
+  subscriberIdIncludes(slot: number, needle: Uint8Array): boolean {
+    return this.#arena.includes(Atomics.load(this.subscribers.rows.id, slot), needle);
+  }
+
+  /**
+   * Calls back for each subscription in a part of the table: its subscriber and its status.
+   * @returns where the next part starts; undefined after the last
+   */
+  eachSubscription(
+    from: number,
+    each: (subscriber: number, status: SubscriptionStatus) => void,
+  ): number | undefined {
+    const { subscriber, rowState } = this.subscriptions.rows;
+    const end = highWater(this.subscriptions);
+    const stop = Math.min(end, from + SUBSCRIPTIONS_PER_SCAN);
+    for (let slot = from; slot < stop; slot++) {
+      const status = statusOf(rowStateOf(rowState[slot]!));
+      if (status !== undefined) each(subscriber[slot]!, status);
+    }
+    return stop < end ? stop : undefined;
   }
 
   /** As `deviceSlots`, over the subscriptions of one device; looks at `SUBSCRIPTIONS_PER_SCAN` slots. */

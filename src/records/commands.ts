@@ -34,7 +34,12 @@ export type OperatorCommand =
     }
   | { readonly kind: typeof ToOwner.RemoveRow; readonly device: string; readonly subscriber: string }
   | { readonly kind: typeof ToOwner.Terminate; readonly device: string }
-  | { readonly kind: typeof ToOwner.Kick; readonly subscriber: string }
+  | {
+      readonly kind: typeof ToOwner.Kick;
+      readonly subscriber: string;
+      /** What operators set (deny, allow, vip) goes, too. */
+      readonly forget: boolean;
+    }
   | {
       readonly kind: typeof ToOwner.Publish;
       readonly device: string;
@@ -102,7 +107,7 @@ export type FromOwnerCommand =
   | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult };
 
 /** Main to an edge. Wake is the doorbell: at most one is outstanding. */
-export const ToEdge = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5, Reload: 6 } as const;
+export const ToEdge = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5, Reload: 6, Describe: 7 } as const;
 export type ToEdgeCommand =
   | { readonly kind: typeof ToEdge.Wake }
   /** From now on the owner rings here. */
@@ -116,7 +121,9 @@ export type ToEdgeCommand =
       readonly timeoutMs: number;
     }
   | { readonly kind: typeof ToEdge.Close }
-  | EdgeReload;
+  | EdgeReload
+  /** Answered with `Described`. */
+  | { readonly kind: typeof ToEdge.Describe; readonly request: number; readonly sessions: readonly number[] };
 
 /** What a reload changes; answered with `Reloaded`. */
 export interface EdgeReload {
@@ -127,6 +134,20 @@ export interface EdgeReload {
   readonly tokens: TokenConfig | undefined;
   /** The files of the certificate hold another. */
   readonly isOtherCertificate: boolean;
+}
+
+/** What an edge knows of one of its subscribers' connections. */
+export interface ConnectionInfo {
+  readonly session: number;
+  /** In text form; '' when unknown. */
+  readonly address: string;
+  readonly transport: 'websocket' | 'tcp';
+  /** `json`, `binary`, … */
+  readonly encoding: string;
+  /** Wall-clock ms. */
+  readonly connectedAt: number;
+  /** What waits for it, bytes. */
+  readonly queuedBytes: number;
 }
 
 /** A subscriber whose send queue is over its limit. */
@@ -147,10 +168,16 @@ export const FromEdge = {
   Slow: 5,
   Reloaded: 6,
   Journal: 7,
+  Described: 8,
 } as const;
 export type FromEdgeCommand =
   | { readonly kind: typeof FromEdge.Ready; readonly descriptor: ChildDescriptor }
   | { readonly kind: typeof FromEdge.Drained }
+  | {
+      readonly kind: typeof FromEdge.Described;
+      readonly request: number;
+      readonly connections: readonly ConnectionInfo[];
+    }
   /** For the log; bounded by the edge. */
   | { readonly kind: typeof FromEdge.Journal; readonly entries: readonly JournalEntry[] }
   | {

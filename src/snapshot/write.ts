@@ -14,10 +14,12 @@ export interface SnapshotTask {
   readonly rules: readonly AccessRule[];
   /** When it was begun, wall-clock ms: what was changed until then is in it. */
   readonly atMs: number;
+  /** The hub ends with it: nothing is numbered any more. */
+  readonly isLast: boolean;
 }
 
 /** @returns its length, bytes @throws what the file system throws; Error when the table cannot be read */
-export function writeTable({ presence, rules, file, atMs }: SnapshotTask): number {
-  const rows = tableRows(new PresenceReader(presence), rules, systemClock);
+export function writeTable({ presence, rules, file, atMs, isLast }: SnapshotTask): number {
+  const rows = tableRows(new PresenceReader(presence), rules, systemClock, isLast);
   return writeSnapshot(file, encodeSnapshot(atMs, rows));
 }

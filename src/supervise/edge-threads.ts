@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
 import type { JournalEntry } from '../edge/journal.ts';
 import {
+  type ConnectionInfo,
   type EdgeReload,
   FromEdge,
   type FromEdgeCommand,
@@ -46,6 +47,9 @@ export interface EdgeThreadsDeps {
   slow(edge: number, subscribers: readonly SlowSubscriber[]): void;
 }
 
+/** A page of a listing does not wait longer for a thread. */
+const DESCRIBE_MS_MAX = 1000;
+
 /** What a reload changed. */
 export interface EdgeChanges extends Pick<EdgeReload, 'settings' | 'tokens'> {
   /** Absent: the certificate is as it was. */
@@ -61,6 +65,9 @@ export class EdgeThreads {
   readonly #threads: ReadonlyMap<number, Thread<FromEdgeCommand>>;
   readonly #descriptors = new Map<Life, ChildDescriptor>();
   readonly #drained = new Map<Life, () => void>();
+  /** By request. */
+  readonly #describing = new Map<number, (connections: readonly ConnectionInfo[]) => void>();
+  #nextRequest = 1;
   readonly #reloading = new Map<Life, (failure: Error | undefined) => void>();
 
   private constructor(deps: EdgeThreadsDeps) {
@@ -104,6 +111,24 @@ export class EdgeThreads {
       }),
     );
     for (const failure of failures) if (failure !== undefined) throw failure;
+  }
+
+  /** What the edge knows of these subscribers' connections; nothing where its thread does not say in time. */
+  async describe(edge: number, sessions: readonly number[]): Promise<readonly ConnectionInfo[]> {
+    const life = this.#threads.get(edge)?.life;
+    if (life === undefined) return [];
+    const request = this.#nextRequest++;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve) => {
+        timer = setTimeout(resolve, DESCRIBE_MS_MAX, []);
+        this.#describing.set(request, resolve);
+        post(life, { kind: ToEdge.Describe, request, sessions });
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#describing.delete(request);
+    }
   }
 
   /** For tests. */
@@ -168,6 +193,9 @@ export class EdgeThreads {
         break;
       case FromEdge.Failed:
         this.#end(life);
+        break;
+      case FromEdge.Described:
+        this.#describing.get(message.request)?.(message.connections);
         break;
       case FromEdge.Journal:
         journal(edge, message.entries);

@@ -106,6 +106,7 @@ export class Snapshots {
   start(): void {
     this.#started = true;
     this.setIntervalMs(this.#deps.settings.snapshotIntervalMs);
+    void this.#begin(); // what was restored says that numbering goes on, which is not true any more should this hub crash
   }
 
   /** Between the beginnings of two snapshots from now on, ms; 0: none until the end. */
@@ -140,7 +141,7 @@ export class Snapshots {
   async #write(isLast: boolean): Promise<boolean> {
     const { settings, presence, rules, logger } = this.#deps;
     const atMs = systemClock.wallNow();
-    const task = { file: settings.snapshotFile, presence, rules: rules.list, atMs };
+    const task = { file: settings.snapshotFile, presence, rules: rules.list, atMs, isLast };
     try {
       await runOnce('snapshot', task, SNAPSHOT_MS_MAX).catch((failure: Error) => {
         if (!isLast || !isShortage(failure)) throw failure;

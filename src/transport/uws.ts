@@ -125,6 +125,7 @@ interface UserData<Session> {
 
 class UwsConnection<Session> implements Connection<Session> {
   readonly session: Session;
+  readonly transport = 'websocket';
   /** From `opened` on; uWS throws when a closed socket is touched. */
   #ws!: Uws.WebSocket<UserData<Session>>;
   #open = false;

@@ -3,12 +3,19 @@ import { afterEach } from 'vitest';
 import type { AdminDeps, AdminOptions } from '../../src/admin/deps.ts';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Taps } from '../../src/edge/publish/taps.ts';
+import { attachHistory, createHistory, historyUsage } from '../../src/history/memory.ts';
+import { HistoryReader } from '../../src/history/reader.ts';
 import { createLogger } from '../../src/logging.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
-import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../../src/records/commands.ts';
+import type {
+  ConnectionInfo,
+  OperatorCommand,
+  OperatorResult,
+  SlowSubscriber,
+} from '../../src/records/commands.ts';
 import type { ReloadAnswer } from '../../src/reload.ts';
 import { Activity } from '../../src/supervise/activity.ts';
 import { RuleKeeper } from '../../src/supervise/rule-keeper.ts';
@@ -29,6 +36,7 @@ export class FakeHub {
   slow: SlowSubscriber[] = [];
   readonly taps = new Taps();
   draining: string | undefined;
+  connections: ConnectionInfo[] = [];
   /** Lines of the log. */
   readonly lines: Record<string, unknown>[] = [];
   reload: () => ReloadAnswer = () => ({ changed: [], needRestart: [] });
@@ -45,6 +53,13 @@ export class FakeHub {
       transport: 'ws',
       fanoutWorkers: 1,
       presence: new PresenceReader(memory),
+      history: new HistoryReader(
+        attachHistory(createHistory(0)),
+        new PresenceReader(memory).devices,
+        { eventsMax: 100, ttlMs: 3_600_000 },
+        this.clock,
+      ),
+      historyUsage: () => historyUsage(attachHistory(createHistory(0))),
       clock: this.clock,
       startedAtMs: this.clock.wallNow(),
       threads: [
@@ -61,6 +76,7 @@ export class FakeHub {
         return this.answer(command);
       },
       rules: new RuleKeeper([], (command) => this.deps.operate(command)),
+      connections: async (sessions) => this.connections.filter(({ session }) => sessions.includes(session)),
       slowSubscribers: () => this.slow,
       tap: (device, listener) => this.taps.add(device, listener),
       reload: async () => this.reload(),

@@ -88,7 +88,7 @@ describe('PUT /v1/access/rules', () => {
     refusal(
       400,
       'bad_request',
-      'body has the member "access" twice in one object',
+      'body has the key "access" twice, accepted: each key once',
     )(await hub.ask('PUT', PATH, { body, headers }));
     expect(hub.commands).toEqual([]);
   });

@@ -33,6 +33,7 @@ export interface DeviceEntry {
   readonly lastSeen: number;
   readonly connectedAt: number | null;
   readonly seq: number;
+  readonly epoch: string;
   readonly subscribers: Readonly<Record<'active' | 'inactive' | 'allow' | 'deny', number>>;
 }
 

@@ -199,6 +199,58 @@ export function history({ env }: MatrixRow): void {
       }
     });
 
+    it('shows operators the kept events of a device, newest first and in pages', async () => {
+      const { dev, device } = await heard();
+      await device.publish({ type: 'status', status: 'charging', data: { level: 3 } });
+      for (let n = 0; n < 3; n++) await device.message(n);
+      const { seq = 0 } = await device.publish({ type: 'message', data: 'last', priority: 'high' });
+      const page = async (query: string) =>
+        (await hub.admin('GET', `/v1/devices/${dev}/events${query}`)).body as {
+          events: { seq: number; data: unknown }[];
+          epoch: string;
+          cursor: string | null;
+        };
+      const first = await page('?limit=2');
+      expect(first.events).toEqual([
+        { type: 'message', source: 'device', seq, at: expect.any(Number), priority: 'high', data: 'last' },
+        {
+          type: 'message',
+          source: 'device',
+          seq: seq - 1,
+          at: expect.any(Number),
+          priority: 'normal',
+          data: 2,
+        },
+      ]);
+      expect(first.epoch).toBe((await hub.deviceEntry(dev))?.epoch);
+      const second = await page(`?limit=1000&before=${first.cursor}`);
+      expect(second.cursor).toBeNull();
+      expect(second.events.map((event) => event.seq)).toEqual(
+        Array.from({ length: seq - 2 }, (_, n) => seq - 2 - n),
+      );
+      expect(second.events.find((event) => event.seq === seq - 4)).toMatchObject({
+        type: 'status',
+        status: 'charging',
+        data: { level: 3 },
+      });
+      expect((await hub.admin('GET', `/v1/devices/${uniqueId('none')}/events`)).status).toBe(404);
+      expect((await hub.admin('GET', `/v1/devices/${dev}/events?before=0`)).status).toBe(400);
+    });
+
+    it('is told in the metrics', async () => {
+      const before = await hub.metrics();
+      const { dev, device } = await heard();
+      await device.message('kept');
+      const subscriber = await hub.subscriber();
+      await subscriber.ask('subscribe', [dev], { last: true });
+      await subscriber.event(dev);
+      const after = await hub.metrics();
+      expect(after.value('dat_history_bytes')).toBeGreaterThan(before.value('dat_history_bytes'));
+      expect(after.value('dat_history_events')).toBeGreaterThan(before.value('dat_history_events'));
+      expect(after.value('dat_history_replayed_total')).toBe(before.value('dat_history_replayed_total') + 1);
+      expect(after.value('dat_history_evicted_total')).toBe(0);
+    });
+
     it('comes in binary with a flag of its own', async () => {
       const { dev, device } = await heard();
       await device.message('kept');

@@ -45,7 +45,7 @@ describe('an event that an operator publishes', () => {
     hub.device('dev-1');
     const body = '{"type":"message","data":1,"data":2}';
     const answer = await hub.ask('POST', '/v1/devices/dev-1/events', { body, headers: json });
-    refusal(400, 'bad_request', 'body has the member "data" twice in one object')(answer);
+    refusal(400, 'bad_request', 'body has the key "data" twice, accepted: each key once')(answer);
   });
 });
 
@@ -57,7 +57,7 @@ describe('access rules', () => {
   ])('with a key twice are refused: %s', async (body) => {
     const hub = await fakeHub();
     const answer = await hub.ask('PUT', '/v1/access/rules', { body, headers: json });
-    refusal(400, 'bad_request', /^body has the member "\w+" twice/)(answer);
+    refusal(400, 'bad_request', /^body has the key "\w+" twice/)(answer);
     expect(hub.commands).toEqual([]);
   });
 });

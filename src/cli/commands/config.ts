@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { envName, rowOf, settingGroups, settingKeys } from '../../settings/schema.ts';
+import { startProblems } from '../../settings/start-check.ts';
+import { settingWarnings } from '../../settings/warnings.ts';
 import { explainSettings } from '../../settings.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { jsonLine, line, note, styled, table } from '../output.ts';
@@ -18,10 +20,15 @@ const sources = (argv: readonly string[]) => ({
 
 /** @param flags those of `dat serve` */
 export function check(flags: readonly string[], { json }: JsonOption): void {
-  const { problems } = explainSettings(sources(flags));
-  if (json) jsonLine({ ok: problems.length === 0, problems });
+  const from = sources(flags);
+  const { settings, origins, problems: wrong } = explainSettings(from);
+  // What the settings name is looked at only once they are right by themselves.
+  const problems = wrong.length > 0 ? wrong : startProblems(settings, from.readFile);
+  const warnings = settingWarnings(settings, origins);
+  if (json) jsonLine({ ok: problems.length === 0, problems, warnings });
   else if (problems.length === 0) line('the settings are right');
   for (const problem of json ? [] : problems) note(`dat: ${problem}`);
+  for (const warning of json ? [] : warnings) note(`dat: warning: ${warning}`);
   if (problems.length > 0) {
     throw new CliFailure(Exit.config, `${counted(problems)}; what is accepted: dat config env`);
   }

@@ -36,6 +36,7 @@ export const QUEUE_BYTES_MAX = 4000;
 
 export class FakeSocket implements Connection<SubscriberSession> {
   readonly session: SubscriberSession;
+  readonly transport = 'websocket';
   readonly remoteAddress = '192.0.2.1';
   readonly topics = new Set<string>();
   /** Everything sent to it, as its peer would see it. */
