@@ -87,7 +87,9 @@ export class LiveValues {
 
   #look(device: string): Kept {
     const kept = new Kept();
-    kept.endTap = this.#tap(device, (bytes, frame) => kept.take(bytes, frame, this.#clock.wallNow()));
+    kept.endTap = this.#tap(device, (bytes, frame, relayed) =>
+      kept.take(bytes, frame, relayed?.at ?? this.#clock.wallNow()),
+    );
     return kept;
   }
 

@@ -8,10 +8,11 @@ import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
-import { copyEvent, privateViews, wholeEventBytes } from '../records/event.ts';
+import { copyOfEvent } from '../records/event.ts';
 import { type Join, SessionKind, ToOwnerRecord } from '../records/requests.ts';
 import type { Devices } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
+import type { Gateways } from './gateways.ts';
 import type { Registry } from './registry.ts';
 import type { Subscribers } from './subscribers.ts';
 
@@ -19,6 +20,7 @@ export interface RecoveryDeps {
   readonly registry: Registry;
   readonly devices: Devices;
   readonly subscribers: Subscribers;
+  readonly gateways: Gateways;
   readonly history: HistoryLog;
   /** By edge. */
   readonly rings: readonly RingConsumer[];
@@ -59,17 +61,15 @@ export class Recovery {
 
   /** An edge says whom it holds. */
   rejoin(join: Join): void {
-    const { devices, subscribers } = this.#deps;
+    const { devices, subscribers, gateways } = this.#deps;
     if (join.kind === SessionKind.device) devices.rejoin(join);
-    else subscribers.rejoin(join);
+    else if (join.kind === SessionKind.subscriber) subscribers.rejoin(join);
+    else gateways.rejoin(join);
   }
 
   /** An event that cannot be sent on yet. */
   hold(views: RecordViews, offset: number): void {
-    const bytes = wholeEventBytes(views, offset);
-    const held = privateViews(bytes);
-    copyEvent(views, offset, held, 0, bytes);
-    this.#held.push(held);
+    this.#held.push(copyOfEvent(views, offset));
   }
 
   /** The edge has named every peer it holds. */
