@@ -12,6 +12,7 @@ describe('defaults', () => {
       adminPort: 7402,
       transport: 'auto',
       fanoutWorkers: 'auto',
+      ingestWorkers: 0,
       subscriberActivity: 'pong',
       subscriberInactiveAfterMs: 60_000,
       subscriberRemoveAfterMs: 300_000,

@@ -4,6 +4,7 @@ import { type RefusalReason, refusalCounters } from '../access/admission.ts';
 import type { HistoryUsage } from '../history/memory.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
+import type { RestartCounts } from '../supervise/edge-threads.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { WebhookFigures } from '../webhooks/memory.ts';
 import type { AdminDeps } from './deps.ts';
@@ -47,7 +48,7 @@ export interface Figures {
   readonly threads: readonly ThreadReading[];
   readonly rings: readonly { readonly ring: string; readonly usedRatio: number }[];
   readonly capacity: Capacity;
-  readonly workerRestarts: Readonly<Record<'owner' | 'fanout', number>>;
+  readonly workerRestarts: RestartCounts;
   readonly history: HistoryUsage & { readonly replayed: number };
   /** Undefined when there are no webhooks. */
   readonly webhooks: WebhookFigures | undefined;

@@ -245,6 +245,7 @@ export const stats = z.object({
   transport: z.string(),
   uptimeSeconds: z.number(),
   fanoutWorkers: count,
+  ingestWorkers: count.describe('0: the main thread holds the devices'),
   devices: z.object({ online: count, stale: count, offline: count }),
   subscriptions: z.object({ allow: count, active: count, inactive: count, deny: count }),
   connections: z.object({ device: count, subscriber: count, gateway: count }),
@@ -279,7 +280,7 @@ export const stats = z.object({
   threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({ owner: count, fanout: count }),
+  workerRestarts: z.object({ owner: count, ingest: count, fanout: count }),
 });
 export type Stats = z.infer<typeof stats>;
 

@@ -15,7 +15,9 @@ import { Heart } from '../memory/heartbeat.ts';
 import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
+import type { ListenerName } from '../records/commands.ts';
 import { sessionNumbers } from '../records/sessions.ts';
+import { Tickets } from '../records/tickets.ts';
 import { Arrivals } from '../transport/arrivals.ts';
 import type { Route } from '../transport/transport.ts';
 import { deviceTerms, gatewayTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
@@ -62,9 +64,8 @@ export interface AttachedEdge {
   readonly poller: Poller;
   /** Of all listeners of this thread. */
   readonly arrivals: Arrivals;
-  readonly deviceRoute: Route<unknown>;
-  readonly gatewayRoute: Route<unknown>;
-  readonly subscriberRoute: Route<unknown>;
+  /** By the listener that serves them. */
+  readonly routes: Readonly<Record<ListenerName, readonly Route<unknown>[]>>;
   /** Settings and keys that a reload changed hold from here on, for connected peers too. */
   reload(settings: Readonly<Record<string, unknown>>, tokens: TokenConfig | undefined): void;
   /** @param stalled told how long the thread did not run @returns stops it */
@@ -93,7 +94,11 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
   const edge = new Edge({
     admission,
     presence,
-    line: new OwnerLine(new RingProducer(memory.toOwner), new Ringer(shared.ownerDoorbell)),
+    line: new OwnerLine(
+      new RingProducer(memory.toOwner),
+      new Ringer(shared.ownerDoorbell),
+      new Tickets(shared.tickets),
+    ),
     fromOwner: new RingConsumer(memory.fromOwner),
     clock,
     counters,
@@ -134,9 +139,13 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     counters,
     poller,
     arrivals,
-    deviceRoute: contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
-    gatewayRoute: contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed),
-    subscriberRoute: contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
+    routes: {
+      device: [
+        contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
+        contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed),
+      ],
+      subscriber: [contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed)],
+    },
     reload(changed, otherTokens) {
       Object.assign(settings, changed);
       edge.settingsChanged();

@@ -32,6 +32,7 @@ import {
   readLeft,
   readNotice,
   readRefusals,
+  readRelease,
   readVip,
 } from '../records/replies.ts';
 import { SessionKind } from '../records/requests.ts';
@@ -256,6 +257,7 @@ export class Edge {
     this.#keepAllowance(device);
   }
 
+  /** The peer's next connection, on whatever edge, has what this one leaves of its allowance. */
   #keepAllowance({ payer, allowance }: EdgeSession): void {
     if (allowance !== undefined) this.#deps.allowances.keep(payer, allowance.fullAtMs, this.clock.now());
   }
@@ -418,10 +420,16 @@ export class Edge {
         this.#joined(views, offset);
         return;
       case FromOwnerRecord.Closed: {
-        const { session, code } = readClosed(views, offset);
-        this.#find(session)?.close(closeByCode(code));
+        const { session: number, code } = readClosed(views, offset);
+        const session = this.#find(number);
+        if (session === undefined) return;
+        this.#keepAllowance(session);
+        session.close(closeByCode(code));
         return;
       }
+      case FromOwnerRecord.Release:
+        this.#release(readRelease(views, offset).session);
+        return;
       case FromOwnerRecord.Interest: {
         const session = this.#find(readInterest(views, offset).session);
         if (session?.kind === SessionKind.device && !session.closing) this.interests.changed(session);
@@ -433,6 +441,21 @@ export class Edge {
       default:
         this.#obeyFor(kind, views, offset);
     }
+  }
+
+  /**
+   * Another edge takes the device over. What has arrived at the socket by now is read first, in this turn of the event
+   * loop; from the leave on this thread writes nothing of the device any more.
+   */
+  #release(number: number): void {
+    setImmediate(() => {
+      const connected = this.#sessions.get(number);
+      const session = connected ?? this.gateways.find(number);
+      if (session === undefined) return; // it has left by itself
+      this.#keepAllowance(session);
+      session.close(closes.replaced); // a gateway's device leaves with that
+      if (connected !== undefined) this.#deps.line.leave(number, false);
+    });
   }
 
   /** Records for one subscriber. */
@@ -484,6 +507,7 @@ export class Edge {
     const session = this.#find(number);
     if (session === undefined || session.closing) return;
     const { pingIntervalMs } = this.settings;
+    session.allowance?.include(this.#deps.allowances.fullAtMs(session.payer, this.clock.now()));
     if (session.kind === SessionKind.gateway) {
       session.welcome(slot, session.codec.welcome(session.id, pingIntervalMs));
       return;

@@ -25,6 +25,7 @@ import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import { EventType, Priority } from '../wire/events.ts';
 import type { EdgeLink } from './edge-link.ts';
+import { Handovers } from './handovers.ts';
 import type { Registry } from './registry.ts';
 import { SessionSlots } from './session-slots.ts';
 
@@ -59,6 +60,7 @@ export class Devices {
   readonly #deps: DevicesDeps;
   /** Also for events that were sent before their edge knew the slot. */
   readonly #sessions = new SessionSlots();
+  readonly #handovers = new Handovers();
   readonly #hubEvent = privateViews(HUB_EVENT_BYTES);
 
   constructor(deps: DevicesDeps) {
@@ -117,11 +119,16 @@ export class Devices {
 
   /** The edge is gone, and every connection with it. */
   leaveAll(edge: number): void {
+    for (const session of this.#handovers.ofEdge(edge)) this.leave(session, false);
     for (const session of this.#sessions.ofEdge(edge)) this.leave(session, false);
   }
 
-  /** A device connected; an older connection of the same id is replaced and nothing is broadcast for that. */
-  join({ session, actor, connectedAt, interest, gateway }: Join): void {
+  /**
+   * A device connected; an older connection of the same id is replaced and nothing is broadcast for that. Where another
+   * edge holds the older one, the device waits until it has let go.
+   */
+  join(join: Join): void {
+    const { session, actor, connectedAt, interest, gateway } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -131,6 +138,10 @@ export class Devices {
     }
     const { rows } = registry.devices;
     const older = rows.session[slot]!;
+    if (older !== NONE && (edgeOf(older) !== edgeOf(session) || this.#handovers.isAwaited(older))) {
+      if (this.#handovers.wait(older, join)) this.#link(older).release(older);
+      return;
+    }
     if (older !== NONE) {
       this.#sessions.delete(older);
       this.#link(older).close(older, closes.replaced);
@@ -149,6 +160,16 @@ export class Devices {
 
   /** @param clean whether the peer closed with 1000 or 1001, or without a code */
   leave(session: number, clean: boolean): void {
+    if (this.#handovers.leave(session, clean)) return;
+    this.#left(session, clean);
+    for (const { join, events, left } of this.#handovers.take(session)) {
+      this.join(join);
+      for (const event of events) this.event(event, 0);
+      if (left !== undefined) this.leave(join.session, left);
+    }
+  }
+
+  #left(session: number, clean: boolean): void {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, refused or terminated
     const { registry, wheel, clock, times } = this.#deps;
@@ -173,7 +194,10 @@ export class Devices {
     const { registry } = this.#deps;
     const session = views.u32[(offset + EventField.session) >> 2]!;
     let slot = views.u32[(offset + EventField.device) >> 2]!;
-    if (slot === NONE) slot = this.#sessions.get(session) ?? NONE;
+    if (slot === NONE) {
+      if (this.#holdsBack(session, views, offset)) return;
+      slot = this.#sessions.get(session) ?? NONE;
+    }
     if (slot === NONE || registry.devices.rows.session[slot] !== session) return; // replaced or terminated
     const bytes = eventBytes(views, offset);
     const isHeard = this.#broadcast(slot, views, offset, bytes);
@@ -183,6 +207,13 @@ export class Devices {
       const id = views.u8.subarray(offset + bytes, offset + bytes + ackBytes);
       this.#link(session).ack(session, registry.devices.rows.seq[slot]!, !isHeard, id);
     }
+  }
+
+  /** Whether the event is of a session that waits until another edge has let its device go. */
+  #holdsBack(session: number, views: RecordViews, offset: number): boolean {
+    if (!this.#handovers.isWaiting(session)) return false;
+    if (!this.#handovers.hold(session, views, offset)) this.#deps.counters.add(Counter.droppedIngestFull);
+    return true;
   }
 
   /**
@@ -260,6 +291,8 @@ export class Devices {
     if (session !== NONE) {
       this.#sessions.delete(session);
       this.#link(session).close(session, closes.terminated);
+      for (const { join } of this.#handovers.take(session))
+        this.#link(join.session).close(join.session, closes.terminated);
     }
     wheel.cancel(slot);
     registry.freeDevice(slot);

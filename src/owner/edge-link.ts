@@ -24,6 +24,7 @@ import {
   writeJoined,
   writeLeft,
   writeNotice,
+  writeRelease,
   writeResync,
   writeResynced,
   writeSeq,
@@ -71,6 +72,12 @@ export class EdgeLink {
   /** The session has left, and the edge is to know. */
   left(session: number): void {
     writeLeft(this.#ring, { session });
+    this.#written = true;
+  }
+
+  /** Another edge takes the session's device over: this one is to let go. */
+  release(session: number): void {
+    writeRelease(this.#ring, { session });
     this.#written = true;
   }
 

@@ -6,7 +6,7 @@ import type { AccessRule } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
 import { HistoryLog } from '../history/log.ts';
 import { attachHistory } from '../history/memory.ts';
-import { REQUEST_WORK_PER_POLL } from '../limits.ts';
+import { POLL_RECORDS_MAX, REQUEST_WORK_PER_POLL } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
 import type { RingConsumer } from '../memory/ring.ts';
@@ -29,6 +29,7 @@ import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Filters } from './filters.ts';
 import { Gateways } from './gateways.ts';
+import { JoinOrder } from './join-order.ts';
 import { Operator } from './operator.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
@@ -90,6 +91,7 @@ export class Owner {
   readonly #sweeps: Sweeps;
   readonly #filters: Filters;
   readonly #operator: Operator;
+  readonly #joins: JoinOrder;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
   /** Only while this owner takes over from one that died. */
@@ -155,6 +157,11 @@ export class Owner {
     });
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;
+    this.#joins = new JoinOrder({
+      edges: links.length,
+      advance: (edge) => this.#advance(edge),
+      join: (join) => devices.join(join),
+    });
     this.#subscribers = subscribers;
     this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
@@ -224,7 +231,7 @@ export class Owner {
 
   /** Whether a ring holds records. Reads the shared words. */
   hasRecords(): boolean {
-    return this.#deps.rings.some((ring) => ring.hasRecords);
+    return this.#joins.hasWaiting || this.#deps.rings.some((ring) => ring.hasRecords);
   }
 
   /** Whether records of the owner's wait for room in a ring. */
@@ -248,7 +255,7 @@ export class Owner {
   #pollEdge(edge: number, limit: number): number {
     const ring = this.#deps.rings[edge]!;
     this.#workLeft = REQUEST_WORK_PER_POLL;
-    let done = 0;
+    let done = this.#joins.resume(edge);
     for (; done < limit && this.#workLeft > 0; done++) {
       // An edge that has said all waits until the others have: its events may be for their subscribers.
       const recovery = this.#recovery;
@@ -321,9 +328,27 @@ export class Owner {
   }
 
   #join(join: Join): void {
-    if (join.kind === SessionKind.device) this.#devices.join(join);
-    else if (join.kind === SessionKind.subscriber) this.#subscribers.join(join);
+    if (join.kind === SessionKind.device) this.#joins.join(join);
+    else this.#joinUnordered(join);
+  }
+
+  #joinUnordered(join: Join): void {
+    if (join.kind === SessionKind.subscriber) this.#subscribers.join(join);
     else this.#gateways.join(join);
+  }
+
+  /** Works off an edge's ring, as far as there is work left, up to a device that joins. @returns that one */
+  #advance(edge: number): Join | undefined {
+    const ring = this.#deps.rings[edge]!;
+    for (let done = 0; done < POLL_RECORDS_MAX && this.#workLeft > 0; done++) {
+      const offset = ring.next();
+      if (offset < 0) break;
+      const join = ring.kind === ToOwnerRecord.Join ? readJoin(ring.views, offset) : undefined;
+      if (join === undefined) this.#take(ring, offset);
+      else if (join.kind === SessionKind.device) return join;
+      else this.#joinUnordered(join);
+    }
+    return undefined;
   }
 
   #leave({ session, clean, confirm }: ReturnType<typeof readLeave>): void {

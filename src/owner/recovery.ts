@@ -8,7 +8,7 @@ import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
-import { copyEvent, privateViews, wholeEventBytes } from '../records/event.ts';
+import { copyOfEvent } from '../records/event.ts';
 import { type Join, SessionKind, ToOwnerRecord } from '../records/requests.ts';
 import type { Devices } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
@@ -69,10 +69,7 @@ export class Recovery {
 
   /** An event that cannot be sent on yet. */
   hold(views: RecordViews, offset: number): void {
-    const bytes = wholeEventBytes(views, offset);
-    const held = privateViews(bytes);
-    copyEvent(views, offset, held, 0, bytes);
-    this.#held.push(held);
+    this.#held.push(copyOfEvent(views, offset));
   }
 
   /** The edge has named every peer it holds. */

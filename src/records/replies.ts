@@ -16,6 +16,8 @@ const joined = record(2, {
 });
 /** The connection is to be closed with this code of the registry. */
 const closed = record(3, { session: 'u32', code: 'u32' });
+/** Another edge takes the device over: once all that came over the connection was told, it is to leave. */
+const release = record(24, { session: 'u32' });
 /** An event was taken: its number, or with `skipped` its own or the last one's. */
 const ack = record(4, { seq: 'f64', session: 'u32', skipped: 'flag', id: 'bytes' });
 /** One page of an answer. */
@@ -60,6 +62,7 @@ export const FromOwnerRecord = {
   Event: EVENT_KIND,
   Joined: joined.kind,
   Closed: closed.kind,
+  Release: release.kind,
   Ack: ack.kind,
   Answer: answer.kind,
   Notice: notice.kind,
@@ -77,6 +80,7 @@ export const FromOwnerRecord = {
 
 export const { write: writeJoined, read: readJoined } = joined;
 export const { write: writeClosed, read: readClosed } = closed;
+export const { write: writeRelease, read: readRelease } = release;
 export const { write: writeAck, read: readAck } = ack;
 export const { write: writeInterest, read: readInterest } = interest;
 export const { write: writeLeft, read: readLeft } = left;

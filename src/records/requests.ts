@@ -21,6 +21,7 @@ const join = record(2, {
   hold: 'flag',
   interest: 'flag',
   connectedAt: 'f64',
+  ticket: 'u32',
   id: 'text',
   patterns: 'text',
   gateway: 'text',
@@ -72,13 +73,15 @@ export interface Join {
   readonly gateway: string;
   /** Wall-clock ms. */
   readonly connectedAt: number;
+  /** Order in which peers joined, over all edges (`tickets.ts`). */
+  readonly ticket: number;
 }
 
 const roles = ['device', 'subscriber', 'gateway'] as const satisfies readonly Role[];
 
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
-  const { session, kind, actor, again, hold, interest, gateway, connectedAt } = value;
+  const { session, kind, actor, again, hold, interest, gateway, connectedAt, ticket } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, {
@@ -90,6 +93,7 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
     vip,
     restricted: devices !== undefined,
     connectedAt,
+    ticket,
     id,
     patterns,
     gateway,
@@ -97,11 +101,23 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
 }
 
 export function readJoin(...at: Parameters<typeof join.read>): Join {
-  const { session, kind, again, hold, interest, vip, restricted, connectedAt, id, patterns, gateway } =
-    join.read(...at);
+  const {
+    session,
+    kind,
+    again,
+    hold,
+    interest,
+    vip,
+    restricted,
+    connectedAt,
+    ticket,
+    id,
+    patterns,
+    gateway,
+  } = join.read(...at);
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
   const actor = { role: roles[kind as SessionKind], id, devices, vip };
-  return { session, kind: kind as SessionKind, again, hold, interest, gateway, connectedAt, actor };
+  return { session, kind: kind as SessionKind, again, hold, interest, gateway, connectedAt, ticket, actor };
 }
 
 /** What a subscriber may ask for through the owner. */

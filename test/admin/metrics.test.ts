@@ -233,7 +233,7 @@ describe('GET /metrics', () => {
     const families = await scrape(hub);
     expect(by('ring', families.get('dat_ring_used_ratio'))).toEqual({ 'main-to-owner': 0.25 });
     expect(by('thread', families.get('dat_event_loop_lag_seconds'))).toEqual({ main: 0, 'fanout-0': 0.125 });
-    expect(by('role', families.get('dat_worker_restarts_total'))).toEqual({ owner: 0, fanout: 2 });
+    expect(by('role', families.get('dat_worker_restarts_total'))).toEqual({ owner: 0, ingest: 0, fanout: 2 });
     expect(families.get('dat_build_info')?.samples).toEqual([
       {
         name: 'dat_build_info',

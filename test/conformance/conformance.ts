@@ -25,6 +25,7 @@ import { pace } from './pace.ts';
 import { pages } from './pages.ts';
 import { subscribers } from './subscribers.ts';
 import { subscriptions, subscriptionTimers } from './subscriptions.ts';
+import { takeover } from './takeover.ts';
 import { webSocket } from './websocket.ts';
 
 const suites = [
@@ -33,6 +34,7 @@ const suites = [
   identity,
   authentication,
   devices,
+  takeover,
   deviceStates,
   subscribers,
   subscriptions,

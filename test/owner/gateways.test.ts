@@ -39,6 +39,7 @@ const join = (session: number, id: string, { again = false, connectedAt = sessio
   interest: false,
   gateway: '',
   connectedAt,
+  ticket: 0,
 });
 
 describe('gateways of one id', () => {

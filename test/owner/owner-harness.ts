@@ -140,6 +140,7 @@ export class OwnerHarness {
       kind,
       actor,
       connectedAt: 1,
+      ticket: 0,
       again: false,
       hold: false,
       interest: false,

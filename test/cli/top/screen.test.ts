@@ -39,7 +39,7 @@ const figures: LiveFigures = {
   slowCloses: { queue: 0, time: 0, budget: 0 },
   disconnects: { device: {}, subscriber: {}, gateway: {} },
   capacity: { devices: usage, subscribers: usage, subscriptions: usage },
-  workerRestarts: { owner: 0, fanout: 0 },
+  workerRestarts: { owner: 0, ingest: 0, fanout: 0 },
   process: { residentBytes: 2 ** 20, cpuRatio: 0.5 },
 };
 
