@@ -201,9 +201,10 @@ export class Owner {
   /** The edge's thread is gone: what it still said holds, then everyone it held is disconnected. */
   edgeGone(edge: number): void {
     while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0) {}
-    this.#devices.leaveAll(edge);
+    const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
+    for (const session of this.#devices.sessionsOf(edge)) (recovery ?? this.#devices).leave(session, false);
     this.#subscribers.leaveAll(edge);
-    this.#recovery?.synced(edge);
+    recovery?.synced(edge);
     this.flush();
     this.#deps.rings[edge]!.release();
   }
@@ -302,6 +303,12 @@ export class Owner {
       case ToOwnerRecord.Synced:
         recovery.synced(edge);
         break;
+      case ToOwnerRecord.Leave: {
+        const { session, clean } = readLeave(views, offset);
+        recovery.leave(session, clean);
+        this.#subscribers.leave(session);
+        break;
+      }
       case ToOwnerRecord.Request:
       case ToOwnerRecord.More:
         break; // the edge asks again

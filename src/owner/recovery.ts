@@ -27,12 +27,18 @@ export interface RecoveryDeps {
   readonly counters: Counters;
 }
 
+/** The end of a device's session: it takes effect after the events that came before it. */
+interface HeldLeave {
+  readonly session: number;
+  readonly clean: boolean;
+}
+
 export class Recovery {
   readonly #deps: RecoveryDeps;
   /** Edges that have not said all yet. */
   readonly #waiting = new Set<number>();
-  /** Events that stood before an edge's last join, in order: at most what the rings hold. */
-  readonly #held: RecordViews[] = [];
+  /** Events that stood before an edge's last join, and ends of devices' sessions, in order: what the rings hold. */
+  readonly #held: (RecordViews | HeldLeave)[] = [];
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps;
@@ -69,11 +75,16 @@ export class Recovery {
     this.#held.push(copyOfEvent(views, offset));
   }
 
-  /** The edge has named every peer it holds. */
+  /** A device's session is over. */
+  leave(session: number, clean: boolean): void {
+    this.#held.push({ session, clean });
+  }
+
+  /** The edge has named every peer it holds: whoever else was connected to it is not any more. */
   synced(edge: number): void {
     if (!this.#waiting.delete(edge)) return;
     const { registry, devices, subscribers, links } = this.#deps;
-    devices.dropUnconfirmed(edge);
+    for (const session of devices.unconfirmedOf(edge)) this.leave(session, false);
     subscribers.dropUnconfirmed(edge);
     const link = links[edge]!;
     const { seq } = registry.devices.rows;
@@ -82,7 +93,15 @@ export class Recovery {
       if (interest[device * edges + edge]! > 0) link.seq(device, seq[device]!);
     }
     link.resynced();
-    if (this.isOver) for (const event of this.#held) devices.event(event, 0);
+    if (this.isOver) this.#takeHeld();
+  }
+
+  #takeHeld(): void {
+    const { devices } = this.#deps;
+    for (const held of this.#held) {
+      if ('session' in held) devices.leave(held.session, held.clean);
+      else devices.event(held, 0);
+    }
   }
 
   #takeOver(ring: RingConsumer): void {
