@@ -47,6 +47,7 @@ describe('defaults', () => {
       connectionsPerSecondPerAddress: 0,
       maxSubscriptionsPerSubscriber: 100_000,
       maxFiltersPerSubscriber: 100,
+      maxDevicesPerGateway: 10_000,
       historyBytes: 'auto',
       historyEvents: 100,
       historyTtlMs: 3_600_000,

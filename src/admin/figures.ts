@@ -80,7 +80,11 @@ export function collectFigures(deps: AdminDeps): Figures {
       inactive: presence.total('inactive'),
       deny: presence.total('deny'),
     },
-    connections: { device: sum('deviceConnections'), subscriber: sum('subscriberConnections') },
+    connections: {
+      device: sum('deviceConnections'),
+      subscriber: sum('subscriberConnections'),
+      gateway: sum('gatewayConnections'),
+    },
     received: { pong: sum('receivedPong'), message: sum('receivedMessage'), status: sum('receivedStatus') },
     skipped: sum('skipped'),
     deliveries: sum('deliveries'),
@@ -103,14 +107,22 @@ export function collectFigures(deps: AdminDeps): Figures {
     refusedFrames: sum('refusedFrames'),
     refusals: refusalsOf(all),
     bytes: { received: sum('bytesReceived'), sent: sum('bytesSent') },
-    opened: { device: sum('openedDevices'), subscriber: sum('openedSubscribers') },
+    opened: {
+      device: sum('openedDevices'),
+      subscriber: sum('openedSubscribers'),
+      gateway: sum('openedGateways'),
+    },
     failedFrames: sum('failedFrames'),
     refusedUpgrades: Object.fromEntries(
       Object.entries(refusalCounters).map(([reason, name]) => [reason, sum(name)]),
     ) as Record<RefusalReason, number>,
     latencyBuckets: addUp(all.map((counters) => counters.latencyBuckets())),
     latencySumSeconds: sum('latencySumSeconds'),
-    disconnects: { device: closesOf(all, 'device'), subscriber: closesOf(all, 'subscriber') },
+    disconnects: {
+      device: closesOf(all, 'device'),
+      subscriber: closesOf(all, 'subscriber'),
+      gateway: closesOf(all, 'gateway'),
+    },
     threads: deps.threads.map(({ thread, counters }) =>
       readThread(thread, counters, deps.lateSeconds(thread)),
     ),

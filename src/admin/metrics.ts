@@ -34,7 +34,7 @@ function connectionFamilies({ connections, opened, refusedUpgrades, disconnects 
       'Upgrades refused, by reason.',
       labelled('reason', refusedUpgrades),
     ),
-    counter('dat_disconnects_total', 'Ended WebSocket connections, by close code.', closes),
+    counter('dat_disconnects_total', 'Ended connections, by close code.', closes),
   ];
 }
 

@@ -20,7 +20,7 @@ import { sessionNumbers } from '../records/sessions.ts';
 import { Tickets } from '../records/tickets.ts';
 import { Arrivals } from '../transport/arrivals.ts';
 import type { Route } from '../transport/transport.ts';
-import { deviceTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
+import { deviceTerms, gatewayTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
 import { Allowances } from './allowances.ts';
 import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
@@ -31,6 +31,7 @@ import type { EdgeMemory, SharedMemory } from './memory.ts';
 import { OwnerLine } from './owner-line.ts';
 import { Poller } from './poller.ts';
 import { DeviceRoute } from './publish/device-route.ts';
+import { GatewayRoute } from './publish/gateway-route.ts';
 
 interface OwnSettings {
   readonly flushMaxMs: number;
@@ -130,6 +131,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
         journal.refused({ role, reason, status, message, address, id }),
     });
   const devices = upgrades('device', deviceTerms);
+  const gateways = upgrades('gateway', gatewayTerms);
   const subscribers = upgrades('subscriber', subscriberTerms);
   return {
     edge,
@@ -138,7 +140,10 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     poller,
     arrivals,
     routes: {
-      device: [contained(new DeviceRoute(edge, devices).route(), counters, frameFailed)],
+      device: [
+        contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
+        contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed),
+      ],
       subscriber: [contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed)],
     },
     reload(changed, otherTokens) {

@@ -38,8 +38,9 @@ export class OwnerLine {
     this.publish();
   }
 
-  leave(session: number, clean: boolean): void {
-    writeLeave(this.#ring, { session, clean });
+  /** @param confirm whether the owner is to answer with `Left` */
+  leave(session: number, clean: boolean, confirm = false): void {
+    writeLeave(this.#ring, { session, clean, confirm });
     this.publish();
   }
 

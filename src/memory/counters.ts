@@ -36,11 +36,13 @@ const names = [
   'bytesSent', // of frames, once per connection
   'openedDevices', // connections
   'openedSubscribers',
+  'openedGateways',
   'cpuSeconds', // of the thread, as of the last second
   'refusedTexts', // statuses that found no room in the table
   'failedFrames', // frames whose handling threw: a bug, contained
   'deviceConnections', // gauge
   'subscriberConnections', // gauge
+  'gatewayConnections', // gauge
   'laggingSubscribers', // gauge
   'queuedBytes', // gauge: what waited for all subscribers when it was last looked at
   'closedOverQueue', // subscribers closed as slow: over the hard limit,
@@ -79,6 +81,7 @@ export const Counter = Object.fromEntries(names.map((name, cell) => [name, cell]
 const gauges = [
   'deviceConnections',
   'subscriberConnections',
+  'gatewayConnections',
   'laggingSubscribers',
   'queuedBytes',
   'loopLagSeconds',
@@ -87,8 +90,15 @@ const gauges = [
 const LATENCY_CELL = names.length;
 const DEVICE_CLOSES_CELL = LATENCY_CELL + latencyBoundsSeconds.length + 1;
 const SUBSCRIBER_CLOSES_CELL = DEVICE_CLOSES_CELL + countedCloseCodes.length + 1;
-const REFUSALS_CELL = SUBSCRIBER_CLOSES_CELL + countedCloseCodes.length + 1;
+const GATEWAY_CLOSES_CELL = SUBSCRIBER_CLOSES_CELL + countedCloseCodes.length + 1;
+const REFUSALS_CELL = GATEWAY_CLOSES_CELL + countedCloseCodes.length + 1;
 const CELLS = REFUSALS_CELL + countedErrorCodes.length + 1;
+
+const closesCells = {
+  device: DEVICE_CLOSES_CELL,
+  subscriber: SUBSCRIBER_CLOSES_CELL,
+  gateway: GATEWAY_CLOSES_CELL,
+} as const;
 
 const closeCells: ReadonlyMap<number, number> = new Map(
   countedCloseCodes.map((code, index) => [code, index]),
@@ -98,7 +108,7 @@ const errorCells: ReadonlyMap<number, number> = new Map(
   countedErrorCodes.map((code, index) => [code, index]),
 );
 
-export type Role = 'device' | 'subscriber';
+export type Role = keyof typeof closesCells;
 
 export function createCounters(): SharedArrayBuffer {
   return new SharedArrayBuffer(Math.ceil((CELLS * 8) / 128) * 128);
@@ -110,6 +120,16 @@ export class Counters {
 
   constructor(memory: SharedArrayBuffer) {
     this.cells = new Float64Array(memory);
+  }
+
+  /** Connections that the thread holds. */
+  get connections(): number {
+    const { cells } = this;
+    return (
+      cells[Counter.deviceConnections]! +
+      cells[Counter.subscriberConnections]! +
+      cells[Counter.gatewayConnections]!
+    );
   }
 
   /** For a thread that takes another's place: that one's gauges count for nothing any more. */
@@ -131,8 +151,7 @@ export class Counters {
   }
 
   disconnect(role: Role, code: number, count = 1): void {
-    const first = role === 'device' ? DEVICE_CLOSES_CELL : SUBSCRIBER_CLOSES_CELL;
-    this.cells[first + (closeCells.get(code) ?? countedCloseCodes.length)]! += count;
+    this.cells[closesCells[role] + (closeCells.get(code) ?? countedCloseCodes.length)]! += count;
   }
 
   /** A frame was answered with this error. */
@@ -154,7 +173,7 @@ export class Counters {
 
   /** Disconnects so far by close code; `other` is the last. */
   disconnects(role: Role): readonly (readonly [code: string, count: number])[] {
-    const first = role === 'device' ? DEVICE_CLOSES_CELL : SUBSCRIBER_CLOSES_CELL;
+    const first = closesCells[role];
     const codes = [...countedCloseCodes.map(String), 'other'];
     return codes.map((code, index) => [code, this.cells[first + index]!] as const);
   }

@@ -105,6 +105,7 @@ export class Devices {
       if (!this.#handovers.isWaiting(session)) this.join(join, true);
     } else if (unconfirmed) {
       // It was let in, or half so, and nobody told it.
+      registry.setGateway(slot, join.gateway);
       this.#link(session).joined(session, slot);
       this.#input(slot, 'connect', 'connected');
       this.#armStale(slot);
@@ -122,12 +123,11 @@ export class Devices {
   }
 
   /**
-   * A device connected; an older connection of the same id is replaced and nothing is broadcast for that. Where another
-   * edge holds the older one, the device waits until it has let go.
-   * @param waits also for one of its own edge, whose events have not been taken yet
+   * A device connected; an older connection of the same id is replaced and nothing is broadcast for that. The device waits
+   * until an older one of another edge has been let go. @param waits of its own edge too: its events are yet to be taken
    */
   join(join: Join, waits = false): void {
-    const { session, actor, connectedAt, interest } = join;
+    const { session, actor, connectedAt, interest, gateway } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -149,6 +149,7 @@ export class Devices {
     this.#sessions.set(session, slot);
     rows.connectedAt[slot] = connectedAt;
     rows.wantsInterest[slot] = interest ? 1 : 0;
+    registry.setGateway(slot, gateway);
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     link.joined(session, slot);
@@ -174,6 +175,7 @@ export class Devices {
     const { registry, wheel, clock, times } = this.#deps;
     this.#sessions.delete(session);
     Atomics.store(registry.devices.rows.session, slot, NONE);
+    registry.setGateway(slot, '');
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
     if (registry.devices.rows.deviceState[slot] === DeviceState.offline) this.unwatched(slot);
     else wheel.set(slot, clock.now() + times.deviceLeaveGraceMs);

@@ -22,6 +22,7 @@ import {
   writeGap,
   writeInterest,
   writeJoined,
+  writeLeft,
   writeNotice,
   writeRelease,
   writeResync,
@@ -65,6 +66,12 @@ export class EdgeLink {
 
   close(session: number, { code }: CloseEntry): void {
     writeClosed(this.#ring, { session, code });
+    this.#written = true;
+  }
+
+  /** The session has left, and the edge is to know. */
+  left(session: number): void {
+    writeLeft(this.#ring, { session });
     this.#written = true;
   }
 

@@ -23,10 +23,12 @@ import {
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
+import { edgeOf } from '../records/sessions.ts';
 import { AccessControl } from './access.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Filters } from './filters.ts';
+import { Gateways } from './gateways.ts';
 import { JoinOrder } from './join-order.ts';
 import { Operator } from './operator.ts';
 import { Recovery } from './recovery.ts';
@@ -68,6 +70,9 @@ export interface OwnerDeps {
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
 const TIMERS_PER_POLL = 1024;
+/** What a join and a leave cost of a poll's work, in devices named: a gateway brings and loses thousands at once. */
+const JOIN_WORK = 4;
+const LEAVE_WORK = 2;
 /** Records that the history's cleaner looks at when there is nothing else to do. */
 const RECORDS_CLEANED_WHEN_IDLE = 256;
 /** A page must fit into a send queue that is a quarter full, in any encoding. */
@@ -81,6 +86,7 @@ export class Owner {
   readonly #deps: OwnerDeps;
   readonly #devices: Devices;
   readonly #subscribers: Subscribers;
+  readonly #gateways: Gateways;
   readonly #history: HistoryLog;
   readonly #sweeps: Sweeps;
   readonly #filters: Filters;
@@ -157,10 +163,18 @@ export class Owner {
       join: (join) => devices.join(join),
     });
     this.#subscribers = subscribers;
+    this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
     this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters });
     if (deps.takesOver === true) {
-      this.#recovery = new Recovery({ ...deps, registry, devices, subscribers, history });
+      this.#recovery = new Recovery({
+        ...deps,
+        registry,
+        devices,
+        subscribers,
+        gateways: this.#gateways,
+        history,
+      });
       this.flush();
     }
   }
@@ -202,8 +216,12 @@ export class Owner {
   edgeGone(edge: number): void {
     while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0) {}
     const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
-    for (const session of this.#devices.sessionsOf(edge)) (recovery ?? this.#devices).leave(session, false);
+    for (const session of this.#devices.sessionsOf(edge)) {
+      if (recovery === undefined) this.#devices.leave(session, false);
+      else recovery.leave({ session, clean: false, confirm: false });
+    }
     this.#subscribers.leaveAll(edge);
+    this.#gateways.leaveAll(edge);
     recovery?.synced(edge);
     this.flush();
     this.#deps.rings[edge]!.release();
@@ -261,9 +279,11 @@ export class Owner {
         this.#devices.event(views, offset);
         break;
       case ToOwnerRecord.Join:
+        this.#workLeft -= JOIN_WORK;
         this.#join(readJoin(views, offset));
         break;
       case ToOwnerRecord.Leave:
+        this.#workLeft -= LEAVE_WORK;
         this.#leave(readLeave(views, offset));
         break;
       case ToOwnerRecord.Active: {
@@ -304,9 +324,10 @@ export class Owner {
         recovery.synced(edge);
         break;
       case ToOwnerRecord.Leave: {
-        const { session, clean } = readLeave(views, offset);
-        recovery.leave(session, clean);
-        this.#subscribers.leave(session);
+        const leave = readLeave(views, offset);
+        recovery.leave(leave);
+        this.#subscribers.leave(leave.session);
+        this.#gateways.leave(leave.session);
         break;
       }
       case ToOwnerRecord.Request:
@@ -319,7 +340,12 @@ export class Owner {
 
   #join(join: Join): void {
     if (join.kind === SessionKind.device) this.#joins.join(join);
-    else this.#subscribers.join(join);
+    else this.#joinUnordered(join);
+  }
+
+  #joinUnordered(join: Join): void {
+    if (join.kind === SessionKind.subscriber) this.#subscribers.join(join);
+    else this.#gateways.join(join);
   }
 
   /** Works off an edge's ring, as far as there is work left, up to a device that joins. @returns that one */
@@ -328,16 +354,22 @@ export class Owner {
     for (let done = 0; done < POLL_RECORDS_MAX && this.#workLeft > 0; done++) {
       const offset = ring.next();
       if (offset < 0) break;
-      const join = ring.kind === ToOwnerRecord.Join ? readJoin(ring.views, offset) : undefined;
-      if (join === undefined) this.#take(ring, offset);
-      else if (join.kind === SessionKind.device) return join;
-      else this.#subscribers.join(join);
+      if (ring.kind !== ToOwnerRecord.Join) {
+        this.#take(ring, offset);
+        continue;
+      }
+      this.#workLeft -= JOIN_WORK;
+      const join = readJoin(ring.views, offset);
+      if (join.kind === SessionKind.device) return join;
+      this.#joinUnordered(join);
     }
     return undefined;
   }
 
-  #leave({ session, clean }: { readonly session: number; readonly clean: boolean }): void {
+  #leave({ session, clean, confirm }: ReturnType<typeof readLeave>): void {
     this.#devices.leave(session, clean);
     this.#subscribers.leave(session);
+    this.#gateways.leave(session);
+    if (confirm) this.#deps.links[edgeOf(session)]!.left(session);
   }
 }

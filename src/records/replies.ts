@@ -55,6 +55,9 @@ const filterPage = record(14, {
 /** The first listener of a device came, or its last one went. */
 const interest = record(15, { session: 'u32' });
 
+/** A leave that was to be confirmed has been worked off: nothing more comes for the session. */
+const left = record(16, { session: 'u32' });
+
 export const FromOwnerRecord = {
   Event: EVENT_KIND,
   Joined: joined.kind,
@@ -72,6 +75,7 @@ export const FromOwnerRecord = {
   Resynced: resynced.kind,
   FilterPage: filterPage.kind,
   Interest: interest.kind,
+  Left: left.kind,
 } as const;
 
 export const { write: writeJoined, read: readJoined } = joined;
@@ -79,6 +83,7 @@ export const { write: writeClosed, read: readClosed } = closed;
 export const { write: writeRelease, read: readRelease } = release;
 export const { write: writeAck, read: readAck } = ack;
 export const { write: writeInterest, read: readInterest } = interest;
+export const { write: writeLeft, read: readLeft } = left;
 export const { write: writeAnswer, read: readAnswer } = answer;
 export const { write: writeNotice, read: readNotice } = notice;
 export const { write: writeAttach, read: readAttach } = attach;

@@ -491,6 +491,13 @@ export const settingRows = {
       'Number of devices that the presence table holds; the memory is reserved at start. One more device ' +
       'is closed with 4100.',
   }),
+  maxDevicesPerGateway: row({
+    kind: wholeNumber(1, ROWS_MAX, 'devices'),
+    default: 10_000,
+    group: 'Capacity',
+    reloadable: true,
+    meaning: 'Devices that one gateway may speak for at once; one more gets error 106.',
+  }),
   maxSubscribers: row({
     kind: wholeNumber(1, ROWS_MAX, 'subscribers'),
     default: 100_000,

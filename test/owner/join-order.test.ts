@@ -8,7 +8,7 @@ const EDGES = 3;
 function joining(edge: number, ticket: number): Join {
   const actor = { role: 'device', id: `dev-${ticket}`, devices: undefined, vip: false } as const;
   const session = (ticket << 6) | edge;
-  const rest = { again: false, hold: false, interest: false, connectedAt: 1 };
+  const rest = { again: false, hold: false, interest: false, connectedAt: 1, gateway: '' };
   return { session, kind: SessionKind.device, actor, ticket, ...rest };
 }
 

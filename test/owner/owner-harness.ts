@@ -144,13 +144,14 @@ export class OwnerHarness {
       again: false,
       hold: false,
       interest: false,
+      gateway: '',
     });
     this.poll();
     return session;
   }
 
   disconnect(session: number): void {
-    writeLeave(this.#toOwner, { session, clean: false });
+    writeLeave(this.#toOwner, { session, clean: false, confirm: false });
     this.poll();
   }
 

@@ -73,7 +73,14 @@ export class TwoEdges {
   /** An edge names a session that it holds. @param again whether it was welcomed */
   rejoin(edge: number, session: number, id: string, again: boolean): void {
     const actor = { role: 'device', id, devices: undefined, vip: false } as const;
-    const rest = { connectedAt: 1, again, hold: false, interest: false, ticket: this.#tickets.next() };
+    const rest = {
+      connectedAt: 1,
+      again,
+      hold: false,
+      interest: false,
+      gateway: '',
+      ticket: this.#tickets.next(),
+    };
     writeJoin(this.#toOwner[edge]!, { session, kind: SessionKind.device, actor, ...rest });
   }
 
@@ -99,7 +106,7 @@ export class TwoEdges {
   }
 
   leave(edge: number, session: number, clean = false): void {
-    writeLeave(this.#toOwner[edge]!, { session, clean });
+    writeLeave(this.#toOwner[edge]!, { session, clean, confirm: false });
   }
 
   synced(edge: number): void {

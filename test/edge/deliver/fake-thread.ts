@@ -179,6 +179,7 @@ export class FakeThread {
         deviceBurst: 0,
         historyEvents: 100,
         historyTtlMs: 3_600_000,
+        maxDevicesPerGateway: 10,
         interestLingerMs: 5000,
       },
     });
