@@ -47,19 +47,21 @@ async function hubOn(env: Record<string, string>): Promise<{ hub: HubProcess; ad
 }
 
 describe('a hub without a descriptor left', { timeout: 60_000 }, () => {
-  it('counts the snapshots that it cannot write, serves on, and writes the last one', async () => {
+  it('counts the snapshots that it cannot write, serves on, and writes the last one once it can', async () => {
     const file = join(temporaryDirectory(), 'snapshot');
     const { hub, admin } = await hubOn({ DAT_SNAPSHOT_FILE: file, DAT_SNAPSHOT_INTERVAL_MS: '100' });
     const device = await Device.connect(hub.devicePort, '?id=dev-1');
     await device.welcome();
     const failures = async () => (await admin.metrics()).value('dat_snapshot_failures_total');
     const before = await failures();
+    const lifts: (() => void)[] = [];
     await eventually('several snapshots have failed', async () => {
-      useUp(hub);
+      lifts.push(useUp(hub));
       return (await failures()) >= before + 3;
     });
     expect(await device.message('still here')).toMatchObject({ op: 'ack' });
     expect(hub.stderr()).toContain('a snapshot could not be written');
+    lifts[0]!(); // whether a drain frees any below the limit is chance
     expect(await hub.stop()).toBe(0);
     expect(existsSync(file)).toBe(true);
   });
