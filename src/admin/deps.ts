@@ -14,7 +14,6 @@ import type { RingFigures, ThreadFigures } from '../supervise/threads.ts';
 import type { Tls } from '../transport/tls.ts';
 import type { WebhookFigures } from '../webhooks/memory.ts';
 import type { Fault } from './faults.ts';
-import type { LiveEvent } from './live-schemas.ts';
 
 export interface AdminDeps {
   readonly version: string;
@@ -62,8 +61,6 @@ export interface AdminDeps {
   tap(device: string, listener: TapListener): () => void;
   /** Absent when there are no webhooks. */
   readonly webhooks?: { figures(): WebhookFigures } | undefined;
-  /** The newest message that history keeps of a device, cut to `bytesMax`. Absent when the hub keeps no history. */
-  newestMessage?(device: string, bytesMax: number): LiveEvent | undefined;
   /** What operators did and the hub refused. */
   readonly activity: Activity;
   /** @throws ReloadRefused when anything is wrong: nothing has changed then */

@@ -102,7 +102,7 @@ export class Devices {
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
       this.#link(session).close(session, replaced ? closes.replaced : closes.terminated);
     } else if (slot === undefined) {
-      this.join(join);
+      if (!this.#handovers.isWaiting(session)) this.join(join, true);
     } else if (unconfirmed) {
       // It was let in, or half so, and nobody told it.
       registry.setGateway(slot, join.gateway);
@@ -112,22 +112,21 @@ export class Devices {
     }
   }
 
-  /** The edge has named all it holds: whoever else was connected to it is not any more. */
-  dropUnconfirmed(edge: number): void {
-    for (const session of this.#sessions.unconfirmedOf(edge)) this.leave(session, false);
+  /** Sessions that rows name and that the edge has not named. */
+  unconfirmedOf(edge: number): number[] {
+    return this.#sessions.unconfirmedOf(edge);
   }
 
-  /** The edge is gone, and every connection with it. */
-  leaveAll(edge: number): void {
-    for (const session of this.#handovers.ofEdge(edge)) this.leave(session, false);
-    for (const session of this.#sessions.ofEdge(edge)) this.leave(session, false);
+  /** All sessions of the edge, those that wait among them. */
+  sessionsOf(edge: number): number[] {
+    return [...this.#handovers.ofEdge(edge), ...this.#sessions.ofEdge(edge)];
   }
 
   /**
-   * A device connected; an older connection of the same id is replaced and nothing is broadcast for that. Where another
-   * edge holds the older one, the device waits until it has let go.
+   * A device connected; an older connection of the same id is replaced and nothing is broadcast for that. The device waits
+   * until an older one of another edge has been let go. @param waits of its own edge too: its events are yet to be taken
    */
-  join(join: Join): void {
+  join(join: Join, waits = false): void {
     const { session, actor, connectedAt, interest, gateway } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
@@ -138,7 +137,8 @@ export class Devices {
     }
     const { rows } = registry.devices;
     const older = rows.session[slot]!;
-    if (older !== NONE && (edgeOf(older) !== edgeOf(session) || this.#handovers.isAwaited(older))) {
+    const isElsewhere = edgeOf(older) !== edgeOf(session);
+    if (older !== NONE && (waits || isElsewhere || this.#handovers.isAwaited(older))) {
       if (this.#handovers.wait(older, join)) this.#link(older).release(older);
       return;
     }

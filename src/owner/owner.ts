@@ -215,10 +215,14 @@ export class Owner {
   /** The edge's thread is gone: what it still said holds, then everyone it held is disconnected. */
   edgeGone(edge: number): void {
     while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0) {}
-    this.#devices.leaveAll(edge);
+    const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
+    for (const session of this.#devices.sessionsOf(edge)) {
+      if (recovery === undefined) this.#devices.leave(session, false);
+      else recovery.leave({ session, clean: false, confirm: false });
+    }
     this.#subscribers.leaveAll(edge);
     this.#gateways.leaveAll(edge);
-    this.#recovery?.synced(edge);
+    recovery?.synced(edge);
     this.flush();
     this.#deps.rings[edge]!.release();
   }
@@ -319,6 +323,13 @@ export class Owner {
       case ToOwnerRecord.Synced:
         recovery.synced(edge);
         break;
+      case ToOwnerRecord.Leave: {
+        const leave = readLeave(views, offset);
+        recovery.leave(leave);
+        this.#subscribers.leave(leave.session);
+        this.#gateways.leave(leave.session);
+        break;
+      }
       case ToOwnerRecord.Request:
       case ToOwnerRecord.More:
         break; // the edge asks again
@@ -343,10 +354,14 @@ export class Owner {
     for (let done = 0; done < POLL_RECORDS_MAX && this.#workLeft > 0; done++) {
       const offset = ring.next();
       if (offset < 0) break;
-      const join = ring.kind === ToOwnerRecord.Join ? readJoin(ring.views, offset) : undefined;
-      if (join === undefined) this.#take(ring, offset);
-      else if (join.kind === SessionKind.device) return join;
-      else this.#joinUnordered(join);
+      if (ring.kind !== ToOwnerRecord.Join) {
+        this.#take(ring, offset);
+        continue;
+      }
+      this.#workLeft -= JOIN_WORK;
+      const join = readJoin(ring.views, offset);
+      if (join.kind === SessionKind.device) return join;
+      this.#joinUnordered(join);
     }
     return undefined;
   }
