@@ -12,12 +12,20 @@ import { highWater } from '../memory/layout.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE } from '../presence/columns.ts';
-import { type DeviceInput, DeviceState, deviceStateNames, nextDeviceState } from '../presence/lifecycle.ts';
+import {
+  type DeviceInput,
+  DeviceState,
+  deviceStateNames,
+  nextDeviceState,
+  StateReason,
+  type StateReasonName,
+} from '../presence/lifecycle.ts';
 import { EventField, EventFlag, eventBytes, privateViews, writeEventHead } from '../records/event.ts';
 import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import { EventType, Priority } from '../wire/events.ts';
 import type { EdgeLink } from './edge-link.ts';
+import { Handovers } from './handovers.ts';
 import type { Registry } from './registry.ts';
 import { SessionSlots } from './session-slots.ts';
 
@@ -52,6 +60,7 @@ export class Devices {
   readonly #deps: DevicesDeps;
   /** Also for events that were sent before their edge knew the slot. */
   readonly #sessions = new SessionSlots();
+  readonly #handovers = new Handovers();
   readonly #hubEvent = privateViews(HUB_EVENT_BYTES);
 
   constructor(deps: DevicesDeps) {
@@ -93,27 +102,32 @@ export class Devices {
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
       this.#link(session).close(session, replaced ? closes.replaced : closes.terminated);
     } else if (slot === undefined) {
-      this.join(join);
+      if (!this.#handovers.isWaiting(session)) this.join(join, true);
     } else if (unconfirmed) {
       // It was let in, or half so, and nobody told it.
+      registry.setGateway(slot, join.gateway);
       this.#link(session).joined(session, slot);
       this.#input(slot, 'connect', 'connected');
       this.#armStale(slot);
     }
   }
 
-  /** The edge has named all it holds: whoever else was connected to it is not any more. */
-  dropUnconfirmed(edge: number): void {
-    for (const session of this.#sessions.unconfirmedOf(edge)) this.leave(session, false);
+  /** Sessions that rows name and that the edge has not named. */
+  unconfirmedOf(edge: number): number[] {
+    return this.#sessions.unconfirmedOf(edge);
   }
 
-  /** The edge is gone, and every connection with it. */
-  leaveAll(edge: number): void {
-    for (const session of this.#sessions.ofEdge(edge)) this.leave(session, false);
+  /** All sessions of the edge, those that wait among them. */
+  sessionsOf(edge: number): number[] {
+    return [...this.#handovers.ofEdge(edge), ...this.#sessions.ofEdge(edge)];
   }
 
-  /** A device connected; an older connection of the same id is replaced and nothing is broadcast for that. */
-  join({ session, actor, connectedAt, interest }: Join): void {
+  /**
+   * A device connected; an older connection of the same id is replaced and nothing is broadcast for that. The device waits
+   * until an older one of another edge has been let go. @param waits of its own edge too: its events are yet to be taken
+   */
+  join(join: Join, waits = false): void {
+    const { session, actor, connectedAt, interest, gateway } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -123,6 +137,11 @@ export class Devices {
     }
     const { rows } = registry.devices;
     const older = rows.session[slot]!;
+    const isElsewhere = edgeOf(older) !== edgeOf(session);
+    if (older !== NONE && (waits || isElsewhere || this.#handovers.isAwaited(older))) {
+      if (this.#handovers.wait(older, join)) this.#link(older).release(older);
+      return;
+    }
     if (older !== NONE) {
       this.#sessions.delete(older);
       this.#link(older).close(older, closes.replaced);
@@ -130,6 +149,7 @@ export class Devices {
     this.#sessions.set(session, slot);
     rows.connectedAt[slot] = connectedAt;
     rows.wantsInterest[slot] = interest ? 1 : 0;
+    registry.setGateway(slot, gateway);
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     link.joined(session, slot);
@@ -140,11 +160,22 @@ export class Devices {
 
   /** @param clean whether the peer closed with 1000 or 1001, or without a code */
   leave(session: number, clean: boolean): void {
+    if (this.#handovers.leave(session, clean)) return;
+    this.#left(session, clean);
+    for (const { join, events, left } of this.#handovers.take(session)) {
+      this.join(join);
+      for (const event of events) this.event(event, 0);
+      if (left !== undefined) this.leave(join.session, left);
+    }
+  }
+
+  #left(session: number, clean: boolean): void {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, refused or terminated
     const { registry, wheel, clock, times } = this.#deps;
     this.#sessions.delete(session);
     Atomics.store(registry.devices.rows.session, slot, NONE);
+    registry.setGateway(slot, '');
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
     if (registry.devices.rows.deviceState[slot] === DeviceState.offline) this.unwatched(slot);
     else wheel.set(slot, clock.now() + times.deviceLeaveGraceMs);
@@ -163,7 +194,10 @@ export class Devices {
     const { registry } = this.#deps;
     const session = views.u32[(offset + EventField.session) >> 2]!;
     let slot = views.u32[(offset + EventField.device) >> 2]!;
-    if (slot === NONE) slot = this.#sessions.get(session) ?? NONE;
+    if (slot === NONE) {
+      if (this.#holdsBack(session, views, offset)) return;
+      slot = this.#sessions.get(session) ?? NONE;
+    }
     if (slot === NONE || registry.devices.rows.session[slot] !== session) return; // replaced or terminated
     const bytes = eventBytes(views, offset);
     const isHeard = this.#broadcast(slot, views, offset, bytes);
@@ -173,6 +207,13 @@ export class Devices {
       const id = views.u8.subarray(offset + bytes, offset + bytes + ackBytes);
       this.#link(session).ack(session, registry.devices.rows.seq[slot]!, !isHeard, id);
     }
+  }
+
+  /** Whether the event is of a session that waits until another edge has let its device go. */
+  #holdsBack(session: number, views: RecordViews, offset: number): boolean {
+    if (!this.#handovers.isWaiting(session)) return false;
+    if (!this.#handovers.hold(session, views, offset)) this.#deps.counters.add(Counter.droppedIngestFull);
+    return true;
   }
 
   /**
@@ -250,6 +291,8 @@ export class Devices {
     if (session !== NONE) {
       this.#sessions.delete(session);
       this.#link(session).close(session, closes.terminated);
+      for (const { join } of this.#handovers.take(session))
+        this.#link(join.session).close(join.session, closes.terminated);
     }
     wheel.cancel(slot);
     registry.freeDevice(slot);
@@ -274,12 +317,12 @@ export class Devices {
   }
 
   /** Applies the rules and broadcasts the change, if there is one. */
-  #input(slot: number, input: DeviceInput, reason: string): void {
+  #input(slot: number, input: DeviceInput, reason: StateReasonName): void {
     const { registry, clock } = this.#deps;
     const before = registry.devices.rows.deviceState[slot]! as DeviceState;
     const after = nextDeviceState(before, input);
     if (after === before) return;
-    registry.setDeviceState(slot, after);
+    registry.setDeviceState(slot, after, StateReason[reason]);
     const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
     const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[after], reason }));
     const event = { type: EventType.status, priority: Priority.high, at: clock.wallNow(), flags, payload };

@@ -22,7 +22,9 @@ import {
   writeGap,
   writeInterest,
   writeJoined,
+  writeLeft,
   writeNotice,
+  writeRelease,
   writeResync,
   writeResynced,
   writeSeq,
@@ -64,6 +66,18 @@ export class EdgeLink {
 
   close(session: number, { code }: CloseEntry): void {
     writeClosed(this.#ring, { session, code });
+    this.#written = true;
+  }
+
+  /** The session has left, and the edge is to know. */
+  left(session: number): void {
+    writeLeft(this.#ring, { session });
+    this.#written = true;
+  }
+
+  /** Another edge takes the session's device over: this one is to let go. */
+  release(session: number): void {
+    writeRelease(this.#ring, { session });
     this.#written = true;
   }
 

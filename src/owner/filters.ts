@@ -43,7 +43,7 @@ export class Filters {
   readonly #jobs = new Map<number, Job[]>();
   /** Sessions whose first job goes on with the next step. */
   readonly #ready = new Set<number>();
-  /** By subscriber: devices that only filters followed and that have left the table. */
+  /** By subscriber: devices that only filters followed and that are gone. */
   readonly #gone = new Map<number, string[]>();
   readonly #pages: FilterPages;
   readonly #requests: FilterRequests;
@@ -267,8 +267,6 @@ export class Filters {
     if (jobs.length > 0) this.#ready.add(session);
     else this.#jobs.delete(session);
   }
-
-  // New devices
 
   /** The filter follows one more device. */
   #gain(slot: number, subscriber: number, device: number, id: string): void {

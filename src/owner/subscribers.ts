@@ -51,8 +51,7 @@ export class Subscribers {
   readonly #sessions = new SessionSlots();
   /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
   readonly #heldUntilMs = new Map<number, number>();
-  /** Whose connection is being ended: its row stays, for another may take over. */
-  #leaving = NONE;
+  #leaving = NONE; // whose connection is being ended: its row stays, for another may take over
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
@@ -274,11 +273,9 @@ export class Subscribers {
     }
     sweeps.forget(slot);
     for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
-    registry.forEachOfSubscriber(slot, (row) => {
-      if (forget) subscriptions.move(row, RowState.none);
-      else if (isSubscribed(registry.rowState(row)))
-        subscriptions.move(row, subscriptions.outlives(row) ? RowState.allow : RowState.none);
-    });
+    const kept = (row: number): RowState =>
+      forget ? RowState.none : nextRowState(registry.rowState(row), 'unsubscribe', registry.isGranted(row));
+    registry.forEachOfSubscriber(slot, (row) => subscriptions.move(row, kept(row)));
     if (forget) this.setVip(slot, false);
     // A vip stays one for as long as a lost subscriber may come back.
     if ((rows.vip[slot]! & Vip.operator) !== 0)
@@ -330,9 +327,8 @@ export class Subscribers {
 
   /** The owner before this one had replaced or kicked it, and its edge never heard. */
   #closeStranger(session: number, actor: Actor): void {
-    const { rows } = this.#deps.registry.subscribers;
     const slot = this.#deps.registry.subscriberOf(actor.id);
-    const replaced = slot >= 0 && rows.session[slot] !== NONE;
+    const replaced = slot >= 0 && this.#deps.registry.subscribers.rows.session[slot] !== NONE;
     this.#deps.links[edgeOf(session)]!.close(session, replaced ? closes.replaced : closes.kicked);
   }
 

@@ -75,6 +75,7 @@ export function createPresence(capacity: PresenceCapacity): PresenceMemory {
     arena: new SharedArrayBuffer(
       arenaBytesFor([
         { count: devices + subscribers + filters, bytesMax: ID_BYTES_MAX },
+        { count: devices + 1, bytesMax: ID_BYTES_MAX }, // gateways: at worst each device has another
         { count: devices + 1, bytesMax: ARENA_TEXT_BYTES_MAX }, // one more: a new status is stored before the old one goes
       ]),
     ),
@@ -100,6 +101,8 @@ export interface DeviceRow {
   /** Another whenever the numbering starts anew. */
   readonly epoch: number;
   readonly session: number | undefined;
+  /** Id of the gateway by which it is connected; undefined for a connection of its own, or none. */
+  readonly gateway: string | undefined;
   /** Wall-clock ms; undefined when it is not connected. */
   readonly connectedAt: number | undefined;
   readonly subscribers: Readonly<Record<SubscriptionStatus, number>>;
@@ -186,6 +189,7 @@ export class PresenceReader {
         seq: rows.seq[slot]!,
         epoch: rows.epoch[slot]!,
         session: session === NONE ? undefined : session,
+        gateway: this.#arena.text(Atomics.load(rows.gateway, slot)) || undefined,
         connectedAt: session === NONE ? undefined : rows.connectedAt[slot]!,
         subscribers: {
           active: Atomics.load(rows.active, slot),
@@ -210,6 +214,12 @@ export class PresenceReader {
         rowCount: Atomics.load(rows.rowCount, slot),
       };
     });
+  }
+
+  /** The connection of the subscriber in this slot; undefined while it has none. */
+  sessionOfSubscriber(slot: number): number | undefined {
+    const session = Atomics.load(this.subscribers.rows.session, slot);
+    return session === NONE ? undefined : session;
   }
 
   /** @returns undefined when the slot is free */
@@ -248,6 +258,38 @@ export class PresenceReader {
    */
   deviceIdIncludes(slot: number, needle: Uint8Array): boolean {
     return this.#arena.includes(Atomics.load(this.devices.rows.id, slot), needle);
+  }
+
+  /** As `deviceSlots`, over the subscribers. */
+  subscriberSlots(from: number, limit: number, passes: (slot: number) => boolean): SlotPage {
+    const { used } = this.subscribers.rows;
+    return scan(
+      { from, end: highWater(this.subscribers), limit, slotsMax: DEVICES_PER_SCAN },
+      (slot) => Atomics.load(used, slot) !== 0 && passes(slot),
+    );
+  }
+
+  /** As `deviceIdIncludes`. */
+  subscriberIdIncludes(slot: number, needle: Uint8Array): boolean {
+    return this.#arena.includes(Atomics.load(this.subscribers.rows.id, slot), needle);
+  }
+
+  /**
+   * Calls back for each subscription in a part of the table: its subscriber and its status.
+   * @returns where the next part starts; undefined after the last
+   */
+  eachSubscription(
+    from: number,
+    each: (subscriber: number, status: SubscriptionStatus) => void,
+  ): number | undefined {
+    const { subscriber, rowState } = this.subscriptions.rows;
+    const end = highWater(this.subscriptions);
+    const stop = Math.min(end, from + SUBSCRIPTIONS_PER_SCAN);
+    for (let slot = from; slot < stop; slot++) {
+      const status = statusOf(rowStateOf(rowState[slot]!));
+      if (status !== undefined) each(subscriber[slot]!, status);
+    }
+    return stop < end ? stop : undefined;
   }
 
   /** As `deviceIdIncludes`; case counts. */

@@ -8,7 +8,7 @@ import { EVENT_KIND } from './event.ts';
 import { record } from './layout.ts';
 
 /** Roles that join, by number. */
-export const SessionKind = { device: 0, subscriber: 1 } as const;
+export const SessionKind = { device: 0, subscriber: 1, gateway: 2 } as const;
 export type SessionKind = (typeof SessionKind)[keyof typeof SessionKind];
 
 /** A peer connected. `again`: told to a new owner, of a peer that an earlier one had welcomed. */
@@ -21,11 +21,13 @@ const join = record(2, {
   hold: 'flag',
   interest: 'flag',
   connectedAt: 'f64',
+  ticket: 'u32',
   id: 'text',
   patterns: 'text',
+  gateway: 'text',
 });
-/** A connection is over. `clean`: by a goodbye. */
-const leave = record(3, { session: 'u32', clean: 'flag' });
+/** A session is over. `clean`: by a goodbye. `confirm`: the edge waits for `Left`. */
+const leave = record(3, { session: 'u32', clean: 'flag', confirm: 'flag' });
 /** A peer whose silence is on record was heard. */
 const active = record(4, { session: 'u32' });
 /** A subscriber asks for something. `request` comes back in the answer. */
@@ -67,15 +69,19 @@ export interface Join {
   readonly hold: boolean;
   /** A device that wants to know whether anybody listens. */
   readonly interest: boolean;
+  /** The gateway that speaks for the device; '' for a connection of its own. */
+  readonly gateway: string;
   /** Wall-clock ms. */
   readonly connectedAt: number;
+  /** Order in which peers joined, over all edges (`tickets.ts`). */
+  readonly ticket: number;
 }
 
-const roles = ['device', 'subscriber'] as const satisfies readonly Role[];
+const roles = ['device', 'subscriber', 'gateway'] as const satisfies readonly Role[];
 
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
-  const { session, kind, actor, again, hold, interest, connectedAt } = value;
+  const { session, kind, actor, again, hold, interest, gateway, connectedAt, ticket } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, {
@@ -87,18 +93,31 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
     vip,
     restricted: devices !== undefined,
     connectedAt,
+    ticket,
     id,
     patterns,
+    gateway,
   });
 }
 
 export function readJoin(...at: Parameters<typeof join.read>): Join {
-  const { session, kind, again, hold, interest, vip, restricted, connectedAt, id, patterns } = join.read(
-    ...at,
-  );
+  const {
+    session,
+    kind,
+    again,
+    hold,
+    interest,
+    vip,
+    restricted,
+    connectedAt,
+    ticket,
+    id,
+    patterns,
+    gateway,
+  } = join.read(...at);
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
   const actor = { role: roles[kind as SessionKind], id, devices, vip };
-  return { session, kind: kind as SessionKind, again, hold, interest, connectedAt, actor };
+  return { session, kind: kind as SessionKind, again, hold, interest, gateway, connectedAt, ticket, actor };
 }
 
 /** What a subscriber may ask for through the owner. */

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'node:worker_threads';
 import { THREAD_STOP_MS_MAX } from '../limits.ts';
 import type { CrashLimit } from './crash-limit.ts';
+import { descriptorReserve } from './descriptor-reserve.ts';
 import { type WorkerName, workerUrl } from './worker-url.ts';
 
 /** One run of the thread, from its start to its end. */
@@ -129,7 +130,7 @@ export class Thread<Message> {
       await restarting(failure);
       await sleep(delayMs);
       if (this.#stopping) return;
-      await this.start();
+      await descriptorReserve.lend(() => this.start());
       this.#restarts += 1;
       crashes.started(name);
     } catch (error) {
@@ -151,11 +152,15 @@ export function runOnce(code: WorkerName, job: object, msMax: number): Promise<v
       reject(new Error(`thread ${code} takes longer than ${msMax / 1e3} s`));
       void worker.terminate();
     }, msMax);
+    let failure: Error | undefined;
     worker.once('message', () => resolve());
-    worker.once('error', reject);
+    worker.once('error', (error: Error) => {
+      failure = error;
+    });
+    // Not before it has ended: until then it holds descriptors, which main may need for what comes next.
     worker.once('exit', (exitCode) => {
       clearTimeout(hangs);
-      reject(new Error(`thread ${code} ended with code ${exitCode}`)); // unless it is settled already
+      reject(failure ?? new Error(`thread ${code} ended with code ${exitCode}`)); // unless it is settled already
     });
   });
 }

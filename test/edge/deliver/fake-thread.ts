@@ -36,6 +36,7 @@ export const QUEUE_BYTES_MAX = 4000;
 
 export class FakeSocket implements Connection<SubscriberSession> {
   readonly session: SubscriberSession;
+  readonly transport = 'websocket';
   readonly remoteAddress = '192.0.2.1';
   readonly topics = new Set<string>();
   /** Everything sent to it, as its peer would see it. */
@@ -178,6 +179,7 @@ export class FakeThread {
         deviceBurst: 0,
         historyEvents: 100,
         historyTtlMs: 3_600_000,
+        maxDevicesPerGateway: 10,
         interestLingerMs: 5000,
       },
     });
