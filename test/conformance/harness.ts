@@ -81,24 +81,16 @@ export function useHub(env: Env): TestHub {
 
 export class TestHub {
   readonly #env: Env;
-<<<<<<< HEAD
+  readonly #options: StartOptions;
   /** Goes with requests that name no other. */
   readonly #adminToken: string | undefined;
   readonly #peers = new Set<Peer>();
   #process: HubProcess | undefined;
 
-  constructor(env: Env, adminToken?: string) {
-    this.#env = env;
-    this.#adminToken = adminToken;
-=======
-  readonly #options: StartOptions;
-  readonly #peers = new Set<Peer>();
-  #process: HubProcess | undefined;
-
-  constructor(env: Env, options: StartOptions = {}) {
+  constructor(env: Env, options: StartOptions = {}, adminToken?: string) {
     this.#env = env;
     this.#options = options;
->>>>>>> int
+    this.#adminToken = adminToken;
   }
 
   async start(): Promise<void> {

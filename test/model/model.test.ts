@@ -85,6 +85,7 @@ describe.each(setups)('the model of a hub $name', ({ terms, transport, env }) =>
   const skip = transport === 'uws' && !uwsLoads();
   const hub = new TestHub(
     { ...calm, ...env, DAT_TRANSPORT: transport },
+    {},
     terms.claims === undefined ? undefined : ADMIN_TOKEN,
   );
   beforeAll(() => (skip ? undefined : hub.start()));

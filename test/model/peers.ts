@@ -124,7 +124,12 @@ export function kick(world: World, id: string): Outcome {
   const subscriber = world.subscriber(id);
   const closes = subscriber.connected;
   disconnect(world, id);
-  giveUp(world, id);
+  for (const pair of world.pairsOf({ subscriber: id }).filter(isSubscription)) {
+    pair.own = undefined;
+    if (pair.granted) pair.state = 'allow';
+    else world.forget(pair);
+  }
+  subscriber.filters.clear();
   return { closes };
 }
 
