@@ -25,7 +25,9 @@ import { RuleKeeper } from './supervise/rule-keeper.ts';
 import { SlowReports } from './supervise/slow-reports.ts';
 import { lockSnapshot, snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
 import { beatingThreads, edgeName, figuresOf } from './supervise/threads.ts';
+import { listenTcp } from './transport/tcp.ts';
 import type { Tls } from './transport/tls.ts';
+import type { Listener } from './transport/transport.ts';
 
 /** From `dist/src/` to `dist/dashboard/`. */
 const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
@@ -35,6 +37,8 @@ export interface Hub {
   readonly devicePort: number;
   readonly subscriberPort: number;
   readonly adminPort: number;
+  /** Of MQTT over TCP; undefined while that is off. */
+  readonly mqttPort: number | undefined;
   /** What carries the connections and why, one line. */
   readonly transport: string;
   readonly fanoutWorkers: number;
@@ -167,8 +171,13 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     failed: (error) => logger.error({ err: error }, 'an admin request failed'),
   });
   undo.unshift(() => admin.close());
-  const devices = await transport.listen(settings.host, settings.devicePort, { routes: [main.deviceRoute] });
+  const devices = await transport.listen(settings.host, settings.devicePort, {
+    routes: [main.deviceRoute, main.mqttRoutes.device],
+  });
+  main.edge.deliverer.attach(devices, true);
   undo.unshift(() => devices.close());
+  const mqtt = await openMqtt(base);
+  if (mqtt !== undefined) undo.unshift(() => mqtt.close());
   const subscribers = await openSubscribers(base, started, slow);
   threads = subscribers.threads;
   undo.unshift(() => subscribers.close());
@@ -184,7 +193,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     await threads?.reload(changes);
     main.reload(changes.settings, changes.tokens);
     if (changes.tls !== undefined)
-      for (const listener of [devices, subscribers, admin]) listener.useTls(changes.tls);
+      for (const listener of [devices, subscribers, admin, mqtt]) listener?.useTls(changes.tls);
     const { logLevel, snapshotIntervalMs } = changes.settings;
     if (logLevel !== undefined) logger.level = logLevel;
     if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
@@ -203,6 +212,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     devicePort: devices.port,
     subscriberPort: subscribers.port,
     adminPort: admin.port,
+    mqttPort: mqtt?.port,
     transport: base.reason,
     fanoutWorkers: base.others.length,
     reload: () => reloader.reload(),
@@ -240,6 +250,15 @@ function adminOptions(settings: Settings, tls: Tls | undefined): AdminOptions {
   };
 }
 
+/** MQTT over TCP, on main. @returns undefined where it is off */
+async function openMqtt({ settings, tls, main }: Base): Promise<Listener | undefined> {
+  const { host, mqttPort } = settings;
+  if (mqttPort === 'off') return undefined;
+  const listener = await listenTcp(tls, host, mqttPort, main.mqttTcp);
+  main.edge.deliverer.attach(listener, true);
+  return listener;
+}
+
 interface Subscribers {
   readonly port: number;
   readonly threads: EdgeThreads | undefined;
@@ -256,7 +275,9 @@ async function openSubscribers(
   const { settings, logger, memory, main, transport, reloader, others: edges, crashes, failed } = base;
   const { host, subscriberPort } = settings;
   if (edges.length === 0) {
-    const listener = await transport.listen(host, subscriberPort, { routes: [main.subscriberRoute] });
+    const listener = await transport.listen(host, subscriberPort, {
+      routes: [main.subscriberRoute, main.mqttRoutes.subscriber],
+    });
     main.edge.deliverer.attach(listener);
     const close = async (): Promise<void> => listener.close();
     return { port: listener.port, threads: undefined, useTls: (tls) => listener.useTls(tls), close };

@@ -61,11 +61,12 @@ async function serve(settings: Settings): Promise<void> {
     process.stderr.write(`dat: ${expected ? error.message : `cannot start: ${String(error)}`}\n`);
     process.exit(exitCodeOf(error));
   }
-  const { devicePort, subscriberPort, adminPort, transport, fanoutWorkers } = hub;
+  const { devicePort, subscriberPort, adminPort, mqttPort, transport, fanoutWorkers } = hub;
   logListening(logger, {
     devicePort,
     subscriberPort,
     adminPort,
+    ...(mqttPort !== undefined && { mqttPort }),
     host: settings.host,
     transport,
     fanoutWorkers,

@@ -20,7 +20,9 @@ const attached = attachEdge({
   journal: (entries) => port.postMessage({ kind: FromEdge.Journal, entries }),
   frameFailed: (failure) => port.postMessage({ kind: FromEdge.FrameFailed, failure }),
 });
-const endpoint = transport.threads.child({ routes: [attached.subscriberRoute] });
+const endpoint = transport.threads.child({
+  routes: [attached.subscriberRoute, attached.mqttRoutes.subscriber],
+});
 attached.edge.deliverer.attach(endpoint);
 await runEdgeThread(attached, endpoint, port, bell, ({ settings: changed, tokens, isOtherCertificate }) => {
   attached.reload(changed, tokens);

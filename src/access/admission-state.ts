@@ -47,6 +47,7 @@ export class AdmissionState {
     let open = 0;
     for (const { cells } of this.#counters) {
       open += cells[Counter.deviceConnections]! + cells[Counter.subscriberConnections]!;
+      open += cells[Counter.mqttConnections]! - cells[Counter.mqttSessions]!;
     }
     return open < this.#connectionsMax;
   }

@@ -13,8 +13,11 @@ import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import { sessionNumbers } from '../records/sessions.ts';
+import type { TcpOptions } from '../transport/tcp.ts';
 import type { Route } from '../transport/transport.ts';
-import { deviceTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
+import { readTemplates } from '../wire/mqtt/templates.ts';
+import { TopicLayout } from '../wire/mqtt/topics.ts';
+import { deviceTerms, mqttTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
 import { Allowances } from './allowances.ts';
 import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
@@ -22,11 +25,13 @@ import { Edge, type EdgeSettings } from './edge.ts';
 import { startEdgeTimers, type Watch } from './edge-timers.ts';
 import { Journal, type JournalEntry } from './journal.ts';
 import type { EdgeMemory, SharedMemory } from './memory.ts';
+import { MqttRoute } from './mqtt/route.ts';
 import { OwnerLine } from './owner-line.ts';
 import { Poller } from './poller.ts';
 import { DeviceRoute } from './publish/device-route.ts';
 
 interface OwnSettings {
+  readonly mqttTopics: readonly string[];
   readonly flushMaxMs: number;
   readonly logLevel: string;
 }
@@ -55,6 +60,10 @@ export interface AttachedEdge {
   readonly poller: Poller;
   readonly deviceRoute: Route<unknown>;
   readonly subscriberRoute: Route<unknown>;
+  /** `/mqtt` of either WebSocket listener. */
+  readonly mqttRoutes: Readonly<Record<'device' | 'subscriber', Route<unknown>>>;
+  /** Of the TCP listener. */
+  readonly mqttTcp: TcpOptions<unknown>;
   /** Settings and keys that a reload changed hold from here on, for connected peers too. */
   reload(settings: Readonly<Record<string, unknown>>, tokens: TokenConfig | undefined): void;
   /** @param stalled told how long the thread did not run @returns stops it */
@@ -80,6 +89,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
   const history = attachHistory(shared.history);
   const { historyEvents: eventsMax, historyTtlMs: ttlMs } = settings;
   const edge = new Edge({
+    layout: layoutOf(settings.mqttTopics),
     admission,
     presence,
     line: new OwnerLine(new RingProducer(memory.toOwner), new Ringer(shared.ownerDoorbell)),
@@ -94,7 +104,9 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     deliveringEdges,
     numbers: (isUsed) => sessionNumbers(memory.sessions, options.edge, isUsed),
     isOwnerAway: () => Atomics.load(away, 0) === 1,
-    ...(isBoth && { relieve: () => poller.turnNow() }),
+    relieve: () => {
+      if (isBoth || edge.deliverer.sessions.size > 0) poller.turnNow();
+    },
   });
   const poller = new Poller({
     poll: () => edge.poll(),
@@ -105,7 +117,10 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     clock,
     pollMs: pausesFor(settings.flushMaxMs).edgePollMs,
   });
-  const upgrades = (role: PeerRole, terms: Pick<UpgradesDeps, 'subprotocols' | 'parameters'>): Upgrades =>
+  const upgrades = (
+    role: PeerRole | undefined,
+    terms: Pick<UpgradesDeps, 'subprotocols' | 'parameters'>,
+  ): Upgrades =>
     new Upgrades({
       admission,
       settings,
@@ -116,6 +131,19 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     });
   const devices = upgrades('device', deviceTerms);
   const subscribers = upgrades('subscriber', subscriberTerms);
+  const mqtt = (listener: 'device' | 'subscriber' | 'tcp'): MqttRoute =>
+    new MqttRoute(
+      listener,
+      {
+        edge,
+        admission,
+        counters,
+        frameFailed,
+        refused: ({ reason, status, message }, address) =>
+          journal.refused({ role: undefined, reason, status, message, address, id: undefined }),
+      },
+      listener === 'tcp' ? undefined : upgrades(undefined, mqttTerms),
+    );
   return {
     edge,
     admission,
@@ -123,17 +151,36 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     poller,
     deviceRoute: contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
     subscriberRoute: contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
+    mqttRoutes: { device: mqtt('device').route(), subscriber: mqtt('subscriber').route() },
+    mqttTcp: mqtt('tcp').tcp() as TcpOptions<unknown>,
     reload(changed, otherTokens) {
       Object.assign(settings, changed);
       edge.settingsChanged();
       if (otherTokens !== undefined) admission.verifier?.use(otherTokens);
     },
     startTimers(further, stalled) {
-      const watched = [edge.liveness, edge.deliverer.sendQueues, edge.interests, journal, ...further];
+      const { liveness, deliverer, interests, mqtt: peers } = edge;
+      const watched = [
+        liveness,
+        deliverer.sendQueues,
+        interests,
+        peers,
+        peers.interestWatch,
+        journal,
+        ...further,
+      ];
       return startEdgeTimers(watched, counters, new Heart(memory.heartbeat, clock), (ms) => {
         stalled?.(ms);
         edge.liveness.credit(ms);
+        edge.mqtt.credit(ms);
       });
     },
   };
+}
+
+/** @param templates checked when the settings were read */
+function layoutOf(templates: readonly string[]): TopicLayout {
+  const read = readTemplates(templates);
+  if (!read.ok) throw new Error(read.problems.join('; '));
+  return new TopicLayout(read.templates);
 }

@@ -30,11 +30,13 @@ import {
   readJoined,
   readNotice,
   readRefusals,
+  readRegistered,
   readVip,
 } from '../records/replies.ts';
-import { SessionKind } from '../records/requests.ts';
+import { type Join, KEEP_AS_SET, SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Problem, Told } from '../wire/codec.ts';
+import type { TopicLayout } from '../wire/mqtt/topics.ts';
 import type { Position } from '../wire/subscriber-ops.ts';
 import { Allowance, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
@@ -46,10 +48,12 @@ import { type SendQueueLimits, sendQueueLimits } from './deliver/send-queues.ts'
 import type { SubscriberSession } from './deliver/subscriber-session.ts';
 import type { Journal } from './journal.ts';
 import { hasExpired, Liveness } from './liveness.ts';
+import { MqttPeers } from './mqtt/peers.ts';
 import type { OwnerLine } from './owner-line.ts';
 import type { DeviceSession } from './publish/device-session.ts';
 import { Interests } from './publish/interests.ts';
 import { Publisher } from './publish/publisher.ts';
+import type { Closable } from './session.ts';
 
 export interface EdgeSettings {
   readonly pingIntervalMs: number;
@@ -66,6 +70,7 @@ export interface EdgeSettings {
   readonly historyEvents: number;
   readonly historyTtlMs: number;
   readonly interestLingerMs: number;
+  readonly subscriberRemoveAfterMs: number;
 }
 
 export interface EdgeDeps {
@@ -82,6 +87,8 @@ export interface EdgeDeps {
   readonly reader: HistoryReader;
   /** History keeps events: then those that nobody listens to take numbers too. */
   readonly keepsHistory: boolean;
+  /** Of MQTT topics. */
+  readonly layout: TopicLayout;
   /** Edges that hold subscribers: they share what is for all. */
   readonly deliveringEdges: number;
   /** @returns the number of a further session @param isUsed whether a session has the number now */
@@ -102,6 +109,7 @@ export class Edge {
   readonly clock: Clock;
   readonly queueLimits: SendQueueLimits;
   readonly interests: Interests;
+  readonly mqtt: MqttPeers;
   /** @returns a number for a further session */
   readonly nextSession: () => number;
   readonly #deps: EdgeDeps;
@@ -134,15 +142,18 @@ export class Edge {
       counters,
       limits: this.queueLimits,
       reader: deps.reader,
+      devices: presence.devices,
+      layout: deps.layout,
       charge: (session, events) => this.#charge(session, events),
     });
     this.#requests = new RequestFlow({ line, clock, resumeBytes: this.queueLimits.pageResumeBytes });
-    this.nextSession = deps.numbers((session) => this.#sessions.has(session));
+    this.mqtt = new MqttPeers({ ...deps, edge: this });
+    this.nextSession = deps.numbers((session) => this.#sessions.has(session) || this.mqtt.has(session));
     this.#rates = ratesOf(settings);
   }
 
   get connectionCount(): number {
-    return this.#sessions.size;
+    return this.#sessions.size + this.mqtt.all.size;
   }
 
   /** What this edge was given as settings has changed: connected peers get the new rates. */
@@ -158,25 +169,22 @@ export class Edge {
 
   /** A peer that was admitted is connected. */
   open(session: EdgeSession, connection: Connection<unknown>): void {
-    const { admission, counters, line, journal } = this.#deps;
+    this.#deps.admission.opened(session.address);
+    this.liveness.add(session);
+    this.enter(session, connection);
+  }
+
+  /** A peer has a role. Its connection is counted, and watched, by whoever opened it. */
+  enter(session: EdgeSession, connection: Connection<unknown>): void {
+    const { counters, line, journal } = this.#deps;
     session.attach(connection);
-    admission.opened(session.address);
     this.#sessions.set(session.number, session);
     if (session.kind === SessionKind.subscriber) this.deliverer.sessions.set(session.number, session);
-    this.liveness.add(session);
     counters.add(connectionCounters[session.kind]);
+    if (session.closable !== session) counters.add(Counter.mqttSessions);
     if (journal.tellsConnections)
       journal.connected(roles[session.kind], session.id, connection.remoteAddress);
-    const { number, kind, actor, connectedAt } = session;
-    line.join({
-      session: number,
-      kind,
-      actor,
-      connectedAt,
-      again: false,
-      hold: session.hold,
-      interest: session.wantsInterest,
-    });
+    line.join(joinOf(session, false));
   }
 
   /** This side has begun to close the connection. */
@@ -192,20 +200,30 @@ export class Edge {
 
   /** The connection is over. @param code of its end @param clean whether the peer said goodbye */
   close(session: EdgeSession, code: number, clean: boolean): void {
-    const { admission, counters, line, allowances, clock, journal } = this.#deps;
-    this.closing(session);
     this.liveness.remove(session);
+    this.#deps.admission.closed(session.address);
+    this.leave(session, code, clean);
+  }
+
+  /** A peer has its role no more. @param keepMs see `Leave` */
+  leave(session: EdgeSession, code: number, clean: boolean, keepMs = KEEP_AS_SET): void {
+    const { counters, line, journal } = this.#deps;
+    this.closing(session);
     this.#sessions.delete(session.number);
-    admission.closed(session.address);
+    if (session.closable !== session) counters.add(Counter.mqttSessions, -1);
     if (session.kind === SessionKind.subscriber) this.deliverer.closed(session);
     counters.add(connectionCounters[session.kind], -1);
     counters.disconnect(roles[session.kind], code);
     if (journal.tellsConnections)
       journal.disconnected(roles[session.kind], session.id, code, session.connectedAt);
-    if (session.allowance !== undefined) {
-      allowances.keep(session.payer, session.allowance.fullAtMs, clock.now());
-    }
-    line.leave(session.number, clean);
+    this.keepAllowance(session);
+    line.leave({ session: session.number, clean, keepMs });
+  }
+
+  /** The session is over: what it used of its allowance stays used. */
+  keepAllowance({ allowance, payer }: EdgeSession): void {
+    const { allowances, clock } = this.#deps;
+    if (allowance !== undefined) allowances.keep(payer, allowance.fullAtMs, clock.now());
   }
 
   /**
@@ -294,6 +312,7 @@ export class Edge {
   writable(session: SubscriberSession): void {
     this.deliverer.sendQueues.writable(session);
     this.deliverer.replays.run(session);
+    this.deliverer.retained.run(session);
     this.#requests.advance(session);
   }
 
@@ -330,17 +349,16 @@ export class Edge {
   }
 
   /** Lets nobody in any more. @returns the sessions that are to be closed, each told when to come back */
-  startDraining(reconnectAfterMs: () => number): EdgeSession[] {
+  startDraining(reconnectAfterMs: () => number): Closable[] {
     this.#deps.admission.startDraining();
     for (const session of this.#sessions.values()) session.send(session.codec.draining(reconnectAfterMs()));
-    return [...this.#sessions.values()];
+    return [...new Set([...[...this.#sessions.values()].map(({ closable }) => closable), ...this.mqtt.all])];
   }
 
   #ack(views: RecordViews, offset: number): void {
     const { session: number, seq, skipped, id } = readAck(views, offset);
     const session = this.#sessions.get(number);
-    if (session?.kind === SessionKind.device)
-      session.send(session.codec.ack(Buffer.from(id).toString('utf8'), seq, skipped));
+    if (session?.kind === SessionKind.device) session.acked(id, seq, skipped);
   }
 
   #obey(kind: number, views: RecordViews, offset: number): void {
@@ -362,7 +380,14 @@ export class Edge {
         return;
       case FromOwnerRecord.Closed: {
         const { session, code } = readClosed(views, offset);
-        this.#sessions.get(session)?.close(closeByCode(code));
+        const closed = this.#sessions.get(session);
+        if (closed !== undefined) closed.closedByOwner(closeByCode(code));
+        else this.mqtt.close(session, closeByCode(code));
+        return;
+      }
+      case FromOwnerRecord.Registered: {
+        const { session, present, kept } = readRegistered(views, offset);
+        this.mqtt.registered(session, present ? kept : undefined);
         return;
       }
       case FromOwnerRecord.Interest: {
@@ -535,17 +560,9 @@ export class Edge {
     this.deliverer.beginResync();
     for (const session of this.#sessions.values()) {
       if (session.closing) continue;
-      const { number, kind, actor, connectedAt, welcomed } = session;
-      line.join({
-        session: number,
-        kind,
-        actor,
-        connectedAt,
-        again: welcomed,
-        hold: session.hold,
-        interest: session.wantsInterest,
-      });
+      line.join(joinOf(session, session.welcomed));
     }
+    this.mqtt.resync();
     line.synced();
     for (const session of this.deliverer.sessions.values()) {
       if (session.closing) continue;
@@ -560,6 +577,7 @@ export class Edge {
     // The rest is known to nobody: every row is in the state that its peer was told of, or is told of now.
     for (const [session, notice] of this.#owed) session.send(session.codec.notice(notice, [], [], false));
     this.#owed.clear();
+    this.mqtt.resynced();
     for (const session of this.#sessions.values()) {
       if (session.kind === SessionKind.device && !session.closing) this.interests.changed(session);
     }
@@ -575,6 +593,12 @@ export class Edge {
     Atomics.store(rows.lastSeen, slot, BigInt(whole));
     if (Atomics.load(rows.silent, slot) === 1) this.#deps.line.active(number);
   }
+}
+
+/** @param again told to a new owner, of a peer that an earlier one had welcomed */
+function joinOf(session: EdgeSession, again: boolean): Join {
+  const { number, kind, actor, connectedAt, hold, fresh, silenceMsMin, wantsInterest: interest } = session;
+  return { session: number, kind, actor, connectedAt, again, hold, interest, fresh, silenceMsMin };
 }
 
 type FilterPage = ReturnType<typeof readFilterPage>;

@@ -6,14 +6,21 @@ import type { Ringer } from '../memory/doorbell.ts';
 import type { RecordViews, RingProducer } from '../memory/ring.ts';
 import { claimEvent } from '../records/event.ts';
 import {
+  type Deregister,
   type Join,
+  type Leave,
+  type Register,
   type Request,
+  type Will,
   writeActive,
+  writeDeregister,
   writeJoin,
   writeLeave,
   writeMore,
+  writeRegister,
   writeRequest,
   writeSynced,
+  writeWill,
 } from '../records/requests.ts';
 
 export class OwnerLine {
@@ -35,8 +42,23 @@ export class OwnerLine {
     this.publish();
   }
 
-  leave(session: number, clean: boolean): void {
-    writeLeave(this.#ring, { session, clean });
+  leave(leave: Leave): void {
+    writeLeave(this.#ring, leave);
+    this.publish();
+  }
+
+  register(register: Register): void {
+    writeRegister(this.#ring, register);
+    this.publish();
+  }
+
+  deregister(deregister: Deregister): void {
+    writeDeregister(this.#ring, deregister);
+    this.publish();
+  }
+
+  will(will: Will): void {
+    writeWill(this.#ring, will);
     this.publish();
   }
 

@@ -31,6 +31,11 @@ const names = [
   'failedFrames', // frames whose handling threw: a bug, contained
   'deviceConnections', // gauge
   'subscriberConnections', // gauge
+  'mqttConnections', // gauge: whatever they are in the hub
+  'mqttSessions', // gauge: roles that they have; these count as connections of devices and subscribers too
+  'mqttMalformed', // packets that MQTT does not allow, each of which ends its connection
+  'mqttForeignTopics', // PUBLISH packets to topics that are not the client's
+  'mqttRefusedEvents', // events that were refused and whose client could not be told
   'laggingSubscribers', // gauge
   'queuedBytes', // gauge: what waited for all subscribers when it was last looked at
   'closedOverQueue', // subscribers closed as slow: over the hard limit,
@@ -67,6 +72,8 @@ export const Counter = Object.fromEntries(names.map((name, cell) => [name, cell]
 const gauges = [
   'deviceConnections',
   'subscriberConnections',
+  'mqttConnections',
+  'mqttSessions',
   'laggingSubscribers',
   'queuedBytes',
   'loopLagSeconds',

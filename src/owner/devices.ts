@@ -12,14 +12,22 @@ import { highWater } from '../memory/layout.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE } from '../presence/columns.ts';
-import { type DeviceInput, DeviceState, deviceStateNames, nextDeviceState } from '../presence/lifecycle.ts';
+import {
+  type DeviceInput,
+  DeviceState,
+  deviceStateNames,
+  nextDeviceState,
+  StateReason,
+  type StateReasonName,
+} from '../presence/lifecycle.ts';
 import { EventField, EventFlag, eventBytes, privateViews, writeEventHead } from '../records/event.ts';
-import type { Join } from '../records/requests.ts';
+import type { Join, Will } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import { EventType, Priority } from '../wire/events.ts';
 import type { EdgeLink } from './edge-link.ts';
 import type { Registry } from './registry.ts';
 import { SessionSlots } from './session-slots.ts';
+import { Wills } from './wills.ts';
 
 export interface DeviceTimes {
   readonly deviceStaleAfterMs: number;
@@ -53,6 +61,9 @@ export class Devices {
   /** Also for events that were sent before their edge knew the slot. */
   readonly #sessions = new SessionSlots();
   readonly #hubEvent = privateViews(HUB_EVENT_BYTES);
+  readonly #wills = new Wills();
+  /** By connected device whose protocol allows for more silence than the settings: how much, ms. */
+  readonly #silenceMsMin = new Map<number, number>();
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
@@ -87,7 +98,10 @@ export class Devices {
     const slot = this.#sessions.get(session);
     const unconfirmed = this.#sessions.confirm(session);
     if (again) {
-      if (slot !== undefined) return;
+      if (slot !== undefined) {
+        this.#noteSilence(slot, join.silenceMsMin);
+        return;
+      }
       // The owner before this one had replaced or terminated it, and the edge never heard.
       const known = registry.deviceOf(actor.id);
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
@@ -113,7 +127,7 @@ export class Devices {
   }
 
   /** A device connected; an older connection of the same id is replaced and nothing is broadcast for that. */
-  join({ session, actor, connectedAt, interest }: Join): void {
+  join({ session, actor, connectedAt, interest, silenceMsMin }: Join): void {
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -128,6 +142,8 @@ export class Devices {
       this.#link(older).close(older, closes.replaced);
     }
     this.#sessions.set(session, slot);
+    this.#wills.delete(slot);
+    this.#noteSilence(slot, silenceMsMin);
     rows.connectedAt[slot] = connectedAt;
     rows.wantsInterest[slot] = interest ? 1 : 0;
     Atomics.store(rows.session, slot, session);
@@ -138,16 +154,24 @@ export class Devices {
     this.#armStale(slot);
   }
 
+  /** The device has a will. */
+  will(will: Will): void {
+    const slot = this.#sessions.get(will.session);
+    if (slot !== undefined) this.#wills.set(slot, will);
+  }
+
   /** @param clean whether the peer closed with 1000 or 1001, or without a code */
   leave(session: number, clean: boolean): void {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, refused or terminated
-    const { registry, wheel, clock, times } = this.#deps;
+    const { registry, wheel, clock } = this.#deps;
     this.#sessions.delete(session);
+    this.#silenceMsMin.delete(slot);
+    if (clean) this.#wills.delete(slot);
     Atomics.store(registry.devices.rows.session, slot, NONE);
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
     if (registry.devices.rows.deviceState[slot] === DeviceState.offline) this.unwatched(slot);
-    else wheel.set(slot, clock.now() + times.deviceLeaveGraceMs);
+    else wheel.set(slot, clock.now() + this.#graceMs(slot));
   }
 
   /** A stale device was heard. */
@@ -193,24 +217,27 @@ export class Devices {
 
   /** The device's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, times, wheel, pulses } = this.#deps;
+    const { registry, clock, wheel, pulses } = this.#deps;
     const { rows } = registry.devices;
     const now = clock.now();
     const session = rows.session[slot]!;
     if (session !== NONE) {
       const pulse = pulses[edgeOf(session)]!;
       const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
-      const leftMs = times.deviceStaleAfterMs - pulse.silentMs(lastSeen, now);
-      if (leftMs > 0) wheel.set(slot, now + leftMs);
+      const leftMs = this.#staleAfterMs(slot) - pulse.silentMs(lastSeen, now);
+      if (leftMs === Number.POSITIVE_INFINITY) this.#armStale(slot);
+      else if (leftMs > 0) wheel.set(slot, now + leftMs);
       else this.#silence(slot, lastSeen);
       return;
     }
     // A wait that began before a stall of the hub's own begins anew: meanwhile no device could come back.
     const isOffline = rows.deviceState[slot] === DeviceState.offline;
-    const waitMs = isOffline ? this.#removeAfterMs(slot) : times.deviceLeaveGraceMs;
+    const waitMs = isOffline ? this.#removeAfterMs(slot) : this.#graceMs(slot);
     const pausedUntil = Math.max(...pulses.map((pulse) => pulse.lastPauseEndMs(now)));
     if (pausedUntil > 0 && now < pausedUntil + waitMs) wheel.set(slot, pausedUntil + waitMs);
     else if (rows.deviceState[slot] !== DeviceState.offline) {
+      const will = this.#wills.take(slot, clock.wallNow(), now);
+      if (will !== undefined) this.#broadcast(slot, will.views, 0, will.bytes);
       this.#input(slot, 'graceOver', 'lost');
       this.unwatched(slot);
     } else if (!registry.isHeld(slot)) {
@@ -252,7 +279,23 @@ export class Devices {
       this.#link(session).close(session, closes.terminated);
     }
     wheel.cancel(slot);
+    this.#wills.delete(slot);
+    this.#silenceMsMin.delete(slot);
     registry.freeDevice(slot);
+  }
+
+  #noteSilence(slot: number, silenceMsMin = 0): void {
+    if (silenceMsMin > 0) this.#silenceMsMin.set(slot, silenceMsMin);
+    else this.#silenceMsMin.delete(slot);
+  }
+
+  /** Infinity: never. */
+  #staleAfterMs(slot: number): number {
+    return Math.max(this.#deps.times.deviceStaleAfterMs, this.#silenceMsMin.get(slot) ?? 0);
+  }
+
+  #graceMs(slot: number): number {
+    return this.#wills.graceMs(slot, this.#deps.times.deviceLeaveGraceMs);
   }
 
   #armStale(slot: number): void {
@@ -274,12 +317,12 @@ export class Devices {
   }
 
   /** Applies the rules and broadcasts the change, if there is one. */
-  #input(slot: number, input: DeviceInput, reason: string): void {
+  #input(slot: number, input: DeviceInput, reason: StateReasonName): void {
     const { registry, clock } = this.#deps;
     const before = registry.devices.rows.deviceState[slot]! as DeviceState;
     const after = nextDeviceState(before, input);
     if (after === before) return;
-    registry.setDeviceState(slot, after);
+    registry.setDeviceState(slot, after, StateReason[reason]);
     const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
     const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[after], reason }));
     const event = { type: EventType.status, priority: Priority.high, at: clock.wallNow(), flags, payload };

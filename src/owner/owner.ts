@@ -15,11 +15,15 @@ import type { PresenceMemory } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
 import {
   type Join,
+  type Leave,
   readActive,
+  readDeregister,
   readJoin,
   readLeave,
   readMore,
+  readRegister,
   readRequest,
+  readWill,
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
@@ -27,6 +31,7 @@ import { AccessControl } from './access.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Filters } from './filters.ts';
+import { MqttClients } from './mqtt-clients.ts';
 import { Operator } from './operator.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
@@ -84,6 +89,7 @@ export class Owner {
   readonly #sweeps: Sweeps;
   readonly #filters: Filters;
   readonly #operator: Operator;
+  readonly #clients: MqttClients;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
   /** Only while this owner takes over from one that died. */
@@ -147,11 +153,13 @@ export class Owner {
       wheel,
       pulses,
     });
+    const clients = new MqttClients({ links, clock, drop: (id) => subscribers.drop(id) });
+    this.#clients = clients;
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;
     this.#subscribers = subscribers;
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
-    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters });
+    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters, clients });
     if (deps.takesOver === true) {
       this.#recovery = new Recovery({ ...deps, registry, devices, subscribers, history });
       this.flush();
@@ -185,6 +193,7 @@ export class Owner {
 
   #fireTimers(): number {
     const now = this.#deps.clock.now();
+    this.#clients.tick(now);
     return (
       this.#deviceTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#devices.timer(slot)) +
       this.#subscriberTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#subscribers.timer(slot))
@@ -196,6 +205,7 @@ export class Owner {
     while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0) {}
     this.#devices.leaveAll(edge);
     this.#subscribers.leaveAll(edge);
+    this.#clients.leaveAll(edge);
     this.#recovery?.synced(edge);
     this.flush();
     this.#deps.rings[edge]!.release();
@@ -276,6 +286,15 @@ export class Owner {
         this.#subscribers.more(session, request);
         break;
       }
+      case ToOwnerRecord.Register:
+        this.#clients.register(readRegister(views, offset));
+        break;
+      case ToOwnerRecord.Deregister:
+        this.#clients.deregister(readDeregister(views, offset));
+        break;
+      case ToOwnerRecord.Will:
+        this.#devices.will(readWill(views, offset));
+        break;
       case ToOwnerRecord.Synced:
         break; // of an edge that started anew meanwhile
       default:
@@ -308,8 +327,8 @@ export class Owner {
     else this.#subscribers.join(join);
   }
 
-  #leave({ session, clean }: { readonly session: number; readonly clean: boolean }): void {
+  #leave({ session, clean, keepMs }: Leave): void {
     this.#devices.leave(session, clean);
-    this.#subscribers.leave(session);
+    this.#subscribers.leave(session, keepMs);
   }
 }

@@ -9,7 +9,7 @@ import { PairMap } from '../memory/pair-map.ts';
 import { begin, end, linkFirst, unlink } from '../memory/row-writes.ts';
 import { Slots } from '../memory/slots.ts';
 import { deviceColumns, NONE, subscriberColumns, subscriptionColumns } from '../presence/columns.ts';
-import { DeviceState, RowState, statusOf } from '../presence/lifecycle.ts';
+import { DeviceState, RowState, StateReason, statusOf } from '../presence/lifecycle.ts';
 import {
   type DeviceSlab,
   FILTERED,
@@ -167,6 +167,7 @@ export class Registry {
     this.unusedCount += 1;
     rows.firstRow[slot] = NONE;
     for (const count of [rows.active, rows.inactive, rows.allow, rows.deny]) Atomics.store(count, slot, 0);
+    Atomics.store(rows.stateReason, slot, StateReason.none);
     this.deviceMade(slot); // before the row is there: it never shows what its predecessor in the slot left
     Atomics.store(rows.deviceState, slot, DeviceState.offline);
     end(rows.version, slot);
@@ -189,8 +190,9 @@ export class Registry {
     this.#deviceSlots.release(slot);
   }
 
-  setDeviceState(slot: number, state: DeviceState): void {
-    const { deviceState } = this.devices.rows;
+  setDeviceState(slot: number, state: DeviceState, reason: number = StateReason.none): void {
+    const { deviceState, stateReason } = this.devices.rows;
+    Atomics.store(stateReason, slot, reason); // first: who sees the state sees why
     Atomics.sub(this.#totals, deviceState[slot]!, 1);
     Atomics.add(this.#totals, state, 1);
     Atomics.store(deviceState, slot, state);

@@ -11,7 +11,7 @@ import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { NO_BYTES, Notice } from '../records/replies.ts';
-import type { Join, Request } from '../records/requests.ts';
+import { type Join, KEEP_AS_SET, type Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { isFilterPage } from './filter-pages.ts';
@@ -50,6 +50,10 @@ export class Subscribers {
   readonly #sessions = new SessionSlots();
   /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
   readonly #heldUntilMs = new Map<number, number>();
+  /** By subscriber that is gone and whose session is kept for a time of its own: hub clock, ms, when that is over. */
+  readonly #keptUntilMs = new Map<number, number>();
+  /** By connected subscriber whose protocol allows for more silence than the settings: how much, ms. */
+  readonly #silenceMsMin = new Map<number, number>();
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
@@ -105,8 +109,18 @@ export class Subscribers {
     return Math.min(subscriberInactiveAfterMs, subscriberRemoveAfterMs);
   }
 
+  /** A silence limit as it holds for this subscriber, ms; Infinity: it is never silent. */
+  #limitMs(slot: number, ms: number): number {
+    return Math.max(ms, this.#silenceMsMin.get(slot) ?? 0);
+  }
+
+  #noteSilence(slot: number, silenceMsMin: number): void {
+    if (silenceMsMin > 0) this.#silenceMsMin.set(slot, silenceMsMin);
+    else this.#silenceMsMin.delete(slot);
+  }
+
   /** A subscriber connected; an older connection of the same id is replaced. */
-  join({ session, actor, hold }: Join): void {
+  join({ session, actor, hold, fresh = false, silenceMsMin = 0 }: Join): void {
     const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
     if (slot < 0) {
@@ -119,6 +133,8 @@ export class Subscribers {
       this.#disconnect(slot);
     }
     this.#sessions.set(session, slot);
+    this.#keptUntilMs.delete(slot);
+    this.#noteSilence(slot, silenceMsMin);
     this.#settleElsewhere(slot, edgeOf(session));
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.silent, slot, 0);
@@ -128,7 +144,8 @@ export class Subscribers {
     Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
     wheel.set(slot, clock.now() + this.#firstTimerMs);
     const lost = filters.removeUncovered(slot, actor);
-    if (hold) this.#hold(slot, session, lostAtMs);
+    if (fresh) sweeps.joinFresh(slot, session);
+    else if (hold) this.#hold(slot, session, lostAtMs);
     else sweeps.reconnect(slot, session);
     if (lost.length > 0) links[edgeOf(session)]!.notice(session, Notice.notCovered, NO_BYTES, false, lost);
   }
@@ -156,12 +173,29 @@ export class Subscribers {
     return false;
   }
 
-  /** @param session of a connection that is over */
-  leave(session: number): void {
+  /** @param session of a connection that is over @param keepMs see `Leave` */
+  leave(session: number, keepMs = KEEP_AS_SET): void {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, kicked or refused
+    const { registry, clock, wheel, sweeps } = this.#deps;
+    const now = clock.now();
+    // Its own protocol says for how long from now, however silent it was before.
+    if (keepMs >= 0) Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(Math.floor(now)));
     this.#disconnect(slot);
+    if (keepMs === 0) sweeps.drop(slot);
+    else if (keepMs > 0) {
+      this.#keptUntilMs.set(slot, now + keepMs);
+      wheel.set(slot, now + keepMs);
+    }
     this.freeIfIdle(slot);
+  }
+
+  /** What a lost connection of this subscriber left goes; nothing happens while it is connected. */
+  drop(subscriber: string): void {
+    const { registry, sweeps } = this.#deps;
+    const slot = registry.subscriberOf(subscriber);
+    if (slot < 0 || registry.subscribers.rows.session[slot] !== NONE) return;
+    sweeps.drop(slot);
   }
 
   /** A subscriber whose silence is on record was heard. */
@@ -196,26 +230,36 @@ export class Subscribers {
     const now = clock.now();
     const silentMs = pulses[rows.edge[slot]!]!.silentMs(lastSeen, now);
     const connected = rows.session[slot] !== NONE;
+    const keptUntilMs = this.#keptUntilMs.get(slot);
+    if (!connected && keptUntilMs !== undefined) {
+      if (now < keptUntilMs) wheel.set(slot, keptUntilMs);
+      else {
+        this.#keptUntilMs.delete(slot);
+        this.#expire(slot);
+      }
+      return;
+    }
     if (connected && this.#expireHeld(slot, now)) return;
     if (connected && sweeps.isReconnecting(slot)) {
       // It reads what it kept, page by page, and has nothing to say yet.
       wheel.set(slot, now + this.#firstTimerMs);
       return;
     }
-    if (silentMs >= settings.subscriberRemoveAfterMs) {
+    if (silentMs >= this.#limitMs(slot, settings.subscriberRemoveAfterMs)) {
       this.#expire(slot);
       return;
     }
     if (connected && rows.silent[slot] === 0) {
-      if (silentMs < settings.subscriberInactiveAfterMs) {
+      if (silentMs < this.#limitMs(slot, settings.subscriberInactiveAfterMs)) {
         const untilMs = this.#heldUntilMs.get(slot) ?? Number.POSITIVE_INFINITY;
-        wheel.set(slot, Math.min(untilMs, now + this.#firstTimerMs - silentMs));
+        const leftMs = this.#limitMs(slot, this.#firstTimerMs) - silentMs;
+        wheel.set(slot, Math.min(untilMs, now + (Number.isFinite(leftMs) ? leftMs : this.#firstTimerMs)));
         return;
       }
       this.#silence(slot, lastSeen);
       if (rows.silent[slot] === 0) return;
     }
-    wheel.set(slot, now + settings.subscriberRemoveAfterMs - silentMs);
+    wheel.set(slot, now + this.#limitMs(slot, settings.subscriberRemoveAfterMs) - silentMs);
   }
 
   /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 when it is gone */
@@ -302,16 +346,18 @@ export class Subscribers {
     if (rows.session[slot] !== NONE || rows.rowCount[slot] !== 0 || rows.used[slot] === 0) return;
     if (registry.filters.count(slot) > 0) return;
     wheel.cancel(slot);
+    this.#keptUntilMs.delete(slot);
     scopes.delete(slot);
     sweeps.forget(slot);
     registry.freeSubscriber(slot);
   }
 
   /** Its connection is there: it gets what it got before. What an interrupted reconnect left behind goes on. */
-  #confirm(slot: number, { actor, hold }: Join): void {
+  #confirm(slot: number, { actor, hold, silenceMsMin = 0 }: Join): void {
     const { registry, subscriptions, scopes, sweeps, filters } = this.#deps;
     const { session, vip } = registry.subscribers.rows;
     scopes.set(slot, actor);
+    this.#noteSilence(slot, silenceMsMin);
     subscriptions.link(session[slot]!).vip(session[slot]!, vip[slot] !== 0);
     let isPartial = false;
     registry.forEachOfSubscriber(slot, (row) => {
@@ -345,6 +391,7 @@ export class Subscribers {
     const session = rows.session[slot]!;
     this.#sessions.delete(session);
     this.#heldUntilMs.delete(slot);
+    this.#silenceMsMin.delete(slot);
     Atomics.store(rows.session, slot, NONE); // the connection is gone: nothing needs to be detached
     Atomics.store(rows.silent, slot, 0);
     wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);

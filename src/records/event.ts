@@ -29,7 +29,14 @@ export const EventField = {
 } as const;
 
 /** Bits of an event's flags. */
-export const EventFlag = { payloadIsJson: 1, fromHub: 2 } as const;
+export const EventFlag = {
+  /** The payload is `data` as JSON, empty for null; otherwise it is opaque. */
+  payloadIsJson: 1,
+  /** What the hub itself says of the device. */
+  fromHub: 2,
+  /** The payload is what an MQTT client published: of a status `data` is only a part of it (`publishedData`). */
+  asPublished: 4,
+} as const;
 
 /** How full a ring may get for an event of each priority. */
 const shares = [Share.low, Share.low, Share.normal, Share.high] as const;

@@ -53,6 +53,9 @@ const filterPage = record(14, {
 /** The first listener of a device came, or its last one went. */
 const interest = record(15, { session: 'u32' });
 
+/** An MQTT client has its id. `present`: there was a session, which kept this. */
+const registered = record(20, { session: 'u32', present: 'flag', kept: 'text' });
+
 export const FromOwnerRecord = {
   Event: EVENT_KIND,
   Joined: joined.kind,
@@ -69,11 +72,13 @@ export const FromOwnerRecord = {
   Resynced: resynced.kind,
   FilterPage: filterPage.kind,
   Interest: interest.kind,
+  Registered: registered.kind,
 } as const;
 
 export const { write: writeJoined, read: readJoined } = joined;
 export const { write: writeClosed, read: readClosed } = closed;
 export const { write: writeAck, read: readAck } = ack;
+export const { write: writeRegistered, read: readRegistered } = registered;
 export const { write: writeInterest, read: readInterest } = interest;
 export const { write: writeAnswer, read: readAnswer } = answer;
 export const { write: writeNotice, read: readNotice } = notice;
