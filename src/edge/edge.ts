@@ -142,7 +142,7 @@ export class Edge {
       counters,
       limits: this.queueLimits,
       reader: deps.reader,
-      devices: presence.devices,
+      presence,
       layout: deps.layout,
       charge: (session, events) => this.#charge(session, events),
     });

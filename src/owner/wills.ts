@@ -1,7 +1,8 @@
 /** What MQTT devices want to be published of them when they are lost. Owner thread only. */
-import { EventField, EventFlag, privateViews, writeEventHead } from '../records/event.ts';
+
 import type { RecordViews } from '../memory/ring.ts';
 import { NONE } from '../presence/columns.ts';
+import { EventField, EventFlag, privateViews, writeEventHead } from '../records/event.ts';
 import type { Will } from '../records/requests.ts';
 import { defaultPriorities } from '../wire/events.ts';
 

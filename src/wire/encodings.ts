@@ -98,17 +98,7 @@ function mqttEncoding(topicPrefix: string, version: 4 | 5): EventEncoding {
       own.isAsPublished = head.asPublished === true;
       own.payloadIsJson = head.payloadIsJson;
       own.isRetained = head.replay === true;
-      return encodeMqttEvent(
-        out,
-        offset,
-        topic,
-        version,
-        own,
-        source,
-        statusStart,
-        payloadStart,
-        payloadEnd,
-      );
+      return encodeMqttEvent(out, offset, topic, version, own, source, statusStart, payloadStart, payloadEnd);
     },
   };
 }

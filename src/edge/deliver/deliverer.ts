@@ -7,10 +7,11 @@ import { closes } from '../../codes.ts';
 import type { HistoryReader } from '../../history/reader.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../../memory/ring.ts';
+import type { PresenceReader } from '../../presence/table.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
 import { readGap, readSeq } from '../../records/replies.ts';
 import type { Endpoint } from '../../transport/transport.ts';
-import type { DeviceSlab } from '../../presence/table.ts';
+import { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES, typeBit } from '../../wire/events.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import { NO_SHARD } from './audience.ts';
@@ -32,7 +33,7 @@ export interface DelivererDeps {
   readonly counters: Counters;
   readonly limits: SendQueueLimits;
   readonly reader: HistoryReader;
-  readonly devices: DeviceSlab;
+  readonly presence: PresenceReader;
   /** Of MQTT topics. */
   readonly layout?: TopicLayout | undefined;
   /** Takes the cost of events that were replayed. */
@@ -86,8 +87,10 @@ export class Deliverer {
       clock,
       counters,
       queueBytes: limits.queueBytes / 2,
-      devices: deps.devices,
-      namesOf: (session, device) => this.#topics.namesOf(session, device),
+      presence: deps.presence,
+      // What follows the answer has not been heard yet.
+      namesOf: (session, device) =>
+        this.#topics.namesOf(session, device) ?? new DeviceNames(deps.presence.deviceId(device), deps.layout),
       charge: deps.charge,
     });
     this.#rounds = new Rounds(fromOwner, { ...sending, slow }, this.#publishTo);
@@ -178,6 +181,7 @@ export class Deliverer {
 
   detachDevice(session: SubscriberSession, device: number): void {
     this.replays.detach(session, device);
+    this.retained.detach(session, device);
     this.#topics.leave(session, device, true);
   }
 

@@ -8,7 +8,7 @@ import type { HistoryReader } from '../../history/reader.ts';
 import { Step } from '../../history/replay.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import { type DeviceState, deviceStateNames, stateReasonNames } from '../../presence/lifecycle.ts';
-import type { DeviceSlab } from '../../presence/table.ts';
+import type { PresenceReader } from '../../presence/table.ts';
 import { EventField, EventFlag, privateViews, writeEventHead } from '../../records/event.ts';
 import type { Entry } from '../../records/replies.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
@@ -24,9 +24,8 @@ export interface RetainedDeps {
   readonly counters: Counters;
   /** Pauses when more than this many bytes wait for the peer. */
   readonly queueBytes: number;
-  readonly devices: DeviceSlab;
-  /** Undefined where the session does not get the device's events any more. */
-  readonly namesOf: (session: SubscriberSession, device: number) => DeviceNames | undefined;
+  readonly presence: PresenceReader;
+  readonly namesOf: (session: SubscriberSession, device: number) => DeviceNames;
   /** Takes the cost of events. */
   readonly charge: (session: SubscriberSession, events: number) => void;
 }
@@ -53,6 +52,8 @@ export class FollowedDevices {
 interface Waiting {
   readonly cells: number[];
   next: number;
+  /** By device that is followed no more: cells before this place are not for it. */
+  readonly ended: Map<number, number>;
 }
 
 export class Retained {
@@ -67,10 +68,17 @@ export class Retained {
 
   /** Sends what these devices, just followed, have; its SUBACK has gone out. */
   send(session: SubscriberSession, devices: FollowedDevices): void {
-    const waiting = this.#bySession.get(session) ?? { cells: [], next: 0 };
+    const waiting: Waiting = this.#bySession.get(session) ?? { cells: [], next: 0, ended: new Map() };
     this.#bySession.set(session, waiting);
     for (const cell of devices.cells) waiting.cells.push(cell);
     this.run(session);
+  }
+
+  /** The session does not get the device's events any more. */
+  detach(session: SubscriberSession, device: number): void {
+    if (this.#bySession.size === 0) return;
+    const waiting = this.#bySession.get(session);
+    waiting?.ended.set(device, waiting.cells.length);
   }
 
   /** The session is over. */
@@ -102,19 +110,20 @@ export class Retained {
       if ((session.allowance?.waitMs(1, clock.now()) ?? 0) > 0) return;
       const end = Math.min(cells.length, waiting.next + CELLS * DEVICES_PER_LOOK);
       let sent = 0;
-      for (; waiting.next < end; waiting.next += CELLS) sent += this.#send(session, cells, waiting.next);
+      for (; waiting.next < end; waiting.next += CELLS) sent += this.#send(session, waiting);
       charge(session, sent);
     }
   }
 
   /** @returns the events sent */
-  #send(session: SubscriberSession, cells: readonly number[], at: number): number {
-    const { reader, namesOf, devices } = this.#deps;
+  #send(session: SubscriberSession, { cells, next: at, ended }: Waiting): number {
+    const { reader, namesOf, presence } = this.#deps;
+    const { rows } = presence.devices;
     const slot = cells[at]!;
     const generation = cells[at + 1]!;
     const kinds = cells[at + 3]!;
+    if (at < (ended.get(slot) ?? 0) || Atomics.load(rows.generation, slot) !== generation) return 0;
     const names = namesOf(session, slot);
-    if (names === undefined || Atomics.load(devices.rows.generation, slot) !== generation) return 0;
     let sent = 0;
     if ((kinds & KEPT_TYPES) !== 0) {
       const replay = reader.lastUnlessNewer({ slot, generation, seq: cells[at + 2]! }, kinds & KEPT_TYPES);
@@ -124,13 +133,17 @@ export class Retained {
         sent += 1;
       }
     }
-    if ((kinds & Kind.presence) === 0 || devices.rows.known[slot] === 0) return sent;
+    if ((kinds & Kind.presence) === 0 || rows.known[slot] === 0) return sent;
     this.#writeState(slot);
     this.#encode(session, this.#stateEvent, names);
     return sent + 1;
   }
 
-  #encode(session: SubscriberSession, views: Parameters<EventEncoder['replay']>[0], names: DeviceNames): void {
+  #encode(
+    session: SubscriberSession,
+    views: Parameters<EventEncoder['replay']>[0],
+    names: DeviceNames,
+  ): void {
     const { encoder, counters } = this.#deps;
     const end = encoder.replay(views, names, session.encoding);
     session.sendEvent(encoder.bytes.subarray(0, end));
@@ -139,7 +152,7 @@ export class Retained {
 
   /** The device's state as an event of the hub's. */
   #writeState(slot: number): void {
-    const { rows } = this.#deps.devices;
+    const { rows } = this.#deps.presence.devices;
     const state = deviceStateNames[Atomics.load(rows.deviceState, slot) as DeviceState];
     const reason = stateReasonNames[Atomics.load(rows.stateReason, slot)];
     const payload = Buffer.from(JSON.stringify({ state, reason }));

@@ -9,6 +9,7 @@ import { PatternSet } from '../../access/pattern-set.ts';
 import { type CloseEntry, closes, errors } from '../../codes.ts';
 import { Counter } from '../../memory/counters.ts';
 import type { Connection } from '../../transport/transport.ts';
+import type { Version } from '../../wire/mqtt/constants.ts';
 import {
   type Admission,
   type AdmitRequest,
@@ -24,13 +25,12 @@ import {
   type PublishedWill,
   type Role,
 } from '../../wire/mqtt/host.ts';
-import type { Version } from '../../wire/mqtt/constants.ts';
 import { decodeKept, encodeKept } from '../../wire/mqtt/kept.ts';
 import type { ConnectRefusal } from '../../wire/mqtt/reasons.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
+import { adaptTo } from './adapt.ts';
 import { MqttFollows } from './follows.ts';
 import { type GatewayClient, MqttGatewayDevices } from './gateway-devices.ts';
-import { adaptTo } from './adapt.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
 import { MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
 
@@ -211,7 +211,12 @@ export class MqttPeer implements MqttHost, GatewayClient {
     const { request } = this.#joining ?? {};
     if (this.#hasLeft || (request === undefined && !this.#isRegistered)) return;
     const id = this.#admitted!.actor.id;
-    line.register({ session: this.number, id, clean: request?.cleanStart ?? false, again: this.#isRegistered });
+    line.register({
+      session: this.number,
+      id,
+      clean: request?.cleanStart ?? false,
+      again: this.#isRegistered,
+    });
     if (this.#will !== undefined) this.#peers.sayWill(this.#will.device.number, this.#will.will);
   }
 
@@ -406,12 +411,7 @@ export class MqttPeer implements MqttHost, GatewayClient {
 
   #openDevice(will: PublishedWill | undefined): void {
     const { edge } = this.#deps;
-    const device = new MqttDeviceSession(
-      this.#as('device'),
-      edge.nextSession(),
-      edge.clock.wallNow(),
-      this,
-    );
+    const device = new MqttDeviceSession(this.#as('device'), edge.nextSession(), edge.clock.wallNow(), this);
     this.#device = device;
     this.#peers.watchInterest(this, false);
     this.enterDevice(device);

@@ -90,7 +90,8 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
 
   message(connection: MqttConnection, bytes: Uint8Array, binary: boolean): void {
     const { session } = connection;
-    if (!binary) session.session.fail({ reason: Reason.malformedPacket, message: 'a text frame; MQTT is binary' });
+    if (!binary)
+      session.session.fail({ reason: Reason.malformedPacket, message: 'a text frame; MQTT is binary' });
     else connection.cork(() => session.receive(bytes));
   }
 
@@ -118,5 +119,3 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
     session.closed(code);
   }
 }
-
-

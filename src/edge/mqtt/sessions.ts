@@ -149,7 +149,6 @@ export class MqttSubscriberSession extends SubscriberSession {
     return this.#client;
   }
 
-
   override welcome(slot: number): void {
     super.welcome(slot, undefined);
     this.#client.welcomed();
