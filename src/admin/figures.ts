@@ -30,6 +30,11 @@ export interface Figures {
   /** Subscribers closed as slow so far, by what was too much. */
   readonly slowCloses: Readonly<Record<'queue' | 'time' | 'budget', number>>;
   readonly refusedFrames: number;
+  /** Open MQTT connections, and what MQTT clients were not allowed. */
+  readonly mqtt: {
+    readonly connections: number;
+    readonly refused: Readonly<Record<'malformed' | 'foreign_topic' | 'event', number>>;
+  };
   readonly failedFrames: number;
   /** Upgrades that were not let in, by reason. */
   readonly refusedUpgrades: Readonly<Record<RefusalReason, number>>;
@@ -91,6 +96,14 @@ export function collectFigures(deps: AdminDeps): Figures {
       budget: sum('closedOverBudget'),
     },
     refusedFrames: sum('refusedFrames'),
+    mqtt: {
+      connections: sum('mqttConnections'),
+      refused: {
+        malformed: sum('mqttMalformed'),
+        foreign_topic: sum('mqttForeignTopics'),
+        event: sum('mqttRefusedEvents'),
+      },
+    },
     failedFrames: sum('failedFrames'),
     refusedUpgrades: Object.fromEntries(
       Object.entries(refusalCounters).map(([reason, name]) => [reason, sum(name)]),

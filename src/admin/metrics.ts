@@ -39,7 +39,13 @@ function hubFamilies({
   const lags = threads.map(({ thread, loopLagSeconds }): Sample => [{ thread }, loopLagSeconds]);
   const ringsUsed = rings.map(({ ring, usedRatio }): Sample => [{ ring }, usedRatio]);
   return [
-    family('dat_connections', 'gauge', 'Open WebSocket connections.', labelled('role', connections)),
+    family(
+      'dat_connections',
+      'gauge',
+      'Peers connected, by role. An MQTT client may have both roles, or none yet.',
+      labelled('role', connections),
+    ),
+    family('dat_mqtt_connections', 'gauge', 'Open MQTT connections.', [[{}, rest.mqtt.connections]]),
     family(
       'dat_devices',
       'gauge',
@@ -59,7 +65,7 @@ function hubFamilies({
     family(
       'dat_disconnects_total',
       'counter',
-      'Ended WebSocket connections, by close code.',
+      'Ended connections, by close code.',
       Object.entries(rest.disconnects).flatMap(([role, closes]) =>
         closes.map(([code, count]): Sample => [{ role, code }, count]),
       ),
@@ -81,6 +87,13 @@ function trafficFamilies(figures: Figures): string[] {
     family('dat_frames_refused_total', 'counter', 'Frames from peers that were answered with an error.', [
       [{}, figures.refusedFrames],
     ]),
+    family(
+      'dat_mqtt_refused_total',
+      'counter',
+      'MQTT packets that ended their connection as malformed, PUBLISH packets to foreign topics, and events refused ' +
+        'without an answer.',
+      labelled('reason', figures.mqtt.refused),
+    ),
     family('dat_frames_failed_total', 'counter', 'Frames that hit a bug in the hub.', [
       [{}, figures.failedFrames],
     ]),

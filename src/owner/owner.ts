@@ -40,11 +40,12 @@ import { Restorer } from './restorer.ts';
 import { RowWalks } from './row-walks.ts';
 import { RuleSweep } from './rule-sweep.ts';
 import { TokenScopes } from './scopes.ts';
-import { type SubscriberSettings, Subscribers } from './subscribers.ts';
+import type { SubscriberTimeSettings } from './subscriber-times.ts';
+import { Subscribers } from './subscribers.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Sweeps } from './sweeps.ts';
 
-export interface OwnerSettings extends DeviceTimes, SubscriberSettings {
+export interface OwnerSettings extends DeviceTimes, SubscriberTimeSettings {
   readonly defaultAccess: 'allow' | 'deny';
   readonly maxSubscriptionsPerSubscriber: number;
   readonly maxFiltersPerSubscriber: number;

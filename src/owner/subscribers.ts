@@ -20,13 +20,9 @@ import type { Registry } from './registry.ts';
 import type { NamedRequest, Requests } from './requests.ts';
 import type { TokenScopes } from './scopes.ts';
 import { SessionSlots } from './session-slots.ts';
-import { isSubscribed, type Subscriptions } from './subscriptions.ts';
+import { type SubscriberTimeSettings, SubscriberTimes } from './subscriber-times.ts';
+import { isSubscribed, noticeOf, type Subscriptions } from './subscriptions.ts';
 import type { Sweeps } from './sweeps.ts';
-
-export interface SubscriberSettings {
-  readonly subscriberInactiveAfterMs: number;
-  readonly subscriberRemoveAfterMs: number;
-}
 
 export interface SubscribersDeps {
   readonly registry: Registry;
@@ -42,21 +38,17 @@ export interface SubscribersDeps {
   /** By edge. */
   readonly pulses: readonly Pulse[];
   readonly clock: Clock;
-  readonly settings: SubscriberSettings;
+  readonly settings: SubscriberTimeSettings;
 }
 
 export class Subscribers {
   readonly #deps: SubscribersDeps;
   readonly #sessions = new SessionSlots();
-  /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
-  readonly #heldUntilMs = new Map<number, number>();
-  /** By subscriber that is gone and whose session is kept for a time of its own: hub clock, ms, when that is over. */
-  readonly #keptUntilMs = new Map<number, number>();
-  /** By connected subscriber whose protocol allows for more silence than the settings: how much, ms. */
-  readonly #silenceMsMin = new Map<number, number>();
+  readonly #times: SubscriberTimes;
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
+    this.#times = new SubscriberTimes(deps.settings);
   }
 
   /** Takes over the rows that another owner left, and finishes what it had begun. */
@@ -66,7 +58,7 @@ export class Subscribers {
     for (let slot = 0; slot < highWater(registry.subscribers); slot++) {
       if (rows.used[slot] === 0) continue;
       const session = rows.session[slot]!;
-      wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + this.#firstTimerMs);
+      wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + this.#times.firstMs);
       if (session === NONE) {
         sweeps.input(slot, 'disconnect', undefined);
       } else {
@@ -103,22 +95,6 @@ export class Subscribers {
     for (const session of this.#sessions.ofEdge(edge)) this.leave(session);
   }
 
-  /** Where removal is set to come before inactive, rows go without having been inactive. */
-  get #firstTimerMs(): number {
-    const { subscriberInactiveAfterMs, subscriberRemoveAfterMs } = this.#deps.settings;
-    return Math.min(subscriberInactiveAfterMs, subscriberRemoveAfterMs);
-  }
-
-  /** A silence limit as it holds for this subscriber, ms; Infinity: it is never silent. */
-  #limitMs(slot: number, ms: number): number {
-    return Math.max(ms, this.#silenceMsMin.get(slot) ?? 0);
-  }
-
-  #noteSilence(slot: number, silenceMsMin: number): void {
-    if (silenceMsMin > 0) this.#silenceMsMin.set(slot, silenceMsMin);
-    else this.#silenceMsMin.delete(slot);
-  }
-
   /** A subscriber connected; an older connection of the same id is replaced. */
   join({ session, actor, hold, fresh = false, silenceMsMin = 0 }: Join): void {
     const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
@@ -133,8 +109,7 @@ export class Subscribers {
       this.#disconnect(slot);
     }
     this.#sessions.set(session, slot);
-    this.#keptUntilMs.delete(slot);
-    this.#noteSilence(slot, silenceMsMin);
+    this.#times.connected(slot, silenceMsMin);
     this.#settleElsewhere(slot, edgeOf(session));
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.silent, slot, 0);
@@ -142,7 +117,7 @@ export class Subscribers {
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     scopes.set(slot, actor);
     Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
-    wheel.set(slot, clock.now() + this.#firstTimerMs);
+    wheel.set(slot, clock.now() + this.#times.firstMs);
     const lost = filters.removeUncovered(slot, actor);
     if (fresh) sweeps.joinFresh(slot, session);
     else if (hold) this.#hold(slot, session, lostAtMs);
@@ -154,23 +129,19 @@ export class Subscribers {
   #hold(slot: number, session: number, lostAtMs: number): void {
     const { wheel, clock, settings, sweeps } = this.#deps;
     const untilMs = lostAtMs + settings.subscriberRemoveAfterMs;
-    this.#heldUntilMs.set(slot, untilMs);
+    this.#times.hold(slot, untilMs);
     sweeps.hold(slot, session);
-    wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
+    wheel.set(slot, Math.min(untilMs, clock.now() + this.#times.firstMs));
   }
 
   /** @returns whether the timer was one of what is held */
   #expireHeld(slot: number, now: number): boolean {
-    const untilMs = this.#heldUntilMs.get(slot);
-    if (untilMs === undefined) return false;
+    if (now < this.#times.heldUntilMs(slot)) return false;
     const { wheel, sweeps } = this.#deps;
-    if (now >= untilMs) {
-      this.#heldUntilMs.delete(slot);
-      sweeps.expireHeld(slot);
-      wheel.set(slot, now + 1);
-      return true;
-    }
-    return false;
+    this.#times.endHold(slot);
+    sweeps.expireHeld(slot);
+    wheel.set(slot, now + 1);
+    return true;
   }
 
   /** @param session of a connection that is over @param keepMs see `Leave` */
@@ -178,15 +149,13 @@ export class Subscribers {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, kicked or refused
     const { registry, clock, wheel, sweeps } = this.#deps;
-    const now = clock.now();
-    // Its own protocol says for how long from now, however silent it was before.
+    const now = clock.now(); // kept from now on, however silent it was before
     if (keepMs >= 0) Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(Math.floor(now)));
     this.#disconnect(slot);
-    if (keepMs === 0) sweeps.drop(slot);
-    else if (keepMs > 0) {
-      this.#keptUntilMs.set(slot, now + keepMs);
+    if (keepMs > 0) {
+      this.#times.keep(slot, now + keepMs);
       wheel.set(slot, now + keepMs);
-    }
+    } else if (keepMs === 0) sweeps.drop(slot);
     this.freeIfIdle(slot);
   }
 
@@ -194,8 +163,7 @@ export class Subscribers {
   drop(subscriber: string): void {
     const { registry, sweeps } = this.#deps;
     const slot = registry.subscriberOf(subscriber);
-    if (slot < 0 || registry.subscribers.rows.session[slot] !== NONE) return;
-    sweeps.drop(slot);
+    if (slot >= 0 && registry.subscribers.rows.session[slot] === NONE) sweeps.drop(slot);
   }
 
   /** A subscriber whose silence is on record was heard. */
@@ -224,17 +192,17 @@ export class Subscribers {
 
   /** The subscriber's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, settings, wheel, pulses, sweeps } = this.#deps;
+    const { registry, clock, wheel, pulses, sweeps } = this.#deps;
     const { rows } = registry.subscribers;
     const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
     const now = clock.now();
     const silentMs = pulses[rows.edge[slot]!]!.silentMs(lastSeen, now);
     const connected = rows.session[slot] !== NONE;
-    const keptUntilMs = this.#keptUntilMs.get(slot);
+    const keptUntilMs = this.#times.keptUntilMs(slot);
     if (!connected && keptUntilMs !== undefined) {
       if (now < keptUntilMs) wheel.set(slot, keptUntilMs);
       else {
-        this.#keptUntilMs.delete(slot);
+        this.#times.endKeep(slot);
         this.#expire(slot);
       }
       return;
@@ -242,24 +210,23 @@ export class Subscribers {
     if (connected && this.#expireHeld(slot, now)) return;
     if (connected && sweeps.isReconnecting(slot)) {
       // It reads what it kept, page by page, and has nothing to say yet.
-      wheel.set(slot, now + this.#firstTimerMs);
+      wheel.set(slot, now + this.#times.firstMs);
       return;
     }
-    if (silentMs >= this.#limitMs(slot, settings.subscriberRemoveAfterMs)) {
+    if (silentMs >= this.#times.removeAfterMs(slot)) {
       this.#expire(slot);
       return;
     }
     if (connected && rows.silent[slot] === 0) {
-      if (silentMs < this.#limitMs(slot, settings.subscriberInactiveAfterMs)) {
-        const untilMs = this.#heldUntilMs.get(slot) ?? Number.POSITIVE_INFINITY;
-        const leftMs = this.#limitMs(slot, this.#firstTimerMs) - silentMs;
-        wheel.set(slot, Math.min(untilMs, now + (Number.isFinite(leftMs) ? leftMs : this.#firstTimerMs)));
+      if (silentMs < this.#times.inactiveAfterMs(slot)) {
+        const lookAtMs = now + this.#times.lookAfterMs(slot, silentMs);
+        wheel.set(slot, Math.min(this.#times.heldUntilMs(slot), lookAtMs));
         return;
       }
       this.#silence(slot, lastSeen);
       if (rows.silent[slot] === 0) return;
     }
-    wheel.set(slot, now + this.#limitMs(slot, settings.subscriberRemoveAfterMs) - silentMs);
+    wheel.set(slot, now + this.#times.removeAfterMs(slot) - silentMs);
   }
 
   /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 when it is gone */
@@ -346,7 +313,7 @@ export class Subscribers {
     if (rows.session[slot] !== NONE || rows.rowCount[slot] !== 0 || rows.used[slot] === 0) return;
     if (registry.filters.count(slot) > 0) return;
     wheel.cancel(slot);
-    this.#keptUntilMs.delete(slot);
+    this.#times.endKeep(slot);
     scopes.delete(slot);
     sweeps.forget(slot);
     registry.freeSubscriber(slot);
@@ -357,7 +324,7 @@ export class Subscribers {
     const { registry, subscriptions, scopes, sweeps, filters } = this.#deps;
     const { session, vip } = registry.subscribers.rows;
     scopes.set(slot, actor);
-    this.#noteSilence(slot, silenceMsMin);
+    this.#times.connected(slot, silenceMsMin);
     subscriptions.link(session[slot]!).vip(session[slot]!, vip[slot] !== 0);
     let isPartial = false;
     registry.forEachOfSubscriber(slot, (row) => {
@@ -390,8 +357,7 @@ export class Subscribers {
     const { rows } = registry.subscribers;
     const session = rows.session[slot]!;
     this.#sessions.delete(session);
-    this.#heldUntilMs.delete(slot);
-    this.#silenceMsMin.delete(slot);
+    this.#times.disconnected(slot);
     Atomics.store(rows.session, slot, NONE); // the connection is gone: nothing needs to be detached
     Atomics.store(rows.silent, slot, 0);
     wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
@@ -415,8 +381,7 @@ export class Subscribers {
   #heard(slot: number): void {
     const { registry, wheel, clock, sweeps } = this.#deps;
     Atomics.store(registry.subscribers.rows.silent, slot, 0);
-    const untilMs = this.#heldUntilMs.get(slot) ?? Number.POSITIVE_INFINITY;
-    wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
+    wheel.set(slot, Math.min(this.#times.heldUntilMs(slot), clock.now() + this.#times.firstMs));
     sweeps.input(slot, 'activity', Notice.heard);
   }
 
@@ -432,11 +397,4 @@ export class Subscribers {
     const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
     this.#deps.subscriptions.link(session).close(session, close);
   }
-}
-
-/** What the subscriber is told of an operator's change; undefined: nothing. */
-function noticeOf(before: number, after: RowState, input: Input): Notice | undefined {
-  if (isSubscribed(after)) return after === RowState.active ? Notice.operatorActive : Notice.operatorInactive;
-  if (!isSubscribed(before)) return undefined;
-  return input === 'operatorDeny' ? Notice.deniedByOperator : Notice.removedByOperator;
 }

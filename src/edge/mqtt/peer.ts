@@ -3,13 +3,11 @@
  * device, a subscriber, a gateway, or nothing yet; in each role it has a session like any other peer's, and it goes
  * through the same admission, limits and rules.
  */
-import { type Actor, authorize } from '../../access/actor.ts';
+import { authorize, mayFollow } from '../../access/actor.ts';
 import type { Admitted, Refused } from '../../access/admission.ts';
-import { PatternSet } from '../../access/pattern-set.ts';
 import { type CloseEntry, closes, errors } from '../../codes.ts';
 import { Counter } from '../../memory/counters.ts';
 import type { Connection } from '../../transport/transport.ts';
-import type { Version } from '../../wire/mqtt/constants.ts';
 import {
   type Admission,
   type AdmitRequest,
@@ -22,39 +20,21 @@ import {
   type MqttHost,
   Outcome,
   type PublishedEvent,
-  type PublishedWill,
-  type Role,
 } from '../../wire/mqtt/host.ts';
 import { decodeKept, encodeKept } from '../../wire/mqtt/kept.ts';
-import type { ConnectRefusal } from '../../wire/mqtt/reasons.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
 import { adaptTo } from './adapt.ts';
 import { MqttFollows } from './follows.ts';
-import { type GatewayClient, MqttGatewayDevices } from './gateway-devices.ts';
+import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
-import { MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
+import { connectRefusalOf, countersOf, roleOf } from './refusals.ts';
+import { MqttRoles } from './roles.ts';
+import type { Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
+import { Unanswered } from './unanswered.ts';
 
-const refusalsByReason: Readonly<Partial<Record<Refused['reason'], ConnectRefusal>>> = {
-  role: 'notAllowed',
-  banned: 'quota',
-  address_connections: 'quota',
-  address_rate: 'quota',
-};
+const NO_ROLES: Pick<MqttRoles, 'device' | 'subscriber'> = { device: undefined, subscriber: undefined };
 
-const counted = {
-  malformed: Counter.mqttMalformed,
-  foreignTopic: Counter.mqttForeignTopics,
-  refusedEvent: Counter.mqttRefusedEvents,
-} as const satisfies Record<MqttCount, number>;
-
-function roleOf({ role }: Actor): Role {
-  return role === 'device' || role === 'subscriber' || role === 'gateway' ? role : undefined;
-}
-
-/** Events that the owner did not answer this long after it was replaced are taken for lost, ms. */
-const LOST_AFTER_MS = 5000;
-
-export class MqttPeer implements MqttHost, GatewayClient {
+export class MqttPeer implements MqttHost, Client {
   readonly listener: MqttHost['listener'];
   /** Stands for the peer's address in admission. */
   readonly address: number;
@@ -71,20 +51,14 @@ export class MqttPeer implements MqttHost, GatewayClient {
   #joining: { readonly request: JoinRequest; readonly answer: (joined: Joined) => void } | undefined;
   #isRegistered = false;
   #kept: KeptSession | undefined;
-  #version: Version = 4;
-  #will: { readonly device: MqttDeviceSession; readonly will: PublishedWill } | undefined;
   /** Roles that the owner has not let in yet. */
   #awaited = 0;
-  #device: MqttDeviceSession | undefined;
-  #subscriber: MqttSubscriberSession | undefined;
-  #isSubscriber = false;
-  #gateway: MqttGatewayDevices | undefined;
-  #watchesInterest = false;
-  /** What a client that watches its interest without being a device was told last. */
-  #toldInterest: boolean | undefined;
-  /** Packet ids of events that the owner has not answered. */
-  readonly #unanswered = new Set<number>();
-  #lost: { readonly atMs: number; readonly packetIds: readonly number[] } | undefined;
+  /** From the moment that the client has its id. */
+  #roles: MqttRoles | undefined;
+  readonly #interest: Interest;
+  readonly #unanswered = new Unanswered((packetId) =>
+    this.session.published(packetId, errors.limit.code, false),
+  );
   #closeCode: number | undefined;
   #left: Leave | undefined;
   #hasLeft = false;
@@ -96,17 +70,19 @@ export class MqttPeer implements MqttHost, GatewayClient {
     this.#deps = deps;
     this.number = deps.edge.nextSession();
     this.session = new MqttSession(this, peers.context);
+    this.#interest = new Interest(deps.presence, (isListenedTo, isFirst) =>
+      this.session.interestIs(isListenedTo, isFirst),
+    );
     this.follows = new MqttFollows({
       request: (ask) =>
         // Not from within a record of the owner's: that may have more to say first.
         queueMicrotask(() => {
-          const subscriber = this.#subscriber;
-          if (subscriber !== undefined && !subscriber.closing)
-            deps.edge.request(subscriber, ask, deps.edge.clock.now());
+          const subscriber = this.#roles?.subscriber;
+          if (subscriber?.closing === false) deps.edge.request(subscriber, ask, deps.edge.clock.now());
         }),
       sendRetained: (devices) => {
-        if (this.#subscriber !== undefined && !this.#subscriber.closing)
-          deps.edge.deliverer.retained.send(this.#subscriber, devices);
+        const subscriber = this.#roles?.subscriber;
+        if (subscriber?.closing === false) deps.edge.deliverer.retained.send(subscriber, devices);
       },
     });
   }
@@ -126,25 +102,28 @@ export class MqttPeer implements MqttHost, GatewayClient {
       this.close(closes.tokenExpired);
       return;
     }
-    if (this.#device !== undefined) edge.publisher.heard(this.#device, now);
-    if (this.#isSubscriber) edge.heard(this.#subscriber!, true, now);
+    const { device, subscriber } = this.#roles ?? NO_ROLES;
+    if (device !== undefined) edge.publisher.heard(device, now);
+    if (subscriber !== undefined) edge.heard(subscriber, true, now);
     this.session.receive(bytes);
   }
 
   /** The kernel has taken something of what waited. */
   writable(): void {
-    if (this.#isSubscriber) this.#deps.edge.writable(this.#subscriber!);
+    const { subscriber } = this.#roles ?? NO_ROLES;
+    if (subscriber !== undefined) this.#deps.edge.writable(subscriber);
   }
 
   /** It does not read, and something was dropped. */
   dropped(): void {
-    if (this.#isSubscriber) this.#deps.edge.deliverer.dropped(this.#subscriber!);
+    const { subscriber } = this.#roles ?? NO_ROLES;
+    if (subscriber !== undefined) this.#deps.edge.deliverer.dropped(subscriber);
     else this.close(closes.slow);
   }
 
   /** This side has begun to close the connection. */
   closing(): void {
-    for (const session of this.#sessions()) this.#deps.edge.closing(session);
+    for (const session of this.#roles?.sessions() ?? []) this.#deps.edge.closing(session);
   }
 
   /** The connection is over. */
@@ -171,8 +150,9 @@ export class MqttPeer implements MqttHost, GatewayClient {
 
   /** See `Client`. */
   closeDevice(device: MqttDeviceSession, close: CloseEntry): void {
-    if (this.#gateway === undefined) this.close(close);
-    else this.#gateway.close(device, close);
+    const { gateway } = this.#roles!;
+    if (gateway === undefined) this.close(close);
+    else gateway.close(device, close);
   }
 
   // The owner
@@ -202,7 +182,7 @@ export class MqttPeer implements MqttHost, GatewayClient {
 
   /** See `Client`. */
   published(packetId: number, skipped: boolean): void {
-    if (this.#unanswered.delete(packetId)) this.session.published(packetId, 0, skipped);
+    if (this.#unanswered.answered(packetId)) this.session.published(packetId, 0, skipped);
   }
 
   /** A new owner asks whom this edge holds. */
@@ -217,39 +197,26 @@ export class MqttPeer implements MqttHost, GatewayClient {
       clean: request?.cleanStart ?? false,
       again: this.#isRegistered,
     });
-    if (this.#will !== undefined) this.#peers.sayWill(this.#will.device.number, this.#will.will);
+    this.#roles?.sayWill();
   }
 
   /** It knows all again; events that it has not answered soon were in the hands of the one before. */
   resynced(): void {
     this.follows.pagesLost();
-    if (this.#unanswered.size === 0) return;
-    const atMs = this.#deps.edge.clock.now() + LOST_AFTER_MS;
-    this.#lost = { atMs, packetIds: [...this.#unanswered] };
+    this.#unanswered.ownerReplaced(this.#deps.edge.clock.now());
   }
 
   // Time
 
   tick(now: number): void {
-    if (this.#lost !== undefined && this.#lost.atMs <= now) {
-      const { packetIds } = this.#lost;
-      this.#lost = undefined;
-      for (const packetId of packetIds) this.#fail(packetId, errors.limit.code);
-    }
+    this.#unanswered.tick(now);
     if (this.#isExpired(now)) this.close(closes.tokenExpired);
     else this.session.tick();
   }
 
   /** Looks whether anybody listens, for a client that is no device and wants to know. */
   lookAtInterest(): void {
-    if (!this.#watchesInterest || this.#device !== undefined) return;
-    const { presence } = this.#deps;
-    const slot = presence.findDevice(this.#admitted!.actor.id);
-    const isListenedTo = slot >= 0 && Atomics.load(presence.devices.rows.active, slot) > 0;
-    if (isListenedTo === this.#toldInterest) return;
-    const isFirst = this.#toldInterest === undefined;
-    this.#toldInterest = isListenedTo;
-    this.session.interestIs(isListenedTo, isFirst);
+    if (this.#roles?.device === undefined) this.#interest.look(this.#admitted!.actor.id);
   }
 
   // MqttHost
@@ -286,38 +253,41 @@ export class MqttPeer implements MqttHost, GatewayClient {
     const { reason, status, message } = decision;
     const address = this.#socket?.remoteAddress ?? '';
     this.#deps.journal.refused({ role: undefined, reason, status, message, address, id });
-    let refusal: ConnectRefusal = refusalsByReason[reason] ?? 'unavailable';
-    if (reason === 'token' && status === 401) refusal = 'badToken';
-    else if (reason === 'id') refusal = status === 400 ? 'badId' : 'notAllowed';
-    return { ok: false, refusal, message };
+    return { ok: false, refusal: connectRefusalOf(decision), message };
   }
 
   join(request: JoinRequest, answer: (joined: Joined) => void): void {
     this.#joining = { request, answer };
     this.silenceMsMin = request.silenceMsMin;
-    this.#version = request.version;
     this.#peers.register(this);
     const { id, cleanStart: clean } = request;
     this.#deps.line.register({ session: this.number, id, clean, again: false });
   }
 
   /** Opens the roles that it starts with. */
-  #start({ asDevice, asGateway, will }: JoinRequest): void {
-    if (asGateway) this.#gateway = new MqttGatewayDevices(this, this.#deps, this.#admitted!);
-    if (asDevice) this.#openDevice(will);
-    else if (will !== undefined) this.#gateway?.will(will);
-    if (this.#kept !== undefined && this.#peers.followsDevices(this.#kept)) {
-      this.#subscriberSession().resume();
-      this.#openSubscriber();
-    }
+  #start({ asDevice, will, version }: JoinRequest): void {
+    const { edge } = this.#deps;
+    const roles = new MqttRoles({
+      edge,
+      client: this,
+      admitted: this.#admitted!,
+      version,
+      enter: (session) => this.#enter(session),
+      sayWill: (session, its) => this.#peers.sayWill(session, its),
+    });
+    this.#roles = roles;
+    if (asDevice) roles.becomeDevice();
+    if (will !== undefined) roles.setWill(will);
+    if (this.#kept !== undefined && this.#peers.followsDevices(this.#kept)) roles.becomeSubscriber(true);
   }
 
   becomeDevice(): void {
-    this.#openDevice(undefined);
+    this.#peers.watchInterest(this, false);
+    this.#roles!.becomeDevice();
   }
 
   becomeSubscriber(): void {
-    this.#openSubscriber();
+    this.#roles!.becomeSubscriber(false);
   }
 
   coversDevice(device: string): boolean {
@@ -327,9 +297,10 @@ export class MqttPeer implements MqttHost, GatewayClient {
   publish(event: PublishedEvent): number {
     const { edge, counters } = this.#deps;
     const now = edge.clock.now();
-    const device = this.#gateway === undefined ? this.#device! : this.#gateway.of(event.device);
+    const roles = this.#roles!;
+    const device = roles.deviceOf(event.device);
     if (device === undefined) return errors.denied.code;
-    if (this.#gateway !== undefined) edge.publisher.heard(device, now);
+    if (roles.gateway !== undefined) edge.publisher.heard(device, now);
     if (!edge.charge(device, 1, now)) {
       counters.add(Counter.droppedRate);
       return errors.rateLimit.code;
@@ -340,7 +311,8 @@ export class MqttPeer implements MqttHost, GatewayClient {
   }
 
   subscribe(follows: readonly Follow[], answer: (errors: readonly number[]) => void): void {
-    const denied = new Set(follows.map(({ name }) => name).filter((name) => !this.#mayFollow(name)));
+    const { actor } = this.#admitted!;
+    const denied = new Set(follows.map(({ name }) => name).filter((name) => !mayFollow(actor, name)));
     this.follows.subscribe(follows, denied, answer);
   }
 
@@ -348,21 +320,11 @@ export class MqttPeer implements MqttHost, GatewayClient {
     this.follows.unsubscribe(names, answer);
   }
 
-  #mayFollow(name: string): boolean {
-    const { actor } = this.#admitted!;
-    const isPrefix = name.endsWith('*');
-    return (
-      authorize(
-        actor,
-        isPrefix ? { kind: 'followMatching', prefix: name.slice(0, -1) } : { kind: 'follow', device: name },
-      ) === 'allowed'
-    );
-  }
-
   deliverOneByOne(): void {
-    const subscriber = this.#subscriberSession();
+    const roles = this.#roles!;
+    const subscriber = roles.subscriberToBe();
     subscriber.isAdapting = true;
-    if (this.#isSubscriber) this.#deps.edge.deliverer.deliverOneByOne(subscriber);
+    if (roles.subscriber !== undefined) this.#deps.edge.deliverer.deliverOneByOne(subscriber);
     else subscriber.batched = true;
   }
 
@@ -371,35 +333,27 @@ export class MqttPeer implements MqttHost, GatewayClient {
   }
 
   watchInterest(wanted: boolean): void {
-    this.#watchesInterest = wanted;
-    this.#toldInterest = undefined;
-    this.#peers.watchInterest(this, wanted && this.#device === undefined);
-    if (!wanted) return;
-    this.#toldInterest = this.#device?.toldInterest;
-    if (this.#toldInterest !== undefined) this.session.interestIs(this.#toldInterest, true);
-    else this.lookAtInterest();
+    this.#interest.watch(wanted);
+    this.#peers.watchInterest(this, wanted && this.#roles?.device === undefined);
+    const told = this.#roles?.device?.toldInterest;
+    if (told !== undefined) this.#interest.is(told);
+    else if (wanted) this.lookAtInterest();
   }
 
   /** See `Client`. */
   interestIs(device: MqttDeviceSession, isListenedTo: boolean): void {
-    if (!this.#watchesInterest || device !== this.#device) return;
-    // What a client was told before it became a device is not news.
-    if (this.#toldInterest === isListenedTo) return;
-    const isFirst = this.#toldInterest === undefined;
-    this.#toldInterest = isListenedTo;
-    this.session.interestIs(isListenedTo, isFirst);
+    if (device === this.#roles?.device) this.#interest.is(isListenedTo);
   }
 
   charge(units: number): boolean {
     const { edge, counters } = this.#deps;
-    const payer = this.#isSubscriber ? this.#subscriber! : (this.#device ?? this.#subscriberSession());
-    if (edge.charge(payer, units, edge.clock.now())) return true;
+    if (edge.charge(this.#roles!.payer, units, edge.clock.now())) return true;
     counters.add(Counter.droppedSubscriberRate);
     return false;
   }
 
   count(what: MqttCount): void {
-    this.#deps.counters.add(counted[what]);
+    this.#deps.counters.add(countersOf[what]);
   }
 
   leave(leave: Leave): void {
@@ -407,64 +361,9 @@ export class MqttPeer implements MqttHost, GatewayClient {
     this.#finish();
   }
 
-  // Roles
-
-  #openDevice(will: PublishedWill | undefined): void {
-    const { edge } = this.#deps;
-    const device = new MqttDeviceSession(this.#as('device'), edge.nextSession(), edge.clock.wallNow(), this);
-    this.#device = device;
-    this.#peers.watchInterest(this, false);
-    this.enterDevice(device);
-    if (will !== undefined) this.sayWill(device, will);
-  }
-
-  /** See `GatewayClient`. */
-  sayWill(device: MqttDeviceSession, will: PublishedWill): void {
-    this.#will = { device, will };
-    this.#peers.sayWill(device.number, will);
-  }
-
-  /** See `GatewayClient`. */
-  enterDevice(device: MqttDeviceSession): void {
-    this.#enter(device);
-  }
-
-  #openSubscriber(): void {
-    const subscriber = this.#subscriberSession();
-    this.#isSubscriber = true;
-    this.#enter(subscriber);
-  }
-
   #enter(session: MqttDeviceSession | MqttSubscriberSession): void {
     this.#awaited += 1;
     this.#deps.edge.enter(session, this.#peers.connectionOf(this, this.#socket!));
-  }
-
-  /** Made when it is first needed, be it to pay with. */
-  #subscriberSession(): MqttSubscriberSession {
-    const { edge } = this.#deps;
-    this.#subscriber ??= new MqttSubscriberSession(
-      this.#as('subscriber'),
-      edge.nextSession(),
-      edge.clock.wallNow(),
-      this,
-      this.#version,
-    );
-    return this.#subscriber;
-  }
-
-  /** Who it is in this role: a device follows nobody but itself. */
-  #as(role: 'device' | 'subscriber'): Admitted {
-    const admitted = this.#admitted!;
-    const { actor } = admitted;
-    const devices = actor.role === 'device' ? new PatternSet([actor.id]) : actor.devices;
-    return { ...admitted, actor: { ...actor, role, devices } };
-  }
-
-  *#sessions(): Iterable<MqttDeviceSession | MqttSubscriberSession> {
-    if (this.#device !== undefined) yield this.#device;
-    if (this.#isSubscriber) yield this.#subscriber!;
-    if (this.#gateway !== undefined) yield* this.#gateway.all();
   }
 
   #isExpired(now: number): boolean {
@@ -472,14 +371,9 @@ export class MqttPeer implements MqttHost, GatewayClient {
     return expiresAt !== 0 && expiresAt <= now;
   }
 
-  /** The owner will not answer. */
-  #fail(packetId: number, error: number): void {
-    if (this.#unanswered.delete(packetId)) this.session.published(packetId, error, false);
-  }
-
-  /** A device of this connection is another's now, or gone: what it sent since is not taken. */
+  /** See `Client`. */
   failUnanswered(): void {
-    for (const packetId of [...this.#unanswered]) this.#fail(packetId, errors.terminated.code);
+    this.#unanswered.lose();
   }
 
   /** Leaves the hub, once the client has left and it is known how the connection ended. */
@@ -492,8 +386,8 @@ export class MqttPeer implements MqttHost, GatewayClient {
     const { isClean = false, kept, keptMs = 0 } = this.#left ?? {};
     // What an operator ended is not to come back by itself.
     const keepMs = kept === undefined || code === closes.kicked.code ? 0 : keptMs;
-    for (const session of this.#sessions()) edge.leave(session, code, isClean, keepMs);
-    if (this.#subscriber !== undefined && !this.#isSubscriber) edge.keepAllowance(this.#subscriber);
+    for (const session of this.#roles?.sessions() ?? []) edge.leave(session, code, isClean, keepMs);
+    this.#roles?.keepAllowance();
     this.#peers.remove(this);
     if (this.#isRegistered)
       line.deregister({ session: this.number, keepMs, kept: kept === undefined ? '' : encodeKept(kept) });
