@@ -178,6 +178,7 @@ export class Edge {
   enter(session: EdgeSession, connection: Connection<unknown>): void {
     const { counters, line, journal } = this.#deps;
     session.attach(connection);
+    if (session.aliveAt === 0) session.aliveAt = -Math.floor(this.clock.now());
     this.#sessions.set(session.number, session);
     if (session.kind === SessionKind.subscriber) this.deliverer.sessions.set(session.number, session);
     counters.add(connectionCounters[session.kind]);

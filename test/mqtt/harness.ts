@@ -51,7 +51,7 @@ export interface JsonEvent {
   readonly data?: unknown;
 }
 
-const ADMIN_TOKEN = 'operator';
+export const ADMIN_TOKEN = 'operator';
 
 /** Starts a hub of a test's own. */
 export async function startMqttHub(options: MqttHubOptions = {}): Promise<MqttHub> {
