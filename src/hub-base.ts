@@ -1,8 +1,8 @@
 /** What a hub is built on: its keys, its transport, its memory, and main's edge. */
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
-import { isShortSecret, readTokenConfig, type TokenConfig } from './access/keys.ts';
-import { connectionsForOpenFiles } from './access/open-files.ts';
+import { readTokenConfig, type TokenConfig } from './access/keys.ts';
+import { type FileBudget, fileBudget } from './access/open-files.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
 import { Reloader, type ReloadSource } from './reload.ts';
@@ -36,6 +36,8 @@ export interface Base {
   readonly memory: HubMemory;
   readonly main: AttachedEdge;
   readonly crashes: CrashLimit;
+  /** How the process's open files are shared out. */
+  readonly files: FileBudget;
 }
 
 /**
@@ -52,13 +54,13 @@ export async function layBase(
   setUwsEnvironment();
   const { transport, reason } = await chooseTransport(settings.transport, tls);
   const tokens = readTokenConfig(settings, readTextFile);
-  if (isShortSecret(settings)) logger.warn('DAT_AUTH_JWT_SECRET is shorter than 32 bytes: it may be guessed');
   const workers =
     transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
   const others = Array.from({ length: workers }, (_, worker) => MAIN_EDGE + 1 + worker);
   const { maxDevices: devices, maxSubscribers: subscribers, maxSubscriptions: subscriptions } = settings;
   const { maxMessageBytes, maxConnections } = settings;
-  const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
+  const files = fileBudget(workers);
+  const connectionsMax = maxConnections === 'auto' ? files.connections : maxConnections;
   const limits = { maxMessageBytes, connectionsMax, historyBytes: resolveHistoryBytes(settings) };
   const memory = createHubMemory({ devices, subscribers, subscriptions }, limits, 1 + workers);
   const activity = new Activity(logger);
@@ -70,6 +72,7 @@ export async function layBase(
     tokens,
     deliveringEdges: Math.max(1, workers),
     isBoth: workers === 0,
+    files,
     frameFailed: (failure) => frameFailed(logger, failure),
     journal: (entries) => activity.journal('main', entries),
   });
@@ -89,6 +92,7 @@ export async function layBase(
     memory,
     main,
     crashes,
+    files,
   };
 }
 

@@ -22,6 +22,7 @@ const attached = attachEdge({
 });
 const endpoint = transport.threads.child({
   routes: [attached.subscriberRoute, attached.mqttRoutes.subscriber],
+  arrivals: attached.arrivals,
 });
 attached.edge.deliverer.attach(endpoint);
 await runEdgeThread(attached, endpoint, port, bell, ({ settings: changed, tokens, isOtherCertificate }) => {

@@ -56,7 +56,7 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
   const server = await peer.start();
   const generators: { end(): void }[] = [];
   try {
-    const { target } = server;
+    const target = { ...server.target, ...(shape.wire !== undefined && { wire: shape.wire }) };
     const generator = async <Report>(part: string): Promise<Generator<Report>> => {
       const started = new Generator<Report>(generatorFile, part);
       generators.push(started);
@@ -64,6 +64,12 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
       return started;
     };
     const rssBefore = residentBytes(server.pids());
+    const connectDevices = async (): Promise<Generator<SenderReport>> => {
+      progress(`connecting ${shape.devices} devices`);
+      return await generator<SenderReport>('sender');
+    };
+    // Each device that a filter finds later is told to all who follow the filter.
+    const early = shape.filter === undefined ? undefined : await connectDevices();
     progress(`connecting ${shape.subscribers} subscribers`);
     const receiver = await generator<ReceiverReport>('receiver');
     if (shape.vips !== undefined && server.makeVip !== undefined) {
@@ -74,8 +80,7 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
         await Promise.all(devices.map((device) => makeVip(deviceId(device), subscriberId(subscriber))));
       }
     }
-    progress(`connecting ${shape.devices} devices`);
-    const sender = await generator<SenderReport>('sender');
+    const sender = early ?? (await connectDevices());
     const disturber =
       shape.disturbance === undefined ? undefined : await generator<DisturberReport>('disturber');
 

@@ -1,5 +1,6 @@
 /** The loads. One declaration; the processes of a run derive from it who follows whom and when who sends. */
 import type { Load } from '../../src/cli/bench/load.ts';
+import type { WireName } from './wires/index.ts';
 
 export interface Shape extends Load {
   readonly name: string;
@@ -11,6 +12,8 @@ export interface Shape extends Load {
   readonly hubOnly?: true;
   /** Not every event is meant to arrive: newer ones replace those that wait. */
   readonly conflates?: true;
+  /** Where it is not the peer's usual one. */
+  readonly wire?: WireName;
   /** What the CPU time is divided by. */
   readonly per: 'delivery' | 'event' | 'connection';
   readonly warmupMs?: number;
@@ -35,7 +38,14 @@ export interface Disturbance {
 /** Some eight to ten seconds after its start V8 tidies up what the start left: of a light load a good part. */
 const TIDY_MS = 12_000;
 const board = { devices: 2000, rate: 20, subscribers: 100, following: 200 } as const;
-const wall = { devices: 15_000, rate: 1, subscribers: 50, following: 15_000, filter: '*' } as const;
+const wall = {
+  devices: 15_000,
+  rate: 1,
+  subscribers: 50,
+  following: 15_000,
+  filter: '*',
+  wire: 'websocket-batch',
+} as const;
 /** A sender of 15,000 connections is at its work sooner than V8 is tidied up. */
 const WALL_TIMES = { warmupMs: TIDY_MS, windowMs: 10_000 } as const;
 const pairs = { devices: 1000, rate: 20, subscribers: 200, following: 10 } as const;
@@ -106,7 +116,7 @@ export const shapes: readonly Shape[] = [
     name: 'wall',
     about: 'wallboards of a whole fleet that take the newest once per second',
     ...wall,
-    query: 'batch=true&every=1000',
+    query: 'every=1000',
     conflates: true,
     hubOnly: true,
     per: 'event',
@@ -116,7 +126,6 @@ export const shapes: readonly Shape[] = [
     name: 'wall-live',
     about: 'the same wallboards, which take every event',
     ...wall,
-    query: 'batch=true',
     hubOnly: true,
     per: 'event',
     ...WALL_TIMES,

@@ -41,15 +41,19 @@ export class AdmissionState {
     this.#connectionsMax = memory.connectionsMax;
   }
 
-  /** Whether another connection fits. A few may be on their way in beside it. */
-  hasRoom(): boolean {
-    if (this.#connectionsMax === 0) return true;
+  /** Admitted connections of all threads. */
+  get open(): number {
     let open = 0;
     for (const { cells } of this.#counters) {
       open += cells[Counter.deviceConnections]! + cells[Counter.subscriberConnections]!;
       open += cells[Counter.mqttConnections]! - cells[Counter.mqttSessions]!;
     }
-    return open < this.#connectionsMax;
+    return open;
+  }
+
+  /** Whether another connection fits. A few may be on their way in beside it. */
+  hasRoom(): boolean {
+    return this.#connectionsMax === 0 || this.open < this.#connectionsMax;
   }
 
   isOverloaded(): boolean {

@@ -1,18 +1,22 @@
 /** Builds an edge on its shared memory, and what runs it. On main and in `workers/edge.ts`. */
 import type { PeerRole } from '../access/actor.ts';
-import { Admission, type AdmissionSettings } from '../access/admission.ts';
+import { Admission, type AdmissionSettings, refusalCounters } from '../access/admission.ts';
+import { networkOf } from '../access/ip.ts';
 import type { TokenConfig } from '../access/keys.ts';
+import { type FileBudget, waitingMax } from '../access/open-files.ts';
 import { type UpgradeSettings, Upgrades, type UpgradesDeps } from '../access/upgrades.ts';
 import { systemClock } from '../clock.ts';
 import { attachHistory } from '../history/memory.ts';
 import { HistoryReader } from '../history/reader.ts';
-import { Counters } from '../memory/counters.ts';
+import { UPGRADE_MS_MAX } from '../limits.ts';
+import { Counter, Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';
 import { Heart } from '../memory/heartbeat.ts';
 import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import { sessionNumbers } from '../records/sessions.ts';
+import { Arrivals } from '../transport/arrivals.ts';
 import type { TcpOptions } from '../transport/tcp.ts';
 import type { Route } from '../transport/transport.ts';
 import { readTemplates } from '../wire/mqtt/templates.ts';
@@ -45,6 +49,8 @@ export interface AttachOptions {
   readonly tokens: TokenConfig | undefined;
   /** Edges that hold subscribers. */
   readonly deliveringEdges: number;
+  /** How the process's open files are shared out. */
+  readonly files: FileBudget;
   /** This edge holds devices and subscribers. */
   readonly isBoth: boolean;
   /** A frame met a bug; its connection stays. */
@@ -58,6 +64,8 @@ export interface AttachedEdge {
   readonly admission: Admission;
   readonly counters: Counters;
   readonly poller: Poller;
+  /** Of all listeners of this thread. */
+  readonly arrivals: Arrivals;
   readonly deviceRoute: Route<unknown>;
   readonly subscriberRoute: Route<unknown>;
   /** `/mqtt` of either WebSocket listener. */
@@ -84,6 +92,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     clock,
     counters,
   });
+  const arrivals = arrivalsOf(options, admission, counters);
   const away = new Int32Array(shared.ownerAway);
   const presence = new PresenceReader(shared.presence);
   const history = attachHistory(shared.history);
@@ -149,10 +158,11 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     admission,
     counters,
     poller,
+    arrivals,
     deviceRoute: contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
     subscriberRoute: contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
     mqttRoutes: { device: mqtt('device').route(), subscriber: mqtt('subscriber').route() },
-    mqttTcp: mqtt('tcp').tcp() as TcpOptions<unknown>,
+    mqttTcp: mqtt('tcp').tcp(arrivals) as TcpOptions<unknown>,
     reload(changed, otherTokens) {
       Object.assign(settings, changed);
       edge.settingsChanged();
@@ -183,4 +193,19 @@ function layoutOf(templates: readonly string[]): TopicLayout {
   const read = readTemplates(templates);
   if (!read.ok) throw new Error(read.problems.join('; '));
   return new TopicLayout(read.templates);
+}
+
+/** Each thread lets its part of the process's connections wait. */
+function arrivalsOf({ shared, files }: AttachOptions, { state }: Admission, counters: Counters): Arrivals {
+  const threads = shared.admission.counters.length;
+  return new Arrivals({
+    limits: {
+      total: () => Math.ceil(waitingMax(files, state.open) / threads),
+      perNetwork: Math.ceil(files.waiting / threads / 2),
+      timeoutMs: UPGRADE_MS_MAX,
+    },
+    clock: systemClock,
+    networkOf,
+    dropped: (why) => counters.add(Counter[refusalCounters[why]]),
+  });
 }

@@ -61,6 +61,7 @@ export function containedHandlers<Session>(
       }
     },
     message(socket, frame, binary) {
+      counters.cells[Counter.bytesReceived]! += frame.length;
       try {
         handlers.message(socket, frame, binary);
       } catch (failure) {

@@ -212,6 +212,12 @@ export class PresenceReader {
     });
   }
 
+  /** The connection of the subscriber in this slot; undefined while it has none. */
+  sessionOfSubscriber(slot: number): number | undefined {
+    const session = Atomics.load(this.subscribers.rows.session, slot);
+    return session === NONE ? undefined : session;
+  }
+
   /** @returns undefined when the slot is free */
   subscription(slot: number): SubscriptionRow | undefined {
     const { rows } = this.subscriptions;
@@ -248,6 +254,38 @@ export class PresenceReader {
    */
   deviceIdIncludes(slot: number, needle: Uint8Array): boolean {
     return this.#arena.includes(Atomics.load(this.devices.rows.id, slot), needle);
+  }
+
+  /** As `deviceSlots`, over the subscribers. */
+  subscriberSlots(from: number, limit: number, passes: (slot: number) => boolean): SlotPage {
+    const { used } = this.subscribers.rows;
+    return scan(
+      { from, end: highWater(this.subscribers), limit, slotsMax: DEVICES_PER_SCAN },
+      (slot) => Atomics.load(used, slot) !== 0 && passes(slot),
+    );
+  }
+
+  /** As `deviceIdIncludes`. */
+  subscriberIdIncludes(slot: number, needle: Uint8Array): boolean {
+    return this.#arena.includes(Atomics.load(this.subscribers.rows.id, slot), needle);
+  }
+
+  /**
+   * Calls back for each subscription in a part of the table: its subscriber and its status.
+   * @returns where the next part starts; undefined after the last
+   */
+  eachSubscription(
+    from: number,
+    each: (subscriber: number, status: SubscriptionStatus) => void,
+  ): number | undefined {
+    const { subscriber, rowState } = this.subscriptions.rows;
+    const end = highWater(this.subscriptions);
+    const stop = Math.min(end, from + SUBSCRIPTIONS_PER_SCAN);
+    for (let slot = from; slot < stop; slot++) {
+      const status = statusOf(rowStateOf(rowState[slot]!));
+      if (status !== undefined) each(subscriber[slot]!, status);
+    }
+    return stop < end ? stop : undefined;
   }
 
   /** As `deviceIdIncludes`; case counts. */

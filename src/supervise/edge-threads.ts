@@ -4,8 +4,10 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
+import type { FileBudget } from '../access/open-files.ts';
 import type { JournalEntry } from '../edge/journal.ts';
 import {
+  type ConnectionInfo,
   type EdgeReload,
   FromEdge,
   type FromEdgeCommand,
@@ -28,6 +30,7 @@ export interface EdgeThreadsDeps {
   readonly settings: ThreadSettings;
   /** undefined: no token is needed. */
   tokens(): TokenConfig | undefined;
+  readonly files: FileBudget;
   readonly acceptor: Acceptor;
   readonly owner: Pick<OwnerThread, 'setBell' | 'edgeGone'>;
   readonly bells: Bells;
@@ -46,6 +49,9 @@ export interface EdgeThreadsDeps {
   slow(edge: number, subscribers: readonly SlowSubscriber[]): void;
 }
 
+/** A page of a listing does not wait longer for a thread. */
+const DESCRIBE_MS_MAX = 1000;
+
 /** What a reload changed. */
 export interface EdgeChanges extends Pick<EdgeReload, 'settings' | 'tokens'> {
   /** Absent: the certificate is as it was. */
@@ -61,6 +67,9 @@ export class EdgeThreads {
   readonly #threads: ReadonlyMap<number, Thread<FromEdgeCommand>>;
   readonly #descriptors = new Map<Life, ChildDescriptor>();
   readonly #drained = new Map<Life, () => void>();
+  /** By request. */
+  readonly #describing = new Map<number, (connections: readonly ConnectionInfo[]) => void>();
+  #nextRequest = 1;
   readonly #reloading = new Map<Life, (failure: Error | undefined) => void>();
 
   private constructor(deps: EdgeThreadsDeps) {
@@ -106,6 +115,24 @@ export class EdgeThreads {
     for (const failure of failures) if (failure !== undefined) throw failure;
   }
 
+  /** What the edge knows of these subscribers' connections; nothing where its thread does not say in time. */
+  async describe(edge: number, sessions: readonly number[]): Promise<readonly ConnectionInfo[]> {
+    const life = this.#threads.get(edge)?.life;
+    if (life === undefined) return [];
+    const request = this.#nextRequest++;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve) => {
+        timer = setTimeout(resolve, DESCRIBE_MS_MAX, []);
+        this.#describing.set(request, resolve);
+        post(life, { kind: ToEdge.Describe, request, sessions });
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#describing.delete(request);
+    }
+  }
+
   /** For tests. */
   fault(edge: number): void {
     const life = this.#threads.get(edge)?.life;
@@ -142,7 +169,7 @@ export class EdgeThreads {
   }
 
   #task(edge: number, port: MessagePort): { data: Omit<EdgeTask, 'port'>; transfer: MessagePort[] } {
-    const { memory, settings, tokens, owner, bells, edges } = this.#deps;
+    const { memory, settings, tokens, owner, bells, edges, files } = this.#deps;
     const bell = bells.forEdge(
       edge,
       (end) => owner.setBell(edge, end),
@@ -152,7 +179,16 @@ export class EdgeThreads {
     const shared = { presence, history, ownerDoorbell, ownerAway, admission, allowances };
     const own = memory.edges[edge]!;
     return {
-      data: { shared, memory: own, edge, settings, tokens: tokens(), deliveringEdges: edges.length, bell },
+      data: {
+        shared,
+        memory: own,
+        edge,
+        settings,
+        tokens: tokens(),
+        deliveringEdges: edges.length,
+        files,
+        bell,
+      },
       transfer: [bell],
     };
   }
@@ -168,6 +204,9 @@ export class EdgeThreads {
         break;
       case FromEdge.Failed:
         this.#end(life);
+        break;
+      case FromEdge.Described:
+        this.#describing.get(message.request)?.(message.connections);
         break;
       case FromEdge.Journal:
         journal(edge, message.entries);

@@ -2,6 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { AdmissionSettings } from '../access/admission.ts';
 import type { TokenConfig } from '../access/keys.ts';
+import type { FileBudget } from '../access/open-files.ts';
 import type { AccessRule } from '../access/rules.ts';
 import type { UpgradeSettings } from '../access/upgrades.ts';
 import type { EdgeSettings } from '../edge/edge.ts';
@@ -48,6 +49,8 @@ export interface EdgeTask {
   readonly settings: ThreadSettings;
   /** Edges that hold subscribers. */
   readonly deliveringEdges: number;
+  /** How the process's open files are shared out. */
+  readonly files: FileBudget;
   /** Commands from main. */
   readonly port: MessagePort;
   /** The owner rings here. */

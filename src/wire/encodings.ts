@@ -14,6 +14,7 @@ import { TOPIC_BYTES_MAX } from './mqtt/limits.ts';
 /** By number. */
 export const Encoding = { json: 0, binary: 1, mqtt3: 2, mqtt5: 3 } as const;
 export type Encoding = (typeof Encoding)[keyof typeof Encoding];
+export const encodingNames = Object.keys(Encoding) as readonly (keyof typeof Encoding)[];
 
 /** Those that every edge has subscribers of; the others come when somebody asks for them. */
 export const USUAL_ENCODINGS = 2;

@@ -20,5 +20,6 @@ describe.skipIf(!uwsLoads())('after threads were killed, peers stopped and conne
     expect(problems.slice(0, 10), `CHAOS_SEED=${seed}`).toEqual([]);
     expect(report.ownerRestarts, 'owners started anew').toBeGreaterThan(0);
     expect(report.delivered).toBeGreaterThan(report.sent);
+    expect(report.recoveries, 'clients came back').toBeGreaterThan(0);
   });
 });

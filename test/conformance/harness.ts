@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { type AdminAnswer, type AdminRequest, admin, Metrics } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import type { EventFrame } from '../support/frames.ts';
-import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
+import { type Env, type HubProcess, type StartOptions, startHub } from '../support/hub-process.ts';
 import { Device, type Peer, type PeerOptions, Subscriber } from '../support/peers.ts';
 
 /** One way to run the hub; the whole contract holds in each. */
@@ -80,15 +80,17 @@ export function useHub(env: Env): TestHub {
 
 export class TestHub {
   readonly #env: Env;
+  readonly #options: StartOptions;
   readonly #peers = new Set<Peer>();
   #process: HubProcess | undefined;
 
-  constructor(env: Env) {
+  constructor(env: Env, options: StartOptions = {}) {
     this.#env = env;
+    this.#options = options;
   }
 
   async start(): Promise<void> {
-    this.#process = await startHub(this.#env);
+    this.#process = await startHub(this.#env, this.#options);
   }
 
   /** Whatever a suite did to it, a hub ends with 0. */

@@ -136,6 +136,7 @@ export class Batch {
         encoding >= USUAL_ENCODINGS,
       );
       counters.cells[Counter.deliveries]! += count;
+      counters.cells[Counter.bytesSent]! += count * end;
     }
     if (shard === 0) counters.latency(now - views.f64[(offset + EventField.received) >> 3]!);
   }

@@ -223,6 +223,7 @@ export class MqttPeer implements MqttHost, Client {
 
   write(bytes: Uint8Array): void {
     this.#socket?.send(bytes, true);
+    this.#deps.counters.cells[Counter.bytesSent]! += bytes.length;
   }
 
   end(code: number, reason: string): void {

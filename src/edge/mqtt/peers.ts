@@ -161,6 +161,7 @@ export class MqttPeers {
   connectionOf(peer: MqttPeer, socket: Connection<MqttPeer>): Connection<unknown> {
     return {
       session: peer,
+      transport: socket.transport,
       get remoteAddress() {
         return socket.remoteAddress;
       },

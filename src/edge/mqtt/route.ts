@@ -4,6 +4,7 @@ import type { Upgrades } from '../../access/upgrades.ts';
 
 import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
 import type { Counters } from '../../memory/counters.ts';
+import type { Arrivals } from '../../transport/arrivals.ts';
 import type { TcpOptions } from '../../transport/tcp.ts';
 import type {
   Connection,
@@ -56,10 +57,11 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
     };
   }
 
-  tcp(): TcpOptions<MqttPeer> {
+  tcp(arrivals: Arrivals): TcpOptions<MqttPeer> {
     return {
       firstBytesMsMax: CONNECT_MS_MAX,
       queueBytesMax: this.#deps.edge.queueLimits.transportBytesMax,
+      arrivals,
       handlers: this.#contained(),
     };
   }
