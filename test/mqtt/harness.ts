@@ -96,9 +96,8 @@ export async function startMqttHub(options: MqttHubOptions = {}): Promise<MqttHu
     return made;
   };
   let events = 0;
-  const { mqttPort } = hub.logs.find(({ msg }) => msg === 'listening') as unknown as { mqttPort: number };
   return {
-    tcpPort: mqttPort,
+    tcpPort: hub.mqttPort,
     devicePort: hub.devicePort,
     subscriberPort: hub.subscriberPort,
     adminPort: hub.adminPort,
