@@ -123,7 +123,7 @@ function exitCodeOf(error: unknown): number {
 /** What a person at a terminal needs first. */
 function greeting(
   settings: Settings,
-  { devicePort, subscriberPort, adminPort, transport, fanoutWorkers }: Hub,
+  { devicePort, subscriberPort, adminPort, mqttPort, transport, fanoutWorkers }: Hub,
 ): string {
   const { host, tlsCertFile } = settings;
   const address = host.includes(':') ? `[${host}]` : host;
@@ -137,6 +137,9 @@ function greeting(
   const listening = [
     `devices      ${device}?id=ID`,
     `subscribers  ${subscriber}?devices=ID,ID`,
+    ...(mqttPort === undefined
+      ? []
+      : [`MQTT         mqtt${secure}://${address}:${mqttPort}  (over WebSocket: /mqtt on the ports above)`]),
     `admin        http${secure}://${address}:${adminPort}/  (dashboard; metrics at /metrics)`,
     `mode         ${transport}; ${threads}`,
     '',

@@ -11,7 +11,7 @@ export class Wills {
   readonly #wills = new Map<number, Will>();
 
   set(slot: number, will: Will): void {
-    this.#wills.set(slot, { ...will, payload: will.payload.slice() }); // the bytes are the ring's
+    this.#wills.set(slot, { ...will, payload: new Uint8Array(will.payload) }); // the bytes are the ring's
   }
 
   delete(slot: number): void {

@@ -20,6 +20,7 @@ interface Frame {
   readonly state?: unknown;
   readonly subscribers?: unknown;
   readonly events?: unknown;
+  readonly seq?: unknown;
   readonly [member: string]: unknown;
 }
 
@@ -125,7 +126,7 @@ describe.each([0, 2])('a hub with %i workers', (workers) => {
     await device.mqtt.endAsync();
     const events = [];
     for (let i = 0; i < 4; i++) events.push(await subscriber.next('event'));
-    events.sort((one, other) => (one['seq'] as number) - (other['seq'] as number)); // high goes before normal
+    events.sort((one, other) => (one.seq as number) - (other.seq as number)); // high goes before normal
     expect(events).toMatchObject([
       { seq: 1, type: 'status', source: 'hub', data: { state: 'online', reason: 'connected' } },
       { seq: 2, type: 'message', data: 1 },

@@ -24,6 +24,7 @@ import {
 import { decodeKept, encodeKept } from '../../wire/mqtt/kept.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
 import { adaptTo } from './adapt.ts';
+import { ClientConnection } from './client-connection.ts';
 import { MqttFollows } from './follows.ts';
 import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
@@ -364,7 +365,7 @@ export class MqttPeer implements MqttHost, Client {
 
   #enter(session: MqttDeviceSession | MqttSubscriberSession): void {
     this.#awaited += 1;
-    this.#deps.edge.enter(session, this.#peers.connectionOf(this, this.#socket!));
+    this.#deps.edge.enter(session, new ClientConnection(this, this.#socket!));
   }
 
   #isExpired(now: number): boolean {

@@ -3,7 +3,6 @@ import type { Admission } from '../../access/admission.ts';
 import { type CloseEntry, closes } from '../../codes.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { PresenceReader } from '../../presence/table.ts';
-import type { Connection } from '../../transport/transport.ts';
 import { express } from '../../wire/mqtt/filters.ts';
 import type { KeptSession, MqttHost, PublishedWill } from '../../wire/mqtt/host.ts';
 import type { MqttContext } from '../../wire/mqtt/session.ts';
@@ -155,24 +154,5 @@ export class MqttPeers {
       const expressed = express(this.#deps.layout, filter);
       return expressed.ok && expressed.targets.length > 0;
     });
-  }
-
-  /** The connection as the sessions of the peer use it: what they close is the client. */
-  connectionOf(peer: MqttPeer, socket: Connection<MqttPeer>): Connection<unknown> {
-    return {
-      session: peer,
-      transport: socket.transport,
-      get remoteAddress() {
-        return socket.remoteAddress;
-      },
-      send: (packet, binary) => socket.send(packet, binary),
-      cork: (body) => socket.cork(body),
-      ping: () => {},
-      close: (code, reason) => peer.close({ code, reason, retry: 'later' }),
-      terminate: () => socket.terminate(),
-      join: (topic) => socket.join(topic),
-      leave: (topic) => socket.leave(topic),
-      bufferedBytes: () => socket.bufferedBytes(),
-    };
   }
 }
