@@ -5,7 +5,8 @@ import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { adminOptions, historyOf } from './hub-admin.ts';
-import { type Base, frameFailed, layBase } from './hub-base.ts';
+import { type Base, layBase } from './hub-base.ts';
+import { openListener, openMqtt, startThreads, stopThreads } from './hub-edges.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
 import type { ReloadAnswer, ReloadSource } from './reload.ts';
@@ -13,22 +14,19 @@ import { packageVersion, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
 import { connectionsOf } from './supervise/connections.ts';
 import { descriptorReserve } from './supervise/descriptor-reserve.ts';
-import { EdgeThreads } from './supervise/edge-threads.ts';
+import type { PlannedEdge } from './supervise/edge-plan.ts';
+import type { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
 import { HEALTH_TICK_MS, Health } from './supervise/health.ts';
-import { MAIN_EDGE } from './supervise/memory.ts';
 import { OVERLOAD_TICK_MS, Overload } from './supervise/overload.ts';
 import { OwnerThread } from './supervise/owner-thread.ts';
 import { residentBytes } from './supervise/resident-bytes.ts';
 import { RuleKeeper } from './supervise/rule-keeper.ts';
 import { SlowReports } from './supervise/slow-reports.ts';
 import { lockSnapshot, snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
-import { beatingThreads, edgeName, figuresOf } from './supervise/threads.ts';
+import { beatingThreads, figuresOf } from './supervise/threads.ts';
 import { WebhookThread } from './supervise/webhook-thread.ts';
-import { listenTcp } from './transport/tcp.ts';
-import type { Tls } from './transport/tls.ts';
-import type { Listener } from './transport/transport.ts';
 
 /** A running hub. */
 export interface Hub {
@@ -40,6 +38,7 @@ export interface Hub {
   /** What carries the connections and why, one line. */
   readonly transport: string;
   readonly fanoutWorkers: number;
+  readonly ingestWorkers: number;
   /**
    * Reads the settings, the certificate, the key files and the secrets' files again; what may take effect now does.
    * @throws ReloadRefused when anything is wrong: nothing has changed then
@@ -137,26 +136,31 @@ interface Started {
 async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const { settings, logger, memory, main, transport, reloader } = base;
   const { owner, rules, snapshots, ownerAway } = started;
-  const figures = figuresOf(memory);
+  const figures = figuresOf(memory, base.edges);
   const slow = new SlowReports(systemClock);
   const overload = watchOverload(base, figures.threads);
   const webhooks =
     settings.webhookUrl === ''
       ? undefined
       : new WebhookThread(memory.presence, settings, started.isRestored, logger);
-  const health = new Health(beatingThreads(memory));
+  const health = new Health(beatingThreads(memory, base.edges));
   let threads: EdgeThreads | undefined;
   let draining = false;
   const admin = await startAdmin(adminOptions(settings, base.tls), {
     ...figures,
     version: packageVersion(),
     transport: transport.name,
-    fanoutWorkers: base.others.length,
+    fanoutWorkers: base.counts.fanout,
+    ingestWorkers: base.counts.ingest,
     presence: new PresenceReader(memory.presence),
     ...historyOf(settings, memory),
     clock: systemClock,
     startedAtMs: Date.now(),
-    workerRestarts: () => ({ owner: owner.restarts, fanout: threads?.restarts ?? 0 }),
+    workerRestarts: () => ({
+      owner: owner.restarts,
+      ingest: threads?.restartsOf('ingest') ?? 0,
+      fanout: threads?.restartsOf('fanout') ?? 0,
+    }),
     notReady: () => {
       if (draining) return 'draining';
       const isAway = Atomics.load(ownerAway, 0) === 1;
@@ -168,7 +172,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     ...adminTokens(main.admission.verifier),
     rules,
     snapshots,
-    ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, owner, threads) }),
+    ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, base.edges, owner, threads) }),
     connections: (sessions) => connectionsOf(sessions, main.edge, threads),
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
@@ -180,17 +184,14 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   undo.unshift(() => admin.close());
   await webhooks?.start();
   undo.unshift(() => webhooks?.stop());
-  const devices = await transport.listen(settings.host, settings.devicePort, {
-    routes: [main.deviceRoute, main.mqttRoutes.device],
-    arrivals: main.arrivals,
-  });
-  main.edge.deliverer.attach(devices, true);
+  const devices = await openListener(base, 'device');
   undo.unshift(() => devices.close());
   const mqtt = await openMqtt(base);
-  if (mqtt !== undefined) undo.unshift(() => mqtt.close());
-  const subscribers = await openSubscribers(base, started, slow);
-  threads = subscribers.threads;
+  undo.unshift(() => mqtt?.close());
+  const subscribers = await openListener(base, 'subscriber');
   undo.unshift(() => subscribers.close());
+  threads = await startThreads(base, started, { device: devices, subscriber: subscribers }, slow.report);
+  undo.unshift(() => stopThreads(threads, [devices, subscribers]));
   const stalled = (ms: number): void =>
     logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
   undo.unshift(main.startTimers([], stalled));
@@ -203,7 +204,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     await threads?.reload(changes);
     main.reload(changes.settings, changes.tokens);
     if (changes.tls !== undefined)
-      for (const listener of [devices, subscribers, admin, mqtt]) listener?.useTls(changes.tls);
+      for (const listener of [devices, subscribers, admin, mqtt]) listener?.useTls?.(changes.tls);
     const { logLevel, snapshotIntervalMs } = changes.settings;
     if (logLevel !== undefined) logger.level = logLevel;
     webhooks?.reload(changes.settings);
@@ -227,73 +228,10 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     adminPort: admin.port,
     mqttPort: mqtt?.port,
     transport: base.reason,
-    fanoutWorkers: base.others.length,
+    fanoutWorkers: base.counts.fanout,
+    ingestWorkers: base.counts.ingest,
     reload: () => reloader.reload(),
     drain: () => (drained ??= drain()),
-  };
-}
-
-/** MQTT over TCP, on main. @returns undefined where it is off */
-async function openMqtt({ settings, tls, main }: Base): Promise<Listener | undefined> {
-  const { host, mqttPort } = settings;
-  if (mqttPort === 'off') return undefined;
-  const listener = await listenTcp(tls, host, mqttPort, main.mqttTcp);
-  main.edge.deliverer.attach(listener, true);
-  return listener;
-}
-
-interface Subscribers {
-  readonly port: number;
-  readonly threads: EdgeThreads | undefined;
-  useTls(tls: Tls): void;
-  close(): Promise<void>;
-}
-
-/** The subscribers' listener: on main, or an acceptor that hands connections to the other edges. */
-async function openSubscribers(
-  base: Base,
-  { owner, bells }: Started,
-  slow: SlowReports,
-): Promise<Subscribers> {
-  const { settings, logger, memory, main, transport, reloader, others: edges, crashes, failed } = base;
-  const { host, subscriberPort } = settings;
-  if (edges.length === 0) {
-    const listener = await transport.listen(host, subscriberPort, {
-      routes: [main.subscriberRoute, main.mqttRoutes.subscriber],
-      arrivals: main.arrivals,
-    });
-    main.edge.deliverer.attach(listener);
-    const close = async (): Promise<void> => listener.close();
-    return { port: listener.port, threads: undefined, useTls: (tls) => listener.useTls(tls), close };
-  }
-  const acceptor = await transport.threads!.acceptor(host, subscriberPort, main.arrivals);
-  const threads = await EdgeThreads.start({
-    edges,
-    memory,
-    settings,
-    tokens: () => reloader.tokens,
-    files: base.files,
-    acceptor,
-    owner,
-    bells,
-    crashes,
-    nameOf: edgeName,
-    restarting: (edge, failure) =>
-      logger.error({ err: failure, thread: edgeName(edge) }, 'a thread died; another takes its place'),
-    failed,
-    frameFailed: (failure) => frameFailed(logger, failure),
-    journal: (edge, entries) => base.activity.journal(edgeName(edge), entries),
-    slow: slow.report,
-  });
-  return {
-    port: acceptor.port,
-    threads,
-    useTls() {}, // the threads have taken care of it
-    async close() {
-      acceptor.stopAccepting();
-      await threads.stop();
-      acceptor.close();
-    },
   };
 }
 
@@ -312,7 +250,16 @@ function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typ
 }
 
 /** For tests: breaks a thread. */
-function inject(fault: Fault, owner: OwnerThread, threads: EdgeThreads | undefined): void {
-  if (fault.thread === 'owner') owner.fault(fault.how, fault.ms);
-  else threads?.fault(MAIN_EDGE + 1 + fault.worker);
+function inject(
+  fault: Fault,
+  edges: readonly PlannedEdge[],
+  owner: OwnerThread,
+  threads: EdgeThreads | undefined,
+): void {
+  if (fault.thread === 'owner') {
+    owner.fault(fault.how, fault.ms);
+    return;
+  }
+  const planned = edges.find(({ name }) => name === `${fault.thread}-${fault.worker}`);
+  if (planned !== undefined) threads?.fault(planned.edge);
 }

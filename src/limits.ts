@@ -18,9 +18,6 @@ export const HELD_FRAMES_MAX = 16;
 /** The longest id (wire contract): ids are ASCII. */
 export const ID_BYTES_MAX = 128;
 
-/** Devices that one gateway speaks for (wire contract). */
-export const GATEWAY_DEVICES_MAX = 10_000;
-
 /** What the sessions of MQTT clients that are away may take together: 100,000 that follow a few devices each. */
 export const MQTT_KEPT_BYTES_MAX = 64 * 1024 * 1024;
 

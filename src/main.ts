@@ -62,7 +62,7 @@ async function serve(settings: Settings, warnings: readonly string[]): Promise<v
     process.stderr.write(`dat: ${expected ? error.message : `cannot start: ${String(error)}`}\n`);
     process.exit(exitCodeOf(error));
   }
-  const { devicePort, subscriberPort, adminPort, mqttPort, transport, fanoutWorkers } = hub;
+  const { devicePort, subscriberPort, adminPort, mqttPort, transport, fanoutWorkers, ingestWorkers } = hub;
   logListening(logger, {
     devicePort,
     subscriberPort,
@@ -71,6 +71,7 @@ async function serve(settings: Settings, warnings: readonly string[]): Promise<v
     host: settings.host,
     transport,
     fanoutWorkers,
+    ingestWorkers,
   });
   process.stdout.write(greeting(settings, hub));
 }
@@ -123,14 +124,15 @@ function exitCodeOf(error: unknown): number {
 /** What a person at a terminal needs first. */
 function greeting(
   settings: Settings,
-  { devicePort, subscriberPort, adminPort, mqttPort, transport, fanoutWorkers }: Hub,
+  { devicePort, subscriberPort, adminPort, mqttPort, transport, fanoutWorkers, ingestWorkers }: Hub,
 ): string {
   const { host, tlsCertFile } = settings;
   const address = host.includes(':') ? `[${host}]` : host;
-  const threads =
-    fanoutWorkers === 0
-      ? 'subscribers on the main thread'
-      : `${fanoutWorkers} fan-out ${fanoutWorkers === 1 ? 'worker' : 'workers'}`;
+  const plural = (count: number, name: string): string => `${count} ${name}${count === 1 ? '' : 's'}`;
+  const threads = [
+    ...(ingestWorkers === 0 ? [] : [plural(ingestWorkers, 'ingest thread')]),
+    fanoutWorkers === 0 ? 'subscribers on the main thread' : plural(fanoutWorkers, 'fan-out worker'),
+  ].join(', ');
   const secure = tlsCertFile === '' ? '' : 's';
   const subscriber = `ws${secure}://${address}:${subscriberPort}/v1/subscribe`;
   const device = `ws${secure}://${address}:${devicePort}/v1/device`;

@@ -8,7 +8,7 @@ import { HISTORY_BYTES_MAX, HISTORY_BYTES_MIN } from './history/memory.ts';
 import { helpText, readFlags } from './settings/flags.ts';
 import { wrongValue } from './settings/problems.ts';
 import { brokenRules, type Origins } from './settings/rules.ts';
-import { FANOUT_WORKERS_MAX, rowOf, type SettingKey, type Settings, settingKeys } from './settings/schema.ts';
+import { rowOf, type SettingKey, type Settings, settingKeys } from './settings/schema.ts';
 import { readSecretFiles } from './settings/secret-files.ts';
 import {
   CONFIG_VARIABLE,
@@ -22,6 +22,7 @@ import { settingWarnings } from './settings/warnings.ts';
 
 export {
   FANOUT_WORKERS_MAX,
+  INGEST_WORKERS_MAX,
   type SettingGroup,
   type SettingKey,
   type SettingRow,
@@ -30,6 +31,7 @@ export {
   settingRows,
 } from './settings/schema.ts';
 export { settingsTable } from './settings/table.ts';
+export { resolveFanoutWorkers, resolveThreads, type ThreadCounts } from './settings/thread-counts.ts';
 export { packageVersion } from './settings/version.ts';
 
 /** Exit code of a start with invalid settings: EX_CONFIG of sysexits.h. */
@@ -111,15 +113,6 @@ export function loadSettingsFromProcess(): LoadedSettings {
 /** Reads the settings of this process again. */
 export function explainSettingsOfProcess(): ExplainedSettings {
   return explainSettings(processSources());
-}
-
-/**
- * @param cores how many the process may use
- * @returns the number of fan-out workers, 0 to `FANOUT_WORKERS_MAX`; two cores are left to the main thread and the owner
- */
-export function resolveFanoutWorkers(settings: Pick<Settings, 'fanoutWorkers'>, cores: number): number {
-  if (settings.fanoutWorkers !== 'auto') return settings.fanoutWorkers;
-  return Math.min(FANOUT_WORKERS_MAX, Math.max(1, cores - 2));
 }
 
 /** Memory for history, bytes; 0: off. */

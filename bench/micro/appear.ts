@@ -83,7 +83,7 @@ class Bench {
     const session = this.#nextSession();
     const role = kind === SessionKind.device ? 'device' : 'subscriber';
     const actor = { role, id, devices: undefined, vip: false } as const;
-    const more = { again: false, hold: false, interest: false };
+    const more = { again: false, hold: false, interest: false, gateway: '', ticket: 0 };
     writeJoin(this.#toOwner, { session, kind, actor, connectedAt: 1, ...more });
     return session;
   }

@@ -1,5 +1,5 @@
 /** What admission shares across threads: addresses, the number of connections, and whether the hub is overloaded. */
-import { Counter, Counters } from '../memory/counters.ts';
+import { Counters } from '../memory/counters.ts';
 import { Addresses, type AddressMemory, createAddresses } from './addresses.ts';
 
 export interface AdmissionMemory {
@@ -44,10 +44,7 @@ export class AdmissionState {
   /** Admitted connections of all threads. */
   get open(): number {
     let open = 0;
-    for (const { cells } of this.#counters) {
-      open += cells[Counter.deviceConnections]! + cells[Counter.subscriberConnections]!;
-      open += cells[Counter.mqttConnections]! - cells[Counter.mqttSessions]!;
-    }
+    for (const { connections } of this.#counters) open += connections;
     return open;
   }
 

@@ -4,6 +4,7 @@ import { type RefusalReason, refusalCounters } from '../access/admission.ts';
 import type { HistoryUsage } from '../history/memory.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
+import type { RestartCounts } from '../supervise/edge-threads.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { WebhookFigures } from '../webhooks/memory.ts';
 import type { AdminDeps } from './deps.ts';
@@ -52,7 +53,7 @@ export interface Figures {
   readonly threads: readonly ThreadReading[];
   readonly rings: readonly { readonly ring: string; readonly usedRatio: number }[];
   readonly capacity: Capacity;
-  readonly workerRestarts: Readonly<Record<'owner' | 'fanout', number>>;
+  readonly workerRestarts: RestartCounts;
   readonly history: HistoryUsage & { readonly replayed: number };
   /** Undefined when there are no webhooks. */
   readonly webhooks: WebhookFigures | undefined;
@@ -84,7 +85,11 @@ export function collectFigures(deps: AdminDeps): Figures {
       inactive: presence.total('inactive'),
       deny: presence.total('deny'),
     },
-    connections: { device: sum('deviceConnections'), subscriber: sum('subscriberConnections') },
+    connections: {
+      device: sum('deviceConnections'),
+      subscriber: sum('subscriberConnections'),
+      gateway: sum('gatewayConnections'),
+    },
     received: { pong: sum('receivedPong'), message: sum('receivedMessage'), status: sum('receivedStatus') },
     skipped: sum('skipped'),
     deliveries: sum('deliveries'),
@@ -115,14 +120,22 @@ export function collectFigures(deps: AdminDeps): Figures {
     },
     refusals: refusalsOf(all),
     bytes: { received: sum('bytesReceived'), sent: sum('bytesSent') },
-    opened: { device: sum('openedDevices'), subscriber: sum('openedSubscribers') },
+    opened: {
+      device: sum('openedDevices'),
+      subscriber: sum('openedSubscribers'),
+      gateway: sum('openedGateways'),
+    },
     failedFrames: sum('failedFrames'),
     refusedUpgrades: Object.fromEntries(
       Object.entries(refusalCounters).map(([reason, name]) => [reason, sum(name)]),
     ) as Record<RefusalReason, number>,
     latencyBuckets: addUp(all.map((counters) => counters.latencyBuckets())),
     latencySumSeconds: sum('latencySumSeconds'),
-    disconnects: { device: closesOf(all, 'device'), subscriber: closesOf(all, 'subscriber') },
+    disconnects: {
+      device: closesOf(all, 'device'),
+      subscriber: closesOf(all, 'subscriber'),
+      gateway: closesOf(all, 'gateway'),
+    },
     threads: deps.threads.map(({ thread, counters }) =>
       readThread(thread, counters, deps.lateSeconds(thread)),
     ),

@@ -60,7 +60,11 @@ export class LiveSampler {
       sendQueues: { lagging: figures.lagging, bytes: figures.queuedBytes },
       slow: [...slowSubscribers()],
       slowCloses: figures.slowCloses,
-      disconnects: { device: seen(disconnects, 'device'), subscriber: seen(disconnects, 'subscriber') },
+      disconnects: {
+        device: seen(disconnects, 'device'),
+        subscriber: seen(disconnects, 'subscriber'),
+        gateway: seen(disconnects, 'gateway'),
+      },
       capacity: {
         devices: usageOf(capacity.devices),
         subscribers: usageOf(capacity.subscribers),
@@ -91,7 +95,7 @@ function threadsBetween(from: Look | undefined, to: Look): LiveFigures['threads'
     return {
       thread,
       loopLagSeconds,
-      connections: counters.deviceConnections + counters.subscriberConnections,
+      connections: counters.deviceConnections + counters.subscriberConnections + counters.gatewayConnections,
       receivedPerSecond: rate('receivedPong', 'receivedMessage', 'receivedStatus'),
       recordsPerSecond: rate('records'),
       deliveriesPerSecond: rate('deliveries'),

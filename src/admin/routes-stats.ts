@@ -62,6 +62,7 @@ function readStats(deps: AdminDeps, sampler: RateSampler): Stats {
     transport: figures.transport,
     uptimeSeconds: (deps.clock.wallNow() - deps.startedAtMs) / 1e3,
     fanoutWorkers: deps.fanoutWorkers,
+    ingestWorkers: deps.ingestWorkers,
     devices: { ...figures.devices },
     subscriptions: { ...figures.subscriptions },
     connections: { ...figures.connections },

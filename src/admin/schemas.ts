@@ -144,6 +144,10 @@ export const deviceEntry = z.object({
   status: z.string().nullable().describe('The status that the device last reported'),
   lastSeen: wallMs,
   connectedAt: z.number().nullable().describe('Milliseconds since 1970; null when not connected'),
+  gateway: z
+    .string()
+    .optional()
+    .describe('The gateway that speaks for it; absent for a connection of its own'),
   seq: count.describe('Events broadcast so far'),
   epoch: z.string().describe('Of this numbering: another whenever it starts anew'),
   subscribers: z.object({ active: count, inactive: count, allow: count, deny: count }),
@@ -241,9 +245,10 @@ export const stats = z.object({
   transport: z.string(),
   uptimeSeconds: z.number(),
   fanoutWorkers: count,
+  ingestWorkers: count.describe('0: the main thread holds the devices'),
   devices: z.object({ online: count, stale: count, offline: count }),
   subscriptions: z.object({ allow: count, active: count, inactive: count, deny: count }),
-  connections: z.object({ device: count, subscriber: count }),
+  connections: z.object({ device: count, subscriber: count, gateway: count }),
   totals: z.object({
     received: z.object({ pong: count, message: count, status: count }),
     skipped: count,
@@ -275,7 +280,7 @@ export const stats = z.object({
   threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({ owner: count, fanout: count }),
+  workerRestarts: z.object({ owner: count, ingest: count, fanout: count }),
 });
 export type Stats = z.infer<typeof stats>;
 

@@ -15,13 +15,15 @@ import { Heart } from '../memory/heartbeat.ts';
 import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
+import type { ListenerName } from '../records/commands.ts';
 import { sessionNumbers } from '../records/sessions.ts';
+import { Tickets } from '../records/tickets.ts';
 import { Arrivals } from '../transport/arrivals.ts';
 import type { TcpOptions } from '../transport/tcp.ts';
 import type { Route } from '../transport/transport.ts';
 import { readTemplates } from '../wire/mqtt/templates.ts';
 import { TopicLayout } from '../wire/mqtt/topics.ts';
-import { deviceTerms, mqttTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
+import { deviceTerms, gatewayTerms, mqttTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
 import { Allowances } from './allowances.ts';
 import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
@@ -33,6 +35,7 @@ import { MqttRoute } from './mqtt/route.ts';
 import { OwnerLine } from './owner-line.ts';
 import { Poller } from './poller.ts';
 import { DeviceRoute } from './publish/device-route.ts';
+import { GatewayRoute } from './publish/gateway-route.ts';
 
 interface OwnSettings {
   readonly mqttTopics: readonly string[];
@@ -66,11 +69,9 @@ export interface AttachedEdge {
   readonly poller: Poller;
   /** Of all listeners of this thread. */
   readonly arrivals: Arrivals;
-  readonly deviceRoute: Route<unknown>;
-  readonly subscriberRoute: Route<unknown>;
-  /** `/mqtt` of either WebSocket listener. */
-  readonly mqttRoutes: Readonly<Record<'device' | 'subscriber', Route<unknown>>>;
-  /** Of the TCP listener. */
+  /** By the listener that serves them. */
+  readonly routes: Readonly<Record<ListenerName, readonly Route<unknown>[]>>;
+  /** Of MQTT over TCP. */
   readonly mqttTcp: TcpOptions<unknown>;
   /** Settings and keys that a reload changed hold from here on, for connected peers too. */
   reload(settings: Readonly<Record<string, unknown>>, tokens: TokenConfig | undefined): void;
@@ -101,7 +102,11 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     layout: layoutOf(settings.mqttTopics),
     admission,
     presence,
-    line: new OwnerLine(new RingProducer(memory.toOwner), new Ringer(shared.ownerDoorbell)),
+    line: new OwnerLine(
+      new RingProducer(memory.toOwner),
+      new Ringer(shared.ownerDoorbell),
+      new Tickets(shared.tickets),
+    ),
     fromOwner: new RingConsumer(memory.fromOwner),
     clock,
     counters,
@@ -139,6 +144,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
         journal.refused({ role, reason, status, message, address, id }),
     });
   const devices = upgrades('device', deviceTerms);
+  const gateways = upgrades('gateway', gatewayTerms);
   const subscribers = upgrades('subscriber', subscriberTerms);
   const mqtt = (listener: 'device' | 'subscriber' | 'tcp'): MqttRoute =>
     new MqttRoute(
@@ -159,9 +165,17 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     counters,
     poller,
     arrivals,
-    deviceRoute: contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
-    subscriberRoute: contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
-    mqttRoutes: { device: mqtt('device').route(), subscriber: mqtt('subscriber').route() },
+    routes: {
+      device: [
+        contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
+        contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed),
+        mqtt('device').route(),
+      ],
+      subscriber: [
+        contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
+        mqtt('subscriber').route(),
+      ],
+    },
     mqttTcp: mqtt('tcp').tcp(arrivals) as TcpOptions<unknown>,
     reload(changed, otherTokens) {
       Object.assign(settings, changed);

@@ -8,7 +8,7 @@ import { claimEvent } from '../records/event.ts';
 import {
   type Deregister,
   type Join,
-  type Leave,
+  KEEP_AS_SET,
   type Register,
   type Request,
   type Will,
@@ -22,14 +22,17 @@ import {
   writeSynced,
   writeWill,
 } from '../records/requests.ts';
+import type { Tickets } from '../records/tickets.ts';
 
 export class OwnerLine {
   readonly #ring: RingProducer;
   readonly #ringer: Ringer;
+  readonly #tickets: Tickets;
 
-  constructor(ring: RingProducer, ringer: Ringer) {
+  constructor(ring: RingProducer, ringer: Ringer, tickets: Tickets) {
     this.#ring = ring;
     this.#ringer = ringer;
+    this.#tickets = tickets;
   }
 
   /** Whether records wait for room in the ring. */
@@ -37,13 +40,14 @@ export class OwnerLine {
     return this.#ring.spilledCount > 0;
   }
 
-  join(join: Join): void {
-    writeJoin(this.#ring, join);
+  join(join: Omit<Join, 'ticket'>): void {
+    writeJoin(this.#ring, { ...join, ticket: this.#tickets.next() });
     this.publish();
   }
 
-  leave(leave: Leave): void {
-    writeLeave(this.#ring, leave);
+  /** @param confirm whether the owner is to answer with `Left` @param keepMs see `Leave` */
+  leave(session: number, clean: boolean, confirm = false, keepMs = KEEP_AS_SET): void {
+    writeLeave(this.#ring, { session, clean, confirm, keepMs });
     this.publish();
   }
 

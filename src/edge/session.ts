@@ -66,6 +66,11 @@ export abstract class Session implements Peer, Closable {
     return false;
   }
 
+  /** The gateway that speaks for the device; '' for a connection of its own. */
+  get gatewayId(): string {
+    return '';
+  }
+
   /** No silence limit is shorter for this peer, ms. */
   get silenceMsMin(): number {
     return 0;

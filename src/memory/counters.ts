@@ -36,11 +36,13 @@ const names = [
   'bytesSent', // of frames, once per connection
   'openedDevices', // connections
   'openedSubscribers',
+  'openedGateways',
   'cpuSeconds', // of the thread, as of the last second
   'refusedTexts', // statuses that found no room in the table
   'failedFrames', // frames whose handling threw: a bug, contained
   'deviceConnections', // gauge
   'subscriberConnections', // gauge
+  'gatewayConnections', // gauge
   'mqttConnections', // gauge: whatever they are in the hub
   'mqttSessions', // gauge: roles that they have; these count as connections of devices and subscribers too
   'mqttMalformed', // packets that MQTT does not allow, each of which ends its connection
@@ -86,6 +88,7 @@ const gauges = [
   'subscriberConnections',
   'mqttConnections',
   'mqttSessions',
+  'gatewayConnections',
   'laggingSubscribers',
   'queuedBytes',
   'loopLagSeconds',
@@ -94,8 +97,15 @@ const gauges = [
 const LATENCY_CELL = names.length;
 const DEVICE_CLOSES_CELL = LATENCY_CELL + latencyBoundsSeconds.length + 1;
 const SUBSCRIBER_CLOSES_CELL = DEVICE_CLOSES_CELL + countedCloseCodes.length + 1;
-const REFUSALS_CELL = SUBSCRIBER_CLOSES_CELL + countedCloseCodes.length + 1;
+const GATEWAY_CLOSES_CELL = SUBSCRIBER_CLOSES_CELL + countedCloseCodes.length + 1;
+const REFUSALS_CELL = GATEWAY_CLOSES_CELL + countedCloseCodes.length + 1;
 const CELLS = REFUSALS_CELL + countedErrorCodes.length + 1;
+
+const closesCells = {
+  device: DEVICE_CLOSES_CELL,
+  subscriber: SUBSCRIBER_CLOSES_CELL,
+  gateway: GATEWAY_CLOSES_CELL,
+} as const;
 
 const closeCells: ReadonlyMap<number, number> = new Map(
   countedCloseCodes.map((code, index) => [code, index]),
@@ -105,7 +115,7 @@ const errorCells: ReadonlyMap<number, number> = new Map(
   countedErrorCodes.map((code, index) => [code, index]),
 );
 
-export type Role = 'device' | 'subscriber';
+export type Role = keyof typeof closesCells;
 
 export function createCounters(): SharedArrayBuffer {
   return new SharedArrayBuffer(Math.ceil((CELLS * 8) / 128) * 128);
@@ -117,6 +127,18 @@ export class Counters {
 
   constructor(memory: SharedArrayBuffer) {
     this.cells = new Float64Array(memory);
+  }
+
+  /** Connections that the thread holds. */
+  get connections(): number {
+    const { cells } = this;
+    return (
+      cells[Counter.deviceConnections]! +
+      cells[Counter.subscriberConnections]! +
+      cells[Counter.gatewayConnections]! +
+      cells[Counter.mqttConnections]! -
+      cells[Counter.mqttSessions]! // those roles are counted already
+    );
   }
 
   /** For a thread that takes another's place: that one's gauges count for nothing any more. */
@@ -138,8 +160,7 @@ export class Counters {
   }
 
   disconnect(role: Role, code: number, count = 1): void {
-    const first = role === 'device' ? DEVICE_CLOSES_CELL : SUBSCRIBER_CLOSES_CELL;
-    this.cells[first + (closeCells.get(code) ?? countedCloseCodes.length)]! += count;
+    this.cells[closesCells[role] + (closeCells.get(code) ?? countedCloseCodes.length)]! += count;
   }
 
   /** A frame was answered with this error. */
@@ -161,7 +182,7 @@ export class Counters {
 
   /** Disconnects so far by close code; `other` is the last. */
   disconnects(role: Role): readonly (readonly [code: string, count: number])[] {
-    const first = role === 'device' ? DEVICE_CLOSES_CELL : SUBSCRIBER_CLOSES_CELL;
+    const first = closesCells[role];
     const codes = [...countedCloseCodes.map(String), 'other'];
     return codes.map((code, index) => [code, this.cells[first + index]!] as const);
   }

@@ -20,14 +20,15 @@ import {
   StateReason,
   type StateReasonName,
 } from '../presence/lifecycle.ts';
-import { EventField, EventFlag, eventBytes, privateViews, writeEventHead } from '../records/event.ts';
+import { EventField, EventFlag, eventBytes, eventOf, privateViews, writeOwnEvent } from '../records/event.ts';
 import type { Join, Will } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import { EventType, Priority } from '../wire/events.ts';
+import { DeviceTerms } from './device-terms.ts';
 import type { EdgeLink } from './edge-link.ts';
+import { Handovers } from './handovers.ts';
 import type { Registry } from './registry.ts';
 import { SessionSlots } from './session-slots.ts';
-import { Wills } from './wills.ts';
 
 export interface DeviceTimes {
   readonly deviceStaleAfterMs: number;
@@ -60,13 +61,13 @@ export class Devices {
   readonly #deps: DevicesDeps;
   /** Also for events that were sent before their edge knew the slot. */
   readonly #sessions = new SessionSlots();
+  readonly #handovers = new Handovers();
   readonly #hubEvent = privateViews(HUB_EVENT_BYTES);
-  readonly #wills = new Wills();
-  /** By connected device whose protocol allows for more silence than the settings: how much, ms. */
-  readonly #silenceMsMin = new Map<number, number>();
+  readonly #terms: DeviceTerms;
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
+    this.#terms = new DeviceTerms(deps.times);
   }
 
   /** The first listener came, or the last one went. */
@@ -99,7 +100,7 @@ export class Devices {
     const unconfirmed = this.#sessions.confirm(session);
     if (again) {
       if (slot !== undefined) {
-        this.#noteSilence(slot, join.silenceMsMin);
+        this.#terms.confirmed(slot, join.silenceMsMin);
         return;
       }
       // The owner before this one had replaced or terminated it, and the edge never heard.
@@ -107,27 +108,32 @@ export class Devices {
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
       this.#link(session).close(session, replaced ? closes.replaced : closes.terminated);
     } else if (slot === undefined) {
-      this.join(join);
+      if (!this.#handovers.isWaiting(session)) this.join(join, true);
     } else if (unconfirmed) {
       // It was let in, or half so, and nobody told it.
+      registry.setGateway(slot, join.gateway);
       this.#link(session).joined(session, slot);
       this.#input(slot, 'connect', 'connected');
       this.#armStale(slot);
     }
   }
 
-  /** The edge has named all it holds: whoever else was connected to it is not any more. */
-  dropUnconfirmed(edge: number): void {
-    for (const session of this.#sessions.unconfirmedOf(edge)) this.leave(session, false);
+  /** Sessions that rows name and that the edge has not named. */
+  unconfirmedOf(edge: number): number[] {
+    return this.#sessions.unconfirmedOf(edge);
   }
 
-  /** The edge is gone, and every connection with it. */
-  leaveAll(edge: number): void {
-    for (const session of this.#sessions.ofEdge(edge)) this.leave(session, false);
+  /** All sessions of the edge, those that wait among them. */
+  sessionsOf(edge: number): number[] {
+    return [...this.#handovers.ofEdge(edge), ...this.#sessions.ofEdge(edge)];
   }
 
-  /** A device connected; an older connection of the same id is replaced and nothing is broadcast for that. */
-  join({ session, actor, connectedAt, interest, silenceMsMin }: Join): void {
+  /**
+   * A device connected; an older connection of the same id is replaced and nothing is broadcast for that. The device waits
+   * until an older one of another edge has been let go. @param waits of its own edge too: its events are yet to be taken
+   */
+  join(join: Join, waits = false): void {
+    const { session, actor, connectedAt, interest, gateway, silenceMsMin } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -137,15 +143,20 @@ export class Devices {
     }
     const { rows } = registry.devices;
     const older = rows.session[slot]!;
+    const isElsewhere = edgeOf(older) !== edgeOf(session);
+    if (older !== NONE && (waits || isElsewhere || this.#handovers.isAwaited(older))) {
+      if (this.#handovers.wait(older, join)) this.#link(older).release(older);
+      return;
+    }
     if (older !== NONE) {
       this.#sessions.delete(older);
       this.#link(older).close(older, closes.replaced);
     }
     this.#sessions.set(session, slot);
-    this.#wills.delete(slot);
-    this.#noteSilence(slot, silenceMsMin);
+    this.#terms.joined(session, slot, silenceMsMin);
     rows.connectedAt[slot] = connectedAt;
     rows.wantsInterest[slot] = interest ? 1 : 0;
+    registry.setGateway(slot, gateway);
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     link.joined(session, slot);
@@ -157,21 +168,31 @@ export class Devices {
   /** The device has a will. */
   will(will: Will): void {
     const slot = this.#sessions.get(will.session);
-    if (slot !== undefined) this.#wills.set(slot, will);
+    if (slot !== undefined || this.#handovers.isWaiting(will.session)) this.#terms.setWill(slot, will);
   }
 
   /** @param clean whether the peer closed with 1000 or 1001, or without a code */
   leave(session: number, clean: boolean): void {
+    if (this.#handovers.leave(session, clean)) return;
+    this.#left(session, clean);
+    for (const { join, events, left } of this.#handovers.take(session)) {
+      this.join(join);
+      for (const event of events) this.event(event, 0);
+      if (left !== undefined) this.leave(join.session, left);
+    }
+  }
+
+  #left(session: number, clean: boolean): void {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, refused or terminated
     const { registry, wheel, clock } = this.#deps;
     this.#sessions.delete(session);
-    this.#silenceMsMin.delete(slot);
-    if (clean) this.#wills.delete(slot);
+    this.#terms.left(slot, clean);
     Atomics.store(registry.devices.rows.session, slot, NONE);
+    registry.setGateway(slot, '');
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
     if (registry.devices.rows.deviceState[slot] === DeviceState.offline) this.unwatched(slot);
-    else wheel.set(slot, clock.now() + this.#graceMs(slot));
+    else wheel.set(slot, clock.now() + this.#terms.graceMs(slot));
   }
 
   /** A stale device was heard. */
@@ -187,7 +208,10 @@ export class Devices {
     const { registry } = this.#deps;
     const session = views.u32[(offset + EventField.session) >> 2]!;
     let slot = views.u32[(offset + EventField.device) >> 2]!;
-    if (slot === NONE) slot = this.#sessions.get(session) ?? NONE;
+    if (slot === NONE) {
+      if (this.#holdsBack(session, views, offset)) return;
+      slot = this.#sessions.get(session) ?? NONE;
+    }
     if (slot === NONE || registry.devices.rows.session[slot] !== session) return; // replaced or terminated
     const bytes = eventBytes(views, offset);
     const isHeard = this.#broadcast(slot, views, offset, bytes);
@@ -197,6 +221,13 @@ export class Devices {
       const id = views.u8.subarray(offset + bytes, offset + bytes + ackBytes);
       this.#link(session).ack(session, registry.devices.rows.seq[slot]!, !isHeard, id);
     }
+  }
+
+  /** Whether the event is of a session that waits until another edge has let its device go. */
+  #holdsBack(session: number, views: RecordViews, offset: number): boolean {
+    if (!this.#handovers.isWaiting(session)) return false;
+    if (!this.#handovers.hold(session, views, offset)) this.#deps.counters.add(Counter.droppedIngestFull);
+    return true;
   }
 
   /**
@@ -209,10 +240,9 @@ export class Devices {
   ): boolean {
     this.#appear(slot);
     const status = Buffer.from(event.deviceStatus);
-    const views = privateViews(EventField.body + status.length + event.payload.length);
-    const flags = EventFlag.payloadIsJson;
-    const bytes = this.#write(views, { ...event, flags, status, payload: event.payload });
-    return this.#broadcast(slot, views, 0, bytes);
+    const received = this.#deps.clock.now();
+    const views = eventOf({ ...event, flags: EventFlag.payloadIsJson, received, status });
+    return this.#broadcast(slot, views, 0, eventBytes(views, 0));
   }
 
   /** The device's timer has run out. */
@@ -224,7 +254,7 @@ export class Devices {
     if (session !== NONE) {
       const pulse = pulses[edgeOf(session)]!;
       const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
-      const leftMs = this.#staleAfterMs(slot) - pulse.silentMs(lastSeen, now);
+      const leftMs = this.#terms.staleAfterMs(slot) - pulse.silentMs(lastSeen, now);
       if (leftMs === Number.POSITIVE_INFINITY) this.#armStale(slot);
       else if (leftMs > 0) wheel.set(slot, now + leftMs);
       else this.#silence(slot, lastSeen);
@@ -232,12 +262,12 @@ export class Devices {
     }
     // A wait that began before a stall of the hub's own begins anew: meanwhile no device could come back.
     const isOffline = rows.deviceState[slot] === DeviceState.offline;
-    const waitMs = isOffline ? this.#removeAfterMs(slot) : this.#graceMs(slot);
+    const waitMs = isOffline ? this.#removeAfterMs(slot) : this.#terms.graceMs(slot);
     const pausedUntil = Math.max(...pulses.map((pulse) => pulse.lastPauseEndMs(now)));
     if (pausedUntil > 0 && now < pausedUntil + waitMs) wheel.set(slot, pausedUntil + waitMs);
     else if (rows.deviceState[slot] !== DeviceState.offline) {
-      const will = this.#wills.take(slot, clock.wallNow(), now);
-      if (will !== undefined) this.#broadcast(slot, will.views, 0, will.bytes);
+      const will = this.#terms.takeWill(slot, clock.wallNow(), now);
+      if (will !== undefined) this.#broadcast(slot, will, 0, eventBytes(will, 0));
       this.#input(slot, 'graceOver', 'lost');
       this.unwatched(slot);
     } else if (!registry.isHeld(slot)) {
@@ -277,25 +307,14 @@ export class Devices {
     if (session !== NONE) {
       this.#sessions.delete(session);
       this.#link(session).close(session, closes.terminated);
+      for (const { join } of this.#handovers.take(session)) {
+        this.#terms.gaveUp(join.session);
+        this.#link(join.session).close(join.session, closes.terminated);
+      }
     }
     wheel.cancel(slot);
-    this.#wills.delete(slot);
-    this.#silenceMsMin.delete(slot);
+    this.#terms.left(slot, true);
     registry.freeDevice(slot);
-  }
-
-  #noteSilence(slot: number, silenceMsMin = 0): void {
-    if (silenceMsMin > 0) this.#silenceMsMin.set(slot, silenceMsMin);
-    else this.#silenceMsMin.delete(slot);
-  }
-
-  /** Infinity: never. */
-  #staleAfterMs(slot: number): number {
-    return Math.max(this.#deps.times.deviceStaleAfterMs, this.#silenceMsMin.get(slot) ?? 0);
-  }
-
-  #graceMs(slot: number): number {
-    return this.#wills.graceMs(slot, this.#deps.times.deviceLeaveGraceMs);
   }
 
   #armStale(slot: number): void {
@@ -325,36 +344,10 @@ export class Devices {
     registry.setDeviceState(slot, after, StateReason[reason]);
     const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
     const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[after], reason }));
-    const event = { type: EventType.status, priority: Priority.high, at: clock.wallNow(), flags, payload };
-    const bytes = this.#write(this.#hubEvent, { ...event, status: NO_BYTES });
+    const times = { at: clock.wallNow(), received: clock.now() };
+    const event = { type: EventType.status, priority: Priority.high, ...times, flags, payload };
+    const bytes = writeOwnEvent(this.#hubEvent, { ...event, status: NO_BYTES });
     this.#broadcast(slot, this.#hubEvent, 0, bytes);
-  }
-
-  /** Puts an event of the hub's own or an operator's together. @returns its length */
-  #write(
-    views: RecordViews,
-    event: {
-      readonly type: number;
-      readonly priority: number;
-      readonly flags: number;
-      readonly at: number;
-      readonly status: Uint8Array;
-      readonly payload: Uint8Array;
-    },
-  ): number {
-    const { status, payload } = event;
-    const body = writeEventHead(views, 0, {
-      ...event,
-      received: this.#deps.clock.now(),
-      device: NONE,
-      session: NONE,
-      statusBytes: status.length,
-      payloadBytes: payload.length,
-      ackBytes: 0,
-    });
-    views.u8.set(status, body);
-    views.u8.set(payload, body + status.length);
-    return body + status.length + payload.length;
   }
 
   /** The line to the edge that holds the session. */

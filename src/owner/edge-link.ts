@@ -22,8 +22,10 @@ import {
   writeGap,
   writeInterest,
   writeJoined,
+  writeLeft,
   writeNotice,
   writeRegistered,
+  writeRelease,
   writeResync,
   writeResynced,
   writeSeq,
@@ -71,6 +73,18 @@ export class EdgeLink {
   /** The MQTT client has its id. @param kept what its session kept; undefined: there was none */
   registered(session: number, kept: string | undefined): void {
     writeRegistered(this.#ring, { session, present: kept !== undefined, kept: kept ?? '' });
+    this.#written = true;
+  }
+
+  /** The session has left, and the edge is to know. */
+  left(session: number): void {
+    writeLeft(this.#ring, { session });
+    this.#written = true;
+  }
+
+  /** Another edge takes the session's device over: this one is to let go. */
+  release(session: number): void {
+    writeRelease(this.#ring, { session });
     this.#written = true;
   }
 

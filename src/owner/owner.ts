@@ -6,7 +6,7 @@ import type { AccessRule } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
 import { HistoryLog } from '../history/log.ts';
 import { attachHistory } from '../history/memory.ts';
-import { REQUEST_WORK_PER_POLL } from '../limits.ts';
+import { POLL_RECORDS_MAX, REQUEST_WORK_PER_POLL } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
 import type { RingConsumer } from '../memory/ring.ts';
@@ -15,7 +15,7 @@ import type { PresenceMemory } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
 import {
   type Join,
-  type Leave,
+  KEEP_AS_SET,
   readActive,
   readDeregister,
   readJoin,
@@ -27,10 +27,13 @@ import {
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
+import { edgeOf } from '../records/sessions.ts';
 import { AccessControl } from './access.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Filters } from './filters.ts';
+import { Gateways } from './gateways.ts';
+import { JoinOrder } from './join-order.ts';
 import { MqttClients } from './mqtt-clients.ts';
 import { Operator } from './operator.ts';
 import { Recovery } from './recovery.ts';
@@ -73,6 +76,9 @@ export interface OwnerDeps {
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
 const TIMERS_PER_POLL = 1024;
+/** What a join and a leave cost of a poll's work, in devices named: a gateway brings and loses thousands at once. */
+const JOIN_WORK = 4;
+const LEAVE_WORK = 2;
 /** Records that the history's cleaner looks at when there is nothing else to do. */
 const RECORDS_CLEANED_WHEN_IDLE = 256;
 /** A page must fit into a send queue that is a quarter full, in any encoding. */
@@ -86,11 +92,13 @@ export class Owner {
   readonly #deps: OwnerDeps;
   readonly #devices: Devices;
   readonly #subscribers: Subscribers;
+  readonly #gateways: Gateways;
   readonly #history: HistoryLog;
   readonly #sweeps: Sweeps;
   readonly #filters: Filters;
   readonly #operator: Operator;
   readonly #clients: MqttClients;
+  readonly #joins: JoinOrder;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
   /** Only while this owner takes over from one that died. */
@@ -158,11 +166,24 @@ export class Owner {
     this.#clients = clients;
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;
+    this.#joins = new JoinOrder({
+      edges: links.length,
+      advance: (edge) => this.#advance(edge),
+      join: (join) => devices.join(join),
+    });
     this.#subscribers = subscribers;
+    this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
     this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters, clients });
     if (deps.takesOver === true) {
-      this.#recovery = new Recovery({ ...deps, registry, devices, subscribers, history });
+      this.#recovery = new Recovery({
+        ...deps,
+        registry,
+        devices,
+        subscribers,
+        gateways: this.#gateways,
+        history,
+      });
       this.flush();
     }
   }
@@ -204,10 +225,15 @@ export class Owner {
   /** The edge's thread is gone: what it still said holds, then everyone it held is disconnected. */
   edgeGone(edge: number): void {
     while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0) {}
-    this.#devices.leaveAll(edge);
+    const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
+    for (const session of this.#devices.sessionsOf(edge)) {
+      if (recovery === undefined) this.#devices.leave(session, false);
+      else recovery.leave({ session, clean: false, confirm: false, keepMs: KEEP_AS_SET });
+    }
     this.#subscribers.leaveAll(edge);
+    this.#gateways.leaveAll(edge);
     this.#clients.leaveAll(edge);
-    this.#recovery?.synced(edge);
+    recovery?.synced(edge);
     this.flush();
     this.#deps.rings[edge]!.release();
   }
@@ -220,7 +246,7 @@ export class Owner {
 
   /** Whether a ring holds records. Reads the shared words. */
   hasRecords(): boolean {
-    return this.#deps.rings.some((ring) => ring.hasRecords);
+    return this.#joins.hasWaiting || this.#deps.rings.some((ring) => ring.hasRecords);
   }
 
   /** Whether records of the owner's wait for room in a ring. */
@@ -244,7 +270,7 @@ export class Owner {
   #pollEdge(edge: number, limit: number): number {
     const ring = this.#deps.rings[edge]!;
     this.#workLeft = REQUEST_WORK_PER_POLL;
-    let done = 0;
+    let done = this.#joins.resume(edge);
     for (; done < limit && this.#workLeft > 0; done++) {
       // An edge that has said all waits until the others have: its events may be for their subscribers.
       const recovery = this.#recovery;
@@ -264,9 +290,11 @@ export class Owner {
         this.#devices.event(views, offset);
         break;
       case ToOwnerRecord.Join:
+        this.#workLeft -= JOIN_WORK;
         this.#join(readJoin(views, offset));
         break;
       case ToOwnerRecord.Leave:
+        this.#workLeft -= LEAVE_WORK;
         this.#leave(readLeave(views, offset));
         break;
       case ToOwnerRecord.Active: {
@@ -315,6 +343,13 @@ export class Owner {
       case ToOwnerRecord.Synced:
         recovery.synced(edge);
         break;
+      case ToOwnerRecord.Leave: {
+        const leave = readLeave(views, offset);
+        recovery.leave(leave);
+        this.#subscribers.leave(leave.session);
+        this.#gateways.leave(leave.session);
+        break;
+      }
       case ToOwnerRecord.Request:
       case ToOwnerRecord.More:
         break; // the edge asks again
@@ -324,12 +359,37 @@ export class Owner {
   }
 
   #join(join: Join): void {
-    if (join.kind === SessionKind.device) this.#devices.join(join);
-    else this.#subscribers.join(join);
+    if (join.kind === SessionKind.device) this.#joins.join(join);
+    else this.#joinUnordered(join);
   }
 
-  #leave({ session, clean, keepMs }: Leave): void {
+  #joinUnordered(join: Join): void {
+    if (join.kind === SessionKind.subscriber) this.#subscribers.join(join);
+    else this.#gateways.join(join);
+  }
+
+  /** Works off an edge's ring, as far as there is work left, up to a device that joins. @returns that one */
+  #advance(edge: number): Join | undefined {
+    const ring = this.#deps.rings[edge]!;
+    for (let done = 0; done < POLL_RECORDS_MAX && this.#workLeft > 0; done++) {
+      const offset = ring.next();
+      if (offset < 0) break;
+      if (ring.kind !== ToOwnerRecord.Join) {
+        this.#take(ring, offset);
+        continue;
+      }
+      this.#workLeft -= JOIN_WORK;
+      const join = readJoin(ring.views, offset);
+      if (join.kind === SessionKind.device) return join;
+      this.#joinUnordered(join);
+    }
+    return undefined;
+  }
+
+  #leave({ session, clean, confirm, keepMs }: ReturnType<typeof readLeave>): void {
     this.#devices.leave(session, clean);
     this.#subscribers.leave(session, keepMs);
+    this.#gateways.leave(session);
+    if (confirm) this.#deps.links[edgeOf(session)]!.left(session);
   }
 }

@@ -23,6 +23,7 @@ import {
 import { ALL_TYPES } from '../wire/events.ts';
 import { adoptTable } from './adoption.ts';
 import { FilterTable } from './filter-table.ts';
+import { SharedTexts } from './shared-texts.ts';
 
 export interface RowOptions {
   readonly granted?: boolean;
@@ -56,6 +57,8 @@ export class Registry {
   /** Ids and statuses, for whoever copies them as bytes. */
   readonly texts: ArenaReader;
   readonly #arena: Arena;
+  /** Ids of the gateways by which devices are connected. */
+  readonly #gateways: SharedTexts;
   readonly #deviceIds: IdMap;
   readonly #subscriberIds: IdMap;
   readonly #deviceSlots: Slots;
@@ -73,6 +76,7 @@ export class Registry {
     this.interest = new Uint32Array(this.devices.capacity * edges);
     this.#arena = new Arena(memory.arena);
     this.texts = this.#arena;
+    this.#gateways = new SharedTexts(this.#arena);
     this.filters = new FilterTable(memory.filters, this.subscribers, this.#arena);
     this.#deviceIds = new IdMap(memory.deviceIds, this.devices.rows.id, this.#arena);
     this.#subscriberIds = new IdMap(memory.subscriberIds, this.subscribers.rows.id, this.#arena);
@@ -105,7 +109,8 @@ export class Registry {
         if (!this.isFiltered(row)) this.devices.rows.holders[this.subscriptions.rows.device[row]!]! += 1;
       },
     });
-    const { known, deviceState } = this.devices.rows;
+    const { known, deviceState, gateway } = this.devices.rows;
+    this.#gateways.adopt(gateway.subarray(0, highWater(this.devices)).filter((chunk) => chunk !== NO_TEXT));
     for (let slot = 0; slot < highWater(this.devices); slot++) {
       if (deviceState[slot] !== DeviceState.free && known[slot] === 0) this.unusedCount += 1;
     }
@@ -158,6 +163,7 @@ export class Registry {
     rows.seq[slot] = 0;
     rows.epoch[slot] = newEpoch();
     Atomics.store(rows.deviceStatus, slot, NO_TEXT);
+    Atomics.store(rows.gateway, slot, NO_TEXT);
     Atomics.store(rows.session, slot, NONE);
     rows.connectedAt[slot] = 0;
     rows.holders[slot] = 0;
@@ -185,6 +191,8 @@ export class Registry {
     Atomics.sub(this.#totals, rows.deviceState[slot]!, 1);
     Atomics.store(rows.deviceState, slot, DeviceState.free);
     this.#arena.release(rows.deviceStatus[slot]!);
+    this.#gateways.release(rows.gateway[slot]!);
+    Atomics.store(rows.gateway, slot, NO_TEXT);
     this.#deviceIds.remove(slot);
     end(rows.version, slot);
     this.#deviceSlots.release(slot);
@@ -213,6 +221,18 @@ export class Registry {
     this.#arena.release(before);
     end(rows.version, slot);
     return true;
+  }
+
+  /** The gateway by which the device is connected, '' for none; without room in the arena it has none to show. */
+  setGateway(slot: number, gateway: string): void {
+    const { rows } = this.devices;
+    const before = rows.gateway[slot]!;
+    if (before === NO_TEXT && gateway === '') return;
+    const chunk = this.#gateways.hold(gateway);
+    begin(rows.version, slot);
+    Atomics.store(rows.gateway, slot, chunk);
+    this.#gateways.release(before);
+    end(rows.version, slot);
   }
 
   /** Whether the device's id starts with these bytes. */

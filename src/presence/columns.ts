@@ -26,6 +26,7 @@ export const deviceColumns = {
   connectedAt: f64('wall-clock ms, of the connection that `session` names', 'owner'), // plain, as seq
   id: u32('arena chunk', 'owner'),
   deviceStatus: u32('arena chunk, 0 none', 'owner'),
+  gateway: u32('arena chunk of the id of the gateway that it is connected by, 0 none', 'owner'),
   session: u32('session, NONE when not connected', 'owner'),
   firstRow: u32('subscription slot', 'owner'),
   holders: u32("count of subscriptions that are not only a filter's", 'owner'),

@@ -75,6 +75,7 @@ export function createPresence(capacity: PresenceCapacity): PresenceMemory {
     arena: new SharedArrayBuffer(
       arenaBytesFor([
         { count: devices + subscribers + filters, bytesMax: ID_BYTES_MAX },
+        { count: devices + 1, bytesMax: ID_BYTES_MAX }, // gateways: at worst each device has another
         { count: devices + 1, bytesMax: ARENA_TEXT_BYTES_MAX }, // one more: a new status is stored before the old one goes
       ]),
     ),
@@ -100,6 +101,8 @@ export interface DeviceRow {
   /** Another whenever the numbering starts anew. */
   readonly epoch: number;
   readonly session: number | undefined;
+  /** Id of the gateway by which it is connected; undefined for a connection of its own, or none. */
+  readonly gateway: string | undefined;
   /** Wall-clock ms; undefined when it is not connected. */
   readonly connectedAt: number | undefined;
   readonly subscribers: Readonly<Record<SubscriptionStatus, number>>;
@@ -186,6 +189,7 @@ export class PresenceReader {
         seq: rows.seq[slot]!,
         epoch: rows.epoch[slot]!,
         session: session === NONE ? undefined : session,
+        gateway: this.#arena.text(Atomics.load(rows.gateway, slot)) || undefined,
         connectedAt: session === NONE ? undefined : rows.connectedAt[slot]!,
         subscribers: {
           active: Atomics.load(rows.active, slot),

@@ -126,7 +126,54 @@ export function privateViews(bytes: number): RecordViews {
   };
 }
 
+/** A private copy of an event record, its ack id included. */
+export function copyOfEvent(views: RecordViews, offset: number): RecordViews {
+  const bytes = wholeEventBytes(views, offset);
+  const copy = privateViews(bytes);
+  copyEvent(views, offset, copy, 0, bytes);
+  return copy;
+}
+
 /** Whether the event goes before normal ones. */
 export function isHigh({ u8 }: RecordViews, offset: number): boolean {
   return u8[offset + EventField.priority] === Priority.high;
 }
+
+/** An event that no connection sent: the hub's own, an operator's, or a will. */
+export interface OwnEvent {
+  readonly type: number;
+  readonly priority: number;
+  readonly flags: number;
+  /** Wall-clock ms. */
+  readonly at: number;
+  /** Hub clock, ms. */
+  readonly received: number;
+  readonly status: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/** Puts the event together at the start of these views. @returns its length */
+export function writeOwnEvent(views: RecordViews, event: OwnEvent): number {
+  const { status, payload } = event;
+  const body = writeEventHead(views, 0, {
+    ...event,
+    device: NO_NUMBER,
+    session: NO_NUMBER,
+    statusBytes: status.length,
+    payloadBytes: payload.length,
+    ackBytes: 0,
+  });
+  views.u8.set(status, body);
+  views.u8.set(payload, body + status.length);
+  return body + status.length + payload.length;
+}
+
+/** The event in memory of its own. */
+export function eventOf(event: OwnEvent): RecordViews {
+  const views = privateViews(EventField.body + event.status.length + event.payload.length);
+  writeOwnEvent(views, event);
+  return views;
+}
+
+/** Neither a slot nor a session. */
+const NO_NUMBER = 0xffffffff;

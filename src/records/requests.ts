@@ -8,7 +8,7 @@ import { EVENT_KIND } from './event.ts';
 import { record } from './layout.ts';
 
 /** Roles that join, by number. */
-export const SessionKind = { device: 0, subscriber: 1 } as const;
+export const SessionKind = { device: 0, subscriber: 1, gateway: 2 } as const;
 export type SessionKind = (typeof SessionKind)[keyof typeof SessionKind];
 
 /** A peer connected. `again`: told to a new owner, of a peer that an earlier one had welcomed. */
@@ -23,11 +23,13 @@ const join = record(2, {
   fresh: 'flag',
   silenceMsMin: 'f64',
   connectedAt: 'f64',
+  ticket: 'u32',
   id: 'text',
   patterns: 'text',
+  gateway: 'text',
 });
-/** A connection is over. `clean`: by a goodbye. `keepMs`: see `Leave`. */
-const leave = record(3, { session: 'u32', clean: 'flag', keepMs: 'f64' });
+/** A session is over. `clean`: by a goodbye. `confirm`: the edge waits for `Left`. `keepMs`: see `Leave`. */
+const leave = record(3, { session: 'u32', clean: 'flag', confirm: 'flag', keepMs: 'f64' });
 /** A peer whose silence is on record was heard. */
 const active = record(4, { session: 'u32' });
 /** A subscriber asks for something. `request` comes back in the answer. */
@@ -80,12 +82,14 @@ export const KEEP_AS_SET = -1;
 export interface Leave {
   readonly session: number;
   readonly clean: boolean;
+  /** Whether the owner is to answer with `Left`. */
+  readonly confirm?: boolean;
   /** How long a subscriber's subscriptions are kept, ms, 0 not at all; or `KEEP_AS_SET`. */
   readonly keepMs?: number;
 }
 
 export function writeLeave(ring: Parameters<typeof leave.write>[0], value: Leave): void {
-  leave.write(ring, { ...value, keepMs: value.keepMs ?? KEEP_AS_SET });
+  leave.write(ring, { confirm: false, keepMs: KEEP_AS_SET, ...value });
 }
 
 export const { read: readLeave } = leave;
@@ -112,15 +116,20 @@ export interface Join {
   readonly fresh?: boolean;
   /** No silence limit is shorter, ms; Infinity: an open connection is never silent. */
   readonly silenceMsMin?: number;
+  /** The gateway that speaks for the device; '' for a connection of its own. */
+  readonly gateway: string;
   /** Wall-clock ms. */
   readonly connectedAt: number;
+  /** Order in which peers joined, over all edges (`tickets.ts`). */
+  readonly ticket: number;
 }
 
-const roles = ['device', 'subscriber'] as const satisfies readonly Role[];
+const roles = ['device', 'subscriber', 'gateway'] as const satisfies readonly Role[];
 
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
-  const { session, kind, actor, again, hold, interest, connectedAt, fresh = false, silenceMsMin = 0 } = value;
+  const { session, kind, actor, again, hold, interest, gateway, connectedAt, ticket } = value;
+  const { fresh = false, silenceMsMin = 0 } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, {
@@ -134,8 +143,10 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
     vip,
     restricted: devices !== undefined,
     connectedAt,
+    ticket,
     id,
     patterns,
+    gateway,
   });
 }
 

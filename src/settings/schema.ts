@@ -57,8 +57,9 @@ export type SettingGroup = (typeof settingGroups)[number];
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** 24 days: Node's timers reach 24.8 days at most. */
 const SPAN_MS_MAX = 24 * DAY_MS;
-/** One bit per fan-out worker in a 32-bit word of interest. */
+/** With main, all edges must have a number that fits into a session's (`records/sessions.ts`). */
 export const FANOUT_WORKERS_MAX = 32;
+export const INGEST_WORKERS_MAX = 16;
 /** The count of a subscriber's filters is one byte. */
 const FILTERS_MAX = 255;
 /** With this many rows, a column of 8 bytes takes 128 MB and ids of the maximum length take 2 GB. */
@@ -289,7 +290,17 @@ export const settingRows = {
     group: 'Threads',
     meaning:
       'Number of fan-out worker threads. `auto` is the number of cores minus 2, at least 1 and at most ' +
-      `${FANOUT_WORKERS_MAX}. 0 keeps the subscribers' sockets on the main thread.`,
+      `${FANOUT_WORKERS_MAX}; with ingest threads, what they and the owner leave. 0 keeps the subscribers' sockets on ` +
+      'the main thread.',
+  }),
+  ingestWorkers: row({
+    kind: wordOrNumber('auto', 0, INGEST_WORKERS_MAX),
+    default: 0,
+    group: 'Threads',
+    meaning:
+      "Number of threads that hold the devices' sockets, for fleets that send more than one core can receive. `auto` " +
+      'gives them half of the cores that the owner leaves, from 5 cores on, and at most 8. 0 keeps the sockets of ' +
+      'devices on the main thread. Needs the `uws` transport; on `ws` the main thread has all sockets.',
   }),
 
   subscriberActivity: row({
@@ -497,6 +508,13 @@ export const settingRows = {
     meaning:
       'Number of devices that the presence table holds; the memory is reserved at start. One more device ' +
       'is closed with 4100.',
+  }),
+  maxDevicesPerGateway: row({
+    kind: wholeNumber(1, ROWS_MAX, 'devices'),
+    default: 10_000,
+    group: 'Capacity',
+    reloadable: true,
+    meaning: 'Devices that one gateway may speak for at once; one more gets error 106.',
   }),
   maxSubscribers: row({
     kind: wholeNumber(1, ROWS_MAX, 'subscribers'),

@@ -10,6 +10,7 @@ import { createDoorbell } from '../memory/doorbell.ts';
 import { createHeartbeat } from '../memory/heartbeat.ts';
 import { ringBytesFor } from '../memory/ring.ts';
 import { createPresence, type PresenceCapacity } from '../presence/table.ts';
+import { createTickets } from '../records/tickets.ts';
 
 /** The edge that main is. */
 export const MAIN_EDGE = 0;
@@ -43,6 +44,7 @@ export function createHubMemory(
     ownerHeartbeat: createHeartbeat(),
     admission: createAdmissionMemory(counters, connectionsMax, randomUUID()),
     allowances: createAllowances(),
+    tickets: createTickets(),
     edges: memories,
   };
 }

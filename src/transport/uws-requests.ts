@@ -58,7 +58,7 @@ class Waiting implements Peer {
 export class UwsRequests {
   /** undefined: connections do not wait, and requests are answered at once. */
   #arrivals: Arrivals | undefined;
-  readonly #refuseBody: (response: Uws.HttpResponse) => void;
+  readonly #refuseBody: (response: Uws.HttpResponse, peer: Peer) => void;
   /** Those that have not asked. */
   readonly #byAddress = new Map<string, Set<Waiting>>();
   #pending: Pending | undefined;
@@ -70,7 +70,7 @@ export class UwsRequests {
   constructor(
     app: Uws.TemplatedApp,
     arrivals: Arrivals | undefined,
-    refuseBody: (response: Uws.HttpResponse) => void,
+    refuseBody: (response: Uws.HttpResponse, peer: Peer) => void,
   ) {
     this.#arrivals = arrivals;
     this.#refuseBody = refuseBody;
@@ -88,7 +88,9 @@ export class UwsRequests {
       return;
     }
     const [peer, another] = this.#byAddress.get(asked.address) ?? [];
-    if (peer !== undefined && another === undefined) {
+    if (peer === undefined) {
+      asked.response.close(); // all connections of this address have asked already: this one asks again
+    } else if (another === undefined) {
       this.#hasAsked(peer);
       answer(peer);
     } else if (!asked.hasBody) {
@@ -135,8 +137,7 @@ export class UwsRequests {
         pending.peer = waiting;
         return;
       }
-      waiting.settle();
-      this.#refuseBody(response);
+      this.#refuseBody(response, waiting);
     });
   }
 

@@ -81,7 +81,7 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
 const noWorker: HttpRefusal = { status: 503, message: 'no worker is ready' };
 
 function requestsOf(app: App, arrivals: Arrivals): UwsRequests {
-  return new UwsRequests(app, arrivals, (response) => refuse(response, withBody));
+  return new UwsRequests(app, arrivals, (response, peer) => refuse(response, withBody, peer));
 }
 
 /** What the routes of one app share. */
@@ -220,12 +220,19 @@ const phrases: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-function refuse(
-  response: Uws.HttpResponse,
-  { status, message, headers = {} }: HttpRefusal,
-  peer?: Peer,
-): void {
-  peer?.settle();
+/**
+ * Answers in a turn of its own. While a request waits for its answer, the library ends a connection that sends another.
+ * After an answer in the handler it would take the next request in the same bytes as well.
+ */
+function refuse(response: Uws.HttpResponse, refusal: HttpRefusal, peer: Peer): void {
+  setImmediate(() => {
+    if (peer.isGone) return;
+    peer.settle();
+    endWith(response, refusal);
+  });
+}
+
+function endWith(response: Uws.HttpResponse, { status, message, headers = {} }: HttpRefusal): void {
   response.cork(() => {
     response.writeStatus(`${status} ${phrases[status] ?? 'Error'}`);
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);

@@ -50,7 +50,15 @@ async function listen(
       ? createServer(HEAD)
       : createTlsServer({ ...HEAD, handshakeTimeout: 2 * UPGRADE_MS_MAX, cert: tls.cert, key: tls.key });
   const waiting = waitingOn(server, arrivals);
+  const asked = new WeakSet<Duplex>();
+  /** A second request ends the connection, as with uWebSockets.js. */
+  const isFirst = (socket: Duplex): boolean => {
+    if (asked.has(socket)) socket.destroy();
+    else asked.add(socket);
+    return !socket.destroyed;
+  };
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (!isFirst(request.socket)) return;
     const { status, message, headers } = byPath.has(pathOf(request)) ? notWebSocket : notHere;
     response.writeHead(status, {
       Connection: 'close',
@@ -61,6 +69,7 @@ async function listen(
   });
   server.on('upgrade', (request, stream, head) => {
     stream.on('error', () => stream.destroy());
+    if (!isFirst(stream)) return;
     const here = byPath.get(pathOf(request));
     const problem = requestProblem(request) ?? (here === undefined ? notHere : undefined);
     if (here === undefined || problem !== undefined) {

@@ -52,6 +52,7 @@ export class FakeHub {
       version: '1.2.3',
       transport: 'ws',
       fanoutWorkers: 1,
+      ingestWorkers: 0,
       presence: new PresenceReader(memory),
       history: new HistoryReader(
         attachHistory(createHistory(0)),
@@ -67,7 +68,7 @@ export class FakeHub {
         { thread: 'fanout-0', counters: this.worker },
       ],
       rings: [{ ring: 'main-to-owner', usedRatio: () => 0.25 }],
-      workerRestarts: () => ({ owner: 0, fanout: 2 }),
+      workerRestarts: () => ({ owner: 0, ingest: 0, fanout: 2 }),
       notReady: () => this.draining,
       notAlive: () => this.dead,
       lateSeconds: (thread) => (thread === this.late ? 6 : 0),

@@ -119,6 +119,7 @@ describe('GET /metrics', () => {
     count(hub, 'closedOverBudget', 3, 30);
     count(hub, 'deviceConnections', 100, 0);
     count(hub, 'subscriberConnections', 0, 200);
+    count(hub, 'gatewayConnections', 3, 0);
     const families = await scrape(hub);
     expect(by('type', families.get('dat_events_received_total'))).toEqual({
       pong: 11,
@@ -137,7 +138,11 @@ describe('GET /metrics', () => {
     expect(by('reason', families.get('dat_slow_closes_total'))).toEqual({ queue: 11, time: 22, budget: 33 });
     expect(families.get('dat_lagging_subscribers')?.samples[0]?.value).toBe(3);
     expect(families.get('dat_send_queue_bytes')?.samples[0]?.value).toBe(3000);
-    expect(by('role', families.get('dat_connections'))).toEqual({ device: 100, subscriber: 200 });
+    expect(by('role', families.get('dat_connections'))).toEqual({
+      device: 100,
+      subscriber: 200,
+      gateway: 3,
+    });
     expect(families.get('dat_events_skipped_total')?.samples[0]?.value).toBe(44);
     expect(families.get('dat_deliveries_total')?.samples[0]?.value).toBe(55);
   });
@@ -160,8 +165,8 @@ describe('GET /metrics', () => {
     const used = by('table', families.get('dat_capacity_used_ratio'));
     const { texts, ...rows } = used;
     expect(rows).toEqual({ devices: 3 / 64, subscribers: 1 / 64, subscriptions: 3 / 256 });
-    // Four short ids of 32 bytes each; room for the longest ids, statuses and filters.
-    expect(texts).toBeCloseTo((4 * 32) / (64 * 480 + 64 * 160 + 320 + 1024 * 160), 9);
+    // Four short ids of 32 bytes each; room for the longest ids, statuses, filters and ids of gateways.
+    expect(texts).toBeCloseTo((4 * 32) / (64 * 480 + 64 * 160 + 320 + 1024 * 160 + 65 * 160), 9);
   });
 
   it('has the latencies of all threads in one cumulative histogram', async () => {
@@ -184,14 +189,16 @@ describe('GET /metrics', () => {
     hub.worker.disconnect('subscriber', 4108);
     hub.worker.disconnect('subscriber', 4108);
     hub.worker.disconnect('subscriber', 3999);
+    hub.main.disconnect('gateway', 4004);
     const { samples } = (await scrape(hub)).get('dat_disconnects_total')!;
     const met = samples.filter(({ value }) => value > 0).map(({ labels, value }) => ({ ...labels, value }));
     expect(met).toEqual([
       { role: 'device', code: '1006', value: 1 },
       { role: 'subscriber', code: '4108', value: 2 },
       { role: 'subscriber', code: 'other', value: 1 },
+      { role: 'gateway', code: '4004', value: 1 },
     ]);
-    expect(samples).toHaveLength(2 * (countedCloseCodes.length + 1));
+    expect(samples).toHaveLength(3 * (countedCloseCodes.length + 1));
   });
 
   it('counts refused frames by error code', async () => {
@@ -216,10 +223,15 @@ describe('GET /metrics', () => {
     count(hub, 'bytesSent', 2, 20);
     count(hub, 'openedDevices', 3, 30);
     count(hub, 'openedSubscribers', 4, 40);
+    count(hub, 'openedGateways', 5, 50);
     const families = await scrape(hub);
     expect(families.get('dat_received_bytes_total')?.samples[0]?.value).toBe(11);
     expect(families.get('dat_sent_bytes_total')?.samples[0]?.value).toBe(22);
-    expect(by('role', families.get('dat_connections_opened_total'))).toEqual({ device: 33, subscriber: 44 });
+    expect(by('role', families.get('dat_connections_opened_total'))).toEqual({
+      device: 33,
+      subscriber: 44,
+      gateway: 55,
+    });
   });
 
   it('tells of the CPU time of those threads that know it', async () => {
@@ -237,7 +249,7 @@ describe('GET /metrics', () => {
     const families = await scrape(hub);
     expect(by('ring', families.get('dat_ring_used_ratio'))).toEqual({ 'main-to-owner': 0.25 });
     expect(by('thread', families.get('dat_event_loop_lag_seconds'))).toEqual({ main: 0, 'fanout-0': 0.125 });
-    expect(by('role', families.get('dat_worker_restarts_total'))).toEqual({ owner: 0, fanout: 2 });
+    expect(by('role', families.get('dat_worker_restarts_total'))).toEqual({ owner: 0, ingest: 0, fanout: 2 });
     expect(families.get('dat_build_info')?.samples).toEqual([
       {
         name: 'dat_build_info',

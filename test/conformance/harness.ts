@@ -4,7 +4,7 @@ import { type AdminAnswer, type AdminRequest, admin, Metrics } from '../support/
 import { eventually } from '../support/eventually.ts';
 import type { EventFrame } from '../support/frames.ts';
 import { type Env, type HubProcess, type StartOptions, startHub } from '../support/hub-process.ts';
-import { Device, type Peer, type PeerOptions, Subscriber } from '../support/peers.ts';
+import { Device, Gateway, type Peer, type PeerOptions, Subscriber } from '../support/peers.ts';
 
 /** One way to run the hub; the whole contract holds in each. */
 export interface MatrixRow {
@@ -32,6 +32,7 @@ export interface DeviceEntry {
   readonly status: string | null;
   readonly lastSeen: number;
   readonly connectedAt: number | null;
+  readonly gateway?: string;
   readonly seq: number;
   readonly epoch: string;
   readonly subscribers: Readonly<Record<'active' | 'inactive' | 'allow' | 'deny', number>>;
@@ -126,6 +127,21 @@ export class TestHub {
     const device = await Device.connect(this.process.devicePort, query, options);
     this.#peers.add(device);
     return device;
+  }
+
+  /** A gateway that is connected and welcomed. */
+  async gateway(id = uniqueId('gw'), options: DeviceOptions = {}): Promise<Gateway> {
+    const gateway = await this.openGateway(id, options);
+    await gateway.welcome();
+    return gateway;
+  }
+
+  /** A gateway whose upgrade was answered with 101, and nothing more is known. */
+  async openGateway(id: string, options: DeviceOptions = {}): Promise<Gateway> {
+    const query = `?id=${encodeURIComponent(id)}${options.query ?? ''}`;
+    const gateway = await Gateway.connect(this.process.devicePort, query, options);
+    this.#peers.add(gateway);
+    return gateway;
   }
 
   /** A subscriber that is connected and welcomed. */

@@ -50,7 +50,7 @@ describe('the chart', () => {
       'subscriber',
     ]);
     expect(values).toMatchObject({
-      ingress: { devicePaths: ['/v1/device'], subscriberPaths: ['/v1/subscribe'] },
+      ingress: { devicePaths: ['/v1/device', '/v1/gateway'], subscriberPaths: ['/v1/subscribe'] },
     });
   });
 });

@@ -76,10 +76,14 @@ const keeping = (protocolVersion: 4 | 5, seconds = 100): ClientOptions => ({
   ...(protocolVersion === 5 && { properties: { sessionExpiryInterval: seconds } }),
 });
 
-describe.each([0, 2])('a hub with %i workers', (workers) => {
+describe.each([
+  { workers: 0, ingest: '0' },
+  { workers: 2, ingest: '0' },
+  { workers: 1, ingest: '2' },
+])('a hub with $workers fan-out and $ingest ingest workers', ({ workers, ingest }) => {
   let hub: MqttHub;
   beforeAll(async () => {
-    hub = await startMqttHub({ workers, leaveGraceMs: 300 });
+    hub = await startMqttHub({ workers, leaveGraceMs: 300, env: { DAT_INGEST_WORKERS: ingest } });
     return () => hub.stop();
   });
   const client = (clientId: string, options: ClientOptions = {}): Promise<Client> =>

@@ -140,16 +140,18 @@ export class OwnerHarness {
       kind,
       actor,
       connectedAt: 1,
+      ticket: 0,
       again: false,
       hold: false,
       interest: false,
+      gateway: '',
     });
     this.poll();
     return session;
   }
 
   disconnect(session: number): void {
-    writeLeave(this.#toOwner, { session, clean: false });
+    writeLeave(this.#toOwner, { session, clean: false, confirm: false });
     this.poll();
   }
 

@@ -307,6 +307,7 @@ class Table {
       epoch: registry.devices.rows.epoch[slot],
       session: undefined,
       connectedAt: undefined,
+      gateway: undefined,
       subscribers,
     });
     strictEqual(registry.deviceId(slot), id);
@@ -438,6 +439,7 @@ describe('the registry', () => {
       epoch: expect.any(Number),
       session: undefined,
       connectedAt: undefined,
+      gateway: undefined,
       subscribers: { active: 0, inactive: 0, allow: 0, deny: 0 },
     });
   });

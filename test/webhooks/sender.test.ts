@@ -8,6 +8,7 @@ function setUp(answers: Answer[]) {
   const requests: { url: string; init: RequestInit }[] = [];
   const slept: number[] = [];
   const tried: (string | undefined)[] = [];
+  const end = new AbortController();
   const sender = new Sender({
     receiver: () => ({ url: 'https://receiver.example/hook?key=hidden', secret: WEBHOOK_SECRET }),
     async fetch(url, init) {
@@ -20,10 +21,10 @@ function setUp(answers: Answer[]) {
     async sleep(ms) {
       if (ms > 100) slept.push(ms);
     },
-    signal: new AbortController().signal,
+    signal: end.signal,
     tried: (failure) => tried.push(failure),
   });
-  return { sender, requests, slept, tried };
+  return { sender, requests, slept, tried, end };
 }
 
 const batch = { changes: [], resync: false };
@@ -46,6 +47,13 @@ describe('a batch', () => {
       data: batch,
     });
     expect(tried).toEqual([undefined]);
+  });
+
+  it('that is under way when the hub ends is no failure of the receiver', async () => {
+    const { sender, tried, end } = setUp([new DOMException('aborted', 'AbortError')]);
+    end.abort();
+    await expect(sender.send(batch)).rejects.toThrow('aborted');
+    expect(tried).toEqual([]);
   });
 
   it.each([

@@ -1,6 +1,5 @@
 /** The devices that an MQTT gateway speaks for: each has a session of its own from its first event on. */
 import type { CloseEntry } from '../../codes.ts';
-import { GATEWAY_DEVICES_MAX } from '../../limits.ts';
 import type { RolesDeps } from './roles.ts';
 import { MqttDeviceSession } from './sessions.ts';
 
@@ -19,7 +18,8 @@ export class MqttGatewayDevices {
   of(id: string): MqttDeviceSession | undefined {
     const known = this.#devices.get(id);
     if (known !== undefined) return known;
-    if (this.#taken.has(id) || this.#devices.size >= GATEWAY_DEVICES_MAX) return undefined;
+    if (this.#taken.has(id) || this.#devices.size >= this.#deps.edge.settings.maxDevicesPerGateway)
+      return undefined;
     const { edge, client, admitted, enter } = this.#deps;
     const actor = { role: 'device', id, devices: undefined, vip: false } as const;
     const device = new MqttDeviceSession(
@@ -27,6 +27,7 @@ export class MqttGatewayDevices {
       edge.nextSession(),
       edge.clock.wallNow(),
       client,
+      admitted.actor.id,
     );
     this.#devices.set(id, device);
     enter(device);

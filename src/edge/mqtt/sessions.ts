@@ -46,12 +46,15 @@ class MqttDeviceCodec implements DeviceCodec {
 
 export class MqttDeviceSession extends DeviceSession {
   readonly #client: Client;
+  readonly #gatewayId: string;
 
-  constructor(admitted: Admitted, number: number, connectedAt: number, client: Client) {
+  /** @param gatewayId '' for a device that has its own connection */
+  constructor(admitted: Admitted, number: number, connectedAt: number, client: Client, gatewayId = '') {
     const codec = new MqttDeviceCodec();
     super(admitted, number, connectedAt, { codec, wantsInterest: true });
     codec.tell = (isListenedTo) => client.interestIs(this, isListenedTo);
     this.#client = client;
+    this.#gatewayId = gatewayId;
   }
 
   override get silenceMsMin(): number {
@@ -60,6 +63,10 @@ export class MqttDeviceSession extends DeviceSession {
 
   override get closable(): Closable {
     return this.#client;
+  }
+
+  override get gatewayId(): string {
+    return this.#gatewayId;
   }
 
   override welcome(slot: number): void {
