@@ -113,6 +113,7 @@ export class Devices {
       // It was let in, or half so, and nobody told it.
       registry.setGateway(slot, join.gateway);
       this.#link(session).joined(session, slot);
+      this.#appear(slot);
       this.#input(slot, 'connect', 'connected');
       this.#armStale(slot);
     }
@@ -296,8 +297,8 @@ export class Devices {
   #appear(slot: number): void {
     const { registry, appeared } = this.#deps;
     if (registry.devices.rows.known[slot] === 1) return;
-    registry.setKnown(slot);
     appeared(slot);
+    registry.setKnown(slot); // last: until here another owner would do it all again
   }
 
   /** Closes the device's connection and frees its row; its subscriptions must be gone. */

@@ -50,6 +50,8 @@ export interface PageJob {
   /** Names its pages for `More`. */
   readonly page: number;
   readonly devices: number[];
+  /** Those among them that the filter has gained since: they may have no row yet, whatever the input. */
+  readonly gained: Set<number>;
   at: number;
   reserved: number;
   /** Of the subscriber's rows, while the devices are still being gathered. */

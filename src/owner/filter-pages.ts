@@ -9,7 +9,7 @@ import { NO_BYTES, Notice } from '../records/replies.ts';
 import { type PageJob, SLICE_SLOTS } from './filter-jobs.ts';
 import type { FiltersDeps } from './filters.ts';
 import type { RowWalk } from './row-walks.ts';
-import type { Subscriptions } from './subscriptions.ts';
+import { isSubscribed, type Subscriptions } from './subscriptions.ts';
 
 /** Names of pages start here, above those of requests. */
 const FIRST_PAGE = 2 ** 31 + 1;
@@ -39,26 +39,25 @@ export class FilterPages {
     const page = this.#nextPage;
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
     const { devices = [], walk, ...rest } = options;
-    return { kind: 'pages', ...rest, page, devices, walk, at: 0, reserved: 0, waits: false, isFull: false };
+    const state = { at: 0, reserved: 0, waits: false, isFull: false };
+    return { kind: 'pages', ...rest, page, devices, gained: new Set(), walk, ...state };
   }
 
   /** @returns whether its last page was sent */
   run(job: PageJob): boolean {
-    const { registry, subscriptions, pageBytes } = this.#deps;
-    const { filters } = registry;
+    const { subscriptions, pageBytes } = this.#deps;
     if (job.walk !== undefined) {
       if (!this.gather(job)) return false;
       job.walk = undefined;
     }
-    const isThere =
-      filters.state(job.slot) !== RowState.none &&
-      filters.find(job.subscriber, job.filter.slice(0, -1)) === job.slot;
+    const isThere = this.isThere(job);
     const page = subscriptions.begin();
     const { entries } = page;
     const { devices } = job;
+    const end = Math.min(devices.length, job.at + SLICE_SLOTS);
     while (
       isThere &&
-      job.at < devices.length &&
+      job.at < end &&
       entries.count < DEVICES_PER_PAGE &&
       entries.byteLength < pageBytes
     ) {
@@ -78,6 +77,12 @@ export class FilterPages {
     return !more;
   }
 
+  /** Whether the filter whose devices they are still exists. */
+  isThere({ subscriber, slot, filter }: PageJob): boolean {
+    const { filters } = this.#deps.registry;
+    return filters.state(slot) !== RowState.none && filters.find(subscriber, filter.slice(0, -1)) === slot;
+  }
+
   /** Takes down which of the subscriber's rows become active again. @returns whether all were seen */
   gather(job: PageJob, passes: (row: number) => boolean = () => true): boolean {
     const { registry, walks } = this.#deps;
@@ -94,27 +99,30 @@ export class FilterPages {
   /** One device of a page. Between being found and now it may have gone, or have been denied. */
   #follow(job: PageJob, device: number, page: ReturnType<Subscriptions['begin']>): void {
     const { registry, subscriptions, rowsMax } = this.#deps;
-    const { subscriber, input } = job;
+    const { subscriber } = job;
     const { known, deviceState } = registry.devices.rows;
     if (known[device] === 0 || deviceState[device] === DeviceState.free) return;
     const id = registry.deviceId(device);
     if (!id.startsWith(job.filter.slice(0, -1))) return;
     const row = registry.findRow(device, subscriber);
     if (!subscriptions.mayFollow(subscriber, device, row)) {
-      if (row >= 0 && registry.isFiltered(row)) page.change(row, RowState.none);
+      if (row >= 0 && registry.isFiltered(row))
+        page.change(row, nextRowState(registry.rowState(row), 'unsubscribe', subscriptions.outlives(row)));
       return;
     }
     const filterTypes = registry.filters.typesOf(subscriber, id);
+    // Since the pages began, the filter may have been paused, or its subscriber been silent.
+    const state = registry.filters.state(job.slot) as RowState;
+    const isNew = job.gained.has(device) && !(row >= 0 && isSubscribed(registry.rowState(row)));
+    const input = isNew ? 'subscribe' : job.input;
     if (row < 0) {
       if (input !== 'subscribe') return; // an operator has removed it
       const options = { types: filterTypes, ownTypes: 0, reserved: job.reserved > 0 };
       if (options.reserved) job.reserved -= 1;
       const isFull = !options.reserved && registry.subscribers.rows.rowCount[subscriber]! >= rowsMax;
-      const made = isFull ? -1 : registry.createRow(device, subscriber, RowState.active, options);
-      if (made < 0) {
-        job.isFull = true;
-        return;
-      }
+      const made = isFull ? -1 : registry.createRow(device, subscriber, state, options);
+      if (made < 0) job.isFull = true;
+      if (made < 0 || state !== RowState.active) return;
       subscriptions.describe(page, device, RowState.active);
       page.change(made, RowState.active); // attaches it once the page is written
       return;
@@ -125,6 +133,10 @@ export class FilterPages {
     const ownTypes = before === RowState.allow ? 0 : registry.subscriptions.rows.ownTypes[row]!;
     subscriptions.setTypes(row, ownTypes, filterTypes);
     if (after !== RowState.active) return;
+    if (state !== RowState.active) {
+      if (before === RowState.allow) page.change(row, state);
+      return;
+    }
     subscriptions.describe(page, device, after);
     page.change(row, after);
   }

@@ -8,6 +8,7 @@ import { DeviceState, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { Refusal } from '../records/replies.ts';
 import { type RequestJob, SLICE_SLOTS, type Target } from './filter-jobs.ts';
 import type { FilterPages } from './filter-pages.ts';
+import { Unfinished } from './filter-table.ts';
 import type { FiltersDeps } from './filters.ts';
 import { isSubscribed, type Subscriptions } from './subscriptions.ts';
 
@@ -46,6 +47,7 @@ export class FilterRequests {
       const pages = this.#pages.job({ subscriber, session, slot, filter, input: op, devices });
       pages.reserved = op === 'subscribe' ? target.missing : 0;
       job.pages.push(pages);
+      if (op === 'subscribe') registry.filters.begin(slot, Unfinished.pages);
       registry.reservedRows += pages.reserved;
     }
     return false;
@@ -87,14 +89,18 @@ export class FilterRequests {
     const { registry } = this.#deps;
     const end = highWater(registry.devices);
     const to = Math.min(end, target.next + SLICE_SLOTS);
-    for (; target.next < to; target.next++) this.find(subscriber, target, target.next);
+    const { known, deviceState } = registry.devices.rows;
+    for (; target.next < to; target.next++) {
+      const device = target.next;
+      if (known[device] !== 0 && deviceState[device] !== DeviceState.free)
+        this.find(subscriber, target, device);
+    }
     return to === end;
   }
 
+  /** A device that is known, or is about to be, may be one that the filter follows. */
   find(subscriber: number, target: Target, device: number): void {
     const { registry } = this.#deps;
-    const { known, deviceState } = registry.devices.rows;
-    if (known[device] === 0 || deviceState[device] === DeviceState.free) return;
     if (!registry.idStartsWith(device, target.prefix)) return;
     const row = registry.findRow(device, subscriber);
     if (!this.#deps.subscriptions.mayFollow(subscriber, device, row)) return;

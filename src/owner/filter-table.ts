@@ -10,6 +10,12 @@ import { filterColumns, NONE } from '../presence/columns.ts';
 import { RowState } from '../presence/lifecycle.ts';
 import type { FilterSlab, SubscriberSlab } from '../presence/table.ts';
 
+/**
+ * Why a device that the filter matches may still have no row. Where none of these holds, an operator has removed it, or
+ * the subscriber may not follow the device.
+ */
+export const Unfinished = { pages: 1, rules: 2 } as const;
+
 const byStrength = [RowState.active, RowState.silent, RowState.disconnected, RowState.paused] as const;
 
 export class FilterTable {
@@ -69,6 +75,7 @@ export class FilterTable {
     rows.subscriber[slot] = subscriber;
     rows.prefix[slot] = chunk;
     rows.types[slot] = types;
+    rows.unfinished[slot] = 0;
     this.#enter(slot);
     Atomics.store(rows.state, slot, state);
     return slot;
@@ -107,6 +114,19 @@ export class FilterTable {
 
   setState(slot: number, state: RowState): void {
     Atomics.store(this.slab.rows.state, slot, state);
+  }
+
+  isUnfinished(slot: number): boolean {
+    return this.slab.rows.unfinished[slot] !== 0;
+  }
+
+  /** Devices that the filter matches are still to get their rows. @param why one of Unfinished */
+  begin(slot: number, why: number): void {
+    this.slab.rows.unfinished[slot]! |= why;
+  }
+
+  finish(slot: number, why: number): void {
+    this.slab.rows.unfinished[slot]! &= ~why;
   }
 
   count(subscriber: number): number {

@@ -10,9 +10,10 @@ import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { type FilterEntry, NO_BYTES, Notice } from '../records/replies.ts';
 import type { AccessControl } from './access.ts';
-import type { Job } from './filter-jobs.ts';
+import type { Job, PageJob } from './filter-jobs.ts';
 import { FilterPages } from './filter-pages.ts';
 import { FilterRequests } from './filter-requests.ts';
+import { Unfinished } from './filter-table.ts';
 import { GoneDevices } from './gone-devices.ts';
 import type { Registry } from './registry.ts';
 import type { NamedRequest, Requests } from './requests.ts';
@@ -149,9 +150,11 @@ export class Filters {
     for (const { filter, value } of changed) {
       const slot = registry.filters.find(subscriber, filter.slice(0, -1));
       if (value !== RowState.active || slot < 0) continue;
+      const isLeft = registry.filters.isUnfinished(slot) && !this.#hasPages(session, slot);
       this.#enqueue(
         this.#pages.job({ subscriber, session, slot, filter, input, walk: walks.start(subscriber) }),
       );
+      if (isLeft) this.#rescanFilter(slot, subscriber, session);
     }
   }
 
@@ -172,6 +175,12 @@ export class Filters {
     }
   }
 
+  /** Other access rules are about to remove rows; should this owner not live to the end of it, another rescans. */
+  rulesChange(): void {
+    const { filters } = this.#deps.registry;
+    for (let slot = 0; slot < highWater(filters.slab); slot++) filters.begin(slot, Unfinished.rules);
+  }
+
   /**
    * Other access rules are in force: what they do not deny any more is followed. A pair that was not denied before and
    * has no row is one that an operator has removed.
@@ -180,6 +189,7 @@ export class Filters {
     const { registry } = this.#deps;
     const { subscriber, state } = registry.filters.slab.rows;
     for (let slot = 0; slot < highWater(registry.filters.slab); slot++) {
+      registry.filters.finish(slot, Unfinished.rules);
       if (state[slot] === RowState.none) continue;
       const session = registry.subscribers.rows.session[subscriber[slot]!]!;
       this.#rescanFilter(slot, subscriber[slot]!, session, before);
@@ -191,7 +201,7 @@ export class Filters {
     const { registry, walks } = this.#deps;
     for (const slot of registry.filters.ofSubscriber(subscriber)) {
       if (registry.filters.state(slot) !== RowState.active) continue;
-      this.#rescanFilter(slot, subscriber, session);
+      if (registry.filters.isUnfinished(slot)) this.#rescanFilter(slot, subscriber, session);
       const filter = this.#name(slot);
       const walk = walks.start(subscriber);
       const isPartial = (row: number): boolean => registry.rowState(row) === RowState.disconnected;
@@ -266,6 +276,8 @@ export class Filters {
     const jobs = this.#jobs.get(session)!;
     jobs.shift();
     if (job.kind === 'request') jobs.unshift(...job.pages);
+    else if (!this.#hasPages(session, job.slot) && this.#pages.isThere(job))
+      this.#deps.registry.filters.finish(job.slot, Unfinished.pages);
     if (jobs.length > 0) this.#ready.add(session);
     else this.#jobs.delete(session);
   }
@@ -323,12 +335,12 @@ export class Filters {
     for (const job of this.#jobs.get(session) ?? []) {
       if (job.kind === 'pages') {
         if (job.slot !== slot) continue;
-        job.devices.push(device);
+        this.#join(job, device);
         return true;
       }
       const waiting = job.pages.find((pages) => pages.slot === slot);
       if (waiting !== undefined) {
-        waiting.devices.push(device);
+        this.#join(waiting, device);
         return true;
       }
       const { target } = job;
@@ -337,6 +349,17 @@ export class Filters {
       return true;
     }
     return false;
+  }
+
+  #join(job: PageJob, device: number): void {
+    job.devices.push(device);
+    job.gained.add(device);
+    this.#deps.registry.filters.begin(job.slot, Unfinished.pages);
+  }
+
+  /** Whether pages of the filter are on their way to the session. */
+  #hasPages(session: number, slot: number): boolean {
+    return (this.#jobs.get(session) ?? []).some((job) => job.kind === 'pages' && job.slot === slot);
   }
 
   /**
@@ -362,6 +385,7 @@ export class Filters {
       return;
     }
     const filter = this.#name(slot);
+    registry.filters.begin(slot, Unfinished.pages);
     this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input: 'subscribe', devices }));
   }
 

@@ -71,6 +71,7 @@ export class Operator {
           return isHeard ? { ok: true, seq } : { ok: true, seq, skipped: true };
         });
       case ToOwner.SetRules:
+        if (!command.dryRun) this.#filters.rulesChange();
         return this.#swept(this.#sweep.begin(command.rules, command.dryRun));
       case ToOwner.SweepRules:
         return this.#swept(this.#sweep.part(command.from));

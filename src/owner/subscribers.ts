@@ -55,15 +55,18 @@ export class Subscribers {
 
   /** Takes over the rows that another owner left, and finishes what it had begun. */
   adopt(): void {
-    const { registry, wheel, sweeps } = this.#deps;
+    const { registry, wheel, clock, sweeps, settings } = this.#deps;
     const { rows } = registry.subscribers;
     for (let slot = 0; slot < highWater(registry.subscribers); slot++) {
       if (rows.used[slot] === 0) continue;
       const session = rows.session[slot]!;
-      wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + this.#times.firstMs);
+      const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
       if (session === NONE) {
+        // One that has never been here is waited for from now on.
+        wheel.set(slot, (lastSeen === 0 ? clock.now() : lastSeen) + settings.subscriberRemoveAfterMs);
         sweeps.input(slot, 'disconnect', undefined);
       } else {
+        wheel.set(slot, lastSeen + this.#times.firstMs);
         this.#sessions.adopt(session, slot);
         if (rows.silent[slot] === 1) sweeps.input(slot, 'silence', undefined);
       }
@@ -131,9 +134,9 @@ export class Subscribers {
 
   /** What it kept waits until it asks for it, and expires as if it had not come back. */
   #hold(slot: number, session: number, untilMs: number): void {
-    const { wheel, clock } = this.#deps;
+    const { wheel, clock, sweeps } = this.#deps;
     this.#times.hold(slot, untilMs);
-    this.#deps.sweeps.hold(slot, session);
+    sweeps.hold(slot, session);
     wheel.set(slot, Math.min(untilMs, clock.now() + this.#times.firstMs));
   }
 

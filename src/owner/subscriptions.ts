@@ -161,11 +161,7 @@ export class Subscriptions {
    */
   mayFollow(subscriber: number, device: number, row: number): boolean {
     const { registry, scopes, access } = this.#deps;
-    if (row >= 0) {
-      const state = registry.rowState(row);
-      if (state === RowState.deny) return false;
-      return state === RowState.allow || this.mayDeliver(row);
-    }
+    if (row >= 0) return registry.rowState(row) !== RowState.deny && this.mayDeliver(row);
     if (scopes.coversAll(subscriber) && access.isUniform) return access.default === 'allow';
     const id = registry.deviceId(device);
     if (!scopes.covers(subscriber, id)) return false;

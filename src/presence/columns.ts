@@ -83,6 +83,7 @@ export const filterColumns = {
   generation: u16('count, bumped on free', 'owner'),
   state: u8('RowState, 0 free', 'owner'),
   types: u8('bits of the event types that are delivered', 'owner'),
+  unfinished: u8('bits of Unfinished, 0 none', 'owner'),
 };
 
 /** Bytes a row may take beside its id and its timer; the bench prints what a device takes in all. */

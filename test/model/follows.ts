@@ -113,7 +113,7 @@ const filterOps: Readonly<Record<Ask, FilterOp>> = {
       .map(({ id }) => id);
     const tell = (): void => {
       for (const id of ids) {
-        begin(world, activate(world, id, subscriber), name, wishes, since.get(id));
+        begin(world, activate(world, id, subscriber), name, { types, ...wishes }, since.get(id));
         since.delete(id);
       }
     };

@@ -11,7 +11,7 @@ import { uwsLoads } from '../support/uws-loads.ts';
 import { Run } from './run.ts';
 import type { Terms } from './world.ts';
 
-const { MODEL_SECONDS, MODEL_SEED = testSeed() } = process.env;
+const { MODEL_SECONDS, MODEL_SEED = testSeed(), MODEL_COMMANDS } = process.env;
 const ADMIN_TOKEN = 'for-operators';
 /** Of each run, where no time is given. */
 const COMMANDS = 80;
@@ -95,7 +95,7 @@ describe.each(setups)('the model of a hub $name', ({ terms, transport, env }) =>
   it.skipIf(skip)('holds after every command', { timeout: (seconds + 120) * 1000 }, async () => {
     const run = new Run(hub, terms, Number(MODEL_SEED));
     const endAt = performance.now() + seconds * 1000;
-    const isOver = () => (seconds === 0 ? run.log.length >= COMMANDS : performance.now() > endAt);
+    const isOver = () => (seconds === 0 ? run.log.length >= Number(MODEL_COMMANDS ?? COMMANDS) : performance.now() > endAt);
     try {
       while (!isOver()) await run.step();
     } catch (failure) {

@@ -1,6 +1,15 @@
 /** Section 9 of the contract: what is kept of a device, and what of it a new follower gets. */
 import type { Wishes } from './commands.ts';
-import { ALL_TYPES, ANSWER, type Device, type Pair, type Position, type Sent, type World } from './world.ts';
+import {
+  ALL_TYPES,
+  ANSWER,
+  type Device,
+  type EventType,
+  type Pair,
+  type Position,
+  type Sent,
+  type World,
+} from './world.ts';
 
 /** Newest message and newest status of the device's own. */
 function lastOf({ sent }: Device): Sent[] {
@@ -51,10 +60,10 @@ export function begin(
   world.tellEntry(pair, via, wasActive && via !== ANSWER ? { optional: true } : {});
   const device = world.device(pair.device);
   const kept = keptOf(world, device);
-  const { last = false, history } = wishes;
+  const { last = false, history, types = ALL_TYPES } = wishes;
   const wanted =
     history !== undefined ? kept.slice(-history) : last && world.terms.history ? lastOf(device) : [];
-  replay(world, pair, wanted, wasActive);
+  replay(world, pair, wanted, { wasActive, types });
 }
 
 function recover(world: World, pair: Pair, via: string, since: Position): void {
@@ -91,11 +100,23 @@ function recover(world: World, pair: Pair, via: string, since: Position): void {
   );
 }
 
-/** @param wasActive whether one who has followed the device all along gets it again, the contract leaves open */
-function replay(world: World, pair: Pair, events: readonly Sent[], wasActive = false): void {
+/**
+ * The contract leaves open whether one who has followed the device all along gets events again, and whether a request
+ * replays types that only another follow of the device wants.
+ */
+function replay(
+  world: World,
+  pair: Pair,
+  events: readonly Sent[],
+  asked: { readonly wasActive: boolean; readonly types: readonly EventType[] } = {
+    wasActive: false,
+    types: ALL_TYPES,
+  },
+): void {
   const { seq, epoch } = world.device(pair.device);
-  const types = world.typesOf(pair);
-  const more = wasActive ? { optional: true } : {};
-  for (const sent of events) if (types.includes(sent.type)) world.tellEvent(pair, sent, true, more);
+  for (const sent of events.filter(({ type }) => world.typesOf(pair).includes(type))) {
+    const isSure = !asked.wasActive && asked.types.includes(sent.type);
+    world.tellEvent(pair, sent, true, isSure ? {} : { optional: true });
+  }
   world.subscriber(pair.subscriber).positions.set(pair.device, { epoch, seq });
 }

@@ -3,6 +3,7 @@
  * the frames that a JSON subscriber would see. One edge; the clock stands still unless the test moves it. No assertions.
  */
 
+import { PatternSet } from '../../src/access/pattern-set.ts';
 import { createHistory } from '../../src/history/memory.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
@@ -17,6 +18,7 @@ import {
   FromOwnerRecord,
   readAnswer,
   readAttach,
+  readClosed,
   readDetach,
   readEntries,
   readFilterPage,
@@ -26,12 +28,14 @@ import {
   readRefusals,
 } from '../../src/records/replies.ts';
 import {
+  type Join,
   type OpName,
   SessionKind,
   writeJoin,
   writeLeave,
   writeMore,
   writeRequest,
+  writeSynced,
 } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
@@ -41,6 +45,8 @@ import type { Frame } from '../support/frames.ts';
 
 const RING_BYTES = ringBytesFor(1024 * 1024);
 const POLL_RECORDS = 100_000;
+/** Within which a request is answered. */
+const POLLS_MAX = 100;
 
 const settings: OwnerDeps['settings'] = {
   deviceStaleAfterMs: 60_000,
@@ -54,6 +60,13 @@ const settings: OwnerDeps['settings'] = {
   sendQueueMaxBytes: 1024 * 1024,
   historyEvents: 100,
 };
+
+/** How a subscriber comes. */
+export interface Coming {
+  /** What its token covers; absent: everything. */
+  readonly devices?: readonly string[];
+  readonly hold?: boolean;
+}
 
 /** What the edge got, in order. */
 export type Received =
@@ -70,13 +83,17 @@ export class OwnerHarness {
   readonly clock = new FakeClock();
   readonly memory;
   readonly reader: PresenceReader;
-  readonly owner: Owner;
+  owner: Owner;
   readonly #toOwner: RingProducer;
   readonly #fromOwner: RingConsumer;
   readonly #waiting: Received[] = [];
   readonly #nextSession = sessionNumbers(createSessionNumbers(), 0, () => false);
-  readonly #subscribers = new Set<number>();
+  readonly #newOwner: (takesOver: boolean) => Owner;
+  /** By session: whom the edge holds. */
+  readonly #joins = new Map<number, Join>();
   #requests = 0;
+  /** Pages of filters that wait until the one before was read. */
+  readonly #promised: number[] = [];
   /** The frame ids of requests, for their answers. */
   readonly #asked = new Map<number, OpName>();
 
@@ -85,19 +102,32 @@ export class OwnerHarness {
     this.reader = new PresenceReader(this.memory);
     const [toOwner, fromOwner] = [createRing(RING_BYTES), createRing(RING_BYTES)];
     const ringer = new Ringer(createDoorbell());
+    const history = createHistory(0);
     this.#toOwner = new RingProducer(toOwner);
     this.#fromOwner = new RingConsumer(fromOwner);
-    this.owner = new Owner({
-      presence: this.memory,
-      history: createHistory(0),
-      rings: [new RingConsumer(toOwner)],
-      links: [new EdgeLink(new RingProducer(fromOwner), ringer)],
-      pulses: [new Pulse(createHeartbeat())],
-      clock: this.clock,
-      counters: new Counters(createCounters()),
-      settings: { ...settings, ...given },
-      rules,
-    });
+    this.#newOwner = (takesOver) =>
+      new Owner({
+        presence: this.memory,
+        history,
+        rings: [new RingConsumer(toOwner)],
+        links: [new EdgeLink(new RingProducer(fromOwner), ringer)],
+        pulses: [new Pulse(createHeartbeat())],
+        clock: this.clock,
+        counters: new Counters(createCounters()),
+        settings: { ...settings, ...given },
+        rules,
+        takesOver,
+      });
+    this.owner = this.#newOwner(false);
+  }
+
+  /** The owner has died; another takes its place, and the edge names whom it holds. */
+  replaceOwner(): void {
+    this.#waiting.push(...this.#read());
+    this.owner = this.#newOwner(true);
+    for (const join of this.#joins.values()) writeJoin(this.#toOwner, { ...join, again: true });
+    writeSynced(this.#toOwner, {});
+    this.poll();
   }
 
   poll(): void {
@@ -117,8 +147,8 @@ export class OwnerHarness {
   }
 
   /** @returns the subscriber's session */
-  connect(subscriber: string): number {
-    return this.#join(SessionKind.subscriber, subscriber);
+  connect(subscriber: string, coming: Coming = {}): number {
+    return this.#join(SessionKind.subscriber, subscriber, coming);
   }
 
   /** Subscribes to filters; the owner answers, and no page has been sent yet. */
@@ -130,27 +160,20 @@ export class OwnerHarness {
     this.poll();
   }
 
-  #join(kind: SessionKind, id: string): number {
+  #join(kind: SessionKind, id: string, { devices, hold = false }: Coming = {}): number {
     const session = this.#nextSession();
-    if (kind === SessionKind.subscriber) this.#subscribers.add(session);
     const role = kind === SessionKind.device ? 'device' : 'subscriber';
-    const actor = { role, id, devices: undefined, vip: false } as const;
-    writeJoin(this.#toOwner, {
-      session,
-      kind,
-      actor,
-      connectedAt: 1,
-      ticket: 0,
-      again: false,
-      hold: false,
-      interest: false,
-      gateway: '',
-    });
+    const actor = { role, id, devices: devices && new PatternSet(devices), vip: false } as const;
+    const rest = { connectedAt: 1, ticket: 0, again: false, interest: false, gateway: '' };
+    const join = { session, kind, actor, hold, ...rest };
+    this.#joins.set(session, join);
+    writeJoin(this.#toOwner, join);
     this.poll();
     return session;
   }
 
   disconnect(session: number): void {
+    this.#joins.delete(session);
     writeLeave(this.#toOwner, { session, clean: false, confirm: false });
     this.poll();
   }
@@ -161,16 +184,22 @@ export class OwnerHarness {
     this.poll();
   }
 
-  /** Asks, and returns the answer with all its pages; everything else that came stays for `received`. */
-  ask(session: number, op: OpName, devices?: readonly string[]): Frame {
+  /**
+   * Asks, and returns the answer with all its pages; everything else that came stays for `received`.
+   * @param names ids and filters; absent: all
+   */
+  ask(session: number, op: OpName, names?: readonly string[]): Frame {
     const request = ++this.#requests;
     this.#asked.set(request, op);
-    writeRequest(this.#toOwner, { session, request, op, devices, filters: [], types: ALL_TYPES });
-    this.poll();
+    const filters = names?.filter((name) => name.endsWith('*')) ?? [];
+    const devices = names?.filter((name) => !name.endsWith('*'));
+    writeRequest(this.#toOwner, { session, request, op, devices, filters, types: ALL_TYPES });
     let answer: Frame | undefined;
-    for (;;) {
+    for (let polls = 0; ; polls++) {
+      this.poll();
       this.#waiting.push(...this.#read());
       const at = this.#waiting.findIndex((one) => one.kind === 'text' && one.frame.id === request);
+      if (at < 0 && polls < POLLS_MAX) continue; // a filter is looked for in slices
       const [page] = at < 0 ? [] : this.#waiting.splice(at, 1);
       if (page?.kind !== 'text') throw new Error(`${op} was not answered`);
       const { more, ...frame } = page.frame as Frame & { readonly more?: boolean };
@@ -197,6 +226,32 @@ export class OwnerHarness {
     status: 'allow' | 'active' | 'inactive' | 'deny',
   ): OperatorResult {
     return this.owner.operate({ kind: ToOwner.SetRow, device, subscriber, status, vip: undefined });
+  }
+
+  /** Reads the pages of filters that came for the session, and asks for more where more is promised. */
+  readPages(session: number): { readonly device: string }[] {
+    this.#waiting.push(...this.#read());
+    const devices: { readonly device: string }[] = [];
+    for (const one of this.#waiting.splice(0)) {
+      if (one.kind !== 'text' || one.session !== session || one.frame.filter === undefined) continue;
+      devices.push(...(one.frame.devices as { readonly device: string }[]));
+    }
+    for (const page of this.#promised.splice(0)) this.more(session, page);
+    return devices;
+  }
+
+  /** How many active subscriptions the subscriber has. */
+  followed(subscriber: string): number {
+    const { slots } = this.reader.subscriptionSlotsOfSubscriber(
+      this.reader.findSubscriber(subscriber),
+      0,
+      100_000,
+    );
+    return slots.filter((row) => this.reader.subscription(row)!.status === 'active').length;
+  }
+
+  removeRow(device: string, subscriber: string): OperatorResult {
+    return this.owner.operate({ kind: ToOwner.RemoveRow, device, subscriber });
   }
 
   /** Sets the rules, part by part. @returns how many subscriptions they denied, and in how many parts */
@@ -248,7 +303,7 @@ export class OwnerHarness {
     switch (kind) {
       case FromOwnerRecord.Joined: {
         const { session, slot, resumed, more } = readJoined(views, offset);
-        if (!this.#subscribers.has(session)) return undefined;
+        if (this.#joins.get(session)?.kind !== SessionKind.subscriber) return undefined;
         const { subscriber = '' } = this.reader.subscriber(slot) ?? {};
         return text(
           session,
@@ -256,16 +311,21 @@ export class OwnerHarness {
         );
       }
       case FromOwnerRecord.Answer: {
-        const { session, request, more, entries, refusals } = readAnswer(views, offset);
+        const { session, request, more, entries, refusals, filters } = readAnswer(views, offset);
         const asked = { op: this.#asked.get(request)!, id: String(request) };
-        return text(session, answered(asked, readEntries(entries), readRefusals(refusals), [], more));
+        const refused = readRefusals(refusals);
+        return text(session, answered(asked, readEntries(entries), refused, readFilters(filters), more));
       }
+      case FromOwnerRecord.Closed:
+        this.#joins.delete(readClosed(views, offset).session);
+        return undefined;
       case FromOwnerRecord.Notice: {
         const { session, notice, more, entries, filters } = readNotice(views, offset);
         return text(session, noticed(notice as 0, readEntries(entries), readFilters(filters), more));
       }
       case FromOwnerRecord.FilterPage: {
-        const { session, filter, more, entries } = readFilterPage(views, offset);
+        const { session, filter, more, entries, page } = readFilterPage(views, offset);
+        if (more) this.#promised.push(page);
         return text(session, filterPage(filter, readEntries(entries), more));
       }
       case FromOwnerRecord.Attach: {
