@@ -55,12 +55,7 @@ export class FilterPages {
     const { entries } = page;
     const { devices } = job;
     const end = Math.min(devices.length, job.at + SLICE_SLOTS);
-    while (
-      isThere &&
-      job.at < end &&
-      entries.count < DEVICES_PER_PAGE &&
-      entries.byteLength < pageBytes
-    ) {
+    while (isThere && job.at < end && entries.count < DEVICES_PER_PAGE && entries.byteLength < pageBytes) {
       this.#follow(job, devices[job.at++]!, page);
     }
     const more = isThere && job.at < devices.length;

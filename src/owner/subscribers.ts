@@ -62,8 +62,8 @@ export class Subscribers {
       const session = rows.session[slot]!;
       const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
       if (session === NONE) {
-        // One that has never been here is waited for from now on.
-        wheel.set(slot, (lastSeen === 0 ? clock.now() : lastSeen) + settings.subscriberRemoveAfterMs);
+        const sinceMs = lastSeen === 0 ? clock.now() : lastSeen; // one that has never been here: from now on
+        wheel.set(slot, sinceMs + settings.subscriberRemoveAfterMs);
         sweeps.input(slot, 'disconnect', undefined);
       } else {
         wheel.set(slot, lastSeen + this.#times.firstMs);
@@ -104,10 +104,7 @@ export class Subscribers {
   join({ session, actor, hold, fresh = false, silenceMsMin = 0 }: Join): void {
     const { registry, links, clock, wheel, scopes, sweeps, filters, settings } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
-    if (slot < 0) {
-      links[edgeOf(session)]!.close(session, closes.overCapacity);
-      return;
-    }
+    if (slot < 0) return links[edgeOf(session)]!.close(session, closes.overCapacity);
     const { rows } = registry.subscribers;
     const older = rows.session[slot]!;
     if (older !== NONE) {

@@ -95,7 +95,8 @@ describe.each(setups)('the model of a hub $name', ({ terms, transport, env }) =>
   it.skipIf(skip)('holds after every command', { timeout: (seconds + 120) * 1000 }, async () => {
     const run = new Run(hub, terms, Number(MODEL_SEED));
     const endAt = performance.now() + seconds * 1000;
-    const isOver = () => (seconds === 0 ? run.log.length >= Number(MODEL_COMMANDS ?? COMMANDS) : performance.now() > endAt);
+    const isOver = () =>
+      seconds === 0 ? run.log.length >= Number(MODEL_COMMANDS ?? COMMANDS) : performance.now() > endAt;
     try {
       while (!isOver()) await run.step();
     } catch (failure) {

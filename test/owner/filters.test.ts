@@ -13,7 +13,9 @@ function framesOf(hub: OwnerHarness): Frame[] {
 /** The devices in pages of the filter that came since it was asked last. */
 function namedBy(filter: string, hub: OwnerHarness): string[] {
   const pages = framesOf(hub).filter((frame) => frame.op === 'subscribed' && frame.filter === filter);
-  return pages.flatMap(({ devices }) => (devices as readonly { device: string }[]).map(({ device }) => device));
+  return pages.flatMap(({ devices }) =>
+    (devices as readonly { device: string }[]).map(({ device }) => device),
+  );
 }
 
 /** A hub with a device, and a subscriber that follows everything. */
@@ -221,6 +223,16 @@ describe('pages that wait for their reader', () => {
   it('go on with another owner', () => {
     const { hub, session } = fleet();
     hub.replaceOwner();
+    readPages(hub, session);
+    expect(hub.followed('s')).toBe(FLEET);
+  });
+
+  it('give a filter that was paused meanwhile paused devices', () => {
+    const { hub, session } = fleet();
+    hub.ask(session, 'pause');
+    readPages(hub, session);
+    expect(hub.followed('s')).toBe(0);
+    hub.ask(session, 'resume');
     readPages(hub, session);
     expect(hub.followed('s')).toBe(FLEET);
   });

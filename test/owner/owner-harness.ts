@@ -91,6 +91,8 @@ export class OwnerHarness {
   readonly #newOwner: (takesOver: boolean) => Owner;
   /** By session: whom the edge holds. */
   readonly #joins = new Map<number, Join>();
+  /** Sessions whose edge knows that they were let in. */
+  readonly #welcomed = new Set<number>();
   #requests = 0;
   /** Pages of filters that wait until the one before was read. */
   readonly #promised: number[] = [];
@@ -125,7 +127,9 @@ export class OwnerHarness {
   replaceOwner(): void {
     this.#waiting.push(...this.#read());
     this.owner = this.#newOwner(true);
-    for (const join of this.#joins.values()) writeJoin(this.#toOwner, { ...join, again: true });
+    for (const join of this.#joins.values()) {
+      writeJoin(this.#toOwner, { ...join, again: this.#welcomed.has(join.session) });
+    }
     writeSynced(this.#toOwner, {});
     this.poll();
   }
@@ -303,6 +307,7 @@ export class OwnerHarness {
     switch (kind) {
       case FromOwnerRecord.Joined: {
         const { session, slot, resumed, more } = readJoined(views, offset);
+        this.#welcomed.add(session);
         if (this.#joins.get(session)?.kind !== SessionKind.subscriber) return undefined;
         const { subscriber = '' } = this.reader.subscriber(slot) ?? {};
         return text(
