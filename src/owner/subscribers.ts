@@ -102,9 +102,12 @@ export class Subscribers {
 
   /** A subscriber connected; an older connection of the same id is replaced. */
   join({ session, actor, hold, fresh = false, silenceMsMin = 0 }: Join): void {
-    const { registry, links, clock, wheel, scopes, sweeps, filters, settings } = this.#deps;
+    const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
-    if (slot < 0) return links[edgeOf(session)]!.close(session, closes.overCapacity);
+    if (slot < 0) {
+      links[edgeOf(session)]!.close(session, closes.overCapacity);
+      return;
+    }
     const { rows } = registry.subscribers;
     const older = rows.session[slot]!;
     if (older !== NONE) {
@@ -116,8 +119,7 @@ export class Subscribers {
     this.#settleElsewhere(slot, edgeOf(session));
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.silent, slot, 0);
-    const lostAtMs = Number(Atomics.load(rows.lastSeen, slot));
-    const expiresAtMs = Math.max(lostAtMs + settings.subscriberRemoveAfterMs, wheel.dueMs(slot));
+    const expiresAtMs = wheel.dueMs(slot);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     scopes.set(slot, actor);
     Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
@@ -241,9 +243,8 @@ export class Subscribers {
     if (after === RowState.active && !connected) after = nextRowState(after, 'disconnect', false);
     const notice = after === before ? undefined : noticeOf(before, after, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
-    // What the operator makes of a pair that has no subscription is one by id; what he denies has none.
-    if (after === RowState.deny && before !== after) registry.setTypes(row, 0, 0);
-    else if (isSubscribed(after) && !isSubscribed(before)) registry.setTypes(row, ALL_TYPES, ALL_TYPES);
+    // What the operator makes of a pair that has no subscription is one by id.
+    if (isSubscribed(after) && !isSubscribed(before)) registry.setTypes(row, ALL_TYPES, ALL_TYPES);
     subscriptions.move(row, after);
     if (before === RowState.deny && (after === RowState.none || after === RowState.allow))
       filters.rematch(subscriber, device);

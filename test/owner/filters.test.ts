@@ -127,6 +127,15 @@ describe('an allow by an operator', () => {
     expect(hub.status('dev-1', 's')).toBe('active');
   });
 
+  it('outlives a token that no longer covers the device', () => {
+    const { hub, session } = following({ defaultAccess: 'deny' });
+    hub.setRow('dev-1', 's', 'allow');
+    hub.disconnect(session);
+    hub.connect('s', { devices: ['dev-2'] });
+    hub.poll();
+    expect(hub.status('dev-1', 's')).toBe('allow');
+  });
+
   it('made no subscription by id: the row ends with the filter', () => {
     const hub = new OwnerHarness();
     hub.connectDevice('dev-1');
@@ -159,6 +168,7 @@ describe('a denial', () => {
     hub.setRow('dev-1', 's', 'active');
     hub.ask(session, 'unsubscribe', ['dev-*']);
     expect(hub.status('dev-1', 's')).toBe('active');
+    expect(hub.ask(session, 'unsubscribe', ['dev-1']).errors).toBeUndefined();
   });
 
   it('keeps its device in the table when the filter is given up', () => {
@@ -192,10 +202,13 @@ describe('a row that an operator deleted', () => {
 
 const FLEET = 1500; // devices come in two pages
 
-function fleet(): { hub: OwnerHarness; session: number } {
+/** @param own a device that is followed by id, too @param allowed one that an operator allowed */
+function fleet(own?: string, allowed?: string): { hub: OwnerHarness; session: number } {
   const hub = new OwnerHarness();
   for (let n = 0; n < FLEET; n++) hub.connectDevice(`dev-${n}`);
   const session = hub.connect('s');
+  if (own !== undefined) hub.ask(session, 'subscribe', [own]);
+  if (allowed !== undefined) hub.setRow(allowed, 's', 'allow');
   hub.ask(session, 'subscribe', ['dev-*']);
   hub.poll();
   return { hub, session };
@@ -228,10 +241,12 @@ describe('pages that wait for their reader', () => {
   });
 
   it('give a filter that was paused meanwhile paused devices', () => {
-    const { hub, session } = fleet();
+    const [own, allowed] = [`dev-${FLEET - 1}`, `dev-${FLEET - 2}`];
+    const { hub, session } = fleet(own, allowed);
     hub.ask(session, 'pause');
     readPages(hub, session);
     expect(hub.followed('s')).toBe(0);
+    expect([hub.status(own, 's'), hub.status(allowed, 's')]).toEqual(['inactive/paused', 'inactive/paused']);
     hub.ask(session, 'resume');
     readPages(hub, session);
     expect(hub.followed('s')).toBe(FLEET);
