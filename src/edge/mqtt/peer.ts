@@ -301,7 +301,7 @@ export class MqttPeer implements MqttHost, Client {
     const now = edge.clock.now();
     const roles = this.#roles!;
     const device = roles.deviceOf(event.device);
-    if (device === undefined) return errors.denied.code;
+    if (typeof device === 'number') return device;
     if (roles.gateway !== undefined) edge.publisher.heard(device, now);
     if (!edge.charge(device, 1, now)) {
       counters.add(Counter.droppedRate);
