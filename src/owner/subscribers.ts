@@ -22,7 +22,7 @@ import type { NamedRequest, Requests } from './requests.ts';
 import type { TokenScopes } from './scopes.ts';
 import { SessionSlots } from './session-slots.ts';
 import { type SubscriberTimeSettings, SubscriberTimes } from './subscriber-times.ts';
-import { noticeOf, type Subscriptions } from './subscriptions.ts';
+import { isSubscribed, noticeOf, type Subscriptions } from './subscriptions.ts';
 import type { Sweeps } from './sweeps.ts';
 
 export interface SubscribersDeps {
@@ -106,8 +106,9 @@ export class Subscribers {
       return;
     }
     const { rows } = registry.subscribers;
-    if (rows.session[slot] !== NONE) {
-      this.#close(slot, closes.replaced);
+    const older = rows.session[slot]!;
+    if (older !== NONE) {
+      links[edgeOf(older)]!.close(older, closes.replaced);
       this.#disconnect(slot);
     }
     this.#sessions.set(session, slot);
@@ -203,10 +204,7 @@ export class Subscribers {
     const keptUntilMs = this.#times.keptUntilMs(slot);
     if (!connected && keptUntilMs !== undefined) {
       if (now < keptUntilMs) wheel.set(slot, keptUntilMs);
-      else {
-        this.#times.endKeep(slot);
-        this.#expire(slot);
-      }
+      else this.#expire(slot);
       return;
     }
     if (connected && this.#expireHeld(slot, now)) return;
@@ -278,8 +276,9 @@ export class Subscribers {
   kick(slot: number, forget: boolean): void {
     const { registry, subscriptions, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscribers;
-    if (rows.session[slot] !== NONE) {
-      this.#close(slot, closes.kicked);
+    const session = rows.session[slot]!;
+    if (session !== NONE) {
+      subscriptions.link(session).close(session, closes.kicked);
       this.#disconnect(slot);
     }
     sweeps.forget(slot);
@@ -390,14 +389,10 @@ export class Subscribers {
 
   #expire(slot: number): void {
     const { registry, sweeps } = this.#deps;
+    this.#times.endKeep(slot);
     // Still connected: the next frame counts as activity and arms the timer again.
     const isConnected = registry.subscribers.rows.session[slot] !== NONE;
     if (isConnected) Atomics.store(registry.subscribers.rows.silent, slot, 1);
     sweeps.input(slot, 'expire', isConnected ? Notice.inactiveTooLong : undefined);
-  }
-
-  #close(subscriber: number, close: (typeof closes)[keyof typeof closes]): void {
-    const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
-    this.#deps.subscriptions.link(session).close(session, close);
   }
 }
