@@ -5,15 +5,15 @@
  */
 import type { Actor } from '../access/actor.ts';
 import type { AccessRules } from '../access/rules.ts';
-import { DEVICES_PER_PAGE } from '../limits.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
-import { EntryWriter, type FilterEntry, NO_BYTES, Notice } from '../records/replies.ts';
+import { type FilterEntry, NO_BYTES, Notice } from '../records/replies.ts';
 import type { AccessControl } from './access.ts';
 import type { Job } from './filter-jobs.ts';
 import { FilterPages } from './filter-pages.ts';
 import { FilterRequests } from './filter-requests.ts';
+import { GoneDevices } from './gone-devices.ts';
 import type { Registry } from './registry.ts';
 import type { NamedRequest, Requests } from './requests.ts';
 import type { RowWalks } from './row-walks.ts';
@@ -43,13 +43,13 @@ export class Filters {
   readonly #jobs = new Map<number, Job[]>();
   /** Sessions whose first job goes on with the next step. */
   readonly #ready = new Set<number>();
-  /** By subscriber: devices that only filters followed and that are gone. */
-  readonly #gone = new Map<number, string[]>();
+  readonly #gone: GoneDevices;
   readonly #pages: FilterPages;
   readonly #requests: FilterRequests;
 
   constructor(deps: FiltersDeps) {
     this.#deps = deps;
+    this.#gone = new GoneDevices(deps.registry, deps.subscriptions);
     this.#pages = new FilterPages(deps);
     this.#requests = new FilterRequests(deps, this.#pages);
   }
@@ -207,11 +207,7 @@ export class Filters {
     if (!registry.hasRows(device)) return;
     const id = registry.deviceId(device);
     registry.forEachOfDevice(device, (row, subscriber) => {
-      if (registry.subscribers.rows.session[subscriber] !== NONE) {
-        const gone = this.#gone.get(subscriber);
-        if (gone === undefined) this.#gone.set(subscriber, [id]);
-        else gone.push(id);
-      }
+      if (registry.subscribers.rows.session[subscriber] !== NONE) this.#gone.add(subscriber, id);
       subscriptions.move(row, RowState.none);
     });
   }
@@ -241,7 +237,7 @@ export class Filters {
 
   /** @returns the slices done, and notices sent */
   step(): number {
-    let done = this.#tellGone();
+    let done = this.#gone.tell();
     for (const session of [...this.#ready].slice(0, SLICES_PER_STEP)) {
       this.#ready.delete(session);
       const [job] = this.#jobs.get(session) ?? [];
@@ -369,37 +365,7 @@ export class Filters {
     this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input: 'subscribe', devices }));
   }
 
-  /** Tells subscribers of devices that have left the table, at most 1000 in a notice. */
-  #tellGone(): number {
-    if (this.#gone.size === 0) return 0;
-    const { registry, subscriptions } = this.#deps;
-    const writer = new EntryWriter();
-    for (const [subscriber, ids] of this.#gone) {
-      const session = registry.subscribers.rows.session[subscriber]!;
-      for (let at = 0; session !== NONE && at < ids.length; at += DEVICES_PER_PAGE) {
-        for (const id of ids.slice(at, at + DEVICES_PER_PAGE)) {
-          const text = Buffer.from(id);
-          writer.add(NO_STATE, text, 0, text.length, 0, 0);
-        }
-        subscriptions.link(session).notice(session, Notice.gone, writer.take(), false);
-      }
-    }
-    const told = this.#gone.size;
-    this.#gone.clear();
-    return told;
-  }
-
   #name(slot: number): string {
     return `${this.#deps.registry.filters.prefix(slot)}*`;
   }
 }
-
-const NO_STATE = {
-  deviceSlot: NONE,
-  rowState: RowState.none,
-  deviceState: 0,
-  lastSeen: 0,
-  seq: 0,
-  epoch: 0,
-  generation: 0,
-} as const;
