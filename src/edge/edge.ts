@@ -171,7 +171,7 @@ export class Edge {
   }
 
   get connectionCount(): number {
-    return this.#sessions.size + this.mqtt.all.size;
+    return this.#sessions.size + this.mqtt.connectionCount;
   }
 
   /** What this edge was given as settings has changed: connected peers get the new rates. */

@@ -28,7 +28,7 @@ import { ClientConnection } from './client-connection.ts';
 import { MqttFollows } from './follows.ts';
 import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
-import { connectRefusalOf, countersOf, roleOf } from './refusals.ts';
+import { closeReasonOf, connectRefusalOf, countersOf, roleOf } from './refusals.ts';
 import { MqttRoles } from './roles.ts';
 import type { Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
 import { Unanswered } from './unanswered.ts';
@@ -230,7 +230,7 @@ export class MqttPeer implements MqttHost, Client {
   end(code: number, reason: string): void {
     this.#closeCode ??= code;
     this.#finish();
-    this.#socket?.close(code, reason);
+    this.#socket?.close(code, closeReasonOf(reason));
   }
 
   admit({ clientId, token }: AdmitRequest, answer: (admission: Admission) => void): void {
@@ -301,7 +301,7 @@ export class MqttPeer implements MqttHost, Client {
     const now = edge.clock.now();
     const roles = this.#roles!;
     const device = roles.deviceOf(event.device);
-    if (device === undefined) return errors.denied.code;
+    if (typeof device === 'number') return device;
     if (roles.gateway !== undefined) edge.publisher.heard(device, now);
     if (!edge.charge(device, 1, now)) {
       counters.add(Counter.droppedRate);
