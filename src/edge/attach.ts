@@ -26,6 +26,7 @@ import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
 import { Edge, type EdgeSettings } from './edge.ts';
 import { startEdgeTimers, type Watch } from './edge-timers.ts';
+import { inTurns } from './in-turns.ts';
 import { Journal, type JournalEntry } from './journal.ts';
 import type { EdgeMemory, SharedMemory } from './memory.ts';
 import { OwnerLine } from './owner-line.ts';
@@ -142,7 +143,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     routes: {
       device: [
         contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
-        contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed),
+        inTurns(contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed)),
       ],
       subscriber: [contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed)],
     },

@@ -158,14 +158,18 @@ export class Devices {
     this.#armStale(slot);
   }
 
-  /** @param clean whether the peer closed with 1000 or 1001, or without a code */
-  leave(session: number, clean: boolean): void {
-    if (this.#handovers.leave(session, clean)) return;
+  /**
+   * @param clean whether the peer closed with 1000 or 1001, or without a code
+   * @param confirm whether the edge is to be told once this is worked off, acks of what came before included
+   */
+  leave(session: number, clean: boolean, confirm = false): void {
+    if (this.#handovers.leave(session, { clean, confirm })) return;
     this.#left(session, clean);
+    if (confirm) this.#link(session).left(session);
     for (const { join, events, left } of this.#handovers.take(session)) {
       this.join(join);
       for (const event of events) this.event(event, 0);
-      if (left !== undefined) this.leave(join.session, left);
+      if (left !== undefined) this.leave(join.session, left.clean, left.confirm);
     }
   }
 
@@ -291,8 +295,11 @@ export class Devices {
     if (session !== NONE) {
       this.#sessions.delete(session);
       this.#link(session).close(session, closes.terminated);
-      for (const { join } of this.#handovers.take(session))
-        this.#link(join.session).close(join.session, closes.terminated);
+      for (const { join, left } of this.#handovers.take(session)) {
+        const link = this.#link(join.session);
+        link.close(join.session, closes.terminated);
+        if (left?.confirm) link.left(join.session);
+      }
     }
     wheel.cancel(slot);
     registry.freeDevice(slot);
