@@ -7,10 +7,10 @@
  */
 import type { Connection, ListenerHandlers, Route } from '../transport/transport.ts';
 
-/** Frames taken in one turn, of all connections together: about a millisecond, two if each connects a device. */
-export const FRAMES_PER_TURN = 250;
+/** Frames taken in one turn, of all connections together: half a millisecond, twice that if each connects a device. */
+export const FRAMES_PER_TURN = 128;
 /** Frames of one connection that are taken before another's are. */
-const FRAMES_IN_A_ROW = 50;
+const FRAMES_IN_A_ROW = 32;
 /** What may wait, for all connections of the thread together. */
 export const WAITING_BYTES_MAX = 4 * 1024 * 1024;
 /** What a frame that waits holds beside its bytes. */
