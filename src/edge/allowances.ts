@@ -22,7 +22,10 @@ export interface AllowanceMemory {
 }
 
 export function createAllowances(): AllowanceMemory {
-  return { keys: [randomHashKey(), randomHashKey()], places: new SharedArrayBuffer(PLACES * BYTES_PER_PLACE) };
+  return {
+    keys: [randomHashKey(), randomHashKey()],
+    places: new SharedArrayBuffer(PLACES * BYTES_PER_PLACE),
+  };
 }
 
 export class Allowances {

@@ -20,7 +20,7 @@ import {
   StateReason,
   type StateReasonName,
 } from '../presence/lifecycle.ts';
-import { EventField, EventFlag, eventBytes, privateViews, writeEventHead } from '../records/event.ts';
+import { EventField, EventFlag, eventBytes, privateViews, writeOwnEvent } from '../records/event.ts';
 import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import { EventType, Priority } from '../wire/events.ts';
@@ -202,7 +202,10 @@ export class Devices {
       if (this.#holdsBack(session, views, offset)) return;
       slot = this.#sessions.get(session) ?? NONE;
     }
-    if (slot === NONE || registry.devices.rows.session[slot] !== session) return; // replaced or terminated
+    if (slot === NONE || registry.devices.rows.session[slot] !== session) {
+      this.#deps.counters.add(Counter.droppedReplaced); // or terminated
+      return;
+    }
     const bytes = eventBytes(views, offset);
     const isHeard = this.#broadcast(slot, views, offset, bytes);
     if (!isHeard) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
@@ -232,7 +235,8 @@ export class Devices {
     const status = Buffer.from(event.deviceStatus);
     const views = privateViews(EventField.body + status.length + event.payload.length);
     const flags = EventFlag.payloadIsJson;
-    const bytes = this.#write(views, { ...event, flags, status, payload: event.payload });
+    const received = this.#deps.clock.now();
+    const bytes = writeOwnEvent(views, { ...event, flags, received, status, payload: event.payload });
     return this.#broadcast(slot, views, 0, bytes);
   }
 
@@ -333,35 +337,8 @@ export class Devices {
     const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
     const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[after], reason }));
     const event = { type: EventType.status, priority: Priority.high, at: clock.wallNow(), flags, payload };
-    const bytes = this.#write(this.#hubEvent, { ...event, status: NO_BYTES });
+    const bytes = writeOwnEvent(this.#hubEvent, { ...event, received: clock.now(), status: NO_BYTES });
     this.#broadcast(slot, this.#hubEvent, 0, bytes);
-  }
-
-  /** Puts an event of the hub's own or an operator's together. @returns its length */
-  #write(
-    views: RecordViews,
-    event: {
-      readonly type: number;
-      readonly priority: number;
-      readonly flags: number;
-      readonly at: number;
-      readonly status: Uint8Array;
-      readonly payload: Uint8Array;
-    },
-  ): number {
-    const { status, payload } = event;
-    const body = writeEventHead(views, 0, {
-      ...event,
-      received: this.#deps.clock.now(),
-      device: NONE,
-      session: NONE,
-      statusBytes: status.length,
-      payloadBytes: payload.length,
-      ackBytes: 0,
-    });
-    views.u8.set(status, body);
-    views.u8.set(payload, body + status.length);
-    return body + status.length + payload.length;
   }
 
   /** The line to the edge that holds the session. */

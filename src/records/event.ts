@@ -8,6 +8,7 @@
  *   | u32 session | pad | status text, payload, ack id ...
  */
 import { type RecordViews, type RingProducer, Share } from '../memory/ring.ts';
+import { NONE } from '../presence/columns.ts';
 import { Priority } from '../wire/events.ts';
 
 /** Kind of an event record in either direction. */
@@ -66,6 +67,28 @@ export function writeEventHead({ f64, u32, u16, u8 }: RecordViews, offset: numbe
   u16[(offset + EventField.statusBytes) >> 1] = head.statusBytes;
   u32[(offset + EventField.payloadBytes) >> 2] = head.payloadBytes;
   return offset + EventField.body;
+}
+
+/** An event that came over no connection: the hub's own, or an operator's. */
+export type OwnEvent = Pick<EventHead, 'at' | 'received' | 'type' | 'priority' | 'flags'> & {
+  readonly status: Uint8Array;
+  readonly payload: Uint8Array;
+};
+
+/** Writes the whole event at the start of the views. @returns its length */
+export function writeOwnEvent(views: RecordViews, event: OwnEvent): number {
+  const { status, payload } = event;
+  const body = writeEventHead(views, 0, {
+    ...event,
+    device: NONE,
+    session: NONE,
+    statusBytes: status.length,
+    payloadBytes: payload.length,
+    ackBytes: 0,
+  });
+  views.u8.set(status, body);
+  views.u8.set(payload, body + status.length);
+  return body + status.length + payload.length;
 }
 
 /**

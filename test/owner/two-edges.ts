@@ -12,7 +12,14 @@ import { Owner, type OwnerDeps } from '../../src/owner/owner.ts';
 import { NONE } from '../../src/presence/columns.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import { claimEvent, EventField, eventBytes, writeEventHead } from '../../src/records/event.ts';
-import { FromOwnerRecord, readAck, readClosed, readJoined, readLeft, readRelease } from '../../src/records/replies.ts';
+import {
+  FromOwnerRecord,
+  readAck,
+  readClosed,
+  readJoined,
+  readLeft,
+  readRelease,
+} from '../../src/records/replies.ts';
 import { SessionKind, writeJoin, writeLeave, writeSynced } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import { createTickets, Tickets } from '../../src/records/tickets.ts';

@@ -26,9 +26,10 @@ export interface RequestDeps {
   silent(): void;
 }
 
-/** A frame's members; `devices` are those that it names. */
+/** A frame's members; `devices` are those that it names, `device` is the one that a gateway sends it for. */
 export interface Fields {
   readonly devices?: readonly string[];
+  readonly device?: string;
   readonly [name: string]: unknown;
 }
 
@@ -131,9 +132,9 @@ export class Requests {
 
   /** Fails what is about the device: the hub may answer what was sent, or not. */
   giveUp(device: string, error: TunnelError): void {
-    for (const request of [...this.#queue]) if (request.fields?.['device'] === device) this.#fail(request, error);
+    for (const request of [...this.#queue]) if (request.fields?.device === device) this.#fail(request, error);
     for (const request of this.#sent.values()) {
-      if (request.fields?.['device'] !== device) continue;
+      if (request.fields?.device !== device) continue;
       request.isGivenUp = true;
       request.reject(error);
     }
