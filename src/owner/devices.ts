@@ -20,10 +20,11 @@ import {
   StateReason,
   type StateReasonName,
 } from '../presence/lifecycle.ts';
-import { EventField, EventFlag, eventBytes, privateViews, writeOwnEvent } from '../records/event.ts';
-import type { Join } from '../records/requests.ts';
+import { EventField, EventFlag, eventBytes, eventOf, privateViews, writeOwnEvent } from '../records/event.ts';
+import type { Join, Will } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import { EventType, Priority } from '../wire/events.ts';
+import { DeviceTerms } from './device-terms.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Handovers } from './handovers.ts';
 import type { Registry } from './registry.ts';
@@ -62,9 +63,11 @@ export class Devices {
   readonly #sessions = new SessionSlots();
   readonly #handovers = new Handovers();
   readonly #hubEvent = privateViews(HUB_EVENT_BYTES);
+  readonly #terms: DeviceTerms;
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
+    this.#terms = new DeviceTerms(deps.times);
   }
 
   /** The first listener came, or the last one went. */
@@ -96,13 +99,16 @@ export class Devices {
     const slot = this.#sessions.get(session);
     const unconfirmed = this.#sessions.confirm(session);
     if (again) {
-      if (slot !== undefined) return;
+      if (slot !== undefined) {
+        this.#terms.confirmed(slot, join.silenceMsMin);
+        return;
+      }
       // The owner before this one had replaced or terminated it, and the edge never heard.
       const known = registry.deviceOf(actor.id);
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
       this.#link(session).close(session, replaced ? closes.replaced : closes.terminated);
     } else if (slot === undefined) {
-      this.join(join);
+      if (!this.#handovers.isWaiting(session)) this.join(join, true);
     } else if (unconfirmed) {
       // It was let in, or half so, and nobody told it.
       registry.setGateway(slot, join.gateway);
@@ -112,23 +118,22 @@ export class Devices {
     }
   }
 
-  /** The edge has named all it holds: whoever else was connected to it is not any more. */
-  dropUnconfirmed(edge: number): void {
-    for (const session of this.#sessions.unconfirmedOf(edge)) this.leave(session, false);
+  /** Sessions that rows name and that the edge has not named. */
+  unconfirmedOf(edge: number): number[] {
+    return this.#sessions.unconfirmedOf(edge);
   }
 
-  /** The edge is gone, and every connection with it. */
-  leaveAll(edge: number): void {
-    for (const session of this.#handovers.ofEdge(edge)) this.leave(session, false);
-    for (const session of this.#sessions.ofEdge(edge)) this.leave(session, false);
+  /** All sessions of the edge, those that wait among them. */
+  sessionsOf(edge: number): number[] {
+    return [...this.#handovers.ofEdge(edge), ...this.#sessions.ofEdge(edge)];
   }
 
   /**
-   * A device connected; an older connection of the same id is replaced and nothing is broadcast for that. Where another
-   * edge holds the older one, the device waits until it has let go.
+   * A device connected; an older connection of the same id is replaced and nothing is broadcast for that. The device waits
+   * until an older one of another edge has been let go. @param waits of its own edge too: its events are yet to be taken
    */
-  join(join: Join): void {
-    const { session, actor, connectedAt, interest, gateway } = join;
+  join(join: Join, waits = false): void {
+    const { session, actor, connectedAt, interest, gateway, silenceMsMin } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -138,7 +143,8 @@ export class Devices {
     }
     const { rows } = registry.devices;
     const older = rows.session[slot]!;
-    if (older !== NONE && (edgeOf(older) !== edgeOf(session) || this.#handovers.isAwaited(older))) {
+    const isElsewhere = edgeOf(older) !== edgeOf(session);
+    if (older !== NONE && (waits || isElsewhere || this.#handovers.isAwaited(older))) {
       if (this.#handovers.wait(older, join)) this.#link(older).release(older);
       return;
     }
@@ -147,6 +153,7 @@ export class Devices {
       this.#link(older).close(older, closes.replaced);
     }
     this.#sessions.set(session, slot);
+    this.#terms.joined(session, slot, silenceMsMin);
     rows.connectedAt[slot] = connectedAt;
     rows.wantsInterest[slot] = interest ? 1 : 0;
     registry.setGateway(slot, gateway);
@@ -158,10 +165,13 @@ export class Devices {
     this.#armStale(slot);
   }
 
-  /**
-   * @param clean whether the peer closed with 1000 or 1001, or without a code
-   * @param confirm whether the edge is to be told once this is worked off, acks of what came before included
-   */
+  /** The device has a will. */
+  will(will: Will): void {
+    const slot = this.#sessions.get(will.session);
+    if (slot !== undefined || this.#handovers.isWaiting(will.session)) this.#terms.setWill(slot, will);
+  }
+
+  /** @param clean whether the peer closed with 1000 or 1001, or without a code @param confirm see `Departure` */
   leave(session: number, clean: boolean, confirm = false): void {
     if (this.#handovers.leave(session, { clean, confirm })) return;
     this.#left(session, clean);
@@ -176,13 +186,14 @@ export class Devices {
   #left(session: number, clean: boolean): void {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, refused or terminated
-    const { registry, wheel, clock, times } = this.#deps;
+    const { registry, wheel, clock } = this.#deps;
     this.#sessions.delete(session);
+    this.#terms.left(slot, clean);
     Atomics.store(registry.devices.rows.session, slot, NONE);
     registry.setGateway(slot, '');
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
     if (registry.devices.rows.deviceState[slot] === DeviceState.offline) this.unwatched(slot);
-    else wheel.set(slot, clock.now() + times.deviceLeaveGraceMs);
+    else wheel.set(slot, clock.now() + this.#terms.graceMs(slot));
   }
 
   /** A stale device was heard. */
@@ -233,33 +244,34 @@ export class Devices {
   ): boolean {
     this.#appear(slot);
     const status = Buffer.from(event.deviceStatus);
-    const views = privateViews(EventField.body + status.length + event.payload.length);
-    const flags = EventFlag.payloadIsJson;
     const received = this.#deps.clock.now();
-    const bytes = writeOwnEvent(views, { ...event, flags, received, status, payload: event.payload });
-    return this.#broadcast(slot, views, 0, bytes);
+    const views = eventOf({ ...event, flags: EventFlag.payloadIsJson, received, status });
+    return this.#broadcast(slot, views, 0, eventBytes(views, 0));
   }
 
   /** The device's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, times, wheel, pulses } = this.#deps;
+    const { registry, clock, wheel, pulses } = this.#deps;
     const { rows } = registry.devices;
     const now = clock.now();
     const session = rows.session[slot]!;
     if (session !== NONE) {
       const pulse = pulses[edgeOf(session)]!;
       const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
-      const leftMs = times.deviceStaleAfterMs - pulse.silentMs(lastSeen, now);
-      if (leftMs > 0) wheel.set(slot, now + leftMs);
+      const leftMs = this.#terms.staleAfterMs(slot) - pulse.silentMs(lastSeen, now);
+      if (leftMs === Number.POSITIVE_INFINITY) this.#armStale(slot);
+      else if (leftMs > 0) wheel.set(slot, now + leftMs);
       else this.#silence(slot, lastSeen);
       return;
     }
     // A wait that began before a stall of the hub's own begins anew: meanwhile no device could come back.
     const isOffline = rows.deviceState[slot] === DeviceState.offline;
-    const waitMs = isOffline ? this.#removeAfterMs(slot) : times.deviceLeaveGraceMs;
+    const waitMs = isOffline ? this.#removeAfterMs(slot) : this.#terms.graceMs(slot);
     const pausedUntil = Math.max(...pulses.map((pulse) => pulse.lastPauseEndMs(now)));
     if (pausedUntil > 0 && now < pausedUntil + waitMs) wheel.set(slot, pausedUntil + waitMs);
     else if (rows.deviceState[slot] !== DeviceState.offline) {
+      const will = this.#terms.takeWill(slot, clock.wallNow(), now);
+      if (will !== undefined) this.#broadcast(slot, will, 0, eventBytes(will, 0));
       this.#input(slot, 'graceOver', 'lost');
       this.unwatched(slot);
     } else if (!registry.isHeld(slot)) {
@@ -300,12 +312,13 @@ export class Devices {
       this.#sessions.delete(session);
       this.#link(session).close(session, closes.terminated);
       for (const { join, left } of this.#handovers.take(session)) {
-        const link = this.#link(join.session);
-        link.close(join.session, closes.terminated);
-        if (left?.confirm) link.left(join.session);
+        this.#terms.gaveUp(join.session);
+        this.#link(join.session).close(join.session, closes.terminated);
+        if (left?.confirm) this.#link(join.session).left(join.session);
       }
     }
     wheel.cancel(slot);
+    this.#terms.left(slot, true);
     registry.freeDevice(slot);
   }
 
@@ -336,8 +349,9 @@ export class Devices {
     registry.setDeviceState(slot, after, StateReason[reason]);
     const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
     const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[after], reason }));
-    const event = { type: EventType.status, priority: Priority.high, at: clock.wallNow(), flags, payload };
-    const bytes = writeOwnEvent(this.#hubEvent, { ...event, received: clock.now(), status: NO_BYTES });
+    const times = { at: clock.wallNow(), received: clock.now() };
+    const event = { type: EventType.status, priority: Priority.high, ...times, flags, payload };
+    const bytes = writeOwnEvent(this.#hubEvent, { ...event, status: NO_BYTES });
     this.#broadcast(slot, this.#hubEvent, 0, bytes);
   }
 

@@ -123,6 +123,12 @@ export class Filters {
     return waiting;
   }
 
+  /** All of the subscriber's filters go. */
+  removeAll(subscriber: number): void {
+    const { filters } = this.#deps.registry;
+    for (const slot of filters.ofSubscriber(subscriber)) filters.remove(slot);
+  }
+
   /** Filters that a token does not let match anything any more go. @returns them */
   removeUncovered(subscriber: number, actor: Actor): FilterEntry[] {
     const { registry, scopes } = this.#deps;

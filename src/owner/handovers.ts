@@ -22,7 +22,7 @@ export interface Arrival {
 export interface Departure {
   /** By a goodbye. */
   readonly clean: boolean;
-  /** Its edge waits for `Left`. */
+  /** Its edge waits for `Left`, which comes after the acks of all that the session said. */
   readonly confirm: boolean;
 }
 

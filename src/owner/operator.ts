@@ -4,6 +4,7 @@ import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/c
 import { Notice } from '../records/replies.ts';
 import type { Devices } from './devices.ts';
 import type { Filters } from './filters.ts';
+import type { MqttClients } from './mqtt-clients.ts';
 import type { Registry } from './registry.ts';
 import type { RuleSweep, SweepPart } from './rule-sweep.ts';
 import type { Subscribers } from './subscribers.ts';
@@ -26,6 +27,7 @@ export interface OperatorDeps {
   readonly subscribers: Subscribers;
   readonly sweep: RuleSweep;
   readonly filters: Filters;
+  readonly clients: MqttClients;
 }
 
 export class Operator {
@@ -35,8 +37,10 @@ export class Operator {
   readonly #subscribers: Subscribers;
   readonly #sweep: RuleSweep;
   readonly #filters: Filters;
+  readonly #clients: MqttClients;
 
-  constructor({ registry, devices, subscriptions, subscribers, sweep, filters }: OperatorDeps) {
+  constructor({ registry, devices, subscriptions, subscribers, sweep, filters, clients }: OperatorDeps) {
+    this.#clients = clients;
     this.#filters = filters;
     this.#registry = registry;
     this.#devices = devices;
@@ -148,6 +152,7 @@ export class Operator {
   #kick(subscriber: string, forget: boolean): OperatorResult {
     const slot = this.#registry.subscriberOf(subscriber);
     if (slot < 0) return { ok: false, why: 'not_found', message: `no subscriber "${subscriber}"` };
+    this.#clients.forget(subscriber);
     this.#subscribers.kick(slot, forget);
     return { ok: true };
   }

@@ -15,11 +15,15 @@ import type { PresenceMemory } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
 import {
   type Join,
+  KEEP_AS_SET,
   readActive,
+  readDeregister,
   readJoin,
   readLeave,
   readMore,
+  readRegister,
   readRequest,
+  readWill,
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
@@ -29,6 +33,7 @@ import type { EdgeLink } from './edge-link.ts';
 import { Filters } from './filters.ts';
 import { Gateways } from './gateways.ts';
 import { JoinOrder } from './join-order.ts';
+import { MqttClients } from './mqtt-clients.ts';
 import { Operator } from './operator.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
@@ -37,11 +42,12 @@ import { Restorer } from './restorer.ts';
 import { RowWalks } from './row-walks.ts';
 import { RuleSweep } from './rule-sweep.ts';
 import { TokenScopes } from './scopes.ts';
-import { type SubscriberSettings, Subscribers } from './subscribers.ts';
+import type { SubscriberTimeSettings } from './subscriber-times.ts';
+import { Subscribers } from './subscribers.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Sweeps } from './sweeps.ts';
 
-export interface OwnerSettings extends DeviceTimes, SubscriberSettings {
+export interface OwnerSettings extends DeviceTimes, SubscriberTimeSettings {
   readonly defaultAccess: 'allow' | 'deny';
   readonly maxSubscriptionsPerSubscriber: number;
   readonly maxFiltersPerSubscriber: number;
@@ -90,6 +96,7 @@ export class Owner {
   readonly #sweeps: Sweeps;
   readonly #filters: Filters;
   readonly #operator: Operator;
+  readonly #clients: MqttClients;
   readonly #joins: JoinOrder;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
@@ -154,6 +161,8 @@ export class Owner {
       wheel,
       pulses,
     });
+    const clients = new MqttClients({ links, clock, drop: (id) => subscribers.drop(id) });
+    this.#clients = clients;
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;
     this.#joins = new JoinOrder({
@@ -167,7 +176,7 @@ export class Owner {
     this.#subscribers = subscribers;
     this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
-    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters });
+    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters, clients });
     if (deps.takesOver === true) {
       this.#recovery = new Recovery({
         ...deps,
@@ -208,6 +217,7 @@ export class Owner {
 
   #fireTimers(): number {
     const now = this.#deps.clock.now();
+    this.#clients.tick(now);
     return (
       this.#deviceTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#devices.timer(slot)) +
       this.#subscriberTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#subscribers.timer(slot))
@@ -217,10 +227,15 @@ export class Owner {
   /** The edge's thread is gone: what it still said holds, then everyone it held is disconnected. */
   edgeGone(edge: number): void {
     while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0) {}
-    this.#devices.leaveAll(edge);
+    const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
+    for (const session of this.#devices.sessionsOf(edge)) {
+      if (recovery === undefined) this.#devices.leave(session, false);
+      else recovery.leave({ session, clean: false, confirm: false, keepMs: KEEP_AS_SET });
+    }
     this.#subscribers.leaveAll(edge);
     this.#gateways.leaveAll(edge);
-    this.#recovery?.synced(edge);
+    this.#clients.leaveAll(edge);
+    recovery?.synced(edge);
     this.flush();
     this.#deps.rings[edge]!.release();
   }
@@ -302,6 +317,15 @@ export class Owner {
         this.#subscribers.more(session, request);
         break;
       }
+      case ToOwnerRecord.Register:
+        this.#clients.register(readRegister(views, offset));
+        break;
+      case ToOwnerRecord.Deregister:
+        this.#clients.deregister(readDeregister(views, offset));
+        break;
+      case ToOwnerRecord.Will:
+        this.#devices.will(readWill(views, offset));
+        break;
       case ToOwnerRecord.Synced:
         break; // of an edge that started anew meanwhile
       default:
@@ -321,6 +345,13 @@ export class Owner {
       case ToOwnerRecord.Synced:
         recovery.synced(edge);
         break;
+      case ToOwnerRecord.Leave: {
+        const leave = readLeave(views, offset);
+        recovery.leave(leave);
+        this.#subscribers.leave(leave.session);
+        this.#gateways.leave(leave.session);
+        break;
+      }
       case ToOwnerRecord.Request:
       case ToOwnerRecord.More:
         break; // the edge asks again
@@ -340,17 +371,21 @@ export class Owner {
     for (let done = 0; done < POLL_RECORDS_MAX && this.#workLeft > 0; done++) {
       const offset = ring.next();
       if (offset < 0) break;
-      const join = ring.kind === ToOwnerRecord.Join ? readJoin(ring.views, offset) : undefined;
-      if (join === undefined) this.#take(ring, offset);
-      else if (join.kind === SessionKind.subscriber) this.#subscribers.join(join);
-      else return join;
+      if (ring.kind !== ToOwnerRecord.Join) {
+        this.#take(ring, offset);
+        continue;
+      }
+      this.#workLeft -= JOIN_WORK;
+      const join = readJoin(ring.views, offset);
+      if (join.kind !== SessionKind.subscriber) return join;
+      this.#subscribers.join(join);
     }
     return undefined;
   }
 
-  #leave({ session, clean, confirm }: ReturnType<typeof readLeave>): void {
+  #leave({ session, clean, confirm, keepMs }: ReturnType<typeof readLeave>): void {
     this.#devices.leave(session, clean, confirm);
-    this.#subscribers.leave(session);
+    this.#subscribers.leave(session, keepMs);
     this.#gateways.leave(session);
   }
 }

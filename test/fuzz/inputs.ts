@@ -3,10 +3,11 @@
 import { Random } from '../support/random.ts';
 import { Opcode } from '../support/raw-peer.ts';
 import { clientFrame, closeFrame, fragments, text } from '../support/websocket-frames.ts';
+import { sampleConnect, samplePackets } from '../wire/mqtt/samples.ts';
 import { mutate } from './mutate.ts';
 
-export type ListenerName = 'device' | 'subscriber' | 'admin';
-/** Who has a WebSocket. Gateways connect to the listener of the devices. */
+export type ListenerName = 'device' | 'subscriber' | 'admin' | 'mqtt';
+/** Who speaks the hub's own protocol. Gateways connect to the listener of the devices. */
 type Role = 'device' | 'gateway' | 'subscriber';
 
 export interface FuzzInput {
@@ -28,15 +29,15 @@ const parameters: Readonly<Record<Role, string>> = {
   subscriber: '&devices=fuzz-1,fuzz-2',
 };
 
-function upgradeHead(role: Role, query: string): string {
+function upgradeHead(target: string, subprotocols = 'dat.v1.binary, dat.v1.json'): string {
   return [
-    `GET ${paths[role]}${query} HTTP/1.1`,
+    `GET ${target} HTTP/1.1`,
     'Host: 127.0.0.1',
     'Upgrade: websocket',
     'Connection: Upgrade',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
     'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Protocol: dat.v1.binary, dat.v1.json',
+    `Sec-WebSocket-Protocol: ${subprotocols}`,
     'Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.x',
     '',
     '',
@@ -112,8 +113,21 @@ function adminRequest([line, body]: readonly [string, string]): string {
   return [...head, `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n');
 }
 
+/** A CONNECT, mostly as it should be, and mutated packets. */
+function mqttPackets(random: Random): Buffer {
+  const version = random.pick([4, 5] as const);
+  const connect = sampleConnect(version);
+  const packets = Array.from({ length: random.below(6) }, () => random.pick(samplePackets(version)));
+  const other = random.pick(samplePackets(version));
+  const rest = Buffer.concat(packets);
+  return Buffer.concat([
+    random.below(8) === 0 ? mutate(connect, random, other) : connect,
+    random.below(4) === 0 ? rest : mutate(rest, random, other),
+  ]);
+}
+
 /** @returns the untouched head, and the mutated rest */
-function content(speaker: Role | 'admin', random: Random): [head: string, rest: Buffer] {
+function content(speaker: Role | 'admin' | 'mqtt', random: Random): [head: string, rest: Buffer] {
   if (speaker === 'admin') {
     const [line, body] = random.pick(adminRequests);
     const whole = Buffer.from(adminRequest([line, body]));
@@ -122,8 +136,14 @@ function content(speaker: Role | 'admin', random: Random): [head: string, rest: 
     const mutated = mutate(Buffer.from(body), random, other).toString('latin1');
     return ['', Buffer.from(adminRequest([line, mutated]), 'latin1')];
   }
+  if (speaker === 'mqtt') return ['', mqttPackets(random)];
+  if (random.below(3) === 0) {
+    const frames = clientFrame({ opcode: Opcode.binary, payload: mqttPackets(random) });
+    return [upgradeHead('/mqtt', 'mqtt'), random.below(4) === 0 ? mutate(frames, random, frames) : frames];
+  }
   const id = `fuzz-${random.below(8)}`;
-  const head = upgradeHead(speaker, `?id=${id}${random.below(2) === 0 ? parameters[speaker] : ''}`);
+  const query = `?id=${id}${random.below(2) === 0 ? parameters[speaker] : ''}`;
+  const head = upgradeHead(`${paths[speaker]}${query}`);
   const other = Buffer.from(head);
   const frames = framesFor(speaker, random);
   switch (random.below(4)) {
@@ -142,7 +162,16 @@ function content(speaker: Role | 'admin', random: Random): [head: string, rest: 
 
 export function fuzzInput(seed: number, number: number): FuzzInput {
   const random = new Random(seed ^ Math.imul(number + 1, 0x9e3779b1));
-  const speaker = random.pick(['device', 'gateway', 'subscriber', 'device', 'subscriber', 'admin'] as const);
+  const speaker = random.pick([
+    'device',
+    'gateway',
+    'subscriber',
+    'mqtt',
+    'device',
+    'subscriber',
+    'mqtt',
+    'admin',
+  ] as const);
   const listener = speaker === 'gateway' ? 'device' : speaker;
   const [head, rest] = content(speaker, random);
   const cut = random.below(rest.length + 1);

@@ -126,8 +126,13 @@ export class TwoEdges {
     writeSynced(this.#toOwner[edge]!, {});
   }
 
-  poll(): void {
+  /** What was written is there to be read. */
+  publish(): void {
     for (const ring of this.#toOwner) ring.publish();
+  }
+
+  poll(): void {
+    this.publish();
     this.owner.poll(POLL_RECORDS);
   }
 
