@@ -81,7 +81,7 @@ export class Operator {
 
   /** Once all rows obey the new rules, filters follow what is not denied any more. */
   #swept(part: SweepPart): OperatorResult {
-    if (part.next === undefined && !this.#sweep.isDryRun) this.#filters.rescan();
+    if (part.next === undefined && !this.#sweep.isDryRun) this.#filters.rescan(this.#sweep.before);
     return { ok: true, ...part };
   }
 
@@ -99,6 +99,8 @@ export class Operator {
     if (status !== undefined) {
       this.#setGranted(row, status);
       if (found >= 0) this.#subscribers.operatorInput(row, inputOf[status]);
+      else if (status === 'allow' && this.#subscriptions.decide(row) === 'deny')
+        this.#filters.rematch(subscriberSlot, this.#registry.subscriptions.rows.device[row]!);
     }
     return { ok: true, slot: row };
   }

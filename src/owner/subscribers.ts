@@ -13,6 +13,7 @@ import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { NO_BYTES, Notice } from '../records/replies.ts';
 import { type Join, KEEP_AS_SET, type Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
+import { ALL_TYPES } from '../wire/events.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { isFilterPage } from './filter-pages.ts';
 import type { Filters } from './filters.ts';
@@ -21,7 +22,7 @@ import type { NamedRequest, Requests } from './requests.ts';
 import type { TokenScopes } from './scopes.ts';
 import { SessionSlots } from './session-slots.ts';
 import { type SubscriberTimeSettings, SubscriberTimes } from './subscriber-times.ts';
-import { noticeOf, type Subscriptions } from './subscriptions.ts';
+import { isSubscribed, noticeOf, type Subscriptions } from './subscriptions.ts';
 import type { Sweeps } from './sweeps.ts';
 
 export interface SubscribersDeps {
@@ -45,6 +46,7 @@ export class Subscribers {
   readonly #deps: SubscribersDeps;
   readonly #sessions = new SessionSlots();
   readonly #times: SubscriberTimes;
+  #leaving = NONE; // whose connection is being ended: its row stays, for another may take over
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
@@ -97,15 +99,16 @@ export class Subscribers {
 
   /** A subscriber connected; an older connection of the same id is replaced. */
   join({ session, actor, hold, fresh = false, silenceMsMin = 0 }: Join): void {
-    const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
+    const { registry, links, clock, wheel, scopes, sweeps, filters, settings } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
     if (slot < 0) {
       links[edgeOf(session)]!.close(session, closes.overCapacity);
       return;
     }
     const { rows } = registry.subscribers;
-    if (rows.session[slot] !== NONE) {
-      this.#close(slot, closes.replaced);
+    const older = rows.session[slot]!;
+    if (older !== NONE) {
+      links[edgeOf(older)]!.close(older, closes.replaced);
       this.#disconnect(slot);
     }
     this.#sessions.set(session, slot);
@@ -114,23 +117,23 @@ export class Subscribers {
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.silent, slot, 0);
     const lostAtMs = Number(Atomics.load(rows.lastSeen, slot));
+    const expiresAtMs = Math.max(lostAtMs + settings.subscriberRemoveAfterMs, wheel.dueMs(slot));
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     scopes.set(slot, actor);
     Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
     wheel.set(slot, clock.now() + this.#times.firstMs);
     const lost = filters.removeUncovered(slot, actor);
     if (fresh) sweeps.joinFresh(slot, session);
-    else if (hold) this.#hold(slot, session, lostAtMs);
+    else if (hold) this.#hold(slot, session, expiresAtMs);
     else sweeps.reconnect(slot, session);
     if (lost.length > 0) links[edgeOf(session)]!.notice(session, Notice.notCovered, NO_BYTES, false, lost);
   }
 
   /** What it kept waits until it asks for it, and expires as if it had not come back. */
-  #hold(slot: number, session: number, lostAtMs: number): void {
-    const { wheel, clock, settings, sweeps } = this.#deps;
-    const untilMs = lostAtMs + settings.subscriberRemoveAfterMs;
+  #hold(slot: number, session: number, untilMs: number): void {
+    const { wheel, clock } = this.#deps;
     this.#times.hold(slot, untilMs);
-    sweeps.hold(slot, session);
+    this.#deps.sweeps.hold(slot, session);
     wheel.set(slot, Math.min(untilMs, clock.now() + this.#times.firstMs));
   }
 
@@ -201,10 +204,7 @@ export class Subscribers {
     const keptUntilMs = this.#times.keptUntilMs(slot);
     if (!connected && keptUntilMs !== undefined) {
       if (now < keptUntilMs) wheel.set(slot, keptUntilMs);
-      else {
-        this.#times.endKeep(slot);
-        this.#expire(slot);
-      }
+      else this.#expire(slot);
       return;
     }
     if (connected && this.#expireHeld(slot, now)) return;
@@ -241,10 +241,12 @@ export class Subscribers {
     if (after === RowState.active && !connected) after = nextRowState(after, 'disconnect', false);
     const notice = after === before ? undefined : noticeOf(before, after, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
-    if (after === RowState.deny || after === RowState.allow) registry.setHeld(row);
+    // What the operator makes of a pair that has no subscription is one by id; what he denies has none.
+    if (after === RowState.deny && before !== after) registry.setTypes(row, 0, 0);
+    else if (isSubscribed(after) && !isSubscribed(before)) registry.setTypes(row, ALL_TYPES, ALL_TYPES);
     subscriptions.move(row, after);
-    const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
-    if (isLifted) filters.rematch(subscriber, device);
+    if (before === RowState.deny && (after === RowState.none || after === RowState.allow))
+      filters.rematch(subscriber, device);
     if (after === RowState.none) return -1;
     if (!connected && !wheel.isSet(subscriber))
       wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
@@ -274,8 +276,9 @@ export class Subscribers {
   kick(slot: number, forget: boolean): void {
     const { registry, subscriptions, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscribers;
-    if (rows.session[slot] !== NONE) {
-      this.#close(slot, closes.kicked);
+    const session = rows.session[slot]!;
+    if (session !== NONE) {
+      subscriptions.link(session).close(session, closes.kicked);
       this.#disconnect(slot);
     }
     sweeps.forget(slot);
@@ -309,7 +312,7 @@ export class Subscribers {
     const { registry, wheel, scopes, sweeps } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE || rows.rowCount[slot] !== 0 || rows.used[slot] === 0) return;
-    if (registry.filters.count(slot) > 0) return;
+    if (registry.filters.count(slot) > 0 || slot === this.#leaving) return;
     wheel.cancel(slot);
     this.#times.endKeep(slot);
     scopes.delete(slot);
@@ -336,10 +339,9 @@ export class Subscribers {
 
   /** The owner before this one had replaced or kicked it, and its edge never heard. */
   #closeStranger(session: number, actor: Actor): void {
-    const { registry, links } = this.#deps;
-    const slot = registry.subscriberOf(actor.id);
-    const replaced = slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
-    links[edgeOf(session)]!.close(session, replaced ? closes.replaced : closes.kicked);
+    const slot = this.#deps.registry.subscriberOf(actor.id);
+    const replaced = slot >= 0 && this.#deps.registry.subscribers.rows.session[slot] !== NONE;
+    this.#deps.links[edgeOf(session)]!.close(session, replaced ? closes.replaced : closes.kicked);
   }
 
   /** Rows that still count as active count for the edge that holds the subscriber. */
@@ -361,7 +363,9 @@ export class Subscribers {
     wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
     sweeps.sessionOver(session);
     filters.sessionOver(session);
+    this.#leaving = slot;
     sweeps.input(slot, 'disconnect', undefined);
+    this.#leaving = NONE;
   }
 
   /**
@@ -385,14 +389,10 @@ export class Subscribers {
 
   #expire(slot: number): void {
     const { registry, sweeps } = this.#deps;
+    this.#times.endKeep(slot);
     // Still connected: the next frame counts as activity and arms the timer again.
     const isConnected = registry.subscribers.rows.session[slot] !== NONE;
     if (isConnected) Atomics.store(registry.subscribers.rows.silent, slot, 1);
     sweeps.input(slot, 'expire', isConnected ? Notice.inactiveTooLong : undefined);
-  }
-
-  #close(subscriber: number, close: (typeof closes)[keyof typeof closes]): void {
-    const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
-    this.#deps.subscriptions.link(session).close(session, close);
   }
 }

@@ -115,6 +115,7 @@ export class Subscriptions {
       devices.unwatched(device);
     } else {
       registry.setRowState(row, after);
+      if (!isSubscribed(after)) registry.setHeld(row);
     }
     if (after === RowState.active) this.attach(row);
   }
