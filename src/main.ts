@@ -62,11 +62,12 @@ async function serve(settings: Settings, warnings: readonly string[]): Promise<v
     process.stderr.write(`dat: ${expected ? error.message : `cannot start: ${String(error)}`}\n`);
     process.exit(exitCodeOf(error));
   }
-  const { devicePort, subscriberPort, adminPort, transport, fanoutWorkers, ingestWorkers } = hub;
+  const { devicePort, subscriberPort, adminPort, mqttPort, transport, fanoutWorkers, ingestWorkers } = hub;
   logListening(logger, {
     devicePort,
     subscriberPort,
     adminPort,
+    ...(mqttPort !== undefined && { mqttPort }),
     host: settings.host,
     transport,
     fanoutWorkers,
@@ -133,7 +134,7 @@ function exitCodeOf(error: unknown): number {
 /** What a person at a terminal needs first. */
 function greeting(
   settings: Settings,
-  { devicePort, subscriberPort, adminPort, transport, fanoutWorkers, ingestWorkers }: Hub,
+  { devicePort, subscriberPort, adminPort, mqttPort, transport, fanoutWorkers, ingestWorkers }: Hub,
 ): string {
   const { host, tlsCertFile } = settings;
   const address = host.includes(':') ? `[${host}]` : host;
@@ -148,6 +149,9 @@ function greeting(
   const listening = [
     `devices      ${device}?id=ID`,
     `subscribers  ${subscriber}?devices=ID,ID`,
+    ...(mqttPort === undefined
+      ? []
+      : [`MQTT         mqtt${secure}://${address}:${mqttPort}  (over WebSocket: /mqtt on the ports above)`]),
     `admin        http${secure}://${address}:${adminPort}/  (dashboard; metrics at /metrics)`,
     `mode         ${transport}; ${threads}`,
     '',

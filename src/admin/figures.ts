@@ -32,6 +32,11 @@ export interface Figures {
   /** Subscribers closed as slow so far, by what was too much. */
   readonly slowCloses: Readonly<Record<'queue' | 'time' | 'budget', number>>;
   readonly refusedFrames: number;
+  /** Open MQTT connections, and what MQTT clients were not allowed. */
+  readonly mqtt: {
+    readonly connections: number;
+    readonly refused: Readonly<Record<'malformed' | 'foreign_topic' | 'event', number>>;
+  };
   /** The same by error code. */
   readonly refusals: readonly (readonly [code: string, count: number])[];
   /** Bytes of frames. */
@@ -105,6 +110,14 @@ export function collectFigures(deps: AdminDeps): Figures {
       budget: sum('closedOverBudget'),
     },
     refusedFrames: sum('refusedFrames'),
+    mqtt: {
+      connections: sum('mqttConnections'),
+      refused: {
+        malformed: sum('mqttMalformed'),
+        foreign_topic: sum('mqttForeignTopics'),
+        event: sum('mqttRefusedEvents'),
+      },
+    },
     refusals: refusalsOf(all),
     bytes: { received: sum('bytesReceived'), sent: sum('bytesSent') },
     opened: {

@@ -20,10 +20,11 @@ import {
   StateReason,
   type StateReasonName,
 } from '../presence/lifecycle.ts';
-import { EventField, EventFlag, eventBytes, privateViews, writeEventHead } from '../records/event.ts';
-import type { Join } from '../records/requests.ts';
+import { EventField, EventFlag, eventBytes, eventOf, privateViews, writeOwnEvent } from '../records/event.ts';
+import type { Join, Will } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import { EventType, Priority } from '../wire/events.ts';
+import { DeviceTerms } from './device-terms.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Handovers } from './handovers.ts';
 import type { Registry } from './registry.ts';
@@ -62,9 +63,11 @@ export class Devices {
   readonly #sessions = new SessionSlots();
   readonly #handovers = new Handovers();
   readonly #hubEvent = privateViews(HUB_EVENT_BYTES);
+  readonly #terms: DeviceTerms;
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
+    this.#terms = new DeviceTerms(deps.times);
   }
 
   /** The first listener came, or the last one went. */
@@ -96,7 +99,10 @@ export class Devices {
     const slot = this.#sessions.get(session);
     const unconfirmed = this.#sessions.confirm(session);
     if (again) {
-      if (slot !== undefined) return;
+      if (slot !== undefined) {
+        this.#terms.confirmed(slot, join.silenceMsMin);
+        return;
+      }
       // The owner before this one had replaced or terminated it, and the edge never heard.
       const known = registry.deviceOf(actor.id);
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
@@ -127,7 +133,7 @@ export class Devices {
    * until an older one of another edge has been let go. @param waits of its own edge too: its events are yet to be taken
    */
   join(join: Join, waits = false): void {
-    const { session, actor, connectedAt, interest, gateway } = join;
+    const { session, actor, connectedAt, interest, gateway, silenceMsMin } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -147,6 +153,7 @@ export class Devices {
       this.#link(older).close(older, closes.replaced);
     }
     this.#sessions.set(session, slot);
+    this.#terms.joined(session, slot, silenceMsMin);
     rows.connectedAt[slot] = connectedAt;
     rows.wantsInterest[slot] = interest ? 1 : 0;
     registry.setGateway(slot, gateway);
@@ -156,6 +163,12 @@ export class Devices {
     this.#appear(slot);
     this.#input(slot, 'connect', 'connected');
     this.#armStale(slot);
+  }
+
+  /** The device has a will. */
+  will(will: Will): void {
+    const slot = this.#sessions.get(will.session);
+    if (slot !== undefined || this.#handovers.isWaiting(will.session)) this.#terms.setWill(slot, will);
   }
 
   /** @param clean whether the peer closed with 1000 or 1001, or without a code */
@@ -172,13 +185,14 @@ export class Devices {
   #left(session: number, clean: boolean): void {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, refused or terminated
-    const { registry, wheel, clock, times } = this.#deps;
+    const { registry, wheel, clock } = this.#deps;
     this.#sessions.delete(session);
+    this.#terms.left(slot, clean);
     Atomics.store(registry.devices.rows.session, slot, NONE);
     registry.setGateway(slot, '');
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
     if (registry.devices.rows.deviceState[slot] === DeviceState.offline) this.unwatched(slot);
-    else wheel.set(slot, clock.now() + times.deviceLeaveGraceMs);
+    else wheel.set(slot, clock.now() + this.#terms.graceMs(slot));
   }
 
   /** A stale device was heard. */
@@ -226,32 +240,34 @@ export class Devices {
   ): boolean {
     this.#appear(slot);
     const status = Buffer.from(event.deviceStatus);
-    const views = privateViews(EventField.body + status.length + event.payload.length);
-    const flags = EventFlag.payloadIsJson;
-    const bytes = this.#write(views, { ...event, flags, status, payload: event.payload });
-    return this.#broadcast(slot, views, 0, bytes);
+    const received = this.#deps.clock.now();
+    const views = eventOf({ ...event, flags: EventFlag.payloadIsJson, received, status });
+    return this.#broadcast(slot, views, 0, eventBytes(views, 0));
   }
 
   /** The device's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, times, wheel, pulses } = this.#deps;
+    const { registry, clock, wheel, pulses } = this.#deps;
     const { rows } = registry.devices;
     const now = clock.now();
     const session = rows.session[slot]!;
     if (session !== NONE) {
       const pulse = pulses[edgeOf(session)]!;
       const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
-      const leftMs = times.deviceStaleAfterMs - pulse.silentMs(lastSeen, now);
-      if (leftMs > 0) wheel.set(slot, now + leftMs);
+      const leftMs = this.#terms.staleAfterMs(slot) - pulse.silentMs(lastSeen, now);
+      if (leftMs === Number.POSITIVE_INFINITY) this.#armStale(slot);
+      else if (leftMs > 0) wheel.set(slot, now + leftMs);
       else this.#silence(slot, lastSeen);
       return;
     }
     // A wait that began before a stall of the hub's own begins anew: meanwhile no device could come back.
     const isOffline = rows.deviceState[slot] === DeviceState.offline;
-    const waitMs = isOffline ? this.#removeAfterMs(slot) : times.deviceLeaveGraceMs;
+    const waitMs = isOffline ? this.#removeAfterMs(slot) : this.#terms.graceMs(slot);
     const pausedUntil = Math.max(...pulses.map((pulse) => pulse.lastPauseEndMs(now)));
     if (pausedUntil > 0 && now < pausedUntil + waitMs) wheel.set(slot, pausedUntil + waitMs);
     else if (rows.deviceState[slot] !== DeviceState.offline) {
+      const will = this.#terms.takeWill(slot, clock.wallNow(), now);
+      if (will !== undefined) this.#broadcast(slot, will, 0, eventBytes(will, 0));
       this.#input(slot, 'graceOver', 'lost');
       this.unwatched(slot);
     } else if (!registry.isHeld(slot)) {
@@ -291,10 +307,13 @@ export class Devices {
     if (session !== NONE) {
       this.#sessions.delete(session);
       this.#link(session).close(session, closes.terminated);
-      for (const { join } of this.#handovers.take(session))
+      for (const { join } of this.#handovers.take(session)) {
+        this.#terms.gaveUp(join.session);
         this.#link(join.session).close(join.session, closes.terminated);
+      }
     }
     wheel.cancel(slot);
+    this.#terms.left(slot, true);
     registry.freeDevice(slot);
   }
 
@@ -325,36 +344,10 @@ export class Devices {
     registry.setDeviceState(slot, after, StateReason[reason]);
     const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
     const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[after], reason }));
-    const event = { type: EventType.status, priority: Priority.high, at: clock.wallNow(), flags, payload };
-    const bytes = this.#write(this.#hubEvent, { ...event, status: NO_BYTES });
+    const times = { at: clock.wallNow(), received: clock.now() };
+    const event = { type: EventType.status, priority: Priority.high, ...times, flags, payload };
+    const bytes = writeOwnEvent(this.#hubEvent, { ...event, status: NO_BYTES });
     this.#broadcast(slot, this.#hubEvent, 0, bytes);
-  }
-
-  /** Puts an event of the hub's own or an operator's together. @returns its length */
-  #write(
-    views: RecordViews,
-    event: {
-      readonly type: number;
-      readonly priority: number;
-      readonly flags: number;
-      readonly at: number;
-      readonly status: Uint8Array;
-      readonly payload: Uint8Array;
-    },
-  ): number {
-    const { status, payload } = event;
-    const body = writeEventHead(views, 0, {
-      ...event,
-      received: this.#deps.clock.now(),
-      device: NONE,
-      session: NONE,
-      statusBytes: status.length,
-      payloadBytes: payload.length,
-      ackBytes: 0,
-    });
-    views.u8.set(status, body);
-    views.u8.set(payload, body + status.length);
-    return body + status.length + payload.length;
   }
 
   /** The line to the edge that holds the session. */

@@ -4,6 +4,7 @@ import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/c
 import { Notice } from '../records/replies.ts';
 import type { Devices } from './devices.ts';
 import type { Filters } from './filters.ts';
+import type { MqttClients } from './mqtt-clients.ts';
 import type { Registry } from './registry.ts';
 import type { RuleSweep, SweepPart } from './rule-sweep.ts';
 import type { Subscribers } from './subscribers.ts';
@@ -26,6 +27,7 @@ export interface OperatorDeps {
   readonly subscribers: Subscribers;
   readonly sweep: RuleSweep;
   readonly filters: Filters;
+  readonly clients: MqttClients;
 }
 
 export class Operator {
@@ -35,8 +37,10 @@ export class Operator {
   readonly #subscribers: Subscribers;
   readonly #sweep: RuleSweep;
   readonly #filters: Filters;
+  readonly #clients: MqttClients;
 
-  constructor({ registry, devices, subscriptions, subscribers, sweep, filters }: OperatorDeps) {
+  constructor({ registry, devices, subscriptions, subscribers, sweep, filters, clients }: OperatorDeps) {
+    this.#clients = clients;
     this.#filters = filters;
     this.#registry = registry;
     this.#devices = devices;
@@ -77,7 +81,7 @@ export class Operator {
 
   /** Once all rows obey the new rules, filters follow what is not denied any more. */
   #swept(part: SweepPart): OperatorResult {
-    if (part.next === undefined && !this.#sweep.isDryRun) this.#filters.rescan();
+    if (part.next === undefined && !this.#sweep.isDryRun) this.#filters.rescan(this.#sweep.before);
     return { ok: true, ...part };
   }
 
@@ -95,6 +99,8 @@ export class Operator {
     if (status !== undefined) {
       this.#setGranted(row, status);
       if (found >= 0) this.#subscribers.operatorInput(row, inputOf[status]);
+      else if (status === 'allow' && this.#subscriptions.decide(row) === 'deny')
+        this.#filters.rematch(subscriberSlot, this.#registry.subscriptions.rows.device[row]!);
     }
     return { ok: true, slot: row };
   }
@@ -148,6 +154,7 @@ export class Operator {
   #kick(subscriber: string, forget: boolean): OperatorResult {
     const slot = this.#registry.subscriberOf(subscriber);
     if (slot < 0) return { ok: false, why: 'not_found', message: `no subscriber "${subscriber}"` };
+    this.#clients.forget(subscriber);
     this.#subscribers.kick(slot, forget);
     return { ok: true };
   }

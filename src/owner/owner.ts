@@ -15,11 +15,15 @@ import type { PresenceMemory } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
 import {
   type Join,
+  KEEP_AS_SET,
   readActive,
+  readDeregister,
   readJoin,
   readLeave,
   readMore,
+  readRegister,
   readRequest,
+  readWill,
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
@@ -30,6 +34,7 @@ import type { EdgeLink } from './edge-link.ts';
 import { Filters } from './filters.ts';
 import { Gateways } from './gateways.ts';
 import { JoinOrder } from './join-order.ts';
+import { MqttClients } from './mqtt-clients.ts';
 import { Operator } from './operator.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
@@ -38,11 +43,12 @@ import { Restorer } from './restorer.ts';
 import { RowWalks } from './row-walks.ts';
 import { RuleSweep } from './rule-sweep.ts';
 import { TokenScopes } from './scopes.ts';
-import { type SubscriberSettings, Subscribers } from './subscribers.ts';
+import type { SubscriberTimeSettings } from './subscriber-times.ts';
+import { Subscribers } from './subscribers.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Sweeps } from './sweeps.ts';
 
-export interface OwnerSettings extends DeviceTimes, SubscriberSettings {
+export interface OwnerSettings extends DeviceTimes, SubscriberTimeSettings {
   readonly defaultAccess: 'allow' | 'deny';
   readonly maxSubscriptionsPerSubscriber: number;
   readonly maxFiltersPerSubscriber: number;
@@ -91,6 +97,7 @@ export class Owner {
   readonly #sweeps: Sweeps;
   readonly #filters: Filters;
   readonly #operator: Operator;
+  readonly #clients: MqttClients;
   readonly #joins: JoinOrder;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
@@ -155,6 +162,8 @@ export class Owner {
       wheel,
       pulses,
     });
+    const clients = new MqttClients({ links, clock, drop: (id) => subscribers.drop(id) });
+    this.#clients = clients;
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;
     this.#joins = new JoinOrder({
@@ -165,7 +174,7 @@ export class Owner {
     this.#subscribers = subscribers;
     this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
-    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters });
+    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters, clients });
     if (deps.takesOver === true) {
       this.#recovery = new Recovery({
         ...deps,
@@ -206,6 +215,7 @@ export class Owner {
 
   #fireTimers(): number {
     const now = this.#deps.clock.now();
+    this.#clients.tick(now);
     return (
       this.#deviceTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#devices.timer(slot)) +
       this.#subscriberTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#subscribers.timer(slot))
@@ -218,10 +228,11 @@ export class Owner {
     const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
     for (const session of this.#devices.sessionsOf(edge)) {
       if (recovery === undefined) this.#devices.leave(session, false);
-      else recovery.leave({ session, clean: false, confirm: false });
+      else recovery.leave({ session, clean: false, confirm: false, keepMs: KEEP_AS_SET });
     }
     this.#subscribers.leaveAll(edge);
     this.#gateways.leaveAll(edge);
+    this.#clients.leaveAll(edge);
     recovery?.synced(edge);
     this.flush();
     this.#deps.rings[edge]!.release();
@@ -304,6 +315,15 @@ export class Owner {
         this.#subscribers.more(session, request);
         break;
       }
+      case ToOwnerRecord.Register:
+        this.#clients.register(readRegister(views, offset));
+        break;
+      case ToOwnerRecord.Deregister:
+        this.#clients.deregister(readDeregister(views, offset));
+        break;
+      case ToOwnerRecord.Will:
+        this.#devices.will(readWill(views, offset));
+        break;
       case ToOwnerRecord.Synced:
         break; // of an edge that started anew meanwhile
       default:
@@ -366,9 +386,9 @@ export class Owner {
     return undefined;
   }
 
-  #leave({ session, clean, confirm }: ReturnType<typeof readLeave>): void {
+  #leave({ session, clean, confirm, keepMs }: ReturnType<typeof readLeave>): void {
     this.#devices.leave(session, clean);
-    this.#subscribers.leave(session);
+    this.#subscribers.leave(session, keepMs);
     this.#gateways.leave(session);
     if (confirm) this.#deps.links[edgeOf(session)]!.left(session);
   }

@@ -38,8 +38,8 @@ interface Sweep {
   readonly subscriber: number;
   /** Who is told; NONE: nobody. */
   readonly session: number;
-  /** `hold` names what waits, `expireHeld` removes it. */
-  readonly input: Input | 'list' | 'hold' | 'expireHeld';
+  /** `hold` names what waits, `expireHeld` removes it. `drop` removes all, and tells nobody of it. */
+  readonly input: Input | 'list' | 'hold' | 'expireHeld' | 'drop';
   /** What a page is: an answer to this request, or this notice. */
   readonly request: Request | undefined;
   readonly notice: Notice | undefined;
@@ -91,6 +91,16 @@ export class Sweeps {
     this.#begin(subscriber, session, 'hold', Notice.resumed, true);
   }
 
+  /** The session was let in and starts anew: its `Joined` comes when all that was kept has gone. */
+  joinFresh(subscriber: number, session: number): void {
+    this.#begin(subscriber, session, 'drop', undefined, true);
+  }
+
+  /** The subscriber's subscriptions go, without a word. */
+  drop(subscriber: number): void {
+    this.#begin(subscriber, NONE, 'drop', undefined, false);
+  }
+
   /** What was kept and not asked for is removed. */
   expireHeld(subscriber: number): void {
     const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
@@ -124,6 +134,10 @@ export class Sweeps {
     if (input === 'list') return filters.list(subscriber);
     if (input === 'hold') return filters.held(subscriber);
     if (input === 'expireHeld') return filters.expireHeld(subscriber);
+    if (input === 'drop') {
+      filters.removeAll(subscriber);
+      return [];
+    }
     return filters.input(subscriber, input);
   }
 
@@ -204,7 +218,8 @@ export class Sweeps {
     const isOver = sweep.walk.next === NONE;
     const isOwed = isOver && (sweep.request !== undefined || sweep.promised);
     sweep.waits = false;
-    if (entries.count > 0 || sweep.joins || isOwed || sweep.namesFilters) this.#send(sweep, page, !isOver);
+    const joinsNow = sweep.joins && (isOver || sweep.input !== 'drop');
+    if (entries.count > 0 || joinsNow || isOwed || sweep.namesFilters) this.#send(sweep, page, !isOver);
     subscriptions.end(page);
     if (lost.length > 0) this.#drop(sweep.subscriber, lost);
     if (isOver) {
@@ -229,6 +244,11 @@ export class Sweeps {
     }
     if (input === 'hold' || input === 'expireHeld') {
       this.#visitHeld(input, page, row, before);
+      return;
+    }
+    if (input === 'drop') {
+      if (isSubscribed(before))
+        page.change(row, nextRowState(before, 'unsubscribe', subscriptions.outlives(row)));
       return;
     }
     this.#countMatches(sweep, device, before);

@@ -55,6 +55,8 @@ const filterPage = record(14, {
 /** The first listener of a device came, or its last one went. */
 const interest = record(15, { session: 'u32' });
 
+/** An MQTT client has its id. `present`: there was a session, which kept this. */
+const registered = record(20, { session: 'u32', present: 'flag', kept: 'text' });
 /** A leave that was to be confirmed has been worked off: nothing more comes for the session. */
 const left = record(16, { session: 'u32' });
 
@@ -75,6 +77,7 @@ export const FromOwnerRecord = {
   Resynced: resynced.kind,
   FilterPage: filterPage.kind,
   Interest: interest.kind,
+  Registered: registered.kind,
   Left: left.kind,
 } as const;
 
@@ -82,6 +85,7 @@ export const { write: writeJoined, read: readJoined } = joined;
 export const { write: writeClosed, read: readClosed } = closed;
 export const { write: writeRelease, read: readRelease } = release;
 export const { write: writeAck, read: readAck } = ack;
+export const { write: writeRegistered, read: readRegistered } = registered;
 export const { write: writeInterest, read: readInterest } = interest;
 export const { write: writeLeft, read: readLeft } = left;
 export const { write: writeAnswer, read: readAnswer } = answer;

@@ -3,6 +3,7 @@
  * from these rows, and so do the names: key `devicePort` is `DAT_DEVICE_PORT` and `--device-port`.
  * What must hold between settings is in `rules.ts`.
  */
+import { DEFAULT_TEMPLATES } from '../wire/mqtt/templates.ts';
 import {
   bearerToken,
   filePath,
@@ -15,6 +16,7 @@ import {
   requestUrl,
   secretText,
   text,
+  topicTemplates,
   trueOrFalse,
   webhookSecret,
   wholeNumber,
@@ -103,6 +105,22 @@ export const settingRows = {
     group: 'Listeners',
     meaning:
       'Port for the admin API, metrics, health checks and the dashboard (HTTP). 0 picks any free port.',
+  }),
+  mqttPort: row({
+    kind: wordOrNumber('off', 0, 65535),
+    default: 'off',
+    group: 'Listeners',
+    meaning:
+      'Port for MQTT over TCP, and over TLS if the hub has a certificate. `off`: no such listener; MQTT over WebSocket ' +
+      'is served on the other ports at `/mqtt`. 0 picks any free port.',
+  }),
+  mqttTopics: row({
+    kind: topicTemplates,
+    default: DEFAULT_TEMPLATES as readonly string[],
+    group: 'Listeners',
+    meaning:
+      'Topics of MQTT clients, as a list of `TEMPLATE=TYPE`, such as `factory/{device}/telemetry=message`. `{device+}` ' +
+      'stands for one or more levels, joined by dots in the id; `{type}` for each type.',
   }),
   transport: row({
     kind: oneOf('auto', 'uws', 'ws'),

@@ -3,9 +3,10 @@
 import { Random } from '../support/random.ts';
 import { Opcode } from '../support/raw-peer.ts';
 import { clientFrame, closeFrame, fragments, text } from '../support/websocket-frames.ts';
+import { sampleConnect, samplePackets } from '../wire/mqtt/samples.ts';
 import { mutate } from './mutate.ts';
 
-export type ListenerName = 'device' | 'subscriber' | 'admin';
+export type ListenerName = 'device' | 'subscriber' | 'admin' | 'mqtt';
 
 export interface FuzzInput {
   readonly number: number;
@@ -20,15 +21,15 @@ export interface FuzzInput {
 
 const paths = { device: '/v1/device', subscriber: '/v1/subscribe' } as const;
 
-function upgradeHead(listener: 'device' | 'subscriber', query: string): string {
+function upgradeHead(target: string, subprotocols = 'dat.v1.binary, dat.v1.json'): string {
   return [
-    `GET ${paths[listener]}${query} HTTP/1.1`,
+    `GET ${target} HTTP/1.1`,
     'Host: 127.0.0.1',
     'Upgrade: websocket',
     'Connection: Upgrade',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
     'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Protocol: dat.v1.binary, dat.v1.json',
+    `Sec-WebSocket-Protocol: ${subprotocols}`,
     'Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.x',
     '',
     '',
@@ -95,6 +96,19 @@ function adminRequest([line, body]: readonly [string, string]): string {
   return [...head, `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n');
 }
 
+/** A CONNECT, mostly as it should be, and mutated packets. */
+function mqttPackets(random: Random): Buffer {
+  const version = random.pick([4, 5] as const);
+  const connect = sampleConnect(version);
+  const packets = Array.from({ length: random.below(6) }, () => random.pick(samplePackets(version)));
+  const other = random.pick(samplePackets(version));
+  const rest = Buffer.concat(packets);
+  return Buffer.concat([
+    random.below(8) === 0 ? mutate(connect, random, other) : connect,
+    random.below(4) === 0 ? rest : mutate(rest, random, other),
+  ]);
+}
+
 /** @returns the untouched head, and the mutated rest */
 function content(listener: ListenerName, random: Random): [head: string, rest: Buffer] {
   if (listener === 'admin') {
@@ -105,8 +119,14 @@ function content(listener: ListenerName, random: Random): [head: string, rest: B
     const mutated = mutate(Buffer.from(body), random, other).toString('latin1');
     return ['', Buffer.from(adminRequest([line, mutated]), 'latin1')];
   }
+  if (listener === 'mqtt') return ['', mqttPackets(random)];
+  if (random.below(3) === 0) {
+    const frames = clientFrame({ opcode: Opcode.binary, payload: mqttPackets(random) });
+    return [upgradeHead('/mqtt', 'mqtt'), random.below(4) === 0 ? mutate(frames, random, frames) : frames];
+  }
   const id = `fuzz-${random.below(8)}`;
-  const head = upgradeHead(listener, `?id=${id}${random.below(2) === 0 ? '&devices=fuzz-1,fuzz-2' : ''}`);
+  const query = `?id=${id}${random.below(2) === 0 ? '&devices=fuzz-1,fuzz-2' : ''}`;
+  const head = upgradeHead(`${paths[listener]}${query}`);
   const other = Buffer.from(head);
   const frames = framesFor(listener, random);
   switch (random.below(4)) {
@@ -125,7 +145,15 @@ function content(listener: ListenerName, random: Random): [head: string, rest: B
 
 export function fuzzInput(seed: number, number: number): FuzzInput {
   const random = new Random(seed ^ Math.imul(number + 1, 0x9e3779b1));
-  const listener = random.pick(['device', 'subscriber', 'device', 'subscriber', 'admin'] as const);
+  const listener = random.pick([
+    'device',
+    'subscriber',
+    'mqtt',
+    'device',
+    'subscriber',
+    'mqtt',
+    'admin',
+  ] as const);
   const [head, rest] = content(listener, random);
   const cut = random.below(rest.length + 1);
   const writes = random.below(3) === 0 ? [rest.subarray(0, cut), rest.subarray(cut)] : [rest];

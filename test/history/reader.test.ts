@@ -4,8 +4,8 @@ import { Step } from '../../src/history/replay.ts';
 import { EventType, typeBit } from '../../src/wire/events.ts';
 import { HistoryHarness, seqsOf, TTL_MS, tell } from './history-harness.ts';
 
-const STATUSES = typeBit(EventType.status);
-const MESSAGES = typeBit(EventType.message);
+const STATUSES = typeBit(EventType.status, false);
+const MESSAGES = typeBit(EventType.message, false);
 
 describe('the newest message and status of a device', () => {
   it('are the newest that it sent, oldest first, whatever came in between', () => {
