@@ -211,7 +211,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
   });
   main.poller.wake();
-  snapshots?.start();
+  await snapshots?.start();
   descriptorReserve.keep();
   undo.push(() => descriptorReserve.release());
 

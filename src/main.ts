@@ -103,7 +103,7 @@ function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>) {
   };
   return {
     end(signal: NodeJS.Signals): void {
-      if (isEnding) process.exit(EXIT_SECOND_SIGNAL);
+      if (isEnding) endBySignal(signal);
       logger.info({ signal }, 'draining');
       void drain();
     },
@@ -113,6 +113,16 @@ function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>) {
       if (!isEnding) void drain();
     },
   };
+}
+
+/**
+ * Ends the process at once. `process.exit` would stop the threads first, and one that is stopped while it has sockets
+ * aborts the process.
+ */
+function endBySignal(signal: NodeJS.Signals): never {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  process.exit(EXIT_SECOND_SIGNAL); // process 1 of a container survives its own signals
 }
 
 /** A snapshot or a key that cannot be used does not mend by starting again: the code is that of wrong settings. */
