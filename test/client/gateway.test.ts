@@ -126,7 +126,7 @@ describe('a gateway', () => {
     const hub = await FakeHub.start();
     const { gateway } = openGateway(hub.port);
     expect(() => gateway.device('two words')).toThrow(/^id: /);
-    expect(() => gateway.device('dev-1').message(new Uint8Array(1))).toThrow(/a gateway sends JSON only/);
+    expect(() => gateway.device('dev-1').message(new Uint8Array(1))).toThrow(/only JSON can be sent/);
   });
 
   it('sends what waits when it is closed', async () => {

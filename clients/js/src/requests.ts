@@ -48,8 +48,6 @@ interface Request {
   readonly reject: (error: TunnelError) => void;
   timer?: Timer | undefined;
   heardWhenSent?: number;
-  /** It was failed; an answer that still comes is dropped. */
-  isGivenUp?: boolean;
 }
 
 /** Callers may ignore the promise: its rejection must not end a Node process. */
@@ -122,22 +120,17 @@ export class Requests {
       }
     } else if (frame.code === RATE_LIMIT && frame.retryAfterMs !== undefined) {
       this.#waitFor(frame.retryAfterMs);
-      if (request?.isGivenUp) this.#finish(request);
-      else if (request !== undefined) this.#putBack(request);
+      if (request !== undefined) this.#putBack(request);
     } else if (request !== undefined) {
       this.#fail(request, new TunnelError('refused', frame.message, frame.code));
     }
     return request !== undefined;
   }
 
-  /** Fails what is about the device: the hub may answer what was sent, or not. */
+  /** Fails what is about the device. */
   giveUp(device: string, error: TunnelError): void {
-    for (const request of [...this.#queue]) if (request.fields?.device === device) this.#fail(request, error);
-    for (const request of this.#sent.values()) {
-      if (request.fields?.device !== device) continue;
-      request.isGivenUp = true;
-      request.reject(error);
-    }
+    for (const request of [...this.#queue, ...this.#sent.values()])
+      if (request.fields?.device === device) this.#fail(request, error);
   }
 
   /** The connection is lost. What was not sent waits for the next one. */
@@ -200,7 +193,7 @@ export class Requests {
         };
         const mustWait = !this.#isOpen || this.#pause !== undefined;
         if (mustWait && this.#queue.size >= this.#deps.queueLimit) {
-          reject(new TunnelError('full', 'too many requests wait to be sent'));
+          reject(new TunnelError('full', 'too much waits to be sent'));
           return;
         }
         this.#queue.add(request);
@@ -224,7 +217,7 @@ export class Requests {
     clearTimeout(request.timer);
     request.heardWhenSent = this.#deps.heard();
     if (!this.#deps.send(request.data)) {
-      this.#fail(request, new TunnelError('full', 'too much waits to be sent on this connection'));
+      this.#fail(request, new TunnelError('full', 'too much waits to be sent'));
     } else if (request.fields === undefined) {
       this.#finish(request);
       request.resolve([]);
