@@ -22,7 +22,14 @@ export interface Figures {
   readonly deliveries: number;
   readonly dropped: Readonly<
     Record<
-      'ingest_full' | 'fanout_full' | 'lagging' | 'slow' | 'rate' | 'subscriber_rate' | 'owner_restart',
+      | 'ingest_full'
+      | 'fanout_full'
+      | 'lagging'
+      | 'slow'
+      | 'rate'
+      | 'subscriber_rate'
+      | 'owner_restart'
+      | 'replaced',
       number
     >
   >;
@@ -101,6 +108,7 @@ export function collectFigures(deps: AdminDeps): Figures {
       rate: sum('droppedRate'),
       subscriber_rate: sum('droppedSubscriberRate'),
       owner_restart: sum('droppedOwnerRestart'),
+      replaced: sum('droppedReplaced'),
     },
     lagging: sum('laggingSubscribers'),
     queuedBytes: sum('queuedBytes'),

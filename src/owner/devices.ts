@@ -171,14 +171,15 @@ export class Devices {
     if (slot !== undefined || this.#handovers.isWaiting(will.session)) this.#terms.setWill(slot, will);
   }
 
-  /** @param clean whether the peer closed with 1000 or 1001, or without a code */
-  leave(session: number, clean: boolean): void {
-    if (this.#handovers.leave(session, clean)) return;
+  /** @param clean whether the peer closed with 1000 or 1001, or without a code @param confirm see `Departure` */
+  leave(session: number, clean: boolean, confirm = false): void {
+    if (this.#handovers.leave(session, { clean, confirm })) return;
     this.#left(session, clean);
+    if (confirm) this.#link(session).left(session);
     for (const { join, events, left } of this.#handovers.take(session)) {
       this.join(join);
       for (const event of events) this.event(event, 0);
-      if (left !== undefined) this.leave(join.session, left);
+      if (left !== undefined) this.leave(join.session, left.clean, left.confirm);
     }
   }
 
@@ -212,7 +213,10 @@ export class Devices {
       if (this.#holdsBack(session, views, offset)) return;
       slot = this.#sessions.get(session) ?? NONE;
     }
-    if (slot === NONE || registry.devices.rows.session[slot] !== session) return; // replaced or terminated
+    if (slot === NONE || registry.devices.rows.session[slot] !== session) {
+      this.#deps.counters.add(Counter.droppedReplaced); // or terminated
+      return;
+    }
     const bytes = eventBytes(views, offset);
     const isHeard = this.#broadcast(slot, views, offset, bytes);
     if (!isHeard) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
@@ -307,9 +311,10 @@ export class Devices {
     if (session !== NONE) {
       this.#sessions.delete(session);
       this.#link(session).close(session, closes.terminated);
-      for (const { join } of this.#handovers.take(session)) {
+      for (const { join, left } of this.#handovers.take(session)) {
         this.#terms.gaveUp(join.session);
         this.#link(join.session).close(join.session, closes.terminated);
+        if (left?.confirm) this.#link(join.session).left(join.session);
       }
     }
     wheel.cancel(slot);

@@ -27,7 +27,6 @@ import {
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
-import { edgeOf } from '../records/sessions.ts';
 import { AccessControl } from './access.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
@@ -169,7 +168,10 @@ export class Owner {
     this.#joins = new JoinOrder({
       edges: links.length,
       advance: (edge) => this.#advance(edge),
-      join: (join) => devices.join(join),
+      join: (join) => {
+        if (join.kind === SessionKind.gateway) this.#gateways.join(join);
+        else devices.join(join);
+      },
     });
     this.#subscribers = subscribers;
     this.#gateways = new Gateways(links);
@@ -359,16 +361,11 @@ export class Owner {
   }
 
   #join(join: Join): void {
-    if (join.kind === SessionKind.device) this.#joins.join(join);
-    else this.#joinUnordered(join);
-  }
-
-  #joinUnordered(join: Join): void {
     if (join.kind === SessionKind.subscriber) this.#subscribers.join(join);
-    else this.#gateways.join(join);
+    else this.#joins.join(join);
   }
 
-  /** Works off an edge's ring, as far as there is work left, up to a device that joins. @returns that one */
+  /** Works off an edge's ring, as far as there is work left, up to a device or gateway that joins. @returns that one */
   #advance(edge: number): Join | undefined {
     const ring = this.#deps.rings[edge]!;
     for (let done = 0; done < POLL_RECORDS_MAX && this.#workLeft > 0; done++) {
@@ -380,16 +377,15 @@ export class Owner {
       }
       this.#workLeft -= JOIN_WORK;
       const join = readJoin(ring.views, offset);
-      if (join.kind === SessionKind.device) return join;
-      this.#joinUnordered(join);
+      if (join.kind !== SessionKind.subscriber) return join;
+      this.#subscribers.join(join);
     }
     return undefined;
   }
 
   #leave({ session, clean, confirm, keepMs }: ReturnType<typeof readLeave>): void {
-    this.#devices.leave(session, clean);
+    this.#devices.leave(session, clean, confirm);
     this.#subscribers.leave(session, keepMs);
     this.#gateways.leave(session);
-    if (confirm) this.#deps.links[edgeOf(session)]!.left(session);
   }
 }

@@ -84,7 +84,7 @@ export const settingRows = {
     default: '127.0.0.1',
     group: 'Listeners',
     meaning:
-      'Address that all three listeners bind to. An address that other machines can reach needs ' +
+      'Address that all listeners bind to. An address that other machines can reach needs ' +
       '`DAT_ADMIN_TOKEN`, and also authentication or `DAT_INSECURE=true`.',
   }),
   devicePort: row({
@@ -138,7 +138,7 @@ export const settingRows = {
     group: 'Listeners',
     reloadable: true,
     meaning:
-      "TLS certificate for all three listeners, in PEM form: the server's own certificate first, then the " +
+      "TLS certificate for all listeners, in PEM form: the server's own certificate first, then the " +
       'intermediates. With it and `DAT_TLS_KEY_FILE`, the hub accepts only wss and https.',
   }),
   tlsKeyFile: row({
