@@ -329,4 +329,38 @@ export function history({ env }: MatrixRow): void {
       expect(story(subscriber, dev)[0]).toBe(`gap ${seq! + 1}-${seq! + 1} history`);
     });
   });
+
+  describe('the replay of more than its reader takes at once', () => {
+    const hub = useHub({ ...env, DAT_HISTORY_BYTES: String(32 * 1024 * 1024), DAT_HISTORY_EVENTS: '400' });
+
+    it('waits for the reader, who is not slow, and tells of what left the memory meanwhile', {
+      timeout: 60_000,
+    }, async () => {
+      const [dev, sub] = [uniqueId('dev'), uniqueId('sub')];
+      const device = await hub.device(dev);
+      const large = 'x'.repeat(60_000);
+      let last = 0;
+      for (let n = 0; n < 300; n++) last = (await device.message(large)).seq!;
+      const subscriber = await hub.subscriber({ id: sub });
+      subscriber.send({ op: 'subscribe', devices: [dev], history: 300 });
+      subscriber.stopReading();
+      await eventually('the replay waits', async () => {
+        const { body } = await hub.admin('GET', `/v1/subscribers/${sub}`);
+        return (body as { queueBytes: number }).queueBytes > 0;
+      });
+      for (let n = 0; n < 600; n++) await device.message(large); // more than the memory holds
+      subscriber.readAgain();
+      await marker(device, subscriber);
+      const told = story(subscriber, dev);
+      expect(told[0]).toBe(`${last - 299}r`);
+      expect(told.filter((one) => one.startsWith('gap')).join()).toMatch(/^gap \d+-\d+ history/);
+      let next = last - 299;
+      for (const one of told) {
+        const [first, to = first] = one.match(/\d+/g)!.map(Number);
+        expect(first, told.join(' ')).toBe(next);
+        next = to! + 1;
+      }
+      expect(next).toBe(last + 602);
+    });
+  });
 }
