@@ -1,0 +1,490 @@
+/**
+ * Where an id has its home: claims, takeovers, and conflicts after a split, for devices and for subscribers. A state
+ * machine: time, peers and host are given. Cluster thread only. The protocol and why it is right: docs/cluster.md.
+ *
+ * `#homes` is kept in the order in which its entries were last claimed, so that an iterator over it is what a peer must
+ * still be sent: it goes on with what is claimed meanwhile.
+ */
+import type { Clock } from '../clock.ts';
+import { Contests } from './contests.ts';
+import type { Figures } from './figures.ts';
+import { createHome, createSeek, type Home, HomePhase, homeKey, keeperOf, outranks, type Seek } from './home.ts';
+import { type ClusterHost, SurrenderReason } from './host.ts';
+import { MOVED_MAX } from './limits.ts';
+import { writeParts } from './parts.ts';
+import type { Peer } from './peer.ts';
+import {
+  claim as claimRecord,
+  claimed,
+  claimsAnswered,
+  handOver,
+  HomeKind,
+  known as knownRecord,
+  mine as mineRecord,
+} from './records.ts';
+import type { Values } from './wire.ts';
+
+export interface HomesDeps {
+  readonly clock: Clock;
+  readonly node: string;
+  readonly figures: Figures;
+  readonly host: ClusterHost;
+  /** Nodes that must be asked: alive, and not fenced or still joining. */
+  askable(): Iterable<Peer>;
+  /** Nodes that may be left something. */
+  keepers(): readonly Peer[];
+  /** The highest number of a device's claim that this node knows as a follower, 0 none. */
+  knownNumber(id: string): number;
+  /** Another node claims a device. */
+  claimSeen(peer: Peer, id: string, number: number, connected: boolean): void;
+  /** The node is the home, and its host knows; called before events are numbered. */
+  adopted(home: Home): void;
+  /** A device left for another node; `seq` was its last event here. */
+  movedAway(id: string, to: Peer, number: number, seq: number): void;
+}
+
+interface Moved {
+  readonly node: string;
+  readonly number: number;
+}
+
+type Claim = Values<{ stamp: 'count'; number: 'count'; fresh: 'flag'; connected: 'flag'; id: 'id' }> & {
+  readonly kind: HomeKind;
+};
+interface Numbered {
+  readonly kind: HomeKind;
+  readonly id: string;
+  readonly number: number;
+}
+
+export class Homes {
+  readonly #deps: HomesDeps;
+  readonly #homes = new Map<string, Home>();
+  /** Those with a `seek`, the earliest deadline first. */
+  readonly #seeking = new Set<Home>();
+  readonly #contests: Contests;
+  /** Ids that left, the newest last. */
+  readonly #moved = new Map<string, Moved>();
+  #stamp = 0;
+
+  constructor(deps: HomesDeps) {
+    this.#deps = deps;
+    this.#contests = new Contests({
+      clock: deps.clock,
+      node: deps.node,
+      ping: (kind, id) => deps.host.ping(kind, id),
+      won: (home, number) => {
+        home.number = number;
+      },
+      lost: (home, peer, number) => {
+        if (this.get(home.kind, home.id) !== home) return;
+        home.number = number;
+        this.#giveWay(home, peer, SurrenderReason.conflict);
+      },
+    });
+  }
+
+  /** Claims so far. */
+  get stamp(): number {
+    return this.#stamp;
+  }
+
+  get(kind: HomeKind, id: string): Home | undefined {
+    return this.#homes.get(homeKey(kind, id));
+  }
+
+  /** The node that an id went to which left this one not long ago, or is about to. */
+  movedTo(kind: HomeKind, id: string): string | undefined {
+    const departure = this.get(kind, id)?.departure;
+    return departure === undefined ? this.#moved.get(homeKey(kind, id))?.node : departure.to?.node;
+  }
+
+  // What the host tells.
+
+  /** A peer connected here. Answered with `adopt` and `release`, or with `dismiss`. */
+  connect(kind: HomeKind, id: string): void {
+    const found = this.get(kind, id);
+    if (found === undefined) return this.#seek(createHome(kind, id, this.#known(kind, id), true));
+    if (found.departure !== undefined) found.departure.isBack = true;
+    else found.connected = true; // a home without a connection needs no claim: whoever connected elsewhere has asked it
+  }
+
+  /** Its connection is over; the id stays. */
+  disconnect(kind: HomeKind, id: string): void {
+    const found = this.get(kind, id);
+    if (found === undefined) return;
+    if (found.departure !== undefined) found.departure.isBack = false;
+    found.connected = false;
+    this.#contests.pinged(kind, id, false);
+  }
+
+  /** An id without a connection has its home here: out of a snapshot, or an operator published for it. */
+  hold(kind: HomeKind, id: string, number = 0): void {
+    if (this.get(kind, id) !== undefined) return;
+    this.#assert(createHome(kind, id, Math.max(number, this.#known(kind, id)), false));
+  }
+
+  /** The host has removed the id. */
+  forget(kind: HomeKind, id: string): void {
+    const found = this.get(kind, id);
+    if (found === undefined) return;
+    this.#remember(found, this.#deps.node);
+    this.#drop(found);
+  }
+
+  /** Leaves an id without a connection to another node. */
+  leave(kind: HomeKind, id: string): void {
+    const found = this.get(kind, id);
+    if (found === undefined || found.phase !== HomePhase.home || found.connected) return;
+    if (this.#deps.keepers().length === 0) return;
+    this.#depart(found, undefined, SurrenderReason.given);
+  }
+
+  /**
+   * The answer to `surrender`.
+   * @param parts what the next home needs to go on
+   * @param seq a device's last event here
+   */
+  surrendered(kind: HomeKind, id: string, parts: readonly Uint8Array[], seq: number): void {
+    const found = this.get(kind, id);
+    if (found?.phase !== HomePhase.leaving) return;
+    const { to, isBack } = found.departure!;
+    const peer = to?.isOpen ? to : to === undefined ? this.#keeper(id) : undefined;
+    this.#drop(found);
+    if (peer === undefined) {
+      // Nobody is there to take it: it stays.
+      this.#assert(createHome(kind, id, found.number + 1, isBack));
+      this.#deps.host.adopt(kind, id, parts, false);
+      this.#deps.adopted(this.get(kind, id)!);
+      this.#deps.host.release(kind, id);
+      return;
+    }
+    this.#handOver(peer, found, parts, to === undefined);
+    this.#remember(found, peer.node);
+    if (kind === HomeKind.device) this.#deps.movedAway(id, peer, found.number, seq);
+    if (isBack) this.connect(kind, id);
+  }
+
+  /** The answer to `ping`. */
+  pinged(kind: HomeKind, id: string, alive: boolean): void {
+    this.#contests.pinged(kind, id, alive);
+  }
+
+  // What peers tell.
+
+  onClaim(peer: Peer, claim: Claim): void {
+    const { kind, id, number, stamp, fresh, connected } = claim;
+    peer.answeredStamp = Math.max(peer.answeredStamp, stamp);
+    peer.owesClaimsAnswer = true;
+    peer.wantFlush();
+    const home = this.get(kind, id);
+    if (home === undefined || home.departure !== undefined) this.#tellKnown(peer, kind, id, home?.number ?? 0);
+    else if (fresh) this.#challenged(home, peer, number);
+    else if (this.#isHeld(home, peer)) this.#meet(home, peer, number, connected, true);
+    if (kind === HomeKind.device) this.#deps.claimSeen(peer, id, number, connected);
+  }
+
+  onKnown({ kind, id, number }: Numbered): void {
+    const home = this.get(kind, id);
+    if (home !== undefined && home.number < number) home.number = home.phase === HomePhase.home ? number + 1 : number;
+  }
+
+  onMine(peer: Peer, { kind, id, number, connected }: Numbered & { readonly connected: boolean }): void {
+    const home = this.get(kind, id);
+    if (home === undefined) return;
+    if (home.seek !== undefined && this.#isFresh(home, peer)) {
+      home.number = Math.max(home.number, number);
+      home.seek.promised.add(peer);
+    } else if (home.departure === undefined) {
+      this.#meet(home, peer, number, connected, false);
+    }
+  }
+
+  onHandOver(peer: Peer, { kind, id, number }: Numbered, parts: readonly Uint8Array[]): void {
+    const home = this.get(kind, id);
+    if (home === undefined) {
+      if (parts.length > 0) this.#keep(createHome(kind, id, number + 1, false), parts);
+      return;
+    }
+    const { seek } = home;
+    if (seek !== undefined) {
+      seek.promised.delete(peer);
+      home.number = Math.max(home.number, number);
+      if (parts.length > 0 && number >= seek.partsNumber) [seek.parts, seek.partsNumber] = [parts, number];
+      this.#settleIfDone(home, seek);
+    } else if (home.phase === HomePhase.leaving) {
+      if (home.departure?.to?.isOpen) this.#handOver(home.departure.to, home, parts, false);
+    } else if (parts.length > 0) {
+      this.#deps.host.adopt(kind, id, parts, true);
+    }
+  }
+
+  onContest(peer: Peer, { kind, id, number, alive }: Numbered & { readonly alive: boolean }): void {
+    const home = this.get(kind, id);
+    if (home !== undefined && home.departure === undefined) this.#contests.theirs(home, peer, { number, alive });
+  }
+
+  /** The peer has answered all claims up to this one. */
+  onAnswered(peer: Peer, stamp: number): void {
+    peer.claimsAnswered = Math.max(peer.claimsAnswered, Math.min(stamp, this.#stamp));
+    const pending = peer.pendingClaims;
+    let count = 0;
+    while (count < pending.length && pending[count]!.stamp <= stamp) this.#answered(pending[count++]!);
+    if (count > 0) pending.splice(0, count);
+  }
+
+  // Sessions.
+
+  /**
+   * The peer has said what it has answered.
+   * @param skip it sends its own claims, so these need not be sent: one side's are enough to find every conflict
+   */
+  sessionOpened(peer: Peer, skip: boolean): void {
+    if (skip) this.onAnswered(peer, this.#stamp);
+    peer.claimsToSend = this.#homes.values();
+    this.pump(peer);
+  }
+
+  sessionEnded(peer: Peer): void {
+    for (const home of this.#contests.dropPeer(peer)) {
+      if (this.get(home.kind, home.id) === home) this.#stampAnew(home);
+    }
+  }
+
+  /** The peer will answer nothing any more. */
+  peerLost(peer: Peer): void {
+    const pending = peer.pendingClaims;
+    peer.pendingClaims = [];
+    for (const one of pending) this.#answered(one);
+    for (const home of [...this.#seeking]) {
+      if (home.seek?.promised.delete(peer)) this.#settleIfDone(home, home.seek);
+    }
+  }
+
+  /** Sends claims that the peer has not answered, as long as there is room. */
+  pump(peer: Peer): void {
+    const { claimsToSend } = peer;
+    if (claimsToSend === undefined || !peer.isOpen) return;
+    while (peer.session.hasRoom) {
+      const next = claimsToSend.next();
+      if (next.done === true) {
+        peer.claimsToSend = undefined;
+        peer.toldClaimed = true;
+        claimed.write(peer.session, {});
+        return;
+      }
+      if (next.value.stamp > peer.claimsAnswered) this.#sendClaim(peer, next.value);
+    }
+  }
+
+  /** Before a flush: what was taken is answered once, after all that was said of it. */
+  answer(peer: Peer): void {
+    if (!peer.owesClaimsAnswer || !peer.isOpen) return;
+    peer.owesClaimsAnswer = false;
+    claimsAnswered.write(peer.session, { stamp: peer.answeredStamp });
+  }
+
+  tick(): void {
+    const now = this.#deps.clock.now();
+    this.#contests.tick();
+    for (const home of this.#seeking) {
+      if (home.seek!.deadlineMs > now) break;
+      this.#settle(home);
+    }
+  }
+
+  /** Nobody can be asked any more: what is sought is settled with what is known. */
+  cutOff(): void {
+    for (const home of [...this.#seeking]) this.#settle(home);
+  }
+
+  // Claims of this node.
+
+  #seek(home: Home): void {
+    home.phase = HomePhase.seeking;
+    home.seek = createSeek(home.number + 1, this.#deps.clock.now());
+    this.#seeking.add(home);
+    this.#stampAnew(home);
+    this.#deps.figures.claims += 1;
+    for (const peer of this.#deps.askable()) {
+      home.seek.waiting += 1;
+      peer.pendingClaims.push({ home, stamp: home.stamp });
+      if (peer.toldClaimed) this.#sendClaim(peer, home);
+    }
+    this.#settleIfDone(home, home.seek);
+  }
+
+  /** Says that the id has its home here, without waiting for answers: whoever knows better says so. */
+  #assert(home: Home): void {
+    this.#stampAnew(home);
+    for (const peer of this.#deps.askable()) if (peer.toldClaimed) this.#sendClaim(peer, home);
+  }
+
+  #stampAnew(home: Home): void {
+    const key = homeKey(home.kind, home.id);
+    home.stamp = ++this.#stamp;
+    this.#homes.delete(key);
+    this.#homes.set(key, home);
+  }
+
+  #sendClaim(peer: Peer, home: Home): void {
+    this.answer(peer); // so that the peer can tell whether this claim was made before its own was taken
+    const { kind, id, stamp, connected } = home;
+    const fresh = this.#isFresh(home, peer);
+    const number = home.seek?.sought ?? home.number;
+    peer.lastClaimSent = stamp;
+    claimRecord.write(peer.session, { kind, id, stamp, connected, fresh, number });
+  }
+
+  /** Whether what the peer says of the id now is news: it knows of this node's claim, or will not take it for a fresh one. */
+  #isHeld(home: Home, peer: Peer): boolean {
+    return home.phase === HomePhase.home || !this.#isFresh(home, peer) || peer.claimsAnswered >= home.stamp;
+  }
+
+  /** Whether the claim is of a connection that was made while the session with the peer was open. */
+  #isFresh(home: Home, peer: Peer): boolean {
+    return home.seek !== undefined && home.stamp > peer.openedAtStamp;
+  }
+
+  #answered({ home, stamp }: { readonly home: Home; readonly stamp: number }): void {
+    if (home.seek === undefined || home.stamp !== stamp) return;
+    home.seek.waiting -= 1;
+    this.#settleIfDone(home, home.seek);
+  }
+
+  #settleIfDone(home: Home, seek: Seek): void {
+    if (seek.waiting <= 0 && seek.promised.size === 0) this.#settle(home);
+  }
+
+  #settle(home: Home): void {
+    const seek = home.seek!;
+    this.#seeking.delete(home);
+    home.seek = undefined;
+    home.number = Math.max(home.number + 1, seek.sought);
+    if (home.phase === HomePhase.passing) return this.#passOn(home, seek.parts ?? []);
+    home.phase = HomePhase.home;
+    this.#moved.delete(homeKey(home.kind, home.id));
+    this.#deps.host.adopt(home.kind, home.id, seek.parts, false);
+    this.#deps.adopted(home);
+    this.#deps.host.release(home.kind, home.id);
+  }
+
+  // Claims of others.
+
+  #tellKnown(peer: Peer, kind: HomeKind, id: string, own: number): void {
+    const number = Math.max(own, this.#known(kind, id));
+    if (number > 0) knownRecord.write(peer.session, { kind, id, number });
+  }
+
+  /** A connection was made elsewhere just now. */
+  #challenged(home: Home, peer: Peer, number: number): void {
+    if (home.phase === HomePhase.home) {
+      this.#promise(home, peer);
+      return this.#giveWay(home, peer, home.connected ? SurrenderReason.replaced : SurrenderReason.given);
+    }
+    // Concurrent: each claim was sent before the other was answered. Then the numbers decide.
+    const concurrent = this.#isFresh(home, peer) && peer.claimsAnswered < home.stamp;
+    if (concurrent && outranks(home.seek!.sought, this.#deps.node, number, peer.node)) return;
+    this.#promise(home, peer);
+    this.#lose(home, peer);
+  }
+
+  /** Two homes find each other. @param asked the peer waits to hear when it is to give way */
+  #meet(home: Home, peer: Peer, number: number, connected: boolean, asked: boolean): void {
+    if (home.connected && connected) {
+      this.#deps.figures.conflicts += 1;
+      this.#contests.begin(home, peer);
+      return;
+    }
+    const wins =
+      home.connected === connected ? outranks(home.number, this.#deps.node, number, peer.node) : home.connected;
+    if (!wins) {
+      home.number = Math.max(home.number, number);
+      return this.#giveWay(home, peer, SurrenderReason.given);
+    }
+    home.number = Math.max(home.number, number + 1);
+    if (asked) return this.#promise(home, peer);
+    // The peer believes that it won, by what was true when it said so.
+    this.#stampAnew(home);
+    this.#sendClaim(peer, home);
+  }
+
+  /** Tells the peer that this node is the home; for a fresh claim, that a hand-over follows. */
+  #promise(home: Home, peer: Peer): void {
+    const { kind, id, number, connected } = home;
+    mineRecord.write(peer.session, { kind, id, number, connected });
+  }
+
+  #giveWay(home: Home, peer: Peer, reason: SurrenderReason): void {
+    if (home.departure !== undefined) return;
+    if (home.seek !== undefined) this.#lose(home, peer);
+    else this.#depart(home, peer, reason);
+  }
+
+  #depart(home: Home, to: Peer | undefined, reason: SurrenderReason): void {
+    home.phase = HomePhase.leaving;
+    home.departure = { to, isBack: false };
+    home.connected = false;
+    if (reason === SurrenderReason.replaced) this.#deps.figures.takeovers += 1;
+    this.#deps.host.surrender(home.kind, home.id, reason);
+  }
+
+  /** Loses while seeking: its connection goes, and what is handed over to this node is passed on. */
+  #lose(home: Home, peer: Peer): void {
+    home.phase = HomePhase.passing;
+    home.departure = { to: peer, isBack: false };
+    home.connected = false;
+    this.#deps.host.dismiss(home.kind, home.id);
+    if (home.seek !== undefined) this.#settleIfDone(home, home.seek);
+  }
+
+  #passOn(home: Home, parts: readonly Uint8Array[]): void {
+    const { to, isBack } = home.departure!;
+    this.#drop(home);
+    this.#remember(home, to!.node);
+    if (to!.isOpen) this.#handOver(to!, home, parts, false);
+    else if (parts.length > 0) this.#keep(createHome(home.kind, home.id, home.number, false), parts);
+    if (isBack) this.connect(home.kind, home.id);
+  }
+
+  /** Becomes the home of an id without a connection. */
+  #keep(home: Home, parts: readonly Uint8Array[]): void {
+    this.#assert(home);
+    this.#deps.host.adopt(home.kind, home.id, parts, false);
+    this.#deps.adopted(home);
+    this.#deps.host.release(home.kind, home.id);
+  }
+
+  #handOver(peer: Peer, { kind, id, number }: Home, parts: readonly Uint8Array[], leave: boolean): void {
+    writeParts(peer.session, kind, id, parts);
+    handOver.write(peer.session, { kind, id, number, leave });
+  }
+
+  #keeper(id: string): Peer | undefined {
+    const keepers = this.#deps.keepers();
+    const node = keeperOf(
+      id,
+      keepers.map((peer) => peer.node),
+    );
+    return keepers.find((peer) => peer.node === node);
+  }
+
+  #known(kind: HomeKind, id: string): number {
+    const moved = this.#moved.get(homeKey(kind, id))?.number ?? 0;
+    return kind === HomeKind.device ? Math.max(moved, this.#deps.knownNumber(id)) : moved;
+  }
+
+  #remember({ kind, id, number }: Home, node: string): void {
+    const key = homeKey(kind, id);
+    this.#moved.delete(key);
+    this.#moved.set(key, { node, number });
+    if (this.#moved.size > MOVED_MAX) this.#moved.delete(this.#moved.keys().next().value!);
+  }
+
+  #drop(home: Home): void {
+    this.#seeking.delete(home);
+    home.seek = undefined;
+    this.#contests.drop(home);
+    this.#homes.delete(homeKey(home.kind, home.id));
+  }
+}
