@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import { type Home, homeKey, outranks } from './home.ts';
-import { CONTEST_MS, CONTEST_WAIT_MS } from './limits.ts';
+import { CONTEST_MS } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { contest as contestRecord, type HomeKind } from './records.ts';
 
@@ -43,7 +43,7 @@ export class Contests {
     this.#of(home, peer);
   }
 
-  /** The peer's result. */
+  /** The peer's result; a number of 0 says that it is no home any more. */
   theirs(home: Home, peer: Peer, result: Result): void {
     const contest = this.#of(home, peer);
     contest.theirs = result;
@@ -61,9 +61,7 @@ export class Contests {
   tick(): void {
     const now = this.#deps.clock.now();
     for (const contest of [...this.#contests.values()]) {
-      const ageMs = now - contest.sinceMs;
-      if (contest.mine === undefined && ageMs >= CONTEST_MS) this.#tell(contest, false);
-      if (ageMs >= CONTEST_WAIT_MS) this.#contests.delete(key(contest)); // the other has forgotten the id
+      if (contest.mine === undefined && now - contest.sinceMs >= CONTEST_MS) this.#tell(contest, false);
     }
   }
 

@@ -8,7 +8,9 @@ import type { Peer } from './peer.ts';
 export interface Source {
   readonly peer: Peer;
   /** The last event that it was asked to go on after, 0 when it was asked to begin. */
-  readonly since: number;
+  since: number;
+  /** The newest request to it: answers to others are late. */
+  request: number;
   /** What `followed` said; undefined before it came. */
   entry: DeviceEntry | undefined;
   handle: number;
@@ -49,6 +51,8 @@ export interface Follow {
   /** The lookup that the host waits for: nodes that have not answered, and until when; 0 none. */
   waiting: number;
   askedUntilMs: number;
+  /** A node claimed it and was not followed: if the home is lost, it must be looked up. */
+  missedClaim: boolean;
   /** When to look it up again, 0 never. */
   askAtMs: number;
 }
@@ -68,11 +72,12 @@ export function createFollow(id: string, ref: number, level: Level): Follow {
     waiting: 0,
     askedUntilMs: 0,
     askAtMs: 0,
+    missedClaim: false,
   };
 }
 
-export function createSource(peer: Peer, since: number): Source {
-  return { peer, since, entry: undefined, handle: -1, number: 0, untilMs: 0, held: [] };
+export function createSource(peer: Peer): Source {
+  return { peer, since: 0, request: 0, entry: undefined, handle: -1, number: 0, untilMs: 0, held: [] };
 }
 
 /** What a source holds, bytes. */

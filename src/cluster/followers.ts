@@ -34,10 +34,22 @@ export interface Audience {
   lastSeq: number;
 }
 
+/** The host's answer to a follow. */
+export interface FollowAnswer {
+  readonly request: number;
+  readonly id: string;
+  /** The device's number in the host. */
+  readonly slot: number;
+  readonly level: Level;
+  /** `seq` is where the stream starts. */
+  readonly entry: DeviceEntry;
+}
+
 /** What a follow asks for, as it came. */
 export interface FollowValues {
   readonly known: number;
   readonly seq: number;
+  readonly request: number;
   readonly level: number;
   readonly since: boolean;
   readonly fromClaim: boolean;
@@ -140,6 +152,16 @@ export class Followers {
     for (const { peer, values } of waiting) this.#follow(peer, values);
   }
 
+  /** A claim was lost: who waited for it must look elsewhere. */
+  dropped({ kind, id }: Home): void {
+    if (kind !== HomeKind.device) return;
+    const waiting = this.#untilSettled.get(id) ?? [];
+    this.#untilSettled.delete(id);
+    for (const { peer, values } of waiting) {
+      unfollowed.write(peer.session, { request: values.request, id, why: Unfollow.notHere });
+    }
+  }
+
   /** The device has another home; `seq` was its last event here. */
   movedAway(id: string, to: Peer, number: number, seq: number): void {
     const audience = this.#byId.get(id);
@@ -153,7 +175,7 @@ export class Followers {
   // What the host tells.
 
   /** The answer to a follow: from here on the peer gets the device's events, if its level is `active`. */
-  followed(number: number, id: string, slot: number, level: Level, entry: DeviceEntry): void {
+  followed(number: number, { request, id, slot, level, entry }: FollowAnswer): void {
     const peer = this.#deps.peer(number);
     const home = this.#deps.home(HomeKind.device, id);
     if (peer === undefined || home === undefined) return;
@@ -164,7 +186,7 @@ export class Followers {
     if (ofPeer === undefined) this.#ofPeer.set(peer, new Set([audience]));
     else ofPeer.add(audience);
     if (level === Level.active) audience.active.push(peer);
-    followed.write(peer.session, { ...entry, id, handle: slot, number: home.number });
+    followed.write(peer.session, { ...entry, request, id, handle: slot, number: home.number });
   }
 
   /** An event after `followed` that came before it. */
@@ -179,12 +201,13 @@ export class Followers {
     if (peer !== undefined) seqRecord.write(peer.session, { handle: slot, seq });
   }
 
-  unfollowed(number: number, id: string, why: number): void {
+  /** The answer to a follow that cannot be. */
+  unfollowed(number: number, request: number, id: string, why: number): void {
     const peer = this.#deps.peer(number);
     if (peer === undefined) return;
     const audience = this.#byId.get(id);
     if (audience !== undefined) this.#remove(audience, peer);
-    unfollowed.write(peer.session, { id, why });
+    unfollowed.write(peer.session, { request, id, why });
   }
 
   /** An event of a device, for all nodes that follow it. */
@@ -212,15 +235,15 @@ export class Followers {
     if (audience === undefined) return;
     this.#forget(audience);
     for (const peer of audience.followers.keys()) {
-      if (peer.isOpen) unfollowed.write(peer.session, { id, why: Unfollow.gone });
+      if (peer.isOpen) unfollowed.write(peer.session, { request: 0, id, why: Unfollow.gone });
     }
   }
 
   #follow(peer: Peer, values: FollowValues): void {
-    const { id } = values;
+    const { id, request } = values;
     const home = this.#deps.home(HomeKind.device, id);
     if (home === undefined || home.departure !== undefined) {
-      unfollowed.write(peer.session, { id, why: Unfollow.notHere });
+      unfollowed.write(peer.session, { request, id, why: Unfollow.notHere });
     } else if (home.phase === HomePhase.seeking) {
       home.number = Math.max(home.number, values.known);
       const waiting = this.#untilSettled.get(id);
@@ -285,6 +308,6 @@ function dropWhere<Item>(items: Item[] | undefined, isDropped: (item: Item) => b
   for (let at = items.length - 1; at >= 0; at--) if (isDropped(items[at]!)) items.splice(at, 1);
 }
 
-function requestOf({ level, since, fromClaim, epoch, seq }: FollowValues): FollowRequest {
-  return { level: level as Level, fromClaim, since: since ? { epoch, seq } : undefined };
+function requestOf({ request, level, since, fromClaim, epoch, seq }: FollowValues): FollowRequest {
+  return { request, level: level as Level, fromClaim, since: since ? { epoch, seq } : undefined };
 }

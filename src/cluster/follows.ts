@@ -29,6 +29,8 @@ export interface FollowsDeps {
   ready(): Iterable<Peer>;
   /** The same by node. */
   readyPeer(node: string): Peer | undefined;
+  /** Whether the device has its home here and stays, or is claimed. */
+  isHere(id: string): boolean;
   /** Asks a peer for the device; answered with `answered`, after `onHere` if it has it. */
   ask(peer: Peer, follow: Follow): void;
   /** Where a device went that had its home here not long ago. */
@@ -36,6 +38,7 @@ export interface FollowsDeps {
 }
 
 export interface Followed {
+  readonly request: number;
   readonly id: string;
   readonly number: number;
   readonly seq: number;
@@ -55,6 +58,7 @@ export class Follows {
   readonly #positions = new Map<string, number>();
   #heldBytes = 0;
   #refs = 0;
+  #requests = 0;
 
   constructor(deps: FollowsDeps) {
     this.#deps = deps;
@@ -80,6 +84,7 @@ export class Follows {
    * @param since the last event that subscribers here got, when the home was here until now
    */
   want(id: string, level: Level, since?: Since): void {
+    if (this.#deps.isHere(id)) return; // the host wrote this before it read so
     const found = this.#follows.get(id);
     if (found !== undefined) return this.#setLevel(found, level);
     this.#refs = (this.#refs + 1) >>> 0;
@@ -90,6 +95,7 @@ export class Follows {
     const peer = node === undefined ? undefined : this.#deps.readyPeer(node);
     if (peer === undefined) return this.#lookUp(follow, true);
     this.#waitForHost(follow);
+    follow.missedClaim = true; // others may have been heard before there was a follow
     this.#followAt(follow, peer, true);
   }
 
@@ -112,10 +118,12 @@ export class Follows {
 
   claimSeen(peer: Peer, id: string, number: number, connected: boolean): void {
     const follow = this.#follows.get(id);
-    if (follow === undefined || !peer.isReady) return;
+    if (follow === undefined) return;
     const { current, next } = follow;
     if (current?.peer === peer || next?.peer === peer) return;
-    if (connected || current === undefined || number > current.number) this.#followAt(follow, peer, true);
+    const counts = connected || current === undefined || number > current.number;
+    if (counts && peer.isReady) this.#followAt(follow, peer, true);
+    else follow.missedClaim = true; // it may be right all the same
   }
 
   onHere(peer: Peer, { id, number }: { readonly id: string; readonly number: number }): void {
@@ -127,9 +135,11 @@ export class Follows {
 
   onFollowed(peer: Peer, followed: Followed): void {
     const { id, number, handle } = followed;
+    (globalThis as any).trace?.(this.#deps.node, id, 'Followed <-', peer.node, followed);
     const follow = this.#follows.get(id);
     const source = follow === undefined ? undefined : sourceOf(follow, peer);
     if (follow === undefined || source === undefined) return unfollow.write(peer.session, { id });
+    if (source.request !== followed.request) return;
     if (source.handle !== handle) peer.handles.delete(source.handle);
     const { epoch, seq, state, status, lastSeen } = followed;
     source.entry = { epoch, seq, state: state as Exclude<DeviceState, 0>, status, lastSeen };
@@ -161,6 +171,7 @@ export class Follows {
     const follow = peer.handles.get(moved.handle);
     if (follow === undefined) return this.#stray();
     const wasCurrent = follow.current?.peer === peer;
+    (globalThis as any).trace?.(this.#deps.node, follow.id, 'Moved <-', peer.node, moved);
     follow.number = Math.max(follow.number, moved.number);
     if (wasCurrent) this.#upTo(follow, moved.seq);
     this.#dropSource(follow, peer, false);
@@ -172,9 +183,11 @@ export class Follows {
     else this.#followAt(follow, to, true);
   }
 
-  onUnfollowed(peer: Peer, { id, why }: { readonly id: string; readonly why: number }): void {
+  onUnfollowed(peer: Peer, { request, id, why }: { request: number; id: string; why: number }): void {
     const follow = this.#follows.get(id);
-    if (follow === undefined || sourceOf(follow, peer) === undefined) return;
+    const source = follow === undefined ? undefined : sourceOf(follow, peer);
+    if (follow === undefined || source === undefined) return;
+    if (request === 0 ? source.entry === undefined : request !== source.request) return;
     this.#dropSource(follow, peer, false);
     if (follow.current !== undefined) return;
     if (follow.next !== undefined) return this.#promote(follow);
@@ -231,6 +244,7 @@ export class Follows {
       if (follow.broken !== peer) continue;
       follow.broken = undefined;
       if (follow.epoch !== '') this.#deps.host.lost(follow.ref);
+      if (follow.missedClaim) this.#lookUpLater(follow);
       this.#settle(follow, false);
     }
     peer.followed.clear();
@@ -256,6 +270,7 @@ export class Follows {
   /** @param hostWaits whether the host is to hear when everybody has answered */
   #lookUp(follow: Follow, hostWaits: boolean): void {
     follow.askAtMs = 0;
+    follow.missedClaim = false;
     if (hostWaits) this.#waitForHost(follow);
     if (follow.current !== undefined) return;
     this.#deps.figures.lookups += 1;
@@ -294,7 +309,7 @@ export class Follows {
   // Sources.
 
   #followAt(follow: Follow, peer: Peer, fromClaim: boolean): void {
-    const source = createSource(peer, this.#since(follow) ? follow.last : 0);
+    const source = createSource(peer);
     if (follow.current === undefined) {
       follow.current = source;
     } else {
@@ -304,15 +319,18 @@ export class Follows {
     if (follow.broken !== undefined && follow.broken !== peer) follow.broken.followed.delete(follow);
     follow.broken = undefined;
     peer.followed.add(follow);
-    this.#request(follow, peer, fromClaim);
+    this.#request(follow, source, fromClaim);
   }
 
-  #request(follow: Follow, peer: Peer, fromClaim: boolean): void {
+  #request(follow: Follow, source: Source, fromClaim: boolean): void {
     const { id, level, epoch, last, number: known } = follow;
     const since = this.#since(follow);
     const seq = since ? last : 0;
+    source.since = seq;
+    const request = (source.request = this.#requests = (this.#requests % 0xffffffff) + 1);
     const isOwed = fromClaim && !follow.startsAnew; // nobody here expects anything before the answer
-    followRecord.write(peer.session, { id, level, since, fromClaim: isOwed, epoch, known, seq });
+    (globalThis as any).trace?.(this.#deps.node, id, 'Follow ->', source.peer.node, { level, since, fromClaim: isOwed, epoch, known, seq });
+    followRecord.write(source.peer.session, { request, id, level, since, fromClaim: isOwed, epoch, known, seq });
   }
 
   /** Whether a new answer is to go on after the last event. */
@@ -325,7 +343,7 @@ export class Follows {
     if (level === Level.active) follow.startsAnew = true; // nobody here expects what came meanwhile
     follow.level = level;
     for (const source of [follow.current, follow.next]) {
-      if (source?.peer.isReady) this.#request(follow, source.peer, false);
+      if (source?.peer.isReady) this.#request(follow, source, false);
     }
   }
 
@@ -347,7 +365,10 @@ export class Follows {
     const source = follow.next!;
     follow.next = undefined;
     follow.current = source;
-    if (source.entry === undefined) return;
+    if (source.entry === undefined) {
+      follow.missedClaim = true;
+      return;
+    }
     this.#join(follow, source);
     this.#heldBytes -= heldBytes(source);
     for (const { views, bytes, seq } of source.held.splice(0)) {
@@ -384,13 +405,16 @@ export class Follows {
 
   /** @param tell whether the peer must hear that nothing more is wanted of it */
   #dropSource(follow: Follow, peer: Peer, tell: boolean): void {
+    (globalThis as any).trace?.(this.#deps.node, follow.id, 'drop', peer.node, tell, follow.current?.peer === peer);
     const source = sourceOf(follow, peer);
     if (source === undefined) return;
     if (peer.handles.get(source.handle) === follow) peer.handles.delete(source.handle);
     peer.followed.delete(follow);
     this.#heldBytes -= heldBytes(source);
-    if (source === follow.current) follow.current = undefined;
+    const { current } = follow;
+    if (source === current) follow.current = undefined;
     else follow.next = undefined;
+    if (tell || source !== current) follow.missedClaim = true; // it may be the home all the same
     if (tell && peer.isOpen) unfollow.write(peer.session, { id: follow.id });
   }
 

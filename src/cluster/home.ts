@@ -9,15 +9,13 @@ export const HomePhase = {
   home: 1,
   /** The host was told to surrender it to another node. */
   leaving: 2,
-  /** Lost to another node while seeking: what is handed over still comes here, and is passed on. */
+  /** Lost to another node while seeking: the host lets go, and what is handed over still comes here and is passed on. */
   passing: 3,
 } as const;
 export type HomePhase = (typeof HomePhase)[keyof typeof HomePhase];
 
 /** A claim that waits for answers. */
 export interface Seek {
-  /** The number that the claim was sent with. */
-  readonly sought: number;
   readonly deadlineMs: number;
   /** Nodes that have not answered. */
   waiting: number;
@@ -31,7 +29,12 @@ export interface Seek {
 export interface Departure {
   /** undefined: chosen when the host has let go. */
   readonly to: Peer | undefined;
-  /** The local peer connected again meanwhile. */
+  /** What the host gave when it let go; undefined before that. */
+  parts: readonly Uint8Array[] | undefined;
+  /** What was handed over to this node while it was seeking. */
+  handedOver: readonly Uint8Array[];
+  /** The local peer connected again after that; and whether it still is. */
+  cameBack: boolean;
   isBack: boolean;
 }
 
@@ -42,6 +45,8 @@ export interface Home {
   connected: boolean;
   /** Of the claim; while seeking, the highest that is known. */
   number: number;
+  /** The number that a connection was claimed with, 0 when the last claim was not of a new connection. */
+  sought: number;
   /** When it was last claimed, in this node's own count of claims. */
   stamp: number;
   seek: Seek | undefined;
@@ -55,21 +60,25 @@ export function createHome(kind: HomeKind, id: string, number: number, connected
     number,
     connected,
     phase: HomePhase.home,
+    sought: 0,
     stamp: 0,
     seek: undefined,
     departure: undefined,
   };
 }
 
-export function createSeek(sought: number, nowMs: number): Seek {
+export function createSeek(nowMs: number): Seek {
   return {
-    sought,
     deadlineMs: nowMs + WAIT_MS,
     waiting: 0,
     promised: new Set(),
     parts: undefined,
     partsNumber: 0,
   };
+}
+
+export function createDeparture(to: Peer | undefined): Departure {
+  return { to, parts: undefined, handedOver: [], cameBack: false, isBack: false };
 }
 
 export function homeKey(kind: HomeKind, id: string): string {

@@ -8,7 +8,7 @@
 import type { Clock } from '../clock.ts';
 import { Contests } from './contests.ts';
 import type { Figures } from './figures.ts';
-import { createHome, createSeek, type Home, HomePhase, homeKey, keeperOf, outranks, type Seek } from './home.ts';
+import { createDeparture, createHome, createSeek, type Home, HomePhase, homeKey, keeperOf, outranks, type Seek } from './home.ts';
 import { type ClusterHost, SurrenderReason } from './host.ts';
 import { MOVED_MAX } from './limits.ts';
 import { writeParts } from './parts.ts';
@@ -17,6 +17,7 @@ import {
   claim as claimRecord,
   claimed,
   claimsAnswered,
+  contest as contestRecord,
   handOver,
   HomeKind,
   known as knownRecord,
@@ -39,6 +40,8 @@ export interface HomesDeps {
   claimSeen(peer: Peer, id: string, number: number, connected: boolean): void;
   /** The node is the home, and its host knows; called before events are numbered. */
   adopted(home: Home): void;
+  /** The id has no home here any more. */
+  dropped(home: Home): void;
   /** A device left for another node; `seq` was its last event here. */
   movedAway(id: string, to: Peer, number: number, seq: number): void;
 }
@@ -105,7 +108,9 @@ export class Homes {
   connect(kind: HomeKind, id: string): void {
     const found = this.get(kind, id);
     if (found === undefined) return this.#seek(createHome(kind, id, this.#known(kind, id), true));
-    if (found.departure !== undefined) found.departure.isBack = true;
+    const { departure } = found;
+    if (departure !== undefined && departure.parts === undefined) return; // the host closes it when it lets go
+    if (departure !== undefined) Object.assign(departure, { cameBack: true, isBack: true });
     else found.connected = true; // a home without a connection needs no claim: whoever connected elsewhere has asked it
   }
 
@@ -119,7 +124,7 @@ export class Homes {
   }
 
   /** An id without a connection has its home here: out of a snapshot, or an operator published for it. */
-  hold(kind: HomeKind, id: string, number = 0): void {
+  hold(kind: HomeKind, id: string, number = 1): void {
     if (this.get(kind, id) !== undefined) return;
     this.#assert(createHome(kind, id, Math.max(number, this.#known(kind, id)), false));
   }
@@ -147,13 +152,21 @@ export class Homes {
    */
   surrendered(kind: HomeKind, id: string, parts: readonly Uint8Array[], seq: number): void {
     const found = this.get(kind, id);
-    if (found?.phase !== HomePhase.leaving) return;
-    const { to, isBack } = found.departure!;
+    if (found?.departure === undefined || found.departure.parts !== undefined) return;
+    found.departure.parts = parts;
+    if (found.phase === HomePhase.leaving) this.#goOn(found, parts, seq);
+    else if (found.seek === undefined) this.#passOn(found);
+  }
+
+  /** What leaves is handed over. */
+  #goOn(found: Home, parts: readonly Uint8Array[], seq: number): void {
+    const { kind, id } = found;
+    const { to } = found.departure!;
     const peer = to?.isOpen ? to : to === undefined ? this.#keeper(id) : undefined;
     this.#drop(found);
     if (peer === undefined) {
       // Nobody is there to take it: it stays.
-      this.#assert(createHome(kind, id, found.number + 1, isBack));
+      this.#assert(createHome(kind, id, found.number + 1, false));
       this.#deps.host.adopt(kind, id, parts, false);
       this.#deps.adopted(this.get(kind, id)!);
       this.#deps.host.release(kind, id);
@@ -162,7 +175,6 @@ export class Homes {
     this.#handOver(peer, found, parts, to === undefined);
     this.#remember(found, peer.node);
     if (kind === HomeKind.device) this.#deps.movedAway(id, peer, found.number, seq);
-    if (isBack) this.connect(kind, id);
   }
 
   /** The answer to `ping`. */
@@ -178,6 +190,7 @@ export class Homes {
     peer.owesClaimsAnswer = true;
     peer.wantFlush();
     const home = this.get(kind, id);
+    (globalThis as any).trace?.(this.#deps.node, id, 'Claim <-', peer.node, stamp, number, 'fresh', fresh, 'conn', connected, 'have', home?.phase, home?.number, home?.connected, 'dep', home?.departure?.to?.node);
     if (home === undefined || home.departure !== undefined) this.#tellKnown(peer, kind, id, home?.number ?? 0);
     else if (fresh) this.#challenged(home, peer, number);
     else if (this.#isHeld(home, peer)) this.#meet(home, peer, number, connected, true);
@@ -191,10 +204,12 @@ export class Homes {
 
   onMine(peer: Peer, { kind, id, number, connected }: Numbered & { readonly connected: boolean }): void {
     const home = this.get(kind, id);
+    (globalThis as any).trace?.(this.#deps.node, id, 'Mine <-', peer.node, number, connected, 'have', home?.phase);
     if (home === undefined) return;
-    if (home.seek !== undefined && this.#isFresh(home, peer)) {
-      home.number = Math.max(home.number, number);
-      home.seek.promised.add(peer);
+    if (this.#isFresh(home, peer)) {
+      // It gives way. When the claim was settled without it, what it hands over comes late.
+      home.number = Math.max(home.number, home.seek === undefined ? number + 1 : number);
+      home.seek?.promised.add(peer);
     } else if (home.departure === undefined) {
       this.#meet(home, peer, number, connected, false);
     }
@@ -202,6 +217,7 @@ export class Homes {
 
   onHandOver(peer: Peer, { kind, id, number }: Numbered, parts: readonly Uint8Array[]): void {
     const home = this.get(kind, id);
+    (globalThis as any).trace?.(this.#deps.node, id, 'HandOver <-', peer.node, number, parts.length, 'have', home?.phase);
     if (home === undefined) {
       if (parts.length > 0) this.#keep(createHome(kind, id, number + 1, false), parts);
       return;
@@ -221,7 +237,9 @@ export class Homes {
 
   onContest(peer: Peer, { kind, id, number, alive }: Numbered & { readonly alive: boolean }): void {
     const home = this.get(kind, id);
+    (globalThis as any).trace?.(this.#deps.node, id, 'Contest <-', peer.node, number, alive, 'have', home?.phase, home?.connected);
     if (home !== undefined && home.departure === undefined) this.#contests.theirs(home, peer, { number, alive });
+    else if (number > 0) contestRecord.write(peer.session, { kind, id, number: 0, alive: false });
   }
 
   /** The peer has answered all claims up to this one. */
@@ -247,6 +265,7 @@ export class Homes {
 
   sessionEnded(peer: Peer): void {
     for (const home of this.#contests.dropPeer(peer)) {
+      (globalThis as any).trace?.(this.#deps.node, home.id, 'again', this.get(home.kind, home.id) === home, home.stamp, this.#stamp);
       if (this.get(home.kind, home.id) === home) this.#stampAnew(home);
     }
   }
@@ -302,9 +321,10 @@ export class Homes {
 
   #seek(home: Home): void {
     home.phase = HomePhase.seeking;
-    home.seek = createSeek(home.number + 1, this.#deps.clock.now());
+    home.seek = createSeek(this.#deps.clock.now());
     this.#seeking.add(home);
     this.#stampAnew(home);
+    home.sought = home.number + 1;
     this.#deps.figures.claims += 1;
     for (const peer of this.#deps.askable()) {
       home.seek.waiting += 1;
@@ -323,27 +343,29 @@ export class Homes {
   #stampAnew(home: Home): void {
     const key = homeKey(home.kind, home.id);
     home.stamp = ++this.#stamp;
+    home.sought = 0;
     this.#homes.delete(key);
     this.#homes.set(key, home);
   }
 
   #sendClaim(peer: Peer, home: Home): void {
+    (globalThis as any).trace?.(this.#deps.node, home.id, 'Claim ->', peer.node, home.stamp, home.sought, home.number, 'fresh', this.#isFresh(home, peer), 'conn', home.connected);
     this.answer(peer); // so that the peer can tell whether this claim was made before its own was taken
     const { kind, id, stamp, connected } = home;
     const fresh = this.#isFresh(home, peer);
-    const number = home.seek?.sought ?? home.number;
+    const number = fresh ? home.sought : home.number;
     peer.lastClaimSent = stamp;
     claimRecord.write(peer.session, { kind, id, stamp, connected, fresh, number });
   }
 
   /** Whether what the peer says of the id now is news: it knows of this node's claim, or will not take it for a fresh one. */
   #isHeld(home: Home, peer: Peer): boolean {
-    return home.phase === HomePhase.home || !this.#isFresh(home, peer) || peer.claimsAnswered >= home.stamp;
+    return !this.#isFresh(home, peer) || peer.claimsAnswered >= home.stamp;
   }
 
   /** Whether the claim is of a connection that was made while the session with the peer was open. */
   #isFresh(home: Home, peer: Peer): boolean {
-    return home.seek !== undefined && home.stamp > peer.openedAtStamp;
+    return home.sought > 0 && home.stamp > peer.openedAtStamp;
   }
 
   #answered({ home, stamp }: { readonly home: Home; readonly stamp: number }): void {
@@ -358,10 +380,15 @@ export class Homes {
 
   #settle(home: Home): void {
     const seek = home.seek!;
+    (globalThis as any).trace?.(this.#deps.node, home.id, 'settle', home.phase, seek.parts?.length, seek.waiting);
     this.#seeking.delete(home);
     home.seek = undefined;
-    home.number = Math.max(home.number + 1, seek.sought);
-    if (home.phase === HomePhase.passing) return this.#passOn(home, seek.parts ?? []);
+    home.number = Math.max(home.number + 1, home.sought);
+    if (home.phase === HomePhase.passing) {
+      home.departure!.handedOver = seek.parts ?? [];
+      if (home.departure!.parts !== undefined) this.#passOn(home);
+      return;
+    }
     home.phase = HomePhase.home;
     this.#moved.delete(homeKey(home.kind, home.id));
     this.#deps.host.adopt(home.kind, home.id, seek.parts, false);
@@ -378,15 +405,11 @@ export class Homes {
 
   /** A connection was made elsewhere just now. */
   #challenged(home: Home, peer: Peer, number: number): void {
-    if (home.phase === HomePhase.home) {
-      this.#promise(home, peer);
-      return this.#giveWay(home, peer, home.connected ? SurrenderReason.replaced : SurrenderReason.given);
-    }
     // Concurrent: each claim was sent before the other was answered. Then the numbers decide.
     const concurrent = this.#isFresh(home, peer) && peer.claimsAnswered < home.stamp;
-    if (concurrent && outranks(home.seek!.sought, this.#deps.node, number, peer.node)) return;
+    if (concurrent && outranks(home.sought, this.#deps.node, number, peer.node)) return;
     this.#promise(home, peer);
-    this.#lose(home, peer);
+    this.#giveWay(home, peer, home.connected ? SurrenderReason.replaced : SurrenderReason.given);
   }
 
   /** Two homes find each other. @param asked the peer waits to hear when it is to give way */
@@ -423,7 +446,8 @@ export class Homes {
 
   #depart(home: Home, to: Peer | undefined, reason: SurrenderReason): void {
     home.phase = HomePhase.leaving;
-    home.departure = { to, isBack: false };
+    (globalThis as any).trace?.(this.#deps.node, home.id, 'depart ->', to?.node, reason);
+    home.departure = createDeparture(to);
     home.connected = false;
     if (reason === SurrenderReason.replaced) this.#deps.figures.takeovers += 1;
     this.#deps.host.surrender(home.kind, home.id, reason);
@@ -432,19 +456,23 @@ export class Homes {
   /** Loses while seeking: its connection goes, and what is handed over to this node is passed on. */
   #lose(home: Home, peer: Peer): void {
     home.phase = HomePhase.passing;
-    home.departure = { to: peer, isBack: false };
+    (globalThis as any).trace?.(this.#deps.node, home.id, 'lose ->', peer.node);
+    home.departure = createDeparture(peer);
     home.connected = false;
-    this.#deps.host.dismiss(home.kind, home.id);
+    this.#deps.host.surrender(home.kind, home.id, SurrenderReason.replaced);
     if (home.seek !== undefined) this.#settleIfDone(home, home.seek);
   }
 
-  #passOn(home: Home, parts: readonly Uint8Array[]): void {
-    const { to, isBack } = home.departure!;
+  #passOn(home: Home): void {
+    const { to, cameBack, isBack, handedOver, parts: own } = home.departure!;
+    const parts = [...handedOver, ...own!];
     this.#drop(home);
     this.#remember(home, to!.node);
     if (to!.isOpen) this.#handOver(to!, home, parts, false);
     else if (parts.length > 0) this.#keep(createHome(home.kind, home.id, home.number, false), parts);
-    if (isBack) this.connect(home.kind, home.id);
+    if (!cameBack) return;
+    this.connect(home.kind, home.id);
+    if (!isBack) this.disconnect(home.kind, home.id);
   }
 
   /** Becomes the home of an id without a connection. */
@@ -486,5 +514,6 @@ export class Homes {
     home.seek = undefined;
     this.#contests.drop(home);
     this.#homes.delete(homeKey(home.kind, home.id));
+    this.#deps.dropped(home);
   }
 }

@@ -31,6 +31,8 @@ export interface Since {
 
 /** What a node asks of the home of a device. */
 export interface FollowRequest {
+  /** Comes back in the answer. */
+  readonly request: number;
   readonly level: Level;
   /** Replay what came after it, when the epoch is the same. */
   readonly since: Since | undefined;
@@ -138,19 +140,18 @@ export interface ClusterHost {
   // Homes.
 
   /**
-   * This node is the home. `parts` hold what the old home handed over, in the form that the host's own `surrendered` gave;
+   * Answers `connect`, unless `surrender` does: this node is the home. `parts` hold what the old home handed over, in the form that the host's own `surrendered` gave;
    * none begins anew. `late`: it was the home already, and what it numbered stands.
    */
   adopt(kind: HomeKind, id: string, parts: readonly Uint8Array[] | undefined, late: boolean): void;
   /** What the device sent since it connected may be numbered now: followers that waited are in place. */
   release(kind: HomeKind, id: string): void;
   /**
-   * Close the connection, forget the id, answer with `surrendered`. Nothing is broadcast. Where a device still has
-   * subscriptions here, tell `want` first: so the follow is at the new home before its numbering.
+   * Close the connection, also one that is not adopted yet, forget the id, and answer with `surrendered`. Nothing is
+   * broadcast. Where a device still has subscriptions here, tell `want` first: so the follow is at the new home before
+   * its numbering is.
    */
   surrender(kind: HomeKind, id: string, reason: SurrenderReason): void;
-  /** As `surrender`, for a connection that was never released: nothing is to be handed over, or answered. */
-  dismiss(kind: HomeKind, id: string): void;
   /** Send a ping; answered with `pinged`. */
   ping(kind: HomeKind, id: string): void;
 

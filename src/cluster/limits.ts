@@ -43,8 +43,6 @@ export const STALL_MS = 500;
 export const WAIT_MS = 1_000;
 /** How long a device has to answer the ping that decides a conflict, ms. */
 export const CONTEST_MS = 1_000;
-/** How long the other side's result is waited for, ms: its ping, and a round trip. */
-export const CONTEST_WAIT_MS = 3_000;
 
 /** A follow that was answered with "not here" is looked up again after this, ms. */
 export const ASK_AFTER_MS = 250;
@@ -98,4 +96,3 @@ export const NODES_MAX = 4096;
 if (ROOM_BYTES > SHED_BYTES || SHED_BYTES > SESSION_BYTES_MAX)
   throw new Error('what waits for a node: room, shed and the maximum must rise in this order');
 if (PART_BYTES > BATCH_BYTES) throw new Error('a part must fit into a batch');
-if (CONTEST_WAIT_MS <= CONTEST_MS) throw new Error('the other side of a contest needs time for its own ping');

@@ -116,6 +116,7 @@ export class ClusterNode {
         if (home.kind === HomeKind.device) this.follows.local(home.id);
         this.followers.adopted(home);
       },
+      dropped: (home) => this.followers.dropped(home),
       movedAway: (id, to, number, seq) => this.followers.movedAway(id, to, number, seq),
     });
     this.follows = new Follows({
@@ -126,6 +127,10 @@ export class ClusterNode {
       ready: () => this.#ready(),
       readyPeer: (id) => this.#readyPeer(id),
       movedTo: (id) => this.homes.movedTo(HomeKind.device, id) ?? this.#filters.claimant(id),
+      isHere: (id) => {
+        const home = this.homes.get(HomeKind.device, id);
+        return home !== undefined && home.departure === undefined;
+      },
       ask: (peer, follow) => this.#asks.ask(peer, follow),
     });
     this.followers = new Followers({
@@ -421,8 +426,11 @@ export class ClusterNode {
 
   /** The peer has said where it stands: what it lacks is sent. */
   #peerOpened(peer: Peer, answered: number, joining: boolean): void {
-    peer.claimsAnswered = Math.min(answered, this.homes.stamp);
-    const skip = joining && !(peer.toldJoining && this.#options.node < peer.node);
+    // Of two nodes one may leave its claims unsent, if the other sends all: a node that has not been `in` has few.
+    const { node } = this.#options;
+    const skip = joining && !(peer.toldJoining && node < peer.node);
+    const otherSkips = peer.toldJoining && !(joining && peer.node < node);
+    peer.claimsAnswered = otherSkips ? 0 : Math.min(answered, this.homes.stamp);
     this.homes.sessionOpened(peer, skip);
   }
 

@@ -52,9 +52,11 @@ export const ask = record(15, { id: 'id' });
 export const here = record(16, { number: 'count', connected: 'flag', id: 'id' });
 /** Of this session's questions, this many are answered. */
 export const asksAnswered = record(17, { count: 'count' });
+/** `request` comes back in the answer: only that to the newest counts. */
 export const follow = record(18, {
   known: 'count',
   seq: 'count',
+  request: 'u32',
   level: 'u8',
   since: 'flag',
   fromClaim: 'flag',
@@ -67,6 +69,7 @@ export const followed = record(20, {
   number: 'count',
   seq: 'count',
   lastSeen: 'time',
+  request: 'u32',
   handle: 'u32',
   state: 'u8',
   id: 'id',
@@ -76,7 +79,8 @@ export const followed = record(20, {
 /** All up to `seq` was sent, or is lost. */
 export const seq = record(21, { seq: 'count', handle: 'u32' });
 export const moved = record(22, { seq: 'count', number: 'count', handle: 'u32', to: 'id' });
-export const unfollowed = record(23, { why: 'u8', id: 'id' });
+/** `request` 0: not an answer, the follow has ended. */
+export const unfollowed = record(23, { request: 'u32', why: 'u8', id: 'id' });
 
 /** Ids after `cursor` in the home's own order; '' the first. */
 export const list = record(24, { request: 'u32', prefix: 'text', cursor: 'text' });

@@ -23,7 +23,11 @@ interface Program {
   connection: Connection | undefined;
   at: SimulatedNode | undefined;
   sent: number;
+  /** Connections so far: an event carries its connection's number, and its own within that. */
+  connections: number;
 }
+
+const PER_CONNECTION = 100_000;
 
 class Run {
   readonly simulation: Simulation;
@@ -38,7 +42,7 @@ class Run {
     this.#random = new Random(seed);
     const history = this.#random.pick([0, 5, 100]);
     this.simulation = new Simulation(this.#random, history);
-    const program = (id: string): Program => ({ id, connection: undefined, at: undefined, sent: 0 });
+    const program = (id: string): Program => ({ id, connection: undefined, at: undefined, sent: 0, connections: 0 });
     this.#devices = Array.from({ length: DEVICES }, (_, n) => program(`dev-${n}`));
     this.#subscribers = Array.from({ length: SUBSCRIBERS }, (_, n) => program(`sub-${n}`));
     for (const name of NAMES.slice(0, 2 + this.#random.below(3))) this.simulation.start(name);
@@ -86,6 +90,16 @@ class Run {
     this.simulation.run(2000);
   }
 
+  dump(id: string): void {
+    for (const { name, host, node } of this.nodes) {
+      const follow = node.follows.get(id);
+      const short = (source: any) => source === undefined ? undefined : { at: source.peer.node, entry: source.entry, n: source.number, until: source.untilMs };
+      const home = node.homes.get(id.startsWith('dev') ? 0 : 1, id);
+      console.log(name, node.phase, 'got', JSON.stringify(host.got(id)), '\n  follow', follow && JSON.stringify({ ...follow, current: short(follow.current), next: short(follow.next), broken: follow.broken?.node }),
+        '\n  home', home && JSON.stringify({ ...home, seek: home.seek && {...home.seek, promised: [...home.seek.promised].map(p=>p.node)}, departure: home.departure && { to: home.departure.to?.node } }), '\n  device', JSON.stringify(host.devices.get(id)), JSON.stringify(host.subscribers.get(id)), JSON.stringify(node.figures));
+    }
+  }
+
   check(): void {
     for (const node of this.nodes) expect(node.host.phases.at(-1), node.name).toBe('in');
     for (const device of this.#devices) this.#checkDevice(device);
@@ -124,7 +138,7 @@ class Run {
     const program = this.#devices.find(({ id }) => id === device.id)!;
     if (connection === undefined || at === undefined || at.frozen || at.dead) return;
     program.sent += 1;
-    at.host.publish(connection, program.sent);
+    at.host.publish(connection, program.connections * PER_CONNECTION + program.sent);
   }
 
   /** A device moves; its old connection hangs, or is closed first. */
@@ -137,6 +151,7 @@ class Run {
     }
     device.connection = { id: device.id, alive: true, closed: undefined };
     device.at = node;
+    device.connections += 1;
     this.log.push(`${this.#at()} ${device.id} connects to ${node.name}`);
     node.host.connectDevice(device.connection);
   }
@@ -242,29 +257,34 @@ class Run {
   }
 }
 
-/** Of an epoch in order, never twice, no hole that was not told. */
+/** Of a connection in order, never twice, no hole that was not told. */
 function checkOrder(got: readonly Got[], what: string): void {
   const payloads = new Set<number>();
-  let payload = 0;
+  /** By connection: the last one. */
+  const last = new Map<number, number>();
   let position: { epoch: string; seq: number } | undefined;
   for (const [index, one] of got.entries()) {
     const where = `${what}: ${JSON.stringify(got.slice(Math.max(0, index - 8), index + 1))}`;
     if (one.is === 'entry') {
       // Within an epoch an entry only jumps ahead, past what nobody here listened to.
       if (position?.epoch === one.epoch) expect(one.seq, where).toBeGreaterThanOrEqual(position.seq);
-      else payload = 0;
       position = { epoch: one.epoch, seq: one.seq };
+    } else if (one.is === 'inactive') {
+      position = undefined;
     } else if (one.is === 'event') {
-      expect(one.seq, where).toBe(position!.seq + 1);
-      expect(one.payload, where).toBeGreaterThan(payload);
+      position ??= { epoch: '', seq: one.seq - 1 };
+      expect(one.seq, where).toBe(position.seq + 1);
+      const connection = Math.floor(one.payload / PER_CONNECTION);
+      expect(one.payload, where).toBeGreaterThan(last.get(connection) ?? 0);
+      last.set(connection, one.payload);
       expect(payloads.has(one.payload), where).toBe(false);
       payloads.add(one.payload);
-      position!.seq = one.seq;
-      payload = one.payload;
+      position.seq = one.seq;
     } else if (one.is === 'gap') {
-      expect(one.from, where).toBe(position!.seq + 1);
+      position ??= { epoch: '', seq: one.from - 1 };
+      expect(one.from, where).toBe(position.seq + 1);
       expect(one.to, where).toBeGreaterThanOrEqual(one.from);
-      position!.seq = one.to;
+      position.seq = one.to;
     }
   }
 }
@@ -273,8 +293,8 @@ function positionOf(got: readonly Got[]): { epoch: string; seq: number } | undef
   let position: { epoch: string; seq: number } | undefined;
   for (const one of got) {
     if (one.is === 'entry') position = { epoch: one.epoch, seq: one.seq };
-    else if (one.is === 'event') position!.seq = one.seq;
-    else if (one.is === 'gap') position!.seq = one.to;
+    else if (one.is === 'event' && position !== undefined) position.seq = one.seq;
+    else if (one.is === 'gap' && position !== undefined) position.seq = one.to;
   }
   return position;
 }
@@ -285,12 +305,14 @@ describe('the model of a cluster', () => {
     const runs = CLUSTER_MODEL_SEED === undefined ? Number(CLUSTER_MODEL_RUNS) : 1;
     for (let seed = first; seed < first + runs; seed++) {
       const run = new Run(seed);
+      (globalThis as any).trace = process.env['DUMP'] === undefined ? undefined : (node: string, id: string, ...what: unknown[]) => { if (id === process.env['DUMP']) run.log.push(`${(run.simulation.clock.nowMs - 1_000_000).toFixed(1)}     ${node} ${what.map((w) => typeof w === 'object' ? JSON.stringify(w) : String(w)).join(' ')}`); };
       try {
         for (let step = 0; step < STEPS; step++) run.step();
         run.heal();
         run.check();
       } catch (failure) {
-        const said = run.log.slice(-40).join('\n');
+        if (process.env['DUMP']) run.dump(process.env['DUMP']);
+        const said = run.log.slice(process.env['DUMP'] ? -400 : -40).join('\n');
         throw new Error(`CLUSTER_MODEL_SEED=${seed}\n${said}\n${(failure as Error).message}`, { cause: failure });
       }
     }

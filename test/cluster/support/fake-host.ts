@@ -36,6 +36,8 @@ export type Got =
   | { readonly is: 'event'; readonly seq: number; readonly payload: number; readonly type: number }
   | { readonly is: 'gap'; readonly from: number; readonly to: number }
   | { readonly is: 'lost' | 'gone' }
+  /** It stopped listening: what comes before the next entry is not missed. */
+  | { readonly is: 'inactive' }
   | { readonly is: 'settled'; readonly found: boolean };
 
 interface Kept {
@@ -147,6 +149,7 @@ export class FakeHost implements ClusterHost {
     if (typeof first === 'number') return this.#peerFollows(first, second as string, request!);
     const level = (second as Level | undefined) ?? Level.active;
     const follower = this.followers.get(first) ?? { level, ref: 0, remote: undefined, got: [] };
+    if (follower.level === Level.active && level !== Level.active) follower.got.push({ is: 'inactive' });
     follower.level = level;
     this.followers.set(first, follower);
     const device = this.devices.get(first);
@@ -198,7 +201,8 @@ export class FakeHost implements ClusterHost {
   }
 
   gap(ref: number, from: number, to: number): void {
-    this.#ofRef(ref)?.got.push({ is: 'gap', from, to });
+    const follower = this.#ofRef(ref);
+    if (follower?.level === Level.active) follower.got.push({ is: 'gap', from, to });
   }
 
   lost(ref: number): void {
@@ -233,10 +237,10 @@ export class FakeHost implements ClusterHost {
     for (const { peers } of this.devices.values()) if (peers.has(peer)) peers.set(peer, Level.waiting);
   }
 
-  #peerFollows(peer: number, id: string, { level, since, fromClaim }: FollowRequest): void {
+  #peerFollows(peer: number, id: string, { request, level, since, fromClaim }: FollowRequest): void {
     const device = this.devices.get(id);
     if (device === undefined) {
-      this.#say(() => this.node.followers.unfollowed(peer, id, Unfollow.notHere));
+      this.#say(() => this.node.followers.unfollowed(peer, request, id, Unfollow.notHere));
       return;
     }
     device.peers.set(peer, level);
@@ -246,7 +250,7 @@ export class FakeHost implements ClusterHost {
     const entry = { ...entryOf(device), seq: start };
     const missed = device.history.filter((kept) => kept.seq > start && kept.seq <= seq);
     this.#say(() => {
-      this.node.followers.followed(peer, id, slot, level, entry);
+      this.node.followers.followed(peer, { request, id, slot, level, entry });
       for (const { seq: of, payload } of missed) {
         const [views, bytes] = eventOf(slot, of, payload);
         this.node.followers.replay(peer, slot, views, 0, bytes);
@@ -332,22 +336,10 @@ export class FakeHost implements ClusterHost {
     if (device === undefined) throw new Error(`${this.name}: no device ${id} to surrender`);
     const { epoch, seq, history } = device;
     this.#removeDevice(device, code);
-    const parts = [Buffer.from(JSON.stringify({ epoch, seq, newest: history.at(-1) } satisfies Given))];
-    this.#want(id, { epoch, seq });
+    const given = { epoch, seq, newest: history.at(-1) } satisfies Given;
+    const parts = epoch === '' ? [] : [Buffer.from(JSON.stringify(given))];
+    this.#want(id, epoch === '' ? undefined : { epoch, seq });
     this.#say(() => this.node.homes.surrendered(kind, id, parts, seq));
-  }
-
-  dismiss(kind: HomeKind, id: string): void {
-    if (kind === HomeKind.subscriber) {
-      const known = this.subscribers.get(id);
-      this.subscribers.delete(id);
-      if (known?.connection !== undefined) close(known.connection, CLOSE_REPLACED);
-      return;
-    }
-    const device = this.devices.get(id);
-    if (device === undefined) throw new Error(`${this.name}: no device ${id} to dismiss`);
-    this.#removeDevice(device, CLOSE_REPLACED);
-    this.#want(id);
   }
 
   ping(kind: HomeKind, id: string): void {
