@@ -1,8 +1,8 @@
 /** Questions to other nodes for where a device is, and their answers in order. Cluster thread only. */
 import type { Clock } from '../clock.ts';
+import type { Follow } from './follow.ts';
 import { outranks } from './home.ts';
 import { WAIT_MS } from './limits.ts';
-import type { Follow } from './follow.ts';
 import type { Asker, Location, Peer } from './peer.ts';
 import { ask } from './records.ts';
 
@@ -47,9 +47,7 @@ export class Asks {
     const { best } = location;
     const isBetter =
       best === undefined ||
-      (best.connected === connected
-        ? outranks(number, peer.node, best.number, best.node)
-        : connected);
+      (best.connected === connected ? outranks(number, peer.node, best.number, best.node) : connected);
     if (isBetter) location.best = { node: peer.node, number, connected };
   }
 
@@ -70,7 +68,10 @@ export class Asks {
   }
 
   #tell(asker: Asker): void {
-    if (!('resolve' in asker)) return this.#answered(asker);
+    if (!('resolve' in asker)) {
+      this.#answered(asker);
+      return;
+    }
     asker.waiting -= 1;
     if (asker.waiting === 0) this.#settle(asker);
   }

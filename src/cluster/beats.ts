@@ -60,7 +60,15 @@ export function encodeBeat(beat: Beat): Uint8Array {
     },
   };
   beatRecord.write(sink, beat);
-  writeHead(views, { type: MessageType.beat, flags: 0, boot: beat.boot, own: 0, other: 0, number: 0, ack: 0 });
+  writeHead(views, {
+    type: MessageType.beat,
+    flags: 0,
+    boot: beat.boot,
+    own: 0,
+    other: 0,
+    number: 0,
+    ack: 0,
+  });
   return views.u8.subarray(0, length);
 }
 

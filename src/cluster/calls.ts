@@ -4,6 +4,7 @@ import type { CallAnswer, ClusterHost } from './host.ts';
 import { CALL_BYTES_MAX, CALL_MS, CALLS_MAX, PART_BYTES } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { call, reply } from './records.ts';
+import { requestNumbers } from './request-numbers.ts';
 
 interface Waiting {
   readonly peer: Peer;
@@ -34,7 +35,7 @@ export class Calls {
   /** Bodies that are not complete, by peer and request. */
   readonly #incoming = new Map<Peer, Map<number, Incoming>>();
   #running = 0;
-  #request = 0;
+  readonly #nextRequest = requestNumbers();
 
   constructor(clock: Clock, host: ClusterHost) {
     this.#clock = clock;
@@ -48,15 +49,19 @@ export class Calls {
   call(peer: Peer | undefined, name: string, body: Uint8Array): Promise<CallAnswer> {
     if (peer?.isReady !== true || this.#waiting.size >= CALLS_MAX) return answered(AWAY);
     if (body.length > CALL_BYTES_MAX) return answered(TOO_LARGE);
-    const request = (this.#request = (this.#request + 1) >>> 0);
-    for (const { chunk, more } of chunksOf(body)) call.write(peer.session, { request, name, more, body: chunk });
+    const request = this.#nextRequest();
+    for (const { chunk, more } of chunksOf(body))
+      call.write(peer.session, { request, name, more, body: chunk });
     return new Promise((resolve) => {
       const untilMs = this.#clock.now() + CALL_MS;
       this.#waiting.set(request, { peer, untilMs, chunks: [], bytes: 0, resolve });
     });
   }
 
-  onCall(peer: Peer, { request, name, more, body }: { request: number; name: string; more: boolean; body: Uint8Array }): void {
+  onCall(
+    peer: Peer,
+    { request, name, more, body }: { request: number; name: string; more: boolean; body: Uint8Array },
+  ): void {
     const ofPeer = this.#incoming.get(peer) ?? new Map<number, Incoming>();
     this.#incoming.set(peer, ofPeer);
     const incoming = ofPeer.get(request) ?? { name, chunks: [], bytes: 0 };
@@ -64,7 +69,8 @@ export class Calls {
     incoming.bytes += body.length;
     if (incoming.bytes > CALL_BYTES_MAX || (more && ofPeer.size >= CALLS_MAX)) {
       ofPeer.delete(request);
-      return this.#reply(peer, request, { status: TOO_LARGE, body: NONE });
+      this.#reply(peer, request, { status: TOO_LARGE, body: NONE });
+      return;
     }
     if (more) {
       ofPeer.set(request, incoming);
@@ -74,15 +80,24 @@ export class Calls {
     this.#run(peer, request, incoming);
   }
 
-  onReply(peer: Peer, { request, status, more, body }: { request: number; status: number; more: boolean; body: Uint8Array }): void {
+  onReply(
+    peer: Peer,
+    { request, status, more, body }: { request: number; status: number; more: boolean; body: Uint8Array },
+  ): void {
     const waiting = this.#waiting.get(request);
     if (waiting === undefined || waiting.peer !== peer) return;
     waiting.chunks.push(body);
     waiting.bytes += body.length;
-    if (waiting.bytes > CALL_BYTES_MAX) return this.#settle(request, waiting, { status: TOO_LARGE, body: NONE });
+    if (waiting.bytes > CALL_BYTES_MAX) {
+      this.#settle(request, waiting, { status: TOO_LARGE, body: NONE });
+      return;
+    }
     if (more) return;
     const isStatus = status >= STATUS_MIN && status <= STATUS_MAX;
-    this.#settle(request, waiting, { status: isStatus ? status : FAILED, body: Buffer.concat(waiting.chunks) });
+    this.#settle(request, waiting, {
+      status: isStatus ? status : FAILED,
+      body: Buffer.concat(waiting.chunks),
+    });
   }
 
   sessionEnded(peer: Peer): void {
@@ -105,7 +120,10 @@ export class Calls {
   }
 
   #run(peer: Peer, request: number, { name, chunks }: Incoming): void {
-    if (this.#running >= CALLS_MAX) return this.#reply(peer, request, { status: AWAY, body: NONE });
+    if (this.#running >= CALLS_MAX) {
+      this.#reply(peer, request, { status: AWAY, body: NONE });
+      return;
+    }
     this.#running += 1;
     const answer = this.#host.call(name, Buffer.concat(chunks)).catch(() => ({ status: FAILED, body: NONE }));
     void answer.then((given) => {
@@ -116,8 +134,12 @@ export class Calls {
 
   #reply(peer: Peer, request: number, { status, body }: CallAnswer): void {
     if (!peer.isOpen) return; // the caller has been told already
-    if (body.length > CALL_BYTES_MAX) return this.#reply(peer, request, { status: TOO_LARGE, body: NONE });
-    for (const { chunk, more } of chunksOf(body)) reply.write(peer.session, { request, status, more, body: chunk });
+    if (body.length > CALL_BYTES_MAX) {
+      this.#reply(peer, request, { status: TOO_LARGE, body: NONE });
+      return;
+    }
+    for (const { chunk, more } of chunksOf(body))
+      reply.write(peer.session, { request, status, more, body: chunk });
   }
 }
 

@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import { CONFIRM_MS } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { confirm, confirmed } from './records.ts';
+import { requestNumbers } from './request-numbers.ts';
 
 interface Waiting {
   readonly revision: number;
@@ -31,7 +32,7 @@ export class Confirms {
   readonly #waiting = new Map<number, Waiting>();
   #owed: Owed[] = [];
   #applied = { revision: 0, bucket: '' };
-  #request = 0;
+  readonly #nextRequest = requestNumbers();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -49,7 +50,7 @@ export class Confirms {
    */
   wait(revision: number, bucket: string, nodes: readonly string[], peers: Iterable<Peer>): Promise<string[]> {
     if (nodes.length === 0) return Promise.resolve([]);
-    const request = (this.#request = (this.#request + 1) >>> 0);
+    const request = this.#nextRequest();
     const untilMs = this.#clock.now() + CONFIRM_MS;
     return new Promise((resolve) => {
       this.#waiting.set(request, { revision, bucket, untilMs, pending: new Set(nodes), resolve });
@@ -88,7 +89,8 @@ export class Confirms {
 
   tick(): void {
     const now = this.#clock.now();
-    for (const [request, waiting] of this.#waiting) if (waiting.untilMs <= now) this.#settle(request, waiting);
+    for (const [request, waiting] of this.#waiting)
+      if (waiting.untilMs <= now) this.#settle(request, waiting);
   }
 
   #ask(peer: Peer, request: number): void {

@@ -49,7 +49,12 @@ export type Dispatch = (peer: Peer, kind: number, views: RecordViews, offset: nu
 
 export function createDispatch(deps: DispatchDeps): Dispatch {
   const takes: (Take | undefined)[] = [];
-  for (const [kind, take] of [...ofSessions(deps), ...ofHomes(deps), ...ofFollows(deps), ...ofOperators(deps)])
+  for (const [kind, take] of [
+    ...ofSessions(deps),
+    ...ofHomes(deps),
+    ...ofFollows(deps),
+    ...ofOperators(deps),
+  ])
     takes[kind] = take;
   takes[records.EVENT] = takeEvent(deps);
   takes[records.PAST] = takePast(deps);
@@ -97,7 +102,7 @@ function ofSessions({ opened, ready, claimed, pinged, ponged }: DispatchDeps): [
 function ofHomes({ homes, figures }: DispatchDeps): [number, Take][] {
   return [
     onHome(records.claim, (peer, values) => homes.onClaim(peer, values)),
-    on(records.claimsAnswered, (peer, { stamp }) => homes.onAnswered(peer, stamp)),
+    on(records.claimsAnswered, (peer, { stamp }) => homes.claims.onAnswered(peer, stamp)),
     onHome(records.known, (_peer, values) => homes.onKnown(values)),
     onHome(records.mine, (peer, values) => homes.onMine(peer, values)),
     onHome(records.part, (peer, { kind, id, bytes }) => addPart(peer, kind, id, bytes)),

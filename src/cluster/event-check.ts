@@ -49,7 +49,8 @@ function isText({ u8, u32 }: RecordViews, start: number, end: number): boolean {
   let at = start;
   while (at < end && (at & 3) !== 0) if (u8[at++]! >= NOT_ASCII) return isUtf8(u8.subarray(start, end));
   const words = end & ~3;
-  for (; at < words; at += 4) if ((u32[at >> 2]! & NOT_ASCII_WORD) !== 0) return isUtf8(u8.subarray(start, end));
+  for (; at < words; at += 4)
+    if ((u32[at >> 2]! & NOT_ASCII_WORD) !== 0) return isUtf8(u8.subarray(start, end));
   while (at < end) if (u8[at++]! >= NOT_ASCII) return isUtf8(u8.subarray(start, end));
   return true;
 }

@@ -6,6 +6,7 @@ import type { ClusterHost } from './host.ts';
 import { MOVED_MAX } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { list, listed } from './records.ts';
+import { requestNumbers } from './request-numbers.ts';
 
 interface Asking {
   readonly prefix: string;
@@ -21,7 +22,7 @@ export class Filters {
   readonly #asking = new Map<number, Asking>();
   /** Matching devices that were claimed, the newest last. */
   readonly #claimants = new Map<string, string>();
-  #request = 0;
+  readonly #nextRequest = requestNumbers();
 
   constructor(host: ClusterHost) {
     this.#host = host;
@@ -78,7 +79,10 @@ export class Filters {
     this.#asking.delete(request);
     if (!this.#filters.has(asking.prefix)) return;
     const matching = ids.filter((id) => id.startsWith(asking.prefix));
-    if (cursor === '') return this.#told(asking, matching);
+    if (cursor === '') {
+      this.#told(asking, matching);
+      return;
+    }
     this.#host.listed(asking.prefix, matching, false);
     this.#send(asking, cursor);
   }
@@ -94,7 +98,7 @@ export class Filters {
   }
 
   #send(asking: Asking, cursor: string): void {
-    const request = (this.#request = (this.#request + 1) >>> 0);
+    const request = this.#nextRequest();
     this.#asking.set(request, asking);
     list.write(asking.peer.session, { request, prefix: asking.prefix, cursor });
   }

@@ -1,8 +1,8 @@
 /** What a node knows of a device that it follows and that has its home elsewhere. Rules: `follows.ts`. */
 import type { RecordViews } from '../memory/ring.ts';
 import type { DeviceEntry } from './host.ts';
-import { Level } from './records.ts';
 import type { Peer } from './peer.ts';
+import { Level } from './records.ts';
 
 /** One node as the source of a device's events. */
 export interface Source {
@@ -51,8 +51,6 @@ export interface Follow {
   /** The lookup that the host waits for: nodes that have not answered, and until when; 0 none. */
   waiting: number;
   askedUntilMs: number;
-  /** A node claimed it and was not followed: if the home is lost, it must be looked up. */
-  missedClaim: boolean;
   /** When to look it up again, 0 never. */
   askAtMs: number;
 }
@@ -72,15 +70,9 @@ export function createFollow(id: string, ref: number, level: Level): Follow {
     waiting: 0,
     askedUntilMs: 0,
     askAtMs: 0,
-    missedClaim: false,
   };
 }
 
 export function createSource(peer: Peer): Source {
   return { peer, since: 0, request: 0, entry: undefined, handle: -1, number: 0, untilMs: 0, held: [] };
-}
-
-/** What a source holds, bytes. */
-export function heldBytes({ held }: Source): number {
-  return held.reduce((sum, { bytes }) => sum + bytes, 0);
 }

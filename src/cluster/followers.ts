@@ -13,8 +13,8 @@ import {
   asksAnswered,
   EVENT,
   followed,
-  here,
   HomeKind,
+  here,
   Level,
   moved,
   seq as seqRecord,
@@ -137,7 +137,8 @@ export class Followers {
   sessionEnded(peer: Peer): void {
     this.#untilRoom.delete(peer);
     this.#shed.delete(peer);
-    for (const requests of this.#untilSettled.values()) dropWhere(requests, (request) => request.peer === peer);
+    for (const requests of this.#untilSettled.values())
+      dropWhere(requests, (request) => request.peer === peer);
     for (const audience of [...(this.#ofPeer.get(peer) ?? [])]) this.#remove(audience, peer);
     this.#ofPeer.delete(peer);
   }

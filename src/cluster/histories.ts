@@ -6,6 +6,7 @@ import type { ClusterHost, HistoryQuery } from './host.ts';
 import { CALL_MS, HISTORY_EVENTS_MAX } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { history, historyEnd, PAST } from './records.ts';
+import { requestNumbers } from './request-numbers.ts';
 
 interface Waiting {
   readonly peer: Peer;
@@ -23,7 +24,7 @@ export class Histories {
   readonly #clock: Clock;
   readonly #host: ClusterHost;
   readonly #waiting = new Map<number, Waiting>();
-  #request = 0;
+  readonly #nextRequest = requestNumbers();
 
   constructor(clock: Clock, host: ClusterHost) {
     this.#clock = clock;
@@ -35,7 +36,7 @@ export class Histories {
    * @returns the request's number
    */
   ask(peer: Peer | undefined, id: string, query: HistoryQuery): number {
-    const request = (this.#request = (this.#request + 1) >>> 0);
+    const request = this.#nextRequest();
     if (peer?.isReady !== true) {
       this.#host.historyDone(request, false, false, '');
       return request;
@@ -49,7 +50,12 @@ export class Histories {
   // As the home.
 
   onAsked(peer: Peer, { request, id, epoch, after, before, max }: Asked): void {
-    this.#host.history(peer.number, request, id, { epoch, after, before, max: Math.min(max, HISTORY_EVENTS_MAX) });
+    this.#host.history(peer.number, request, id, {
+      epoch,
+      after,
+      before,
+      max: Math.min(max, HISTORY_EVENTS_MAX),
+    });
   }
 
   /** An event that a peer asked for. */
@@ -75,7 +81,10 @@ export class Histories {
     this.#host.past(request, views, offset, bytes);
   }
 
-  onEnd(peer: Peer, { request, found, more, epoch }: { request: number; found: boolean; more: boolean; epoch: string }): void {
+  onEnd(
+    peer: Peer,
+    { request, found, more, epoch }: { request: number; found: boolean; more: boolean; epoch: string },
+  ): void {
     if (this.#waiting.get(request)?.peer !== peer) return;
     this.#waiting.delete(request);
     this.#host.historyDone(request, found, more, epoch);

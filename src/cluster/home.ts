@@ -31,8 +31,8 @@ export interface Departure {
   readonly to: Peer | undefined;
   /** What the host gave when it let go; undefined before that. */
   parts: readonly Uint8Array[] | undefined;
-  /** What was handed over to this node while it was seeking. */
-  handedOver: readonly Uint8Array[];
+  /** What was handed over to this node meanwhile. */
+  late: readonly Uint8Array[];
   /** The local peer connected again after that; and whether it still is. */
   cameBack: boolean;
   isBack: boolean;
@@ -78,7 +78,7 @@ export function createSeek(nowMs: number): Seek {
 }
 
 export function createDeparture(to: Peer | undefined): Departure {
-  return { to, parts: undefined, handedOver: [], cameBack: false, isBack: false };
+  return { to, parts: undefined, late: [], cameBack: false, isBack: false };
 }
 
 export function homeKey(kind: HomeKind, id: string): string {
@@ -96,7 +96,8 @@ export function keeperOf(id: string, nodes: readonly string[]): string | undefin
   let bestHash = -1;
   for (const node of nodes) {
     const hash = fnv1a(`${node} ${id}`);
-    if (hash > bestHash || (hash === bestHash && best !== undefined && node > best)) [best, bestHash] = [node, hash];
+    if (hash > bestHash || (hash === bestHash && best !== undefined && node > best))
+      [best, bestHash] = [node, hash];
   }
   return best;
 }

@@ -1,25 +1,20 @@
 /**
  * Where an id has its home: claims, takeovers, and conflicts after a split, for devices and for subscribers. A state
  * machine: time, peers and host are given. Cluster thread only. The protocol and why it is right: docs/cluster.md.
- *
- * `#homes` is kept in the order in which its entries were last claimed, so that an iterator over it is what a peer must
- * still be sent: it goes on with what is claimed meanwhile.
  */
 import type { Clock } from '../clock.ts';
+import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';
+import { DepartedIds } from './departed.ts';
 import type { Figures } from './figures.ts';
-import { createDeparture, createHome, createSeek, type Home, HomePhase, homeKey, keeperOf, outranks, type Seek } from './home.ts';
+import { createDeparture, createHome, createSeek, type Home, HomePhase, keeperOf, outranks } from './home.ts';
 import { type ClusterHost, SurrenderReason } from './host.ts';
-import { MOVED_MAX } from './limits.ts';
 import { writeParts } from './parts.ts';
 import type { Peer } from './peer.ts';
 import {
-  claim as claimRecord,
-  claimed,
-  claimsAnswered,
   contest as contestRecord,
-  handOver,
   HomeKind,
+  handOver,
   known as knownRecord,
   mine as mineRecord,
 } from './records.ts';
@@ -32,8 +27,8 @@ export interface HomesDeps {
   readonly host: ClusterHost;
   /** Nodes that must be asked: alive, and not fenced or still joining. */
   askable(): Iterable<Peer>;
-  /** Nodes that may be left something. */
-  keepers(): readonly Peer[];
+  /** The node that an id is left to, undefined when there is none. */
+  keeperOf(id: string): Peer | undefined;
   /** The highest number of a device's claim that this node knows as a follower, 0 none. */
   knownNumber(id: string): number;
   /** Another node claims a device. */
@@ -44,11 +39,6 @@ export interface HomesDeps {
   dropped(home: Home): void;
   /** A device left for another node; `seq` was its last event here. */
   movedAway(id: string, to: Peer, number: number, seq: number): void;
-}
-
-interface Moved {
-  readonly node: string;
-  readonly number: number;
 }
 
 type Claim = Values<{ stamp: 'count'; number: 'count'; fresh: 'flag'; connected: 'flag'; id: 'id' }> & {
@@ -62,16 +52,19 @@ interface Numbered {
 
 export class Homes {
   readonly #deps: HomesDeps;
-  readonly #homes = new Map<string, Home>();
+  readonly claims: Claims;
   /** Those with a `seek`, the earliest deadline first. */
   readonly #seeking = new Set<Home>();
   readonly #contests: Contests;
-  /** Ids that left, the newest last. */
-  readonly #moved = new Map<string, Moved>();
-  #stamp = 0;
+  readonly #departed = new DepartedIds();
 
   constructor(deps: HomesDeps) {
     this.#deps = deps;
+    this.claims = new Claims({
+      figures: deps.figures,
+      askable: () => deps.askable(),
+      answered: (home) => this.#settleIfDone(home),
+    });
     this.#contests = new Contests({
       clock: deps.clock,
       node: deps.node,
@@ -87,19 +80,14 @@ export class Homes {
     });
   }
 
-  /** Claims so far. */
-  get stamp(): number {
-    return this.#stamp;
-  }
-
   get(kind: HomeKind, id: string): Home | undefined {
-    return this.#homes.get(homeKey(kind, id));
+    return this.claims.get(kind, id);
   }
 
   /** The node that an id went to which left this one not long ago, or is about to. */
   movedTo(kind: HomeKind, id: string): string | undefined {
     const departure = this.get(kind, id)?.departure;
-    return departure === undefined ? this.#moved.get(homeKey(kind, id))?.node : departure.to?.node;
+    return departure === undefined ? this.#departed.get(kind, id)?.node : departure.to?.node;
   }
 
   // What the host tells.
@@ -107,7 +95,10 @@ export class Homes {
   /** A peer connected here. Answered with `adopt` and `release`, or with `dismiss`. */
   connect(kind: HomeKind, id: string): void {
     const found = this.get(kind, id);
-    if (found === undefined) return this.#seek(createHome(kind, id, this.#known(kind, id), true));
+    if (found === undefined) {
+      this.#seek(createHome(kind, id, this.#known(kind, id), true));
+      return;
+    }
     const { departure } = found;
     if (departure !== undefined && departure.parts === undefined) return; // the host closes it when it lets go
     if (departure !== undefined) Object.assign(departure, { cameBack: true, isBack: true });
@@ -126,7 +117,7 @@ export class Homes {
   /** An id without a connection has its home here: out of a snapshot, or an operator published for it. */
   hold(kind: HomeKind, id: string, number = 1): void {
     if (this.get(kind, id) !== undefined) return;
-    this.#assert(createHome(kind, id, Math.max(number, this.#known(kind, id)), false));
+    this.claims.assert(createHome(kind, id, Math.max(number, this.#known(kind, id)), false));
   }
 
   /** The host has removed the id. */
@@ -141,8 +132,7 @@ export class Homes {
   leave(kind: HomeKind, id: string): void {
     const found = this.get(kind, id);
     if (found === undefined || found.phase !== HomePhase.home || found.connected) return;
-    if (this.#deps.keepers().length === 0) return;
-    this.#depart(found, undefined, SurrenderReason.given);
+    if (this.#deps.keeperOf(id) !== undefined) this.#depart(found, undefined, SurrenderReason.given);
   }
 
   /**
@@ -154,7 +144,7 @@ export class Homes {
     const found = this.get(kind, id);
     if (found?.departure === undefined || found.departure.parts !== undefined) return;
     found.departure.parts = parts;
-    if (found.phase === HomePhase.leaving) this.#goOn(found, parts, seq);
+    if (found.phase === HomePhase.leaving) this.#goOn(found, [...parts, ...found.departure.late], seq);
     else if (found.seek === undefined) this.#passOn(found);
   }
 
@@ -162,14 +152,11 @@ export class Homes {
   #goOn(found: Home, parts: readonly Uint8Array[], seq: number): void {
     const { kind, id } = found;
     const { to } = found.departure!;
-    const peer = to?.isOpen ? to : to === undefined ? this.#keeper(id) : undefined;
+    const peer = to?.isOpen ? to : to === undefined ? this.#deps.keeperOf(id) : undefined;
     this.#drop(found);
     if (peer === undefined) {
       // Nobody is there to take it: it stays.
-      this.#assert(createHome(kind, id, found.number + 1, false));
-      this.#deps.host.adopt(kind, id, parts, false);
-      this.#deps.adopted(this.get(kind, id)!);
-      this.#deps.host.release(kind, id);
+      this.#keep(createHome(kind, id, found.number + 1, false), parts);
       return;
     }
     this.#handOver(peer, found, parts, to === undefined);
@@ -186,27 +173,25 @@ export class Homes {
 
   onClaim(peer: Peer, claim: Claim): void {
     const { kind, id, number, stamp, fresh, connected } = claim;
-    peer.answeredStamp = Math.max(peer.answeredStamp, stamp);
-    peer.owesClaimsAnswer = true;
-    peer.wantFlush();
+    this.claims.took(peer, stamp);
     const home = this.get(kind, id);
-    (globalThis as any).trace?.(this.#deps.node, id, 'Claim <-', peer.node, stamp, number, 'fresh', fresh, 'conn', connected, 'have', home?.phase, home?.number, home?.connected, 'dep', home?.departure?.to?.node);
-    if (home === undefined || home.departure !== undefined) this.#tellKnown(peer, kind, id, home?.number ?? 0);
+    if (home === undefined || home.departure !== undefined)
+      this.#tellKnown(peer, kind, id, home?.number ?? 0);
     else if (fresh) this.#challenged(home, peer, number);
-    else if (this.#isHeld(home, peer)) this.#meet(home, peer, number, connected, true);
+    else if (!this.claims.isUnheard(home, peer)) this.#meet(home, peer, number, connected, true);
     if (kind === HomeKind.device) this.#deps.claimSeen(peer, id, number, connected);
   }
 
   onKnown({ kind, id, number }: Numbered): void {
     const home = this.get(kind, id);
-    if (home !== undefined && home.number < number) home.number = home.phase === HomePhase.home ? number + 1 : number;
+    if (home !== undefined && home.number < number)
+      home.number = home.phase === HomePhase.home ? number + 1 : number;
   }
 
   onMine(peer: Peer, { kind, id, number, connected }: Numbered & { readonly connected: boolean }): void {
     const home = this.get(kind, id);
-    (globalThis as any).trace?.(this.#deps.node, id, 'Mine <-', peer.node, number, connected, 'have', home?.phase);
     if (home === undefined) return;
-    if (this.#isFresh(home, peer)) {
+    if (this.claims.isFresh(home, peer)) {
       // It gives way. When the claim was settled without it, what it hands over comes late.
       home.number = Math.max(home.number, home.seek === undefined ? number + 1 : number);
       home.seek?.promised.add(peer);
@@ -217,7 +202,6 @@ export class Homes {
 
   onHandOver(peer: Peer, { kind, id, number }: Numbered, parts: readonly Uint8Array[]): void {
     const home = this.get(kind, id);
-    (globalThis as any).trace?.(this.#deps.node, id, 'HandOver <-', peer.node, number, parts.length, 'have', home?.phase);
     if (home === undefined) {
       if (parts.length > 0) this.#keep(createHome(kind, id, number + 1, false), parts);
       return;
@@ -227,9 +211,9 @@ export class Homes {
       seek.promised.delete(peer);
       home.number = Math.max(home.number, number);
       if (parts.length > 0 && number >= seek.partsNumber) [seek.parts, seek.partsNumber] = [parts, number];
-      this.#settleIfDone(home, seek);
-    } else if (home.phase === HomePhase.leaving) {
-      if (home.departure?.to?.isOpen) this.#handOver(home.departure.to, home, parts, false);
+      this.#settleIfDone(home);
+    } else if (home.departure !== undefined) {
+      home.departure.late = [...home.departure.late, ...parts];
     } else if (parts.length > 0) {
       this.#deps.host.adopt(kind, id, parts, true);
     }
@@ -237,70 +221,23 @@ export class Homes {
 
   onContest(peer: Peer, { kind, id, number, alive }: Numbered & { readonly alive: boolean }): void {
     const home = this.get(kind, id);
-    (globalThis as any).trace?.(this.#deps.node, id, 'Contest <-', peer.node, number, alive, 'have', home?.phase, home?.connected);
-    if (home !== undefined && home.departure === undefined) this.#contests.theirs(home, peer, { number, alive });
+    if (home !== undefined && home.departure === undefined)
+      this.#contests.theirs(home, peer, { number, alive });
     else if (number > 0) contestRecord.write(peer.session, { kind, id, number: 0, alive: false });
-  }
-
-  /** The peer has answered all claims up to this one. */
-  onAnswered(peer: Peer, stamp: number): void {
-    peer.claimsAnswered = Math.max(peer.claimsAnswered, Math.min(stamp, this.#stamp));
-    const pending = peer.pendingClaims;
-    let count = 0;
-    while (count < pending.length && pending[count]!.stamp <= stamp) this.#answered(pending[count++]!);
-    if (count > 0) pending.splice(0, count);
   }
 
   // Sessions.
 
-  /**
-   * The peer has said what it has answered.
-   * @param skip it sends its own claims, so these need not be sent: one side's are enough to find every conflict
-   */
-  sessionOpened(peer: Peer, skip: boolean): void {
-    if (skip) this.onAnswered(peer, this.#stamp);
-    peer.claimsToSend = this.#homes.values();
-    this.pump(peer);
-  }
-
   sessionEnded(peer: Peer): void {
     for (const home of this.#contests.dropPeer(peer)) {
-      (globalThis as any).trace?.(this.#deps.node, home.id, 'again', this.get(home.kind, home.id) === home, home.stamp, this.#stamp);
-      if (this.get(home.kind, home.id) === home) this.#stampAnew(home);
+      if (this.get(home.kind, home.id) === home) this.claims.stampAnew(home);
     }
   }
 
   /** The peer will answer nothing any more. */
   peerLost(peer: Peer): void {
-    const pending = peer.pendingClaims;
-    peer.pendingClaims = [];
-    for (const one of pending) this.#answered(one);
-    for (const home of [...this.#seeking]) {
-      if (home.seek?.promised.delete(peer)) this.#settleIfDone(home, home.seek);
-    }
-  }
-
-  /** Sends claims that the peer has not answered, as long as there is room. */
-  pump(peer: Peer): void {
-    const { claimsToSend } = peer;
-    if (claimsToSend === undefined || !peer.isOpen) return;
-    while (peer.session.hasRoom) {
-      const next = claimsToSend.next();
-      if (next.done === true) {
-        peer.claimsToSend = undefined;
-        peer.toldClaimed = true;
-        claimed.write(peer.session, {});
-        return;
-      }
-      if (next.value.stamp > peer.claimsAnswered) this.#sendClaim(peer, next.value);
-    }
-  }
-
-  /** Before a flush: what was taken is answered once, after all that was said of it. */
-  answer(peer: Peer): void {
-    if (!peer.owesClaimsAnswer || !peer.isOpen) return;
-    peer.owesClaimsAnswer = false;
-    claimsAnswered.write(peer.session, { stamp: peer.answeredStamp });
+    this.claims.peerLost(peer);
+    for (const home of [...this.#seeking]) if (home.seek?.promised.delete(peer)) this.#settleIfDone(home);
   }
 
   tick(): void {
@@ -323,74 +260,27 @@ export class Homes {
     home.phase = HomePhase.seeking;
     home.seek = createSeek(this.#deps.clock.now());
     this.#seeking.add(home);
-    this.#stampAnew(home);
-    home.sought = home.number + 1;
-    this.#deps.figures.claims += 1;
-    for (const peer of this.#deps.askable()) {
-      home.seek.waiting += 1;
-      peer.pendingClaims.push({ home, stamp: home.stamp });
-      if (peer.toldClaimed) this.#sendClaim(peer, home);
-    }
-    this.#settleIfDone(home, home.seek);
+    this.claims.ask(home);
+    this.#settleIfDone(home);
   }
 
-  /** Says that the id has its home here, without waiting for answers: whoever knows better says so. */
-  #assert(home: Home): void {
-    this.#stampAnew(home);
-    for (const peer of this.#deps.askable()) if (peer.toldClaimed) this.#sendClaim(peer, home);
-  }
-
-  #stampAnew(home: Home): void {
-    const key = homeKey(home.kind, home.id);
-    home.stamp = ++this.#stamp;
-    home.sought = 0;
-    this.#homes.delete(key);
-    this.#homes.set(key, home);
-  }
-
-  #sendClaim(peer: Peer, home: Home): void {
-    (globalThis as any).trace?.(this.#deps.node, home.id, 'Claim ->', peer.node, home.stamp, home.sought, home.number, 'fresh', this.#isFresh(home, peer), 'conn', home.connected);
-    this.answer(peer); // so that the peer can tell whether this claim was made before its own was taken
-    const { kind, id, stamp, connected } = home;
-    const fresh = this.#isFresh(home, peer);
-    const number = fresh ? home.sought : home.number;
-    peer.lastClaimSent = stamp;
-    claimRecord.write(peer.session, { kind, id, stamp, connected, fresh, number });
-  }
-
-  /** Whether what the peer says of the id now is news: it knows of this node's claim, or will not take it for a fresh one. */
-  #isHeld(home: Home, peer: Peer): boolean {
-    return !this.#isFresh(home, peer) || peer.claimsAnswered >= home.stamp;
-  }
-
-  /** Whether the claim is of a connection that was made while the session with the peer was open. */
-  #isFresh(home: Home, peer: Peer): boolean {
-    return home.sought > 0 && home.stamp > peer.openedAtStamp;
-  }
-
-  #answered({ home, stamp }: { readonly home: Home; readonly stamp: number }): void {
-    if (home.seek === undefined || home.stamp !== stamp) return;
-    home.seek.waiting -= 1;
-    this.#settleIfDone(home, home.seek);
-  }
-
-  #settleIfDone(home: Home, seek: Seek): void {
-    if (seek.waiting <= 0 && seek.promised.size === 0) this.#settle(home);
+  #settleIfDone(home: Home): void {
+    const { seek } = home;
+    if (seek !== undefined && seek.waiting <= 0 && seek.promised.size === 0) this.#settle(home);
   }
 
   #settle(home: Home): void {
     const seek = home.seek!;
-    (globalThis as any).trace?.(this.#deps.node, home.id, 'settle', home.phase, seek.parts?.length, seek.waiting);
     this.#seeking.delete(home);
     home.seek = undefined;
     home.number = Math.max(home.number + 1, home.sought);
     if (home.phase === HomePhase.passing) {
-      home.departure!.handedOver = seek.parts ?? [];
+      home.departure!.late = seek.parts ?? [];
       if (home.departure!.parts !== undefined) this.#passOn(home);
       return;
     }
     home.phase = HomePhase.home;
-    this.#moved.delete(homeKey(home.kind, home.id));
+    this.#departed.delete(home.kind, home.id);
     this.#deps.host.adopt(home.kind, home.id, seek.parts, false);
     this.#deps.adopted(home);
     this.#deps.host.release(home.kind, home.id);
@@ -406,7 +296,7 @@ export class Homes {
   /** A connection was made elsewhere just now. */
   #challenged(home: Home, peer: Peer, number: number): void {
     // Concurrent: each claim was sent before the other was answered. Then the numbers decide.
-    const concurrent = this.#isFresh(home, peer) && peer.claimsAnswered < home.stamp;
+    const concurrent = this.claims.isUnheard(home, peer);
     if (concurrent && outranks(home.sought, this.#deps.node, number, peer.node)) return;
     this.#promise(home, peer);
     this.#giveWay(home, peer, home.connected ? SurrenderReason.replaced : SurrenderReason.given);
@@ -420,16 +310,22 @@ export class Homes {
       return;
     }
     const wins =
-      home.connected === connected ? outranks(home.number, this.#deps.node, number, peer.node) : home.connected;
+      home.connected === connected
+        ? outranks(home.number, this.#deps.node, number, peer.node)
+        : home.connected;
     if (!wins) {
       home.number = Math.max(home.number, number);
-      return this.#giveWay(home, peer, SurrenderReason.given);
+      this.#giveWay(home, peer, SurrenderReason.given);
+      return;
     }
     home.number = Math.max(home.number, number + 1);
-    if (asked) return this.#promise(home, peer);
+    if (asked) {
+      this.#promise(home, peer);
+      return;
+    }
     // The peer believes that it won, by what was true when it said so.
-    this.#stampAnew(home);
-    this.#sendClaim(peer, home);
+    this.claims.stampAnew(home);
+    this.claims.send(peer, home);
   }
 
   /** Tells the peer that this node is the home; for a fresh claim, that a hand-over follows. */
@@ -446,7 +342,6 @@ export class Homes {
 
   #depart(home: Home, to: Peer | undefined, reason: SurrenderReason): void {
     home.phase = HomePhase.leaving;
-    (globalThis as any).trace?.(this.#deps.node, home.id, 'depart ->', to?.node, reason);
     home.departure = createDeparture(to);
     home.connected = false;
     if (reason === SurrenderReason.replaced) this.#deps.figures.takeovers += 1;
@@ -456,16 +351,15 @@ export class Homes {
   /** Loses while seeking: its connection goes, and what is handed over to this node is passed on. */
   #lose(home: Home, peer: Peer): void {
     home.phase = HomePhase.passing;
-    (globalThis as any).trace?.(this.#deps.node, home.id, 'lose ->', peer.node);
     home.departure = createDeparture(peer);
     home.connected = false;
     this.#deps.host.surrender(home.kind, home.id, SurrenderReason.replaced);
-    if (home.seek !== undefined) this.#settleIfDone(home, home.seek);
+    this.#settleIfDone(home);
   }
 
   #passOn(home: Home): void {
-    const { to, cameBack, isBack, handedOver, parts: own } = home.departure!;
-    const parts = [...handedOver, ...own!];
+    const { to, cameBack, isBack, late, parts: own } = home.departure!;
+    const parts = [...late, ...own!];
     this.#drop(home);
     this.#remember(home, to!.node);
     if (to!.isOpen) this.#handOver(to!, home, parts, false);
@@ -477,7 +371,7 @@ export class Homes {
 
   /** Becomes the home of an id without a connection. */
   #keep(home: Home, parts: readonly Uint8Array[]): void {
-    this.#assert(home);
+    this.claims.assert(home);
     this.#deps.host.adopt(home.kind, home.id, parts, false);
     this.#deps.adopted(home);
     this.#deps.host.release(home.kind, home.id);
@@ -488,32 +382,20 @@ export class Homes {
     handOver.write(peer.session, { kind, id, number, leave });
   }
 
-  #keeper(id: string): Peer | undefined {
-    const keepers = this.#deps.keepers();
-    const node = keeperOf(
-      id,
-      keepers.map((peer) => peer.node),
-    );
-    return keepers.find((peer) => peer.node === node);
-  }
-
   #known(kind: HomeKind, id: string): number {
-    const moved = this.#moved.get(homeKey(kind, id))?.number ?? 0;
+    const moved = this.#departed.get(kind, id)?.number ?? 0;
     return kind === HomeKind.device ? Math.max(moved, this.#deps.knownNumber(id)) : moved;
   }
 
   #remember({ kind, id, number }: Home, node: string): void {
-    const key = homeKey(kind, id);
-    this.#moved.delete(key);
-    this.#moved.set(key, { node, number });
-    if (this.#moved.size > MOVED_MAX) this.#moved.delete(this.#moved.keys().next().value!);
+    this.#departed.add(kind, id, { node, number });
   }
 
   #drop(home: Home): void {
     this.#seeking.delete(home);
     home.seek = undefined;
     this.#contests.drop(home);
-    this.#homes.delete(homeKey(home.kind, home.id));
+    this.claims.delete(home);
     this.#deps.dropped(home);
   }
 }

@@ -7,8 +7,7 @@
 import type { AccessRule } from '../access/rules.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { DeviceState } from '../presence/lifecycle.ts';
-import type { Level } from './records.ts';
-import type { HomeKind } from './records.ts';
+import type { HomeKind, Level } from './records.ts';
 
 /** A device as its home knows it at one moment. */
 export interface DeviceEntry {

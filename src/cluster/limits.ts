@@ -46,6 +46,8 @@ export const CONTEST_MS = 1_000;
 
 /** A follow that was answered with "not here" is looked up again after this, ms. */
 export const ASK_AFTER_MS = 250;
+/** Devices of a lost node are looked up once more, spread over this time, ms: another node may have taken them unheard. */
+export const LOST_SPREAD_MS = 4_000;
 
 /** Events held for devices that move, all together: with 200 B each and 100/s of a device, 50 devices for a second. */
 export const HELD_BYTES_MAX = 1024 * 1024;

@@ -146,10 +146,18 @@ export class Members {
       this.#retire(before.boot);
       this.#members.delete(beat.node);
       gone(before, Gone.replaced);
-      return this.#hearOther(beat);
+      this.#hearOther(beat);
+      return;
     }
     if (before !== undefined && beat.number <= before.beat.number) return; // late, or repeated
-    const member = { ...before, node: beat.node, boot: beat.boot, beat, heardAtMs: now, rttMs: before?.rttMs };
+    const member = {
+      ...before,
+      node: beat.node,
+      boot: beat.boot,
+      beat,
+      heardAtMs: now,
+      rttMs: before?.rttMs,
+    };
     if (beat.bye) {
       this.#seen.delete(beat.node);
       this.#retire(beat.boot);

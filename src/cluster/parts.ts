@@ -2,8 +2,9 @@
  * What is handed over of an id, in parts that fit any batch. The bytes are the host's own; they are joined again and
  * given to the other host as they were. Pure.
  */
-import { HAND_OVER_BYTES_MAX, PART_BYTES } from './limits.ts';
+
 import { homeKey } from './home.ts';
+import { HAND_OVER_BYTES_MAX, PART_BYTES } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { type HomeKind, part } from './records.ts';
 import type { RecordSink } from './wire.ts';

@@ -165,7 +165,10 @@ export class Session implements RecordSink {
     const now = this.#deps.clock.now();
     if (this.#state === 'opening' && now - this.#helloAtMs >= HELLO_MS) this.#hello();
     if (this.#state !== 'open') return;
-    if (this.#unackedBytes > SESSION_BYTES_MAX) return this.end();
+    if (this.#unackedBytes > SESSION_BYTES_MAX) {
+      this.end();
+      return;
+    }
     if (this.#ackIsDue()) this.#bare(0);
     const [oldest] = this.#unacked;
     if (oldest === undefined || now - Math.max(oldest.sentAtMs, this.#resentAtMs) < this.#resendMs) return;

@@ -177,7 +177,9 @@ interface Placed {
 
 /** Larger fields first, so that each is aligned. */
 function place(fields: Fields): { placed: readonly Placed[]; fixed: number } {
-  const names = Object.keys(fields).sort((one, other) => fixedBytes[fields[other]!] - fixedBytes[fields[one]!]);
+  const names = Object.keys(fields).sort(
+    (one, other) => fixedBytes[fields[other]!] - fixedBytes[fields[one]!],
+  );
   let fixed = 0;
   const placed = names.map((name) => {
     const field = fields[name]!;
@@ -192,7 +194,8 @@ const isTail = (field: Field): boolean => fixedBytes[field] === 4 && field !== '
 
 /** @param kind its number on the wire @throws RangeError for a kind out of range: a bug in the caller */
 export function record<const F extends Fields>(kind: number, fields: F): RecordType<F> {
-  if (!(kind >= 1 && kind <= KIND_MAX)) throw new RangeError(`record kind ${kind}: 1 to ${KIND_MAX} is accepted`);
+  if (!(kind >= 1 && kind <= KIND_MAX))
+    throw new RangeError(`record kind ${kind}: 1 to ${KIND_MAX} is accepted`);
   const { placed, fixed } = place(fields);
   const tails = placed.filter(({ field }) => isTail(field));
   return {

@@ -42,7 +42,13 @@ class Run {
     this.#random = new Random(seed);
     const history = this.#random.pick([0, 5, 100]);
     this.simulation = new Simulation(this.#random, history);
-    const program = (id: string): Program => ({ id, connection: undefined, at: undefined, sent: 0, connections: 0 });
+    const program = (id: string): Program => ({
+      id,
+      connection: undefined,
+      at: undefined,
+      sent: 0,
+      connections: 0,
+    });
     this.#devices = Array.from({ length: DEVICES }, (_, n) => program(`dev-${n}`));
     this.#subscribers = Array.from({ length: SUBSCRIBERS }, (_, n) => program(`sub-${n}`));
     for (const name of NAMES.slice(0, 2 + this.#random.below(3))) this.simulation.start(name);
@@ -88,16 +94,6 @@ class Run {
     }
     for (const device of this.#devices) for (let n = 0; n < 3; n++) this.#publish(device);
     this.simulation.run(2000);
-  }
-
-  dump(id: string): void {
-    for (const { name, host, node } of this.nodes) {
-      const follow = node.follows.get(id);
-      const short = (source: any) => source === undefined ? undefined : { at: source.peer.node, entry: source.entry, n: source.number, until: source.untilMs };
-      const home = node.homes.get(id.startsWith('dev') ? 0 : 1, id);
-      console.log(name, node.phase, 'got', JSON.stringify(host.got(id)), '\n  follow', follow && JSON.stringify({ ...follow, current: short(follow.current), next: short(follow.next), broken: follow.broken?.node }),
-        '\n  home', home && JSON.stringify({ ...home, seek: home.seek && {...home.seek, promised: [...home.seek.promised].map(p=>p.node)}, departure: home.departure && { to: home.departure.to?.node } }), '\n  device', JSON.stringify(host.devices.get(id)), JSON.stringify(host.subscribers.get(id)), JSON.stringify(node.figures));
-    }
   }
 
   check(): void {
@@ -168,7 +164,8 @@ class Run {
   #connectSubscriber(subscriber: Program, node: SimulatedNode): void {
     if (node.frozen) return;
     const { connection: before, at } = subscriber;
-    if (before !== undefined && at !== undefined && !at.dead && !at.frozen) at.host.disconnectSubscriber(before);
+    if (before !== undefined && at !== undefined && !at.dead && !at.frozen)
+      at.host.disconnectSubscriber(before);
     if (before !== undefined) before.alive = false;
     subscriber.connection = { id: subscriber.id, alive: true, closed: undefined };
     subscriber.at = node;
@@ -305,15 +302,15 @@ describe('the model of a cluster', () => {
     const runs = CLUSTER_MODEL_SEED === undefined ? Number(CLUSTER_MODEL_RUNS) : 1;
     for (let seed = first; seed < first + runs; seed++) {
       const run = new Run(seed);
-      (globalThis as any).trace = process.env['DUMP'] === undefined ? undefined : (node: string, id: string, ...what: unknown[]) => { if (id === process.env['DUMP']) run.log.push(`${(run.simulation.clock.nowMs - 1_000_000).toFixed(1)}     ${node} ${what.map((w) => typeof w === 'object' ? JSON.stringify(w) : String(w)).join(' ')}`); };
       try {
         for (let step = 0; step < STEPS; step++) run.step();
         run.heal();
         run.check();
       } catch (failure) {
-        if (process.env['DUMP']) run.dump(process.env['DUMP']);
-        const said = run.log.slice(process.env['DUMP'] ? -400 : -40).join('\n');
-        throw new Error(`CLUSTER_MODEL_SEED=${seed}\n${said}\n${(failure as Error).message}`, { cause: failure });
+        const said = run.log.slice(-40).join('\n');
+        throw new Error(`CLUSTER_MODEL_SEED=${seed}\n${said}\n${(failure as Error).message}`, {
+          cause: failure,
+        });
       }
     }
   });

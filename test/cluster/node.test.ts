@@ -17,7 +17,8 @@ function cluster(names: readonly string[], historyEvents = HISTORY): Simulation 
 
 const host = (simulation: Simulation, name: string): FakeHost => simulation.nodes.get(name)!.host;
 const connection = (id: string): Connection => ({ id, alive: true, closed: undefined });
-const events = (got: readonly Got[]): number[] => got.flatMap((one) => (one.is === 'event' ? [one.payload] : []));
+const events = (got: readonly Got[]): number[] =>
+  got.flatMap((one) => (one.is === 'event' ? [one.payload] : []));
 const gaps = (got: readonly Got[]): Got[] => got.filter(({ is }) => is === 'gap');
 const entries = (got: readonly Got[]) => got.flatMap((one) => (one.is === 'entry' ? [one] : []));
 
@@ -69,18 +70,21 @@ describe('a cluster of two nodes', () => {
     expect(host(simulation, 'b').got('dev-1')).toEqual([{ is: 'settled', found: false }]);
   });
 
-  it.each([HISTORY, 0])('follows a device that connects elsewhere later from its first event (history: %i)', (history) => {
-    const simulation = cluster(['a', 'b'], history);
-    host(simulation, 'b').follow('dev-1');
-    simulation.run(100);
-    const device = connectDevice(simulation, 'a', 'dev-1');
-    host(simulation, 'a').publish(device, 1);
-    simulation.run(1);
-    host(simulation, 'a').publish(device, 2);
-    simulation.run(100);
-    expect(events(host(simulation, 'b').got('dev-1'))).toEqual([1, 2]);
-    expect(gaps(host(simulation, 'b').got('dev-1'))).toEqual([]);
-  });
+  it.each([HISTORY, 0])(
+    'follows a device that connects elsewhere later from its first event (history: %i)',
+    (history) => {
+      const simulation = cluster(['a', 'b'], history);
+      host(simulation, 'b').follow('dev-1');
+      simulation.run(100);
+      const device = connectDevice(simulation, 'a', 'dev-1');
+      host(simulation, 'a').publish(device, 1);
+      simulation.run(1);
+      host(simulation, 'a').publish(device, 2);
+      simulation.run(100);
+      expect(events(host(simulation, 'b').got('dev-1'))).toEqual([1, 2]);
+      expect(gaps(host(simulation, 'b').got('dev-1'))).toEqual([]);
+    },
+  );
 
   it('sends nothing to a node without an active follower', () => {
     const simulation = cluster(['a', 'b']);
@@ -116,7 +120,9 @@ describe('a cluster of two nodes', () => {
     const node = simulation.nodes.get('b')!;
     node.node.filter('site-a.');
     simulation.run(100);
-    expect([...node.host.followers.keys()].sort()).toEqual(Array.from({ length: 10 }, (_, n) => `site-a.${n}`));
+    expect([...node.host.followers.keys()].sort()).toEqual(
+      Array.from({ length: 10 }, (_, n) => `site-a.${n}`),
+    );
     const late = connectDevice(simulation, 'a', 'site-a.late');
     host(simulation, 'a').publish(late, 1);
     simulation.run(100);
@@ -181,28 +187,31 @@ describe('a cluster of two nodes', () => {
 });
 
 describe('a device that connects to another node', () => {
-  it.each([HISTORY, 0])('goes on with its numbers; followers on every node get each event once, in order (history: %i)', (history) => {
-    const simulation = cluster(['a', 'b', 'c'], history);
-    for (const name of ['a', 'b', 'c']) host(simulation, name).follow('dev-1');
-    const first = connectDevice(simulation, 'a', 'dev-1');
-    simulation.run(100);
-    for (let n = 1; n <= 5; n++) host(simulation, 'a').publish(first, n);
-    const second = connectDevice(simulation, 'c', 'dev-1');
-    host(simulation, 'c').publish(second, 6);
-    simulation.run(100);
-    host(simulation, 'c').publish(second, 7);
-    simulation.run(100);
-    expect(first.closed).toBe(4004);
-    expect(second.closed).toBeUndefined();
-    for (const name of ['a', 'b', 'c']) {
-      const got = host(simulation, name).got('dev-1');
-      expect(events(got), name).toEqual([1, 2, 3, 4, 5, 6, 7]);
-      expect(gaps(got), name).toEqual([]);
-      expect(new Set(entries(got).map(({ epoch }) => epoch)).size, name).toBe(1);
-    }
-    expect(host(simulation, 'a').devices.has('dev-1')).toBe(false);
-    expect(host(simulation, 'c').devices.get('dev-1')).toMatchObject({ seq: 7 });
-  });
+  it.each([HISTORY, 0])(
+    'goes on with its numbers; followers on every node get each event once, in order (history: %i)',
+    (history) => {
+      const simulation = cluster(['a', 'b', 'c'], history);
+      for (const name of ['a', 'b', 'c']) host(simulation, name).follow('dev-1');
+      const first = connectDevice(simulation, 'a', 'dev-1');
+      simulation.run(100);
+      for (let n = 1; n <= 5; n++) host(simulation, 'a').publish(first, n);
+      const second = connectDevice(simulation, 'c', 'dev-1');
+      host(simulation, 'c').publish(second, 6);
+      simulation.run(100);
+      host(simulation, 'c').publish(second, 7);
+      simulation.run(100);
+      expect(first.closed).toBe(4004);
+      expect(second.closed).toBeUndefined();
+      for (const name of ['a', 'b', 'c']) {
+        const got = host(simulation, name).got('dev-1');
+        expect(events(got), name).toEqual([1, 2, 3, 4, 5, 6, 7]);
+        expect(gaps(got), name).toEqual([]);
+        expect(new Set(entries(got).map(({ epoch }) => epoch)).size, name).toBe(1);
+      }
+      expect(host(simulation, 'a').devices.has('dev-1')).toBe(false);
+      expect(host(simulation, 'c').devices.get('dev-1')).toMatchObject({ seq: 7 });
+    },
+  );
 
   it('starts a new epoch when its old home does not answer within a second', () => {
     const simulation = cluster(['a', 'b', 'c']);
@@ -263,9 +272,17 @@ describe('a node that dies', () => {
     simulation.run(100);
     simulation.kill(simulation.nodes.get('a')!);
     simulation.run(TIMEOUT_MS - 1500);
-    expect(host(simulation, 'b').got('dev-1').some(({ is }) => is === 'lost')).toBe(false);
+    expect(
+      host(simulation, 'b')
+        .got('dev-1')
+        .some(({ is }) => is === 'lost'),
+    ).toBe(false);
     simulation.run(2000);
-    expect(host(simulation, 'b').got('dev-1').filter(({ is }) => is === 'lost')).toHaveLength(1);
+    expect(
+      host(simulation, 'b')
+        .got('dev-1')
+        .filter(({ is }) => is === 'lost'),
+    ).toHaveLength(1);
     expect(simulation.nodes.get('b')!.node.members.count).toBe(0);
   });
 
@@ -286,7 +303,11 @@ describe('a node that dies', () => {
     simulation.start('a');
     simulation.run(3000);
     expect(host(simulation, 'a').phases).toEqual(['claiming', 'in']);
-    expect(host(simulation, 'b').got('dev-1').filter(({ is }) => is === 'lost')).toHaveLength(1);
+    expect(
+      host(simulation, 'b')
+        .got('dev-1')
+        .filter(({ is }) => is === 'lost'),
+    ).toHaveLength(1);
     const again = connectDevice(simulation, 'a', 'dev-1');
     host(simulation, 'a').publish(again, 5);
     simulation.run(100);
@@ -352,7 +373,8 @@ describe('a node that stands still', () => {
     expect(second.closed).toBeUndefined();
     host(simulation, 'c').publish(second, 8);
     simulation.run(100);
-    for (const name of ['a', 'b', 'c']) expect(events(host(simulation, name).got('dev-1')).at(-1), name).toBe(8);
+    for (const name of ['a', 'b', 'c'])
+      expect(events(host(simulation, name).got('dev-1')).at(-1), name).toBe(8);
   });
 });
 
@@ -377,7 +399,8 @@ describe('a split', () => {
       expect(loser.closed).toBe(4200);
       host(simulation, answers).publish(winner, 3);
       simulation.run(100);
-      for (const name of ['a', 'b', 'c']) expect(events(host(simulation, name).got('dev-1')).at(-1), name).toBe(3);
+      for (const name of ['a', 'b', 'c'])
+        expect(events(host(simulation, name).got('dev-1')).at(-1), name).toBe(3);
     }
   });
 
@@ -391,7 +414,11 @@ describe('a split', () => {
       simulation.run(8000);
       expect(host(simulation, 'c').phases.at(-1), cut).toBe('fenced');
       for (const name of ['a', 'b']) expect(host(simulation, name).phases.at(-1), cut).toBe('in');
-      expect(host(simulation, 'b').got('dev-1').some(({ is }) => is === 'lost')).toBe(false);
+      expect(
+        host(simulation, 'b')
+          .got('dev-1')
+          .some(({ is }) => is === 'lost'),
+      ).toBe(false);
       simulation.nodes.get('c')![cut] = true;
       simulation.run(4000);
       expect(host(simulation, 'c').phases.at(-1), cut).toBe('in');
@@ -425,12 +452,17 @@ describe('NATS away', () => {
     simulation.run(5000);
     const all = Array.from({ length: 20 }, (_, n) => n + 1);
     for (const name of ['a', 'b']) expect(events(host(simulation, name).got('dev-1')), name).toEqual(all);
-    expect(host(simulation, 'b').got('dev-1').some(({ is }) => is === 'lost' || is === 'gap')).toBe(false);
+    expect(
+      host(simulation, 'b')
+        .got('dev-1')
+        .some(({ is }) => is === 'lost' || is === 'gap'),
+    ).toBe(false);
   });
 });
 
 describe('a subscriber that connects to another node', () => {
-  const kept = (simulation: Simulation, name: string, id: string) => host(simulation, name).subscribers.get(id)?.kept;
+  const kept = (simulation: Simulation, name: string, id: string) =>
+    host(simulation, name).subscribers.get(id)?.kept;
 
   it('finds there what was kept of it', () => {
     const simulation = cluster(['a', 'b']);
@@ -459,7 +491,8 @@ describe('a subscriber that connects to another node', () => {
     simulation.run(50);
     draining.draining = true;
     for (let n = 0; n < 20; n++) node.homes.leave(HomeKind.subscriber, `sub-${n}`);
-    for (let n = 0; n < 20; n++) host(simulation, n % 2 === 0 ? 'b' : 'c').connectSubscriber(connection(`sub-${n}`));
+    for (let n = 0; n < 20; n++)
+      host(simulation, n % 2 === 0 ? 'b' : 'c').connectSubscriber(connection(`sub-${n}`));
     simulation.run(200);
     node.stop();
     simulation.kill(simulation.nodes.get('a')!);

@@ -3,9 +3,7 @@
  * what is kept of them. It logs what its followers would get. What it says to the node goes through `say`, so that a
  * test may delay it as a ring does.
  */
-import type { RecordViews } from '../../../src/memory/ring.ts';
-import { DeviceState } from '../../../src/presence/lifecycle.ts';
-import { EventField, EventFlag } from '../../../src/threads/records.ts';
+
 import type {
   CallAnswer,
   ClusterHost,
@@ -20,6 +18,9 @@ import type {
 import type { ClusterNode } from '../../../src/cluster/node.ts';
 import { HomeKind, Level, Unfollow } from '../../../src/cluster/records.ts';
 import { viewsOf } from '../../../src/cluster/wire.ts';
+import type { RecordViews } from '../../../src/memory/ring.ts';
+import { DeviceState } from '../../../src/presence/lifecycle.ts';
+import { EventField, EventFlag } from '../../../src/threads/records.ts';
 
 /** A device's or subscriber's connection, held by whoever plays the peer. */
 export interface Connection {
@@ -146,14 +147,18 @@ export class FakeHost implements ClusterHost {
   follow(peer: number, id: string, request: FollowRequest): void;
   follow(id: string, level?: Level): void;
   follow(first: number | string, second?: string | Level, request?: FollowRequest): void {
-    if (typeof first === 'number') return this.#peerFollows(first, second as string, request!);
+    if (typeof first === 'number') {
+      this.#peerFollows(first, second as string, request!);
+      return;
+    }
     const level = (second as Level | undefined) ?? Level.active;
     const follower = this.followers.get(first) ?? { level, ref: 0, remote: undefined, got: [] };
     if (follower.level === Level.active && level !== Level.active) follower.got.push({ is: 'inactive' });
     follower.level = level;
     this.followers.set(first, follower);
     const device = this.devices.get(first);
-    if (device?.epoch) follower.got.push({ is: 'entry', epoch: device.epoch, seq: device.seq, node: this.name });
+    if (device?.epoch)
+      follower.got.push({ is: 'entry', epoch: device.epoch, seq: device.seq, node: this.name });
     else this.#want(first);
   }
 
@@ -299,10 +304,14 @@ export class FakeHost implements ClusterHost {
   // Homes.
 
   adopt(kind: HomeKind, id: string, parts: readonly Uint8Array[] | undefined, late: boolean): void {
-    if (kind === HomeKind.subscriber) return this.#adoptSubscriber(id, parts);
+    if (kind === HomeKind.subscriber) {
+      this.#adoptSubscriber(id, parts);
+      return;
+    }
     if (late) return;
     const device = this.devices.get(id) ?? this.#createDevice(id, '', undefined);
-    const given = parts?.[0] === undefined ? undefined : (JSON.parse(Buffer.from(parts[0]).toString()) as Given);
+    const given =
+      parts?.[0] === undefined ? undefined : (JSON.parse(Buffer.from(parts[0]).toString()) as Given);
     device.epoch = given?.epoch ?? `${this.name}-${++epochs}`;
     device.seq = given?.seq ?? 0;
     device.base = device.seq;
@@ -365,7 +374,12 @@ export class FakeHost implements ClusterHost {
 
   figures(): HostFigures {
     const connected = [...this.devices.values()].filter(({ connection }) => connection !== undefined);
-    return { devices: connected.length, subscribers: this.subscribers.size, eventsPerSecond: 0, draining: this.draining };
+    return {
+      devices: connected.length,
+      subscribers: this.subscribers.size,
+      eventsPerSecond: 0,
+      draining: this.draining,
+    };
   }
 
   phase(phase: string): void {
@@ -401,7 +415,8 @@ export class FakeHost implements ClusterHost {
   #adoptSubscriber(id: string, parts: readonly Uint8Array[] | undefined): void {
     const known = this.subscribers.get(id) ?? { connection: undefined, kept: [] };
     this.subscribers.set(id, known);
-    for (const part of parts ?? []) known.kept.push(...(JSON.parse(Buffer.from(part).toString()) as string[]));
+    for (const part of parts ?? [])
+      known.kept.push(...(JSON.parse(Buffer.from(part).toString()) as string[]));
   }
 
   #ofRef(ref: number): Follower | undefined {
@@ -411,7 +426,9 @@ export class FakeHost implements ClusterHost {
   /** Numbers an event where somebody listens, or history is on. */
   #number(device: Device, payload: number): void {
     const follower = this.followers.get(device.id);
-    const listens = (follower?.level ?? Level.idle) >= Level.waiting || [...device.peers.values()].some((level) => level >= Level.waiting);
+    const listens =
+      (follower?.level ?? Level.idle) >= Level.waiting ||
+      [...device.peers.values()].some((level) => level >= Level.waiting);
     if (!listens && this.#historyEvents === 0) return;
     device.seq += 1;
     const { seq, slot } = device;
