@@ -1,6 +1,6 @@
 /**
- * Whether bytes from another node are an event that the hub may pass on: later on nobody looks into it again. Pure,
- * allocates only where a payload holds more than ASCII.
+ * Whether bytes from another node are an event that the hub may pass on: later on nobody looks into it again. Allocates
+ * only where a payload holds more than ASCII.
  */
 import { isUtf8 } from 'node:buffer';
 import type { RecordViews } from '../memory/ring.ts';
@@ -38,7 +38,16 @@ export function isEvent(views: RecordViews, offset: number, bytes: number, paylo
   if (statusBytes > 0 && !isText(views, body, payload)) return false;
   if ((flags & EventFlag.payloadIsJson) === 0 || payloadBytes === 0) return true;
   const end = payload + payloadBytes;
-  return isText(views, payload, end) && scanValue(u8, payload) === end;
+  return isText(views, payload, end) && isJson(u8, payload, end);
+}
+
+/** The scanner knows no end but the array's: a number must not go on in the bytes behind it. */
+function isJson(u8: Uint8Array, start: number, end: number): boolean {
+  const behind = u8[end]!;
+  u8[end] = 0;
+  const isWhole = scanValue(u8, start) === end;
+  u8[end] = behind;
+  return isWhole;
 }
 
 const NOT_ASCII = 0x80;

@@ -50,6 +50,8 @@ export interface Home {
   /** When it was last claimed, in this node's own count of claims. */
   stamp: number;
   seek: Seek | undefined;
+  /** It is to be left to another node once it is settled. */
+  leaves: boolean;
   departure: Departure | undefined;
 }
 
@@ -63,6 +65,7 @@ export function createHome(kind: HomeKind, id: string, number: number, connected
     sought: 0,
     stamp: 0,
     seek: undefined,
+    leaves: false,
     departure: undefined,
   };
 }

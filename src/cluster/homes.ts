@@ -7,7 +7,7 @@ import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';
 import { DepartedIds } from './departed.ts';
 import type { Figures } from './figures.ts';
-import { createDeparture, createHome, createSeek, type Home, HomePhase, keeperOf, outranks } from './home.ts';
+import { createDeparture, createHome, createSeek, type Home, HomePhase, outranks } from './home.ts';
 import { type ClusterHost, SurrenderReason } from './host.ts';
 import { writeParts } from './parts.ts';
 import type { Peer } from './peer.ts';
@@ -131,7 +131,9 @@ export class Homes {
   /** Leaves an id without a connection to another node. */
   leave(kind: HomeKind, id: string): void {
     const found = this.get(kind, id);
-    if (found === undefined || found.phase !== HomePhase.home || found.connected) return;
+    if (found === undefined || found.connected) return;
+    if (found.phase === HomePhase.seeking) found.leaves = true;
+    if (found.phase !== HomePhase.home) return;
     if (this.#deps.keeperOf(id) !== undefined) this.#depart(found, undefined, SurrenderReason.given);
   }
 
@@ -284,6 +286,7 @@ export class Homes {
     this.#deps.host.adopt(home.kind, home.id, seek.parts, false);
     this.#deps.adopted(home);
     this.#deps.host.release(home.kind, home.id);
+    if (home.leaves) this.leave(home.kind, home.id);
   }
 
   // Claims of others.

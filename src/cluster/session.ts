@@ -135,10 +135,12 @@ export class Session implements RecordSink {
     if (this.#used > HEAD_BYTES && this.#used + size > BATCH_BYTES) this.#seal();
     this.#reserve(this.#used + size);
     const at = this.#used;
+    this.#used = at + size;
     const { u32 } = this.views;
+    u32[(this.#used >> 2) - 2] = 0; // what pads the record is nobody's business
+    u32[(this.#used >> 2) - 1] = 0;
     u32[at >> 2] = kind;
     u32[(at >> 2) + 1] = bytes;
-    this.#used = at + size;
     if (!this.#wantsFlush) {
       this.#wantsFlush = true;
       this.#owner.wantFlush();
