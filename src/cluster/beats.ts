@@ -74,10 +74,10 @@ export function encodeBeat(beat: Beat): Uint8Array {
 
 /** @returns undefined for what is no beat */
 export function decodeBeat(message: Uint8Array): Beat | undefined {
-  const head = readHead(message);
-  if (head === undefined || head.type !== MessageType.beat) return undefined;
   const views = viewsOf(message.length);
   views.u8.set(message);
+  const head = readHead(views, message.length);
+  if (head === undefined || head.type !== MessageType.beat) return undefined;
   const values = beatRecord.read(views, HEAD_BYTES, message.length - HEAD_BYTES);
   if (values === undefined || values.phase > Phase.fenced || values.number === 0) return undefined;
   if (values.version.length > VERSION_CHARACTERS_MAX || values.bucket.length > VERSION_CHARACTERS_MAX)

@@ -24,7 +24,7 @@ import { Peers } from './peers.ts';
 import { Phases } from './phases.ts';
 import { HomeKind, opened as openedRecord, pong, ready as readyRecord } from './records.ts';
 import { requestNumbers as sessionNumbers } from './request-numbers.ts';
-import { HEAD_BYTES, MessageType, readHead, viewsOf } from './wire.ts';
+import { MessageType, readHead, viewsOf } from './wire.ts';
 
 const phaseNames = ['joining', 'claiming', 'in', 'fenced'] as const;
 
@@ -168,20 +168,18 @@ export class ClusterNode {
   /** A message in the mailbox. */
   received(message: Uint8Array): void {
     this.figures.bytesReceived += message.length;
-    const head = readHead(message);
+    if (message.length > this.#scratch.u8.length) this.#scratch = viewsOf(2 * message.length);
+    this.#scratch.u8.set(message);
+    const head = readHead(this.#scratch, message.length);
     if (head === undefined || head.type !== MessageType.batch) {
       this.figures.undecodable += 1;
       return;
     }
-    const peer = this.#peers.ofBoot(head.boot);
     if (!this.#phases.mayAct()) return;
+    const peer = this.#peers.ofBoot(head.boot);
     if (peer === undefined || peer.gated) {
       this.figures.stray += 1;
       return;
-    }
-    if (message.length > HEAD_BYTES) {
-      if (message.length > this.#scratch.u8.length) this.#scratch = viewsOf(2 * message.length);
-      this.#scratch.u8.set(message);
     }
     peer.session.receive(head, this.#scratch, message.length);
     this.#pump(peer);

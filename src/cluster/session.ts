@@ -64,6 +64,16 @@ interface Sent {
   sentAtMs: number;
 }
 
+/** Where heads of messages without records are put together. */
+const bareViews = viewsOf(HEAD_BYTES);
+
+/** Small messages come from Node's pool: memory of their own would cost more than all else about them. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafe(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 export class Session implements RecordSink {
   views: RecordViews = viewsOf(0);
   readonly #deps: SessionDeps;
@@ -288,7 +298,7 @@ export class Session implements RecordSink {
   #seal(): void {
     const number = ++this.#lastSent;
     this.#head(this.views, number, 0);
-    const message = this.views.u8.slice(0, this.#used);
+    const message = copyOf(this.views.u8.subarray(0, this.#used));
     this.#used = HEAD_BYTES;
     const sent = { number, message, sentAtMs: 0 };
     this.#unacked.push(sent);
@@ -304,9 +314,8 @@ export class Session implements RecordSink {
 
   /** A head alone: a hello, or an acknowledgement. */
   #bare(flags: number): void {
-    const views = viewsOf(HEAD_BYTES);
-    this.#head(views, 0, flags);
-    this.#owner.send(views.u8);
+    this.#head(bareViews, 0, flags);
+    this.#owner.send(copyOf(bareViews.u8));
   }
 
   /** Whatever is sent acknowledges all that was taken. */

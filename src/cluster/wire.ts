@@ -74,20 +74,21 @@ export function writeHead({ u8, u16, u32, f64 }: RecordViews, head: Head): void 
   f64[HeadField.ack >> 3] = head.ack;
 }
 
-/** @returns undefined for what is no message of this version */
-export function readHead(message: Uint8Array): Head | undefined {
-  if (message.length < HEAD_BYTES) return undefined;
-  const view = new DataView(message.buffer, message.byteOffset, HEAD_BYTES);
-  if (view.getUint16(HeadField.magic, true) !== MAGIC) return undefined;
-  if (view.getUint8(HeadField.version) !== WIRE_VERSION) return undefined;
+/**
+ * @param bytes length of the message, which is at the start of the views
+ * @returns undefined for what is no message of this version
+ */
+export function readHead({ u8, u16, u32, f64 }: RecordViews, bytes: number): Head | undefined {
+  if (bytes < HEAD_BYTES) return undefined;
+  if (u16[HeadField.magic >> 1] !== MAGIC || u8[HeadField.version] !== WIRE_VERSION) return undefined;
   const head = {
-    type: view.getUint8(HeadField.type),
-    flags: view.getUint32(HeadField.flags, true),
-    boot: view.getFloat64(HeadField.boot, true),
-    own: view.getUint32(HeadField.own, true),
-    other: view.getUint32(HeadField.other, true),
-    number: view.getFloat64(HeadField.number, true),
-    ack: view.getFloat64(HeadField.ack, true),
+    type: u8[HeadField.type]!,
+    flags: u32[HeadField.flags >> 2]!,
+    boot: f64[HeadField.boot >> 3]!,
+    own: u32[HeadField.own >> 2]!,
+    other: u32[HeadField.other >> 2]!,
+    number: f64[HeadField.number >> 3]!,
+    ack: f64[HeadField.ack >> 3]!,
   };
   return isCount(head.boot) && isCount(head.number) && isCount(head.ack) ? head : undefined;
 }
