@@ -1,5 +1,6 @@
 /** A hub that does the least that the link needs of one: what it costs hardly shows beside the link. */
 
+import { EventField, EventFlag } from '../../src/cluster/event-record.ts';
 import type {
   CallAnswer,
   ClusterHost,
@@ -13,7 +14,6 @@ import { HomeKind, Level } from '../../src/cluster/records.ts';
 import { viewsOf } from '../../src/cluster/wire.ts';
 import type { RecordViews } from '../../src/memory/ring.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import { EventField, EventFlag } from '../../src/threads/records.ts';
 
 const NORMAL = 2;
 const MESSAGE = 2;

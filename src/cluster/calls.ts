@@ -1,7 +1,7 @@
 /** Routes that run on another node: by name, with a body in and a body out. Cluster thread only. */
 import type { Clock } from '../clock.ts';
 import type { CallAnswer, ClusterHost } from './host.ts';
-import { CALL_BYTES_MAX, CALL_MS, CALLS_MAX, PART_BYTES } from './limits.ts';
+import { CALL_BYTES_MAX, CALL_BYTES_WAITING_MAX, CALL_MS, CALLS_MAX, PART_BYTES } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { call, reply } from './records.ts';
 import { requestNumbers } from './request-numbers.ts';
@@ -67,7 +67,9 @@ export class Calls {
     const incoming = ofPeer.get(request) ?? { name, chunks: [], bytes: 0 };
     incoming.chunks.push(body);
     incoming.bytes += body.length;
-    if (incoming.bytes > CALL_BYTES_MAX || (more && ofPeer.size >= CALLS_MAX)) {
+    const waits = more ? [...ofPeer.values()].reduce((sum, { bytes }) => sum + bytes, 0) : 0;
+    const isTooMuch = waits > CALL_BYTES_WAITING_MAX || (more && ofPeer.size >= CALLS_MAX);
+    if (incoming.bytes > CALL_BYTES_MAX || isTooMuch) {
       ofPeer.delete(request);
       this.#reply(peer, request, { status: TOO_LARGE, body: NONE });
       return;

@@ -5,8 +5,8 @@
 import type { RecordViews } from '../memory/ring.ts';
 import { STATUS_CHARACTERS_MAX } from '../protocol/device-frames.ts';
 import { EventType } from '../protocol/events.ts';
-import { copyEvent, EventField } from '../threads/records.ts';
 import { isEvent } from './event-check.ts';
+import { copyEvent, EventField } from './event-record.ts';
 import type { DeviceEntry } from './host.ts';
 import { viewsOf } from './wire.ts';
 

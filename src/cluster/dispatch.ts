@@ -2,17 +2,18 @@
 import type { RecordViews } from '../memory/ring.ts';
 import { STATUS_CHARACTERS_MAX } from '../protocol/device-frames.ts';
 import { isId } from '../protocol/id.ts';
-import { EventField } from '../threads/records.ts';
 import type { Asks } from './asks.ts';
 import type { Calls } from './calls.ts';
 import type { Confirms } from './confirms.ts';
 import { isEvent } from './event-check.ts';
+import { EventField } from './event-record.ts';
 import type { Figures } from './figures.ts';
 import type { Filters } from './filters.ts';
 import type { Followers } from './followers.ts';
 import type { Follows } from './follows.ts';
 import type { Histories } from './histories.ts';
 import type { Homes } from './homes.ts';
+import { CLAIM_NUMBER_MAX } from './limits.ts';
 import { addPart, takeParts } from './parts.ts';
 import type { Peer } from './peer.ts';
 import * as records from './records.ts';
@@ -73,9 +74,15 @@ function on<F extends Fields>(
     type.kind,
     (peer, views, offset, bytes) => {
       const values = type.read(views, offset, bytes);
-      return values !== undefined && take(peer, values) !== false;
+      return values !== undefined && hasClaimNumber(values) && take(peer, values) !== false;
     },
   ];
+}
+
+/** Claims count up: a number near the end of what can be counted would be the last one. */
+function hasClaimNumber(values: object): boolean {
+  const { number = 0, known = 0 } = values as { readonly number?: number; readonly known?: number };
+  return number <= CLAIM_NUMBER_MAX && known <= CLAIM_NUMBER_MAX;
 }
 
 /** The same for records of an id of either kind. */

@@ -7,7 +7,7 @@ import type { RecordViews } from '../memory/ring.ts';
 import { STATUS_CHARACTERS_MAX } from '../protocol/device-frames.ts';
 import { EventType, Priority } from '../protocol/events.ts';
 import { scanValue } from '../protocol/json-scan.ts';
-import { EventField, EventFlag } from '../threads/records.ts';
+import { EventField, EventFlag } from './event-record.ts';
 
 /** A character takes up to four bytes. */
 const STATUS_BYTES_MAX = 4 * STATUS_CHARACTERS_MAX;

@@ -3,7 +3,7 @@
  * last one is passed on as it is; when a later one comes, what is between is told as a gap first. Cluster thread only.
  */
 import type { RecordViews } from '../memory/ring.ts';
-import { copyEvent, EventField } from '../threads/records.ts';
+import { copyEvent, EventField } from './event-record.ts';
 import type { Figures } from './figures.ts';
 import type { Follow, Source } from './follow.ts';
 import type { ClusterHost, DeviceEntry } from './host.ts';

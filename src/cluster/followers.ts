@@ -4,10 +4,11 @@
  */
 import type { RecordViews } from '../memory/ring.ts';
 import { Priority } from '../protocol/events.ts';
-import { copyEvent, EventField } from '../threads/records.ts';
+import { copyEvent, EventField } from './event-record.ts';
 import type { Figures } from './figures.ts';
 import { type Home, HomePhase } from './home.ts';
 import type { ClusterHost, DeviceEntry, FollowRequest } from './host.ts';
+import { FOLLOWS_WAITING_MAX } from './limits.ts';
 import type { Peer } from './peer.ts';
 import {
   asksAnswered,
@@ -106,9 +107,10 @@ export class Followers {
 
   onFollow(peer: Peer, values: FollowValues): void {
     const waiting = this.#untilRoom.get(peer);
-    if (waiting !== undefined) waiting.push(values);
-    else if (peer.session.hasRoom) this.#follow(peer, values);
-    else this.#untilRoom.set(peer, [values]);
+    if (waiting === undefined && peer.session.hasRoom) this.#follow(peer, values);
+    else if (waiting === undefined) this.#untilRoom.set(peer, [values]);
+    else if (waiting.length < FOLLOWS_WAITING_MAX) waiting.push(values);
+    else this.#deps.figures.undecodable += 1;
   }
 
   onUnfollow(peer: Peer, id: string): void {
@@ -247,9 +249,8 @@ export class Followers {
       unfollowed.write(peer.session, { request, id, why: Unfollow.notHere });
     } else if (home.phase === HomePhase.seeking) {
       home.number = Math.max(home.number, values.known);
-      const waiting = this.#untilSettled.get(id);
-      if (waiting === undefined) this.#untilSettled.set(id, [{ peer, values }]);
-      else waiting.push({ peer, values });
+      const others = (this.#untilSettled.get(id) ?? []).filter((request) => request.peer !== peer);
+      this.#untilSettled.set(id, [...others, { peer, values }]);
     } else {
       if (values.known > home.number) home.number = values.known + 1;
       this.#deps.host.follow(peer.number, id, requestOf(values));

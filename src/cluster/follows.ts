@@ -4,8 +4,8 @@
  */
 import type { RecordViews } from '../memory/ring.ts';
 import type { DeviceState } from '../presence/lifecycle.ts';
-import { EventField } from '../threads/records.ts';
 import { EventOrder } from './event-order.ts';
+import { EventField } from './event-record.ts';
 import { createFollow, createSource, type Follow, type Source } from './follow.ts';
 import type { Since } from './host.ts';
 import { WAIT_MS } from './limits.ts';

@@ -1,7 +1,7 @@
 /** Kept events of devices with another home, page by page. Cluster thread only. */
 import type { Clock } from '../clock.ts';
 import type { RecordViews } from '../memory/ring.ts';
-import { copyEvent, EventField } from '../threads/records.ts';
+import { copyEvent, EventField } from './event-record.ts';
 import type { ClusterHost, HistoryQuery } from './host.ts';
 import { CALL_MS, HISTORY_EVENTS_MAX } from './limits.ts';
 import type { Peer } from './peer.ts';

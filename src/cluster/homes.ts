@@ -7,7 +7,15 @@ import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';
 import { DepartedIds } from './departed.ts';
 import type { Figures } from './figures.ts';
-import { createDeparture, createHome, createSeek, type Home, HomePhase, outranks } from './home.ts';
+import {
+  createDeparture,
+  createHome,
+  createSeek,
+  type Home,
+  HomePhase,
+  outranks,
+  type Seek,
+} from './home.ts';
 import { type ClusterHost, SurrenderReason } from './host.ts';
 import { writeParts } from './parts.ts';
 import type { Peer } from './peer.ts';
@@ -212,7 +220,7 @@ export class Homes {
     if (seek !== undefined) {
       seek.promised.delete(peer);
       home.number = Math.max(home.number, number);
-      if (parts.length > 0 && number >= seek.partsNumber) [seek.parts, seek.partsNumber] = [parts, number];
+      take(seek, kind, number, parts);
       this.#settleIfDone(home);
     } else if (home.departure !== undefined) {
       home.departure.late = [...home.departure.late, ...parts];
@@ -401,4 +409,11 @@ export class Homes {
     this.claims.delete(home);
     this.#deps.dropped(home);
   }
+}
+
+/** Of a device the newest numbering counts; what is kept of a subscriber may be in several places, and all of it counts. */
+function take(seek: Seek, kind: HomeKind, number: number, parts: readonly Uint8Array[]): void {
+  if (parts.length === 0) return;
+  if (kind === HomeKind.subscriber) seek.parts = [...(seek.parts ?? []), ...parts];
+  else if (number >= seek.partsNumber) [seek.parts, seek.partsNumber] = [parts, number];
 }

@@ -45,6 +45,7 @@ export type SurrenderReason = (typeof SurrenderReason)[keyof typeof SurrenderRea
 
 /** A page of the ids that have their home here. */
 export interface ListPage {
+  /** At most `LIST_IDS_MAX`. */
   readonly ids: readonly string[];
   /** '' : these were the last. */
   readonly cursor: string;
@@ -89,7 +90,7 @@ export interface ClusterHost {
   // Devices with another home: the link publishes for them. `ref` names one while it is followed.
 
   /**
-   * A followed device's home was found, or told anew where it stands; as `Join`. Replaces what was told before: `seq` is
+   * A followed device's home was found, or told anew where it stands, as it does when `want` raised the level; as `Join`. Replaces what was told before: `seq` is
    * the last event that was passed on, so a new epoch starts wherever its home says.
    */
   remote(ref: number, id: string, entry: DeviceEntry, node: string): void;
@@ -140,7 +141,8 @@ export interface ClusterHost {
 
   /**
    * Answers `connect`, unless `surrender` does: this node is the home. `parts` hold what the old home handed over, in the form that the host's own `surrendered` gave;
-   * none begins anew. `late`: it was the home already, and what it numbered stands.
+   * none begins anew. `late`: it was the home already, and what it numbered stands. A host without room for the id tells
+   * `forget`.
    */
   adopt(kind: HomeKind, id: string, parts: readonly Uint8Array[] | undefined, late: boolean): void;
   /** What the device sent since it connected may be numbered now: followers that waited are in place. */

@@ -60,8 +60,8 @@ export const HAND_OVER_BYTES_MAX = 16 * 1024 * 1024;
 /** One part of it, so that a batch takes it whatever NATS' limit is. */
 export const PART_BYTES = 32 * 1024;
 
-/** Ids in a page of a list, and events in a page of history. */
-export const LIST_IDS_MAX = 1000;
+/** Ids in a page of a list: 32 KiB of the longest. Events in a page of history. */
+export const LIST_IDS_MAX = 250;
 export const HISTORY_EVENTS_MAX = 100;
 export const HISTORY_BYTES_MAX = 256 * 1024;
 
@@ -69,6 +69,14 @@ export const HISTORY_BYTES_MAX = 256 * 1024;
 export const CALLS_MAX = 1024;
 export const CALL_MS = 5_000;
 export const CALL_BYTES_MAX = 4 * 1024 * 1024;
+/** Of one node, bodies of calls that are not complete. */
+export const CALL_BYTES_WAITING_MAX = 16 * 1024 * 1024;
+
+/** Follows of one node that wait for room on the way back: as many as a table has rows. */
+export const FOLLOWS_WAITING_MAX = 1_000_000;
+
+/** Of a claim. A node that adds one a thousand times a second gets there in 35 years. */
+export const CLAIM_NUMBER_MAX = 2 ** 40;
 
 /** A revision is waited for this long (wire contract), from nodes that beat in the last minute. */
 export const CONFIRM_MS = 5_000;

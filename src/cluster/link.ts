@@ -13,7 +13,7 @@ import {
 } from '@nats-io/transport-node';
 import type { Clock } from '../clock.ts';
 import type { ClusterHost, OperatorChange } from './host.ts';
-import { FLUSH_MS, MESSAGE_OVERHEAD_BYTES, TICK_MS } from './limits.ts';
+import { BATCH_BYTES, FLUSH_MS, MESSAGE_OVERHEAD_BYTES, NODES_MAX, TICK_MS } from './limits.ts';
 import { type ClusterNames, clusterNames, encodeName } from './names.ts';
 import { ClusterNode } from './node.ts';
 import { Operators } from './operators.ts';
@@ -21,7 +21,7 @@ import type { SeedPlan } from './seeding.ts';
 import { after } from './time-limits.ts';
 
 export interface LinkOptions {
-  /** DAT_CLUSTER_NATS_URL, its parts. */
+  /** DAT_CLUSTER_NATS_URL, its parts: `nats://` or `tls://`, with or without a user and password, or a token. */
   readonly servers: readonly string[];
   /** DAT_CLUSTER_NATS_CREDS_FILE. */
   readonly credsFile: string | undefined;
@@ -175,13 +175,15 @@ export class ClusterLink {
 
   /** While NATS is away messages are dropped: sessions keep them and send them again. */
   #send(subject: string, message: Uint8Array): void {
-    if (this.#isConnected && !this.#nats.isClosed()) this.#nats.publish(subject, message);
+    if (this.#isConnected && !this.#nats.isClosed() && !this.#nats.isDraining())
+      this.#nats.publish(subject, message);
   }
 
   #mailbox(node: string): string {
     let mailbox = this.#mailboxes.get(node);
     if (mailbox === undefined) {
       mailbox = this.#names.mailbox(node);
+      if (this.#mailboxes.size >= NODES_MAX) this.#mailboxes.clear(); // names of nodes that are gone
       this.#mailboxes.set(node, mailbox);
     }
     return mailbox;
@@ -219,12 +221,27 @@ async function connectPatiently(options: LinkOptions): Promise<NatsConnection> {
     try {
       return await connect(connectionOptions(options));
     } catch (error) {
-      if (error instanceof errors.AuthorizationError || options.stopped.aborted) throw error;
-      if (!(error instanceof errors.ConnectionError || error instanceof errors.TimeoutError)) throw error;
-      if (tries === 0) options.log('warn', 'NATS is away', { error: error.message });
+      if (!isAway(error) || options.stopped.aborted) throw error;
+      if (tries === 0) options.log('warn', 'NATS is away', { error: (error as Error).message });
       await after(RECONNECT_MS * 2);
     }
   }
+}
+
+/** Codes of a network, or of names, that may be there in a moment. */
+const AWAY_CODES = new Set([
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+function isAway(error: unknown): boolean {
+  if (error instanceof errors.AuthorizationError) return false;
+  if (error instanceof errors.ConnectionError || error instanceof errors.TimeoutError) return true;
+  return error instanceof Error && AWAY_CODES.has((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /** A number that no other start of a node has. */
@@ -240,9 +257,11 @@ function connectionOptions({
   cluster,
   timeoutMs,
 }: LinkOptions): NodeConnectionOptions {
-  const isTls = servers.some((server) => server.startsWith('tls://')) || Object.keys(tls).length > 0;
+  const urls = servers.map((server) => new URL(server));
+  const isTls = urls.some(({ protocol }) => protocol === 'tls:') || Object.keys(tls).length > 0;
   return {
-    servers: [...servers],
+    servers: urls.map(({ host }) => host),
+    ...secretsOf(urls),
     name: `dat ${cluster} ${node}`,
     inboxPrefix: `_INBOX.dat.${cluster}.${encodeName(node)}`, // of its own: so NATS can keep others out of it
     maxReconnectAttempts: -1,
@@ -256,8 +275,22 @@ function connectionOptions({
   };
 }
 
+/** `nats://user:password@host`, or `nats://token@host`; of a list, those of the first that has any. */
+function secretsOf(urls: readonly URL[]): { user?: string; pass?: string; token?: string } {
+  const url = urls.find(({ username }) => username !== '');
+  if (url === undefined) return {};
+  const [user, pass] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
+  return pass === '' ? { token: user } : { user, pass };
+}
+
 function payloadProblem(nats: NatsConnection, { maxMessageBytes }: LinkOptions): PayloadTooLarge | undefined {
-  const carried = (nats.info?.max_payload ?? 0) - MESSAGE_OVERHEAD_BYTES;
+  const carries = nats.info?.max_payload ?? 0;
+  if (carries < BATCH_BYTES) {
+    return new PayloadTooLarge(
+      `this NATS server carries ${carries} bytes in a message, a cluster needs ${BATCH_BYTES}: raise max_payload of the server`,
+    );
+  }
+  const carried = carries - MESSAGE_OVERHEAD_BYTES;
   if (maxMessageBytes <= carried) return undefined;
   return new PayloadTooLarge(
     `maxMessageBytes (DAT_MAX_MESSAGE_BYTES) is ${maxMessageBytes}, but this NATS server carries at most ${carried}: lower it, or raise max_payload of the server`,

@@ -4,6 +4,7 @@
  * test may delay it as a ring does.
  */
 
+import { EventField, EventFlag } from '../../../src/cluster/event-record.ts';
 import type {
   CallAnswer,
   ClusterHost,
@@ -20,7 +21,6 @@ import { HomeKind, Level, Unfollow } from '../../../src/cluster/records.ts';
 import { viewsOf } from '../../../src/cluster/wire.ts';
 import type { RecordViews } from '../../../src/memory/ring.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
-import { EventField, EventFlag } from '../../../src/threads/records.ts';
 
 /** A device's or subscriber's connection, held by whoever plays the peer. */
 export interface Connection {
@@ -68,6 +68,8 @@ interface Subscriber {
 
 interface Follower {
   level: Level;
+  /** It is active again, and not joined yet: what comes belongs to the time before. */
+  isJoining: boolean;
   ref: number;
   remote: DeviceEntry | undefined;
   readonly got: Got[];
@@ -90,6 +92,7 @@ export class FakeHost implements ClusterHost {
   readonly phases: string[] = [];
   readonly pasts: { request: number; seqs: number[]; found?: boolean; more?: boolean }[] = [];
   duplicates = 0;
+  refusals = 0;
   draining = false;
   readonly name: string;
   readonly #say: (what: () => void) => void;
@@ -152,11 +155,19 @@ export class FakeHost implements ClusterHost {
       return;
     }
     const level = (second as Level | undefined) ?? Level.active;
-    const follower = this.followers.get(first) ?? { level, ref: 0, remote: undefined, got: [] };
+    const follower = this.followers.get(first) ?? {
+      level,
+      isJoining: false,
+      ref: 0,
+      remote: undefined,
+      got: [],
+    };
     if (follower.level === Level.active && level !== Level.active) follower.got.push({ is: 'inactive' });
+    if (follower.level !== Level.active && level === Level.active) follower.isJoining = true;
     follower.level = level;
     this.followers.set(first, follower);
     const device = this.devices.get(first);
+    if (device?.epoch) follower.isJoining = false;
     if (device?.epoch)
       follower.got.push({ is: 'entry', epoch: device.epoch, seq: device.seq, node: this.name });
     else this.#want(first);
@@ -191,6 +202,7 @@ export class FakeHost implements ClusterHost {
     if (follower === undefined || this.devices.get(id)?.epoch) return;
     follower.ref = ref;
     follower.remote = entry;
+    follower.isJoining = false;
     this.#byRef.set(ref, id);
     follower.got.push({ is: 'entry', epoch: entry.epoch, seq: entry.seq, node });
   }
@@ -201,13 +213,13 @@ export class FakeHost implements ClusterHost {
     if (follower === undefined) return true;
     const payload = payloadOf(views, offset, bytes);
     const type = views.u8[offset + EventField.type]!;
-    if (follower.level === Level.active) follower.got.push({ is: 'event', seq, payload, type });
+    if (isListening(follower)) follower.got.push({ is: 'event', seq, payload, type });
     return true;
   }
 
   gap(ref: number, from: number, to: number): void {
     const follower = this.#ofRef(ref);
-    if (follower?.level === Level.active) follower.got.push({ is: 'gap', from, to });
+    if (follower !== undefined && isListening(follower)) follower.got.push({ is: 'gap', from, to });
   }
 
   lost(ref: number): void {
@@ -218,8 +230,8 @@ export class FakeHost implements ClusterHost {
     this.#ofRef(ref)?.got.push({ is: 'gone' });
   }
 
-  refused(ref: number): void {
-    throw new Error(`${this.name}: no home of the fake refuses ${this.#byRef.get(ref)}`);
+  refused(): void {
+    this.refusals += 1;
   }
 
   settled(id: string, found: boolean): void {
@@ -310,8 +322,7 @@ export class FakeHost implements ClusterHost {
     }
     if (late) return;
     const device = this.devices.get(id) ?? this.#createDevice(id, '', undefined);
-    const given =
-      parts?.[0] === undefined ? undefined : (JSON.parse(Buffer.from(parts[0]).toString()) as Given);
+    const given = parse<Given>(parts?.[0]);
     device.epoch = given?.epoch ?? `${this.name}-${++epochs}`;
     device.seq = given?.seq ?? 0;
     device.base = device.seq;
@@ -320,6 +331,7 @@ export class FakeHost implements ClusterHost {
     if (follower === undefined) return;
     this.#byRef.delete(follower.ref);
     follower.remote = undefined;
+    follower.isJoining = false;
     follower.got.push({ is: 'entry', epoch: device.epoch, seq: device.seq, node: this.name });
   }
 
@@ -415,8 +427,7 @@ export class FakeHost implements ClusterHost {
   #adoptSubscriber(id: string, parts: readonly Uint8Array[] | undefined): void {
     const known = this.subscribers.get(id) ?? { connection: undefined, kept: [] };
     this.subscribers.set(id, known);
-    for (const part of parts ?? [])
-      known.kept.push(...(JSON.parse(Buffer.from(part).toString()) as string[]));
+    for (const part of parts ?? []) known.kept.push(...(parse<string[]>(part) ?? []));
   }
 
   #ofRef(ref: number): Follower | undefined {
@@ -436,7 +447,8 @@ export class FakeHost implements ClusterHost {
       device.history.push({ seq, payload });
       if (device.history.length > this.#historyEvents) device.history.shift();
     }
-    if (follower?.level === Level.active) follower.got.push({ is: 'event', seq, payload, type: MESSAGE });
+    if (follower !== undefined && isListening(follower))
+      follower.got.push({ is: 'event', seq, payload, type: MESSAGE });
     const [views, bytes] = eventOf(slot, seq, payload);
     this.#say(() => this.node.followers.event(views, 0, bytes));
   }
@@ -446,6 +458,19 @@ interface Given {
   readonly epoch: string;
   readonly seq: number;
   readonly newest: Kept | undefined;
+}
+
+function isListening({ level, isJoining }: Follower): boolean {
+  return level === Level.active && !isJoining;
+}
+
+/** What another host handed over; a rogue hands over anything. */
+function parse<Value>(part: Uint8Array | undefined): Value | undefined {
+  try {
+    return part === undefined ? undefined : (JSON.parse(Buffer.from(part).toString()) as Value);
+  } catch {
+    return undefined;
+  }
 }
 
 function close(connection: Connection, code: number): void {

@@ -30,6 +30,8 @@ export interface NodeState {
   readonly applied: { readonly revision: number; readonly bucket: string };
   readonly changes: readonly OperatorChange[];
   readonly devices: readonly string[];
+  /** Of devices with their home here. */
+  readonly positions: Readonly<Record<string, { readonly epoch: string; readonly seq: number }>>;
   readonly subscribers: Readonly<Record<string, readonly string[]>>;
   readonly closed: Readonly<Record<string, number>>;
   readonly cpuMs: number;
@@ -155,6 +157,7 @@ function stateOf(on: ClusterLink, host: FakeHost): NodeState {
     applied: node.confirms.applied,
     changes: host.applied,
     devices: [...host.devices.keys()],
+    positions: Object.fromEntries([...host.devices].map(([id, { epoch, seq }]) => [id, { epoch, seq }])),
     subscribers: Object.fromEntries([...host.subscribers].map(([id, { kept }]) => [id, kept])),
     closed: Object.fromEntries(
       [...connections].flatMap(([id, { closed }]) => (closed === undefined ? [] : [[id, closed]])),

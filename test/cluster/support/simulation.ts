@@ -6,6 +6,7 @@ import type { Clock } from '../../../src/clock.ts';
 import { ClusterNode } from '../../../src/cluster/node.ts';
 import type { Random } from '../../support/random.ts';
 import { FakeHost } from './fake-host.ts';
+import { Rogue } from './rogue.ts';
 
 export const TIMEOUT_MS = 5000;
 
@@ -42,7 +43,7 @@ interface Timed {
 export class SimulatedNode {
   readonly name: string;
   readonly host: FakeHost;
-  readonly node: ClusterNode;
+  node: ClusterNode;
   readonly boot: number;
   frozen = false;
   dead = false;
@@ -103,6 +104,14 @@ export class Simulation {
     started.node.connected();
     this.#tick(started);
     return started;
+  }
+
+  /** A node that says what the test wants. */
+  startRogue(name: string): Rogue {
+    const started = this.start(name);
+    const rogue = new Rogue(this, started);
+    started.node = rogue as unknown as ClusterNode;
+    return rogue;
   }
 
   kill(node: SimulatedNode): void {
