@@ -177,7 +177,7 @@ describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', { 
       for (const node of [a, b]) await node.joined(1);
       await connectDevice(a, 'dev-1');
       await connectDevice(a, 'dev-2');
-      await b.ask({ do: 'follow', ids: ['dev-1'] });
+      await follow(b, 'dev-1');
       await a.ask({ do: 'publish', id: 'dev-1', from: 1, to: 10 });
       await receives(b, 'dev-1', upTo(10));
       proxy.stopDirection(direction);
