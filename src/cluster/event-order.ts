@@ -7,7 +7,8 @@ import { copyEvent, EventField } from './event-record.ts';
 import type { Figures } from './figures.ts';
 import type { Follow, Source } from './follow.ts';
 import type { ClusterHost, DeviceEntry } from './host.ts';
-import { HELD_BYTES_MAX, MOVED_MAX } from './limits.ts';
+import { HELD_BYTES_MAX } from './limits.ts';
+import { Recent } from './recent.ts';
 import { viewsOf } from './wire.ts';
 
 /** What a held number counts for. */
@@ -16,8 +17,8 @@ const HELD_SEQ_BYTES = 64;
 export class EventOrder {
   readonly #host: ClusterHost;
   readonly #figures: Figures;
-  /** Last events of epochs that are followed no longer, by id and epoch, the newest last. */
-  readonly #positions = new Map<string, number>();
+  /** Last events of epochs that are followed no longer, by id and epoch. */
+  readonly #positions = new Recent<number>();
   /** Held by all sources together. */
   #heldBytes = 0;
 
@@ -37,10 +38,7 @@ export class EventOrder {
   /** The epoch is followed no longer. */
   remember({ id, epoch, last }: Follow): void {
     if (epoch === '') return;
-    const key = `${id} ${epoch}`;
-    this.#positions.delete(key);
-    this.#positions.set(key, last);
-    if (this.#positions.size > MOVED_MAX) this.#positions.delete(this.#positions.keys().next().value!);
+    this.#positions.set(`${id} ${epoch}`, last);
   }
 
   /** An event of the home. Its device field becomes the host's name for the device. */

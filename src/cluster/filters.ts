@@ -3,8 +3,8 @@
  * are recognized by their claims. Cluster thread only.
  */
 import type { ClusterHost } from './host.ts';
-import { MOVED_MAX } from './limits.ts';
 import type { Peer } from './peer.ts';
+import { Recent } from './recent.ts';
 import { list, listed } from './records.ts';
 import { requestNumbers } from './request-numbers.ts';
 
@@ -20,8 +20,8 @@ export class Filters {
   /** How many prefixes there are of each length: an id is looked up once per length. */
   readonly #lengths = new Map<number, number>();
   readonly #asking = new Map<number, Asking>();
-  /** Matching devices that were claimed, the newest last. */
-  readonly #claimants = new Map<string, string>();
+  /** Who claimed the matching devices that were claimed lately. */
+  readonly #claimants = new Recent<string>();
   readonly #nextRequest = requestNumbers();
 
   constructor(host: ClusterHost) {
@@ -48,9 +48,7 @@ export class Filters {
   claimSeen(peer: Peer, id: string): void {
     for (const length of this.#lengths.keys()) {
       if (length > id.length || !this.#filters.has(id.slice(0, length))) continue;
-      this.#claimants.delete(id);
       this.#claimants.set(id, peer.node);
-      if (this.#claimants.size > MOVED_MAX) this.#claimants.delete(this.#claimants.keys().next().value!);
       this.#host.appeared(id);
       return;
     }

@@ -5,7 +5,6 @@
 import type { Clock } from '../clock.ts';
 import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';
-import { DepartedIds } from './departed.ts';
 import type { Figures } from './figures.ts';
 import {
   createDeparture,
@@ -13,12 +12,14 @@ import {
   createSeek,
   type Home,
   HomePhase,
+  homeKey,
   outranks,
   type Seek,
 } from './home.ts';
 import { type ClusterHost, SurrenderReason } from './host.ts';
 import { writeParts } from './parts.ts';
 import type { Peer } from './peer.ts';
+import { Recent } from './recent.ts';
 import {
   contest as contestRecord,
   HomeKind,
@@ -52,6 +53,11 @@ export interface HomesDeps {
 type Claim = Values<{ stamp: 'count'; number: 'count'; fresh: 'flag'; connected: 'flag'; id: 'id' }> & {
   readonly kind: HomeKind;
 };
+interface Departed {
+  readonly node: string;
+  readonly number: number;
+}
+
 interface Numbered {
   readonly kind: HomeKind;
   readonly id: string;
@@ -64,7 +70,9 @@ export class Homes {
   /** Those with a `seek`, the earliest deadline first. */
   readonly #seeking = new Set<Home>();
   readonly #contests: Contests;
-  readonly #departed = new DepartedIds();
+  /** Ids that left this node not long ago, and numbers of claims that were heard. */
+  readonly #departed = new Recent<Departed>();
+  readonly #heard = new Recent<number>();
 
   constructor(deps: HomesDeps) {
     this.#deps = deps;
@@ -95,7 +103,7 @@ export class Homes {
   /** The node that an id went to which left this one not long ago, or is about to. */
   movedTo(kind: HomeKind, id: string): string | undefined {
     const departure = this.get(kind, id)?.departure;
-    return departure === undefined ? this.#departed.get(kind, id)?.node : departure.to?.node;
+    return departure === undefined ? this.#departed.get(homeKey(kind, id))?.node : departure.to?.node;
   }
 
   // What the host tells.
@@ -104,7 +112,8 @@ export class Homes {
   connect(kind: HomeKind, id: string): void {
     const found = this.get(kind, id);
     if (found === undefined) {
-      this.#seek(createHome(kind, id, this.#known(kind, id), true));
+      const heard = this.#heard.get(homeKey(kind, id)) ?? 0;
+      this.#seek(createHome(kind, id, Math.max(heard, this.#known(kind, id)), true));
       return;
     }
     const { departure } = found;
@@ -184,6 +193,8 @@ export class Homes {
   onClaim(peer: Peer, claim: Claim): void {
     const { kind, id, number, stamp, fresh, connected } = claim;
     this.claims.took(peer, stamp);
+    const key = homeKey(kind, id);
+    this.#heard.set(key, Math.max(number, this.#heard.get(key) ?? 0));
     const home = this.get(kind, id);
     if (home === undefined || home.departure !== undefined)
       this.#tellKnown(peer, kind, id, home?.number ?? 0);
@@ -290,7 +301,7 @@ export class Homes {
       return;
     }
     home.phase = HomePhase.home;
-    this.#departed.delete(home.kind, home.id);
+    this.#departed.delete(homeKey(home.kind, home.id));
     this.#deps.host.adopt(home.kind, home.id, seek.parts, false);
     this.#deps.adopted(home);
     this.#deps.host.release(home.kind, home.id);
@@ -394,12 +405,12 @@ export class Homes {
   }
 
   #known(kind: HomeKind, id: string): number {
-    const moved = this.#departed.get(kind, id)?.number ?? 0;
+    const moved = this.#departed.get(homeKey(kind, id))?.number ?? 0;
     return kind === HomeKind.device ? Math.max(moved, this.#deps.knownNumber(id)) : moved;
   }
 
   #remember({ kind, id, number }: Home, node: string): void {
-    this.#departed.add(kind, id, { node, number });
+    this.#departed.set(homeKey(kind, id), { node, number });
   }
 
   #drop(home: Home): void {

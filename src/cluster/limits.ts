@@ -52,8 +52,8 @@ export const LOST_SPREAD_MS = 4_000;
 /** Events held for devices that move, all together: with 200 B each and 100/s of a device, 50 devices for a second. */
 export const HELD_BYTES_MAX = 1024 * 1024;
 
-/** Ids that moved away and are remembered with their number and their new home. */
-export const MOVED_MAX = 10_000;
+/** Ids of each kind of thing that is remembered for a while: where they went, what was claimed, how far they were. */
+export const RECENT_MAX = 10_000;
 
 /** What is handed over of one id at most: 100,000 subscriptions of 150 B are 15 MB. */
 export const HAND_OVER_BYTES_MAX = 16 * 1024 * 1024;
