@@ -2,10 +2,8 @@
  * Where an id has its home: claims, takeovers, and conflicts after a split, for devices and for subscribers. A state
  * machine: time, peers and host are given. Cluster thread only. The protocol and why it is right: docs/cluster.md.
  */
-import type { Clock } from '../clock.ts';
 import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';
-import type { Figures } from './figures.ts';
 import {
   createDeparture,
   createHome,
@@ -16,7 +14,8 @@ import {
   outranks,
   type Seek,
 } from './home.ts';
-import { type ClusterHost, SurrenderReason } from './host.ts';
+import type { Claim, HomesDeps, Numbered } from './homes-deps.ts';
+import { SurrenderReason } from './host.ts';
 import { writeParts } from './parts.ts';
 import type { Peer } from './peer.ts';
 import { Recent } from './recent.ts';
@@ -27,40 +26,9 @@ import {
   known as knownRecord,
   mine as mineRecord,
 } from './records.ts';
-import type { Values } from './wire.ts';
 
-export interface HomesDeps {
-  readonly clock: Clock;
-  readonly node: string;
-  readonly figures: Figures;
-  readonly host: ClusterHost;
-  /** Nodes that must be asked: alive, and not fenced or still joining. */
-  askable(): Iterable<Peer>;
-  /** The node that an id is left to, undefined when there is none. */
-  keeperOf(id: string): Peer | undefined;
-  /** The highest number of a device's claim that this node knows as a follower, 0 none. */
-  knownNumber(id: string): number;
-  /** Another node claims a device. */
-  claimSeen(peer: Peer, id: string, number: number, connected: boolean): void;
-  /** The node is the home, and its host knows; called before events are numbered. */
-  adopted(home: Home): void;
-  /** The id has no home here any more. */
-  dropped(home: Home): void;
-  /** A device left for another node; `seq` was its last event here. */
-  movedAway(id: string, to: Peer, number: number, seq: number): void;
-}
-
-type Claim = Values<{ stamp: 'count'; number: 'count'; fresh: 'flag'; connected: 'flag'; id: 'id' }> & {
-  readonly kind: HomeKind;
-};
 interface Departed {
   readonly node: string;
-  readonly number: number;
-}
-
-interface Numbered {
-  readonly kind: HomeKind;
-  readonly id: string;
   readonly number: number;
 }
 
@@ -98,6 +66,12 @@ export class Homes {
 
   get(kind: HomeKind, id: string): Home | undefined {
     return this.claims.get(kind, id);
+  }
+
+  /** Whether the id has its home here, or is claimed, and is not on its way to another node. */
+  stays(kind: HomeKind, id: string): boolean {
+    const found = this.get(kind, id);
+    return found !== undefined && found.departure === undefined;
   }
 
   /** The node that an id went to which left this one not long ago, or is about to. */

@@ -112,10 +112,7 @@ export class ClusterNode {
       ready: () => this.#peers.ready(),
       readyPeer: (id) => this.#peers.readyOf(id),
       movedTo: (id) => this.homes.movedTo(HomeKind.device, id) ?? this.#filters.claimant(id),
-      isHere: (id) => {
-        const home = this.homes.get(HomeKind.device, id);
-        return home !== undefined && home.departure === undefined;
-      },
+      isHere: (id) => this.homes.stays(HomeKind.device, id),
       ask: (peer, follow) => this.#asks.ask(peer, follow),
     });
     this.followers = new Followers({
@@ -125,12 +122,8 @@ export class ClusterNode {
       peer: (number) => this.#peers.ofNumber(number),
     });
     this.confirms = new Confirms(clock);
-    this.#heart = new Heart({
-      ...options,
-      members: this.members,
-      peers: this.#peers,
-      confirms: this.confirms,
-    });
+    const { members, confirms } = this;
+    this.#heart = new Heart({ ...options, members, peers: this.#peers, confirms });
     this.#asks = new Asks(clock, (follow) => this.follows.lookups.answered(follow));
     this.#filters = new Filters(host);
     this.#histories = new Histories(clock, host);
@@ -243,7 +236,7 @@ export class ClusterNode {
     return this.#histories.ask(this.follows.get(id)?.current?.peer, id, query);
   }
 
-  /** An event that a peer asked for with `history`. */
+  /** An event that a peer asked for; see `ClusterHost.history`. */
   past(number: number, request: number, ...event: [Parameters<Histories['past']>[2], number, number]): void {
     const peer = this.#peers.ofNumber(number);
     if (peer !== undefined) this.#histories.past(peer, request, ...event);

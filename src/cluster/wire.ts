@@ -55,7 +55,7 @@ export const align = (bytes: number): number => (bytes + 7) & ~7;
 export function viewsOf(bytes: number): RecordViews {
   const memory = new ArrayBuffer(align(bytes));
   return {
-    u8: new Uint8Array(memory),
+    u8: Buffer.from(memory),
     u16: new Uint16Array(memory),
     u32: new Uint32Array(memory),
     f64: new Float64Array(memory),
@@ -195,16 +195,19 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordT
     kind,
     write(sink, values) {
       const given = values as Readonly<Record<string, unknown>>;
-      const contents = tails.map(({ name, field }) => tailOf(field, given[name]));
-      const offset = sink.claim(kind, fixed + contents.reduce((sum, { length }) => sum + length, 0));
+      let length = fixed;
+      for (const { name, field } of tails) length += tailBytes(field, given[name]);
+      const offset = sink.claim(kind, length);
       const { views } = sink;
-      for (const { name, field, at } of placed) writeFixed(views, offset + at, field, given[name]);
       let end = offset + fixed;
-      for (const [index, { at }] of tails.entries()) {
-        const content = contents[index]!;
-        views.u32[(offset + at) >> 2] = content.length;
-        views.u8.set(content, end);
-        end += content.length;
+      for (const { name, field, at } of placed) {
+        if (!isTail(field)) {
+          writeFixed(views, offset + at, field, given[name]);
+          continue;
+        }
+        const written = writeTail(asBuffer(views.u8), end, field, given[name]);
+        views.u32[(offset + at) >> 2] = written;
+        end += written;
       }
     },
     read(views, offset, bytes) {
@@ -216,7 +219,7 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordT
         if (isTail(field)) {
           const length = views.u32[(offset + at) >> 2]!;
           if (length > offset + bytes - start) return undefined;
-          value = readTail(field, views.u8.subarray(start, start + length));
+          value = readTail(field, asBuffer(views.u8), start, start + length);
           start += length;
         } else {
           value = readFixed(views, offset + at, field);
@@ -229,9 +232,28 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordT
   };
 }
 
-function tailOf(field: Field, value: unknown): Uint8Array {
-  if (field === 'bytes') return value as Uint8Array;
-  return Buffer.from(field === 'ids' ? (value as readonly string[]).join('\n') : (value as string));
+/** `viewsOf` makes Buffers, which turn short texts into bytes and back without a decoder or memory of their own. */
+function asBuffer(u8: Uint8Array): Buffer {
+  return u8 instanceof Buffer ? u8 : Buffer.from(u8.buffer, u8.byteOffset, u8.length);
+}
+
+function tailBytes(field: Field, value: unknown): number {
+  if (field === 'bytes') return (value as Uint8Array).length;
+  if (field === 'text') return Buffer.byteLength(value as string);
+  return field === 'ids' ? (value as readonly string[]).join('\n').length : (value as string).length;
+}
+
+/** @returns bytes written */
+function writeTail(buffer: Buffer, at: number, field: Field, value: unknown): number {
+  if (field === 'bytes') {
+    buffer.set(value as Uint8Array, at);
+    return (value as Uint8Array).length;
+  }
+  if (field === 'text') return buffer.write(value as string, at);
+  return buffer.latin1Write(
+    field === 'ids' ? (value as readonly string[]).join('\n') : (value as string),
+    at,
+  );
 }
 
 function writeFixed({ f64, u32, u8 }: RecordViews, at: number, field: Field, value: unknown): void {
@@ -259,10 +281,11 @@ function readFixed({ f64, u32, u8 }: RecordViews, at: number, field: Field): unk
 /** Refuses what is not UTF-8 and keeps a byte order mark: what was written is what is read. */
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function readTail(field: Field, bytes: Uint8Array): unknown {
-  if (field === 'bytes') return bytes.slice();
-  const text = decode(bytes);
-  if (text === undefined || field === 'text') return text;
+function readTail(field: Field, buffer: Buffer, start: number, end: number): unknown {
+  if (field === 'bytes')
+    return new Uint8Array(buffer.buffer.slice(buffer.byteOffset + start, buffer.byteOffset + end));
+  if (field === 'text') return decode(buffer.subarray(start, end));
+  const text = buffer.latin1Slice(start, end); // what is not ASCII is no id
   if (field === 'name') return text === '' || isId(text) ? text : undefined;
   if (field === 'id') return isId(text) ? text : undefined;
   const ids = text === '' ? [] : text.split('\n');
@@ -270,6 +293,7 @@ function readTail(field: Field, bytes: Uint8Array): unknown {
 }
 
 function decode(bytes: Uint8Array): string | undefined {
+  if (bytes.length === 0) return '';
   try {
     return strict.decode(bytes);
   } catch {
