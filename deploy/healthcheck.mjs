@@ -1,6 +1,6 @@
 /**
- * Exits 0 when the hub of this container takes new peers, else 1. Asks GET /readyz on loopback, over https where the
- * hub has a certificate: which name that is for does not matter here.
+ * Exits with 0 if the hub of this container admits new peers, otherwise with 1. Asks GET /readyz on loopback, over https
+ * if the hub has a certificate. The name in the certificate does not matter here.
  */
 import { request as overHttp } from 'node:http';
 import { request as overHttps } from 'node:https';

@@ -1,44 +1,31 @@
-/** The composition root: builds the hub's parts from settings, and takes them apart again. It only wires. */
-import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { Gates } from './access/gates.ts';
-import { isShortSecret, readTokenConfig } from './access/keys.ts';
-import { connectionsForOpenFiles } from './access/open-files.ts';
-import type { AdminDeps } from './admin/deps.ts';
+import type { AdminDeps, AdminOptions } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
-import { Fanout } from './fanout/fanout.ts';
-import { sessionNumbers } from './fanout/session-numbers.ts';
-import type { SubscriberSession } from './fanout/subscriber-session.ts';
-import { Ingest } from './ingest/ingest.ts';
-import { Counter, Counters } from './memory/counters.ts';
-import { Ringer, Sleeper } from './memory/doorbell.ts';
-import { RingConsumer, RingProducer, ringUsedRatio } from './memory/ring.ts';
+import { attachHistory, historyUsage } from './history/memory.ts';
+import { HistoryReader } from './history/reader.ts';
+import { type Base, frameFailed, layBase } from './hub-base.ts';
+import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
-import { packageVersion, resolveFanoutWorkers, type Settings } from './settings.ts';
-import { Bells } from './threads/bells.ts';
-import { CrashLimit } from './threads/crash-limit.ts';
-import { closePaced, reconnectSpread } from './threads/drain.ts';
-import { startEdgeTimers } from './threads/edge-timers.ts';
-import { FanoutPool } from './threads/fanout-pool.ts';
-import { Heart } from './threads/heartbeat.ts';
-import { createHubMemory, type EdgeMemory, type HubMemory } from './threads/memory.ts';
-import { OVERLOAD_TICK_MS, Overload } from './threads/overload.ts';
-import { OwnerThread } from './threads/owner-thread.ts';
-import { Poller } from './threads/poller.ts';
-import { residentBytes } from './threads/resident-bytes.ts';
-import { RuleKeeper } from './threads/rule-keeper.ts';
-import { SlowReports } from './threads/slow-reports.ts';
-import { snapshotSource, snapshotsOf } from './threads/snapshots.ts';
-import { pausesFor } from './threads/tasks.ts';
-import { chooseTransport } from './transport/choose.ts';
-import { contained } from './transport/contained.ts';
-import { readTls } from './transport/tls.ts';
-import type { Acceptor, Listener, ListenerOptions, Transport } from './transport/transport.ts';
+import type { ReloadAnswer, ReloadSource } from './reload.ts';
+import { packageVersion, type Settings } from './settings.ts';
+import { Bells } from './supervise/bells.ts';
+import { EdgeThreads } from './supervise/edge-threads.ts';
+import { doAll, endStepMsMax } from './supervise/end.ts';
+import { sayGoodbye } from './supervise/goodbye.ts';
+import { HEALTH_TICK_MS, Health } from './supervise/health.ts';
+import { MAIN_EDGE } from './supervise/memory.ts';
+import { OVERLOAD_TICK_MS, Overload } from './supervise/overload.ts';
+import { OwnerThread } from './supervise/owner-thread.ts';
+import { residentBytes } from './supervise/resident-bytes.ts';
+import { RuleKeeper } from './supervise/rule-keeper.ts';
+import { SlowReports } from './supervise/slow-reports.ts';
+import { lockSnapshot, snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
+import { beatingThreads, edgeName, figuresOf } from './supervise/threads.ts';
+import type { Tls } from './transport/tls.ts';
 
 /** From `dist/src/` to `dist/dashboard/`. */
 const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
@@ -48,16 +35,33 @@ export interface Hub {
   readonly devicePort: number;
   readonly subscriberPort: number;
   readonly adminPort: number;
-  /** What carries the sockets and why, one line. */
+  /** What carries the connections and why, one line. */
   readonly transport: string;
   readonly fanoutWorkers: number;
-  /** Says goodbye to everyone and ends all threads. A second call waits for the first. */
-  drain(): Promise<void>;
+  /**
+   * Reads the settings, the certificate, the key files and the secrets' files again; what may take effect now does.
+   * @throws ReloadRefused when anything is wrong: nothing has changed then
+   */
+  reload(): Promise<ReloadAnswer>;
+  /** Says goodbye to everyone and ends all threads. A second call waits for the first. Never rejects. */
+  drain(): Promise<Drained>;
 }
+
+/** How a drain ended. */
+export interface Drained {
+  /** What operators changed since the last snapshot is lost: the one at the end could not be written. */
+  readonly isSnapshotLost: boolean;
+  /** What failed or hung on the way; the rest was done. */
+  readonly failures: readonly unknown[];
+}
+
+/** Undoes what was built, the last first. */
+type Undo = (() => unknown)[];
 
 /**
  * Starts a hub in this process, with threads of its own.
  * @param failed called once when a thread of the hub ends by itself: the process should drain and end
+ * @param load reads the settings again, for a reload; absent: a reload reads the files again that they name
  * @throws ListenError when a port cannot be bound
  * @throws KeyError when the file of the public key, the certificate or its key cannot be used
  * @throws SnapshotRefused when there is a snapshot that cannot be restored, or none could be written
@@ -66,272 +70,243 @@ export async function startHub(
   settings: Settings,
   logger: Logger,
   failed: (failure: Error) => void,
+  load?: () => ReloadSource,
 ): Promise<Hub> {
   const snapshot = snapshotSource(settings);
-  const readFile = (path: string): string => readFileSync(path, 'utf8');
-  const tls = readTls(settings, readFile);
-  if (tls !== undefined && tls.expiresAtMs < Date.now()) logger.warn('the certificate has expired');
-  const { transport, reason } = await chooseTransport(settings.transport, tls);
-  const workers =
-    transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
-  const capacity = {
-    devices: settings.maxDevices,
-    subscribers: settings.maxSubscribers,
-    subscriptions: settings.maxSubscriptions,
-  };
-  const tokens = readTokenConfig(settings, readFile);
-  if (isShortSecret(settings)) logger.warn('DAT_AUTH_JWT_SECRET is shorter than 32 bytes: it may be guessed');
-  const { maxMessageBytes, maxConnections } = settings;
-  const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
-  const memory = createHubMemory(capacity, { maxMessageBytes, connectionsMax }, workers);
-  const presence = new PresenceReader(memory.presence);
-  const counters = new Counters(memory.mainCounters);
-  const ownerRinger = new Ringer(memory.ownerDoorbell);
-  const edge = ({ toOwner, fromOwner }: EdgeMemory) => ({
-    presence,
-    toOwner: new RingProducer(toOwner),
-    fromOwner: new RingConsumer(fromOwner),
-    ownerRinger,
-    clock: systemClock,
-    counters,
-    settings,
-  });
-  const relief = workers === 0 ? { relieve: () => poller.turnNow() } : {};
-  const gates = new Gates({ door: memory.door, thread: 0, settings, tokens, clock: systemClock, counters });
-  const ingest = new Ingest({ ...edge(memory.ingest), ...relief, gate: gates.gateFor('device') });
-  const fanout =
-    workers === 0
-      ? new Fanout({
-          ...edge(memory.fanout[0]!),
-          gate: gates.gateFor('subscriber'),
-          fanoutThreads: 1,
-          nextSession: sessionNumbers(memory.fanout[0]!.sessions),
-        })
-      : undefined;
-  const parts = fanout === undefined ? [ingest] : [ingest, fanout];
-
-  const poller = new Poller({
-    poll: () => parts.reduce((done, part) => done + part.poll(), 0),
-    hasRecords: () => parts.some((part) => part.hasRecords()),
-    hasUnsent: () => fanout?.hasUnsent ?? false,
-    hasBacklog: () => parts.some((part) => part.hasBacklog()),
-    sleeper: new Sleeper(memory.mainDoorbell),
-    clock: systemClock,
-    pollMs: pausesFor(settings.flushMaxMs).fanoutPollMs,
-  });
-  const bells = new Bells(workers, poller.wake);
-  const crashes = new CrashLimit(systemClock);
+  const given = () => ({ settings, problems: [], rulesBrokenBy: () => [] });
+  const base = await layBase({ ...settings }, logger, failed, load ?? given);
+  const { memory, main, crashes } = base;
+  const bells = new Bells(memory.edges.length, main.poller.wake);
+  const ownerAway = new Int32Array(memory.ownerAway);
+  const lock = await lockSnapshot(settings, logger);
   const { owner, restored } = await OwnerThread.start(
     {
       memory,
       settings,
       bells,
-      ringer: ownerRinger,
+      ringer: new Ringer(memory.ownerDoorbell),
       crashes,
       rules: () => rules.list,
       away(failure) {
-        ingest.ownerIsAway = true;
+        Atomics.store(ownerAway, 0, 1);
         logger.error({ err: failure }, 'the owner thread died');
       },
       back() {
-        ingest.ownerIsAway = false;
+        Atomics.store(ownerAway, 0, 0);
         logger.info('another owner thread has taken over');
       },
       failed,
     },
     snapshot,
-  );
-  const rules = new RuleKeeper(restored?.rules ?? [], (command) => owner.operate(command));
-  const snapshots = snapshotsOf(settings, memory.presence, rules, restored, logger);
-  let draining = false;
-  let pool: FanoutPool | undefined;
-  const inject = (fault: Fault): void => {
-    if (fault.thread === 'owner') owner.fault(fault.how);
-    else pool?.fault(fault.worker);
-  };
-  const notReady = (): string | undefined => {
-    if (draining) return 'draining';
-    return ingest.ownerIsAway ? 'the owner thread is being started anew' : overload.reason;
-  };
-  const frameFailed = (failure: Error): void =>
-    logger.error({ err: failure }, 'a frame met a bug; its connection stays');
-  const figures = figuresOf(memory, counters, workers);
-  const overload = new Overload({
-    settings,
-    threads: figures.threads,
-    residentBytes,
-    changed(overloaded) {
-      gates.door.setOverloaded(overloaded);
-      if (overloaded) logger.warn({ reason: overload.reason }, 'turning new peers away');
-      else logger.info('letting peers in again');
-    },
+  ).catch((error: unknown) => {
+    lock?.release();
+    throw error;
   });
-  const slow = new SlowReports(systemClock);
-  const undo: (() => unknown)[] = [
-    () => poller.stop(),
+  const rules: RuleKeeper = new RuleKeeper(restored?.rules ?? [], (command) => owner.operate(command));
+  const snapshots = snapshotsOf(settings, memory.presence, rules, restored, logger);
+  const undo: Undo = [
+    () => main.poller.stop(),
     () => bells.close(),
     () => owner.stop(),
     () => snapshots?.finish(),
+    () => lock?.release(),
   ];
   try {
-    const admin = await startAdmin(
-      { ...settings, port: settings.adminPort, dashboard: DASHBOARD, tls },
-      {
-        ...figures,
-        version: packageVersion(),
-        transport: transport.name,
-        fanoutWorkers: workers,
-        presence,
-        clock: systemClock,
-        startedAtMs: Date.now(),
-        workerRestarts: () => ({ owner: owner.restarts, fanout: pool?.restarts ?? 0 }),
-        notReady: () => notReady(),
-        alive: () => true,
-        connectedAt: (session) => ingest.connectedAt(session),
-        operate: (command) => owner.operate(command),
-        ...adminTokens(gates.verifier),
-        rules,
-        snapshots,
-        ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault) }),
-        slowSubscribers: () => fanout?.sendQueues.slow() ?? slow.list(),
-        tap: (device, listener) => ingest.taps.add(device, listener),
-        failed: (error) => logger.error({ err: error }, 'an admin request failed'),
-      },
-    );
-    undo.unshift(() => admin.close());
-    const devices = await transport.listen(
-      settings.host,
-      settings.devicePort,
-      contained(ingest.listenerOptions(), counters, frameFailed),
-    );
-    undo.unshift(() => devices.close());
-    const local = fanout && { fanout, options: contained(fanout.listenerOptions(), counters, frameFailed) };
-    const subscribers = await openSubscribers(transport, settings, local, (acceptor) =>
-      FanoutPool.start({
-        workers,
-        memory,
-        settings,
-        tokens,
-        acceptor,
-        owner,
-        bells,
-        crashes,
-        restarting: (worker, failure) =>
-          logger.error({ err: failure, worker }, 'a fan-out thread died; another takes its place'),
-        failed,
-        frameFailed,
-        slow: slow.report,
-      }),
-    );
-    pool = subscribers.pool;
-    undo.unshift(() => subscribers.close());
-    const watched = [...parts.map(({ liveness }) => liveness), ...(fanout ? [fanout.sendQueues] : [])];
-    const heart = new Heart(memory.mainHeartbeat, systemClock);
-    const stalled = (ms: number): void => {
-      logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
-      for (const { liveness } of parts) liveness.credit(ms);
-    };
-    undo.unshift(startEdgeTimers(watched, counters, heart, stalled));
-    const watch = setInterval(() => overload.tick(), OVERLOAD_TICK_MS);
-    undo.unshift(() => clearInterval(watch));
-    poller.wake();
-    snapshots?.start();
-
-    let drained: Promise<void> | undefined;
-    const drain = async (): Promise<void> => {
-      draining = true;
-      await sayGoodbye(settings, { ingest, fanout, pool: subscribers.pool, memory });
-      for (const step of undo) await step();
-    };
-    return {
-      devicePort: devices.port,
-      subscriberPort: subscribers.port,
-      adminPort: admin.port,
-      transport: reason,
-      fanoutWorkers: workers,
-      drain: () => (drained ??= drain()),
-    };
+    return await openHub(base, { owner, rules, snapshots, bells, ownerAway }, undo);
   } catch (error) {
-    for (const step of undo) await step();
+    await doAll(undo, endStepMsMax(settings));
     throw error;
   }
 }
 
+/** What was started on the base. */
+interface Started {
+  readonly owner: OwnerThread;
+  readonly rules: RuleKeeper;
+  readonly snapshots: ReturnType<typeof snapshotsOf>;
+  readonly bells: Bells;
+  readonly ownerAway: Int32Array;
+}
+
+/** Opens the listeners: the admin's first, which says how far the others are. */
+async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
+  const { settings, logger, memory, main, transport, reloader } = base;
+  const { owner, rules, snapshots, ownerAway } = started;
+  const figures = figuresOf(memory);
+  const slow = new SlowReports(systemClock);
+  const overload = watchOverload(base, figures.threads);
+  const health = new Health(beatingThreads(memory));
+  let threads: EdgeThreads | undefined;
+  let draining = false;
+  const admin = await startAdmin(adminOptions(settings, base.tls), {
+    ...figures,
+    version: packageVersion(),
+    transport: transport.name,
+    fanoutWorkers: base.others.length,
+    presence: new PresenceReader(memory.presence),
+    ...historyOf(base),
+    clock: systemClock,
+    startedAtMs: Date.now(),
+    workerRestarts: () => ({ owner: owner.restarts, fanout: threads?.restarts ?? 0 }),
+    notReady: () => {
+      if (draining) return 'draining';
+      const isAway = Atomics.load(ownerAway, 0) === 1;
+      return isAway ? 'the owner thread is being started anew' : (health.reason ?? overload.reason);
+    },
+    notAlive: () => health.deadReason,
+    lateSeconds: (thread) => health.lateSeconds(thread),
+    operate: (command) => owner.operate(command),
+    ...adminTokens(main.admission.verifier),
+    rules,
+    snapshots,
+    ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, owner, threads) }),
+    slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
+    tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
+    reload: () => reloader.reload(),
+    activity: base.activity,
+    failed: (error) => logger.error({ err: error }, 'an admin request failed'),
+  });
+  undo.unshift(() => admin.close());
+  const devices = await transport.listen(settings.host, settings.devicePort, { routes: [main.deviceRoute] });
+  undo.unshift(() => devices.close());
+  const subscribers = await openSubscribers(base, started, slow);
+  threads = subscribers.threads;
+  undo.unshift(() => subscribers.close());
+  const stalled = (ms: number): void =>
+    logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
+  undo.unshift(main.startTimers([], stalled));
+  const watches = [
+    setInterval(() => overload.tick(), OVERLOAD_TICK_MS),
+    setInterval(() => health.tick(), HEALTH_TICK_MS),
+  ];
+  undo.unshift(() => watches.forEach(clearInterval));
+  reloader.onReload(async (changes) => {
+    await threads?.reload(changes);
+    main.reload(changes.settings, changes.tokens);
+    if (changes.tls !== undefined)
+      for (const listener of [devices, subscribers, admin]) listener.useTls(changes.tls);
+    const { logLevel, snapshotIntervalMs } = changes.settings;
+    if (logLevel !== undefined) logger.level = logLevel;
+    if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
+  });
+  main.poller.wake();
+  snapshots?.start();
+
+  let drained: Promise<Drained> | undefined;
+  const drain = async (): Promise<Drained> => {
+    draining = true;
+    const goodbye = () => sayGoodbye(settings, memory, main.edge, threads);
+    const failures = await doAll([goodbye, ...undo], endStepMsMax(settings));
+    return { isSnapshotLost: snapshots?.isLastLost ?? false, failures };
+  };
+  return {
+    devicePort: devices.port,
+    subscriberPort: subscribers.port,
+    adminPort: admin.port,
+    transport: base.reason,
+    fanoutWorkers: base.others.length,
+    reload: () => reloader.reload(),
+    drain: () => (drained ??= drain()),
+  };
+}
+
+/** What the admin API shows of history. */
+function historyOf({ settings, memory }: Base): Pick<AdminDeps, 'history' | 'historyUsage'> {
+  const log = attachHistory(memory.history);
+  const { devices } = new PresenceReader(memory.presence);
+  const limits = { eventsMax: settings.historyEvents, ttlMs: settings.historyTtlMs };
+  return {
+    history: new HistoryReader(log, devices, limits, systemClock),
+    historyUsage: () => historyUsage(log),
+  };
+}
+
+/** What a reload changes is read at the time of each request. */
+function adminOptions(settings: Settings, tls: Tls | undefined): AdminOptions {
+  const { host, adminPort: port, allowedHosts, maxMessageBytes } = settings;
+  return {
+    host,
+    port,
+    allowedHosts,
+    maxMessageBytes,
+    dashboard: DASHBOARD,
+    tls,
+    get adminToken() {
+      return settings.adminToken;
+    },
+    get allowedOrigins() {
+      return settings.allowedOrigins;
+    },
+  };
+}
+
 interface Subscribers {
   readonly port: number;
-  readonly pool: FanoutPool | undefined;
+  readonly threads: EdgeThreads | undefined;
+  useTls(tls: Tls): void;
   close(): Promise<void>;
 }
 
-/** The subscribers' listener: on main, or an acceptor that hands sockets to the workers. */
+/** The subscribers' listener: on main, or an acceptor that hands connections to the other edges. */
 async function openSubscribers(
-  { listen, threads }: Transport,
-  settings: Settings,
-  local: { fanout: Fanout; options: ListenerOptions<SubscriberSession> } | undefined,
-  startPool: (acceptor: Acceptor) => Promise<FanoutPool>,
+  base: Base,
+  { owner, bells }: Started,
+  slow: SlowReports,
 ): Promise<Subscribers> {
-  if (local !== undefined) {
-    const listener: Listener = await listen(settings.host, settings.subscriberPort, local.options);
-    local.fanout.attach(listener);
-    return { port: listener.port, pool: undefined, close: async () => listener.close() };
+  const { settings, logger, memory, main, transport, reloader, others: edges, crashes, failed } = base;
+  const { host, subscriberPort } = settings;
+  if (edges.length === 0) {
+    const listener = await transport.listen(host, subscriberPort, { routes: [main.subscriberRoute] });
+    main.edge.deliverer.attach(listener);
+    const close = async (): Promise<void> => listener.close();
+    return { port: listener.port, threads: undefined, useTls: (tls) => listener.useTls(tls), close };
   }
-  const acceptor: Acceptor = await threads!.acceptor(settings.host, settings.subscriberPort);
-  const pool = await startPool(acceptor);
+  const acceptor = await transport.threads!.acceptor(host, subscriberPort);
+  const threads = await EdgeThreads.start({
+    edges,
+    memory,
+    settings,
+    tokens: () => reloader.tokens,
+    acceptor,
+    owner,
+    bells,
+    crashes,
+    nameOf: edgeName,
+    restarting: (edge, failure) =>
+      logger.error({ err: failure, thread: edgeName(edge) }, 'a thread died; another takes its place'),
+    failed,
+    frameFailed: (failure) => frameFailed(logger, failure),
+    journal: (edge, entries) => base.activity.journal(edgeName(edge), entries),
+    slow: slow.report,
+  });
   return {
     port: acceptor.port,
-    pool,
+    threads,
+    useTls() {}, // the threads have taken care of it
     async close() {
       acceptor.stopAccepting();
-      await pool.stop();
+      await threads.stop();
       acceptor.close();
     },
   };
 }
 
-/** Tells every peer and closes it; the closes per second are shared out by the number of peers. */
-async function sayGoodbye(
-  { drainRate, drainTimeoutMs }: Settings,
-  {
-    ingest,
-    fanout,
-    pool,
-    memory,
-  }: { ingest: Ingest; fanout: Fanout | undefined; pool: FanoutPool | undefined; memory: HubMemory },
-): Promise<void> {
-  const subscribersOf = memory.fanout.map(
-    ({ counters }) => new Counters(counters).cells[Counter.subscriberConnections]!,
-  );
-  const all = ingest.connectionCount + subscribersOf.reduce((sum, count) => sum + count, 0);
-  const share = (count: number): number => Math.max(1, Math.round((drainRate * count) / Math.max(1, all)));
-  const spread = reconnectSpread(all, drainRate);
-  const here = [...ingest.startDraining(spread), ...(fanout?.startDraining(spread) ?? [])];
-  const countHere = (): number => ingest.connectionCount + (fanout?.connectionCount ?? 0);
-  await Promise.all([
-    closePaced(here, countHere, share(here.length), drainTimeoutMs),
-    pool?.drain((worker) => share(subscribersOf[worker]!), drainTimeoutMs),
-  ]);
+function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typeof figuresOf>['threads']) {
+  const overload = new Overload({
+    settings,
+    threads,
+    residentBytes,
+    changed(overloaded) {
+      main.admission.state.setOverloaded(overloaded);
+      if (overloaded) logger.warn({ reason: overload.reason }, 'turning new peers away');
+      else logger.info('letting peers in again');
+    },
+  });
+  return overload;
 }
 
-function figuresOf(memory: HubMemory, main: Counters, workers: number): Pick<AdminDeps, 'threads' | 'rings'> {
-  const own = workers === 0 ? [] : memory.fanout;
-  const ring = (name: string, shared: SharedArrayBuffer) => ({
-    ring: name,
-    usedRatio: () => ringUsedRatio(shared),
-  });
-  return {
-    threads: [
-      { thread: 'main', counters: main },
-      { thread: 'owner', counters: new Counters(memory.ownerCounters) },
-      ...own.map(({ counters }, worker) => ({
-        thread: `fanout-${worker}`,
-        counters: new Counters(counters),
-      })),
-    ],
-    rings: [
-      ring('ingest', memory.ingest.toOwner),
-      ring('ingest-replies', memory.ingest.fromOwner),
-      ...memory.fanout.map(({ fromOwner }, worker) => ring(`fanout-${worker}`, fromOwner)),
-      ...memory.fanout.map(({ toOwner }, worker) => ring(`fanout-${worker}-requests`, toOwner)),
-    ],
-  };
+/** For tests: breaks a thread. */
+function inject(fault: Fault, owner: OwnerThread, threads: EdgeThreads | undefined): void {
+  if (fault.thread === 'owner') owner.fault(fault.how, fault.ms);
+  else threads?.fault(MAIN_EDGE + 1 + fault.worker);
 }

@@ -18,8 +18,14 @@ export const HELD_FRAMES_MAX = 16;
 /** Device ids in one frame of a subscriber, and in the URL (wire contract). */
 export const SUBSCRIBE_DEVICES_MAX = 1000;
 
-/** Ids named in one hub frame about several devices (`status`, `removed`, `resumed`): 1000 × 130 B is 130 KiB. */
-export const NOTICE_DEVICES_MAX = 1000;
+/** Devices in one page of an answer or a notice (wire contract): 1000 × 130 B is 130 KiB. */
+export const DEVICES_PER_PAGE = 1000;
+
+/** What requests of one ring may cost in one poll, in devices named: about three milliseconds. */
+export const REQUEST_WORK_PER_POLL = 2000;
+
+/** Requests of one subscriber that wait for an answer (wire contract); one more is refused. */
+export const REQUESTS_WAITING_MAX = 16;
 
 /** Records of one ring worked off in one poll: at 1 µs each, no other ring waits longer than a few ms. */
 export const POLL_RECORDS_MAX = 4096;
@@ -47,6 +53,10 @@ export const JWKS_MAX_AGE_MS = 600_000;
 export const JWKS_COOL_DOWN_MS = 30_000;
 /** Within what uWS gives a request that has not been answered (10 s). */
 export const JWKS_TIMEOUT_MS = 5_000;
+/** A key set that could not be had is asked for again after this, by each thread that lets peers in. */
+export const JWKS_RETRY_MS = 2_000;
+/** Some hundred keys; more is not what this URL should answer with. */
+export const JWKS_BYTES_MAX = 256 * 1024;
 /** A thread that did not run for this long has stalled: its peers' silence meanwhile is not theirs. */
 export const STALL_MS = 500;
 
@@ -54,23 +64,48 @@ export const STALL_MS = 500;
 export const CRASHES_MAX = 5;
 export const CRASHES_WINDOW_MS = 60_000;
 
+/** A thread that ends again is started after a pause, twice as long each time. */
+export const RESTART_DELAY_MS = 100;
+export const RESTART_DELAY_MS_MAX = 5_000;
+/** A thread that cannot start for want of descriptors or memory is tried for this long; then the process ends. */
+export const SHORTAGE_MS_MAX = 300_000;
+
+/** A thread that has not run for this long is late: the hub is not ready, and later not alive. */
+export const LATE_READY_MS = 5_000;
+export const LATE_ALIVE_MS = 15_000;
+
+/** A snapshot that takes longer than this counts as failed: its disk hangs. */
+export const SNAPSHOT_MS_MAX = 60_000;
+/** The owner, told to stop, does so within this or is ended. */
+export const THREAD_STOP_MS_MAX = 5_000;
+/** What the end of a hub may take beside the drain and the last snapshot; then the process ends with 70. */
+export const END_SLACK_MS = 10_000;
+
 /** Who has not sent the whole head of an upgrade by then is cut off; what uWebSockets.js gives every request. */
 export const UPGRADE_MS_MAX = 10_000;
+
+/**
+ * Head of an upgrade: the longest token, a thousand ids of 16 characters in the URL, and 7 KiB of cookies and other
+ * headers. Each connection that has not sent the whole of it may hold this much memory.
+ */
+export const HEAD_BYTES_MAX = 32 * 1024;
+/** Header lines of an upgrade; compiled into uWebSockets.js. */
+export const HEAD_LINES_MAX = 98;
 
 /** A fan-out thread that met a bug waits at most this long until no more sockets are handed to it. */
 export const WORKER_END_MS_MAX = 1000;
 
-/** A subscriber that lags for this long is closed with 4108 (wire contract). */
-export const LAGGING_MS_MAX = 30_000;
+/** A subscriber that is slow for this long is closed with 4108 (wire contract). */
+export const SLOW_MS_MAX = 30_000;
 
-/** A lagging subscriber gets low and normal events again when its queue is down to this share of the limit (wire contract). */
+/** A slow subscriber gets low and normal events again when its queue is down to this share of the limit (wire contract). */
 export const SEND_QUEUE_RESUME_SHARE = 1 / 4;
 
 /** uWebSockets.js holds up to 32 frames of less than 16 KiB per socket until a turn's end: no queue shows them before. */
 export const TRANSPORT_HELD_BYTES_MAX = 32 * 16 * 1024;
 
 /**
- * Runs of seqs remembered for the laggards of one device: each is a gap frame of about 100 B for whoever recovers. A
+ * Runs of seqs remembered for the slow subscribers of one device: each is a gap frame of about 100 B for whoever recovers. A
  * run ends where an event of high priority was sent; whoever needs more of them is closed.
  */
 export const MISSED_RUNS_MAX = 1024;
@@ -81,14 +116,43 @@ export const RECONNECT_SPREAD_MS_MIN = 5_000;
 /** Live streams of the admin API at once: each costs main about as much as a subscriber that gets 100 events/s. */
 export const LIVE_STREAMS_MAX = 16;
 
-/** Events of one device that a live stream shows per second; the rest is counted. No person reads more. */
+/** Events that a live stream shows per second, of all its devices together; the rest is counted. No person reads more. */
 export const LIVE_EVENTS_PER_SECOND = 100;
 
-/** Of a payload, what a live stream shows: with the two above at most 6.4 MB/s in all. */
+/** Devices whose events one live stream shows: one per page that shares the stream. */
+export const LIVE_TAPPED_MAX = 16;
+
+/** Of a payload, what a live stream shows: with the limits above at most 6.4 MB/s in all. */
 export const LIVE_PAYLOAD_BYTES_MAX = 4096;
 
 /** Devices whose entries a live stream keeps up to date: 64 ids and a token fit into the 16 KiB of a request's head. */
 export const LIVE_WATCHED_MAX = 64;
+
+/** Devices in one page of a live list: more than fits a screen. */
+export const LIST_PAGE_MAX = 100;
+
+/** A live list can be paged this far: so many rows are kept and sorted at most, about 1 MiB. */
+export const LIST_REACH_MAX = 10_000;
+
+/** A list works on main this long at a time, then pauses three times as long: sockets come first. */
+export const LIST_SLICE_MS = 1;
+export const LIST_PAUSE_SHARE = 3;
+
+/** An order is used again for 20 times what it cost, so that lists take at most a twentieth of main; at least this long. */
+export const LIST_FRESH_SHARE = 20;
+export const LIST_FRESH_MS_MIN = 250;
+
+/** Orders of lists that are made or kept, each for one question, at most 80 KB; if as many are made, one more gets 503. */
+export const LISTS_MAX = 32;
+
+/** Devices whose newest value is kept while a list shows them: 20 full pages, about 1 MiB. */
+export const VALUES_KEPT_MAX = 2000;
+
+/** A value's device is let go of when no list has asked for it for this long: longer than the slowest pace. */
+export const VALUE_LEASE_MS = 90_000;
+
+/** Of a payload, what a list shows. */
+export const VALUE_BYTES_MAX = 256;
 
 /** A live stream whose reader lets more than this pile up is dropped. */
 export const LIVE_QUEUE_BYTES_MAX = 1024 * 1024;
@@ -102,11 +166,11 @@ export const BUSIEST_NAMED_MAX = 8;
 /** Subscribers that one thread names as slow, those with the most waiting first. */
 export const SLOW_NAMED_MAX = 50;
 
-/** Access rules in all: a subscribe of 1000 devices of which none matches costs the owner about 3 ms more. */
+/** Access rules in all. They are compiled: a subscribe of 1000 devices costs the owner 0.3 ms more, whatever they are. */
 export const ACCESS_RULES_MAX = 256;
 
-/** Subscriptions looked at in one go when rules change: about 3 ms with 256 rules that never match. */
+/** Subscriptions looked at in one go when rules change. */
 export const SWEEP_ROWS_MAX = 1000;
 
-if (SWEEP_ROWS_MAX > NOTICE_DEVICES_MAX)
+if (SWEEP_ROWS_MAX > DEVICES_PER_PAGE)
   throw new Error('a sweep may remove more subscriptions of one subscriber than one notice names');

@@ -1,6 +1,6 @@
-/** What the guides say against what the code has. */
+/** What the docs say, against what the code has. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { closes, errors, removals } from '../src/codes.ts';
@@ -12,14 +12,35 @@ import { settingsOf } from './support/given-settings.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+/** Paths from the root of all files below a folder; those that are built or installed are left out. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isFile()) return [path];
+    return ['node_modules', 'dist', '.git'].includes(entry.name) ? [] : filesBelow(path);
+  });
+}
+const files = filesBelow('');
+const inDocs = files.filter((path) => path.startsWith('docs/') && path.endsWith('.md'));
 const pages = [
-  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join('docs', name)),
+  ...inDocs,
   'README.md',
   'CHANGELOG.md',
   'CONTRIBUTING.md',
+  'SECURITY.md',
+  'bench/README.md',
+  'examples/README.md',
 ];
+const isDecision = (page: string): boolean => /^docs\/decisions\/\d{4}-/.test(page);
+
+/** The local targets of a page's links, as paths from the root, each with its anchor. */
+function linksOf(page: string): { readonly target: string; readonly anchor: string | undefined }[] {
+  const links = [...read(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)];
+  return links.map(([, path = '', anchor]) => ({
+    target: path === '' ? page : join(dirname(page), path),
+    anchor,
+  }));
+}
 
 /** The anchor that a page's reader gives to a heading. */
 function anchorOf(heading: string): string {
@@ -93,13 +114,53 @@ describe('the pages', () => {
   });
 
   it.each(pages)('link to what there is: %s', (page) => {
-    const links = read(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g);
-    for (const [, path = '', anchor] of links) {
-      const target = path === '' ? page : join(dirname(page), path);
-      expect(existsSync(join(ROOT, target)), `${page} → ${path}`).toBe(true);
+    for (const { target, anchor } of linksOf(page)) {
+      expect(existsSync(join(ROOT, target)), `${page} → ${target}`).toBe(true);
       if (anchor === undefined) continue;
       const headings = [...read(target).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchorOf(heading));
-      expect(headings, `${page} → ${path}#${anchor}`).toContain(anchor);
+      expect(headings, `${page} → ${target}#${anchor}`).toContain(anchor);
     }
   });
+
+  // The changelog is history: it may name what is gone.
+  it.each(pages.filter((page) => page !== 'CHANGELOG.md'))('name files that there are: %s', (page) => {
+    for (const name of namedFiles(read(page))) {
+      const paths = name.includes('/') ? [name, join(dirname(page), name)] : [];
+      const exists = paths.some((path) => existsSync(join(ROOT, path)));
+      const isKnown = !name.includes('/') && files.some((path) => basename(path) === name);
+      expect(exists || isKnown, `${page} names ${name}`).toBe(true);
+    }
+  });
+
+  it.each(inDocs.filter((page) => !isDecision(page)))(
+    'say in their first line whom they are for: %s',
+    (page) => {
+      const [title = '', first = ''] = read(page)
+        .split('\n')
+        .filter((line) => line !== '');
+      expect(title).toMatch(/^# /);
+      expect(first).toMatch(/^For /);
+    },
+  );
+
+  it('are linked from docs/README.md, decisions from their own index', () => {
+    const index = linksOf('docs/README.md').map(({ target }) => target);
+    const decisions = linksOf('docs/decisions/README.md').map(({ target }) => target);
+    for (const page of inDocs.filter((path) => path !== 'docs/README.md'))
+      expect(isDecision(page) ? decisions : index, page).toContain(page);
+  });
+
+  it('keep the README short', () => expect(read('README.md').split('\n').length).toBeLessThan(120));
 });
+
+const FOLDERS = ['src', 'test', 'docs', 'deploy', 'workers', 'bench', 'dashboard', 'examples', 'scripts'];
+const EXTENSIONS = /\.(?:ts|mjs|py|md|html|ya?ml|conf|cfg|service)$/;
+
+/** Files and folders of the project that a page names as code. */
+function namedFiles(page: string): string[] {
+  const spans = [...page.matchAll(/`([^`\n]+)`/g)].flatMap(([, span = '']) => span.split(' '));
+  const paths = spans.filter((word) => /^[\w./-]+$/.test(word) && !/^(?:\/|\.|dist\/)/.test(word));
+  return paths.filter(
+    (path) => FOLDERS.some((folder) => path.startsWith(`${folder}/`)) || EXTENSIONS.test(path),
+  );
+}

@@ -8,10 +8,10 @@ describe('rules between settings', () => {
     (host) => {
       const problems = problemsOf({ env: { DAT_HOST: host } });
       expect(problems).toEqual([
-        `env DAT_HOST: given "${host}", accepted is a loopback address (127.0.0.1, ::1, localhost) without ` +
-          'authentication, unless DAT_INSECURE=true',
-        `env DAT_ADMIN_TOKEN: given nothing, accepted is a bearer token for the admin API on the non-loopback ` +
-          `address "${host}"`,
+        `env DAT_HOST: got "${host}", expected a loopback address (127.0.0.1, ::1, localhost), or ` +
+          'authentication, or DAT_INSECURE=true',
+        `env DAT_ADMIN_TOKEN: got nothing, expected a bearer token for the admin API, because the ` +
+          `address "${host}" is not loopback`,
       ]);
       expect(problemsOf({ env: { DAT_HOST: host, DAT_INSECURE: 'true' } })).toHaveLength(1);
       expect(problemsOf({ env: { DAT_HOST: host, DAT_ADMIN_TOKEN: 't' } })).toHaveLength(1);
@@ -27,12 +27,10 @@ describe('rules between settings', () => {
 
   it('refuse a certificate without its key, and a key without its certificate', () => {
     expect(problemsOf({ env: { DAT_TLS_CERT_FILE: 'a.pem' } })).toEqual([
-      'env DAT_TLS_KEY_FILE: given nothing, accepted is the path of a PEM file, because env DAT_TLS_CERT_FILE is set: ' +
-        'both or neither',
+      'env DAT_TLS_KEY_FILE: got nothing, expected the path of a PEM file, because env DAT_TLS_CERT_FILE is set',
     ]);
     expect(problemsOf({ argv: ['--tls-key-file', 'b.pem'] })).toEqual([
-      'env DAT_TLS_CERT_FILE: given nothing, accepted is the path of a PEM file, because flag --tls-key-file is set: ' +
-        'both or neither',
+      'env DAT_TLS_CERT_FILE: got nothing, expected the path of a PEM file, because flag --tls-key-file is set',
     ]);
     expect(settingsOf({ env: { DAT_TLS_CERT_FILE: 'a.pem', DAT_TLS_KEY_FILE: 'b.pem' } }).tlsKeyFile).toBe(
       'b.pem',
@@ -49,11 +47,11 @@ describe('rules between settings', () => {
 describe('the limit of a send queue', () => {
   it('is refused above the hard limit, wherever that stands', () => {
     expect(problemsOf({ env: { DAT_SEND_QUEUE_BYTES: '2000000' } })).toEqual([
-      'env DAT_SEND_QUEUE_BYTES: given 2000000, accepted is at most the hard limit of the same queue ' +
+      'env DAT_SEND_QUEUE_BYTES: got 2000000, expected at most the hard limit of the same queue ' +
         '(env DAT_SEND_QUEUE_MAX_BYTES, 1048576)',
     ]);
     expect(problemsOf({ file: { sendQueueBytes: 4097 }, argv: ['--send-queue-max-bytes', '4096'] })).toEqual([
-      'file dat.json, key sendQueueBytes: given 4097, accepted is at most the hard limit of the same queue ' +
+      'file dat.json, key sendQueueBytes: got 4097, expected at most the hard limit of the same queue ' +
         '(flag --send-queue-max-bytes, 4096)',
     ]);
   });
@@ -81,7 +79,7 @@ describe('the admin token', () => {
     const problems = problemsOf({ argv });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(
-      /given a secret, accepted is env DAT_ADMIN_TOKEN or the config file's key adminToken/,
+      /got a secret, expected env DAT_ADMIN_TOKEN or key adminToken of the config file/,
     );
     expect(problems[0]).not.toContain('hunter2');
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { envName, flagName, rowOf } from '../src/settings/schema.ts';
-import { loadSettings, settingKeys, settingRows, settingsTable } from '../src/settings.ts';
+import { envName, flagName, rowOf, settingGroups } from '../src/settings/schema.ts';
+import { loadSettings, type SettingKey, settingKeys, settingRows, settingsTable } from '../src/settings.ts';
 
 const help = loadSettings({ argv: ['--help'], env: {}, readFile: () => '' });
 const helpText = (help.ok && help.text) || '';
@@ -31,28 +31,80 @@ describe.each(settingKeys)('the setting %s', (key) => {
   it('has one row in the table', () => {
     const rows = settingsTable()
       .split('\n')
-      .filter((line) => line.startsWith(`| \`${envName(key)}\` |`));
+      .filter((line) => line.startsWith(`| \`${envName(key)}\` `));
     expect(rows).toHaveLength(1);
-    expect(rows[0]).toContain(` | \`${key}\` | `);
+    expect(rows[0]?.startsWith(`| \`${envName(key)}\` (secret) |`)).toBe(secret === true);
   });
 });
 
 describe('the table of settings', () => {
   const lines = settingsTable().split('\n');
+  const rows = lines.filter((line) => line.startsWith('| `'));
 
-  it('has a head, a line for the config file and one for each setting, of six cells each', () => {
-    expect(lines).toHaveLength(2 + 1 + settingKeys.length);
-    for (const line of lines) expect(line.replaceAll('\\|', '').split('|')).toHaveLength(6 + 2);
+  it('has one heading and one table for each group', () => {
+    const headings = lines.filter((line) => line.startsWith('## '));
+    expect(headings).toEqual(settingGroups.map((group) => `## ${group}`));
+    expect(lines.filter((line) => line === '| --- | --- | --- | --- | --- |')).toHaveLength(headings.length);
+  });
+
+  it('has one row of five cells for each setting', () => {
+    expect(rows).toHaveLength(settingKeys.length);
+    for (const row of rows) expect(row.replaceAll('\\|', '').split('|')).toHaveLength(5 + 2);
   });
 
   it('shows defaults as one would write them', () => {
-    expect(lines.find((line) => line.includes('DAT_DEVICE_PORT'))).toBe(
-      '| `DAT_DEVICE_PORT` | `--device-port` | `devicePort` | `7400` | a whole number from 0 to 65535 (port) | ' +
+    expect(rows.find((line) => line.includes('DAT_DEVICE_PORT'))).toBe(
+      '| `DAT_DEVICE_PORT` | `7400` | a whole number from 0 to 65535 (port) | restart | ' +
         `${settingRows.devicePort.meaning} |`,
     );
-    expect(lines.find((line) => line.startsWith('| `DAT_ALLOWED_ORIGINS`'))).toContain(' | same host | ');
-    expect(lines.find((line) => line.startsWith('| `DAT_ADMIN_TOKEN`'))).toContain(' | none: secret | ');
+    expect(rows.find((line) => line.startsWith('| `DAT_ALLOWED_ORIGINS`'))).toContain(' | same host | ');
+    expect(rows.find((line) => line.startsWith('| `DAT_ADMIN_TOKEN`'))).toContain(' (secret) | none | ');
   });
+
+  it('says which settings a reload applies', () => {
+    for (const key of settingKeys) {
+      const row = rows.find((line) => line.startsWith(`| \`${envName(key)}\` `));
+      expect(row, key).toContain(rowOf(key).reloadable ? ' | yes | ' : ' | restart | ');
+    }
+  });
+});
+
+describe('a reload', () => {
+  const applies = (key: SettingKey): boolean => rowOf(key).reloadable === true;
+
+  it.each([
+    'host',
+    'devicePort',
+    'subscriberPort',
+    'adminPort',
+    'transport',
+    'fanoutWorkers',
+    'maxMessageBytes',
+    'maxDevices',
+    'maxSubscribers',
+    'maxSubscriptions',
+    'snapshotFile',
+  ] as const)('cannot change %s, which opens a listener, starts threads or sizes memory', (key) =>
+    expect(applies(key)).toBe(false),
+  );
+
+  it.each([
+    'deviceRate',
+    'deviceBurst',
+    'subscriberRate',
+    'subscriberBurst',
+    'sendQueuesTotalBytes',
+    'adminToken',
+    'authJwtSecret',
+    'authJwtPublicKeyFile',
+    'authJwksUrl',
+    'tlsCertFile',
+    'tlsKeyFile',
+    'allowedOrigins',
+    'logLevel',
+    'drainRate',
+    'drainTimeoutMs',
+  ] as const)('applies %s', (key) => expect(applies(key)).toBe(true));
 });
 
 describe('the help', () => {
@@ -66,12 +118,13 @@ describe('the help', () => {
       'Presence:',
       'Delivery:',
       'Capacity:',
+      'History:',
       'Running:',
     ]);
   });
 
   it('names the default of each setting', () => {
-    expect(helpText).toMatch(/default\s+7400,\s+env DAT_DEVICE_PORT/);
+    expect(helpText).toMatch(/default\s+7400,\s+env\s+DAT_DEVICE_PORT/);
     expect(helpText).toMatch(/default\s+same\s+host,\s+env\s+DAT_ALLOWED_ORIGINS/);
   });
 });

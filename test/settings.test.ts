@@ -17,6 +17,7 @@ describe('defaults', () => {
       subscriberRemoveAfterMs: 300_000,
       deviceStaleAfterMs: 60_000,
       deviceLeaveGraceMs: 15_000,
+      interestLingerMs: 5000,
       deviceRemoveAfterMs: 300_000,
       defaultAccess: 'allow',
       pingIntervalMs: 25_000,
@@ -31,7 +32,9 @@ describe('defaults', () => {
       maxSubscribers: 100_000,
       maxSubscriptions: 1_000_000,
       adminToken: '',
+      adminTokenFile: '',
       authJwtSecret: '',
+      authJwtSecretFile: '',
       authJwtPublicKeyFile: '',
       authJwksUrl: '',
       authJwtAudience: '',
@@ -42,12 +45,17 @@ describe('defaults', () => {
       maxConnectionsPerAddress: 0,
       connectionsPerSecondPerAddress: 0,
       maxSubscriptionsPerSubscriber: 100_000,
+      maxFiltersPerSubscriber: 100,
+      historyBytes: 'auto',
+      historyEvents: 100,
+      historyTtlMs: 3_600_000,
       subscriberRate: 1000,
       subscriberBurst: 2000,
       firstFrameTimeoutMs: 0,
       overloadLagMs: 1000,
       overloadMemoryBytes: 'auto',
       allowedOrigins: [],
+      allowedHosts: [],
       logLevel: 'info',
       insecure: false,
       tlsCertFile: '',
@@ -120,11 +128,22 @@ describe('values', () => {
   });
 
   it('make a list of origins from text with commas and from a JSON list', () => {
-    const allowedOrigins = ['https://a.example', 'http://b.example:8080'];
+    const allowedOrigins = ['https://a.example', 'http://b.example:8080', 'file://', 'null', 'HTTP://c/path'];
     expect(settingsOf({ env: { DAT_ALLOWED_ORIGINS: allowedOrigins.join(', ') } }).allowedOrigins).toEqual(
       allowedOrigins,
     );
     expect(settingsOf({ file: { allowedOrigins } }).allowedOrigins).toEqual(allowedOrigins);
+  });
+
+  it('make a list of hosts in the same way', () => {
+    const allowedHosts = ['dat.example', '10.0.0.1', '::1'];
+    expect(settingsOf({ env: { DAT_ALLOWED_HOSTS: allowedHosts.join(', ') } }).allowedHosts).toEqual(
+      allowedHosts,
+    );
+    expect(settingsOf({ file: { allowedHosts } }).allowedHosts).toEqual(allowedHosts);
+    for (const value of ['*', 'a b', 'dat.example:7400', 'https://dat.example', 'a,,b']) {
+      expect(problemsOf({ env: { DAT_ALLOWED_HOSTS: value } }), value).toHaveLength(1);
+    }
   });
 
   it('are paths as they are given, none with a zero byte', () => {
@@ -153,15 +172,7 @@ describe('values', () => {
     expect(problemsOf({ file: { insecure } })).toHaveLength(1);
   });
 
-  it.each([
-    '*',
-    'null',
-    'https://a.example/',
-    'https://A.example',
-    'https://a.example:443',
-    'a.example',
-    'https://a,,https://b',
-  ])('refuse %j as origins', (value) =>
+  it.each(['*', 'https://a b', 'https://a,,https://b', 'ä'])('refuse %j as origins', (value) =>
     expect(problemsOf({ env: { DAT_ALLOWED_ORIGINS: value } })).toHaveLength(1),
   );
 
@@ -172,7 +183,7 @@ describe('values', () => {
 
   it.each(['-1', '33', 'all'])('refuse %j as the number of fan-out workers', (value) => {
     expect(problemsOf({ env: { DAT_FANOUT_WORKERS: value } })).toEqual([
-      `env DAT_FANOUT_WORKERS: given "${value}", accepted is auto, or a whole number from 0 to 32`,
+      `env DAT_FANOUT_WORKERS: got "${value}", expected auto, or a whole number from 0 to 32`,
     ]);
   });
 });
@@ -182,9 +193,9 @@ describe('a problem', () => {
     expect(
       problemsOf({ argv: ['--flush-max-ms', '1001'], env: { DAT_DRAIN_RATE: '0' }, file: { maxDevices: 0 } }),
     ).toEqual([
-      'file dat.json, key maxDevices: given 0, accepted is a whole number from 1 to 16000000 (devices)',
-      'env DAT_DRAIN_RATE: given "0", accepted is a whole number from 1 to 1000000 (closes per second)',
-      'flag --flush-max-ms: given "1001", accepted is a whole number from 0 to 1000 (ms)',
+      'file dat.json, key maxDevices: got 0, expected a whole number from 1 to 16000000 (devices)',
+      'env DAT_DRAIN_RATE: got "0", expected a whole number from 1 to 1000000 (closes per second)',
+      'flag --flush-max-ms: got "1001", expected a whole number from 0 to 1000 (ms)',
     ]);
   });
 
@@ -200,7 +211,7 @@ describe('a problem', () => {
   ] as const)('hints for the unknown %s', (where, given, hint) => {
     const problems = problemsOf(given);
     expect(problems).toHaveLength(1);
-    expect(problems[0]).toMatch(new RegExp(`^${where}: given an unknown .*; did you mean ${hint}\\?$`));
+    expect(problems[0]).toMatch(new RegExp(`^${where}: got an unknown .*; did you mean ${hint}\\?$`));
   });
 
   it('hints for a misspelt word', () => {
@@ -210,7 +221,7 @@ describe('a problem', () => {
 
   it('comes without a hint where nothing is near', () => {
     expect(problemsOf({ env: { DAT_BREAKFAST: 'x' } })).toEqual([
-      'env DAT_BREAKFAST: given an unknown variable, accepted is one that dat serve --help lists',
+      'env DAT_BREAKFAST: got an unknown variable, expected one listed by dat serve --help',
     ]);
   });
 
@@ -249,8 +260,8 @@ describe('a problem', () => {
 
   it('says that a flag lacks its value, and takes no flag for a value', () => {
     expect(problemsOf({ argv: ['--transport', '--config'] })).toEqual([
-      'flag --config: given nothing, accepted is the path of a JSON file',
-      'flag --transport: given nothing, accepted is auto, uws or ws',
+      'flag --config: got nothing, expected the path of a JSON file',
+      'flag --transport: got nothing, expected auto, uws or ws',
     ]);
   });
 });
@@ -261,18 +272,14 @@ describe('a config file', () => {
   };
 
   it.each([
-    ['that is missing', fails('ENOENT'), 'no such file, accepted is the path of a readable JSON file'],
-    ['that may not be read', fails('EACCES'), '"EACCES", accepted is the path of a readable JSON file'],
-    ['that holds a list', (): string => '[]', 'a list, accepted is one JSON object whose keys are settings'],
-    ['that holds null', (): string => 'null', 'null, accepted is one JSON object whose keys are settings'],
-    [
-      'that holds a number',
-      (): string => '7',
-      'a number, accepted is one JSON object whose keys are settings',
-    ],
+    ['that is missing', fails('ENOENT'), 'no such file, expected the path of a readable JSON file'],
+    ['that may not be read', fails('EACCES'), '"EACCES", expected the path of a readable JSON file'],
+    ['that holds a list', (): string => '[]', 'a list, expected one JSON object whose keys are settings'],
+    ['that holds null', (): string => 'null', 'null, expected one JSON object whose keys are settings'],
+    ['that holds a number', (): string => '7', 'a number, expected one JSON object whose keys are settings'],
   ] as const)('%s is one problem', (_, readFile, rest) => {
     const loaded = loadSettings({ argv: ['--config', 'dat.json'], env: {}, readFile });
-    expect(loaded).toEqual({ ok: false, problems: [`file dat.json: given ${rest}`] });
+    expect(loaded).toEqual({ ok: false, problems: [`file dat.json: got ${rest}`] });
   });
 
   it.each(['{"adminToken": hunter2}', '{"adminToken":"hunter2"', '{"adminToken":"hunter2",}', ''])(
@@ -280,7 +287,7 @@ describe('a config file', () => {
     (text) => {
       const problems = problemsOf({ file: text });
       expect(problems).toHaveLength(1);
-      expect(problems[0]).toMatch(/^file dat\.json: given text that is not JSON/);
+      expect(problems[0]).toMatch(/^file dat\.json: got text that is not JSON/);
       expect(problems[0]).not.toContain('hunter');
     },
   );

@@ -1,8 +1,7 @@
 /** The wall clock is set back and forward: tokens are verified by it, and nothing else goes by it. */
 import { describe, expect, it } from 'vitest';
-import { createDoor, Door } from '../src/access/door.ts';
-import { Gate, type GateSettings } from '../src/access/gate.ts';
-import { Verifier } from '../src/access/verifier.ts';
+import { Admission, type AdmissionSettings } from '../src/access/admission.ts';
+import { createAdmissionMemory } from '../src/access/admission-state.ts';
 import { Counters, createCounters } from '../src/memory/counters.ts';
 import { OwnerHarness } from './owner/owner-harness.ts';
 import { FakeClock } from './support/fake-clock.ts';
@@ -11,26 +10,33 @@ import { SECRET, tokenFor } from './support/tokens.ts';
 const HOUR_MS = 3_600_000;
 const leaps = [HOUR_MS, -2 * HOUR_MS, 2 * HOUR_MS, -HOUR_MS];
 
-const open: GateSettings = {
-  allowedOrigins: [],
+const open: AdmissionSettings = {
   maxConnectionsPerAddress: 0,
   connectionsPerSecondPerAddress: 0,
   authFailuresPerMinute: 0,
   authBanMs: 60_000,
 };
 
-function gateWith(clock: FakeClock, settings: Partial<GateSettings> = {}): Gate {
-  const config = { secret: SECRET, publicKey: '', jwksUrl: '', audience: '', issuer: '' };
-  const counters = new Counters(createCounters());
-  const door = new Door(createDoor([createCounters()], 0, 'seed'), 0);
-  const verifier = new Verifier(config, () => clock.wallNow());
-  return new Gate({ role: 'device', settings: { ...open, ...settings }, verifier, door, clock, counters });
+function admissionWith(clock: FakeClock, settings: Partial<AdmissionSettings> = {}): Admission {
+  return new Admission({
+    memory: createAdmissionMemory([createCounters()], 0, 'seed'),
+    thread: 0,
+    settings: { ...open, ...settings },
+    tokens: { secret: SECRET, publicKey: '', jwksUrl: '', audience: '', issuer: '' },
+    clock,
+    counters: new Counters(createCounters()),
+  });
 }
 
 /** The status of the refusal, or when the token counts for nothing any more. */
-async function enter(gate: Gate, token: string): Promise<{ status: number } | { expiresAt: number }> {
-  const header = (name: string): string => (name === 'authorization' ? `Bearer ${token}` : '');
-  const answer = await gate.admit({ query: '', header, remoteAddress: '10.0.0.1' });
+async function enter(
+  admission: Admission,
+  token: string,
+): Promise<{ status: number } | { expiresAt: number }> {
+  const arrived = admission.arrive('10.0.0.1');
+  if (!arrived.ok) return { status: arrived.status };
+  const { address } = arrived;
+  const answer = await admission.admit({ address, token, id: undefined, role: 'device' });
   return answer.ok ? { expiresAt: answer.expiresAt } : { status: answer.status };
 }
 
@@ -59,30 +65,30 @@ describe('the wall clock', () => {
     const clock = new FakeClock();
     clock.wallMs = Date.now();
     const token = await tokenFor({ sub: 'dev-1', role: 'device' }, { expiresIn: 600 });
-    const gate = gateWith(clock);
-    expect(await enter(gate, token)).toHaveProperty('expiresAt');
+    const admission = admissionWith(clock);
+    expect(await enter(admission, token)).toHaveProperty('expiresAt');
     clock.wallMs += HOUR_MS;
-    expect(await enter(gate, token)).toEqual({ status: 401 });
+    expect(await enter(admission, token)).toEqual({ status: 401 });
     clock.wallMs -= 2 * HOUR_MS;
-    expect(await enter(gate, token)).toHaveProperty('expiresAt');
+    expect(await enter(admission, token)).toHaveProperty('expiresAt');
   });
 
   it('set after a token was let in leaves it the time that it had', async () => {
     const clock = new FakeClock();
     clock.wallMs = Date.now();
     const token = await tokenFor({ sub: 'dev-1', role: 'device' }, { expiresIn: 600 });
-    const admitted = (await enter(gateWith(clock), token)) as { expiresAt: number };
+    const admitted = (await enter(admissionWith(clock), token)) as { expiresAt: number };
     expect(admitted.expiresAt - clock.now()).toBeLessThanOrEqual(600_000);
     expect(admitted.expiresAt - clock.now()).toBeGreaterThan(590_000);
   });
 
   it.each(leaps)('set by %i ms neither ends nor prolongs a ban', async (leap) => {
     const clock = new FakeClock();
-    const gate = gateWith(clock, { authFailuresPerMinute: 1 });
-    expect(await enter(gate, 'wrong')).toEqual({ status: 401 });
+    const admission = admissionWith(clock, { authFailuresPerMinute: 1 });
+    expect(await enter(admission, 'wrong')).toEqual({ status: 401 });
     clock.wallMs += leap;
-    expect(await enter(gate, 'wrong')).toEqual({ status: 429 });
+    expect(await enter(admission, 'wrong')).toEqual({ status: 429 });
     clock.nowMs += 61_000;
-    expect(await enter(gate, 'wrong')).toEqual({ status: 401 });
+    expect(await enter(admission, 'wrong')).toEqual({ status: 401 });
   });
 });

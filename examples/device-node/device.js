@@ -1,6 +1,6 @@
-// A device in Node, which tells a temperature every second: node examples/device-node/device.js
+// A device in Node that sends a temperature every second: node examples/device-node/device.js
 import { connectDevice } from 'device-aggregator-tunnel/client';
-import { WebSocket } from 'ws'; // Node 22 and later have one of their own
+import { WebSocket } from 'ws'; // Node 22 and later have their own
 
 const device = connectDevice({
   url: process.env.DEVICE_URL ?? 'ws://127.0.0.1:7400',
@@ -9,7 +9,7 @@ const device = connectDevice({
 });
 device.on('state', ({ state, error }) => {
   console.log(state, error?.message ?? '');
-  if (state === 'closed') clearInterval(timer); // for good: another has this id, or an operator ended it
+  if (state === 'closed') clearInterval(timer); // final: another connection uses this id, or an operator ended it
 });
 device.status('measuring');
 
@@ -25,5 +25,5 @@ const timer = setInterval(async () => {
 
 process.once('SIGINT', () => {
   clearInterval(timer);
-  device.close(); // says goodbye: the hub calls the device offline at once
+  device.close(); // a clean close: the device is offline at once
 });

@@ -1,4 +1,4 @@
-"""A device in Python, which tells a temperature every second: python3 examples/device-python/device.py
+"""A device in Python that sends a temperature every second: python3 examples/device-python/device.py
 
 Needs the package websockets, 10.1 or later: apt install python3-websockets.
 """
@@ -24,14 +24,14 @@ async def measure(hub):
 
 
 async def main():
-    # Connects again whenever the connection is lost, backing off.
+    # Reconnects with backoff whenever the connection is lost.
     async for hub in websockets.connect(f"{URL}/v1/device?id={DEVICE}"):
         try:
             await measure(hub)
         except websockets.ConnectionClosed as closed:
             print(closed)
             if closed.rcvd and 4000 <= closed.rcvd.code <= 4099:
-                break  # the hub says: do not come back
+                break  # these codes mean: do not reconnect
 
 
 try:

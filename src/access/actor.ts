@@ -1,41 +1,75 @@
-/** Who acts, and the one place that says what they may do. Pure; every thread. */
-import { matches } from './pattern.ts';
+/** Who acts, and the one function that says what they may do. Pure; every thread. */
+import type { PatternSet } from './pattern-set.ts';
 
-export type Role = 'device' | 'subscriber' | 'admin';
+/** What a connection can be for. */
+export type PeerRole = 'device' | 'subscriber' | 'gateway';
+export type Role = PeerRole | 'admin';
 
-/** A peer that was let in. Without authentication it is whatever it says it is. */
+/** A peer that was admitted. Without authentication it is whatever it says it is. */
 export interface Actor {
-  /** undefined: a good token that names no role of the hub */
-  readonly role: Role | undefined;
+  /**
+   * `anyone`: authentication is off, and the peer did not say what it is (MQTT).
+   * undefined: a valid token that names no role of the hub.
+   */
+  readonly role: Role | 'anyone' | undefined;
   readonly id: string;
-  /** What a subscriber may follow; undefined: everything. */
-  readonly devices: readonly string[] | undefined;
+  /** What a subscriber may follow, or a gateway may speak for; undefined: every device. */
+  readonly devices: PatternSet | undefined;
   readonly vip: boolean;
 }
 
-/** What somebody wants to do. A device's frames name no device: to enter under an id is to publish as it. */
-export type Deed =
-  /** Connect under an id; `id` is what the peer asks for, undefined when it leaves that to its token. */
-  | { readonly kind: 'enter'; readonly role: 'device' | 'subscriber'; readonly id: string | undefined }
+/** What somebody wants to do. */
+export type Action =
+  /** Connect. A role or an id that is undefined is left to the token. */
+  | { readonly kind: 'connect'; readonly role: PeerRole | undefined; readonly id: string | undefined }
+  /** Get a device's events. */
   | { readonly kind: 'follow'; readonly device: string }
+  /** Follow whatever starts with the prefix: whether that can be any device at all. Each device is asked for by itself. */
+  | { readonly kind: 'followMatching'; readonly prefix: string }
+  /** Publish as a device. */
+  | { readonly kind: 'speakFor'; readonly device: string }
   /** Use the admin API. */
   | { readonly kind: 'operate' };
 
 export type Verdict = 'allowed' | 'wrongRole' | 'otherId' | 'notCovered';
 
 /** Nobody acts as another: each path into the hub asks here. Operators' rules come on top, in the owner. */
-export function authorize(actor: Actor, deed: Deed): Verdict {
-  switch (deed.kind) {
-    case 'enter':
-      if (actor.role !== deed.role) return 'wrongRole';
-      return deed.id === undefined || deed.id === actor.id ? 'allowed' : 'otherId';
-    case 'follow': {
-      if (actor.role !== 'subscriber') return 'wrongRole';
-      const { devices } = actor;
-      const covered = devices === undefined || devices.some((pattern) => matches(pattern, deed.device));
-      return covered ? 'allowed' : 'notCovered';
-    }
+export function authorize(actor: Actor, action: Action): Verdict {
+  switch (action.kind) {
+    case 'connect':
+      if (!mayConnect(actor, action.role)) return 'wrongRole';
+      return action.id === undefined || action.id === actor.id ? 'allowed' : 'otherId';
+    case 'follow':
+      // Over MQTT a device may subscribe to its own topics.
+      if (actor.role === 'device' && action.device === actor.id) return 'allowed';
+      if (!isFollower(actor)) return 'wrongRole';
+      return covered(actor.devices?.covers(action.device));
+    case 'followMatching':
+      if (!isFollower(actor)) return 'wrongRole';
+      return covered(actor.devices?.coversSomeOf(action.prefix));
+    case 'speakFor':
+      return maySpeakFor(actor, action.device);
     case 'operate':
       return actor.role === 'admin' ? 'allowed' : 'wrongRole';
   }
+}
+
+function mayConnect({ role }: Actor, asked: PeerRole | undefined): boolean {
+  if (role === 'anyone') return true;
+  return asked === undefined ? role !== undefined && role !== 'admin' : role === asked;
+}
+
+function isFollower({ role }: Actor): boolean {
+  return role === 'subscriber' || role === 'anyone';
+}
+
+function maySpeakFor({ role, id, devices }: Actor, device: string): Verdict {
+  if (role === 'gateway') return covered(devices?.covers(device));
+  if (role !== 'device' && role !== 'anyone') return 'wrongRole';
+  return device === id ? 'allowed' : 'otherId';
+}
+
+/** @param covers undefined: there is no list, so every device is covered */
+function covered(covers: boolean | undefined): Verdict {
+  return covers === false ? 'notCovered' : 'allowed';
 }

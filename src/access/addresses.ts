@@ -10,7 +10,7 @@
  * cell two windows (second or minute, count) and the end of a ban.
  */
 import { createHash } from 'node:crypto';
-import { isIPv4 } from 'node:net';
+import { networkOf } from './ip.ts';
 
 const CELLS = 65_536;
 const WINDOW_WORDS = 5;
@@ -102,32 +102,4 @@ export class Addresses {
   #at(cell: number, word: number): number {
     return (this.#threads + word) * CELLS + cell;
   }
-}
-
-/** IPv4 as it is, also inside IPv6; of IPv6 the first 64 bits. */
-function networkOf(address: string): string {
-  if (isIPv4(address)) return address;
-  const groups = groupsOf(address);
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
-    const [high = 0, low = 0] = groups.slice(6);
-    return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
-  }
-  return groups
-    .slice(0, 4)
-    .map((group) => group.toString(16))
-    .join(':');
-}
-
-/** The eight groups of an IPv6 address, whichever of its text forms it is in. */
-function groupsOf(address: string): number[] {
-  const text = (address.split('%')[0] ?? '').replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
-    [Number(a) * 256 + Number(b), Number(c) * 256 + Number(d)].map((group) => group.toString(16)).join(':'),
-  );
-  const [head = '', tail] = text.split('::');
-  const parse = (part: string): number[] =>
-    part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16) || 0);
-  const before = parse(head);
-  const after = tail === undefined ? [] : parse(tail);
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
-  return [...before, ...new Array<number>(zeros).fill(0), ...after];
 }

@@ -1,24 +1,23 @@
 /** What a verified token says, checked: a claim of the wrong shape must never be read as one that is absent. */
 import { z } from 'zod';
 import { TOKEN_PATTERNS_MAX } from '../limits.ts';
-import { isId } from '../protocol/id.ts';
+import { ID_ACCEPTED, isId } from '../wire/id.ts';
 import type { Actor, Role } from './actor.ts';
 import { isPattern } from './pattern.ts';
+import { PatternSet } from './pattern-set.ts';
 
 const claims = z.object({
-  sub: z
-    .string('sub is not there')
-    .refine(isId, 'sub is not an id: 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted'),
-  role: z.string('role is not a word').optional(),
+  sub: z.string('sub is missing').refine(isId, `sub is not an id: expected ${ID_ACCEPTED}`),
+  role: z.string('role is not a string').optional(),
   devices: z
     .array(z.string().refine(isPattern), 'devices is not a list of ids and prefixes that end in *')
     .max(TOKEN_PATTERNS_MAX, `devices names more than ${TOKEN_PATTERNS_MAX}`)
     .optional(),
-  vip: z.boolean('vip is neither true nor false').optional(),
+  vip: z.boolean('vip is not true or false').optional(),
   exp: z.number().optional(),
 });
 
-const roles: ReadonlySet<string> = new Set<Role>(['device', 'subscriber', 'admin']);
+const roles: ReadonlySet<string> = new Set<Role>(['device', 'subscriber', 'gateway', 'admin']);
 
 export type ReadClaims =
   /** `expiresAt`: wall-clock ms, undefined when the token does not expire */
@@ -31,7 +30,10 @@ export function readClaims(payload: unknown): ReadClaims {
   if (!read.success) {
     const issue = read.error.issues[0]!;
     const known = issue.path.length <= 1;
-    return { ok: false, message: known ? issue.message : 'devices holds what is no id and no prefix with *' };
+    return {
+      ok: false,
+      message: known ? issue.message : 'devices has an entry that is neither an id nor a prefix ending in *',
+    };
   }
   const { sub, role, devices, vip, exp } = read.data;
   return {
@@ -39,7 +41,7 @@ export function readClaims(payload: unknown): ReadClaims {
     actor: {
       role: role !== undefined && roles.has(role) ? (role as Role) : undefined,
       id: sub,
-      devices,
+      devices: devices === undefined ? undefined : new PatternSet(devices),
       vip: vip ?? false,
     },
     expiresAt: exp === undefined ? undefined : exp * 1e3,

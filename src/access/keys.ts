@@ -3,8 +3,10 @@
  * (RFC 8725, 3.1). Read on main at start; plain data, so that every thread makes its own verifier of it.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { createRemoteJWKSet, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
+import { KeyError } from '../key-error.ts';
 import { JWKS_COOL_DOWN_MS, JWKS_MAX_AGE_MS, JWKS_TIMEOUT_MS } from '../limits.ts';
+import { boundedKeySetFetch } from './key-set.ts';
 
 /** Which tokens are accepted. May be sent to a thread. */
 export interface TokenConfig {
@@ -26,11 +28,6 @@ export interface TokenSettings {
   readonly authJwksUrl: string;
   readonly authJwtAudience: string;
   readonly authJwtIssuer: string;
-}
-
-/** A setting names something that cannot be used; the message is one line. */
-export class KeyError extends Error {
-  override readonly name = 'KeyError';
 }
 
 /** Whether peers need a token. */
@@ -90,6 +87,7 @@ export function keysOf({ secret, publicKey, jwksUrl }: TokenConfig): TokenKey[] 
       cooldownDuration: JWKS_COOL_DOWN_MS,
       cacheMaxAge: JWKS_MAX_AGE_MS,
       timeoutDuration: JWKS_TIMEOUT_MS,
+      [customFetch]: boundedKeySetFetch(),
     });
     keys.push({ algorithms: JWKS_ALGORITHMS, key });
   }
@@ -106,19 +104,19 @@ function readPublicKey(file: string, readFile: (path: string) => string): string
     throw new KeyError(`${place} cannot be read: ${code === 'ENOENT' ? 'no such file' : (code ?? 'error')}`);
   }
   if (pem.includes('PRIVATE KEY'))
-    throw new KeyError(`${place} holds a private key; the public one is needed`);
+    throw new KeyError(`${place} contains a private key; expected a public key`);
   let key: KeyObject;
   try {
     key = createPublicKey(pem);
   } catch {
-    throw new KeyError(`${place} holds no public key in PEM form`);
+    throw new KeyError(`${place} contains no public key in PEM form`);
   }
   if (key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) < RSA_BITS_MIN) {
-    throw new KeyError(`${place} holds an RSA key of less than ${RSA_BITS_MIN} bits`);
+    throw new KeyError(`${place} contains an RSA key of fewer than ${RSA_BITS_MIN} bits`);
   }
   if (algorithmsOf(key) === undefined) {
     throw new KeyError(
-      `${place} holds a key of type ${key.asymmetricKeyType}; RSA, EC P-256 and Ed25519 are accepted`,
+      `${place} contains a key of type ${key.asymmetricKeyType}; expected RSA, EC P-256 or Ed25519`,
     );
   }
   return pem;

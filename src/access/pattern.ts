@@ -2,7 +2,7 @@
  * Patterns that name devices or subscribers: an id, a prefix of ids ending in `*`, or `*` for all. Access rules and
  * tokens use the same. Pure; any thread. The star is not in the grammar of ids, so no pattern is mistaken for one.
  */
-import { isId } from '../protocol/id.ts';
+import { isId, isIdPrefix } from '../wire/id.ts';
 
 /** Completes "accepted: …". */
 export const PATTERN_ACCEPTED = 'an id, a prefix of one ending in *, or *';
@@ -11,20 +11,15 @@ const STAR = '*';
 
 /** Whether the text is an id, `*`, or 1 to 128 characters of the id alphabet followed by `*`. */
 export function isPattern(text: string): boolean {
-  return text === STAR || isId(text.endsWith(STAR) ? text.slice(0, -1) : text);
+  if (text === STAR) return true;
+  return text.endsWith(STAR) ? isIdPrefix(text.slice(0, -1)) : isId(text);
 }
 
 /**
- * Whether the pattern names the id; a prefix names itself too. For few questions: `matcherOf` is quicker for many.
+ * Whether the pattern names the id; a prefix names itself too. For few questions: `PatternIndex` and `PatternSet` are
+ * for many.
  * @param pattern one that `isPattern` accepts
  */
 export function matches(pattern: string, id: string): boolean {
   return pattern.endsWith(STAR) ? id.startsWith(pattern.slice(0, -1)) : id === pattern;
-}
-
-/** The same as a function of the id. */
-export function matcherOf(pattern: string): (id: string) => boolean {
-  if (!pattern.endsWith(STAR)) return (id) => id === pattern;
-  const prefix = pattern.slice(0, -1);
-  return prefix === '' ? () => true : (id) => id.startsWith(prefix);
 }

@@ -2,7 +2,7 @@
  * Access rules by pattern, in order: who may subscribe to what where no operator set the pair itself. Pure; the owner
  * decides by them, main keeps the list that is in force.
  */
-import { matcherOf } from './pattern.ts';
+import { PatternIndex } from './pattern-index.ts';
 
 export type Access = 'allow' | 'deny';
 
@@ -13,29 +13,42 @@ export interface AccessRule {
   readonly access: Access;
 }
 
-interface CompiledRule {
-  readonly ofDevice: (id: string) => boolean;
-  readonly ofSubscriber: (id: string) => boolean;
-  readonly access: Access;
-}
-
-/** An ordered list of rules; never changes. */
+/** An ordered list of rules, compiled; never changes. */
 export class AccessRules {
-  readonly #rules: readonly CompiledRule[];
+  readonly #access: readonly Access[];
+  readonly #devices: PatternIndex;
+  readonly #subscribers: PatternIndex;
+  /** A subscriber asks for many devices: it is looked up once. */
+  #subscriber = '';
+  #subscriberSet: number;
 
   constructor(list: readonly AccessRule[]) {
-    this.#rules = list.map(({ device, subscriber, access }) => ({
-      ofDevice: matcherOf(device),
-      ofSubscriber: matcherOf(subscriber),
-      access,
-    }));
+    this.#access = list.map(({ access }) => access);
+    this.#devices = new PatternIndex(list.map(({ device }) => device));
+    this.#subscribers = new PatternIndex(list.map(({ subscriber }) => subscriber));
+    this.#subscriberSet = this.#subscribers.find('');
+  }
+
+  get isEmpty(): boolean {
+    return this.#access.length === 0;
   }
 
   /** @returns what the first rule that matches both says; undefined when none does */
   decide(device: string, subscriber: string): Access | undefined {
-    for (const { ofDevice, ofSubscriber, access } of this.#rules) {
-      if (ofSubscriber(subscriber) && ofDevice(device)) return access;
+    if (subscriber !== this.#subscriber) {
+      this.#subscriber = subscriber;
+      this.#subscriberSet = this.#subscribers.find(subscriber);
+    }
+    const { sets, words } = this.#devices;
+    const ofDevice = this.#devices.find(device);
+    for (let word = 0; word < words; word++) {
+      const both = sets[ofDevice + word]! & this.#subscribers.sets[this.#subscriberSet + word]!;
+      if (both !== 0) return this.#access[word * 32 + lowestBit(both)];
     }
     return undefined;
   }
+}
+
+function lowestBit(word: number): number {
+  return 31 - Math.clz32(word & -word);
 }

@@ -2,7 +2,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { bearerOf } from '../access/bearer.ts';
-import { originAllowed } from '../protocol/origin.ts';
+import { hostCheck } from '../access/hosts.ts';
+import { originAllowed } from '../wire/origin.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, quote } from './errors.ts';
 
@@ -22,10 +23,17 @@ type AccessHook = (request: FastifyRequest, reply: FastifyReply) => Promise<Fast
 
 /** @returns the hook that refuses a request which may not go on, and answers a browser's preflight */
 export function accessHook(options: AdminOptions, deps: AdminDeps): AccessHook {
-  const authorize = authorizer(options.adminToken, deps);
+  const authorize = authorizer(options, deps);
+  const isHostAllowed = hostCheck(options, options.adminToken !== '');
   return async (request, reply) => {
+    const { host } = request.headers;
+    const isHealth = openPaths.has(request.routeOptions.url ?? '');
+    // A client that names no host is no browser.
+    if (!isHealth && host !== undefined && !isHostAllowed(host)) {
+      throw new AdminError('forbidden', `host ${quote(host)} is not allowed, see DAT_ALLOWED_HOSTS`);
+    }
     const origin = request.headers.origin ?? '';
-    if (!originAllowed(origin, request.headers.host ?? '', options.allowedOrigins)) {
+    if (!originAllowed(origin, host ?? '', options.allowedOrigins)) {
       throw new AdminError('forbidden', `origin ${quote(origin)} may not connect, see DAT_ALLOWED_ORIGINS`);
     }
     if (options.allowedOrigins.includes(origin)) {
@@ -35,7 +43,7 @@ export function accessHook(options: AdminOptions, deps: AdminDeps): AccessHook {
     const { url = '', config } = request.routeOptions;
     if (openPaths.has(url) || config.holdsNoSecret === true) return undefined;
     try {
-      await authorize(request.headers.authorization ?? '');
+      request.operator = await authorize(request.headers.authorization ?? '');
     } catch (error) {
       reply.header('www-authenticate', 'Bearer');
       throw error;
@@ -59,21 +67,23 @@ function answerPreflight(reply: FastifyReply): FastifyReply {
     .send();
 }
 
-/** @returns a check of the Authorization header that throws when it does not let its sender in */
-function authorizer(adminToken: string, deps: AdminDeps): (header: string) => Promise<void> {
-  if (adminToken === '' && deps.verifyToken === undefined) return async () => {};
-  const expected = sha256(adminToken);
+/** @returns a check of the Authorization header: says who asks, and throws when it does not let its sender in */
+function authorizer(options: AdminOptions, deps: AdminDeps): (header: string) => Promise<string> {
   return async (header) => {
+    const { adminToken } = options; // a reload may have changed it
+    if (adminToken === '' && deps.verifyToken === undefined) return 'anyone';
     const token = bearerOf(header);
     if (token === undefined) {
-      throw new AdminError('unauthorized', 'no bearer token, accepted: "authorization: Bearer TOKEN"');
+      throw new AdminError('unauthorized', 'no bearer token; send "authorization: Bearer TOKEN"');
     }
     // Equal lengths and a comparison that always takes as long: neither tells how much of a guess was right.
-    if (adminToken !== '' && timingSafeEqual(sha256(token), expected)) return;
+    if (adminToken !== '' && timingSafeEqual(sha256(token), sha256(adminToken))) return 'admin token';
     const verdict = (await deps.verifyToken?.(token)) ?? 'invalid';
-    if (verdict === 'otherRole') throw new AdminError('forbidden', 'the token is not for the role admin');
-    if (verdict === 'unknown') throw new AdminError('unavailable', 'the keys for tokens cannot be had now');
+    if (verdict === 'otherRole') throw new AdminError('forbidden', 'the token does not have the role admin');
+    if (verdict === 'unknown')
+      throw new AdminError('unavailable', 'the keys for tokens are not available right now');
     if (verdict === 'invalid') throw new AdminError('unauthorized', 'the token is wrong or has expired');
+    return verdict.operator;
   };
 }
 

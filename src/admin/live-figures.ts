@@ -1,7 +1,7 @@
 /** The figures of a live stream: what the hub counts, and how fast it happens, from one look to the next. */
 
 import { type CounterName, latencyBoundsSeconds, type Role } from '../memory/counters.ts';
-import { residentBytes } from '../threads/resident-bytes.ts';
+import { residentBytes } from '../supervise/resident-bytes.ts';
 import { Busiest } from './busiest.ts';
 import type { AdminDeps } from './deps.ts';
 import { collectFigures, type Figures } from './figures.ts';

@@ -20,6 +20,7 @@ export function renderMetrics(figures: Figures, process: ProcessFigures): string
   return [
     ...hubFamilies(figures),
     ...trafficFamilies(figures),
+    ...historyFamilies(figures),
     ...snapshotFamilies(figures),
     ...processFamilies(figures, process),
   ].join('');
@@ -46,9 +47,9 @@ function hubFamilies({
       labelled('state', devices),
     ),
     family('dat_subscriptions', 'gauge', 'Subscription rows, by status.', labelled('status', subscriptions)),
-    family('dat_capacity_used_ratio', 'gauge', 'Used share of a part of the presence table.', used),
-    family('dat_ring_used_ratio', 'gauge', 'Used share of a ring between two threads.', ringsUsed),
-    family('dat_event_loop_lag_seconds', 'gauge', 'Worst delay of the event loop in the last second.', lags),
+    family('dat_capacity_used_ratio', 'gauge', 'Used share of each part of the presence table.', used),
+    family('dat_ring_used_ratio', 'gauge', 'Used share of each ring between two threads.', ringsUsed),
+    family('dat_event_loop_lag_seconds', 'gauge', 'Longest event loop delay in the last second.', lags),
     family(
       'dat_worker_restarts_total',
       'counter',
@@ -77,16 +78,16 @@ function trafficFamilies(figures: Figures): string[] {
     family('dat_events_skipped_total', 'counter', 'Events that no active subscriber listened to.', [
       [{}, figures.skipped],
     ]),
-    family('dat_frames_refused_total', 'counter', 'Frames of peers that were answered with an error.', [
+    family('dat_frames_refused_total', 'counter', 'Frames from peers that were answered with an error.', [
       [{}, figures.refusedFrames],
     ]),
-    family('dat_frames_failed_total', 'counter', 'Frames that met a bug of the hub.', [
+    family('dat_frames_failed_total', 'counter', 'Frames that hit a bug in the hub.', [
       [{}, figures.failedFrames],
     ]),
     family(
       'dat_upgrades_refused_total',
       'counter',
-      'Connections not let in, by reason.',
+      'Upgrades refused, by reason.',
       labelled('reason', figures.refusedUpgrades),
     ),
     family('dat_deliveries_total', 'counter', 'Events sent, counted once per subscriber.', [
@@ -98,23 +99,42 @@ function trafficFamilies(figures: Figures): string[] {
       'Events not delivered, by reason.',
       labelled('reason', figures.dropped),
     ),
-    family('dat_lagging_subscribers', 'gauge', 'Subscribers whose send queue is over its limit.', [
+    family('dat_lagging_subscribers', 'gauge', 'Slow subscribers: their send queue is over the limit.', [
       [{}, figures.lagging],
     ]),
-    family('dat_send_queue_bytes', 'gauge', 'Bytes waiting for all subscribers, as of the last look.', [
+    family('dat_send_queue_bytes', 'gauge', 'Bytes in all send queues, as of the last check.', [
       [{}, figures.queuedBytes],
     ]),
     family(
       'dat_slow_closes_total',
       'counter',
-      'Subscribers closed with 4108, by what was too much: their queue, the time lagging, all queues together.',
+      'Slow subscribers closed with 4108, by the limit they hit: their queue, the time, all queues together.',
       labelled('reason', figures.slowCloses),
     ),
     family(
       'dat_fanout_latency_seconds',
       'histogram',
-      'From the receipt of an event to its send.',
+      'Time from receiving an event to sending it.',
       histogram(figures),
+    ),
+  ];
+}
+
+function historyFamilies({ history }: Figures): string[] {
+  return [
+    family('dat_history_bytes', 'gauge', 'Bytes of kept events.', [[{}, history.usedBytes]]),
+    family('dat_history_events', 'gauge', 'Kept events.', [[{}, history.events]]),
+    family(
+      'dat_history_replayed_total',
+      'counter',
+      'Kept events that subscribers got, once per subscriber.',
+      [[{}, history.replayed]],
+    ),
+    family(
+      'dat_history_evicted_total',
+      'counter',
+      'Newest messages and statuses of devices that did not stay, as more was kept than half of the memory.',
+      [[{}, history.evicted]],
     ),
   ];
 }
@@ -127,7 +147,7 @@ function snapshotFamilies({ snapshots }: Figures): string[] {
     [{}, failures],
   ]);
   if (writtenAtMs === undefined) return [failed];
-  const help = 'When the newest snapshot was begun, Unix time.';
+  const help = 'Unix time when the newest snapshot was started.';
   return [failed, family('dat_snapshot_written_timestamp_seconds', 'gauge', help, [[{}, writtenAtMs / 1e3]])];
 }
 

@@ -1,5 +1,5 @@
 /** Asks the owner on a route's behalf; a refusal becomes the fitting answer. */
-import type { OperatorCommand, OperatorResult } from '../threads/commands.ts';
+import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 

@@ -24,7 +24,7 @@ export function accessRoutes(app: AdminApp, { rules: keeper }: AdminDeps): void 
       schema: {
         querystring: dryRunQuery,
         body: accessRules,
-        summary: 'Replace the access rules; live subscriptions that they deny are removed',
+        summary: 'Replace the access rules, and remove live subscriptions that they deny',
         response: answers(rulesApplied, 'unavailable', 'unsupported_media_type'),
       },
     },

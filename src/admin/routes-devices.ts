@@ -1,11 +1,12 @@
 /** Devices: list, look at, terminate, publish as one. */
 
 import { DeviceState } from '../presence/lifecycle.ts';
-import { defaultPriorities, EventType, Priority } from '../protocol/events.ts';
-import { ToOwner } from '../threads/commands.ts';
+import { ToOwner } from '../records/commands.ts';
+import { defaultPriorities, EventType, Priority } from '../wire/events.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError } from './errors.ts';
+import { readEvents } from './events.ts';
 import { operate } from './operate.ts';
 import { collectPage, decodeCursor, encodeCursor } from './pages.ts';
 import { type DeviceEntry, readDevice } from './rows.ts';
@@ -16,6 +17,8 @@ import {
   deviceRemoved,
   devicesPage,
   devicesQuery,
+  eventsPage,
+  eventsQuery,
   noQuery,
   publication,
   published,
@@ -27,7 +30,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
     {
       schema: {
         querystring: devicesQuery,
-        summary: 'Devices, a page at a time; a page may be short and not be the last',
+        summary: 'List devices in pages; a page may be shorter than its limit without being the last',
         response: answers(devicesPage),
       },
     },
@@ -70,7 +73,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
       schema: {
         params: devicePath,
         querystring: noQuery,
-        summary: 'Terminate a device: its connection, its subscriptions and its entry go',
+        summary: 'Terminate a device: close its connection, remove its subscriptions and its entry',
         response: answers(deviceRemoved, 'not_found'),
       },
     },
@@ -80,9 +83,27 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
     },
   );
 
+  app.get(
+    '/v1/devices/:device/events',
+    {
+      schema: {
+        params: devicePath,
+        querystring: eventsQuery,
+        summary: 'Kept events of a device, newest first',
+        response: answers(eventsPage, 'not_found'),
+      },
+    },
+    async ({ params: { device }, query: { limit, before } }) => {
+      const { slot, entry } = findDevice(deps, device);
+      const page = readEvents(deps, slot, entry.seq, limit, before);
+      return { ...page, epoch: entry.epoch };
+    },
+  );
+
   app.post(
     '/v1/devices/:device/events',
     {
+      config: { keepsData: true },
       schema: {
         params: devicePath,
         querystring: noQuery,
@@ -91,8 +112,8 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
         response: answers(published, 'not_found', 'payload_too_large', 'unsupported_media_type'),
       },
     },
-    async ({ params: { device }, body }) => {
-      const payload = Buffer.from(body.data === undefined ? '' : JSON.stringify(body.data));
+    async ({ params: { device }, body, dataText }) => {
+      const payload = Buffer.from(dataText);
       if (payload.length > maxMessageBytes) {
         const message = `data takes ${payload.length} bytes, accepted: at most ${maxMessageBytes}`;
         throw new AdminError('payload_too_large', message);

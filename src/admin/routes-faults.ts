@@ -13,7 +13,7 @@ export function faultRoutes(app: AdminApp, { fault: inject, fanoutWorkers }: Adm
     {
       schema: {
         body: faultOf,
-        summary: 'Break a thread: for tests',
+        summary: 'Break a thread on purpose, for tests',
         response: answers(z.object({ ok: z.literal(true) }), 'not_found', 'unsupported_media_type'),
       },
     },

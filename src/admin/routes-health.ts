@@ -7,14 +7,18 @@ import { healthy, noQuery, unhealthy } from './schemas.ts';
 
 export function healthRoutes(app: AdminApp, deps: AdminDeps): void {
   const schema = { querystring: noQuery, security: [], response: { 200: healthy, 503: unhealthy } };
-  app.get('/livez', { schema: { ...schema, summary: 'Whether the hub lives' } }, async (_request, reply) => {
-    if (deps.alive()) return { status: 'ok' as const };
-    const reason = 'a thread of the hub does not answer';
-    return reply.code(503).send({ status: 'dead' as const, reason, ...errorBody('unavailable', reason) });
-  });
+  app.get(
+    '/livez',
+    { schema: { ...schema, summary: 'Liveness: whether the hub works' } },
+    async (_request, reply) => {
+      const reason = deps.notAlive();
+      if (reason === undefined) return { status: 'ok' as const };
+      return reply.code(503).send({ status: 'dead' as const, reason, ...errorBody('unavailable', reason) });
+    },
+  );
   app.get(
     '/readyz',
-    { schema: { ...schema, summary: 'Whether the hub takes new peers' } },
+    { schema: { ...schema, summary: 'Readiness: whether the hub admits new peers' } },
     async (_request, reply) => {
       const reason = deps.notReady();
       if (reason === undefined) return { status: 'ok' as const };

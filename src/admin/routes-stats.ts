@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { latencyBoundsSeconds } from '../memory/counters.ts';
-import { residentBytes } from '../threads/resident-bytes.ts';
+import { residentBytes } from '../supervise/resident-bytes.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { collectFigures } from './figures.ts';

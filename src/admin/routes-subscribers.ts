@@ -1,6 +1,6 @@
 /** Subscriptions by device and by subscriber: list, set, remove; kick a subscriber. */
 import { toWallMs } from '../clock.ts';
-import { ToOwner } from '../threads/commands.ts';
+import { ToOwner } from '../records/commands.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
@@ -11,6 +11,7 @@ import { readDeviceOfRow, readRow } from './rows.ts';
 import {
   answers,
   devicePath,
+  kickQuery,
   noQuery,
   pageQuery,
   rowChange,
@@ -32,7 +33,7 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
       schema: {
         params: subscriberPath,
         querystring: pageQuery,
-        summary: 'One subscriber and its rows',
+        summary: 'One subscriber and its subscriptions',
         response: answers(subscriberPage, 'not_found'),
       },
     },
@@ -64,13 +65,13 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
     {
       schema: {
         params: subscriberPath,
-        querystring: noQuery,
-        summary: 'Kick a subscriber: its connection and all its rows go, denials too',
+        querystring: kickQuery,
+        summary: 'Kick a subscriber: close its connection and remove its subscriptions',
         response: answers(subscriberRemoved, 'not_found'),
       },
     },
-    async ({ params: { subscriber } }) => {
-      await operate(deps, { kind: ToOwner.Kick, subscriber });
+    async ({ params: { subscriber }, query: { forget } }) => {
+      await operate(deps, { kind: ToOwner.Kick, subscriber, forget });
       return { subscriber, removed: true as const };
     },
   );
@@ -83,7 +84,7 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
       schema: {
         params: devicePath,
         querystring: pageQuery,
-        summary: 'Who follows a device, a page at a time',
+        summary: 'Who follows a device, in pages',
         response: answers(rowsPage, 'not_found'),
       },
     },
@@ -108,7 +109,7 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
         params: rowPath,
         querystring: noQuery,
         body: rowChange,
-        summary: "Set a pair's status, or whether its subscriber is a vip",
+        summary: 'Set the status of a pair, or make its subscriber a vip',
         response: answers(rowEntry, 'not_found', 'over_capacity', 'unsupported_media_type'),
       },
     },
@@ -116,7 +117,7 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
       const { slot = -1 } = await operate(deps, { kind: ToOwner.SetRow, device, subscriber, status, vip });
       const read = readRow(deps, slot);
       if (read?.entry.subscriber !== subscriber || read.device !== deps.presence.findDevice(device))
-        throw new AdminError('not_found', 'the row went away meanwhile');
+        throw new AdminError('not_found', 'the row was removed in the meantime');
       return read.entry;
     },
   );
@@ -127,7 +128,7 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
       schema: {
         params: rowPath,
         querystring: noQuery,
-        summary: 'Remove a row, with notice to the subscriber',
+        summary: 'Remove a row and notify the subscriber',
         response: answers(rowRemoved, 'not_found'),
       },
     },

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import { toWallMs } from '../clock.ts';
 import type { SubscriptionRow } from '../presence/table.ts';
+import { epochName } from '../wire/events.ts';
 import type { AdminDeps } from './deps.ts';
 import type { deviceEntry, rowEntry, subscriberPage } from './schemas.ts';
 
@@ -16,14 +17,14 @@ export type SubscriberDevice = z.infer<typeof subscriberPage>['devices'][number]
 export function readDevice(deps: AdminDeps, slot: number): DeviceEntry | undefined {
   const row = deps.presence.device(slot);
   if (row === undefined) return undefined;
-  const connectedAt = row.session === undefined ? undefined : deps.connectedAt(row.session);
   return {
     device: row.device,
     state: row.state,
     status: row.deviceStatus ?? null,
     lastSeen: toWallMs(deps.clock, row.lastSeen),
-    connectedAt: connectedAt ?? null,
+    connectedAt: row.connectedAt ?? null,
     seq: row.seq,
+    epoch: epochName(row.epoch),
     subscribers: row.subscribers,
   };
 }

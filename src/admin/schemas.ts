@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isPattern, PATTERN_ACCEPTED } from '../access/pattern.ts';
 import { ACCESS_RULES_MAX } from '../limits.ts';
-import { isId } from '../protocol/id.ts';
+import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
 import { type ErrorCode, errorStatuses } from './errors.ts';
 import { decodeCursor } from './pages.ts';
 
@@ -16,7 +16,6 @@ export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
   });
 }
 
-const ID_ACCEPTED = '1 to 128 of A-Z a-z 0-9 . _ : ~ -';
 export const id = z.string().refine(isId, ID_ACCEPTED).meta({ description: ID_ACCEPTED });
 
 export const devicePath = fields({ device: id });
@@ -26,21 +25,25 @@ export const rowPath = fields({ device: id, subscriber: id });
 export const PAGE_LIMIT_DEFAULT = 100;
 /** Bounds what one page may cost main: a thousand rows are read and written out in a few milliseconds. */
 export const PAGE_LIMIT_MAX = 1000;
-const LIMIT_ACCEPTED = `a whole number from 1 to ${PAGE_LIMIT_MAX}`;
 const CURSOR_ACCEPTED = 'the cursor of an earlier page of this list, or none for the first page';
 
-const limit = z.coerce
-  .number({ error: LIMIT_ACCEPTED })
-  .int(LIMIT_ACCEPTED)
-  .min(1, LIMIT_ACCEPTED)
-  .max(PAGE_LIMIT_MAX, LIMIT_ACCEPTED)
-  .default(PAGE_LIMIT_DEFAULT)
-  .describe('Entries in one page');
+/** @param most entries in one answer */
+export function limitUpTo(most: number, byDefault = PAGE_LIMIT_DEFAULT) {
+  const accepted = `a whole number from 1 to ${most}`;
+  return z.coerce
+    .number({ error: accepted })
+    .int(accepted)
+    .min(1, accepted)
+    .max(most, accepted)
+    .default(byDefault)
+    .describe('Entries in one page');
+}
+const limit = limitUpTo(PAGE_LIMIT_MAX);
 const cursor = z
   .string({ error: CURSOR_ACCEPTED })
   .refine((text) => decodeCursor(text) >= 0, CURSOR_ACCEPTED)
   .optional()
-  .describe('Where the page starts: the cursor of the page before');
+  .describe('Cursor of the previous page; without it the first page');
 
 const deviceState = z.enum(['online', 'stale', 'offline'], { error: 'online, stale or offline' });
 
@@ -48,10 +51,22 @@ export const noQuery = fields({});
 export const pageQuery = fields({ limit, cursor });
 const search = z
   .string({ error: ID_ACCEPTED })
-  .refine(isId, ID_ACCEPTED)
+  .refine(isIdPrefix, ID_ACCEPTED)
   .optional()
-  .describe('What the id has in it, in lower or upper case');
+  .describe('Part of the id, case-insensitive');
 export const devicesQuery = fields({ limit, cursor, state: deviceState.optional(), search });
+
+const EVENTS_DEFAULT = 50;
+const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
+export const eventsQuery = fields({
+  limit: limitUpTo(PAGE_LIMIT_MAX, EVENTS_DEFAULT),
+  before: z.coerce
+    .number({ error: BEFORE_ACCEPTED })
+    .int(BEFORE_ACCEPTED)
+    .min(1, BEFORE_ACCEPTED)
+    .optional()
+    .describe('Only events of a smaller seq; without it from the newest'),
+});
 
 const subscriptionStatus = z.enum(['allow', 'active', 'inactive', 'deny'], {
   error: 'allow, active, inactive or deny',
@@ -77,16 +92,17 @@ export const accessRules = fields({
   rules: z
     .array(accessRule, { error: RULES_ACCEPTED })
     .max(ACCESS_RULES_MAX, RULES_ACCEPTED)
-    .describe(
-      'The first that matches a pair decides; a status that an operator set for the pair goes before',
-    ),
+    .describe('The first rule that matches a pair decides, unless an operator has set a status for the pair'),
+});
+const flag = z
+  .enum(['true', 'false'], { error: 'true or false' })
+  .default('false')
+  .transform((word) => word === 'true');
+export const kickQuery = fields({
+  forget: flag.describe('Also forget what operators set for it: deny, allow, vip'),
 });
 export const dryRunQuery = fields({
-  dryRun: z
-    .enum(['true', 'false'], { error: 'true or false' })
-    .default('false')
-    .transform((word) => word === 'true')
-    .describe('Changes nothing: only counts what would be removed'),
+  dryRun: flag.describe('Changes nothing; counts the subscriptions that would be removed'),
 });
 
 const DEVICE_STATUS_CHARACTERS_MAX = 64;
@@ -103,10 +119,10 @@ export const publication = fields({
     .string({ error: STATUS_ACCEPTED })
     .refine(isDeviceStatus, STATUS_ACCEPTED)
     .optional()
-    .describe("The device's new status, remembered; for type status only. Absent: the status stays"),
+    .describe("The device's new status, only with type status; absent: the status stays"),
 }).refine(({ type, status }) => status === undefined || type === 'status', {
   path: ['status'],
-  error: 'a status with the type status only',
+  error: 'a status only with type status',
 });
 
 function isDeviceStatus(text: string): boolean {
@@ -118,19 +134,36 @@ function isDeviceStatus(text: string): boolean {
 // Answers
 
 export const count = z.number().int().min(0);
-const wallMs = z.number().describe('Milliseconds since 1970, 0 never');
-const nextCursor = z.string().nullable().describe('Asks for the next page; null on the last');
+const wallMs = z.number().describe('Milliseconds since 1970; 0 means never');
+const nextCursor = z.string().nullable().describe('Cursor of the next page; null on the last page');
 
 export const deviceEntry = z.object({
   device: z.string(),
   state: deviceState,
-  status: z.string().nullable().describe('What the device last said of itself'),
+  status: z.string().nullable().describe('The status that the device last reported'),
   lastSeen: wallMs,
   connectedAt: z.number().nullable().describe('Milliseconds since 1970; null when not connected'),
   seq: count.describe('Events broadcast so far'),
+  epoch: z.string().describe('Of this numbering: another whenever it starts anew'),
   subscribers: z.object({ active: count, inactive: count, allow: count, deny: count }),
 });
 export const devicesPage = z.object({ devices: z.array(deviceEntry), cursor: nextCursor });
+
+export const keptEvent = z.object({
+  type: z.enum(['pong', 'message', 'status']),
+  source: z.enum(['device', 'hub']),
+  seq: count,
+  at: z.number().describe('When the hub received it, milliseconds since 1970'),
+  priority: z.enum(['low', 'normal', 'high']),
+  status: z.string().optional().describe('With type status'),
+  data: z.unknown().optional().describe('JSON; null when the event has none'),
+  data64: z.string().optional().describe('A payload that is not JSON, base64'),
+});
+export const eventsPage = z.object({
+  events: z.array(keptEvent),
+  epoch: z.string(),
+  cursor: z.string().nullable().describe('`before` of the next page; null on the last page'),
+});
 
 const reason = z.enum(['silent', 'paused', 'disconnected']).nullable().describe('Why it is inactive');
 
@@ -159,12 +192,12 @@ export const rowRemoved = z.object({ device: z.string(), subscriber: z.string(),
 export const subscriberRemoved = z.object({ subscriber: z.string(), removed });
 export const published = z.object({
   seq: count.describe("The event's number, or the last broadcast's when it was skipped"),
-  skipped: z.literal(true).optional().describe('Nobody listens: nothing was broadcast'),
+  skipped: z.literal(true).optional().describe('Nobody listens, so nothing was broadcast'),
 });
 
 export const rulesApplied = z.object({
   rules: z.array(accessRule),
-  removed: count.describe('Live subscriptions that the rules deny: removed, or to be removed in a dry run'),
+  removed: count.describe('Live subscriptions that the rules deny; with dryRun they are only counted'),
   dryRun: z.literal(true).optional().describe('Nothing was changed'),
 });
 
@@ -185,7 +218,7 @@ const numbers = z.record(z.string(), z.number());
 const percentile = z
   .number()
   .nullable()
-  .describe('Upper bound of the histogram bucket it lies in; null without events or above the last bound');
+  .describe('Upper bound of its histogram bucket; null without events, or above the last bound');
 export const usage = z.object({ used: count, capacity: count, usedRatio: z.number() });
 
 export const stats = z.object({
@@ -213,8 +246,8 @@ export const stats = z.object({
     refusedFrames: count,
   }),
   sendQueues: z.object({
-    lagging: count.describe('Subscribers whose queue is over its limit'),
-    bytes: count.describe('Waiting for all subscribers, as of the last look'),
+    lagging: count.describe('Slow subscribers: their send queue is over the limit'),
+    bytes: count.describe('Bytes in all send queues, as of the last check'),
   }),
   rates: z.object({
     windowSeconds: z.number(),

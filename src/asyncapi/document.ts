@@ -1,9 +1,9 @@
-/** The AsyncAPI 3 document of the WebSocket side, made of the schemas in `frames.ts`. Not loaded by a running hub. */
+/** The AsyncAPI 3 document of the WebSocket side, made from the schemas in `frames.ts`. Not loaded by a running hub. */
 import { z } from 'zod';
 import { closes } from '../codes.ts';
-import { Subprotocol } from '../protocol/events.ts';
-import { ID } from '../protocol/id.ts';
 import { packageVersion } from '../settings/version.ts';
+import { Subprotocol } from '../wire/events.ts';
+import { ID } from '../wire/id.ts';
 import { type FrameDescription, fromDevice, fromSubscriber, toDevice, toSubscriber } from './frames.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -13,11 +13,11 @@ const closeText = Object.values(closes)
   .map(({ code, reason }) => `${code} ${reason}`)
   .join('; ');
 
-const description = `A hub for fleets of devices: devices send events, subscribers get those of the devices that they \
-follow. Text frames are one JSON object each; members of the hub's frames that a client does not know are to be ignored.
+const description = `A hub for device fleets: devices send events, and subscribers get the events of the devices they \
+follow. Each text frame is one JSON object. Clients must ignore members that they do not know.
 
-Close codes: ${closeText}. 4000 to 4099 mean not to reconnect, 4100 to 4199 to reconnect backing off, 4200 to 4299 to \
-reconnect, after reconnectAfterMs where given.`;
+Close codes: ${closeText}. After 4000 to 4099 do not reconnect; after 4100 to 4199 reconnect with backoff; after 4200 to \
+4299 reconnect, after reconnectAfterMs if it was given.`;
 
 export function asyncApiDocument(): Json {
   const messages: Frames = { ...fromDevice, ...toDevice, ...fromSubscriber, ...toSubscriber };
@@ -31,11 +31,8 @@ export function asyncApiDocument(): Json {
     },
     defaultContentType: 'application/json',
     servers: {
-      devices: server('127.0.0.1:7400', 'Where devices connect; wss where the hub has a certificate.'),
-      subscribers: server(
-        '127.0.0.1:7401',
-        'Where subscribers connect; wss where the hub has a certificate.',
-      ),
+      devices: server('127.0.0.1:7400', 'Where devices connect; wss if the hub has a certificate.'),
+      subscribers: server('127.0.0.1:7401', 'Where subscribers connect; wss if the hub has a certificate.'),
     },
     channels: {
       device: channel(
@@ -43,8 +40,8 @@ export function asyncApiDocument(): Json {
         'devices',
         { ...fromDevice, ...toDevice },
         {
-          id: idText("The device's id; with a token it may be left out."),
-          token: { type: 'string', description: 'Where no Authorization header can be sent.' },
+          id: idText("The device's id; optional with a token."),
+          token: { type: 'string', description: 'For clients that cannot send an Authorization header.' },
         },
       ),
       subscriber: channel(
@@ -52,14 +49,14 @@ export function asyncApiDocument(): Json {
         'subscribers',
         { ...fromSubscriber, ...toSubscriber },
         {
-          id: idText("The subscriber's id; without one the hub makes one up."),
+          id: idText("The subscriber's id; without one the hub generates it."),
           devices: { type: 'string', description: 'Devices to follow at once: ids separated by commas.' },
           batch: {
             type: 'string',
             enum: ['true', 'false'],
-            description: 'true: events that leave together come in one frame.',
+            description: 'true: events that leave together arrive in one frame.',
           },
-          token: { type: 'string', description: 'Where no Authorization header can be sent.' },
+          token: { type: 'string', description: 'For clients that cannot send an Authorization header.' },
         },
         {
           'Sec-WebSocket-Protocol': { type: 'string', enum: Object.values(Subprotocol) },
@@ -81,7 +78,7 @@ export function asyncApiDocument(): Json {
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'Needed where the hub has keys for tokens; ?token= does as well.',
+          description: 'Required if the hub has keys for tokens; ?token= works too.',
         },
       },
     },
@@ -137,7 +134,7 @@ function message(name: string, { summary, schema, layout, example }: FrameDescri
     };
   const { $schema: _, ...payload } = z.toJSONSchema(schema, {
     target: 'draft-7',
-    // A later hub may say more in a frame; the tests alone hold this one to what is written here.
+    // A later hub may add members. Only the tests hold this version to exactly these.
     override: ({ jsonSchema }) => void delete jsonSchema.additionalProperties,
   });
   return { name, summary, payload, ...(example === undefined ? {} : { examples: [{ payload: example }] }) };

@@ -14,6 +14,11 @@ export class AccessControl {
     this.rules = new AccessRules(rules);
   }
 
+  /** Whether the default access holds for every pair: there is no rule. */
+  get isUniform(): boolean {
+    return this.rules.isEmpty;
+  }
+
   /** @param rules those in force, or others to be tried out */
   decide(device: string, subscriber: string, rules: AccessRules = this.rules): Access {
     return rules.decide(device, subscriber) ?? this.default;

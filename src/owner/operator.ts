@@ -1,11 +1,13 @@
 /** What operators change, through the admin API. Owner thread only. */
 import { type Input, RowState } from '../presence/lifecycle.ts';
-import { type OperatorCommand, type OperatorResult, ToOwner } from '../threads/commands.ts';
+import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
+import { Notice } from '../records/replies.ts';
 import type { Devices } from './devices.ts';
+import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
-import type { Rows } from './rows.ts';
-import type { RuleSweep } from './rule-sweep.ts';
+import type { RuleSweep, SweepPart } from './rule-sweep.ts';
 import type { Subscribers } from './subscribers.ts';
+import { isSubscribed, type Subscriptions } from './subscriptions.ts';
 
 const inputOf = {
   allow: 'operatorAllow',
@@ -14,27 +16,31 @@ const inputOf = {
   deny: 'operatorDeny',
 } as const satisfies Record<string, Input>;
 
+type RowStatus = keyof typeof inputOf;
 type SetRow = Extract<OperatorCommand, { kind: typeof ToOwner.SetRow }>;
 
 export interface OperatorDeps {
   readonly registry: Registry;
   readonly devices: Devices;
-  readonly rows: Rows;
+  readonly subscriptions: Subscriptions;
   readonly subscribers: Subscribers;
   readonly sweep: RuleSweep;
+  readonly filters: Filters;
 }
 
 export class Operator {
   readonly #registry: Registry;
   readonly #devices: Devices;
-  readonly #rows: Rows;
+  readonly #subscriptions: Subscriptions;
   readonly #subscribers: Subscribers;
   readonly #sweep: RuleSweep;
+  readonly #filters: Filters;
 
-  constructor({ registry, devices, rows, subscribers, sweep }: OperatorDeps) {
+  constructor({ registry, devices, subscriptions, subscribers, sweep, filters }: OperatorDeps) {
+    this.#filters = filters;
     this.#registry = registry;
     this.#devices = devices;
-    this.#rows = rows;
+    this.#subscriptions = subscriptions;
     this.#subscribers = subscribers;
     this.#sweep = sweep;
   }
@@ -48,42 +54,47 @@ export class Operator {
         return this.#removeRow(command.device, command.subscriber);
       case ToOwner.Terminate:
         return this.#onDevice(command.device, (slot) => {
-          this.#subscribers.removeAllOfDevice(slot);
+          this.#removeAllOfDevice(slot);
           this.#devices.terminate(slot);
           return { ok: true };
         });
       case ToOwner.Kick:
-        return this.#kick(command.subscriber);
+        return this.#kick(command.subscriber, command.forget);
       case ToOwner.Publish:
         return this.#onDevice(command.device, (slot) => {
-          const seq = this.#devices.publish(slot, command);
-          return seq < 0
-            ? { ok: true, seq: this.#registry.devices.rows.seq[slot]!, skipped: true }
-            : { ok: true, seq };
+          const isHeard = this.#devices.publish(slot, command);
+          const seq = this.#registry.devices.rows.seq[slot]!;
+          return isHeard ? { ok: true, seq } : { ok: true, seq, skipped: true };
         });
       case ToOwner.SetRules:
-        return { ok: true, ...this.#sweep.begin(command.rules, command.dryRun) };
+        return this.#swept(this.#sweep.begin(command.rules, command.dryRun));
       case ToOwner.SweepRules:
-        return { ok: true, ...this.#sweep.part(command.from) };
+        return this.#swept(this.#sweep.part(command.from));
       default:
         return assertNever(command);
     }
   }
 
+  /** Once all rows obey the new rules, filters follow what is not denied any more. */
+  #swept(part: SweepPart): OperatorResult {
+    if (part.next === undefined && !this.#sweep.isDryRun) this.#filters.rescan();
+    return { ok: true, ...part };
+  }
+
   #setRow({ device, subscriber, status, vip }: SetRow): OperatorResult {
     const found = this.#pair(device, subscriber);
-    if (status === 'active' && !this.#subscribers.mayFollow(subscriber, device)) {
+    if (status === 'active' && !this.#subscribers.covers(subscriber, device)) {
       const message = `the token of subscriber "${subscriber}" does not cover device "${device}"`;
       return { ok: false, why: 'forbidden', message };
     }
     if (found < 0 && status === undefined) return missingRow(device, subscriber);
-    const row = found >= 0 ? found : this.#makeRow(device, subscriber);
+    const row = found >= 0 ? found : this.#makeRow(device, subscriber, status!);
     if (row < 0) return { ok: false, why: 'over_capacity', message: 'the presence table is full' };
     const subscriberSlot = this.#registry.subscriptions.rows.subscriber[row]!;
     if (vip !== undefined) this.#subscribers.setVip(subscriberSlot, vip);
     if (status !== undefined) {
       this.#setGranted(row, status);
-      this.#subscribers.operatorInput(row, inputOf[status]);
+      if (found >= 0) this.#subscribers.operatorInput(row, inputOf[status]);
     }
     return { ok: true, slot: row };
   }
@@ -92,20 +103,21 @@ export class Operator {
    * Allowing is a grant, and so is making a subscription of a pair that is denied otherwise: every subscription that is
    * not granted is one that the rules and the default access allow.
    */
-  #setGranted(row: number, status: 'allow' | 'active' | 'inactive' | 'deny'): void {
+  #setGranted(row: number, status: RowStatus): void {
     if (status === 'allow' || status === 'deny') this.#registry.setGranted(row, status === 'allow');
-    else if (this.#rows.decide(row) === 'deny') this.#registry.setGranted(row, true);
+    else if (this.#subscriptions.decide(row) === 'deny') this.#registry.setGranted(row, true);
   }
 
-  /** A row in its first state, `allow`, from which the operator's input moves it on. */
-  #makeRow(device: string, subscriber: string): number {
+  /** The row is made in the state that the operator wants: no thread sees a denied pair as anything else. */
+  #makeRow(device: string, subscriber: string, status: RowStatus): number {
     const registry = this.#registry;
-    const deviceId = Buffer.from(device);
-    const subscriberId = Buffer.from(subscriber);
-    const deviceSlot = registry.ensureDevice(deviceId, 0, deviceId.length);
+    const deviceSlot = registry.ensureDeviceOf(device);
     if (deviceSlot < 0) return -1;
-    const subscriberSlot = registry.ensureSubscriber(subscriberId, 0, subscriberId.length);
-    const row = subscriberSlot < 0 ? -1 : registry.createRow(deviceSlot, subscriberSlot, RowState.allow);
+    const subscriberSlot = registry.ensureSubscriberOf(subscriber);
+    const row =
+      subscriberSlot < 0
+        ? -1
+        : this.#subscribers.makeRow(deviceSlot, subscriberSlot, inputOf[status], status === 'allow');
     this.#devices.unwatched(deviceSlot);
     if (row < 0 && subscriberSlot >= 0) this.#subscribers.freeIfIdle(subscriberSlot);
     return row;
@@ -120,25 +132,34 @@ export class Operator {
     return { ok: true };
   }
 
-  #kick(subscriber: string): OperatorResult {
-    const id = Buffer.from(subscriber);
-    const slot = this.#registry.findSubscriber(id, 0, id.length);
+  /** Removes every subscription of the device, telling the subscribers why. */
+  #removeAllOfDevice(device: number): void {
+    const registry = this.#registry;
+    const subscriptions = this.#subscriptions;
+    registry.forEachOfDevice(device, (row, subscriber) => {
+      if (isSubscribed(registry.rowState(row))) {
+        subscriptions.tell(subscriber, Notice.terminated, device, RowState.none);
+      }
+      subscriptions.move(row, RowState.none);
+      this.#subscribers.freeIfIdle(subscriber);
+    });
+  }
+
+  #kick(subscriber: string, forget: boolean): OperatorResult {
+    const slot = this.#registry.subscriberOf(subscriber);
     if (slot < 0) return { ok: false, why: 'not_found', message: `no subscriber "${subscriber}"` };
-    this.#subscribers.kick(slot);
+    this.#subscribers.kick(slot, forget);
     return { ok: true };
   }
 
   #onDevice(device: string, act: (slot: number) => OperatorResult): OperatorResult {
-    const id = Buffer.from(device);
-    const slot = this.#registry.findDevice(id, 0, id.length);
+    const slot = this.#registry.deviceOf(device);
     return slot < 0 ? { ok: false, why: 'not_found', message: `no device "${device}"` } : act(slot);
   }
 
   #pair(device: string, subscriber: string): number {
-    const deviceId = Buffer.from(device);
-    const subscriberId = Buffer.from(subscriber);
-    const deviceSlot = this.#registry.findDevice(deviceId, 0, deviceId.length);
-    const subscriberSlot = this.#registry.findSubscriber(subscriberId, 0, subscriberId.length);
+    const deviceSlot = this.#registry.deviceOf(device);
+    const subscriberSlot = this.#registry.subscriberOf(subscriber);
     return deviceSlot < 0 || subscriberSlot < 0 ? -1 : this.#registry.findRow(deviceSlot, subscriberSlot);
   }
 }

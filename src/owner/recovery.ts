@@ -1,15 +1,17 @@
 /**
- * How an owner takes over from one that died: it repairs the table from its rows, asks every thread whom it holds, and
- * serves nobody's events until the fan-out threads have answered and know again who gets what. What the dead one had
- * looked at and not given back may have had its effect or not: events among it are lost and counted, requests are
- * carried out (once more), joins and leaves follow from what the threads say. Owner thread only.
+ * How an owner takes over from one that died: it repairs the table from its rows, asks every edge whom it holds, and
+ * serves nobody's events until all have answered and know again who gets what. What the dead one had looked at and not
+ * given back may have had its effect or not: events among it are lost and counted; joins and leaves follow from what the
+ * edges say; requests that were not answered the edges send again. Owner thread only.
  */
+import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import { highWater } from '../memory/layout.ts';
-import type { RingConsumer } from '../memory/ring.ts';
-import { FromSubscribers, Ingest, type JoinRecord, type OpRecord, readOp } from '../threads/records.ts';
+import type { RecordViews, RingConsumer } from '../memory/ring.ts';
+import { copyEvent, privateViews, wholeEventBytes } from '../records/event.ts';
+import { type Join, SessionKind, ToOwnerRecord } from '../records/requests.ts';
 import type { Devices } from './devices.ts';
-import type { FanoutLink, IngestLink } from './links.ts';
+import type { EdgeLink } from './edge-link.ts';
 import type { Registry } from './registry.ts';
 import type { Subscribers } from './subscribers.ts';
 
@@ -17,92 +19,80 @@ export interface RecoveryDeps {
   readonly registry: Registry;
   readonly devices: Devices;
   readonly subscribers: Subscribers;
-  readonly ingestRing: RingConsumer;
-  readonly ingestLink: IngestLink;
-  readonly fanoutRings: readonly RingConsumer[];
-  readonly fanoutLinks: readonly FanoutLink[];
+  readonly history: HistoryLog;
+  /** By edge. */
+  readonly rings: readonly RingConsumer[];
+  /** By edge. */
+  readonly links: readonly EdgeLink[];
   readonly counters: Counters;
 }
 
 export class Recovery {
   readonly #deps: RecoveryDeps;
-  /** By worker that has not said all yet: what its subscribers asked for meanwhile. */
-  readonly #waiting = new Map<number, OpRecord[]>();
-  #ingestSynced = false;
+  /** Edges that have not said all yet. */
+  readonly #waiting = new Set<number>();
+  /** Events that stood before an edge's last join, in order: at most what the rings hold. */
+  readonly #held: RecordViews[] = [];
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps;
-    const { registry, devices, subscribers, fanoutLinks, fanoutRings, ingestLink } = deps;
+    const { registry, devices, subscribers, history, links, rings } = deps;
     registry.adopt();
+    history.adopt();
     devices.adopt();
     subscribers.adopt();
-    this.#takeOverIngest();
-    ingestLink.resync();
-    for (const [worker, link] of fanoutLinks.entries()) {
-      this.#waiting.set(worker, takenOps(fanoutRings[worker]!));
+    for (const [edge, link] of links.entries()) {
+      this.#takeOver(rings[edge]!);
+      this.#waiting.add(edge);
       link.resync();
     }
   }
 
-  /** Whether events may be sent on: every fan-out thread knows who gets what. */
-  get canDeliver(): boolean {
+  get isOver(): boolean {
     return this.#waiting.size === 0;
   }
 
-  get isOver(): boolean {
-    return this.canDeliver && this.#ingestSynced;
+  /** Whether the edge has named all it holds. */
+  isSynced(edge: number): boolean {
+    return !this.#waiting.has(edge);
   }
 
-  isSynced(worker: number): boolean {
-    return !this.#waiting.has(worker);
+  /** An edge says whom it holds. */
+  rejoin(join: Join): void {
+    const { devices, subscribers } = this.#deps;
+    if (join.kind === SessionKind.device) devices.rejoin(join);
+    else subscribers.rejoin(join);
   }
 
-  rejoin(worker: number, record: JoinRecord): void {
-    this.#deps.subscribers.rejoin(worker, record);
+  /** An event that cannot be sent on yet. */
+  hold(views: RecordViews, offset: number): void {
+    const bytes = wholeEventBytes(views, offset);
+    const held = privateViews(bytes);
+    copyEvent(views, offset, held, 0, bytes);
+    this.#held.push(held);
   }
 
-  /** What a subscriber may ask for is known once its worker has said all. */
-  defer(worker: number, record: OpRecord): void {
-    this.#waiting.get(worker)!.push(record);
-  }
-
-  /** The worker has named every subscriber it holds. */
-  synced(worker: number): void {
-    const { registry, subscribers, fanoutLinks } = this.#deps;
-    const ops = this.#waiting.get(worker);
-    if (ops === undefined) return;
-    subscribers.dropUnconfirmed(worker);
-    const link = fanoutLinks[worker]!;
+  /** The edge has named every peer it holds. */
+  synced(edge: number): void {
+    if (!this.#waiting.delete(edge)) return;
+    const { registry, devices, subscribers, links } = this.#deps;
+    devices.dropUnconfirmed(edge);
+    subscribers.dropUnconfirmed(edge);
+    const link = links[edge]!;
     const { seq } = registry.devices.rows;
-    const { interest, workers } = registry;
+    const { interest, edges } = registry;
     for (let device = 0; device < highWater(registry.devices); device++) {
-      if (interest[device * workers + worker]! > 0) link.seq(device, seq[device]!);
+      if (interest[device * edges + edge]! > 0) link.seq(device, seq[device]!);
     }
     link.resynced();
-    this.#waiting.delete(worker);
-    for (const op of ops) subscribers.op(worker, op);
+    if (this.isOver) for (const event of this.#held) devices.event(event, 0);
   }
 
-  /** Ingest has named every device it holds. */
-  ingestSynced(): void {
-    this.#deps.devices.dropUnconfirmed();
-    this.#ingestSynced = true;
-  }
-
-  #takeOverIngest(): void {
-    const { ingestRing, counters } = this.#deps;
+  #takeOver(ring: RingConsumer): void {
     let events = 0;
-    ingestRing.takeOver(() => {
-      if (ingestRing.kind === Ingest.Event) events += 1;
+    ring.takeOver(() => {
+      if (ring.kind === ToOwnerRecord.Event) events += 1;
     });
-    counters.add(Counter.droppedOwnerRestart, events);
+    this.#deps.counters.add(Counter.droppedOwnerRestart, events);
   }
-}
-
-function takenOps(ring: RingConsumer): OpRecord[] {
-  const ops: OpRecord[] = [];
-  ring.takeOver((offset) => {
-    if (ring.kind === FromSubscribers.Op) ops.push(readOp(ring.views, offset));
-  });
-  return ops;
 }

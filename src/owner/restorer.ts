@@ -1,6 +1,7 @@
 /** Puts the rows of a snapshot back into the presence table, before the owner serves anyone. Owner thread only. */
 import { type AccessRule, AccessRules } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
+import type { HistoryLog } from '../history/log.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { Vip } from '../presence/columns.ts';
 import { RowState } from '../presence/lifecycle.ts';
@@ -13,6 +14,7 @@ import type { Registry } from './registry.ts';
 export interface RestorerDeps {
   readonly registry: Registry;
   readonly devices: Devices;
+  readonly history: HistoryLog;
   readonly access: AccessControl;
   /** The subscribers' timers. */
   readonly wheel: Wheel;
@@ -47,12 +49,15 @@ export class Restorer implements RestoreTarget {
   }
 
   /** Offline, and removed in time like any device that is. */
-  #device({ device, seq, lastSeen, status }: Saved<'device'>): string | undefined {
-    const { registry, devices } = this.#deps;
-    const slot = this.#ensureDevice(device);
+  #device({ device, seq, lastSeen, status, epoch }: Saved<'device'>): string | undefined {
+    const { registry, devices, history } = this.#deps;
+    const slot = registry.ensureDeviceOf(device);
     if (slot < 0) return this.#noDevice(device);
     const { rows } = registry.devices;
     rows.seq[slot] = seq;
+    if (epoch !== undefined) rows.epoch[slot] = epoch;
+    history.begin(slot, seq);
+    if (seq > 0 || lastSeen > 0 || status !== '') registry.setKnown(slot);
     Atomics.store(rows.lastSeen, slot, this.#toMonotonic(lastSeen));
     if (status !== '') {
       const text = Buffer.from(status);
@@ -66,7 +71,7 @@ export class Restorer implements RestoreTarget {
   /** Without a row it waits for its subscriber as long as one that is lost. */
   #vip({ subscriber }: Saved<'vip'>): string | undefined {
     const { registry, wheel, clock, settings } = this.#deps;
-    const slot = this.#ensureSubscriber(subscriber);
+    const slot = registry.ensureSubscriberOf(subscriber);
     if (slot < 0) return this.#noSubscriber(subscriber);
     Atomics.store(registry.subscribers.rows.vip, slot, Vip.operator);
     wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
@@ -76,14 +81,15 @@ export class Restorer implements RestoreTarget {
   /** A pair that is there twice was set anew while the snapshot was taken: then a denial counts. */
   #pair({ device, subscriber, access }: Saved<'pair'>): string | undefined {
     const { registry, devices } = this.#deps;
-    const deviceSlot = this.#ensureDevice(device);
+    const deviceSlot = registry.ensureDeviceOf(device);
     if (deviceSlot < 0) return this.#noDevice(device);
-    const subscriberSlot = this.#ensureSubscriber(subscriber);
+    const subscriberSlot = registry.ensureSubscriberOf(subscriber);
     if (subscriberSlot < 0) return this.#noSubscriber(subscriber);
     const state = access === 'deny' ? RowState.deny : RowState.allow;
     let row = registry.findRow(deviceSlot, subscriberSlot);
     if (row >= 0 && access === 'deny') registry.setRowState(row, state);
-    else if (row < 0) row = registry.createRow(deviceSlot, subscriberSlot, state);
+    else if (row < 0)
+      row = registry.createRow(deviceSlot, subscriberSlot, state, { granted: state === RowState.allow });
     if (row < 0) {
       const { capacity } = registry.subscriptions;
       return `no room for the pair "${device}" and "${subscriber}" (DAT_MAX_SUBSCRIPTIONS is ${capacity})`;
@@ -91,16 +97,6 @@ export class Restorer implements RestoreTarget {
     registry.setGranted(row, registry.rowState(row) === RowState.allow);
     devices.unwatched(deviceSlot);
     return undefined;
-  }
-
-  #ensureDevice(id: string): number {
-    const bytes = Buffer.from(id);
-    return this.#deps.registry.ensureDevice(bytes, 0, bytes.length);
-  }
-
-  #ensureSubscriber(id: string): number {
-    const bytes = Buffer.from(id);
-    return this.#deps.registry.ensureSubscriber(bytes, 0, bytes.length);
   }
 
   #noDevice(device: string): string {

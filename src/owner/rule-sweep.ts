@@ -4,15 +4,15 @@
  * only.
  */
 import { type AccessRule, AccessRules } from '../access/rules.ts';
-import { removals } from '../codes.ts';
 import { SWEEP_ROWS_MAX } from '../limits.ts';
 import { highWater } from '../memory/layout.ts';
+import { NONE } from '../presence/columns.ts';
 import { RowState } from '../presence/lifecycle.ts';
-import { removedNotice } from '../protocol/hub-frames.ts';
+import { Notice } from '../records/replies.ts';
 import type { AccessControl } from './access.ts';
 import type { Registry } from './registry.ts';
-import { isSubscribed, type Rows } from './rows.ts';
 import type { Subscribers } from './subscribers.ts';
+import { isSubscribed, type Subscriptions } from './subscriptions.ts';
 
 /** What one part of a sweep did. */
 export interface SweepPart {
@@ -24,17 +24,26 @@ export interface SweepPart {
 
 export class RuleSweep {
   readonly #registry: Registry;
-  readonly #rows: Rows;
+  readonly #subscriptions: Subscriptions;
   readonly #subscribers: Subscribers;
   readonly #access: AccessControl;
   #rules: AccessRules | undefined;
   #dryRun = false;
 
-  constructor(registry: Registry, rows: Rows, subscribers: Subscribers, access: AccessControl) {
+  constructor(
+    registry: Registry,
+    subscriptions: Subscriptions,
+    subscribers: Subscribers,
+    access: AccessControl,
+  ) {
     this.#registry = registry;
-    this.#rows = rows;
+    this.#subscriptions = subscriptions;
     this.#subscribers = subscribers;
     this.#access = access;
+  }
+
+  get isDryRun(): boolean {
+    return this.#dryRun;
   }
 
   /** Starts over with these rules; a dry run changes nothing. */
@@ -71,15 +80,22 @@ export class RuleSweep {
   #denies(row: number): boolean {
     const registry = this.#registry;
     if (!isSubscribed(registry.rowState(row)) || registry.isGranted(row)) return false;
-    return this.#rows.decide(row, this.#rules) === 'deny';
+    return this.#subscriptions.decide(row, this.#rules) === 'deny';
   }
 
   /** The notice first, then nothing more is delivered. */
   #remove(subscriber: number, rows: readonly number[]): void {
     const registry = this.#registry;
-    const devices = rows.map((row) => registry.deviceId(registry.subscriptions.rows.device[row]!));
-    this.#rows.tell(subscriber, removedNotice(devices, removals.denied.code, 'denied by an access rule'));
-    for (const row of rows) this.#rows.move(row, RowState.none);
+    const subscriptions = this.#subscriptions;
+    const page = subscriptions.begin();
+    for (const row of rows) {
+      subscriptions.describe(page, registry.subscriptions.rows.device[row]!, RowState.none);
+      page.change(row, RowState.none);
+    }
+    const session = registry.subscribers.rows.session[subscriber]!;
+    const entries = page.entries.take();
+    if (session !== NONE) subscriptions.link(session).notice(session, Notice.deniedByRule, entries, false);
+    subscriptions.end(page);
     this.#subscribers.freeIfIdle(subscriber);
   }
 }

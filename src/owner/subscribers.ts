@@ -1,43 +1,45 @@
 /**
  * The subscriber side of the owner: who is connected where, silence and expiry, and what operators do to
  * subscriptions. Owner thread only. The rules are in `presence/lifecycle.ts`; this carries out their effects.
- *
- * A notice is written before the change that stops delivery and after the one that starts it, in one go: no event
- * can come between.
  */
 import type { Actor } from '../access/actor.ts';
 import type { Clock } from '../clock.ts';
-import { closes, removals } from '../codes.ts';
+import { closes } from '../codes.ts';
+import type { Pulse } from '../memory/heartbeat.ts';
 import { highWater } from '../memory/layout.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
-import { type Input, nextRowState, RowState, reasonOf, statusOf } from '../presence/lifecycle.ts';
-import { removedNotice, statusNotice, subscriberWelcome } from '../protocol/hub-frames.ts';
-import type { Pulse } from '../threads/heartbeat.ts';
-import type { JoinRecord, OpRecord } from '../threads/records.ts';
-import type { Grants } from './grants.ts';
-import type { FanoutLink } from './links.ts';
-import type { Ops } from './ops.ts';
+import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
+import { NO_BYTES, Notice } from '../records/replies.ts';
+import type { Join, Request } from '../records/requests.ts';
+import { edgeOf } from '../records/sessions.ts';
+import type { EdgeLink } from './edge-link.ts';
+import { isFilterPage } from './filter-pages.ts';
+import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
-import { isSubscribed, type Rows } from './rows.ts';
+import type { NamedRequest, Requests } from './requests.ts';
+import type { TokenScopes } from './scopes.ts';
+import { SessionSlots } from './session-slots.ts';
+import { isSubscribed, type Subscriptions } from './subscriptions.ts';
+import type { Sweeps } from './sweeps.ts';
 
 export interface SubscriberSettings {
   readonly subscriberInactiveAfterMs: number;
   readonly subscriberRemoveAfterMs: number;
-  readonly defaultAccess: 'allow' | 'deny';
-  readonly maxSubscriptionsPerSubscriber: number;
-  readonly pingIntervalMs: number;
 }
 
 export interface SubscribersDeps {
   readonly registry: Registry;
-  readonly rows: Rows;
-  readonly grants: Grants;
-  readonly ops: Ops;
-  readonly fanout: readonly FanoutLink[];
+  readonly subscriptions: Subscriptions;
+  readonly scopes: TokenScopes;
+  readonly requests: Requests;
+  readonly sweeps: Sweeps;
+  readonly filters: Filters;
+  /** By edge. */
+  readonly links: readonly EdgeLink[];
   /** A timer per subscriber slot: silence, then removal. */
   readonly wheel: Wheel;
-  /** By worker. */
+  /** By edge. */
   readonly pulses: readonly Pulse[];
   readonly clock: Clock;
   readonly settings: SubscriberSettings;
@@ -45,62 +47,56 @@ export interface SubscribersDeps {
 
 export class Subscribers {
   readonly #deps: SubscribersDeps;
-  /** By worker: fan-out session → subscriber slot. */
-  readonly #sessions: readonly Map<number, number>[];
-  /** By worker: sessions of rows that were taken over and that the worker has not confirmed yet. */
-  readonly #unconfirmed: readonly Set<number>[];
+  readonly #sessions = new SessionSlots();
+  /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
+  readonly #heldUntilMs = new Map<number, number>();
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
-    this.#sessions = deps.fanout.map(() => new Map());
-    this.#unconfirmed = deps.fanout.map(() => new Set());
   }
 
   /** Takes over the rows that another owner left, and finishes what it had begun. */
   adopt(): void {
-    const { registry, wheel } = this.#deps;
+    const { registry, wheel, sweeps } = this.#deps;
     const { rows } = registry.subscribers;
     for (let slot = 0; slot < highWater(registry.subscribers); slot++) {
       if (rows.used[slot] === 0) continue;
       const session = rows.session[slot]!;
-      if (session === NONE) {
-        this.#inputAll(slot, 'disconnect');
-      } else {
-        this.#sessions[rows.worker[slot]!]!.set(session, slot);
-        this.#unconfirmed[rows.worker[slot]!]!.add(session);
-        if (rows.silent[slot] === 1) this.#inputAll(slot, 'silence');
-      }
       wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + this.#firstTimerMs);
-      this.freeIfIdle(slot);
+      if (session === NONE) {
+        sweeps.input(slot, 'disconnect', undefined);
+      } else {
+        this.#sessions.adopt(session, slot);
+        if (rows.silent[slot] === 1) sweeps.input(slot, 'silence', undefined);
+      }
     }
   }
 
-  /** A worker says, after this owner took over, that it holds the subscriber. */
-  rejoin(worker: number, record: JoinRecord): void {
-    const { session, actor, again } = record;
-    const slot = this.#sessions[worker]!.get(session);
-    const unconfirmed = this.#unconfirmed[worker]!.delete(session);
+  /** An edge says, after this owner took over, that it holds the subscriber. */
+  rejoin(join: Join): void {
+    const { session, actor, again } = join;
+    const slot = this.#sessions.get(session);
+    const unconfirmed = this.#sessions.confirm(session);
     if (again) {
-      if (slot === undefined) this.#closeStranger(worker, record);
-      else this.#confirm(slot, actor);
+      if (slot === undefined) this.#closeStranger(session, actor);
+      else this.#confirm(slot, join);
     } else if (slot === undefined) {
-      this.join(worker, record);
+      this.join(join);
     } else if (unconfirmed) {
       // It was let in, or half so, and nobody told it.
       this.#disconnect(slot);
-      this.join(worker, record);
+      this.join(join);
     }
   }
 
-  /** The worker has named all it holds: whoever else was connected to it is not any more. */
-  dropUnconfirmed(worker: number): void {
-    for (const session of this.#unconfirmed[worker]!) this.leave(worker, session);
-    this.#unconfirmed[worker]!.clear();
+  /** The edge has named all it holds: whoever else was connected to it is not any more. */
+  dropUnconfirmed(edge: number): void {
+    for (const session of this.#sessions.unconfirmedOf(edge)) this.leave(session);
   }
 
-  /** The worker is gone, and every socket with it. */
-  leaveAll(worker: number): void {
-    for (const session of [...this.#sessions[worker]!.keys()]) this.leave(worker, session);
+  /** The edge is gone, and every connection with it. */
+  leaveAll(edge: number): void {
+    for (const session of this.#sessions.ofEdge(edge)) this.leave(session);
   }
 
   /** Where removal is set to come before inactive, rows go without having been inactive. */
@@ -109,14 +105,12 @@ export class Subscribers {
     return Math.min(subscriberInactiveAfterMs, subscriberRemoveAfterMs);
   }
 
-  /** A subscriber connected to a worker; an older connection of the same id is replaced. */
-  join(worker: number, { session, actor }: JoinRecord): void {
-    const { registry, fanout, clock, wheel, settings, grants } = this.#deps;
-    const link = fanout[worker]!;
-    const id = Buffer.from(actor.id);
-    const slot = registry.ensureSubscriber(id, 0, id.length);
+  /** A subscriber connected; an older connection of the same id is replaced. */
+  join({ session, actor, hold }: Join): void {
+    const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
+    const slot = registry.ensureSubscriberOf(actor.id);
     if (slot < 0) {
-      link.close(session, closes.overCapacity);
+      links[edgeOf(session)]!.close(session, closes.overCapacity);
       return;
     }
     const { rows } = registry.subscribers;
@@ -124,59 +118,98 @@ export class Subscribers {
       this.#close(slot, closes.replaced);
       this.#disconnect(slot);
     }
-    this.#sessions[worker]!.set(session, slot);
-    Atomics.store(rows.worker, slot, worker);
+    this.#sessions.set(session, slot);
+    this.#settleElsewhere(slot, edgeOf(session));
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.silent, slot, 0);
+    const lostAtMs = Number(Atomics.load(rows.lastSeen, slot));
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
-    grants.set(slot, actor);
+    scopes.set(slot, actor);
     Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
-    link.joined(session, slot, rows.vip[slot] !== 0);
-    const lost = this.#removeUncovered(slot);
-    const resumed = this.#inputAll(slot, 'reconnect');
-    link.text(session, subscriberWelcome(actor.id, settings.pingIntervalMs, resumed));
-    if (lost.length > 0) {
-      link.text(session, removedNotice(lost, removals.denied.code, 'not covered by the token'));
-    }
     wheel.set(slot, clock.now() + this.#firstTimerMs);
+    const lost = filters.removeUncovered(slot, actor);
+    if (hold) this.#hold(slot, session, lostAtMs);
+    else sweeps.reconnect(slot, session);
+    if (lost.length > 0) links[edgeOf(session)]!.notice(session, Notice.notCovered, NO_BYTES, false, lost);
   }
 
-  leave(worker: number, session: number): void {
-    const slot = this.#sessions[worker]!.get(session);
+  /** What it kept waits until it asks for it, and expires as if it had not come back. */
+  #hold(slot: number, session: number, lostAtMs: number): void {
+    const { wheel, clock, settings, sweeps } = this.#deps;
+    const untilMs = lostAtMs + settings.subscriberRemoveAfterMs;
+    this.#heldUntilMs.set(slot, untilMs);
+    sweeps.hold(slot, session);
+    wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
+  }
+
+  /** @returns whether the timer was one of what is held */
+  #expireHeld(slot: number, now: number): boolean {
+    const untilMs = this.#heldUntilMs.get(slot);
+    if (untilMs === undefined) return false;
+    const { wheel, sweeps } = this.#deps;
+    if (now >= untilMs) {
+      this.#heldUntilMs.delete(slot);
+      sweeps.expireHeld(slot);
+      wheel.set(slot, now + 1);
+      return true;
+    }
+    return false;
+  }
+
+  /** @param session of a connection that is over */
+  leave(session: number): void {
+    const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, kicked or refused
-    this.#unconfirmed[worker]!.delete(session);
-    this.#sessions[worker]!.delete(session);
     this.#disconnect(slot);
     this.freeIfIdle(slot);
   }
 
   /** A subscriber whose silence is on record was heard. */
-  heard(worker: number, session: number): void {
-    const slot = this.#sessions[worker]!.get(session);
+  heard(session: number): void {
+    const slot = this.#sessions.get(session);
     if (slot !== undefined) this.#heard(slot);
   }
 
   /** The subscriber asks for something. */
-  op(worker: number, record: OpRecord): void {
-    const slot = this.#sessions[worker]!.get(record.session);
-    if (slot !== undefined) this.#deps.ops.answer(slot, record);
+  request(request: Request): void {
+    const slot = this.#sessions.get(request.session);
+    if (slot === undefined) return;
+    if (request.filters.length > 0)
+      this.#deps.filters.ask(slot, { ...request, devices: request.devices ?? [] });
+    else if (request.devices === undefined) this.#deps.sweeps.ask(slot, request);
+    else this.#deps.requests.answer(slot, request as NamedRequest);
+  }
+
+  /** The subscriber has read a page. @param request which it belongs to; 0: what the hub told unasked */
+  more(session: number, request: number): void {
+    const slot = this.#sessions.get(session);
+    if (slot === undefined) return;
+    if (isFilterPage(request)) this.#deps.filters.more(session, request);
+    else this.#deps.sweeps.more(slot, session, request);
   }
 
   /** The subscriber's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, settings, wheel, pulses } = this.#deps;
+    const { registry, clock, settings, wheel, pulses, sweeps } = this.#deps;
     const { rows } = registry.subscribers;
     const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
     const now = clock.now();
-    const silentMs = pulses[rows.worker[slot]!]!.silentMs(lastSeen, now);
+    const silentMs = pulses[rows.edge[slot]!]!.silentMs(lastSeen, now);
     const connected = rows.session[slot] !== NONE;
+    if (connected && this.#expireHeld(slot, now)) return;
+    if (connected && sweeps.isReconnecting(slot)) {
+      // It reads what it kept, page by page, and has nothing to say yet.
+      wheel.set(slot, now + this.#firstTimerMs);
+      return;
+    }
     if (silentMs >= settings.subscriberRemoveAfterMs) {
       this.#expire(slot);
       return;
     }
     if (connected && rows.silent[slot] === 0) {
       if (silentMs < settings.subscriberInactiveAfterMs) {
-        wheel.set(slot, now + this.#firstTimerMs - silentMs);
+        const untilMs = this.#heldUntilMs.get(slot) ?? Number.POSITIVE_INFINITY;
+        wheel.set(slot, Math.min(untilMs, now + this.#firstTimerMs - silentMs));
         return;
       }
       this.#silence(slot, lastSeen);
@@ -187,194 +220,176 @@ export class Subscribers {
 
   /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 when it is gone */
   operatorInput(row: number, input: Input): number {
-    const { registry, fanout, wheel, clock, settings } = this.#deps;
+    const { registry, subscriptions, filters, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscriptions;
     const device = rows.device[row]!;
     const subscriber = rows.subscriber[row]!;
     const before = registry.rowState(row);
-    const after = nextRowState(before, input, false);
     const connected = registry.subscribers.rows.session[subscriber] !== NONE;
-    const subscribed = isSubscribed(before);
-    if (after !== before && connected) {
-      const link = fanout[registry.subscribers.rows.worker[subscriber]!]!;
-      const session = registry.subscribers.rows.session[subscriber]!;
-      const id = [registry.deviceId(device)];
-      if (subscribed && !isSubscribed(after)) {
-        const reason = input === 'operatorDeny' ? 'denied by an operator' : 'removed by an operator';
-        link.text(session, removedNotice(id, removals.denied.code, reason));
-      } else if (isSubscribed(after)) {
-        link.text(session, statusNotice(id, statusOf(after)!, reasonOf(after) ?? 'operator'));
-      }
-    }
-    this.#deps.rows.move(row, after);
+    let after = nextRowState(before, input, false);
+    if (after === RowState.active && !connected) after = nextRowState(after, 'disconnect', false);
+    const notice = after === before ? undefined : noticeOf(before, after, input);
+    if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
+    if (after === RowState.deny || after === RowState.allow) registry.setHeld(row);
+    subscriptions.move(row, after);
+    const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
+    if (isLifted) filters.rematch(subscriber, device);
     if (after === RowState.none) return -1;
-    if (after === RowState.active && !connected)
-      this.#deps.rows.move(row, nextRowState(after, 'disconnect', false));
     if (!connected && !wheel.isSet(subscriber))
       wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
     return row;
   }
 
-  /** Removes every subscription of the device, telling the subscribers why. */
-  removeAllOfDevice(device: number): void {
-    const { registry } = this.#deps;
-    const id = [registry.deviceId(device)];
-    registry.forEachOfDevice(device, (row, subscriber) => {
-      if (isSubscribed(registry.rowState(row))) {
-        this.#deps.rows.tell(
-          subscriber,
-          removedNotice(id, removals.terminated.code, removals.terminated.reason),
-        );
-      }
-      this.#deps.rows.move(row, RowState.none);
-      this.freeIfIdle(subscriber);
-    });
+  /** Makes a pair's row in the state to which an operator's input leads. @returns the row, or -1 when the table is full */
+  makeRow(device: number, subscriber: number, input: Input, granted: boolean): number {
+    const { registry, subscriptions, wheel, clock, settings } = this.#deps;
+    const connected = registry.subscribers.rows.session[subscriber] !== NONE;
+    let state = nextRowState(RowState.none, input, false);
+    if (state === RowState.active && !connected) state = nextRowState(state, 'disconnect', false);
+    const row = registry.createRow(device, subscriber, state, { granted });
+    if (row < 0) return row;
+    const notice = noticeOf(RowState.none, state, input);
+    if (notice !== undefined) subscriptions.tell(subscriber, notice, device, state);
+    if (state === RowState.active) subscriptions.attach(row);
+    if (!connected && !wheel.isSet(subscriber))
+      wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
+    return row;
   }
 
-  /** Closes the subscriber's connection, if any, and removes all its rows. */
-  kick(slot: number): void {
-    const { registry } = this.#deps;
+  /**
+   * Closes the subscriber's connection, if any, and removes its subscriptions.
+   * @param forget what operators set for it goes too
+   */
+  kick(slot: number, forget: boolean): void {
+    const { registry, subscriptions, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE) {
       this.#close(slot, closes.kicked);
       this.#disconnect(slot);
     }
-    registry.forEachOfSubscriber(slot, (row) => this.#deps.rows.move(row, RowState.none));
-    this.freeIfIdle(slot);
+    sweeps.forget(slot);
+    for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
+    registry.forEachOfSubscriber(slot, (row) => {
+      if (forget) subscriptions.move(row, RowState.none);
+      else if (isSubscribed(registry.rowState(row)))
+        subscriptions.move(row, subscriptions.outlives(row) ? RowState.allow : RowState.none);
+    });
+    if (forget) this.setVip(slot, false);
+    // A vip stays one for as long as a lost subscriber may come back.
+    if ((rows.vip[slot]! & Vip.operator) !== 0)
+      wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
+    else this.freeIfIdle(slot);
   }
 
   /** Whether the token that the subscriber last came with lets it follow the device. */
-  mayFollow(subscriber: string, device: string): boolean {
-    const { registry, grants } = this.#deps;
-    const id = Buffer.from(subscriber);
-    const slot = registry.findSubscriber(id, 0, id.length);
-    return slot < 0 || grants.mayFollow(slot, device);
+  covers(subscriber: string, device: string): boolean {
+    const slot = this.#deps.registry.subscriberOf(subscriber);
+    return slot < 0 || this.#deps.scopes.covers(slot, device);
   }
 
   setVip(slot: number, vip: boolean): void {
-    const { registry, fanout } = this.#deps;
+    const { registry, subscriptions } = this.#deps;
     const { rows } = registry.subscribers;
     Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.token) | (vip ? Vip.operator : 0));
-    if (rows.session[slot] !== NONE) {
-      fanout[rows.worker[slot]!]!.vip(rows.session[slot]!, rows.vip[slot] !== 0);
-    }
-  }
-
-  /** Its socket is there: it gets what it got before. */
-  #confirm(slot: number, actor: Actor): void {
-    const { registry, rows, grants, fanout } = this.#deps;
-    const { worker, session, vip } = registry.subscribers.rows;
-    grants.set(slot, actor);
-    fanout[worker[slot]!]!.vip(session[slot]!, vip[slot] !== 0);
-    registry.forEachOfSubscriber(slot, (row, device) => {
-      if (registry.rowState(row) === RowState.active) rows.attach(device, slot);
-    });
-  }
-
-  /** The owner before this one had replaced or kicked it, and the worker never heard. */
-  #closeStranger(worker: number, { session, actor }: JoinRecord): void {
-    const { registry, fanout } = this.#deps;
-    const id = Buffer.from(actor.id);
-    const slot = registry.findSubscriber(id, 0, id.length);
-    const replaced = slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
-    fanout[worker]!.close(session, replaced ? closes.replaced : closes.kicked);
-  }
-
-  /** Applies one input to all rows of a subscriber. @returns the devices whose status changed */
-  #inputAll(slot: number, input: Input): string[] {
-    const { registry } = this.#deps;
-    const changed: string[] = [];
-    registry.forEachOfSubscriber(slot, (row, device) => {
-      const before = registry.rowState(row);
-      const after = nextRowState(before, input, this.#deps.rows.outlives(row));
-      if (after === before) return;
-      if (statusOf(after) !== statusOf(before)) changed.push(registry.deviceId(device));
-      this.#deps.rows.move(row, after);
-    });
-    return changed;
-  }
-
-  /** A new token may cover less than the one that subscribed. @returns the devices whose rows are gone */
-  #removeUncovered(slot: number): string[] {
-    const { registry, rows, grants } = this.#deps;
-    const lost: string[] = [];
-    registry.forEachOfSubscriber(slot, (row, device) => {
-      const id = registry.deviceId(device);
-      if (!isSubscribed(registry.rowState(row)) || grants.mayFollow(slot, id)) return;
-      lost.push(id);
-      rows.move(row, nextRowState(registry.rowState(row), 'unsubscribe', rows.outlives(row)));
-    });
-    return lost;
-  }
-
-  #disconnect(slot: number): void {
-    const { registry, wheel, settings } = this.#deps;
-    const { rows } = registry.subscribers;
-    this.#sessions[rows.worker[slot]!]!.delete(rows.session[slot]!);
-    Atomics.store(rows.session, slot, NONE); // the socket is gone: nothing needs to be detached
-    Atomics.store(rows.silent, slot, 0);
-    this.#inputAll(slot, 'disconnect');
-    wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
-  }
-
-  /**
-   * The fan-out worker stores last_seen, then looks whether the subscriber is silent; this stores silent, then looks
-   * at last_seen: one of the two notices when a frame comes in just now.
-   */
-  #silence(slot: number, lastSeen: number): void {
-    const { registry } = this.#deps;
-    const { rows } = registry.subscribers;
-    Atomics.store(rows.silent, slot, 1);
-    if (Number(Atomics.load(rows.lastSeen, slot)) !== lastSeen) {
-      this.#heard(slot);
-      return;
-    }
-    const silenced: string[] = [];
-    registry.forEachOfSubscriber(slot, (row, device) => {
-      if (registry.rowState(row) === RowState.active) silenced.push(registry.deviceId(device));
-    });
-    if (silenced.length > 0) this.#deps.rows.tell(slot, statusNotice(silenced, 'inactive', 'silent'));
-    this.#inputAll(slot, 'silence');
-  }
-
-  #heard(slot: number): void {
-    const { registry, wheel, clock } = this.#deps;
-    Atomics.store(registry.subscribers.rows.silent, slot, 0);
-    const back = this.#inputAll(slot, 'activity');
-    if (back.length > 0) this.#deps.rows.tell(slot, statusNotice(back, 'active', 'activity'));
-    wheel.set(slot, clock.now() + this.#firstTimerMs);
-  }
-
-  #expire(slot: number): void {
-    const { registry } = this.#deps;
-    const gone: string[] = [];
-    registry.forEachOfSubscriber(slot, (row, device) => {
-      if (isSubscribed(registry.rowState(row))) gone.push(registry.deviceId(device));
-    });
-    if (gone.length > 0) {
-      this.#deps.rows.tell(
-        slot,
-        removedNotice(gone, removals.inactiveTooLong.code, removals.inactiveTooLong.reason),
-      );
-    }
-    this.#inputAll(slot, 'expire');
-    // Still connected: the next frame counts as activity and arms the timer again.
-    if (registry.subscribers.rows.session[slot] !== NONE)
-      Atomics.store(registry.subscribers.rows.silent, slot, 1);
-    this.freeIfIdle(slot);
+    const session = rows.session[slot]!;
+    if (session !== NONE) subscriptions.link(session).vip(session, rows.vip[slot] !== 0);
   }
 
   /** Frees the row of a subscriber that is neither connected nor has subscriptions. */
   freeIfIdle(slot: number): void {
-    const { registry, wheel } = this.#deps;
+    const { registry, wheel, scopes, sweeps } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE || rows.rowCount[slot] !== 0 || rows.used[slot] === 0) return;
+    if (registry.filters.count(slot) > 0) return;
     wheel.cancel(slot);
-    this.#deps.grants.delete(slot);
+    scopes.delete(slot);
+    sweeps.forget(slot);
     registry.freeSubscriber(slot);
   }
 
-  #close(subscriber: number, close: { readonly code: number; readonly reason: string }): void {
-    this.#deps.rows.link(subscriber).close(this.#deps.registry.subscribers.rows.session[subscriber]!, close);
+  /** Its connection is there: it gets what it got before. What an interrupted reconnect left behind goes on. */
+  #confirm(slot: number, { actor, hold }: Join): void {
+    const { registry, subscriptions, scopes, sweeps, filters } = this.#deps;
+    const { session, vip } = registry.subscribers.rows;
+    scopes.set(slot, actor);
+    subscriptions.link(session[slot]!).vip(session[slot]!, vip[slot] !== 0);
+    let isPartial = false;
+    registry.forEachOfSubscriber(slot, (row) => {
+      const state = registry.rowState(row);
+      if (state === RowState.active) subscriptions.attach(row);
+      if (state === RowState.disconnected) isPartial = true;
+    });
+    if (isPartial && !hold) sweeps.input(slot, 'reconnect', Notice.resumed);
+    filters.recover(slot, session[slot]!);
   }
+
+  /** The owner before this one had replaced or kicked it, and its edge never heard. */
+  #closeStranger(session: number, actor: Actor): void {
+    const { registry, links } = this.#deps;
+    const slot = registry.subscriberOf(actor.id);
+    const replaced = slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
+    links[edgeOf(session)]!.close(session, replaced ? closes.replaced : closes.kicked);
+  }
+
+  /** Rows that still count as active count for the edge that holds the subscriber. */
+  #settleElsewhere(slot: number, edge: number): void {
+    const { registry, sweeps } = this.#deps;
+    if (registry.subscribers.rows.edge[slot] === edge) return;
+    const hasActive = sweeps.forget(slot); // its disconnect was still on its way through the rows
+    registry.moveToEdge(slot, edge, hasActive);
+  }
+
+  #disconnect(slot: number): void {
+    const { registry, wheel, settings, sweeps, filters } = this.#deps;
+    const { rows } = registry.subscribers;
+    const session = rows.session[slot]!;
+    this.#sessions.delete(session);
+    this.#heldUntilMs.delete(slot);
+    Atomics.store(rows.session, slot, NONE); // the connection is gone: nothing needs to be detached
+    Atomics.store(rows.silent, slot, 0);
+    wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
+    sweeps.sessionOver(session);
+    filters.sessionOver(session);
+    sweeps.input(slot, 'disconnect', undefined);
+  }
+
+  /**
+   * The edge stores last_seen, then looks whether the subscriber is silent; this stores silent, then looks at
+   * last_seen: one of the two notices when a frame comes in just now.
+   */
+  #silence(slot: number, lastSeen: number): void {
+    const { registry, sweeps } = this.#deps;
+    const { rows } = registry.subscribers;
+    Atomics.store(rows.silent, slot, 1);
+    if (Number(Atomics.load(rows.lastSeen, slot)) !== lastSeen) this.#heard(slot);
+    else sweeps.input(slot, 'silence', Notice.silent);
+  }
+
+  #heard(slot: number): void {
+    const { registry, wheel, clock, sweeps } = this.#deps;
+    Atomics.store(registry.subscribers.rows.silent, slot, 0);
+    const untilMs = this.#heldUntilMs.get(slot) ?? Number.POSITIVE_INFINITY;
+    wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
+    sweeps.input(slot, 'activity', Notice.heard);
+  }
+
+  #expire(slot: number): void {
+    const { registry, sweeps } = this.#deps;
+    // Still connected: the next frame counts as activity and arms the timer again.
+    const isConnected = registry.subscribers.rows.session[slot] !== NONE;
+    if (isConnected) Atomics.store(registry.subscribers.rows.silent, slot, 1);
+    sweeps.input(slot, 'expire', isConnected ? Notice.inactiveTooLong : undefined);
+  }
+
+  #close(subscriber: number, close: (typeof closes)[keyof typeof closes]): void {
+    const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
+    this.#deps.subscriptions.link(session).close(session, close);
+  }
+}
+
+/** What the subscriber is told of an operator's change; undefined: nothing. */
+function noticeOf(before: number, after: RowState, input: Input): Notice | undefined {
+  if (isSubscribed(after)) return after === RowState.active ? Notice.operatorActive : Notice.operatorInactive;
+  if (!isSubscribed(before)) return undefined;
+  return input === 'operatorDeny' ? Notice.deniedByOperator : Notice.removedByOperator;
 }

@@ -1,15 +1,18 @@
-/** Reads the command line into given settings. Every flag counts, also after a wrong one. Pure. */
+/** Reads settings from the command line. A wrong flag does not stop the parse: the flags after it are read too. Pure. */
 import { Command, Option } from 'commander';
+import { helpItems, helpWidth, layOutHelp } from './help-layout.ts';
 import { nearest, problem, shown, unknownName } from './problems.ts';
 import { envName, flagName, rowOf, type SettingKey, settingGroups, settingKeys } from './schema.ts';
 import type { Given } from './sources.ts';
 
-const HELP_WIDTH = 110;
+const PRECEDENCE =
+  'Precedence: flag, environment variable, config file, default. With an invalid setting the hub does not start ' +
+  '(exit code 78).';
 
 export interface FlagsRead {
   readonly given: readonly Given[];
   readonly problems: readonly string[];
-  /** Value of `--config`; undefined when it is not there. */
+  /** Value of `--config`; undefined if it was not given. */
   readonly config: string | undefined;
   readonly asked: 'help' | 'version' | undefined;
 }
@@ -23,7 +26,7 @@ export function readFlags(argv: readonly string[]): FlagsRead {
   const given: Given[] = [];
   for (const key of settingKeys) {
     if (!Object.hasOwn(values, key)) continue;
-    // A flag without a value comes as true: that is a value for true-or-false settings only.
+    // Commander gives `true` for a flag without a value; only true-or-false settings accept that.
     const bare = values[key] === true && typeof rowOf(key).default !== 'boolean';
     given.push({ key, value: bare ? undefined : values[key], where: `flag ${flagName(key)}` });
   }
@@ -41,33 +44,36 @@ export function readFlags(argv: readonly string[]): FlagsRead {
   };
 }
 
-/** All settings by group, with what is accepted, the default and the variable. */
-export function helpText(): string {
+/**
+ * All settings by group, each with its accepted values, its default and its environment variable.
+ * @param columns of the terminal; undefined without one
+ */
+export function helpText(columns?: number): string {
   const secrets = settingKeys.filter((key) => rowOf(key).secret);
+  const width = helpWidth(columns);
   const command = commandLine();
-  const help = command.createHelp();
-  help.helpWidth = HELP_WIDTH;
-  const nameWidth = Math.max(...secrets.map((key) => envName(key).length));
-  const withoutFlag = secrets.map((key) => help.formatItem(envName(key), nameWidth, helpOf(key), help));
+  command.configureOutput({ getOutHelpWidth: () => width });
+  const withoutFlag = secrets.map((key) => [envName(key), helpOf(key)] as const);
+  const wrap = (text: string): string => command.createHelp().boxWrap(text, width);
   return `${command.helpInformation()}
-Without a flag, as every user of the machine can read a process's arguments:
-${withoutFlag.join('\n')}
+${wrap("Secrets have no flag, because any user of the machine can read a process's arguments:")}
+${helpItems(command, width, withoutFlag)}
 
-Precedence: flag, environment variable, config file, default. A wrong setting ends the start with exit code 78.
+${wrap(PRECEDENCE)}
 `;
 }
 
-/** Values are optional to commander so that a missing one is a problem among others, not the end of the parse. */
+/** To commander every value is optional: a missing one is then one problem among others and does not end the parse. */
 function commandLine(): Command {
   const command = new Command('dat')
-    .description('Device Aggregator Tunnel: broadcasts the events of devices to their active subscribers.')
+    .description('Device Aggregator Tunnel: sends the events of devices to the subscribers that follow them.')
     .usage('[flags]')
     .helpOption(false)
-    .configureHelp({ helpWidth: HELP_WIDTH })
     .configureOutput({ getOutHasColors: () => false, getErrHasColors: () => false });
-  command.addOption(new Option('-h, --help', 'print this').helpGroup('General:'));
+  layOutHelp(command);
+  command.addOption(new Option('-h, --help', 'print this help').helpGroup('General:'));
   command.addOption(new Option('-V, --version', 'print the version').helpGroup('General:'));
-  const config = `JSON file whose keys are settings in camel case, such as devicePort (env DAT_CONFIG)`;
+  const config = `JSON file with settings; keys are in camel case, such as devicePort (env DAT_CONFIG)`;
   command.addOption(new Option('--config [file]', config).helpGroup('General:'));
   for (const group of settingGroups) {
     for (const key of settingKeys) {
@@ -92,8 +98,8 @@ export function defaultText(key: SettingKey): string {
 }
 
 /**
- * What follows an unknown flag is probably its value, and may be a secret: such words are not printed.
- * @param words what commander did not know, from the first unknown flag on
+ * The word after an unknown flag is probably its value and may be a secret, so it is not printed.
+ * @param words what commander did not recognise, from the first unknown flag on
  */
 function unknownFlags(words: readonly string[]): string[] {
   const problems: string[] = [];
@@ -121,8 +127,8 @@ function secretMeantBy(flag: string): SettingKey | undefined {
 }
 
 function secretFlag(flag: string, key: SettingKey): string {
-  const accepted = `env ${envName(key)} or the config file's key ${key}, as every user of the machine can read flags`;
-  return problem(placeOf(flag), 'a secret', accepted);
+  const expected = `env ${envName(key)} or key ${key} of the config file, because any user of the machine can read flags`;
+  return problem(placeOf(flag), 'a secret', expected);
 }
 
 function unknownFlag(flag: string): string {

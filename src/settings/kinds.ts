@@ -1,33 +1,34 @@
 /**
- * The kinds of value a setting can have: what is accepted, in words and as a schema. Flags and environment variables
- * give strings, the config file gives strings or native JSON; one schema takes both. Pure, main thread, at start.
+ * The kinds of values that settings have, each in words and as a schema. Flags and environment variables give strings,
+ * the config file gives strings or native JSON; one schema takes both. Pure; main thread, at start.
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
-/** Linux takes no longer path. */
+/** Linux accepts no longer path. */
 const PATH_CHARACTERS_MAX = 4095;
 
 export interface Kind<Value> {
   readonly schema: z.ZodType<Value>;
-  /** Completes "accepted is …". */
+  /** Completes "expected …". */
   readonly accepted: string;
   /** Stands for the value in the help. */
   readonly placeholder: string;
-  /** The words to choose from, where there are any: a wrong one gets a hint. */
+  /** The words to choose from, if any; a misspelt one gets a hint. */
   readonly words: readonly string[];
 }
 
-/** `DAT_HOST` may be a name; 253 is the longest that DNS carries. */
+/** `DAT_HOST` may be a name; DNS allows 253 characters. */
 const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})$/;
-/** Digits and dots are an address, and a wrong one is no name. */
+/** Digits and dots are an address; an invalid one must not pass as a name. */
 const NUMERIC = /^[0-9.]+$/;
 const WHOLE_NUMBER = /^(?:0|-?[1-9][0-9]*)$/;
-const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@,*]+$/;
+/** A comma would end it in the list; `*` is no wildcard here, and no client sends it. */
+const ORIGIN = /^(?!\*$)[\x21-\x2b\x2d-\x7e]+$/;
 /** Visible ASCII: what fits in an Authorization header without quoting. */
 const TOKEN = /^[\x21-\x7e]{1,1024}$/;
 
-/** Whole numbers from `least` to `most`; no exponent, no sign without need, no blanks. */
+/** Whole numbers from `least` to `most`; no exponent, no plus sign, no spaces. */
 function wholeNumberSchema(least: number, most: number): z.ZodType<number> {
   const digits = z.string().regex(WHOLE_NUMBER).transform(Number);
   return z.union([z.int(), digits]).pipe(z.int().min(least).max(most));
@@ -84,7 +85,7 @@ export const hostAddress: Kind<string> = {
 
 export const bearerToken: Kind<string> = {
   schema: z.string().regex(TOKEN),
-  accepted: '1 to 1024 visible ASCII characters without blanks',
+  accepted: '1 to 1024 visible ASCII characters without spaces',
   placeholder: 'token',
   words: [],
 };
@@ -101,7 +102,7 @@ export function text(what: string, placeholder: string): Kind<string> {
   return { schema: z.string().max(4096), accepted: what, placeholder, words: [] };
 }
 
-/** Over plain HTTP whoever stands between could name his own keys. */
+/** Over plain HTTP anyone on the path could substitute other keys. */
 function isKeySetUrl(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname } = new URL(url);
@@ -121,26 +122,29 @@ export const filePath: Kind<string> = {
     .string()
     .max(PATH_CHARACTERS_MAX)
     .refine((path) => !path.includes('\0')),
-  accepted: 'the path of a file in a directory that can be written, empty for none',
+  accepted: 'the path of a file in a writable directory, or empty for none',
   placeholder: 'path',
   words: [],
 };
 
-/** An origin as a browser sends it: for http and https in the form that URL gives it, so without a default port. */
-function isExactOrigin(origin: string): boolean {
-  if (!ORIGIN.test(origin)) return false;
-  if (!origin.startsWith('http://') && !origin.startsWith('https://')) return true;
-  return URL.canParse(origin) && new URL(origin).origin === origin;
+const splitAtCommas = z.string().transform((list) => list.split(',').map((item) => item.trim()));
+
+function listOf(item: z.ZodString): z.ZodType<readonly string[]> {
+  return z.union([z.array(z.string()), splitAtCommas]).pipe(z.array(item));
 }
 
-const originList = z.array(z.string().refine(isExactOrigin));
-const splitAtCommas = z.string().transform((list) => list.split(',').map((origin) => origin.trim()));
-
 export const origins: Kind<readonly string[]> = {
-  schema: z.union([z.array(z.string()), splitAtCommas]).pipe(originList),
+  schema: listOf(z.string().regex(ORIGIN)),
   accepted:
-    'a list, separated by commas, of origins as a browser sends them: in lower case, without path or default port, ' +
-    'such as https://board.example',
+    'a list, separated by commas, of origins exactly as clients send them, such as https://board.example, file:// or null',
   placeholder: 'origins',
+  words: [],
+};
+
+/** As in a Host header, without the port. */
+export const hostNames: Kind<readonly string[]> = {
+  schema: listOf(z.string().refine((host) => isIP(host) !== 0 || HOST_NAME.test(host))),
+  accepted: 'a list, separated by commas, of host names or addresses without port, such as dat.example',
+  placeholder: 'hosts',
   words: [],
 };

@@ -1,20 +1,16 @@
 /**
- * How a refused setting is put into one line: where it stands, what was given, what is accepted, and a hint.
- * A name that is not known is printed without its value: it may be the misspelt name of a secret.
+ * Describes an invalid setting in one line: where it is, what was given, what is expected, and a hint.
+ * An unknown name is printed without its value, since it may be the misspelt name of a secret.
  */
-import { distance } from 'fastest-levenshtein';
+import { nearest as nearestOf } from '../did-you-mean.ts';
 import { rowOf, type SettingKey, settingKeys } from './schema.ts';
 
 const SHOWN_CHARACTERS_MAX = 60;
-/** A hint may differ by a third of its letters, and by two swapped ones unless it is very short: more is a guess. */
-function differenceMax(candidate: string): number {
-  return candidate.length < 4 ? 1 : Math.max(2, candidate.length / 3);
-}
 
-/** Line breaks that JSON leaves alone, and what moves a terminal's cursor or turns its text around. */
+/** Line breaks that JSON does not escape, and characters that move a terminal's cursor or reverse its text. */
 const UNPRINTABLE = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** A value or name as it may stand in a line: quoted, escaped and cut. */
+/** A value or name for use in a line: quoted, escaped and cut. */
 export function shown(value: unknown): string {
   if (value === undefined || value === '') return value === '' ? 'an empty string' : 'nothing';
   if (Array.isArray(value)) {
@@ -29,9 +25,9 @@ export function shown(value: unknown): string {
   );
 }
 
-/** @param where where it stands: `flag --host`, `env DAT_HOST`, `file dat.json, key host` */
-export function problem(where: string, given: string, accepted: string, hint?: string): string {
-  return `${where}: given ${given}, accepted is ${accepted}${hint === undefined ? '' : `; did you mean ${hint}?`}`;
+/** @param where where it is: `flag --host`, `env DAT_HOST`, `file dat.json, key host` */
+export function problem(where: string, given: string, expected: string, hint?: string): string {
+  return `${where}: got ${given}, expected ${expected}${hint === undefined ? '' : `; did you mean ${hint}?`}`;
 }
 
 /** A value that the setting's kind does not accept. */
@@ -43,7 +39,13 @@ export function wrongValue(where: string, key: SettingKey, value: unknown): stri
   return problem(where, shown(value), kind.accepted, hint === undefined ? undefined : shown(hint));
 }
 
-/** Names compare without case and separators: `device_port`, `DAT_DEVICE_PORT` and `devicePort` are one. */
+/** Why a file could not be read. */
+export function readFailure(error: unknown): string {
+  const code = (error as { readonly code?: unknown } | null | undefined)?.code;
+  return code === 'ENOENT' ? 'no such file' : typeof code === 'string' ? shown(code) : 'a read error';
+}
+
+/** Names compare without case and separators: `device_port`, `DAT_DEVICE_PORT` and `devicePort` are the same. */
 function plain(name: string): string {
   return name
     .slice(0, 2 * SHOWN_CHARACTERS_MAX)
@@ -52,34 +54,25 @@ function plain(name: string): string {
     .replace(/^dat(?=.)/, '');
 }
 
-/** The candidate that was probably meant, or undefined. */
+/** The candidate that was probably meant; undefined if none is close. */
 export function nearest(given: string, candidates: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Number.POSITIVE_INFINITY;
-  for (const candidate of candidates) {
-    const away = distance(plain(given), plain(candidate));
-    if (away < bestDistance && away <= differenceMax(plain(candidate))) {
-      best = candidate;
-      bestDistance = away;
-    }
-  }
-  return best;
+  return nearestOf(given, candidates, plain);
 }
 
 export interface NamesOfSource {
-  /** Where it stands, with the name as it was given. */
+  /** Where it is, with the name as it was given. */
   readonly where: string;
   /** What the source calls a name: `flag`, `variable`, `key`. */
   readonly noun: string;
   /** How the source spells a setting. */
   readonly spell: (key: string) => string;
-  /** Names the source knows besides the settings. */
+  /** Names that the source accepts besides the settings. */
   readonly others: readonly string[];
 }
 
-/** A name that is no setting's, as that source spells it. */
+/** A name that is not a setting. */
 export function unknownName(given: string, names: NamesOfSource): string {
   const { where, noun, spell, others } = names;
   const meant = nearest(given, [...settingKeys, ...others]);
-  return problem(where, `an unknown ${noun}`, 'one that dat serve --help lists', meant && spell(meant));
+  return problem(where, `an unknown ${noun}`, 'one listed by dat serve --help', meant && spell(meant));
 }

@@ -1,10 +1,10 @@
-/** What must hold between settings. A rule is checked once the settings it names are each right. Pure. */
-import { BlockList, isIP } from 'node:net';
+/** What must hold between settings. A rule is checked only if each setting it names is valid by itself. Pure. */
+import { isLoopback } from '../access/ip.ts';
 import { isAuthenticated } from '../access/keys.ts';
 import { problem, shown } from './problems.ts';
 import { envName, type SettingKey, type Settings } from './schema.ts';
 
-/** Where each setting that was given stands; the others have their default. */
+/** Where each given setting is; the others have their default. */
 export type Origins = ReadonlyMap<SettingKey, string>;
 
 export interface Circumstances {
@@ -15,7 +15,7 @@ export interface Circumstances {
 
 interface Rule {
   readonly keys: readonly SettingKey[];
-  /** The problem, or undefined where the rule holds. */
+  /** The problem; undefined if the rule holds. */
   readonly check: (settings: Settings, circumstances: Circumstances) => string | undefined;
 }
 
@@ -25,17 +25,17 @@ const rules: readonly Rule[] = [
     check: (settings, { origins }) => {
       const { host, insecure } = settings;
       if (insecure || isLoopback(host) || isAuthenticated(settings)) return undefined;
-      const accepted =
-        'a loopback address (127.0.0.1, ::1, localhost) without authentication, unless DAT_INSECURE=true';
-      return problem(placeOf('host', origins), shown(host), accepted);
+      const expected =
+        'a loopback address (127.0.0.1, ::1, localhost), or authentication, or DAT_INSECURE=true';
+      return problem(placeOf('host', origins), shown(host), expected);
     },
   },
   {
     keys: ['host', 'adminToken'],
     check: ({ host, adminToken }, { origins }) => {
       if (adminToken !== '' || isLoopback(host)) return undefined;
-      const accepted = `a bearer token for the admin API on the non-loopback address ${shown(host)}`;
-      return problem(placeOf('adminToken', origins), 'nothing', accepted);
+      const expected = `a bearer token for the admin API, because the address ${shown(host)} is not loopback`;
+      return problem(placeOf('adminToken', origins), 'nothing', expected);
     },
   },
   {
@@ -46,8 +46,8 @@ const rules: readonly Rule[] = [
         tlsCertFile === ''
           ? (['tlsKeyFile', 'tlsCertFile'] as const)
           : (['tlsCertFile', 'tlsKeyFile'] as const);
-      const accepted = `the path of a PEM file, because ${placeOf(given, origins)} is set: both or neither`;
-      return problem(placeOf(missing, origins), 'nothing', accepted);
+      const expected = `the path of a PEM file, because ${placeOf(given, origins)} is set`;
+      return problem(placeOf(missing, origins), 'nothing', expected);
     },
   },
   {
@@ -60,16 +60,16 @@ const rules: readonly Rule[] = [
   {
     keys: ['sendQueueBytes', 'sendQueueMaxBytes'],
     check: ({ sendQueueBytes, sendQueueMaxBytes }, { origins }) => {
-      // Its default gives way to a lower hard limit; a number that was given is meant.
+      // The default yields to a lower hard limit. A given number is meant, so it is refused.
       if (!origins.has('sendQueueBytes') || sendQueueBytes <= sendQueueMaxBytes) return undefined;
       const max = `${placeOf('sendQueueMaxBytes', origins)}, ${sendQueueMaxBytes}`;
-      const accepted = `at most the hard limit of the same queue (${max})`;
-      return problem(placeOf('sendQueueBytes', origins), shown(sendQueueBytes), accepted);
+      const expected = `at most the hard limit of the same queue (${max})`;
+      return problem(placeOf('sendQueueBytes', origins), shown(sendQueueBytes), expected);
     },
   },
 ];
 
-/** @param wrong keys with a problem already: rules about them are left out */
+/** @param wrong keys that already have a problem: rules about them are skipped */
 export function brokenRules(
   settings: Settings,
   circumstances: Circumstances,
@@ -83,16 +83,4 @@ export function brokenRules(
 
 function placeOf(key: SettingKey, origins: Origins): string {
   return origins.get(key) ?? `env ${envName(key)}`;
-}
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/** True for an address that only this machine reaches. Of names only `localhost` is one. */
-export function isLoopback(host: string): boolean {
-  const address = host.split('%', 1)[0] ?? host;
-  const version = isIP(address);
-  if (version === 0) return host.toLowerCase() === 'localhost';
-  return loopback.check(address, version === 4 ? 'ipv4' : 'ipv6');
 }

@@ -1,12 +1,13 @@
 /**
- * Every setting, once. The type, the parsers of flags, environment and file, the help and the table in the README
- * follow from these rows; so do the names: key `devicePort` is `DAT_DEVICE_PORT` and `--device-port`.
- * The inequalities between settings stand in `rules.ts`.
+ * Every setting, once. The types, the parsers of flags, environment and file, the help and docs/settings.md follow
+ * from these rows, and so do the names: key `devicePort` is `DAT_DEVICE_PORT` and `--device-port`.
+ * What must hold between settings is in `rules.ts`.
  */
 import {
   bearerToken,
   filePath,
   hostAddress,
+  hostNames,
   type Kind,
   keySetUrl,
   oneOf,
@@ -21,13 +22,18 @@ import {
 export interface SettingRow<Value> {
   readonly kind: Kind<Value>;
   readonly default: NoInfer<Value>;
-  /** How the default reads where its value does not speak for itself. */
+  /** The default in words, where the value alone does not say enough. */
   readonly defaultText?: string;
   readonly group: SettingGroup;
-  /** What it does, what follows from it, and what 0 means where 0 is accepted. */
+  /** What it does and what follows from it; what 0 means if 0 is accepted. */
   readonly meaning: string;
-  /** Its value is never printed, and it has no flag: other users of the machine see a process's arguments. */
+  /** The value is never printed, and there is no flag: other users of the machine can read a process's arguments. */
   readonly secret?: true;
+  /**
+   * A reload applies a new value, or reads the named file again, without dropping a connection. Without this marker a
+   * change takes a restart. Anything that sizes memory, opens a listener or starts threads must not have it.
+   */
+  readonly reloadable?: true;
 }
 
 export const settingGroups = [
@@ -37,18 +43,23 @@ export const settingGroups = [
   'Presence',
   'Delivery',
   'Capacity',
+  'History',
   'Running',
 ] as const;
 export type SettingGroup = (typeof settingGroups)[number];
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** 24 days: Node's timers end at 24.8. */
+/** 24 days: Node's timers reach 24.8 days at most. */
 const SPAN_MS_MAX = 24 * DAY_MS;
 /** One bit per fan-out worker in a 32-bit word of interest. */
 export const FANOUT_WORKERS_MAX = 32;
-/** At this many rows a column of 8 bytes is 128 MB, and ids of the greatest length are 2 GB. */
+/** The count of a subscriber's filters is one byte. */
+const FILTERS_MAX = 255;
+/** With this many rows, a column of 8 bytes takes 128 MB and ids of the maximum length take 2 GB. */
 const ROWS_MAX = 16_000_000;
 const QUEUE_BYTES_MAX = 1024 ** 3;
+/** What one shared memory may have. */
+const HISTORY_BYTES_MAX = 2 ** 31;
 const QUEUES_TOTAL_BYTES_MAX = 1024 ** 4;
 
 const port = wholeNumber(0, 65535, 'port');
@@ -66,50 +77,54 @@ export const settingRows = {
     default: '127.0.0.1',
     group: 'Listeners',
     meaning:
-      'Address that all three listeners bind to. Anything but a loopback address is refused without authentication, ' +
-      'unless `DAT_INSECURE=true`, and needs `DAT_ADMIN_TOKEN`.',
+      'Address that all three listeners bind to. An address that other machines can reach needs ' +
+      '`DAT_ADMIN_TOKEN`, and also authentication or `DAT_INSECURE=true`.',
   }),
   devicePort: row({
     kind: port,
     default: 7400,
     group: 'Listeners',
-    meaning: 'Port where devices connect (WebSocket, `/v1/device`). 0 takes any free port.',
+    meaning: 'Port for devices (WebSocket, `/v1/device`). 0 picks any free port.',
   }),
   subscriberPort: row({
     kind: port,
     default: 7401,
     group: 'Listeners',
-    meaning: 'Port where subscribers connect (WebSocket, `/v1/subscribe`). 0 takes any free port.',
+    meaning: 'Port for subscribers (WebSocket, `/v1/subscribe`). 0 picks any free port.',
   }),
   adminPort: row({
     kind: port,
     default: 7402,
     group: 'Listeners',
-    meaning: 'Port of the admin API, the metrics and the health routes (HTTP). 0 takes any free port.',
+    meaning:
+      'Port for the admin API, metrics, health checks and the dashboard (HTTP). 0 picks any free port.',
   }),
   transport: row({
     kind: oneOf('auto', 'uws', 'ws'),
     default: 'auto',
     group: 'Listeners',
     meaning:
-      'WebSocket library: `uws` (uWebSockets.js) refuses to start where its binary does not load, `ws` is slower ' +
-      'and runs everywhere, `auto` takes the first that loads and says which.',
+      'WebSocket library. `uws` is uWebSockets.js; the hub does not start if its binary does not load. ' +
+      '`ws` is slower and runs everywhere. `auto` takes uWebSockets.js if it loads, otherwise `ws`, and ' +
+      'logs which.',
   }),
   tlsCertFile: row({
     kind: text('the path of a PEM file', 'file'),
     default: '',
     defaultText: 'none',
     group: 'Listeners',
+    reloadable: true,
     meaning:
-      "Certificate of all three listeners, in PEM form: the server's own first, then those between it and the root. " +
-      'Given with `DAT_TLS_KEY_FILE`, peers connect with wss and https only. A renewed one is read at the next start.',
+      "TLS certificate for all three listeners, in PEM form: the server's own certificate first, then the " +
+      'intermediates. With it and `DAT_TLS_KEY_FILE`, the hub accepts only wss and https.',
   }),
   tlsKeyFile: row({
     kind: text('the path of a PEM file', 'file'),
     default: '',
     defaultText: 'none',
     group: 'Listeners',
-    meaning: 'Private key of the certificate, in PEM form and without a passphrase.',
+    reloadable: true,
+    meaning: 'Private key of the certificate, in PEM form, without a passphrase.',
   }),
 
   insecure: row({
@@ -117,8 +132,8 @@ export const settingRows = {
     default: false,
     group: 'Access',
     meaning:
-      'Accepts a non-loopback `DAT_HOST` without authentication: whoever reaches the ports may then publish as any ' +
-      'device and listen to all of them.',
+      'Allows a non-loopback `DAT_HOST` without authentication. Anyone who reaches the ports can then ' +
+      'publish as any device and follow every device.',
   }),
   adminToken: row({
     kind: bearerToken,
@@ -126,9 +141,20 @@ export const settingRows = {
     defaultText: 'none',
     group: 'Access',
     secret: true,
+    reloadable: true,
     meaning:
-      'Bearer token of the admin API. Without one every admin route is open, so it is needed on a non-loopback ' +
-      'address.',
+      'Bearer token for the admin API. Without one, and without authentication, every admin route is ' +
+      'open. Required on a non-loopback address.',
+  }),
+  adminTokenFile: row({
+    kind: text('the path of a file', 'file'),
+    default: '',
+    defaultText: 'none',
+    group: 'Access',
+    reloadable: true,
+    meaning:
+      'File that holds the value of `DAT_ADMIN_TOKEN`, such as a mounted secret; a line break at its end does not ' +
+      'count. Not together with the variable.',
   }),
   authJwtSecret: row({
     kind: secretText,
@@ -136,72 +162,103 @@ export const settingRows = {
     defaultText: 'none',
     group: 'Access',
     secret: true,
+    reloadable: true,
     meaning:
-      'Shared secret of tokens signed with HS256; give it 32 random bytes at least. This or another key turns ' +
-      'authentication on: every peer then needs a token.',
+      'Shared secret for tokens signed with HS256; use at least 32 random bytes. This or any other key ' +
+      'turns authentication on: every peer then needs a token.',
+  }),
+  authJwtSecretFile: row({
+    kind: text('the path of a file', 'file'),
+    default: '',
+    defaultText: 'none',
+    group: 'Access',
+    reloadable: true,
+    meaning:
+      'File that holds the value of `DAT_AUTH_JWT_SECRET`, such as a mounted secret; a line break at its end does ' +
+      'not count. Not together with the variable.',
   }),
   authJwtPublicKeyFile: row({
     kind: text('the path of a PEM file', 'file'),
     default: '',
     defaultText: 'none',
     group: 'Access',
+    reloadable: true,
     meaning:
-      'Public key of tokens, in PEM form: RSA is for RS256, EC P-256 for ES256, Ed25519 for EdDSA. Turns ' +
-      'authentication on.',
+      'Public key for tokens, in PEM form. An RSA key verifies RS256, EC P-256 verifies ES256, Ed25519 ' +
+      'verifies EdDSA. Turns authentication on.',
   }),
   authJwksUrl: row({
     kind: keySetUrl,
     default: '',
     defaultText: 'none',
     group: 'Access',
+    reloadable: true,
     meaning:
-      'Where the public keys of tokens are (JSON Web Key Set: RS256, ES256, EdDSA). Asked every 10 minutes, and for ' +
-      'a key it lacked at most every 30 seconds. Turns authentication on.',
+      'URL of a JSON Web Key Set with the public keys for tokens (RS256, ES256, EdDSA). The hub fetches ' +
+      'it again every 10 minutes, and at most every 30 seconds when a token names an unknown key. Turns ' +
+      'authentication on.',
   }),
   authJwtAudience: row({
     kind: text('what the `aud` of tokens names', 'audience'),
     default: '',
     defaultText: 'any',
     group: 'Access',
-    meaning: 'Tokens must name this in `aud`.',
+    reloadable: true,
+    meaning: "If set, a token's `aud` must contain this value.",
   }),
   authJwtIssuer: row({
     kind: text('the `iss` of tokens', 'issuer'),
     default: '',
     defaultText: 'any',
     group: 'Access',
-    meaning: 'Tokens must have this as `iss`.',
+    reloadable: true,
+    meaning: "If set, a token's `iss` must equal this value.",
   }),
   authFailuresPerMinute: row({
     kind: wholeNumber(0, 1_000_000, 'failures per minute'),
     default: 0,
     group: 'Access',
+    reloadable: true,
     meaning:
-      'Wrong tokens from one address in a minute after which it is answered with 429 for `DAT_AUTH_BAN_MS`. 0 means ' +
-      'no limit: behind a proxy all peers have one address.',
+      'Number of wrong tokens per minute from one address after which the address gets 429 for ' +
+      '`DAT_AUTH_BAN_MS`. 0 means no limit; keep it at 0 behind a proxy, where all peers share one ' +
+      'address.',
   }),
   authBanMs: row({
     kind: wholeNumber(1000, SPAN_MS_MAX, 'ms'),
     default: 60_000,
     group: 'Access',
-    meaning: 'How long an address with too many wrong tokens is turned away.',
+    reloadable: true,
+    meaning: 'How long an address stays banned after too many wrong tokens.',
   }),
   allowedOrigins: row({
     kind: origins,
     default: [] as readonly string[],
     defaultText: 'same host',
     group: 'Access',
+    reloadable: true,
     meaning:
-      'Exact origins that a browser may connect from, on every listener. Naming any replaces the default, ' +
-      'the same host.',
+      'Values of the `Origin` header that may connect, on every listener, compared exactly: of browsers ' +
+      '`https://board.example`, of some firmware libraries `file://` or an origin with a path. Naming any replaces the ' +
+      'default, the same host.',
+  }),
+  allowedHosts: row({
+    kind: hostNames,
+    default: [] as readonly string[],
+    defaultText: 'local names',
+    group: 'Access',
+    meaning:
+      'More host names that requests may name in `Host`. Where no token is needed, a hub on a loopback address answers ' +
+      'only requests for `localhost`, loopback addresses, `DAT_HOST` and these, so that no foreign web page reaches it ' +
+      'by DNS rebinding. Name the host that a proxy in front passes on.',
   }),
   defaultAccess: row({
     kind: oneOf('allow', 'deny'),
     default: 'allow',
     group: 'Access',
     meaning:
-      'With `deny` only pairs of device and subscriber that an operator set to allow, or that an access rule ' +
-      'allows, may subscribe.',
+      'What holds for a pair of device and subscriber that no operator and no access rule decides. With ' +
+      '`deny`, only allowed pairs may subscribe.',
   }),
 
   fanoutWorkers: row({
@@ -209,63 +266,74 @@ export const settingRows = {
     default: 'auto',
     group: 'Threads',
     meaning:
-      `Fan-out worker threads. \`auto\` is the number of cores less 2, at least 1 and at most ${FANOUT_WORKERS_MAX}. ` +
-      "0 lets the main thread hold the subscribers' sockets.",
+      'Number of fan-out worker threads. `auto` is the number of cores minus 2, at least 1 and at most ' +
+      `${FANOUT_WORKERS_MAX}. 0 keeps the subscribers' sockets on the main thread.`,
   }),
 
   subscriberActivity: row({
     kind: oneOf('pong', 'frame'),
     default: 'pong',
     group: 'Presence',
+    reloadable: true,
     meaning:
-      "What counts as a subscriber's activity: `pong` is any frame, WebSocket pongs too, so a connected subscriber " +
-      'stays active; `frame` is only data frames, so one that sends nothing turns inactive.',
+      'What counts as activity of a subscriber. `pong`: any frame, including WebSocket pongs, so a ' +
+      'connected subscriber stays active. `frame`: data frames only, so a subscriber that sends nothing ' +
+      'becomes inactive.',
   }),
   subscriberInactiveAfterMs: row({
     kind: spanMs,
     default: 60_000,
     group: 'Presence',
     meaning:
-      'Silence after which a subscription turns from active to inactive and gets nothing. Keep it above ' +
-      '`DAT_PING_INTERVAL_MS`, or subscribers turn inactive between two pings.',
+      'A subscriber that is silent for this long becomes inactive and gets no events. Keep it above ' +
+      '`DAT_PING_INTERVAL_MS`; otherwise subscribers become inactive between two pings.',
   }),
   subscriberRemoveAfterMs: row({
     kind: spanMs,
     default: 300_000,
     group: 'Presence',
     meaning:
-      'Silence after which a subscription is removed, and the time in which a lost subscriber may resume. Not below ' +
-      '`DAT_SUBSCRIBER_INACTIVE_AFTER_MS`.',
+      'Subscriptions of a subscriber that is silent for this long are removed. A subscriber that ' +
+      'reconnects earlier keeps them. Set it above `DAT_SUBSCRIBER_INACTIVE_AFTER_MS`; otherwise ' +
+      'subscriptions are removed without becoming inactive first.',
   }),
   deviceStaleAfterMs: row({
     kind: spanMs,
     default: 60_000,
     group: 'Presence',
-    meaning: 'Silence after which a connected device is called stale.',
+    meaning: 'A connected device that is silent for this long becomes stale.',
   }),
   deviceLeaveGraceMs: row({
     kind: spanMsOrZero,
     default: 15_000,
     group: 'Presence',
     meaning:
-      'Wait after an unclean disconnect before the device is called offline; a return within it is not broadcast. 0 ' +
-      'means offline at once.',
+      'Leave grace: how long the hub waits after an unclean disconnect before it calls the device ' +
+      'offline. If the device returns in time, nothing is broadcast. 0 means offline at once.',
+  }),
+  interestLingerMs: row({
+    kind: spanMsOrZero,
+    default: 5000,
+    group: 'Presence',
+    meaning:
+      'Time without a listener after which a device that connected with ?interest=true is told that nobody listens. ' +
+      '0 means at once.',
   }),
   deviceRemoveAfterMs: row({
     kind: spanMsOrZero,
     default: 300_000,
     group: 'Presence',
     meaning:
-      'An offline device with no subscription and nothing pinned by an operator is removed after this. 0 removes ' +
-      'it at once.',
+      'An offline device is removed after this, if it has no subscription and no operator has set a pair ' +
+      'of it. 0 removes it at once.',
   }),
   pingIntervalMs: row({
     kind: wholeNumber(10, 3_600_000, 'ms'),
     default: 25_000,
     group: 'Presence',
     meaning:
-      'Time between two WebSocket pings of the hub to every peer. A peer that shows no sign of life for this and 10 ' +
-      'seconds more is closed with 4201.',
+      "Interval of the hub's WebSocket pings to every peer. A peer that sends nothing for this interval " +
+      'plus 10 seconds is closed with 4201.',
   }),
 
   flushMaxMs: row({
@@ -273,62 +341,74 @@ export const settingRows = {
     default: 5,
     group: 'Delivery',
     meaning:
-      'The longest that batching may hold an event under load. 0 sends each event as it comes, in more writes.',
+      'Longest time that batching may hold an event under load. 0 sends each event at once, at the price ' +
+      'of more writes.',
   }),
   maxMessageBytes: row({
     kind: wholeNumber(1024, 1_048_576, 'bytes'),
     default: 65_536,
     group: 'Delivery',
-    meaning: 'Largest frame that a peer may send; a larger one is refused and the peer closed.',
+    meaning:
+      'Largest frame that a peer may send. A larger one gets error 106 and the connection is closed with ' +
+      '4000.',
   }),
   sendQueueBytes: row({
     kind: queueBytes,
     default: 262_144,
     group: 'Delivery',
     meaning:
-      'Bytes waiting for one subscriber above which it lags: it gets high events only until a quarter is left, then a ' +
-      '`gap` and the newest missed event of each device. Not above `DAT_SEND_QUEUE_MAX_BYTES`; at that or above, who ' +
-      'would lag is closed at once.',
+      'Send queue size above which a subscriber counts as slow. It then gets only high-priority events ' +
+      'until the queue is down to a quarter, followed by a `gap` and the newest missed event of each ' +
+      'device. Must not exceed `DAT_SEND_QUEUE_MAX_BYTES`; if both are equal, a slow subscriber is closed ' +
+      'at once.',
   }),
   sendQueueMaxBytes: row({
     kind: queueBytes,
     default: 1_048_576,
     group: 'Delivery',
     meaning:
-      'Bytes waiting for one subscriber above which it is closed with 4108, as it is after lagging for 30 seconds. Each ' +
-      'subscriber may cost this much memory, and for a moment what is published between two looks.',
+      'Send queue size above which a subscriber is closed with 4108. A subscriber that is slow for 30 ' +
+      'seconds is closed too. Each subscriber can take this much memory, and briefly a little more.',
   }),
   sendQueuesTotalBytes: row({
     kind: wholeNumber(0, QUEUES_TOTAL_BYTES_MAX, 'bytes'),
     default: 268_435_456,
     group: 'Delivery',
+    reloadable: true,
     meaning:
-      'Bytes waiting for all subscribers together, shared out evenly over the fan-out threads; above it those with ' +
-      'the largest queues are closed first, with 4108. 0 means no limit.',
+      'Limit for all send queues together, divided evenly among the fan-out threads. Above it, the ' +
+      'subscribers with the largest queues are closed first, with 4108. 0 means no limit.',
   }),
   subscriberRate: row({
     kind: wholeNumber(0, 1_000_000, 'frames per second'),
     default: 1000,
     group: 'Delivery',
-    meaning: 'Frames per second that one subscriber may send; what goes beyond is refused. 0 means no limit.',
+    reloadable: true,
+    meaning:
+      'Frames per second that one subscriber may send; more are refused with error 111. 0 means no limit.',
   }),
   subscriberBurst: row({
     kind: wholeNumber(0, 1_000_000, 'frames'),
     default: 2000,
     group: 'Delivery',
-    meaning: 'Frames that one subscriber may send at once, after a pause, above its rate. 0 means no limit.',
+    reloadable: true,
+    meaning:
+      'Burst: frames that one subscriber may send at once before its rate limit applies. 0 means no limit.',
   }),
   deviceRate: row({
     kind: wholeNumber(0, 1_000_000, 'events per second'),
     default: 100,
     group: 'Delivery',
-    meaning: 'Events per second that one device may send; what goes beyond is refused. 0 means no limit.',
+    reloadable: true,
+    meaning: 'Events per second that one device may send; more are refused with error 111. 0 means no limit.',
   }),
   deviceBurst: row({
     kind: wholeNumber(0, 1_000_000, 'events'),
     default: 200,
     group: 'Delivery',
-    meaning: 'Events that one device may send at once, after a pause, above its rate. 0 means no limit.',
+    reloadable: true,
+    meaning:
+      'Burst: events that one device may send at once before its rate limit applies. 0 means no limit.',
   }),
 
   maxConnections: row({
@@ -336,50 +416,81 @@ export const settingRows = {
     default: 'auto',
     group: 'Capacity',
     meaning:
-      'Open connections of devices and subscribers together; one more is answered with 503. `auto` is what the ' +
-      "process's limit of open files leaves for them. 0 means no limit.",
+      'Maximum number of open connections, devices and subscribers together; one more gets 503. `auto` ' +
+      "takes it from the process's limit of open files. 0 means no limit.",
   }),
   maxConnectionsPerAddress: row({
     kind: wholeNumber(0, ROWS_MAX, 'connections'),
     default: 0,
     group: 'Capacity',
+    reloadable: true,
     meaning:
-      'Open connections from one address (IPv6: one /64) to a listener or another; one more is answered with 429. 0 ' +
-      'means no limit: behind a proxy all peers have one address.',
+      'Maximum number of open connections from one address (for IPv6, one /64); one more gets 429. 0 ' +
+      'means no limit; keep it at 0 behind a proxy, where all peers share one address.',
   }),
   connectionsPerSecondPerAddress: row({
     kind: wholeNumber(0, 1_000_000, 'connections per second'),
     default: 0,
     group: 'Capacity',
-    meaning: 'New connections per second from one address; more are answered with 429. 0 means no limit.',
+    reloadable: true,
+    meaning: 'Maximum number of new connections per second from one address; more get 429. 0 means no limit.',
   }),
   maxSubscriptionsPerSubscriber: row({
     kind: wholeNumber(1, ROWS_MAX, 'subscriptions'),
     default: 100_000,
     group: 'Capacity',
-    meaning: 'Subscriptions that one subscriber may have; one more is answered with error 106.',
+    meaning: 'Maximum number of subscriptions of one subscriber; one more gets error 106.',
+  }),
+  historyBytes: row({
+    kind: wordOrNumber('auto', 0, HISTORY_BYTES_MAX),
+    default: 'auto',
+    group: 'History',
+    meaning:
+      'Memory for recent events of all devices together. auto is the larger of 32 MiB and 1 KiB for each device of ' +
+      'DAT_MAX_DEVICES. 0 turns history off.',
+  }),
+  historyEvents: row({
+    kind: wholeNumber(1, 1_000_000, 'events'),
+    default: 100,
+    group: 'History',
+    meaning: 'Events of one device that are kept at most, while there is room.',
+  }),
+  historyTtlMs: row({
+    kind: wholeNumber(1000, SPAN_MS_MAX, 'ms'),
+    default: 3_600_000,
+    group: 'History',
+    meaning:
+      'Age up to which events are kept. The newest message and status of each device are kept whatever their age.',
+  }),
+  maxFiltersPerSubscriber: row({
+    kind: wholeNumber(1, FILTERS_MAX, 'filters'),
+    default: 100,
+    group: 'Capacity',
+    meaning: 'Maximum number of filters of one subscriber; one more gets error 106.',
   }),
   maxDevices: row({
     kind: wholeNumber(1, ROWS_MAX, 'devices'),
     default: 100_000,
     group: 'Capacity',
     meaning:
-      'Devices that the presence table has room for, reserved at start; one more is turned away with 4100.',
+      'Number of devices that the presence table holds; the memory is reserved at start. One more device ' +
+      'is closed with 4100.',
   }),
   maxSubscribers: row({
     kind: wholeNumber(1, ROWS_MAX, 'subscribers'),
     default: 100_000,
     group: 'Capacity',
     meaning:
-      'Subscribers that the presence table has room for, reserved at start; one more is turned away with 4100.',
+      'Number of subscribers that the presence table holds; the memory is reserved at start. One more ' +
+      'subscriber is closed with 4100.',
   }),
   maxSubscriptions: row({
     kind: wholeNumber(1, ROWS_MAX, 'subscriptions'),
     default: 1_000_000,
     group: 'Capacity',
     meaning:
-      'Pairs of device and subscriber that the presence table has room for, reserved at start; one more is answered ' +
-      'with error 106.',
+      'Number of subscriptions (pairs of device and subscriber) that the presence table holds; the memory ' +
+      'is reserved at start. One more gets error 106.',
   }),
 
   firstFrameTimeoutMs: row({
@@ -387,51 +498,59 @@ export const settingRows = {
     default: 0,
     group: 'Running',
     meaning:
-      'A new peer is pinged at once and must show a sign of life (a pong or any frame) within this, or it is closed ' +
-      'with 4201. 0 means it has as long as any other.',
+      'If set, a new peer is pinged at once and must answer, with a pong or any frame, within this time; ' +
+      'otherwise it is closed with 4201. 0 turns this off.',
   }),
   overloadLagMs: row({
     kind: wholeNumber(0, 3_600_000, 'ms'),
     default: 1000,
     group: 'Running',
+    reloadable: true,
     meaning:
-      'Event loop lag of a thread above which, two seconds in a row, new peers are answered with 503 and `/readyz` ' +
-      'says why. 0 means never.',
+      "If a thread's event loop delay exceeds this for two seconds in a row, new peers get 503 and " +
+      '`/readyz` gives the reason. 0 turns this off.',
   }),
   overloadMemoryBytes: row({
     kind: wordOrNumber('auto', 0, Number.MAX_SAFE_INTEGER),
     default: 'auto',
     group: 'Running',
+    reloadable: true,
     meaning:
-      'Resident memory above which new peers are answered with 503 and `/readyz` says why. `auto` is 90 % of what ' +
-      'the host or its container gives the process. 0 means never.',
+      'If resident memory exceeds this, new peers get 503 and `/readyz` gives the reason. `auto` is 90 % ' +
+      'of what the host or the container gives the process. 0 turns this off.',
   }),
   faultInjection: row({
     kind: trueOrFalse,
     default: false,
     group: 'Running',
     meaning:
-      'For tests of the hub itself: `POST /v1/faults` then breaks a thread on purpose. Refused with ' +
+      'For tests of the hub itself: lets `POST /v1/faults` break a thread on purpose. Refused with ' +
       '`NODE_ENV=production`.',
   }),
   logLevel: row({
     kind: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',
     group: 'Running',
+    reloadable: true,
     meaning:
-      'The least level that is logged, on stderr: NDJSON, or pretty on a terminal. `listening` is always logged.',
+      'Lowest level that is logged. Logs go to stderr, as NDJSON, or in readable form on a terminal. ' +
+      '`listening` is always logged.',
   }),
   drainRate: row({
     kind: wholeNumber(1, 1_000_000, 'closes per second'),
     default: 1000,
     group: 'Running',
-    meaning: 'Connections closed per second while draining, so that not all reconnect at once.',
+    reloadable: true,
+    meaning: 'Connections closed per second during a drain, so that not all peers reconnect at once.',
   }),
   drainTimeoutMs: row({
     kind: wholeNumber(0, 600_000, 'ms'),
     default: 15_000,
     group: 'Running',
-    meaning: 'The longest that draining may take; whoever is left is closed then. 0 closes everyone at once.',
+    reloadable: true,
+    meaning:
+      'Longest time that a drain may take; the remaining connections are then closed together. 0 closes ' +
+      'all of them at once.',
   }),
   snapshotFile: row({
     kind: filePath,
@@ -439,24 +558,26 @@ export const settingRows = {
     defaultText: 'none',
     group: 'Running',
     meaning:
-      'File that outlives a restart: what operators set, the access rules, and the status and numbering of each ' +
-      'device. Read at start, written at an interval and at the end of a drain; one hub a file.',
+      "Snapshot file: operators' settings, access rules, and the status and numbering of each device " +
+      'survive a restart. Read at start, written at an interval and at the end of a drain. Each hub needs ' +
+      'a file of its own.',
   }),
   snapshotIntervalMs: row({
     kind: wholeNumber(0, DAY_MS, 'ms'),
     default: 60_000,
     group: 'Running',
+    reloadable: true,
     meaning:
-      'Time between two snapshots: what a hub that is killed may lose of what operators set. 0 writes one at the ' +
-      'end of a drain only.',
+      "Time between two snapshots. A hub that is killed loses operators' changes made since the last one. " +
+      '0 writes a snapshot only at the end of a drain.',
   }),
   snapshotOnCorrupt: row({
     kind: oneOf('refuse', 'empty'),
     default: 'refuse',
     group: 'Running',
     meaning:
-      'What a start does when neither the snapshot nor the one before it can be read: `refuse` with exit code 78, or ' +
-      'start `empty`, with every denial forgotten.',
+      'What the hub does at start if neither the snapshot nor the previous one can be read: `refuse` ' +
+      'exits with code 78, `empty` starts without it, so every denial is forgotten.',
   }),
 } as const satisfies Record<string, SettingRow<unknown>>;
 

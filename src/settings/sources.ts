@@ -1,11 +1,12 @@
-/** Reads the environment and the config file into given settings. Pure: what it reads is handed in. */
-import { problem, shown, unknownName } from './problems.ts';
+/** Reads settings from the environment and the config file. Pure: the caller passes in what is read. */
+import { lookAtJson } from '../json-text.ts';
+import { problem, readFailure, shown, unknownName } from './problems.ts';
 import { envName, type SettingKey, settingKeys } from './schema.ts';
 
-/** One value that was given for a setting, not yet checked. */
+/** One value given for a setting, not yet checked. */
 export interface Given {
   readonly key: SettingKey;
-  /** undefined: its name is there and its value is missing */
+  /** undefined: the name is there, its value is missing */
   readonly value: unknown;
   /** `flag --host`, `env DAT_HOST` or `file dat.json, key host` */
   readonly where: string;
@@ -18,13 +19,13 @@ export interface SourceRead {
 
 export const CONFIG_VARIABLE = 'DAT_CONFIG';
 const PREFIX = 'DAT_';
-/** `DAT_…` variables that are no settings: the file of settings, and what `dat` reads where it connects as a peer. */
+/** `DAT_…` variables that are not settings: the config file, and the token that `dat` connects with as a peer. */
 export const otherVariables: readonly string[] = [CONFIG_VARIABLE, 'DAT_TOKEN'];
 
 const keyOfVariable = new Map(settingKeys.map((key) => [envName(key), key]));
 const keyOfName = new Map<string, SettingKey>(settingKeys.map((key) => [key, key]));
 
-/** An empty variable counts as not given; any other `DAT_…` that is no setting is a problem. */
+/** An empty variable counts as not given. Any other `DAT_…` variable that is not a setting is a problem. */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): SourceRead {
   const given: Given[] = [];
   const problems: string[] = [];
@@ -42,22 +43,24 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
 function unknownVariable(name: string): string {
   const where = `env ${named(name)}`;
   if (/^DAT_(?:SERVICE_|PORT$|PORT_\d)/.test(name)) {
-    const accepted =
-      'none of this name; Kubernetes sets it for a service called dat: set enableServiceLinks to false';
-    return problem(where, 'an unknown variable', accepted);
+    const expected =
+      'no such variable. Kubernetes sets it for a service named dat; set enableServiceLinks: false';
+    return problem(where, 'an unknown variable', expected);
   }
   return unknownName(name, { where, noun: 'variable', spell: envName, others: ['config'] });
 }
 
 /**
- * @param path for the problem lines and for `readFile`
- * @param readFile returns the file's text; what it throws becomes a problem
+ * @param path used in problem lines and passed to `readFile`
+ * @param readFile returns the file's text; an error it throws becomes a problem
  */
 export function readConfigFile(path: string, readFile: (path: string) => string): SourceRead {
   const file = `file ${named(path)}`;
+  let text: string;
   let content: unknown;
   try {
-    content = JSON.parse(readFile(path));
+    text = readFile(path);
+    content = JSON.parse(text);
   } catch (error) {
     return { given: [], problems: [unreadable(file, error)] };
   }
@@ -67,6 +70,9 @@ export function readConfigFile(path: string, readFile: (path: string) => string)
   }
   const given: Given[] = [];
   const problems: string[] = [];
+  const { duplicate } = lookAtJson(text, { keysDownTo: 1 });
+  if (duplicate !== undefined)
+    problems.push(problem(`${file}, key ${named(duplicate)}`, 'twice', 'each key once'));
   for (const [name, value] of Object.entries(content)) {
     const where = `${file}, key ${named(name)}`;
     const key = keyOfName.get(name);
@@ -76,19 +82,16 @@ export function readConfigFile(path: string, readFile: (path: string) => string)
   return { given, problems };
 }
 
-/** The engine's own message may quote the file, so of a syntax error only the place is told. */
+/** The engine's own message may quote the file, so a syntax error is reported only by its position. */
 function unreadable(file: string, error: unknown): string {
   if (error instanceof SyntaxError) {
     const place = /\bposition \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0];
     return problem(file, `text that is not JSON${place ? ` (at ${place})` : ''}`, 'one JSON object');
   }
-  const code = (error as { readonly code?: unknown } | null | undefined)?.code;
-  const why =
-    code === 'ENOENT' ? 'no such file' : typeof code === 'string' ? shown(code) : 'an error on reading';
-  return problem(file, why, 'the path of a readable JSON file');
+  return problem(file, readFailure(error), 'the path of a readable JSON file');
 }
 
-/** A name or path as it is where that is harmless, else quoted. */
+/** A name or path: as it is if that is harmless, otherwise quoted. */
 function named(name: string): string {
   return /^[\w./~-]{1,200}$/.test(name) ? name : shown(name);
 }

@@ -1,25 +1,24 @@
-/** The settings as a Markdown table, as the README shows it. */
+/** The settings as Markdown, as docs/settings.md prints them: one table per group, in the order of the help. */
 import { defaultText } from './flags.ts';
-import { envName, flagName, rowOf, settingGroups, settingKeys } from './schema.ts';
+import { envName, rowOf, type SettingGroup, type SettingKey, settingGroups, settingKeys } from './schema.ts';
 
-/** One row a setting, in the order of the help; no line break at the end. */
+const HEAD = ['setting', 'default', 'accepted', 'reload', 'meaning'] as const;
+
+/** A heading and a table for each group; no line break at the end. */
 export function settingsTable(): string {
-  const rows = settingGroups.flatMap((group) =>
-    settingKeys
-      .filter((key) => rowOf(key).group === group)
-      .map((key) => {
-        const { kind, meaning, secret } = rowOf(key);
-        const flag = secret ? 'none: secret' : code(flagName(key));
-        const fallback = rowOf(key).defaultText ?? code(defaultText(key));
-        return [code(envName(key)), flag, code(key), fallback, kind.accepted, meaning];
-      }),
-  );
-  const config = ['`DAT_CONFIG`', '`--config`', '–', 'none', 'the path of a JSON file', CONFIG_MEANING];
-  const head = ['env', 'flag', 'file key', 'default', 'accepted', 'meaning'];
-  return [head, head.map(() => '---'), config, ...rows].map(line).join('\n');
+  return settingGroups.map((group) => `## ${group}\n\n${tableOf(group)}`).join('\n\n');
 }
 
-const CONFIG_MEANING = 'Config file: one JSON object whose keys are those of the third column.';
+function tableOf(group: SettingGroup): string {
+  const rows = settingKeys.filter((key) => rowOf(key).group === group).map(cellsOf);
+  return [HEAD, HEAD.map(() => '---'), ...rows].map(line).join('\n');
+}
+
+function cellsOf(key: SettingKey): readonly string[] {
+  const { kind, meaning, secret, reloadable, defaultText: inWords } = rowOf(key);
+  const name = `${code(envName(key))}${secret ? ' (secret)' : ''}`;
+  return [name, inWords ?? code(defaultText(key)), kind.accepted, reloadable ? 'yes' : 'restart', meaning];
+}
 
 function code(text: string): string {
   return `\`${text}\``;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 /** Relative to `src/settings` and to `dist/src/settings`. */
 const CANDIDATES = ['../../package.json', '../../../package.json'] as const;
 
-/** @throws Error when the package is not complete: its own package.json is missing */
+/** @throws Error if the package is incomplete: its own package.json is missing */
 export function packageVersion(): string {
   for (const candidate of CANDIDATES) {
     const version = versionIn(new URL(candidate, import.meta.url));

@@ -32,19 +32,20 @@ export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws', tls?: Tls):
       };
       return { transport: createUwsTransport(binding, tls), reason: `uWebSockets.js ${version}` };
     } catch (error) {
-      failures.push(lastLine(error));
+      failures.push(causeOf(error));
     }
   }
-  const why = `no uWebSockets.js binary loads on Node ${process.versions.node} (${process.platform} ${process.arch}): ${failures.join('; ')}`;
+  const why = `no uWebSockets.js binary loads on Node ${process.versions.node} (${process.platform} ${process.arch}): ${[...new Set(failures)].join('; ')}`;
   if (wanted === 'uws') throw new Error(why);
   return { transport: createWsTransport(tls), reason: `ws: ${why}` };
 }
 
 const LINE_CHARACTERS_MAX = 200;
 
-/** The cause: the packages put it below a text of their own. */
-function lastLine(error: unknown): string {
+/** Why a binary does not load, one line: the packages put it below a text of their own, and Node a list of files below it. */
+export function causeOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  return (lines.at(-1) ?? '').slice(0, LINE_CHARACTERS_MAX);
+  const cause = /^Error: (.+)$/m.exec(text)?.[1] ?? text.split('\n', 1)[0] ?? '';
+  if (cause.startsWith('Cannot find module')) return 'none is installed for it';
+  return cause.replace(/ \(required by .*\)$/, '').slice(0, LINE_CHARACTERS_MAX);
 }

@@ -4,7 +4,7 @@
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { KeyError } from '../access/keys.ts';
+import { KeyError } from '../key-error.ts';
 
 export interface TlsSettings {
   /** '' for none; both or neither, as the settings' rules enforce. */
@@ -61,6 +61,7 @@ function read(name: string, path: string, readFile: (path: string) => string): s
     const { code } = error as NodeJS.ErrnoException;
     throw new KeyError(
       `the file of ${name} cannot be read: ${code === 'ENOENT' ? 'no such file' : (code ?? 'error')}`,
+      { cause: error },
     );
   }
 }

@@ -1,18 +1,22 @@
 /**
- * The port: what ingest and fan-out need of a WebSocket server, and no more.
+ * What the hub needs of a WebSocket server, and no more. It carries bytes and knows no policy: who is admitted, what a
+ * frame means and why a connection is closed is the business of the handlers.
  * Two implementations: `uws.ts` (uWebSockets.js) and `ws.ts` (the `ws` package, where no uWS binary loads).
- * A socket belongs to the thread whose listener accepted it; nothing here may be called from another thread.
+ * A connection belongs to the thread whose listener accepted it; nothing here may be called from another thread.
  */
+import type { Tls } from './tls.ts';
 
-/** One open WebSocket. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
-export interface Socket<Session> {
+/** One open connection. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
+export interface Connection<Session> {
   readonly session: Session;
+  /** Peer's address in text form, '' when unknown or once the connection is over. */
+  readonly remoteAddress: string;
   /**
    * Sends one frame. The bytes are copied or written before this returns, so the caller may reuse them.
-   * Sending on a closed socket does nothing.
+   * Sending on a closed connection does nothing.
    */
   send(frame: string | Uint8Array, binary: boolean): void;
-  /** Runs `body` so that what it sends on this socket leaves in as few writes as possible. */
+  /** Runs `body` so that what it sends on this connection leaves in as few writes as possible. */
   cork(body: () => void): void;
   ping(): void;
   /**
@@ -22,7 +26,7 @@ export interface Socket<Session> {
   close(code: number, reason: string): void;
   /** Drops the connection without a close frame. */
   terminate(): void;
-  /** Adds this socket to a topic of its listener: from now on it gets what is published there. */
+  /** Adds it to a topic of its listener: from now on it gets what is published there. Routes share topics. */
   join(topic: string): void;
   leave(topic: string): void;
   /** Bytes accepted by `send` or `publish` that the kernel has not taken yet. */
@@ -33,7 +37,10 @@ export interface Socket<Session> {
 export interface UpgradeRequest {
   /** Raw query without `?`, `''` when there is none. */
   readonly query: string;
-  /** Value of a header by its lower-case name, `''` when absent. */
+  /**
+   * Value of a header by its lower-case name, `''` when absent. Several lines of one name are joined by `, `, but of
+   * `host` and `authorization` the first counts.
+   */
   header(name: string): string;
   /** Peer's address in text form, `''` when unknown. */
   readonly remoteAddress: string;
@@ -48,26 +55,30 @@ export type UpgradeAnswer<Session> =
       readonly headers?: Readonly<Record<string, string>>;
     };
 
+/** What a route does with its connections. */
 export interface ListenerHandlers<Session> {
   /** May take its time; a peer that goes away meanwhile is never opened. Must not reject. */
   upgrade(request: UpgradeRequest): UpgradeAnswer<Session> | Promise<UpgradeAnswer<Session>>;
-  open(socket: Socket<Session>): void;
+  open(connection: Connection<Session>): void;
   /** `frame` is valid only while this runs. Text frames are valid UTF-8. */
-  message(socket: Socket<Session>, frame: Uint8Array, binary: boolean): void;
+  message(connection: Connection<Session>, frame: Uint8Array, binary: boolean): void;
   /** A WebSocket pong (control frame) came in. */
-  controlPong(socket: Socket<Session>): void;
+  controlPong(connection: Connection<Session>): void;
+  /** A WebSocket ping came in; the transport has answered it. */
+  controlPing(connection: Connection<Session>): void;
   /** The kernel took what was waiting: `bufferedBytes` has shrunk. */
-  writable(socket: Socket<Session>): void;
+  writable(connection: Connection<Session>): void;
   /** A frame was not queued because more than `queueBytesMax` waits for this peer. */
-  dropped(socket: Socket<Session>): void;
+  dropped(connection: Connection<Session>): void;
   /** This side has begun to close the connection: what is sent to it from here on goes nowhere. */
-  closing(socket: Socket<Session>): void;
-  /** The connection is over; `code` is that of `Socket.close` if it was called, else the peer's: 1005 when the peer gave none and 1006 when there was no close frame. */
-  close(socket: Socket<Session>, code: number): void;
+  closing(connection: Connection<Session>): void;
+  /** The connection is over; `code` is that of `Connection.close` if it was called, else the peer's: 1005 when the peer gave none and 1006 when there was no close frame. */
+  close(connection: Connection<Session>, code: number): void;
 }
 
-export interface ListenerOptions<Session> {
-  /** The one path that upgrades; any other is answered with 404, and a plain request to it with 426. */
+/** One path that upgrades, with handlers and limits of its own. A plain request to it is answered with 426. */
+export interface Route<Session> {
+  /** Begins with a slash; compared exactly. */
   readonly path: string;
   /**
    * Largest frame handed to `message`, bytes. The hub's own limit lies below it, so that the close code is the
@@ -79,20 +90,36 @@ export interface ListenerOptions<Session> {
   readonly handlers: ListenerHandlers<Session>;
 }
 
-/** A set of sockets on one thread. */
+export interface ListenerOptions {
+  /** At least one, with different paths. Any other path is answered with 404. */
+  // Methods of an interface are bivariant, so a route of any session is one of `unknown`: a route only ever meets its own.
+  readonly routes: readonly Route<unknown>[];
+}
+
+/** A set of connections on one thread. */
 export interface Endpoint {
   /**
-   * Sends one frame to every socket of `topic`. The bytes are taken before this returns. The writes may be held
-   * until the end of the event loop's turn; frames to one socket keep their order, `send` included.
+   * Sends one frame to every connection of `topic`. The bytes are taken before this returns. The writes may be held
+   * until the end of the event loop's turn; frames to one connection keep their order, `send` included.
    */
   publish(topic: string, frame: Uint8Array, binary: boolean): void;
-  /** Stops accepting and drops every socket of this endpoint. */
+  /** Stops accepting and drops every connection of this endpoint. */
   close(): void;
 }
 
-export interface Listener extends Endpoint {
+/** Accepts, or is handed, new connections. */
+interface Accepting {
+  /**
+   * Connections that come from now on get this certificate; those that are open keep theirs. Only where there was one
+   * before. The files have been checked.
+   * @throws Error when it cannot be used after all; the one before stays
+   */
+  useTls(tls: Tls): void;
+}
+
+export interface Listener extends Endpoint, Accepting {
   readonly port: number;
-  /** Stops accepting; the open sockets stay. */
+  /** Stops accepting; the open connections stay. */
   stopAccepting(): void;
 }
 
@@ -104,7 +131,7 @@ export interface Acceptor {
   readonly port: number;
   /** `descriptor` comes from `ChildEndpoint.descriptor` of a worker thread. */
   addChild(descriptor: ChildDescriptor): void;
-  /** Must be called before the worker's endpoint closes, or accepted sockets go to a dead thread. */
+  /** Must be called before the worker's endpoint closes, or accepted connections go to a dead thread. */
   removeChild(descriptor: ChildDescriptor): void;
   stopAccepting(): void;
   close(): void;
@@ -113,18 +140,19 @@ export interface Acceptor {
 /** Opaque token that crosses threads by structured clone. */
 export type ChildDescriptor = unknown;
 
-export interface ChildEndpoint extends Endpoint {
+export interface ChildEndpoint extends Endpoint, Accepting {
+  /** Another one after `useTls`: the acceptor is to hand connections to that one only. */
   readonly descriptor: ChildDescriptor;
 }
 
 export interface Transport {
   readonly name: 'uws' | 'ws';
   /** @throws ListenError when the address cannot be bound. */
-  listen<Session>(host: string, port: number, options: ListenerOptions<Session>): Promise<Listener>;
-  /** Present when sockets can be handed to other threads. */
+  listen(host: string, port: number, options: ListenerOptions): Promise<Listener>;
+  /** Present when connections can be handed to other threads. */
   readonly threads?: {
     acceptor(host: string, port: number): Promise<Acceptor>;
-    child<Session>(options: ListenerOptions<Session>): ChildEndpoint;
+    child(options: ListenerOptions): ChildEndpoint;
   };
 }
 

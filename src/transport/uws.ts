@@ -1,19 +1,21 @@
 /** The transport port on uWebSockets.js: the only file that touches its API. */
 import type * as Uws from 'uWebSockets.js';
 import { CLOSE_HANDSHAKE_MS } from '../limits.ts';
+import { type HttpRefusal, handshakeProblem, notWebSocket } from './handshake.ts';
 import type { Tls } from './tls.ts';
 import {
   type Acceptor,
   type ChildDescriptor,
   type ChildEndpoint,
+  type Connection,
   ListenError,
-  type Listener,
   type ListenerHandlers,
   type ListenerOptions,
-  type Socket,
+  type Route,
   type Transport,
   type UpgradeAnswer,
 } from './transport.ts';
+import { type AppLoad, UwsApps } from './uws-apps.ts';
 import { UwsCall } from './uws-call.ts';
 
 /** What uWS has beside its typings. */
@@ -44,24 +46,39 @@ const LAST_TOPIC = '*';
 /** @param tls undefined: plain TCP */
 export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
   const newApp = (): App => createApp(uws, tls);
+  const appsFor = (options: ListenerOptions, call: UwsCall) =>
+    new UwsApps((of, load) => routed(createApp(uws, of), uws, options, { call, load }), tls);
   return {
     name: 'uws',
     async listen(host, port, options) {
       const call = new UwsCall(uws);
-      const app = routed(newApp(), uws, options, call);
-      const { socket, port: bound } = await bind(uws, app, host, port);
+      const apps = appsFor(options, call);
+      // With a certificate an app in front accepts for whichever app has the newest one.
+      const front = tls === undefined ? undefined : newApp();
+      front?.addChildAppDescriptor(apps.current.getDescriptor());
+      const { socket, port: bound } = await bind(uws, front ?? apps.current, host, port);
       let listening = true;
       const stopAccepting = (): void => {
         if (listening) uws.us_listen_socket_close(socket);
         listening = false;
       };
-      return endpoint(app, call, { port: bound, stopAccepting }) satisfies Listener;
+      const useTls = (next: Tls): void => {
+        const before = apps.replace(next);
+        front?.addChildAppDescriptor(apps.current.getDescriptor());
+        front?.removeChildAppDescriptor(before.getDescriptor());
+      };
+      const close = (): void => {
+        front?.close();
+        apps.close();
+        call.close();
+      };
+      return { port: bound, stopAccepting, publish: apps.publish.bind(apps), useTls, close };
     },
     threads: {
       async acceptor(host, port): Promise<Acceptor> {
         const app = newApp(); // of the same kind as its children: uWS takes one for the other
         // Reached only while no child is there: the workers are starting or gone.
-        app.any('/*', (response) => refuse(response, 503, 'no worker is ready'));
+        app.any('/*', (response) => refuse(response, { status: 503, message: 'no worker is ready' }));
         const { socket, port: bound } = await bind(uws, app, host, port);
         let listening = true;
         const stopAccepting = (): void => {
@@ -78,8 +95,18 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
       },
       child(options): ChildEndpoint {
         const call = new UwsCall(uws);
-        const app = routed(newApp(), uws, options, call);
-        return endpoint(app, call, { descriptor: app.getDescriptor() });
+        const apps = appsFor(options, call);
+        return {
+          get descriptor() {
+            return apps.current.getDescriptor();
+          },
+          publish: apps.publish.bind(apps),
+          useTls: (next) => void apps.replace(next),
+          close() {
+            apps.close();
+            call.close();
+          },
+        };
       },
     },
   };
@@ -91,26 +118,12 @@ function createApp(uws: UwsBinding, tls: Tls | undefined): App {
   return uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) as App;
 }
 
-function endpoint<More extends object>(app: Uws.TemplatedApp, call: UwsCall, more: More) {
-  return {
-    ...more,
-    publish(topic: string, frame: Uint8Array, binary: boolean): void {
-      // The typings ask for an ArrayBuffer's view; shared memory is taken just as well, and done with on return.
-      app.publish(topic, frame as Uint8Array<ArrayBuffer>, binary);
-    },
-    close(): void {
-      app.close();
-      call.close();
-    },
-  };
-}
-
 /** uWS copies these properties onto its own object of the connection: one is enough. */
 interface UserData<Session> {
-  readonly socket: UwsSocket<Session>;
+  readonly connection: UwsConnection<Session>;
 }
 
-class UwsSocket<Session> implements Socket<Session> {
+class UwsConnection<Session> implements Connection<Session> {
   readonly session: Session;
   /** From `opened` on; uWS throws when a closed socket is touched. */
   #ws!: Uws.WebSocket<UserData<Session>>;
@@ -136,6 +149,10 @@ class UwsSocket<Session> implements Socket<Session> {
   opened(ws: Uws.WebSocket<UserData<Session>>): void {
     this.#ws = ws;
     this.#open = true;
+  }
+
+  get remoteAddress(): string {
+    return this.#open ? Buffer.from(this.#ws.getRemoteAddressAsText()).toString() : '';
   }
 
   send(frame: string | Uint8Array, binary: boolean): void {
@@ -203,10 +220,24 @@ class UwsSocket<Session> implements Socket<Session> {
   }
 }
 
-function routed<Session>(app: App, uws: UwsBinding, options: ListenerOptions<Session>, call: UwsCall): App {
-  const { handlers, path, frameBytesMax, queueBytesMax } = options;
-  const socketOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().socket;
-  return app
+/** What the routes of one app share. */
+interface Shared {
+  readonly call: UwsCall;
+  /** Of the app. */
+  readonly load: AppLoad;
+}
+
+function routed(app: App, uws: UwsBinding, { routes }: ListenerOptions, shared: Shared): App {
+  for (const route of routes) addRoute(app, uws, route, shared);
+  const served = routes.map(({ path }) => path).join(', ');
+  const notHere = { status: 404, message: `no such path; served here: ${served}` };
+  return app.any('/*', (response) => refuse(response, notHere)) as App;
+}
+
+function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, { call, load }: Shared): void {
+  const { handlers, path, frameBytesMax, queueBytesMax } = route;
+  const connectionOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().connection;
+  app
     .ws<UserData<Session>>(path, {
       compression: uws.DISABLED,
       maxPayloadLength: frameBytesMax,
@@ -215,64 +246,63 @@ function routed<Session>(app: App, uws: UwsBinding, options: ListenerOptions<Ses
       idleTimeout: 0,
       maxLifetime: 0,
       sendPingsAutomatically: false,
-      upgrade: (response, request, context) => upgrade(options, call, response, request, context),
+      upgrade: (response, request, context) => upgrade(route, call, response, request, context),
       open(ws) {
-        const socket = socketOf(ws);
-        socket.opened(ws);
-        handlers.open(socket);
+        const connection = connectionOf(ws);
+        connection.opened(ws);
+        load.connections += 1;
+        handlers.open(connection);
       },
-      message: (ws, message, isBinary) => handlers.message(socketOf(ws), new Uint8Array(message), isBinary),
-      pong: (ws) => handlers.controlPong(socketOf(ws)),
+      message: (ws, message, isBinary) =>
+        handlers.message(connectionOf(ws), new Uint8Array(message), isBinary),
+      ping: (ws) => handlers.controlPing(connectionOf(ws)),
+      pong: (ws) => handlers.controlPong(connectionOf(ws)),
       drain(ws) {
-        const socket = socketOf(ws);
-        socket.drained();
-        handlers.writable(socket);
+        const connection = connectionOf(ws);
+        connection.drained();
+        handlers.writable(connection);
       },
-      dropped: (ws) => handlers.dropped(socketOf(ws)),
+      dropped: (ws) => handlers.dropped(connectionOf(ws)),
       close(ws, code) {
-        const socket = socketOf(ws);
-        socket.ended();
-        handlers.close(socket, socket.closeCode ?? code);
+        const connection = connectionOf(ws);
+        connection.ended();
+        load.connections -= 1;
+        handlers.close(connection, connection.closeCode ?? code);
       },
     })
-    .any(path, notWebSocket)
-    .any('/*', (response) => refuse(response, 404, `no such path; ${path} is served here`)) as App;
+    // Whatever uWS takes for no handshake: other methods, a key that is missing or too short.
+    .any(path, (response, request) => {
+      const head = { method: request.getMethod().toUpperCase(), header: headersOf(request) };
+      refuse(response, handshakeProblem(head) ?? notWebSocket);
+    });
 }
 
 function upgrade<Session>(
-  { handlers }: ListenerOptions<Session>,
+  { handlers }: Route<Session>,
   call: UwsCall,
   response: Uws.HttpResponse,
   request: Uws.HttpRequest,
   context: Uws.us_socket_context_t,
 ): void {
-  const key = request.getHeader('sec-websocket-key');
-  // uWS lets other versions through.
-  if (request.getHeader('sec-websocket-version') !== '13') {
-    refuse(response, 426, 'WebSocket version 13 is accepted', { 'Sec-WebSocket-Version': '13' });
+  const header = headersOf(request);
+  const problem = handshakeProblem({ method: 'GET', header });
+  if (problem !== undefined) {
+    refuse(response, problem);
     return;
   }
-  if (key === '') {
-    refuse(response, 400, 'Sec-WebSocket-Key is missing');
-    return;
-  }
-  // uWS looks at the key alone.
-  if (!/\bupgrade\b/i.test(request.getHeader('connection'))) {
-    notWebSocket(response);
-    return;
-  }
-  const extensions = request.getHeader('sec-websocket-extensions');
+  const key = header('sec-websocket-key');
+  const extensions = header('sec-websocket-extensions');
   const finish = (answer: UpgradeAnswer<Session>): void => {
     if ('status' in answer) {
-      refuse(response, answer.status, answer.message, answer.headers);
+      refuse(response, answer);
       return;
     }
-    const data: UserData<Session> = { socket: new UwsSocket(answer.session, handlers) };
+    const data: UserData<Session> = { connection: new UwsConnection(answer.session, handlers) };
     response.upgrade(data, key, answer.protocol ?? '', extensions, context);
   };
   const answer = handlers.upgrade({
     query: request.getQuery() ?? '',
-    header: (name) => request.getHeader(name),
+    header,
     get remoteAddress() {
       return Buffer.from(response.getRemoteAddressAsText()).toString();
     },
@@ -293,8 +323,18 @@ function upgrade<Session>(
   );
 }
 
-function notWebSocket(response: Uws.HttpResponse): void {
-  refuse(response, 426, 'this is a WebSocket endpoint', { Upgrade: 'websocket' });
+/** Of these the first line counts, as in Node. */
+const singleHeaders: ReadonlySet<string> = new Set(['host', 'authorization', 'content-length']);
+
+/** uWS gives the first line of a name only; it must be read before the handler returns. */
+function headersOf(request: Uws.HttpRequest): (name: string) => string {
+  const values = new Map<string, string>();
+  request.forEach((name, value) => {
+    const earlier = values.get(name);
+    if (earlier === undefined) values.set(name, value);
+    else if (!singleHeaders.has(name)) values.set(name, `${earlier}, ${value}`);
+  });
+  return (name) => values.get(name) ?? '';
 }
 
 const phrases: Readonly<Record<number, string>> = {
@@ -302,18 +342,14 @@ const phrases: Readonly<Record<number, string>> = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
+  405: 'Method Not Allowed',
   426: 'Upgrade Required',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
 
-function refuse(
-  response: Uws.HttpResponse,
-  status: number,
-  message: string,
-  headers: Readonly<Record<string, string>> = {},
-): void {
+function refuse(response: Uws.HttpResponse, { status, message, headers = {} }: HttpRefusal): void {
   response.cork(() => {
     response.writeStatus(`${status} ${phrases[status] ?? 'Error'}`);
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);

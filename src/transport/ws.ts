@@ -6,17 +6,19 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
+import { CLOSE_HANDSHAKE_MS, HEAD_BYTES_MAX, HEAD_LINES_MAX, UPGRADE_MS_MAX } from '../limits.ts';
+import { type HttpRefusal, handshakeProblem, notWebSocket } from './handshake.ts';
 import type { Tls } from './tls.ts';
 import {
+  type Connection,
   ListenError,
   type Listener,
   type ListenerOptions,
-  type Socket,
+  type Route,
   type Transport,
   type UpgradeAnswer,
 } from './transport.ts';
@@ -27,42 +29,49 @@ export function createWsTransport(tls?: Tls): Transport {
 }
 
 /** As uWebSockets.js has it: who has not sent the head of an upgrade by then is cut off. */
-const HEAD_TIMES = { headersTimeout: UPGRADE_MS_MAX, connectionsCheckingInterval: 1000 } as const;
+const HEAD = {
+  headersTimeout: UPGRADE_MS_MAX,
+  connectionsCheckingInterval: 1000,
+  maxHeaderSize: HEAD_BYTES_MAX,
+} as const;
 
-async function listen<Session>(
+async function listen(
   tls: Tls | undefined,
   host: string,
   port: number,
-  options: ListenerOptions<Session>,
+  { routes }: ListenerOptions,
 ): Promise<Listener> {
-  const topics = new Topics<Session>();
-  const sockets = new Set<WsSocket<Session>>();
+  const topics = new Topics();
+  const connections = new Set<WsConnection<unknown>>();
+  const byPath = new Map(routes.map((route) => [route.path, served(route)]));
+  const notHere: HttpRefusal = {
+    status: 404,
+    message: `no such path; served here: ${[...byPath.keys()].join(', ')}`,
+  };
   const server =
     tls === undefined
-      ? createServer(HEAD_TIMES)
-      : createTlsServer({ ...HEAD_TIMES, handshakeTimeout: UPGRADE_MS_MAX, cert: tls.cert, key: tls.key });
+      ? createServer(HEAD)
+      : createTlsServer({ ...HEAD, handshakeTimeout: UPGRADE_MS_MAX, cert: tls.cert, key: tls.key });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const here = pathOf(request) === options.path;
-    response.writeHead(here ? 426 : 404, {
-      'Content-Type': 'text/plain; charset=utf-8',
-      ...(here ? UPGRADE : {}),
-    });
-    response.end(here ? 'this is a WebSocket endpoint\n' : `no such path; ${options.path} is served here\n`);
-  });
-  const acceptor = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: options.frameBytesMax,
-    clientTracking: false,
-    handleProtocols: (_offered, request) => chosenProtocols.get(request) ?? false,
+    const { status, message, headers } = byPath.has(pathOf(request)) ? notWebSocket : notHere;
+    response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers });
+    response.end(`${message}\n`);
   });
   server.on('upgrade', (request, stream, head) => {
-    upgrade(options, request, stream, (session) => {
+    stream.on('error', () => stream.destroy());
+    const here = byPath.get(pathOf(request));
+    const problem = requestProblem(request) ?? (here === undefined ? notHere : undefined);
+    if (here === undefined || problem !== undefined) {
+      refuse(stream, problem ?? notHere);
+      return;
+    }
+    const { route, acceptor } = here;
+    upgrade(route, request, stream, (session) => {
       acceptor.handleUpgrade(request, stream, head, (ws) => {
-        const socket = new WsSocket(session, ws, stream as TcpSocket, options, topics);
-        sockets.add(socket);
-        ws.on('close', () => sockets.delete(socket));
-        serve(socket, ws, stream as TcpSocket, options);
+        const connection = new WsConnection(session, ws, stream as TcpSocket, route, topics);
+        connections.add(connection);
+        ws.on('close', () => connections.delete(connection));
+        serve(connection, ws, stream as TcpSocket, route);
       });
     });
   });
@@ -71,112 +80,126 @@ async function listen<Session>(
     port: (server.address() as AddressInfo).port,
     publish: (topic, frame, binary) => topics.publish(topic, frame, binary),
     stopAccepting: () => void server.close(),
+    useTls: ({ cert, key }) => (server as TlsServer).setSecureContext({ cert, key }),
     close() {
       server.close();
       server.closeAllConnections();
-      for (const socket of sockets) socket.terminate();
+      for (const connection of connections) connection.terminate();
     },
   };
 }
 
-const UPGRADE = { Upgrade: 'websocket', Connection: 'Upgrade' };
+/** A route with what takes its upgrades. */
+function served(route: Route<unknown>) {
+  const acceptor = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: route.frameBytesMax,
+    clientTracking: false,
+    handleProtocols: (_offered, request) => chosenProtocols.get(request) ?? false,
+  });
+  return { route, acceptor };
+}
+
+/** What uWebSockets.js refuses by itself, and Node lets through in an upgrade. */
+function requestProblem({ httpVersion, rawHeaders }: IncomingMessage): HttpRefusal | undefined {
+  if (rawHeaders.length > 2 * HEAD_LINES_MAX) return { status: 431, message: 'too many headers' };
+  if (httpVersion !== '1.1') return { status: 505, message: 'expected HTTP/1.1' };
+  const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length;
+  return hosts === 1 ? undefined : { status: 400, message: 'expected one Host header' };
+}
 
 /** What `upgrade` chose, for the handshake that follows it. */
 const chosenProtocols = new WeakMap<IncomingMessage, string>();
 
 function upgrade<Session>(
-  { path, handlers }: ListenerOptions<Session>,
+  { handlers }: Route<Session>,
   request: IncomingMessage,
   stream: Duplex,
   accept: (session: Session) => void,
 ): void {
-  stream.on('error', () => stream.destroy());
   const header = (name: string): string => String(request.headers[name] ?? '');
-  if (pathOf(request) !== path) {
-    refuse(stream, 404, `no such path; ${path} is served here`);
-  } else if (header('sec-websocket-version') !== '13') {
-    refuse(stream, 426, 'WebSocket version 13 is accepted', { 'Sec-WebSocket-Version': '13' });
-  } else if (header('sec-websocket-key') === '') {
-    refuse(stream, 400, 'Sec-WebSocket-Key is missing');
-  } else {
-    const query = (request.url ?? '').split('?')[1] ?? '';
-    const finish = (answer: UpgradeAnswer<Session>): void => {
-      if (stream.destroyed) return;
-      if ('status' in answer) {
-        refuse(stream, answer.status, answer.message, answer.headers);
-        return;
-      }
-      if (answer.protocol !== undefined) chosenProtocols.set(request, answer.protocol);
-      accept(answer.session);
-    };
-    const answer = handlers.upgrade({ query, header, remoteAddress: request.socket.remoteAddress ?? '' });
-    if (answer instanceof Promise) void answer.then(finish);
-    else finish(answer);
+  const problem = handshakeProblem({ method: request.method ?? '', header });
+  if (problem !== undefined) {
+    refuse(stream, problem);
+    return;
   }
+  const query = (request.url ?? '').split('?')[1] ?? '';
+  const finish = (answer: UpgradeAnswer<Session>): void => {
+    if (stream.destroyed) return;
+    if ('status' in answer) {
+      refuse(stream, answer);
+      return;
+    }
+    if (answer.protocol !== undefined) chosenProtocols.set(request, answer.protocol);
+    accept(answer.session);
+  };
+  const answer = handlers.upgrade({ query, header, remoteAddress: request.socket.remoteAddress ?? '' });
+  if (answer instanceof Promise) void answer.then(finish);
+  else finish(answer);
 }
 
 function serve<Session>(
-  socket: WsSocket<Session>,
+  connection: WsConnection<Session>,
   ws: WebSocket,
   tcp: TcpSocket,
-  { handlers }: ListenerOptions<Session>,
+  { handlers }: Route<Session>,
 ): void {
-  ws.on('message', (frame: Buffer, binary) => handlers.message(socket, frame, binary));
-  ws.on('pong', () => handlers.controlPong(socket));
+  ws.on('message', (frame: Buffer, binary) => handlers.message(connection, frame, binary));
+  ws.on('ping', () => handlers.controlPing(connection));
+  ws.on('pong', () => handlers.controlPong(connection));
   ws.on('error', () => {}); // a protocol error; `close` follows with its code
   ws.on('close', (code) => {
-    socket.ended();
-    handlers.close(socket, socket.closeCode ?? code);
+    connection.ended();
+    handlers.close(connection, connection.closeCode ?? code);
   });
-  tcp.on('drain', () => handlers.writable(socket));
-  handlers.open(socket);
+  tcp.on('drain', () => handlers.writable(connection));
+  handlers.open(connection);
 }
 
-/** Sockets by topic. */
-class Topics<Session> {
-  readonly #sockets = new Map<string, Set<WsSocket<Session>>>();
+/** Connections by topic. */
+class Topics {
+  readonly #members = new Map<string, Set<WsConnection<unknown>>>();
 
-  join(topic: string, socket: WsSocket<Session>): void {
-    const members = this.#sockets.get(topic);
-    if (members === undefined) this.#sockets.set(topic, new Set([socket]));
-    else members.add(socket);
+  join(topic: string, connection: WsConnection<unknown>): void {
+    const members = this.#members.get(topic);
+    if (members === undefined) this.#members.set(topic, new Set([connection]));
+    else members.add(connection);
   }
 
-  leave(topic: string, socket: WsSocket<Session>): void {
-    const members = this.#sockets.get(topic);
-    if (members?.delete(socket) && members.size === 0) this.#sockets.delete(topic);
+  leave(topic: string, connection: WsConnection<unknown>): void {
+    const members = this.#members.get(topic);
+    if (members?.delete(connection) && members.size === 0) this.#members.delete(topic);
   }
 
   publish(topic: string, frame: Uint8Array, binary: boolean): void {
-    const members = this.#sockets.get(topic);
+    const members = this.#members.get(topic);
     if (members === undefined) return;
     const bytes = Buffer.from(frame); // a copy: ws may write later than this returns
-    for (const socket of members) socket.sendCopied(bytes, binary);
+    for (const connection of members) connection.sendCopied(bytes, binary);
   }
 }
 
-class WsSocket<Session> implements Socket<Session> {
+class WsConnection<Session> implements Connection<Session> {
   readonly session: Session;
   readonly #ws: WebSocket;
   readonly #tcp: TcpSocket;
-  readonly #options: ListenerOptions<Session>;
-  readonly #topics: Topics<Session>;
+  readonly #route: Route<Session>;
+  readonly #topics: Topics;
   readonly #joined = new Set<string>();
   /** Code that this side closes with, undefined while it does not. */
   closeCode: number | undefined;
 
-  constructor(
-    session: Session,
-    ws: WebSocket,
-    tcp: TcpSocket,
-    options: ListenerOptions<Session>,
-    topics: Topics<Session>,
-  ) {
+  constructor(session: Session, ws: WebSocket, tcp: TcpSocket, route: Route<Session>, topics: Topics) {
     this.session = session;
     this.#ws = ws;
     this.#tcp = tcp;
-    this.#options = options;
+    this.#route = route;
     this.#topics = topics;
+  }
+
+  get remoteAddress(): string {
+    return this.#tcp.remoteAddress ?? '';
   }
 
   send(frame: string | Uint8Array, binary: boolean): void {
@@ -186,7 +209,7 @@ class WsSocket<Session> implements Socket<Session> {
   /** Sends bytes that nobody writes to any more. */
   sendCopied(frame: string | Buffer, binary: boolean): void {
     if (this.#ws.readyState !== this.#ws.OPEN) return;
-    const { queueBytesMax, handlers } = this.#options;
+    const { queueBytesMax, handlers } = this.#route;
     if (queueBytesMax > 0 && this.#ws.bufferedAmount > queueBytesMax) handlers.dropped(this);
     else this.#ws.send(frame, { binary });
   }
@@ -204,7 +227,7 @@ class WsSocket<Session> implements Socket<Session> {
   close(code: number, reason: string): void {
     if (this.#ws.readyState !== this.#ws.OPEN) return;
     this.closeCode = code;
-    this.#options.handlers.closing(this);
+    this.#route.handlers.closing(this);
     this.#ws.close(code, reason);
     setTimeout(() => this.terminate(), CLOSE_HANDSHAKE_MS).unref();
   }
@@ -238,17 +261,12 @@ function pathOf(request: IncomingMessage): string {
   return (request.url ?? '').split('?')[0] ?? '';
 }
 
-function refuse(
-  stream: Duplex,
-  status: number,
-  message: string,
-  headers: Readonly<Record<string, string>> = {},
-): void {
+function refuse(stream: Duplex, { status, message, headers = {} }: HttpRefusal): void {
   const lines = Object.entries({
+    Connection: 'close',
     ...headers,
     'Content-Type': 'text/plain; charset=utf-8',
     'Content-Length': String(Buffer.byteLength(message) + 1),
-    Connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   stream.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${lines.join('')}\r\n${message}\n`);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AccessRule } from '../../src/access/rules.ts';
 import { ACCESS_RULES_MAX } from '../../src/limits.ts';
-import { ToOwner } from '../../src/threads/commands.ts';
+import { ToOwner } from '../../src/records/commands.ts';
 import { fakeHub, refusal } from './fake-hub.ts';
 
 const PATH = '/v1/access/rules';
@@ -78,6 +78,18 @@ describe('PUT /v1/access/rules', () => {
   ])('refuses %j and asks the owner nothing', async (json, message) => {
     const hub = await fakeHub();
     refusal(400, 'bad_request', message)(await hub.ask('PUT', PATH, { json }));
+    expect(hub.commands).toEqual([]);
+  });
+
+  it('refuses a rule that says something twice', async () => {
+    const hub = await fakeHub();
+    const body = '{"rules":[{"device":"*","subscriber":"*","access":"deny","access":"allow"}]}';
+    const headers = { 'content-type': 'application/json' };
+    refusal(
+      400,
+      'bad_request',
+      'body has the member "access" twice in one object',
+    )(await hub.ask('PUT', PATH, { body, headers }));
     expect(hub.commands).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import { EventType, Priority } from '../../src/protocol/events.ts';
-import { ToOwner } from '../../src/threads/commands.ts';
+import { ToOwner } from '../../src/records/commands.ts';
+import { EventType, Priority } from '../../src/wire/events.ts';
 import { type FakeHub, fakeHub, refusal } from './fake-hub.ts';
 
 /** A device that connected 5 s ago, was heard 2 s ago and calls itself charging. */
@@ -10,6 +10,7 @@ function connectedDevice(hub: FakeHub, id: string): void {
   const { rows } = hub.registry.devices;
   hub.registry.setDeviceState(slot, DeviceState.online);
   rows.session[slot] = 7;
+  rows.connectedAt[slot] = 1_763_999_999_000;
   rows.lastSeen[slot] = BigInt(hub.clock.nowMs - 2000);
   rows.seq[slot] = 41;
   hub.registry.setDeviceStatus(slot, Buffer.from('charging'), 0, 8);
@@ -48,6 +49,7 @@ describe('GET /v1/devices/ID', () => {
       lastSeen: hub.clock.wallMs - 2000,
       connectedAt: 1_763_999_999_000,
       seq: 41,
+      epoch: expect.any(String),
       subscribers: { active: 2, inactive: 2, allow: 1, deny: 1 },
     });
   });
@@ -62,6 +64,7 @@ describe('GET /v1/devices/ID', () => {
       lastSeen: 0,
       connectedAt: null,
       seq: 0,
+      epoch: expect.any(String),
       subscribers: { active: 1, inactive: 0, allow: 0, deny: 0 },
     });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RowState } from '../../src/presence/lifecycle.ts';
-import { ToOwner } from '../../src/threads/commands.ts';
+import { ToOwner } from '../../src/records/commands.ts';
 import { type FakeHub, fakeHub, refusal } from './fake-hub.ts';
 
 /** Marks the subscriber as connected, vip and heard 3 s ago. */
@@ -136,7 +136,7 @@ describe('PUT /v1/devices/ID/subscribers/SID', () => {
     hub.registry.removeRow(gone);
     for (const slot of [gone, other, elsewhere]) {
       hub.answer = () => ({ ok: true, slot });
-      refusal(404, 'not_found', /went away/)(await put(hub, { status: 'deny' }));
+      refusal(404, 'not_found', /was removed/)(await put(hub, { status: 'deny' }));
     }
   });
 
@@ -206,7 +206,7 @@ describe('DELETE /v1/subscribers/SID', () => {
     const hub = await fakeHub();
     const { status, body } = await hub.ask('DELETE', '/v1/subscribers/s');
     expect([status, body]).toEqual([200, { subscriber: 's', removed: true }]);
-    expect(hub.commands).toEqual([{ kind: ToOwner.Kick, subscriber: 's' }]);
+    expect(hub.commands).toEqual([{ kind: ToOwner.Kick, subscriber: 's', forget: false }]);
   });
 
   it('says what the owner says', async () => {

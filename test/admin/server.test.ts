@@ -9,6 +9,7 @@ const optionsAt = (host: string, port: number) => ({
   port,
   adminToken: '',
   allowedOrigins: [],
+  allowedHosts: [],
   maxMessageBytes: 65536,
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { eventFromJson, eventsFromBinary } from '../../src/client/events.ts';
-import type { DeviceEvent, EventFrame } from '../../src/client/frames.ts';
+import { eventFromJson, eventsFromBinary } from '../../clients/js/src/events.ts';
+import type { DeviceEvent, EventFrame } from '../../clients/js/src/frames.ts';
 import {
   binaryEventBytesMax,
   DeviceNames,
@@ -8,8 +8,8 @@ import {
   encodeBinaryEvent,
   encodeJsonEvent,
   jsonEventBytesMax,
-} from '../../src/protocol/event-frames.ts';
-import { EventType, Priority } from '../../src/protocol/events.ts';
+} from '../../src/wire/event-frames.ts';
+import { EventType, Priority } from '../../src/wire/events.ts';
 
 interface Sent {
   readonly head?: Partial<EventHead>;

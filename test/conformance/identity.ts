@@ -20,6 +20,10 @@ const badIds = [
   'a%25b',
   `${'x'.repeat(129)}`,
   'x'.repeat(1000),
+  '.',
+  '..',
+  '%2E',
+  '.%2e',
 ];
 
 export function identity({ env }: MatrixRow): void {
@@ -29,7 +33,7 @@ export function identity({ env }: MatrixRow): void {
     const subscriberPath = (id: string) => `/v1/subscribe?id=${id}`;
 
     it('takes every character of the grammar, and 128 of them', async () => {
-      for (const id of ['A', 'z9', 'a.b_c:d~e-F', 'x'.repeat(128), '-', '~']) {
+      for (const id of ['A', 'z9', 'a.b_c:d~e-F', 'x'.repeat(128), '-', '~', '...', '.a', 'a.']) {
         const device = await Device.connect(hub.process.devicePort, `?id=${id}`);
         expect((await device.welcome()).device).toBe(id);
         await device.close(1000);
@@ -68,6 +72,33 @@ export function identity({ env }: MatrixRow): void {
       expect(status).toBe(400);
     });
 
+    it.each([
+      ['device', '?id=a&id=b', /^query parameter id is given more than once$/],
+      ['device', '?id=a&device=b', /^unknown query parameter "device"; expected id, token/],
+      [
+        'device',
+        '?id=a&Token=x',
+        /^unknown query parameter "Token"; expected id, token, interest; did you mean token\?/,
+      ],
+      ['subscriber', '?device=a', /^unknown query parameter "device"; .*did you mean devices\?/],
+      [
+        'subscriber',
+        '?devices=a&devices=b',
+        /^query parameter devices is given more than once; .*\?devices=dev-1,dev-2/,
+      ],
+      ['subscriber', '?batch=true&batch=true', /^query parameter batch is given more than once$/],
+      ['subscriber', '?x=1', /^unknown query parameter "x"; expected id, token, devices, types/],
+      ['subscriber', '?toekn=secret', /^(?!.*secret)unknown query parameter "toekn"; .*did you mean token\?/],
+    ] as const)(
+      'answers 400 on the %s listener to %s, and says what is meant',
+      async (name, query, message) => {
+        const path = name === 'device' ? '/v1/device' : '/v1/subscribe';
+        const answer = await upgradeAnswer(hub.process[`${name}Port`], `${path}${query}`);
+        expect(answer.status).toBe(400);
+        expect(answer.body.trim()).toMatch(message);
+      },
+    );
+
     it('generates an id for a subscriber that gives none', async () => {
       const ids = new Set<string>();
       for (let n = 0; n < 3; n++) {
@@ -80,13 +111,17 @@ export function identity({ env }: MatrixRow): void {
       expect(ids.size).toBe(3);
     });
 
-    it('answers 107 to an id outside the grammar in a frame', async () => {
+    it('answers 107 to an id outside the grammar in a frame, and follows the others', async () => {
       const subscriber = await hub.subscriber();
-      for (const bad of ['a b', '', 'x'.repeat(129), 'ä', 7, null]) {
-        subscriber.send({ op: 'subscribe', id: 'bad', devices: ['good', bad] });
-        expect(await subscriber.error()).toMatchObject({ op: 'error', id: 'bad', code: 107 });
+      for (const bad of ['a b', '', 'x'.repeat(129), 'ä', 7, null, '.', '..']) {
+        const answer = await subscriber.ask('subscribe', ['good', bad] as readonly string[]);
+        expect(answer).toMatchObject({
+          op: 'subscribed',
+          devices: [{ device: 'good' }],
+          errors: [{ code: 107 }],
+        });
       }
-      expect(await subscriber.list()).toEqual({});
+      expect(await subscriber.list()).toEqual({ good: 'active' });
     });
 
     it('closes the older connection of a device with 4004 and broadcasts no status for it', async () => {

@@ -2,9 +2,22 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { Opcode, RawPeer, upgradeAnswer } from '../support/raw-peer.ts';
+import { SECRET, tokenFor } from '../support/tokens.ts';
 import { type MatrixRow, marker, uniqueId, useHub } from './harness.ts';
 
 const MAX_BYTES = 2048;
+
+/** The status of a plain GET, with any Host or none (then in HTTP/1.0). */
+async function plainStatus(port: number, path: string, host?: string, ...more: string[]): Promise<number> {
+  const peer = await RawPeer.connect(port);
+  const hosts = host === undefined ? [] : [`Host: ${host}`];
+  const version = host === undefined ? '1.0' : '1.1';
+  try {
+    return (await peer.ask([`GET ${path} HTTP/${version}`, ...hosts, ...more])).status;
+  } finally {
+    peer.destroy();
+  }
+}
 
 export function listeners({ env }: MatrixRow): void {
   describe('listeners', () => {
@@ -58,6 +71,31 @@ export function listeners({ env }: MatrixRow): void {
         it('answers 403 to a foreign origin', async () => {
           for (const origin of ['https://evil.example', 'http://127.0.0.1', 'http://localhost:1', 'null']) {
             expect((await upgradeAnswer(port(), good(), { Origin: origin })).status, origin).toBe(403);
+          }
+        });
+
+        it('answers 403 to a foreign Host, whatever the origin: a page that rebinds its name', async () => {
+          for (const host of [
+            'evil.example',
+            `evil.example:${port()}`,
+            '10.0.0.1',
+            'localhost.evil.example',
+          ]) {
+            const headers = { Host: host, Origin: `http://${host}` };
+            expect((await upgradeAnswer(port(), good(), headers)).status, host).toBe(403);
+            expect((await upgradeAnswer(port(), good(), { Host: host })).status, host).toBe(403);
+          }
+        });
+
+        it('lets every name of its own host in', async () => {
+          for (const host of [
+            'localhost',
+            `LOCALHOST.:${port()}`,
+            '127.0.0.1:1',
+            '[::1]:7400',
+            '127.9.9.9',
+          ]) {
+            expect((await upgradeAnswer(port(), good(), { Host: host })).status, host).toBe(101);
           }
         });
 
@@ -172,8 +210,61 @@ export function listeners({ env }: MatrixRow): void {
     });
   });
 
+  describe('listeners with DAT_ALLOWED_HOSTS', () => {
+    const hub = useHub({ ...env, DAT_ALLOWED_HOSTS: 'dat.example,10.1.2.3' });
+    const statuses = async (host: string) => [
+      (await upgradeAnswer(hub.process.devicePort, `/v1/device?id=${uniqueId('dev')}`, { Host: host }))
+        .status,
+      (await upgradeAnswer(hub.process.subscriberPort, '/v1/subscribe', { Host: host })).status,
+      await plainStatus(hub.process.adminPort, '/v1/stats', host),
+    ];
+
+    it('let those in too, and no others', async () => {
+      for (const host of ['dat.example', 'DAT.example.:443', '10.1.2.3:8080', 'localhost']) {
+        expect(await statuses(host), host).toEqual([101, 101, 200]);
+      }
+      for (const host of ['evil.example', 'dat.example.evil.example', '10.1.2.4', '']) {
+        expect(await statuses(host), host).toEqual([403, 403, 403]);
+      }
+    });
+
+    it('answer the health routes whatever the Host, and the admin API without one', async () => {
+      for (const path of ['/livez', '/readyz']) {
+        expect(await plainStatus(hub.process.adminPort, path, 'evil.example'), path).toBe(200);
+      }
+      expect(await plainStatus(hub.process.adminPort, '/v1/stats')).toBe(200);
+      for (const path of ['/', '/metrics', '/openapi.json', '/nothing']) {
+        expect(await plainStatus(hub.process.adminPort, path, 'evil.example'), path).toBe(403);
+      }
+    });
+  });
+
+  describe('listeners with an admin token and authentication', () => {
+    const hub = useHub({ ...env, DAT_ADMIN_TOKEN: 'admin', DAT_AUTH_JWT_SECRET: SECRET });
+
+    it('let any Host in that has a token', async () => {
+      const headers = async (role: string) => ({
+        Host: 'hub.example',
+        Authorization: `Bearer ${await tokenFor({ sub: 'peer-1', role })}`,
+      });
+      const { devicePort, subscriberPort, adminPort } = hub.process;
+      expect((await upgradeAnswer(devicePort, '/v1/device', await headers('device'))).status).toBe(101);
+      expect((await upgradeAnswer(subscriberPort, '/v1/subscribe', await headers('subscriber'))).status).toBe(
+        101,
+      );
+      expect(await plainStatus(adminPort, '/v1/stats', 'hub.example', 'Authorization: Bearer admin')).toBe(
+        200,
+      );
+      expect(await plainStatus(adminPort, '/v1/stats', 'hub.example')).toBe(401);
+    });
+  });
+
   describe('listeners with DAT_ALLOWED_ORIGINS', () => {
-    const hub = useHub({ ...env, DAT_ALLOWED_ORIGINS: 'https://board.example,https://two.example:8443' });
+    const odd = ['file://', 'null', 'http://firmware/path', 'arduino-origin'];
+    const hub = useHub({
+      ...env,
+      DAT_ALLOWED_ORIGINS: ['https://board.example', 'https://two.example:8443', ...odd].join(','),
+    });
 
     it('let exactly the named origins in, on every listener', async () => {
       const { devicePort, subscriberPort } = hub.process;
@@ -182,7 +273,7 @@ export function listeners({ env }: MatrixRow): void {
         (await upgradeAnswer(subscriberPort, '/v1/subscribe', { Origin: origin })).status,
         (await hub.admin('GET', '/v1/stats', undefined, { headers: { origin } })).status,
       ];
-      for (const origin of ['https://board.example', 'https://two.example:8443']) {
+      for (const origin of ['https://board.example', 'https://two.example:8443', ...odd]) {
         expect(await statuses(origin), origin).toEqual([101, 101, 200]);
       }
       for (const origin of [
@@ -191,6 +282,9 @@ export function listeners({ env }: MatrixRow): void {
         'https://board.example.evil.example',
         'https://sub.board.example',
         'https://two.example',
+        'file:///',
+        'NULL',
+        'http://firmware/',
       ]) {
         expect(await statuses(origin), origin).toEqual([403, 403, 403]);
       }

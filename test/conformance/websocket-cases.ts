@@ -3,7 +3,7 @@
  * order: `answer X`, `error CODE`, `pong TEXT`, `close CODE` (a close frame), `end` (the connection is over). A peer
  * that is not told off is asked something afterwards and answers `answer probe`.
  */
-import { Opcode } from '../support/raw-peer.ts';
+import { Opcode, type RequestLine, type UpgradeHeaders } from '../support/raw-peer.ts';
 import { clientFrame, closeFrame, fragments, text } from '../support/websocket-frames.ts';
 
 /** What the listener accepts as a default, bytes. */
@@ -84,6 +84,108 @@ const invalidUtf8: readonly (readonly [string, readonly number[]])[] = [
   ['a surrogate', [0xed, 0xa0, 0x80]],
   ['a code point above U+10FFFF', [0xf4, 0x90, 0x80, 0x80]],
   ['a character that is cut off', [0xe2, 0x82]],
+];
+
+/** A handshake that differs from a good one in this. */
+export interface HandshakeCase {
+  readonly section: string;
+  readonly name: string;
+  readonly headers?: UpgradeHeaders;
+  readonly line?: RequestLine;
+  readonly status: number;
+  /** The subprotocol of the answer; undefined: none. */
+  readonly protocol?: string;
+}
+
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+
+export const handshakeCases: readonly HandshakeCase[] = [
+  {
+    section: '4.1',
+    name: 'other letters',
+    headers: { Upgrade: 'WebSocket', Connection: 'upgrade' },
+    status: 101,
+  },
+  {
+    section: '4.1',
+    name: 'a list in Connection',
+    headers: { Connection: 'keep-alive, Upgrade' },
+    status: 101,
+  },
+  { section: '4.1', name: 'HTTP/1.0', line: { version: 'HTTP/1.0' }, status: 505 },
+  { section: '4.1', name: 'no Host', headers: { Host: undefined }, status: 400 },
+  { section: '4.1', name: 'two Hosts', headers: { Host: ['127.0.0.1', '127.0.0.1'] }, status: 400 },
+  { section: '4.1', name: 'POST', line: { method: 'POST' }, status: 405 },
+  { section: '4.1', name: 'no Upgrade', headers: { Upgrade: undefined }, status: 426 },
+  { section: '4.1', name: 'another Upgrade', headers: { Upgrade: 'h2c' }, status: 426 },
+  { section: '4.1', name: 'no Connection', headers: { Connection: undefined }, status: 426 },
+  { section: '4.1', name: 'another Connection', headers: { Connection: 'not-upgrade' }, status: 426 },
+  { section: '4.1', name: 'no key', headers: { 'Sec-WebSocket-Key': undefined }, status: 400 },
+  { section: '4.1', name: 'a key of 3 bytes', headers: { 'Sec-WebSocket-Key': 'YWJj' }, status: 400 },
+  {
+    section: '4.1',
+    name: 'a key that is no base64',
+    headers: { 'Sec-WebSocket-Key': '!'.repeat(24) },
+    status: 400,
+  },
+  { section: '4.1', name: 'two keys', headers: { 'Sec-WebSocket-Key': [KEY, KEY] }, status: 400 },
+  { section: '4.1', name: 'no version', headers: { 'Sec-WebSocket-Version': undefined }, status: 426 },
+  { section: '4.1', name: 'version 8', headers: { 'Sec-WebSocket-Version': '8' }, status: 426 },
+  { section: '4.1', name: 'a body', headers: { 'Content-Length': '3' }, status: 400 },
+  { section: '4.1', name: 'a body in chunks', headers: { 'Transfer-Encoding': 'chunked' }, status: 400 },
+  {
+    section: '4.2',
+    name: 'a known subprotocol',
+    headers: { 'Sec-WebSocket-Protocol': 'dat.v1.json' },
+    status: 101,
+    protocol: 'dat.v1.json',
+  },
+  {
+    section: '4.2',
+    name: 'a known subprotocol behind an unknown one',
+    headers: { 'Sec-WebSocket-Protocol': 'arduino, dat.v1.json' },
+    status: 101,
+    protocol: 'dat.v1.json',
+  },
+  {
+    section: '4.2',
+    name: 'a known subprotocol in a second line',
+    headers: { 'Sec-WebSocket-Protocol': ['arduino', 'dat.v1.json'] },
+    status: 101,
+    protocol: 'dat.v1.json',
+  },
+  {
+    section: '4.2',
+    name: 'only unknown subprotocols',
+    headers: { 'Sec-WebSocket-Protocol': 'arduino, dat.v2.json' },
+    status: 400,
+  },
+  {
+    section: '4.2',
+    name: 'one subprotocol twice',
+    headers: { 'Sec-WebSocket-Protocol': 'dat.v1.json, dat.v1.json' },
+    status: 400,
+  },
+  {
+    section: '4.2',
+    name: 'a subprotocol that is no token',
+    headers: { 'Sec-WebSocket-Protocol': 'dat.v1.json, a b' },
+    status: 400,
+  },
+  { section: '4.2', name: 'a head of 31 KiB', headers: { Cookie: 'x'.repeat(31 * 1024) }, status: 101 },
+  { section: '4.2', name: 'a head of 33 KiB', headers: { Cookie: 'x'.repeat(33 * 1024) }, status: 431 },
+  {
+    section: '4.2',
+    name: '98 headers',
+    headers: { 'X-More': Array.from({ length: 93 }, () => 'x') },
+    status: 101,
+  },
+  {
+    section: '4.2',
+    name: '99 headers',
+    headers: { 'X-More': Array.from({ length: 94 }, () => 'x') },
+    status: 431,
+  },
 ];
 
 export const webSocketCases: readonly WebSocketCase[] = [

@@ -1,9 +1,9 @@
 /** RFC 6455 on both listeners: every row of `websocket-cases.ts`, in one write and byte by byte. */
 import { describe, expect, it } from 'vitest';
-import { Opcode, type RawFrame, RawPeer } from '../support/raw-peer.ts';
+import { Opcode, type RawFrame, RawPeer, upgradeAnswer } from '../support/raw-peer.ts';
 import { text } from '../support/websocket-frames.ts';
 import { type MatrixRow, marker, uniqueId, useHub } from './harness.ts';
-import { type WebSocketCase, webSocketCases } from './websocket-cases.ts';
+import { handshakeCases, type WebSocketCase, webSocketCases } from './websocket-cases.ts';
 
 const listeners = {
   device: { path: '/v1/device', ask: (id: string) => JSON.stringify({ type: 'pong', id }) },
@@ -20,6 +20,16 @@ export function webSocket({ env }: MatrixRow): void {
     const storyOn = (row: WebSocketCase): string => (transport === 'ws' ? row.ws : row.uws) ?? row.story;
 
     describe.each(['device', 'subscriber'] as const)('on the %s listener', (name) => {
+      it.each(handshakeCases.map((row) => [`${row.section}, ${row.name}`, row] as const))(
+        'the handshake, %s',
+        async (_, { headers = {}, line = {}, status, protocol }) => {
+          const path = `${listeners[name].path}?id=${uniqueId('rfc')}`;
+          const answer = await upgradeAnswer(hub.process[`${name}Port`], path, headers, line);
+          expect(answer.status).toBe(status);
+          expect(answer.headers['sec-websocket-protocol']).toBe(protocol);
+        },
+      );
+
       const { path, ask } = listeners[name];
       const open = async (): Promise<RawPeer> => {
         const peer = await RawPeer.open(hub.process[`${name}Port`], `${path}?id=${uniqueId('rfc')}`);

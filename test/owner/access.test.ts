@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AccessRule, AccessRules } from '../../src/access/rules.ts';
-import { NOTICE_DEVICES_MAX, SWEEP_ROWS_MAX } from '../../src/limits.ts';
-import { ToOwner } from '../../src/threads/commands.ts';
+import { DEVICES_PER_PAGE, SWEEP_ROWS_MAX } from '../../src/limits.ts';
+import { ToOwner } from '../../src/records/commands.ts';
 import type { Frame } from '../support/frames.ts';
 import { OwnerHarness } from './owner-harness.ts';
 
@@ -140,7 +140,9 @@ describe('setting access rules', () => {
   });
 
   it('goes through a large table in parts, between which the hub works on', () => {
-    const hub = new OwnerHarness();
+    const hub = new OwnerHarness({
+      capacity: { devices: 8000, subscribers: 100, subscriptions: 20_000 },
+    });
     const session = hub.connect('board');
     const names = Array.from({ length: 2 * SWEEP_ROWS_MAX + 1 }, (_, n) => `dev-${n}`);
     for (let at = 0; at < names.length; at += 500) hub.ask(session, 'subscribe', names.slice(at, at + 500));
@@ -155,8 +157,7 @@ describe('setting access rules', () => {
     expect(last).toEqual({ ok: true, removed: 1, next: undefined });
     const notices = hub.received().flatMap((one) => (one.kind === 'text' ? [one.frame.devices] : []));
     expect((notices as string[][]).flat().sort()).toEqual([...names].sort());
-    for (const devices of notices)
-      expect((devices as string[]).length).toBeLessThanOrEqual(NOTICE_DEVICES_MAX);
+    for (const devices of notices) expect((devices as string[]).length).toBeLessThanOrEqual(DEVICES_PER_PAGE);
     expect(hub.reader.total('active')).toBe(0);
   });
 

@@ -80,7 +80,7 @@ function expectWhole(memory: PresenceMemory, registry: Registry): void {
     const status = statusOf(state)!;
     rowCounts[device]![status] += 1;
     counted[Total[status]]! += 1;
-    if (status === 'active') interested[device * WORKERS + subscribers.rows.worker[subscriber]!]! += 1;
+    if (status === 'active') interested[device * WORKERS + subscribers.rows.edge[subscriber]!]! += 1;
   }
   let usedDevices = 0;
   for (let slot = 0; slot < highWater(devices); slot++) {

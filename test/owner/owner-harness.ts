@@ -1,29 +1,41 @@
 /**
- * An owner on its own rings, without threads: the test writes what fan-out workers would and reads what they would
- * get. One worker; the clock stands still unless the test moves it. No assertions.
+ * An owner on its own rings, without threads: the test writes what an edge would and reads what it would get, put into
+ * the frames that a JSON subscriber would see. One edge; the clock stands still unless the test moves it. No assertions.
  */
+
+import { createHistory } from '../../src/history/memory.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
+import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
-import { FanoutLink, IngestLink } from '../../src/owner/links.ts';
+import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner, type OwnerDeps } from '../../src/owner/owner.ts';
 import { createPresence, type PresenceCapacity, PresenceReader } from '../../src/presence/table.ts';
-import { EventType, Priority } from '../../src/protocol/events.ts';
-import { type OperatorResult, ToOwner } from '../../src/threads/commands.ts';
-import { createHeartbeat, Pulse } from '../../src/threads/heartbeat.ts';
+import { type OperatorResult, ToOwner } from '../../src/records/commands.ts';
+import { EventField } from '../../src/records/event.ts';
 import {
-  EventField,
-  FromSubscribers,
-  firstWord,
-  Ingest,
+  FromOwnerRecord,
+  readAnswer,
+  readAttach,
+  readDetach,
+  readEntries,
+  readFilterPage,
+  readFilters,
+  readJoined,
+  readNotice,
+  readRefusals,
+} from '../../src/records/replies.ts';
+import {
   type OpName,
-  readText,
-  secondWord,
-  ToSubscribers,
+  SessionKind,
   writeJoin,
-  writeOp,
-  writeSmall,
-} from '../../src/threads/records.ts';
+  writeLeave,
+  writeMore,
+  writeRequest,
+} from '../../src/records/requests.ts';
+import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
+import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
+import { jsonSubscriberCodec } from '../../src/wire/hub-frames.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import type { Frame } from '../support/frames.ts';
 
@@ -38,10 +50,12 @@ const settings: OwnerDeps['settings'] = {
   subscriberRemoveAfterMs: 300_000,
   defaultAccess: 'allow',
   maxSubscriptionsPerSubscriber: 100_000,
-  pingIntervalMs: 25_000,
+  maxFiltersPerSubscriber: 100,
+  sendQueueMaxBytes: 1024 * 1024,
+  historyEvents: 100,
 };
 
-/** What the worker got, in order. */
+/** What the edge got, in order. */
 export type Received =
   | { readonly kind: 'text'; readonly session: number; readonly frame: Frame }
   | { readonly kind: 'attach' | 'detach'; readonly session: number; readonly device: string }
@@ -59,28 +73,26 @@ export class OwnerHarness {
   readonly owner: Owner;
   readonly #toOwner: RingProducer;
   readonly #fromOwner: RingConsumer;
-  readonly #ingest: RingProducer;
   readonly #waiting: Received[] = [];
-  #sessions = 0;
-  #text = '';
+  readonly #nextSession = sessionNumbers(createSessionNumbers(), 0, () => false);
+  readonly #subscribers = new Set<number>();
+  #requests = 0;
+  /** The frame ids of requests, for their answers. */
+  readonly #asked = new Map<number, OpName>();
 
   constructor({ capacity, rules = [], ...given }: OwnerOptions = {}) {
     this.memory = createPresence(capacity ?? { devices: 4000, subscribers: 4000, subscriptions: 20_000 });
     this.reader = new PresenceReader(this.memory);
     const [toOwner, fromOwner] = [createRing(RING_BYTES), createRing(RING_BYTES)];
-    const [ingestTo, ingestFrom] = [createRing(RING_BYTES), createRing(RING_BYTES)];
     const ringer = new Ringer(createDoorbell());
     this.#toOwner = new RingProducer(toOwner);
     this.#fromOwner = new RingConsumer(fromOwner);
-    this.#ingest = new RingProducer(ingestTo);
     this.owner = new Owner({
       presence: this.memory,
-      ingestRing: new RingConsumer(ingestTo),
-      ingestLink: new IngestLink(new RingProducer(ingestFrom), ringer),
-      fanoutRings: [new RingConsumer(toOwner)],
-      fanoutLinks: [new FanoutLink(new RingProducer(fromOwner), ringer)],
-      ingestPulse: new Pulse(createHeartbeat()),
-      fanoutPulses: [new Pulse(createHeartbeat())],
+      history: createHistory(0),
+      rings: [new RingConsumer(toOwner)],
+      links: [new EdgeLink(new RingProducer(fromOwner), ringer)],
+      pulses: [new Pulse(createHeartbeat())],
       clock: this.clock,
       counters: new Counters(createCounters()),
       settings: { ...settings, ...given },
@@ -90,7 +102,6 @@ export class OwnerHarness {
 
   poll(): void {
     this.#toOwner.publish();
-    this.#ingest.publish();
     this.owner.poll(POLL_RECORDS);
   }
 
@@ -100,42 +111,74 @@ export class OwnerHarness {
     this.poll();
   }
 
-  /** @returns the ingest session */
+  /** @returns the device's session */
   connectDevice(id: string): number {
-    const session = ++this.#sessions;
-    writeSmall(this.#ingest, Ingest.Join, [session], Buffer.from(id));
-    this.poll();
-    return session;
+    return this.#join(SessionKind.device, id);
   }
 
-  /** @returns the fan-out session */
+  /** @returns the subscriber's session */
   connect(subscriber: string): number {
-    const session = ++this.#sessions;
-    writeJoin(
-      this.#toOwner,
+    return this.#join(SessionKind.subscriber, subscriber);
+  }
+
+  /** Subscribes to filters; the owner answers, and no page has been sent yet. */
+  follow(session: number, filters: readonly string[]): void {
+    const request = ++this.#requests;
+    this.#asked.set(request, 'subscribe');
+    const devices: readonly string[] = [];
+    writeRequest(this.#toOwner, { session, request, op: 'subscribe', devices, filters, types: ALL_TYPES });
+    this.poll();
+  }
+
+  #join(kind: SessionKind, id: string): number {
+    const session = this.#nextSession();
+    if (kind === SessionKind.subscriber) this.#subscribers.add(session);
+    const role = kind === SessionKind.device ? 'device' : 'subscriber';
+    const actor = { role, id, devices: undefined, vip: false } as const;
+    writeJoin(this.#toOwner, {
       session,
-      { role: 'subscriber', id: subscriber, devices: undefined, vip: false },
-      false,
-    );
+      kind,
+      actor,
+      connectedAt: 1,
+      again: false,
+      hold: false,
+      interest: false,
+    });
     this.poll();
     return session;
   }
 
   disconnect(session: number): void {
-    writeSmall(this.#toOwner, FromSubscribers.Leave, [session]);
+    writeLeave(this.#toOwner, { session, clean: false });
     this.poll();
   }
 
-  /** Asks, and returns the answer; everything else that came stays for `received`. */
-  ask(session: number, op: OpName, devices?: readonly string[]): Frame {
-    writeOp(this.#toOwner, { session, op, id: '"asked"', devices });
+  /** The subscriber has read a page. @param request 0: of the hub's own */
+  more(session: number, request = 0): void {
+    writeMore(this.#toOwner, { session, request });
     this.poll();
-    const all = this.#read();
-    const at = all.findIndex((one) => one.kind === 'text' && one.frame.id === 'asked');
-    const [answer] = at < 0 ? [] : all.splice(at, 1);
-    this.#waiting.push(...all);
-    if (answer?.kind !== 'text') throw new Error(`${op} was not answered`);
-    return answer.frame;
+  }
+
+  /** Asks, and returns the answer with all its pages; everything else that came stays for `received`. */
+  ask(session: number, op: OpName, devices?: readonly string[]): Frame {
+    const request = ++this.#requests;
+    this.#asked.set(request, op);
+    writeRequest(this.#toOwner, { session, request, op, devices, filters: [], types: ALL_TYPES });
+    this.poll();
+    let answer: Frame | undefined;
+    for (;;) {
+      this.#waiting.push(...this.#read());
+      const at = this.#waiting.findIndex((one) => one.kind === 'text' && one.frame.id === request);
+      const [page] = at < 0 ? [] : this.#waiting.splice(at, 1);
+      if (page?.kind !== 'text') throw new Error(`${op} was not answered`);
+      const { more, ...frame } = page.frame as Frame & { readonly more?: boolean };
+      answer =
+        answer === undefined
+          ? (frame as Frame)
+          : { ...answer, devices: [...(answer.devices as object[]), ...(frame.devices as object[])] };
+      if (more !== true) return answer;
+      this.more(session, request);
+    }
   }
 
   /** Publishes as the device. @returns the seq, undefined when nobody listened */
@@ -185,23 +228,60 @@ export class OwnerHarness {
     const ring = this.#fromOwner;
     const all: Received[] = [];
     for (let offset = ring.next(); offset >= 0; offset = ring.next()) {
-      const { views, kind } = ring;
-      const session = firstWord(views, offset);
-      const device = (slot: number): string => this.reader.device(slot)?.device ?? `slot ${slot}`;
-      if (kind === ToSubscribers.Text) {
-        this.#text += readText(views, offset);
-        if (secondWord(views, offset) === 1) continue; // a long text comes in pieces
-        all.push({ kind: 'text', session, frame: JSON.parse(this.#text) });
-        this.#text = '';
-      } else if (kind === ToSubscribers.Attach || kind === ToSubscribers.Detach) {
-        const what = kind === ToSubscribers.Attach ? 'attach' : 'detach';
-        all.push({ kind: what, session, device: device(secondWord(views, offset)) });
-      } else if (kind === ToSubscribers.Event) {
-        const seq = views.f64[(offset + EventField.seq) >> 3]!;
-        all.push({ kind: 'event', device: device(views.u32[(offset + EventField.device) >> 2]!), seq });
-      }
+      const one = this.#decode(ring, offset);
+      if (one !== undefined) all.push(one);
     }
     ring.release();
     return all;
   }
+
+  #decode({ views, kind }: RingConsumer, offset: number): Received | undefined {
+    const device = (slot: number): string => this.reader.device(slot)?.device ?? `slot ${slot}`;
+    const text = (session: number, frame: unknown): Received => ({
+      kind: 'text',
+      session,
+      frame: JSON.parse(frame as string),
+    });
+    const { welcome, answer: answered, notice: noticed, filterPage } = jsonSubscriberCodec;
+    switch (kind) {
+      case FromOwnerRecord.Joined: {
+        const { session, slot, resumed, more } = readJoined(views, offset);
+        if (!this.#subscribers.has(session)) return undefined;
+        const { subscriber = '' } = this.reader.subscriber(slot) ?? {};
+        return text(
+          session,
+          welcome(subscriber, PING_MS, { resumed: readEntries(resumed), filters: [], held: false, more }),
+        );
+      }
+      case FromOwnerRecord.Answer: {
+        const { session, request, more, entries, refusals } = readAnswer(views, offset);
+        const asked = { op: this.#asked.get(request)!, id: String(request) };
+        return text(session, answered(asked, readEntries(entries), readRefusals(refusals), [], more));
+      }
+      case FromOwnerRecord.Notice: {
+        const { session, notice, more, entries, filters } = readNotice(views, offset);
+        return text(session, noticed(notice as 0, readEntries(entries), readFilters(filters), more));
+      }
+      case FromOwnerRecord.FilterPage: {
+        const { session, filter, more, entries } = readFilterPage(views, offset);
+        return text(session, filterPage(filter, readEntries(entries), more));
+      }
+      case FromOwnerRecord.Attach: {
+        const { session, id } = readAttach(views, offset);
+        return { kind: 'attach', session, device: id };
+      }
+      case FromOwnerRecord.Detach: {
+        const { session, device: slot } = readDetach(views, offset);
+        return { kind: 'detach', session, device: device(slot) };
+      }
+      case FromOwnerRecord.Event: {
+        const seq = views.f64[(offset + EventField.seq) >> 3]!;
+        return { kind: 'event', device: device(views.u32[(offset + EventField.device) >> 2]!), seq };
+      }
+      default:
+        return undefined;
+    }
+  }
 }
+
+const PING_MS = 25_000;

@@ -7,6 +7,8 @@ export interface UpgradeAnswer {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Of a refusal. */
+  readonly body: string;
 }
 
 export interface RawFrame {
@@ -23,8 +25,13 @@ export interface FrameOptions {
   readonly masked?: boolean;
 }
 
-/** The headers of a good handshake; `undefined` leaves one out. */
-export type UpgradeHeaders = Readonly<Record<string, string | undefined>>;
+/** The headers of a good handshake; `undefined` leaves one out, a list becomes a line each. */
+export type UpgradeHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+export interface RequestLine {
+  readonly method?: string;
+  readonly version?: string;
+}
 
 export class RawPeer {
   readonly frames = new Inbox<RawFrame>('raw peer');
@@ -68,7 +75,11 @@ export class RawPeer {
   }
 
   /** Sends the handshake and waits for the answer, whatever it is. */
-  upgrade(path: string, headers: UpgradeHeaders = {}): Promise<UpgradeAnswer> {
+  upgrade(
+    path: string,
+    headers: UpgradeHeaders = {},
+    { method = 'GET', version = 'HTTP/1.1' }: RequestLine = {},
+  ): Promise<UpgradeAnswer> {
     const all: UpgradeHeaders = {
       Host: `127.0.0.1:${this.#port}`,
       Upgrade: 'websocket',
@@ -78,9 +89,14 @@ export class RawPeer {
       ...headers,
     };
     const lines = Object.entries(all).flatMap(([name, value]) =>
-      value === undefined ? [] : [`${name}: ${value}`],
+      [value ?? []].flat().map((each) => `${name}: ${each}`),
     );
-    this.write([`GET ${path} HTTP/1.1`, ...lines, '', ''].join('\r\n'));
+    return this.ask([`${method} ${path} ${version}`, ...lines]);
+  }
+
+  /** Sends the head of a request, line by line, and waits for the answer. */
+  ask(head: readonly string[]): Promise<UpgradeAnswer> {
+    this.write([...head, '', ''].join('\r\n'));
     return this.#answers.next();
   }
 
@@ -130,14 +146,19 @@ export class RawPeer {
     const end = this.#received.indexOf('\r\n\r\n');
     if (end < 0) return false;
     const [first = '', ...lines] = this.#received.subarray(0, end).toString('latin1').split('\r\n');
-    const headers = lines.map((line) => {
-      const colon = line.indexOf(':');
-      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
-    });
+    const headers = Object.fromEntries(
+      lines.map((line) => {
+        const colon = line.indexOf(':');
+        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+      }),
+    ) as Record<string, string>;
     const status = Number(first.split(' ')[1]);
-    this.#received = this.#received.subarray(end + 4);
+    const bodyEnd = end + 4 + (status === 101 ? 0 : Number(headers['content-length'] ?? 0));
+    if (this.#received.length < bodyEnd) return false;
+    const body = this.#received.toString('utf8', end + 4, bodyEnd);
+    this.#received = this.#received.subarray(bodyEnd);
     this.#upgraded = status === 101;
-    this.#answers.push({ status, headers: Object.fromEntries(headers) as Record<string, string> });
+    this.#answers.push({ status, headers, body });
     return this.#upgraded;
   }
 
@@ -184,10 +205,11 @@ export async function upgradeAnswer(
   port: number,
   path: string,
   headers: UpgradeHeaders = {},
+  line: RequestLine = {},
 ): Promise<UpgradeAnswer> {
   const peer = await RawPeer.connect(port);
   try {
-    return await peer.upgrade(path, headers);
+    return await peer.upgrade(path, headers, line);
   } finally {
     peer.destroy();
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { KeyError } from '../../src/access/keys.ts';
+import { KeyError } from '../../src/key-error.ts';
 import { readTls } from '../../src/transport/tls.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { runHub } from '../support/hub-process.ts';

@@ -1,0 +1,79 @@
+/**
+ * What a peer may ask for: `burst` units at once, `perSecond` on average. It is kept as the time at which the peer will
+ * have all of it again (the generic cell rate algorithm), so that a peer that asks for little leaves nothing behind.
+ */
+
+/** A peer that asks for this many times its rate for a second is closed. */
+export const FAR_OVER_FACTOR = 10;
+const WINDOW_MS = 1000;
+
+export interface Rate {
+  /** Units per second. */
+  readonly perSecond: number;
+  /** Units at once. */
+  readonly burst: number;
+}
+
+/** @returns undefined where there is no limit */
+export function rateOf(perSecond: number, burst: number): Rate | undefined {
+  return perSecond > 0 && burst > 0 ? { perSecond, burst } : undefined;
+}
+
+export class Allowance {
+  #rate: Rate;
+  /** Hub clock, ms: when all of it is there again. */
+  fullAtMs: number;
+  #windowStartMs: number;
+  /** Asked for since then, what was refused included. */
+  #windowCost = 0;
+
+  /** @param fullAtMs of an earlier connection of the same peer */
+  constructor(rate: Rate, nowMs: number, fullAtMs = nowMs) {
+    this.#rate = rate;
+    this.fullAtMs = Math.max(nowMs, fullAtMs);
+    this.#windowStartMs = nowMs;
+  }
+
+  /** From here on another rate holds: as many units as were used stay used. */
+  use(rate: Rate, nowMs: number): void {
+    const usedMs = Math.max(0, this.fullAtMs - nowMs);
+    this.fullAtMs = nowMs + (usedMs * this.#rate.perSecond) / rate.perSecond;
+    this.#rate = rate;
+  }
+
+  /** Takes the cost of a frame. @returns false when it is not there: the caller refuses the frame */
+  take(cost: number, nowMs: number): boolean {
+    this.#windowCost += cost;
+    const fullAtMs = this.#after(cost, nowMs);
+    if (fullAtMs - nowMs > (this.#rate.burst / this.#rate.perSecond) * 1e3) return false;
+    this.fullAtMs = fullAtMs;
+    return true;
+  }
+
+  /** Takes what an answer costs, though it be more than there is: the next page waits for it. */
+  charge(cost: number, nowMs: number): void {
+    this.fullAtMs = this.#after(cost, nowMs);
+  }
+
+  /** How long until `take` of this cost succeeds, ms; 0: now. */
+  waitMs(cost: number, nowMs: number): number {
+    const { perSecond, burst } = this.#rate;
+    return Math.max(0, this.#after(Math.min(cost, burst), nowMs) - nowMs - (burst / perSecond) * 1e3);
+  }
+
+  /** Whether the peer asks for so much that refusing it costs more than it pays. */
+  isFarOver(nowMs: number): boolean {
+    const { perSecond, burst } = this.#rate;
+    const elapsedMs = nowMs - this.#windowStartMs;
+    const most = FAR_OVER_FACTOR * perSecond;
+    if (elapsedMs < WINDOW_MS) return this.#windowCost > most + burst;
+    const isOver = this.#windowCost > (most * elapsedMs) / WINDOW_MS;
+    this.#windowStartMs = nowMs;
+    this.#windowCost = 0;
+    return isOver;
+  }
+
+  #after(cost: number, nowMs: number): number {
+    return Math.max(this.fullAtMs, nowMs) + (cost / this.#rate.perSecond) * 1e3;
+  }
+}

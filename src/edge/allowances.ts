@@ -1,0 +1,65 @@
+/**
+ * What is left of each peer's allowance between its connections, shared by all edges: an allowance belongs to the id.
+ * Only peers that have used theirs of late are here, so a table of fixed size does: a place is free again once its
+ * allowance is full. Where all places of an id are taken, the one that is full soonest is given up.
+ *
+ * Memory: for each place a f64 (hub clock, ms: when the allowance is full again) and a u32 tag of the id. Two threads
+ * that write one place at once may lose one of the two: a limit, not a bill.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+
+const PLACES = 65_536;
+const WAYS = 8;
+const BYTES_PER_PLACE = 12;
+
+export interface AllowanceMemory {
+  /** Seeds the hash, so that nobody can choose ids that share a place. */
+  readonly seed: Uint8Array;
+  readonly places: SharedArrayBuffer;
+}
+
+export function createAllowances(): AllowanceMemory {
+  return { seed: randomBytes(16), places: new SharedArrayBuffer(PLACES * BYTES_PER_PLACE) };
+}
+
+export class Allowances {
+  readonly #seed: Uint8Array;
+  readonly #fullAt: Float64Array;
+  readonly #tags: Uint32Array;
+
+  constructor({ seed, places }: AllowanceMemory) {
+    this.#seed = seed;
+    this.#fullAt = new Float64Array(places, 0, PLACES);
+    this.#tags = new Uint32Array(places, PLACES * 8, PLACES);
+  }
+
+  /** @returns when the peer's allowance is full again, hub clock in ms; 0: it is */
+  fullAtMs(peer: string, nowMs: number): number {
+    const { first, tag } = this.#hash(peer);
+    for (let place = first; place < first + WAYS; place++) {
+      if (this.#tags[place] === tag && this.#fullAt[place]! > nowMs) return this.#fullAt[place]!;
+    }
+    return 0;
+  }
+
+  /** Keeps what the peer has used. */
+  keep(peer: string, fullAtMs: number, nowMs: number): void {
+    if (fullAtMs <= nowMs) return;
+    const { first, tag } = this.#hash(peer);
+    let best = first;
+    for (let place = first; place < first + WAYS; place++) {
+      if (this.#tags[place] === tag) {
+        best = place;
+        break;
+      }
+      if (this.#fullAt[place]! < this.#fullAt[best]!) best = place;
+    }
+    this.#tags[best] = tag;
+    this.#fullAt[best] = fullAtMs;
+  }
+
+  #hash(peer: string): { first: number; tag: number } {
+    const digest = createHash('sha1').update(this.#seed).update(peer).digest();
+    return { first: (digest.readUInt16LE(0) % (PLACES / WAYS)) * WAYS, tag: digest.readUInt32LE(4) };
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Keeps a bug that one frame meets to that frame: its peer gets an error and stays, everybody else notices nothing.
+ * Without this an exception in a handler would end the thread with all of its sockets.
+ */
+import { errors } from '../codes.ts';
+import { Counter, type Counters } from '../memory/counters.ts';
+import type { Connection, ListenerHandlers, Route, UpgradeAnswer } from '../transport/transport.ts';
+import { problemFrame } from '../wire/hub-frames.ts';
+
+const INTERNAL = { code: errors.internal.code, message: errors.internal.reason } as const;
+
+/** Peers that meet the same bug over and over must not fill the log: the counter has them all. */
+const TELL_MS_MIN = 1000;
+
+/** @param failed told of failures, one a second at most, for the log */
+export function contained<Session>(
+  route: Route<Session>,
+  counters: Counters,
+  failed: (failure: Error) => void,
+): Route<Session> {
+  const { handlers } = route;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  const note = (failure: unknown): void => {
+    counters.add(Counter.failedFrames);
+    const now = performance.now();
+    if (now - toldAt < TELL_MS_MIN) return;
+    toldAt = now;
+    failed(failure instanceof Error ? failure : new Error(String(failure)));
+  };
+  const guarded =
+    <Args extends unknown[]>(handle: (socket: Connection<Session>, ...args: Args) => void) =>
+    (socket: Connection<Session>, ...args: Args): void => {
+      try {
+        handle(socket, ...args);
+      } catch (failure) {
+        note(failure);
+      }
+    };
+  const guardedHandlers: ListenerHandlers<Session> = {
+    upgrade(request) {
+      const refusal = (failure: unknown): UpgradeAnswer<Session> => {
+        note(failure);
+        return { status: 500, message: errors.internal.reason };
+      };
+      try {
+        const answer = handlers.upgrade(request);
+        return answer instanceof Promise ? answer.catch(refusal) : answer;
+      } catch (failure) {
+        return refusal(failure);
+      }
+    },
+    message(socket, frame, binary) {
+      try {
+        handlers.message(socket, frame, binary);
+      } catch (failure) {
+        note(failure);
+        socket.send(problemFrame({ ...INTERNAL, id: '' }), false);
+      }
+    },
+    open: guarded((socket) => handlers.open(socket)),
+    controlPong: guarded((socket) => handlers.controlPong(socket)),
+    controlPing: guarded((socket) => handlers.controlPing(socket)),
+    writable: guarded((socket) => handlers.writable(socket)),
+    dropped: guarded((socket) => handlers.dropped(socket)),
+    closing: guarded((socket) => handlers.closing(socket)),
+    close: guarded((socket, code: number) => handlers.close(socket, code)),
+  };
+  return { ...route, handlers: guardedHandlers };
+}

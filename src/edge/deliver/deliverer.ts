@@ -1,0 +1,226 @@
+/**
+ * The deliver half of an edge: sends the devices' events to the subscribers whose connections this edge holds. Must not
+ * write presence.
+ */
+import type { Clock } from '../../clock.ts';
+import { closes } from '../../codes.ts';
+import type { HistoryReader } from '../../history/reader.ts';
+import { Counter, type Counters } from '../../memory/counters.ts';
+import type { RecordViews, RingConsumer } from '../../memory/ring.ts';
+import { EventField } from '../../records/event.ts';
+import { readGap, readSeq } from '../../records/replies.ts';
+import type { Endpoint } from '../../transport/transport.ts';
+import { ALL_TYPES, typeBit } from '../../wire/events.ts';
+import { NO_SHARD } from './audience.ts';
+import type { Publish } from './batch.ts';
+import { EventEncoder } from './event-encoder.ts';
+import { Paces } from './pace.ts';
+import { Replays } from './replays.ts';
+import { Rounds } from './rounds.ts';
+import { type SendQueueLimits, SendQueues } from './send-queues.ts';
+import { SlowSubscribers } from './slow-subscribers.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+import type { Topic } from './topic.ts';
+import { type Attached, Topics } from './topics.ts';
+
+export interface DelivererDeps {
+  readonly fromOwner: RingConsumer;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly limits: SendQueueLimits;
+  readonly reader: HistoryReader;
+  /** Takes the cost of events that were replayed. */
+  readonly charge: (session: SubscriberSession, events: number) => void;
+}
+
+/** Shards sent to before the thread looks up again: about five milliseconds, and one where vips wait. */
+const SHARDS_PER_STEP = 4;
+const SHARDS_PER_STEP_WITH_VIPS = 1;
+
+export class Deliverer {
+  readonly sendQueues: SendQueues;
+  readonly replays: Replays;
+  readonly paces: Paces;
+  /** By number; those that are closing among them. */
+  readonly sessions = new Map<number, SubscriberSession>();
+  readonly #deps: DelivererDeps;
+  readonly #topics: Topics;
+  readonly #rounds: Rounds;
+  readonly #endpoints: Endpoint[] = [];
+  /** Met the transport's queue limit and are to be closed. */
+  readonly #overfull: SubscriberSession[] = [];
+  #vipCount = 0;
+  /** All that the owner has said was heard. */
+  #caughtUp = true;
+
+  constructor(deps: DelivererDeps) {
+    this.#deps = deps;
+    const { fromOwner, counters, clock, limits } = deps;
+    const encoder = new EventEncoder(fromOwner.views);
+    const topics = new Map<number, Topic>();
+    const sending = { views: fromOwner.views, encoder, counters };
+    const slow = new SlowSubscribers({ ...sending, ...limits, topics, finishRounds: () => this.finish() });
+    this.paces = new Paces({ encoder: new EventEncoder(fromOwner.views), clock, counters });
+    this.#topics = new Topics(topics, slow, this.paces, this.#publishTo);
+    this.replays = new Replays({
+      reader: deps.reader,
+      encoder: new EventEncoder(fromOwner.views),
+      clock,
+      counters,
+      queueBytes: limits.queueBytes / 2,
+      finish: () => this.finish(),
+      join: (session, attached) => this.#topics.join(session, attached, this.sessions.values()),
+      charge: deps.charge,
+    });
+    this.#rounds = new Rounds(fromOwner, { ...sending, slow }, this.#publishTo);
+    this.sendQueues = new SendQueues({
+      sessions: this.sessions,
+      slow,
+      clock,
+      counters,
+      limits,
+      isBetweenRounds: () => this.#rounds.isBetween,
+      isCaughtUp: () => this.#caughtUp,
+    });
+  }
+
+  /** Where events are published; before the first poll. */
+  attach(endpoint: Endpoint): void {
+    this.#endpoints.push(endpoint);
+  }
+
+  /** Before the records of a poll. */
+  begin(): void {
+    this.sendQueues.look();
+    this.#caughtUp = false;
+  }
+
+  /** An event record, which stays in the ring until it is sent. */
+  event(views: RecordViews, offset: number, bytes: number): void {
+    const device = views.u32[(offset + EventField.device) >> 2]!;
+    const seq = views.f64[(offset + EventField.seq) >> 3]!;
+    if (this.replays.inUse) this.replays.event(device, views.u8[offset + EventField.type]!, seq);
+    // None: the last subscriber has just closed, and the owner has not heard of it yet.
+    const topic = this.#topics.get(device, ALL_TYPES);
+    if (topic !== undefined) {
+      topic.lastSeq = seq;
+      this.#rounds.add(offset, topic);
+      topic.paced?.event(views, offset);
+    }
+    if (this.#topics.hasLimited) this.#limited(views.u8[offset + EventField.type]!, device, seq, offset);
+    if (!this.sendQueues.published(bytes)) return;
+    this.finish(); // who cannot take so much must be slow before it is closed for it
+    this.sendQueues.look();
+  }
+
+  /** Sessions that get some types of a device's events only. */
+  #limited(type: number, device: number, seq: number, offset: number): void {
+    const bit = typeBit(type);
+    for (let types = 1; types < ALL_TYPES; types++) {
+      const topic = this.#topics.get(device, types);
+      if (topic === undefined) continue;
+      topic.lastSeq = seq;
+      if ((types & bit) === 0) continue;
+      this.#rounds.add(offset, topic);
+      topic.paced?.event(this.#deps.fromOwner.views, offset);
+    }
+  }
+
+  /** Sends all events that came so far: what follows must come after them. */
+  finish(): void {
+    this.#rounds.finish(this.#deps.clock.now());
+  }
+
+  /** After the records of a poll; gives room back to the ring. @param isCaughtUp whether none was left behind */
+  end(done: number, isCaughtUp: boolean): void {
+    this.#caughtUp = isCaughtUp;
+    if (done === 0 && !this.hasUnsent) return;
+    const shards = this.#vipCount > 0 ? SHARDS_PER_STEP_WITH_VIPS : SHARDS_PER_STEP;
+    this.#rounds.step(this.#deps.clock.now(), shards);
+  }
+
+  /** Whether events wait for a further poll, though no record may come. */
+  get hasUnsent(): boolean {
+    return this.#rounds.hasUnsent || this.sendQueues.hasWaiting;
+  }
+
+  /** From here on the session gets the device's events, of which `seq` was the last. */
+  attachDevice(session: SubscriberSession, attach: Attached): void {
+    if (!this.replays.attach(session, attach)) this.#topics.join(session, attach, this.sessions.values());
+  }
+
+  /** Whether the session gets the device's events, or is about to. */
+  isFollowing(session: SubscriberSession, device: number): boolean {
+    return session.shardOf(device) !== NO_SHARD || this.replays.isHolding(session, device);
+  }
+
+  detachDevice(session: SubscriberSession, device: number): void {
+    this.replays.detach(session, device);
+    this.#topics.leave(session, device, true);
+  }
+
+  gap(views: RecordViews, offset: number): void {
+    const { device, from, to } = readGap(views, offset);
+    this.replays.missed(device, to);
+    this.#topics.gap(device, from, to);
+  }
+
+  /** The device has come to this number: what did not come until now never will. */
+  seq(views: RecordViews, offset: number): void {
+    const { device, seq } = readSeq(views, offset);
+    this.replays.missed(device, seq);
+    this.#topics.heardOf(device, seq);
+  }
+
+  setVip(session: SubscriberSession, vip: boolean): void {
+    if (session.vip === vip) return;
+    this.#vipCount += vip ? 1 : -1;
+    this.#topics.setVip(session, vip);
+  }
+
+  /** Until `endResync` a new owner says who gets what. */
+  beginResync(): void {
+    this.#topics.beginResync();
+  }
+
+  endResync(): void {
+    this.#topics.endResync(this.sessions.values());
+  }
+
+  /** Over the transport's own limit: it would have a hole, so it goes, and comes back when it can keep up. */
+  dropped(session: SubscriberSession): void {
+    this.#deps.counters.add(Counter.droppedSlow);
+    if (session.closing) return;
+    session.closing = true;
+    this.#deps.counters.add(Counter.closedOverQueue);
+    // Not from within the send that met the limit, but before anything else is sent to it.
+    this.#overfull.push(session);
+    setImmediate(() => this.#closeOverfull());
+  }
+
+  /** What follows is not for it any more, though what waits and the close frame still leave. */
+  closing(session: SubscriberSession): void {
+    session.closing = true;
+    this.replays.forget(session);
+    this.#topics.leaveAll(session, true);
+    this.sendQueues.forget(session);
+  }
+
+  closed(session: SubscriberSession): void {
+    session.closing = true;
+    this.sessions.delete(session.number);
+    this.#topics.leaveAll(session, false);
+    this.sendQueues.forget(session);
+    if (session.vip) this.#vipCount -= 1;
+  }
+
+  /** Publishes to the sessions of a topic; one that falls behind its limit by this gets nothing after it. */
+  readonly #publishTo: Publish = (topic, frame, binary) => {
+    for (const endpoint of this.#endpoints) endpoint.publish(topic, frame, binary);
+    if (this.#overfull.length > 0) this.#closeOverfull();
+  };
+
+  #closeOverfull(): void {
+    for (const session of this.#overfull.splice(0)) session.close(closes.slow);
+  }
+}

@@ -1,0 +1,88 @@
+/** Encodes events where they lie in the ring into bytes of this thread, one frame after the other. */
+import type { RecordViews } from '../../memory/ring.ts';
+import { EventField, EventFlag } from '../../records/event.ts';
+import { type Encoding, encodings } from '../../wire/encodings.ts';
+import type { DeviceNames, EventHead } from '../../wire/event-frames.ts';
+
+const BYTES_AT_FIRST = 64 * 1024;
+
+export class EventEncoder {
+  /** What was encoded. Replaced by a larger one when it must grow: read it after `encode`. */
+  bytes = new Uint8Array(BYTES_AT_FIRST);
+  readonly #views: RecordViews;
+  readonly #head: EventHead = {
+    type: 0,
+    priority: 0,
+    fromHub: false,
+    payloadIsJson: false,
+    replay: false,
+    conflated: 0,
+    seq: 0,
+    at: 0,
+  };
+
+  /** @param views the ring that offsets point into */
+  constructor(views: RecordViews) {
+    this.#views = views;
+  }
+
+  /** Encodes the event at `offset` into `bytes` from `start` on. @returns where it ends */
+  encode(offset: number, names: DeviceNames, encoding: Encoding, start: number): number {
+    return this.#encode(this.#views, offset, names, encoding, start, false);
+  }
+
+  /** Encodes an event that history kept, which stands at the start of these views. @returns where it ends */
+  replay(views: RecordViews, names: DeviceNames, encoding: Encoding): number {
+    return this.#encode(views, 0, names, encoding, 0, true);
+  }
+
+  /**
+   * Encodes an event for a subscriber at a pace into `bytes` from `start` on.
+   * @param conflated events that it replaced @returns where it ends
+   */
+  paced(
+    views: RecordViews,
+    offset: number,
+    names: DeviceNames,
+    encoding: Encoding,
+    { start, conflated }: { readonly start: number; readonly conflated: number },
+  ): number {
+    this.#head.conflated = conflated;
+    const end = this.#encode(views, offset, names, encoding, start, false);
+    this.#head.conflated = 0;
+    return end;
+  }
+
+  #encode(
+    views: RecordViews,
+    offset: number,
+    names: DeviceNames,
+    encoding: Encoding,
+    start: number,
+    replay: boolean,
+  ): number {
+    const { u8, u16, u32, f64 } = views;
+    const head = this.#head;
+    const flags = u8[offset + EventField.flags]!;
+    head.replay = replay;
+    head.type = u8[offset + EventField.type]!;
+    head.priority = u8[offset + EventField.priority]!;
+    head.fromHub = (flags & EventFlag.fromHub) !== 0;
+    head.payloadIsJson = (flags & EventFlag.payloadIsJson) !== 0;
+    head.seq = f64[(offset + EventField.seq) >> 3]!;
+    head.at = f64[(offset + EventField.at) >> 3]!;
+    const statusStart = offset + EventField.body;
+    const payloadStart = statusStart + u16[(offset + EventField.statusBytes) >> 1]!;
+    const payloadEnd = payloadStart + u32[(offset + EventField.payloadBytes) >> 2]!;
+    const { bytesMax, encode } = encodings[encoding]!;
+    const most = bytesMax(names.id.length, payloadStart - statusStart, payloadEnd - payloadStart);
+    if (start + most > this.bytes.length) this.#grow(start + most);
+    return encode(this.bytes, start, names, head, u8, statusStart, payloadStart, payloadEnd);
+  }
+
+  #grow(bytes: number): void {
+    const larger = new Uint8Array(2 ** Math.ceil(Math.log2(bytes)));
+    larger.set(this.bytes);
+    this.bytes = larger;
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * What the slow subscribers of one device do not get: which seqs, and the newest event of them, kept once per encoding.
+ * All of them miss the same events from the moment they fell behind, so each needs one number only.
+ */
+import { MISSED_RUNS_MAX } from '../../limits.ts';
+import { type Encoding, encodings } from '../../wire/encodings.ts';
+import type { DeviceNames } from '../../wire/event-frames.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+
+/** Up to here runs that nobody needs any more are left lying: looking for them costs a walk over the slow subscribers. */
+const TRIM_FROM_RUNS = 64;
+
+export class Missed {
+  readonly names: DeviceNames;
+  /** By slow subscriber: the newest seq that others had missed when it fell behind; it misses what came later. */
+  readonly #since = new Map<SubscriberSession, number>();
+  /** Missed seqs in ascending order, as flat pairs: first and last of each run. */
+  #runs: number[] = [];
+  /** Seqs of the round being passed, in its order: by priority. */
+  readonly #fresh: number[] = [];
+  #freshSeq = 0;
+  #freshOffset = 0;
+  #newest = 0;
+  /** Slow subscribers that have missed something. */
+  #waiting = 0;
+  /** Slow subscribers, by encoding. */
+  readonly #counts: number[] = encodings.map(() => 0);
+  /** The newest event, by encoding. */
+  readonly #frames: (Uint8Array | undefined)[] = encodings.map(() => undefined);
+
+  constructor(names: DeviceNames) {
+    this.names = names;
+  }
+
+  get sessions(): IterableIterator<SubscriberSession> {
+    return this.#since.keys();
+  }
+
+  get size(): number {
+    return this.#since.size;
+  }
+
+  /** Slow subscribers of one encoding. */
+  count(encoding: Encoding): number {
+    return this.#counts[encoding]!;
+  }
+
+  has(session: SubscriberSession): boolean {
+    return this.#since.has(session);
+  }
+
+  /** Bytes of the events kept. */
+  get keptBytes(): number {
+    return this.#frames.reduce((sum, frame) => sum + (frame?.length ?? 0), 0);
+  }
+
+  /** Whether more runs of seqs are known than a subscriber may be told of. */
+  get isFull(): boolean {
+    return this.#runs.length > 2 * MISSED_RUNS_MAX;
+  }
+
+  /** It misses the events that are noted from here on. */
+  add(session: SubscriberSession): void {
+    this.#since.set(session, this.#newest);
+    this.#counts[session.encoding]! += 1;
+  }
+
+  /** @returns whether an event was kept for it */
+  remove(session: SubscriberSession): boolean {
+    const since = this.#since.get(session);
+    if (since === undefined) return false;
+    this.#since.delete(session);
+    this.#counts[session.encoding]! -= 1;
+    if (this.#runs.length > 2 * TRIM_FROM_RUNS) this.#trim();
+    if (since === this.#newest) return false;
+    this.#waiting -= 1;
+    return true;
+  }
+
+  /**
+   * Takes note of an event that the slow subscribers do not get.
+   * @param offset where it is in the ring
+   * @returns whether it is the first since `endRound`
+   */
+  note(seq: number, offset: number): boolean {
+    if (seq > this.#freshSeq) {
+      this.#freshSeq = seq;
+      this.#freshOffset = offset;
+    }
+    return this.#fresh.push(seq) === 1;
+  }
+
+  /** Where the newest event noted since `endRound` is in the ring. */
+  get freshOffset(): number {
+    return this.#freshOffset;
+  }
+
+  /**
+   * Ends a round in which events were noted.
+   * @param keep encodes the newest of them, in bytes that stay
+   * @returns how many deliveries will never come about because of it: all but the newest for each
+   */
+  endRound(keep: (encoding: Encoding) => Uint8Array): number {
+    const fresh = this.#fresh.sort((one, other) => one - other);
+    for (const seq of fresh) this.#append(seq);
+    const { size } = this;
+    const lost = fresh.length * size - (size - this.#waiting);
+    this.#waiting = size;
+    this.#newest = this.#freshSeq;
+    fresh.length = 0;
+    for (const [encoding, count] of this.#counts.entries()) {
+      this.#frames[encoding] = count > 0 ? keep(encoding as Encoding) : undefined;
+    }
+    return lost;
+  }
+
+  /** The event kept for a slow subscriber, in its encoding; none when it has missed nothing. */
+  newestFor(session: SubscriberSession): Uint8Array | undefined {
+    if (this.#since.get(session) === this.#newest) return undefined;
+    return this.#frames[session.encoding];
+  }
+
+  /** The seqs that a slow subscriber will never get, as flat pairs: first and last of each run. */
+  gapsOf(session: SubscriberSession): number[] {
+    const since = this.#since.get(session)!;
+    const gaps: number[] = [];
+    const runs = this.#runs;
+    for (let at = 0; at < runs.length; at += 2) {
+      const from = Math.max(runs[at]!, since + 1);
+      const to = Math.min(runs[at + 1]!, this.#newest - 1);
+      if (from <= to) gaps.push(from, to);
+    }
+    return gaps;
+  }
+
+  #append(seq: number): void {
+    const runs = this.#runs;
+    if (runs.length > 0 && runs[runs.length - 1] === seq - 1) runs[runs.length - 1] = seq;
+    else runs.push(seq, seq);
+  }
+
+  #trim(): void {
+    let needed = this.#newest;
+    for (const since of this.#since.values()) needed = Math.min(needed, since);
+    this.#runs = this.#runs.filter((_, at) => this.#runs[at | 1]! > needed);
+  }
+}

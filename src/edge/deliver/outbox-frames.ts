@@ -1,0 +1,68 @@
+/**
+ * Makes the frames that one socket gets of the events in its outbox: one for all of them where it asked for that.
+ * Sockets that follow the same devices have the same outbox one after the other, and then the same bytes are sent.
+ */
+import { batchBytesMax, encodeBinaryBatch, encodeJsonBatch } from '../../wire/batch-frames.ts';
+
+/** Events are put together up to this many bytes, so that a peer has something to read before all of it has come. */
+export const BATCH_BYTES_MAX = 64 * 1024;
+
+export class OutboxFrames {
+  #bytes: Uint8Array = new Uint8Array(0);
+  /** Of the frame that `#out` holds. */
+  #spans: readonly number[] = [];
+  #binary = false;
+  #frame: Uint8Array | undefined;
+  #out = new Uint8Array(BATCH_BYTES_MAX);
+
+  /** From here on, outboxes are pairs of start and end in these bytes. */
+  begin(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#frame = undefined;
+  }
+
+  /** Sends each event of the outbox as a frame. Bytes are valid until `send` returns. */
+  sendEach(outbox: readonly number[], send: (frame: Uint8Array) => void): void {
+    for (let at = 0; at < outbox.length; at += 2) send(this.#bytes.subarray(outbox[at], outbox[at + 1]));
+  }
+
+  /** Sends the events of the outbox in as few frames as `BATCH_BYTES_MAX` allows; one alone goes as it is. */
+  sendBatched(outbox: readonly number[], binary: boolean, send: (frame: Uint8Array) => void): void {
+    if (this.#frame !== undefined && this.#binary === binary && isSame(this.#spans, outbox)) {
+      send(this.#frame);
+      return;
+    }
+    let from = 0;
+    while (from < outbox.length) {
+      let to = from;
+      let bytes = 0;
+      do {
+        bytes += outbox[to + 1]! - outbox[to]!;
+        to += 2;
+      } while (to < outbox.length && bytes + outbox[to + 1]! - outbox[to]! <= BATCH_BYTES_MAX);
+      const frame = this.#frameOf(outbox, from, to, bytes, binary);
+      send(frame);
+      if (from === 0 && to === outbox.length) {
+        this.#frame = frame;
+        this.#spans = [...outbox];
+        this.#binary = binary;
+      }
+      from = to;
+    }
+  }
+
+  #frameOf(outbox: readonly number[], from: number, to: number, bytes: number, binary: boolean): Uint8Array {
+    if (to - from === 2) return this.#bytes.subarray(outbox[from], outbox[from + 1]);
+    this.#frame = undefined; // its bytes are written over
+    const bytesMax = batchBytesMax((to - from) / 2, bytes);
+    if (bytesMax > this.#out.length) this.#out = new Uint8Array(bytesMax);
+    const encode = binary ? encodeBinaryBatch : encodeJsonBatch;
+    return this.#out.subarray(0, encode(this.#out, this.#bytes, outbox, from, to));
+  }
+}
+
+function isSame(one: readonly number[], other: readonly number[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
+}

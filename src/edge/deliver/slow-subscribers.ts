@@ -1,0 +1,257 @@
+/**
+ * The slow subscribers of one edge: their send queue grew over its limit. They have left the transport's topics and are
+ * handled one by one until their queue has drained: high events are sent to them, of the others it is noted which they
+ * miss. Then each is told, device by device, what it will not get, gets the newest event that it missed, and is back in
+ * the topic.
+ *
+ * Starting and recovering are for moments between two rounds only: there everybody has the same events behind them.
+ */
+import { closes } from '../../codes.ts';
+import { Counter, type Counters } from '../../memory/counters.ts';
+import type { RecordViews } from '../../memory/ring.ts';
+import type { SlowSubscriber } from '../../records/commands.ts';
+import { EventField, isHigh } from '../../records/event.ts';
+import { type Encoding, encodings } from '../../wire/encodings.ts';
+import type { Gap } from '../../wire/gap.ts';
+import { SLOW } from './audience.ts';
+import type { EventEncoder } from './event-encoder.ts';
+import type { Missed } from './missed.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+import type { Topic } from './topic.ts';
+import { topicKey } from './topics.ts';
+
+export interface SlowSubscribersDeps {
+  /** By `topicKey`. */
+  readonly topics: ReadonlyMap<number, Topic>;
+  /** The ring that offsets point into. */
+  readonly views: RecordViews;
+  readonly encoder: EventEncoder;
+  readonly counters: Counters;
+  /** Above this many bytes in its queue a subscriber is slow. */
+  readonly queueBytes: number;
+  /** Above this it is closed. */
+  readonly queueBytesMax: number;
+  /** Ends the round under way and sends what waits for the next. */
+  readonly finishRounds: () => void;
+}
+
+interface Lag {
+  /** Hub clock, ms. */
+  readonly sinceMs: number;
+  /** It fell behind as a vip and is none any more, or the other way round. */
+  vipChanged: boolean;
+}
+
+const GAP_REASON = 'slow';
+/** A recovering queue is filled up to this share of its limit at once: enough to go on, and no reason to be slow again. */
+const REFILL_SHARE = 1 / 2;
+
+export class SlowSubscribers {
+  readonly #deps: SlowSubscribersDeps;
+  readonly #sessions = new Map<SubscriberSession, Lag>();
+  /** Missed something in the round being passed. */
+  readonly #touched: Missed[] = [];
+  #keptBytes = 0;
+
+  constructor(deps: SlowSubscribersDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  get sessions(): IterableIterator<SubscriberSession> {
+    return this.#sessions.keys();
+  }
+
+  /** Bytes of the newest missed events, kept until nobody needs them. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  has(session: SubscriberSession): boolean {
+    return this.#sessions.has(session);
+  }
+
+  /** Since when it is slow, hub clock in ms; Infinity when it does not. */
+  sinceMs(session: SubscriberSession): number {
+    return this.#sessions.get(session)?.sinceMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The slow subscribers, at most `countMax`, those with the most waiting first. @param now hub clock, ms */
+  worst(countMax: number, now: number): SlowSubscriber[] {
+    return [...this.#sessions]
+      .map(([session, { sinceMs }]) => ({
+        subscriber: session.id,
+        queuedBytes: session.bufferedBytes,
+        laggingMs: Math.round(now - sinceMs),
+        vip: session.vip,
+      }))
+      .sort((one, other) => other.queuedBytes - one.queuedBytes)
+      .slice(0, countMax);
+  }
+
+  /** From here on the subscriber is slow with all its devices. Between rounds only. @param now hub clock, ms */
+  start(session: SubscriberSession, now: number): void {
+    if (!this.has(session)) {
+      this.#sessions.set(session, { sinceMs: now, vipChanged: false });
+      this.#deps.counters.add(Counter.laggingSubscribers);
+    }
+    for (const device of session.devices) {
+      const shard = session.shardOf(device);
+      if (shard === SLOW) continue;
+      const topic = this.#topicOf(session, device);
+      topic.remove(session, shard, true, true);
+      session.removeDevice(device, true);
+      this.join(session, device, topic);
+    }
+  }
+
+  /** A device of a slow subscriber: it misses what comes from here on. */
+  join(session: SubscriberSession, device: number, topic: Topic): void {
+    topic.missedBy(session).add(session);
+    session.addDevice(device, SLOW);
+  }
+
+  /** A slow subscriber gets nothing of the device any more, what it missed included. */
+  leave(session: SubscriberSession, topic: Topic): void {
+    if (this.#remove(session, topic, missedOf(topic, session)))
+      this.#deps.counters.add(Counter.droppedLagging);
+  }
+
+  /** The connection is over, or about to be; it has left its devices. */
+  forget(session: SubscriberSession): void {
+    if (this.#sessions.delete(session)) this.#deps.counters.add(Counter.laggingSubscribers, -1);
+  }
+
+  /** A slow subscriber has become a vip, or is none any more. */
+  vipChanged(session: SubscriberSession): void {
+    const lag = this.#sessions.get(session);
+    if (lag !== undefined) lag.vipChanged = true;
+  }
+
+  /** An event passes the slow subscribers of a device. @param offset where it is in the ring */
+  event(missed: Missed, offset: number): void {
+    const { views, encoder } = this.#deps;
+    if (!isHigh(views, offset)) {
+      if (missed.note(views.f64[(offset + EventField.seq) >> 3]!, offset)) this.#touched.push(missed);
+      return;
+    }
+    for (let encoding: Encoding = 0; encoding < encodings.length; encoding++) {
+      if (missed.count(encoding as Encoding) === 0) continue;
+      const end = encoder.encode(offset, missed.names, encoding as Encoding, 0); // first: it may replace the bytes
+      const frame = encoder.bytes.subarray(0, end);
+      for (const session of missed.sessions)
+        if (session.encoding === encoding) this.#sendHigh(session, frame);
+    }
+  }
+
+  /** All events of a round have passed; their bytes are still in the ring. */
+  endRound(): void {
+    const { encoder, counters } = this.#deps;
+    for (const missed of this.#touched) {
+      if (missed.size === 0) continue; // they were closed by a high event of this round
+      const before = missed.keptBytes;
+      const lost = missed.endRound((encoding) => {
+        const end = encoder.encode(missed.freshOffset, missed.names, encoding, 0);
+        return encoder.bytes.slice(0, end);
+      });
+      counters.add(Counter.droppedLagging, lost);
+      this.#keptBytes += missed.keptBytes - before;
+      if (missed.isFull) for (const session of missed.sessions) this.close(session, Counter.closedLagging);
+    }
+    this.#touched.length = 0;
+  }
+
+  /** Tells whoever is slow with this device of a gap. */
+  tell(topic: Topic, gap: Gap): void {
+    for (const missed of [topic.slow, topic.slowVips])
+      for (const session of missed?.sessions ?? []) session.sendGap(gap);
+  }
+
+  /**
+   * Tells a slow subscriber what it missed and lets it have events again, device by device while there is room in its queue.
+   * Between rounds only, and only when the owner has nothing to say that was not heard.
+   * @param devicesMax at most so many devices
+   * @returns the devices done; when none is left it is slow no more
+   */
+  recover(session: SubscriberSession, devicesMax: number): number {
+    const { queueBytes, finishRounds } = this.#deps;
+    // Vips have had events that wait for the others, or will get none of those: both must be past them.
+    if (this.#sessions.get(session)!.vipChanged) finishRounds();
+    let room = queueBytes * REFILL_SHARE - session.bufferedBytes;
+    let done = 0;
+    let isThrough = true;
+    session.cork(() => {
+      for (const device of session.devices) {
+        if (session.shardOf(device) !== SLOW) continue;
+        isThrough = done < devicesMax && (room > 0 || done === 0);
+        if (!isThrough) return;
+        room -= this.#rejoin(session, device);
+        done += 1;
+      }
+    });
+    if (isThrough) this.forget(session);
+    return done;
+  }
+
+  /** Closes a slow subscriber and counts why. @param cause one of the counters of closes */
+  close(session: SubscriberSession, cause: number): void {
+    if (session.closing) return;
+    this.#deps.counters.add(cause);
+    session.close(closes.slow);
+  }
+
+  #sendHigh(session: SubscriberSession, frame: Uint8Array): void {
+    const { counters, queueBytesMax } = this.#deps;
+    if (session.bufferedBytes > queueBytesMax) {
+      counters.add(Counter.droppedSlow);
+      this.close(session, Counter.closedOverQueue);
+      return;
+    }
+    session.sendEvent(frame);
+    counters.cells[Counter.deliveries]! += 1;
+  }
+
+  /** @returns the bytes sent */
+  #rejoin(session: SubscriberSession, device: number): number {
+    const topic = this.#topicOf(session, device);
+    const missed = missedOf(topic, session);
+    const gaps = missed.gapsOf(session);
+    let bytes = 0;
+    for (let at = 0; at < gaps.length; at += 2) {
+      const [from, to] = [gaps[at]!, gaps[at + 1]!];
+      bytes += session.sendGap({ device: topic.names.id, from, to, reason: GAP_REASON });
+    }
+    const newest = missed.newestFor(session);
+    if (newest !== undefined) {
+      session.sendEvent(newest);
+      this.#deps.counters.add(Counter.deliveries);
+      bytes += newest.length;
+    }
+    this.#remove(session, topic, missed);
+    session.removeDevice(device, true);
+    session.addDevice(device, topic.add(session));
+    return bytes;
+  }
+
+  #topicOf(session: SubscriberSession, device: number): Topic {
+    return this.#deps.topics.get(topicKey(device, session.typesOf(device)))!;
+  }
+
+  /** @returns whether an event was kept for it */
+  #remove(session: SubscriberSession, topic: Topic, missed: Missed): boolean {
+    const wasWaiting = missed.remove(session);
+    if (missed.size > 0) return wasWaiting;
+    this.#keptBytes -= missed.keptBytes;
+    if (topic.slow === missed) topic.slow = undefined;
+    else topic.slowVips = undefined;
+    return wasWaiting;
+  }
+}
+
+/** Where a slow subscriber's device is noted: as what it was when it fell behind. */
+function missedOf({ slow, slowVips }: Topic, session: SubscriberSession): Missed {
+  return slow?.has(session) ? slow : slowVips!;
+}

@@ -1,0 +1,193 @@
+/**
+ * A subscriber's session. Most are idle: what only few need is made when they do.
+ */
+import type { Actor } from '../../access/actor.ts';
+import type { Admitted } from '../../access/admission.ts';
+import { SessionKind } from '../../records/requests.ts';
+import type { SubscriberCodec } from '../../wire/codec.ts';
+import { type Encoding, encodings } from '../../wire/encodings.ts';
+import { ALL_TYPES } from '../../wire/events.ts';
+import type { Gap } from '../../wire/gap.ts';
+import type { Position } from '../../wire/subscriber-ops.ts';
+import { Session } from '../session.ts';
+import { NO_SHARD } from './audience.ts';
+import type { OutboxFrames } from './outbox-frames.ts';
+import type { Ask, RequestQueue } from './request-flow.ts';
+
+/** Up to here looking through a list is as fast as a Map, which takes several times the memory. */
+const LISTED_DEVICES_MAX = 16;
+
+const EVERYTHING = { devices: undefined, vip: false } as const;
+
+export interface SubscriberTerms {
+  readonly codec: SubscriberCodec;
+  /** Events that leave together go out in one frame. */
+  readonly batched: boolean;
+  /** Interval of its updates, ms; 0: every event at once. */
+  readonly every: number;
+  /** Kept subscriptions wait until they are subscribed to again. */
+  readonly hold: boolean;
+  /** Asked for once welcomed. */
+  readonly wanted: Ask | undefined;
+}
+
+export class SubscriberSession extends Session {
+  readonly kind = SessionKind.subscriber;
+  readonly codec: SubscriberCodec;
+  readonly batched: boolean;
+  /** Interval of its updates, ms; 0: every event at once. */
+  readonly every: number;
+  override readonly hold: boolean;
+  /** Of the URL, asked for once welcomed; then forgotten. */
+  wanted: Ask | undefined;
+  /** What it asks for and has not been answered; made when it first asks. */
+  requests: RequestQueue | undefined;
+  vip = false;
+  /** What more than its id its token says; most have none. */
+  readonly #token: Pick<Actor, 'devices' | 'vip'> | undefined;
+  /**
+   * Device slots this session gets events of, each with its shard of the topic, or SLOW: a list of pairs while they
+   * are few.
+   */
+  #devices: number[] | Map<number, number> | undefined;
+  /** By device slot: bits of the event types, where not all are wanted. */
+  #limited: Map<number, number> | undefined;
+  /** Events of the batch being sent, where they do not go by a topic: pairs of start and end in the batch's bytes. */
+  #outbox: number[] | undefined;
+
+  constructor(admitted: Admitted, number: number, connectedAt: number, terms: SubscriberTerms) {
+    super(admitted, number, connectedAt);
+    const { actor } = admitted;
+    this.#token = actor.devices !== undefined || actor.vip ? actor : undefined;
+    this.codec = terms.codec;
+    this.batched = terms.batched;
+    this.every = terms.every;
+    this.hold = terms.hold;
+    this.wanted = terms.wanted;
+  }
+
+  get actor(): Actor {
+    const { devices, vip } = this.#token ?? EVERYTHING;
+    return { role: 'subscriber', id: this.id, devices, vip };
+  }
+
+  /** Positions that `since` frames have told, for the next subscribe. */
+  #since: Map<string, Position> | undefined;
+
+  /** Takes note of positions. @returns false when there are more than a subscriber may have subscriptions */
+  noteSince(since: ReadonlyMap<string, Position>, most: number): boolean {
+    this.#since ??= new Map();
+    for (const [device, position] of since) this.#since.set(device, position);
+    if (this.#since.size <= most) return true;
+    this.#since = undefined;
+    return false;
+  }
+
+  /** A subscribe with the positions that were told before it. */
+  withSince(ask: Ask): Ask {
+    if (this.#since === undefined || ask.op !== 'subscribe') return ask;
+    const since = new Map([...this.#since, ...ask.past.since]);
+    this.#since = undefined;
+    return { ...ask, past: { ...ask.past, since } };
+  }
+
+  get encoding(): Encoding {
+    return this.codec.encoding;
+  }
+
+  /** Sends an event by itself, in the session's encoding. */
+  sendEvent(frame: Uint8Array): void {
+    this.connection?.send(frame, encodings[this.encoding]!.isBinary);
+  }
+
+  /** @returns the bytes sent */
+  sendGap(gap: Gap): number {
+    const frame = this.codec.gap(gap);
+    this.send(frame);
+    return frame?.length ?? 0;
+  }
+
+  /** Device slots this session gets events of. */
+  get devices(): number[] {
+    const devices = this.#devices;
+    if (devices === undefined) return [];
+    return devices instanceof Map ? [...devices.keys()] : devices.filter((_, at) => at % 2 === 0);
+  }
+
+  /** @returns the shard of the device's topic that this session is in, SLOW, or NO_SHARD */
+  shardOf(device: number): number {
+    const devices = this.#devices;
+    if (devices === undefined) return NO_SHARD;
+    if (devices instanceof Map) return devices.get(device) ?? NO_SHARD;
+    for (let at = 0; at < devices.length; at += 2) if (devices[at] === device) return devices[at + 1]!;
+    return NO_SHARD;
+  }
+
+  /** Adds a device that is not there. */
+  addDevice(device: number, shard: number): void {
+    const devices = this.#devices;
+    if (devices === undefined) this.#devices = [device, shard];
+    else if (devices instanceof Map) devices.set(device, shard);
+    else if (devices.length < LISTED_DEVICES_MAX * 2) devices.push(device, shard);
+    else
+      this.#devices = new Map(this.devices.map((known) => [known, this.shardOf(known)])).set(device, shard);
+  }
+
+  /** Bits of the event types that this session gets of the device. */
+  typesOf(device: number): number {
+    return this.#limited?.get(device) ?? ALL_TYPES;
+  }
+
+  /** From here on it gets these types of the device. */
+  limit(device: number, types: number): void {
+    if (types !== ALL_TYPES) {
+      this.#limited ??= new Map();
+      this.#limited.set(device, types);
+    } else this.#limited?.delete(device);
+  }
+
+  /** Removes a device that is there. @param comesBack it is added again at once, with the same types */
+  removeDevice(device: number, comesBack = false): void {
+    if (!comesBack) this.#limited?.delete(device);
+    const devices = this.#devices;
+    if (devices instanceof Map) devices.delete(device);
+    else if (devices !== undefined) {
+      const at = devices.findIndex((known, index) => index % 2 === 0 && known === device);
+      devices.splice(at, 2);
+    }
+  }
+
+  /** Notes an event of the batch being sent. @returns whether it is the first */
+  addToOutbox(start: number, end: number): boolean {
+    this.#outbox ??= [];
+    return this.#outbox.push(start, end) === 2;
+  }
+
+  /** Sends the events of the outbox in as few writes as possible and empties it. */
+  sendOutbox(frames: OutboxFrames): void {
+    const { connection, batched } = this;
+    const outbox = this.#outbox ?? [];
+    const { isBinary } = encodings[this.encoding]!;
+    const send = (frame: Uint8Array): void => {
+      if (!this.closing) connection?.send(frame, isBinary);
+    };
+    connection?.cork(() => {
+      if (batched) frames.sendBatched(outbox, isBinary, send);
+      else frames.sendEach(outbox, send);
+    });
+    outbox.length = 0;
+  }
+
+  /** Runs `body` so that what it sends leaves in as few writes as possible. */
+  cork(body: () => void): void {
+    this.connection?.cork(body);
+  }
+
+  join(topic: string): void {
+    this.connection?.join(topic);
+  }
+
+  leave(topic: string): void {
+    this.connection?.leave(topic);
+  }
+}

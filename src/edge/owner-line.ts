@@ -1,0 +1,77 @@
+/**
+ * The edge's line to the owner: writes the records of `records/requests.ts` and the events, and wakes the owner where
+ * it sleeps. One per edge.
+ */
+import type { Ringer } from '../memory/doorbell.ts';
+import type { RecordViews, RingProducer } from '../memory/ring.ts';
+import { claimEvent } from '../records/event.ts';
+import {
+  type Join,
+  type Request,
+  writeActive,
+  writeJoin,
+  writeLeave,
+  writeMore,
+  writeRequest,
+  writeSynced,
+} from '../records/requests.ts';
+
+export class OwnerLine {
+  readonly #ring: RingProducer;
+  readonly #ringer: Ringer;
+
+  constructor(ring: RingProducer, ringer: Ringer) {
+    this.#ring = ring;
+    this.#ringer = ringer;
+  }
+
+  /** Whether records wait for room in the ring. */
+  get hasBacklog(): boolean {
+    return this.#ring.spilledCount > 0;
+  }
+
+  join(join: Join): void {
+    writeJoin(this.#ring, join);
+    this.publish();
+  }
+
+  leave(session: number, clean: boolean): void {
+    writeLeave(this.#ring, { session, clean });
+    this.publish();
+  }
+
+  active(session: number): void {
+    writeActive(this.#ring, { session });
+    this.publish();
+  }
+
+  request(request: Request): void {
+    writeRequest(this.#ring, request);
+    this.publish();
+  }
+
+  more(session: number, request: number): void {
+    writeMore(this.#ring, { session, request });
+    this.publish();
+  }
+
+  synced(): void {
+    writeSynced(this.#ring, {});
+    this.publish();
+  }
+
+  /** Room for an event; the caller writes it through `views` and then calls `publish`. @returns -1 when there is none */
+  claimEvent(bytes: number, priority: number): number {
+    return claimEvent(this.#ring, bytes, priority);
+  }
+
+  get views(): RecordViews {
+    return this.#ring.views;
+  }
+
+  /** Makes what was written visible to the owner. */
+  publish(): void {
+    this.#ring.publish();
+    this.#ringer.ring();
+  }
+}

@@ -1,0 +1,107 @@
+/** `/v1/device`: devices that speak the hub's own protocol. */
+
+import { flagOf } from '../../access/query.ts';
+import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
+import { errors } from '../../codes.ts';
+import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
+import type {
+  Connection,
+  ListenerHandlers,
+  Route,
+  UpgradeAnswer,
+  UpgradeRequest,
+} from '../../transport/transport.ts';
+import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../wire/device-frames.ts';
+import { jsonDeviceCodec } from '../../wire/hub-frames.ts';
+import type { Edge } from '../edge.ts';
+import { DeviceSession } from './device-session.ts';
+import { ackIdOf } from './publisher.ts';
+
+export const DEVICE_PATH = '/v1/device';
+
+type DeviceConnection = Connection<DeviceSession>;
+
+export class DeviceRoute implements ListenerHandlers<DeviceSession> {
+  readonly #edge: Edge;
+  readonly #upgrades: Upgrades;
+  readonly #frame = createDeviceFrame();
+
+  constructor(edge: Edge, upgrades: Upgrades) {
+    this.#edge = edge;
+    this.#upgrades = upgrades;
+  }
+
+  route(): Route<DeviceSession> {
+    const { maxMessageBytes, sendQueueMaxBytes } = this.#edge.settings;
+    return {
+      path: DEVICE_PATH,
+      frameBytesMax: maxMessageBytes * TRANSPORT_FRAME_FACTOR,
+      queueBytesMax: sendQueueMaxBytes,
+      handlers: this,
+    };
+  }
+
+  upgrade(request: UpgradeRequest): UpgradeAnswer<DeviceSession> | Promise<UpgradeAnswer<DeviceSession>> {
+    const admitted = this.#upgrades.admit(request);
+    return admitted instanceof Promise
+      ? admitted.then((answer) => this.#sessionFor(answer))
+      : this.#sessionFor(admitted);
+  }
+
+  #sessionFor(admitted: AdmittedUpgrade | RefusedUpgrade): UpgradeAnswer<DeviceSession> {
+    if (!admitted.ok) return admitted;
+    const { protocol, query } = admitted;
+    const wantsInterest = flagOf(query, 'interest');
+    if (wantsInterest === undefined) return { status: 400, message: 'interest: expected true or false' };
+    const edge = this.#edge;
+    const session = new DeviceSession(admitted, edge.nextSession(), edge.clock.wallNow(), {
+      codec: jsonDeviceCodec,
+      wantsInterest,
+    });
+    return protocol === undefined ? { session } : { session, protocol };
+  }
+
+  open(connection: DeviceConnection): void {
+    this.#edge.open(connection.session, connection);
+  }
+
+  message({ session }: DeviceConnection, bytes: Uint8Array, binary: boolean): void {
+    const edge = this.#edge;
+    const now = edge.clock.now();
+    if (!edge.accepts(session, bytes.length, now)) return;
+    edge.publisher.heard(session, now);
+    const frame = this.#frame;
+    const problem = binary ? parseDeviceBinary(bytes, frame) : parseDeviceText(bytes, frame);
+    const isInTime = edge.charge(session, 1, now);
+    if (problem !== undefined) {
+      edge.refuse(session, { code: errors.badRequest.code, message: problem, id: ackIdOf(bytes, frame) });
+    } else if (!isInTime) {
+      edge.refuseOverRate(session, 1, ackIdOf(bytes, frame), now);
+    } else {
+      edge.publisher.event(session, bytes, frame, now);
+    }
+  }
+
+  controlPong({ session }: DeviceConnection): void {
+    if (!session.closing) this.#edge.publisher.heard(session, this.#edge.clock.now());
+  }
+
+  controlPing({ session }: DeviceConnection): void {
+    if (session.closing) return;
+    const now = this.#edge.clock.now();
+    this.#edge.publisher.heard(session, now);
+    this.#edge.charge(session, 1, now);
+  }
+
+  writable(): void {}
+
+  /** A device that does not read its acks loses them: it learns from the next one, or from its own silence. */
+  dropped(): void {}
+
+  closing(): void {}
+
+  close({ session }: DeviceConnection, code: number): void {
+    // An empty close frame (1005) is an orderly goodbye too: it is what WebSocket.close() without a code sends.
+    this.#edge.close(session, code, code === 1000 || code === 1001 || code === 1005);
+  }
+}

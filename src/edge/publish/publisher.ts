@@ -1,0 +1,177 @@
+/**
+ * The publish half of an edge: checks what devices send and forwards it to the owner. The hot path: adds next to nothing
+ * to what receiving a frame costs. Must not write presence but `lastSeen`.
+ */
+import type { Clock } from '../../clock.ts';
+import { errors } from '../../codes.ts';
+import { Counter, type Counters } from '../../memory/counters.ts';
+import { NONE } from '../../presence/columns.ts';
+import { DeviceState } from '../../presence/lifecycle.ts';
+import type { PresenceReader } from '../../presence/table.ts';
+import { EventField, EventFlag } from '../../records/event.ts';
+import type { DeviceFrame } from '../../wire/device-frames.ts';
+import { EventType } from '../../wire/events.ts';
+import type { OwnerLine } from '../owner-line.ts';
+import type { DeviceSession } from './device-session.ts';
+import { Taps } from './taps.ts';
+
+export interface PublisherDeps {
+  readonly presence: PresenceReader;
+  readonly line: OwnerLine;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  /** While the owner is away the table does not say who listens. */
+  readonly isOwnerAway: () => boolean;
+  /**
+   * Where this thread also delivers: called from time to time under a flood, so that the events of one long read do not
+   * fill the ring before this thread's own turn to send them comes.
+   */
+  readonly relieve: (() => void) | undefined;
+  /** History keeps events: then messages take numbers though nobody listens. */
+  readonly keepsHistory: boolean;
+}
+
+/** Events forwarded between two calls of `relieve`: a few hundred KiB of a ring of megabytes. */
+const RELIEVE_EVENTS = 1024;
+
+const receivedCells = {
+  [EventType.pong]: Counter.receivedPong,
+  [EventType.message]: Counter.receivedMessage,
+  [EventType.status]: Counter.receivedStatus,
+} as const;
+
+export class Publisher {
+  readonly taps = new Taps();
+  readonly #deps: PublisherDeps;
+  /** Since the last relief, or since the last poll. */
+  #forwarded = 0;
+  /** `lastSeen` is an atomic BigInt cell: the BigInt is made once per millisecond, not once per frame. */
+  #nowMs = 0;
+  #nowCell = 0n;
+
+  constructor(deps: PublisherDeps) {
+    this.#deps = deps;
+  }
+
+  /** The thread looks at its ring: what was forwarded is on its way. */
+  polled(): void {
+    this.#forwarded = 0;
+  }
+
+  /** A sign of life. @param now hub clock, ms */
+  heard(session: DeviceSession, now: number): void {
+    const whole = Math.floor(now);
+    session.aliveAt = whole;
+    this.storeSeen(session, whole);
+  }
+
+  /**
+   * Stores last_seen, then looks whether the owner has put the device down as stale; the owner does it the other way
+   * round, so that one of the two notices. @param whole hub clock, whole ms
+   */
+  storeSeen(session: DeviceSession, whole: number): void {
+    const { slot } = session;
+    if (slot === NONE) return;
+    if (whole !== this.#nowMs) {
+      this.#nowMs = whole;
+      this.#nowCell = BigInt(whole);
+    }
+    const { rows } = this.#deps.presence.devices;
+    Atomics.store(rows.lastSeen, slot, this.#nowCell);
+    if (Atomics.load(rows.deviceState, slot) === DeviceState.stale) this.#deps.line.active(session.number);
+  }
+
+  /**
+   * Takes an event: skips it where nobody listens, else forwards it.
+   * @param bytes the frame that `frame` has the ranges of @param now hub clock, ms
+   */
+  event(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame, now: number): void {
+    this.#deps.counters.cells[receivedCells[frame.type as 1 | 2 | 3]]! += 1;
+    if (this.taps.inUse) this.taps.event(session.id, bytes, frame);
+    if (frame.type !== EventType.status && this.#isSkipped(session.slot, frame.type))
+      this.#skip(session, bytes, frame);
+    else this.#forward(session, bytes, frame, now);
+  }
+
+  /**
+   * Whether the event takes no number: nobody listens, and it is neither kept nor does a subscriber that may come back
+   * have to see the hole.
+   */
+  #isSkipped(slot: number, type: number): boolean {
+    const { presence, isOwnerAway, keepsHistory } = this.#deps;
+    const { rows } = presence.devices;
+    if (slot === NONE || Atomics.load(rows.active, slot) !== 0) return false;
+    if (keepsHistory) return type === EventType.pong && !isOwnerAway();
+    return Atomics.load(rows.waiting, slot) === 0 && !isOwnerAway();
+  }
+
+  #skip(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame): void {
+    this.#deps.counters.cells[Counter.skipped]! += 1;
+    if (frame.ackEnd === frame.ackStart) return;
+    const seq = this.#deps.presence.devices.rows.seq[session.slot]!;
+    session.send(session.codec.ack(ackIdOf(bytes, frame), seq, true));
+  }
+
+  #forward(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame, now: number): void {
+    const { line, clock } = this.#deps;
+    const status = frame.status === '' ? NO_BYTES : Buffer.from(frame.status);
+    const payloadBytes = frame.payloadEnd - frame.payloadStart;
+    const ackBytes = frame.ackEnd - frame.ackStart;
+    const total = EventField.body + status.length + payloadBytes + ackBytes;
+    const offset = line.claimEvent(total, frame.priority);
+    if (offset < 0) {
+      this.#refuse(session, bytes, frame);
+      return;
+    }
+    const { f64, u32, u16, u8 } = line.views;
+    f64[(offset + EventField.at) >> 3] = clock.wallNow();
+    f64[(offset + EventField.received) >> 3] = now;
+    u32[(offset + EventField.device) >> 2] = session.slot;
+    u32[(offset + EventField.session) >> 2] = session.number;
+    u8[offset + EventField.type] = frame.type;
+    u8[offset + EventField.priority] = frame.priority;
+    u8[offset + EventField.flags] = frame.payloadIsJson ? EventFlag.payloadIsJson : 0;
+    u8[offset + EventField.ackBytes] = ackBytes;
+    u16[(offset + EventField.statusBytes) >> 1] = status.length;
+    u32[(offset + EventField.payloadBytes) >> 2] = payloadBytes;
+    let at = offset + EventField.body;
+    if (status.length > 0) u8.set(status, at);
+    at += status.length;
+    copyBytes(bytes, frame.payloadStart, frame.payloadEnd, u8, at);
+    copyBytes(bytes, frame.ackStart, frame.ackEnd, u8, at + payloadBytes);
+    line.publish();
+    if (this.#deps.relieve === undefined || ++this.#forwarded < RELIEVE_EVENTS) return;
+    this.#forwarded = 0;
+    this.#deps.relieve();
+  }
+
+  /** The ring is full. A device that asked for an ack learns of it. */
+  #refuse(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame): void {
+    const { counters } = this.#deps;
+    counters.add(Counter.droppedIngestFull);
+    if (frame.ackEnd === frame.ackStart) return;
+    counters.add(Counter.refusedFrames);
+    const message = 'the hub is overloaded; the event was refused';
+    session.send(session.codec.problem({ code: errors.limit.code, message, id: ackIdOf(bytes, frame) }));
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+/** Up to here a loop beats `set`, which makes a view first. */
+const COPY_BY_LOOP_BYTES_MAX = 256;
+
+function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
+  if (end - start > COPY_BY_LOOP_BYTES_MAX) {
+    to.set(from.subarray(start, end), at);
+    return;
+  }
+  const shift = at - start;
+  for (let i = start; i < end; i++) to[i + shift] = from[i]!;
+}
+
+/** Raw JSON of the id that the frame asks an ack for, '' when it asks for none. */
+export function ackIdOf(bytes: Uint8Array, frame: DeviceFrame): string {
+  if (frame.ackEnd === frame.ackStart) return '';
+  const { ackStart, ackEnd } = frame;
+  return Buffer.from(bytes.buffer, bytes.byteOffset + ackStart, ackEnd - ackStart).toString('utf8');
+}

@@ -1,0 +1,105 @@
+/**
+ * One peer in one role, on the edge that holds its connection. What every session has, whatever its role: a hub holds
+ * these by the ten thousand, so this is kept small.
+ */
+import type { Actor } from '../access/actor.ts';
+import type { Admitted } from '../access/admission.ts';
+import type { CloseEntry } from '../codes.ts';
+import { HELD_FRAMES_MAX } from '../limits.ts';
+import { NONE } from '../presence/columns.ts';
+import type { SessionKind } from '../records/requests.ts';
+import type { Connection } from '../transport/transport.ts';
+import type { Frame, PeerCodec } from '../wire/codec.ts';
+import type { Allowance } from './allowance.ts';
+import type { Peer } from './liveness.ts';
+
+export abstract class Session implements Peer {
+  abstract readonly kind: SessionKind;
+  abstract readonly codec: PeerCodec;
+  readonly id: string;
+  /** Unique in the hub (`records/sessions.ts`). */
+  readonly number: number;
+  /** Wall-clock ms. */
+  readonly connectedAt: number;
+  readonly expiresAt: number;
+  /** Stands for its address in admission. */
+  readonly address: number;
+  /** Row of its role's slab, NONE until the owner has let it in. */
+  slot = NONE;
+  aliveAt = 0;
+  pingAt = 0;
+  /** A subscriber that does not want its kept subscriptions back until it asks for them. */
+  readonly hold: boolean = false;
+  /** A device that wants to know whether anybody listens. */
+  readonly wantsInterest: boolean = false;
+  /** It counts for nothing any more; its frames are not looked at. */
+  closing = false;
+  /** undefined: there is no limit, or it has not asked for anything yet. */
+  allowance: Allowance | undefined;
+  /** A generated id: the peer shares the allowance of its address. */
+  readonly isAnonymous: boolean;
+  protected connection: Connection<unknown> | undefined;
+  /** Frames that must follow the welcome. */
+  #held: Frame[] | undefined = [];
+
+  constructor({ actor, expiresAt, address, idIsGenerated }: Admitted, number: number, connectedAt: number) {
+    this.id = actor.id;
+    this.expiresAt = expiresAt;
+    this.address = address;
+    this.number = number;
+    this.connectedAt = connectedAt;
+    this.isAnonymous = idIsGenerated;
+  }
+
+  /** Whom the owner is to let in. */
+  abstract get actor(): Actor;
+
+  /** Whose allowance it uses. */
+  get payer(): string {
+    return this.isAnonymous ? `@${this.address}` : `${this.kind}:${this.id}`;
+  }
+
+  attach(connection: Connection<unknown>): void {
+    this.connection = connection;
+  }
+
+  get welcomed(): boolean {
+    return this.#held === undefined;
+  }
+
+  /** Sends a frame, after the welcome at the earliest. @param frame undefined: its protocol has no word for it */
+  send(frame: Frame | undefined): void {
+    if (frame === undefined) return;
+    if (this.#held === undefined) this.connection?.send(frame, typeof frame !== 'string');
+    else if (this.#held.length < HELD_FRAMES_MAX) this.#held.push(frame);
+  }
+
+  /** The owner has let it in: the welcome goes first, then what was held. */
+  welcome(slot: number, frame: Frame | undefined): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    this.slot = slot;
+    this.send(frame);
+    for (const later of held) this.send(later);
+  }
+
+  /** Bytes that wait for the kernel to take them. */
+  get bufferedBytes(): number {
+    return this.connection?.bufferedBytes() ?? 0;
+  }
+
+  ping(): void {
+    this.connection?.ping();
+  }
+
+  /** From here on the connection counts for nothing. */
+  close({ code, reason }: CloseEntry): void {
+    this.closing = true;
+    this.connection?.close(code, reason);
+  }
+
+  /** Drops the connection, and what waits for it. */
+  terminate(): void {
+    this.connection?.terminate();
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * The owner's line to one edge: writes the records of `records/replies.ts` and the events, and wakes the edge at most
+ * once per poll. Owner thread only.
+ */
+import type { CloseEntry } from '../codes.ts';
+import type { Ringer } from '../memory/doorbell.ts';
+import type { RecordViews, RingProducer } from '../memory/ring.ts';
+import { claimEvent, copyEvent, EventField } from '../records/event.ts';
+import {
+  encodeFilters,
+  encodeRefusals,
+  type FilterEntry,
+  NO_BYTES,
+  type Notice,
+  type RefusedDevice,
+  writeAck,
+  writeAnswer,
+  writeAttach,
+  writeClosed,
+  writeDetach,
+  writeFilterPage,
+  writeGap,
+  writeInterest,
+  writeJoined,
+  writeNotice,
+  writeResync,
+  writeResynced,
+  writeSeq,
+  writeVip,
+} from '../records/replies.ts';
+import { ALL_TYPES } from '../wire/events.ts';
+
+/** The ring is at most this full when events of a device that was refused go out again. */
+const RESUME_RATIO = 1 / 4;
+
+export class EdgeLink {
+  readonly #ring: RingProducer;
+  readonly #ringer: Ringer;
+  /** By device slot: the seqs that this edge did not get because its ring was full. */
+  readonly #missed = new Map<number, { from: number; to: number }>();
+  #written = false;
+
+  constructor(ring: RingProducer, ringer: Ringer) {
+    this.#ring = ring;
+    this.#ringer = ringer;
+  }
+
+  /** Whether records or gap notices wait for room. */
+  get hasBacklog(): boolean {
+    return this.#ring.spilledCount > 0 || this.#missed.size > 0;
+  }
+
+  joined(
+    session: number,
+    slot: number,
+    vip = false,
+    resumed: Uint8Array = NO_BYTES,
+    more = false,
+    filters: readonly FilterEntry[] = [],
+  ): void {
+    writeJoined(this.#ring, { session, slot, vip, more, resumed, filters: encodeFilters(filters) });
+    this.#written = true;
+  }
+
+  close(session: number, { code }: CloseEntry): void {
+    writeClosed(this.#ring, { session, code });
+    this.#written = true;
+  }
+
+  /** The device's first listener came, or its last one went. */
+  interest(session: number): void {
+    writeInterest(this.#ring, { session });
+    this.#written = true;
+  }
+
+  /** @param id raw JSON of the frame's id */
+  ack(session: number, seq: number, skipped: boolean, id: Uint8Array): void {
+    writeAck(this.#ring, { session, seq, skipped, id });
+    this.#written = true;
+  }
+
+  answer(
+    { session, request }: { readonly session: number; readonly request: number },
+    entries: Uint8Array,
+    refused: readonly RefusedDevice[],
+    more: boolean,
+    filters: readonly FilterEntry[] = [],
+  ): void {
+    const refusals = encodeRefusals(refused);
+    writeAnswer(this.#ring, { session, request, more, entries, refusals, filters: encodeFilters(filters) });
+    this.#written = true;
+  }
+
+  notice(
+    session: number,
+    notice: Notice,
+    entries: Uint8Array,
+    more: boolean,
+    filters: readonly FilterEntry[] = [],
+  ): void {
+    writeNotice(this.#ring, { session, notice, entries, more, filters: encodeFilters(filters) });
+    this.#written = true;
+  }
+
+  /** @param filter with its star @param page names the page for `More` */
+  filterPage(session: number, filter: string, entries: Uint8Array, page: number, more: boolean): void {
+    writeFilterPage(this.#ring, { session, filter, entries, page, more });
+    this.#written = true;
+  }
+
+  /** From here on the session gets the device's events, of which `seq` was the last. @param types bits of theirs */
+  attach(session: number, device: number, id: string, seq: number, types = ALL_TYPES): void {
+    writeAttach(this.#ring, { session, device, id, seq, types });
+    this.#written = true;
+  }
+
+  detach(session: number, device: number): void {
+    writeDetach(this.#ring, { session, device });
+    this.#written = true;
+  }
+
+  vip(session: number, vip: boolean): void {
+    writeVip(this.#ring, { session, vip });
+    this.#written = true;
+  }
+
+  /** A new owner has taken over. */
+  resync(): void {
+    writeResync(this.#ring, {});
+    this.#written = true;
+  }
+
+  /** After a resync: the device's last seq. */
+  seq(device: number, seq: number): void {
+    writeSeq(this.#ring, { device, seq });
+    this.#written = true;
+  }
+
+  /** All was told of who gets what. */
+  resynced(): void {
+    writeResynced(this.#ring, {});
+    this.#written = true;
+  }
+
+  /**
+   * Copies an event record to the edge.
+   * @returns false when the ring has no room for its priority: then the edge's subscribers get a gap for it
+   */
+  event(views: RecordViews, offset: number, bytes: number, device: number, seq: number): boolean {
+    const missed = this.#missed.size > 0 ? this.#missed.get(device) : undefined;
+    // One who has missed events goes on missing until the ring has emptied, and then gets one gap for all of them.
+    if (missed !== undefined && this.#ring.usedRatio() > RESUME_RATIO) {
+      missed.to = seq;
+      return false;
+    }
+    if (missed !== undefined) this.#tellMissed(device);
+    const to = claimEvent(this.#ring, bytes, views.u8[offset + EventField.priority]!);
+    if (to < 0) {
+      this.#missed.set(device, { from: seq, to: seq });
+      return false;
+    }
+    const target = this.#ring.views;
+    copyEvent(views, offset, target, to, bytes);
+    target.f64[(to + EventField.seq) >> 3] = seq;
+    target.u32[(to + EventField.device) >> 2] = device;
+    this.#written = true;
+    return true;
+  }
+
+  /** Makes everything written visible and wakes the edge if it sleeps. Once per poll. */
+  flush(): void {
+    if (this.#missed.size > 0 && this.#ring.usedRatio() <= RESUME_RATIO) {
+      for (const device of [...this.#missed.keys()]) this.#tellMissed(device);
+    }
+    if (!this.#written && this.#ring.spilledCount === 0) return;
+    this.#written = false;
+    this.#ring.publish();
+    this.#ringer.ring();
+  }
+
+  /** The gap comes before the device's next event, so that no subscriber sees a hole without its notice. */
+  #tellMissed(device: number): void {
+    const missed = this.#missed.get(device);
+    if (missed === undefined) return;
+    this.#missed.delete(device);
+    writeGap(this.#ring, { device, ...missed });
+    this.#written = true;
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Where a subscription's delivery starts and ends. Owner thread only; what a row becomes is for the callers to ask
+ * `presence/lifecycle.ts`.
+ *
+ * Why a subscriber sees the state of a device and then exactly the events after it: everything that concerns one
+ * subscriber goes through one ring, in the order in which the owner writes it. `begin` notes what is to change and what
+ * the answer says of each device, its `seq` included; the caller writes that answer; `end` then changes the rows, which
+ * writes `Attach` or `Detach`. The owner is one thread and numbers no event between the two. So an event up to the seq
+ * of the answer is in the ring before the `Attach` and does not reach the session, and each later one is behind it.
+ * What ends delivery follows the same order: no event of the device comes after the answer.
+ */
+import type { Access, AccessRules } from '../access/rules.ts';
+import { type Clock, toWallMs } from '../clock.ts';
+import { NONE } from '../presence/columns.ts';
+import { RowState, type SubscriptionStatus, statusOf } from '../presence/lifecycle.ts';
+import { EntryWriter, type Notice } from '../records/replies.ts';
+import { edgeOf } from '../records/sessions.ts';
+import type { AccessControl } from './access.ts';
+import type { Devices } from './devices.ts';
+import type { EdgeLink } from './edge-link.ts';
+import type { Registry } from './registry.ts';
+import type { TokenScopes } from './scopes.ts';
+
+export interface SubscriptionsDeps {
+  readonly registry: Registry;
+  readonly devices: Devices;
+  readonly links: readonly EdgeLink[];
+  readonly access: AccessControl;
+  readonly scopes: TokenScopes;
+  readonly clock: Clock;
+}
+
+/** One page of an answer or a notice, and the changes that go with it. */
+export class Page {
+  readonly entries = new EntryWriter();
+  readonly #rows: number[] = [];
+  readonly #after: RowState[] = [];
+
+  /** From `begin` to `end`: the row becomes `after`. */
+  change(row: number, after: RowState): void {
+    this.#rows.push(row);
+    this.#after.push(after);
+  }
+
+  forEachChange(visit: (row: number, after: RowState) => void): void {
+    for (let i = 0; i < this.#rows.length; i++) visit(this.#rows[i]!, this.#after[i]!);
+    this.#rows.length = 0;
+    this.#after.length = 0;
+  }
+}
+
+export class Subscriptions {
+  readonly #deps: SubscriptionsDeps;
+  readonly #page = new Page();
+
+  constructor(deps: SubscriptionsDeps) {
+    this.#deps = deps;
+  }
+
+  /** The page that is filled between here and `end`; there is one at a time. */
+  begin(): Page {
+    return this.#page;
+  }
+
+  /** The page is on its way: its changes happen now. */
+  end(page: Page): void {
+    const { registry } = this.#deps;
+    page.forEachChange((row, after) => {
+      if (registry.rowState(row) !== after) this.move(row, after);
+      else if (after === RowState.active) this.attach(row);
+    });
+  }
+
+  /** Puts the device into the page as it is now. @param rowState what the subscriber's row will be */
+  describe(page: Page, device: number, rowState: RowState): void {
+    const { registry, clock } = this.#deps;
+    const { rows } = registry.devices;
+    const { texts } = registry;
+    const id = rows.id[device]!;
+    const status = rows.deviceStatus[device]!;
+    page.entries.add(
+      {
+        deviceSlot: device,
+        rowState,
+        deviceState: rows.deviceState[device]!,
+        lastSeen: toWallMs(clock, Number(Atomics.load(rows.lastSeen, device))),
+        seq: rows.seq[device]!,
+        epoch: rows.epoch[device]!,
+        generation: rows.generation[device]!,
+      },
+      texts.bytes,
+      texts.start(id),
+      texts.length(id),
+      texts.start(status),
+      texts.length(status),
+    );
+  }
+
+  /** Puts a row into a state, or away, and lets its session know what it gets from now on. */
+  move(row: number, after: RowState): void {
+    const { registry, devices } = this.#deps;
+    const before = registry.rowState(row);
+    if (before === after) return;
+    const device = registry.subscriptions.rows.device[row]!;
+    const subscriber = registry.subscriptions.rows.subscriber[row]!;
+    if (before === RowState.active) {
+      const session = registry.subscribers.rows.session[subscriber]!;
+      if (session !== NONE) this.link(session).detach(session, device);
+    }
+    if (after === RowState.none) {
+      registry.removeRow(row);
+      devices.unwatched(device);
+    } else {
+      registry.setRowState(row, after);
+    }
+    if (after === RowState.active) this.attach(row);
+  }
+
+  /** From here on the row's session, if it is connected, gets the device's events. */
+  attach(row: number): void {
+    const { registry } = this.#deps;
+    const device = registry.subscriptions.rows.device[row]!;
+    const subscriber = registry.subscriptions.rows.subscriber[row]!;
+    const session = registry.subscribers.rows.session[subscriber]!;
+    if (session === NONE) return;
+    const types = registry.subscriptions.rows.types[row]!;
+    const seq = registry.devices.rows.seq[device]!;
+    this.link(session).attach(session, device, registry.deviceId(device), seq, types);
+  }
+
+  /**
+   * Sets which event types the row delivers.
+   * @param own what the subscription by id asks for; 0: only filters follow @param filtered what filters ask for
+   */
+  setTypes(row: number, own: number, filtered: number): void {
+    const { registry } = this.#deps;
+    const before = registry.subscriptions.rows.types[row];
+    registry.setTypes(row, own, own | filtered);
+    if (before !== (own | filtered) && registry.rowState(row) === RowState.active) this.attach(row);
+  }
+
+  /**
+   * Whether the subscriber's token and the access rules let the pair's events be delivered. Everything that starts
+   * delivery asks this: subscribe, resume, reconnect, activity after silence, an operator's `active`.
+   */
+  mayDeliver(row: number): boolean {
+    const { registry, scopes } = this.#deps;
+    const { device, subscriber } = registry.subscriptions.rows;
+    const slot = subscriber[row]!;
+    if (!scopes.coversAll(slot) && !scopes.covers(slot, registry.deviceId(device[row]!))) return false;
+    return registry.isGranted(row) || this.decide(row) === 'allow';
+  }
+
+  /**
+   * As `mayDeliver`, of a pair that may have no row yet; an operator's deny counts too.
+   * @param row of the pair, -1: none
+   */
+  mayFollow(subscriber: number, device: number, row: number): boolean {
+    const { registry, scopes, access } = this.#deps;
+    if (row >= 0) {
+      const state = registry.rowState(row);
+      if (state === RowState.deny) return false;
+      return state === RowState.allow || this.mayDeliver(row);
+    }
+    if (scopes.coversAll(subscriber) && access.isUniform) return access.default === 'allow';
+    const id = registry.deviceId(device);
+    if (!scopes.covers(subscriber, id)) return false;
+    return access.decide(id, registry.subscriberId(subscriber)) === 'allow';
+  }
+
+  /** Where the pair is denied without it, a grant must outlive the subscription, or its subscriber could not come back. */
+  outlives(row: number): boolean {
+    const { registry, access } = this.#deps;
+    if (!registry.isGranted(row)) return false;
+    return access.default === 'deny' || this.decide(row) === 'deny';
+  }
+
+  /** What rules and default access say of the row's pair, whatever an operator set it to. */
+  decide(row: number, rules?: AccessRules): Access {
+    const { registry, access } = this.#deps;
+    if (rules === undefined && access.isUniform) return access.default;
+    const { device, subscriber } = registry.subscriptions.rows;
+    return access.decide(registry.deviceId(device[row]!), registry.subscriberId(subscriber[row]!), rules);
+  }
+
+  /** The line to the edge that holds the session. */
+  link(session: number): EdgeLink {
+    return this.#deps.links[edgeOf(session)]!;
+  }
+
+  /** Tells the subscriber, if it is connected, of one device. @param rowState what its row will be */
+  tell(subscriber: number, notice: Notice, device: number, rowState: RowState): void {
+    const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
+    if (session === NONE) return;
+    const page = this.begin();
+    this.describe(page, device, rowState);
+    this.link(session).notice(session, notice, page.entries.take(), false);
+  }
+}
+
+/** Whether the row is a subscription the subscriber knows of: active or inactive. */
+export function isSubscribed(state: number): boolean {
+  const status: SubscriptionStatus | undefined = statusOf(state);
+  return status === 'active' || status === 'inactive';
+}

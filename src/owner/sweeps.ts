@@ -1,0 +1,298 @@
+/**
+ * Changes to all rows of a subscriber, in slices: a subscriber with 100,000 rows holds nobody up. What its peer is to
+ * know goes out in pages of at most 1000 devices; the next page, and the changes that go with it, wait until the edge
+ * says that the peer has read (`More`). Owner thread only.
+ *
+ * The hub's own sweeps (reconnect, silence, activity, disconnect, expiry) replace each other: the newest input counts
+ * for every row that is still to be visited, and a row that was visited already is in a state from which the newer input
+ * leads on. A request's sweep (list, pause, resume) runs beside them.
+ */
+import { DEVICES_PER_PAGE } from '../limits.ts';
+import { NONE } from '../presence/columns.ts';
+import { type Input, nextRowState, RowState, statusOf } from '../presence/lifecycle.ts';
+import { type FilterEntry, Notice } from '../records/replies.ts';
+import type { Request } from '../records/requests.ts';
+import type { Filters } from './filters.ts';
+import type { Registry } from './registry.ts';
+import type { RowWalk, RowWalks } from './row-walks.ts';
+import { isSubscribed, type Page, type Subscriptions } from './subscriptions.ts';
+
+/** Rows looked at in one slice: about a millisecond. */
+const SLICE_ROWS = 2048;
+
+export interface SweepsDeps {
+  readonly registry: Registry;
+  readonly subscriptions: Subscriptions;
+  readonly walks: RowWalks;
+  readonly filters: Filters;
+  /** A page ends at this many bytes, though it names less than 1000 devices. */
+  readonly pageBytes: number;
+  /** A hub's own sweep of the subscriber has visited every row. */
+  readonly swept: (subscriber: number) => void;
+}
+
+/** Inputs after which filters are active again. */
+const restarting: ReadonlySet<string> = new Set(['reconnect', 'activity', 'resume']);
+
+interface Sweep {
+  readonly subscriber: number;
+  /** Who is told; NONE: nobody. */
+  readonly session: number;
+  /** `hold` names what waits, `expireHeld` removes it. */
+  readonly input: Input | 'list' | 'hold' | 'expireHeld';
+  /** What a page is: an answer to this request, or this notice. */
+  readonly request: Request | undefined;
+  readonly notice: Notice | undefined;
+  /** The first page goes out with the session's `Joined`. */
+  joins: boolean;
+  readonly walk: RowWalk;
+  /** The last page that was sent promises another. */
+  promised: boolean;
+  /** It goes on when the peer has read. */
+  waits: boolean;
+  /** Filters that the input has changed, or all for a list. */
+  readonly filters: readonly FilterEntry[];
+  /** They are to be named by the next page. */
+  namesFilters: boolean;
+}
+
+export class Sweeps {
+  readonly #deps: SweepsDeps;
+  /** The hub's own, by subscriber slot. */
+  readonly #own = new Map<number, Sweep>();
+  /** Requests', by session. */
+  readonly #asked = new Map<number, Sweep>();
+  /** That go on with the next step, without being asked to. */
+  readonly #ready = new Set<Sweep>();
+
+  constructor(deps: SweepsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whether a step has something to do. */
+  get hasReady(): boolean {
+    return this.#ready.size > 0;
+  }
+
+  /** Whether the subscriber's kept rows are still on their way back to it. */
+  isReconnecting(subscriber: number): boolean {
+    return this.#own.get(subscriber)?.input === 'reconnect';
+  }
+
+  /** The subscriber's session was let in: its `Joined` names what is kept, and the rest follows in notices. */
+  reconnect(subscriber: number, session: number): void {
+    this.#begin(subscriber, session, 'reconnect', Notice.resumed, true);
+  }
+
+  /** As `reconnect`, but what is kept waits until the subscriber asks for it. */
+  hold(subscriber: number, session: number): void {
+    this.#begin(subscriber, session, 'hold', Notice.resumed, true);
+  }
+
+  /** What was kept and not asked for is removed. */
+  expireHeld(subscriber: number): void {
+    const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
+    this.#begin(subscriber, session, 'expireHeld', Notice.inactiveTooLong, false);
+  }
+
+  /** An input to all rows. @param notice what a connected subscriber is told of those that it changes */
+  input(subscriber: number, input: Input, notice: Notice | undefined): void {
+    const session = notice === undefined ? NONE : this.#deps.registry.subscribers.rows.session[subscriber]!;
+    this.#begin(subscriber, session, input, notice, false);
+  }
+
+  /** A request that names no devices. */
+  ask(subscriber: number, request: Request): void {
+    const walk = this.#deps.walks.start(subscriber);
+    const input: Sweep['input'] = request.op;
+    const { session } = request;
+    const filters = this.#filtersOf(subscriber, input);
+    const state = { joins: false, promised: false, waits: false, namesFilters: filters.length > 0 };
+    const sweep = { subscriber, session, input, request, notice: undefined, walk, filters, ...state };
+    this.#asked.set(session, sweep);
+    this.#slice(sweep);
+  }
+
+  #filtersOf(subscriber: number, input: Sweep['input']): FilterEntry[] {
+    const { filters } = this.#deps;
+    if (input === 'list') return filters.list(subscriber);
+    if (input === 'hold') return filters.held(subscriber);
+    if (input === 'expireHeld') return filters.expireHeld(subscriber);
+    return filters.input(subscriber, input);
+  }
+
+  /** The session's peer has read a page. @param request 0: of the hub's own */
+  more(subscriber: number, session: number, request: number): void {
+    const sweep = request === 0 ? this.#own.get(subscriber) : this.#asked.get(session);
+    if (sweep === undefined || sweep.session !== session || !sweep.waits) return;
+    if (request === (sweep.request?.request ?? 0)) this.#slice(sweep);
+  }
+
+  /** The session is over: nobody reads its answers any more. */
+  sessionOver(session: number): void {
+    const sweep = this.#asked.get(session);
+    if (sweep !== undefined) this.#end(sweep);
+  }
+
+  /** Ends the hub's own sweep of the subscriber. @returns whether there was one */
+  forget(subscriber: number): boolean {
+    const sweep = this.#own.get(subscriber);
+    if (sweep !== undefined) this.#end(sweep);
+    return sweep !== undefined;
+  }
+
+  /** One slice of each sweep that waits for nobody. @returns the slices done */
+  step(): number {
+    let done = 0;
+    for (const sweep of [...this.#ready]) {
+      this.#ready.delete(sweep);
+      this.#slice(sweep);
+      done += 1;
+    }
+    return done;
+  }
+
+  #begin(
+    subscriber: number,
+    session: number,
+    input: Sweep['input'],
+    notice: Notice | undefined,
+    joins: boolean,
+  ): void {
+    const older = this.#own.get(subscriber);
+    if (older !== undefined) this.#replace(older);
+    const walk = this.#deps.walks.start(subscriber);
+    const filters = this.#filtersOf(subscriber, input);
+    const state = { joins, promised: false, waits: false, namesFilters: filters.length > 0 };
+    const sweep = { subscriber, session, input, request: undefined, notice, walk, filters, ...state };
+    this.#own.set(subscriber, sweep);
+    this.#slice(sweep);
+  }
+
+  /** A promised page that will not come is sent empty. */
+  #replace(sweep: Sweep): void {
+    const { registry, subscriptions } = this.#deps;
+    const isConnected = registry.subscribers.rows.session[sweep.subscriber] === sweep.session;
+    if (sweep.promised && isConnected) this.#send(sweep, subscriptions.begin(), false);
+    this.#end(sweep);
+  }
+
+  #end(sweep: Sweep): void {
+    this.#deps.walks.cancel(sweep.walk);
+    this.#ready.delete(sweep);
+    if (sweep.request === undefined) this.#own.delete(sweep.subscriber);
+    else this.#asked.delete(sweep.session);
+  }
+
+  /** Visits rows until a page is full, sends it, and changes the rows that were visited. */
+  #slice(sweep: Sweep): void {
+    const { subscriptions, walks, pageBytes } = this.#deps;
+    const page = subscriptions.begin();
+    const { entries } = page;
+    const lost: number[] = [];
+    walks.advance(sweep.walk, SLICE_ROWS, (row) => {
+      if (entries.count >= DEVICES_PER_PAGE || entries.byteLength >= pageBytes) return false;
+      this.#visit(sweep, page, row, lost);
+      return true;
+    });
+    const isOver = sweep.walk.next === NONE;
+    const isOwed = isOver && (sweep.request !== undefined || sweep.promised);
+    sweep.waits = false;
+    if (entries.count > 0 || sweep.joins || isOwed || sweep.namesFilters) this.#send(sweep, page, !isOver);
+    subscriptions.end(page);
+    if (lost.length > 0) this.#drop(sweep.subscriber, lost);
+    if (isOver) {
+      this.#end(sweep);
+      if (restarting.has(sweep.input) && sweep.session !== NONE) {
+        const { subscriber, session, filters, input } = sweep;
+        this.#deps.filters.restart(subscriber, session, filters, input as Input);
+      }
+      if (sweep.request === undefined) this.#deps.swept(sweep.subscriber);
+    } else if (!sweep.waits) this.#ready.add(sweep);
+  }
+
+  #visit(sweep: Sweep, page: Page, row: number, lost: number[]): void {
+    const { registry, subscriptions } = this.#deps;
+    const { input, request, session } = sweep;
+    const before = registry.rowState(row) as RowState;
+    const device = registry.subscriptions.rows.device[row]!;
+    if (request !== undefined && !isSubscribed(before)) return;
+    if (input === 'list') {
+      subscriptions.describe(page, device, before);
+      return;
+    }
+    if (input === 'hold' || input === 'expireHeld') {
+      this.#visitHeld(input, page, row, before);
+      return;
+    }
+    // What filters follow comes back in their pages.
+    if (registry.isFiltered(row) && restarting.has(input)) {
+      if (input === 'reconnect' && !this.#deps.filters.follow(sweep.subscriber, device)) lost.push(row);
+      return;
+    }
+    const after = nextRowState(before, input, subscriptions.outlives(row));
+    const asks = input === 'reconnect' ? isSubscribed(before) : after === RowState.active && after !== before;
+    if (asks && !subscriptions.mayDeliver(row)) {
+      lost.push(row);
+      return;
+    }
+    // A row whose disconnect was still to come is active already, and new to the session all the same.
+    const isResumed = input === 'reconnect' && after === RowState.active;
+    const isChanged = isSubscribed(before) && statusOf(after) !== statusOf(before);
+    const isNamed = request !== undefined || isResumed || isChanged;
+    if (session !== NONE && isNamed && !registry.isFiltered(row)) {
+      subscriptions.describe(page, device, after);
+    }
+    if (isResumed || after !== before) page.change(row, after);
+  }
+
+  /** Of rows that wait for their subscriber to ask for them. */
+  #visitHeld(input: 'hold' | 'expireHeld', page: Page, row: number, before: RowState): void {
+    const { registry, subscriptions } = this.#deps;
+    const waiting = nextRowState(before, 'disconnect', false);
+    if (waiting !== RowState.disconnected || (input === 'expireHeld' && before !== waiting)) return;
+    const after = input === 'hold' ? waiting : nextRowState(before, 'expire', subscriptions.outlives(row));
+    const device = registry.subscriptions.rows.device[row]!;
+    if (!registry.isFiltered(row)) subscriptions.describe(page, device, after);
+    page.change(row, after);
+  }
+
+  #send(sweep: Sweep, page: Page, more: boolean): void {
+    const { registry, subscriptions } = this.#deps;
+    const { session, subscriber, request, notice } = sweep;
+    const entries = page.entries.take();
+    const filters = sweep.namesFilters ? sweep.filters : [];
+    sweep.namesFilters = false;
+    if (session === NONE) return;
+    const link = subscriptions.link(session);
+    if (request !== undefined) link.answer(request, entries, [], more, filters);
+    else if (sweep.joins) {
+      link.joined(
+        session,
+        subscriber,
+        registry.subscribers.rows.vip[subscriber] !== 0,
+        entries,
+        more,
+        filters,
+      );
+    } else link.notice(session, notice!, entries, more, filters);
+    sweep.joins = false;
+    sweep.promised = more;
+    sweep.waits = more;
+  }
+
+  /** Rows that the subscriber may not follow any more. */
+  #drop(subscriber: number, lost: readonly number[]): void {
+    const { registry, subscriptions } = this.#deps;
+    const page = subscriptions.begin();
+    for (const row of lost) {
+      const after = nextRowState(registry.rowState(row), 'unsubscribe', subscriptions.outlives(row));
+      subscriptions.describe(page, registry.subscriptions.rows.device[row]!, after);
+      page.change(row, after);
+    }
+    const session = registry.subscribers.rows.session[subscriber]!;
+    const entries = page.entries.take();
+    if (session !== NONE) subscriptions.link(session).notice(session, Notice.notCovered, entries, false);
+    subscriptions.end(page);
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * The control plane: the rare commands between main and the other threads, over MessagePorts. Events and all that
+ * must keep its order with them go through the rings (`requests.ts`, `replies.ts`).
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { TokenConfig } from '../access/keys.ts';
+import type { AccessRule } from '../access/rules.ts';
+import type { JournalEntry } from '../edge/journal.ts';
+import type { Restored } from '../snapshot/restore.ts';
+import type { ChildDescriptor } from '../transport/transport.ts';
+
+/** What an operator asks of the owner. `request` comes back in the reply. */
+export const ToOwner = {
+  SetRow: 1,
+  RemoveRow: 2,
+  Terminate: 3,
+  Kick: 4,
+  Publish: 5,
+  Stop: 6,
+  SetRules: 7,
+  SweepRules: 8,
+  Bell: 9,
+  EdgeGone: 10,
+  Fault: 11,
+} as const;
+
+export type OperatorCommand =
+  | {
+      readonly kind: typeof ToOwner.SetRow;
+      readonly device: string;
+      readonly subscriber: string;
+      readonly status: 'allow' | 'active' | 'inactive' | 'deny' | undefined;
+      readonly vip: boolean | undefined;
+    }
+  | { readonly kind: typeof ToOwner.RemoveRow; readonly device: string; readonly subscriber: string }
+  | { readonly kind: typeof ToOwner.Terminate; readonly device: string }
+  /** `forget`: what operators set for it goes too. */
+  | { readonly kind: typeof ToOwner.Kick; readonly subscriber: string; readonly forget: boolean }
+  | {
+      readonly kind: typeof ToOwner.Publish;
+      readonly device: string;
+      readonly type: number;
+      readonly priority: number;
+      /** For type status: the new device status, 1 to 64 characters; '' leaves it as it is. */
+      readonly deviceStatus: string;
+      /** JSON text, UTF-8; empty when there is no data. */
+      readonly payload: Uint8Array;
+      /** Wall-clock ms. */
+      readonly at: number;
+    }
+  | {
+      /** The rules hold for every subscribe once this is answered; for what is live, once there is no `next`. */
+      readonly kind: typeof ToOwner.SetRules;
+      readonly rules: readonly AccessRule[];
+      /** Only counts what would be removed. */
+      readonly dryRun: boolean;
+    }
+  | {
+      /** Goes on where the answer to `SetRules`, or to this, said. */
+      readonly kind: typeof ToOwner.SweepRules;
+      readonly from: number;
+    };
+
+export type ToOwnerCommand =
+  | { readonly kind: typeof ToOwner.Stop }
+  /** From now on the edge is rung here. */
+  | { readonly kind: typeof ToOwner.Bell; readonly edge: number; readonly bell: MessagePort }
+  /** The edge's thread and its connections are gone; answered once no row says that somebody is connected to it. */
+  | { readonly kind: typeof ToOwner.EdgeGone; readonly edge: number; readonly request: number }
+  /** For tests: throw, or do nothing for so long. */
+  | { readonly kind: typeof ToOwner.Fault; readonly stallMs: number }
+  | { readonly request: number; readonly command: OperatorCommand };
+
+/**
+ * `slot` names the subscription row that was set; `seq` the broadcast (or the last one, when skipped); `removed` counts
+ * the subscriptions that rules deny, and `next` is where the sweep goes on.
+ */
+export type OperatorResult =
+  | {
+      readonly ok: true;
+      readonly slot?: number;
+      readonly seq?: number;
+      readonly skipped?: boolean;
+      readonly removed?: number;
+      readonly next?: number | undefined;
+    }
+  | {
+      readonly ok: false;
+      readonly why: 'not_found' | 'over_capacity' | 'forbidden';
+      readonly message: string;
+    };
+
+export const FromOwner = { Ready: 1, Reply: 2, Refused: 3 } as const;
+export type FromOwnerCommand =
+  | {
+      /** It serves everyone; one that took over, once it has heard from every thread. */
+      readonly kind: typeof FromOwner.Ready;
+      /** What it restored, where it was told to. */
+      readonly restored: Restored | undefined;
+    }
+  /** The snapshot is in the way of a start; the thread ends. */
+  | { readonly kind: typeof FromOwner.Refused; readonly message: string }
+  | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult };
+
+/** Main to an edge. Wake is the doorbell: at most one is outstanding. */
+export const ToEdge = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5, Reload: 6 } as const;
+export type ToEdgeCommand =
+  | { readonly kind: typeof ToEdge.Wake }
+  /** From now on the owner rings here. */
+  | { readonly kind: typeof ToEdge.Bell; readonly bell: MessagePort }
+  /** Throw: for tests. */
+  | { readonly kind: typeof ToEdge.Fault }
+  | {
+      readonly kind: typeof ToEdge.Drain;
+      /** Closes per second that this edge may make. */
+      readonly closesPerSecond: number;
+      readonly timeoutMs: number;
+    }
+  | { readonly kind: typeof ToEdge.Close }
+  | EdgeReload;
+
+/** What a reload changes; answered with `Reloaded`. */
+export interface EdgeReload {
+  readonly kind: typeof ToEdge.Reload;
+  /** Names and values of the settings that changed. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Absent: the keys of tokens are as they were. */
+  readonly tokens: TokenConfig | undefined;
+  /** The files of the certificate hold another. */
+  readonly isOtherCertificate: boolean;
+}
+
+/** A subscriber whose send queue is over its limit. */
+export interface SlowSubscriber {
+  readonly subscriber: string;
+  /** What waits for it, bytes. */
+  readonly queuedBytes: number;
+  /** How long it has lagged, ms. */
+  readonly laggingMs: number;
+  readonly vip: boolean;
+}
+
+export const FromEdge = {
+  Ready: 1,
+  Drained: 2,
+  Failed: 3,
+  FrameFailed: 4,
+  Slow: 5,
+  Reloaded: 6,
+  Journal: 7,
+} as const;
+export type FromEdgeCommand =
+  | { readonly kind: typeof FromEdge.Ready; readonly descriptor: ChildDescriptor }
+  | { readonly kind: typeof FromEdge.Drained }
+  /** For the log; bounded by the edge. */
+  | { readonly kind: typeof FromEdge.Journal; readonly entries: readonly JournalEntry[] }
+  | {
+      readonly kind: typeof FromEdge.Reloaded;
+      /** Where connections go from now on. */
+      readonly descriptor: ChildDescriptor;
+      /** The certificate could not be used: it shows the one before. */
+      readonly failure: Error | undefined;
+    }
+  /** Once a second while there are any. */
+  | { readonly kind: typeof FromEdge.Slow; readonly subscribers: readonly SlowSubscriber[] }
+  | { readonly kind: typeof FromEdge.FrameFailed; readonly failure: Error }
+  /** It met a bug outside of any frame: it ends as soon as it is told to close. */
+  | { readonly kind: typeof FromEdge.Failed };

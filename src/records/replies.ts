@@ -1,0 +1,283 @@
+/**
+ * What the owner tells an edge, beside events: who was let in, what was asked for, what has changed, and who gets which
+ * device's events. Nothing here is text of a protocol: the edge encodes it for each session's own.
+ */
+import { EVENT_KIND } from './event.ts';
+import { record } from './layout.ts';
+
+/** The peer was let in. `more`: of a subscriber, further `resumed` notices follow. */
+const joined = record(2, {
+  session: 'u32',
+  slot: 'u32',
+  vip: 'flag',
+  more: 'flag',
+  resumed: 'bytes',
+  filters: 'text',
+});
+/** The connection is to be closed with this code of the registry. */
+const closed = record(3, { session: 'u32', code: 'u32' });
+/** An event was taken: its number, or with `skipped` its own or the last one's. */
+const ack = record(4, { seq: 'f64', session: 'u32', skipped: 'flag', id: 'bytes' });
+/** One page of an answer. */
+const answer = record(5, {
+  session: 'u32',
+  request: 'u32',
+  more: 'flag',
+  entries: 'bytes',
+  refusals: 'bytes',
+  filters: 'text',
+});
+/** One page of what the hub itself has to say of a subscriber's subscriptions. */
+const notice = record(6, { session: 'u32', notice: 'u8', more: 'flag', entries: 'bytes', filters: 'text' });
+/** From here on the session gets the device's events, of which `seq` was the last. */
+const attach = record(7, { seq: 'f64', session: 'u32', device: 'u32', types: 'u8', id: 'text' });
+const detach = record(8, { session: 'u32', device: 'u32' });
+const vip = record(9, { session: 'u32', vip: 'flag' });
+/** Events that this edge did not get: its ring was full. */
+const gap = record(10, { from: 'f64', to: 'f64', device: 'u32' });
+/** A new owner has taken over and asks whom the edge holds. */
+const resync = record(11, {});
+/** After a resync: a device's last number, for an edge that may lack events up to it. */
+const seq = record(12, { seq: 'f64', device: 'u32' });
+/** All was told of who gets what; who was not named gets nothing any more. */
+const resynced = record(13, {});
+/** One page of the devices that a filter follows; `page` names it for `More`. */
+const filterPage = record(14, {
+  session: 'u32',
+  page: 'u32',
+  more: 'flag',
+  filter: 'text',
+  entries: 'bytes',
+});
+
+/** The first listener of a device came, or its last one went. */
+const interest = record(15, { session: 'u32' });
+
+export const FromOwnerRecord = {
+  Event: EVENT_KIND,
+  Joined: joined.kind,
+  Closed: closed.kind,
+  Ack: ack.kind,
+  Answer: answer.kind,
+  Notice: notice.kind,
+  Attach: attach.kind,
+  Detach: detach.kind,
+  Vip: vip.kind,
+  Gap: gap.kind,
+  Resync: resync.kind,
+  Seq: seq.kind,
+  Resynced: resynced.kind,
+  FilterPage: filterPage.kind,
+  Interest: interest.kind,
+} as const;
+
+export const { write: writeJoined, read: readJoined } = joined;
+export const { write: writeClosed, read: readClosed } = closed;
+export const { write: writeAck, read: readAck } = ack;
+export const { write: writeInterest, read: readInterest } = interest;
+export const { write: writeAnswer, read: readAnswer } = answer;
+export const { write: writeNotice, read: readNotice } = notice;
+export const { write: writeAttach, read: readAttach } = attach;
+export const { write: writeDetach, read: readDetach } = detach;
+export const { write: writeVip, read: readVip } = vip;
+export const { write: writeGap, read: readGap } = gap;
+export const { write: writeResync } = resync;
+export const { write: writeSeq, read: readSeq } = seq;
+export const { write: writeResynced } = resynced;
+export const { write: writeFilterPage, read: readFilterPage } = filterPage;
+
+/** What the hub tells of subscriptions unasked. */
+export const Notice = {
+  /** Kept from a lost connection and active again. */
+  resumed: 0,
+  silent: 1,
+  /** Active again after silence. */
+  heard: 2,
+  operatorActive: 3,
+  operatorInactive: 4,
+  deniedByOperator: 5,
+  removedByOperator: 6,
+  deniedByRule: 7,
+  notCovered: 8,
+  inactiveTooLong: 9,
+  terminated: 10,
+  /** A device that only a filter followed has left the table. */
+  gone: 11,
+  /** There is no room for a device that a filter matches. */
+  filterFull: 12,
+} as const;
+export type Notice = (typeof Notice)[keyof typeof Notice];
+
+/** Why one device of a request was refused. */
+export const Refusal = {
+  notCovered: 0,
+  notAllowed: 1,
+  denied: 2,
+  notSubscribed: 3,
+  tooMany: 4,
+  full: 5,
+  unusedFull: 6,
+  malformed: 7,
+  tooManyFilters: 8,
+  /** A position was given for a subscription that is active already. */
+  alreadyActive: 9,
+} as const;
+export type Refusal = (typeof Refusal)[keyof typeof Refusal];
+
+/** One device in an answer or a notice, as of the moment when the owner wrote it. */
+export interface Entry {
+  readonly device: string;
+  readonly deviceSlot: number;
+  /** A `RowState`. */
+  readonly rowState: number;
+  /** A `DeviceState`. */
+  readonly deviceState: number;
+  /** Wall-clock ms, 0 never. */
+  readonly lastSeen: number;
+  /** Of the last event; the next one that the session gets is `seq` + 1. */
+  readonly seq: number;
+  /** Another whenever the device's numbering starts anew. */
+  readonly epoch: number;
+  /** Of the device's slot: it tells whether the slot has changed hands since. */
+  readonly generation: number;
+  /** '' when the device has told none. */
+  readonly deviceStatus: string;
+}
+
+/** | f64 seq | f64 lastSeen | f64 epoch | u32 slot | rowState | deviceState | idBytes | pad | u16 statusBytes | u16 generation, pad to 40 | id, status, pad */
+const EntryField = {
+  seq: 0,
+  lastSeen: 8,
+  epoch: 16,
+  slot: 24,
+  rowState: 28,
+  deviceState: 29,
+  idBytes: 30,
+  statusBytes: 32,
+  generation: 34,
+  text: 40,
+};
+const ENTRY_ALIGNMENT = 8;
+
+/** Gathers the entries of one page; used again for the next. */
+export class EntryWriter {
+  #bytes = Buffer.alloc(64 * 1024);
+  #end = 0;
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Length of what was gathered. */
+  get byteLength(): number {
+    return this.#end;
+  }
+
+  /** @param text holds the id and the status; may be shared memory */
+  add(
+    entry: Omit<Entry, 'device' | 'deviceStatus'>,
+    text: Uint8Array,
+    idStart: number,
+    idBytes: number,
+    statusStart: number,
+    statusBytes: number,
+  ): void {
+    const start = this.#end;
+    const end = (start + EntryField.text + idBytes + statusBytes + ENTRY_ALIGNMENT - 1) & -ENTRY_ALIGNMENT;
+    if (end > this.#bytes.length) this.#grow(end);
+    const bytes = this.#bytes;
+    bytes.writeDoubleLE(entry.seq, start + EntryField.seq);
+    bytes.writeDoubleLE(entry.lastSeen, start + EntryField.lastSeen);
+    bytes.writeDoubleLE(entry.epoch, start + EntryField.epoch);
+    bytes.writeUInt16LE(entry.generation, start + EntryField.generation);
+    bytes.writeUInt32LE(entry.deviceSlot, start + EntryField.slot);
+    bytes[start + EntryField.rowState] = entry.rowState;
+    bytes[start + EntryField.deviceState] = entry.deviceState;
+    bytes[start + EntryField.idBytes] = idBytes;
+    bytes.writeUInt16LE(statusBytes, start + EntryField.statusBytes);
+    let at = start + EntryField.text;
+    for (let i = 0; i < idBytes; i++) bytes[at++] = text[idStart + i]!;
+    for (let i = 0; i < statusBytes; i++) bytes[at++] = text[statusStart + i]!;
+    this.#end = end;
+    this.#count += 1;
+  }
+
+  /** The page; its bytes are valid until the next `add`. The writer is empty after this. */
+  take(): Uint8Array {
+    const page = this.#bytes.subarray(0, this.#end);
+    this.#end = 0;
+    this.#count = 0;
+    return page;
+  }
+
+  #grow(bytes: number): void {
+    const larger = Buffer.alloc(2 ** Math.ceil(Math.log2(bytes)));
+    this.#bytes.copy(larger, 0, 0, this.#end);
+    this.#bytes = larger;
+  }
+}
+
+/** The entries of a page in order. */
+export function readEntries(page: Uint8Array): Entry[] {
+  const bytes = Buffer.from(page.buffer, page.byteOffset, page.length);
+  const entries: Entry[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const idStart = at + EntryField.text;
+    const statusStart = idStart + bytes[at + EntryField.idBytes]!;
+    const end = statusStart + bytes.readUInt16LE(at + EntryField.statusBytes);
+    entries.push({
+      seq: bytes.readDoubleLE(at + EntryField.seq),
+      lastSeen: bytes.readDoubleLE(at + EntryField.lastSeen),
+      epoch: bytes.readDoubleLE(at + EntryField.epoch),
+      generation: bytes.readUInt16LE(at + EntryField.generation),
+      deviceSlot: bytes.readUInt32LE(at + EntryField.slot),
+      rowState: bytes[at + EntryField.rowState]!,
+      deviceState: bytes[at + EntryField.deviceState]!,
+      device: bytes.toString('latin1', idStart, statusStart), // ids are ASCII
+      deviceStatus: bytes.toString('utf8', statusStart, end),
+    });
+    at = (end + ENTRY_ALIGNMENT - 1) & -ENTRY_ALIGNMENT;
+  }
+  return entries;
+}
+
+/** Filters of an answer or a notice, each with a number: what an answer says of it. */
+export interface FilterEntry {
+  /** With its star. */
+  readonly filter: string;
+  /** In the answer to subscribe and resume the devices that it follows; in that to list its `RowState`. */
+  readonly value: number;
+}
+
+export function encodeFilters(filters: readonly FilterEntry[]): string {
+  return filters.map(({ filter, value }) => `${value} ${filter}`).join('\n');
+}
+
+export function readFilters(text: string): FilterEntry[] {
+  if (text === '') return [];
+  return text.split('\n').map((line) => {
+    const space = line.indexOf(' ');
+    return { value: Number(line.slice(0, space)), filter: line.slice(space + 1) };
+  });
+}
+
+/** Refusals as lines of a reason's digit and the id. */
+export interface RefusedDevice {
+  readonly device: string;
+  readonly why: Refusal;
+}
+
+export function encodeRefusals(refused: readonly RefusedDevice[]): Uint8Array {
+  if (refused.length === 0) return NO_BYTES;
+  return Buffer.from(refused.map(({ device, why }) => `${why}${device}`).join('\n'));
+}
+
+export function readRefusals(bytes: Uint8Array): RefusedDevice[] {
+  if (bytes.length === 0) return [];
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  return text.split('\n').map((line) => ({ why: Number(line[0]) as Refusal, device: line.slice(1) }));
+}
+
+export const NO_BYTES = new Uint8Array(0);

@@ -1,0 +1,32 @@
+/** The end of a hub: tells every peer and closes it; the closes per second are shared out by the number of peers. */
+import { closePaced, reconnectSpread } from '../edge/drain.ts';
+import type { Edge } from '../edge/edge.ts';
+import { Counter, Counters } from '../memory/counters.ts';
+import type { EdgeThreads } from './edge-threads.ts';
+import type { HubMemory } from './memory.ts';
+
+export interface GoodbyeOptions {
+  /** Closes per second. */
+  readonly drainRate: number;
+  readonly drainTimeoutMs: number;
+}
+
+/** @param main the edge of this thread @param others undefined: there are none */
+export async function sayGoodbye(
+  { drainRate, drainTimeoutMs }: GoodbyeOptions,
+  memory: HubMemory,
+  main: Edge,
+  others: EdgeThreads | undefined,
+): Promise<void> {
+  const connections = memory.edges.map(({ counters }) => {
+    const { cells } = new Counters(counters);
+    return cells[Counter.deviceConnections]! + cells[Counter.subscriberConnections]!;
+  });
+  const all = connections.reduce((sum, count) => sum + count, 0);
+  const share = (count: number): number => Math.max(1, Math.round((drainRate * count) / Math.max(1, all)));
+  const here = main.startDraining(reconnectSpread(all, drainRate));
+  await Promise.all([
+    closePaced(here, () => main.connectionCount, share(here.length), drainTimeoutMs),
+    others?.drain((edge) => share(connections[edge]!), drainTimeoutMs),
+  ]);
+}

@@ -1,0 +1,217 @@
+/**
+ * The owner, as main sees it. One that dies is started anew on the same table; what operators ask meanwhile waits. Runs
+ * on main.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { AccessRule } from '../access/rules.ts';
+import type { Ringer } from '../memory/doorbell.ts';
+import {
+  FromOwner,
+  type FromOwnerCommand,
+  type OperatorCommand,
+  type OperatorResult,
+  ToOwner,
+  type ToOwnerCommand,
+} from '../records/commands.ts';
+import { SnapshotRefused } from '../snapshot/files.ts';
+import type { Restored, SnapshotSource } from '../snapshot/restore.ts';
+import type { Bells } from './bells.ts';
+import type { CrashLimit } from './crash-limit.ts';
+import type { HubMemory } from './memory.ts';
+import type { OwnerStart, OwnerTask, ThreadSettings } from './tasks.ts';
+import { Thread } from './thread.ts';
+
+export interface OwnerThreadDeps {
+  readonly memory: HubMemory;
+  readonly settings: ThreadSettings;
+  readonly bells: Bells;
+  readonly ringer: Ringer;
+  readonly crashes: CrashLimit;
+  /** In force now, for an owner that takes over. */
+  rules(): readonly AccessRule[];
+  /** It died, and another is being started. */
+  away(failure: Error): void;
+  /** The other has heard from every edge and serves everyone. */
+  back(): void;
+  /** It died once too often. Called once. */
+  failed(failure: Error): void;
+}
+
+/** What was asked may have been done or not: the owner died before it could say so. */
+export class OwnerDied extends Error {
+  constructor(failure: Error) {
+    super('the owner thread died meanwhile; ask again', { cause: failure });
+  }
+}
+
+interface Waiting {
+  resolve(result: OperatorResult): void;
+  reject(failure: Error): void;
+}
+
+export class OwnerThread {
+  readonly #deps: OwnerThreadDeps;
+  readonly #thread: Thread<FromOwnerCommand>;
+  /** What the next owner starts with. */
+  #next: OwnerStart;
+  /** Asked of the owner that is there now. */
+  #waiting = new Map<number, Waiting>();
+  /** Asked while there was no owner that serves everyone. */
+  readonly #patient = new Set<Waiting>();
+  #isWhole = false;
+  #isGone = false;
+  #refusal: string | undefined;
+  #nextRequest = 1;
+
+  private constructor(deps: OwnerThreadDeps, snapshot: SnapshotSource | undefined) {
+    this.#deps = deps;
+    this.#next = { rules: [], snapshot, takesOver: false };
+    this.#thread = new Thread({
+      code: 'owner',
+      name: 'owner',
+      crashes: deps.crashes,
+      task: () => this.#task(),
+      isReady: ({ kind }) => kind === FromOwner.Ready,
+      received: (message) => this.#received(message),
+      ended: (_, failure) => this.#ended(failure),
+      restarting: (failure) => {
+        deps.away(failure);
+        this.#next = { rules: deps.rules(), snapshot: undefined, takesOver: true };
+      },
+      failed: (failure) => {
+        this.#isGone = true;
+        this.#endPatience();
+        deps.away(failure);
+        deps.failed(failure);
+      },
+    });
+  }
+
+  /**
+   * @returns the thread, and what it restored where it was told to
+   * @throws SnapshotRefused when the snapshot is in the way of a start
+   */
+  static async start(
+    deps: OwnerThreadDeps,
+    snapshot: SnapshotSource | undefined,
+  ): Promise<{ owner: OwnerThread; restored: Restored | undefined }> {
+    const owner = new OwnerThread(deps, snapshot);
+    try {
+      const ready = await owner.#thread.start();
+      return { owner, restored: ready.kind === FromOwner.Ready ? ready.restored : undefined };
+    } catch (failure) {
+      throw owner.#refusal === undefined ? failure : new SnapshotRefused(owner.#refusal);
+    }
+  }
+
+  /** How often it died and was started anew. */
+  get restarts(): number {
+    return this.#thread.restarts;
+  }
+
+  /**
+   * Waits for an owner that is being started.
+   * @throws OwnerDied when nobody knows whether it was carried out; Error when the owner is gone for good
+   */
+  async operate(command: OperatorCommand): Promise<OperatorResult> {
+    while (!this.#isWhole) await this.#untilWhole();
+    return this.#ask((request) => ({ request, command }));
+  }
+
+  /** Resolves once no row says that somebody is connected to the edge, whose thread has ended. */
+  async edgeGone(edge: number): Promise<void> {
+    for (;;) {
+      try {
+        await this.#ask((request) => ({ kind: ToOwner.EdgeGone, edge, request }));
+        return;
+      } catch (failure) {
+        if (!(failure instanceof OwnerDied)) throw failure;
+        await nextTurn(); // the next owner is started in this turn
+      }
+    }
+  }
+
+  /** From now on the edge is rung here. */
+  setBell(edge: number, bell: MessagePort): void {
+    this.#thread.life?.port.postMessage({ kind: ToOwner.Bell, edge, bell }, [bell]);
+    this.#deps.ringer.ring();
+  }
+
+  /** For tests. */
+  fault(how: 'throw' | 'terminate' | 'stall', stallMs = 0): void {
+    if (how === 'terminate') void this.#thread.life?.worker.terminate();
+    else this.#post({ kind: ToOwner.Fault, stallMs: how === 'stall' ? stallMs : 0 });
+  }
+
+  async stop(): Promise<void> {
+    this.#isGone = true;
+    this.#endPatience();
+    await this.#thread.stop(() => this.#post({ kind: ToOwner.Stop }), true);
+  }
+
+  #task(): { data: Omit<OwnerTask, 'port'>; transfer: MessagePort[] } {
+    const { memory, settings, bells } = this.#deps;
+    const transfer = bells.forOwner();
+    return { data: { memory, settings, bells: transfer, ...this.#next }, transfer };
+  }
+
+  #received(message: FromOwnerCommand): void {
+    if (message.kind === FromOwner.Ready) {
+      this.#isWhole = true;
+      if (this.#next.takesOver) this.#deps.back();
+      this.#endPatience();
+    } else if (message.kind === FromOwner.Refused) {
+      this.#refusal = message.message;
+      void this.stop();
+    } else {
+      this.#waiting.get(message.request)?.resolve(message.result);
+      this.#waiting.delete(message.request);
+    }
+  }
+
+  #ended(failure: Error): void {
+    this.#isWhole = false;
+    const waiting = this.#waiting;
+    this.#waiting = new Map();
+    for (const asked of waiting.values()) asked.reject(new OwnerDied(failure));
+  }
+
+  #untilWhole(): Promise<unknown> {
+    if (this.#isGone) return Promise.reject(new Error('the owner thread is gone'));
+    return new Promise((resolve, reject) => {
+      this.#patient.add({ resolve, reject });
+    });
+  }
+
+  /** Those who wait look again. */
+  #endPatience(): void {
+    const patient = [...this.#patient];
+    this.#patient.clear();
+    for (const { resolve } of patient) resolve({ ok: true });
+  }
+
+  #post(message: ToOwnerCommand): void {
+    this.#thread.life?.port.postMessage(message);
+    this.#deps.ringer.ring();
+  }
+
+  #ask(message: (request: number) => ToOwnerCommand): Promise<OperatorResult> {
+    return new Promise((resolve, reject) => {
+      if (this.#isGone) {
+        reject(new Error('the owner thread is gone'));
+        return;
+      }
+      if (this.#thread.life === undefined) {
+        reject(new OwnerDied(new Error('another owner is being started')));
+        return;
+      }
+      const request = this.#nextRequest++;
+      this.#waiting.set(request, { resolve, reject });
+      this.#post(message(request));
+    });
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1));
+}

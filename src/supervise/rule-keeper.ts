@@ -1,0 +1,44 @@
+/**
+ * Main's side of the access rules: the list that the owner accepted last, for whoever reads it and for an owner that
+ * is started anew, and the way to another list.
+ */
+import type { AccessRule } from '../access/rules.ts';
+import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
+
+export class RuleKeeper {
+  /** In force: what the owner accepted last. */
+  list: readonly AccessRule[];
+  readonly #operate: (command: OperatorCommand) => Promise<OperatorResult>;
+  /** Changes wait for each other: the owner sweeps for one list at a time. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param list what the owner starts with */
+  constructor(list: readonly AccessRule[], operate: (command: OperatorCommand) => Promise<OperatorResult>) {
+    this.list = list;
+    this.#operate = operate;
+  }
+
+  /**
+   * Has the owner take the list, or only count what it would remove.
+   * @returns the live subscriptions that the list denies, once they are all removed
+   * @throws Error when the owner is gone; the list before is then still the one in force
+   */
+  set(list: readonly AccessRule[], dryRun: boolean): Promise<number> {
+    const change = this.#last.then(() => this.#set(list, dryRun));
+    this.#last = change.catch(() => {});
+    return change;
+  }
+
+  async #set(list: readonly AccessRule[], dryRun: boolean): Promise<number> {
+    let removed = 0;
+    let command: OperatorCommand | undefined = { kind: ToOwner.SetRules, rules: list, dryRun };
+    while (command !== undefined) {
+      const part: OperatorResult = await this.#operate(command);
+      if (!part.ok) throw new Error(part.message);
+      removed += part.removed ?? 0;
+      command = part.next === undefined ? undefined : { kind: ToOwner.SweepRules, from: part.next };
+    }
+    if (!dryRun) this.list = list;
+    return removed;
+  }
+}

@@ -1,0 +1,54 @@
+/** What a worker thread is given when it starts. */
+import type { MessagePort } from 'node:worker_threads';
+import type { AdmissionSettings } from '../access/admission.ts';
+import type { TokenConfig } from '../access/keys.ts';
+import type { AccessRule } from '../access/rules.ts';
+import type { UpgradeSettings } from '../access/upgrades.ts';
+import type { EdgeSettings } from '../edge/edge.ts';
+import type { EdgeMemory, SharedMemory } from '../edge/memory.ts';
+import type { OwnerSettings } from '../owner/owner.ts';
+import type { SnapshotSource } from '../snapshot/restore.ts';
+import type { HubMemory } from './memory.ts';
+
+/** The settings that threads need; what they mean stands in the settings schema. */
+export interface ThreadSettings extends EdgeSettings, OwnerSettings, AdmissionSettings, UpgradeSettings {
+  readonly flushMaxMs: number;
+  readonly logLevel: string;
+  readonly tlsCertFile: string;
+  readonly tlsKeyFile: string;
+}
+
+/** What the owner has to know before it serves anyone. */
+export interface OwnerStart {
+  /** The access rules in force; those of a snapshot replace them. */
+  readonly rules: readonly AccessRule[];
+  /** Restored into the table, which must be fresh; undefined: the table is taken as it is. */
+  readonly snapshot: SnapshotSource | undefined;
+  /** The table is one that an owner left when it died. */
+  readonly takesOver: boolean;
+}
+
+export interface OwnerTask extends OwnerStart {
+  readonly memory: HubMemory;
+  readonly settings: ThreadSettings;
+  /** Commands from main. */
+  readonly port: MessagePort;
+  /** Ring the edges, in order. */
+  readonly bells: readonly MessagePort[];
+}
+
+export interface EdgeTask {
+  readonly shared: SharedMemory;
+  readonly memory: EdgeMemory;
+  /** Number of this edge. */
+  readonly edge: number;
+  /** undefined: no token is needed. */
+  readonly tokens: TokenConfig | undefined;
+  readonly settings: ThreadSettings;
+  /** Edges that hold subscribers. */
+  readonly deliveringEdges: number;
+  /** Commands from main. */
+  readonly port: MessagePort;
+  /** The owner rings here. */
+  readonly bell: MessagePort;
+}

@@ -1,0 +1,231 @@
+/**
+ * Encodes the `event` frames, JSON and binary, straight into bytes. Runs on the fan-out threads, once per event and
+ * encoding: no string and no object is made per event.
+ */
+import { BINARY_HEADER_BYTES, BinaryFlag, EventType, eventTypeNames, priorityNames } from './events.ts';
+
+/** What an event says beside its payload; made once and filled in again for each event. */
+export interface EventHead {
+  type: number;
+  priority: number;
+  fromHub: boolean;
+  payloadIsJson: boolean;
+  /** It is one of those that history kept. */
+  replay?: boolean;
+  /** Events that it replaced, for a subscriber at a pace; 0 or absent: none. */
+  conflated?: number;
+  seq: number;
+  /** Wall-clock ms. */
+  at: number;
+}
+
+const encoder = new TextEncoder();
+const HUB = 1;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** A device's id as bytes, and the start of its JSON events up to the seq. */
+export class DeviceNames {
+  readonly id: string;
+  readonly idBytes: Uint8Array;
+  /** By type × 2 + (1 when from the hub); made when first needed. */
+  readonly #prefixes: (Uint8Array | undefined)[] = [];
+
+  constructor(id: string) {
+    this.id = id;
+    this.idBytes = encoder.encode(id);
+  }
+
+  prefix(type: number, fromHub: boolean): Uint8Array {
+    const key = type * 2 + (fromHub ? HUB : 0);
+    const made = this.#prefixes[key];
+    if (made !== undefined) return made;
+    const name = eventTypeNames[type as 1 | 2 | 3];
+    const source = fromHub ? 'hub' : 'device';
+    const prefix = encoder.encode(
+      `{"op":"event","device":"${this.id}","type":"${name}","source":"${source}","seq":`,
+    );
+    this.#prefixes[key] = prefix;
+    return prefix;
+  }
+}
+
+const AT = encoder.encode(',"at":');
+const priorities = priorityNames.map((name) => encoder.encode(`,"priority":"${name}"`));
+const REPLAY = encoder.encode(',"replay":true');
+const CONFLATED = encoder.encode(',"conflated":');
+const STATUS = encoder.encode(',"status":');
+const DATA = encoder.encode(',"data":');
+const DATA64 = encoder.encode(',"data64":"');
+const NULL = encoder.encode('null');
+const BINARY_STATUS = encoder.encode('{"status":');
+
+/** Bytes of JSON that surround id, status and payload at most: names, two numbers of 20 digits, punctuation. */
+const JSON_FRAME_BYTES = 256;
+
+/** Upper bound of a JSON event's length: a status character may need six bytes, base64 needs four for three. */
+export function jsonEventBytesMax(idBytes: number, statusBytes: number, payloadBytes: number): number {
+  return JSON_FRAME_BYTES + idBytes + 6 * statusBytes + payloadBytes + Math.ceil(payloadBytes / 2);
+}
+
+/** Upper bound of a binary event's length. */
+export function binaryEventBytesMax(idBytes: number, statusBytes: number, payloadBytes: number): number {
+  return BINARY_HEADER_BYTES + JSON_FRAME_BYTES + idBytes + 6 * statusBytes + payloadBytes;
+}
+
+/**
+ * Encodes an event as JSON.
+ * @param out has room for `jsonEventBytesMax` from `offset` on
+ * @param source holds the status text (UTF-8, empty but for a device's status) from `statusStart` on, and the payload
+ *   from `payloadStart` to `payloadEnd`; may be shared memory
+ * @returns where the event ends in `out`
+ */
+export function encodeJsonEvent(
+  out: Uint8Array,
+  offset: number,
+  names: DeviceNames,
+  head: EventHead,
+  source: Uint8Array,
+  statusStart: number,
+  payloadStart: number,
+  payloadEnd: number,
+): number {
+  let at = put(out, offset, names.prefix(head.type, head.fromHub));
+  at = putDigits(out, at, head.seq);
+  at = put(out, at, AT);
+  at = putDigits(out, at, head.at);
+  at = put(out, at, priorities[head.priority]!);
+  if (head.replay) at = put(out, at, REPLAY);
+  if (head.conflated) at = putDigits(out, put(out, at, CONFLATED), head.conflated);
+  if (payloadStart > statusStart) {
+    at = put(out, at, STATUS);
+    at = putString(out, at, source, statusStart, payloadStart);
+  }
+  if (!head.payloadIsJson) {
+    at = put(out, at, DATA64);
+    at = putBase64(out, at, source, payloadStart, payloadEnd);
+    out[at++] = QUOTE;
+  } else {
+    at = put(out, at, DATA);
+    at = payloadEnd > payloadStart ? putRange(out, at, source, payloadStart, payloadEnd) : put(out, at, NULL);
+  }
+  out[at++] = 0x7d;
+  return at;
+}
+
+/**
+ * Encodes an event for the binary subprotocol; parameters as `encodeJsonEvent`. A device's status sent as JSON has
+ * the payload `{"status":…,"data":…}`, so that nothing of it is lost.
+ */
+export function encodeBinaryEvent(
+  out: Uint8Array,
+  offset: number,
+  names: DeviceNames,
+  head: EventHead,
+  source: Uint8Array,
+  statusStart: number,
+  payloadStart: number,
+  payloadEnd: number,
+): number {
+  const { idBytes } = names;
+  out[offset] = head.type;
+  out[offset + 1] =
+    head.priority |
+    (head.fromHub ? BinaryFlag.fromHub : 0) |
+    (head.payloadIsJson ? BinaryFlag.payloadIsJson : 0) |
+    (head.replay ? BinaryFlag.replay : 0);
+  out[offset + 2] = idBytes.length & 0xff;
+  out[offset + 3] = idBytes.length >> 8;
+  out.fill(0, offset + 4, offset + 8);
+  float[0] = head.seq;
+  float[1] = head.at;
+  out.set(floatBytes, offset + 8);
+  let at = put(out, offset + BINARY_HEADER_BYTES, idBytes);
+  const isJsonStatus = head.type === EventType.status && head.payloadIsJson && payloadStart > statusStart;
+  if (isJsonStatus) {
+    at = put(out, at, BINARY_STATUS);
+    at = putString(out, at, source, statusStart, payloadStart);
+    at = put(out, at, DATA);
+  }
+  const isNull = head.payloadIsJson && payloadEnd === payloadStart;
+  at = isNull ? put(out, at, NULL) : putRange(out, at, source, payloadStart, payloadEnd);
+  if (isJsonStatus) out[at++] = 0x7d;
+  return at;
+}
+
+const float = new Float64Array(2); // little-endian, as every host that Node runs on
+const floatBytes = new Uint8Array(float.buffer);
+
+/** Up to here a loop beats `set`. Measured: an event of 112 bytes takes 170 ns so, and 285 ns when looped over. */
+const COPY_BY_LOOP_BYTES_MAX = 64;
+
+function put(out: Uint8Array, at: number, bytes: Uint8Array): number {
+  const { length } = bytes;
+  if (length > COPY_BY_LOOP_BYTES_MAX) out.set(bytes, at);
+  else for (let i = 0; i < length; i++) out[at + i] = bytes[i]!;
+  return at + length;
+}
+
+function putRange(out: Uint8Array, at: number, source: Uint8Array, start: number, end: number): number {
+  if (end - start > COPY_BY_LOOP_BYTES_MAX) {
+    out.set(source.subarray(start, end), at);
+  } else {
+    const shift = at - start;
+    for (let i = start; i < end; i++) out[i + shift] = source[i]!;
+  }
+  return at + end - start;
+}
+
+/** Writes a whole number of at most 2^53 in decimal. */
+function putDigits(out: Uint8Array, at: number, value: number): number {
+  let count = 1;
+  for (let power = 10; power <= value; power *= 10) count += 1;
+  let rest = value;
+  for (let i = at + count - 1; i >= at; i--) {
+    const tenth = Math.floor(rest / 10);
+    out[i] = 0x30 + (rest - tenth * 10);
+    rest = tenth;
+  }
+  return at + count;
+}
+
+const BASE64 = encoder.encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+
+function putBase64(out: Uint8Array, at: number, source: Uint8Array, start: number, end: number): number {
+  let to = at;
+  for (let i = start; i < end; i += 3) {
+    const left = end - i;
+    const second = left > 1 ? source[i + 1]! : 0;
+    const third = left > 2 ? source[i + 2]! : 0;
+    const bits = (source[i]! << 16) | (second << 8) | third;
+    out[to++] = BASE64[bits >> 18]!;
+    out[to++] = BASE64[(bits >> 12) & 63]!;
+    out[to++] = left > 1 ? BASE64[(bits >> 6) & 63]! : 0x3d;
+    out[to++] = left > 2 ? BASE64[bits & 63]! : 0x3d;
+  }
+  return to;
+}
+
+const HEX = encoder.encode('0123456789abcdef');
+
+/** Writes UTF-8 text as a JSON string: at most six bytes for one, and its quotes. */
+function putString(out: Uint8Array, at: number, source: Uint8Array, start: number, end: number): number {
+  let to = at;
+  out[to++] = QUOTE;
+  for (let i = start; i < end; i++) {
+    const byte = source[i]!;
+    if (byte < 0x20) {
+      out[to++] = BACKSLASH;
+      out[to++] = 0x75;
+      out[to++] = 0x30;
+      out[to++] = 0x30;
+      out[to++] = HEX[byte >> 4]!;
+      out[to++] = HEX[byte & 15]!;
+    } else {
+      if (byte === QUOTE || byte === BACKSLASH) out[to++] = BACKSLASH;
+      out[to++] = byte;
+    }
+  }
+  out[to++] = QUOTE;
+  return to;
+}

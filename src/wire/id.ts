@@ -1,0 +1,25 @@
+/** The grammar of device and subscriber ids. */
+
+export const ID_BYTES_MAX = 128;
+
+/** The grammar itself, for schemas. `.` and `..` are none: URL clients resolve them as path segments. */
+export const ID = /^(?!\.{1,2}$)[A-Za-z0-9._:~-]{1,128}$/;
+
+/** What ids begin with; `.` and `..` are prefixes of ids. */
+const ID_PREFIX = /^[A-Za-z0-9._:~-]{1,128}$/;
+
+/** Completes "accepted: …". */
+export const ID_ACCEPTED = '1 to 128 of A-Z a-z 0-9 . _ : ~ - (but not "." and "..")';
+
+/**
+ * Whether the text is 1 to 128 of `A-Z a-z 0-9 . _ : ~ -`, and neither `.` nor `..`. Such an id is ASCII and needs no
+ * escaping in JSON.
+ */
+export function isId(text: string): boolean {
+  return ID.test(text);
+}
+
+/** Whether an id may begin with the text, which is not empty. */
+export function isIdPrefix(text: string): boolean {
+  return ID_PREFIX.test(text);
+}

@@ -1,0 +1,50 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { matches } from '../../src/access/pattern.ts';
+import { PatternSet } from '../../src/access/pattern-set.ts';
+
+const name = fc.string({ unit: fc.constantFrom('a', 'b', '-', '~'), minLength: 1, maxLength: 5 });
+const pattern = fc.oneof(
+  name,
+  name.map((prefix) => `${prefix}*`),
+  fc.constant('*'),
+);
+const patterns = fc.array(pattern, { maxLength: 12 });
+
+describe('a set of patterns', () => {
+  it('covers nothing when it is empty', () => {
+    const none = new PatternSet([]);
+    expect(none.covers('dev-1')).toBe(false);
+    expect(none.coversSomeOf('')).toBe(false);
+  });
+
+  it('covers an id when one of its patterns names it', () => {
+    fc.assert(
+      fc.property(patterns, name, (list, id) => {
+        expect(new PatternSet(list).covers(id)).toBe(list.some((one) => matches(one, id)));
+      }),
+    );
+  });
+
+  it('covers some ids of a prefix when a pattern names one', () => {
+    fc.assert(
+      fc.property(patterns, fc.oneof(name, fc.constant('')), (list, prefix) => {
+        const names = (one: string): boolean => {
+          const own = one.replace('*', '');
+          return own.startsWith(prefix) || (one.endsWith('*') && prefix.startsWith(own));
+        };
+        expect(new PatternSet(list).coversSomeOf(prefix)).toBe(list.some(names));
+      }),
+    );
+  });
+
+  it('is the same again when it is made of its own patterns', () => {
+    fc.assert(
+      fc.property(patterns, (list) => {
+        const set = new PatternSet(list);
+        expect(new PatternSet(set.patterns).patterns).toEqual(set.patterns);
+        expect(set.patterns.length).toBeLessThanOrEqual(list.length);
+      }),
+    );
+  });
+});

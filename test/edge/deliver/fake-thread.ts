@@ -1,0 +1,310 @@
+/**
+ * An edge that delivers, without a thread: the test writes what the owner would into its ring, and its connections are
+ * lists of frames with a queue that grows while they are stalled.
+ */
+import { Allowances, createAllowances } from '../../../src/edge/allowances.ts';
+import { SubscriberRoute } from '../../../src/edge/deliver/subscriber-route.ts';
+import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
+import { Edge } from '../../../src/edge/edge.ts';
+import { Journal } from '../../../src/edge/journal.ts';
+import { attachHistory, createHistory } from '../../../src/history/memory.ts';
+import { HistoryReader } from '../../../src/history/reader.ts';
+import { Counter, type CounterName, Counters, createCounters } from '../../../src/memory/counters.ts';
+import { createDoorbell, Ringer } from '../../../src/memory/doorbell.ts';
+import { createRing, RingConsumer, RingProducer } from '../../../src/memory/ring.ts';
+import { EdgeLink } from '../../../src/owner/edge-link.ts';
+import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
+import { EventField, EventFlag, privateViews, writeEventHead } from '../../../src/records/event.ts';
+import { EntryWriter, NO_BYTES, Notice, writeGap } from '../../../src/records/replies.ts';
+import { createSessionNumbers, sessionNumbers } from '../../../src/records/sessions.ts';
+import type { Connection } from '../../../src/transport/transport.ts';
+import { EventType, Priority, type PriorityName } from '../../../src/wire/events.ts';
+import { subscriberTerms } from '../../../src/wire/upgrade-terms.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { decodeBinaryEvent, type Frame } from '../../support/frames.ts';
+import { lineInto } from '../../support/no-owner-line.ts';
+import { openAdmission } from '../../support/open-admission.ts';
+
+const KEPT = { eventsMax: 100, ttlMs: 3_600_000 } as const;
+const RING_BYTES = 4 * 1024 * 1024;
+const SCRATCH_BYTES = 128 * 1024;
+/** Of the tests' events: small, so that a test says itself how full a queue is. */
+const PAYLOAD = Buffer.from('{}');
+
+export const QUEUE_BYTES = 1000;
+export const QUEUE_BYTES_MAX = 4000;
+
+export class FakeSocket implements Connection<SubscriberSession> {
+  readonly session: SubscriberSession;
+  readonly remoteAddress = '192.0.2.1';
+  readonly topics = new Set<string>();
+  /** Everything sent to it, as its peer would see it. */
+  readonly frames: Frame[] = [];
+  closeCode: number | undefined;
+  terminated = false;
+  /** Bytes that wait. */
+  queued = 0;
+  /** While stalled, whatever is sent stays in the queue. */
+  stalled = false;
+  readonly #route: SubscriberRoute;
+
+  constructor(route: SubscriberRoute, session: SubscriberSession) {
+    this.#route = route;
+    this.session = session;
+  }
+
+  send(frame: string | Uint8Array, binary: boolean): void {
+    if (this.closeCode !== undefined) return;
+    if (this.stalled) this.queued += frame.length;
+    const bytes = Buffer.from(frame as string);
+    this.frames.push(binary ? decodeBinaryEvent(bytes) : (JSON.parse(bytes.toString()) as Frame));
+  }
+
+  cork(body: () => void): void {
+    body();
+  }
+
+  ping(): void {}
+
+  close(code: number): void {
+    if (this.closeCode !== undefined) return;
+    this.closeCode = code;
+    this.#route.closing(this);
+  }
+
+  terminate(): void {
+    this.terminated = true;
+  }
+
+  join(topic: string): void {
+    this.topics.add(topic);
+  }
+
+  leave(topic: string): void {
+    if (!this.topics.delete(topic)) throw new Error(`not in topic ${topic}`);
+  }
+
+  bufferedBytes(): number {
+    return this.queued;
+  }
+
+  /** The kernel takes what waits, down to so many bytes, and says so. */
+  drainTo(bytes: number): void {
+    this.queued = bytes;
+    this.#route.writable(this);
+  }
+
+  /** The seqs of the events so far and the runs told of in gaps, in the order of coming: `1 2 gap 3-5 6`. */
+  get story(): string {
+    return this.frames.flatMap(told).join(' ');
+  }
+
+  /** As `story`, of what came since the last call. */
+  news(): string {
+    return this.frames.splice(0).flatMap(told).join(' ');
+  }
+}
+
+function told(frame: Frame): string[] {
+  if (frame.op === 'event') return [`${frame.device}:${frame.seq}`];
+  if (frame.op === 'gap') return [`gap ${frame.device}:${frame.from}-${frame.to} ${frame.reason}`];
+  return frame.op === 'welcome' ? [] : [frame.op];
+}
+
+export interface ThreadOptions {
+  readonly sendQueueBytes?: number;
+  readonly sendQueueMaxBytes?: number;
+  readonly sendQueuesTotalBytes?: number;
+  readonly fanoutThreads?: number;
+}
+
+export class FakeThread {
+  readonly clock = new FakeClock();
+  readonly counters = new Counters(createCounters());
+  readonly edge: Edge;
+  readonly route: SubscriberRoute;
+  readonly #sockets = new Set<FakeSocket>();
+  readonly #ring: RingProducer;
+  readonly #link: EdgeLink;
+  /** By device slot: events so far. */
+  readonly #seqs = new Map<number, number>();
+  /** Where an event is put together. */
+  readonly #scratch = privateViews(SCRATCH_BYTES);
+  #subscribers = 0;
+
+  constructor(options: ThreadOptions = {}) {
+    const memory = createRing(RING_BYTES);
+    this.#ring = new RingProducer(memory);
+    this.#link = new EdgeLink(this.#ring, new Ringer(createDoorbell()));
+    const { admission, upgrades } = openAdmission({
+      role: 'subscriber',
+      ...subscriberTerms,
+      clock: this.clock,
+      counters: this.counters,
+    });
+    const presence = new PresenceReader(createPresence({ devices: 8, subscribers: 8, subscriptions: 8 }));
+    this.edge = new Edge({
+      admission,
+      presence,
+      reader: new HistoryReader(attachHistory(createHistory(0)), presence.devices, KEPT, this.clock),
+      keepsHistory: false,
+      line: lineInto(createRing(RING_BYTES)),
+      fromOwner: new RingConsumer(memory),
+      clock: this.clock,
+      counters: this.counters,
+      allowances: new Allowances(createAllowances()),
+      deliveringEdges: options.fanoutThreads ?? 1,
+      numbers: (isUsed) => sessionNumbers(createSessionNumbers(), 0, isUsed),
+      isOwnerAway: () => false,
+      journal: new Journal({ clock: this.clock, settings: { logLevel: 'info' }, say() {} }),
+      settings: {
+        pingIntervalMs: 25_000,
+        maxMessageBytes: 65_536,
+        sendQueueBytes: options.sendQueueBytes ?? QUEUE_BYTES,
+        sendQueueMaxBytes: options.sendQueueMaxBytes ?? QUEUE_BYTES_MAX,
+        sendQueuesTotalBytes: options.sendQueuesTotalBytes ?? 0,
+        subscriberActivity: 'pong',
+        firstFrameTimeoutMs: 0,
+        subscriberRate: 0,
+        subscriberBurst: 0,
+        deviceRate: 0,
+        deviceBurst: 0,
+        historyEvents: 100,
+        historyTtlMs: 3_600_000,
+        interestLingerMs: 5000,
+      },
+    });
+    this.route = new SubscriberRoute(this.edge, upgrades);
+    this.edge.deliverer.attach({
+      publish: (topic, frame, binary) => {
+        for (const socket of this.#sockets) if (socket.topics.has(topic)) socket.send(frame, binary);
+      },
+      close: () => {},
+    });
+  }
+
+  /** A subscriber that is welcomed, and follows these devices. */
+  subscriber(devices: readonly number[] = [], options: { binary?: boolean; vip?: boolean } = {}): FakeSocket {
+    const { binary = false, vip = false } = options;
+    const protocol = binary ? 'dat.v1.binary' : 'dat.v1.json';
+    const answer = this.route.upgrade({
+      query: `id=s-${++this.#subscribers}`,
+      header: (name) => (name === 'sec-websocket-protocol' ? protocol : ''),
+      remoteAddress: '',
+    });
+    if (!('session' in answer)) throw new Error('not let in');
+    const socket = new FakeSocket(this.route, answer.session);
+    this.#sockets.add(socket);
+    this.route.open(socket);
+    this.#link.joined(socket.session.number, this.#subscribers, vip, NO_BYTES, false);
+    for (const device of devices) this.attach(socket, device);
+    this.#link.flush();
+    this.poll();
+    return socket;
+  }
+
+  attach({ session }: FakeSocket, device: number, id = `d${device}`): void {
+    this.#link.attach(session.number, device, id, this.seq(device));
+    this.#link.flush();
+  }
+
+  detach({ session }: FakeSocket, device: number): void {
+    this.#link.detach(session.number, device);
+    this.#link.flush();
+  }
+
+  setVip({ session }: FakeSocket, vip: boolean): void {
+    this.#link.vip(session.number, vip);
+    this.#link.flush();
+  }
+
+  /** The hub tells the subscriber something: a `status` frame. */
+  notice({ session }: FakeSocket, devices: readonly string[] = [], notice: Notice = Notice.heard): void {
+    const page = new EntryWriter();
+    for (const device of devices) {
+      const text = Buffer.from(device);
+      const state = {
+        deviceSlot: 0,
+        rowState: 0,
+        deviceState: 0,
+        lastSeen: 0,
+        seq: 0,
+        epoch: 0,
+        generation: 0,
+      };
+      page.add(state, text, 0, text.length, 0, 0);
+    }
+    this.#link.notice(session.number, notice, page.take(), false);
+    this.#link.flush();
+  }
+
+  /** An event comes over the ring; it is sent with the next `poll`. @returns its seq */
+  event(device: number, priority: PriorityName = 'normal', payload: Uint8Array = PAYLOAD): number {
+    const seq = this.seq(device) + 1;
+    this.#seqs.set(device, seq);
+    const bytes = EventField.body + payload.length;
+    const views = this.#scratch;
+    const body = writeEventHead(views, 0, {
+      at: 1,
+      received: this.clock.now(),
+      device,
+      type: EventType.message,
+      priority: Priority[priority],
+      flags: EventFlag.payloadIsJson,
+      session: 0,
+      statusBytes: 0,
+      payloadBytes: payload.length,
+      ackBytes: 0,
+    });
+    views.u8.set(payload, body);
+    if (!this.#link.event(views, 0, bytes, device, seq)) throw new Error('the ring is full');
+    this.#link.flush();
+    return seq;
+  }
+
+  /** Events of one device, sent at once. */
+  events(device: number, ...priorities: readonly PriorityName[]): void {
+    for (const priority of priorities) this.event(device, priority);
+    this.poll();
+  }
+
+  /** Events that the owner could not get into the ring. */
+  overload(device: number, count: number): void {
+    const from = this.seq(device) + 1;
+    this.#seqs.set(device, from + count - 1);
+    writeGap(this.#ring, { device, from, to: from + count - 1 });
+    this.#ring.publish();
+  }
+
+  /** The last event's. */
+  seq(device: number): number {
+    return this.#seqs.get(device) ?? 0;
+  }
+
+  /** Works off everything. */
+  poll(): void {
+    do this.edge.poll();
+    while (this.edge.hasRecords() || this.edge.deliverer.hasUnsent);
+  }
+
+  /** The queues are looked at, as once a second. */
+  tick(): void {
+    this.edge.deliverer.sendQueues.tick();
+  }
+
+  /** Makes a subscriber lag: its queue is over the limit when it is looked at. */
+  lag(socket: FakeSocket, queued = QUEUE_BYTES + 1): void {
+    socket.queued = queued;
+    this.tick();
+  }
+
+  /** The connection ends by itself. */
+  end(socket: FakeSocket): void {
+    this.#sockets.delete(socket);
+    this.route.close(socket, 1006);
+  }
+
+  count(name: CounterName): number {
+    return this.counters.cells[Counter[name]] ?? 0;
+  }
+}
