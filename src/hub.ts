@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { AdminDeps, AdminOptions } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
-import { startAdmin } from './admin/server.ts';
+import { type AdminServer, startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { attachHistory, historyUsage } from './history/memory.ts';
@@ -13,6 +14,7 @@ import { PresenceReader } from './presence/table.ts';
 import type { ReloadAnswer, ReloadSource } from './reload.ts';
 import { packageVersion, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
+import type { ClusterThread } from './supervise/cluster-thread.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
@@ -62,7 +64,9 @@ type Undo = (() => unknown)[];
  * Starts a hub in this process, with threads of its own.
  * @param failed called once when a thread of the hub ends by itself: the process should drain and end
  * @param load reads the settings again, for a reload; absent: a reload reads the files again that they name
+ * @param ending the process is to end: a hub that still waits for its cluster does not start
  * @throws ListenError when a port cannot be bound
+ * @throws ClusterRefused when it can not be part of the cluster
  * @throws KeyError when the file of the public key, the certificate or its key cannot be used
  * @throws SnapshotRefused when there is a snapshot that cannot be restored, or none could be written
  */
@@ -71,6 +75,7 @@ export async function startHub(
   logger: Logger,
   failed: (failure: Error) => void,
   load?: () => ReloadSource,
+  ending?: AbortSignal,
 ): Promise<Hub> {
   const snapshot = snapshotSource(settings);
   const given = () => ({ settings, problems: [], rulesBrokenBy: () => [] });
@@ -112,7 +117,7 @@ export async function startHub(
     () => lock?.release(),
   ];
   try {
-    return await openHub(base, { owner, rules, snapshots, bells, ownerAway }, undo);
+    return await openHub(base, { owner, rules, snapshots, bells, ownerAway, ending }, undo);
   } catch (error) {
     await doAll(undo, endStepMsMax(settings));
     throw error;
@@ -126,6 +131,7 @@ interface Started {
   readonly snapshots: ReturnType<typeof snapshotsOf>;
   readonly bells: Bells;
   readonly ownerAway: Int32Array;
+  readonly ending: AbortSignal | undefined;
 }
 
 /** Opens the listeners: the admin's first, which says how far the others are. */
@@ -138,6 +144,9 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const health = new Health(beatingThreads(memory));
   let threads: EdgeThreads | undefined;
   let draining = false;
+  const cluster = await startCluster(base, started, (name, body) => admin.call(name, body));
+  if (cluster !== undefined) undo.unshift(() => cluster.stop());
+  let isJoined = cluster === undefined;
   const admin = await startAdmin(adminOptions(settings, base.tls), {
     ...figures,
     version: packageVersion(),
@@ -150,6 +159,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     workerRestarts: () => ({ owner: owner.restarts, fanout: threads?.restarts ?? 0 }),
     notReady: () => {
       if (draining) return 'draining';
+      if (!isJoined) return 'the hub is joining its cluster';
       const isAway = Atomics.load(ownerAway, 0) === 1;
       return isAway ? 'the owner thread is being started anew' : (health.reason ?? overload.reason);
     },
@@ -164,9 +174,12 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
     reload: () => reloader.reload(),
     activity: base.activity,
+    ...(cluster && { cluster }),
     failed: (error) => logger.error({ err: error }, 'an admin request failed'),
   });
   undo.unshift(() => admin.close());
+  if (cluster !== undefined) await joined(cluster, started.ending);
+  isJoined = true;
   const devices = await transport.listen(settings.host, settings.devicePort, { routes: [main.deviceRoute] });
   undo.unshift(() => devices.close());
   const subscribers = await openSubscribers(base, started, slow);
@@ -195,6 +208,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   let drained: Promise<Drained> | undefined;
   const drain = async (): Promise<Drained> => {
     draining = true;
+    cluster?.drain();
     const goodbye = () => sayGoodbye(settings, memory, main.edge, threads);
     const failures = await doAll([goodbye, ...undo], endStepMsMax(settings));
     return { isSnapshotLost: snapshots?.isLastLost ?? false, failures };
@@ -208,6 +222,46 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     reload: () => reloader.reload(),
     drain: () => (drained ??= drain()),
   };
+}
+
+/** The thread of the cluster link; undefined: this hub is alone, and loads nothing of it. */
+async function startCluster(
+  { settings, logger, memory, crashes, failed }: Base,
+  { owner, bells, rules }: Started,
+  call: (name: string, body: Uint8Array) => ReturnType<AdminServer['call']>,
+): Promise<ClusterThread | undefined> {
+  const { clusterEdge: edge } = memory;
+  if (edge === undefined) return undefined;
+  const { ClusterThread } = await import('./supervise/cluster-thread.ts');
+  const { setByOperators } = await import('./cluster/set-by-operators.ts');
+  const presence = new PresenceReader(memory.presence);
+  return ClusterThread.start({
+    task: {
+      memory,
+      edge,
+      settings,
+      node: settings.nodeId || `node-${randomUUID().slice(0, 8)}`,
+      version: packageVersion(),
+      startedAtMs: Date.now(),
+    },
+    setByOperators: () => setByOperators(presence, rules.list),
+    owner,
+    bells,
+    crashes,
+    call,
+    log: (level, message, fields) => logger[level](fields, message),
+    restarting: (failure) => logger.error({ err: failure, thread: 'cluster' }, 'a thread died; another takes its place'),
+    failed,
+  });
+}
+
+/** @throws ClusterRefused when it can not be part of the cluster; what the signal says when the process is to end first */
+async function joined(cluster: ClusterThread, ending: AbortSignal | undefined): Promise<void> {
+  const ended = new Promise<never>((_, reject) => {
+    ending?.addEventListener('abort', () => reject(ending.reason as Error), { once: true });
+  });
+  if (ending?.aborted) throw ending.reason;
+  await Promise.race([cluster.joined(), ended]);
 }
 
 /** What the admin API shows of history. */
@@ -271,7 +325,7 @@ async function openSubscribers(
     owner,
     bells,
     crashes,
-    nameOf: edgeName,
+    nameOf: (edge) => edgeName(edge),
     restarting: (edge, failure) =>
       logger.error({ err: failure, thread: edgeName(edge) }, 'a thread died; another takes its place'),
     failed,

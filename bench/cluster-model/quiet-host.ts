@@ -92,6 +92,7 @@ export class QuietHost implements ClusterHost {
   }
 
   lost(): void {}
+  caughtUp(): void {}
   gone(): void {}
   refused(): void {}
 

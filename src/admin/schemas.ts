@@ -207,7 +207,10 @@ const problem = z.object({
 });
 export const errorAnswer = z.object({ error: problem });
 
-export const healthy = z.object({ status: z.literal('ok') });
+export const healthy = z.object({
+  status: z.literal('ok'),
+  cluster: z.enum(['connected', 'disconnected']).optional(),
+});
 export const unhealthy = z.object({
   status: z.enum(['dead', 'unready']),
   reason: z.string(),

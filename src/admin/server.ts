@@ -4,6 +4,7 @@ import type { Server as TlsServer } from 'node:tls';
 import swagger from '@fastify/swagger';
 import { jsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { CallAnswer } from '../cluster/host.ts';
 import type { Tls } from '../transport/tls.ts';
 import { ListenError } from '../transport/transport.ts';
 import { accessHook } from './access.ts';
@@ -32,6 +33,8 @@ export interface AdminServer {
   readonly port: number;
   /** New connections get this certificate. Only where it had one before. */
   useTls(tls: Pick<Tls, 'cert' | 'key'>): void;
+  /** Runs a route for another node. */
+  call(name: string, body: Uint8Array): Promise<CallAnswer>;
   close(): Promise<void>;
 }
 
@@ -105,6 +108,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   return {
     port: (app.server.address() as AddressInfo).port,
     useTls: ({ cert, key }) => (app.server as unknown as TlsServer).setSecureContext({ cert, key }),
+    call: async () => ({ status: 404, body: Buffer.from('') }),
     close: () => app.close(),
   };
 }

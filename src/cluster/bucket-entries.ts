@@ -5,7 +5,7 @@
 import { isPattern } from '../access/pattern.ts';
 import type { AccessRule } from '../access/rules.ts';
 import { ACCESS_RULES_MAX } from '../limits.ts';
-import { isId } from '../protocol/id.ts';
+import { isId } from '../wire/id.ts';
 import type { OperatorChange } from './host.ts';
 import { decodeName, encodeName } from './names.ts';
 

@@ -3,8 +3,8 @@
  * host that surrenders a device encodes it, the one that adopts it decodes it.
  */
 import type { RecordViews } from '../memory/ring.ts';
-import { STATUS_CHARACTERS_MAX } from '../protocol/device-frames.ts';
-import { EventType } from '../protocol/events.ts';
+import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
+import { EventType } from '../wire/events.ts';
 import { isEvent } from './event-check.ts';
 import { copyEvent, EventField } from './event-record.ts';
 import type { DeviceEntry } from './host.ts';

@@ -1,7 +1,7 @@
 /** Which part of the node takes which record of a peer, and what is refused of it. Cluster thread only. */
 import type { RecordViews } from '../memory/ring.ts';
-import { STATUS_CHARACTERS_MAX } from '../protocol/device-frames.ts';
-import { isId } from '../protocol/id.ts';
+import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
+import { isId } from '../wire/id.ts';
 import type { Asks } from './asks.ts';
 import type { Calls } from './calls.ts';
 import type { Confirms } from './confirms.ts';

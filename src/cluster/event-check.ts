@@ -4,9 +4,9 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { RecordViews } from '../memory/ring.ts';
-import { STATUS_CHARACTERS_MAX } from '../protocol/device-frames.ts';
-import { EventType, Priority } from '../protocol/events.ts';
-import { scanValue } from '../protocol/json-scan.ts';
+import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
+import { EventType, Priority } from '../wire/events.ts';
+import { scanValue } from '../wire/json-scan.ts';
 import { EventField, EventFlag } from './event-record.ts';
 
 /** A character takes up to four bytes. */

@@ -84,8 +84,10 @@ export class EventOrder {
   release(follow: Follow, source: Source): void {
     for (const { views, bytes, seq } of source.held.splice(0)) {
       this.#heldBytes -= bytes;
-      if (views === undefined) this.upTo(follow, seq);
-      else this.pass(follow, views, 0, bytes);
+      if (views === undefined) {
+        this.upTo(follow, seq);
+        this.#host.caughtUp(follow.ref);
+      } else this.pass(follow, views, 0, bytes);
     }
   }
 

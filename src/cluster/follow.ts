@@ -34,6 +34,8 @@ export interface Follow {
   /** The host's name for it. */
   readonly ref: number;
   level: Level;
+  /** A subscription by id is among them. */
+  holds: boolean;
   /** Where events come from; undefined while no home is known. */
   current: Source | undefined;
   /** A node that claimed the device while `current` was its home. */
@@ -55,11 +57,12 @@ export interface Follow {
   askAtMs: number;
 }
 
-export function createFollow(id: string, ref: number, level: Level): Follow {
+export function createFollow(id: string, ref: number, level: Level, holds: boolean): Follow {
   return {
     id,
     ref,
     level,
+    holds,
     current: undefined,
     next: undefined,
     broken: undefined,

@@ -3,7 +3,7 @@
  * says of their devices, and an event once to each node that has an active subscription. Cluster thread only.
  */
 import type { RecordViews } from '../memory/ring.ts';
-import { Priority } from '../protocol/events.ts';
+import { Priority } from '../wire/events.ts';
 import { copyEvent, EventField } from './event-record.ts';
 import type { Figures } from './figures.ts';
 import { type Home, HomePhase } from './home.ts';
@@ -54,6 +54,7 @@ export interface FollowValues {
   readonly level: number;
   readonly since: boolean;
   readonly fromClaim: boolean;
+  readonly holds: boolean;
   readonly id: string;
   readonly epoch: string;
 }
@@ -232,13 +233,14 @@ export class Followers {
     for (const peer of audience.active) seqRecord.write(peer.session, { handle: slot, seq: to });
   }
 
-  /** The host has removed the device. */
-  gone(id: string): void {
+  /** The host has removed the device. @param terminated by an operator */
+  gone(id: string, terminated = false): void {
     const audience = this.#byId.get(id);
     if (audience === undefined) return;
     this.#forget(audience);
+    const why = terminated ? Unfollow.terminated : Unfollow.gone;
     for (const peer of audience.followers.keys()) {
-      if (peer.isOpen) unfollowed.write(peer.session, { request: 0, id, why: Unfollow.gone });
+      if (peer.isOpen) unfollowed.write(peer.session, { request: 0, id, why });
     }
   }
 
@@ -310,6 +312,6 @@ function dropWhere<Item>(items: Item[] | undefined, isDropped: (item: Item) => b
   for (let at = items.length - 1; at >= 0; at--) if (isDropped(items[at]!)) items.splice(at, 1);
 }
 
-function requestOf({ request, level, since, fromClaim, epoch, seq }: FollowValues): FollowRequest {
-  return { request, level: level as Level, fromClaim, since: since ? { epoch, seq } : undefined };
+function requestOf({ request, level, holds, since, fromClaim, epoch, seq }: FollowValues): FollowRequest {
+  return { request, level: level as Level, holds, fromClaim, since: since ? { epoch, seq } : undefined };
 }

@@ -70,16 +70,17 @@ export class Follows {
   /**
    * The node has subscriptions of a device that has no home here, or has others than before.
    * @param since the last event that subscribers here got, when the home was here until now
+   * @param holds a subscription by id is among them
    */
-  want(id: string, level: Level, since?: Since): void {
+  want(id: string, level: Level, since?: Since, holds = true): void {
     if (this.#deps.isHere(id)) return; // the host wrote this before it read so
     const found = this.#follows.get(id);
     if (found !== undefined) {
-      this.#setLevel(found, level);
+      this.#setLevel(found, level, holds);
       return;
     }
     this.#refs = (this.#refs + 1) >>> 0;
-    const follow = createFollow(id, this.#refs, level);
+    const follow = createFollow(id, this.#refs, level, holds);
     if (since !== undefined)
       Object.assign(follow, { epoch: since.epoch, last: since.seq, startsAnew: false });
     this.#follows.set(id, follow);
@@ -160,7 +161,10 @@ export class Follows {
 
   onSeq(peer: Peer, handle: number, seq: number): void {
     const follow = peer.handles.get(handle);
-    if (follow?.current?.peer === peer) this.#order.upTo(follow, seq);
+    if (follow?.current?.peer === peer) {
+      this.#order.upTo(follow, seq);
+      this.#deps.host.caughtUp(follow.ref);
+    }
     else if (follow?.next?.peer === peer) this.#order.holdSeq(follow.next, seq);
     else this.#stray();
   }
@@ -200,11 +204,11 @@ export class Follows {
       return;
     }
     if (why === Unfollow.full) this.#deps.host.refused(follow.ref, id);
-    if (why !== Unfollow.gone) {
+    if (why !== Unfollow.gone && why !== Unfollow.terminated) {
       this.lookups.startLater(follow);
       return;
     }
-    if (follow.epoch !== '') this.#deps.host.gone(follow.ref);
+    if (follow.epoch !== '') this.#deps.host.gone(follow.ref, why === Unfollow.terminated);
     follow.epoch = '';
     this.lookups.settle(follow, false);
   }
@@ -292,7 +296,7 @@ export class Follows {
   }
 
   #request(follow: Follow, source: Source, fromClaim: boolean): void {
-    const { id, level, epoch, last, number: known } = follow;
+    const { id, level, holds, epoch, last, number: known } = follow;
     const since = this.#since(follow);
     const seq = since ? last : 0;
     source.since = seq;
@@ -303,6 +307,7 @@ export class Follows {
       request,
       id,
       level,
+      holds,
       since,
       fromClaim: isOwed,
       epoch,
@@ -316,10 +321,11 @@ export class Follows {
     return epoch !== '' && !startsAnew;
   }
 
-  #setLevel(follow: Follow, level: Level): void {
-    if (follow.level === level) return;
-    follow.startsAnew = true; // nobody here expects what comes while it is not active
+  #setLevel(follow: Follow, level: Level, holds: boolean): void {
+    if (follow.level === level && follow.holds === holds) return;
+    if (follow.level !== level) follow.startsAnew = true; // nobody here expects what comes while it is not active
     follow.level = level;
+    follow.holds = holds;
     for (const source of [follow.current, follow.next]) {
       if (source?.peer.isReady) this.#request(follow, source, false);
     }

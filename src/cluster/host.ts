@@ -33,6 +33,8 @@ export interface FollowRequest {
   /** Comes back in the answer. */
   readonly request: number;
   readonly level: Level;
+  /** A subscription by id is among them: the device stays in the table while it is offline. */
+  readonly holds: boolean;
   /** Replay what came after it, when the epoch is the same. */
   readonly since: Since | undefined;
   /** Where the epoch is another, or nothing is known: replay all that came since the device's last claim. */
@@ -103,8 +105,10 @@ export interface ClusterHost {
   gap(ref: number, from: number, to: number): void;
   /** The home was called lost: offline, `node lost`, unless `remote` or `adopt` follow within the leave grace. */
   lost(ref: number): void;
-  /** The home has removed the device. */
-  gone(ref: number): void;
+  /** All up to where the device was when it was joined has been passed on: from here on its events are live. */
+  caughtUp(ref: number): void;
+  /** The home has removed the device. @param terminated by an operator */
+  gone(ref: number, terminated: boolean): void;
   /** The home has no room for one more follower. */
   refused(ref: number, id: string): void;
   /**

@@ -2,7 +2,7 @@
  * Names of the cluster: its subjects, its bucket, and ids inside of them. Ids may hold dots, which separate tokens of a
  * NATS subject, so they travel as base64url. Pure; any thread.
  */
-import { isId } from '../protocol/id.ts';
+import { isId } from '../wire/id.ts';
 
 /** Cluster names are part of subjects and of the bucket's name. */
 const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,64}$/;

@@ -16,7 +16,7 @@ export const Level = { idle: 0, waiting: 1, active: 2 } as const;
 export type Level = (typeof Level)[keyof typeof Level];
 
 /** Why a follow ends, or was refused. */
-export const Unfollow = { notHere: 1, gone: 2, full: 3 } as const;
+export const Unfollow = { notHere: 1, gone: 2, full: 3, terminated: 4 } as const;
 
 /** An event record as the hub's rings carry it; its device field holds the handle of the follow. */
 export const EVENT = 1;
@@ -60,6 +60,8 @@ export const follow = record(18, {
   level: 'u8',
   since: 'flag',
   fromClaim: 'flag',
+  /** A subscription by id: the device stays in the home's table while it is offline. */
+  holds: 'flag',
   id: 'id',
   epoch: 'text',
 });

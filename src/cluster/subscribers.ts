@@ -4,7 +4,7 @@
  * and that it is in one place only, is up to `homes.ts`.
  */
 import { isPattern } from '../access/pattern.ts';
-import { isId } from '../protocol/id.ts';
+import { isId } from '../wire/id.ts';
 
 /** Event types as bits: 1 << EventType; 0 all. */
 const TYPE_BITS = 0b1110;

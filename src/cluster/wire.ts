@@ -9,7 +9,7 @@
  * that Node runs on.
  */
 import type { RecordViews } from '../memory/ring.ts';
-import { isId } from '../protocol/id.ts';
+import { isId } from '../wire/id.ts';
 
 /** Changes when nodes of both versions cannot understand each other. */
 export const WIRE_VERSION = 1;
@@ -250,10 +250,7 @@ function writeTail(buffer: Buffer, at: number, field: Field, value: unknown): nu
     return (value as Uint8Array).length;
   }
   if (field === 'text') return buffer.write(value as string, at);
-  return buffer.latin1Write(
-    field === 'ids' ? (value as readonly string[]).join('\n') : (value as string),
-    at,
-  );
+  return buffer.write(field === 'ids' ? (value as readonly string[]).join('\n') : (value as string), at, 'latin1');
 }
 
 function writeFixed({ f64, u32, u8 }: RecordViews, at: number, field: Field, value: unknown): void {
@@ -285,7 +282,7 @@ function readTail(field: Field, buffer: Buffer, start: number, end: number): unk
   if (field === 'bytes')
     return new Uint8Array(buffer.buffer.slice(buffer.byteOffset + start, buffer.byteOffset + end));
   if (field === 'text') return decode(buffer.subarray(start, end));
-  const text = buffer.latin1Slice(start, end); // what is not ASCII is no id
+  const text = buffer.toString('latin1', start, end); // what is not ASCII is no id
   if (field === 'name') return text === '' || isId(text) ? text : undefined;
   if (field === 'id') return isId(text) ? text : undefined;
   const ids = text === '' ? [] : text.split('\n');

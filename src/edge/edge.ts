@@ -29,6 +29,7 @@ import {
   readInterest,
   readJoined,
   readNotice,
+  readProbe,
   readRefusals,
   readVip,
 } from '../records/replies.ts';
@@ -365,6 +366,9 @@ export class Edge {
         this.#sessions.get(session)?.close(closeByCode(code));
         return;
       }
+      case FromOwnerRecord.Probe:
+        this.#sessions.get(readProbe(views, offset).session)?.ping();
+        return;
       case FromOwnerRecord.Interest: {
         const session = this.#sessions.get(readInterest(views, offset).session);
         if (session?.kind === SessionKind.device && !session.closing) this.interests.changed(session);

@@ -20,6 +20,7 @@ import {
   carryRecord,
   isCarried,
   isKept,
+  KeptKind,
   keptBytes,
   keptKind,
   keptSize,
@@ -77,6 +78,19 @@ export class HistoryLog {
   /** A device's row is being made: its numbering starts after `seq`, and nothing up to that is kept. */
   begin(slot: number, seq: number): void {
     if (this.isOn) this.#kept.begin(slot, seq);
+  }
+
+  /** The device's numbering goes on elsewhere, or anew: nothing is kept of it up to this seq. */
+  restart(slot: number, seq: number): void {
+    if (!this.isOn) return;
+    this.#kept.forget(slot);
+    this.#kept.begin(slot, seq);
+    this.#showFigures();
+  }
+
+  /** Numbers up to this seq are taken by events that this log never saw. */
+  skip(slot: number, seq: number): void {
+    if (this.isOn) this.#kept.enterNone(slot, seq, KeptKind.other);
   }
 
   /** A device's row is being freed; its slot's generation changes after this. */

@@ -4,14 +4,14 @@
  */
 
 import type { Clock } from '../clock.ts';
-import { closes } from '../codes.ts';
+import { type CloseEntry, closes } from '../codes.ts';
 import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { Wheel } from '../memory/wheel.ts';
-import { NONE } from '../presence/columns.ts';
+import { Home, NONE } from '../presence/columns.ts';
 import { type DeviceInput, DeviceState, deviceStateNames, nextDeviceState } from '../presence/lifecycle.ts';
 import { EventField, EventFlag, eventBytes, privateViews, writeEventHead } from '../records/event.ts';
 import type { Join } from '../records/requests.ts';
@@ -45,6 +45,24 @@ export interface DevicesDeps {
   readonly gone: (slot: number) => void;
 }
 
+/** What a cluster changes for devices: who numbers their events is not known at once, or is another node. */
+export interface DeviceHomes {
+  /** A device connected. @returns false while it is not settled who numbers its events: `settle` follows */
+  connected(slot: number): boolean;
+  /** Its connection is over. @returns false when that has to wait until it is settled */
+  disconnected(slot: number, session: number, clean: boolean): boolean;
+  /** Keeps an event that cannot be numbered yet. */
+  hold(slot: number, views: RecordViews, offset: number): void;
+  /** An operator publishes for a device that is nowhere, so it has its home here. @returns false: not now */
+  claim(slot: number): boolean;
+  /** An operator ends the device; its row is freed next. */
+  terminated(slot: number): void;
+  /** The timer of a device with its home elsewhere. */
+  timer(slot: number): void;
+  /** Fewer subscriptions follow a device with its home elsewhere. */
+  unwatched(slot: number): void;
+}
+
 /** Room to build the hub's own events in: header and a short JSON text. */
 const HUB_EVENT_BYTES = EventField.body + 512;
 
@@ -53,6 +71,9 @@ export class Devices {
   /** Also for events that were sent before their edge knew the slot. */
   readonly #sessions = new SessionSlots();
   readonly #hubEvent = privateViews(HUB_EVENT_BYTES);
+
+  /** undefined: there is no cluster. */
+  homes: DeviceHomes | undefined;
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
@@ -133,6 +154,11 @@ export class Devices {
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     link.joined(session, slot);
+    if (this.homes === undefined || this.homes.connected(slot)) this.settle(slot);
+  }
+
+  /** The connected device's events are numbered here from now on. */
+  settle(slot: number): void {
     this.#appear(slot);
     this.#input(slot, 'connect', 'connected');
     this.#armStale(slot);
@@ -143,6 +169,7 @@ export class Devices {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, refused or terminated
     const { registry, wheel, clock, times } = this.#deps;
+    if (this.homes?.disconnected(slot, session, clean) === false) return;
     this.#sessions.delete(session);
     Atomics.store(registry.devices.rows.session, slot, NONE);
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
@@ -153,7 +180,7 @@ export class Devices {
   /** A stale device was heard. */
   heard(session: number): void {
     const slot = this.#sessions.get(session);
-    if (slot === undefined) return;
+    if (slot === undefined || this.#deps.registry.devices.rows.home[slot] !== Home.here) return;
     this.#input(slot, 'activity', 'heard');
     this.#armStale(slot);
   }
@@ -164,25 +191,32 @@ export class Devices {
     const session = views.u32[(offset + EventField.session) >> 2]!;
     let slot = views.u32[(offset + EventField.device) >> 2]!;
     if (slot === NONE) slot = this.#sessions.get(session) ?? NONE;
-    if (slot === NONE || registry.devices.rows.session[slot] !== session) return; // replaced or terminated
+    const { rows } = registry.devices;
+    if (slot === NONE || rows.session[slot] !== session) return; // replaced or terminated
+    if (rows.home[slot] === Home.claimed) {
+      this.homes?.hold(slot, views, offset);
+      return;
+    }
     const bytes = eventBytes(views, offset);
     const isHeard = this.#broadcast(slot, views, offset, bytes);
     if (!isHeard) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
     const ackBytes = views.u8[offset + EventField.ackBytes]!;
     if (ackBytes > 0) {
       const id = views.u8.subarray(offset + bytes, offset + bytes + ackBytes);
-      this.#link(session).ack(session, registry.devices.rows.seq[slot]!, !isHeard, id);
+      this.#link(session).ack(session, rows.seq[slot]!, !isHeard, id);
     }
   }
 
   /**
    * Publishes as the device, on an operator's behalf.
-   * @returns whether somebody listens; the event's seq, if it took one, is the device's
+   * @returns whether somebody listens; the event's seq, if it took one, is the device's. Undefined: it is not settled
+   * who numbers the device's events
    */
   publish(
     slot: number,
     event: { type: number; priority: number; deviceStatus: string; payload: Uint8Array; at: number },
-  ): boolean {
+  ): boolean | undefined {
+    if (this.homes?.claim(slot) === false) return undefined;
     this.#appear(slot);
     const status = Buffer.from(event.deviceStatus);
     const views = privateViews(EventField.body + status.length + event.payload.length);
@@ -195,6 +229,10 @@ export class Devices {
   timer(slot: number): void {
     const { registry, clock, times, wheel, pulses } = this.#deps;
     const { rows } = registry.devices;
+    if (rows.home[slot] !== Home.here) {
+      this.homes?.timer(slot);
+      return;
+    }
     const now = clock.now();
     const session = rows.session[slot]!;
     if (session !== NONE) {
@@ -224,6 +262,10 @@ export class Devices {
   unwatched(slot: number): void {
     const { registry, wheel, clock } = this.#deps;
     const { rows } = registry.devices;
+    if (rows.home[slot] !== Home.here) {
+      this.homes?.unwatched(slot);
+      return;
+    }
     if (rows.deviceState[slot] !== DeviceState.offline) return;
     if (registry.isHeld(slot)) wheel.cancel(slot);
     else wheel.set(slot, clock.now() + this.#removeAfterMs(slot));
@@ -252,7 +294,30 @@ export class Devices {
       this.#link(session).close(session, closes.terminated);
     }
     wheel.cancel(slot);
+    this.homes?.terminated(slot);
     registry.freeDevice(slot);
+  }
+
+  /** The connection goes, and nothing is broadcast: the device is another node's now. */
+  surrender(slot: number, close: CloseEntry): void {
+    const { registry, wheel } = this.#deps;
+    const session = registry.devices.rows.session[slot]!;
+    wheel.cancel(slot);
+    if (session === NONE) return;
+    this.#sessions.delete(session);
+    this.#link(session).close(session, close);
+    Atomics.store(registry.devices.rows.session, slot, NONE);
+  }
+
+  /** The node that numbers the device's events is lost: it is offline, and nobody can number that. */
+  tellLost(slot: number): void {
+    const { registry, links } = this.#deps;
+    registry.setDeviceState(slot, DeviceState.offline);
+    const bytes = this.#writeState(DeviceState.offline, 'node lost');
+    const { interest, edges } = registry;
+    for (let edge = 0; edge < edges; edge++) {
+      if (interest[slot * edges + edge] !== 0) links[edge]!.event(this.#hubEvent, 0, bytes, slot, 0);
+    }
   }
 
   #armStale(slot: number): void {
@@ -275,16 +340,21 @@ export class Devices {
 
   /** Applies the rules and broadcasts the change, if there is one. */
   #input(slot: number, input: DeviceInput, reason: string): void {
-    const { registry, clock } = this.#deps;
+    const { registry } = this.#deps;
     const before = registry.devices.rows.deviceState[slot]! as DeviceState;
     const after = nextDeviceState(before, input);
     if (after === before) return;
     registry.setDeviceState(slot, after);
+    this.#broadcast(slot, this.#hubEvent, 0, this.#writeState(after as Exclude<DeviceState, 0>, reason));
+  }
+
+  /** Puts what the hub says of a device's state into `#hubEvent`. @returns its length */
+  #writeState(state: Exclude<DeviceState, 0>, reason: string): number {
     const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
-    const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[after], reason }));
-    const event = { type: EventType.status, priority: Priority.high, at: clock.wallNow(), flags, payload };
-    const bytes = this.#write(this.#hubEvent, { ...event, status: NO_BYTES });
-    this.#broadcast(slot, this.#hubEvent, 0, bytes);
+    const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[state], reason }));
+    const at = this.#deps.clock.wallNow();
+    const event = { type: EventType.status, priority: Priority.high, at, flags, payload };
+    return this.#write(this.#hubEvent, { ...event, status: NO_BYTES });
   }
 
   /** Puts an event of the hub's own or an operator's together. @returns its length */

@@ -54,7 +54,7 @@ export class Operator {
         return this.#removeRow(command.device, command.subscriber);
       case ToOwner.Terminate:
         return this.#onDevice(command.device, (slot) => {
-          this.#removeAllOfDevice(slot);
+          this.removeAllOfDevice(slot);
           this.#devices.terminate(slot);
           return { ok: true };
         });
@@ -63,6 +63,7 @@ export class Operator {
       case ToOwner.Publish:
         return this.#onDevice(command.device, (slot) => {
           const isHeard = this.#devices.publish(slot, command);
+          if (isHeard === undefined) return { ok: false, why: 'unavailable', message: 'the device is connecting; ask again' };
           const seq = this.#registry.devices.rows.seq[slot]!;
           return isHeard ? { ok: true, seq } : { ok: true, seq, skipped: true };
         });
@@ -133,7 +134,7 @@ export class Operator {
   }
 
   /** Removes every subscription of the device, telling the subscribers why. */
-  #removeAllOfDevice(device: number): void {
+  removeAllOfDevice(device: number): void {
     const registry = this.#registry;
     const subscriptions = this.#subscriptions;
     registry.forEachOfDevice(device, (row, subscriber) => {

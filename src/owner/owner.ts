@@ -6,6 +6,7 @@ import type { AccessRule } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
 import { HistoryLog } from '../history/log.ts';
 import { attachHistory } from '../history/memory.ts';
+import { HistoryReader } from '../history/reader.ts';
 import { REQUEST_WORK_PER_POLL } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
@@ -24,6 +25,8 @@ import {
   ToOwnerRecord,
 } from '../records/requests.ts';
 import { AccessControl } from './access.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import type { ClusterContext } from './cluster/context.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Filters } from './filters.ts';
@@ -40,6 +43,8 @@ import { Subscriptions } from './subscriptions.ts';
 import { Sweeps } from './sweeps.ts';
 
 export interface OwnerSettings extends DeviceTimes, SubscriberSettings {
+  readonly historyTtlMs: number;
+  readonly maxMessageBytes: number;
   readonly defaultAccess: 'allow' | 'deny';
   readonly maxSubscriptionsPerSubscriber: number;
   readonly maxFiltersPerSubscriber: number;
@@ -63,6 +68,8 @@ export interface OwnerDeps {
   readonly rules: readonly AccessRule[];
   /** The table is one that an owner left when it died. */
   readonly takesOver?: boolean;
+  /** Number of the cluster link among the edges, and what makes this side of it; absent: this hub is alone. */
+  readonly cluster?: { readonly edge: number; create(context: ClusterContext): Cluster } | undefined;
 }
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
@@ -86,6 +93,8 @@ export class Owner {
   readonly #operator: Operator;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
+  /** undefined: this hub is alone. */
+  readonly #cluster: Cluster | undefined;
   /** Only while this owner takes over from one that died. */
   #recovery: Recovery | undefined;
   /** What requests may still cost in this turn of a ring, in devices named. */
@@ -101,8 +110,14 @@ export class Owner {
     const wheel = this.#subscriberTimers;
     const history = new HistoryLog(attachHistory(deps.history), registry.devices, settings.historyEvents);
     this.#history = history;
-    registry.deviceMade = (slot) => history.begin(slot, 0);
-    registry.deviceFreed = (slot) => history.forget(slot);
+    registry.deviceMade = (slot) => {
+      history.begin(slot, 0);
+      this.#cluster?.deviceMade(slot);
+    };
+    registry.deviceFreed = (slot) => {
+      this.#cluster?.deviceFreed(slot);
+      history.forget(slot);
+    };
     const devices = new Devices({
       registry,
       links,
@@ -152,6 +167,7 @@ export class Owner {
     this.#subscribers = subscribers;
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
     this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters });
+    this.#cluster = this.#createCluster({ ...pages, devices, subscribers, scopes, filters, sweep, history, links });
     if (deps.takesOver === true) {
       this.#recovery = new Recovery({ ...deps, registry, devices, subscribers, history });
       this.flush();
@@ -174,6 +190,7 @@ export class Owner {
     for (let edge = rings.length - 1; edge >= 0; edge--) done += this.#pollEdge(edge, limit);
     if (this.#recovery?.isOver) this.#recovery = undefined;
     if (this.#recovery === undefined) done += this.#fireTimers() + this.#sweeps.step() + this.#filters.step();
+    if (this.#recovery === undefined) this.#cluster?.flush();
     if (done === 0 && this.#recovery === undefined) this.#history.clean(RECORDS_CLEANED_WHEN_IDLE);
     this.flush();
     // Not before what followed from the records is on its way: what is given back is never looked at again.
@@ -203,6 +220,7 @@ export class Owner {
 
   operate(command: OperatorCommand): OperatorResult {
     const result = this.#operator.run(command);
+    this.#cluster?.flush();
     this.flush();
     return result;
   }
@@ -221,7 +239,8 @@ export class Owner {
   untilNextTimerMs(): number {
     if (this.#sweeps.hasReady || this.#filters.hasReady) return 0;
     const now = this.#deps.clock.now();
-    return Math.min(this.#deviceTimers.untilNextMs(now), this.#subscriberTimers.untilNextMs(now));
+    const timers = Math.min(this.#deviceTimers.untilNextMs(now), this.#subscriberTimers.untilNextMs(now));
+    return Math.min(timers, this.#cluster?.untilNextMs(now) ?? timers);
   }
 
   /** Makes what was written visible to the other threads. */
@@ -240,10 +259,35 @@ export class Owner {
       if (recovery?.isSynced(edge) && !recovery.isOver) break;
       const offset = ring.next();
       if (offset < 0) break;
-      if (recovery === undefined || recovery.isOver) this.#take(ring, offset);
+      if (edge === this.#deps.cluster?.edge) this.#takeOfCluster(edge, ring, offset);
+      else if (recovery === undefined || recovery.isOver) this.#take(ring, offset);
       else this.#takeWhileRecovering(edge, ring, offset, recovery);
     }
     return done;
+  }
+
+  /** While this owner takes over, the link starts anew: what it said before that counts for nothing. */
+  #takeOfCluster(edge: number, ring: RingConsumer, offset: number): void {
+    if (ring.kind === ToOwnerRecord.Synced) this.#recovery?.synced(edge);
+    else if (this.#recovery === undefined || this.#recovery.isOver) this.#cluster!.take(ring, offset);
+  }
+
+  #createCluster(parts: Omit<ClusterContext, 'link' | 'edge' | 'wheel' | 'clock' | 'settings' | 'operator' | 'reader'>): Cluster | undefined {
+    const { cluster, links, clock, settings } = this.#deps;
+    if (cluster === undefined) return undefined;
+    const { edge } = cluster;
+    const { historyEvents: eventsMax, historyTtlMs: ttlMs } = settings;
+    const log = attachHistory(this.#deps.history);
+    return cluster.create({
+      ...parts,
+      operator: this.#operator,
+      reader: new HistoryReader(log, parts.registry.devices, { eventsMax, ttlMs }, clock),
+      link: links[edge]!,
+      edge,
+      wheel: this.#deviceTimers,
+      clock,
+      settings,
+    });
   }
 
   #take(ring: RingConsumer, offset: number): void {

@@ -45,11 +45,21 @@ export interface SubscribersDeps {
   readonly settings: SubscriberSettings;
 }
 
+/** Requests that wait until it is known where devices are. */
+export interface RequestWaits {
+  /** @returns whether the request waits; `Subscribers.answer` is called later */
+  defers(subscriber: number, request: Request): boolean;
+  sessionOver(session: number): void;
+}
+
 export class Subscribers {
   readonly #deps: SubscribersDeps;
   readonly #sessions = new SessionSlots();
   /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
   readonly #heldUntilMs = new Map<number, number>();
+
+  /** undefined: there is no cluster. */
+  waits: RequestWaits | undefined;
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
@@ -173,7 +183,11 @@ export class Subscribers {
   /** The subscriber asks for something. */
   request(request: Request): void {
     const slot = this.#sessions.get(request.session);
-    if (slot === undefined) return;
+    if (slot !== undefined && this.waits?.defers(slot, request) !== true) this.answer(slot, request);
+  }
+
+  /** Does what the subscriber in this slot asks for. */
+  answer(slot: number, request: Request): void {
     if (request.filters.length > 0)
       this.#deps.filters.ask(slot, { ...request, devices: request.devices ?? [] });
     else if (request.devices === undefined) this.#deps.sweeps.ask(slot, request);
@@ -348,6 +362,7 @@ export class Subscribers {
     Atomics.store(rows.session, slot, NONE); // the connection is gone: nothing needs to be detached
     Atomics.store(rows.silent, slot, 0);
     wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
+    this.waits?.sessionOver(session);
     sweeps.sessionOver(session);
     filters.sessionOver(session);
     sweeps.input(slot, 'disconnect', undefined);

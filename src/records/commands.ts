@@ -86,7 +86,7 @@ export type OperatorResult =
     }
   | {
       readonly ok: false;
-      readonly why: 'not_found' | 'over_capacity' | 'forbidden';
+      readonly why: 'not_found' | 'over_capacity' | 'forbidden' | 'unavailable';
       readonly message: string;
     };
 

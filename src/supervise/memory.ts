@@ -19,9 +19,11 @@ export interface HubMemory extends SharedMemory {
   readonly ownerHeartbeat: SharedArrayBuffer;
   /** Main's first. */
   readonly edges: readonly EdgeMemory[];
+  /** Number of the cluster link among the edges; undefined: this hub is alone. */
+  readonly clusterEdge: number | undefined;
 }
 
-/** @param edges threads that hold connections, main included */
+/** @param edges threads that hold connections, main included @param isInCluster one more edge is the cluster link */
 export function createHubMemory(
   capacity: PresenceCapacity,
   {
@@ -30,9 +32,10 @@ export function createHubMemory(
     historyBytes,
   }: { readonly maxMessageBytes: number; readonly connectionsMax: number; readonly historyBytes: number },
   edges: number,
+  isInCluster = false,
 ): HubMemory {
   const ringBytes = ringBytesFor(Math.max(RING_BYTES_DEFAULT, maxMessageBytes * RING_FRAMES_MIN));
-  const memories = Array.from({ length: edges }, () => createEdgeMemory(ringBytes));
+  const memories = Array.from({ length: edges + (isInCluster ? 1 : 0) }, () => createEdgeMemory(ringBytes));
   const counters = memories.map((memory) => memory.counters);
   return {
     presence: createPresence(capacity),
@@ -44,5 +47,6 @@ export function createHubMemory(
     admission: createAdmissionMemory(counters, connectionsMax, randomUUID()),
     allowances: createAllowances(),
     edges: memories,
+    clusterEdge: isInCluster ? edges : undefined,
   };
 }

@@ -5,13 +5,14 @@ import type { WatchedThread } from './health.ts';
 import { type HubMemory, MAIN_EDGE } from './memory.ts';
 
 /** @param edge number of the edge @returns as it is named in metrics, stats and logs */
-export function edgeName(edge: number): string {
+export function edgeName(edge: number, clusterEdge?: number): string {
+  if (edge === clusterEdge) return 'cluster';
   return edge === MAIN_EDGE ? 'main' : `fanout-${edge - 1}`;
 }
 
 /** Who beats beside main, and where. */
-export function beatingThreads({ edges, ownerHeartbeat }: HubMemory): WatchedThread[] {
-  const [, ...others] = edges.map(({ heartbeat }, edge) => ({ thread: edgeName(edge), heartbeat }));
+export function beatingThreads({ edges, ownerHeartbeat, clusterEdge }: HubMemory): WatchedThread[] {
+  const [, ...others] = edges.map(({ heartbeat }, edge) => ({ thread: edgeName(edge, clusterEdge), heartbeat }));
   return [{ thread: 'owner', heartbeat: ownerHeartbeat }, ...others];
 }
 
@@ -36,14 +37,14 @@ export function figuresOf(memory: HubMemory): {
     usedRatio: () => ringUsedRatio(shared),
   });
   const [main, ...others] = memory.edges.map(({ counters }, edge) => ({
-    thread: edgeName(edge),
+    thread: edgeName(edge, memory.clusterEdge),
     counters: new Counters(counters),
   }));
   return {
     threads: [main!, { thread: 'owner', counters: new Counters(memory.ownerCounters) }, ...others],
     rings: memory.edges.flatMap(({ toOwner, fromOwner }, edge) => [
-      ring(`${edgeName(edge)}-to-owner`, toOwner),
-      ring(edgeName(edge), fromOwner),
+      ring(`${edgeName(edge, memory.clusterEdge)}-to-owner`, toOwner),
+      ring(edgeName(edge, memory.clusterEdge), fromOwner),
     ]),
   };
 }

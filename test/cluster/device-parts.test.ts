@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeDevice, encodeDevice, keepEvent } from '../../src/cluster/device-parts.ts';
 import { EventField } from '../../src/cluster/event-record.ts';
 import type { DeviceEntry } from '../../src/cluster/host.ts';
-import { EventType } from '../../src/protocol/events.ts';
+import { EventType } from '../../src/wire/events.ts';
 import { eventOf } from './support/fake-host.ts';
 
 const PAYLOAD_MAX = 1000;

@@ -53,6 +53,8 @@ const settings: OwnerDeps['settings'] = {
   maxFiltersPerSubscriber: 100,
   sendQueueMaxBytes: 1024 * 1024,
   historyEvents: 100,
+  historyTtlMs: 3_600_000,
+  maxMessageBytes: 65_536,
 };
 
 /** What the edge got, in order. */

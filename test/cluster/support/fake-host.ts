@@ -226,6 +226,8 @@ export class FakeHost implements ClusterHost {
     this.#ofRef(ref)?.got.push({ is: 'lost' });
   }
 
+  caughtUp(): void {}
+
   gone(ref: number): void {
     this.#ofRef(ref)?.got.push({ is: 'gone' });
   }
