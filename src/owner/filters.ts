@@ -50,6 +50,9 @@ export class Filters {
   readonly #pages: FilterPages;
   readonly #requests: FilterRequests;
 
+  /** Filters may follow a device that they could not until now; undefined: any device. */
+  allowed: (device: number | undefined) => void = () => {};
+
   constructor(deps: FiltersDeps) {
     this.#deps = deps;
     this.#pages = new FilterPages(deps);
@@ -59,6 +62,16 @@ export class Filters {
   /** Whether a step has something to do. */
   get hasReady(): boolean {
     return this.#ready.size > 0 || this.#gone.size > 0;
+  }
+
+  /** Whether devices are on their way to somebody. */
+  get isBusy(): boolean {
+    return this.#jobs.size > 0;
+  }
+
+  /** Whether devices are on their way to the session. */
+  isBusyFor(session: number): boolean {
+    return this.#jobs.has(session);
   }
 
   /** A request that names filters, beside devices or not. */
@@ -159,6 +172,7 @@ export class Filters {
   /** The pair was denied and is not any more: the subscriber's filters may follow the device. */
   rematch(subscriber: number, device: number): void {
     const { registry } = this.#deps;
+    this.allowed(device);
     if (registry.filters.count(subscriber) === 0 || registry.devices.rows.known[device] === 0) return;
     const id = registry.deviceId(device);
     for (const slot of registry.filters.ofSubscriber(subscriber)) {
@@ -169,6 +183,7 @@ export class Filters {
   /** Other access rules are in force: what they do not deny any more is followed. */
   rescan(): void {
     const { registry } = this.#deps;
+    this.allowed(undefined);
     const { subscriber, state } = registry.filters.slab.rows;
     for (let slot = 0; slot < highWater(registry.filters.slab); slot++) {
       if (state[slot] === RowState.none) continue;

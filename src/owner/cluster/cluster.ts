@@ -42,7 +42,7 @@ export class Cluster {
     };
     this.#levels = new Levels(context);
     const shared = { ...context, levels: this.#levels, settled };
-    this.#remotes = new Remotes(shared);
+    this.#remotes = new Remotes({ ...shared, isSoughtByFilters: (slot) => this.#listings.isLookedUp(slot) });
     this.#claims = new DeviceClaims({
       ...shared,
       remotes: this.#remotes,
@@ -61,6 +61,7 @@ export class Cluster {
     registry.levelChanged = (slot) => {
       if (registry.devices.rows.home[slot] === Home.elsewhere) this.#levels.changed(slot);
     };
+    context.filters.allowed = (device) => this.#listings.allowed(device);
     registry.filters.prefixesChanged = () => this.#listings.review();
   }
 

@@ -10,6 +10,7 @@ import type { Levels } from './levels.ts';
 
 export interface ListingsDeps extends Pick<ClusterContext, 'registry' | 'link' | 'clock'> {
   readonly levels: Levels;
+  readonly filters: ClusterContext['filters'];
   /** A device was found for a request that waits for this prefix. */
   readonly found: (prefix: string, slot: number) => void;
   /** Every node has told all. */
@@ -35,6 +36,8 @@ export class Listings {
   readonly #passedOver = new Set<string>();
   /** Devices that are looked up for filters: until when. In order. */
   readonly #lookups = new Map<number, number>();
+  /** Those of them whose home has answered, and that are on their way to somebody. */
+  readonly #onTheirWay = new Set<number>();
   #mustReview = false;
 
   constructor(deps: ListingsDeps) {
@@ -69,6 +72,10 @@ export class Listings {
   /** Once per poll. */
   flush(): void {
     if (this.#mustReview) this.#review();
+    if (this.#onTheirWay.size > 0 && !this.#deps.filters.isBusy) {
+      for (const slot of this.#onTheirWay) this.#end(slot);
+      this.#onTheirWay.clear();
+    }
     const now = this.#deps.clock.now();
     for (const [slot, untilMs] of this.#lookups) {
       if (untilMs > now) return;
@@ -90,9 +97,27 @@ export class Listings {
     this.#consider(id, undefined);
   }
 
+  /** Whether the device is looked up for filters. */
+  isLookedUp(slot: number): boolean {
+    return this.#lookups.has(slot);
+  }
+
+  /** A filter may follow what it could not until now. @param device undefined: any */
+  allowed(device: number | undefined): void {
+    const { registry } = this.#deps;
+    if (this.#listings.size === 0) return;
+    if (device === undefined) for (const id of [...this.#passedOver]) this.#consider(id, undefined);
+    else if (registry.devices.rows.home[device] === Home.elsewhere) this.#consider(registry.deviceId(device), undefined);
+  }
+
   /** What there is to be known of the device is known: filters have followed it, or nobody may. */
   settled(slot: number): void {
     if (!this.#lookups.delete(slot)) return;
+    if (this.#deps.filters.isBusy) this.#onTheirWay.add(slot);
+    else this.#end(slot);
+  }
+
+  #end(slot: number): void {
     const { registry, levels } = this.#deps;
     if (!registry.hasRows(slot) && registry.devices.rows.home[slot] === Home.elsewhere) this.#passOver(slot);
     levels.endLookup(slot);
@@ -100,11 +125,13 @@ export class Listings {
 
   freed(slot: number): void {
     this.#lookups.delete(slot);
+    this.#onTheirWay.delete(slot);
   }
 
   /** The link has started anew. */
   reset(): void {
     this.#lookups.clear();
+    this.#onTheirWay.clear();
     for (const [prefix, listing] of this.#listings) {
       listing.isAsked = false;
       listing.isComplete = false;
@@ -146,13 +173,12 @@ export class Listings {
 
   #consider(id: string, prefix: string | undefined): void {
     const { registry, levels, found, clock } = this.#deps;
-    const { home, known } = registry.devices.rows;
+    const { home } = registry.devices.rows;
     this.#passedOver.delete(id);
     const slot = registry.ensureDeviceOf(id);
     if (slot < 0 || home[slot] !== Home.elsewhere) return;
     if (prefix !== undefined) found(prefix, slot);
-    const isFollowed = known[slot] === 1 && registry.hasRows(slot);
-    if (isFollowed || this.#lookups.has(slot)) return;
+    if (this.#lookups.has(slot) || this.#onTheirWay.has(slot)) return;
     this.#lookups.set(slot, clock.now() + LOOKUP_MS);
     levels.beginLookup(slot);
   }

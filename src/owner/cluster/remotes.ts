@@ -29,6 +29,8 @@ export interface RemotesDeps extends ClusterContext {
   readonly levels: Levels;
   /** The row says what the home says, or nobody has the device. */
   readonly settled: (slot: number) => void;
+  /** Whether filters are to follow the device once it is known. */
+  readonly isSoughtByFilters: (slot: number) => boolean;
 }
 
 export class Remotes {
@@ -53,7 +55,7 @@ export class Remotes {
     this.#lostAtMs.delete(slot);
     const isChanged = this.#take(slot, entry);
     if (isChanged) this.tellFollowers(slot);
-    if (rows.known[slot] === 0) {
+    if (rows.known[slot] === 0 || this.#deps.isSoughtByFilters(slot)) {
       registry.setKnown(slot);
       filters.appeared(slot);
     }

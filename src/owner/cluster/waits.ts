@@ -34,6 +34,8 @@ export class Waits implements RequestWaits {
   readonly #deps: WaitsDeps;
   /** By session, in the order in which they began. */
   readonly #waits = new Map<number, Wait>();
+  /** Filters that were answered, and whose devices are on their way: until then they are wanted. */
+  readonly #onTheirWay = new Map<number, Wait[]>();
   /** By device: who waits for it. */
   readonly #bySlot = new Map<number, Set<Wait>>();
 
@@ -49,19 +51,16 @@ export class Waits implements RequestWaits {
     }
     if (request.op !== 'subscribe' && request.op !== 'resume') return false;
     const wait = this.#begin(subscriber, request);
-    if (wait.open.size > 0 || wait.prefixes.size > 0) {
-      this.#waits.set(request.session, wait);
-      return true;
-    }
-    this.#release(wait);
-    return false;
+    this.#waits.set(request.session, wait);
+    if (wait.open.size === 0 && wait.prefixes.size === 0) this.#answer(wait);
+    return true;
   }
 
   sessionOver(session: number): void {
     const wait = this.#waits.get(session);
-    if (wait === undefined) return;
     this.#waits.delete(session);
-    this.#release(wait);
+    if (wait !== undefined) this.#release(wait);
+    this.#arrived(session);
   }
 
   /** What the row says of the device is what there is to be said. */
@@ -84,15 +83,15 @@ export class Waits implements RequestWaits {
 
   /** The device's row is about to be freed. */
   freed(slot: number): void {
-    for (const wait of [...(this.#bySlot.get(slot) ?? [])]) {
-      wait.open.delete(slot);
-      wait.slots.delete(slot);
-    }
+    for (const wait of this.#bySlot.get(slot) ?? []) wait.open.delete(slot);
     this.#bySlot.delete(slot);
+    for (const wait of this.#waits.values()) wait.slots.delete(slot);
+    for (const waits of this.#onTheirWay.values()) for (const wait of waits) wait.slots.delete(slot);
   }
 
   /** Those that have waited long enough wait no longer. */
   tick(): void {
+    for (const session of this.#onTheirWay.keys()) if (!this.#deps.filters.isBusyFor(session)) this.#arrived(session);
     if (this.#waits.size === 0) return;
     const now = this.#deps.clock.now();
     for (const wait of [...this.#waits.values()]) {
@@ -104,11 +103,6 @@ export class Waits implements RequestWaits {
   untilNextMs(now: number): number {
     for (const { untilMs } of this.#waits.values()) return Math.max(0, untilMs - now);
     return Number.POSITIVE_INFINITY;
-  }
-
-  /** There is nobody to wait for. */
-  answerAll(): void {
-    for (const wait of [...this.#waits.values()]) this.#answer(wait);
   }
 
   #begin(subscriber: number, request: Request): Wait {
@@ -164,8 +158,21 @@ export class Waits implements RequestWaits {
     const { subscriber, request, behind } = wait;
     this.#waits.delete(request.session);
     subscribers.answer(subscriber, request);
-    this.#release(wait);
+    if (this.#deps.filters.isBusyFor(request.session)) this.#isOnItsWay(wait);
+    else this.#release(wait);
     for (const next of behind) if (!this.defers(subscriber, next)) subscribers.answer(subscriber, next);
+  }
+
+  #isOnItsWay(wait: Wait): void {
+    const { session } = wait.request;
+    const waits = this.#onTheirWay.get(session);
+    if (waits === undefined) this.#onTheirWay.set(session, [wait]);
+    else waits.push(wait);
+  }
+
+  #arrived(session: number): void {
+    for (const wait of this.#onTheirWay.get(session) ?? []) this.#release(wait);
+    this.#onTheirWay.delete(session);
   }
 
   #release({ slots, ...wait }: Wait): void {

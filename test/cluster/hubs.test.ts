@@ -1,0 +1,105 @@
+/** Hubs as processes with a NATS server between them: what peers see is what they would see of one hub. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Node, startNode } from './support/hub-cluster.ts';
+import { NatsServer, natsServerPath } from './support/nats-server.ts';
+
+const TEST_MS = 60_000;
+const suite = natsServerPath === undefined ? describe.skip : describe;
+
+suite('two hubs, one system', { timeout: TEST_MS }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dat-cluster-'));
+  let nats: NatsServer;
+  let a: Node;
+  let b: Node;
+
+  beforeAll(async () => {
+    nats = await NatsServer.start(folder);
+    [a, b] = await Promise.all([startNode(nats.url, 'a'), startNode(nats.url, 'b')]);
+  }, TEST_MS);
+
+  afterAll(async () => {
+    await Promise.all([a?.hub.stop(), b?.hub.stop()]);
+    await nats?.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }, TEST_MS);
+
+  it('subscribed on another node, the snapshot is joined to the events that follow', async () => {
+    const device = await a.device('dev-1');
+    await device.publish({ type: 'status', status: 'charging' });
+    const { seq } = await device.message({ n: 1 });
+    const subscriber = await b.subscriber('s-1');
+    const { devices, errors } = await subscriber.subscribe('dev-1');
+    expect(errors).toEqual([]);
+    expect(devices).toMatchObject([
+      { device: 'dev-1', status: 'active', state: 'online', seq, deviceStatus: 'charging' },
+    ]);
+    const one = await device.message({ n: 2 });
+    expect(one).toMatchObject({ seq: seq + 1 });
+    expect(one.skipped).toBeUndefined();
+    expect(await subscriber.event('dev-1')).toMatchObject({ seq: seq + 1, data: { n: 2 }, source: 'device' });
+    for (let n = 3; n < 50; n++) device.send({ type: 'message', data: { n } });
+    for (let n = 3; n < 50; n++) {
+      expect(await subscriber.event('dev-1')).toMatchObject({ seq: seq + n - 1, data: { n } });
+    }
+  });
+
+  it('a device that comes and goes is online and offline everywhere', async () => {
+    const subscriber = await b.subscriber('s-2');
+    const { devices } = await subscriber.subscribe('dev-2');
+    expect(devices).toMatchObject([{ device: 'dev-2', state: 'offline', lastSeen: 0, seq: 0 }]);
+    const device = await a.device('dev-2');
+    const told = await subscriber.frames.next(({ op }) => op === 'subscribed');
+    expect(told.devices).toMatchObject([{ device: 'dev-2', status: 'active' }]);
+    expect(await subscriber.event('dev-2')).toMatchObject({ data: { state: 'online' }, source: 'hub', seq: 1 });
+    const { seq } = await device.message('hello');
+    expect(await subscriber.event('dev-2')).toMatchObject({ data: 'hello', seq });
+    await device.close(1000);
+    expect(await subscriber.event('dev-2')).toMatchObject({ data: { state: 'offline' }, seq: seq + 1 });
+  });
+
+  it('a device that connects to another node goes on where it was', async () => {
+    const subscriber = await b.subscriber('s-3');
+    const old = await a.device('dev-3');
+    const { seq } = await old.message(1);
+    const { devices } = await subscriber.subscribe('dev-3');
+    const [{ epoch } = {}] = devices as unknown as { epoch: string }[];
+    const next = await b.device('dev-3');
+    expect(await old.closed).toMatchObject({ code: 4004 });
+    expect(await next.message(2)).toMatchObject({ seq: seq + 1 });
+    expect(await subscriber.event('dev-3')).toMatchObject({ seq: seq + 1, data: 2 });
+    const back = await a.device('dev-3');
+    expect(await next.closed).toMatchObject({ code: 4004 });
+    expect(await back.message(3)).toMatchObject({ seq: seq + 2 });
+    expect(await subscriber.event('dev-3')).toMatchObject({ seq: seq + 2, data: 3 });
+    const late = await b.subscriber('s-3b');
+    expect((await late.subscribe('dev-3')).devices).toMatchObject([{ seq: seq + 2, epoch, state: 'online' }]);
+    expect(subscriber.events('dev-3').map(({ data }) => data)).toEqual([2, 3]);
+  });
+
+  it('a filter follows the devices of every node, now and in future', async () => {
+    const here = await b.device('site.1');
+    const there = await a.device('site.2');
+    const subscriber = await b.subscriber('s-4');
+    const answer = await subscriber.ask('subscribe', ['site.*']);
+    expect(answer.filters).toEqual([{ filter: 'site.*', matched: 2 }]);
+    const entries = await subscriber.filterPages('site.*');
+    expect(entries.map(({ device }) => device).sort()).toEqual(['site.1', 'site.2']);
+    await there.message('from there');
+    expect(await subscriber.event('site.2')).toMatchObject({ data: 'from there' });
+    await here.message('from here');
+    expect(await subscriber.event('site.1')).toMatchObject({ data: 'from here' });
+    const later = await a.device('site.3');
+    const page = await subscriber.frames.next(({ op, filter }) => op === 'subscribed' && filter === 'site.*');
+    expect(page.devices).toMatchObject([{ device: 'site.3' }]);
+    await later.message('new');
+    expect(await subscriber.frames.next(({ data }) => data === 'new')).toMatchObject({ device: 'site.3' });
+  });
+
+  it('both are ready and connected', async () => {
+    for (const node of [a, b])
+      expect(await node.admin('GET', '/readyz')).toMatchObject({ status: 200, body: { cluster: 'connected' } });
+  });
+});
