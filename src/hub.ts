@@ -11,9 +11,11 @@ import { HistoryReader } from './history/reader.ts';
 import { type Base, frameFailed, layBase } from './hub-base.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
+import type { OperatorCommand } from './records/commands.ts';
 import type { ReloadAnswer, ReloadSource } from './reload.ts';
 import { packageVersion, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
+import { ClusterOperator } from './supervise/cluster-operator.ts';
 import type { ClusterThread } from './supervise/cluster-thread.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
@@ -165,7 +167,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     },
     notAlive: () => health.deadReason,
     lateSeconds: (thread) => health.lateSeconds(thread),
-    operate: (command) => owner.operate(command),
+    operate: operateOf(base, started, cluster),
     ...adminTokens(main.admission.verifier),
     rules,
     snapshots,
@@ -249,10 +251,32 @@ async function startCluster(
     bells,
     crashes,
     call,
+    rulesChanged: (list) => {
+      rules.list = list;
+    },
     log: (level, message, fields) => logger[level](fields, message),
     restarting: (failure) => logger.error({ err: failure, thread: 'cluster' }, 'a thread died; another takes its place'),
     failed,
   });
+}
+
+/** How operators' changes are carried out. */
+function operateOf(
+  { settings, memory }: Base,
+  { owner, rules }: Started,
+  cluster: ClusterThread | undefined,
+): AdminDeps['operate'] {
+  const operate = (command: OperatorCommand) => owner.operate(command);
+  if (cluster === undefined) return operate;
+  const operator = new ClusterOperator({
+    cluster,
+    operate,
+    presence: new PresenceReader(memory.presence),
+    rules: () => rules.list,
+    defaultAccess: settings.defaultAccess,
+  });
+  rules.operate = (command) => operator.operate(command);
+  return (command) => operator.operate(command);
 }
 
 /** @throws ClusterRefused when it can not be part of the cluster; what the signal says when the process is to end first */

@@ -16,10 +16,12 @@ import { AdminError, errorBody, errorStatuses, toAdminError } from './errors.ts'
 import { sumOf } from './figures.ts';
 import { LiveStreams } from './live.ts';
 import { LiveLists } from './live-lists.ts';
+import { answerNode, nodesHook } from './nodes.ts';
 import { RateSampler } from './rates.ts';
 import { RouteMethods } from './route-methods.ts';
 import { accessRoutes } from './routes-access.ts';
 import { activityRoutes } from './routes-activity.ts';
+import { clusterRoutes } from './routes-cluster.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { faultRoutes } from './routes-faults.ts';
 import { healthRoutes } from './routes-health.ts';
@@ -43,6 +45,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   const app = createApp(options.tls);
   auditHook(app, deps);
   app.addHook('onRequest', accessHook(options, deps));
+  nodesHook(app, deps);
   app.setErrorHandler((error, request, reply) => {
     const refusal = toAdminError(error, request);
     request.refusal = refusal.message;
@@ -80,6 +83,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     deviceRoutes(typed, deps, options);
     subscriberRoutes(typed, deps);
     accessRoutes(typed, deps);
+    clusterRoutes(typed, deps);
     faultRoutes(typed, deps);
     reloadRoutes(typed, deps);
     activityRoutes(typed, deps);
@@ -108,7 +112,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   return {
     port: (app.server.address() as AddressInfo).port,
     useTls: ({ cert, key }) => (app.server as unknown as TlsServer).setSecureContext({ cert, key }),
-    call: async () => ({ status: 404, body: Buffer.from('') }),
+    call: (name, body) => answerNode(app, deps, name, body),
     close: () => app.close(),
   };
 }

@@ -1,5 +1,6 @@
 /** What main and the cluster link say to each other, over a MessagePort. `request` comes back in the answer. */
 import type { MessagePort } from 'node:worker_threads';
+import type { AccessRule } from '../access/rules.ts';
 import type { Figures } from './figures.ts';
 import type { CallAnswer, HostFigures, OperatorChange } from './host.ts';
 import type { ChangeResult } from './operators.ts';
@@ -54,5 +55,7 @@ export type FromLinkCommand =
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string; readonly fields: object }
   | { readonly kind: 'answer'; readonly request: number; readonly answer: LinkAnswers[keyof LinkAnswers] }
   | { readonly kind: 'failed'; readonly request: number; readonly message: string }
+  /** The bucket has these access rules. */
+  | { readonly kind: 'rules'; readonly rules: readonly AccessRule[] }
   /** Another node asks for a route of this hub. */
   | { readonly kind: 'call'; readonly request: number; readonly name: string; readonly body: Uint8Array };

@@ -2,6 +2,7 @@
  * The hub, as the cluster link sees it: each method is a record to the owner, and each record of the owner a call of the
  * node. What only needs reading (lists, history, figures) is read from shared memory. Cluster thread only.
  */
+import type { AccessRule } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
 import type { HistoryReader } from '../history/reader.ts';
 import { Step } from '../history/replay.ts';
@@ -46,6 +47,8 @@ export interface HubHostDeps {
   /** Runs a route on main. */
   readonly call: (name: string, body: Uint8Array) => Promise<CallAnswer>;
   readonly phaseChanged: (phase: Parameters<ClusterHost['phase']>[0]) => void;
+  /** The bucket has these rules. */
+  readonly rulesChanged: (rules: readonly AccessRule[]) => void;
   readonly duplicate: () => void;
   readonly isDraining: () => boolean;
 }
@@ -283,6 +286,8 @@ export class HubHost implements ClusterHost {
   apply(changes: readonly OperatorChange[], revision: number): void {
     const whole = !this.#hasApplied;
     this.#hasApplied = true;
+    const rules = changes.filter((change) => change.kind === 'rules').at(-1)?.rules;
+    if (rules !== undefined || whole) this.#deps.rulesChanged(rules ?? []);
     const bytes = Buffer.from(JSON.stringify(changes));
     for (let at = 0; at === 0 || at < bytes.length; at += APPLY_BYTES) {
       const part = bytes.subarray(at, at + APPLY_BYTES);

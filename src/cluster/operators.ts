@@ -16,7 +16,7 @@ import {
 } from './bucket-entries.ts';
 import type { Figures } from './figures.ts';
 import type { OperatorChange } from './host.ts';
-import { BUCKET_MS, SEEDING_MS } from './limits.ts';
+import { BUCKET_MS, CONFIRM_MS, SEEDING_MS } from './limits.ts';
 import { type SeedPlan, seedBucket } from './seeding.ts';
 import { after, within } from './time-limits.ts';
 
@@ -56,6 +56,7 @@ export class Operators {
   readonly #known = new Map<string, OperatorChange>();
   #kv: KV | undefined;
   #marker = '';
+  #obeyedRevision = 0;
   #stopWatching: () => void = () => {};
   /** Who waits for a reading that begins now or later. */
   #wanted: (() => void)[] = [];
@@ -63,6 +64,8 @@ export class Operators {
   #isClosed = false;
   #awaited: { revision: number; resolve: () => void }[] = [];
   #applying = Promise.resolve();
+  /** Changes of this node that its own host does not obey yet. */
+  #own: { readonly revision: number; readonly resolve: () => void }[] = [];
 
   constructor(deps: OperatorsDeps) {
     this.#deps = deps;
@@ -96,8 +99,8 @@ export class Operators {
       return { ok: false, message: 'the cluster is disconnected: nothing can be changed' };
     try {
       const revision = await this.#write(kv, changes);
-      const pendingNodes = await this.#deps.confirm(revision, this.#marker);
-      return { ok: true, revision, pendingNodes };
+      const [own, others] = await Promise.all([this.#obeysItself(revision), this.#deps.confirm(revision, this.#marker)]);
+      return { ok: true, revision, pendingNodes: own ? others : [this.#deps.node, ...others] };
     } catch (error) {
       this.read(); // the bucket may be gone
       return {
@@ -105,6 +108,16 @@ export class Operators {
         message: `the cluster's bucket did not take the change: ${(error as Error).message}`,
       };
     }
+  }
+
+  /** @returns whether this node obeys the revision within the time that others have */
+  async #obeysItself(revision: number): Promise<boolean> {
+    if (this.#obeyedRevision >= revision) return true;
+    const obeyed = new Promise<void>((resolve) => this.#own.push({ revision, resolve }));
+    return within(CONFIRM_MS, 'not obeyed in time', obeyed).then(
+      () => true,
+      () => false,
+    );
   }
 
   close(): void {
@@ -241,7 +254,10 @@ export class Operators {
         this.#deps.apply(changes, revision);
       });
       this.#marker = marker;
+      this.#obeyedRevision = revision;
       this.#deps.obeys(revision, marker);
+      for (const own of this.#own) if (own.revision <= revision) own.resolve();
+      this.#own = this.#own.filter((own) => own.revision > revision);
     });
   }
 

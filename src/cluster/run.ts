@@ -56,6 +56,7 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
   const host = createHost(task, {
     call: (name, body) => calls.call(name, body),
     phaseChanged: (phase) => say({ kind: 'phase', phase }),
+    rulesChanged: (rules) => say({ kind: 'rules', rules }),
     duplicate: () =>
       say({ kind: 'log', level: 'error', message: 'another process of the cluster has this node id', fields: { node: task.node } }),
     isDraining: () => isDraining,
@@ -135,7 +136,7 @@ function open(
 
 function createHost(
   { memory, edge, settings }: ClusterTask,
-  main: Pick<ConstructorParameters<typeof HubHost>[0], 'call' | 'phaseChanged' | 'duplicate' | 'isDraining'>,
+  main: Pick<ConstructorParameters<typeof HubHost>[0], 'call' | 'phaseChanged' | 'rulesChanged' | 'duplicate' | 'isDraining'>,
 ): HubHost {
   const { toOwner, fromOwner } = memory.edges[edge]!;
   const presence = new PresenceReader(memory.presence);

@@ -58,6 +58,8 @@ export class Subscribers {
   /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
   readonly #heldUntilMs = new Map<number, number>();
 
+  /** Whom operators of a cluster have made a vip, here or not. */
+  vips: ReadonlySet<string> = new Set();
   /** undefined: there is no cluster. */
   waits: RequestWaits | undefined;
 
@@ -135,7 +137,8 @@ export class Subscribers {
     const lostAtMs = Number(Atomics.load(rows.lastSeen, slot));
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     scopes.set(slot, actor);
-    Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
+    const byOperator = this.vips.has(actor.id) ? Vip.operator : rows.vip[slot]! & Vip.operator;
+    Atomics.store(rows.vip, slot, byOperator | (actor.vip ? Vip.token : 0));
     wheel.set(slot, clock.now() + this.#firstTimerMs);
     const lost = filters.removeUncovered(slot, actor);
     if (hold) this.#hold(slot, session, lostAtMs);

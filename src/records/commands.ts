@@ -83,6 +83,8 @@ export type OperatorResult =
       readonly skipped?: boolean;
       readonly removed?: number;
       readonly next?: number | undefined;
+      /** Of a cluster: nodes that beat in the last minute and have not confirmed. */
+      readonly pendingNodes?: readonly string[];
     }
   | {
       readonly ok: false;

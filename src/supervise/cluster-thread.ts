@@ -3,6 +3,7 @@
  * main asks of it. Runs on main.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { AccessRule } from '../access/rules.ts';
 import type { FromLinkCommand, LinkAnswers, LinkPhase, LinkQuestion, ToLinkCommand } from '../cluster/commands.ts';
 import type { Figures } from '../cluster/figures.ts';
 import type { CallAnswer } from '../cluster/host.ts';
@@ -21,6 +22,8 @@ export interface ClusterThreadDeps {
   readonly crashes: CrashLimit;
   /** Runs a route of this hub for another node. */
   call(name: string, body: Uint8Array): Promise<CallAnswer>;
+  /** The bucket has these access rules. */
+  rulesChanged(rules: readonly AccessRule[]): void;
   log(level: 'info' | 'warn' | 'error', message: string, fields: object): void;
   restarting(failure: Error): void;
   /** It died once too often. Called once. */
@@ -174,6 +177,9 @@ export class ClusterThread {
         break;
       case 'failed':
         this.#take(message.request)?.reject(new ClusterAway(message.message));
+        break;
+      case 'rules':
+        this.#deps.rulesChanged(message.rules);
         break;
       case 'call':
         void this.#call(message.request, message.name, message.body);

@@ -98,8 +98,99 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
     expect(await subscriber.frames.next(({ data }) => data === 'new')).toMatchObject({ device: 'site.3' });
   });
 
+  it('who is denied on one node gets nothing on any', async () => {
+    const device = await a.device('dev-5');
+    const subscriber = await b.subscriber('s-5');
+    await subscriber.subscribe('dev-5');
+    await device.message('before');
+    expect(await subscriber.event('dev-5')).toMatchObject({ data: 'before' });
+    const denied = await a.admin('PUT', '/v1/devices/dev-5/subscribers/s-5', { body: { status: 'deny' } });
+    expect(denied).toMatchObject({ status: 200, body: { subscriber: 's-5', status: 'deny' } });
+    expect(denied.body).not.toHaveProperty('pendingNodes');
+    const removed = await subscriber.frames.next(({ op }) => op === 'removed');
+    expect(removed).toMatchObject({ devices: ['dev-5'], code: 103 });
+    await device.message('after');
+    for (const node of [a, b]) {
+      const again = await node.subscriber('s-5-other');
+      await again.close(1000);
+    }
+    expect((await subscriber.subscribe('dev-5')).errors).toMatchObject([{ device: 'dev-5', code: 103 }]);
+    expect(subscriber.events('dev-5').map(({ data }) => data)).toEqual(['before']);
+    expect(await a.admin('DELETE', '/v1/devices/dev-5/subscribers/s-5')).toMatchObject({ status: 200 });
+    expect((await subscriber.subscribe('dev-5')).devices).toMatchObject([{ device: 'dev-5', state: 'online' }]);
+  });
+
+  it('access rules hold on every node', async () => {
+    const rules = [{ device: 'secret.*', subscriber: '*', access: 'deny' }];
+    expect(await a.admin('PUT', '/v1/access/rules', { body: { rules } })).toMatchObject({ status: 200 });
+    expect(await b.admin('GET', '/v1/access/rules')).toMatchObject({ body: { rules } });
+    const subscriber = await b.subscriber('s-6');
+    expect((await subscriber.subscribe('secret.1')).errors).toMatchObject([{ device: 'secret.1', code: 103 }]);
+    expect(await b.admin('PUT', '/v1/access/rules', { body: { rules: [] } })).toMatchObject({ status: 200 });
+    expect((await subscriber.subscribe('secret.1')).errors).toEqual([]);
+  });
+
+  it('any node answers for the devices of all', async () => {
+    const device = await a.device('dev-7');
+    const subscriber = await b.subscriber('s-7');
+    await subscriber.subscribe('dev-7');
+    const { seq } = await device.message({ n: 1 });
+    for (const node of [a, b]) {
+      expect(await node.admin('GET', '/v1/devices/dev-7')).toMatchObject({
+        status: 200,
+        body: { device: 'dev-7', state: 'online', seq, node: 'a', subscribers: { active: 1 } },
+      });
+      expect(await everything(node, '/v1/devices/dev-7/subscribers', 'subscribers')).toMatchObject([
+        { subscriber: 's-7', node: 'b', status: 'active' },
+      ]);
+      const { body } = await node.admin('GET', '/v1/devices/dev-7/events?limit=1');
+      expect(body).toMatchObject({ events: [{ seq, data: { n: 1 } }] });
+    }
+    const published = await b.admin('POST', '/v1/devices/dev-7/events', { body: { type: 'message', data: 'op' } });
+    expect(published).toMatchObject({ status: 200, body: { seq: seq + 1 } });
+    expect(await subscriber.frames.next(({ data }) => data === 'op')).toMatchObject({ seq: seq + 1 });
+    expect(await a.admin('GET', '/v1/subscribers/s-7')).toMatchObject({ body: { connected: true, node: 'b' } });
+    expect(await b.admin('DELETE', '/v1/devices/dev-7')).toMatchObject({ status: 200 });
+    expect(await device.closed).toMatchObject({ code: 4009 });
+    const removed = await subscriber.frames.next(({ op }) => op === 'removed');
+    expect(removed).toMatchObject({ devices: ['dev-7'], code: 122 });
+    expect(await b.admin('GET', '/v1/devices/dev-7')).toMatchObject({ status: 404 });
+    expect(await a.admin('DELETE', '/v1/subscribers/s-7')).toMatchObject({ status: 200 });
+    expect(await subscriber.closed).toMatchObject({ code: 4005 });
+  });
+
+  it('a listing over all nodes names each device once', async () => {
+    await a.device('list-1');
+    await b.device('list-2');
+    expect(await everything(b, '/v1/devices?scope=cluster&search=list-', 'devices')).toMatchObject([
+      { device: 'list-1', node: 'a' },
+      { device: 'list-2', node: 'b' },
+    ]);
+  });
+
+  it('GET /v1/cluster names the nodes', async () => {
+    const { status, body } = await a.admin('GET', '/v1/cluster');
+    expect(status).toBe(200);
+    const { nodes } = body as { nodes: { id: string; roundTripMs: number | null }[] };
+    expect(nodes.map(({ id }) => id).sort()).toEqual(['a', 'b']);
+  });
+
   it('both are ready and connected', async () => {
     for (const node of [a, b])
       expect(await node.admin('GET', '/readyz')).toMatchObject({ status: 200, body: { cluster: 'connected' } });
   });
 });
+
+/** All pages of a listing. */
+async function everything(node: Node, path: string, key: string): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const at: string = cursor === '' ? '' : `${path.includes('?') ? '&' : '?'}cursor=${cursor}`;
+    const { status, body } = await node.admin('GET', `${path}${at}`);
+    if (status !== 200) throw new Error(`${path}: ${status}`);
+    const page = body as { readonly cursor: string | null } & Record<string, unknown>;
+    found.push(...(page[key] as unknown[]));
+    cursor = page.cursor;
+  }
+  return found;
+}

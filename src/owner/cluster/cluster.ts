@@ -15,6 +15,7 @@ import { DeviceClaims } from './claims.ts';
 import type { ClusterContext } from './context.ts';
 import { Levels } from './levels.ts';
 import { Listings } from './listings.ts';
+import { OperatorState } from './operator-state.ts';
 import { Peers } from './peers.ts';
 import { Remotes } from './remotes.ts';
 import { Waits } from './waits.ts';
@@ -29,6 +30,7 @@ export class Cluster {
   readonly #peers: Peers;
   readonly #listings: Listings;
   readonly #waits: Waits;
+  readonly #operatorState: OperatorState;
   /** Parts of an id that is handed over, until its `Adopt`. */
   readonly #parts = new Map<string, Uint8Array[]>();
   readonly #takes: Readonly<Record<number, Take>>;
@@ -55,6 +57,7 @@ export class Cluster {
       listed: (prefix) => this.#waits.listed(prefix),
     });
     this.#waits = new Waits({ ...shared, listings: this.#listings });
+    this.#operatorState = new OperatorState(context);
     this.#takes = { ...this.#ofFollows(), ...this.#ofHomes() };
     devices.homes = this.#claims;
     subscribers.waits = this.#waits;
@@ -84,6 +87,7 @@ export class Cluster {
 
   /** Once per poll: what has changed since the last is told. */
   flush(): void {
+    this.#operatorState.step();
     this.#waits.tick();
     this.#peers.tick();
     this.#listings.flush();
@@ -91,7 +95,7 @@ export class Cluster {
   }
 
   untilNextMs(now: number): number {
-    return this.#waits.untilNextMs(now);
+    return this.#operatorState.hasReady ? 0 : this.#waits.untilNextMs(now);
   }
 
   #ofFollows(): Readonly<Record<number, Take>> {
@@ -160,10 +164,7 @@ export class Cluster {
         else link.tell(toLink.surrendered, { kind, id, seq: 0 });
       },
       [FromLinkRecord.Ping]: (...at) => this.#ping(fromLink.ping.read(...at)),
-      [FromLinkRecord.Apply]: (...at) => {
-        const { revision, last } = fromLink.apply.read(...at);
-        if (last) link.tell(toLink.applied, { revision });
-      },
+      [FromLinkRecord.Apply]: (...at) => this.#operatorState.take(fromLink.apply.read(...at)),
     };
   }
 
