@@ -35,6 +35,7 @@ const request = record(5, {
   op: 'u8',
   all: 'flag',
   types: 'u8',
+  past: 'flag',
   devices: 'text',
   filters: 'text',
 });
@@ -117,23 +118,26 @@ export interface Request {
   readonly filters: readonly string[];
   /** Bits of the event types that a subscribe asks for. */
   readonly types: number;
+  /** It asks for kept events too; the edge replays them. */
+  readonly past: boolean;
 }
 
 export function writeRequest(ring: Parameters<typeof request.write>[0], value: Request): void {
-  const { session, request: number, op, devices, types } = value;
+  const { session, request: number, op, devices, types, past } = value;
   request.write(ring, {
     session,
     request: number,
     op: Op[op],
     all: devices === undefined,
     types,
+    past,
     devices: devices?.join('\n') ?? '',
     filters: value.filters.join('\n'),
   });
 }
 
 export function readRequest(...at: Parameters<typeof request.read>): Request {
-  const { session, request: number, op, all, types, devices, filters } = request.read(...at);
+  const { session, request: number, op, all, types, past, devices, filters } = request.read(...at);
   return {
     session,
     request: number,
@@ -141,6 +145,7 @@ export function readRequest(...at: Parameters<typeof request.read>): Request {
     devices: all ? undefined : lines(devices),
     filters: lines(filters),
     types,
+    past,
   };
 }
 

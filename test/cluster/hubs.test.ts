@@ -175,6 +175,31 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
     expect(nodes.map(({ id }) => id).sort()).toEqual(['a', 'b']);
   });
 
+  it('last, history and since of a device on another node bring what its home keeps', async () => {
+    const device = await a.device('dev-8');
+    await device.publish({ type: 'status', status: 'idle' });
+    for (let n = 1; n <= 30; n++) device.send({ type: 'message', data: n });
+    const { seq } = await device.message('newest');
+    const last = await b.subscriber('s-8a');
+    const answer = await last.ask('subscribe', ['dev-8'], { last: true });
+    const [{ epoch } = { epoch: '' }] = answer.devices as { epoch: string }[];
+    const replayed = await last.frames.take(2, ({ replay }) => replay === true);
+    expect(replayed).toMatchObject([{ type: 'status' }, { type: 'message', data: 'newest', seq }]);
+    const some = await b.subscriber('s-8b');
+    await some.ask('subscribe', ['dev-8'], { history: 5 });
+    const five = await some.frames.take(5, ({ replay }) => replay === true);
+    expect(five.map((event) => event.seq)).toEqual([seq - 4, seq - 3, seq - 2, seq - 1, seq]);
+    const since = await b.subscriber('s-8c');
+    const recovered = await since.ask('subscribe', ['dev-8'], { since: { 'dev-8': { epoch, seq: seq - 10 } } });
+    expect(recovered.devices).toMatchObject([{ device: 'dev-8', recovered: true, seq }]);
+    const ten = await since.frames.take(10, ({ replay }) => replay === true);
+    expect(ten.map((event) => event.seq)).toEqual(Array.from({ length: 10 }, (_, index) => seq - 9 + index));
+    await device.message('live');
+    for (const subscriber of [last, some, since])
+      expect(await subscriber.frames.next(({ data }) => data === 'live')).toMatchObject({ seq: seq + 1 });
+    expect(since.frames.all.filter(({ op }) => op === 'gap')).toEqual([]);
+  });
+
   it('both are ready and connected', async () => {
     for (const node of [a, b])
       expect(await node.admin('GET', '/readyz')).toMatchObject({ status: 200, body: { cluster: 'connected' } });

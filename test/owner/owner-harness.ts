@@ -128,7 +128,7 @@ export class OwnerHarness {
     const request = ++this.#requests;
     this.#asked.set(request, 'subscribe');
     const devices: readonly string[] = [];
-    writeRequest(this.#toOwner, { session, request, op: 'subscribe', devices, filters, types: ALL_TYPES });
+    writeRequest(this.#toOwner, { session, request, op: 'subscribe', devices, filters, types: ALL_TYPES, past: false });
     this.poll();
   }
 
@@ -165,7 +165,7 @@ export class OwnerHarness {
   ask(session: number, op: OpName, devices?: readonly string[]): Frame {
     const request = ++this.#requests;
     this.#asked.set(request, op);
-    writeRequest(this.#toOwner, { session, request, op, devices, filters: [], types: ALL_TYPES });
+    writeRequest(this.#toOwner, { session, request, op, devices, filters: [], types: ALL_TYPES, past: false });
     this.poll();
     let answer: Frame | undefined;
     for (;;) {

@@ -15,6 +15,7 @@ import { toLink } from '../../records/cluster.ts';
 import { copyEvent, EventField, eventBytes, privateViews, wholeEventBytes } from '../../records/event.ts';
 import { EventType, epochName } from '../../wire/events.ts';
 import type { DeviceHomes } from '../devices.ts';
+import type { Backfills } from './backfills.ts';
 import type { ClusterContext } from './context.ts';
 import type { Levels } from './levels.ts';
 import { epochOf } from './numbering.ts';
@@ -23,6 +24,7 @@ import type { Remotes } from './remotes.ts';
 export interface ClaimsDeps extends ClusterContext {
   readonly levels: Levels;
   readonly remotes: Remotes;
+  readonly backfills: Pick<Backfills, 'forget'>;
   /** The device's events are numbered here from now on. */
   readonly settled: (slot: number) => void;
   /** The device has another home, or is gone: no node follows it here any more. */
@@ -102,6 +104,7 @@ export class DeviceClaims implements DeviceHomes {
       Atomics.store(home, slot, Home.here);
       levels.forget(slot, true);
       remotes.forget(slot);
+      this.#deps.backfills.forget(slot);
       link.tell(toLink.hold, { kind: DEVICE, id: registry.deviceId(slot) });
     }
     return home[slot] === Home.here;
@@ -129,6 +132,7 @@ export class DeviceClaims implements DeviceHomes {
     if (registry.devices.rows.home[slot] === Home.elsewhere) {
       levels.forget(slot, false);
       remotes.forget(slot);
+      this.#deps.backfills.forget(slot);
       return;
     }
     const id = registry.deviceId(slot);
@@ -165,6 +169,7 @@ export class DeviceClaims implements DeviceHomes {
     const before = { epoch: rows.epoch[slot], seq: rows.seq[slot], state: rows.deviceState[slot] };
     levels.forget(slot, true);
     remotes.forget(slot);
+    this.#deps.backfills.forget(slot);
     Atomics.store(rows.home, slot, Home.here);
     if (handed !== undefined) this.#takeOver(slot, handed);
     else if (wasElsewhere) this.#beginAnew(slot);

@@ -12,6 +12,7 @@ import { FromLinkRecord, fromLink, toLink } from '../../records/cluster.ts';
 import { EVENT_KIND } from '../../records/event.ts';
 import { edgeOf } from '../../records/sessions.ts';
 import { DeviceClaims } from './claims.ts';
+import { Backfills } from './backfills.ts';
 import type { ClusterContext } from './context.ts';
 import { Levels } from './levels.ts';
 import { Listings } from './listings.ts';
@@ -25,6 +26,7 @@ type Take = (views: RecordViews, offset: number) => void;
 export class Cluster {
   readonly #context: ClusterContext;
   readonly #levels: Levels;
+  readonly #backfills: Backfills;
   readonly #remotes: Remotes;
   readonly #claims: DeviceClaims;
   readonly #peers: Peers;
@@ -43,7 +45,8 @@ export class Cluster {
       this.#listings.settled(slot);
     };
     this.#levels = new Levels(context);
-    const shared = { ...context, levels: this.#levels, settled };
+    this.#backfills = new Backfills({ ...context, filled: (slot) => this.#waits.filled(slot) });
+    const shared = { ...context, levels: this.#levels, backfills: this.#backfills, settled };
     this.#remotes = new Remotes({ ...shared, isSoughtByFilters: (slot) => this.#listings.isLookedUp(slot) });
     this.#claims = new DeviceClaims({
       ...shared,
@@ -56,7 +59,7 @@ export class Cluster {
       found: (prefix, slot) => this.#waits.found(prefix, slot),
       listed: (prefix) => this.#waits.listed(prefix),
     });
-    this.#waits = new Waits({ ...shared, listings: this.#listings });
+    this.#waits = new Waits({ ...shared, remotes: this.#remotes, listings: this.#listings });
     this.#operatorState = new OperatorState(context);
     this.#takes = { ...this.#ofFollows(), ...this.#ofHomes() };
     devices.homes = this.#claims;
@@ -133,6 +136,14 @@ export class Cluster {
         const { prefix, ids, done } = fromLink.listed.read(...at);
         this.#listings.told(prefix, ids === '' ? [] : ids.split('\n'), done);
       },
+      [FromLinkRecord.Past]: (...at) => {
+        const { request, event } = fromLink.past.read(...at);
+        this.#backfills.past(request, event);
+      },
+      [FromLinkRecord.PastEnd]: (...at) => {
+        const { request, found, more } = fromLink.pastEnd.read(...at);
+        this.#backfills.pastEnd(request, found, more);
+      },
       [FromLinkRecord.Appeared]: (...at) => this.#listings.appeared(fromLink.appeared.read(...at).id),
     };
   }
@@ -186,6 +197,7 @@ export class Cluster {
     this.#peers.reset();
     this.#remotes.reset();
     this.#levels.reset();
+    this.#backfills.reset();
     for (let slot = 0; slot < highWater(registry.devices); slot++) {
       if (rows.deviceState[slot] === DeviceState.free) continue;
       if (rows.home[slot] === Home.elsewhere) this.#levels.changed(slot);

@@ -37,5 +37,6 @@ export interface ClusterContext {
     readonly deviceLeaveGraceMs: number;
     readonly subscriberRemoveAfterMs: number;
     readonly maxMessageBytes: number;
+    readonly historyEvents: number;
   };
 }

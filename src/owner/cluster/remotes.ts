@@ -8,6 +8,7 @@ import { Home, NONE } from '../../presence/columns.ts';
 import { DeviceState, deviceStateNames, RowState } from '../../presence/lifecycle.ts';
 import { EventField, EventFlag, eventBytes } from '../../records/event.ts';
 import { Notice } from '../../records/replies.ts';
+import type { Backfills } from './backfills.ts';
 import type { ClusterContext } from './context.ts';
 import type { Levels } from './levels.ts';
 import { epochOf } from './numbering.ts';
@@ -27,6 +28,7 @@ export interface RemoteEntry {
 
 export interface RemotesDeps extends ClusterContext {
   readonly levels: Levels;
+  readonly backfills: Pick<Backfills, 'incomplete'>;
   /** The row says what the home says, or nobody has the device. */
   readonly settled: (slot: number) => void;
   /** Whether filters are to follow the device once it is known. */
@@ -43,6 +45,11 @@ export class Remotes {
 
   constructor(deps: RemotesDeps) {
     this.#deps = deps;
+  }
+
+  /** Whether a home has told of the device. */
+  isFollowed(slot: number): boolean {
+    return this.#refs.has(slot);
   }
 
   /** The home was found, or says anew where the device stands. */
@@ -88,6 +95,7 @@ export class Remotes {
     if (slot === undefined) return;
     const { registry, history } = this.#deps;
     history.skip(slot, to);
+    this.#deps.backfills.incomplete(slot);
     registry.devices.rows.seq[slot] = to;
     this.tellGap(slot, from, to);
   }
@@ -213,6 +221,7 @@ export class Remotes {
     const number = epochOf(epoch);
     const isSame = rows.epoch[slot] === number && rows.seq[slot]! <= seq;
     const isMoved = !isSame || rows.seq[slot] !== seq;
+    if (isMoved) this.#deps.backfills.incomplete(slot);
     if (!isSame) {
       history.restart(slot, seq);
       rows.epoch[slot] = number;

@@ -6,12 +6,16 @@ import { Home } from '../../presence/columns.ts';
 import type { Request } from '../../records/requests.ts';
 import type { RequestWaits } from '../subscribers.ts';
 import type { ClusterContext } from './context.ts';
+import type { Backfills } from './backfills.ts';
 import type { Levels } from './levels.ts';
 import type { Listings } from './listings.ts';
+import type { Remotes } from './remotes.ts';
 
 export interface WaitsDeps extends ClusterContext {
   readonly levels: Levels;
   readonly listings: Listings;
+  readonly remotes: Pick<Remotes, 'isFollowed'>;
+  readonly backfills: Backfills;
 }
 
 /** One request that waits, and those behind it. */
@@ -66,9 +70,24 @@ export class Waits implements RequestWaits {
   /** What the row says of the device is what there is to be said. */
   settled(slot: number): void {
     for (const wait of [...(this.#bySlot.get(slot) ?? [])]) {
-      wait.open.delete(slot);
-      this.#goOn(wait);
+      if (this.#lacksPast(wait, slot)) this.#deps.backfills.begin(slot);
+      else this.#close(wait, slot);
     }
+  }
+
+  /** What the home keeps of the device is here, as far as it can be. */
+  filled(slot: number): void {
+    for (const wait of [...(this.#bySlot.get(slot) ?? [])]) this.#close(wait, slot);
+  }
+
+  #close(wait: Wait, slot: number): void {
+    wait.open.delete(slot);
+    this.#goOn(wait);
+  }
+
+  #lacksPast({ request }: Wait, slot: number): boolean {
+    const { remotes, backfills } = this.#deps;
+    return request.past && remotes.isFollowed(slot) && !backfills.isComplete(slot);
   }
 
   /** A device was found for a filter. */
@@ -141,7 +160,9 @@ export class Waits implements RequestWaits {
     if (home === Home.here || wait.slots.has(slot)) return;
     wait.slots.add(slot);
     levels.beginLookup(slot);
-    if (home === Home.elsewhere && levels.isAnswered(slot)) return;
+    const isAnswered = home === Home.elsewhere && levels.isAnswered(slot);
+    if (isAnswered && !this.#lacksPast(wait, slot)) return;
+    if (isAnswered) this.#deps.backfills.begin(slot);
     wait.open.add(slot);
     const waits = this.#bySlot.get(slot);
     if (waits === undefined) this.#bySlot.set(slot, new Set([wait]));
