@@ -58,6 +58,8 @@ export class Subscribers {
   /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
   readonly #heldUntilMs = new Map<number, number>();
 
+  /** Whose older connection is being replaced. */
+  #replacing: number = NONE;
   /** Whom operators of a cluster have made a vip, here or not. */
   vips: ReadonlySet<string> = new Set();
   /** undefined: there is no cluster. */
@@ -126,10 +128,7 @@ export class Subscribers {
       return;
     }
     const { rows } = registry.subscribers;
-    if (rows.session[slot] !== NONE) {
-      this.#close(slot, closes.replaced);
-      this.#disconnect(slot);
-    }
+    if (rows.session[slot] !== NONE) this.#replace(slot);
     this.#sessions.set(session, slot);
     this.#settleElsewhere(slot, edgeOf(session));
     Atomics.store(rows.session, slot, session);
@@ -144,6 +143,14 @@ export class Subscribers {
     if (hold) this.#hold(slot, session, lostAtMs);
     else sweeps.reconnect(slot, session);
     if (lost.length > 0) links[edgeOf(session)]!.notice(session, Notice.notCovered, NO_BYTES, false, lost);
+  }
+
+  /** The older connection goes, the row stays. */
+  #replace(slot: number): void {
+    this.#close(slot, closes.replaced);
+    this.#replacing = slot;
+    this.#disconnect(slot);
+    this.#replacing = NONE;
   }
 
   /** What it kept waits until it asks for it, and expires as if it had not come back. */
@@ -317,6 +324,7 @@ export class Subscribers {
     const { registry, wheel, scopes, sweeps } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE || rows.rowCount[slot] !== 0 || rows.used[slot] === 0) return;
+    if (slot === this.#replacing) return;
     if (registry.filters.count(slot) > 0) return;
     wheel.cancel(slot);
     scopes.delete(slot);
