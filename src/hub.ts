@@ -212,7 +212,12 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     draining = true;
     cluster?.drain();
     const goodbye = () => sayGoodbye(settings, memory, main.edge, threads);
-    const failures = await doAll([goodbye, ...undo], endStepMsMax(settings));
+    const leave = async (): Promise<void> => {
+      if (cluster === undefined || cluster.state === 'disconnected') return;
+      owner.leaveAll();
+      await cluster.ask<'left'>({ ask: 'left' });
+    };
+    const failures = await doAll([goodbye, leave, ...undo], endStepMsMax(settings));
     return { isSnapshotLost: snapshots?.isLastLost ?? false, failures };
   };
   return {

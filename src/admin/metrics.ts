@@ -1,5 +1,6 @@
 /** The metrics page: Prometheus text format 0.0.4, a pure function of the figures. No id ever becomes a label. */
 import { latencyBoundsSeconds } from '../memory/counters.ts';
+import type { FigureName } from '../cluster/figures.ts';
 import type { Figures } from './figures.ts';
 
 export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -22,6 +23,7 @@ export function renderMetrics(figures: Figures, process: ProcessFigures): string
     ...trafficFamilies(figures),
     ...historyFamilies(figures),
     ...snapshotFamilies(figures),
+    ...clusterFamilies(figures),
     ...processFamilies(figures, process),
   ].join('');
 }
@@ -149,6 +151,45 @@ function snapshotFamilies({ snapshots }: Figures): string[] {
   if (writtenAtMs === undefined) return [failed];
   const help = 'Unix time when the newest snapshot was started.';
   return [failed, family('dat_snapshot_written_timestamp_seconds', 'gauge', help, [[{}, writtenAtMs / 1e3]])];
+}
+
+/** Counters of the cluster link: name of the metric and what it says. */
+const linkCounters = {
+  eventsSent: ['events_sent', 'Events sent to other nodes, once per node.'],
+  eventsReceived: ['events_received', 'Events received from other nodes.'],
+  eventsShed: ['events_shed', 'Events not sent to a node that takes them too slowly; its subscribers get a gap.'],
+  eventsRepeated: ['events_repeated', 'Events from other nodes that were here already, and dropped.'],
+  gaps: ['gaps', 'Holes in the numbering of devices of other nodes that subscribers were told of.'],
+  batchesSent: ['batches_sent', 'Batches sent to other nodes.'],
+  batchesReceived: ['batches_received', 'Batches received from other nodes.'],
+  bytesSent: ['bytes_sent', 'Bytes sent to other nodes.'],
+  bytesReceived: ['bytes_received', 'Bytes received from other nodes.'],
+  resent: ['batches_resent', 'Batches sent again.'],
+  streamGaps: ['stream_gaps', 'Batches that NATS lost and that were asked for again.'],
+  resyncs: ['resyncs', 'Sessions with other nodes that ended.'],
+  undecodable: ['undecodable', 'Messages and records of other nodes that could not be decoded, and were dropped.'],
+  claims: ['claims', 'Devices and subscribers claimed for a connection.'],
+  takeovers: ['takeovers', 'Devices and subscribers that moved from node to node.'],
+  conflicts: ['conflicts', 'Ids connected on two nodes at once, found after a split.'],
+  lookups: ['lookups', 'Devices looked up on all nodes.'],
+  nodesLost: ['nodes_lost', 'Nodes that were called lost.'],
+  fences: ['fences', 'Times that this node was cut off from the cluster.'],
+} as const satisfies Partial<Record<FigureName, readonly [name: string, help: string]>>;
+
+function clusterFamilies({ cluster }: Figures): string[] {
+  if (cluster === undefined) return [];
+  const { counts, nodes, roundTripMs, connected } = cluster;
+  const counters = Object.entries(linkCounters).map(([key, [name, help]]) =>
+    family(`dat_cluster_${name}_total`, 'counter', help, [[{}, counts[key as FigureName]]]),
+  );
+  const one = (name: string, help: string, value: number): string =>
+    family(`dat_cluster_${name}`, 'gauge', help, [[{}, value]]);
+  return [
+    one('nodes', 'Nodes of the cluster that are alive, this one included.', nodes),
+    one('connected', '1 while this node and the others can hear each other.', connected ? 1 : 0),
+    one('round_trip_seconds', 'To the node that is farthest away and back.', roundTripMs / 1e3),
+    ...counters,
+  ];
 }
 
 function processFamilies({ version, transport }: Figures, process: ProcessFigures): string[] {

@@ -16,7 +16,7 @@ export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler
     { schema: { querystring: noQuery, summary: 'Prometheus text format', response: answers(z.string()) } },
     async (_request, reply) => {
       const { user, system } = process.cpuUsage();
-      const page = renderMetrics(collectFigures(deps), {
+      const page = renderMetrics(collectFigures(deps, await deps.cluster?.figures()), {
         nodeVersion: process.version,
         residentBytes: residentBytes(),
         cpuSeconds: (user + system) / 1e6,

@@ -32,6 +32,11 @@ export class Claims {
     return this.#stamp;
   }
 
+  /** Ids that have their home here, or are claimed. */
+  get count(): number {
+    return this.#homes.size;
+  }
+
   get(kind: HomeKind, id: string): Home | undefined {
     return this.#homes.get(homeKey(kind, id));
   }

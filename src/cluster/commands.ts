@@ -15,11 +15,23 @@ export interface NodeFigures extends HostFigures {
   readonly roundTripMs: number | undefined;
 }
 
+/** What the link has counted. */
+export interface LinkFigures {
+  readonly counts: Figures;
+  /** Alive, this one included. */
+  readonly nodes: number;
+  /** To the node that is farthest away, ms; 0 before the first measurement. */
+  readonly roundTripMs: number;
+}
+
 /** What main asks of the link. */
 export type LinkQuestion =
   | { readonly ask: 'change'; readonly changes: readonly OperatorChange[] }
   | { readonly ask: 'locate'; readonly device: string }
   | { readonly ask: 'nodes' }
+  | { readonly ask: 'figures' }
+  /** Answered once nothing has its home here any more, or nobody takes it. */
+  | { readonly ask: 'left' }
   | { readonly ask: 'call'; readonly node: string; readonly name: string; readonly body: Uint8Array };
 
 export interface LinkAnswers {
@@ -27,6 +39,8 @@ export interface LinkAnswers {
   /** undefined: nobody says that it has it. */
   locate: string | undefined;
   nodes: readonly NodeFigures[];
+  figures: LinkFigures;
+  left: boolean;
   call: CallAnswer;
 }
 
@@ -51,7 +65,6 @@ export type FromLinkCommand =
   | { readonly kind: 'connected'; readonly connected: boolean }
   /** It can not be part of the cluster, and no time will change that. */
   | { readonly kind: 'refused'; readonly message: string }
-  | { readonly kind: 'figures'; readonly figures: Figures; readonly nodes: number; readonly roundTripMs: number }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string; readonly fields: object }
   | { readonly kind: 'answer'; readonly request: number; readonly answer: LinkAnswers[keyof LinkAnswers] }
   | { readonly kind: 'failed'; readonly request: number; readonly message: string }

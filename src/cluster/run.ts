@@ -12,10 +12,11 @@ import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import type { HubMemory } from '../supervise/memory.ts';
-import type { FromLinkCommand, LinkAnswers, LinkQuestion, NodeFigures, ToLinkCommand } from './commands.ts';
+import type { FromLinkCommand, LinkAnswers, LinkFigures, LinkQuestion, NodeFigures, ToLinkCommand } from './commands.ts';
 import type { CallAnswer, OperatorChange } from './host.ts';
 import { HubHost } from './hub-host.ts';
 import { ClusterLink } from './link.ts';
+import { after } from './time-limits.ts';
 
 /** What the thread is given. */
 export interface ClusterTask {
@@ -44,8 +45,11 @@ export interface ClusterTask {
   readonly bell: MessagePort;
 }
 
-const FIGURES_MS = 1000;
 const PROBE_MS = 50;
+/** What a drain waits for others to take what is left to them, ms; and for the next of it. */
+const LEAVE_MS_MAX = 5000;
+const LEAVE_IDLE_MS = 500;
+const LEAVE_LOOK_MS = 20;
 
 export async function runClusterThread(task: ClusterTask): Promise<void> {
   const { port } = task;
@@ -72,7 +76,6 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
   );
   let bell = task.bell.on('message', poller.wake);
   let link: ClusterLink | undefined;
-  const figures = setInterval(() => link && tellFigures(link, say), FIGURES_MS);
   const over = new Promise<void>((resolve) => {
     port.on('message', (command: ToLinkCommand) => {
       if (command.kind === 'close') resolve();
@@ -102,7 +105,6 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
   stopped.abort();
   poller.stop();
   stopTimers();
-  clearInterval(figures);
   await link?.close();
   bell.close();
   port.close();
@@ -218,6 +220,10 @@ function answerTo(
       return node.call(question.node, question.name, question.body);
     case 'nodes':
       return nodesOf(task, link, host);
+    case 'left':
+      return leftAll(node);
+    case 'figures':
+      return figuresOf(link);
   }
 }
 
@@ -233,8 +239,23 @@ function othersOf({ node }: ClusterLink): NodeFigures[] {
   });
 }
 
-function tellFigures(link: ClusterLink, say: (message: FromLinkCommand) => void): void {
+/** Waits until what drains away has gone, a few seconds at most. @returns whether all of it has */
+async function leftAll(node: ClusterLink['node']): Promise<boolean> {
+  const untilMs = systemClock.now() + LEAVE_MS_MAX;
+  let before = Number.POSITIVE_INFINITY;
+  let sinceMs = systemClock.now();
+  while (systemClock.now() < untilMs) {
+    const { count } = node.homes.claims;
+    if (count === 0) return true;
+    if (count < before) sinceMs = systemClock.now();
+    else if (systemClock.now() - sinceMs > LEAVE_IDLE_MS) return false; // nobody takes it
+    before = count;
+    await after(LEAVE_LOOK_MS);
+  }
+  return false;
+}
+
+function figuresOf(link: ClusterLink): LinkFigures {
   const trips = othersOf(link).map(({ roundTripMs = 0 }) => roundTripMs);
-  const figures = { ...link.node.figures };
-  say({ kind: 'figures', figures, nodes: 1 + trips.length, roundTripMs: Math.max(0, ...trips) });
+  return { counts: { ...link.node.figures }, nodes: 1 + trips.length, roundTripMs: Math.max(0, ...trips) };
 }

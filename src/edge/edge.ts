@@ -177,6 +177,7 @@ export class Edge {
       again: false,
       hold: session.hold,
       interest: session.wantsInterest,
+      generated: session.isAnonymous,
     });
   }
 
@@ -548,6 +549,7 @@ export class Edge {
         again: welcomed,
         hold: session.hold,
         interest: session.wantsInterest,
+      generated: session.isAnonymous,
       });
     }
     line.synced();

@@ -180,6 +180,13 @@ export class Filters {
     }
   }
 
+  /** Filters that another node kept: what they match is followed, in their state. */
+  rescanOf(subscriber: number): void {
+    const { registry } = this.#deps;
+    const session = registry.subscribers.rows.session[subscriber]!;
+    for (const slot of registry.filters.ofSubscriber(subscriber)) this.#rescanFilter(slot, subscriber, session);
+  }
+
   /** Other access rules are in force: what they do not deny any more is followed. */
   rescan(): void {
     const { registry } = this.#deps;

@@ -218,6 +218,12 @@ export class Owner {
     this.#deps.rings[edge]!.release();
   }
 
+  /** The hub drains: what is kept here is left to other nodes of the cluster. */
+  leaveAll(): void {
+    this.#cluster?.leaveAll();
+    this.flush();
+  }
+
   operate(command: OperatorCommand): OperatorResult {
     const result = this.#operator.run(command);
     this.#cluster?.flush();

@@ -261,6 +261,10 @@ export class Registry {
     this.devices.rows.holders[device]! += change;
   }
 
+  hasRowsOf(subscriber: number): boolean {
+    return this.subscribers.rows.firstRow[subscriber] !== NONE;
+  }
+
   /** Whether a subscription holds on to the device: a filter's alone does not. */
   isHeld(device: number): boolean {
     return this.devices.rows.holders[device] !== 0;

@@ -45,6 +45,20 @@ export interface SubscribersDeps {
   readonly settings: SubscriberSettings;
 }
 
+/** What a cluster changes for subscribers: another node may keep what is theirs. */
+export interface SubscriberHomes {
+  /** A subscriber connected. @returns false while it is not known who keeps its subscriptions: `enter` follows */
+  admits(join: Join): boolean;
+  /** @returns whether it is the request of one that waits to be let in */
+  asks(request: Request): boolean;
+  /** A connection is over. @returns whether it was one that waited to be let in */
+  leaves(session: number): boolean;
+  /** The connection of one that was let in is over. */
+  disconnected(slot: number): void;
+  /** The row is about to be freed. */
+  freed(slot: number): void;
+}
+
 /** Requests that wait until it is known where devices are. */
 export interface RequestWaits {
   /** @returns whether the request waits; `Subscribers.answer` is called later */
@@ -58,6 +72,8 @@ export class Subscribers {
   /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
   readonly #heldUntilMs = new Map<number, number>();
 
+  /** undefined: there is no cluster. */
+  homes: SubscriberHomes | undefined;
   /** Whose older connection is being replaced. */
   #replacing: number = NONE;
   /** Whom operators of a cluster have made a vip, here or not. */
@@ -120,7 +136,12 @@ export class Subscribers {
   }
 
   /** A subscriber connected; an older connection of the same id is replaced. */
-  join({ session, actor, hold }: Join): void {
+  join(join: Join): void {
+    if (this.homes === undefined || this.homes.admits(join)) this.enter(join);
+  }
+
+  /** Lets the subscriber in. */
+  enter({ session, actor, hold }: Join): void {
     const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
     if (slot < 0) {
@@ -179,7 +200,11 @@ export class Subscribers {
   /** @param session of a connection that is over */
   leave(session: number): void {
     const slot = this.#sessions.get(session);
-    if (slot === undefined) return; // replaced, kicked or refused
+    if (slot === undefined) {
+      this.homes?.leaves(session); // else it was replaced, kicked or refused
+      return;
+    }
+    this.homes?.disconnected(slot);
     this.#disconnect(slot);
     this.freeIfIdle(slot);
   }
@@ -193,7 +218,8 @@ export class Subscribers {
   /** The subscriber asks for something. */
   request(request: Request): void {
     const slot = this.#sessions.get(request.session);
-    if (slot !== undefined && this.waits?.defers(slot, request) !== true) this.answer(slot, request);
+    if (slot === undefined) this.homes?.asks(request);
+    else if (this.waits?.defers(slot, request) !== true) this.answer(slot, request);
   }
 
   /** Does what the subscriber in this slot asks for. */
@@ -289,6 +315,7 @@ export class Subscribers {
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE) {
       this.#close(slot, closes.kicked);
+      this.homes?.disconnected(slot);
       this.#disconnect(slot);
     }
     sweeps.forget(slot);
@@ -303,6 +330,38 @@ export class Subscribers {
     if ((rows.vip[slot]! & Vip.operator) !== 0)
       wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
     else this.freeIfIdle(slot);
+  }
+
+  /** Another node has what the subscriber had: it goes from here without a word, and what operators set stays. */
+  surrender(slot: number, close: (typeof closes)[keyof typeof closes]): void {
+    const { registry, subscriptions, sweeps, wheel } = this.#deps;
+    if (registry.subscribers.rows.session[slot] !== NONE) {
+      this.#close(slot, close);
+      this.#disconnect(slot);
+    }
+    sweeps.forget(slot);
+    for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
+    registry.forEachOfSubscriber(slot, (row) => {
+      if (isSubscribed(registry.rowState(row)))
+        subscriptions.move(row, registry.isGranted(row) ? RowState.allow : RowState.none);
+    });
+    wheel.cancel(slot);
+    this.freeIfIdle(slot);
+  }
+
+  /** Another node kept subscriptions of one that is not connected, for so long: they expire as if they had been here. */
+  keptFor(slot: number, awayMs: number): void {
+    const { registry, clock, wheel, settings } = this.#deps;
+    const { rows } = registry.subscribers;
+    if (rows.session[slot] !== NONE) return;
+    const lostAtMs = Math.floor(clock.now() - awayMs);
+    Atomics.store(rows.lastSeen, slot, BigInt(lostAtMs));
+    wheel.set(slot, lostAtMs + settings.subscriberRemoveAfterMs);
+  }
+
+  /** What another node kept of a connected subscriber has come late. */
+  resumeKept(slot: number): void {
+    this.#deps.sweeps.input(slot, 'reconnect', Notice.resumed);
   }
 
   /** Whether the token that the subscriber last came with lets it follow the device. */
@@ -329,6 +388,7 @@ export class Subscribers {
     wheel.cancel(slot);
     scopes.delete(slot);
     sweeps.forget(slot);
+    this.homes?.freed(slot);
     registry.freeSubscriber(slot);
   }
 

@@ -22,6 +22,7 @@ export const ToOwner = {
   Bell: 9,
   EdgeGone: 10,
   Fault: 11,
+  LeaveAll: 12,
 } as const;
 
 export type OperatorCommand =
@@ -67,6 +68,8 @@ export type ToOwnerCommand =
   | { readonly kind: typeof ToOwner.Bell; readonly edge: number; readonly bell: MessagePort }
   /** The edge's thread and its connections are gone; answered once no row says that somebody is connected to it. */
   | { readonly kind: typeof ToOwner.EdgeGone; readonly edge: number; readonly request: number }
+  /** Of a cluster: what is kept here without a connection is left to other nodes. */
+  | { readonly kind: typeof ToOwner.LeaveAll }
   /** For tests: throw, or do nothing for so long. */
   | { readonly kind: typeof ToOwner.Fault; readonly stallMs: number }
   | { readonly request: number; readonly command: OperatorCommand };

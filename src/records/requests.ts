@@ -20,6 +20,7 @@ const join = record(2, {
   restricted: 'flag',
   hold: 'flag',
   interest: 'flag',
+  generated: 'flag',
   connectedAt: 'f64',
   id: 'text',
   patterns: 'text',
@@ -68,6 +69,8 @@ export interface Join {
   readonly hold: boolean;
   /** A device that wants to know whether anybody listens. */
   readonly interest: boolean;
+  /** The hub has made the id: no other node knows it. */
+  readonly generated: boolean;
   /** Wall-clock ms. */
   readonly connectedAt: number;
 }
@@ -76,7 +79,7 @@ const roles = ['device', 'subscriber'] as const satisfies readonly Role[];
 
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
-  const { session, kind, actor, again, hold, interest, connectedAt } = value;
+  const { session, kind, actor, again, hold, interest, generated, connectedAt } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, {
@@ -85,6 +88,7 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
     again,
     hold,
     interest,
+    generated,
     vip,
     restricted: devices !== undefined,
     connectedAt,
@@ -94,12 +98,12 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
 }
 
 export function readJoin(...at: Parameters<typeof join.read>): Join {
-  const { session, kind, again, hold, interest, vip, restricted, connectedAt, id, patterns } = join.read(
+  const { session, kind, again, hold, interest, generated, vip, restricted, connectedAt, id, patterns } = join.read(
     ...at,
   );
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
   const actor = { role: roles[kind as SessionKind], id, devices, vip };
-  return { session, kind: kind as SessionKind, again, hold, interest, connectedAt, actor };
+  return { session, kind: kind as SessionKind, again, hold, interest, generated, connectedAt, actor };
 }
 
 /** What a subscriber may ask for through the owner. */

@@ -2,10 +2,10 @@
  * The cluster link, as main sees it: a thread that is started anew when it dies, what it says of the cluster, and what
  * main asks of it. Runs on main.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import type { AccessRule } from '../access/rules.ts';
-import type { FromLinkCommand, LinkAnswers, LinkPhase, LinkQuestion, ToLinkCommand } from '../cluster/commands.ts';
-import type { Figures } from '../cluster/figures.ts';
+import type { FromLinkCommand, LinkAnswers, LinkFigures, LinkPhase, LinkQuestion, ToLinkCommand } from '../cluster/commands.ts';
 import type { CallAnswer } from '../cluster/host.ts';
 import type { ClusterTask } from '../cluster/run.ts';
 import type { Bells } from './bells.ts';
@@ -40,6 +40,9 @@ export class ClusterAway extends Error {
   override readonly name = 'ClusterAway';
 }
 
+/** A scrape does not wait longer for what the link has counted. */
+const FIGURES_MS = 500;
+
 interface Waiting {
   resolve(answer: LinkAnswers[keyof LinkAnswers]): void;
   reject(failure: Error): void;
@@ -55,7 +58,7 @@ export class ClusterThread {
   #isIn: () => void = () => {};
   #isRefused: (failure: Error) => void = () => {};
   #wasIn = false;
-  #figures: Extract<FromLinkCommand, { kind: 'figures' }> | undefined;
+  #figures: LinkFigures | undefined;
 
   private constructor(deps: ClusterThreadDeps) {
     this.#deps = deps;
@@ -109,10 +112,13 @@ export class ClusterThread {
     return this.#isConnected && this.#phase === 'in' && this.#thread.life !== undefined ? 'connected' : 'disconnected';
   }
 
-  /** What the link has counted; undefined before the first look. */
-  get figures(): { readonly counts: Figures; readonly nodes: number; readonly roundTripMs: number } | undefined {
-    const told = this.#figures;
-    return told && { counts: told.figures, nodes: told.nodes, roundTripMs: told.roundTripMs };
+  /** What the link has counted, as of now; when it does not answer soon, as of the last time. */
+  async figures(): Promise<LinkFigures | undefined> {
+    const asked = this.ask<'figures'>({ ask: 'figures' }).then((figures) => {
+      this.#figures = figures;
+    });
+    await Promise.race([asked.catch(() => {}), sleep(FIGURES_MS)]);
+    return this.#figures;
   }
 
   /** @throws ClusterAway when the link has no answer */
@@ -165,9 +171,6 @@ export class ClusterThread {
       case 'refused':
         this.#isRefused(new ClusterRefused(message.message));
         if (this.#wasIn) this.#deps.log('error', message.message, {});
-        break;
-      case 'figures':
-        this.#figures = message;
         break;
       case 'log':
         this.#deps.log(message.level, message.message, message.fields);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { Subscriber } from '../support/peers.ts';
 import { type Node, startNode } from './support/hub-cluster.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
 
@@ -94,6 +95,27 @@ suite('a cluster of hubs', { timeout: TEST_MS }, () => {
     expect(await subscriber.frames.next(({ data }) => data === 4)).toBeDefined();
     const messages = subscriber.events('dev-4').filter(({ type }) => type === 'message');
     expect(messages.map(({ data }) => data)).toEqual([2, 3, 4]);
+  });
+
+  it('a rolling restart loses no subscription', async () => {
+    const device = await b.device('dev-6');
+    const subscriber = await a.subscriber('s-6');
+    await subscriber.subscribe('dev-6', 'dev-7');
+    await subscriber.drop();
+    const { seq } = await device.message('while it is away');
+    expect(await a.hub.stop()).toBe(0);
+    const moved = await Subscriber.connect(b.hub.subscriberPort, '?id=s-6');
+    expect((await moved.welcome()).resumed?.toSorted()).toEqual(['dev-6', 'dev-7']);
+    await device.message('back');
+    expect(await moved.frames.next(({ data }) => data === 'back')).toMatchObject({ seq: seq + 1 });
+    await moved.drop();
+    a = await startNode(nats.url, 'a');
+    expect(await b.hub.stop()).toBe(0);
+    const again = await Subscriber.connect(a.hub.subscriberPort, '?id=s-6');
+    expect((await again.welcome()).resumed?.toSorted()).toEqual(['dev-6', 'dev-7']);
+    const returned = await a.device('dev-6');
+    expect((await returned.message('on a')).seq).toBeGreaterThan(seq + 1);
+    expect(await again.frames.next(({ data }) => data === 'on a')).toBeDefined();
   });
 
   it('what operators set outlives every hub', async () => {

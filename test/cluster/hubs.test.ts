@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { Subscriber } from '../support/peers.ts';
 import { type Node, startNode } from './support/hub-cluster.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
 
@@ -198,6 +200,23 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
     for (const subscriber of [last, some, since])
       expect(await subscriber.frames.next(({ data }) => data === 'live')).toMatchObject({ seq: seq + 1 });
     expect(since.frames.all.filter(({ op }) => op === 'gap')).toEqual([]);
+  });
+
+  it('a subscriber that connects to another node has its subscriptions, filters and pauses there', async () => {
+    const device = await a.device('dev-10');
+    await a.device('move.1');
+    const first = await a.subscriber('s-10');
+    await first.subscribe('dev-10', 'dev-10b');
+    await first.ask('pause', ['dev-10b']);
+    await first.ask('subscribe', ['move.*']);
+    await first.filterPages('move.*');
+    const second = await Subscriber.connect(b.hub.subscriberPort, '?id=s-10');
+    const welcome = await second.welcome();
+    expect(await first.closed).toMatchObject({ code: 4004 });
+    expect(welcome).toMatchObject({ resumed: ['dev-10'], resumedFilters: ['move.*'] });
+    expect(await second.list()).toMatchObject({ 'dev-10': 'active', 'dev-10b': 'inactive' });
+    await eventually('dev-10 is followed', async () => (await device.message('ping')).skipped !== true);
+    expect((await second.event('dev-10')).device).toBe('dev-10');
   });
 
   it('both are ready and connected', async () => {

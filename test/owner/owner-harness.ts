@@ -144,7 +144,7 @@ export class OwnerHarness {
       connectedAt: 1,
       again: false,
       hold: false,
-      interest: false,
+      interest: false, generated: false,
     });
     this.poll();
     return session;

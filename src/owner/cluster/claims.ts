@@ -187,7 +187,11 @@ export class DeviceClaims implements DeviceHomes {
     const claim = this.#claims.get(slot);
     this.#claims.delete(slot);
     if (claim === undefined) {
-      devices.unwatched(slot); // left here by a node that drains
+      // Left here by a node that drains: it may connect again within the leave grace.
+      const isOffline = registry.devices.rows.deviceState[slot] === DeviceState.offline;
+      if (isOffline) devices.unwatched(slot);
+      else if (registry.devices.rows.session[slot] === NONE)
+        this.#deps.wheel.set(slot, this.#deps.clock.now() + this.#deps.settings.deviceLeaveGraceMs);
       settled(slot);
       return;
     }

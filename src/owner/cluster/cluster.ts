@@ -16,6 +16,7 @@ import { Backfills } from './backfills.ts';
 import type { ClusterContext } from './context.ts';
 import { Levels } from './levels.ts';
 import { Listings } from './listings.ts';
+import { SubscriberMoves } from './moves.ts';
 import { OperatorState } from './operator-state.ts';
 import { Peers } from './peers.ts';
 import { Remotes } from './remotes.ts';
@@ -33,6 +34,7 @@ export class Cluster {
   readonly #listings: Listings;
   readonly #waits: Waits;
   readonly #operatorState: OperatorState;
+  readonly #moves: SubscriberMoves;
   /** Parts of an id that is handed over, until its `Adopt`. */
   readonly #parts = new Map<string, Uint8Array[]>();
   readonly #takes: Readonly<Record<number, Take>>;
@@ -60,10 +62,12 @@ export class Cluster {
       listed: (prefix) => this.#waits.listed(prefix),
     });
     this.#waits = new Waits({ ...shared, remotes: this.#remotes, listings: this.#listings });
+    this.#moves = new SubscriberMoves(context);
     this.#operatorState = new OperatorState(context);
     this.#takes = { ...this.#ofFollows(), ...this.#ofHomes() };
     devices.homes = this.#claims;
     subscribers.waits = this.#waits;
+    subscribers.homes = this.#moves;
     registry.levelChanged = (slot) => {
       if (registry.devices.rows.home[slot] === Home.elsewhere) this.#levels.changed(slot);
     };
@@ -86,6 +90,17 @@ export class Cluster {
     const take = this.#takes[kind];
     if (take === undefined) throw new Error(`record of kind ${kind} from the cluster link`);
     take(views, offset);
+  }
+
+  /** The hub drains: what it keeps without a connection is left to other nodes. */
+  leaveAll(): void {
+    const { registry, link } = this.#context;
+    const { home, known, session, deviceState } = registry.devices.rows;
+    for (let slot = 0; slot < highWater(registry.devices); slot++) {
+      const isKept = deviceState[slot] !== DeviceState.free && known[slot] === 1 && session[slot] === NONE;
+      if (isKept && home[slot] === Home.here) link.tell(toLink.leave, { kind: HomeKind.device, id: registry.deviceId(slot) });
+    }
+    this.#moves.leaveAll();
   }
 
   /** Once per poll: what has changed since the last is told. */
@@ -150,7 +165,6 @@ export class Cluster {
 
   #ofHomes(): Readonly<Record<number, Take>> {
     const claims = this.#claims;
-    const { link } = this.#context;
     return {
       [FromLinkRecord.AdoptPart]: (...at) => {
         const { kind, id, part } = fromLink.adoptPart.read(...at);
@@ -163,16 +177,18 @@ export class Cluster {
         const parts = hasParts ? (this.#parts.get(keyOf(kind, id)) ?? []) : undefined;
         this.#parts.delete(keyOf(kind, id));
         if (kind === HomeKind.device) claims.adopt(id, parts, late);
+        else this.#moves.adopt(id, parts, late);
       },
       [FromLinkRecord.Release]: (...at) => {
         const { kind, id } = fromLink.release.read(...at);
         if (kind === HomeKind.device) claims.release(id);
+        else this.#moves.release(id);
       },
       [FromLinkRecord.Surrender]: (...at) => {
         const { kind, id, conflict } = fromLink.surrender.read(...at);
         const reason: SurrenderReason = conflict ? 'conflict' : 'replaced';
         if (kind === HomeKind.device) claims.surrender(id, reason);
-        else link.tell(toLink.surrendered, { kind, id, seq: 0 });
+        else this.#moves.surrender(id, reason);
       },
       [FromLinkRecord.Ping]: (...at) => this.#ping(fromLink.ping.read(...at)),
       [FromLinkRecord.Apply]: (...at) => this.#operatorState.take(fromLink.apply.read(...at)),
@@ -203,6 +219,7 @@ export class Cluster {
       if (rows.home[slot] === Home.elsewhere) this.#levels.changed(slot);
       else this.#claims.tellAll(slot);
     }
+    this.#moves.tellAll();
     this.#listings.reset();
   }
 }
