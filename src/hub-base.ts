@@ -60,7 +60,12 @@ export async function layBase(
   const { maxMessageBytes, maxConnections } = settings;
   const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
   const limits = { maxMessageBytes, connectionsMax, historyBytes: resolveHistoryBytes(settings) };
-  const memory = createHubMemory({ devices, subscribers, subscriptions }, limits, 1 + workers, settings.clusterNatsUrl.length > 0);
+  const memory = createHubMemory(
+    { devices, subscribers, subscriptions },
+    limits,
+    1 + workers,
+    settings.clusterNatsUrl.length > 0,
+  );
   const activity = new Activity(logger);
   const main = attachEdge({
     shared: memory,

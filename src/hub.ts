@@ -260,7 +260,8 @@ async function startCluster(
       rules.list = list;
     },
     log: (level, message, fields) => logger[level](fields, message),
-    restarting: (failure) => logger.error({ err: failure, thread: 'cluster' }, 'a thread died; another takes its place'),
+    restarting: (failure) =>
+      logger.error({ err: failure, thread: 'cluster' }, 'a thread died; another takes its place'),
     failed,
   });
 }

@@ -121,7 +121,8 @@ function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>, e
 
 /** A snapshot or a key that cannot be used does not mend by starting again: the code is that of wrong settings. */
 function exitCodeOf(error: unknown): number {
-  if (error instanceof SnapshotRefused || error instanceof KeyError || isClusterRefused(error)) return EXIT_CONFIG;
+  if (error instanceof SnapshotRefused || error instanceof KeyError || isClusterRefused(error))
+    return EXIT_CONFIG;
   return error instanceof ListenError ? EXIT_UNAVAILABLE : EXIT_SOFTWARE;
 }
 

@@ -1,6 +1,7 @@
 /** The metrics page: Prometheus text format 0.0.4, a pure function of the figures. No id ever becomes a label. */
-import { latencyBoundsSeconds } from '../memory/counters.ts';
+
 import type { FigureName } from '../cluster/figures.ts';
+import { latencyBoundsSeconds } from '../memory/counters.ts';
 import type { Figures } from './figures.ts';
 
 export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -157,7 +158,10 @@ function snapshotFamilies({ snapshots }: Figures): string[] {
 const linkCounters = {
   eventsSent: ['events_sent', 'Events sent to other nodes, once per node.'],
   eventsReceived: ['events_received', 'Events received from other nodes.'],
-  eventsShed: ['events_shed', 'Events not sent to a node that takes them too slowly; its subscribers get a gap.'],
+  eventsShed: [
+    'events_shed',
+    'Events not sent to a node that takes them too slowly; its subscribers get a gap.',
+  ],
   eventsRepeated: ['events_repeated', 'Events from other nodes that were here already, and dropped.'],
   gaps: ['gaps', 'Holes in the numbering of devices of other nodes that subscribers were told of.'],
   batchesSent: ['batches_sent', 'Batches sent to other nodes.'],
@@ -167,7 +171,10 @@ const linkCounters = {
   resent: ['batches_resent', 'Batches sent again.'],
   streamGaps: ['stream_gaps', 'Batches that NATS lost and that were asked for again.'],
   resyncs: ['resyncs', 'Sessions with other nodes that ended.'],
-  undecodable: ['undecodable', 'Messages and records of other nodes that could not be decoded, and were dropped.'],
+  undecodable: [
+    'undecodable',
+    'Messages and records of other nodes that could not be decoded, and were dropped.',
+  ],
   claims: ['claims', 'Devices and subscribers claimed for a connection.'],
   takeovers: ['takeovers', 'Devices and subscribers that moved from node to node.'],
   conflicts: ['conflicts', 'Ids connected on two nodes at once, found after a split.'],

@@ -41,7 +41,10 @@ export async function pageOverNodes<Item>(
   const page = node === deps.cluster!.node ? await pages.own(inner) : await pageOf(deps, node, pages, inner);
   const following = nodes[index + 1];
   if (page.cursor !== null) return { items: page.items, cursor: encode({ node, inner: page.cursor }) };
-  return { items: page.items, cursor: following === undefined ? null : encode({ node: following, inner: undefined }) };
+  return {
+    items: page.items,
+    cursor: following === undefined ? null : encode({ node: following, inner: undefined }),
+  };
 }
 
 async function pageOf<Item>(

@@ -50,15 +50,24 @@ export function nodesHook(app: AdminApp, deps: AdminDeps): void {
     const { runsAt } = request.routeOptions.config;
     if (runsAt === undefined || isNodeCall(request)) return undefined;
     const { device = '', subscriber = '' } = request.params as { device?: string; subscriber?: string };
-    const node = runsAt === 'device' ? await nodeOfDevice(deps, device) : await nodeOfSubscriber(deps, subscriber);
+    const node =
+      runsAt === 'device' ? await nodeOfDevice(deps, device) : await nodeOfSubscriber(deps, subscriber);
     if (node === undefined || node === cluster.node) return undefined;
     const { status, body } = await callNode(deps, node, sentOf(request));
-    return reply.code(status).type('application/json; charset=utf-8').send(Buffer.from(body).toString('utf8'));
+    return reply
+      .code(status)
+      .type('application/json; charset=utf-8')
+      .send(Buffer.from(body).toString('utf8'));
   });
 }
 
 /** Runs what another node asks for. */
-export async function answerNode(app: AdminApp, deps: AdminDeps, name: string, body: Uint8Array): Promise<CallAnswer> {
+export async function answerNode(
+  app: AdminApp,
+  deps: AdminDeps,
+  name: string,
+  body: Uint8Array,
+): Promise<CallAnswer> {
   const text = Buffer.from(body).toString('utf8');
   if (name === WHO) return { status: 200, body: Buffer.from(JSON.stringify(whoIs(deps, text))) };
   if (name !== HTTP) return { status: 404, body: Buffer.from('{}') };
@@ -100,7 +109,10 @@ export async function nodeNames({ cluster }: AdminDeps): Promise<string[]> {
 }
 
 /** @returns undefined when no node says that it has it */
-export async function nodeOfDevice({ cluster, presence }: AdminDeps, device: string): Promise<string | undefined> {
+export async function nodeOfDevice(
+  { cluster, presence }: AdminDeps,
+  device: string,
+): Promise<string | undefined> {
   const slot = presence.findDevice(device);
   if (slot >= 0 && Atomics.load(presence.devices.rows.home, slot) !== Home.elsewhere) return cluster!.node;
   try {
@@ -118,7 +130,9 @@ async function nodeOfSubscriber(deps: AdminDeps, subscriber: string): Promise<st
   const body = Buffer.from(subscriber);
   const answers = await Promise.all(
     others.map(async (node) => {
-      const answer = await cluster!.ask<'call'>({ ask: 'call', node, name: WHO, body }).catch(() => undefined);
+      const answer = await cluster!
+        .ask<'call'>({ ask: 'call', node, name: WHO, body })
+        .catch(() => undefined);
       if (answer?.status !== 200) return undefined;
       return { node, who: JSON.parse(Buffer.from(answer.body).toString('utf8')) as Who };
     }),
@@ -144,5 +158,10 @@ function whoIs({ presence }: AdminDeps, subscriber: string): Who {
 
 function sentOf(request: FastifyRequest): Sent {
   const { method, url, body, operator } = request;
-  return { method, url, operator, body: request.bodyText || (body === undefined ? '' : JSON.stringify(body)) };
+  return {
+    method,
+    url,
+    operator,
+    body: request.bodyText || (body === undefined ? '' : JSON.stringify(body)),
+  };
 }

@@ -33,7 +33,9 @@ export function accessRoutes(app: AdminApp, { rules: keeper }: AdminDeps): void 
       const { removed, pendingNodes } = await keeper.set(rules, dryRun).catch((failure: Error) => {
         throw new AdminError('unavailable', failure.message);
       });
-      return dryRun ? { rules, removed, dryRun: true as const } : { rules, removed, ...pending(pendingNodes) };
+      return dryRun
+        ? { rules, removed, dryRun: true as const }
+        : { rules, removed, ...pending(pendingNodes) };
     },
   );
 }

@@ -22,16 +22,18 @@ export function clusterRoutes(app: AdminApp, { cluster }: AdminDeps): void {
       return {
         node: cluster.node,
         state: cluster.state,
-        nodes: nodes.map(({ node, version, startedAtMs, devices, subscribers, eventsPerSecond, draining, roundTripMs }) => ({
-          id: node,
-          version,
-          started: startedAtMs,
-          devices,
-          subscribers,
-          eventsPerSecond,
-          draining,
-          roundTripMs: roundTripMs ?? null,
-        })),
+        nodes: nodes.map(
+          ({ node, version, startedAtMs, devices, subscribers, eventsPerSecond, draining, roundTripMs }) => ({
+            id: node,
+            version,
+            started: startedAtMs,
+            devices,
+            subscribers,
+            eventsPerSecond,
+            draining,
+            roundTripMs: roundTripMs ?? null,
+          }),
+        ),
       };
     },
   );

@@ -41,7 +41,8 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
     },
     async (request) => {
       const { query } = request;
-      if (query.scope !== 'cluster' || deps.cluster === undefined) return listDevices(deps, query, isNodeCall(request));
+      if (query.scope !== 'cluster' || deps.cluster === undefined)
+        return listDevices(deps, query, isNodeCall(request));
       const { items, cursor } = await pageOverNodes<DeviceEntry>(deps, query.cursor, {
         own: async (inner) => {
           const page = await listDevices(deps, { ...query, cursor: inner }, false);
@@ -151,7 +152,8 @@ async function listDevices(deps: AdminDeps, query: DevicesQuery, forAnother: boo
   const needle = Buffer.from(search);
   const passes = (state: number, slot: number): boolean => {
     if (wanted !== undefined && state !== wanted) return false;
-    if (Atomics.load(home, slot) === Home.elsewhere && (forAnother || Atomics.load(known, slot) === 1)) return false;
+    if (Atomics.load(home, slot) === Home.elsewhere && (forAnother || Atomics.load(known, slot) === 1))
+      return false;
     return needle.length === 0 || deps.presence.deviceIdIncludes(slot, needle);
   };
   const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
@@ -167,11 +169,16 @@ async function listDevices(deps: AdminDeps, query: DevicesQuery, forAnother: boo
 
 function parameters(values: Readonly<Record<string, string | number | undefined>>): string {
   const given = Object.entries(values).filter(([, value]) => value !== undefined);
-  return new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString();
+  return new URLSearchParams(
+    given.map(([name, value]): [string, string] => [name, String(value)]),
+  ).toString();
 }
 
 /** Live subscriptions are counted on every node; what operators set is the same on each. */
-async function countsOver(deps: AdminDeps, { device, subscribers }: DeviceEntry): Promise<DeviceEntry['subscribers']> {
+async function countsOver(
+  deps: AdminDeps,
+  { device, subscribers }: DeviceEntry,
+): Promise<DeviceEntry['subscribers']> {
   if (deps.cluster === undefined) return subscribers;
   const sum = { ...subscribers };
   const others = (await nodeNames(deps)).filter((node) => node !== deps.cluster!.node);

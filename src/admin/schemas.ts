@@ -65,7 +65,13 @@ const cursorOverNodes = z
   .optional()
   .describe('Cursor of the previous page; without it the first page');
 export const deviceQuery = fields({ scope });
-export const devicesQuery = fields({ limit, cursor: cursorOverNodes, state: deviceState.optional(), search, scope });
+export const devicesQuery = fields({
+  limit,
+  cursor: cursorOverNodes,
+  state: deviceState.optional(),
+  search,
+  scope,
+});
 export const rowsQuery = fields({ limit, cursor: cursorOverNodes, scope });
 
 const EVENTS_DEFAULT = 50;
@@ -242,7 +248,10 @@ export const clusterAnswer = z.object({
       subscribers: count.describe('Connected to it'),
       eventsPerSecond: z.number(),
       draining: z.boolean(),
-      roundTripMs: z.number().nullable().describe('From who answers to it and back; null where it was not measured'),
+      roundTripMs: z
+        .number()
+        .nullable()
+        .describe('From who answers to it and back; null where it was not measured'),
     }),
   ),
 });

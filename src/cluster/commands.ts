@@ -65,7 +65,12 @@ export type FromLinkCommand =
   | { readonly kind: 'connected'; readonly connected: boolean }
   /** It can not be part of the cluster, and no time will change that. */
   | { readonly kind: 'refused'; readonly message: string }
-  | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string; readonly fields: object }
+  | {
+      readonly kind: 'log';
+      readonly level: 'info' | 'warn' | 'error';
+      readonly message: string;
+      readonly fields: object;
+    }
   | { readonly kind: 'answer'; readonly request: number; readonly answer: LinkAnswers[keyof LinkAnswers] }
   | { readonly kind: 'failed'; readonly request: number; readonly message: string }
   /** The bucket has these access rules. */

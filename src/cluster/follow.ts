@@ -79,3 +79,9 @@ export function createFollow(id: string, ref: number, level: Level, holds: boole
 export function createSource(peer: Peer): Source {
   return { peer, since: 0, request: 0, entry: undefined, handle: -1, number: 0, untilMs: 0, held: [] };
 }
+
+/** @returns the peer as a source of the device's events */
+export function sourceOf(follow: Follow, peer: Peer): Source | undefined {
+  if (follow.current?.peer === peer) return follow.current;
+  return follow.next?.peer === peer ? follow.next : undefined;
+}

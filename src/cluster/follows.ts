@@ -6,7 +6,7 @@ import type { RecordViews } from '../memory/ring.ts';
 import type { DeviceState } from '../presence/lifecycle.ts';
 import { EventOrder } from './event-order.ts';
 import { EventField } from './event-record.ts';
-import { createFollow, createSource, type Follow, type Source } from './follow.ts';
+import { createFollow, createSource, type Follow, type Source, sourceOf } from './follow.ts';
 import type { Since } from './host.ts';
 import { WAIT_MS } from './limits.ts';
 import { Lookups, type LookupsDeps } from './lookups.ts';
@@ -164,8 +164,7 @@ export class Follows {
     if (follow?.current?.peer === peer) {
       this.#order.upTo(follow, seq);
       this.#deps.host.caughtUp(follow.ref);
-    }
-    else if (follow?.next?.peer === peer) this.#order.holdSeq(follow.next, seq);
+    } else if (follow?.next?.peer === peer) this.#order.holdSeq(follow.next, seq);
     else this.#stray();
   }
 
@@ -395,9 +394,4 @@ export class Follows {
   #stray(): void {
     this.#deps.figures.stray += 1;
   }
-}
-
-function sourceOf(follow: Follow, peer: Peer): Source | undefined {
-  if (follow.current?.peer === peer) return follow.current;
-  return follow.next?.peer === peer ? follow.next : undefined;
 }

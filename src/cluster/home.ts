@@ -112,3 +112,10 @@ function fnv1a(text: string): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   return (hash ^ (hash >>> 13)) >>> 0;
 }
+
+/** Of a device the newest numbering counts; what is kept of a subscriber may be in several places, and all of it counts. */
+export function takeParts(seek: Seek, kind: HomeKind, number: number, parts: readonly Uint8Array[]): void {
+  if (parts.length === 0) return;
+  if (kind === HomeKind.subscriber) seek.parts = [...(seek.parts ?? []), ...parts];
+  else if (number >= seek.partsNumber) [seek.parts, seek.partsNumber] = [parts, number];
+}

@@ -12,7 +12,7 @@ import {
   HomePhase,
   homeKey,
   outranks,
-  type Seek,
+  takeParts,
 } from './home.ts';
 import type { Claim, HomesDeps, Numbered } from './homes-deps.ts';
 import { SurrenderReason } from './host.ts';
@@ -205,7 +205,7 @@ export class Homes {
     if (seek !== undefined) {
       seek.promised.delete(peer);
       home.number = Math.max(home.number, number);
-      take(seek, kind, number, parts);
+      takeParts(seek, kind, number, parts);
       this.#settleIfDone(home);
     } else if (home.departure !== undefined) {
       home.departure.late = [...home.departure.late, ...parts];
@@ -394,11 +394,4 @@ export class Homes {
     this.claims.delete(home);
     this.#deps.dropped(home);
   }
-}
-
-/** Of a device the newest numbering counts; what is kept of a subscriber may be in several places, and all of it counts. */
-function take(seek: Seek, kind: HomeKind, number: number, parts: readonly Uint8Array[]): void {
-  if (parts.length === 0) return;
-  if (kind === HomeKind.subscriber) seek.parts = [...(seek.parts ?? []), ...parts];
-  else if (number >= seek.partsNumber) [seek.parts, seek.partsNumber] = [parts, number];
 }

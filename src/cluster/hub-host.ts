@@ -12,10 +12,10 @@ import type { Ringer } from '../memory/doorbell.ts';
 import type { RecordViews, RingConsumer, RingProducer } from '../memory/ring.ts';
 import { Home, NONE } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
-import { fromLink, ToLinkRecord, toLink } from '../records/cluster.ts';
+import { fromLink } from '../records/cluster.ts';
 import { claimEvent, copyEvent, EventField, eventBytes } from '../records/event.ts';
 import type { Fields, RecordLayout, Values } from '../records/layout.ts';
-import { FromOwnerRecord, readGap } from '../records/replies.ts';
+import { FromOwnerRecord } from '../records/replies.ts';
 import { writeSynced } from '../records/requests.ts';
 import { epochName } from '../wire/events.ts';
 import type {
@@ -32,7 +32,8 @@ import type {
 import { CONTEST_MS, LIST_IDS_MAX } from './limits.ts';
 import type { ClusterNode } from './node.ts';
 import type { Operators } from './operators.ts';
-import { HomeKind, type Level } from './records.ts';
+import { ownerSays, type Take } from './owner-says.ts';
+import { HomeKind } from './records.ts';
 
 export interface HubHostDeps {
   readonly toOwner: RingProducer;
@@ -58,8 +59,6 @@ const APPLY_BYTES = 64 * 1024;
 /** Between two readings of the event counters, ms. */
 const RATE_MS = 1000;
 
-type Take = (views: RecordViews, offset: number) => void;
-
 interface Probe {
   readonly kind: HomeKind;
   readonly id: string;
@@ -68,10 +67,8 @@ interface Probe {
 
 export class HubHost implements ClusterHost {
   readonly #deps: HubHostDeps;
-  readonly #takes: Readonly<Record<number, Take>>;
-  readonly #parts = new Map<string, Uint8Array[]>();
+  #takes: Readonly<Record<number, Take>> = {};
   #node: ClusterNode | undefined;
-  #operators: Operators | undefined;
   /** The owner has begun to tell all: what stood in the ring before was for another link. */
   #isTold = false;
   #hasApplied = false;
@@ -83,13 +80,17 @@ export class HubHost implements ClusterHost {
 
   constructor(deps: HubHostDeps) {
     this.#deps = deps;
-    this.#takes = { ...this.#ofHomes(), ...this.#ofFollows() };
   }
 
   /** The node is there: the owner tells all that it must know. */
   start(node: ClusterNode, operators: Operators): void {
     this.#node = node;
-    this.#operators = operators;
+    this.#takes = ownerSays({
+      node,
+      reader: this.#deps.reader,
+      applied: (revision) => operators.applied(revision),
+      askPast: (request, id, query) => this.#askPast(request, id, query),
+    });
     this.#tell(fromLink.hello, {});
   }
 
@@ -135,7 +136,11 @@ export class HubHost implements ClusterHost {
     const { atMs, events } = this.#rate;
     if (now - atMs < RATE_MS) return;
     const received = this.#sum('receivedPong') + this.#sum('receivedMessage') + this.#sum('receivedStatus');
-    this.#rate = { atMs: now, events: received, perSecond: atMs === 0 ? 0 : ((received - events) * 1e3) / (now - atMs) };
+    this.#rate = {
+      atMs: now,
+      events: received,
+      perSecond: atMs === 0 ? 0 : ((received - events) * 1e3) / (now - atMs),
+    };
   }
 
   // Devices with another home.
@@ -341,78 +346,6 @@ export class HubHost implements ClusterHost {
     else if (this.#isTold) this.#takes[kind]?.(views, offset);
   }
 
-  #ofHomes(): Readonly<Record<number, Take>> {
-    const homes = () => this.#node!.homes;
-    const kindOf = (kind: number): HomeKind => kind as HomeKind;
-    return {
-      [ToLinkRecord.Connected]: (...at) => {
-        const { kind, id } = toLink.connected.read(...at);
-        homes().connect(kindOf(kind), id);
-      },
-      [ToLinkRecord.Disconnected]: (...at) => {
-        const { kind, id } = toLink.disconnected.read(...at);
-        homes().disconnect(kindOf(kind), id);
-      },
-      [ToLinkRecord.Hold]: (...at) => {
-        const { kind, id } = toLink.hold.read(...at);
-        homes().hold(kindOf(kind), id);
-      },
-      [ToLinkRecord.Forget]: (...at) => {
-        const { kind, id } = toLink.forget.read(...at);
-        homes().forget(kindOf(kind), id);
-      },
-      [ToLinkRecord.Leave]: (...at) => {
-        const { kind, id } = toLink.leave.read(...at);
-        homes().leave(kindOf(kind), id);
-      },
-      [ToLinkRecord.SurrenderPart]: (...at) => {
-        const { kind, id, part } = toLink.surrenderPart.read(...at);
-        const key = `${kind} ${id}`;
-        const parts = this.#parts.get(key);
-        if (parts === undefined) this.#parts.set(key, [part]);
-        else parts.push(part);
-      },
-      [ToLinkRecord.Surrendered]: (...at) => {
-        const { kind, id, seq } = toLink.surrendered.read(...at);
-        const parts = this.#parts.get(`${kind} ${id}`) ?? [];
-        this.#parts.delete(`${kind} ${id}`);
-        homes().surrendered(kindOf(kind), id, parts, seq);
-      },
-      [ToLinkRecord.Applied]: (...at) => this.#operators!.applied(toLink.applied.read(...at).revision),
-    };
-  }
-
-  #ofFollows(): Readonly<Record<number, Take>> {
-    const node = (): ClusterNode => this.#node!;
-    return {
-      [FromOwnerRecord.Event]: (views, offset) => node().followers.event(views, offset, eventBytes(views, offset)),
-      [FromOwnerRecord.Gap]: (...at) => {
-        const { device, to } = readGap(...at);
-        node().followers.gap(device, to);
-      },
-      [ToLinkRecord.Want]: (...at) => {
-        const { id, level, holds, since, epoch, seq } = toLink.want.read(...at);
-        node().follows.want(id, level as Level, since ? { epoch, seq } : undefined, holds);
-      },
-      [ToLinkRecord.Unwant]: (...at) => node().follows.unwant(toLink.unwant.read(...at).id),
-      [ToLinkRecord.Filter]: (...at) => node().filter(toLink.filter.read(...at).prefix),
-      [ToLinkRecord.Unfilter]: (...at) => node().unfilter(toLink.unfilter.read(...at).prefix),
-      [ToLinkRecord.Followed]: (...at) => this.#followed(toLink.followed.read(...at)),
-      [ToLinkRecord.Unfollowed]: (...at) => {
-        const { peer, request, id, why } = toLink.unfollowed.read(...at);
-        node().followers.unfollowed(peer, request, id, why);
-      },
-      [ToLinkRecord.Removed]: (...at) => {
-        const { id, terminated } = toLink.removed.read(...at);
-        node().followers.gone(id, terminated);
-      },
-      [ToLinkRecord.AskPast]: (...at) => {
-        const { request, id, epoch, before, max } = toLink.askPast.read(...at);
-        this.#askPast(request, id, { epoch, after: 0, before, max });
-      },
-    };
-  }
-
   /** Where the home cannot be asked, the node says so before it has named the request. */
   #askPast(request: number, id: string, query: HistoryQuery): void {
     this.#asking = request;
@@ -420,21 +353,4 @@ export class HubHost implements ClusterHost {
     if (this.#asking !== undefined) this.#asked.set(number, request);
     this.#asking = undefined;
   }
-
-  /** A node follows a device: what it lacks is replayed from the history log. */
-  #followed(followed: Values<FollowedFields>): void {
-    const { peer, request, id, slot, generation, level, start, seq, epoch, state, status, lastSeen } = followed;
-    const { followers } = this.#node!;
-    const entry = { epoch, seq: start, state: state as DeviceEntry['state'], status, lastSeen };
-    followers.followed(peer, { request, id, slot, level: level as Level, entry });
-    if (start < seq) {
-      const replay = this.#deps.reader.since({ slot, generation, seq }, start);
-      for (let step = replay.next(); step !== Step.End; step = replay.next()) {
-        if (step === Step.Event) followers.replay(peer, slot, replay.views, 0, eventBytes(replay.views, 0));
-      }
-    }
-    followers.upTo(peer, slot, seq);
-  }
 }
-
-type FollowedFields = (typeof toLink.followed extends RecordLayout<infer F> ? F : never) & Fields;

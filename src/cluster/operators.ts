@@ -99,7 +99,10 @@ export class Operators {
       return { ok: false, message: 'the cluster is disconnected: nothing can be changed' };
     try {
       const revision = await this.#write(kv, changes);
-      const [own, others] = await Promise.all([this.#obeysItself(revision), this.#deps.confirm(revision, this.#marker)]);
+      const [own, others] = await Promise.all([
+        this.#obeysItself(revision),
+        this.#deps.confirm(revision, this.#marker),
+      ]);
       return { ok: true, revision, pendingNodes: own ? others : [this.#deps.node, ...others] };
     } catch (error) {
       this.read(); // the bucket may be gone

@@ -12,7 +12,14 @@ import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import type { HubMemory } from '../supervise/memory.ts';
-import type { FromLinkCommand, LinkAnswers, LinkFigures, LinkQuestion, NodeFigures, ToLinkCommand } from './commands.ts';
+import type {
+  FromLinkCommand,
+  LinkAnswers,
+  LinkFigures,
+  LinkQuestion,
+  NodeFigures,
+  ToLinkCommand,
+} from './commands.ts';
 import type { CallAnswer, OperatorChange } from './host.ts';
 import { HubHost } from './hub-host.ts';
 import { ClusterLink } from './link.ts';
@@ -62,7 +69,12 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
     phaseChanged: (phase) => say({ kind: 'phase', phase }),
     rulesChanged: (rules) => say({ kind: 'rules', rules }),
     duplicate: () =>
-      say({ kind: 'log', level: 'error', message: 'another process of the cluster has this node id', fields: { node: task.node } }),
+      say({
+        kind: 'log',
+        level: 'error',
+        message: 'another process of the cluster has this node id',
+        fields: { node: task.node },
+      }),
     isDraining: () => isDraining,
   });
   const poller = createPoller(task, host);
@@ -82,7 +94,8 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
       else if (command.kind === 'drain') isDraining = true;
       else if (command.kind === 'fault') throw new Error('a fault that was asked for');
       else if (command.kind === 'answer') calls.answered(command.request, command.answer);
-      else if (command.kind === 'question') void answer(command, say, (question) => answerTo(task, link, host, question));
+      else if (command.kind === 'question')
+        void answer(command, say, (question) => answerTo(task, link, host, question));
       else {
         bell.close();
         bell = command.bell.on('message', poller.wake);
@@ -138,7 +151,10 @@ function open(
 
 function createHost(
   { memory, edge, settings }: ClusterTask,
-  main: Pick<ConstructorParameters<typeof HubHost>[0], 'call' | 'phaseChanged' | 'rulesChanged' | 'duplicate' | 'isDraining'>,
+  main: Pick<
+    ConstructorParameters<typeof HubHost>[0],
+    'call' | 'phaseChanged' | 'rulesChanged' | 'duplicate' | 'isDraining'
+  >,
 ): HubHost {
   const { toOwner, fromOwner } = memory.edges[edge]!;
   const presence = new PresenceReader(memory.presence);
@@ -227,7 +243,11 @@ function answerTo(
   }
 }
 
-function nodesOf({ node: own, version, startedAtMs }: ClusterTask, link: ClusterLink, host: HubHost): NodeFigures[] {
+function nodesOf(
+  { node: own, version, startedAtMs }: ClusterTask,
+  link: ClusterLink,
+  host: HubHost,
+): NodeFigures[] {
   return [{ node: own, version, startedAtMs, ...host.figures(), roundTripMs: undefined }, ...othersOf(link)];
 }
 

@@ -14,7 +14,8 @@ export function setByOperators(presence: PresenceReader, rules: readonly AccessR
     if (row === undefined || access === undefined) continue;
     const device = presence.device(row.device)?.device;
     const subscriber = presence.subscriber(row.subscriber)?.subscriber;
-    if (device !== undefined && subscriber !== undefined) changes.push({ kind: 'pair', device, subscriber, access });
+    if (device !== undefined && subscriber !== undefined)
+      changes.push({ kind: 'pair', device, subscriber, access });
   }
   const { rows } = presence.subscribers;
   for (let slot = 0; slot < highWater(presence.subscribers); slot++) {

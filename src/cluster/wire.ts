@@ -250,7 +250,11 @@ function writeTail(buffer: Buffer, at: number, field: Field, value: unknown): nu
     return (value as Uint8Array).length;
   }
   if (field === 'text') return buffer.write(value as string, at);
-  return buffer.write(field === 'ids' ? (value as readonly string[]).join('\n') : (value as string), at, 'latin1');
+  return buffer.write(
+    field === 'ids' ? (value as readonly string[]).join('\n') : (value as string),
+    at,
+    'latin1',
+  );
 }
 
 function writeFixed({ f64, u32, u8 }: RecordViews, at: number, field: Field, value: unknown): void {

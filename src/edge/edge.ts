@@ -549,7 +549,7 @@ export class Edge {
         again: welcomed,
         hold: session.hold,
         interest: session.wantsInterest,
-      generated: session.isAnonymous,
+        generated: session.isAnonymous,
       });
     }
     line.synced();

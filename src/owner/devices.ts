@@ -12,12 +12,14 @@ import { highWater } from '../memory/layout.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { Home, NONE } from '../presence/columns.ts';
-import { type DeviceInput, DeviceState, deviceStateNames, nextDeviceState } from '../presence/lifecycle.ts';
-import { EventField, EventFlag, eventBytes, privateViews, writeEventHead } from '../records/event.ts';
+import { type DeviceInput, DeviceState, nextDeviceState } from '../presence/lifecycle.ts';
+import { EventField, EventFlag, eventBytes, privateViews } from '../records/event.ts';
 import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
-import { EventType, Priority } from '../wire/events.ts';
+import { EventType } from '../wire/events.ts';
+import type { DeviceHomes } from './device-homes.ts';
 import type { EdgeLink } from './edge-link.ts';
+import { HubEvents } from './hub-events.ts';
 import type { Registry } from './registry.ts';
 import { SessionSlots } from './session-slots.ts';
 
@@ -45,38 +47,18 @@ export interface DevicesDeps {
   readonly gone: (slot: number) => void;
 }
 
-/** What a cluster changes for devices: who numbers their events is not known at once, or is another node. */
-export interface DeviceHomes {
-  /** A device connected. @returns false while it is not settled who numbers its events: `settle` follows */
-  connected(slot: number): boolean;
-  /** Its connection is over. @returns false when that has to wait until it is settled */
-  disconnected(slot: number, session: number, clean: boolean): boolean;
-  /** Keeps an event that cannot be numbered yet. */
-  hold(slot: number, views: RecordViews, offset: number): void;
-  /** An operator publishes for a device that is nowhere, so it has its home here. @returns false: not now */
-  claim(slot: number): boolean;
-  /** An operator ends the device; its row is freed next. */
-  terminated(slot: number): void;
-  /** The timer of a device with its home elsewhere. */
-  timer(slot: number): void;
-  /** Fewer subscriptions follow a device with its home elsewhere. */
-  unwatched(slot: number): void;
-}
-
-/** Room to build the hub's own events in: header and a short JSON text. */
-const HUB_EVENT_BYTES = EventField.body + 512;
-
 export class Devices {
   readonly #deps: DevicesDeps;
   /** Also for events that were sent before their edge knew the slot. */
   readonly #sessions = new SessionSlots();
-  readonly #hubEvent = privateViews(HUB_EVENT_BYTES);
+  readonly #events: HubEvents;
 
   /** undefined: there is no cluster. */
   homes: DeviceHomes | undefined;
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
+    this.#events = new HubEvents(deps.clock);
   }
 
   /** The first listener came, or the last one went. */
@@ -221,7 +203,7 @@ export class Devices {
     const status = Buffer.from(event.deviceStatus);
     const views = privateViews(EventField.body + status.length + event.payload.length);
     const flags = EventFlag.payloadIsJson;
-    const bytes = this.#write(views, { ...event, flags, status, payload: event.payload });
+    const bytes = this.#events.write(views, { ...event, flags, status, payload: event.payload });
     return this.#broadcast(slot, views, 0, bytes);
   }
 
@@ -313,10 +295,10 @@ export class Devices {
   tellLost(slot: number): void {
     const { registry, links } = this.#deps;
     registry.setDeviceState(slot, DeviceState.offline);
-    const bytes = this.#writeState(DeviceState.offline, 'node lost');
+    const bytes = this.#events.state(DeviceState.offline, 'node lost');
     const { interest, edges } = registry;
     for (let edge = 0; edge < edges; edge++) {
-      if (interest[slot * edges + edge] !== 0) links[edge]!.event(this.#hubEvent, 0, bytes, slot, 0);
+      if (interest[slot * edges + edge] !== 0) links[edge]!.event(this.#events.views, 0, bytes, slot, 0);
     }
   }
 
@@ -345,43 +327,8 @@ export class Devices {
     const after = nextDeviceState(before, input);
     if (after === before) return;
     registry.setDeviceState(slot, after);
-    this.#broadcast(slot, this.#hubEvent, 0, this.#writeState(after as Exclude<DeviceState, 0>, reason));
-  }
-
-  /** Puts what the hub says of a device's state into `#hubEvent`. @returns its length */
-  #writeState(state: Exclude<DeviceState, 0>, reason: string): number {
-    const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
-    const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[state], reason }));
-    const at = this.#deps.clock.wallNow();
-    const event = { type: EventType.status, priority: Priority.high, at, flags, payload };
-    return this.#write(this.#hubEvent, { ...event, status: NO_BYTES });
-  }
-
-  /** Puts an event of the hub's own or an operator's together. @returns its length */
-  #write(
-    views: RecordViews,
-    event: {
-      readonly type: number;
-      readonly priority: number;
-      readonly flags: number;
-      readonly at: number;
-      readonly status: Uint8Array;
-      readonly payload: Uint8Array;
-    },
-  ): number {
-    const { status, payload } = event;
-    const body = writeEventHead(views, 0, {
-      ...event,
-      received: this.#deps.clock.now(),
-      device: NONE,
-      session: NONE,
-      statusBytes: status.length,
-      payloadBytes: payload.length,
-      ackBytes: 0,
-    });
-    views.u8.set(status, body);
-    views.u8.set(payload, body + status.length);
-    return body + status.length + payload.length;
+    const bytes = this.#events.state(after as Exclude<DeviceState, 0>, reason);
+    this.#broadcast(slot, this.#events.views, 0, bytes);
   }
 
   /** The line to the edge that holds the session. */
@@ -421,5 +368,3 @@ export class Devices {
     return registry.devices.rows.waiting[slot] !== 0;
   }
 }
-
-const NO_BYTES = new Uint8Array(0);

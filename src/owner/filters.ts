@@ -64,14 +64,9 @@ export class Filters {
     return this.#ready.size > 0 || this.#gone.size > 0;
   }
 
-  /** Whether devices are on their way to somebody. */
-  get isBusy(): boolean {
-    return this.#jobs.size > 0;
-  }
-
-  /** Whether devices are on their way to the session. */
-  isBusyFor(session: number): boolean {
-    return this.#jobs.has(session);
+  /** Whether devices are on their way to the session, or to any. */
+  isBusy(session?: number): boolean {
+    return session === undefined ? this.#jobs.size > 0 : this.#jobs.has(session);
   }
 
   /** A request that names filters, beside devices or not. */
@@ -184,7 +179,8 @@ export class Filters {
   rescanOf(subscriber: number): void {
     const { registry } = this.#deps;
     const session = registry.subscribers.rows.session[subscriber]!;
-    for (const slot of registry.filters.ofSubscriber(subscriber)) this.#rescanFilter(slot, subscriber, session);
+    for (const slot of registry.filters.ofSubscriber(subscriber))
+      this.#rescanFilter(slot, subscriber, session);
   }
 
   /** Other access rules are in force: what they do not deny any more is followed. */

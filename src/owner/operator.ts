@@ -4,6 +4,7 @@ import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/c
 import { Notice } from '../records/replies.ts';
 import type { Devices } from './devices.ts';
 import type { Filters } from './filters.ts';
+import type { OperatorRows } from './operator-rows.ts';
 import type { Registry } from './registry.ts';
 import type { RuleSweep, SweepPart } from './rule-sweep.ts';
 import type { Subscribers } from './subscribers.ts';
@@ -26,6 +27,7 @@ export interface OperatorDeps {
   readonly subscribers: Subscribers;
   readonly sweep: RuleSweep;
   readonly filters: Filters;
+  readonly rows: OperatorRows;
 }
 
 export class Operator {
@@ -35,8 +37,10 @@ export class Operator {
   readonly #subscribers: Subscribers;
   readonly #sweep: RuleSweep;
   readonly #filters: Filters;
+  readonly #rows: OperatorRows;
 
-  constructor({ registry, devices, subscriptions, subscribers, sweep, filters }: OperatorDeps) {
+  constructor({ registry, devices, subscriptions, subscribers, sweep, filters, rows }: OperatorDeps) {
+    this.#rows = rows;
     this.#filters = filters;
     this.#registry = registry;
     this.#devices = devices;
@@ -63,7 +67,8 @@ export class Operator {
       case ToOwner.Publish:
         return this.#onDevice(command.device, (slot) => {
           const isHeard = this.#devices.publish(slot, command);
-          if (isHeard === undefined) return { ok: false, why: 'unavailable', message: 'the device is connecting; ask again' };
+          if (isHeard === undefined)
+            return { ok: false, why: 'unavailable', message: 'the device is connecting; ask again' };
           const seq = this.#registry.devices.rows.seq[slot]!;
           return isHeard ? { ok: true, seq } : { ok: true, seq, skipped: true };
         });
@@ -95,7 +100,7 @@ export class Operator {
     if (vip !== undefined) this.#subscribers.setVip(subscriberSlot, vip);
     if (status !== undefined) {
       this.#setGranted(row, status);
-      if (found >= 0) this.#subscribers.operatorInput(row, inputOf[status]);
+      if (found >= 0) this.#rows.input(row, inputOf[status]);
     }
     return { ok: true, slot: row };
   }
@@ -118,7 +123,7 @@ export class Operator {
     const row =
       subscriberSlot < 0
         ? -1
-        : this.#subscribers.makeRow(deviceSlot, subscriberSlot, inputOf[status], status === 'allow');
+        : this.#rows.make(deviceSlot, subscriberSlot, inputOf[status], status === 'allow');
     this.#devices.unwatched(deviceSlot);
     if (row < 0 && subscriberSlot >= 0) this.#subscribers.freeIfIdle(subscriberSlot);
     return row;
@@ -128,7 +133,7 @@ export class Operator {
     const row = this.#pair(device, subscriber);
     if (row < 0) return missingRow(device, subscriber);
     const subscriberSlot = this.#registry.subscriptions.rows.subscriber[row]!;
-    this.#subscribers.operatorInput(row, 'operatorRemove');
+    this.#rows.input(row, 'operatorRemove');
     this.#subscribers.freeIfIdle(subscriberSlot);
     return { ok: true };
   }

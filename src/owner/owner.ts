@@ -31,6 +31,7 @@ import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Filters } from './filters.ts';
 import { Operator } from './operator.ts';
+import { OperatorRows } from './operator-rows.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
 import { Requests } from './requests.ts';
@@ -71,6 +72,18 @@ export interface OwnerDeps {
   /** Number of the cluster link among the edges, and what makes this side of it; absent: this hub is alone. */
   readonly cluster?: { readonly edge: number; create(context: ClusterContext): Cluster } | undefined;
 }
+
+/** What the owner itself gives to its side of a cluster. */
+type OwnParts =
+  | 'link'
+  | 'edge'
+  | 'wheel'
+  | 'subscriberWheel'
+  | 'sweeps'
+  | 'clock'
+  | 'settings'
+  | 'operator'
+  | 'reader';
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
 const TIMERS_PER_POLL = 1024;
@@ -166,8 +179,19 @@ export class Owner {
     this.#devices = devices;
     this.#subscribers = subscribers;
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
-    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters });
-    this.#cluster = this.#createCluster({ ...pages, devices, subscribers, scopes, filters, sweep, history, links });
+    const rows = new OperatorRows({ ...shared, subscriptions, filters, wheel });
+    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters, rows });
+    this.#cluster = this.#createCluster({
+      ...pages,
+      devices,
+      subscribers,
+      scopes,
+      filters,
+      sweep,
+      rows,
+      history,
+      links,
+    });
     if (deps.takesOver === true) {
       this.#recovery = new Recovery({ ...deps, registry, devices, subscribers, history });
       this.flush();
@@ -278,7 +302,7 @@ export class Owner {
     else if (this.#recovery === undefined || this.#recovery.isOver) this.#cluster!.take(ring, offset);
   }
 
-  #createCluster(parts: Omit<ClusterContext, 'link' | 'edge' | 'wheel' | 'clock' | 'settings' | 'operator' | 'reader'>): Cluster | undefined {
+  #createCluster(parts: Omit<ClusterContext, OwnParts>): Cluster | undefined {
     const { cluster, links, clock, settings } = this.#deps;
     if (cluster === undefined) return undefined;
     const { edge } = cluster;
@@ -291,6 +315,8 @@ export class Owner {
       link: links[edge]!,
       edge,
       wheel: this.#deviceTimers,
+      subscriberWheel: this.#subscriberTimers,
+      sweeps: this.#sweeps,
       clock,
       settings,
     });

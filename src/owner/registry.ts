@@ -248,7 +248,8 @@ export class Registry {
     Atomics.add(rows.peers, device, change);
     end(rows.version, device);
     this.interest[device * this.edges + edge]! += change;
-    if ((before === 0 || before + change === 0) && rows.wantsInterest[device] !== 0) this.interestChanged(device);
+    if ((before === 0 || before + change === 0) && rows.wantsInterest[device] !== 0)
+      this.interestChanged(device);
   }
 
   /** Another node has subscriptions that wait for a reconnect, or none any more. */

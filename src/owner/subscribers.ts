@@ -1,6 +1,5 @@
 /**
- * The subscriber side of the owner: who is connected where, silence and expiry, and what operators do to
- * subscriptions. Owner thread only. The rules are in `presence/lifecycle.ts`; this carries out their effects.
+ * The subscriber side of the owner: who is connected where, silence and expiry. Owner thread only. The rules are in `presence/lifecycle.ts`; this carries out their effects.
  */
 import type { Actor } from '../access/actor.ts';
 import type { Clock } from '../clock.ts';
@@ -9,7 +8,7 @@ import type { Pulse } from '../memory/heartbeat.ts';
 import { highWater } from '../memory/layout.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
-import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
+import { RowState } from '../presence/lifecycle.ts';
 import { NO_BYTES, Notice } from '../records/replies.ts';
 import type { Join, Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
@@ -20,6 +19,7 @@ import type { Registry } from './registry.ts';
 import type { NamedRequest, Requests } from './requests.ts';
 import type { TokenScopes } from './scopes.ts';
 import { SessionSlots } from './session-slots.ts';
+import type { RequestWaits, SubscriberHomes } from './subscriber-homes.ts';
 import { isSubscribed, type Subscriptions } from './subscriptions.ts';
 import type { Sweeps } from './sweeps.ts';
 
@@ -43,27 +43,6 @@ export interface SubscribersDeps {
   readonly pulses: readonly Pulse[];
   readonly clock: Clock;
   readonly settings: SubscriberSettings;
-}
-
-/** What a cluster changes for subscribers: another node may keep what is theirs. */
-export interface SubscriberHomes {
-  /** A subscriber connected. @returns false while it is not known who keeps its subscriptions: `enter` follows */
-  admits(join: Join): boolean;
-  /** @returns whether it is the request of one that waits to be let in */
-  asks(request: Request): boolean;
-  /** A connection is over. @returns whether it was one that waited to be let in */
-  leaves(session: number): boolean;
-  /** The connection of one that was let in is over. */
-  disconnected(slot: number): void;
-  /** The row is about to be freed. */
-  freed(slot: number): void;
-}
-
-/** Requests that wait until it is known where devices are. */
-export interface RequestWaits {
-  /** @returns whether the request waits; `Subscribers.answer` is called later */
-  defers(subscriber: number, request: Request): boolean;
-  sessionOver(session: number): void;
 }
 
 export class Subscribers {
@@ -268,44 +247,6 @@ export class Subscribers {
     wheel.set(slot, now + settings.subscriberRemoveAfterMs - silentMs);
   }
 
-  /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 when it is gone */
-  operatorInput(row: number, input: Input): number {
-    const { registry, subscriptions, filters, wheel, clock, settings } = this.#deps;
-    const { rows } = registry.subscriptions;
-    const device = rows.device[row]!;
-    const subscriber = rows.subscriber[row]!;
-    const before = registry.rowState(row);
-    const connected = registry.subscribers.rows.session[subscriber] !== NONE;
-    let after = nextRowState(before, input, false);
-    if (after === RowState.active && !connected) after = nextRowState(after, 'disconnect', false);
-    const notice = after === before ? undefined : noticeOf(before, after, input);
-    if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
-    if (after === RowState.deny || after === RowState.allow) registry.setHeld(row);
-    subscriptions.move(row, after);
-    const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
-    if (isLifted) filters.rematch(subscriber, device);
-    if (after === RowState.none) return -1;
-    if (!connected && !wheel.isSet(subscriber))
-      wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
-    return row;
-  }
-
-  /** Makes a pair's row in the state to which an operator's input leads. @returns the row, or -1 when the table is full */
-  makeRow(device: number, subscriber: number, input: Input, granted: boolean): number {
-    const { registry, subscriptions, wheel, clock, settings } = this.#deps;
-    const connected = registry.subscribers.rows.session[subscriber] !== NONE;
-    let state = nextRowState(RowState.none, input, false);
-    if (state === RowState.active && !connected) state = nextRowState(state, 'disconnect', false);
-    const row = registry.createRow(device, subscriber, state, { granted });
-    if (row < 0) return row;
-    const notice = noticeOf(RowState.none, state, input);
-    if (notice !== undefined) subscriptions.tell(subscriber, notice, device, state);
-    if (state === RowState.active) subscriptions.attach(row);
-    if (!connected && !wheel.isSet(subscriber))
-      wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
-    return row;
-  }
-
   /**
    * Closes the subscriber's connection, if any, and removes its subscriptions.
    * @param forget what operators set for it goes too
@@ -347,21 +288,6 @@ export class Subscribers {
     });
     wheel.cancel(slot);
     this.freeIfIdle(slot);
-  }
-
-  /** Another node kept subscriptions of one that is not connected, for so long: they expire as if they had been here. */
-  keptFor(slot: number, awayMs: number): void {
-    const { registry, clock, wheel, settings } = this.#deps;
-    const { rows } = registry.subscribers;
-    if (rows.session[slot] !== NONE) return;
-    const lostAtMs = Math.floor(clock.now() - awayMs);
-    Atomics.store(rows.lastSeen, slot, BigInt(lostAtMs));
-    wheel.set(slot, lostAtMs + settings.subscriberRemoveAfterMs);
-  }
-
-  /** What another node kept of a connected subscriber has come late. */
-  resumeKept(slot: number): void {
-    this.#deps.sweeps.input(slot, 'reconnect', Notice.resumed);
   }
 
   /** Whether the token that the subscriber last came with lets it follow the device. */
@@ -471,11 +397,4 @@ export class Subscribers {
     const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
     this.#deps.subscriptions.link(session).close(session, close);
   }
-}
-
-/** What the subscriber is told of an operator's change; undefined: nothing. */
-function noticeOf(before: number, after: RowState, input: Input): Notice | undefined {
-  if (isSubscribed(after)) return after === RowState.active ? Notice.operatorActive : Notice.operatorInactive;
-  if (!isSubscribed(before)) return undefined;
-  return input === 'operatorDeny' ? Notice.deniedByOperator : Notice.removedByOperator;
 }

@@ -98,9 +98,8 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
 }
 
 export function readJoin(...at: Parameters<typeof join.read>): Join {
-  const { session, kind, again, hold, interest, generated, vip, restricted, connectedAt, id, patterns } = join.read(
-    ...at,
-  );
+  const { session, kind, again, hold, interest, generated, vip, restricted, connectedAt, id, patterns } =
+    join.read(...at);
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
   const actor = { role: roles[kind as SessionKind], id, devices, vip };
   return { session, kind: kind as SessionKind, again, hold, interest, generated, connectedAt, actor };

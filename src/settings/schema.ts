@@ -8,8 +8,8 @@ import {
   filePath,
   hostAddress,
   hostNames,
-  type Kind,
   idOrNone,
+  type Kind,
   keySetUrl,
   natsUrls,
   oneOf,
@@ -517,7 +517,8 @@ export const settingRows = {
     kind: idOrNone('dat'),
     default: 'dat',
     group: 'Cluster',
-    meaning: 'Name of the cluster: hubs of one name are one system; several clusters may share a NATS server.',
+    meaning:
+      'Name of the cluster: hubs of one name are one system; several clusters may share a NATS server.',
   }),
   nodeId: row({
     kind: idOrNone(''),
@@ -532,7 +533,8 @@ export const settingRows = {
     kind: wholeNumber(1, 5, 'replicas'),
     default: 1,
     group: 'Cluster',
-    meaning: 'NATS servers that keep a copy of what operators set, as the bucket is made; 3 for a NATS cluster.',
+    meaning:
+      'NATS servers that keep a copy of what operators set, as the bucket is made; 3 for a NATS cluster.',
   }),
   clusterNodeTimeoutMs: row({
     kind: wholeNumber(500, 300_000, 'ms'),

@@ -4,9 +4,9 @@
  */
 import { type AccessRule, AccessRules } from '../access/rules.ts';
 import type { OperatorChange } from '../cluster/host.ts';
+import { highWater } from '../memory/layout.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
-import { highWater } from '../memory/layout.ts';
 import { ClusterAway, type ClusterThread } from './cluster-thread.ts';
 
 export interface ClusterOperatorDeps {
@@ -55,7 +55,8 @@ export class ClusterOperator {
     const changes: OperatorChange[] = [];
     if (status !== undefined) {
       const access = this.#accessFor(device, subscriber, status);
-      if (access !== this.#accessOf(device, subscriber)) changes.push({ kind: 'pair', device, subscriber, access });
+      if (access !== this.#accessOf(device, subscriber))
+        changes.push({ kind: 'pair', device, subscriber, access });
     }
     if (vip !== undefined) changes.push({ kind: 'vip', subscriber, vip });
     const pending = await this.#change(changes);
@@ -66,10 +67,14 @@ export class ClusterOperator {
     const { device, subscriber } = command;
     this.#assertConnected();
     const isSet = this.#accessOf(device, subscriber) !== undefined;
-    const pending = await this.#change(isSet ? [{ kind: 'pair', device, subscriber, access: undefined }] : []);
+    const pending = await this.#change(
+      isSet ? [{ kind: 'pair', device, subscriber, access: undefined }] : [],
+    );
     const result = await this.#deps.operate(command);
     // With its entry in the bucket the row may be gone already.
-    return isSet && !result.ok && result.why === 'not_found' ? withPending({ ok: true }, pending) : withPending(result, pending);
+    return isSet && !result.ok && result.why === 'not_found'
+      ? withPending({ ok: true }, pending)
+      : withPending(result, pending);
   }
 
   /** Live subscriptions of other nodes that the rules deny go too; those of this one are counted. */
@@ -115,7 +120,11 @@ export class ClusterOperator {
   }
 
   /** What is to stand in the bucket: a subscription of a pair that is denied otherwise needs a grant. */
-  #accessFor(device: string, subscriber: string, status: NonNullable<SetRow['status']>): 'allow' | 'deny' | undefined {
+  #accessFor(
+    device: string,
+    subscriber: string,
+    status: NonNullable<SetRow['status']>,
+  ): 'allow' | 'deny' | undefined {
     if (status === 'allow' || status === 'deny') return status;
     const { rules, defaultAccess } = this.#deps;
     const otherwise = new AccessRules(rules()).decide(device, subscriber) ?? defaultAccess;

@@ -5,7 +5,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import type { AccessRule } from '../access/rules.ts';
-import type { FromLinkCommand, LinkAnswers, LinkFigures, LinkPhase, LinkQuestion, ToLinkCommand } from '../cluster/commands.ts';
+import type {
+  FromLinkCommand,
+  LinkAnswers,
+  LinkFigures,
+  LinkPhase,
+  LinkQuestion,
+  ToLinkCommand,
+} from '../cluster/commands.ts';
 import type { CallAnswer } from '../cluster/host.ts';
 import type { ClusterTask } from '../cluster/run.ts';
 import type { Bells } from './bells.ts';
@@ -109,7 +116,9 @@ export class ClusterThread {
 
   /** Whether this node and the others can hear each other, as far as it knows. */
   get state(): 'connected' | 'disconnected' {
-    return this.#isConnected && this.#phase === 'in' && this.#thread.life !== undefined ? 'connected' : 'disconnected';
+    return this.#isConnected && this.#phase === 'in' && this.#thread.life !== undefined
+      ? 'connected'
+      : 'disconnected';
   }
 
   /** What the link has counted, as of now; when it does not answer soon, as of the last time. */
@@ -122,7 +131,9 @@ export class ClusterThread {
   }
 
   /** @throws ClusterAway when the link has no answer */
-  ask<Ask extends LinkQuestion['ask']>(question: Extract<LinkQuestion, { ask: Ask }>): Promise<LinkAnswers[Ask]> {
+  ask<Ask extends LinkQuestion['ask']>(
+    question: Extract<LinkQuestion, { ask: Ask }>,
+  ): Promise<LinkAnswers[Ask]> {
     return new Promise((resolve, reject) => {
       if (this.#thread.life === undefined) {
         reject(new ClusterAway('the cluster link is being started anew'));
@@ -209,7 +220,8 @@ export class ClusterThread {
 
   #ended(): void {
     this.#phase = 'joining';
-    for (const { reject } of this.#waiting.values()) reject(new ClusterAway('the cluster link ended meanwhile'));
+    for (const { reject } of this.#waiting.values())
+      reject(new ClusterAway('the cluster link ended meanwhile'));
     this.#waiting.clear();
   }
 

@@ -12,7 +12,10 @@ export function edgeName(edge: number, clusterEdge?: number): string {
 
 /** Who beats beside main, and where. */
 export function beatingThreads({ edges, ownerHeartbeat, clusterEdge }: HubMemory): WatchedThread[] {
-  const [, ...others] = edges.map(({ heartbeat }, edge) => ({ thread: edgeName(edge, clusterEdge), heartbeat }));
+  const [, ...others] = edges.map(({ heartbeat }, edge) => ({
+    thread: edgeName(edge, clusterEdge),
+    heartbeat,
+  }));
   return [{ thread: 'owner', heartbeat: ownerHeartbeat }, ...others];
 }
 

@@ -39,7 +39,9 @@ suite('a cluster of hubs', { timeout: TEST_MS }, () => {
     const device = await a.device('dev-1');
     const { seq } = await device.message(1);
     const subscriber = await b.subscriber('s-1');
-    const [{ epoch } = { epoch: '' }] = (await subscriber.subscribe('dev-1')).devices as unknown as { epoch: string }[];
+    const [{ epoch } = { epoch: '' }] = (await subscriber.subscribe('dev-1')).devices as unknown as {
+      epoch: string;
+    }[];
     await a.hub.kill();
     const lost = await subscriber.event('dev-1');
     expect(lost).toMatchObject({ data: { state: 'offline', reason: 'node lost' }, seq: 0, source: 'hub' });
@@ -85,7 +87,9 @@ suite('a cluster of hubs', { timeout: TEST_MS }, () => {
     const { seq } = await device.message(2);
     expect(await subscriber.event('dev-4')).toMatchObject({ data: 2, seq });
     a.hub.signal('SIGSTOP');
-    expect(await subscriber.event('dev-4')).toMatchObject({ data: { state: 'offline', reason: 'node lost' } });
+    expect(await subscriber.event('dev-4')).toMatchObject({
+      data: { state: 'offline', reason: 'node lost' },
+    });
     const moved = await b.device('dev-4');
     await moved.message(3);
     expect(await subscriber.frames.next(({ data }) => data === 3)).toBeDefined();

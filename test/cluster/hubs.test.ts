@@ -55,7 +55,11 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
     const device = await a.device('dev-2');
     const told = await subscriber.frames.next(({ op }) => op === 'subscribed');
     expect(told.devices).toMatchObject([{ device: 'dev-2', status: 'active' }]);
-    expect(await subscriber.event('dev-2')).toMatchObject({ data: { state: 'online' }, source: 'hub', seq: 1 });
+    expect(await subscriber.event('dev-2')).toMatchObject({
+      data: { state: 'online' },
+      source: 'hub',
+      seq: 1,
+    });
     const { seq } = await device.message('hello');
     expect(await subscriber.event('dev-2')).toMatchObject({ data: 'hello', seq });
     await device.close(1000);
@@ -119,7 +123,9 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
     expect((await subscriber.subscribe('dev-5')).errors).toMatchObject([{ device: 'dev-5', code: 103 }]);
     expect(subscriber.events('dev-5').map(({ data }) => data)).toEqual(['before']);
     expect(await a.admin('DELETE', '/v1/devices/dev-5/subscribers/s-5')).toMatchObject({ status: 200 });
-    expect((await subscriber.subscribe('dev-5')).devices).toMatchObject([{ device: 'dev-5', state: 'online' }]);
+    expect((await subscriber.subscribe('dev-5')).devices).toMatchObject([
+      { device: 'dev-5', state: 'online' },
+    ]);
   });
 
   it('access rules hold on every node', async () => {
@@ -127,7 +133,9 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
     expect(await a.admin('PUT', '/v1/access/rules', { body: { rules } })).toMatchObject({ status: 200 });
     expect(await b.admin('GET', '/v1/access/rules')).toMatchObject({ body: { rules } });
     const subscriber = await b.subscriber('s-6');
-    expect((await subscriber.subscribe('secret.1')).errors).toMatchObject([{ device: 'secret.1', code: 103 }]);
+    expect((await subscriber.subscribe('secret.1')).errors).toMatchObject([
+      { device: 'secret.1', code: 103 },
+    ]);
     expect(await b.admin('PUT', '/v1/access/rules', { body: { rules: [] } })).toMatchObject({ status: 200 });
     expect((await subscriber.subscribe('secret.1')).errors).toEqual([]);
   });
@@ -148,10 +156,14 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
       const { body } = await node.admin('GET', '/v1/devices/dev-7/events?limit=1');
       expect(body).toMatchObject({ events: [{ seq, data: { n: 1 } }] });
     }
-    const published = await b.admin('POST', '/v1/devices/dev-7/events', { body: { type: 'message', data: 'op' } });
+    const published = await b.admin('POST', '/v1/devices/dev-7/events', {
+      body: { type: 'message', data: 'op' },
+    });
     expect(published).toMatchObject({ status: 200, body: { seq: seq + 1 } });
     expect(await subscriber.frames.next(({ data }) => data === 'op')).toMatchObject({ seq: seq + 1 });
-    expect(await a.admin('GET', '/v1/subscribers/s-7')).toMatchObject({ body: { connected: true, node: 'b' } });
+    expect(await a.admin('GET', '/v1/subscribers/s-7')).toMatchObject({
+      body: { connected: true, node: 'b' },
+    });
     expect(await b.admin('DELETE', '/v1/devices/dev-7')).toMatchObject({ status: 200 });
     expect(await device.closed).toMatchObject({ code: 4009 });
     const removed = await subscriber.frames.next(({ op }) => op === 'removed');
@@ -192,7 +204,9 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
     const five = await some.frames.take(5, ({ replay }) => replay === true);
     expect(five.map((event) => event.seq)).toEqual([seq - 4, seq - 3, seq - 2, seq - 1, seq]);
     const since = await b.subscriber('s-8c');
-    const recovered = await since.ask('subscribe', ['dev-8'], { since: { 'dev-8': { epoch, seq: seq - 10 } } });
+    const recovered = await since.ask('subscribe', ['dev-8'], {
+      since: { 'dev-8': { epoch, seq: seq - 10 } },
+    });
     expect(recovered.devices).toMatchObject([{ device: 'dev-8', recovered: true, seq }]);
     const ten = await since.frames.take(10, ({ replay }) => replay === true);
     expect(ten.map((event) => event.seq)).toEqual(Array.from({ length: 10 }, (_, index) => seq - 9 + index));
@@ -221,7 +235,10 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
 
   it('both are ready and connected', async () => {
     for (const node of [a, b])
-      expect(await node.admin('GET', '/readyz')).toMatchObject({ status: 200, body: { cluster: 'connected' } });
+      expect(await node.admin('GET', '/readyz')).toMatchObject({
+        status: 200,
+        body: { cluster: 'connected' },
+      });
   });
 });
 

@@ -128,7 +128,15 @@ export class OwnerHarness {
     const request = ++this.#requests;
     this.#asked.set(request, 'subscribe');
     const devices: readonly string[] = [];
-    writeRequest(this.#toOwner, { session, request, op: 'subscribe', devices, filters, types: ALL_TYPES, past: false });
+    writeRequest(this.#toOwner, {
+      session,
+      request,
+      op: 'subscribe',
+      devices,
+      filters,
+      types: ALL_TYPES,
+      past: false,
+    });
     this.poll();
   }
 
@@ -144,7 +152,8 @@ export class OwnerHarness {
       connectedAt: 1,
       again: false,
       hold: false,
-      interest: false, generated: false,
+      interest: false,
+      generated: false,
     });
     this.poll();
     return session;
@@ -165,7 +174,15 @@ export class OwnerHarness {
   ask(session: number, op: OpName, devices?: readonly string[]): Frame {
     const request = ++this.#requests;
     this.#asked.set(request, op);
-    writeRequest(this.#toOwner, { session, request, op, devices, filters: [], types: ALL_TYPES, past: false });
+    writeRequest(this.#toOwner, {
+      session,
+      request,
+      op,
+      devices,
+      filters: [],
+      types: ALL_TYPES,
+      past: false,
+    });
     this.poll();
     let answer: Frame | undefined;
     for (;;) {

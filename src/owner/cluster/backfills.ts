@@ -114,7 +114,9 @@ export class Backfills {
   #isSame({ slot, generation, epoch, seq }: Fill): boolean {
     const { rows } = this.#deps.registry.devices;
     const isThere = rows.deviceState[slot] !== DeviceState.free && rows.generation[slot] === generation;
-    return isThere && rows.home[slot] === Home.elsewhere && rows.epoch[slot] === epoch && rows.seq[slot]! >= seq;
+    return (
+      isThere && rows.home[slot] === Home.elsewhere && rows.epoch[slot] === epoch && rows.seq[slot]! >= seq
+    );
   }
 
   #fill({ slot, generation, seq, events }: Fill): void {

@@ -2,10 +2,17 @@
  * Devices that are connected here, in a cluster: their claims, and what moves along from node to node. What a device
  * sends before its claim is settled waits. Owner thread only. The protocol: docs/cluster.md.
  */
-import { type DeviceEntry, SurrenderReason } from '../../cluster/host.ts';
-import { decodeDevice, encodeDevice, type HandedDevice, type KeptEvent, keepEvent } from '../../cluster/device-parts.ts';
-import { HomeKind } from '../../cluster/records.ts';
+
 import { toMonotonicMs, toWallMs } from '../../clock.ts';
+import {
+  decodeDevice,
+  encodeDevice,
+  type HandedDevice,
+  type KeptEvent,
+  keepEvent,
+} from '../../cluster/device-parts.ts';
+import { type DeviceEntry, SurrenderReason } from '../../cluster/host.ts';
+import { HomeKind } from '../../cluster/records.ts';
 import { closes } from '../../codes.ts';
 import { Step } from '../../history/replay.ts';
 import type { RecordViews } from '../../memory/ring.ts';
@@ -14,7 +21,7 @@ import { DeviceState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
 import { copyEvent, EventField, eventBytes, privateViews, wholeEventBytes } from '../../records/event.ts';
 import { EventType, epochName } from '../../wire/events.ts';
-import type { DeviceHomes } from '../devices.ts';
+import type { DeviceHomes } from '../device-homes.ts';
 import type { Backfills } from './backfills.ts';
 import type { ClusterContext } from './context.ts';
 import type { Levels } from './levels.ts';
@@ -175,7 +182,8 @@ export class DeviceClaims implements DeviceHomes {
     else if (wasElsewhere) this.#beginAnew(slot);
     this.#bases.set(slot, rows.seq[slot]!);
     const { epoch, seq, state } = before;
-    if (epoch === rows.epoch[slot] && seq! < rows.seq[slot]!) remotes.tellGap(slot, seq! + 1, rows.seq[slot]!);
+    if (epoch === rows.epoch[slot] && seq! < rows.seq[slot]!)
+      remotes.tellGap(slot, seq! + 1, rows.seq[slot]!);
     else if (epoch !== rows.epoch[slot] || state !== rows.deviceState[slot]) remotes.tellFollowers(slot);
   }
 

@@ -11,8 +11,8 @@ import { DeviceState } from '../../presence/lifecycle.ts';
 import { FromLinkRecord, fromLink, toLink } from '../../records/cluster.ts';
 import { EVENT_KIND } from '../../records/event.ts';
 import { edgeOf } from '../../records/sessions.ts';
-import { DeviceClaims } from './claims.ts';
 import { Backfills } from './backfills.ts';
+import { DeviceClaims } from './claims.ts';
 import type { ClusterContext } from './context.ts';
 import { Levels } from './levels.ts';
 import { Listings } from './listings.ts';
@@ -98,7 +98,8 @@ export class Cluster {
     const { home, known, session, deviceState } = registry.devices.rows;
     for (let slot = 0; slot < highWater(registry.devices); slot++) {
       const isKept = deviceState[slot] !== DeviceState.free && known[slot] === 1 && session[slot] === NONE;
-      if (isKept && home[slot] === Home.here) link.tell(toLink.leave, { kind: HomeKind.device, id: registry.deviceId(slot) });
+      if (isKept && home[slot] === Home.here)
+        link.tell(toLink.leave, { kind: HomeKind.device, id: registry.deviceId(slot) });
     }
     this.#moves.leaveAll();
   }

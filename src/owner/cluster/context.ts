@@ -7,11 +7,13 @@ import type { Devices } from '../devices.ts';
 import type { EdgeLink } from '../edge-link.ts';
 import type { Filters } from '../filters.ts';
 import type { Operator } from '../operator.ts';
+import type { OperatorRows } from '../operator-rows.ts';
 import type { Registry } from '../registry.ts';
 import type { RuleSweep } from '../rule-sweep.ts';
 import type { TokenScopes } from '../scopes.ts';
 import type { Subscribers } from '../subscribers.ts';
 import type { Subscriptions } from '../subscriptions.ts';
+import type { Sweeps } from '../sweeps.ts';
 
 export interface ClusterContext {
   readonly registry: Registry;
@@ -21,6 +23,7 @@ export interface ClusterContext {
   readonly scopes: TokenScopes;
   readonly filters: Filters;
   readonly operator: Operator;
+  readonly rows: OperatorRows;
   readonly sweep: RuleSweep;
   readonly history: HistoryLog;
   readonly reader: HistoryReader;
@@ -30,8 +33,10 @@ export interface ClusterContext {
   readonly link: EdgeLink;
   /** Number of the link among the edges. */
   readonly edge: number;
-  /** The devices' timers. */
+  /** The devices' timers, and the subscribers'. */
   readonly wheel: Wheel;
+  readonly subscriberWheel: Wheel;
+  readonly sweeps: Sweeps;
   readonly clock: Clock;
   readonly settings: {
     readonly deviceLeaveGraceMs: number;

@@ -72,7 +72,7 @@ export class Listings {
   /** Once per poll. */
   flush(): void {
     if (this.#mustReview) this.#review();
-    if (this.#onTheirWay.size > 0 && !this.#deps.filters.isBusy) {
+    if (this.#onTheirWay.size > 0 && !this.#deps.filters.isBusy()) {
       for (const slot of this.#onTheirWay) this.#end(slot);
       this.#onTheirWay.clear();
     }
@@ -107,13 +107,14 @@ export class Listings {
     const { registry } = this.#deps;
     if (this.#listings.size === 0) return;
     if (device === undefined) for (const id of [...this.#passedOver]) this.#consider(id, undefined);
-    else if (registry.devices.rows.home[device] === Home.elsewhere) this.#consider(registry.deviceId(device), undefined);
+    else if (registry.devices.rows.home[device] === Home.elsewhere)
+      this.#consider(registry.deviceId(device), undefined);
   }
 
   /** What there is to be known of the device is known: filters have followed it, or nobody may. */
   settled(slot: number): void {
     if (!this.#lookups.delete(slot)) return;
-    if (this.#deps.filters.isBusy) this.#onTheirWay.add(slot);
+    if (this.#deps.filters.isBusy()) this.#onTheirWay.add(slot);
     else this.#end(slot);
   }
 

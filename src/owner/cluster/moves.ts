@@ -9,10 +9,11 @@ import { closes } from '../../codes.ts';
 import { NONE } from '../../presence/columns.ts';
 import { RowState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
+import { Notice } from '../../records/replies.ts';
 import type { Join, Request } from '../../records/requests.ts';
 import { edgeOf } from '../../records/sessions.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
-import type { SubscriberHomes } from '../subscribers.ts';
+import type { SubscriberHomes } from '../subscriber-homes.ts';
 import { isSubscribed } from '../subscriptions.ts';
 import type { ClusterContext } from './context.ts';
 
@@ -101,7 +102,8 @@ export class SubscriberMoves implements SubscriberHomes {
     const { registry, link } = this.#context;
     for (const id of this.#here) {
       const slot = registry.subscriberOf(id);
-      if (slot >= 0 && registry.subscribers.rows.session[slot] === NONE) link.tell(toLink.leave, { kind: SUBSCRIBER, id });
+      if (slot >= 0 && registry.subscribers.rows.session[slot] === NONE)
+        link.tell(toLink.leave, { kind: SUBSCRIBER, id });
     }
   }
 
@@ -115,9 +117,11 @@ export class SubscriberMoves implements SubscriberHomes {
     if (kept.rows.length + kept.filters.length === 0) return;
     const slot = this.#keep(id, kept, late || !isNew);
     if (slot < 0) return;
-    const { registry, subscribers } = this.#context;
+    const { registry, sweeps } = this.#context;
     // One that was welcomed already gets them now.
-    if (registry.subscribers.rows.session[slot] !== NONE) subscribers.resumeKept(slot);
+    const isWelcomed = registry.subscribers.rows.session[slot] !== NONE;
+    if (isWelcomed) sweeps.input(slot, 'reconnect', Notice.resumed);
+    else this.#expire(slot, kept.awayMs);
   }
 
   /** The connection that waited is let in. */
@@ -136,7 +140,8 @@ export class SubscriberMoves implements SubscriberHomes {
     this.#bySession.delete(arrival.join.session);
     subscribers.enter(arrival.join);
     for (const request of arrival.requests) subscribers.request(request);
-    if (registry.subscriberOf(id) < 0 && this.#here.delete(id)) link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+    if (registry.subscriberOf(id) < 0 && this.#here.delete(id))
+      link.tell(toLink.forget, { kind: SUBSCRIBER, id });
   }
 
   /** Another node is its place now: the connection goes, and what is kept is handed over. */
@@ -154,13 +159,14 @@ export class SubscriberMoves implements SubscriberHomes {
     const kept = slot < 0 ? undefined : this.#keptOf(slot);
     if (slot >= 0) subscribers.surrender(slot, close);
     const isAny = kept !== undefined && kept.rows.length + kept.filters.length > 0;
-    for (const part of isAny ? encodeKept(kept) : []) link.tell(toLink.surrenderPart, { kind: SUBSCRIBER, id, part });
+    for (const part of isAny ? encodeKept(kept) : [])
+      link.tell(toLink.surrenderPart, { kind: SUBSCRIBER, id, part });
     link.tell(toLink.surrendered, { kind: SUBSCRIBER, id, seq: 0 });
   }
 
   /** @param merges what the subscriber has here already stands @returns its slot, -1 without room */
-  #keep(id: string, { rows, filters, awayMs }: KeptSubscriber, merges: boolean): number {
-    const { registry, subscribers, devices } = this.#context;
+  #keep(id: string, { rows, filters }: KeptSubscriber, merges: boolean): number {
+    const { registry, devices } = this.#context;
     const slot = registry.ensureSubscriberOf(id);
     if (slot < 0) return -1;
     for (const { device, paused, types } of rows) {
@@ -181,8 +187,15 @@ export class SubscriberMoves implements SubscriberHomes {
         registry.filters.create(slot, prefix, state, types === 0 ? ALL_TYPES : types >> 1);
     }
     this.#context.filters.rescanOf(slot);
-    subscribers.keptFor(slot, awayMs);
     return slot;
+  }
+
+  /** What is kept expires as if it had been here all the time. */
+  #expire(slot: number, awayMs: number): void {
+    const { registry, clock, subscriberWheel, settings } = this.#context;
+    const lostAtMs = Math.floor(clock.now() - awayMs);
+    Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(lostAtMs));
+    subscriberWheel.set(slot, lostAtMs + settings.subscriberRemoveAfterMs);
   }
 
   #keptOf(slot: number): KeptSubscriber {

@@ -96,7 +96,8 @@ export class OperatorState {
     this.#vips.clear();
     const { rows } = registry.subscribers;
     for (let slot = 0; slot < highWater(registry.subscribers); slot++) {
-      if (rows.used[slot] === 1 && (rows.vip[slot]! & Vip.operator) !== 0) this.#context.subscribers.setVip(slot, false);
+      if (rows.used[slot] === 1 && (rows.vip[slot]! & Vip.operator) !== 0)
+        this.#context.subscribers.setVip(slot, false);
     }
   }
 
@@ -114,7 +115,7 @@ export class OperatorState {
     registry.setGranted(row, false);
     const isLeft = state !== RowState.deny && state !== RowState.allow;
     if (isLeft && this.#context.subscriptions.mayDeliver(row)) return;
-    subscribers.operatorInput(row, 'operatorRemove');
+    this.#context.rows.input(row, 'operatorRemove');
     subscribers.freeIfIdle(slot);
   }
 

@@ -2,8 +2,9 @@
  * Other nodes that follow devices with their home here: each counts as one subscriber with the status that it names. So
  * "nobody listens" and what takes a number follow from the same counts. Owner thread only.
  */
-import { Level, Unfollow } from '../../cluster/records.ts';
+
 import { toWallMs } from '../../clock.ts';
+import { Level, Unfollow } from '../../cluster/records.ts';
 import { Home } from '../../presence/columns.ts';
 import { toLink } from '../../records/cluster.ts';
 import { epochName } from '../../wire/events.ts';

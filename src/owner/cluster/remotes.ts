@@ -79,7 +79,8 @@ export class Remotes {
     const seq = views.f64[(offset + EventField.seq) >> 3]!;
     const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
     if (statusBytes > 0) registry.setDeviceStatus(slot, views.u8, offset + EventField.body, statusBytes);
-    if ((views.u8[offset + EventField.flags]! & EventFlag.fromHub) !== 0) this.#setState(slot, views, offset, bytes);
+    if ((views.u8[offset + EventField.flags]! & EventFlag.fromHub) !== 0)
+      this.#setState(slot, views, offset, bytes);
     else Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     history.append(slot, seq, views, offset, bytes);
     rows.seq[slot] = seq;
@@ -211,7 +212,9 @@ export class Remotes {
 
   #slotOf(ref: number): number | undefined {
     const slot = this.#slots.get(ref);
-    return slot !== undefined && this.#deps.registry.devices.rows.home[slot] === Home.elsewhere ? slot : undefined;
+    return slot !== undefined && this.#deps.registry.devices.rows.home[slot] === Home.elsewhere
+      ? slot
+      : undefined;
   }
 
   /** @returns whether a follower must hear of it: it is not where the follower's last event was */
@@ -238,7 +241,9 @@ export class Remotes {
   /** The home says how the device is: what it says is passed on, and the row says the same. */
   #setState(slot: number, { u8 }: RecordViews, offset: number, bytes: number): void {
     const { registry } = this.#deps;
-    const state = stateIn(Buffer.from(u8.subarray(offset + EventField.body, offset + bytes)).toString('utf8'));
+    const state = stateIn(
+      Buffer.from(u8.subarray(offset + EventField.body, offset + bytes)).toString('utf8'),
+    );
     if (state !== undefined) registry.setDeviceState(slot, state);
   }
 }

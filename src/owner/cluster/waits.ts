@@ -4,9 +4,9 @@
  */
 import { Home } from '../../presence/columns.ts';
 import type { Request } from '../../records/requests.ts';
-import type { RequestWaits } from '../subscribers.ts';
-import type { ClusterContext } from './context.ts';
+import type { RequestWaits } from '../subscriber-homes.ts';
 import type { Backfills } from './backfills.ts';
+import type { ClusterContext } from './context.ts';
 import type { Levels } from './levels.ts';
 import type { Listings } from './listings.ts';
 import type { Remotes } from './remotes.ts';
@@ -110,7 +110,8 @@ export class Waits implements RequestWaits {
 
   /** Those that have waited long enough wait no longer. */
   tick(): void {
-    for (const session of this.#onTheirWay.keys()) if (!this.#deps.filters.isBusyFor(session)) this.#arrived(session);
+    for (const session of this.#onTheirWay.keys())
+      if (!this.#deps.filters.isBusy(session)) this.#arrived(session);
     if (this.#waits.size === 0) return;
     const now = this.#deps.clock.now();
     for (const wait of [...this.#waits.values()]) {
@@ -179,7 +180,7 @@ export class Waits implements RequestWaits {
     const { subscriber, request, behind } = wait;
     this.#waits.delete(request.session);
     subscribers.answer(subscriber, request);
-    if (this.#deps.filters.isBusyFor(request.session)) this.#isOnItsWay(wait);
+    if (this.#deps.filters.isBusy(request.session)) this.#isOnItsWay(wait);
     else this.#release(wait);
     for (const next of behind) if (!this.defers(subscriber, next)) subscribers.answer(subscriber, next);
   }

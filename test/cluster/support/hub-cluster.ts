@@ -1,5 +1,5 @@
 /** Hubs as processes around one NATS server: each with peers that connect to it. */
-import { admin, type AdminRequest } from '../../support/admin.ts';
+import { type AdminRequest, admin } from '../../support/admin.ts';
 import { type Env, type HubProcess, startHub } from '../../support/hub-process.ts';
 import { Device, Subscriber } from '../../support/peers.ts';
 
