@@ -1,15 +1,22 @@
 /** What a hub is built on: its keys, its transport, its memory, and main's edge. */
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
-import { isShortSecret, readTokenConfig, type TokenConfig } from './access/keys.ts';
-import { connectionsForOpenFiles } from './access/open-files.ts';
+import { readTokenConfig, type TokenConfig } from './access/keys.ts';
+import { type FileBudget, fileBudget } from './access/open-files.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
 import { Reloader, type ReloadSource } from './reload.ts';
 import { setUwsEnvironment } from './settings/uws-environment.ts';
-import { readTextFile, resolveFanoutWorkers, resolveHistoryBytes, type Settings } from './settings.ts';
+import {
+  readTextFile,
+  resolveHistoryBytes,
+  resolveThreads,
+  type Settings,
+  type ThreadCounts,
+} from './settings.ts';
 import { Activity } from './supervise/activity.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
+import { edgesOf, type PlannedEdge, planEdges } from './supervise/edge-plan.ts';
 import { createHubMemory, type HubMemory, MAIN_EDGE } from './supervise/memory.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { readTls, type Tls } from './transport/tls.ts';
@@ -31,11 +38,14 @@ export interface Base {
   readonly transport: Transport;
   /** Why this transport, one line. */
   readonly reason: string;
-  /** Edges that are threads of their own. */
-  readonly others: readonly number[];
+  /** Main's first; the others are threads of their own. */
+  readonly edges: readonly PlannedEdge[];
+  readonly counts: ThreadCounts;
   readonly memory: HubMemory;
   readonly main: AttachedEdge;
   readonly crashes: CrashLimit;
+  /** How the process's open files are shared out. */
+  readonly files: FileBudget;
 }
 
 /**
@@ -52,20 +62,16 @@ export async function layBase(
   setUwsEnvironment();
   const { transport, reason } = await chooseTransport(settings.transport, tls);
   const tokens = readTokenConfig(settings, readTextFile);
-  if (isShortSecret(settings)) logger.warn('DAT_AUTH_JWT_SECRET is shorter than 32 bytes: it may be guessed');
-  const workers =
-    transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
-  const others = Array.from({ length: workers }, (_, worker) => MAIN_EDGE + 1 + worker);
+  const counts = countThreads(settings, transport, logger);
+  const edges = planEdges({ ...counts, cluster: settings.clusterNatsUrl.length > 0 });
+  const clusterEdge = edges.find(({ role }) => role === 'cluster')?.edge;
   const { maxDevices: devices, maxSubscribers: subscribers, maxSubscriptions: subscriptions } = settings;
   const { maxMessageBytes, maxConnections } = settings;
-  const connectionsMax = maxConnections === 'auto' ? connectionsForOpenFiles() : maxConnections;
+  const files = fileBudget(edges.length - 1);
+  const connectionsMax = maxConnections === 'auto' ? files.connections : maxConnections;
   const limits = { maxMessageBytes, connectionsMax, historyBytes: resolveHistoryBytes(settings) };
-  const memory = createHubMemory(
-    { devices, subscribers, subscriptions },
-    limits,
-    1 + workers,
-    settings.clusterNatsUrl.length > 0,
-  );
+  const capacity = { devices, subscribers, subscriptions };
+  const memory = createHubMemory(capacity, limits, edges.length, clusterEdge);
   const activity = new Activity(logger);
   const main = attachEdge({
     shared: memory,
@@ -73,8 +79,9 @@ export async function layBase(
     edge: MAIN_EDGE,
     settings,
     tokens,
-    deliveringEdges: Math.max(1, workers),
-    isBoth: workers === 0,
+    deliveringEdges: edgesOf(edges, 'subscriber').length,
+    isBoth: edges[MAIN_EDGE]!.listeners.length > 1,
+    files,
     frameFailed: (failure) => frameFailed(logger, failure),
     journal: (entries) => activity.journal('main', entries),
   });
@@ -90,11 +97,30 @@ export async function layBase(
     tokens,
     transport,
     reason,
-    others,
+    edges,
+    counts,
     memory,
     main,
     crashes,
+    files,
   };
+}
+
+/** On a transport without threads main holds all connections. */
+function countThreads(settings: Settings, transport: Transport, logger: Logger): ThreadCounts {
+  const cores = availableParallelism();
+  const wanted = resolveThreads(settings, cores);
+  if (transport.threads !== undefined) {
+    if (settings.ingestWorkers === 'auto')
+      logger.info({ cores, ingestWorkers: wanted.ingest, fanoutWorkers: wanted.fanout }, 'threads chosen');
+    return wanted;
+  }
+  if (wanted.ingest > 0)
+    logger.warn(
+      { ingestWorkers: settings.ingestWorkers, transport: transport.name },
+      'DAT_INGEST_WORKERS has no effect on this transport: the main thread holds the devices',
+    );
+  return { ingest: 0, fanout: 0 };
 }
 
 export function frameFailed(logger: Logger, failure: Error): void {

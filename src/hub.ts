@@ -1,38 +1,33 @@
-import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+/** The composition root: starts the parts of the hub on its base, and takes them apart again. It only wires. */
 import type { Logger } from 'pino';
-import type { AdminDeps, AdminOptions } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
-import { type AdminServer, startAdmin } from './admin/server.ts';
+import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
-import { attachHistory, historyUsage } from './history/memory.ts';
-import { HistoryReader } from './history/reader.ts';
-import { type Base, frameFailed, layBase } from './hub-base.ts';
+import { adminOptions, historyOf } from './hub-admin.ts';
+import { type Base, layBase } from './hub-base.ts';
+import { joined, leaveAll, operateOf, startCluster } from './hub-cluster.ts';
+import { openListener, startThreads, stopThreads } from './hub-edges.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
-import type { OperatorCommand } from './records/commands.ts';
 import type { ReloadAnswer, ReloadSource } from './reload.ts';
 import { packageVersion, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
-import { ClusterOperator } from './supervise/cluster-operator.ts';
-import type { ClusterThread } from './supervise/cluster-thread.ts';
-import { EdgeThreads } from './supervise/edge-threads.ts';
+import { connectionsOf } from './supervise/connections.ts';
+import { descriptorReserve } from './supervise/descriptor-reserve.ts';
+import type { PlannedEdge } from './supervise/edge-plan.ts';
+import type { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
 import { HEALTH_TICK_MS, Health } from './supervise/health.ts';
-import { MAIN_EDGE } from './supervise/memory.ts';
 import { OVERLOAD_TICK_MS, Overload } from './supervise/overload.ts';
 import { OwnerThread } from './supervise/owner-thread.ts';
 import { residentBytes } from './supervise/resident-bytes.ts';
 import { RuleKeeper } from './supervise/rule-keeper.ts';
 import { SlowReports } from './supervise/slow-reports.ts';
 import { lockSnapshot, snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
-import { beatingThreads, edgeName, figuresOf } from './supervise/threads.ts';
-import type { Tls } from './transport/tls.ts';
-
-/** From `dist/src/` to `dist/dashboard/`. */
-const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
+import { beatingThreads, figuresOf } from './supervise/threads.ts';
+import { WebhookThread } from './supervise/webhook-thread.ts';
 
 /** A running hub. */
 export interface Hub {
@@ -42,6 +37,7 @@ export interface Hub {
   /** What carries the connections and why, one line. */
   readonly transport: string;
   readonly fanoutWorkers: number;
+  readonly ingestWorkers: number;
   /**
    * Reads the settings, the certificate, the key files and the secrets' files again; what may take effect now does.
    * @throws ReloadRefused when anything is wrong: nothing has changed then
@@ -119,7 +115,8 @@ export async function startHub(
     () => lock?.release(),
   ];
   try {
-    return await openHub(base, { owner, rules, snapshots, bells, ownerAway, ending }, undo);
+    const isRestored = restored?.from !== undefined;
+    return await openHub(base, { owner, rules, snapshots, bells, ownerAway, isRestored, ending }, undo);
   } catch (error) {
     await doAll(undo, endStepMsMax(settings));
     throw error;
@@ -133,6 +130,8 @@ interface Started {
   readonly snapshots: ReturnType<typeof snapshotsOf>;
   readonly bells: Bells;
   readonly ownerAway: Int32Array;
+  /** There was a hub before this one, and what it knew. */
+  readonly isRestored: boolean;
   readonly ending: AbortSignal | undefined;
 }
 
@@ -140,10 +139,14 @@ interface Started {
 async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const { settings, logger, memory, main, transport, reloader } = base;
   const { owner, rules, snapshots, ownerAway } = started;
-  const figures = figuresOf(memory);
+  const figures = figuresOf(memory, base.edges);
   const slow = new SlowReports(systemClock);
   const overload = watchOverload(base, figures.threads);
-  const health = new Health(beatingThreads(memory));
+  const webhooks =
+    settings.webhookUrl === ''
+      ? undefined
+      : new WebhookThread(memory.presence, settings, started.isRestored, logger);
+  const health = new Health(beatingThreads(memory, base.edges));
   let threads: EdgeThreads | undefined;
   let draining = false;
   const cluster = await startCluster(base, started, (name, body) => admin.call(name, body));
@@ -153,12 +156,18 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     ...figures,
     version: packageVersion(),
     transport: transport.name,
-    fanoutWorkers: base.others.length,
+    fanoutWorkers: base.counts.fanout,
+    ingestWorkers: base.counts.ingest,
     presence: new PresenceReader(memory.presence),
-    ...historyOf(base),
+    ...historyOf(settings, memory),
     clock: systemClock,
     startedAtMs: Date.now(),
-    workerRestarts: () => ({ owner: owner.restarts, fanout: threads?.restarts ?? 0 }),
+    workerRestarts: () => ({
+      owner: owner.restarts,
+      ingest: threads?.restartsOf('ingest') ?? 0,
+      fanout: threads?.restartsOf('fanout') ?? 0,
+      ...(cluster && { cluster: cluster.restarts }),
+    }),
     notReady: () => {
       if (draining) return 'draining';
       if (!isJoined) return 'the hub is joining its cluster';
@@ -171,22 +180,27 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     ...adminTokens(main.admission.verifier),
     rules,
     snapshots,
-    ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, owner, threads) }),
+    ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, base.edges, owner, threads) }),
+    connections: (sessions) => connectionsOf(sessions, main.edge, threads),
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
     reload: () => reloader.reload(),
     activity: base.activity,
+    webhooks,
     ...(cluster && { cluster }),
     failed: (error) => logger.error({ err: error }, 'an admin request failed'),
   });
   undo.unshift(() => admin.close());
   if (cluster !== undefined) await joined(cluster, started.ending);
   isJoined = true;
-  const devices = await transport.listen(settings.host, settings.devicePort, { routes: [main.deviceRoute] });
+  await webhooks?.start();
+  undo.unshift(() => webhooks?.stop());
+  const devices = await openListener(base, 'device');
   undo.unshift(() => devices.close());
-  const subscribers = await openSubscribers(base, started, slow);
-  threads = subscribers.threads;
+  const subscribers = await openListener(base, 'subscriber');
   undo.unshift(() => subscribers.close());
+  threads = await startThreads(base, started, { device: devices, subscriber: subscribers }, slow.report);
+  undo.unshift(() => stopThreads(threads, [devices, subscribers]));
   const stalled = (ms: number): void =>
     logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
   undo.unshift(main.startTimers([], stalled));
@@ -199,25 +213,23 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     await threads?.reload(changes);
     main.reload(changes.settings, changes.tokens);
     if (changes.tls !== undefined)
-      for (const listener of [devices, subscribers, admin]) listener.useTls(changes.tls);
+      for (const listener of [devices, subscribers, admin]) listener.useTls?.(changes.tls);
     const { logLevel, snapshotIntervalMs } = changes.settings;
     if (logLevel !== undefined) logger.level = logLevel;
+    webhooks?.reload(changes.settings);
     if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
   });
   main.poller.wake();
   snapshots?.start();
+  descriptorReserve.keep();
+  undo.push(() => descriptorReserve.release());
 
   let drained: Promise<Drained> | undefined;
   const drain = async (): Promise<Drained> => {
     draining = true;
     cluster?.drain();
     const goodbye = () => sayGoodbye(settings, memory, main.edge, threads);
-    const leave = async (): Promise<void> => {
-      if (cluster === undefined || cluster.state === 'disconnected') return;
-      owner.leaveAll();
-      await cluster.ask<'left'>({ ask: 'left' });
-    };
-    const failures = await doAll([goodbye, leave, ...undo], endStepMsMax(settings));
+    const failures = await doAll([goodbye, () => leaveAll(cluster, owner), ...undo], endStepMsMax(settings));
     return { isSnapshotLost: snapshots?.isLastLost ?? false, failures };
   };
   return {
@@ -225,153 +237,10 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     subscriberPort: subscribers.port,
     adminPort: admin.port,
     transport: base.reason,
-    fanoutWorkers: base.others.length,
+    fanoutWorkers: base.counts.fanout,
+    ingestWorkers: base.counts.ingest,
     reload: () => reloader.reload(),
     drain: () => (drained ??= drain()),
-  };
-}
-
-/** The thread of the cluster link; undefined: this hub is alone, and loads nothing of it. */
-async function startCluster(
-  { settings, logger, memory, crashes, failed }: Base,
-  { owner, bells, rules }: Started,
-  call: (name: string, body: Uint8Array) => ReturnType<AdminServer['call']>,
-): Promise<ClusterThread | undefined> {
-  const { clusterEdge: edge } = memory;
-  if (edge === undefined) return undefined;
-  const { ClusterThread } = await import('./supervise/cluster-thread.ts');
-  const { setByOperators } = await import('./cluster/set-by-operators.ts');
-  const presence = new PresenceReader(memory.presence);
-  return ClusterThread.start({
-    task: {
-      memory,
-      edge,
-      settings,
-      node: settings.nodeId || `node-${randomUUID().slice(0, 8)}`,
-      version: packageVersion(),
-      startedAtMs: Date.now(),
-    },
-    setByOperators: () => setByOperators(presence, rules.list),
-    owner,
-    bells,
-    crashes,
-    call,
-    rulesChanged: (list) => {
-      rules.list = list;
-    },
-    log: (level, message, fields) => logger[level](fields, message),
-    restarting: (failure) =>
-      logger.error({ err: failure, thread: 'cluster' }, 'a thread died; another takes its place'),
-    failed,
-  });
-}
-
-/** How operators' changes are carried out. */
-function operateOf(
-  { settings, memory }: Base,
-  { owner, rules }: Started,
-  cluster: ClusterThread | undefined,
-): AdminDeps['operate'] {
-  const operate = (command: OperatorCommand) => owner.operate(command);
-  if (cluster === undefined) return operate;
-  const operator = new ClusterOperator({
-    cluster,
-    operate,
-    presence: new PresenceReader(memory.presence),
-    rules: () => rules.list,
-    defaultAccess: settings.defaultAccess,
-  });
-  rules.operate = (command) => operator.operate(command);
-  return (command) => operator.operate(command);
-}
-
-/** @throws ClusterRefused when it can not be part of the cluster; what the signal says when the process is to end first */
-async function joined(cluster: ClusterThread, ending: AbortSignal | undefined): Promise<void> {
-  const ended = new Promise<never>((_, reject) => {
-    ending?.addEventListener('abort', () => reject(ending.reason as Error), { once: true });
-  });
-  if (ending?.aborted) throw ending.reason;
-  await Promise.race([cluster.joined(), ended]);
-}
-
-/** What the admin API shows of history. */
-function historyOf({ settings, memory }: Base): Pick<AdminDeps, 'history' | 'historyUsage'> {
-  const log = attachHistory(memory.history);
-  const { devices } = new PresenceReader(memory.presence);
-  const limits = { eventsMax: settings.historyEvents, ttlMs: settings.historyTtlMs };
-  return {
-    history: new HistoryReader(log, devices, limits, systemClock),
-    historyUsage: () => historyUsage(log),
-  };
-}
-
-/** What a reload changes is read at the time of each request. */
-function adminOptions(settings: Settings, tls: Tls | undefined): AdminOptions {
-  const { host, adminPort: port, allowedHosts, maxMessageBytes } = settings;
-  return {
-    host,
-    port,
-    allowedHosts,
-    maxMessageBytes,
-    dashboard: DASHBOARD,
-    tls,
-    get adminToken() {
-      return settings.adminToken;
-    },
-    get allowedOrigins() {
-      return settings.allowedOrigins;
-    },
-  };
-}
-
-interface Subscribers {
-  readonly port: number;
-  readonly threads: EdgeThreads | undefined;
-  useTls(tls: Tls): void;
-  close(): Promise<void>;
-}
-
-/** The subscribers' listener: on main, or an acceptor that hands connections to the other edges. */
-async function openSubscribers(
-  base: Base,
-  { owner, bells }: Started,
-  slow: SlowReports,
-): Promise<Subscribers> {
-  const { settings, logger, memory, main, transport, reloader, others: edges, crashes, failed } = base;
-  const { host, subscriberPort } = settings;
-  if (edges.length === 0) {
-    const listener = await transport.listen(host, subscriberPort, { routes: [main.subscriberRoute] });
-    main.edge.deliverer.attach(listener);
-    const close = async (): Promise<void> => listener.close();
-    return { port: listener.port, threads: undefined, useTls: (tls) => listener.useTls(tls), close };
-  }
-  const acceptor = await transport.threads!.acceptor(host, subscriberPort);
-  const threads = await EdgeThreads.start({
-    edges,
-    memory,
-    settings,
-    tokens: () => reloader.tokens,
-    acceptor,
-    owner,
-    bells,
-    crashes,
-    nameOf: (edge) => edgeName(edge),
-    restarting: (edge, failure) =>
-      logger.error({ err: failure, thread: edgeName(edge) }, 'a thread died; another takes its place'),
-    failed,
-    frameFailed: (failure) => frameFailed(logger, failure),
-    journal: (edge, entries) => base.activity.journal(edgeName(edge), entries),
-    slow: slow.report,
-  });
-  return {
-    port: acceptor.port,
-    threads,
-    useTls() {}, // the threads have taken care of it
-    async close() {
-      acceptor.stopAccepting();
-      await threads.stop();
-      acceptor.close();
-    },
   };
 }
 
@@ -390,7 +259,16 @@ function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typ
 }
 
 /** For tests: breaks a thread. */
-function inject(fault: Fault, owner: OwnerThread, threads: EdgeThreads | undefined): void {
-  if (fault.thread === 'owner') owner.fault(fault.how, fault.ms);
-  else threads?.fault(MAIN_EDGE + 1 + fault.worker);
+function inject(
+  fault: Fault,
+  edges: readonly PlannedEdge[],
+  owner: OwnerThread,
+  threads: EdgeThreads | undefined,
+): void {
+  if (fault.thread === 'owner') {
+    owner.fault(fault.how, fault.ms);
+    return;
+  }
+  const planned = edges.find(({ name }) => name === `${fault.thread}-${fault.worker}`);
+  if (planned !== undefined) threads?.fault(planned.edge);
 }

@@ -35,11 +35,12 @@ if (!loaded.ok) {
 } else if (loaded.settings === undefined) {
   process.stdout.write(loaded.text);
 } else {
-  await serve(loaded.settings);
+  await serve(loaded.settings, loaded.warnings);
 }
 
-async function serve(settings: Settings): Promise<void> {
+async function serve(settings: Settings, warnings: readonly string[]): Promise<void> {
   const logger = createLogger(settings);
+  for (const warning of warnings) logger.warn(warning);
   endWithNpm(process.env);
   const ending = new AbortController();
   const { end, bug } = endingOf(settings, logger, () => starting, ending);
@@ -67,7 +68,7 @@ async function serve(settings: Settings): Promise<void> {
     process.stderr.write(`dat: ${expected ? error.message : `cannot start: ${String(error)}`}\n`);
     process.exit(exitCodeOf(error));
   }
-  const { devicePort, subscriberPort, adminPort, transport, fanoutWorkers } = hub;
+  const { devicePort, subscriberPort, adminPort, transport, fanoutWorkers, ingestWorkers } = hub;
   logListening(logger, {
     devicePort,
     subscriberPort,
@@ -75,6 +76,7 @@ async function serve(settings: Settings): Promise<void> {
     host: settings.host,
     transport,
     fanoutWorkers,
+    ingestWorkers,
   });
   process.stdout.write(greeting(settings, hub));
 }
@@ -134,14 +136,15 @@ function isClusterRefused(error: unknown): error is Error {
 /** What a person at a terminal needs first. */
 function greeting(
   settings: Settings,
-  { devicePort, subscriberPort, adminPort, transport, fanoutWorkers }: Hub,
+  { devicePort, subscriberPort, adminPort, transport, fanoutWorkers, ingestWorkers }: Hub,
 ): string {
   const { host, tlsCertFile } = settings;
   const address = host.includes(':') ? `[${host}]` : host;
-  const threads =
-    fanoutWorkers === 0
-      ? 'subscribers on the main thread'
-      : `${fanoutWorkers} fan-out ${fanoutWorkers === 1 ? 'worker' : 'workers'}`;
+  const plural = (count: number, name: string): string => `${count} ${name}${count === 1 ? '' : 's'}`;
+  const threads = [
+    ...(ingestWorkers === 0 ? [] : [plural(ingestWorkers, 'ingest thread')]),
+    fanoutWorkers === 0 ? 'subscribers on the main thread' : plural(fanoutWorkers, 'fan-out worker'),
+  ].join(', ');
   const secure = tlsCertFile === '' ? '' : 's';
   const subscriber = `ws${secure}://${address}:${subscriberPort}/v1/subscribe`;
   const device = `ws${secure}://${address}:${devicePort}/v1/device`;

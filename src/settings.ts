@@ -8,7 +8,7 @@ import { HISTORY_BYTES_MAX, HISTORY_BYTES_MIN } from './history/memory.ts';
 import { helpText, readFlags } from './settings/flags.ts';
 import { wrongValue } from './settings/problems.ts';
 import { brokenRules, type Origins } from './settings/rules.ts';
-import { FANOUT_WORKERS_MAX, rowOf, type SettingKey, type Settings, settingKeys } from './settings/schema.ts';
+import { rowOf, type SettingKey, type Settings, settingKeys } from './settings/schema.ts';
 import { readSecretFiles } from './settings/secret-files.ts';
 import {
   CONFIG_VARIABLE,
@@ -18,9 +18,11 @@ import {
   type SourceRead,
 } from './settings/sources.ts';
 import { packageVersion } from './settings/version.ts';
+import { settingWarnings } from './settings/warnings.ts';
 
 export {
   FANOUT_WORKERS_MAX,
+  INGEST_WORKERS_MAX,
   type SettingGroup,
   type SettingKey,
   type SettingRow,
@@ -29,6 +31,7 @@ export {
   settingRows,
 } from './settings/schema.ts';
 export { settingsTable } from './settings/table.ts';
+export { resolveFanoutWorkers, resolveThreads, type ThreadCounts } from './settings/thread-counts.ts';
 export { packageVersion } from './settings/version.ts';
 
 /** Exit code of a start with invalid settings: EX_CONFIG of sysexits.h. */
@@ -48,7 +51,13 @@ export interface SettingsSources {
 }
 
 export type LoadedSettings =
-  | { readonly ok: true; readonly settings: Settings; readonly text?: undefined }
+  | {
+      readonly ok: true;
+      readonly settings: Settings;
+      /** What the hub accepts and is probably not meant, one line each: for the log. */
+      readonly warnings: readonly string[];
+      readonly text?: undefined;
+    }
   /** The help or the version was asked for: print it and exit 0. */
   | { readonly ok: true; readonly settings?: undefined; readonly text: string }
   /** One line each: print them and exit with `EXIT_CONFIG`. */
@@ -59,8 +68,9 @@ export function loadSettings(sources: SettingsSources): LoadedSettings {
   const { asked } = readFlags(sources.argv);
   if (asked === 'help') return { ok: true, text: helpText(sources.columns) };
   if (asked === 'version') return { ok: true, text: `${packageVersion()}\n` };
-  const { settings, problems } = explainSettings(sources);
-  return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
+  const { settings, origins, problems } = explainSettings(sources);
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, settings, warnings: settingWarnings(settings, origins) };
 }
 
 export interface ExplainedSettings {
@@ -103,15 +113,6 @@ export function loadSettingsFromProcess(): LoadedSettings {
 /** Reads the settings of this process again. */
 export function explainSettingsOfProcess(): ExplainedSettings {
   return explainSettings(processSources());
-}
-
-/**
- * @param cores how many the process may use
- * @returns the number of fan-out workers, 0 to `FANOUT_WORKERS_MAX`; two cores are left to the main thread and the owner
- */
-export function resolveFanoutWorkers(settings: Pick<Settings, 'fanoutWorkers'>, cores: number): number {
-  if (settings.fanoutWorkers !== 'auto') return settings.fanoutWorkers;
-  return Math.min(FANOUT_WORKERS_MAX, Math.max(1, cores - 2));
 }
 
 /** Memory for history, bytes; 0: off. */

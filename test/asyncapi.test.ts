@@ -11,14 +11,20 @@ import {
   toDevice,
   toSubscriber,
 } from '../src/asyncapi/frames.ts';
+import { fromGateway, toGateway } from '../src/asyncapi/gateway-frames.ts';
 import { closes } from '../src/codes.ts';
-import { createDeviceFrame, parseDeviceText } from '../src/wire/device-frames.ts';
+import {
+  createDeviceFrame,
+  createGatewayFrame,
+  parseDeviceText,
+  parseGatewayText,
+} from '../src/wire/device-frames.ts';
 import { parseSubscriberOp } from '../src/wire/subscriber-ops.ts';
 import { admin } from './support/admin.ts';
 import { eventually } from './support/eventually.ts';
 import type { Frame } from './support/frames.ts';
 import { startHub } from './support/hub-process.ts';
-import { Device, Subscriber } from './support/peers.ts';
+import { Device, Gateway, Subscriber } from './support/peers.ts';
 
 type Frames = Readonly<Record<string, FrameDescription>>;
 
@@ -29,9 +35,17 @@ const text = readFileSync(`${ROOT}asyncapi.yaml`, 'utf8');
 function nameOf(frame: Frame, welcome: string): string {
   if (frame.op === 'subscribed' && frame.filter !== undefined) return 'subscribedByFilter';
   if (frame.op === 'welcome') return welcome;
+  if (welcome === 'gatewayWelcome') return gatewayNames[frame.op] ?? frame.op;
   if (frame.op === 'batch') return frame.events?.[0]?.head === undefined ? 'batch' : 'binaryBatch';
   return frame.head === undefined ? frame.op : 'binaryEvent';
 }
+
+/** What a gateway gets differs by the device that it names. */
+const gatewayNames: Readonly<Record<string, string>> = {
+  ack: 'gatewayAck',
+  error: 'gatewayError',
+  interest: 'gatewayInterest',
+};
 
 /** Frames of the hub that were seen, by name. */
 class Seen {
@@ -68,7 +82,14 @@ describe('asyncapi.yaml', () => {
     }
   });
 
-  const described = Object.entries({ ...fromDevice, ...toDevice, ...fromSubscriber, ...toSubscriber });
+  const described = Object.entries({
+    ...fromDevice,
+    ...toDevice,
+    ...fromGateway,
+    ...toGateway,
+    ...fromSubscriber,
+    ...toSubscriber,
+  });
   const withSchema = described.filter(([, { schema }]) => schema !== undefined);
   it.each(withSchema)('gives an example of %s that its schema accepts', (_name, { schema, example }) => {
     expect(schema?.safeParse(example)).toMatchObject({ success: true });
@@ -110,6 +131,24 @@ describe('what the document says that peers send', () => {
     }
   });
 
+  it("is what the parser of gateways' frames accepts, and no more", () => {
+    const frame = createGatewayFrame();
+    const isFine = (given: object): boolean =>
+      parseGatewayText(Buffer.from(JSON.stringify(given)), frame) === undefined && frame.op !== undefined;
+    for (const { example } of Object.values(fromGateway)) expect(isFine(example as object)).toBe(true);
+    const wrongFrames = [
+      ...wrongDevice.map((wrong) => ({ ...wrong, device: 'dev-7' })),
+      { type: 'message' },
+      { op: 'open' },
+      { op: 'open', device: 'two words' },
+      { op: 'shut', device: 'dev-7' },
+    ];
+    for (const wrong of wrongFrames) {
+      expect(isFine(wrong), JSON.stringify(wrong)).toBe(false);
+      expect(accepts(fromGateway, wrong), JSON.stringify(wrong)).toBe(false);
+    }
+  });
+
   it('is what the parser of subscriber ops accepts, and no more', () => {
     for (const { example } of Object.values(fromSubscriber))
       expect(parseSubscriberOp(JSON.stringify(example)).ok).toBe(true);
@@ -122,6 +161,7 @@ describe('what the document says that peers send', () => {
 
 describe('frames of a running hub', () => {
   const device = new Seen();
+  const gateway = new Seen();
   const subscriber = new Seen();
 
   beforeAll(async () => {
@@ -207,10 +247,19 @@ describe('frames of a running hub', () => {
     await dev.close(1000);
     await watch.frames.next(({ op, source }) => op === 'event' && source === 'hub');
 
+    const gw = await Gateway.connect(hub.devicePort, '?id=gw-1&interest=true');
+    for (const { example } of Object.values(fromGateway)) gw.send(example);
+    gw.sendText('nonsense');
+    await gw.error();
+    await (await Device.connect(hub.devicePort, '?id=dev-7')).welcome();
+    await gw.taken('dev-7');
+    await gw.ask('dev-7', { type: 'pong' });
+
     const last = await Device.connect(hub.devicePort, '?id=dev-9');
     await last.welcome();
     expect(await hub.stop()).toBe(0);
-    await Promise.all([last.closed, watch.closed]);
+    await Promise.all([last.closed, watch.closed, gw.closed]);
+    gateway.add(gw.frames.all, 'gatewayWelcome');
     device.add([...dev.frames.all, ...last.frames.all], 'deviceWelcome');
     for (const peer of [watch, binary, slow, again, ...batched])
       subscriber.add([...peer.frames.all, ...peer.batches], 'subscriberWelcome');
@@ -218,6 +267,7 @@ describe('frames of a running hub', () => {
 
   for (const [role, frames, seen] of [
     ['device', toDevice, device],
+    ['gateway', toGateway, gateway],
     ['subscriber', toSubscriber, subscriber],
   ] as const) {
     it.each(Object.entries(frames))(`to a ${role} are as described: %s`, (name, { schema }) => {

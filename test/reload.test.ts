@@ -17,6 +17,10 @@ import { uwsLoads } from './support/uws-loads.ts';
 
 const modes = [
   ['uws, 2 workers', { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '2' }],
+  [
+    'uws, 2 ingest threads, 1 worker',
+    { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '1', DAT_INGEST_WORKERS: '2' },
+  ],
   ['uws, no worker', { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '0' }],
   ['ws', { DAT_TRANSPORT: 'ws' }],
 ] as const;

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { resolveFanoutWorkers } from '../src/settings.ts';
 import { problemsOf, settingsOf } from './support/given-settings.ts';
 
 describe('rules between settings', () => {
@@ -130,23 +129,5 @@ describe('authentication by token', () => {
     });
     expect(problems).toHaveLength(3);
     expect(problems.join('\n')).not.toContain('hunter2');
-  });
-});
-
-describe('resolveFanoutWorkers', () => {
-  it.each([
-    [1, 1],
-    [2, 1],
-    [3, 1],
-    [4, 2],
-    [16, 14],
-    [128, 32],
-  ])('gives %i cores %i workers where it is auto', (cores, workers) => {
-    expect(resolveFanoutWorkers({ fanoutWorkers: 'auto' }, cores)).toBe(workers);
-  });
-
-  it('takes a number as it is', () => {
-    expect(resolveFanoutWorkers({ fanoutWorkers: 0 }, 16)).toBe(0);
-    expect(resolveFanoutWorkers({ fanoutWorkers: 32 }, 1)).toBe(32);
   });
 });

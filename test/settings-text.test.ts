@@ -79,6 +79,7 @@ describe('a reload', () => {
     'adminPort',
     'transport',
     'fanoutWorkers',
+    'ingestWorkers',
     'maxMessageBytes',
     'maxDevices',
     'maxSubscribers',

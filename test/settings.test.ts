@@ -12,6 +12,7 @@ describe('defaults', () => {
       adminPort: 7402,
       transport: 'auto',
       fanoutWorkers: 'auto',
+      ingestWorkers: 0,
       subscriberActivity: 'pong',
       subscriberInactiveAfterMs: 60_000,
       subscriberRemoveAfterMs: 300_000,
@@ -46,6 +47,7 @@ describe('defaults', () => {
       connectionsPerSecondPerAddress: 0,
       maxSubscriptionsPerSubscriber: 100_000,
       maxFiltersPerSubscriber: 100,
+      maxDevicesPerGateway: 10_000,
       historyBytes: 'auto',
       historyEvents: 100,
       historyTtlMs: 3_600_000,
@@ -72,6 +74,9 @@ describe('defaults', () => {
       snapshotFile: '',
       snapshotIntervalMs: 60_000,
       snapshotOnCorrupt: 'refuse',
+      webhookUrl: '',
+      webhookSecret: '',
+      webhookCoalesceMs: 1000,
     } satisfies Settings);
   });
 

@@ -29,6 +29,7 @@ const layers = [
   'edge',
   'owner',
   'snapshot',
+  'webhooks',
   'supervise',
   'admin',
   'settings',
@@ -76,7 +77,10 @@ describe('only one place', () => {
   it('loads uWebSockets.js', () => {
     expect(using(/require\(name\) as UwsBinding|from 'uWebSockets/)).toEqual([
       'src/transport/choose.ts',
+      'src/transport/uws-binding.ts',
       'src/transport/uws-call.ts',
+      'src/transport/uws-connection.ts',
+      'src/transport/uws-requests.ts',
       'src/transport/uws.ts',
     ]);
   });

@@ -54,5 +54,7 @@ for (const bell of bells) bell.close();
 /** Loaded only where it is needed. */
 async function clusterSide(edge: number) {
   const { Cluster } = await import('../src/owner/cluster/cluster.ts');
-  return { edge, create: (context: ConstructorParameters<typeof Cluster>[0]) => new Cluster(context) };
+  const { historyTtlMs, maxMessageBytes } = settings;
+  const create = (context: ConstructorParameters<typeof Cluster>[0]) => new Cluster(context);
+  return { edge, historyTtlMs, maxMessageBytes, create };
 }

@@ -16,6 +16,7 @@ import type { Joined, JoinRequest, MqttHost, PublishedEvent } from '../../src/wi
 import { MqttSession } from '../../src/wire/mqtt/session.ts';
 import { DEFAULT_TEMPLATES, readTemplates } from '../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../src/wire/mqtt/topics.ts';
+import { roomForAll } from '../../test/support/room.ts';
 
 const CONNECTIONS = 1000;
 const EVENTS_PER_SECOND = 20_000;
@@ -102,10 +103,19 @@ const handlers: ListenerHandlers<Nobody> = {
 
 async function serve(way: Way): Promise<void> {
   const { transport } = await chooseTransport('uws');
-  const options = { routes: [{ path: '/mqtt', frameBytesMax: 65_536, queueBytesMax: 0, handlers }] };
+  const arrivals = roomForAll();
+  const options = {
+    routes: [{ path: '/mqtt', frameBytesMax: 65_536, queueBytesMax: 0, handlers }],
+    arrivals,
+  };
   const { port } =
     way === 'tcp'
-      ? await listenTcp(undefined, '127.0.0.1', 0, { firstBytesMsMax: 10_000, queueBytesMax: 0, handlers })
+      ? await listenTcp(undefined, '127.0.0.1', 0, {
+          firstBytesMsMax: 10_000,
+          queueBytesMax: 0,
+          arrivals,
+          handlers,
+        })
       : await transport.listen('127.0.0.1', 0, options);
   process.on('message', (wanted) => {
     if (wanted === 'end') process.exit(0);

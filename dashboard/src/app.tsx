@@ -9,7 +9,7 @@ import { Follow } from './follow.tsx';
 import { clockTime } from './format.ts';
 import { Header } from './header.tsx';
 import { type HubState, useHub } from './hub.ts';
-import { type LiveFigures, type LiveState, NO_SUBJECT } from './live.ts';
+import { type LiveFigures, type LiveState, type LiveSubject, NO_SUBJECT } from './live.ts';
 import { Overview } from './overview.tsx';
 import { hashOf, type Route, routeOf } from './route.ts';
 import { Rules } from './rules.tsx';
@@ -24,10 +24,8 @@ const TITLE = 'Device Aggregator Tunnel';
 
 export function App() {
   const route = useRoute();
-  const hub = useHub();
-  const { look, figures } = hub;
-  const device = route.view === 'device' ? route.device : '';
-  useEffect(() => look(device === '' ? NO_SUBJECT : { devices: [device], watch: [device] }), [look, device]);
+  const hub = useHub(subjectOf(route));
+  const { figures } = hub;
   const title = titleOf(route);
   useEffect(() => {
     document.title = title === '' ? TITLE : `${title} · ${TITLE}`;
@@ -95,6 +93,7 @@ function View(props: {
           entry={hub.entries.get(device)}
           now={at}
           startedAt={startedAt}
+          gaps={hub.gaps}
           onEvents={hub.onEvents}
         />
       );
@@ -114,6 +113,10 @@ function View(props: {
     case 'cluster':
       return <Cluster figures={figures} />;
   }
+}
+
+function subjectOf(route: Route): LiveSubject {
+  return route.view === 'device' ? { devices: [route.device], watch: [route.device] } : NO_SUBJECT;
 }
 
 function titleOf(route: Route): string {

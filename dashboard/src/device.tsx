@@ -16,10 +16,12 @@ export interface DeviceProps {
   readonly now: number;
   /** Of the hub: after a restart all is asked for again. */
   readonly startedAt: number;
+  /** Grows when events may have been missed. */
+  readonly gaps: number;
   readonly onEvents: (listener: (events: LiveEvents) => void) => () => void;
 }
 
-export function Device({ device, entry, now, startedAt, onEvents }: DeviceProps) {
+export function Device({ device, entry, now, startedAt, gaps, onEvents }: DeviceProps) {
   const [question, setQuestion] = useState<Question>();
   return (
     <>
@@ -57,7 +59,13 @@ export function Device({ device, entry, now, startedAt, onEvents }: DeviceProps)
           ask={setQuestion}
           isAsking={question !== undefined}
         />
-        <EventLog key={`${device} ${startedAt}`} device={device} onEvents={onEvents} />
+        <EventLog
+          key={`${device} ${startedAt}`}
+          device={device}
+          isLive={entry !== undefined}
+          gaps={gaps}
+          onEvents={onEvents}
+        />
       </div>
       {question === undefined ? null : <Confirm question={question} done={() => setQuestion(undefined)} />}
     </>

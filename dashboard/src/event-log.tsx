@@ -30,9 +30,13 @@ type Kept =
 
 export function EventLog(props: {
   device: string;
+  /** The stream shows the device's events: what comes from now on is not missed. */
+  isLive: boolean;
+  /** Grows when events may have been missed. */
+  gaps: number;
   onEvents: (listener: (events: LiveEvents) => void) => () => void;
 }) {
-  const { device, onEvents } = props;
+  const { device, isLive, gaps, onEvents } = props;
   const [events, setEvents] = useState<readonly Shown[]>([]);
   const [kept, setKept] = useState<Kept>({ phase: 'loading' });
   const [skipped, setSkipped] = useState(0);
@@ -57,7 +61,9 @@ export function EventLog(props: {
     [device, onEvents],
   );
 
+  // Another gap asks again
   useEffect(() => {
+    if (!isLive) return;
     const abort = new AbortController();
     keptEvents(device, KEPT_SHOWN, abort.signal)
       .then((found) => {
@@ -77,7 +83,7 @@ export function EventLog(props: {
         );
       });
     return () => abort.abort();
-  }, [device]);
+  }, [device, isLive, gaps]);
 
   const aside = (
     <>
@@ -125,12 +131,18 @@ export function EventLog(props: {
   );
 }
 
-/** Kept events that came over the stream too are shown once. */
-function withKept(live: readonly Shown[], found: readonly KeptEvent[]): Shown[] {
-  const older = found
-    .filter((event) => !live.some((other) => isSame(other, event)))
-    .map((event): Shown => ({ ...event, key: `kept-${event.seq}`, isKept: true }));
-  return [...live, ...older].sort((one, other) => other.at - one.at).slice(0, EVENTS_SHOWN);
+/** Kept events that are shown already, perhaps because they came over the stream, are not shown again. */
+function withKept(shown: readonly Shown[], found: readonly KeptEvent[]): Shown[] {
+  const isShown = (event: KeptEvent): boolean =>
+    shown.some((other) => (other.isKept ? other.key === keyOf(event) : isSame(other, event)));
+  const news = found
+    .filter((event) => !isShown(event))
+    .map((event): Shown => ({ ...event, key: keyOf(event), isKept: true }));
+  return [...shown, ...news].sort((one, other) => other.at - one.at).slice(0, EVENTS_SHOWN);
+}
+
+function keyOf({ seq }: KeptEvent): string {
+  return `kept-${seq}`;
 }
 
 function isSame(live: LiveEvent, kept: KeptEvent): boolean {
@@ -158,8 +170,7 @@ function EventRow({ event }: { event: Shown }) {
     <tr class={event.isKept ? 'kept' : ''}>
       <td class="nowrap">{isOld ? dateTime(event.at) : clockTimeMs(event.at)}</td>
       <td>
-        {event.isFromHub ? 'hub ' : ''}
-        {event.type}
+        <span class="nowrap">{event.isFromHub ? `hub ${event.type}` : event.type}</span>
         {event.status === undefined ? null : <b class="text"> {event.status}</b>}
       </td>
       <td class="minor">{event.priority}</td>

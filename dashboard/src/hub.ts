@@ -22,13 +22,15 @@ export interface HubState {
   readonly kept: KeptFigures;
   /** When the page saw that the hub was restarted; 0 never. */
   readonly restartedAt: number;
-  readonly look: (subject: LiveSubject) => void;
+  /** Grows when the page may have missed something. */
+  readonly gaps: number;
   readonly onEvents: (listener: (events: LiveEvents) => void) => () => void;
   /** Starts over, with the token there is now. */
   readonly restart: () => void;
 }
 
-export function useHub(): HubState {
+/** @param subject what the page looks at */
+export function useHub(subject: LiveSubject): HubState {
   const series = useMemo(() => new Series(), []);
   const [state, setState] = useState<LiveState>({ phase: 'connecting' });
   const [figures, setFigures] = useState<LiveFigures>();
@@ -37,8 +39,10 @@ export function useHub(): HubState {
   const [restartedAt, setRestartedAt] = useState(0);
   const [filled, setFilled] = useState(0);
   const [kept, setKept] = useState<KeptFigures>('loading');
+  const [gaps, setGaps] = useState(0);
   const listeners = useRef(new Set<(events: LiveEvents) => void>());
   const startedAt = useRef(0);
+  const wasLost = useRef(false);
 
   const fill = useCallback(() => {
     keptFigures()
@@ -56,6 +60,8 @@ export function useHub(): HubState {
     (news: LiveNews) => {
       switch (news.kind) {
         case 'state':
+          if (news.state.phase === 'live' && wasLost.current) setGaps((count) => count + 1);
+          wasLost.current = news.state.phase === 'lost' || (wasLost.current && news.state.phase !== 'live');
           setState((before) => (JSON.stringify(before) === JSON.stringify(news.state) ? before : news.state));
           break;
         case 'figures': {
@@ -67,7 +73,10 @@ export function useHub(): HubState {
           }
           startedAt.current = next.startedAt;
           // After a pause, the hub knows what was missed
-          if (series.add(sampleOf(next))) fill();
+          if (series.add(sampleOf(next))) {
+            fill();
+            setGaps((count) => count + 1);
+          }
           setFigures(next);
           break;
         }
@@ -83,8 +92,18 @@ export function useHub(): HubState {
   );
 
   const client = useMemo(() => new LiveClient(hear), [hear]);
-  useEffect(() => client.start(), [client]);
-  const look = useCallback((subject: LiveSubject) => client.look(subject), [client]);
+  const key = JSON.stringify(subject);
+  useEffect(() => {
+    setEntries(new Map()); // whoever waits for an entry waits for one of now
+    client.look(JSON.parse(key) as LiveSubject);
+  }, [client, key]);
+  useEffect(() => {
+    const changed = (): void => {
+      if (document.visibilityState === 'hidden') setEntries(new Map());
+    };
+    document.addEventListener('visibilitychange', changed);
+    return () => document.removeEventListener('visibilitychange', changed);
+  }, []);
   const restart = useCallback(() => client.start(), [client]);
   const onEvents = useCallback((listener: (events: LiveEvents) => void) => {
     listeners.current.add(listener);
@@ -92,7 +111,7 @@ export function useHub(): HubState {
       listeners.current.delete(listener);
     };
   }, []);
-  return { state, figures, first, entries, series, filled, kept, restartedAt, look, onEvents, restart };
+  return { state, figures, first, entries, series, filled, kept, restartedAt, gaps, onEvents, restart };
 }
 
 function withEntries(

@@ -71,10 +71,20 @@ class OwnChannel implements Channel {
   }
 }
 
-/** @param failed called if it does not start, or ends @returns undefined where the browser has no such workers */
-function workerChannel(tell: (news: LiveNews) => void, failed: () => void): Channel | undefined {
+/** @returns undefined where the browser has no such workers, or a proxy in front of the hub forbids them */
+function startWorker(): SharedWorker | undefined {
   if (typeof SharedWorker === 'undefined') return undefined;
-  const worker = new SharedWorker(trusted(workerUrl), { type: 'module', name: 'dat-live' });
+  try {
+    return new SharedWorker(trusted(workerUrl), { type: 'module', name: 'dat-live' });
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param failed called if it does not start after all, or ends */
+function workerChannel(tell: (news: LiveNews) => void, failed: () => void): Channel | undefined {
+  const worker = startWorker();
+  if (worker === undefined) return undefined;
   const { port } = worker;
   const say = (message: FromPage): void => port.postMessage(message);
   let questionsMissed = 0;

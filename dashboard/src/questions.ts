@@ -41,6 +41,9 @@ export function pairQuestions(device: string, subscriber: string) {
   } satisfies Record<string, Question>;
 }
 
+const KICKED =
+  'Its connection is closed with code 4005, which tells it not to come back by itself. Its subscriptions are removed.';
+
 /** Of one subscriber, for all devices that it follows. */
 export function subscriberQuestions(subscriber: string) {
   return {
@@ -58,10 +61,17 @@ export function subscriberQuestions(subscriber: string) {
     },
     kick: {
       title: `Kick ${subscriber}?`,
-      text: 'Its connection is closed with code 4005, which tells it not to come back by itself. Its subscriptions are removed.',
+      text: `${KICKED} What operators set for it (deny, allow, vip) stays.`,
       action: 'Kick',
       isDangerous: true,
       run: () => kick(subscriber),
+    },
+    forget: {
+      title: `Kick ${subscriber} and forget it?`,
+      text: `${KICKED} What operators set for it (deny, allow, vip) is removed too.`,
+      action: 'Kick and forget',
+      isDangerous: true,
+      run: () => kick(subscriber, true),
     },
   } satisfies Record<string, Question>;
 }

@@ -49,6 +49,14 @@ export function Subscriber({ subscriber, figures }: { subscriber: string; figure
             <button type="button" class="danger" disabled={!isKnown} onClick={() => setQuestion(about.kick)}>
               Kick
             </button>
+            <button
+              type="button"
+              class="danger"
+              disabled={!isKnown}
+              onClick={() => setQuestion(about.forget)}
+            >
+              Kick and forget
+            </button>
           </div>
         </header>
         {isUnknown ? <p class="note">The hub does not know this subscriber.</p> : null}

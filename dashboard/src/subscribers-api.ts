@@ -39,8 +39,9 @@ export function readSubscriber(subscriber: string, { limit, cursor, signal }: Pa
   return ask('GET', pathOf(['subscribers', subscriber], { limit, cursor }), { signal });
 }
 
-export function kick(subscriber: string): Promise<unknown> {
-  return ask('DELETE', pathOf(['subscribers', subscriber]));
+/** @param forget what operators set for it goes too */
+export function kick(subscriber: string, forget = false): Promise<unknown> {
+  return ask('DELETE', pathOf(['subscribers', subscriber], { forget: forget ? 'true' : '' }));
 }
 
 /** A vip is set on one of its subscriptions and holds for all. @throws ApiError if it has none */

@@ -1,5 +1,5 @@
 /** What admission shares across threads: addresses, the number of connections, and whether the hub is overloaded. */
-import { Counter, Counters } from '../memory/counters.ts';
+import { Counters } from '../memory/counters.ts';
 import { Addresses, type AddressMemory, createAddresses } from './addresses.ts';
 
 export interface AdmissionMemory {
@@ -41,14 +41,16 @@ export class AdmissionState {
     this.#connectionsMax = memory.connectionsMax;
   }
 
+  /** Admitted connections of all threads. */
+  get open(): number {
+    let open = 0;
+    for (const { connections } of this.#counters) open += connections;
+    return open;
+  }
+
   /** Whether another connection fits. A few may be on their way in beside it. */
   hasRoom(): boolean {
-    if (this.#connectionsMax === 0) return true;
-    let open = 0;
-    for (const { cells } of this.#counters) {
-      open += cells[Counter.deviceConnections]! + cells[Counter.subscriberConnections]!;
-    }
-    return open < this.#connectionsMax;
+    return this.#connectionsMax === 0 || this.open < this.#connectionsMax;
   }
 
   isOverloaded(): boolean {

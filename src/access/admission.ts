@@ -44,6 +44,8 @@ export const refusalCounters = {
   role: 'upgradesRole',
   id: 'upgradesId',
   request: 'upgradesRequest',
+  timeout: 'upgradesTimeout',
+  crowded: 'upgradesCrowded',
 } as const satisfies Record<string, CounterName>;
 export type RefusalReason = keyof typeof refusalCounters;
 

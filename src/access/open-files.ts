@@ -1,21 +1,53 @@
-/** How many connections the process's limit of open files leaves room for. Main, at start. */
+/** How the process's limit of open files is shared out. Main, at start. */
 import { readFileSync } from 'node:fs';
 
-/** Files that are not connections: listeners, event loops, the admin API's own connections, the log. */
-const OTHER_FILES_MIN = 64;
+/** Files that are not connections: listeners, event loops, the reserve, the admin API's own connections, the log. */
+const OTHER_FILES_MIN = 160;
 const OTHER_FILES_SHARE = 0.1;
+/** An event loop of its own, and the connection that it holds to itself. */
+const FILES_PER_THREAD = 12;
 
-/** @returns 0 where the limit cannot be read (it is Linux that tells) or there is none */
-export function connectionsForOpenFiles(
+/** Connections that wait to be answered have an eighth for themselves, and what admitted connections leave. */
+const WAITING_SHARE = 1 / 8;
+const WAITING_MIN = 16;
+const WAITING_MAX = 4096;
+/** Whatever is left: each may hold a head of 32 KiB. */
+const WAITING_AT_ONCE_MAX = 65_536;
+
+export interface FileBudget {
+  /** Connections that may be open; 0: the limit of files says nothing. */
+  readonly connections: number;
+  /** Connections that may wait to be admitted or refused, beside them. */
+  readonly waiting: number;
+}
+
+/** How many connections may wait now, in all threads. @param open admitted connections */
+export function waitingMax({ connections, waiting }: FileBudget, open: number): number {
+  const left = connections === 0 ? WAITING_AT_ONCE_MAX : connections - open;
+  return Math.min(WAITING_AT_ONCE_MAX, waiting + Math.max(0, left));
+}
+
+/**
+ * Where the limit cannot be read (it is Linux that tells), or there is none, only the waiting are bounded.
+ * @param threads that hold connections, beside main
+ */
+export function fileBudget(
+  threads: number,
   readLimits = () => readFileSync('/proc/self/limits', 'utf8'),
-): number {
+): FileBudget {
+  const files = openFilesMax(readLimits);
+  if (files === 0) return { connections: 0, waiting: WAITING_MAX };
+  const waiting = Math.min(WAITING_MAX, Math.max(WAITING_MIN, Math.floor(files * WAITING_SHARE)));
+  const others = Math.max(OTHER_FILES_MIN + threads * FILES_PER_THREAD, files * OTHER_FILES_SHARE);
+  return { connections: Math.max(1, Math.floor(files - others - waiting)), waiting };
+}
+
+function openFilesMax(readLimits: () => string): number {
   let limits: string;
   try {
     limits = readLimits();
   } catch {
     return 0;
   }
-  const files = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? 0);
-  if (files === 0) return 0;
-  return Math.max(1, Math.floor(files - Math.max(OTHER_FILES_MIN, files * OTHER_FILES_SHARE)));
+  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? 0);
 }

@@ -1,25 +1,27 @@
 /** What the admin routes need of the hub; `hub.ts` provides it. Runs on main. */
 import type { Clock } from '../clock.ts';
+import type { TapListener } from '../edge/publish/taps.ts';
 import type { HistoryUsage } from '../history/memory.ts';
 import type { HistoryReader } from '../history/reader.ts';
 import type { PresenceReader } from '../presence/table.ts';
-import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
+import type { ConnectionInfo, OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
 import type { ReloadAnswer } from '../reload.ts';
 import type { Activity } from '../supervise/activity.ts';
 import type { ClusterThread } from '../supervise/cluster-thread.ts';
+import type { RestartCounts } from '../supervise/edge-threads.ts';
 import type { RuleKeeper } from '../supervise/rule-keeper.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { RingFigures, ThreadFigures } from '../supervise/threads.ts';
 import type { Tls } from '../transport/tls.ts';
-import type { DeviceFrame } from '../wire/device-frames.ts';
+import type { WebhookFigures } from '../webhooks/memory.ts';
 import type { Fault } from './faults.ts';
-import type { LiveEvent } from './live-schemas.ts';
 
 export interface AdminDeps {
   readonly version: string;
   /** `uws` or `ws`. */
   readonly transport: string;
   readonly fanoutWorkers: number;
+  readonly ingestWorkers: number;
   readonly presence: PresenceReader;
   readonly history: HistoryReader;
   /** Of the history log. */
@@ -29,7 +31,7 @@ export interface AdminDeps {
   readonly threads: readonly ThreadFigures[];
   readonly rings: readonly RingFigures[];
   /** Restarts so far by role. */
-  workerRestarts(): Readonly<Record<'owner' | 'fanout', number>>;
+  workerRestarts(): RestartCounts;
   /** Why the hub takes no new peers now, or undefined when it does. */
   notReady(): string | undefined;
   /** Why the process should be started again, or undefined while its threads run. */
@@ -49,12 +51,17 @@ export interface AdminDeps {
   verifyToken?(token: string): Promise<TokenVerdict>;
   /** Breaks a thread; absent but in tests. */
   fault?(fault: Fault): void;
+  /**
+   * What the edges know of these subscribers' connections, at most a page of them; of some nothing, when they have just
+   * gone or their thread does not say in time.
+   */
+  connections(sessions: readonly number[]): Promise<readonly ConnectionInfo[]>;
   /** Subscribers that lag now. */
   slowSubscribers(): readonly SlowSubscriber[];
   /** Looks at the events of a device as they come in. @returns ends it */
-  tap(device: string, listener: (bytes: Uint8Array, frame: DeviceFrame) => void): () => void;
-  /** The newest message that history keeps of a device, cut to `bytesMax`. Absent when the hub keeps no history. */
-  newestMessage?(device: string, bytesMax: number): LiveEvent | undefined;
+  tap(device: string, listener: TapListener): () => void;
+  /** Absent when there are no webhooks. */
+  readonly webhooks?: { figures(): WebhookFigures } | undefined;
   /** What operators did and the hub refused. */
   readonly activity: Activity;
   /** Absent: this hub is alone. */

@@ -5,7 +5,9 @@ import type { LinkFigures } from '../cluster/commands.ts';
 import type { HistoryUsage } from '../history/memory.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
+import type { RestartCounts } from '../supervise/edge-threads.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
+import type { WebhookFigures } from '../webhooks/memory.ts';
 import type { AdminDeps } from './deps.ts';
 
 type Capacity = ReturnType<PresenceReader['capacityUsed']>;
@@ -31,6 +33,12 @@ export interface Figures {
   /** Subscribers closed as slow so far, by what was too much. */
   readonly slowCloses: Readonly<Record<'queue' | 'time' | 'budget', number>>;
   readonly refusedFrames: number;
+  /** The same by error code. */
+  readonly refusals: readonly (readonly [code: string, count: number])[];
+  /** Bytes of frames. */
+  readonly bytes: Readonly<Record<'received' | 'sent', number>>;
+  /** Connections opened so far. */
+  readonly opened: Readonly<Record<Role, number>>;
   readonly failedFrames: number;
   /** Upgrades that were not let in, by reason. */
   readonly refusedUpgrades: Readonly<Record<RefusalReason, number>>;
@@ -41,8 +49,10 @@ export interface Figures {
   readonly threads: readonly ThreadReading[];
   readonly rings: readonly { readonly ring: string; readonly usedRatio: number }[];
   readonly capacity: Capacity;
-  readonly workerRestarts: Readonly<Record<'owner' | 'fanout', number>>;
+  readonly workerRestarts: RestartCounts;
   readonly history: HistoryUsage & { readonly replayed: number };
+  /** Undefined when there are no webhooks. */
+  readonly webhooks: WebhookFigures | undefined;
   /** Undefined when no snapshots are written. */
   readonly snapshots: SnapshotFigures | undefined;
   /** Undefined without a cluster, and before its link has answered. */
@@ -74,7 +84,11 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
       inactive: presence.total('inactive'),
       deny: presence.total('deny'),
     },
-    connections: { device: sum('deviceConnections'), subscriber: sum('subscriberConnections') },
+    connections: {
+      device: sum('deviceConnections'),
+      subscriber: sum('subscriberConnections'),
+      gateway: sum('gatewayConnections'),
+    },
     received: { pong: sum('receivedPong'), message: sum('receivedMessage'), status: sum('receivedStatus') },
     skipped: sum('skipped'),
     deliveries: sum('deliveries'),
@@ -95,13 +109,24 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
       budget: sum('closedOverBudget'),
     },
     refusedFrames: sum('refusedFrames'),
+    refusals: refusalsOf(all),
+    bytes: { received: sum('bytesReceived'), sent: sum('bytesSent') },
+    opened: {
+      device: sum('openedDevices'),
+      subscriber: sum('openedSubscribers'),
+      gateway: sum('openedGateways'),
+    },
     failedFrames: sum('failedFrames'),
     refusedUpgrades: Object.fromEntries(
       Object.entries(refusalCounters).map(([reason, name]) => [reason, sum(name)]),
     ) as Record<RefusalReason, number>,
     latencyBuckets: addUp(all.map((counters) => counters.latencyBuckets())),
     latencySumSeconds: sum('latencySumSeconds'),
-    disconnects: { device: closesOf(all, 'device'), subscriber: closesOf(all, 'subscriber') },
+    disconnects: {
+      device: closesOf(all, 'device'),
+      subscriber: closesOf(all, 'subscriber'),
+      gateway: closesOf(all, 'gateway'),
+    },
     threads: deps.threads.map(({ thread, counters }) =>
       readThread(thread, counters, deps.lateSeconds(thread)),
     ),
@@ -109,6 +134,7 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
     capacity: presence.capacityUsed(),
     workerRestarts: deps.workerRestarts(),
     history: { ...deps.historyUsage(), replayed: sum('replayed') },
+    webhooks: deps.webhooks?.figures(),
     snapshots: deps.snapshots?.figures(),
     cluster: link && { ...link, connected: deps.cluster?.state === 'connected' },
   };
@@ -131,6 +157,12 @@ function readThread(thread: string, { cells }: Counters, lateSeconds: number): T
     loopLagSeconds: Math.max(cellOf(cells, 'loopLagSeconds'), lateSeconds),
     counters: counters as Record<CounterName, number>,
   };
+}
+
+function refusalsOf(all: readonly Counters[]): (readonly [code: string, count: number])[] {
+  const perThread = all.map((counters) => counters.refusals());
+  const counts = addUp(perThread.map((refusals) => refusals.map(([, count]) => count)));
+  return (perThread[0] ?? []).map(([code], index) => [code, counts[index] ?? 0]);
 }
 
 function closesOf(all: readonly Counters[], role: Role): (readonly [code: string, count: number])[] {

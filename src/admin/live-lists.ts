@@ -73,14 +73,12 @@ export class LiveLists {
     const { offset, limit, values } = request;
     const { ordered, at } = await this.#orderFor(request);
     const { slots, total, states } = ordered;
-    const devices = slots
-      .slice(offset, offset + limit)
-      .map((slot) => readDevice(this.#deps, slot))
-      .filter((entry) => entry !== undefined)
-      .filter(({ device, state }) => stillMatches(request, device, state))
-      .map((entry): LiveListEntry => {
-        return values ? { ...entry, value: this.#values.newest(entry.device) ?? null } : entry;
-      });
+    const devices = slots.slice(offset, offset + limit).flatMap((slot): LiveListEntry[] => {
+      const entry = readDevice(this.#deps, slot);
+      if (entry === undefined || !stillMatches(request, entry.device, entry.state)) return [];
+      if (!values) return [entry];
+      return [{ ...entry, value: this.#values.newest(entry.device, { slot, seq: entry.seq }) ?? null }];
+    });
     return { at: this.#deps.clock.wallNow(), orderedAt: at, total, states: { ...states }, offset, devices };
   }
 

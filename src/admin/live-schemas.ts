@@ -121,7 +121,7 @@ export const liveFigures = z.object({
   notReady: z.string().nullable().describe('Why the hub admits no new peers; null if it does'),
   devices: z.object({ online: count, stale: count, offline: count }),
   subscriptions: z.object({ allow: count, active: count, inactive: count, deny: count }),
-  connections: z.object({ device: count, subscriber: count }),
+  connections: z.object({ device: count, subscriber: count, gateway: count }),
   rates,
   latency: z
     .object({ p50Seconds: latency, p90Seconds: latency, p99Seconds: latency })
@@ -145,9 +145,9 @@ export const liveFigures = z.object({
     .array(z.object({ subscriber: z.string(), queuedBytes: count, laggingMs: z.number(), vip: z.boolean() }))
     .describe(`Slow subscribers, longest queue first, at most ${SLOW_NAMED_MAX} per thread`),
   slowCloses: z.object({ queue: count, time: count, budget: count }),
-  disconnects: z.object({ device: byCode, subscriber: byCode }),
+  disconnects: z.object({ device: byCode, subscriber: byCode, gateway: byCode }),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({ owner: count, fanout: count }),
+  workerRestarts: z.object({ owner: count, ingest: count, fanout: count, cluster: count.optional() }),
   process: z.object({
     residentBytes: count,
     cpuRatio: z.number().nullable().describe('CPU seconds per second, all threads together'),

@@ -2,6 +2,8 @@
  * The events of some devices as they come in, gathered for one live stream: so many per second at most, the rest
  * counted. Runs on main, on the way of every event of these devices.
  */
+
+import type { Relayed } from '../edge/publish/taps.ts';
 import { LIVE_EVENTS_PER_SECOND, LIVE_PAYLOAD_BYTES_MAX } from '../limits.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
 import { eventTypeNames, priorityNames } from '../wire/events.ts';
@@ -58,16 +60,18 @@ export class LiveTaps {
 
   #look(device: string): void {
     const tapped: Tapped = { endTap: () => {}, events: [], skipped: 0, taken: 0 };
-    tapped.endTap = this.#deps.tap(device, (bytes, frame) => this.#take(tapped, bytes, frame));
+    tapped.endTap = this.#deps.tap(device, (...event) => this.#take(tapped, ...event));
     this.#tapped.set(device, tapped);
   }
 
-  #take(tapped: Tapped, bytes: Uint8Array, frame: DeviceFrame): void {
+  #take(tapped: Tapped, bytes: Uint8Array, frame: DeviceFrame, relayed?: Relayed): void {
+    const { at = this.#deps.clock.wallNow(), count = 1 } = relayed ?? {};
+    tapped.skipped += count - 1;
     // A busy device takes no event from a quiet one
     if (tapped.taken >= Math.floor(LIVE_EVENTS_PER_SECOND / this.#tapped.size)) tapped.skipped += 1;
     else {
       tapped.taken += 1;
-      tapped.events.push(copyOf(bytes, frame, this.#deps.clock.wallNow()));
+      tapped.events.push(copyOf(bytes, frame, at));
     }
     this.#taken();
   }

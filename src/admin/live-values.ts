@@ -2,10 +2,12 @@
  * The newest message of devices that lists show. Where the hub keeps history they are read from there; else the
  * devices' events are looked at as they come, for as long as a list asks for them. Runs on main.
  */
-import type { Clock } from '../clock.ts';
+import { Step } from '../history/replay.ts';
 import { VALUE_BYTES_MAX, VALUE_LEASE_MS, VALUES_KEPT_MAX } from '../limits.ts';
+import type { RecordViews } from '../memory/ring.ts';
+import { EventField, EventFlag } from '../records/event.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
-import { EventType, priorityNames } from '../wire/events.ts';
+import { EventType, priorityNames, typeBit } from '../wire/events.ts';
 import type { AdminDeps } from './deps.ts';
 import type { LiveEvent } from './live-schemas.ts';
 
@@ -35,25 +37,46 @@ class Kept {
   }
 
   get event(): LiveEvent | undefined {
-    if (this.#found === undefined || this.#shown === 0) return this.#found;
-    const payload = this.#bytes.subarray(0, this.#shown);
-    return this.#isJson
-      ? { ...this.#found, json: payload.toString('utf8') }
-      : { ...this.#found, base64: payload.toString('base64') };
+    if (this.#found === undefined) return undefined;
+    return { ...this.#found, ...textOf(this.#bytes.subarray(0, this.#shown), this.#isJson) };
   }
 }
 
+/** The device's row, as of an answer that its value goes into. */
+export interface ValueRow {
+  readonly slot: number;
+  readonly seq: number;
+}
+
+function eventFrom({ u8, u16, u32, f64 }: RecordViews): LiveEvent {
+  const bytes = u32[EventField.payloadBytes >> 2]!;
+  const start = EventField.body + u16[EventField.statusBytes >> 1]!;
+  const payload = Buffer.from(u8.subarray(start, start + Math.min(VALUE_BYTES_MAX, bytes)));
+  const isJson = (u8[EventField.flags]! & EventFlag.payloadIsJson) !== 0;
+  return {
+    at: f64[EventField.at >> 3]!,
+    type: 'message',
+    priority: priorityNames[u8[EventField.priority] as 1 | 2 | 3],
+    bytes,
+    ...textOf(payload, isJson),
+  };
+}
+
+/** The payload as a list shows it; nothing of an empty one. */
+function textOf(payload: Buffer, isJson: boolean): Pick<LiveEvent, 'json' | 'base64'> {
+  if (payload.length === 0) return {};
+  return isJson ? { json: payload.toString('utf8') } : { base64: payload.toString('base64') };
+}
+
 export class LiveValues {
-  readonly #clock: Clock;
-  readonly #tap: AdminDeps['tap'];
-  readonly #newestMessage: AdminDeps['newestMessage'];
+  readonly #deps: AdminDeps;
+  readonly #hasHistory: boolean;
   /** By device, the one asked for longest ago first. */
   readonly #kept = new Map<string, Kept>();
 
-  constructor({ clock, tap, newestMessage }: Pick<AdminDeps, 'clock' | 'tap' | 'newestMessage'>) {
-    this.#clock = clock;
-    this.#tap = tap;
-    this.#newestMessage = newestMessage;
+  constructor(deps: AdminDeps) {
+    this.#deps = deps;
+    this.#hasHistory = deps.historyUsage().capacityBytes > 0;
   }
 
   /** Devices that are looked at. */
@@ -61,11 +84,11 @@ export class LiveValues {
     return this.#kept.size;
   }
 
-  /** @returns the newest message that is known; from now on the device is looked at for a while */
-  newest(device: string): LiveEvent | undefined {
-    if (this.#newestMessage !== undefined) return this.#newestMessage(device, VALUE_BYTES_MAX);
+  /** @returns the newest message that is known; without history the device is looked at for a while from now on */
+  newest(device: string, row: ValueRow): LiveEvent | undefined {
+    if (this.#hasHistory) return this.#fromHistory(row);
     const kept = this.#kept.get(device) ?? this.#look(device);
-    kept.askedAtMs = this.#clock.now();
+    kept.askedAtMs = this.#deps.clock.now();
     this.#kept.delete(device);
     this.#kept.set(device, kept);
     if (this.#kept.size > VALUES_KEPT_MAX) this.#forget(this.#oldest()!);
@@ -74,7 +97,7 @@ export class LiveValues {
 
   /** Lets go of devices that no list has asked for lately. Call now and then. */
   tick(): void {
-    const endMs = this.#clock.now() - VALUE_LEASE_MS;
+    const endMs = this.#deps.clock.now() - VALUE_LEASE_MS;
     for (const [device, { askedAtMs }] of this.#kept) {
       if (askedAtMs > endMs) return;
       this.#forget(device);
@@ -85,9 +108,18 @@ export class LiveValues {
     for (const device of [...this.#kept.keys()]) this.#forget(device);
   }
 
+  #fromHistory({ slot, seq }: ValueRow): LiveEvent | undefined {
+    const { presence, history } = this.#deps;
+    const generation = Atomics.load(presence.devices.rows.generation, slot);
+    const found = history.last({ slot, generation, seq }, typeBit(EventType.message));
+    return found.next() === Step.Event ? eventFrom(found.views) : undefined;
+  }
+
   #look(device: string): Kept {
     const kept = new Kept();
-    kept.endTap = this.#tap(device, (bytes, frame) => kept.take(bytes, frame, this.#clock.wallNow()));
+    kept.endTap = this.#deps.tap(device, (bytes, frame, relayed) =>
+      kept.take(bytes, frame, relayed?.at ?? this.#deps.clock.wallNow()),
+    );
     return kept;
   }
 

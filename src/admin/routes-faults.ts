@@ -6,7 +6,7 @@ import { AdminError } from './errors.ts';
 import { faultOf } from './faults.ts';
 import { answers } from './schemas.ts';
 
-export function faultRoutes(app: AdminApp, { fault: inject, fanoutWorkers }: AdminDeps): void {
+export function faultRoutes(app: AdminApp, { fault: inject, fanoutWorkers, ingestWorkers }: AdminDeps): void {
   if (inject === undefined) return;
   app.post(
     '/v1/faults',
@@ -18,8 +18,11 @@ export function faultRoutes(app: AdminApp, { fault: inject, fanoutWorkers }: Adm
       },
     },
     async ({ body }) => {
-      if (body.thread === 'fanout' && body.worker >= fanoutWorkers)
-        throw new AdminError('not_found', `no fan-out worker ${body.worker}, there are ${fanoutWorkers}`);
+      if (body.thread !== 'owner') {
+        const count = body.thread === 'fanout' ? fanoutWorkers : ingestWorkers;
+        const name = `${body.thread}-${body.worker}`;
+        if (body.worker >= count) throw new AdminError('not_found', `no thread ${name}, there are ${count}`);
+      }
       inject(body);
       return { ok: true as const };
     },

@@ -24,6 +24,7 @@ export function readDevice(deps: AdminDeps, slot: number): DeviceEntry | undefin
     status: row.deviceStatus ?? null,
     lastSeen: toWallMs(deps.clock, row.lastSeen),
     connectedAt: row.connectedAt ?? null,
+    ...(row.gateway !== undefined && { gateway: row.gateway }),
     seq: row.seq,
     epoch: epochName(row.epoch),
     subscribers: row.subscribers,

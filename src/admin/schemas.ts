@@ -73,6 +73,7 @@ export const devicesQuery = fields({
   scope,
 });
 export const rowsQuery = fields({ limit, cursor: cursorOverNodes, scope });
+export const subscribersQuery = fields({ limit, cursor, search });
 
 const EVENTS_DEFAULT = 50;
 const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
@@ -167,6 +168,10 @@ export const deviceEntry = z.object({
   status: z.string().nullable().describe('The status that the device last reported'),
   lastSeen: wallMs,
   connectedAt: z.number().nullable().describe('Milliseconds since 1970; null when not connected'),
+  gateway: z
+    .string()
+    .optional()
+    .describe('The gateway that speaks for it; absent for a connection of its own'),
   seq: count.describe('Events broadcast so far'),
   epoch: z.string().describe('Of this numbering: another whenever it starts anew'),
   subscribers: z.object({ active: count, inactive: count, allow: count, deny: count }),
@@ -204,11 +209,25 @@ export const rowEntry = z.object({
 export const rowAnswer = rowEntry.extend({ pendingNodes });
 export const rowsPage = z.object({ subscribers: z.array(rowEntry), cursor: nextCursor });
 
-export const subscriberPage = z.object({
+const ofConnection = 'null when it is not connected';
+export const subscriberEntry = z.object({
   subscriber: z.string(),
   connected: z.boolean(),
-  vip: z.boolean(),
+  address: z.string().nullable().describe(`Where it connects from; ${ofConnection}`),
+  transport: z.string().nullable().describe(`websocket or tcp; ${ofConnection}`),
+  encoding: z
+    .string()
+    .nullable()
+    .describe(`What its events are sent in, such as json or binary; ${ofConnection}`),
+  connectedAt: z.number().nullable().describe(`Milliseconds since 1970; ${ofConnection}`),
   lastSeen: wallMs,
+  queueBytes: count.nullable().describe('Bytes that wait for it; null when its thread did not say in time'),
+  vip: z.boolean(),
+  subscriptions: z.object({ active: count, inactive: count, allow: count, deny: count }),
+});
+export const subscribersPage = z.object({ subscribers: z.array(subscriberEntry), cursor: nextCursor });
+
+export const subscriberPage = subscriberEntry.extend({
   devices: z.array(z.object({ device: z.string(), status: subscriptionStatus, reason })),
   node,
   cursor: nextCursor,
@@ -278,9 +297,10 @@ export const stats = z.object({
   transport: z.string(),
   uptimeSeconds: z.number(),
   fanoutWorkers: count,
+  ingestWorkers: count.describe('0: the main thread holds the devices'),
   devices: z.object({ online: count, stale: count, offline: count }),
   subscriptions: z.object({ allow: count, active: count, inactive: count, deny: count }),
-  connections: z.object({ device: count, subscriber: count }),
+  connections: z.object({ device: count, subscriber: count, gateway: count }),
   totals: z.object({
     received: z.object({ pong: count, message: count, status: count }),
     skipped: count,
@@ -312,7 +332,7 @@ export const stats = z.object({
   threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({ owner: count, fanout: count }),
+  workerRestarts: z.object({ owner: count, ingest: count, fanout: count, cluster: count.optional() }),
 });
 export type Stats = z.infer<typeof stats>;
 

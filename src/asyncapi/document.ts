@@ -5,6 +5,7 @@ import { packageVersion } from '../settings/version.ts';
 import { Subprotocol } from '../wire/events.ts';
 import { ID } from '../wire/id.ts';
 import { type FrameDescription, fromDevice, fromSubscriber, toDevice, toSubscriber } from './frames.ts';
+import { fromGateway, toGateway } from './gateway-frames.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Frames = Readonly<Record<string, FrameDescription>>;
@@ -20,7 +21,14 @@ Close codes: ${closeText}. After 4000 to 4099 do not reconnect; after 4100 to 41
 4299 reconnect, after reconnectAfterMs if it was given.`;
 
 export function asyncApiDocument(): Json {
-  const messages: Frames = { ...fromDevice, ...toDevice, ...fromSubscriber, ...toSubscriber };
+  const messages: Frames = {
+    ...fromDevice,
+    ...toDevice,
+    ...fromGateway,
+    ...toGateway,
+    ...fromSubscriber,
+    ...toSubscriber,
+  };
   return {
     asyncapi: '3.0.0',
     info: {
@@ -41,6 +49,20 @@ export function asyncApiDocument(): Json {
         { ...fromDevice, ...toDevice },
         {
           id: idText("The device's id; optional with a token."),
+          token: { type: 'string', description: 'For clients that cannot send an Authorization header.' },
+        },
+      ),
+      gateway: channel(
+        '/v1/gateway',
+        'devices',
+        { ...fromGateway, ...toGateway },
+        {
+          id: idText("The gateway's id; optional with a token."),
+          interest: {
+            type: 'string',
+            enum: ['true', 'false'],
+            description: 'true: the gateway is told whether anybody listens to its devices.',
+          },
           token: { type: 'string', description: 'For clients that cannot send an Authorization header.' },
         },
       ),
@@ -66,6 +88,8 @@ export function asyncApiDocument(): Json {
     operations: {
       receiveFromDevice: operation('receive', 'device', fromDevice),
       sendToDevice: operation('send', 'device', toDevice),
+      receiveFromGateway: operation('receive', 'gateway', fromGateway),
+      sendToGateway: operation('send', 'gateway', toGateway),
       receiveFromSubscriber: operation('receive', 'subscriber', fromSubscriber),
       sendToSubscriber: operation('send', 'subscriber', toSubscriber),
     },

@@ -21,17 +21,17 @@ export interface FrameDescription {
   readonly example?: unknown;
 }
 
-type Frames = Readonly<Record<string, FrameDescription>>;
+export type Frames = Readonly<Record<string, FrameDescription>>;
 
-const id = z.string().regex(ID);
-const requestId = z
+export const id = z.string().regex(ID);
+export const requestId = z
   .union([z.string(), z.number()])
   .optional()
   .describe('Echoed in the answer; at most 256 characters of JSON');
 const echoedId = z.union([z.string(), z.number()]).optional().describe("The refused or answered frame's id");
 const ackId = z.union([z.string(), z.number()]).describe('At most 255 bytes of JSON');
 const priority = z.enum(['low', 'normal', 'high']);
-const deviceStatus = z.string().min(1).max(STATUS_CHARACTERS_MAX);
+export const deviceStatus = z.string().min(1).max(STATUS_CHARACTERS_MAX);
 const deviceState = z.enum(['online', 'stale', 'offline']);
 const seq = z.int().min(0).describe("Number of the device's last broadcast event");
 const epoch = z.string();
@@ -50,11 +50,11 @@ const since = z
   .describe('What you have of each device: everything after it is replayed');
 const codeOf = (codes: Readonly<Record<string, { readonly code: number }>>) =>
   z.union(Object.values(codes).map(({ code }) => z.literal(code)));
-const pingIntervalMs = z.int().describe('Time between two pings of the hub, ms');
+export const pingIntervalMs = z.int().describe('Time between two pings of the hub, ms');
 
 // What peers send: the hub ignores members that it does not know.
 
-const event = (type: 'message' | 'pong' | 'status') => ({
+export const event = (type: 'message' | 'pong' | 'status') => ({
   type: z.literal(type),
   data: z.unknown().optional().describe('Any JSON, passed on as it was written'),
   priority: priority.optional(),
@@ -134,23 +134,35 @@ export const fromSubscriber: Frames = {
 
 // What the hub sends, member by member.
 
+/** Members of an error that every peer may get. */
+export const errorMembers = {
+  op: z.literal('error'),
+  id: echoedId,
+  code: codeOf(errors),
+  message: z.string(),
+  retryAfterMs: z.int().optional().describe('Only for 111: when to send the frame again, ms'),
+};
+
 const error: FrameDescription = {
   summary: 'Your frame was refused; the connection stays',
   schema: z.strictObject({
-    op: z.literal('error'),
-    id: echoedId,
-    code: codeOf(errors),
-    message: z.string(),
-    retryAfterMs: z.int().optional().describe('Only for 111: when to send the frame again, ms'),
+    ...errorMembers,
     filter: filter.optional().describe('Only for 106: the filter that found no room for a device'),
   }),
   example: { op: 'error', id: 1, code: errors.badRequest.code, message: 'not a JSON object' },
 };
 
-const draining: FrameDescription = {
+export const draining: FrameDescription = {
   summary: `The hub is about to close with ${closes.drain.code}`,
   schema: z.strictObject({ op: z.literal('draining'), reconnectAfterMs: z.int().min(0) }),
   example: { op: 'draining', reconnectAfterMs: 1234 },
+};
+
+export const ackMembers = {
+  op: z.literal('ack'),
+  id: ackId,
+  seq,
+  skipped: z.literal(true).optional().describe('Nobody listened: the event took no number'),
 };
 
 export const toDevice: Frames = {
@@ -161,12 +173,7 @@ export const toDevice: Frames = {
   },
   ack: {
     summary: 'Answers an event with an id',
-    schema: z.strictObject({
-      op: z.literal('ack'),
-      id: ackId,
-      seq,
-      skipped: z.literal(true).optional().describe('Nobody listened: the event took no number'),
-    }),
+    schema: z.strictObject(ackMembers),
     example: { op: 'ack', id: 1, seq: 42 },
   },
   interest: {

@@ -8,6 +8,8 @@ import { notTheHub, unreachable } from './unreachable.ts';
 export interface Attempt {
   readonly url: URL;
   readonly listener: Listener;
+  /** What it connects as; absent: what the listener is for. */
+  readonly role?: 'gateway';
   /** '' for none. */
   readonly token: string;
 }
@@ -36,13 +38,13 @@ export async function lasting(
   return undefined;
 }
 
-function tokenHint({ listener, token }: Attempt): string {
+function tokenHint({ listener, role, token }: Attempt): string {
   const what = token === '' ? 'the hub wants a token' : 'the hub did not accept the token';
-  return `${what}; set DAT_TOKEN to one from: ${createToken(listener)}`;
+  return `${what}; set DAT_TOKEN to one from: ${createToken(role ?? listener)}`;
 }
 
 /** The command that makes a token. @param role of the token */
-export function createToken(role: Listener): string {
+export function createToken(role: Listener | 'gateway'): string {
   // The secret of the hub, where it is not set already.
   const secret = environment('DAT_AUTH_JWT_SECRET') === '' ? 'DAT_AUTH_JWT_SECRET=… ' : '';
   return `${secret}dat token create --role ${role} --sub ID`;

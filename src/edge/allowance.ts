@@ -6,6 +6,8 @@
 /** A peer that asks for this many times its rate for a second is closed. */
 export const FAR_OVER_FACTOR = 10;
 const WINDOW_MS = 1000;
+/** What each id in a frame and each row in an answer costs (wire contract). */
+export const COST_PER_DEVICE = 1 / 50;
 
 export interface Rate {
   /** Units per second. */
@@ -23,6 +25,8 @@ export class Allowance {
   #rate: Rate;
   /** Hub clock, ms: when all of it is there again. */
   fullAtMs: number;
+  /** What was known of the peer's earlier connections when this began to count: from here on it is its own. */
+  #countsFromMs: number;
   #windowStartMs: number;
   /** Asked for since then, what was refused included. */
   #windowCost = 0;
@@ -31,7 +35,15 @@ export class Allowance {
   constructor(rate: Rate, nowMs: number, fullAtMs = nowMs) {
     this.#rate = rate;
     this.fullAtMs = Math.max(nowMs, fullAtMs);
+    this.#countsFromMs = this.fullAtMs;
     this.#windowStartMs = nowMs;
+  }
+
+  /** An earlier connection has used more than was known at the start: that counts too. @param fullAtMs when it was over */
+  include(fullAtMs: number): void {
+    if (fullAtMs <= this.#countsFromMs) return;
+    this.fullAtMs += fullAtMs - this.#countsFromMs;
+    this.#countsFromMs = fullAtMs;
   }
 
   /** From here on another rate holds: as many units as were used stay used. */

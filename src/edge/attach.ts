@@ -1,20 +1,26 @@
 /** Builds an edge on its shared memory, and what runs it. On main and in `workers/edge.ts`. */
 import type { PeerRole } from '../access/actor.ts';
-import { Admission, type AdmissionSettings } from '../access/admission.ts';
+import { Admission, type AdmissionSettings, refusalCounters } from '../access/admission.ts';
+import { networkOf } from '../access/ip.ts';
 import type { TokenConfig } from '../access/keys.ts';
+import { type FileBudget, waitingMax } from '../access/open-files.ts';
 import { type UpgradeSettings, Upgrades, type UpgradesDeps } from '../access/upgrades.ts';
 import { systemClock } from '../clock.ts';
 import { attachHistory } from '../history/memory.ts';
 import { HistoryReader } from '../history/reader.ts';
-import { Counters } from '../memory/counters.ts';
+import { UPGRADE_MS_MAX } from '../limits.ts';
+import { Counter, Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';
 import { Heart } from '../memory/heartbeat.ts';
 import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
+import type { ListenerName } from '../records/commands.ts';
 import { sessionNumbers } from '../records/sessions.ts';
+import { Tickets } from '../records/tickets.ts';
+import { Arrivals } from '../transport/arrivals.ts';
 import type { Route } from '../transport/transport.ts';
-import { deviceTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
+import { deviceTerms, gatewayTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
 import { Allowances } from './allowances.ts';
 import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
@@ -25,6 +31,7 @@ import type { EdgeMemory, SharedMemory } from './memory.ts';
 import { OwnerLine } from './owner-line.ts';
 import { Poller } from './poller.ts';
 import { DeviceRoute } from './publish/device-route.ts';
+import { GatewayRoute } from './publish/gateway-route.ts';
 
 interface OwnSettings {
   readonly flushMaxMs: number;
@@ -40,6 +47,8 @@ export interface AttachOptions {
   readonly tokens: TokenConfig | undefined;
   /** Edges that hold subscribers. */
   readonly deliveringEdges: number;
+  /** How the process's open files are shared out. */
+  readonly files: FileBudget;
   /** This edge holds devices and subscribers. */
   readonly isBoth: boolean;
   /** A frame met a bug; its connection stays. */
@@ -53,8 +62,10 @@ export interface AttachedEdge {
   readonly admission: Admission;
   readonly counters: Counters;
   readonly poller: Poller;
-  readonly deviceRoute: Route<unknown>;
-  readonly subscriberRoute: Route<unknown>;
+  /** Of all listeners of this thread. */
+  readonly arrivals: Arrivals;
+  /** By the listener that serves them. */
+  readonly routes: Readonly<Record<ListenerName, readonly Route<unknown>[]>>;
   /** Settings and keys that a reload changed hold from here on, for connected peers too. */
   reload(settings: Readonly<Record<string, unknown>>, tokens: TokenConfig | undefined): void;
   /** @param stalled told how long the thread did not run @returns stops it */
@@ -75,6 +86,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     clock,
     counters,
   });
+  const arrivals = arrivalsOf(options, admission, counters);
   const away = new Int32Array(shared.ownerAway);
   const presence = new PresenceReader(shared.presence);
   const history = attachHistory(shared.history);
@@ -82,7 +94,11 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
   const edge = new Edge({
     admission,
     presence,
-    line: new OwnerLine(new RingProducer(memory.toOwner), new Ringer(shared.ownerDoorbell)),
+    line: new OwnerLine(
+      new RingProducer(memory.toOwner),
+      new Ringer(shared.ownerDoorbell),
+      new Tickets(shared.tickets),
+    ),
     fromOwner: new RingConsumer(memory.fromOwner),
     clock,
     counters,
@@ -115,14 +131,21 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
         journal.refused({ role, reason, status, message, address, id }),
     });
   const devices = upgrades('device', deviceTerms);
+  const gateways = upgrades('gateway', gatewayTerms);
   const subscribers = upgrades('subscriber', subscriberTerms);
   return {
     edge,
     admission,
     counters,
     poller,
-    deviceRoute: contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
-    subscriberRoute: contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
+    arrivals,
+    routes: {
+      device: [
+        contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
+        contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed),
+      ],
+      subscriber: [contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed)],
+    },
     reload(changed, otherTokens) {
       Object.assign(settings, changed);
       edge.settingsChanged();
@@ -136,4 +159,19 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
       });
     },
   };
+}
+
+/** Each thread lets its part of the process's connections wait. */
+function arrivalsOf({ shared, files }: AttachOptions, { state }: Admission, counters: Counters): Arrivals {
+  const threads = shared.admission.counters.length;
+  return new Arrivals({
+    limits: {
+      total: () => Math.ceil(waitingMax(files, state.open) / threads),
+      perNetwork: Math.ceil(files.waiting / threads / 2),
+      timeoutMs: UPGRADE_MS_MAX,
+    },
+    clock: systemClock,
+    networkOf,
+    dropped: (why) => counters.add(Counter[refusalCounters[why]]),
+  });
 }

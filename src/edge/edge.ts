@@ -13,6 +13,7 @@ import { Counter, type Counters } from '../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
 import { NONE } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
+import type { ConnectionInfo } from '../records/commands.ts';
 import {
   type Entry,
   FromOwnerRecord,
@@ -28,31 +29,36 @@ import {
   readFilters,
   readInterest,
   readJoined,
+  readLeft,
   readNotice,
   readProbe,
   readRefusals,
+  readRelease,
   readVip,
 } from '../records/replies.ts';
 import { SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
-import type { Problem, Told } from '../wire/codec.ts';
+import type { PeerCodec, Problem, Told } from '../wire/codec.ts';
+import { encodingNames } from '../wire/encodings.ts';
 import type { Position } from '../wire/subscriber-ops.ts';
-import { Allowance, type Rate, rateOf } from './allowance.ts';
+import { Allowance, COST_PER_DEVICE, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
 import { closeByCode } from './close-by-code.ts';
 import { Deliverer } from './deliver/deliverer.ts';
 import { wantsPast } from './deliver/replays.ts';
-import { type Ask, COST_PER_DEVICE, RequestFlow } from './deliver/request-flow.ts';
+import { type Ask, RequestFlow } from './deliver/request-flow.ts';
 import { type SendQueueLimits, sendQueueLimits } from './deliver/send-queues.ts';
 import type { SubscriberSession } from './deliver/subscriber-session.ts';
 import type { Journal } from './journal.ts';
 import { hasExpired, Liveness } from './liveness.ts';
 import type { OwnerLine } from './owner-line.ts';
 import type { DeviceSession } from './publish/device-session.ts';
+import type { GatewaySession } from './publish/gateway-session.ts';
+import { CONNECT_COST, type GatewaySettings, Gateways } from './publish/gateways.ts';
 import { Interests } from './publish/interests.ts';
 import { Publisher } from './publish/publisher.ts';
 
-export interface EdgeSettings {
+export interface EdgeSettings extends GatewaySettings {
   readonly pingIntervalMs: number;
   readonly firstFrameTimeoutMs: number;
   readonly maxMessageBytes: number;
@@ -93,7 +99,8 @@ export interface EdgeDeps {
   readonly relieve?: () => void;
 }
 
-export type EdgeSession = DeviceSession | SubscriberSession;
+/** A peer with a connection of its own, or a device behind a gateway. */
+export type EdgeSession = DeviceSession | SubscriberSession | GatewaySession;
 
 export class Edge {
   readonly liveness: Liveness;
@@ -103,9 +110,12 @@ export class Edge {
   readonly clock: Clock;
   readonly queueLimits: SendQueueLimits;
   readonly interests: Interests;
+  /** Devices that speak through gateways. */
+  readonly gateways: Gateways;
   /** @returns a number for a further session */
   readonly nextSession: () => number;
   readonly #deps: EdgeDeps;
+  /** Those with connections of their own. */
   readonly #sessions = new Map<number, EdgeSession>();
   readonly #requests: RequestFlow;
   /** While a new owner takes over: who was promised a page by the one before. */
@@ -138,7 +148,15 @@ export class Edge {
       charge: (session, events) => this.#charge(session, events),
     });
     this.#requests = new RequestFlow({ line, clock, resumeBytes: this.queueLimits.pageResumeBytes });
-    this.nextSession = deps.numbers((session) => this.#sessions.has(session));
+    this.nextSession = deps.numbers((session) => this.#find(session) !== undefined);
+    this.gateways = new Gateways({
+      line,
+      clock,
+      settings,
+      nextSession: this.nextSession,
+      chargeConnect: (gateway, now) => this.charge(gateway, CONNECT_COST, now),
+      ended: (device) => this.#deviceEnded(device),
+    });
     this.#rates = ratesOf(settings);
   }
 
@@ -150,22 +168,43 @@ export class Edge {
   settingsChanged(): void {
     this.#rates = ratesOf(this.settings);
     this.queueLimits.totalBytes = sendQueueLimits(this.settings, this.#deps.deliveringEdges).totalBytes;
-    for (const session of this.#sessions.values()) {
+    for (const session of [...this.#sessions.values(), ...this.gateways.connected]) {
       const rate = this.#rates[session.kind];
       if (rate === undefined) session.allowance = undefined;
       else session.allowance?.use(rate, this.clock.now());
     }
   }
 
+  /** What is known of these subscribers' connections; of those that have gone nothing. */
+  describe(sessions: readonly number[]): ConnectionInfo[] {
+    return sessions.flatMap((number) => {
+      const session = this.#sessions.get(number);
+      if (session?.kind !== SessionKind.subscriber || session.place === undefined) return [];
+      const { connectedAt, bufferedBytes: queuedBytes, codec } = session;
+      const { remoteAddress: address, transport } = session.place;
+      return [
+        {
+          session: number,
+          address,
+          transport,
+          encoding: encodingNames[codec.encoding]!,
+          connectedAt,
+          queuedBytes,
+        },
+      ];
+    });
+  }
+
   /** A peer that was admitted is connected. */
   open(session: EdgeSession, connection: Connection<unknown>): void {
     const { admission, counters, line, journal } = this.#deps;
-    session.attach(connection);
+    session.attach(connection, counters);
     admission.opened(session.address);
     this.#sessions.set(session.number, session);
     if (session.kind === SessionKind.subscriber) this.deliverer.sessions.set(session.number, session);
     this.liveness.add(session);
     counters.add(connectionCounters[session.kind]);
+    counters.add(openedCounters[session.kind]);
     if (journal.tellsConnections)
       journal.connected(roles[session.kind], session.id, connection.remoteAddress);
     const { number, kind, actor, connectedAt } = session;
@@ -178,23 +217,29 @@ export class Edge {
       hold: session.hold,
       interest: session.wantsInterest,
       generated: session.isAnonymous,
+      gateway: '',
     });
   }
 
   /** This side has begun to close the connection. */
   closing(session: EdgeSession): void {
     session.closing = true;
-    if (session.kind !== SessionKind.subscriber) {
-      this.interests.forget(session);
-      return;
+    switch (session.kind) {
+      case SessionKind.device:
+        this.interests.forget(session);
+        break;
+      case SessionKind.gateway:
+        this.gateways.end(session);
+        break;
+      default:
+        this.deliverer.closing(session);
+        this.#requests.forget(session);
     }
-    this.deliverer.closing(session);
-    this.#requests.forget(session);
   }
 
   /** The connection is over. @param code of its end @param clean whether the peer said goodbye */
   close(session: EdgeSession, code: number, clean: boolean): void {
-    const { admission, counters, line, allowances, clock, journal } = this.#deps;
+    const { admission, counters, line, journal } = this.#deps;
     this.closing(session);
     this.liveness.remove(session);
     this.#sessions.delete(session.number);
@@ -204,10 +249,23 @@ export class Edge {
     counters.disconnect(roles[session.kind], code);
     if (journal.tellsConnections)
       journal.disconnected(roles[session.kind], session.id, code, session.connectedAt);
-    if (session.allowance !== undefined) {
-      allowances.keep(session.payer, session.allowance.fullAtMs, clock.now());
-    }
+    this.#keepAllowance(session);
     line.leave(session.number, clean);
+  }
+
+  /** A gateway speaks for the device no more. */
+  #deviceEnded(device: DeviceSession): void {
+    this.interests.forget(device);
+    this.#keepAllowance(device);
+  }
+
+  /** The peer's next connection, on whatever edge, has what this one leaves of its allowance. */
+  #keepAllowance({ payer, allowance }: EdgeSession): void {
+    if (allowance !== undefined) this.#deps.allowances.keep(payer, allowance.fullAtMs, this.clock.now());
+  }
+
+  #find(number: number): EdgeSession | undefined {
+    return this.#sessions.get(number) ?? this.gateways.find(number);
   }
 
   /**
@@ -248,22 +306,23 @@ export class Edge {
     return false;
   }
 
-  refuse(session: EdgeSession, problem: Problem): void {
+  /** @param codec of whom the frame was, where that is not the session itself */
+  refuse(session: EdgeSession, problem: Problem, codec: PeerCodec = session.codec): void {
     if (session.closing) return;
-    this.#deps.counters.add(Counter.refusedFrames);
-    session.send(session.codec.problem(problem));
+    this.#deps.counters.refuse(problem.code);
+    session.send(codec.problem(problem));
     if (session.kind === SessionKind.subscriber) this.deliverer.sendQueues.check(session);
   }
 
   /** Refuses a frame that is over the peer's rate. @param id raw JSON of the frame's id */
-  refuseOverRate(session: EdgeSession, cost: number, id: string, now: number): void {
-    const isDevice = session.kind === SessionKind.device;
-    this.#deps.counters.add(isDevice ? Counter.droppedRate : Counter.droppedSubscriberRate);
+  refuseOverRate(session: EdgeSession, cost: number, id: string, now: number, codec?: PeerCodec): void {
+    const isSubscriber = session.kind === SessionKind.subscriber;
+    this.#deps.counters.add(isSubscriber ? Counter.droppedSubscriberRate : Counter.droppedRate);
     const { perSecond, burst } = this.#rates[session.kind]!;
-    const what = isDevice ? 'events' : 'requests';
+    const what = isSubscriber ? 'requests' : 'events';
     const message = `more than ${perSecond} ${what} per second (burst ${burst})`;
     const retryAfterMs = session.allowance!.waitMs(cost, now);
-    this.refuse(session, { code: errors.rateLimit.code, message, id, retryAfterMs });
+    this.refuse(session, { code: errors.rateLimit.code, message, id, retryAfterMs }, codec);
   }
 
   /** A subscriber asks the owner for something. */
@@ -340,7 +399,7 @@ export class Edge {
 
   #ack(views: RecordViews, offset: number): void {
     const { session: number, seq, skipped, id } = readAck(views, offset);
-    const session = this.#sessions.get(number);
+    const session = this.#find(number);
     if (session?.kind === SessionKind.device)
       session.send(session.codec.ack(Buffer.from(id).toString('utf8'), seq, skipped));
   }
@@ -363,21 +422,45 @@ export class Edge {
         this.#joined(views, offset);
         return;
       case FromOwnerRecord.Closed: {
-        const { session, code } = readClosed(views, offset);
-        this.#sessions.get(session)?.close(closeByCode(code));
+        const { session: number, code } = readClosed(views, offset);
+        const session = this.#find(number);
+        if (session === undefined) return;
+        this.#keepAllowance(session);
+        session.close(closeByCode(code));
         return;
       }
       case FromOwnerRecord.Probe:
         this.#sessions.get(readProbe(views, offset).session)?.ping();
         return;
+      case FromOwnerRecord.Release:
+        this.#release(readRelease(views, offset).session);
+        return;
       case FromOwnerRecord.Interest: {
-        const session = this.#sessions.get(readInterest(views, offset).session);
+        const session = this.#find(readInterest(views, offset).session);
         if (session?.kind === SessionKind.device && !session.closing) this.interests.changed(session);
         return;
       }
+      case FromOwnerRecord.Left:
+        this.gateways.left(readLeft(views, offset).session);
+        return;
       default:
         this.#obeyFor(kind, views, offset);
     }
+  }
+
+  /**
+   * Another edge takes the device over. What has arrived at the socket by now is read first, in this turn of the event
+   * loop; from the leave on this thread writes nothing of the device any more.
+   */
+  #release(number: number): void {
+    setImmediate(() => {
+      const connected = this.#sessions.get(number);
+      const session = connected ?? this.gateways.find(number);
+      if (session === undefined) return; // it has left by itself
+      this.#keepAllowance(session);
+      session.close(closes.replaced); // a gateway's device leaves with that
+      if (connected !== undefined) this.#deps.line.leave(number, false);
+    });
   }
 
   /** Records for one subscriber. */
@@ -426,9 +509,14 @@ export class Edge {
 
   #joined(views: RecordViews, offset: number): void {
     const { session: number, slot, vip, more, resumed, filters } = readJoined(views, offset);
-    const session = this.#sessions.get(number);
+    const session = this.#find(number);
     if (session === undefined || session.closing) return;
     const { pingIntervalMs } = this.settings;
+    session.allowance?.include(this.#deps.allowances.fullAtMs(session.payer, this.clock.now()));
+    if (session.kind === SessionKind.gateway) {
+      session.welcome(slot, session.codec.welcome(session.id, pingIntervalMs));
+      return;
+    }
     if (session.kind === SessionKind.device) {
       session.welcome(slot, session.codec.welcome(session.id, pingIntervalMs));
       this.publisher.storeSeen(session, Math.abs(session.aliveAt));
@@ -550,8 +638,10 @@ export class Edge {
         hold: session.hold,
         interest: session.wantsInterest,
         generated: session.isAnonymous,
+        gateway: '',
       });
     }
+    this.gateways.rejoin();
     line.synced();
     for (const session of this.deliverer.sessions.values()) {
       if (session.closing) continue;
@@ -566,7 +656,7 @@ export class Edge {
     // The rest is known to nobody: every row is in the state that its peer was told of, or is told of now.
     for (const [session, notice] of this.#owed) session.send(session.codec.notice(notice, [], [], false));
     this.#owed.clear();
-    for (const session of this.#sessions.values()) {
+    for (const session of [...this.#sessions.values(), ...this.gateways.connected]) {
       if (session.kind === SessionKind.device && !session.closing) this.interests.changed(session);
     }
   }
@@ -590,15 +680,26 @@ const SINCE_MAX = 100_000;
 /** What a peer is told to wait whose requests wait for others. */
 const RETRY_MS_MIN = 50;
 
+const openedCounters = {
+  [SessionKind.device]: Counter.openedDevices,
+  [SessionKind.subscriber]: Counter.openedSubscribers,
+  [SessionKind.gateway]: Counter.openedGateways,
+} as const;
 const connectionCounters = {
   [SessionKind.device]: Counter.deviceConnections,
   [SessionKind.subscriber]: Counter.subscriberConnections,
+  [SessionKind.gateway]: Counter.gatewayConnections,
 } as const;
-const roles = { [SessionKind.device]: 'device', [SessionKind.subscriber]: 'subscriber' } as const;
+const roles = {
+  [SessionKind.device]: 'device',
+  [SessionKind.subscriber]: 'subscriber',
+  [SessionKind.gateway]: 'gateway',
+} as const;
 
 function ratesOf(settings: EdgeSettings): Readonly<Record<SessionKind, Rate | undefined>> {
   return {
     [SessionKind.device]: rateOf(settings.deviceRate, settings.deviceBurst),
     [SessionKind.subscriber]: rateOf(settings.subscriberRate, settings.subscriberBurst),
+    [SessionKind.gateway]: rateOf(settings.deviceRate, settings.deviceBurst),
   };
 }

@@ -28,6 +28,8 @@ export interface SharedMemory {
   readonly ownerAway: SharedArrayBuffer;
   readonly admission: AdmissionMemory;
   readonly allowances: AllowanceMemory;
+  /** See `records/tickets.ts`. */
+  readonly tickets: SharedArrayBuffer;
 }
 
 export function createEdgeMemory(ringBytes: number): EdgeMemory {

@@ -15,14 +15,17 @@ import {
   writeRequest,
   writeSynced,
 } from '../records/requests.ts';
+import type { Tickets } from '../records/tickets.ts';
 
 export class OwnerLine {
   readonly #ring: RingProducer;
   readonly #ringer: Ringer;
+  readonly #tickets: Tickets;
 
-  constructor(ring: RingProducer, ringer: Ringer) {
+  constructor(ring: RingProducer, ringer: Ringer, tickets: Tickets) {
     this.#ring = ring;
     this.#ringer = ringer;
+    this.#tickets = tickets;
   }
 
   /** Whether records wait for room in the ring. */
@@ -30,13 +33,14 @@ export class OwnerLine {
     return this.#ring.spilledCount > 0;
   }
 
-  join(join: Join): void {
-    writeJoin(this.#ring, join);
+  join(join: Omit<Join, 'ticket'>): void {
+    writeJoin(this.#ring, { ...join, ticket: this.#tickets.next() });
     this.publish();
   }
 
-  leave(session: number, clean: boolean): void {
-    writeLeave(this.#ring, { session, clean });
+  /** @param confirm whether the owner is to answer with `Left` */
+  leave(session: number, clean: boolean, confirm = false): void {
+    writeLeave(this.#ring, { session, clean, confirm });
     this.publish();
   }
 

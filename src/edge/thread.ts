@@ -2,9 +2,11 @@
 import type { MessagePort } from 'node:worker_threads';
 import { WORKER_END_MS_MAX } from '../limits.ts';
 import {
+  type Descriptors,
   type EdgeReload,
   FromEdge,
   type FromEdgeCommand,
+  type ListenerName,
   ToEdge,
   type ToEdgeCommand,
 } from '../records/commands.ts';
@@ -12,15 +14,26 @@ import type { ChildEndpoint } from '../transport/transport.ts';
 import type { AttachedEdge } from './attach.ts';
 import { closePaced, reconnectSpread } from './drain.ts';
 import type { Edge } from './edge.ts';
+import { TapRelay } from './publish/tap-relay.ts';
 
-/** Runs until main says close. @param bell the owner rings here @param reload throws where it cannot @throws what ended the thread before */
-export function runEdgeThread(
-  attached: AttachedEdge,
-  endpoint: ChildEndpoint,
-  port: MessagePort,
-  bell: MessagePort,
-  reload: (what: EdgeReload) => void,
-): Promise<void> {
+/** Where the thread takes its connections, by listener. */
+export type Endpoints = Readonly<Partial<Record<ListenerName, ChildEndpoint>>>;
+
+export interface EdgeThreadOptions {
+  readonly endpoints: Endpoints;
+  /** Commands from main, and back. */
+  readonly port: MessagePort;
+  /** The owner rings here. */
+  readonly bell: MessagePort;
+  /** Devices whose events main looks at. */
+  readonly tapped: readonly string[];
+  /** @throws Error where it cannot */
+  reload(what: EdgeReload): void;
+}
+
+/** Runs until main says close. @throws what ended the thread before */
+export function runEdgeThread(attached: AttachedEdge, options: EdgeThreadOptions): Promise<void> {
+  const { endpoints, port, bell, reload } = options;
   const { edge, poller } = attached;
   const say = (message: FromEdgeCommand): void => port.postMessage(message);
   let currentBell: MessagePort | undefined;
@@ -38,7 +51,13 @@ export function runEdgeThread(
       if (subscribers.length > 0) say({ kind: FromEdge.Slow, subscribers });
     },
   };
-  const stopTimers = attached.startTimers([slowReports]);
+  const taps = new TapRelay({
+    taps: edge.publisher.taps,
+    clock: edge.clock,
+    say: (events) => say({ kind: FromEdge.Tapped, events }),
+  });
+  taps.set(options.tapped, true);
+  const stopTimers = attached.startTimers([slowReports, taps]);
   return new Promise((resolve, reject) => {
     let failure: Error | undefined;
     let ended = false;
@@ -48,7 +67,7 @@ export function runEdgeThread(
       ended = true;
       poller.stop();
       stopTimers();
-      endpoint.close();
+      for (const endpoint of Object.values(endpoints)) endpoint.close();
       currentBell?.close();
       port.close();
       process.off('uncaughtException', failed);
@@ -76,7 +95,15 @@ export function runEdgeThread(
           break;
         case ToEdge.Reload: {
           const failure = failureOf(() => reload(command));
-          say({ kind: FromEdge.Reloaded, descriptor: endpoint.descriptor, failure });
+          say({ kind: FromEdge.Reloaded, descriptors: descriptorsOf(endpoints), failure });
+          break;
+        }
+        case ToEdge.Tap:
+          taps.set(command.devices, command.isTapped);
+          break;
+        case ToEdge.Describe: {
+          const { request, sessions } = command;
+          say({ kind: FromEdge.Described, request, connections: edge.describe(sessions) });
           break;
         }
         case ToEdge.Fault:
@@ -85,8 +112,15 @@ export function runEdgeThread(
           throw new Error(`unknown command ${JSON.stringify(command)}`);
       }
     });
-    say({ kind: FromEdge.Ready, descriptor: endpoint.descriptor });
+    say({ kind: FromEdge.Ready, descriptors: descriptorsOf(endpoints) });
   });
+}
+
+/** They are others after a new certificate. */
+function descriptorsOf(endpoints: Endpoints): Descriptors {
+  return Object.fromEntries(
+    Object.entries(endpoints).map(([listener, { descriptor }]) => [listener, descriptor]),
+  );
 }
 
 function failureOf(work: () => void): Error | undefined {

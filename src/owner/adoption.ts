@@ -49,6 +49,8 @@ export function adoptTable(parts: TableParts): void {
     Atomics.store(rows.peers, slot, 0);
     const counts = [rows.active, rows.inactive, rows.allow, rows.deny, rows.waiting];
     for (const count of counts) Atomics.store(count, slot, 0);
+    // One that was about to leave, and whatever a slot that is free had left.
+    if (!isDevice(slot) || rows.session[slot] === NONE) Atomics.store(rows.gateway, slot, NO_TEXT);
     if (isDevice(slot)) totals[rows.deviceState[slot]!]! += 1;
     else Atomics.store(rows.deviceState, slot, DeviceState.free);
   });
@@ -93,17 +95,19 @@ function adoptSlots(
   return used;
 }
 
-/** Those of ids and of statuses. */
+/** Those of ids, of statuses and of gateways. */
 function chunksOf(
   devices: DeviceSlab,
   usedDevices: readonly number[],
   subscribers: SubscriberSlab,
   usedSubscribers: readonly number[],
 ): number[] {
-  const { id, deviceStatus } = devices.rows;
+  const { id, deviceStatus, gateway } = devices.rows;
   return [
     ...usedDevices.map((slot) => id[slot]!),
     ...usedDevices.map((slot) => deviceStatus[slot]!).filter((chunk) => chunk !== NO_TEXT),
+    // Many devices share one.
+    ...new Set(usedDevices.map((slot) => gateway[slot]!).filter((chunk) => chunk !== NO_TEXT)),
     ...usedSubscribers.map((slot) => subscribers.rows.id[slot]!),
   ];
 }

@@ -6,7 +6,7 @@ export interface DeviceHomes {
   /** A device connected. @returns false while it is not settled who numbers its events: `settle` follows */
   connected(slot: number): boolean;
   /** Its connection is over. @returns false when that has to wait until it is settled */
-  disconnected(slot: number, session: number, clean: boolean): boolean;
+  disconnected(slot: number, clean: boolean): boolean;
   /** Keeps an event that cannot be numbered yet. */
   hold(slot: number, views: RecordViews, offset: number): void;
   /** An operator publishes for a device that is nowhere, so it has its home here. @returns false: not now */

@@ -12,13 +12,20 @@ import { highWater } from '../memory/layout.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { Home, NONE } from '../presence/columns.ts';
-import { type DeviceInput, DeviceState, nextDeviceState } from '../presence/lifecycle.ts';
+import {
+  type DeviceInput,
+  DeviceState,
+  nextDeviceState,
+  StateReason,
+  type StateReasonName,
+} from '../presence/lifecycle.ts';
 import { EventField, EventFlag, eventBytes, privateViews } from '../records/event.ts';
 import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import { EventType } from '../wire/events.ts';
 import type { DeviceHomes } from './device-homes.ts';
 import type { EdgeLink } from './edge-link.ts';
+import { Handovers } from './handovers.ts';
 import { HubEvents } from './hub-events.ts';
 import type { Registry } from './registry.ts';
 import { SessionSlots } from './session-slots.ts';
@@ -51,6 +58,7 @@ export class Devices {
   readonly #deps: DevicesDeps;
   /** Also for events that were sent before their edge knew the slot. */
   readonly #sessions = new SessionSlots();
+  readonly #handovers = new Handovers();
   readonly #events: HubEvents;
 
   /** undefined: there is no cluster. */
@@ -96,27 +104,32 @@ export class Devices {
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
       this.#link(session).close(session, replaced ? closes.replaced : closes.terminated);
     } else if (slot === undefined) {
-      this.join(join);
+      if (!this.#handovers.isWaiting(session)) this.join(join, true);
     } else if (unconfirmed) {
       // It was let in, or half so, and nobody told it.
+      registry.setGateway(slot, join.gateway);
       this.#link(session).joined(session, slot);
       this.#input(slot, 'connect', 'connected');
       this.#armStale(slot);
     }
   }
 
-  /** The edge has named all it holds: whoever else was connected to it is not any more. */
-  dropUnconfirmed(edge: number): void {
-    for (const session of this.#sessions.unconfirmedOf(edge)) this.leave(session, false);
+  /** Sessions that rows name and that the edge has not named. */
+  unconfirmedOf(edge: number): number[] {
+    return this.#sessions.unconfirmedOf(edge);
   }
 
-  /** The edge is gone, and every connection with it. */
-  leaveAll(edge: number): void {
-    for (const session of this.#sessions.ofEdge(edge)) this.leave(session, false);
+  /** All sessions of the edge, those that wait among them. */
+  sessionsOf(edge: number): number[] {
+    return [...this.#handovers.ofEdge(edge), ...this.#sessions.ofEdge(edge)];
   }
 
-  /** A device connected; an older connection of the same id is replaced and nothing is broadcast for that. */
-  join({ session, actor, connectedAt, interest }: Join): void {
+  /**
+   * A device connected; an older connection of the same id is replaced and nothing is broadcast for that. The device waits
+   * until an older one of another edge has been let go. @param waits of its own edge too: its events are yet to be taken
+   */
+  join(join: Join, waits = false): void {
+    const { session, actor, connectedAt, interest, gateway } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -126,6 +139,11 @@ export class Devices {
     }
     const { rows } = registry.devices;
     const older = rows.session[slot]!;
+    const isElsewhere = edgeOf(older) !== edgeOf(session);
+    if (older !== NONE && (waits || isElsewhere || this.#handovers.isAwaited(older))) {
+      if (this.#handovers.wait(older, join)) this.#link(older).release(older);
+      return;
+    }
     if (older !== NONE) {
       this.#sessions.delete(older);
       this.#link(older).close(older, closes.replaced);
@@ -133,6 +151,7 @@ export class Devices {
     this.#sessions.set(session, slot);
     rows.connectedAt[slot] = connectedAt;
     rows.wantsInterest[slot] = interest ? 1 : 0;
+    registry.setGateway(slot, gateway);
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     link.joined(session, slot);
@@ -148,12 +167,28 @@ export class Devices {
 
   /** @param clean whether the peer closed with 1000 or 1001, or without a code */
   leave(session: number, clean: boolean): void {
+    if (this.#handovers.leave(session, clean)) return;
+    this.#left(session, clean);
+    for (const { join, events, left } of this.#handovers.take(session)) {
+      this.join(join);
+      for (const event of events) this.event(event, 0);
+      if (left !== undefined) this.leave(join.session, left);
+    }
+  }
+
+  #left(session: number, clean: boolean): void {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, refused or terminated
-    const { registry, wheel, clock, times } = this.#deps;
-    if (this.homes?.disconnected(slot, session, clean) === false) return;
+    const { registry } = this.#deps;
     this.#sessions.delete(session);
     Atomics.store(registry.devices.rows.session, slot, NONE);
+    registry.setGateway(slot, '');
+    if (this.homes === undefined || this.homes.disconnected(slot, clean)) this.disconnected(slot, clean);
+  }
+
+  /** What follows from it that the device's connection is over. */
+  disconnected(slot: number, clean: boolean): void {
+    const { registry, wheel, clock, times } = this.#deps;
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
     if (registry.devices.rows.deviceState[slot] === DeviceState.offline) this.unwatched(slot);
     else wheel.set(slot, clock.now() + times.deviceLeaveGraceMs);
@@ -172,13 +207,23 @@ export class Devices {
     const { registry } = this.#deps;
     const session = views.u32[(offset + EventField.session) >> 2]!;
     let slot = views.u32[(offset + EventField.device) >> 2]!;
-    if (slot === NONE) slot = this.#sessions.get(session) ?? NONE;
     const { rows } = registry.devices;
+    if (slot === NONE) {
+      if (this.#holdsBack(session, views, offset)) return;
+      slot = this.#sessions.get(session) ?? NONE;
+    }
     if (slot === NONE || rows.session[slot] !== session) return; // replaced or terminated
     if (rows.home[slot] === Home.claimed) {
       this.homes?.hold(slot, views, offset);
       return;
     }
+    this.take(slot, views, offset);
+  }
+
+  /** Numbers an event of the device and sends it on, or skips it. */
+  take(slot: number, views: RecordViews, offset: number): void {
+    const { rows } = this.#deps.registry.devices;
+    const session = views.u32[(offset + EventField.session) >> 2]!;
     const bytes = eventBytes(views, offset);
     const isHeard = this.#broadcast(slot, views, offset, bytes);
     if (!isHeard) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
@@ -187,6 +232,13 @@ export class Devices {
       const id = views.u8.subarray(offset + bytes, offset + bytes + ackBytes);
       this.#link(session).ack(session, rows.seq[slot]!, !isHeard, id);
     }
+  }
+
+  /** Whether the event is of a session that waits until another edge has let its device go. */
+  #holdsBack(session: number, views: RecordViews, offset: number): boolean {
+    if (!this.#handovers.isWaiting(session)) return false;
+    if (!this.#handovers.hold(session, views, offset)) this.#deps.counters.add(Counter.droppedIngestFull);
+    return true;
   }
 
   /**
@@ -274,6 +326,8 @@ export class Devices {
     if (session !== NONE) {
       this.#sessions.delete(session);
       this.#link(session).close(session, closes.terminated);
+      for (const { join } of this.#handovers.take(session))
+        this.#link(join.session).close(join.session, closes.terminated);
     }
     wheel.cancel(slot);
     this.homes?.terminated(slot);
@@ -294,7 +348,7 @@ export class Devices {
   /** The node that numbers the device's events is lost: it is offline, and nobody can number that. */
   tellLost(slot: number): void {
     const { registry, links } = this.#deps;
-    registry.setDeviceState(slot, DeviceState.offline);
+    registry.setDeviceState(slot, DeviceState.offline, StateReason.nodeLost);
     const bytes = this.#events.state(DeviceState.offline, 'node lost');
     const { interest, edges } = registry;
     for (let edge = 0; edge < edges; edge++) {
@@ -321,12 +375,12 @@ export class Devices {
   }
 
   /** Applies the rules and broadcasts the change, if there is one. */
-  #input(slot: number, input: DeviceInput, reason: string): void {
+  #input(slot: number, input: DeviceInput, reason: StateReasonName): void {
     const { registry } = this.#deps;
     const before = registry.devices.rows.deviceState[slot]! as DeviceState;
     const after = nextDeviceState(before, input);
     if (after === before) return;
-    registry.setDeviceState(slot, after);
+    registry.setDeviceState(slot, after, StateReason[reason]);
     const bytes = this.#events.state(after as Exclude<DeviceState, 0>, reason);
     this.#broadcast(slot, this.#events.views, 0, bytes);
   }
@@ -344,7 +398,9 @@ export class Devices {
     const { registry, links, counters, history } = this.#deps;
     const { rows } = registry.devices;
     const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
-    if (statusBytes > 0) registry.setDeviceStatus(slot, views.u8, offset + EventField.body, statusBytes);
+    const start = offset + EventField.body;
+    if (statusBytes > 0 && !registry.setDeviceStatus(slot, views.u8, start, statusBytes))
+      counters.add(Counter.refusedTexts);
     const isHeard = rows.active[slot] !== 0;
     if (!isHeard && !this.#takesNumber(slot, views.u8[offset + EventField.type]!)) return false;
     const seq = rows.seq[slot]! + 1;

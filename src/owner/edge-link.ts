@@ -24,8 +24,10 @@ import {
   writeGap,
   writeInterest,
   writeJoined,
+  writeLeft,
   writeNotice,
   writeProbe,
+  writeRelease,
   writeResync,
   writeResynced,
   writeSeq,
@@ -67,6 +69,18 @@ export class EdgeLink {
 
   close(session: number, { code }: CloseEntry): void {
     writeClosed(this.#ring, { session, code });
+    this.#written = true;
+  }
+
+  /** The session has left, and the edge is to know. */
+  left(session: number): void {
+    writeLeft(this.#ring, { session });
+    this.#written = true;
+  }
+
+  /** Another edge takes the session's device over: this one is to let go. */
+  release(session: number): void {
+    writeRelease(this.#ring, { session });
     this.#written = true;
   }
 

@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import { HistoryLog } from '../history/log.ts';
 import { attachHistory } from '../history/memory.ts';
 import { HistoryReader } from '../history/reader.ts';
-import { REQUEST_WORK_PER_POLL } from '../limits.ts';
+import { POLL_RECORDS_MAX, REQUEST_WORK_PER_POLL } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
 import type { RingConsumer } from '../memory/ring.ts';
@@ -24,12 +24,15 @@ import {
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
+import { edgeOf } from '../records/sessions.ts';
 import { AccessControl } from './access.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { ClusterContext } from './cluster/context.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Filters } from './filters.ts';
+import { Gateways } from './gateways.ts';
+import { JoinOrder } from './join-order.ts';
 import { Operator } from './operator.ts';
 import { OperatorRows } from './operator-rows.ts';
 import { Recovery } from './recovery.ts';
@@ -44,8 +47,6 @@ import { Subscriptions } from './subscriptions.ts';
 import { Sweeps } from './sweeps.ts';
 
 export interface OwnerSettings extends DeviceTimes, SubscriberSettings {
-  readonly historyTtlMs: number;
-  readonly maxMessageBytes: number;
   readonly defaultAccess: 'allow' | 'deny';
   readonly maxSubscriptionsPerSubscriber: number;
   readonly maxFiltersPerSubscriber: number;
@@ -70,7 +71,14 @@ export interface OwnerDeps {
   /** The table is one that an owner left when it died. */
   readonly takesOver?: boolean;
   /** Number of the cluster link among the edges, and what makes this side of it; absent: this hub is alone. */
-  readonly cluster?: { readonly edge: number; create(context: ClusterContext): Cluster } | undefined;
+  readonly cluster?: ClusterSide | undefined;
+}
+
+export interface ClusterSide {
+  readonly edge: number;
+  readonly historyTtlMs: number;
+  readonly maxMessageBytes: number;
+  create(context: ClusterContext): Cluster;
 }
 
 /** What the owner itself gives to its side of a cluster. */
@@ -87,6 +95,9 @@ type OwnParts =
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
 const TIMERS_PER_POLL = 1024;
+/** What a join and a leave cost of a poll's work, in devices named: a gateway brings and loses thousands at once. */
+const JOIN_WORK = 4;
+const LEAVE_WORK = 2;
 /** Records that the history's cleaner looks at when there is nothing else to do. */
 const RECORDS_CLEANED_WHEN_IDLE = 256;
 /** A page must fit into a send queue that is a quarter full, in any encoding. */
@@ -100,10 +111,12 @@ export class Owner {
   readonly #deps: OwnerDeps;
   readonly #devices: Devices;
   readonly #subscribers: Subscribers;
+  readonly #gateways: Gateways;
   readonly #history: HistoryLog;
   readonly #sweeps: Sweeps;
   readonly #filters: Filters;
   readonly #operator: Operator;
+  readonly #joins: JoinOrder;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
   /** undefined: this hub is alone. */
@@ -177,7 +190,13 @@ export class Owner {
     });
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;
+    this.#joins = new JoinOrder({
+      edges: links.length,
+      advance: (edge) => this.#advance(edge),
+      join: (join) => devices.join(join),
+    });
     this.#subscribers = subscribers;
+    this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
     const rows = new OperatorRows({ ...shared, subscriptions, filters, wheel });
     this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters, rows });
@@ -193,7 +212,14 @@ export class Owner {
       links,
     });
     if (deps.takesOver === true) {
-      this.#recovery = new Recovery({ ...deps, registry, devices, subscribers, history });
+      this.#recovery = new Recovery({
+        ...deps,
+        registry,
+        devices,
+        subscribers,
+        gateways: this.#gateways,
+        history,
+      });
       this.flush();
     }
   }
@@ -235,9 +261,14 @@ export class Owner {
   /** The edge's thread is gone: what it still said holds, then everyone it held is disconnected. */
   edgeGone(edge: number): void {
     while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0) {}
-    this.#devices.leaveAll(edge);
+    const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
+    for (const session of this.#devices.sessionsOf(edge)) {
+      if (recovery === undefined) this.#devices.leave(session, false);
+      else recovery.leave({ session, clean: false, confirm: false });
+    }
     this.#subscribers.leaveAll(edge);
-    this.#recovery?.synced(edge);
+    this.#gateways.leaveAll(edge);
+    recovery?.synced(edge);
     this.flush();
     this.#deps.rings[edge]!.release();
   }
@@ -257,7 +288,7 @@ export class Owner {
 
   /** Whether a ring holds records. Reads the shared words. */
   hasRecords(): boolean {
-    return this.#deps.rings.some((ring) => ring.hasRecords);
+    return this.#joins.hasWaiting || this.#deps.rings.some((ring) => ring.hasRecords);
   }
 
   /** Whether records of the owner's wait for room in a ring. */
@@ -282,7 +313,7 @@ export class Owner {
   #pollEdge(edge: number, limit: number): number {
     const ring = this.#deps.rings[edge]!;
     this.#workLeft = REQUEST_WORK_PER_POLL;
-    let done = 0;
+    let done = this.#joins.resume(edge);
     for (; done < limit && this.#workLeft > 0; done++) {
       // An edge that has said all waits until the others have: its events may be for their subscribers.
       const recovery = this.#recovery;
@@ -305,8 +336,8 @@ export class Owner {
   #createCluster(parts: Omit<ClusterContext, OwnParts>): Cluster | undefined {
     const { cluster, links, clock, settings } = this.#deps;
     if (cluster === undefined) return undefined;
-    const { edge } = cluster;
-    const { historyEvents: eventsMax, historyTtlMs: ttlMs } = settings;
+    const { edge, historyTtlMs: ttlMs, maxMessageBytes } = cluster;
+    const { historyEvents: eventsMax } = settings;
     const log = attachHistory(this.#deps.history);
     return cluster.create({
       ...parts,
@@ -318,7 +349,7 @@ export class Owner {
       subscriberWheel: this.#subscriberTimers,
       sweeps: this.#sweeps,
       clock,
-      settings,
+      settings: { ...settings, maxMessageBytes },
     });
   }
 
@@ -329,9 +360,11 @@ export class Owner {
         this.#devices.event(views, offset);
         break;
       case ToOwnerRecord.Join:
+        this.#workLeft -= JOIN_WORK;
         this.#join(readJoin(views, offset));
         break;
       case ToOwnerRecord.Leave:
+        this.#workLeft -= LEAVE_WORK;
         this.#leave(readLeave(views, offset));
         break;
       case ToOwnerRecord.Active: {
@@ -371,6 +404,13 @@ export class Owner {
       case ToOwnerRecord.Synced:
         recovery.synced(edge);
         break;
+      case ToOwnerRecord.Leave: {
+        const leave = readLeave(views, offset);
+        recovery.leave(leave);
+        this.#subscribers.leave(leave.session);
+        this.#gateways.leave(leave.session);
+        break;
+      }
       case ToOwnerRecord.Request:
       case ToOwnerRecord.More:
         break; // the edge asks again
@@ -380,12 +420,37 @@ export class Owner {
   }
 
   #join(join: Join): void {
-    if (join.kind === SessionKind.device) this.#devices.join(join);
-    else this.#subscribers.join(join);
+    if (join.kind === SessionKind.device) this.#joins.join(join);
+    else this.#joinUnordered(join);
   }
 
-  #leave({ session, clean }: { readonly session: number; readonly clean: boolean }): void {
+  #joinUnordered(join: Join): void {
+    if (join.kind === SessionKind.subscriber) this.#subscribers.join(join);
+    else this.#gateways.join(join);
+  }
+
+  /** Works off an edge's ring, as far as there is work left, up to a device that joins. @returns that one */
+  #advance(edge: number): Join | undefined {
+    const ring = this.#deps.rings[edge]!;
+    for (let done = 0; done < POLL_RECORDS_MAX && this.#workLeft > 0; done++) {
+      const offset = ring.next();
+      if (offset < 0) break;
+      if (ring.kind !== ToOwnerRecord.Join) {
+        this.#take(ring, offset);
+        continue;
+      }
+      this.#workLeft -= JOIN_WORK;
+      const join = readJoin(ring.views, offset);
+      if (join.kind === SessionKind.device) return join;
+      this.#joinUnordered(join);
+    }
+    return undefined;
+  }
+
+  #leave({ session, clean, confirm }: ReturnType<typeof readLeave>): void {
     this.#devices.leave(session, clean);
     this.#subscribers.leave(session);
+    this.#gateways.leave(session);
+    if (confirm) this.#deps.links[edgeOf(session)]!.left(session);
   }
 }

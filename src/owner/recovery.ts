@@ -8,10 +8,12 @@ import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
-import { copyEvent, privateViews, wholeEventBytes } from '../records/event.ts';
-import { type Join, SessionKind, ToOwnerRecord } from '../records/requests.ts';
+import { copyOfEvent } from '../records/event.ts';
+import { type Join, type readLeave, SessionKind, ToOwnerRecord } from '../records/requests.ts';
+import { edgeOf } from '../records/sessions.ts';
 import type { Devices } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
+import type { Gateways } from './gateways.ts';
 import type { Registry } from './registry.ts';
 import type { Subscribers } from './subscribers.ts';
 
@@ -19,6 +21,7 @@ export interface RecoveryDeps {
   readonly registry: Registry;
   readonly devices: Devices;
   readonly subscribers: Subscribers;
+  readonly gateways: Gateways;
   readonly history: HistoryLog;
   /** By edge. */
   readonly rings: readonly RingConsumer[];
@@ -27,12 +30,15 @@ export interface RecoveryDeps {
   readonly counters: Counters;
 }
 
+/** The end of a session. Of a device's it takes effect after the events that came before it. */
+type Leave = ReturnType<typeof readLeave>;
+
 export class Recovery {
   readonly #deps: RecoveryDeps;
   /** Edges that have not said all yet. */
   readonly #waiting = new Set<number>();
-  /** Events that stood before an edge's last join, in order: at most what the rings hold. */
-  readonly #held: RecordViews[] = [];
+  /** Events that stood before an edge's last join, and ends of devices' sessions, in order: what the rings hold. */
+  readonly #held: (RecordViews | Leave)[] = [];
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps;
@@ -59,24 +65,27 @@ export class Recovery {
 
   /** An edge says whom it holds. */
   rejoin(join: Join): void {
-    const { devices, subscribers } = this.#deps;
+    const { devices, subscribers, gateways } = this.#deps;
     if (join.kind === SessionKind.device) devices.rejoin(join);
-    else subscribers.rejoin(join);
+    else if (join.kind === SessionKind.subscriber) subscribers.rejoin(join);
+    else gateways.rejoin(join);
   }
 
   /** An event that cannot be sent on yet. */
   hold(views: RecordViews, offset: number): void {
-    const bytes = wholeEventBytes(views, offset);
-    const held = privateViews(bytes);
-    copyEvent(views, offset, held, 0, bytes);
-    this.#held.push(held);
+    this.#held.push(copyOfEvent(views, offset));
   }
 
-  /** The edge has named every peer it holds. */
+  /** A session is over, as far as devices know it. */
+  leave(leave: Leave): void {
+    this.#held.push(leave);
+  }
+
+  /** The edge has named every peer it holds: whoever else was connected to it is not any more. */
   synced(edge: number): void {
     if (!this.#waiting.delete(edge)) return;
     const { registry, devices, subscribers, links } = this.#deps;
-    devices.dropUnconfirmed(edge);
+    for (const session of devices.unconfirmedOf(edge)) this.leave({ session, clean: false, confirm: false });
     subscribers.dropUnconfirmed(edge);
     const link = links[edge]!;
     const { seq } = registry.devices.rows;
@@ -85,7 +94,20 @@ export class Recovery {
       if (interest[device * edges + edge]! > 0) link.seq(device, seq[device]!);
     }
     link.resynced();
-    if (this.isOver) for (const event of this.#held) devices.event(event, 0);
+    if (this.isOver) this.#takeHeld();
+  }
+
+  #takeHeld(): void {
+    const { devices, links } = this.#deps;
+    for (const held of this.#held) {
+      if (!('session' in held)) {
+        devices.event(held, 0);
+        continue;
+      }
+      const { session, clean, confirm } = held;
+      devices.leave(session, clean);
+      if (confirm) links[edgeOf(session)]!.left(session);
+    }
   }
 
   #takeOver(ring: RingConsumer): void {

@@ -9,7 +9,7 @@ import { PairMap } from '../memory/pair-map.ts';
 import { begin, end, linkFirst, unlink } from '../memory/row-writes.ts';
 import { Slots } from '../memory/slots.ts';
 import { deviceColumns, Home, NONE, subscriberColumns, subscriptionColumns } from '../presence/columns.ts';
-import { DeviceState, RowState, statusOf } from '../presence/lifecycle.ts';
+import { DeviceState, RowState, StateReason, statusOf } from '../presence/lifecycle.ts';
 import {
   type DeviceSlab,
   FILTERED,
@@ -23,6 +23,7 @@ import {
 import { ALL_TYPES } from '../wire/events.ts';
 import { adoptTable } from './adoption.ts';
 import { FilterTable } from './filter-table.ts';
+import { SharedTexts } from './shared-texts.ts';
 
 export interface RowOptions {
   readonly granted?: boolean;
@@ -46,7 +47,7 @@ export class Registry {
   reservedRows = 0;
   /** Devices that nobody but subscribers and operators has named. */
   unusedCount = 0;
-  /** Called with a device's row that was just made, and with one that is about to be freed. */
+  /** Called with a device's row that is about to be there, and with one that is about to be freed. */
   deviceMade: (slot: number) => void = () => {};
   deviceFreed: (slot: number) => void = () => {};
   /** A device that wants to know it has its first listener, or has lost its last. */
@@ -58,6 +59,8 @@ export class Registry {
   /** Ids and statuses, for whoever copies them as bytes. */
   readonly texts: ArenaReader;
   readonly #arena: Arena;
+  /** Ids of the gateways by which devices are connected. */
+  readonly #gateways: SharedTexts;
   readonly #deviceIds: IdMap;
   readonly #subscriberIds: IdMap;
   readonly #deviceSlots: Slots;
@@ -75,6 +78,7 @@ export class Registry {
     this.interest = new Uint32Array(this.devices.capacity * edges);
     this.#arena = new Arena(memory.arena);
     this.texts = this.#arena;
+    this.#gateways = new SharedTexts(this.#arena);
     this.filters = new FilterTable(memory.filters, this.subscribers, this.#arena);
     this.#deviceIds = new IdMap(memory.deviceIds, this.devices.rows.id, this.#arena);
     this.#subscriberIds = new IdMap(memory.subscriberIds, this.subscribers.rows.id, this.#arena);
@@ -107,7 +111,8 @@ export class Registry {
         if (!this.isFiltered(row)) this.devices.rows.holders[this.subscriptions.rows.device[row]!]! += 1;
       },
     });
-    const { known, deviceState } = this.devices.rows;
+    const { known, deviceState, gateway } = this.devices.rows;
+    this.#gateways.adopt(gateway.subarray(0, highWater(this.devices)).filter((chunk) => chunk !== NO_TEXT));
     for (let slot = 0; slot < highWater(this.devices); slot++) {
       if (deviceState[slot] !== DeviceState.free && known[slot] === 0) this.unusedCount += 1;
     }
@@ -160,6 +165,7 @@ export class Registry {
     rows.seq[slot] = 0;
     rows.epoch[slot] = newEpoch();
     Atomics.store(rows.deviceStatus, slot, NO_TEXT);
+    Atomics.store(rows.gateway, slot, NO_TEXT);
     Atomics.store(rows.session, slot, NONE);
     rows.connectedAt[slot] = 0;
     rows.holders[slot] = 0;
@@ -171,10 +177,11 @@ export class Registry {
     this.unusedCount += 1;
     rows.firstRow[slot] = NONE;
     for (const count of [rows.active, rows.inactive, rows.allow, rows.deny]) Atomics.store(count, slot, 0);
+    Atomics.store(rows.stateReason, slot, StateReason.none);
+    this.deviceMade(slot); // before the row is there: it never shows what its predecessor in the slot left
     Atomics.store(rows.deviceState, slot, DeviceState.offline);
     end(rows.version, slot);
     Atomics.add(this.#totals, Total.offline, 1);
-    this.deviceMade(slot);
     return slot;
   }
 
@@ -188,6 +195,8 @@ export class Registry {
     Atomics.sub(this.#totals, rows.deviceState[slot]!, 1);
     Atomics.store(rows.deviceState, slot, DeviceState.free);
     this.#arena.release(rows.deviceStatus[slot]!);
+    this.#gateways.release(rows.gateway[slot]!);
+    Atomics.store(rows.gateway, slot, NO_TEXT);
     this.#deviceIds.remove(slot);
     end(rows.version, slot);
     this.#deviceSlots.release(slot);
@@ -198,34 +207,46 @@ export class Registry {
     this.devices.rows.epoch[slot] = newEpoch();
   }
 
-  setDeviceState(slot: number, state: DeviceState): void {
-    const { deviceState } = this.devices.rows;
+  setDeviceState(slot: number, state: DeviceState, reason: number = StateReason.none): void {
+    const { deviceState, stateReason } = this.devices.rows;
+    Atomics.store(stateReason, slot, reason); // first: who sees the state sees why
     Atomics.sub(this.#totals, deviceState[slot]!, 1);
     Atomics.add(this.#totals, state, 1);
     Atomics.store(deviceState, slot, state);
   }
 
-  /** Remembers what the device says of itself; without room in the arena the old status stays. */
-  setDeviceStatus(slot: number, source: Uint8Array, start: number, length: number): void {
+  /**
+   * Remembers what the device says of itself.
+   * @returns false when there is no room for it: then the old status stays, and the caller counts
+   */
+  setDeviceStatus(slot: number, source: Uint8Array, start: number, length: number): boolean {
     const { rows } = this.devices;
     const before = rows.deviceStatus[slot]!;
-    if (before !== NO_TEXT && this.#arena.equals(before, source, start, length)) return;
+    if (before !== NO_TEXT && this.#arena.equals(before, source, start, length)) return true;
     const chunk = this.#arena.store(source, start, length);
-    if (chunk === NO_TEXT) return;
+    if (chunk === NO_TEXT) return false;
     begin(rows.version, slot);
     Atomics.store(rows.deviceStatus, slot, chunk);
     this.#arena.release(before);
+    end(rows.version, slot);
+    return true;
+  }
+
+  /** The gateway by which the device is connected, '' for none; without room in the arena it has none to show. */
+  setGateway(slot: number, gateway: string): void {
+    const { rows } = this.devices;
+    const before = rows.gateway[slot]!;
+    if (before === NO_TEXT && gateway === '') return;
+    const chunk = this.#gateways.hold(gateway);
+    begin(rows.version, slot);
+    Atomics.store(rows.gateway, slot, chunk);
+    this.#gateways.release(before);
     end(rows.version, slot);
   }
 
   /** Whether the device's id starts with these bytes. */
   idStartsWith(slot: number, prefix: Uint8Array): boolean {
-    const { bytes } = this.#arena;
-    const chunk = this.devices.rows.id[slot]!;
-    if (this.#arena.length(chunk) < prefix.length) return false;
-    const start = this.#arena.start(chunk);
-    for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
-    return true;
+    return this.#arena.startsWith(this.devices.rows.id[slot]!, prefix);
   }
 
   deviceId(slot: number): string {

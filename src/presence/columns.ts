@@ -29,6 +29,7 @@ export const deviceColumns = {
   connectedAt: f64('wall-clock ms, of the connection that `session` names', 'owner'), // plain, as seq
   id: u32('arena chunk', 'owner'),
   deviceStatus: u32('arena chunk, 0 none', 'owner'),
+  gateway: u32('arena chunk of the id of the gateway that it is connected by, 0 none', 'owner'),
   session: u32('session, NONE when not connected', 'owner'),
   firstRow: u32('subscription slot', 'owner'),
   holders: u32("count of subscriptions that are not only a filter's", 'owner'),
@@ -42,6 +43,7 @@ export const deviceColumns = {
   generation: u16('count, bumped on free', 'owner'),
   home: u8('Home, always here without a cluster', 'owner'),
   deviceState: u8('DeviceState, 0 free', 'owner'),
+  stateReason: u8('StateReason of the state', 'owner'),
   wantsInterest: u8('1 while the connected device wants to know whether anybody listens', 'owner'),
   known: u8('1 once the device has connected, or an operator has published for it', 'owner'),
 };
@@ -90,7 +92,7 @@ export const filterColumns = {
 
 /** Bytes a row may take beside its id and its timer; the bench prints what a device takes in all. */
 const limits = [
-  [deviceColumns, 120],
+  [deviceColumns, 124],
   [subscriberColumns, 64],
   [subscriptionColumns, 32],
   [filterColumns, 24],

@@ -8,6 +8,7 @@ import type { AccessRule } from '../access/rules.ts';
 import type { JournalEntry } from '../edge/journal.ts';
 import type { Restored } from '../snapshot/restore.ts';
 import type { ChildDescriptor } from '../transport/transport.ts';
+import type { DeviceFrame } from '../wire/device-frames.ts';
 
 /** What an operator asks of the owner. `request` comes back in the reply. */
 export const ToOwner = {
@@ -107,8 +108,23 @@ export type FromOwnerCommand =
   | { readonly kind: typeof FromOwner.Refused; readonly message: string }
   | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult };
 
+/** Listeners whose connections edges are handed. */
+export const LISTENERS = ['device', 'subscriber'] as const;
+export type ListenerName = (typeof LISTENERS)[number];
+/** Where a thread takes the connections of each of its listeners. */
+export type Descriptors = Readonly<Partial<Record<ListenerName, ChildDescriptor>>>;
+
 /** Main to an edge. Wake is the doorbell: at most one is outstanding. */
-export const ToEdge = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5, Reload: 6 } as const;
+export const ToEdge = {
+  Wake: 1,
+  Drain: 2,
+  Close: 3,
+  Bell: 4,
+  Fault: 5,
+  Reload: 6,
+  Describe: 7,
+  Tap: 8,
+} as const;
 export type ToEdgeCommand =
   | { readonly kind: typeof ToEdge.Wake }
   /** From now on the owner rings here. */
@@ -122,7 +138,11 @@ export type ToEdgeCommand =
       readonly timeoutMs: number;
     }
   | { readonly kind: typeof ToEdge.Close }
-  | EdgeReload;
+  | EdgeReload
+  /** Answered with `Described`. */
+  | { readonly kind: typeof ToEdge.Describe; readonly request: number; readonly sessions: readonly number[] }
+  /** From now on the events of these devices are told with `Tapped`, or are not any more. */
+  | { readonly kind: typeof ToEdge.Tap; readonly devices: readonly string[]; readonly isTapped: boolean };
 
 /** What a reload changes; answered with `Reloaded`. */
 export interface EdgeReload {
@@ -135,6 +155,20 @@ export interface EdgeReload {
   readonly isOtherCertificate: boolean;
 }
 
+/** What an edge knows of one of its subscribers' connections. */
+export interface ConnectionInfo {
+  readonly session: number;
+  /** In text form; '' when unknown. */
+  readonly address: string;
+  readonly transport: 'websocket' | 'tcp';
+  /** `json`, `binary`, … */
+  readonly encoding: string;
+  /** Wall-clock ms. */
+  readonly connectedAt: number;
+  /** What waits for it, bytes. */
+  readonly queuedBytes: number;
+}
+
 /** A subscriber whose send queue is over its limit. */
 export interface SlowSubscriber {
   readonly subscriber: string;
@@ -145,6 +179,18 @@ export interface SlowSubscriber {
   readonly vip: boolean;
 }
 
+/** An event of a device that main looks at, as the edge received it. */
+export interface TappedEvent {
+  readonly device: string;
+  /** Wall-clock ms. */
+  readonly at: number;
+  /** What was found in `bytes`, which hold the head of the payload alone. */
+  readonly frame: DeviceFrame;
+  readonly bytes: Uint8Array;
+  /** Events that it stands for: the newest of them when there were too many to tell each. */
+  readonly count: number;
+}
+
 export const FromEdge = {
   Ready: 1,
   Drained: 2,
@@ -153,21 +199,43 @@ export const FromEdge = {
   Slow: 5,
   Reloaded: 6,
   Journal: 7,
+  Described: 8,
+  Tapped: 9,
 } as const;
 export type FromEdgeCommand =
-  | { readonly kind: typeof FromEdge.Ready; readonly descriptor: ChildDescriptor }
+  | { readonly kind: typeof FromEdge.Ready; readonly descriptors: Descriptors }
   | { readonly kind: typeof FromEdge.Drained }
+  | {
+      readonly kind: typeof FromEdge.Described;
+      readonly request: number;
+      readonly connections: readonly ConnectionInfo[];
+    }
   /** For the log; bounded by the edge. */
   | { readonly kind: typeof FromEdge.Journal; readonly entries: readonly JournalEntry[] }
   | {
       readonly kind: typeof FromEdge.Reloaded;
       /** Where connections go from now on. */
-      readonly descriptor: ChildDescriptor;
+      readonly descriptors: Descriptors;
       /** The certificate could not be used: it shows the one before. */
       readonly failure: Error | undefined;
     }
+  /** What devices that main looks at have sent, some ten times a second; bounded by the edge. */
+  | { readonly kind: typeof FromEdge.Tapped; readonly events: readonly TappedEvent[] }
   /** Once a second while there are any. */
   | { readonly kind: typeof FromEdge.Slow; readonly subscribers: readonly SlowSubscriber[] }
   | { readonly kind: typeof FromEdge.FrameFailed; readonly failure: Error }
   /** It met a bug outside of any frame: it ends as soon as it is told to close. */
   | { readonly kind: typeof FromEdge.Failed };
+
+/** Main to the webhook thread. */
+export const ToWebhooks = { Stop: 1, Reload: 2 } as const;
+export type ToWebhooksCommand =
+  | { readonly kind: typeof ToWebhooks.Stop }
+  /** Names and values of the settings that changed. */
+  | { readonly kind: typeof ToWebhooks.Reload; readonly settings: Readonly<Record<string, unknown>> };
+
+export const FromWebhooks = { Ready: 1, Changed: 2 } as const;
+export type FromWebhooksCommand =
+  | { readonly kind: typeof FromWebhooks.Ready }
+  /** The receiver began to fail, with why, or works again. */
+  | { readonly kind: typeof FromWebhooks.Changed; readonly failure: string | undefined };

@@ -119,6 +119,14 @@ export function privateViews(bytes: number): RecordViews {
   };
 }
 
+/** A private copy of an event record, its ack id included. */
+export function copyOfEvent(views: RecordViews, offset: number): RecordViews {
+  const bytes = wholeEventBytes(views, offset);
+  const copy = privateViews(bytes);
+  copyEvent(views, offset, copy, 0, bytes);
+  return copy;
+}
+
 /** Whether the event goes before normal ones. */
 export function isHigh({ u8 }: RecordViews, offset: number): boolean {
   return u8[offset + EventField.priority] === Priority.high;

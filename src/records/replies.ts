@@ -16,6 +16,8 @@ const joined = record(2, {
 });
 /** The connection is to be closed with this code of the registry. */
 const closed = record(3, { session: 'u32', code: 'u32' });
+/** Another edge takes the device over: once all that came over the connection was told, it is to leave. */
+const release = record(24, { session: 'u32' });
 /** An event was taken: its number, or with `skipped` its own or the last one's. */
 const ack = record(4, { seq: 'f64', session: 'u32', skipped: 'flag', id: 'bytes' });
 /** One page of an answer. */
@@ -57,10 +59,14 @@ const interest = record(15, { session: 'u32' });
 /** The peer is to be pinged: whether it answers decides where its home is. */
 const probe = record(16, { session: 'u32' });
 
+/** A leave that was to be confirmed has been worked off: nothing more comes for the session. */
+const left = record(16, { session: 'u32' });
+
 export const FromOwnerRecord = {
   Event: EVENT_KIND,
   Joined: joined.kind,
   Closed: closed.kind,
+  Release: release.kind,
   Ack: ack.kind,
   Answer: answer.kind,
   Notice: notice.kind,
@@ -74,13 +80,16 @@ export const FromOwnerRecord = {
   FilterPage: filterPage.kind,
   Interest: interest.kind,
   Probe: probe.kind,
+  Left: left.kind,
 } as const;
 
 export const { write: writeJoined, read: readJoined } = joined;
 export const { write: writeClosed, read: readClosed } = closed;
+export const { write: writeRelease, read: readRelease } = release;
 export const { write: writeAck, read: readAck } = ack;
 export const { write: writeProbe, read: readProbe } = probe;
 export const { write: writeInterest, read: readInterest } = interest;
+export const { write: writeLeft, read: readLeft } = left;
 export const { write: writeAnswer, read: readAnswer } = answer;
 export const { write: writeNotice, read: readNotice } = notice;
 export const { write: writeAttach, read: readAttach } = attach;

@@ -8,7 +8,7 @@ import { EVENT_KIND } from './event.ts';
 import { record } from './layout.ts';
 
 /** Roles that join, by number. */
-export const SessionKind = { device: 0, subscriber: 1 } as const;
+export const SessionKind = { device: 0, subscriber: 1, gateway: 2 } as const;
 export type SessionKind = (typeof SessionKind)[keyof typeof SessionKind];
 
 /** A peer connected. `again`: told to a new owner, of a peer that an earlier one had welcomed. */
@@ -22,11 +22,13 @@ const join = record(2, {
   interest: 'flag',
   generated: 'flag',
   connectedAt: 'f64',
+  ticket: 'u32',
   id: 'text',
   patterns: 'text',
+  gateway: 'text',
 });
-/** A connection is over. `clean`: by a goodbye. */
-const leave = record(3, { session: 'u32', clean: 'flag' });
+/** A session is over. `clean`: by a goodbye. `confirm`: the edge waits for `Left`. */
+const leave = record(3, { session: 'u32', clean: 'flag', confirm: 'flag' });
 /** A peer whose silence is on record was heard. */
 const active = record(4, { session: 'u32' });
 /** A subscriber asks for something. `request` comes back in the answer. */
@@ -70,16 +72,31 @@ export interface Join {
   /** A device that wants to know whether anybody listens. */
   readonly interest: boolean;
   /** The hub has made the id: no other node knows it. */
-  readonly generated: boolean;
+  readonly generated?: boolean;
+  /** The gateway that speaks for the device; '' for a connection of its own. */
+  readonly gateway: string;
   /** Wall-clock ms. */
   readonly connectedAt: number;
+  /** Order in which peers joined, over all edges (`tickets.ts`). */
+  readonly ticket: number;
 }
 
-const roles = ['device', 'subscriber'] as const satisfies readonly Role[];
+const roles = ['device', 'subscriber', 'gateway'] as const satisfies readonly Role[];
 
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
-  const { session, kind, actor, again, hold, interest, generated, connectedAt } = value;
+  const {
+    session,
+    kind,
+    actor,
+    again,
+    hold,
+    interest,
+    generated = false,
+    gateway,
+    connectedAt,
+    ticket,
+  } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, {
@@ -92,17 +109,43 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
     vip,
     restricted: devices !== undefined,
     connectedAt,
+    ticket,
     id,
     patterns,
+    gateway,
   });
 }
 
 export function readJoin(...at: Parameters<typeof join.read>): Join {
-  const { session, kind, again, hold, interest, generated, vip, restricted, connectedAt, id, patterns } =
-    join.read(...at);
+  const {
+    session,
+    kind,
+    again,
+    hold,
+    interest,
+    generated,
+    vip,
+    restricted,
+    connectedAt,
+    ticket,
+    id,
+    patterns,
+    gateway,
+  } = join.read(...at);
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
   const actor = { role: roles[kind as SessionKind], id, devices, vip };
-  return { session, kind: kind as SessionKind, again, hold, interest, generated, connectedAt, actor };
+  return {
+    session,
+    kind: kind as SessionKind,
+    again,
+    hold,
+    interest,
+    generated,
+    gateway,
+    connectedAt,
+    ticket,
+    actor,
+  };
 }
 
 /** What a subscriber may ask for through the owner. */
@@ -122,11 +165,11 @@ export interface Request {
   /** Bits of the event types that a subscribe asks for. */
   readonly types: number;
   /** It asks for kept events too; the edge replays them. */
-  readonly past: boolean;
+  readonly past?: boolean;
 }
 
 export function writeRequest(ring: Parameters<typeof request.write>[0], value: Request): void {
-  const { session, request: number, op, devices, types, past } = value;
+  const { session, request: number, op, devices, types, past = false } = value;
   request.write(ring, {
     session,
     request: number,

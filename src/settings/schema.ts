@@ -14,9 +14,11 @@ import {
   natsUrls,
   oneOf,
   origins,
+  requestUrl,
   secretText,
   text,
   trueOrFalse,
+  webhookSecret,
   wholeNumber,
   wordOrNumber,
 } from './kinds.ts';
@@ -31,6 +33,8 @@ export interface SettingRow<Value> {
   readonly meaning: string;
   /** The value is never printed, and there is no flag: other users of the machine can read a process's arguments. */
   readonly secret?: true;
+  /** It may stand in the environment only. */
+  readonly environmentOnly?: true;
   /**
    * A reload applies a new value, or reads the named file again, without dropping a connection. Without this marker a
    * change takes a restart. Anything that sizes memory, opens a listener or starts threads must not have it.
@@ -54,8 +58,9 @@ export type SettingGroup = (typeof settingGroups)[number];
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** 24 days: Node's timers reach 24.8 days at most. */
 const SPAN_MS_MAX = 24 * DAY_MS;
-/** One bit per fan-out worker in a 32-bit word of interest. */
+/** With main, all edges must have a number that fits into a session's (`records/sessions.ts`). */
 export const FANOUT_WORKERS_MAX = 32;
+export const INGEST_WORKERS_MAX = 16;
 /** The count of a subscriber's filters is one byte. */
 const FILTERS_MAX = 255;
 /** With this many rows, a column of 8 bytes takes 128 MB and ids of the maximum length take 2 GB. */
@@ -270,7 +275,17 @@ export const settingRows = {
     group: 'Threads',
     meaning:
       'Number of fan-out worker threads. `auto` is the number of cores minus 2, at least 1 and at most ' +
-      `${FANOUT_WORKERS_MAX}. 0 keeps the subscribers' sockets on the main thread.`,
+      `${FANOUT_WORKERS_MAX}; with ingest threads, what they and the owner leave. 0 keeps the subscribers' sockets on ` +
+      'the main thread.',
+  }),
+  ingestWorkers: row({
+    kind: wordOrNumber('auto', 0, INGEST_WORKERS_MAX),
+    default: 0,
+    group: 'Threads',
+    meaning:
+      "Number of threads that hold the devices' sockets, for fleets that send more than one core can receive. `auto` " +
+      'gives them half of the cores that the owner leaves, from 5 cores on, and at most 8. 0 keeps the sockets of ' +
+      'devices on the main thread. Needs the `uws` transport; on `ws` the main thread has all sockets.',
   }),
 
   subscriberActivity: row({
@@ -479,6 +494,13 @@ export const settingRows = {
       'Number of devices that the presence table holds; the memory is reserved at start. One more device ' +
       'is closed with 4100.',
   }),
+  maxDevicesPerGateway: row({
+    kind: wholeNumber(1, ROWS_MAX, 'devices'),
+    default: 10_000,
+    group: 'Capacity',
+    reloadable: true,
+    meaning: 'Devices that one gateway may speak for at once; one more gets error 106.',
+  }),
   maxSubscribers: row({
     kind: wholeNumber(1, ROWS_MAX, 'subscribers'),
     default: 100_000,
@@ -627,6 +649,35 @@ export const settingRows = {
     meaning:
       'What the hub does at start if neither the snapshot nor the previous one can be read: `refuse` ' +
       'exits with code 78, `empty` starts without it, so every denial is forgotten.',
+  }),
+  webhookUrl: row({
+    kind: requestUrl,
+    default: '',
+    defaultText: 'none',
+    group: 'Running',
+    reloadable: true,
+    meaning:
+      'URL that gets a signed POST when devices connect, become stale or go, and when their subscriptions change. ' +
+      'Needs `DAT_WEBHOOK_SECRET`.',
+  }),
+  webhookSecret: row({
+    kind: webhookSecret,
+    default: '',
+    defaultText: 'none',
+    group: 'Running',
+    secret: true,
+    environmentOnly: true,
+    reloadable: true,
+    meaning: 'Secret that webhooks are signed with, as Standard Webhooks describes. In the environment only.',
+  }),
+  webhookCoalesceMs: row({
+    kind: wholeNumber(10, 3_600_000, 'ms'),
+    default: 1000,
+    group: 'Running',
+    reloadable: true,
+    meaning:
+      'Time over which changes of a device are put together: the receiver is told the net change, and nothing if the ' +
+      'device is as it was.',
   }),
 } as const satisfies Record<string, SettingRow<unknown>>;
 

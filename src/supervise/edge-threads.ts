@@ -1,50 +1,72 @@
 /**
- * The edges that are threads of their own: each takes its share of the connections that an acceptor hands out. One that
+ * The edges that are threads of their own: each takes its share of the connections that its acceptors hand out. One that
  * fails closes its connections and ends; the owner is told, and another takes its place. Runs on main.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
+import type { FileBudget } from '../access/open-files.ts';
 import type { JournalEntry } from '../edge/journal.ts';
 import {
+  type ConnectionInfo,
+  type Descriptors,
   type EdgeReload,
   FromEdge,
   type FromEdgeCommand,
+  LISTENERS,
+  type ListenerName,
   type SlowSubscriber,
+  type TappedEvent,
   ToEdge,
   type ToEdgeCommand,
 } from '../records/commands.ts';
-import type { Acceptor, ChildDescriptor } from '../transport/transport.ts';
+import type { Acceptor } from '../transport/transport.ts';
 import type { Bells } from './bells.ts';
 import type { CrashLimit } from './crash-limit.ts';
+import type { EdgeRole, PlannedEdge } from './edge-plan.ts';
 import type { HubMemory } from './memory.ts';
 import type { OwnerThread } from './owner-thread.ts';
 import type { EdgeTask, ThreadSettings } from './tasks.ts';
 import { type Life, Thread } from './thread.ts';
 
 export interface EdgeThreadsDeps {
-  /** Numbers of the edges to start. */
-  readonly edges: readonly number[];
+  /** The edges to start. */
+  readonly edges: readonly PlannedEdge[];
   readonly memory: HubMemory;
   readonly settings: ThreadSettings;
   /** undefined: no token is needed. */
   tokens(): TokenConfig | undefined;
-  readonly acceptor: Acceptor;
+  readonly files: FileBudget;
+  /** Of the listeners whose connections the edges take. */
+  readonly acceptors: Readonly<Partial<Record<ListenerName, Acceptor>>>;
+  /** Edges that hold subscribers. */
+  readonly deliveringEdges: number;
   readonly owner: Pick<OwnerThread, 'setBell' | 'edgeGone'>;
   readonly bells: Bells;
   readonly crashes: CrashLimit;
-  /** As the thread is named in metrics and logs. */
-  nameOf(edge: number): string;
-  /** A thread ended without being told to, and another is being started. */
-  restarting(edge: number, failure: Error): void;
+  /** A thread ended without being told to, and another is being started. @param thread its name */
+  restarting(thread: string, failure: Error): void;
   /** The threads died once too often. Called once. */
   failed(failure: Error): void;
   /** A frame met a bug; nothing ended. */
   frameFailed(failure: Error): void;
-  /** What an edge tells of its peers. */
-  journal(edge: number, entries: readonly JournalEntry[]): void;
+  /** What an edge tells of its peers. @param thread its name */
+  journal(thread: string, entries: readonly JournalEntry[]): void;
+  /** Devices whose events main looks at now. */
+  tapped(): readonly string[];
+  /** Events of such devices. */
+  events(events: readonly TappedEvent[]): void;
   /** Who is slow at an edge now. */
   slow(edge: number, subscribers: readonly SlowSubscriber[]): void;
 }
+
+/** A page of a listing does not wait longer for a thread. */
+const DESCRIBE_MS_MAX = 1000;
+
+/** How often threads died and others took their places. */
+export type RestartCounts = Readonly<Record<'owner' | Exclude<EdgeRole, 'main' | 'cluster'>, number>> & {
+  /** Only where there is a cluster. */
+  readonly cluster?: number;
+};
 
 /** What a reload changed. */
 export interface EdgeChanges extends Pick<EdgeReload, 'settings' | 'tokens'> {
@@ -59,13 +81,16 @@ export class EdgeThreads {
   readonly #deps: EdgeThreadsDeps;
   /** By edge. */
   readonly #threads: ReadonlyMap<number, Thread<FromEdgeCommand>>;
-  readonly #descriptors = new Map<Life, ChildDescriptor>();
+  readonly #descriptors = new Map<Life, Descriptors>();
   readonly #drained = new Map<Life, () => void>();
+  /** By request. */
+  readonly #describing = new Map<number, (connections: readonly ConnectionInfo[]) => void>();
+  #nextRequest = 1;
   readonly #reloading = new Map<Life, (failure: Error | undefined) => void>();
 
   private constructor(deps: EdgeThreadsDeps) {
     this.#deps = deps;
-    this.#threads = new Map(deps.edges.map((edge) => [edge, this.#thread(edge)]));
+    this.#threads = new Map(deps.edges.map((planned) => [planned.edge, this.#thread(planned)]));
   }
 
   static async start(deps: EdgeThreadsDeps): Promise<EdgeThreads> {
@@ -74,9 +99,17 @@ export class EdgeThreads {
     return threads;
   }
 
-  /** How often a thread died and another took its place. */
-  get restarts(): number {
-    return [...this.#threads.values()].reduce((sum, { restarts }) => sum + restarts, 0);
+  /** How often a thread of the role died and another took its place. */
+  restartsOf(role: EdgeRole): number {
+    const edges = this.#deps.edges.filter((planned) => planned.role === role);
+    return edges.reduce((sum, { edge }) => sum + this.#threads.get(edge)!.restarts, 0);
+  }
+
+  /** From now on the events of the device are told to main, or are not any more. */
+  tap(device: string, isTapped: boolean): void {
+    for (const { life } of this.#threads.values()) {
+      if (life !== undefined) post(life, { kind: ToEdge.Tap, devices: [device], isTapped });
+    }
   }
 
   async drain(closesPerSecondOf: (edge: number) => number, timeoutMs: number): Promise<void> {
@@ -106,6 +139,24 @@ export class EdgeThreads {
     for (const failure of failures) if (failure !== undefined) throw failure;
   }
 
+  /** What the edge knows of these subscribers' connections; nothing where its thread does not say in time. */
+  async describe(edge: number, sessions: readonly number[]): Promise<readonly ConnectionInfo[]> {
+    const life = this.#threads.get(edge)?.life;
+    if (life === undefined) return [];
+    const request = this.#nextRequest++;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve) => {
+        timer = setTimeout(resolve, DESCRIBE_MS_MAX, []);
+        this.#describing.set(request, resolve);
+        post(life, { kind: ToEdge.Describe, request, sessions });
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#describing.delete(request);
+    }
+  }
+
   /** For tests. */
   fault(edge: number): void {
     const life = this.#threads.get(edge)?.life;
@@ -117,23 +168,24 @@ export class EdgeThreads {
     await Promise.all([...this.#threads.values()].map((thread) => thread.stop((life) => this.#end(life))));
   }
 
-  #thread(edge: number): Thread<FromEdgeCommand> {
+  #thread(planned: PlannedEdge): Thread<FromEdgeCommand> {
     const { crashes, failed, restarting, owner, bells } = this.#deps;
+    const { edge, name } = planned;
     return new Thread({
       code: 'edge',
-      name: this.#deps.nameOf(edge),
+      name,
       resourceLimits: RESOURCE_LIMITS,
       crashes,
-      task: (port) => this.#task(edge, port),
+      task: (port) => this.#task(planned, port),
       isReady: ({ kind }) => kind === FromEdge.Ready,
-      received: (message, life) => this.#received(edge, message, life),
+      received: (message, life) => this.#received(planned, message, life),
       ended: (life) => {
         this.#descriptors.delete(life);
         this.#drained.delete(life);
         this.#reloading.delete(life);
       },
       restarting: async (failure) => {
-        restarting(edge, failure);
+        restarting(name, failure);
         bells.edgeGone(edge);
         await owner.edgeGone(edge);
       },
@@ -141,27 +193,31 @@ export class EdgeThreads {
     });
   }
 
-  #task(edge: number, port: MessagePort): { data: Omit<EdgeTask, 'port'>; transfer: MessagePort[] } {
-    const { memory, settings, tokens, owner, bells, edges } = this.#deps;
+  #task(
+    { edge, listeners }: PlannedEdge,
+    port: MessagePort,
+  ): { data: Omit<EdgeTask, 'port'>; transfer: MessagePort[] } {
+    const { memory, settings, tokens, owner, bells, deliveringEdges, files, tapped } = this.#deps;
     const bell = bells.forEdge(
       edge,
       (end) => owner.setBell(edge, end),
       (end) => port.postMessage({ kind: ToEdge.Bell, bell: end }, [end]),
     );
-    const { presence, history, ownerDoorbell, ownerAway, admission, allowances } = memory;
-    const shared = { presence, history, ownerDoorbell, ownerAway, admission, allowances };
+    const { presence, history, ownerDoorbell, ownerAway, admission, allowances, tickets } = memory;
+    const shared = { presence, history, ownerDoorbell, ownerAway, admission, allowances, tickets };
     const own = memory.edges[edge]!;
+    const looked = { tokens: tokens(), tapped: tapped() };
     return {
-      data: { shared, memory: own, edge, settings, tokens: tokens(), deliveringEdges: edges.length, bell },
+      data: { shared, memory: own, edge, listeners, settings, deliveringEdges, files, ...looked, bell },
       transfer: [bell],
     };
   }
 
-  #received(edge: number, message: FromEdgeCommand, life: Life): void {
-    const { frameFailed, slow, journal } = this.#deps;
+  #received({ edge, name }: PlannedEdge, message: FromEdgeCommand, life: Life): void {
+    const { frameFailed, slow, journal, events } = this.#deps;
     switch (message.kind) {
       case FromEdge.Ready:
-        this.#handTo(life, message.descriptor);
+        this.#handTo(life, message.descriptors);
         break;
       case FromEdge.FrameFailed:
         frameFailed(message.failure);
@@ -169,14 +225,20 @@ export class EdgeThreads {
       case FromEdge.Failed:
         this.#end(life);
         break;
+      case FromEdge.Described:
+        this.#describing.get(message.request)?.(message.connections);
+        break;
       case FromEdge.Journal:
-        journal(edge, message.entries);
+        journal(name, message.entries);
+        break;
+      case FromEdge.Tapped:
+        events(message.events);
         break;
       case FromEdge.Slow:
         slow(edge, message.subscribers);
         break;
       case FromEdge.Reloaded:
-        if (this.#descriptors.has(life)) this.#handTo(life, message.descriptor); // else it is about to end
+        if (this.#descriptors.has(life)) this.#handTo(life, message.descriptors); // else it is about to end
         this.#reloading.get(life)?.(message.failure);
         break;
       case FromEdge.Drained:
@@ -188,18 +250,21 @@ export class EdgeThreads {
   }
 
   /** Accepted connections go there from now on, and no more to where they went. */
-  #handTo(life: Life, descriptor: ChildDescriptor): void {
-    const { acceptor } = this.#deps;
-    const before = this.#descriptors.get(life);
-    this.#descriptors.set(life, descriptor);
-    if (before !== descriptor) acceptor.addChild(descriptor);
-    if (before !== undefined && before !== descriptor) acceptor.removeChild(before);
+  #handTo(life: Life, descriptors: Descriptors): void {
+    const before = this.#descriptors.get(life) ?? {};
+    this.#descriptors.set(life, descriptors);
+    for (const listener of LISTENERS) {
+      const [old, now] = [before[listener], descriptors[listener]];
+      if (old === now) continue;
+      const acceptor = this.#deps.acceptors[listener]!;
+      if (now !== undefined) acceptor.addChild(now);
+      if (old !== undefined) acceptor.removeChild(old);
+    }
   }
 
   /** Accepted connections must not go to a thread that is ending. */
   #end(life: Life): void {
-    const descriptor = this.#descriptors.get(life);
-    if (descriptor !== undefined) this.#deps.acceptor.removeChild(descriptor);
+    if (this.#descriptors.has(life)) this.#handTo(life, {});
     this.#descriptors.delete(life);
     post(life, { kind: ToEdge.Close });
   }

@@ -1,7 +1,7 @@
 /** The end of a hub: tells every peer and closes it; the closes per second are shared out by the number of peers. */
 import { closePaced, reconnectSpread } from '../edge/drain.ts';
 import type { Edge } from '../edge/edge.ts';
-import { Counter, Counters } from '../memory/counters.ts';
+import { Counters } from '../memory/counters.ts';
 import type { EdgeThreads } from './edge-threads.ts';
 import type { HubMemory } from './memory.ts';
 
@@ -18,10 +18,7 @@ export async function sayGoodbye(
   main: Edge,
   others: EdgeThreads | undefined,
 ): Promise<void> {
-  const connections = memory.edges.map(({ counters }) => {
-    const { cells } = new Counters(counters);
-    return cells[Counter.deviceConnections]! + cells[Counter.subscriberConnections]!;
-  });
+  const connections = memory.edges.map(({ counters }) => new Counters(counters).connections);
   const all = connections.reduce((sum, count) => sum + count, 0);
   const share = (count: number): number => Math.max(1, Math.round((drainRate * count) / Math.max(1, all)));
   const here = main.startDraining(reconnectSpread(all, drainRate));

@@ -10,6 +10,7 @@ import { createDoorbell } from '../memory/doorbell.ts';
 import { createHeartbeat } from '../memory/heartbeat.ts';
 import { ringBytesFor } from '../memory/ring.ts';
 import { createPresence, type PresenceCapacity } from '../presence/table.ts';
+import { createTickets } from '../records/tickets.ts';
 
 /** The edge that main is. */
 export const MAIN_EDGE = 0;
@@ -23,7 +24,7 @@ export interface HubMemory extends SharedMemory {
   readonly clusterEdge: number | undefined;
 }
 
-/** @param edges threads that hold connections, main included @param isInCluster one more edge is the cluster link */
+/** @param edges threads that hold connections, main included @param clusterEdge which of them is the cluster link */
 export function createHubMemory(
   capacity: PresenceCapacity,
   {
@@ -32,10 +33,10 @@ export function createHubMemory(
     historyBytes,
   }: { readonly maxMessageBytes: number; readonly connectionsMax: number; readonly historyBytes: number },
   edges: number,
-  isInCluster = false,
+  clusterEdge?: number,
 ): HubMemory {
   const ringBytes = ringBytesFor(Math.max(RING_BYTES_DEFAULT, maxMessageBytes * RING_FRAMES_MIN));
-  const memories = Array.from({ length: edges + (isInCluster ? 1 : 0) }, () => createEdgeMemory(ringBytes));
+  const memories = Array.from({ length: edges }, () => createEdgeMemory(ringBytes));
   const counters = memories.map((memory) => memory.counters);
   return {
     presence: createPresence(capacity),
@@ -46,7 +47,8 @@ export function createHubMemory(
     ownerHeartbeat: createHeartbeat(),
     admission: createAdmissionMemory(counters, connectionsMax, randomUUID()),
     allowances: createAllowances(),
+    tickets: createTickets(),
     edges: memories,
-    clusterEdge: isInCluster ? edges : undefined,
+    clusterEdge,
   };
 }

@@ -11,6 +11,7 @@ import { SnapshotLock } from '../snapshot/lock.ts';
 import type { Restored, SnapshotSource } from '../snapshot/restore.ts';
 import { writeTable } from '../snapshot/write.ts';
 import { isShortage } from './crash-limit.ts';
+import { descriptorReserve } from './descriptor-reserve.ts';
 import type { RuleKeeper } from './rule-keeper.ts';
 import { runOnce } from './thread.ts';
 
@@ -143,10 +144,12 @@ export class Snapshots {
     const atMs = systemClock.wallNow();
     const task = { file: settings.snapshotFile, presence, rules: rules.list, atMs, isLast };
     try {
-      await runOnce('snapshot', task, SNAPSHOT_MS_MAX).catch((failure: Error) => {
-        if (!isLast || !isShortage(failure)) throw failure;
-        writeTable(task);
-      });
+      await descriptorReserve.lend(() =>
+        runOnce('snapshot', task, SNAPSHOT_MS_MAX).catch((failure: Error) => {
+          if (!isLast || !isShortage(failure)) throw failure;
+          writeTable(task);
+        }),
+      );
       this.#writtenAtMs = atMs;
       return true;
     } catch (error) {

@@ -2,11 +2,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { AdmissionSettings } from '../access/admission.ts';
 import type { TokenConfig } from '../access/keys.ts';
+import type { FileBudget } from '../access/open-files.ts';
 import type { AccessRule } from '../access/rules.ts';
 import type { UpgradeSettings } from '../access/upgrades.ts';
 import type { EdgeSettings } from '../edge/edge.ts';
 import type { EdgeMemory, SharedMemory } from '../edge/memory.ts';
 import type { OwnerSettings } from '../owner/owner.ts';
+import type { ListenerName } from '../records/commands.ts';
 import type { SnapshotSource } from '../snapshot/restore.ts';
 import type { HubMemory } from './memory.ts';
 
@@ -45,8 +47,14 @@ export interface EdgeTask {
   /** undefined: no token is needed. */
   readonly tokens: TokenConfig | undefined;
   readonly settings: ThreadSettings;
+  /** Whose accepted connections it is handed. */
+  readonly listeners: readonly ListenerName[];
   /** Edges that hold subscribers. */
   readonly deliveringEdges: number;
+  /** Devices whose events main looks at. */
+  readonly tapped: readonly string[];
+  /** How the process's open files are shared out. */
+  readonly files: FileBudget;
   /** Commands from main. */
   readonly port: MessagePort;
   /** The owner rings here. */

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'node:worker_threads';
 import { THREAD_STOP_MS_MAX } from '../limits.ts';
 import type { CrashLimit } from './crash-limit.ts';
+import { descriptorReserve } from './descriptor-reserve.ts';
 import { type WorkerName, workerUrl } from './worker-url.ts';
 
 /** One run of the thread, from its start to its end. */
@@ -129,7 +130,7 @@ export class Thread<Message> {
       await restarting(failure);
       await sleep(delayMs);
       if (this.#stopping) return;
-      await this.start();
+      await descriptorReserve.lend(() => this.start());
       this.#restarts += 1;
       crashes.started(name);
     } catch (error) {

@@ -1,37 +1,38 @@
-/** Which threads a hub has: their edges, their names and their figures. */
+/** The figures of a hub's threads and rings, by name. */
 import { Counters } from '../memory/counters.ts';
 import { ringUsedRatio } from '../memory/ring.ts';
+import type { PlannedEdge } from './edge-plan.ts';
 import type { WatchedThread } from './health.ts';
 import { type HubMemory, MAIN_EDGE } from './memory.ts';
 
-/** @param edge number of the edge @returns as it is named in metrics, stats and logs */
-export function edgeName(edge: number, clusterEdge?: number): string {
-  if (edge === clusterEdge) return 'cluster';
-  return edge === MAIN_EDGE ? 'main' : `fanout-${edge - 1}`;
-}
-
 /** Who beats beside main, and where. */
-export function beatingThreads({ edges, ownerHeartbeat, clusterEdge }: HubMemory): WatchedThread[] {
-  const [, ...others] = edges.map(({ heartbeat }, edge) => ({
-    thread: edgeName(edge, clusterEdge),
-    heartbeat,
-  }));
-  return [{ thread: 'owner', heartbeat: ownerHeartbeat }, ...others];
+export function beatingThreads(
+  { edges, ownerHeartbeat }: HubMemory,
+  plan: readonly PlannedEdge[],
+): WatchedThread[] {
+  const others = plan.filter(({ edge }) => edge !== MAIN_EDGE);
+  return [
+    { thread: 'owner', heartbeat: ownerHeartbeat },
+    ...others.map(({ edge, name }) => ({ thread: name, heartbeat: edges[edge]!.heartbeat })),
+  ];
 }
 
 export interface ThreadFigures {
-  /** `main`, `owner`, `fanout-0`, … */
+  /** `main`, `owner`, `ingest-0`, …, `fanout-0`, … */
   readonly thread: string;
   readonly counters: Counters;
 }
 
 export interface RingFigures {
-  /** `main` and `fanout-0`, … from the owner to the edge, and the same with `-to-owner`. */
+  /** The edge's name: from the owner to the edge; with `-to-owner` the other way. */
   readonly ring: string;
   usedRatio(): number;
 }
 
-export function figuresOf(memory: HubMemory): {
+export function figuresOf(
+  memory: HubMemory,
+  plan: readonly PlannedEdge[],
+): {
   readonly threads: readonly ThreadFigures[];
   readonly rings: readonly RingFigures[];
 } {
@@ -39,15 +40,15 @@ export function figuresOf(memory: HubMemory): {
     ring: name,
     usedRatio: () => ringUsedRatio(shared),
   });
-  const [main, ...others] = memory.edges.map(({ counters }, edge) => ({
-    thread: edgeName(edge, memory.clusterEdge),
-    counters: new Counters(counters),
+  const [main, ...others] = plan.map(({ edge, name }) => ({
+    thread: name,
+    counters: new Counters(memory.edges[edge]!.counters),
   }));
   return {
     threads: [main!, { thread: 'owner', counters: new Counters(memory.ownerCounters) }, ...others],
-    rings: memory.edges.flatMap(({ toOwner, fromOwner }, edge) => [
-      ring(`${edgeName(edge, memory.clusterEdge)}-to-owner`, toOwner),
-      ring(edgeName(edge, memory.clusterEdge), fromOwner),
+    rings: plan.flatMap(({ edge, name }) => [
+      ring(`${name}-to-owner`, memory.edges[edge]!.toOwner),
+      ring(name, memory.edges[edge]!.fromOwner),
     ]),
   };
 }

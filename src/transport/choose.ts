@@ -2,7 +2,8 @@
 import { createRequire } from 'node:module';
 import type { Tls } from './tls.ts';
 import type { Transport } from './transport.ts';
-import { createUwsTransport, type UwsBinding } from './uws.ts';
+import { createUwsTransport } from './uws.ts';
+import type { UwsBinding } from './uws-binding.ts';
 import { createWsTransport } from './ws.ts';
 
 /** Newest first. Which of them has a binary for this host depends on the Node major and the C library. */
@@ -25,11 +26,7 @@ export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws', tls?: Tls):
   for (const name of uwsPackages) {
     try {
       const binding = require(name) as UwsBinding;
-      // The binary is a package of its own; whichever npm put beside this one is what was loaded.
-      const binary = `@uwsjs/${process.platform}-${process.arch}-${process.versions.node.split('.')[0]}`;
-      const { version } = createRequire(require.resolve(name))(`${binary}/package.json`) as {
-        version: string;
-      };
+      const version = binaryVersion(require, name);
       return { transport: createUwsTransport(binding, tls), reason: `uWebSockets.js ${version}` };
     } catch (error) {
       failures.push(causeOf(error));
@@ -38,6 +35,20 @@ export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws', tls?: Tls):
   const why = `no uWebSockets.js binary loads on Node ${process.versions.node} (${process.platform} ${process.arch}): ${[...new Set(failures)].join('; ')}`;
   if (wanted === 'uws') throw new Error(why);
   return { transport: createWsTransport(tls), reason: `ws: ${why}` };
+}
+
+/** The binary is a package beside this one. Upstream's package, and one that you built, hold it themselves. */
+function binaryVersion(require: NodeJS.Require, name: string): string {
+  const beside = createRequire(require.resolve(name));
+  const binary = `@uwsjs/${process.platform}-${process.arch}-${process.versions.node.split('.')[0]}`;
+  for (const manifest of [`${binary}/package.json`, './package.json']) {
+    try {
+      return (beside(manifest) as { readonly version: string }).version;
+    } catch {
+      // the other may be there
+    }
+  }
+  return 'of an unknown version';
 }
 
 const LINE_CHARACTERS_MAX = 200;

@@ -30,9 +30,12 @@ export function handshakeProblem({ method, header }: HandshakeHead): HttpRefusal
     const what = key === '' ? 'missing' : 'not 16 bytes in base64';
     return { status: 400, message: `Sec-WebSocket-Key is ${what}` };
   }
-  const { length } = header('content-length').replace(/^0+$/, '');
-  if (length > 0 || header('transfer-encoding') !== '') return withBody;
-  return undefined;
+  return hasBody(header) ? withBody : undefined;
+}
+
+/** Whether the request announces a body. */
+export function hasBody(header: HandshakeHead['header']): boolean {
+  return header('content-length').replace(/^0+$/, '') !== '' || header('transfer-encoding') !== '';
 }
 
 /** To whoever speaks HTTP alone. */
@@ -48,7 +51,8 @@ const otherVersion: HttpRefusal = {
   headers: { 'Sec-WebSocket-Version': '13' },
 };
 
-const withBody: HttpRefusal = { status: 400, message: 'expected no body' };
+/** No request here has one. */
+export const withBody: HttpRefusal = { status: 400, message: 'expected no body' };
 
 function listsToken(list: string, token: string): boolean {
   return list.split(',').some((item) => item.trim().toLowerCase() === token);

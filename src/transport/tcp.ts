@@ -8,6 +8,8 @@
 import { type AddressInfo, createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
+import type { Arrivals } from './arrivals.ts';
+import { type WaitingConnections, waitingOn } from './node-arrivals.ts';
 import type { Tls } from './tls.ts';
 import {
   type Connection,
@@ -22,6 +24,8 @@ export interface TcpOptions<Session> {
   readonly firstBytesMsMax: number;
   /** Bytes that may wait for one peer before further sends are dropped (`dropped` is called). 0 = no limit. */
   readonly queueBytesMax: number;
+  /** Where connections wait until they are admitted; with TLS, also during the handshake. */
+  readonly arrivals: Arrivals;
   /** `upgrade` is called when a connection is accepted, with TLS after its handshake. */
   readonly handlers: ListenerHandlers<Session>;
 }
@@ -43,14 +47,19 @@ export async function listenTcp<Session>(
   options: TcpOptions<Session>,
 ): Promise<Listener> {
   const topics = new Topics<Session>();
-  const accept = (tcp: TcpSocket): void => admit(tcp, options, topics);
   const server =
     tls === undefined
-      ? createServer(SOCKET_OPTIONS, accept)
-      : createTlsServer(
-          { ...SOCKET_OPTIONS, cert: tls.cert, key: tls.key, handshakeTimeout: UPGRADE_MS_MAX },
-          accept,
-        );
+      ? createServer(SOCKET_OPTIONS)
+      : createTlsServer({
+          ...SOCKET_OPTIONS,
+          cert: tls.cert,
+          key: tls.key,
+          handshakeTimeout: 2 * UPGRADE_MS_MAX,
+        });
+  const waiting = waitingOn(server, options.arrivals); // first: a connection waits before it is admitted
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (tcp: TcpSocket) =>
+    admit(tcp, options, { topics, waiting }),
+  );
   // With TLS these are the raw sockets, including those still in their handshake.
   const sockets = new Set<TcpSocket>();
   server.on('connection', (tcp: TcpSocket) => {
@@ -79,11 +88,21 @@ const SOCKET_OPTIONS = {
   keepAliveInitialDelay: KERNEL_KEEP_ALIVE_MS,
 } as const;
 
+interface Shared<Session> {
+  readonly topics: Topics<Session>;
+  readonly waiting: WaitingConnections;
+}
+
 /** Nothing is read before the peer is admitted. */
-function admit<Session>(tcp: TcpSocket, options: TcpOptions<Session>, topics: Topics<Session>): void {
+function admit<Session>(
+  tcp: TcpSocket,
+  options: TcpOptions<Session>,
+  { topics, waiting }: Shared<Session>,
+): void {
   tcp.on('error', () => {}); // `close` follows
   const finish = (answer: UpgradeAnswer<Session>): void => {
     if (tcp.destroyed) return;
+    waiting.settle(tcp);
     // The protocol has not started, so there is no way to send a reason.
     if ('status' in answer) tcp.destroy();
     else serve(new TcpConnection(answer.session, tcp, options, topics), tcp, options);
@@ -140,6 +159,7 @@ class Topics<Session> {
 
 class TcpConnection<Session> implements Connection<Session> {
   readonly session: Session;
+  readonly transport = 'tcp';
   readonly #tcp: TcpSocket;
   readonly #options: TcpOptions<Session>;
   readonly #topics: Topics<Session>;

@@ -4,11 +4,14 @@
  * Two implementations: `uws.ts` (uWebSockets.js) and `ws.ts` (the `ws` package, where no uWS binary loads).
  * A connection belongs to the thread whose listener accepted it; nothing here may be called from another thread.
  */
+
+import type { Arrivals } from './arrivals.ts';
 import type { Tls } from './tls.ts';
 
 /** One open connection. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
 export interface Connection<Session> {
   readonly session: Session;
+  readonly transport: 'websocket' | 'tcp';
   /** Peer's address in text form, '' when unknown or once the connection is over. */
   readonly remoteAddress: string;
   /**
@@ -94,6 +97,8 @@ export interface ListenerOptions {
   /** At least one, with different paths. Any other path is answered with 404. */
   // Methods of an interface are bivariant, so a route of any session is one of `unknown`: a route only ever meets its own.
   readonly routes: readonly Route<unknown>[];
+  /** Where connections wait until they are answered; shared by the listeners of a thread. */
+  readonly arrivals: Arrivals;
 }
 
 /** A set of connections on one thread. */
@@ -151,7 +156,8 @@ export interface Transport {
   listen(host: string, port: number, options: ListenerOptions): Promise<Listener>;
   /** Present when connections can be handed to other threads. */
   readonly threads?: {
-    acceptor(host: string, port: number): Promise<Acceptor>;
+    /** @param arrivals where those wait that come while there is no child */
+    acceptor(host: string, port: number, arrivals: Arrivals): Promise<Acceptor>;
     child(options: ListenerOptions): ChildEndpoint;
   };
 }

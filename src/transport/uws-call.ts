@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 type Cork = Pick<Uws.HttpResponse, 'cork'>;
+type Listen = (app: Uws.TemplatedApp, listening: (socket: Uws.us_listen_socket | false) => void) => unknown;
 
 const CONNECT_MS_MAX = 1000;
 const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
@@ -40,43 +41,58 @@ export class UwsCall {
     this.#peer?.destroy();
   }
 
-  /** Resolves to undefined where the host has no place for a Unix socket. */
-  #connect(): Promise<Cork | undefined> {
-    const uws = this.#uws;
+  /** Resolves to undefined where the host lets nobody listen, to itself even. */
+  async #connect(): Promise<Cork | undefined> {
     const path = join(tmpdir(), `dat-${randomBytes(12).toString('hex')}.sock`);
+    const response = await this.#requestOver(
+      (app, listening) => app.listen_unix(listening, path),
+      () => connect({ path }),
+    );
+    rmSync(path, { force: true });
+    if (response !== undefined) return response;
+    // Where no file can be made, as in a container that may write nothing.
+    let port = 0;
+    return this.#requestOver(
+      (app, listening) =>
+        app.listen('127.0.0.1', 0, (socket) => {
+          if (socket) port = this.#uws.us_socket_local_port(socket);
+          listening(socket);
+        }),
+      () => connect({ host: '127.0.0.1', port }),
+    );
+  }
+
+  /** Makes a request to an app of its own that is never answered. */
+  #requestOver(listen: Listen, dial: () => Socket): Promise<Cork | undefined> {
     return new Promise((resolve) => {
       let listening: Uws.us_listen_socket | undefined;
       const settle = (response: Cork | undefined): void => {
         clearTimeout(timeout);
         resolve(response);
-        if (listening === undefined) return;
-        uws.us_listen_socket_close(listening);
+        if (listening !== undefined) this.#uws.us_listen_socket_close(listening);
         listening = undefined;
-        rmSync(path, { force: true });
       };
       const timeout = setTimeout(() => settle(undefined), CONNECT_MS_MAX);
       const lost = (): void => {
         this.#response = Promise.resolve(undefined);
         settle(undefined);
       };
-      uws
-        .App()
-        .get('/*', (response) => {
-          response.onAborted(lost);
-          settle(response);
-        })
-        .listen_unix((socket) => {
-          if (!socket) {
-            settle(undefined);
-            return;
-          }
-          listening = socket;
-          this.#peer = connect({ path })
-            .on('error', () => {}) // 'close' follows
-            .on('close', lost)
-            .unref();
-          this.#peer.write(REQUEST);
-        }, path);
+      const app = this.#uws.App().get('/*', (response) => {
+        response.onAborted(lost);
+        settle(response);
+      });
+      listen(app, (socket) => {
+        if (!socket) {
+          settle(undefined);
+          return;
+        }
+        listening = socket;
+        this.#peer = dial()
+          .on('error', () => {}) // 'close' follows
+          .on('close', lost)
+          .unref();
+        this.#peer.write(REQUEST);
+      });
     });
   }
 }

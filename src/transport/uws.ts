@@ -1,47 +1,21 @@
-/** The transport port on uWebSockets.js: the only file that touches its API. */
+/** The transport port on uWebSockets.js: its listeners and routes. */
 import type * as Uws from 'uWebSockets.js';
-import { CLOSE_HANDSHAKE_MS } from '../limits.ts';
-import { type HttpRefusal, handshakeProblem, notWebSocket } from './handshake.ts';
+import type { Arrivals } from './arrivals.ts';
+import { type HttpRefusal, handshakeProblem, hasBody, notWebSocket, withBody } from './handshake.ts';
 import type { Tls } from './tls.ts';
-import {
-  type Acceptor,
-  type ChildDescriptor,
-  type ChildEndpoint,
-  type Connection,
-  ListenError,
-  type ListenerHandlers,
-  type ListenerOptions,
-  type Route,
-  type Transport,
-  type UpgradeAnswer,
+import type {
+  Acceptor,
+  ChildEndpoint,
+  ListenerOptions,
+  Route,
+  Transport,
+  UpgradeAnswer,
 } from './transport.ts';
 import { type AppLoad, UwsApps } from './uws-apps.ts';
+import { type App, bind, createApp, type UwsBinding } from './uws-binding.ts';
 import { UwsCall } from './uws-call.ts';
-
-/** What uWS has beside its typings. */
-interface App extends Uws.TemplatedApp {
-  addChildAppDescriptor(descriptor: ChildDescriptor): void;
-  removeChildAppDescriptor(descriptor: ChildDescriptor): void;
-  getDescriptor(): ChildDescriptor;
-  listen(
-    host: Uws.RecognizedString,
-    port: number,
-    options: number,
-    listening: (socket: Uws.us_listen_socket | false) => void,
-  ): App;
-  listen(
-    host: Uws.RecognizedString,
-    port: number,
-    listening: (socket: Uws.us_listen_socket | false) => void,
-  ): App;
-  listen(port: number, listening: (socket: Uws.us_listen_socket | false) => void): App;
-  listen(port: number, options: number, listening: (socket: Uws.us_listen_socket | false) => void): App;
-}
-
-export type UwsBinding = typeof Uws & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number };
-
-/** Joined by a socket that leaves its last topic: uWS forgets what waits for one that is in none. */
-const LAST_TOPIC = '*';
+import { type UserData, UwsConnection } from './uws-connection.ts';
+import { type Asked, addressOf, type Peer, UwsRequests } from './uws-requests.ts';
 
 /** @param tls undefined: plain TCP */
 export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
@@ -56,12 +30,7 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
       // With a certificate an app in front accepts for whichever app has the newest one.
       const front = tls === undefined ? undefined : newApp();
       front?.addChildAppDescriptor(apps.current.getDescriptor());
-      const { socket, port: bound } = await bind(uws, front ?? apps.current, host, port);
-      let listening = true;
-      const stopAccepting = (): void => {
-        if (listening) uws.us_listen_socket_close(socket);
-        listening = false;
-      };
+      const bound = await bind(uws, front ?? apps.current, host, port);
       const useTls = (next: Tls): void => {
         const before = apps.replace(next);
         front?.addChildAppDescriptor(apps.current.getDescriptor());
@@ -72,24 +41,21 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
         apps.close();
         call.close();
       };
-      return { port: bound, stopAccepting, publish: apps.publish.bind(apps), useTls, close };
+      return { ...bound, publish: apps.publish.bind(apps), useTls, close };
     },
     threads: {
-      async acceptor(host, port): Promise<Acceptor> {
+      async acceptor(host, port, arrivals): Promise<Acceptor> {
         const app = newApp(); // of the same kind as its children: uWS takes one for the other
         // Reached only while no child is there: the workers are starting or gone.
-        app.any('/*', (response) => refuse(response, { status: 503, message: 'no worker is ready' }));
-        const { socket, port: bound } = await bind(uws, app, host, port);
-        let listening = true;
-        const stopAccepting = (): void => {
-          if (listening) uws.us_listen_socket_close(socket);
-          listening = false;
-        };
+        const requests = requestsOf(app, arrivals);
+        app.any('/*', (response, request) => {
+          requests.answer(askedOf(response, headersOf(request)), (peer) => refuse(response, noWorker, peer));
+        });
+        const bound = await bind(uws, app, host, port);
         return {
-          port: bound,
+          ...bound,
           addChild: (descriptor) => app.addChildAppDescriptor(descriptor),
           removeChild: (descriptor) => app.removeChildAppDescriptor(descriptor),
-          stopAccepting,
           close: () => app.close(),
         };
       },
@@ -112,129 +78,36 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
   };
 }
 
-/** What fits the key has been checked; should the files have changed since, uWS throws. */
-function createApp(uws: UwsBinding, tls: Tls | undefined): App {
-  if (tls === undefined) return uws.App() as App;
-  return uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) as App;
-}
+const noWorker: HttpRefusal = { status: 503, message: 'no worker is ready' };
 
-/** uWS copies these properties onto its own object of the connection: one is enough. */
-interface UserData<Session> {
-  readonly connection: UwsConnection<Session>;
-}
-
-class UwsConnection<Session> implements Connection<Session> {
-  readonly session: Session;
-  /** From `opened` on; uWS throws when a closed socket is touched. */
-  #ws!: Uws.WebSocket<UserData<Session>>;
-  #open = false;
-  #closing = false;
-  #topics = 0;
-  #inLastTopic = false;
-  readonly #handlers: ListenerHandlers<Session>;
-  /** What `close` was called with. */
-  #closeWith: { readonly code: number; readonly reason: string } | undefined;
-
-  constructor(session: Session, handlers: ListenerHandlers<Session>) {
-    this.session = session;
-    this.#handlers = handlers;
-  }
-
-  /** Code that this side closes with, undefined while it does not. */
-  get closeCode(): number | undefined {
-    return this.#closeWith?.code;
-  }
-
-  /** The upgrade is done. */
-  opened(ws: Uws.WebSocket<UserData<Session>>): void {
-    this.#ws = ws;
-    this.#open = true;
-  }
-
-  get remoteAddress(): string {
-    return this.#open ? Buffer.from(this.#ws.getRemoteAddressAsText()).toString() : '';
-  }
-
-  send(frame: string | Uint8Array, binary: boolean): void {
-    if (this.#open && !this.#closing) this.#ws.send(frame as string, binary, false);
-  }
-
-  cork(body: () => void): void {
-    if (this.#open) this.#ws.cork(body);
-  }
-
-  ping(): void {
-    if (this.#open && !this.#closing) this.#ws.ping();
-  }
-
-  close(code: number, reason: string): void {
-    if (!this.#open || this.#closing) return;
-    this.#closing = true;
-    this.#closeWith = { code, reason };
-    const hadTopics = this.#topics > 0 || this.#inLastTopic;
-    this.#handlers.closing(this);
-    // What was published to it in this turn is in its queue only when the turn is over.
-    if (hadTopics) setImmediate(() => this.drained());
-    else this.drained();
-    // A peer that reads nothing never gets the close frame: its connection must not stay for that.
-    if (this.#open) setTimeout(() => this.terminate(), CLOSE_HANDSHAKE_MS).unref();
-  }
-
-  /**
-   * The kernel took some of what was waiting. The close frame follows the last of it: after `end` a connection is out
-   * of reach, and a peer that then reads a little at a time could hold its queue for ever.
-   */
-  drained(): void {
-    const close = this.#closeWith;
-    if (close === undefined || !this.#open || this.#ws.getBufferedAmount() > 0) return;
-    this.#ws.end(close.code, close.reason);
-  }
-
-  terminate(): void {
-    if (this.#open) this.#ws.close();
-  }
-
-  join(topic: string): void {
-    if (!this.#open) return;
-    this.#topics += 1;
-    this.#ws.subscribe(topic);
-  }
-
-  leave(topic: string): void {
-    if (!this.#open) return;
-    this.#topics -= 1;
-    if (this.#topics === 0 && !this.#inLastTopic) {
-      this.#inLastTopic = true;
-      this.#ws.subscribe(LAST_TOPIC);
-    }
-    this.#ws.unsubscribe(topic);
-  }
-
-  bufferedBytes(): number {
-    return this.#open ? this.#ws.getBufferedAmount() : 0;
-  }
-
-  /** The connection is over. */
-  ended(): void {
-    this.#open = false;
-  }
+function requestsOf(app: App, arrivals: Arrivals): UwsRequests {
+  return new UwsRequests(app, arrivals, (response, peer) => refuse(response, withBody, peer));
 }
 
 /** What the routes of one app share. */
 interface Shared {
   readonly call: UwsCall;
+  readonly requests: UwsRequests;
   /** Of the app. */
   readonly load: AppLoad;
 }
 
-function routed(app: App, uws: UwsBinding, { routes }: ListenerOptions, shared: Shared): App {
-  for (const route of routes) addRoute(app, uws, route, shared);
+function routed(
+  app: App,
+  uws: UwsBinding,
+  { routes, arrivals }: ListenerOptions,
+  more: Omit<Shared, 'requests'>,
+): App {
+  const requests = requestsOf(app, arrivals);
+  for (const route of routes) addRoute(app, uws, route, { ...more, requests });
   const served = routes.map(({ path }) => path).join(', ');
   const notHere = { status: 404, message: `no such path; served here: ${served}` };
-  return app.any('/*', (response) => refuse(response, notHere)) as App;
+  return app.any('/*', (response, request) => {
+    requests.answer(askedOf(response, headersOf(request)), (peer) => refuse(response, notHere, peer));
+  }) as App;
 }
 
-function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, { call, load }: Shared): void {
+function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, shared: Shared): void {
   const { handlers, path, frameBytesMax, queueBytesMax } = route;
   const connectionOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().connection;
   app
@@ -246,11 +119,11 @@ function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, { c
       idleTimeout: 0,
       maxLifetime: 0,
       sendPingsAutomatically: false,
-      upgrade: (response, request, context) => upgrade(route, call, response, request, context),
+      upgrade: (response, request, context) => upgrade(route, shared, { response, request, context }),
       open(ws) {
         const connection = connectionOf(ws);
         connection.opened(ws);
-        load.connections += 1;
+        shared.load.connections += 1;
         handlers.open(connection);
       },
       message: (ws, message, isBinary) =>
@@ -266,61 +139,59 @@ function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, { c
       close(ws, code) {
         const connection = connectionOf(ws);
         connection.ended();
-        load.connections -= 1;
+        shared.load.connections -= 1;
         handlers.close(connection, connection.closeCode ?? code);
       },
     })
     // Whatever uWS takes for no handshake: other methods, a key that is missing or too short.
     .any(path, (response, request) => {
       const head = { method: request.getMethod().toUpperCase(), header: headersOf(request) };
-      refuse(response, handshakeProblem(head) ?? notWebSocket);
+      const problem = handshakeProblem(head) ?? notWebSocket;
+      shared.requests.answer(askedOf(response, head.header), (peer) => refuse(response, problem, peer));
     });
+}
+
+interface UwsUpgrade {
+  readonly response: Uws.HttpResponse;
+  /** Valid until the handler returns. */
+  readonly request: Uws.HttpRequest;
+  readonly context: Uws.us_socket_context_t;
 }
 
 function upgrade<Session>(
   { handlers }: Route<Session>,
-  call: UwsCall,
-  response: Uws.HttpResponse,
-  request: Uws.HttpRequest,
-  context: Uws.us_socket_context_t,
+  { requests, call }: Shared,
+  { response, request, context }: UwsUpgrade,
 ): void {
   const header = headersOf(request);
-  const problem = handshakeProblem({ method: 'GET', header });
-  if (problem !== undefined) {
-    refuse(response, problem);
-    return;
-  }
+  const query = request.getQuery() ?? '';
   const key = header('sec-websocket-key');
-  const extensions = header('sec-websocket-extensions');
-  const finish = (answer: UpgradeAnswer<Session>): void => {
+  const finish = (answer: UpgradeAnswer<Session>, peer: Peer): void => {
+    if (peer.isGone) return;
     if ('status' in answer) {
-      refuse(response, answer);
+      refuse(response, answer, peer);
       return;
     }
+    peer.settle();
     const data: UserData<Session> = { connection: new UwsConnection(answer.session, handlers) };
-    response.upgrade(data, key, answer.protocol ?? '', extensions, context);
+    response.upgrade(data, key, answer.protocol ?? '', header('sec-websocket-extensions'), context);
   };
-  const answer = handlers.upgrade({
-    query: request.getQuery() ?? '',
-    header,
-    get remoteAddress() {
-      return Buffer.from(response.getRemoteAddressAsText()).toString();
-    },
+  const asked = askedOf(response, header);
+  requests.answer(asked, (peer) => {
+    const problem = handshakeProblem({ method: 'GET', header });
+    if (problem !== undefined) {
+      refuse(response, problem, peer);
+      return;
+    }
+    const answer = handlers.upgrade({ query, header, remoteAddress: asked.address });
+    if (answer instanceof Promise) void answer.then((late) => call.run(() => finish(late, peer)));
+    else if (peer.isLate && !('status' in answer)) void call.run(() => finish(answer, peer));
+    else finish(answer, peer);
   });
-  if (!(answer instanceof Promise)) {
-    finish(answer);
-    return;
-  }
-  // uWS throws when a response is touched whose peer has gone.
-  let gone = false;
-  response.onAborted(() => {
-    gone = true;
-  });
-  void answer.then((late) =>
-    call.run(() => {
-      if (!gone) finish(late);
-    }),
-  );
+}
+
+function askedOf(response: Uws.HttpResponse, header: (name: string) => string): Asked {
+  return { response, address: addressOf(response), hasBody: hasBody(header) };
 }
 
 /** Of these the first line counts, as in Node. */
@@ -349,30 +220,23 @@ const phrases: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-function refuse(response: Uws.HttpResponse, { status, message, headers = {} }: HttpRefusal): void {
+/**
+ * Answers in a turn of its own. While a request waits for its answer, the library ends a connection that sends another.
+ * After an answer in the handler it would take the next request in the same bytes as well.
+ */
+function refuse(response: Uws.HttpResponse, refusal: HttpRefusal, peer: Peer): void {
+  setImmediate(() => {
+    if (peer.isGone) return;
+    peer.settle();
+    endWith(response, refusal);
+  });
+}
+
+function endWith(response: Uws.HttpResponse, { status, message, headers = {} }: HttpRefusal): void {
   response.cork(() => {
     response.writeStatus(`${status} ${phrases[status] ?? 'Error'}`);
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
     response.writeHeader('Content-Type', 'text/plain; charset=utf-8');
     response.end(`${message}\n`, true);
-  });
-}
-
-function bind(
-  uws: UwsBinding,
-  app: App,
-  host: string,
-  port: number,
-): Promise<{ socket: Uws.us_listen_socket; port: number }> {
-  return new Promise((resolve, reject) => {
-    app.listen(host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
-      if (socket) resolve({ socket, port: uws.us_socket_local_port(socket) });
-      else
-        reject(
-          new ListenError(
-            `cannot listen on ${host}:${port}: the port is in use, or the address is not this host's`,
-          ),
-        );
-    });
   });
 }

@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CLOSE_HANDSHAKE_MS, HEAD_BYTES_MAX, HEAD_LINES_MAX, UPGRADE_MS_MAX } from '../limits.ts';
 import { type HttpRefusal, handshakeProblem, notWebSocket } from './handshake.ts';
+import { waitingOn } from './node-arrivals.ts';
 import type { Tls } from './tls.ts';
 import {
   type Connection,
@@ -28,18 +29,14 @@ export function createWsTransport(tls?: Tls): Transport {
   return { name: 'ws', listen: (host, port, options) => listen(tls, host, port, options) };
 }
 
-/** As uWebSockets.js has it: who has not sent the head of an upgrade by then is cut off. */
-const HEAD = {
-  headersTimeout: UPGRADE_MS_MAX,
-  connectionsCheckingInterval: 1000,
-  maxHeaderSize: HEAD_BYTES_MAX,
-} as const;
+/** Who has not sent the head of an upgrade in time is dropped from the arrivals; Node's own limit only has to lie above. */
+const HEAD = { headersTimeout: 2 * UPGRADE_MS_MAX, maxHeaderSize: HEAD_BYTES_MAX } as const;
 
 async function listen(
   tls: Tls | undefined,
   host: string,
   port: number,
-  { routes }: ListenerOptions,
+  { routes, arrivals }: ListenerOptions,
 ): Promise<Listener> {
   const topics = new Topics();
   const connections = new Set<WsConnection<unknown>>();
@@ -51,14 +48,28 @@ async function listen(
   const server =
     tls === undefined
       ? createServer(HEAD)
-      : createTlsServer({ ...HEAD, handshakeTimeout: UPGRADE_MS_MAX, cert: tls.cert, key: tls.key });
+      : createTlsServer({ ...HEAD, handshakeTimeout: 2 * UPGRADE_MS_MAX, cert: tls.cert, key: tls.key });
+  const waiting = waitingOn(server, arrivals);
+  const asked = new WeakSet<Duplex>();
+  /** A second request ends the connection, as with uWebSockets.js. */
+  const isFirst = (socket: Duplex): boolean => {
+    if (asked.has(socket)) socket.destroy();
+    else asked.add(socket);
+    return !socket.destroyed;
+  };
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (!isFirst(request.socket)) return;
     const { status, message, headers } = byPath.has(pathOf(request)) ? notWebSocket : notHere;
-    response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers });
+    response.writeHead(status, {
+      Connection: 'close',
+      'Content-Type': 'text/plain; charset=utf-8',
+      ...headers,
+    });
     response.end(`${message}\n`);
   });
   server.on('upgrade', (request, stream, head) => {
     stream.on('error', () => stream.destroy());
+    if (!isFirst(stream)) return;
     const here = byPath.get(pathOf(request));
     const problem = requestProblem(request) ?? (here === undefined ? notHere : undefined);
     if (here === undefined || problem !== undefined) {
@@ -67,6 +78,7 @@ async function listen(
     }
     const { route, acceptor } = here;
     upgrade(route, request, stream, (session) => {
+      waiting.settle(request.socket);
       acceptor.handleUpgrade(request, stream, head, (ws) => {
         const connection = new WsConnection(session, ws, stream as TcpSocket, route, topics);
         connections.add(connection);
@@ -182,6 +194,7 @@ class Topics {
 
 class WsConnection<Session> implements Connection<Session> {
   readonly session: Session;
+  readonly transport = 'websocket';
   readonly #ws: WebSocket;
   readonly #tcp: TcpSocket;
   readonly #route: Route<Session>;

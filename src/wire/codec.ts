@@ -33,6 +33,15 @@ export interface DeviceCodec extends PeerCodec {
   interest(isListenedTo: boolean): Frame | undefined;
 }
 
+/** What a gateway is told; what concerns one of its devices names it. */
+export interface GatewayCodec extends PeerCodec {
+  welcome(gateway: string, pingIntervalMs: number): Frame | undefined;
+  /** What the gateway's device is told, by way of the gateway. */
+  device(device: string): DeviceCodec;
+  /** The device was taken from the gateway. @param code one of `closes` */
+  closed(device: string, code: number): Frame | undefined;
+}
+
 /** An entry, and whether all that was asked for since a position is there. */
 export interface Told extends Entry {
   readonly recovered?: boolean | undefined;

@@ -1,8 +1,9 @@
 /**
- * What a device sends. Runs on main for every event: finds the members of a frame as byte ranges and hands `data` on
- * as it was written, so that nothing is parsed into objects or encoded again.
+ * What a device sends, by itself or by way of a gateway. Runs on main for every event: finds the members of a frame as
+ * byte ranges and hands `data` on as it was written, so that nothing is parsed into objects or encoded again.
  */
 import { defaultPriorities, EventType, Priority } from './events.ts';
+import { isId } from './id.ts';
 import { JSON_DEPTH_MAX, scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
 
 export const STATUS_CHARACTERS_MAX = 64;
@@ -38,20 +39,72 @@ export function createDeviceFrame(): DeviceFrame {
   };
 }
 
+/** What else stands in a gateway's frame. */
+export interface GatewayFrame extends DeviceFrame {
+  /** The device that it speaks for; '' when it names none, or no valid id. */
+  device: string;
+  /** '' for an event; undefined for one that is not known. */
+  op: '' | 'open' | 'close' | undefined;
+}
+
+export function createGatewayFrame(): GatewayFrame {
+  return { ...createDeviceFrame(), device: '', op: '' };
+}
+
 /** Byte ranges of the members that count, -1 where absent; the last of a name wins, as in JSON.parse. */
-const member = { type: -1, typeEnd: -1, priority: -1, priorityEnd: -1, status: -1, statusEnd: -1 };
+const member = {
+  type: -1,
+  typeEnd: -1,
+  priority: -1,
+  priorityEnd: -1,
+  status: -1,
+  statusEnd: -1,
+  device: -1,
+  deviceEnd: -1,
+  op: -1,
+  opEnd: -1,
+};
 
 /**
  * Parses a text frame.
  * @returns undefined when it is fine, else what is wrong with it, for error 107
  */
 export function parseDeviceText(frame: Uint8Array, into: DeviceFrame): string | undefined {
+  const problem = readText(frame, into, take);
+  return problem ?? readEvent(frame, into);
+}
+
+/**
+ * Parses a text frame of a gateway: an event of a device, or what becomes of the device.
+ * @returns as `parseDeviceText`; `into.device` is set where the frame names one, also on a problem
+ */
+export function parseGatewayText(frame: Uint8Array, into: GatewayFrame): string | undefined {
+  member.device = member.op = -1;
+  into.device = '';
+  into.op = '';
+  const problem = readText(frame, into, takeOfGateway);
+  if (member.device < 0) return problem ?? 'device: missing; the id of a device is accepted';
+  const device = frame[member.device] === QUOTE ? idAt(frame, member.device, member.deviceEnd) : '';
+  if (!isId(device)) return problem ?? `device: ${given(frame, member.device, member.deviceEnd)}; not an id`;
+  into.device = device;
+  if (problem !== undefined) return problem;
+  if (member.op < 0) return readEvent(frame, into);
+  into.op = opNames[wordAt(frame, member.op, member.opEnd, opWords)];
+  return undefined;
+}
+
+/** Finds the members of a text frame. @returns as `parseDeviceText` */
+function readText(frame: Uint8Array, into: DeviceFrame, takeMember: typeof take): string | undefined {
   reset(into, true);
   member.type = member.priority = member.status = -1;
-  const isObject = readMembers(frame, into);
+  const isObject = readMembers(frame, into, takeMember);
   const idProblem = checkId(frame, into);
-  if (!isObject) return `not a JSON object, or a member nested deeper than ${JSON_DEPTH_MAX} levels`;
-  if (idProblem !== undefined) return idProblem;
+  if (isObject) return idProblem;
+  member.device = -1; // it says nothing of any device
+  return `not a JSON object, or a member nested deeper than ${JSON_DEPTH_MAX} levels`;
+}
+
+function readEvent(frame: Uint8Array, into: DeviceFrame): string | undefined {
   into.type = member.type < 0 ? 0 : wordAt(frame, member.type, member.typeEnd, typeWords);
   if (into.type === 0) {
     return `type: ${given(frame, member.type, member.typeEnd)}; "message", "status" or "pong" is accepted`;
@@ -121,6 +174,12 @@ const priorityWords = wordsOf(Priority);
 const Key = { type: 1, data: 2, priority: 3, id: 4, status: 5 } as const;
 const keyWords = wordsOf(Key);
 
+/** Beside those of a device. */
+const GatewayKey = { device: 1, op: 2 } as const;
+const gatewayKeyWords = wordsOf(GatewayKey);
+const opNames = [undefined, 'open', 'close'] as const;
+const opWords = wordsOf({ open: 1, close: 2 });
+
 function reset(into: DeviceFrame, payloadIsJson: boolean): void {
   into.type = into.priority = 0;
   into.payloadIsJson = payloadIsJson;
@@ -129,7 +188,7 @@ function reset(into: DeviceFrame, payloadIsJson: boolean): void {
 }
 
 /** Walks the top-level object. @returns false when the frame is not valid JSON or not an object */
-function readMembers(frame: Uint8Array, into: DeviceFrame): boolean {
+function readMembers(frame: Uint8Array, into: DeviceFrame, takeMember: typeof take): boolean {
   let at = skipSpace(frame, 0);
   if (frame[at] !== 0x7b) return false;
   at = skipSpace(frame, at + 1);
@@ -139,7 +198,7 @@ function readMembers(frame: Uint8Array, into: DeviceFrame): boolean {
     if (value < 0) return false;
     const end = scanValue(frame, value);
     if (end < 0) return false;
-    take(frame, at, value, end, into);
+    takeMember(frame, at, value, end, into);
     at = skipSpace(frame, end);
     if (frame[at] === 0x7d) return skipSpace(frame, at + 1) === frame.length;
     if (frame[at] !== 0x2c) return false;
@@ -168,6 +227,21 @@ function take(frame: Uint8Array, key: number, value: number, end: number, into: 
     case Key.status:
       member.status = value;
       member.statusEnd = end;
+  }
+}
+
+function takeOfGateway(frame: Uint8Array, key: number, value: number, end: number, into: DeviceFrame): void {
+  switch (wordAt(frame, key, value, gatewayKeyWords)) {
+    case GatewayKey.device:
+      member.device = value;
+      member.deviceEnd = end;
+      break;
+    case GatewayKey.op:
+      member.op = value;
+      member.opEnd = end;
+      break;
+    default:
+      take(frame, key, value, end, into);
   }
 }
 
@@ -229,6 +303,13 @@ function statusProblem(status: string): string | undefined {
 function decodeString(frame: Uint8Array, start: number): string {
   const text = Buffer.from(frame.subarray(start, scanString(frame, start))).toString();
   return Buffer.from(JSON.parse(text) as string).toString();
+}
+
+/** The string between `start` and `end`, of which nothing is needed but whether it is an id, and which. */
+function idAt(frame: Uint8Array, start: number, end: number): string {
+  const bytes = Buffer.from(frame.buffer, frame.byteOffset + start + 1, end - start - 2);
+  const text = bytes.toString('latin1');
+  return text.includes('\\') ? decodeString(frame, start) : text;
 }
 
 function decodeUtf8(bytes: Uint8Array): string | undefined {

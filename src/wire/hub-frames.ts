@@ -3,20 +3,21 @@ import { errors, removals } from '../codes.ts';
 import { deviceStateNames, statusOf } from '../presence/lifecycle.ts';
 import { type Entry, type FilterEntry, Notice, Refusal, type RefusedDevice } from '../records/replies.ts';
 import type { OpName } from '../records/requests.ts';
-import type { Asked, DeviceCodec, Problem, SubscriberCodec, Told } from './codec.ts';
+import type { Asked, DeviceCodec, GatewayCodec, Problem, SubscriberCodec, Told } from './codec.ts';
 import { Encoding } from './encodings.ts';
 import { epochName } from './events.ts';
 import { gapFrame } from './gap.ts';
 import { ID_ACCEPTED } from './id.ts';
 
-/** @param id raw JSON of the id */
-function ack(id: string, seq: number, skipped: boolean): string {
-  return `{"op":"ack","id":${id},"seq":${seq}${skipped ? ',"skipped":true' : ''}}`;
+/** @param id raw JSON of the id @param device the member that names the device, '' where it is the peer */
+function ackFrame(id: string, seq: number, skipped: boolean, device: string): string {
+  return `{"op":"ack",${device}"id":${id},"seq":${seq}${skipped ? ',"skipped":true' : ''}}`;
 }
 
-export function problemFrame({ code, message, id, retryAfterMs }: Problem): string {
+/** @param device as in `ackFrame` */
+export function problemFrame({ code, message, id, retryAfterMs }: Problem, device = ''): string {
   const retry = retryAfterMs === undefined ? '' : `,"retryAfterMs":${Math.ceil(retryAfterMs)}`;
-  return `{"op":"error",${idMember(id)}"code":${code},"message":${JSON.stringify(message)}${retry}}`;
+  return `{"op":"error",${device}${idMember(id)}"code":${code},"message":${JSON.stringify(message)}${retry}}`;
 }
 
 function draining(reconnectAfterMs: number): string {
@@ -142,13 +143,50 @@ function moreMember(more: boolean): string {
   return more ? ',"more":true' : '';
 }
 
-const peer = { problem: problemFrame, draining };
+const peer = { problem: (problem: Problem) => problemFrame(problem), draining };
 
 export const jsonDeviceCodec: DeviceCodec = {
   ...peer,
   welcome: (device, pingIntervalMs) => JSON.stringify({ op: 'welcome', device, pingIntervalMs }),
-  ack,
+  ack: (id, seq, skipped) => ackFrame(id, seq, skipped, ''),
   interest: (active) => JSON.stringify({ op: 'interest', active }),
+};
+
+/** A device behind a gateway: what is for it names it. */
+class JsonDeviceOfGateway implements DeviceCodec {
+  readonly #device: string;
+
+  constructor(device: string) {
+    this.#device = device;
+  }
+
+  /** The gateway is told. */
+  draining(): undefined {}
+
+  welcome(): undefined {}
+
+  problem(problem: Problem): string {
+    return problemFrame(problem, this.#member);
+  }
+
+  ack(id: string, seq: number, skipped: boolean): string {
+    return ackFrame(id, seq, skipped, this.#member);
+  }
+
+  interest(active: boolean): string {
+    return JSON.stringify({ op: 'interest', device: this.#device, active });
+  }
+
+  get #member(): string {
+    return `"device":"${this.#device}",`;
+  }
+}
+
+export const jsonGatewayCodec: GatewayCodec = {
+  ...peer,
+  welcome: (gateway, pingIntervalMs) => JSON.stringify({ op: 'welcome', gateway, pingIntervalMs }),
+  device: (device) => new JsonDeviceOfGateway(device),
+  closed: (device, code) => JSON.stringify({ op: 'closed', device, code }),
 };
 
 /** Both subprotocols: they differ in events only. */

@@ -9,7 +9,7 @@ interface Terms {
 
 export const deviceTerms: Terms = { subprotocols: [Subprotocol.json], parameters: ['interest'] };
 
-export const gatewayTerms: Terms = { subprotocols: [Subprotocol.json], parameters: [] };
+export const gatewayTerms: Terms = { subprotocols: [Subprotocol.json], parameters: ['interest'] };
 
 export const subscriberTerms: Terms = {
   subprotocols: [Subprotocol.json, Subprotocol.binary],

@@ -10,7 +10,12 @@ import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
-import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../../src/records/commands.ts';
+import type {
+  ConnectionInfo,
+  OperatorCommand,
+  OperatorResult,
+  SlowSubscriber,
+} from '../../src/records/commands.ts';
 import type { ReloadAnswer } from '../../src/reload.ts';
 import { Activity } from '../../src/supervise/activity.ts';
 import { RuleKeeper } from '../../src/supervise/rule-keeper.ts';
@@ -31,6 +36,7 @@ export class FakeHub {
   slow: SlowSubscriber[] = [];
   readonly taps = new Taps();
   draining: string | undefined;
+  connections: ConnectionInfo[] = [];
   /** Lines of the log. */
   readonly lines: Record<string, unknown>[] = [];
   reload: () => ReloadAnswer = () => ({ changed: [], needRestart: [] });
@@ -46,6 +52,7 @@ export class FakeHub {
       version: '1.2.3',
       transport: 'ws',
       fanoutWorkers: 1,
+      ingestWorkers: 0,
       presence: new PresenceReader(memory),
       history: new HistoryReader(
         attachHistory(createHistory(0)),
@@ -61,7 +68,7 @@ export class FakeHub {
         { thread: 'fanout-0', counters: this.worker },
       ],
       rings: [{ ring: 'main-to-owner', usedRatio: () => 0.25 }],
-      workerRestarts: () => ({ owner: 0, fanout: 2 }),
+      workerRestarts: () => ({ owner: 0, ingest: 0, fanout: 2 }),
       notReady: () => this.draining,
       notAlive: () => this.dead,
       lateSeconds: (thread) => (thread === this.late ? 6 : 0),
@@ -70,6 +77,7 @@ export class FakeHub {
         return this.answer(command);
       },
       rules: new RuleKeeper([], (command) => this.deps.operate(command)),
+      connections: async (sessions) => this.connections.filter(({ session }) => sessions.includes(session)),
       slowSubscribers: () => this.slow,
       tap: (device, listener) => this.taps.add(device, listener),
       reload: async () => this.reload(),

@@ -50,6 +50,7 @@ describe('GET /v1/stats', () => {
       transport: 'ws',
       uptimeSeconds: 5,
       fanoutWorkers: 1,
+      ingestWorkers: 0,
       devices: { online: 0, stale: 0, offline: 0 },
       subscriptions: { allow: 0, active: 0, inactive: 0, deny: 0 },
       connections: { device: 0, subscriber: 0 },
@@ -64,7 +65,7 @@ describe('GET /v1/stats', () => {
       rates: { windowSeconds: 5, eventsPerSecond: 0, deliveriesPerSecond: 0 },
       latency: { count: 0, p50Seconds: null, p99Seconds: null },
       rings: [{ ring: 'main-to-owner', usedRatio: 0.25 }],
-      workerRestarts: { owner: 0, fanout: 2 },
+      workerRestarts: { owner: 0, ingest: 0, fanout: 2 },
     });
   });
 

@@ -1,8 +1,14 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LiveLists } from '../../src/admin/live-lists.ts';
+import { HistoryLog } from '../../src/history/log.ts';
+import { attachHistory, createHistory, HISTORY_BYTES_MIN, historyUsage } from '../../src/history/memory.ts';
+import { HistoryReader } from '../../src/history/reader.ts';
 import { LISTS_MAX, VALUE_BYTES_MAX } from '../../src/limits.ts';
+import type { RecordViews } from '../../src/memory/ring.ts';
 import { DeviceState, RowState } from '../../src/presence/lifecycle.ts';
+import { EventField, EventFlag, eventBytes, privateViews, writeEventHead } from '../../src/records/event.ts';
 import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/wire/device-frames.ts';
+import { EventType, Priority } from '../../src/wire/events.ts';
 import { FakeHub, fakeHub, refusal } from './fake-hub.ts';
 
 const page = {
@@ -207,12 +213,59 @@ describe('the values of a live list', () => {
   });
 
   it('come from history where the hub keeps one, and then nobody looks at events', async () => {
-    const kept = { at: 1, type: 'message', priority: 'low', bytes: 1, json: '7' } as const;
-    const hub = new FakeHub({ newestMessage: (device) => (device === 'd' ? kept : undefined) });
-    hub.device('d');
+    const hub = new FakeHub();
+    const memory = createHistory(HISTORY_BYTES_MIN);
+    const { devices } = hub.deps.presence;
+    const log = new HistoryLog(attachHistory(memory), hub.registry.devices, 100);
+    const limits = { eventsMax: 100, ttlMs: 1000 };
+    const lists = new LiveLists({
+      ...hub.deps,
+      history: new HistoryReader(attachHistory(memory), devices, limits, hub.clock),
+      historyUsage: () => historyUsage(attachHistory(memory)),
+    });
+    onTestFinished(() => lists.close());
+    const slot = hub.device('d');
     hub.device('e');
-    const lists = listsOf(hub);
-    expect((await lists.list(withValues)).devices.map(({ value }) => value)).toEqual([kept, null]);
+    const keep = (seq: number, type: number, payload: string, flags: number): void => {
+      const record = recordOf(type, payload, flags);
+      expect(log.append(slot, seq, record, 0, eventBytes(record, 0))).toBe(true);
+      hub.registry.devices.rows.seq[slot] = seq;
+    };
+    log.begin(slot, 0);
+    keep(1, EventType.message, '{"t":1}', EventFlag.payloadIsJson);
+    keep(2, EventType.message, `"${'x'.repeat(1000)}"`, EventFlag.payloadIsJson);
+    keep(3, EventType.status, '', 0);
+    const [d, e] = (await lists.list(withValues)).devices;
+    expect(d?.value).toEqual({
+      at: 7,
+      type: 'message',
+      priority: 'normal',
+      bytes: 1002,
+      json: `"${'x'.repeat(VALUE_BYTES_MAX - 1)}`,
+    });
+    expect(e?.value).toBeNull();
+    keep(4, EventType.message, '\0ÿ', 0);
+    expect((await lists.list(withValues)).devices[0]?.value).toMatchObject({ bytes: 3, base64: 'AMO/' });
     expect(hub.taps.inUse).toBe(false);
   });
 });
+
+/** An event record as the owner has it. */
+function recordOf(type: number, payload: string, flags: number): RecordViews {
+  const bytes = Buffer.from(payload);
+  const views = privateViews(EventField.body + bytes.length);
+  const body = writeEventHead(views, 0, {
+    at: 7,
+    received: 0,
+    device: 0,
+    type,
+    priority: Priority.normal,
+    flags,
+    session: 0,
+    statusBytes: 0,
+    payloadBytes: bytes.length,
+    ackBytes: 0,
+  });
+  views.u8.set(bytes, body);
+  return views;
+}

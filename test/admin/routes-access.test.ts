@@ -81,18 +81,6 @@ describe('PUT /v1/access/rules', () => {
     expect(hub.commands).toEqual([]);
   });
 
-  it('refuses a rule that says something twice', async () => {
-    const hub = await fakeHub();
-    const body = '{"rules":[{"device":"*","subscriber":"*","access":"deny","access":"allow"}]}';
-    const headers = { 'content-type': 'application/json' };
-    refusal(
-      400,
-      'bad_request',
-      'body has the member "access" twice in one object',
-    )(await hub.ask('PUT', PATH, { body, headers }));
-    expect(hub.commands).toEqual([]);
-  });
-
   it('refuses a dryRun that is neither true nor false', async () => {
     const hub = await fakeHub();
     const answer = await hub.ask('PUT', `${PATH}?dryRun=yes`, { json: { rules } });

@@ -1,6 +1,6 @@
 /**
- * Breaks what can be broken while a fleet sends: kills the owner and the fan-out workers, stops peers, throttles and
- * cuts connections. Then it lets everything settle and does the books. No assertions; the report says what is wrong.
+ * Breaks what can be broken while a fleet sends: kills the owner and the threads that hold peers, stops peers, throttles
+ * and cuts connections, and has devices take over their own connections. Then it lets everything settle and does the books. No assertions; the report says what is wrong.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -9,16 +9,18 @@ import { Metrics } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Frame } from '../support/frames.ts';
 import { type HubProcess, startHub } from '../support/hub-process.ts';
-import { Device } from '../support/peers.ts';
 import { Random } from '../support/random.ts';
 import { imbalance, problemsOf } from './books.ts';
 import { Follower } from './follower.ts';
+import { RecoveringClient } from './recovering-client.ts';
+import { Sender } from './sender.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 export interface ChaosOptions {
   readonly seconds: number;
   readonly seed: number;
   readonly fanoutWorkers: number;
+  readonly ingestWorkers: number;
   /** Time between two threads that are killed: a hub ends when more than five die in a minute. */
   readonly killEveryMs: number;
 }
@@ -30,15 +32,23 @@ export interface ChaosReport {
   readonly gaps: number;
   readonly ownerRestarts: number;
   readonly fanoutRestarts: number;
+  readonly ingestRestarts: number;
+  /** Times that a device connected again. */
+  readonly deviceReconnects: number;
   readonly lostWithOwners: number;
   readonly reconnects: number;
+  /** Times that a client came back and recovered what it had missed. */
+  readonly recoveries: number;
 }
 
 const DEVICES = 12;
 const DIRECT = 8;
 const PROXIED = 6;
+/** Of the clients that recover, each second one follows a filter. */
+const RECOVERING = 4;
 const PRIORITIES = ['low', 'normal', 'normal', 'high'] as const;
 const TICK_MS = 10;
+const REPLACE_EVERY_MS = 50;
 /** What a subscriber beyond is told of lately: small queues make laggards. */
 const QUEUE_BYTES = '16384';
 const DENIED = 'denied';
@@ -51,14 +61,15 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const hub = await startHub({
     DAT_FAULT_INJECTION: 'true',
     DAT_FANOUT_WORKERS: String(options.fanoutWorkers),
+    DAT_INGEST_WORKERS: String(options.ingestWorkers),
     DAT_DEVICE_RATE: '0',
     DAT_SEND_QUEUE_BYTES: QUEUE_BYTES,
     DAT_LOG_LEVEL: 'warn',
   });
   const proxy = await TcpProxy.start(hub.subscriberPort);
   const names = Array.from({ length: DEVICES }, (_, n) => `dev-${n}`);
-  const fleet = await Promise.all(names.map((name) => Device.connect(hub.devicePort, `?id=${name}`)));
-  await Promise.all(fleet.map((device) => device.welcome()));
+  const fleet = names.map((name) => new Sender(name, hub.devicePort));
+  await Promise.all(fleet.map((device) => device.connect()));
   const unheard = await numbersOf(hub, names);
   const some = () => names.filter((_, n) => n === 0 || random() < 0.5);
   const followers = [
@@ -70,18 +81,24 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
       { length: PROXIED },
       (_, n) => new Follower(`proxied-${n}`, some(), () => proxy.port, n % 2 === 1),
     ),
+    ...Array.from({ length: RECOVERING }, (_, n) =>
+      n % 2 === 0
+        ? new RecoveringClient(`recovering-${n}`, some(), n < 2 ? proxy.port : hub.subscriberPort)
+        : new RecoveringClient(`filtering-${n}`, names, n < 2 ? proxy.port : hub.subscriberPort, ['dev-*']),
+    ),
   ];
   const denied = new Follower(DENIED, names, () => hub.subscriberPort);
   for (const follower of [...followers, denied]) follower.start();
   const stopped = new StoppedReader(hub.subscriberPort, 'stopped', names);
   await eventually('all follow', () => [...followers, denied].every(({ isWelcome }) => isWelcome));
   await admin(hub, 'PUT', `/v1/devices/dev-0/subscribers/${DENIED}`, { status: 'deny' });
-  const deniedAfter = (await fleet[0]!.message('denied from here')).seq;
+  const deniedAfter = (await fleet[0]!.publish({ type: 'message', data: 'denied from here' })).seq;
 
   let sent = 0;
   const endAt = performance.now() + options.seconds * 1000;
   const killing = killInTurns(hub, options, endAt);
   const breaking = breakPeers(proxy, stopped, random, endAt);
+  const replacing = replaceDevices(fleet, new Random(options.seed + 1), endAt);
   while (performance.now() < endAt) {
     for (const device of fleet) {
       const priority = PRIORITIES[Math.floor(random() * PRIORITIES.length)];
@@ -90,10 +107,11 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     }
     await sleep(TICK_MS);
   }
-  await Promise.all([killing, breaking]);
+  await Promise.all([killing, breaking, replacing]);
   proxy.throttle(0);
   stopped.goOn();
   await eventually('the hub is ready', async () => (await admin(hub, 'GET', '/readyz')).ok, 20_000);
+  await eventually('the fleet is back', () => fleet.every(({ isConnected }) => isConnected), 20_000);
   await eventually('all follow again', () => followers.every(({ isWelcome }) => isWelcome), 20_000);
   const lasts = await lastEvents(fleet, names, followers);
   const missing = lasts.every(({ seq }, n) => everybodyHas(followers, names[n]!, seq))
@@ -119,7 +137,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     if (frame.op === 'event' && frame.device === 'dev-0' && frame.seq! >= deniedAfter)
       problems.push(`${DENIED} got dev-0 ${frame.seq}, denied from ${deniedAfter} on`);
   }
-  for (const device of fleet) void device.drop();
+  for (const device of fleet) device.stop();
   await proxy.stop();
   const code = await hub.stop();
   if (code !== 0) problems.push(`the hub ended with ${code}: ${hub.stderr().slice(-2000)}`);
@@ -131,8 +149,11 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     gaps: frames.filter(({ op }) => op === 'gap').length,
     ownerRestarts: metrics.value('dat_worker_restarts_total', { role: 'owner' }),
     fanoutRestarts: metrics.value('dat_worker_restarts_total', { role: 'fanout' }),
+    ingestRestarts: metrics.value('dat_worker_restarts_total', { role: 'ingest' }),
+    deviceReconnects: fleet.reduce((sum, { connections }) => sum + connections - 1, 0),
     lostWithOwners: dropped('owner_restart'),
     reconnects: accounts.reduce((sum, { connections }) => sum + connections.length - 1, 0),
+    recoveries: followers.reduce((sum, one) => sum + ('reconnects' in one ? one.reconnects : 0), 0),
   };
 }
 
@@ -143,16 +164,18 @@ async function numbersOf(hub: HubProcess, names: readonly string[]): Promise<num
   return devices.reduce((sum, { seq }) => sum + seq, 0);
 }
 
-const everybodyHas = (followers: readonly Follower[], device: string, last: number): boolean =>
+type AnyFollower = Follower | RecoveringClient;
+
+const everybodyHas = (followers: readonly AnyFollower[], device: string, last: number): boolean =>
   followers
     .filter(({ devices }) => devices.includes(device))
     .every((one) => one.has(({ op, device: of, seq }) => op === 'event' && of === device && seq === last));
 
 /** Publishes until everybody has had one: who was cut off meanwhile is not told what came before it was back. */
 async function lastEvents(
-  fleet: readonly Device[],
+  fleet: readonly Sender[],
   names: readonly string[],
-  followers: readonly Follower[],
+  followers: readonly AnyFollower[],
 ) {
   for (let tries = 1; ; tries++) {
     const acks = await Promise.all(
@@ -174,16 +197,28 @@ async function lastEvents(
   }
 }
 
-/** Owner and workers in turn, by an exception and from outside. */
+/** Owner and other threads in turn, by an exception and from outside. */
 async function killInTurns(hub: HubProcess, options: ChaosOptions, endAt: number): Promise<void> {
+  const { fanoutWorkers, ingestWorkers } = options;
   const faults = [
     { thread: 'owner', how: 'terminate' },
-    ...Array.from({ length: options.fanoutWorkers }, (_, worker) => ({ thread: 'fanout', worker })),
+    ...Array.from({ length: Math.max(fanoutWorkers, ingestWorkers) }, (_, worker) => [
+      ...(worker < ingestWorkers ? [{ thread: 'ingest', worker }] : []),
+      ...(worker < fanoutWorkers ? [{ thread: 'fanout', worker }] : []),
+    ]).flat(),
     { thread: 'owner', how: 'throw' },
   ];
   for (let turn = 0; performance.now() + options.killEveryMs < endAt; turn++) {
     await sleep(options.killEveryMs);
     await admin(hub, 'POST', '/v1/faults', faults[turn % faults.length]);
+  }
+}
+
+/** Devices connect again beside the connections that they have. */
+async function replaceDevices(fleet: readonly Sender[], random: Random, endAt: number): Promise<void> {
+  while (performance.now() < endAt) {
+    await sleep(REPLACE_EVERY_MS);
+    await fleet[Math.floor(random.next() * fleet.length)]!.takeOver();
   }
 }
 
@@ -235,7 +270,7 @@ class StoppedReader {
 }
 
 /** Seqs that the hub itself gave away, for what became of its devices. */
-async function stateEvents(followers: readonly Follower[]): Promise<number> {
+async function stateEvents(followers: readonly AnyFollower[]): Promise<number> {
   const seen = new Set<string>();
   for (const { connections } of followers) {
     for (const frame of connections.flat())

@@ -1,6 +1,8 @@
-/** Gateways, and devices that know whether anybody listens, against a hub that follows the wire contract. */
+/** Gateways, and devices that know whether anybody listens: against a hub that is played, and gateways against the hub. */
 import { describe, expect, it } from 'vitest';
+import { uniqueId, useHub } from '../conformance/harness.ts';
 import { openDevice, openGateway, openSubscriber } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
 import { Inbox } from '../support/inbox.ts';
 import { FakeHub } from './fake-hub/hub.ts';
 
@@ -77,6 +79,21 @@ describe('a gateway', () => {
     });
   });
 
+  it('says no goodbye for a device that was taken from it', async () => {
+    const hub = await FakeHub.start();
+    const { gateway } = openGateway(hub.port);
+    const device = gateway.device('dev-1');
+    const closed = new Inbox<unknown>('closed');
+    device.on('closed', (closure) => closed.push(closure));
+    await device.message(1, { ack: true });
+    openDevice(hub.port, { id: 'dev-1' });
+    await closed.next();
+    await device.close();
+    await gateway.device('dev-2').message(2, { ack: true });
+    expect(hub.frames.all.map(({ op }) => op)).not.toContain('close');
+    await expect(gateway.device('dev-1').message(3)).rejects.toMatchObject({ code: 'closed' });
+  });
+
   it('tells the device, too, of an error of the hub', async () => {
     const hub = await FakeHub.start({ mayFollow: (device) => device !== 'foreign' });
     const { gateway, errors } = openGateway(hub.port);
@@ -129,5 +146,72 @@ describe('interest', () => {
     const { states } = openDevice(hub.port, { id: 'dev' });
     await states.next(isConnected);
     expect(hub.urls[0]?.search).toBe('?id=dev');
+  });
+});
+
+describe('a gateway at the hub', () => {
+  const hub = useHub({ DAT_FANOUT_WORKERS: '1' });
+  const gatewayOf = async (id: string) => {
+    const line = openGateway(hub.process.devicePort, { id });
+    await line.states.next(isConnected);
+    return line;
+  };
+
+  it('speaks for its devices: events, acks, statuses and the goodbye', async () => {
+    const [gw, one, two] = [uniqueId('gw'), uniqueId('dev'), uniqueId('dev')];
+    const { subscriber, events } = openSubscriber(hub.process.subscriberPort);
+    await subscriber.subscribe([one, two]);
+    const { gateway, errors } = await gatewayOf(gw);
+    const { seq } = await gateway.device(one).message({ t: 1 }, { ack: true });
+    await gateway.device(two).status('ready', { data: { v: 2 }, ack: true, priority: 'low' });
+    await gateway.device(one).pong(undefined, { ack: true });
+    const sent = await events.take(3, ({ source }) => source === 'device');
+    expect(sent).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ device: one, type: 'message', data: { t: 1 }, seq }),
+        expect.objectContaining({ device: two, type: 'status', status: 'ready', data: { v: 2 } }),
+        expect.objectContaining({ device: one, type: 'pong' }),
+      ]),
+    );
+    expect(await hub.deviceEntry(one)).toMatchObject({ state: 'online', gateway: gw });
+    await gateway.device(one).close();
+    await eventually('it is offline', async () => (await hub.deviceEntry(one))?.state === 'offline');
+    expect((await hub.deviceEntry(two))?.state).toBe('online');
+    expect(errors.all).toEqual([]);
+  });
+
+  it('loses a device that connects elsewhere, and takes it back when it is told to', async () => {
+    const dev = uniqueId('dev');
+    const { gateway, errors } = await gatewayOf(uniqueId('gw'));
+    const device = gateway.device(dev);
+    const closed = new Inbox<unknown>('closed');
+    device.on('closed', (closure) => closed.push(closure));
+    await device.message(1, { ack: true });
+    const other = openDevice(hub.process.devicePort, { id: dev });
+    expect(await closed.next()).toEqual({ device: dev, code: 4004 });
+    await expect(device.message(2)).rejects.toMatchObject({ code: 'closed', hubCode: 4004 });
+    await device.open();
+    expect(await other.states.next(({ state }) => state === 'closed')).toMatchObject({
+      error: { hubCode: 4004 },
+    });
+    await device.message(3, { ack: true });
+    expect(errors.all).toEqual([]);
+  });
+
+  it('brings its devices back when its connection was lost, and nobody notices', async () => {
+    const [gw, dev] = [uniqueId('gw'), uniqueId('dev')];
+    const { subscriber, events } = openSubscriber(hub.process.subscriberPort);
+    await subscriber.subscribe([dev]);
+    const { gateway, reconnect } = await gatewayOf(gw);
+    await gateway.device(dev).message(1, { ack: true });
+    await reconnect();
+    await eventually('it is back', async () => (await hub.deviceEntry(dev))?.gateway === gw);
+    await gateway.device(dev).message(2, { ack: true });
+    await events.next(({ data }) => data === 2);
+    expect(events.all.map(({ source, data }) => (source === 'hub' ? 'online' : data))).toEqual([
+      'online',
+      1,
+      2,
+    ]);
   });
 });

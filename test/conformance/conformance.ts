@@ -9,6 +9,7 @@ import { closing } from './closing.ts';
 import { deviceStates, deviceTimers } from './device-states.ts';
 import { devices } from './devices.ts';
 import { filters } from './filters.ts';
+import { gateways, gatewayTimers } from './gateways.ts';
 import type { MatrixRow } from './harness.ts';
 import { history } from './history.ts';
 import { identity } from './identity.ts';
@@ -24,6 +25,7 @@ import { pace } from './pace.ts';
 import { pages } from './pages.ts';
 import { subscribers } from './subscribers.ts';
 import { subscriptions, subscriptionTimers } from './subscriptions.ts';
+import { takeover } from './takeover.ts';
 import { webSocket } from './websocket.ts';
 
 const suites = [
@@ -32,6 +34,7 @@ const suites = [
   identity,
   authentication,
   devices,
+  takeover,
   deviceStates,
   subscribers,
   subscriptions,
@@ -40,6 +43,7 @@ const suites = [
   filters,
   history,
   interest,
+  gateways,
   pace,
   pages,
   lagging,
@@ -51,7 +55,7 @@ const suites = [
   ownerRestart,
 ];
 /** Their tests mostly wait, so they wait beside each other. */
-const timers = [deviceTimers, subscriptionTimers, liveness];
+const timers = [deviceTimers, gatewayTimers, subscriptionTimers, liveness];
 
 /** Rows on uws are skipped where no uws binary loads: the hub runs on ws there. */
 export function conformance(row: MatrixRow): void {

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { type AdminAnswer, type AdminRequest, admin, Metrics } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import type { EventFrame } from '../support/frames.ts';
-import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
-import { Device, type Peer, type PeerOptions, Subscriber } from '../support/peers.ts';
+import { type Env, type HubProcess, type StartOptions, startHub } from '../support/hub-process.ts';
+import { Device, Gateway, type Peer, type PeerOptions, Subscriber } from '../support/peers.ts';
 
 /** One way to run the hub; the whole contract holds in each. */
 export interface MatrixRow {
@@ -32,6 +32,7 @@ export interface DeviceEntry {
   readonly status: string | null;
   readonly lastSeen: number;
   readonly connectedAt: number | null;
+  readonly gateway?: string;
   readonly seq: number;
   readonly epoch: string;
   readonly subscribers: Readonly<Record<'active' | 'inactive' | 'allow' | 'deny', number>>;
@@ -80,15 +81,17 @@ export function useHub(env: Env): TestHub {
 
 export class TestHub {
   readonly #env: Env;
+  readonly #options: StartOptions;
   readonly #peers = new Set<Peer>();
   #process: HubProcess | undefined;
 
-  constructor(env: Env) {
+  constructor(env: Env, options: StartOptions = {}) {
     this.#env = env;
+    this.#options = options;
   }
 
   async start(): Promise<void> {
-    this.#process = await startHub(this.#env);
+    this.#process = await startHub(this.#env, this.#options);
   }
 
   /** Whatever a suite did to it, a hub ends with 0. */
@@ -124,6 +127,21 @@ export class TestHub {
     const device = await Device.connect(this.process.devicePort, query, options);
     this.#peers.add(device);
     return device;
+  }
+
+  /** A gateway that is connected and welcomed. */
+  async gateway(id = uniqueId('gw'), options: DeviceOptions = {}): Promise<Gateway> {
+    const gateway = await this.openGateway(id, options);
+    await gateway.welcome();
+    return gateway;
+  }
+
+  /** A gateway whose upgrade was answered with 101, and nothing more is known. */
+  async openGateway(id: string, options: DeviceOptions = {}): Promise<Gateway> {
+    const query = `?id=${encodeURIComponent(id)}${options.query ?? ''}`;
+    const gateway = await Gateway.connect(this.process.devicePort, query, options);
+    this.#peers.add(gateway);
+    return gateway;
   }
 
   /** A subscriber that is connected and welcomed. */

@@ -23,7 +23,10 @@ const files = { DAT_TLS_CERT_FILE: certFile, DAT_TLS_KEY_FILE: keyFile };
 const rows: readonly MatrixRow[] = [
   { name: 'uws, subscribers on main', env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '0' } },
   { name: 'uws, 1 fan-out worker', env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '1' } },
-  { name: 'uws, 2 fan-out workers', env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '2' } },
+  {
+    name: 'uws, 2 fan-out workers, 2 ingest threads',
+    env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '2', DAT_INGEST_WORKERS: '2' },
+  },
   { name: 'ws', env: { DAT_TRANSPORT: 'ws' } },
 ];
 

@@ -131,8 +131,14 @@ export const handshakeCases: readonly HandshakeCase[] = [
   { section: '4.1', name: 'two keys', headers: { 'Sec-WebSocket-Key': [KEY, KEY] }, status: 400 },
   { section: '4.1', name: 'no version', headers: { 'Sec-WebSocket-Version': undefined }, status: 426 },
   { section: '4.1', name: 'version 8', headers: { 'Sec-WebSocket-Version': '8' }, status: 426 },
-  { section: '4.1', name: 'a body', headers: { 'Content-Length': '3' }, status: 400 },
-  { section: '4.1', name: 'a body in chunks', headers: { 'Transfer-Encoding': 'chunked' }, status: 400 },
+  { section: '4.1', name: 'a body', headers: { 'Content-Length': '3' }, line: { body: 'abc' }, status: 400 },
+  {
+    section: '4.1',
+    name: 'a body in chunks',
+    headers: { 'Transfer-Encoding': 'chunked' },
+    line: { body: '0\r\n\r\n' },
+    status: 400,
+  },
   {
     section: '4.2',
     name: 'a known subprotocol',
@@ -256,6 +262,19 @@ export const webSocketCases: readonly WebSocketCase[] = [
     name: 'fragments without payload',
     send: (ask) => fragments('', ask('a'), '', ''),
     story: `answer a, ${SERVED}`,
+  },
+  {
+    section: '5.4',
+    name: 'a message in 16,384 fragments',
+    send: (ask) => fragments(ask('a'), ...Array.from({ length: 16_383 }, () => ' ')),
+    story: `answer a, ${SERVED}`,
+  },
+  {
+    section: '5.4',
+    name: 'a message in one fragment more',
+    send: (ask) => fragments(ask('a'), ...Array.from({ length: 16_384 }, () => ' ')),
+    story: 'close 1008, end',
+    uws: `answer a, ${SERVED}`, // it hands on whole messages, and counts bytes alone
   },
   {
     section: '5.4',

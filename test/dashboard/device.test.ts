@@ -67,7 +67,7 @@ describe.skipIf(!hasChromium)('the page of a device', () => {
     const dev = uniqueId('dev');
     const device = await hub.device(dev);
     const { page, said } = await dashboard.open(`#/devices/${dev}`);
-    await page.getByText('No events since you opened this page.').waitFor();
+    await page.locator('.panel-head').getByText('online').waitFor();
     const markup = '<img src=/x onerror="window.broken=1"><script>window.broken=1</script>';
     device.send({ type: 'status', status: markup.slice(0, 64), data: markup });
     device.send({ type: 'message', data: { [markup]: `</code>${markup}` } });

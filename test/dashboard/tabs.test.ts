@@ -16,7 +16,7 @@ function setVisibility(page: Page, state: 'hidden' | 'visible'): Promise<void> {
 const isLive = (page: Page): Promise<void> => page.getByText('live', { exact: true }).waitFor();
 
 describe.skipIf(!hasChromium)('tabs of one browser', () => {
-  const dashboard = useDashboard();
+  const dashboard = useDashboard({ DAT_HISTORY_BYTES: '1048576' });
   const { hub } = dashboard;
 
   it('share one stream, so that the seventh tab and its requests are answered', async () => {
@@ -69,6 +69,28 @@ describe.skipIf(!hasChromium)('tabs of one browser', () => {
     await eventually('figures of now', async () =>
       /^[1-9]/.test((await figure(other, 'Online').textContent()) ?? ''),
     );
+  });
+
+  it('show the events of a device that came while they were not seen', async () => {
+    const { dev, device } = await hub.pair();
+    const open = await dashboard.chromium.tabs();
+    const [one, other] = [(await open()).page, (await open()).page];
+    for (const page of [one, other]) {
+      await page.goto(`http://127.0.0.1:${hub.process.adminPort}/${page === one ? `#/devices/${dev}` : ''}`);
+      await isLive(page);
+    }
+    const said = (data: string) => one.getByText(JSON.stringify(data), { exact: true });
+    await one.locator('.panel-head').getByText('online').waitFor();
+    device.send({ type: 'message', data: 'seen' });
+    await said('seen').waitFor();
+    await setVisibility(one, 'hidden');
+    await new Promise((resolve) => setTimeout(resolve, 300)); // the stream of both has let go of the device
+    device.send({ type: 'message', data: 'unseen' });
+    await setVisibility(one, 'visible');
+    await said('unseen').waitFor();
+    device.send({ type: 'message', data: 'seen again' });
+    await said('seen again').waitFor();
+    for (const data of ['seen', 'unseen', 'seen again']) expect(await said(data).count()).toBe(1);
   });
 
   it('with different tokens have a stream each', async () => {

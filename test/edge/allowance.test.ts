@@ -16,6 +16,20 @@ describe('an allowance', () => {
     expect(takenAt(allowance, 100_000)).toBe(20);
   });
 
+  it('takes in what an earlier connection turns out to have used, and what it knew of that once', () => {
+    const rate = { perSecond: 1, burst: 10 };
+    const unknowing = new Allowance(rate, 0);
+    expect(unknowing.take(3, 0)).toBe(true);
+    unknowing.include(5000); // five units
+    expect(takenAt(unknowing, 0)).toBe(2);
+    const knowing = new Allowance(rate, 0, 5000);
+    expect(knowing.take(3, 0)).toBe(true);
+    knowing.include(5000);
+    expect(takenAt(knowing, 0)).toBe(2);
+    knowing.include(0);
+    expect(takenAt(knowing, 1000)).toBe(1);
+  });
+
   it('whose rate changes keeps what was used, in units', () => {
     const allowance = new Allowance({ perSecond: 1, burst: 10 }, 0);
     expect(takenAt(allowance, 0)).toBe(10);

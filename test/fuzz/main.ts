@@ -1,4 +1,4 @@
-/** `npm run fuzz -- --seconds N --seed S --from INPUT --inputs N`: the fuzzer by hand. Exit code 1 when it found something. */
+/** `npm run fuzz -- --seconds N --seed S --from INPUT --inputs N --ingest THREADS`: the fuzzer by hand. Exit code 1 when it found something. */
 import { parseArgs } from 'node:util';
 import { freshSeed } from '../support/random.ts';
 import { fuzz } from './fuzz.ts';
@@ -9,6 +9,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: `${freshSeed()}` },
     from: { type: 'string', default: '0' },
     inputs: { type: 'string', default: '1e12' },
+    ingest: { type: 'string', default: '0' },
   },
 });
 const [seconds, seed, from, inputs] = [values.seconds, values.seed, values.from, values.inputs].map(
@@ -16,7 +17,7 @@ const [seconds, seed, from, inputs] = [values.seconds, values.seed, values.from,
 ) as [number, number, number, number];
 console.log(`seed ${seed}, inputs from ${from}, for ${seconds} s`);
 try {
-  const report = await fuzz({ seed, from, inputs, seconds });
+  const report = await fuzz({ seed, from, inputs, seconds, env: { DAT_INGEST_WORKERS: values.ingest } });
   console.log(
     `${report.inputs} inputs, ${report.answered} answered; the bystander got all its ${report.delivered} events`,
   );

@@ -10,6 +10,7 @@ import { createWsTransport } from '../../src/transport/ws.ts';
 import { EventType } from '../../src/wire/events.ts';
 import { DEFAULT_TEMPLATES, readTemplates } from '../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../src/wire/mqtt/topics.ts';
+import { roomForAll } from '../support/room.ts';
 import { type Claims, FakeListener, newContext, type Shared } from './fake-connection.ts';
 import { FakeHub } from './fake-hub.ts';
 
@@ -77,9 +78,10 @@ export async function startMqttHub(options: MqttHubOptions = {}): Promise<MqttHu
           handlers: new FakeListener(name, shared),
         },
       ],
+      arrivals: roomForAll(),
     });
   const handlers = new FakeListener('tcp', shared);
-  const tcpOptions = { firstBytesMsMax: 10_000, queueBytesMax: 0, handlers };
+  const tcpOptions = { firstBytesMsMax: 10_000, queueBytesMax: 0, arrivals: roomForAll(), handlers };
   const [device, subscriber, tcp] = await Promise.all([
     webSocket('device'),
     webSocket('subscriber'),

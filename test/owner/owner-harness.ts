@@ -53,8 +53,6 @@ const settings: OwnerDeps['settings'] = {
   maxFiltersPerSubscriber: 100,
   sendQueueMaxBytes: 1024 * 1024,
   historyEvents: 100,
-  historyTtlMs: 3_600_000,
-  maxMessageBytes: 65_536,
 };
 
 /** What the edge got, in order. */
@@ -150,17 +148,19 @@ export class OwnerHarness {
       kind,
       actor,
       connectedAt: 1,
+      ticket: 0,
       again: false,
       hold: false,
       interest: false,
       generated: false,
+      gateway: '',
     });
     this.poll();
     return session;
   }
 
   disconnect(session: number): void {
-    writeLeave(this.#toOwner, { session, clean: false });
+    writeLeave(this.#toOwner, { session, clean: false, confirm: false });
     this.poll();
   }
 

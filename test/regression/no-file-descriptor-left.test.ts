@@ -20,9 +20,9 @@ describe.each(rows)('connections that use up all file descriptors (%s)', (_, env
       await hub.start();
       const { device, dev, subscriber } = await hub.pair();
       const { pid, subscriberPort, devicePort } = hub.process;
-      execFileSync('prlimit', [`--pid=${pid}`, '--nofile=128:128']);
+      execFileSync('prlimit', [`--pid=${pid}`, '--nofile=256:256']);
       const silent: Socket[] = [];
-      for (let n = 0; n < 200; n++) {
+      for (let n = 0; n < 300; n++) {
         silent.push(connect(n % 2 === 0 ? subscriberPort : devicePort, '127.0.0.1').on('error', () => {}));
       }
       await new Promise((resolve) => setTimeout(resolve, 2500));

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { connectionsForOpenFiles } from '../../src/access/open-files.ts';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import { Overload } from '../../src/supervise/overload.ts';
 
@@ -61,24 +60,5 @@ describe('overload', () => {
     host.resident = Number.MAX_SAFE_INTEGER;
     for (let ticks = 0; ticks < 5; ticks++) overload.tick();
     expect(overload.reason).toBeUndefined();
-  });
-});
-
-describe('the connections that open files leave room for', () => {
-  const limits = (files: number | string) => () =>
-    `Limit  Soft Limit  Hard Limit  Units\nMax open files            ${files}                 4096     files\n`;
-
-  it('are the limit less what else needs files', () => {
-    expect(connectionsForOpenFiles(limits(20_000))).toBe(18_000);
-    expect(connectionsForOpenFiles(limits(256))).toBe(192);
-    expect(connectionsForOpenFiles(limits(64))).toBe(1);
-  });
-
-  it('are unlimited where there is no limit, or none that can be read', () => {
-    expect(connectionsForOpenFiles(limits('unlimited'))).toBe(0);
-    const unreadable = () => {
-      throw new Error('no /proc');
-    };
-    expect(connectionsForOpenFiles(unreadable)).toBe(0);
   });
 });

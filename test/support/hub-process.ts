@@ -47,6 +47,8 @@ export interface HubProcess {
 
 export interface StartOptions {
   readonly args?: readonly string[];
+  /** Open files that it may have, hard limit; as many as this process unless given. */
+  readonly files?: number;
   /** How long the hub may take to listen. */
   readonly withinMs?: number;
 }
@@ -75,7 +77,7 @@ function guard({ pid }: ChildProcess): ChildProcess {
  * @throws Error with all of stderr when it ends, or does not listen in time
  */
 export async function startHub(env: Env = {}, options: StartOptions = {}): Promise<HubProcess> {
-  const { child, output, ended } = launch(env, options.args ?? []);
+  const { child, output, ended } = launch(env, options.args ?? [], options.files);
   const listening = new Promise<LogLine>((resolve) => {
     output.onLine = () => {
       const line = output.logs.find(({ msg }) => msg === 'listening');
@@ -131,10 +133,13 @@ interface Output {
 function launch(
   env: Env,
   args: readonly string[],
+  files?: number,
 ): { child: ChildProcess; output: Output; ended: Promise<Ended> } {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DAT_'));
   const given = Object.entries({ ...FREE_PORTS, ...env }).filter(([, value]) => value !== undefined);
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const limit = files === undefined ? [] : ['prlimit', `--nofile=${files}:${files}`];
+  const [program = '', ...words] = [...limit, process.execPath, MAIN, ...args];
+  const child = spawn(program, words, {
     cwd: ROOT,
     env: Object.fromEntries([...inherited, ...given]),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -183,6 +183,42 @@ export class Device extends Peer {
   }
 }
 
+/** Speaks for many devices. */
+export class Gateway extends Peer {
+  /** @throws UpgradeRefused */
+  static async connect(port: number, query: string, options: PeerOptions = {}): Promise<Gateway> {
+    const gateway = new Gateway(`${schemeOf(options)}://127.0.0.1:${port}/v1/gateway${query}`, options);
+    await gateway.opened();
+    return gateway;
+  }
+
+  /** Sends a frame of a device and waits for its ack. */
+  async publish(device: string, event: object): Promise<Ack> {
+    const answer = await this.ask(device, event);
+    if (answer.op !== 'ack') throw new Error(`no ack but ${JSON.stringify(answer)}`);
+    return answer as Ack;
+  }
+
+  /** Sends a message of a device and waits for its ack. */
+  message(device: string, data: unknown): Promise<Ack> {
+    return this.publish(device, { type: 'message', data });
+  }
+
+  /** Sends a frame of a device and waits for the answer, which may be an error. */
+  ask(device: string, frame: object): Promise<Frame> {
+    return this.request({ ...frame, device });
+  }
+
+  tell(op: 'open' | 'close', device: string): void {
+    this.send({ op, device });
+  }
+
+  /** The next notice by which the hub takes the device from it. */
+  taken(device: string): Promise<Frame> {
+    return this.frames.next((frame) => frame.op === 'closed' && frame.device === device);
+  }
+}
+
 export interface FilterEntry {
   readonly device: string;
   readonly status: string;

@@ -31,6 +31,8 @@ export type UpgradeHeaders = Readonly<Record<string, string | readonly string[] 
 export interface RequestLine {
   readonly method?: string;
   readonly version?: string;
+  /** Follows the head in the same write. */
+  readonly body?: string;
 }
 
 export class RawPeer {
@@ -78,7 +80,7 @@ export class RawPeer {
   upgrade(
     path: string,
     headers: UpgradeHeaders = {},
-    { method = 'GET', version = 'HTTP/1.1' }: RequestLine = {},
+    { method = 'GET', version = 'HTTP/1.1', body }: RequestLine = {},
   ): Promise<UpgradeAnswer> {
     const all: UpgradeHeaders = {
       Host: `127.0.0.1:${this.#port}`,
@@ -91,12 +93,12 @@ export class RawPeer {
     const lines = Object.entries(all).flatMap(([name, value]) =>
       [value ?? []].flat().map((each) => `${name}: ${each}`),
     );
-    return this.ask([`${method} ${path} ${version}`, ...lines]);
+    return this.ask([`${method} ${path} ${version}`, ...lines], body);
   }
 
   /** Sends the head of a request, line by line, and waits for the answer. */
-  ask(head: readonly string[]): Promise<UpgradeAnswer> {
-    this.write([...head, '', ''].join('\r\n'));
+  ask(head: readonly string[], body = ''): Promise<UpgradeAnswer> {
+    this.write([...head, '', body].join('\r\n'));
     return this.#answers.next();
   }
 

@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs';
 import { type Socket as ClientSocket, connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Arrivals } from '../../src/transport/arrivals.ts';
 import { listenTcp, type TcpOptions } from '../../src/transport/tcp.ts';
 import { readTls } from '../../src/transport/tls.ts';
 import type { Connection, Listener, ListenerHandlers, UpgradeAnswer } from '../../src/transport/transport.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { roomForAll } from '../support/room.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 interface Session {
@@ -64,7 +67,8 @@ async function listening(
   options: Partial<TcpOptions<Session>> = {},
   tls?: Parameters<typeof listenTcp>[0],
 ): Promise<Listener> {
-  const all = { firstBytesMsMax: 10_000, queueBytesMax: 0, handlers, ...options };
+  const arrivals = roomForAll();
+  const all = { firstBytesMsMax: 10_000, queueBytesMax: 0, arrivals, handlers, ...options };
   const listener = await listenTcp(tls, '127.0.0.1', 0, all);
   onTestFinished(() => listener.close());
   return listener;
@@ -255,7 +259,12 @@ describe('topics', () => {
 describe('the listener', () => {
   it('says why it cannot listen', async () => {
     const { port } = await listening(new Handlers());
-    const options = { firstBytesMsMax: 1000, queueBytesMax: 0, handlers: new Handlers() };
+    const options = {
+      firstBytesMsMax: 1000,
+      queueBytesMax: 0,
+      arrivals: roomForAll(),
+      handlers: new Handlers(),
+    };
     await expect(listenTcp(undefined, '127.0.0.1', port, options)).rejects.toThrow(
       `cannot listen on 127.0.0.1:${port}: the port is in use`,
     );
@@ -278,12 +287,43 @@ describe('the listener', () => {
   });
 });
 
+/** Room for one connection that waits. */
+function roomForOne(): { readonly arrivals: Arrivals; readonly dropped: string[] } {
+  const dropped: string[] = [];
+  const arrivals = new Arrivals({
+    limits: { total: () => 1, perNetwork: 1, timeoutMs: 10_000 },
+    clock: new FakeClock(),
+    networkOf: (address) => address,
+    dropped: (why) => dropped.push(why),
+  });
+  return { arrivals, dropped };
+}
+
+describe('connections that are not admitted yet', () => {
+  it('make room for each other; those that were admitted stay', async () => {
+    const handlers = new Handlers();
+    const { arrivals, dropped } = roomForOne();
+    const listener = await listening(handlers, { arrivals });
+    const inside = await clientOf(listener);
+    await eventually('it is open', () => handlers.sockets.length === 1);
+    expect(arrivals.count).toBe(0);
+    handlers.answer = () => new Promise(() => {}); // as long as its token is being verified
+    const waiting = await clientOf(listener);
+    await clientOf(listener);
+    await eventually('it has gone', () => waiting.socket.destroyed);
+    expect(dropped).toEqual(['crowded']);
+    expect(inside.hasEnded()).toBe(false);
+  });
+});
+
 describe('with TLS', () => {
-  const setUp = async (): Promise<{ handlers: Handlers; listener: Listener; ca: string }> => {
+  const setUp = async (
+    options: Partial<TcpOptions<Session>> = {},
+  ): Promise<{ handlers: Handlers; listener: Listener; ca: string }> => {
     const { certFile, keyFile, cert } = makeCertificate(temporaryDirectory());
     const tls = readTls({ tlsCertFile: certFile, tlsKeyFile: keyFile }, (path) => readFileSync(path, 'utf8'));
     const handlers = new Handlers();
-    return { handlers, listener: await listening(handlers, {}, tls), ca: cert };
+    return { handlers, listener: await listening(handlers, options, tls), ca: cert };
   };
 
   it('a connection behaves the same', async () => {
@@ -298,6 +338,19 @@ describe('with TLS', () => {
     await eventually('it has ended', hasEnded);
     expect(got()).toBe('x'.repeat(300_000));
     await eventually('it is over', () => handlers.events.includes('close 4005'));
+  });
+
+  it('peers in their handshake make room for each other', async () => {
+    const { arrivals, dropped } = roomForOne();
+    const { handlers, listener, ca } = await setUp({ arrivals });
+    const silent = await clientOf(listener);
+    const secure = connectTls({ port: listener.port, host: '127.0.0.1', ca });
+    const { socket } = await watched(secure, 'secureConnect');
+    await eventually('it has gone', () => silent.socket.destroyed);
+    socket.write('hello');
+    await eventually('it is heard', () => handlers.events.includes('message hello'));
+    expect(dropped).toEqual(['crowded']);
+    expect(arrivals.count).toBe(0);
   });
 
   it('peers that do not complete a handshake are never opened', async () => {

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/wire/device-frames.ts';
+import {
+  createDeviceFrame,
+  createGatewayFrame,
+  parseDeviceBinary,
+  parseDeviceText,
+  parseGatewayText,
+} from '../../src/wire/device-frames.ts';
 
 interface Parsed {
   readonly problem: string | undefined;
@@ -193,5 +199,96 @@ describe('a binary frame of a device', () => {
     expect(binary(0x03).problem).toMatch(/^status: 0 characters/);
     expect(binary(0x03, 0xff).problem).toBe('status: the payload is not UTF-8');
     expect(binary(0x03, ...Buffer.alloc(65, 'x')).problem).toMatch(/^status: 65 characters/);
+  });
+});
+
+describe('a text frame of a gateway', () => {
+  const frame = createGatewayFrame();
+  const gateway = (given: string) => {
+    const problem = parseGatewayText(Uint8Array.from(Buffer.from(given)), frame);
+    return { problem, device: frame.device, op: frame.op, type: frame.type };
+  };
+
+  it('is a frame of the device that it names', () => {
+    expect(gateway('{"type":"message","device":"dev-7","data":1}')).toEqual({
+      problem: undefined,
+      device: 'dev-7',
+      op: '',
+      type: 2,
+    });
+    expect(gateway('{ "device" : "\\u0064ev-7" , "type":"pong" }').device).toBe('dev-7');
+    expect(gateway('{"\\u0064evice":"dev-7","type":"pong"}').device).toBe('dev-7');
+    expect(gateway('{"device":"a","type":"pong","device":"b"}').device).toBe('b');
+  });
+
+  it('opens and closes a device, whatever else it says', () => {
+    for (const op of ['open', 'close']) {
+      expect(gateway(`{"op":"${op}","device":"dev-7"}`)).toMatchObject({
+        problem: undefined,
+        device: 'dev-7',
+        op,
+      });
+      expect(gateway(`{"op":"${op}","device":"dev-7","type":"nonsense"}`)).toMatchObject({
+        op,
+        problem: undefined,
+      });
+    }
+    for (const op of ['"opened"', '""', '1', 'null', '{}']) {
+      expect(gateway(`{"op":${op},"device":"dev-7","type":"pong"}`), op).toMatchObject({ op: undefined });
+    }
+  });
+
+  it('names no device where the id is none, and says so', () => {
+    for (const device of [
+      '""',
+      '"two words"',
+      '7',
+      'null',
+      '["a"]',
+      '"."',
+      '".."',
+      `"${'d'.repeat(129)}"`,
+      '"dä"',
+    ]) {
+      const { problem, device: found } = gateway(`{"type":"pong","device":${device}}`);
+      expect(problem, device).toMatch(/^device: /);
+      expect(found).toBe('');
+    }
+    expect(gateway('{"type":"pong"}').problem).toMatch(/^device: missing/);
+  });
+
+  it('names none when it is no JSON object, and leaves nothing over for the next', () => {
+    for (const given of ['', 'x', '[]', '{"device":"dev-7","type":"pong"', '{"device":"dev-7"}}']) {
+      expect(gateway(given), given).toMatchObject({ device: '', problem: expect.any(String) });
+    }
+    expect(gateway('{"type":"pong"}')).toMatchObject({ device: '', op: '' });
+  });
+
+  it('names the device of a frame that is wrong', () => {
+    for (const wrong of [
+      '"type":"x"',
+      '"type":"status"',
+      '"type":"pong","priority":1',
+      '"type":"pong","id":true',
+    ]) {
+      expect(gateway(`{"device":"dev-7",${wrong}}`)).toMatchObject({
+        device: 'dev-7',
+        problem: expect.any(String),
+      });
+    }
+  });
+
+  it('never reads past its end or throws, and says of an event what a device would hear', () => {
+    fc.assert(
+      fc.property(fc.json(), fc.constantFrom('message', 'status', 'pong', 'x'), (data, type) => {
+        const rest = `"type":"${type}","data":${data}}`;
+        expect(gateway(`{"device":"d",${rest}`).problem).toBe(text(`{${rest}`).problem);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.string(), (given) => {
+        expect(gateway(given).device).toBe('');
+      }),
+    );
   });
 });

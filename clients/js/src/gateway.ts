@@ -120,8 +120,12 @@ export class GatewayDevice extends Sender<GatewayDeviceEvents> {
     return this.#tell('open');
   }
 
-  /** Says goodbye: the hub calls the device offline at once. Rejects with TunnelError. */
+  /**
+   * Says goodbye: the hub calls the device offline at once. Nothing is sent for a device that the hub took away. Rejects
+   * with TunnelError.
+   */
   close(): Promise<void> {
+    if (this.#closed !== undefined) return Promise.resolve();
     this.#devices.delete(this.id);
     return this.#tell('close');
   }

@@ -109,11 +109,17 @@ function openFiles(): Finding {
 }
 
 async function cores(): Promise<Finding> {
-  const { resolveFanoutWorkers } = await import('../../settings.ts');
+  const { resolveThreads } = await import('../../settings.ts');
   const name = 'cores';
   const count = availableParallelism();
-  const workers = resolveFanoutWorkers({ fanoutWorkers: 'auto' }, count);
-  const found = `${count}, so ${workers} fan-out ${workers === 1 ? 'worker' : 'workers'}`;
+  const { fanout } = resolveThreads({ ingestWorkers: 0, fanoutWorkers: 'auto' }, count);
+  const split = resolveThreads({ ingestWorkers: 'auto', fanoutWorkers: 'auto' }, count);
+  const workers = (number: number): string => `${number} fan-out ${number === 1 ? 'worker' : 'workers'}`;
+  const found = `${count}, so ${workers(fanout)}${
+    split.ingest === 0
+      ? ''
+      : `; DAT_INGEST_WORKERS=auto, for devices that send more than one core receives, makes it ${split.ingest} ingest threads and ${workers(split.fanout)}`
+  }`;
   if (count >= 3) return { name, state: 'good', found };
   return {
     name,

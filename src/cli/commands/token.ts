@@ -35,15 +35,15 @@ function registerCreate(token: Command): void {
     .command('create')
     .summary('sign a token')
     .description('Sign a token with the secret in DAT_AUTH_JWT_SECRET (HS256), or with a private key.')
-    .requiredOption('--sub <id>', 'the device, subscriber or operator that the token is for')
+    .requiredOption('--sub <id>', 'the device, subscriber, gateway or operator that the token is for')
     .addOption(
       new Option('--role <role>', 'what it may connect as')
-        .choices(['device', 'subscriber', 'admin'])
+        .choices(['device', 'subscriber', 'gateway', 'admin'])
         .makeOptionMandatory(),
     )
     .option(
       '--devices <pattern...>',
-      'for a subscriber: the devices it may follow, as ids or prefixes ending in *; default: all',
+      'the devices that a subscriber may follow, or a gateway may speak for: ids, or prefixes ending in *; default: all',
     )
     .option('--vip', 'for a subscriber: priority in delivery')
     .option('--expires <seconds>', 'seconds from now; 0 is never', countFrom(0, CENTURY_SECONDS), 3600)
@@ -61,7 +61,7 @@ function registerCreate(token: Command): void {
 
 interface CreateOptions extends JsonOption {
   readonly sub: string;
-  readonly role: 'device' | 'subscriber' | 'admin';
+  readonly role: 'device' | 'subscriber' | 'gateway' | 'admin';
   readonly devices?: readonly string[];
   readonly vip?: boolean;
   /** Seconds. */
@@ -76,8 +76,9 @@ async function create(options: CreateOptions): Promise<void> {
     if (!isPattern(pattern))
       throw new CliFailure(Exit.usage, `--devices ${JSON.stringify(pattern)}: expected ${PATTERN_ACCEPTED}`);
   }
-  if (role !== 'subscriber' && (devices !== undefined || vip))
-    throw new CliFailure(Exit.usage, '--devices and --vip need --role subscriber');
+  if (role !== 'subscriber' && role !== 'gateway' && devices !== undefined)
+    throw new CliFailure(Exit.usage, '--devices needs --role subscriber or gateway');
+  if (role !== 'subscriber' && vip) throw new CliFailure(Exit.usage, '--vip needs --role subscriber');
   const key = signingKey(keyFile);
   if (key === undefined)
     throw new CliFailure(

@@ -1,4 +1,5 @@
 /** All devices of a fleet on one connection: a gateway. */
+import { closes } from '../../codes.ts';
 import { loadClient } from '../client.ts';
 import { lasting } from '../peer-failure.ts';
 import type { Uplink, UplinkEvents } from './uplink.ts';
@@ -20,7 +21,9 @@ export async function gatewayUplink(options: GatewayOptions, told: UplinkEvents)
 
   /** Whoever was connected once, waits; before that, a fleet that cannot connect ends. */
   async function explain(error: { readonly message: string }): Promise<void> {
-    const failure = hasConnected ? undefined : await lasting(error, { ...options, listener: 'device' });
+    const failure = hasConnected
+      ? undefined
+      : await lasting(error, { url, token, listener: 'device', role: 'gateway' });
     if (failure === undefined) told.lost(error.message);
     else told.failed(failure);
   }
@@ -30,9 +33,11 @@ export async function gatewayUplink(options: GatewayOptions, told: UplinkEvents)
     else if (state.state !== 'connecting' && state.error !== undefined) void explain(state.error);
   });
   gateway.on('error', ({ message }) => told.refused(message));
-  gateway.on('closed', ({ device }) => {
+  gateway.on('closed', ({ device, code }) => {
     present.delete(device);
-    told.lost('a device connected elsewhere, and was taken from the gateway');
+    const why =
+      code === closes.replaced.code ? 'a device connected elsewhere, and' : `with ${code}, a device`;
+    told.lost(`${why} was taken from the gateway`);
   });
 
   return {

@@ -8,12 +8,11 @@ import { DEVICES_PER_PAGE, REQUEST_WORK_PER_POLL, REQUESTS_WAITING_MAX } from '.
 import { Notice } from '../../records/replies.ts';
 import type { Asked } from '../../wire/codec.ts';
 import type { Named, Past } from '../../wire/subscriber-ops.ts';
+import { COST_PER_DEVICE } from '../allowance.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import { wantsPast } from './replays.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
-/** One device, or one row of an answer, costs this much of the allowance (wire contract). */
-export const COST_PER_DEVICE = 1 / 50;
 /** What a request costs the owner beside the devices that it names, in devices. */
 const WORK_PER_REQUEST = 8;
 /** Time between two looks at peers that have a page to come, ms. */

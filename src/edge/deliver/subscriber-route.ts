@@ -21,8 +21,8 @@ import {
   parseTypesQuery,
   type SubscriberOp,
 } from '../../wire/subscriber-ops.ts';
+import { COST_PER_DEVICE } from '../allowance.ts';
 import type { Edge } from '../edge.ts';
-import { COST_PER_DEVICE } from './request-flow.ts';
 import { SubscriberSession } from './subscriber-session.ts';
 
 export const SUBSCRIBER_PATH = '/v1/subscribe';

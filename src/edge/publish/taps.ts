@@ -1,36 +1,57 @@
 /**
  * Who looks at the events of a device as they come in, beside the subscribers: the admin API's live streams. A tap is
- * no subscription: presence does not know of it, and it sees events that nobody follows. One per edge.
+ * no subscription: presence does not know of it, and it sees events that nobody follows. One per edge; main's has the
+ * listeners, and those of other threads tell main (`tap-relay.ts`).
  */
 import type { DeviceFrame } from '../../wire/device-frames.ts';
 
+/** Of an event that another thread received. */
+export interface Relayed {
+  /** Wall-clock ms. */
+  readonly at: number;
+  /** Events that it stands for, the newest of them. */
+  readonly count: number;
+}
+
 /**
  * Called for each event that was received. Must not throw, and must copy what it keeps: both are used again after it.
- * @param bytes the frame as it came
+ * @param bytes the frame as it came, or the head of it
  * @param frame what was found in it
+ * @param relayed undefined: this thread received it just now
  */
-export type TapListener = (bytes: Uint8Array, frame: DeviceFrame) => void;
+export type TapListener = (bytes: Uint8Array, frame: DeviceFrame, relayed?: Relayed) => void;
 
 export class Taps {
   /** Whether there is any: all that an event costs while there is none. */
   inUse = false;
+  /** Called with a device that has its first listener, and with one that has lost its last. */
+  changed: (device: string, isTapped: boolean) => void = () => {};
   readonly #byDevice = new Map<string, Set<TapListener>>();
+
+  /** Those that somebody listens to. */
+  get devices(): string[] {
+    return [...this.#byDevice.keys()];
+  }
 
   /** @returns ends it */
   add(device: string, listener: TapListener): () => void {
-    const listeners = this.#byDevice.get(device) ?? new Set();
+    const before = this.#byDevice.get(device);
+    const listeners = before ?? new Set();
     this.#byDevice.set(device, listeners.add(listener));
     this.inUse = true;
+    if (before === undefined) this.changed(device, true);
     return () => {
       listeners.delete(listener);
-      if (listeners.size === 0 && this.#byDevice.get(device) === listeners) this.#byDevice.delete(device);
+      if (listeners.size > 0 || this.#byDevice.get(device) !== listeners) return;
+      this.#byDevice.delete(device);
       this.inUse = this.#byDevice.size > 0;
+      this.changed(device, false);
     };
   }
 
-  event(device: string, bytes: Uint8Array, frame: DeviceFrame): void {
+  event(device: string, bytes: Uint8Array, frame: DeviceFrame, relayed?: Relayed): void {
     const listeners = this.#byDevice.get(device);
     if (listeners === undefined) return;
-    for (const listener of listeners) listener(bytes, frame);
+    for (const listener of listeners) listener(bytes, frame, relayed);
   }
 }

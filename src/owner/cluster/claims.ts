@@ -45,7 +45,7 @@ interface Claim {
   /** It was followed as another node's until now. */
   readonly wasElsewhere: boolean;
   /** Its connection is over already. */
-  ended: { readonly session: number; readonly clean: boolean } | undefined;
+  ended: { readonly clean: boolean } | undefined;
 }
 
 /** What a device may send while its claim is settled, which takes a second at most; what is beyond is lost. */
@@ -83,11 +83,11 @@ export class DeviceClaims implements DeviceHomes {
     return false;
   }
 
-  disconnected(slot: number, session: number, clean: boolean): boolean {
+  disconnected(slot: number, clean: boolean): boolean {
     const { registry, link } = this.#deps;
     const claim = this.#claims.get(slot);
     if (claim !== undefined) {
-      claim.ended = { session, clean };
+      claim.ended = { clean };
       return false;
     }
     link.tell(toLink.disconnected, { kind: DEVICE, id: registry.deviceId(slot) });
@@ -203,14 +203,12 @@ export class DeviceClaims implements DeviceHomes {
       settled(slot);
       return;
     }
-    const session = registry.devices.rows.session[slot]!;
     devices.settle(slot);
     settled(slot);
-    for (const views of claim.held) {
-      views.u32[EventField.session >> 2] = session;
-      devices.event(views, 0);
-    }
-    if (claim.ended !== undefined) devices.leave(claim.ended.session, claim.ended.clean);
+    for (const views of claim.held) devices.take(slot, views, 0);
+    if (claim.ended === undefined) return;
+    this.#deps.link.tell(toLink.disconnected, { kind: DEVICE, id });
+    devices.disconnected(slot, claim.ended.clean);
   }
 
   /** Another node is the home: the connection goes, and what the next home needs is handed over. */

@@ -46,7 +46,7 @@ export class SubscriberMoves implements SubscriberHomes {
     const { links, link } = this.#context;
     const { actor, session, generated } = join;
     const { id } = actor;
-    if (generated) return true;
+    if (generated === true) return true;
     const older = this.#arrivals.get(id);
     if (older !== undefined) {
       links[edgeOf(older.join.session)]!.close(older.join.session, closes.replaced);

@@ -87,7 +87,7 @@ export class Waits implements RequestWaits {
 
   #lacksPast({ request }: Wait, slot: number): boolean {
     const { remotes, backfills } = this.#deps;
-    return request.past && remotes.isFollowed(slot) && !backfills.isComplete(slot);
+    return request.past === true && remotes.isFollowed(slot) && !backfills.isComplete(slot);
   }
 
   /** A device was found for a filter. */

@@ -27,7 +27,7 @@ describe('dat completion', () => {
     expect(await complete('dat')).toContain('watch');
     expect(await complete('dat token')).toContain('create inspect');
     expect(await complete('dat token create')).toContain('--expires');
-    expect(await complete('dat token create --role')).toBe('device subscriber admin\n');
+    expect(await complete('dat token create --role')).toBe('device subscriber gateway admin\n');
     expect(await complete('dat completion')).toContain('bash zsh fish');
     expect(await complete('dat serve')).toContain('--admin-port');
   });
@@ -42,7 +42,7 @@ describe('dat completion', () => {
     expect(await complete('dat wa')).toEqual(['watch']);
     expect(await complete('dat token ')).toEqual(['create', 'inspect']);
     expect(await complete('dat token create --ro')).toEqual(['--role']);
-    expect(await complete('dat token create --role ')).toEqual(['admin', 'device', 'subscriber']);
+    expect(await complete('dat token create --role ')).toEqual(['admin', 'device', 'gateway', 'subscriber']);
     expect(await complete('dat completion ')).toEqual(['bash', 'fish', 'zsh']);
     expect(await complete('dat send dev-1 --st')).toEqual(['--status']);
     expect(await complete('dat serve --admin-p')).toEqual(['--admin-port']);
@@ -59,6 +59,6 @@ describe('dat completion', () => {
         `compadd() { shift; print -r -- "$@" }\nwords=(${words} ''); CURRENT=$#words\n() {\n${stdout}\n}`,
       ]);
     expect(await complete('dat token')).toContain('create inspect');
-    expect(await complete('dat token create --role')).toBe('device subscriber admin\n');
+    expect(await complete('dat token create --role')).toBe('device subscriber gateway admin\n');
   });
 });

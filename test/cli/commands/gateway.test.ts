@@ -67,6 +67,34 @@ describe('dat gateway', () => {
   describe('beside a hub', () => {
     const hub = useHub({});
 
+    it('brings the fleet online on one connection, and offline when it ends', async () => {
+      const running = start([...args, '--json'], portsOf(hub));
+      const ids = ['g-001', 'g-002', 'g-003'];
+      await eventually('all are online', async () => {
+        const entries = await Promise.all(ids.map((id) => hub.deviceEntry(id)));
+        return entries.every((entry) => entry?.state === 'online' && entry.gateway === 'gw-1');
+      });
+      expect((await hub.metrics()).value('dat_connections', { role: 'gateway' })).toBe(1);
+      running.child.kill('SIGINT');
+      const { code, stdout, stderr } = await running.ended;
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(jsonLines(stdout).at(-1)).toMatchObject({ refused: 0 });
+      for (const id of ids) expect(await hub.deviceEntry(id)).toMatchObject({ state: 'offline' });
+    });
+
+    it('leaves a device to its own connection', async () => {
+      const running = start([...args, '--json'], portsOf(hub));
+      await eventually('it is online', async () => (await hub.deviceEntry('g-002'))?.gateway === 'gw-1');
+      const device = await hub.device('g-002');
+      await eventually('the gateway tells', () =>
+        running.out.stderr.includes('a device connected elsewhere'),
+      );
+      await device.message('still mine');
+      running.child.kill('SIGINT');
+      expect((await running.ended).code).toBe(0);
+      expect(await hub.deviceEntry('g-002')).toMatchObject({ state: 'online' });
+    });
+
     it('says that there is no such listener where there is none', async () => {
       const url = `ws://127.0.0.1:${hub.process.subscriberPort}`;
       expect(await dat([...args, '--device-url', url])).toMatchObject({ code: 69 });

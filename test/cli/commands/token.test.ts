@@ -55,5 +55,21 @@ describe('dat token', () => {
     expect(await dat(['token', 'create', '--sub', 'a', '--role', 'device'])).toMatchObject({ code: 78 });
     const vip = ['token', 'create', '--sub', 'a', '--role', 'device', '--vip'];
     expect(await dat(vip, { DAT_AUTH_JWT_SECRET: SECRET })).toMatchObject({ code: 64 });
+    const devices = ['token', 'create', '--sub', 'a', '--role', 'device', '--devices', 'lab-*'];
+    expect(await dat(devices, { DAT_AUTH_JWT_SECRET: SECRET })).toMatchObject({ code: 64 });
+  });
+
+  it('creates tokens for gateways', async () => {
+    const args = ['token', 'create', '--sub', 'gw-1', '--role', 'gateway', '--devices', 'lab-*'];
+    const { stdout } = await dat(args, { DAT_AUTH_JWT_SECRET: SECRET });
+    const env = { ...portsOf(hub), DAT_TOKEN: stdout.trim() };
+    const fleet = ['gateway', '--id', 'gw-1', '--devices', '2', '--seconds', '1', '--prefix'];
+    const { code, stdout: covered } = await dat([...fleet, 'lab-', '--json'], env);
+    expect(code).toBe(0);
+    expect(JSON.parse(covered.trim().split('\n').at(-1)!)).toMatchObject({ refused: 0 });
+    const foreign = await dat([...fleet, 'site-'], env);
+    expect(foreign.stderr).toContain('the gateway may not speak for this device');
+    const none = await dat([...fleet, 'lab-'], portsOf(hub));
+    expect(none).toMatchObject({ code: 77, stderr: expect.stringContaining('--role gateway') });
   });
 });

@@ -12,7 +12,7 @@ const figures: LiveFigures = {
   notReady: null,
   devices: { online: 2, stale: 0, offline: 1 },
   subscriptions: { allow: 0, active: 3, inactive: 0, deny: 0 },
-  connections: { device: 2, subscriber: 3 },
+  connections: { device: 2, subscriber: 3, gateway: 0 },
   rates: {
     received: { pong: 1, message: 20, status: 2 },
     skipped: 0,
@@ -37,9 +37,9 @@ const figures: LiveFigures = {
     { subscriber: 'two', queuedBytes: 1024, laggingMs: 9000, vip: false },
   ],
   slowCloses: { queue: 0, time: 0, budget: 0 },
-  disconnects: { device: {}, subscriber: {} },
+  disconnects: { device: {}, subscriber: {}, gateway: {} },
   capacity: { devices: usage, subscribers: usage, subscriptions: usage },
-  workerRestarts: { owner: 0, fanout: 0 },
+  workerRestarts: { owner: 0, ingest: 0, fanout: 0 },
   process: { residentBytes: 2 ** 20, cpuRatio: 0.5 },
 };
 

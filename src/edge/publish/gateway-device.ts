@@ -1,0 +1,50 @@
+/**
+ * A device that a gateway speaks for: to the owner a device like any other, with a session number of its own; what it
+ * is sent goes to the gateway.
+ */
+import type { CloseEntry } from '../../codes.ts';
+import type { Frame } from '../../wire/codec.ts';
+import { DeviceSession } from './device-session.ts';
+import type { GatewaySession } from './gateway-session.ts';
+
+/** A part of `Gateways`. */
+interface Host {
+  /** The device is taken from its gateway. */
+  taken(device: GatewayDevice, code: number): void;
+}
+
+export class GatewayDevice extends DeviceSession {
+  readonly gateway: GatewaySession;
+  readonly #host: Host;
+  /** It has left; what is on its way to it still arrives. */
+  hasLeft = false;
+
+  constructor(gateway: GatewaySession, id: string, number: number, connectedAt: number, host: Host) {
+    const { address, devicesWantInterest: wantsInterest } = gateway;
+    const actor = { role: 'device', id, devices: undefined, vip: false } as const;
+    const admitted = { ok: true, actor, idIsGenerated: false, address, expiresAt: 0 } as const;
+    super(admitted, number, connectedAt, { codec: gateway.codec.device(id), wantsInterest });
+    this.gateway = gateway;
+    this.#host = host;
+  }
+
+  protected override put(frame: Frame): void {
+    this.gateway.send(frame);
+  }
+
+  override get bufferedBytes(): number {
+    return this.gateway.bufferedBytes;
+  }
+
+  /** The gateway's socket is pinged, not its devices. */
+  override ping(): void {}
+
+  /** The gateway speaks for it no more. */
+  override close({ code }: CloseEntry): void {
+    if (this.closing) return;
+    this.closing = true;
+    this.#host.taken(this, code);
+  }
+
+  override terminate(): void {}
+}

@@ -1,0 +1,182 @@
+/** `/v1/gateway`: gateways that speak the hub's own protocol. */
+
+import { flagOf } from '../../access/query.ts';
+import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
+import { errors } from '../../codes.ts';
+import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
+import type {
+  Connection,
+  ListenerHandlers,
+  Route,
+  UpgradeAnswer,
+  UpgradeRequest,
+} from '../../transport/transport.ts';
+import { createGatewayFrame, parseGatewayText } from '../../wire/device-frames.ts';
+import { jsonGatewayCodec } from '../../wire/hub-frames.ts';
+import type { Edge } from '../edge.ts';
+import type { GatewayDevice } from './gateway-device.ts';
+import { GatewaySession } from './gateway-session.ts';
+import { CONNECT_COST, type Silenced, silencedProblems, type Why } from './gateways.ts';
+import { ackIdOf } from './publisher.ts';
+
+export const GATEWAY_PATH = '/v1/gateway';
+
+/** What a bad frame costs its gateway. */
+const BAD_COST = 1;
+const unknownOp: Why = {
+  code: errors.unknownOp.code,
+  message: 'op: "open" or "close" is accepted, or none in an event',
+  cost: BAD_COST,
+};
+const badRequest = { code: errors.badRequest.code, cost: BAD_COST } as const;
+
+type GatewayConnection = Connection<GatewaySession>;
+
+export class GatewayRoute implements ListenerHandlers<GatewaySession> {
+  readonly #edge: Edge;
+  readonly #upgrades: Upgrades;
+  readonly #frame = createGatewayFrame();
+
+  constructor(edge: Edge, upgrades: Upgrades) {
+    this.#edge = edge;
+    this.#upgrades = upgrades;
+  }
+
+  route(): Route<GatewaySession> {
+    const { maxMessageBytes, sendQueueMaxBytes } = this.#edge.settings;
+    return {
+      path: GATEWAY_PATH,
+      frameBytesMax: maxMessageBytes * TRANSPORT_FRAME_FACTOR,
+      queueBytesMax: sendQueueMaxBytes,
+      handlers: this,
+    };
+  }
+
+  upgrade(request: UpgradeRequest): UpgradeAnswer<GatewaySession> | Promise<UpgradeAnswer<GatewaySession>> {
+    const admitted = this.#upgrades.admit(request);
+    return admitted instanceof Promise
+      ? admitted.then((answer) => this.#sessionFor(answer))
+      : this.#sessionFor(admitted);
+  }
+
+  #sessionFor(admitted: AdmittedUpgrade | RefusedUpgrade): UpgradeAnswer<GatewaySession> {
+    if (!admitted.ok) return admitted;
+    const { protocol, query } = admitted;
+    const wantsInterest = flagOf(query, 'interest');
+    if (wantsInterest === undefined) return { status: 400, message: 'interest: expected true or false' };
+    const edge = this.#edge;
+    const session = new GatewaySession(admitted, edge.nextSession(), edge.clock.wallNow(), {
+      codec: jsonGatewayCodec,
+      wantsInterest,
+    });
+    return protocol === undefined ? { session } : { session, protocol };
+  }
+
+  open(connection: GatewayConnection): void {
+    this.#edge.open(connection.session, connection);
+  }
+
+  message({ session }: GatewayConnection, bytes: Uint8Array, binary: boolean): void {
+    const edge = this.#edge;
+    const now = edge.clock.now();
+    if (!edge.accepts(session, bytes.length, now)) return;
+    session.aliveAt = Math.floor(now);
+    if (binary) {
+      edge.charge(session, 1, now);
+      edge.refuse(session, {
+        code: errors.badRequest.code,
+        message: 'a gateway sends text frames only',
+        id: '',
+      });
+      return;
+    }
+    const frame = this.#frame;
+    const problem = parseGatewayText(bytes, frame);
+    const device = session.devices.get(frame.device);
+    if (device !== undefined) this.#ofConnected(device, bytes, problem, now);
+    else this.#ofOther(session, bytes, problem, now);
+  }
+
+  /** A frame of a device that the gateway speaks for: as one that a device sends itself. */
+  #ofConnected(device: GatewayDevice, bytes: Uint8Array, problem: string | undefined, now: number): void {
+    const edge = this.#edge;
+    const frame = this.#frame;
+    edge.publisher.heard(device, now);
+    const isInTime = edge.charge(device, 1, now);
+    if (problem !== undefined) {
+      edge.refuse(device, { code: errors.badRequest.code, message: problem, id: ackIdOf(bytes, frame) });
+    } else if (frame.op === 'close') {
+      edge.gateways.goodbye(device); // over the rate, too: it costs less than a device that stays
+    } else if (!isInTime) {
+      edge.refuseOverRate(device, 1, ackIdOf(bytes, frame), now);
+    } else if (frame.op === undefined) {
+      edge.refuse(device, { code: unknownOp.code, message: unknownOp.message, id: ackIdOf(bytes, frame) });
+    } else if (frame.op === '') {
+      edge.publisher.event(device, bytes, frame, now);
+    }
+  }
+
+  /** A frame of a device that the gateway does not speak for yet, or not any more, or that names none. */
+  #ofOther(gateway: GatewaySession, bytes: Uint8Array, problem: string | undefined, now: number): void {
+    const edge = this.#edge;
+    const frame = this.#frame;
+    const { device: id, op } = frame;
+    if (problem !== undefined || op === undefined) {
+      const why = problem === undefined ? unknownOp : { ...badRequest, message: problem };
+      this.#refuse(gateway, why, bytes, now);
+      return;
+    }
+    const spoken =
+      op === 'close'
+        ? edge.gateways.silenced(gateway, id)
+        : edge.gateways.speak(gateway, id, now, op === 'open');
+    if (spoken === undefined)
+      edge.charge(gateway, 1, now); // the goodbye of a device that is not there
+    else if (typeof spoken === 'object') this.#ofConnected(spoken, bytes, undefined, now);
+    else this.#silence(gateway, spoken, bytes, now);
+  }
+
+  #silence(gateway: GatewaySession, why: Silenced, bytes: Uint8Array, now: number): void {
+    const { device } = this.#frame;
+    if (why !== 'overRate') {
+      this.#refuse(gateway, silencedProblems[why], bytes, now);
+      return;
+    }
+    const codec = gateway.codec.device(device);
+    this.#edge.refuseOverRate(gateway, CONNECT_COST, ackIdOf(bytes, this.#frame), now, codec);
+  }
+
+  /** Refuses what no device pays for. */
+  #refuse(gateway: GatewaySession, { cost, ...why }: Why, bytes: Uint8Array, now: number): void {
+    const edge = this.#edge;
+    const { device } = this.#frame;
+    edge.charge(gateway, cost, now);
+    const codec = device === '' ? gateway.codec : gateway.codec.device(device);
+    edge.refuse(gateway, { ...why, id: ackIdOf(bytes, this.#frame) }, codec);
+  }
+
+  controlPong({ session }: GatewayConnection): void {
+    session.aliveAt = Math.floor(this.#edge.clock.now());
+  }
+
+  controlPing({ session }: GatewayConnection): void {
+    if (session.closing) return;
+    const now = this.#edge.clock.now();
+    session.aliveAt = Math.floor(now);
+    this.#edge.charge(session, 1, now);
+  }
+
+  writable(): void {}
+
+  /** A gateway that does not read its acks loses them; that a device was taken from it, it learns from error 103. */
+  dropped(): void {}
+
+  closing({ session }: GatewayConnection): void {
+    this.#edge.closing(session);
+  }
+
+  /** Its devices are lost, however it goes: it says goodbye for each that leaves for good. */
+  close({ session }: GatewayConnection, code: number): void {
+    this.#edge.close(session, code, false);
+  }
+}

@@ -1,0 +1,51 @@
+/** A gateway's session: one connection that speaks for many devices, whatever its protocol. */
+import type { Actor } from '../../access/actor.ts';
+import type { Admitted } from '../../access/admission.ts';
+import { SessionKind } from '../../records/requests.ts';
+import type { GatewayCodec } from '../../wire/codec.ts';
+import { Session } from '../session.ts';
+import type { GatewayDevice } from './gateway-device.ts';
+
+/** Taken devices that a gateway is held to; of more, those that were taken first are forgotten: devices roam. */
+const TAKEN_MAX = 10_000;
+
+export class GatewaySession extends Session {
+  readonly kind = SessionKind.gateway;
+  readonly codec: GatewayCodec;
+  readonly actor: Actor;
+  /** Whether its devices are to be told whether anybody listens. */
+  readonly devicesWantInterest: boolean;
+  /** Those that it speaks for now, by id. */
+  devices = new Map<string, GatewayDevice>();
+  /** Devices that were taken from it, until it opens them again. */
+  readonly #taken = new Set<string>();
+
+  constructor(
+    admitted: Admitted,
+    number: number,
+    connectedAt: number,
+    { codec, wantsInterest }: { readonly codec: GatewayCodec; readonly wantsInterest: boolean },
+  ) {
+    super(admitted, number, connectedAt);
+    this.actor = admitted.actor;
+    this.codec = codec;
+    this.devicesWantInterest = wantsInterest;
+  }
+
+  isTaken(device: string): boolean {
+    return this.#taken.has(device);
+  }
+
+  /** It speaks for the device no more, and is told why. @param code one of `closes` */
+  take(device: string, code: number): void {
+    this.devices.delete(device);
+    this.#taken.add(device);
+    if (this.#taken.size > TAKEN_MAX) this.#taken.delete(this.#taken.values().next().value!);
+    this.send(this.codec.closed(device, code));
+  }
+
+  /** It may speak for the device again. */
+  giveBack(device: string): void {
+    this.#taken.delete(device);
+  }
+}

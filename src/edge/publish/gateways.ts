@@ -1,0 +1,181 @@
+/**
+ * The devices behind the gateways of one edge. Each is a session of its own: the owner takes it over, numbers its events
+ * and calls it stale or offline like any other. Knows no protocol: whoever parses a gateway's frames asks here which
+ * session speaks for a device, and publishes through that.
+ */
+import { authorize } from '../../access/actor.ts';
+import type { Clock } from '../../clock.ts';
+import { errors } from '../../codes.ts';
+import { SessionKind } from '../../records/requests.ts';
+import { COST_PER_DEVICE } from '../allowance.ts';
+import type { OwnerLine } from '../owner-line.ts';
+import type { DeviceSession } from './device-session.ts';
+import { GatewayDevice } from './gateway-device.ts';
+import type { GatewaySession } from './gateway-session.ts';
+
+export interface GatewaySettings {
+  /** Devices that one gateway may speak for at once. */
+  readonly maxDevicesPerGateway: number;
+}
+
+export interface GatewaysDeps {
+  readonly line: OwnerLine;
+  readonly clock: Clock;
+  readonly settings: GatewaySettings;
+  /** @returns a number for a further session */
+  readonly nextSession: () => number;
+  /** Takes what a device's connection costs from its gateway's allowance. @returns false when it is not there */
+  readonly chargeConnect: (gateway: GatewaySession, now: number) => boolean;
+  /** The session counts for nothing any more. */
+  readonly ended: (device: DeviceSession) => void;
+  /** Runs it once the thread has seen to its sockets. */
+  readonly soon?: (work: () => void) => void;
+}
+
+/** Why a gateway may not speak for a device. `overRate`: not now. */
+export type Silenced = 'notCovered' | 'taken' | 'tooMany' | 'overRate';
+
+/** What the connection of a device costs its gateway beside the frame, which the device pays for. */
+export const CONNECT_COST = COST_PER_DEVICE;
+
+/** What a gateway is told of a frame that no device pays for, and what the frame costs it. */
+export interface Why {
+  readonly code: number;
+  readonly message: string;
+  readonly cost: number;
+}
+
+/** A gateway may not know yet that it has lost a device, or too many: such frames cost little. */
+export const silencedProblems: Readonly<Record<Exclude<Silenced, 'overRate'>, Why>> = {
+  notCovered: { code: errors.denied.code, message: 'the gateway may not speak for this device', cost: 1 },
+  taken: {
+    code: errors.denied.code,
+    message: 'the device was taken from this gateway; {"op":"open"} takes it back',
+    cost: COST_PER_DEVICE,
+  },
+  tooMany: {
+    code: errors.limit.code,
+    message: 'more devices than one gateway may have (DAT_MAX_DEVICES_PER_GATEWAY)',
+    cost: COST_PER_DEVICE,
+  },
+};
+
+/** Devices that leave in one go: a few hundred microseconds, so that no socket waits for ten thousand. */
+const LEAVES_PER_TURN = 250;
+
+export class Gateways {
+  readonly #deps: GatewaysDeps;
+  /** By number: those that are spoken for, and those of which the owner has not worked off the end yet. */
+  readonly #sessions = new Map<number, GatewayDevice>();
+  /** Of gateways that have ended: their devices, who leave a few at a time. */
+  readonly #leaving: Iterator<GatewayDevice>[] = [];
+
+  constructor(deps: GatewaysDeps) {
+    this.#deps = deps;
+  }
+
+  /** Devices that the owner has, or is about to have. */
+  get connected(): readonly GatewayDevice[] {
+    return [...this.#sessions.values()].filter(({ hasLeft, gateway }) => !hasLeft && !gateway.closing);
+  }
+
+  /** @returns undefined when no device has the number */
+  find(number: number): GatewayDevice | undefined {
+    return this.#sessions.get(number);
+  }
+
+  /**
+   * The device's session, which is made where the gateway does not speak for the device yet.
+   * @param opens whether the gateway asks for the device, though it was taken from it
+   */
+  speak(gateway: GatewaySession, id: string, now: number, opens = false): GatewayDevice | Silenced {
+    const device = gateway.devices.get(id);
+    if (device !== undefined) return device;
+    const silenced = this.silenced(gateway, id, opens);
+    if (silenced !== undefined) return silenced;
+    if (gateway.devices.size >= this.#deps.settings.maxDevicesPerGateway) return 'tooMany';
+    return this.#deps.chargeConnect(gateway, now) ? this.#connect(gateway, id, now) : 'overRate';
+  }
+
+  /** @returns why the gateway may not speak for the device, as far as that is not a matter of room */
+  silenced(gateway: GatewaySession, id: string, opens = false): Silenced | undefined {
+    if (authorize(gateway.actor, { kind: 'speakFor', device: id }) !== 'allowed') return 'notCovered';
+    return gateway.isTaken(id) && !opens ? 'taken' : undefined;
+  }
+
+  #connect(gateway: GatewaySession, id: string, now: number): GatewayDevice {
+    const { clock, nextSession, line } = this.#deps;
+    const device = new GatewayDevice(gateway, id, nextSession(), clock.wallNow(), this);
+    device.aliveAt = Math.floor(now);
+    gateway.giveBack(id);
+    gateway.devices.set(id, device);
+    this.#sessions.set(device.number, device);
+    line.join(joinOf(device, false));
+    return device;
+  }
+
+  /** The device says goodbye. */
+  goodbye(device: GatewayDevice): void {
+    device.gateway.devices.delete(device.id);
+    this.#leave(device, true);
+  }
+
+  /** The device is taken from its gateway, by the owner or for what it did here. */
+  taken(device: GatewayDevice, code: number): void {
+    const { gateway, id } = device;
+    if (device.hasLeft) return;
+    this.#leave(device, false);
+    if (!gateway.closing && gateway.devices.get(id) === device) gateway.take(id, code);
+  }
+
+  /** The gateway has ended: its devices are lost. A second call does nothing. */
+  end(gateway: GatewaySession): void {
+    const { devices } = gateway;
+    if (devices.size === 0) return;
+    gateway.devices = new Map();
+    this.#leaving.push(devices.values());
+    if (this.#leaving.length === 1) this.#soon();
+  }
+
+  /** The owner has worked off the end of a device. */
+  left(number: number): void {
+    this.#sessions.delete(number);
+  }
+
+  /** A new owner asks whom this edge holds: it knows nothing of those that have left. */
+  rejoin(): void {
+    for (const device of this.#sessions.values()) {
+      if (device.hasLeft) this.#sessions.delete(device.number);
+      else if (!device.gateway.closing) this.#deps.line.join(joinOf(device, device.welcomed));
+    }
+  }
+
+  #leave(device: GatewayDevice, clean: boolean): void {
+    const { line, ended } = this.#deps;
+    device.hasLeft = true;
+    ended(device);
+    line.leave(device.number, clean, true);
+  }
+
+  #soon(): void {
+    const { soon = setImmediate } = this.#deps;
+    soon(() => this.#leaveSome());
+  }
+
+  #leaveSome(): void {
+    for (let left = 0; left < LEAVES_PER_TURN; left++) {
+      const [devices] = this.#leaving;
+      const next = devices?.next();
+      if (next === undefined) return;
+      if (next.done) this.#leaving.shift();
+      else if (!next.value.hasLeft) this.#leave(next.value, false);
+    }
+    this.#soon();
+  }
+}
+
+function joinOf(device: GatewayDevice, again: boolean) {
+  const { number: session, actor, connectedAt, wantsInterest: interest } = device;
+  const { id: gateway } = device.gateway;
+  return { session, kind: SessionKind.device, actor, connectedAt, again, hold: false, interest, gateway };
+}

@@ -1,0 +1,84 @@
+/** The hub's parts that hold peers: the listeners of main, and the threads that take the connections of the others. */
+import { type Base, frameFailed } from './hub-base.ts';
+import type { ListenerName } from './records/commands.ts';
+import type { Bells } from './supervise/bells.ts';
+import { edgesOf } from './supervise/edge-plan.ts';
+import { EdgeThreads, type EdgeThreadsDeps } from './supervise/edge-threads.ts';
+import { MAIN_EDGE } from './supervise/memory.ts';
+import type { OwnerThread } from './supervise/owner-thread.ts';
+import type { Tls } from './transport/tls.ts';
+import type { Acceptor } from './transport/transport.ts';
+
+/** A listener of main's, or an acceptor that hands connections to other edges. */
+export interface Opened {
+  readonly port: number;
+  /** Absent: the connections are main's. */
+  readonly acceptor?: Acceptor;
+  /** Absent: the threads take care of it. */
+  useTls?(tls: Tls): void;
+  close(): void;
+}
+
+export async function openListener(
+  { settings, main, transport, edges }: Base,
+  name: ListenerName,
+): Promise<Opened> {
+  const { arrivals } = main;
+  const port = name === 'device' ? settings.devicePort : settings.subscriberPort;
+  if (edges[MAIN_EDGE]!.listeners.includes(name)) {
+    const listener = await transport.listen(settings.host, port, { routes: main.routes[name], arrivals });
+    main.edge.deliverer.attach(listener);
+    return listener;
+  }
+  const acceptor = await transport.threads!.acceptor(settings.host, port, arrivals);
+  return { port: acceptor.port, acceptor, close: () => acceptor.close() };
+}
+
+/** Starts the edges beside main. @returns undefined where there is none */
+export async function startThreads(
+  base: Base,
+  { owner, bells }: { readonly owner: OwnerThread; readonly bells: Bells },
+  opened: Readonly<Record<ListenerName, Opened>>,
+  slow: EdgeThreadsDeps['slow'],
+): Promise<EdgeThreads | undefined> {
+  const { settings, logger, memory, main, reloader, files, crashes, failed } = base;
+  const edges = base.edges.filter(({ edge, role }) => edge !== MAIN_EDGE && role !== 'cluster');
+  if (edges.length === 0) return undefined;
+  const { taps } = main.edge.publisher;
+  const threads = await EdgeThreads.start({
+    edges,
+    memory,
+    settings,
+    tokens: () => reloader.tokens,
+    files,
+    acceptors: {
+      ...(opened.device.acceptor && { device: opened.device.acceptor }),
+      ...(opened.subscriber.acceptor && { subscriber: opened.subscriber.acceptor }),
+    },
+    deliveringEdges: edgesOf(base.edges, 'subscriber').length,
+    owner,
+    bells,
+    crashes,
+    restarting: (thread, failure) =>
+      logger.error({ err: failure, thread }, 'a thread died; another takes its place'),
+    failed,
+    frameFailed: (failure) => frameFailed(logger, failure),
+    journal: (thread, entries) => base.activity.journal(thread, entries),
+    slow,
+    tapped: () => taps.devices,
+    events(events) {
+      for (const event of events) taps.event(event.device, event.bytes, event.frame, event);
+    },
+  });
+  taps.changed = (device, isTapped) => threads.tap(device, isTapped);
+  return threads;
+}
+
+/** Ends the threads, once no connection is handed to them any more. */
+export async function stopThreads(
+  threads: EdgeThreads | undefined,
+  listeners: readonly Opened[],
+): Promise<void> {
+  for (const { acceptor } of listeners) acceptor?.stopAccepting();
+  await threads?.stop();
+}

@@ -1,0 +1,76 @@
+/**
+ * Gateways by their ids: a newer connection of the same id replaces an older one, on whatever edge. Their devices are
+ * sessions of their own (`devices.ts`), which the gateway's edge takes out when the gateway goes. Owner thread only.
+ */
+import { closes } from '../codes.ts';
+import { NONE } from '../presence/columns.ts';
+import type { Join } from '../records/requests.ts';
+import { edgeOf } from '../records/sessions.ts';
+import type { EdgeLink } from './edge-link.ts';
+
+interface Connected {
+  readonly session: number;
+  /** Wall-clock ms. */
+  readonly connectedAt: number;
+}
+
+export class Gateways {
+  /** By edge. */
+  readonly #links: readonly EdgeLink[];
+  readonly #byId = new Map<string, Connected>();
+  readonly #ids = new Map<number, string>();
+
+  constructor(links: readonly EdgeLink[]) {
+    this.#links = links;
+  }
+
+  join({ session, actor: { id }, connectedAt }: Join): void {
+    const older = this.#byId.get(id);
+    if (older !== undefined) this.#replace(older.session);
+    this.#enter(id, { session, connectedAt });
+    this.#link(session).joined(session, NONE);
+  }
+
+  /** An edge says, after this owner took over, that it holds the gateway. */
+  rejoin(join: Join): void {
+    const { session, actor, again, connectedAt } = join;
+    if (!again) {
+      this.join(join);
+      return;
+    }
+    // Two were welcomed where the owner before had replaced the older one, and its edge never heard.
+    const other = this.#byId.get(actor.id);
+    if (other !== undefined && other.connectedAt > connectedAt) {
+      this.#link(session).close(session, closes.replaced);
+      return;
+    }
+    if (other !== undefined) this.#replace(other.session);
+    this.#enter(actor.id, { session, connectedAt });
+  }
+
+  leave(session: number): void {
+    const id = this.#ids.get(session);
+    if (id === undefined) return; // replaced, or no gateway's
+    this.#ids.delete(session);
+    this.#byId.delete(id);
+  }
+
+  /** The edge is gone, and every connection with it. */
+  leaveAll(edge: number): void {
+    for (const session of [...this.#ids.keys()]) if (edgeOf(session) === edge) this.leave(session);
+  }
+
+  #enter(id: string, connected: Connected): void {
+    this.#byId.set(id, connected);
+    this.#ids.set(connected.session, id);
+  }
+
+  #replace(session: number): void {
+    this.#ids.delete(session);
+    this.#link(session).close(session, closes.replaced);
+  }
+
+  #link(session: number): EdgeLink {
+    return this.#links[edgeOf(session)]!;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Devices that connect on one edge while another still holds their older connection. The older one's edge is asked to
+ * let go, and until it has, the new one waits here with what it says: so events keep their order, none that came over
+ * the older connection is lost, and no two threads write one device's `lastSeen`. Within one edge nobody waits: its
+ * ring has everything in order. Owner thread only.
+ */
+import type { RecordViews } from '../memory/ring.ts';
+import { copyOfEvent, wholeEventBytes } from '../records/event.ts';
+import type { Join } from '../records/requests.ts';
+import { edgeOf } from '../records/sessions.ts';
+
+/** A session that waits for an older one to leave. */
+export interface Arrival {
+  readonly join: Join;
+  /** What it has sent meanwhile, in order. */
+  readonly events: readonly RecordViews[];
+  /** It is over already: whether by a goodbye. */
+  readonly left: boolean | undefined;
+}
+
+interface Waiting extends Arrival {
+  readonly events: RecordViews[];
+  left: boolean | undefined;
+}
+
+/** What all who wait may send before it is refused. An edge lets go within milliseconds, unless its thread stalls. */
+export const HELD_BYTES_MAX = 4 * 1024 * 1024;
+
+export class Handovers {
+  /** By session that waits. */
+  readonly #waiting = new Map<number, Waiting>();
+  /** By session that is to leave: those that wait for it, in the order they came. */
+  readonly #queues = new Map<number, Waiting[]>();
+  #heldBytes = 0;
+
+  /** Whether somebody waits for the session to leave. */
+  isAwaited(session: number): boolean {
+    return this.#queues.has(session);
+  }
+
+  /** Whether the session waits. */
+  isWaiting(session: number): boolean {
+    return this.#waiting.has(session);
+  }
+
+  /** @returns whether it is the first to wait for `older`, whose edge is to be asked then */
+  wait(older: number, join: Join): boolean {
+    const waiting: Waiting = { join, events: [], left: undefined };
+    this.#waiting.set(join.session, waiting);
+    const queue = this.#queues.get(older);
+    if (queue === undefined) this.#queues.set(older, [waiting]);
+    else queue.push(waiting);
+    return queue === undefined;
+  }
+
+  /** Takes an event of a session that waits. @returns false when there is no room for it */
+  hold(session: number, views: RecordViews, offset: number): boolean {
+    const bytes = wholeEventBytes(views, offset);
+    if (this.#heldBytes + bytes > HELD_BYTES_MAX) return false;
+    this.#heldBytes += bytes;
+    this.#waiting.get(session)?.events.push(copyOfEvent(views, offset));
+    return true;
+  }
+
+  /** A session that waits is over: it will have been in and have left. @returns false when it does not wait */
+  leave(session: number, clean: boolean): boolean {
+    const waiting = this.#waiting.get(session);
+    if (waiting === undefined) return false;
+    waiting.left = clean;
+    return true;
+  }
+
+  /** The session has left. @returns those that waited for it, in order; they wait no more */
+  take(older: number): readonly Arrival[] {
+    const queue = this.#queues.get(older);
+    if (queue === undefined) return [];
+    this.#queues.delete(older);
+    for (const { join, events } of queue) {
+      this.#waiting.delete(join.session);
+      for (const event of events) this.#heldBytes -= wholeEventBytes(event, 0);
+    }
+    return queue;
+  }
+
+  /** Those of the edge that wait. */
+  ofEdge(edge: number): number[] {
+    return [...this.#waiting.keys()].filter((session) => edgeOf(session) === edge);
+  }
+}

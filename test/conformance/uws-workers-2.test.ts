@@ -1,3 +1,0 @@
-import { conformance } from './conformance.ts';
-
-conformance({ name: 'uws, 2 fan-out workers', env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '2' } });

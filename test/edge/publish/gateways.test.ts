@@ -1,0 +1,248 @@
+/** Devices behind gateways, on an edge whose owner is played by the test. */
+import { describe, expect, it } from 'vitest';
+import { PatternSet } from '../../../src/access/pattern-set.ts';
+import type { GatewayDevice } from '../../../src/edge/publish/gateway-device.ts';
+import { GatewaySession } from '../../../src/edge/publish/gateway-session.ts';
+import { Gateways } from '../../../src/edge/publish/gateways.ts';
+import { createRing, RingConsumer } from '../../../src/memory/ring.ts';
+import { readJoin, readLeave, ToOwnerRecord } from '../../../src/records/requests.ts';
+import { jsonGatewayCodec } from '../../../src/wire/hub-frames.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { lineInto } from '../../support/no-owner-line.ts';
+
+const LIMIT = 3;
+
+/** What the edge told the owner: who joins, who leaves, and `clean` for a goodbye. */
+type Told = readonly ['join' | 'again' | 'leave' | 'clean', number];
+
+class Bench {
+  readonly clock = new FakeClock();
+  readonly ended: GatewayDevice[] = [];
+  /** What is to run once the thread has seen to its sockets. */
+  readonly later: (() => void)[] = [];
+  mayConnect = true;
+  readonly gateways: Gateways;
+  readonly #ring = createRing(4 * 1024 * 1024);
+  readonly #told = new RingConsumer(this.#ring);
+  #numbers = 0;
+
+  constructor(maxDevicesPerGateway = LIMIT) {
+    this.gateways = new Gateways({
+      line: lineInto(this.#ring),
+      clock: this.clock,
+      settings: { maxDevicesPerGateway },
+      nextSession: () => ++this.#numbers,
+      chargeConnect: () => this.mayConnect,
+      ended: (device) => void this.ended.push(device as GatewayDevice),
+      soon: (work) => void this.later.push(work),
+    });
+  }
+
+  /** A gateway that was welcomed, and the frames that it gets. */
+  gateway(id = 'gw', devices?: readonly string[]) {
+    const frames: unknown[] = [];
+    const actor = {
+      role: 'gateway',
+      id,
+      devices: devices === undefined ? undefined : new PatternSet(devices),
+      vip: false,
+    } as const;
+    const admitted = { ok: true, actor, idIsGenerated: false, address: 0, expiresAt: 0 } as const;
+    const options = { codec: jsonGatewayCodec, wantsInterest: false };
+    const session = new GatewaySession(admitted, ++this.#numbers, 1, options);
+    session.attach({ send: (frame: string) => void frames.push(JSON.parse(frame)) } as never);
+    session.welcome(0, undefined);
+    return { session, frames };
+  }
+
+  speak(session: GatewaySession, id: string, opens = false): GatewayDevice {
+    const device = this.gateways.speak(session, id, this.clock.now(), opens);
+    if (typeof device === 'string') throw new Error(`${id}: ${device}`);
+    return device;
+  }
+
+  refusal(session: GatewaySession, id: string): unknown {
+    return this.gateways.speak(session, id, this.clock.now());
+  }
+
+  /** What the owner was told since the last call. */
+  told(): Told[] {
+    const told: Told[] = [];
+    for (let offset = this.#told.next(); offset >= 0; offset = this.#told.next()) {
+      const { views, kind } = this.#told;
+      if (kind === ToOwnerRecord.Join) {
+        const { session, again } = readJoin(views, offset);
+        told.push([again ? 'again' : 'join', session]);
+      } else {
+        const { session, clean } = readLeave(views, offset);
+        told.push([clean ? 'clean' : 'leave', session]);
+      }
+    }
+    this.#told.release();
+    return told;
+  }
+}
+
+describe('a device behind a gateway', () => {
+  it('joins once, as a session of its own that names the gateway', () => {
+    const bench = new Bench();
+    const { session } = bench.gateway('gw-1');
+    const device = bench.speak(session, 'dev');
+    expect(bench.speak(session, 'dev')).toBe(device);
+    expect(bench.told()).toEqual([['join', device.number]]);
+    expect(bench.gateways.find(device.number)).toBe(device);
+  });
+
+  it('is sent what is for it by way of the gateway, after it was let in', () => {
+    const bench = new Bench();
+    const { session, frames } = bench.gateway();
+    const device = bench.speak(session, 'dev');
+    device.send(device.codec.ack('1', 7, false));
+    expect(frames).toEqual([]);
+    device.welcome(0, device.codec.welcome('dev', 1));
+    expect(frames).toEqual([{ op: 'ack', device: 'dev', id: 1, seq: 7 }]);
+  });
+
+  it('leaves with its goodbye, and its number stays its own until the owner has worked that off', () => {
+    const bench = new Bench();
+    const { session, frames } = bench.gateway();
+    const device = bench.speak(session, 'dev');
+    device.welcome(0, undefined);
+    bench.gateways.goodbye(device);
+    expect(bench.told()).toEqual([
+      ['join', device.number],
+      ['clean', device.number],
+    ]);
+    bench.gateways.find(device.number)?.send(device.codec.ack('1', 7, false));
+    expect(frames).toHaveLength(1);
+    expect(bench.gateways.connected).toEqual([]);
+    bench.gateways.left(device.number);
+    expect(bench.gateways.find(device.number)).toBeUndefined();
+    expect(bench.speak(session, 'dev')).not.toBe(device);
+  });
+
+  it('is taken by the owner: the gateway is told, and may not speak for it until it opens it', () => {
+    const bench = new Bench();
+    const { session, frames } = bench.gateway();
+    const device = bench.speak(session, 'dev');
+    device.close({ code: 4004, retry: 'never', reason: '' });
+    device.close({ code: 4009, retry: 'never', reason: '' });
+    expect(frames).toEqual([{ op: 'closed', device: 'dev', code: 4004 }]);
+    expect(bench.refusal(session, 'dev')).toBe('taken');
+    const again = bench.speak(session, 'dev', true);
+    expect(again).not.toBe(device);
+    expect(bench.speak(session, 'dev')).toBe(again);
+  });
+
+  it('that is taken after it was opened anew is not the new one', () => {
+    const bench = new Bench();
+    const { session, frames } = bench.gateway();
+    const device = bench.speak(session, 'dev');
+    bench.gateways.goodbye(device);
+    const again = bench.speak(session, 'dev');
+    device.close({ code: 4004, retry: 'never', reason: '' });
+    expect(frames).toEqual([]);
+    expect(session.devices.get('dev')).toBe(again);
+  });
+});
+
+describe('a gateway', () => {
+  it('speaks for what its token covers', () => {
+    const bench = new Bench();
+    const { session } = bench.gateway('gw', ['site-a.*', 'meter']);
+    bench.speak(session, 'site-a.1');
+    bench.speak(session, 'meter');
+    expect(bench.refusal(session, 'site-b.1')).toBe('notCovered');
+    expect(bench.gateways.silenced(session, 'site-b.1')).toBe('notCovered');
+  });
+
+  it('speaks for so many devices at once', () => {
+    const bench = new Bench();
+    const { session } = bench.gateway();
+    const [first] = ['a', 'b', 'c'].map((id) => bench.speak(session, id));
+    expect(bench.refusal(session, 'd')).toBe('tooMany');
+    bench.gateways.goodbye(first!);
+    bench.speak(session, 'd');
+    expect(bench.refusal(session, 'a')).toBe('tooMany');
+  });
+
+  it('does not count devices that were taken from it', () => {
+    const bench = new Bench(1);
+    const { session } = bench.gateway();
+    for (const id of ['a', 'b', 'c'])
+      bench.speak(session, id).close({ code: 4004, retry: 'never', reason: '' });
+    expect(['a', 'b', 'c'].map((id) => bench.refusal(session, id))).toEqual(['taken', 'taken', 'taken']);
+  });
+
+  it('remembers ten thousand devices that were taken from it, and forgets the first of more', () => {
+    const bench = new Bench();
+    const { session } = bench.gateway();
+    for (let n = 0; n <= 10_000; n++) session.take(`dev-${n}`, 4004);
+    expect([0, 1, 10_000].map((n) => session.isTaken(`dev-${n}`))).toEqual([false, true, true]);
+  });
+
+  it('pays for each device that it connects', () => {
+    const bench = new Bench();
+    const { session } = bench.gateway();
+    bench.mayConnect = false;
+    expect(bench.refusal(session, 'dev')).toBe('overRate');
+    expect(bench.told()).toEqual([]);
+  });
+
+  it('that ends loses all its devices, a few at a time', () => {
+    const count = 1000;
+    const bench = new Bench(count);
+    const { session } = bench.gateway();
+    const devices = Array.from({ length: count }, (_, n) => bench.speak(session, `dev-${n}`));
+    devices[3]!.close({ code: 4004, retry: 'never', reason: '' });
+    bench.told();
+    session.closing = true;
+    bench.gateways.end(session);
+    bench.gateways.end(session);
+    expect(bench.told()).toEqual([]);
+    const portions: number[] = [];
+    for (let work = bench.later.shift(); work !== undefined; work = bench.later.shift()) {
+      work();
+      const told = bench.told();
+      expect(told.every(([what]) => what === 'leave')).toBe(true);
+      portions.push(told.length);
+    }
+    expect(portions.reduce((sum, portion) => sum + portion, 0)).toBe(count - 1);
+    expect(Math.max(...portions)).toBeLessThanOrEqual(250);
+    expect(bench.ended).toHaveLength(count);
+    expect(bench.gateways.connected).toEqual([]);
+  });
+
+  it('that ends is told of nothing any more', () => {
+    const bench = new Bench();
+    const { session, frames } = bench.gateway();
+    const device = bench.speak(session, 'dev');
+    session.closing = true;
+    bench.gateways.end(session);
+    device.close({ code: 4004, retry: 'never', reason: '' });
+    for (const work of bench.later) work();
+    expect(frames).toEqual([]);
+    expect(bench.told().slice(1)).toEqual([['leave', device.number]]);
+  });
+});
+
+describe('a new owner', () => {
+  it('is told of the devices that are spoken for, and of no other', () => {
+    const bench = new Bench();
+    const { session } = bench.gateway('gw-1');
+    const { session: ending } = bench.gateway('gw-2');
+    const stays = bench.speak(session, 'stays');
+    stays.welcome(0, undefined);
+    const arrives = bench.speak(session, 'arrives');
+    bench.gateways.goodbye(bench.speak(session, 'leaves'));
+    bench.speak(ending, 'lost');
+    ending.closing = true;
+    bench.gateways.end(ending);
+    bench.told();
+    bench.gateways.rejoin();
+    expect(bench.told()).toEqual([
+      ['again', stays.number],
+      ['join', arrives.number],
+    ]);
+  });
+});

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { TapRelay } from '../../../src/edge/publish/tap-relay.ts';
+import { Taps } from '../../../src/edge/publish/taps.ts';
+import { LIVE_EVENTS_PER_SECOND, LIVE_PAYLOAD_BYTES_MAX, VALUE_BYTES_MAX } from '../../../src/limits.ts';
+import type { TappedEvent } from '../../../src/records/commands.ts';
+import { createDeviceFrame, parseDeviceText } from '../../../src/wire/device-frames.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+function relay() {
+  const taps = new Taps();
+  const clock = new FakeClock();
+  const said: TappedEvent[] = [];
+  const frame = createDeviceFrame();
+  const relaying = new TapRelay({ taps, clock, say: (events) => said.push(...events) });
+  relaying.tick(); // a second begins
+  return {
+    taps,
+    clock,
+    relay: relaying,
+    send(device: string, event: object) {
+      const bytes = Buffer.from(JSON.stringify(event));
+      expect(parseDeviceText(bytes, frame)).toBeUndefined();
+      taps.event(device, bytes, frame);
+      bytes.fill(0); // as the transport does
+    },
+    /** What main has been told since the last call. */
+    told(): TappedEvent[] {
+      relaying.tick();
+      return said.splice(0);
+    },
+  };
+}
+
+const payloadOf = ({ bytes }: TappedEvent): unknown => JSON.parse(Buffer.from(bytes).toString());
+
+describe('the relay of tapped events', () => {
+  it('tells of the devices that main looks at, for as long as it does', () => {
+    const { taps, relay: relaying, send, told } = relay();
+    relaying.set(['d1', 'd2'], true);
+    send('d1', { type: 'message', id: 7, data: 1 });
+    send('d3', { type: 'message', data: 3 });
+    send('d2', { type: 'status', status: 'charging' });
+    const [first, second, ...more] = told();
+    expect(more).toEqual([]);
+    expect([first!.device, payloadOf(first!), first!.count]).toEqual(['d1', 1, 1]);
+    expect([second!.device, second!.frame.status]).toEqual(['d2', 'charging']);
+    relaying.set(['d1'], false);
+    send('d1', { type: 'message', data: 4 });
+    expect(told()).toEqual([]);
+    relaying.set(['d2'], false);
+    expect(taps.inUse).toBe(false);
+  });
+
+  it('tells the head of a long payload, and how long it is', () => {
+    const { relay: relaying, send, told } = relay();
+    relaying.set(['d'], true);
+    send('d', { type: 'message', data: 'x'.repeat(10_000) });
+    const [event] = told();
+    expect(event!.bytes.length).toBe(LIVE_PAYLOAD_BYTES_MAX);
+    expect(event!.frame.payloadEnd - event!.frame.payloadStart).toBe(10_002);
+  });
+
+  it('lets the newest of each type stand for those beyond what is shown in a second', () => {
+    const { clock, relay: relaying, send, told } = relay();
+    relaying.set(['d'], true);
+    for (let n = 1; n <= LIVE_EVENTS_PER_SECOND; n++) send('d', { type: 'message', data: n });
+    expect(told()).toHaveLength(LIVE_EVENTS_PER_SECOND);
+    for (let n = 1; n <= 30; n++) {
+      send('d', { type: 'message', data: 'y'.repeat(VALUE_BYTES_MAX) });
+      send('d', { type: 'pong', data: n });
+    }
+    const [message, pong, ...more] = told();
+    expect(more).toEqual([]);
+    expect([message!.count, message!.bytes.length]).toEqual([30, VALUE_BYTES_MAX]);
+    expect([pong!.count, payloadOf(pong!)]).toEqual([30, 30]);
+    clock.advance(1000);
+    told();
+    send('d', { type: 'message', data: 1 });
+    expect(told()).toMatchObject([{ count: 1 }]);
+  });
+});

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
+import { createRing, RingConsumer, RingProducer } from '../../src/memory/ring.ts';
+import { EdgeLink } from '../../src/owner/edge-link.ts';
+import { Gateways } from '../../src/owner/gateways.ts';
+import { FromOwnerRecord, readClosed, readJoined } from '../../src/records/replies.ts';
+import { SessionKind } from '../../src/records/requests.ts';
+
+/** Two edges; sessions 64, 128, … are of edge 0, one more each of edge 1. */
+function owner() {
+  const rings = [createRing(1024 * 1024), createRing(1024 * 1024)];
+  const links = rings.map((ring) => new EdgeLink(new RingProducer(ring), new Ringer(createDoorbell())));
+  const consumers = rings.map((ring) => new RingConsumer(ring));
+  const told = (): string[] => {
+    for (const link of links) link.flush();
+    return consumers.flatMap((consumer, edge) => {
+      const records: string[] = [];
+      for (let offset = consumer.next(); offset >= 0; offset = consumer.next()) {
+        const { views, kind } = consumer;
+        if (kind === FromOwnerRecord.Joined)
+          records.push(`${edge}: ${readJoined(views, offset).session} joined`);
+        else {
+          const { session, code } = readClosed(views, offset);
+          records.push(`${edge}: ${session} closed ${code}`);
+        }
+      }
+      return records;
+    });
+  };
+  return { gateways: new Gateways(links), told };
+}
+
+const join = (session: number, id: string, { again = false, connectedAt = session } = {}) => ({
+  session,
+  kind: SessionKind.gateway,
+  actor: { role: 'gateway', id, devices: undefined, vip: false } as const,
+  again,
+  hold: false,
+  interest: false,
+  gateway: '',
+  connectedAt,
+  ticket: 0,
+});
+
+describe('gateways of one id', () => {
+  it('replace each other, on whatever edge', () => {
+    const { gateways, told } = owner();
+    gateways.join(join(64, 'gw'));
+    gateways.join(join(64 + 1, 'other'));
+    gateways.join(join(128 + 1, 'gw'));
+    expect(told()).toEqual(['0: 64 joined', '0: 64 closed 4004', '1: 65 joined', '1: 129 joined']);
+    gateways.leave(64); // the older one's connection is over now
+    gateways.join(join(192, 'gw'));
+    expect(told()).toEqual(['0: 192 joined', '1: 129 closed 4004']);
+  });
+
+  it('come and go', () => {
+    const { gateways, told } = owner();
+    gateways.join(join(64, 'gw'));
+    gateways.leave(64);
+    gateways.join(join(65, 'gw'));
+    gateways.leaveAll(1);
+    gateways.join(join(128, 'gw'));
+    expect(told()).toEqual(['0: 64 joined', '0: 128 joined', '1: 65 joined']);
+  });
+
+  it('are told again to a new owner, which closes the older of two', () => {
+    const { gateways, told } = owner();
+    gateways.rejoin(join(64, 'gw', { again: true, connectedAt: 2 }));
+    expect(told()).toEqual([]);
+    gateways.rejoin(join(65, 'gw', { again: true, connectedAt: 1 }));
+    expect(told()).toEqual(['1: 65 closed 4004']);
+    gateways.rejoin(join(129, 'gw', { again: true, connectedAt: 3 }));
+    expect(told()).toEqual(['0: 64 closed 4004']);
+    gateways.rejoin(join(193, 'gw'));
+    expect(told()).toEqual(['1: 129 closed 4004', '1: 193 joined']);
+  });
+});

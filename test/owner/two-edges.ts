@@ -1,0 +1,170 @@
+/**
+ * An owner with two edges on its own rings, without threads: the test writes what the edges would and reads what they
+ * would get. The clock stands still. No assertions.
+ */
+import { createHistory } from '../../src/history/memory.ts';
+import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
+import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
+import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
+import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
+import { EdgeLink } from '../../src/owner/edge-link.ts';
+import { Owner, type OwnerDeps } from '../../src/owner/owner.ts';
+import { NONE } from '../../src/presence/columns.ts';
+import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { claimEvent, EventField, eventBytes, writeEventHead } from '../../src/records/event.ts';
+import { FromOwnerRecord, readAck, readClosed, readJoined, readRelease } from '../../src/records/replies.ts';
+import { SessionKind, writeJoin, writeLeave, writeSynced } from '../../src/records/requests.ts';
+import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
+import { createTickets, Tickets } from '../../src/records/tickets.ts';
+import { EventType, Priority } from '../../src/wire/events.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+/** What an edge got. Hub events are told by their state, events of devices by their payload. */
+export type Told =
+  | { readonly kind: 'joined' | 'release'; readonly session: number }
+  | { readonly kind: 'closed'; readonly session: number; readonly code: number }
+  | { readonly kind: 'ack'; readonly session: number; readonly seq: number }
+  | { readonly kind: 'resync' };
+
+const RING_BYTES = ringBytesFor(8 * 1024 * 1024);
+const POLL_RECORDS = 100_000;
+
+const settings: OwnerDeps['settings'] = {
+  deviceStaleAfterMs: 60_000,
+  deviceLeaveGraceMs: 15_000,
+  deviceRemoveAfterMs: 300_000,
+  subscriberInactiveAfterMs: 60_000,
+  subscriberRemoveAfterMs: 300_000,
+  defaultAccess: 'allow',
+  maxSubscriptionsPerSubscriber: 100_000,
+  maxFiltersPerSubscriber: 100,
+  sendQueueMaxBytes: 1024 * 1024,
+  historyEvents: 100,
+};
+
+export class TwoEdges {
+  readonly clock = new FakeClock();
+  readonly counters = new Counters(createCounters());
+  readonly #presence = createPresence({ devices: 100, subscribers: 100, subscriptions: 100 });
+  readonly reader = new PresenceReader(this.#presence);
+  readonly #history = createHistory(1024 * 1024);
+  readonly #memory = [0, 1].map(() => ({
+    toOwner: createRing(RING_BYTES),
+    fromOwner: createRing(RING_BYTES),
+  }));
+  readonly #toOwner = this.#memory.map(({ toOwner }) => new RingProducer(toOwner));
+  readonly #fromOwner = this.#memory.map(({ fromOwner }) => new RingConsumer(fromOwner));
+  readonly #next = [0, 1].map((edge) => sessionNumbers(createSessionNumbers(), edge, () => false));
+  readonly #tickets = new Tickets(createTickets());
+  owner = this.#newOwner(false);
+
+  /** The owner has died, and another takes its place. */
+  replaceOwner(): void {
+    this.owner = this.#newOwner(true);
+  }
+
+  /** Writes a join, and lets nobody read it. @returns the session */
+  connect(edge: number, id: string): number {
+    const session = this.#next[edge]!();
+    this.rejoin(edge, session, id, false);
+    return session;
+  }
+
+  /** An edge names a session that it holds. @param again whether it was welcomed */
+  rejoin(edge: number, session: number, id: string, again: boolean): void {
+    const actor = { role: 'device', id, devices: undefined, vip: false } as const;
+    const rest = {
+      connectedAt: 1,
+      again,
+      hold: false,
+      interest: false,
+      gateway: '',
+      ticket: this.#tickets.next(),
+    };
+    writeJoin(this.#toOwner[edge]!, { session, kind: SessionKind.device, actor, ...rest });
+  }
+
+  /** Writes an event of a session whose slot its edge does not know. @param ack raw JSON of its id */
+  event(edge: number, session: number, ack: string, payloadBytes = 0): void {
+    const ring = this.#toOwner[edge]!;
+    const offset = claimEvent(ring, EventField.body + payloadBytes + ack.length, Priority.high);
+    const { views } = ring;
+    const body = writeEventHead(views, offset, {
+      at: 1,
+      received: 1,
+      device: NONE,
+      type: EventType.message,
+      priority: Priority.high,
+      flags: 0,
+      session,
+      statusBytes: 0,
+      payloadBytes,
+      ackBytes: ack.length,
+    });
+    views.u8.set(Buffer.from(ack), body + payloadBytes);
+    if (eventBytes(views, offset) !== EventField.body + payloadBytes) throw new Error('a wrong record');
+  }
+
+  leave(edge: number, session: number, clean = false): void {
+    writeLeave(this.#toOwner[edge]!, { session, clean, confirm: false });
+  }
+
+  synced(edge: number): void {
+    writeSynced(this.#toOwner[edge]!, {});
+  }
+
+  /** What was written is there to be read. */
+  publish(): void {
+    for (const ring of this.#toOwner) ring.publish();
+  }
+
+  poll(): void {
+    this.publish();
+    this.owner.poll(POLL_RECORDS);
+  }
+
+  /** What the edge was told since the last call. */
+  told(edge: number): Told[] {
+    const ring = this.#fromOwner[edge]!;
+    const all: Told[] = [];
+    for (let offset = ring.next(); offset >= 0; offset = ring.next()) {
+      const { views, kind } = ring;
+      if (kind === FromOwnerRecord.Joined)
+        all.push({ kind: 'joined', session: readJoined(views, offset).session });
+      else if (kind === FromOwnerRecord.Release) all.push({ kind: 'release', ...readRelease(views, offset) });
+      else if (kind === FromOwnerRecord.Closed) all.push({ kind: 'closed', ...readClosed(views, offset) });
+      else if (kind === FromOwnerRecord.Resync) all.push({ kind: 'resync' });
+      else if (kind === FromOwnerRecord.Ack) {
+        const { session, seq } = readAck(views, offset);
+        all.push({ kind: 'ack', session, seq });
+      }
+    }
+    ring.release();
+    return all;
+  }
+
+  device(id: string) {
+    return this.reader.device(this.reader.findDevice(id));
+  }
+
+  get refused(): number {
+    return this.counters.cells[Counter.droppedIngestFull]!;
+  }
+
+  #newOwner(takesOver: boolean): Owner {
+    return new Owner({
+      presence: this.#presence,
+      history: this.#history,
+      rings: this.#memory.map(({ toOwner }) => new RingConsumer(toOwner)),
+      links: this.#memory.map(
+        ({ fromOwner }) => new EdgeLink(new RingProducer(fromOwner), new Ringer(createDoorbell())),
+      ),
+      pulses: [0, 1].map(() => new Pulse(createHeartbeat())),
+      clock: this.clock,
+      counters: this.counters,
+      settings,
+      rules: [],
+      takesOver,
+    });
+  }
+}
