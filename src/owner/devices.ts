@@ -3,14 +3,10 @@
  * go. Owner thread only.
  */
 
-import type { Clock } from '../clock.ts';
 import { type CloseEntry, closes } from '../codes.ts';
-import type { HistoryLog } from '../history/log.ts';
-import { Counter, type Counters } from '../memory/counters.ts';
-import type { Pulse } from '../memory/heartbeat.ts';
+import { Counter } from '../memory/counters.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews } from '../memory/ring.ts';
-import type { Wheel } from '../memory/wheel.ts';
 import { Home, NONE } from '../presence/columns.ts';
 import {
   type DeviceInput,
@@ -24,35 +20,11 @@ import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import { EventType } from '../wire/events.ts';
 import type { DeviceHomes } from './device-homes.ts';
+import type { DevicesDeps } from './devices-deps.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Handovers } from './handovers.ts';
 import { HubEvents } from './hub-events.ts';
-import type { Registry } from './registry.ts';
 import { SessionSlots } from './session-slots.ts';
-
-export interface DeviceTimes {
-  readonly deviceStaleAfterMs: number;
-  readonly deviceLeaveGraceMs: number;
-  readonly deviceRemoveAfterMs: number;
-}
-
-export interface DevicesDeps {
-  readonly registry: Registry;
-  /** By edge. */
-  readonly links: readonly EdgeLink[];
-  readonly history: HistoryLog;
-  /** A timer per device slot: stale while connected, grace after a loss, removal once nobody follows it. */
-  readonly wheel: Wheel;
-  /** By edge. */
-  readonly pulses: readonly Pulse[];
-  readonly clock: Clock;
-  readonly counters: Counters;
-  readonly times: DeviceTimes;
-  /** The device is there for the first time: filters may follow it. */
-  readonly appeared: (slot: number) => void;
-  /** Nothing but filters follows the device, and it leaves the table. */
-  readonly gone: (slot: number) => void;
-}
 
 export class Devices {
   readonly #deps: DevicesDeps;
@@ -343,17 +315,6 @@ export class Devices {
     this.#sessions.delete(session);
     this.#link(session).close(session, close);
     Atomics.store(registry.devices.rows.session, slot, NONE);
-  }
-
-  /** The node that numbers the device's events is lost: it is offline, and nobody can number that. */
-  tellLost(slot: number): void {
-    const { registry, links } = this.#deps;
-    registry.setDeviceState(slot, DeviceState.offline, StateReason.nodeLost);
-    const bytes = this.#events.state(DeviceState.offline, 'node lost');
-    const { interest, edges } = registry;
-    for (let edge = 0; edge < edges; edge++) {
-      if (interest[slot * edges + edge] !== 0) links[edge]!.event(this.#events.views, 0, bytes, slot, 0);
-    }
   }
 
   #armStale(slot: number): void {

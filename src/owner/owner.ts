@@ -1,18 +1,9 @@
-/**
- * The owner: the only writer of presence. Consumes the rings of the edges, runs the timers, and answers. One bounded
- * `poll` that needs no thread of its own; `workers/owner.ts` calls it in a loop.
- */
-import type { AccessRule } from '../access/rules.ts';
-import type { Clock } from '../clock.ts';
 import { HistoryLog } from '../history/log.ts';
 import { attachHistory } from '../history/memory.ts';
-import { HistoryReader } from '../history/reader.ts';
 import { POLL_RECORDS_MAX, REQUEST_WORK_PER_POLL } from '../limits.ts';
-import { Counter, type Counters } from '../memory/counters.ts';
-import type { Pulse } from '../memory/heartbeat.ts';
+import { Counter } from '../memory/counters.ts';
 import type { RingConsumer } from '../memory/ring.ts';
 import { Wheel } from '../memory/wheel.ts';
-import type { PresenceMemory } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
 import {
   type Join,
@@ -27,14 +18,13 @@ import {
 import { edgeOf } from '../records/sessions.ts';
 import { AccessControl } from './access.ts';
 import type { Cluster } from './cluster/cluster.ts';
-import type { ClusterContext } from './cluster/context.ts';
-import { Devices, type DeviceTimes } from './devices.ts';
-import type { EdgeLink } from './edge-link.ts';
+import { Devices } from './devices.ts';
 import { Filters } from './filters.ts';
 import { Gateways } from './gateways.ts';
 import { JoinOrder } from './join-order.ts';
 import { Operator } from './operator.ts';
 import { OperatorRows } from './operator-rows.ts';
+import { createCluster, type OwnerDeps } from './owner-deps.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
 import { Requests } from './requests.ts';
@@ -42,56 +32,9 @@ import { Restorer } from './restorer.ts';
 import { RowWalks } from './row-walks.ts';
 import { RuleSweep } from './rule-sweep.ts';
 import { TokenScopes } from './scopes.ts';
-import { type SubscriberSettings, Subscribers } from './subscribers.ts';
+import { Subscribers } from './subscribers.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Sweeps } from './sweeps.ts';
-
-export interface OwnerSettings extends DeviceTimes, SubscriberSettings {
-  readonly defaultAccess: 'allow' | 'deny';
-  readonly maxSubscriptionsPerSubscriber: number;
-  readonly maxFiltersPerSubscriber: number;
-  readonly historyEvents: number;
-  readonly sendQueueMaxBytes: number;
-}
-
-export interface OwnerDeps {
-  readonly presence: PresenceMemory;
-  readonly history: SharedArrayBuffer;
-  /** By edge. */
-  readonly rings: readonly RingConsumer[];
-  /** By edge. */
-  readonly links: readonly EdgeLink[];
-  /** Of the edges' threads. */
-  readonly pulses: readonly Pulse[];
-  readonly clock: Clock;
-  readonly counters: Counters;
-  readonly settings: OwnerSettings;
-  /** The access rules in force; the table's subscriptions obey them already. */
-  readonly rules: readonly AccessRule[];
-  /** The table is one that an owner left when it died. */
-  readonly takesOver?: boolean;
-  /** Number of the cluster link among the edges, and what makes this side of it; absent: this hub is alone. */
-  readonly cluster?: ClusterSide | undefined;
-}
-
-export interface ClusterSide {
-  readonly edge: number;
-  readonly historyTtlMs: number;
-  readonly maxMessageBytes: number;
-  create(context: ClusterContext): Cluster;
-}
-
-/** What the owner itself gives to its side of a cluster. */
-type OwnParts =
-  | 'link'
-  | 'edge'
-  | 'wheel'
-  | 'subscriberWheel'
-  | 'sweeps'
-  | 'clock'
-  | 'settings'
-  | 'operator'
-  | 'reader';
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
 const TIMERS_PER_POLL = 1024;
@@ -200,7 +143,7 @@ export class Owner {
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
     const rows = new OperatorRows({ ...shared, subscriptions, filters, wheel });
     this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters, rows });
-    this.#cluster = this.#createCluster({
+    this.#cluster = createCluster(deps, {
       ...pages,
       devices,
       subscribers,
@@ -210,6 +153,10 @@ export class Owner {
       rows,
       history,
       links,
+      operator: this.#operator,
+      wheel: this.#deviceTimers,
+      subscriberWheel: this.#subscriberTimers,
+      sweeps: this.#sweeps,
     });
     if (deps.takesOver === true) {
       this.#recovery = new Recovery({
@@ -331,26 +278,6 @@ export class Owner {
   #takeOfCluster(edge: number, ring: RingConsumer, offset: number): void {
     if (ring.kind === ToOwnerRecord.Synced) this.#recovery?.synced(edge);
     else if (this.#recovery === undefined || this.#recovery.isOver) this.#cluster!.take(ring, offset);
-  }
-
-  #createCluster(parts: Omit<ClusterContext, OwnParts>): Cluster | undefined {
-    const { cluster, links, clock, settings } = this.#deps;
-    if (cluster === undefined) return undefined;
-    const { edge, historyTtlMs: ttlMs, maxMessageBytes } = cluster;
-    const { historyEvents: eventsMax } = settings;
-    const log = attachHistory(this.#deps.history);
-    return cluster.create({
-      ...parts,
-      operator: this.#operator,
-      reader: new HistoryReader(log, parts.registry.devices, { eventsMax, ttlMs }, clock),
-      link: links[edge]!,
-      edge,
-      wheel: this.#deviceTimers,
-      subscriberWheel: this.#subscriberTimers,
-      sweeps: this.#sweeps,
-      clock,
-      settings: { ...settings, maxMessageBytes },
-    });
   }
 
   #take(ring: RingConsumer, offset: number): void {

@@ -5,9 +5,10 @@
 import { toMonotonicMs } from '../../clock.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import { Home, NONE } from '../../presence/columns.ts';
-import { DeviceState, deviceStateNames, RowState } from '../../presence/lifecycle.ts';
+import { DeviceState, deviceStateNames, RowState, StateReason } from '../../presence/lifecycle.ts';
 import { EventField, EventFlag, eventBytes } from '../../records/event.ts';
 import { Notice } from '../../records/replies.ts';
+import { HubEvents } from '../hub-events.ts';
 import type { Backfills } from './backfills.ts';
 import type { ClusterContext } from './context.ts';
 import type { Levels } from './levels.ts';
@@ -37,6 +38,7 @@ export interface RemotesDeps extends ClusterContext {
 
 export class Remotes {
   readonly #deps: RemotesDeps;
+  readonly #events: HubEvents;
   /** The link's names of devices, and back. */
   readonly #slots = new Map<number, number>();
   readonly #refs = new Map<number, number>();
@@ -45,6 +47,7 @@ export class Remotes {
 
   constructor(deps: RemotesDeps) {
     this.#deps = deps;
+    this.#events = new HubEvents(deps.clock);
   }
 
   /** Whether a home has told of the device. */
@@ -154,7 +157,7 @@ export class Remotes {
 
   /** The row's timer has run out. */
   timer(slot: number): void {
-    const { registry, devices, clock, wheel, levels } = this.#deps;
+    const { registry, clock, wheel, levels } = this.#deps;
     const lostAtMs = this.#lostAtMs.get(slot);
     if (lostAtMs !== undefined) {
       if (lostAtMs > clock.now()) {
@@ -162,9 +165,20 @@ export class Remotes {
         return;
       }
       this.#lostAtMs.delete(slot);
-      if (registry.devices.rows.deviceState[slot] !== DeviceState.offline) devices.tellLost(slot);
+      if (registry.devices.rows.deviceState[slot] !== DeviceState.offline) this.#tellLost(slot);
     }
     if (!registry.hasRows(slot) && !levels.isLookedUp(slot)) registry.freeDevice(slot);
+  }
+
+  /** Nobody can number that the device is offline. */
+  #tellLost(slot: number): void {
+    const { registry, links } = this.#deps;
+    registry.setDeviceState(slot, DeviceState.offline, StateReason.nodeLost);
+    const bytes = this.#events.state(DeviceState.offline, 'node lost');
+    const { interest, edges } = registry;
+    for (let edge = 0; edge < edges; edge++) {
+      if (interest[slot * edges + edge] !== 0) links[edge]!.event(this.#events.views, 0, bytes, slot, 0);
+    }
   }
 
   /** A row without subscriptions has no reason to be here. */
