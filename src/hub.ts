@@ -13,6 +13,7 @@ import { PresenceReader } from './presence/table.ts';
 import type { ReloadAnswer, ReloadSource } from './reload.ts';
 import { packageVersion, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
+import type { ClusterThread } from './supervise/cluster-thread.ts';
 import { connectionsOf } from './supervise/connections.ts';
 import { descriptorReserve } from './supervise/descriptor-reserve.ts';
 import type { PlannedEdge } from './supervise/edge-plan.ts';
@@ -180,7 +181,9 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     ...adminTokens(main.admission.verifier),
     rules,
     snapshots,
-    ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, base.edges, owner, threads) }),
+    ...(settings.faultInjection && {
+      fault: (fault: Fault) => inject(fault, base.edges, owner, threads, cluster),
+    }),
     connections: (sessions) => connectionsOf(sessions, main.edge, threads),
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
@@ -264,7 +267,12 @@ function inject(
   edges: readonly PlannedEdge[],
   owner: OwnerThread,
   threads: EdgeThreads | undefined,
+  cluster: ClusterThread | undefined,
 ): void {
+  if (fault.thread === 'cluster') {
+    cluster?.fault();
+    return;
+  }
   if (fault.thread === 'owner') {
     owner.fault(fault.how, fault.ms);
     return;
