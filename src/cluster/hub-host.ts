@@ -71,6 +71,7 @@ export class HubHost implements ClusterHost {
   #node: ClusterNode | undefined;
   /** The owner has begun to tell all: what stood in the ring before was for another link. */
   #isTold = false;
+  #beginAnew: () => void = () => {};
   #hasApplied = false;
   #probes: Probe[] = [];
   /** The owner's numbers of requests for the past, by the node's. */
@@ -94,7 +95,20 @@ export class HubHost implements ClusterHost {
     this.#tell(fromLink.hello, {});
   }
 
-  /** Works off what the owner says. @returns the records done @throws Error when another owner has taken over */
+  /** The node is over. @returns settles when the next one has to give way to another, since its owner did */
+  reset(): Promise<void> {
+    this.#node = undefined;
+    this.#takes = {};
+    this.#isTold = false;
+    this.#hasApplied = false;
+    this.#probes = [];
+    this.#asked.clear();
+    return new Promise((resolve) => {
+      this.#beginAnew = resolve;
+    });
+  }
+
+  /** Works off what the owner says. @returns the records done */
   poll(): number {
     const { fromOwner, toOwner, ringer } = this.#deps;
     let done = 0;
@@ -335,15 +349,19 @@ export class HubHost implements ClusterHost {
   // What the owner says.
 
   #take(kind: number, views: RecordViews, offset: number): void {
-    if (kind === FromOwnerRecord.Resync) {
-      const { toOwner, ringer } = this.#deps;
-      writeSynced(toOwner, {});
-      toOwner.publish();
-      ringer.ring();
-      throw new Error('another owner has taken over: the link begins anew');
-    }
-    if (kind === FromOwnerRecord.Resynced) this.#isTold = true;
+    if (kind === FromOwnerRecord.Resync) this.#ownerChanged();
+    else if (kind === FromOwnerRecord.Resynced) this.#isTold = true;
     else if (this.#isTold) this.#takes[kind]?.(views, offset);
+  }
+
+  /** Another owner has taken over and knows nothing of what this link was told. */
+  #ownerChanged(): void {
+    const { toOwner, ringer } = this.#deps;
+    writeSynced(toOwner, {});
+    toOwner.publish();
+    ringer.ring();
+    this.#isTold = false;
+    this.#beginAnew();
   }
 
   /** Where the home cannot be asked, the node says so before it has named the request. */

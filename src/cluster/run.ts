@@ -105,11 +105,17 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
   });
   say({ kind: 'ready' });
   try {
-    link = await Promise.race([open(task, host, stopped.signal, say), over.then(() => undefined)]);
-    if (link !== undefined) {
+    for (let isOver = false; !isOver; ) {
+      const anew = host.reset();
+      const end = over.then(() => true);
+      link = await Promise.race([open(task, host, stopped.signal, say), end.then(() => undefined)]);
+      if (link === undefined) break;
       host.start(link.node, link.operators);
       poller.wake();
-      await over;
+      isOver = await Promise.race([end, anew.then(() => false)]);
+      const ended = link;
+      link = undefined;
+      await ended.close();
     }
   } catch (error) {
     say({ kind: 'refused', message: (error as Error).message });
@@ -118,7 +124,6 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
   stopped.abort();
   poller.stop();
   stopTimers();
-  await link?.close();
   bell.close();
   port.close();
 }

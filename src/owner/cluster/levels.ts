@@ -6,6 +6,7 @@ import { Level } from '../../cluster/records.ts';
 import { Home } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
+import { epochName } from '../../wire/events.ts';
 import type { ClusterContext } from './context.ts';
 
 interface Told {
@@ -110,10 +111,18 @@ export class Levels {
     if (told?.level === level && told.holds === holds) return true;
     if (told !== undefined && told.level !== level) this.#answered.delete(slot);
     this.#told.set(slot, { level, holds });
-    const { epoch, seq } = since ?? { epoch: '', seq: 0 };
+    const start = since ?? this.#startOf(slot, told, level);
+    const { epoch, seq } = start ?? { epoch: '', seq: 0 };
     const id = registry.deviceId(slot);
-    link.tell(toLink.want, { id, level, holds, since: since !== undefined, epoch, seq });
+    link.tell(toLink.want, { id, level, holds, since: start !== undefined, epoch, seq });
     return true;
+  }
+
+  /** A link that has started anew goes on after what subscribers here have got. */
+  #startOf(slot: number, told: Told | undefined, level: Level): Position | undefined {
+    const { known, epoch, seq } = this.#context.registry.devices.rows;
+    if (told !== undefined || level !== Level.active || known[slot] === 0) return undefined;
+    return { epoch: epochName(epoch[slot]!), seq: seq[slot]! };
   }
 
   /** @returns undefined: nothing is wanted of it */
