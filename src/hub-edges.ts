@@ -6,6 +6,7 @@ import { edgesOf } from './supervise/edge-plan.ts';
 import { EdgeThreads, type EdgeThreadsDeps } from './supervise/edge-threads.ts';
 import { MAIN_EDGE } from './supervise/memory.ts';
 import type { OwnerThread } from './supervise/owner-thread.ts';
+import { listenTcp } from './transport/tcp.ts';
 import type { Tls } from './transport/tls.ts';
 import type { Acceptor } from './transport/transport.ts';
 
@@ -27,11 +28,20 @@ export async function openListener(
   const port = name === 'device' ? settings.devicePort : settings.subscriberPort;
   if (edges[MAIN_EDGE]!.listeners.includes(name)) {
     const listener = await transport.listen(settings.host, port, { routes: main.routes[name], arrivals });
-    main.edge.deliverer.attach(listener);
+    main.edge.deliverer.attach(listener, name === 'device');
     return listener;
   }
   const acceptor = await transport.threads!.acceptor(settings.host, port, arrivals);
   return { port: acceptor.port, acceptor, close: () => acceptor.close() };
+}
+
+/** MQTT over TCP, on main. @returns undefined where it is off */
+export async function openMqtt({ settings, tls, main }: Base): Promise<Opened | undefined> {
+  const { host, mqttPort } = settings;
+  if (mqttPort === 'off') return undefined;
+  const listener = await listenTcp(tls, host, mqttPort, main.mqttTcp);
+  main.edge.deliverer.attach(listener, true);
+  return listener;
 }
 
 /** Starts the edges beside main. @returns undefined where there is none */

@@ -7,7 +7,7 @@ import { systemClock } from './clock.ts';
 import { adminOptions, historyOf } from './hub-admin.ts';
 import { type Base, layBase } from './hub-base.ts';
 import { joined, leaveAll, operateOf, startCluster } from './hub-cluster.ts';
-import { openListener, startThreads, stopThreads } from './hub-edges.ts';
+import { openListener, openMqtt, startThreads, stopThreads } from './hub-edges.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
 import type { ReloadAnswer, ReloadSource } from './reload.ts';
@@ -35,6 +35,8 @@ export interface Hub {
   readonly devicePort: number;
   readonly subscriberPort: number;
   readonly adminPort: number;
+  /** Of MQTT over TCP; undefined while that is off. */
+  readonly mqttPort: number | undefined;
   /** What carries the connections and why, one line. */
   readonly transport: string;
   readonly fanoutWorkers: number;
@@ -200,6 +202,8 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   undo.unshift(() => webhooks?.stop());
   const devices = await openListener(base, 'device');
   undo.unshift(() => devices.close());
+  const mqtt = await openMqtt(base);
+  undo.unshift(() => mqtt?.close());
   const subscribers = await openListener(base, 'subscriber');
   undo.unshift(() => subscribers.close());
   threads = await startThreads(base, started, { device: devices, subscriber: subscribers }, slow.report);
@@ -216,14 +220,14 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     await threads?.reload(changes);
     main.reload(changes.settings, changes.tokens);
     if (changes.tls !== undefined)
-      for (const listener of [devices, subscribers, admin]) listener.useTls?.(changes.tls);
+      for (const listener of [devices, subscribers, admin, mqtt]) listener?.useTls?.(changes.tls);
     const { logLevel, snapshotIntervalMs } = changes.settings;
     if (logLevel !== undefined) logger.level = logLevel;
     webhooks?.reload(changes.settings);
     if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
   });
   main.poller.wake();
-  snapshots?.start();
+  await snapshots?.start();
   descriptorReserve.keep();
   undo.push(() => descriptorReserve.release());
 
@@ -239,6 +243,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     devicePort: devices.port,
     subscriberPort: subscribers.port,
     adminPort: admin.port,
+    mqttPort: mqtt?.port,
     transport: base.reason,
     fanoutWorkers: base.counts.fanout,
     ingestWorkers: base.counts.ingest,

@@ -18,6 +18,9 @@ export const HELD_FRAMES_MAX = 16;
 /** The longest id (wire contract): ids are ASCII. */
 export const ID_BYTES_MAX = 128;
 
+/** What the sessions of MQTT clients that are away may take together: 100,000 that follow a few devices each. */
+export const MQTT_KEPT_BYTES_MAX = 64 * 1024 * 1024;
+
 /** Device ids in one frame of a subscriber, and in the URL (wire contract). */
 export const SUBSCRIBE_DEVICES_MAX = 1000;
 

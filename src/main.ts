@@ -68,11 +68,12 @@ async function serve(settings: Settings, warnings: readonly string[]): Promise<v
     process.stderr.write(`dat: ${expected ? error.message : `cannot start: ${String(error)}`}\n`);
     process.exit(exitCodeOf(error));
   }
-  const { devicePort, subscriberPort, adminPort, transport, fanoutWorkers, ingestWorkers } = hub;
+  const { devicePort, subscriberPort, adminPort, mqttPort, transport, fanoutWorkers, ingestWorkers } = hub;
   logListening(logger, {
     devicePort,
     subscriberPort,
     adminPort,
+    ...(mqttPort !== undefined && { mqttPort }),
     host: settings.host,
     transport,
     fanoutWorkers,
@@ -109,7 +110,7 @@ function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>, e
   };
   return {
     end(signal: NodeJS.Signals): void {
-      if (isEnding) process.exit(EXIT_SECOND_SIGNAL);
+      if (isEnding) endBySignal(signal);
       logger.info({ signal }, 'draining');
       void drain();
     },
@@ -119,6 +120,16 @@ function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>, e
       if (!isEnding) void drain();
     },
   };
+}
+
+/**
+ * Ends the process at once. `process.exit` would stop the threads first, and one that is stopped while it has sockets
+ * aborts the process.
+ */
+function endBySignal(signal: NodeJS.Signals): never {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  process.exit(EXIT_SECOND_SIGNAL); // process 1 of a container survives its own signals
 }
 
 /** A snapshot or a key that cannot be used does not mend by starting again: the code is that of wrong settings. */
@@ -136,7 +147,7 @@ function isClusterRefused(error: unknown): error is Error {
 /** What a person at a terminal needs first. */
 function greeting(
   settings: Settings,
-  { devicePort, subscriberPort, adminPort, transport, fanoutWorkers, ingestWorkers }: Hub,
+  { devicePort, subscriberPort, adminPort, mqttPort, transport, fanoutWorkers, ingestWorkers }: Hub,
 ): string {
   const { host, tlsCertFile } = settings;
   const address = host.includes(':') ? `[${host}]` : host;
@@ -151,6 +162,9 @@ function greeting(
   const listening = [
     `devices      ${device}?id=ID`,
     `subscribers  ${subscriber}?devices=ID,ID`,
+    ...(mqttPort === undefined
+      ? []
+      : [`MQTT         mqtt${secure}://${address}:${mqttPort}  (over WebSocket: /mqtt on the ports above)`]),
     `admin        http${secure}://${address}:${adminPort}/  (dashboard; metrics at /metrics)`,
     `mode         ${transport}; ${threads}`,
     '',

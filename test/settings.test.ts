@@ -10,6 +10,8 @@ describe('defaults', () => {
       devicePort: 7400,
       subscriberPort: 7401,
       adminPort: 7402,
+      mqttPort: 'off',
+      mqttTopics: ['devices/{device}/{type}'],
       transport: 'auto',
       fanoutWorkers: 'auto',
       ingestWorkers: 0,

@@ -27,7 +27,7 @@ const endpoints: Endpoints = Object.fromEntries(
     threads.child({ routes: attached.routes[listener], arrivals: attached.arrivals }),
   ]),
 );
-for (const endpoint of Object.values(endpoints)) attached.edge.deliverer.attach(endpoint);
+for (const listener of listeners) attached.edge.deliverer.attach(endpoints[listener]!, listener === 'device');
 await runEdgeThread(attached, {
   endpoints,
   port,

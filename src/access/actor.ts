@@ -54,6 +54,14 @@ export function authorize(actor: Actor, action: Action): Verdict {
   }
 }
 
+/** Whether somebody may follow at all what a subscription names. @param name an id, or a prefix with its star */
+export function mayFollow(actor: Actor, name: string): boolean {
+  const action: Action = name.endsWith('*')
+    ? { kind: 'followMatching', prefix: name.slice(0, -1) }
+    : { kind: 'follow', device: name };
+  return authorize(actor, action) === 'allowed';
+}
+
 function mayConnect({ role }: Actor, asked: PeerRole | undefined): boolean {
   if (role === 'anyone') return true;
   return asked === undefined ? role !== undefined && role !== 'admin' : role === asked;

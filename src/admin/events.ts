@@ -4,6 +4,7 @@ import { Step } from '../history/replay.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import { EventField, EventFlag } from '../records/event.ts';
 import { eventTypeNames, priorityNames } from '../wire/events.ts';
+import { type StatusAndData, statusAndData } from '../wire/mqtt/published.ts';
 import type { AdminDeps } from './deps.ts';
 import type { keptEvent } from './schemas.ts';
 
@@ -36,7 +37,12 @@ function eventFrom({ u8, u16, u32, f64 }: RecordViews, seq: number): KeptEvent {
   const statusEnd = EventField.body + u16[EventField.statusBytes >> 1]!;
   const end = statusEnd + u32[EventField.payloadBytes >> 2]!;
   const status = Buffer.from(u8.subarray(EventField.body, statusEnd)).toString('utf8');
-  const payload = Buffer.from(u8.subarray(statusEnd, end));
+  const isPublishedStatus = status !== '' && (flags & EventFlag.asPublished) !== 0;
+  const payload = Buffer.from(
+    isPublishedStatus
+      ? dataOf(statusAndData(u8, EventField.body, statusEnd, end))
+      : u8.subarray(statusEnd, end),
+  );
   const isJson = (flags & EventFlag.payloadIsJson) !== 0;
   return {
     type: eventTypeNames[u8[EventField.type] as 1 | 2 | 3],
@@ -47,6 +53,10 @@ function eventFrom({ u8, u16, u32, f64 }: RecordViews, seq: number): KeptEvent {
     ...(status !== '' && { status }),
     ...(isJson ? { data: dataFrom(payload) } : { data64: payload.toString('base64') }),
   };
+}
+
+function dataOf({ bytes, dataStart, dataEnd }: StatusAndData): Uint8Array {
+  return bytes.subarray(dataStart, dataEnd);
 }
 
 /** A number beyond 2^53 loses its last digits here; the WebSocket side passes it on as it was written. */

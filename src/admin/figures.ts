@@ -23,7 +23,14 @@ export interface Figures {
   readonly deliveries: number;
   readonly dropped: Readonly<
     Record<
-      'ingest_full' | 'fanout_full' | 'lagging' | 'slow' | 'rate' | 'subscriber_rate' | 'owner_restart',
+      | 'ingest_full'
+      | 'fanout_full'
+      | 'lagging'
+      | 'slow'
+      | 'rate'
+      | 'subscriber_rate'
+      | 'owner_restart'
+      | 'replaced',
       number
     >
   >;
@@ -33,6 +40,11 @@ export interface Figures {
   /** Subscribers closed as slow so far, by what was too much. */
   readonly slowCloses: Readonly<Record<'queue' | 'time' | 'budget', number>>;
   readonly refusedFrames: number;
+  /** Open MQTT connections, and what MQTT clients were not allowed. */
+  readonly mqtt: {
+    readonly connections: number;
+    readonly refused: Readonly<Record<'malformed' | 'foreign_topic' | 'event', number>>;
+  };
   /** The same by error code. */
   readonly refusals: readonly (readonly [code: string, count: number])[];
   /** Bytes of frames. */
@@ -100,6 +112,7 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
       rate: sum('droppedRate'),
       subscriber_rate: sum('droppedSubscriberRate'),
       owner_restart: sum('droppedOwnerRestart'),
+      replaced: sum('droppedReplaced'),
     },
     lagging: sum('laggingSubscribers'),
     queuedBytes: sum('queuedBytes'),
@@ -109,6 +122,14 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
       budget: sum('closedOverBudget'),
     },
     refusedFrames: sum('refusedFrames'),
+    mqtt: {
+      connections: sum('mqttConnections'),
+      refused: {
+        malformed: sum('mqttMalformed'),
+        foreign_topic: sum('mqttForeignTopics'),
+        event: sum('mqttRefusedEvents'),
+      },
+    },
     refusals: refusalsOf(all),
     bytes: { received: sum('bytesReceived'), sent: sum('bytesSent') },
     opened: {

@@ -111,7 +111,7 @@ export class LiveValues {
   #fromHistory({ slot, seq }: ValueRow): LiveEvent | undefined {
     const { presence, history } = this.#deps;
     const generation = Atomics.load(presence.devices.rows.generation, slot);
-    const found = history.last({ slot, generation, seq }, typeBit(EventType.message));
+    const found = history.last({ slot, generation, seq }, typeBit(EventType.message, false));
     return found.next() === Step.Event ? eventFrom(found.views) : undefined;
   }
 

@@ -20,16 +20,23 @@ export function renderMetrics(figures: Figures, process: ProcessFigures): string
   ].join('');
 }
 
-function connectionFamilies({ connections, opened, refusedUpgrades, disconnects }: Figures): string[] {
+function connectionFamilies({ connections, mqtt, opened, refusedUpgrades, disconnects }: Figures): string[] {
   const closes = Object.entries(disconnects).flatMap(([role, codes]) =>
     codes.map(([code, count]): Sample => [{ role, code }, count]),
   );
   return [
-    gauge('dat_connections', 'Open WebSocket connections.', labelled('role', connections)),
+    gauge(
+      'dat_connections',
+      'Peers connected, by role. An MQTT client may have both roles, or none yet.',
+      labelled('role', connections),
+    ),
+    gauge('dat_mqtt_connections', 'Open MQTT connections.', mqtt.connections),
+    counter('dat_connections_opened_total', 'Peers that connected, by role.', labelled('role', opened)),
     counter(
-      'dat_connections_opened_total',
-      'WebSocket connections that were opened.',
-      labelled('role', opened),
+      'dat_mqtt_refused_total',
+      'MQTT packets that ended their connection as malformed, PUBLISH packets to foreign topics, and events refused ' +
+        'without an answer.',
+      labelled('reason', mqtt.refused),
     ),
     counter(
       'dat_upgrades_refused_total',

@@ -313,6 +313,7 @@ export const stats = z.object({
       rate: count,
       subscriber_rate: count,
       owner_restart: count,
+      replaced: count,
     }),
     slowCloses: z.object({ queue: count, time: count, budget: count }),
     refusedFrames: count,

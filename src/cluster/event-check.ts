@@ -11,7 +11,7 @@ import { EventField, EventFlag } from './event-record.ts';
 
 /** A character takes up to four bytes. */
 const STATUS_BYTES_MAX = 4 * STATUS_CHARACTERS_MAX;
-const FLAGS = EventFlag.payloadIsJson | EventFlag.fromHub;
+const FLAGS = EventFlag.payloadIsJson | EventFlag.fromHub | EventFlag.asPublished;
 
 /**
  * @param bytes length of the record

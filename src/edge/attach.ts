@@ -19,21 +19,27 @@ import type { ListenerName } from '../records/commands.ts';
 import { sessionNumbers } from '../records/sessions.ts';
 import { Tickets } from '../records/tickets.ts';
 import { Arrivals } from '../transport/arrivals.ts';
+import type { TcpOptions } from '../transport/tcp.ts';
 import type { Route } from '../transport/transport.ts';
-import { deviceTerms, gatewayTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
+import { readTemplates } from '../wire/mqtt/templates.ts';
+import { TopicLayout } from '../wire/mqtt/topics.ts';
+import { deviceTerms, gatewayTerms, mqttTerms, subscriberTerms } from '../wire/upgrade-terms.ts';
 import { Allowances } from './allowances.ts';
 import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
 import { Edge, type EdgeSettings } from './edge.ts';
 import { startEdgeTimers, type Watch } from './edge-timers.ts';
+import { inTurns } from './in-turns.ts';
 import { Journal, type JournalEntry } from './journal.ts';
 import type { EdgeMemory, SharedMemory } from './memory.ts';
+import { MqttRoute } from './mqtt/route.ts';
 import { OwnerLine } from './owner-line.ts';
 import { Poller } from './poller.ts';
 import { DeviceRoute } from './publish/device-route.ts';
 import { GatewayRoute } from './publish/gateway-route.ts';
 
 interface OwnSettings {
+  readonly mqttTopics: readonly string[];
   readonly flushMaxMs: number;
   readonly logLevel: string;
 }
@@ -66,6 +72,8 @@ export interface AttachedEdge {
   readonly arrivals: Arrivals;
   /** By the listener that serves them. */
   readonly routes: Readonly<Record<ListenerName, readonly Route<unknown>[]>>;
+  /** Of MQTT over TCP. */
+  readonly mqttTcp: TcpOptions<unknown>;
   /** Settings and keys that a reload changed hold from here on, for connected peers too. */
   reload(settings: Readonly<Record<string, unknown>>, tokens: TokenConfig | undefined): void;
   /** @param stalled told how long the thread did not run @returns stops it */
@@ -92,6 +100,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
   const history = attachHistory(shared.history);
   const { historyEvents: eventsMax, historyTtlMs: ttlMs } = settings;
   const edge = new Edge({
+    layout: layoutOf(settings.mqttTopics),
     admission,
     presence,
     line: new OwnerLine(
@@ -110,7 +119,9 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     deliveringEdges,
     numbers: (isUsed) => sessionNumbers(memory.sessions, options.edge, isUsed),
     isOwnerAway: () => Atomics.load(away, 0) === 1,
-    ...(isBoth && { relieve: () => poller.turnNow() }),
+    relieve: () => {
+      if (isBoth || edge.deliverer.sessions.size > 0) poller.turnNow();
+    },
   });
   const poller = new Poller({
     poll: () => edge.poll(),
@@ -121,7 +132,10 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     clock,
     pollMs: pausesFor(settings.flushMaxMs).edgePollMs,
   });
-  const upgrades = (role: PeerRole, terms: Pick<UpgradesDeps, 'subprotocols' | 'parameters'>): Upgrades =>
+  const upgrades = (
+    role: PeerRole | undefined,
+    terms: Pick<UpgradesDeps, 'subprotocols' | 'parameters'>,
+  ): Upgrades =>
     new Upgrades({
       admission,
       settings,
@@ -133,6 +147,19 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
   const devices = upgrades('device', deviceTerms);
   const gateways = upgrades('gateway', gatewayTerms);
   const subscribers = upgrades('subscriber', subscriberTerms);
+  const mqtt = (listener: 'device' | 'subscriber' | 'tcp'): MqttRoute =>
+    new MqttRoute(
+      listener,
+      {
+        edge,
+        admission,
+        counters,
+        frameFailed,
+        refused: ({ reason, status, message }, address) =>
+          journal.refused({ role: undefined, reason, status, message, address, id: undefined }),
+      },
+      listener === 'tcp' ? undefined : upgrades(undefined, mqttTerms),
+    );
   return {
     edge,
     admission,
@@ -142,23 +169,45 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     routes: {
       device: [
         contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
-        contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed),
+        inTurns(contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed)),
+        mqtt('device').route(),
       ],
-      subscriber: [contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed)],
+      subscriber: [
+        contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
+        mqtt('subscriber').route(),
+      ],
     },
+    mqttTcp: mqtt('tcp').tcp(arrivals) as TcpOptions<unknown>,
     reload(changed, otherTokens) {
       Object.assign(settings, changed);
       edge.settingsChanged();
       if (otherTokens !== undefined) admission.verifier?.use(otherTokens);
     },
     startTimers(further, stalled) {
-      const watched = [edge.liveness, edge.deliverer.sendQueues, edge.interests, journal, ...further];
+      const { liveness, deliverer, interests, mqtt: peers } = edge;
+      const watched = [
+        liveness,
+        deliverer.sendQueues,
+        interests,
+        peers,
+        peers.interestWatch,
+        journal,
+        ...further,
+      ];
       return startEdgeTimers(watched, counters, new Heart(memory.heartbeat, clock), (ms) => {
         stalled?.(ms);
         edge.liveness.credit(ms);
+        edge.mqtt.credit(ms);
       });
     },
   };
+}
+
+/** @param templates checked when the settings were read */
+function layoutOf(templates: readonly string[]): TopicLayout {
+  const read = readTemplates(templates);
+  if (!read.ok) throw new Error(read.problems.join('; '));
+  return new TopicLayout(read.templates);
 }
 
 /** Each thread lets its part of the process's connections wait. */

@@ -18,7 +18,18 @@ export function contained<Session>(
   counters: Counters,
   failed: (failure: Error) => void,
 ): Route<Session> {
-  const { handlers } = route;
+  const answer = (socket: Connection<Session>): void =>
+    socket.send(problemFrame({ ...INTERNAL, id: '' }), false);
+  return { ...route, handlers: containedHandlers(route.handlers, counters, failed, answer) };
+}
+
+/** @param answer what the peer is told whose frame met a bug */
+export function containedHandlers<Session>(
+  handlers: ListenerHandlers<Session>,
+  counters: Counters,
+  failed: (failure: Error) => void,
+  answer: (socket: Connection<Session>) => void,
+): ListenerHandlers<Session> {
   let toldAt = Number.NEGATIVE_INFINITY;
   const note = (failure: unknown): void => {
     counters.add(Counter.failedFrames);
@@ -36,7 +47,7 @@ export function contained<Session>(
         note(failure);
       }
     };
-  const guardedHandlers: ListenerHandlers<Session> = {
+  return {
     upgrade(request) {
       const refusal = (failure: unknown): UpgradeAnswer<Session> => {
         note(failure);
@@ -55,7 +66,7 @@ export function contained<Session>(
         handlers.message(socket, frame, binary);
       } catch (failure) {
         note(failure);
-        socket.send(problemFrame({ ...INTERNAL, id: '' }), false);
+        answer(socket);
       }
     },
     open: guarded((socket) => handlers.open(socket)),
@@ -66,5 +77,4 @@ export function contained<Session>(
     closing: guarded((socket) => handlers.closing(socket)),
     close: guarded((socket, code: number) => handlers.close(socket, code)),
   };
-  return { ...route, handlers: guardedHandlers };
 }

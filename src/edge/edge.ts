@@ -33,13 +33,15 @@ import {
   readNotice,
   readProbe,
   readRefusals,
+  readRegistered,
   readRelease,
   readVip,
 } from '../records/replies.ts';
-import { SessionKind } from '../records/requests.ts';
+import { type Join, KEEP_AS_SET, SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { PeerCodec, Problem, Told } from '../wire/codec.ts';
 import { encodingNames } from '../wire/encodings.ts';
+import type { TopicLayout } from '../wire/mqtt/topics.ts';
 import type { Position } from '../wire/subscriber-ops.ts';
 import { Allowance, COST_PER_DEVICE, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
@@ -51,12 +53,14 @@ import { type SendQueueLimits, sendQueueLimits } from './deliver/send-queues.ts'
 import type { SubscriberSession } from './deliver/subscriber-session.ts';
 import type { Journal } from './journal.ts';
 import { hasExpired, Liveness } from './liveness.ts';
+import { MqttPeers } from './mqtt/peers.ts';
 import type { OwnerLine } from './owner-line.ts';
 import type { DeviceSession } from './publish/device-session.ts';
 import type { GatewaySession } from './publish/gateway-session.ts';
 import { CONNECT_COST, type GatewaySettings, Gateways } from './publish/gateways.ts';
 import { Interests } from './publish/interests.ts';
 import { Publisher } from './publish/publisher.ts';
+import type { Closable } from './session.ts';
 
 export interface EdgeSettings extends GatewaySettings {
   readonly pingIntervalMs: number;
@@ -73,6 +77,7 @@ export interface EdgeSettings extends GatewaySettings {
   readonly historyEvents: number;
   readonly historyTtlMs: number;
   readonly interestLingerMs: number;
+  readonly subscriberRemoveAfterMs: number;
 }
 
 export interface EdgeDeps {
@@ -89,6 +94,8 @@ export interface EdgeDeps {
   readonly reader: HistoryReader;
   /** History keeps events: then those that nobody listens to take numbers too. */
   readonly keepsHistory: boolean;
+  /** Of MQTT topics. */
+  readonly layout: TopicLayout;
   /** Edges that hold subscribers: they share what is for all. */
   readonly deliveringEdges: number;
   /** @returns the number of a further session @param isUsed whether a session has the number now */
@@ -110,6 +117,7 @@ export class Edge {
   readonly clock: Clock;
   readonly queueLimits: SendQueueLimits;
   readonly interests: Interests;
+  readonly mqtt: MqttPeers;
   /** Devices that speak through gateways. */
   readonly gateways: Gateways;
   /** @returns a number for a further session */
@@ -145,10 +153,13 @@ export class Edge {
       counters,
       limits: this.queueLimits,
       reader: deps.reader,
+      presence,
+      layout: deps.layout,
       charge: (session, events) => this.#charge(session, events),
     });
     this.#requests = new RequestFlow({ line, clock, resumeBytes: this.queueLimits.pageResumeBytes });
-    this.nextSession = deps.numbers((session) => this.#find(session) !== undefined);
+    this.mqtt = new MqttPeers({ ...deps, edge: this });
+    this.nextSession = deps.numbers((session) => this.#find(session) !== undefined || this.mqtt.has(session));
     this.gateways = new Gateways({
       line,
       clock,
@@ -161,7 +172,7 @@ export class Edge {
   }
 
   get connectionCount(): number {
-    return this.#sessions.size;
+    return this.#sessions.size + this.mqtt.connectionCount;
   }
 
   /** What this edge was given as settings has changed: connected peers get the new rates. */
@@ -197,28 +208,24 @@ export class Edge {
 
   /** A peer that was admitted is connected. */
   open(session: EdgeSession, connection: Connection<unknown>): void {
-    const { admission, counters, line, journal } = this.#deps;
+    this.#deps.admission.opened(session.address);
+    this.liveness.add(session);
+    this.enter(session, connection);
+  }
+
+  /** A peer has a role. Its connection is counted, and watched, by whoever opened it. */
+  enter(session: EdgeSession, connection: Connection<unknown>): void {
+    const { counters, line, journal } = this.#deps;
     session.attach(connection, counters);
-    admission.opened(session.address);
+    if (session.aliveAt === 0) session.aliveAt = -Math.floor(this.clock.now());
     this.#sessions.set(session.number, session);
     if (session.kind === SessionKind.subscriber) this.deliverer.sessions.set(session.number, session);
-    this.liveness.add(session);
     counters.add(connectionCounters[session.kind]);
+    if (session.closable !== session) counters.add(Counter.mqttSessions);
     counters.add(openedCounters[session.kind]);
     if (journal.tellsConnections)
       journal.connected(roles[session.kind], session.id, connection.remoteAddress);
-    const { number, kind, actor, connectedAt } = session;
-    line.join({
-      session: number,
-      kind,
-      actor,
-      connectedAt,
-      again: false,
-      hold: session.hold,
-      interest: session.wantsInterest,
-      generated: session.isAnonymous,
-      gateway: '',
-    });
+    line.join(joinOf(session, false));
   }
 
   /** This side has begun to close the connection. */
@@ -239,28 +246,34 @@ export class Edge {
 
   /** The connection is over. @param code of its end @param clean whether the peer said goodbye */
   close(session: EdgeSession, code: number, clean: boolean): void {
-    const { admission, counters, line, journal } = this.#deps;
-    this.closing(session);
     this.liveness.remove(session);
+    this.#deps.admission.closed(session.address);
+    this.leave(session, code, clean);
+  }
+
+  /** A peer has its role no more. @param keepMs see `Leave` */
+  leave(session: EdgeSession, code: number, clean: boolean, keepMs = KEEP_AS_SET): void {
+    const { counters, line, journal } = this.#deps;
+    this.closing(session);
     this.#sessions.delete(session.number);
-    admission.closed(session.address);
+    if (session.closable !== session) counters.add(Counter.mqttSessions, -1);
     if (session.kind === SessionKind.subscriber) this.deliverer.closed(session);
     counters.add(connectionCounters[session.kind], -1);
     counters.disconnect(roles[session.kind], code);
     if (journal.tellsConnections)
       journal.disconnected(roles[session.kind], session.id, code, session.connectedAt);
-    this.#keepAllowance(session);
-    line.leave(session.number, clean);
+    this.keepAllowance(session);
+    line.leave(session.number, clean, false, keepMs);
   }
 
   /** A gateway speaks for the device no more. */
   #deviceEnded(device: DeviceSession): void {
     this.interests.forget(device);
-    this.#keepAllowance(device);
+    this.keepAllowance(device);
   }
 
   /** The peer's next connection, on whatever edge, has what this one leaves of its allowance. */
-  #keepAllowance({ payer, allowance }: EdgeSession): void {
+  keepAllowance({ payer, allowance }: EdgeSession): void {
     if (allowance !== undefined) this.#deps.allowances.keep(payer, allowance.fullAtMs, this.clock.now());
   }
 
@@ -355,6 +368,7 @@ export class Edge {
   writable(session: SubscriberSession): void {
     this.deliverer.sendQueues.writable(session);
     this.deliverer.replays.run(session);
+    this.deliverer.retained.run(session);
     this.#requests.advance(session);
   }
 
@@ -391,17 +405,16 @@ export class Edge {
   }
 
   /** Lets nobody in any more. @returns the sessions that are to be closed, each told when to come back */
-  startDraining(reconnectAfterMs: () => number): EdgeSession[] {
+  startDraining(reconnectAfterMs: () => number): Closable[] {
     this.#deps.admission.startDraining();
     for (const session of this.#sessions.values()) session.send(session.codec.draining(reconnectAfterMs()));
-    return [...this.#sessions.values()];
+    return [...new Set([...[...this.#sessions.values()].map(({ closable }) => closable), ...this.mqtt.all])];
   }
 
   #ack(views: RecordViews, offset: number): void {
     const { session: number, seq, skipped, id } = readAck(views, offset);
     const session = this.#find(number);
-    if (session?.kind === SessionKind.device)
-      session.send(session.codec.ack(Buffer.from(id).toString('utf8'), seq, skipped));
+    if (session?.kind === SessionKind.device) session.acked(id, seq, skipped);
   }
 
   #obey(kind: number, views: RecordViews, offset: number): void {
@@ -424,9 +437,17 @@ export class Edge {
       case FromOwnerRecord.Closed: {
         const { session: number, code } = readClosed(views, offset);
         const session = this.#find(number);
-        if (session === undefined) return;
-        this.#keepAllowance(session);
-        session.close(closeByCode(code));
+        if (session === undefined) {
+          this.mqtt.close(number, closeByCode(code));
+          return;
+        }
+        this.keepAllowance(session);
+        session.closedByOwner(closeByCode(code));
+        return;
+      }
+      case FromOwnerRecord.Registered: {
+        const { session, present, kept } = readRegistered(views, offset);
+        this.mqtt.registered(session, present ? kept : undefined);
         return;
       }
       case FromOwnerRecord.Probe:
@@ -457,7 +478,7 @@ export class Edge {
       const connected = this.#sessions.get(number);
       const session = connected ?? this.gateways.find(number);
       if (session === undefined) return; // it has left by itself
-      this.#keepAllowance(session);
+      this.keepAllowance(session);
       session.close(closes.replaced); // a gateway's device leaves with that
       if (connected !== undefined) this.#deps.line.leave(number, false);
     });
@@ -628,20 +649,10 @@ export class Edge {
     this.deliverer.beginResync();
     for (const session of this.#sessions.values()) {
       if (session.closing) continue;
-      const { number, kind, actor, connectedAt, welcomed } = session;
-      line.join({
-        session: number,
-        kind,
-        actor,
-        connectedAt,
-        again: welcomed,
-        hold: session.hold,
-        interest: session.wantsInterest,
-        generated: session.isAnonymous,
-        gateway: '',
-      });
+      line.join(joinOf(session, session.welcomed));
     }
     this.gateways.rejoin();
+    this.mqtt.resync();
     line.synced();
     for (const session of this.deliverer.sessions.values()) {
       if (session.closing) continue;
@@ -656,6 +667,7 @@ export class Edge {
     // The rest is known to nobody: every row is in the state that its peer was told of, or is told of now.
     for (const [session, notice] of this.#owed) session.send(session.codec.notice(notice, [], [], false));
     this.#owed.clear();
+    this.mqtt.resynced();
     for (const session of [...this.#sessions.values(), ...this.gateways.connected]) {
       if (session.kind === SessionKind.device && !session.closing) this.interests.changed(session);
     }
@@ -671,6 +683,25 @@ export class Edge {
     Atomics.store(rows.lastSeen, slot, BigInt(whole));
     if (Atomics.load(rows.silent, slot) === 1) this.#deps.line.active(number);
   }
+}
+
+/** @param again told to a new owner, of a peer that an earlier one had welcomed */
+function joinOf(session: EdgeSession, again: boolean): Omit<Join, 'ticket'> {
+  const { number, kind, actor, connectedAt, hold, fresh, silenceMsMin, wantsInterest: interest } = session;
+  const generated = session.isAnonymous;
+  return {
+    session: number,
+    kind,
+    actor,
+    connectedAt,
+    again,
+    hold,
+    interest,
+    fresh,
+    silenceMsMin,
+    generated,
+    gateway: session.gatewayId,
+  };
 }
 
 type FilterPage = ReturnType<typeof readFilterPage>;

@@ -6,14 +6,21 @@ import type { Ringer } from '../memory/doorbell.ts';
 import type { RecordViews, RingProducer } from '../memory/ring.ts';
 import { claimEvent } from '../records/event.ts';
 import {
+  type Deregister,
   type Join,
+  KEEP_AS_SET,
+  type Register,
   type Request,
+  type Will,
   writeActive,
+  writeDeregister,
   writeJoin,
   writeLeave,
   writeMore,
+  writeRegister,
   writeRequest,
   writeSynced,
+  writeWill,
 } from '../records/requests.ts';
 import type { Tickets } from '../records/tickets.ts';
 
@@ -38,9 +45,24 @@ export class OwnerLine {
     this.publish();
   }
 
-  /** @param confirm whether the owner is to answer with `Left` */
-  leave(session: number, clean: boolean, confirm = false): void {
-    writeLeave(this.#ring, { session, clean, confirm });
+  /** @param confirm whether the owner is to answer with `Left` @param keepMs see `Leave` */
+  leave(session: number, clean: boolean, confirm = false, keepMs = KEEP_AS_SET): void {
+    writeLeave(this.#ring, { session, clean, confirm, keepMs });
+    this.publish();
+  }
+
+  register(register: Register): void {
+    writeRegister(this.#ring, register);
+    this.publish();
+  }
+
+  deregister(deregister: Deregister): void {
+    writeDeregister(this.#ring, deregister);
+    this.publish();
+  }
+
+  will(will: Will): void {
+    writeWill(this.#ring, will);
     this.publish();
   }
 

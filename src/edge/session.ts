@@ -14,7 +14,12 @@ import type { Frame, PeerCodec } from '../wire/codec.ts';
 import type { Allowance } from './allowance.ts';
 import type { Peer } from './liveness.ts';
 
-export abstract class Session implements Peer {
+/** What is closed where a session is to be: the connection of a peer in this role, or in all of its roles. */
+export interface Closable {
+  close(close: CloseEntry): void;
+}
+
+export abstract class Session implements Peer, Closable {
   abstract readonly kind: SessionKind;
   abstract readonly codec: PeerCodec;
   readonly id: string;
@@ -55,6 +60,26 @@ export abstract class Session implements Peer {
 
   /** Whom the owner is to let in. */
   abstract get actor(): Actor;
+
+  /** Nothing is wanted of what an earlier connection of the subscriber left. */
+  get fresh(): boolean {
+    return false;
+  }
+
+  /** The gateway that speaks for the device; '' for a connection of its own. */
+  get gatewayId(): string {
+    return '';
+  }
+
+  /** No silence limit is shorter for this peer, ms. */
+  get silenceMsMin(): number {
+    return 0;
+  }
+
+  /** Closed when the hub drains. */
+  get closable(): Closable {
+    return this;
+  }
 
   /** Whose allowance it uses. */
   get payer(): string {
@@ -112,6 +137,11 @@ export abstract class Session implements Peer {
   close({ code, reason }: CloseEntry): void {
     this.closing = true;
     this.connection?.close(code, reason);
+  }
+
+  /** The owner has closed it: what it asked for and was not answered never will be. */
+  closedByOwner(close: CloseEntry): void {
+    this.close(close);
   }
 
   /** Drops the connection, and what waits for it. */

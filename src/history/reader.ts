@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { DeviceSlab } from '../presence/table.ts';
-import { ALL_TYPES, typeBit } from '../wire/events.ts';
+import { ALL_TYPES, EventType, typeBit } from '../wire/events.ts';
 import type { HistoryMemory } from './memory.ts';
 import { KeptKind } from './record.ts';
 import { KeptRecords } from './records.ts';
@@ -63,10 +63,19 @@ export class HistoryReader {
 
   /** The newest message and the newest status that the device sent, oldest first. */
   last(device: DeviceAsOf, types = ALL_TYPES): Replay {
+    return this.#newestOfEach(device, types, this.#limits.eventsMax);
+  }
+
+  /** As `last`, but nothing of a kind of which there is an event after the device's seq. */
+  lastUnlessNewer(device: DeviceAsOf, types: number): Replay {
+    return this.#newestOfEach(device, types, 1);
+  }
+
+  #newestOfEach(device: DeviceAsOf, types: number, looksMax: number): Replay {
     this.#start();
     const { messageAt, statusAt } = this.#rows;
-    this.#findNewest(device, messageAt, KeptKind.message, types);
-    this.#findNewest(device, statusAt, KeptKind.deviceStatus, types);
+    this.#findNewest(device, messageAt, KeptKind.message, types, looksMax);
+    this.#findNewest(device, statusAt, KeptKind.deviceStatus, types, looksMax);
     const [message = 0, status = 0] = this.#seqs;
     if (status > message) for (const cells of [this.#positions, this.#seqs]) cells.reverse();
     return this.#replayFound(device);
@@ -115,7 +124,7 @@ export class HistoryReader {
       if (this.#seqs.length >= wanted.countMax) break;
       if (head.seq <= wanted.after || head.received < receivedMin) break;
       this.#reached = head.seq;
-      if (head.seq <= seqMax && isOfTypes(head.type, wanted.types)) this.#add();
+      if (head.seq <= seqMax && isOfTypes(head, wanted.types)) this.#add();
       else this.#passOver(Math.min(head.after, seqMax));
       if (head.after <= wanted.after) break;
       isThere = this.#records.look(head.previous, slot, generation);
@@ -159,7 +168,7 @@ export class HistoryReader {
       if (!this.#lookAtNamed(names, slot, generation)) continue;
       if (head.seq >= this.#reached || head.seq > seq || head.seq <= wanted.after) continue;
       if (this.#seqs.length >= wanted.countMax) return;
-      if (isOfTypes(head.type, wanted.types)) this.#add();
+      if (isOfTypes(head, wanted.types)) this.#add();
       else if (head.seq === this.#oldestAfter) this.#passOver(head.after);
       this.#reached = head.seq;
     }
@@ -175,13 +184,19 @@ export class HistoryReader {
     return false;
   }
 
-  /** Finds the newest event of a kind that is not after the device's seq. */
-  #findNewest(device: DeviceAsOf, names: Float64Array, kind: KeptKind, types: number): void {
+  /** Finds the newest event of a kind that is not after the device's seq. @param looksMax records looked at */
+  #findNewest(
+    device: DeviceAsOf,
+    names: Float64Array,
+    kind: KeptKind,
+    types: number,
+    looksMax: number,
+  ): void {
     const { slot, generation, seq } = device;
     const { head } = this.#records;
     if (!this.#records.isOn || !this.#lookAtNamed(names, slot, generation)) return;
-    if (!isOfTypes(head.type, types)) return;
-    for (let looked = 0; looked < this.#limits.eventsMax; looked++) {
+    if (!isOfTypes(head, types)) return;
+    for (let looked = 0; looked < looksMax; looked++) {
       if (head.kind === kind && head.seq <= seq) {
         this.#add();
         return;
@@ -243,6 +258,6 @@ export class HistoryReader {
   }
 }
 
-function isOfTypes(type: number, types: number): boolean {
-  return (types & typeBit(type)) !== 0;
+function isOfTypes({ type, kind }: { type: number; kind: KeptKind }, types: number): boolean {
+  return (types & typeBit(type, type === EventType.status && kind === KeptKind.other)) !== 0;
 }

@@ -30,6 +30,7 @@ const names = [
   'droppedLagging', // events that a lagging subscriber did not get
   'droppedRate', // events over a device's rate
   'droppedOwnerRestart', // events that were in the hands of an owner that died
+  'droppedReplaced', // events that came over a connection that was replaced or terminated by then
   'droppedSubscriberRate', // frames over a subscriber's rate
   'refusedFrames', // of all codes
   'bytesReceived', // of frames
@@ -43,6 +44,11 @@ const names = [
   'deviceConnections', // gauge
   'subscriberConnections', // gauge
   'gatewayConnections', // gauge
+  'mqttConnections', // gauge: whatever they are in the hub
+  'mqttSessions', // gauge: roles that they have; these count as connections of devices and subscribers too
+  'mqttMalformed', // packets that MQTT does not allow, each of which ends its connection
+  'mqttForeignTopics', // PUBLISH packets to topics that are not the client's
+  'mqttRefusedEvents', // events that were refused and whose client could not be told
   'laggingSubscribers', // gauge
   'queuedBytes', // gauge: what waited for all subscribers when it was last looked at
   'closedOverQueue', // subscribers closed as slow: over the hard limit,
@@ -81,6 +87,8 @@ export const Counter = Object.fromEntries(names.map((name, cell) => [name, cell]
 const gauges = [
   'deviceConnections',
   'subscriberConnections',
+  'mqttConnections',
+  'mqttSessions',
   'gatewayConnections',
   'laggingSubscribers',
   'queuedBytes',
@@ -128,7 +136,9 @@ export class Counters {
     return (
       cells[Counter.deviceConnections]! +
       cells[Counter.subscriberConnections]! +
-      cells[Counter.gatewayConnections]!
+      cells[Counter.gatewayConnections]! +
+      cells[Counter.mqttConnections]! -
+      cells[Counter.mqttSessions]! // those roles are counted already
     );
   }
 

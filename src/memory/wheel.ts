@@ -40,6 +40,13 @@ export class Wheel {
     return this.#prev[slot] !== NONE;
   }
 
+  /** When the slot's timer fires; `-Infinity` without one. */
+  dueMs(slot: number): number {
+    if (!this.isSet(slot)) return Number.NEGATIVE_INFINITY;
+    const ticks = this.#tick + ((this.#due[slot]! - this.#tick) | 0);
+    return this.#originMs + ticks * TICK_MS;
+  }
+
   /** Sets or moves the slot's timer; it fires at the first `advance` at or after `atMs`. */
   set(slot: number, atMs: number): void {
     this.cancel(slot);

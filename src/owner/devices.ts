@@ -15,11 +15,12 @@ import {
   StateReason,
   type StateReasonName,
 } from '../presence/lifecycle.ts';
-import { EventField, EventFlag, eventBytes, privateViews } from '../records/event.ts';
-import type { Join } from '../records/requests.ts';
+import { EventField, EventFlag, eventBytes, eventOf } from '../records/event.ts';
+import type { Join, Will } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import { EventType } from '../wire/events.ts';
 import type { DeviceHomes } from './device-homes.ts';
+import { DeviceTerms } from './device-terms.ts';
 import type { DevicesDeps } from './devices-deps.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Handovers } from './handovers.ts';
@@ -32,13 +33,14 @@ export class Devices {
   readonly #sessions = new SessionSlots();
   readonly #handovers = new Handovers();
   readonly #events: HubEvents;
-
+  readonly #terms: DeviceTerms;
   /** undefined: there is no cluster. */
   homes: DeviceHomes | undefined;
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
     this.#events = new HubEvents(deps.clock);
+    this.#terms = new DeviceTerms(deps.times);
   }
 
   /** The first listener came, or the last one went. */
@@ -70,7 +72,10 @@ export class Devices {
     const slot = this.#sessions.get(session);
     const unconfirmed = this.#sessions.confirm(session);
     if (again) {
-      if (slot !== undefined) return;
+      if (slot !== undefined) {
+        this.#terms.confirmed(slot, join.silenceMsMin);
+        return;
+      }
       // The owner before this one had replaced or terminated it, and the edge never heard.
       const known = registry.deviceOf(actor.id);
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
@@ -101,7 +106,7 @@ export class Devices {
    * until an older one of another edge has been let go. @param waits of its own edge too: its events are yet to be taken
    */
   join(join: Join, waits = false): void {
-    const { session, actor, connectedAt, interest, gateway } = join;
+    const { session, actor, connectedAt, interest, gateway, silenceMsMin } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -121,6 +126,7 @@ export class Devices {
       this.#link(older).close(older, closes.replaced);
     }
     this.#sessions.set(session, slot);
+    this.#terms.joined(session, slot, silenceMsMin);
     rows.connectedAt[slot] = connectedAt;
     rows.wantsInterest[slot] = interest ? 1 : 0;
     registry.setGateway(slot, gateway);
@@ -137,14 +143,21 @@ export class Devices {
     this.#armStale(slot);
   }
 
-  /** @param clean whether the peer closed with 1000 or 1001, or without a code */
-  leave(session: number, clean: boolean): void {
-    if (this.#handovers.leave(session, clean)) return;
+  /** The device has a will. */
+  will(will: Will): void {
+    const slot = this.#sessions.get(will.session);
+    if (slot !== undefined || this.#handovers.isWaiting(will.session)) this.#terms.setWill(slot, will);
+  }
+
+  /** @param clean whether the peer closed with 1000 or 1001, or without a code @param confirm see `Departure` */
+  leave(session: number, clean: boolean, confirm = false): void {
+    if (this.#handovers.leave(session, { clean, confirm })) return;
     this.#left(session, clean);
+    if (confirm) this.#link(session).left(session);
     for (const { join, events, left } of this.#handovers.take(session)) {
       this.join(join);
       for (const event of events) this.event(event, 0);
-      if (left !== undefined) this.leave(join.session, left);
+      if (left !== undefined) this.leave(join.session, left.clean, left.confirm);
     }
   }
 
@@ -153,6 +166,7 @@ export class Devices {
     if (slot === undefined) return; // replaced, refused or terminated
     const { registry } = this.#deps;
     this.#sessions.delete(session);
+    this.#terms.left(slot, clean);
     Atomics.store(registry.devices.rows.session, slot, NONE);
     registry.setGateway(slot, '');
     if (this.homes === undefined || this.homes.disconnected(slot, clean)) this.disconnected(slot, clean);
@@ -160,10 +174,10 @@ export class Devices {
 
   /** What follows from it that the device's connection is over. */
   disconnected(slot: number, clean: boolean): void {
-    const { registry, wheel, clock, times } = this.#deps;
+    const { registry, wheel, clock } = this.#deps;
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
     if (registry.devices.rows.deviceState[slot] === DeviceState.offline) this.unwatched(slot);
-    else wheel.set(slot, clock.now() + times.deviceLeaveGraceMs);
+    else wheel.set(slot, clock.now() + this.#terms.graceMs(slot));
   }
 
   /** A stale device was heard. */
@@ -184,7 +198,10 @@ export class Devices {
       if (this.#holdsBack(session, views, offset)) return;
       slot = this.#sessions.get(session) ?? NONE;
     }
-    if (slot === NONE || rows.session[slot] !== session) return; // replaced or terminated
+    if (slot === NONE || rows.session[slot] !== session) {
+      this.#deps.counters.add(Counter.droppedReplaced); // or terminated
+      return;
+    }
     if (rows.home[slot] === Home.claimed) {
       this.homes?.hold(slot, views, offset);
       return;
@@ -225,15 +242,14 @@ export class Devices {
     if (this.homes?.claim(slot) === false) return undefined;
     this.#appear(slot);
     const status = Buffer.from(event.deviceStatus);
-    const views = privateViews(EventField.body + status.length + event.payload.length);
-    const flags = EventFlag.payloadIsJson;
-    const bytes = this.#events.write(views, { ...event, flags, status, payload: event.payload });
-    return this.#broadcast(slot, views, 0, bytes);
+    const received = this.#deps.clock.now();
+    const views = eventOf({ ...event, flags: EventFlag.payloadIsJson, received, status });
+    return this.#broadcast(slot, views, 0, eventBytes(views, 0));
   }
 
   /** The device's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, times, wheel, pulses } = this.#deps;
+    const { registry, clock, wheel, pulses } = this.#deps;
     const { rows } = registry.devices;
     if (rows.home[slot] !== Home.here) {
       this.homes?.timer(slot);
@@ -244,17 +260,20 @@ export class Devices {
     if (session !== NONE) {
       const pulse = pulses[edgeOf(session)]!;
       const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
-      const leftMs = times.deviceStaleAfterMs - pulse.silentMs(lastSeen, now);
-      if (leftMs > 0) wheel.set(slot, now + leftMs);
+      const leftMs = this.#terms.staleAfterMs(slot) - pulse.silentMs(lastSeen, now);
+      if (leftMs === Number.POSITIVE_INFINITY) this.#armStale(slot);
+      else if (leftMs > 0) wheel.set(slot, now + leftMs);
       else this.#silence(slot, lastSeen);
       return;
     }
     // A wait that began before a stall of the hub's own begins anew: meanwhile no device could come back.
     const isOffline = rows.deviceState[slot] === DeviceState.offline;
-    const waitMs = isOffline ? this.#removeAfterMs(slot) : times.deviceLeaveGraceMs;
+    const waitMs = isOffline ? this.#removeAfterMs(slot) : this.#terms.graceMs(slot);
     const pausedUntil = Math.max(...pulses.map((pulse) => pulse.lastPauseEndMs(now)));
     if (pausedUntil > 0 && now < pausedUntil + waitMs) wheel.set(slot, pausedUntil + waitMs);
     else if (rows.deviceState[slot] !== DeviceState.offline) {
+      const will = this.#terms.takeWill(slot, clock.wallNow(), now);
+      if (will !== undefined) this.#broadcast(slot, will, 0, eventBytes(will, 0));
       this.#input(slot, 'graceOver', 'lost');
       this.unwatched(slot);
     } else if (!registry.isHeld(slot)) {
@@ -298,11 +317,15 @@ export class Devices {
     if (session !== NONE) {
       this.#sessions.delete(session);
       this.#link(session).close(session, closes.terminated);
-      for (const { join } of this.#handovers.take(session))
+      for (const { join, left } of this.#handovers.take(session)) {
+        this.#terms.gaveUp(join.session);
         this.#link(join.session).close(join.session, closes.terminated);
+        if (left?.confirm) this.#link(join.session).left(join.session);
+      }
     }
     wheel.cancel(slot);
     this.homes?.terminated(slot);
+    this.#terms.left(slot, true);
     registry.freeDevice(slot);
   }
 

@@ -27,6 +27,7 @@ import {
   writeLeft,
   writeNotice,
   writeProbe,
+  writeRegistered,
   writeRelease,
   writeResync,
   writeResynced,
@@ -69,6 +70,12 @@ export class EdgeLink {
 
   close(session: number, { code }: CloseEntry): void {
     writeClosed(this.#ring, { session, code });
+    this.#written = true;
+  }
+
+  /** The MQTT client has its id. @param kept what its session kept; undefined: there was none */
+  registered(session: number, kept: string | undefined): void {
+    writeRegistered(this.#ring, { session, present: kept !== undefined, kept: kept ?? '' });
     this.#written = true;
   }
 

@@ -121,7 +121,9 @@ export class FilterPages {
     }
     const before = registry.rowState(row) as RowState;
     const after = nextRowState(before, input, false);
-    subscriptions.setTypes(row, registry.subscriptions.rows.ownTypes[row]!, filterTypes);
+    // A row that an operator merely allowed is not followed by id.
+    const ownTypes = before === RowState.allow ? 0 : registry.subscriptions.rows.ownTypes[row]!;
+    subscriptions.setTypes(row, ownTypes, filterTypes);
     if (after !== RowState.active) return;
     subscriptions.describe(page, device, after);
     page.change(row, after);

@@ -4,12 +4,12 @@
  */
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
-import { DeviceState, nextRowState, RowState } from '../presence/lifecycle.ts';
+import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { Refusal } from '../records/replies.ts';
 import { type RequestJob, SLICE_SLOTS, type Target } from './filter-jobs.ts';
 import type { FilterPages } from './filter-pages.ts';
 import type { FiltersDeps } from './filters.ts';
-import type { Subscriptions } from './subscriptions.ts';
+import { isSubscribed, type Subscriptions } from './subscriptions.ts';
 
 export class FilterRequests {
   readonly #deps: FiltersDeps;
@@ -76,7 +76,7 @@ export class FilterRequests {
     } else {
       if (slot < 0) return refuse(Refusal.notSubscribed);
       if (request.op === 'unsubscribe') filters.remove(slot);
-      else filters.setState(slot, request.op === 'pause' ? RowState.paused : RowState.active);
+      else filters.setState(slot, nextRowState(before!.state, request.op as Input, false));
     }
     const walk = request.op === 'subscribe' ? undefined : walks.start(subscriber);
     return { filter, prefix: Buffer.from(prefix), slot, before, devices: [], missing: 0, next: 0, walk };
@@ -132,6 +132,7 @@ export class FilterRequests {
       if (!registry.idStartsWith(device, target.prefix)) return true;
       const state = registry.rowState(row) as RowState;
       const isFiltered = registry.isFiltered(row);
+      if (!isSubscribed(state)) return true;
       if (request.op === 'unsubscribe') this.#loseFilter(subscriber, row, device, isFiltered, page);
       else if (isFiltered && request.op === 'pause') {
         if (!this.#isElsewhereActive(subscriber, device))
@@ -154,7 +155,8 @@ export class FilterRequests {
   ): void {
     const { registry, subscriptions } = this.#deps;
     const left = registry.filters.typesOf(subscriber, registry.deviceId(device));
-    if (isFiltered && left === 0) page.change(row, RowState.none);
+    if (isFiltered && left === 0)
+      page.change(row, nextRowState(registry.rowState(row), 'unsubscribe', subscriptions.outlives(row)));
     else subscriptions.setTypes(row, registry.subscriptions.rows.ownTypes[row]!, left);
   }
 

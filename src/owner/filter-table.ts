@@ -10,6 +10,8 @@ import { filterColumns, NONE } from '../presence/columns.ts';
 import { RowState } from '../presence/lifecycle.ts';
 import type { FilterSlab, SubscriberSlab } from '../presence/table.ts';
 
+const byStrength = [RowState.active, RowState.silent, RowState.disconnected, RowState.paused] as const;
+
 export class FilterTable {
   readonly slab: FilterSlab;
   readonly #subscribers: SubscriberSlab;
@@ -160,6 +162,15 @@ export class FilterTable {
       if (slot !== besides && id.startsWith(this.prefix(slot))) types |= this.slab.rows.types[slot]!;
     }
     return types;
+  }
+
+  /** What a device that the subscriber's filters match becomes: the state of the one that lets most through. */
+  strongestState(subscriber: number, id: string): RowState {
+    const { state } = this.slab.rows;
+    const states = this.ofSubscriber(subscriber)
+      .filter((slot) => id.startsWith(this.prefix(slot)))
+      .map((slot) => state[slot]);
+    return byStrength.find((one) => states.includes(one)) ?? RowState.none;
   }
 
   #enter(slot: number): void {

@@ -1,27 +1,24 @@
 /**
  * Follows made by filters: a prefix makes ordinary subscription rows, for all matching devices at once in slices, and for
- * a new device at the moment when it appears. So every rule of the state machine holds without knowing of filters. Owner
- * thread only.
- *
- * A request that names filters is a job: it looks through the table in slices, is answered with the number of devices
- * that each filter follows, and then the devices come in pages. A page's rows are active from the moment the page is
- * written (see `subscriptions.ts`), and the next page waits until the peer has read.
+ * a new device when it appears. Owner thread only. A request that names filters is a job: it looks through the table in
+ * slices, is answered with the number of devices that each filter follows, and then the devices come in pages.
  */
 import type { Actor } from '../access/actor.ts';
-import { DEVICES_PER_PAGE } from '../limits.ts';
+import type { AccessRules } from '../access/rules.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
-import { EntryWriter, type FilterEntry, Notice } from '../records/replies.ts';
+import { type FilterEntry, NO_BYTES, Notice } from '../records/replies.ts';
 import type { AccessControl } from './access.ts';
 import type { Job } from './filter-jobs.ts';
 import { FilterPages } from './filter-pages.ts';
 import { FilterRequests } from './filter-requests.ts';
+import { GoneDevices } from './gone-devices.ts';
 import type { Registry } from './registry.ts';
 import type { NamedRequest, Requests } from './requests.ts';
 import type { RowWalks } from './row-walks.ts';
 import type { TokenScopes } from './scopes.ts';
-import type { Subscriptions } from './subscriptions.ts';
+import { isSubscribed, type Subscriptions } from './subscriptions.ts';
 
 export interface FiltersDeps {
   readonly registry: Registry;
@@ -39,14 +36,14 @@ export interface FiltersDeps {
 
 /** Slices in one poll, however many jobs there are. */
 const SLICES_PER_STEP = 4;
+
 export class Filters {
   readonly #deps: FiltersDeps;
   /** By session, in order; the first is under way. */
   readonly #jobs = new Map<number, Job[]>();
   /** Sessions whose first job goes on with the next step. */
   readonly #ready = new Set<number>();
-  /** By subscriber: devices that only filters followed and that have left the table. */
-  readonly #gone = new Map<number, string[]>();
+  readonly #gone: GoneDevices;
   readonly #pages: FilterPages;
   readonly #requests: FilterRequests;
 
@@ -55,6 +52,7 @@ export class Filters {
 
   constructor(deps: FiltersDeps) {
     this.#deps = deps;
+    this.#gone = new GoneDevices(deps.registry, deps.subscriptions);
     this.#pages = new FilterPages(deps);
     this.#requests = new FilterRequests(deps, this.#pages);
   }
@@ -95,7 +93,9 @@ export class Filters {
     for (const slot of filters.ofSubscriber(subscriber)) {
       const before = filters.state(slot);
       const after = nextRowState(before, input, false);
-      if (after === before) continue;
+      // A filter that is active may follow devices that were paused one by one.
+      const isResumed = input === 'resume' && after === RowState.active;
+      if (after === before && !isResumed) continue;
       changed.push({ filter: this.#name(slot), value: after });
       if (after === RowState.none) filters.remove(slot);
       else filters.setState(slot, after);
@@ -129,6 +129,12 @@ export class Filters {
     const waiting = this.list(subscriber).filter(({ value }) => value === RowState.disconnected);
     for (const { filter } of waiting) filters.remove(filters.find(subscriber, filter.slice(0, -1)));
     return waiting;
+  }
+
+  /** All of the subscriber's filters go. */
+  removeAll(subscriber: number): void {
+    const { filters } = this.#deps.registry;
+    for (const slot of filters.ofSubscriber(subscriber)) filters.remove(slot);
   }
 
   /** Filters that a token does not let match anything any more go. @returns them */
@@ -183,15 +189,18 @@ export class Filters {
       this.#rescanFilter(slot, subscriber, session);
   }
 
-  /** Other access rules are in force: what they do not deny any more is followed. */
-  rescan(): void {
+  /**
+   * Other access rules are in force: what they do not deny any more is followed. A pair that was not denied before and
+   * has no row is one that an operator has removed.
+   */
+  rescan(before: AccessRules): void {
     const { registry } = this.#deps;
     this.allowed(undefined);
     const { subscriber, state } = registry.filters.slab.rows;
     for (let slot = 0; slot < highWater(registry.filters.slab); slot++) {
       if (state[slot] === RowState.none) continue;
       const session = registry.subscribers.rows.session[subscriber[slot]!]!;
-      this.#rescanFilter(slot, subscriber[slot]!, session);
+      this.#rescanFilter(slot, subscriber[slot]!, session, before);
     }
   }
 
@@ -216,11 +225,7 @@ export class Filters {
     if (!registry.hasRows(device)) return;
     const id = registry.deviceId(device);
     registry.forEachOfDevice(device, (row, subscriber) => {
-      if (registry.subscribers.rows.session[subscriber] !== NONE) {
-        const gone = this.#gone.get(subscriber);
-        if (gone === undefined) this.#gone.set(subscriber, [id]);
-        else gone.push(id);
-      }
+      if (registry.subscribers.rows.session[subscriber] !== NONE) this.#gone.add(subscriber, id);
       subscriptions.move(row, RowState.none);
     });
   }
@@ -250,7 +255,7 @@ export class Filters {
 
   /** @returns the slices done, and notices sent */
   step(): number {
-    let done = this.#tellGone();
+    let done = this.#gone.tell();
     for (const session of [...this.#ready].slice(0, SLICES_PER_STEP)) {
       this.#ready.delete(session);
       const [job] = this.#jobs.get(session) ?? [];
@@ -283,8 +288,6 @@ export class Filters {
     else this.#jobs.delete(session);
   }
 
-  // New devices
-
   /** The filter follows one more device. */
   #gain(slot: number, subscriber: number, device: number, id: string): void {
     const { registry, subscriptions, rowsMax } = this.#deps;
@@ -292,30 +295,43 @@ export class Filters {
     if (session !== NONE && this.#joinsJob(session, slot, subscriber, device)) return;
     const row = registry.findRow(device, subscriber);
     const state = registry.filters.state(slot) as RowState;
+    const isTold = session !== NONE && state === RowState.active;
+    const types = registry.filters.typesOf(subscriber, id);
     if (row >= 0 && registry.rowState(row) !== RowState.allow) {
-      const types = registry.filters.typesOf(subscriber, id);
-      subscriptions.setTypes(row, registry.subscriptions.rows.ownTypes[row]!, types);
+      this.#gainFollowed(row, session, slot, types, isTold);
       return;
     }
-    if (!this.#deps.subscriptions.mayFollow(subscriber, device, row)) return;
+    if (!subscriptions.mayFollow(subscriber, device, row)) return;
+    if (state !== registry.filters.strongestState(subscriber, id)) return; // the stronger one makes the row
     const isFull = registry.subscribers.rows.rowCount[subscriber]! >= rowsMax;
-    const types = registry.filters.typesOf(subscriber, id);
     const made =
       row >= 0 ? row : isFull ? -1 : registry.createRow(device, subscriber, state, { types, ownTypes: 0 });
-    const isTold = session !== NONE && state === RowState.active;
     const filter = this.#name(slot);
     if (made < 0) {
       const full = [{ filter, value: RowState.none }];
-      if (isTold) subscriptions.link(session).notice(session, Notice.filterFull, NO_ENTRIES, false, full);
+      if (isTold) subscriptions.link(session).notice(session, Notice.filterFull, NO_BYTES, false, full);
       return;
     }
-    if (!isTold) {
-      if (row >= 0) subscriptions.move(row, state);
-      return;
-    }
+    if (row >= 0) registry.setTypes(row, 0, types);
+    if (isTold) this.#tellOne(session, filter, made);
+    else if (row >= 0) subscriptions.move(row, state);
+  }
+
+  /** The subscriber follows the device already: the filter's page names it all the same. */
+  #gainFollowed(row: number, session: number, slot: number, types: number, isTold: boolean): void {
+    const { registry, subscriptions } = this.#deps;
+    const state = registry.rowState(row);
+    if (!isSubscribed(state)) return;
+    subscriptions.setTypes(row, registry.subscriptions.rows.ownTypes[row]!, types);
+    if (isTold && state === RowState.active) this.#tellOne(session, this.#name(slot), row);
+  }
+
+  /** A page of one device, which is active from there on. */
+  #tellOne(session: number, filter: string, row: number): void {
+    const { registry, subscriptions } = this.#deps;
     const page = subscriptions.begin();
-    subscriptions.describe(page, device, RowState.active);
-    page.change(made, RowState.active);
+    subscriptions.describe(page, registry.subscriptions.rows.device[row]!, RowState.active);
+    page.change(row, RowState.active);
     subscriptions.link(session).filterPage(session, filter, page.entries.take(), 0, false);
     subscriptions.end(page);
   }
@@ -341,16 +357,22 @@ export class Filters {
     return false;
   }
 
-  /** One that is not connected gets rows in the filter's state; one that is gets pages. */
-  #rescanFilter(slot: number, subscriber: number, session: number): void {
-    const { registry } = this.#deps;
+  /**
+   * One that is not connected gets rows in the filter's state; one that is gets pages.
+   * @param before rules that denied what is to be followed now; undefined: whatever has no row
+   */
+  #rescanFilter(slot: number, subscriber: number, session: number, before?: AccessRules): void {
+    const { registry, access } = this.#deps;
+    const id = registry.subscriberId(subscriber);
     const prefix = Buffer.from(registry.filters.prefix(slot));
     const { known, deviceState } = registry.devices.rows;
     const devices: number[] = [];
     for (let device = 0; device < highWater(registry.devices); device++) {
       if (known[device] === 0 || deviceState[device] === DeviceState.free) continue;
       if (!registry.idStartsWith(device, prefix) || registry.findRow(device, subscriber) >= 0) continue;
-      if (this.#deps.subscriptions.mayFollow(subscriber, device, -1)) devices.push(device);
+      if (!this.#deps.subscriptions.mayFollow(subscriber, device, -1)) continue;
+      if (before === undefined || access.decide(registry.deviceId(device), id, before) === 'deny')
+        devices.push(device);
     }
     if (devices.length === 0) return;
     if (session === NONE || registry.filters.state(slot) !== RowState.active) {
@@ -361,38 +383,7 @@ export class Filters {
     this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input: 'subscribe', devices }));
   }
 
-  /** Tells subscribers of devices that have left the table, at most 1000 in a notice. */
-  #tellGone(): number {
-    if (this.#gone.size === 0) return 0;
-    const { registry, subscriptions } = this.#deps;
-    const writer = new EntryWriter();
-    for (const [subscriber, ids] of this.#gone) {
-      const session = registry.subscribers.rows.session[subscriber]!;
-      for (let at = 0; session !== NONE && at < ids.length; at += DEVICES_PER_PAGE) {
-        for (const id of ids.slice(at, at + DEVICES_PER_PAGE)) {
-          const text = Buffer.from(id);
-          writer.add(NO_STATE, text, 0, text.length, 0, 0);
-        }
-        subscriptions.link(session).notice(session, Notice.gone, writer.take(), false);
-      }
-    }
-    const told = this.#gone.size;
-    this.#gone.clear();
-    return told;
-  }
-
   #name(slot: number): string {
     return `${this.#deps.registry.filters.prefix(slot)}*`;
   }
 }
-
-const NO_ENTRIES = new Uint8Array(0);
-const NO_STATE = {
-  deviceSlot: NONE,
-  rowState: RowState.none,
-  deviceState: 0,
-  lastSeen: 0,
-  seq: 0,
-  epoch: 0,
-  generation: 0,
-} as const;

@@ -1,9 +1,7 @@
-/** Events that no device sent: the hub's own, and those that operators publish. Owner thread only. */
+/** The hub's own events of devices. Owner thread only. */
 import type { Clock } from '../clock.ts';
-import type { RecordViews } from '../memory/ring.ts';
-import { NONE } from '../presence/columns.ts';
 import { type DeviceState, deviceStateNames } from '../presence/lifecycle.ts';
-import { EventField, EventFlag, privateViews, writeEventHead } from '../records/event.ts';
+import { EventField, EventFlag, privateViews, writeOwnEvent } from '../records/event.ts';
 import { NO_BYTES } from '../records/replies.ts';
 import { EventType, Priority } from '../wire/events.ts';
 
@@ -23,35 +21,8 @@ export class HubEvents {
   state(state: Exclude<DeviceState, 0>, reason: string): number {
     const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
     const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[state], reason }));
-    const at = this.#clock.wallNow();
-    const event = { type: EventType.status, priority: Priority.high, at, flags, payload };
-    return this.write(this.views, { ...event, status: NO_BYTES });
-  }
-
-  /** Puts an event of the hub's own or an operator's together. @returns its length */
-  write(
-    views: RecordViews,
-    event: {
-      readonly type: number;
-      readonly priority: number;
-      readonly flags: number;
-      readonly at: number;
-      readonly status: Uint8Array;
-      readonly payload: Uint8Array;
-    },
-  ): number {
-    const { status, payload } = event;
-    const body = writeEventHead(views, 0, {
-      ...event,
-      received: this.#clock.now(),
-      device: NONE,
-      session: NONE,
-      statusBytes: status.length,
-      payloadBytes: payload.length,
-      ackBytes: 0,
-    });
-    views.u8.set(status, body);
-    views.u8.set(payload, body + status.length);
-    return body + status.length + payload.length;
+    const times = { at: this.#clock.wallNow(), received: this.#clock.now() };
+    const event = { type: EventType.status, priority: Priority.high, ...times, flags, payload };
+    return writeOwnEvent(this.views, { ...event, status: NO_BYTES });
   }
 }

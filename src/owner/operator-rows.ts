@@ -3,10 +3,10 @@ import type { Clock } from '../clock.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
-import { Notice } from '../records/replies.ts';
+import { ALL_TYPES } from '../wire/events.ts';
 import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
-import { isSubscribed, type Subscriptions } from './subscriptions.ts';
+import { isSubscribed, noticeOf, type Subscriptions } from './subscriptions.ts';
 
 export interface OperatorRowsDeps {
   readonly registry: Registry;
@@ -37,7 +37,9 @@ export class OperatorRows {
     if (after === RowState.active && !connected) after = nextRowState(after, 'disconnect', false);
     const notice = after === before ? undefined : noticeOf(before, after, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
-    if (after === RowState.deny || after === RowState.allow) registry.setHeld(row);
+    // What the operator makes of a pair that has no subscription is one by id; what he denies has none.
+    if (after === RowState.deny && before !== after) registry.setTypes(row, 0, 0);
+    else if (isSubscribed(after) && !isSubscribed(before)) registry.setTypes(row, ALL_TYPES, ALL_TYPES);
     subscriptions.move(row, after);
     const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
     if (isLifted) filters.rematch(subscriber, device);
@@ -62,11 +64,4 @@ export class OperatorRows {
       wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
     return row;
   }
-}
-
-/** What the subscriber is told of an operator's change; undefined: nothing. */
-function noticeOf(before: number, after: RowState, input: Input): Notice | undefined {
-  if (isSubscribed(after)) return after === RowState.active ? Notice.operatorActive : Notice.operatorInactive;
-  if (!isSubscribed(before)) return undefined;
-  return input === 'operatorDeny' ? Notice.deniedByOperator : Notice.removedByOperator;
 }

@@ -4,6 +4,7 @@ import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/c
 import { Notice } from '../records/replies.ts';
 import type { Devices } from './devices.ts';
 import type { Filters } from './filters.ts';
+import type { MqttClients } from './mqtt-clients.ts';
 import type { OperatorRows } from './operator-rows.ts';
 import type { Registry } from './registry.ts';
 import type { RuleSweep, SweepPart } from './rule-sweep.ts';
@@ -28,6 +29,7 @@ export interface OperatorDeps {
   readonly sweep: RuleSweep;
   readonly filters: Filters;
   readonly rows: OperatorRows;
+  readonly clients: MqttClients;
 }
 
 export class Operator {
@@ -38,9 +40,20 @@ export class Operator {
   readonly #sweep: RuleSweep;
   readonly #filters: Filters;
   readonly #rows: OperatorRows;
+  readonly #clients: MqttClients;
 
-  constructor({ registry, devices, subscriptions, subscribers, sweep, filters, rows }: OperatorDeps) {
+  constructor({
+    registry,
+    devices,
+    subscriptions,
+    subscribers,
+    sweep,
+    filters,
+    rows,
+    clients,
+  }: OperatorDeps) {
     this.#rows = rows;
+    this.#clients = clients;
     this.#filters = filters;
     this.#registry = registry;
     this.#devices = devices;
@@ -83,7 +96,7 @@ export class Operator {
 
   /** Once all rows obey the new rules, filters follow what is not denied any more. */
   #swept(part: SweepPart): OperatorResult {
-    if (part.next === undefined && !this.#sweep.isDryRun) this.#filters.rescan();
+    if (part.next === undefined && !this.#sweep.isDryRun) this.#filters.rescan(this.#sweep.before);
     return { ok: true, ...part };
   }
 
@@ -101,6 +114,8 @@ export class Operator {
     if (status !== undefined) {
       this.#setGranted(row, status);
       if (found >= 0) this.#rows.input(row, inputOf[status]);
+      else if (status === 'allow' && this.#subscriptions.decide(row) === 'deny')
+        this.#filters.rematch(subscriberSlot, this.#registry.subscriptions.rows.device[row]!);
     }
     return { ok: true, slot: row };
   }
@@ -154,6 +169,7 @@ export class Operator {
   #kick(subscriber: string, forget: boolean): OperatorResult {
     const slot = this.#registry.subscriberOf(subscriber);
     if (slot < 0) return { ok: false, why: 'not_found', message: `no subscriber "${subscriber}"` };
+    this.#clients.forget(subscriber);
     this.#subscribers.kick(slot, forget);
     return { ok: true };
   }

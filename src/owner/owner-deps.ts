@@ -11,9 +11,9 @@ import type { Cluster } from './cluster/cluster.ts';
 import type { ClusterContext } from './cluster/context.ts';
 import type { DeviceTimes } from './devices-deps.ts';
 import type { EdgeLink } from './edge-link.ts';
-import type { SubscriberSettings } from './subscribers.ts';
+import type { SubscriberTimeSettings } from './subscriber-times.ts';
 
-export interface OwnerSettings extends DeviceTimes, SubscriberSettings {
+export interface OwnerSettings extends DeviceTimes, SubscriberTimeSettings {
   readonly defaultAccess: 'allow' | 'deny';
   readonly maxSubscriptionsPerSubscriber: number;
   readonly maxFiltersPerSubscriber: number;

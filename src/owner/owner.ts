@@ -7,21 +7,25 @@ import { Wheel } from '../memory/wheel.ts';
 import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
 import {
   type Join,
+  KEEP_AS_SET,
   readActive,
+  readDeregister,
   readJoin,
   readLeave,
   readMore,
+  readRegister,
   readRequest,
+  readWill,
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
-import { edgeOf } from '../records/sessions.ts';
 import { AccessControl } from './access.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { Devices } from './devices.ts';
 import { Filters } from './filters.ts';
 import { Gateways } from './gateways.ts';
 import { JoinOrder } from './join-order.ts';
+import { MqttClients } from './mqtt-clients.ts';
 import { Operator } from './operator.ts';
 import { OperatorRows } from './operator-rows.ts';
 import { createCluster, type OwnerDeps } from './owner-deps.ts';
@@ -59,6 +63,7 @@ export class Owner {
   readonly #sweeps: Sweeps;
   readonly #filters: Filters;
   readonly #operator: Operator;
+  readonly #clients: MqttClients;
   readonly #joins: JoinOrder;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
@@ -131,18 +136,32 @@ export class Owner {
       wheel,
       pulses,
     });
+    const clients = new MqttClients({ links, clock, drop: (id) => subscribers.drop(id) });
+    this.#clients = clients;
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;
     this.#joins = new JoinOrder({
       edges: links.length,
       advance: (edge) => this.#advance(edge),
-      join: (join) => devices.join(join),
+      join: (join) => {
+        if (join.kind === SessionKind.gateway) this.#gateways.join(join);
+        else devices.join(join);
+      },
     });
     this.#subscribers = subscribers;
     this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
     const rows = new OperatorRows({ ...shared, subscriptions, filters, wheel });
-    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters, rows });
+    this.#operator = new Operator({
+      registry,
+      devices,
+      subscriptions,
+      subscribers,
+      sweep,
+      filters,
+      rows,
+      clients,
+    });
     this.#cluster = createCluster(deps, {
       ...pages,
       devices,
@@ -199,6 +218,7 @@ export class Owner {
 
   #fireTimers(): number {
     const now = this.#deps.clock.now();
+    this.#clients.tick(now);
     return (
       this.#deviceTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#devices.timer(slot)) +
       this.#subscriberTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#subscribers.timer(slot))
@@ -211,10 +231,11 @@ export class Owner {
     const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
     for (const session of this.#devices.sessionsOf(edge)) {
       if (recovery === undefined) this.#devices.leave(session, false);
-      else recovery.leave({ session, clean: false, confirm: false });
+      else recovery.leave({ session, clean: false, confirm: false, keepMs: KEEP_AS_SET });
     }
     this.#subscribers.leaveAll(edge);
     this.#gateways.leaveAll(edge);
+    this.#clients.leaveAll(edge);
     recovery?.synced(edge);
     this.flush();
     this.#deps.rings[edge]!.release();
@@ -312,6 +333,15 @@ export class Owner {
         this.#subscribers.more(session, request);
         break;
       }
+      case ToOwnerRecord.Register:
+        this.#clients.register(readRegister(views, offset));
+        break;
+      case ToOwnerRecord.Deregister:
+        this.#clients.deregister(readDeregister(views, offset));
+        break;
+      case ToOwnerRecord.Will:
+        this.#devices.will(readWill(views, offset));
+        break;
       case ToOwnerRecord.Synced:
         break; // of an edge that started anew meanwhile
       default:
@@ -347,16 +377,11 @@ export class Owner {
   }
 
   #join(join: Join): void {
-    if (join.kind === SessionKind.device) this.#joins.join(join);
-    else this.#joinUnordered(join);
-  }
-
-  #joinUnordered(join: Join): void {
     if (join.kind === SessionKind.subscriber) this.#subscribers.join(join);
-    else this.#gateways.join(join);
+    else this.#joins.join(join);
   }
 
-  /** Works off an edge's ring, as far as there is work left, up to a device that joins. @returns that one */
+  /** Works off an edge's ring, as far as there is work left, up to a device or gateway that joins. @returns that one */
   #advance(edge: number): Join | undefined {
     const ring = this.#deps.rings[edge]!;
     for (let done = 0; done < POLL_RECORDS_MAX && this.#workLeft > 0; done++) {
@@ -368,16 +393,15 @@ export class Owner {
       }
       this.#workLeft -= JOIN_WORK;
       const join = readJoin(ring.views, offset);
-      if (join.kind === SessionKind.device) return join;
-      this.#joinUnordered(join);
+      if (join.kind !== SessionKind.subscriber) return join;
+      this.#subscribers.join(join);
     }
     return undefined;
   }
 
-  #leave({ session, clean, confirm }: ReturnType<typeof readLeave>): void {
-    this.#devices.leave(session, clean);
-    this.#subscribers.leave(session);
+  #leave({ session, clean, confirm, keepMs }: ReturnType<typeof readLeave>): void {
+    this.#devices.leave(session, clean, confirm);
+    this.#subscribers.leave(session, keepMs);
     this.#gateways.leave(session);
-    if (confirm) this.#deps.links[edgeOf(session)]!.left(session);
   }
 }

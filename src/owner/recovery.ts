@@ -9,7 +9,7 @@ import { Counter, type Counters } from '../memory/counters.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
 import { copyOfEvent } from '../records/event.ts';
-import { type Join, type readLeave, SessionKind, ToOwnerRecord } from '../records/requests.ts';
+import { type Join, KEEP_AS_SET, type readLeave, SessionKind, ToOwnerRecord } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { Devices } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
@@ -85,7 +85,8 @@ export class Recovery {
   synced(edge: number): void {
     if (!this.#waiting.delete(edge)) return;
     const { registry, devices, subscribers, links } = this.#deps;
-    for (const session of devices.unconfirmedOf(edge)) this.leave({ session, clean: false, confirm: false });
+    for (const session of devices.unconfirmedOf(edge))
+      this.leave({ session, clean: false, confirm: false, keepMs: KEEP_AS_SET });
     subscribers.dropUnconfirmed(edge);
     const link = links[edge]!;
     const { seq } = registry.devices.rows;

@@ -108,7 +108,7 @@ export class Registry {
       enter: (row) => {
         this.#enter(row);
         this.#count(row, this.rowState(row), 1);
-        if (!this.isFiltered(row)) this.devices.rows.holders[this.subscriptions.rows.device[row]!]! += 1;
+        if (this.#holds(row)) this.devices.rows.holders[this.subscriptions.rows.device[row]!]! += 1;
       },
     });
     const { known, deviceState, gateway } = this.devices.rows;
@@ -391,11 +391,11 @@ export class Registry {
     rows.types[row] = types;
     rows.ownTypes[row] = ownTypes;
     const flags = (granted ? GRANTED : 0) | (ownTypes === 0 ? FILTERED : 0);
-    if (ownTypes !== 0) this.devices.rows.holders[device]! += 1;
     if (reserved) this.reservedRows -= 1;
     this.#enter(row);
     this.#count(row, state, 1);
     Atomics.store(rows.rowState, row, state | flags);
+    if (this.#holds(row)) this.devices.rows.holders[device]! += 1;
     return row;
   }
 
@@ -423,11 +423,21 @@ export class Registry {
   }
 
   #setFiltered(row: number, filtered: boolean): void {
-    if (this.isFiltered(row) === filtered) return;
+    this.#setFlag(row, FILTERED, filtered);
+  }
+
+  #setFlag(row: number, flag: number, isSet: boolean): void {
     const { rowState, device } = this.subscriptions.rows;
-    this.devices.rows.holders[device[row]!]! += filtered ? -1 : 1;
+    const before = this.#holds(row);
+    Atomics.store(rowState, row, isSet ? rowState[row]! | flag : rowState[row]! & ~flag);
+    if (this.#holds(row) === before) return;
+    this.devices.rows.holders[device[row]!]! += before ? -1 : 1;
     this.levelChanged?.(device[row]!);
-    Atomics.store(rowState, row, rowState[row]! ^ FILTERED);
+  }
+
+  /** Whether the row holds on to its device: it is more than a filter's, or an operator has allowed the pair. */
+  #holds(row: number): boolean {
+    return !this.isFiltered(row) || this.isGranted(row);
   }
 
   /** Puts the row into a state other than none. */
@@ -440,9 +450,7 @@ export class Registry {
   }
 
   setGranted(row: number, granted: boolean): void {
-    const { rowState } = this.subscriptions.rows;
-    const rest = rowState[row]! & ~GRANTED;
-    Atomics.store(rowState, row, rest | (granted ? GRANTED : 0));
+    this.#setFlag(row, GRANTED, granted);
   }
 
   removeRow(row: number): void {
@@ -451,7 +459,7 @@ export class Registry {
     const subscriber = rows.subscriber[row]!;
     this.rowRemoved(row);
     this.#count(row, this.rowState(row), -1);
-    if (!this.isFiltered(row)) this.devices.rows.holders[device]! -= 1;
+    if (this.#holds(row)) this.devices.rows.holders[device]! -= 1;
     Atomics.store(rows.rowState, row, RowState.none);
     unlink(row, device, this.devices.rows.firstRow, rows.nextOfDevice, rows.prevOfDevice);
     unlink(row, subscriber, this.subscribers.rows.firstRow, rows.nextOfSubscriber, rows.prevOfSubscriber);

@@ -28,6 +28,8 @@ export class RuleSweep {
   readonly #subscribers: Subscribers;
   readonly #access: AccessControl;
   #rules: AccessRules | undefined;
+  /** Those that were in force before. */
+  before: AccessRules;
   #dryRun = false;
 
   constructor(
@@ -40,6 +42,7 @@ export class RuleSweep {
     this.#subscriptions = subscriptions;
     this.#subscribers = subscribers;
     this.#access = access;
+    this.before = access.rules;
   }
 
   get isDryRun(): boolean {
@@ -51,7 +54,10 @@ export class RuleSweep {
     const rules = new AccessRules(list);
     this.#rules = rules;
     this.#dryRun = dryRun;
-    if (!dryRun) this.#access.rules = rules;
+    if (!dryRun) {
+      this.before = this.#access.rules;
+      this.#access.rules = rules;
+    }
     return this.part(0);
   }
 

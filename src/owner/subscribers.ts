@@ -10,7 +10,7 @@ import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
 import { nextRowState, RowState } from '../presence/lifecycle.ts';
 import { NO_BYTES, Notice } from '../records/replies.ts';
-import type { Join, Request } from '../records/requests.ts';
+import { type Join, KEEP_AS_SET, type Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { isFilterPage } from './filter-pages.ts';
@@ -20,13 +20,9 @@ import type { NamedRequest, Requests } from './requests.ts';
 import type { TokenScopes } from './scopes.ts';
 import { SessionSlots } from './session-slots.ts';
 import type { RequestWaits, SubscriberHomes } from './subscriber-homes.ts';
+import { type SubscriberTimeSettings, SubscriberTimes } from './subscriber-times.ts';
 import { isSubscribed, type Subscriptions } from './subscriptions.ts';
 import type { Sweeps } from './sweeps.ts';
-
-export interface SubscriberSettings {
-  readonly subscriberInactiveAfterMs: number;
-  readonly subscriberRemoveAfterMs: number;
-}
 
 export interface SubscribersDeps {
   readonly registry: Registry;
@@ -42,19 +38,17 @@ export interface SubscribersDeps {
   /** By edge. */
   readonly pulses: readonly Pulse[];
   readonly clock: Clock;
-  readonly settings: SubscriberSettings;
+  readonly settings: SubscriberTimeSettings;
 }
 
 export class Subscribers {
   readonly #deps: SubscribersDeps;
   readonly #sessions = new SessionSlots();
-  /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
-  readonly #heldUntilMs = new Map<number, number>();
+  readonly #times: SubscriberTimes;
+  #leaving = NONE; // whose connection is being ended: its row stays, for another may take over
 
   /** undefined: there is no cluster. */
   homes: SubscriberHomes | undefined;
-  /** Whose older connection is being replaced. */
-  #replacing: number = NONE;
   /** Whom operators of a cluster have made a vip, here or not. */
   vips: ReadonlySet<string> = new Set();
   /** undefined: there is no cluster. */
@@ -62,6 +56,7 @@ export class Subscribers {
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
+    this.#times = new SubscriberTimes(deps.settings);
   }
 
   /** Takes over the rows that another owner left, and finishes what it had begun. */
@@ -71,7 +66,7 @@ export class Subscribers {
     for (let slot = 0; slot < highWater(registry.subscribers); slot++) {
       if (rows.used[slot] === 0) continue;
       const session = rows.session[slot]!;
-      wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + this.#firstTimerMs);
+      wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + this.#times.firstMs);
       if (session === NONE) {
         sweeps.input(slot, 'disconnect', undefined);
       } else {
@@ -108,84 +103,86 @@ export class Subscribers {
     for (const session of this.#sessions.ofEdge(edge)) this.leave(session);
   }
 
-  /** Where removal is set to come before inactive, rows go without having been inactive. */
-  get #firstTimerMs(): number {
-    const { subscriberInactiveAfterMs, subscriberRemoveAfterMs } = this.#deps.settings;
-    return Math.min(subscriberInactiveAfterMs, subscriberRemoveAfterMs);
-  }
-
   /** A subscriber connected; an older connection of the same id is replaced. */
   join(join: Join): void {
     if (this.homes === undefined || this.homes.admits(join)) this.enter(join);
   }
 
   /** Lets the subscriber in. */
-  enter({ session, actor, hold }: Join): void {
-    const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
+  enter({ session, actor, hold, fresh = false, silenceMsMin = 0 }: Join): void {
+    const { registry, links, clock, wheel, scopes, sweeps, filters, settings } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
     if (slot < 0) {
       links[edgeOf(session)]!.close(session, closes.overCapacity);
       return;
     }
     const { rows } = registry.subscribers;
-    if (rows.session[slot] !== NONE) this.#replace(slot);
+    const older = rows.session[slot]!;
+    if (older !== NONE) {
+      links[edgeOf(older)]!.close(older, closes.replaced);
+      this.#disconnect(slot);
+    }
     this.#sessions.set(session, slot);
+    this.#times.connected(slot, silenceMsMin);
     this.#settleElsewhere(slot, edgeOf(session));
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.silent, slot, 0);
     const lostAtMs = Number(Atomics.load(rows.lastSeen, slot));
+    const expiresAtMs = Math.max(lostAtMs + settings.subscriberRemoveAfterMs, wheel.dueMs(slot));
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     scopes.set(slot, actor);
     const byOperator = this.vips.has(actor.id) ? Vip.operator : rows.vip[slot]! & Vip.operator;
     Atomics.store(rows.vip, slot, byOperator | (actor.vip ? Vip.token : 0));
-    wheel.set(slot, clock.now() + this.#firstTimerMs);
+    wheel.set(slot, clock.now() + this.#times.firstMs);
     const lost = filters.removeUncovered(slot, actor);
-    if (hold) this.#hold(slot, session, lostAtMs);
+    if (fresh) sweeps.joinFresh(slot, session);
+    else if (hold) this.#hold(slot, session, expiresAtMs);
     else sweeps.reconnect(slot, session);
     if (lost.length > 0) links[edgeOf(session)]!.notice(session, Notice.notCovered, NO_BYTES, false, lost);
   }
 
-  /** The older connection goes, the row stays. */
-  #replace(slot: number): void {
-    this.#close(slot, closes.replaced);
-    this.#replacing = slot;
-    this.#disconnect(slot);
-    this.#replacing = NONE;
-  }
-
   /** What it kept waits until it asks for it, and expires as if it had not come back. */
-  #hold(slot: number, session: number, lostAtMs: number): void {
-    const { wheel, clock, settings, sweeps } = this.#deps;
-    const untilMs = lostAtMs + settings.subscriberRemoveAfterMs;
-    this.#heldUntilMs.set(slot, untilMs);
-    sweeps.hold(slot, session);
-    wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
+  #hold(slot: number, session: number, untilMs: number): void {
+    const { wheel, clock } = this.#deps;
+    this.#times.hold(slot, untilMs);
+    this.#deps.sweeps.hold(slot, session);
+    wheel.set(slot, Math.min(untilMs, clock.now() + this.#times.firstMs));
   }
 
   /** @returns whether the timer was one of what is held */
   #expireHeld(slot: number, now: number): boolean {
-    const untilMs = this.#heldUntilMs.get(slot);
-    if (untilMs === undefined) return false;
+    if (now < this.#times.heldUntilMs(slot)) return false;
     const { wheel, sweeps } = this.#deps;
-    if (now >= untilMs) {
-      this.#heldUntilMs.delete(slot);
-      sweeps.expireHeld(slot);
-      wheel.set(slot, now + 1);
-      return true;
-    }
-    return false;
+    this.#times.endHold(slot);
+    sweeps.expireHeld(slot);
+    wheel.set(slot, now + 1);
+    return true;
   }
 
-  /** @param session of a connection that is over */
-  leave(session: number): void {
+  /** @param session of a connection that is over @param keepMs see `Leave` */
+  leave(session: number, keepMs = KEEP_AS_SET): void {
     const slot = this.#sessions.get(session);
     if (slot === undefined) {
       this.homes?.leaves(session); // else it was replaced, kicked or refused
       return;
     }
     this.homes?.disconnected(slot);
+    const { registry, clock, wheel, sweeps } = this.#deps;
+    const now = clock.now(); // kept from now on, however silent it was before
+    if (keepMs >= 0) Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(Math.floor(now)));
     this.#disconnect(slot);
+    if (keepMs > 0) {
+      this.#times.keep(slot, now + keepMs);
+      wheel.set(slot, now + keepMs);
+    } else if (keepMs === 0) sweeps.drop(slot);
     this.freeIfIdle(slot);
+  }
+
+  /** What a lost connection of this subscriber left goes; nothing happens while it is connected. */
+  drop(subscriber: string): void {
+    const { registry, sweeps } = this.#deps;
+    const slot = registry.subscriberOf(subscriber);
+    if (slot >= 0 && registry.subscribers.rows.session[slot] === NONE) sweeps.drop(slot);
   }
 
   /** A subscriber whose silence is on record was heard. */
@@ -219,32 +216,38 @@ export class Subscribers {
 
   /** The subscriber's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, settings, wheel, pulses, sweeps } = this.#deps;
+    const { registry, clock, wheel, pulses, sweeps } = this.#deps;
     const { rows } = registry.subscribers;
     const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
     const now = clock.now();
     const silentMs = pulses[rows.edge[slot]!]!.silentMs(lastSeen, now);
     const connected = rows.session[slot] !== NONE;
+    const keptUntilMs = this.#times.keptUntilMs(slot);
+    if (!connected && keptUntilMs !== undefined) {
+      if (now < keptUntilMs) wheel.set(slot, keptUntilMs);
+      else this.#expire(slot);
+      return;
+    }
     if (connected && this.#expireHeld(slot, now)) return;
     if (connected && sweeps.isReconnecting(slot)) {
       // It reads what it kept, page by page, and has nothing to say yet.
-      wheel.set(slot, now + this.#firstTimerMs);
+      wheel.set(slot, now + this.#times.firstMs);
       return;
     }
-    if (silentMs >= settings.subscriberRemoveAfterMs) {
+    if (silentMs >= this.#times.removeAfterMs(slot)) {
       this.#expire(slot);
       return;
     }
     if (connected && rows.silent[slot] === 0) {
-      if (silentMs < settings.subscriberInactiveAfterMs) {
-        const untilMs = this.#heldUntilMs.get(slot) ?? Number.POSITIVE_INFINITY;
-        wheel.set(slot, Math.min(untilMs, now + this.#firstTimerMs - silentMs));
+      if (silentMs < this.#times.inactiveAfterMs(slot)) {
+        const lookAtMs = now + this.#times.lookAfterMs(slot, silentMs);
+        wheel.set(slot, Math.min(this.#times.heldUntilMs(slot), lookAtMs));
         return;
       }
       this.#silence(slot, lastSeen);
       if (rows.silent[slot] === 0) return;
     }
-    wheel.set(slot, now + settings.subscriberRemoveAfterMs - silentMs);
+    wheel.set(slot, now + this.#times.removeAfterMs(slot) - silentMs);
   }
 
   /**
@@ -254,8 +257,9 @@ export class Subscribers {
   kick(slot: number, forget: boolean): void {
     const { registry, subscriptions, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscribers;
-    if (rows.session[slot] !== NONE) {
-      this.#close(slot, closes.kicked);
+    const session = rows.session[slot]!;
+    if (session !== NONE) {
+      subscriptions.link(session).close(session, closes.kicked);
       this.homes?.disconnected(slot);
       this.#disconnect(slot);
     }
@@ -274,8 +278,9 @@ export class Subscribers {
   /** Another node has what the subscriber had: it goes from here without a word, and what operators set stays. */
   surrender(slot: number, close: (typeof closes)[keyof typeof closes]): void {
     const { registry, subscriptions, sweeps, wheel } = this.#deps;
-    if (registry.subscribers.rows.session[slot] !== NONE) {
-      this.#close(slot, close);
+    const session = registry.subscribers.rows.session[slot]!;
+    if (session !== NONE) {
+      subscriptions.link(session).close(session, close);
       this.#disconnect(slot);
     }
     sweeps.forget(slot);
@@ -307,9 +312,9 @@ export class Subscribers {
     const { registry, wheel, scopes, sweeps } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE || rows.rowCount[slot] !== 0 || rows.used[slot] === 0) return;
-    if (slot === this.#replacing) return;
-    if (registry.filters.count(slot) > 0) return;
+    if (registry.filters.count(slot) > 0 || slot === this.#leaving) return;
     wheel.cancel(slot);
+    this.#times.endKeep(slot);
     scopes.delete(slot);
     sweeps.forget(slot);
     this.homes?.freed(slot);
@@ -317,10 +322,11 @@ export class Subscribers {
   }
 
   /** Its connection is there: it gets what it got before. What an interrupted reconnect left behind goes on. */
-  #confirm(slot: number, { actor, hold }: Join): void {
+  #confirm(slot: number, { actor, hold, silenceMsMin = 0 }: Join): void {
     const { registry, subscriptions, scopes, sweeps, filters } = this.#deps;
     const { session, vip } = registry.subscribers.rows;
     scopes.set(slot, actor);
+    this.#times.connected(slot, silenceMsMin);
     subscriptions.link(session[slot]!).vip(session[slot]!, vip[slot] !== 0);
     let isPartial = false;
     registry.forEachOfSubscriber(slot, (row) => {
@@ -334,10 +340,9 @@ export class Subscribers {
 
   /** The owner before this one had replaced or kicked it, and its edge never heard. */
   #closeStranger(session: number, actor: Actor): void {
-    const { registry, links } = this.#deps;
-    const slot = registry.subscriberOf(actor.id);
-    const replaced = slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
-    links[edgeOf(session)]!.close(session, replaced ? closes.replaced : closes.kicked);
+    const slot = this.#deps.registry.subscriberOf(actor.id);
+    const replaced = slot >= 0 && this.#deps.registry.subscribers.rows.session[slot] !== NONE;
+    this.#deps.links[edgeOf(session)]!.close(session, replaced ? closes.replaced : closes.kicked);
   }
 
   /** Rows that still count as active count for the edge that holds the subscriber. */
@@ -353,14 +358,16 @@ export class Subscribers {
     const { rows } = registry.subscribers;
     const session = rows.session[slot]!;
     this.#sessions.delete(session);
-    this.#heldUntilMs.delete(slot);
+    this.#times.disconnected(slot);
     Atomics.store(rows.session, slot, NONE); // the connection is gone: nothing needs to be detached
     Atomics.store(rows.silent, slot, 0);
     wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
     this.waits?.sessionOver(session);
     sweeps.sessionOver(session);
     filters.sessionOver(session);
+    this.#leaving = slot;
     sweeps.input(slot, 'disconnect', undefined);
+    this.#leaving = NONE;
   }
 
   /**
@@ -378,21 +385,16 @@ export class Subscribers {
   #heard(slot: number): void {
     const { registry, wheel, clock, sweeps } = this.#deps;
     Atomics.store(registry.subscribers.rows.silent, slot, 0);
-    const untilMs = this.#heldUntilMs.get(slot) ?? Number.POSITIVE_INFINITY;
-    wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
+    wheel.set(slot, Math.min(this.#times.heldUntilMs(slot), clock.now() + this.#times.firstMs));
     sweeps.input(slot, 'activity', Notice.heard);
   }
 
   #expire(slot: number): void {
     const { registry, sweeps } = this.#deps;
+    this.#times.endKeep(slot);
     // Still connected: the next frame counts as activity and arms the timer again.
     const isConnected = registry.subscribers.rows.session[slot] !== NONE;
     if (isConnected) Atomics.store(registry.subscribers.rows.silent, slot, 1);
     sweeps.input(slot, 'expire', isConnected ? Notice.inactiveTooLong : undefined);
-  }
-
-  #close(subscriber: number, close: (typeof closes)[keyof typeof closes]): void {
-    const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
-    this.#deps.subscriptions.link(session).close(session, close);
   }
 }

@@ -13,8 +13,8 @@ import type { Access, AccessRules } from '../access/rules.ts';
 import { type Clock, toWallMs } from '../clock.ts';
 import { ARENA_TEXT_BYTES_MAX } from '../memory/arena.ts';
 import { NONE } from '../presence/columns.ts';
-import { RowState, type SubscriptionStatus, statusOf } from '../presence/lifecycle.ts';
-import { EntryWriter, type Notice } from '../records/replies.ts';
+import { type Input, RowState, type SubscriptionStatus, statusOf } from '../presence/lifecycle.ts';
+import { EntryWriter, Notice } from '../records/replies.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { AccessControl } from './access.ts';
 import type { Devices } from './devices.ts';
@@ -115,6 +115,7 @@ export class Subscriptions {
       devices.unwatched(device);
     } else {
       registry.setRowState(row, after);
+      if (!isSubscribed(after)) registry.setHeld(row);
     }
     if (after === RowState.active) this.attach(row);
   }
@@ -205,4 +206,11 @@ export class Subscriptions {
 export function isSubscribed(state: number): boolean {
   const status: SubscriptionStatus | undefined = statusOf(state);
   return status === 'active' || status === 'inactive';
+}
+
+/** What the subscriber is told of an operator's change; undefined: nothing. */
+export function noticeOf(before: number, after: RowState, input: Input): Notice | undefined {
+  if (isSubscribed(after)) return after === RowState.active ? Notice.operatorActive : Notice.operatorInactive;
+  if (!isSubscribed(before)) return undefined;
+  return input === 'operatorDeny' ? Notice.deniedByOperator : Notice.removedByOperator;
 }

@@ -111,7 +111,6 @@ export const transitions: Readonly<Record<RowStateName, Row>> = {
     subscribe: 'active',
     unsubscribe: 'removed',
     pause: 'paused',
-    resume: 'active',
     reconnect: 'active',
     expire: 'removed',
     ...operator('active', 'disconnected'),

@@ -29,7 +29,14 @@ export const EventField = {
 } as const;
 
 /** Bits of an event's flags. */
-export const EventFlag = { payloadIsJson: 1, fromHub: 2 } as const;
+export const EventFlag = {
+  /** The payload is `data` as JSON, empty for null; otherwise it is opaque. */
+  payloadIsJson: 1,
+  /** What the hub itself says of the device. */
+  fromHub: 2,
+  /** The payload is what an MQTT client published: of a status `data` is only a part of it (`publishedData`). */
+  asPublished: 4,
+} as const;
 
 /** How full a ring may get for an event of each priority. */
 const shares = [Share.low, Share.low, Share.normal, Share.high] as const;
@@ -131,3 +138,42 @@ export function copyOfEvent(views: RecordViews, offset: number): RecordViews {
 export function isHigh({ u8 }: RecordViews, offset: number): boolean {
   return u8[offset + EventField.priority] === Priority.high;
 }
+
+/** An event that no connection sent: the hub's own, an operator's, or a will. */
+export interface OwnEvent {
+  readonly type: number;
+  readonly priority: number;
+  readonly flags: number;
+  /** Wall-clock ms. */
+  readonly at: number;
+  /** Hub clock, ms. */
+  readonly received: number;
+  readonly status: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/** Puts the event together at the start of these views. @returns its length */
+export function writeOwnEvent(views: RecordViews, event: OwnEvent): number {
+  const { status, payload } = event;
+  const body = writeEventHead(views, 0, {
+    ...event,
+    device: NO_NUMBER,
+    session: NO_NUMBER,
+    statusBytes: status.length,
+    payloadBytes: payload.length,
+    ackBytes: 0,
+  });
+  views.u8.set(status, body);
+  views.u8.set(payload, body + status.length);
+  return body + status.length + payload.length;
+}
+
+/** The event in memory of its own. */
+export function eventOf(event: OwnEvent): RecordViews {
+  const views = privateViews(EventField.body + event.status.length + event.payload.length);
+  writeOwnEvent(views, event);
+  return views;
+}
+
+/** Neither a slot nor a session. */
+const NO_NUMBER = 0xffffffff;

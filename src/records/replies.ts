@@ -59,6 +59,8 @@ const interest = record(15, { session: 'u32' });
 /** The peer is to be pinged: whether it answers decides where its home is. */
 const probe = record(16, { session: 'u32' });
 
+/** An MQTT client has its id. `present`: there was a session, which kept this. */
+const registered = record(20, { session: 'u32', present: 'flag', kept: 'text' });
 /** A leave that was to be confirmed has been worked off: nothing more comes for the session. */
 const left = record(16, { session: 'u32' });
 
@@ -80,6 +82,7 @@ export const FromOwnerRecord = {
   FilterPage: filterPage.kind,
   Interest: interest.kind,
   Probe: probe.kind,
+  Registered: registered.kind,
   Left: left.kind,
 } as const;
 
@@ -88,6 +91,7 @@ export const { write: writeClosed, read: readClosed } = closed;
 export const { write: writeRelease, read: readRelease } = release;
 export const { write: writeAck, read: readAck } = ack;
 export const { write: writeProbe, read: readProbe } = probe;
+export const { write: writeRegistered, read: readRegistered } = registered;
 export const { write: writeInterest, read: readInterest } = interest;
 export const { write: writeLeft, read: readLeft } = left;
 export const { write: writeAnswer, read: readAnswer } = answer;

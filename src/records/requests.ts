@@ -21,14 +21,16 @@ const join = record(2, {
   hold: 'flag',
   interest: 'flag',
   generated: 'flag',
+  fresh: 'flag',
+  silenceMsMin: 'f64',
   connectedAt: 'f64',
   ticket: 'u32',
   id: 'text',
   patterns: 'text',
   gateway: 'text',
 });
-/** A session is over. `clean`: by a goodbye. `confirm`: the edge waits for `Left`. */
-const leave = record(3, { session: 'u32', clean: 'flag', confirm: 'flag' });
+/** A session is over. `clean`: by a goodbye. `confirm`: the edge waits for `Left`. `keepMs`: see `Leave`. */
+const leave = record(3, { session: 'u32', clean: 'flag', confirm: 'flag', keepMs: 'f64' });
 /** A peer whose silence is on record was heard. */
 const active = record(4, { session: 'u32' });
 /** A subscriber asks for something. `request` comes back in the answer. */
@@ -46,6 +48,22 @@ const request = record(5, {
 const more = record(6, { session: 'u32', request: 'u32' });
 /** All joins after a `Resync` were told. */
 const synced = record(7, {});
+/**
+ * An MQTT client takes its id, before it is anything else; the owner answers with `Registered` once an older connection
+ * of the id has left. `again`: told to a new owner, of a client that an earlier one had registered.
+ */
+const register = record(20, { session: 'u32', clean: 'flag', again: 'flag', id: 'text' });
+/** It has left. `kept`: what its session keeps for `keepMs`; 0: nothing. */
+const deregister = record(21, { session: 'u32', keepMs: 'f64', kept: 'text' });
+/** What is published of a device when it is lost. `delayMs`: replaces the leave grace where it is shorter. */
+const will = record(22, {
+  session: 'u32',
+  type: 'u8',
+  payloadIsJson: 'flag',
+  delayMs: 'f64',
+  status: 'text',
+  payload: 'bytes',
+});
 
 export const ToOwnerRecord = {
   Event: EVENT_KIND,
@@ -55,9 +73,34 @@ export const ToOwnerRecord = {
   Request: request.kind,
   More: more.kind,
   Synced: synced.kind,
+  Register: register.kind,
+  Deregister: deregister.kind,
+  Will: will.kind,
 } as const;
 
-export const { write: writeLeave, read: readLeave } = leave;
+/** A subscriber's subscriptions are kept as the settings say. */
+export const KEEP_AS_SET = -1;
+
+export interface Leave {
+  readonly session: number;
+  readonly clean: boolean;
+  /** Whether the owner is to answer with `Left`. */
+  readonly confirm?: boolean;
+  /** How long a subscriber's subscriptions are kept, ms, 0 not at all; or `KEEP_AS_SET`. */
+  readonly keepMs?: number;
+}
+
+export function writeLeave(ring: Parameters<typeof leave.write>[0], value: Leave): void {
+  leave.write(ring, { confirm: false, keepMs: KEEP_AS_SET, ...value });
+}
+
+export const { read: readLeave } = leave;
+export const { write: writeRegister, read: readRegister } = register;
+export const { write: writeDeregister, read: readDeregister } = deregister;
+export const { write: writeWill, read: readWill } = will;
+export type Register = ReturnType<typeof readRegister>;
+export type Deregister = ReturnType<typeof readDeregister>;
+export type Will = ReturnType<typeof readWill>;
 export const { write: writeActive, read: readActive } = active;
 export const { write: writeMore, read: readMore } = more;
 export const { write: writeSynced } = synced;
@@ -73,6 +116,10 @@ export interface Join {
   readonly interest: boolean;
   /** The hub has made the id: no other node knows it. */
   readonly generated?: boolean;
+  /** A subscriber for whom nothing is to be kept from an earlier connection. */
+  readonly fresh?: boolean;
+  /** No silence limit is shorter, ms; Infinity: an open connection is never silent. */
+  readonly silenceMsMin?: number;
   /** The gateway that speaks for the device; '' for a connection of its own. */
   readonly gateway: string;
   /** Wall-clock ms. */
@@ -85,18 +132,8 @@ const roles = ['device', 'subscriber', 'gateway'] as const satisfies readonly Ro
 
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
-  const {
-    session,
-    kind,
-    actor,
-    again,
-    hold,
-    interest,
-    generated = false,
-    gateway,
-    connectedAt,
-    ticket,
-  } = value;
+  const { session, kind, actor, again, hold, interest, gateway, connectedAt, ticket } = value;
+  const { fresh = false, silenceMsMin = 0, generated = false } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, {
@@ -106,6 +143,8 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
     hold,
     interest,
     generated,
+    fresh,
+    silenceMsMin,
     vip,
     restricted: devices !== undefined,
     connectedAt,
@@ -116,36 +155,11 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
   });
 }
 
-export function readJoin(...at: Parameters<typeof join.read>): Join {
-  const {
-    session,
-    kind,
-    again,
-    hold,
-    interest,
-    generated,
-    vip,
-    restricted,
-    connectedAt,
-    ticket,
-    id,
-    patterns,
-    gateway,
-  } = join.read(...at);
+export function readJoin(...at: Parameters<typeof join.read>): Required<Join> {
+  const { id, patterns, vip, restricted, kind, ...rest } = join.read(...at);
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
   const actor = { role: roles[kind as SessionKind], id, devices, vip };
-  return {
-    session,
-    kind: kind as SessionKind,
-    again,
-    hold,
-    interest,
-    generated,
-    gateway,
-    connectedAt,
-    ticket,
-    actor,
-  };
+  return { ...rest, kind: kind as SessionKind, actor };
 }
 
 /** What a subscriber may ask for through the owner. */

@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ID_ACCEPTED, isId } from '../wire/id.ts';
+import { TEMPLATES_ACCEPTED } from '../wire/mqtt/templates.ts';
 
 /** Linux accepts no longer path. */
 const PATH_CHARACTERS_MAX = 4095;
@@ -161,6 +162,14 @@ export const origins: Kind<readonly string[]> = {
   accepted:
     'a list, separated by commas, of origins exactly as clients send them, such as https://board.example, file:// or null',
   placeholder: 'origins',
+  words: [],
+};
+
+/** What stands between the commas is checked by a rule, which says of each what is wrong. */
+export const topicTemplates: Kind<readonly string[]> = {
+  schema: listOf(z.string().min(1)),
+  accepted: TEMPLATES_ACCEPTED,
+  placeholder: 'templates',
   words: [],
 };
 

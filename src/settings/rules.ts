@@ -1,6 +1,7 @@
 /** What must hold between settings. A rule is checked only if each setting it names is valid by itself. Pure. */
 import { isLoopback } from '../access/ip.ts';
 import { isAuthenticated } from '../access/keys.ts';
+import { readTemplates } from '../wire/mqtt/templates.ts';
 import { problem, shown } from './problems.ts';
 import { envName, type SettingKey, type Settings } from './schema.ts';
 
@@ -48,6 +49,13 @@ const rules: readonly Rule[] = [
           : (['tlsCertFile', 'tlsKeyFile'] as const);
       const expected = `the path of a PEM file, because ${placeOf(given, origins)} is set`;
       return problem(placeOf(missing, origins), 'nothing', expected);
+    },
+  },
+  {
+    keys: ['mqttTopics'],
+    check: ({ mqttTopics }, { origins }) => {
+      const read = readTemplates(mqttTopics);
+      return read.ok ? undefined : `${placeOf('mqttTopics', origins)}: ${read.problems.join('; ')}`;
     },
   },
   {

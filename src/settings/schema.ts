@@ -3,6 +3,7 @@
  * from these rows, and so do the names: key `devicePort` is `DAT_DEVICE_PORT` and `--device-port`.
  * What must hold between settings is in `rules.ts`.
  */
+import { DEFAULT_TEMPLATES } from '../wire/mqtt/templates.ts';
 import {
   bearerToken,
   filePath,
@@ -17,6 +18,7 @@ import {
   requestUrl,
   secretText,
   text,
+  topicTemplates,
   trueOrFalse,
   webhookSecret,
   wholeNumber,
@@ -85,7 +87,7 @@ export const settingRows = {
     default: '127.0.0.1',
     group: 'Listeners',
     meaning:
-      'Address that all three listeners bind to. An address that other machines can reach needs ' +
+      'Address that all listeners bind to. An address that other machines can reach needs ' +
       '`DAT_ADMIN_TOKEN`, and also authentication or `DAT_INSECURE=true`.',
   }),
   devicePort: row({
@@ -107,6 +109,22 @@ export const settingRows = {
     meaning:
       'Port for the admin API, metrics, health checks and the dashboard (HTTP). 0 picks any free port.',
   }),
+  mqttPort: row({
+    kind: wordOrNumber('off', 0, 65535),
+    default: 'off',
+    group: 'Listeners',
+    meaning:
+      'Port for MQTT over TCP, and over TLS if the hub has a certificate. `off`: no such listener; MQTT over WebSocket ' +
+      'is served on the other ports at `/mqtt`. 0 picks any free port.',
+  }),
+  mqttTopics: row({
+    kind: topicTemplates,
+    default: DEFAULT_TEMPLATES as readonly string[],
+    group: 'Listeners',
+    meaning:
+      'Topics of MQTT clients, as a list of `TEMPLATE=TYPE`, such as `factory/{device}/telemetry=message`. `{device+}` ' +
+      'stands for one or more levels, joined by dots in the id; `{type}` for each type.',
+  }),
   transport: row({
     kind: oneOf('auto', 'uws', 'ws'),
     default: 'auto',
@@ -123,7 +141,7 @@ export const settingRows = {
     group: 'Listeners',
     reloadable: true,
     meaning:
-      "TLS certificate for all three listeners, in PEM form: the server's own certificate first, then the " +
+      "TLS certificate for all listeners, in PEM form: the server's own certificate first, then the " +
       'intermediates. With it and `DAT_TLS_KEY_FILE`, the hub accepts only wss and https.',
   }),
   tlsKeyFile: row({

@@ -16,6 +16,7 @@ import type { HubMemory } from './memory.ts';
 export interface ThreadSettings extends EdgeSettings, OwnerSettings, AdmissionSettings, UpgradeSettings {
   readonly flushMaxMs: number;
   readonly logLevel: string;
+  readonly mqttTopics: readonly string[];
   readonly tlsCertFile: string;
   readonly tlsKeyFile: string;
 }

@@ -152,11 +152,15 @@ export function runOnce(code: WorkerName, job: object, msMax: number): Promise<v
       reject(new Error(`thread ${code} takes longer than ${msMax / 1e3} s`));
       void worker.terminate();
     }, msMax);
+    let failure: Error | undefined;
     worker.once('message', () => resolve());
-    worker.once('error', reject);
+    worker.once('error', (error: Error) => {
+      failure = error;
+    });
+    // Not before it has ended: until then it holds descriptors, which main may need for what comes next.
     worker.once('exit', (exitCode) => {
       clearTimeout(hangs);
-      reject(new Error(`thread ${code} ended with code ${exitCode}`)); // unless it is settled already
+      reject(failure ?? new Error(`thread ${code} ended with code ${exitCode}`)); // unless it is settled already
     });
   });
 }

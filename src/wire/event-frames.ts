@@ -3,6 +3,8 @@
  * encoding: no string and no object is made per event.
  */
 import { BINARY_HEADER_BYTES, BinaryFlag, EventType, eventTypeNames, priorityNames } from './events.ts';
+import { DeviceTopics } from './mqtt/events.ts';
+import type { TopicLayout } from './mqtt/topics.ts';
 
 /** What an event says beside its payload; made once and filled in again for each event. */
 export interface EventHead {
@@ -12,6 +14,8 @@ export interface EventHead {
   payloadIsJson: boolean;
   /** It is one of those that history kept. */
   replay?: boolean;
+  /** The payload is what an MQTT client published. */
+  asPublished?: boolean;
   /** Events that it replaced, for a subscriber at a pace; 0 or absent: none. */
   conflated?: number;
   seq: number;
@@ -24,16 +28,26 @@ const HUB = 1;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** A device's id as bytes, and the start of its JSON events up to the seq. */
+/** A device's id as bytes, the start of its JSON events up to the seq, and its MQTT topics. */
 export class DeviceNames {
   readonly id: string;
   readonly idBytes: Uint8Array;
+  readonly #layout: TopicLayout | undefined;
+  #topics: DeviceTopics | undefined;
   /** By type × 2 + (1 when from the hub); made when first needed. */
   readonly #prefixes: (Uint8Array | undefined)[] = [];
 
-  constructor(id: string) {
+  /** @param layout of MQTT topics; undefined: nobody asks for them */
+  constructor(id: string, layout?: TopicLayout) {
     this.id = id;
     this.idBytes = encoder.encode(id);
+    this.#layout = layout;
+  }
+
+  /** Made when first needed. */
+  get topics(): DeviceTopics {
+    this.#topics ??= new DeviceTopics(this.id, this.#layout!);
+    return this.#topics;
   }
 
   prefix(type: number, fromHub: boolean): Uint8Array {

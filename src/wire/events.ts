@@ -13,9 +13,14 @@ export type PriorityName = keyof typeof Priority;
 /** By number. */
 export const priorityNames = ['', 'low', 'normal', 'high'] as const;
 
-/** Sets of event types, as the sum of their bits. */
-export const typeBit = (type: number): number => 1 << (type - 1);
-export const ALL_TYPES = 7;
+/**
+ * Sets of event types, as the sum of their bits. What the hub says of a device is of type status and has a bit of its own:
+ * MQTT subscribes to it apart.
+ */
+export const typeBit = (type: number, fromHub: boolean): number => (fromHub ? 8 : 1 << (type - 1));
+export const ALL_TYPES = 15;
+/** By name: the bits of what subscribers of the hub's own protocol call so. */
+export const typeBits = { pong: 1, message: 2, status: 4 + 8 } as const;
 
 /** By type number: the priority of an event that names none. */
 export const defaultPriorities = [0, Priority.low, Priority.normal, Priority.high] as const;

@@ -49,7 +49,7 @@ function removed(
   return { op: 'removed', code: removal.code, reason };
 }
 
-const refusals: Readonly<Record<Refusal, { readonly code: number; readonly message: string }>> = {
+export const refusals: Readonly<Record<Refusal, { readonly code: number; readonly message: string }>> = {
   [Refusal.notCovered]: { code: errors.denied.code, message: 'not covered by the token' },
   [Refusal.notAllowed]: { code: errors.denied.code, message: 'not allowed to subscribe to this device' },
   [Refusal.denied]: { code: errors.denied.code, message: 'denied by an operator' },

@@ -2,7 +2,7 @@
 import { isPattern } from '../access/pattern.ts';
 import { errors } from '../codes.ts';
 import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
-import { ALL_TYPES, EventType, type EventTypeName, typeBit } from './events.ts';
+import { ALL_TYPES, type EventTypeName, typeBits } from './events.ts';
 import { isId } from './id.ts';
 import { scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
 
@@ -145,10 +145,9 @@ function parseTypes(types: unknown): number | Failed {
   if (!Array.isArray(types) || types.length === 0) return badList(`types: ${shown(types)}; ${accepted}`);
   let bits = 0;
   for (const type of types) {
-    const number = Object.hasOwn(EventType, type as string) ? EventType[type as EventTypeName] : undefined;
-    if (typeof type !== 'string' || number === undefined)
+    if (typeof type !== 'string' || !Object.hasOwn(typeBits, type))
       return badList(`types: ${shown(type)}; ${accepted}`);
-    bits |= typeBit(number);
+    bits |= typeBits[type as EventTypeName];
   }
   return bits;
 }

@@ -11,6 +11,8 @@ export const deviceTerms: Terms = { subprotocols: [Subprotocol.json], parameters
 
 export const gatewayTerms: Terms = { subprotocols: [Subprotocol.json], parameters: ['interest'] };
 
+export const mqttTerms: Terms = { subprotocols: ['mqtt'], parameters: [] };
+
 export const subscriberTerms: Terms = {
   subprotocols: [Subprotocol.json, Subprotocol.binary],
   parameters: ['devices', 'types', 'every', 'batch', 'hold'],

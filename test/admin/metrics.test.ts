@@ -44,6 +44,20 @@ describe('the parser of these tests', () => {
 });
 
 describe('GET /metrics', () => {
+  it('counts MQTT connections, and what MQTT clients were not allowed, on all threads', async () => {
+    const hub = await fakeHub();
+    count(hub, 'mqttConnections', 1, 2);
+    count(hub, 'mqttMalformed', 3, 4);
+    count(hub, 'mqttForeignTopics', 0, 5);
+    const families = await scrape(hub);
+    expect(families.get('dat_mqtt_connections')?.samples).toMatchObject([{ value: 3 }]);
+    expect(by('reason', families.get('dat_mqtt_refused_total'))).toEqual({
+      malformed: 7,
+      foreign_topic: 5,
+      event: 0,
+    });
+  });
+
   it('has every metric of the contract with its type, on an idle hub too', async () => {
     const families = await scrape(await fakeHub());
     const types = Object.fromEntries([...families].map(([name, { type }]) => [name, type]));
@@ -62,6 +76,8 @@ describe('GET /metrics', () => {
       dat_fanout_latency_seconds: 'histogram',
       dat_frames_failed_total: 'counter',
       dat_frames_refused_total: 'counter',
+      dat_mqtt_connections: 'gauge',
+      dat_mqtt_refused_total: 'counter',
       dat_history_bytes: 'gauge',
       dat_history_events: 'gauge',
       dat_history_evicted_total: 'counter',
@@ -96,6 +112,7 @@ describe('GET /metrics', () => {
     count(hub, 'droppedRate', 9, 90);
     count(hub, 'droppedLagging', 10, 100);
     count(hub, 'droppedOwnerRestart', 12, 120);
+    count(hub, 'droppedReplaced', 0, 13);
     count(hub, 'laggingSubscribers', 1, 2);
     count(hub, 'queuedBytes', 1000, 2000);
     count(hub, 'closedOverQueue', 1, 10);
@@ -118,6 +135,7 @@ describe('GET /metrics', () => {
       rate: 99,
       subscriber_rate: 0,
       owner_restart: 132,
+      replaced: 13,
     });
     expect(by('reason', families.get('dat_slow_closes_total'))).toEqual({ queue: 11, time: 22, budget: 33 });
     expect(families.get('dat_lagging_subscribers')?.samples[0]?.value).toBe(3);

@@ -82,12 +82,15 @@ export function useHub(env: Env): TestHub {
 export class TestHub {
   readonly #env: Env;
   readonly #options: StartOptions;
+  /** Goes with requests that name no other. */
+  readonly #adminToken: string | undefined;
   readonly #peers = new Set<Peer>();
   #process: HubProcess | undefined;
 
-  constructor(env: Env, options: StartOptions = {}) {
+  constructor(env: Env, options: StartOptions = {}, adminToken?: string) {
     this.#env = env;
     this.#options = options;
+    this.#adminToken = adminToken;
   }
 
   async start(): Promise<void> {
@@ -187,7 +190,8 @@ export class TestHub {
   }
 
   admin(method: string, path: string, body?: unknown, request: AdminRequest = {}): Promise<AdminAnswer> {
-    return admin(this.process.adminPort, method, path, body === undefined ? request : { ...request, body });
+    const all = { token: this.#adminToken, ...request, ...(body === undefined ? {} : { body }) };
+    return admin(this.process.adminPort, method, path, all);
   }
 
   /** Sets a row as an operator and returns the answer. */

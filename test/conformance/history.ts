@@ -113,6 +113,31 @@ export function history({ env }: MatrixRow): void {
       expect(story(again, dev)).toEqual([2, 3, 4].map((n) => `${seq + n}r`).concat(`${seq + 5}`));
     });
 
+    it('leaves what is held alone until it is subscribed to: touching and resuming change nothing', async () => {
+      const { dev, device } = await heard();
+      const sub = uniqueId('sub');
+      const first = await hub.subscriber({ id: sub });
+      await first.subscribe(dev, `${dev}*`);
+      await first.drop();
+      await hub.rowBecomes(dev, sub, { reason: 'disconnected' });
+      const again = await hub.openSubscriber({ id: sub, hold: true });
+      expect(await again.welcome()).toMatchObject({
+        resumed: [dev],
+        resumedFilters: [`${dev}*`],
+        held: true,
+      });
+      again.send({ op: 'touch' });
+      const held = [{ device: dev, status: 'inactive' }];
+      expect((await again.ask('resume', [dev])).devices).toMatchObject(held);
+      expect((await again.ask('resume')).devices).toMatchObject(held);
+      expect(await again.ask('resume', [`${dev}*`])).toMatchObject({ filters: [{ matched: 0 }] });
+      expect(await again.ask('list')).toMatchObject({ devices: held, filters: [{ status: 'inactive' }] });
+      expect(await hub.row(dev, sub)).toMatchObject({ status: 'inactive', reason: 'disconnected' });
+      expect(await device.message('nobody')).toMatchObject({ skipped: true });
+      await again.subscribe(dev);
+      await marker(device, again);
+    });
+
     it('passes over pongs that took a number', async () => {
       const { dev, device } = await heard();
       await hub.witness(dev);

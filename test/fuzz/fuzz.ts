@@ -35,6 +35,7 @@ const ERROR_LEVEL = 50;
 
 /** What the fuzzer makes goes soon, and nobody is limited: the hub has to read everything. */
 const env: Env = {
+  DAT_MQTT_PORT: '0',
   DAT_DEVICE_RATE: '0',
   DAT_SUBSCRIBER_RATE: '0',
   DAT_PING_INTERVAL_MS: '1000',

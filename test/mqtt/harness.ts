@@ -1,18 +1,17 @@
-/**
- * The hub that the tests of this folder talk to with clients that others wrote. Nothing but `startMqttHub` knows what
- * it is: here a fake of it in this process, behind this project's sessions, its TCP transport and its `ws` transport.
- */
-import { randomUUID } from 'node:crypto';
-import { closes } from '../../src/codes.ts';
-import { listenTcp } from '../../src/transport/tcp.ts';
-import type { Tls } from '../../src/transport/tls.ts';
-import { createWsTransport } from '../../src/transport/ws.ts';
-import { EventType } from '../../src/wire/events.ts';
-import { DEFAULT_TEMPLATES, readTemplates } from '../../src/wire/mqtt/templates.ts';
-import { TopicLayout } from '../../src/wire/mqtt/topics.ts';
-import { roomForAll } from '../support/room.ts';
-import { type Claims, FakeListener, newContext, type Shared } from './fake-connection.ts';
-import { FakeHub } from './fake-hub.ts';
+/** The hub that the tests of this folder talk to with clients that others wrote: a process of its own. */
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { admin } from '../support/admin.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Env, startHub } from '../support/hub-process.ts';
+import { SECRET, tokenFor } from '../support/tokens.ts';
+
+/** What a token says. */
+export interface Claims {
+  readonly sub: string;
+  readonly role: 'device' | 'subscriber' | 'gateway';
+  readonly devices?: readonly string[];
+}
 
 export interface MqttHubOptions {
   /** As `DAT_MQTT_TOPICS` has them. */
@@ -22,16 +21,18 @@ export interface MqttHubOptions {
   readonly leaveGraceMs?: number;
   /** How long what a client left is kept. */
   readonly keptMs?: number;
-  readonly messageBytesMax?: number;
   readonly hasHistory?: boolean;
   /** TCP and WebSockets with this certificate. */
-  readonly tls?: Tls;
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  readonly workers?: number;
+  readonly env?: Env;
 }
 
 export interface MqttHub {
   readonly tcpPort: number;
   readonly devicePort: number;
   readonly subscriberPort: number;
+  readonly adminPort: number;
   /** @returns a token with these claims */
   token(claims: Claims): Promise<string>;
   /** An event of a device that speaks the hub's own protocol in JSON. */
@@ -50,73 +51,71 @@ export interface JsonEvent {
   readonly data?: unknown;
 }
 
+export const ADMIN_TOKEN = 'operator';
+
 /** Starts a hub of a test's own. */
 export async function startMqttHub(options: MqttHubOptions = {}): Promise<MqttHub> {
-  const { topics = DEFAULT_TEMPLATES, needsTokens = false, messageBytesMax = 65_536, tls } = options;
-  const read = readTemplates(topics);
-  if (!read.ok) throw new Error(read.problems.join('\n'));
-  const hub = new FakeHub(new TopicLayout(read.templates), {
-    leaveGraceMs: options.leaveGraceMs ?? 15_000,
-    keptMsMax: options.keptMs ?? 300_000,
-    hasHistory: options.hasHistory ?? true,
+  const { topics, needsTokens = false, leaveGraceMs, keptMs, hasHistory = true, tls, workers = 0 } = options;
+  const hub = await startHub({
+    DAT_MQTT_PORT: '0',
+    DAT_FANOUT_WORKERS: String(workers),
+    DAT_DEVICE_RATE: '0',
+    DAT_MAX_DEVICES: '4000',
+    DAT_MAX_SUBSCRIBERS: '4000',
+    DAT_MAX_SUBSCRIPTIONS: '40000',
+    DAT_AUTH_FAILURES_PER_MINUTE: '0',
+    DAT_DRAIN_TIMEOUT_MS: '1000',
+    DAT_ADMIN_TOKEN: ADMIN_TOKEN,
+    ...(topics !== undefined && { DAT_MQTT_TOPICS: topics.join(',') }),
+    ...(needsTokens && { DAT_AUTH_JWT_SECRET: SECRET }),
+    ...(leaveGraceMs !== undefined && { DAT_DEVICE_LEAVE_GRACE_MS: String(leaveGraceMs) }),
+    ...(keptMs !== undefined && { DAT_SUBSCRIBER_REMOVE_AFTER_MS: String(keptMs) }),
+    ...(!hasHistory && { DAT_HISTORY_BYTES: '0' }),
+    ...(tls !== undefined && { DAT_TLS_CERT_FILE: tls.certFile, DAT_TLS_KEY_FILE: tls.keyFile }),
+    ...options.env,
   });
-  const shared: Shared = {
-    hub,
-    context: newContext(hub, messageBytesMax),
-    tokens: needsTokens ? new Map() : undefined,
-    byClientId: new Map(),
-    all: new Set(),
-  };
-  const ws = createWsTransport(tls);
-  const webSocket = (name: 'device' | 'subscriber') =>
-    ws.listen('127.0.0.1', 0, {
-      routes: [
-        {
-          path: '/mqtt',
-          frameBytesMax: 4 * messageBytesMax,
-          queueBytesMax: 0,
-          handlers: new FakeListener(name, shared),
-        },
-      ],
-      arrivals: roomForAll(),
+  const operate = async (method: string, path: string, body?: unknown): Promise<void> => {
+    const { status, text } = await admin(hub.adminPort, method, path, {
+      token: ADMIN_TOKEN,
+      ...(body !== undefined && { body }),
     });
-  const handlers = new FakeListener('tcp', shared);
-  const tcpOptions = { firstBytesMsMax: 10_000, queueBytesMax: 0, arrivals: roomForAll(), handlers };
-  const [device, subscriber, tcp] = await Promise.all([
-    webSocket('device'),
-    webSocket('subscriber'),
-    listenTcp(tls, '127.0.0.1', 0, tcpOptions),
-  ]);
-  const timer = setInterval(() => {
-    for (const { session } of shared.all) session.tick();
-  }, 200);
-  const close = (id: string, { code, reason }: { code: number; reason: string }): void =>
-    shared.byClientId.get(id)?.session.close(code, reason);
+    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
+  };
+  const devices = new Map<string, { ws: WebSocket; acks: number[] }>();
+  const deviceOf = async (id: string) => {
+    const known = devices.get(id);
+    if (known !== undefined) return known;
+    const ws = new WebSocket(`ws://127.0.0.1:${hub.devicePort}/v1/device?id=${id}`);
+    const made = { ws, acks: [] as number[] };
+    devices.set(id, made);
+    ws.on('message', (bytes) => {
+      const frame = JSON.parse(String(bytes)) as { op: string; id?: number };
+      if (frame.op === 'ack') made.acks.push(frame.id!);
+    });
+    await once(ws, 'open');
+    return made;
+  };
+  let events = 0;
   return {
-    tcpPort: tcp.port,
-    devicePort: device.port,
-    subscriberPort: subscriber.port,
-    token: async (claims) => {
-      const token = `token-${randomUUID()}`;
-      shared.tokens?.set(token, claims);
-      return token;
+    tcpPort: hub.mqttPort,
+    devicePort: hub.devicePort,
+    subscriberPort: hub.subscriberPort,
+    adminPort: hub.adminPort,
+    token: (claims) => tokenFor({ ...claims }),
+    publishAsJson: async (device, event) => {
+      const id = ++events;
+      const { ws, acks } = await deviceOf(device);
+      ws.send(JSON.stringify({ ...event, id }));
+      await eventually('the event is taken', () => acks.includes(id));
     },
-    publishAsJson: async (id, { type, status = '', data }) => {
-      hub.connect(id, hub, undefined);
-      const payload = data === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(data));
-      const common = { fromHub: false, isAsPublished: false, payloadIsJson: true };
-      hub.publish({ device: id, type: EventType[type], ...common, status: Buffer.from(status), payload });
-    },
-    deny: async (id, by) => void hub.denied.add(`${id} ${by}`),
-    kick: async (id) => close(id, closes.kicked),
-    terminate: async (id) => close(id, closes.terminated),
-    drain: async () => {
-      for (const { session } of shared.all) session.close(closes.drain.code, closes.drain.reason);
-    },
+    deny: (device, subscriber) =>
+      operate('PUT', `/v1/devices/${device}/subscribers/${subscriber}`, { status: 'deny' }),
+    kick: (subscriber) => operate('DELETE', `/v1/subscribers/${subscriber}`),
+    terminate: (device) => operate('DELETE', `/v1/devices/${device}`),
+    drain: async () => hub.signal('SIGTERM'),
     stop: async () => {
-      clearInterval(timer);
-      for (const listener of [device, subscriber, tcp]) listener.close();
-      hub.stop();
+      for (const { ws } of devices.values()) ws.terminate();
+      await hub.stop();
     },
   };
 }

@@ -1,11 +1,10 @@
 /** mosquitto's command-line clients, as Debian has them, against the hub: plain and with TLS. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { readTls } from '../../src/transport/tls.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { programPath } from '../support/programs.ts';
@@ -44,11 +43,10 @@ function uniqueId(prefix: string): string {
 describe.skipIf(sub === undefined || pub === undefined)('mosquitto’s clients (mosquitto-clients)', () => {
   const directory = mkdtempSync(join(tmpdir(), 'dat-test-'));
   const { certFile, keyFile } = makeCertificate(directory);
-  const tls = readTls({ tlsCertFile: certFile, tlsKeyFile: keyFile }, (path) => readFileSync(path, 'utf8'));
   let [plain, secure, guarded]: MqttHub[] = [];
   beforeAll(async () => {
     plain = await startMqttHub({ leaveGraceMs: 300 });
-    secure = await startMqttHub(tls === undefined ? {} : { tls });
+    secure = await startMqttHub({ tls: { certFile, keyFile } });
     guarded = await startMqttHub({ needsTokens: true });
   });
   afterAll(async () => {

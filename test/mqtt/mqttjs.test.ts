@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type Client, type ClientOptions, connect, open, type Way } from './client.ts';
-import { type MqttHub, startMqttHub } from './harness.ts';
+import { type MqttHub, type MqttHubOptions, startMqttHub } from './harness.ts';
 
 const LEAVE_GRACE_MS = 300;
 
@@ -15,12 +15,33 @@ function uniqueId(prefix: string): string {
 const ways: readonly Way[] = ['tcp', 'subscriber', 'device'];
 const matrix = ways.flatMap((way) => ([4, 5] as const).map((protocolVersion) => ({ way, protocolVersion })));
 
-describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protocolVersion }) => {
+/** Where connections live: on main, or subscribers' on threads of their own; and what carries WebSockets. */
+const modes: readonly {
+  readonly mode: string;
+  readonly options: MqttHubOptions;
+  /** Where the mode makes a difference. */
+  readonly ways: readonly Way[];
+}[] = [
+  { mode: 'no workers', options: { workers: 0 }, ways },
+  { mode: '2 workers', options: { workers: 2 }, ways: ['subscriber'] },
+  { mode: 'ws', options: { env: { DAT_TRANSPORT: 'ws' } }, ways: ['device'] },
+];
+const rows = modes.flatMap((mode) =>
+  matrix.filter(({ way }) => mode.ways.includes(way)).map((row) => ({ ...mode, ...row })),
+);
+const hubs = new Map<string, Promise<MqttHub>>();
+afterAll(async () => {
+  for (const hub of hubs.values()) await (await hub).stop();
+});
+
+describe.each(rows)('mqtt.js, $mode, $way, version $protocolVersion', (row) => {
+  const { way, protocolVersion, mode, options: hubOptions } = row;
   let hub: MqttHub;
   beforeAll(async () => {
-    hub = await startMqttHub({ leaveGraceMs: LEAVE_GRACE_MS });
+    const started = hubs.get(mode) ?? startMqttHub({ ...hubOptions, leaveGraceMs: LEAVE_GRACE_MS });
+    hubs.set(mode, started);
+    hub = await started;
   });
-  afterAll(() => hub.stop());
 
   const client = (clientId: string, options: ClientOptions = {}): Promise<Client> =>
     connect(hub, { way, protocolVersion, clientId, ...options });
@@ -301,7 +322,7 @@ describe.each(matrix)('mqtt.js, $way, version $protocolVersion', ({ way, protoco
   });
 
   it('gets DISCONNECT when the hub drains', async () => {
-    const own = await startMqttHub();
+    const own = await startMqttHub(hubOptions);
     const sub = await connect(own, { way, protocolVersion, clientId: 'sub' });
     await own.drain();
     await sub.ended();

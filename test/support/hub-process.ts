@@ -17,6 +17,7 @@ export interface LogLine {
   readonly devicePort?: number;
   readonly subscriberPort?: number;
   readonly adminPort?: number;
+  readonly mqttPort?: number;
 }
 
 export interface Ended {
@@ -31,6 +32,8 @@ export interface HubProcess {
   readonly devicePort: number;
   readonly subscriberPort: number;
   readonly adminPort: number;
+  /** Of MQTT over TCP; 0 while that is off. */
+  readonly mqttPort: number;
   readonly pid: number;
   /** What stderr said so far, line by line, where a line is JSON. */
   readonly logs: readonly LogLine[];
@@ -92,11 +95,12 @@ export async function startHub(env: Env = {}, options: StartOptions = {}): Promi
     const how = first === undefined ? `did not listen within ${withinMs} ms` : `ended with ${code ?? signal}`;
     throw new Error(`the hub ${how}; stderr:\n${stderr}`);
   }
-  const { devicePort = 0, subscriberPort = 0, adminPort = 0 } = first;
+  const { devicePort = 0, subscriberPort = 0, adminPort = 0, mqttPort = 0 } = first;
   return {
     devicePort,
     subscriberPort,
     adminPort,
+    mqttPort,
     pid: child.pid ?? 0,
     logs: output.logs,
     stderr: () => output.stderr,

@@ -138,6 +138,7 @@ export class GatewayDevice extends Sender<GatewayDeviceEvents> {
   /** @internal */
   takenAway(closure: GatewayClosure): void {
     this.#closed = new TunnelError('closed', `closed with ${closure.code}`, closure.code);
+    this.#connection.requests.giveUp(this.id, this.#closed);
     this.emit('closed', closure);
   }
 

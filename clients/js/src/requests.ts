@@ -26,9 +26,10 @@ export interface RequestDeps {
   silent(): void;
 }
 
-/** A frame's members; `devices` are those that it names. */
+/** A frame's members; `devices` are those that it names, `device` is the one that a gateway sends it for. */
 export interface Fields {
   readonly devices?: readonly string[];
+  readonly device?: string;
   readonly [name: string]: unknown;
 }
 
@@ -47,6 +48,8 @@ interface Request {
   readonly reject: (error: TunnelError) => void;
   timer?: Timer | undefined;
   heardWhenSent?: number;
+  /** It was failed; an answer that still comes is dropped. */
+  isGivenUp?: boolean;
 }
 
 /** Callers may ignore the promise: its rejection must not end a Node process. */
@@ -119,11 +122,22 @@ export class Requests {
       }
     } else if (frame.code === RATE_LIMIT && frame.retryAfterMs !== undefined) {
       this.#waitFor(frame.retryAfterMs);
-      if (request !== undefined) this.#putBack(request);
+      if (request?.isGivenUp) this.#finish(request);
+      else if (request !== undefined) this.#putBack(request);
     } else if (request !== undefined) {
       this.#fail(request, new TunnelError('refused', frame.message, frame.code));
     }
     return request !== undefined;
+  }
+
+  /** Fails what is about the device: the hub may answer what was sent, or not. */
+  giveUp(device: string, error: TunnelError): void {
+    for (const request of [...this.#queue]) if (request.fields?.device === device) this.#fail(request, error);
+    for (const request of this.#sent.values()) {
+      if (request.fields?.device !== device) continue;
+      request.isGivenUp = true;
+      request.reject(error);
+    }
   }
 
   /** The connection is lost. What was not sent waits for the next one. */

@@ -1,9 +1,13 @@
 /** `dat doctor`: checks this host and suggests fixes. */
 import { readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { constrainedMemory } from 'node:process';
+import { PacketType } from '../../wire/mqtt/constants.ts';
 import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { environment } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
+import { connectPacket } from '../fleet/mqtt-packets.ts';
 import { jsonLine, line, styled } from '../output.ts';
 
 export const register: Register = (dat) => {
@@ -61,6 +65,7 @@ async function examine(): Promise<Finding[]> {
     ports(),
     memory(),
     clock(),
+    await mqttPort(),
   ];
 }
 
@@ -195,6 +200,61 @@ function clock(): Finding {
     found,
     mend: 'set the clock (chrony, systemd-timesyncd); tokens expire by it',
   };
+}
+
+/** Of the environment, as a hub started here would take it. */
+async function mqttPort(): Promise<Finding> {
+  const name = 'MQTT over TCP';
+  const given = environment('DAT_MQTT_PORT') || 'off';
+  if (given === 'off')
+    return { name, state: 'good', found: 'off; MQTT over WebSocket is on the other ports, at /mqtt' };
+  const port = Number(given);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    return { name, state: 'bad', found: `DAT_MQTT_PORT=${given}`, mend: 'set it to off, or to a port' };
+  const failure = await bindFailure(port, environment('DAT_HOST') || '127.0.0.1');
+  if (failure === undefined) return { name, state: 'good', found: `port ${port} is free` };
+  if (failure !== 'EADDRINUSE')
+    return {
+      name,
+      state: 'bad',
+      found: `port ${port} cannot be used: ${failure}`,
+      mend: 'take a port of this host that its user may open, from 1024 on without privileges',
+    };
+  return (await speaksMqtt(port))
+    ? { name, state: 'good', found: `port ${port} is in use, and MQTT is spoken there` }
+    : {
+        name,
+        state: 'bad',
+        found: `port ${port} is in use by something else`,
+        mend: `see who has it with: ss -ltnp 'sport = :${port}'`,
+      };
+}
+
+/** @returns the code of the failure; undefined: the port can be bound */
+function bindFailure(port: number, host: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code ?? 'unknown'));
+    server.listen(port, host, () => server.close(() => resolve(undefined)));
+  });
+}
+
+const ANSWER_MS_MAX = 2000;
+
+/** Whether a CONNECT gets a CONNACK, be it a refusal. */
+function speaksMqtt(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const finish = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(ANSWER_MS_MAX, () => finish(false));
+    socket.on('connect', () => socket.write(connectPacket('', '', 0)));
+    socket.on('data', (bytes) => finish(bytes[0]! >> 4 === PacketType.connack));
+    socket.on('error', () => finish(false));
+    socket.on('close', () => finish(false));
+  });
 }
 
 function read(path: string): string {

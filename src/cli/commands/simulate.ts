@@ -13,12 +13,20 @@ import { endpointOf, type HubOptions, withHub } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { deviceUplink } from '../fleet/device-uplink.ts';
 import { DEVICES_MAX, type FleetOptions, RATE_MAX, runFleet } from '../fleet/fleet.ts';
+import { mqttUplink, mqttUrlOf } from '../fleet/mqtt-uplink.ts';
 
 export const register: Register = (dat) => {
   withFleet(withHub(dat.command('simulate').helpGroup(Group.peer), 'device'))
     .summary('simulate a fleet of devices')
     .description('Simulate a fleet of devices with changing statuses, drop-outs and noise.')
-    .addHelpText('after', examples('dat simulate --devices 200 --rate 5 --seconds 60'))
+    .option('--mqtt [url]', 'speak MQTT: to this address, or over WebSocket to the device listener')
+    .addHelpText(
+      'after',
+      examples(
+        'dat simulate --devices 200 --rate 5 --seconds 60',
+        'dat simulate --mqtt mqtt://127.0.0.1:1883 --devices 50',
+      ),
+    )
     .action(simulate);
 };
 
@@ -33,7 +41,10 @@ export function withFleet(command: Command): Command {
     .option('--prefix <text>', 'start of the device ids', 'sim-');
 }
 
-type SimulateOptions = FleetOptions & HubOptions & JsonOption;
+interface SimulateOptions extends FleetOptions, HubOptions, JsonOption {
+  /** true: over WebSocket to the device listener. */
+  readonly mqtt?: string | true;
+}
 
 async function simulate(options: SimulateOptions): Promise<void> {
   const { url, token } = endpointOf('device', options);
@@ -42,5 +53,10 @@ async function simulate(options: SimulateOptions): Promise<void> {
       Exit.usage,
       'a token is for one device; use --devices 1, or a hub without authentication',
     );
-  await runFleet(options, (told) => deviceUplink({ url, token }, told));
+  const { mqtt } = options;
+  if (mqtt === undefined) await runFleet(options, (told) => deviceUplink({ url, token }, told));
+  else {
+    const address = mqttUrlOf(mqtt, url);
+    await runFleet(options, (told) => mqttUplink({ url: address, token }, told));
+  }
 }

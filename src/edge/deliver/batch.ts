@@ -5,7 +5,7 @@
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import { EventField } from '../../records/event.ts';
-import { type Encoding, encodings } from '../../wire/encodings.ts';
+import { type Encoding, encodings, USUAL_ENCODINGS } from '../../wire/encodings.ts';
 import { Priority } from '../../wire/events.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import { OutboxFrames } from './outbox-frames.ts';
@@ -35,7 +35,7 @@ const createLanes = (): readonly Lane[] => [new Lane(), new Lane(), new Lane()];
 const NOBODY: readonly SubscriberSession[] = [];
 
 /** Sends a frame to the sockets of a transport's topic; its bytes are taken before this returns. */
-export type Publish = (topic: string, frame: Uint8Array, binary: boolean) => void;
+export type Publish = (topic: string, frame: Uint8Array, binary: boolean, isMqtt: boolean) => void;
 
 export interface BatchDeps {
   /** The ring that offsets point into. */
@@ -127,7 +127,14 @@ export class Batch {
       const count = audience === undefined ? 0 : audience.count(shard);
       if (count === 0) continue;
       const end = encoder.encode(offset, names, encoding as Encoding, 0); // first: it may replace the bytes
-      publish(audience!.shards[shard]!, encoder.bytes.subarray(0, end), encodings[encoding]!.isBinary);
+      if (end === 0) continue;
+      const { isBinary } = encodings[encoding]!;
+      publish(
+        audience!.shards[shard]!,
+        encoder.bytes.subarray(0, end),
+        isBinary,
+        encoding >= USUAL_ENCODINGS,
+      );
       counters.cells[Counter.deliveries]! += count;
       counters.cells[Counter.bytesSent]! += count * end;
     }
@@ -152,10 +159,13 @@ export class Batch {
         const topic = topics[i]!;
         const members = membersOf(topic);
         counters.cells[Counter.deliveries]! += members.length;
-        for (let encoding = 0; encoding < encodings.length; encoding++) {
-          if (!members.some((session) => session.encoding === encoding)) continue;
+        let present = 0;
+        for (const session of members) present |= 1 << session.encoding;
+        for (let encoding = 0; present >> encoding > 0; encoding++) {
+          if (((present >> encoding) & 1) === 0) continue;
           const start = end;
           end = encoder.encode(offsets[i]!, topic.names, encoding as Encoding, start);
+          if (end === start) continue;
           for (const session of members) {
             if (session.encoding === encoding && session.addToOutbox(start, end)) touched.push(session);
           }

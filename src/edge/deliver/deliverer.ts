@@ -7,15 +7,19 @@ import { closes } from '../../codes.ts';
 import type { HistoryReader } from '../../history/reader.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../../memory/ring.ts';
-import { EventField } from '../../records/event.ts';
+import type { PresenceReader } from '../../presence/table.ts';
+import { EventField, EventFlag } from '../../records/event.ts';
 import { type GapReason, readGap, readSeq } from '../../records/replies.ts';
 import type { Endpoint } from '../../transport/transport.ts';
+import { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES, typeBit } from '../../wire/events.ts';
+import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import { NO_SHARD } from './audience.ts';
 import type { Publish } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
 import { Paces } from './pace.ts';
 import { Replays } from './replays.ts';
+import { Retained } from './retained.ts';
 import { Rounds } from './rounds.ts';
 import { type SendQueueLimits, SendQueues } from './send-queues.ts';
 import { SlowSubscribers } from './slow-subscribers.ts';
@@ -29,6 +33,9 @@ export interface DelivererDeps {
   readonly counters: Counters;
   readonly limits: SendQueueLimits;
   readonly reader: HistoryReader;
+  readonly presence: PresenceReader;
+  /** Of MQTT topics. */
+  readonly layout?: TopicLayout | undefined;
   /** Takes the cost of events that were replayed. */
   readonly charge: (session: SubscriberSession, events: number) => void;
 }
@@ -40,6 +47,7 @@ const SHARDS_PER_STEP_WITH_VIPS = 1;
 export class Deliverer {
   readonly sendQueues: SendQueues;
   readonly replays: Replays;
+  readonly retained: Retained;
   readonly paces: Paces;
   /** By number; those that are closing among them. */
   readonly sessions = new Map<number, SubscriberSession>();
@@ -47,6 +55,7 @@ export class Deliverer {
   readonly #topics: Topics;
   readonly #rounds: Rounds;
   readonly #endpoints: Endpoint[] = [];
+  readonly #mqttEndpoints: Endpoint[] = [];
   /** Met the transport's queue limit and are to be closed. */
   readonly #overfull: SubscriberSession[] = [];
   #vipCount = 0;
@@ -61,7 +70,7 @@ export class Deliverer {
     const sending = { views: fromOwner.views, encoder, counters };
     const slow = new SlowSubscribers({ ...sending, ...limits, topics, finishRounds: () => this.finish() });
     this.paces = new Paces({ encoder: new EventEncoder(fromOwner.views), clock, counters });
-    this.#topics = new Topics(topics, slow, this.paces, this.#publishTo);
+    this.#topics = new Topics(topics, slow, this.paces, this.#publishTo, deps.layout);
     this.replays = new Replays({
       reader: deps.reader,
       encoder: new EventEncoder(fromOwner.views),
@@ -70,6 +79,18 @@ export class Deliverer {
       queueBytes: limits.queueBytes / 2,
       finish: () => this.finish(),
       join: (session, attached) => this.#topics.join(session, attached, this.sessions.values()),
+      charge: deps.charge,
+    });
+    this.retained = new Retained({
+      reader: deps.reader,
+      encoder: new EventEncoder(fromOwner.views),
+      clock,
+      counters,
+      queueBytes: limits.queueBytes / 2,
+      presence: deps.presence,
+      // What follows the answer has not been heard yet.
+      namesOf: (session, device) =>
+        this.#topics.namesOf(session, device) ?? new DeviceNames(deps.presence.deviceId(device), deps.layout),
       charge: deps.charge,
     });
     this.#rounds = new Rounds(fromOwner, { ...sending, slow }, this.#publishTo);
@@ -84,9 +105,10 @@ export class Deliverer {
     });
   }
 
-  /** Where events are published; before the first poll. */
-  attach(endpoint: Endpoint): void {
-    this.#endpoints.push(endpoint);
+  /** Where events are published; before the first poll. @param onlyMqtt it has no other subscribers */
+  attach(endpoint: Endpoint, onlyMqtt = false): void {
+    this.#mqttEndpoints.push(endpoint);
+    if (!onlyMqtt) this.#endpoints.push(endpoint);
   }
 
   /** Before the records of a poll. */
@@ -107,18 +129,21 @@ export class Deliverer {
       this.#rounds.add(offset, topic);
       topic.paced?.event(views, offset);
     }
-    if (this.#topics.hasLimited) this.#limited(views.u8[offset + EventField.type]!, device, seq, offset);
+    if (this.#topics.hasLimited) this.#limited(device, seq, offset);
     if (!this.sendQueues.published(bytes)) return;
     this.finish(); // who cannot take so much must be slow before it is closed for it
     this.sendQueues.look();
   }
 
   /** Sessions that get some types of a device's events only. */
-  #limited(type: number, device: number, seq: number, offset: number): void {
-    const bit = typeBit(type);
-    for (let types = 1; types < ALL_TYPES; types++) {
-      const topic = this.#topics.get(device, types);
-      if (topic === undefined) continue;
+  #limited(device: number, seq: number, offset: number): void {
+    const { u8 } = this.#deps.fromOwner.views;
+    const isHub = (u8[offset + EventField.flags]! & EventFlag.fromHub) !== 0;
+    const bit = typeBit(u8[offset + EventField.type]!, isHub);
+    const sets = this.#topics.limitedOf(device);
+    for (let types = 1; sets >> types > 0; types++) {
+      if (((sets >> types) & 1) === 0) continue;
+      const topic = this.#topics.get(device, types)!;
       if (seq > 0) topic.lastSeq = seq;
       if ((types & bit) === 0) continue;
       this.#rounds.add(offset, topic);
@@ -156,6 +181,7 @@ export class Deliverer {
 
   detachDevice(session: SubscriberSession, device: number): void {
     this.replays.detach(session, device);
+    this.retained.detach(session, device);
     this.#topics.leave(session, device, true);
   }
 
@@ -176,6 +202,12 @@ export class Deliverer {
     if (session.vip === vip) return;
     this.#vipCount += vip ? 1 : -1;
     this.#topics.setVip(session, vip);
+  }
+
+  /** From here on the session gets each event by itself, not through a topic. */
+  deliverOneByOne(session: SubscriberSession): void {
+    this.finish(); // a session changes its place between rounds only
+    this.#topics.setBatched(session);
   }
 
   /** Until `endResync` a new owner says who gets what. */
@@ -202,6 +234,7 @@ export class Deliverer {
   closing(session: SubscriberSession): void {
     session.closing = true;
     this.replays.forget(session);
+    this.retained.forget(session);
     this.#topics.leaveAll(session, true);
     this.sendQueues.forget(session);
   }
@@ -215,8 +248,9 @@ export class Deliverer {
   }
 
   /** Publishes to the sessions of a topic; one that falls behind its limit by this gets nothing after it. */
-  readonly #publishTo: Publish = (topic, frame, binary) => {
-    for (const endpoint of this.#endpoints) endpoint.publish(topic, frame, binary);
+  readonly #publishTo: Publish = (topic, frame, binary, isMqtt) => {
+    const endpoints = isMqtt ? this.#mqttEndpoints : this.#endpoints;
+    for (const endpoint of endpoints) endpoint.publish(topic, frame, binary);
     if (this.#overfull.length > 0) this.#closeOverfull();
   };
 

@@ -3,6 +3,7 @@ import type { RecordViews } from '../../memory/ring.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { DeviceNames, EventHead } from '../../wire/event-frames.ts';
+import { statusAndData } from '../../wire/mqtt/published.ts';
 
 const BYTES_AT_FIRST = 64 * 1024;
 
@@ -19,6 +20,7 @@ export class EventEncoder {
     conflated: 0,
     seq: 0,
     at: 0,
+    asPublished: false,
   };
 
   /** @param views the ring that offsets point into */
@@ -71,12 +73,17 @@ export class EventEncoder {
     head.payloadIsJson = (flags & EventFlag.payloadIsJson) !== 0;
     head.seq = f64[(offset + EventField.seq) >> 3]!;
     head.at = f64[(offset + EventField.at) >> 3]!;
+    head.asPublished = (flags & EventFlag.asPublished) !== 0;
     const statusStart = offset + EventField.body;
     const payloadStart = statusStart + u16[(offset + EventField.statusBytes) >> 1]!;
     const payloadEnd = payloadStart + u32[(offset + EventField.payloadBytes) >> 2]!;
-    const { bytesMax, encode } = encodings[encoding]!;
+    const { bytesMax, encode, takesPublished } = encodings[encoding]!;
     const most = bytesMax(names.id.length, payloadStart - statusStart, payloadEnd - payloadStart);
     if (start + most > this.bytes.length) this.#grow(start + most);
+    if (head.asPublished && !takesPublished && payloadStart > statusStart) {
+      const { bytes, dataStart, dataEnd } = statusAndData(u8, statusStart, payloadStart, payloadEnd);
+      return encode(this.bytes, start, names, head, bytes, 0, dataStart, dataEnd);
+    }
     return encode(this.bytes, start, names, head, u8, statusStart, payloadStart, payloadEnd);
   }
 

@@ -15,6 +15,10 @@ export class OutboxFrames {
   #frame: Uint8Array | undefined;
   #out = new Uint8Array(BATCH_BYTES_MAX);
 
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
   /** From here on, outboxes are pairs of start and end in these bytes. */
   begin(bytes: Uint8Array): void {
     this.#bytes = bytes;

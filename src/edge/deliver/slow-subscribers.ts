@@ -141,6 +141,7 @@ export class SlowSubscribers {
     for (let encoding: Encoding = 0; encoding < encodings.length; encoding++) {
       if (missed.count(encoding as Encoding) === 0) continue;
       const end = encoder.encode(offset, missed.names, encoding as Encoding, 0); // first: it may replace the bytes
+      if (end === 0) continue;
       const frame = encoder.bytes.subarray(0, end);
       for (const session of missed.sessions)
         if (session.encoding === encoding) this.#sendHigh(session, frame);

@@ -34,7 +34,8 @@ export interface SubscriberTerms {
 export class SubscriberSession extends Session {
   readonly kind = SessionKind.subscriber;
   readonly codec: SubscriberCodec;
-  readonly batched: boolean;
+  /** It is in no topic of the transport: its events are sent to it one by one, or several in a frame. */
+  batched: boolean;
   /** Interval of its updates, ms; 0: every event at once. */
   readonly every: number;
   override readonly hold: boolean;
@@ -155,6 +156,13 @@ export class SubscriberSession extends Session {
       const at = devices.findIndex((known, index) => index % 2 === 0 && known === device);
       devices.splice(at, 2);
     }
+  }
+
+  /** Pairs of start and end that were noted, which are no more after this. */
+  protected takeOutbox(): readonly number[] {
+    const outbox = this.#outbox ?? [];
+    this.#outbox = undefined;
+    return outbox;
   }
 
   /** Notes an event of the batch being sent. @returns whether it is the first */

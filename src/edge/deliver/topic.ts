@@ -1,5 +1,5 @@
 /** One device as an edge sees it: its names, and who of this edge's subscribers gets its events. */
-import { type Encoding, encodings } from '../../wire/encodings.ts';
+import { type Encoding, encodings, USUAL_ENCODINGS } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import { Audience } from './audience.ts';
@@ -14,7 +14,7 @@ export class Topic {
   /** Bits of the event types that its sessions get. */
   readonly types: number;
   /** By encoding; made when somebody asks for it. */
-  readonly audiences: (Audience | undefined)[] = encodings.map(() => undefined);
+  readonly audiences: (Audience | undefined)[] = new Array(USUAL_ENCODINGS).fill(undefined);
   /** In either encoding; undefined until somebody asks for it. */
   batched: BatchedAudience | undefined;
   /** Those at a pace; undefined until there is one. */
@@ -108,6 +108,7 @@ export class Topic {
     const made = this.audiences[encoding];
     if (made !== undefined) return made;
     const audience = new Audience(this.#topicName(encoding));
+    while (this.audiences.length <= encoding) this.audiences.push(undefined);
     this.audiences[encoding] = audience;
     return audience;
   }

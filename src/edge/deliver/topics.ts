@@ -3,6 +3,7 @@ import { GapReason } from '../../records/replies.ts';
 import { encodings } from '../../wire/encodings.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
+import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import { NO_SHARD, SLOW } from './audience.ts';
 import type { Publish } from './batch.ts';
 import type { Paces } from './pace.ts';
@@ -33,13 +34,22 @@ export class Topics {
   readonly #slow: SlowSubscribers;
   readonly #publish: Publish;
   readonly #paces: Paces;
-  /** Topics of some types only. */
-  #limitedCount = 0;
+  /** By device: of which sets of types, other than all, there is a topic; a bit each. */
+  readonly #limited = new Map<number, number>();
+  /** Of MQTT topics; undefined: nobody asks for them. */
+  readonly #layout: TopicLayout | undefined;
   /** While a new owner says who gets what: whom it has named. */
   #confirmed: Map<SubscriberSession, Set<number>> | undefined;
 
-  /** @param topics by `topicKey`; the slow subscribers look into it too */
-  constructor(topics: Map<number, Topic>, slow: SlowSubscribers, paces: Paces, publish: Publish) {
+  /** @param topics by `topicKey`; the slow subscribers look into it too @param layout of MQTT topics */
+  constructor(
+    topics: Map<number, Topic>,
+    slow: SlowSubscribers,
+    paces: Paces,
+    publish: Publish,
+    layout: TopicLayout | undefined,
+  ) {
+    this.#layout = layout;
     this.#paces = paces;
     this.#publish = publish;
     this.#topics = topics;
@@ -48,7 +58,12 @@ export class Topics {
 
   /** Whether any session gets some types only. */
   get hasLimited(): boolean {
-    return this.#limitedCount > 0;
+    return this.#limited.size > 0;
+  }
+
+  /** Sets of types, other than all, that anybody gets of the device: bit `types` is set. */
+  limitedOf(device: number): number {
+    return this.#limited.get(device) ?? 0;
   }
 
   get(device: number, types: number): Topic | undefined {
@@ -74,9 +89,9 @@ export class Topics {
       topic = undefined;
     }
     if (topic === undefined) {
-      topic = new Topic(device, types, new DeviceNames(id), seq, this.#paces);
+      topic = new Topic(device, types, new DeviceNames(id, this.#layout), seq, this.#paces);
       this.#topics.set(topicKey(device, types), topic);
-      if (types !== ALL_TYPES) this.#limitedCount += 1;
+      if (types !== ALL_TYPES) this.#limited.set(device, this.limitedOf(device) | (1 << types));
     }
     session.limit(device, types);
     if (this.#slow.has(session)) this.#slow.join(session, device, topic);
@@ -93,7 +108,10 @@ export class Topics {
     else topic.remove(session, shard, open);
     if (!topic.isEmpty) return;
     this.#topics.delete(topicKey(device, topic.types));
-    if (topic.types !== ALL_TYPES) this.#limitedCount -= 1;
+    if (topic.types === ALL_TYPES) return;
+    const left = this.limitedOf(device) & ~(1 << topic.types);
+    if (left === 0) this.#limited.delete(device);
+    else this.#limited.set(device, left);
   }
 
   /** The topic of the types that the session gets of the device. */
@@ -106,14 +124,33 @@ export class Topics {
   }
 
   setVip(session: SubscriberSession, vip: boolean): void {
+    this.#move(session, () => {
+      session.vip = vip;
+    });
+    this.#slow.vipChanged(session);
+  }
+
+  /** From here on the session gets each event by itself. */
+  setBatched(session: SubscriberSession): void {
+    this.#move(session, () => {
+      session.batched = true;
+    });
+  }
+
+  /** The session stays in its topics, in another way. */
+  #move(session: SubscriberSession, change: () => void): void {
     const devices = session.devices.filter((device) => session.shardOf(device) !== SLOW);
     for (const device of devices) {
       this.#topicOf(session, device)!.remove(session, session.shardOf(device), true, true);
       session.removeDevice(device, true);
     }
-    session.vip = vip;
+    change();
     for (const device of devices) session.addDevice(device, this.#topicOf(session, device)!.add(session));
-    this.#slow.vipChanged(session);
+  }
+
+  /** The device's names, where the session gets its events. */
+  namesOf(session: SubscriberSession, device: number): DeviceNames | undefined {
+    return session.shardOf(device) === NO_SHARD ? undefined : this.#topicOf(session, device)?.names;
   }
 
   /** Until `endResync` it is noted who joins what. */
@@ -169,7 +206,7 @@ export class Topics {
       const frame = audience && encodings[encoding]!.gap(gap);
       if (frame === undefined) continue;
       const bytes = Buffer.from(frame);
-      for (const shard of audience!.shards) this.#publish(shard, bytes, false);
+      for (const shard of audience!.shards) this.#publish(shard, bytes, false, false);
     }
     for (const session of topic.vips) session.sendGap(gap);
     for (const session of topic.paced?.sessions() ?? []) session.sendGap(gap);

@@ -23,6 +23,11 @@ export class DeviceSession extends Session {
     this.wantsInterest = wantsInterest;
   }
 
+  /** The owner has taken an event. @param id as the event had it */
+  acked(id: Uint8Array, seq: number, skipped: boolean): void {
+    this.send(this.codec.ack(Buffer.from(id).toString('utf8'), seq, skipped));
+  }
+
   get actor(): Actor {
     return { role: 'device', id: this.id, devices: undefined, vip: false };
   }

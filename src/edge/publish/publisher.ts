@@ -9,8 +9,9 @@ import { Home, NONE } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
-import type { DeviceFrame } from '../../wire/device-frames.ts';
+import { createDeviceFrame, type DeviceFrame } from '../../wire/device-frames.ts';
 import { EventType } from '../../wire/events.ts';
+import { Outcome, type PublishedEvent } from '../../wire/mqtt/host.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import type { DeviceSession } from './device-session.ts';
 import { Taps } from './taps.ts';
@@ -90,7 +91,40 @@ export class Publisher {
     if (this.taps.inUse) this.taps.event(session.id, bytes, frame);
     if (frame.type !== EventType.status && this.#isSkipped(session.slot, frame.type))
       this.#skip(session, bytes, frame);
-    else this.#forward(session, bytes, frame, now);
+    else if (!this.#forward(session, bytes, frame, now, 0, bytes)) this.#refuse(session, bytes, frame);
+  }
+
+  /**
+   * Takes an event that an MQTT client published. @param now hub clock, ms
+   * @returns an `Outcome`, or an error's code; what is answered later is answered through `session`
+   */
+  published(session: DeviceSession, event: PublishedEvent, now: number): number {
+    const { counters } = this.#deps;
+    counters.cells[receivedCells[event.type as 1 | 2 | 3]]! += 1;
+    const { bytes, type, packetId } = event;
+    const frame = published;
+    frame.type = type;
+    frame.priority = event.priority;
+    frame.payloadIsJson = event.payloadIsJson;
+    frame.status = event.status;
+    if (this.taps.inUse) {
+      frame.payloadStart = event.dataStart;
+      frame.payloadEnd = event.dataEnd;
+      this.taps.event(session.id, bytes, frame);
+    }
+    if (type !== EventType.status && this.#isSkipped(session.slot, type)) {
+      counters.cells[Counter.skipped]! += 1;
+      return Outcome.skipped;
+    }
+    frame.payloadStart = event.payloadStart;
+    frame.payloadEnd = event.payloadEnd;
+    frame.ackEnd = packetId === 0 ? 0 : PACKET_ID_BYTES;
+    packetIdBytes[0] = packetId >> 8;
+    packetIdBytes[1] = packetId & 0xff;
+    if (this.#forward(session, bytes, frame, now, EventFlag.asPublished, packetIdBytes))
+      return packetId === 0 ? Outcome.taken : Outcome.later;
+    counters.add(Counter.droppedIngestFull);
+    return errors.limit.code;
   }
 
   /**
@@ -113,17 +147,22 @@ export class Publisher {
     session.send(session.codec.ack(ackIdOf(bytes, frame), seq, true));
   }
 
-  #forward(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame, now: number): void {
+  /** @param acks holds the ack's id @returns false when the ring has no room */
+  #forward(
+    session: DeviceSession,
+    bytes: Uint8Array,
+    frame: DeviceFrame,
+    now: number,
+    flags: number,
+    acks: Uint8Array,
+  ): boolean {
     const { line, clock } = this.#deps;
     const status = frame.status === '' ? NO_BYTES : Buffer.from(frame.status);
     const payloadBytes = frame.payloadEnd - frame.payloadStart;
     const ackBytes = frame.ackEnd - frame.ackStart;
     const total = EventField.body + status.length + payloadBytes + ackBytes;
     const offset = line.claimEvent(total, frame.priority);
-    if (offset < 0) {
-      this.#refuse(session, bytes, frame);
-      return;
-    }
+    if (offset < 0) return false;
     const { f64, u32, u16, u8 } = line.views;
     f64[(offset + EventField.at) >> 3] = clock.wallNow();
     f64[(offset + EventField.received) >> 3] = now;
@@ -131,7 +170,7 @@ export class Publisher {
     u32[(offset + EventField.session) >> 2] = session.number;
     u8[offset + EventField.type] = frame.type;
     u8[offset + EventField.priority] = frame.priority;
-    u8[offset + EventField.flags] = frame.payloadIsJson ? EventFlag.payloadIsJson : 0;
+    u8[offset + EventField.flags] = flags | (frame.payloadIsJson ? EventFlag.payloadIsJson : 0);
     u8[offset + EventField.ackBytes] = ackBytes;
     u16[(offset + EventField.statusBytes) >> 1] = status.length;
     u32[(offset + EventField.payloadBytes) >> 2] = payloadBytes;
@@ -139,11 +178,12 @@ export class Publisher {
     if (status.length > 0) u8.set(status, at);
     at += status.length;
     copyBytes(bytes, frame.payloadStart, frame.payloadEnd, u8, at);
-    copyBytes(bytes, frame.ackStart, frame.ackEnd, u8, at + payloadBytes);
+    copyBytes(acks, frame.ackStart, frame.ackEnd, u8, at + payloadBytes);
     line.publish();
-    if (this.#deps.relieve === undefined || ++this.#forwarded < RELIEVE_EVENTS) return;
+    if (this.#deps.relieve === undefined || ++this.#forwarded < RELIEVE_EVENTS) return true;
     this.#forwarded = 0;
     this.#deps.relieve();
+    return true;
   }
 
   /** The ring is full. A device that asked for an ack learns of it. */
@@ -157,6 +197,10 @@ export class Publisher {
   }
 }
 
+/** Used again for each event of an MQTT client. */
+const published = createDeviceFrame();
+const PACKET_ID_BYTES = 2;
+const packetIdBytes = new Uint8Array(PACKET_ID_BYTES);
 const NO_BYTES = new Uint8Array(0);
 /** Up to here a loop beats `set`, which makes a view first. */
 const COPY_BY_LOOP_BYTES_MAX = 256;

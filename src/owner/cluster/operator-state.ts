@@ -73,7 +73,7 @@ export class OperatorState {
 
   #obeyed(revision: number, withRules: boolean): void {
     const { filters, link } = this.#context;
-    if (withRules) filters.rescan();
+    if (withRules) filters.rescan(this.#context.sweep.before);
     link.tell(toLink.applied, { revision });
   }
 

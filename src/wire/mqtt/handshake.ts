@@ -124,6 +124,7 @@ export class Handshake {
     };
     const request = {
       id,
+      version: client.version,
       asDevice: client.isDevice,
       asGateway: role === 'gateway',
       cleanStart: connect.cleanStart,

@@ -5,6 +5,7 @@
  *
  * `error` is a code of `errors`, 0 for none; `code` is a close code of `closes`.
  */
+import type { Version } from './constants.ts';
 import type { ConnectRefusal } from './reasons.ts';
 
 /** The role in the client's token; undefined without authentication: it may act in any. */
@@ -100,6 +101,7 @@ export type Admission =
 
 export interface JoinRequest {
   readonly id: string;
+  readonly version: Version;
   /** The initial role. A client that is neither may become a device or a subscriber later. */
   readonly asDevice: boolean;
   readonly asGateway: boolean;

@@ -52,7 +52,7 @@ export class Subscriptions {
 
   hasRoomFor(filter: string): boolean {
     if (this.has(filter)) return true;
-    return this.count < TOPIC_FILTERS_MAX && this.#filterBytes + filter.length <= TOPIC_FILTERS_BYTES_MAX;
+    return this.count < TOPIC_FILTERS_MAX && this.#filterBytes + textBytes(filter) <= TOPIC_FILTERS_BYTES_MAX;
   }
 
   /** Adds a subscription, or replaces the one with the same topic filter. */
@@ -60,7 +60,7 @@ export class Subscriptions {
     const { filter, targets, hasInterest } = subscription;
     this.delete(filter);
     this.#byFilter.set(filter, subscription);
-    this.#filterBytes += filter.length;
+    this.#filterBytes += textBytes(filter);
     if (hasInterest) this.#interested += 1;
     for (const { name, kinds } of targets) {
       const entries = this.#byName.get(name);
@@ -75,7 +75,7 @@ export class Subscriptions {
     const subscription = this.#byFilter.get(filter);
     if (subscription === undefined) return undefined;
     this.#byFilter.delete(filter);
-    this.#filterBytes -= filter.length;
+    this.#filterBytes -= textBytes(filter);
     if (subscription.hasInterest) this.#interested -= 1;
     for (const { name } of subscription.targets) {
       const left = this.#byName.get(name)!.filter((entry) => entry.subscription !== subscription);
@@ -134,4 +134,9 @@ export class Subscriptions {
 /** Whether events need adapting for this subscription: it has an identifier or No Local. */
 export function needsAdapting({ identifier, noLocal }: KeptSubscription): boolean {
   return identifier !== 0 || noLocal;
+}
+
+/** What a topic filter takes in a kept session, bytes. */
+function textBytes(filter: string): number {
+  return Buffer.byteLength(JSON.stringify(filter));
 }

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../../support/free-ports.ts';
+import { startHub } from '../../support/hub-process.ts';
 import { dat, jsonLines } from '../run.ts';
 
 describe('dat doctor', () => {
@@ -7,5 +9,22 @@ describe('dat doctor', () => {
     expect(findings.map(({ name }) => name)).toContain('transport');
     for (const { state, mend } of findings)
       expect(typeof mend).toBe(state === 'good' ? 'undefined' : 'string');
+  });
+
+  it('looks at the port for MQTT: off, free, a hub, something else', async () => {
+    const found = async (port: string): Promise<unknown> => {
+      const { stdout } = await dat(['doctor', '--json'], { DAT_MQTT_PORT: port });
+      return jsonLines(stdout).find(({ name }) => name === 'MQTT over TCP');
+    };
+    expect(await found('off')).toMatchObject({ state: 'good' });
+    expect(await found(String(await freePort()))).toMatchObject({
+      state: 'good',
+      found: expect.stringContaining('is free'),
+    });
+    const hub = await startHub({ DAT_MQTT_PORT: '0' });
+    onTestFinished(() => void hub.stop());
+    expect(await found(String(hub.mqttPort))).toMatchObject({ state: 'good' });
+    expect(await found(String(hub.adminPort))).toMatchObject({ state: 'bad' });
+    expect(await found('99999')).toMatchObject({ state: 'bad' });
   });
 });

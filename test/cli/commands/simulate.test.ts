@@ -16,6 +16,29 @@ describe('dat simulate', () => {
     expect(received).toBeGreaterThanOrEqual(20);
   });
 
+  it('speaks MQTT, over WebSocket and TCP', async () => {
+    const own = new TestHub({ DAT_MQTT_PORT: '0' });
+    await own.start();
+    onTestFinished(() => own.end());
+    for (const where of [[], [`mqtt://127.0.0.1:${own.process.mqttPort}`]]) {
+      const args = ['simulate', '--devices', '3', '--rate', '20', '--seconds', '2', '--json'];
+      const before = (await own.metrics()).value('dat_events_received_total');
+      const { code, stdout } = await dat([...args, '--mqtt', ...where], portsOf(own));
+      expect(code).toBe(0);
+      const { sent, refused } = jsonLines(stdout).at(-1) as { sent: number; refused: number };
+      expect(sent).toBeGreaterThan(10);
+      expect(refused).toBe(0);
+      expect((await own.metrics()).value('dat_events_received_total') - before).toBe(sent);
+    }
+  });
+
+  it('says why it cannot connect over MQTT', async () => {
+    const closed = await dat(['simulate', '--mqtt', 'mqtt://127.0.0.1:1'], portsOf(hub));
+    expect(closed.code).toBe(69);
+    expect(closed.stderr).toContain('ECONNREFUSED');
+    expect(await dat(['simulate', '--mqtt', 'http://127.0.0.1'], portsOf(hub))).toMatchObject({ code: 64 });
+  });
+
   it('counts what the hub refuses, and says why once', async () => {
     const args = ['simulate', '--devices', '1', '--rate', '1', '--seconds', '1'];
     expect(await dat([...args, '--prefix', 'a b'], portsOf(hub))).toMatchObject({ code: 64 });

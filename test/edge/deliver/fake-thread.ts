@@ -19,6 +19,7 @@ import { EntryWriter, GapReason, NO_BYTES, Notice, writeGap } from '../../../src
 import { createSessionNumbers, sessionNumbers } from '../../../src/records/sessions.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
 import { EventType, Priority, type PriorityName } from '../../../src/wire/events.ts';
+import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
 import { subscriberTerms } from '../../../src/wire/upgrade-terms.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { decodeBinaryEvent, type Frame } from '../../support/frames.ts';
@@ -156,6 +157,7 @@ export class FakeThread {
       presence,
       reader: new HistoryReader(attachHistory(createHistory(0)), presence.devices, KEPT, this.clock),
       keepsHistory: false,
+      layout: new TopicLayout([]),
       line: lineInto(createRing(RING_BYTES)),
       fromOwner: new RingConsumer(memory),
       clock: this.clock,
@@ -179,6 +181,7 @@ export class FakeThread {
         deviceBurst: 0,
         historyEvents: 100,
         historyTtlMs: 3_600_000,
+        subscriberRemoveAfterMs: 300_000,
         maxDevicesPerGateway: 10,
         interestLingerMs: 5000,
       },

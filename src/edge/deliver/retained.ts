@@ -1,0 +1,173 @@
+/**
+ * What an MQTT subscriber gets after it has subscribed, with the retain flag: each device's newest kept message and
+ * status, and its state. Sent as the peer reads. Live events are not held back for it; where a newer event of the same
+ * type has gone out already, there is nothing to send.
+ */
+import type { Clock } from '../../clock.ts';
+import type { HistoryReader } from '../../history/reader.ts';
+import { Step } from '../../history/replay.ts';
+import { Counter, type Counters } from '../../memory/counters.ts';
+import { type DeviceState, deviceStateNames, stateReasonNames } from '../../presence/lifecycle.ts';
+import type { PresenceReader } from '../../presence/table.ts';
+import { EventField, EventFlag, privateViews, writeEventHead } from '../../records/event.ts';
+import type { Entry } from '../../records/replies.ts';
+import type { DeviceNames } from '../../wire/event-frames.ts';
+import { EventType, Priority } from '../../wire/events.ts';
+import { Kind } from '../../wire/mqtt/templates.ts';
+import type { EventEncoder } from './event-encoder.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+
+export interface RetainedDeps {
+  readonly reader: HistoryReader;
+  readonly encoder: EventEncoder;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  /** Pauses when more than this many bytes wait for the peer. */
+  readonly queueBytes: number;
+  readonly presence: PresenceReader;
+  readonly namesOf: (session: SubscriberSession, device: number) => DeviceNames;
+  /** Takes the cost of events. */
+  readonly charge: (session: SubscriberSession, events: number) => void;
+}
+
+/** Devices between two looks at the send queue and the allowance. */
+const DEVICES_PER_LOOK = 50;
+const LOOK_MS = 20;
+const KEPT_TYPES = Kind.message | Kind.status;
+/** Of one device: its slot, the slot's generation, its seq when it was followed, kinds. */
+const CELLS = 4;
+const STATE_EVENT_BYTES = EventField.body + 128;
+
+/** Devices that a subscriber has come to follow, each as of that moment. */
+export class FollowedDevices {
+  readonly cells: number[] = [];
+
+  /** @param kinds of the retained events that are wanted, bits of `Kind` */
+  add({ deviceSlot, generation, seq }: Entry, kinds: number): void {
+    this.cells.push(deviceSlot, generation, seq, kinds);
+  }
+}
+
+/** Of one session, oldest first; `next` is the first that was not sent. */
+interface Waiting {
+  readonly cells: number[];
+  next: number;
+  /** By device that is followed no more: cells before this place are not for it. */
+  readonly ended: Map<number, number>;
+}
+
+export class Retained {
+  readonly #deps: RetainedDeps;
+  readonly #bySession = new Map<SubscriberSession, Waiting>();
+  readonly #stateEvent = privateViews(STATE_EVENT_BYTES);
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deps: RetainedDeps) {
+    this.#deps = deps;
+  }
+
+  /** Sends what these devices, just followed, have; its SUBACK has gone out. */
+  send(session: SubscriberSession, devices: FollowedDevices): void {
+    const waiting: Waiting = this.#bySession.get(session) ?? { cells: [], next: 0, ended: new Map() };
+    this.#bySession.set(session, waiting);
+    for (const cell of devices.cells) waiting.cells.push(cell);
+    this.run(session);
+  }
+
+  /** The session does not get the device's events any more. */
+  detach(session: SubscriberSession, device: number): void {
+    if (this.#bySession.size === 0) return;
+    const waiting = this.#bySession.get(session);
+    waiting?.ended.set(device, waiting.cells.length);
+  }
+
+  /** The session is over. */
+  forget(session: SubscriberSession): void {
+    this.#bySession.delete(session);
+  }
+
+  /** Sends what the session's peer can take. */
+  run(session: SubscriberSession): void {
+    const waiting = this.#bySession.get(session);
+    if (waiting === undefined) return;
+    session.cork(() => this.#advance(session, waiting));
+    if (waiting.next < waiting.cells.length) this.#timer ??= setTimeout(() => this.tick(), LOOK_MS).unref();
+    else this.#bySession.delete(session);
+  }
+
+  /** Looks at everybody who could not take all. */
+  tick(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const session of [...this.#bySession.keys()]) this.run(session);
+  }
+
+  #advance(session: SubscriberSession, waiting: Waiting): void {
+    const { queueBytes, clock, charge } = this.#deps;
+    const { cells } = waiting;
+    while (waiting.next < cells.length) {
+      if (session.closing || session.bufferedBytes > queueBytes) return;
+      if ((session.allowance?.waitMs(1, clock.now()) ?? 0) > 0) return;
+      const end = Math.min(cells.length, waiting.next + CELLS * DEVICES_PER_LOOK);
+      let sent = 0;
+      for (; waiting.next < end; waiting.next += CELLS) sent += this.#send(session, waiting);
+      charge(session, sent);
+    }
+  }
+
+  /** @returns the events sent */
+  #send(session: SubscriberSession, { cells, next: at, ended }: Waiting): number {
+    const { reader, namesOf, presence } = this.#deps;
+    const { rows } = presence.devices;
+    const slot = cells[at]!;
+    const generation = cells[at + 1]!;
+    const kinds = cells[at + 3]!;
+    if (at < (ended.get(slot) ?? 0) || Atomics.load(rows.generation, slot) !== generation) return 0;
+    const names = namesOf(session, slot);
+    let sent = 0;
+    if ((kinds & KEPT_TYPES) !== 0) {
+      const replay = reader.lastUnlessNewer({ slot, generation, seq: cells[at + 2]! }, kinds & KEPT_TYPES);
+      for (let step = replay.next(); step !== Step.End; step = replay.next()) {
+        if (step !== Step.Event) continue;
+        this.#encode(session, replay.views, names);
+        sent += 1;
+      }
+    }
+    if ((kinds & Kind.presence) === 0 || rows.known[slot] === 0) return sent;
+    this.#writeState(slot);
+    this.#encode(session, this.#stateEvent, names);
+    return sent + 1;
+  }
+
+  #encode(
+    session: SubscriberSession,
+    views: Parameters<EventEncoder['replay']>[0],
+    names: DeviceNames,
+  ): void {
+    const { encoder, counters } = this.#deps;
+    const end = encoder.replay(views, names, session.encoding);
+    session.sendEvent(encoder.bytes.subarray(0, end));
+    counters.cells[Counter.replayed]! += 1;
+  }
+
+  /** The device's state as an event of the hub's. */
+  #writeState(slot: number): void {
+    const { rows } = this.#deps.presence.devices;
+    const state = deviceStateNames[Atomics.load(rows.deviceState, slot) as DeviceState];
+    const reason = stateReasonNames[Atomics.load(rows.stateReason, slot)];
+    const payload = Buffer.from(JSON.stringify({ state, reason }));
+    const body = writeEventHead(this.#stateEvent, 0, {
+      at: 0,
+      received: 0,
+      device: slot,
+      session: 0,
+      type: EventType.status,
+      priority: Priority.high,
+      flags: EventFlag.payloadIsJson | EventFlag.fromHub,
+      statusBytes: 0,
+      payloadBytes: payload.length,
+      ackBytes: 0,
+    });
+    this.#stateEvent.u8.set(payload, body);
+  }
+}

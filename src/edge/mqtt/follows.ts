@@ -1,0 +1,154 @@
+/**
+ * What an MQTT client asks to follow, in the hub's requests: one for each set of event types, one after the other. A
+ * SUBSCRIBE is answered when the last page of its filters has come; then retained events are sent.
+ */
+import { errors } from '../../codes.ts';
+import type { Entry, RefusedDevice } from '../../records/replies.ts';
+import { ALL_TYPES } from '../../wire/events.ts';
+import { refusals } from '../../wire/hub-frames.ts';
+import type { Follow } from '../../wire/mqtt/host.ts';
+import { NO_PAST } from '../../wire/subscriber-ops.ts';
+import type { Ask } from '../deliver/request-flow.ts';
+import { FollowedDevices } from '../deliver/retained.ts';
+
+export interface FollowsDeps {
+  /** Asks the owner. */
+  readonly request: (ask: Ask) => void;
+  /** An answer has gone out: sends what the devices have. */
+  readonly sendRetained: (devices: FollowedDevices) => void;
+}
+
+/** A SUBSCRIBE, or an UNSUBSCRIBE, under way. */
+interface Work {
+  readonly asks: Ask[];
+  readonly retainedOf: ReadonlyMap<string, number>;
+  readonly followed: FollowedDevices;
+  /** By name. */
+  readonly errors: Map<string, number>;
+  /** Filters of the request under way that were granted and whose devices are still to come. */
+  readonly pages: Set<string>;
+  /** The request under way was answered. */
+  isAnswered: boolean;
+  readonly done: (errors: ReadonlyMap<string, number>) => void;
+}
+
+export class MqttFollows {
+  readonly #deps: FollowsDeps;
+  #work: Work | undefined;
+
+  constructor(deps: FollowsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * @param denied names that are refused without asking
+   * @param answer told an error for each follow, 0 for none
+   */
+  subscribe(
+    follows: readonly Follow[],
+    denied: ReadonlySet<string>,
+    answer: (errors: readonly number[]) => void,
+  ): void {
+    const byKinds = new Map<number, string[]>();
+    for (const { name, kinds } of follows) {
+      if (denied.has(name)) continue;
+      const names = byKinds.get(kinds);
+      if (names === undefined) byKinds.set(kinds, [name]);
+      else names.push(name);
+    }
+    const found = new Map([...denied].map((name) => [name, errors.denied.code as number]));
+    const asks = [...byKinds].map(([kinds, names]) => askOf('subscribe', names, kinds));
+    const retainedOf = new Map(follows.map(({ name, retained }) => [name, retained]));
+    this.#start(asks, retainedOf, found, (all) => answer(follows.map(({ name }) => all.get(name) ?? 0)));
+  }
+
+  unsubscribe(names: readonly string[], answer: () => void): void {
+    this.#start([askOf('unsubscribe', names, ALL_TYPES)], new Map(), new Map(), answer);
+  }
+
+  /** The request under way is refused as a whole. */
+  failed(code: number): void {
+    const work = this.#work;
+    const [ask] = work?.asks ?? [];
+    if (work === undefined || ask === undefined) return;
+    for (const name of [...ask.named!.devices, ...ask.named!.filters]) work.errors.set(name, code);
+    this.#advance(work);
+  }
+
+  /** The owner has answered the request under way. */
+  answered(entries: readonly Entry[], refused: readonly RefusedDevice[], more: boolean): void {
+    const work = this.#work;
+    const [ask] = work?.asks ?? [];
+    if (work === undefined || ask === undefined) return;
+    for (const { device, why } of refused) work.errors.set(device, refusals[why].code);
+    if (ask.op === 'subscribe') for (const entry of entries) this.#follow(work, entry.device, entry);
+    if (more) return;
+    const granted = ask.named!.filters.filter((filter) => !work.errors.has(filter));
+    if (ask.op === 'subscribe') for (const filter of granted) work.pages.add(filter);
+    work.isAnswered = true;
+    if (work.pages.size === 0) this.#advance(work);
+  }
+
+  /** Devices of a filter have come. */
+  page(filter: string, entries: readonly Entry[], more: boolean): void {
+    const work = this.#work;
+    if (work === undefined || !work.pages.has(filter)) return; // of a device that has just appeared
+    for (const entry of entries) this.#follow(work, filter, entry);
+    if (more) return;
+    work.pages.delete(filter);
+    if (work.pages.size === 0) this.#advance(work);
+  }
+
+  /** The owner that was to send pages is gone; what is still to come comes unasked. */
+  pagesLost(): void {
+    const work = this.#work;
+    if (work === undefined || !work.isAnswered || work.pages.size === 0) return;
+    work.pages.clear();
+    this.#advance(work);
+  }
+
+  #start(
+    asks: Ask[],
+    retainedOf: ReadonlyMap<string, number>,
+    found: Map<string, number>,
+    done: Work['done'],
+  ): void {
+    const work: Work = {
+      asks,
+      retainedOf,
+      followed: new FollowedDevices(),
+      errors: found,
+      pages: new Set(),
+      isAnswered: false,
+      done,
+    };
+    this.#work = work;
+    if (asks[0] === undefined) this.#finish(work);
+    else this.#deps.request(asks[0]);
+  }
+
+  /** The request under way is done with. */
+  #advance(work: Work): void {
+    work.asks.shift();
+    work.isAnswered = false;
+    if (work.asks[0] === undefined) this.#finish(work);
+    else this.#deps.request(work.asks[0]);
+  }
+
+  #finish(work: Work): void {
+    this.#work = undefined;
+    work.done(work.errors);
+    if (work.followed.cells.length > 0) this.#deps.sendRetained(work.followed);
+  }
+
+  #follow({ retainedOf, followed }: Work, name: string, entry: Entry): void {
+    const retained = retainedOf.get(name) ?? 0;
+    if (retained !== 0) followed.add(entry, retained);
+  }
+}
+
+function askOf(op: Ask['op'], names: readonly string[], types: number): Ask {
+  const devices = names.filter((name) => !name.endsWith('*'));
+  const filters = names.filter((name) => name.endsWith('*'));
+  return { op, id: '', named: { devices, filters, malformed: [] }, types, past: NO_PAST };
+}

@@ -1,0 +1,397 @@
+/**
+ * One MQTT connection on its edge: what the state machine (`wire/mqtt/session.ts`) needs of the hub. The client is a
+ * device, a subscriber, a gateway, or nothing yet; in each role it has a session like any other peer's, and it goes
+ * through the same admission, limits and rules.
+ */
+import { authorize, mayFollow } from '../../access/actor.ts';
+import type { Admitted, Refused } from '../../access/admission.ts';
+import { type CloseEntry, closes, errors } from '../../codes.ts';
+import { Counter } from '../../memory/counters.ts';
+import type { Connection } from '../../transport/transport.ts';
+import {
+  type Admission,
+  type AdmitRequest,
+  type Follow,
+  type Joined,
+  type JoinRequest,
+  type KeptSession,
+  type Leave,
+  type MqttCount,
+  type MqttHost,
+  Outcome,
+  type PublishedEvent,
+} from '../../wire/mqtt/host.ts';
+import { decodeKept, encodeKept } from '../../wire/mqtt/kept.ts';
+import { MqttSession } from '../../wire/mqtt/session.ts';
+import { adaptTo } from './adapt.ts';
+import { ClientConnection } from './client-connection.ts';
+import { MqttFollows } from './follows.ts';
+import { Interest } from './interest.ts';
+import type { MqttPeers, MqttPeersDeps } from './peers.ts';
+import { closeReasonOf, connectRefusalOf, countersOf, roleOf } from './refusals.ts';
+import { MqttRoles } from './roles.ts';
+import type { Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
+import { Unanswered } from './unanswered.ts';
+
+const NO_ROLES: Pick<MqttRoles, 'device' | 'subscriber'> = { device: undefined, subscriber: undefined };
+
+export class MqttPeer implements MqttHost, Client {
+  readonly listener: MqttHost['listener'];
+  /** Stands for the peer's address in admission. */
+  readonly address: number;
+  /** By which the owner knows the client, in whatever role. */
+  readonly number: number;
+  readonly session: MqttSession;
+  readonly follows: MqttFollows;
+  silenceMsMin = 0;
+  readonly #peers: MqttPeers;
+  readonly #deps: MqttPeersDeps;
+  #socket: Connection<MqttPeer> | undefined;
+  #admitted: Admitted | undefined;
+  /** Asked for its id, and has not got it, or is not in yet in all of its roles. */
+  #joining: { readonly request: JoinRequest; readonly answer: (joined: Joined) => void } | undefined;
+  #isRegistered = false;
+  #kept: KeptSession | undefined;
+  /** Roles that the owner has not let in yet. */
+  #awaited = 0;
+  /** From the moment that the client has its id. */
+  #roles: MqttRoles | undefined;
+  readonly #interest: Interest;
+  readonly #unanswered = new Unanswered((packetId) =>
+    this.session.published(packetId, errors.limit.code, false),
+  );
+  #closeCode: number | undefined;
+  #left: Leave | undefined;
+  #hasLeft = false;
+
+  constructor(listener: MqttHost['listener'], address: number, peers: MqttPeers, deps: MqttPeersDeps) {
+    this.listener = listener;
+    this.address = address;
+    this.#peers = peers;
+    this.#deps = deps;
+    this.number = deps.edge.nextSession();
+    this.session = new MqttSession(this, peers.context);
+    this.#interest = new Interest(deps.presence, (isListenedTo, isFirst) =>
+      this.session.interestIs(isListenedTo, isFirst),
+    );
+    this.follows = new MqttFollows({
+      request: (ask) =>
+        // Not from within a record of the owner's: that may have more to say first.
+        queueMicrotask(() => {
+          const subscriber = this.#roles?.subscriber;
+          if (subscriber?.closing === false) deps.edge.request(subscriber, ask, deps.edge.clock.now());
+        }),
+      sendRetained: (devices) => {
+        const subscriber = this.#roles?.subscriber;
+        if (subscriber?.closing === false) deps.edge.deliverer.retained.send(subscriber, devices);
+      },
+    });
+  }
+
+  // The transport
+
+  opened(socket: Connection<MqttPeer>): void {
+    this.#socket = socket;
+  }
+
+  /** Bytes came. */
+  receive(bytes: Uint8Array): void {
+    if (this.session.hasEnded) return;
+    const { edge } = this.#deps;
+    const now = edge.clock.now();
+    if (this.#isExpired(now)) {
+      this.close(closes.tokenExpired);
+      return;
+    }
+    const { device, subscriber } = this.#roles ?? NO_ROLES;
+    if (device !== undefined) edge.publisher.heard(device, now);
+    if (subscriber !== undefined) edge.heard(subscriber, true, now);
+    this.session.receive(bytes);
+  }
+
+  /** The kernel has taken something of what waited. */
+  writable(): void {
+    const { subscriber } = this.#roles ?? NO_ROLES;
+    if (subscriber !== undefined) this.#deps.edge.writable(subscriber);
+  }
+
+  /** It does not read, and something was dropped. */
+  dropped(): void {
+    const { subscriber } = this.#roles ?? NO_ROLES;
+    if (subscriber !== undefined) this.#deps.edge.deliverer.dropped(subscriber);
+    else this.close(closes.slow);
+  }
+
+  /** This side has begun to close the connection. */
+  closing(): void {
+    for (const session of this.#roles?.sessions() ?? []) this.#deps.edge.closing(session);
+  }
+
+  /** The connection is over. */
+  closed(code: number): void {
+    this.#closeCode ??= code;
+    this.session.closed();
+    this.#finish();
+  }
+
+  /** Closes the connection, with a DISCONNECT where there is a word for it. Also while the client waits for its id. */
+  close({ code, reason }: CloseEntry): void {
+    const joining = this.#joining;
+    if (joining === undefined) {
+      this.session.close(code, reason);
+      return;
+    }
+    this.#joining = undefined;
+    const refusal = code === closes.overCapacity.code ? 'quota' : 'unavailable';
+    joining.answer({ ok: false, refusal, message: reason });
+    const keptMs = this.#deps.edge.settings.subscriberRemoveAfterMs;
+    this.#left = { isClean: false, kept: this.#kept, keptMs };
+    this.#finish();
+  }
+
+  /** See `Client`. */
+  closeDevice(device: MqttDeviceSession, close: CloseEntry): void {
+    const { gateway } = this.#roles!;
+    if (gateway === undefined) this.close(close);
+    else gateway.close(device, close);
+  }
+
+  // The owner
+
+  /** The client has its id. @param text what its session kept; undefined: there was none */
+  registered(text: string | undefined): void {
+    this.#isRegistered = true;
+    const joining = this.#joining;
+    if (joining === undefined) {
+      this.#finish();
+      return;
+    }
+    this.#kept = text === undefined ? undefined : decodeKept(text);
+    this.#awaited = 1;
+    if (!this.session.hasEnded) this.#start(joining.request);
+    this.welcomed();
+  }
+
+  /** See `Client`. */
+  welcomed(): void {
+    this.#awaited -= 1;
+    if (this.#awaited > 0) return;
+    const joining = this.#joining;
+    this.#joining = undefined;
+    joining?.answer({ ok: true, kept: this.#kept });
+  }
+
+  /** See `Client`. */
+  published(packetId: number, skipped: boolean): void {
+    if (this.#unanswered.answered(packetId)) this.session.published(packetId, 0, skipped);
+  }
+
+  /** A new owner asks whom this edge holds. */
+  resync(): void {
+    const { line } = this.#deps;
+    const { request } = this.#joining ?? {};
+    if (this.#hasLeft || (request === undefined && !this.#isRegistered)) return;
+    const id = this.#admitted!.actor.id;
+    line.register({
+      session: this.number,
+      id,
+      clean: request?.cleanStart ?? false,
+      again: this.#isRegistered,
+    });
+    this.#roles?.sayWill();
+  }
+
+  /** It knows all again; events that it has not answered soon were in the hands of the one before. */
+  resynced(): void {
+    this.follows.pagesLost();
+    this.#unanswered.ownerReplaced(this.#deps.edge.clock.now());
+  }
+
+  // Time
+
+  tick(now: number): void {
+    this.#unanswered.tick(now);
+    if (this.#isExpired(now)) this.close(closes.tokenExpired);
+    else this.session.tick();
+  }
+
+  /** Looks whether anybody listens, for a client that is no device and wants to know. */
+  lookAtInterest(): void {
+    if (this.#roles?.device === undefined) this.#interest.look(this.#admitted!.actor.id);
+  }
+
+  // MqttHost
+
+  write(bytes: Uint8Array): void {
+    this.#socket?.send(bytes, true);
+    this.#deps.counters.cells[Counter.bytesSent]! += bytes.length;
+  }
+
+  end(code: number, reason: string): void {
+    this.#closeCode ??= code;
+    this.#finish();
+    this.#socket?.close(code, closeReasonOf(reason));
+  }
+
+  admit({ clientId, token }: AdmitRequest, answer: (admission: Admission) => void): void {
+    const id = clientId === '' ? undefined : clientId;
+    const decision = this.#deps.admission.admit({
+      address: this.address,
+      token,
+      id,
+      role: undefined,
+      isOpen: true,
+    });
+    const decide = (admitted: Admitted | Refused): void => answer(this.#admission(admitted, id));
+    if (decision instanceof Promise) void decision.then(decide);
+    else decide(decision);
+  }
+
+  #admission(decision: Admitted | Refused, id: string | undefined): Admission {
+    if (decision.ok) {
+      this.#admitted = decision;
+      return { ok: true, id: decision.actor.id, role: roleOf(decision.actor) };
+    }
+    const { reason, status, message } = decision;
+    const address = this.#socket?.remoteAddress ?? '';
+    this.#deps.journal.refused({ role: undefined, reason, status, message, address, id });
+    return { ok: false, refusal: connectRefusalOf(decision), message };
+  }
+
+  join(request: JoinRequest, answer: (joined: Joined) => void): void {
+    this.#joining = { request, answer };
+    this.silenceMsMin = request.silenceMsMin;
+    this.#peers.register(this);
+    const { id, cleanStart: clean } = request;
+    this.#deps.line.register({ session: this.number, id, clean, again: false });
+  }
+
+  /** Opens the roles that it starts with. */
+  #start({ asDevice, will, version }: JoinRequest): void {
+    const { edge } = this.#deps;
+    const roles = new MqttRoles({
+      edge,
+      client: this,
+      admitted: this.#admitted!,
+      version,
+      enter: (session) => this.#enter(session),
+      sayWill: (session, its) => this.#peers.sayWill(session, its),
+    });
+    this.#roles = roles;
+    if (asDevice) roles.becomeDevice();
+    if (will !== undefined) roles.setWill(will);
+    if (this.#kept !== undefined && this.#peers.followsDevices(this.#kept)) roles.becomeSubscriber(true);
+  }
+
+  becomeDevice(): void {
+    this.#peers.watchInterest(this, false);
+    this.#roles!.becomeDevice();
+  }
+
+  becomeSubscriber(): void {
+    this.#roles!.becomeSubscriber(false);
+  }
+
+  coversDevice(device: string): boolean {
+    return authorize(this.#admitted!.actor, { kind: 'speakFor', device }) === 'allowed';
+  }
+
+  publish(event: PublishedEvent): number {
+    const { edge, counters } = this.#deps;
+    const now = edge.clock.now();
+    const roles = this.#roles!;
+    const device = roles.deviceOf(event.device);
+    if (typeof device === 'number') return device;
+    if (roles.gateway !== undefined) edge.publisher.heard(device, now);
+    if (!edge.charge(device, 1, now)) {
+      counters.add(Counter.droppedRate);
+      return errors.rateLimit.code;
+    }
+    const outcome = edge.publisher.published(device, event, now);
+    if (outcome === Outcome.later) this.#unanswered.add(event.packetId);
+    return outcome;
+  }
+
+  subscribe(follows: readonly Follow[], answer: (errors: readonly number[]) => void): void {
+    const { actor } = this.#admitted!;
+    const denied = new Set(follows.map(({ name }) => name).filter((name) => !mayFollow(actor, name)));
+    this.follows.subscribe(follows, denied, answer);
+  }
+
+  unsubscribe(names: readonly string[], answer: () => void): void {
+    this.follows.unsubscribe(names, answer);
+  }
+
+  deliverOneByOne(): void {
+    const roles = this.#roles!;
+    const subscriber = roles.subscriberToBe();
+    subscriber.isAdapting = true;
+    if (roles.subscriber !== undefined) this.#deps.edge.deliverer.deliverOneByOne(subscriber);
+    else subscriber.batched = true;
+  }
+
+  adapt(packet: Uint8Array): Uint8Array | undefined {
+    return adaptTo(this.session, packet);
+  }
+
+  watchInterest(wanted: boolean): void {
+    this.#interest.watch(wanted);
+    this.#peers.watchInterest(this, wanted && this.#roles?.device === undefined);
+    const told = this.#roles?.device?.toldInterest;
+    if (told !== undefined) this.#interest.is(told);
+    else if (wanted) this.lookAtInterest();
+  }
+
+  /** See `Client`. */
+  interestIs(device: MqttDeviceSession, isListenedTo: boolean): void {
+    if (device === this.#roles?.device) this.#interest.is(isListenedTo);
+  }
+
+  charge(units: number): boolean {
+    const { edge, counters } = this.#deps;
+    if (edge.charge(this.#roles!.payer, units, edge.clock.now())) return true;
+    counters.add(Counter.droppedSubscriberRate);
+    return false;
+  }
+
+  count(what: MqttCount): void {
+    this.#deps.counters.add(countersOf[what]);
+  }
+
+  leave(leave: Leave): void {
+    this.#left = leave;
+    this.#finish();
+  }
+
+  #enter(session: MqttDeviceSession | MqttSubscriberSession): void {
+    this.#awaited += 1;
+    this.#deps.edge.enter(session, new ClientConnection(this, this.#socket!));
+  }
+
+  #isExpired(now: number): boolean {
+    const expiresAt = this.#admitted?.expiresAt ?? 0;
+    return expiresAt !== 0 && expiresAt <= now;
+  }
+
+  /** See `Client`. */
+  failUnanswered(): void {
+    this.#unanswered.lose();
+  }
+
+  /** Leaves the hub, once the client has left and it is known how the connection ended. */
+  #finish(): void {
+    if (this.#hasLeft || this.#closeCode === undefined) return;
+    if (this.#left === undefined && (this.#isRegistered || this.#joining !== undefined)) return;
+    this.#hasLeft = true;
+    const { edge, line } = this.#deps;
+    const code = this.#closeCode;
+    const { isClean = false, kept, keptMs = 0 } = this.#left ?? {};
+    // What an operator ended is not to come back by itself.
+    const keepMs = kept === undefined || code === closes.kicked.code ? 0 : keptMs;
+    for (const session of this.#roles?.sessions() ?? []) edge.leave(session, code, isClean, keepMs);
+    this.#roles?.keepAllowance();
+    this.#peers.remove(this);
+    if (this.#isRegistered)
+      line.deregister({ session: this.number, keepMs, kept: kept === undefined ? '' : encodeKept(kept) });
+  }
+}

@@ -1,0 +1,166 @@
+/** The MQTT connections of one edge. */
+import type { Admission } from '../../access/admission.ts';
+import { type CloseEntry, closes } from '../../codes.ts';
+import { Counter, type Counters } from '../../memory/counters.ts';
+import type { PresenceReader } from '../../presence/table.ts';
+import { express } from '../../wire/mqtt/filters.ts';
+import type { KeptSession, MqttHost, PublishedWill } from '../../wire/mqtt/host.ts';
+import type { MqttContext } from '../../wire/mqtt/session.ts';
+import type { TopicLayout } from '../../wire/mqtt/topics.ts';
+import type { Edge } from '../edge.ts';
+import type { Journal } from '../journal.ts';
+import type { OwnerLine } from '../owner-line.ts';
+import { MqttPeer } from './peer.ts';
+
+export interface MqttPeersDeps {
+  readonly edge: Edge;
+  readonly admission: Admission;
+  readonly presence: PresenceReader;
+  readonly line: OwnerLine;
+  readonly counters: Counters;
+  readonly journal: Journal;
+  readonly layout: TopicLayout;
+}
+
+export class MqttPeers {
+  readonly tickMs = 1000;
+  readonly context: MqttContext;
+  /** Looks at those who want to know whether anybody listens to them, and are no devices yet. */
+  readonly interestWatch = {
+    tickMs: 100,
+    tick: (): void => {
+      for (const peer of this.#watching) peer.lookAtInterest();
+    },
+  };
+  readonly #deps: MqttPeersDeps;
+  /** From their connection on until they have left the hub. */
+  readonly #all = new Set<MqttPeer>();
+  /** By their number: those that have asked for their id. */
+  readonly #byNumber = new Map<number, MqttPeer>();
+  readonly #watching = new Set<MqttPeer>();
+  #connectionCount = 0;
+
+  constructor(deps: MqttPeersDeps) {
+    this.#deps = deps;
+    const { settings, clock } = deps.edge;
+    this.context = {
+      layout: deps.layout,
+      clock,
+      settings: {
+        get packetBytesMax() {
+          return settings.maxMessageBytes;
+        },
+        get keptMsMax() {
+          return settings.subscriberRemoveAfterMs;
+        },
+        keepAliveSecondsMax: 0,
+      },
+    };
+  }
+
+  /** Connections that are open, those that are closing among them. */
+  get connectionCount(): number {
+    return this.#connectionCount;
+  }
+
+  get all(): ReadonlySet<MqttPeer> {
+    return this.#all;
+  }
+
+  has(number: number): boolean {
+    return this.#byNumber.has(number);
+  }
+
+  /** A connection that was let in by its address. */
+  make(listener: MqttHost['listener'], address: number): MqttPeer {
+    return new MqttPeer(listener, address, this, this.#deps);
+  }
+
+  opened(peer: MqttPeer): void {
+    this.#all.add(peer);
+    this.#connectionCount += 1;
+    this.#deps.admission.opened(peer.address);
+    this.#deps.counters.add(Counter.mqttConnections);
+  }
+
+  /** The connection is over. */
+  closed(peer: MqttPeer): void {
+    this.#connectionCount -= 1;
+    this.#deps.admission.closed(peer.address);
+    this.#deps.counters.add(Counter.mqttConnections, -1);
+  }
+
+  register(peer: MqttPeer): void {
+    this.#byNumber.set(peer.number, peer);
+  }
+
+  /** The peer has left the hub. */
+  remove(peer: MqttPeer): void {
+    this.#all.delete(peer);
+    this.#byNumber.delete(peer.number);
+    this.#watching.delete(peer);
+  }
+
+  watchInterest(peer: MqttPeer, wanted: boolean): void {
+    if (wanted) this.#watching.add(peer);
+    else this.#watching.delete(peer);
+  }
+
+  // The owner
+
+  /** @param kept what the client's session kept; undefined: there was none */
+  registered(number: number, kept: string | undefined): void {
+    const peer = this.#byNumber.get(number);
+    if (peer !== undefined) {
+      peer.registered(kept);
+      return;
+    }
+    // It has gone meanwhile: what it got goes back.
+    const keepMs = kept === undefined ? 0 : this.context.settings.keptMsMax;
+    this.#deps.line.deregister({ session: number, keepMs, kept: kept ?? '' });
+  }
+
+  /** The owner closes a client, in whatever role. */
+  close(number: number, close: CloseEntry): void {
+    this.#byNumber.get(number)?.close(close);
+  }
+
+  sayWill(session: number, will: PublishedWill): void {
+    const { type, payloadIsJson, delayMs = Number.POSITIVE_INFINITY, status, payload } = will;
+    this.#deps.line.will({ session, type, payloadIsJson, delayMs, status, payload });
+  }
+
+  /** A new owner asks whom this edge holds; its sessions were told. */
+  resync(): void {
+    for (const peer of this.#byNumber.values()) peer.resync();
+  }
+
+  resynced(): void {
+    for (const peer of this.#byNumber.values()) peer.resynced();
+  }
+
+  // Time
+
+  tick(): void {
+    const now = this.#deps.edge.clock.now();
+    for (const peer of this.#all) peer.tick(now);
+  }
+
+  /** This thread did not run for so long. */
+  credit(ms: number): void {
+    for (const { session } of this.#all) session.credit(ms);
+  }
+
+  /** A bug was met while this peer's packets were handled: what is left of them cannot be told. */
+  failed(peer: MqttPeer): void {
+    peer.close(closes.overCapacity);
+  }
+
+  /** Whether a kept session follows any device. */
+  followsDevices({ subscriptions }: KeptSession): boolean {
+    return subscriptions.some(({ filter }) => {
+      const expressed = express(this.#deps.layout, filter);
+      return expressed.ok && expressed.targets.length > 0;
+    });
+  }
+}

@@ -1,0 +1,123 @@
+/** `/mqtt` on a WebSocket listener, and plain TCP: the transport's side of MQTT connections. */
+import type { Admission } from '../../access/admission.ts';
+import type { Upgrades } from '../../access/upgrades.ts';
+
+import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
+import type { Counters } from '../../memory/counters.ts';
+import type { Arrivals } from '../../transport/arrivals.ts';
+import type { TcpOptions } from '../../transport/tcp.ts';
+import type {
+  Connection,
+  ListenerHandlers,
+  Route,
+  UpgradeAnswer,
+  UpgradeRequest,
+} from '../../transport/transport.ts';
+import { Reason } from '../../wire/mqtt/constants.ts';
+import type { MqttHost } from '../../wire/mqtt/host.ts';
+import { CONNECT_MS_MAX } from '../../wire/mqtt/limits.ts';
+import { containedHandlers } from '../contained.ts';
+import type { Edge } from '../edge.ts';
+import type { MqttPeer } from './peer.ts';
+
+export const MQTT_PATH = '/mqtt';
+
+type MqttConnection = Connection<MqttPeer>;
+
+export interface MqttRouteDeps {
+  readonly edge: Edge;
+  readonly admission: Admission;
+  readonly counters: Counters;
+  /** A packet met a bug; its connection ends. */
+  readonly frameFailed: (failure: Error) => void;
+  /** A connection was refused for its address. */
+  readonly refused: (refusal: ReturnType<Admission['refuse']>, address: string) => void;
+}
+
+export class MqttRoute implements ListenerHandlers<MqttPeer> {
+  readonly #listener: MqttHost['listener'];
+  readonly #deps: MqttRouteDeps;
+  /** undefined: connections come without an HTTP upgrade. */
+  readonly #upgrades: Upgrades | undefined;
+
+  constructor(listener: MqttHost['listener'], deps: MqttRouteDeps, upgrades: Upgrades | undefined) {
+    this.#listener = listener;
+    this.#deps = deps;
+    this.#upgrades = upgrades;
+  }
+
+  /** Of a WebSocket listener. */
+  route(): Route<MqttPeer> {
+    const { edge } = this.#deps;
+    return {
+      path: MQTT_PATH,
+      frameBytesMax: edge.settings.maxMessageBytes * TRANSPORT_FRAME_FACTOR,
+      queueBytesMax: edge.queueLimits.transportBytesMax,
+      handlers: this.#contained(),
+    };
+  }
+
+  tcp(arrivals: Arrivals): TcpOptions<MqttPeer> {
+    return {
+      firstBytesMsMax: CONNECT_MS_MAX,
+      queueBytesMax: this.#deps.edge.queueLimits.transportBytesMax,
+      arrivals,
+      handlers: this.#contained(),
+    };
+  }
+
+  #contained(): ListenerHandlers<MqttPeer> {
+    const { edge, counters, frameFailed } = this.#deps;
+    return containedHandlers(this, counters, frameFailed, ({ session }) => edge.mqtt.failed(session));
+  }
+
+  upgrade(request: UpgradeRequest): UpgradeAnswer<MqttPeer> {
+    const { edge, admission, refused } = this.#deps;
+    if (this.#upgrades === undefined) {
+      const arrived = admission.arrive(request.remoteAddress);
+      if (!arrived.ok) refused(arrived, request.remoteAddress);
+      return arrived.ok ? { session: edge.mqtt.make(this.#listener, arrived.address) } : arrived;
+    }
+    const checked = this.#upgrades.check(request);
+    if (!checked.ok) return checked;
+    if (checked.protocol === undefined)
+      return { status: 400, message: 'Sec-WebSocket-Protocol: mqtt is needed' };
+    return { session: edge.mqtt.make(this.#listener, checked.address), protocol: checked.protocol };
+  }
+
+  open(connection: MqttConnection): void {
+    connection.session.opened(connection);
+    this.#deps.edge.mqtt.opened(connection.session);
+  }
+
+  message(connection: MqttConnection, bytes: Uint8Array, binary: boolean): void {
+    const { session } = connection;
+    if (!binary)
+      session.session.fail({ reason: Reason.malformedPacket, message: 'a text frame; MQTT is binary' });
+    else connection.cork(() => session.receive(bytes));
+  }
+
+  /** Keep-alive is MQTT's own; pings of WebSocket keep nothing alive. */
+  controlPong(): void {}
+
+  controlPing({ session }: MqttConnection): void {
+    if (session.session.isOpen) session.charge(1);
+  }
+
+  writable({ session }: MqttConnection): void {
+    session.writable();
+  }
+
+  dropped({ session }: MqttConnection): void {
+    session.dropped();
+  }
+
+  closing({ session }: MqttConnection): void {
+    session.closing();
+  }
+
+  close({ session }: MqttConnection, code: number): void {
+    this.#deps.edge.mqtt.closed(session);
+    session.closed(code);
+  }
+}

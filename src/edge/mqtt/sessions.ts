@@ -1,0 +1,180 @@
+/**
+ * The sessions of an MQTT client: a device's, a subscriber's, or both. They are sessions like any other; what the hub
+ * tells them goes to the connection's state machine, which knows the protocol.
+ */
+import type { Admitted } from '../../access/admission.ts';
+import type { CloseEntry } from '../../codes.ts';
+import type { Entry, FilterEntry, RefusedDevice } from '../../records/replies.ts';
+import type { Asked, DeviceCodec, Problem, SubscriberCodec } from '../../wire/codec.ts';
+import { Encoding } from '../../wire/encodings.ts';
+import type { OutboxFrames } from '../deliver/outbox-frames.ts';
+import { SubscriberSession } from '../deliver/subscriber-session.ts';
+import { DeviceSession } from '../publish/device-session.ts';
+import type { Closable } from '../session.ts';
+import type { MqttFollows } from './follows.ts';
+
+/** The connection as its sessions see it. */
+export interface Client extends Closable {
+  /** No silence limit is shorter, ms. */
+  readonly silenceMsMin: number;
+  readonly follows: MqttFollows;
+  /** The owner has let the session in. */
+  welcomed(): void;
+  published(packetId: number, skipped: boolean): void;
+  interestIs(device: MqttDeviceSession, isListenedTo: boolean): void;
+  /** The owner will answer none of the events that it has not answered. */
+  failUnanswered(): void;
+  /** One of the devices of a gateway is to be closed. */
+  closeDevice(device: MqttDeviceSession, close: CloseEntry): void;
+  /** @returns the event as this client is to get it; undefined: not at all */
+  adapt(packet: Uint8Array): Uint8Array | undefined;
+}
+
+/** MQTT has words of its own for what happens to a device: see the state machine. */
+class MqttDeviceCodec implements DeviceCodec {
+  tell: (isListenedTo: boolean) => void = () => {};
+
+  welcome(): undefined {}
+  ack(): undefined {}
+  problem(): undefined {}
+  draining(): undefined {}
+
+  interest(isListenedTo: boolean): undefined {
+    this.tell(isListenedTo);
+  }
+}
+
+export class MqttDeviceSession extends DeviceSession {
+  readonly #client: Client;
+  readonly #gatewayId: string;
+
+  /** @param gatewayId '' for a device that has its own connection */
+  constructor(admitted: Admitted, number: number, connectedAt: number, client: Client, gatewayId = '') {
+    const codec = new MqttDeviceCodec();
+    super(admitted, number, connectedAt, { codec, wantsInterest: true });
+    codec.tell = (isListenedTo) => client.interestIs(this, isListenedTo);
+    this.#client = client;
+    this.#gatewayId = gatewayId;
+  }
+
+  override get silenceMsMin(): number {
+    return this.#client.silenceMsMin;
+  }
+
+  override get closable(): Closable {
+    return this.#client;
+  }
+
+  override get gatewayId(): string {
+    return this.#gatewayId;
+  }
+
+  override welcome(slot: number): void {
+    super.welcome(slot, undefined);
+    this.#client.welcomed();
+  }
+
+  override acked(id: Uint8Array, _seq: number, skipped: boolean): void {
+    this.#client.published((id[0]! << 8) | id[1]!, skipped);
+  }
+
+  override close(close: CloseEntry): void {
+    this.#client.closeDevice(this, close);
+  }
+
+  override closedByOwner(close: CloseEntry): void {
+    this.close(close);
+    this.#client.failUnanswered();
+  }
+}
+
+/** Answers go to what asked. */
+class MqttSubscriberCodec implements SubscriberCodec {
+  readonly encoding: Encoding;
+  readonly #follows: MqttFollows;
+
+  constructor(encoding: Encoding, follows: MqttFollows) {
+    this.encoding = encoding;
+    this.#follows = follows;
+  }
+
+  welcome(): undefined {}
+  notice(): undefined {}
+  gap(): undefined {}
+  draining(): undefined {}
+
+  problem({ code }: Problem): undefined {
+    this.#follows.failed(code);
+  }
+
+  answer(
+    _asked: Asked,
+    entries: readonly Entry[],
+    refused: readonly RefusedDevice[],
+    _filters: readonly FilterEntry[],
+    more: boolean,
+  ): undefined {
+    this.#follows.answered(entries, refused, more);
+  }
+
+  filterPage(filter: string, entries: readonly Entry[], more: boolean): undefined {
+    this.#follows.page(filter, entries, more);
+  }
+}
+
+export class MqttSubscriberSession extends SubscriberSession {
+  readonly #client: Client;
+  #fresh = true;
+  /** Events pass through the state machine, one by one. */
+  isAdapting = false;
+
+  constructor(admitted: Admitted, number: number, connectedAt: number, client: Client, version: 4 | 5) {
+    super(admitted, number, connectedAt, {
+      codec: new MqttSubscriberCodec(version === 4 ? Encoding.mqtt3 : Encoding.mqtt5, client.follows),
+      batched: false,
+      every: 0,
+      hold: false,
+      wanted: undefined,
+    });
+    this.#client = client;
+  }
+
+  /** What was kept of an earlier connection is wanted. */
+  resume(): void {
+    this.#fresh = false;
+  }
+
+  override get fresh(): boolean {
+    return this.#fresh;
+  }
+
+  override get silenceMsMin(): number {
+    return this.#client.silenceMsMin;
+  }
+
+  override get closable(): Closable {
+    return this.#client;
+  }
+
+  override welcome(slot: number): void {
+    super.welcome(slot, undefined);
+    this.#client.welcomed();
+  }
+
+  override close(close: CloseEntry): void {
+    this.#client.close(close);
+  }
+
+  override sendEvent(packet: Uint8Array): void {
+    const adapted = this.isAdapting && packet.length > 0 ? this.#client.adapt(packet) : packet;
+    if (adapted !== undefined && adapted.length > 0) super.sendEvent(adapted);
+  }
+
+  override sendOutbox(frames: OutboxFrames): void {
+    const outbox = this.takeOutbox();
+    this.cork(() => {
+      for (let at = 0; at < outbox.length && !this.closing; at += 2)
+        this.sendEvent(frames.bytes.subarray(outbox[at], outbox[at + 1]));
+    });
+  }
+}

@@ -1,0 +1,47 @@
+/** Packet ids of one client's events that are on their way to the owner. Each is answered once, whatever happens. */
+
+/** Events that the owner did not answer this long after another took its place are taken for lost, ms. */
+const LOST_AFTER_MS = 5000;
+
+export class Unanswered {
+  readonly #packetIds = new Set<number>();
+  /** Told of an event that will not be answered. */
+  readonly #lost: (packetId: number) => void;
+  #suspected: { readonly atMs: number; readonly packetIds: readonly number[] } | undefined;
+
+  constructor(lost: (packetId: number) => void) {
+    this.#lost = lost;
+  }
+
+  add(packetId: number): void {
+    this.#packetIds.add(packetId);
+  }
+
+  /** The owner has answered. @returns whether it was waited for */
+  answered(packetId: number): boolean {
+    return this.#packetIds.delete(packetId);
+  }
+
+  /** None of them will be answered. */
+  lose(): void {
+    for (const packetId of [...this.#packetIds]) this.#lose(packetId);
+  }
+
+  /** Another owner has taken over: what is not answered soon was in the hands of the one before. @param now hub clock, ms */
+  ownerReplaced(now: number): void {
+    if (this.#packetIds.size > 0)
+      this.#suspected = { atMs: now + LOST_AFTER_MS, packetIds: [...this.#packetIds] };
+  }
+
+  /** @param now hub clock, ms */
+  tick(now: number): void {
+    if (this.#suspected === undefined || now < this.#suspected.atMs) return;
+    const { packetIds } = this.#suspected;
+    this.#suspected = undefined;
+    for (const packetId of packetIds) this.#lose(packetId);
+  }
+
+  #lose(packetId: number): void {
+    if (this.#packetIds.delete(packetId)) this.#lost(packetId);
+  }
+}

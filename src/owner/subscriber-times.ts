@@ -1,0 +1,87 @@
+/**
+ * The times that hold for single subscribers, where they are not those of the settings: what is held or kept for how
+ * long, and how much silence a protocol allows for. Owner thread only.
+ */
+
+export interface SubscriberTimeSettings {
+  readonly subscriberInactiveAfterMs: number;
+  readonly subscriberRemoveAfterMs: number;
+}
+
+export class SubscriberTimes {
+  readonly #settings: SubscriberTimeSettings;
+  /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
+  readonly #held = new Map<number, number>();
+  /** By subscriber that is gone and whose session is kept for a time of its own: hub clock, ms, when that is over. */
+  readonly #kept = new Map<number, number>();
+  /** By connected subscriber whose protocol allows for more silence than the settings: how much, ms. */
+  readonly #silence = new Map<number, number>();
+
+  constructor(settings: SubscriberTimeSettings) {
+    this.#settings = settings;
+  }
+
+  /** Where removal is set to come before inactive, rows go without having been inactive. */
+  get firstMs(): number {
+    const { subscriberInactiveAfterMs, subscriberRemoveAfterMs } = this.#settings;
+    return Math.min(subscriberInactiveAfterMs, subscriberRemoveAfterMs);
+  }
+
+  /** Silence after which the subscriber is inactive, ms; Infinity: it is never silent. */
+  inactiveAfterMs(slot: number): number {
+    return this.#atLeast(slot, this.#settings.subscriberInactiveAfterMs);
+  }
+
+  /** Silence after which its subscriptions are removed, ms; Infinity: never. */
+  removeAfterMs(slot: number): number {
+    return this.#atLeast(slot, this.#settings.subscriberRemoveAfterMs);
+  }
+
+  /** How long to wait before its silence is looked at again, ms. */
+  lookAfterMs(slot: number, silentMs: number): number {
+    const leftMs = this.#atLeast(slot, this.firstMs) - silentMs;
+    return Number.isFinite(leftMs) ? leftMs : this.firstMs;
+  }
+
+  #atLeast(slot: number, ms: number): number {
+    return Math.max(ms, this.#silence.get(slot) ?? 0);
+  }
+
+  /** @param silenceMsMin no silence limit is shorter; 0: those of the settings hold */
+  connected(slot: number, silenceMsMin = 0): void {
+    this.#kept.delete(slot);
+    if (silenceMsMin > 0) this.#silence.set(slot, silenceMsMin);
+    else this.#silence.delete(slot);
+  }
+
+  disconnected(slot: number): void {
+    this.#held.delete(slot);
+    this.#silence.delete(slot);
+  }
+
+  hold(slot: number, untilMs: number): void {
+    this.#held.set(slot, untilMs);
+  }
+
+  endHold(slot: number): void {
+    this.#held.delete(slot);
+  }
+
+  /** Infinity: it holds nothing. */
+  heldUntilMs(slot: number): number {
+    return this.#held.get(slot) ?? Number.POSITIVE_INFINITY;
+  }
+
+  keep(slot: number, untilMs: number): void {
+    this.#kept.set(slot, untilMs);
+  }
+
+  endKeep(slot: number): void {
+    this.#kept.delete(slot);
+  }
+
+  /** Undefined: as long as the settings say. */
+  keptUntilMs(slot: number): number | undefined {
+    return this.#kept.get(slot);
+  }
+}

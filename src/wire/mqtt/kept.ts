@@ -1,0 +1,28 @@
+/** What an MQTT session keeps while its client is away, as text: the edges write and read it, the owner holds it. */
+import type { KeptSession } from './host.ts';
+
+type Kept = readonly [
+  subscriptions: readonly (readonly [filter: string, identifier: number, noLocal: 0 | 1])[],
+  packetIds: readonly number[],
+];
+
+export function encodeKept({ subscriptions, packetIds }: KeptSession): string {
+  const kept: Kept = [
+    subscriptions.map(({ filter, identifier, noLocal }) => [filter, identifier, noLocal ? 1 : 0]),
+    packetIds,
+  ];
+  return JSON.stringify(kept);
+}
+
+/** @param text as `encodeKept` wrote it */
+export function decodeKept(text: string): KeptSession {
+  const [subscriptions, packetIds] = JSON.parse(text) as Kept;
+  return {
+    subscriptions: subscriptions.map(([filter, identifier, noLocal]) => ({
+      filter,
+      identifier,
+      noLocal: noLocal === 1,
+    })),
+    packetIds,
+  };
+}

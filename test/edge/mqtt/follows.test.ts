@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import type { Ask } from '../../../src/edge/deliver/request-flow.ts';
+import type { FollowedDevices } from '../../../src/edge/deliver/retained.ts';
+import { MqttFollows } from '../../../src/edge/mqtt/follows.ts';
+import { type Entry, Refusal } from '../../../src/records/replies.ts';
+import { Kind } from '../../../src/wire/mqtt/templates.ts';
+
+const entry = (device: string, deviceSlot: number): Entry => ({
+  device,
+  deviceSlot,
+  rowState: 2,
+  deviceState: 1,
+  lastSeen: 0,
+  seq: 10,
+  epoch: 1,
+  generation: 5,
+  deviceStatus: '',
+});
+const NOBODY: ReadonlySet<string> = new Set();
+const ALL = Kind.message | Kind.status | Kind.presence | Kind.pong;
+
+function start() {
+  const asks: Ask[] = [];
+  const retained: number[][] = [];
+  const answers: (readonly number[])[] = [];
+  const follows = new MqttFollows({
+    request: (ask) => asks.push(ask),
+    sendRetained: ({ cells }: FollowedDevices) => retained.push([...cells]),
+  });
+  return { asks, retained, answers, follows, answer: (errors: readonly number[]) => answers.push(errors) };
+}
+
+describe('a SUBSCRIBE', () => {
+  it('is one request for each set of types, one after the other', () => {
+    const { asks, answers, follows, answer } = start();
+    follows.subscribe(
+      [
+        { name: 'a', kinds: Kind.message, retained: 0 },
+        { name: 'b', kinds: ALL, retained: 0 },
+        { name: 'c', kinds: Kind.message, retained: 0 },
+      ],
+      NOBODY,
+      answer,
+    );
+    expect(asks.map(({ named, types }) => [named?.devices, types])).toEqual([[['a', 'c'], Kind.message]]);
+    follows.answered([], [], false);
+    expect(asks.at(-1)).toMatchObject({ op: 'subscribe', named: { devices: ['b'] }, types: ALL });
+    expect(answers).toEqual([]);
+    follows.answered([], [], false);
+    expect(answers).toEqual([[0, 0, 0]]);
+  });
+
+  it('is answered with an error for each that is refused, and asks for none that is denied', () => {
+    const { asks, answers, follows, answer } = start();
+    const all = ['a', 'b', 'c'].map((name) => ({ name, kinds: ALL, retained: ALL }));
+    follows.subscribe(all, new Set(['b']), answer);
+    expect(asks[0]?.named?.devices).toEqual(['a', 'c']);
+    follows.answered([], [{ device: 'c', why: Refusal.full }], false);
+    expect(answers).toEqual([[0, 103, 106]]);
+  });
+
+  it('is answered at once when all are denied', () => {
+    const { asks, answers, follows, answer } = start();
+    follows.subscribe([{ name: '*', kinds: ALL, retained: 0 }], new Set(['*']), answer);
+    expect([asks, answers]).toEqual([[], [[103]]]);
+  });
+
+  it('is answered when the last page of its filters has come; retained events come after that', () => {
+    const { answers, retained, follows, answer } = start();
+    follows.subscribe([{ name: 'a.*', kinds: ALL, retained: Kind.message }], NOBODY, answer);
+    follows.answered([], [], false);
+    follows.page('a.*', [entry('a.1', 1)], true);
+    expect([answers, retained]).toEqual([[], []]);
+    follows.page('a.*', [entry('a.2', 2)], false);
+    expect(answers).toEqual([[0]]);
+    expect(retained).toEqual([[1, 5, 10, Kind.message, 2, 5, 10, Kind.message]]);
+    follows.page('a.*', [entry('a.3', 3)], false); // has just appeared: its events are live
+    expect(retained).toHaveLength(1);
+  });
+
+  it('does not wait for the pages of an owner that is gone', () => {
+    const { answers, follows, answer } = start();
+    follows.subscribe([{ name: 'a.*', kinds: ALL, retained: 0 }], NOBODY, answer);
+    follows.pagesLost(); // it has not been answered: it is asked again
+    expect(answers).toEqual([]);
+    follows.answered([], [], false);
+    follows.pagesLost();
+    expect(answers).toEqual([[0]]);
+  });
+
+  it('is answered when the request is refused as a whole', () => {
+    const { answers, follows, answer } = start();
+    follows.subscribe([{ name: 'a', kinds: ALL, retained: 0 }], NOBODY, answer);
+    follows.failed(111);
+    expect(answers).toEqual([[111]]);
+  });
+});
+
+describe('an UNSUBSCRIBE', () => {
+  it('is answered when the owner has answered', () => {
+    const { asks, follows } = start();
+    let isAnswered = false;
+    follows.unsubscribe(['a', 'b.*'], () => {
+      isAnswered = true;
+    });
+    expect(asks[0]).toMatchObject({ op: 'unsubscribe', named: { devices: ['a'], filters: ['b.*'] } });
+    expect(isAnswered).toBe(false);
+    follows.answered([], [], false);
+    expect(isAnswered).toBe(true);
+  });
+});

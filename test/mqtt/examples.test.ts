@@ -1,0 +1,124 @@
+/** The MQTT examples, run as their reader would, against a hub: their events arrive. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { programPath } from '../support/programs.ts';
+import { connect } from './client.ts';
+import { type MqttHub, startMqttHub } from './harness.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** Debian's has Debian's packages, whatever other Python comes first. */
+const pythons = ['python3', '/usr/bin/python3'];
+const python = pythons.find((command) => spawnSync(command, ['-c', 'import paho.mqtt']).status === 0);
+const hasMosquitto = programPath('mosquitto_pub') !== undefined;
+
+interface Example {
+  readonly child: ChildProcess;
+  /** stdout and stderr so far. */
+  readonly said: () => string;
+}
+
+/** In a process group of its own, since a shell's programs outlive it. */
+function run(command: string, args: readonly string[], env: Readonly<Record<string, string>>): Example {
+  const child = spawn(command, args, {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (said += text));
+  onTestFinished(() => {
+    if (child.pid !== undefined) end(child.pid);
+  });
+  return { child, said: () => said };
+}
+
+function end(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch {
+    // it has ended
+  }
+}
+
+describe('the examples over MQTT', () => {
+  let hub: MqttHub;
+  beforeAll(async () => {
+    hub = await startMqttHub({ leaveGraceMs: 300 });
+    return () => hub.stop();
+  });
+  const mqttEnv = (): Record<string, string> => ({
+    MQTT_URL: `mqtt://127.0.0.1:${hub.tcpPort}`,
+    MQTT_HOST: '127.0.0.1',
+    MQTT_PORT: String(hub.tcpPort),
+  });
+
+  /** Waits until the device has told a status and a measurement, or the measurement alone. */
+  async function hear(device: string, example: Example, field: string): Promise<void> {
+    const subscriber = await connect(hub, { clientId: `${device}-sub`, protocolVersion: 5 });
+    await subscriber.subscribe(`devices/${device}/message`);
+    const { payload } = await subscriber.next().catch((error: Error) => {
+      throw new Error(`${error.message}\nthe example said:\n${example.said()}`);
+    });
+    expect(JSON.parse(payload)).toHaveProperty(field);
+  }
+
+  it('mqtt-js publishes a temperature and says goodbye', async () => {
+    const example = run(process.execPath, ['examples/mqtt-js/device.js'], {
+      ...mqttEnv(),
+      DEVICE_ID: 'js-1',
+    });
+    const watcher = await connect(hub, { clientId: 'js-watcher' });
+    await watcher.subscribe(['devices/js-1/status', 'devices/js-1/presence']);
+    await hear('js-1', example, 'temperature');
+    await eventually('it hears that the hub has it', () => /°C is with the hub/.test(example.said()));
+    example.child.kill('SIGINT');
+    await once(example.child, 'exit');
+    await eventually('it is offline', () =>
+      watcher.inbox.some(({ payload }) => payload.includes('"offline"')),
+    );
+    const statuses = watcher.inbox.filter(({ topic }) => topic.endsWith('/status'));
+    expect(statuses.map(({ payload }) => payload)).toEqual(['measuring']);
+  });
+
+  it.each([
+    ['over TCP', () => `mqtt://127.0.0.1:${hub.tcpPort}`],
+    ['over WebSocket', () => `ws://127.0.0.1:${hub.subscriberPort}/mqtt`],
+  ])('mqtt-js follows, %s', async (_, url) => {
+    const filters = ['devices/followed/#', 'no/such/topic'];
+    const { said } = run(process.execPath, ['examples/mqtt-js/follow.js', ...filters], { MQTT_URL: url() });
+    await eventually('it follows', () => said().includes('following'));
+    expect(said()).toContain('no/such/topic: ');
+    const device = await connect(hub, { clientId: 'followed' });
+    await device.publish('devices/followed/message', 'hello', 1);
+    await eventually('it sees the event', () => said().includes('live devices/followed/message hello'));
+    await device.mqtt.endAsync();
+  });
+
+  it.skipIf(python === undefined)(
+    'mqtt-python publishes a temperature and sees whether anybody listens',
+    async () => {
+      const script = ['-u', 'examples/mqtt-python/device.py'];
+      const example = run(python ?? '', script, { ...mqttEnv(), DEVICE_ID: 'py-1' });
+      await eventually('it hears that nobody listens', () => example.said().includes('nobody listens'));
+      await hear('py-1', example, 'temperature');
+      await eventually('it hears that somebody does', () => example.said().includes('somebody listens'));
+      example.child.kill('SIGINT');
+      await once(example.child, 'exit');
+      expect(example.child.exitCode).toBe(0);
+    },
+  );
+
+  it.skipIf(!hasMosquitto)('mqtt-mosquitto publishes the load and follows devices', async () => {
+    const follower = run('stdbuf', ['-oL', 'sh', 'examples/mqtt-mosquitto/follow.sh'], mqttEnv());
+    const example = run('sh', ['examples/mqtt-mosquitto/device.sh'], { ...mqttEnv(), DEVICE_ID: 'sh-1' });
+    await hear('sh-1', example, 'load');
+    await eventually('the other script sees it', () =>
+      /^0 devices\/sh-1\/message \{"load"/m.test(follower.said()),
+    );
+    expect(follower.said()).toMatch(/^[01] devices\/sh-1\/presence \{"state":"online"/m);
+  });
+});

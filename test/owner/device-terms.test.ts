@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { DeviceTerms } from '../../src/owner/device-terms.ts';
+import { EventField, EventFlag, eventBytes } from '../../src/records/event.ts';
+import { EventType } from '../../src/wire/events.ts';
+
+const SLOT = 3;
+const terms = (): DeviceTerms => new DeviceTerms({ deviceStaleAfterMs: 60_000, deviceLeaveGraceMs: 15_000 });
+const will = {
+  session: 64,
+  type: EventType.status,
+  payloadIsJson: true,
+  delayMs: Number.POSITIVE_INFINITY,
+  status: 'gone',
+  payload: Buffer.from('gone'),
+} as const;
+
+describe('the will of a device', () => {
+  it('is an event, once', () => {
+    const wills = terms();
+    wills.setWill(SLOT, will);
+    const views = wills.takeWill(SLOT, 1000, 5)!;
+    const bytes = eventBytes(views, 0);
+    expect(views.u8[EventField.type]).toBe(EventType.status);
+    expect(views.u8[EventField.flags]).toBe(EventFlag.asPublished | EventFlag.payloadIsJson);
+    expect(views.f64[EventField.at >> 3]).toBe(1000);
+    expect(Buffer.from(views.u8.subarray(EventField.body, bytes)).toString()).toBe('gonegone');
+    expect(wills.takeWill(SLOT, 1000, 5)).toBeUndefined();
+  });
+
+  it('is forgotten with a goodbye', () => {
+    const wills = terms();
+    wills.setWill(SLOT, will);
+    wills.left(SLOT, true);
+    expect(wills.takeWill(SLOT, 1000, 5)).toBeUndefined();
+  });
+
+  it('shortens the leave grace, and never lengthens it', () => {
+    const wills = terms();
+    expect(wills.graceMs(SLOT)).toBe(15_000);
+    wills.setWill(SLOT, { ...will, delayMs: 2000 });
+    expect(wills.graceMs(SLOT)).toBe(2000);
+    wills.setWill(SLOT, { ...will, delayMs: 60_000 });
+    expect(wills.graceMs(SLOT)).toBe(15_000);
+    wills.setWill(SLOT, will);
+    expect(wills.graceMs(SLOT)).toBe(15_000);
+  });
+
+  it('does not change with the bytes that it came in', () => {
+    const wills = terms();
+    const payload = Buffer.from('first');
+    wills.setWill(SLOT, { ...will, status: '', payload });
+    payload.write('later');
+    const views = wills.takeWill(SLOT, 0, 0)!;
+    const bytes = eventBytes(views, 0);
+    expect(Buffer.from(views.u8.subarray(EventField.body, bytes)).toString()).toBe('first');
+  });
+
+  it('waits for its device where that waits until an older session has been let go', () => {
+    const wills = terms();
+    wills.setWill(undefined, will);
+    expect(wills.takeWill(SLOT, 0, 0)).toBeUndefined();
+    wills.joined(will.session, SLOT);
+    expect(wills.takeWill(SLOT, 0, 0)).toBeDefined();
+    wills.setWill(undefined, will);
+    wills.gaveUp(will.session);
+    wills.joined(will.session, SLOT);
+    expect(wills.takeWill(SLOT, 0, 0)).toBeUndefined();
+  });
+
+  it('is forgotten when another session has the device', () => {
+    const wills = terms();
+    wills.setWill(SLOT, will);
+    wills.joined(128, SLOT);
+    expect(wills.takeWill(SLOT, 0, 0)).toBeUndefined();
+  });
+});
+
+describe('the silence of a device', () => {
+  it('may be longer than the settings say, while it is connected', () => {
+    const all = terms();
+    all.joined(64, SLOT, 90_000);
+    expect(all.staleAfterMs(SLOT)).toBe(90_000);
+    all.confirmed(SLOT, Number.POSITIVE_INFINITY);
+    expect(all.staleAfterMs(SLOT)).toBe(Number.POSITIVE_INFINITY);
+    all.left(SLOT, false);
+    expect(all.staleAfterMs(SLOT)).toBe(60_000);
+  });
+});

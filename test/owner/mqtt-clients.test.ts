@@ -1,0 +1,158 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
+import { createRing, RingConsumer, RingProducer } from '../../src/memory/ring.ts';
+import { EdgeLink } from '../../src/owner/edge-link.ts';
+import { MqttClients } from '../../src/owner/mqtt-clients.ts';
+import { FromOwnerRecord, readClosed, readRegistered } from '../../src/records/replies.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+const RING_BYTES = 1 << 16;
+const ID = 'client';
+/** Sessions of edge 0 and edge 1: the lowest bits name the edge. */
+const [FIRST, SECOND, THIRD, ELSEWHERE] = [64, 128, 192, 65];
+
+describe('MQTT clients of one id', () => {
+  let clock: FakeClock;
+  let consumers: RingConsumer[];
+  let links: EdgeLink[];
+  let dropped: string[];
+  let clients: MqttClients;
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    dropped = [];
+    const rings = [createRing(RING_BYTES), createRing(RING_BYTES)];
+    consumers = rings.map((ring) => new RingConsumer(ring));
+    links = rings.map((ring) => new EdgeLink(new RingProducer(ring), new Ringer(createDoorbell())));
+    clients = new MqttClients({ links, clock, drop: (id) => dropped.push(id) });
+  });
+
+  const register = (session: number, { clean = false, again = false } = {}): void =>
+    clients.register({ session, id: ID, clean, again });
+  const leave = (session: number, keepMs = 0, kept = ''): void =>
+    clients.deregister({ session, keepMs, kept });
+
+  /** What the edges were told since the last call. */
+  function told(): string[] {
+    for (const link of links) link.flush();
+    return consumers.flatMap((ring) => {
+      const said: string[] = [];
+      for (let offset = ring.next(); offset >= 0; offset = ring.next()) {
+        if (ring.kind === FromOwnerRecord.Closed) {
+          const { session, code } = readClosed(ring.views, offset);
+          said.push(`close ${session} ${code}`);
+        } else {
+          const { session, present, kept } = readRegistered(ring.views, offset);
+          said.push(present ? `in ${session} with ${kept}` : `in ${session}`);
+        }
+      }
+      return said;
+    });
+  }
+
+  it('lets the first one in at once', () => {
+    register(FIRST);
+    expect(told()).toEqual([`in ${FIRST}`]);
+  });
+
+  it('closes an older one, and lets the newer one in when that has left, with what it kept', () => {
+    register(FIRST);
+    told();
+    register(ELSEWHERE);
+    expect(told()).toEqual([`close ${FIRST} 4004`]);
+    leave(FIRST, 1000, 'what it kept');
+    expect(told()).toEqual([`in ${ELSEWHERE} with what it kept`]);
+  });
+
+  it('closes one that waits when a third one comes', () => {
+    register(FIRST);
+    register(SECOND);
+    told();
+    register(THIRD);
+    expect(told()).toEqual([`close ${SECOND} 4004`]);
+    leave(SECOND);
+    leave(FIRST);
+    expect(told()).toEqual([`in ${THIRD}`]);
+  });
+
+  it('keeps what one left for as long as it says', () => {
+    register(FIRST);
+    leave(FIRST, 1000, 'kept');
+    clock.nowMs += 999;
+    register(SECOND);
+    expect(told()).toEqual([`in ${FIRST}`, `in ${SECOND} with kept`]);
+    leave(SECOND, 1000, 'kept again');
+    clock.nowMs += 1000;
+    clients.tick(clock.now());
+    expect(clients.keptCount).toBe(0);
+    register(THIRD);
+    expect(told()).toEqual([`in ${THIRD}`]);
+  });
+
+  it('keeps an empty session too', () => {
+    register(FIRST);
+    leave(FIRST, 1000, '');
+    register(SECOND);
+    expect(told()).toEqual([`in ${FIRST}`, `in ${SECOND} with `]);
+  });
+
+  it('drops what is kept, and the subscriptions, when one starts anew', () => {
+    register(FIRST);
+    leave(FIRST, 1000, 'kept');
+    register(SECOND, { clean: true });
+    expect(told()).toEqual([`in ${FIRST}`, `in ${SECOND}`]);
+    expect(dropped).toEqual([ID]);
+    leave(SECOND);
+    register(THIRD, { clean: true });
+    expect(dropped).toEqual([ID]); // there was nothing to drop
+  });
+
+  it('forgets what an operator ends', () => {
+    register(FIRST);
+    leave(FIRST, 1000, 'kept');
+    clients.forget(ID);
+    register(SECOND);
+    expect(told()).toEqual([`in ${FIRST}`, `in ${SECOND}`]);
+  });
+
+  it('lets the next one in when the edge of the older one is gone', () => {
+    register(ELSEWHERE);
+    register(FIRST);
+    told();
+    clients.leaveAll(1);
+    expect(told()).toEqual([`in ${FIRST}`]);
+  });
+
+  it('forgets one that waits on an edge that is gone', () => {
+    register(FIRST);
+    register(ELSEWHERE);
+    told();
+    clients.leaveAll(1);
+    leave(FIRST);
+    expect(told()).toEqual([]);
+    register(SECOND);
+    expect(told()).toEqual([`in ${SECOND}`]);
+  });
+
+  it('believes the edges after the owner was replaced', () => {
+    register(FIRST, { again: true });
+    register(SECOND);
+    expect(told()).toEqual([`close ${FIRST} 4004`]);
+    leave(FIRST);
+    expect(told()).toEqual([`in ${SECOND}`]);
+    register(ELSEWHERE, { again: true });
+    expect(told()).toEqual([`close ${ELSEWHERE} 4004`]);
+  });
+
+  it('lets go of the sessions kept longest when all together take too much', () => {
+    const text = 'x'.repeat(400_000);
+    for (let i = 0; i < 100; i++) {
+      const session = (i + 1) * 64;
+      clients.register({ session, id: `client-${i}`, clean: false, again: false });
+      clients.deregister({ session, keepMs: 1000, kept: text });
+      told();
+    }
+    expect(clients.keptCount).toBeLessThan(100);
+    expect(clients.keptCount).toBeGreaterThan(50);
+  });
+});
