@@ -18,7 +18,6 @@ import {
 import { EventField, EventFlag, eventBytes, eventOf } from '../records/event.ts';
 import type { Join, Will } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
-import { EventType } from '../wire/events.ts';
 import type { DeviceHomes } from './device-homes.ts';
 import { DeviceTerms } from './device-terms.ts';
 import type { DevicesDeps } from './devices-deps.ts';
@@ -386,7 +385,8 @@ export class Devices {
     if (statusBytes > 0 && !registry.setDeviceStatus(slot, views.u8, start, statusBytes))
       counters.add(Counter.refusedTexts);
     const isHeard = rows.active[slot] !== 0;
-    if (!isHeard && !this.#takesNumber(slot, views.u8[offset + EventField.type]!)) return false;
+    if (!isHeard && !history.takesNumber(views.u8[offset + EventField.type]!, rows.waiting[slot] !== 0))
+      return false;
     const seq = rows.seq[slot]! + 1;
     history.append(slot, seq, views, offset, bytes); // first: no number is taken that history knows nothing of
     rows.seq[slot] = seq;
@@ -396,15 +396,5 @@ export class Devices {
       if (!links[edge]!.event(views, offset, bytes, slot, seq)) counters.add(Counter.droppedFanoutFull);
     }
     return isHeard;
-  }
-
-  /**
-   * Whether an event that nobody listens to takes a number: with history, when it is kept; without, when a subscriber
-   * may come back that is to see the hole.
-   */
-  #takesNumber(slot: number, type: number): boolean {
-    const { registry, history } = this.#deps;
-    if (history.isOn) return type !== EventType.pong;
-    return registry.devices.rows.waiting[slot] !== 0;
   }
 }

@@ -162,20 +162,12 @@ export class Owner {
       rows,
       clients,
     });
+    const parts = { ...pages, devices, subscribers, scopes, filters, sweep, sweeps, rows, history, links };
     this.#cluster = createCluster(deps, {
-      ...pages,
-      devices,
-      subscribers,
-      scopes,
-      filters,
-      sweep,
-      rows,
-      history,
-      links,
+      ...parts,
       operator: this.#operator,
       wheel: this.#deviceTimers,
-      subscriberWheel: this.#subscriberTimers,
-      sweeps: this.#sweeps,
+      subscriberWheel: wheel,
     });
     if (deps.takesOver === true) {
       this.#recovery = new Recovery({
