@@ -24,6 +24,7 @@ import {
   readInterest,
   readJoined,
   readLeft,
+  readProbe,
   readRegistered,
   readRelease,
 } from '../records/replies.ts';
@@ -420,6 +421,9 @@ export class Edge {
         this.mqtt.registered(session, present ? kept : undefined);
         return;
       }
+      case FromOwnerRecord.Probe:
+        this.#sessions.get(readProbe(views, offset).session)?.ping();
+        return;
       case FromOwnerRecord.Release:
         this.#release(readRelease(views, offset).session);
         return;
@@ -526,6 +530,7 @@ export class Edge {
 /** @param again told to a new owner, of a peer that an earlier one had welcomed */
 function joinOf(session: EdgeSession, again: boolean): Omit<Join, 'ticket'> {
   const { number, kind, actor, connectedAt, hold, fresh, silenceMsMin, wantsInterest: interest } = session;
+  const generated = session.isAnonymous;
   return {
     session: number,
     kind,
@@ -536,6 +541,7 @@ function joinOf(session: EdgeSession, again: boolean): Omit<Join, 'ticket'> {
     interest,
     fresh,
     silenceMsMin,
+    generated,
     gateway: session.gatewayId,
   };
 }

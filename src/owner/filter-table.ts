@@ -21,6 +21,9 @@ export class FilterTable {
   /** Filters by the length of their prefix. */
   readonly #lengths = new Map<number, number>();
 
+  /** A prefix has its first filter, or has lost its last. */
+  prefixesChanged: () => void = () => {};
+
   constructor(memory: SharedArrayBuffer, subscribers: SubscriberSlab, arena: Arena) {
     this.slab = attachSlab(filterColumns, memory);
     this.#subscribers = subscribers;
@@ -89,7 +92,10 @@ export class FilterTable {
     this.#subscribers.rows.filterCount[subscriber]! -= 1;
     const same = this.#byPrefix.get(prefix)!;
     same.delete(slot);
-    if (same.size === 0) this.#byPrefix.delete(prefix);
+    if (same.size === 0) {
+      this.#byPrefix.delete(prefix);
+      this.prefixesChanged();
+    }
     const count = this.#lengths.get(prefix.length)! - 1;
     if (count === 0) this.#lengths.delete(prefix.length);
     else this.#lengths.set(prefix.length, count);
@@ -125,6 +131,16 @@ export class FilterTable {
       slots.push(slot);
     }
     return slots;
+  }
+
+  /** Whether any filter has this prefix. */
+  hasPrefix(prefix: string): boolean {
+    return this.#byPrefix.has(prefix);
+  }
+
+  /** Of all filters, each once. */
+  prefixes(): string[] {
+    return [...this.#byPrefix.keys()];
   }
 
   /** Visits each filter that matches the id. */
@@ -170,8 +186,10 @@ export class FilterTable {
     this.#subscribers.rows.filterCount[subscriber]! += 1;
     const prefix = this.prefix(slot);
     const same = this.#byPrefix.get(prefix);
-    if (same === undefined) this.#byPrefix.set(prefix, new Set([slot]));
-    else same.add(slot);
+    if (same === undefined) {
+      this.#byPrefix.set(prefix, new Set([slot]));
+      this.prefixesChanged();
+    } else same.add(slot);
     this.#lengths.set(prefix.length, (this.#lengths.get(prefix.length) ?? 0) + 1);
   }
 }

@@ -47,6 +47,9 @@ export class Filters {
   readonly #pages: FilterPages;
   readonly #requests: FilterRequests;
 
+  /** Filters may follow a device that they could not until now; undefined: any device. */
+  allowed: (device: number | undefined) => void = () => {};
+
   constructor(deps: FiltersDeps) {
     this.#deps = deps;
     this.#gone = new GoneDevices(deps.registry, deps.subscriptions);
@@ -57,6 +60,11 @@ export class Filters {
   /** Whether a step has something to do. */
   get hasReady(): boolean {
     return this.#ready.size > 0 || this.#gone.size > 0;
+  }
+
+  /** Whether devices are on their way to the session, or to any. */
+  isBusy(session?: number): boolean {
+    return session === undefined ? this.#jobs.size > 0 : this.#jobs.has(session);
   }
 
   /** A request that names filters, beside devices or not. */
@@ -165,11 +173,20 @@ export class Filters {
   /** The pair was denied and is not any more: the subscriber's filters may follow the device. */
   rematch(subscriber: number, device: number): void {
     const { registry } = this.#deps;
+    this.allowed(device);
     if (registry.filters.count(subscriber) === 0 || registry.devices.rows.known[device] === 0) return;
     const id = registry.deviceId(device);
     for (const slot of registry.filters.ofSubscriber(subscriber)) {
       if (id.startsWith(registry.filters.prefix(slot))) this.#gain(slot, subscriber, device, id);
     }
+  }
+
+  /** Filters that another node kept: what they match is followed, in their state. */
+  rescanOf(subscriber: number): void {
+    const { registry } = this.#deps;
+    const session = registry.subscribers.rows.session[subscriber]!;
+    for (const slot of registry.filters.ofSubscriber(subscriber))
+      this.#rescanFilter(slot, subscriber, session);
   }
 
   /**
@@ -178,6 +195,7 @@ export class Filters {
    */
   rescan(before: AccessRules): void {
     const { registry } = this.#deps;
+    this.allowed(undefined);
     const { subscriber, state } = registry.filters.slab.rows;
     for (let slot = 0; slot < highWater(registry.filters.slab); slot++) {
       if (state[slot] === RowState.none) continue;

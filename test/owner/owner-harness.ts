@@ -9,7 +9,8 @@ import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
-import { Owner, type OwnerDeps } from '../../src/owner/owner.ts';
+import { Owner } from '../../src/owner/owner.ts';
+import type { OwnerDeps } from '../../src/owner/owner-deps.ts';
 import { createPresence, type PresenceCapacity, PresenceReader } from '../../src/presence/table.ts';
 import { type OperatorResult, ToOwner } from '../../src/records/commands.ts';
 import { EventField } from '../../src/records/event.ts';
@@ -126,7 +127,15 @@ export class OwnerHarness {
     const request = ++this.#requests;
     this.#asked.set(request, 'subscribe');
     const devices: readonly string[] = [];
-    writeRequest(this.#toOwner, { session, request, op: 'subscribe', devices, filters, types: ALL_TYPES });
+    writeRequest(this.#toOwner, {
+      session,
+      request,
+      op: 'subscribe',
+      devices,
+      filters,
+      types: ALL_TYPES,
+      past: false,
+    });
     this.poll();
   }
 
@@ -144,6 +153,7 @@ export class OwnerHarness {
       again: false,
       hold: false,
       interest: false,
+      generated: false,
       gateway: '',
     });
     this.poll();
@@ -165,7 +175,15 @@ export class OwnerHarness {
   ask(session: number, op: OpName, devices?: readonly string[]): Frame {
     const request = ++this.#requests;
     this.#asked.set(request, op);
-    writeRequest(this.#toOwner, { session, request, op, devices, filters: [], types: ALL_TYPES });
+    writeRequest(this.#toOwner, {
+      session,
+      request,
+      op,
+      devices,
+      filters: [],
+      types: ALL_TYPES,
+      past: false,
+    });
     this.poll();
     let answer: Frame | undefined;
     for (;;) {
