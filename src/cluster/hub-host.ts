@@ -56,6 +56,8 @@ export interface HubHostDeps {
 
 /** A list of changes is cut into records of this size, bytes. */
 const APPLY_BYTES = 64 * 1024;
+/** From noting the time to sending a ping, ms. */
+const PROBE_DELAY_MS = 2;
 /** Between two readings of the event counters, ms. */
 const RATE_MS = 1000;
 
@@ -296,7 +298,8 @@ export class HubHost implements ClusterHost {
 
   ping(kind: HomeKind, id: string): void {
     this.#probes.push({ kind, id, atMs: Math.floor(this.#deps.clock.now()) });
-    this.#tell(fromLink.ping, { kind, id });
+    // Times are whole ms: an answer must not come within the same one.
+    setTimeout(() => this.#tell(fromLink.ping, { kind, id }), PROBE_DELAY_MS);
   }
 
   // Operators.
