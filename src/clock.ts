@@ -57,3 +57,13 @@ export function toWallMs(clock: Clock, monotonicMs: number): number {
   }
   return Math.round(zero + monotonicMs);
 }
+
+/**
+ * The opposite: a wall-clock time as a monotonic one, whole ms. The monotonic clock starts with the machine: what was
+ * before is negative. 0 stays what it means, never; a time in the future, after the wall clock was set back, counts as now.
+ */
+export function toMonotonicMs(clock: Clock, wallMs: number): number {
+  if (wallMs === 0) return 0;
+  const monotonicMs = Math.floor(clock.now() - Math.max(0, clock.wallNow() - wallMs));
+  return monotonicMs === 0 ? -1 : monotonicMs;
+}

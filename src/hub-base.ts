@@ -63,13 +63,15 @@ export async function layBase(
   const { transport, reason } = await chooseTransport(settings.transport, tls);
   const tokens = readTokenConfig(settings, readTextFile);
   const counts = countThreads(settings, transport, logger);
-  const edges = planEdges(counts);
+  const edges = planEdges({ ...counts, cluster: settings.clusterNatsUrl.length > 0 });
+  const clusterEdge = edges.find(({ role }) => role === 'cluster')?.edge;
   const { maxDevices: devices, maxSubscribers: subscribers, maxSubscriptions: subscriptions } = settings;
   const { maxMessageBytes, maxConnections } = settings;
   const files = fileBudget(edges.length - 1);
   const connectionsMax = maxConnections === 'auto' ? files.connections : maxConnections;
   const limits = { maxMessageBytes, connectionsMax, historyBytes: resolveHistoryBytes(settings) };
-  const memory = createHubMemory({ devices, subscribers, subscriptions }, limits, edges.length);
+  const capacity = { devices, subscribers, subscriptions };
+  const memory = createHubMemory(capacity, limits, edges.length, clusterEdge);
   const activity = new Activity(logger);
   const main = attachEdge({
     shared: memory,

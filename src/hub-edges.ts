@@ -52,7 +52,7 @@ export async function startThreads(
   slow: EdgeThreadsDeps['slow'],
 ): Promise<EdgeThreads | undefined> {
   const { settings, logger, memory, main, reloader, files, crashes, failed } = base;
-  const edges = base.edges.filter(({ edge }) => edge !== MAIN_EDGE);
+  const edges = base.edges.filter(({ edge, role }) => edge !== MAIN_EDGE && role !== 'cluster');
   if (edges.length === 0) return undefined;
   const { taps } = main.edge.publisher;
   const threads = await EdgeThreads.start({

@@ -6,12 +6,14 @@ import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { adminOptions, historyOf } from './hub-admin.ts';
 import { type Base, layBase } from './hub-base.ts';
+import { joined, leaveAll, operateOf, startCluster } from './hub-cluster.ts';
 import { openListener, openMqtt, startThreads, stopThreads } from './hub-edges.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
 import type { ReloadAnswer, ReloadSource } from './reload.ts';
 import { packageVersion, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
+import type { ClusterThread } from './supervise/cluster-thread.ts';
 import { connectionsOf } from './supervise/connections.ts';
 import { descriptorReserve } from './supervise/descriptor-reserve.ts';
 import type { PlannedEdge } from './supervise/edge-plan.ts';
@@ -63,7 +65,9 @@ type Undo = (() => unknown)[];
  * Starts a hub in this process, with threads of its own.
  * @param failed called once when a thread of the hub ends by itself: the process should drain and end
  * @param load reads the settings again, for a reload; absent: a reload reads the files again that they name
+ * @param ending the process is to end: a hub that still waits for its cluster does not start
  * @throws ListenError when a port cannot be bound
+ * @throws ClusterRefused when it can not be part of the cluster
  * @throws KeyError when the file of the public key, the certificate or its key cannot be used
  * @throws SnapshotRefused when there is a snapshot that cannot be restored, or none could be written
  */
@@ -72,6 +76,7 @@ export async function startHub(
   logger: Logger,
   failed: (failure: Error) => void,
   load?: () => ReloadSource,
+  ending?: AbortSignal,
 ): Promise<Hub> {
   const snapshot = snapshotSource(settings);
   const given = () => ({ settings, problems: [], rulesBrokenBy: () => [] });
@@ -114,7 +119,7 @@ export async function startHub(
   ];
   try {
     const isRestored = restored?.from !== undefined;
-    return await openHub(base, { owner, rules, snapshots, bells, ownerAway, isRestored }, undo);
+    return await openHub(base, { owner, rules, snapshots, bells, ownerAway, isRestored, ending }, undo);
   } catch (error) {
     await doAll(undo, endStepMsMax(settings));
     throw error;
@@ -130,6 +135,7 @@ interface Started {
   readonly ownerAway: Int32Array;
   /** There was a hub before this one, and what it knew. */
   readonly isRestored: boolean;
+  readonly ending: AbortSignal | undefined;
 }
 
 /** Opens the listeners: the admin's first, which says how far the others are. */
@@ -146,6 +152,9 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const health = new Health(beatingThreads(memory, base.edges));
   let threads: EdgeThreads | undefined;
   let draining = false;
+  const cluster = await startCluster(base, started, (name, body) => admin.call(name, body));
+  if (cluster !== undefined) undo.unshift(() => cluster.stop());
+  let isJoined = cluster === undefined;
   const admin = await startAdmin(adminOptions(settings, base.tls), {
     ...figures,
     version: packageVersion(),
@@ -160,28 +169,35 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
       owner: owner.restarts,
       ingest: threads?.restartsOf('ingest') ?? 0,
       fanout: threads?.restartsOf('fanout') ?? 0,
+      ...(cluster && { cluster: cluster.restarts }),
     }),
     notReady: () => {
       if (draining) return 'draining';
+      if (!isJoined) return 'the hub is joining its cluster';
       const isAway = Atomics.load(ownerAway, 0) === 1;
       return isAway ? 'the owner thread is being started anew' : (health.reason ?? overload.reason);
     },
     notAlive: () => health.deadReason,
     lateSeconds: (thread) => health.lateSeconds(thread),
-    operate: (command) => owner.operate(command),
+    operate: operateOf(base, started, cluster),
     ...adminTokens(main.admission.verifier),
     rules,
     snapshots,
-    ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, base.edges, owner, threads) }),
+    ...(settings.faultInjection && {
+      fault: (fault: Fault) => inject(fault, base.edges, owner, threads, cluster),
+    }),
     connections: (sessions) => connectionsOf(sessions, main.edge, threads),
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
     reload: () => reloader.reload(),
     activity: base.activity,
     webhooks,
+    ...(cluster && { cluster }),
     failed: (error) => logger.error({ err: error }, 'an admin request failed'),
   });
   undo.unshift(() => admin.close());
+  if (cluster !== undefined) await joined(cluster, started.ending);
+  isJoined = true;
   await webhooks?.start();
   undo.unshift(() => webhooks?.stop());
   const devices = await openListener(base, 'device');
@@ -211,15 +227,16 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
   });
   main.poller.wake();
-  snapshots?.start();
+  await snapshots?.start();
   descriptorReserve.keep();
   undo.push(() => descriptorReserve.release());
 
   let drained: Promise<Drained> | undefined;
   const drain = async (): Promise<Drained> => {
     draining = true;
+    cluster?.drain();
     const goodbye = () => sayGoodbye(settings, memory, main.edge, threads);
-    const failures = await doAll([goodbye, ...undo], endStepMsMax(settings));
+    const failures = await doAll([goodbye, () => leaveAll(cluster, owner), ...undo], endStepMsMax(settings));
     return { isSnapshotLost: snapshots?.isLastLost ?? false, failures };
   };
   return {
@@ -255,7 +272,12 @@ function inject(
   edges: readonly PlannedEdge[],
   owner: OwnerThread,
   threads: EdgeThreads | undefined,
+  cluster: ClusterThread | undefined,
 ): void {
+  if (fault.thread === 'cluster') {
+    cluster?.fault();
+    return;
+  }
   if (fault.thread === 'owner') {
     owner.fault(fault.how, fault.ms);
     return;

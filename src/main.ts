@@ -42,7 +42,8 @@ async function serve(settings: Settings, warnings: readonly string[]): Promise<v
   const logger = createLogger(settings);
   for (const warning of warnings) logger.warn(warning);
   endWithNpm(process.env);
-  const { end, bug } = endingOf(settings, logger, () => starting);
+  const ending = new AbortController();
+  const { end, bug } = endingOf(settings, logger, () => starting, ending);
   process.on('uncaughtException', (error) => bug(error, 'the main thread met a bug; draining'));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal));
   // Before the start: to a process that has not said otherwise, SIGHUP is the end.
@@ -52,13 +53,18 @@ async function serve(settings: Settings, warnings: readonly string[]): Promise<v
     logger,
     (failure) => bug(failure, 'a thread of the hub ended; draining'),
     explainSettingsOfProcess,
+    ending.signal,
   );
   let hub: Hub;
   try {
     hub = await starting;
   } catch (error) {
+    if (ending.signal.aborted) process.exit(0);
     const expected =
-      error instanceof ListenError || error instanceof SnapshotRefused || error instanceof KeyError;
+      error instanceof ListenError ||
+      error instanceof SnapshotRefused ||
+      error instanceof KeyError ||
+      isClusterRefused(error);
     process.stderr.write(`dat: ${expected ? error.message : `cannot start: ${String(error)}`}\n`);
     process.exit(exitCodeOf(error));
   }
@@ -78,13 +84,14 @@ async function serve(settings: Settings, warnings: readonly string[]): Promise<v
 
 /**
  * How the process ends: the hub is drained once, whoever asks, and the worst that happened decides the exit code.
- * @param hub the one to drain, as soon as it has started
+ * @param hub the one to drain, as soon as it has started @param ending ends a start that waits
  */
-function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>) {
+function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>, ending: AbortController) {
   let isEnding = false;
   let metBug = false;
   const drain = async (): Promise<void> => {
     isEnding = true;
+    ending.abort(new Error('the process is to end'));
     // Also keeps the process here: an event loop that runs empty would end it with 0.
     setTimeout(() => {
       logger.fatal('the drain does not end; ending without it');
@@ -103,7 +110,7 @@ function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>) {
   };
   return {
     end(signal: NodeJS.Signals): void {
-      if (isEnding) process.exit(EXIT_SECOND_SIGNAL);
+      if (isEnding) endBySignal(signal);
       logger.info({ signal }, 'draining');
       void drain();
     },
@@ -115,10 +122,26 @@ function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>) {
   };
 }
 
+/**
+ * Ends the process at once. `process.exit` would stop the threads first, and one that is stopped while it has sockets
+ * aborts the process.
+ */
+function endBySignal(signal: NodeJS.Signals): never {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  process.exit(EXIT_SECOND_SIGNAL); // process 1 of a container survives its own signals
+}
+
 /** A snapshot or a key that cannot be used does not mend by starting again: the code is that of wrong settings. */
 function exitCodeOf(error: unknown): number {
-  if (error instanceof SnapshotRefused || error instanceof KeyError) return EXIT_CONFIG;
+  if (error instanceof SnapshotRefused || error instanceof KeyError || isClusterRefused(error))
+    return EXIT_CONFIG;
   return error instanceof ListenError ? EXIT_UNAVAILABLE : EXIT_SOFTWARE;
+}
+
+/** The class is loaded only where there is a cluster. */
+function isClusterRefused(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ClusterRefused';
 }
 
 /** What a person at a terminal needs first. */

@@ -120,6 +120,7 @@ describe('the help', () => {
       'Delivery:',
       'Capacity:',
       'History:',
+      'Cluster:',
       'Running:',
     ]);
   });

@@ -19,6 +19,8 @@ const task = workerData as OwnerTask;
 const { memory, settings, port, snapshot } = task;
 const bells = [...task.bells];
 const counters = new Counters(memory.ownerCounters);
+const { clusterEdge } = memory;
+const cluster = clusterEdge === undefined ? undefined : await clusterSide(clusterEdge);
 const owner = new Owner({
   presence: memory.presence,
   history: memory.history,
@@ -33,6 +35,7 @@ const owner = new Owner({
   settings,
   rules: task.rules,
   takesOver: task.takesOver,
+  cluster,
 });
 const result = snapshot && restoreSnapshot(snapshot, owner.restorer);
 if (result?.ok === false) {
@@ -47,3 +50,11 @@ if (result?.ok === false) {
 }
 port.close();
 for (const bell of bells) bell.close();
+
+/** Loaded only where it is needed. */
+async function clusterSide(edge: number) {
+  const { Cluster } = await import('../src/owner/cluster/cluster.ts');
+  const { historyTtlMs, maxMessageBytes } = settings;
+  const create = (context: ConstructorParameters<typeof Cluster>[0]) => new Cluster(context);
+  return { edge, historyTtlMs, maxMessageBytes, create };
+}

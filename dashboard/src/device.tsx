@@ -74,11 +74,12 @@ export function Device({ device, entry, now, startedAt, gaps, onEvents }: Device
 
 function factsOf(entry: DeviceEntry | undefined, now: number): [name: string, value: string][] {
   if (entry === undefined) return [['Status', NOTHING]];
-  const { status, lastSeen, connectedAt, seq, subscribers } = entry;
+  const { status, lastSeen, connectedAt, gateway, seq, subscribers } = entry;
   return [
     ['Status', status ?? NOTHING],
     ['Last seen', ago(lastSeen, now)],
     ['Connected since', connectedAt === null ? NOTHING : dateTime(connectedAt)],
+    ...(gateway === undefined ? [] : ([['Through gateway', gateway]] as [string, string][])),
     ['Events', integer(seq)],
     ['Active subscribers', integer(subscribers.active)],
     [

@@ -6,6 +6,7 @@ import { hostCheck } from '../access/hosts.ts';
 import { originAllowed } from '../wire/origin.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, quote } from './errors.ts';
+import { isNodeCall } from './nodes.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -26,6 +27,10 @@ export function accessHook(options: AdminOptions, deps: AdminDeps): AccessHook {
   const authorize = authorizer(options, deps);
   const isHostAllowed = hostCheck(options, options.adminToken !== '');
   return async (request, reply) => {
+    if (isNodeCall(request)) {
+      request.operator = 'another node';
+      return undefined;
+    }
     const { host } = request.headers;
     const isHealth = openPaths.has(request.routeOptions.url ?? '');
     // A client that names no host is no browser.

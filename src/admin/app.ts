@@ -25,6 +25,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The text of the body's `data`, '' where it has none; only with `keepsData`. */
     dataText: string;
+    /** The body as it was written, for another node. */
+    bodyText: string;
   }
 }
 
@@ -57,6 +59,7 @@ export function createApp(tls: AdminOptions['tls']) {
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = CONNECTIONS_MAX;
   app.decorateRequest('dataText', '');
+  app.decorateRequest('bodyText', '');
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.removeAllContentTypeParsers(); // JSON only: any other kind is 415
@@ -76,6 +79,7 @@ const BODY_DEPTH_MAX = JSON_DEPTH_MAX + 1;
  * is parsed is only checked by a schema and written out again.
  */
 function parseJson(request: FastifyRequest, text: string): unknown {
+  request.bodyText = text;
   if (text === '') return undefined;
   if (depthOf(text) > BODY_DEPTH_MAX) {
     const accepted = `at most ${JSON_DEPTH_MAX} lists and objects within each other`;

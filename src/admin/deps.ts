@@ -7,6 +7,7 @@ import type { PresenceReader } from '../presence/table.ts';
 import type { ConnectionInfo, OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
 import type { ReloadAnswer } from '../reload.ts';
 import type { Activity } from '../supervise/activity.ts';
+import type { ClusterThread } from '../supervise/cluster-thread.ts';
 import type { RestartCounts } from '../supervise/edge-threads.ts';
 import type { RuleKeeper } from '../supervise/rule-keeper.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
@@ -63,6 +64,8 @@ export interface AdminDeps {
   readonly webhooks?: { figures(): WebhookFigures } | undefined;
   /** What operators did and the hub refused. */
   readonly activity: Activity;
+  /** Absent: this hub is alone. */
+  readonly cluster?: Pick<ClusterThread, 'node' | 'state' | 'figures' | 'ask'> | undefined;
   /** @throws ReloadRefused when anything is wrong: nothing has changed then */
   reload(): Promise<ReloadAnswer>;
   /** A request was answered with 500: a bug, for the log. */

@@ -7,6 +7,7 @@ export const faultOf = z.discriminatedUnion('thread', [
     how: z.enum(['throw', 'terminate', 'stall']),
     ms: z.int().min(1).max(60_000).default(10_000).describe('How long it stalls'),
   }),
+  z.strictObject({ thread: z.literal('cluster') }),
   z.strictObject({ thread: z.enum(['fanout', 'ingest']), worker: z.int().min(0) }),
 ]);
 export type Fault = z.infer<typeof faultOf>;

@@ -1,6 +1,7 @@
 /** Everything the hub counts, gathered from its threads' counters at one moment: what stats and metrics print. */
 
 import { type RefusalReason, refusalCounters } from '../access/admission.ts';
+import type { LinkFigures } from '../cluster/commands.ts';
 import type { HistoryUsage } from '../history/memory.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
@@ -22,7 +23,14 @@ export interface Figures {
   readonly deliveries: number;
   readonly dropped: Readonly<
     Record<
-      'ingest_full' | 'fanout_full' | 'lagging' | 'slow' | 'rate' | 'subscriber_rate' | 'owner_restart',
+      | 'ingest_full'
+      | 'fanout_full'
+      | 'lagging'
+      | 'slow'
+      | 'rate'
+      | 'subscriber_rate'
+      | 'owner_restart'
+      | 'replaced',
       number
     >
   >;
@@ -59,6 +67,8 @@ export interface Figures {
   readonly webhooks: WebhookFigures | undefined;
   /** Undefined when no snapshots are written. */
   readonly snapshots: SnapshotFigures | undefined;
+  /** Undefined without a cluster, and before its link has answered. */
+  readonly cluster: (LinkFigures & { readonly connected: boolean }) | undefined;
 }
 
 export interface ThreadReading {
@@ -67,7 +77,8 @@ export interface ThreadReading {
   readonly counters: Readonly<Record<CounterName, number>>;
 }
 
-export function collectFigures(deps: AdminDeps): Figures {
+/** @param link what the cluster link has counted */
+export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
   const { presence } = deps;
   const all = deps.threads.map(({ counters }) => counters);
   const sum = (name: CounterName) => sumOf(all, name);
@@ -101,6 +112,7 @@ export function collectFigures(deps: AdminDeps): Figures {
       rate: sum('droppedRate'),
       subscriber_rate: sum('droppedSubscriberRate'),
       owner_restart: sum('droppedOwnerRestart'),
+      replaced: sum('droppedReplaced'),
     },
     lagging: sum('laggingSubscribers'),
     queuedBytes: sum('queuedBytes'),
@@ -145,6 +157,7 @@ export function collectFigures(deps: AdminDeps): Figures {
     history: { ...deps.historyUsage(), replayed: sum('replayed') },
     webhooks: deps.webhooks?.figures(),
     snapshots: deps.snapshots?.figures(),
+    cluster: link && { ...link, connected: deps.cluster?.state === 'connected' },
   };
 }
 

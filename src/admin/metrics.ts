@@ -1,4 +1,5 @@
 /** The metrics page: a pure function of the figures. No id ever becomes a label. */
+import type { FigureName } from '../cluster/figures.ts';
 import { latencyBoundsSeconds } from '../memory/counters.ts';
 import type { Figures } from './figures.ts';
 import type { ProcessFigures } from './process-figures.ts';
@@ -13,6 +14,7 @@ export function renderMetrics(figures: Figures, process: ProcessFigures): string
     ...deliveryFamilies(figures),
     ...historyFamilies(figures),
     ...snapshotFamilies(figures),
+    ...clusterFamilies(figures),
     ...webhookFamilies(figures),
     ...processFamilies(figures, process),
   ].join('');
@@ -143,6 +145,51 @@ function snapshotFamilies({ snapshots }: Figures): string[] {
   if (writtenAtMs === undefined) return [failed];
   const help = 'Unix time when the newest snapshot was started.';
   return [failed, gauge('dat_snapshot_written_timestamp_seconds', help, writtenAtMs / 1e3)];
+}
+
+/** Counters of the cluster link: name of the metric and what it says. */
+const linkCounters = {
+  eventsSent: ['events_sent', 'Events sent to other nodes, once per node.'],
+  eventsReceived: ['events_received', 'Events received from other nodes.'],
+  eventsShed: [
+    'events_shed',
+    'Events not sent to a node that takes them too slowly; its subscribers get a gap.',
+  ],
+  eventsRepeated: ['events_repeated', 'Events from other nodes that were here already, and dropped.'],
+  gaps: ['gaps', 'Holes in the numbering of devices of other nodes that subscribers were told of.'],
+  batchesSent: ['batches_sent', 'Batches sent to other nodes.'],
+  batchesReceived: ['batches_received', 'Batches received from other nodes.'],
+  bytesSent: ['bytes_sent', 'Bytes sent to other nodes.'],
+  bytesReceived: ['bytes_received', 'Bytes received from other nodes.'],
+  resent: ['batches_resent', 'Batches sent again.'],
+  streamGaps: ['stream_gaps', 'Batches that NATS lost and that were asked for again.'],
+  resyncs: ['resyncs', 'Sessions with other nodes that ended.'],
+  undecodable: [
+    'undecodable',
+    'Messages and records of other nodes that could not be decoded, and were dropped.',
+  ],
+  claims: ['claims', 'Devices and subscribers claimed for a connection.'],
+  takeovers: ['takeovers', 'Devices and subscribers that moved from node to node.'],
+  conflicts: ['conflicts', 'Ids connected on two nodes at once, found after a split.'],
+  lookups: ['lookups', 'Devices looked up on all nodes.'],
+  nodesLost: ['nodes_lost', 'Nodes that were called lost.'],
+  fences: ['fences', 'Times that this node was cut off from the cluster.'],
+} as const satisfies Partial<Record<FigureName, readonly [name: string, help: string]>>;
+
+function clusterFamilies({ cluster }: Figures): string[] {
+  if (cluster === undefined) return [];
+  const { counts, nodes, roundTripMs, connected } = cluster;
+  const counters = Object.entries(linkCounters).map(([key, [name, help]]) =>
+    counter(`dat_cluster_${name}_total`, help, [[{}, counts[key as FigureName]]]),
+  );
+  const one = (name: string, help: string, value: number): string =>
+    gauge(`dat_cluster_${name}`, help, [[{}, value]]);
+  return [
+    one('nodes', 'Nodes of the cluster that are alive, this one included.', nodes),
+    one('connected', '1 while this node and the others can hear each other.', connected ? 1 : 0),
+    one('round_trip_seconds', 'To the node that is farthest away and back.', roundTripMs / 1e3),
+    ...counters,
+  ];
 }
 
 /** Only where there is a receiver. */

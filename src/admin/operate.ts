@@ -3,6 +3,11 @@ import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 
+/** What an answer says of nodes that do not obey yet. */
+export function pending(nodes: readonly string[] | undefined): { readonly pendingNodes?: string[] } {
+  return nodes === undefined || nodes.length === 0 ? {} : { pendingNodes: [...nodes] };
+}
+
 export async function operate(
   deps: AdminDeps,
   command: OperatorCommand,

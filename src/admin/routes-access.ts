@@ -3,6 +3,7 @@
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
+import { pending } from './operate.ts';
 import { accessRules, answers, dryRunQuery, noQuery, rulesApplied } from './schemas.ts';
 
 export function accessRoutes(app: AdminApp, { rules: keeper }: AdminDeps): void {
@@ -29,10 +30,12 @@ export function accessRoutes(app: AdminApp, { rules: keeper }: AdminDeps): void 
       },
     },
     async ({ query: { dryRun }, body: { rules } }) => {
-      const removed = await keeper.set(rules, dryRun).catch((failure: Error) => {
+      const { removed, pendingNodes } = await keeper.set(rules, dryRun).catch((failure: Error) => {
         throw new AdminError('unavailable', failure.message);
       });
-      return dryRun ? { rules, removed, dryRun: true as const } : { rules, removed };
+      return dryRun
+        ? { rules, removed, dryRun: true as const }
+        : { rules, removed, ...pending(pendingNodes) };
     },
   );
 }

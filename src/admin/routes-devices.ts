@@ -1,5 +1,7 @@
 /** Devices: list, look at, terminate, publish as one. */
 
+import type { z } from 'zod';
+import { Home } from '../presence/columns.ts';
 import { DeviceState } from '../presence/lifecycle.ts';
 import { ToOwner } from '../records/commands.ts';
 import { defaultPriorities, EventType, Priority } from '../wire/events.ts';
@@ -7,13 +9,16 @@ import type { AdminApp } from './app.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { readEvents } from './events.ts';
-import { operate } from './operate.ts';
+import { pageOverNodes } from './node-pages.ts';
+import { getFrom, isNodeCall, nodeNames } from './nodes.ts';
+import { operate, pending } from './operate.ts';
 import { collectPage, decodeCursor, encodeCursor } from './pages.ts';
 import { type DeviceEntry, readDevice } from './rows.ts';
 import {
   answers,
   deviceEntry,
   devicePath,
+  deviceQuery,
   deviceRemoved,
   devicesPage,
   devicesQuery,
@@ -34,42 +39,43 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
         response: answers(devicesPage),
       },
     },
-    async ({ query }) => {
-      const wanted = query.state === undefined ? undefined : DeviceState[query.state];
-      const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
-      const search = query.search?.toLowerCase() ?? '';
-      const needle = Buffer.from(search);
-      const passes = (state: number, slot: number): boolean =>
-        (wanted === undefined || state === wanted) &&
-        (needle.length === 0 || deps.presence.deviceIdIncludes(slot, needle));
-      const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
-        deps.presence.deviceSlots(start, limit, passes),
-      );
-      const devices = slots
-        .map((slot) => readDevice(deps, slot))
-        .filter((entry) => entry !== undefined)
-        .filter(({ state }) => query.state === undefined || state === query.state) // it may have changed since
-        .filter(({ device }) => device.toLowerCase().includes(search));
-      return { devices, cursor: encodeCursor(next) };
+    async (request) => {
+      const { query } = request;
+      if (query.scope !== 'cluster' || deps.cluster === undefined)
+        return listDevices(deps, query, isNodeCall(request));
+      const { items, cursor } = await pageOverNodes<DeviceEntry>(deps, query.cursor, {
+        own: async (inner) => {
+          const page = await listDevices(deps, { ...query, cursor: inner }, false);
+          return { items: page.devices, cursor: page.cursor };
+        },
+        url: (inner) => `/v1/devices?${parameters({ ...query, scope: undefined, cursor: inner })}`,
+        items: (answer) => (answer as { devices: DeviceEntry[] }).devices,
+      });
+      return { devices: [...items], cursor };
     },
   );
 
   app.get(
     '/v1/devices/:device',
     {
+      config: { runsAt: 'device' },
       schema: {
         params: devicePath,
-        querystring: noQuery,
+        querystring: deviceQuery,
         summary: 'One device',
         response: answers(deviceEntry, 'not_found'),
       },
     },
-    async ({ params }) => findDevice(deps, params.device).entry,
+    async ({ params, query }) => {
+      const { entry } = findDevice(deps, params.device);
+      return query.scope === 'node' ? entry : { ...entry, subscribers: await countsOver(deps, entry) };
+    },
   );
 
   app.delete(
     '/v1/devices/:device',
     {
+      config: { runsAt: 'device' },
       schema: {
         params: devicePath,
         querystring: noQuery,
@@ -78,14 +84,15 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
       },
     },
     async ({ params: { device } }) => {
-      await operate(deps, { kind: ToOwner.Terminate, device });
-      return { device, removed: true as const };
+      const { pendingNodes } = await operate(deps, { kind: ToOwner.Terminate, device });
+      return { device, removed: true as const, ...pending(pendingNodes) };
     },
   );
 
   app.get(
     '/v1/devices/:device/events',
     {
+      config: { runsAt: 'device' },
       schema: {
         params: devicePath,
         querystring: eventsQuery,
@@ -103,7 +110,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
   app.post(
     '/v1/devices/:device/events',
     {
-      config: { keepsData: true },
+      config: { keepsData: true, runsAt: 'device' },
       schema: {
         params: devicePath,
         querystring: noQuery,
@@ -131,6 +138,57 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
       return skipped === true ? { seq, skipped: true as const } : { seq };
     },
   );
+}
+
+type DevicesQuery = z.infer<typeof devicesQuery>;
+
+/** A page of this node. @param forAnother ids that nobody has used are left to whoever asks */
+async function listDevices(deps: AdminDeps, query: DevicesQuery, forAnother: boolean) {
+  const { home, known } = deps.presence.devices.rows;
+  const wanted = query.state === undefined ? undefined : DeviceState[query.state];
+  const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
+  if (from < 0) throw new AdminError('bad_request', 'the cursor is of a list over all nodes');
+  const search = query.search?.toLowerCase() ?? '';
+  const needle = Buffer.from(search);
+  const passes = (state: number, slot: number): boolean => {
+    if (wanted !== undefined && state !== wanted) return false;
+    if (Atomics.load(home, slot) === Home.elsewhere && (forAnother || Atomics.load(known, slot) === 1))
+      return false;
+    return needle.length === 0 || deps.presence.deviceIdIncludes(slot, needle);
+  };
+  const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
+    deps.presence.deviceSlots(start, limit, passes),
+  );
+  const devices = slots
+    .map((slot) => readDevice(deps, slot))
+    .filter((entry) => entry !== undefined)
+    .filter(({ state }) => query.state === undefined || state === query.state) // it may have changed since
+    .filter(({ device }) => device.toLowerCase().includes(search));
+  return { devices, cursor: encodeCursor(next) };
+}
+
+function parameters(values: Readonly<Record<string, string | number | undefined>>): string {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined);
+  return new URLSearchParams(
+    given.map(([name, value]): [string, string] => [name, String(value)]),
+  ).toString();
+}
+
+/** Live subscriptions are counted on every node; what operators set is the same on each. */
+async function countsOver(
+  deps: AdminDeps,
+  { device, subscribers }: DeviceEntry,
+): Promise<DeviceEntry['subscribers']> {
+  if (deps.cluster === undefined) return subscribers;
+  const sum = { ...subscribers };
+  const others = (await nodeNames(deps)).filter((node) => node !== deps.cluster!.node);
+  const url = `/v1/devices/${encodeURIComponent(device)}?scope=node`;
+  const entries = await Promise.all(others.map((node) => getFrom(deps, node, url).catch(() => undefined)));
+  for (const entry of entries as (DeviceEntry | undefined)[]) {
+    sum.active += entry?.subscribers.active ?? 0;
+    sum.inactive += entry?.subscribers.inactive ?? 0;
+  }
+  return sum;
 }
 
 /** @throws AdminError not_found */

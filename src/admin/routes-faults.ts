@@ -6,7 +6,10 @@ import { AdminError } from './errors.ts';
 import { faultOf } from './faults.ts';
 import { answers } from './schemas.ts';
 
-export function faultRoutes(app: AdminApp, { fault: inject, fanoutWorkers, ingestWorkers }: AdminDeps): void {
+export function faultRoutes(
+  app: AdminApp,
+  { fault: inject, fanoutWorkers, ingestWorkers, cluster }: AdminDeps,
+): void {
   if (inject === undefined) return;
   app.post(
     '/v1/faults',
@@ -18,7 +21,9 @@ export function faultRoutes(app: AdminApp, { fault: inject, fanoutWorkers, inges
       },
     },
     async ({ body }) => {
-      if (body.thread !== 'owner') {
+      if (body.thread === 'cluster' && cluster === undefined)
+        throw new AdminError('not_found', 'no thread cluster');
+      if (body.thread !== 'owner' && body.thread !== 'cluster') {
         const count = body.thread === 'fanout' ? fanoutWorkers : ingestWorkers;
         const name = `${body.thread}-${body.worker}`;
         if (body.worker >= count) throw new AdminError('not_found', `no thread ${name}, there are ${count}`);

@@ -21,7 +21,8 @@ export function healthRoutes(app: AdminApp, deps: AdminDeps): void {
     { schema: { ...schema, summary: 'Readiness: whether the hub admits new peers' } },
     async (_request, reply) => {
       const reason = deps.notReady();
-      if (reason === undefined) return { status: 'ok' as const };
+      const { cluster } = deps;
+      if (reason === undefined) return { status: 'ok' as const, ...(cluster && { cluster: cluster.state }) };
       return reply
         .code(503)
         .send({ status: 'unready' as const, reason, ...errorBody('unavailable', reason) });

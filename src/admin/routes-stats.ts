@@ -18,7 +18,8 @@ export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler
     '/metrics',
     { schema: { querystring: noQuery, summary: 'Prometheus text format', response: answers(z.string()) } },
     async (_request, reply) => {
-      const page = renderMetrics(collectFigures(deps), processFigures(deps.startedAtMs));
+      const figures = collectFigures(deps, await deps.cluster?.figures());
+      const page = renderMetrics(figures, processFigures(deps.startedAtMs));
       return reply.type(METRICS_CONTENT_TYPE).serializer(String).send(page);
     },
   );

@@ -3,21 +3,24 @@ import { ToOwner } from '../records/commands.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
-import { operate } from './operate.ts';
+import { pageOverNodes } from './node-pages.ts';
+import { isNodeCall, nodeOfDevice } from './nodes.ts';
+import { operate, pending } from './operate.ts';
 import { collectPage, decodeCursor, encodeCursor } from './pages.ts';
 import { findDevice } from './routes-devices.ts';
-import { readDeviceOfRow, readRow } from './rows.ts';
+import { type RowEntry, readDeviceOfRow, readRow } from './rows.ts';
 import {
   answers,
   devicePath,
   kickQuery,
   noQuery,
   pageQuery,
+  rowAnswer,
   rowChange,
-  rowEntry,
   rowPath,
   rowRemoved,
   rowsPage,
+  rowsQuery,
   subscriberPage,
   subscriberPath,
   subscriberRemoved,
@@ -59,6 +62,7 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
   app.get(
     '/v1/subscribers/:subscriber',
     {
+      config: { runsAt: 'subscriber' },
       schema: {
         params: subscriberPath,
         querystring: pageQuery,
@@ -79,13 +83,15 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
         .map((pair) => readDeviceOfRow(deps, pair))
         .filter((read) => read?.subscriber === slot)
         .map((read) => read!.entry);
-      return { ...entry, devices, cursor: encodeCursor(next) };
+      const node = deps.cluster && { node: deps.cluster.node };
+      return { ...entry, ...node, devices, cursor: encodeCursor(next) };
     },
   );
 
   app.delete(
     '/v1/subscribers/:subscriber',
     {
+      config: { runsAt: 'subscriber' },
       schema: {
         params: subscriberPath,
         querystring: kickQuery,
@@ -95,8 +101,8 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
       },
     },
     async ({ params: { subscriber }, query: { forget } }) => {
-      await operate(deps, { kind: ToOwner.Kick, subscriber, forget });
-      return { subscriber, removed: true as const };
+      const { pendingNodes } = await operate(deps, { kind: ToOwner.Kick, subscriber, forget });
+      return { subscriber, removed: true as const, ...pending(pendingNodes) };
     },
   );
 }
@@ -107,48 +113,68 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
     {
       schema: {
         params: devicePath,
-        querystring: pageQuery,
+        querystring: rowsQuery,
         summary: 'Who follows a device, in pages',
         response: answers(rowsPage, 'not_found'),
       },
     },
-    async ({ params, query }) => {
-      const { slot } = findDevice(deps, params.device);
-      const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
-      const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
-        deps.presence.subscriptionSlotsOfDevice(slot, start, limit),
-      );
-      const subscribers = slots
-        .map((pair) => readRow(deps, pair))
-        .filter((read) => read?.device === slot)
-        .map((read) => read!.entry);
-      return { subscribers, cursor: encodeCursor(next) };
+    async (request) => {
+      const { params, query } = request;
+      const { device } = params;
+      if (deps.cluster === undefined || isNodeCall(request)) {
+        const isLive = ({ status }: RowEntry) => status === 'active' || status === 'inactive';
+        return listRows(deps, device, query, isNodeCall(request) ? isLive : () => true);
+      }
+      const isHere = deps.presence.findDevice(device) >= 0;
+      if (!isHere && (await nodeOfDevice(deps, device)) === undefined)
+        throw new AdminError('not_found', `no device "${device}"`);
+      const { items, cursor } = await pageOverNodes<RowEntry>(deps, query.cursor, {
+        own: async (inner) => {
+          if (!isHere) return { items: [], cursor: null };
+          const page = await listRows(deps, device, { ...query, cursor: inner }, () => true);
+          return { items: page.subscribers, cursor: page.cursor };
+        },
+        url: (inner) => {
+          const cursor = inner === undefined ? '' : `&cursor=${inner}`;
+          return `/v1/devices/${encodeURIComponent(device)}/subscribers?limit=${query.limit}${cursor}`;
+        },
+        items: (answer) => (answer as { subscribers: RowEntry[] }).subscribers,
+      });
+      return { subscribers: [...items], cursor };
     },
   );
 
   app.put(
     '/v1/devices/:device/subscribers/:subscriber',
     {
+      config: { runsAt: 'subscriber' },
       schema: {
         params: rowPath,
         querystring: noQuery,
         body: rowChange,
         summary: 'Set the status of a pair, or make its subscriber a vip',
-        response: answers(rowEntry, 'not_found', 'over_capacity', 'unsupported_media_type'),
+        response: answers(rowAnswer, 'not_found', 'over_capacity', 'unavailable', 'unsupported_media_type'),
       },
     },
     async ({ params: { device, subscriber }, body: { status, vip } }) => {
-      const { slot = -1 } = await operate(deps, { kind: ToOwner.SetRow, device, subscriber, status, vip });
+      const { slot = -1, pendingNodes } = await operate(deps, {
+        kind: ToOwner.SetRow,
+        device,
+        subscriber,
+        status,
+        vip,
+      });
       const read = readRow(deps, slot);
       if (read?.entry.subscriber !== subscriber || read.device !== deps.presence.findDevice(device))
         throw new AdminError('not_found', 'the row was removed in the meantime');
-      return read.entry;
+      return { ...read.entry, ...pending(pendingNodes) };
     },
   );
 
   app.delete(
     '/v1/devices/:device/subscribers/:subscriber',
     {
+      config: { runsAt: 'subscriber' },
       schema: {
         params: rowPath,
         querystring: noQuery,
@@ -157,8 +183,29 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
       },
     },
     async ({ params: { device, subscriber } }) => {
-      await operate(deps, { kind: ToOwner.RemoveRow, device, subscriber });
-      return { device, subscriber, removed: true as const };
+      const { pendingNodes } = await operate(deps, { kind: ToOwner.RemoveRow, device, subscriber });
+      return { device, subscriber, removed: true as const, ...pending(pendingNodes) };
     },
   );
+}
+
+/** A page of this node. */
+async function listRows(
+  deps: AdminDeps,
+  device: string,
+  { cursor, limit }: { readonly cursor?: string | undefined; readonly limit: number },
+  passes: (row: RowEntry) => boolean,
+) {
+  const { slot } = findDevice(deps, device);
+  const from = cursor === undefined ? 0 : decodeCursor(cursor);
+  if (from < 0) throw new AdminError('bad_request', 'the cursor is of a list over all nodes');
+  const { slots, next } = await collectPage(from, limit, (start, most) =>
+    deps.presence.subscriptionSlotsOfDevice(slot, start, most),
+  );
+  const subscribers = slots
+    .map((pair) => readRow(deps, pair))
+    .filter((read) => read?.device === slot)
+    .map((read) => read!.entry)
+    .filter(passes);
+  return { subscribers, cursor: encodeCursor(next) };
 }

@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import { toWallMs } from '../clock.ts';
+import { Home } from '../presence/columns.ts';
 import type { SubscriptionRow } from '../presence/table.ts';
 import { epochName } from '../wire/events.ts';
 import type { AdminDeps } from './deps.ts';
@@ -27,7 +28,14 @@ export function readDevice(deps: AdminDeps, slot: number): DeviceEntry | undefin
     seq: row.seq,
     epoch: epochName(row.epoch),
     subscribers: row.subscribers,
+    ...nodeOf(deps, slot),
   };
+}
+
+/** An id that no device has used is of no node. */
+function nodeOf({ cluster, presence }: AdminDeps, slot: number): { readonly node?: string } {
+  const isHere = Atomics.load(presence.devices.rows.home, slot) !== Home.elsewhere;
+  return cluster !== undefined && isHere ? { node: cluster.node } : {};
 }
 
 /** @returns the row of the subscription in this slot and its device's slot; undefined when it is gone */
@@ -42,6 +50,7 @@ export function readRow(deps: AdminDeps, slot: number): { entry: RowEntry; devic
     lastSeen: toWallMs(deps.clock, other.lastSeen),
     vip: other.vip,
     connected: other.connected,
+    ...(deps.cluster && { node: deps.cluster.node }),
   };
   return { entry, device: row.device };
 }

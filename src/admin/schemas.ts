@@ -4,6 +4,7 @@ import { isPattern, PATTERN_ACCEPTED } from '../access/pattern.ts';
 import { ACCESS_RULES_MAX } from '../limits.ts';
 import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
 import { type ErrorCode, errorStatuses } from './errors.ts';
+import { isNodeCursor } from './node-pages.ts';
 import { decodeCursor } from './pages.ts';
 
 // Requests. The message of each check says what is accepted; the error handler puts what was given in front of it.
@@ -54,7 +55,24 @@ const search = z
   .refine(isIdPrefix, ID_ACCEPTED)
   .optional()
   .describe('Part of the id, case-insensitive');
-export const devicesQuery = fields({ limit, cursor, state: deviceState.optional(), search });
+const scope = z
+  .enum(['node', 'cluster'], { error: 'node or cluster' })
+  .optional()
+  .describe('Of this node, or of all nodes of the cluster');
+const cursorOverNodes = z
+  .string({ error: CURSOR_ACCEPTED })
+  .refine((text) => decodeCursor(text) >= 0 || isNodeCursor(text), CURSOR_ACCEPTED)
+  .optional()
+  .describe('Cursor of the previous page; without it the first page');
+export const deviceQuery = fields({ scope });
+export const devicesQuery = fields({
+  limit,
+  cursor: cursorOverNodes,
+  state: deviceState.optional(),
+  search,
+  scope,
+});
+export const rowsQuery = fields({ limit, cursor: cursorOverNodes, scope });
 export const subscribersQuery = fields({ limit, cursor, search });
 
 const EVENTS_DEFAULT = 50;
@@ -138,6 +156,12 @@ export const count = z.number().int().min(0);
 const wallMs = z.number().describe('Milliseconds since 1970; 0 means never');
 const nextCursor = z.string().nullable().describe('Cursor of the next page; null on the last page');
 
+const node = z.string().optional().describe('The node that the entry is of, in a cluster');
+const pendingNodes = z
+  .array(z.string())
+  .optional()
+  .describe('Nodes of the cluster that beat in the last minute and do not obey yet');
+
 export const deviceEntry = z.object({
   device: z.string(),
   state: deviceState,
@@ -151,6 +175,7 @@ export const deviceEntry = z.object({
   seq: count.describe('Events broadcast so far'),
   epoch: z.string().describe('Of this numbering: another whenever it starts anew'),
   subscribers: z.object({ active: count, inactive: count, allow: count, deny: count }),
+  node,
 });
 export const devicesPage = z.object({ devices: z.array(deviceEntry), cursor: nextCursor });
 
@@ -179,7 +204,9 @@ export const rowEntry = z.object({
   lastSeen: wallMs,
   vip: z.boolean(),
   connected: z.boolean(),
+  node,
 });
+export const rowAnswer = rowEntry.extend({ pendingNodes });
 export const rowsPage = z.object({ subscribers: z.array(rowEntry), cursor: nextCursor });
 
 const ofConnection = 'null when it is not connected';
@@ -202,13 +229,14 @@ export const subscribersPage = z.object({ subscribers: z.array(subscriberEntry),
 
 export const subscriberPage = subscriberEntry.extend({
   devices: z.array(z.object({ device: z.string(), status: subscriptionStatus, reason })),
+  node,
   cursor: nextCursor,
 });
 
 const removed = z.literal(true);
-export const deviceRemoved = z.object({ device: z.string(), removed });
-export const rowRemoved = z.object({ device: z.string(), subscriber: z.string(), removed });
-export const subscriberRemoved = z.object({ subscriber: z.string(), removed });
+export const deviceRemoved = z.object({ device: z.string(), removed, pendingNodes });
+export const rowRemoved = z.object({ device: z.string(), subscriber: z.string(), removed, pendingNodes });
+export const subscriberRemoved = z.object({ subscriber: z.string(), removed, pendingNodes });
 export const published = z.object({
   seq: count.describe("The event's number, or the last broadcast's when it was skipped"),
   skipped: z.literal(true).optional().describe('Nobody listens, so nothing was broadcast'),
@@ -218,6 +246,7 @@ export const rulesApplied = z.object({
   rules: z.array(accessRule),
   removed: count.describe('Live subscriptions that the rules deny; with dryRun they are only counted'),
   dryRun: z.literal(true).optional().describe('Nothing was changed'),
+  pendingNodes,
 });
 
 const problem = z.object({
@@ -226,7 +255,30 @@ const problem = z.object({
 });
 export const errorAnswer = z.object({ error: problem });
 
-export const healthy = z.object({ status: z.literal('ok') });
+export const clusterAnswer = z.object({
+  node: z.string().describe('Who answers'),
+  state: z.enum(['connected', 'disconnected']),
+  nodes: z.array(
+    z.object({
+      id: z.string(),
+      version: z.string(),
+      started: wallMs,
+      devices: count.describe('Connected to it'),
+      subscribers: count.describe('Connected to it'),
+      eventsPerSecond: z.number(),
+      draining: z.boolean(),
+      roundTripMs: z
+        .number()
+        .nullable()
+        .describe('From who answers to it and back; null where it was not measured'),
+    }),
+  ),
+});
+
+export const healthy = z.object({
+  status: z.literal('ok'),
+  cluster: z.enum(['connected', 'disconnected']).optional(),
+});
 export const unhealthy = z.object({
   status: z.enum(['dead', 'unready']),
   reason: z.string(),
@@ -261,6 +313,7 @@ export const stats = z.object({
       rate: count,
       subscriber_rate: count,
       owner_restart: count,
+      replaced: count,
     }),
     slowCloses: z.object({ queue: count, time: count, budget: count }),
     refusedFrames: count,
@@ -280,7 +333,7 @@ export const stats = z.object({
   threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({ owner: count, ingest: count, fanout: count }),
+  workerRestarts: z.object({ owner: count, ingest: count, fanout: count, cluster: count.optional() }),
 });
 export type Stats = z.infer<typeof stats>;
 

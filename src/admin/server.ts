@@ -4,6 +4,7 @@ import type { Server as TlsServer } from 'node:tls';
 import swagger from '@fastify/swagger';
 import { jsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { CallAnswer } from '../cluster/host.ts';
 import type { Tls } from '../transport/tls.ts';
 import { ListenError } from '../transport/transport.ts';
 import { accessHook } from './access.ts';
@@ -16,10 +17,12 @@ import { sumOf } from './figures.ts';
 import { KeptFigures } from './kept-figures.ts';
 import { LiveStreams } from './live.ts';
 import { LiveLists } from './live-lists.ts';
+import { answerNode, nodesHook } from './nodes.ts';
 import { RateSampler } from './rates.ts';
 import { RouteMethods } from './route-methods.ts';
 import { accessRoutes } from './routes-access.ts';
 import { activityRoutes } from './routes-activity.ts';
+import { clusterRoutes } from './routes-cluster.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { faultRoutes } from './routes-faults.ts';
 import { healthRoutes } from './routes-health.ts';
@@ -33,6 +36,8 @@ export interface AdminServer {
   readonly port: number;
   /** New connections get this certificate. Only where it had one before. */
   useTls(tls: Pick<Tls, 'cert' | 'key'>): void;
+  /** Runs a route for another node. */
+  call(name: string, body: Uint8Array): Promise<CallAnswer>;
   close(): Promise<void>;
 }
 
@@ -41,6 +46,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   const app = createApp(options.tls);
   auditHook(app, deps);
   app.addHook('onRequest', accessHook(options, deps));
+  nodesHook(app, deps);
   app.setErrorHandler((error, request, reply) => {
     const refusal = toAdminError(error, request);
     request.refusal = refusal.message;
@@ -79,6 +85,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     deviceRoutes(typed, deps, options);
     subscriberRoutes(typed, deps);
     accessRoutes(typed, deps);
+    clusterRoutes(typed, deps);
     faultRoutes(typed, deps);
     reloadRoutes(typed, deps);
     activityRoutes(typed, deps);
@@ -108,6 +115,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   return {
     port: (app.server.address() as AddressInfo).port,
     useTls: ({ cert, key }) => (app.server as unknown as TlsServer).setSecureContext({ cert, key }),
+    call: (name, body) => answerNode(app, deps, name, body),
     close: () => app.close(),
   };
 }

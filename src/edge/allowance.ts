@@ -53,12 +53,15 @@ export class Allowance {
     this.#rate = rate;
   }
 
-  /** Takes the cost of a frame. @returns false when it is not there: the caller refuses the frame */
+  /**
+   * Takes the cost of a frame. One that costs more than the burst is let in when all of the burst is there, and what it
+   * costs beyond that is owed: else it would be refused for ever.
+   * @returns false when it is not there: the caller refuses the frame
+   */
   take(cost: number, nowMs: number): boolean {
     this.#windowCost += cost;
-    const fullAtMs = this.#after(cost, nowMs);
-    if (fullAtMs - nowMs > (this.#rate.burst / this.#rate.perSecond) * 1e3) return false;
-    this.fullAtMs = fullAtMs;
+    if (this.waitMs(cost, nowMs) > 0) return false;
+    this.charge(cost, nowMs);
     return true;
   }
 

@@ -6,29 +6,37 @@
  * Memory: for each place a f64 (hub clock, ms: when the allowance is full again) and a u32 tag of the id. Two threads
  * that write one place at once may lose one of the two: a limit, not a bill.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { ID_BYTES_MAX } from '../limits.ts';
+import { type HashKey, hashBytes, randomHashKey } from '../memory/hash.ts';
 
 const PLACES = 65_536;
 const WAYS = 8;
 const BYTES_PER_PLACE = 12;
+/** An id, or an address's number, with what tells whose it is. */
+const PEER_BYTES_MAX = ID_BYTES_MAX + 32;
 
 export interface AllowanceMemory {
-  /** Seeds the hash, so that nobody can choose ids that share a place. */
-  readonly seed: Uint8Array;
+  /** Of the place and of the tag: nobody can choose ids that share both. */
+  readonly keys: readonly [place: HashKey, tag: HashKey];
   readonly places: SharedArrayBuffer;
 }
 
 export function createAllowances(): AllowanceMemory {
-  return { seed: randomBytes(16), places: new SharedArrayBuffer(PLACES * BYTES_PER_PLACE) };
+  return {
+    keys: [randomHashKey(), randomHashKey()],
+    places: new SharedArrayBuffer(PLACES * BYTES_PER_PLACE),
+  };
 }
 
 export class Allowances {
-  readonly #seed: Uint8Array;
+  readonly #keys: AllowanceMemory['keys'];
   readonly #fullAt: Float64Array;
   readonly #tags: Uint32Array;
+  /** Of the id that is looked up. */
+  readonly #bytes = Buffer.alloc(PEER_BYTES_MAX);
 
-  constructor({ seed, places }: AllowanceMemory) {
-    this.#seed = seed;
+  constructor({ keys, places }: AllowanceMemory) {
+    this.#keys = keys;
     this.#fullAt = new Float64Array(places, 0, PLACES);
     this.#tags = new Uint32Array(places, PLACES * 8, PLACES);
   }
@@ -59,7 +67,9 @@ export class Allowances {
   }
 
   #hash(peer: string): { first: number; tag: number } {
-    const digest = createHash('sha1').update(this.#seed).update(peer).digest();
-    return { first: (digest.readUInt16LE(0) % (PLACES / WAYS)) * WAYS, tag: digest.readUInt32LE(4) };
+    const [placeKey, tagKey] = this.#keys;
+    const length = this.#bytes.write(peer, 'latin1'); // ids are ASCII
+    const place = hashBytes(placeKey, this.#bytes, 0, length);
+    return { first: (place % (PLACES / WAYS)) * WAYS, tag: hashBytes(tagKey, this.#bytes, 0, length) };
   }
 }

@@ -29,6 +29,7 @@ import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
 import { Edge, type EdgeSettings } from './edge.ts';
 import { startEdgeTimers, type Watch } from './edge-timers.ts';
+import { inTurns } from './in-turns.ts';
 import { Journal, type JournalEntry } from './journal.ts';
 import type { EdgeMemory, SharedMemory } from './memory.ts';
 import { MqttRoute } from './mqtt/route.ts';
@@ -168,7 +169,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     routes: {
       device: [
         contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
-        contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed),
+        inTurns(contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed)),
         mqtt('device').route(),
       ],
       subscriber: [

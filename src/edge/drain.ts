@@ -9,6 +9,11 @@ interface Closable {
 const STEP_MS = 20;
 /** Even when the time is up: the last close frames need a moment to leave. */
 const ANSWERS_MS_MIN = 250;
+/**
+ * uWebSockets.js counts a connection as over when its close frame is on the way. The socket stays for a moment, and what
+ * the peer still sends is read and dropped: ended at once it would be reset, and the peer might never see the code.
+ */
+const LINGER_MS = 500;
 
 /**
  * Closes the peers with 4200, at most `closesPerSecond`; those left after `timeoutMs` at once. Then waits for their
@@ -33,7 +38,8 @@ export async function closePaced(
   }
   const answersMs = Math.min(CLOSE_HANDSHAKE_MS, Math.max(ANSWERS_MS_MIN, timeoutMs - elapsedMs()));
   const endMs = elapsedMs() + answersMs;
-  while (count() > 0 && elapsedMs() < endMs) await sleep(STEP_MS);
+  const lingerEndMs = elapsedMs() + (peers.length > 0 ? LINGER_MS : 0);
+  while ((count() > 0 && elapsedMs() < endMs) || elapsedMs() < lingerEndMs) await sleep(STEP_MS);
 }
 
 /** When a peer should come back, ms from now: spread out, so that the next hub is not stormed. */

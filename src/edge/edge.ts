@@ -15,40 +15,32 @@ import { NONE } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { ConnectionInfo } from '../records/commands.ts';
 import {
-  type Entry,
   FromOwnerRecord,
   Notice,
-  Refusal,
   readAck,
-  readAnswer,
-  readAttach,
   readClosed,
-  readDetach,
   readEntries,
-  readFilterPage,
   readFilters,
   readInterest,
   readJoined,
   readLeft,
-  readNotice,
-  readRefusals,
+  readProbe,
   readRegistered,
   readRelease,
-  readVip,
 } from '../records/replies.ts';
 import { type Join, KEEP_AS_SET, SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
-import type { PeerCodec, Problem, Told } from '../wire/codec.ts';
+import type { PeerCodec, Problem } from '../wire/codec.ts';
 import { encodingNames } from '../wire/encodings.ts';
 import type { TopicLayout } from '../wire/mqtt/topics.ts';
 import type { Position } from '../wire/subscriber-ops.ts';
-import { Allowance, COST_PER_DEVICE, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
+import { Charges, type RateSettings } from './charges.ts';
 import { closeByCode } from './close-by-code.ts';
 import { Deliverer } from './deliver/deliverer.ts';
-import { wantsPast } from './deliver/replays.ts';
 import { type Ask, RequestFlow } from './deliver/request-flow.ts';
 import { type SendQueueLimits, sendQueueLimits } from './deliver/send-queues.ts';
+import { SubscriberRecords } from './deliver/subscriber-records.ts';
 import type { SubscriberSession } from './deliver/subscriber-session.ts';
 import type { Journal } from './journal.ts';
 import { hasExpired, Liveness } from './liveness.ts';
@@ -61,14 +53,10 @@ import { Interests } from './publish/interests.ts';
 import { Publisher } from './publish/publisher.ts';
 import type { Closable } from './session.ts';
 
-export interface EdgeSettings extends GatewaySettings {
+export interface EdgeSettings extends GatewaySettings, RateSettings {
   readonly pingIntervalMs: number;
   readonly firstFrameTimeoutMs: number;
   readonly maxMessageBytes: number;
-  readonly deviceRate: number;
-  readonly deviceBurst: number;
-  readonly subscriberRate: number;
-  readonly subscriberBurst: number;
   readonly subscriberActivity: 'pong' | 'frame';
   readonly sendQueueBytes: number;
   readonly sendQueueMaxBytes: number;
@@ -125,15 +113,15 @@ export class Edge {
   /** Those with connections of their own. */
   readonly #sessions = new Map<number, EdgeSession>();
   readonly #requests: RequestFlow;
-  /** While a new owner takes over: who was promised a page by the one before. */
-  readonly #owed = new Map<SubscriberSession, Notice>();
-  #rates: Readonly<Record<SessionKind, Rate | undefined>>;
+  readonly #records: SubscriberRecords;
+  readonly #charges: Charges;
 
   constructor(deps: EdgeDeps) {
     this.#deps = deps;
     const { clock, counters, settings, fromOwner, line, presence, isOwnerAway, relieve } = deps;
     this.settings = settings;
     this.clock = clock;
+    this.#charges = new Charges(deps);
     this.liveness = new Liveness(clock, settings);
     this.queueLimits = sendQueueLimits(settings, deps.deliveringEdges);
     this.publisher = new Publisher({
@@ -154,9 +142,14 @@ export class Edge {
       reader: deps.reader,
       presence,
       layout: deps.layout,
-      charge: (session, events) => this.#charge(session, events),
+      charge: (session, events) => this.#charges.rows(session, events),
     });
     this.#requests = new RequestFlow({ line, clock, resumeBytes: this.queueLimits.pageResumeBytes });
+    this.#records = new SubscriberRecords({
+      deliverer: this.deliverer,
+      requests: this.#requests,
+      charge: (session, rows) => this.#charges.rows(session, rows),
+    });
     this.mqtt = new MqttPeers({ ...deps, edge: this });
     this.nextSession = deps.numbers((session) => this.#find(session) !== undefined || this.mqtt.has(session));
     this.gateways = new Gateways({
@@ -167,22 +160,16 @@ export class Edge {
       chargeConnect: (gateway, now) => this.charge(gateway, CONNECT_COST, now),
       ended: (device) => this.#deviceEnded(device),
     });
-    this.#rates = ratesOf(settings);
   }
 
   get connectionCount(): number {
-    return this.#sessions.size + this.mqtt.all.size;
+    return this.#sessions.size + this.mqtt.connectionCount;
   }
 
   /** What this edge was given as settings has changed: connected peers get the new rates. */
   settingsChanged(): void {
-    this.#rates = ratesOf(this.settings);
+    this.#charges.settingsChanged([...this.#sessions.values(), ...this.gateways.connected]);
     this.queueLimits.totalBytes = sendQueueLimits(this.settings, this.#deps.deliveringEdges).totalBytes;
-    for (const session of [...this.#sessions.values(), ...this.gateways.connected]) {
-      const rate = this.#rates[session.kind];
-      if (rate === undefined) session.allowance = undefined;
-      else session.allowance?.use(rate, this.clock.now());
-    }
   }
 
   /** What is known of these subscribers' connections; of those that have gone nothing. */
@@ -272,8 +259,8 @@ export class Edge {
   }
 
   /** The peer's next connection, on whatever edge, has what this one leaves of its allowance. */
-  keepAllowance({ payer, allowance }: EdgeSession): void {
-    if (allowance !== undefined) this.#deps.allowances.keep(payer, allowance.fullAtMs, this.clock.now());
+  keepAllowance(session: EdgeSession): void {
+    this.#charges.keep(session);
   }
 
   #find(number: number): EdgeSession | undefined {
@@ -298,24 +285,9 @@ export class Edge {
     return false;
   }
 
-  /**
-   * Takes the cost of a frame from the peer's allowance; a peer that is far over its rate is closed.
-   * @returns false when the frame is to be refused
-   */
+  /** See `Charges.frame`. */
   charge(session: EdgeSession, cost: number, now: number): boolean {
-    const rate = this.#rates[session.kind];
-    if (rate === undefined) return true;
-    if (session.allowance === undefined) {
-      session.allowance = new Allowance(rate, now, this.#deps.allowances.fullAtMs(session.payer, now));
-    }
-    const { allowance } = session;
-    if (allowance.take(cost, now)) return true;
-    this.#deps.allowances.keep(session.payer, allowance.fullAtMs, now);
-    if (allowance.isFarOver(now)) {
-      this.#deps.counters.add(Counter.closedFarOverRate);
-      session.close(closes.rateLimit);
-    }
-    return false;
+    return this.#charges.frame(session, cost, now);
   }
 
   /** @param codec of whom the frame was, where that is not the session itself */
@@ -330,7 +302,7 @@ export class Edge {
   refuseOverRate(session: EdgeSession, cost: number, id: string, now: number, codec?: PeerCodec): void {
     const isSubscriber = session.kind === SessionKind.subscriber;
     this.#deps.counters.add(isSubscriber ? Counter.droppedSubscriberRate : Counter.droppedRate);
-    const { perSecond, burst } = this.#rates[session.kind]!;
+    const { perSecond, burst } = this.#charges.rateOf(session)!;
     const what = isSubscriber ? 'requests' : 'events';
     const message = `more than ${perSecond} ${what} per second (burst ${burst})`;
     const retryAfterMs = session.allowance!.waitMs(cost, now);
@@ -449,6 +421,9 @@ export class Edge {
         this.mqtt.registered(session, present ? kept : undefined);
         return;
       }
+      case FromOwnerRecord.Probe:
+        this.#sessions.get(readProbe(views, offset).session)?.ping();
+        return;
       case FromOwnerRecord.Release:
         this.#release(readRelease(views, offset).session);
         return;
@@ -461,7 +436,7 @@ export class Edge {
         this.gateways.left(readLeft(views, offset).session);
         return;
       default:
-        this.#obeyFor(kind, views, offset);
+        this.#records.obey(kind, views, offset);
     }
   }
 
@@ -480,56 +455,12 @@ export class Edge {
     });
   }
 
-  /** Records for one subscriber. */
-  #obeyFor(kind: number, views: RecordViews, offset: number): void {
-    const { deliverer } = this;
-    switch (kind) {
-      case FromOwnerRecord.Attach: {
-        const attach = readAttach(views, offset);
-        this.#withSubscriber(attach.session, (subscriber) => deliverer.attachDevice(subscriber, attach));
-        break;
-      }
-      case FromOwnerRecord.Detach: {
-        const { session, device } = readDetach(views, offset);
-        this.#withSubscriber(session, (subscriber) => deliverer.detachDevice(subscriber, device));
-        break;
-      }
-      case FromOwnerRecord.Vip: {
-        const { session, vip } = readVip(views, offset);
-        this.#withSubscriber(session, (subscriber) => deliverer.setVip(subscriber, vip));
-        break;
-      }
-      case FromOwnerRecord.Answer: {
-        const answer = readAnswer(views, offset);
-        this.#withSubscriber(answer.session, (subscriber) => this.#answer(subscriber, answer));
-        break;
-      }
-      case FromOwnerRecord.Notice: {
-        const notice = readNotice(views, offset);
-        this.#withSubscriber(notice.session, (subscriber) => this.#notice(subscriber, notice));
-        break;
-      }
-      case FromOwnerRecord.FilterPage: {
-        const page = readFilterPage(views, offset);
-        this.#withSubscriber(page.session, (subscriber) => this.#filterPage(subscriber, page));
-        break;
-      }
-      default:
-        throw new Error(`record of kind ${kind} from the owner`);
-    }
-  }
-
-  #withSubscriber(number: number, act: (session: SubscriberSession) => void): void {
-    const session = this.deliverer.sessions.get(number);
-    if (session !== undefined && !session.closing) act(session);
-  }
-
   #joined(views: RecordViews, offset: number): void {
     const { session: number, slot, vip, more, resumed, filters } = readJoined(views, offset);
     const session = this.#find(number);
     if (session === undefined || session.closing) return;
     const { pingIntervalMs } = this.settings;
-    session.allowance?.include(this.#deps.allowances.fullAtMs(session.payer, this.clock.now()));
+    this.#charges.include(session);
     if (session.kind === SessionKind.gateway) {
       session.welcome(slot, session.codec.welcome(session.id, pingIntervalMs));
       return;
@@ -554,89 +485,11 @@ export class Edge {
       }),
     );
     this.#requests.noticed(session, Notice.resumed, more);
-    this.#page(session, entries.length);
+    this.#records.sent(session, entries.length);
     const { wanted } = session;
     if (wanted === undefined) return;
     session.wanted = undefined;
     this.request(session, wanted, this.clock.now());
-  }
-
-  #answer(session: SubscriberSession, answer: ReturnType<typeof readAnswer>): void {
-    const { request, more, entries, refusals, filters } = answer;
-    const asked = this.#requests.answered(session, request, more);
-    if (asked === undefined) return;
-    const { rows, twice } = this.#withPast(session, readEntries(entries), asked);
-    const malformed = asked.named?.malformed ?? [];
-    const refused = [
-      ...readRefusals(refusals),
-      ...malformed.map((device) => ({ device, why: Refusal.malformed })),
-      ...twice.map(({ device }) => ({ device, why: Refusal.alreadyActive })),
-    ];
-    session.send(session.codec.answer(asked, rows, refused, readFilters(filters), more));
-    this.#requests.keepPast(session, asked, more);
-    this.deliverer.replays.run(session);
-    // Devices that a request names were paid for with it.
-    this.#page(session, asked.isNamed ? 0 : rows.length);
-  }
-
-  #filterPage(session: SubscriberSession, { filter, page, more, entries }: FilterPage): void {
-    const past = this.#requests.pastOf(session, filter, page, more);
-    const { rows } = this.#withPast(session, readEntries(entries), past);
-    session.send(session.codec.filterPage(filter, rows, more));
-    this.deliverer.replays.run(session);
-    this.#requests.filterPage(session, page, more);
-    this.#page(session, rows.length);
-  }
-
-  #notice(
-    session: SubscriberSession,
-    { notice, more, entries, filters }: ReturnType<typeof readNotice>,
-  ): void {
-    const rows = readEntries(entries);
-    session.send(session.codec.notice(notice as Notice, rows, readFilters(filters), more));
-    this.#owed.delete(session);
-    this.#requests.noticed(session, notice as Notice, more);
-    this.#page(session, rows.length);
-  }
-
-  /**
-   * Finds what of the past the entries' devices have, before the answer says whether it is all there.
-   * @returns the entries to be told; `twice` are those whose events the session gets already
-   */
-  #withPast(
-    session: SubscriberSession,
-    entries: readonly Entry[],
-    asked: Pick<Ask, 'past' | 'types'> | undefined,
-  ): { rows: readonly Told[]; twice: readonly Entry[] } {
-    if (asked === undefined || !wantsPast(asked.past)) return { rows: entries, twice: [] };
-    const { deliverer } = this;
-    const { past, types } = asked;
-    const twice = entries.filter(
-      ({ device, deviceSlot }) => past.since.has(device) && deliverer.isFollowing(session, deviceSlot),
-    );
-    const rows = entries
-      .filter((entry) => !twice.includes(entry))
-      .map((entry) => {
-        if (deliverer.isFollowing(session, entry.deviceSlot)) return entry;
-        return { ...entry, recovered: deliverer.replays.begin(session, entry, past, types) };
-      });
-    return { rows, twice };
-  }
-
-  /** A page was sent: it is paid for, and the next one may be asked for. */
-  #page(session: SubscriberSession, rows: number): void {
-    this.#charge(session, rows);
-    this.deliverer.sendQueues.check(session);
-    this.#requests.advance(session);
-  }
-
-  /** Takes the cost of rows of an answer, or of replayed events. */
-  #charge(session: SubscriberSession, count: number): void {
-    const rate = this.#rates[SessionKind.subscriber];
-    if (rate === undefined || count === 0) return;
-    const now = this.clock.now();
-    session.allowance ??= new Allowance(rate, now, this.#deps.allowances.fullAtMs(session.payer, now));
-    session.allowance.charge(count * COST_PER_DEVICE, now);
   }
 
   /** A new owner asks whom this edge holds. What it does not name until `Resynced` is over. */
@@ -650,19 +503,12 @@ export class Edge {
     this.gateways.rejoin();
     this.mqtt.resync();
     line.synced();
-    for (const session of this.deliverer.sessions.values()) {
-      if (session.closing) continue;
-      const owed = this.#requests.owedTo(session);
-      if (owed !== undefined) this.#owed.set(session, owed);
-      this.#requests.askAgain(session);
-    }
+    this.#records.resync();
   }
 
   #resynced(): void {
     this.deliverer.endResync();
-    // The rest is known to nobody: every row is in the state that its peer was told of, or is told of now.
-    for (const [session, notice] of this.#owed) session.send(session.codec.notice(notice, [], [], false));
-    this.#owed.clear();
+    this.#records.resynced();
     this.mqtt.resynced();
     for (const session of [...this.#sessions.values(), ...this.gateways.connected]) {
       if (session.kind === SessionKind.device && !session.closing) this.interests.changed(session);
@@ -684,6 +530,7 @@ export class Edge {
 /** @param again told to a new owner, of a peer that an earlier one had welcomed */
 function joinOf(session: EdgeSession, again: boolean): Omit<Join, 'ticket'> {
   const { number, kind, actor, connectedAt, hold, fresh, silenceMsMin, wantsInterest: interest } = session;
+  const generated = session.isAnonymous;
   return {
     session: number,
     kind,
@@ -694,11 +541,10 @@ function joinOf(session: EdgeSession, again: boolean): Omit<Join, 'ticket'> {
     interest,
     fresh,
     silenceMsMin,
+    generated,
     gateway: session.gatewayId,
   };
 }
-
-type FilterPage = ReturnType<typeof readFilterPage>;
 
 /** Positions that a subscriber may tell before one subscribe. */
 const SINCE_MAX = 100_000;
@@ -720,11 +566,3 @@ const roles = {
   [SessionKind.subscriber]: 'subscriber',
   [SessionKind.gateway]: 'gateway',
 } as const;
-
-function ratesOf(settings: EdgeSettings): Readonly<Record<SessionKind, Rate | undefined>> {
-  return {
-    [SessionKind.device]: rateOf(settings.deviceRate, settings.deviceBurst),
-    [SessionKind.subscriber]: rateOf(settings.subscriberRate, settings.subscriberBurst),
-    [SessionKind.gateway]: rateOf(settings.deviceRate, settings.deviceBurst),
-  };
-}

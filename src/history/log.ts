@@ -12,6 +12,7 @@
  */
 import type { RecordViews } from '../memory/ring.ts';
 import type { DeviceSlab } from '../presence/table.ts';
+import { EventType } from '../wire/events.ts';
 import { adoptLog } from './adoption.ts';
 import { KeptRows } from './kept-rows.ts';
 import { Laps } from './laps.ts';
@@ -20,6 +21,7 @@ import {
   carryRecord,
   isCarried,
   isKept,
+  KeptKind,
   keptBytes,
   keptKind,
   keptSize,
@@ -77,6 +79,27 @@ export class HistoryLog {
   /** A device's row is being made: its numbering starts after `seq`, and nothing up to that is kept. */
   begin(slot: number, seq: number): void {
     if (this.isOn) this.#kept.begin(slot, seq);
+  }
+
+  /** The device's numbering goes on elsewhere, or anew: nothing is kept of it up to this seq. */
+  restart(slot: number, seq: number): void {
+    if (!this.isOn) return;
+    this.#kept.forget(slot);
+    this.#kept.begin(slot, seq);
+    this.#showFigures();
+  }
+
+  /** Numbers up to this seq are taken by events that this log never saw. */
+  skip(slot: number, seq: number): void {
+    if (this.isOn) this.#kept.enterNone(slot, seq, KeptKind.other);
+  }
+
+  /**
+   * Whether an event that nobody listens to takes a number: with history, when it is kept; without, when a subscriber
+   * may come back that is to see the hole.
+   */
+  takesNumber(type: number, isAwaited: boolean): boolean {
+    return this.isOn ? type !== EventType.pong : isAwaited;
   }
 
   /** A device's row is being freed; its slot's generation changes after this. */

@@ -30,6 +30,7 @@ const names = [
   'droppedLagging', // events that a lagging subscriber did not get
   'droppedRate', // events over a device's rate
   'droppedOwnerRestart', // events that were in the hands of an owner that died
+  'droppedReplaced', // events that came over a connection that was replaced or terminated by then
   'droppedSubscriberRate', // frames over a subscriber's rate
   'refusedFrames', // of all codes
   'bytesReceived', // of frames

@@ -46,6 +46,7 @@ export function adoptTable(parts: TableParts): void {
     const { rows } = devices;
     rows.firstRow[slot] = NONE;
     rows.holders[slot] = 0;
+    Atomics.store(rows.peers, slot, 0);
     const counts = [rows.active, rows.inactive, rows.allow, rows.deny, rows.waiting];
     for (const count of counts) Atomics.store(count, slot, 0);
     // One that was about to leave, and whatever a slot that is free had left.

@@ -43,6 +43,9 @@ export function obeyer(
         owner.edgeGone(message.edge);
         reply(message.request, { ok: true });
         return true;
+      case ToOwner.LeaveAll:
+        owner.leaveAll();
+        return true;
       case ToOwner.Fault:
         if (message.stallMs === 0) throw new Error('a fault that was asked for');
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.stallMs);

@@ -2,71 +2,42 @@
  * The device side of the owner: who is connected, each device's state, the numbering of its events and where they
  * go. Owner thread only.
  */
-
-import type { Clock } from '../clock.ts';
-import { closes } from '../codes.ts';
-import type { HistoryLog } from '../history/log.ts';
-import { Counter, type Counters } from '../memory/counters.ts';
-import type { Pulse } from '../memory/heartbeat.ts';
+import { type CloseEntry, closes } from '../codes.ts';
+import { Counter } from '../memory/counters.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews } from '../memory/ring.ts';
-import type { Wheel } from '../memory/wheel.ts';
-import { NONE } from '../presence/columns.ts';
+import { Home, NONE } from '../presence/columns.ts';
 import {
   type DeviceInput,
   DeviceState,
-  deviceStateNames,
   nextDeviceState,
   StateReason,
   type StateReasonName,
 } from '../presence/lifecycle.ts';
-import { EventField, EventFlag, eventBytes, eventOf, privateViews, writeOwnEvent } from '../records/event.ts';
+import { EventField, EventFlag, eventBytes, eventOf } from '../records/event.ts';
 import type { Join, Will } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
-import { EventType, Priority } from '../wire/events.ts';
+import type { DeviceHomes } from './device-homes.ts';
 import { DeviceTerms } from './device-terms.ts';
+import type { DevicesDeps } from './devices-deps.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { Handovers } from './handovers.ts';
-import type { Registry } from './registry.ts';
+import { HubEvents } from './hub-events.ts';
 import { SessionSlots } from './session-slots.ts';
-
-export interface DeviceTimes {
-  readonly deviceStaleAfterMs: number;
-  readonly deviceLeaveGraceMs: number;
-  readonly deviceRemoveAfterMs: number;
-}
-
-export interface DevicesDeps {
-  readonly registry: Registry;
-  /** By edge. */
-  readonly links: readonly EdgeLink[];
-  readonly history: HistoryLog;
-  /** A timer per device slot: stale while connected, grace after a loss, removal once nobody follows it. */
-  readonly wheel: Wheel;
-  /** By edge. */
-  readonly pulses: readonly Pulse[];
-  readonly clock: Clock;
-  readonly counters: Counters;
-  readonly times: DeviceTimes;
-  /** The device is there for the first time: filters may follow it. */
-  readonly appeared: (slot: number) => void;
-  /** Nothing but filters follows the device, and it leaves the table. */
-  readonly gone: (slot: number) => void;
-}
-
-/** Room to build the hub's own events in: header and a short JSON text. */
-const HUB_EVENT_BYTES = EventField.body + 512;
 
 export class Devices {
   readonly #deps: DevicesDeps;
   /** Also for events that were sent before their edge knew the slot. */
   readonly #sessions = new SessionSlots();
   readonly #handovers = new Handovers();
-  readonly #hubEvent = privateViews(HUB_EVENT_BYTES);
+  readonly #events: HubEvents;
   readonly #terms: DeviceTerms;
+  /** undefined: there is no cluster. */
+  homes: DeviceHomes | undefined;
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
+    this.#events = new HubEvents(deps.clock);
     this.#terms = new DeviceTerms(deps.times);
   }
 
@@ -161,6 +132,11 @@ export class Devices {
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     link.joined(session, slot);
+    if (this.homes === undefined || this.homes.connected(slot)) this.settle(slot);
+  }
+
+  /** The connected device's events are numbered here from now on. */
+  settle(slot: number): void {
     this.#appear(slot);
     this.#input(slot, 'connect', 'connected');
     this.#armStale(slot);
@@ -172,25 +148,32 @@ export class Devices {
     if (slot !== undefined || this.#handovers.isWaiting(will.session)) this.#terms.setWill(slot, will);
   }
 
-  /** @param clean whether the peer closed with 1000 or 1001, or without a code */
-  leave(session: number, clean: boolean): void {
-    if (this.#handovers.leave(session, clean)) return;
+  /** @param clean whether the peer closed with 1000 or 1001, or without a code @param confirm see `Departure` */
+  leave(session: number, clean: boolean, confirm = false): void {
+    if (this.#handovers.leave(session, { clean, confirm })) return;
     this.#left(session, clean);
+    if (confirm) this.#link(session).left(session);
     for (const { join, events, left } of this.#handovers.take(session)) {
       this.join(join);
       for (const event of events) this.event(event, 0);
-      if (left !== undefined) this.leave(join.session, left);
+      if (left !== undefined) this.leave(join.session, left.clean, left.confirm);
     }
   }
 
   #left(session: number, clean: boolean): void {
     const slot = this.#sessions.get(session);
     if (slot === undefined) return; // replaced, refused or terminated
-    const { registry, wheel, clock } = this.#deps;
+    const { registry } = this.#deps;
     this.#sessions.delete(session);
     this.#terms.left(slot, clean);
     Atomics.store(registry.devices.rows.session, slot, NONE);
     registry.setGateway(slot, '');
+    if (this.homes === undefined || this.homes.disconnected(slot, clean)) this.disconnected(slot, clean);
+  }
+
+  /** What follows from it that the device's connection is over. */
+  disconnected(slot: number, clean: boolean): void {
+    const { registry, wheel, clock } = this.#deps;
     this.#input(slot, clean ? 'leave' : 'lose', 'closed');
     if (registry.devices.rows.deviceState[slot] === DeviceState.offline) this.unwatched(slot);
     else wheel.set(slot, clock.now() + this.#terms.graceMs(slot));
@@ -199,7 +182,7 @@ export class Devices {
   /** A stale device was heard. */
   heard(session: number): void {
     const slot = this.#sessions.get(session);
-    if (slot === undefined) return;
+    if (slot === undefined || this.#deps.registry.devices.rows.home[slot] !== Home.here) return;
     this.#input(slot, 'activity', 'heard');
     this.#armStale(slot);
   }
@@ -209,18 +192,33 @@ export class Devices {
     const { registry } = this.#deps;
     const session = views.u32[(offset + EventField.session) >> 2]!;
     let slot = views.u32[(offset + EventField.device) >> 2]!;
+    const { rows } = registry.devices;
     if (slot === NONE) {
       if (this.#holdsBack(session, views, offset)) return;
       slot = this.#sessions.get(session) ?? NONE;
     }
-    if (slot === NONE || registry.devices.rows.session[slot] !== session) return; // replaced or terminated
+    if (slot === NONE || rows.session[slot] !== session) {
+      this.#deps.counters.add(Counter.droppedReplaced); // or terminated
+      return;
+    }
+    if (rows.home[slot] === Home.claimed) {
+      this.homes?.hold(slot, views, offset);
+      return;
+    }
+    this.take(slot, views, offset);
+  }
+
+  /** Numbers an event of the device and sends it on, or skips it. */
+  take(slot: number, views: RecordViews, offset: number): void {
+    const { rows } = this.#deps.registry.devices;
+    const session = views.u32[(offset + EventField.session) >> 2]!;
     const bytes = eventBytes(views, offset);
     const isHeard = this.#broadcast(slot, views, offset, bytes);
     if (!isHeard) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
     const ackBytes = views.u8[offset + EventField.ackBytes]!;
     if (ackBytes > 0) {
       const id = views.u8.subarray(offset + bytes, offset + bytes + ackBytes);
-      this.#link(session).ack(session, registry.devices.rows.seq[slot]!, !isHeard, id);
+      this.#link(session).ack(session, rows.seq[slot]!, !isHeard, id);
     }
   }
 
@@ -233,12 +231,14 @@ export class Devices {
 
   /**
    * Publishes as the device, on an operator's behalf.
-   * @returns whether somebody listens; the event's seq, if it took one, is the device's
+   * @returns whether somebody listens; the event's seq, if it took one, is the device's. Undefined: it is not settled
+   * who numbers the device's events
    */
   publish(
     slot: number,
     event: { type: number; priority: number; deviceStatus: string; payload: Uint8Array; at: number },
-  ): boolean {
+  ): boolean | undefined {
+    if (this.homes?.claim(slot) === false) return undefined;
     this.#appear(slot);
     const status = Buffer.from(event.deviceStatus);
     const received = this.#deps.clock.now();
@@ -250,6 +250,10 @@ export class Devices {
   timer(slot: number): void {
     const { registry, clock, wheel, pulses } = this.#deps;
     const { rows } = registry.devices;
+    if (rows.home[slot] !== Home.here) {
+      this.homes?.timer(slot);
+      return;
+    }
     const now = clock.now();
     const session = rows.session[slot]!;
     if (session !== NONE) {
@@ -282,6 +286,10 @@ export class Devices {
   unwatched(slot: number): void {
     const { registry, wheel, clock } = this.#deps;
     const { rows } = registry.devices;
+    if (rows.home[slot] !== Home.here) {
+      this.homes?.unwatched(slot);
+      return;
+    }
     if (rows.deviceState[slot] !== DeviceState.offline) return;
     if (registry.isHeld(slot)) wheel.cancel(slot);
     else wheel.set(slot, clock.now() + this.#removeAfterMs(slot));
@@ -308,14 +316,27 @@ export class Devices {
     if (session !== NONE) {
       this.#sessions.delete(session);
       this.#link(session).close(session, closes.terminated);
-      for (const { join } of this.#handovers.take(session)) {
+      for (const { join, left } of this.#handovers.take(session)) {
         this.#terms.gaveUp(join.session);
         this.#link(join.session).close(join.session, closes.terminated);
+        if (left?.confirm) this.#link(join.session).left(join.session);
       }
     }
     wheel.cancel(slot);
+    this.homes?.terminated(slot);
     this.#terms.left(slot, true);
     registry.freeDevice(slot);
+  }
+
+  /** The connection goes, and nothing is broadcast: the device is another node's now. */
+  surrender(slot: number, close: CloseEntry): void {
+    const { registry, wheel } = this.#deps;
+    const session = registry.devices.rows.session[slot]!;
+    wheel.cancel(slot);
+    if (session === NONE) return;
+    this.#sessions.delete(session);
+    this.#link(session).close(session, close);
+    Atomics.store(registry.devices.rows.session, slot, NONE);
   }
 
   #armStale(slot: number): void {
@@ -338,17 +359,13 @@ export class Devices {
 
   /** Applies the rules and broadcasts the change, if there is one. */
   #input(slot: number, input: DeviceInput, reason: StateReasonName): void {
-    const { registry, clock } = this.#deps;
+    const { registry } = this.#deps;
     const before = registry.devices.rows.deviceState[slot]! as DeviceState;
     const after = nextDeviceState(before, input);
     if (after === before) return;
     registry.setDeviceState(slot, after, StateReason[reason]);
-    const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
-    const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[after], reason }));
-    const times = { at: clock.wallNow(), received: clock.now() };
-    const event = { type: EventType.status, priority: Priority.high, ...times, flags, payload };
-    const bytes = writeOwnEvent(this.#hubEvent, { ...event, status: NO_BYTES });
-    this.#broadcast(slot, this.#hubEvent, 0, bytes);
+    const bytes = this.#events.state(after as Exclude<DeviceState, 0>, reason);
+    this.#broadcast(slot, this.#events.views, 0, bytes);
   }
 
   /** The line to the edge that holds the session. */
@@ -368,7 +385,8 @@ export class Devices {
     if (statusBytes > 0 && !registry.setDeviceStatus(slot, views.u8, start, statusBytes))
       counters.add(Counter.refusedTexts);
     const isHeard = rows.active[slot] !== 0;
-    if (!isHeard && !this.#takesNumber(slot, views.u8[offset + EventField.type]!)) return false;
+    if (!isHeard && !history.takesNumber(views.u8[offset + EventField.type]!, rows.waiting[slot] !== 0))
+      return false;
     const seq = rows.seq[slot]! + 1;
     history.append(slot, seq, views, offset, bytes); // first: no number is taken that history knows nothing of
     rows.seq[slot] = seq;
@@ -379,16 +397,4 @@ export class Devices {
     }
     return isHeard;
   }
-
-  /**
-   * Whether an event that nobody listens to takes a number: with history, when it is kept; without, when a subscriber
-   * may come back that is to see the hole.
-   */
-  #takesNumber(slot: number, type: number): boolean {
-    const { registry, history } = this.#deps;
-    if (history.isOn) return type !== EventType.pong;
-    return registry.devices.rows.waiting[slot] !== 0;
-  }
 }
-
-const NO_BYTES = new Uint8Array(0);

@@ -6,10 +6,12 @@ import type { CloseEntry } from '../codes.ts';
 import type { Ringer } from '../memory/doorbell.ts';
 import type { RecordViews, RingProducer } from '../memory/ring.ts';
 import { claimEvent, copyEvent, EventField } from '../records/event.ts';
+import type { Fields, RecordLayout, Values } from '../records/layout.ts';
 import {
   encodeFilters,
   encodeRefusals,
   type FilterEntry,
+  GapReason,
   NO_BYTES,
   type Notice,
   type RefusedDevice,
@@ -24,6 +26,7 @@ import {
   writeJoined,
   writeLeft,
   writeNotice,
+  writeProbe,
   writeRegistered,
   writeRelease,
   writeResync,
@@ -91,6 +94,12 @@ export class EdgeLink {
   /** The device's first listener came, or its last one went. */
   interest(session: number): void {
     writeInterest(this.#ring, { session });
+    this.#written = true;
+  }
+
+  /** The peer is to be pinged. */
+  probe(session: number): void {
+    writeProbe(this.#ring, { session });
     this.#written = true;
   }
 
@@ -188,6 +197,19 @@ export class EdgeLink {
     return true;
   }
 
+  /** Events that the device's subscribers of this edge will not get. */
+  gap(device: number, from: number, to: number): void {
+    this.#tellMissed(device);
+    writeGap(this.#ring, { device, from, to, reason: GapReason.cluster });
+    this.#written = true;
+  }
+
+  /** A record of the cluster's. */
+  tell<F extends Fields>(layout: RecordLayout<F>, values: Values<F>): void {
+    layout.write(this.#ring, values);
+    this.#written = true;
+  }
+
   /** Makes everything written visible and wakes the edge if it sleeps. Once per poll. */
   flush(): void {
     if (this.#missed.size > 0 && this.#ring.usedRatio() <= RESUME_RATIO) {
@@ -204,7 +226,7 @@ export class EdgeLink {
     const missed = this.#missed.get(device);
     if (missed === undefined) return;
     this.#missed.delete(device);
-    writeGap(this.#ring, { device, ...missed });
+    writeGap(this.#ring, { device, ...missed, reason: GapReason.overload });
     this.#written = true;
   }
 }

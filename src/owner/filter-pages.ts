@@ -2,7 +2,9 @@
  * The devices of a filter, page by page. A page's rows are active from the moment the page is written, and the next one
  * waits until the peer has read. Owner thread only.
  */
+import type { AccessRules } from '../access/rules.ts';
 import { DEVICES_PER_PAGE } from '../limits.ts';
+import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { NO_BYTES, Notice } from '../records/replies.ts';
@@ -70,6 +72,26 @@ export class FilterPages {
     }
     if (!more) this.drop(job);
     return !more;
+  }
+
+  /**
+   * Devices that the filter matches and the subscriber may follow, but has no row of.
+   * @param before rules that denied them; undefined: whatever those were
+   */
+  missing(subscriber: number, slot: number, before?: AccessRules): number[] {
+    const { registry, subscriptions, access } = this.#deps;
+    const id = registry.subscriberId(subscriber);
+    const prefix = Buffer.from(registry.filters.prefix(slot));
+    const { known, deviceState } = registry.devices.rows;
+    const devices: number[] = [];
+    for (let device = 0; device < highWater(registry.devices); device++) {
+      if (known[device] === 0 || deviceState[device] === DeviceState.free) continue;
+      if (!registry.idStartsWith(device, prefix) || registry.findRow(device, subscriber) >= 0) continue;
+      if (!subscriptions.mayFollow(subscriber, device, -1)) continue;
+      if (before === undefined || access.decide(registry.deviceId(device), id, before) === 'deny')
+        devices.push(device);
+    }
+    return devices;
   }
 
   /** Whether the filter whose devices they are still exists. */

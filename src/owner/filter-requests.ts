@@ -4,7 +4,7 @@
  */
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
-import { DeviceState, nextRowState, RowState } from '../presence/lifecycle.ts';
+import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { Refusal } from '../records/replies.ts';
 import { type RequestJob, SLICE_SLOTS, type Target } from './filter-jobs.ts';
 import type { FilterPages } from './filter-pages.ts';
@@ -78,7 +78,7 @@ export class FilterRequests {
     } else {
       if (slot < 0) return refuse(Refusal.notSubscribed);
       if (request.op === 'unsubscribe') filters.remove(slot);
-      else filters.setState(slot, request.op === 'pause' ? RowState.paused : RowState.active);
+      else filters.setState(slot, nextRowState(before!.state, request.op as Input, false));
     }
     const walk = request.op === 'subscribe' ? undefined : walks.start(subscriber);
     return { filter, prefix: Buffer.from(prefix), slot, before, devices: [], missing: 0, next: 0, walk };

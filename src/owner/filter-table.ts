@@ -27,6 +27,9 @@ export class FilterTable {
   /** Filters by the length of their prefix. */
   readonly #lengths = new Map<number, number>();
 
+  /** A prefix has its first filter, or has lost its last. */
+  prefixesChanged: () => void = () => {};
+
   constructor(memory: SharedArrayBuffer, subscribers: SubscriberSlab, arena: Arena) {
     this.slab = attachSlab(filterColumns, memory);
     this.#subscribers = subscribers;
@@ -96,7 +99,10 @@ export class FilterTable {
     this.#subscribers.rows.filterCount[subscriber]! -= 1;
     const same = this.#byPrefix.get(prefix)!;
     same.delete(slot);
-    if (same.size === 0) this.#byPrefix.delete(prefix);
+    if (same.size === 0) {
+      this.#byPrefix.delete(prefix);
+      this.prefixesChanged();
+    }
     const count = this.#lengths.get(prefix.length)! - 1;
     if (count === 0) this.#lengths.delete(prefix.length);
     else this.#lengths.set(prefix.length, count);
@@ -147,6 +153,16 @@ export class FilterTable {
     return slots;
   }
 
+  /** Whether any filter has this prefix. */
+  hasPrefix(prefix: string): boolean {
+    return this.#byPrefix.has(prefix);
+  }
+
+  /** Of all filters, each once. */
+  prefixes(): string[] {
+    return [...this.#byPrefix.keys()];
+  }
+
   /** Visits each filter that matches the id. */
   forEachMatching(id: string, visit: (slot: number, subscriber: number) => void): void {
     if (this.#byPrefix.size === 0) return;
@@ -190,8 +206,10 @@ export class FilterTable {
     this.#subscribers.rows.filterCount[subscriber]! += 1;
     const prefix = this.prefix(slot);
     const same = this.#byPrefix.get(prefix);
-    if (same === undefined) this.#byPrefix.set(prefix, new Set([slot]));
-    else same.add(slot);
+    if (same === undefined) {
+      this.#byPrefix.set(prefix, new Set([slot]));
+      this.prefixesChanged();
+    } else same.add(slot);
     this.#lengths.set(prefix.length, (this.#lengths.get(prefix.length) ?? 0) + 1);
   }
 }

@@ -7,7 +7,7 @@ import type { Actor } from '../access/actor.ts';
 import type { AccessRules } from '../access/rules.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
-import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
+import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { type FilterEntry, NO_BYTES, Notice } from '../records/replies.ts';
 import type { AccessControl } from './access.ts';
 import type { Job, PageJob } from './filter-jobs.ts';
@@ -48,6 +48,9 @@ export class Filters {
   readonly #pages: FilterPages;
   readonly #requests: FilterRequests;
 
+  /** Filters may follow a device that they could not until now; undefined: any device. */
+  allowed: (device: number | undefined) => void = () => {};
+
   constructor(deps: FiltersDeps) {
     this.#deps = deps;
     this.#gone = new GoneDevices(deps.registry, deps.subscriptions);
@@ -58,6 +61,11 @@ export class Filters {
   /** Whether a step has something to do. */
   get hasReady(): boolean {
     return this.#ready.size > 0 || this.#gone.size > 0;
+  }
+
+  /** Whether devices are on their way to the session, or to any. */
+  isBusy(session?: number): boolean {
+    return session === undefined ? this.#jobs.size > 0 : this.#jobs.has(session);
   }
 
   /** A request that names filters, beside devices or not. */
@@ -168,6 +176,7 @@ export class Filters {
   /** The pair was denied and is not any more: the subscriber's filters may follow the device. */
   rematch(subscriber: number, device: number): void {
     const { registry } = this.#deps;
+    this.allowed(device);
     if (registry.filters.count(subscriber) === 0 || registry.devices.rows.known[device] === 0) return;
     const id = registry.deviceId(device);
     for (const slot of registry.filters.ofSubscriber(subscriber)) {
@@ -181,12 +190,21 @@ export class Filters {
     for (let slot = 0; slot < highWater(filters.slab); slot++) filters.begin(slot, Unfinished.rules);
   }
 
+  /** Filters that another node kept: what they match is followed, in their state. */
+  rescanOf(subscriber: number): void {
+    const { registry } = this.#deps;
+    const session = registry.subscribers.rows.session[subscriber]!;
+    for (const slot of registry.filters.ofSubscriber(subscriber))
+      this.#rescanFilter(slot, subscriber, session);
+  }
+
   /**
    * Other access rules are in force: what they do not deny any more is followed. A pair that was not denied before and
    * has no row is one that an operator has removed.
    */
   rescan(before: AccessRules): void {
     const { registry } = this.#deps;
+    this.allowed(undefined);
     const { subscriber, state } = registry.filters.slab.rows;
     for (let slot = 0; slot < highWater(registry.filters.slab); slot++) {
       registry.filters.finish(slot, Unfinished.rules);
@@ -335,14 +353,10 @@ export class Filters {
     for (const job of this.#jobs.get(session) ?? []) {
       if (job.kind === 'pages') {
         if (job.slot !== slot) continue;
-        this.#join(job, device);
-        return true;
+        return this.#join(job, device);
       }
       const waiting = job.pages.find((pages) => pages.slot === slot);
-      if (waiting !== undefined) {
-        this.#join(waiting, device);
-        return true;
-      }
+      if (waiting !== undefined) return this.#join(waiting, device);
       const { target } = job;
       if (target?.slot !== slot || target.walk !== undefined) continue;
       if (device < target.next) this.#requests.find(subscriber, target, device);
@@ -351,10 +365,11 @@ export class Filters {
     return false;
   }
 
-  #join(job: PageJob, device: number): void {
+  #join(job: PageJob, device: number): true {
     job.devices.push(device);
     job.gained.add(device);
     this.#deps.registry.filters.begin(job.slot, Unfinished.pages);
+    return true;
   }
 
   /** Whether pages of the filter are on their way to the session. */
@@ -367,18 +382,8 @@ export class Filters {
    * @param before rules that denied what is to be followed now; undefined: whatever has no row
    */
   #rescanFilter(slot: number, subscriber: number, session: number, before?: AccessRules): void {
-    const { registry, access } = this.#deps;
-    const id = registry.subscriberId(subscriber);
-    const prefix = Buffer.from(registry.filters.prefix(slot));
-    const { known, deviceState } = registry.devices.rows;
-    const devices: number[] = [];
-    for (let device = 0; device < highWater(registry.devices); device++) {
-      if (known[device] === 0 || deviceState[device] === DeviceState.free) continue;
-      if (!registry.idStartsWith(device, prefix) || registry.findRow(device, subscriber) >= 0) continue;
-      if (!this.#deps.subscriptions.mayFollow(subscriber, device, -1)) continue;
-      if (before === undefined || access.decide(registry.deviceId(device), id, before) === 'deny')
-        devices.push(device);
-    }
+    const { registry } = this.#deps;
+    const devices = this.#pages.missing(subscriber, slot, before);
     if (devices.length === 0) return;
     if (session === NONE || registry.filters.state(slot) !== RowState.active) {
       for (const device of devices) this.#gain(slot, subscriber, device, registry.deviceId(device));

@@ -14,13 +14,21 @@ export interface Arrival {
   readonly join: Join;
   /** What it has sent meanwhile, in order. */
   readonly events: readonly RecordViews[];
-  /** It is over already: whether by a goodbye. */
-  readonly left: boolean | undefined;
+  /** It is over already. */
+  readonly left: Departure | undefined;
+}
+
+/** How a session ended. */
+export interface Departure {
+  /** By a goodbye. */
+  readonly clean: boolean;
+  /** Its edge waits for `Left`, which comes after the acks of all that the session said. */
+  readonly confirm: boolean;
 }
 
 interface Waiting extends Arrival {
   readonly events: RecordViews[];
-  left: boolean | undefined;
+  left: Departure | undefined;
 }
 
 /** What all who wait may send before it is refused. An edge lets go within milliseconds, unless its thread stalls. */
@@ -63,10 +71,10 @@ export class Handovers {
   }
 
   /** A session that waits is over: it will have been in and have left. @returns false when it does not wait */
-  leave(session: number, clean: boolean): boolean {
+  leave(session: number, how: Departure): boolean {
     const waiting = this.#waiting.get(session);
     if (waiting === undefined) return false;
-    waiting.left = clean;
+    waiting.left = how;
     return true;
   }
 

@@ -1,7 +1,8 @@
 /**
- * Lets the devices of all edges join in the order in which they came, though the owner reads one ring after the other:
- * before a join, the other edges' rings are worked off up to the first join that came after it. So of two connections
- * of a device the newer one wins, and what an edge had said of the older one counts before it. Owner thread only.
+ * Lets the devices and gateways of all edges join in the order in which they came, though the owner reads one ring after
+ * the other: before a join, the other edges' rings are worked off up to the first join that came after it. So of two
+ * connections of an id the newer one wins, and what an edge had said of the older one counts before it. Owner thread
+ * only. Below, "device" stands for both.
  */
 import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';

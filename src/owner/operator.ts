@@ -5,6 +5,7 @@ import { Notice } from '../records/replies.ts';
 import type { Devices } from './devices.ts';
 import type { Filters } from './filters.ts';
 import type { MqttClients } from './mqtt-clients.ts';
+import type { OperatorRows } from './operator-rows.ts';
 import type { Registry } from './registry.ts';
 import type { RuleSweep, SweepPart } from './rule-sweep.ts';
 import type { Subscribers } from './subscribers.ts';
@@ -27,6 +28,7 @@ export interface OperatorDeps {
   readonly subscribers: Subscribers;
   readonly sweep: RuleSweep;
   readonly filters: Filters;
+  readonly rows: OperatorRows;
   readonly clients: MqttClients;
 }
 
@@ -37,9 +39,20 @@ export class Operator {
   readonly #subscribers: Subscribers;
   readonly #sweep: RuleSweep;
   readonly #filters: Filters;
+  readonly #rows: OperatorRows;
   readonly #clients: MqttClients;
 
-  constructor({ registry, devices, subscriptions, subscribers, sweep, filters, clients }: OperatorDeps) {
+  constructor({
+    registry,
+    devices,
+    subscriptions,
+    subscribers,
+    sweep,
+    filters,
+    rows,
+    clients,
+  }: OperatorDeps) {
+    this.#rows = rows;
     this.#clients = clients;
     this.#filters = filters;
     this.#registry = registry;
@@ -58,7 +71,7 @@ export class Operator {
         return this.#removeRow(command.device, command.subscriber);
       case ToOwner.Terminate:
         return this.#onDevice(command.device, (slot) => {
-          this.#removeAllOfDevice(slot);
+          this.removeAllOfDevice(slot);
           this.#devices.terminate(slot);
           return { ok: true };
         });
@@ -67,6 +80,8 @@ export class Operator {
       case ToOwner.Publish:
         return this.#onDevice(command.device, (slot) => {
           const isHeard = this.#devices.publish(slot, command);
+          if (isHeard === undefined)
+            return { ok: false, why: 'unavailable', message: 'the device is connecting; ask again' };
           const seq = this.#registry.devices.rows.seq[slot]!;
           return isHeard ? { ok: true, seq } : { ok: true, seq, skipped: true };
         });
@@ -99,7 +114,7 @@ export class Operator {
     if (vip !== undefined) this.#subscribers.setVip(subscriberSlot, vip);
     if (status !== undefined) {
       this.#setGranted(row, status);
-      if (found >= 0) this.#subscribers.operatorInput(row, inputOf[status]);
+      if (found >= 0) this.#rows.input(row, inputOf[status]);
       else if (status === 'allow' && this.#subscriptions.decide(row) === 'deny')
         this.#filters.rematch(subscriberSlot, this.#registry.subscriptions.rows.device[row]!);
     }
@@ -124,7 +139,7 @@ export class Operator {
     const row =
       subscriberSlot < 0
         ? -1
-        : this.#subscribers.makeRow(deviceSlot, subscriberSlot, inputOf[status], status === 'allow');
+        : this.#rows.make(deviceSlot, subscriberSlot, inputOf[status], status === 'allow');
     this.#devices.unwatched(deviceSlot);
     if (row < 0 && subscriberSlot >= 0) this.#subscribers.freeIfIdle(subscriberSlot);
     return row;
@@ -134,13 +149,13 @@ export class Operator {
     const row = this.#pair(device, subscriber);
     if (row < 0) return missingRow(device, subscriber);
     const subscriberSlot = this.#registry.subscriptions.rows.subscriber[row]!;
-    this.#subscribers.operatorInput(row, 'operatorRemove');
+    this.#rows.input(row, 'operatorRemove');
     this.#subscribers.freeIfIdle(subscriberSlot);
     return { ok: true };
   }
 
   /** Removes every subscription of the device, telling the subscribers why. */
-  #removeAllOfDevice(device: number): void {
+  removeAllOfDevice(device: number): void {
     const registry = this.#registry;
     const subscriptions = this.#subscriptions;
     registry.forEachOfDevice(device, (row, subscriber) => {

@@ -1,17 +1,9 @@
-/**
- * The owner: the only writer of presence. Consumes the rings of the edges, runs the timers, and answers. One bounded
- * `poll` that needs no thread of its own; `workers/owner.ts` calls it in a loop.
- */
-import type { AccessRule } from '../access/rules.ts';
-import type { Clock } from '../clock.ts';
 import { HistoryLog } from '../history/log.ts';
 import { attachHistory } from '../history/memory.ts';
 import { POLL_RECORDS_MAX, REQUEST_WORK_PER_POLL } from '../limits.ts';
-import { Counter, type Counters } from '../memory/counters.ts';
-import type { Pulse } from '../memory/heartbeat.ts';
+import { Counter } from '../memory/counters.ts';
 import type { RingConsumer } from '../memory/ring.ts';
 import { Wheel } from '../memory/wheel.ts';
-import type { PresenceMemory } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
 import {
   type Join,
@@ -27,15 +19,16 @@ import {
   SessionKind,
   ToOwnerRecord,
 } from '../records/requests.ts';
-import { edgeOf } from '../records/sessions.ts';
 import { AccessControl } from './access.ts';
-import { Devices, type DeviceTimes } from './devices.ts';
-import type { EdgeLink } from './edge-link.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import { Devices } from './devices.ts';
 import { Filters } from './filters.ts';
 import { Gateways } from './gateways.ts';
 import { JoinOrder } from './join-order.ts';
 import { MqttClients } from './mqtt-clients.ts';
 import { Operator } from './operator.ts';
+import { OperatorRows } from './operator-rows.ts';
+import { createCluster, type OwnerDeps } from './owner-deps.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
 import { Requests } from './requests.ts';
@@ -43,36 +36,9 @@ import { Restorer } from './restorer.ts';
 import { RowWalks } from './row-walks.ts';
 import { RuleSweep } from './rule-sweep.ts';
 import { TokenScopes } from './scopes.ts';
-import type { SubscriberTimeSettings } from './subscriber-times.ts';
 import { Subscribers } from './subscribers.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Sweeps } from './sweeps.ts';
-
-export interface OwnerSettings extends DeviceTimes, SubscriberTimeSettings {
-  readonly defaultAccess: 'allow' | 'deny';
-  readonly maxSubscriptionsPerSubscriber: number;
-  readonly maxFiltersPerSubscriber: number;
-  readonly historyEvents: number;
-  readonly sendQueueMaxBytes: number;
-}
-
-export interface OwnerDeps {
-  readonly presence: PresenceMemory;
-  readonly history: SharedArrayBuffer;
-  /** By edge. */
-  readonly rings: readonly RingConsumer[];
-  /** By edge. */
-  readonly links: readonly EdgeLink[];
-  /** Of the edges' threads. */
-  readonly pulses: readonly Pulse[];
-  readonly clock: Clock;
-  readonly counters: Counters;
-  readonly settings: OwnerSettings;
-  /** The access rules in force; the table's subscriptions obey them already. */
-  readonly rules: readonly AccessRule[];
-  /** The table is one that an owner left when it died. */
-  readonly takesOver?: boolean;
-}
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
 const TIMERS_PER_POLL = 1024;
@@ -101,6 +67,8 @@ export class Owner {
   readonly #joins: JoinOrder;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
+  /** undefined: this hub is alone. */
+  readonly #cluster: Cluster | undefined;
   /** Only while this owner takes over from one that died. */
   #recovery: Recovery | undefined;
   /** What requests may still cost in this turn of a ring, in devices named. */
@@ -116,8 +84,14 @@ export class Owner {
     const wheel = this.#subscriberTimers;
     const history = new HistoryLog(attachHistory(deps.history), registry.devices, settings.historyEvents);
     this.#history = history;
-    registry.deviceMade = (slot) => history.begin(slot, 0);
-    registry.deviceFreed = (slot) => history.forget(slot);
+    registry.deviceMade = (slot) => {
+      history.begin(slot, 0);
+      this.#cluster?.deviceMade(slot);
+    };
+    registry.deviceFreed = (slot) => {
+      this.#cluster?.deviceFreed(slot);
+      history.forget(slot);
+    };
     const devices = new Devices({
       registry,
       links,
@@ -169,12 +143,32 @@ export class Owner {
     this.#joins = new JoinOrder({
       edges: links.length,
       advance: (edge) => this.#advance(edge),
-      join: (join) => devices.join(join),
+      join: (join) => {
+        if (join.kind === SessionKind.gateway) this.#gateways.join(join);
+        else devices.join(join);
+      },
     });
     this.#subscribers = subscribers;
     this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
-    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters, clients });
+    const rows = new OperatorRows({ ...shared, subscriptions, filters, wheel });
+    this.#operator = new Operator({
+      registry,
+      devices,
+      subscriptions,
+      subscribers,
+      sweep,
+      filters,
+      rows,
+      clients,
+    });
+    const parts = { ...pages, devices, subscribers, scopes, filters, sweep, sweeps, rows, history, links };
+    this.#cluster = createCluster(deps, {
+      ...parts,
+      operator: this.#operator,
+      wheel: this.#deviceTimers,
+      subscriberWheel: wheel,
+    });
     if (deps.takesOver === true) {
       this.#recovery = new Recovery({
         ...deps,
@@ -204,6 +198,7 @@ export class Owner {
     for (let edge = rings.length - 1; edge >= 0; edge--) done += this.#pollEdge(edge, limit);
     if (this.#recovery?.isOver) this.#recovery = undefined;
     if (this.#recovery === undefined) done += this.#fireTimers() + this.#sweeps.step() + this.#filters.step();
+    if (this.#recovery === undefined) this.#cluster?.flush();
     if (done === 0 && this.#recovery === undefined) this.#history.clean(RECORDS_CLEANED_WHEN_IDLE);
     this.flush();
     // Not before what followed from the records is on its way: what is given back is never looked at again.
@@ -238,8 +233,15 @@ export class Owner {
     this.#deps.rings[edge]!.release();
   }
 
+  /** The hub drains: what is kept here is left to other nodes of the cluster. */
+  leaveAll(): void {
+    this.#cluster?.leaveAll();
+    this.flush();
+  }
+
   operate(command: OperatorCommand): OperatorResult {
     const result = this.#operator.run(command);
+    this.#cluster?.flush();
     this.flush();
     return result;
   }
@@ -258,7 +260,8 @@ export class Owner {
   untilNextTimerMs(): number {
     if (this.#sweeps.hasReady || this.#filters.hasReady) return 0;
     const now = this.#deps.clock.now();
-    return Math.min(this.#deviceTimers.untilNextMs(now), this.#subscriberTimers.untilNextMs(now));
+    const timers = Math.min(this.#deviceTimers.untilNextMs(now), this.#subscriberTimers.untilNextMs(now));
+    return Math.min(timers, this.#cluster?.untilNextMs(now) ?? timers);
   }
 
   /** Makes what was written visible to the other threads. */
@@ -277,10 +280,17 @@ export class Owner {
       if (recovery?.isSynced(edge) && !recovery.isOver) break;
       const offset = ring.next();
       if (offset < 0) break;
-      if (recovery === undefined || recovery.isOver) this.#take(ring, offset);
+      if (edge === this.#deps.cluster?.edge) this.#takeOfCluster(edge, ring, offset);
+      else if (recovery === undefined || recovery.isOver) this.#take(ring, offset);
       else this.#takeWhileRecovering(edge, ring, offset, recovery);
     }
     return done;
+  }
+
+  /** While this owner takes over, the link starts anew: what it said before that counts for nothing. */
+  #takeOfCluster(edge: number, ring: RingConsumer, offset: number): void {
+    if (ring.kind === ToOwnerRecord.Synced) this.#recovery?.synced(edge);
+    else if (this.#recovery === undefined || this.#recovery.isOver) this.#cluster!.take(ring, offset);
   }
 
   #take(ring: RingConsumer, offset: number): void {
@@ -359,16 +369,11 @@ export class Owner {
   }
 
   #join(join: Join): void {
-    if (join.kind === SessionKind.device) this.#joins.join(join);
-    else this.#joinUnordered(join);
-  }
-
-  #joinUnordered(join: Join): void {
     if (join.kind === SessionKind.subscriber) this.#subscribers.join(join);
-    else this.#gateways.join(join);
+    else this.#joins.join(join);
   }
 
-  /** Works off an edge's ring, as far as there is work left, up to a device that joins. @returns that one */
+  /** Works off an edge's ring, as far as there is work left, up to a device or gateway that joins. @returns that one */
   #advance(edge: number): Join | undefined {
     const ring = this.#deps.rings[edge]!;
     for (let done = 0; done < POLL_RECORDS_MAX && this.#workLeft > 0; done++) {
@@ -380,16 +385,15 @@ export class Owner {
       }
       this.#workLeft -= JOIN_WORK;
       const join = readJoin(ring.views, offset);
-      if (join.kind === SessionKind.device) return join;
-      this.#joinUnordered(join);
+      if (join.kind !== SessionKind.subscriber) return join;
+      this.#subscribers.join(join);
     }
     return undefined;
   }
 
   #leave({ session, clean, confirm, keepMs }: ReturnType<typeof readLeave>): void {
-    this.#devices.leave(session, clean);
+    this.#devices.leave(session, clean, confirm);
     this.#subscribers.leave(session, keepMs);
     this.#gateways.leave(session);
-    if (confirm) this.#deps.links[edgeOf(session)]!.left(session);
   }
 }

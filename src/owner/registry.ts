@@ -8,7 +8,7 @@ import { attachSlab, highWater } from '../memory/layout.ts';
 import { PairMap } from '../memory/pair-map.ts';
 import { begin, end, linkFirst, unlink } from '../memory/row-writes.ts';
 import { Slots } from '../memory/slots.ts';
-import { deviceColumns, NONE, subscriberColumns, subscriptionColumns } from '../presence/columns.ts';
+import { deviceColumns, Home, NONE, subscriberColumns, subscriptionColumns } from '../presence/columns.ts';
 import { DeviceState, RowState, StateReason, statusOf } from '../presence/lifecycle.ts';
 import {
   type DeviceSlab,
@@ -52,6 +52,8 @@ export class Registry {
   deviceFreed: (slot: number) => void = () => {};
   /** A device that wants to know it has its first listener, or has lost its last. */
   interestChanged: (slot: number) => void = () => {};
+  /** Of a cluster: what the device's subscriptions want of it has changed. */
+  levelChanged: ((slot: number) => void) | undefined;
   /** Called with a row that is about to go, while it is still in its lists. */
   rowRemoved: (row: number) => void = () => {};
   /** Ids and statuses, for whoever copies them as bytes. */
@@ -167,6 +169,8 @@ export class Registry {
     Atomics.store(rows.session, slot, NONE);
     rows.connectedAt[slot] = 0;
     rows.holders[slot] = 0;
+    Atomics.store(rows.peers, slot, 0);
+    Atomics.store(rows.home, slot, Home.here);
     rows.wantsInterest[slot] = 0;
     Atomics.store(rows.waiting, slot, 0);
     Atomics.store(rows.known, slot, 0);
@@ -196,6 +200,11 @@ export class Registry {
     this.#deviceIds.remove(slot);
     end(rows.version, slot);
     this.#deviceSlots.release(slot);
+  }
+
+  /** Its numbering starts anew. */
+  beginEpoch(slot: number): void {
+    this.devices.rows.epoch[slot] = newEpoch();
   }
 
   setDeviceState(slot: number, state: DeviceState, reason: number = StateReason.none): void {
@@ -250,6 +259,32 @@ export class Registry {
 
   hasRows(device: number): boolean {
     return this.devices.rows.firstRow[device] !== NONE;
+  }
+
+  /** Another node follows the device actively, or no more. @param edge of the link to it */
+  countPeer(device: number, edge: number, change: 1 | -1): void {
+    const { rows } = this.devices;
+    begin(rows.version, device);
+    const before = Atomics.add(rows.active, device, change);
+    Atomics.add(rows.peers, device, change);
+    end(rows.version, device);
+    this.interest[device * this.edges + edge]! += change;
+    if ((before === 0 || before + change === 0) && rows.wantsInterest[device] !== 0)
+      this.interestChanged(device);
+  }
+
+  /** Another node has subscriptions that wait for a reconnect, or none any more. */
+  countPeerWaiting(device: number, change: 1 | -1): void {
+    Atomics.add(this.devices.rows.waiting, device, change);
+  }
+
+  /** Another node has a subscription by id. */
+  countPeerHolder(device: number, change: 1 | -1): void {
+    this.devices.rows.holders[device]! += change;
+  }
+
+  hasRowsOf(subscriber: number): boolean {
+    return this.subscribers.rows.firstRow[subscriber] !== NONE;
   }
 
   /** Whether a subscription holds on to the device: a filter's alone does not. */
@@ -395,7 +430,9 @@ export class Registry {
     const { rowState, device } = this.subscriptions.rows;
     const before = this.#holds(row);
     Atomics.store(rowState, row, isSet ? rowState[row]! | flag : rowState[row]! & ~flag);
-    if (this.#holds(row) !== before) this.devices.rows.holders[device[row]!]! += before ? -1 : 1;
+    if (this.#holds(row) === before) return;
+    this.devices.rows.holders[device[row]!]! += before ? -1 : 1;
+    this.levelChanged?.(device[row]!);
   }
 
   /** Whether the row holds on to its device: it is more than a filter's, or an operator has allowed the pair. */
@@ -474,6 +511,7 @@ export class Registry {
     if (state === RowState.disconnected) Atomics.add(rows.waiting, device, change);
     end(rows.version, device);
     Atomics.add(this.#totals, Total[status], change);
+    this.levelChanged?.(device);
     if (status === 'active') {
       this.interest[device * this.edges + this.subscribers.rows.edge[subscribers[row]!]!]! += change;
       const isFirstOrLast = before === 0 || before + change === 0;

@@ -1,9 +1,9 @@
 /** Puts the rows of a snapshot back into the presence table, before the owner serves anyone. Owner thread only. */
 import { type AccessRule, AccessRules } from '../access/rules.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, toMonotonicMs } from '../clock.ts';
 import type { HistoryLog } from '../history/log.ts';
 import type { Wheel } from '../memory/wheel.ts';
-import { Vip } from '../presence/columns.ts';
+import { Home, Vip } from '../presence/columns.ts';
 import { RowState } from '../presence/lifecycle.ts';
 import type { SnapshotRow } from '../snapshot/format.ts';
 import type { RestoreTarget } from '../snapshot/restore.ts';
@@ -50,15 +50,18 @@ export class Restorer implements RestoreTarget {
 
   /** Offline, and removed in time like any device that is. */
   #device({ device, seq, lastSeen, status, epoch }: Saved<'device'>): string | undefined {
-    const { registry, devices, history } = this.#deps;
+    const { registry, devices, history, clock } = this.#deps;
     const slot = registry.ensureDeviceOf(device);
     if (slot < 0) return this.#noDevice(device);
     const { rows } = registry.devices;
     rows.seq[slot] = seq;
     if (epoch !== undefined) rows.epoch[slot] = epoch;
     history.begin(slot, seq);
-    if (seq > 0 || lastSeen > 0 || status !== '') registry.setKnown(slot);
-    Atomics.store(rows.lastSeen, slot, this.#toMonotonic(lastSeen));
+    if (seq > 0 || lastSeen > 0 || status !== '') {
+      registry.setKnown(slot);
+      Atomics.store(rows.home, slot, Home.here); // until another node says otherwise
+    }
+    Atomics.store(rows.lastSeen, slot, BigInt(toMonotonicMs(clock, lastSeen)));
     if (status !== '') {
       const text = Buffer.from(status);
       registry.setDeviceStatus(slot, text, 0, text.length);
@@ -106,16 +109,5 @@ export class Restorer implements RestoreTarget {
   #noSubscriber(subscriber: string): string {
     const { capacity } = this.#deps.registry.subscribers;
     return `no room for subscriber "${subscriber}" (DAT_MAX_SUBSCRIBERS is ${capacity})`;
-  }
-
-  /**
-   * The monotonic clock starts with the machine: what was before is negative. 0 stays what it means, never; a time in
-   * the future, after the wall clock was set back, counts as now.
-   */
-  #toMonotonic(wallMs: number): bigint {
-    const { clock } = this.#deps;
-    if (wallMs === 0) return 0n;
-    const monotonicMs = Math.floor(clock.now() - Math.max(0, clock.wallNow() - wallMs));
-    return BigInt(monotonicMs === 0 ? -1 : monotonicMs);
   }
 }

@@ -1,7 +1,4 @@
-/**
- * The subscriber side of the owner: who is connected where, silence and expiry, and what operators do to
- * subscriptions. Owner thread only. The rules are in `presence/lifecycle.ts`; this carries out their effects.
- */
+/** Who is connected where, silence and expiry: the effects of `presence/lifecycle.ts`. Owner thread only. */
 import type { Actor } from '../access/actor.ts';
 import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
@@ -9,11 +6,10 @@ import type { Pulse } from '../memory/heartbeat.ts';
 import { highWater } from '../memory/layout.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
-import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
+import { nextRowState, RowState } from '../presence/lifecycle.ts';
 import { NO_BYTES, Notice } from '../records/replies.ts';
 import { type Join, KEEP_AS_SET, type Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
-import { ALL_TYPES } from '../wire/events.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { isFilterPage } from './filter-pages.ts';
 import type { Filters } from './filters.ts';
@@ -21,8 +17,9 @@ import type { Registry } from './registry.ts';
 import type { NamedRequest, Requests } from './requests.ts';
 import type { TokenScopes } from './scopes.ts';
 import { SessionSlots } from './session-slots.ts';
+import type { RequestWaits, SubscriberHomes } from './subscriber-homes.ts';
 import { type SubscriberTimeSettings, SubscriberTimes } from './subscriber-times.ts';
-import { isSubscribed, noticeOf, type Subscriptions } from './subscriptions.ts';
+import { isSubscribed, type Subscriptions } from './subscriptions.ts';
 import type { Sweeps } from './sweeps.ts';
 
 export interface SubscribersDeps {
@@ -47,6 +44,13 @@ export class Subscribers {
   readonly #sessions = new SessionSlots();
   readonly #times: SubscriberTimes;
   #leaving = NONE; // whose connection is being ended: its row stays, for another may take over
+
+  /** undefined: there is no cluster. */
+  homes: SubscriberHomes | undefined;
+  /** Whom operators of a cluster have made a vip, here or not. */
+  vips: ReadonlySet<string> = new Set();
+  /** undefined: there is no cluster. */
+  waits: RequestWaits | undefined;
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
@@ -101,7 +105,12 @@ export class Subscribers {
   }
 
   /** A subscriber connected; an older connection of the same id is replaced. */
-  join({ session, actor, hold, fresh = false, silenceMsMin = 0 }: Join): void {
+  join(join: Join): void {
+    if (this.homes === undefined || this.homes.admits(join)) this.enter(join);
+  }
+
+  /** Lets the subscriber in. */
+  enter({ session, actor, hold, fresh = false, silenceMsMin = 0 }: Join): void {
     const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
     if (slot < 0) {
@@ -122,7 +131,8 @@ export class Subscribers {
     const expiresAtMs = wheel.dueMs(slot);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     scopes.set(slot, actor);
-    Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
+    const byOperator = this.vips.has(actor.id) ? Vip.operator : rows.vip[slot]! & Vip.operator;
+    Atomics.store(rows.vip, slot, byOperator | (actor.vip ? Vip.token : 0));
     wheel.set(slot, clock.now() + this.#times.firstMs);
     const lost = filters.removeUncovered(slot, actor);
     if (fresh) sweeps.joinFresh(slot, session);
@@ -152,7 +162,11 @@ export class Subscribers {
   /** @param session of a connection that is over @param keepMs see `Leave` */
   leave(session: number, keepMs = KEEP_AS_SET): void {
     const slot = this.#sessions.get(session);
-    if (slot === undefined) return; // replaced, kicked or refused
+    if (slot === undefined) {
+      this.homes?.leaves(session); // else it was replaced, kicked or refused
+      return;
+    }
+    this.homes?.disconnected(slot);
     const { registry, clock, wheel, sweeps } = this.#deps;
     const now = clock.now(); // kept from now on, however silent it was before
     if (keepMs >= 0) Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(Math.floor(now)));
@@ -180,7 +194,12 @@ export class Subscribers {
   /** The subscriber asks for something. */
   request(request: Request): void {
     const slot = this.#sessions.get(request.session);
-    if (slot === undefined) return;
+    if (slot === undefined) this.homes?.asks(request);
+    else if (this.waits?.defers(slot, request) !== true) this.answer(slot, request);
+  }
+
+  /** Does what the subscriber in this slot asks for. */
+  answer(slot: number, request: Request): void {
     if (request.filters.length > 0)
       this.#deps.filters.ask(slot, { ...request, devices: request.devices ?? [] });
     else if (request.devices === undefined) this.#deps.sweeps.ask(slot, request);
@@ -231,45 +250,6 @@ export class Subscribers {
     wheel.set(slot, now + this.#times.removeAfterMs(slot) - silentMs);
   }
 
-  /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 when it is gone */
-  operatorInput(row: number, input: Input): number {
-    const { registry, subscriptions, filters, wheel, clock, settings } = this.#deps;
-    const { rows } = registry.subscriptions;
-    const device = rows.device[row]!;
-    const subscriber = rows.subscriber[row]!;
-    const before = registry.rowState(row);
-    const connected = registry.subscribers.rows.session[subscriber] !== NONE;
-    let after = nextRowState(before, input, false);
-    if (after === RowState.active && !connected) after = nextRowState(after, 'disconnect', false);
-    const notice = after === before ? undefined : noticeOf(before, after, input);
-    if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
-    // What the operator makes of a pair that has no subscription is one by id.
-    if (isSubscribed(after) && !isSubscribed(before)) registry.setTypes(row, ALL_TYPES, ALL_TYPES);
-    subscriptions.move(row, after);
-    if (before === RowState.deny && (after === RowState.none || after === RowState.allow))
-      filters.rematch(subscriber, device);
-    if (after === RowState.none) return -1;
-    if (!connected && !wheel.isSet(subscriber))
-      wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
-    return row;
-  }
-
-  /** Makes a pair's row in the state to which an operator's input leads. @returns the row, or -1 when the table is full */
-  makeRow(device: number, subscriber: number, input: Input, granted: boolean): number {
-    const { registry, subscriptions, wheel, clock, settings } = this.#deps;
-    const connected = registry.subscribers.rows.session[subscriber] !== NONE;
-    let state = nextRowState(RowState.none, input, false);
-    if (state === RowState.active && !connected) state = nextRowState(state, 'disconnect', false);
-    const row = registry.createRow(device, subscriber, state, { granted });
-    if (row < 0) return row;
-    const notice = noticeOf(RowState.none, state, input);
-    if (notice !== undefined) subscriptions.tell(subscriber, notice, device, state);
-    if (state === RowState.active) subscriptions.attach(row);
-    if (!connected && !wheel.isSet(subscriber))
-      wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
-    return row;
-  }
-
   /**
    * Closes the subscriber's connection, if any, and removes its subscriptions.
    * @param forget what operators set for it goes too
@@ -280,6 +260,7 @@ export class Subscribers {
     const session = rows.session[slot]!;
     if (session !== NONE) {
       subscriptions.link(session).close(session, closes.kicked);
+      this.homes?.disconnected(slot);
       this.#disconnect(slot);
     }
     sweeps.forget(slot);
@@ -292,6 +273,24 @@ export class Subscribers {
     if ((rows.vip[slot]! & Vip.operator) !== 0)
       wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
     else this.freeIfIdle(slot);
+  }
+
+  /** Another node has what the subscriber had: it goes from here without a word, and what operators set stays. */
+  surrender(slot: number, close: (typeof closes)[keyof typeof closes]): void {
+    const { registry, subscriptions, sweeps, wheel } = this.#deps;
+    const session = registry.subscribers.rows.session[slot]!;
+    if (session !== NONE) {
+      subscriptions.link(session).close(session, close);
+      this.#disconnect(slot);
+    }
+    sweeps.forget(slot);
+    for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
+    registry.forEachOfSubscriber(slot, (row) => {
+      if (isSubscribed(registry.rowState(row)))
+        subscriptions.move(row, registry.isGranted(row) ? RowState.allow : RowState.none);
+    });
+    wheel.cancel(slot);
+    this.freeIfIdle(slot);
   }
 
   /** Whether the token that the subscriber last came with lets it follow the device. */
@@ -318,6 +317,7 @@ export class Subscribers {
     this.#times.endKeep(slot);
     scopes.delete(slot);
     sweeps.forget(slot);
+    this.homes?.freed(slot);
     registry.freeSubscriber(slot);
   }
 
@@ -362,6 +362,7 @@ export class Subscribers {
     Atomics.store(rows.session, slot, NONE); // the connection is gone: nothing needs to be detached
     Atomics.store(rows.silent, slot, 0);
     wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
+    this.waits?.sessionOver(session);
     sweeps.sessionOver(session);
     filters.sessionOver(session);
     this.#leaving = slot;

@@ -52,8 +52,10 @@ interface Sweep {
   waits: boolean;
   /** Filters that the input has changed, or all for a list. */
   readonly filters: readonly FilterEntry[];
-  /** They are to be named by the next page. */
+  /** They are to be named by the next page; those that a request resumed, by the last one. */
   namesFilters: boolean;
+  /** How many devices each filter that a request resumed follows now, in the order of `filters`. */
+  readonly matches: { readonly prefix: Uint8Array; count: number }[];
 }
 
 export class Sweeps {
@@ -117,7 +119,11 @@ export class Sweeps {
     const input: Sweep['input'] = request.op;
     const { session } = request;
     const filters = this.#filtersOf(subscriber, input);
-    const state = { joins: false, promised: false, waits: false, namesFilters: filters.length > 0 };
+    const matches =
+      input === 'resume'
+        ? filters.map(({ filter }) => ({ prefix: Buffer.from(filter.slice(0, -1)), count: 0 }))
+        : [];
+    const state = { joins: false, promised: false, waits: false, namesFilters: filters.length > 0, matches };
     const sweep = { subscriber, session, input, request, notice: undefined, walk, filters, ...state };
     this.#asked.set(session, sweep);
     this.#slice(sweep);
@@ -177,7 +183,7 @@ export class Sweeps {
     if (older !== undefined) this.#replace(older);
     const walk = this.#deps.walks.start(subscriber);
     const filters = this.#filtersOf(subscriber, input);
-    const state = { joins, promised: false, waits: false, namesFilters: filters.length > 0 };
+    const state = { joins, promised: false, waits: false, namesFilters: filters.length > 0, matches: [] };
     const sweep = { subscriber, session, input, request: undefined, notice, walk, filters, ...state };
     this.#own.set(subscriber, sweep);
     this.#slice(sweep);
@@ -245,6 +251,7 @@ export class Sweeps {
         page.change(row, nextRowState(before, 'unsubscribe', subscriptions.outlives(row)));
       return;
     }
+    this.#countMatches(sweep, device, before);
     // What filters follow comes back in their pages.
     if (registry.isFiltered(row) && restarting.has(input)) {
       if (input === 'reconnect' && !this.#deps.filters.follow(sweep.subscriber, device)) lost.push(row);
@@ -266,6 +273,13 @@ export class Sweeps {
     if (isResumed || after !== before) page.change(row, after);
   }
 
+  #countMatches({ matches }: Sweep, device: number, before: RowState): void {
+    const { registry } = this.#deps;
+    if (matches.length === 0 || registry.devices.rows.known[device] === 0) return;
+    if (nextRowState(before, 'resume', false) !== RowState.active) return;
+    for (const match of matches) if (registry.idStartsWith(device, match.prefix)) match.count += 1;
+  }
+
   /** Of rows that wait for their subscriber to ask for them. */
   #visitHeld(input: 'hold' | 'expireHeld', page: Page, row: number, before: RowState): void {
     const { registry, subscriptions } = this.#deps;
@@ -281,8 +295,7 @@ export class Sweeps {
     const { registry, subscriptions } = this.#deps;
     const { session, subscriber, request, notice } = sweep;
     const entries = page.entries.take();
-    const filters = sweep.namesFilters ? sweep.filters : [];
-    sweep.namesFilters = false;
+    const filters = this.#filtersToName(sweep, more);
     if (session === NONE) return;
     const link = subscriptions.link(session);
     if (request !== undefined) link.answer(request, entries, [], more, filters);
@@ -299,6 +312,16 @@ export class Sweeps {
     sweep.joins = false;
     sweep.promised = more;
     sweep.waits = more;
+  }
+
+  #filtersToName(sweep: Sweep, more: boolean): readonly FilterEntry[] {
+    const { matches, filters } = sweep;
+    const isCounting = more && matches.length > 0;
+    if (!sweep.namesFilters || isCounting) return [];
+    sweep.namesFilters = false;
+    return matches.length === 0
+      ? filters
+      : filters.map(({ filter }, index) => ({ filter, value: matches[index]!.count }));
   }
 
   /** Rows that the subscriber may not follow any more. */

@@ -8,6 +8,9 @@ import { bytesPerRow, f64, i64, u8, u16, u32 } from '../memory/layout.ts';
 /** Slot or session that names nothing. */
 export const NONE = 0xffffffff;
 
+/** Who numbers a device's events: this node, nobody until its claim is settled, or another node if any. */
+export const Home = { here: 0, claimed: 1, elsewhere: 2 } as const;
+
 /** Who made a subscriber a vip: its row's `vip` holds the sum. */
 export const Vip = { operator: 1, token: 2 } as const;
 
@@ -36,7 +39,9 @@ export const deviceColumns = {
   allow: u32('count of subscriptions', 'owner'),
   deny: u32('count of subscriptions', 'owner'),
   version: u16('odd while the row is being written', 'owner'),
+  peers: u16('count of other nodes among `active`', 'owner'),
   generation: u16('count, bumped on free', 'owner'),
+  home: u8('Home, always here without a cluster', 'owner'),
   deviceState: u8('DeviceState, 0 free', 'owner'),
   stateReason: u8('StateReason of the state', 'owner'),
   wantsInterest: u8('1 while the connected device wants to know whether anybody listens', 'owner'),
@@ -88,7 +93,7 @@ export const filterColumns = {
 
 /** Bytes a row may take beside its id and its timer; the bench prints what a device takes in all. */
 const limits = [
-  [deviceColumns, 120],
+  [deviceColumns, 124],
   [subscriberColumns, 64],
   [subscriptionColumns, 32],
   [filterColumns, 24],

@@ -111,7 +111,6 @@ export const transitions: Readonly<Record<RowStateName, Row>> = {
     subscribe: 'active',
     unsubscribe: 'removed',
     pause: 'paused',
-    resume: 'active',
     reconnect: 'active',
     expire: 'removed',
     ...operator('active', 'disconnected'),
@@ -172,9 +171,25 @@ export type DeviceStateName = Exclude<keyof typeof DeviceState, 'free'>;
 export const deviceStateNames = ['free', 'online', 'stale', 'offline'] as const;
 
 /** Why a device has its state: what the `stateReason` column holds. 0: it has never connected. */
-export const StateReason = { none: 0, connected: 1, closed: 2, lost: 3, silent: 4, heard: 5 } as const;
-export type StateReasonName = Exclude<keyof typeof StateReason, 'none'>;
-export const stateReasonNames = [undefined, 'connected', 'closed', 'lost', 'silent', 'heard'] as const;
+export const StateReason = {
+  none: 0,
+  connected: 1,
+  closed: 2,
+  lost: 3,
+  silent: 4,
+  heard: 5,
+  nodeLost: 6,
+} as const;
+export type StateReasonName = Exclude<keyof typeof StateReason, 'none' | 'nodeLost'>;
+export const stateReasonNames = [
+  undefined,
+  'connected',
+  'closed',
+  'lost',
+  'silent',
+  'heard',
+  'node lost',
+] as const;
 
 export const deviceInputs = ['connect', 'activity', 'silence', 'leave', 'lose', 'graceOver'] as const;
 export type DeviceInput = (typeof deviceInputs)[number];

@@ -15,6 +15,7 @@ import {
   type DeviceStateName,
   deviceStateNames,
   type InactiveReason,
+  RowState,
   reasonOf,
   type SubscriptionStatus,
   statusOf,
@@ -192,7 +193,7 @@ export class PresenceReader {
         gateway: this.#arena.text(Atomics.load(rows.gateway, slot)) || undefined,
         connectedAt: session === NONE ? undefined : rows.connectedAt[slot]!,
         subscribers: {
-          active: Atomics.load(rows.active, slot),
+          active: Atomics.load(rows.active, slot) - Atomics.load(rows.peers, slot),
           inactive: Atomics.load(rows.inactive, slot),
           allow: Atomics.load(rows.allow, slot),
           deny: Atomics.load(rows.deny, slot),
@@ -235,6 +236,13 @@ export class PresenceReader {
       return status && { device, subscriber, status, reason: reasonOf(state) };
     }
     return undefined;
+  }
+
+  /** What an operator set the pair to, @returns undefined: nothing */
+  accessOf(slot: number): 'allow' | 'deny' | undefined {
+    const cell = Atomics.load(this.subscriptions.rows.rowState, slot);
+    if (rowStateOf(cell) === RowState.deny) return 'deny';
+    return (cell & GRANTED) !== 0 ? 'allow' : undefined;
   }
 
   /**

@@ -23,6 +23,7 @@ export const ToOwner = {
   Bell: 9,
   EdgeGone: 10,
   Fault: 11,
+  LeaveAll: 12,
 } as const;
 
 export type OperatorCommand =
@@ -68,6 +69,8 @@ export type ToOwnerCommand =
   | { readonly kind: typeof ToOwner.Bell; readonly edge: number; readonly bell: MessagePort }
   /** The edge's thread and its connections are gone; answered once no row says that somebody is connected to it. */
   | { readonly kind: typeof ToOwner.EdgeGone; readonly edge: number; readonly request: number }
+  /** Of a cluster: what is kept here without a connection is left to other nodes. */
+  | { readonly kind: typeof ToOwner.LeaveAll }
   /** For tests: throw, or do nothing for so long. */
   | { readonly kind: typeof ToOwner.Fault; readonly stallMs: number }
   | { readonly request: number; readonly command: OperatorCommand };
@@ -84,10 +87,12 @@ export type OperatorResult =
       readonly skipped?: boolean;
       readonly removed?: number;
       readonly next?: number | undefined;
+      /** Of a cluster: nodes that beat in the last minute and have not confirmed. */
+      readonly pendingNodes?: readonly string[];
     }
   | {
       readonly ok: false;
-      readonly why: 'not_found' | 'over_capacity' | 'forbidden';
+      readonly why: 'not_found' | 'over_capacity' | 'forbidden' | 'unavailable';
       readonly message: string;
     };
 

@@ -35,8 +35,10 @@ const notice = record(6, { session: 'u32', notice: 'u8', more: 'flag', entries: 
 const attach = record(7, { seq: 'f64', session: 'u32', device: 'u32', types: 'u8', id: 'text' });
 const detach = record(8, { session: 'u32', device: 'u32' });
 const vip = record(9, { session: 'u32', vip: 'flag' });
-/** Events that this edge did not get: its ring was full. */
-const gap = record(10, { from: 'f64', to: 'f64', device: 'u32' });
+/** Events of a device that this edge's subscribers will not get, and why. */
+export const GapReason = { overload: 0, cluster: 1 } as const;
+export type GapReason = (typeof GapReason)[keyof typeof GapReason];
+const gap = record(10, { from: 'f64', to: 'f64', device: 'u32', reason: 'u8' });
 /** A new owner has taken over and asks whom the edge holds. */
 const resync = record(11, {});
 /** After a resync: a device's last number, for an edge that may lack events up to it. */
@@ -54,6 +56,8 @@ const filterPage = record(14, {
 
 /** The first listener of a device came, or its last one went. */
 const interest = record(15, { session: 'u32' });
+/** The peer is to be pinged: whether it answers decides where its home is. */
+const probe = record(16, { session: 'u32' });
 
 /** An MQTT client has its id. `present`: there was a session, which kept this. */
 const registered = record(20, { session: 'u32', present: 'flag', kept: 'text' });
@@ -77,6 +81,7 @@ export const FromOwnerRecord = {
   Resynced: resynced.kind,
   FilterPage: filterPage.kind,
   Interest: interest.kind,
+  Probe: probe.kind,
   Registered: registered.kind,
   Left: left.kind,
 } as const;
@@ -85,6 +90,7 @@ export const { write: writeJoined, read: readJoined } = joined;
 export const { write: writeClosed, read: readClosed } = closed;
 export const { write: writeRelease, read: readRelease } = release;
 export const { write: writeAck, read: readAck } = ack;
+export const { write: writeProbe, read: readProbe } = probe;
 export const { write: writeRegistered, read: readRegistered } = registered;
 export const { write: writeInterest, read: readInterest } = interest;
 export const { write: writeLeft, read: readLeft } = left;
@@ -118,6 +124,8 @@ export const Notice = {
   gone: 11,
   /** There is no room for a device that a filter matches. */
   filterFull: 12,
+  /** Where the device stands now: another node has told. */
+  entry: 13,
 } as const;
 export type Notice = (typeof Notice)[keyof typeof Notice];
 

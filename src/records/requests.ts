@@ -20,6 +20,7 @@ const join = record(2, {
   restricted: 'flag',
   hold: 'flag',
   interest: 'flag',
+  generated: 'flag',
   fresh: 'flag',
   silenceMsMin: 'f64',
   connectedAt: 'f64',
@@ -39,6 +40,7 @@ const request = record(5, {
   op: 'u8',
   all: 'flag',
   types: 'u8',
+  past: 'flag',
   devices: 'text',
   filters: 'text',
 });
@@ -112,6 +114,8 @@ export interface Join {
   readonly hold: boolean;
   /** A device that wants to know whether anybody listens. */
   readonly interest: boolean;
+  /** The hub has made the id: no other node knows it. */
+  readonly generated?: boolean;
   /** A subscriber for whom nothing is to be kept from an earlier connection. */
   readonly fresh?: boolean;
   /** No silence limit is shorter, ms; Infinity: an open connection is never silent. */
@@ -129,7 +133,7 @@ const roles = ['device', 'subscriber', 'gateway'] as const satisfies readonly Ro
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
   const { session, kind, actor, again, hold, interest, gateway, connectedAt, ticket } = value;
-  const { fresh = false, silenceMsMin = 0 } = value;
+  const { fresh = false, silenceMsMin = 0, generated = false } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, {
@@ -138,6 +142,7 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
     again,
     hold,
     interest,
+    generated,
     fresh,
     silenceMsMin,
     vip,
@@ -173,23 +178,26 @@ export interface Request {
   readonly filters: readonly string[];
   /** Bits of the event types that a subscribe asks for. */
   readonly types: number;
+  /** It asks for kept events too; the edge replays them. */
+  readonly past?: boolean;
 }
 
 export function writeRequest(ring: Parameters<typeof request.write>[0], value: Request): void {
-  const { session, request: number, op, devices, types } = value;
+  const { session, request: number, op, devices, types, past = false } = value;
   request.write(ring, {
     session,
     request: number,
     op: Op[op],
     all: devices === undefined,
     types,
+    past,
     devices: devices?.join('\n') ?? '',
     filters: value.filters.join('\n'),
   });
 }
 
 export function readRequest(...at: Parameters<typeof request.read>): Request {
-  const { session, request: number, op, all, types, devices, filters } = request.read(...at);
+  const { session, request: number, op, all, types, past, devices, filters } = request.read(...at);
   return {
     session,
     request: number,
@@ -197,6 +205,7 @@ export function readRequest(...at: Parameters<typeof request.read>): Request {
     devices: all ? undefined : lines(devices),
     filters: lines(filters),
     types,
+    past,
   };
 }
 

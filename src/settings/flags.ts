@@ -127,7 +127,8 @@ function secretMeantBy(flag: string): SettingKey | undefined {
 }
 
 function secretFlag(flag: string, key: SettingKey): string {
-  const expected = `env ${envName(key)} or key ${key} of the config file, because any user of the machine can read flags`;
+  const file = rowOf(key).environmentOnly ? '' : ` or key ${key} of the config file`;
+  const expected = `env ${envName(key)}${file}, because any user of the machine can read flags`;
   return problem(placeOf(flag), 'a secret', expected);
 }
 

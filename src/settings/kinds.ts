@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { ID_ACCEPTED, isId } from '../wire/id.ts';
 import { TEMPLATES_ACCEPTED } from '../wire/mqtt/templates.ts';
 
 /** Linux accepts no longer path. */
@@ -179,3 +180,27 @@ export const hostNames: Kind<readonly string[]> = {
   placeholder: 'hosts',
   words: [],
 };
+
+export const natsUrls: Kind<readonly string[]> = {
+  schema: listOf(z.string().refine(isNatsUrl)),
+  accepted: 'a list, separated by commas, of URLs such as nats://host:4222 or tls://host:4222',
+  placeholder: 'urls',
+  words: [],
+};
+
+function isNatsUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, pathname, search, hash } = new URL(text);
+  const isBare = (pathname === '' || pathname === '/') && search === '' && hash === '';
+  return (protocol === 'nats:' || protocol === 'tls:') && hostname !== '' && isBare;
+}
+
+/** An id as devices have one; '' where none need be given. */
+export function idOrNone(none: string): Kind<string> {
+  return {
+    schema: z.string().refine((value) => value === none || isId(value)),
+    accepted: ID_ACCEPTED,
+    placeholder: 'id',
+    words: [],
+  };
+}

@@ -9,8 +9,10 @@ import {
   filePath,
   hostAddress,
   hostNames,
+  idOrNone,
   type Kind,
   keySetUrl,
+  natsUrls,
   oneOf,
   origins,
   requestUrl,
@@ -50,6 +52,7 @@ export const settingGroups = [
   'Delivery',
   'Capacity',
   'History',
+  'Cluster',
   'Running',
 ] as const;
 export type SettingGroup = (typeof settingGroups)[number];
@@ -84,7 +87,7 @@ export const settingRows = {
     default: '127.0.0.1',
     group: 'Listeners',
     meaning:
-      'Address that all three listeners bind to. An address that other machines can reach needs ' +
+      'Address that all listeners bind to. An address that other machines can reach needs ' +
       '`DAT_ADMIN_TOKEN`, and also authentication or `DAT_INSECURE=true`.',
   }),
   devicePort: row({
@@ -138,7 +141,7 @@ export const settingRows = {
     group: 'Listeners',
     reloadable: true,
     meaning:
-      "TLS certificate for all three listeners, in PEM form: the server's own certificate first, then the " +
+      "TLS certificate for all listeners, in PEM form: the server's own certificate first, then the " +
       'intermediates. With it and `DAT_TLS_KEY_FILE`, the hub accepts only wss and https.',
   }),
   tlsKeyFile: row({
@@ -533,6 +536,52 @@ export const settingRows = {
       'is reserved at start. One more gets error 106.',
   }),
 
+  clusterNatsUrl: row({
+    kind: natsUrls,
+    default: [] as readonly string[],
+    defaultText: 'none',
+    group: 'Cluster',
+    meaning:
+      'NATS servers that make hubs with the same `DAT_CLUSTER_NAME` one system, such as `nats://host:4222` or ' +
+      '`tls://user:password@host:4222`. They need JetStream. Without it the hub is alone and loads none of the ' +
+      "cluster's code.",
+  }),
+  clusterNatsCredsFile: row({
+    kind: text('the path of a file', 'file'),
+    default: '',
+    defaultText: 'none',
+    group: 'Cluster',
+    meaning: 'NATS credentials file (`.creds`) that the hub signs in with.',
+  }),
+  clusterName: row({
+    kind: idOrNone('dat'),
+    default: 'dat',
+    group: 'Cluster',
+    meaning:
+      'Name of the cluster: hubs of one name are one system; several clusters may share a NATS server.',
+  }),
+  nodeId: row({
+    kind: idOrNone(''),
+    default: '',
+    defaultText: 'generated',
+    group: 'Cluster',
+    meaning:
+      'Name of this hub within its cluster, the same after a restart, such as the name of its pod. No two hubs of a ' +
+      'cluster may have the same.',
+  }),
+  clusterReplicas: row({
+    kind: wholeNumber(1, 5, 'replicas'),
+    default: 1,
+    group: 'Cluster',
+    meaning:
+      'NATS servers that keep a copy of what operators set, as the bucket is made; 3 for a NATS cluster.',
+  }),
+  clusterNodeTimeoutMs: row({
+    kind: wholeNumber(500, 300_000, 'ms'),
+    default: 5000,
+    group: 'Cluster',
+    meaning: 'Silence after which a node of the cluster is lost. All nodes need the same value.',
+  }),
   firstFrameTimeoutMs: row({
     kind: spanMsOrZero,
     default: 0,

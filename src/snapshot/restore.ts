@@ -43,7 +43,7 @@ export function restoreSnapshot(source: SnapshotSource, target: RestoreTarget): 
     if (reader === undefined) continue;
     try {
       const warnings = path === file ? [] : [olderUsed(file, path, problems)];
-      return putBack(reader, path, target, warnings);
+      return putBack(reader, path, path === file, target, warnings);
     } finally {
       reader.close();
     }
@@ -86,9 +86,17 @@ function startEmpty(warnings: readonly string[]): Restored {
   return { ok: true, from: undefined, atMs: 0, rowCount: 0, rules: [], warnings };
 }
 
+/** The numbering went on after a snapshot that another one, or a hub, followed. */
+function withoutEpoch(row: Exclude<SnapshotRow, { kind: 'rule' }>): typeof row {
+  if (row.kind !== 'device') return row;
+  const { epoch: _, ...kept } = row;
+  return kept;
+}
+
 function putBack(
   reader: SnapshotReader,
   path: string,
+  isNewest: boolean,
   target: RestoreTarget,
   warnings: readonly string[],
 ): RestoreResult {
@@ -98,7 +106,7 @@ function putBack(
       rules.push({ device: row.device, subscriber: row.subscriber, access: row.access });
       continue;
     }
-    const noRoom = target.restore(row);
+    const noRoom = target.restore(isNewest ? row : withoutEpoch(row));
     if (noRoom !== undefined) return { ok: false, message: `snapshot ${path} does not fit: ${noRoom}` };
   }
   if (rules.length > ACCESS_RULES_MAX) {

@@ -1,7 +1,7 @@
 /** Which edges a hub has: their numbers, their names, and whose connections each of them takes. Pure. */
 import { LISTENERS, type ListenerName } from '../records/commands.ts';
 
-export type EdgeRole = 'main' | 'ingest' | 'fanout';
+export type EdgeRole = 'main' | 'ingest' | 'fanout' | 'cluster';
 
 export interface PlannedEdge {
   /** Its number: its place among the edges. */
@@ -15,14 +15,17 @@ export interface PlannedEdge {
 
 /**
  * @param ingest threads that hold devices; 0: main does @param fanout threads that hold subscribers; 0: main does
- * @returns by number: main, then those of devices, then those of subscribers, whose rings the owner reads first
+ * @param cluster whether there is a link to other nodes
+ * @returns by number: main, then those of devices, then those of subscribers and the link, whose rings the owner reads first
  */
 export function planEdges({
   ingest,
   fanout,
+  cluster = false,
 }: {
   readonly ingest: number;
   readonly fanout: number;
+  readonly cluster?: boolean;
 }): readonly PlannedEdge[] {
   const taken: readonly ListenerName[] = [
     ...(ingest > 0 ? (['device'] as const) : []),
@@ -34,6 +37,7 @@ export function planEdges({
     { role: 'main', name: 'main', listeners: LISTENERS.filter((listener) => !taken.includes(listener)) },
     ...threads(ingest, 'ingest', 'device'),
     ...threads(fanout, 'fanout', 'subscriber'),
+    ...(cluster ? [{ role: 'cluster' as const, name: 'cluster', listeners: [] }] : []),
   ];
   return edges.map((planned, edge) => ({ edge, ...planned }));
 }

@@ -63,7 +63,10 @@ export interface EdgeThreadsDeps {
 const DESCRIBE_MS_MAX = 1000;
 
 /** How often threads died and others took their places. */
-export type RestartCounts = Readonly<Record<'owner' | Exclude<EdgeRole, 'main'>, number>>;
+export type RestartCounts = Readonly<Record<'owner' | Exclude<EdgeRole, 'main' | 'cluster'>, number>> & {
+  /** Only where there is a cluster. */
+  readonly cluster?: number;
+};
 
 /** What a reload changed. */
 export interface EdgeChanges extends Pick<EdgeReload, 'settings' | 'tokens'> {

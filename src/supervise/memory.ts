@@ -20,9 +20,11 @@ export interface HubMemory extends SharedMemory {
   readonly ownerHeartbeat: SharedArrayBuffer;
   /** Main's first. */
   readonly edges: readonly EdgeMemory[];
+  /** Number of the cluster link among the edges; undefined: this hub is alone. */
+  readonly clusterEdge: number | undefined;
 }
 
-/** @param edges threads that hold connections, main included */
+/** @param edges threads that hold connections, main included @param clusterEdge which of them is the cluster link */
 export function createHubMemory(
   capacity: PresenceCapacity,
   {
@@ -31,6 +33,7 @@ export function createHubMemory(
     historyBytes,
   }: { readonly maxMessageBytes: number; readonly connectionsMax: number; readonly historyBytes: number },
   edges: number,
+  clusterEdge?: number,
 ): HubMemory {
   const ringBytes = ringBytesFor(Math.max(RING_BYTES_DEFAULT, maxMessageBytes * RING_FRAMES_MIN));
   const memories = Array.from({ length: edges }, () => createEdgeMemory(ringBytes));
@@ -46,5 +49,6 @@ export function createHubMemory(
     allowances: createAllowances(),
     tickets: createTickets(),
     edges: memories,
+    clusterEdge,
   };
 }

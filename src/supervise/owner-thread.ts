@@ -137,6 +137,11 @@ export class OwnerThread {
     this.#deps.ringer.ring();
   }
 
+  /** Of a cluster: what is kept here without a connection is left to other nodes. */
+  leaveAll(): void {
+    this.#post({ kind: ToOwner.LeaveAll });
+  }
+
   /** For tests. */
   fault(how: 'throw' | 'terminate' | 'stall', stallMs = 0): void {
     if (how === 'terminate') void this.#thread.life?.worker.terminate();

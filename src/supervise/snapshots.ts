@@ -103,11 +103,14 @@ export class Snapshots {
     return { failures: this.#failures, writtenAtMs: this.#writtenAtMs };
   }
 
-  /** Not before the hub listens: a start that fails leaves the file as it was. */
-  start(): void {
+  /**
+   * Not before the hub listens: a start that fails leaves the file as it was. Ends when the file no longer says that the
+   * numbering goes on, which is not true any more should this hub crash. Never rejects.
+   */
+  async start(): Promise<void> {
     this.#started = true;
     this.setIntervalMs(this.#deps.settings.snapshotIntervalMs);
-    void this.#begin(); // what was restored says that numbering goes on, which is not true any more should this hub crash
+    if (this.#deps.writtenAtMs !== undefined) await this.#begin();
   }
 
   /** Between the beginnings of two snapshots from now on, ms; 0: none until the end. */

@@ -7,7 +7,7 @@ import type { AccessRule } from '../access/rules.ts';
 import type { UpgradeSettings } from '../access/upgrades.ts';
 import type { EdgeSettings } from '../edge/edge.ts';
 import type { EdgeMemory, SharedMemory } from '../edge/memory.ts';
-import type { OwnerSettings } from '../owner/owner.ts';
+import type { OwnerSettings } from '../owner/owner-deps.ts';
 import type { ListenerName } from '../records/commands.ts';
 import type { SnapshotSource } from '../snapshot/restore.ts';
 import type { HubMemory } from './memory.ts';

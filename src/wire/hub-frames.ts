@@ -39,6 +39,7 @@ const notices: Readonly<Record<Notice, Readonly<Record<string, string | number>>
   [Notice.terminated]: removed(removals.terminated),
   [Notice.gone]: removed(removals.gone),
   [Notice.filterFull]: { op: 'error', code: errors.limit.code },
+  [Notice.entry]: { op: 'subscribed' },
 };
 
 function removed(
@@ -206,6 +207,8 @@ function subscriberCodec(encoding: Encoding): SubscriberCodec {
     },
     answer,
     notice(notice, entries, filters, more) {
+      if (notice === Notice.entry)
+        return `{"op":"subscribed","devices":[${entries.map(subscribedItem).join(',')}],"errors":[]}`;
       const { op, ...rest } = notices[notice];
       const names = filters.map(({ filter }) => filter);
       if (notice === Notice.filterFull) {

@@ -15,7 +15,7 @@ describe('a refused request', () => {
     [{ state: 'asleep' }, /^query state is "asleep", accepted: online, stale or offline$/],
     [{ cursor: 'x' }, /^query cursor is "x", accepted: the cursor of an earlier page/],
     [{ cursor: '' }, /^query cursor is "", accepted/],
-    [{ page: '2' }, /^query has the unknown "page", accepted: only limit, cursor, state, search$/],
+    [{ page: '2' }, /^query has the unknown "page", accepted: only limit, cursor, state, search, scope$/],
   ])('names the query %j and what is accepted', async (query, message) => {
     const hub = await fakeHub();
     refusal(400, 'bad_request', message)(await hub.ask('GET', `/v1/devices?${new URLSearchParams(query)}`));

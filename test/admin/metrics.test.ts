@@ -112,6 +112,7 @@ describe('GET /metrics', () => {
     count(hub, 'droppedRate', 9, 90);
     count(hub, 'droppedLagging', 10, 100);
     count(hub, 'droppedOwnerRestart', 12, 120);
+    count(hub, 'droppedReplaced', 0, 13);
     count(hub, 'laggingSubscribers', 1, 2);
     count(hub, 'queuedBytes', 1000, 2000);
     count(hub, 'closedOverQueue', 1, 10);
@@ -134,6 +135,7 @@ describe('GET /metrics', () => {
       rate: 99,
       subscriber_rate: 0,
       owner_restart: 132,
+      replaced: 13,
     });
     expect(by('reason', families.get('dat_slow_closes_total'))).toEqual({ queue: 11, time: 22, budget: 33 });
     expect(families.get('dat_lagging_subscribers')?.samples[0]?.value).toBe(3);

@@ -73,11 +73,13 @@ export interface HubBooks {
   readonly skipped: number;
   readonly refused: number;
   readonly ownerRestart: number;
+  /** Came over a connection that was replaced by then. */
+  readonly replaced: number;
   readonly numbered: number;
 }
 
 /**
- * Each event that was received is skipped, refused by a full ring, numbered and sent on, or was in the hands of an
+ * Each event that was received is skipped, refused by a full ring, dropped with a connection that was replaced, numbered and sent on, or was in the hands of an
  * owner that died, which may have numbered it or not.
  * @returns what is wrong, undefined when they balance
  */
@@ -86,12 +88,13 @@ export function imbalance({
   skipped,
   refused,
   ownerRestart,
+  replaced,
   numbered,
 }: HubBooks): string | undefined {
-  const missing = received - skipped - refused - numbered;
+  const missing = received - skipped - refused - replaced - numbered;
   if (missing >= 0 && missing <= ownerRestart) return undefined;
   return (
-    `${received} received, ${skipped} skipped, ${refused} refused, ${numbered} numbered: ${missing} are missing, ` +
+    `${received} received, ${skipped} skipped, ${refused} refused, ${replaced} replaced, ${numbered} numbered: ${missing} are missing, ` +
     `${ownerRestart} were in the hands of an owner that died`
   );
 }

@@ -25,6 +25,7 @@ describe.skipIf(!uwsLoads())('after threads were killed, peers stopped and conne
     expect(report.ownerRestarts, 'owners started anew').toBeGreaterThan(0);
     if (ingestWorkers > 0) expect(report.ingestRestarts, 'ingest threads started anew').toBeGreaterThan(0);
     expect(report.deviceReconnects, 'devices took over their connections').toBeGreaterThan(0);
+    expect(report.gatewayReconnects, 'gateways were cut and came back').toBeGreaterThan(0);
     expect(report.delivered).toBeGreaterThan(report.sent);
     expect(report.recoveries, 'clients came back').toBeGreaterThan(0);
   });

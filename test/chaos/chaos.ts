@@ -1,6 +1,6 @@
 /**
  * Breaks what can be broken while a fleet sends: kills the owner and the threads that hold peers, stops peers, throttles
- * and cuts connections, and has devices take over their own connections. Then it lets everything settle and does the books. No assertions; the report says what is wrong.
+ * and cuts connections, and has devices take over their own connections and go from one gateway to another. Then it lets everything settle and does the books. No assertions; the report says what is wrong.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -14,6 +14,7 @@ import { imbalance, problemsOf } from './books.ts';
 import { Follower } from './follower.ts';
 import { RecoveringClient } from './recovering-client.ts';
 import { Sender } from './sender.ts';
+import { Site, type SiteDevice } from './site.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 export interface ChaosOptions {
@@ -35,6 +36,8 @@ export interface ChaosReport {
   readonly ingestRestarts: number;
   /** Times that a device connected again. */
   readonly deviceReconnects: number;
+  /** Times that a gateway connected again. */
+  readonly gatewayReconnects: number;
   readonly lostWithOwners: number;
   readonly reconnects: number;
   /** Times that a client came back and recovered what it had missed. */
@@ -42,6 +45,9 @@ export interface ChaosReport {
 }
 
 const DEVICES = 12;
+/** The last ones speak through gateways, which are cut and come back. */
+const BEHIND_GATEWAYS = 4;
+const GATEWAYS = ['gw-0', 'gw-1'];
 const DIRECT = 8;
 const PROXIED = 6;
 /** Of the clients that recover, each second one follows a filter. */
@@ -68,8 +74,14 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   });
   const proxy = await TcpProxy.start(hub.subscriberPort);
   const names = Array.from({ length: DEVICES }, (_, n) => `dev-${n}`);
-  const fleet = names.map((name) => new Sender(name, hub.devicePort));
+  const gatewayProxy = await TcpProxy.start(hub.devicePort);
+  const site = new Site(GATEWAYS, gatewayProxy.port);
+  await site.connect();
+  const fleet = names.map((name, n) =>
+    n < DEVICES - BEHIND_GATEWAYS ? new Sender(name, hub.devicePort) : site.device(name),
+  );
   await Promise.all(fleet.map((device) => device.connect()));
+  await eventually('the fleet is known', async () => !Number.isNaN(await numbersOf(hub, names)));
   const unheard = await numbersOf(hub, names);
   const some = () => names.filter((_, n) => n === 0 || random() < 0.5);
   const followers = [
@@ -99,6 +111,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const killing = killInTurns(hub, options, endAt);
   const breaking = breakPeers(proxy, stopped, random, endAt);
   const replacing = replaceDevices(fleet, new Random(options.seed + 1), endAt);
+  const cutting = cutGateways(gatewayProxy, new Random(options.seed + 2), endAt);
   while (performance.now() < endAt) {
     for (const device of fleet) {
       const priority = PRIORITIES[Math.floor(random() * PRIORITIES.length)];
@@ -107,7 +120,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     }
     await sleep(TICK_MS);
   }
-  await Promise.all([killing, breaking, replacing]);
+  await Promise.all([killing, breaking, replacing, cutting]);
   proxy.throttle(0);
   stopped.goOn();
   await eventually('the hub is ready', async () => (await admin(hub, 'GET', '/readyz')).ok, 20_000);
@@ -126,6 +139,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     skipped: 0, // they are messages, which take numbers in a hub that keeps history though nobody listens
     refused: dropped('ingest_full'),
     ownerRestart: dropped('owner_restart'),
+    replaced: dropped('replaced'),
     numbered: numbered - unheard - (await stateEvents(followers)),
   });
   for (const follower of [...followers, denied]) await follower.stop();
@@ -138,7 +152,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
       problems.push(`${DENIED} got dev-0 ${frame.seq}, denied from ${deniedAfter} on`);
   }
   for (const device of fleet) device.stop();
-  await proxy.stop();
+  site.stop();
+  await Promise.all([proxy.stop(), gatewayProxy.stop()]);
   const code = await hub.stop();
   if (code !== 0) problems.push(`the hub ended with ${code}: ${hub.stderr().slice(-2000)}`);
   const frames = accounts.flatMap(({ connections }) => connections.flat());
@@ -150,20 +165,22 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     ownerRestarts: metrics.value('dat_worker_restarts_total', { role: 'owner' }),
     fanoutRestarts: metrics.value('dat_worker_restarts_total', { role: 'fanout' }),
     ingestRestarts: metrics.value('dat_worker_restarts_total', { role: 'ingest' }),
-    deviceReconnects: fleet.reduce((sum, { connections }) => sum + connections - 1, 0),
+    deviceReconnects: fleet.reduce((sum, one) => sum + ('connections' in one ? one.connections - 1 : 0), 0),
+    gatewayReconnects: site.connections - GATEWAYS.length,
     lostWithOwners: dropped('owner_restart'),
     reconnects: accounts.reduce((sum, { connections }) => sum + connections.length - 1, 0),
     recoveries: followers.reduce((sum, one) => sum + ('reconnects' in one ? one.reconnects : 0), 0),
   };
 }
 
-/** Numbers that the devices' events have taken so far, together. */
+/** Numbers that the devices' events have taken so far, together; NaN where the hub does not know all devices. */
 async function numbersOf(hub: HubProcess, names: readonly string[]): Promise<number> {
   const entries = await Promise.all(names.map((name) => admin(hub, 'GET', `/v1/devices/${name}`)));
-  const devices = await Promise.all(entries.map((answer) => answer.json() as Promise<{ seq: number }>));
-  return devices.reduce((sum, { seq }) => sum + seq, 0);
+  const devices = await Promise.all(entries.map((answer) => answer.json() as Promise<{ seq?: number }>));
+  return devices.reduce((sum, { seq = Number.NaN }) => sum + seq, 0);
 }
 
+type AnySender = Sender | SiteDevice;
 type AnyFollower = Follower | RecoveringClient;
 
 const everybodyHas = (followers: readonly AnyFollower[], device: string, last: number): boolean =>
@@ -173,7 +190,7 @@ const everybodyHas = (followers: readonly AnyFollower[], device: string, last: n
 
 /** Publishes until everybody has had one: who was cut off meanwhile is not told what came before it was back. */
 async function lastEvents(
-  fleet: readonly Sender[],
+  fleet: readonly AnySender[],
   names: readonly string[],
   followers: readonly AnyFollower[],
 ) {
@@ -214,11 +231,18 @@ async function killInTurns(hub: HubProcess, options: ChaosOptions, endAt: number
   }
 }
 
-/** Devices connect again beside the connections that they have. */
-async function replaceDevices(fleet: readonly Sender[], random: Random, endAt: number): Promise<void> {
+/** Devices connect again beside the connections that they have, or go to another gateway. */
+async function replaceDevices(fleet: readonly AnySender[], random: Random, endAt: number): Promise<void> {
   while (performance.now() < endAt) {
     await sleep(REPLACE_EVERY_MS);
     await fleet[Math.floor(random.next() * fleet.length)]!.takeOver();
+  }
+}
+
+async function cutGateways(proxy: TcpProxy, random: Random, endAt: number): Promise<void> {
+  while (performance.now() < endAt) {
+    await sleep(300 + random.next() * 900);
+    proxy.cut();
   }
 }
 

@@ -79,6 +79,22 @@ describe('a gateway', () => {
     });
   });
 
+  it('fails what a device that was taken from it waits for, and takes no late answer for an error', async () => {
+    const hub = await FakeHub.start();
+    const { gateway, errors } = openGateway(hub.port);
+    const [device, other] = [gateway.device('dev-1'), gateway.device('dev-2')];
+    await device.message(1, { ack: true });
+    const answer = hub.holdAnswers();
+    const waits = device.message(2, { ack: true });
+    const stays = other.message(2, { ack: true });
+    await hub.frames.next(({ device: of, data }) => of === 'dev-2' && data === 2);
+    openDevice(hub.port, { id: 'dev-1' });
+    await expect(waits).rejects.toMatchObject({ code: 'closed', hubCode: 4004 });
+    answer();
+    await stays;
+    expect(errors.all).toEqual([]);
+  });
+
   it('says no goodbye for a device that was taken from it', async () => {
     const hub = await FakeHub.start();
     const { gateway } = openGateway(hub.port);
@@ -110,7 +126,7 @@ describe('a gateway', () => {
     const hub = await FakeHub.start();
     const { gateway } = openGateway(hub.port);
     expect(() => gateway.device('two words')).toThrow(/^id: /);
-    expect(() => gateway.device('dev-1').message(new Uint8Array(1))).toThrow(/a gateway sends JSON only/);
+    expect(() => gateway.device('dev-1').message(new Uint8Array(1))).toThrow(/only JSON can be sent/);
   });
 
   it('sends what waits when it is closed', async () => {

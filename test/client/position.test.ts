@@ -85,6 +85,17 @@ describe('what was missed over a reconnect', () => {
     expect(position.snapshot({ seq: 7 })).toEqual([]);
   });
 
+  it('leaves out of a gap what an urgent event had overtaken', () => {
+    const position = new Position();
+    position.snapshot({ seq: 1 });
+    position.live(4);
+    expect(position.gap({ from: 2, to: 6 })).toEqual([
+      { from: 2, to: 3 },
+      { from: 5, to: 6 },
+    ]);
+    expect(position.gap({ from: 2, to: 7 })).toEqual([{ from: 7, to: 7 }]);
+  });
+
   it('leaves out what a gap of the hub told', () => {
     const position = new Position();
     position.snapshot({ seq: 1 });

@@ -81,7 +81,7 @@ export function closing({ env }: MatrixRow): void {
       expect((await upgradeAnswer(hub.devicePort, '/v1/device?id=late')).status).toBe(503);
       expect((await upgradeAnswer(hub.subscriberPort, '/v1/subscribe?id=late')).status).toBe(503);
       hub.signal('SIGTERM');
-      await hub.ended;
+      expect(await hub.ended).toMatchObject({ signal: 'SIGTERM' });
       const codes = await Promise.all(all.map(async (peer) => (await peer.closed).code));
       expect(codes.filter((code) => code !== 4200).length).toBeGreaterThan(0);
     });

@@ -143,7 +143,10 @@ export function filters({ env }: MatrixRow): void {
       await follow(subscriber, `${prefix}*`);
       expect(await subscriber.ask('pause')).toMatchObject({ filters: [`${prefix}*`] });
       expect(await device.message('nobody')).toMatchObject({ skipped: true });
-      await subscriber.ask('resume');
+      expect(await subscriber.ask('resume')).toMatchObject({
+        op: 'subscribed',
+        filters: [{ filter: `${prefix}*`, matched: 1 }],
+      });
       expect(names(await subscriber.filterPages(`${prefix}*`))).toEqual([`${prefix}1`]);
       await marker(device, subscriber);
     });

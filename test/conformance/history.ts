@@ -113,6 +113,31 @@ export function history({ env }: MatrixRow): void {
       expect(story(again, dev)).toEqual([2, 3, 4].map((n) => `${seq + n}r`).concat(`${seq + 5}`));
     });
 
+    it('leaves what is held alone until it is subscribed to: touching and resuming change nothing', async () => {
+      const { dev, device } = await heard();
+      const sub = uniqueId('sub');
+      const first = await hub.subscriber({ id: sub });
+      await first.subscribe(dev, `${dev}*`);
+      await first.drop();
+      await hub.rowBecomes(dev, sub, { reason: 'disconnected' });
+      const again = await hub.openSubscriber({ id: sub, hold: true });
+      expect(await again.welcome()).toMatchObject({
+        resumed: [dev],
+        resumedFilters: [`${dev}*`],
+        held: true,
+      });
+      again.send({ op: 'touch' });
+      const held = [{ device: dev, status: 'inactive' }];
+      expect((await again.ask('resume', [dev])).devices).toMatchObject(held);
+      expect((await again.ask('resume')).devices).toMatchObject(held);
+      expect(await again.ask('resume', [`${dev}*`])).toMatchObject({ filters: [{ matched: 0 }] });
+      expect(await again.ask('list')).toMatchObject({ devices: held, filters: [{ status: 'inactive' }] });
+      expect(await hub.row(dev, sub)).toMatchObject({ status: 'inactive', reason: 'disconnected' });
+      expect(await device.message('nobody')).toMatchObject({ skipped: true });
+      await again.subscribe(dev);
+      await marker(device, again);
+    });
+
     it('passes over pongs that took a number', async () => {
       const { dev, device } = await heard();
       await hub.witness(dev);
@@ -302,6 +327,40 @@ export function history({ env }: MatrixRow): void {
       expect(entryOf(answer)).toMatchObject({ recovered: false });
       await marker(device, subscriber);
       expect(story(subscriber, dev)[0]).toBe(`gap ${seq! + 1}-${seq! + 1} history`);
+    });
+  });
+
+  describe('the replay of more than its reader takes at once', () => {
+    const hub = useHub({ ...env, DAT_HISTORY_BYTES: String(32 * 1024 * 1024), DAT_HISTORY_EVENTS: '400' });
+
+    it('waits for the reader, who is not slow, and tells of what left the memory meanwhile', {
+      timeout: 60_000,
+    }, async () => {
+      const [dev, sub] = [uniqueId('dev'), uniqueId('sub')];
+      const device = await hub.device(dev);
+      const large = 'x'.repeat(60_000);
+      let last = 0;
+      for (let n = 0; n < 300; n++) last = (await device.message(large)).seq!;
+      const subscriber = await hub.subscriber({ id: sub });
+      subscriber.send({ op: 'subscribe', devices: [dev], history: 300 });
+      subscriber.stopReading();
+      await eventually('the replay waits', async () => {
+        const { body } = await hub.admin('GET', `/v1/subscribers/${sub}`);
+        return (body as { queueBytes: number }).queueBytes > 0;
+      });
+      for (let n = 0; n < 600; n++) await device.message(large); // more than the memory holds
+      subscriber.readAgain();
+      await marker(device, subscriber);
+      const told = story(subscriber, dev);
+      expect(told[0]).toBe(`${last - 299}r`);
+      expect(told.filter((one) => one.startsWith('gap')).join()).toMatch(/^gap \d+-\d+ history/);
+      let next = last - 299;
+      for (const one of told) {
+        const [first, to = first] = one.match(/\d+/g)!.map(Number);
+        expect(first, told.join(' ')).toBe(next);
+        next = to! + 1;
+      }
+      expect(next).toBe(last + 602);
     });
   });
 }

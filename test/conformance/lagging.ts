@@ -14,12 +14,16 @@ const DEEPENING_STEPS = 6;
 const STEP_EVENTS = 8;
 /** 40 MB: more than any kernel takes by itself. */
 const STEPS_MAX = 100;
+const ATTEMPTS_MAX = 5;
 
 type Priority = 'low' | 'normal' | 'high';
 
-async function publishLarge(device: Device, priority: Priority): Promise<void> {
+/** @param beside a subscriber of this device that keeps up: waited for, so that what the hub sends is never more than its rings hold */
+async function publishLarge(device: Device, priority: Priority, beside: Subscriber): Promise<void> {
   const event = { type: 'message', priority, data: LARGE };
-  await Promise.all(numbersFrom(1, STEP_EVENTS).map(() => device.publish(event)));
+  const acks = await Promise.all(numbersFrom(1, STEP_EVENTS).map(() => device.publish(event)));
+  const last = Math.max(...acks.map(({ seq }) => seq));
+  await beside.frames.next(({ seq }) => seq === last);
 }
 
 /** The subscriber reads nothing, and the device publishes until that shows. */
@@ -27,6 +31,7 @@ async function stall(
   hub: TestHub,
   device: Device,
   slow: Subscriber,
+  beside: Subscriber,
   shows: { readonly metric: string; readonly labels?: Readonly<Record<string, string>> },
   priority: Priority = 'normal',
 ): Promise<void> {
@@ -34,7 +39,7 @@ async function stall(
   const before = await shown();
   slow.stopReading();
   for (let step = 0; step < STEPS_MAX; step++) {
-    await publishLarge(device, priority);
+    await publishLarge(device, priority, beside);
     if ((await shown()) > before) return;
   }
   throw new Error(`${shows.metric} did not grow`);
@@ -42,14 +47,23 @@ async function stall(
 
 const lagShows = { metric: 'dat_lagging_subscribers' };
 
-async function lag(hub: TestHub, device: Device, slow: Subscriber): Promise<void> {
-  await stall(hub, device, slow, lagShows);
-  for (let step = 0; step < DEEPENING_STEPS; step++) await publishLarge(device, 'high');
+async function lag(hub: TestHub, device: Device, slow: Subscriber, beside: Subscriber): Promise<void> {
+  await stall(hub, device, slow, beside, lagShows);
+  for (let step = 0; step < DEEPENING_STEPS; step++) await publishLarge(device, 'high', beside);
 }
 
 async function recover(hub: TestHub, slow: Subscriber): Promise<void> {
   slow.readAgain();
   await eventually('nobody lags', async () => (await hub.metrics()).value(lagShows.metric) === 0);
+}
+
+/** @returns what the first attempt that showed anything gave */
+async function firstOf<Shown>(attempt: () => Promise<Shown | undefined>): Promise<Shown> {
+  for (let tries = 0; tries < ATTEMPTS_MAX; tries++) {
+    const shown = await attempt();
+    if (shown !== undefined) return shown;
+  }
+  throw new Error(`the kernel took the whole queue ${ATTEMPTS_MAX} times`);
 }
 
 /** Seqs in the order of coming, and the seqs that gaps told of. */
@@ -87,22 +101,28 @@ export function lagging({ env }: MatrixRow): void {
       'gets the high events, then a gap and the newest missed event, and is back (%s)',
       { timeout: TEST_MS },
       async (_how, options, vip) => {
-        const [dev, sub] = [uniqueId('dev'), uniqueId('sub')];
-        const device = await hub.device(dev);
-        const slow = await hub.subscriber({ id: sub, ...options });
-        await slow.subscribe(dev);
-        if (vip) await hub.setRow(dev, sub, { vip: true });
-        const beside = await hub.witness(dev);
-        const before = await hub.metrics();
-        await lag(hub, device, slow);
-        const high: number[] = [];
-        let newest = 0;
-        for (const priority of ['normal', 'high', 'low', 'high', 'high', 'low', 'normal', 'normal']) {
-          const { seq } = await device.publish({ type: 'message', priority, data: priority });
-          if (priority === 'high') high.push(seq);
-          else newest = seq;
-        }
-        await recover(hub, slow);
+        const attempt = async () => {
+          const [dev, sub] = [uniqueId('dev'), uniqueId('sub')];
+          const device = await hub.device(dev);
+          const slow = await hub.subscriber({ id: sub, ...options });
+          await slow.subscribe(dev);
+          if (vip) await hub.setRow(dev, sub, { vip: true });
+          const beside = await hub.witness(dev);
+          const before = await hub.metrics();
+          await lag(hub, device, slow, beside);
+          const high: number[] = [];
+          let newest = 0;
+          for (const priority of ['normal', 'high', 'low', 'high', 'high', 'low', 'normal', 'normal']) {
+            const { seq } = await device.publish({ type: 'message', priority, data: priority });
+            if (priority === 'high') high.push(seq);
+            else newest = seq;
+          }
+          // The kernel may have taken the queue after all, however deep it was: then this attempt shows nothing.
+          const isLagging = (await hub.metrics()).value(lagShows.metric) === 1;
+          await recover(hub, slow);
+          return isLagging ? { dev, device, slow, beside, before, high, newest } : undefined;
+        };
+        const { dev, device, slow, beside, before, high, newest } = await firstOf(attempt);
         const { seq: last } = await device.message('live again');
         await slow.frames.next(({ seq }) => seq === last);
         await beside.frames.next(({ seq }) => seq === last);
@@ -130,7 +150,8 @@ export function lagging({ env }: MatrixRow): void {
       timeout: TEST_MS,
     }, async () => {
       const { dev, sub, device, subscriber: slow } = await hub.pair();
-      await lag(hub, device, slow);
+      const beside = await hub.witness(dev);
+      await lag(hub, device, slow, beside);
       const listed = slow.ask('list');
       const paused = slow.ask('pause', [dev]);
       await hub.rowBecomes(dev, sub, { status: 'inactive', reason: 'paused' });
@@ -142,8 +163,8 @@ export function lagging({ env }: MatrixRow): void {
 
     it('gets nothing of what it missed once it has unsubscribed', { timeout: TEST_MS }, async () => {
       const { dev, sub, device, subscriber: slow } = await hub.pair();
-      await hub.witness(dev);
-      await lag(hub, device, slow);
+      const beside = await hub.witness(dev);
+      await lag(hub, device, slow, beside);
       const left = slow.ask('unsubscribe', [dev]);
       await eventually('the row is gone', async () => (await hub.row(dev, sub)) === undefined);
       await device.publish({ type: 'message', priority: 'high' });
@@ -159,8 +180,8 @@ export function lagging({ env }: MatrixRow): void {
 
     it('gets nothing of what it missed once it was denied', { timeout: TEST_MS }, async () => {
       const { dev, sub, device, subscriber: slow } = await hub.pair();
-      await hub.witness(dev);
-      await lag(hub, device, slow);
+      const beside = await hub.witness(dev);
+      await lag(hub, device, slow, beside);
       await hub.setRow(dev, sub, { status: 'deny' });
       await device.publish({ type: 'message', priority: 'high' });
       await recover(hub, slow);
@@ -174,11 +195,12 @@ export function lagging({ env }: MatrixRow): void {
     it('gets of a device that it subscribes to meanwhile every event from the snapshot on, or its gap', {
       timeout: TEST_MS,
     }, async () => {
-      const { device, subscriber: slow } = await hub.pair();
+      const { dev, device, subscriber: slow } = await hub.pair();
+      const beside = await hub.witness(dev);
       const other = uniqueId('dev');
       const second = await hub.device(other);
       const witness = await hub.witness(other);
-      await lag(hub, device, slow);
+      await lag(hub, device, slow, beside);
       await second.message('before');
       const subscribed = slow.subscribe(other);
       await eventually('the row is there', async () => (await hub.rows(other)).length === 2);
@@ -197,9 +219,10 @@ export function lagging({ env }: MatrixRow): void {
 
     it('may lag several times on one connection', { timeout: TEST_MS }, async () => {
       const { dev, device, subscriber: slow } = await hub.pair();
+      const beside = await hub.witness(dev);
       for (let turn = 0; turn < 3; turn++) {
-        await lag(hub, device, slow);
-        await publishLarge(device, 'low');
+        await lag(hub, device, slow, beside);
+        await publishLarge(device, 'low', beside);
         await recover(hub, slow);
         const { seq } = await device.message('between');
         await slow.frames.next((frame) => frame.seq === seq);
@@ -217,7 +240,7 @@ export function lagging({ env }: MatrixRow): void {
       const { dev, device, subscriber: slow } = await hub.pair();
       const beside = await hub.witness(dev);
       const closes = { metric: 'dat_slow_closes_total', labels: { reason: 'queue' } };
-      await stall(hub, device, slow, closes, 'high');
+      await stall(hub, device, slow, beside, closes, 'high');
       slow.readAgain();
       expect((await slow.closed).code).toBe(4108);
       const { seqs, gaps } = accountOf(slow.frames.all, dev);
@@ -232,9 +255,9 @@ export function lagging({ env }: MatrixRow): void {
 
     it('is closed though it never reads, and may come back', { timeout: TEST_MS }, async () => {
       const { dev, sub, device, subscriber: slow } = await hub.pair();
-      await hub.witness(dev);
+      const beside = await hub.witness(dev);
       const closes = { metric: 'dat_slow_closes_total', labels: { reason: 'queue' } };
-      await stall(hub, device, slow, closes, 'high');
+      await stall(hub, device, slow, beside, closes, 'high');
       await hub.rowBecomes(dev, sub, { status: 'inactive', reason: 'disconnected', connected: false });
       const back = await hub.openSubscriber({ id: sub });
       expect((await back.welcome()).resumed).toEqual([dev]);
@@ -255,7 +278,7 @@ export function lagging({ env }: MatrixRow): void {
       const { dev, device, subscriber: slow } = await hub.pair();
       const beside = await hub.witness(dev);
       const closes = { metric: 'dat_slow_closes_total', labels: { reason: 'budget' } };
-      await stall(hub, device, slow, closes);
+      await stall(hub, device, slow, beside, closes);
       slow.readAgain();
       // 1006 where this host was too slow to read all of it within the time for the close frame.
       expect([4108, 1006]).toContain((await slow.closed).code);

@@ -63,6 +63,17 @@ describe.skipIf(!hasChromium)('the page of a device', () => {
     await page.getByRole('dialog').getByRole('alert').getByText(sub).waitFor();
   });
 
+  it('names the gateway that speaks for the device, as long as it does', async () => {
+    const [dev, gw] = [uniqueId('dev'), uniqueId('gw')];
+    const gateway = await hub.gateway(gw);
+    await gateway.message(dev, 1);
+    const { page } = await dashboard.open(`#/devices/${dev}`);
+    await page.getByText('Through gateway').waitFor();
+    await page.getByText(gw, { exact: true }).waitFor();
+    await hub.connectDevice(dev);
+    await page.getByText('Through gateway').waitFor({ state: 'detached' });
+  });
+
   it('shows the events of a device as they come, and status and data as text', async () => {
     const dev = uniqueId('dev');
     const device = await hub.device(dev);

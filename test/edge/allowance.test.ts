@@ -16,6 +16,17 @@ describe('an allowance', () => {
     expect(takenAt(allowance, 100_000)).toBe(20);
   });
 
+  it('lets in a frame that costs more than the burst once all of the burst is there, and what it costs is owed', () => {
+    const allowance = new Allowance({ perSecond: 10, burst: 20 }, 0);
+    expect(allowance.take(1, 0)).toBe(true);
+    expect(allowance.take(30, 0)).toBe(false);
+    expect(allowance.waitMs(30, 0)).toBe(100);
+    expect(allowance.take(30, 100)).toBe(true);
+    expect(allowance.waitMs(1, 100)).toBe(1100);
+    expect(allowance.take(1, 1199)).toBe(false);
+    expect(allowance.take(1, 1200)).toBe(true);
+  });
+
   it('takes in what an earlier connection turns out to have used, and what it knew of that once', () => {
     const rate = { perSecond: 1, burst: 10 };
     const unknowing = new Allowance(rate, 0);

@@ -7,6 +7,8 @@ import { sampleConnect, samplePackets } from '../wire/mqtt/samples.ts';
 import { mutate } from './mutate.ts';
 
 export type ListenerName = 'device' | 'subscriber' | 'admin' | 'mqtt';
+/** Who speaks the hub's own protocol. Gateways connect to the listener of the devices. */
+type Role = 'device' | 'gateway' | 'subscriber';
 
 export interface FuzzInput {
   readonly number: number;
@@ -19,7 +21,13 @@ export interface FuzzInput {
   readonly reset: boolean;
 }
 
-const paths = { device: '/v1/device', subscriber: '/v1/subscribe' } as const;
+const paths = { device: '/v1/device', gateway: '/v1/gateway', subscriber: '/v1/subscribe' } as const;
+
+const parameters: Readonly<Record<Role, string>> = {
+  device: '&devices=fuzz-1,fuzz-2',
+  gateway: '&interest=true',
+  subscriber: '&devices=fuzz-1,fuzz-2',
+};
 
 function upgradeHead(target: string, subprotocols = 'dat.v1.binary, dat.v1.json'): string {
   return [
@@ -36,12 +44,21 @@ function upgradeHead(target: string, subprotocols = 'dat.v1.binary, dat.v1.json'
   ].join('\r\n');
 }
 
-const json: Readonly<Record<'device' | 'subscriber', readonly string[]>> = {
+const json: Readonly<Record<Role, readonly string[]>> = {
   device: [
     '{"type":"message","data":{"temperature":21.5,"on":[true,false,null]},"priority":"high","id":"a"}',
     '{"type":"status","status":"charging","data":"\\u20ac \\ud83d\\ude00","id":12345678901234567890}',
     '{"type":"pong","data":-1.5e-7,"id":"\\"\\\\"}',
     '{"type":"message","data":[[[[[[[[[[]]]]]]]]]],"type":"message"}',
+  ],
+  gateway: [
+    '{"type":"message","device":"fuzz-1","data":{"temperature":21.5},"priority":"high","id":"a"}',
+    '{"type":"status","device":"fuzz-\\u0032","status":"charging","id":7}',
+    '{"device":"other","type":"pong","device":"fuzz-3"}',
+    '{"op":"open","device":"fuzz-1"}',
+    '{"op":"close","device":"fuzz-1","id":"bye"}',
+    '{"op":"shut","device":"fuzz-2"}',
+    '{"type":"message","device":"no id!","data":1}',
   ],
   subscriber: [
     '{"op":"subscribe","id":1,"devices":["fuzz-1","fuzz-2","no id!"]}',
@@ -55,9 +72,9 @@ const json: Readonly<Record<'device' | 'subscriber', readonly string[]>> = {
 
 const binaryEvents = [Buffer.from([0x32, 1, 2, 3]), Buffer.from([0x03, 0x6f, 0x6b]), Buffer.from([0x11])];
 
-function framesFor(listener: 'device' | 'subscriber', random: Random): Buffer {
+function framesFor(role: Role, random: Random): Buffer {
   const one = (): Buffer => {
-    const said = random.pick(json[listener]);
+    const said = random.pick(json[role]);
     switch (random.below(6)) {
       case 0:
         return Buffer.concat(fragments(said.slice(0, 9), said.slice(9, 20), said.slice(20)));
@@ -110,8 +127,8 @@ function mqttPackets(random: Random): Buffer {
 }
 
 /** @returns the untouched head, and the mutated rest */
-function content(listener: ListenerName, random: Random): [head: string, rest: Buffer] {
-  if (listener === 'admin') {
+function content(speaker: Role | 'admin' | 'mqtt', random: Random): [head: string, rest: Buffer] {
+  if (speaker === 'admin') {
     const [line, body] = random.pick(adminRequests);
     const whole = Buffer.from(adminRequest([line, body]));
     const other = Buffer.from(adminRequest(random.pick(adminRequests)));
@@ -119,21 +136,21 @@ function content(listener: ListenerName, random: Random): [head: string, rest: B
     const mutated = mutate(Buffer.from(body), random, other).toString('latin1');
     return ['', Buffer.from(adminRequest([line, mutated]), 'latin1')];
   }
-  if (listener === 'mqtt') return ['', mqttPackets(random)];
+  if (speaker === 'mqtt') return ['', mqttPackets(random)];
   if (random.below(3) === 0) {
     const frames = clientFrame({ opcode: Opcode.binary, payload: mqttPackets(random) });
     return [upgradeHead('/mqtt', 'mqtt'), random.below(4) === 0 ? mutate(frames, random, frames) : frames];
   }
   const id = `fuzz-${random.below(8)}`;
-  const query = `?id=${id}${random.below(2) === 0 ? '&devices=fuzz-1,fuzz-2' : ''}`;
-  const head = upgradeHead(`${paths[listener]}${query}`);
+  const query = `?id=${id}${random.below(2) === 0 ? parameters[speaker] : ''}`;
+  const head = upgradeHead(`${paths[speaker]}${query}`);
   const other = Buffer.from(head);
-  const frames = framesFor(listener, random);
+  const frames = framesFor(speaker, random);
   switch (random.below(4)) {
     case 0:
       return ['', mutate(other, random, frames)];
     case 1: {
-      const said = Buffer.from(random.pick(json[listener]));
+      const said = Buffer.from(random.pick(json[speaker]));
       const kind = random.below(4) === 0 ? Opcode.binary : Opcode.text;
       const mutated = Array.from({ length: 3 }, () => mutate(said, random, frames));
       return [head, Buffer.concat(mutated.map((payload) => clientFrame({ opcode: kind, payload })))];
@@ -145,8 +162,9 @@ function content(listener: ListenerName, random: Random): [head: string, rest: B
 
 export function fuzzInput(seed: number, number: number): FuzzInput {
   const random = new Random(seed ^ Math.imul(number + 1, 0x9e3779b1));
-  const listener = random.pick([
+  const speaker = random.pick([
     'device',
+    'gateway',
     'subscriber',
     'mqtt',
     'device',
@@ -154,7 +172,8 @@ export function fuzzInput(seed: number, number: number): FuzzInput {
     'mqtt',
     'admin',
   ] as const);
-  const [head, rest] = content(listener, random);
+  const listener = speaker === 'gateway' ? 'device' : speaker;
+  const [head, rest] = content(speaker, random);
   const cut = random.below(rest.length + 1);
   const writes = random.below(3) === 0 ? [rest.subarray(0, cut), rest.subarray(cut)] : [rest];
   return { number, listener, head, writes, reset: random.below(2) === 0 };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Cell } from '../../src/history/memory.ts';
 import { Step } from '../../src/history/replay.ts';
-import { EventType, typeBit } from '../../src/wire/events.ts';
+import { EventType, typeBit, typeBits } from '../../src/wire/events.ts';
 import { HistoryHarness, seqsOf, TTL_MS, tell } from './history-harness.ts';
 
 const STATUSES = typeBit(EventType.status, false);
@@ -44,6 +44,22 @@ describe('the newest message and status of a device', () => {
     expect(seqsOf(tell(hub.reader.last(asOf)))).toEqual([1, 2]);
   });
 
+  it('can be asked for only where no newer one of the same kind has come since', () => {
+    const hub = new HistoryHarness();
+    const slot = hub.connect();
+    hub.send(slot, { type: 'status' });
+    hub.send(slot);
+    const asOf = hub.asOf(slot);
+    const both = STATUSES | MESSAGES;
+    expect(seqsOf(tell(hub.reader.lastUnlessNewer(asOf, both)))).toEqual([1, 2]);
+    hub.send(slot);
+    expect(seqsOf(tell(hub.reader.lastUnlessNewer(asOf, both)))).toEqual([1]);
+    hub.send(slot, { type: 'status', fromHub: true });
+    expect(seqsOf(tell(hub.reader.lastUnlessNewer(asOf, both)))).toEqual([1]);
+    hub.send(slot, { type: 'status' });
+    expect(tell(hub.reader.lastUnlessNewer(asOf, both))).toEqual([]);
+  });
+
   it('can be asked for by type', () => {
     const hub = new HistoryHarness();
     const slot = hub.connect();
@@ -51,6 +67,19 @@ describe('the newest message and status of a device', () => {
     hub.send(slot);
     expect(seqsOf(tell(hub.reader.last(hub.asOf(slot), STATUSES)))).toEqual([1]);
     expect(seqsOf(tell(hub.reader.last(hub.asOf(slot), MESSAGES)))).toEqual([2]);
+  });
+});
+
+describe('the events of a device, by type', () => {
+  it("tell the hub's own statuses from the device's", () => {
+    const hub = new HistoryHarness();
+    const slot = hub.connect();
+    hub.send(slot, { type: 'status' });
+    hub.send(slot, { type: 'status', fromHub: true });
+    hub.send(slot);
+    expect(seqsOf(hub.newest(slot, 10, STATUSES))).toEqual([1]);
+    expect(seqsOf(hub.newest(slot, 10, typeBit(EventType.status, true)))).toEqual([2]);
+    expect(seqsOf(hub.newest(slot, 10, typeBits.status))).toEqual([1, 2]);
   });
 });
 

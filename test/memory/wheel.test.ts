@@ -26,6 +26,14 @@ describe('a timer on the wheel', () => {
     expect(firedBy(wheel, ORIGIN_MS + 5 * TURN_MS)).toEqual([]);
   });
 
+  it('says when it is due', () => {
+    const wheel = new Wheel(4, ORIGIN_MS);
+    expect(wheel.dueMs(2)).toBe(Number.NEGATIVE_INFINITY);
+    wheel.set(2, ORIGIN_MS + 2 * TURN_MS + 1);
+    firedBy(wheel, ORIGIN_MS + TURN_MS);
+    expect(wheel.dueMs(2)).toBe(ORIGIN_MS + 2 * TURN_MS + TICK_MS);
+  });
+
   it('fires within a tick when its time is past already or now', () => {
     const wheel = new Wheel(4, ORIGIN_MS);
     wheel.advance(ORIGIN_MS + 1000, NO_LIMIT, () => {});

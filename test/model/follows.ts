@@ -76,7 +76,7 @@ function change(
   if (pair === undefined || !isSubscription(pair)) return pair?.state === 'deny' ? DENIED : NOT_SUBSCRIBED;
   if (op === 'pause') pair.state = 'paused';
   else if (op === 'resume') {
-    pair.state = 'active';
+    if (pair.state !== 'disconnected') pair.state = 'active'; // what is held waits for a subscribe
     world.tellEntry(pair, ANSWER);
   } else {
     if (pair.own === undefined) return NOT_SUBSCRIBED;
@@ -142,8 +142,8 @@ const filterOps: Readonly<Record<Ask, FilterOp>> = {
   resume(world, subscriber, name) {
     const filter = world.subscriber(subscriber).filters.get(name);
     if (filter === undefined) return { code: NOT_SUBSCRIBED };
-    filter.state = 'active';
-    const all = followedBy(world, subscriber, filter);
+    if (filter.state !== 'disconnected') filter.state = 'active';
+    const all = followedBy(world, subscriber, filter).filter(({ state }) => state !== 'disconnected');
     const least = all.filter(({ own }) => own === undefined).length;
     return { tell: () => tellPage(world, name, all), matched: [least, all.length] };
   },
@@ -203,15 +203,18 @@ export function resumeAll(world: World, subscriber: string): Outcome {
   const { filters } = world.subscriber(subscriber);
   const before = new Map(world.pairsOf({ subscriber }).map((pair) => [pair, pair.state]));
   const subscriptions = [...before.keys()].filter(isSubscription);
-  const isWaiting = new Map([...filters].map(([name, { state }]) => [name, state !== 'active']));
-  for (const filter of filters.values()) filter.state = 'active';
-  for (const pair of subscriptions) pair.state = 'active';
+  const isWaiting = new Map(
+    [...filters].map(([name, { state }]) => [name, state !== 'active' && state !== 'disconnected']),
+  );
+  for (const filter of filters.values()) if (filter.state !== 'disconnected') filter.state = 'active';
+  for (const pair of subscriptions) if (pair.state !== 'disconnected') pair.state = 'active';
   for (const pair of subscriptions) {
     const isNamed = pair.own !== undefined && before.get(pair) !== 'active';
     world.tellEntry(pair, ANSWER, isNamed ? {} : { optional: true });
   }
   for (const [name, filter] of filters) {
     for (const pair of followedBy(world, subscriber, filter)) {
+      if (pair.state === 'disconnected') continue;
       const isSure = pair.own === undefined && isWaiting.get(name) === true;
       world.tellEntry(pair, name, isSure ? {} : { optional: true });
     }

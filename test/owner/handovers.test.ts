@@ -104,6 +104,35 @@ describe('a device that connects on another edge', () => {
     expect(hub.device('dev')).toMatchObject({ state: 'offline' });
   });
 
+  it('is confirmed to have left only after the acks of what it said before', () => {
+    const { hub, older } = held();
+    const newer = hub.connect(1, 'dev');
+    hub.event(1, newer, '1');
+    hub.leave(1, newer, true, true);
+    hub.poll();
+    expect(hub.told(1)).toEqual([]);
+    hub.leave(0, older, false, true);
+    hub.poll();
+    expect(hub.told(0)).toContainEqual({ kind: 'left', session: older });
+    expect(hub.told(1)).toEqual([
+      { kind: 'joined', session: newer },
+      { kind: 'ack', session: newer, seq: 2 },
+      { kind: 'left', session: newer },
+    ]);
+  });
+
+  it('is confirmed to have left when the device is terminated meanwhile', () => {
+    const { hub } = held();
+    const newer = hub.connect(1, 'dev');
+    hub.leave(1, newer, true, true);
+    hub.poll();
+    hub.owner.operate({ kind: ToOwner.Terminate, device: 'dev' });
+    expect(hub.told(1)).toEqual([
+      { kind: 'closed', session: newer, code: closes.terminated.code },
+      { kind: 'left', session: newer },
+    ]);
+  });
+
   it('is let in when the edge that holds it is gone', () => {
     const { hub } = held();
     const newer = hub.connect(1, 'dev');

@@ -10,7 +10,8 @@ import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
-import { Owner, type OwnerDeps } from '../../src/owner/owner.ts';
+import { Owner } from '../../src/owner/owner.ts';
+import type { OwnerDeps } from '../../src/owner/owner-deps.ts';
 import { createPresence, type PresenceCapacity, PresenceReader } from '../../src/presence/table.ts';
 import { type OperatorResult, ToOwner } from '../../src/records/commands.ts';
 import { EventField } from '../../src/records/event.ts';
@@ -160,7 +161,15 @@ export class OwnerHarness {
     const request = ++this.#requests;
     this.#asked.set(request, 'subscribe');
     const devices: readonly string[] = [];
-    writeRequest(this.#toOwner, { session, request, op: 'subscribe', devices, filters, types: ALL_TYPES });
+    writeRequest(this.#toOwner, {
+      session,
+      request,
+      op: 'subscribe',
+      devices,
+      filters,
+      types: ALL_TYPES,
+      past: false,
+    });
     this.poll();
   }
 
@@ -168,7 +177,7 @@ export class OwnerHarness {
     const session = this.#nextSession();
     const role = kind === SessionKind.device ? 'device' : 'subscriber';
     const actor = { role, id, devices: devices && new PatternSet(devices), vip: false } as const;
-    const rest = { connectedAt: 1, ticket: 0, again: false, interest: false, gateway: '' };
+    const rest = { connectedAt: 1, ticket: 0, again: false, interest: false, generated: false, gateway: '' };
     const join = { session, kind, actor, hold, ...rest };
     this.#joins.set(session, join);
     writeJoin(this.#toOwner, join);
@@ -197,7 +206,7 @@ export class OwnerHarness {
     this.#asked.set(request, op);
     const filters = names?.filter((name) => name.endsWith('*')) ?? [];
     const devices = names?.filter((name) => !name.endsWith('*'));
-    writeRequest(this.#toOwner, { session, request, op, devices, filters, types: ALL_TYPES });
+    writeRequest(this.#toOwner, { session, request, op, devices, filters, types: ALL_TYPES, past: false });
     let answer: Frame | undefined;
     for (let polls = 0; ; polls++) {
       this.poll();

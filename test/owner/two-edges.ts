@@ -8,11 +8,19 @@ import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
-import { Owner, type OwnerDeps } from '../../src/owner/owner.ts';
+import { Owner } from '../../src/owner/owner.ts';
+import type { OwnerDeps } from '../../src/owner/owner-deps.ts';
 import { NONE } from '../../src/presence/columns.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import { claimEvent, EventField, eventBytes, writeEventHead } from '../../src/records/event.ts';
-import { FromOwnerRecord, readAck, readClosed, readJoined, readRelease } from '../../src/records/replies.ts';
+import {
+  FromOwnerRecord,
+  readAck,
+  readClosed,
+  readJoined,
+  readLeft,
+  readRelease,
+} from '../../src/records/replies.ts';
 import { SessionKind, writeJoin, writeLeave, writeSynced } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import { createTickets, Tickets } from '../../src/records/tickets.ts';
@@ -21,7 +29,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 
 /** What an edge got. Hub events are told by their state, events of devices by their payload. */
 export type Told =
-  | { readonly kind: 'joined' | 'release'; readonly session: number }
+  | { readonly kind: 'joined' | 'release' | 'left'; readonly session: number }
   | { readonly kind: 'closed'; readonly session: number; readonly code: number }
   | { readonly kind: 'ack'; readonly session: number; readonly seq: number }
   | { readonly kind: 'resync' };
@@ -64,15 +72,21 @@ export class TwoEdges {
   }
 
   /** Writes a join, and lets nobody read it. @returns the session */
-  connect(edge: number, id: string): number {
+  connect(edge: number, id: string, role: 'device' | 'gateway' = 'device'): number {
     const session = this.#next[edge]!();
-    this.rejoin(edge, session, id, false);
+    this.rejoin(edge, session, id, false, role);
     return session;
   }
 
   /** An edge names a session that it holds. @param again whether it was welcomed */
-  rejoin(edge: number, session: number, id: string, again: boolean): void {
-    const actor = { role: 'device', id, devices: undefined, vip: false } as const;
+  rejoin(
+    edge: number,
+    session: number,
+    id: string,
+    again: boolean,
+    role: 'device' | 'gateway' = 'device',
+  ): void {
+    const actor = { role, id, devices: undefined, vip: false };
     const rest = {
       connectedAt: 1,
       again,
@@ -81,7 +95,7 @@ export class TwoEdges {
       gateway: '',
       ticket: this.#tickets.next(),
     };
-    writeJoin(this.#toOwner[edge]!, { session, kind: SessionKind.device, actor, ...rest });
+    writeJoin(this.#toOwner[edge]!, { session, kind: SessionKind[role], actor, ...rest });
   }
 
   /** Writes an event of a session whose slot its edge does not know. @param ack raw JSON of its id */
@@ -105,8 +119,8 @@ export class TwoEdges {
     if (eventBytes(views, offset) !== EventField.body + payloadBytes) throw new Error('a wrong record');
   }
 
-  leave(edge: number, session: number, clean = false): void {
-    writeLeave(this.#toOwner[edge]!, { session, clean, confirm: false });
+  leave(edge: number, session: number, clean = false, confirm = false): void {
+    writeLeave(this.#toOwner[edge]!, { session, clean, confirm });
   }
 
   synced(edge: number): void {
@@ -133,6 +147,7 @@ export class TwoEdges {
         all.push({ kind: 'joined', session: readJoined(views, offset).session });
       else if (kind === FromOwnerRecord.Release) all.push({ kind: 'release', ...readRelease(views, offset) });
       else if (kind === FromOwnerRecord.Closed) all.push({ kind: 'closed', ...readClosed(views, offset) });
+      else if (kind === FromOwnerRecord.Left) all.push({ kind: 'left', ...readLeft(views, offset) });
       else if (kind === FromOwnerRecord.Resync) all.push({ kind: 'resync' });
       else if (kind === FromOwnerRecord.Ack) {
         const { session, seq } = readAck(views, offset);

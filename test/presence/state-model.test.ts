@@ -65,7 +65,6 @@ const changes: Record<RowStateName, Partial<Record<(typeof inputs)[number], RowS
     subscribe: 'active',
     unsubscribe: 'none',
     pause: 'paused',
-    resume: 'active',
     reconnect: 'active',
     expire: 'none',
     operatorActive: 'active',

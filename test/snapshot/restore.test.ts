@@ -69,6 +69,19 @@ describe('a restored hub', () => {
     expect(hub.publish('dev-1')).toBe(42);
   });
 
+  it('keeps the epoch of the newest snapshot, and of none that another one followed', () => {
+    const epochOf = (hub: OwnerHarness) => hub.reader.device(hub.reader.findDevice('dev-1'))!.epoch;
+    const ended = { ...device('dev-1', 41), epoch: 7 } as SnapshotRow;
+    const hub = new OwnerHarness();
+    restored(hub, saved([ended]));
+    expect(epochOf(hub)).toBe(7);
+    const file = saved([ended], [device('dev-1', 50)]);
+    rmSync(file);
+    const older = new OwnerHarness();
+    expect(restored(older, file).from).toBe(previousOf(file));
+    expect(epochOf(older)).not.toBe(7);
+  });
+
   it('knows when a device was seen before its machine started, and none that is still to come', () => {
     const hub = new OwnerHarness();
     const long = WALL_MS - 2 * hub.clock.nowMs;

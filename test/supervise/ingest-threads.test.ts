@@ -125,6 +125,54 @@ describe.skipIf(!uwsLoads())('a hub with two ingest threads', () => {
   });
 });
 
+describe.skipIf(!uwsLoads())('gateways on two ingest threads', () => {
+  const hub = useHub(env);
+  const restarts = async () => (await hub.metrics()).value('dat_worker_restarts_total', { role: 'ingest' });
+
+  it('loses the devices behind the gateways of one that dies, and nobody notices if they are back in time', async () => {
+    const ids = Array.from({ length: 6 }, () => uniqueId('dev'));
+    const witness = await hub.witness(...ids);
+    const gw = uniqueId('gw');
+    const gateway = await hub.gateway(gw);
+    for (const id of ids) await gateway.message(id, 'before');
+    for (const worker of [0, 1]) await hub.admin('POST', '/v1/faults', { thread: 'ingest', worker });
+    expect((await gateway.closed).code).toBe(1006);
+    await eventually('others took their places', async () => (await restarts()) === 2);
+    expect(await hub.deviceEntry(ids[0]!)).not.toHaveProperty('gateway');
+    const again = await eventually('it is let in', () => hub.gateway(gw).catch(() => undefined));
+    for (const id of ids) {
+      await again.message(id, 'back');
+      await witness.frames.next(({ device, data }) => device === id && data === 'back');
+      expect(await hub.deviceEntry(id)).toMatchObject({ state: 'online', gateway: gw });
+    }
+    expect(witness.events().filter(({ data }) => stateOf(data) === 'offline')).toEqual([]);
+    await again.close(1000);
+  });
+
+  it('lets a device go to and fro between gateways and connections of its own, on whatever threads they are', async () => {
+    const dev = uniqueId('dev');
+    const witness = await hub.witness(dev);
+    const gateways = [await hub.gateway(), await hub.gateway(), await hub.gateway()];
+    const sent: number[] = [];
+    for (let n = 0; n < 30; n++) {
+      const gateway = gateways[n % 4];
+      if (gateway === undefined) {
+        const device = await hub.connectDevice(dev);
+        await device.message(n);
+      } else {
+        gateway.tell('open', dev);
+        expect(await gateway.message(dev, n)).toMatchObject({ op: 'ack' });
+      }
+      sent.push(n);
+    }
+    await witness.frames.next(({ data }) => data === 29);
+    const events = witness.events(dev).filter(({ source }) => source === 'device');
+    expect(events.map(({ data }) => data)).toEqual(sent);
+    expect(witness.events(dev).filter(({ data }) => stateOf(data) === 'offline')).toEqual([]);
+    await Promise.all(gateways.map((gateway) => gateway.close(1000)));
+  });
+});
+
 describe('ingest threads', () => {
   it('are left out, with a warning, where the transport has no threads', async () => {
     const hub = await startHub({ ...calm, DAT_TRANSPORT: 'ws', DAT_INGEST_WORKERS: '2' });

@@ -24,6 +24,11 @@ export class Inbox<Item> {
     this.#name = name;
   }
 
+  /** Whether nothing more will come. */
+  get isOver(): boolean {
+    return this.#ended !== undefined;
+  }
+
   push(item: Item): void {
     this.all.push(item);
     for (const waiter of this.#waiters) {

@@ -131,7 +131,7 @@ export class Connection {
         return true;
       },
       heard: () => this.#heard,
-      silent: () => this.#lose(LOST, 'the hub does not answer'),
+      silent: () => this.#lose(LOST, 'the hub is silent'),
     });
     void this.#connect();
   }
@@ -294,6 +294,6 @@ function textOf(cause: unknown): string {
   try {
     return String(cause);
   } catch {
-    return 'what was thrown has no text';
+    return 'a value without text';
   }
 }

@@ -73,7 +73,7 @@ export class Device extends Sender<DeviceEvents> {
   ): Promise<unknown> {
     const bytes = fields.status === undefined ? bytesOf(fields.data) : undefined;
     if (bytes === undefined) return this.#line.json({ type, ...fields, priority }, ack);
-    if (ack) throw new TypeError('ack: bytes are given; only JSON can be acknowledged');
+    if (ack) throw new TypeError('ack: only JSON can be acknowledged');
     return this.#line.bytes(type, bytes, priority);
   }
 }

@@ -123,9 +123,9 @@ export class Followed<Data> {
     return true;
   }
 
-  /** The hub told these to be missed. */
-  gap(device: string, range: SeqRange): void {
-    this.#positions.get(device)?.told(range);
+  /** The hub tells that it will not send these. @returns those of them that were not seen */
+  gap(device: string, range: SeqRange): readonly SeqRange[] {
+    return this.#positions.get(device)?.gap(range) ?? [range];
   }
 
   #positionOf(device: string): Position {

@@ -58,9 +58,9 @@ export class Gateway extends Emitter<GatewayEvents> {
       },
       received: (frame) => {
         if (frame.op !== 'closed') return;
-        const { device, code } = frame;
-        this.#devices.get(device)?.takenAway({ device, code });
-        this.emit('closed', { device, code });
+        const closure = { device: frame.device, code: frame.code };
+        this.#devices.get(frame.device)?.takenAway(closure);
+        this.emit('closed', closure);
       },
       changed: (state) => this.emit('state', state),
       failed: (error, frame) => {
@@ -138,6 +138,7 @@ export class GatewayDevice extends Sender<GatewayDeviceEvents> {
   /** @internal */
   takenAway(closure: GatewayClosure): void {
     this.#closed = new TunnelError('closed', `closed with ${closure.code}`, closure.code);
+    this.#connection.requests.giveUp(this.id, this.#closed);
     this.emit('closed', closure);
   }
 
@@ -153,7 +154,7 @@ export class GatewayDevice extends Sender<GatewayDeviceEvents> {
     { priority, ack }: EventOptions = {},
   ): Promise<unknown> {
     if (fields.status === undefined && bytesOf(fields.data) !== undefined) {
-      throw new TypeError('data: bytes given; a gateway sends JSON only');
+      throw new TypeError('data: only JSON can be sent');
     }
     if (this.#closed !== undefined) return handled(Promise.reject(this.#closed));
     this.#devices.set(this.id, this);

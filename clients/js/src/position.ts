@@ -48,6 +48,13 @@ export class Position {
     return true;
   }
 
+  /** The hub tells that it will not send these. @returns those that were not seen: what is urgent overtakes */
+  gap(range: SeqRange): SeqRange[] {
+    const missed = this.#unseen(range);
+    this.told(range);
+    return missed;
+  }
+
   /** These were seen, or are in a gap. */
   told({ from, to }: SeqRange): void {
     if (this.#upTo === undefined || from <= this.#upTo + 1) {
@@ -108,7 +115,7 @@ export class Position {
     else {
       if (isAnew) this.#restart(0);
       if (recovered !== undefined) this.#replayTo = seq;
-      else if (before !== undefined) return this.#skipTo(seq);
+      else if (before !== undefined) return this.gap({ from: 1, to: seq });
     }
     return [];
   }
@@ -121,16 +128,17 @@ export class Position {
     if (Object.values(this.#newest).some((seq) => seq > upTo)) this.#newest = {};
   }
 
-  /** @returns what was not seen up to there */
-  #skipTo(seq: number): SeqRange[] {
+  #unseen({ from: next, to: seq }: SeqRange): SeqRange[] {
     const missed: SeqRange[] = [];
-    let next = this.#upTo! + 1;
-    for (const { from, to } of [...this.#ahead, { from: seq + 1, to: seq }]) {
-      if (from > next && next <= seq) missed.push({ from: next, to: Math.min(from - 1, seq) });
+    for (const { from, to } of [
+      { from: 1, to: this.#upTo ?? 0 },
+      ...this.#ahead,
+      { from: seq + 1, to: seq },
+    ]) {
+      missed.push({ from: next, to: Math.min(from - 1, seq) });
       next = Math.max(next, to + 1);
     }
-    this.#advance(seq);
-    return missed;
+    return missed.filter(({ from, to }) => from <= to);
   }
 
   #advance(to: number): void {

@@ -26,9 +26,10 @@ export interface RequestDeps {
   silent(): void;
 }
 
-/** A frame's members; `devices` are those that it names. */
+/** A frame's members; `devices` are those that it names, `device` is the one that a gateway sends it for. */
 export interface Fields {
   readonly devices?: readonly string[];
+  readonly device?: string;
   readonly [name: string]: unknown;
 }
 
@@ -126,6 +127,12 @@ export class Requests {
     return request !== undefined;
   }
 
+  /** Fails what is about the device. */
+  giveUp(device: string, error: TunnelError): void {
+    for (const request of [...this.#queue, ...this.#sent.values()])
+      if (request.fields?.device === device) this.#fail(request, error);
+  }
+
   /** The connection is lost. What was not sent waits for the next one. */
   drop(error: TunnelError): void {
     this.#isOpen = false;
@@ -186,7 +193,7 @@ export class Requests {
         };
         const mustWait = !this.#isOpen || this.#pause !== undefined;
         if (mustWait && this.#queue.size >= this.#deps.queueLimit) {
-          reject(new TunnelError('full', 'too many requests wait to be sent'));
+          reject(new TunnelError('full', 'too much waits to be sent'));
           return;
         }
         this.#queue.add(request);
@@ -210,7 +217,7 @@ export class Requests {
     clearTimeout(request.timer);
     request.heardWhenSent = this.#deps.heard();
     if (!this.#deps.send(request.data)) {
-      this.#fail(request, new TunnelError('full', 'too much waits to be sent on this connection'));
+      this.#fail(request, new TunnelError('full', 'too much waits to be sent'));
     } else if (request.fields === undefined) {
       this.#finish(request);
       request.resolve([]);

@@ -255,8 +255,7 @@ export class Subscriber<Data = unknown>
         for (const event of frame.events) this.#deliver(eventFromJson(event));
         break;
       case 'gap':
-        this.#followed.gap(frame.device, frame);
-        this.emit('gap', frame);
+        for (const range of this.#followed.gap(frame.device, frame)) this.emit('gap', { ...frame, ...range });
         break;
       case 'subscribed':
         this.#readSnapshots(frame);

@@ -22,6 +22,7 @@ interface DeviceEntry {
   readonly state: string;
   readonly status: string | null;
   readonly seq: number;
+  readonly gateway?: string;
 }
 
 async function who(device: string, options: HubOptions & JsonOption): Promise<void> {
@@ -36,7 +37,8 @@ async function who(device: string, options: HubOptions & JsonOption): Promise<vo
     return;
   }
   const status = entry.status === null ? '' : `, ${printable(entry.status)}`;
-  line(`${styled('bold', device)}  ${entry.state}${status}, ${entry.seq} events`);
+  const through = entry.gateway === undefined ? '' : `, through gateway ${entry.gateway}`;
+  line(`${styled('bold', device)}  ${entry.state}${status}, ${entry.seq} events${through}`);
   if (rows.length === 0) line('nobody follows it');
   else
     line(

@@ -9,7 +9,7 @@ import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../../memory/ring.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
-import { readGap, readSeq } from '../../records/replies.ts';
+import { type GapReason, readGap, readSeq } from '../../records/replies.ts';
 import type { Endpoint } from '../../transport/transport.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES, typeBit } from '../../wire/events.ts';
@@ -121,11 +121,11 @@ export class Deliverer {
   event(views: RecordViews, offset: number, bytes: number): void {
     const device = views.u32[(offset + EventField.device) >> 2]!;
     const seq = views.f64[(offset + EventField.seq) >> 3]!;
-    if (this.replays.inUse) this.replays.event(device, views.u8[offset + EventField.type]!, seq);
+    if (this.replays.inUse && seq > 0) this.replays.event(device, views.u8[offset + EventField.type]!, seq);
     // None: the last subscriber has just closed, and the owner has not heard of it yet.
     const topic = this.#topics.get(device, ALL_TYPES);
     if (topic !== undefined) {
-      topic.lastSeq = seq;
+      if (seq > 0) topic.lastSeq = seq; // 0: nobody could number it
       this.#rounds.add(offset, topic);
       topic.paced?.event(views, offset);
     }
@@ -144,7 +144,7 @@ export class Deliverer {
     for (let types = 1; sets >> types > 0; types++) {
       if (((sets >> types) & 1) === 0) continue;
       const topic = this.#topics.get(device, types)!;
-      topic.lastSeq = seq;
+      if (seq > 0) topic.lastSeq = seq;
       if ((types & bit) === 0) continue;
       this.#rounds.add(offset, topic);
       topic.paced?.event(this.#deps.fromOwner.views, offset);
@@ -186,9 +186,9 @@ export class Deliverer {
   }
 
   gap(views: RecordViews, offset: number): void {
-    const { device, from, to } = readGap(views, offset);
+    const { device, from, to, reason } = readGap(views, offset);
     this.replays.missed(device, to);
-    this.#topics.gap(device, from, to);
+    this.#topics.gap(device, from, to, reason as GapReason);
   }
 
   /** The device has come to this number: what did not come until now never will. */

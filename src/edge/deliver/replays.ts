@@ -32,8 +32,9 @@ export interface ReplaysDeps {
 }
 
 const GAP_REASON = 'history';
-/** Events between two looks at the send queue and the allowance. */
+/** Events, and bytes of them, after which the send queue and the allowance are looked at again. */
 const EVENTS_PER_LOOK = 50;
+export const BYTES_PER_LOOK = 32 * 1024;
 const LOOK_MS = 20;
 /** Pongs that were held back and are told of one by one; beyond this, as one range. */
 const HELD_PONGS_MAX = 256;
@@ -172,26 +173,32 @@ export class Replays {
   /** @returns false when the peer has to read first, or its allowance is used up */
   #advance(held: Held): boolean {
     const { session } = held;
+    if (!this.#mayGoOn(session, 0)) return false;
     let sent = 0;
+    let bytes = 0;
     for (;;) {
-      if (sent % EVENTS_PER_LOOK === 0 && !this.#mayGoOn(session, sent)) return false;
+      if (sent >= EVENTS_PER_LOOK || bytes >= BYTES_PER_LOOK) {
+        if (!this.#mayGoOn(session, sent)) return false;
+        sent = 0;
+        bytes = 0;
+      }
       const step = held.replay.next();
       if (step === Step.End) {
-        this.#deps.charge(session, sent % EVENTS_PER_LOOK);
+        this.#deps.charge(session, sent);
         if (this.#hasCaughtUp(held)) return true;
-        sent = 1;
+        sent = 0;
       } else if (step === Step.Gap) this.#gap(held, held.replay.from, held.replay.to);
       else {
-        this.#send(held, held.replay.views);
+        bytes += this.#send(held, held.replay.views);
         sent += 1;
       }
     }
   }
 
-  /** @param sent events since it went on */
+  /** @param sent events since the last look, to be paid for */
   #mayGoOn(session: SubscriberSession, sent: number): boolean {
     const { queueBytes, clock, charge } = this.#deps;
-    if (sent > 0) charge(session, EVENTS_PER_LOOK);
+    if (sent > 0) charge(session, sent);
     if (session.closing || session.bufferedBytes > queueBytes) return false;
     return (session.allowance?.waitMs(1, clock.now()) ?? 0) === 0;
   }
@@ -213,11 +220,13 @@ export class Replays {
     return true;
   }
 
-  #send({ session, names }: Held, views: RecordViews): void {
+  /** @returns its length, bytes */
+  #send({ session, names }: Held, views: RecordViews): number {
     const { encoder, counters } = this.#deps;
     const end = encoder.replay(views, names, session.encoding);
     session.sendEvent(encoder.bytes.subarray(0, end));
     counters.cells[Counter.replayed]! += 1;
+    return end;
   }
 
   #gap({ session, names }: Held, from: number, to: number): void {

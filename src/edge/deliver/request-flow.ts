@@ -229,9 +229,9 @@ export class RequestFlow {
     }
   }
 
-  #send({ number: session }: SubscriberSession, { number: request, op, named, types }: Pending): void {
+  #send({ number: session }: SubscriberSession, { number: request, op, named, types, past }: Pending): void {
     const { devices, filters = [] } = named ?? {};
-    this.#deps.line.request({ session, request, op, devices, filters, types });
+    this.#deps.line.request({ session, request, op, devices, filters, types, past: wantsPast(past) });
   }
 }
 

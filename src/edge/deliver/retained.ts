@@ -15,6 +15,7 @@ import type { DeviceNames } from '../../wire/event-frames.ts';
 import { EventType, Priority } from '../../wire/events.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
 import type { EventEncoder } from './event-encoder.ts';
+import { BYTES_PER_LOOK } from './replays.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export interface RetainedDeps {
@@ -61,6 +62,8 @@ export class Retained {
   readonly #bySession = new Map<SubscriberSession, Waiting>();
   readonly #stateEvent = privateViews(STATE_EVENT_BYTES);
   #timer: NodeJS.Timeout | undefined;
+  /** Sent since the last look. */
+  #bytes = 0;
 
   constructor(deps: RetainedDeps) {
     this.#deps = deps;
@@ -110,7 +113,10 @@ export class Retained {
       if ((session.allowance?.waitMs(1, clock.now()) ?? 0) > 0) return;
       const end = Math.min(cells.length, waiting.next + CELLS * DEVICES_PER_LOOK);
       let sent = 0;
-      for (; waiting.next < end; waiting.next += CELLS) sent += this.#send(session, waiting);
+      this.#bytes = 0;
+      for (; waiting.next < end && this.#bytes < BYTES_PER_LOOK; waiting.next += CELLS) {
+        sent += this.#send(session, waiting);
+      }
       charge(session, sent);
     }
   }
@@ -147,6 +153,7 @@ export class Retained {
     const { encoder, counters } = this.#deps;
     const end = encoder.replay(views, names, session.encoding);
     session.sendEvent(encoder.bytes.subarray(0, end));
+    this.#bytes += end;
     counters.cells[Counter.replayed]! += 1;
   }
 

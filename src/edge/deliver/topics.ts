@@ -1,4 +1,5 @@
 /** The devices that one thread's subscribers get events of, and who gets them: joins, leaves, vips, gaps. */
+import { GapReason } from '../../records/replies.ts';
 import { encodings } from '../../wire/encodings.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
@@ -10,7 +11,7 @@ import type { SlowSubscribers } from './slow-subscribers.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import { Topic } from './topic.ts';
 
-const OVERLOAD_REASON = 'overload';
+const gapReasons = { [GapReason.overload]: 'overload', [GapReason.cluster]: 'cluster' } as const;
 
 /** From here on a session gets the device's events. */
 export interface Attached {
@@ -185,8 +186,8 @@ export class Topics {
   }
 
   /** Tells everyone who follows the device that events of it were lost on their way to this edge. */
-  gap(device: number, from: number, to: number): void {
-    for (const topic of this.#ofDevice(device)) this.#gap(topic, from, to);
+  gap(device: number, from: number, to: number, reason: GapReason): void {
+    for (const topic of this.#ofDevice(device)) this.#gap(topic, from, to, reason);
   }
 
   #ofDevice(device: number): Topic[] {
@@ -198,9 +199,9 @@ export class Topics {
     return topics;
   }
 
-  #gap(topic: Topic, from: number, to: number): void {
+  #gap(topic: Topic, from: number, to: number, why: GapReason = GapReason.overload): void {
     topic.lastSeq = to;
-    const gap = { device: topic.names.id, from, to, reason: OVERLOAD_REASON };
+    const gap = { device: topic.names.id, from, to, reason: gapReasons[why] };
     for (const [encoding, audience] of topic.audiences.entries()) {
       const frame = audience && encodings[encoding]!.gap(gap);
       if (frame === undefined) continue;

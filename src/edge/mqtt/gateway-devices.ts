@@ -1,5 +1,5 @@
 /** The devices that an MQTT gateway speaks for: each has a session of its own from its first event on. */
-import type { CloseEntry } from '../../codes.ts';
+import { type CloseEntry, errors } from '../../codes.ts';
 import type { RolesDeps } from './roles.ts';
 import { MqttDeviceSession } from './sessions.ts';
 
@@ -14,12 +14,14 @@ export class MqttGatewayDevices {
     this.#deps = deps;
   }
 
-  /** @returns the device's session; undefined where the gateway may not speak for it any more, or for no more devices */
-  of(id: string): MqttDeviceSession | undefined {
-    const known = this.#devices.get(id);
-    if (known !== undefined) return known;
-    if (this.#taken.has(id) || this.#devices.size >= this.#deps.edge.settings.maxDevicesPerGateway)
-      return undefined;
+  get(id: string): MqttDeviceSession | undefined {
+    return this.#devices.get(id);
+  }
+
+  /** @returns the device's new session; the code of an error where it was taken from the gateway, or is one too many */
+  connect(id: string): MqttDeviceSession | number {
+    if (this.#taken.has(id)) return errors.denied.code;
+    if (this.#devices.size >= this.#deps.edge.settings.maxDevicesPerGateway) return errors.limit.code;
     const { edge, client, admitted, enter } = this.#deps;
     const actor = { role: 'device', id, devices: undefined, vip: false } as const;
     const device = new MqttDeviceSession(

@@ -28,12 +28,10 @@ import { ClientConnection } from './client-connection.ts';
 import { MqttFollows } from './follows.ts';
 import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
-import { connectRefusalOf, countersOf, roleOf } from './refusals.ts';
+import { closeReasonOf, connectRefusalOf, countersOf, roleOf } from './refusals.ts';
 import { MqttRoles } from './roles.ts';
 import type { Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
 import { Unanswered } from './unanswered.ts';
-
-const NO_ROLES: Pick<MqttRoles, 'device' | 'subscriber'> = { device: undefined, subscriber: undefined };
 
 export class MqttPeer implements MqttHost, Client {
   readonly listener: MqttHost['listener'];
@@ -60,6 +58,7 @@ export class MqttPeer implements MqttHost, Client {
   readonly #unanswered = new Unanswered((packetId) =>
     this.session.published(packetId, errors.limit.code, false),
   );
+  #isPublishing = false;
   #closeCode: number | undefined;
   #left: Leave | undefined;
   #hasLeft = false;
@@ -103,21 +102,21 @@ export class MqttPeer implements MqttHost, Client {
       this.close(closes.tokenExpired);
       return;
     }
-    const { device, subscriber } = this.#roles ?? NO_ROLES;
-    if (device !== undefined) edge.publisher.heard(device, now);
-    if (subscriber !== undefined) edge.heard(subscriber, true, now);
+    const roles = this.#roles;
+    if (roles?.device !== undefined) edge.publisher.heard(roles.device, now);
+    if (roles?.subscriber !== undefined) edge.heard(roles.subscriber, true, now);
     this.session.receive(bytes);
   }
 
   /** The kernel has taken something of what waited. */
   writable(): void {
-    const { subscriber } = this.#roles ?? NO_ROLES;
+    const subscriber = this.#roles?.subscriber;
     if (subscriber !== undefined) this.#deps.edge.writable(subscriber);
   }
 
   /** It does not read, and something was dropped. */
   dropped(): void {
-    const { subscriber } = this.#roles ?? NO_ROLES;
+    const subscriber = this.#roles?.subscriber;
     if (subscriber !== undefined) this.#deps.edge.deliverer.dropped(subscriber);
     else this.close(closes.slow);
   }
@@ -183,7 +182,9 @@ export class MqttPeer implements MqttHost, Client {
 
   /** See `Client`. */
   published(packetId: number, skipped: boolean): void {
-    if (this.#unanswered.answered(packetId)) this.session.published(packetId, 0, skipped);
+    // Under a flood this thread hears the owner from within a publish, of which the state machine is to know first.
+    if (this.#isPublishing) queueMicrotask(() => this.published(packetId, skipped));
+    else if (this.#unanswered.answered(packetId)) this.session.published(packetId, 0, skipped);
   }
 
   /** A new owner asks whom this edge holds. */
@@ -230,7 +231,7 @@ export class MqttPeer implements MqttHost, Client {
   end(code: number, reason: string): void {
     this.#closeCode ??= code;
     this.#finish();
-    this.#socket?.close(code, reason);
+    this.#socket?.close(code, closeReasonOf(reason));
   }
 
   admit({ clientId, token }: AdmitRequest, answer: (admission: Admission) => void): void {
@@ -253,7 +254,7 @@ export class MqttPeer implements MqttHost, Client {
       return { ok: true, id: decision.actor.id, role: roleOf(decision.actor) };
     }
     const { reason, status, message } = decision;
-    const address = this.#socket?.remoteAddress ?? '';
+    const { remoteAddress: address = '' } = this.#socket ?? {};
     this.#deps.journal.refused({ role: undefined, reason, status, message, address, id });
     return { ok: false, refusal: connectRefusalOf(decision), message };
   }
@@ -301,13 +302,15 @@ export class MqttPeer implements MqttHost, Client {
     const now = edge.clock.now();
     const roles = this.#roles!;
     const device = roles.deviceOf(event.device);
-    if (device === undefined) return errors.denied.code;
+    if (typeof device === 'number') return device;
     if (roles.gateway !== undefined) edge.publisher.heard(device, now);
     if (!edge.charge(device, 1, now)) {
       counters.add(Counter.droppedRate);
       return errors.rateLimit.code;
     }
+    this.#isPublishing = true;
     const outcome = edge.publisher.published(device, event, now);
+    this.#isPublishing = false;
     if (outcome === Outcome.later) this.#unanswered.add(event.packetId);
     return outcome;
   }

@@ -38,6 +38,7 @@ export class MqttPeers {
   /** By their number: those that have asked for their id. */
   readonly #byNumber = new Map<number, MqttPeer>();
   readonly #watching = new Set<MqttPeer>();
+  #connectionCount = 0;
 
   constructor(deps: MqttPeersDeps) {
     this.#deps = deps;
@@ -57,6 +58,11 @@ export class MqttPeers {
     };
   }
 
+  /** Connections that are open, those that are closing among them. */
+  get connectionCount(): number {
+    return this.#connectionCount;
+  }
+
   get all(): ReadonlySet<MqttPeer> {
     return this.#all;
   }
@@ -72,12 +78,14 @@ export class MqttPeers {
 
   opened(peer: MqttPeer): void {
     this.#all.add(peer);
+    this.#connectionCount += 1;
     this.#deps.admission.opened(peer.address);
     this.#deps.counters.add(Counter.mqttConnections);
   }
 
   /** The connection is over. */
   closed(peer: MqttPeer): void {
+    this.#connectionCount -= 1;
     this.#deps.admission.closed(peer.address);
     this.#deps.counters.add(Counter.mqttConnections, -1);
   }

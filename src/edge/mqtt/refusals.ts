@@ -28,6 +28,16 @@ export function roleOf({ role }: Actor): Role {
   return role === 'device' || role === 'subscriber' || role === 'gateway' ? role : undefined;
 }
 
+/** What a close frame of WebSocket holds at most, bytes of UTF-8 (RFC 6455, 5.5). */
+const CLOSE_REASON_BYTES_MAX = 123;
+
+/** The reason as a close frame can carry it: cut at a character. */
+export function closeReasonOf(message: string): string {
+  const bytes = Buffer.from(message);
+  if (bytes.length <= CLOSE_REASON_BYTES_MAX) return message;
+  return new TextDecoder().decode(bytes.subarray(0, CLOSE_REASON_BYTES_MAX), { stream: true });
+}
+
 export const countersOf = {
   malformed: Counter.mqttMalformed,
   foreignTopic: Counter.mqttForeignTopics,

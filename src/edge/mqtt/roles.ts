@@ -1,9 +1,11 @@
 /** What one MQTT client is in the hub: a device, a subscriber, both, a gateway, or nothing yet. A session for each. */
 import type { Admitted } from '../../access/admission.ts';
 import { PatternSet } from '../../access/pattern-set.ts';
+import { errors } from '../../codes.ts';
 import type { Version } from '../../wire/mqtt/constants.ts';
 import type { PublishedWill } from '../../wire/mqtt/host.ts';
 import type { Edge, EdgeSession } from '../edge.ts';
+import { CONNECT_COST } from '../publish/gateways.ts';
 import { MqttGatewayDevices } from './gateway-devices.ts';
 import { type Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
 
@@ -82,16 +84,25 @@ export class MqttRoles {
     return this.subscriber ?? this.#device ?? this.subscriberToBe();
   }
 
-  /** The device that an event is of; undefined where the client may not speak for it any more. */
-  deviceOf(id: string): MqttDeviceSession | undefined {
-    return this.#gateway === undefined ? this.#device : this.#gateway.of(id);
+  /**
+   * The device that an event is of. A further device costs its gateway as much as over the gateways' own protocol.
+   * @returns the code of an error where the client may not speak for it, or not now
+   */
+  deviceOf(id: string): MqttDeviceSession | number {
+    const gateway = this.#gateway;
+    if (gateway === undefined) return this.#device!;
+    const known = gateway.get(id);
+    if (known !== undefined) return known;
+    const { edge } = this.#deps;
+    if (!edge.charge(this.payer, CONNECT_COST, edge.clock.now())) return errors.rateLimit.code;
+    return gateway.connect(id);
   }
 
   /** The client is its device already, or a gateway. */
   setWill(will: PublishedWill): void {
-    const session = this.deviceOf(will.device)?.number;
-    if (session === undefined) return;
-    this.#will = { session, will };
+    const device = this.deviceOf(will.device);
+    if (typeof device === 'number') return;
+    this.#will = { session: device.number, will };
     this.sayWill();
   }
 

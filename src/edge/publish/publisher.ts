@@ -5,7 +5,7 @@
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../codes.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
-import { NONE } from '../../presence/columns.ts';
+import { Home, NONE } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
@@ -135,6 +135,7 @@ export class Publisher {
     const { presence, isOwnerAway, keepsHistory } = this.#deps;
     const { rows } = presence.devices;
     if (slot === NONE || Atomics.load(rows.active, slot) !== 0) return false;
+    if (Atomics.load(rows.home, slot) === Home.claimed) return false; // who listens elsewhere is not known yet
     if (keepsHistory) return type === EventType.pong && !isOwnerAway();
     return Atomics.load(rows.waiting, slot) === 0 && !isOwnerAway();
   }

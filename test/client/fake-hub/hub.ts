@@ -240,7 +240,11 @@ export class FakeHub {
   #event(socket: WebSocket, peer: string, frame: EventFrame, named: { readonly device?: string }): void {
     this.frames.push({ ...frame, peer });
     const { type, id, data, data64, status, priority } = frame;
-    const answer = (fields: object): void => socket.send(JSON.stringify({ ...fields, id, ...named }));
+    const answer = (fields: object): void => {
+      const send = (): void => socket.send(JSON.stringify({ ...fields, id, ...named }));
+      if (this.#held === undefined) send();
+      else this.#held.push(send);
+    };
     const limit = (retryAfterMs: number): void =>
       answer({ op: 'error', code: 111, message: 'slower', retryAfterMs });
     if (this.#isRefused(type, limit)) return;

@@ -15,7 +15,7 @@ import { createRing, RingConsumer, RingProducer } from '../../../src/memory/ring
 import { EdgeLink } from '../../../src/owner/edge-link.ts';
 import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
 import { EventField, EventFlag, privateViews, writeEventHead } from '../../../src/records/event.ts';
-import { EntryWriter, NO_BYTES, Notice, writeGap } from '../../../src/records/replies.ts';
+import { EntryWriter, GapReason, NO_BYTES, Notice, writeGap } from '../../../src/records/replies.ts';
 import { createSessionNumbers, sessionNumbers } from '../../../src/records/sessions.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
 import { EventType, Priority, type PriorityName } from '../../../src/wire/events.ts';
@@ -289,7 +289,7 @@ export class FakeThread {
   overload(device: number, count: number): void {
     const from = this.seq(device) + 1;
     this.#seqs.set(device, from + count - 1);
-    writeGap(this.#ring, { device, from, to: from + count - 1 });
+    writeGap(this.#ring, { device, from, to: from + count - 1, reason: GapReason.overload });
     this.#ring.publish();
   }
 

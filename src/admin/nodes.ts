@@ -1,0 +1,167 @@
+/**
+ * Routes that concern a device or subscriber of another node run there: the request is sent on as it is, and answered
+ * with what the other node answers. On main.
+ */
+import { randomUUID } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CallAnswer } from '../cluster/host.ts';
+import { Home } from '../presence/columns.ts';
+import type { AdminApp } from './app.ts';
+import type { AdminDeps } from './deps.ts';
+import { AdminError } from './errors.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whose node the route runs on. */
+    runsAt?: 'device' | 'subscriber';
+  }
+}
+
+/** Marks a request that comes from another node; nobody outside of this process knows its value. */
+const HEADER = 'dat-node-call';
+const SECRET = randomUUID();
+const HTTP = 'http';
+const WHO = 'who';
+
+/** A request on its way to another node. */
+interface Sent {
+  readonly method: string;
+  readonly url: string;
+  /** As it was written. */
+  readonly body: string;
+  readonly operator: string;
+}
+
+interface Who {
+  readonly connected: boolean;
+  /** Subscriptions that are more than an operator's word. */
+  readonly subscriptions: number;
+}
+
+export function isNodeCall({ headers }: FastifyRequest): boolean {
+  return headers[HEADER] === SECRET;
+}
+
+/** Sends requests on to the node that they concern. */
+export function nodesHook(app: AdminApp, deps: AdminDeps): void {
+  const { cluster } = deps;
+  if (cluster === undefined) return;
+  app.addHook('preHandler', async (request: FastifyRequest, reply: FastifyReply) => {
+    const { runsAt } = request.routeOptions.config;
+    if (runsAt === undefined || isNodeCall(request)) return undefined;
+    const { device = '', subscriber = '' } = request.params as { device?: string; subscriber?: string };
+    const node =
+      runsAt === 'device' ? await nodeOfDevice(deps, device) : await nodeOfSubscriber(deps, subscriber);
+    if (node === undefined || node === cluster.node) return undefined;
+    const { status, body } = await callNode(deps, node, sentOf(request));
+    return reply
+      .code(status)
+      .type('application/json; charset=utf-8')
+      .send(Buffer.from(body).toString('utf8'));
+  });
+}
+
+/** Runs what another node asks for. */
+export async function answerNode(
+  app: AdminApp,
+  deps: AdminDeps,
+  name: string,
+  body: Uint8Array,
+): Promise<CallAnswer> {
+  const text = Buffer.from(body).toString('utf8');
+  if (name === WHO) return { status: 200, body: Buffer.from(JSON.stringify(whoIs(deps, text))) };
+  if (name !== HTTP) return { status: 404, body: Buffer.from('{}') };
+  const { method, url, body: payload } = JSON.parse(text) as Sent;
+  const isBody = payload !== '';
+  const answer = await app.inject({
+    method: method as 'GET',
+    url,
+    headers: { [HEADER]: SECRET, ...(isBody && { 'content-type': 'application/json' }) },
+    ...(isBody && { payload }),
+  });
+  return { status: answer.statusCode, body: answer.rawPayload };
+}
+
+/** @throws AdminError unavailable when the node does not answer */
+export async function callNode({ cluster }: AdminDeps, node: string, sent: Sent): Promise<CallAnswer> {
+  try {
+    const body = Buffer.from(JSON.stringify(sent));
+    return await cluster!.ask<'call'>({ ask: 'call', node, name: HTTP, body });
+  } catch (error) {
+    throw new AdminError('unavailable', `node "${node}" does not answer: ${(error as Error).message}`);
+  }
+}
+
+/** A GET on another node; undefined when it does not answer with 200. */
+export async function getFrom(deps: AdminDeps, node: string, url: string): Promise<unknown> {
+  const { status, body } = await callNode(deps, node, { method: 'GET', url, body: '', operator: '' });
+  return status === 200 ? JSON.parse(Buffer.from(body).toString('utf8')) : undefined;
+}
+
+/** Nodes that are alive, this one first. */
+export async function nodeNames({ cluster }: AdminDeps): Promise<string[]> {
+  if (cluster === undefined) return [];
+  try {
+    return (await cluster.ask<'nodes'>({ ask: 'nodes' })).map(({ node }) => node);
+  } catch {
+    return [cluster.node]; // the others can not be asked now
+  }
+}
+
+/** @returns undefined when no node says that it has it */
+export async function nodeOfDevice(
+  { cluster, presence }: AdminDeps,
+  device: string,
+): Promise<string | undefined> {
+  const slot = presence.findDevice(device);
+  if (slot >= 0 && Atomics.load(presence.devices.rows.home, slot) !== Home.elsewhere) return cluster!.node;
+  try {
+    return await cluster!.ask<'locate'>({ ask: 'locate', device });
+  } catch {
+    return undefined; // the others can not be asked now: what is known here is answered
+  }
+}
+
+async function nodeOfSubscriber(deps: AdminDeps, subscriber: string): Promise<string | undefined> {
+  const { cluster } = deps;
+  const own = whoIs(deps, subscriber);
+  if (own.connected) return cluster!.node;
+  const others = (await nodeNames(deps)).filter((node) => node !== cluster!.node);
+  const body = Buffer.from(subscriber);
+  const answers = await Promise.all(
+    others.map(async (node) => {
+      const answer = await cluster!
+        .ask<'call'>({ ask: 'call', node, name: WHO, body })
+        .catch(() => undefined);
+      if (answer?.status !== 200) return undefined;
+      return { node, who: JSON.parse(Buffer.from(answer.body).toString('utf8')) as Who };
+    }),
+  );
+  const known = answers.filter((answer) => answer !== undefined);
+  const connected = known.find(({ who }) => who.connected);
+  if (connected !== undefined) return connected.node;
+  if (own.subscriptions > 0) return cluster!.node;
+  return known.find(({ who }) => who.subscriptions > 0)?.node;
+}
+
+function whoIs({ presence }: AdminDeps, subscriber: string): Who {
+  const slot = presence.findSubscriber(subscriber);
+  const row = slot < 0 ? undefined : presence.subscriber(slot);
+  if (row === undefined) return { connected: false, subscriptions: 0 };
+  const { slots } = presence.subscriptionSlotsOfSubscriber(slot, 0, 1000);
+  const subscriptions = slots.filter((pair) => {
+    const status = presence.subscription(pair)?.status;
+    return status === 'active' || status === 'inactive';
+  }).length;
+  return { connected: row.connected, subscriptions };
+}
+
+function sentOf(request: FastifyRequest): Sent {
+  const { method, url, body, operator } = request;
+  return {
+    method,
+    url,
+    operator,
+    body: request.bodyText || (body === undefined ? '' : JSON.stringify(body)),
+  };
+}

@@ -1,0 +1,40 @@
+/** The nodes of the cluster. Only where there is one. */
+import type { AdminApp } from './app.ts';
+import type { AdminDeps } from './deps.ts';
+import { AdminError } from './errors.ts';
+import { answers, clusterAnswer, noQuery } from './schemas.ts';
+
+export function clusterRoutes(app: AdminApp, { cluster }: AdminDeps): void {
+  if (cluster === undefined) return;
+  app.get(
+    '/v1/cluster',
+    {
+      schema: {
+        querystring: noQuery,
+        summary: 'The nodes of the cluster that are alive, as this one sees them',
+        response: answers(clusterAnswer, 'unavailable'),
+      },
+    },
+    async () => {
+      const nodes = await cluster.ask<'nodes'>({ ask: 'nodes' }).catch((failure: Error) => {
+        throw new AdminError('unavailable', failure.message);
+      });
+      return {
+        node: cluster.node,
+        state: cluster.state,
+        nodes: nodes.map(
+          ({ node, version, startedAtMs, devices, subscribers, eventsPerSecond, draining, roundTripMs }) => ({
+            id: node,
+            version,
+            started: startedAtMs,
+            devices,
+            subscribers,
+            eventsPerSecond,
+            draining,
+            roundTripMs: roundTripMs ?? null,
+          }),
+        ),
+      };
+    },
+  );
+}

@@ -1,0 +1,83 @@
+/** Questions to other nodes for where a device is, and their answers in order. Cluster thread only. */
+import type { Clock } from '../clock.ts';
+import type { Follow } from './follow.ts';
+import { outranks } from './home.ts';
+import { WAIT_MS } from './limits.ts';
+import type { Asker, Location, Peer } from './peer.ts';
+import { ask } from './records.ts';
+
+export class Asks {
+  readonly #clock: Clock;
+  readonly #answered: (follow: Follow) => void;
+  readonly #locations = new Map<string, Location>();
+
+  /** @param answered a node has answered a follow's question, or will not */
+  constructor(clock: Clock, answered: (follow: Follow) => void) {
+    this.#clock = clock;
+    this.#answered = answered;
+  }
+
+  ask(peer: Peer, asker: Asker): void {
+    peer.pendingAsks.push(asker);
+    ask.write(peer.session, { id: asker.id });
+  }
+
+  /** Finds the home of a device once. @returns its node; undefined when nobody says that it is there, after 1 s at most */
+  locate(id: string, peers: Iterable<Peer>): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const before = this.#locations.get(id);
+      const both = (node: string | undefined): void => {
+        before?.resolve(node);
+        resolve(node);
+      };
+      const untilMs = this.#clock.now() + WAIT_MS;
+      const location: Location = { id, waiting: 0, best: undefined, untilMs, resolve: both };
+      this.#locations.set(id, location);
+      for (const peer of peers) {
+        location.waiting += 1;
+        this.ask(peer, location);
+      }
+      if (location.waiting === 0) this.#settle(location);
+    });
+  }
+
+  onHere(peer: Peer, { id, number, connected }: { id: string; number: number; connected: boolean }): void {
+    const location = this.#locations.get(id);
+    if (location === undefined) return;
+    const { best } = location;
+    const isBetter =
+      best === undefined ||
+      (best.connected === connected ? outranks(number, peer.node, best.number, best.node) : connected);
+    if (isBetter) location.best = { node: peer.node, number, connected };
+  }
+
+  /** The peer has answered this many questions of the session. */
+  onAnswered(peer: Peer, count: number): void {
+    const answered = Math.min(Math.max(count - peer.answered, 0), peer.pendingAsks.length);
+    peer.answered += answered;
+    for (const asker of peer.pendingAsks.splice(0, answered)) this.#tell(asker);
+  }
+
+  sessionEnded(peer: Peer): void {
+    for (const asker of peer.pendingAsks.splice(0)) this.#tell(asker);
+  }
+
+  tick(): void {
+    const now = this.#clock.now();
+    for (const location of this.#locations.values()) if (location.untilMs <= now) this.#settle(location);
+  }
+
+  #tell(asker: Asker): void {
+    if (!('resolve' in asker)) {
+      this.#answered(asker);
+      return;
+    }
+    asker.waiting -= 1;
+    if (asker.waiting === 0) this.#settle(asker);
+  }
+
+  #settle(location: Location): void {
+    if (this.#locations.get(location.id) === location) this.#locations.delete(location.id);
+    location.resolve(location.best?.node);
+  }
+}

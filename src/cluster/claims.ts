@@ -1,0 +1,153 @@
+/**
+ * Claims of this node: which peer has been sent which, and has answered. Cluster thread only.
+ *
+ * Homes are kept in the order in which they were last claimed, so that an iterator over them is what a peer must still be
+ * sent: it goes on with what is claimed meanwhile. Claims are numbered by this order (`stamp`), so "answered up to" is
+ * one number for each peer.
+ */
+import type { Figures } from './figures.ts';
+import { type Home, homeKey } from './home.ts';
+import type { Peer, PendingClaim } from './peer.ts';
+import { claimed, claim as claimRecord, claimsAnswered, type HomeKind } from './records.ts';
+
+export interface ClaimsDeps {
+  readonly figures: Figures;
+  /** Nodes that must be asked: alive, and not fenced or still joining. */
+  askable(): Iterable<Peer>;
+  /** One more node has answered a claim with a `seek`, or will not. */
+  answered(home: Home): void;
+}
+
+export class Claims {
+  readonly #deps: ClaimsDeps;
+  readonly #homes = new Map<string, Home>();
+  #stamp = 0;
+
+  constructor(deps: ClaimsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Claims so far. */
+  get stamp(): number {
+    return this.#stamp;
+  }
+
+  /** Ids that have their home here, or are claimed. */
+  get count(): number {
+    return this.#homes.size;
+  }
+
+  get(kind: HomeKind, id: string): Home | undefined {
+    return this.#homes.get(homeKey(kind, id));
+  }
+
+  delete({ kind, id }: Home): void {
+    this.#homes.delete(homeKey(kind, id));
+  }
+
+  /** Claims an id for a connection that was made just now, and counts in `seek` who has to answer. */
+  ask(home: Home): void {
+    this.stampAnew(home);
+    home.sought = home.number + 1;
+    this.#deps.figures.claims += 1;
+    for (const peer of this.#deps.askable()) {
+      home.seek!.waiting += 1;
+      peer.pendingClaims.push({ home, stamp: home.stamp });
+      if (peer.toldClaimed) this.send(peer, home);
+    }
+  }
+
+  /** Says that an id has its home here, without waiting for answers: whoever knows better says so. */
+  assert(home: Home): void {
+    this.stampAnew(home);
+    for (const peer of this.#deps.askable()) if (peer.toldClaimed) this.send(peer, home);
+  }
+
+  /** Makes it a claim that nobody has answered. */
+  stampAnew(home: Home): void {
+    const key = homeKey(home.kind, home.id);
+    home.stamp = ++this.#stamp;
+    home.sought = 0;
+    this.#homes.delete(key);
+    this.#homes.set(key, home);
+  }
+
+  send(peer: Peer, home: Home): void {
+    this.answer(peer); // so that the peer can tell whether this claim was made before its own was taken
+    const { kind, id, stamp, connected } = home;
+    const fresh = this.isFresh(home, peer);
+    const number = fresh ? home.sought : home.number;
+    peer.lastClaimSent = stamp;
+    claimRecord.write(peer.session, { kind, id, stamp, connected, fresh, number });
+  }
+
+  /** Whether the claim is of a connection that was made while the session with the peer was open. */
+  isFresh(home: Home, peer: Peer): boolean {
+    return home.sought > 0 && home.stamp > peer.openedAtStamp;
+  }
+
+  /** Whether the peer has not taken a fresh claim yet: what it says of the id was said without knowing. */
+  isUnheard(home: Home, peer: Peer): boolean {
+    return this.isFresh(home, peer) && peer.claimsAnswered < home.stamp;
+  }
+
+  /** A claim of the peer was taken; it is answered with the next flush. */
+  took(peer: Peer, stamp: number): void {
+    peer.answeredStamp = Math.max(peer.answeredStamp, stamp);
+    peer.owesClaimsAnswer = true;
+    peer.wantFlush();
+  }
+
+  /** Before a flush: what was taken is answered once, after all that was said of it. */
+  answer(peer: Peer): void {
+    if (!peer.owesClaimsAnswer || !peer.isOpen) return;
+    peer.owesClaimsAnswer = false;
+    claimsAnswered.write(peer.session, { stamp: peer.answeredStamp });
+  }
+
+  /** The peer has answered all claims up to this one. */
+  onAnswered(peer: Peer, stamp: number): void {
+    peer.claimsAnswered = Math.max(peer.claimsAnswered, Math.min(stamp, this.#stamp));
+    const pending = peer.pendingClaims;
+    let count = 0;
+    while (count < pending.length && pending[count]!.stamp <= stamp) this.#answered(pending[count++]!);
+    if (count > 0) pending.splice(0, count);
+  }
+
+  /**
+   * The peer has said what it has answered.
+   * @param skip it sends all of its own claims, so these need not be sent: one side's are enough to find every conflict
+   */
+  sessionOpened(peer: Peer, skip: boolean): void {
+    if (skip) this.onAnswered(peer, this.#stamp);
+    peer.claimsToSend = this.#homes.values();
+    this.pump(peer);
+  }
+
+  /** Sends claims that the peer has not answered, as long as there is room. */
+  pump(peer: Peer): void {
+    const { claimsToSend } = peer;
+    if (claimsToSend === undefined || !peer.isOpen) return;
+    while (peer.session.hasRoom) {
+      const next = claimsToSend.next();
+      if (next.done === true) {
+        peer.claimsToSend = undefined;
+        peer.toldClaimed = true;
+        claimed.write(peer.session, {});
+        return;
+      }
+      if (next.value.stamp > peer.claimsAnswered) this.send(peer, next.value);
+    }
+  }
+
+  /** The peer will answer nothing any more. */
+  peerLost(peer: Peer): void {
+    for (const one of peer.pendingClaims.splice(0)) this.#answered(one);
+  }
+
+  #answered({ home, stamp }: PendingClaim): void {
+    if (home.seek === undefined || home.stamp !== stamp) return;
+    home.seek.waiting -= 1;
+    this.#deps.answered(home);
+  }
+}

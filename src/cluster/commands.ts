@@ -1,0 +1,79 @@
+/** What main and the cluster link say to each other, over a MessagePort. `request` comes back in the answer. */
+import type { MessagePort } from 'node:worker_threads';
+import type { AccessRule } from '../access/rules.ts';
+import type { Figures } from './figures.ts';
+import type { CallAnswer, HostFigures, OperatorChange } from './host.ts';
+import type { ChangeResult } from './operators.ts';
+
+/** A node as another sees it. */
+export interface NodeFigures extends HostFigures {
+  readonly node: string;
+  readonly version: string;
+  /** Wall-clock ms. */
+  readonly startedAtMs: number;
+  /** Of the newest ping, undefined before the first, and of this node itself. */
+  readonly roundTripMs: number | undefined;
+}
+
+/** What the link has counted. */
+export interface LinkFigures {
+  readonly counts: Figures;
+  /** Alive, this one included. */
+  readonly nodes: number;
+  /** To the node that is farthest away, ms; 0 before the first measurement. */
+  readonly roundTripMs: number;
+}
+
+/** What main asks of the link. */
+export type LinkQuestion =
+  | { readonly ask: 'change'; readonly changes: readonly OperatorChange[] }
+  | { readonly ask: 'locate'; readonly device: string }
+  | { readonly ask: 'nodes' }
+  | { readonly ask: 'figures' }
+  /** Answered once nothing has its home here any more, or nobody takes it. */
+  | { readonly ask: 'left' }
+  | { readonly ask: 'call'; readonly node: string; readonly name: string; readonly body: Uint8Array };
+
+export interface LinkAnswers {
+  change: ChangeResult;
+  /** undefined: nobody says that it has it. */
+  locate: string | undefined;
+  nodes: readonly NodeFigures[];
+  figures: LinkFigures;
+  left: boolean;
+  call: CallAnswer;
+}
+
+export type ToLinkCommand =
+  | { readonly kind: 'close' }
+  /** From now on the owner rings here. */
+  | { readonly kind: 'bell'; readonly bell: MessagePort }
+  /** The hub drains: beats say so. */
+  | { readonly kind: 'drain' }
+  /** For tests. */
+  | { readonly kind: 'fault' }
+  | { readonly kind: 'question'; readonly request: number; readonly question: LinkQuestion }
+  /** To `call`. */
+  | { readonly kind: 'answer'; readonly request: number; readonly answer: CallAnswer };
+
+export type LinkPhase = 'joining' | 'claiming' | 'in' | 'fenced';
+
+export type FromLinkCommand =
+  /** It takes commands; `phase` says how far it is. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'phase'; readonly phase: LinkPhase }
+  | { readonly kind: 'connected'; readonly connected: boolean }
+  /** It can not be part of the cluster, and no time will change that. */
+  | { readonly kind: 'refused'; readonly message: string }
+  | {
+      readonly kind: 'log';
+      readonly level: 'info' | 'warn' | 'error';
+      readonly message: string;
+      readonly fields: object;
+    }
+  | { readonly kind: 'answer'; readonly request: number; readonly answer: LinkAnswers[keyof LinkAnswers] }
+  | { readonly kind: 'failed'; readonly request: number; readonly message: string }
+  /** The bucket has these access rules. */
+  | { readonly kind: 'rules'; readonly rules: readonly AccessRule[] }
+  /** Another node asks for a route of this hub. */
+  | { readonly kind: 'call'; readonly request: number; readonly name: string; readonly body: Uint8Array };

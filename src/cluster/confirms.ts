@@ -1,0 +1,114 @@
+/**
+ * Whether every node obeys a revision of the bucket: the node that wrote it asks, each answers when its owner has
+ * applied it. Cluster thread only.
+ */
+import type { Clock } from '../clock.ts';
+import { CONFIRM_MS } from './limits.ts';
+import type { Peer } from './peer.ts';
+import { confirm, confirmed } from './records.ts';
+import { requestNumbers } from './request-numbers.ts';
+
+interface Waiting {
+  readonly revision: number;
+  readonly bucket: string;
+  readonly untilMs: number;
+  /** Nodes that have not confirmed. */
+  readonly pending: Set<string>;
+  readonly resolve: (pendingNodes: string[]) => void;
+}
+
+interface Owed {
+  readonly peer: Peer;
+  readonly request: number;
+  readonly revision: number;
+  readonly bucket: string;
+}
+
+/** Confirmations that one node may ask for ahead: operators' changes at once, times nodes. */
+const OWED_MAX = 65_536;
+
+export class Confirms {
+  readonly #clock: Clock;
+  readonly #waiting = new Map<number, Waiting>();
+  #owed: Owed[] = [];
+  #applied = { revision: 0, bucket: '' };
+  readonly #nextRequest = requestNumbers();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** What this node obeys; `bucket` is the marker that it was read under. */
+  get applied(): { readonly revision: number; readonly bucket: string } {
+    return this.#applied;
+  }
+
+  /**
+   * Waits until the nodes obey the revision, at most five seconds.
+   * @param nodes all that beat lately; those that are away now are waited for too
+   * @returns those that did not confirm
+   */
+  wait(revision: number, bucket: string, nodes: readonly string[], peers: Iterable<Peer>): Promise<string[]> {
+    if (nodes.length === 0) return Promise.resolve([]);
+    const request = this.#nextRequest();
+    const untilMs = this.#clock.now() + CONFIRM_MS;
+    return new Promise((resolve) => {
+      this.#waiting.set(request, { revision, bucket, untilMs, pending: new Set(nodes), resolve });
+      for (const peer of peers) this.#ask(peer, request);
+    });
+  }
+
+  /** A session opened: who could not be asked is asked now. */
+  peerOpened(peer: Peer): void {
+    for (const request of this.#waiting.keys()) this.#ask(peer, request);
+  }
+
+  sessionEnded(peer: Peer): void {
+    this.#owed = this.#owed.filter((owed) => owed.peer !== peer);
+  }
+
+  onConfirm(peer: Peer, request: number, revision: number, bucket: string): boolean {
+    if (this.#owed.length >= OWED_MAX) return false;
+    this.#owed.push({ peer, request, revision, bucket });
+    this.#answer();
+    return true;
+  }
+
+  onConfirmed(peer: Peer, request: number): void {
+    const waiting = this.#waiting.get(request);
+    if (waiting === undefined) return;
+    waiting.pending.delete(peer.node);
+    if (waiting.pending.size === 0) this.#settle(request, waiting);
+  }
+
+  /** The owner has applied everything up to the revision. */
+  obeys(revision: number, bucket: string): void {
+    this.#applied = { revision, bucket };
+    this.#answer();
+  }
+
+  tick(): void {
+    const now = this.#clock.now();
+    for (const [request, waiting] of this.#waiting)
+      if (waiting.untilMs <= now) this.#settle(request, waiting);
+  }
+
+  #ask(peer: Peer, request: number): void {
+    const { revision, bucket, pending } = this.#waiting.get(request)!;
+    if (peer.isOpen && pending.has(peer.node)) confirm.write(peer.session, { request, revision, bucket });
+  }
+
+  #answer(): void {
+    const { revision, bucket } = this.#applied;
+    this.#owed = this.#owed.filter((owed) => {
+      if (owed.bucket !== bucket || owed.revision > revision) return true;
+      if (owed.peer.isOpen) confirmed.write(owed.peer.session, { request: owed.request });
+      return false;
+    });
+  }
+
+  #settle(request: number, waiting: Waiting): void {
+    this.#waiting.delete(request);
+    waiting.resolve([...waiting.pending]);
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Passes on the events of followed devices. One rule tells every loss: of a device and epoch, only the event after the
+ * last one is passed on as it is; when a later one comes, what is between is told as a gap first. Cluster thread only.
+ */
+import type { RecordViews } from '../memory/ring.ts';
+import { copyEvent, EventField } from './event-record.ts';
+import type { Figures } from './figures.ts';
+import type { Follow, Source } from './follow.ts';
+import type { ClusterHost, DeviceEntry } from './host.ts';
+import { HELD_BYTES_MAX } from './limits.ts';
+import { Recent } from './recent.ts';
+import { viewsOf } from './wire.ts';
+
+/** What a held number counts for. */
+const HELD_SEQ_BYTES = 64;
+
+export class EventOrder {
+  readonly #host: ClusterHost;
+  readonly #figures: Figures;
+  /** Last events of epochs that are followed no longer, by id and epoch. */
+  readonly #positions = new Recent<number>();
+  /** Held by all sources together. */
+  #heldBytes = 0;
+
+  constructor(host: ClusterHost, figures: Figures) {
+    this.#host = host;
+    this.#figures = figures;
+  }
+
+  /** Begins with another epoch. One that was followed before goes on where it was left: nothing is passed on twice. */
+  begin(follow: Follow, { epoch, seq }: DeviceEntry): void {
+    if (follow.epoch !== epoch) this.remember(follow);
+    const before = follow.epoch === epoch ? 0 : (this.#positions.get(`${follow.id} ${epoch}`) ?? 0);
+    follow.epoch = epoch;
+    follow.last = Math.max(seq, before);
+  }
+
+  /** The epoch is followed no longer. */
+  remember({ id, epoch, last }: Follow): void {
+    if (epoch === '') return;
+    this.#positions.set(`${id} ${epoch}`, last);
+  }
+
+  /** An event of the home. Its device field becomes the host's name for the device. */
+  pass(follow: Follow, views: RecordViews, offset: number, bytes: number): void {
+    const seq = views.f64[(offset + EventField.seq) >> 3]!;
+    if (seq <= follow.last) {
+      this.#figures.eventsRepeated += 1;
+      return;
+    }
+    this.upTo(follow, seq - 1);
+    views.u32[(offset + EventField.device) >> 2] = follow.ref;
+    if (this.#host.event(follow.ref, views, offset, bytes)) follow.last = seq;
+    else this.#figures.eventsRefused += 1; // told as a gap with the next one
+  }
+
+  /** All up to `seq` came, or is missing. */
+  upTo(follow: Follow, seq: number): void {
+    if (seq <= follow.last) return;
+    this.#figures.gaps += 1;
+    this.#host.gap(follow.ref, follow.last + 1, seq);
+    follow.last = seq;
+  }
+
+  /** Keeps an event until the old home's last is there. @returns false when too much is held */
+  hold({ held }: Source, views: RecordViews, offset: number, bytes: number): boolean {
+    if (this.#heldBytes + bytes > HELD_BYTES_MAX) return false;
+    const copy = viewsOf(bytes);
+    copyEvent(views, offset, copy, 0, bytes);
+    held.push({ views: copy, bytes, seq: 0 });
+    this.#heldBytes += bytes;
+    this.#figures.eventsHeld += 1;
+    return true;
+  }
+
+  /** The same for a number up to which all came. */
+  holdSeq({ held }: Source, seq: number): void {
+    if (this.#heldBytes + HELD_SEQ_BYTES > HELD_BYTES_MAX) return; // the next event shows the same
+    held.push({ views: undefined, bytes: HELD_SEQ_BYTES, seq });
+    this.#heldBytes += HELD_SEQ_BYTES;
+  }
+
+  /** What is held of a source that is the home now. */
+  release(follow: Follow, source: Source): void {
+    for (const { views, bytes, seq } of source.held.splice(0)) {
+      this.#heldBytes -= bytes;
+      if (views === undefined) {
+        this.upTo(follow, seq);
+        this.#host.caughtUp(follow.ref);
+      } else this.pass(follow, views, 0, bytes);
+    }
+  }
+
+  /** What is held of a source that is followed no longer. */
+  discard({ held }: Source): void {
+    for (const { bytes } of held.splice(0)) this.#heldBytes -= bytes;
+  }
+}

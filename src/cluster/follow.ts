@@ -1,0 +1,87 @@
+/** What a node knows of a device that it follows and that has its home elsewhere. Rules: `follows.ts`. */
+import type { RecordViews } from '../memory/ring.ts';
+import type { DeviceEntry } from './host.ts';
+import type { Peer } from './peer.ts';
+import { Level } from './records.ts';
+
+/** One node as the source of a device's events. */
+export interface Source {
+  readonly peer: Peer;
+  /** The last event that it was asked to go on after, 0 when it was asked to begin. */
+  since: number;
+  /** The newest request to it: answers to others are late. */
+  request: number;
+  /** What `followed` said; undefined before it came. */
+  entry: DeviceEntry | undefined;
+  handle: number;
+  /** Of the claim. */
+  number: number;
+  /** From when the old home's last event is waited for no longer, monotonic ms; 0 while nothing came of this source. */
+  untilMs: number;
+  /** What it sent before the old home's last event. */
+  readonly held: Held[];
+}
+
+/** An event, or with `views` undefined a number up to which all was sent. */
+export interface Held {
+  readonly views: RecordViews | undefined;
+  readonly bytes: number;
+  readonly seq: number;
+}
+
+export interface Follow {
+  readonly id: string;
+  /** The host's name for it. */
+  readonly ref: number;
+  level: Level;
+  /** A subscription by id is among them. */
+  holds: boolean;
+  /** Where events come from; undefined while no home is known. */
+  current: Source | undefined;
+  /** A node that claimed the device while `current` was its home. */
+  next: Source | undefined;
+  /** Whose session ended while it was the home. */
+  broken: Peer | undefined;
+  /** The highest number of a claim that is known, 0 none. */
+  number: number;
+  /** '' while no home ever answered. */
+  epoch: string;
+  /** The last event that was passed on. */
+  last: number;
+  /** The next answer's `seq` is where it starts, without a gap: nobody here was active meanwhile. */
+  startsAnew: boolean;
+  /** The lookup that the host waits for: nodes that have not answered, and until when; 0 none. */
+  waiting: number;
+  askedUntilMs: number;
+  /** When to look it up again, 0 never. */
+  askAtMs: number;
+}
+
+export function createFollow(id: string, ref: number, level: Level, holds: boolean): Follow {
+  return {
+    id,
+    ref,
+    level,
+    holds,
+    current: undefined,
+    next: undefined,
+    broken: undefined,
+    number: 0,
+    epoch: '',
+    last: 0,
+    startsAnew: level !== Level.active,
+    waiting: 0,
+    askedUntilMs: 0,
+    askAtMs: 0,
+  };
+}
+
+export function createSource(peer: Peer): Source {
+  return { peer, since: 0, request: 0, entry: undefined, handle: -1, number: 0, untilMs: 0, held: [] };
+}
+
+/** @returns the peer as a source of the device's events */
+export function sourceOf(follow: Follow, peer: Peer): Source | undefined {
+  if (follow.current?.peer === peer) return follow.current;
+  return follow.next?.peer === peer ? follow.next : undefined;
+}

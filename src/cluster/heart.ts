@@ -1,0 +1,66 @@
+/** Sends this node's beats, and measures the way to other nodes, one at a time. Cluster thread only. */
+import type { Clock } from '../clock.ts';
+import { encodeBeat, type Phase } from './beats.ts';
+import type { Confirms } from './confirms.ts';
+import type { ClusterHost } from './host.ts';
+import { EXTRA_BEAT_MS } from './limits.ts';
+import type { Members } from './members.ts';
+import type { Peers } from './peers.ts';
+import { ping } from './records.ts';
+
+export interface HeartDeps {
+  readonly clock: Clock;
+  readonly node: string;
+  readonly boot: number;
+  readonly version: string;
+  readonly host: ClusterHost;
+  readonly members: Members;
+  readonly peers: Peers;
+  readonly confirms: Confirms;
+  readonly sendToAll: (message: Uint8Array) => void;
+}
+
+export class Heart {
+  readonly #deps: HeartDeps;
+  readonly #startedAt: number;
+  #beatAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: HeartDeps) {
+    this.#deps = deps;
+    this.#startedAt = deps.clock.wallNow();
+  }
+
+  beat(bye = false): void {
+    const { clock, node, boot, version, host, members, peers, confirms, sendToAll } = this.#deps;
+    this.#beatAtMs = clock.now();
+    const { revision, bucket } = confirms.applied;
+    const phase: Phase = peers.phase;
+    const [number, startedAt] = [members.beating(), this.#startedAt];
+    sendToAll(
+      encodeBeat({ ...host.figures(), boot, node, version, startedAt, revision, bucket, bye, phase, number }),
+    );
+    // One peer per beat, in turns: what it costs does not grow with the cluster.
+    const peer = peers.nextInTurn();
+    if (peer !== undefined) ping.write(peer.session, { at: clock.now() });
+  }
+
+  /** Beats when it is time to. */
+  tick(): void {
+    if (this.#sinceMs >= this.#deps.members.beatEveryMs) this.beat();
+  }
+
+  /** A beat out of turn: a node joins, and must not wait for the next one. */
+  beatForNewcomer(): void {
+    if (this.#sinceMs >= EXTRA_BEAT_MS) this.beat();
+  }
+
+  /** A peer has sent a ping back. */
+  ponged(node: string, at: number): void {
+    const member = this.#deps.members.get(node);
+    if (member !== undefined) member.rttMs = Math.max(0, this.#deps.clock.now() - at);
+  }
+
+  get #sinceMs(): number {
+    return this.#deps.clock.now() - this.#beatAtMs;
+  }
+}

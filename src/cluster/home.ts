@@ -1,0 +1,121 @@
+/** What a node knows of an id that has its home here, or is about to. Rules: `homes.ts`. */
+import { WAIT_MS } from './limits.ts';
+import type { Peer } from './peer.ts';
+import { HomeKind } from './records.ts';
+
+export const HomePhase = {
+  /** Claimed; the other nodes have not all answered. */
+  seeking: 0,
+  home: 1,
+  /** The host was told to surrender it to another node. */
+  leaving: 2,
+  /** Lost to another node while seeking: the host lets go, and what is handed over still comes here and is passed on. */
+  passing: 3,
+} as const;
+export type HomePhase = (typeof HomePhase)[keyof typeof HomePhase];
+
+/** A claim that waits for answers. */
+export interface Seek {
+  readonly deadlineMs: number;
+  /** Nodes that have not answered. */
+  waiting: number;
+  /** Nodes that promised a hand-over. */
+  readonly promised: Set<Peer>;
+  parts: readonly Uint8Array[] | undefined;
+  partsNumber: number;
+}
+
+/** On its way to another node. */
+export interface Departure {
+  /** undefined: chosen when the host has let go. */
+  readonly to: Peer | undefined;
+  /** What the host gave when it let go; undefined before that. */
+  parts: readonly Uint8Array[] | undefined;
+  /** What was handed over to this node meanwhile. */
+  late: readonly Uint8Array[];
+  /** The local peer connected again after that; and whether it still is. */
+  cameBack: boolean;
+  isBack: boolean;
+}
+
+export interface Home {
+  readonly kind: HomeKind;
+  readonly id: string;
+  phase: HomePhase;
+  connected: boolean;
+  /** Of the claim; while seeking, the highest that is known. */
+  number: number;
+  /** The number that a connection was claimed with, 0 when the last claim was not of a new connection. */
+  sought: number;
+  /** When it was last claimed, in this node's own count of claims. */
+  stamp: number;
+  seek: Seek | undefined;
+  /** It is to be left to another node once it is settled. */
+  leaves: boolean;
+  departure: Departure | undefined;
+}
+
+export function createHome(kind: HomeKind, id: string, number: number, connected: boolean): Home {
+  return {
+    kind,
+    id,
+    number,
+    connected,
+    phase: HomePhase.home,
+    sought: 0,
+    stamp: 0,
+    seek: undefined,
+    leaves: false,
+    departure: undefined,
+  };
+}
+
+export function createSeek(nowMs: number): Seek {
+  return {
+    deadlineMs: nowMs + WAIT_MS,
+    waiting: 0,
+    promised: new Set(),
+    parts: undefined,
+    partsNumber: 0,
+  };
+}
+
+export function createDeparture(to: Peer | undefined): Departure {
+  return { to, parts: undefined, late: [], cameBack: false, isBack: false };
+}
+
+export function homeKey(kind: HomeKind, id: string): string {
+  return (kind === HomeKind.device ? 'd' : 's') + id;
+}
+
+/** Whether the first of two claims wins: the higher number, for equal ones the higher node id. */
+export function outranks(number: number, node: string, otherNumber: number, otherNode: string): boolean {
+  return number === otherNumber ? node > otherNode : number > otherNumber;
+}
+
+/** A node for what a draining one keeps, the same whoever asks: the highest hash of node and id (rendezvous hashing). */
+export function keeperOf(id: string, nodes: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestHash = -1;
+  for (const node of nodes) {
+    const hash = fnv1a(`${node} ${id}`);
+    if (hash > bestHash || (hash === bestHash && best !== undefined && node > best))
+      [best, bestHash] = [node, hash];
+  }
+  return best;
+}
+
+/** FNV-1a, with a last mixing step so that texts that differ at their end differ everywhere. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}
+
+/** Of a device the newest numbering counts; what is kept of a subscriber may be in several places, and all of it counts. */
+export function takeParts(seek: Seek, kind: HomeKind, number: number, parts: readonly Uint8Array[]): void {
+  if (parts.length === 0) return;
+  if (kind === HomeKind.subscriber) seek.parts = [...(seek.parts ?? []), ...parts];
+  else if (number >= seek.partsNumber) [seek.parts, seek.partsNumber] = [parts, number];
+}

@@ -1,0 +1,48 @@
+/** What `homes.ts` is given, and what peers tell it. */
+import type { Clock } from '../clock.ts';
+import type { Figures } from './figures.ts';
+import type { Home } from './home.ts';
+import type { ClusterHost } from './host.ts';
+import type { Peer } from './peer.ts';
+import type { HomeKind } from './records.ts';
+import type { Values } from './wire.ts';
+
+export interface HomesDeps {
+  readonly clock: Clock;
+  readonly node: string;
+  readonly figures: Figures;
+  readonly host: ClusterHost;
+  /** Nodes that must be asked: alive, and not fenced or still joining. */
+  askable(): Iterable<Peer>;
+  /** The node that an id is left to, undefined when there is none. */
+  keeperOf(id: string): Peer | undefined;
+  /** The highest number of a device's claim that this node knows as a follower, 0 none. */
+  knownNumber(id: string): number;
+  /** Another node claims a device. */
+  claimSeen(peer: Peer, id: string, number: number, connected: boolean): void;
+  /** The node is the home, and its host knows; called before events are numbered. */
+  adopted(home: Home): void;
+  /** The id has no home here any more. */
+  dropped(home: Home): void;
+  /** A device left for another node; `seq` was its last event here. */
+  movedAway(id: string, to: Peer, number: number, seq: number): void;
+}
+
+/** A peer's claim. */
+export type Claim = Values<{
+  stamp: 'count';
+  number: 'count';
+  fresh: 'flag';
+  connected: 'flag';
+  id: 'id';
+}> & {
+  readonly kind: HomeKind;
+};
+
+/** What most records about an id say. */
+export interface Numbered {
+  readonly kind: HomeKind;
+  readonly id: string;
+  /** Of a claim. */
+  readonly number: number;
+}

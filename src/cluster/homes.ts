@@ -1,0 +1,397 @@
+/**
+ * Where an id has its home: claims, takeovers, and conflicts after a split, for devices and for subscribers. A state
+ * machine: time, peers and host are given. Cluster thread only. The protocol and why it is right: docs/cluster.md.
+ */
+import { Claims } from './claims.ts';
+import { Contests } from './contests.ts';
+import {
+  createDeparture,
+  createHome,
+  createSeek,
+  type Home,
+  HomePhase,
+  homeKey,
+  outranks,
+  takeParts,
+} from './home.ts';
+import type { Claim, HomesDeps, Numbered } from './homes-deps.ts';
+import { SurrenderReason } from './host.ts';
+import { writeParts } from './parts.ts';
+import type { Peer } from './peer.ts';
+import { Recent } from './recent.ts';
+import {
+  contest as contestRecord,
+  HomeKind,
+  handOver,
+  known as knownRecord,
+  mine as mineRecord,
+} from './records.ts';
+
+interface Departed {
+  readonly node: string;
+  readonly number: number;
+}
+
+export class Homes {
+  readonly #deps: HomesDeps;
+  readonly claims: Claims;
+  /** Those with a `seek`, the earliest deadline first. */
+  readonly #seeking = new Set<Home>();
+  readonly #contests: Contests;
+  /** Ids that left this node not long ago, and numbers of claims that were heard. */
+  readonly #departed = new Recent<Departed>();
+  readonly #heard = new Recent<number>();
+
+  constructor(deps: HomesDeps) {
+    this.#deps = deps;
+    this.claims = new Claims({
+      figures: deps.figures,
+      askable: () => deps.askable(),
+      answered: (home) => this.#settleIfDone(home),
+    });
+    this.#contests = new Contests({
+      clock: deps.clock,
+      node: deps.node,
+      ping: (kind, id) => deps.host.ping(kind, id),
+      won: (home, number) => {
+        home.number = number;
+      },
+      lost: (home, peer, number) => {
+        if (this.get(home.kind, home.id) !== home) return;
+        home.number = number;
+        this.#giveWay(home, peer, SurrenderReason.conflict);
+      },
+    });
+  }
+
+  get(kind: HomeKind, id: string): Home | undefined {
+    return this.claims.get(kind, id);
+  }
+
+  /** Whether the id has its home here, or is claimed, and is not on its way to another node. */
+  stays(kind: HomeKind, id: string): boolean {
+    const found = this.get(kind, id);
+    return found !== undefined && found.departure === undefined;
+  }
+
+  /** The node that an id went to which left this one not long ago, or is about to. */
+  movedTo(kind: HomeKind, id: string): string | undefined {
+    const departure = this.get(kind, id)?.departure;
+    return departure === undefined ? this.#departed.get(homeKey(kind, id))?.node : departure.to?.node;
+  }
+
+  // What the host tells.
+
+  /** A peer connected here. Answered with `adopt` and `release`, or with `dismiss`. */
+  connect(kind: HomeKind, id: string): void {
+    const found = this.get(kind, id);
+    if (found === undefined) {
+      const heard = this.#heard.get(homeKey(kind, id)) ?? 0;
+      this.#seek(createHome(kind, id, Math.max(heard, this.#known(kind, id)), true));
+      return;
+    }
+    const { departure } = found;
+    if (departure !== undefined && departure.parts === undefined) return; // the host closes it when it lets go
+    if (departure !== undefined) Object.assign(departure, { cameBack: true, isBack: true });
+    else found.connected = true; // a home without a connection needs no claim: whoever connected elsewhere has asked it
+  }
+
+  /** Its connection is over; the id stays. */
+  disconnect(kind: HomeKind, id: string): void {
+    const found = this.get(kind, id);
+    if (found === undefined) return;
+    if (found.departure !== undefined) found.departure.isBack = false;
+    found.connected = false;
+    this.#contests.pinged(kind, id, false);
+  }
+
+  /** An id without a connection has its home here: out of a snapshot, or an operator published for it. */
+  hold(kind: HomeKind, id: string, number = 1): void {
+    if (this.get(kind, id) !== undefined) return;
+    this.claims.assert(createHome(kind, id, Math.max(number, this.#known(kind, id)), false));
+  }
+
+  /** The host has removed the id. */
+  forget(kind: HomeKind, id: string): void {
+    const found = this.get(kind, id);
+    if (found === undefined) return;
+    this.#remember(found, this.#deps.node);
+    this.#drop(found);
+  }
+
+  /** Leaves an id without a connection to another node. */
+  leave(kind: HomeKind, id: string): void {
+    const found = this.get(kind, id);
+    if (found === undefined || found.connected) return;
+    if (found.phase === HomePhase.seeking) found.leaves = true;
+    if (found.phase !== HomePhase.home) return;
+    if (this.#deps.keeperOf(id) !== undefined) this.#depart(found, undefined, SurrenderReason.given);
+  }
+
+  /**
+   * The answer to `surrender`.
+   * @param parts what the next home needs to go on
+   * @param seq a device's last event here
+   */
+  surrendered(kind: HomeKind, id: string, parts: readonly Uint8Array[], seq: number): void {
+    const found = this.get(kind, id);
+    if (found?.departure === undefined || found.departure.parts !== undefined) return;
+    found.departure.parts = parts;
+    if (found.phase === HomePhase.leaving) this.#goOn(found, [...parts, ...found.departure.late], seq);
+    else if (found.seek === undefined) this.#passOn(found);
+  }
+
+  /** What leaves is handed over. */
+  #goOn(found: Home, parts: readonly Uint8Array[], seq: number): void {
+    const { kind, id } = found;
+    const { to } = found.departure!;
+    const peer = to?.isOpen ? to : to === undefined ? this.#deps.keeperOf(id) : undefined;
+    this.#drop(found);
+    if (peer === undefined) {
+      // Nobody is there to take it: it stays.
+      this.#keep(createHome(kind, id, found.number + 1, false), parts);
+      return;
+    }
+    this.#handOver(peer, found, parts, to === undefined);
+    this.#remember(found, peer.node);
+    if (kind === HomeKind.device) this.#deps.movedAway(id, peer, found.number, seq);
+  }
+
+  /** The answer to `ping`. */
+  pinged(kind: HomeKind, id: string, alive: boolean): void {
+    this.#contests.pinged(kind, id, alive);
+  }
+
+  // What peers tell.
+
+  onClaim(peer: Peer, claim: Claim): void {
+    const { kind, id, number, stamp, fresh, connected } = claim;
+    this.claims.took(peer, stamp);
+    const key = homeKey(kind, id);
+    this.#heard.set(key, Math.max(number, this.#heard.get(key) ?? 0));
+    const home = this.get(kind, id);
+    if (home === undefined || home.departure !== undefined)
+      this.#tellKnown(peer, kind, id, home?.number ?? 0);
+    else if (fresh) this.#challenged(home, peer, number);
+    else if (!this.claims.isUnheard(home, peer)) this.#meet(home, peer, number, connected, true);
+    if (kind === HomeKind.device) this.#deps.claimSeen(peer, id, number, connected);
+  }
+
+  onKnown({ kind, id, number }: Numbered): void {
+    const home = this.get(kind, id);
+    if (home !== undefined && home.number < number)
+      home.number = home.phase === HomePhase.home ? number + 1 : number;
+  }
+
+  onMine(peer: Peer, { kind, id, number, connected }: Numbered & { readonly connected: boolean }): void {
+    const home = this.get(kind, id);
+    if (home === undefined) return;
+    if (this.claims.isFresh(home, peer)) {
+      // It gives way. When the claim was settled without it, what it hands over comes late.
+      home.number = Math.max(home.number, home.seek === undefined ? number + 1 : number);
+      home.seek?.promised.add(peer);
+    } else if (home.departure === undefined) {
+      this.#meet(home, peer, number, connected, false);
+    }
+  }
+
+  onHandOver(peer: Peer, { kind, id, number }: Numbered, parts: readonly Uint8Array[]): void {
+    const home = this.get(kind, id);
+    if (home === undefined) {
+      if (parts.length > 0) this.#keep(createHome(kind, id, number + 1, false), parts);
+      return;
+    }
+    const { seek } = home;
+    if (seek !== undefined) {
+      seek.promised.delete(peer);
+      home.number = Math.max(home.number, number);
+      takeParts(seek, kind, number, parts);
+      this.#settleIfDone(home);
+    } else if (home.departure !== undefined) {
+      home.departure.late = [...home.departure.late, ...parts];
+    } else if (parts.length > 0) {
+      this.#deps.host.adopt(kind, id, parts, true);
+    }
+  }
+
+  onContest(peer: Peer, { kind, id, number, alive }: Numbered & { readonly alive: boolean }): void {
+    const home = this.get(kind, id);
+    if (home !== undefined && home.departure === undefined)
+      this.#contests.theirs(home, peer, { number, alive });
+    else if (number > 0) contestRecord.write(peer.session, { kind, id, number: 0, alive: false });
+  }
+
+  // Sessions.
+
+  sessionEnded(peer: Peer): void {
+    for (const home of this.#contests.dropPeer(peer)) {
+      if (this.get(home.kind, home.id) === home) this.claims.stampAnew(home);
+    }
+  }
+
+  /** The peer will answer nothing any more. */
+  peerLost(peer: Peer): void {
+    this.claims.peerLost(peer);
+    for (const home of [...this.#seeking]) if (home.seek?.promised.delete(peer)) this.#settleIfDone(home);
+  }
+
+  tick(): void {
+    const now = this.#deps.clock.now();
+    this.#contests.tick();
+    for (const home of this.#seeking) {
+      if (home.seek!.deadlineMs > now) break;
+      this.#settle(home);
+    }
+  }
+
+  /** Nobody can be asked any more: what is sought is settled with what is known. */
+  cutOff(): void {
+    for (const home of [...this.#seeking]) this.#settle(home);
+  }
+
+  // Claims of this node.
+
+  #seek(home: Home): void {
+    home.phase = HomePhase.seeking;
+    home.seek = createSeek(this.#deps.clock.now());
+    this.#seeking.add(home);
+    this.claims.ask(home);
+    this.#settleIfDone(home);
+  }
+
+  #settleIfDone(home: Home): void {
+    const { seek } = home;
+    if (seek !== undefined && seek.waiting <= 0 && seek.promised.size === 0) this.#settle(home);
+  }
+
+  #settle(home: Home): void {
+    const seek = home.seek!;
+    this.#seeking.delete(home);
+    home.seek = undefined;
+    home.number = Math.max(home.number + 1, home.sought);
+    if (home.phase === HomePhase.passing) {
+      home.departure!.late = seek.parts ?? [];
+      if (home.departure!.parts !== undefined) this.#passOn(home);
+      return;
+    }
+    home.phase = HomePhase.home;
+    this.#departed.delete(homeKey(home.kind, home.id));
+    this.#deps.host.adopt(home.kind, home.id, seek.parts, false);
+    this.#deps.adopted(home);
+    this.#deps.host.release(home.kind, home.id);
+    if (home.leaves) this.leave(home.kind, home.id);
+  }
+
+  // Claims of others.
+
+  #tellKnown(peer: Peer, kind: HomeKind, id: string, own: number): void {
+    const number = Math.max(own, this.#known(kind, id));
+    if (number > 0) knownRecord.write(peer.session, { kind, id, number });
+  }
+
+  /** A connection was made elsewhere just now. */
+  #challenged(home: Home, peer: Peer, number: number): void {
+    // Concurrent: each claim was sent before the other was answered. Then the numbers decide.
+    const concurrent = this.claims.isUnheard(home, peer);
+    if (concurrent && outranks(home.sought, this.#deps.node, number, peer.node)) return;
+    this.#promise(home, peer);
+    this.#giveWay(home, peer, home.connected ? SurrenderReason.replaced : SurrenderReason.given);
+  }
+
+  /** Two homes find each other. @param asked the peer waits to hear when it is to give way */
+  #meet(home: Home, peer: Peer, number: number, connected: boolean, asked: boolean): void {
+    if (home.connected && connected) {
+      this.#deps.figures.conflicts += 1;
+      this.#contests.begin(home, peer);
+      return;
+    }
+    const wins =
+      home.connected === connected
+        ? outranks(home.number, this.#deps.node, number, peer.node)
+        : home.connected;
+    if (!wins) {
+      home.number = Math.max(home.number, number);
+      this.#giveWay(home, peer, SurrenderReason.given);
+      return;
+    }
+    home.number = Math.max(home.number, number + 1);
+    if (asked) {
+      this.#promise(home, peer);
+      return;
+    }
+    // The peer believes that it won, by what was true when it said so.
+    this.claims.stampAnew(home);
+    this.claims.send(peer, home);
+  }
+
+  /** Tells the peer that this node is the home; for a fresh claim, that a hand-over follows. */
+  #promise(home: Home, peer: Peer): void {
+    const { kind, id, number, connected } = home;
+    mineRecord.write(peer.session, { kind, id, number, connected });
+  }
+
+  #giveWay(home: Home, peer: Peer, reason: SurrenderReason): void {
+    if (home.departure !== undefined) return;
+    if (home.seek !== undefined) this.#lose(home, peer);
+    else this.#depart(home, peer, reason);
+  }
+
+  #depart(home: Home, to: Peer | undefined, reason: SurrenderReason): void {
+    home.phase = HomePhase.leaving;
+    home.departure = createDeparture(to);
+    home.connected = false;
+    if (reason === SurrenderReason.replaced) this.#deps.figures.takeovers += 1;
+    this.#deps.host.surrender(home.kind, home.id, reason);
+  }
+
+  /** Loses while seeking: its connection goes, and what is handed over to this node is passed on. */
+  #lose(home: Home, peer: Peer): void {
+    home.phase = HomePhase.passing;
+    home.departure = createDeparture(peer);
+    home.connected = false;
+    this.#deps.host.surrender(home.kind, home.id, SurrenderReason.replaced);
+    this.#settleIfDone(home);
+  }
+
+  #passOn(home: Home): void {
+    const { to, cameBack, isBack, late, parts: own } = home.departure!;
+    const parts = [...late, ...own!];
+    this.#drop(home);
+    this.#remember(home, to!.node);
+    if (to!.isOpen) this.#handOver(to!, home, parts, false);
+    else if (parts.length > 0) this.#keep(createHome(home.kind, home.id, home.number, false), parts);
+    if (!cameBack) return;
+    this.connect(home.kind, home.id);
+    if (!isBack) this.disconnect(home.kind, home.id);
+  }
+
+  /** Becomes the home of an id without a connection. */
+  #keep(home: Home, parts: readonly Uint8Array[]): void {
+    this.claims.assert(home);
+    this.#deps.host.adopt(home.kind, home.id, parts, false);
+    this.#deps.adopted(home);
+    this.#deps.host.release(home.kind, home.id);
+  }
+
+  #handOver(peer: Peer, { kind, id, number }: Home, parts: readonly Uint8Array[], leave: boolean): void {
+    writeParts(peer.session, kind, id, parts);
+    handOver.write(peer.session, { kind, id, number, leave });
+  }
+
+  #known(kind: HomeKind, id: string): number {
+    const moved = this.#departed.get(homeKey(kind, id))?.number ?? 0;
+    return kind === HomeKind.device ? Math.max(moved, this.#deps.knownNumber(id)) : moved;
+  }
+
+  #remember({ kind, id, number }: Home, node: string): void {
+    this.#departed.set(homeKey(kind, id), { node, number });
+  }
+
+  #drop(home: Home): void {
+    this.#seeking.delete(home);
+    home.seek = undefined;
+    this.#contests.drop(home);
+    this.claims.delete(home);
+    this.#deps.dropped(home);
+  }
+}

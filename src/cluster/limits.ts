@@ -1,0 +1,108 @@
+/** Bounds of the cluster that are not settings, each with its reason. Relations between them are checked at the end. */
+
+/** Records that wait for one node leave together when they fill this much: NATS is most efficient at 16 to 64 KiB. */
+export const BATCH_BYTES = 64 * 1024;
+
+/** The first buffer of a session; it grows to what its batches need. Most sessions of a large cluster are idle. */
+export const BATCH_BYTES_FIRST = 512;
+
+/** How long records wait for others while the link is busy, ms. After a pause they leave at once. */
+export const FLUSH_MS = 2;
+
+/** An acknowledgement waits this long for a batch that can carry it, ms; or until this many bytes came. */
+export const ACK_DELAY_MS = 20;
+export const ACK_BYTES = 256 * 1024;
+
+/** Without an acknowledgement a batch is sent again after this, doubling up to the maximum, ms. */
+export const RESEND_MS = 300;
+export const RESEND_MS_MAX = 2_400;
+
+/** A missing batch is asked for at most this often, and answered at most this often, ms. */
+export const ASK_AGAIN_MS = 100;
+
+/** Of what was not acknowledged, this much is sent again in one go: NATS drops a client that is sent too much at once. */
+export const RESEND_BYTES = 1024 * 1024;
+
+/** A hello is repeated until it is answered, ms. */
+export const HELLO_MS = 250;
+
+/** Waiting for one node: above this its low and normal events are shed, and told to its followers as `gap`. */
+export const SHED_BYTES = 4 * 1024 * 1024;
+/** Above this the session ends; both sides start again from what they know. */
+export const SESSION_BYTES_MAX = 16 * 1024 * 1024;
+/** Claims, follows and replays of a new session are sent while less than this waits, so that events still find room. */
+export const ROOM_BYTES = 1024 * 1024;
+
+/** Beats in the time-out after which a node is lost: four may be lost in a row. */
+export const BEATS_PER_TIMEOUT = 5;
+
+/** A tick that comes this late means that the node itself stood still: the silence of others meanwhile is not theirs. */
+export const STALL_MS = 500;
+
+/** What a claim, a lookup, and the old home's last event are waited for, ms (wire contract). */
+export const WAIT_MS = 1_000;
+/** How long a device has to answer the ping that decides a conflict, ms. */
+export const CONTEST_MS = 1_000;
+
+/** A follow that was answered with "not here" is looked up again after this, ms. */
+export const ASK_AFTER_MS = 250;
+/** Devices of a lost node are looked up once more, spread over this time, ms: another node may have taken them unheard. */
+export const LOST_SPREAD_MS = 4_000;
+
+/** Events held for devices that move, all together: with 200 B each and 100/s of a device, 50 devices for a second. */
+export const HELD_BYTES_MAX = 1024 * 1024;
+
+/** Ids of each kind of thing that is remembered for a while: where they went, what was claimed, how far they were. */
+export const RECENT_MAX = 10_000;
+
+/** What is handed over of one id at most: 100,000 subscriptions of 150 B are 15 MB. */
+export const HAND_OVER_BYTES_MAX = 16 * 1024 * 1024;
+/** One part of it, so that a batch takes it whatever NATS' limit is. */
+export const PART_BYTES = 32 * 1024;
+
+/** Ids in a page of a list: 32 KiB of the longest. Events in a page of history. */
+export const LIST_IDS_MAX = 250;
+export const HISTORY_EVENTS_MAX = 100;
+export const HISTORY_BYTES_MAX = 256 * 1024;
+
+/** Calls between nodes: how many may wait, how long, how much they carry. */
+export const CALLS_MAX = 1024;
+export const CALL_MS = 5_000;
+export const CALL_BYTES_MAX = 4 * 1024 * 1024;
+/** Of one node, bodies of calls that are not complete. */
+export const CALL_BYTES_WAITING_MAX = 16 * 1024 * 1024;
+
+/** Follows of one node that wait for room on the way back: as many as a table has rows. */
+export const FOLLOWS_WAITING_MAX = 1_000_000;
+
+/** Of a claim. A node that adds one a thousand times a second gets there in 35 years. */
+export const CLAIM_NUMBER_MAX = 2 ** 40;
+
+/** A revision is waited for this long (wire contract), from nodes that beat in the last minute. */
+export const CONFIRM_MS = 5_000;
+export const CONFIRM_RECENT_MS = 60_000;
+
+/** A node that starts, or was fenced, is `in` after this even if a node has not answered its claims, ms. */
+export const CLAIMING_MS = 5_000;
+
+/** A node that starts listens this long to beats before it claims anything: nodes answer the beat of one that joins. */
+export const LISTEN_MS = 500;
+/** A beat out of turn, for a node that joins, not more often than this. */
+export const EXTRA_BEAT_MS = 100;
+
+/** How often time-outs are looked at, ms. */
+export const TICK_MS = 25;
+
+/** A request to the bucket, ms; and how old a `seeding` may be before another node takes it over, ms. */
+export const BUCKET_MS = 4_000;
+export const SEEDING_MS = 10_000;
+
+/** Beyond an event's payload: the batch's head, the record's head, the event's head and a status of 64 characters. */
+export const MESSAGE_OVERHEAD_BYTES = 40 + 8 + 48 + 256 + 8;
+
+/** Ids of other nodes that are known at most: a beat is one message, so anybody who may publish could name more. */
+export const NODES_MAX = 4096;
+
+if (ROOM_BYTES > SHED_BYTES || SHED_BYTES > SESSION_BYTES_MAX)
+  throw new Error('what waits for a node: room, shed and the maximum must rise in this order');
+if (PART_BYTES > BATCH_BYTES) throw new Error('a part must fit into a batch');

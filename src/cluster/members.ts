@@ -1,0 +1,178 @@
+/**
+ * Who is in the cluster, by their beats, and whether this node may still speak for itself. Pure rules on the monotonic
+ * clock; nothing here depends on anybody's wall clock. Cluster thread only.
+ *
+ * A node hears its own beats come back from NATS. The last one that did tells until when the others have heard it for
+ * certain; while none comes back, this node is the one that is cut off, and it calls nobody lost.
+ */
+import type { Clock } from '../clock.ts';
+import { type Beat, Phase } from './beats.ts';
+import { BEATS_PER_TIMEOUT, CONFIRM_RECENT_MS, NODES_MAX, STALL_MS } from './limits.ts';
+
+export interface Member {
+  readonly node: string;
+  readonly boot: number;
+  /** The newest one. */
+  readonly beat: Beat;
+  /** Monotonic ms. */
+  readonly heardAtMs: number;
+  /** Between this node and it, ms; undefined before the first measurement. */
+  rttMs: number | undefined;
+}
+
+export const Gone = { lost: 'lost', bye: 'bye', replaced: 'replaced' } as const;
+export type Gone = (typeof Gone)[keyof typeof Gone];
+
+export interface MembersOptions {
+  readonly clock: Clock;
+  readonly node: string;
+  readonly boot: number;
+  /** DAT_CLUSTER_NODE_TIMEOUT_MS. */
+  readonly timeoutMs: number;
+  readonly appeared: (member: Member) => void;
+  /** Every beat but the first. */
+  readonly beaten: (member: Member) => void;
+  readonly gone: (member: Member, why: Gone) => void;
+  /** Another process beats under this node's id. */
+  readonly duplicate: (beat: Beat) => void;
+}
+
+/** A node judges others while it has heard its own beat of so many beats ago. */
+const HEARS_BEATS = 2.5;
+/** Own beats whose time of sending is remembered. */
+const SENT_MAX = 64;
+/** Boots that are over and must not come back with a late beat. */
+const RETIRED_MAX = 1024;
+
+export class Members {
+  readonly beatEveryMs: number;
+  readonly #options: MembersOptions;
+  readonly #members = new Map<string, Member>();
+  /** When each node that did not say goodbye was last heard, those that are lost included. */
+  readonly #seen = new Map<string, number>();
+  readonly #retired = new Set<number>();
+  readonly #sentAtMs = new Map<number, number>();
+  #beats = 0;
+  /** When the newest beat that came back was sent. */
+  #echoSentAtMs = Number.NEGATIVE_INFINITY;
+  /** Nobody is lost by what was not heard before this. */
+  #judgesFromMs = Number.POSITIVE_INFINITY;
+  #tickedAtMs: number;
+  /** From sending to hearing a beat of its own, ms. */
+  echoMs: number | undefined;
+
+  constructor(options: MembersOptions) {
+    this.#options = options;
+    this.beatEveryMs = options.timeoutMs / BEATS_PER_TIMEOUT;
+    this.#tickedAtMs = options.clock.now();
+  }
+
+  /** Those that are alive, this node not included. */
+  get all(): Iterable<Member> {
+    return this.#members.values();
+  }
+
+  get count(): number {
+    return this.#members.size;
+  }
+
+  get(node: string): Member | undefined {
+    return this.#members.get(node);
+  }
+
+  /** Takes note that a beat is sent now. @returns its number */
+  beating(): number {
+    const number = ++this.#beats;
+    this.#sentAtMs.set(number, this.#options.clock.now());
+    if (this.#sentAtMs.size > SENT_MAX) this.#sentAtMs.delete(number - SENT_MAX);
+    return number;
+  }
+
+  /** Whether the others have surely not called this node lost: a beat that was sent within the time-out came back. */
+  isFresh(): boolean {
+    return this.#options.clock.now() - this.#echoSentAtMs <= this.#options.timeoutMs;
+  }
+
+  hear(beat: Beat): void {
+    const { node, boot, duplicate } = this.#options;
+    if (beat.boot === boot) this.#hearOwn(beat);
+    else if (beat.node === node) duplicate(beat);
+    else if (!this.#retired.has(beat.boot)) this.#hearOther(beat);
+  }
+
+  /** Calls those lost that were not heard for the time-out. */
+  tick(): void {
+    const { clock, timeoutMs, gone } = this.#options;
+    const now = clock.now();
+    if (now - this.#tickedAtMs > STALL_MS) this.#judgesFromMs = Math.max(now, this.#judgesFromMs);
+    this.#tickedAtMs = now;
+    for (const [node, heardAtMs] of this.#seen) {
+      if (now - heardAtMs > CONFIRM_RECENT_MS) this.#seen.delete(node);
+    }
+    if (now - this.#echoSentAtMs > HEARS_BEATS * this.beatEveryMs) {
+      this.#judgesFromMs = Number.POSITIVE_INFINITY;
+      return;
+    }
+    this.#judgesFromMs = Math.min(now, this.#judgesFromMs);
+    for (const member of this.#members.values()) {
+      if (now - Math.max(member.heardAtMs, this.#judgesFromMs) <= timeoutMs) continue;
+      this.#members.delete(member.node);
+      gone(member, Gone.lost);
+    }
+  }
+
+  /** Nodes other than this that beat in the last minute and did not say goodbye, alive or not. */
+  recent(): string[] {
+    const now = this.#options.clock.now();
+    return [...this.#seen].filter(([, at]) => now - at <= CONFIRM_RECENT_MS).map(([node]) => node);
+  }
+
+  #hearOwn(beat: Beat): void {
+    const sentAtMs = this.#sentAtMs.get(beat.number);
+    if (sentAtMs === undefined || sentAtMs < this.#echoSentAtMs) return;
+    this.#echoSentAtMs = sentAtMs;
+    this.echoMs = this.#options.clock.now() - sentAtMs;
+  }
+
+  #hearOther(beat: Beat): void {
+    const { clock, appeared, beaten, gone } = this.#options;
+    const now = clock.now();
+    const before = this.#members.get(beat.node);
+    if (before === undefined && (beat.bye || this.#members.size >= NODES_MAX)) return;
+    if (before !== undefined && before.boot !== beat.boot) {
+      // While it joins it may still find out that its id is in use: it counts when the old boot is silent, or it goes on.
+      const isSilent = now - before.heardAtMs > 2 * this.beatEveryMs;
+      if (beat.phase === Phase.joining && !isSilent) return;
+      this.#retire(before.boot);
+      this.#members.delete(beat.node);
+      gone(before, Gone.replaced);
+      this.#hearOther(beat);
+      return;
+    }
+    if (before !== undefined && beat.number <= before.beat.number) return; // late, or repeated
+    const member = {
+      ...before,
+      node: beat.node,
+      boot: beat.boot,
+      beat,
+      heardAtMs: now,
+      rttMs: before?.rttMs,
+    };
+    if (beat.bye) {
+      this.#seen.delete(beat.node);
+      this.#retire(beat.boot);
+      this.#members.delete(beat.node);
+      gone(member, Gone.bye);
+      return;
+    }
+    this.#seen.set(beat.node, now);
+    this.#members.set(beat.node, member);
+    if (before === undefined) appeared(member);
+    else beaten(member);
+  }
+
+  #retire(boot: number): void {
+    this.#retired.add(boot);
+    if (this.#retired.size > RETIRED_MAX) this.#retired.delete(this.#retired.values().next().value!);
+  }
+}

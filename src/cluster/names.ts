@@ -1,0 +1,42 @@
+/**
+ * Names of the cluster: its subjects, its bucket, and ids inside of them. Ids may hold dots, which separate tokens of a
+ * NATS subject, so they travel as base64url. Pure; any thread.
+ */
+import { isId } from '../wire/id.ts';
+
+/** Cluster names are part of subjects and of the bucket's name. */
+const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+export const CLUSTER_NAME_ACCEPTED = '1 to 64 of A-Z a-z 0-9 _ -';
+
+export function isClusterName(text: string): boolean {
+  return CLUSTER_NAME.test(text);
+}
+
+export interface ClusterNames {
+  /** Where every node hears every node's beats. */
+  readonly beats: string;
+  readonly bucket: string;
+  /** The mailbox of a node. */
+  mailbox(node: string): string;
+}
+
+/** @param cluster one that `isClusterName` accepts @throws RangeError otherwise: a bug in the caller */
+export function clusterNames(cluster: string): ClusterNames {
+  if (!isClusterName(cluster)) throw new RangeError(`cluster "${cluster}": ${CLUSTER_NAME_ACCEPTED}`);
+  return {
+    beats: `dat.${cluster}.beat`,
+    bucket: `dat_${cluster}`,
+    mailbox: (node) => `dat.${cluster}.node.${encodeName(node)}`,
+  };
+}
+
+export function encodeName(id: string): string {
+  return Buffer.from(id).toString('base64url');
+}
+
+/** @returns the id, undefined when the text is not base64url of an id in its only spelling */
+export function decodeName(text: string): string | undefined {
+  const id = Buffer.from(text, 'base64url').toString('latin1');
+  return isId(id) && encodeName(id) === text ? id : undefined;
+}

@@ -1,0 +1,285 @@
+/**
+ * What operators set, in a JetStream key-value bucket that every node obeys: reading it to its end, following it,
+ * writing to it, and filling it when it is new or was lost. Cluster thread only. How it is kept right: docs/cluster.md.
+ */
+import { jetstream } from '@nats-io/jetstream';
+import { type KV, type KvEntry, Kvm, type KvWatchEntry } from '@nats-io/kv';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
+import {
+  entryChange,
+  entryKey,
+  entryValue,
+  MARKER_KEY,
+  markerOf,
+  SEEDING_KEY,
+  withoutEntry,
+} from './bucket-entries.ts';
+import type { Figures } from './figures.ts';
+import type { OperatorChange } from './host.ts';
+import { BUCKET_MS, CONFIRM_MS, SEEDING_MS } from './limits.ts';
+import { type SeedPlan, seedBucket } from './seeding.ts';
+import { after, within } from './time-limits.ts';
+
+export interface OperatorsDeps {
+  readonly nats: NatsConnection;
+  readonly bucket: string;
+  /** DAT_CLUSTER_REPLICAS. */
+  readonly replicas: number;
+  readonly node: string;
+  readonly figures: Figures;
+  /** What the snapshot holds: fills a bucket that nobody else can fill. */
+  readonly snapshot: readonly OperatorChange[];
+  readonly isConnected: () => boolean;
+  /** Tells the host; answered with `applied`. */
+  readonly apply: (changes: readonly OperatorChange[], revision: number) => void;
+  /** The host obeys everything up to the revision. */
+  readonly obeys: (revision: number, marker: string) => void;
+  /** Waits until every node obeys. @returns those that did not say so */
+  readonly confirm: (revision: number, marker: string) => Promise<string[]>;
+  /** When this node may fill the bucket, compared with the others. */
+  readonly seedPlan: () => SeedPlan;
+  readonly failed: (error: Error) => void;
+}
+
+export type ChangeResult =
+  | { readonly ok: true; readonly revision: number; readonly pendingNodes: readonly string[] }
+  /** NATS is away, or the bucket did not answer: 503. */
+  | { readonly ok: false; readonly message: string };
+
+const RETRY_MS = 300;
+/** Entries written at once. */
+const WRITES_MAX = 64;
+
+export class Operators {
+  readonly #deps: OperatorsDeps;
+  /** What the bucket holds, by key, as far as the host was told. */
+  readonly #known = new Map<string, OperatorChange>();
+  #kv: KV | undefined;
+  #marker = '';
+  #obeyedRevision = 0;
+  #stopWatching: () => void = () => {};
+  /** Who waits for a reading that begins now or later. */
+  #wanted: (() => void)[] = [];
+  #isReading = false;
+  #isClosed = false;
+  #awaited: { revision: number; resolve: () => void }[] = [];
+  #applying = Promise.resolve();
+  /** Changes of this node that its own host does not obey yet. */
+  #own: { readonly revision: number; readonly resolve: () => void }[] = [];
+
+  constructor(deps: OperatorsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whether this node has obeyed the bucket since it started. */
+  get hasObeyed(): boolean {
+    return this.#marker !== '';
+  }
+
+  /** Reads the bucket from now on to its end, obeys it, and calls back; tries again until it can. */
+  read(done: () => void = () => {}): void {
+    this.#wanted.push(done);
+    if (!this.#isReading) void this.#readAll();
+  }
+
+  /** The host obeys the changes up to this revision. */
+  applied(revision: number): void {
+    const due = this.#awaited.filter((waiting) => waiting.revision <= revision);
+    this.#awaited = this.#awaited.filter((waiting) => waiting.revision > revision);
+    for (const { resolve } of due) resolve();
+  }
+
+  /**
+   * Writes changes, and waits until every node obeys them.
+   * @returns `ok` false when NATS is away: the change may have been written or not
+   */
+  async change(changes: readonly OperatorChange[]): Promise<ChangeResult> {
+    const kv = this.#kv;
+    if (kv === undefined || !this.#deps.isConnected() || !this.hasObeyed)
+      return { ok: false, message: 'the cluster is disconnected: nothing can be changed' };
+    try {
+      const revision = await this.#write(kv, changes);
+      const [own, others] = await Promise.all([
+        this.#obeysItself(revision),
+        this.#deps.confirm(revision, this.#marker),
+      ]);
+      return { ok: true, revision, pendingNodes: own ? others : [this.#deps.node, ...others] };
+    } catch (error) {
+      this.read(); // the bucket may be gone
+      return {
+        ok: false,
+        message: `the cluster's bucket did not take the change: ${(error as Error).message}`,
+      };
+    }
+  }
+
+  /** @returns whether this node obeys the revision within the time that others have */
+  async #obeysItself(revision: number): Promise<boolean> {
+    if (this.#obeyedRevision >= revision) return true;
+    const obeyed = new Promise<void>((resolve) => this.#own.push({ revision, resolve }));
+    return within(CONFIRM_MS, 'not obeyed in time', obeyed).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#stopWatching();
+  }
+
+  async #write(kv: KV, changes: readonly OperatorChange[]): Promise<number> {
+    let revision = 0;
+    for (let at = 0; at < changes.length; at += WRITES_MAX) {
+      const writes = changes.slice(at, at + WRITES_MAX).map((change) => this.#writeEntry(kv, change));
+      revision = Math.max(revision, ...(await within(BUCKET_MS, 'no answer in time', Promise.all(writes))));
+    }
+    return revision;
+  }
+
+  /** @returns its revision; `kv.delete` would not tell it */
+  async #writeEntry(kv: KV, change: OperatorChange): Promise<number> {
+    const [key, value] = [entryKey(change), entryValue(change)];
+    if (value !== undefined) return kv.put(key, value);
+    const marked = headers();
+    marked.set('KV-Operation', 'DEL');
+    const subject = `$KV.${this.#deps.bucket}.${key}`;
+    return (await jetstream(this.#deps.nats).publish(subject, '', { headers: marked })).seq;
+  }
+
+  async #readAll(): Promise<void> {
+    this.#isReading = true;
+    while (this.#wanted.length > 0 && !this.#isClosed) {
+      const wanted = this.#wanted.splice(0);
+      try {
+        if (!this.#deps.isConnected()) throw new Error('NATS is away');
+        await this.#readOnce();
+        for (const done of wanted) done();
+      } catch (error) {
+        this.#wanted.unshift(...wanted);
+        if (this.#deps.isConnected() && !this.#isClosed) this.#deps.failed(error as Error);
+        await after(RETRY_MS);
+      }
+    }
+    this.#isReading = false;
+  }
+
+  async #readOnce(): Promise<void> {
+    const { nats, bucket, replicas, node, seedPlan, snapshot } = this.#deps;
+    // Without direct gets every read is answered by the stream's leader: a replica may not have the marker yet.
+    const options = { replicas, history: 1, allow_direct: false, description: 'what operators set' };
+    const kv = await new Kvm(nats).create(bucket, options);
+    this.#kv = kv;
+    const marker =
+      (await readMarker(kv)) ??
+      (await seedBucket({
+        kv,
+        node,
+        plan: seedPlan,
+        staleMs: SEEDING_MS,
+        readMarker: () => readMarker(kv),
+        changes: () => (this.hasObeyed ? [...this.#known.values()] : snapshot),
+        write: (changes) => this.#write(kv, changes),
+      }));
+    await this.#follow(kv, marker);
+  }
+
+  /** Watches the bucket from the start: what it holds replaces what was known, then every change is obeyed. */
+  async #follow(kv: KV, marker: string): Promise<void> {
+    this.#stopWatching();
+    const { last_seq: lastRevision } = (await kv.status()).streamInfo.state;
+    const watch = await kv.watch({ key: '>' });
+    let isStopped = false;
+    this.#stopWatching = () => {
+      isStopped = true;
+      watch.stop();
+    };
+    const entries = new Map<string, KvEntry>();
+    const reachedEnd = new Promise<void>((resolve) => {
+      void (async () => {
+        let isLive = false;
+        for await (const entry of watch) {
+          if (isStopped) return;
+          if (isLive) this.#changed(entry);
+          else entries.set(entry.key, entry);
+          // The server's count of what is left may be wrong when an entry is replaced meanwhile; the newest is not.
+          const isEnd = entry.revision >= lastRevision || entry.delta === 0;
+          if (!isEnd || isLive) continue;
+          isLive = true;
+          this.#replace(entries, marker);
+          resolve();
+        }
+        if (!isStopped) this.read(); // the server ended the watch
+      })();
+    });
+    try {
+      await within(BUCKET_MS, 'the bucket was not read in time', reachedEnd);
+    } catch (error) {
+      this.#stopWatching();
+      throw error;
+    }
+    await this.#applying;
+  }
+
+  /** The whole bucket was read. */
+  #replace(entries: ReadonlyMap<string, KvEntry>, marker: string): void {
+    const changes: OperatorChange[] = [];
+    let revision = 0;
+    for (const entry of entries.values()) {
+      revision = Math.max(revision, entry.revision);
+      const change = this.#changeOf(entry);
+      const before = this.#known.get(entry.key);
+      if (change !== undefined && !isSame(before, change)) changes.push(change);
+    }
+    for (const [key, before] of this.#known) {
+      if (!isHeld(entries.get(key))) changes.push(withoutEntry(before));
+    }
+    this.#obey(changes, revision, marker);
+  }
+
+  /** One entry has changed. */
+  #changed(entry: KvWatchEntry): void {
+    const change = this.#changeOf(entry);
+    const isMarker = entry.key === MARKER_KEY;
+    if (isMarker && markerOf(textOf(entry)) !== this.#marker) this.read();
+    else this.#obey(change === undefined ? [] : [change], entry.revision, this.#marker);
+  }
+
+  /** Has the host obey, one after the other. */
+  #obey(changes: readonly OperatorChange[], revision: number, marker: string): void {
+    for (const change of changes) {
+      if (entryValue(change) === undefined) this.#known.delete(entryKey(change));
+      else this.#known.set(entryKey(change), change);
+    }
+    this.#applying = this.#applying.then(async () => {
+      await new Promise<void>((resolve) => {
+        this.#awaited.push({ revision, resolve });
+        this.#deps.apply(changes, revision);
+      });
+      this.#marker = marker;
+      this.#obeyedRevision = revision;
+      this.#deps.obeys(revision, marker);
+      for (const own of this.#own) if (own.revision <= revision) own.resolve();
+      this.#own = this.#own.filter((own) => own.revision > revision);
+    });
+  }
+
+  #changeOf(entry: KvEntry): OperatorChange | undefined {
+    if (entry.key === MARKER_KEY || entry.key === SEEDING_KEY) return undefined;
+    const change = entryChange(entry.key, isHeld(entry) ? textOf(entry) : undefined);
+    if (change === undefined) this.#deps.figures.undecodable += 1;
+    return change;
+  }
+}
+
+async function readMarker(kv: KV): Promise<string | undefined> {
+  const entry = await within(BUCKET_MS, 'the marker was not read in time', kv.get(MARKER_KEY));
+  return entry !== null && isHeld(entry) ? markerOf(textOf(entry)) : undefined;
+}
+
+const isHeld = (entry: KvEntry | undefined): boolean => entry?.operation === 'PUT';
+const textOf = (entry: KvEntry): string => Buffer.from(entry.value).toString('utf8');
+
+function isSame(one: OperatorChange | undefined, other: OperatorChange): boolean {
+  return one !== undefined && entryValue(one) === entryValue(other);
+}

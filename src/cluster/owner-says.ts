@@ -1,0 +1,115 @@
+/** What the owner tells the cluster link, record by record, as calls of the node. Cluster thread only. */
+import type { HistoryReader } from '../history/reader.ts';
+import { Step } from '../history/replay.ts';
+import type { RecordViews } from '../memory/ring.ts';
+import { ToLinkRecord, toLink } from '../records/cluster.ts';
+import { eventBytes } from '../records/event.ts';
+import { FromOwnerRecord, readGap } from '../records/replies.ts';
+import type { DeviceEntry, HistoryQuery } from './host.ts';
+import type { ClusterNode } from './node.ts';
+import type { HomeKind, Level } from './records.ts';
+
+export interface OwnerSaysDeps {
+  readonly node: ClusterNode;
+  readonly reader: HistoryReader;
+  readonly applied: (revision: number) => void;
+  readonly askPast: (request: number, id: string, query: HistoryQuery) => void;
+}
+
+/** Takes a record that lies at the offset. */
+export type Take = (views: RecordViews, offset: number) => void;
+
+/** @returns by kind of record: what takes it */
+export function ownerSays(deps: OwnerSaysDeps): Readonly<Record<number, Take>> {
+  return { ...ofHomes(deps), ...ofFollows(deps) };
+}
+
+function ofHomes({ node: { homes }, applied }: OwnerSaysDeps): Readonly<Record<number, Take>> {
+  const partsOf = new Map<string, Uint8Array[]>();
+  const kindOf = (kind: number): HomeKind => kind as HomeKind;
+  return {
+    [ToLinkRecord.Connected]: (...at) => {
+      const { kind, id } = toLink.connected.read(...at);
+      homes.connect(kindOf(kind), id);
+    },
+    [ToLinkRecord.Disconnected]: (...at) => {
+      const { kind, id } = toLink.disconnected.read(...at);
+      homes.disconnect(kindOf(kind), id);
+    },
+    [ToLinkRecord.Hold]: (...at) => {
+      const { kind, id } = toLink.hold.read(...at);
+      homes.hold(kindOf(kind), id);
+    },
+    [ToLinkRecord.Forget]: (...at) => {
+      const { kind, id } = toLink.forget.read(...at);
+      homes.forget(kindOf(kind), id);
+    },
+    [ToLinkRecord.Leave]: (...at) => {
+      const { kind, id } = toLink.leave.read(...at);
+      homes.leave(kindOf(kind), id);
+    },
+    [ToLinkRecord.SurrenderPart]: (...at) => {
+      const { kind, id, part } = toLink.surrenderPart.read(...at);
+      const key = `${kind} ${id}`;
+      const parts = partsOf.get(key);
+      if (parts === undefined) partsOf.set(key, [part]);
+      else parts.push(part);
+    },
+    [ToLinkRecord.Surrendered]: (...at) => {
+      const { kind, id, seq } = toLink.surrendered.read(...at);
+      const parts = partsOf.get(`${kind} ${id}`) ?? [];
+      partsOf.delete(`${kind} ${id}`);
+      homes.surrendered(kindOf(kind), id, parts, seq);
+    },
+    [ToLinkRecord.Applied]: (...at) => applied(toLink.applied.read(...at).revision),
+  };
+}
+
+function ofFollows({ node, reader, askPast }: OwnerSaysDeps): Readonly<Record<number, Take>> {
+  return {
+    [FromOwnerRecord.Event]: (views, offset) =>
+      node.followers.event(views, offset, eventBytes(views, offset)),
+    [FromOwnerRecord.Gap]: (...at) => {
+      const { device, to } = readGap(...at);
+      node.followers.gap(device, to);
+    },
+    [ToLinkRecord.Want]: (...at) => {
+      const { id, level, holds, since, epoch, seq } = toLink.want.read(...at);
+      node.follows.want(id, level as Level, since ? { epoch, seq } : undefined, holds);
+    },
+    [ToLinkRecord.Unwant]: (...at) => node.follows.unwant(toLink.unwant.read(...at).id),
+    [ToLinkRecord.Filter]: (...at) => node.filter(toLink.filter.read(...at).prefix),
+    [ToLinkRecord.Unfilter]: (...at) => node.unfilter(toLink.unfilter.read(...at).prefix),
+    [ToLinkRecord.Followed]: (...at) => followed(node, reader, toLink.followed.read(...at)),
+    [ToLinkRecord.Unfollowed]: (...at) => {
+      const { peer, request, id, why } = toLink.unfollowed.read(...at);
+      node.followers.unfollowed(peer, request, id, why);
+    },
+    [ToLinkRecord.Removed]: (...at) => {
+      const { id, terminated } = toLink.removed.read(...at);
+      node.followers.gone(id, terminated);
+    },
+    [ToLinkRecord.AskPast]: (...at) => {
+      const { request, id, epoch, before, max } = toLink.askPast.read(...at);
+      askPast(request, id, { epoch, after: 0, before, max });
+    },
+  };
+}
+
+/** A node follows a device: what it lacks is replayed from the history log. */
+function followed(
+  { followers }: ClusterNode,
+  reader: HistoryReader,
+  values: ReturnType<typeof toLink.followed.read>,
+): void {
+  const { peer, request, id, slot, generation, level, start, seq, epoch, state, status, lastSeen } = values;
+  const entry = { epoch, seq: start, state: state as DeviceEntry['state'], status, lastSeen };
+  followers.followed(peer, { request, id, slot, level: level as Level, entry });
+  if (start < seq) {
+    const replay = reader.since({ slot, generation, seq }, start);
+    for (let step = replay.next(); step !== Step.End; step = replay.next()) {
+      if (step === Step.Event) followers.replay(peer, slot, replay.views, 0, eventBytes(replay.views, 0));
+    }
+  }
+  followers.upTo(peer, slot, seq);
+}

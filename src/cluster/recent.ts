@@ -1,0 +1,26 @@
+/** The newest of many: what is remembered for a while and may be forgotten. */
+import { RECENT_MAX } from './limits.ts';
+
+export class Recent<Value> {
+  /** The newest last. */
+  readonly #values = new Map<string, Value>();
+  readonly #max: number;
+
+  constructor(max = RECENT_MAX) {
+    this.#max = max;
+  }
+
+  get(key: string): Value | undefined {
+    return this.#values.get(key);
+  }
+
+  set(key: string, value: Value): void {
+    this.#values.delete(key);
+    this.#values.set(key, value);
+    if (this.#values.size > this.#max) this.#values.delete(this.#values.keys().next().value!);
+  }
+
+  delete(key: string): void {
+    this.#values.delete(key);
+  }
+}

@@ -1,0 +1,11 @@
+/** Numbers of requests on the wire: u32, from 1, another one for as long as any request may wait. */
+
+const LAST = 0xffffffff;
+
+export function requestNumbers(): () => number {
+  let last = 0;
+  return () => {
+    last = last === LAST ? 1 : last + 1;
+    return last;
+  };
+}

@@ -1,0 +1,172 @@
+/** What the owner says to single subscribers of an edge: answers, notices and pages, and which devices they get. */
+import type { RecordViews } from '../../memory/ring.ts';
+import {
+  type Entry,
+  FromOwnerRecord,
+  type Notice,
+  Refusal,
+  readAnswer,
+  readAttach,
+  readDetach,
+  readEntries,
+  readFilterPage,
+  readFilters,
+  readNotice,
+  readRefusals,
+  readVip,
+} from '../../records/replies.ts';
+import type { Told } from '../../wire/codec.ts';
+import type { Deliverer } from './deliverer.ts';
+import { wantsPast } from './replays.ts';
+import type { Ask, RequestFlow } from './request-flow.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+
+export interface SubscriberRecordsDeps {
+  readonly deliverer: Deliverer;
+  readonly requests: RequestFlow;
+  /** Takes the cost of rows that were sent. */
+  readonly charge: (session: SubscriberSession, rows: number) => void;
+}
+
+export class SubscriberRecords {
+  readonly #deps: SubscriberRecordsDeps;
+  /** While a new owner takes over: who was promised a page by the one before. */
+  readonly #owed = new Map<SubscriberSession, Notice>();
+
+  constructor(deps: SubscriberRecordsDeps) {
+    this.#deps = deps;
+  }
+
+  /** A record for one subscriber. @throws when it is of a kind that no edge knows */
+  obey(kind: number, views: RecordViews, offset: number): void {
+    const { deliverer } = this.#deps;
+    switch (kind) {
+      case FromOwnerRecord.Attach: {
+        const attach = readAttach(views, offset);
+        this.#with(attach.session, (subscriber) => deliverer.attachDevice(subscriber, attach));
+        break;
+      }
+      case FromOwnerRecord.Detach: {
+        const { session, device } = readDetach(views, offset);
+        this.#with(session, (subscriber) => deliverer.detachDevice(subscriber, device));
+        break;
+      }
+      case FromOwnerRecord.Vip: {
+        const { session, vip } = readVip(views, offset);
+        this.#with(session, (subscriber) => deliverer.setVip(subscriber, vip));
+        break;
+      }
+      case FromOwnerRecord.Answer: {
+        const answer = readAnswer(views, offset);
+        this.#with(answer.session, (subscriber) => this.#answer(subscriber, answer));
+        break;
+      }
+      case FromOwnerRecord.Notice: {
+        const notice = readNotice(views, offset);
+        this.#with(notice.session, (subscriber) => this.#notice(subscriber, notice));
+        break;
+      }
+      case FromOwnerRecord.FilterPage: {
+        const page = readFilterPage(views, offset);
+        this.#with(page.session, (subscriber) => this.#filterPage(subscriber, page));
+        break;
+      }
+      default:
+        throw new Error(`record of kind ${kind} from the owner`);
+    }
+  }
+
+  /** A page was sent: it is paid for, and the next one may be asked for. */
+  sent(session: SubscriberSession, rows: number): void {
+    const { charge, deliverer, requests } = this.#deps;
+    charge(session, rows);
+    deliverer.sendQueues.check(session);
+    requests.advance(session);
+  }
+
+  /** Another owner takes over: what was asked and not answered is asked again. */
+  resync(): void {
+    const { deliverer, requests } = this.#deps;
+    for (const session of deliverer.sessions.values()) {
+      if (session.closing) continue;
+      const owed = requests.owedTo(session);
+      if (owed !== undefined) this.#owed.set(session, owed);
+      requests.askAgain(session);
+    }
+  }
+
+  /** The other owner has said all: the rest is known to nobody, and every row is in the state that its peer was told of. */
+  resynced(): void {
+    for (const [session, notice] of this.#owed) session.send(session.codec.notice(notice, [], [], false));
+    this.#owed.clear();
+  }
+
+  #with(number: number, act: (session: SubscriberSession) => void): void {
+    const session = this.#deps.deliverer.sessions.get(number);
+    if (session !== undefined && !session.closing) act(session);
+  }
+
+  #answer(session: SubscriberSession, answer: ReturnType<typeof readAnswer>): void {
+    const { requests, deliverer } = this.#deps;
+    const { request, more, entries, refusals, filters } = answer;
+    const asked = requests.answered(session, request, more);
+    if (asked === undefined) return;
+    const { rows, twice } = this.#withPast(session, readEntries(entries), asked);
+    const malformed = asked.named?.malformed ?? [];
+    const refused = [
+      ...readRefusals(refusals),
+      ...malformed.map((device) => ({ device, why: Refusal.malformed })),
+      ...twice.map(({ device }) => ({ device, why: Refusal.alreadyActive })),
+    ];
+    session.send(session.codec.answer(asked, rows, refused, readFilters(filters), more));
+    requests.keepPast(session, asked, more);
+    deliverer.replays.run(session);
+    // Devices that a request names were paid for with it.
+    this.sent(session, asked.isNamed ? 0 : rows.length);
+  }
+
+  #filterPage(session: SubscriberSession, answer: ReturnType<typeof readFilterPage>): void {
+    const { requests, deliverer } = this.#deps;
+    const { filter, page, more, entries } = answer;
+    const past = requests.pastOf(session, filter, page, more);
+    const { rows } = this.#withPast(session, readEntries(entries), past);
+    session.send(session.codec.filterPage(filter, rows, more));
+    deliverer.replays.run(session);
+    requests.filterPage(session, page, more);
+    this.sent(session, rows.length);
+  }
+
+  #notice(session: SubscriberSession, told: ReturnType<typeof readNotice>): void {
+    const { more, entries, filters } = told;
+    const notice = told.notice as Notice;
+    const rows = readEntries(entries);
+    session.send(session.codec.notice(notice, rows, readFilters(filters), more));
+    this.#owed.delete(session);
+    this.#deps.requests.noticed(session, notice, more);
+    this.sent(session, rows.length);
+  }
+
+  /**
+   * Finds what of the past the entries' devices have, before the answer says whether it is all there.
+   * @returns the entries to be told; `twice` are those whose events the session gets already
+   */
+  #withPast(
+    session: SubscriberSession,
+    entries: readonly Entry[],
+    asked: Pick<Ask, 'past' | 'types'> | undefined,
+  ): { rows: readonly Told[]; twice: readonly Entry[] } {
+    if (asked === undefined || !wantsPast(asked.past)) return { rows: entries, twice: [] };
+    const { deliverer } = this.#deps;
+    const { past, types } = asked;
+    const twice = entries.filter(
+      ({ device, deviceSlot }) => past.since.has(device) && deliverer.isFollowing(session, deviceSlot),
+    );
+    const rows = entries
+      .filter((entry) => !twice.includes(entry))
+      .map((entry) => {
+        if (deliverer.isFollowing(session, entry.deviceSlot)) return entry;
+        return { ...entry, recovered: deliverer.replays.begin(session, entry, past, types) };
+      });
+    return { rows, twice };
+  }
+}

@@ -1,0 +1,305 @@
+/**
+ * Devices that are connected here, in a cluster: their claims, and what moves along from node to node. What a device
+ * sends before its claim is settled waits. Owner thread only. The protocol: docs/cluster.md.
+ */
+
+import { toMonotonicMs, toWallMs } from '../../clock.ts';
+import {
+  decodeDevice,
+  encodeDevice,
+  type HandedDevice,
+  type KeptEvent,
+  keepEvent,
+} from '../../cluster/device-parts.ts';
+import { type DeviceEntry, SurrenderReason } from '../../cluster/host.ts';
+import { HomeKind } from '../../cluster/records.ts';
+import { closes } from '../../codes.ts';
+import { Step } from '../../history/replay.ts';
+import type { RecordViews } from '../../memory/ring.ts';
+import { Home, NONE } from '../../presence/columns.ts';
+import { DeviceState } from '../../presence/lifecycle.ts';
+import { toLink } from '../../records/cluster.ts';
+import { copyEvent, EventField, eventBytes, privateViews, wholeEventBytes } from '../../records/event.ts';
+import { EventType, epochName } from '../../wire/events.ts';
+import type { DeviceHomes } from '../device-homes.ts';
+import type { Backfills } from './backfills.ts';
+import type { ClusterContext } from './context.ts';
+import type { Levels } from './levels.ts';
+import { epochOf } from './numbering.ts';
+import type { Remotes } from './remotes.ts';
+
+export interface ClaimsDeps extends ClusterContext {
+  readonly levels: Levels;
+  readonly remotes: Remotes;
+  readonly backfills: Pick<Backfills, 'forget'>;
+  /** The device's events are numbered here from now on. */
+  readonly settled: (slot: number) => void;
+  /** The device has another home, or is gone: no node follows it here any more. */
+  readonly left: (slot: number) => void;
+}
+
+/** A device whose claim is not settled. */
+interface Claim {
+  readonly held: RecordViews[];
+  heldBytes: number;
+  /** It was followed as another node's until now. */
+  readonly wasElsewhere: boolean;
+  /** Its connection is over already. */
+  ended: { readonly clean: boolean } | undefined;
+}
+
+/** What a device may send while its claim is settled, which takes a second at most; what is beyond is lost. */
+const HELD_BYTES_MAX = 1024 * 1024;
+const DEVICE = HomeKind.device;
+
+export class DeviceClaims implements DeviceHomes {
+  readonly #deps: ClaimsDeps;
+  readonly #claims = new Map<number, Claim>();
+  /** By device: its number when this node became its home. What came since is of this claim. */
+  readonly #bases = new Map<number, number>();
+  #terminated = NONE;
+
+  constructor(deps: ClaimsDeps) {
+    this.#deps = deps;
+  }
+
+  /** The device's last number before this node became its home. */
+  baseOf(slot: number): number {
+    return this.#bases.get(slot) ?? 0;
+  }
+
+  // What happens to devices here.
+
+  connected(slot: number): boolean {
+    const { registry, link, wheel } = this.#deps;
+    const { rows } = registry.devices;
+    const id = registry.deviceId(slot);
+    link.tell(toLink.connected, { kind: DEVICE, id });
+    if (rows.home[slot] === Home.here) return true;
+    const claim = this.#claims.get(slot);
+    if (claim !== undefined) claim.ended = undefined;
+    else this.#begin(slot, rows.known[slot] === 1);
+    wheel.cancel(slot);
+    return false;
+  }
+
+  disconnected(slot: number, clean: boolean): boolean {
+    const { registry, link } = this.#deps;
+    const claim = this.#claims.get(slot);
+    if (claim !== undefined) {
+      claim.ended = { clean };
+      return false;
+    }
+    link.tell(toLink.disconnected, { kind: DEVICE, id: registry.deviceId(slot) });
+    return true;
+  }
+
+  hold(slot: number, views: RecordViews, offset: number): void {
+    const claim = this.#claims.get(slot);
+    const bytes = wholeEventBytes(views, offset);
+    if (claim === undefined || claim.heldBytes + bytes > HELD_BYTES_MAX) return;
+    const copy = privateViews(bytes);
+    copyEvent(views, offset, copy, 0, bytes);
+    claim.held.push(copy);
+    claim.heldBytes += bytes;
+  }
+
+  claim(slot: number): boolean {
+    const { registry, link, levels, remotes } = this.#deps;
+    const { home } = registry.devices.rows;
+    if (home[slot] === Home.elsewhere) {
+      Atomics.store(home, slot, Home.here);
+      levels.forget(slot, true);
+      remotes.forget(slot);
+      this.#deps.backfills.forget(slot);
+      link.tell(toLink.hold, { kind: DEVICE, id: registry.deviceId(slot) });
+    }
+    return home[slot] === Home.here;
+  }
+
+  terminated(slot: number): void {
+    this.#terminated = slot;
+  }
+
+  timer(slot: number): void {
+    this.#deps.remotes.timer(slot);
+  }
+
+  unwatched(slot: number): void {
+    if (!this.#claims.has(slot)) this.#deps.remotes.unwatched(slot);
+  }
+
+  /** The row is about to be freed. */
+  freed(slot: number): void {
+    const { registry, link, levels, remotes, left } = this.#deps;
+    const terminated = this.#terminated === slot;
+    this.#terminated = NONE;
+    this.#claims.delete(slot);
+    this.#bases.delete(slot);
+    if (registry.devices.rows.home[slot] === Home.elsewhere) {
+      levels.forget(slot, false);
+      remotes.forget(slot);
+      this.#deps.backfills.forget(slot);
+      return;
+    }
+    const id = registry.deviceId(slot);
+    left(slot);
+    link.tell(toLink.removed, { id, terminated });
+    link.tell(toLink.forget, { kind: DEVICE, id });
+  }
+
+  /** The link has started anew: it is told of every device here. */
+  tellAll(slot: number): void {
+    const { registry, link } = this.#deps;
+    const { rows } = registry.devices;
+    const id = registry.deviceId(slot);
+    const isConnected = rows.session[slot] !== NONE;
+    if (rows.home[slot] === Home.claimed && !this.#claims.has(slot)) this.#begin(slot, false);
+    if (isConnected) link.tell(toLink.connected, { kind: DEVICE, id });
+    else if (rows.known[slot] === 1) link.tell(toLink.hold, { kind: DEVICE, id });
+  }
+
+  // What the link says.
+
+  /** This node is the home. @param parts what the old home handed over; undefined: it goes on, or begins anew */
+  adopt(id: string, parts: readonly Uint8Array[] | undefined, late: boolean): void {
+    const { registry, link, levels, remotes, settings } = this.#deps;
+    const slot = parts === undefined ? registry.deviceOf(id) : registry.ensureDeviceOf(id);
+    if (slot < 0) {
+      link.tell(toLink.forget, { kind: DEVICE, id });
+      return;
+    }
+    if (late) return; // what was numbered here stands
+    const { rows } = registry.devices;
+    const handed = parts && decodeDevice(parts, settings.maxMessageBytes);
+    const wasElsewhere = this.#claims.get(slot)?.wasElsewhere === true;
+    const before = { epoch: rows.epoch[slot], seq: rows.seq[slot], state: rows.deviceState[slot] };
+    levels.forget(slot, true);
+    remotes.forget(slot);
+    this.#deps.backfills.forget(slot);
+    Atomics.store(rows.home, slot, Home.here);
+    if (handed !== undefined) this.#takeOver(slot, handed);
+    else if (wasElsewhere) this.#beginAnew(slot);
+    this.#bases.set(slot, rows.seq[slot]!);
+    const { epoch, seq, state } = before;
+    if (epoch === rows.epoch[slot] && seq! < rows.seq[slot]!)
+      remotes.tellGap(slot, seq! + 1, rows.seq[slot]!);
+    else if (epoch !== rows.epoch[slot] || state !== rows.deviceState[slot]) remotes.tellFollowers(slot);
+  }
+
+  /** What the device sent since it connected is numbered now. */
+  release(id: string): void {
+    const { registry, devices, settled } = this.#deps;
+    const slot = registry.deviceOf(id);
+    if (slot < 0) return;
+    const claim = this.#claims.get(slot);
+    this.#claims.delete(slot);
+    if (claim === undefined) {
+      // Left here by a node that drains: it may connect again within the leave grace.
+      const isOffline = registry.devices.rows.deviceState[slot] === DeviceState.offline;
+      if (isOffline) devices.unwatched(slot);
+      else if (registry.devices.rows.session[slot] === NONE)
+        this.#deps.wheel.set(slot, this.#deps.clock.now() + this.#deps.settings.deviceLeaveGraceMs);
+      settled(slot);
+      return;
+    }
+    devices.settle(slot);
+    settled(slot);
+    for (const views of claim.held) devices.take(slot, views, 0);
+    if (claim.ended === undefined) return;
+    this.#deps.link.tell(toLink.disconnected, { kind: DEVICE, id });
+    devices.disconnected(slot, claim.ended.clean);
+  }
+
+  /** Another node is the home: the connection goes, and what the next home needs is handed over. */
+  surrender(id: string, reason: SurrenderReason): void {
+    const { registry, devices, levels, link, left, wheel } = this.#deps;
+    const slot = registry.deviceOf(id);
+    const isNumbered = slot >= 0 && registry.devices.rows.home[slot] === Home.here;
+    if (slot < 0) {
+      link.tell(toLink.surrendered, { kind: DEVICE, id, seq: 0 });
+      return;
+    }
+    const { rows } = registry.devices;
+    const seq = isNumbered ? rows.seq[slot]! : 0;
+    const epoch = epochName(rows.epoch[slot]!);
+    const parts = isNumbered ? encodeDevice(this.#handed(slot)) : [];
+    devices.surrender(slot, reason === SurrenderReason.conflict ? closes.drain : closes.replaced);
+    this.#claims.delete(slot);
+    this.#bases.delete(slot);
+    if (isNumbered) left(slot);
+    Atomics.store(rows.home, slot, Home.elsewhere);
+    const isWanted = levels.tellNow(slot, isNumbered ? { epoch, seq } : undefined);
+    for (const part of parts) link.tell(toLink.surrenderPart, { kind: DEVICE, id, part });
+    link.tell(toLink.surrendered, { kind: DEVICE, id, seq });
+    if (isWanted || registry.hasRows(slot)) return;
+    wheel.cancel(slot);
+    registry.freeDevice(slot);
+  }
+
+  #begin(slot: number, wasElsewhere: boolean): void {
+    const { home } = this.#deps.registry.devices.rows;
+    Atomics.store(home, slot, Home.claimed);
+    this.#claims.set(slot, { held: [], heldBytes: 0, wasElsewhere, ended: undefined });
+  }
+
+  #beginAnew(slot: number): void {
+    const { registry, history } = this.#deps;
+    history.restart(slot, 0);
+    registry.devices.rows.seq[slot] = 0;
+    registry.beginEpoch(slot);
+  }
+
+  /** The numbering goes on, with the newest message and status; what was kept beside is not here. */
+  #takeOver(slot: number, { entry, message, status }: HandedDevice): void {
+    const { registry, history, clock } = this.#deps;
+    const { rows } = registry.devices;
+    rows.epoch[slot] = epochOf(entry.epoch);
+    const events = [message, status].filter((event) => event !== undefined);
+    events.sort((one, other) => seqOf(one) - seqOf(other));
+    history.restart(slot, events.length > 0 ? seqOf(events[0]!) - 1 : entry.seq);
+    rows.seq[slot] = entry.seq;
+    let last = 0;
+    for (const event of events) {
+      const seq = seqOf(event);
+      if (last > 0 && seq > last + 1) history.skip(slot, seq - 1);
+      const at = event.views.f64[EventField.at >> 3]!;
+      event.views.f64[EventField.received >> 3] = toMonotonicMs(clock, at);
+      history.append(slot, seq, event.views, 0, event.bytes);
+      last = seq;
+    }
+    if (last > 0 && entry.seq > last) history.skip(slot, entry.seq);
+    const text = Buffer.from(entry.status);
+    if (text.length > 0) registry.setDeviceStatus(slot, text, 0, text.length);
+    if (rows.deviceState[slot] !== entry.state) registry.setDeviceState(slot, entry.state);
+    Atomics.store(rows.lastSeen, slot, BigInt(toMonotonicMs(clock, entry.lastSeen)));
+    registry.setKnown(slot);
+  }
+
+  #handed(slot: number): HandedDevice {
+    const { registry, reader, clock } = this.#deps;
+    const { rows } = registry.devices;
+    const seq = rows.seq[slot]!;
+    const entry: DeviceEntry = {
+      epoch: epochName(rows.epoch[slot]!),
+      seq,
+      state: rows.deviceState[slot]! as Exclude<DeviceState, 0>,
+      status: registry.deviceStatus(slot),
+      lastSeen: toWallMs(clock, Number(Atomics.load(rows.lastSeen, slot))),
+    };
+    let message: KeptEvent | undefined;
+    let status: KeptEvent | undefined;
+    const replay = reader.last({ slot, generation: rows.generation[slot]!, seq });
+    for (let step = replay.next(); step !== Step.End; step = replay.next()) {
+      if (step !== Step.Event) continue;
+      const kept = keepEvent(replay.views, 0, eventBytes(replay.views, 0));
+      if (replay.views.u8[EventField.type] === EventType.message) message = kept;
+      else status = kept;
+    }
+    return { entry, message, status };
+  }
+}
+
+function seqOf({ views }: KeptEvent): number {
+  return views.f64[EventField.seq >> 3]!;
+}

@@ -1,0 +1,190 @@
+/**
+ * Filters over nodes: which prefixes this node's filters have, and the devices of other nodes that they match. Each such
+ * device is looked up as if it had been subscribed to by id; once its home has answered, local filters follow it like any
+ * device that appears. Owner thread only.
+ */
+import { Home } from '../../presence/columns.ts';
+import { toLink } from '../../records/cluster.ts';
+import type { ClusterContext } from './context.ts';
+import type { Levels } from './levels.ts';
+
+export interface ListingsDeps extends Pick<ClusterContext, 'registry' | 'link' | 'clock'> {
+  readonly levels: Levels;
+  readonly filters: ClusterContext['filters'];
+  /** A device was found for a request that waits for this prefix. */
+  readonly found: (prefix: string, slot: number) => void;
+  /** Every node has told all. */
+  readonly listed: (prefix: string) => void;
+}
+
+interface Listing {
+  /** Every node has told all, or another listing has them. */
+  isComplete: boolean;
+  /** Told to the link. */
+  isAsked: boolean;
+}
+
+/** Devices that match a filter, but that nobody may follow: so many ids are remembered. */
+const PASSED_OVER_MAX = 100_000;
+/** A device that was found is let go of after this, if its home says nothing. */
+const LOOKUP_MS = 2000;
+
+export class Listings {
+  readonly #deps: ListingsDeps;
+  readonly #listings = new Map<string, Listing>();
+  /** Matching devices of other nodes without a row here, for a filter that comes later. */
+  readonly #passedOver = new Set<string>();
+  /** Devices that are looked up for filters: until when. In order. */
+  readonly #lookups = new Map<number, number>();
+  /** Those of them whose home has answered, and that are on their way to somebody. */
+  readonly #onTheirWay = new Set<number>();
+  #mustReview = false;
+
+  constructor(deps: ListingsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * A filter is about to follow matching devices of all nodes.
+   * @returns whether they are all known, and those that nobody followed until now
+   */
+  open(prefix: string): { isComplete: boolean; passedOver: readonly number[] } {
+    const isCovered = this.#isCovered(prefix);
+    if (!this.#listings.has(prefix)) {
+      this.#listings.set(prefix, { isComplete: isCovered, isAsked: false });
+      if (!isCovered) this.#ask(prefix);
+    }
+    const passedOver: number[] = [];
+    for (const id of this.#passedOver) {
+      if (!id.startsWith(prefix)) continue;
+      this.#passedOver.delete(id);
+      const slot = this.#deps.registry.ensureDeviceOf(id);
+      if (slot >= 0) passedOver.push(slot);
+    }
+    return { isComplete: this.#listings.get(prefix)!.isComplete, passedOver };
+  }
+
+  /** Filters have gone, or may have been refused. */
+  review(): void {
+    this.#mustReview = true;
+  }
+
+  /** Once per poll. */
+  flush(): void {
+    if (this.#mustReview) this.#review();
+    if (this.#onTheirWay.size > 0 && !this.#deps.filters.isBusy()) {
+      for (const slot of this.#onTheirWay) this.#end(slot);
+      this.#onTheirWay.clear();
+    }
+    const now = this.#deps.clock.now();
+    for (const [slot, untilMs] of this.#lookups) {
+      if (untilMs > now) return;
+      this.settled(slot);
+    }
+  }
+
+  /** Devices that a node has told. */
+  told(prefix: string, ids: readonly string[], done: boolean): void {
+    for (const id of ids) this.#consider(id, prefix);
+    const listing = this.#listings.get(prefix);
+    if (!done || listing === undefined) return;
+    listing.isComplete = true;
+    this.#deps.listed(prefix);
+  }
+
+  /** A matching device has connected somewhere. */
+  appeared(id: string): void {
+    this.#consider(id, undefined);
+  }
+
+  /** Whether the device is looked up for filters. */
+  isLookedUp(slot: number): boolean {
+    return this.#lookups.has(slot);
+  }
+
+  /** A filter may follow what it could not until now. @param device undefined: any */
+  allowed(device: number | undefined): void {
+    const { registry } = this.#deps;
+    if (this.#listings.size === 0) return;
+    if (device === undefined) for (const id of [...this.#passedOver]) this.#consider(id, undefined);
+    else if (registry.devices.rows.home[device] === Home.elsewhere)
+      this.#consider(registry.deviceId(device), undefined);
+  }
+
+  /** What there is to be known of the device is known: filters have followed it, or nobody may. */
+  settled(slot: number): void {
+    if (!this.#lookups.delete(slot)) return;
+    if (this.#deps.filters.isBusy()) this.#onTheirWay.add(slot);
+    else this.#end(slot);
+  }
+
+  #end(slot: number): void {
+    const { registry, levels } = this.#deps;
+    if (!registry.hasRows(slot) && registry.devices.rows.home[slot] === Home.elsewhere) this.#passOver(slot);
+    levels.endLookup(slot);
+  }
+
+  freed(slot: number): void {
+    this.#lookups.delete(slot);
+    this.#onTheirWay.delete(slot);
+  }
+
+  /** The link has started anew. */
+  reset(): void {
+    this.#lookups.clear();
+    this.#onTheirWay.clear();
+    for (const [prefix, listing] of this.#listings) {
+      listing.isAsked = false;
+      listing.isComplete = false;
+      this.#ask(prefix);
+    }
+    this.#mustReview = true;
+  }
+
+  /** Asks again for what is followed by no filter any more, and for what filters lack. */
+  #review(): void {
+    this.#mustReview = false;
+    const { filters } = this.#deps.registry;
+    for (const [prefix, { isAsked }] of this.#listings) {
+      if (filters.hasPrefix(prefix)) continue;
+      this.#listings.delete(prefix);
+      if (isAsked) this.#deps.link.tell(toLink.unfilter, { prefix });
+    }
+    for (const prefix of filters.prefixes()) {
+      const listing = this.#listings.get(prefix);
+      if (listing === undefined) this.open(prefix);
+      else if (!listing.isAsked && !this.#isCovered(prefix)) this.#ask(prefix);
+    }
+    if (this.#listings.size === 0) this.#passedOver.clear();
+  }
+
+  #ask(prefix: string): void {
+    const listing = this.#listings.get(prefix)!;
+    listing.isAsked = true;
+    this.#deps.link.tell(toLink.filter, { prefix });
+  }
+
+  /** Whether a listing that was asked for has all that the prefix matches. */
+  #isCovered(prefix: string): boolean {
+    for (const [other, { isComplete, isAsked }] of this.#listings) {
+      if (isAsked && isComplete && prefix.startsWith(other)) return true;
+    }
+    return false;
+  }
+
+  #consider(id: string, prefix: string | undefined): void {
+    const { registry, levels, found, clock } = this.#deps;
+    const { home } = registry.devices.rows;
+    this.#passedOver.delete(id);
+    const slot = registry.ensureDeviceOf(id);
+    if (slot < 0 || home[slot] !== Home.elsewhere) return;
+    if (prefix !== undefined) found(prefix, slot);
+    if (this.#lookups.has(slot) || this.#onTheirWay.has(slot)) return;
+    this.#lookups.set(slot, clock.now() + LOOKUP_MS);
+    levels.beginLookup(slot);
+  }
+
+  #passOver(slot: number): void {
+    if (this.#passedOver.size < PASSED_OVER_MAX) this.#passedOver.add(this.#deps.registry.deviceId(slot));
+  }
+}

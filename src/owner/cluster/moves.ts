@@ -1,0 +1,227 @@
+/**
+ * Subscribers, in a cluster: one place for each. A connection waits until it is known what another node keeps of it, at
+ * most a second; then it has its subscriptions, filters and pauses back. Owner thread only.
+ */
+import { SurrenderReason } from '../../cluster/host.ts';
+import { HomeKind } from '../../cluster/records.ts';
+import { decodeKept, encodeKept, type KeptSubscriber } from '../../cluster/subscribers.ts';
+import { closes } from '../../codes.ts';
+import { NONE } from '../../presence/columns.ts';
+import { RowState } from '../../presence/lifecycle.ts';
+import { toLink } from '../../records/cluster.ts';
+import { Notice } from '../../records/replies.ts';
+import type { Join, Request } from '../../records/requests.ts';
+import { edgeOf } from '../../records/sessions.ts';
+import { ALL_TYPES } from '../../wire/events.ts';
+import type { SubscriberHomes } from '../subscriber-homes.ts';
+import { isSubscribed } from '../subscriptions.ts';
+import type { ClusterContext } from './context.ts';
+
+/** A connection whose claim is not settled. */
+interface Arrival {
+  readonly join: Join;
+  /** Asked meanwhile. */
+  readonly requests: Request[];
+}
+
+const SUBSCRIBER = HomeKind.subscriber;
+/** What a subscriber may ask before its welcome; the edge sends no more of one at once. */
+const REQUESTS_MAX = 64;
+
+export class SubscriberMoves implements SubscriberHomes {
+  readonly #context: ClusterContext;
+  readonly #arrivals = new Map<string, Arrival>();
+  /** Ids of sessions that wait. */
+  readonly #bySession = new Map<number, string>();
+  /** Ids with their home here. */
+  readonly #here = new Set<string>();
+
+  constructor(context: ClusterContext) {
+    this.#context = context;
+  }
+
+  // What happens to subscribers here.
+
+  admits(join: Join): boolean {
+    const { links, link } = this.#context;
+    const { actor, session, generated } = join;
+    const { id } = actor;
+    if (generated === true) return true;
+    const older = this.#arrivals.get(id);
+    if (older !== undefined) {
+      links[edgeOf(older.join.session)]!.close(older.join.session, closes.replaced);
+      this.#bySession.delete(older.join.session);
+    } else link.tell(toLink.connected, { kind: SUBSCRIBER, id });
+    if (this.#here.has(id)) return true;
+    this.#arrivals.set(id, { join, requests: [] });
+    this.#bySession.set(session, id);
+    return false;
+  }
+
+  asks(request: Request): boolean {
+    const id = this.#bySession.get(request.session);
+    const arrival = id === undefined ? undefined : this.#arrivals.get(id);
+    if (arrival === undefined) return false;
+    if (arrival.requests.length < REQUESTS_MAX) arrival.requests.push(request);
+    return true;
+  }
+
+  leaves(session: number): boolean {
+    const id = this.#bySession.get(session);
+    if (id === undefined) return false;
+    this.#bySession.delete(session);
+    this.#arrivals.delete(id);
+    this.#context.link.tell(toLink.disconnected, { kind: SUBSCRIBER, id });
+    return true;
+  }
+
+  disconnected(slot: number): void {
+    const id = this.#context.registry.subscriberId(slot);
+    if (this.#here.has(id)) this.#context.link.tell(toLink.disconnected, { kind: SUBSCRIBER, id });
+  }
+
+  freed(slot: number): void {
+    const id = this.#context.registry.subscriberId(slot);
+    if (this.#here.delete(id)) this.#context.link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+  }
+
+  /** The link has started anew: it is told of every subscriber here. */
+  tellAll(): void {
+    const { registry, link } = this.#context;
+    for (const id of this.#arrivals.keys()) link.tell(toLink.connected, { kind: SUBSCRIBER, id });
+    for (const id of this.#here) {
+      const slot = registry.subscriberOf(id);
+      const isConnected = slot >= 0 && registry.subscribers.rows.session[slot] !== NONE;
+      if (isConnected) link.tell(toLink.connected, { kind: SUBSCRIBER, id });
+      else link.tell(toLink.hold, { kind: SUBSCRIBER, id });
+    }
+  }
+
+  /** The hub drains: what it keeps is left to other nodes. */
+  leaveAll(): void {
+    const { registry, link } = this.#context;
+    for (const id of this.#here) {
+      const slot = registry.subscriberOf(id);
+      if (slot >= 0 && registry.subscribers.rows.session[slot] === NONE)
+        link.tell(toLink.leave, { kind: SUBSCRIBER, id });
+    }
+  }
+
+  // What the link says.
+
+  /** This node is the subscriber's place. @param parts what other nodes kept */
+  adopt(id: string, parts: readonly Uint8Array[] | undefined, late: boolean): void {
+    const isNew = !this.#here.has(id);
+    this.#here.add(id);
+    const kept = decodeKept(parts ?? []);
+    if (kept.rows.length + kept.filters.length === 0) return;
+    const slot = this.#keep(id, kept, late || !isNew);
+    if (slot < 0) return;
+    const { registry, sweeps } = this.#context;
+    // One that was welcomed already gets them now.
+    const isWelcomed = registry.subscribers.rows.session[slot] !== NONE;
+    if (isWelcomed) sweeps.input(slot, 'reconnect', Notice.resumed);
+    else this.#expire(slot, kept.awayMs);
+  }
+
+  /** The connection that waited is let in. */
+  release(id: string): void {
+    const { subscribers, registry, link } = this.#context;
+    const arrival = this.#arrivals.get(id);
+    this.#arrivals.delete(id);
+    if (arrival === undefined) {
+      const slot = registry.subscriberOf(id);
+      if (slot >= 0 && (registry.hasRowsOf(slot) || registry.filters.count(slot) > 0)) return;
+      // It left again, and nothing is kept of it.
+      if (slot >= 0) subscribers.freeIfIdle(slot);
+      if (this.#here.delete(id)) link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+      return;
+    }
+    this.#bySession.delete(arrival.join.session);
+    subscribers.enter(arrival.join);
+    for (const request of arrival.requests) subscribers.request(request);
+    if (registry.subscriberOf(id) < 0 && this.#here.delete(id))
+      link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+  }
+
+  /** Another node is its place now: the connection goes, and what is kept is handed over. */
+  surrender(id: string, reason: SurrenderReason): void {
+    const { registry, links, subscribers, link } = this.#context;
+    const close = reason === SurrenderReason.conflict ? closes.drain : closes.replaced;
+    const arrival = this.#arrivals.get(id);
+    if (arrival !== undefined) {
+      const { session } = arrival.join;
+      links[edgeOf(session)]!.close(session, close);
+      this.#bySession.delete(session);
+      this.#arrivals.delete(id);
+    }
+    const slot = this.#here.delete(id) ? registry.subscriberOf(id) : -1;
+    const kept = slot < 0 ? undefined : this.#keptOf(slot);
+    if (slot >= 0) subscribers.surrender(slot, close);
+    const isAny = kept !== undefined && kept.rows.length + kept.filters.length > 0;
+    for (const part of isAny ? encodeKept(kept) : [])
+      link.tell(toLink.surrenderPart, { kind: SUBSCRIBER, id, part });
+    link.tell(toLink.surrendered, { kind: SUBSCRIBER, id, seq: 0 });
+  }
+
+  /** @param merges what the subscriber has here already stands @returns its slot, -1 without room */
+  #keep(id: string, { rows, filters }: KeptSubscriber, merges: boolean): number {
+    const { registry, devices } = this.#context;
+    const slot = registry.ensureSubscriberOf(id);
+    if (slot < 0) return -1;
+    for (const { device, paused, types } of rows) {
+      const deviceSlot = registry.ensureDeviceOf(device);
+      if (deviceSlot < 0) continue;
+      const found = registry.findRow(deviceSlot, slot);
+      const state = paused ? RowState.paused : RowState.disconnected;
+      const wanted = types === 0 ? ALL_TYPES : types >> 1;
+      if (found < 0) registry.createRow(deviceSlot, slot, state, { types: wanted });
+      else if (registry.rowState(found) === RowState.allow) registry.setRowState(found, state);
+      devices.unwatched(deviceSlot);
+    }
+    for (const { filter, paused, types } of filters) {
+      const prefix = filter.slice(0, -1);
+      const state = paused ? RowState.paused : RowState.disconnected;
+      if (registry.filters.find(slot, prefix) >= 0 && merges) continue;
+      if (registry.filters.find(slot, prefix) < 0)
+        registry.filters.create(slot, prefix, state, types === 0 ? ALL_TYPES : types >> 1);
+    }
+    this.#context.filters.rescanOf(slot);
+    return slot;
+  }
+
+  /** What is kept expires as if it had been here all the time. */
+  #expire(slot: number, awayMs: number): void {
+    const { registry, clock, subscriberWheel, settings } = this.#context;
+    const lostAtMs = Math.floor(clock.now() - awayMs);
+    Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(lostAtMs));
+    subscriberWheel.set(slot, lostAtMs + settings.subscriberRemoveAfterMs);
+  }
+
+  #keptOf(slot: number): KeptSubscriber {
+    const { registry, clock } = this.#context;
+    const rows: KeptSubscriber['rows'][number][] = [];
+    const { ownTypes, device } = registry.subscriptions.rows;
+    registry.forEachOfSubscriber(slot, (row) => {
+      const state = registry.rowState(row);
+      if (!isSubscribed(state) || registry.isFiltered(row)) return;
+      const own = ownTypes[row]!;
+      rows.push({
+        device: registry.deviceId(device[row]!),
+        paused: state === RowState.paused,
+        types: own === ALL_TYPES || own === 0 ? 0 : own << 1,
+      });
+    });
+    const list = registry.filters.ofSubscriber(slot).map((filter) => {
+      const types = registry.filters.slab.rows.types[filter]!;
+      return {
+        filter: `${registry.filters.prefix(filter)}*`,
+        paused: registry.filters.state(filter) === RowState.paused,
+        types: types === ALL_TYPES ? 0 : types << 1,
+      };
+    });
+    const { session, lastSeen } = registry.subscribers.rows;
+    const awayMs = session[slot] === NONE ? clock.now() - Number(Atomics.load(lastSeen, slot)) : 0;
+    return { rows, filters: list, awayMs: Math.max(0, awayMs) };
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * Devices with another home that subscribers here follow: their rows say what the home says, and their events, numbered
+ * there, go to the edges like those of local devices. Owner thread only.
+ */
+import { toMonotonicMs } from '../../clock.ts';
+import type { RecordViews } from '../../memory/ring.ts';
+import { Home, NONE } from '../../presence/columns.ts';
+import { DeviceState, deviceStateNames, RowState, StateReason } from '../../presence/lifecycle.ts';
+import { EventField, EventFlag, eventBytes } from '../../records/event.ts';
+import { Notice } from '../../records/replies.ts';
+import { HubEvents } from '../hub-events.ts';
+import type { Backfills } from './backfills.ts';
+import type { ClusterContext } from './context.ts';
+import type { Levels } from './levels.ts';
+import { epochOf } from './numbering.ts';
+
+/** A device as its home knows it. */
+export interface RemoteEntry {
+  readonly ref: number;
+  readonly id: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly state: number;
+  readonly status: string;
+  /** Wall-clock ms, 0 never. */
+  readonly lastSeen: number;
+  readonly node: string;
+}
+
+export interface RemotesDeps extends ClusterContext {
+  readonly levels: Levels;
+  readonly backfills: Pick<Backfills, 'incomplete'>;
+  /** The row says what the home says, or nobody has the device. */
+  readonly settled: (slot: number) => void;
+  /** Whether filters are to follow the device once it is known. */
+  readonly isSoughtByFilters: (slot: number) => boolean;
+}
+
+export class Remotes {
+  readonly #deps: RemotesDeps;
+  readonly #events: HubEvents;
+  /** The link's names of devices, and back. */
+  readonly #slots = new Map<number, number>();
+  readonly #refs = new Map<number, number>();
+  /** Devices whose home is lost: hub clock, ms, when they are offline. */
+  readonly #lostAtMs = new Map<number, number>();
+
+  constructor(deps: RemotesDeps) {
+    this.#deps = deps;
+    this.#events = new HubEvents(deps.clock);
+  }
+
+  /** Whether a home has told of the device. */
+  isFollowed(slot: number): boolean {
+    return this.#refs.has(slot);
+  }
+
+  /** The home was found, or says anew where the device stands. */
+  entry(entry: RemoteEntry): void {
+    const { registry, devices, filters } = this.#deps;
+    const { rows } = registry.devices;
+    const slot = registry.deviceOf(entry.id);
+    if (slot < 0 || rows.home[slot] !== Home.elsewhere) return;
+    this.#name(slot, entry.ref);
+    this.#lostAtMs.delete(slot);
+    const isChanged = this.#take(slot, entry);
+    if (isChanged) this.tellFollowers(slot);
+    if (rows.known[slot] === 0 || this.#deps.isSoughtByFilters(slot)) {
+      registry.setKnown(slot);
+      filters.appeared(slot);
+    }
+    devices.unwatched(slot);
+  }
+
+  /** An event with its number; its device field holds the link's name of the device. */
+  event(views: RecordViews, offset: number): void {
+    const slot = this.#slotOf(views.u32[(offset + EventField.device) >> 2]!);
+    if (slot === undefined) return;
+    const { registry, links, history, clock } = this.#deps;
+    const { rows } = registry.devices;
+    const bytes = eventBytes(views, offset);
+    const seq = views.f64[(offset + EventField.seq) >> 3]!;
+    const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
+    if (statusBytes > 0) registry.setDeviceStatus(slot, views.u8, offset + EventField.body, statusBytes);
+    if ((views.u8[offset + EventField.flags]! & EventFlag.fromHub) !== 0)
+      this.#setState(slot, views, offset, bytes);
+    else Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
+    history.append(slot, seq, views, offset, bytes);
+    rows.seq[slot] = seq;
+    const { interest, edges } = registry;
+    for (let edge = 0; edge < edges; edge++) {
+      if (interest[slot * edges + edge] !== 0) links[edge]!.event(views, offset, bytes, slot, seq);
+    }
+  }
+
+  /** Events that nobody will get. */
+  gap(ref: number, from: number, to: number): void {
+    const slot = this.#slotOf(ref);
+    if (slot === undefined) return;
+    const { registry, history } = this.#deps;
+    history.skip(slot, to);
+    this.#deps.backfills.incomplete(slot);
+    registry.devices.rows.seq[slot] = to;
+    this.tellGap(slot, from, to);
+  }
+
+  tellGap(slot: number, from: number, to: number): void {
+    const { registry, links } = this.#deps;
+    const { interest, edges } = registry;
+    for (let edge = 0; edge < edges; edge++) {
+      if (interest[slot * edges + edge] !== 0) links[edge]!.gap(slot, from, to);
+    }
+  }
+
+  caughtUp(ref: number): void {
+    const slot = this.#slotOf(ref);
+    if (slot === undefined) return;
+    this.#deps.levels.answered(slot);
+    this.#deps.settled(slot);
+  }
+
+  /** Every node has said that the device is not there, or did not say anything in time. */
+  nowhere(id: string): void {
+    const { registry, levels, settled } = this.#deps;
+    const slot = registry.deviceOf(id);
+    if (slot < 0) return;
+    levels.answered(slot);
+    settled(slot);
+  }
+
+  /** The home is lost. Unless the device is found within the leave grace, it is offline. */
+  lost(ref: number): void {
+    const slot = this.#slotOf(ref);
+    if (slot === undefined) return;
+    const { wheel, clock, settings, levels } = this.#deps;
+    levels.unanswered(slot);
+    const atMs = clock.now() + settings.deviceLeaveGraceMs;
+    this.#lostAtMs.set(slot, atMs);
+    wheel.set(slot, atMs);
+  }
+
+  /** The home has removed the device. */
+  gone(ref: number, terminated: boolean): void {
+    const slot = this.#slotOf(ref);
+    if (slot === undefined) return;
+    const { registry, filters, operator, wheel } = this.#deps;
+    this.#lostAtMs.delete(slot);
+    if (terminated) operator.removeAllOfDevice(slot);
+    else if (!registry.isHeld(slot)) filters.deviceGone(slot);
+    if (!registry.hasRows(slot)) {
+      wheel.cancel(slot);
+      registry.freeDevice(slot);
+    } else if (registry.devices.rows.deviceState[slot] !== DeviceState.offline) {
+      registry.setDeviceState(slot, DeviceState.offline);
+    }
+  }
+
+  /** The row's timer has run out. */
+  timer(slot: number): void {
+    const { registry, clock, wheel, levels } = this.#deps;
+    const lostAtMs = this.#lostAtMs.get(slot);
+    if (lostAtMs !== undefined) {
+      if (lostAtMs > clock.now()) {
+        wheel.set(slot, lostAtMs);
+        return;
+      }
+      this.#lostAtMs.delete(slot);
+      if (registry.devices.rows.deviceState[slot] !== DeviceState.offline) this.#tellLost(slot);
+    }
+    if (!registry.hasRows(slot) && !levels.isLookedUp(slot)) registry.freeDevice(slot);
+  }
+
+  /** Nobody can number that the device is offline. */
+  #tellLost(slot: number): void {
+    const { registry, links } = this.#deps;
+    registry.setDeviceState(slot, DeviceState.offline, StateReason.nodeLost);
+    const bytes = this.#events.state(DeviceState.offline, 'node lost');
+    const { interest, edges } = registry;
+    for (let edge = 0; edge < edges; edge++) {
+      if (interest[slot * edges + edge] !== 0) links[edge]!.event(this.#events.views, 0, bytes, slot, 0);
+    }
+  }
+
+  /** A row without subscriptions has no reason to be here. */
+  unwatched(slot: number): void {
+    const { registry, wheel, clock, levels } = this.#deps;
+    const isWanted = registry.hasRows(slot) || levels.isLookedUp(slot);
+    if (!isWanted) wheel.set(slot, clock.now());
+    else if (!this.#lostAtMs.has(slot)) wheel.cancel(slot);
+  }
+
+  /** The row is about to be freed, or its home is here now. */
+  forget(slot: number): void {
+    const ref = this.#refs.get(slot);
+    this.#lostAtMs.delete(slot);
+    if (ref === undefined) return;
+    this.#refs.delete(slot);
+    this.#slots.delete(ref);
+  }
+
+  /** The link has started anew: its names mean nothing any more. */
+  reset(): void {
+    this.#refs.clear();
+    this.#slots.clear();
+  }
+
+  /** Tells every subscriber that gets the device's events where it stands now. */
+  tellFollowers(slot: number): void {
+    const { registry, subscriptions } = this.#deps;
+    registry.forEachOfDevice(slot, (row, subscriber) => {
+      const session = registry.subscribers.rows.session[subscriber]!;
+      if (registry.rowState(row) !== RowState.active || session === NONE) return;
+      const page = subscriptions.begin();
+      subscriptions.describe(page, slot, RowState.active);
+      page.change(row, RowState.active);
+      subscriptions.link(session).notice(session, Notice.entry, page.entries.take(), false);
+      subscriptions.end(page);
+    });
+  }
+
+  #name(slot: number, ref: number): void {
+    this.forget(slot);
+    this.#slots.set(ref, slot);
+    this.#refs.set(slot, ref);
+  }
+
+  #slotOf(ref: number): number | undefined {
+    const slot = this.#slots.get(ref);
+    return slot !== undefined && this.#deps.registry.devices.rows.home[slot] === Home.elsewhere
+      ? slot
+      : undefined;
+  }
+
+  /** @returns whether a follower must hear of it: it is not where the follower's last event was */
+  #take(slot: number, { epoch, seq, state, status, lastSeen }: RemoteEntry): boolean {
+    const { registry, history, clock } = this.#deps;
+    const { rows } = registry.devices;
+    const number = epochOf(epoch);
+    const isSame = rows.epoch[slot] === number && rows.seq[slot]! <= seq;
+    const isMoved = !isSame || rows.seq[slot] !== seq;
+    if (isMoved) this.#deps.backfills.incomplete(slot);
+    if (!isSame) {
+      history.restart(slot, seq);
+      rows.epoch[slot] = number;
+    } else if (isMoved) history.skip(slot, seq);
+    rows.seq[slot] = seq;
+    const text = Buffer.from(status);
+    if (text.length > 0) registry.setDeviceStatus(slot, text, 0, text.length);
+    const isChanged = isMoved || rows.deviceState[slot] !== state;
+    if (rows.deviceState[slot] !== state) registry.setDeviceState(slot, state as DeviceState);
+    Atomics.store(rows.lastSeen, slot, BigInt(toMonotonicMs(clock, lastSeen)));
+    return isChanged;
+  }
+
+  /** The home says how the device is: what it says is passed on, and the row says the same. */
+  #setState(slot: number, { u8 }: RecordViews, offset: number, bytes: number): void {
+    const { registry } = this.#deps;
+    const state = stateIn(
+      Buffer.from(u8.subarray(offset + EventField.body, offset + bytes)).toString('utf8'),
+    );
+    if (state !== undefined) registry.setDeviceState(slot, state);
+  }
+}
+
+function stateIn(payload: string): DeviceState | undefined {
+  const match = /"state":"(online|stale|offline)"/.exec(payload);
+  const number = deviceStateNames.indexOf((match?.[1] ?? 'free') as (typeof deviceStateNames)[number]);
+  return number > 0 ? (number as DeviceState) : undefined;
+}

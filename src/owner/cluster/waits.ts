@@ -1,0 +1,210 @@
+/**
+ * Requests that wait until it is known where the devices that they name are: at most a second, then what is known is
+ * answered, and the rest follows. What the same subscriber asks meanwhile waits behind it. Owner thread only.
+ */
+import { Home } from '../../presence/columns.ts';
+import type { Request } from '../../records/requests.ts';
+import type { RequestWaits } from '../subscriber-homes.ts';
+import type { Backfills } from './backfills.ts';
+import type { ClusterContext } from './context.ts';
+import type { Levels } from './levels.ts';
+import type { Listings } from './listings.ts';
+import type { Remotes } from './remotes.ts';
+
+export interface WaitsDeps extends ClusterContext {
+  readonly levels: Levels;
+  readonly listings: Listings;
+  readonly remotes: Pick<Remotes, 'isFollowed'>;
+  readonly backfills: Backfills;
+}
+
+/** One request that waits, and those behind it. */
+export interface Wait {
+  readonly subscriber: number;
+  readonly request: Request;
+  readonly untilMs: number;
+  /** Devices that are looked up, and those of them that are not answered. */
+  readonly slots: Set<number>;
+  readonly open: Set<number>;
+  /** Filters that other nodes have not told all of. */
+  readonly prefixes: Set<string>;
+  readonly behind: Request[];
+}
+
+/** What a lookup may take (wire contract). */
+const WAIT_MS = 1000;
+
+export class Waits implements RequestWaits {
+  readonly #deps: WaitsDeps;
+  /** By session, in the order in which they began. */
+  readonly #waits = new Map<number, Wait>();
+  /** Filters that were answered, and whose devices are on their way: until then they are wanted. */
+  readonly #onTheirWay = new Map<number, Wait[]>();
+  /** By device: who waits for it. */
+  readonly #bySlot = new Map<number, Set<Wait>>();
+
+  constructor(deps: WaitsDeps) {
+    this.#deps = deps;
+  }
+
+  defers(subscriber: number, request: Request): boolean {
+    const before = this.#waits.get(request.session);
+    if (before !== undefined) {
+      before.behind.push(request);
+      return true;
+    }
+    if (request.op !== 'subscribe' && request.op !== 'resume') return false;
+    const wait = this.#begin(subscriber, request);
+    this.#waits.set(request.session, wait);
+    if (wait.open.size === 0 && wait.prefixes.size === 0) this.#answer(wait);
+    return true;
+  }
+
+  sessionOver(session: number): void {
+    const wait = this.#waits.get(session);
+    this.#waits.delete(session);
+    if (wait !== undefined) this.#release(wait);
+    this.#arrived(session);
+  }
+
+  /** What the row says of the device is what there is to be said. */
+  settled(slot: number): void {
+    for (const wait of [...(this.#bySlot.get(slot) ?? [])]) {
+      if (this.#lacksPast(wait, slot)) this.#deps.backfills.begin(slot);
+      else this.#close(wait, slot);
+    }
+  }
+
+  /** What the home keeps of the device is here, as far as it can be. */
+  filled(slot: number): void {
+    for (const wait of [...(this.#bySlot.get(slot) ?? [])]) this.#close(wait, slot);
+  }
+
+  #close(wait: Wait, slot: number): void {
+    wait.open.delete(slot);
+    this.#goOn(wait);
+  }
+
+  #lacksPast({ request }: Wait, slot: number): boolean {
+    const { remotes, backfills } = this.#deps;
+    return request.past === true && remotes.isFollowed(slot) && !backfills.isComplete(slot);
+  }
+
+  /** A device was found for a filter. */
+  found(prefix: string, slot: number): void {
+    for (const wait of this.#waits.values()) if (wait.prefixes.has(prefix)) this.#lookUp(wait, slot);
+  }
+
+  /** Every node has told all devices that the filter matches. */
+  listed(prefix: string): void {
+    for (const wait of [...this.#waits.values()]) if (wait.prefixes.delete(prefix)) this.#goOn(wait);
+  }
+
+  /** The device's row is about to be freed. */
+  freed(slot: number): void {
+    for (const wait of this.#bySlot.get(slot) ?? []) wait.open.delete(slot);
+    this.#bySlot.delete(slot);
+    for (const wait of this.#waits.values()) wait.slots.delete(slot);
+    for (const waits of this.#onTheirWay.values()) for (const wait of waits) wait.slots.delete(slot);
+  }
+
+  /** Those that have waited long enough wait no longer. */
+  tick(): void {
+    for (const session of this.#onTheirWay.keys())
+      if (!this.#deps.filters.isBusy(session)) this.#arrived(session);
+    if (this.#waits.size === 0) return;
+    const now = this.#deps.clock.now();
+    for (const wait of [...this.#waits.values()]) {
+      if (wait.untilMs > now) return;
+      this.#answer(wait);
+    }
+  }
+
+  untilNextMs(now: number): number {
+    for (const { untilMs } of this.#waits.values()) return Math.max(0, untilMs - now);
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #begin(subscriber: number, request: Request): Wait {
+    const { clock, listings } = this.#deps;
+    const untilMs = clock.now() + WAIT_MS;
+    const made: Omit<Wait, 'subscriber' | 'request' | 'untilMs'> = {
+      slots: new Set(),
+      open: new Set(),
+      prefixes: new Set(),
+      behind: [],
+    };
+    const wait = { subscriber, request, untilMs, ...made };
+    for (const id of new Set(request.devices ?? [])) this.#lookUpId(wait, id);
+    if (request.op !== 'subscribe') return wait;
+    for (const filter of new Set(request.filters)) {
+      const prefix = filter.slice(0, -1);
+      const { isComplete, passedOver } = listings.open(prefix);
+      if (!isComplete) wait.prefixes.add(prefix);
+      for (const slot of passedOver) this.#lookUp(wait, slot);
+    }
+    return wait;
+  }
+
+  #lookUpId(wait: Wait, id: string): void {
+    const { registry, scopes } = this.#deps;
+    if (!scopes.covers(wait.subscriber, id)) return;
+    const isFull = registry.unusedCount >= registry.devices.capacity / 2;
+    const known = registry.deviceOf(id);
+    const slot = known >= 0 || isFull ? known : registry.ensureDeviceOf(id);
+    if (slot >= 0) this.#lookUp(wait, slot);
+  }
+
+  #lookUp(wait: Wait, slot: number): void {
+    const { registry, levels } = this.#deps;
+    const home = registry.devices.rows.home[slot];
+    if (home === Home.here || wait.slots.has(slot)) return;
+    wait.slots.add(slot);
+    levels.beginLookup(slot);
+    const isAnswered = home === Home.elsewhere && levels.isAnswered(slot);
+    if (isAnswered && !this.#lacksPast(wait, slot)) return;
+    if (isAnswered) this.#deps.backfills.begin(slot);
+    wait.open.add(slot);
+    const waits = this.#bySlot.get(slot);
+    if (waits === undefined) this.#bySlot.set(slot, new Set([wait]));
+    else waits.add(wait);
+  }
+
+  #goOn(wait: Wait): void {
+    const isThere = this.#waits.get(wait.request.session) === wait;
+    if (isThere && wait.open.size === 0 && wait.prefixes.size === 0) this.#answer(wait);
+  }
+
+  #answer(wait: Wait): void {
+    const { subscribers } = this.#deps;
+    const { subscriber, request, behind } = wait;
+    this.#waits.delete(request.session);
+    subscribers.answer(subscriber, request);
+    if (this.#deps.filters.isBusy(request.session)) this.#isOnItsWay(wait);
+    else this.#release(wait);
+    for (const next of behind) if (!this.defers(subscriber, next)) subscribers.answer(subscriber, next);
+  }
+
+  #isOnItsWay(wait: Wait): void {
+    const { session } = wait.request;
+    const waits = this.#onTheirWay.get(session);
+    if (waits === undefined) this.#onTheirWay.set(session, [wait]);
+    else waits.push(wait);
+  }
+
+  #arrived(session: number): void {
+    for (const wait of this.#onTheirWay.get(session) ?? []) this.#release(wait);
+    this.#onTheirWay.delete(session);
+  }
+
+  #release({ slots, ...wait }: Wait): void {
+    const { levels, listings } = this.#deps;
+    for (const slot of slots) {
+      const waits = this.#bySlot.get(slot);
+      for (const other of waits ?? []) if (other.slots === slots) waits!.delete(other);
+      if (waits?.size === 0) this.#bySlot.delete(slot);
+      levels.endLookup(slot);
+    }
+    if (wait.request.filters.length > 0) listings.review();
+  }
+}

@@ -1,0 +1,32 @@
+/** What the device side of the owner is given. */
+import type { Clock } from '../clock.ts';
+import type { HistoryLog } from '../history/log.ts';
+import type { Counters } from '../memory/counters.ts';
+import type { Pulse } from '../memory/heartbeat.ts';
+import type { Wheel } from '../memory/wheel.ts';
+import type { EdgeLink } from './edge-link.ts';
+import type { Registry } from './registry.ts';
+
+export interface DeviceTimes {
+  readonly deviceStaleAfterMs: number;
+  readonly deviceLeaveGraceMs: number;
+  readonly deviceRemoveAfterMs: number;
+}
+
+export interface DevicesDeps {
+  readonly registry: Registry;
+  /** By edge. */
+  readonly links: readonly EdgeLink[];
+  readonly history: HistoryLog;
+  /** A timer per device slot: stale while connected, grace after a loss, removal once nobody follows it. */
+  readonly wheel: Wheel;
+  /** By edge. */
+  readonly pulses: readonly Pulse[];
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly times: DeviceTimes;
+  /** The device is there for the first time: filters may follow it. */
+  readonly appeared: (slot: number) => void;
+  /** Nothing but filters follows the device, and it leaves the table. */
+  readonly gone: (slot: number) => void;
+}

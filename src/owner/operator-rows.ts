@@ -1,0 +1,66 @@
+/** What operators do to single subscriptions. Owner thread only. */
+import type { Clock } from '../clock.ts';
+import type { Wheel } from '../memory/wheel.ts';
+import { NONE } from '../presence/columns.ts';
+import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
+import { ALL_TYPES } from '../wire/events.ts';
+import type { Filters } from './filters.ts';
+import type { Registry } from './registry.ts';
+import { isSubscribed, noticeOf, type Subscriptions } from './subscriptions.ts';
+
+export interface OperatorRowsDeps {
+  readonly registry: Registry;
+  readonly subscriptions: Subscriptions;
+  readonly filters: Filters;
+  /** The subscribers' timers. */
+  readonly wheel: Wheel;
+  readonly clock: Clock;
+  readonly settings: { readonly subscriberRemoveAfterMs: number };
+}
+
+export class OperatorRows {
+  readonly #deps: OperatorRowsDeps;
+
+  constructor(deps: OperatorRowsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 when it is gone */
+  input(row: number, input: Input): number {
+    const { registry, subscriptions, filters, wheel, clock, settings } = this.#deps;
+    const { rows } = registry.subscriptions;
+    const device = rows.device[row]!;
+    const subscriber = rows.subscriber[row]!;
+    const before = registry.rowState(row);
+    const connected = registry.subscribers.rows.session[subscriber] !== NONE;
+    let after = nextRowState(before, input, false);
+    if (after === RowState.active && !connected) after = nextRowState(after, 'disconnect', false);
+    const notice = after === before ? undefined : noticeOf(before, after, input);
+    if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
+    // What the operator makes of a pair that has no subscription is one by id.
+    if (isSubscribed(after) && !isSubscribed(before)) registry.setTypes(row, ALL_TYPES, ALL_TYPES);
+    subscriptions.move(row, after);
+    const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
+    if (isLifted) filters.rematch(subscriber, device);
+    if (after === RowState.none) return -1;
+    if (!connected && !wheel.isSet(subscriber))
+      wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
+    return row;
+  }
+
+  /** Makes a pair's row in the state to which an operator's input leads. @returns the row, or -1 when the table is full */
+  make(device: number, subscriber: number, input: Input, granted: boolean): number {
+    const { registry, subscriptions, wheel, clock, settings } = this.#deps;
+    const connected = registry.subscribers.rows.session[subscriber] !== NONE;
+    let state = nextRowState(RowState.none, input, false);
+    if (state === RowState.active && !connected) state = nextRowState(state, 'disconnect', false);
+    const row = registry.createRow(device, subscriber, state, { granted });
+    if (row < 0) return row;
+    const notice = noticeOf(RowState.none, state, input);
+    if (notice !== undefined) subscriptions.tell(subscriber, notice, device, state);
+    if (state === RowState.active) subscriptions.attach(row);
+    if (!connected && !wheel.isSet(subscriber))
+      wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
+    return row;
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * What operators change, in a cluster: what holds for every node goes into the bucket first, and is obeyed everywhere
+ * before the answer; what concerns one node is done here. On main. Routes send a request to the node that it concerns.
+ */
+import { type AccessRule, AccessRules } from '../access/rules.ts';
+import type { OperatorChange } from '../cluster/host.ts';
+import { highWater } from '../memory/layout.ts';
+import type { PresenceReader } from '../presence/table.ts';
+import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
+import { ClusterAway, type ClusterThread } from './cluster-thread.ts';
+
+export interface ClusterOperatorDeps {
+  readonly cluster: Pick<ClusterThread, 'ask' | 'state'>;
+  /** Asks this hub's owner. */
+  operate(command: OperatorCommand): Promise<OperatorResult>;
+  readonly presence: PresenceReader;
+  rules(): readonly AccessRule[];
+  readonly defaultAccess: 'allow' | 'deny';
+}
+
+type Command<Kind> = Extract<OperatorCommand, { readonly kind: Kind }>;
+type SetRow = Command<typeof ToOwner.SetRow>;
+/** Nodes that beat lately and did not confirm. */
+type Pending = readonly string[];
+
+export class ClusterOperator {
+  readonly #deps: ClusterOperatorDeps;
+
+  constructor(deps: ClusterOperatorDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws ClusterAway when the cluster is disconnected: nothing can be changed */
+  async operate(command: OperatorCommand): Promise<OperatorResult> {
+    switch (command.kind) {
+      case ToOwner.SetRow:
+        return this.#setRow(command);
+      case ToOwner.RemoveRow:
+        return this.#removeRow(command);
+      case ToOwner.SetRules:
+        return this.#setRules(command);
+      case ToOwner.Kick:
+        return this.#kick(command);
+      case ToOwner.Terminate:
+        return this.#terminate(command);
+      default:
+        return this.#deps.operate(command);
+    }
+  }
+
+  async #setRow(command: SetRow): Promise<OperatorResult> {
+    const { device, subscriber, status, vip } = command;
+    this.#assertConnected();
+    if (status === undefined && this.#rowOf(device, subscriber) < 0) return this.#deps.operate(command);
+    const changes: OperatorChange[] = [];
+    if (status !== undefined) {
+      const access = this.#accessFor(device, subscriber, status);
+      if (access !== this.#accessOf(device, subscriber))
+        changes.push({ kind: 'pair', device, subscriber, access });
+    }
+    if (vip !== undefined) changes.push({ kind: 'vip', subscriber, vip });
+    const pending = await this.#change(changes);
+    return withPending(await this.#deps.operate(command), pending);
+  }
+
+  async #removeRow(command: Command<typeof ToOwner.RemoveRow>): Promise<OperatorResult> {
+    const { device, subscriber } = command;
+    this.#assertConnected();
+    const isSet = this.#accessOf(device, subscriber) !== undefined;
+    const pending = await this.#change(
+      isSet ? [{ kind: 'pair', device, subscriber, access: undefined }] : [],
+    );
+    const result = await this.#deps.operate(command);
+    // With its entry in the bucket the row may be gone already.
+    return isSet && !result.ok && result.why === 'not_found'
+      ? withPending({ ok: true }, pending)
+      : withPending(result, pending);
+  }
+
+  /** Live subscriptions of other nodes that the rules deny go too; those of this one are counted. */
+  async #setRules(command: Command<typeof ToOwner.SetRules>): Promise<OperatorResult> {
+    if (command.dryRun) return this.#deps.operate(command);
+    this.#assertConnected();
+    const removed = await this.#count(command.rules);
+    const pending = await this.#change([{ kind: 'rules', rules: command.rules }]);
+    return withPending({ ok: true, removed }, pending);
+  }
+
+  async #kick(command: Command<typeof ToOwner.Kick>): Promise<OperatorResult> {
+    const { subscriber, forget } = command;
+    this.#assertConnected();
+    const slot = this.#deps.presence.findSubscriber(subscriber);
+    if (!forget || slot < 0) return this.#deps.operate(command);
+    const changes = this.#setOn((row) => row.subscriber === slot);
+    const result = await this.#deps.operate(command);
+    if (!result.ok) return result;
+    return withPending(result, await this.#change([...changes, { kind: 'vip', subscriber, vip: false }]));
+  }
+
+  /** What operators set for the device goes with it. */
+  async #terminate(command: Command<typeof ToOwner.Terminate>): Promise<OperatorResult> {
+    this.#assertConnected();
+    const slot = this.#deps.presence.findDevice(command.device);
+    const changes = slot < 0 ? [] : this.#setOn((row) => row.device === slot);
+    const result = await this.#deps.operate(command);
+    return result.ok ? withPending(result, await this.#change(changes)) : result;
+  }
+
+  #assertConnected(): void {
+    if (this.#deps.cluster.state === 'disconnected')
+      throw new ClusterAway('the cluster is disconnected: nothing can be changed');
+  }
+
+  /** @throws ClusterAway when the bucket does not take it */
+  async #change(changes: readonly OperatorChange[]): Promise<Pending> {
+    if (changes.length === 0) return [];
+    const result = await this.#deps.cluster.ask<'change'>({ ask: 'change', changes });
+    if (!result.ok) throw new ClusterAway(result.message);
+    return result.pendingNodes;
+  }
+
+  /** What is to stand in the bucket: a subscription of a pair that is denied otherwise needs a grant. */
+  #accessFor(
+    device: string,
+    subscriber: string,
+    status: NonNullable<SetRow['status']>,
+  ): 'allow' | 'deny' | undefined {
+    if (status === 'allow' || status === 'deny') return status;
+    const { rules, defaultAccess } = this.#deps;
+    const otherwise = new AccessRules(rules()).decide(device, subscriber) ?? defaultAccess;
+    return otherwise === 'deny' || this.#accessOf(device, subscriber) === 'allow' ? 'allow' : undefined;
+  }
+
+  #rowOf(device: string, subscriber: string): number {
+    const { presence } = this.#deps;
+    const [deviceSlot, slot] = [presence.findDevice(device), presence.findSubscriber(subscriber)];
+    if (deviceSlot < 0 || slot < 0) return -1;
+    for (let row = 0; row < highWater(presence.subscriptions); row++) {
+      const found = presence.subscription(row);
+      if (found?.device === deviceSlot && found.subscriber === slot) return row;
+    }
+    return -1;
+  }
+
+  #accessOf(device: string, subscriber: string): 'allow' | 'deny' | undefined {
+    const row = this.#rowOf(device, subscriber);
+    return row < 0 ? undefined : this.#deps.presence.accessOf(row);
+  }
+
+  /** Takes away what operators set on rows that pass. */
+  #setOn(passes: (row: { device: number; subscriber: number }) => boolean): OperatorChange[] {
+    const { presence } = this.#deps;
+    const changes: OperatorChange[] = [];
+    for (let slot = 0; slot < highWater(presence.subscriptions); slot++) {
+      const row = presence.subscription(slot);
+      if (row === undefined || !passes(row) || presence.accessOf(slot) === undefined) continue;
+      const device = presence.device(row.device)?.device;
+      const subscriber = presence.subscriber(row.subscriber)?.subscriber;
+      if (device !== undefined && subscriber !== undefined)
+        changes.push({ kind: 'pair', device, subscriber, access: undefined });
+    }
+    return changes;
+  }
+
+  async #count(rules: readonly AccessRule[]): Promise<number> {
+    let removed = 0;
+    let command: OperatorCommand | undefined = { kind: ToOwner.SetRules, rules, dryRun: true };
+    while (command !== undefined) {
+      const part = await this.#deps.operate(command);
+      if (!part.ok) throw new Error(part.message);
+      removed += part.removed ?? 0;
+      command = part.next === undefined ? undefined : { kind: ToOwner.SweepRules, from: part.next };
+    }
+    return removed;
+  }
+}
+
+function withPending(result: OperatorResult, pendingNodes: Pending): OperatorResult {
+  return result.ok && pendingNodes.length > 0 ? { ...result, pendingNodes } : result;
+}

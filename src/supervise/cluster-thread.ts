@@ -1,0 +1,237 @@
+/**
+ * The cluster link, as main sees it: a thread that is started anew when it dies, what it says of the cluster, and what
+ * main asks of it. Runs on main.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MessagePort } from 'node:worker_threads';
+import type { AccessRule } from '../access/rules.ts';
+import type {
+  FromLinkCommand,
+  LinkAnswers,
+  LinkFigures,
+  LinkPhase,
+  LinkQuestion,
+  ToLinkCommand,
+} from '../cluster/commands.ts';
+import type { CallAnswer } from '../cluster/host.ts';
+import type { ClusterTask } from '../cluster/run.ts';
+import type { Bells } from './bells.ts';
+import type { CrashLimit } from './crash-limit.ts';
+import type { OwnerThread } from './owner-thread.ts';
+import { Thread } from './thread.ts';
+
+export interface ClusterThreadDeps {
+  readonly task: Omit<ClusterTask, 'port' | 'bell' | 'snapshot'>;
+  /** What operators have set, as this hub knows it. */
+  setByOperators(): ClusterTask['snapshot'];
+  readonly owner: Pick<OwnerThread, 'setBell' | 'edgeGone'>;
+  readonly bells: Bells;
+  readonly crashes: CrashLimit;
+  /** Runs a route of this hub for another node. */
+  call(name: string, body: Uint8Array): Promise<CallAnswer>;
+  /** The bucket has these access rules. */
+  rulesChanged(rules: readonly AccessRule[]): void;
+  log(level: 'info' | 'warn' | 'error', message: string, fields: object): void;
+  restarting(failure: Error): void;
+  /** It died once too often. Called once. */
+  failed(failure: Error): void;
+}
+
+/** The hub can not be part of the cluster, and starting again would not change that. */
+export class ClusterRefused extends Error {
+  override readonly name = 'ClusterRefused';
+}
+
+/** The link has no answer now. */
+export class ClusterAway extends Error {
+  override readonly name = 'ClusterAway';
+}
+
+/** A scrape does not wait longer for what the link has counted. */
+const FIGURES_MS = 500;
+
+interface Waiting {
+  resolve(answer: LinkAnswers[keyof LinkAnswers]): void;
+  reject(failure: Error): void;
+}
+
+export class ClusterThread {
+  readonly #deps: ClusterThreadDeps;
+  readonly #thread: Thread<FromLinkCommand>;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextRequest = 1;
+  #phase: LinkPhase = 'joining';
+  #isConnected = true;
+  #isIn: () => void = () => {};
+  #isRefused: (failure: Error) => void = () => {};
+  #wasIn = false;
+  #figures: LinkFigures | undefined;
+
+  private constructor(deps: ClusterThreadDeps) {
+    this.#deps = deps;
+    const { edge } = deps.task;
+    this.#thread = new Thread({
+      code: 'cluster',
+      name: 'cluster',
+      crashes: deps.crashes,
+      task: (port) => this.#task(port),
+      isReady: ({ kind }) => kind === 'ready',
+      received: (message) => this.#received(message),
+      ended: () => this.#ended(),
+      restarting: async (failure) => {
+        deps.restarting(failure);
+        deps.bells.edgeGone(edge);
+        await deps.owner.edgeGone(edge);
+      },
+      failed: (failure) => deps.failed(failure),
+    });
+  }
+
+  /** Starts the thread; it may not be in the cluster yet. */
+  static async start(deps: ClusterThreadDeps): Promise<ClusterThread> {
+    const cluster = new ClusterThread(deps);
+    await cluster.#thread.start();
+    return cluster;
+  }
+
+  /**
+   * Waits until the node is in the cluster and obeys what operators have set.
+   * @throws ClusterRefused when that can never be
+   */
+  joined(): Promise<void> {
+    if (this.#wasIn) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#isIn = resolve;
+      this.#isRefused = reject;
+    });
+  }
+
+  get node(): string {
+    return this.#deps.task.node;
+  }
+
+  get restarts(): number {
+    return this.#thread.restarts;
+  }
+
+  /** Whether this node and the others can hear each other, as far as it knows. */
+  get state(): 'connected' | 'disconnected' {
+    return this.#isConnected && this.#phase === 'in' && this.#thread.life !== undefined
+      ? 'connected'
+      : 'disconnected';
+  }
+
+  /** What the link has counted, as of now; when it does not answer soon, as of the last time. */
+  async figures(): Promise<LinkFigures | undefined> {
+    const asked = this.ask<'figures'>({ ask: 'figures' }).then((figures) => {
+      this.#figures = figures;
+    });
+    await Promise.race([asked.catch(() => {}), sleep(FIGURES_MS)]);
+    return this.#figures;
+  }
+
+  /** @throws ClusterAway when the link has no answer */
+  ask<Ask extends LinkQuestion['ask']>(
+    question: Extract<LinkQuestion, { ask: Ask }>,
+  ): Promise<LinkAnswers[Ask]> {
+    return new Promise((resolve, reject) => {
+      if (this.#thread.life === undefined) {
+        reject(new ClusterAway('the cluster link is being started anew'));
+        return;
+      }
+      const request = this.#nextRequest++;
+      this.#waiting.set(request, { resolve: resolve as Waiting['resolve'], reject });
+      this.#post({ kind: 'question', request, question });
+    });
+  }
+
+  /** Others are told that this node drains. */
+  drain(): void {
+    this.#post({ kind: 'drain' });
+  }
+
+  /** For tests. */
+  fault(): void {
+    this.#post({ kind: 'fault' });
+  }
+
+  async stop(): Promise<void> {
+    await this.#thread.stop(({ port }) => port.postMessage({ kind: 'close' } satisfies ToLinkCommand), true);
+  }
+
+  #task(port: MessagePort): { data: Omit<ClusterTask, 'port'>; transfer: MessagePort[] } {
+    const { task, bells, owner, setByOperators } = this.#deps;
+    const bell = bells.forEdge(
+      task.edge,
+      (end) => owner.setBell(task.edge, end),
+      (end) => port.postMessage({ kind: 'bell', bell: end } satisfies ToLinkCommand, [end]),
+    );
+    return { data: { ...task, snapshot: setByOperators(), bell }, transfer: [bell] };
+  }
+
+  #received(message: FromLinkCommand): void {
+    switch (message.kind) {
+      case 'ready':
+        break;
+      case 'phase':
+        this.#entered(message.phase);
+        break;
+      case 'connected':
+        this.#isConnected = message.connected;
+        break;
+      case 'refused':
+        this.#isRefused(new ClusterRefused(message.message));
+        if (this.#wasIn) this.#deps.log('error', message.message, {});
+        break;
+      case 'log':
+        this.#deps.log(message.level, message.message, message.fields);
+        break;
+      case 'answer':
+        this.#take(message.request)?.resolve(message.answer);
+        break;
+      case 'failed':
+        this.#take(message.request)?.reject(new ClusterAway(message.message));
+        break;
+      case 'rules':
+        this.#deps.rulesChanged(message.rules);
+        break;
+      case 'call':
+        void this.#call(message.request, message.name, message.body);
+        break;
+      default:
+        throw new Error(`unknown message ${JSON.stringify(message satisfies never)}`);
+    }
+  }
+
+  #entered(phase: LinkPhase): void {
+    this.#phase = phase;
+    this.#deps.log('info', 'cluster', { phase });
+    if (phase !== 'in') return;
+    this.#wasIn = true;
+    this.#isIn();
+  }
+
+  async #call(request: number, name: string, body: Uint8Array): Promise<void> {
+    const answer = await this.#deps.call(name, body).catch((error: unknown): CallAnswer => {
+      return { status: 500, body: Buffer.from(String(error)) };
+    });
+    this.#post({ kind: 'answer', request, answer });
+  }
+
+  #ended(): void {
+    this.#phase = 'joining';
+    for (const { reject } of this.#waiting.values())
+      reject(new ClusterAway('the cluster link ended meanwhile'));
+    this.#waiting.clear();
+  }
+
+  #take(request: number): Waiting | undefined {
+    const waiting = this.#waiting.get(request);
+    this.#waiting.delete(request);
+    return waiting;
+  }
+
+  #post(message: ToLinkCommand): void {
+    this.#thread.life?.port.postMessage(message);
+  }
+}

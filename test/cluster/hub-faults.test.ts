@@ -1,0 +1,134 @@
+/** Hubs as processes, of which some die or stand still, and a NATS server that goes away: what peers see of it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { Subscriber } from '../support/peers.ts';
+import { type Node, startNode } from './support/hub-cluster.ts';
+import { NatsServer, natsServerPath } from './support/nats-server.ts';
+
+const TEST_MS = 90_000;
+const suite = natsServerPath === undefined ? describe.skip : describe;
+
+suite('a cluster of hubs', { timeout: TEST_MS }, () => {
+  let folder: string;
+  let nats: NatsServer;
+  let a: Node;
+  let b: Node;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'dat-cluster-'));
+    nats = await NatsServer.start(folder);
+    [a, b] = await Promise.all([startNode(nats.url, 'a'), startNode(nats.url, 'b')]);
+  }, TEST_MS);
+
+  afterEach(async () => {
+    await Promise.all([a.hub.kill(), b.hub.kill()]);
+    await nats.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }, TEST_MS);
+
+  const isIn = (node: Node, state: string) =>
+    eventually(`${node.name} is ${state}`, async () => {
+      const { status, body } = await node.admin('GET', '/readyz');
+      return status === 200 && (body as { cluster?: string }).cluster === state;
+    });
+
+  it('tells that a node is lost, and goes on when the device is back elsewhere', async () => {
+    const device = await a.device('dev-1');
+    const { seq } = await device.message(1);
+    const subscriber = await b.subscriber('s-1');
+    const [{ epoch } = { epoch: '' }] = (await subscriber.subscribe('dev-1')).devices as unknown as {
+      epoch: string;
+    }[];
+    await a.hub.kill();
+    const lost = await subscriber.event('dev-1');
+    expect(lost).toMatchObject({ data: { state: 'offline', reason: 'node lost' }, seq: 0, source: 'hub' });
+    const back = await b.device('dev-1');
+    const told = await subscriber.frames.next(({ op }) => op === 'subscribed');
+    const [entry] = told.devices as { epoch: string; seq: number }[];
+    expect(entry!.epoch).not.toBe(epoch);
+    const { seq: again } = await back.message(2);
+    expect(await subscriber.frames.next(({ data }) => data === 2)).toMatchObject({ seq: again });
+    expect(again).toBeLessThanOrEqual(seq + 2);
+  });
+
+  it('goes on without NATS, and joins followers again when it is back', async () => {
+    const there = await a.device('dev-2');
+    const here = await b.device('dev-3');
+    const subscriber = await b.subscriber('s-2');
+    await subscriber.subscribe('dev-2', 'dev-3');
+    const { seq } = await there.message(1);
+    expect(await subscriber.event('dev-2')).toMatchObject({ data: 1, seq });
+    await nats.kill();
+    await isIn(a, 'disconnected');
+    await isIn(b, 'disconnected');
+    await here.message('local');
+    expect(await subscriber.event('dev-3')).toMatchObject({ data: 'local' });
+    const refused = await b.admin('PUT', '/v1/devices/dev-3/subscribers/s-2', { body: { status: 'deny' } });
+    expect(refused).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
+    await there.message('missed');
+    await nats.start();
+    await isIn(a, 'connected');
+    await isIn(b, 'connected');
+    await there.message('after');
+    expect(await subscriber.event('dev-2')).toMatchObject({ data: 'missed', seq: seq + 1 });
+    expect(await subscriber.event('dev-2')).toMatchObject({ data: 'after', seq: seq + 2 });
+    const denied = await a.admin('PUT', '/v1/devices/dev-3/subscribers/s-2', { body: { status: 'deny' } });
+    expect(denied).toMatchObject({ status: 200 });
+  });
+
+  it('a node that wakes after it was called lost gives way, and delivers nothing twice', async () => {
+    const device = await a.device('dev-4');
+    await device.message(1);
+    const subscriber = await b.subscriber('s-4');
+    await subscriber.subscribe('dev-4');
+    const { seq } = await device.message(2);
+    expect(await subscriber.event('dev-4')).toMatchObject({ data: 2, seq });
+    a.hub.signal('SIGSTOP');
+    expect(await subscriber.event('dev-4')).toMatchObject({
+      data: { state: 'offline', reason: 'node lost' },
+    });
+    const moved = await b.device('dev-4');
+    await moved.message(3);
+    expect(await subscriber.frames.next(({ data }) => data === 3)).toBeDefined();
+    a.hub.signal('SIGCONT');
+    expect((await device.closed).code).toBe(4200);
+    await moved.message(4);
+    expect(await subscriber.frames.next(({ data }) => data === 4)).toBeDefined();
+    const messages = subscriber.events('dev-4').filter(({ type }) => type === 'message');
+    expect(messages.map(({ data }) => data)).toEqual([2, 3, 4]);
+  });
+
+  it('a rolling restart loses no subscription', async () => {
+    const device = await b.device('dev-6');
+    const subscriber = await a.subscriber('s-6');
+    await subscriber.subscribe('dev-6', 'dev-7');
+    await subscriber.drop();
+    const { seq } = await device.message('while it is away');
+    expect(await a.hub.stop()).toBe(0);
+    const moved = await Subscriber.connect(b.hub.subscriberPort, '?id=s-6');
+    expect((await moved.welcome()).resumed?.toSorted()).toEqual(['dev-6', 'dev-7']);
+    await device.message('back');
+    expect(await moved.frames.next(({ data }) => data === 'back')).toMatchObject({ seq: seq + 1 });
+    await moved.drop();
+    a = await startNode(nats.url, 'a');
+    expect(await b.hub.stop()).toBe(0);
+    const again = await Subscriber.connect(a.hub.subscriberPort, '?id=s-6');
+    expect((await again.welcome()).resumed?.toSorted()).toEqual(['dev-6', 'dev-7']);
+    const returned = await a.device('dev-6');
+    expect((await returned.message('on a')).seq).toBeGreaterThan(seq + 1);
+    expect(await again.frames.next(({ data }) => data === 'on a')).toBeDefined();
+  });
+
+  it('what operators set outlives every hub', async () => {
+    expect(
+      await a.admin('PUT', '/v1/devices/dev-5/subscribers/s-5', { body: { status: 'deny' } }),
+    ).toMatchObject({ status: 200 });
+    await Promise.all([a.hub.stop(), b.hub.stop()]);
+    [a, b] = await Promise.all([startNode(nats.url, 'a'), startNode(nats.url, 'b')]);
+    const subscriber = await b.subscriber('s-5');
+    expect((await subscriber.subscribe('dev-5')).errors).toMatchObject([{ device: 'dev-5', code: 103 }]);
+  });
+});

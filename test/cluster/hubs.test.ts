@@ -1,0 +1,257 @@
+/** Hubs as processes with a NATS server between them: what peers see is what they would see of one hub. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { Subscriber } from '../support/peers.ts';
+import { type Node, startNode } from './support/hub-cluster.ts';
+import { NatsServer, natsServerPath } from './support/nats-server.ts';
+
+const TEST_MS = 60_000;
+const suite = natsServerPath === undefined ? describe.skip : describe;
+
+suite('two hubs, one system', { timeout: TEST_MS }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dat-cluster-'));
+  let nats: NatsServer;
+  let a: Node;
+  let b: Node;
+
+  beforeAll(async () => {
+    nats = await NatsServer.start(folder);
+    [a, b] = await Promise.all([startNode(nats.url, 'a'), startNode(nats.url, 'b')]);
+  }, TEST_MS);
+
+  afterAll(async () => {
+    await Promise.all([a?.hub.stop(), b?.hub.stop()]);
+    await nats?.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }, TEST_MS);
+
+  it('subscribed on another node, the snapshot is joined to the events that follow', async () => {
+    const device = await a.device('dev-1');
+    await device.publish({ type: 'status', status: 'charging' });
+    const { seq } = await device.message({ n: 1 });
+    const subscriber = await b.subscriber('s-1');
+    const { devices, errors } = await subscriber.subscribe('dev-1');
+    expect(errors).toEqual([]);
+    expect(devices).toMatchObject([
+      { device: 'dev-1', status: 'active', state: 'online', seq, deviceStatus: 'charging' },
+    ]);
+    const one = await device.message({ n: 2 });
+    expect(one).toMatchObject({ seq: seq + 1 });
+    expect(one.skipped).toBeUndefined();
+    expect(await subscriber.event('dev-1')).toMatchObject({ seq: seq + 1, data: { n: 2 }, source: 'device' });
+    for (let n = 3; n < 50; n++) device.send({ type: 'message', data: { n } });
+    for (let n = 3; n < 50; n++) {
+      expect(await subscriber.event('dev-1')).toMatchObject({ seq: seq + n - 1, data: { n } });
+    }
+  });
+
+  it('a device that comes and goes is online and offline everywhere', async () => {
+    const subscriber = await b.subscriber('s-2');
+    const { devices } = await subscriber.subscribe('dev-2');
+    expect(devices).toMatchObject([{ device: 'dev-2', state: 'offline', lastSeen: 0, seq: 0 }]);
+    const device = await a.device('dev-2');
+    const told = await subscriber.frames.next(({ op }) => op === 'subscribed');
+    expect(told.devices).toMatchObject([{ device: 'dev-2', status: 'active' }]);
+    expect(await subscriber.event('dev-2')).toMatchObject({
+      data: { state: 'online' },
+      source: 'hub',
+      seq: 1,
+    });
+    const { seq } = await device.message('hello');
+    expect(await subscriber.event('dev-2')).toMatchObject({ data: 'hello', seq });
+    await device.close(1000);
+    expect(await subscriber.event('dev-2')).toMatchObject({ data: { state: 'offline' }, seq: seq + 1 });
+  });
+
+  it('a device that connects to another node goes on where it was', async () => {
+    const subscriber = await b.subscriber('s-3');
+    const old = await a.device('dev-3');
+    const { seq } = await old.message(1);
+    const { devices } = await subscriber.subscribe('dev-3');
+    const [{ epoch } = {}] = devices as unknown as { epoch: string }[];
+    const next = await b.device('dev-3');
+    expect(await old.closed).toMatchObject({ code: 4004 });
+    expect(await next.message(2)).toMatchObject({ seq: seq + 1 });
+    expect(await subscriber.event('dev-3')).toMatchObject({ seq: seq + 1, data: 2 });
+    const back = await a.device('dev-3');
+    expect(await next.closed).toMatchObject({ code: 4004 });
+    expect(await back.message(3)).toMatchObject({ seq: seq + 2 });
+    expect(await subscriber.event('dev-3')).toMatchObject({ seq: seq + 2, data: 3 });
+    const late = await b.subscriber('s-3b');
+    expect((await late.subscribe('dev-3')).devices).toMatchObject([{ seq: seq + 2, epoch, state: 'online' }]);
+    expect(subscriber.events('dev-3').map(({ data }) => data)).toEqual([2, 3]);
+  });
+
+  it('a filter follows the devices of every node, now and in future', async () => {
+    const here = await b.device('site.1');
+    const there = await a.device('site.2');
+    const subscriber = await b.subscriber('s-4');
+    const answer = await subscriber.ask('subscribe', ['site.*']);
+    expect(answer.filters).toEqual([{ filter: 'site.*', matched: 2 }]);
+    const entries = await subscriber.filterPages('site.*');
+    expect(entries.map(({ device }) => device).sort()).toEqual(['site.1', 'site.2']);
+    await there.message('from there');
+    expect(await subscriber.event('site.2')).toMatchObject({ data: 'from there' });
+    await here.message('from here');
+    expect(await subscriber.event('site.1')).toMatchObject({ data: 'from here' });
+    const later = await a.device('site.3');
+    const page = await subscriber.frames.next(({ op, filter }) => op === 'subscribed' && filter === 'site.*');
+    expect(page.devices).toMatchObject([{ device: 'site.3' }]);
+    await later.message('new');
+    expect(await subscriber.frames.next(({ data }) => data === 'new')).toMatchObject({ device: 'site.3' });
+  });
+
+  it('who is denied on one node gets nothing on any', async () => {
+    const device = await a.device('dev-5');
+    const subscriber = await b.subscriber('s-5');
+    await subscriber.subscribe('dev-5');
+    await device.message('before');
+    expect(await subscriber.event('dev-5')).toMatchObject({ data: 'before' });
+    const denied = await a.admin('PUT', '/v1/devices/dev-5/subscribers/s-5', { body: { status: 'deny' } });
+    expect(denied).toMatchObject({ status: 200, body: { subscriber: 's-5', status: 'deny' } });
+    expect(denied.body).not.toHaveProperty('pendingNodes');
+    const removed = await subscriber.frames.next(({ op }) => op === 'removed');
+    expect(removed).toMatchObject({ devices: ['dev-5'], code: 103 });
+    await device.message('after');
+    for (const node of [a, b]) {
+      const again = await node.subscriber('s-5-other');
+      await again.close(1000);
+    }
+    expect((await subscriber.subscribe('dev-5')).errors).toMatchObject([{ device: 'dev-5', code: 103 }]);
+    expect(subscriber.events('dev-5').map(({ data }) => data)).toEqual(['before']);
+    expect(await a.admin('DELETE', '/v1/devices/dev-5/subscribers/s-5')).toMatchObject({ status: 200 });
+    expect((await subscriber.subscribe('dev-5')).devices).toMatchObject([
+      { device: 'dev-5', state: 'online' },
+    ]);
+  });
+
+  it('access rules hold on every node', async () => {
+    const rules = [{ device: 'secret.*', subscriber: '*', access: 'deny' }];
+    expect(await a.admin('PUT', '/v1/access/rules', { body: { rules } })).toMatchObject({ status: 200 });
+    expect(await b.admin('GET', '/v1/access/rules')).toMatchObject({ body: { rules } });
+    const subscriber = await b.subscriber('s-6');
+    expect((await subscriber.subscribe('secret.1')).errors).toMatchObject([
+      { device: 'secret.1', code: 103 },
+    ]);
+    expect(await b.admin('PUT', '/v1/access/rules', { body: { rules: [] } })).toMatchObject({ status: 200 });
+    expect((await subscriber.subscribe('secret.1')).errors).toEqual([]);
+  });
+
+  it('any node answers for the devices of all', async () => {
+    const device = await a.device('dev-7');
+    const subscriber = await b.subscriber('s-7');
+    await subscriber.subscribe('dev-7');
+    const { seq } = await device.message({ n: 1 });
+    for (const node of [a, b]) {
+      expect(await node.admin('GET', '/v1/devices/dev-7')).toMatchObject({
+        status: 200,
+        body: { device: 'dev-7', state: 'online', seq, node: 'a', subscribers: { active: 1 } },
+      });
+      expect(await everything(node, '/v1/devices/dev-7/subscribers', 'subscribers')).toMatchObject([
+        { subscriber: 's-7', node: 'b', status: 'active' },
+      ]);
+      const { body } = await node.admin('GET', '/v1/devices/dev-7/events?limit=1');
+      expect(body).toMatchObject({ events: [{ seq, data: { n: 1 } }] });
+    }
+    const published = await b.admin('POST', '/v1/devices/dev-7/events', {
+      body: { type: 'message', data: 'op' },
+    });
+    expect(published).toMatchObject({ status: 200, body: { seq: seq + 1 } });
+    expect(await subscriber.frames.next(({ data }) => data === 'op')).toMatchObject({ seq: seq + 1 });
+    expect(await a.admin('GET', '/v1/subscribers/s-7')).toMatchObject({
+      body: { connected: true, node: 'b' },
+    });
+    expect(await b.admin('DELETE', '/v1/devices/dev-7')).toMatchObject({ status: 200 });
+    expect(await device.closed).toMatchObject({ code: 4009 });
+    const removed = await subscriber.frames.next(({ op }) => op === 'removed');
+    expect(removed).toMatchObject({ devices: ['dev-7'], code: 122 });
+    expect(await b.admin('GET', '/v1/devices/dev-7')).toMatchObject({ status: 404 });
+    expect(await a.admin('DELETE', '/v1/subscribers/s-7')).toMatchObject({ status: 200 });
+    expect(await subscriber.closed).toMatchObject({ code: 4005 });
+  });
+
+  it('a listing over all nodes names each device once', async () => {
+    await a.device('list-1');
+    await b.device('list-2');
+    expect(await everything(b, '/v1/devices?scope=cluster&search=list-', 'devices')).toMatchObject([
+      { device: 'list-1', node: 'a' },
+      { device: 'list-2', node: 'b' },
+    ]);
+  });
+
+  it('GET /v1/cluster names the nodes', async () => {
+    const { status, body } = await a.admin('GET', '/v1/cluster');
+    expect(status).toBe(200);
+    const { nodes } = body as { nodes: { id: string; roundTripMs: number | null }[] };
+    expect(nodes.map(({ id }) => id).sort()).toEqual(['a', 'b']);
+  });
+
+  it('last, history and since of a device on another node bring what its home keeps', async () => {
+    const device = await a.device('dev-8');
+    await device.publish({ type: 'status', status: 'idle' });
+    for (let n = 1; n <= 30; n++) device.send({ type: 'message', data: n });
+    const { seq } = await device.message('newest');
+    const last = await b.subscriber('s-8a');
+    const answer = await last.ask('subscribe', ['dev-8'], { last: true });
+    const [{ epoch } = { epoch: '' }] = answer.devices as { epoch: string }[];
+    const replayed = await last.frames.take(2, ({ replay }) => replay === true);
+    expect(replayed).toMatchObject([{ type: 'status' }, { type: 'message', data: 'newest', seq }]);
+    const some = await b.subscriber('s-8b');
+    await some.ask('subscribe', ['dev-8'], { history: 5 });
+    const five = await some.frames.take(5, ({ replay }) => replay === true);
+    expect(five.map((event) => event.seq)).toEqual([seq - 4, seq - 3, seq - 2, seq - 1, seq]);
+    const since = await b.subscriber('s-8c');
+    const recovered = await since.ask('subscribe', ['dev-8'], {
+      since: { 'dev-8': { epoch, seq: seq - 10 } },
+    });
+    expect(recovered.devices).toMatchObject([{ device: 'dev-8', recovered: true, seq }]);
+    const ten = await since.frames.take(10, ({ replay }) => replay === true);
+    expect(ten.map((event) => event.seq)).toEqual(Array.from({ length: 10 }, (_, index) => seq - 9 + index));
+    await device.message('live');
+    for (const subscriber of [last, some, since])
+      expect(await subscriber.frames.next(({ data }) => data === 'live')).toMatchObject({ seq: seq + 1 });
+    expect(since.frames.all.filter(({ op }) => op === 'gap')).toEqual([]);
+  });
+
+  it('a subscriber that connects to another node has its subscriptions, filters and pauses there', async () => {
+    const device = await a.device('dev-10');
+    await a.device('move.1');
+    const first = await a.subscriber('s-10');
+    await first.subscribe('dev-10', 'dev-10b');
+    await first.ask('pause', ['dev-10b']);
+    await first.ask('subscribe', ['move.*']);
+    await first.filterPages('move.*');
+    const second = await Subscriber.connect(b.hub.subscriberPort, '?id=s-10');
+    const welcome = await second.welcome();
+    expect(await first.closed).toMatchObject({ code: 4004 });
+    expect(welcome).toMatchObject({ resumed: ['dev-10'], resumedFilters: ['move.*'] });
+    expect(await second.list()).toMatchObject({ 'dev-10': 'active', 'dev-10b': 'inactive' });
+    await eventually('dev-10 is followed', async () => (await device.message('ping')).skipped !== true);
+    expect((await second.event('dev-10')).device).toBe('dev-10');
+  });
+
+  it('both are ready and connected', async () => {
+    for (const node of [a, b])
+      expect(await node.admin('GET', '/readyz')).toMatchObject({
+        status: 200,
+        body: { cluster: 'connected' },
+      });
+  });
+});
+
+/** All pages of a listing. */
+async function everything(node: Node, path: string, key: string): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const at: string = cursor === '' ? '' : `${path.includes('?') ? '&' : '?'}cursor=${cursor}`;
+    const { status, body } = await node.admin('GET', `${path}${at}`);
+    if (status !== 200) throw new Error(`${path}: ${status}`);
+    const page = body as { readonly cursor: string | null } & Record<string, unknown>;
+    found.push(...(page[key] as unknown[]));
+    cursor = page.cursor;
+  }
+  return found;
+}

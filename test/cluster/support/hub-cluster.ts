@@ -1,0 +1,50 @@
+/** Hubs as processes around one NATS server: each with peers that connect to it. */
+import { type AdminRequest, admin } from '../../support/admin.ts';
+import { type Env, type HubProcess, startHub } from '../../support/hub-process.ts';
+import { Device, Subscriber } from '../../support/peers.ts';
+
+/** A hub of a cluster. */
+export class Node {
+  readonly hub: HubProcess;
+  readonly name: string;
+
+  constructor(hub: HubProcess, name: string) {
+    this.hub = hub;
+    this.name = name;
+  }
+
+  /** A device that was welcomed. */
+  async device(id: string, query = ''): Promise<Device> {
+    const device = await Device.connect(this.hub.devicePort, `?id=${id}${query}`);
+    await device.welcome();
+    return device;
+  }
+
+  /** A subscriber that was welcomed. */
+  async subscriber(id: string, query = ''): Promise<Subscriber> {
+    const subscriber = await Subscriber.connect(this.hub.subscriberPort, `?id=${id}${query}`);
+    await subscriber.welcome();
+    return subscriber;
+  }
+
+  admin(method: string, path: string, request?: AdminRequest): ReturnType<typeof admin> {
+    return admin(this.hub.adminPort, method, path, request);
+  }
+}
+
+/** Short enough that a test of lost nodes does not take long, long enough for a busy host. */
+const TIMEOUT_MS = 3000;
+
+export async function startNode(url: string, name: string, env: Env = {}): Promise<Node> {
+  const hub = await startHub(
+    {
+      DAT_CLUSTER_NATS_URL: url,
+      DAT_NODE_ID: name,
+      DAT_CLUSTER_NODE_TIMEOUT_MS: String(TIMEOUT_MS),
+      DAT_DEVICE_LEAVE_GRACE_MS: '1000',
+      ...env,
+    },
+    { withinMs: 40_000 },
+  );
+  return new Node(hub, name);
+}

@@ -1,0 +1,85 @@
+/** Debian's nats-server with JetStream in a folder of the test's own; it ends with the test process at the latest. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { eventually } from '../../support/eventually.ts';
+import { freePort } from '../../support/free-ports.ts';
+import { programPath } from '../../support/programs.ts';
+
+export const natsServerPath = programPath('nats-server');
+
+export class NatsServer {
+  readonly port: number;
+  readonly #folder: string;
+  readonly #config: string;
+  #child: ChildProcess | undefined;
+  #guard: ChildProcess | undefined;
+  output = '';
+
+  private constructor(port: number, folder: string, config: string) {
+    this.port = port;
+    this.#folder = folder;
+    this.#config = config;
+  }
+
+  /** @param config more lines for its configuration file; `JetStream` is on unless it says otherwise */
+  static async start(folder: string, config = '', port?: number): Promise<NatsServer> {
+    const server = new NatsServer(port ?? (await freePort()), folder, config);
+    await server.start();
+    return server;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  async start(): Promise<void> {
+    const file = join(this.#folder, `nats-${this.port}.conf`);
+    const store = join(this.#folder, `jetstream-${this.port}`);
+    const jetstream = this.#config.includes('jetstream') ? '' : `jetstream { store_dir: "${store}" }\n`;
+    writeFileSync(file, `listen: "127.0.0.1:${this.port}"\n${jetstream}${this.#config}\n`);
+    const child = spawn(natsServerPath ?? 'nats-server', ['-c', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text;
+      });
+    }
+    this.#child = child;
+    this.#guard = spawn('sh', ['-c', `read -r _; kill -9 ${child.pid}`], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    await eventually('nats-server listens', () => listens(this.port));
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child?.kill(name);
+  }
+
+  /** SIGKILL: as a power cut, but for what the kernel has. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    this.#child = undefined;
+    this.#guard?.kill('SIGKILL'); // first of all: the pid may soon be another's
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('data', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
