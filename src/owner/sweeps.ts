@@ -252,8 +252,10 @@ export class Sweeps {
       return;
     }
     this.#countMatches(sweep, device, before);
+    const isAsked = session !== NONE || restarting.has(input);
+    const isNamedByFilter = isAsked && this.#isNamedByFilter(sweep.subscriber, row, device);
     // What filters follow comes back in their pages.
-    if (registry.isFiltered(row) && restarting.has(input)) {
+    if (isNamedByFilter && restarting.has(input)) {
       if (input === 'reconnect' && !this.#deps.filters.follow(sweep.subscriber, device)) lost.push(row);
       return;
     }
@@ -267,7 +269,7 @@ export class Sweeps {
     const isResumed = input === 'reconnect' && after === RowState.active;
     const isChanged = isSubscribed(before) && statusOf(after) !== statusOf(before);
     const isNamed = request !== undefined || isResumed || isChanged;
-    if (session !== NONE && isNamed && !registry.isFiltered(row)) {
+    if (session !== NONE && isNamed && !isNamedByFilter) {
       subscriptions.describe(page, device, after);
     }
     if (isResumed || after !== before) page.change(row, after);
@@ -287,8 +289,16 @@ export class Sweeps {
     if (waiting !== RowState.disconnected || (input === 'expireHeld' && before !== waiting)) return;
     const after = input === 'hold' ? waiting : nextRowState(before, 'expire', subscriptions.outlives(row));
     const device = registry.subscriptions.rows.device[row]!;
-    if (!registry.isFiltered(row)) subscriptions.describe(page, device, after);
+    const subscriber = registry.subscriptions.rows.subscriber[row]!;
+    if (!this.#isNamedByFilter(subscriber, row, device)) subscriptions.describe(page, device, after);
     page.change(row, after);
+  }
+
+  /** Whether a filter speaks for the row. Of a paused one's, those speak for themselves that were resumed one by one. */
+  #isNamedByFilter(subscriber: number, row: number, device: number): boolean {
+    const { filters } = this.#deps.registry;
+    if (!this.#deps.registry.isFiltered(row)) return false;
+    return filters.strongestState(subscriber, this.#deps.registry.deviceId(device)) !== RowState.paused;
   }
 
   #send(sweep: Sweep, page: Page, more: boolean): void {

@@ -1,7 +1,7 @@
 /** Devices and subscribers come, go, are lost and are forgotten. */
 import type { Outcome } from './commands.ts';
 import { ask, gain, tellPage } from './follows.ts';
-import { type Device, isSubscription, type World } from './world.ts';
+import { type Device, isSubscription, type Pair, type World } from './world.ts';
 
 const EXPIRED_DEVICE = 123;
 
@@ -67,7 +67,9 @@ export function connect(world: World, id: string, hold: boolean): Outcome {
   subscriber.connected = true;
   const kept = world.pairsOf({ subscriber: id }).filter(({ state }) => state === 'disconnected');
   const filters = [...subscriber.filters].filter(([, { state }]) => state === 'disconnected');
-  const resumed = kept.filter(({ own }) => own !== undefined).map(({ device }) => device);
+  const isPaged = ({ device, own }: Pair): boolean =>
+    own === undefined && world.filtersOn(device, id).some(([, { state }]) => state === 'disconnected');
+  const resumed = kept.filter((pair) => !isPaged(pair)).map(({ device }) => device);
   const outcome = { closes, resumed, resumedFilters: filters.map(([name]) => name) };
   if (hold) return outcome;
   for (const pair of kept) pair.state = 'active';

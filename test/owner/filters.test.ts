@@ -71,6 +71,19 @@ describe('several follows of one device', () => {
   });
 });
 
+describe('a device that was resumed beneath a paused filter', () => {
+  it('is named and active when its subscriber is back', () => {
+    const { hub, session } = following();
+    hub.ask(session, 'pause', ['dev-*']);
+    hub.ask(session, 'resume', ['dev-1']);
+    hub.disconnect(session);
+    hub.received();
+    hub.connect('s');
+    expect(framesOf(hub)[0]).toMatchObject({ op: 'welcome', resumed: ['dev-1'] });
+    expect(hub.status('dev-1', 's')).toBe('active');
+  });
+});
+
 describe('an allow by an operator', () => {
   it.each([
     ['a rule', { rules: [deny('dev-1')] }],
