@@ -16,7 +16,7 @@ const ADMIN_TOKEN = 'for-operators';
 /** Of a run, where neither their number nor a time is given. */
 const COMMANDS = 120;
 /** Where timers are short, whatever is to expire is waited for. */
-const TIMED_COMMANDS = 40;
+const TIMED_COMMANDS = 25;
 
 const plain: Terms = {
   history: false,
