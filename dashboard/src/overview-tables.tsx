@@ -21,7 +21,7 @@ export function Tables({ figures, first }: { figures: LiveFigures; first: LiveFi
 
 function Threads({ figures }: { figures: LiveFigures }) {
   const { threads, workerRestarts } = figures;
-  const restarts = Object.values(workerRestarts).reduce((sum, count) => sum + count, 0);
+  const restarts = Object.values(workerRestarts).reduce<number>((sum, count) => sum + (count ?? 0), 0);
   return (
     <Panel title="Threads" note={restarts === 0 ? undefined : `${integer(restarts)} restarts`}>
       <Table label="Threads" columns={threadColumns} empty="No threads." isEmpty={threads.length === 0}>

@@ -1,4 +1,5 @@
 /** Who may ask: the page a browser came from, and the bearer token. Runs before anything of a request is read. */
+
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { bearerOf } from '../access/bearer.ts';
@@ -7,13 +8,7 @@ import { originAllowed } from '../wire/origin.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, quote } from './errors.ts';
 import { isNodeCall } from './nodes.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Answered without a token: a file that is the same for everyone. */
-    holdsNoSecret?: true;
-  }
-}
+import type {} from './request-types.ts';
 
 /** Orchestrators and load balancers ask these without a token. */
 export const openPaths: ReadonlySet<string> = new Set(['/livez', '/readyz']);

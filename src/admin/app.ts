@@ -1,10 +1,12 @@
 /** The HTTP application that the routes register on: JSON only, bodies and paths of bounded length, schemas by zod. */
+
 import Fastify, { type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { depthOf, lookAtJson } from '../json-text.ts';
 import { JSON_DEPTH_MAX } from '../wire/json-scan.ts';
 import type { AdminOptions } from './deps.ts';
 import { AdminError, errorBody, errorStatuses, quote, refuseClient } from './errors.ts';
+import type {} from './request-types.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
 /** A client that has not sent its whole request, or the head of one, by then loses its connection. */
@@ -16,19 +18,6 @@ const TIMEOUTS_EVERY_MS = 1000;
 const CONNECTIONS_MAX = 512;
 /** Longer than any id with every character percent-encoded: ids that are too long get their own answer. */
 const PATH_ID_CHARACTERS_MAX = 2048;
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The body's `data` goes to devices' subscribers as it was written; only the hub's own keys are looked at. */
-    keepsData?: true;
-  }
-  interface FastifyRequest {
-    /** The text of the body's `data`, '' where it has none; only with `keepsData`. */
-    dataText: string;
-    /** The body as it was written, for another node. */
-    bodyText: string;
-  }
-}
 
 export function createApp(tls: AdminOptions['tls']) {
   const times = {

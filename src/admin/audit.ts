@@ -2,19 +2,12 @@
  * Tells who did what: every request that may change something, and every request that was not let in. After the answer,
  * so that its result is known; never what a secret or a payload is.
  */
+
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { OperatorAction, RefusedRequest } from '../supervise/activity.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Who asks, once that is known: a token's subject, `admin token` or `anyone`. */
-    operator: string;
-    /** Why the request was refused, '' where it was not. */
-    refusal: string;
-  }
-}
+import type {} from './request-types.ts';
 
 /** Only look at things. */
 const looks: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);

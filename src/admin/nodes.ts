@@ -2,6 +2,7 @@
  * Routes that concern a device or subscriber of another node run there: the request is sent on as it is, and answered
  * with what the other node answers. On main.
  */
+
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CallAnswer } from '../cluster/host.ts';
@@ -9,13 +10,7 @@ import { Home } from '../presence/columns.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Whose node the route runs on. */
-    runsAt?: 'device' | 'subscriber';
-  }
-}
+import type {} from './request-types.ts';
 
 /** Marks a request that comes from another node; nobody outside of this process knows its value. */
 const HEADER = 'dat-node-call';

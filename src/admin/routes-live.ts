@@ -1,4 +1,5 @@
 /** The live stream and the live lists, read by the dashboard. */
+
 import { randomUUID } from 'node:crypto';
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { AdminApp } from './app.ts';
@@ -7,14 +8,8 @@ import type { LiveStreams } from './live.ts';
 import type { LiveLists } from './live-lists.ts';
 import { LIVE_STREAM_HEADER } from './live-names.ts';
 import { liveList, liveListQuery, liveQuery, liveStream, liveSubject, streamPath } from './live-schemas.ts';
+import type {} from './request-types.ts';
 import { answers, noQuery } from './schemas.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Changes only what whoever asks is shown: no action of an operator. */
-    changesOwnView?: true;
-  }
-}
 
 const headers = {
   'content-type': 'text/event-stream; charset=utf-8',

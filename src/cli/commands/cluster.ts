@@ -14,32 +14,40 @@ export const register: Register = (dat) => {
 };
 
 interface Node {
-  readonly node: string;
+  readonly id: string;
   readonly version: string;
   /** Wall-clock ms. */
-  readonly startedAt: number;
+  readonly started: number;
   readonly devices: number;
   readonly subscribers: number;
   readonly eventsPerSecond: number;
+  readonly draining: boolean;
   /** null for the node that was asked. */
   readonly roundTripMs: number | null;
 }
 
+interface Cluster {
+  /** `disconnected`: the nodes are those that were known when NATS went away. */
+  readonly state: string;
+  readonly nodes: readonly Node[];
+}
+
 async function cluster(options: HubOptions & JsonOption): Promise<void> {
   const admin = new Admin(options);
-  const { nodes } = await admin.ask<{ readonly nodes: readonly Node[] }>('GET', '/v1/cluster');
+  const { state, nodes } = await admin.ask<Cluster>('GET', '/v1/cluster');
   if (options.json) {
     for (const node of nodes) jsonLine(node);
     return;
   }
   const cells = nodes.map((node) => [
-    node.node,
+    node.draining ? `${node.id} (draining)` : node.id,
     node.version,
-    duration(Math.max(0, admin.now() - node.startedAt)),
+    duration(Math.max(0, admin.now() - node.started)),
     String(node.devices),
     String(node.subscribers),
     node.eventsPerSecond.toFixed(0),
     node.roundTripMs === null ? 'asked' : `${node.roundTripMs.toFixed(1)} ms`,
   ]);
+  if (state !== 'connected') line(`cluster: ${state}`);
   line(table(['NODE', 'VERSION', 'UP', 'DEVICES', 'SUBSCRIBERS', 'EVENTS/S', 'ROUND TRIP'], cells));
 }
