@@ -2,7 +2,6 @@
 import type { Wishes } from './commands.ts';
 import {
   ALL_TYPES,
-  ANSWER,
   type Device,
   type EventType,
   type Pair,
@@ -56,8 +55,7 @@ export function begin(
     recover(world, pair, via, since);
     return;
   }
-  // Whether the page of a filter names a device that the same request names by id, the contract leaves open.
-  world.tellEntry(pair, via, wasActive && via !== ANSWER ? { optional: true } : {});
+  world.tellEntry(pair, via);
   const device = world.device(pair.device);
   const kept = keptOf(world, device);
   const { last = false, history, types = ALL_TYPES } = wishes;
