@@ -102,7 +102,7 @@ export function recover(world: World, id: string): Outcome {
   const since = Object.fromEntries(
     asked.flatMap(({ device }) => {
       const position = positions.get(device);
-      return position === undefined ? [] : [[device, position]];
+      return position === undefined || !world.toldEpochs.has(position.epoch) ? [] : [[device, position]];
     }),
   );
   const answer = again.length === 0 ? {} : ask(world, id, 'subscribe', again, {}, since);

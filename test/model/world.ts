@@ -115,6 +115,8 @@ export class World {
   readonly #pairs = new Map<string, Pair>();
   rules: readonly Rule[] = [];
   #epochs = 0;
+  /** Numberings that entries have told of: operators can subscribe somebody who is told of none. */
+  readonly toldEpochs = new Set<number>();
   #told = new Map<string, Told[]>();
 
   constructor(terms: Terms) {
@@ -290,6 +292,7 @@ export class World {
   ): void {
     const { state, seq, status, epoch } = this.device(pair.device);
     const isActive = pair.state === 'active';
+    if (more.optional !== true && this.isConnected(pair.subscriber)) this.toldEpochs.add(epoch);
     if (more.optional !== true && isActive)
       this.subscriber(pair.subscriber).positions.set(pair.device, { epoch, seq });
     this.tell(pair.subscriber, {
