@@ -111,9 +111,11 @@ const filterOps: Readonly<Record<Ask, FilterOp>> = {
     const ids = [...world.devices.values()]
       .filter(({ id, known }) => known && id.startsWith(prefix) && world.mayFollow(id, subscriber))
       .map(({ id }) => id);
+    const isRecovery = since.size > 0;
     const tell = (): void => {
       for (const id of ids) {
-        begin(world, activate(world, id, subscriber), name, { types, ...wishes }, since.get(id));
+        const begun = activate(world, id, subscriber);
+        begin(world, begun, name, { types, ...wishes }, since.get(id), isRecovery);
         since.delete(id);
       }
     };

@@ -50,12 +50,14 @@ export function begin(
   via: string,
   wishes: Wishes,
   since?: Position,
+  isRecovery = false,
 ): void {
   if (since !== undefined) {
     recover(world, pair, via, since);
     return;
   }
-  world.tellEntry(pair, via);
+  // Which of the filters that are recovered together is the one that recovers a device, the contract leaves open.
+  world.tellEntry(pair, via, wasActive && isRecovery ? { optional: true } : {});
   const device = world.device(pair.device);
   const kept = keptOf(world, device);
   const { last = false, history, types = ALL_TYPES } = wishes;
