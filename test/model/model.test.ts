@@ -14,9 +14,9 @@ import type { Terms } from './world.ts';
 const { MODEL_SECONDS, MODEL_SEED = testSeed(), MODEL_COMMANDS } = process.env;
 const ADMIN_TOKEN = 'for-operators';
 /** Of a run, where neither their number nor a time is given. */
-const COMMANDS = 120;
+const COMMANDS = 100;
 /** Where timers are short, whatever is to expire is waited for. */
-const TIMED_COMMANDS = 25;
+const TIMED_COMMANDS = 16;
 
 const plain: Terms = {
   history: false,
