@@ -8,8 +8,9 @@ import {
   withoutEntry,
 } from '../../src/cluster/bucket-entries.ts';
 import type { OperatorChange } from '../../src/cluster/host.ts';
+import { isId } from '../../src/wire/id.ts';
 
-const id = fc.stringMatching(/^[A-Za-z0-9._:~-]{1,128}$/);
+const id = fc.stringMatching(/^[A-Za-z0-9._:~-]{1,128}$/).filter(isId);
 const access = fc.constantFrom('allow' as const, 'deny' as const);
 const change: fc.Arbitrary<OperatorChange> = fc.oneof(
   fc.record({ kind: fc.constant('pair' as const), device: id, subscriber: id, access }),

@@ -15,9 +15,10 @@ import {
   viewsOf,
   writeHead,
 } from '../../src/cluster/wire.ts';
+import { isId } from '../../src/wire/id.ts';
 import { BatchWriter } from './support/batches.ts';
 
-const id = fc.stringMatching(/^[A-Za-z0-9._:~-]{1,128}$/);
+const id = fc.stringMatching(/^[A-Za-z0-9._:~-]{1,128}$/).filter(isId);
 const every = record(99, {
   count: 'count',
   time: 'time',
