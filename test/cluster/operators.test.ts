@@ -205,7 +205,7 @@ describe.skipIf(natsServerPath === undefined)('the bucket of what operators set 
     a.isConnected = false;
     expect(await a.operators.change([deny('dev-1', 's-1')])).toMatchObject({ ok: false });
     a.isConnected = true;
-    server.signal('SIGSTOP');
+    await server.freeze();
     expect(await a.operators.change([deny('dev-1', 's-1')])).toMatchObject({ ok: false });
     server.signal('SIGCONT');
   });

@@ -1,7 +1,7 @@
 /** Debian's nats-server with JetStream in a folder of the test's own; it ends with the test process at the latest. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from '../../support/eventually.ts';
@@ -59,6 +59,14 @@ export class NatsServer {
 
   signal(name: NodeJS.Signals): void {
     this.#child?.kill(name);
+  }
+
+  /** Stops it with SIGSTOP, and waits until it does nothing any more. */
+  async freeze(): Promise<void> {
+    this.signal('SIGSTOP');
+    const isStopped = (): boolean =>
+      / T /.test(readFileSync(`/proc/${this.#child?.pid}/stat`, 'latin1').replace(/^.*\)/, ''));
+    await eventually('nats-server stands still', isStopped);
   }
 
   /** SIGKILL: as a power cut, but for what the kernel has. */
