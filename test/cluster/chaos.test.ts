@@ -9,7 +9,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { OperatorChange } from '../../src/cluster/host.ts';
 import { eventually } from '../support/eventually.ts';
-import { freshSeed, Random } from '../support/random.ts';
+import { Random } from '../support/random.ts';
+import { testSeed } from '../support/seed.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { LinkProxy } from './support/link-proxy.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
@@ -17,7 +18,7 @@ import type { NodeState } from './support/node-main.ts';
 import { NodeProcess } from './support/node-process.ts';
 import { checkOrder, PER_CONNECTION, positionOf } from './support/order.ts';
 
-const { CLUSTER_CHAOS_SECONDS = 12, CLUSTER_CHAOS_SEED = freshSeed() } = process.env;
+const { CLUSTER_CHAOS_SECONDS = 12, CLUSTER_CHAOS_SEED = testSeed() } = process.env;
 const TIMEOUT_MS = 2000;
 const SETTLE_MS = 40_000;
 const DEVICES = ['dev-0', 'dev-1', 'dev-2', 'dev-3', 'dev-4', 'dev-5'];
