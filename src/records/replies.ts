@@ -57,7 +57,7 @@ const filterPage = record(14, {
 /** The first listener of a device came, or its last one went. */
 const interest = record(15, { session: 'u32' });
 /** The peer is to be pinged: whether it answers decides where its home is. */
-const probe = record(16, { session: 'u32' });
+const probe = record(25, { session: 'u32' });
 
 /** An MQTT client has its id. `present`: there was a session, which kept this. */
 const registered = record(20, { session: 'u32', present: 'flag', kept: 'text' });
