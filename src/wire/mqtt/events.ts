@@ -6,6 +6,7 @@
  * as `{"status":…,"data":…}`, and what the hub says of a device as the `data` of that event.
  */
 import { EventType } from '../events.ts';
+import { put, putRange, putString } from '../put.ts';
 import { PacketType, Property, putVarint, type Version, varintBytes } from './constants.ts';
 import { Kind } from './templates.ts';
 import type { TopicLayout } from './topics.ts';
@@ -55,7 +56,6 @@ const encoder = new TextEncoder();
 const STATUS = encoder.encode('{"status":');
 const DATA = encoder.encode(',"data":');
 const NULL = encoder.encode('null');
-const HEX = encoder.encode('0123456789abcdef');
 const RETAIN = 1;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -196,26 +196,6 @@ function putPayload(
   return at;
 }
 
-/** Up to here a loop beats `set`. */
-const COPY_BY_LOOP_BYTES_MAX = 64;
-
-function put(out: Uint8Array, at: number, bytes: Uint8Array): number {
-  const { length } = bytes;
-  if (length > COPY_BY_LOOP_BYTES_MAX) out.set(bytes, at);
-  else for (let i = 0; i < length; i++) out[at + i] = bytes[i]!;
-  return at + length;
-}
-
-function putRange(out: Uint8Array, at: number, source: Uint8Array, start: number, end: number): number {
-  if (end - start > COPY_BY_LOOP_BYTES_MAX) {
-    out.set(source.subarray(start, end), at);
-  } else {
-    const shift = at - start;
-    for (let i = start; i < end; i++) out[i + shift] = source[i]!;
-  }
-  return at + end - start;
-}
-
 /** Bytes of the JSON string that `putString` writes. */
 function stringBytes(source: Uint8Array, start: number, end: number): number {
   let bytes = 2 + end - start;
@@ -225,30 +205,4 @@ function stringBytes(source: Uint8Array, start: number, end: number): number {
     else if (byte === QUOTE || byte === BACKSLASH) bytes += 1;
   }
   return bytes;
-}
-
-/** Writes UTF-8 text as a JSON string. */
-function putString(out: Uint8Array, offset: number, source: Uint8Array, start: number, end: number): number {
-  let at = offset;
-  out[at++] = QUOTE;
-  for (let i = start; i < end; i++) {
-    const byte = source[i]!;
-    if (byte < 0x20) {
-      at = putEscape(out, at, byte);
-    } else {
-      if (byte === QUOTE || byte === BACKSLASH) out[at++] = BACKSLASH;
-      out[at++] = byte;
-    }
-  }
-  out[at++] = QUOTE;
-  return at;
-}
-
-function putEscape(out: Uint8Array, at: number, byte: number): number {
-  out[at] = BACKSLASH;
-  out[at + 1] = 0x75;
-  out[at + 2] = out[at + 3] = 0x30;
-  out[at + 4] = HEX[byte >> 4]!;
-  out[at + 5] = HEX[byte & 15]!;
-  return at + 6;
 }
