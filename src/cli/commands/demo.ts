@@ -14,7 +14,7 @@ export const register: Register = (dat) => {
   dat
     .command('demo')
     .helpGroup(Group.hub)
-    .summary('run a hub with devices and subscribers, to look at')
+    .summary('run a hub with simulated devices and subscribers')
     .description(
       'Run a hub, a fleet of devices and subscribers that follow it, all on loopback, and print the address of the ' +
         'dashboard. Where the default ports are in use, the hub takes free ones.',
@@ -22,7 +22,7 @@ export const register: Register = (dat) => {
     .option('--devices <count>', 'number of devices', countFrom(1, DEVICES_MAX), 50)
     .option('--rate <events>', 'events per second of each device, on average', numberFrom(0, RATE_MAX), 2)
     .option('--subscribers <count>', 'number of subscribers', countFrom(0, SUBSCRIBERS_MAX), 12)
-    .option('--seconds <seconds>', 'how long; 0 is until Ctrl-C', numberFrom(0), 0)
+    .option('--seconds <seconds>', 'how long to run; 0 means until Ctrl-C', numberFrom(0), 0)
     .addHelpText('after', examples('dat demo', 'DAT_ADMIN_PORT=8080 dat demo --devices 500 --rate 5'))
     .action(demo);
 };
