@@ -45,8 +45,11 @@ describe('the chart', () => {
 
   it('gives everything that it creates the name that was asked for', () => {
     for (const template of templates.filter((path) => !path.endsWith('_helpers.tpl'))) {
-      const names = [...read(template).matchAll(/^ {0,2}(?:name|serviceName): (.+)$/gm)].map(([, name]) => name);
-      for (const name of names) expect(name, template).toMatch(/^\{\{ include "dat\.fullname" \. \}\}(-\w+)?$/);
+      const names = [...read(template).matchAll(/^ {0,2}(?:name|serviceName): (.+)$/gm)].map(
+        ([, name]) => name,
+      );
+      for (const name of names)
+        expect(name, template).toMatch(/^\{\{ include "dat\.fullname" \. \}\}(-\w+)?$/);
     }
     expect(text.match(/\.Release\.Name\b(?!space)/g)).toHaveLength(2); // in the helpers
   });

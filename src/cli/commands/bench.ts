@@ -75,7 +75,10 @@ function withMore(command: Command): Command {
     )
     .option('--binary', 'subscribers ask for the binary encoding')
     .option('--batch', 'subscribers ask for batches')
-    .option('--key-file <path>', 'a private key that signs a token for each peer; default: the secret in DAT_AUTH_JWT_SECRET')
+    .option(
+      '--key-file <path>',
+      'a private key that signs a token for each peer; default: the secret in DAT_AUTH_JWT_SECRET',
+    )
     .option('--max-p50 <ms>', 'threshold: the median latency', numberFrom(0))
     .option('--max-p99 <ms>', 'threshold: the 99th percentile', numberFrom(0))
     .option('--max-lost <deliveries>', 'threshold: deliveries that never arrive', countFrom(0), 0)
@@ -90,7 +93,12 @@ function withMore(command: Command): Command {
       RATE_MAX,
     )
     .option('--compare <file>', 'compare with the output of an earlier --json')
-    .option('--tolerance <percent>', 'with --compare: a change up to this size counts as equal', numberFrom(0), 25)
+    .option(
+      '--tolerance <percent>',
+      'with --compare: a change up to this size counts as equal',
+      numberFrom(0),
+      25,
+    )
     .option('--html <file>', 'write a report as an HTML page')
     .addOption(jsonOption());
 }

@@ -19,7 +19,10 @@ export const register: Register = (dat) => {
   withFleet(withHub(dat.command('simulate').helpGroup(Group.peer), 'device'))
     .summary('simulate a fleet of devices')
     .description('Simulate a fleet of devices with changing statuses, drop-outs and noise.')
-    .option('--mqtt [url]', 'connect over MQTT to this address; without one, over WebSocket to the device listener')
+    .option(
+      '--mqtt [url]',
+      'connect over MQTT to this address; without one, over WebSocket to the device listener',
+    )
     .addHelpText(
       'after',
       examples(
