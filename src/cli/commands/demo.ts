@@ -1,5 +1,6 @@
 /** `dat demo`: a hub, a fleet and subscribers on loopback, with the dashboard. */
 import { countFrom, examples, Group, numberFrom, type Register } from '../command.ts';
+import { environment } from '../connection.ts';
 import { openAudience } from '../demo/audience.ts';
 import { startDemoHub } from '../demo/hub.ts';
 import { demoPorts } from '../demo/ports.ts';
@@ -46,8 +47,10 @@ async function demo(options: DemoOptions): Promise<void> {
   const subscriberUrl = new URL(`ws://127.0.0.1:${hub.subscriberPort}`);
   line(`dashboard     http://127.0.0.1:${hub.adminPort}/`);
   line(`devices       ${options.devices}, ${options.subscribers} subscribers follow them`);
-  line(`follow one    dat watch demo-001 --subscriber-url ${subscriberUrl.origin}`);
-  line(`in a terminal dat top --admin-url http://127.0.0.1:${hub.adminPort}`);
+  // Who started the demo through npm may have no "dat" on the path; npx finds the one that npm started.
+  const dat = environment('npm_lifecycle_event') === '' ? 'dat' : 'npx dat';
+  line(`follow one    ${dat} watch ${fleetIds(fleet)[0]} --subscriber-url ${subscriberUrl.origin}`);
+  line(`in a terminal ${dat} top --admin-url http://127.0.0.1:${hub.adminPort}`);
   line('stop          Ctrl-C');
   try {
     if (stop.aborted) return;
