@@ -151,6 +151,17 @@ export const shapes: readonly Shape[] = [
   },
 ];
 
+/** The same load, with the events of each millisecond all due at its start: as of devices that share a clock. */
+function inBursts(shape: Shape): Shape {
+  return { ...shape, name: `${shape.name}-bursts`, about: `${shape.about}; in bursts`, burstMs: 1 };
+}
+
+/** Each load, and each that has events in bursts too. */
+export const playable: readonly Shape[] = [
+  ...shapes,
+  ...shapes.filter(({ rate }) => rate > 0).map((shape) => inBursts(shape)),
+];
+
 /** Small forms of the loads for a check of results, not of times. */
 export const smokeShapes: readonly Shape[] = [
   {
