@@ -35,8 +35,8 @@ export interface Disturbance {
   readonly filterOver?: number;
 }
 
-/** Some eight to ten seconds after its start V8 tidies up what the start left: of a light load a good part. */
-const TIDY_MS = 12_000;
+/** Some eight to sixteen seconds after its start V8 tidies up what the start left: of a light load a good part. */
+const TIDY_MS = 20_000;
 const board = { devices: 2000, rate: 20, subscribers: 100, following: 200 } as const;
 const wall = {
   devices: 15_000,

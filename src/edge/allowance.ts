@@ -62,8 +62,8 @@ export class Allowance {
     this.#windowCost += cost;
     const { perSecond, burst } = this.#rate;
     const after = this.#after(cost, nowMs);
-    const owed = cost > burst ? ((cost - burst) / perSecond) * 1e3 : 0;
-    if (after - owed - nowMs - (burst / perSecond) * 1e3 > 0) return false;
+    const needed = cost > burst ? this.#after(burst, nowMs) : after;
+    if (needed - nowMs - (burst / perSecond) * 1e3 > 0) return false;
     this.fullAtMs = after;
     return true;
   }

@@ -140,9 +140,12 @@ export class Publisher {
     return Atomics.load(rows.waiting, slot) === 0 && !isOwnerAway();
   }
 
+  /** Whether nobody listens, here or on another node. */
   #isUnheard(slot: number): boolean {
     const { rows } = this.#deps.presence.devices;
-    return slot !== NONE && Atomics.load(rows.active, slot) === 0 && Atomics.load(rows.home, slot) === Home.here;
+    return (
+      slot !== NONE && Atomics.load(rows.active, slot) === 0 && Atomics.load(rows.home, slot) === Home.here
+    );
   }
 
   #skip(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame): void {
