@@ -169,13 +169,11 @@ function EventRow({ event }: { event: Shown }) {
   return (
     <tr class={event.isKept ? 'kept' : ''}>
       <td class="nowrap">{isOld ? dateTime(event.at) : clockTimeMs(event.at)}</td>
-      <td>
-        <span class="nowrap">{event.isFromHub ? `hub ${event.type}` : event.type}</span>
-        {event.status === undefined ? null : <b class="text"> {event.status}</b>}
-      </td>
+      <td class="nowrap">{event.isFromHub ? `hub ${event.type}` : event.type}</td>
       <td class="minor">{event.priority}</td>
       <td class="number minor nowrap">{bytes(event.bytes)}</td>
       <td class="data">
+        {event.status === undefined ? null : <b>{event.status} </b>}
         <Data event={event} />
       </td>
     </tr>

@@ -152,7 +152,7 @@ describe.skipIf(!hasChromium)('the page of a device', () => {
       'messagenormal16 B{"live": [1, 2]}',
       'messagenormal7 B{"n":4}',
       'hub statushigh18 B{"state":"online"}',
-      'status idlehigh0 B',
+      'statushigh0 Bidle ',
       'messagelow2 Bbinary AP8=',
     ]);
   });
