@@ -14,6 +14,10 @@ set_tcp_nodelay true
 log_type error
 `;
 
+/** This version does not start with WebSocket listeners alone. */
+const MOSQUITTO_WEBSOCKET_CONF = (port: number, folder: string): string => `listener 0 ${folder}/socket
+${MOSQUITTO_CONF(port).replace('\n', '\nprotocol websockets\n')}`;
+
 const NATS_CONF = (port: number): string => `host: 127.0.0.1
 port: ${port}
 max_connections: 64K
@@ -92,6 +96,15 @@ export const mosquitto = broker({
   command: 'mosquitto',
   wire: 'mqtt',
   config: MOSQUITTO_CONF,
+  args: (file) => ['-c', file],
+});
+
+/** The same broker and the same packets over WebSocket. */
+export const mosquittoWebSocket = broker({
+  name: 'mosquitto-ws',
+  command: 'mosquitto',
+  wire: 'mqtt-websocket',
+  config: MOSQUITTO_WEBSOCKET_CONF,
   args: (file) => ['-c', file],
 });
 

@@ -1,7 +1,7 @@
 /** The wires by name: a generator's process is told a name. */
 import { websocketWires } from '../../../src/cli/bench/wires/websocket.ts';
 import type { Wires } from '../../../src/cli/bench/wires/wire.ts';
-import { mqttWire } from './mqtt.ts';
+import { mqttWebSocketWire, mqttWire } from './mqtt.ts';
 import { natsWire } from './nats.ts';
 import { nchanWire } from './nchan.ts';
 import { socketIoWire } from './socket-io.ts';
@@ -10,6 +10,7 @@ export const wires = {
   ...websocketWires,
   'socket.io': socketIoWire,
   mqtt: mqttWire,
+  'mqtt-websocket': mqttWebSocketWire,
   nats: natsWire,
   nchan: nchanWire,
 } as const satisfies Wires;

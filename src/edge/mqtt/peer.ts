@@ -29,8 +29,8 @@ import { MqttFollows } from './follows.ts';
 import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
 import { closeReasonOf, connectRefusalOf, countersOf, roleOf } from './refusals.ts';
-import { MqttRoles } from './roles.ts';
-import type { Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
+import { type MqttRole, MqttRoles } from './roles.ts';
+import type { Client, MqttDeviceSession } from './sessions.ts';
 import { Unanswered } from './unanswered.ts';
 
 export class MqttPeer implements MqttHost, Client {
@@ -85,6 +85,11 @@ export class MqttPeer implements MqttHost, Client {
         if (subscriber?.closing === false) deps.edge.deliverer.retained.send(subscriber, devices);
       },
     });
+  }
+
+  /** It may speak for many devices. */
+  get isGateway(): boolean {
+    return this.#roles?.gateway !== undefined;
   }
 
   // The transport
@@ -146,13 +151,6 @@ export class MqttPeer implements MqttHost, Client {
     const keptMs = this.#deps.edge.settings.subscriberRemoveAfterMs;
     this.#left = { isClean: false, kept: this.#kept, keptMs };
     this.#finish();
-  }
-
-  /** See `Client`. */
-  closeDevice(device: MqttDeviceSession, close: CloseEntry): void {
-    const { gateway } = this.#roles!;
-    if (gateway === undefined) this.close(close);
-    else gateway.close(device, close);
   }
 
   // The owner
@@ -268,7 +266,7 @@ export class MqttPeer implements MqttHost, Client {
   }
 
   /** Opens the roles that it starts with. */
-  #start({ asDevice, will, version }: JoinRequest): void {
+  #start({ asDevice, asGateway, will, version }: JoinRequest): void {
     const { edge } = this.#deps;
     const roles = new MqttRoles({
       edge,
@@ -279,6 +277,7 @@ export class MqttPeer implements MqttHost, Client {
       sayWill: (session, its) => this.#peers.sayWill(session, its),
     });
     this.#roles = roles;
+    if (asGateway) roles.becomeGateway();
     if (asDevice) roles.becomeDevice();
     if (will !== undefined) roles.setWill(will);
     if (this.#kept !== undefined && this.#peers.followsDevices(this.#kept)) roles.becomeSubscriber(true);
@@ -311,7 +310,7 @@ export class MqttPeer implements MqttHost, Client {
     this.#isPublishing = true;
     const outcome = edge.publisher.published(device, event, now);
     this.#isPublishing = false;
-    if (outcome === Outcome.later) this.#unanswered.add(event.packetId);
+    if (outcome === Outcome.later) this.#unanswered.add(event.packetId, device.number);
     return outcome;
   }
 
@@ -366,7 +365,7 @@ export class MqttPeer implements MqttHost, Client {
     this.#finish();
   }
 
-  #enter(session: MqttDeviceSession | MqttSubscriberSession): void {
+  #enter(session: MqttRole): void {
     this.#awaited += 1;
     this.#deps.edge.enter(session, new ClientConnection(this, this.#socket!));
   }
@@ -377,8 +376,8 @@ export class MqttPeer implements MqttHost, Client {
   }
 
   /** See `Client`. */
-  failUnanswered(): void {
-    this.#unanswered.lose();
+  failUnanswered(session: number): void {
+    this.#unanswered.lose(session);
   }
 
   /** Leaves the hub, once the client has left and it is known how the connection ended. */
@@ -391,6 +390,7 @@ export class MqttPeer implements MqttHost, Client {
     const { isClean = false, kept, keptMs = 0 } = this.#left ?? {};
     // What an operator ended is not to come back by itself.
     const keepMs = kept === undefined || code === closes.kicked.code ? 0 : keptMs;
+    if (isClean) this.#roles?.withdrawWill();
     for (const session of this.#roles?.sessions() ?? []) edge.leave(session, code, isClean, keepMs);
     this.#roles?.keepAllowance();
     this.#peers.remove(this);
