@@ -14,7 +14,7 @@ const mqttWebSocket = dat('dat, MQTT over WebSocket', { wire: 'mqtt-websocket' }
 const hubs: Readonly<Record<string, readonly Peer[]>> = {
   'board-small': [withWorkers, onMain, binary, batched, binaryBatched, mqtt, mqttWebSocket],
   'hot-small': [withWorkers, binary],
-  'churn-small': [withWorkers, onMain, mqttWebSocket],
+  'churn-small': [withWorkers, onMain],
 };
 let wrong = 0;
 for (const shape of smokeShapes) {

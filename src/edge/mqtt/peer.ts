@@ -23,6 +23,7 @@ import {
 } from '../../wire/mqtt/host.ts';
 import { decodeKept, encodeKept } from '../../wire/mqtt/kept.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
+import { Kind } from '../../wire/mqtt/templates.ts';
 import { adaptTo } from './adapt.ts';
 import { ClientConnection } from './client-connection.ts';
 import { MqttFollows } from './follows.ts';
@@ -30,7 +31,7 @@ import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
 import { closeReasonOf, connectRefusalOf, countersOf, roleOf } from './refusals.ts';
 import { type MqttRole, MqttRoles } from './roles.ts';
-import type { Client, MqttDeviceSession } from './sessions.ts';
+import type { Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
 import { Unanswered } from './unanswered.ts';
 
 export class MqttPeer implements MqttHost, Client {
@@ -74,16 +75,12 @@ export class MqttPeer implements MqttHost, Client {
       this.session.interestIs(isListenedTo, isFirst),
     );
     this.follows = new MqttFollows({
+      // Not from within a record of the owner's: that may have more to say first.
       request: (ask) =>
-        // Not from within a record of the owner's: that may have more to say first.
-        queueMicrotask(() => {
-          const subscriber = this.#roles?.subscriber;
-          if (subscriber?.closing === false) deps.edge.request(subscriber, ask, deps.edge.clock.now());
-        }),
-      sendRetained: (devices) => {
-        const subscriber = this.#roles?.subscriber;
-        if (subscriber?.closing === false) deps.edge.deliverer.retained.send(subscriber, devices);
-      },
+        queueMicrotask(() => this.#asSubscriber((its) => deps.edge.request(its, ask, deps.edge.clock.now()))),
+      sendRetained: (devices) =>
+        this.#asSubscriber((its) => deps.edge.deliverer.retained.send(its, devices)),
+      wantsPresence: (device) => this.session.subscriptions.matches(device, Kind.presence),
     });
   }
 
@@ -115,7 +112,7 @@ export class MqttPeer implements MqttHost, Client {
 
   /** The kernel has taken something of what waited. */
   writable(): void {
-    const subscriber = this.#roles?.subscriber;
+    const { subscriber } = this.#roles ?? {};
     if (subscriber !== undefined) this.#deps.edge.writable(subscriber);
   }
 
@@ -234,13 +231,8 @@ export class MqttPeer implements MqttHost, Client {
 
   admit({ clientId, token }: AdmitRequest, answer: (admission: Admission) => void): void {
     const id = clientId === '' ? undefined : clientId;
-    const decision = this.#deps.admission.admit({
-      address: this.address,
-      token,
-      id,
-      role: undefined,
-      isOpen: true,
-    });
+    const { address } = this;
+    const decision = this.#deps.admission.admit({ address, token, id, role: undefined, isOpen: true });
     const decide = (admitted: Admitted | Refused): void => answer(this.#admission(admitted, id));
     if (decision instanceof Promise) void decision.then(decide);
     else decide(decision);
@@ -368,6 +360,11 @@ export class MqttPeer implements MqttHost, Client {
   #enter(session: MqttRole): void {
     this.#awaited += 1;
     this.#deps.edge.enter(session, new ClientConnection(this, this.#socket!));
+  }
+
+  #asSubscriber(act: (subscriber: MqttSubscriberSession) => void): void {
+    const subscriber = this.#roles?.subscriber;
+    if (subscriber?.closing === false) act(subscriber);
   }
 
   #isExpired(now: number): boolean {

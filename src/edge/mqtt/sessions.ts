@@ -4,7 +4,7 @@
  */
 import type { Admitted } from '../../access/admission.ts';
 import type { CloseEntry } from '../../codes.ts';
-import type { Entry, FilterEntry, RefusedDevice } from '../../records/replies.ts';
+import { type Entry, type FilterEntry, Notice, type RefusedDevice } from '../../records/replies.ts';
 import type { Asked, DeviceCodec, Problem, SubscriberCodec } from '../../wire/codec.ts';
 import { Encoding } from '../../wire/encodings.ts';
 import type { OutboxFrames } from '../deliver/outbox-frames.ts';
@@ -95,9 +95,12 @@ class MqttSubscriberCodec implements SubscriberCodec {
   }
 
   welcome(): undefined {}
-  notice(): undefined {}
   gap(): undefined {}
   draining(): undefined {}
+
+  notice(notice: Notice, entries: readonly Entry[]): undefined {
+    if (notice === Notice.entry) this.#follows.told(entries);
+  }
 
   problem({ code }: Problem): undefined {
     this.#follows.failed(code);
