@@ -15,7 +15,7 @@ log_type error
 `;
 
 /** This version does not start with WebSocket listeners alone. */
-const MOSQUITTO_WEBSOCKET_CONF = (port: number, folder: string): string => `listener 0 ${folder}/socket
+const MOSQUITTO_WEBSOCKET_CONF = (port: number, _folder: string, sparePort: number): string => `listener ${sparePort} 127.0.0.1
 ${MOSQUITTO_CONF(port).replace('\n', '\nprotocol websockets\n')}`;
 
 const NATS_CONF = (port: number): string => `host: 127.0.0.1
@@ -59,7 +59,8 @@ interface Broker {
   readonly wire: WireName;
   /** Files that must be there beside the command. */
   readonly needs?: string;
-  config(port: number, folder: string): string;
+  /** @param sparePort another free port */
+  config(port: number, folder: string, sparePort: number): string;
   args(configFile: string): readonly string[];
   readonly cannot?: Peer['cannot'];
 }
@@ -76,7 +77,7 @@ function broker({ name, command, wire, needs, config, args, cannot }: Broker): P
       const folder = mkdtempSync(join(tmpdir(), `bench-${name}-`));
       const port = await freePort();
       const file = join(folder, 'server.conf');
-      writeFileSync(file, config(port, folder));
+      writeFileSync(file, config(port, folder, await freePort()));
       const spawned = start('sh', ['-c', `PATH="$PATH:/usr/sbin"; exec ${command} ${args(file).join(' ')}`]);
       await listening(port, spawned);
       return {
