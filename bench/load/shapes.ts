@@ -97,6 +97,14 @@ export const shapes: readonly Shape[] = [
     windowMs: 25_000,
   },
   {
+    name: 'idle-10k',
+    about: 'ten thousand connections without events: memory',
+    ...{ devices: 1000, rate: 0, subscribers: 9000, following: 1 },
+    per: 'connection',
+    warmupMs: 1000,
+    windowMs: 25_000,
+  },
+  {
     name: 'mixed',
     about: 'board, then board beside slow readers; one reader in a hundred is vip',
     ...board,
