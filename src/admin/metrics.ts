@@ -205,7 +205,7 @@ function webhookFamilies({ webhooks }: Figures): string[] {
     counter('dat_webhook_changes_total', 'Changes of devices that the webhook receiver has.', changes),
     counter(
       'dat_webhook_dropped_total',
-      'Changes given up after many tries; what still holds is told later, with resync.',
+      'Changes in requests that were given up; those that still hold are sent later, with resync.',
       dropped,
     ),
     gauge(

@@ -43,6 +43,35 @@ describe('the chart', () => {
     expect(parse(read('Chart.yaml'))).toMatchObject({ version, appVersion: version });
   });
 
+  it('gives everything that it creates the name that was asked for', () => {
+    for (const template of templates.filter((path) => !path.endsWith('_helpers.tpl'))) {
+      const names = [...read(template).matchAll(/^ {0,2}(?:name|serviceName): (.+)$/gm)].map(
+        ([, name]) => name,
+      );
+      for (const name of names)
+        expect(name, template).toMatch(/^\{\{ include "dat\.fullname" \. \}\}(-\w+)?$/);
+    }
+    expect(text.match(/\.Release\.Name\b(?!space)/g)).toHaveLength(2); // in the helpers
+  });
+
+  it.each(['deployment', 'statefulset'])(
+    'waits for a slow start, and rolls when the Secret has changed, in a %s',
+    (workload) => {
+      const template = read(`templates/${workload}.yaml`);
+      for (const part of ['startupProbe:', 'livenessProbe:', 'readinessProbe:', 'checksum/secret:'])
+        expect(template.split(part), part).toHaveLength(2);
+    },
+  );
+
+  it('has one service with the port that a ServiceMonitor asks for, so no pod is scraped twice', () => {
+    expect(read('templates/servicemonitor.yaml')).toContain('port: admin');
+    const services = text.split(/^---$/m).flatMap((part) => part.split(/^(?=apiVersion: )/m));
+    const withPort = services.filter(
+      (part) => /^kind: Service$/m.test(part) && /- name: admin\n\s+port: /.test(part),
+    );
+    expect(withPort).toHaveLength(1);
+  });
+
   it('lets in from outside only the paths of devices and subscribers', () => {
     const ingress = read('templates/ingress.yaml');
     expect([...ingress.matchAll(/name: (device|subscriber|admin)$/gm)].map(([, port]) => port)).toEqual([

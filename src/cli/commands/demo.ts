@@ -1,5 +1,6 @@
 /** `dat demo`: a hub, a fleet and subscribers on loopback, with the dashboard. */
 import { countFrom, examples, Group, numberFrom, type Register } from '../command.ts';
+import { environment } from '../connection.ts';
 import { openAudience } from '../demo/audience.ts';
 import { startDemoHub } from '../demo/hub.ts';
 import { demoPorts } from '../demo/ports.ts';
@@ -14,7 +15,7 @@ export const register: Register = (dat) => {
   dat
     .command('demo')
     .helpGroup(Group.hub)
-    .summary('run a hub with devices and subscribers, to look at')
+    .summary('run a hub with simulated devices and subscribers')
     .description(
       'Run a hub, a fleet of devices and subscribers that follow it, all on loopback, and print the address of the ' +
         'dashboard. Where the default ports are in use, the hub takes free ones.',
@@ -22,7 +23,7 @@ export const register: Register = (dat) => {
     .option('--devices <count>', 'number of devices', countFrom(1, DEVICES_MAX), 50)
     .option('--rate <events>', 'events per second of each device, on average', numberFrom(0, RATE_MAX), 2)
     .option('--subscribers <count>', 'number of subscribers', countFrom(0, SUBSCRIBERS_MAX), 12)
-    .option('--seconds <seconds>', 'how long; 0 is until Ctrl-C', numberFrom(0), 0)
+    .option('--seconds <seconds>', 'how long to run; 0 means until Ctrl-C', numberFrom(0), 0)
     .addHelpText('after', examples('dat demo', 'DAT_ADMIN_PORT=8080 dat demo --devices 500 --rate 5'))
     .action(demo);
 };
@@ -46,8 +47,10 @@ async function demo(options: DemoOptions): Promise<void> {
   const subscriberUrl = new URL(`ws://127.0.0.1:${hub.subscriberPort}`);
   line(`dashboard     http://127.0.0.1:${hub.adminPort}/`);
   line(`devices       ${options.devices}, ${options.subscribers} subscribers follow them`);
-  line(`follow one    dat watch demo-001 --subscriber-url ${subscriberUrl.origin}`);
-  line(`in a terminal dat top --admin-url http://127.0.0.1:${hub.adminPort}`);
+  // Who started the demo through npm may have no "dat" on the path; npx finds the one that npm started.
+  const dat = environment('npm_lifecycle_event') === '' ? 'dat' : 'npx dat';
+  line(`follow one    ${dat} watch ${fleetIds(fleet)[0]} --subscriber-url ${subscriberUrl.origin}`);
+  line(`in a terminal ${dat} top --admin-url http://127.0.0.1:${hub.adminPort}`);
   line('stop          Ctrl-C');
   try {
     if (stop.aborted) return;

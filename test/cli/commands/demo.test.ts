@@ -27,6 +27,18 @@ describe('dat demo', () => {
     expect((await demo.ended).code).toBe(0);
   });
 
+  it.each([
+    ['npx dat', 'demo'],
+    ['dat', ''],
+  ])('names commands that can be pasted: %s', async (command, npm_lifecycle_event) => {
+    const demo = start(['demo', '--devices', '1', '--seconds', '1'], { ...FREE_PORTS, npm_lifecycle_event });
+    await dashboardOf(demo);
+    expect((await demo.ended).code).toBe(0);
+    expect(demo.out.stdout).toMatch(
+      new RegExp(`^follow one +${command} watch demo-001 --subscriber-url ws:`, 'm'),
+    );
+  });
+
   it('takes free ports where a default one is in use, and says so', async () => {
     // Whether or not something listens there already: after this, something does.
     const taken = createServer().on('error', () => {});
