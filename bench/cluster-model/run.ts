@@ -37,7 +37,8 @@ const SETTLE_MS = 3000;
 /** What a node has done that is not there yet. */
 const NOTHING: Work = { cpuMs: 0, published: 0, publishedBytes: 0, received: 0, receivedBytes: 0 };
 
-const world = new World(Number(values.watched));
+const watched = Math.min(nodes, Number(values.watched));
+const world = new World(watched);
 
 /** Runs a part of the model and says what it took the watched nodes, on average. */
 function measure(run: () => void): Work {
@@ -92,7 +93,6 @@ const idsOf = ({ host }: Place): string[] => [...host.devices.keys()];
 function follow(): void {
   const ids = world.places.map(idsOf);
   const idOf = (home: number, n: number): string => ids[home]![n % ids[home]!.length]!;
-  const { length: watched } = world.watched;
   for (const [n, place] of world.places.entries()) {
     for (let f = 0; f < follows; f++) {
       const turn = f * (nodes - watched) + n - watched;
@@ -138,13 +138,13 @@ const heapMiB = (): number => {
 };
 
 console.log(
-  `${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}; ${nodes} nodes, ${world.watched.length || values.watched} watched`,
+  `${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}; ${nodes} nodes, ${watched} watched`,
 );
 const heapBefore = heapMiB();
 const joined = measure(join);
 console.log(
   `join        cpu ${joined.cpuMs.toFixed(0)} ms, ${us(joined.cpuMs, nodes - 1)} µs per other node, ` +
-    `${((heapMiB() - heapBefore) * 1024 / pairs()).toFixed(1)} KiB of heap per peer`,
+    `${(((heapMiB() - heapBefore) * 1024) / pairs()).toFixed(1)} KiB of heap per peer`,
 );
 world.run(SETTLE_MS);
 const idle = measure(() => world.run(seconds * 1000));
@@ -186,7 +186,8 @@ function pairs(): number {
 /** One watched node follows every device of the cluster. */
 function everything(): void {
   const [place] = world.watched as [Place];
-  const devices = world.places.reduce((sum, { host }) => sum + host.devices.size, 0) - place.host.devices.size;
+  const devices =
+    world.places.reduce((sum, { host }) => sum + host.devices.size, 0) - place.host.devices.size;
   const found = measure(() => {
     world.at(place, () => place.node.filter(''));
     world.run(SETTLE_MS);
@@ -197,5 +198,9 @@ function everything(): void {
   const receivedBefore = place.host.events;
   const all = measure(() => publish(devicesOfAll()));
   const count = place.host.events - receivedBefore;
-  line('* events', all, `${us(beyondIdle(all), count)} µs per event, ${(count / seconds).toFixed(0)} events/s`);
+  line(
+    '* events',
+    all,
+    `${us(beyondIdle(all), count)} µs per event, ${(count / seconds).toFixed(0)} events/s`,
+  );
 }

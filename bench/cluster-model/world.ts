@@ -93,7 +93,14 @@ export class World {
     });
     host.node = node;
     const work = { cpuMs: 0, published: 0, publishedBytes: 0, received: 0, receivedBytes: 0 };
-    const place: Place = { name, host, node, isWatched, work, hearers: isWatched ? this.places : this.#group };
+    const place: Place = {
+      name,
+      host,
+      node,
+      isWatched,
+      work,
+      hearers: isWatched ? this.places : this.#group,
+    };
     this.places.push(place);
     if (isWatched) this.watched.push(place);
     else this.#group.push(place);

@@ -40,9 +40,7 @@ export class Heart {
     const { revision, bucket } = confirms.applied;
     const phase: Phase = peers.phase;
     const [number, startedAt] = [members.beating(), this.#startedAt];
-    sendToAll(
-      encodeBeat({ ...said, boot, node, version, startedAt, revision, bucket, bye, phase, number }),
-    );
+    sendToAll(encodeBeat({ ...said, boot, node, version, startedAt, revision, bucket, bye, phase, number }));
     // One peer per beat, in turns: what it costs does not grow with the cluster.
     const peer = peers.nextInTurn();
     if (peer !== undefined) ping.write(peer.session, { at: clock.now() });

@@ -57,7 +57,9 @@ async function demo(options: DemoOptions): Promise<void> {
     const subscriberUrls = hubs.map(({ subscriberPort }) => loopback(subscriberPort));
     const audience = await openAudience(subscriberUrls, fleetIds(fleet), options.subscribers);
     await runFleet(fleet, async (told) => {
-      const opened = hubs.map(({ devicePort }) => deviceUplink({ url: loopback(devicePort), token: '' }, told));
+      const opened = hubs.map(({ devicePort }) =>
+        deviceUplink({ url: loopback(devicePort), token: '' }, told),
+      );
       return spread(await Promise.all(opened));
     });
     await audience.close();

@@ -15,7 +15,9 @@ describe('the nats-server of a demo', () => {
 
   it('is missing with one line that says where to get it', () => {
     const get = (): string => natsServerPath(temporaryDirectory(), ['/nowhere']);
-    expect(get).toThrow(/need nats-server, which is not in PATH, \/nowhere; .*"apt install nats-server".*https:/);
+    expect(get).toThrow(
+      /need nats-server, which is not in PATH, \/nowhere; .*"apt install nats-server".*https:/,
+    );
   });
 
   it('that does not start says why', async () => {

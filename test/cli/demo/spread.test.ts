@@ -22,7 +22,13 @@ describe('a fleet over several hubs', () => {
     for (const device of ['dev-1', 'dev-2', 'dev-3']) fleet.enter(device);
     fleet.message('dev-2', {});
     fleet.status('dev-3', 'idle');
-    expect(log).toEqual(['a enter dev-1', 'b enter dev-2', 'a enter dev-3', 'b message dev-2', 'a status dev-3']);
+    expect(log).toEqual([
+      'a enter dev-1',
+      'b enter dev-2',
+      'a enter dev-3',
+      'b message dev-2',
+      'a status dev-3',
+    ]);
   });
 
   it('brings a device that was away to the next hub', () => {
