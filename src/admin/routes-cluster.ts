@@ -20,11 +20,11 @@ export function clusterRoutes(app: AdminApp, { cluster }: AdminDeps): void {
       const { alive, lost } = await cluster.ask<'nodes'>({ ask: 'nodes' }).catch((failure: Error) => {
         throw new AdminError('unavailable', failure.message);
       });
-      return { node: cluster.node, state: cluster.state, nodes: alive.map(nodeEntry), lost };
+      return { node: cluster.node, state: cluster.state, nodes: alive.map(nodeEntry), lost: [...lost] };
     },
   );
 }
 
-function nodeEntry({ node: id, startedAtMs: started, roundTripMs = null, ...figures }: NodeFigures) {
-  return { id, started, roundTripMs, ...figures };
+function nodeEntry({ node: id, startedAtMs: started, roundTripMs, ...figures }: NodeFigures) {
+  return { id, started, roundTripMs: roundTripMs ?? null, ...figures };
 }
