@@ -40,7 +40,11 @@ async function receive(url: string): Promise<void> {
   const connections: NatsConnection[] = [];
   let count = 0;
   const hear = (connection: NatsConnection, subject: string): void => {
-    connection.subscribe(subject, { callback: () => void (count += 1) });
+    connection.subscribe(subject, {
+      callback: () => {
+        count += 1;
+      },
+    });
   };
   for (let n = 0; n < listeners; n++) connections.push(await connect({ servers: url }));
   hear(connections[0]!, 'to.one');
@@ -67,7 +71,11 @@ async function main(): Promise<void> {
     /** Sends, waits until all has come, and says what each message took whom. */
     const measure = async (subject: string, bytes: number, sends: number, each: number): Promise<string> => {
       const payload = new Uint8Array(bytes);
-      const before = { own: process.cpuUsage(), server: cpuUse([nats.spawned.child.pid!]), other: await ask() };
+      const before = {
+        own: process.cpuUsage(),
+        server: cpuUse([nats.spawned.child.pid!]),
+        other: await ask(),
+      };
       for (let sent = 0; sent < sends; sent += TURN) {
         for (let n = 0; n < TURN; n++) connection.publish(subject, payload);
         if ((sent / TURN) % 50 === 49) await connection.flush();
@@ -87,7 +95,9 @@ async function main(): Promise<void> {
     };
     await measure('to.one', 130, 20_000, 1); // warms up
     for (const bytes of SIZES)
-      console.log(`${String(bytes).padStart(6)} B to one      ${await measure('to.one', bytes, messages, 1)}`);
+      console.log(
+        `${String(bytes).padStart(6)} B to one      ${await measure('to.one', bytes, messages, 1)}`,
+      );
     const sends = Math.max(TURN, Math.round(messages / listeners / TURN) * TURN);
     console.log(
       `${String(SIZES[0]).padStart(6)} B to ${String(listeners).padEnd(4)}     ${await measure('all', SIZES[0], sends, listeners)}`,

@@ -29,6 +29,7 @@ export function dat(
       const { devicePort, subscriberPort, adminPort } = await jsonLine<Listening>(spawned, 'listening');
       return {
         target: localTarget(wire, devicePort, subscriberPort),
+        adminUrl: `http://127.0.0.1:${adminPort}`,
         pids: () => [spawned.child.pid!],
         async makeVip(device, subscriber) {
           const answer = await fetch(

@@ -72,7 +72,9 @@ describe('the chart of a cluster', () => {
   it('has its pods scraped once, though two services have them', () => {
     const component = 'app.kubernetes.io/component';
     expect(nodes).toContain(`${component}: nodes`);
-    expect(read('templates/servicemonitor.yaml')).toMatch(new RegExp(`${component}\\s+operator: DoesNotExist`));
+    expect(read('templates/servicemonitor.yaml')).toMatch(
+      new RegExp(`${component}\\s+operator: DoesNotExist`),
+    );
   });
 });
 
