@@ -1,6 +1,7 @@
 /**
  * `npm run bench:cluster-cross`: what an event takes that crosses, beyond one that does not. The same load on one hub, and
- * with its devices on hub a and its subscribers on hub b; CPU time by thread, from `/metrics`.
+ * with its devices on hub a and its subscribers on hub b. What is counted is a window of the load after its start: CPU
+ * time by thread and what was sent and lost, from `/metrics`. Latency and books of `dat bench` are those of all the load.
  *
  *   --devices N --rate N --subscribers N --follow N --seconds N    as of `dat bench`
  */
@@ -22,7 +23,10 @@ const { values } = parseArgs({
   },
 });
 const { devices, rate, subscribers, follow, seconds } = values;
-const WARM_UP_SECONDS = 4;
+/** Of the load, before what is counted: threads have what they need compiled, and all is followed. */
+const WARM_UP_SECONDS = 6;
+const LOOK_MS = 50;
+const START_MS = 20_000;
 const DAT = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 interface Bench {
@@ -39,7 +43,7 @@ interface Bench {
 function load(from: Server, to: Server): Promise<Bench> {
   const args = [
     ...['--devices', devices, '--rate', rate, '--subscribers', subscribers, '--follow', follow],
-    ...['--duration', seconds, '--warmup', String(WARM_UP_SECONDS)],
+    ...['--duration', String(Number(seconds) + 2), '--warmup', String(WARM_UP_SECONDS)],
     ...['--device-url', from.target.deviceUrl, '--subscriber-url', to.target.subscriberUrl],
   ];
   const child = spawn(process.execPath, [DAT, 'bench', '--json', ...args], {
@@ -69,35 +73,60 @@ async function scrape({ adminUrl }: Server): Promise<Samples> {
 
 /** Differences that are not 0, of samples that are of interest here. */
 function changes(before: Samples, after: Samples): Map<string, number> {
-  const wanted = /^dat_(thread_cpu_seconds_total|deliveries_dropped_total|cluster_\w+_total)/;
+  const wanted = /^dat_(thread_cpu_seconds_total|deliveries_total|deliveries_dropped_total|cluster_\w+_total)/;
   const all = [...after].filter(([name]) => wanted.test(name));
   return new Map(
     all.map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const).filter(([, value]) => value > 0),
   );
 }
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Events that devices sent to a hub. */
+function eventsOf(samples: Samples): number {
+  const all = [...samples].filter(([name]) => name.startsWith('dat_events_received_total'));
+  return all.reduce((sum, [, value]) => sum + value, 0);
+}
+
+/** Waits until devices send. */
+async function started(server: Server): Promise<void> {
+  const before = eventsOf(await scrape(server));
+  const endMs = performance.now() + START_MS;
+  while (eventsOf(await scrape(server)) === before) {
+    if (performance.now() > endMs) throw new Error('no device sends');
+    await pause(LOOK_MS);
+  }
+}
+
 /** @returns CPU time of the hubs for each event, µs */
 async function measure(name: string, servers: readonly Server[], natsPids: readonly number[]): Promise<number> {
-  const used = (pids: readonly number[]): number => cpuUse(pids).totalUs;
   const pids = servers.flatMap((server) => [...server.pids()]);
-  const before = await Promise.all(servers.map(scrape));
-  const [hubsBefore, natsBefore] = [used(pids), used(natsPids)];
-  const bench = await load(servers[0]!, servers.at(-1)!);
-  const [hubs, nats] = [used(pids) - hubsBefore, used(natsPids) - natsBefore];
-  const after = await Promise.all(servers.map(scrape));
-  const { sent, lost, told, p50, p99, generatorLimit } = bench;
-  // Connecting is in it on either side; the warm-up's events are in `sent`.
+  const look = async () => {
+    const samples = await Promise.all(servers.map(scrape));
+    return { samples, hubsUs: cpuUse(pids).totalUs, natsUs: cpuUse(natsPids).totalUs };
+  };
+  const loaded = load(servers[0]!, servers.at(-1)!);
+  await started(servers[0]!);
+  await pause(WARM_UP_SECONDS * 1000);
+  const before = await look();
+  await pause(Number(seconds) * 1000);
+  const after = await look();
+  const { lost, told, p50, p99, generatorLimit } = await loaded;
+  const events = eventsOf(after.samples[0]!) - eventsOf(before.samples[0]!);
+  const hubs = (after.hubsUs - before.hubsUs) / events;
   console.log(
-    `${name}  ${sent} events  hubs ${(hubs / sent).toFixed(2)} µs per event  NATS ${(nats / sent).toFixed(2)} µs   ` +
-      `p50 ${p50.toFixed(2)} p99 ${p99.toFixed(2)} ms   ${lost} lost, ${told} told  ${generatorLimit ?? ''}`,
+    `${name}  ${events} events in the window  hubs ${hubs.toFixed(2)} µs per event  ` +
+      `NATS ${((after.natsUs - before.natsUs) / events).toFixed(2)} µs   p50 ${p50.toFixed(2)} p99 ${p99.toFixed(2)} ms   ` +
+      `all of the load: ${lost} lost, ${told} told  ${generatorLimit ?? ''}`,
   );
-  for (const [n, samples] of after.entries()) {
-    for (const [sample, value] of changes(before[n]!, samples)) {
+  for (const [n, samples] of after.samples.entries()) {
+    for (const [sample, value] of changes(before.samples[n]!, samples)) {
       const isTime = sample.includes('cpu_seconds');
-      console.log(`  ${'ab'[n]}  ${sample.padEnd(60)} ${isTime ? `${((value * 1e6) / sent).toFixed(2)} µs per event` : value}`);
+      const text = isTime ? `${((value * 1e6) / events).toFixed(2)} µs per event` : String(value);
+      console.log(`  ${'ab'[n]}  ${sample.padEnd(60)} ${text}`);
     }
   }
-  return hubs / sent;
+  return hubs;
 }
 
 const alone = await dat().start();
