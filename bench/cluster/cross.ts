@@ -73,10 +73,13 @@ async function scrape({ adminUrl }: Server): Promise<Samples> {
 
 /** Differences that are not 0, of samples that are of interest here. */
 function changes(before: Samples, after: Samples): Map<string, number> {
-  const wanted = /^dat_(thread_cpu_seconds_total|deliveries_total|deliveries_dropped_total|cluster_\w+_total)/;
+  const wanted =
+    /^dat_(thread_cpu_seconds_total|deliveries_total|deliveries_dropped_total|cluster_\w+_total)/;
   const all = [...after].filter(([name]) => wanted.test(name));
   return new Map(
-    all.map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const).filter(([, value]) => value > 0),
+    all
+      .map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const)
+      .filter(([, value]) => value > 0),
   );
 }
 
@@ -99,7 +102,11 @@ async function started(server: Server): Promise<void> {
 }
 
 /** @returns CPU time of the hubs for each event, µs */
-async function measure(name: string, servers: readonly Server[], natsPids: readonly number[]): Promise<number> {
+async function measure(
+  name: string,
+  servers: readonly Server[],
+  natsPids: readonly number[],
+): Promise<number> {
   const pids = servers.flatMap((server) => [...server.pids()]);
   const look = async () => {
     const samples = await Promise.all(servers.map(scrape));
