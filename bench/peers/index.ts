@@ -3,16 +3,26 @@ import { mosquitto, natsServer, nchan } from './brokers.ts';
 import { datCluster, datClusterHubs, natsCluster } from './clusters.ts';
 import { dat } from './dat.ts';
 import type { Peer } from './peer.ts';
-import { socketIo, uwsNaive, wsLoop } from './scripts.ts';
+import { socketIo, uwsLean, uwsNaive, wsLoop } from './scripts.ts';
 
 /** What is compared only where it is asked for: the hub with other than its defaults, and two servers as one. */
 export const variants: readonly Peer[] = [
   dat('dat-binary', { wire: 'websocket-binary' }),
   dat('dat-batch', { wire: 'websocket-batch' }),
+  dat('dat-mqtt', { wire: 'mqtt-websocket' }),
   dat('dat-no-history', { env: { DAT_HISTORY_BYTES: '0' } }),
   datCluster,
   datClusterHubs,
   natsCluster,
 ];
 
-export const peers: readonly Peer[] = [dat(), uwsNaive, wsLoop, socketIo, mosquitto, natsServer, nchan];
+export const peers: readonly Peer[] = [
+  dat(),
+  uwsLean,
+  uwsNaive,
+  wsLoop,
+  socketIo,
+  mosquitto,
+  natsServer,
+  nchan,
+];
