@@ -74,6 +74,14 @@ export const shapes: readonly Shape[] = [
     warmupMs: TIDY_MS,
   },
   {
+    name: 'sparse',
+    about: 'one device in a hundred has a reader',
+    ...{ devices: 2000, rate: 20, subscribers: 20, following: 1 },
+    hubOnly: true,
+    per: 'event',
+    warmupMs: TIDY_MS,
+  },
+  {
     name: 'thin',
     about: 'an idle hub: what one event takes',
     ...{ devices: 50, rate: 1, subscribers: 50, following: 1 },

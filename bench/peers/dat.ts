@@ -39,6 +39,7 @@ export function dat(
           mqttPort === undefined
             ? localTarget(wire, devicePort, subscriberPort)
             : localTarget(wire, mqttPort),
+        adminUrl: `http://127.0.0.1:${adminPort}`,
         pids: () => [spawned.child.pid!],
         async makeVip(device, subscriber) {
           const answer = await fetch(

@@ -95,7 +95,11 @@ describe('the targets', () => {
   });
 
   it('compare MQTT with a broker over the same transport only', () => {
-    const verdicts = judge([board('dat-mqtt-ws', 1000, 4), board('mosquitto-ws', 3000, 4), board('dat', 900, 4)]);
+    const verdicts = judge([
+      board('dat-mqtt-ws', 1000, 4),
+      board('mosquitto-ws', 3000, 4),
+      board('dat', 900, 4),
+    ]);
     const ofMqtt = verdicts.filter(({ figure }) => figure.startsWith('dat-mqtt'));
     expect(ofMqtt.map(({ figure, ok }) => [figure, ok])).toEqual([
       ["dat-mqtt-ws: CPU, over mosquitto-ws's", true],

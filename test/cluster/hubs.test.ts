@@ -206,8 +206,10 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
   it('GET /v1/cluster names the nodes', async () => {
     const { status, body } = await a.admin('GET', '/v1/cluster');
     expect(status).toBe(200);
-    const { nodes } = body as { nodes: { id: string; roundTripMs: number | null }[] };
+    const { nodes, lost } = body as { nodes: { id: string; phase: string }[]; lost: string[] };
     expect(nodes.map(({ id }) => id).sort()).toEqual(['a', 'b']);
+    expect(nodes.map(({ phase }) => phase)).toEqual(['in', 'in']);
+    expect(lost).toEqual([]);
   });
 
   it('last, history and since of a device on another node bring what its home keeps', async () => {

@@ -148,9 +148,17 @@ describe('a hub with hostile peers', () => {
     ['a client id that is longer than a packet may be', 5, 'i'.repeat(65_535), true, undefined],
   ])('answers %s (MQTT %i)', async (_, version, clientId, clean, code) => {
     const peer = await tcpPeer(hub, version);
-    const connectPacket = { cmd: 'connect', protocolId: 'MQTT', protocolVersion: version, keepalive: 60 } as const;
+    const connectPacket = {
+      cmd: 'connect',
+      protocolId: 'MQTT',
+      protocolVersion: version,
+      keepalive: 60,
+    } as const;
     const unchecked = encode({ ...connectPacket, clientId: 'x', clean } as Packet, version).subarray(0, -3);
-    const id = Buffer.concat([Buffer.from([clientId.length >> 8, clientId.length & 0xff]), Buffer.from(clientId)]);
+    const id = Buffer.concat([
+      Buffer.from([clientId.length >> 8, clientId.length & 0xff]),
+      Buffer.from(clientId),
+    ]);
     const body = Buffer.concat([unchecked.subarray(2), id]);
     const length: number[] = [];
     for (let rest = body.length; ; rest >>= 7) {
@@ -176,7 +184,10 @@ describe('a hub with hostile peers', () => {
     peer.write(connectOf('dollar', 5));
     peer.write(encode({ ...publish, qos: 1, messageId: 1 }, 5));
     peer.write(
-      encode({ cmd: 'subscribe', messageId: 2, subscriptions: [{ topic: `${topic}/#`, qos: 0 }] } as Packet, 5),
+      encode(
+        { cmd: 'subscribe', messageId: 2, subscriptions: [{ topic: `${topic}/#`, qos: 0 }] } as Packet,
+        5,
+      ),
     );
     await eventually('both are answered', () => peer.packets.length === 3);
     expect(peer.packets.slice(1)).toMatchObject([

@@ -231,7 +231,10 @@ export class RequestFlow {
     }
   }
 
-  #send({ number: session }: SubscriberSession, { number: request, op, named, types, ...asked }: Pending): void {
+  #send(
+    { number: session }: SubscriberSession,
+    { number: request, op, named, types, ...asked }: Pending,
+  ): void {
     const { devices, filters = [] } = named ?? {};
     const past = asked.wantsKept === true || wantsPast(asked.past);
     this.#deps.line.request({ session, request, op, devices, filters, types, past });

@@ -112,7 +112,8 @@ export class MqttFollows {
   /** Where devices of other nodes stand has changed, and no event said so. */
   told(entries: readonly Entry[]): void {
     const devices = new FollowedDevices();
-    for (const entry of entries) if (this.#deps.wantsPresence(entry.device)) devices.add(entry, Kind.presence);
+    for (const entry of entries)
+      if (this.#deps.wantsPresence(entry.device)) devices.add(entry, Kind.presence);
     if (devices.cells.length > 0) this.#deps.sendRetained(devices);
   }
 

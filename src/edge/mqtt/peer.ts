@@ -78,8 +78,7 @@ export class MqttPeer implements MqttHost, Client {
       // Not from within a record of the owner's: that may have more to say first.
       request: (ask) =>
         queueMicrotask(() => this.#asSubscriber((its) => deps.edge.request(its, ask, deps.edge.clock.now()))),
-      sendRetained: (devices) =>
-        this.#asSubscriber((its) => deps.edge.deliverer.retained.send(its, devices)),
+      sendRetained: (devices) => this.#asSubscriber((its) => deps.edge.deliverer.retained.send(its, devices)),
       wantsPresence: (device) => this.session.subscriptions.matches(device, Kind.presence),
     });
   }

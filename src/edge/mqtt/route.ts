@@ -69,7 +69,9 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
 
   #contained(): ListenerHandlers<MqttPeer> {
     const { edge, counters, frameFailed } = this.#deps;
-    const handlers = containedHandlers(this, counters, frameFailed, ({ session }) => edge.mqtt.failed(session));
+    const handlers = containedHandlers(this, counters, frameFailed, ({ session }) =>
+      edge.mqtt.failed(session),
+    );
     return streamsInTurns(handlers, ({ isGateway }) => isGateway);
   }
 

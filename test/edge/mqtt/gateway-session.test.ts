@@ -69,15 +69,15 @@ describe('a device of an MQTT gateway', () => {
     expect(bench.closed).toEqual([]);
   });
 
-  it.each([
-    closes.overCapacity,
-    closes.rateLimit,
-  ])('comes back with its next event after $reason, for which MQTT has no `open`', (close) => {
-    const bench = new Bench();
-    const device = bench.device('dev');
-    device.closedByOwner(close);
-    expect(bench.device('dev')).not.toBe(device);
-  });
+  it.each([closes.overCapacity, closes.rateLimit])(
+    'comes back with its next event after $reason, for which MQTT has no `open`',
+    (close) => {
+      const bench = new Bench();
+      const device = bench.device('dev');
+      device.closedByOwner(close);
+      expect(bench.device('dev')).not.toBe(device);
+    },
+  );
 
   it('is refused where the gateway has as many as it may', () => {
     const bench = new Bench();
