@@ -155,6 +155,10 @@ const linkCounters = {
     'events_shed',
     'Events not sent to a node that takes them too slowly; its subscribers get a gap.',
   ],
+  eventsRefused: [
+    'events_refused',
+    'Events from other nodes that found the way to the owner full; subscribers get a gap.',
+  ],
   eventsRepeated: ['events_repeated', 'Events from other nodes that were here already, and dropped.'],
   gaps: ['gaps', 'Holes in the numbering of devices of other nodes that subscribers were told of.'],
   batchesSent: ['batches_sent', 'Batches sent to other nodes.'],

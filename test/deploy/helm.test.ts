@@ -84,6 +84,29 @@ describe('the chart', () => {
   });
 });
 
+describe('the chart of a cluster', () => {
+  const nodes = read('templates/statefulset.yaml');
+
+  it('gives each node an id that stays the same, and the name of the release to all that it makes', () => {
+    expect(nodes).toMatch(/name: DAT_NODE_ID\s+valueFrom:\s+fieldRef:\s+fieldPath: metadata\.name/);
+    for (const [, name] of nodes.matchAll(/^ {2}name: (.+)$/gm)) expect(name).toContain('dat.fullname');
+  });
+
+  it('has what the single hub has: probes, and a restart when the secret changes', () => {
+    const single = read('templates/deployment.yaml');
+    for (const part of ['startupProbe:', 'livenessProbe:', 'readinessProbe:', 'checksum/secret:'])
+      for (const template of [single, nodes]) expect(template).toContain(part);
+  });
+
+  it('has its pods scraped once, though two services have them', () => {
+    const component = 'app.kubernetes.io/component';
+    expect(nodes).toContain(`${component}: nodes`);
+    expect(read('templates/servicemonitor.yaml')).toMatch(
+      new RegExp(`${component}\\s+operator: DoesNotExist`),
+    );
+  });
+});
+
 const helm = programPath('helm');
 
 describe.skipIf(helm === undefined)('what helm renders (skipped without helm)', () => {
@@ -123,5 +146,16 @@ describe.skipIf(helm === undefined)('what helm renders (skipped without helm)', 
         'app.kubernetes.io/instance': 'rel',
       });
     }
+  });
+
+  it('is nodes with names of their own in a cluster', () => {
+    const all = render('cluster.enabled=true', 'snapshot.enabled=true', 'serviceMonitor.enabled=true');
+    expect(all.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort()).toEqual([
+      'PodDisruptionBudget rel',
+      'Service rel',
+      'Service rel-nodes',
+      'ServiceMonitor rel',
+      'StatefulSet rel',
+    ]);
   });
 });
