@@ -63,15 +63,6 @@ describe('the chart', () => {
     },
   );
 
-  it('has one service with the port that a ServiceMonitor asks for, so no pod is scraped twice', () => {
-    expect(read('templates/servicemonitor.yaml')).toContain('port: admin');
-    const services = text.split(/^---$/m).flatMap((part) => part.split(/^(?=apiVersion: )/m));
-    const withPort = services.filter(
-      (part) => /^kind: Service$/m.test(part) && /- name: admin\n\s+port: /.test(part),
-    );
-    expect(withPort).toHaveLength(1);
-  });
-
   it('lets in from outside only the paths of devices and subscribers', () => {
     const ingress = read('templates/ingress.yaml');
     expect([...ingress.matchAll(/name: (device|subscriber|admin)$/gm)].map(([, port]) => port)).toEqual([
