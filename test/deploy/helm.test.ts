@@ -139,6 +139,14 @@ describe.skipIf(helm === undefined)('what helm renders (skipped without helm)', 
     }
   });
 
+  it('shortens the name of nodes, so that Kubernetes can put a hash behind it', () => {
+    const name = 'n'.repeat(60);
+    const nameOf = (...set: string[]) =>
+      render(`fullnameOverride=${name}`, ...set).find(({ kind }) => kind !== 'Service')?.metadata.name;
+    expect(nameOf()).toHaveLength(57);
+    expect(nameOf('cluster.enabled=true')).toHaveLength(52);
+  });
+
   it('is nodes with names of their own in a cluster', () => {
     const all = render('cluster.enabled=true', 'snapshot.enabled=true', 'serviceMonitor.enabled=true');
     expect(all.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort()).toEqual([

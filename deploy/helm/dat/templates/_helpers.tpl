@@ -2,9 +2,12 @@
 {{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* The release's name is the default: a volume claim that was renamed would be a new, empty volume. */}}
+{{/*
+The release's name is the default: a volume claim that was renamed would be a new, empty volume. Kubernetes puts the name
+of a StatefulSet and a hash of ten characters into one label, and a label has at most 63.
+*/}}
 {{- define "dat.fullname" -}}
-{{ .Values.fullnameOverride | default .Release.Name | trunc 57 | trimSuffix "-" }}
+{{ .Values.fullnameOverride | default .Release.Name | trunc (ternary 52 57 .Values.cluster.enabled) | trimSuffix "-" }}
 {{- end }}
 
 {{- define "dat.labels" -}}
