@@ -3,13 +3,12 @@ import type { ClusterAnswer } from '../../src/admin/schemas.ts';
 import { ask } from './api.ts';
 import { ago, dateTime, integer, milliseconds, NOTHING, rate } from './format.ts';
 import type { LiveFigures } from './live.ts';
-import { ErrorNote, NoRoute, Panel, Table } from './parts.tsx';
+import { ErrorNote, Panel, Table } from './parts.tsx';
 import { usePoll } from './poll.ts';
 
 type ClusterNode = ClusterAnswer['nodes'][number];
 
 const REFRESH_MS = 2000;
-const ROUTE = 'GET /v1/cluster';
 
 /** Whether the hub is a node of a cluster: then it has a thread for the link. */
 export function isInCluster({ threads }: LiveFigures): boolean {
@@ -17,13 +16,14 @@ export function isInCluster({ threads }: LiveFigures): boolean {
 }
 
 export function Cluster({ figures: { at: now, startedAt } }: { figures: LiveFigures }) {
-  const { answer, failure, isNoRoute, again } = usePoll(`cluster ${startedAt}`, REFRESH_MS, (signal) =>
+  const { answer, failure, again } = usePoll(`cluster ${startedAt}`, REFRESH_MS, (signal) =>
     ask<ClusterAnswer>('GET', '/v1/cluster', { signal }),
   );
+  const isAlone = failure.startsWith('this hub is not part of a cluster');
   return (
     <Panel title="Cluster" note={answer === undefined ? undefined : noteOf(answer)} wide>
-      {failure === '' ? null : <ErrorNote message={failure} retry={again} />}
-      {isNoRoute ? <NoRoute what="Nodes of a cluster are" route={ROUTE} /> : null}
+      {failure === '' || isAlone ? null : <ErrorNote message={failure} retry={again} />}
+      {isAlone ? <p class="note">This hub is not part of a cluster.</p> : null}
       {answer === undefined ? null : (
         <Table label="Nodes" columns={columns} empty="No nodes." isEmpty={answer.nodes.length === 0} cards>
           {answer.nodes.map((node) => (

@@ -1,4 +1,4 @@
-/** The nodes of the cluster. Only where there is one. */
+/** The nodes of the cluster. */
 import type { NodeFigures } from '../cluster/commands.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
@@ -6,17 +6,18 @@ import { AdminError } from './errors.ts';
 import { answers, clusterAnswer, noQuery } from './schemas.ts';
 
 export function clusterRoutes(app: AdminApp, { cluster }: AdminDeps): void {
-  if (cluster === undefined) return;
   app.get(
     '/v1/cluster',
     {
       schema: {
         querystring: noQuery,
         summary: 'The nodes of the cluster that are alive, as this one sees them',
-        response: answers(clusterAnswer, 'unavailable'),
+        response: answers(clusterAnswer, 'not_found', 'unavailable'),
       },
     },
     async () => {
+      if (cluster === undefined)
+        throw new AdminError('not_found', 'this hub is not part of a cluster; see docs/cluster.md');
       const { alive, lost } = await cluster.ask<'nodes'>({ ask: 'nodes' }).catch((failure: Error) => {
         throw new AdminError('unavailable', failure.message);
       });

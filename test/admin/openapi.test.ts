@@ -25,6 +25,7 @@ const described = [
   ['get', '/v1/access/rules'],
   ['put', '/v1/access/rules'],
   ['get', '/v1/activity'],
+  ['get', '/v1/cluster'],
   ['post', '/v1/reload'],
 ] as const;
 

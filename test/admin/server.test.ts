@@ -2,7 +2,7 @@ import { Agent, get } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { startAdmin } from '../../src/admin/server.ts';
 import { ListenError } from '../../src/transport/transport.ts';
-import { FakeHub, fakeHub } from './fake-hub.ts';
+import { FakeHub, fakeHub, refusal } from './fake-hub.ts';
 
 const optionsAt = (host: string, port: number) => ({
   host,
@@ -11,6 +11,14 @@ const optionsAt = (host: string, port: number) => ({
   allowedOrigins: [],
   allowedHosts: [],
   maxMessageBytes: 65536,
+});
+
+describe('GET /v1/cluster', () => {
+  it('says that the hub is not part of a cluster', async () => {
+    const hub = await fakeHub();
+    const message = 'this hub is not part of a cluster; see docs/cluster.md';
+    refusal(404, 'not_found', message)(await hub.ask('GET', '/v1/cluster'));
+  });
 });
 
 describe('startAdmin', () => {

@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { fakeHub } from '../../admin/fake-hub.ts';
 import { fakeAdmin } from '../fake-hub.ts';
 import { dat, jsonLines } from '../run.ts';
 
 describe('dat cluster', () => {
+  it('says that a hub is not part of a cluster', async () => {
+    const hub = await fakeHub();
+    const { code, stderr } = await dat(['cluster', '--admin-url', `http://127.0.0.1:${hub.port}`]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('this hub is not part of a cluster; see docs/cluster.md');
+  });
+
   it('lists the nodes', async () => {
     const nodes = [
       {
