@@ -62,6 +62,7 @@ export function Subscriber({ subscriber, figures }: { subscriber: string; figure
         {isUnknown ? <p class="note">The hub does not know this subscriber.</p> : null}
         {isUnknown || failure === '' ? null : <ErrorNote message={failure} retry={page.again} />}
         {isKnown ? <Facts facts={factsOf(answer, figures)} /> : null}
+        {isKnown ? <Filters filters={answer.filters ?? []} /> : null}
       </section>
       {isKnown ? (
         <Follows
@@ -103,10 +104,26 @@ function factsOf(page: SubscriberPage, { slow, at }: LiveFigures): [name: string
           ['Active devices', integer(counts.active)],
           ['Inactive, allowed, denied', [counts.inactive, counts.allow, counts.deny].map(integer).join(', ')],
         ] as [string, string][])),
-    ...(page.filters === undefined || page.filters.length === 0
-      ? []
-      : [['Filters', page.filters.map(({ filter }) => filter).join(', ')] as [string, string]]),
   ];
+}
+
+/** In a line of their own: there may be many, and long ones. */
+function Filters({ filters }: Required<Pick<SubscriberPage, 'filters'>>) {
+  if (filters.length === 0) return null;
+  const texts = filters.map(({ filter, status, reason }) =>
+    status === 'active' ? filter : `${filter} (${reason ?? status})`,
+  );
+  return (
+    <p class="note filters">
+      <span class="muted">Filters: </span>
+      {texts.flatMap((text, index) => [
+        index === 0 ? '' : ', ',
+        <span key={text} class="id">
+          {text}
+        </span>,
+      ])}
+    </p>
+  );
 }
 
 function Follows(props: {

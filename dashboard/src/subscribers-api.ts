@@ -31,7 +31,11 @@ export interface SubscriberPage extends Partial<Omit<SubscriberEntry, 'subscribe
   readonly vip: boolean;
   readonly lastSeen: number;
   readonly devices: readonly SubscriberDevice[];
-  readonly filters?: readonly { readonly filter: string; readonly status: string }[];
+  readonly filters?: readonly {
+    readonly filter: string;
+    readonly status: string;
+    readonly reason: string | null;
+  }[];
   readonly cursor: string | null;
 }
 

@@ -8,7 +8,7 @@ import { isNodeCall, nodeOfDevice } from './nodes.ts';
 import { operate, pending } from './operate.ts';
 import { collectPage, decodeCursor, encodeCursor } from './pages.ts';
 import { findDevice } from './routes-devices.ts';
-import { type RowEntry, readDeviceOfRow, readRow } from './rows.ts';
+import { type RowEntry, readDeviceOfRow, readFilters, readRow } from './rows.ts';
 import {
   answers,
   devicePath,
@@ -66,7 +66,7 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
       schema: {
         params: subscriberPath,
         querystring: pageQuery,
-        summary: 'One subscriber and its subscriptions',
+        summary: 'One subscriber, its filters and its subscriptions',
         response: answers(subscriberPage, 'not_found'),
       },
     },
@@ -83,8 +83,9 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
         .map((pair) => readDeviceOfRow(deps, pair))
         .filter((read) => read?.subscriber === slot)
         .map((read) => read!.entry);
+      const filters = await readFilters(deps, slot);
       const node = deps.cluster && { node: deps.cluster.node };
-      return { ...entry, ...node, devices, cursor: encodeCursor(next) };
+      return { ...entry, ...node, filters, devices, cursor: encodeCursor(next) };
     },
   );
 

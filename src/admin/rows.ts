@@ -8,10 +8,15 @@ import { Home } from '../presence/columns.ts';
 import type { SubscriptionRow } from '../presence/table.ts';
 import { epochName } from '../wire/events.ts';
 import type { AdminDeps } from './deps.ts';
+import { turn } from './pages.ts';
 import type { deviceEntry, rowEntry, subscriberPage } from './schemas.ts';
+
+/** A subscriber has at most 255 of them. */
+const FILTERS_PER_SCAN = 256;
 
 export type DeviceEntry = z.infer<typeof deviceEntry>;
 export type RowEntry = z.infer<typeof rowEntry>;
+export type SubscriberFilter = z.infer<typeof subscriberPage>['filters'][number];
 export type SubscriberDevice = z.infer<typeof subscriberPage>['devices'][number];
 
 /** @returns undefined when the slot is free */
@@ -65,6 +70,22 @@ export function readDeviceOfRow(
   const { row, other } = pair;
   const entry = { device: other.device, status: row.status, reason: row.reason ?? null };
   return { entry, subscriber: row.subscriber };
+}
+
+/** All filters of the subscriber, by name. */
+export async function readFilters({ presence }: AdminDeps, subscriber: number): Promise<SubscriberFilter[]> {
+  const filters: SubscriberFilter[] = [];
+  for (let from: number | undefined = 0; from !== undefined; ) {
+    const page = presence.filterSlotsOfSubscriber(subscriber, from, FILTERS_PER_SCAN);
+    for (const slot of page.slots) {
+      const row = presence.filter(slot);
+      if (row?.subscriber !== subscriber) continue;
+      filters.push({ filter: row.filter, status: row.status, reason: row.reason ?? null });
+    }
+    from = page.next;
+    if (from !== undefined) await turn();
+  }
+  return filters.sort((a, b) => (a.filter < b.filter ? -1 : 1));
 }
 
 /**

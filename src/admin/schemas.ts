@@ -228,6 +228,9 @@ export const subscriberEntry = z.object({
 export const subscribersPage = z.object({ subscribers: z.array(subscriberEntry), cursor: nextCursor });
 
 export const subscriberPage = subscriberEntry.extend({
+  filters: z
+    .array(z.object({ filter: z.string(), status: subscriptionStatus, reason }))
+    .describe('All of them, on each page; the devices that they follow are among `devices`'),
   devices: z.array(z.object({ device: z.string(), status: subscriptionStatus, reason })),
   node,
   cursor: nextCursor,

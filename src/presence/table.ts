@@ -127,11 +127,15 @@ export interface SubscriptionRow {
   readonly reason: InactiveReason | undefined;
 }
 
+/** One filter, with its `*`, of a subscriber as of one moment. */
+export type FilterRow = Omit<SubscriptionRow, 'device'> & { readonly filter: string };
+
 /** Reads the table from any thread. */
 export class PresenceReader {
   readonly devices: DeviceSlab;
   readonly subscribers: SubscriberSlab;
   readonly subscriptions: SubscriptionSlab;
+  readonly filters: FilterSlab;
   readonly #arena: ArenaReader;
   readonly #deviceIds: IdMapReader;
   readonly #subscriberIds: IdMapReader;
@@ -141,6 +145,7 @@ export class PresenceReader {
     this.devices = attachSlab(deviceColumns, memory.devices);
     this.subscribers = attachSlab(subscriberColumns, memory.subscribers);
     this.subscriptions = attachSlab(subscriptionColumns, memory.subscriptions);
+    this.filters = attachSlab(filterColumns, memory.filters);
     this.#arena = new ArenaReader(memory.arena);
     this.#deviceIds = new IdMapReader(memory.deviceIds, this.devices.rows.id, this.#arena);
     this.#subscriberIds = new IdMapReader(memory.subscriberIds, this.subscribers.rows.id, this.#arena);
@@ -236,6 +241,31 @@ export class PresenceReader {
       return status && { device, subscriber, status, reason: reasonOf(state) };
     }
     return undefined;
+  }
+
+  /** @returns undefined when the slot is free */
+  filter(slot: number): FilterRow | undefined {
+    const { rows } = this.filters;
+    for (let tries = 0; tries < READ_TRIES_MAX; tries++) {
+      const generation = Atomics.load(rows.generation, slot);
+      const state = Atomics.load(rows.state, slot);
+      const status = statusOf(state);
+      if (status === undefined) return undefined;
+      const subscriber = Atomics.load(rows.subscriber, slot);
+      const filter = `${this.#arena.text(Atomics.load(rows.prefix, slot))}*`;
+      // A filter that goes loses its state first, then its text; the generation is the next one's.
+      const isSame = Atomics.load(rows.state, slot) === state;
+      if (isSame && Atomics.load(rows.generation, slot) === generation)
+        return { subscriber, filter, status, reason: reasonOf(state) };
+    }
+    return undefined;
+  }
+
+  /** As `subscriptionSlotsOfSubscriber`, over its filters. */
+  filterSlotsOfSubscriber(subscriber: number, from: number, limit: number): SlotPage {
+    const { subscriber: subscribers, state } = this.filters.rows;
+    const range = { from, end: highWater(this.filters), limit, slotsMax: SUBSCRIPTIONS_PER_SCAN };
+    return scan(range, (slot) => subscribers[slot] === subscriber && state[slot] !== RowState.none);
   }
 
   /** What an operator set the pair to, @returns undefined: nothing */

@@ -244,12 +244,30 @@ describe('GET /v1/subscribers/SID', () => {
       lastSeen: hub.clock.wallMs - 3000,
       queueBytes: null,
       subscriptions: { active: 1, inactive: 1, allow: 0, deny: 0 },
+      filters: [],
       devices: [
         { device: 'd1', status: 'active', reason: null },
         { device: 'd2', status: 'inactive', reason: 'paused' },
       ],
       cursor: null,
     });
+  });
+
+  it('tells of its filters, and of none of another', async () => {
+    const hub = await fakeHub();
+    hub.subscribe('d1', 's');
+    hub.subscribe('d1', 'stranger');
+    const { filters } = hub.registry;
+    const slot = hub.subscriber('s');
+    filters.create(slot, 'site-b.', RowState.paused, 7);
+    const gone = filters.create(slot, 'gone-', RowState.active, 7);
+    filters.create(slot, '', RowState.active, 7);
+    filters.create(hub.subscriber('stranger'), 'theirs-', RowState.active, 7);
+    filters.remove(gone);
+    expect((await hub.ask('GET', '/v1/subscribers/s')).body.filters).toEqual([
+      { filter: '*', status: 'active', reason: null },
+      { filter: 'site-b.*', status: 'inactive', reason: 'paused' },
+    ]);
   });
 
   it('names every row that stays exactly once while others come and go', async () => {

@@ -30,6 +30,15 @@ describe.skipIf(!hasChromium)('the page of a subscriber', () => {
     expect(faultsIn(said)).toEqual([]);
   });
 
+  it('shows its filters', async () => {
+    const { sub, subscriber } = await hub.pair();
+    const [one, other] = [`${uniqueId('a')}.*`, `${uniqueId('b')}.*`];
+    await subscriber.ask('subscribe', [one, other]);
+    await subscriber.ask('pause', [other]);
+    const { page } = await dashboard.open(`#/subscribers/${sub}`);
+    await page.getByText(`Filters: ${one}, ${other} (paused)`, { exact: true }).waitFor();
+  });
+
   it('makes it a vip, and kicks it', async () => {
     const { dev, sub, subscriber } = await hub.pair();
     const { page } = await dashboard.open(`#/subscribers/${sub}`);
@@ -184,7 +193,7 @@ describe.skipIf(!hasChromium)('the page of a cluster', () => {
 
   it('says in one line that there is none', async () => {
     const { page } = await dashboard.open('#/cluster');
-    await page.getByText('not available: this hub has no GET /v1/cluster').waitFor();
+    await page.getByText('This hub is not part of a cluster.').waitFor();
     expect(await page.getByRole('navigation').getByText('Cluster').count()).toBe(1);
     await page.getByRole('link', { name: 'Overview' }).click();
     await page.getByRole('region', { name: 'Threads', exact: true }).first().waitFor();
