@@ -38,6 +38,9 @@ export function DeviceTable(props: {
   const { answer } = list;
   const devices = answer?.devices ?? [];
   const pages = Math.min(PAGES_MAX, Math.max(1, Math.ceil((answer?.total ?? 0) / PAGE_DEVICES)));
+  const at = Math.min(page, PAGES_MAX);
+  // An address may name a page that the list does not have.
+  const previous = answer === undefined ? at - 1 : Math.min(at - 1, pages);
   return (
     <>
       {list.failure === '' ? null : <ErrorNote message={list.failure} retry={list.again} />}
@@ -58,11 +61,11 @@ export function DeviceTable(props: {
       </Table>
       <Pages
         label={`Pages of ${label.toLowerCase()}`}
-        previous={page > 1 ? () => go(page - 1) : undefined}
-        next={page < pages && list.isCurrent ? () => go(page + 1) : undefined}
+        previous={at > 1 ? () => go(previous) : undefined}
+        next={at < pages && list.isCurrent ? () => go(at + 1) : undefined}
       >
         <span class="muted">
-          page {integer(page)} of {integer(pages)}
+          page {integer(at)} of {integer(pages)}
           {pages === PAGES_MAX
             ? `; only the first ${integer(PAGES_MAX * PAGE_DEVICES)} devices have pages`
             : ''}

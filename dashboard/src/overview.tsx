@@ -69,7 +69,12 @@ export function Overview({ figures, first, series, filled, kept }: OverviewProps
         <NoRoute what="Figures of before you opened this page are" route="GET /v1/stats/history" />
       ) : null}
       <div class="grid plots">
-        <Plots columns={columns} span={{ from, to }} zoom={setZoomed} />
+        <Plots
+          columns={columns}
+          span={{ from, to }}
+          zoom={setZoomed}
+          gateways={figures.connections.gateway}
+        />
       </div>
       <Tables figures={figures} first={first} />
     </>
@@ -80,9 +85,11 @@ interface PlotsProps {
   readonly columns: Columns;
   readonly span: Span;
   readonly zoom: (span: Span) => void;
+  /** Connections of gateways now. */
+  readonly gateways: number;
 }
 
-function Plots({ columns, span, zoom }: PlotsProps) {
+function Plots({ columns, span, zoom, gateways }: PlotsProps) {
   const { times, of } = columns;
   const common = { times, span, zoom };
   const line = (name: string, colour: string, series: SeriesName): Line => ({
@@ -128,7 +135,7 @@ function Plots({ columns, span, zoom }: PlotsProps) {
           axis={milliseconds}
         />
       </Panel>
-      <Panel title="Connections">
+      <Panel title="Connections" note={gateways === 0 ? undefined : `and ${integer(gateways)} of gateways`}>
         <Plot
           {...common}
           label="Connections"
