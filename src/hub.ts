@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { refusalCounters } from './access/admission.ts';
 import { isShortSecret, readTokenConfig, type TokenConfig } from './access/keys.ts';
 import { type FileBudget, fileBudget } from './access/open-files.ts';
 import type { Fault } from './admin/faults.ts';
@@ -10,6 +11,7 @@ import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
+import { Counter } from './memory/counters.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
 import { setUwsEnvironment } from './settings/uws-environment.ts';
@@ -27,7 +29,8 @@ import { RuleKeeper } from './supervise/rule-keeper.ts';
 import { SlowReports } from './supervise/slow-reports.ts';
 import { snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
 import { edgeName, figuresOf } from './supervise/threads.ts';
-import { chooseTransport } from './transport/choose.ts';
+import { tlsFronts } from './supervise/tls-fronts.ts';
+import { chooseTransport, tlsEndOf } from './transport/choose.ts';
 import { readTls, type Tls } from './transport/tls.ts';
 import type { Transport } from './transport/transport.ts';
 
@@ -66,6 +69,11 @@ interface Base {
   readonly crashes: CrashLimit;
   readonly files: FileBudget;
 }
+
+/** Those of devices and of subscribers. */
+const FRONTED_LISTENERS = 2;
+/** The client's, and both ends of the way to the listener. */
+const FILES_PER_FRONTED_CONNECTION = 3;
 
 /** Undoes what was built, the last first. */
 type Undo = (() => unknown)[];
@@ -124,7 +132,11 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
   const tls = readTls(settings, readFile);
   if (tls !== undefined && tls.expiresAtMs < Date.now()) logger.warn('the certificate has expired');
   setUwsEnvironment();
-  const { transport, reason } = await chooseTransport(settings.transport, tls);
+  const { transport, reason } = await chooseTransport(settings.transport, {
+    tls,
+    end: tlsEndOf(settings),
+    startFront: (place) => fronts(place), // when it listens: below
+  });
   const tokens = readTokenConfig(settings, readFile);
   if (isShortSecret(settings)) logger.warn('DAT_AUTH_JWT_SECRET is shorter than 32 bytes: it may be guessed');
   const workers =
@@ -132,7 +144,11 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
   const others = Array.from({ length: workers }, (_, worker) => MAIN_EDGE + 1 + worker);
   const { maxDevices: devices, maxSubscribers: subscribers, maxSubscriptions: subscriptions } = settings;
   const { maxMessageBytes, maxConnections } = settings;
-  const files = fileBudget(workers);
+  const isFronted = tls !== undefined && transport.name === 'uws' && settings.tlsEnd === 'front';
+  const files = fileBudget({
+    threads: workers + (isFronted ? FRONTED_LISTENERS : 0),
+    perConnection: isFronted ? FILES_PER_FRONTED_CONNECTION : 1,
+  });
   const connectionsMax = maxConnections === 'auto' ? files.connections : maxConnections;
   const limits = { maxMessageBytes, connectionsMax };
   const memory = createHubMemory({ devices, subscribers, subscriptions }, limits, 1 + workers);
@@ -148,6 +164,17 @@ async function layBase(settings: Settings, logger: Logger, failed: Failed): Prom
     frameFailed: (failure) => frameFailed(logger, failure),
   });
   const crashes = new CrashLimit(systemClock);
+  const fronts = tlsFronts({
+    certificate: { cert: tls?.cert ?? '', key: tls?.key ?? '' },
+    files,
+    parts: FRONTED_LISTENERS,
+    admission: memory.admission,
+    crashes,
+    dropped: (why, count) => main.counters.add(Counter[refusalCounters[why]], count),
+    restarting: (thread, failure) =>
+      logger.error({ err: failure, thread }, 'a thread died; another takes its place'),
+    failed,
+  });
   return {
     settings,
     logger,
@@ -284,7 +311,7 @@ async function openSubscribers(
     async close() {
       acceptor.stopAccepting();
       await threads.stop();
-      acceptor.close();
+      await acceptor.close();
     },
   };
 }

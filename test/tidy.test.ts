@@ -76,7 +76,9 @@ describe('only one place', () => {
   it('loads uWebSockets.js', () => {
     expect(using(/require\(name\) as UwsBinding|from 'uWebSockets/)).toEqual([
       'src/transport/choose.ts',
+      'src/transport/uws-app.ts',
       'src/transport/uws-call.ts',
+      'src/transport/uws-connection.ts',
       'src/transport/uws-requests.ts',
       'src/transport/uws.ts',
     ]);

@@ -5,13 +5,13 @@ import { attachEdge } from '../src/edge/attach.ts';
 import { runEdgeThread } from '../src/edge/thread.ts';
 import { FromEdge } from '../src/records/commands.ts';
 import type { EdgeTask } from '../src/supervise/tasks.ts';
-import { chooseTransport } from '../src/transport/choose.ts';
+import { chooseTransport, tlsEndOf } from '../src/transport/choose.ts';
 import { readTls } from '../src/transport/tls.ts';
 
 const task = workerData as EdgeTask;
 const { settings, port, bell } = task;
 const tls = readTls(settings, (path) => readFileSync(path, 'utf8'));
-const { transport } = await chooseTransport('uws', tls);
+const { transport } = await chooseTransport('uws', { tls, end: tlsEndOf(settings) });
 if (transport.threads === undefined) throw new Error(`the ${transport.name} transport has no threads`);
 const attached = attachEdge({
   ...task,

@@ -29,17 +29,19 @@ export function waitingMax({ connections, waiting }: FileBudget, open: number): 
 
 /**
  * Where the limit cannot be read (it is Linux that tells), or there is none, only the waiting are bounded.
- * @param threads that hold connections, beside main
+ * @param needs.threads that hold connections, beside main
+ * @param needs.perConnection descriptors of one connection
  */
 export function fileBudget(
-  threads: number,
+  { threads, perConnection }: { readonly threads: number; readonly perConnection: number },
   readLimits = () => readFileSync('/proc/self/limits', 'utf8'),
 ): FileBudget {
   const files = openFilesMax(readLimits);
   if (files === 0) return { connections: 0, waiting: WAITING_MAX };
-  const waiting = Math.min(WAITING_MAX, Math.max(WAITING_MIN, Math.floor(files * WAITING_SHARE)));
+  const share = Math.floor((files * WAITING_SHARE) / perConnection);
+  const waiting = Math.min(WAITING_MAX, Math.max(WAITING_MIN, share));
   const others = Math.max(OTHER_FILES_MIN + threads * FILES_PER_THREAD, files * OTHER_FILES_SHARE);
-  return { connections: Math.max(1, Math.floor(files - others - waiting)), waiting };
+  return { connections: Math.max(1, Math.floor((files - others) / perConnection - waiting)), waiting };
 }
 
 function openFilesMax(readLimits: () => string): number {

@@ -1,10 +1,10 @@
 /** Builds an edge on its shared memory, and what runs it. On main and in `workers/edge.ts`. */
 import { Admission, type AdmissionSettings, refusalCounters } from '../access/admission.ts';
-import { networkOf } from '../access/ip.ts';
 import type { TokenConfig } from '../access/keys.ts';
 import { type FileBudget, waitingMax } from '../access/open-files.ts';
 import { type UpgradeSettings, Upgrades } from '../access/upgrades.ts';
 import { systemClock } from '../clock.ts';
+import { networkOf } from '../ip.ts';
 import { UPGRADE_MS_MAX } from '../limits.ts';
 import { Counter, Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';

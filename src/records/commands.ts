@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { AccessRule } from '../access/rules.ts';
 import type { Restored } from '../snapshot/restore.ts';
+import type { Certificate } from '../transport/tls-front.ts';
 import type { ChildDescriptor } from '../transport/transport.ts';
 
 /** What an operator asks of the owner. `request` comes back in the reply. */
@@ -134,3 +135,18 @@ export type FromEdgeCommand =
   | { readonly kind: typeof FromEdge.FrameFailed; readonly failure: Error }
   /** It met a bug outside of any frame: it ends as soon as it is told to close. */
   | { readonly kind: typeof FromEdge.Failed };
+
+/** Main to what ends TLS. */
+export const ToFront = { Renew: 1, StopAccepting: 2, Close: 3 } as const;
+export type ToFrontCommand =
+  | { readonly kind: typeof ToFront.Renew; readonly certificate: Certificate }
+  | { readonly kind: typeof ToFront.StopAccepting | typeof ToFront.Close };
+
+/** And back. */
+export const FromFront = { Ready: 1, Refused: 2, Dropped: 3 } as const;
+export type FromFrontCommand =
+  | { readonly kind: typeof FromFront.Ready; readonly port: number }
+  /** It could not listen, and ends. */
+  | { readonly kind: typeof FromFront.Refused; readonly code: string; readonly message: string }
+  /** Connections that were not answered, since the last of these. */
+  | { readonly kind: typeof FromFront.Dropped; readonly timeout: number; readonly crowded: number };

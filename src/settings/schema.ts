@@ -121,6 +121,15 @@ export const settingRows = {
     reloadable: true,
     meaning: 'Private key of the certificate, in PEM form, without a passphrase.',
   }),
+  tlsEnd: row({
+    kind: oneOf('front', 'uws'),
+    default: 'front',
+    group: 'Listeners',
+    meaning:
+      'Where TLS ends when uWebSockets.js carries the connections. `front`: in threads of their own, which lose nothing. ' +
+      '`uws`: in the library, at a third of the CPU per frame; it loses what a peer sends together with the end of TLS, ' +
+      'such as its last event and its goodbye, and some clients see each close of the hub as a failure (1006).',
+  }),
 
   insecure: row({
     kind: trueOrFalse,

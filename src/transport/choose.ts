@@ -1,8 +1,10 @@
 /** Finds the fastest transport that loads on this host. Any thread. */
 import { createRequire } from 'node:module';
 import type { Tls } from './tls.ts';
+import type { StartFront } from './tls-end.ts';
 import type { Transport } from './transport.ts';
-import { createUwsTransport, type UwsBinding } from './uws.ts';
+import { createUwsTransport, type UwsTls } from './uws.ts';
+import type { UwsBinding } from './uws-app.ts';
 import { createWsTransport } from './ws.ts';
 
 /** Newest first. Which of them has a binary for this host depends on the Node major and the C library. */
@@ -14,23 +16,39 @@ export interface ChosenTransport {
   readonly reason: string;
 }
 
+/** How listeners speak TLS. */
+export interface TlsChoice {
+  /** What every listener shows; undefined: plain TCP. */
+  readonly tls: Tls | undefined;
+  /** Where TLS ends with uWebSockets.js; Node's own servers end it themselves. */
+  readonly end: 'front' | 'library';
+  /** undefined in threads that do not listen themselves */
+  readonly startFront?: StartFront;
+}
+
+/** As the setting has it. */
+export function tlsEndOf({ tlsEnd }: { readonly tlsEnd: 'front' | 'uws' }): TlsChoice['end'] {
+  return tlsEnd === 'uws' ? 'library' : 'front';
+}
+
+const PLAIN: TlsChoice = { tls: undefined, end: 'front' };
+
 /**
- * @param tls what every listener of it shows; undefined: plain TCP
  * @throws Error when `uws` is asked for and no binary loads; the message says why
  */
-export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws', tls?: Tls): Promise<ChosenTransport> {
+export async function chooseTransport(
+  wanted: 'auto' | 'uws' | 'ws',
+  choice: TlsChoice = PLAIN,
+): Promise<ChosenTransport> {
+  const { tls } = choice;
   if (wanted === 'ws') return { transport: createWsTransport(tls), reason: 'ws, as configured' };
   const failures: string[] = [];
   const require = createRequire(import.meta.url);
   for (const name of uwsPackages) {
     try {
       const binding = require(name) as UwsBinding;
-      // The binary is a package of its own; whichever npm put beside this one is what was loaded.
-      const binary = `@uwsjs/${process.platform}-${process.arch}-${process.versions.node.split('.')[0]}`;
-      const { version } = createRequire(require.resolve(name))(`${binary}/package.json`) as {
-        version: string;
-      };
-      return { transport: createUwsTransport(binding, tls), reason: `uWebSockets.js ${version}` };
+      const version = binaryVersion(require, name);
+      return { transport: createUwsTransport(binding, uwsTls(choice)), reason: `uWebSockets.js ${version}` };
     } catch (error) {
       failures.push(causeOf(error));
     }
@@ -38,6 +56,25 @@ export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws', tls?: Tls):
   const why = `no uWebSockets.js binary loads on Node ${process.versions.node} (${process.platform} ${process.arch}): ${[...new Set(failures)].join('; ')}`;
   if (wanted === 'uws') throw new Error(why);
   return { transport: createWsTransport(tls), reason: `ws: ${why}` };
+}
+
+function uwsTls({ tls, end, startFront }: TlsChoice): UwsTls {
+  if (tls === undefined) return { end: 'none' };
+  return end === 'library' ? { end, tls } : { end, start: startFront };
+}
+
+/** The binary is a package of its own; whichever npm put beside this one is what was loaded. Upstream has it within. */
+function binaryVersion(require: NodeJS.Require, name: string): string {
+  const beside = createRequire(require.resolve(name));
+  const binary = `@uwsjs/${process.platform}-${process.arch}-${process.versions.node.split('.')[0]}`;
+  for (const manifest of [`${binary}/package.json`, './package.json']) {
+    try {
+      return (beside(manifest) as { readonly version: string }).version;
+    } catch {
+      // the next may be there
+    }
+  }
+  return 'of an unknown version';
 }
 
 const LINE_CHARACTERS_MAX = 200;

@@ -6,6 +6,7 @@
  */
 
 import type { Arrivals } from './arrivals.ts';
+import type { Tls } from './tls.ts';
 
 /** One open connection. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
 export interface Connection<Session> {
@@ -105,10 +106,16 @@ export interface Endpoint {
    */
   publish(topic: string, frame: Uint8Array, binary: boolean): void;
   /** Stops accepting and drops every connection of this endpoint. */
-  close(): void;
+  close(): Promise<void> | void;
 }
 
-export interface Listener extends Endpoint {
+/** What shows a certificate. */
+interface Renewable {
+  /** From here on new connections get this certificate. @returns false where that takes a restart */
+  renew(tls: Tls): boolean;
+}
+
+export interface Listener extends Endpoint, Renewable {
   readonly port: number;
   /** Stops accepting; the open connections stay. */
   stopAccepting(): void;
@@ -118,14 +125,14 @@ export interface Listener extends Endpoint {
  * Accepts TCP connections on main and hands each, before any HTTP is read, to a child endpoint in a worker, in
  * strict rotation. Only the uws transport can do this.
  */
-export interface Acceptor {
+export interface Acceptor extends Renewable {
   readonly port: number;
   /** `descriptor` comes from `ChildEndpoint.descriptor` of a worker thread. */
   addChild(descriptor: ChildDescriptor): void;
   /** Must be called before the worker's endpoint closes, or accepted connections go to a dead thread. */
   removeChild(descriptor: ChildDescriptor): void;
   stopAccepting(): void;
-  close(): void;
+  close(): Promise<void> | void;
 }
 
 /** Opaque token that crosses threads by structured clone. */

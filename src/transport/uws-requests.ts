@@ -152,7 +152,12 @@ export class UwsRequests {
 }
 
 export function addressOf(response: Uws.HttpResponse): string {
-  return Buffer.from(response.getRemoteAddressAsText()).toString();
+  return text(response.getRemoteAddressAsText());
+}
+
+/** What uWS hands out is valid until the next call. */
+export function text(bytes: ArrayBuffer): string {
+  return Buffer.from(bytes).toString();
 }
 
 /** Of a connection that does not wait. */

@@ -1,224 +1,146 @@
-/** The transport port on uWebSockets.js: the only file that touches its API. */
+/** The transport on uWebSockets.js. */
 import type * as Uws from 'uWebSockets.js';
-import { CLOSE_HANDSHAKE_MS } from '../limits.ts';
 import type { Arrivals } from './arrivals.ts';
 import { type HttpRefusal, handshakeProblem, hasBody, notWebSocket, withBody } from './handshake.ts';
 import type { Tls } from './tls.ts';
-import {
-  type Acceptor,
-  type ChildDescriptor,
-  type ChildEndpoint,
-  type Connection,
-  ListenError,
-  type Listener,
-  type ListenerHandlers,
-  type ListenerOptions,
-  type Route,
-  type Transport,
-  type UpgradeAnswer,
+import type { StartFront } from './tls-end.ts';
+import type {
+  Acceptor,
+  ChildEndpoint,
+  Listener,
+  ListenerOptions,
+  Route,
+  Transport,
+  UpgradeAnswer,
 } from './transport.ts';
+import { type App, bindPrivately, bindTcp, createApp, type UwsBinding } from './uws-app.ts';
 import { UwsCall } from './uws-call.ts';
-import { type Asked, addressOf, type Peer, UwsRequests } from './uws-requests.ts';
+import { type UserData, UwsConnection } from './uws-connection.ts';
+import { type Asked, addressOf, type Peer, text, UwsRequests } from './uws-requests.ts';
 
-/** What uWS has beside its typings. */
-interface App extends Uws.TemplatedApp {
-  addChildAppDescriptor(descriptor: ChildDescriptor): void;
-  removeChildAppDescriptor(descriptor: ChildDescriptor): void;
-  getDescriptor(): ChildDescriptor;
-  listen(
-    host: Uws.RecognizedString,
-    port: number,
-    options: number,
-    listening: (socket: Uws.us_listen_socket | false) => void,
-  ): App;
-  listen(
-    host: Uws.RecognizedString,
-    port: number,
-    listening: (socket: Uws.us_listen_socket | false) => void,
-  ): App;
-  listen(port: number, listening: (socket: Uws.us_listen_socket | false) => void): App;
-  listen(port: number, options: number, listening: (socket: Uws.us_listen_socket | false) => void): App;
-}
+/** Where TLS ends: nowhere, in the library, or in front of it. */
+export type UwsTls =
+  | { readonly end: 'none' }
+  | { readonly end: 'library'; readonly tls: Tls }
+  /** `start` is undefined in threads that do not listen themselves. */
+  | { readonly end: 'front'; readonly start: StartFront | undefined };
 
-export type UwsBinding = typeof Uws & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number };
-
-/** Joined by a socket that leaves its last topic: uWS forgets what waits for one that is in none. */
-const LAST_TOPIC = '*';
-
-/** @param tls undefined: plain TCP */
-export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
-  const newApp = (): App => createApp(uws, tls);
+export function createUwsTransport(uws: UwsBinding, tls: UwsTls): Transport {
+  const newApp = (): App => createApp(uws, tls.end === 'library' ? tls.tls : undefined);
+  const isFronted = tls.end === 'front';
   return {
     name: 'uws',
-    async listen(host, port, options) {
+    async listen(host, port, options): Promise<Listener> {
       const call = new UwsCall(uws);
-      const app = routed(newApp(), uws, options, call);
-      const { socket, port: bound } = await bind(uws, app, host, port);
-      let listening = true;
-      const stopAccepting = (): void => {
-        if (listening) uws.us_listen_socket_close(socket);
-        listening = false;
-      };
-      return endpoint(app, call, { port: bound, stopAccepting }) satisfies Listener;
+      const app = routed(newApp(), { uws, call, isFronted }, options);
+      const place = await open(uws, app, tls, { host, port });
+      return { ...publisher(app), ...place, close: () => closeAll(app, call, place) };
     },
     threads: {
       async acceptor(host, port, arrivals): Promise<Acceptor> {
         const app = newApp(); // of the same kind as its children: uWS takes one for the other
         // Reached only while no child is there: the workers are starting or gone.
-        const requests = requestsOf(app, arrivals);
+        const requests = requestsOf(app, isFronted ? undefined : arrivals);
         app.any('/*', (response, request) => {
           requests.answer(askedOf(response, headersOf(request)), (peer) => refuse(response, noWorker, peer));
         });
-        const { socket, port: bound } = await bind(uws, app, host, port);
-        let listening = true;
-        const stopAccepting = (): void => {
-          if (listening) uws.us_listen_socket_close(socket);
-          listening = false;
-        };
+        const place = await open(uws, app, tls, { host, port });
         return {
-          port: bound,
+          ...place,
           addChild: (descriptor) => app.addChildAppDescriptor(descriptor),
           removeChild: (descriptor) => app.removeChildAppDescriptor(descriptor),
-          stopAccepting,
-          close: () => app.close(),
+          close: () => closeAll(app, undefined, place),
         };
       },
       child(options): ChildEndpoint {
         const call = new UwsCall(uws);
-        const app = routed(newApp(), uws, options, call);
-        return endpoint(app, call, { descriptor: app.getDescriptor() });
+        const app = routed(newApp(), { uws, call, isFronted }, options);
+        const close = () => closeAll(app, call, undefined);
+        return { ...publisher(app), descriptor: app.getDescriptor(), close };
       },
     },
   };
 }
 
-/** What fits the key has been checked; should the files have changed since, uWS throws. */
-function createApp(uws: UwsBinding, tls: Tls | undefined): App {
-  if (tls === undefined) return uws.App() as App;
-  return uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) as App;
+/** Where peers reach an app. */
+interface Place {
+  readonly port: number;
+  stopAccepting(): void;
+  renew(tls: Tls): boolean;
+  leave(): Promise<void> | void;
 }
 
-function endpoint<More extends object>(app: Uws.TemplatedApp, call: UwsCall, more: More) {
+/** @throws ListenError when the address cannot be bound */
+async function open(
+  uws: UwsBinding,
+  app: App,
+  tls: UwsTls,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<Place> {
+  if (tls.end !== 'front' || tls.start === undefined) {
+    const bound = await bindTcp(uws, app, host, port);
+    return {
+      port: bound.port,
+      stopAccepting: bound.stop,
+      renew: () => tls.end === 'none',
+      leave: bound.stop,
+    };
+  }
+  const behind = await bindPrivately(uws, app);
+  try {
+    const front = await tls.start({ host, port, path: behind.path });
+    return {
+      port: front.port,
+      stopAccepting: () => front.stopAccepting(),
+      renew(next) {
+        front.renew(next);
+        return true;
+      },
+      async leave() {
+        behind.stop();
+        behind.remove();
+        await front.close();
+      },
+    };
+  } catch (error) {
+    behind.stop();
+    behind.remove();
+    throw error;
+  }
+}
+
+async function closeAll(app: App, call: UwsCall | undefined, place: Place | undefined): Promise<void> {
+  app.close();
+  call?.close();
+  await place?.leave();
+}
+
+function publisher(app: Uws.TemplatedApp) {
   return {
-    ...more,
     publish(topic: string, frame: Uint8Array, binary: boolean): void {
       // The typings ask for an ArrayBuffer's view; shared memory is taken just as well, and done with on return.
       app.publish(topic, frame as Uint8Array<ArrayBuffer>, binary);
     },
-    close(): void {
-      app.close();
-      call.close();
-    },
   };
-}
-
-/** uWS copies these properties onto its own object of the connection: one is enough. */
-interface UserData<Session> {
-  readonly connection: UwsConnection<Session>;
-}
-
-class UwsConnection<Session> implements Connection<Session> {
-  readonly session: Session;
-  /** From `opened` on; uWS throws when a closed socket is touched. */
-  #ws!: Uws.WebSocket<UserData<Session>>;
-  #open = false;
-  #closing = false;
-  #topics = 0;
-  #inLastTopic = false;
-  readonly #handlers: ListenerHandlers<Session>;
-  /** What `close` was called with. */
-  #closeWith: { readonly code: number; readonly reason: string } | undefined;
-
-  constructor(session: Session, handlers: ListenerHandlers<Session>) {
-    this.session = session;
-    this.#handlers = handlers;
-  }
-
-  /** Code that this side closes with, undefined while it does not. */
-  get closeCode(): number | undefined {
-    return this.#closeWith?.code;
-  }
-
-  /** The upgrade is done. */
-  opened(ws: Uws.WebSocket<UserData<Session>>): void {
-    this.#ws = ws;
-    this.#open = true;
-  }
-
-  send(frame: string | Uint8Array, binary: boolean): void {
-    if (this.#open && !this.#closing) this.#ws.send(frame as string, binary, false);
-  }
-
-  cork(body: () => void): void {
-    if (this.#open) this.#ws.cork(body);
-  }
-
-  ping(): void {
-    if (this.#open && !this.#closing) this.#ws.ping();
-  }
-
-  close(code: number, reason: string): void {
-    if (!this.#open || this.#closing) return;
-    this.#closing = true;
-    this.#closeWith = { code, reason };
-    const hadTopics = this.#topics > 0 || this.#inLastTopic;
-    this.#handlers.closing(this);
-    // What was published to it in this turn is in its queue only when the turn is over.
-    if (hadTopics) setImmediate(() => this.drained());
-    else this.drained();
-    // A peer that reads nothing never gets the close frame: its connection must not stay for that.
-    if (this.#open) setTimeout(() => this.terminate(), CLOSE_HANDSHAKE_MS).unref();
-  }
-
-  /**
-   * The kernel took some of what was waiting. The close frame follows the last of it: after `end` a connection is out
-   * of reach, and a peer that then reads a little at a time could hold its queue for ever.
-   */
-  drained(): void {
-    const close = this.#closeWith;
-    if (close === undefined || !this.#open || this.#ws.getBufferedAmount() > 0) return;
-    this.#ws.end(close.code, close.reason);
-  }
-
-  terminate(): void {
-    if (this.#open) this.#ws.close();
-  }
-
-  join(topic: string): void {
-    if (!this.#open) return;
-    this.#topics += 1;
-    this.#ws.subscribe(topic);
-  }
-
-  leave(topic: string): void {
-    if (!this.#open) return;
-    this.#topics -= 1;
-    if (this.#topics === 0 && !this.#inLastTopic) {
-      this.#inLastTopic = true;
-      this.#ws.subscribe(LAST_TOPIC);
-    }
-    this.#ws.unsubscribe(topic);
-  }
-
-  bufferedBytes(): number {
-    return this.#open ? this.#ws.getBufferedAmount() : 0;
-  }
-
-  /** The connection is over. */
-  ended(): void {
-    this.#open = false;
-  }
 }
 
 const noWorker: HttpRefusal = { status: 503, message: 'no worker is ready' };
 
-function requestsOf(app: App, arrivals: Arrivals): UwsRequests {
+/** What all routes of an app have. */
+interface AppContext {
+  readonly uws: UwsBinding;
+  readonly call: UwsCall;
+  /** Its connections come from what ends TLS: there they wait, and it says whose they are. */
+  readonly isFronted: boolean;
+}
+
+function requestsOf(app: App, arrivals: Arrivals | undefined): UwsRequests {
   return new UwsRequests(app, arrivals, (response) => refuse(response, withBody));
 }
 
-function routed(app: App, uws: UwsBinding, { routes, arrivals }: ListenerOptions, call: UwsCall): App {
-  const requests = requestsOf(app, arrivals);
-  for (const route of routes) addRoute(app, uws, route, requests, call);
+function routed(app: App, context: AppContext, { routes, arrivals }: ListenerOptions): App {
+  const requests = requestsOf(app, context.isFronted ? undefined : arrivals);
+  for (const route of routes) addRoute(app, context, route, requests);
   const served = routes.map(({ path }) => path).join(', ');
   const notHere = { status: 404, message: `no such path; served here: ${served}` };
   return app.any('/*', (response, request) => {
@@ -228,23 +150,23 @@ function routed(app: App, uws: UwsBinding, { routes, arrivals }: ListenerOptions
 
 function addRoute<Session>(
   app: App,
-  uws: UwsBinding,
+  appContext: AppContext,
   route: Route<Session>,
   requests: UwsRequests,
-  call: UwsCall,
 ): void {
   const { handlers, path, frameBytesMax, queueBytesMax } = route;
   const connectionOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().connection;
   app
     .ws<UserData<Session>>(path, {
-      compression: uws.DISABLED,
+      compression: appContext.uws.DISABLED,
       maxPayloadLength: frameBytesMax,
       maxBackpressure: queueBytesMax,
       closeOnBackpressureLimit: false,
       idleTimeout: 0,
       maxLifetime: 0,
       sendPingsAutomatically: false,
-      upgrade: (response, request, context) => upgrade(route, requests, call, { response, request, context }),
+      upgrade: (response, request, context) =>
+        upgrade(route, requests, appContext, { response, request, context }),
       open(ws) {
         const connection = connectionOf(ws);
         connection.opened(ws);
@@ -284,7 +206,7 @@ interface UwsUpgrade {
 function upgrade<Session>(
   { handlers }: Route<Session>,
   requests: UwsRequests,
-  call: UwsCall,
+  { call, isFronted }: AppContext,
   { response, request, context }: UwsUpgrade,
 ): void {
   const header = headersOf(request);
@@ -307,7 +229,8 @@ function upgrade<Session>(
       refuse(response, problem, peer);
       return;
     }
-    const answer = handlers.upgrade({ query, header, remoteAddress: asked.address });
+    const remoteAddress = isFronted ? text(response.getProxiedRemoteAddressAsText()) : asked.address;
+    const answer = handlers.upgrade({ query, header, remoteAddress });
     if (answer instanceof Promise) void answer.then((late) => call.run(() => finish(late, peer)));
     else if (peer.isLate && !('status' in answer)) void call.run(() => finish(answer, peer));
     else finish(answer, peer);
@@ -355,24 +278,5 @@ function refuse(
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
     response.writeHeader('Content-Type', 'text/plain; charset=utf-8');
     response.end(`${message}\n`, true);
-  });
-}
-
-function bind(
-  uws: UwsBinding,
-  app: App,
-  host: string,
-  port: number,
-): Promise<{ socket: Uws.us_listen_socket; port: number }> {
-  return new Promise((resolve, reject) => {
-    app.listen(host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
-      if (socket) resolve({ socket, port: uws.us_socket_local_port(socket) });
-      else
-        reject(
-          new ListenError(
-            `cannot listen on ${host}:${port}: the port is in use, or the address is not this host's`,
-          ),
-        );
-    });
   });
 }

@@ -6,13 +6,13 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CLOSE_HANDSHAKE_MS, HEAD_BYTES_MAX, HEAD_LINES_MAX, UPGRADE_MS_MAX } from '../limits.ts';
-import type { Arrival, Arrivals } from './arrivals.ts';
 import { type HttpRefusal, handshakeProblem, notWebSocket } from './handshake.ts';
+import { waitingOn } from './node-arrivals.ts';
 import type { Tls } from './tls.ts';
 import {
   type Connection,
@@ -83,40 +83,16 @@ async function listen(
     port: (server.address() as AddressInfo).port,
     publish: (topic, frame, binary) => topics.publish(topic, frame, binary),
     stopAccepting: () => void server.close(),
+    renew(next) {
+      if (server instanceof TlsServer) server.setSecureContext({ cert: next.cert, key: next.key });
+      return true;
+    },
     close() {
       server.close();
       server.closeAllConnections();
       for (const connection of connections) connection.terminate();
     },
   };
-}
-
-/**
- * Lets every connection of the server wait among the arrivals. With TLS the connection that arrives and the one that
- * brings the request are two objects of the same two ports.
- */
-function waitingOn(server: Server, arrivals: Arrivals): { settle(tcp: TcpSocket): void } {
-  const byPeer = new Map<string, Arrival>();
-  server.on('connection', (tcp: TcpSocket) => {
-    const peer = peerOf(tcp);
-    const arrival = arrivals.add(tcp.remoteAddress ?? '', () => tcp.destroy());
-    byPeer.set(peer, arrival);
-    tcp.once('close', () => {
-      arrival.settle();
-      if (byPeer.get(peer) === arrival) byPeer.delete(peer);
-    });
-  });
-  return {
-    settle(tcp) {
-      const peer = peerOf(tcp);
-      byPeer.get(peer)?.settle();
-      byPeer.delete(peer);
-    },
-  };
-}
-
-function peerOf({ remoteAddress, remotePort }: TcpSocket): string {
-  return `${remoteAddress} ${remotePort}`;
 }
 
 /** A route with what takes its upgrades. */

@@ -9,8 +9,10 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Frame } from '../support/frames.ts';
 import { type HubProcess, startHub } from '../support/hub-process.ts';
 import { Device, Subscriber, UpgradeRefused } from '../support/peers.ts';
+import { TlsPeer } from '../support/tls-peer.ts';
 import { SECRET, tokenFor } from '../support/tokens.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
 import { calm, type MatrixRow, numbersFrom, uniqueId } from './harness.ts';
@@ -24,8 +26,16 @@ const rows: readonly MatrixRow[] = [
   { name: 'uws, subscribers on main', env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '0' } },
   { name: 'uws, 1 fan-out worker', env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '1' } },
   { name: 'uws, 2 fan-out workers', env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '2' } },
+  {
+    name: 'uws, 1 fan-out worker, TLS in the library',
+    env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '1', DAT_TLS_END: 'uws' },
+  },
   { name: 'ws', env: { DAT_TRANSPORT: 'ws' } },
 ];
+
+function isOffline({ data }: Frame): boolean {
+  return (data as { readonly state?: string } | undefined)?.state === 'offline';
+}
 
 interface Answer {
   readonly status: number;
@@ -60,6 +70,19 @@ async function sayPlainly(port: number, text: string): Promise<string> {
   return got;
 }
 
+/** The status of a device's upgrade from that address of this host; its connection stays until the hub ends. */
+async function upgradeFrom(localAddress: string, port: number): Promise<number> {
+  const tcp = connectTcp({ port, host: '127.0.0.1', localAddress });
+  const socket = connectTls({ socket: tcp, host: '127.0.0.1', ca });
+  socket.on('error', () => {}); // 'close' follows
+  socket.write(
+    `GET /v1/device?id=${uniqueId('dev')} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n` +
+      'Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+  );
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  return Number(first.toString('latin1').split(' ')[1]);
+}
+
 async function stopped(hub: HubProcess): Promise<void> {
   expect(await hub.stop(), hub.stderr().slice(-4000)).toBe(0);
 }
@@ -67,6 +90,9 @@ async function stopped(hub: HubProcess): Promise<void> {
 for (const { name, env } of rows) {
   const { DAT_TRANSPORT: transport } = env;
   const isPossible = transport !== 'uws' || uwsLoads();
+  /** What the library cannot do (decision 0033). */
+  const { DAT_TLS_END: tlsEnd } = env;
+  const isLossy = tlsEnd === 'uws';
   describe.skipIf(!isPossible)(`TLS on ${name}`, () => {
     let hub: HubProcess;
     beforeAll(async () => {
@@ -142,6 +168,42 @@ for (const { name, env } of rows) {
       await second.close(1000);
     });
 
+    it.skipIf(isLossy)(
+      'takes what comes together with the end of TLS: the last event, and the goodbye',
+      async () => {
+        for (let round = 0; round < 10; round++) {
+          const id = uniqueId('dev');
+          const receiver = await subscriber(id);
+          await receiver.subscribedByUrl();
+          const leaving = await TlsPeer.open(hub.devicePort, `/v1/device?id=${id}`, ca);
+          await eventually('it is welcomed', () => leaving.received.includes('"welcome"'));
+          leaving.sendAndLeave(JSON.stringify({ type: 'message', data: 'last words' }), 1000);
+          expect(await receiver.frames.next(({ type }) => type === 'message')).toMatchObject({
+            data: 'last words',
+          });
+          const offline = (frame: Frame) =>
+            frame.op === 'event' && frame.source === 'hub' && isOffline(frame);
+          await receiver.frames.next(offline);
+          leaving.destroy();
+          await receiver.close(1000);
+        }
+      },
+    );
+
+    it.skipIf(isLossy)('lets a client finish the close handshake that the hub began', async () => {
+      const id = uniqueId('dev');
+      const older = await TlsPeer.open(hub.devicePort, `/v1/device?id=${id}`, ca);
+      await eventually('it is welcomed', () => older.received.includes('"welcome"'));
+      const newer = await device(id);
+      await eventually('it is closed', () => older.closedWith === 4004);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(older.hasEnded, 'TLS has not ended with the close frame').toBe(false);
+      older.sendClose(4004);
+      await eventually('TLS ends once it has answered', () => older.hasEnded);
+      older.destroy();
+      await newer.close(1000);
+    });
+
     it('closes who does not read, and delays nobody else', async () => {
       const id = uniqueId('dev');
       const sender = await device(id);
@@ -161,6 +223,18 @@ for (const { name, env } of rows) {
       await slow.drop();
       await quick.close(1000);
       await sender.close(1000);
+    });
+  });
+
+  describe.skipIf(!isPossible)(`TLS and limits by address on ${name}`, () => {
+    it('knows whose every connection is', async () => {
+      const limits = { DAT_MAX_CONNECTIONS_PER_ADDRESS: '1' };
+      const hub = await startHub({ ...calm, ...env, ...files, ...limits });
+      for (const address of ['127.0.0.1', '127.0.0.2', '127.0.0.3']) {
+        expect(await upgradeFrom(address, hub.devicePort), address).toBe(101);
+        expect(await upgradeFrom(address, hub.devicePort), `${address} again`).toBe(429);
+      }
+      await stopped(hub);
     });
   });
 

@@ -265,6 +265,19 @@ export const webSocketCases: readonly WebSocketCase[] = [
   },
   {
     section: '5.4',
+    name: 'a message in 16,384 fragments',
+    send: (ask) => fragments(ask('a'), ...Array.from({ length: 16_383 }, () => ' ')),
+    story: `answer a, ${SERVED}`,
+  },
+  {
+    section: '5.4',
+    name: 'a message in one fragment more',
+    send: (ask) => fragments(ask('a'), ...Array.from({ length: 16_384 }, () => ' ')),
+    story: 'close 1008, end',
+    uws: `answer a, ${SERVED}`, // it hands on whole messages, and counts bytes alone
+  },
+  {
+    section: '5.4',
     name: 'a ping and a pong between two fragments',
     send: (ask) => {
       const [first, second] = fragments(ask('a').slice(0, 7), ask('a').slice(7)) as [Buffer, Buffer];

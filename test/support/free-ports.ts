@@ -1,15 +1,39 @@
 /** Ports that nobody listens on, for what has to come back on the same. */
-
-import type { AddressInfo } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Env } from './hub-process.ts';
 
+const RANGE = 4000;
+const TRIES = 50;
+const given = new Set<number>();
+
+/** Below the ports that the kernel gives to whoever asks for any: there a test beside this one could be given it. */
+function firstPort(): number {
+  try {
+    const [first] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/);
+    return Math.max(2000, Number(first) - RANGE - 1);
+  } catch {
+    return 20_000;
+  }
+}
+
 export async function freePort(): Promise<number> {
+  const first = firstPort();
+  for (let tries = 0; tries < TRIES; tries++) {
+    const port = first + Math.floor(Math.random() * RANGE);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+  throw new Error(`no free port from ${first} to ${first + RANGE}`);
+}
+
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 /** Settings that name a free port for each listener. */

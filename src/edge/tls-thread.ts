@@ -1,0 +1,83 @@
+/** How a thread that ends TLS bounds who waits, obeys main, and ends. */
+import type { MessagePort } from 'node:worker_threads';
+import { type AdmissionMemory, AdmissionState } from '../access/admission-state.ts';
+import { type FileBudget, waitingMax } from '../access/open-files.ts';
+import { systemClock } from '../clock.ts';
+import { networkOf } from '../ip.ts';
+import { UPGRADE_MS_MAX } from '../limits.ts';
+import { FromFront, type FromFrontCommand, ToFront, type ToFrontCommand } from '../records/commands.ts';
+import { Arrivals } from '../transport/arrivals.ts';
+import type { FrontPlace } from '../transport/tls-end.ts';
+import { type Certificate, openTlsFront, type TlsFront } from '../transport/tls-front.ts';
+
+export interface TlsThreadOptions {
+  readonly place: FrontPlace;
+  readonly certificate: Certificate;
+  /** How the process's open files are shared out. */
+  readonly files: FileBudget;
+  /** Parts of the process that let connections wait. */
+  readonly parts: number;
+  readonly admission: AdmissionMemory;
+  /** Commands from main. */
+  readonly port: MessagePort;
+}
+
+/** How often main is told of those that were dropped. */
+const TOLD_EVERY_MS = 1000;
+
+/** The thread ends when main says close, or when the address cannot be bound. */
+export async function runTlsThread(options: TlsThreadOptions): Promise<void> {
+  const { place, certificate, files, parts, admission, port } = options;
+  const say = (message: FromFrontCommand): void => port.postMessage(message);
+  const state = new AdmissionState(admission, 0);
+  const dropped = { timeout: 0, crowded: 0 };
+  const arrivals = new Arrivals({
+    limits: {
+      total: () => Math.ceil(waitingMax(files, state.open) / parts),
+      perNetwork: Math.ceil(files.waiting / parts / 2),
+      timeoutMs: UPGRADE_MS_MAX,
+    },
+    clock: systemClock,
+    networkOf,
+    dropped: (why) => {
+      dropped[why] += 1;
+    },
+  });
+  let front: TlsFront;
+  try {
+    front = await openTlsFront({ ...place, certificate, arrivals });
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    say({ kind: FromFront.Refused, code, message });
+    port.close();
+    return;
+  }
+  const timer = setInterval(() => {
+    if (dropped.timeout + dropped.crowded > 0) say({ kind: FromFront.Dropped, ...dropped });
+    dropped.timeout = 0;
+    dropped.crowded = 0;
+  }, TOLD_EVERY_MS);
+  port.on('message', (command: ToFrontCommand) => {
+    obey(front, command);
+    if (command.kind !== ToFront.Close) return;
+    clearInterval(timer);
+    port.close();
+  });
+  say({ kind: FromFront.Ready, port: front.port });
+}
+
+function obey(front: TlsFront, command: ToFrontCommand): void {
+  switch (command.kind) {
+    case ToFront.Renew:
+      front.renew(command.certificate);
+      break;
+    case ToFront.StopAccepting:
+      front.stopAccepting();
+      break;
+    case ToFront.Close:
+      front.close();
+      break;
+    default:
+      throw new Error(`unknown command ${JSON.stringify(command satisfies never)}`);
+  }
+}

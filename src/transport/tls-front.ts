@@ -1,0 +1,184 @@
+/**
+ * Ends TLS in front of a listener that speaks plain: a server of node:tls that takes each connection, tells the listener
+ * whose it is, and carries bytes both ways. Of WebSocket it knows whether an upgrade was answered with 101, and whether the
+ * peer has sent a close frame. Runs in a thread of its own, so that handshakes delay no event.
+ *
+ * It is there for what uWebSockets.js does not do by itself: take every byte that comes before the end of TLS, and let a
+ * peer finish the close handshake before TLS ends (decision 0033).
+ */
+import { connect, type Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { addressBytes } from '../ip.ts';
+import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
+import type { Arrivals } from './arrivals.ts';
+import { CloseWatch } from './close-watch.ts';
+import { waitingOn } from './node-arrivals.ts';
+import { proxyHeader } from './proxy-header.ts';
+
+export interface Certificate {
+  /** PEM: the server's certificate, then those between it and the root. */
+  readonly cert: string;
+  /** PEM. */
+  readonly key: string;
+}
+
+export interface TlsFrontOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Unix socket of the listener behind it. */
+  readonly path: string;
+  readonly certificate: Certificate;
+  readonly arrivals: Arrivals;
+}
+
+export interface TlsFront {
+  readonly port: number;
+  /** New connections get this certificate. */
+  renew(certificate: Certificate): void;
+  /** The open connections stay. */
+  stopAccepting(): void;
+  /** Drops every connection. */
+  close(): void;
+}
+
+/** @throws Error of Node's when the address cannot be bound */
+export async function openTlsFront(options: TlsFrontOptions): Promise<TlsFront> {
+  const { host, port, path, certificate, arrivals } = options;
+  const open = new Set<Bridge>();
+  const server = createServer({ ...certificate, allowHalfOpen: true, handshakeTimeout: 2 * UPGRADE_MS_MAX });
+  const waiting = waitingOn(server, arrivals);
+  server.on('secureConnection', (client) => {
+    const bridge = new Bridge(client, path, {
+      answered: () => waiting.settle(client),
+      ended: () => open.delete(bridge),
+    });
+    open.add(bridge);
+  });
+  server.on('tlsClientError', (_, client) => client.destroy());
+  await listen(server, host, port);
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    renew: (next) => server.setSecureContext({ ...next }),
+    stopAccepting: () => void server.close(),
+    close() {
+      server.close();
+      for (const bridge of open) bridge.destroy();
+    },
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Of all connections: what is in it is copied before the next is read. */
+const READ_BYTES = 64 * 1024;
+const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
+
+const UPGRADED = Buffer.from('HTTP/1.1 101 ');
+
+interface BridgeEvents {
+  /** The listener has sent its first bytes. */
+  answered(): void;
+  ended(): void;
+}
+
+/** One client, and its connection to the listener. */
+class Bridge {
+  readonly #client: TLSSocket;
+  readonly #listener: Socket;
+  readonly #events: BridgeEvents;
+  #isAnswered = false;
+  /** Of what the client sends; undefined before the upgrade. */
+  #watch: CloseWatch | undefined;
+  #hasClientEnded = false;
+  #hasListenerEnded = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(client: TLSSocket, path: string, events: BridgeEvents) {
+    this.#client = client;
+    this.#events = events;
+    this.#listener = connect({
+      path,
+      allowHalfOpen: true,
+      onread: { buffer: readBuffer, callback: (bytes) => this.#toClient(bytes) },
+    });
+    client.setNoDelay(true);
+    this.#listener.write(
+      proxyHeader({ address: addressBytes(client.remoteAddress ?? ''), port: client.remotePort ?? 0 }),
+    );
+    client.on('data', (chunk: Buffer) => this.#toListener(chunk));
+    client.on('end', () => {
+      this.#hasClientEnded = true;
+      this.#listener.end();
+    });
+    client.on('drain', () => this.#listener.resume());
+    client.on('error', () => {}); // 'close' follows
+    client.on('close', () => this.#over());
+    this.#listener.on('drain', () => this.#client.resume());
+    this.#listener.on('end', () => this.#listenerEnded());
+    this.#listener.on('error', () => {}); // 'close' follows
+    this.#listener.on('close', () => {
+      if (!this.#hasListenerEnded) this.destroy();
+    });
+  }
+
+  destroy(): void {
+    this.#client.destroy();
+    this.#listener.destroy();
+  }
+
+  #toListener(chunk: Buffer): void {
+    this.#watch?.push(chunk);
+    if (!this.#hasListenerEnded) {
+      if (!this.#listener.write(chunk)) this.#client.pause();
+    } else if (this.#watch?.hasClosed) {
+      this.#endClient();
+    }
+  }
+
+  /** @returns false: no more is read until the client has taken it */
+  #toClient(bytes: number): boolean {
+    const chunk = Buffer.from(readBuffer.subarray(0, bytes));
+    if (!this.#isAnswered) {
+      this.#isAnswered = true;
+      if (chunk.subarray(0, UPGRADED.length).equals(UPGRADED)) this.#watch = new CloseWatch();
+      this.#events.answered();
+    }
+    return this.#client.write(chunk);
+  }
+
+  /**
+   * The listener has sent its last byte. After a close frame TLS stays until the peer has answered it: some clients take
+   * an end of TLS right behind the frame for a failure.
+   */
+  #listenerEnded(): void {
+    this.#hasListenerEnded = true;
+    this.#client.resume();
+    const isOver = this.#watch === undefined || this.#watch.hasClosed;
+    if (isOver || this.#hasClientEnded) this.#endClient();
+    else this.#timer = setTimeout(() => this.#endClient(), CLOSE_HANDSHAKE_MS).unref();
+  }
+
+  #endClient(): void {
+    clearTimeout(this.#timer);
+    if (this.#client.writableEnded) return;
+    this.#client.end();
+    // One that takes nothing, or never ends its side.
+    this.#timer = setTimeout(() => this.destroy(), CLOSE_HANDSHAKE_MS).unref();
+  }
+
+  #over(): void {
+    clearTimeout(this.#timer);
+    this.#listener.destroy();
+    this.#events.ended();
+  }
+}
