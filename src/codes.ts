@@ -28,6 +28,7 @@ export const errors = {
   unknownDevice: { code: 120, reason: 'not subscribed to this device' },
   inactiveTooLong: { code: 121, reason: 'inactive too long' },
   terminated: { code: 122, reason: 'device terminated' },
+  gone: { code: 123, reason: 'device gone' },
 } as const satisfies Record<string, ErrorEntry>;
 
 /** Codes of `removed` frames: the error codes that can also end a subscription. */
@@ -35,6 +36,7 @@ export const removals = {
   denied: { code: errors.denied.code, reason: 'denied' },
   inactiveTooLong: { code: errors.inactiveTooLong.code, reason: 'inactive too long' },
   terminated: { code: errors.terminated.code, reason: 'device terminated' },
+  gone: { code: errors.gone.code, reason: 'device gone' },
 } as const satisfies Record<string, ErrorEntry>;
 
 /** Every close code of the contract. */
@@ -60,15 +62,4 @@ export const closes = {
 export function retryAfterClose(code: number): CloseEntry['retry'] {
   if (code >= 4000 && code <= 4099) return 'never';
   return code >= 4200 && code <= 4299 ? 'now' : 'later';
-}
-
-const closesByCode: ReadonlyMap<number, CloseEntry> = new Map(
-  Object.values(closes).map((entry) => [entry.code, entry]),
-);
-
-/** @throws Error when it is not a code of the registry: a bug in the caller */
-export function closeByCode(code: number): CloseEntry {
-  const entry = closesByCode.get(code);
-  if (entry === undefined) throw new Error(`${code} is not a close code of the hub`);
-  return entry;
 }

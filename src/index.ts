@@ -2,10 +2,13 @@
  * The hub as a library.
  * @module
  */
-export { type Hub, startHub } from './hub.ts';
+export { type Drained, type Hub, startHub } from './hub.ts';
 export { KeyError } from './key-error.ts';
+export { type ReloadAnswer, ReloadRefused, type ReloadSource } from './reload.ts';
 export type { Kind } from './settings/kinds.ts';
+export type { Origins } from './settings/rules.ts';
 export {
+  type ExplainedSettings,
   type LoadedSettings,
   loadSettings,
   type SettingGroup,

@@ -53,12 +53,33 @@ export const JWKS_MAX_AGE_MS = 600_000;
 export const JWKS_COOL_DOWN_MS = 30_000;
 /** Within what uWS gives a request that has not been answered (10 s). */
 export const JWKS_TIMEOUT_MS = 5_000;
+/** A key set that could not be had is asked for again after this, by each thread that lets peers in. */
+export const JWKS_RETRY_MS = 2_000;
+/** Some hundred keys; more is not what this URL should answer with. */
+export const JWKS_BYTES_MAX = 256 * 1024;
 /** A thread that did not run for this long has stalled: its peers' silence meanwhile is not theirs. */
 export const STALL_MS = 500;
 
 /** Threads that may die within the window and be started anew; with one more the hub drains and ends. */
 export const CRASHES_MAX = 5;
 export const CRASHES_WINDOW_MS = 60_000;
+
+/** A thread that ends again is started after a pause, twice as long each time. */
+export const RESTART_DELAY_MS = 100;
+export const RESTART_DELAY_MS_MAX = 5_000;
+/** A thread that cannot start for want of descriptors or memory is tried for this long; then the process ends. */
+export const SHORTAGE_MS_MAX = 300_000;
+
+/** A thread that has not run for this long is late: the hub is not ready, and later not alive. */
+export const LATE_READY_MS = 5_000;
+export const LATE_ALIVE_MS = 15_000;
+
+/** A snapshot that takes longer than this counts as failed: its disk hangs. */
+export const SNAPSHOT_MS_MAX = 60_000;
+/** The owner, told to stop, does so within this or is ended. */
+export const THREAD_STOP_MS_MAX = 5_000;
+/** What the end of a hub may take beside the drain and the last snapshot; then the process ends with 70. */
+export const END_SLACK_MS = 10_000;
 
 /** Who has not sent the whole head of an upgrade by then is cut off; what uWebSockets.js gives every request. */
 export const UPGRADE_MS_MAX = 10_000;
@@ -95,14 +116,43 @@ export const RECONNECT_SPREAD_MS_MIN = 5_000;
 /** Live streams of the admin API at once: each costs main about as much as a subscriber that gets 100 events/s. */
 export const LIVE_STREAMS_MAX = 16;
 
-/** Events of one device that a live stream shows per second; the rest is counted. No person reads more. */
+/** Events that a live stream shows per second, of all its devices together; the rest is counted. No person reads more. */
 export const LIVE_EVENTS_PER_SECOND = 100;
 
-/** Of a payload, what a live stream shows: with the two above at most 6.4 MB/s in all. */
+/** Devices whose events one live stream shows: one per page that shares the stream. */
+export const LIVE_TAPPED_MAX = 16;
+
+/** Of a payload, what a live stream shows: with the limits above at most 6.4 MB/s in all. */
 export const LIVE_PAYLOAD_BYTES_MAX = 4096;
 
 /** Devices whose entries a live stream keeps up to date: 64 ids and a token fit into the 16 KiB of a request's head. */
 export const LIVE_WATCHED_MAX = 64;
+
+/** Devices in one page of a live list: more than fits a screen. */
+export const LIST_PAGE_MAX = 100;
+
+/** A live list can be paged this far: so many rows are kept and sorted at most, about 1 MiB. */
+export const LIST_REACH_MAX = 10_000;
+
+/** A list works on main this long at a time, then pauses three times as long: sockets come first. */
+export const LIST_SLICE_MS = 1;
+export const LIST_PAUSE_SHARE = 3;
+
+/** An order is used again for 20 times what it cost, so that lists take at most a twentieth of main; at least this long. */
+export const LIST_FRESH_SHARE = 20;
+export const LIST_FRESH_MS_MIN = 250;
+
+/** Orders of lists that are made or kept, each for one question, at most 80 KB; if as many are made, one more gets 503. */
+export const LISTS_MAX = 32;
+
+/** Devices whose newest value is kept while a list shows them: 20 full pages, about 1 MiB. */
+export const VALUES_KEPT_MAX = 2000;
+
+/** A value's device is let go of when no list has asked for it for this long: longer than the slowest pace. */
+export const VALUE_LEASE_MS = 90_000;
+
+/** Of a payload, what a list shows. */
+export const VALUE_BYTES_MAX = 256;
 
 /** A live stream whose reader lets more than this pile up is dropped. */
 export const LIVE_QUEUE_BYTES_MAX = 1024 * 1024;

@@ -2,12 +2,16 @@
  * The hub's log: NDJSON on stderr, or pretty when stderr is a terminal. Lines are written synchronously, so none is
  * lost when the process ends right after. Nothing logs per event: a line blocks its thread until it is written.
  */
-import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { LogOutput } from './log-output.ts';
 import type { Settings } from './settings/schema.ts';
 
 const STDERR = 2;
 const HIDDEN = '[hidden]';
+
+/** Shared by all loggers of this thread: it counts the lines that could not be written. */
+export const stderrLines = new LogOutput(STDERR);
 
 /** Fields that hold a secret, at the top of a line and one level below. */
 const SECRET_FIELDS = [
@@ -39,7 +43,7 @@ export interface Listening {
 
 /** Makes the logger of a thread; tell threads apart with `child({ thread })`. */
 export function createLogger(settings: Pick<Settings, 'logLevel'>, options: LoggerOptions = {}): Logger {
-  const out = options.destination ?? destination({ dest: STDERR, sync: true });
+  const out = options.destination ?? stderrLines;
   const terminal = options.terminal ?? process.stderr.isTTY === true;
   return pino(
     {

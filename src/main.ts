@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 /** The process: reads the settings, runs the hub until it is told to end, and says how it ended. */
+import type { Logger } from 'pino';
 import { isAuthenticated } from './access/keys.ts';
 import { type Hub, startHub } from './hub.ts';
 import { KeyError } from './key-error.ts';
 import { createLogger, logListening } from './logging.ts';
-import { EXIT_CONFIG, loadSettingsFromProcess, type Settings } from './settings.ts';
+import { endWithNpm } from './npm-shell.ts';
+import { EXIT_CONFIG, explainSettingsOfProcess, loadSettingsFromProcess, type Settings } from './settings.ts';
 import { SnapshotRefused } from './snapshot/files.ts';
+import { endMsMax } from './supervise/end.ts';
 import { ListenError } from './transport/transport.ts';
 
 /** EX_SOFTWARE of sysexits.h: a thread of the hub died. */
@@ -13,6 +16,17 @@ const EXIT_SOFTWARE = 70;
 /** EX_UNAVAILABLE: the hub could not start, for a port in use or the like. */
 const EXIT_UNAVAILABLE = 69;
 const EXIT_SECOND_SIGNAL = 130;
+
+/** EX_IOERR: drained, but the last snapshot could not be written; or the text that was asked for could not be. */
+const EXIT_UNWRITTEN = 74;
+
+// Whoever reads what a person at a terminal needs may stop reading; the hub goes on.
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === 'EPIPE') return;
+  process.stderr.write(`dat: cannot write the output: ${message}\n`);
+  process.exitCode = EXIT_UNWRITTEN; // of a process that ends by itself: help or version
+});
+process.stderr.on('error', () => {});
 
 const loaded = loadSettingsFromProcess();
 if (!loaded.ok) {
@@ -26,30 +40,21 @@ if (!loaded.ok) {
 
 async function serve(settings: Settings): Promise<void> {
   const logger = createLogger(settings);
-  let hub: Hub | undefined;
-  let ending = false;
-  const end = async (code: number): Promise<void> => {
-    ending = true;
-    await hub?.drain();
-    process.exit(code);
-  };
-  const failed = (failure: Error): void => {
-    logger.fatal({ err: failure }, 'a thread of the hub ended; draining');
-    if (!ending) void end(EXIT_SOFTWARE);
-  };
-  process.on('uncaughtException', (bug) => {
-    logger.fatal({ err: bug }, 'the main thread met a bug; draining');
-    if (!ending) void end(EXIT_SOFTWARE);
-  });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (ending) process.exit(EXIT_SECOND_SIGNAL);
-      logger.info({ signal }, 'draining');
-      void end(0);
-    });
-  }
+  endWithNpm(process.env);
+  const { end, bug } = endingOf(settings, logger, () => starting);
+  process.on('uncaughtException', (error) => bug(error, 'the main thread met a bug; draining'));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal));
+  // Before the start: to a process that has not said otherwise, SIGHUP is the end.
+  process.on('SIGHUP', () => void starting.then((hub) => hub.reload()).catch(() => {})); // the log says why
+  const starting = startHub(
+    settings,
+    logger,
+    (failure) => bug(failure, 'a thread of the hub ended; draining'),
+    explainSettingsOfProcess,
+  );
+  let hub: Hub;
   try {
-    hub = await startHub(settings, logger, failed);
+    hub = await starting;
   } catch (error) {
     const expected =
       error instanceof ListenError || error instanceof SnapshotRefused || error instanceof KeyError;
@@ -66,6 +71,45 @@ async function serve(settings: Settings): Promise<void> {
     fanoutWorkers,
   });
   process.stdout.write(greeting(settings, hub));
+}
+
+/**
+ * How the process ends: the hub is drained once, whoever asks, and the worst that happened decides the exit code.
+ * @param hub the one to drain, as soon as it has started
+ */
+function endingOf(settings: Settings, logger: Logger, hub: () => Promise<Hub>) {
+  let isEnding = false;
+  let metBug = false;
+  const drain = async (): Promise<void> => {
+    isEnding = true;
+    // Also keeps the process here: an event loop that runs empty would end it with 0.
+    setTimeout(() => {
+      logger.fatal('the drain does not end; ending without it');
+      process.exit(EXIT_SOFTWARE);
+    }, endMsMax(settings));
+    const drained = await hub().then(
+      (started) => started.drain(),
+      () => undefined, // the start has failed, and says so itself
+    );
+    for (const failure of drained?.failures ?? []) {
+      metBug = true;
+      logger.error({ err: failure }, 'a step of the drain failed');
+    }
+    if (metBug) process.exit(EXIT_SOFTWARE);
+    process.exit(drained?.isSnapshotLost === true ? EXIT_UNWRITTEN : 0);
+  };
+  return {
+    end(signal: NodeJS.Signals): void {
+      if (isEnding) process.exit(EXIT_SECOND_SIGNAL);
+      logger.info({ signal }, 'draining');
+      void drain();
+    },
+    bug(failure: Error, message: string): void {
+      metBug = true;
+      logger.fatal({ err: failure }, message);
+      if (!isEnding) void drain();
+    },
+  };
 }
 
 /** A snapshot or a key that cannot be used does not mend by starting again: the code is that of wrong settings. */

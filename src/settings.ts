@@ -2,11 +2,14 @@
  * Settings from flags, environment, config file and defaults, in that order of precedence, or the list of everything
  * that is wrong with them. Runs on the main thread at start. Nothing else in the project reads the environment.
  */
+
 import { readFileSync } from 'node:fs';
+import { HISTORY_BYTES_MAX, HISTORY_BYTES_MIN } from './history/memory.ts';
 import { helpText, readFlags } from './settings/flags.ts';
 import { wrongValue } from './settings/problems.ts';
 import { brokenRules, type Origins } from './settings/rules.ts';
 import { FANOUT_WORKERS_MAX, rowOf, type SettingKey, type Settings, settingKeys } from './settings/schema.ts';
+import { readSecretFiles } from './settings/secret-files.ts';
 import {
   CONFIG_VARIABLE,
   type Given,
@@ -31,12 +34,17 @@ export { packageVersion } from './settings/version.ts';
 /** Exit code of a start with invalid settings: EX_CONFIG of sysexits.h. */
 export const EXIT_CONFIG = 78;
 
+/** @throws what the file system throws */
+export const readTextFile = (path: string): string => readFileSync(path, 'utf8');
+
 export interface SettingsSources {
   /** The arguments after the program's name. */
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Called for the config file only; an error it throws becomes a problem. */
   readonly readFile: (path: string) => string;
+  /** Of the terminal that the help is for; absent without one. */
+  readonly columns?: number;
 }
 
 export type LoadedSettings =
@@ -49,7 +57,7 @@ export type LoadedSettings =
 /** Loads the settings. Reports all problems at once and never throws. */
 export function loadSettings(sources: SettingsSources): LoadedSettings {
   const { asked } = readFlags(sources.argv);
-  if (asked === 'help') return { ok: true, text: helpText() };
+  if (asked === 'help') return { ok: true, text: helpText(sources.columns) };
   if (asked === 'version') return { ok: true, text: `${packageVersion()}\n` };
   const { settings, problems } = explainSettings(sources);
   return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
@@ -62,6 +70,8 @@ export interface ExplainedSettings {
   readonly origins: Origins;
   /** One line each. */
   readonly problems: readonly string[];
+  /** What would be wrong between other settings from these sources, one line each. */
+  rulesBrokenBy(settings: Settings): readonly string[];
 }
 
 /** The settings, where each comes from, and what is wrong with them. Never throws. */
@@ -70,19 +80,29 @@ export function explainSettings(sources: SettingsSources): ExplainedSettings {
   const environment = readEnvironment(sources.env);
   const file = readChosenFile(flags.config, sources);
   const problems = [...flags.problems, ...environment.problems, ...file.problems];
-  const { settings, origins, wrong } = settle([file, environment, flags], problems);
+  const { settings, origins, wrong } = settle([file, environment, flags], problems, sources.readFile);
   const { NODE_ENV } = sources.env;
-  problems.push(...brokenRules(settings, { origins, production: NODE_ENV === 'production' }, wrong));
-  return { settings, origins, problems };
+  const circumstances = { origins, production: NODE_ENV === 'production' };
+  problems.push(...brokenRules(settings, circumstances, wrong));
+  const rulesBrokenBy = (others: Settings) => brokenRules(others, circumstances, wrong);
+  return { settings, origins, problems, rulesBrokenBy };
 }
+
+const processSources = (): SettingsSources => ({
+  argv: process.argv.slice(2),
+  env: process.env,
+  readFile: readTextFile,
+  columns: process.stdout.columns,
+});
 
 /** Loads the settings of this process. */
 export function loadSettingsFromProcess(): LoadedSettings {
-  return loadSettings({
-    argv: process.argv.slice(2),
-    env: process.env,
-    readFile: (path) => readFileSync(path, 'utf8'),
-  });
+  return loadSettings(processSources());
+}
+
+/** Reads the settings of this process again. */
+export function explainSettingsOfProcess(): ExplainedSettings {
+  return explainSettings(processSources());
 }
 
 /**
@@ -92,6 +112,15 @@ export function loadSettingsFromProcess(): LoadedSettings {
 export function resolveFanoutWorkers(settings: Pick<Settings, 'fanoutWorkers'>, cores: number): number {
   if (settings.fanoutWorkers !== 'auto') return settings.fanoutWorkers;
   return Math.min(FANOUT_WORKERS_MAX, Math.max(1, cores - 2));
+}
+
+/** Memory for history, bytes; 0: off. */
+export function resolveHistoryBytes({
+  historyBytes,
+  maxDevices,
+}: Pick<Settings, 'historyBytes' | 'maxDevices'>): number {
+  if (historyBytes !== 'auto') return historyBytes === 0 ? 0 : Math.max(HISTORY_BYTES_MIN, historyBytes);
+  return Math.min(HISTORY_BYTES_MAX, Math.max(32 * 1024 ** 2, 1024 * maxDevices));
 }
 
 function readChosenFile(fromFlag: string | undefined, { env, readFile }: SettingsSources): SourceRead {
@@ -111,12 +140,17 @@ interface Settled {
  * @param sources from the weakest to the strongest
  * @param problems gets a line for each wrong value
  */
-function settle(sources: readonly { readonly given: readonly Given[] }[], problems: string[]): Settled {
+function settle(
+  sources: readonly { readonly given: readonly Given[] }[],
+  problems: string[],
+  readFile: SettingsSources['readFile'],
+): Settled {
   const values: Record<string, unknown> = {};
   const origins = new Map<SettingKey, string>();
   const wrong = new Set<SettingKey>();
   for (const key of settingKeys) values[key] = rowOf(key).default;
-  for (const { key, value, where } of sources.flatMap((source) => source.given)) {
+  const given = sources.flatMap((source) => source.given);
+  for (const { key, value, where } of given) {
     const checked = rowOf(key).kind.schema.safeParse(value);
     if (checked.success) {
       values[key] = checked.data;
@@ -125,6 +159,15 @@ function settle(sources: readonly { readonly given: readonly Given[] }[], proble
       wrong.add(key);
       problems.push(wrongValue(where, key, value));
     }
+  }
+  const secrets = readSecretFiles(
+    given.filter(({ key }) => !wrong.has(key)),
+    readFile,
+  );
+  problems.push(...secrets.problems);
+  for (const { key, value, where } of secrets.given) {
+    values[key] = value;
+    origins.set(key, where);
   }
   // Every key is there, and each value is the row's default or came out of the row's schema.
   return { settings: Object.freeze(values) as unknown as Settings, origins, wrong };

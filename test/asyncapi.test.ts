@@ -27,6 +27,7 @@ const text = readFileSync(`${ROOT}asyncapi.yaml`, 'utf8');
 
 /** The name of the description that a frame of the hub belongs to. */
 function nameOf(frame: Frame, welcome: string): string {
+  if (frame.op === 'subscribed' && frame.filter !== undefined) return 'subscribedByFilter';
   if (frame.op === 'welcome') return welcome;
   if (frame.op === 'batch') return frame.events?.[0]?.head === undefined ? 'batch' : 'binaryBatch';
   return frame.head === undefined ? frame.op : 'binaryEvent';
@@ -89,7 +90,8 @@ describe('what the document says that peers send', () => {
     { op: 'hello' },
     { op: 'subscribe' },
     { op: 'subscribe', devices: [] },
-    { op: 'subscribe', devices: ['a b'] },
+    { op: 'subscribe', devices: ['dev-1'], types: [] },
+    { op: 'subscribe', devices: ['dev-1'], history: 0 },
     { op: 'subscribe', devices: Array.from({ length: 1001 }, (_, index) => `dev-${index}`) },
     { op: 'pause', devices: 'dev-1' },
     { op: 'list', id: {} },
@@ -133,13 +135,26 @@ describe('frames of a running hub', () => {
       DAT_DEVICE_RATE: '0',
     });
     const watch = await Subscriber.connect(hub.subscriberPort, '?id=s-1');
-    const dev = await Device.connect(hub.devicePort, '?id=dev-1');
+    const dev = await Device.connect(hub.devicePort, '?id=dev-1&interest=true');
 
     // Every example of a client's frame, as it stands in the document.
     for (const { example } of Object.values(fromDevice)) if (example !== undefined) dev.send(example);
     await dev.frames.next(({ op, id }) => op === 'ack' && id === 3); // nobody listens yet: skipped
     for (const { example } of Object.values(fromSubscriber)) watch.send(example);
     await watch.frames.next(({ op }) => op === 'list');
+    await watch.ask('subscribe', ['dev-*']);
+    await watch.filterPages('dev-*');
+    await watch.ask('unsubscribe', ['dev-*']);
+    const many = await Subscriber.connect(hub.subscriberPort, '?id=s-many');
+    for (let page = 0; page < 2; page++)
+      await many.subscribe(...Array.from({ length: 1000 }, (_, n) => `many-${page}-${n}`));
+    await many.close(1000);
+    await eventually('they are kept', async () => {
+      const { body } = await admin(hub.adminPort, 'GET', '/v1/devices/many-0-0/subscribers');
+      return JSON.stringify(body).includes('disconnected');
+    });
+    const again = await Subscriber.connect(hub.subscriberPort, '?id=s-many');
+    await again.frames.next(({ op, more }) => op === 'resumed' && more === false);
     await watch.subscribe('dev-1', 'dev-2');
     for (const { example } of Object.values(fromDevice)) if (example !== undefined) dev.send(example);
     dev.sendBinary(Uint8Array.of(2, 1, 2, 3));
@@ -197,7 +212,7 @@ describe('frames of a running hub', () => {
     expect(await hub.stop()).toBe(0);
     await Promise.all([last.closed, watch.closed]);
     device.add([...dev.frames.all, ...last.frames.all], 'deviceWelcome');
-    for (const peer of [watch, binary, slow, ...batched])
+    for (const peer of [watch, binary, slow, again, ...batched])
       subscriber.add([...peer.frames.all, ...peer.batches], 'subscriberWelcome');
   }, 60_000);
 

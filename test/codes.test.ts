@@ -6,7 +6,7 @@ const codesOf = (entries: Readonly<Record<string, { readonly code: number }>>): 
 
 describe('the registry of codes', () => {
   it('holds the error codes of the contract', () => {
-    expect(codesOf(errors)).toEqual([100, 103, 104, 106, 107, 111, 120, 121, 122]);
+    expect(codesOf(errors)).toEqual([100, 103, 104, 106, 107, 111, 120, 121, 122, 123]);
   });
 
   it('holds the close codes of the contract', () => {
@@ -14,7 +14,7 @@ describe('the registry of codes', () => {
   });
 
   it('takes the codes of removals from those of errors', () => {
-    expect(codesOf(removals).sort()).toEqual([103, 121, 122]);
+    expect(codesOf(removals).sort()).toEqual([103, 121, 122, 123]);
     for (const code of codesOf(removals)) expect(codesOf(errors)).toContain(code);
   });
 

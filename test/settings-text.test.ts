@@ -93,8 +93,6 @@ describe('a reload', () => {
     'deviceBurst',
     'subscriberRate',
     'subscriberBurst',
-    'sendQueueBytes',
-    'sendQueueMaxBytes',
     'sendQueuesTotalBytes',
     'adminToken',
     'authJwtSecret',
@@ -120,12 +118,13 @@ describe('the help', () => {
       'Presence:',
       'Delivery:',
       'Capacity:',
+      'History:',
       'Running:',
     ]);
   });
 
   it('names the default of each setting', () => {
-    expect(helpText).toMatch(/default\s+7400,\s+env DAT_DEVICE_PORT/);
+    expect(helpText).toMatch(/default\s+7400,\s+env\s+DAT_DEVICE_PORT/);
     expect(helpText).toMatch(/default\s+same\s+host,\s+env\s+DAT_ALLOWED_ORIGINS/);
   });
 });

@@ -76,7 +76,7 @@ describe('only one place', () => {
   it('loads uWebSockets.js', () => {
     expect(using(/require\(name\) as UwsBinding|from 'uWebSockets/)).toEqual([
       'src/transport/choose.ts',
-      'src/transport/uws-app.ts',
+      'src/transport/uws-binding.ts',
       'src/transport/uws-call.ts',
       'src/transport/uws-connection.ts',
       'src/transport/uws-requests.ts',
@@ -100,7 +100,7 @@ describe('only one place', () => {
 
 describe('files', () => {
   /** Longer than 400 lines. */
-  const long: readonly string[] = ['src/edge/edge.ts', 'src/settings/schema.ts'];
+  const long: readonly string[] = ['src/edge/edge.ts', 'src/owner/registry.ts', 'src/settings/schema.ts'];
 
   it('have at most 400 lines', () => {
     const tooLong = sources.filter((file) => textOf(file).split('\n').length > 401);

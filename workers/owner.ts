@@ -4,7 +4,7 @@ import { workerData } from 'node:worker_threads';
 import { systemClock } from '../src/clock.ts';
 import { Counters } from '../src/memory/counters.ts';
 import { Ringer, Sleeper } from '../src/memory/doorbell.ts';
-import { Pulse } from '../src/memory/heartbeat.ts';
+import { Heart, Pulse } from '../src/memory/heartbeat.ts';
 import { pausesFor } from '../src/memory/pace.ts';
 import { RingConsumer, RingProducer } from '../src/memory/ring.ts';
 import { obeyer } from '../src/owner/commands.ts';
@@ -21,6 +21,7 @@ const bells = [...task.bells];
 const counters = new Counters(memory.ownerCounters);
 const owner = new Owner({
   presence: memory.presence,
+  history: memory.history,
   rings: memory.edges.map(({ toOwner }) => new RingConsumer(toOwner)),
   links: memory.edges.map(({ fromOwner, doorbell }, edge) => {
     const ringer = new Ringer(doorbell, () => bells[edge]!.postMessage({ kind: ToEdge.Wake }));
@@ -40,8 +41,9 @@ if (result?.ok === false) {
 } else {
   const { ownerPauseMs: pauseMs } = pausesFor(settings.flushMaxMs);
   const sleeper = new Sleeper(memory.ownerDoorbell);
+  const heart = new Heart(memory.ownerHeartbeat, systemClock);
   const obeyCommands = obeyer(owner, port, bells, result);
-  runOwnerLoop({ owner, sleeper, clock: systemClock, counters, pauseMs, obeyCommands });
+  runOwnerLoop({ owner, sleeper, clock: systemClock, counters, heart, pauseMs, obeyCommands });
 }
 port.close();
 for (const bell of bells) bell.close();

@@ -3,10 +3,13 @@
  * turns on the same fleet.
  */
 import { parseArgs } from 'node:util';
-import { nowUs } from '../load/clock.ts';
-import { Generator } from '../load/generator-process.ts';
+import { nowUs } from '../../src/cli/bench/clock.ts';
+import { Generator } from '../../src/cli/bench/generator.ts';
+import { deviceId, EVENT_BYTES, WHOLE } from '../../src/cli/bench/load.ts';
+import type { SenderReport } from '../../src/cli/bench/messages.ts';
+import { generatorFile } from '../load/generator-file.ts';
 import { cpuUse } from '../load/server-usage.ts';
-import { deviceId, EVENT_BYTES, type Shape } from '../load/shapes.ts';
+import type { Shape } from '../load/shapes.ts';
 import { dat } from '../peers/dat.ts';
 import { openBrowser } from './chromium.ts';
 
@@ -45,18 +48,16 @@ const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(
 
 const browser = await openBrowser();
 const hub = await dat('dat', { env: { DAT_ALLOWED_ORIGINS: browser.origin } }).start();
-const sender = new Generator('sender');
+const sender = new Generator<SenderReport>(generatorFile, 'sender');
 const results = new Map<string, Taken[]>();
 try {
-  sender.say({ kind: 'open', target: hub.target, shape: fleet });
-  await sender.hear('opened');
+  await sender.open({ target: hub.target, load: fleet, share: WHOLE });
   const runMs = rounds * ways.length * (windowMs + WARMUP_MS + 5000);
-  sender.say({ kind: 'run', fromUs: nowUs(), toUs: nowUs() + runMs * 1e3 });
+  sender.run({ fromUs: nowUs(), toUs: nowUs() + runMs * 1e3 }, fleet.rate);
   const devices = Array.from({ length: fleet.devices }, (_, device) => deviceId(device));
   for (let round = 0; round < rounds; round++) {
     for (const { name, options } of ways) {
-      const url = `ws://127.0.0.1:${hub.target.subscriberPort}`;
-      const page = await browser.follow({ url, ...options }, devices);
+      const page = await browser.follow({ url: hub.target.subscriberUrl, ...options }, devices);
       await wait(WARMUP_MS);
       const before = await sample(page);
       await wait(windowMs);

@@ -1,11 +1,13 @@
 /** What a run's second window adds to the steady load, in a process of its own. */
-import { nowUs } from './clock.ts';
-import { type Connection, open, openAll } from './connections.ts';
-import type { DisturberReport, Target } from './messages.ts';
-import { busyShare } from './sender.ts';
-import { deviceId, followed, type Shape } from './shapes.ts';
-import { wires } from './wires/index.ts';
-import type { Wire } from './wires/wire.ts';
+import { busyShare, busySince, type Since } from '../../src/cli/bench/busy.ts';
+import { nowUs } from '../../src/cli/bench/clock.ts';
+import { type Connection, type Opening, open, openAll } from '../../src/cli/bench/connections.ts';
+import { deviceId, followed } from '../../src/cli/bench/load.ts';
+import type { Order, Target, Window } from '../../src/cli/bench/messages.ts';
+import type { Part } from '../../src/cli/bench/part.ts';
+import type { Wire } from '../../src/cli/bench/wires/wire.ts';
+import type { Shape } from './shapes.ts';
+import { type WireName, wires } from './wires/index.ts';
 
 const FOLLOWERS = 100;
 const RECONNECTERS = 400;
@@ -13,7 +15,13 @@ const STEP_MS = 5;
 /** Of a few hundred KiB each: a reader that wants a megabyte per second and takes a quarter of it. */
 const SLOW_READ_MS = 1000;
 
-export class Disturber {
+export interface DisturberReport {
+  readonly follows: number;
+  readonly reconnects: number;
+  readonly busy: number;
+}
+
+export class Disturber implements Part {
   readonly #shape: Shape;
   readonly #target: Target;
   readonly #wire: Wire;
@@ -23,10 +31,10 @@ export class Disturber {
   #stopped = false;
   #follows = 0;
   #reconnects = 0;
-  readonly #cpu = process.cpuUsage();
-  readonly #fromUs = nowUs();
+  readonly #since: Since = busySince();
 
-  static async open(target: Target, shape: Shape): Promise<Disturber> {
+  static async open({ target, load }: Order): Promise<Disturber> {
+    const shape = load as Shape; // as the controller of this folder sends it
     const disturber = new Disturber(target, shape);
     const { followsPerSecond = 0, reconnectsPerSecond = 0 } = shape.disturbance ?? {};
     const beside = (name: string) => (index: number) => disturber.#opening(`${name}-${index}`, []);
@@ -40,10 +48,14 @@ export class Disturber {
   private constructor(target: Target, shape: Shape) {
     this.#target = target;
     this.#shape = shape;
-    this.#wire = wires[target.wire];
+    this.#wire = wires[target.wire as WireName];
   }
 
-  async run(toUs: number): Promise<void> {
+  window(): void {}
+
+  progress(): undefined {}
+
+  async run({ toUs }: Window): Promise<void> {
     const { followsPerSecond = 0, reconnectsPerSecond = 0, slowReaders = 0 } = this.#shape.disturbance ?? {};
     for (let reader = 0; reader < slowReaders; reader++) void this.#slow(reader);
     const fromUs = nowUs();
@@ -55,11 +67,11 @@ export class Disturber {
     }
   }
 
-  report(): DisturberReport {
+  async report(): Promise<DisturberReport> {
     return {
       follows: this.#follows,
       reconnects: this.#reconnects,
-      busy: busyShare(this.#cpu, this.#fromUs),
+      busy: busyShare(this.#since),
     };
   }
 
@@ -94,7 +106,10 @@ export class Disturber {
   async #slow(reader: number): Promise<void> {
     while (!this.#stopped) {
       await new Promise<void>((resolve, reject) => {
-        const opening = this.#opening(`slow-${reader}`, followed(this.#shape, reader * 20));
+        const opening = this.#opening(
+          `slow-${reader}`,
+          followed(this.#shape, reader * 20).map((device) => deviceId(device)),
+        );
         open({ ...opening, onLost: () => resolve() }).then((connection) => {
           connection.readEvery(SLOW_READ_MS);
           this.#slowReaders[reader] = connection;
@@ -107,8 +122,8 @@ export class Disturber {
     return this.#opening(`reconnecter-${index}`, [deviceId(index % this.#shape.devices)]);
   }
 
-  #opening(id: string, devices: readonly string[]) {
-    const { wire, subscriberPort: port } = this.#target;
-    return { wire: wires[wire], port, role: 'subscriber' as const, id, devices, onEvent: () => {} };
+  #opening(id: string, devices: readonly string[]): Opening {
+    const url = new URL(this.#target.subscriberUrl);
+    return { wire: this.#wire, url, token: '', role: 'subscriber', id, devices };
   }
 }

@@ -1,10 +1,14 @@
 /** One run: starts a peer, puts one load on it, measures and takes it all down again. */
+import { nowUs } from '../../src/cli/bench/clock.ts';
+import { Generator } from '../../src/cli/bench/generator.ts';
+import type { Packed } from '../../src/cli/bench/histogram.ts';
+import { deviceId, followed, isVip, subscriberId, WHOLE } from '../../src/cli/bench/load.ts';
+import type { ReceiverReport, SenderReport } from '../../src/cli/bench/messages.ts';
 import type { Peer } from '../peers/peer.ts';
-import { nowUs } from './clock.ts';
-import { Generator } from './generator-process.ts';
-import type { DisturberReport, GeneratorKind, ReceiverReport, SenderReport, Target } from './messages.ts';
+import type { DisturberReport } from './disturber.ts';
+import { generatorFile } from './generator-file.ts';
 import { cpuUse, residentBytes } from './server-usage.ts';
-import { deliveriesPerEvent, followed, isVip, type Shape, subscriberId } from './shapes.ts';
+import type { Shape } from './shapes.ts';
 
 /** What one run gave. Times in microseconds. */
 export interface Run {
@@ -33,8 +37,8 @@ export interface RunWindow {
   readonly received: number;
   readonly cpuUs: number;
   readonly cpuUsByThread: Readonly<Record<string, number>>;
-  readonly latency: string;
-  readonly vipLatency: string;
+  readonly latency: Packed;
+  readonly vipLatency: Packed;
 }
 
 const WARMUP_MS = 3000;
@@ -47,30 +51,30 @@ const LATE_MAX_US = 20_000;
 export async function measure(peer: Peer, shape: Shape, progress: (line: string) => void): Promise<Run> {
   progress('starting');
   const server = await peer.start();
-  const generators: Generator[] = [];
+  const generators: { end(): void }[] = [];
   try {
-    const target: Target = server.target;
-    const generator = async (kind: GeneratorKind): Promise<Generator> => {
-      const started = new Generator(kind);
+    const { target } = server;
+    const generator = async <Report>(part: string): Promise<Generator<Report>> => {
+      const started = new Generator<Report>(generatorFile, part);
       generators.push(started);
-      started.say({ kind: 'open', target, shape });
-      await started.hear('opened');
+      await started.open({ target, load: shape, share: WHOLE });
       return started;
     };
     const rssBefore = residentBytes(server.pids());
     progress(`connecting ${shape.subscribers} subscribers`);
-    const receiver = await generator('receiver');
+    const receiver = await generator<ReceiverReport>('receiver');
     if (shape.vips !== undefined && server.makeVip !== undefined) {
       const { makeVip } = server;
       for (let subscriber = 0; subscriber < shape.subscribers; subscriber++) {
         if (!isVip(shape, subscriber)) continue;
         const devices = followed(shape, subscriber);
-        await Promise.all(devices.map((device) => makeVip(device, subscriberId(subscriber))));
+        await Promise.all(devices.map((device) => makeVip(deviceId(device), subscriberId(subscriber))));
       }
     }
     progress(`connecting ${shape.devices} devices`);
-    const sender = await generator('sender');
-    const disturber = shape.disturbance === undefined ? undefined : await generator('disturber');
+    const sender = await generator<SenderReport>('sender');
+    const disturber =
+      shape.disturbance === undefined ? undefined : await generator<DisturberReport>('disturber');
 
     const windowUs = (shape.windowMs ?? WINDOW_MS) * 1e3;
     const startUs = nowUs() + LEAD_MS * 1e3;
@@ -81,11 +85,10 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
         : [firstUs, firstUs + windowUs + (shape.settleMs ?? SETTLE_MS) * 1e3];
     const endUs = starts.at(-1)! + windowUs;
     for (const fromUs of starts) {
-      for (const part of [sender, receiver])
-        part.say({ kind: 'window', window: { fromUs, toUs: fromUs + windowUs } });
+      for (const part of [sender, receiver]) part.window({ fromUs, toUs: fromUs + windowUs });
     }
-    sender.say({ kind: 'run', fromUs: startUs, toUs: endUs });
-    disturber?.say({ kind: 'run', fromUs: firstUs + windowUs, toUs: endUs });
+    sender.run({ fromUs: startUs, toUs: endUs }, shape.rate);
+    disturber?.run({ fromUs: firstUs + windowUs, toUs: endUs }, shape.rate);
     const used: { cpuUs: number; cpuUsByThread: Record<string, number> }[] = [];
     for (const [index, fromUs] of starts.entries()) {
       progress(index === 0 ? 'warming up' : 'disturbing');
@@ -102,12 +105,11 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
       });
     }
     const rssAfter = residentBytes(server.pids()); // by now what it took to connect has been collected
-    for (const part of [sender, disturber]) part?.say({ kind: 'report' });
-    const { report: sent } = await sender.hear('sent');
-    const disturbed = (await disturber?.hear('disturbed'))?.report;
+    const [sent, disturbed] = await Promise.all([sender.report(), disturber?.report()]);
+    if (sent.connectionsLost > 0)
+      throw new Error(`${sent.connectionsLost} devices were cut off: ${sent.loss}`);
     progress('waiting for the last events');
-    receiver.say({ kind: 'report' });
-    const { report: received } = await receiver.hear('received');
+    const received = await receiver.report();
     return runOf(peer, shape, {
       used,
       windowMs: windowUs / 1e3,
@@ -141,7 +143,7 @@ function runOf(
     readonly rss: number;
   },
 ): Run {
-  const expected = Math.round(sent.sentInAll * deliveriesPerEvent(shape));
+  const expected = sent.expectedInAll;
   const missing = expected - received.receivedInAll - received.lost + received.duplicated;
   return {
     peer: peer.name,

@@ -1,36 +1,32 @@
 /** The session as one page that needs nothing else: tables and plots as inline SVG. */
+import {
+  BOTTOM,
+  COLOURS,
+  escapeHtml,
+  frame,
+  HEIGHT,
+  LEFT,
+  page,
+  RIGHT,
+  TOP,
+  WIDTH,
+  yTicks,
+} from '../../src/cli/bench/page.ts';
 import type { Result, Session } from './results.ts';
 import type { Shape } from './shapes.ts';
 import type { Verdict } from './thresholds.ts';
-
-const STYLE = `
-:root { color-scheme: light dark; --line: light-dark(#d5d8de, #3a3f4a); --dim: light-dark(#667, #99a); }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2rem auto; padding: 0 1rem;
-  background: light-dark(#fff, #14161a); color: light-dark(#1b1e24, #e6e8ec); }
-h2 { margin: 2.5rem 0 0.2rem; } p { margin: 0.2rem 0 1rem; color: var(--dim); }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; } th { color: var(--dim); font-weight: 500; }
-.plots { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1rem 0; } svg { flex: 1 1 480px; max-width: 530px; }
-svg text { font: 12px system-ui, sans-serif; fill: currentColor; } .axis { stroke: var(--line); }
-.dim { fill: var(--dim) !important; } .miss { color: light-dark(#b3261e, #ff8a80); font-weight: 600; }
-.note { color: var(--dim); font-size: 0.9em; }`;
-
-const COLOURS = ['#2f7de1', '#e8710a', '#7a52c7', '#c2185b', '#00897b', '#8d6e63', '#6b7785'];
 
 export function reportHtml(session: Session, shapes: readonly Shape[], verdicts: readonly Verdict[]): string {
   const names = [...new Set(session.results.map(({ peer }) => peer))];
   const colour = (peer: string): string => COLOURS[names.indexOf(peer) % COLOURS.length]!;
   const sections = shapes.map((shape) => sectionOf(shape, session, colour));
-  return `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Device Aggregator Tunnel: bench</title><style>${STYLE}</style>
-<h1>Bench</h1>
+  return page(
+    'Device Aggregator Tunnel: bench',
+    `<h1>Bench</h1>
 <p>${escapeHtml(session.at)} · ${escapeHtml(session.machine)} · Node ${escapeHtml(session.node)}<br><code>${escapeHtml(session.command)}</code></p>
 ${verdictTable(verdicts)}
-${sections.join('\n')}
-</html>
-`;
+${sections.join('\n')}`,
+  );
 }
 
 function verdictTable(verdicts: readonly Verdict[]): string {
@@ -89,13 +85,6 @@ function tableOf(results: readonly Result[]): string {
     : '';
   return `<table><tr>${head.map((text) => `<th>${escapeHtml(text)}</th>`).join('')}</tr>${rows.join('')}</table>${note}`;
 }
-
-const WIDTH = 530;
-const HEIGHT = 250;
-const LEFT = 70;
-const RIGHT = 100;
-const TOP = 34;
-const BOTTOM = 36;
 
 interface Point {
   readonly x: number;
@@ -180,32 +169,4 @@ function xTicks(max: number, unit: string): string[] {
     const text = `${(share * max).toFixed(2)}${share === 1 ? ` ${unit}` : ''}`;
     return `<text class="dim" x="${x}" y="${HEIGHT - 14}" text-anchor="middle">${text}</text>`;
   });
-}
-
-function yTicks(max: number): string[] {
-  return [0, 0.5, 1].map((share) => {
-    const y = HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM);
-    return `<line class="axis" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y}" y2="${y}"/>
-<text class="dim" x="${LEFT - 6}" y="${y + 4}" text-anchor="end">${short(share * max)}</text>`;
-  });
-}
-
-function short(value: number): string {
-  if (value >= 1e6) return `${(value / 1e6).toFixed(1)} M`;
-  return value >= 1e4 ? `${(value / 1e3).toFixed(0)} k` : value.toFixed(0);
-}
-
-function frame(title: string, marks: readonly string[]): string {
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(title)}">
-<text x="${LEFT}" y="16">${escapeHtml(title)}</text>${marks.join('\n')}</svg>`;
-}
-
-function escapeHtml(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-  };
-  return text.replace(/[&<>"]/g, (character) => entities[character]!);
 }

@@ -1,7 +1,6 @@
 /** What a session of runs gave, by load and peer: medians over the runs, latencies over all of them. */
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
-import type { Histogram } from 'hdr-histogram-js';
-import { createLatencies, unpack } from './histogram.ts';
+import { merged, type Packed } from '../../src/cli/bench/histogram.ts';
 import type { Run, RunWindow } from './measure.ts';
 import type { Shape } from './shapes.ts';
 
@@ -65,7 +64,7 @@ export function summarise(shape: Shape, peer: string, runs: readonly Run[]): Res
   const cpuUsOfRuns = first.map((window) => window.cpuUs / divisor(window));
   const names = Object.keys(first[0]!.cpuUsByThread);
   const sum = (count: (run: Run) => number): number => runs.reduce((total, run) => total + count(run), 0);
-  const vips = first.some(({ vipLatency }) => unpack(vipLatency).totalCount > 0);
+  const vips = first.some(({ vipLatency }) => merged([vipLatency]).count > 0);
   return {
     shape: shape.name,
     peer,
@@ -112,15 +111,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-function p99(latency: string): number {
-  return unpack(latency).getValueAtPercentile(99);
+function p99(latency: Packed): number {
+  return merged([latency]).percentile(99);
 }
 
-function percentilesOf(packed: readonly string[]): Percentiles {
-  const all: Histogram = createLatencies();
-  for (const latency of packed) all.add(unpack(latency));
-  const at = (percentile: number): number => all.getValueAtPercentile(percentile) / 1e3;
-  return { p50: at(50), p90: at(90), p99: at(99), p999: at(99.9), max: all.maxValue / 1e3 };
+function percentilesOf(latencies: readonly Packed[]): Percentiles {
+  const all = merged(latencies);
+  const at = (percent: number): number => all.percentile(percent) / 1e3;
+  return { p50: at(50), p90: at(90), p99: at(99), p999: at(99.9), max: all.max / 1e3 };
 }
 
 export function machineLine(): string {

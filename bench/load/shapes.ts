@@ -1,19 +1,12 @@
 /** The loads. One declaration; the processes of a run derive from it who follows whom and when who sends. */
+import type { Load } from '../../src/cli/bench/load.ts';
 
-export interface Shape {
+export interface Shape extends Load {
   readonly name: string;
   /** What it stands for, one line. */
   readonly about: string;
-  readonly devices: number;
-  /** Events per second of each device. */
-  readonly rate: number;
-  readonly subscribers: number;
-  /** Devices that each subscriber follows: a window over all devices, shifted from one subscriber to the next. */
-  readonly following: number;
   /** Beside the steady load, in a second window of the same run. */
   readonly disturbance?: Disturbance;
-  /** Of the subscribers, how many are vip: spread over all of them. Only peers that know vips play it so. */
-  readonly vips?: number;
   /** Says something only of a peer that knows vips. */
   readonly needsVips?: true;
   /** What the CPU time is divided by. */
@@ -32,8 +25,6 @@ export interface Disturbance {
   /** Subscribers beside the others that follow as they do and take a quarter of what comes. */
   readonly slowReaders?: number;
 }
-
-export const EVENT_BYTES = 128;
 
 /** Some eight to ten seconds after its start V8 tidies up what the start left: of a light load a good part. */
 const TIDY_MS = 12_000;
@@ -133,25 +124,3 @@ export const smokeShapes: readonly Shape[] = [
     settleMs: 1000,
   },
 ];
-
-export const deviceId = (device: number): string => `dev-${device}`;
-export const subscriberId = (subscriber: number): string => `sub-${subscriber}`;
-
-/** The first device of the window that a subscriber follows; the window wraps. */
-export function firstFollowed(shape: Shape, subscriber: number): number {
-  return Math.floor((subscriber * shape.devices) / shape.subscribers) % shape.devices;
-}
-
-export function followed(shape: Shape, subscriber: number): string[] {
-  const first = firstFollowed(shape, subscriber);
-  return Array.from({ length: shape.following }, (_, k) => deviceId((first + k) % shape.devices));
-}
-
-export function isVip({ vips = 0, subscribers }: Shape, subscriber: number): boolean {
-  return Math.floor(((subscriber + 1) * vips) / subscribers) > Math.floor((subscriber * vips) / subscribers);
-}
-
-/** Deliveries that one event of this shape makes, on average. */
-export function deliveriesPerEvent(shape: Shape): number {
-  return (shape.subscribers * shape.following) / shape.devices;
-}

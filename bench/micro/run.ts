@@ -4,19 +4,28 @@
  */
 import { availableParallelism, cpus } from 'node:os';
 import { Bench } from 'tinybench';
+import { systemClock } from '../../src/clock.ts';
+import { HistoryLog } from '../../src/history/log.ts';
+import { attachHistory, createHistory } from '../../src/history/memory.ts';
+import { HistoryReader } from '../../src/history/reader.ts';
+import { Step } from '../../src/history/replay.ts';
 import { bytesPerRow } from '../../src/memory/layout.ts';
-import { createRing, RingConsumer, RingProducer, Share } from '../../src/memory/ring.ts';
+import { createRing, type RecordViews, RingConsumer, RingProducer, Share } from '../../src/memory/ring.ts';
 import { Wheel } from '../../src/memory/wheel.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { deviceColumns, subscriberColumns, subscriptionColumns } from '../../src/presence/columns.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
-import { createPresence } from '../../src/presence/table.ts';
+import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { EventField, EventFlag } from '../../src/records/event.ts';
 import { createDeviceFrame, parseDeviceText } from '../../src/wire/device-frames.ts';
 import { DeviceNames, encodeBinaryEvent, encodeJsonEvent } from '../../src/wire/event-frames.ts';
+import { EventType } from '../../src/wire/events.ts';
 import { ringRecordsPerSecond } from './ring-threads.ts';
 
 /** Operations per tinybench iteration, so that its own cost does not show. */
 const BATCH = 1000;
+/** What counts as kept of a device. */
+const HISTORY_EVENTS = 100;
 const bench = new Bench({ time: 300, warmupTime: 100 });
 let sink = 0;
 
@@ -62,7 +71,8 @@ function addRing(): void {
 /** A table of this many devices with five subscriptions each. */
 function addPresence(devices: number): void {
   const subscribers = Math.max(100, devices / 100);
-  const registry = new Registry(createPresence({ devices, subscribers, subscriptions: devices * 5 + 1 }), 1);
+  const capacity = { devices: devices + 1, subscribers, subscriptions: devices * 5 + 1 };
+  const registry = new Registry(createPresence(capacity), 1);
   const id = (prefix: string, index: number): Uint8Array => Buffer.from(`${prefix}-${index}`);
   for (let i = 0; i < subscribers; i++)
     registry.ensureSubscriber(id('subscriber', i), 0, id('subscriber', i).length);
@@ -81,6 +91,19 @@ function addPresence(devices: number): void {
   bench.add(`resolve an id (${label})`, () => {
     for (const bytes of ids) sink += registry.findDevice(bytes, 0, bytes.length);
   });
+  const unknown = Array.from({ length: BATCH }, (_, index) => id('unknown', index));
+  bench.add(`resolve an id that is not there (${label})`, () => {
+    for (const bytes of unknown) sink += registry.findDevice(bytes, 0, bytes.length);
+  });
+  for (const [bytes, prefix] of [
+    [12, 'new'],
+    [128, 'x'.repeat(121)],
+  ] as const) {
+    const fresh = Array.from({ length: BATCH }, (_, index) => id(prefix, 100_000 + index));
+    bench.add(`add and remove an id of ${bytes} B (${label})`, () => {
+      for (const one of fresh) registry.freeDevice(registry.ensureDevice(one, 0, one.length));
+    });
+  }
   bench.add(`subscribe and unsubscribe (${label})`, () => {
     for (let i = 0; i < BATCH; i++) {
       const device = (i * 7919) % devices;
@@ -97,8 +120,79 @@ function addPresence(devices: number): void {
   });
 }
 
+/**
+ * A history of its default size in which each device has a message and a status, and which has gone round: every
+ * append passes an old record, and carries some forward.
+ */
+function addHistory(devices: number): void {
+  const presence = createPresence({ devices, subscribers: 1, subscriptions: 1 });
+  const { devices: slab } = new PresenceReader(presence);
+  const history = attachHistory(createHistory(Math.max(32 * 2 ** 20, 1024 * devices)));
+  const log = new HistoryLog(history, slab, HISTORY_EVENTS);
+  const reader = new HistoryReader(history, slab, { eventsMax: HISTORY_EVENTS, ttlMs: 1e12 }, systemClock);
+  const { views, bytes } = eventRecord(payload);
+  const { rows } = slab;
+  const send = (slot: number, type: number): void => {
+    const seq = rows.seq[slot]! + 1;
+    views.u8[EventField.type] = type;
+    log.append(slot, seq, views, 0, bytes);
+    rows.seq[slot] = seq;
+  };
+  for (let slot = 0; slot < devices; slot++) log.begin(slot, 0);
+  for (let n = 0; n < 2_000_000; n++)
+    send((n * 7919) % devices, n % 5 === 0 ? EventType.status : EventType.message);
+  const label = `${devices / 1000}k devices`;
+  let next = 0;
+  bench.add(`history: append 128 B (${label})`, () => {
+    for (let i = 0; i < BATCH; i++) {
+      next = (next + 7919) % devices;
+      send(next, EventType.message);
+    }
+  });
+  const asOf = (slot: number) => ({ slot, generation: 0, seq: rows.seq[slot]! });
+  bench.add(`history: last message and status (${label})`, () => {
+    for (let i = 0; i < BATCH; i++) {
+      const replay = reader.last(asOf((i * 7919) % devices));
+      while (replay.next() !== Step.End) sink += replay.seq;
+    }
+  });
+  const fill = (): void => {
+    for (let n = 0; n < HISTORY_EVENTS; n++) send(0, EventType.message);
+  };
+  bench.add(
+    `history: since, 100 events, per event (${label})`,
+    () => {
+      for (let i = 0; i < BATCH / HISTORY_EVENTS; i++) {
+        const replay = reader.since(asOf(0), rows.seq[0]! - HISTORY_EVENTS);
+        let events = 0;
+        while (replay.next() === Step.Event) events += 1;
+        if (events !== HISTORY_EVENTS || !replay.recovered) throw new Error(`${events} events replayed`);
+      }
+    },
+    { beforeAll: fill },
+  );
+}
+
+/** A message's event record, as the rings carry it. */
+function eventRecord(text: string): { views: RecordViews; bytes: number } {
+  const memory = new ArrayBuffer(1024);
+  const views = {
+    u8: new Uint8Array(memory),
+    u16: new Uint16Array(memory),
+    u32: new Uint32Array(memory),
+    f64: new Float64Array(memory),
+  };
+  views.f64[EventField.received >> 3] = systemClock.now();
+  views.u8[EventField.flags] = EventFlag.payloadIsJson;
+  views.u32[EventField.payloadBytes >> 2] = text.length;
+  views.u8.set(Buffer.from(text), EventField.body);
+  return { views, bytes: EventField.body + text.length };
+}
+
 addCodecs();
 addRing();
+addHistory(10_000);
+addHistory(100_000);
 addPresence(10_000);
 if (process.argv.includes('--large')) addPresence(1_000_000);
 await bench.run();
@@ -115,7 +209,7 @@ console.log(
   `bytes per row: device ${bytesPerRow(deviceColumns)}, subscriber ${bytesPerRow(subscriberColumns)}, subscription ${bytesPerRow(subscriptionColumns)}`,
 );
 console.log(
-  'beside these: ids in 16-byte units, 5 B of lookup per id and per subscription, 12 B of timer, 4 B × worker per device',
+  'beside these: ids in 16-byte units, 10 B of lookup per id, 5 B per subscription, 12 B of timer, 4 B × worker per device',
 );
 const perSecond = await ringRecordsPerSecond();
 console.log(`ring between two threads, 128 B: ${(perSecond / 1e6).toFixed(2)} M records/s`);

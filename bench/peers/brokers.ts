@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WireName } from '../load/wires/index.ts';
-import type { Peer } from './peer.ts';
+import { localTarget, type Peer } from './peer.ts';
 import { freePort, isInstalled, listening, start } from './processes.ts';
 
 const MOSQUITTO_CONF = (port: number): string => `listener ${port} 127.0.0.1
@@ -76,7 +76,7 @@ function broker({ name, command, wire, needs, config, args, cannot }: Broker): P
       const spawned = start('sh', ['-c', `PATH="$PATH:/usr/sbin"; exec ${command} ${args(file).join(' ')}`]);
       await listening(port, spawned);
       return {
-        target: { wire, devicePort: port, subscriberPort: port },
+        target: localTarget(wire, port),
         pids: () => [spawned.child.pid!, ...childrenOf(spawned.child.pid!)],
         async stop() {
           await spawned.stop();

@@ -1,7 +1,7 @@
 /** The hub itself, built, with its default settings but for the ports. */
 import { fileURLToPath } from 'node:url';
 import type { WireName } from '../load/wires/index.ts';
-import type { Peer } from './peer.ts';
+import { localTarget, type Peer } from './peer.ts';
 import { jsonLine, start } from './processes.ts';
 
 interface Listening {
@@ -28,7 +28,7 @@ export function dat(
       const spawned = start(process.execPath, [entry], { ...ports, ...env });
       const { devicePort, subscriberPort, adminPort } = await jsonLine<Listening>(spawned, 'listening');
       return {
-        target: { wire, devicePort, subscriberPort },
+        target: localTarget(wire, devicePort, subscriberPort),
         pids: () => [spawned.child.pid!],
         async makeVip(device, subscriber) {
           const answer = await fetch(

@@ -1,6 +1,7 @@
 /** What the bench compares: one adapter for each server that can play some of the loads. */
-import type { Target } from '../load/messages.ts';
+import type { Target } from '../../src/cli/bench/messages.ts';
 import type { Shape } from '../load/shapes.ts';
+import type { WireName } from '../load/wires/index.ts';
 
 export interface Peer {
   readonly name: string;
@@ -9,6 +10,12 @@ export interface Peer {
   cannot(shape: Shape): string | undefined;
   /** Starts a fresh server on loopback. */
   start(): Promise<Server>;
+}
+
+/** Listeners on loopback. */
+export function localTarget(wire: WireName, devicePort: number, subscriberPort = devicePort): Target {
+  const url = (port: number): string => `ws://127.0.0.1:${port}`;
+  return { wire, deviceUrl: url(devicePort), subscriberUrl: url(subscriberPort) };
 }
 
 export interface Server {

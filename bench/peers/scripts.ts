@@ -1,7 +1,7 @@
 /** The peers that are a few lines of Node: what one writes before one looks for a hub. */
 import { fileURLToPath } from 'node:url';
 import type { WireName } from '../load/wires/index.ts';
-import type { Peer } from './peer.ts';
+import { localTarget, type Peer } from './peer.ts';
 import { jsonLine, start } from './processes.ts';
 
 function script(name: string, file: string, wire: WireName, cannot: Peer['cannot'] = () => undefined): Peer {
@@ -13,7 +13,7 @@ function script(name: string, file: string, wire: WireName, cannot: Peer['cannot
       const spawned = start(process.execPath, [path]);
       const { port } = await jsonLine<{ port: number }>(spawned, 'listening');
       return {
-        target: { wire, devicePort: port, subscriberPort: port },
+        target: localTarget(wire, port),
         pids: () => [spawned.child.pid!],
         stop: () => spawned.stop(),
       };

@@ -1,8 +1,10 @@
 /** The routes of the admin API that the dashboard asks. What it shows all the time comes over the live stream instead. */
-import type { DeviceEntry, RowEntry } from '../../src/admin/rows.ts';
-import { authorization } from './token.ts';
+import type { LiveList, LiveListEntry } from '../../src/admin/live-schemas.ts';
+import type { DeviceEntry, RowEntry, SubscriberDevice } from '../../src/admin/rows.ts';
+import { bearer, refusalOf } from './http.ts';
+import { storedToken } from './token.ts';
 
-export type { DeviceEntry, RowEntry };
+export type { DeviceEntry, LiveList, LiveListEntry, RowEntry, SubscriberDevice };
 
 /** The hub said no, or nothing. `status` is 0 where there was no answer. */
 export class ApiError extends Error {
@@ -13,30 +15,31 @@ export class ApiError extends Error {
     super(message);
     this.status = status;
   }
+
+  /** The hub does not have this route at all: it is of another version, or what it is about is turned off. */
+  get isNoRoute(): boolean {
+    return this.status === 405 || (this.status === 404 && this.message.startsWith('no route'));
+  }
 }
 
-export interface DevicesPage {
-  readonly devices: readonly DeviceEntry[];
-  readonly cursor: string | null;
-}
-export interface RowsPage {
-  readonly subscribers: readonly RowEntry[];
-  readonly cursor: string | null;
-}
-export interface RowChange {
-  readonly status?: 'allow' | 'active' | 'inactive' | 'deny';
-  readonly vip?: boolean;
+/** What to tell of a failure. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** @throws ApiError */
-async function ask<Answer>(method: string, path: string, more: { body?: object; signal?: AbortSignal } = {}) {
+export async function ask<Answer>(
+  method: string,
+  path: string,
+  more: { body?: object; signal?: AbortSignal } = {},
+): Promise<Answer> {
   const { body, signal } = more;
   let response: Response;
   try {
     response = await fetch(path, {
       method,
       headers: {
-        ...authorization(),
+        ...bearer(storedToken()),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -50,52 +53,60 @@ async function ask<Answer>(method: string, path: string, more: { body?: object; 
   return (await response.json()) as Answer;
 }
 
-/** What the hub says of why it refused. */
-export async function refusalOf(response: Response): Promise<string> {
-  try {
-    const { error } = (await response.json()) as { readonly error: { readonly message: string } };
-    return error.message;
-  } catch {
-    return `the hub answered ${response.status}`;
-  }
+/** A path of encoded parts, with the parameters that are not ''. */
+export function pathOf(
+  parts: readonly string[],
+  query: Readonly<Record<string, string | number>> = {},
+): string {
+  const parameters = Object.entries(query).filter(([, value]) => value !== '');
+  const text = new URLSearchParams(parameters.map(([name, value]) => [name, String(value)])).toString();
+  return `/v1/${parts.map(encodeURIComponent).join('/')}${text === '' ? '' : `?${text}`}`;
 }
 
-export interface DevicesFilter {
+/** Devices sorted and counted; '' leaves a parameter out. */
+export interface ListQuestion {
+  readonly filter: string;
   readonly search: string;
   readonly state: string;
+  readonly sort: string;
+  readonly offset: number;
+  readonly limit: number;
+  readonly values: boolean;
 }
 
-export function listDevices(
-  { search, state }: DevicesFilter,
-  page: { readonly limit: number; readonly cursor: string; readonly signal: AbortSignal },
-): Promise<DevicesPage> {
-  const query = new URLSearchParams({ limit: String(page.limit) });
-  if (search !== '') query.set('search', search);
-  if (state !== '') query.set('state', state);
-  if (page.cursor !== '') query.set('cursor', page.cursor);
-  return ask('GET', `/v1/devices?${query}`, { signal: page.signal });
+export function listDevices({ values, ...question }: ListQuestion, signal: AbortSignal): Promise<LiveList> {
+  const query = { ...question, values: values ? 'true' : '' };
+  return ask('GET', pathOf(['live', 'devices'], query), { signal });
 }
 
-export function listRows(
-  device: string,
-  page: { readonly limit: number; readonly cursor: string; readonly signal: AbortSignal },
-): Promise<RowsPage> {
-  const query = new URLSearchParams({ limit: String(page.limit) });
-  if (page.cursor !== '') query.set('cursor', page.cursor);
-  return ask('GET', `/v1/devices/${encodeURIComponent(device)}/subscribers?${query}`, {
-    signal: page.signal,
-  });
+export interface Page {
+  readonly limit: number;
+  readonly cursor: string;
+  readonly signal: AbortSignal;
+}
+
+export interface RowsPage {
+  readonly subscribers: readonly RowEntry[];
+  readonly cursor: string | null;
+}
+
+export function listRows(device: string, { limit, cursor, signal }: Page): Promise<RowsPage> {
+  return ask('GET', pathOf(['devices', device, 'subscribers'], { limit, cursor }), { signal });
+}
+
+export interface RowChange {
+  readonly status?: 'allow' | 'active' | 'inactive' | 'deny';
+  readonly vip?: boolean;
 }
 
 export function changeRow(device: string, subscriber: string, change: RowChange): Promise<RowEntry> {
-  const path = `/v1/devices/${encodeURIComponent(device)}/subscribers/${encodeURIComponent(subscriber)}`;
-  return ask('PUT', path, { body: change });
+  return ask('PUT', pathOf(['devices', device, 'subscribers', subscriber]), { body: change });
 }
 
-export function kick(subscriber: string): Promise<unknown> {
-  return ask('DELETE', `/v1/subscribers/${encodeURIComponent(subscriber)}`);
+export function removeRow(device: string, subscriber: string): Promise<unknown> {
+  return ask('DELETE', pathOf(['devices', device, 'subscribers', subscriber]));
 }
 
 export function terminate(device: string): Promise<unknown> {
-  return ask('DELETE', `/v1/devices/${encodeURIComponent(device)}`);
+  return ask('DELETE', pathOf(['devices', device]));
 }

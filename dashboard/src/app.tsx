@@ -1,32 +1,37 @@
-/** The page: what stands on top of every view, which view there is, and what keeps them up to date. */
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { DeviceEntry } from './api.ts';
+/** The page: what stands on top of every view, and which view there is. */
+import type { ComponentChildren } from 'preact';
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import { Activity } from './activity.tsx';
+import { Cluster } from './cluster.tsx';
 import { Device } from './device.tsx';
 import { Devices } from './devices.tsx';
+import { Follow } from './follow.tsx';
 import { clockTime } from './format.ts';
 import { Header } from './header.tsx';
-import { History } from './history.ts';
-import { LiveConnection, type LiveEvents, type LiveFigures, type LiveState } from './live.ts';
+import { type HubState, useHub } from './hub.ts';
+import { type LiveFigures, type LiveState, NO_SUBJECT } from './live.ts';
 import { Overview } from './overview.tsx';
 import { hashOf, type Route, routeOf } from './route.ts';
+import { Rules } from './rules.tsx';
+import { Subscriber } from './subscriber.tsx';
+import { Subscribers } from './subscribers.tsx';
 import { storeToken } from './token.ts';
 import { TokenPrompt } from './token-prompt.tsx';
 
 /** How long it is said that the hub was restarted. */
 const NOTICE_MS = 30_000;
+const TITLE = 'Device Aggregator Tunnel';
 
 export function App() {
   const route = useRoute();
   const hub = useHub();
-  const { look } = hub;
-  const [watched, setWatched] = useState<readonly string[]>([]);
+  const { look, figures } = hub;
   const device = route.view === 'device' ? route.device : '';
+  useEffect(() => look(device === '' ? NO_SUBJECT : { devices: [device], watch: [device] }), [look, device]);
+  const title = titleOf(route);
   useEffect(() => {
-    look({ device, watch: device !== '' ? [device] : route.view === 'devices' ? watched : [] });
-  }, [look, device, route.view, watched]);
-  const go = useCallback((filter: { search: string; state: string }) => {
-    location.replace(hashOf({ view: 'devices', ...filter }));
-  }, []);
+    document.title = title === '' ? TITLE : `${title} · ${TITLE}`;
+  }, [title]);
 
   if (hub.state.phase === 'unauthorized') {
     return (
@@ -39,7 +44,6 @@ export function App() {
       />
     );
   }
-  const { figures } = hub;
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById('content')?.focus()}>
@@ -56,33 +60,77 @@ export function App() {
       />
       <Banner state={hub.state} figures={figures} restartedAt={hub.restartedAt} />
       <main id="content" tabIndex={-1}>
-        {figures === undefined ? <p class="note">Asking the hub…</p> : null}
-        {figures !== undefined && route.view === 'overview' ? (
-          <Overview figures={figures} history={hub.history} />
-        ) : null}
-        {figures !== undefined && route.view === 'devices' ? (
-          <Devices
-            search={route.search}
-            state={route.state}
-            figures={figures}
-            entries={hub.entries}
-            watch={setWatched}
-            go={go}
-          />
-        ) : null}
-        {figures !== undefined && route.view === 'device' ? (
-          <Device
-            key={device}
-            device={device}
-            entry={hub.entries.get(device)}
-            now={figures.at}
-            startedAt={figures.startedAt}
-            onEvents={hub.onEvents}
-          />
-        ) : null}
+        {figures === undefined || hub.first === undefined ? (
+          <p class="note">Waiting for the hub…</p>
+        ) : (
+          <View route={route} hub={hub} figures={figures} first={hub.first} />
+        )}
       </main>
     </>
   );
+}
+
+function View(props: {
+  route: Route;
+  hub: HubState;
+  figures: LiveFigures;
+  first: LiveFigures;
+}): ComponentChildren {
+  const { route, hub, figures, first } = props;
+  const { at, startedAt } = figures;
+  const go = useCallback((to: Route) => location.replace(hashOf(to)), []);
+  switch (route.view) {
+    case 'overview':
+      return (
+        <Overview figures={figures} first={first} series={hub.series} filled={hub.filled} kept={hub.kept} />
+      );
+    case 'devices':
+      return <Devices route={route} figures={figures} go={go} />;
+    case 'device': {
+      const { device } = route;
+      return (
+        <Device
+          key={device}
+          device={device}
+          entry={hub.entries.get(device)}
+          now={at}
+          startedAt={startedAt}
+          onEvents={hub.onEvents}
+        />
+      );
+    }
+    case 'follow':
+      return <Follow route={route} startedAt={startedAt} go={go} />;
+    case 'subscribers':
+      return (
+        <Subscribers route={route} startedAt={startedAt} connected={figures.connections.subscriber} go={go} />
+      );
+    case 'subscriber':
+      return <Subscriber key={route.subscriber} subscriber={route.subscriber} figures={figures} />;
+    case 'rules':
+      return <Rules key={startedAt} />;
+    case 'activity':
+      return <Activity route={route} startedAt={startedAt} go={go} />;
+    case 'cluster':
+      return <Cluster figures={figures} />;
+  }
+}
+
+function titleOf(route: Route): string {
+  switch (route.view) {
+    case 'overview':
+      return '';
+    case 'device':
+      return route.device;
+    case 'subscriber':
+      return route.subscriber;
+    case 'follow':
+      return route.filter === '' ? 'Follow' : route.filter;
+    case 'rules':
+      return 'Access rules';
+    default:
+      return `${route.view.charAt(0).toUpperCase()}${route.view.slice(1)}`;
+  }
 }
 
 /** Says what an operator must not miss; read out by screen readers as it changes. */
@@ -102,11 +150,11 @@ function noticeOf(
   restartedAt: number,
 ): readonly [level: string, text: string] {
   if (state.phase === 'lost') {
-    const since = figures === undefined ? '' : ` These figures are of ${clockTime(figures.at)}.`;
+    const since = figures === undefined ? '' : ` These figures are from ${clockTime(figures.at)}.`;
     return ['bad', `No connection: ${state.reason}. Trying again.${since}`];
   }
   if (figures === undefined) return ['', ''];
-  if (figures.notReady !== null) return ['warn', `The hub takes no new peers: ${figures.notReady}.`];
+  if (figures.notReady !== null) return ['warn', `The hub admits no new peers: ${figures.notReady}.`];
   if (restartedAt !== 0 && Date.now() - restartedAt < NOTICE_MS)
     return ['ok', `Connected again: the hub was restarted at ${clockTime(figures.startedAt)}.`];
   return ['', ''];
@@ -120,61 +168,4 @@ function useRoute(): Route {
     return () => removeEventListener('hashchange', changed);
   }, []);
   return route;
-}
-
-/** All that comes over the live stream. */
-function useHub() {
-  const history = useMemo(() => new History(), []);
-  const [state, setState] = useState<LiveState>({ phase: 'connecting' });
-  const [figures, setFigures] = useState<LiveFigures>();
-  const [entries, setEntries] = useState<ReadonlyMap<string, DeviceEntry | null>>(new Map());
-  const [restartedAt, setRestartedAt] = useState(0);
-  const listeners = useRef(new Set<(events: LiveEvents) => void>());
-  const startedAt = useRef(0);
-  const connection = useMemo(
-    () =>
-      new LiveConnection({
-        state: (next) => setState((before) => (isSame(before, next) ? before : next)),
-        figures(next) {
-          if (startedAt.current !== 0 && startedAt.current !== next.startedAt) {
-            setRestartedAt(Date.now());
-            setEntries(new Map());
-          }
-          startedAt.current = next.startedAt;
-          if (history.add(next)) setFigures(next);
-        },
-        devices: ({ devices, gone }) =>
-          setEntries(
-            (before) =>
-              new Map([
-                ...[...before].slice(-ENTRIES_KEPT),
-                ...devices.map((entry) => [entry.device, entry] as const),
-                ...gone.map((id) => [id, null] as const),
-              ]),
-          ),
-        events(events) {
-          for (const listener of listeners.current) listener(events);
-        },
-      }),
-    [history],
-  );
-  useEffect(() => connection.start(), [connection]);
-  const look = useCallback(
-    (subject: Parameters<typeof connection.look>[0]) => connection.look(subject),
-    [connection],
-  );
-  const onEvents = useCallback((listener: (events: LiveEvents) => void) => {
-    listeners.current.add(listener);
-    return () => {
-      listeners.current.delete(listener);
-    };
-  }, []);
-  return { state, figures, entries, history, restartedAt, look, onEvents, restart: () => connection.start() };
-}
-
-/** More than any one view shows. */
-const ENTRIES_KEPT = 200;
-
-function isSame(one: LiveState, other: LiveState): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -1,12 +1,13 @@
 /** One device: what it is, who follows it, and its events as they come. */
-import { useEffect, useState } from 'preact/hooks';
-import { type DeviceEntry, terminate } from './api.ts';
+import { useState } from 'preact/hooks';
+import type { DeviceEntry } from './api.ts';
 import { Confirm, type Question } from './confirm.tsx';
 import { EventLog } from './event-log.tsx';
 import { ago, dateTime, integer, NOTHING } from './format.ts';
 import type { LiveEvents } from './live.ts';
-import { State } from './parts.tsx';
-import { Subscribers } from './subscribers.tsx';
+import { Facts, Id, State } from './parts.tsx';
+import { terminateQuestion } from './questions.ts';
+import { Rows } from './rows.tsx';
 
 export interface DeviceProps {
   readonly device: string;
@@ -20,19 +21,6 @@ export interface DeviceProps {
 
 export function Device({ device, entry, now, startedAt, onEvents }: DeviceProps) {
   const [question, setQuestion] = useState<Question>();
-  useEffect(() => {
-    document.title = `${device} · Device Aggregator Tunnel`;
-    return () => {
-      document.title = 'Device Aggregator Tunnel';
-    };
-  }, [device]);
-  const end: Question = {
-    title: `Terminate ${device}?`,
-    text: 'Its connection is closed with 4009 and must not come back by itself, its subscribers are told, and its entry and all its rows go, denials too.',
-    action: 'Terminate',
-    isDangerous: true,
-    run: () => terminate(device),
-  };
   return (
     <>
       <p class="crumbs">
@@ -40,65 +28,54 @@ export function Device({ device, entry, now, startedAt, onEvents }: DeviceProps)
       </p>
       <section class="panel wide" aria-label="Device">
         <header class="panel-head">
-          <h1 class="id">{device}</h1>
+          <h1 class="id">
+            <Id id={device} />
+          </h1>
           {entry === undefined || entry === null ? null : <State state={entry.state} />}
           <div class="panel-aside">
             <button
               type="button"
               class="danger"
               disabled={entry === null || entry === undefined}
-              onClick={() => setQuestion(end)}
+              onClick={() => setQuestion(terminateQuestion(device))}
             >
               Terminate
             </button>
           </div>
         </header>
         {entry === null ? (
-          <p class="note">
-            The hub does not know this device (any more). What is shown here starts when it comes.
-          </p>
+          <p class="note">The hub does not know this device. If it connects, this page shows it.</p>
         ) : (
-          <Facts entry={entry} now={now} />
+          <Facts facts={factsOf(entry, now)} />
         )}
       </section>
       <div class="columns">
-        <Subscribers
+        <Rows
           key={`${device} ${startedAt}`}
           device={device}
           counts={entry?.subscribers}
           ask={setQuestion}
           isAsking={question !== undefined}
         />
-        <EventLog key={device} device={device} onEvents={onEvents} />
+        <EventLog key={`${device} ${startedAt}`} device={device} onEvents={onEvents} />
       </div>
       {question === undefined ? null : <Confirm question={question} done={() => setQuestion(undefined)} />}
     </>
   );
 }
 
-function Facts({ entry, now }: { entry: DeviceEntry | undefined; now: number }) {
-  const subscribers = entry?.subscribers;
-  const facts = [
-    ['Status', entry?.status ?? NOTHING],
-    ['Last seen', entry === undefined ? NOTHING : ago(entry.lastSeen, now)],
-    ['Connected since', entry?.connectedAt ? dateTime(entry.connectedAt) : NOTHING],
-    ['Events broadcast', entry === undefined ? NOTHING : integer(entry.seq)],
-    ['Active subscribers', subscribers === undefined ? NOTHING : integer(subscribers.active)],
+function factsOf(entry: DeviceEntry | undefined, now: number): [name: string, value: string][] {
+  if (entry === undefined) return [['Status', NOTHING]];
+  const { status, lastSeen, connectedAt, seq, subscribers } = entry;
+  return [
+    ['Status', status ?? NOTHING],
+    ['Last seen', ago(lastSeen, now)],
+    ['Connected since', connectedAt === null ? NOTHING : dateTime(connectedAt)],
+    ['Events', integer(seq)],
+    ['Active subscribers', integer(subscribers.active)],
     [
       'Inactive, allowed, denied',
-      subscribers === undefined
-        ? NOTHING
-        : [subscribers.inactive, subscribers.allow, subscribers.deny].map(integer).join(', '),
+      [subscribers.inactive, subscribers.allow, subscribers.deny].map(integer).join(', '),
     ],
   ];
-  return (
-    <dl class="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
 }

@@ -1,136 +1,65 @@
-/** All devices: searched, filtered and paged by the hub, so that a hundred thousand are as quick as ten. */
+/** All devices: searched, sorted, counted and paged by the hub, so that a hundred thousand are as quick as ten. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { ApiError, type DeviceEntry, listDevices } from './api.ts';
-import { ago, integer, NOTHING } from './format.ts';
+import { isIdPrefix } from '../../src/wire/id.ts';
+import { isInCluster } from './cluster.tsx';
+import { DeviceTable, deviceColumn, rangeOf, states, useList } from './device-table.tsx';
+import { integer } from './format.ts';
 import type { LiveFigures } from './live.ts';
-import { ErrorNote, Panel, State, Table } from './parts.tsx';
-import { hashOf } from './route.ts';
+import { Panel } from './parts.tsx';
+import type { DevicesRoute } from './route.ts';
 
-const PAGE_DEVICES = 50;
+const REFRESH_MS = 2000;
 /** Typing asks once it rests. */
-const SEARCH_MS = 250;
-const states = ['online', 'stale', 'offline'] as const;
+export const TYPING_MS = 250;
 
-interface Listed {
-  /** Which page of which search this is. */
-  readonly page: string;
-  readonly devices: readonly DeviceEntry[];
-  readonly next: string | null;
-}
+const columns = [
+  deviceColumn.device,
+  deviceColumn.state,
+  deviceColumn.status,
+  deviceColumn.lastSeen,
+  deviceColumn.events,
+  deviceColumn.active,
+  deviceColumn.inactive,
+  deviceColumn.denied,
+];
 
-/**
- * Asks for pages until one is full: a page may be short, even empty, and not be the last.
- * @param found called with each part as it comes
- */
-async function fillPage(
-  filter: { readonly search: string; readonly state: string },
-  start: { readonly cursor: string; readonly signal: AbortSignal },
-  found: (part: Omit<Listed, 'page'>) => void,
-): Promise<void> {
-  let devices: readonly DeviceEntry[] = [];
-  let next: string | null = start.cursor;
-  do {
-    const limit = PAGE_DEVICES - devices.length;
-    const page: Awaited<ReturnType<typeof listDevices>> = await listDevices(filter, {
-      limit,
-      cursor: next ?? '',
-      signal: start.signal,
-    });
-    devices = [...devices, ...page.devices];
-    next = page.cursor;
-    found({ devices, next });
-  } while (next !== null && devices.length < PAGE_DEVICES);
-}
-
-export interface DevicesProps {
-  readonly search: string;
-  readonly state: string;
-  readonly figures: LiveFigures;
-  /** Entries as the live stream has them; null: the device is gone. */
-  readonly entries: ReadonlyMap<string, DeviceEntry | null>;
-  readonly watch: (devices: readonly string[]) => void;
-  readonly go: (filter: { search: string; state: string }) => void;
-}
-
-export function Devices({ search, state, figures, entries, watch, go }: DevicesProps) {
-  const [text, setText] = useState(search);
-  /** Cursors of the pages up to the one shown. */
-  const [cursors, setCursors] = useState<readonly string[]>(['']);
-  const [listed, setListed] = useState<Listed>({ page: '', devices: [], next: null });
-  const [isLooking, setIsLooking] = useState(true);
-  const [failure, setFailure] = useState('');
-  const [attempt, setAttempt] = useState(0);
-  const input = useRef<HTMLInputElement>(null);
-  const cursor = cursors.at(-1) ?? '';
-  const page = [search, state, cursor, cursors.length].join();
-  /** Whether what is listed is what was asked for: until then no page follows it. */
-  const isThis = listed.page === page && !isLooking;
-  const problem =
-    text === '' || /^[A-Za-z0-9._:~-]{1,128}$/.test(text) ? '' : 'An id has A-Z a-z 0-9 . _ : ~ - only.';
-
-  useEffect(() => setText(search), [search]);
-  useEffect(() => setCursors(['']), [search, state]);
-  useEffect(() => {
-    if (text === search || problem !== '') return;
-    const timer = setTimeout(() => go({ search: text, state }), SEARCH_MS);
-    return () => clearTimeout(timer);
-  }, [text, search, state, problem, go]);
-
-  // Another attempt, or another hub, asks again
-  useEffect(() => {
-    const abort = new AbortController();
-    setIsLooking(true);
-    setFailure('');
-    fillPage({ search, state }, { cursor, signal: abort.signal }, (part) => setListed({ page, ...part }))
-      .catch((error: unknown) => {
-        if (!abort.signal.aborted) setFailure(error instanceof ApiError ? error.message : String(error));
-      })
-      .finally(() => {
-        if (!abort.signal.aborted) setIsLooking(false);
-      });
-    return () => abort.abort();
-  }, [page, attempt, figures.startedAt]);
-
-  const ids = listed.devices.map(({ device }) => device).join();
-  useEffect(() => {
-    watch(ids === '' ? [] : ids.split(','));
-  }, [ids, watch]);
-
-  useEffect(() => {
-    const focus = (event: KeyboardEvent): void => {
-      const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
-      if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey) return;
-      event.preventDefault();
-      input.current?.focus();
-    };
-    addEventListener('keydown', focus);
-    return () => removeEventListener('keydown', focus);
-  }, []);
-
-  const first = (cursors.length - 1) * PAGE_DEVICES + 1;
-  const range =
-    listed.devices.length === 0 ? '' : `${integer(first)}–${integer(first + listed.devices.length - 1)}`;
+export function Devices(props: {
+  route: DevicesRoute;
+  figures: LiveFigures;
+  go: (route: DevicesRoute) => void;
+}) {
+  const { route, figures, go } = props;
+  const { search, state, sort, page } = route;
+  const list = useList(
+    { filter: '', search, state, sort, page, values: false },
+    REFRESH_MS,
+    figures.startedAt,
+  );
+  const counts = list.answer?.states;
+  const where = isInCluster(figures) ? ', on the node that serves this page' : '';
   return (
-    <Panel title="Devices" note={countsOf(figures)} wide>
+    <Panel
+      title="Devices"
+      note={
+        counts === undefined
+          ? undefined
+          : `${states.map((each) => `${integer(counts[each])} ${each}`).join(', ')}${where}`
+      }
+      wide
+    >
       <search>
         <form class="filter" onSubmit={(event) => event.preventDefault()}>
-          <label>
-            <span>Search</span>
-            <input
-              ref={input}
-              type="search"
-              value={text}
-              placeholder="part of an id, press / to search"
-              autocomplete="off"
-              spellcheck={false}
-              maxLength={128}
-              aria-invalid={problem !== ''}
-              onInput={(event) => setText(event.currentTarget.value)}
-            />
-          </label>
+          <SearchInput
+            placeholder="part of an id; press / to search"
+            value={search}
+            go={(text) => go({ ...route, search: text, page: 1 })}
+          />
           <label>
             <span>State</span>
-            <select value={state} onChange={(event) => go({ search, state: event.currentTarget.value })}>
+            <select
+              value={state}
+              onChange={(event) => go({ ...route, state: event.currentTarget.value, page: 1 })}
+            >
               <option value="">any</option>
               {states.map((each) => (
                 <option key={each} value={each}>
@@ -139,76 +68,72 @@ export function Devices({ search, state, figures, entries, watch, go }: DevicesP
               ))}
             </select>
           </label>
-          <button type="button" onClick={() => setAttempt(attempt + 1)}>
-            Refresh
-          </button>
           <span class="muted" role="status">
-            {problem !== '' ? problem : isThis ? range : 'Looking…'}
+            {list.isCurrent ? rangeOf(list) : 'Loading…'}
           </span>
         </form>
       </search>
-      {failure === '' ? null : <ErrorNote message={failure} retry={() => setAttempt(attempt + 1)} />}
-      <Table
+      <DeviceTable
         label="Devices"
-        columns={deviceColumns}
-        empty={isLooking ? 'Looking…' : 'No device like that.'}
-        isEmpty={listed.devices.length === 0}
-      >
-        {listed.devices.map((entry) => (
-          <DeviceRow key={entry.device} entry={entry} live={entries.get(entry.device)} now={figures.at} />
-        ))}
-      </Table>
-      <nav class="pages" aria-label="Pages">
-        <button
-          type="button"
-          disabled={cursors.length === 1}
-          onClick={() => setCursors(cursors.slice(0, -1))}
-        >
-          Previous
-        </button>
-        <span class="muted">page {integer(cursors.length)}</span>
-        <button
-          type="button"
-          disabled={listed.next === null || !isThis}
-          onClick={() => setCursors([...cursors, listed.next ?? ''])}
-        >
-          Next
-        </button>
-      </nav>
+        list={list}
+        page={page}
+        columns={columns}
+        sorting={{ by: sort, go: (by) => go({ ...route, sort: by, page: 1 }) }}
+        empty={search === '' && state === '' ? 'No devices yet.' : 'No devices match.'}
+        go={(next) => go({ ...route, page: next })}
+      />
     </Panel>
   );
 }
 
-const deviceColumns = [
-  { name: 'Device' },
-  { name: 'State' },
-  { name: 'Status' },
-  { name: 'Last seen' },
-  { name: 'Events', isNumber: true, isMinor: true },
-  { name: 'Active', isNumber: true },
-  { name: 'Inactive', isNumber: true, isMinor: true },
-  { name: 'Denied', isNumber: true, isMinor: true },
-];
-
-function DeviceRow(props: { entry: DeviceEntry; live: DeviceEntry | null | undefined; now: number }) {
-  const { live, now } = props;
-  const entry = live ?? props.entry;
+/** Part of an id. Focused by `/`; told once the typing rests. */
+export function SearchInput(props: { placeholder: string; value: string; go: (text: string) => void }) {
+  const { placeholder, value, go } = props;
+  const [text, setText] = useState(value);
+  const input = useRef<HTMLInputElement>(null);
+  const latest = useRef(go);
+  latest.current = go;
+  const isBad = text !== '' && !isIdPrefix(text);
+  useEffect(() => setText(value), [value]);
+  useEffect(() => {
+    if (text === value || isBad) return;
+    const timer = setTimeout(() => latest.current(text), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text, value, isBad]);
+  useEffect(() => {
+    const focus = (event: KeyboardEvent): void => {
+      const { target } = event;
+      const isTyping =
+        target instanceof HTMLInputElement ||
+        target instanceof HTMLSelectElement ||
+        target instanceof HTMLTextAreaElement;
+      if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      input.current?.focus();
+    };
+    addEventListener('keydown', focus);
+    return () => removeEventListener('keydown', focus);
+  }, []);
   return (
-    <tr class={live === null ? 'gone' : ''}>
-      <th scope="row" class="id">
-        <a href={hashOf({ view: 'device', device: entry.device })}>{entry.device}</a>
-      </th>
-      <td>{live === null ? <span class="muted">gone</span> : <State state={entry.state} />}</td>
-      <td class="text">{entry.status ?? NOTHING}</td>
-      <td>{ago(entry.lastSeen, now)}</td>
-      <td class="number minor">{integer(entry.seq)}</td>
-      <td class="number">{integer(entry.subscribers.active)}</td>
-      <td class="number minor">{integer(entry.subscribers.inactive)}</td>
-      <td class="number minor">{integer(entry.subscribers.deny)}</td>
-    </tr>
+    <label>
+      <span>Search</span>
+      <input
+        ref={input}
+        type="search"
+        value={text}
+        placeholder={placeholder}
+        autocomplete="off"
+        spellcheck={false}
+        maxLength={128}
+        aria-invalid={isBad}
+        title={isBad ? 'An id has A-Z a-z 0-9 . _ : ~ - only.' : undefined}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+      {isBad ? (
+        <small class="bad" role="alert">
+          An id has only A-Z a-z 0-9 . _ : ~ -
+        </small>
+      ) : null}
+    </label>
   );
-}
-
-function countsOf({ devices }: LiveFigures): string {
-  return states.map((state) => `${integer(devices[state])} ${state}`).join(', ');
 }

@@ -1,15 +1,32 @@
-/** The events of one device as they come: the newest first, the last few hundred only, and all of it as text. */
+/**
+ * The events of one device: those that the hub kept, then those that come, the newest first, the last few hundred only.
+ * All of it is shown as text.
+ */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { bytes, clockTimeMs, integer } from './format.ts';
+import { LIVE_EVENTS_PER_SECOND, LIVE_PAYLOAD_BYTES_MAX } from '../../src/limits.ts';
+import { ApiError, messageOf } from './api.ts';
+import { bytes, clockTimeMs, dateTime, integer } from './format.ts';
+import { type KeptEvent, keptEvents } from './kept-events.ts';
 import type { LiveEvent, LiveEvents } from './live.ts';
 import { Panel, Table } from './parts.tsx';
 
 const EVENTS_SHOWN = 200;
+const KEPT_SHOWN = 50;
 const DATA_CHARACTERS = 300;
+/** A kept event and one that came over the stream are the same if they are equal and this close together. */
+const SAME_MS = 5;
+const DAY_MS = 86_400_000;
 
 interface Shown extends LiveEvent {
-  readonly key: number;
+  readonly key: string;
+  readonly isKept: boolean;
+  readonly isFromHub: boolean;
 }
+
+/** What is known of the events before those that come. */
+type Kept =
+  | { readonly phase: 'loading' | 'loaded' | 'off' }
+  | { readonly phase: 'failed'; readonly reason: string };
 
 export function EventLog(props: {
   device: string;
@@ -17,6 +34,7 @@ export function EventLog(props: {
 }) {
   const { device, onEvents } = props;
   const [events, setEvents] = useState<readonly Shown[]>([]);
+  const [kept, setKept] = useState<Kept>({ phase: 'loading' });
   const [skipped, setSkipped] = useState(0);
   const [isPaused, setIsPaused] = useState(false);
   const paused = useRef(false);
@@ -28,16 +46,43 @@ export function EventLog(props: {
       onEvents((news) => {
         if (news.device !== device || paused.current) return;
         setSkipped((count) => count + news.skipped);
-        const shown = news.events.map((event) => ({ ...event, key: next.current++ })).reverse();
-        setEvents((before) => [...shown, ...before].slice(0, EVENTS_SHOWN));
+        const shown = news.events.map((event) => ({
+          ...event,
+          key: `live-${next.current++}`,
+          isKept: false,
+          isFromHub: false,
+        }));
+        setEvents((before) => [...shown.reverse(), ...before].slice(0, EVENTS_SHOWN));
       }),
     [device, onEvents],
   );
 
+  useEffect(() => {
+    const abort = new AbortController();
+    keptEvents(device, KEPT_SHOWN, abort.signal)
+      .then((found) => {
+        setEvents((before) => withKept(before, found));
+        setKept({ phase: 'loaded' });
+      })
+      .catch((error: unknown) => {
+        if (abort.signal.aborted) return;
+        const isOff = error instanceof ApiError && error.isNoRoute;
+        const isUnknown = error instanceof ApiError && error.status === 404 && !isOff;
+        setKept(
+          isOff
+            ? { phase: 'off' }
+            : isUnknown
+              ? { phase: 'loaded' }
+              : { phase: 'failed', reason: messageOf(error) },
+        );
+      });
+    return () => abort.abort();
+  }, [device]);
+
   const aside = (
     <>
       <button type="button" aria-pressed={isPaused} onClick={() => setIsPaused(!isPaused)}>
-        {isPaused ? 'Go on' : 'Hold'}
+        {isPaused ? 'Resume' : 'Hold'}
       </button>
       <button
         type="button"
@@ -50,32 +95,53 @@ export function EventLog(props: {
       </button>
     </>
   );
-  const note = skipped === 0 ? 'as they come' : `${integer(skipped)} left out: more than 100 in a second`;
+  const note =
+    skipped === 0
+      ? 'as they arrive'
+      : `${integer(skipped)} left out: at most ${LIVE_EVENTS_PER_SECOND} per second are shown`;
   return (
-    <Panel title="Events" note={isPaused ? 'held' : note} aside={aside}>
+    <Panel title="Events" note={isPaused ? 'on hold' : note} aside={aside}>
+      {kept.phase === 'off' ? (
+        <p class="note muted">
+          Earlier events are not available: this hub has no <code>GET /v1/devices/ID/events</code>.
+        </p>
+      ) : null}
+      {kept.phase === 'failed' ? (
+        <p class="note bad" role="alert">
+          Earlier events could not be loaded: {kept.reason}
+        </p>
+      ) : null}
       <Table
         label="Events"
         columns={eventColumns}
-        empty="None since this page was opened."
+        empty={kept.phase === 'loading' ? 'Loading…' : 'No events since you opened this page.'}
         isEmpty={events.length === 0}
       >
         {events.map((event) => (
-          <tr key={event.key}>
-            <td class="nowrap">{clockTimeMs(event.at)}</td>
-            <td>
-              {event.type}
-              {event.status === undefined ? null : <b class="text"> {event.status}</b>}
-            </td>
-            <td class="minor">{event.priority}</td>
-            <td class="number minor nowrap">{bytes(event.bytes)}</td>
-            <td class="data">
-              <Data event={event} />
-            </td>
-          </tr>
+          <EventRow key={event.key} event={event} />
         ))}
       </Table>
     </Panel>
   );
+}
+
+/** Kept events that came over the stream too are shown once. */
+function withKept(live: readonly Shown[], found: readonly KeptEvent[]): Shown[] {
+  const older = found
+    .filter((event) => !live.some((other) => isSame(other, event)))
+    .map((event): Shown => ({ ...event, key: `kept-${event.seq}`, isKept: true }));
+  return [...live, ...older].sort((one, other) => other.at - one.at).slice(0, EVENTS_SHOWN);
+}
+
+function isSame(live: LiveEvent, kept: KeptEvent): boolean {
+  if (live.type !== kept.type || Math.abs(live.at - kept.at) > SAME_MS) return false;
+  if (live.bytes > LIVE_PAYLOAD_BYTES_MAX) return kept.bytes > LIVE_PAYLOAD_BYTES_MAX; // it was cut
+  return live.base64 === kept.base64 && compact(live.json) === kept.json;
+}
+
+/** JSON as the hub answers it: without the spaces that a device may write; null is no data. */
+function compact(json: string | undefined): string | undefined {
+  return json === undefined || json === 'null' ? undefined : JSON.stringify(JSON.parse(json));
 }
 
 const eventColumns = [
@@ -85,6 +151,25 @@ const eventColumns = [
   { name: 'Size', isNumber: true, isMinor: true },
   { name: 'Data' },
 ];
+
+function EventRow({ event }: { event: Shown }) {
+  const isOld = Date.now() - event.at > DAY_MS;
+  return (
+    <tr class={event.isKept ? 'kept' : ''}>
+      <td class="nowrap">{isOld ? dateTime(event.at) : clockTimeMs(event.at)}</td>
+      <td>
+        {event.isFromHub ? 'hub ' : ''}
+        {event.type}
+        {event.status === undefined ? null : <b class="text"> {event.status}</b>}
+      </td>
+      <td class="minor">{event.priority}</td>
+      <td class="number minor nowrap">{bytes(event.bytes)}</td>
+      <td class="data">
+        <Data event={event} />
+      </td>
+    </tr>
+  );
+}
 
 function Data({ event: { json, base64 } }: { event: LiveEvent }) {
   const text = json ?? (base64 === undefined ? '' : `binary ${base64}`);

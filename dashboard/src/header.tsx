@@ -1,9 +1,10 @@
 /** On top of every view: how the hub is, the figures that matter most, and where to go. */
 import { useState } from 'preact/hooks';
+import { isInCluster } from './cluster.tsx';
 import { bytes, integer, milliseconds, percent, rate, span } from './format.ts';
 import type { LiveFigures, LiveState } from './live.ts';
-import { droppedOf } from './overview.tsx';
 import type { Route } from './route.ts';
+import { droppedOf } from './series.ts';
 import { applyTheme, storedTheme, type Theme, themes } from './theme.ts';
 import { storedToken } from './token.ts';
 
@@ -14,20 +15,31 @@ export interface HeaderProps {
   readonly forget: () => void;
 }
 
+/** Each view with the views that are reached through it. */
+const views: readonly { name: string; href: string; of: readonly Route['view'][] }[] = [
+  { name: 'Overview', href: '#/', of: ['overview'] },
+  { name: 'Devices', href: '#/devices', of: ['devices', 'device'] },
+  { name: 'Follow', href: '#/follow', of: ['follow'] },
+  { name: 'Subscribers', href: '#/subscribers', of: ['subscribers', 'subscriber'] },
+  { name: 'Access rules', href: '#/rules', of: ['rules'] },
+  { name: 'Activity', href: '#/activity', of: ['activity'] },
+  { name: 'Cluster', href: '#/cluster', of: ['cluster'] },
+];
+
 export function Header({ route, state, figures, forget }: HeaderProps) {
-  const isDevices = route.view !== 'overview';
+  const hasCluster = figures !== undefined && isInCluster(figures);
+  const shown = views.filter(({ of }) => !of.includes('cluster') || hasCluster || route.view === 'cluster');
   return (
     <header class="top">
       <div class="top-row">
         <span class="brand">Device Aggregator Tunnel</span>
         <Health state={state} figures={figures} />
         <nav aria-label="Views">
-          <a href="#/" aria-current={isDevices ? undefined : 'page'}>
-            Overview
-          </a>
-          <a href="#/devices" aria-current={isDevices ? 'page' : undefined}>
-            Devices
-          </a>
+          {shown.map(({ name, href, of }) => (
+            <a key={name} href={href} aria-current={of.includes(route.view) ? 'page' : undefined}>
+              {name}
+            </a>
+          ))}
         </nav>
         <div class="top-aside">
           {figures === undefined ? null : (
@@ -80,7 +92,7 @@ function Figures({ figures }: { figures: LiveFigures | undefined }) {
     ['Subscribers', integer(connections.subscriber)],
     ['Dropped/s', rate(dropped), undefined, dropped !== null && dropped > 0 ? 'bad' : ''],
     [
-      'Lagging',
+      'Slow subscribers',
       integer(sendQueues.lagging),
       sendQueues.lagging > 0 ? bytes(sendQueues.bytes) : undefined,
       sendQueues.lagging > 0 ? 'warn' : '',

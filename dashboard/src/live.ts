@@ -1,13 +1,26 @@
 /**
- * The live stream: one request that goes on as long as the page is open, read piece by piece. When it breaks it is
- * asked for again, soon at first, then less often; when the page looks at something else it is asked for anew.
+ * The live stream: one request that goes on for as long as somebody looks, read piece by piece. If it breaks it is
+ * asked for again, soon at first, then less often. What it shows is changed while it is open. Runs in a page or in the
+ * worker that pages share.
  */
-import type { LiveDevices, LiveEnd, LiveEvents, LiveFigures } from '../../src/admin/live-schemas.ts';
-import { refusalOf } from './api.ts';
+import { LIVE_STREAM_HEADER } from '../../src/admin/live-names.ts';
+import type {
+  LiveDevices,
+  LiveEnd,
+  LiveEvents,
+  LiveFigures,
+  LiveSubject,
+} from '../../src/admin/live-schemas.ts';
+import { bearer, refusalOf } from './http.ts';
 import { ServerSentParser } from './server-sent.ts';
-import { authorization } from './token.ts';
 
-export type { LiveDevices, LiveEvent, LiveEvents, LiveFigures } from '../../src/admin/live-schemas.ts';
+export type {
+  LiveDevices,
+  LiveEvent,
+  LiveEvents,
+  LiveFigures,
+  LiveSubject,
+} from '../../src/admin/live-schemas.ts';
 
 /** `unauthorized`: nothing more is asked until there is another token. */
 export type LiveState =
@@ -16,50 +29,61 @@ export type LiveState =
   | { readonly phase: 'lost'; readonly reason: string }
   | { readonly phase: 'unauthorized'; readonly reason: string };
 
-export interface LiveListener {
-  state(state: LiveState): void;
-  figures(figures: LiveFigures): void;
-  devices(devices: LiveDevices): void;
-  events(events: LiveEvents): void;
-}
+/** What a stream says; it also crosses from the worker to the pages. */
+export type LiveNews =
+  | { readonly kind: 'state'; readonly state: LiveState }
+  | { readonly kind: 'figures'; readonly figures: LiveFigures }
+  | { readonly kind: 'devices'; readonly devices: LiveDevices }
+  | { readonly kind: 'events'; readonly events: LiveEvents };
 
-/** What the page looks at. */
-export interface LiveSubject {
-  readonly device: string;
-  readonly watch: readonly string[];
-}
+export const NO_SUBJECT: LiveSubject = { devices: [], watch: [] };
 
 const BACKOFF_MS_MIN = 500;
 const BACKOFF_MS_MAX = 5000;
 /** Figures come every second: without any for so long the connection is no good, even if nobody says so. */
 const SILENCE_MS_MAX = 6000;
 /** Paging quickly asks once. */
-const SUBJECT_MS = 150;
+const SUBJECT_MS = 100;
 
 export class LiveConnection {
-  readonly #listener: LiveListener;
-  #subject: LiveSubject = { device: '', watch: [] };
+  readonly #token: string;
+  readonly #tell: (news: LiveNews) => void;
+  #subject: LiveSubject = NO_SUBJECT;
+  /** The subject that the open stream has. */
+  #shown = '';
+  /** Id of the open stream, '' while there is none. */
+  #stream = '';
+  #isChanging = false;
   #abort = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
   #backoffMs = BACKOFF_MS_MIN;
 
-  constructor(listener: LiveListener) {
-    this.#listener = listener;
+  constructor(token: string, tell: (news: LiveNews) => void) {
+    this.#token = token;
+    this.#tell = tell;
   }
 
-  /** Starts, or starts over with another token. */
-  start(): void {
-    this.#listener.state({ phase: 'connecting' });
+  /** Starts, or starts over. */
+  open(): void {
+    this.#tellState({ phase: 'connecting' });
     this.#backoffMs = BACKOFF_MS_MIN;
     this.#askIn(0);
   }
 
-  /** Goes on with another subject, where it is another. */
+  /** Ends the stream; `open` starts another. */
+  close(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#silence);
+    this.#stream = '';
+    this.#abort.abort();
+    this.#abort = new AbortController();
+  }
+
+  /** Shows something else from now on, where it is something else. */
   look(subject: LiveSubject): void {
-    if (queryOf(subject) === queryOf(this.#subject)) return;
     this.#subject = subject;
-    this.#askIn(SUBJECT_MS);
+    if (this.#stream !== '') void this.#change();
   }
 
   #askIn(ms: number): void {
@@ -71,35 +95,69 @@ export class LiveConnection {
     this.#abort.abort();
     const abort = new AbortController();
     this.#abort = abort;
+    this.#stream = '';
     this.#expectMore(abort);
     let reason = 'the hub does not answer';
+    const subject = this.#subject;
     try {
-      const response = await fetch(`/v1/live${queryOf(this.#subject)}`, {
-        headers: authorization(),
-        cache: 'no-store',
+      const response = await fetch(`/v1/live${queryOf(subject)}`, {
+        headers: bearer(this.#token),
         signal: abort.signal,
       });
       if (response.status === 401 || response.status === 403) {
         const refusal = await refusalOf(response);
         if (abort !== this.#abort) return;
         clearTimeout(this.#silence);
-        this.#listener.state({ phase: 'unauthorized', reason: refusal });
+        this.#tellState({ phase: 'unauthorized', reason: refusal });
         return;
       }
       if (!response.ok || response.body === null) reason = await refusalOf(response);
-      else reason = await this.#read(response.body, abort);
+      else if (abort === this.#abort) {
+        this.#stream = response.headers.get(LIVE_STREAM_HEADER) ?? '';
+        this.#shown = JSON.stringify(subject);
+        void this.#change(); // it may be another by now
+        reason = await this.#read(response.body, abort);
+      }
     } catch {
       // Told below, unless it was this page that ended it.
     }
     if (abort !== this.#abort) return;
     clearTimeout(this.#silence);
+    this.#stream = '';
     if (reason === RENEW) {
       this.#askIn(0);
       return;
     }
-    this.#listener.state({ phase: 'lost', reason });
+    this.#tellState({ phase: 'lost', reason });
     this.#askIn(this.#backoffMs * (0.75 + Math.random() / 2));
     this.#backoffMs = Math.min(BACKOFF_MS_MAX, this.#backoffMs * 2);
+  }
+
+  /** One change at a time, the last one at the end; a stream that cannot be changed is asked for anew. */
+  async #change(): Promise<void> {
+    if (this.#isChanging) return;
+    this.#isChanging = true;
+    try {
+      while (this.#stream !== '' && this.#shown !== JSON.stringify(this.#subject)) {
+        await new Promise((resolve) => setTimeout(resolve, SUBJECT_MS));
+        const stream = this.#stream;
+        const body = JSON.stringify(this.#subject);
+        if (stream === '') return;
+        const response = await fetch(`/v1/live/streams/${stream}`, {
+          method: 'PUT',
+          headers: { ...bearer(this.#token), 'content-type': 'application/json' },
+          body,
+          signal: this.#abort.signal,
+        });
+        if (stream !== this.#stream) continue;
+        if (!response.ok) throw new Error(await refusalOf(response));
+        this.#shown = body;
+      }
+    } catch {
+      if (this.#stream !== '') this.#askIn(BACKOFF_MS_MIN);
+    } finally {
+      this.#isChanging = false;
+    }
   }
 
   /** @returns why it ended */
@@ -114,33 +172,35 @@ export class LiveConnection {
       this.#expectMore(abort);
       for (const { name, data } of parser.push(decoder.decode(value, { stream: true }))) {
         if (name === 'end') reason = reasonOf(JSON.parse(data) as LiveEnd);
-        else this.#tell(name, data);
+        else this.#tellOf(name, data);
       }
     }
   }
 
-  #tell(name: string, data: string): void {
+  #tellOf(name: string, data: string): void {
     switch (name) {
       case 'figures':
         this.#backoffMs = BACKOFF_MS_MIN;
-        this.#listener.state({ phase: 'live' });
-        this.#listener.figures(JSON.parse(data) as LiveFigures);
+        this.#tellState({ phase: 'live' });
+        this.#tell({ kind: 'figures', figures: JSON.parse(data) as LiveFigures });
         break;
       case 'devices':
-        this.#listener.devices(JSON.parse(data) as LiveDevices);
+        this.#tell({ kind: 'devices', devices: JSON.parse(data) as LiveDevices });
         break;
       case 'events':
-        this.#listener.events(JSON.parse(data) as LiveEvents);
+        this.#tell({ kind: 'events', events: JSON.parse(data) as LiveEvents });
         break;
       default: // of a newer hub
     }
   }
 
+  #tellState(state: LiveState): void {
+    this.#tell({ kind: 'state', state });
+  }
+
   #expectMore(abort: AbortController): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => {
-      abort.abort();
-    }, SILENCE_MS_MAX);
+    this.#silence = setTimeout(() => abort.abort(), SILENCE_MS_MAX);
   }
 }
 
@@ -151,9 +211,9 @@ function reasonOf({ reason }: LiveEnd): string {
 }
 
 /** Ids have no character that an address would have to escape. */
-function queryOf({ device, watch }: LiveSubject): string {
+function queryOf({ devices, watch }: LiveSubject): string {
   const parts = [
-    ...(device === '' ? [] : [`device=${device}`]),
+    ...(devices.length === 0 ? [] : [`device=${devices.join(',')}`]),
     ...(watch.length === 0 ? [] : [`watch=${watch.join(',')}`]),
   ];
   return parts.length === 0 ? '' : `?${parts.join('&')}`;

@@ -1,9 +1,10 @@
 /** Small parts that several views share. All text goes in as text: nothing here makes markup of what a peer sent. */
-import type { ComponentChildren } from 'preact';
+import { type ComponentChildren, Fragment } from 'preact';
+import { useMemo } from 'preact/hooks';
 
 export function Panel(props: {
   title: string;
-  note?: string | undefined;
+  note?: ComponentChildren;
   aside?: ComponentChildren;
   children: ComponentChildren;
   wide?: boolean;
@@ -22,33 +23,46 @@ export function Panel(props: {
 
 export interface Column {
   readonly name: string;
+  /** Says more, where the name alone does not. */
+  readonly title?: string;
   readonly isNumber?: boolean;
   /** Of no use on a narrow screen. */
   readonly isMinor?: boolean;
+  /** What the hub calls it, where the table can be sorted by it. */
+  readonly sort?: string;
 }
 
 export function cellClass({ isNumber = false, isMinor = false }: Column): string {
   return `${isNumber ? 'number' : ''}${isMinor ? ' minor' : ''}`;
 }
 
-/** @param empty what stands in place of rows where there are none */
+export interface Sorting {
+  /** The column sorted by, with a `-` in front for descending order. */
+  readonly by: string;
+  readonly go: (by: string) => void;
+}
+
+/**
+ * @param empty what stands in place of rows where there are none
+ * @param cards whether each row becomes a card of its own on a narrow screen
+ */
 export function Table(props: {
   label: string;
   columns: readonly Column[];
   empty: string;
   isEmpty: boolean;
+  sorting?: Sorting;
+  cards?: boolean;
   children: ComponentChildren;
 }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
-    <section class="scroll" tabIndex={0} aria-label={props.label}>
+    <section class={props.cards === true ? 'scroll cards' : 'scroll'} tabIndex={0} aria-label={props.label}>
       <table>
         <thead>
           <tr>
             {props.columns.map((column) => (
-              <th key={column.name} scope="col" class={cellClass(column)}>
-                {column.name}
-              </th>
+              <Heading key={column.name} column={column} sorting={props.sorting} />
             ))}
           </tr>
         </thead>
@@ -68,16 +82,78 @@ export function Table(props: {
   );
 }
 
+function Heading({ column, sorting }: { column: Column; sorting: Sorting | undefined }) {
+  const { name, title, sort } = column;
+  if (sorting === undefined || sort === undefined) {
+    return (
+      <th scope="col" class={cellClass(column)} title={title}>
+        {name}
+      </th>
+    );
+  }
+  const isBy = sorting.by.replace('-', '') === sort;
+  const isDescending = isBy && sorting.by.startsWith('-');
+  // What is counted is first of interest where it is highest
+  const first = column.isNumber === true ? `-${sort}` : sort;
+  const next = !isBy ? first : isDescending ? sort : `-${sort}`;
+  return (
+    <th
+      scope="col"
+      class={cellClass(column)}
+      title={title}
+      aria-sort={isBy ? (isDescending ? 'descending' : 'ascending') : 'none'}
+    >
+      <button type="button" class="sort" onClick={() => sorting.go(next)}>
+        {isBy ? (
+          <span class="arrow" aria-hidden="true">
+            {isDescending ? '↓' : '↑'}
+          </span>
+        ) : null}
+        {name}
+      </button>
+    </th>
+  );
+}
+
+/** The same choice where a narrow screen has no headings. */
+export function SortChoice({ columns, sorting }: { columns: readonly Column[]; sorting: Sorting }) {
+  const named = columns.filter(({ sort }) => sort !== undefined);
+  return (
+    <label class="narrow">
+      <span>Sort by</span>
+      <select value={sorting.by} onChange={(event) => sorting.go(event.currentTarget.value)}>
+        {named.map(({ name, sort = '' }) => (
+          <Fragment key={sort}>
+            <option value={sort}>{name} ↑</option>
+            <option value={`-${sort}`}>{name} ↓</option>
+          </Fragment>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 /** Half full is worth a look, three quarters is where the hub begins to refuse. */
 const WARN_RATIO = 0.5;
 const BAD_RATIO = 0.75;
 
 /** A share of something as a bar; `name` says of what. */
 export function Meter({ name, ratio }: { name: string; ratio: number }) {
+  const percent = Math.min(100, Math.round(ratio * 100));
+  const level = ratio >= BAD_RATIO ? 'bad' : ratio >= WARN_RATIO ? 'warn' : '';
+  const style = useMemo(() => ({ width: `${percent}%` }), [percent]);
   return (
-    <meter aria-label={name} min={0} max={1} low={WARN_RATIO} high={BAD_RATIO} optimum={0} value={ratio}>
-      {Math.round(ratio * 100)} %
-    </meter>
+    // biome-ignore lint/a11y/useSemanticElements: browsers draw <meter> each in its own way, and not to the full height
+    <div
+      role="meter"
+      class="meter"
+      aria-label={name}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={percent}
+    >
+      <div class={`meter-value ${level}`} style={style} />
+    </div>
   );
 }
 
@@ -101,6 +177,30 @@ export function State({ state, reason }: { state: string; reason?: string | null
   );
 }
 
+/** An id, which breaks after its separators before it breaks anywhere else. */
+export function Id({ id, href }: { id: string; href?: string }) {
+  const parts = id.split(/(?<=[._:~-])/).map((part, index) => (
+    <Fragment key={index}>
+      {index === 0 ? null : <wbr />}
+      {part}
+    </Fragment>
+  ));
+  return href === undefined ? <span>{parts}</span> : <a href={href}>{parts}</a>;
+}
+
+export function Facts({ facts }: { facts: readonly (readonly [name: string, value: ComponentChildren])[] }) {
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 export function ErrorNote({ message, retry }: { message: string; retry?: () => void }) {
   return (
     <p class="note bad" role="alert">
@@ -111,5 +211,33 @@ export function ErrorNote({ message, retry }: { message: string; retry?: () => v
         </button>
       )}
     </p>
+  );
+}
+
+/** In place of what a route would give, where the hub does not have the route. */
+export function NoRoute({ route, what }: { route: string; what: string }) {
+  return (
+    <p class="note muted">
+      {what} not available: this hub has no <code>{route}</code>.
+    </p>
+  );
+}
+
+export function Pages(props: {
+  label: string;
+  previous: (() => void) | undefined;
+  next: (() => void) | undefined;
+  children?: ComponentChildren;
+}) {
+  return (
+    <nav class="pages" aria-label={props.label}>
+      <button type="button" disabled={props.previous === undefined} onClick={props.previous}>
+        Previous
+      </button>
+      {props.children}
+      <button type="button" disabled={props.next === undefined} onClick={props.next}>
+        Next
+      </button>
+    </nav>
   );
 }

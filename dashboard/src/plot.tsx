@@ -1,9 +1,12 @@
-/** A plot over time, drawn by uPlot on a canvas; its legend is text, with the values under the pointer or the last. */
+/**
+ * A plot over time, drawn by uPlot on a canvas; its legend is text, with the values under the pointer or the last.
+ * Dragging over it chooses a span of time.
+ */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { clockTime } from './format.ts';
-import { HISTORY_LENGTH, type Value } from './history.ts';
+import type { Value } from './series.ts';
 import { colour, onColours } from './theme.ts';
 
 export interface Line {
@@ -13,19 +16,35 @@ export interface Line {
   readonly values: readonly Value[];
 }
 
+/** Milliseconds since 1970. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
 const HEIGHT = 150;
+/** A drag that is shorter, in pixels, was meant as a click. */
+const DRAG_MIN = 8;
+/** Seconds from one mark of the time to the next. */
+const INCREMENTS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800];
+/** Plots whose pointers move together. */
+const SYNC_KEY = 'dat';
 
 export function Plot(props: {
   label: string;
   times: readonly number[];
   lines: readonly Line[];
+  span: Span;
   /** A value as the legend shows it, and as the axis does. */
   text: (value: Value) => string;
   axis: (value: number) => string;
+  zoom: (span: Span) => void;
 }) {
-  const { label, times, lines, text, axis } = props;
+  const { label, times, lines, span, text, axis } = props;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const zoom = useRef(props.zoom);
+  zoom.current = props.zoom;
   const [pointed, setPointed] = useState<number | null>(null);
   const names = lines.map(({ name }) => name).join();
 
@@ -36,10 +55,15 @@ export function Plot(props: {
       const element = box.current;
       if (element === null) return;
       plot.current = new uPlot(
-        optionsFor(element.clientWidth, lines, axis, setPointed),
+        optionsFor(element.clientWidth, lines, {
+          axis,
+          pointed: setPointed,
+          zoom: (to) => zoom.current(to),
+        }),
         dataOf(times, lines),
         element,
       );
+      plot.current.setScale('x', { min: span.from / 1e3, max: span.to / 1e3 });
     };
     make();
     const endColours = onColours(make);
@@ -57,9 +81,9 @@ export function Plot(props: {
   }, [names]);
 
   useEffect(() => {
-    plot.current?.setData(dataOf(times, lines));
-    plot.current?.setScale('x', rangeOf(times));
-  }, [times, lines]);
+    plot.current?.setData(dataOf(times, lines), false);
+    plot.current?.setScale('x', { min: span.from / 1e3, max: span.to / 1e3 });
+  }, [times, lines, span.from, span.to]);
 
   const shown = pointed ?? times.length - 1;
   const values = lines.map(({ name, values: all }) => `${name} ${text(all[shown] ?? null)}`);
@@ -72,6 +96,9 @@ export function Plot(props: {
             <span class="muted">{name}</span> <b>{text(all[shown] ?? null)}</b>
           </li>
         ))}
+        {pointed === null || times[pointed] === undefined ? null : (
+          <li class="muted pointed">at {clockTime(times[pointed] * 1e3)}</li>
+        )}
       </ul>
       <div ref={box} class="plot" role="img" aria-label={`${label}: ${values.join(', ')}`} />
     </div>
@@ -87,18 +114,13 @@ function dataOf(times: readonly number[], lines: readonly Line[]): uPlot.Aligned
   return [[...times], ...lines.map(({ values }) => [...values])];
 }
 
-/** The newest on the right, and room on the left for what is to come. */
-function rangeOf(times: readonly number[]): { min: number; max: number } {
-  const max = times.at(-1) ?? 0;
-  return { min: max - HISTORY_LENGTH, max };
+interface Handlers {
+  readonly axis: (value: number) => string;
+  readonly pointed: (index: number | null) => void;
+  readonly zoom: (span: Span) => void;
 }
 
-function optionsFor(
-  width: number,
-  lines: readonly Line[],
-  axis: (value: number) => string,
-  setPointed: (index: number | null) => void,
-): uPlot.Options {
+function optionsFor(width: number, lines: readonly Line[], handlers: Handlers): uPlot.Options {
   const [muted, grid] = [colour('--muted'), colour('--grid')];
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const common = { stroke: muted, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
@@ -107,14 +129,19 @@ function optionsFor(
     height: HEIGHT,
     legend: { show: false },
     padding: [8, 28, 0, 0], // on the right half of a time of day
-    cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
+    cursor: {
+      y: false,
+      drag: { x: true, y: false, setScale: false },
+      points: { size: 6 },
+      sync: { key: SYNC_KEY, setSeries: false, scales: ['x', null] },
+    },
     scales: {
-      x: { time: true },
+      x: { time: true, auto: false },
       y: { range: (_plot, _min, max) => [0, max === null || max <= 0 ? 1 : max * 1.15] },
     },
     axes: [
-      { ...common, space: 50, size: 26, values: (_plot, splits) => splits.map(timeOf) },
-      { ...common, size: 52, space: 28, values: (_plot, splits) => splits.map(axis) },
+      { ...common, space: 60, size: 26, incrs: INCREMENTS_S, values: (_plot, splits) => timesOf(splits) },
+      { ...common, size: 52, space: 28, values: (_plot, splits) => splits.map(handlers.axis) },
     ],
     series: [
       {},
@@ -126,11 +153,28 @@ function optionsFor(
         spanGaps: false,
       })),
     ],
-    hooks: { setCursor: [({ cursor }) => setPointed(cursor.idx ?? null)] },
+    hooks: {
+      setCursor: [({ cursor }) => handlers.pointed(cursor.idx ?? null)],
+      setSelect: [
+        (plot) => {
+          const { left, width: wide } = plot.select;
+          if (wide < DRAG_MIN) return;
+          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          handlers.zoom({
+            from: plot.posToVal(left, 'x') * 1e3,
+            to: plot.posToVal(left + wide, 'x') * 1e3,
+          });
+        },
+      ],
+    },
   };
 }
 
-function timeOf(seconds: number): string {
-  const text = clockTime(seconds * 1e3);
-  return seconds % 60 === 0 ? text.slice(0, 5) : text;
+/** Seconds only where the marks are closer than a minute. */
+function timesOf(splits: readonly number[]): string[] {
+  const hasSeconds = splits.some((seconds) => seconds % 60 !== 0);
+  return splits.map((seconds) => {
+    const text = clockTime(seconds * 1e3);
+    return hasSeconds ? text : text.slice(0, 5);
+  });
 }

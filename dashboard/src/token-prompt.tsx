@@ -17,10 +17,10 @@ export function TokenPrompt({ reason, give }: { reason: string; give: (token: st
         }}
       >
         <h1>Device Aggregator Tunnel</h1>
-        <p>This hub wants a token: its admin token, or one with the role admin.</p>
+        <p>This hub needs a token: the admin token, or a JWT with the role admin.</p>
         {wasRefused ? (
           <p class="note bad" role="alert">
-            The hub refused it: {reason}.
+            The hub refused the token: {reason}.
           </p>
         ) : null}
         <label>
@@ -33,7 +33,7 @@ export function TokenPrompt({ reason, give }: { reason: string; give: (token: st
             onInput={(event) => setToken(event.currentTarget.value)}
           />
         </label>
-        <p class="muted">It is kept until this tab is closed, and sent to this hub only.</p>
+        <p class="muted">It is kept until you close this tab, and sent to this hub only.</p>
         <div class="buttons">
           <button type="submit" class="primary">
             Continue

@@ -10,8 +10,3 @@ export function storeToken(token: string): void {
   if (token === '') sessionStorage.removeItem(KEY);
   else sessionStorage.setItem(KEY, token);
 }
-
-export function authorization(): Record<string, string> {
-  const token = storedToken();
-  return token === '' ? {} : { authorization: `Bearer ${token}` };
-}

@@ -3,9 +3,10 @@
  * (RFC 8725, 3.1). Read on main at start; plain data, so that every thread makes its own verifier of it.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { createRemoteJWKSet, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
 import { KeyError } from '../key-error.ts';
 import { JWKS_COOL_DOWN_MS, JWKS_MAX_AGE_MS, JWKS_TIMEOUT_MS } from '../limits.ts';
+import { boundedKeySetFetch } from './key-set.ts';
 
 /** Which tokens are accepted. May be sent to a thread. */
 export interface TokenConfig {
@@ -86,6 +87,7 @@ export function keysOf({ secret, publicKey, jwksUrl }: TokenConfig): TokenKey[] 
       cooldownDuration: JWKS_COOL_DOWN_MS,
       cacheMaxAge: JWKS_MAX_AGE_MS,
       timeoutDuration: JWKS_TIMEOUT_MS,
+      [customFetch]: boundedKeySetFetch(),
     });
     keys.push({ algorithms: JWKS_ALGORITHMS, key });
   }

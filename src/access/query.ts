@@ -28,3 +28,9 @@ const SEVERAL: Readonly<Record<string, string>> = {
   devices: '; separate ids by commas: ?devices=dev-1,dev-2',
   types: '; separate types by commas: ?types=message,status',
 };
+
+/** @returns undefined when it is neither true nor false */
+export function flagOf(query: URLSearchParams, name: string): boolean | undefined {
+  const value = query.get(name) ?? 'false';
+  return value === 'true' || value === 'false' ? value === 'true' : undefined;
+}

@@ -21,6 +21,8 @@ export interface UpgradesDeps {
   readonly role: PeerRole | undefined;
   /** Known on this route; the first that a peer offers is chosen, and one that offers only others is refused. */
   readonly subprotocols: readonly string[];
+  /** Told of each refusal, for the log. */
+  refused?(refusal: Refused, address: string, id: string | undefined): void;
   /** Of the query, beside `id` and `token` where the route has a role; any other is refused. */
   readonly parameters: readonly string[];
 }
@@ -65,6 +67,12 @@ export class Upgrades {
 
   /** For peers that give their credentials once the connection is open. */
   check(head: UpgradeHead): CheckedUpgrade | RefusedUpgrade {
+    const checked = this.#check(head);
+    if (!checked.ok) this.#deps.refused?.(checked, head.remoteAddress, undefined);
+    return checked;
+  }
+
+  #check(head: UpgradeHead): CheckedUpgrade | RefusedUpgrade {
     const { admission } = this.#deps;
     const arrived = admission.arrive(head.remoteAddress);
     if (!arrived.ok) return refused(arrived);
@@ -87,17 +95,21 @@ export class Upgrades {
   /** Answers at once where no token has to be verified. Reads the head before it first waits. Never rejects. */
   admit(head: UpgradeHead): AdmittedUpgrade | RefusedUpgrade | Promise<AdmittedUpgrade | RefusedUpgrade> {
     const { admission, role } = this.#deps;
+    const { remoteAddress } = head;
     const checked = this.check(head);
     if (!checked.ok) return checked;
     const { address, query, protocol } = checked;
     const token = bearerOf(head.header('authorization')) ?? query.get('token') ?? '';
+    const id = query.get('id') ?? undefined;
     if (token === '' && admission.verifier !== undefined) {
       const message = 'a token is needed: Authorization: Bearer TOKEN, or ?token=TOKEN';
-      return refused(admission.refuse('token', 401, message), BEARER);
+      const refusal = admission.refuse('token', 401, message);
+      this.#deps.refused?.(refusal, remoteAddress, id);
+      return refused(refusal, BEARER);
     }
-    const id = query.get('id') ?? undefined;
     const answer = (decision: Admitted | Refused): AdmittedUpgrade | RefusedUpgrade => {
       if (decision.ok) return { ...decision, query, protocol };
+      this.#deps.refused?.(decision, remoteAddress, id);
       const missing = decision.reason === 'id' && id === undefined;
       return refused(missing ? { ...decision, message: `${decision.message}, as in ?id=dev-1` } : decision);
     };

@@ -16,14 +16,19 @@ export type Verified =
   | { readonly ok: false; readonly status: 401 | 503; readonly message: string };
 
 export class Verifier {
-  readonly #keys: readonly TokenKey[];
-  readonly #options: JWTVerifyOptions;
+  #keys: readonly TokenKey[] = [];
+  #options: JWTVerifyOptions = {};
   readonly #wallNow: () => number;
 
   /** @param wallNow wall-clock ms */
   constructor(config: TokenConfig, wallNow: () => number) {
-    this.#keys = keysOf(config);
     this.#wallNow = wallNow;
+    this.use(config);
+  }
+
+  /** Tokens are verified with these keys from now on. */
+  use(config: TokenConfig): void {
+    this.#keys = keysOf(config);
     this.#options = {
       clockTolerance: TOKEN_SKEW_MS / 1e3,
       ...(config.audience === '' ? {} : { audience: config.audience }),

@@ -23,7 +23,7 @@ type AccessHook = (request: FastifyRequest, reply: FastifyReply) => Promise<Fast
 
 /** @returns the hook that refuses a request which may not go on, and answers a browser's preflight */
 export function accessHook(options: AdminOptions, deps: AdminDeps): AccessHook {
-  const authorize = authorizer(options.adminToken, deps);
+  const authorize = authorizer(options, deps);
   const isHostAllowed = hostCheck(options, options.adminToken !== '');
   return async (request, reply) => {
     const { host } = request.headers;
@@ -43,7 +43,7 @@ export function accessHook(options: AdminOptions, deps: AdminDeps): AccessHook {
     const { url = '', config } = request.routeOptions;
     if (openPaths.has(url) || config.holdsNoSecret === true) return undefined;
     try {
-      await authorize(request.headers.authorization ?? '');
+      request.operator = await authorize(request.headers.authorization ?? '');
     } catch (error) {
       reply.header('www-authenticate', 'Bearer');
       throw error;
@@ -67,22 +67,23 @@ function answerPreflight(reply: FastifyReply): FastifyReply {
     .send();
 }
 
-/** @returns a check of the Authorization header that throws when it does not let its sender in */
-function authorizer(adminToken: string, deps: AdminDeps): (header: string) => Promise<void> {
-  if (adminToken === '' && deps.verifyToken === undefined) return async () => {};
-  const expected = sha256(adminToken);
+/** @returns a check of the Authorization header: says who asks, and throws when it does not let its sender in */
+function authorizer(options: AdminOptions, deps: AdminDeps): (header: string) => Promise<string> {
   return async (header) => {
+    const { adminToken } = options; // a reload may have changed it
+    if (adminToken === '' && deps.verifyToken === undefined) return 'anyone';
     const token = bearerOf(header);
     if (token === undefined) {
       throw new AdminError('unauthorized', 'no bearer token; send "authorization: Bearer TOKEN"');
     }
     // Equal lengths and a comparison that always takes as long: neither tells how much of a guess was right.
-    if (adminToken !== '' && timingSafeEqual(sha256(token), expected)) return;
+    if (adminToken !== '' && timingSafeEqual(sha256(token), sha256(adminToken))) return 'admin token';
     const verdict = (await deps.verifyToken?.(token)) ?? 'invalid';
     if (verdict === 'otherRole') throw new AdminError('forbidden', 'the token does not have the role admin');
     if (verdict === 'unknown')
       throw new AdminError('unavailable', 'the keys for tokens are not available right now');
     if (verdict === 'invalid') throw new AdminError('unauthorized', 'the token is wrong or has expired');
+    return verdict.operator;
   };
 }
 

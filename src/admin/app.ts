@@ -1,23 +1,49 @@
 /** The HTTP application that the routes register on: JSON only, bodies and paths of bounded length, schemas by zod. */
-import Fastify from 'fastify';
+import Fastify, { type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { depthOf, lookAtJson } from '../json-text.ts';
+import { JSON_DEPTH_MAX } from '../wire/json-scan.ts';
 import type { AdminOptions } from './deps.ts';
-import { AdminError, errorBody, errorStatuses, refuseClient } from './errors.ts';
+import { AdminError, errorBody, errorStatuses, quote, refuseClient } from './errors.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
-/** A client that has not sent its whole request by then loses its connection. */
-const REQUEST_TIMEOUT_MS = 30_000;
+/** A client that has not sent its whole request, or the head of one, by then loses its connection. */
+const REQUEST_MS_MAX = 15_000;
+const HEAD_MS_MAX = 10_000;
+/** How often Node looks for those: half a minute unless it is told. */
+const TIMEOUTS_EVERY_MS = 1000;
+/** Enough for scrapers, dashboards and scripts; what is left of the descriptors is for devices and subscribers. */
+const CONNECTIONS_MAX = 512;
 /** Longer than any id with every character percent-encoded: ids that are too long get their own answer. */
 const PATH_ID_CHARACTERS_MAX = 2048;
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body's `data` goes to devices' subscribers as it was written; only the hub's own keys are looked at. */
+    keepsData?: true;
+  }
+  interface FastifyRequest {
+    /** The text of the body's `data`, '' where it has none; only with `keepsData`. */
+    dataText: string;
+  }
+}
+
 export function createApp(tls: AdminOptions['tls']) {
+  const times = {
+    headersTimeout: HEAD_MS_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    connectionsCheckingInterval: TIMEOUTS_EVERY_MS,
+  };
   // Typed loosely, so that the app has one type with and without: no route looks at its server's class.
-  const secure: object = tls === undefined ? {} : { https: { cert: tls.cert, key: tls.key } };
+  const server: object =
+    tls === undefined
+      ? { http: times }
+      : { https: { ...times, handshakeTimeout: HEAD_MS_MAX, cert: tls.cert, key: tls.key } };
   const app = Fastify({
-    ...secure,
+    ...server,
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_MS_MAX,
     routerOptions: { maxParamLength: PATH_ID_CHARACTERS_MAX },
     forceCloseConnections: true,
     return503OnClosing: false,
@@ -29,28 +55,45 @@ export function createApp(tls: AdminOptions['tls']) {
       raw.end(JSON.stringify(errorBody('bad_request', error.message.toLowerCase())));
     },
   }).withTypeProvider<ZodTypeProvider>();
+  app.server.maxConnections = CONNECTIONS_MAX;
+  app.decorateRequest('dataText', '');
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.removeAllContentTypeParsers(); // JSON only: any other kind is 415
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'string' },
-    async (_request: unknown, text: string) => parseJson(text),
+    async (request: FastifyRequest, text: string) => parseJson(request, text),
   );
   return app;
 }
+
+/** Lists and objects within each other in a body: its `data` may have as many as a device's. */
+const BODY_DEPTH_MAX = JSON_DEPTH_MAX + 1;
 
 /**
  * An empty body counts as none, for clients that always name a content type. A `__proto__` in it needs no care: what
  * is parsed is only checked by a schema and written out again.
  */
-function parseJson(text: string): unknown {
+function parseJson(request: FastifyRequest, text: string): unknown {
   if (text === '') return undefined;
+  if (depthOf(text) > BODY_DEPTH_MAX) {
+    const accepted = `at most ${JSON_DEPTH_MAX} lists and objects within each other`;
+    throw new AdminError('bad_request', `body is too deep, accepted: ${accepted}`);
+  }
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     throw new AdminError('bad_request', `body is not JSON: ${(error as SyntaxError).message}`);
   }
+  const keepsData = request.routeOptions.config.keepsData === true;
+  const keysDownTo = keepsData ? 1 : BODY_DEPTH_MAX;
+  const { duplicate, member } = lookAtJson(text, { keysDownTo, member: 'data' });
+  if (duplicate !== undefined)
+    throw new AdminError('bad_request', `body has the member ${quote(duplicate)} twice in one object`);
+  if (keepsData && member !== undefined) request.dataText = text.slice(member.start, member.end);
+  return value;
 }
 
 /** What the route files register on. */

@@ -17,7 +17,7 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Nothing from elsewhere, nothing inline, and no text that becomes markup. */
+/** Nothing from elsewhere, nothing inline, and no text that becomes markup or a script. */
 const headers = {
   'content-security-policy': [
     "default-src 'none'",
@@ -29,7 +29,7 @@ const headers = {
     "form-action 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
+    'trusted-types dat-live-worker', // names the worker that tabs share, and nothing else
   ].join('; '),
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',

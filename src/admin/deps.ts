@@ -1,13 +1,18 @@
 /** What the admin routes need of the hub; `hub.ts` provides it. Runs on main. */
 import type { Clock } from '../clock.ts';
+import type { HistoryUsage } from '../history/memory.ts';
+import type { HistoryReader } from '../history/reader.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
+import type { ReloadAnswer } from '../reload.ts';
+import type { Activity } from '../supervise/activity.ts';
 import type { RuleKeeper } from '../supervise/rule-keeper.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { RingFigures, ThreadFigures } from '../supervise/threads.ts';
 import type { Tls } from '../transport/tls.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
 import type { Fault } from './faults.ts';
+import type { LiveEvent } from './live-schemas.ts';
 
 export interface AdminDeps {
   readonly version: string;
@@ -15,16 +20,21 @@ export interface AdminDeps {
   readonly transport: string;
   readonly fanoutWorkers: number;
   readonly presence: PresenceReader;
+  readonly history: HistoryReader;
+  /** Of the history log. */
+  historyUsage(): HistoryUsage;
   readonly clock: Clock;
   readonly startedAtMs: number; // wall clock
   readonly threads: readonly ThreadFigures[];
   readonly rings: readonly RingFigures[];
   /** Restarts so far by role. */
-  workerRestarts(): Readonly<Record<'owner' | 'fanout', number>>;
+  workerRestarts(): Readonly<Record<'owner' | 'fanout' | 'tls', number>>;
   /** Why the hub takes no new peers now, or undefined when it does. */
   notReady(): string | undefined;
-  /** Whether the hub's own threads answer. */
-  alive(): boolean;
+  /** Why the process should be started again, or undefined while its threads run. */
+  notAlive(): string | undefined;
+  /** How long a thread has not run, as far as that was seen; 0 while it does. */
+  lateSeconds(thread: string): number;
   /** Asks the owner; answered after the change has taken effect. Rejects when the owner is gone. */
   operate(command: OperatorCommand): Promise<OperatorResult>;
   /** The access rules. */
@@ -42,12 +52,18 @@ export interface AdminDeps {
   slowSubscribers(): readonly SlowSubscriber[];
   /** Looks at the events of a device as they come in. @returns ends it */
   tap(device: string, listener: (bytes: Uint8Array, frame: DeviceFrame) => void): () => void;
+  /** The newest message that history keeps of a device, cut to `bytesMax`. Absent when the hub keeps no history. */
+  newestMessage?(device: string, bytesMax: number): LiveEvent | undefined;
+  /** What operators did and the hub refused. */
+  readonly activity: Activity;
+  /** @throws ReloadRefused when anything is wrong: nothing has changed then */
+  reload(): Promise<ReloadAnswer>;
   /** A request was answered with 500: a bug, for the log. */
   failed(error: unknown): void;
 }
 
 /** `otherRole`: a good token whose role is not admin. `unknown`: the keys cannot be had now. */
-export type TokenVerdict = 'admin' | 'otherRole' | 'invalid' | 'unknown';
+export type TokenVerdict = { readonly operator: string } | 'otherRole' | 'invalid' | 'unknown';
 
 export interface AdminOptions {
   readonly host: string;

@@ -1,6 +1,7 @@
 /** Everything the hub counts, gathered from its threads' counters at one moment: what stats and metrics print. */
 
 import { type RefusalReason, refusalCounters } from '../access/admission.ts';
+import type { HistoryUsage } from '../history/memory.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
@@ -39,7 +40,8 @@ export interface Figures {
   readonly threads: readonly ThreadReading[];
   readonly rings: readonly { readonly ring: string; readonly usedRatio: number }[];
   readonly capacity: Capacity;
-  readonly workerRestarts: Readonly<Record<'owner' | 'fanout', number>>;
+  readonly workerRestarts: Readonly<Record<'owner' | 'fanout' | 'tls', number>>;
+  readonly history: HistoryUsage & { readonly replayed: number };
   /** Undefined when no snapshots are written. */
   readonly snapshots: SnapshotFigures | undefined;
 }
@@ -96,10 +98,13 @@ export function collectFigures(deps: AdminDeps): Figures {
     latencyBuckets: addUp(all.map((counters) => counters.latencyBuckets())),
     latencySumSeconds: sum('latencySumSeconds'),
     disconnects: { device: closesOf(all, 'device'), subscriber: closesOf(all, 'subscriber') },
-    threads: deps.threads.map(({ thread, counters }) => readThread(thread, counters)),
+    threads: deps.threads.map(({ thread, counters }) =>
+      readThread(thread, counters, deps.lateSeconds(thread)),
+    ),
     rings: deps.rings.map((ring) => ({ ring: ring.ring, usedRatio: ring.usedRatio() })),
     capacity: presence.capacityUsed(),
     workerRestarts: deps.workerRestarts(),
+    history: { ...deps.historyUsage(), replayed: sum('replayed') },
     snapshots: deps.snapshots?.figures(),
   };
 }
@@ -113,11 +118,12 @@ function cellOf(cells: Float64Array, name: CounterName): number {
   return cells[Counter[name]] ?? 0; // plain: another thread's aligned 8-byte cell, whole on 64-bit hosts
 }
 
-function readThread(thread: string, { cells }: Counters): ThreadReading {
+/** A thread that does not run cannot tell how late it is. */
+function readThread(thread: string, { cells }: Counters, lateSeconds: number): ThreadReading {
   const counters = Object.fromEntries(counterNames.map((name) => [name, cellOf(cells, name)]));
   return {
     thread,
-    loopLagSeconds: cellOf(cells, 'loopLagSeconds'),
+    loopLagSeconds: Math.max(cellOf(cells, 'loopLagSeconds'), lateSeconds),
     counters: counters as Record<CounterName, number>,
   };
 }

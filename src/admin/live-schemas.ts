@@ -1,31 +1,99 @@
-/** What `GET /v1/live` takes and sends, as zod schemas: openapi.json is made of them, and the dashboard reads their types. */
+/** What the live routes take and send, as zod schemas: openapi.json is made of them, and the dashboard reads their types. */
 import { z } from 'zod';
+import { isPattern, PATTERN_ACCEPTED } from '../access/pattern.ts';
 import {
   BUSIEST_NAMED_MAX,
+  LIST_PAGE_MAX,
+  LIST_REACH_MAX,
   LIVE_EVENTS_PER_SECOND,
   LIVE_PAYLOAD_BYTES_MAX,
+  LIVE_TAPPED_MAX,
   LIVE_WATCHED_MAX,
   SLOW_NAMED_MAX,
+  VALUE_BYTES_MAX,
 } from '../limits.ts';
-import { isId } from '../wire/id.ts';
+import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
+import { LIVE_STREAM_HEADER } from './live-names.ts';
+import { listColumns } from './live-order.ts';
 import { count, deviceEntry, fields, id, usage } from './schemas.ts';
 
-const WATCH_ACCEPTED = `1 to ${LIVE_WATCHED_MAX} device ids, separated by commas`;
+/** Ids in a query. */
+function idList(max: number) {
+  const accepted = `1 to ${max} device ids, separated by commas`;
+  return z
+    .string({ error: accepted })
+    .transform((text) => text.split(','))
+    .refine((ids) => ids.length <= max && ids.every(isId), accepted);
+}
 
 export const liveQuery = fields({
-  device: id.optional().describe('Adds the events of this device as they are received'),
-  watch: z
-    .string({ error: WATCH_ACCEPTED })
-    .refine(isWatchList, WATCH_ACCEPTED)
-    .transform((text) => text.split(','))
+  device: idList(LIVE_TAPPED_MAX)
+    .optional()
+    .describe('Adds the events of these devices as they are received'),
+  watch: idList(LIVE_WATCHED_MAX)
     .optional()
     .describe('Adds the entries of these devices: once a second, those that have changed'),
 });
 
-function isWatchList(text: string): boolean {
-  const ids = text.split(',');
-  return ids.length <= LIVE_WATCHED_MAX && ids.every(isId);
-}
+const bodyList = (max: number) => {
+  const accepted = `a list of at most ${max} device ids`;
+  return z.array(id, { error: accepted }).max(max, accepted);
+};
+
+export const streamPath = fields({
+  stream: z.uuid({ error: `the ${LIVE_STREAM_HEADER} header of an open stream` }),
+});
+/** What a stream shows beside the figures. */
+export const liveSubject = fields({
+  devices: bodyList(LIVE_TAPPED_MAX).default([]).describe('As `device` of the stream'),
+  watch: bodyList(LIVE_WATCHED_MAX).default([]).describe('As `watch` of the stream'),
+});
+export type LiveSubject = Readonly<z.infer<typeof liveSubject>>;
+
+const SORT_ACCEPTED = `one of ${listColumns.join(', ')}, for descending order with a - in front`;
+const sortNames = listColumns.flatMap((column) => [column, `-${column}`] as const);
+const FLAG_ACCEPTED = 'true or false';
+const OFFSET_ACCEPTED = `a whole number from 0 to ${LIST_REACH_MAX - LIST_PAGE_MAX}`;
+const LIMIT_ACCEPTED = `a whole number from 1 to ${LIST_PAGE_MAX}`;
+
+export const liveListQuery = fields({
+  filter: z
+    .string({ error: PATTERN_ACCEPTED })
+    .refine(isPattern, PATTERN_ACCEPTED)
+    .optional()
+    .describe('Devices that have ever connected and match: an id, a prefix followed by *, or *'),
+  search: z
+    .string({ error: ID_ACCEPTED })
+    .refine(isIdPrefix, ID_ACCEPTED)
+    .optional()
+    .describe('Part of the id, case-insensitive'),
+  state: deviceEntry.shape.state.optional(),
+  sort: z
+    .enum(sortNames, { error: SORT_ACCEPTED })
+    .optional()
+    .transform((name) => ({
+      column: listColumns.find((column) => column === name?.replace('-', '')),
+      descending: name?.startsWith('-') === true,
+    }))
+    .describe(`${SORT_ACCEPTED}. Absent: the order of the table`),
+  offset: z.coerce
+    .number({ error: OFFSET_ACCEPTED })
+    .int(OFFSET_ACCEPTED)
+    .min(0, OFFSET_ACCEPTED)
+    .max(LIST_REACH_MAX - LIST_PAGE_MAX, OFFSET_ACCEPTED)
+    .default(0),
+  limit: z.coerce
+    .number({ error: LIMIT_ACCEPTED })
+    .int(LIMIT_ACCEPTED)
+    .min(1, LIMIT_ACCEPTED)
+    .max(LIST_PAGE_MAX, LIMIT_ACCEPTED)
+    .default(50),
+  values: z
+    .enum(['true', 'false'], { error: FLAG_ACCEPTED })
+    .default('false')
+    .transform((word) => word === 'true')
+    .describe("Adds each device's newest message"),
+});
 
 const perSecond = z.number().describe('Per second, over the last second');
 const latency = z
@@ -79,7 +147,7 @@ export const liveFigures = z.object({
   slowCloses: z.object({ queue: count, time: count, budget: count }),
   disconnects: z.object({ device: byCode, subscriber: byCode }),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({ owner: count, fanout: count }),
+  workerRestarts: z.object({ owner: count, fanout: count, tls: count }),
   process: z.object({
     residentBytes: count,
     cpuRatio: z.number().nullable().describe('CPU seconds per second, all threads together'),
@@ -87,7 +155,7 @@ export const liveFigures = z.object({
 });
 export type LiveFigures = z.infer<typeof liveFigures>;
 
-const liveEvent = z.object({
+export const liveEvent = z.object({
   at: z.number().describe('Time of receipt, milliseconds since 1970'),
   type: z.enum(['pong', 'message', 'status']),
   priority: z.enum(['low', 'normal', 'high']),
@@ -102,7 +170,7 @@ export const liveEvents = z.object({
   device: z.string(),
   events: z.array(liveEvent).describe(`Payloads are cut to ${LIVE_PAYLOAD_BYTES_MAX} bytes`),
   skipped: count.describe(
-    `Events left out, because there were more than ${LIVE_EVENTS_PER_SECOND} in one second`,
+    `Events left out, because there were more than ${LIVE_EVENTS_PER_SECOND} in one second, shared by the devices`,
   ),
 });
 export type LiveEvents = z.infer<typeof liveEvents>;
@@ -112,6 +180,26 @@ export const liveDevices = z.object({
   gone: z.array(z.string()).describe('Watched devices that the hub no longer knows'),
 });
 export type LiveDevices = z.infer<typeof liveDevices>;
+
+const liveListEntry = deviceEntry.extend({
+  value: liveEvent
+    .nullable()
+    .optional()
+    .describe(`The newest message that is known, cut to ${VALUE_BYTES_MAX} bytes; only with \`values\``),
+});
+export type LiveListEntry = z.infer<typeof liveListEntry>;
+
+export const liveList = z.object({
+  at: z.number().describe('Time of the entries, milliseconds since 1970'),
+  orderedAt: z.number().describe('Time of the order and of the counts, milliseconds since 1970'),
+  total: count.describe('Devices that match'),
+  states: z
+    .object({ online: count, stale: count, offline: count })
+    .describe('Devices that match, by state, whatever `state` was asked for'),
+  offset: count,
+  devices: z.array(liveListEntry),
+});
+export type LiveList = z.infer<typeof liveList>;
 
 export const liveEnd = z.object({
   reason: z

@@ -1,21 +1,15 @@
 /**
  * Live streams: the figures once a second, made once for all streams and only while there is one; for those that ask,
- * the entries of some devices, and the events of one as they come in. Runs on main, beside the hot path: what a
- * stream may cost is bounded, and whoever does not read is dropped.
+ * the entries of some devices, and the events of some as they come in. What a stream shows can be changed while it is
+ * open. Runs on main, beside the hot path: what a stream may cost is bounded, and whoever does not read is dropped.
  */
-import {
-  LIVE_EVENTS_PER_SECOND,
-  LIVE_PAYLOAD_BYTES_MAX,
-  LIVE_QUEUE_BYTES_MAX,
-  LIVE_STREAM_MS_MAX,
-  LIVE_STREAMS_MAX,
-} from '../limits.ts';
-import type { DeviceFrame } from '../wire/device-frames.ts';
-import { eventTypeNames, priorityNames } from '../wire/events.ts';
+import { randomUUID } from 'node:crypto';
+import { LIVE_QUEUE_BYTES_MAX, LIVE_STREAM_MS_MAX, LIVE_STREAMS_MAX } from '../limits.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { LiveSampler } from './live-figures.ts';
-import type { LiveDevices, LiveEnd, LiveEvent, LiveEvents } from './live-schemas.ts';
+import type { LiveDevices, LiveEnd, LiveSubject } from './live-schemas.ts';
+import { LiveTaps } from './live-taps.ts';
 import { readDevice } from './rows.ts';
 
 const TICK_MS = 1000;
@@ -30,30 +24,21 @@ export interface LiveSink {
   destroy(): unknown;
 }
 
-export interface LiveRequest {
-  readonly device?: string | undefined;
-  readonly watch?: readonly string[] | undefined;
-}
-
 interface Stream {
   readonly sink: LiveSink;
-  readonly device: string;
+  readonly taps: LiveTaps;
   /** Watched devices, with their entries as they were last sent. */
   readonly watched: Map<string, string>;
   readonly openedAtMs: number;
-  endTap(): void;
-  events: LiveEvent[];
-  skipped: number;
-  /** Events taken in this second. */
-  taken: number;
 }
 
 export class LiveStreams {
   readonly #deps: AdminDeps;
   readonly #sampler: LiveSampler;
-  readonly #streams = new Set<Stream>();
+  /** By id, which nobody can guess. */
+  readonly #streams = new Map<string, Stream>();
   /** Streams with events that were not sent yet. */
-  readonly #waiting = new Set<Stream>();
+  readonly #waiting = new Set<string>();
   #figures = '';
   #tickTimer: NodeJS.Timeout | undefined;
   #eventsTimer: NodeJS.Timeout | undefined;
@@ -77,108 +62,116 @@ export class LiveStreams {
   }
 
   /** Call `checkRoom` before. @returns to be called when the reader has gone */
-  open(sink: LiveSink, { device = '', watch = [] }: LiveRequest): () => void {
+  open(sink: LiveSink, subject: Partial<LiveSubject>, id: string = randomUUID()): () => void {
     const stream: Stream = {
       sink,
-      device,
-      watched: new Map(watch.map((id) => [id, ''])),
+      taps: new LiveTaps(this.#deps, () => this.#wait(id)),
+      watched: new Map(),
       openedAtMs: this.#deps.clock.now(),
-      endTap: () => {},
-      events: [],
-      skipped: 0,
-      taken: 0,
     };
-    this.#streams.add(stream);
-    if (device !== '') stream.endTap = this.#deps.tap(device, (...event) => this.#take(stream, ...event));
+    this.#streams.set(id, stream);
     if (this.#tickTimer === undefined) {
       this.#tickTimer = setInterval(() => this.tick(), TICK_MS);
       this.#figures = frame('figures', this.#sampler.look());
     }
-    this.#send(stream, this.#figures);
-    this.#sendDevices(stream);
-    return () => this.#forget(stream);
+    this.#send(id, this.#figures);
+    this.#show(id, stream, subject);
+    return () => this.#forget(id);
+  }
+
+  /** Shows something else from now on. @returns false when there is no such stream */
+  change(id: string, subject: LiveSubject): boolean {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return false;
+    this.#show(id, stream, subject);
+    return true;
   }
 
   /** Called by its own timer once a second while there is a stream. */
   tick(): void {
     this.#figures = frame('figures', this.#sampler.look());
     const now = this.#deps.clock.now();
-    for (const stream of this.#streams) {
-      stream.taken = 0;
-      this.#send(stream, this.#figures);
-      this.#sendDevices(stream);
-      this.#sendEvents(stream);
-      if (now - stream.openedAtMs >= LIVE_STREAM_MS_MAX) this.#end(stream, { reason: 'renew' });
+    for (const [id, stream] of this.#streams) {
+      stream.taps.startSecond();
+      this.#send(id, this.#figures);
+      this.#sendDevices(id, stream);
+      this.#sendEvents(id, stream);
+      if (now - stream.openedAtMs >= LIVE_STREAM_MS_MAX) this.#end(id, stream, { reason: 'renew' });
     }
   }
 
   /** Ends all streams; there are none any more. */
   close(): void {
     this.#isClosed = true;
-    for (const stream of this.#streams) this.#end(stream, { reason: 'draining' });
+    for (const [id, stream] of this.#streams) this.#end(id, stream, { reason: 'draining' });
   }
 
-  #end(stream: Stream, why: LiveEnd): void {
-    stream.sink.write(frame('end', why));
-    stream.sink.end();
-    this.#forget(stream);
+  #show(id: string, stream: Stream, { devices = [], watch = [] }: Partial<LiveSubject>): void {
+    if (!this.#streams.has(id)) return; // dropped by what was just sent
+    stream.taps.set(devices);
+    const { watched } = stream;
+    const wanted = new Set(watch);
+    for (const device of watched.keys()) if (!wanted.has(device)) watched.delete(device);
+    for (const device of wanted) if (!watched.has(device)) watched.set(device, '');
+    this.#sendDevices(id, stream);
   }
 
-  #forget(stream: Stream): void {
-    stream.endTap();
-    this.#waiting.delete(stream);
-    if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
+  #end(id: string, { sink }: Stream, why: LiveEnd): void {
+    sink.write(frame('end', why));
+    sink.end();
+    this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    this.#streams.get(id)?.taps.set([]);
+    this.#waiting.delete(id);
+    if (!this.#streams.delete(id) || this.#streams.size > 0) return;
     clearInterval(this.#tickTimer);
     this.#tickTimer = undefined;
     this.#sampler.reset();
   }
 
-  #send(stream: Stream, text: string): void {
-    if (!this.#streams.has(stream)) return;
+  #send(id: string, text: string): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
     if (stream.sink.writableLength <= LIVE_QUEUE_BYTES_MAX) {
       stream.sink.write(text);
       return;
     }
-    this.#forget(stream);
+    this.#forget(id);
     stream.sink.destroy();
   }
 
-  #sendDevices(stream: Stream): void {
-    const { watched } = stream;
+  #sendDevices(id: string, { watched }: Stream): void {
     if (watched.size === 0) return;
     const news: LiveDevices = { devices: [], gone: [] };
-    for (const [id, before] of watched) {
-      const slot = this.#deps.presence.findDevice(id);
+    for (const [device, before] of watched) {
+      const slot = this.#deps.presence.findDevice(device);
       const entry = slot < 0 ? undefined : readDevice(this.#deps, slot);
-      const now = entry?.device === id ? JSON.stringify(entry) : GONE;
+      const now = entry?.device === device ? JSON.stringify(entry) : GONE;
       if (now === before) continue;
-      watched.set(id, now);
-      if (entry === undefined || now === GONE) news.gone.push(id);
+      watched.set(device, now);
+      if (entry === undefined || now === GONE) news.gone.push(device);
       else news.devices.push(entry);
     }
-    if (news.devices.length + news.gone.length > 0) this.#send(stream, frame('devices', news));
+    if (news.devices.length + news.gone.length > 0) this.#send(id, frame('devices', news));
   }
 
-  /** On the way of an event of a device that is looked at: copies it, and sends it later. */
-  #take(stream: Stream, bytes: Uint8Array, found: DeviceFrame): void {
-    if (stream.taken >= LIVE_EVENTS_PER_SECOND) stream.skipped += 1;
-    else {
-      stream.taken += 1;
-      stream.events.push(copyOf(bytes, found, this.#deps.clock.wallNow()));
-    }
-    this.#waiting.add(stream);
+  /** On the way of an event of a device that is looked at: it is sent later. */
+  #wait(id: string): void {
+    this.#waiting.add(id);
     this.#eventsTimer ??= setTimeout(() => {
       this.#eventsTimer = undefined;
-      for (const waiting of this.#waiting) this.#sendEvents(waiting);
+      for (const waiting of this.#waiting) {
+        const stream = this.#streams.get(waiting);
+        if (stream !== undefined) this.#sendEvents(waiting, stream);
+      }
     }, EVENTS_MS);
   }
 
-  #sendEvents(stream: Stream): void {
-    if (!this.#waiting.delete(stream)) return;
-    const { device, events, skipped } = stream;
-    stream.events = [];
-    stream.skipped = 0;
-    this.#send(stream, frame('events', { device, events, skipped } satisfies LiveEvents));
+  #sendEvents(id: string, { taps }: Stream): void {
+    if (!this.#waiting.delete(id)) return;
+    for (const events of taps.fetch()) this.#send(id, frame('events', events));
   }
 }
 
@@ -188,22 +181,4 @@ const GONE = 'gone';
 /** A server-sent event; JSON has no line breaks. */
 function frame(name: string, data: unknown): string {
   return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
-}
-
-function copyOf(bytes: Uint8Array, found: DeviceFrame, at: number): LiveEvent {
-  const { payloadStart, payloadEnd, payloadIsJson, status } = found;
-  const shown = Math.min(payloadEnd, payloadStart + LIVE_PAYLOAD_BYTES_MAX);
-  const payload = Buffer.from(bytes.buffer, bytes.byteOffset + payloadStart, shown - payloadStart);
-  return {
-    at,
-    type: eventTypeNames[found.type] as LiveEvent['type'],
-    priority: priorityNames[found.priority] as LiveEvent['priority'],
-    ...(status === '' ? {} : { status }),
-    bytes: payloadEnd - payloadStart,
-    ...(payloadEnd === payloadStart
-      ? {}
-      : payloadIsJson
-        ? { json: payload.toString('utf8') }
-        : { base64: payload.toString('base64') }),
-  };
 }

@@ -20,6 +20,7 @@ export function renderMetrics(figures: Figures, process: ProcessFigures): string
   return [
     ...hubFamilies(figures),
     ...trafficFamilies(figures),
+    ...historyFamilies(figures),
     ...snapshotFamilies(figures),
     ...processFamilies(figures, process),
   ].join('');
@@ -115,6 +116,25 @@ function trafficFamilies(figures: Figures): string[] {
       'histogram',
       'Time from receiving an event to sending it.',
       histogram(figures),
+    ),
+  ];
+}
+
+function historyFamilies({ history }: Figures): string[] {
+  return [
+    family('dat_history_bytes', 'gauge', 'Bytes of kept events.', [[{}, history.usedBytes]]),
+    family('dat_history_events', 'gauge', 'Kept events.', [[{}, history.events]]),
+    family(
+      'dat_history_replayed_total',
+      'counter',
+      'Kept events that subscribers got, once per subscriber.',
+      [[{}, history.replayed]],
+    ),
+    family(
+      'dat_history_evicted_total',
+      'counter',
+      'Newest messages and statuses of devices that did not stay, as more was kept than half of the memory.',
+      [[{}, history.evicted]],
     ),
   ];
 }

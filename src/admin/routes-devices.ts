@@ -6,6 +6,7 @@ import { defaultPriorities, EventType, Priority } from '../wire/events.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError } from './errors.ts';
+import { readEvents } from './events.ts';
 import { operate } from './operate.ts';
 import { collectPage, decodeCursor, encodeCursor } from './pages.ts';
 import { type DeviceEntry, readDevice } from './rows.ts';
@@ -16,6 +17,8 @@ import {
   deviceRemoved,
   devicesPage,
   devicesQuery,
+  eventsPage,
+  eventsQuery,
   noQuery,
   publication,
   published,
@@ -80,9 +83,27 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
     },
   );
 
+  app.get(
+    '/v1/devices/:device/events',
+    {
+      schema: {
+        params: devicePath,
+        querystring: eventsQuery,
+        summary: 'Kept events of a device, newest first',
+        response: answers(eventsPage, 'not_found'),
+      },
+    },
+    async ({ params: { device }, query: { limit, before } }) => {
+      const { slot, entry } = findDevice(deps, device);
+      const page = readEvents(deps, slot, entry.seq, limit, before);
+      return { ...page, epoch: entry.epoch };
+    },
+  );
+
   app.post(
     '/v1/devices/:device/events',
     {
+      config: { keepsData: true },
       schema: {
         params: devicePath,
         querystring: noQuery,
@@ -91,8 +112,8 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
         response: answers(published, 'not_found', 'payload_too_large', 'unsupported_media_type'),
       },
     },
-    async ({ params: { device }, body }) => {
-      const payload = Buffer.from(body.data === undefined ? '' : JSON.stringify(body.data));
+    async ({ params: { device }, body, dataText }) => {
+      const payload = Buffer.from(dataText);
       if (payload.length > maxMessageBytes) {
         const message = `data takes ${payload.length} bytes, accepted: at most ${maxMessageBytes}`;
         throw new AdminError('payload_too_large', message);

@@ -11,8 +11,8 @@ export function healthRoutes(app: AdminApp, deps: AdminDeps): void {
     '/livez',
     { schema: { ...schema, summary: 'Liveness: whether the hub works' } },
     async (_request, reply) => {
-      if (deps.alive()) return { status: 'ok' as const };
-      const reason = 'a thread of the hub does not respond';
+      const reason = deps.notAlive();
+      if (reason === undefined) return { status: 'ok' as const };
       return reply.code(503).send({ status: 'dead' as const, reason, ...errorBody('unavailable', reason) });
     },
   );

@@ -11,6 +11,7 @@ import { readDeviceOfRow, readRow } from './rows.ts';
 import {
   answers,
   devicePath,
+  kickQuery,
   noQuery,
   pageQuery,
   rowChange,
@@ -64,13 +65,13 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
     {
       schema: {
         params: subscriberPath,
-        querystring: noQuery,
-        summary: 'Kick a subscriber: close its connection and remove all its rows, denials included',
+        querystring: kickQuery,
+        summary: 'Kick a subscriber: close its connection and remove its subscriptions',
         response: answers(subscriberRemoved, 'not_found'),
       },
     },
-    async ({ params: { subscriber } }) => {
-      await operate(deps, { kind: ToOwner.Kick, subscriber });
+    async ({ params: { subscriber }, query: { forget } }) => {
+      await operate(deps, { kind: ToOwner.Kick, subscriber, forget });
       return { subscriber, removed: true as const };
     },
   );

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import { toWallMs } from '../clock.ts';
 import type { SubscriptionRow } from '../presence/table.ts';
+import { epochName } from '../wire/events.ts';
 import type { AdminDeps } from './deps.ts';
 import type { deviceEntry, rowEntry, subscriberPage } from './schemas.ts';
 
@@ -23,6 +24,7 @@ export function readDevice(deps: AdminDeps, slot: number): DeviceEntry | undefin
     lastSeen: toWallMs(deps.clock, row.lastSeen),
     connectedAt: row.connectedAt ?? null,
     seq: row.seq,
+    epoch: epochName(row.epoch),
     subscribers: row.subscribers,
   };
 }

@@ -25,16 +25,20 @@ export const rowPath = fields({ device: id, subscriber: id });
 export const PAGE_LIMIT_DEFAULT = 100;
 /** Bounds what one page may cost main: a thousand rows are read and written out in a few milliseconds. */
 export const PAGE_LIMIT_MAX = 1000;
-const LIMIT_ACCEPTED = `a whole number from 1 to ${PAGE_LIMIT_MAX}`;
 const CURSOR_ACCEPTED = 'the cursor of an earlier page of this list, or none for the first page';
 
-const limit = z.coerce
-  .number({ error: LIMIT_ACCEPTED })
-  .int(LIMIT_ACCEPTED)
-  .min(1, LIMIT_ACCEPTED)
-  .max(PAGE_LIMIT_MAX, LIMIT_ACCEPTED)
-  .default(PAGE_LIMIT_DEFAULT)
-  .describe('Entries in one page');
+/** @param most entries in one answer */
+export function limitUpTo(most: number, byDefault = PAGE_LIMIT_DEFAULT) {
+  const accepted = `a whole number from 1 to ${most}`;
+  return z.coerce
+    .number({ error: accepted })
+    .int(accepted)
+    .min(1, accepted)
+    .max(most, accepted)
+    .default(byDefault)
+    .describe('Entries in one page');
+}
+const limit = limitUpTo(PAGE_LIMIT_MAX);
 const cursor = z
   .string({ error: CURSOR_ACCEPTED })
   .refine((text) => decodeCursor(text) >= 0, CURSOR_ACCEPTED)
@@ -51,6 +55,18 @@ const search = z
   .optional()
   .describe('Part of the id, case-insensitive');
 export const devicesQuery = fields({ limit, cursor, state: deviceState.optional(), search });
+
+const EVENTS_DEFAULT = 50;
+const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
+export const eventsQuery = fields({
+  limit: limitUpTo(PAGE_LIMIT_MAX, EVENTS_DEFAULT),
+  before: z.coerce
+    .number({ error: BEFORE_ACCEPTED })
+    .int(BEFORE_ACCEPTED)
+    .min(1, BEFORE_ACCEPTED)
+    .optional()
+    .describe('Only events of a smaller seq; without it from the newest'),
+});
 
 const subscriptionStatus = z.enum(['allow', 'active', 'inactive', 'deny'], {
   error: 'allow, active, inactive or deny',
@@ -78,12 +94,15 @@ export const accessRules = fields({
     .max(ACCESS_RULES_MAX, RULES_ACCEPTED)
     .describe('The first rule that matches a pair decides, unless an operator has set a status for the pair'),
 });
+const flag = z
+  .enum(['true', 'false'], { error: 'true or false' })
+  .default('false')
+  .transform((word) => word === 'true');
+export const kickQuery = fields({
+  forget: flag.describe('Also forget what operators set for it: deny, allow, vip'),
+});
 export const dryRunQuery = fields({
-  dryRun: z
-    .enum(['true', 'false'], { error: 'true or false' })
-    .default('false')
-    .transform((word) => word === 'true')
-    .describe('Changes nothing; counts the subscriptions that would be removed'),
+  dryRun: flag.describe('Changes nothing; counts the subscriptions that would be removed'),
 });
 
 const DEVICE_STATUS_CHARACTERS_MAX = 64;
@@ -125,9 +144,26 @@ export const deviceEntry = z.object({
   lastSeen: wallMs,
   connectedAt: z.number().nullable().describe('Milliseconds since 1970; null when not connected'),
   seq: count.describe('Events broadcast so far'),
+  epoch: z.string().describe('Of this numbering: another whenever it starts anew'),
   subscribers: z.object({ active: count, inactive: count, allow: count, deny: count }),
 });
 export const devicesPage = z.object({ devices: z.array(deviceEntry), cursor: nextCursor });
+
+export const keptEvent = z.object({
+  type: z.enum(['pong', 'message', 'status']),
+  source: z.enum(['device', 'hub']),
+  seq: count,
+  at: z.number().describe('When the hub received it, milliseconds since 1970'),
+  priority: z.enum(['low', 'normal', 'high']),
+  status: z.string().optional().describe('With type status'),
+  data: z.unknown().optional().describe('JSON; null when the event has none'),
+  data64: z.string().optional().describe('A payload that is not JSON, base64'),
+});
+export const eventsPage = z.object({
+  events: z.array(keptEvent),
+  epoch: z.string(),
+  cursor: z.string().nullable().describe('`before` of the next page; null on the last page'),
+});
 
 const reason = z.enum(['silent', 'paused', 'disconnected']).nullable().describe('Why it is inactive');
 
@@ -224,7 +260,7 @@ export const stats = z.object({
   threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({ owner: count, fanout: count }),
+  workerRestarts: z.object({ owner: count, fanout: count, tls: count }),
 });
 export type Stats = z.infer<typeof stats>;
 

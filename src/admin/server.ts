@@ -1,38 +1,48 @@
 /** The admin listener: HTTP on main, beside the hot path. Reads come from the shared table, changes go to the owner. */
 import type { AddressInfo } from 'node:net';
+import type { Server as TlsServer } from 'node:tls';
 import swagger from '@fastify/swagger';
 import { jsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Tls } from '../transport/tls.ts';
 import { ListenError } from '../transport/transport.ts';
 import { accessHook } from './access.ts';
 import { createApp } from './app.ts';
+import { auditHook } from './audit.ts';
 import { dashboardRoutes, readDashboard } from './dashboard.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, errorBody, errorStatuses, toAdminError } from './errors.ts';
 import { sumOf } from './figures.ts';
 import { LiveStreams } from './live.ts';
+import { LiveLists } from './live-lists.ts';
 import { RateSampler } from './rates.ts';
 import { RouteMethods } from './route-methods.ts';
 import { accessRoutes } from './routes-access.ts';
+import { activityRoutes } from './routes-activity.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { faultRoutes } from './routes-faults.ts';
 import { healthRoutes } from './routes-health.ts';
 import { liveRoutes } from './routes-live.ts';
+import { reloadRoutes } from './routes-reload.ts';
 import { statsRoutes } from './routes-stats.ts';
 import { subscriberRoutes } from './routes-subscribers.ts';
 import { answers, noQuery } from './schemas.ts';
 
 export interface AdminServer {
   readonly port: number;
+  /** New connections get this certificate. Only where it had one before. */
+  useTls(tls: Pick<Tls, 'cert' | 'key'>): void;
   close(): Promise<void>;
 }
 
 /** @throws ListenError when the address cannot be bound */
 export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promise<AdminServer> {
   const app = createApp(options.tls);
+  auditHook(app, deps);
   app.addHook('onRequest', accessHook(options, deps));
   app.setErrorHandler((error, request, reply) => {
     const refusal = toAdminError(error, request);
+    request.refusal = refusal.message;
     if (refusal.code === 'internal') deps.failed(error);
     return reply.code(errorStatuses[refusal.code]).send(errorBody(refusal.code, refusal.message));
   });
@@ -57,6 +67,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   });
   const sampler = new RateSampler(deps.clock, () => totalsOf(deps));
   const live = new LiveStreams(deps);
+  const lists = new LiveLists(deps);
   const dashboard = options.dashboard === undefined ? [] : await readDashboard(options.dashboard);
   // In a plugin of its own: the document lists the routes that come after it.
   await app.register(async (routes) => {
@@ -67,7 +78,9 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     subscriberRoutes(typed, deps);
     accessRoutes(typed, deps);
     faultRoutes(typed, deps);
-    liveRoutes(typed, live);
+    reloadRoutes(typed, deps);
+    activityRoutes(typed, deps);
+    liveRoutes(typed, live, lists);
     dashboardRoutes(typed, dashboard);
     const openapi = answers(z.looseObject({ openapi: z.string() }));
     typed.get(
@@ -77,7 +90,10 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     );
   });
   app.addHook('preClose', async () => live.close());
-  app.addHook('onClose', async () => sampler.stop());
+  app.addHook('onClose', async () => {
+    sampler.stop();
+    lists.close();
+  });
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {
@@ -86,7 +102,11 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     const why = code === 'EADDRINUSE' ? 'the port is in use' : message;
     throw new ListenError(`cannot listen on ${options.host}:${options.port}: ${why}`);
   }
-  return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    useTls: ({ cert, key }) => (app.server as unknown as TlsServer).setSecureContext({ cert, key }),
+    close: () => app.close(),
+  };
 }
 
 function totalsOf({ threads }: AdminDeps) {

@@ -10,7 +10,8 @@ export function adminTokens(verifier: Verifier | undefined): Pick<AdminDeps, 've
     async verifyToken(token) {
       const verified = await verifier.verify(token);
       if (!verified.ok) return verified.status === 503 ? 'unknown' : 'invalid';
-      return authorize(verified.actor, { kind: 'operate' }) === 'allowed' ? 'admin' : 'otherRole';
+      const { actor } = verified;
+      return authorize(actor, { kind: 'operate' }) === 'allowed' ? { operator: actor.id } : 'otherRole';
     },
   };
 }

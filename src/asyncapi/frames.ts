@@ -1,6 +1,6 @@
 /**
  * Every frame of the WebSocket side as a zod schema with an example: the source of asyncapi.yaml. The hub itself checks
- * device frames by a scanner that makes no objects (`protocol/device-frames.ts`); tests hold both to the same frames.
+ * device frames by a scanner that makes no objects (`wire/device-frames.ts`); tests hold both to the same frames.
  * Not loaded by a running hub.
  */
 import { z } from 'zod';
@@ -8,6 +8,8 @@ import { closes, errors, removals } from '../codes.ts';
 import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
 import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
 import { ID } from '../wire/id.ts';
+
+const FILTER = /^[A-Za-z0-9._:~-]{0,128}\*$/;
 
 /** A frame, who sends it when, and what it looks like. */
 export interface FrameDescription {
@@ -32,8 +34,20 @@ const priority = z.enum(['low', 'normal', 'high']);
 const deviceStatus = z.string().min(1).max(STATUS_CHARACTERS_MAX);
 const deviceState = z.enum(['online', 'stale', 'offline']);
 const seq = z.int().min(0).describe("Number of the device's last broadcast event");
+const epoch = z.string();
 const wallClock = z.int().min(0);
-const devicesOf = (what: string) => z.array(id).min(1).max(SUBSCRIBE_DEVICES_MAX).describe(what);
+const filter = z.string().regex(FILTER).describe('A prefix of ids followed by *');
+const devicesOf = (what: string) =>
+  z
+    .array(z.union([id, filter]))
+    .min(1)
+    .max(SUBSCRIBE_DEVICES_MAX)
+    .describe(what);
+const more = z.literal(true).optional().describe('Another page follows');
+const eventTypes = z.array(z.enum(['message', 'status', 'pong'])).min(1);
+const since = z
+  .record(id, z.looseObject({ epoch, seq: z.int().min(0) }))
+  .describe('What you have of each device: everything after it is replayed');
 const codeOf = (codes: Readonly<Record<string, { readonly code: number }>>) =>
   z.union(Object.values(codes).map(({ code }) => z.literal(code)));
 const pingIntervalMs = z.int().describe('Time between two pings of the hub, ms');
@@ -76,7 +90,19 @@ const op = <Name extends string>(name: Name) => ({ op: z.literal(name), id: requ
 export const fromSubscriber: Frames = {
   subscribe: {
     summary: 'Answered with subscribed',
-    schema: z.looseObject({ ...op('subscribe'), devices: devicesOf('Devices to follow') }),
+    schema: z.looseObject({
+      ...op('subscribe'),
+      devices: devicesOf('Devices to follow'),
+      types: eventTypes.optional().describe('Only events of these types; absent: all'),
+      last: z.boolean().optional().describe('Replays the newest message and status of each device'),
+      history: z
+        .int()
+        .min(1)
+        .max(1000)
+        .optional()
+        .describe('Replays so many of the newest events of each device'),
+      since: since.optional(),
+    }),
     example: { op: 'subscribe', id: 1, devices: ['dev-1', 'dev-2'] },
   },
   unsubscribe: {
@@ -110,7 +136,14 @@ export const fromSubscriber: Frames = {
 
 const error: FrameDescription = {
   summary: 'Your frame was refused; the connection stays',
-  schema: z.strictObject({ op: z.literal('error'), id: echoedId, code: codeOf(errors), message: z.string() }),
+  schema: z.strictObject({
+    op: z.literal('error'),
+    id: echoedId,
+    code: codeOf(errors),
+    message: z.string(),
+    retryAfterMs: z.int().optional().describe('Only for 111: when to send the frame again, ms'),
+    filter: filter.optional().describe('Only for 106: the filter that found no room for a device'),
+  }),
   example: { op: 'error', id: 1, code: errors.badRequest.code, message: 'not a JSON object' },
 };
 
@@ -136,19 +169,29 @@ export const toDevice: Frames = {
     }),
     example: { op: 'ack', id: 1, seq: 42 },
   },
+  interest: {
+    summary: 'With ?interest=true: whether anybody listens now, after the welcome and on each change',
+    schema: z.strictObject({ op: z.literal('interest'), active: z.boolean() }),
+    example: { op: 'interest', active: true },
+  },
   error,
   draining,
 };
 
 const status = z.enum(['active', 'inactive']);
-const refusal = z.strictObject({ device: id, code: codeOf(errors), message: z.string() });
+const refusal = z.strictObject({ device: z.string(), code: codeOf(errors), message: z.string() });
 const snapshot = z.strictObject({
   device: id,
   status,
   state: deviceState,
   lastSeen: wallClock.describe('Wall clock, ms; 0 means never'),
   seq,
+  epoch: epoch.describe('Of this numbering: when it differs from the one you know, the numbering began anew'),
   deviceStatus: deviceStatus.nullable(),
+  recovered: z
+    .boolean()
+    .optional()
+    .describe('With since: whether you get everything after the position that you gave'),
 });
 
 const broadcast = z.strictObject({
@@ -164,6 +207,8 @@ const broadcast = z.strictObject({
   status: deviceStatus.optional().describe('Only for a status that the device sent'),
   data: z.unknown().optional().describe('null when there was none'),
   data64: z.base64().optional().describe('A binary payload, instead of data'),
+  conflated: z.int().min(1).optional().describe('With ?every=: events that this one replaced'),
+  replay: z.literal(true).optional().describe('Kept by the hub and sent again, not live'),
 });
 const broadcastExample = {
   op: 'event',
@@ -184,6 +229,15 @@ export const toSubscriber: Frames = {
       subscriber: id,
       pingIntervalMs,
       resumed: z.array(id).describe('Subscriptions kept from a lost connection with the same id'),
+      resumedFilters: z
+        .array(filter)
+        .optional()
+        .describe('Filters kept from it; their devices come in pages'),
+      held: z
+        .literal(true)
+        .optional()
+        .describe('With ?hold=true: they wait until you subscribe to them again'),
+      more,
     }),
     example: { op: 'welcome', subscriber: 's-1', pingIntervalMs: 25_000, resumed: ['dev-1'] },
   },
@@ -193,7 +247,12 @@ export const toSubscriber: Frames = {
       op: z.literal('subscribed'),
       id: echoedId,
       devices: z.array(snapshot),
+      filters: z
+        .array(z.strictObject({ filter, matched: z.int().min(0).optional() }))
+        .optional()
+        .describe('Filters that were subscribed to, and how many devices each follows now'),
       errors: z.array(refusal),
+      more,
     }),
     example: {
       op: 'subscribed',
@@ -205,11 +264,28 @@ export const toSubscriber: Frames = {
           state: 'online',
           lastSeen: 1_764_000_000_123,
           seq: 41,
+          epoch: '18abb3c2f00',
           deviceStatus: 'charging',
         },
       ],
       errors: [{ device: 'dev-2', code: errors.denied.code, message: 'not allowed' }],
     },
+  },
+  subscribedByFilter: {
+    summary:
+      'Devices that a filter follows from here on: in pages after the answer, or one that has just appeared',
+    schema: z.strictObject({
+      op: z.literal('subscribed'),
+      filter,
+      devices: z.array(snapshot),
+      more: z.boolean(),
+    }),
+    example: { op: 'subscribed', filter: 'site-a.*', devices: [], more: false },
+  },
+  resumed: {
+    summary: 'More of what the welcome began to name',
+    schema: z.strictObject({ op: z.literal('resumed'), devices: z.array(id), more: z.boolean() }),
+    example: { op: 'resumed', devices: ['dev-1'], more: false },
   },
   unsubscribed: {
     summary: 'Answers unsubscribe',
@@ -217,7 +293,9 @@ export const toSubscriber: Frames = {
       op: z.literal('unsubscribed'),
       id: echoedId,
       devices: z.array(id),
+      filters: z.array(filter).optional(),
       errors: z.array(refusal).optional(),
+      more,
     }),
     example: { op: 'unsubscribed', id: 2, devices: ['dev-2'] },
   },
@@ -227,7 +305,9 @@ export const toSubscriber: Frames = {
       op: z.literal('paused'),
       id: echoedId,
       devices: z.array(id),
+      filters: z.array(filter).optional(),
       errors: z.array(refusal).optional(),
+      more,
     }),
     example: { op: 'paused', id: 3, devices: ['dev-1'] },
   },
@@ -237,6 +317,8 @@ export const toSubscriber: Frames = {
       op: z.literal('list'),
       id: echoedId,
       devices: z.array(z.strictObject({ device: id, status })),
+      filters: z.array(z.strictObject({ filter, status })).optional(),
+      more,
     }),
     example: { op: 'list', id: 5, devices: [{ device: 'dev-1', status: 'active' }] },
   },
@@ -250,7 +332,7 @@ export const toSubscriber: Frames = {
     summary: 'An event, for subscribers with the subprotocol dat.v1.binary',
     layout:
       'Little-endian: u8 type (1 pong, 2 message, 3 status), u8 flags (bits 0 and 1 priority 1 to 3, bit 2 source hub, ' +
-      'bit 3 payload is JSON), u16 length of the device id, u32 zero, f64 seq, f64 at, the id in UTF-8, the payload.',
+      'bit 3 payload is JSON, bit 4 replay), u16 length of the device id, u32 zero, f64 seq, f64 at, the id in UTF-8, the payload.',
   },
   binaryBatch: {
     summary: 'Events that leave together, with the subprotocol dat.v1.binary and ?batch=true',
@@ -261,9 +343,11 @@ export const toSubscriber: Frames = {
     summary: 'The hub changed the status of your subscriptions',
     schema: z.strictObject({
       op: z.literal('status'),
-      devices: z.array(id).min(1),
+      devices: z.array(id),
+      filters: z.array(filter).optional(),
       status,
       reason: z.string(),
+      more,
     }),
     example: { op: 'status', devices: ['dev-1'], status: 'inactive', reason: 'silent' },
   },
@@ -271,9 +355,11 @@ export const toSubscriber: Frames = {
     summary: 'Your subscriptions are gone',
     schema: z.strictObject({
       op: z.literal('removed'),
-      devices: z.array(id).min(1),
+      devices: z.array(id),
+      filters: z.array(filter).optional(),
       code: codeOf(removals),
       reason: z.string(),
+      more,
     }),
     example: { op: 'removed', devices: ['dev-1'], ...removals.inactiveTooLong },
   },
@@ -284,7 +370,7 @@ export const toSubscriber: Frames = {
       device: id,
       from: z.int().min(1),
       to: z.int().min(1),
-      reason: z.enum(['slow', 'overload']),
+      reason: z.enum(['slow', 'overload', 'history']),
     }),
     example: { op: 'gap', device: 'dev-1', from: 43, to: 57, reason: 'slow' },
   },

@@ -1,6 +1,11 @@
-/** Where the commands find the hub, and as whom they come. Tokens come from the environment: flags can be read by others. */
+/**
+ * Where commands find the hub, and with which token. The address comes from the first that has it: a flag, the context
+ * that `--context` names, the environment, the selected context, the defaults. Tokens come from the environment or
+ * from files, because other users of a host can read flags.
+ */
 import type { Command } from 'commander';
 import { settingRows } from '../settings/schema.ts';
+import { type Context, Contexts, tokenIn } from './contexts.ts';
 import { CliFailure, Exit } from './failure.ts';
 
 export type Listener = 'device' | 'subscriber' | 'admin';
@@ -11,80 +16,104 @@ const listeners = {
   admin: { scheme: 'http', variable: 'DAT_ADMIN_PORT', port: settingRows.adminPort.default },
 } as const;
 
-export interface UrlOptions {
+export interface HubOptions {
   readonly deviceUrl?: string;
   readonly subscriberUrl?: string;
   readonly adminUrl?: string;
+  /** The name of a context. */
+  readonly context?: string;
 }
 
-/** Adds `--device-url` and the like to a command. */
-export function withUrl(command: Command, ...wanted: readonly Listener[]): Command {
+/** A listener, and how to be let in. */
+export interface Endpoint {
+  readonly url: URL;
+  /** '' for none. */
+  readonly token: string;
+}
+
+/** Adds `--device-url` and the like, and `--context`, to a command. */
+export function withHub(command: Command, ...wanted: readonly Listener[]): Command {
   for (const listener of wanted) {
     const { scheme, variable, port } = listeners[listener];
-    const from = `default: ${scheme}://127.0.0.1 at ${variable}, else ${port}`;
-    command.option(`--${listener}-url <url>`, `the hub's ${listener} listener (${from})`);
+    const otherwise = `default: ${scheme}://127.0.0.1 with the port in ${variable}, else ${port}`;
+    command.option(`--${listener}-url <url>`, `the hub's ${listener} listener (${otherwise})`);
   }
-  return command;
+  return command.option('--context <name>', 'use this context; see "dat context --help"');
 }
 
-/** @throws CliFailure when what was given is no URL of that kind */
-export function urlOf(listener: Listener, options: UrlOptions): URL {
+/** @throws CliFailure when a URL has another scheme or is not a URL, or a context or a token file cannot be used */
+export function endpointOf(
+  listener: Listener,
+  options: HubOptions,
+  contexts: Contexts = new Contexts(),
+): Endpoint {
+  const flag = options[`${listener}Url`];
+  if (flag === undefined && options.context === undefined && !isHubInEnvironment()) {
+    const selected = contexts.selected();
+    // Its token is for its own address, and goes nowhere else.
+    if (selected !== '') {
+      const { url, token } = endpointOfContext(listener, selected, contexts);
+      return { url, token: tokenFromEnvironment(listener) || token };
+    }
+  }
+  if (options.context === undefined) {
+    const url = flag === undefined ? localUrl(listener) : parseUrl(flag, listener, `--${listener}-url`);
+    return { url, token: tokenFromEnvironment(listener) };
+  }
+  const { url, token } = endpointOfContext(listener, options.context, contexts, flag);
+  return { url, token: token || tokenFromEnvironment(listener) };
+}
+
+function endpointOfContext(listener: Listener, name: string, contexts: Contexts, flag?: string): Endpoint {
+  const context = contexts.load(name);
+  const text = flag ?? context[`${listener}Url`];
+  if (text === undefined)
+    throw new CliFailure(
+      Exit.config,
+      `context ${name} has no ${listener} listener; pass --${listener}-url, or add the context again with it`,
+    );
+  const where = flag === undefined ? `context ${name}:` : `--${listener}-url`;
+  return { url: parseUrl(text, listener, where), token: tokenOf(context, listener) };
+}
+
+/** A port in the environment is that of a hub on this host: no command goes to another hub by accident then. */
+function isHubInEnvironment(): boolean {
+  return Object.values(listeners).some(({ variable }) => environment(variable) !== '');
+}
+
+function localUrl(listener: Listener): URL {
   const { scheme, variable, port } = listeners[listener];
-  const text = options[`${listener}Url`];
-  if (text === undefined) return new URL(`${scheme}://127.0.0.1:${portOf(variable, port)}`);
+  return new URL(`${scheme}://127.0.0.1:${portOf(variable, port)}`);
+}
+
+/** @throws CliFailure when the text is not a URL of this listener's kind. @param where for the message */
+export function parseUrl(text: string, listener: Listener, where: string): URL {
+  const { scheme } = listeners[listener];
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === `${scheme}:` || url?.protocol === `${scheme}s:`) return url;
   const accepted = `${scheme}://HOST:PORT or ${scheme}s://HOST:PORT`;
-  throw new CliFailure(
-    Exit.usage,
-    `--${listener}-url: given ${JSON.stringify(text)}, accepted is ${accepted}`,
-  );
+  throw new CliFailure(Exit.usage, `${where} ${JSON.stringify(text)}: expected ${accepted}`);
 }
 
-function portOf(variable: string, byDefault: number): number {
+function tokenOf({ tokenFile = '', adminTokenFile = '' }: Context, listener: Listener): string {
+  const file = listener === 'admin' && adminTokenFile !== '' ? adminTokenFile : tokenFile;
+  return file === '' ? '' : tokenIn(file);
+}
+
+function tokenFromEnvironment(listener: Listener): string {
+  return environment(listener === 'admin' ? 'DAT_ADMIN_TOKEN' : 'DAT_TOKEN');
+}
+
+function portOf(variable: string, otherwise: number): number {
   const given = environment(variable);
-  if (given === '') return byDefault;
+  if (given === '') return otherwise;
   const port = Number(given);
   if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  const accepted = 'the port that a hub listens on, 1 to 65535';
-  throw new CliFailure(Exit.usage, `${variable}: given ${JSON.stringify(given)}, accepted is ${accepted}`);
+  const accepted = 'the port that the hub listens on, 1 to 65535';
+  throw new CliFailure(Exit.usage, `${variable}=${JSON.stringify(given)}: expected ${accepted}`);
 }
 
-/** A variable of the environment, '' when there is none. */
+/** A variable of the environment, '' when it is not set. */
 export function environment(name: string): string {
   return process.env[name] ?? '';
-}
-
-/** The peer's token, '' when there is none. */
-export function peerToken(): string {
-  return environment('DAT_TOKEN');
-}
-
-export function noHub(url: URL): CliFailure {
-  return new CliFailure(
-    Exit.unavailable,
-    `no hub answers at ${shownUrl(url)}: start one (dat serve), or name it (--…-url)`,
-  );
-}
-
-/** What answers there is not trusted by this host, or no TLS at all. @param code of Node or OpenSSL */
-export function untrusted(url: URL, code: string): CliFailure {
-  const mend =
-    'name its certificate or its issuer with NODE_EXTRA_CA_CERTS=FILE, or use the right scheme and port';
-  return new CliFailure(
-    Exit.unavailable,
-    `${shownUrl(url)}: no TLS that this host trusts (${code}): ${mend}`,
-  );
-}
-
-/** Something answers there that is no such listener. */
-export function notTheHub(url: URL, listener: Listener): CliFailure {
-  return new CliFailure(
-    Exit.unavailable,
-    `what answers at ${shownUrl(url)} is no hub's ${listener} listener`,
-  );
-}
-
-function shownUrl({ protocol, host }: URL): string {
-  return `${protocol}//${host}`;
 }

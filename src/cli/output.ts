@@ -1,4 +1,4 @@
-/** What commands print: colours only for a terminal that wants them, JSON where it is asked for. */
+/** What commands print: colours only on a terminal that wants them, JSON where it is asked for. */
 import { styleText } from 'node:util';
 
 type Style = Parameters<typeof styleText>[0];
@@ -14,20 +14,20 @@ export function line(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** One JSON value a line. */
+/** One JSON value per line. */
 export function jsonLine(value: unknown): void {
   line(JSON.stringify(value));
 }
 
-/** For people, beside what the command is for. */
+/** For people, beside the output proper. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** What turns text around, beside the control characters. */
+/** Characters that change the direction of text, and line separators. */
 const TURNING = /[\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
-/** What a device or a stranger wrote must not move the cursor or turn text around. */
+/** Escapes what would move the cursor or turn text around: a device or a stranger wrote it. */
 export function printable(text: string): string {
   return Array.from(text, (character) => {
     const code = character.charCodeAt(0);
@@ -36,7 +36,7 @@ export function printable(text: string): string {
   }).join('');
 }
 
-/** Columns as wide as their widest cell; the last one is left as it is. */
+/** Columns as wide as their widest cell; the last one is not padded. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),

@@ -1,272 +1,108 @@
-/** The commands of `dat`: names, arguments and help. What each does is in `commands/`, loaded when it runs. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+/** `dat`: collects the commands, runs the one that was asked for, and puts what went wrong into one line. */
+import { Command, CommanderError } from 'commander';
+import { helpItems, helpWidth, layOutHelp } from '../settings/help-layout.ts';
 import { packageVersion } from '../settings/version.ts';
-import { withUrl } from './connection.ts';
+import { examples, Group, type Register } from './command.ts';
+import { register as bench } from './commands/bench.ts';
+import { register as cluster } from './commands/cluster.ts';
+import { register as completion } from './commands/completion.ts';
+import { register as config } from './commands/config.ts';
+import { register as context } from './commands/context.ts';
+import { register as demo } from './commands/demo.ts';
+import { register as doctor } from './commands/doctor.ts';
+import { register as gateway } from './commands/gateway.ts';
+import { register as history } from './commands/history.ts';
+import { register as kick } from './commands/kick.ts';
+import { register as ls } from './commands/ls.ts';
+import { register as pair } from './commands/pair.ts';
+import { register as reload } from './commands/reload.ts';
+import { register as send } from './commands/send.ts';
+import { register as serve } from './commands/serve.ts';
+import { register as simulate } from './commands/simulate.ts';
+import { register as subscribers } from './commands/subscribers.ts';
+import { register as terminate } from './commands/terminate.ts';
+import { register as token } from './commands/token.ts';
+import { register as top } from './commands/top.ts';
+import { register as watch } from './commands/watch.ts';
+import { register as who } from './commands/who.ts';
 import { CliFailure, Exit, exitMeanings } from './failure.ts';
 import { note } from './output.ts';
 
-/** @param least smallest that is accepted */
-function numberFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  const accepted = `a number from ${least}${most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`}`;
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`accepted is ${accepted}`);
-  };
-}
+/** In the order of the help. What a command needs beyond its options is loaded when it runs. */
+const commands: readonly Register[] = [
+  ...[serve, demo],
+  ...[watch, send, simulate, gateway],
+  ...[top, ls, who, subscribers, history, cluster],
+  ...[pair, kick, terminate, reload],
+  ...[context, token, config, doctor, bench, completion],
+];
 
-function countFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  const number = numberFrom(least, most);
-  return (text) => {
-    const value = number(text);
-    if (Number.isInteger(value)) return value;
-    throw new InvalidArgumentError('accepted is a whole number');
-  };
-}
-
-const CENTURY_SECONDS = 100 * 365 * 24 * 3600;
-/** More than one process of Node can play. */
-const SIMULATED_DEVICES_MAX = 10_000;
-const SIMULATED_RATE_MAX = 1000;
-
-const EXIT_CODES = Object.entries(exitMeanings)
-  .map(([code, meaning]) => `  ${code.padStart(3)}  ${meaning}`)
-  .join('\n');
-
-/** @param ended told the exit code of a program that was handed over to */
-export function createProgram(ended: (code: number) => void = () => {}): Command {
-  const program = new Command('dat')
-    .description('Device Aggregator Tunnel: the hub, and what goes with it.')
+export function createProgram(): Command {
+  const dat = new Command('dat')
+    .description('Device Aggregator Tunnel: run a hub for a fleet of devices, watch it, operate it.')
     .usage('[command]')
-    .version(packageVersion(), '-V, --version')
-    .addHelpText(
-      'after',
-      `
-Without a command, or with flags only: dat serve.
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .commandsGroup(Group.setup)
+    .helpCommand('help [command]', 'print the help of a command');
+  layOutHelp(dat);
+  dat
+    .configureHelp({
+      ...dat.configureHelp(),
+      subcommandTerm: (one) => [one.name(), ...termsOf(one)].join(' '),
+    })
+    .configureOutput({
+      getOutHelpWidth: () => helpWidth(process.stdout.columns),
+      getErrHelpWidth: () => helpWidth(process.stderr.columns),
+    });
+  for (const register of commands) register(dat);
+  return dat.addHelpText('after', () => closingHelp(dat));
+}
 
-Examples:
-  $ dat serve                                   # a hub on loopback
-  $ dat watch dev-1                             # in another terminal
-  $ dat send dev-1 '{"temperature":21.5}'       # and another
-  $ dat demo                                    # hub, fleet and dashboard at once
+/** The arguments of a command, without the word for its options. */
+function termsOf({ registeredArguments }: Command): string[] {
+  return registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+    return argument.required ? `<${name}>` : `[${name}]`;
+  });
+}
 
-Tokens come from the environment: DAT_TOKEN for a device or subscriber, DAT_ADMIN_TOKEN for the admin API.
+function closingHelp(dat: Command): string {
+  const width = helpWidth(process.stdout.columns);
+  const help = dat.createHelp();
+  const tokens =
+    'Tokens come from the environment, DAT_TOKEN for a device or subscriber and DAT_ADMIN_TOKEN for the admin API, or ' +
+    'from the files of a context.';
+  return `${examples(
+    'dat serve                              # a hub on loopback',
+    'dat watch dev-1                        # in a second terminal',
+    `dat send dev-1 '{"temperature":21.5}'  # in a third`,
+    'dat demo                               # all at once',
+  )}
+
+${help.boxWrap(`Without a command, or with flags only, dat runs the hub. ${tokens}`, width)}
 
 Exit codes:
-${EXIT_CODES}`,
-    );
-  const json = () => new Option('--json', 'print JSON, one value a line');
-  const examples = (...lines: readonly string[]): string =>
-    `\nExamples:\n${lines.map((one) => `  $ ${one}`).join('\n')}`;
-
-  program
-    .command('serve')
-    .description('run the hub (also: dat with flags only); its flags: dat serve --help')
-    .allowUnknownOption();
-  withUrl(program.command('watch <device...>'), 'subscriber')
-    .description('follow devices and print their events; comes back by itself')
-    .addOption(json())
-    .option('--id <id>', "this subscriber's id; given twice, the newer takes over")
-    .option('--count <events>', 'end after so many', countFrom(1))
-    .addHelpText('after', examples('dat watch dev-1 dev-2', 'dat watch dev-1 --json | jq .data'))
-    .action(async (devices, options) => (await import('./commands/follow.ts')).watch(devices, options));
-  withUrl(program.command('send <device> [json]'), 'device', 'admin')
-    .description(
-      'send one event as a device, and wait until the hub has it; a device of this id that is connected is replaced, unless --operator',
-    )
-    .addOption(json())
-    .addOption(
-      new Option('--type <type>', 'default: status with --status, else message').choices([
-        'message',
-        'status',
-        'pong',
-      ]),
-    )
-    .option('--status <text>', '1 to 64 characters')
-    .option(
-      '--operator',
-      'publish through the admin API (DAT_ADMIN_TOKEN): a connected device stays connected',
-    )
-    .addOption(new Option('--priority <priority>', 'default: by type').choices(['low', 'normal', 'high']))
-    .addHelpText(
-      'after',
-      examples(
-        `dat send dev-1 '{"temperature":21.5}'`,
-        'dat send dev-1 --status charging',
-        `dat send dev-1 '"reboot?"' --priority high --operator`,
-      ),
-    )
-    .action(async (device, data, options) =>
-      (await import('./commands/follow.ts')).send(device, data, options),
-    );
-  withUrl(program.command('simulate'), 'device')
-    .description('a fleet with changing statuses, drop-outs and noise')
-    .addOption(json())
-    .option('--devices <count>', 'how many', countFrom(1, SIMULATED_DEVICES_MAX), 20)
-    .option('--rate <events>', 'events per second of each', numberFrom(0, SIMULATED_RATE_MAX), 1)
-    .option('--seconds <seconds>', 'how long; 0 is until Ctrl-C', numberFrom(0), 0)
-    .option('--seed <number>', 'the same fleet for the same seed', countFrom(0), 1)
-    .option('--prefix <text>', 'their ids begin with', 'sim-')
-    .addHelpText('after', examples('dat simulate --devices 200 --rate 5 --seconds 60'))
-    .action(async (options) => (await import('./commands/simulate.ts')).simulate(options));
-  withUrl(program.command('top'), 'admin')
-    .description('what the hub does now: rates, latency, threads, busiest devices, slow subscribers')
-    .addOption(json())
-    .option('--once', 'print it once')
-    .addHelpText('after', examples('dat top', 'dat top --once --json | jq .latency'))
-    .action(async (options) => (await import('./commands/top.ts')).top(options));
-
-  const operate = async () => import('./commands/operate.ts');
-  withUrl(program.command('who <device>'), 'admin')
-    .description('who follows a device')
-    .addOption(json())
-    .addHelpText(
-      'after',
-      examples('dat who dev-1', 'DAT_ADMIN_TOKEN=… dat who dev-1 --admin-url https://hub.example:7402'),
-    )
-    .action(async (device, options) => (await operate()).who(device, options));
-  const pairs = [
-    ['allow', 'let a subscriber follow a device', { status: 'allow' }],
-    ['deny', 'keep a device from a subscriber; live delivery ends at once', { status: 'deny' }],
-    ['pause', 'send a subscriber nothing of a device', { status: 'inactive' }],
-    ['activate', 'subscribe a subscriber to a device, or end its pause', { status: 'active' }],
-    ['vip', 'send to a subscriber first', { vip: true }],
-    ['no-vip', 'send to a subscriber like to others', { vip: false }],
-  ] as const;
-  for (const [name, description, change] of pairs) {
-    withUrl(program.command(`${name} <device> <subscriber>`), 'admin')
-      .description(description)
-      .addOption(json())
-      .addHelpText('after', examples(`dat ${name} dev-1 dashboard-1`))
-      .action(async (device, subscriber, options) =>
-        (await operate()).setRow(device, subscriber, change, options),
-      );
-  }
-  withUrl(program.command('kick <subscriber>'), 'admin')
-    .description("close a subscriber's connection and remove its rows, denials too (kick first, then deny)")
-    .addOption(json())
-    .addHelpText('after', examples('dat kick dashboard-1'))
-    .action(async (subscriber, options) => (await operate()).kick(subscriber, options));
-  withUrl(program.command('terminate <device>'), 'admin')
-    .description("close a device's connection and remove it with every row of it, denials too")
-    .addOption(json())
-    .addHelpText('after', examples('dat terminate dev-1'))
-    .action(async (device, options) => (await operate()).terminate(device, options));
-
-  const token = program
-    .command('token')
-    .description('make and read tokens')
-    .addHelpText(
-      'after',
-      examples('dat token create --sub dev-1 --role device', 'dat token inspect "$DAT_TOKEN"'),
-    );
-  token
-    .command('create')
-    .description('sign a token with DAT_AUTH_JWT_SECRET (HS256), or a private key')
-    .requiredOption('--sub <id>', 'whom it is for')
-    .addOption(
-      new Option('--role <role>', 'as what').choices(['device', 'subscriber', 'admin']).makeOptionMandatory(),
-    )
-    .option(
-      '--devices <pattern...>',
-      'a subscriber: devices it may follow, ids or prefixes ending in *; default: all',
-    )
-    .option('--vip', 'a subscriber: is sent to first')
-    .option('--expires <seconds>', 'from now; 0 is never', countFrom(0, CENTURY_SECONDS), 3600)
-    .option('--key-file <path>', 'private key in PEM form: RSA, EC P-256 or Ed25519')
-    .addOption(json())
-    .addHelpText(
-      'after',
-      examples(
-        'DAT_AUTH_JWT_SECRET=… dat token create --sub dev-1 --role device',
-        "dat token create --sub app-1 --role subscriber --devices 'lab-*' --key-file key.pem",
-      ),
-    )
-    .action(async (options) => (await import('./commands/token.ts')).create(options));
-  token
-    .command('inspect <token>')
-    .description('show what a token says; the signature is not checked')
-    .addOption(json())
-    .addHelpText('after', examples('dat token inspect "$DAT_TOKEN"'))
-    .action(async (text, options) => (await import('./commands/token.ts')).inspect(text, options));
-
-  const config = program
-    .command('config')
-    .description('the settings of the hub')
-    .addHelpText('after', examples('dat config check --config dat.json', 'dat config env > dat.env'));
-  const flags = 'those of dat serve';
-  config
-    .command('check')
-    .argument('[flags...]', flags)
-    .allowUnknownOption()
-    .description('say what is wrong with the settings')
-    .addOption(json())
-    .addHelpText('after', examples('dat config check', 'dat config check --config dat.json'))
-    .action(async (argv, options) => (await import('./commands/config.ts')).check(argv, options));
-  config
-    .command('show')
-    .argument('[flags...]', flags)
-    .allowUnknownOption()
-    .description('every setting, its value and where that comes from; secrets are masked')
-    .addOption(json())
-    .addHelpText('after', examples('dat config show', 'DAT_PING_INTERVAL_MS=9000 dat config show --json'))
-    .action(async (argv, options) => (await import('./commands/config.ts')).show(argv, options));
-  config
-    .command('schema')
-    .description('JSON schema of the config file')
-    .addHelpText('after', examples('dat config schema > dat.schema.json'))
-    .action(async () => (await import('./commands/config.ts')).schema());
-  config
-    .command('env')
-    .description('a file of environment variables to begin with')
-    .addHelpText('after', examples('dat config env > dat.env'))
-    .action(async () => (await import('./commands/config.ts')).env());
-
-  program
-    .command('doctor')
-    .description('whether this host is one that the hub runs well on')
-    .addOption(json())
-    .addHelpText('after', examples('dat doctor', 'dat doctor --json | jq -r .state'))
-    .action(async (options) => (await import('./commands/doctor.ts')).doctor(options));
-  program
-    .command('demo')
-    .description('a hub and a fleet on loopback, with the dashboard')
-    .option('--devices <count>', 'how many', countFrom(1, SIMULATED_DEVICES_MAX), 50)
-    .option('--rate <events>', 'events per second of each', numberFrom(0, SIMULATED_RATE_MAX), 2)
-    .option('--seconds <seconds>', 'how long; 0 is until Ctrl-C', numberFrom(0), 0)
-    .addHelpText('after', examples('dat demo', 'DAT_ADMIN_PORT=0 dat demo --devices 500 --rate 5'))
-    .action(async (options) => (await import('./commands/bench.ts')).demo(options));
-  program
-    .command('bench')
-    .argument('[args...]', 'those of npm run bench:load, behind --')
-    .description('measure the hub beside others, where the checkout is')
-    .addHelpText('after', examples('dat bench -- --shapes pairs --peers dat,ws'))
-    .action(async (args) => ended(await (await import('./commands/bench.ts')).bench(args)));
-  program
-    .command('completion')
-    .addArgument(program.createArgument('<shell>', 'for which').choices(['bash', 'zsh']))
-    .description('print the completion of a shell')
-    .addHelpText('after', examples('source <(dat completion bash)', 'dat completion zsh > ~/.zfunc/_dat'))
-    .action(async (shell) => (await import('./commands/completion.ts')).completion(program, shell));
-  return program;
+${helpItems(
+  dat,
+  width,
+  Object.entries(exitMeanings).map(([code, meaning]) => [code, meaning.replaceAll('`', '"')]),
+)}`;
 }
 
 /** @returns the exit code */
 export async function runCommand(argv: readonly string[]): Promise<number> {
-  let code: number = Exit.ok;
-  const program = createProgram((ended) => {
-    code = ended;
-  });
-  let failed = program;
-  for (const command of all(program)) {
+  const dat = createProgram();
+  let failed = dat;
+  for (const command of withSubcommands(dat)) {
     command.configureOutput({ writeErr: () => {} }).exitOverride((error) => {
       failed = command;
       throw error;
     });
   }
   try {
-    await program.parseAsync([...argv], { from: 'user' });
-    return code;
+    await dat.parseAsync([...argv], { from: 'user' });
+    return Number(process.exitCode ?? Exit.ok);
   } catch (error) {
     if (error instanceof CliFailure) {
       note(`dat: ${error.message}`);
@@ -275,10 +111,10 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return Exit.ok;
     if (error.code === 'commander.help') {
-      process.stderr.write(failed.helpInformation());
+      process.stderr.write(failed.helpInformation({ error: true }));
       return Exit.usage;
     }
-    note(`dat: ${sentenceOf(error)}; see: ${pathOf(failed)} --help`);
+    note(`dat: ${sentenceOf(error)}; see "${pathOf(failed)} --help"`);
     return Exit.usage;
   }
 }
@@ -288,8 +124,11 @@ function sentenceOf({ message }: CommanderError): string {
   return message
     .replace(/^error: /, '')
     .replaceAll('\n', ' ')
-    .replace(/command-argument value '(.*)' is invalid for argument '(.*)'\./, "$2: '$1' is not accepted,")
-    .replace(/option '(.*)' argument '(.*)' is invalid\./, "$1: '$2' is not accepted,")
+    .replace(/command-argument value '(.*)' is invalid for argument '(.*)'\./, '$2 "$1":')
+    .replace(/option '(.*)' argument '(.*)' is invalid\./, '$1 "$2":')
+    .replace(/Allowed choices are (.*)\.$/, 'expected one of $1')
+    .replaceAll("'", '"')
+    .replace(/ \(Did you mean (.*)\?\)$/, '; did you mean "$1"?')
     .replace(/\.$/, '');
 }
 
@@ -298,6 +137,6 @@ function pathOf(command: Command): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
-function all(command: Command): Command[] {
-  return [command, ...command.commands.flatMap((one) => all(one as Command))];
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap((one) => withSubcommands(one as Command))];
 }

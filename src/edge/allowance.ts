@@ -20,7 +20,7 @@ export function rateOf(perSecond: number, burst: number): Rate | undefined {
 }
 
 export class Allowance {
-  readonly #rate: Rate;
+  #rate: Rate;
   /** Hub clock, ms: when all of it is there again. */
   fullAtMs: number;
   #windowStartMs: number;
@@ -32,6 +32,13 @@ export class Allowance {
     this.#rate = rate;
     this.fullAtMs = Math.max(nowMs, fullAtMs);
     this.#windowStartMs = nowMs;
+  }
+
+  /** From here on another rate holds: as many units as were used stay used. */
+  use(rate: Rate, nowMs: number): void {
+    const usedMs = Math.max(0, this.fullAtMs - nowMs);
+    this.fullAtMs = nowMs + (usedMs * this.#rate.perSecond) / rate.perSecond;
+    this.#rate = rate;
   }
 
   /** Takes the cost of a frame. @returns false when it is not there: the caller refuses the frame */

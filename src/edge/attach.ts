@@ -1,9 +1,12 @@
 /** Builds an edge on its shared memory, and what runs it. On main and in `workers/edge.ts`. */
+import type { PeerRole } from '../access/actor.ts';
 import { Admission, type AdmissionSettings, refusalCounters } from '../access/admission.ts';
 import type { TokenConfig } from '../access/keys.ts';
 import { type FileBudget, waitingMax } from '../access/open-files.ts';
-import { type UpgradeSettings, Upgrades } from '../access/upgrades.ts';
+import { type UpgradeSettings, Upgrades, type UpgradesDeps } from '../access/upgrades.ts';
 import { systemClock } from '../clock.ts';
+import { attachHistory } from '../history/memory.ts';
+import { HistoryReader } from '../history/reader.ts';
 import { networkOf } from '../ip.ts';
 import { UPGRADE_MS_MAX } from '../limits.ts';
 import { Counter, Counters } from '../memory/counters.ts';
@@ -21,16 +24,22 @@ import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
 import { Edge, type EdgeSettings } from './edge.ts';
 import { startEdgeTimers, type Watch } from './edge-timers.ts';
+import { Journal, type JournalEntry } from './journal.ts';
 import type { EdgeMemory, SharedMemory } from './memory.ts';
 import { OwnerLine } from './owner-line.ts';
 import { Poller } from './poller.ts';
 import { DeviceRoute } from './publish/device-route.ts';
 
+interface OwnSettings {
+  readonly flushMaxMs: number;
+  readonly logLevel: string;
+}
+
 export interface AttachOptions {
   readonly shared: SharedMemory;
   readonly memory: EdgeMemory;
   readonly edge: number;
-  readonly settings: EdgeSettings & AdmissionSettings & UpgradeSettings & { readonly flushMaxMs: number };
+  readonly settings: EdgeSettings & AdmissionSettings & UpgradeSettings & OwnSettings;
   /** undefined: no token is needed. */
   readonly tokens: TokenConfig | undefined;
   /** Edges that hold subscribers. */
@@ -41,6 +50,8 @@ export interface AttachOptions {
   readonly isBoth: boolean;
   /** A frame met a bug; its connection stays. */
   frameFailed(failure: Error): void;
+  /** What there is to be told of peers. */
+  journal(entries: readonly JournalEntry[]): void;
 }
 
 export interface AttachedEdge {
@@ -52,15 +63,18 @@ export interface AttachedEdge {
   readonly arrivals: Arrivals;
   readonly deviceRoute: Route<unknown>;
   readonly subscriberRoute: Route<unknown>;
+  /** Settings and keys that a reload changed hold from here on, for connected peers too. */
+  reload(settings: Readonly<Record<string, unknown>>, tokens: TokenConfig | undefined): void;
   /** @param stalled told how long the thread did not run @returns stops it */
   startTimers(further: readonly Watch[], stalled?: (ms: number) => void): () => void;
 }
 
 export function attachEdge(options: AttachOptions): AttachedEdge {
-  const { shared, memory, settings, tokens, deliveringEdges, isBoth, files, frameFailed } = options;
+  const { shared, memory, settings, tokens, deliveringEdges, isBoth, frameFailed } = options;
   const clock = systemClock;
   const counters = new Counters(memory.counters);
   counters.clearGauges(); // of a thread in whose place this one is
+  const journal = new Journal({ clock, settings, say: options.journal });
   const admission = new Admission({
     memory: shared.admission,
     thread: options.edge,
@@ -69,27 +83,23 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     clock,
     counters,
   });
-  const threads = shared.admission.counters.length;
-  const arrivals = new Arrivals({
-    limits: {
-      total: () => Math.ceil(waitingMax(files, admission.state.open) / threads),
-      perNetwork: Math.ceil(files.waiting / threads / 2),
-      timeoutMs: UPGRADE_MS_MAX,
-    },
-    clock,
-    networkOf,
-    dropped: (why) => counters.add(Counter[refusalCounters[why]]),
-  });
+  const arrivals = arrivalsOf(options, admission, counters);
   const away = new Int32Array(shared.ownerAway);
+  const presence = new PresenceReader(shared.presence);
+  const history = attachHistory(shared.history);
+  const { historyEvents: eventsMax, historyTtlMs: ttlMs } = settings;
   const edge = new Edge({
     admission,
-    presence: new PresenceReader(shared.presence),
+    presence,
     line: new OwnerLine(new RingProducer(memory.toOwner), new Ringer(shared.ownerDoorbell)),
     fromOwner: new RingConsumer(memory.fromOwner),
     clock,
     counters,
     allowances: new Allowances(shared.allowances),
     settings,
+    journal,
+    reader: new HistoryReader(history, presence.devices, { eventsMax, ttlMs }, clock),
+    keepsHistory: history.capacity > 0,
     deliveringEdges,
     numbers: (isUsed) => sessionNumbers(memory.sessions, options.edge, isUsed),
     isOwnerAway: () => Atomics.load(away, 0) === 1,
@@ -104,8 +114,17 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     clock,
     pollMs: pausesFor(settings.flushMaxMs).edgePollMs,
   });
-  const devices = new Upgrades({ admission, settings, role: 'device', ...deviceTerms });
-  const subscribers = new Upgrades({ admission, settings, role: 'subscriber', ...subscriberTerms });
+  const upgrades = (role: PeerRole, terms: Pick<UpgradesDeps, 'subprotocols' | 'parameters'>): Upgrades =>
+    new Upgrades({
+      admission,
+      settings,
+      role,
+      ...terms,
+      refused: ({ reason, status, message }, address, id) =>
+        journal.refused({ role, reason, status, message, address, id }),
+    });
+  const devices = upgrades('device', deviceTerms);
+  const subscribers = upgrades('subscriber', subscriberTerms);
   return {
     edge,
     admission,
@@ -114,12 +133,32 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     arrivals,
     deviceRoute: contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
     subscriberRoute: contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
+    reload(changed, otherTokens) {
+      Object.assign(settings, changed);
+      edge.settingsChanged();
+      if (otherTokens !== undefined) admission.verifier?.use(otherTokens);
+    },
     startTimers(further, stalled) {
-      const watched = [edge.liveness, edge.deliverer.sendQueues, ...further];
+      const watched = [edge.liveness, edge.deliverer.sendQueues, edge.interests, journal, ...further];
       return startEdgeTimers(watched, counters, new Heart(memory.heartbeat, clock), (ms) => {
         stalled?.(ms);
         edge.liveness.credit(ms);
       });
     },
   };
+}
+
+/** Each thread lets its part of the process's connections wait. */
+function arrivalsOf({ shared, files }: AttachOptions, { state }: Admission, counters: Counters): Arrivals {
+  const threads = shared.admission.counters.length;
+  return new Arrivals({
+    limits: {
+      total: () => Math.ceil(waitingMax(files, state.open) / threads),
+      perNetwork: Math.ceil(files.waiting / threads / 2),
+      timeoutMs: UPGRADE_MS_MAX,
+    },
+    clock: systemClock,
+    networkOf,
+    dropped: (why) => counters.add(Counter[refusalCounters[why]]),
+  });
 }

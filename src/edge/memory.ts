@@ -21,6 +21,8 @@ export interface EdgeMemory {
 /** What all edges share. */
 export interface SharedMemory {
   readonly presence: PresenceMemory;
+  /** Recent events of all devices. */
+  readonly history: SharedArrayBuffer;
   readonly ownerDoorbell: SharedArrayBuffer;
   /** One word: 1 while there is no owner that serves everyone. Main writes it. */
   readonly ownerAway: SharedArrayBuffer;

@@ -28,6 +28,10 @@ export abstract class Session implements Peer {
   slot = NONE;
   aliveAt = 0;
   pingAt = 0;
+  /** A subscriber that does not want its kept subscriptions back until it asks for them. */
+  readonly hold: boolean = false;
+  /** A device that wants to know whether anybody listens. */
+  readonly wantsInterest: boolean = false;
   /** It counts for nothing any more; its frames are not looked at. */
   closing = false;
   /** undefined: there is no limit, or it has not asked for anything yet. */

@@ -1,18 +1,25 @@
 /** How an edge that is a thread of its own obeys main, and how it ends. */
 import type { MessagePort } from 'node:worker_threads';
 import { WORKER_END_MS_MAX } from '../limits.ts';
-import { FromEdge, type FromEdgeCommand, ToEdge, type ToEdgeCommand } from '../records/commands.ts';
+import {
+  type EdgeReload,
+  FromEdge,
+  type FromEdgeCommand,
+  ToEdge,
+  type ToEdgeCommand,
+} from '../records/commands.ts';
 import type { ChildEndpoint } from '../transport/transport.ts';
 import type { AttachedEdge } from './attach.ts';
 import { closePaced, reconnectSpread } from './drain.ts';
 import type { Edge } from './edge.ts';
 
-/** Runs until main says close. @param bell the owner rings here @throws what ended the thread before */
+/** Runs until main says close. @param bell the owner rings here @param reload throws where it cannot @throws what ended the thread before */
 export function runEdgeThread(
   attached: AttachedEdge,
   endpoint: ChildEndpoint,
   port: MessagePort,
   bell: MessagePort,
+  reload: (what: EdgeReload) => void,
 ): Promise<void> {
   const { edge, poller } = attached;
   const say = (message: FromEdgeCommand): void => port.postMessage(message);
@@ -67,6 +74,11 @@ export function runEdgeThread(
         case ToEdge.Drain:
           void drain(edge, command).then(() => say({ kind: FromEdge.Drained }));
           break;
+        case ToEdge.Reload: {
+          const failure = failureOf(() => reload(command));
+          say({ kind: FromEdge.Reloaded, descriptor: endpoint.descriptor, failure });
+          break;
+        }
         case ToEdge.Fault:
           throw new Error('a fault that was asked for');
         default:
@@ -75,6 +87,15 @@ export function runEdgeThread(
     });
     say({ kind: FromEdge.Ready, descriptor: endpoint.descriptor });
   });
+}
+
+function failureOf(work: () => void): Error | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 async function drain(

@@ -1,10 +1,11 @@
-/** How a thread that ends TLS bounds who waits, obeys main, and ends. */
+/** A thread that ends TLS: bounds the connections that wait, obeys main, and ends. */
 import type { MessagePort } from 'node:worker_threads';
 import { type AdmissionMemory, AdmissionState } from '../access/admission-state.ts';
 import { type FileBudget, waitingMax } from '../access/open-files.ts';
 import { systemClock } from '../clock.ts';
 import { networkOf } from '../ip.ts';
 import { UPGRADE_MS_MAX } from '../limits.ts';
+import { Heart } from '../memory/heartbeat.ts';
 import { FromFront, type FromFrontCommand, ToFront, type ToFrontCommand } from '../records/commands.ts';
 import { Arrivals } from '../transport/arrivals.ts';
 import type { FrontPlace } from '../transport/tls-end.ts';
@@ -18,16 +19,19 @@ export interface TlsThreadOptions {
   /** Parts of the process that let connections wait. */
   readonly parts: number;
   readonly admission: AdmissionMemory;
+  /** By which main notices whether it runs. */
+  readonly heartbeat: SharedArrayBuffer;
   /** Commands from main. */
   readonly port: MessagePort;
 }
 
 /** How often main is told of those that were dropped. */
 const TOLD_EVERY_MS = 1000;
+const BEAT_MS = 100;
 
 /** The thread ends when main says close, or when the address cannot be bound. */
 export async function runTlsThread(options: TlsThreadOptions): Promise<void> {
-  const { place, certificate, files, parts, admission, port } = options;
+  const { place, certificate, files, parts, admission, heartbeat, port } = options;
   const say = (message: FromFrontCommand): void => port.postMessage(message);
   const state = new AdmissionState(admission, 0);
   const dropped = { timeout: 0, crowded: 0 };
@@ -52,7 +56,9 @@ export async function runTlsThread(options: TlsThreadOptions): Promise<void> {
     port.close();
     return;
   }
-  const timer = setInterval(() => {
+  const heart = new Heart(heartbeat, systemClock);
+  const beats = setInterval(() => heart.beat(), BEAT_MS);
+  const reports = setInterval(() => {
     if (dropped.timeout + dropped.crowded > 0) say({ kind: FromFront.Dropped, ...dropped });
     dropped.timeout = 0;
     dropped.crowded = 0;
@@ -60,7 +66,8 @@ export async function runTlsThread(options: TlsThreadOptions): Promise<void> {
   port.on('message', (command: ToFrontCommand) => {
     obey(front, command);
     if (command.kind !== ToFront.Close) return;
-    clearInterval(timer);
+    clearInterval(beats);
+    clearInterval(reports);
     port.close();
   });
   say({ kind: FromFront.Ready, port: front.port });
@@ -68,8 +75,8 @@ export async function runTlsThread(options: TlsThreadOptions): Promise<void> {
 
 function obey(front: TlsFront, command: ToFrontCommand): void {
   switch (command.kind) {
-    case ToFront.Renew:
-      front.renew(command.certificate);
+    case ToFront.Certificate:
+      front.useTls(command.certificate);
       break;
     case ToFront.StopAccepting:
       front.stopAccepting();

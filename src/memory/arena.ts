@@ -42,6 +42,14 @@ export class ArenaReader {
     return true;
   }
 
+  startsWith(chunk: number, prefix: Uint8Array): boolean {
+    if (this.length(chunk) < prefix.length) return false;
+    const { bytes } = this;
+    const at = this.start(chunk);
+    for (let i = 0; i < prefix.length; i++) if (bytes[at + i] !== prefix[i]) return false;
+    return true;
+  }
+
   /** Whether `needle`, which is in lower case, is in the text; A-Z count as a-z. */
   includes(chunk: number, needle: Uint8Array): boolean {
     const { bytes } = this;

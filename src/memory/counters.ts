@@ -34,6 +34,7 @@ const names = [
   'queuedBytes', // gauge: what waited for all subscribers when it was last looked at
   'closedOverQueue', // subscribers closed as slow: over the hard limit,
   'closedLagging', // lagging too long,
+  'replayed', // events of history that subscribers got
   'closedFarOverRate', // peers closed for asking for many times their rate
   'closedOverBudget', // or holding most when all queues together were over their budget
   'loopLagSeconds', // gauge: the worst of the last second

@@ -1,7 +1,7 @@
 /**
  * Tells a peer's silence from the hub's own: a thread that was stopped or busy for seconds has heard nobody, and nobody
- * is to be expired for that. A thread that holds sockets beats; the owner, which judges silence, takes off what the
- * thread missed. All times are the hub clock's, in whole ms.
+ * is to be expired for that. Every thread beats; the owner, which judges silence, takes off what a thread with sockets
+ * missed, and main notices which thread does not run (`health.ts`). All times are the hub clock's, in whole ms.
  */
 import type { Clock } from '../clock.ts';
 import { STALL_MS } from '../limits.ts';
@@ -14,6 +14,11 @@ const PAUSES_MAX = 16;
 
 export function createHeartbeat(): SharedArrayBuffer {
   return new SharedArrayBuffer(3 * BigInt64Array.BYTES_PER_ELEMENT);
+}
+
+/** When the thread ran last, hub clock, whole ms; 0 before it ever did. */
+export function beatOf(memory: SharedArrayBuffer): number {
+  return Number(Atomics.load(new BigInt64Array(memory), BEAT));
 }
 
 /** The thread's side. */

@@ -16,6 +16,7 @@ import {
   type SubscriberSlab,
   type SubscriptionSlab,
 } from '../presence/table.ts';
+import type { FilterTable } from './filter-table.ts';
 
 /** The parts that are rebuilt. */
 export interface TableParts {
@@ -23,6 +24,7 @@ export interface TableParts {
   readonly subscribers: SubscriberSlab;
   readonly subscriptions: SubscriptionSlab;
   readonly arena: Arena;
+  readonly filters: FilterTable;
   readonly deviceIds: IdMap;
   readonly subscriberIds: IdMap;
   readonly deviceSlots: Slots;
@@ -43,17 +45,23 @@ export function adoptTable(parts: TableParts): void {
   const usedDevices = adoptSlots(devices, isDevice, (slot) => {
     const { rows } = devices;
     rows.firstRow[slot] = NONE;
-    for (const count of [rows.active, rows.inactive, rows.allow, rows.deny]) Atomics.store(count, slot, 0);
+    rows.holders[slot] = 0;
+    const counts = [rows.active, rows.inactive, rows.allow, rows.deny, rows.waiting];
+    for (const count of counts) Atomics.store(count, slot, 0);
     if (isDevice(slot)) totals[rows.deviceState[slot]!]! += 1;
     else Atomics.store(rows.deviceState, slot, DeviceState.free);
   });
   const usedSubscribers = adoptSlots(subscribers, isSubscriber, (slot) => {
     const { rows } = subscribers;
     rows.firstRow[slot] = NONE;
+    rows.firstFilter[slot] = NONE;
+    rows.filterCount[slot] = 0;
     Atomics.store(rows.rowCount, slot, 0);
     if (!isSubscriber(slot)) Atomics.store(rows.used, slot, 0);
   });
-  parts.arena.adopt(chunksOf(devices, usedDevices, subscribers, usedSubscribers));
+  const chunks = chunksOf(devices, usedDevices, subscribers, usedSubscribers);
+  parts.arena.adopt(Uint32Array.from([...chunks, ...parts.filters.chunks()]));
+  parts.filters.adopt(isSubscriber);
   parts.deviceIds.adopt(usedDevices);
   parts.subscriberIds.adopt(usedSubscribers);
   parts.deviceSlots.adopt(isDevice);
@@ -90,11 +98,11 @@ function chunksOf(
   usedDevices: readonly number[],
   subscribers: SubscriberSlab,
   usedSubscribers: readonly number[],
-): Uint32Array {
+): number[] {
   const { id, deviceStatus } = devices.rows;
-  return Uint32Array.from([
+  return [
     ...usedDevices.map((slot) => id[slot]!),
     ...usedDevices.map((slot) => deviceStatus[slot]!).filter((chunk) => chunk !== NO_TEXT),
     ...usedSubscribers.map((slot) => subscribers.rows.id[slot]!),
-  ]);
+  ];
 }

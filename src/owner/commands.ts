@@ -44,7 +44,9 @@ export function obeyer(
         reply(message.request, { ok: true });
         return true;
       case ToOwner.Fault:
-        throw new Error('a fault that was asked for');
+        if (message.stallMs === 0) throw new Error('a fault that was asked for');
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.stallMs);
+        return true;
       default:
         throw new Error(`unknown command ${JSON.stringify(message satisfies never)}`);
     }

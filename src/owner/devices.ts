@@ -5,6 +5,7 @@
 
 import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
+import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
 import { highWater } from '../memory/layout.ts';
@@ -30,6 +31,7 @@ export interface DevicesDeps {
   readonly registry: Registry;
   /** By edge. */
   readonly links: readonly EdgeLink[];
+  readonly history: HistoryLog;
   /** A timer per device slot: stale while connected, grace after a loss, removal once nobody follows it. */
   readonly wheel: Wheel;
   /** By edge. */
@@ -37,6 +39,10 @@ export interface DevicesDeps {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly times: DeviceTimes;
+  /** The device is there for the first time: filters may follow it. */
+  readonly appeared: (slot: number) => void;
+  /** Nothing but filters follows the device, and it leaves the table. */
+  readonly gone: (slot: number) => void;
 }
 
 /** Room to build the hub's own events in: header and a short JSON text. */
@@ -50,6 +56,12 @@ export class Devices {
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
+  }
+
+  /** The first listener came, or the last one went. */
+  interestChanged(slot: number): void {
+    const session = this.#deps.registry.devices.rows.session[slot]!;
+    if (session !== NONE) this.#link(session).interest(session);
   }
 
   /** Takes over the rows that another owner left, and finishes what it had begun. */
@@ -84,7 +96,7 @@ export class Devices {
       this.join(join);
     } else if (unconfirmed) {
       // It was let in, or half so, and nobody told it.
-      this.#link(session).joined(session, slot, false, NO_BYTES, false);
+      this.#link(session).joined(session, slot);
       this.#input(slot, 'connect', 'connected');
       this.#armStale(slot);
     }
@@ -101,7 +113,7 @@ export class Devices {
   }
 
   /** A device connected; an older connection of the same id is replaced and nothing is broadcast for that. */
-  join({ session, actor, connectedAt }: Join): void {
+  join({ session, actor, connectedAt, interest }: Join): void {
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
@@ -117,9 +129,11 @@ export class Devices {
     }
     this.#sessions.set(session, slot);
     rows.connectedAt[slot] = connectedAt;
+    rows.wantsInterest[slot] = interest ? 1 : 0;
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
-    link.joined(session, slot, false, NO_BYTES, false);
+    link.joined(session, slot);
+    this.#appear(slot);
     this.#input(slot, 'connect', 'connected');
     this.#armStale(slot);
   }
@@ -152,23 +166,24 @@ export class Devices {
     if (slot === NONE) slot = this.#sessions.get(session) ?? NONE;
     if (slot === NONE || registry.devices.rows.session[slot] !== session) return; // replaced or terminated
     const bytes = eventBytes(views, offset);
-    const seq = this.#broadcast(slot, views, offset, bytes);
-    if (seq < 0) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
+    const isHeard = this.#broadcast(slot, views, offset, bytes);
+    if (!isHeard) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
     const ackBytes = views.u8[offset + EventField.ackBytes]!;
     if (ackBytes > 0) {
       const id = views.u8.subarray(offset + bytes, offset + bytes + ackBytes);
-      this.#link(session).ack(session, registry.devices.rows.seq[slot]!, seq < 0, id);
+      this.#link(session).ack(session, registry.devices.rows.seq[slot]!, !isHeard, id);
     }
   }
 
   /**
    * Publishes as the device, on an operator's behalf.
-   * @returns the event's seq, or -1 when nobody listens
+   * @returns whether somebody listens; the event's seq, if it took one, is the device's
    */
   publish(
     slot: number,
     event: { type: number; priority: number; deviceStatus: string; payload: Uint8Array; at: number },
-  ): number {
+  ): boolean {
+    this.#appear(slot);
     const status = Buffer.from(event.deviceStatus);
     const views = privateViews(EventField.body + status.length + event.payload.length);
     const flags = EventFlag.payloadIsJson;
@@ -192,24 +207,40 @@ export class Devices {
     }
     // A wait that began before a stall of the hub's own begins anew: meanwhile no device could come back.
     const isOffline = rows.deviceState[slot] === DeviceState.offline;
-    const waitMs = isOffline ? times.deviceRemoveAfterMs : times.deviceLeaveGraceMs;
+    const waitMs = isOffline ? this.#removeAfterMs(slot) : times.deviceLeaveGraceMs;
     const pausedUntil = Math.max(...pulses.map((pulse) => pulse.lastPauseEndMs(now)));
     if (pausedUntil > 0 && now < pausedUntil + waitMs) wheel.set(slot, pausedUntil + waitMs);
     else if (rows.deviceState[slot] !== DeviceState.offline) {
       this.#input(slot, 'graceOver', 'lost');
       this.unwatched(slot);
-    } else if (!registry.hasRows(slot)) {
+    } else if (!registry.isHeld(slot)) {
+      this.#deps.gone(slot);
+      wheel.cancel(slot);
       registry.freeDevice(slot);
     }
   }
 
   /** Arms the removal of a device that is offline and that no subscription and no operator holds on to. */
   unwatched(slot: number): void {
-    const { registry, wheel, clock, times } = this.#deps;
+    const { registry, wheel, clock } = this.#deps;
     const { rows } = registry.devices;
     if (rows.deviceState[slot] !== DeviceState.offline) return;
-    if (registry.hasRows(slot)) wheel.cancel(slot);
-    else wheel.set(slot, clock.now() + times.deviceRemoveAfterMs);
+    if (registry.isHeld(slot)) wheel.cancel(slot);
+    else wheel.set(slot, clock.now() + this.#removeAfterMs(slot));
+  }
+
+  /** An id that no device has used goes as soon as nobody follows it. */
+  #removeAfterMs(slot: number): number {
+    const { registry, times } = this.#deps;
+    return registry.devices.rows.known[slot] === 0 ? 0 : times.deviceRemoveAfterMs;
+  }
+
+  /** Filters match the device from here on. */
+  #appear(slot: number): void {
+    const { registry, appeared } = this.#deps;
+    if (registry.devices.rows.known[slot] === 1) return;
+    registry.setKnown(slot);
+    appeared(slot);
   }
 
   /** Closes the device's connection and frees its row; its subscriptions must be gone. */
@@ -289,23 +320,35 @@ export class Devices {
   }
 
   /**
-   * Remembers a status, numbers the event and copies it to each edge that has an active subscriber.
-   * @returns its seq, or -1 when nobody listens
+   * Remembers a status, numbers the event, keeps it, and copies it to each edge that has an active subscriber.
+   * @returns whether somebody listens
    */
-  #broadcast(slot: number, views: RecordViews, offset: number, bytes: number): number {
-    const { registry, links, counters } = this.#deps;
+  #broadcast(slot: number, views: RecordViews, offset: number, bytes: number): boolean {
+    const { registry, links, counters, history } = this.#deps;
     const { rows } = registry.devices;
     const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
     if (statusBytes > 0) registry.setDeviceStatus(slot, views.u8, offset + EventField.body, statusBytes);
-    if (rows.active[slot] === 0) return -1;
+    const isHeard = rows.active[slot] !== 0;
+    if (!isHeard && !this.#takesNumber(slot, views.u8[offset + EventField.type]!)) return false;
     const seq = rows.seq[slot]! + 1;
+    history.append(slot, seq, views, offset, bytes); // first: no number is taken that history knows nothing of
     rows.seq[slot] = seq;
     const { interest, edges } = registry;
-    for (let edge = 0; edge < edges; edge++) {
+    for (let edge = 0; isHeard && edge < edges; edge++) {
       if (interest[slot * edges + edge] === 0) continue;
       if (!links[edge]!.event(views, offset, bytes, slot, seq)) counters.add(Counter.droppedFanoutFull);
     }
-    return seq;
+    return isHeard;
+  }
+
+  /**
+   * Whether an event that nobody listens to takes a number: with history, when it is kept; without, when a subscriber
+   * may come back that is to see the hole.
+   */
+  #takesNumber(slot: number, type: number): boolean {
+    const { registry, history } = this.#deps;
+    if (history.isOn) return type !== EventType.pong;
+    return registry.devices.rows.waiting[slot] !== 0;
   }
 }
 

@@ -7,7 +7,10 @@ import type { Ringer } from '../memory/doorbell.ts';
 import type { RecordViews, RingProducer } from '../memory/ring.ts';
 import { claimEvent, copyEvent, EventField } from '../records/event.ts';
 import {
+  encodeFilters,
   encodeRefusals,
+  type FilterEntry,
+  NO_BYTES,
   type Notice,
   type RefusedDevice,
   writeAck,
@@ -15,7 +18,9 @@ import {
   writeAttach,
   writeClosed,
   writeDetach,
+  writeFilterPage,
   writeGap,
+  writeInterest,
   writeJoined,
   writeNotice,
   writeResync,
@@ -23,6 +28,7 @@ import {
   writeSeq,
   writeVip,
 } from '../records/replies.ts';
+import { ALL_TYPES } from '../wire/events.ts';
 
 /** The ring is at most this full when events of a device that was refused go out again. */
 const RESUME_RATIO = 1 / 4;
@@ -44,13 +50,26 @@ export class EdgeLink {
     return this.#ring.spilledCount > 0 || this.#missed.size > 0;
   }
 
-  joined(session: number, slot: number, vip: boolean, resumed: Uint8Array, more: boolean): void {
-    writeJoined(this.#ring, { session, slot, vip, more, resumed });
+  joined(
+    session: number,
+    slot: number,
+    vip = false,
+    resumed: Uint8Array = NO_BYTES,
+    more = false,
+    filters: readonly FilterEntry[] = [],
+  ): void {
+    writeJoined(this.#ring, { session, slot, vip, more, resumed, filters: encodeFilters(filters) });
     this.#written = true;
   }
 
   close(session: number, { code }: CloseEntry): void {
     writeClosed(this.#ring, { session, code });
+    this.#written = true;
+  }
+
+  /** The device's first listener came, or its last one went. */
+  interest(session: number): void {
+    writeInterest(this.#ring, { session });
     this.#written = true;
   }
 
@@ -65,19 +84,33 @@ export class EdgeLink {
     entries: Uint8Array,
     refused: readonly RefusedDevice[],
     more: boolean,
+    filters: readonly FilterEntry[] = [],
   ): void {
-    writeAnswer(this.#ring, { session, request, more, entries, refusals: encodeRefusals(refused) });
+    const refusals = encodeRefusals(refused);
+    writeAnswer(this.#ring, { session, request, more, entries, refusals, filters: encodeFilters(filters) });
     this.#written = true;
   }
 
-  notice(session: number, notice: Notice, entries: Uint8Array, more: boolean): void {
-    writeNotice(this.#ring, { session, notice, entries, more });
+  notice(
+    session: number,
+    notice: Notice,
+    entries: Uint8Array,
+    more: boolean,
+    filters: readonly FilterEntry[] = [],
+  ): void {
+    writeNotice(this.#ring, { session, notice, entries, more, filters: encodeFilters(filters) });
     this.#written = true;
   }
 
-  /** From here on the session gets the device's events, of which `seq` was the last. */
-  attach(session: number, device: number, id: string, seq: number): void {
-    writeAttach(this.#ring, { session, device, id, seq });
+  /** @param filter with its star @param page names the page for `More` */
+  filterPage(session: number, filter: string, entries: Uint8Array, page: number, more: boolean): void {
+    writeFilterPage(this.#ring, { session, filter, entries, page, more });
+    this.#written = true;
+  }
+
+  /** From here on the session gets the device's events, of which `seq` was the last. @param types bits of theirs */
+  attach(session: number, device: number, id: string, seq: number, types = ALL_TYPES): void {
+    writeAttach(this.#ring, { session, device, id, seq, types });
     this.#written = true;
   }
 

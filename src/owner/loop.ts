@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { POLL_RECORDS_MAX } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Sleeper } from '../memory/doorbell.ts';
+import type { Heart } from '../memory/heartbeat.ts';
 import { Pace } from '../memory/pace.ts';
 import type { Owner } from './owner.ts';
 
@@ -11,6 +12,7 @@ export interface OwnerLoopDeps {
   readonly sleeper: Sleeper;
   readonly clock: Clock;
   readonly counters: Counters;
+  readonly heart: Heart;
   /** Pause between polls under load, ms; 0: never pause. */
   readonly pauseMs: number;
   /** Carries out the commands that wait. @returns how many, or -1 to stop */
@@ -20,6 +22,7 @@ export interface OwnerLoopDeps {
 const SLEEP_MS_MAX = 1000;
 const BACKLOG_PAUSE_MS = 1;
 const LAG_WINDOW_MS = 1000;
+const BEAT_MS = 100;
 
 /** Runs until it is told to stop. Blocks its thread. */
 export function runOwnerLoop({
@@ -27,12 +30,14 @@ export function runOwnerLoop({
   sleeper,
   clock,
   counters,
+  heart,
   pauseMs,
   obeyCommands,
 }: OwnerLoopDeps): void {
   const pace = new Pace(clock.now());
   let worstMs = 0;
   let windowStart = clock.now();
+  let beatAt = 0;
   for (;;) {
     const startMs = clock.now();
     const done = owner.poll(POLL_RECORDS_MAX);
@@ -40,6 +45,10 @@ export function runOwnerLoop({
     if (commands < 0) return;
     const now = clock.now();
     worstMs = Math.max(worstMs, now - startMs);
+    if (now >= beatAt) {
+      beatAt = now + BEAT_MS;
+      heart.beat();
+    }
     if (now - windowStart >= LAG_WINDOW_MS) {
       counters.cells[Counter.loopLagSeconds] = worstMs / 1e3;
       worstMs = 0;

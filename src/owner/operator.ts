@@ -1,11 +1,13 @@
 /** What operators change, through the admin API. Owner thread only. */
-import type { Input } from '../presence/lifecycle.ts';
+import { type Input, RowState } from '../presence/lifecycle.ts';
 import { type OperatorCommand, type OperatorResult, ToOwner } from '../records/commands.ts';
+import { Notice } from '../records/replies.ts';
 import type { Devices } from './devices.ts';
+import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
-import type { RuleSweep } from './rule-sweep.ts';
+import type { RuleSweep, SweepPart } from './rule-sweep.ts';
 import type { Subscribers } from './subscribers.ts';
-import type { Subscriptions } from './subscriptions.ts';
+import { isSubscribed, type Subscriptions } from './subscriptions.ts';
 
 const inputOf = {
   allow: 'operatorAllow',
@@ -23,6 +25,7 @@ export interface OperatorDeps {
   readonly subscriptions: Subscriptions;
   readonly subscribers: Subscribers;
   readonly sweep: RuleSweep;
+  readonly filters: Filters;
 }
 
 export class Operator {
@@ -31,8 +34,10 @@ export class Operator {
   readonly #subscriptions: Subscriptions;
   readonly #subscribers: Subscribers;
   readonly #sweep: RuleSweep;
+  readonly #filters: Filters;
 
-  constructor({ registry, devices, subscriptions, subscribers, sweep }: OperatorDeps) {
+  constructor({ registry, devices, subscriptions, subscribers, sweep, filters }: OperatorDeps) {
+    this.#filters = filters;
     this.#registry = registry;
     this.#devices = devices;
     this.#subscriptions = subscriptions;
@@ -49,26 +54,31 @@ export class Operator {
         return this.#removeRow(command.device, command.subscriber);
       case ToOwner.Terminate:
         return this.#onDevice(command.device, (slot) => {
-          this.#subscribers.removeAllOfDevice(slot);
+          this.#removeAllOfDevice(slot);
           this.#devices.terminate(slot);
           return { ok: true };
         });
       case ToOwner.Kick:
-        return this.#kick(command.subscriber);
+        return this.#kick(command.subscriber, command.forget);
       case ToOwner.Publish:
         return this.#onDevice(command.device, (slot) => {
-          const seq = this.#devices.publish(slot, command);
-          return seq < 0
-            ? { ok: true, seq: this.#registry.devices.rows.seq[slot]!, skipped: true }
-            : { ok: true, seq };
+          const isHeard = this.#devices.publish(slot, command);
+          const seq = this.#registry.devices.rows.seq[slot]!;
+          return isHeard ? { ok: true, seq } : { ok: true, seq, skipped: true };
         });
       case ToOwner.SetRules:
-        return { ok: true, ...this.#sweep.begin(command.rules, command.dryRun) };
+        return this.#swept(this.#sweep.begin(command.rules, command.dryRun));
       case ToOwner.SweepRules:
-        return { ok: true, ...this.#sweep.part(command.from) };
+        return this.#swept(this.#sweep.part(command.from));
       default:
         return assertNever(command);
     }
+  }
+
+  /** Once all rows obey the new rules, filters follow what is not denied any more. */
+  #swept(part: SweepPart): OperatorResult {
+    if (part.next === undefined && !this.#sweep.isDryRun) this.#filters.rescan();
+    return { ok: true, ...part };
   }
 
   #setRow({ device, subscriber, status, vip }: SetRow): OperatorResult {
@@ -122,10 +132,23 @@ export class Operator {
     return { ok: true };
   }
 
-  #kick(subscriber: string): OperatorResult {
+  /** Removes every subscription of the device, telling the subscribers why. */
+  #removeAllOfDevice(device: number): void {
+    const registry = this.#registry;
+    const subscriptions = this.#subscriptions;
+    registry.forEachOfDevice(device, (row, subscriber) => {
+      if (isSubscribed(registry.rowState(row))) {
+        subscriptions.tell(subscriber, Notice.terminated, device, RowState.none);
+      }
+      subscriptions.move(row, RowState.none);
+      this.#subscribers.freeIfIdle(subscriber);
+    });
+  }
+
+  #kick(subscriber: string, forget: boolean): OperatorResult {
     const slot = this.#registry.subscriberOf(subscriber);
     if (slot < 0) return { ok: false, why: 'not_found', message: `no subscriber "${subscriber}"` };
-    this.#subscribers.kick(slot);
+    this.#subscribers.kick(slot, forget);
     return { ok: true };
   }
 

@@ -4,6 +4,8 @@
  */
 import type { AccessRule } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
+import { HistoryLog } from '../history/log.ts';
+import { attachHistory } from '../history/memory.ts';
 import { REQUEST_WORK_PER_POLL } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
@@ -24,6 +26,7 @@ import {
 import { AccessControl } from './access.ts';
 import { Devices, type DeviceTimes } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
+import { Filters } from './filters.ts';
 import { Operator } from './operator.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
@@ -39,11 +42,14 @@ import { Sweeps } from './sweeps.ts';
 export interface OwnerSettings extends DeviceTimes, SubscriberSettings {
   readonly defaultAccess: 'allow' | 'deny';
   readonly maxSubscriptionsPerSubscriber: number;
+  readonly maxFiltersPerSubscriber: number;
+  readonly historyEvents: number;
   readonly sendQueueMaxBytes: number;
 }
 
 export interface OwnerDeps {
   readonly presence: PresenceMemory;
+  readonly history: SharedArrayBuffer;
   /** By edge. */
   readonly rings: readonly RingConsumer[];
   /** By edge. */
@@ -61,6 +67,8 @@ export interface OwnerDeps {
 
 /** Timers looked at in one poll, so that a mass expiry does not hold up events. */
 const TIMERS_PER_POLL = 1024;
+/** Records that the history's cleaner looks at when there is nothing else to do. */
+const RECORDS_CLEANED_WHEN_IDLE = 256;
 /** A page must fit into a send queue that is a quarter full, in any encoding. */
 const PAGE_SHARE_OF_QUEUE = 1 / 4;
 const PAGE_BYTES_MAX = 128 * 1024;
@@ -72,7 +80,9 @@ export class Owner {
   readonly #deps: OwnerDeps;
   readonly #devices: Devices;
   readonly #subscribers: Subscribers;
+  readonly #history: HistoryLog;
   readonly #sweeps: Sweeps;
+  readonly #filters: Filters;
   readonly #operator: Operator;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
@@ -89,25 +99,40 @@ export class Owner {
     this.#deviceTimers = new Wheel(registry.devices.capacity, clock.now());
     this.#subscriberTimers = new Wheel(registry.subscribers.capacity, clock.now());
     const wheel = this.#subscriberTimers;
+    const history = new HistoryLog(attachHistory(deps.history), registry.devices, settings.historyEvents);
+    this.#history = history;
+    registry.deviceMade = (slot) => history.begin(slot, 0);
+    registry.deviceFreed = (slot) => history.forget(slot);
     const devices = new Devices({
       registry,
       links,
+      history,
       wheel: this.#deviceTimers,
       pulses,
       clock,
       counters,
       times: settings,
+      appeared: (slot) => filters.appeared(slot),
+      gone: (slot) => filters.deviceGone(slot),
     });
+    registry.interestChanged = (slot) => devices.interestChanged(slot);
     const access = new AccessControl(settings.defaultAccess, deps.rules);
     const scopes = new TokenScopes();
     const subscriptions = new Subscriptions({ registry, devices, links, access, scopes, clock });
     const { maxSubscriptionsPerSubscriber: rowsMax } = settings;
     const requests = new Requests({ registry, devices, subscriptions, scopes, access, rowsMax });
-    this.#sweeps = new Sweeps({
+    const pages = {
       registry,
       subscriptions,
       walks: new RowWalks(registry),
       pageBytes: Math.min(PAGE_BYTES_MAX, settings.sendQueueMaxBytes * PAGE_SHARE_OF_QUEUE),
+    };
+    const { maxFiltersPerSubscriber: filtersMax } = settings;
+    const filters = new Filters({ ...pages, requests, scopes, access, filtersMax, rowsMax });
+    this.#filters = filters;
+    this.#sweeps = new Sweeps({
+      ...pages,
+      filters,
       swept: (subscriber) => subscribers.freeIfIdle(subscriber),
     });
     const sweeps = this.#sweeps;
@@ -118,16 +143,17 @@ export class Owner {
       scopes,
       requests,
       sweeps,
+      filters,
       wheel,
       pulses,
     });
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;
     this.#subscribers = subscribers;
-    this.restorer = new Restorer({ registry, devices, access, wheel, clock, settings });
-    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep });
+    this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
+    this.#operator = new Operator({ registry, devices, subscriptions, subscribers, sweep, filters });
     if (deps.takesOver === true) {
-      this.#recovery = new Recovery({ ...deps, registry, devices, subscribers });
+      this.#recovery = new Recovery({ ...deps, registry, devices, subscribers, history });
       this.flush();
     }
   }
@@ -147,7 +173,8 @@ export class Owner {
     // The edges that deliver come first: what their subscribers ask for holds for the events that follow.
     for (let edge = rings.length - 1; edge >= 0; edge--) done += this.#pollEdge(edge, limit);
     if (this.#recovery?.isOver) this.#recovery = undefined;
-    if (this.#recovery === undefined) done += this.#fireTimers() + this.#sweeps.step();
+    if (this.#recovery === undefined) done += this.#fireTimers() + this.#sweeps.step() + this.#filters.step();
+    if (done === 0 && this.#recovery === undefined) this.#history.clean(RECORDS_CLEANED_WHEN_IDLE);
     this.flush();
     // Not before what followed from the records is on its way: what is given back is never looked at again.
     if (done > 0) for (const ring of rings) ring.release();
@@ -192,7 +219,7 @@ export class Owner {
 
   /** Milliseconds until a timer may be due. */
   untilNextTimerMs(): number {
-    if (this.#sweeps.hasReady) return 0;
+    if (this.#sweeps.hasReady || this.#filters.hasReady) return 0;
     const now = this.#deps.clock.now();
     return Math.min(this.#deviceTimers.untilNextMs(now), this.#subscriberTimers.untilNextMs(now));
   }

@@ -4,6 +4,7 @@
  * given back may have had its effect or not: events among it are lost and counted; joins and leaves follow from what the
  * edges say; requests that were not answered the edges send again. Owner thread only.
  */
+import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
@@ -18,6 +19,7 @@ export interface RecoveryDeps {
   readonly registry: Registry;
   readonly devices: Devices;
   readonly subscribers: Subscribers;
+  readonly history: HistoryLog;
   /** By edge. */
   readonly rings: readonly RingConsumer[];
   /** By edge. */
@@ -34,8 +36,9 @@ export class Recovery {
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps;
-    const { registry, devices, subscribers, links, rings } = deps;
+    const { registry, devices, subscribers, history, links, rings } = deps;
     registry.adopt();
+    history.adopt();
     devices.adopt();
     subscribers.adopt();
     for (const [edge, link] of links.entries()) {

@@ -4,7 +4,7 @@
  */
 import { Arena, type ArenaReader, NO_TEXT } from '../memory/arena.ts';
 import { IdMap } from '../memory/id-map.ts';
-import { attachSlab } from '../memory/layout.ts';
+import { attachSlab, highWater } from '../memory/layout.ts';
 import { PairMap } from '../memory/pair-map.ts';
 import { begin, end, linkFirst, unlink } from '../memory/row-writes.ts';
 import { Slots } from '../memory/slots.ts';
@@ -12,6 +12,7 @@ import { deviceColumns, NONE, subscriberColumns, subscriptionColumns } from '../
 import { DeviceState, RowState, statusOf } from '../presence/lifecycle.ts';
 import {
   type DeviceSlab,
+  FILTERED,
   GRANTED,
   type PresenceMemory,
   rowStateOf,
@@ -19,15 +20,37 @@ import {
   type SubscriptionSlab,
   Total,
 } from '../presence/table.ts';
+import { ALL_TYPES } from '../wire/events.ts';
 import { adoptTable } from './adoption.ts';
+import { FilterTable } from './filter-table.ts';
+
+export interface RowOptions {
+  readonly granted?: boolean;
+  /** Bits of the event types that are delivered. */
+  readonly types?: number;
+  /** Those that the subscription by id asks for; 0: only filters follow. */
+  readonly ownTypes?: number;
+  /** It takes one of the rows that are reserved. */
+  readonly reserved?: boolean;
+}
 
 export class Registry {
   readonly devices: DeviceSlab;
   readonly subscribers: SubscriberSlab;
   readonly subscriptions: SubscriptionSlab;
+  readonly filters: FilterTable;
   readonly edges: number;
   /** Active subscriptions by device × edge: which edges an event goes to. */
   readonly interest: Uint32Array;
+  /** Rows that a filter's pages will make. */
+  reservedRows = 0;
+  /** Devices that nobody but subscribers and operators has named. */
+  unusedCount = 0;
+  /** Called with a device's row that was just made, and with one that is about to be freed. */
+  deviceMade: (slot: number) => void = () => {};
+  deviceFreed: (slot: number) => void = () => {};
+  /** A device that wants to know it has its first listener, or has lost its last. */
+  interestChanged: (slot: number) => void = () => {};
   /** Called with a row that is about to go, while it is still in its lists. */
   rowRemoved: (row: number) => void = () => {};
   /** Ids and statuses, for whoever copies them as bytes. */
@@ -50,6 +73,7 @@ export class Registry {
     this.interest = new Uint32Array(this.devices.capacity * edges);
     this.#arena = new Arena(memory.arena);
     this.texts = this.#arena;
+    this.filters = new FilterTable(memory.filters, this.subscribers, this.#arena);
     this.#deviceIds = new IdMap(memory.deviceIds, this.devices.rows.id, this.#arena);
     this.#subscriberIds = new IdMap(memory.subscriberIds, this.subscribers.rows.id, this.#arena);
     this.#deviceSlots = new Slots(this.devices);
@@ -62,11 +86,13 @@ export class Registry {
   /** Takes over a table that another owner left. Only before anything else. */
   adopt(): void {
     this.interest.fill(0);
+    this.unusedCount = 0;
     adoptTable({
       devices: this.devices,
       subscribers: this.subscribers,
       subscriptions: this.subscriptions,
       arena: this.#arena,
+      filters: this.filters,
       deviceIds: this.#deviceIds,
       subscriberIds: this.#subscriberIds,
       deviceSlots: this.#deviceSlots,
@@ -76,8 +102,13 @@ export class Registry {
       enter: (row) => {
         this.#enter(row);
         this.#count(row, this.rowState(row), 1);
+        if (!this.isFiltered(row)) this.devices.rows.holders[this.subscriptions.rows.device[row]!]! += 1;
       },
     });
+    const { known, deviceState } = this.devices.rows;
+    for (let slot = 0; slot < highWater(this.devices); slot++) {
+      if (deviceState[slot] !== DeviceState.free && known[slot] === 0) this.unusedCount += 1;
+    }
   }
 
   // Devices
@@ -125,14 +156,21 @@ export class Registry {
     begin(rows.version, slot);
     Atomics.store(rows.lastSeen, slot, 0n);
     rows.seq[slot] = 0;
+    rows.epoch[slot] = newEpoch();
     Atomics.store(rows.deviceStatus, slot, NO_TEXT);
     Atomics.store(rows.session, slot, NONE);
     rows.connectedAt[slot] = 0;
+    rows.holders[slot] = 0;
+    rows.wantsInterest[slot] = 0;
+    Atomics.store(rows.waiting, slot, 0);
+    Atomics.store(rows.known, slot, 0);
+    this.unusedCount += 1;
     rows.firstRow[slot] = NONE;
     for (const count of [rows.active, rows.inactive, rows.allow, rows.deny]) Atomics.store(count, slot, 0);
     Atomics.store(rows.deviceState, slot, DeviceState.offline);
     end(rows.version, slot);
     Atomics.add(this.#totals, Total.offline, 1);
+    this.deviceMade(slot);
     return slot;
   }
 
@@ -140,6 +178,8 @@ export class Registry {
   freeDevice(slot: number): void {
     const { rows } = this.devices;
     if (rows.firstRow[slot] !== NONE) throw new Error(`device slot ${slot} is freed with subscriptions`);
+    this.deviceFreed(slot);
+    if (rows.known[slot] === 0) this.unusedCount -= 1;
     begin(rows.version, slot);
     Atomics.sub(this.#totals, rows.deviceState[slot]!, 1);
     Atomics.store(rows.deviceState, slot, DeviceState.free);
@@ -169,6 +209,16 @@ export class Registry {
     end(rows.version, slot);
   }
 
+  /** Whether the device's id starts with these bytes. */
+  idStartsWith(slot: number, prefix: Uint8Array): boolean {
+    const { bytes } = this.#arena;
+    const chunk = this.devices.rows.id[slot]!;
+    if (this.#arena.length(chunk) < prefix.length) return false;
+    const start = this.#arena.start(chunk);
+    for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
+    return true;
+  }
+
   deviceId(slot: number): string {
     return this.#arena.text(this.devices.rows.id[slot]!);
   }
@@ -179,6 +229,19 @@ export class Registry {
 
   hasRows(device: number): boolean {
     return this.devices.rows.firstRow[device] !== NONE;
+  }
+
+  /** Whether a subscription holds on to the device: a filter's alone does not. */
+  isHeld(device: number): boolean {
+    return this.devices.rows.holders[device] !== 0;
+  }
+
+  /** The device is one that filters match: it has connected, or an operator has published for it. */
+  setKnown(device: number): void {
+    const { known } = this.devices.rows;
+    if (known[device] === 1) return;
+    Atomics.store(known, device, 1);
+    this.unusedCount -= 1;
   }
 
   // Subscribers
@@ -202,6 +265,8 @@ export class Registry {
     Atomics.store(rows.lastSeen, slot, 0n);
     Atomics.store(rows.session, slot, NONE);
     rows.firstRow[slot] = NONE;
+    rows.firstFilter[slot] = NONE;
+    rows.filterCount[slot] = 0;
     Atomics.store(rows.rowCount, slot, 0);
     Atomics.store(rows.edge, slot, 0);
     Atomics.store(rows.vip, slot, 0);
@@ -255,16 +320,57 @@ export class Registry {
   }
 
   /** Makes the pair's row, which must not exist, in a state other than none. @returns its slot, or -1 when full */
-  createRow(device: number, subscriber: number, state: RowState, granted = false): number {
+  createRow(
+    device: number,
+    subscriber: number,
+    state: RowState,
+    { granted = false, types = ALL_TYPES, ownTypes = types, reserved = false }: RowOptions = {},
+  ): number {
+    if (!reserved && this.freeRows <= 0) return -1;
     const row = this.#rowSlots.take();
     if (row < 0) return -1;
     const { rows } = this.subscriptions;
     rows.device[row] = device;
     rows.subscriber[row] = subscriber;
+    rows.types[row] = types;
+    rows.ownTypes[row] = ownTypes;
+    const flags = (granted ? GRANTED : 0) | (ownTypes === 0 ? FILTERED : 0);
+    if (ownTypes !== 0) this.devices.rows.holders[device]! += 1;
+    if (reserved) this.reservedRows -= 1;
     this.#enter(row);
     this.#count(row, state, 1);
-    Atomics.store(rows.rowState, row, state | (granted ? GRANTED : 0));
+    Atomics.store(rows.rowState, row, state | flags);
     return row;
+  }
+
+  /** Rows that may be made, apart from those that are reserved. */
+  get freeRows(): number {
+    return this.#rowSlots.freeCount - this.reservedRows;
+  }
+
+  /** Whether only filters of the subscriber follow the device. */
+  isFiltered(row: number): boolean {
+    return (this.subscriptions.rows.rowState[row]! & FILTERED) !== 0;
+  }
+
+  /** @param ownTypes what the subscription by id asks for; 0: from here on only filters follow @param types in all */
+  setTypes(row: number, ownTypes: number, types: number): void {
+    const { rows } = this.subscriptions;
+    rows.types[row] = types;
+    rows.ownTypes[row] = ownTypes;
+    this.#setFiltered(row, ownTypes === 0);
+  }
+
+  /** The row is an operator's: it holds on to its device. */
+  setHeld(row: number): void {
+    this.#setFiltered(row, false);
+  }
+
+  #setFiltered(row: number, filtered: boolean): void {
+    if (this.isFiltered(row) === filtered) return;
+    const { rowState, device } = this.subscriptions.rows;
+    this.devices.rows.holders[device[row]!]! += filtered ? -1 : 1;
+    Atomics.store(rowState, row, rowState[row]! ^ FILTERED);
   }
 
   /** Puts the row into a state other than none. */
@@ -273,12 +379,13 @@ export class Registry {
     const cell = rowState[row]!;
     this.#count(row, rowStateOf(cell), -1);
     this.#count(row, state, 1);
-    Atomics.store(rowState, row, state | (cell & GRANTED));
+    Atomics.store(rowState, row, state | (cell & (GRANTED | FILTERED)));
   }
 
   setGranted(row: number, granted: boolean): void {
     const { rowState } = this.subscriptions.rows;
-    Atomics.store(rowState, row, rowStateOf(rowState[row]!) | (granted ? GRANTED : 0));
+    const rest = rowState[row]! & ~GRANTED;
+    Atomics.store(rowState, row, rest | (granted ? GRANTED : 0));
   }
 
   removeRow(row: number): void {
@@ -287,6 +394,7 @@ export class Registry {
     const subscriber = rows.subscriber[row]!;
     this.rowRemoved(row);
     this.#count(row, this.rowState(row), -1);
+    if (!this.isFiltered(row)) this.devices.rows.holders[device]! -= 1;
     Atomics.store(rows.rowState, row, RowState.none);
     unlink(row, device, this.devices.rows.firstRow, rows.nextOfDevice, rows.prevOfDevice);
     unlink(row, subscriber, this.subscribers.rows.firstRow, rows.nextOfSubscriber, rows.prevOfSubscriber);
@@ -334,11 +442,19 @@ export class Registry {
     const device = devices[row]!;
     const { rows } = this.devices;
     begin(rows.version, device);
-    Atomics.add(rows[status], device, change);
+    const before = Atomics.add(rows[status], device, change);
+    if (state === RowState.disconnected) Atomics.add(rows.waiting, device, change);
     end(rows.version, device);
     Atomics.add(this.#totals, Total[status], change);
     if (status === 'active') {
       this.interest[device * this.edges + this.subscribers.rows.edge[subscribers[row]!]!]! += change;
+      const isFirstOrLast = before === 0 || before + change === 0;
+      if (isFirstOrLast && rows.wantsInterest[device] !== 0) this.interestChanged(device);
     }
   }
+}
+
+/** Told apart from every other by chance alone: there are 2^52. */
+function newEpoch(): number {
+  return 1 + Math.floor(Math.random() * 2 ** 52);
 }

@@ -4,7 +4,7 @@
  */
 import type { Input } from '../presence/lifecycle.ts';
 import { maySubscribe, nextRowState, RowState } from '../presence/lifecycle.ts';
-import { type Notice, Refusal, type RefusedDevice } from '../records/replies.ts';
+import { type FilterEntry, Refusal, type RefusedDevice } from '../records/replies.ts';
 import type { Request } from '../records/requests.ts';
 import type { AccessControl } from './access.ts';
 import type { Devices } from './devices.ts';
@@ -23,7 +23,6 @@ export interface RequestsDeps {
 }
 
 export type NamedRequest = Request & { readonly devices: readonly string[] };
-export type { Notice };
 
 export class Requests {
   readonly #deps: RequestsDeps;
@@ -32,24 +31,31 @@ export class Requests {
     this.#deps = deps;
   }
 
-  /** Does what the subscriber in this slot asks for and answers it. */
-  answer(slot: number, request: NamedRequest): void {
+  /**
+   * Does what the subscriber in this slot asks for and answers it.
+   * @param filters what was done for the filters that the request names @param refused those that were refused
+   */
+  answer(
+    slot: number,
+    request: NamedRequest,
+    filters: readonly FilterEntry[] = [],
+    refused: RefusedDevice[] = [],
+  ): void {
     const { subscriptions } = this.#deps;
     const page = subscriptions.begin();
-    const refused: RefusedDevice[] = [];
     for (const device of new Set(request.devices)) {
       const why =
         request.op === 'subscribe'
-          ? this.#subscribe(page, slot, device)
+          ? this.#subscribe(page, slot, device, request.types)
           : this.#change(page, slot, device, request);
       if (why !== undefined) refused.push({ device, why });
     }
-    subscriptions.link(request.session).answer(request, page.entries.take(), refused, false);
+    subscriptions.link(request.session).answer(request, page.entries.take(), refused, false, filters);
     subscriptions.end(page);
   }
 
   /** @returns why it is refused */
-  #subscribe(page: Page, slot: number, name: string): Refusal | undefined {
+  #subscribe(page: Page, slot: number, name: string, types: number): Refusal | undefined {
     const { registry, subscriptions, scopes, access, rowsMax } = this.#deps;
     if (!scopes.covers(slot, name)) return Refusal.notCovered;
     const known = registry.deviceOf(name);
@@ -57,22 +63,27 @@ export class Requests {
     const state = found < 0 ? RowState.none : registry.rowState(found);
     if (!maySubscribe(state, access.decide(name, registry.subscriberId(slot)))) return Refusal.notAllowed;
     if (found < 0 && registry.subscribers.rows.rowCount[slot]! >= rowsMax) return Refusal.tooMany;
-    const row = found >= 0 ? found : this.#makeRow(known, name, slot);
+    if (known < 0 && registry.unusedCount >= registry.devices.capacity / 2) return Refusal.unusedFull;
+    const filtered = registry.filters.typesOf(slot, name);
+    const row = found >= 0 ? found : this.#makeRow(known, name, slot, types, filtered);
     if (row < 0) return Refusal.full;
+    if (found >= 0) subscriptions.setTypes(row, types, filtered);
     const after = found < 0 ? RowState.active : nextRowState(state, 'subscribe', false);
     const device = registry.subscriptions.rows.device[row]!;
     subscriptions.describe(page, device, after);
-    if (found >= 0) page.change(row, after);
-    else subscriptions.attach(device, slot);
+    page.change(row, after);
     return undefined;
   }
 
   /** The pair's row, active from the start: nothing on the way to it is anybody's to see. @returns -1 when full */
-  #makeRow(known: number, name: string, slot: number): number {
+  #makeRow(known: number, name: string, slot: number, types: number, filtered: number): number {
     const { registry, devices } = this.#deps;
     const device = known >= 0 ? known : registry.ensureDeviceOf(name);
     if (device < 0) return -1;
-    const row = registry.createRow(device, slot, RowState.active);
+    const row = registry.createRow(device, slot, RowState.active, {
+      types: types | filtered,
+      ownTypes: types,
+    });
     devices.unwatched(device); // followed now, or still unfollowed when there was no room
     return row;
   }
@@ -84,7 +95,15 @@ export class Requests {
     const row = device < 0 ? -1 : registry.findRow(device, slot);
     const state = row < 0 ? RowState.none : registry.rowState(row);
     if (!isSubscribed(state)) return state === RowState.deny ? Refusal.denied : Refusal.notSubscribed;
+    if (op === 'unsubscribe' && registry.isFiltered(row)) return Refusal.notSubscribed;
     if (op === 'resume' && !subscriptions.mayDeliver(row)) return Refusal.notCovered;
+    const filtered = op === 'unsubscribe' ? registry.filters.typesOf(slot, name) : 0;
+    if (filtered !== 0 && registry.devices.rows.known[device] === 1) {
+      // A filter goes on following.
+      subscriptions.describe(page, device, state as RowState);
+      subscriptions.setTypes(row, 0, filtered);
+      return undefined;
+    }
     const after = nextRowState(state, op as Input, subscriptions.outlives(row));
     subscriptions.describe(page, device, after);
     page.change(row, after);

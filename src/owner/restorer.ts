@@ -1,6 +1,7 @@
 /** Puts the rows of a snapshot back into the presence table, before the owner serves anyone. Owner thread only. */
 import { type AccessRule, AccessRules } from '../access/rules.ts';
 import type { Clock } from '../clock.ts';
+import type { HistoryLog } from '../history/log.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { Vip } from '../presence/columns.ts';
 import { RowState } from '../presence/lifecycle.ts';
@@ -13,6 +14,7 @@ import type { Registry } from './registry.ts';
 export interface RestorerDeps {
   readonly registry: Registry;
   readonly devices: Devices;
+  readonly history: HistoryLog;
   readonly access: AccessControl;
   /** The subscribers' timers. */
   readonly wheel: Wheel;
@@ -47,12 +49,15 @@ export class Restorer implements RestoreTarget {
   }
 
   /** Offline, and removed in time like any device that is. */
-  #device({ device, seq, lastSeen, status }: Saved<'device'>): string | undefined {
-    const { registry, devices } = this.#deps;
+  #device({ device, seq, lastSeen, status, epoch }: Saved<'device'>): string | undefined {
+    const { registry, devices, history } = this.#deps;
     const slot = registry.ensureDeviceOf(device);
     if (slot < 0) return this.#noDevice(device);
     const { rows } = registry.devices;
     rows.seq[slot] = seq;
+    if (epoch !== undefined) rows.epoch[slot] = epoch;
+    history.begin(slot, seq);
+    if (seq > 0 || lastSeen > 0 || status !== '') registry.setKnown(slot);
     Atomics.store(rows.lastSeen, slot, this.#toMonotonic(lastSeen));
     if (status !== '') {
       const text = Buffer.from(status);
@@ -83,7 +88,8 @@ export class Restorer implements RestoreTarget {
     const state = access === 'deny' ? RowState.deny : RowState.allow;
     let row = registry.findRow(deviceSlot, subscriberSlot);
     if (row >= 0 && access === 'deny') registry.setRowState(row, state);
-    else if (row < 0) row = registry.createRow(deviceSlot, subscriberSlot, state, state === RowState.allow);
+    else if (row < 0)
+      row = registry.createRow(deviceSlot, subscriberSlot, state, { granted: state === RowState.allow });
     if (row < 0) {
       const { capacity } = registry.subscriptions;
       return `no room for the pair "${device}" and "${subscriber}" (DAT_MAX_SUBSCRIPTIONS is ${capacity})`;

@@ -42,6 +42,10 @@ export class RuleSweep {
     this.#access = access;
   }
 
+  get isDryRun(): boolean {
+    return this.#dryRun;
+  }
+
   /** Starts over with these rules; a dry run changes nothing. */
   begin(list: readonly AccessRule[], dryRun: boolean): SweepPart {
     const rules = new AccessRules(list);

@@ -19,6 +19,12 @@ export class TokenScopes {
     return !this.#restricted.has(slot);
   }
 
+  /** Whether the token covers any id that starts with the prefix. */
+  coversSomeOf(slot: number, prefix: string): boolean {
+    const actor = this.#restricted.get(slot);
+    return actor === undefined || authorize(actor, { kind: 'followMatching', prefix }) === 'allowed';
+  }
+
   covers(slot: number, device: string): boolean {
     const actor = this.#restricted.get(slot);
     return actor === undefined || authorize(actor, { kind: 'follow', device }) === 'allowed';

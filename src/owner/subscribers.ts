@@ -10,10 +10,12 @@ import { highWater } from '../memory/layout.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
-import { Notice } from '../records/replies.ts';
+import { NO_BYTES, Notice } from '../records/replies.ts';
 import type { Join, Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { EdgeLink } from './edge-link.ts';
+import { isFilterPage } from './filter-pages.ts';
+import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
 import type { NamedRequest, Requests } from './requests.ts';
 import type { TokenScopes } from './scopes.ts';
@@ -32,6 +34,7 @@ export interface SubscribersDeps {
   readonly scopes: TokenScopes;
   readonly requests: Requests;
   readonly sweeps: Sweeps;
+  readonly filters: Filters;
   /** By edge. */
   readonly links: readonly EdgeLink[];
   /** A timer per subscriber slot: silence, then removal. */
@@ -45,6 +48,8 @@ export interface SubscribersDeps {
 export class Subscribers {
   readonly #deps: SubscribersDeps;
   readonly #sessions = new SessionSlots();
+  /** By subscriber that holds what it kept: hub clock, ms, when that expires. */
+  readonly #heldUntilMs = new Map<number, number>();
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
@@ -74,7 +79,7 @@ export class Subscribers {
     const unconfirmed = this.#sessions.confirm(session);
     if (again) {
       if (slot === undefined) this.#closeStranger(session, actor);
-      else this.#confirm(slot, actor);
+      else this.#confirm(slot, join);
     } else if (slot === undefined) {
       this.join(join);
     } else if (unconfirmed) {
@@ -101,8 +106,8 @@ export class Subscribers {
   }
 
   /** A subscriber connected; an older connection of the same id is replaced. */
-  join({ session, actor }: Join): void {
-    const { registry, links, clock, wheel, scopes, sweeps } = this.#deps;
+  join({ session, actor, hold }: Join): void {
+    const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
     if (slot < 0) {
       links[edgeOf(session)]!.close(session, closes.overCapacity);
@@ -117,11 +122,38 @@ export class Subscribers {
     this.#settleElsewhere(slot, edgeOf(session));
     Atomics.store(rows.session, slot, session);
     Atomics.store(rows.silent, slot, 0);
+    const lostAtMs = Number(Atomics.load(rows.lastSeen, slot));
     Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     scopes.set(slot, actor);
     Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.operator) | (actor.vip ? Vip.token : 0));
     wheel.set(slot, clock.now() + this.#firstTimerMs);
-    sweeps.reconnect(slot, session);
+    const lost = filters.removeUncovered(slot, actor);
+    if (hold) this.#hold(slot, session, lostAtMs);
+    else sweeps.reconnect(slot, session);
+    if (lost.length > 0) links[edgeOf(session)]!.notice(session, Notice.notCovered, NO_BYTES, false, lost);
+  }
+
+  /** What it kept waits until it asks for it, and expires as if it had not come back. */
+  #hold(slot: number, session: number, lostAtMs: number): void {
+    const { wheel, clock, settings, sweeps } = this.#deps;
+    const untilMs = lostAtMs + settings.subscriberRemoveAfterMs;
+    this.#heldUntilMs.set(slot, untilMs);
+    sweeps.hold(slot, session);
+    wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
+  }
+
+  /** @returns whether the timer was one of what is held */
+  #expireHeld(slot: number, now: number): boolean {
+    const untilMs = this.#heldUntilMs.get(slot);
+    if (untilMs === undefined) return false;
+    const { wheel, sweeps } = this.#deps;
+    if (now >= untilMs) {
+      this.#heldUntilMs.delete(slot);
+      sweeps.expireHeld(slot);
+      wheel.set(slot, now + 1);
+      return true;
+    }
+    return false;
   }
 
   /** @param session of a connection that is over */
@@ -142,14 +174,18 @@ export class Subscribers {
   request(request: Request): void {
     const slot = this.#sessions.get(request.session);
     if (slot === undefined) return;
-    if (request.devices === undefined) this.#deps.sweeps.ask(slot, request);
+    if (request.filters.length > 0)
+      this.#deps.filters.ask(slot, { ...request, devices: request.devices ?? [] });
+    else if (request.devices === undefined) this.#deps.sweeps.ask(slot, request);
     else this.#deps.requests.answer(slot, request as NamedRequest);
   }
 
   /** The subscriber has read a page. @param request which it belongs to; 0: what the hub told unasked */
   more(session: number, request: number): void {
     const slot = this.#sessions.get(session);
-    if (slot !== undefined) this.#deps.sweeps.more(slot, session, request);
+    if (slot === undefined) return;
+    if (isFilterPage(request)) this.#deps.filters.more(session, request);
+    else this.#deps.sweeps.more(slot, session, request);
   }
 
   /** The subscriber's timer has run out. */
@@ -160,6 +196,7 @@ export class Subscribers {
     const now = clock.now();
     const silentMs = pulses[rows.edge[slot]!]!.silentMs(lastSeen, now);
     const connected = rows.session[slot] !== NONE;
+    if (connected && this.#expireHeld(slot, now)) return;
     if (connected && sweeps.isReconnecting(slot)) {
       // It reads what it kept, page by page, and has nothing to say yet.
       wheel.set(slot, now + this.#firstTimerMs);
@@ -171,7 +208,8 @@ export class Subscribers {
     }
     if (connected && rows.silent[slot] === 0) {
       if (silentMs < settings.subscriberInactiveAfterMs) {
-        wheel.set(slot, now + this.#firstTimerMs - silentMs);
+        const untilMs = this.#heldUntilMs.get(slot) ?? Number.POSITIVE_INFINITY;
+        wheel.set(slot, Math.min(untilMs, now + this.#firstTimerMs - silentMs));
         return;
       }
       this.#silence(slot, lastSeen);
@@ -182,7 +220,7 @@ export class Subscribers {
 
   /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 when it is gone */
   operatorInput(row: number, input: Input): number {
-    const { registry, subscriptions, wheel, clock, settings } = this.#deps;
+    const { registry, subscriptions, filters, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscriptions;
     const device = rows.device[row]!;
     const subscriber = rows.subscriber[row]!;
@@ -192,7 +230,10 @@ export class Subscribers {
     if (after === RowState.active && !connected) after = nextRowState(after, 'disconnect', false);
     const notice = after === before ? undefined : noticeOf(before, after, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
+    if (after === RowState.deny || after === RowState.allow) registry.setHeld(row);
     subscriptions.move(row, after);
+    const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
+    if (isLifted) filters.rematch(subscriber, device);
     if (after === RowState.none) return -1;
     if (!connected && !wheel.isSet(subscriber))
       wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
@@ -205,39 +246,39 @@ export class Subscribers {
     const connected = registry.subscribers.rows.session[subscriber] !== NONE;
     let state = nextRowState(RowState.none, input, false);
     if (state === RowState.active && !connected) state = nextRowState(state, 'disconnect', false);
-    const row = registry.createRow(device, subscriber, state, granted);
+    const row = registry.createRow(device, subscriber, state, { granted });
     if (row < 0) return row;
     const notice = noticeOf(RowState.none, state, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, state);
-    if (state === RowState.active) subscriptions.attach(device, subscriber);
+    if (state === RowState.active) subscriptions.attach(row);
     if (!connected && !wheel.isSet(subscriber))
       wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
     return row;
   }
 
-  /** Removes every subscription of the device, telling the subscribers why. */
-  removeAllOfDevice(device: number): void {
-    const { registry, subscriptions } = this.#deps;
-    registry.forEachOfDevice(device, (row, subscriber) => {
-      if (isSubscribed(registry.rowState(row))) {
-        subscriptions.tell(subscriber, Notice.terminated, device, RowState.none);
-      }
-      subscriptions.move(row, RowState.none);
-      this.freeIfIdle(subscriber);
-    });
-  }
-
-  /** Closes the subscriber's connection, if any, and removes all its rows. */
-  kick(slot: number): void {
-    const { registry, subscriptions, sweeps } = this.#deps;
+  /**
+   * Closes the subscriber's connection, if any, and removes its subscriptions.
+   * @param forget what operators set for it goes too
+   */
+  kick(slot: number, forget: boolean): void {
+    const { registry, subscriptions, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE) {
       this.#close(slot, closes.kicked);
       this.#disconnect(slot);
     }
     sweeps.forget(slot);
-    registry.forEachOfSubscriber(slot, (row) => subscriptions.move(row, RowState.none));
-    this.freeIfIdle(slot);
+    for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
+    registry.forEachOfSubscriber(slot, (row) => {
+      if (forget) subscriptions.move(row, RowState.none);
+      else if (isSubscribed(registry.rowState(row)))
+        subscriptions.move(row, subscriptions.outlives(row) ? RowState.allow : RowState.none);
+    });
+    if (forget) this.setVip(slot, false);
+    // A vip stays one for as long as a lost subscriber may come back.
+    if ((rows.vip[slot]! & Vip.operator) !== 0)
+      wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
+    else this.freeIfIdle(slot);
   }
 
   /** Whether the token that the subscriber last came with lets it follow the device. */
@@ -259,6 +300,7 @@ export class Subscribers {
     const { registry, wheel, scopes, sweeps } = this.#deps;
     const { rows } = registry.subscribers;
     if (rows.session[slot] !== NONE || rows.rowCount[slot] !== 0 || rows.used[slot] === 0) return;
+    if (registry.filters.count(slot) > 0) return;
     wheel.cancel(slot);
     scopes.delete(slot);
     sweeps.forget(slot);
@@ -266,18 +308,19 @@ export class Subscribers {
   }
 
   /** Its connection is there: it gets what it got before. What an interrupted reconnect left behind goes on. */
-  #confirm(slot: number, actor: Actor): void {
-    const { registry, subscriptions, scopes, sweeps } = this.#deps;
+  #confirm(slot: number, { actor, hold }: Join): void {
+    const { registry, subscriptions, scopes, sweeps, filters } = this.#deps;
     const { session, vip } = registry.subscribers.rows;
     scopes.set(slot, actor);
     subscriptions.link(session[slot]!).vip(session[slot]!, vip[slot] !== 0);
     let isPartial = false;
-    registry.forEachOfSubscriber(slot, (row, device) => {
+    registry.forEachOfSubscriber(slot, (row) => {
       const state = registry.rowState(row);
-      if (state === RowState.active) subscriptions.attach(device, slot);
+      if (state === RowState.active) subscriptions.attach(row);
       if (state === RowState.disconnected) isPartial = true;
     });
-    if (isPartial) sweeps.input(slot, 'reconnect', Notice.resumed);
+    if (isPartial && !hold) sweeps.input(slot, 'reconnect', Notice.resumed);
+    filters.recover(slot, session[slot]!);
   }
 
   /** The owner before this one had replaced or kicked it, and its edge never heard. */
@@ -297,14 +340,16 @@ export class Subscribers {
   }
 
   #disconnect(slot: number): void {
-    const { registry, wheel, settings, sweeps } = this.#deps;
+    const { registry, wheel, settings, sweeps, filters } = this.#deps;
     const { rows } = registry.subscribers;
     const session = rows.session[slot]!;
     this.#sessions.delete(session);
+    this.#heldUntilMs.delete(slot);
     Atomics.store(rows.session, slot, NONE); // the connection is gone: nothing needs to be detached
     Atomics.store(rows.silent, slot, 0);
     wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + settings.subscriberRemoveAfterMs);
     sweeps.sessionOver(session);
+    filters.sessionOver(session);
     sweeps.input(slot, 'disconnect', undefined);
   }
 
@@ -323,7 +368,8 @@ export class Subscribers {
   #heard(slot: number): void {
     const { registry, wheel, clock, sweeps } = this.#deps;
     Atomics.store(registry.subscribers.rows.silent, slot, 0);
-    wheel.set(slot, clock.now() + this.#firstTimerMs);
+    const untilMs = this.#heldUntilMs.get(slot) ?? Number.POSITIVE_INFINITY;
+    wheel.set(slot, Math.min(untilMs, clock.now() + this.#firstTimerMs));
     sweeps.input(slot, 'activity', Notice.heard);
   }
 

@@ -65,10 +65,9 @@ export class Subscriptions {
   /** The page is on its way: its changes happen now. */
   end(page: Page): void {
     const { registry } = this.#deps;
-    const { device, subscriber } = registry.subscriptions.rows;
     page.forEachChange((row, after) => {
       if (registry.rowState(row) !== after) this.move(row, after);
-      else if (after === RowState.active) this.attach(device[row]!, subscriber[row]!);
+      else if (after === RowState.active) this.attach(row);
     });
   }
 
@@ -86,6 +85,8 @@ export class Subscriptions {
         deviceState: rows.deviceState[device]!,
         lastSeen: toWallMs(clock, Number(Atomics.load(rows.lastSeen, device))),
         seq: rows.seq[device]!,
+        epoch: rows.epoch[device]!,
+        generation: rows.generation[device]!,
       },
       texts.bytes,
       texts.start(id),
@@ -112,15 +113,30 @@ export class Subscriptions {
     } else {
       registry.setRowState(row, after);
     }
-    if (after === RowState.active) this.attach(device, subscriber);
+    if (after === RowState.active) this.attach(row);
   }
 
-  /** From here on the subscriber's session, if it is connected, gets the device's events. */
-  attach(device: number, subscriber: number): void {
+  /** From here on the row's session, if it is connected, gets the device's events. */
+  attach(row: number): void {
     const { registry } = this.#deps;
+    const device = registry.subscriptions.rows.device[row]!;
+    const subscriber = registry.subscriptions.rows.subscriber[row]!;
     const session = registry.subscribers.rows.session[subscriber]!;
     if (session === NONE) return;
-    this.link(session).attach(session, device, registry.deviceId(device), registry.devices.rows.seq[device]!);
+    const types = registry.subscriptions.rows.types[row]!;
+    const seq = registry.devices.rows.seq[device]!;
+    this.link(session).attach(session, device, registry.deviceId(device), seq, types);
+  }
+
+  /**
+   * Sets which event types the row delivers.
+   * @param own what the subscription by id asks for; 0: only filters follow @param filtered what filters ask for
+   */
+  setTypes(row: number, own: number, filtered: number): void {
+    const { registry } = this.#deps;
+    const before = registry.subscriptions.rows.types[row];
+    registry.setTypes(row, own, own | filtered);
+    if (before !== (own | filtered) && registry.rowState(row) === RowState.active) this.attach(row);
   }
 
   /**
@@ -133,6 +149,23 @@ export class Subscriptions {
     const slot = subscriber[row]!;
     if (!scopes.coversAll(slot) && !scopes.covers(slot, registry.deviceId(device[row]!))) return false;
     return registry.isGranted(row) || this.decide(row) === 'allow';
+  }
+
+  /**
+   * As `mayDeliver`, of a pair that may have no row yet; an operator's deny counts too.
+   * @param row of the pair, -1: none
+   */
+  mayFollow(subscriber: number, device: number, row: number): boolean {
+    const { registry, scopes, access } = this.#deps;
+    if (row >= 0) {
+      const state = registry.rowState(row);
+      if (state === RowState.deny) return false;
+      return state === RowState.allow || this.mayDeliver(row);
+    }
+    if (scopes.coversAll(subscriber) && access.isUniform) return access.default === 'allow';
+    const id = registry.deviceId(device);
+    if (!scopes.covers(subscriber, id)) return false;
+    return access.decide(id, registry.subscriberId(subscriber)) === 'allow';
   }
 
   /** Where the pair is denied without it, a grant must outlive the subscription, or its subscriber could not come back. */

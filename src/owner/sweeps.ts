@@ -10,8 +10,9 @@
 import { DEVICES_PER_PAGE } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState, statusOf } from '../presence/lifecycle.ts';
-import { Notice } from '../records/replies.ts';
+import { type FilterEntry, Notice } from '../records/replies.ts';
 import type { Request } from '../records/requests.ts';
+import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
 import type { RowWalk, RowWalks } from './row-walks.ts';
 import { isSubscribed, type Page, type Subscriptions } from './subscriptions.ts';
@@ -23,17 +24,22 @@ export interface SweepsDeps {
   readonly registry: Registry;
   readonly subscriptions: Subscriptions;
   readonly walks: RowWalks;
+  readonly filters: Filters;
   /** A page ends at this many bytes, though it names less than 1000 devices. */
   readonly pageBytes: number;
   /** A hub's own sweep of the subscriber has visited every row. */
   readonly swept: (subscriber: number) => void;
 }
 
+/** Inputs after which filters are active again. */
+const restarting: ReadonlySet<string> = new Set(['reconnect', 'activity', 'resume']);
+
 interface Sweep {
   readonly subscriber: number;
   /** Who is told; NONE: nobody. */
   readonly session: number;
-  readonly input: Input | 'list';
+  /** `hold` names what waits, `expireHeld` removes it. */
+  readonly input: Input | 'list' | 'hold' | 'expireHeld';
   /** What a page is: an answer to this request, or this notice. */
   readonly request: Request | undefined;
   readonly notice: Notice | undefined;
@@ -44,6 +50,10 @@ interface Sweep {
   promised: boolean;
   /** It goes on when the peer has read. */
   waits: boolean;
+  /** Filters that the input has changed, or all for a list. */
+  readonly filters: readonly FilterEntry[];
+  /** They are to be named by the next page. */
+  namesFilters: boolean;
 }
 
 export class Sweeps {
@@ -74,6 +84,17 @@ export class Sweeps {
     this.#begin(subscriber, session, 'reconnect', Notice.resumed, true);
   }
 
+  /** As `reconnect`, but what is kept waits until the subscriber asks for it. */
+  hold(subscriber: number, session: number): void {
+    this.#begin(subscriber, session, 'hold', Notice.resumed, true);
+  }
+
+  /** What was kept and not asked for is removed. */
+  expireHeld(subscriber: number): void {
+    const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
+    this.#begin(subscriber, session, 'expireHeld', Notice.inactiveTooLong, false);
+  }
+
   /** An input to all rows. @param notice what a connected subscriber is told of those that it changes */
   input(subscriber: number, input: Input, notice: Notice | undefined): void {
     const session = notice === undefined ? NONE : this.#deps.registry.subscribers.rows.session[subscriber]!;
@@ -85,10 +106,19 @@ export class Sweeps {
     const walk = this.#deps.walks.start(subscriber);
     const input: Sweep['input'] = request.op;
     const { session } = request;
-    const state = { joins: false, promised: false, waits: false };
-    const sweep = { subscriber, session, input, request, notice: undefined, walk, ...state };
+    const filters = this.#filtersOf(subscriber, input);
+    const state = { joins: false, promised: false, waits: false, namesFilters: filters.length > 0 };
+    const sweep = { subscriber, session, input, request, notice: undefined, walk, filters, ...state };
     this.#asked.set(session, sweep);
     this.#slice(sweep);
+  }
+
+  #filtersOf(subscriber: number, input: Sweep['input']): FilterEntry[] {
+    const { filters } = this.#deps;
+    if (input === 'list') return filters.list(subscriber);
+    if (input === 'hold') return filters.held(subscriber);
+    if (input === 'expireHeld') return filters.expireHeld(subscriber);
+    return filters.input(subscriber, input);
   }
 
   /** The session's peer has read a page. @param request 0: of the hub's own */
@@ -125,15 +155,16 @@ export class Sweeps {
   #begin(
     subscriber: number,
     session: number,
-    input: Input,
+    input: Sweep['input'],
     notice: Notice | undefined,
     joins: boolean,
   ): void {
     const older = this.#own.get(subscriber);
     if (older !== undefined) this.#replace(older);
     const walk = this.#deps.walks.start(subscriber);
-    const state = { joins, promised: false, waits: false };
-    const sweep = { subscriber, session, input, request: undefined, notice, walk, ...state };
+    const filters = this.#filtersOf(subscriber, input);
+    const state = { joins, promised: false, waits: false, namesFilters: filters.length > 0 };
+    const sweep = { subscriber, session, input, request: undefined, notice, walk, filters, ...state };
     this.#own.set(subscriber, sweep);
     this.#slice(sweep);
   }
@@ -167,11 +198,15 @@ export class Sweeps {
     const isOver = sweep.walk.next === NONE;
     const isOwed = isOver && (sweep.request !== undefined || sweep.promised);
     sweep.waits = false;
-    if (entries.count > 0 || sweep.joins || isOwed) this.#send(sweep, page, !isOver);
+    if (entries.count > 0 || sweep.joins || isOwed || sweep.namesFilters) this.#send(sweep, page, !isOver);
     subscriptions.end(page);
     if (lost.length > 0) this.#drop(sweep.subscriber, lost);
     if (isOver) {
       this.#end(sweep);
+      if (restarting.has(sweep.input) && sweep.session !== NONE) {
+        const { subscriber, session, filters, input } = sweep;
+        this.#deps.filters.restart(subscriber, session, filters, input as Input);
+      }
       if (sweep.request === undefined) this.#deps.swept(sweep.subscriber);
     } else if (!sweep.waits) this.#ready.add(sweep);
   }
@@ -186,6 +221,15 @@ export class Sweeps {
       subscriptions.describe(page, device, before);
       return;
     }
+    if (input === 'hold' || input === 'expireHeld') {
+      this.#visitHeld(input, page, row, before);
+      return;
+    }
+    // What filters follow comes back in their pages.
+    if (registry.isFiltered(row) && restarting.has(input)) {
+      if (input === 'reconnect' && !this.#deps.filters.follow(sweep.subscriber, device)) lost.push(row);
+      return;
+    }
     const after = nextRowState(before, input, subscriptions.outlives(row));
     const asks = input === 'reconnect' ? isSubscribed(before) : after === RowState.active && after !== before;
     if (asks && !subscriptions.mayDeliver(row)) {
@@ -195,22 +239,43 @@ export class Sweeps {
     // A row whose disconnect was still to come is active already, and new to the session all the same.
     const isResumed = input === 'reconnect' && after === RowState.active;
     const isChanged = isSubscribed(before) && statusOf(after) !== statusOf(before);
-    if (session !== NONE && (request !== undefined || isResumed || isChanged)) {
+    const isNamed = request !== undefined || isResumed || isChanged;
+    if (session !== NONE && isNamed && !registry.isFiltered(row)) {
       subscriptions.describe(page, device, after);
     }
     if (isResumed || after !== before) page.change(row, after);
+  }
+
+  /** Of rows that wait for their subscriber to ask for them. */
+  #visitHeld(input: 'hold' | 'expireHeld', page: Page, row: number, before: RowState): void {
+    const { registry, subscriptions } = this.#deps;
+    const waiting = nextRowState(before, 'disconnect', false);
+    if (waiting !== RowState.disconnected || (input === 'expireHeld' && before !== waiting)) return;
+    const after = input === 'hold' ? waiting : nextRowState(before, 'expire', subscriptions.outlives(row));
+    const device = registry.subscriptions.rows.device[row]!;
+    if (!registry.isFiltered(row)) subscriptions.describe(page, device, after);
+    page.change(row, after);
   }
 
   #send(sweep: Sweep, page: Page, more: boolean): void {
     const { registry, subscriptions } = this.#deps;
     const { session, subscriber, request, notice } = sweep;
     const entries = page.entries.take();
+    const filters = sweep.namesFilters ? sweep.filters : [];
+    sweep.namesFilters = false;
     if (session === NONE) return;
     const link = subscriptions.link(session);
-    if (request !== undefined) link.answer(request, entries, [], more);
+    if (request !== undefined) link.answer(request, entries, [], more, filters);
     else if (sweep.joins) {
-      link.joined(session, subscriber, registry.subscribers.rows.vip[subscriber] !== 0, entries, more);
-    } else link.notice(session, notice!, entries, more);
+      link.joined(
+        session,
+        subscriber,
+        registry.subscribers.rows.vip[subscriber] !== 0,
+        entries,
+        more,
+        filters,
+      );
+    } else link.notice(session, notice!, entries, more, filters);
     sweep.joins = false;
     sweep.promised = more;
     sweep.waits = more;

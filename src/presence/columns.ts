@@ -15,11 +15,21 @@ export const Vip = { operator: 1, token: 2 } as const;
 export const deviceColumns = {
   lastSeen: i64('monotonic ms, 0 never', 'session holder'), // the owner's while it is not connected
   seq: f64('count of broadcast events', 'owner'), // plain: an aligned 8-byte cell is written whole on 64-bit hosts
+  // Where the device's kept events are in the history log. Plain like `seq`: a reader checks the record that it finds
+  // (slot, generation, position), not the cell.
+  keptAt: f64('history position of the newest event kept; it may be gone, 0 none', 'owner'),
+  messageAt: f64('history position of the newest message, 0 none', 'owner'),
+  statusAt: f64('history position of the newest status that the device sent, 0 none', 'owner'),
+  keptSeq: f64('seq of the newest event that history was to keep', 'owner'),
+  epoch: f64('random, another whenever the numbering starts anew', 'owner'), // plain, as seq
+  keptCount: u32('count of kept events in the log', 'owner'),
   connectedAt: f64('wall-clock ms, of the connection that `session` names', 'owner'), // plain, as seq
   id: u32('arena chunk', 'owner'),
   deviceStatus: u32('arena chunk, 0 none', 'owner'),
   session: u32('session, NONE when not connected', 'owner'),
   firstRow: u32('subscription slot', 'owner'),
+  holders: u32("count of subscriptions that are not only a filter's", 'owner'),
+  waiting: u32('count of subscriptions whose subscriber is disconnected', 'owner'),
   active: u32('count of subscriptions', 'owner'),
   inactive: u32('count of subscriptions', 'owner'),
   allow: u32('count of subscriptions', 'owner'),
@@ -27,6 +37,8 @@ export const deviceColumns = {
   version: u16('odd while the row is being written', 'owner'),
   generation: u16('count, bumped on free', 'owner'),
   deviceState: u8('DeviceState, 0 free', 'owner'),
+  wantsInterest: u8('1 while the connected device wants to know whether anybody listens', 'owner'),
+  known: u8('1 once the device has connected, or an operator has published for it', 'owner'),
 };
 
 /** One row per subscriber that is connected or has subscriptions. */
@@ -35,12 +47,14 @@ export const subscriberColumns = {
   id: u32('arena chunk', 'owner'),
   session: u32('session, NONE when not connected', 'owner'),
   firstRow: u32('subscription slot', 'owner'),
+  firstFilter: u32('filter slot', 'owner'),
   rowCount: u32('count of subscriptions', 'owner'),
   version: u16('odd while the row is being written', 'owner'),
   generation: u16('count, bumped on free', 'owner'),
   edge: u8('edge that holds, or last held, the session', 'owner'),
   vip: u8('bits of Vip, 0 none', 'owner'),
   silent: u8('1 while its silence is on record', 'owner'),
+  filterCount: u8('count of filters', 'owner'),
   used: u8('1 while the row is in use', 'owner'),
 };
 
@@ -53,14 +67,28 @@ export const subscriptionColumns = {
   nextOfSubscriber: u32('subscription slot', 'owner'),
   prevOfSubscriber: u32('subscription slot', 'owner'),
   generation: u16('count, bumped on free', 'owner'),
-  rowState: u8('RowState, 0 free, bit 7: granted', 'owner'),
+  rowState: u8("RowState, 0 free, bit 7: granted, bit 6: only a filter's", 'owner'),
+  types: u8('bits of the event types that are delivered', 'owner'),
+  ownTypes: u8('bits of the event types that the subscription by id asks for', 'owner'),
+};
+
+/** One row per filter of a subscriber. */
+export const filterColumns = {
+  subscriber: u32('subscriber slot', 'owner'),
+  prefix: u32('arena chunk, 0 for the empty prefix', 'owner'),
+  nextOfSubscriber: u32('filter slot', 'owner'),
+  prevOfSubscriber: u32('filter slot', 'owner'),
+  generation: u16('count, bumped on free', 'owner'),
+  state: u8('RowState, 0 free', 'owner'),
+  types: u8('bits of the event types that are delivered', 'owner'),
 };
 
 /** Bytes a row may take beside its id and its timer; the bench prints what a device takes in all. */
 const limits = [
-  [deviceColumns, 64],
+  [deviceColumns, 120],
   [subscriberColumns, 64],
-  [subscriptionColumns, 28],
+  [subscriptionColumns, 32],
+  [filterColumns, 24],
 ] as const;
 
 for (const [columns, bytes] of limits) {

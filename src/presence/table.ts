@@ -9,7 +9,7 @@
 import { ArenaReader, arenaBytesFor } from '../memory/arena.ts';
 import { createIdMap, IdMapReader } from '../memory/id-map.ts';
 import { attachSlab, type Columns, createSlab, highWater, type Slab, usedCount } from '../memory/layout.ts';
-import { deviceColumns, NONE, subscriberColumns, subscriptionColumns } from './columns.ts';
+import { deviceColumns, filterColumns, NONE, subscriberColumns, subscriptionColumns } from './columns.ts';
 import {
   type DeviceStateName,
   deviceStateNames,
@@ -30,6 +30,7 @@ export interface PresenceMemory {
   readonly devices: SharedArrayBuffer;
   readonly subscribers: SharedArrayBuffer;
   readonly subscriptions: SharedArrayBuffer;
+  readonly filters: SharedArrayBuffer;
   readonly arena: SharedArrayBuffer;
   readonly deviceIds: SharedArrayBuffer;
   readonly subscriberIds: SharedArrayBuffer;
@@ -49,11 +50,16 @@ export const Total = {
 
 /** Bit 7 of `rowState`: an operator allowed the pair. */
 export const GRANTED = 0x80;
-export const rowStateOf = (cell: number): number => cell & ~GRANTED;
+/** Bit 6: only filters of the subscriber follow the device. */
+export const FILTERED = 0x40;
+const STATE_MASK = 0x3f;
+export const rowStateOf = (cell: number): number => cell & STATE_MASK;
 
 /** Ids average less; a host whose ids are all long still gets a clear refusal when the arena is full. */
 const ID_MEAN_BYTES = 64;
 const STATUS_MEAN_BYTES = 30;
+/** Filters that there is room for: one for each subscriber, and at least this many. */
+const FILTERS_MIN = 1024;
 const READ_TRIES_MAX = 1000;
 /** Slots looked at in one go, so that no socket waits for a whole table; comparing ids takes longest. */
 const DEVICES_PER_SCAN = 8192;
@@ -65,6 +71,7 @@ export function createPresence(capacity: PresenceCapacity): PresenceMemory {
     devices: createSlab(deviceColumns, devices).memory,
     subscribers: createSlab(subscriberColumns, subscribers).memory,
     subscriptions: createSlab(subscriptionColumns, subscriptions).memory,
+    filters: createSlab(filterColumns, Math.max(FILTERS_MIN, subscribers)).memory,
     arena: new SharedArrayBuffer(
       arenaBytesFor(devices + subscribers, ID_MEAN_BYTES) + arenaBytesFor(devices, STATUS_MEAN_BYTES),
     ),
@@ -77,6 +84,7 @@ export function createPresence(capacity: PresenceCapacity): PresenceMemory {
 export type DeviceSlab = Slab<typeof deviceColumns>;
 export type SubscriberSlab = Slab<typeof subscriberColumns>;
 export type SubscriptionSlab = Slab<typeof subscriptionColumns>;
+export type FilterSlab = Slab<typeof filterColumns>;
 
 /** One device as of one moment. */
 export interface DeviceRow {
@@ -86,6 +94,8 @@ export interface DeviceRow {
   /** Monotonic ms, 0 never. */
   readonly lastSeen: number;
   readonly seq: number;
+  /** Another whenever the numbering starts anew. */
+  readonly epoch: number;
   readonly session: number | undefined;
   /** Wall-clock ms; undefined when it is not connected. */
   readonly connectedAt: number | undefined;
@@ -169,6 +179,7 @@ export class PresenceReader {
         deviceStatus: this.#arena.text(Atomics.load(rows.deviceStatus, slot)) || undefined,
         lastSeen: Number(Atomics.load(rows.lastSeen, slot)),
         seq: rows.seq[slot]!,
+        epoch: rows.epoch[slot]!,
         session: session === NONE ? undefined : session,
         connectedAt: session === NONE ? undefined : rows.connectedAt[slot]!,
         subscribers: {
@@ -232,6 +243,21 @@ export class PresenceReader {
    */
   deviceIdIncludes(slot: number, needle: Uint8Array): boolean {
     return this.#arena.includes(Atomics.load(this.devices.rows.id, slot), needle);
+  }
+
+  /** As `deviceIdIncludes`; case counts. */
+  deviceIdStartsWith(slot: number, prefix: Uint8Array): boolean {
+    return this.#arena.startsWith(Atomics.load(this.devices.rows.id, slot), prefix);
+  }
+
+  /** A device's id, to sort by. Exact only while the row stays as it is. */
+  deviceId(slot: number): string {
+    return this.#arena.text(Atomics.load(this.devices.rows.id, slot));
+  }
+
+  /** As `deviceId`: the status that the device reported, '' for none. */
+  deviceStatus(slot: number): string {
+    return this.#arena.text(Atomics.load(this.devices.rows.deviceStatus, slot));
   }
 
   /** As `deviceSlots`, over the subscriptions of one device; looks at `SUBSCRIPTIONS_PER_SCAN` slots. */

@@ -3,7 +3,9 @@
  * must keep its order with them go through the rings (`requests.ts`, `replies.ts`).
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { TokenConfig } from '../access/keys.ts';
 import type { AccessRule } from '../access/rules.ts';
+import type { JournalEntry } from '../edge/journal.ts';
 import type { Restored } from '../snapshot/restore.ts';
 import type { Certificate } from '../transport/tls-front.ts';
 import type { ChildDescriptor } from '../transport/transport.ts';
@@ -33,7 +35,8 @@ export type OperatorCommand =
     }
   | { readonly kind: typeof ToOwner.RemoveRow; readonly device: string; readonly subscriber: string }
   | { readonly kind: typeof ToOwner.Terminate; readonly device: string }
-  | { readonly kind: typeof ToOwner.Kick; readonly subscriber: string }
+  /** `forget`: what operators set for it goes too. */
+  | { readonly kind: typeof ToOwner.Kick; readonly subscriber: string; readonly forget: boolean }
   | {
       readonly kind: typeof ToOwner.Publish;
       readonly device: string;
@@ -65,8 +68,8 @@ export type ToOwnerCommand =
   | { readonly kind: typeof ToOwner.Bell; readonly edge: number; readonly bell: MessagePort }
   /** The edge's thread and its connections are gone; answered once no row says that somebody is connected to it. */
   | { readonly kind: typeof ToOwner.EdgeGone; readonly edge: number; readonly request: number }
-  /** Throw: for tests. */
-  | { readonly kind: typeof ToOwner.Fault }
+  /** For tests: throw, or do nothing for so long. */
+  | { readonly kind: typeof ToOwner.Fault; readonly stallMs: number }
   | { readonly request: number; readonly command: OperatorCommand };
 
 /**
@@ -101,7 +104,7 @@ export type FromOwnerCommand =
   | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult };
 
 /** Main to an edge. Wake is the doorbell: at most one is outstanding. */
-export const ToEdge = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5 } as const;
+export const ToEdge = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5, Reload: 6 } as const;
 export type ToEdgeCommand =
   | { readonly kind: typeof ToEdge.Wake }
   /** From now on the owner rings here. */
@@ -114,7 +117,19 @@ export type ToEdgeCommand =
       readonly closesPerSecond: number;
       readonly timeoutMs: number;
     }
-  | { readonly kind: typeof ToEdge.Close };
+  | { readonly kind: typeof ToEdge.Close }
+  | EdgeReload;
+
+/** What a reload changes; answered with `Reloaded`. */
+export interface EdgeReload {
+  readonly kind: typeof ToEdge.Reload;
+  /** Names and values of the settings that changed. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Absent: the keys of tokens are as they were. */
+  readonly tokens: TokenConfig | undefined;
+  /** The files of the certificate hold another. */
+  readonly isOtherCertificate: boolean;
+}
 
 /** A subscriber whose send queue is over its limit. */
 export interface SlowSubscriber {
@@ -126,10 +141,27 @@ export interface SlowSubscriber {
   readonly vip: boolean;
 }
 
-export const FromEdge = { Ready: 1, Drained: 2, Failed: 3, FrameFailed: 4, Slow: 5 } as const;
+export const FromEdge = {
+  Ready: 1,
+  Drained: 2,
+  Failed: 3,
+  FrameFailed: 4,
+  Slow: 5,
+  Reloaded: 6,
+  Journal: 7,
+} as const;
 export type FromEdgeCommand =
   | { readonly kind: typeof FromEdge.Ready; readonly descriptor: ChildDescriptor }
   | { readonly kind: typeof FromEdge.Drained }
+  /** For the log; bounded by the edge. */
+  | { readonly kind: typeof FromEdge.Journal; readonly entries: readonly JournalEntry[] }
+  | {
+      readonly kind: typeof FromEdge.Reloaded;
+      /** Where connections go from now on. */
+      readonly descriptor: ChildDescriptor;
+      /** The certificate could not be used: it shows the one before. */
+      readonly failure: Error | undefined;
+    }
   /** Once a second while there are any. */
   | { readonly kind: typeof FromEdge.Slow; readonly subscribers: readonly SlowSubscriber[] }
   | { readonly kind: typeof FromEdge.FrameFailed; readonly failure: Error }
@@ -137,9 +169,9 @@ export type FromEdgeCommand =
   | { readonly kind: typeof FromEdge.Failed };
 
 /** Main to what ends TLS. */
-export const ToFront = { Renew: 1, StopAccepting: 2, Close: 3 } as const;
+export const ToFront = { Certificate: 1, StopAccepting: 2, Close: 3 } as const;
 export type ToFrontCommand =
-  | { readonly kind: typeof ToFront.Renew; readonly certificate: Certificate }
+  | { readonly kind: typeof ToFront.Certificate; readonly certificate: Certificate }
   | { readonly kind: typeof ToFront.StopAccepting | typeof ToFront.Close };
 
 /** And back. */

@@ -6,7 +6,14 @@ import { EVENT_KIND } from './event.ts';
 import { record } from './layout.ts';
 
 /** The peer was let in. `more`: of a subscriber, further `resumed` notices follow. */
-const joined = record(2, { session: 'u32', slot: 'u32', vip: 'flag', more: 'flag', resumed: 'bytes' });
+const joined = record(2, {
+  session: 'u32',
+  slot: 'u32',
+  vip: 'flag',
+  more: 'flag',
+  resumed: 'bytes',
+  filters: 'text',
+});
 /** The connection is to be closed with this code of the registry. */
 const closed = record(3, { session: 'u32', code: 'u32' });
 /** An event was taken: its number, or with `skipped` its own or the last one's. */
@@ -18,11 +25,12 @@ const answer = record(5, {
   more: 'flag',
   entries: 'bytes',
   refusals: 'bytes',
+  filters: 'text',
 });
 /** One page of what the hub itself has to say of a subscriber's subscriptions. */
-const notice = record(6, { session: 'u32', notice: 'u8', more: 'flag', entries: 'bytes' });
+const notice = record(6, { session: 'u32', notice: 'u8', more: 'flag', entries: 'bytes', filters: 'text' });
 /** From here on the session gets the device's events, of which `seq` was the last. */
-const attach = record(7, { seq: 'f64', session: 'u32', device: 'u32', id: 'text' });
+const attach = record(7, { seq: 'f64', session: 'u32', device: 'u32', types: 'u8', id: 'text' });
 const detach = record(8, { session: 'u32', device: 'u32' });
 const vip = record(9, { session: 'u32', vip: 'flag' });
 /** Events that this edge did not get: its ring was full. */
@@ -33,6 +41,17 @@ const resync = record(11, {});
 const seq = record(12, { seq: 'f64', device: 'u32' });
 /** All was told of who gets what; who was not named gets nothing any more. */
 const resynced = record(13, {});
+/** One page of the devices that a filter follows; `page` names it for `More`. */
+const filterPage = record(14, {
+  session: 'u32',
+  page: 'u32',
+  more: 'flag',
+  filter: 'text',
+  entries: 'bytes',
+});
+
+/** The first listener of a device came, or its last one went. */
+const interest = record(15, { session: 'u32' });
 
 export const FromOwnerRecord = {
   Event: EVENT_KIND,
@@ -48,11 +67,14 @@ export const FromOwnerRecord = {
   Resync: resync.kind,
   Seq: seq.kind,
   Resynced: resynced.kind,
+  FilterPage: filterPage.kind,
+  Interest: interest.kind,
 } as const;
 
 export const { write: writeJoined, read: readJoined } = joined;
 export const { write: writeClosed, read: readClosed } = closed;
 export const { write: writeAck, read: readAck } = ack;
+export const { write: writeInterest, read: readInterest } = interest;
 export const { write: writeAnswer, read: readAnswer } = answer;
 export const { write: writeNotice, read: readNotice } = notice;
 export const { write: writeAttach, read: readAttach } = attach;
@@ -62,6 +84,7 @@ export const { write: writeGap, read: readGap } = gap;
 export const { write: writeResync } = resync;
 export const { write: writeSeq, read: readSeq } = seq;
 export const { write: writeResynced } = resynced;
+export const { write: writeFilterPage, read: readFilterPage } = filterPage;
 
 /** What the hub tells of subscriptions unasked. */
 export const Notice = {
@@ -78,6 +101,10 @@ export const Notice = {
   notCovered: 8,
   inactiveTooLong: 9,
   terminated: 10,
+  /** A device that only a filter followed has left the table. */
+  gone: 11,
+  /** There is no room for a device that a filter matches. */
+  filterFull: 12,
 } as const;
 export type Notice = (typeof Notice)[keyof typeof Notice];
 
@@ -91,6 +118,9 @@ export const Refusal = {
   full: 5,
   unusedFull: 6,
   malformed: 7,
+  tooManyFilters: 8,
+  /** A position was given for a subscription that is active already. */
+  alreadyActive: 9,
 } as const;
 export type Refusal = (typeof Refusal)[keyof typeof Refusal];
 
@@ -106,20 +136,26 @@ export interface Entry {
   readonly lastSeen: number;
   /** Of the last event; the next one that the session gets is `seq` + 1. */
   readonly seq: number;
+  /** Another whenever the device's numbering starts anew. */
+  readonly epoch: number;
+  /** Of the device's slot: it tells whether the slot has changed hands since. */
+  readonly generation: number;
   /** '' when the device has told none. */
   readonly deviceStatus: string;
 }
 
-/** | f64 seq | f64 lastSeen | u32 slot | rowState | deviceState | idBytes | pad | u16 statusBytes, pad to 32 | id, status, pad */
+/** | f64 seq | f64 lastSeen | f64 epoch | u32 slot | rowState | deviceState | idBytes | pad | u16 statusBytes | u16 generation, pad to 40 | id, status, pad */
 const EntryField = {
   seq: 0,
   lastSeen: 8,
-  slot: 16,
-  rowState: 20,
-  deviceState: 21,
-  idBytes: 22,
-  statusBytes: 24,
-  text: 32,
+  epoch: 16,
+  slot: 24,
+  rowState: 28,
+  deviceState: 29,
+  idBytes: 30,
+  statusBytes: 32,
+  generation: 34,
+  text: 40,
 };
 const ENTRY_ALIGNMENT = 8;
 
@@ -153,6 +189,8 @@ export class EntryWriter {
     const bytes = this.#bytes;
     bytes.writeDoubleLE(entry.seq, start + EntryField.seq);
     bytes.writeDoubleLE(entry.lastSeen, start + EntryField.lastSeen);
+    bytes.writeDoubleLE(entry.epoch, start + EntryField.epoch);
+    bytes.writeUInt16LE(entry.generation, start + EntryField.generation);
     bytes.writeUInt32LE(entry.deviceSlot, start + EntryField.slot);
     bytes[start + EntryField.rowState] = entry.rowState;
     bytes[start + EntryField.deviceState] = entry.deviceState;
@@ -192,6 +230,8 @@ export function readEntries(page: Uint8Array): Entry[] {
     entries.push({
       seq: bytes.readDoubleLE(at + EntryField.seq),
       lastSeen: bytes.readDoubleLE(at + EntryField.lastSeen),
+      epoch: bytes.readDoubleLE(at + EntryField.epoch),
+      generation: bytes.readUInt16LE(at + EntryField.generation),
       deviceSlot: bytes.readUInt32LE(at + EntryField.slot),
       rowState: bytes[at + EntryField.rowState]!,
       deviceState: bytes[at + EntryField.deviceState]!,
@@ -201,6 +241,26 @@ export function readEntries(page: Uint8Array): Entry[] {
     at = (end + ENTRY_ALIGNMENT - 1) & -ENTRY_ALIGNMENT;
   }
   return entries;
+}
+
+/** Filters of an answer or a notice, each with a number: what an answer says of it. */
+export interface FilterEntry {
+  /** With its star. */
+  readonly filter: string;
+  /** In the answer to subscribe and resume the devices that it follows; in that to list its `RowState`. */
+  readonly value: number;
+}
+
+export function encodeFilters(filters: readonly FilterEntry[]): string {
+  return filters.map(({ filter, value }) => `${value} ${filter}`).join('\n');
+}
+
+export function readFilters(text: string): FilterEntry[] {
+  if (text === '') return [];
+  return text.split('\n').map((line) => {
+    const space = line.indexOf(' ');
+    return { value: Number(line.slice(0, space)), filter: line.slice(space + 1) };
+  });
 }
 
 /** Refusals as lines of a reason's digit and the id. */

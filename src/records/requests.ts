@@ -18,6 +18,8 @@ const join = record(2, {
   again: 'flag',
   vip: 'flag',
   restricted: 'flag',
+  hold: 'flag',
+  interest: 'flag',
   connectedAt: 'f64',
   id: 'text',
   patterns: 'text',
@@ -27,7 +29,15 @@ const leave = record(3, { session: 'u32', clean: 'flag' });
 /** A peer whose silence is on record was heard. */
 const active = record(4, { session: 'u32' });
 /** A subscriber asks for something. `request` comes back in the answer. */
-const request = record(5, { session: 'u32', request: 'u32', op: 'u8', all: 'flag', devices: 'text' });
+const request = record(5, {
+  session: 'u32',
+  request: 'u32',
+  op: 'u8',
+  all: 'flag',
+  types: 'u8',
+  devices: 'text',
+  filters: 'text',
+});
 /** The next page of an answer may come; `request` 0: of what the hub itself tells. */
 const more = record(6, { session: 'u32', request: 'u32' });
 /** All joins after a `Resync` were told. */
@@ -53,6 +63,10 @@ export interface Join {
   readonly kind: SessionKind;
   readonly actor: Actor;
   readonly again: boolean;
+  /** A subscriber that does not want its kept subscriptions back yet. */
+  readonly hold: boolean;
+  /** A device that wants to know whether anybody listens. */
+  readonly interest: boolean;
   /** Wall-clock ms. */
   readonly connectedAt: number;
 }
@@ -61,13 +75,15 @@ const roles = ['device', 'subscriber'] as const satisfies readonly Role[];
 
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
-  const { session, kind, actor, again, connectedAt } = value;
+  const { session, kind, actor, again, hold, interest, connectedAt } = value;
   const { id, devices, vip } = actor;
   const patterns = devices?.patterns.join('\n') ?? '';
   join.write(ring, {
     session,
     kind,
     again,
+    hold,
+    interest,
     vip,
     restricted: devices !== undefined,
     connectedAt,
@@ -77,10 +93,12 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
 }
 
 export function readJoin(...at: Parameters<typeof join.read>): Join {
-  const { session, kind, again, vip, restricted, connectedAt, id, patterns } = join.read(...at);
+  const { session, kind, again, hold, interest, vip, restricted, connectedAt, id, patterns } = join.read(
+    ...at,
+  );
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
   const actor = { role: roles[kind as SessionKind], id, devices, vip };
-  return { session, kind: kind as SessionKind, again, connectedAt, actor };
+  return { session, kind: kind as SessionKind, again, hold, interest, connectedAt, actor };
 }
 
 /** What a subscriber may ask for through the owner. */
@@ -95,17 +113,35 @@ export interface Request {
   readonly op: OpName;
   /** undefined: all of the subscriber's. */
   readonly devices: readonly string[] | undefined;
+  /** Prefixes, each with its star. */
+  readonly filters: readonly string[];
+  /** Bits of the event types that a subscribe asks for. */
+  readonly types: number;
 }
 
 export function writeRequest(ring: Parameters<typeof request.write>[0], value: Request): void {
-  const { session, request: number, op, devices } = value;
-  const text = devices?.join('\n') ?? '';
-  request.write(ring, { session, request: number, op: Op[op], all: devices === undefined, devices: text });
+  const { session, request: number, op, devices, types } = value;
+  request.write(ring, {
+    session,
+    request: number,
+    op: Op[op],
+    all: devices === undefined,
+    types,
+    devices: devices?.join('\n') ?? '',
+    filters: value.filters.join('\n'),
+  });
 }
 
 export function readRequest(...at: Parameters<typeof request.read>): Request {
-  const { session, request: number, op, all, devices } = request.read(...at);
-  return { session, request: number, op: opNames[op as 0 | 1], devices: all ? undefined : lines(devices) };
+  const { session, request: number, op, all, types, devices, filters } = request.read(...at);
+  return {
+    session,
+    request: number,
+    op: opNames[op as 0 | 1],
+    devices: all ? undefined : lines(devices),
+    filters: lines(filters),
+    types,
+  };
 }
 
 function lines(text: string): string[] {

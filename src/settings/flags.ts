@@ -1,10 +1,13 @@
 /** Reads settings from the command line. A wrong flag does not stop the parse: the flags after it are read too. Pure. */
 import { Command, Option } from 'commander';
+import { helpItems, helpWidth, layOutHelp } from './help-layout.ts';
 import { nearest, problem, shown, unknownName } from './problems.ts';
 import { envName, flagName, rowOf, type SettingKey, settingGroups, settingKeys } from './schema.ts';
 import type { Given } from './sources.ts';
 
-const HELP_WIDTH = 110;
+const PRECEDENCE =
+  'Precedence: flag, environment variable, config file, default. With an invalid setting the hub does not start ' +
+  '(exit code 78).';
 
 export interface FlagsRead {
   readonly given: readonly Given[];
@@ -41,19 +44,22 @@ export function readFlags(argv: readonly string[]): FlagsRead {
   };
 }
 
-/** All settings by group, each with its accepted values, its default and its environment variable. */
-export function helpText(): string {
+/**
+ * All settings by group, each with its accepted values, its default and its environment variable.
+ * @param columns of the terminal; undefined without one
+ */
+export function helpText(columns?: number): string {
   const secrets = settingKeys.filter((key) => rowOf(key).secret);
+  const width = helpWidth(columns);
   const command = commandLine();
-  const help = command.createHelp();
-  help.helpWidth = HELP_WIDTH;
-  const nameWidth = Math.max(...secrets.map((key) => envName(key).length));
-  const withoutFlag = secrets.map((key) => help.formatItem(envName(key), nameWidth, helpOf(key), help));
+  command.configureOutput({ getOutHelpWidth: () => width });
+  const withoutFlag = secrets.map((key) => [envName(key), helpOf(key)] as const);
+  const wrap = (text: string): string => command.createHelp().boxWrap(text, width);
   return `${command.helpInformation()}
-Secrets have no flag, because any user of the machine can read a process's arguments:
-${withoutFlag.join('\n')}
+${wrap("Secrets have no flag, because any user of the machine can read a process's arguments:")}
+${helpItems(command, width, withoutFlag)}
 
-Precedence: flag, environment variable, config file, default. With an invalid setting the hub does not start (exit code 78).
+${wrap(PRECEDENCE)}
 `;
 }
 
@@ -63,8 +69,8 @@ function commandLine(): Command {
     .description('Device Aggregator Tunnel: sends the events of devices to the subscribers that follow them.')
     .usage('[flags]')
     .helpOption(false)
-    .configureHelp({ helpWidth: HELP_WIDTH })
     .configureOutput({ getOutHasColors: () => false, getErrHasColors: () => false });
+  layOutHelp(command);
   command.addOption(new Option('-h, --help', 'print this help').helpGroup('General:'));
   command.addOption(new Option('-V, --version', 'print the version').helpGroup('General:'));
   const config = `JSON file with settings; keys are in camel case, such as devicePort (env DAT_CONFIG)`;

@@ -39,6 +39,12 @@ export function wrongValue(where: string, key: SettingKey, value: unknown): stri
   return problem(where, shown(value), kind.accepted, hint === undefined ? undefined : shown(hint));
 }
 
+/** Why a file could not be read. */
+export function readFailure(error: unknown): string {
+  const code = (error as { readonly code?: unknown } | null | undefined)?.code;
+  return code === 'ENOENT' ? 'no such file' : typeof code === 'string' ? shown(code) : 'a read error';
+}
+
 /** Names compare without case and separators: `device_port`, `DAT_DEVICE_PORT` and `devicePort` are the same. */
 function plain(name: string): string {
   return name

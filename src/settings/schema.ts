@@ -43,6 +43,7 @@ export const settingGroups = [
   'Presence',
   'Delivery',
   'Capacity',
+  'History',
   'Running',
 ] as const;
 export type SettingGroup = (typeof settingGroups)[number];
@@ -52,9 +53,13 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const SPAN_MS_MAX = 24 * DAY_MS;
 /** One bit per fan-out worker in a 32-bit word of interest. */
 export const FANOUT_WORKERS_MAX = 32;
+/** The count of a subscriber's filters is one byte. */
+const FILTERS_MAX = 255;
 /** With this many rows, a column of 8 bytes takes 128 MB and ids of the maximum length take 2 GB. */
 const ROWS_MAX = 16_000_000;
 const QUEUE_BYTES_MAX = 1024 ** 3;
+/** What one shared memory may have. */
+const HISTORY_BYTES_MAX = 2 ** 31;
 const QUEUES_TOTAL_BYTES_MAX = 1024 ** 4;
 
 const port = wholeNumber(0, 65535, 'port');
@@ -150,6 +155,16 @@ export const settingRows = {
       'Bearer token for the admin API. Without one, and without authentication, every admin route is ' +
       'open. Required on a non-loopback address.',
   }),
+  adminTokenFile: row({
+    kind: text('the path of a file', 'file'),
+    default: '',
+    defaultText: 'none',
+    group: 'Access',
+    reloadable: true,
+    meaning:
+      'File that holds the value of `DAT_ADMIN_TOKEN`, such as a mounted secret; a line break at its end does not ' +
+      'count. Not together with the variable.',
+  }),
   authJwtSecret: row({
     kind: secretText,
     default: '',
@@ -160,6 +175,16 @@ export const settingRows = {
     meaning:
       'Shared secret for tokens signed with HS256; use at least 32 random bytes. This or any other key ' +
       'turns authentication on: every peer then needs a token.',
+  }),
+  authJwtSecretFile: row({
+    kind: text('the path of a file', 'file'),
+    default: '',
+    defaultText: 'none',
+    group: 'Access',
+    reloadable: true,
+    meaning:
+      'File that holds the value of `DAT_AUTH_JWT_SECRET`, such as a mounted secret; a line break at its end does ' +
+      'not count. Not together with the variable.',
   }),
   authJwtPublicKeyFile: row({
     kind: text('the path of a PEM file', 'file'),
@@ -258,6 +283,7 @@ export const settingRows = {
     kind: oneOf('pong', 'frame'),
     default: 'pong',
     group: 'Presence',
+    reloadable: true,
     meaning:
       'What counts as activity of a subscriber. `pong`: any frame, including WebSocket pongs, so a ' +
       'connected subscriber stays active. `frame`: data frames only, so a subscriber that sends nothing ' +
@@ -293,6 +319,14 @@ export const settingRows = {
     meaning:
       'Leave grace: how long the hub waits after an unclean disconnect before it calls the device ' +
       'offline. If the device returns in time, nothing is broadcast. 0 means offline at once.',
+  }),
+  interestLingerMs: row({
+    kind: spanMsOrZero,
+    default: 5000,
+    group: 'Presence',
+    meaning:
+      'Time without a listener after which a device that connected with ?interest=true is told that nobody listens. ' +
+      '0 means at once.',
   }),
   deviceRemoveAfterMs: row({
     kind: spanMsOrZero,
@@ -331,7 +365,6 @@ export const settingRows = {
     kind: queueBytes,
     default: 262_144,
     group: 'Delivery',
-    reloadable: true,
     meaning:
       'Send queue size above which a subscriber counts as slow. It then gets only high-priority events ' +
       'until the queue is down to a quarter, followed by a `gap` and the newest missed event of each ' +
@@ -342,7 +375,6 @@ export const settingRows = {
     kind: queueBytes,
     default: 1_048_576,
     group: 'Delivery',
-    reloadable: true,
     meaning:
       'Send queue size above which a subscriber is closed with 4108. A subscriber that is slow for 30 ' +
       'seconds is closed too. Each subscriber can take this much memory, and briefly a little more.',
@@ -417,6 +449,33 @@ export const settingRows = {
     default: 100_000,
     group: 'Capacity',
     meaning: 'Maximum number of subscriptions of one subscriber; one more gets error 106.',
+  }),
+  historyBytes: row({
+    kind: wordOrNumber('auto', 0, HISTORY_BYTES_MAX),
+    default: 'auto',
+    group: 'History',
+    meaning:
+      'Memory for recent events of all devices together. auto is the larger of 32 MiB and 1 KiB for each device of ' +
+      'DAT_MAX_DEVICES. 0 turns history off.',
+  }),
+  historyEvents: row({
+    kind: wholeNumber(1, 1_000_000, 'events'),
+    default: 100,
+    group: 'History',
+    meaning: 'Events of one device that are kept at most, while there is room.',
+  }),
+  historyTtlMs: row({
+    kind: wholeNumber(1000, SPAN_MS_MAX, 'ms'),
+    default: 3_600_000,
+    group: 'History',
+    meaning:
+      'Age up to which events are kept. The newest message and status of each device are kept whatever their age.',
+  }),
+  maxFiltersPerSubscriber: row({
+    kind: wholeNumber(1, FILTERS_MAX, 'filters'),
+    default: 100,
+    group: 'Capacity',
+    meaning: 'Maximum number of filters of one subscriber; one more gets error 106.',
   }),
   maxDevices: row({
     kind: wholeNumber(1, ROWS_MAX, 'devices'),
@@ -516,6 +575,7 @@ export const settingRows = {
     kind: wholeNumber(0, DAY_MS, 'ms'),
     default: 60_000,
     group: 'Running',
+    reloadable: true,
     meaning:
       "Time between two snapshots. A hub that is killed loses operators' changes made since the last one. " +
       '0 writes a snapshot only at the end of a drain.',

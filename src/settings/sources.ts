@@ -1,5 +1,6 @@
 /** Reads settings from the environment and the config file. Pure: the caller passes in what is read. */
-import { problem, shown, unknownName } from './problems.ts';
+import { lookAtJson } from '../json-text.ts';
+import { problem, readFailure, shown, unknownName } from './problems.ts';
 import { envName, type SettingKey, settingKeys } from './schema.ts';
 
 /** One value given for a setting, not yet checked. */
@@ -55,9 +56,11 @@ function unknownVariable(name: string): string {
  */
 export function readConfigFile(path: string, readFile: (path: string) => string): SourceRead {
   const file = `file ${named(path)}`;
+  let text: string;
   let content: unknown;
   try {
-    content = JSON.parse(readFile(path));
+    text = readFile(path);
+    content = JSON.parse(text);
   } catch (error) {
     return { given: [], problems: [unreadable(file, error)] };
   }
@@ -67,6 +70,9 @@ export function readConfigFile(path: string, readFile: (path: string) => string)
   }
   const given: Given[] = [];
   const problems: string[] = [];
+  const { duplicate } = lookAtJson(text, { keysDownTo: 1 });
+  if (duplicate !== undefined)
+    problems.push(problem(`${file}, key ${named(duplicate)}`, 'twice', 'each key once'));
   for (const [name, value] of Object.entries(content)) {
     const where = `${file}, key ${named(name)}`;
     const key = keyOfName.get(name);
@@ -82,9 +88,7 @@ function unreadable(file: string, error: unknown): string {
     const place = /\bposition \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0];
     return problem(file, `text that is not JSON${place ? ` (at ${place})` : ''}`, 'one JSON object');
   }
-  const code = (error as { readonly code?: unknown } | null | undefined)?.code;
-  const why = code === 'ENOENT' ? 'no such file' : typeof code === 'string' ? shown(code) : 'a read error';
-  return problem(file, why, 'the path of a readable JSON file');
+  return problem(file, readFailure(error), 'the path of a readable JSON file');
 }
 
 /** A name or path: as it is if that is harmless, otherwise quoted. */

@@ -34,6 +34,8 @@ export type SnapshotRow =
       readonly lastSeen: number;
       /** '' when the device has told none. */
       readonly status: string;
+      /** Of its numbering; only in the last snapshot of a hub that ended in order: nothing was numbered after it. */
+      readonly epoch?: number;
     }
   /** A subscriber that is sent to before others. */
   | { readonly kind: 'vip'; readonly subscriber: string }
@@ -108,8 +110,13 @@ type Fields = Readonly<Record<string, unknown>>;
 const checks: Readonly<Record<SnapshotRow['kind'], (row: Fields) => boolean>> = {
   rule: ({ device, subscriber, access }) =>
     isText(device) && isPattern(device) && isText(subscriber) && isPattern(subscriber) && isAccess(access),
-  device: ({ device, seq, lastSeen, status }) =>
-    isText(device) && isId(device) && isCount(seq) && isCount(lastSeen) && isStatus(status),
+  device: ({ device, seq, lastSeen, status, epoch }) =>
+    isText(device) &&
+    isId(device) &&
+    isCount(seq) &&
+    isCount(lastSeen) &&
+    isStatus(status) &&
+    (epoch === undefined || isCount(epoch)),
   vip: ({ subscriber }) => isText(subscriber) && isId(subscriber),
   pair: ({ device, subscriber, access }) =>
     isText(device) && isId(device) && isText(subscriber) && isId(subscriber) && isAccess(access),

@@ -1,6 +1,9 @@
 /**
  * What a snapshot saves, read from the presence table while its owner writes it: any thread that may block. A row that
  * comes or goes meanwhile may be in or not; one that stays is in, whole. The owner does nothing for it.
+ *
+ * Epochs are in a hub's last snapshot only. After a crash events have taken numbers that no snapshot knows of, so the
+ * numbering starts anew and followers must notice.
  */
 import type { Access, AccessRule } from '../access/rules.ts';
 import { type Clock, toWallMs } from '../clock.ts';
@@ -25,21 +28,23 @@ export function* tableRows(
   presence: PresenceReader,
   rules: readonly AccessRule[],
   clock: Clock,
+  isLast: boolean,
 ): Generator<SnapshotRow> {
   for (const { device, subscriber, access } of rules) yield { kind: 'rule', device, subscriber, access };
-  yield* deviceRows(presence, clock);
+  yield* deviceRows(presence, clock, isLast);
   yield* vipRows(presence);
   yield* pairRows(presence);
 }
 
-function* deviceRows(presence: PresenceReader, clock: Clock): Generator<SnapshotRow> {
+function* deviceRows(presence: PresenceReader, clock: Clock, isLast: boolean): Generator<SnapshotRow> {
   const end = highWater(presence.devices);
   for (let slot = 0; slot < end; slot++) {
     const row = readDevice(presence, slot);
     if (row === undefined) continue;
     const { device, seq, deviceStatus: status = '' } = row;
     const lastSeen = Math.max(0, toWallMs(clock, row.lastSeen));
-    yield { kind: 'device', device, seq, lastSeen, status };
+    const saved = { kind: 'device', device, seq, lastSeen, status } as const;
+    yield isLast ? { ...saved, epoch: row.epoch } : saved;
   }
 }
 

@@ -5,7 +5,9 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenConfig } from '../access/keys.ts';
 import type { FileBudget } from '../access/open-files.ts';
+import type { JournalEntry } from '../edge/journal.ts';
 import {
+  type EdgeReload,
   FromEdge,
   type FromEdgeCommand,
   type SlowSubscriber,
@@ -26,7 +28,7 @@ export interface EdgeThreadsDeps {
   readonly memory: HubMemory;
   readonly settings: ThreadSettings;
   /** undefined: no token is needed. */
-  readonly tokens: TokenConfig | undefined;
+  tokens(): TokenConfig | undefined;
   readonly files: FileBudget;
   readonly acceptor: Acceptor;
   readonly owner: Pick<OwnerThread, 'setBell' | 'edgeGone'>;
@@ -40,8 +42,16 @@ export interface EdgeThreadsDeps {
   failed(failure: Error): void;
   /** A frame met a bug; nothing ended. */
   frameFailed(failure: Error): void;
+  /** What an edge tells of its peers. */
+  journal(edge: number, entries: readonly JournalEntry[]): void;
   /** Who is slow at an edge now. */
   slow(edge: number, subscribers: readonly SlowSubscriber[]): void;
+}
+
+/** What a reload changed. */
+export interface EdgeChanges extends Pick<EdgeReload, 'settings' | 'tokens'> {
+  /** Absent: the certificate is as it was. */
+  readonly tls: object | undefined;
 }
 
 /** Small, so that what dies young is tidied up often and cheaply (decision 0007). */
@@ -53,6 +63,7 @@ export class EdgeThreads {
   readonly #threads: ReadonlyMap<number, Thread<FromEdgeCommand>>;
   readonly #descriptors = new Map<Life, ChildDescriptor>();
   readonly #drained = new Map<Life, () => void>();
+  readonly #reloading = new Map<Life, (failure: Error | undefined) => void>();
 
   private constructor(deps: EdgeThreadsDeps) {
     this.#deps = deps;
@@ -81,6 +92,22 @@ export class EdgeThreads {
     );
   }
 
+  /**
+   * Has every thread take over what a reload changed; one that is being started has it from its start.
+   * @throws Error when one cannot show the new certificate
+   */
+  async reload({ settings, tokens, tls }: EdgeChanges): Promise<void> {
+    const failures = await Promise.all(
+      [...this.#threads.values()].map(({ life }) => {
+        if (life === undefined) return undefined;
+        const reloaded = new Promise<Error | undefined>((resolve) => this.#reloading.set(life, resolve));
+        post(life, { kind: ToEdge.Reload, settings, tokens, isOtherCertificate: tls !== undefined });
+        return Promise.race([reloaded, life.ended.then(() => undefined)]);
+      }),
+    );
+    for (const failure of failures) if (failure !== undefined) throw failure;
+  }
+
   /** For tests. */
   fault(edge: number): void {
     const life = this.#threads.get(edge)?.life;
@@ -105,6 +132,7 @@ export class EdgeThreads {
       ended: (life) => {
         this.#descriptors.delete(life);
         this.#drained.delete(life);
+        this.#reloading.delete(life);
       },
       restarting: async (failure) => {
         restarting(edge, failure);
@@ -122,21 +150,29 @@ export class EdgeThreads {
       (end) => owner.setBell(edge, end),
       (end) => port.postMessage({ kind: ToEdge.Bell, bell: end }, [end]),
     );
-    const { presence, ownerDoorbell, ownerAway, admission, allowances } = memory;
-    const shared = { presence, ownerDoorbell, ownerAway, admission, allowances };
+    const { presence, history, ownerDoorbell, ownerAway, admission, allowances } = memory;
+    const shared = { presence, history, ownerDoorbell, ownerAway, admission, allowances };
     const own = memory.edges[edge]!;
     return {
-      data: { shared, memory: own, edge, settings, tokens, deliveringEdges: edges.length, files, bell },
+      data: {
+        shared,
+        memory: own,
+        edge,
+        settings,
+        tokens: tokens(),
+        deliveringEdges: edges.length,
+        files,
+        bell,
+      },
       transfer: [bell],
     };
   }
 
   #received(edge: number, message: FromEdgeCommand, life: Life): void {
-    const { acceptor, frameFailed, slow } = this.#deps;
+    const { frameFailed, slow, journal } = this.#deps;
     switch (message.kind) {
       case FromEdge.Ready:
-        this.#descriptors.set(life, message.descriptor);
-        acceptor.addChild(message.descriptor);
+        this.#handTo(life, message.descriptor);
         break;
       case FromEdge.FrameFailed:
         frameFailed(message.failure);
@@ -144,8 +180,15 @@ export class EdgeThreads {
       case FromEdge.Failed:
         this.#end(life);
         break;
+      case FromEdge.Journal:
+        journal(edge, message.entries);
+        break;
       case FromEdge.Slow:
         slow(edge, message.subscribers);
+        break;
+      case FromEdge.Reloaded:
+        if (this.#descriptors.has(life)) this.#handTo(life, message.descriptor); // else it is about to end
+        this.#reloading.get(life)?.(message.failure);
         break;
       case FromEdge.Drained:
         this.#drained.get(life)?.();
@@ -153,6 +196,15 @@ export class EdgeThreads {
       default:
         throw new Error(`unknown message ${JSON.stringify(message satisfies never)}`);
     }
+  }
+
+  /** Accepted connections go there from now on, and no more to where they went. */
+  #handTo(life: Life, descriptor: ChildDescriptor): void {
+    const { acceptor } = this.#deps;
+    const before = this.#descriptors.get(life);
+    this.#descriptors.set(life, descriptor);
+    if (before !== descriptor) acceptor.addChild(descriptor);
+    if (before !== undefined && before !== descriptor) acceptor.removeChild(before);
   }
 
   /** Accepted connections must not go to a thread that is ending. */

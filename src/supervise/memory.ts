@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { createAdmissionMemory } from '../access/admission-state.ts';
 import { createAllowances } from '../edge/allowances.ts';
 import { createEdgeMemory, type EdgeMemory, type SharedMemory } from '../edge/memory.ts';
+import { createHistory } from '../history/memory.ts';
 import { RING_BYTES_DEFAULT, RING_FRAMES_MIN } from '../limits.ts';
 import { createCounters } from '../memory/counters.ts';
 import { createDoorbell } from '../memory/doorbell.ts';
+import { createHeartbeat } from '../memory/heartbeat.ts';
 import { ringBytesFor } from '../memory/ring.ts';
 import { createPresence, type PresenceCapacity } from '../presence/table.ts';
 
@@ -14,6 +16,7 @@ export const MAIN_EDGE = 0;
 
 export interface HubMemory extends SharedMemory {
   readonly ownerCounters: SharedArrayBuffer;
+  readonly ownerHeartbeat: SharedArrayBuffer;
   /** Main's first. */
   readonly edges: readonly EdgeMemory[];
 }
@@ -21,7 +24,11 @@ export interface HubMemory extends SharedMemory {
 /** @param edges threads that hold connections, main included */
 export function createHubMemory(
   capacity: PresenceCapacity,
-  { maxMessageBytes, connectionsMax }: { readonly maxMessageBytes: number; readonly connectionsMax: number },
+  {
+    maxMessageBytes,
+    connectionsMax,
+    historyBytes,
+  }: { readonly maxMessageBytes: number; readonly connectionsMax: number; readonly historyBytes: number },
   edges: number,
 ): HubMemory {
   const ringBytes = ringBytesFor(Math.max(RING_BYTES_DEFAULT, maxMessageBytes * RING_FRAMES_MIN));
@@ -32,6 +39,8 @@ export function createHubMemory(
     ownerDoorbell: createDoorbell(),
     ownerAway: new SharedArrayBuffer(4),
     ownerCounters: createCounters(),
+    history: createHistory(historyBytes),
+    ownerHeartbeat: createHeartbeat(),
     admission: createAdmissionMemory(counters, connectionsMax, randomUUID()),
     allowances: createAllowances(),
     edges: memories,

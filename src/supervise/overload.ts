@@ -27,14 +27,12 @@ export interface OverloadDeps {
 
 export class Overload {
   readonly #deps: OverloadDeps;
-  readonly #memoryBytes: number;
+  readonly #autoBytes = Math.floor(memoryOfProcess() * MEMORY_SHARE);
   #lateTicks = 0;
   #reason: string | undefined;
 
   constructor(deps: OverloadDeps) {
     this.#deps = deps;
-    const { overloadMemoryBytes: bytes } = deps.settings;
-    this.#memoryBytes = bytes === 'auto' ? Math.floor(memoryOfProcess() * MEMORY_SHARE) : bytes;
   }
 
   /** What there is too much of, for people; undefined while all is well. */
@@ -51,10 +49,12 @@ export class Overload {
   }
 
   #memoryReason(): string | undefined {
-    if (this.#memoryBytes === 0) return undefined;
+    const { overloadMemoryBytes } = this.#deps.settings;
+    const mostBytes = overloadMemoryBytes === 'auto' ? this.#autoBytes : overloadMemoryBytes;
+    if (mostBytes === 0) return undefined;
     const bytes = this.#deps.residentBytes();
-    if (bytes <= this.#memoryBytes) return undefined;
-    return `overloaded: ${mebibytes(bytes)} MiB of memory, more than ${mebibytes(this.#memoryBytes)}`;
+    if (bytes <= mostBytes) return undefined;
+    return `overloaded: ${mebibytes(bytes)} MiB of memory, more than ${mebibytes(mostBytes)}`;
   }
 
   #lagReason(): string | undefined {

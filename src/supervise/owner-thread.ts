@@ -138,15 +138,15 @@ export class OwnerThread {
   }
 
   /** For tests. */
-  fault(how: 'throw' | 'terminate'): void {
+  fault(how: 'throw' | 'terminate' | 'stall', stallMs = 0): void {
     if (how === 'terminate') void this.#thread.life?.worker.terminate();
-    else this.#post({ kind: ToOwner.Fault });
+    else this.#post({ kind: ToOwner.Fault, stallMs: how === 'stall' ? stallMs : 0 });
   }
 
   async stop(): Promise<void> {
     this.#isGone = true;
     this.#endPatience();
-    await this.#thread.stop(() => this.#post({ kind: ToOwner.Stop }));
+    await this.#thread.stop(() => this.#post({ kind: ToOwner.Stop }), true);
   }
 
   #task(): { data: Omit<OwnerTask, 'port'>; transfer: MessagePort[] } {

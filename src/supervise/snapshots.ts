@@ -1,17 +1,19 @@
 /**
- * When snapshots are written: at an interval and once more at the end of a drain, in a thread of their own. Runs on
+ * When snapshots are written: at an interval and once more at the end of a drain, each in a thread of its own. Runs on
  * main, which only starts them and counts what fails; the hub goes on without.
  */
 import type { Logger } from 'pino';
-import { Piscina } from 'piscina';
 import { systemClock } from '../clock.ts';
+import { SNAPSHOT_MS_MAX } from '../limits.ts';
 import type { PresenceMemory } from '../presence/table.ts';
 import { checkWritable } from '../snapshot/files.ts';
+import { SnapshotLock } from '../snapshot/lock.ts';
 import type { Restored, SnapshotSource } from '../snapshot/restore.ts';
+import { writeTable } from '../snapshot/write.ts';
+import { isShortage } from './crash-limit.ts';
 import { descriptorReserve } from './descriptor-reserve.ts';
 import type { RuleKeeper } from './rule-keeper.ts';
-import type { SnapshotTask } from './tasks.ts';
-import { workerUrl } from './worker-url.ts';
+import { runOnce } from './thread.ts';
 
 /** For the metrics page. */
 export interface SnapshotFigures {
@@ -37,6 +39,20 @@ export function snapshotSource(settings: SnapshotSettings): SnapshotSource | und
   if (file === '') return undefined;
   checkWritable(file);
   return { file, onCorrupt };
+}
+
+/**
+ * From here on the file is this hub's alone; undefined where there is none.
+ * @throws SnapshotRefused when another hub uses it
+ */
+export async function lockSnapshot(
+  { snapshotFile: file }: SnapshotSettings,
+  logger: Logger,
+): Promise<SnapshotLock | undefined> {
+  if (file === '') return undefined;
+  const lock = await SnapshotLock.take(file);
+  if (lock.warning !== undefined) logger.warn(lock.warning);
+  return lock;
 }
 
 /** Logs what was restored. @returns what writes the next ones; undefined where none are written */
@@ -71,10 +87,11 @@ interface SnapshotsDeps {
 
 export class Snapshots {
   readonly #deps: SnapshotsDeps;
-  #pool: Piscina<SnapshotTask, number> | undefined;
+  #started = false;
   #timer: NodeJS.Timeout | undefined;
-  #writing: Promise<void> | undefined;
+  #writing: Promise<boolean> | undefined;
   #failures = 0;
+  #isLastLost = false;
   #writtenAtMs: number | undefined;
 
   constructor(deps: SnapshotsDeps) {
@@ -86,46 +103,59 @@ export class Snapshots {
     return { failures: this.#failures, writtenAtMs: this.#writtenAtMs };
   }
 
-  /** From here on the file is this hub's: not before it listens, as another hub may hold its ports, and the file. */
+  /** Not before the hub listens: a start that fails leaves the file as it was. */
   start(): void {
-    const { snapshotIntervalMs } = this.#deps.settings;
-    this.#pool = new Piscina({
-      filename: workerUrl('snapshot').href,
-      minThreads: 0, // a thread is there while it writes
-      maxThreads: 1,
-      concurrentTasksPerWorker: 1,
-      atomics: 'disabled',
-    });
-    if (snapshotIntervalMs > 0) this.#timer = setInterval(() => this.#begin(), snapshotIntervalMs);
+    this.#started = true;
+    this.setIntervalMs(this.#deps.settings.snapshotIntervalMs);
+    void this.#begin(); // what was restored says that numbering goes on, which is not true any more should this hub crash
   }
 
-  /** Writes the last one; the table must not change any more. Nothing where `start` was not called. */
+  /** Between the beginnings of two snapshots from now on, ms; 0: none until the end. */
+  setIntervalMs(intervalMs: number): void {
+    clearInterval(this.#timer);
+    if (intervalMs > 0) this.#timer = setInterval(() => void this.#begin(), intervalMs);
+  }
+
+  /** The last one could not be written: what changed since the one before is lost. */
+  get isLastLost(): boolean {
+    return this.#isLastLost;
+  }
+
+  /** Writes the last one; the table must not change any more. Never rejects. */
   async finish(): Promise<void> {
     clearInterval(this.#timer);
-    if (this.#pool === undefined) return;
+    if (!this.#started) return;
+    this.#isLastLost = true; // should it hang, too
     await this.#writing;
-    await this.#begin();
-    await this.#pool.close();
+    this.#isLastLost = !(await this.#write(true));
   }
 
   /** One at a time: where a snapshot takes longer than the interval, the next waits for the one after. */
-  #begin(): Promise<void> {
-    this.#writing ??= this.#write().finally(() => {
+  #begin(): Promise<boolean> {
+    this.#writing ??= this.#write(false).finally(() => {
       this.#writing = undefined;
     });
     return this.#writing;
   }
 
-  async #write(): Promise<void> {
+  /** Never rejects. @param isLast there is nothing else to be done: should no thread start, main writes it itself */
+  async #write(isLast: boolean): Promise<boolean> {
     const { settings, presence, rules, logger } = this.#deps;
     const atMs = systemClock.wallNow();
+    const task = { file: settings.snapshotFile, presence, rules: rules.list, atMs, isLast };
     try {
-      const task = { file: settings.snapshotFile, presence, rules: rules.list, atMs };
-      await descriptorReserve.lend(() => this.#pool!.run(task));
+      await descriptorReserve.lend(() =>
+        runOnce('snapshot', task, SNAPSHOT_MS_MAX).catch((failure: Error) => {
+          if (!isLast || !isShortage(failure)) throw failure;
+          writeTable(task);
+        }),
+      );
       this.#writtenAtMs = atMs;
+      return true;
     } catch (error) {
       this.#failures += 1;
       logger.error({ err: error }, 'a snapshot could not be written');
+      return false;
     }
   }
 }

@@ -15,6 +15,7 @@ import type { HubMemory } from './memory.ts';
 /** The settings that threads need; what they mean stands in the settings schema. */
 export interface ThreadSettings extends EdgeSettings, OwnerSettings, AdmissionSettings, UpgradeSettings {
   readonly flushMaxMs: number;
+  readonly logLevel: string;
   readonly tlsCertFile: string;
   readonly tlsKeyFile: string;
   readonly tlsEnd: 'front' | 'uws';
@@ -59,13 +60,3 @@ export interface EdgeTask {
 
 /** What ends TLS in front of one listener. */
 export type TlsTask = TlsThreadOptions;
-
-/** One snapshot to be written. */
-export interface SnapshotTask {
-  readonly file: string;
-  readonly presence: HubMemory['presence'];
-  /** Those in force at `atMs`. */
-  readonly rules: readonly AccessRule[];
-  /** When it was begun, wall-clock ms: what was changed until then is in it. */
-  readonly atMs: number;
-}

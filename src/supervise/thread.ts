@@ -1,8 +1,10 @@
 /**
  * Starts, watches, restarts and stops one thread of the hub: the owner, or an edge. It is a plain Worker: it runs as
- * long as the hub does, so there is no job to queue and no pool to share. Runs on main.
+ * long as the hub does, so there is no job to queue and no pool to share. And runs a thread for one job. On main.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'node:worker_threads';
+import { THREAD_STOP_MS_MAX } from '../limits.ts';
 import type { CrashLimit } from './crash-limit.ts';
 import { descriptorReserve } from './descriptor-reserve.ts';
 import { type WorkerName, workerUrl } from './worker-url.ts';
@@ -101,30 +103,60 @@ export class Thread<Message> {
     });
   }
 
-  /** Nothing is started anew from here on. @param tell says to the thread that it is to end */
-  async stop(tell: (life: Life) => void): Promise<void> {
+  /**
+   * Nothing is started anew from here on.
+   * @param tell says to the thread that it is to end
+   * @param canBeCut a thread that does not end in time may be cut off; one with open connections takes the process with it
+   */
+  async stop(tell: (life: Life) => void, canBeCut = false): Promise<void> {
     this.#stopping = true;
     const life = this.#life;
     if (life === undefined) return;
     tell(life);
+    const stuck = canBeCut ? setTimeout(() => void life.worker.terminate(), THREAD_STOP_MS_MAX) : undefined;
     await life.ended;
+    clearTimeout(stuck);
   }
 
   async #died(failure: Error): Promise<void> {
-    const { crashes, restarting, failed } = this.#deps;
-    if (crashes.note()) {
+    const { name, crashes, restarting, failed } = this.#deps;
+    const delayMs = crashes.note(name, failure);
+    if (delayMs === undefined) {
       this.#stopping = true;
       failed(failure);
       return;
     }
     try {
       await restarting(failure);
+      await sleep(delayMs);
       if (this.#stopping) return;
       await descriptorReserve.lend(() => this.start());
       this.#restarts += 1;
+      crashes.started(name);
     } catch (error) {
-      // One that died before it was ready counts as a crash too.
+      // One that died before it was ready counts as a crash too, unless it lacked what it needs to start.
       if (!this.#stopping) await this.#died(error as Error);
     }
   }
+}
+
+/**
+ * Runs a thread for one job, until it says that it is done.
+ * @param job given to the thread
+ * @throws what ended the thread; Error when it takes longer
+ */
+export function runOnce(code: WorkerName, job: object, msMax: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(workerUrl(code), { workerData: job, name: code });
+    const hangs = setTimeout(() => {
+      reject(new Error(`thread ${code} takes longer than ${msMax / 1e3} s`));
+      void worker.terminate();
+    }, msMax);
+    worker.once('message', () => resolve());
+    worker.once('error', reject);
+    worker.once('exit', (exitCode) => {
+      clearTimeout(hangs);
+      reject(new Error(`thread ${code} ended with code ${exitCode}`)); // unless it is settled already
+    });
+  });
 }

@@ -1,11 +1,18 @@
 /** Which threads a hub has: their edges, their names and their figures. */
 import { Counters } from '../memory/counters.ts';
 import { ringUsedRatio } from '../memory/ring.ts';
+import type { WatchedThread } from './health.ts';
 import { type HubMemory, MAIN_EDGE } from './memory.ts';
 
 /** @param edge number of the edge @returns as it is named in metrics, stats and logs */
 export function edgeName(edge: number): string {
   return edge === MAIN_EDGE ? 'main' : `fanout-${edge - 1}`;
+}
+
+/** Who beats beside main, and where. */
+export function beatingThreads({ edges, ownerHeartbeat }: HubMemory): WatchedThread[] {
+  const [, ...others] = edges.map(({ heartbeat }, edge) => ({ thread: edgeName(edge), heartbeat }));
+  return [{ thread: 'owner', heartbeat: ownerHeartbeat }, ...others];
 }
 
 export interface ThreadFigures {

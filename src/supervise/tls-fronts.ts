@@ -1,22 +1,28 @@
-/** The threads that end TLS, one in front of each listener. One that dies is started anew on the same port. Runs on main. */
+/**
+ * The threads that end TLS, one in front of each listener on uWebSockets.js: `tls-0` for devices, `tls-1` for
+ * subscribers. One that dies is started anew on the same port. Main.
+ */
 import type { AdmissionMemory } from '../access/admission-state.ts';
 import type { FileBudget } from '../access/open-files.ts';
+import { createHeartbeat } from '../memory/heartbeat.ts';
 import { FromFront, type FromFrontCommand, ToFront, type ToFrontCommand } from '../records/commands.ts';
-import type { Front, FrontPlace, StartFront } from '../transport/tls-end.ts';
+import type { Front, FrontPlace } from '../transport/tls-end.ts';
 import type { Certificate } from '../transport/tls-front.ts';
 import { ListenError } from '../transport/transport.ts';
 import type { CrashLimit } from './crash-limit.ts';
+import type { WatchedThread } from './health.ts';
 import { Thread } from './thread.ts';
 
 export interface TlsFrontsDeps {
-  readonly certificate: Certificate;
+  /** Shown until `useTls`. */
+  readonly tls: Certificate;
   /** How the process's open files are shared out. */
   readonly files: FileBudget;
-  /** Parts of the process that let connections wait. */
-  readonly parts: number;
+  /** How many there will be. */
+  readonly count: number;
   readonly admission: AdmissionMemory;
   readonly crashes: CrashLimit;
-  /** Connections that were not answered: they waited too long, or there were too many. */
+  /** Connections that were dropped before they were answered. */
   dropped(why: 'timeout' | 'crowded', count: number): void;
   /** A thread died, with its connections, and another is being started. */
   restarting(name: string, failure: Error): void;
@@ -24,11 +30,36 @@ export interface TlsFrontsDeps {
   failed(failure: Error): void;
 }
 
-/** @returns what starts a thread in front of a listener; the first is `tls-0` */
-export function tlsFronts(deps: TlsFrontsDeps): StartFront {
-  let count = 0;
-  return async (place) => {
-    const front = new FrontThread(deps, place, `tls-${count++}`);
+export class TlsFronts {
+  #deps: TlsFrontsDeps | undefined;
+  readonly #threads: FrontThread[] = [];
+  #watched: readonly WatchedThread[] = [];
+
+  /** Once, before the first listens. */
+  prepare(deps: TlsFrontsDeps): void {
+    this.#deps = deps;
+    this.#watched = Array.from({ length: deps.count }, (_, index) => ({
+      thread: `tls-${index}`,
+      heartbeat: createHeartbeat(),
+    }));
+  }
+
+  /** Those that there will be. */
+  get watched(): readonly WatchedThread[] {
+    return this.#watched;
+  }
+
+  /** How often a thread died and another took its place. */
+  get restarts(): number {
+    return this.#threads.reduce((sum, { restarts }) => sum + restarts, 0);
+  }
+
+  /** Puts a thread in front of a listener. @throws ListenError when the address cannot be bound */
+  readonly start = async (place: FrontPlace): Promise<Front> => {
+    const self = this.#watched[this.#threads.length];
+    if (this.#deps === undefined || self === undefined) throw new Error('no TLS front is prepared');
+    const front = new FrontThread(this.#deps, self, place);
+    this.#threads.push(front);
     await front.start();
     return front;
   };
@@ -41,16 +72,23 @@ class FrontThread implements Front {
   #refusal: ListenError | undefined;
   #isAccepting = true;
 
-  constructor(deps: TlsFrontsDeps, place: FrontPlace, name: string) {
-    const { files, parts, admission, crashes } = deps;
+  constructor(deps: TlsFrontsDeps, { thread: name, heartbeat }: WatchedThread, place: FrontPlace) {
+    const { tls, files, count, admission, crashes } = deps;
     this.#place = place;
-    this.#certificate = deps.certificate;
+    this.#certificate = tls;
     this.#thread = new Thread({
       code: 'tls',
       name,
       crashes,
       task: () => ({
-        data: { place: this.#place, certificate: this.#certificate, files, parts, admission },
+        data: {
+          place: this.#place,
+          certificate: this.#certificate,
+          files,
+          parts: count,
+          admission,
+          heartbeat,
+        },
         transfer: [],
       }),
       isReady: ({ kind }) => kind === FromFront.Ready,
@@ -74,9 +112,13 @@ class FrontThread implements Front {
     return this.#place.port;
   }
 
-  renew(certificate: Certificate): void {
-    this.#certificate = certificate;
-    this.#post({ kind: ToFront.Renew, certificate });
+  get restarts(): number {
+    return this.#thread.restarts;
+  }
+
+  useTls({ cert, key }: Certificate): void {
+    this.#certificate = { cert, key };
+    this.#post({ kind: ToFront.Certificate, certificate: this.#certificate });
   }
 
   stopAccepting(): void {
@@ -85,7 +127,7 @@ class FrontThread implements Front {
   }
 
   close(): Promise<void> {
-    return this.#thread.stop(() => this.#post({ kind: ToFront.Close }));
+    return this.#thread.stop(() => this.#post({ kind: ToFront.Close }), true);
   }
 
   #received(message: FromFrontCommand, { dropped }: TlsFrontsDeps): void {

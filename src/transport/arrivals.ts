@@ -1,14 +1,14 @@
 /**
- * Connections that have arrived and have neither been admitted nor refused yet: each holds a file descriptor, and costs
- * whoever opened it nothing. They get a while to say what they want, and when there are too many, the oldest goes: a peer
- * that means it says so at once. One per thread that accepts connections; all transports use it.
+ * Connections that were accepted but neither admitted nor refused yet. Each holds a descriptor and costs its peer
+ * nothing. They have limited time to ask. If there are too many, the oldest is dropped: a real peer asks at once. One
+ * per thread that accepts connections; every transport uses it.
  */
 import type { Clock } from '../clock.ts';
 
 export interface ArrivalLimits {
   /** Connections of this thread that may wait now. */
   total(): number;
-  /** Of these, those from one network that have waited for a second: a storm of reconnects behind a proxy is none. */
+  /** Of these, from one network. Counts only those that have waited for a second: a storm of reconnects behind a proxy passes. */
   readonly perNetwork: number;
   readonly timeoutMs: number;
 }

@@ -3,8 +3,9 @@ import { createRequire } from 'node:module';
 import type { Tls } from './tls.ts';
 import type { StartFront } from './tls-end.ts';
 import type { Transport } from './transport.ts';
-import { createUwsTransport, type UwsTls } from './uws.ts';
-import type { UwsBinding } from './uws-app.ts';
+import { createUwsTransport } from './uws.ts';
+import type { UwsBinding } from './uws-binding.ts';
+import type { UwsTls } from './uws-place.ts';
 import { createWsTransport } from './ws.ts';
 
 /** Newest first. Which of them has a binary for this host depends on the Node major and the C library. */
@@ -20,15 +21,10 @@ export interface ChosenTransport {
 export interface TlsChoice {
   /** What every listener shows; undefined: plain TCP. */
   readonly tls: Tls | undefined;
-  /** Where TLS ends with uWebSockets.js; Node's own servers end it themselves. */
-  readonly end: 'front' | 'library';
+  /** Where TLS ends with uWebSockets.js (`DAT_TLS_END`). Node's own servers end it themselves. */
+  readonly end: 'front' | 'uws';
   /** undefined in threads that do not listen themselves */
   readonly startFront?: StartFront;
-}
-
-/** As the setting has it. */
-export function tlsEndOf({ tlsEnd }: { readonly tlsEnd: 'front' | 'uws' }): TlsChoice['end'] {
-  return tlsEnd === 'uws' ? 'library' : 'front';
 }
 
 const PLAIN: TlsChoice = { tls: undefined, end: 'front' };
@@ -58,12 +54,12 @@ export async function chooseTransport(
   return { transport: createWsTransport(tls), reason: `ws: ${why}` };
 }
 
-function uwsTls({ tls, end, startFront }: TlsChoice): UwsTls {
+function uwsTls({ tls, end, startFront: start }: TlsChoice): UwsTls {
   if (tls === undefined) return { end: 'none' };
-  return end === 'library' ? { end, tls } : { end, start: startFront };
+  return end === 'uws' ? { end: 'library', tls } : { end, start };
 }
 
-/** The binary is a package of its own; whichever npm put beside this one is what was loaded. Upstream has it within. */
+/** The binary is a package beside this one. Upstream's package, and one that you built, hold it themselves. */
 function binaryVersion(require: NodeJS.Require, name: string): string {
   const beside = createRequire(require.resolve(name));
   const binary = `@uwsjs/${process.platform}-${process.arch}-${process.versions.node.split('.')[0]}`;
@@ -71,7 +67,7 @@ function binaryVersion(require: NodeJS.Require, name: string): string {
     try {
       return (beside(manifest) as { readonly version: string }).version;
     } catch {
-      // the next may be there
+      // the other may be there
     }
   }
   return 'of an unknown version';

@@ -1,15 +1,15 @@
-/** Lets the connections of a server of Node's wait among the arrivals. */
+/** Makes the connections of a Node server wait among the arrivals. */
 import type { Server, Socket } from 'node:net';
 import type { Arrival, Arrivals } from './arrivals.ts';
 
 export interface WaitingConnections {
-  /** The connection waits no more. With TLS either of its two sockets may be given. */
+  /** The connection waits no more. With TLS, either of its two sockets will do. */
   settle(socket: Socket): void;
 }
 
 /**
- * With TLS the socket that arrives and the one that brings data are two objects, of the same address and port.
- * @param server of connections in the clear or of TLS
+ * With TLS, the socket that arrives and the one that brings data are two objects with the same address and port.
+ * @param server plain or TLS
  */
 export function waitingOn(server: Server, arrivals: Arrivals): WaitingConnections {
   const byPeer = new Map<string, Arrival>();

@@ -13,7 +13,7 @@ export interface FrontPlace {
 export interface Front {
   readonly port: number;
   /** New connections get this certificate. */
-  renew(certificate: Certificate): void;
+  useTls(certificate: Certificate): void;
   /** The open connections stay. */
   stopAccepting(): void;
   /** Drops every connection. */

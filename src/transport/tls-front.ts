@@ -35,7 +35,7 @@ export interface TlsFrontOptions {
 export interface TlsFront {
   readonly port: number;
   /** New connections get this certificate. */
-  renew(certificate: Certificate): void;
+  useTls(certificate: Certificate): void;
   /** The open connections stay. */
   stopAccepting(): void;
   /** Drops every connection. */
@@ -60,7 +60,7 @@ export async function openTlsFront(options: TlsFrontOptions): Promise<TlsFront> 
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
-    renew: (next) => server.setSecureContext({ ...next }),
+    useTls: (next) => server.setSecureContext({ ...next }),
     stopAccepting: () => void server.close(),
     close() {
       server.close();

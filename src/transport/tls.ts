@@ -61,6 +61,7 @@ function read(name: string, path: string, readFile: (path: string) => string): s
     const { code } = error as NodeJS.ErrnoException;
     throw new KeyError(
       `the file of ${name} cannot be read: ${code === 'ENOENT' ? 'no such file' : (code ?? 'error')}`,
+      { cause: error },
     );
   }
 }

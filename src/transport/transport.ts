@@ -11,6 +11,8 @@ import type { Tls } from './tls.ts';
 /** One open connection. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
 export interface Connection<Session> {
   readonly session: Session;
+  /** Peer's address in text form, '' when unknown or once the connection is over. */
+  readonly remoteAddress: string;
   /**
    * Sends one frame. The bytes are copied or written before this returns, so the caller may reuse them.
    * Sending on a closed connection does nothing.
@@ -109,13 +111,17 @@ export interface Endpoint {
   close(): Promise<void> | void;
 }
 
-/** What shows a certificate. */
-interface Renewable {
-  /** From here on new connections get this certificate. @returns false where that takes a restart */
-  renew(tls: Tls): boolean;
+/** Accepts, or is handed, new connections. */
+interface Accepting {
+  /**
+   * Connections that come from now on get this certificate; those that are open keep theirs. Only where there was one
+   * before. The files have been checked.
+   * @throws Error when it cannot be used after all; the one before stays
+   */
+  useTls(tls: Tls): void;
 }
 
-export interface Listener extends Endpoint, Renewable {
+export interface Listener extends Endpoint, Accepting {
   readonly port: number;
   /** Stops accepting; the open connections stay. */
   stopAccepting(): void;
@@ -125,7 +131,7 @@ export interface Listener extends Endpoint, Renewable {
  * Accepts TCP connections on main and hands each, before any HTTP is read, to a child endpoint in a worker, in
  * strict rotation. Only the uws transport can do this.
  */
-export interface Acceptor extends Renewable {
+export interface Acceptor extends Accepting {
   readonly port: number;
   /** `descriptor` comes from `ChildEndpoint.descriptor` of a worker thread. */
   addChild(descriptor: ChildDescriptor): void;
@@ -138,7 +144,8 @@ export interface Acceptor extends Renewable {
 /** Opaque token that crosses threads by structured clone. */
 export type ChildDescriptor = unknown;
 
-export interface ChildEndpoint extends Endpoint {
+export interface ChildEndpoint extends Endpoint, Accepting {
+  /** Another one after `useTls`: the acceptor is to hand connections to that one only. */
   readonly descriptor: ChildDescriptor;
 }
 

@@ -20,10 +20,13 @@ export class UwsConnection<Session> implements Connection<Session> {
   #topics = 0;
   #inLastTopic = false;
   readonly #handlers: ListenerHandlers<Session>;
+  readonly #proxied: string | undefined;
   /** What `close` was called with. */
   #closeWith: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(session: Session, handlers: ListenerHandlers<Session>) {
+  /** @param proxied the peer's address, if the connection comes from the TLS front */
+  constructor(session: Session, handlers: ListenerHandlers<Session>, proxied: string | undefined) {
+    this.#proxied = proxied;
     this.session = session;
     this.#handlers = handlers;
   }
@@ -37,6 +40,11 @@ export class UwsConnection<Session> implements Connection<Session> {
   opened(ws: Uws.WebSocket<UserData<Session>>): void {
     this.#ws = ws;
     this.#open = true;
+  }
+
+  get remoteAddress(): string {
+    if (this.#proxied !== undefined) return this.#proxied;
+    return this.#open ? Buffer.from(this.#ws.getRemoteAddressAsText()).toString() : '';
   }
 
   send(frame: string | Uint8Array, binary: boolean): void {

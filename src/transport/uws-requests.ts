@@ -64,7 +64,7 @@ export class UwsRequests {
   #pending: Pending | undefined;
 
   /**
-   * @param arrivals undefined: connections come from a part of the hub, and are bounded there
+   * @param arrivals undefined: connections come from the TLS front and wait there
    * @param refuseBody answers a request that has a body, and ends its connection
    */
   constructor(
@@ -155,8 +155,13 @@ export function addressOf(response: Uws.HttpResponse): string {
   return text(response.getRemoteAddressAsText());
 }
 
+/** As the TLS front told it. */
+export function proxiedAddressOf(response: Uws.HttpResponse): string {
+  return text(response.getProxiedRemoteAddressAsText());
+}
+
 /** What uWS hands out is valid until the next call. */
-export function text(bytes: ArrayBuffer): string {
+function text(bytes: ArrayBuffer): string {
   return Buffer.from(bytes).toString();
 }
 

@@ -1,40 +1,55 @@
-/** The transport on uWebSockets.js. */
+/** The transport port on uWebSockets.js: its listeners and routes. */
 import type * as Uws from 'uWebSockets.js';
 import type { Arrivals } from './arrivals.ts';
 import { type HttpRefusal, handshakeProblem, hasBody, notWebSocket, withBody } from './handshake.ts';
 import type { Tls } from './tls.ts';
-import type { StartFront } from './tls-end.ts';
 import type {
   Acceptor,
   ChildEndpoint,
-  Listener,
   ListenerOptions,
   Route,
   Transport,
   UpgradeAnswer,
 } from './transport.ts';
-import { type App, bindPrivately, bindTcp, createApp, type UwsBinding } from './uws-app.ts';
+import { type AppLoad, UwsApps } from './uws-apps.ts';
+import { type App, createApp, type UwsBinding } from './uws-binding.ts';
 import { UwsCall } from './uws-call.ts';
 import { type UserData, UwsConnection } from './uws-connection.ts';
-import { type Asked, addressOf, type Peer, text, UwsRequests } from './uws-requests.ts';
-
-/** Where TLS ends: nowhere, in the library, or in front of it. */
-export type UwsTls =
-  | { readonly end: 'none' }
-  | { readonly end: 'library'; readonly tls: Tls }
-  /** `start` is undefined in threads that do not listen themselves. */
-  | { readonly end: 'front'; readonly start: StartFront | undefined };
+import { openPlace, type UwsTls } from './uws-place.ts';
+import { type Asked, addressOf, type Peer, proxiedAddressOf, UwsRequests } from './uws-requests.ts';
 
 export function createUwsTransport(uws: UwsBinding, tls: UwsTls): Transport {
-  const newApp = (): App => createApp(uws, tls.end === 'library' ? tls.tls : undefined);
+  const certificate = tls.end === 'library' ? tls.tls : undefined;
   const isFronted = tls.end === 'front';
+  const newApp = (): App => createApp(uws, certificate);
+  const appsFor = (options: ListenerOptions, call: UwsCall) =>
+    new UwsApps(
+      (of, load) => routed(createApp(uws, of), uws, options, { call, load, isFronted }),
+      certificate,
+    );
   return {
     name: 'uws',
-    async listen(host, port, options): Promise<Listener> {
+    async listen(host, port, options) {
       const call = new UwsCall(uws);
-      const app = routed(newApp(), { uws, call, isFronted }, options);
-      const place = await open(uws, app, tls, { host, port });
-      return { ...publisher(app), ...place, close: () => closeAll(app, call, place) };
+      const apps = appsFor(options, call);
+      // With a certificate, an app in front accepts for whichever app has the newest one.
+      const accepting = certificate === undefined ? undefined : newApp();
+      accepting?.addChildAppDescriptor(apps.current.getDescriptor());
+      const place = await openPlace(uws, accepting ?? apps.current, { tls, host, port });
+      const useTls = (next: Tls): void => {
+        place.useTls(next);
+        if (certificate === undefined) return;
+        const before = apps.replace(next);
+        accepting?.addChildAppDescriptor(apps.current.getDescriptor());
+        accepting?.removeChildAppDescriptor(before.getDescriptor());
+      };
+      const close = async (): Promise<void> => {
+        accepting?.close();
+        apps.close();
+        call.close();
+        await place.leave();
+      };
+      return { ...place, publish: apps.publish.bind(apps), useTls, close };
     },
     threads: {
       async acceptor(host, port, arrivals): Promise<Acceptor> {
@@ -44,103 +59,63 @@ export function createUwsTransport(uws: UwsBinding, tls: UwsTls): Transport {
         app.any('/*', (response, request) => {
           requests.answer(askedOf(response, headersOf(request)), (peer) => refuse(response, noWorker, peer));
         });
-        const place = await open(uws, app, tls, { host, port });
+        const place = await openPlace(uws, app, { tls, host, port });
         return {
           ...place,
           addChild: (descriptor) => app.addChildAppDescriptor(descriptor),
           removeChild: (descriptor) => app.removeChildAppDescriptor(descriptor),
-          close: () => closeAll(app, undefined, place),
+          async close() {
+            app.close();
+            await place.leave();
+          },
         };
       },
       child(options): ChildEndpoint {
         const call = new UwsCall(uws);
-        const app = routed(newApp(), { uws, call, isFronted }, options);
-        const close = () => closeAll(app, call, undefined);
-        return { ...publisher(app), descriptor: app.getDescriptor(), close };
+        const apps = appsFor(options, call);
+        return {
+          get descriptor() {
+            return apps.current.getDescriptor();
+          },
+          publish: apps.publish.bind(apps),
+          useTls(next) {
+            if (certificate !== undefined) apps.replace(next);
+          },
+          close() {
+            apps.close();
+            call.close();
+          },
+        };
       },
-    },
-  };
-}
-
-/** Where peers reach an app. */
-interface Place {
-  readonly port: number;
-  stopAccepting(): void;
-  renew(tls: Tls): boolean;
-  leave(): Promise<void> | void;
-}
-
-/** @throws ListenError when the address cannot be bound */
-async function open(
-  uws: UwsBinding,
-  app: App,
-  tls: UwsTls,
-  { host, port }: { readonly host: string; readonly port: number },
-): Promise<Place> {
-  if (tls.end !== 'front' || tls.start === undefined) {
-    const bound = await bindTcp(uws, app, host, port);
-    return {
-      port: bound.port,
-      stopAccepting: bound.stop,
-      renew: () => tls.end === 'none',
-      leave: bound.stop,
-    };
-  }
-  const behind = await bindPrivately(uws, app);
-  try {
-    const front = await tls.start({ host, port, path: behind.path });
-    return {
-      port: front.port,
-      stopAccepting: () => front.stopAccepting(),
-      renew(next) {
-        front.renew(next);
-        return true;
-      },
-      async leave() {
-        behind.stop();
-        behind.remove();
-        await front.close();
-      },
-    };
-  } catch (error) {
-    behind.stop();
-    behind.remove();
-    throw error;
-  }
-}
-
-async function closeAll(app: App, call: UwsCall | undefined, place: Place | undefined): Promise<void> {
-  app.close();
-  call?.close();
-  await place?.leave();
-}
-
-function publisher(app: Uws.TemplatedApp) {
-  return {
-    publish(topic: string, frame: Uint8Array, binary: boolean): void {
-      // The typings ask for an ArrayBuffer's view; shared memory is taken just as well, and done with on return.
-      app.publish(topic, frame as Uint8Array<ArrayBuffer>, binary);
     },
   };
 }
 
 const noWorker: HttpRefusal = { status: 503, message: 'no worker is ready' };
 
-/** What all routes of an app have. */
-interface AppContext {
-  readonly uws: UwsBinding;
-  readonly call: UwsCall;
-  /** Its connections come from what ends TLS: there they wait, and it says whose they are. */
-  readonly isFronted: boolean;
-}
-
+/** @param arrivals undefined: connections wait in the TLS front */
 function requestsOf(app: App, arrivals: Arrivals | undefined): UwsRequests {
   return new UwsRequests(app, arrivals, (response) => refuse(response, withBody));
 }
 
-function routed(app: App, context: AppContext, { routes, arrivals }: ListenerOptions): App {
-  const requests = requestsOf(app, context.isFronted ? undefined : arrivals);
-  for (const route of routes) addRoute(app, context, route, requests);
+/** What the routes of one app share. */
+interface Shared {
+  readonly call: UwsCall;
+  readonly requests: UwsRequests;
+  /** Of the app. */
+  readonly load: AppLoad;
+  /** Its connections come from the TLS front, which says whose they are. */
+  readonly isFronted: boolean;
+}
+
+function routed(
+  app: App,
+  uws: UwsBinding,
+  { routes, arrivals }: ListenerOptions,
+  more: Omit<Shared, 'requests'>,
+): App {
+  const requests = requestsOf(app, more.isFronted ? undefined : arrivals);
+  for (const route of routes) addRoute(app, uws, route, { ...more, requests });
   const served = routes.map(({ path }) => path).join(', ');
   const notHere = { status: 404, message: `no such path; served here: ${served}` };
   return app.any('/*', (response, request) => {
@@ -148,28 +123,23 @@ function routed(app: App, context: AppContext, { routes, arrivals }: ListenerOpt
   }) as App;
 }
 
-function addRoute<Session>(
-  app: App,
-  appContext: AppContext,
-  route: Route<Session>,
-  requests: UwsRequests,
-): void {
+function addRoute<Session>(app: App, uws: UwsBinding, route: Route<Session>, shared: Shared): void {
   const { handlers, path, frameBytesMax, queueBytesMax } = route;
   const connectionOf = (ws: Uws.WebSocket<UserData<Session>>) => ws.getUserData().connection;
   app
     .ws<UserData<Session>>(path, {
-      compression: appContext.uws.DISABLED,
+      compression: uws.DISABLED,
       maxPayloadLength: frameBytesMax,
       maxBackpressure: queueBytesMax,
       closeOnBackpressureLimit: false,
       idleTimeout: 0,
       maxLifetime: 0,
       sendPingsAutomatically: false,
-      upgrade: (response, request, context) =>
-        upgrade(route, requests, appContext, { response, request, context }),
+      upgrade: (response, request, context) => upgrade(route, shared, { response, request, context }),
       open(ws) {
         const connection = connectionOf(ws);
         connection.opened(ws);
+        shared.load.connections += 1;
         handlers.open(connection);
       },
       message: (ws, message, isBinary) =>
@@ -185,6 +155,7 @@ function addRoute<Session>(
       close(ws, code) {
         const connection = connectionOf(ws);
         connection.ended();
+        shared.load.connections -= 1;
         handlers.close(connection, connection.closeCode ?? code);
       },
     })
@@ -192,7 +163,7 @@ function addRoute<Session>(
     .any(path, (response, request) => {
       const head = { method: request.getMethod().toUpperCase(), header: headersOf(request) };
       const problem = handshakeProblem(head) ?? notWebSocket;
-      requests.answer(askedOf(response, head.header), (peer) => refuse(response, problem, peer));
+      shared.requests.answer(askedOf(response, head.header), (peer) => refuse(response, problem, peer));
     });
 }
 
@@ -205,8 +176,7 @@ interface UwsUpgrade {
 
 function upgrade<Session>(
   { handlers }: Route<Session>,
-  requests: UwsRequests,
-  { call, isFronted }: AppContext,
+  { requests, call, isFronted }: Shared,
   { response, request, context }: UwsUpgrade,
 ): void {
   const header = headersOf(request);
@@ -219,17 +189,18 @@ function upgrade<Session>(
       return;
     }
     peer.settle();
-    const data: UserData<Session> = { connection: new UwsConnection(answer.session, handlers) };
+    const proxied = isFronted ? remoteAddress : undefined;
+    const data: UserData<Session> = { connection: new UwsConnection(answer.session, handlers, proxied) };
     response.upgrade(data, key, answer.protocol ?? '', header('sec-websocket-extensions'), context);
   };
   const asked = askedOf(response, header);
+  const remoteAddress = isFronted ? proxiedAddressOf(response) : asked.address;
   requests.answer(asked, (peer) => {
     const problem = handshakeProblem({ method: 'GET', header });
     if (problem !== undefined) {
       refuse(response, problem, peer);
       return;
     }
-    const remoteAddress = isFronted ? text(response.getProxiedRemoteAddressAsText()) : asked.address;
     const answer = handlers.upgrade({ query, header, remoteAddress });
     if (answer instanceof Promise) void answer.then((late) => call.run(() => finish(late, peer)));
     else if (peer.isLate && !('status' in answer)) void call.run(() => finish(answer, peer));

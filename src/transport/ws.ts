@@ -6,7 +6,7 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
-import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -83,10 +83,7 @@ async function listen(
     port: (server.address() as AddressInfo).port,
     publish: (topic, frame, binary) => topics.publish(topic, frame, binary),
     stopAccepting: () => void server.close(),
-    renew(next) {
-      if (server instanceof TlsServer) server.setSecureContext({ cert: next.cert, key: next.key });
-      return true;
-    },
+    useTls: ({ cert, key }) => (server as TlsServer).setSecureContext({ cert, key }),
     close() {
       server.close();
       server.closeAllConnections();
@@ -202,6 +199,10 @@ class WsConnection<Session> implements Connection<Session> {
     this.#tcp = tcp;
     this.#route = route;
     this.#topics = topics;
+  }
+
+  get remoteAddress(): string {
+    return this.#tcp.remoteAddress ?? '';
   }
 
   send(frame: string | Uint8Array, binary: boolean): void {

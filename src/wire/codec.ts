@@ -2,7 +2,7 @@
  * What an edge says to its peers, apart from events (`encodings.ts`): each session has a codec that puts it into the
  * session's protocol. A codec that has no word for something returns undefined, and nothing is sent.
  */
-import type { Entry, Notice, RefusedDevice } from '../records/replies.ts';
+import type { Entry, FilterEntry, Notice, RefusedDevice } from '../records/replies.ts';
 import type { OpName } from '../records/requests.ts';
 import type { Encoding } from './encodings.ts';
 import type { Gap } from './gap.ts';
@@ -30,6 +30,12 @@ export interface DeviceCodec extends PeerCodec {
   welcome(device: string, pingIntervalMs: number): Frame | undefined;
   /** @param id raw JSON of the event's id */
   ack(id: string, seq: number, skipped: boolean): Frame | undefined;
+  interest(isListenedTo: boolean): Frame | undefined;
+}
+
+/** An entry, and whether all that was asked for since a position is there. */
+export interface Told extends Entry {
+  readonly recovered?: boolean | undefined;
 }
 
 /** What an answer answers. */
@@ -39,21 +45,33 @@ export interface Asked {
   readonly id: string;
 }
 
+/** What a subscriber has kept from a lost connection. */
+export interface Kept {
+  readonly resumed: readonly Entry[];
+  readonly filters: readonly FilterEntry[];
+  /** It waits until the subscriber asks for it. */
+  readonly held: boolean;
+  /** Further `resumed` notices follow. */
+  readonly more: boolean;
+}
+
 export interface SubscriberCodec extends PeerCodec {
   readonly encoding: Encoding;
-  /** @param more further `resumed` notices follow */
-  welcome(
-    subscriber: string,
-    pingIntervalMs: number,
-    resumed: readonly Entry[],
-    more: boolean,
-  ): Frame | undefined;
+  welcome(subscriber: string, pingIntervalMs: number, kept: Kept): Frame | undefined;
   answer(
     asked: Asked,
-    entries: readonly Entry[],
+    entries: readonly Told[],
     refused: readonly RefusedDevice[],
+    filters: readonly FilterEntry[],
     more: boolean,
   ): Frame | undefined;
-  notice(notice: Notice, entries: readonly Entry[], more: boolean): Frame | undefined;
+  notice(
+    notice: Notice,
+    entries: readonly Entry[],
+    filters: readonly FilterEntry[],
+    more: boolean,
+  ): Frame | undefined;
+  /** Devices that a filter follows from here on. @param filter with its star */
+  filterPage(filter: string, entries: readonly Told[], more: boolean): Frame | undefined;
   gap(gap: Gap): Frame | undefined;
 }

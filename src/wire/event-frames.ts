@@ -10,6 +10,10 @@ export interface EventHead {
   priority: number;
   fromHub: boolean;
   payloadIsJson: boolean;
+  /** It is one of those that history kept. */
+  replay?: boolean;
+  /** Events that it replaced, for a subscriber at a pace; 0 or absent: none. */
+  conflated?: number;
   seq: number;
   /** Wall-clock ms. */
   at: number;
@@ -48,6 +52,8 @@ export class DeviceNames {
 
 const AT = encoder.encode(',"at":');
 const priorities = priorityNames.map((name) => encoder.encode(`,"priority":"${name}"`));
+const REPLAY = encoder.encode(',"replay":true');
+const CONFLATED = encoder.encode(',"conflated":');
 const STATUS = encoder.encode(',"status":');
 const DATA = encoder.encode(',"data":');
 const DATA64 = encoder.encode(',"data64":"');
@@ -89,6 +95,8 @@ export function encodeJsonEvent(
   at = put(out, at, AT);
   at = putDigits(out, at, head.at);
   at = put(out, at, priorities[head.priority]!);
+  if (head.replay) at = put(out, at, REPLAY);
+  if (head.conflated) at = putDigits(out, put(out, at, CONFLATED), head.conflated);
   if (payloadStart > statusStart) {
     at = put(out, at, STATUS);
     at = putString(out, at, source, statusStart, payloadStart);
@@ -124,7 +132,8 @@ export function encodeBinaryEvent(
   out[offset + 1] =
     head.priority |
     (head.fromHub ? BinaryFlag.fromHub : 0) |
-    (head.payloadIsJson ? BinaryFlag.payloadIsJson : 0);
+    (head.payloadIsJson ? BinaryFlag.payloadIsJson : 0) |
+    (head.replay ? BinaryFlag.replay : 0);
   out[offset + 2] = idBytes.length & 0xff;
   out[offset + 3] = idBytes.length >> 8;
   out.fill(0, offset + 4, offset + 8);

@@ -13,6 +13,10 @@ export type PriorityName = keyof typeof Priority;
 /** By number. */
 export const priorityNames = ['', 'low', 'normal', 'high'] as const;
 
+/** Sets of event types, as the sum of their bits. */
+export const typeBit = (type: number): number => 1 << (type - 1);
+export const ALL_TYPES = 7;
+
 /** By type number: the priority of an event that names none. */
 export const defaultPriorities = [0, Priority.low, Priority.normal, Priority.high] as const;
 
@@ -22,10 +26,15 @@ export const Subprotocol = { json: 'dat.v1.json', binary: 'dat.v1.binary' } as c
 /** A binary event: `u8` type, `u8` flags, `u16` length of the id, `u32` zero, `f64` seq, `f64` at, id, payload. */
 export const BINARY_HEADER_BYTES = 24;
 /** Bits of a binary event's flags; the two lowest hold the priority. */
-export const BinaryFlag = { fromHub: 4, payloadIsJson: 8 } as const;
+export const BinaryFlag = { fromHub: 4, payloadIsJson: 8, replay: 16 } as const;
 export const BINARY_PRIORITY_MASK = 3;
 
 /** A binary frame of several events: `u8` this type, three zero bytes, `u32` how many; then `u32` bytes and an event each. */
 export const BATCH_TYPE = 15;
 export const BATCH_HEADER_BYTES = 8;
 export const BATCH_LENGTH_BYTES = 4;
+
+/** A device's epoch as it stands in frames. */
+export function epochName(epoch: number): string {
+  return epoch.toString(36);
+}

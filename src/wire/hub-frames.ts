@@ -1,10 +1,11 @@
 /** The control frames of the hub's own protocol, as JSON text. Ids match the id grammar and need no escaping. */
 import { errors, removals } from '../codes.ts';
 import { deviceStateNames, statusOf } from '../presence/lifecycle.ts';
-import { type Entry, Notice, Refusal, type RefusedDevice } from '../records/replies.ts';
+import { type Entry, type FilterEntry, Notice, Refusal, type RefusedDevice } from '../records/replies.ts';
 import type { OpName } from '../records/requests.ts';
-import type { Asked, DeviceCodec, Problem, SubscriberCodec } from './codec.ts';
+import type { Asked, DeviceCodec, Problem, SubscriberCodec, Told } from './codec.ts';
 import { Encoding } from './encodings.ts';
+import { epochName } from './events.ts';
 import { gapFrame } from './gap.ts';
 import { ID_ACCEPTED } from './id.ts';
 
@@ -35,6 +36,8 @@ const notices: Readonly<Record<Notice, Readonly<Record<string, string | number>>
   [Notice.notCovered]: removed(removals.denied, 'not covered by the token'),
   [Notice.inactiveTooLong]: removed(removals.inactiveTooLong),
   [Notice.terminated]: removed(removals.terminated),
+  [Notice.gone]: removed(removals.gone),
+  [Notice.filterFull]: { op: 'error', code: errors.limit.code },
 };
 
 function removed(
@@ -58,6 +61,14 @@ const refusals: Readonly<Record<Refusal, { readonly code: number; readonly messa
     code: errors.limit.code,
     message: 'no room for one more id that no device has used yet',
   },
+  [Refusal.tooManyFilters]: {
+    code: errors.limit.code,
+    message: 'more filters than one subscriber may have (DAT_MAX_FILTERS_PER_SUBSCRIBER)',
+  },
+  [Refusal.alreadyActive]: {
+    code: errors.badRequest.code,
+    message: 'since: the subscription is active already; connect with ?hold=true to recover',
+  },
   [Refusal.malformed]: {
     code: errors.badRequest.code,
     message: `not an id; expected ${ID_ACCEPTED}`,
@@ -75,27 +86,47 @@ const answerOps: Readonly<Record<OpName, string>> = {
 /** `errors` is always part of `subscribed`, else only when there are any. */
 function answer(
   { op, id }: Asked,
-  entries: readonly Entry[],
+  entries: readonly Told[],
   refused: readonly RefusedDevice[],
+  filters: readonly FilterEntry[],
   more: boolean,
 ): string {
   const name = answerOps[op];
   const isSubscribed = name === 'subscribed';
   const item = isSubscribed ? subscribedItem : op === 'list' ? listItem : nameItem;
   const errorItems = refused.map(({ device, why }) => JSON.stringify({ device, ...refusals[why] }));
+  const filterItems = filters.map((filter) => JSON.stringify(filterItem(op, filter)));
+  const filtered = filters.length > 0 ? `,"filters":[${filterItems.join(',')}]` : '';
   const problems = isSubscribed || refused.length > 0 ? `,"errors":[${errorItems.join(',')}]` : '';
-  return `{"op":"${name}",${idMember(id)}"devices":[${entries.map(item).join(',')}]${problems}${moreMember(more)}}`;
+  return `{"op":"${name}",${idMember(id)}"devices":[${entries.map(item).join(',')}]${filtered}${problems}${moreMember(more)}}`;
 }
 
-function subscribedItem(entry: Entry): string {
-  const { device, lastSeen, seq, deviceStatus } = entry;
-  const status = statusOf(entry.rowState);
-  const state = deviceStateNames[entry.deviceState as 1 | 2 | 3];
-  return JSON.stringify({ device, status, state, lastSeen, seq, deviceStatus: deviceStatus || null });
+/** What an answer says of a filter. */
+function filterItem(op: OpName, { filter, value }: FilterEntry): object | string {
+  if (op === 'subscribe' || op === 'resume') return value < 0 ? { filter } : { filter, matched: value };
+  return op === 'list' ? { filter, status: statusOf(value) } : filter;
+}
+
+function subscribedItem(entry: Told): string {
+  const { device, lastSeen, seq, deviceStatus, recovered } = entry;
+  return JSON.stringify({
+    device,
+    status: statusOf(entry.rowState),
+    state: deviceStateNames[entry.deviceState as 1 | 2 | 3],
+    lastSeen,
+    seq,
+    epoch: epochName(entry.epoch),
+    deviceStatus: deviceStatus || null,
+    ...(recovered !== undefined && { recovered }),
+  });
 }
 
 function listItem({ device, rowState }: Entry): string {
   return JSON.stringify({ device, status: statusOf(rowState) });
+}
+
+function deviceOf({ device }: Entry): string {
+  return device;
 }
 
 function nameItem({ device }: Entry): string {
@@ -116,6 +147,7 @@ export const jsonDeviceCodec: DeviceCodec = {
   ...peer,
   welcome: (device, pingIntervalMs) => JSON.stringify({ op: 'welcome', device, pingIntervalMs }),
   ack,
+  interest: (active) => JSON.stringify({ op: 'interest', active }),
 };
 
 /** Both subprotocols: they differ in events only. */
@@ -123,17 +155,36 @@ function subscriberCodec(encoding: Encoding): SubscriberCodec {
   return {
     ...peer,
     encoding,
-    welcome(subscriber, pingIntervalMs, resumed, more) {
-      const devices = resumed.map(({ device }) => device);
-      const welcome = { op: 'welcome', subscriber, pingIntervalMs, resumed: devices };
-      return JSON.stringify(more ? { ...welcome, more } : welcome);
+    welcome(subscriber, pingIntervalMs, { resumed, filters, held, more }) {
+      return JSON.stringify({
+        op: 'welcome',
+        subscriber,
+        pingIntervalMs,
+        resumed: resumed.map(deviceOf),
+        ...(filters.length > 0 && { resumedFilters: filters.map(({ filter }) => filter) }),
+        ...(held && { held }),
+        ...(more && { more }),
+      });
     },
     answer,
-    notice(notice, entries, more) {
+    notice(notice, entries, filters, more) {
       const { op, ...rest } = notices[notice];
-      const devices = entries.map(({ device }) => device);
-      // `resumed` says of every page whether another follows; the others only where one does.
-      return JSON.stringify({ op, devices, ...rest, ...((more || notice === Notice.resumed) && { more }) });
+      const names = filters.map(({ filter }) => filter);
+      if (notice === Notice.filterFull) {
+        const message = 'no room for a device that the filter matches';
+        return JSON.stringify({ op, ...rest, filter: names[0], message });
+      }
+      return JSON.stringify({
+        op,
+        devices: entries.map(deviceOf),
+        ...(names.length > 0 && { filters: names }),
+        ...rest,
+        // `resumed` says of every page whether another follows; the others only where one does.
+        ...((more || notice === Notice.resumed) && { more }),
+      });
+    },
+    filterPage(filter, entries, more) {
+      return `{"op":"subscribed","filter":"${filter}","devices":[${entries.map(subscribedItem).join(',')}],"more":${more}}`;
     },
     gap: gapFrame,
   };

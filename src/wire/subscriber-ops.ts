@@ -1,10 +1,44 @@
 /** What a subscriber sends. */
+import { isPattern } from '../access/pattern.ts';
 import { errors } from '../codes.ts';
 import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
-import { ID_ACCEPTED, isId } from './id.ts';
+import { ALL_TYPES, EventType, type EventTypeName, typeBit } from './events.ts';
+import { isId } from './id.ts';
 import { scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
 
 const ID_CHARACTERS_MAX = 256;
+const EPOCH_CHARACTERS_MAX = 64;
+const MALFORMED_CHARACTERS_MAX = 128;
+/** Events of each device that a subscribe may ask for (wire contract). */
+const HISTORY_MAX = 1000;
+
+/** What a list of devices names. */
+export interface Named {
+  /** Ids, without repetitions. */
+  readonly devices: readonly string[];
+  /** Prefixes, each with its star, without repetitions. */
+  readonly filters: readonly string[];
+  /** Neither: each is answered by itself, and fails none of the others. */
+  readonly malformed: readonly string[];
+}
+
+/** What a recovering subscriber has of a device. */
+export interface Position {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/** What of the past a subscribe asks for. */
+export interface Past {
+  /** The newest message and the newest status of each device. */
+  readonly last: boolean;
+  /** At most so many of the newest events of each device; 0: none. */
+  readonly history: number;
+  /** By device: everything after this. */
+  readonly since: ReadonlyMap<string, Position>;
+}
+
+export const NO_PAST: Past = { last: false, history: 0, since: new Map() };
 
 export type SubscriberOp =
   | {
@@ -12,10 +46,19 @@ export type SubscriberOp =
       readonly op: 'subscribe' | 'unsubscribe' | 'pause' | 'resume';
       /** Raw JSON of the frame's id, '' when it has none. */
       readonly id: string;
-      /** Without repetitions; undefined only for pause and resume: all. */
-      readonly devices: readonly string[] | undefined;
+      /** undefined only for pause and resume: all. */
+      readonly named: Named | undefined;
+      /** Bits of event types. */
+      readonly types: number;
+      readonly past: Past;
     }
-  | { readonly ok: true; readonly op: 'touch' | 'list'; readonly id: string; readonly devices: undefined };
+  | {
+      readonly ok: true;
+      readonly op: 'since';
+      readonly id: string;
+      readonly since: ReadonlyMap<string, Position>;
+    }
+  | { readonly ok: true; readonly op: 'touch' | 'list'; readonly id: string };
 
 export interface OpProblem {
   readonly ok: false;
@@ -24,7 +67,8 @@ export interface OpProblem {
   readonly id: string;
 }
 
-type Listed = { readonly ok: true; readonly devices: readonly string[] } | Omit<OpProblem, 'id'>;
+type Listed = { readonly ok: true; readonly named: Named } | Omit<OpProblem, 'id'>;
+type Failed = Omit<OpProblem, 'id'>;
 
 /** Parses a text frame; what is wrong with it is told in words, with the frame's id where that could be read. */
 export function parseSubscriberOp(text: string): SubscriberOp | OpProblem {
@@ -37,36 +81,108 @@ export function parseSubscriberOp(text: string): SubscriberOp | OpProblem {
   if (typeof frame !== 'object' || frame === null || Array.isArray(frame)) {
     return bad('not a JSON object', '');
   }
-  const { op, id: givenId, devices } = frame as Record<'op' | 'id' | 'devices', unknown>;
+  const { op, id: givenId } = frame as Record<'op' | 'id', unknown>;
   const id = rawId(givenId, text);
   if (id === undefined) {
     const accepted = `a string or a number of at most ${ID_CHARACTERS_MAX} characters is accepted`;
     return bad(`id: ${shown(givenId)}; ${accepted}`, '');
   }
+  const parsed = parseOp(frame as Frame, op);
+  return parsed.ok ? { ...parsed, id } : { ...parsed, id };
+}
+
+type Frame = Readonly<Record<'devices' | 'types' | 'last' | 'history' | 'since', unknown>>;
+type WithoutId<Op> = Op extends unknown ? Omit<Op, 'id'> : never;
+
+function parseOp(frame: Frame, op: unknown): WithoutId<SubscriberOp> | Failed {
   switch (op) {
     case 'touch':
     case 'list':
-      return { ok: true, op, id, devices: undefined };
+      return { ok: true, op };
+    case 'since': {
+      const since = parseSince(frame.since);
+      return since instanceof Map ? { ok: true, op, since } : since;
+    }
     case 'pause':
     case 'resume':
-      if (devices === undefined) return { ok: true, op, id, devices };
+      if (frame.devices === undefined)
+        return { ok: true, op, named: undefined, types: ALL_TYPES, past: NO_PAST };
       break;
     case 'subscribe':
+      return parseSubscribe(frame);
     case 'unsubscribe':
       break;
     default:
       return {
         ok: false,
         code: errors.unknownOp.code,
-        message: `op: ${shown(op)}; subscribe, unsubscribe, pause, resume, touch or list is accepted`,
-        id,
+        message: `unknown op: ${shown(op)}; expected subscribe, unsubscribe, pause, resume, touch, list or since`,
       };
   }
-  const listed = listDevices(devices);
-  return listed.ok ? { ok: true, op, id, devices: listed.devices } : { ...listed, id };
+  const listed = listDevices(frame.devices);
+  return listed.ok ? { ok: true, op, named: listed.named, types: ALL_TYPES, past: NO_PAST } : listed;
 }
 
-/** Parses the `devices` of the URL: ids separated by commas. */
+function parseSubscribe(frame: Frame): WithoutId<SubscriberOp> | Failed {
+  const listed = listDevices(frame.devices);
+  if (!listed.ok) return listed;
+  const types = frame.types === undefined ? ALL_TYPES : parseTypes(frame.types);
+  if (typeof types !== 'number') return types;
+  const { last = false, history = 0 } = frame;
+  if (typeof last !== 'boolean') return badList(`last: ${shown(last)}; true or false is accepted`);
+  const isCount = Number.isInteger(history) && (history as number) >= 0 && (history as number) <= HISTORY_MAX;
+  if (!isCount || (frame.history !== undefined && history === 0))
+    return badList(`history: ${shown(history)}; a whole number from 1 to ${HISTORY_MAX} is accepted`);
+  const since = frame.since === undefined ? NO_PAST.since : parseSince(frame.since);
+  if (!(since instanceof Map)) return since as Failed;
+  const past = { last, history: history as number, since };
+  return { ok: true, op: 'subscribe', named: listed.named, types, past };
+}
+
+/** @returns bits of event types */
+function parseTypes(types: unknown): number | Failed {
+  const accepted = 'a list of message, status and pong is accepted';
+  if (!Array.isArray(types) || types.length === 0) return badList(`types: ${shown(types)}; ${accepted}`);
+  let bits = 0;
+  for (const type of types) {
+    const number = Object.hasOwn(EventType, type as string) ? EventType[type as EventTypeName] : undefined;
+    if (typeof type !== 'string' || number === undefined)
+      return badList(`types: ${shown(type)}; ${accepted}`);
+    bits |= typeBit(number);
+  }
+  return bits;
+}
+
+/** Parses the `types` of the URL: names separated by commas. */
+export function parseTypesQuery(value: string): number | Failed {
+  return parseTypes(value.split(','));
+}
+
+function parseSince(since: unknown): Map<string, Position> | Failed {
+  const accepted = '{"DEVICE":{"epoch":"…","seq":…}} is accepted';
+  if (typeof since !== 'object' || since === null || Array.isArray(since))
+    return badList(`since: ${shown(since)}; ${accepted}`);
+  const entries = Object.entries(since as Record<string, unknown>);
+  if (entries.length > SUBSCRIBE_DEVICES_MAX) {
+    const message = `since: ${entries.length} devices; at most ${SUBSCRIBE_DEVICES_MAX} are accepted in one frame`;
+    return { ok: false, code: errors.limit.code, message };
+  }
+  const positions = new Map<string, Position>();
+  for (const [device, position] of entries) {
+    const { epoch, seq } = (position ?? {}) as Partial<Record<'epoch' | 'seq', unknown>>;
+    if (
+      typeof epoch !== 'string' ||
+      epoch.length > EPOCH_CHARACTERS_MAX ||
+      !Number.isSafeInteger(seq) ||
+      (seq as number) < 0
+    )
+      return badList(`since: ${shown(device)} has no epoch and seq; ${accepted}`);
+    positions.set(device, { epoch, seq: seq as number });
+  }
+  return positions;
+}
+
+/** Parses the `devices` of the URL: ids and filters separated by commas. */
 export function parseDevicesQuery(value: string): Listed {
   return listDevices(value.split(','));
 }
@@ -78,15 +194,26 @@ function listDevices(devices: unknown): Listed {
     const message = `devices: ${devices.length} ids; at most ${SUBSCRIBE_DEVICES_MAX} are accepted in one frame`;
     return { ok: false, code: errors.limit.code, message };
   }
-  for (const device of devices) {
-    if (typeof device !== 'string' || !isId(device)) {
-      return badList(`devices: ${shown(device)}; expected ${ID_ACCEPTED}`);
-    }
+  const named = { devices: new Set<string>(), filters: new Set<string>(), malformed: new Set<string>() };
+  for (const name of devices) {
+    if (typeof name !== 'string')
+      named.malformed.add(cut(JSON.stringify(typeof name === 'object' ? null : name)));
+    else if (isId(name)) named.devices.add(name);
+    else if (isPattern(name)) named.filters.add(name);
+    else named.malformed.add(cut(name));
   }
-  return { ok: true, devices: [...new Set(devices as string[])] };
+  return {
+    ok: true,
+    named: { devices: [...named.devices], filters: [...named.filters], malformed: [...named.malformed] },
+  };
 }
 
-function badList(message: string): Listed {
+/** Of what is echoed no more than an id may have. */
+function cut(text: string): string {
+  return text.slice(0, MALFORMED_CHARACTERS_MAX);
+}
+
+function badList(message: string): Failed {
   return { ok: false, code: errors.badRequest.code, message };
 }
 

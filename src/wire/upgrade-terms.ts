@@ -7,9 +7,11 @@ interface Terms {
   readonly parameters: readonly string[];
 }
 
-export const deviceTerms: Terms = { subprotocols: [Subprotocol.json], parameters: [] };
+export const deviceTerms: Terms = { subprotocols: [Subprotocol.json], parameters: ['interest'] };
+
+export const gatewayTerms: Terms = { subprotocols: [Subprotocol.json], parameters: [] };
 
 export const subscriberTerms: Terms = {
   subprotocols: [Subprotocol.json, Subprotocol.binary],
-  parameters: ['devices', 'batch'],
+  parameters: ['devices', 'types', 'every', 'batch', 'hold'],
 };

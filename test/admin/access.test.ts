@@ -57,7 +57,7 @@ describe('the bearer token', () => {
 
   it('may be one that the hub verifies, with the role admin', async () => {
     const verifyToken = vi.fn(
-      async (token: string) => (({ a: 'admin', d: 'otherRole' }) as const)[token] ?? 'invalid',
+      async (token: string) => (({ a: { operator: 'alice' }, d: 'otherRole' }) as const)[token] ?? 'invalid',
     );
     for (const adminToken of ['', TOKEN]) {
       const hub = await fakeHub({ options: { adminToken }, deps: { verifyToken } });

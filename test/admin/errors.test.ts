@@ -120,7 +120,7 @@ describe('a refused request', () => {
     const answer = await hub.ask('PATCH', '/v1/devices/d', { json: {} });
     refusal(405, 'method_not_allowed', 'method is PATCH, accepted: GET, HEAD, DELETE')(answer);
     expect(answer.headers.get('allow')).toBe('GET, HEAD, DELETE');
-    refusal(405, 'method_not_allowed', /accepted: POST$/)(await hub.ask('GET', EVENTS));
+    refusal(405, 'method_not_allowed', /accepted: GET, HEAD, POST$/)(await hub.ask('PATCH', EVENTS));
     refusal(405, 'method_not_allowed', /accepted: GET, HEAD$/)(await hub.ask('POST', '/livez'));
   });
 

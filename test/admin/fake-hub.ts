@@ -3,11 +3,16 @@ import { afterEach } from 'vitest';
 import type { AdminDeps, AdminOptions } from '../../src/admin/deps.ts';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Taps } from '../../src/edge/publish/taps.ts';
+import { attachHistory, createHistory, historyUsage } from '../../src/history/memory.ts';
+import { HistoryReader } from '../../src/history/reader.ts';
+import { createLogger } from '../../src/logging.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../../src/records/commands.ts';
+import type { ReloadAnswer } from '../../src/reload.ts';
+import { Activity } from '../../src/supervise/activity.ts';
 import { RuleKeeper } from '../../src/supervise/rule-keeper.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -26,7 +31,12 @@ export class FakeHub {
   slow: SlowSubscriber[] = [];
   readonly taps = new Taps();
   draining: string | undefined;
-  isAlive = true;
+  /** Lines of the log. */
+  readonly lines: Record<string, unknown>[] = [];
+  reload: () => ReloadAnswer = () => ({ changed: [], needRestart: [] });
+  dead: string | undefined;
+  /** A thread that has not run for six seconds. */
+  late: string | undefined;
   #server: AdminServer | undefined;
 
   constructor(deps: Partial<AdminDeps> = {}) {
@@ -37,6 +47,13 @@ export class FakeHub {
       transport: 'ws',
       fanoutWorkers: 1,
       presence: new PresenceReader(memory),
+      history: new HistoryReader(
+        attachHistory(createHistory(0)),
+        new PresenceReader(memory).devices,
+        { eventsMax: 100, ttlMs: 3_600_000 },
+        this.clock,
+      ),
+      historyUsage: () => historyUsage(attachHistory(createHistory(0))),
       clock: this.clock,
       startedAtMs: this.clock.wallNow(),
       threads: [
@@ -44,9 +61,10 @@ export class FakeHub {
         { thread: 'fanout-0', counters: this.worker },
       ],
       rings: [{ ring: 'main-to-owner', usedRatio: () => 0.25 }],
-      workerRestarts: () => ({ owner: 0, fanout: 2 }),
+      workerRestarts: () => ({ owner: 0, fanout: 2, tls: 0 }),
       notReady: () => this.draining,
-      alive: () => this.isAlive,
+      notAlive: () => this.dead,
+      lateSeconds: (thread) => (thread === this.late ? 6 : 0),
       operate: async (command) => {
         this.commands.push(command);
         return this.answer(command);
@@ -54,9 +72,16 @@ export class FakeHub {
       rules: new RuleKeeper([], (command) => this.deps.operate(command)),
       slowSubscribers: () => this.slow,
       tap: (device, listener) => this.taps.add(device, listener),
+      reload: async () => this.reload(),
+      activity: new Activity(createLogger({ logLevel: 'info' }, { terminal: false, destination: this })),
       failed: (error) => this.failures.push(error),
       ...deps,
     };
+  }
+
+  /** Of the log. */
+  write(line: string): void {
+    this.lines.push(JSON.parse(line) as Record<string, unknown>);
   }
 
   async start(options: Partial<AdminOptions> = {}): Promise<void> {

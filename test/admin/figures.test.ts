@@ -10,7 +10,7 @@ describe('GET /livez', () => {
     const hub = await fakeHub();
     const { status, body } = await hub.ask('GET', '/livez');
     expect([status, body]).toEqual([200, { status: 'ok' }]);
-    hub.isAlive = false;
+    hub.dead = 'thread owner has not run for 15 s';
     const dead = await hub.ask('GET', '/livez');
     expect(dead.status).toBe(503);
     expect(dead.body).toMatchObject({ status: 'dead', error: { code: 'unavailable' } });
@@ -64,7 +64,7 @@ describe('GET /v1/stats', () => {
       rates: { windowSeconds: 5, eventsPerSecond: 0, deliveriesPerSecond: 0 },
       latency: { count: 0, p50Seconds: null, p99Seconds: null },
       rings: [{ ring: 'main-to-owner', usedRatio: 0.25 }],
-      workerRestarts: { owner: 0, fanout: 2 },
+      workerRestarts: { owner: 0, fanout: 2, tls: 0 },
     });
   });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -96,6 +97,8 @@ describe('GET /v1/live', () => {
     const many = Array.from({ length: 65 }, (_, n) => `d${n}`).join(',');
     refusal(400, 'bad_request', /64 device ids/)(await hub.ask('GET', `/v1/live?watch=${many}`));
     refusal(400, 'bad_request', /device ids/)(await hub.ask('GET', '/v1/live?watch=a,,b'));
+    const several = Array.from({ length: 17 }, (_, n) => `d${n}`).join(',');
+    refusal(400, 'bad_request', /1 to 16 device ids/)(await hub.ask('GET', `/v1/live?device=${several}`));
     expect(hub.taps.inUse).toBe(false);
   });
 
@@ -215,7 +218,7 @@ describe('the events of a device in a live stream', () => {
   it('come as they were received, whether anybody follows or not', async () => {
     const hub = new FakeHub();
     const sink = new FakeSink();
-    streamsOf(hub).open(sink, { device: 'd' });
+    streamsOf(hub).open(sink, { devices: ['d'] });
     receive(hub, 'd', { type: 'message', data: { a: [1, 'ü'] } });
     receive(hub, 'd', { type: 'status', status: '<b>', priority: 'low' });
     receive(hub, 'other', { type: 'message', data: 1 });
@@ -241,7 +244,7 @@ describe('the events of a device in a live stream', () => {
   it('are copied: what the frame holds later does not show', async () => {
     const hub = new FakeHub();
     const sink = new FakeSink();
-    streamsOf(hub).open(sink, { device: 'd' });
+    streamsOf(hub).open(sink, { devices: ['d'] });
     const bytes = Buffer.from('{"type":"message","data":"before"}');
     const frame = createDeviceFrame();
     parseDeviceText(bytes, frame);
@@ -254,7 +257,7 @@ describe('the events of a device in a live stream', () => {
   it('are cut where they are long, and say how long they were', async () => {
     const hub = new FakeHub();
     const sink = new FakeSink();
-    streamsOf(hub).open(sink, { device: 'd' });
+    streamsOf(hub).open(sink, { devices: ['d'] });
     receive(hub, 'd', { type: 'message', data: 'x'.repeat(50_000) });
     await eventually('the event', () => sink.of('events').length > 0);
     expect(sink.of('events')[0].events[0]).toMatchObject({ bytes: 50_002, json: `"${'x'.repeat(4095)}` });
@@ -264,7 +267,7 @@ describe('the events of a device in a live stream', () => {
     const hub = new FakeHub();
     const live = streamsOf(hub);
     const sink = new FakeSink();
-    live.open(sink, { device: 'd' });
+    live.open(sink, { devices: ['d'] });
     for (let n = 0; n < LIVE_EVENTS_PER_SECOND + 23; n++) receive(hub, 'd', { type: 'message', data: n });
     live.tick();
     receive(hub, 'd', { type: 'message', data: 'next' });
@@ -277,7 +280,7 @@ describe('the events of a device in a live stream', () => {
   it('are looked at by nobody once the stream has gone', () => {
     const hub = new FakeHub();
     const live = streamsOf(hub);
-    const [one, other] = [new FakeSink(), new FakeSink()].map((sink) => live.open(sink, { device: 'd' }));
+    const [one, other] = [new FakeSink(), new FakeSink()].map((sink) => live.open(sink, { devices: ['d'] }));
     one?.();
     expect(hub.taps.inUse).toBe(true);
     other?.();
@@ -304,12 +307,71 @@ describe('the watched devices of a live stream', () => {
   });
 });
 
+describe('what a live stream shows', () => {
+  const put = (hub: FakeHub, id: string, json: object) => hub.ask('PUT', `/v1/live/streams/${id}`, { json });
+
+  it('is changed while it is open, and its reader misses no figures', async () => {
+    const hub = await fakeHub();
+    hub.device('a');
+    hub.device('b');
+    const stream = await openStream(hub, '?device=a&watch=a');
+    const id = stream.headers['dat-live-stream'] as string;
+    await eventually('a', () => stream.of('devices').length === 1);
+    expect(await put(hub, id, { devices: ['b', 'c'], watch: ['a', 'b'] })).toMatchObject({
+      status: 200,
+      body: { devices: ['b', 'c'], watch: ['a', 'b'] },
+    });
+    await eventually('b', () => stream.of('devices').length === 2);
+    expect(stream.of('devices')[1]).toMatchObject({ devices: [{ device: 'b' }], gone: [] }); // a has been sent
+    for (const device of ['a', 'b', 'c']) receive(hub, device, { type: 'message', data: device });
+    await eventually('events of b and c', () => stream.of('events').length === 2);
+    expect(stream.of('events').map(({ device }) => device)).toEqual(['b', 'c']);
+    expect(await put(hub, id, {})).toMatchObject({ status: 200, body: { devices: [], watch: [] } });
+    expect(hub.taps.inUse).toBe(false);
+  });
+
+  it('is no action of an operator', async () => {
+    const hub = await fakeHub();
+    const id = (await openStream(hub)).headers['dat-live-stream'] as string;
+    await put(hub, id, { devices: ['a'] });
+    await put(hub, randomUUID(), {});
+    expect((await hub.ask('GET', '/v1/activity')).body).toEqual({ entries: [] });
+  });
+
+  it('cannot be changed of a stream that is not open, nor to too much', async () => {
+    const hub = await fakeHub();
+    refusal(404, 'not_found', 'no such live stream is open')(await put(hub, randomUUID(), {}));
+    refusal(400, 'bad_request', /^path stream is "1"/)(await put(hub, '1', {}));
+    const ids = (count: number) => Array.from({ length: count }, (_, n) => `d${n}`);
+    const id = (await openStream(hub)).headers['dat-live-stream'] as string;
+    refusal(400, 'bad_request', /at most 16 device ids/)(await put(hub, id, { devices: ids(17) }));
+    refusal(400, 'bad_request', /at most 64 device ids/)(await put(hub, id, { watch: ids(65) }));
+    expect(hub.taps.inUse).toBe(false);
+  });
+
+  it('is shared fairly: a busy device takes no event from a quiet one', () => {
+    const hub = new FakeHub();
+    const live = streamsOf(hub);
+    const sink = new FakeSink();
+    live.open(sink, { devices: ['busy', 'quiet'] });
+    for (let n = 0; n < LIVE_EVENTS_PER_SECOND; n++) receive(hub, 'busy', { type: 'message', data: n });
+    receive(hub, 'quiet', { type: 'message', data: 1 });
+    live.tick();
+    const [busy, quiet] = sink.of('events');
+    expect([busy.events.length, busy.skipped]).toEqual([
+      LIVE_EVENTS_PER_SECOND / 2,
+      LIVE_EVENTS_PER_SECOND / 2,
+    ]);
+    expect(quiet).toMatchObject({ events: [{ json: '1' }], skipped: 0 });
+  });
+});
+
 describe('a live stream', () => {
   it('is dropped when its reader does not read, and the others go on', () => {
     const hub = new FakeHub();
     const live = streamsOf(hub);
     const [slow, other] = [new FakeSink(), new FakeSink()];
-    live.open(slow, { device: 'd' });
+    live.open(slow, { devices: ['d'] });
     live.open(other, {});
     slow.writableLength = LIVE_QUEUE_BYTES_MAX + 1;
     live.tick();
@@ -322,7 +384,7 @@ describe('a live stream', () => {
     const hub = new FakeHub();
     const live = streamsOf(hub);
     const server = createServer((_request, response) => {
-      const gone = live.open(response, { device: 'd' });
+      const gone = live.open(response, { devices: ['d'] });
       response.on('close', gone);
     });
     onTestFinished(() => void server.close());

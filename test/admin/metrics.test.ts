@@ -60,6 +60,10 @@ describe('GET /metrics', () => {
       dat_fanout_latency_seconds: 'histogram',
       dat_frames_failed_total: 'counter',
       dat_frames_refused_total: 'counter',
+      dat_history_bytes: 'gauge',
+      dat_history_events: 'gauge',
+      dat_history_evicted_total: 'counter',
+      dat_history_replayed_total: 'counter',
       dat_lagging_subscribers: 'gauge',
       dat_ring_used_ratio: 'gauge',
       dat_send_queue_bytes: 'gauge',
@@ -169,7 +173,7 @@ describe('GET /metrics', () => {
     const hub = await fakeHub();
     hub.worker.cells[Counter.loopLagSeconds] = 0.125;
     const families = await scrape(hub);
-    expect(by('ring', families.get('dat_ring_used_ratio'))).toEqual({ ingest: 0.25 });
+    expect(by('ring', families.get('dat_ring_used_ratio'))).toEqual({ 'main-to-owner': 0.25 });
     expect(by('thread', families.get('dat_event_loop_lag_seconds'))).toEqual({ main: 0, 'fanout-0': 0.125 });
     expect(by('role', families.get('dat_worker_restarts_total'))).toEqual({ owner: 0, fanout: 2 });
     expect(families.get('dat_build_info')?.samples).toEqual([

@@ -8,9 +8,12 @@ const described = [
   ['get', '/openapi.json'],
   ['get', '/v1/stats'],
   ['get', '/v1/live'],
+  ['put', '/v1/live/streams/{stream}'],
+  ['get', '/v1/live/devices'],
   ['get', '/v1/devices'],
   ['get', '/v1/devices/{device}'],
   ['delete', '/v1/devices/{device}'],
+  ['get', '/v1/devices/{device}/events'],
   ['post', '/v1/devices/{device}/events'],
   ['get', '/v1/devices/{device}/subscribers'],
   ['put', '/v1/devices/{device}/subscribers/{subscriber}'],
@@ -19,6 +22,8 @@ const described = [
   ['delete', '/v1/subscribers/{subscriber}'],
   ['get', '/v1/access/rules'],
   ['put', '/v1/access/rules'],
+  ['get', '/v1/activity'],
+  ['post', '/v1/reload'],
 ] as const;
 
 describe('GET /openapi.json', () => {

@@ -49,6 +49,7 @@ describe('GET /v1/devices/ID', () => {
       lastSeen: hub.clock.wallMs - 2000,
       connectedAt: 1_763_999_999_000,
       seq: 41,
+      epoch: expect.any(String),
       subscribers: { active: 2, inactive: 2, allow: 1, deny: 1 },
     });
   });
@@ -63,6 +64,7 @@ describe('GET /v1/devices/ID', () => {
       lastSeen: 0,
       connectedAt: null,
       seq: 0,
+      epoch: expect.any(String),
       subscribers: { active: 1, inactive: 0, allow: 0, deny: 0 },
     });
   });

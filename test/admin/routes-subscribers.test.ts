@@ -206,7 +206,7 @@ describe('DELETE /v1/subscribers/SID', () => {
     const hub = await fakeHub();
     const { status, body } = await hub.ask('DELETE', '/v1/subscribers/s');
     expect([status, body]).toEqual([200, { subscriber: 's', removed: true }]);
-    expect(hub.commands).toEqual([{ kind: ToOwner.Kick, subscriber: 's' }]);
+    expect(hub.commands).toEqual([{ kind: ToOwner.Kick, subscriber: 's', forget: false }]);
   });
 
   it('says what the owner says', async () => {

@@ -1,24 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { createLatencies, pack, record } from '../../bench/load/histogram.ts';
 import type { Run } from '../../bench/load/measure.ts';
 import { changes } from '../../bench/load/report-compare.ts';
 import { type Result, type Session, summarise } from '../../bench/load/results.ts';
-import { deliveriesPerEvent, followed, isVip, type Shape, shapes } from '../../bench/load/shapes.ts';
+import { type Shape, shapes } from '../../bench/load/shapes.ts';
 import { judge } from '../../bench/load/thresholds.ts';
+import { Histogram } from '../../src/cli/bench/histogram.ts';
 
 const shape = (name: string): Shape => shapes.find((candidate) => candidate.name === name)!;
 
 function run(peer: string, cpuUs: number, latenciesUs: readonly number[], lost = 0): Run {
-  const latency = createLatencies();
-  for (const us of latenciesUs) record(latency, us);
+  const latency = new Histogram();
+  for (const us of latenciesUs) latency.record(us);
   const window = {
     ms: 5000,
     sent: 100,
     received: 1000,
     cpuUs,
     cpuUsByThread: { main: cpuUs },
-    latency: pack(latency),
-    vipLatency: pack(createLatencies()),
+    latency: latency.pack(),
+    vipLatency: new Histogram().pack(),
   };
   return {
     peer,
@@ -89,25 +89,5 @@ describe('a comparison with an older session', () => {
       ['CPU over uws-naive', true],
       ['CPU of uws-naive', false],
     ]);
-  });
-});
-
-describe('a load', () => {
-  it.each(shapes.filter(({ subscribers }) => subscribers > 0))(
-    '$name is spread evenly over its devices',
-    (load) => {
-      const readers = new Map<string, number>();
-      for (let subscriber = 0; subscriber < load.subscribers; subscriber++) {
-        for (const device of followed(load, subscriber)) readers.set(device, (readers.get(device) ?? 0) + 1);
-      }
-      expect(new Set(readers.values())).toEqual(new Set([deliveriesPerEvent(load)]));
-    },
-  );
-
-  it('spreads its vips over the subscribers', () => {
-    const load = shape('vip');
-    const vips = Array.from({ length: load.subscribers }, (_, index) => isVip(load, index));
-    expect(vips.filter(Boolean).length).toBe(500);
-    expect(vips.slice(0, 100).filter(Boolean).length).toBe(50);
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Backoff } from '../../src/client/backoff.ts';
+import { Backoff } from '../../clients/js/src/backoff.ts';
 import { closes } from '../../src/codes.ts';
 
 const LOST = 1006;

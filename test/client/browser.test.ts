@@ -7,18 +7,26 @@ import { freePorts } from '../support/free-ports.ts';
 import { type HubProcess, startHub } from '../support/hub-process.ts';
 import { usePageServer } from '../support/page-server.ts';
 import { Device } from '../support/peers.ts';
+import { bundle } from './bundle.ts';
+
+/** Ways for a page to have the client: as it is, as one file, through a bundler. */
+const modules = {
+  'module by module': '/dist/src/client/index.js',
+  'in one file': '/clients/js/dist/index.min.js',
+  'bundled by Vite': '/vite.js',
+};
 
 /** Shows the client to `evaluate`; whatever a test needs of it stands on `window`. */
-const html = `<!doctype html><title>client</title><script type="module">
-  import * as client from '/dist/src/client/index.js';
+const htmlOf = (module: string): string => `<!doctype html><title>client</title><script type="module">
+  import * as client from '${module}';
   window.client = client;
 </script>`;
 
 /** What the page has on its window; types only, these run in the page. */
 interface PageWindow {
-  client: typeof import('../../src/client/index.ts');
-  subscriber: import('../../src/client/index.ts').Subscriber;
-  device: import('../../src/client/index.ts').Device;
+  client: typeof import('../../clients/js/src/index.ts');
+  subscriber: import('../../clients/js/src/index.ts').Subscriber;
+  device: import('../../clients/js/src/index.ts').Device;
   events: { readonly type: string; readonly data?: unknown }[];
   states: string[];
   urls: string[];
@@ -26,7 +34,8 @@ interface PageWindow {
 declare const window: PageWindow;
 
 describe.skipIf(!hasChromium)('the client in Chromium', () => {
-  const server = usePageServer({ '/client.html': html });
+  const pages: Record<string, string> = { '/client.html': htmlOf(modules['in one file']) };
+  const server = usePageServer(pages);
   const chromium = useChromium();
   let hub: TestHub;
   beforeAll(async () => {
@@ -61,6 +70,21 @@ describe.skipIf(!hasChromium)('the client in Chromium', () => {
     );
     return { page, said };
   }
+
+  it.each(Object.entries(modules))('is there %s', async (_how, module) => {
+    pages['/vite.js'] ??= await bundle('test/client/pages/vite.js');
+    pages['/way.html'] = htmlOf(module);
+    const { page, said } = await chromium.page();
+    await page.goto(`${server.origin()}/way.html`);
+    await page.waitForFunction(() => window.client !== undefined);
+    const url = `ws://127.0.0.1:${hub.process.subscriberPort}`;
+    const answer = await page.evaluate(
+      ({ url }) => window.client.connectSubscriber({ url }).subscribe(['dev-1', 'two words']),
+      { url },
+    );
+    expect(answer).toMatchObject({ devices: [{ device: 'dev-1' }], errors: [{ code: 107 }] });
+    expect(said).toEqual([]);
+  });
 
   it.each([false, true])('gets the events of a device (binary: %s)', async (binary) => {
     const dev = uniqueId('dev');

@@ -1,6 +1,6 @@
 /** How the client connects and comes back, with a fake WebSocket and a fake clock: what no real hub does on demand. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connectDevice } from '../../src/client/index.ts';
+import { connectDevice } from '../../clients/js/src/index.ts';
 import { closes } from '../../src/codes.ts';
 import { deviceOf, subscriberOf, url, useFakeTime, useRealTime } from '../support/fake-peers.ts';
 import { fakeSockets } from '../support/fake-socket.ts';
@@ -61,7 +61,7 @@ describe('a subscriber that a token names', () => {
     socket().welcome({ device: undefined, subscriber: 'sub-of-the-token' });
     socket().end(closes.noPong.code);
     await vi.advanceTimersByTimeAsync(0);
-    expect(Object.fromEntries(socket().url.searchParams)).toEqual({ token: 'token' });
+    expect(Object.fromEntries(socket().url.searchParams)).toEqual({ token: 'token', hold: 'true' });
   });
 });
 
@@ -79,9 +79,9 @@ describe('a place without a global WebSocket', () => {
 describe('the state', () => {
   it('goes from connecting to connected with the welcome', async () => {
     const { client, socket, states } = await subscriberOf();
-    expect(client.state).toBe('connecting');
+    expect(client.connection.state).toBe('connecting');
     socket().welcome({ device: undefined, subscriber: 'me', resumed: ['dev-1'] });
-    expect(client.state).toBe('connected');
+    expect(client.connection.state).toBe('connected');
     expect(states).toEqual([{ state: 'connected', id: 'me', resumed: ['dev-1'] }]);
   });
 

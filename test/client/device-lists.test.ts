@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inChunks, merge } from '../../src/client/device-lists.ts';
+import { inChunks, merge } from '../../clients/js/src/device-lists.ts';
 import { parseSubscriberOp } from '../../src/wire/subscriber-ops.ts';
 
 describe('a long list of devices', () => {
@@ -45,6 +45,6 @@ describe('a long list of devices', () => {
       { op: 'paused', id: 1, devices: ['a'] },
       { op: 'paused', id: 2, devices: ['b'], errors: [refusal] },
     ] as const;
-    expect(merge(answers)).toEqual({ devices: ['a', 'b'], errors: [refusal] });
+    expect(merge(answers)).toEqual({ devices: ['a', 'b'], filters: [], errors: [refusal] });
   });
 });

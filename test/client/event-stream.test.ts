@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { TunnelError } from '../../src/client/errors.ts';
-import { EventStream } from '../../src/client/event-stream.ts';
-import type { DeviceEvent } from '../../src/client/frames.ts';
+import { TunnelError } from '../../clients/js/src/errors.ts';
+import { EventStream } from '../../clients/js/src/event-stream.ts';
+import type { DeviceEvent } from '../../clients/js/src/frames.ts';
 
 const event = (seq: number): DeviceEvent => ({
   device: 'dev-1',

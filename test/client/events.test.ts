@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { eventFromJson, eventsFromBinary } from '../../src/client/events.ts';
-import type { DeviceEvent, EventFrame } from '../../src/client/frames.ts';
+import { eventFromJson, eventsFromBinary } from '../../clients/js/src/events.ts';
+import type { DeviceEvent, EventFrame } from '../../clients/js/src/frames.ts';
 import {
   binaryEventBytesMax,
   DeviceNames,

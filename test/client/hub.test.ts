@@ -1,6 +1,6 @@
 /** The client against the hub, over real sockets. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { DeviceEvent } from '../../src/client/index.ts';
+import type { DeviceEvent } from '../../clients/js/src/index.ts';
 import { calm, numbersFrom, uniqueId, useHub } from '../conformance/harness.ts';
 import { openDevice, openSubscriber } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
@@ -10,7 +10,7 @@ import { type HubProcess, startHub } from '../support/hub-process.ts';
 const isState = (state: string) => (candidate: { readonly state: string }) => candidate.state === state;
 
 describe('the client', () => {
-  const hub = useHub({ DAT_FANOUT_WORKERS: '1' });
+  const hub = useHub({ DAT_FANOUT_WORKERS: '1', DAT_MAX_DEVICES: '10000' });
   const device = (id: string) => openDevice(hub.process.devicePort, { id });
   const subscriber = (options: Parameters<typeof openSubscriber>[1] = {}) =>
     openSubscriber(hub.process.subscriberPort, options);
@@ -106,7 +106,7 @@ describe('the client', () => {
     const { events, gaps, subscriber: client, subscribed } = subscriber({ devices: [dev] });
     await hub.witness(dev);
     await subscribed.next();
-    expect(await client.pause()).toEqual({ devices: [dev], errors: [] });
+    expect(await client.pause()).toEqual({ devices: [dev], filters: [], errors: [] });
     expect(await client.list()).toEqual([{ device: dev, status: 'inactive' }]);
     await sender.message('unheard', { ack: true });
     const { devices } = await client.resume();
@@ -196,7 +196,12 @@ describe('the client', () => {
     await line.states.next(isState('waiting'));
     for (const n of [1, 2, 3]) await sender.message(n, { ack: true });
     open();
-    expect(await line.gaps.next()).toEqual({ device: dev, from: seq + 1, to: seq + 3, reason: 'reconnect' });
+    expect(await line.gaps.next()).toMatchObject({
+      device: dev,
+      from: seq + 1,
+      to: seq + 3,
+      reason: 'history',
+    });
     await sender.message('next', { ack: true });
     expect((await line.events.next(({ data }) => data === 'next')).seq).toBe(seq + 4);
     expect(line.gaps.all).toHaveLength(1);

@@ -1,6 +1,6 @@
 /** What the client sends and how it is answered, with a fake WebSocket and a fake clock. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connectDevice, connectSubscriber } from '../../src/client/index.ts';
+import { connectDevice, connectSubscriber } from '../../clients/js/src/index.ts';
 import { deviceOf, subscriberOf, url, useFakeTime, useRealTime } from '../support/fake-peers.ts';
 import { fakeSockets } from '../support/fake-socket.ts';
 
@@ -94,6 +94,7 @@ describe('what is asked for', () => {
     const { client, socket } = await deviceOf();
     const waiting = client.message(0);
     void client.close();
+    void client.close(); // does not wait for what waits
     await expect(waiting).rejects.toMatchObject({ code: 'closed', hubCode: undefined });
     await expect(client.message(1)).rejects.toMatchObject({ code: 'closed' });
     expect(socket().sent).toEqual([]);
@@ -104,7 +105,7 @@ describe('what is asked for', () => {
     process.on('unhandledRejection', rejected);
     vi.useRealTimers();
     const { WebSocket } = fakeSockets();
-    const device = connectDevice({ url, WebSocket });
+    const device = connectDevice({ url, WebSocket, requestTimeoutMs: 20 });
     const subscriber = connectSubscriber({ url, WebSocket });
     void device.message(1);
     void device.status('x', { ack: true });
@@ -115,6 +116,123 @@ describe('what is asked for', () => {
     await new Promise((resolve) => setTimeout(resolve, 10));
     process.off('unhandledRejection', rejected);
     expect(rejected).not.toHaveBeenCalled();
+  });
+});
+
+describe('what the hub refuses for its rate', () => {
+  const refusal = { op: 'error', code: 111, message: 'over the rate', retryAfterMs: 250 };
+
+  it('is sent again when the hub says so, and what comes later waits behind it', async () => {
+    const { client, socket } = await deviceOf();
+    socket().welcome();
+    const acks = [1, 2].map((n) => client.message(n, { ack: true }));
+    socket().frame({ ...refusal, id: 1 });
+    socket().frame({ ...refusal, id: 2 });
+    const third = client.message(3);
+    await vi.advanceTimersByTimeAsync(249);
+    expect(socket().sent).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(socket().sent.slice(2)).toEqual([
+      { type: 'message', data: 1, id: 1 },
+      { type: 'message', data: 2, id: 2 },
+      { type: 'message', data: 3 },
+    ]);
+    await third;
+    for (const id of [1, 2]) socket().frame({ op: 'ack', id, seq: id });
+    expect(await Promise.all(acks)).toMatchObject([{ seq: 1 }, { seq: 2 }]);
+  });
+
+  it('has its time for an answer from when it was sent again', async () => {
+    const { client, socket } = await deviceOf({ requestTimeoutMs: 300 });
+    socket().welcome();
+    const sent = client.message(1, { ack: true });
+    for (let n = 0; n < 5; n++) {
+      socket().frame({ ...refusal, id: 1 });
+      await vi.advanceTimersByTimeAsync(250);
+    }
+    await vi.advanceTimersByTimeAsync(299);
+    socket().frame({ op: 'ack', id: 1, seq: 9 });
+    expect((await sent).seq).toBe(9);
+  });
+
+  it('waits for the next connection when this one is lost, since it had no effect', async () => {
+    const { client, socket } = await deviceOf();
+    socket().welcome();
+    const sent = client.message(1, { ack: true });
+    socket().frame({ ...refusal, retryAfterMs: 60_000, id: 1 });
+    socket().end();
+    await vi.advanceTimersByTimeAsync(500);
+    socket().welcome();
+    expect(socket().sent).toEqual([{ type: 'message', data: 1, id: 1 }]);
+    socket().frame({ op: 'ack', id: 1, seq: 5 });
+    expect((await sent).seq).toBe(5);
+    expect(vi.getTimerCount(), 'that of the watch over the connection only').toBe(1);
+  });
+
+  it('holds up what comes later for a minute at most', async () => {
+    const { client, socket } = await deviceOf();
+    socket().welcome();
+    socket().frame({ ...refusal, retryAfterMs: 2 ** 40 });
+    void client.message(1);
+    socket().ping();
+    await vi.advanceTimersByTimeAsync(59_999);
+    expect(socket().sent).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(socket().sent).toHaveLength(1);
+  });
+
+  it('is not kept without end: more than the limit is refused', async () => {
+    const { client, socket } = await deviceOf({ queueLimit: 2 });
+    socket().welcome();
+    socket().frame(refusal);
+    void client.message(1);
+    void client.message(2);
+    await expect(client.message(3)).rejects.toMatchObject({ code: 'full' });
+  });
+
+  it('is told where it asked for no answer', async () => {
+    const { client, socket } = await deviceOf();
+    const errors: unknown[] = [];
+    client.on('error', (error) => errors.push(error));
+    socket().welcome();
+    await client.message(1);
+    socket().frame(refusal);
+    expect(errors).toMatchObject([{ code: 'refused', hubCode: 111 }]);
+  });
+
+  it('and was given up meanwhile is given up in the end', async () => {
+    const { client, socket } = await subscriberOf();
+    socket().welcome();
+    void client.subscribe(['a']);
+    socket().frame({ ...refusal, id: 1 });
+    void client.unsubscribe(['a']);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(socket().sent.slice(1)).toEqual([
+      { op: 'subscribe', devices: ['a'], id: 1 },
+      { op: 'unsubscribe', devices: ['a'], id: 2 },
+    ]);
+  });
+
+  it('and was overtaken by its end is given up when it is answered', async () => {
+    const { client, socket } = await subscriberOf();
+    socket().welcome();
+    void client.subscribe(['a']);
+    void client.unsubscribe(['a']);
+    socket().frame({ ...refusal, id: 1 });
+    socket().frame({
+      op: 'unsubscribed',
+      id: 2,
+      devices: [],
+      errors: [{ device: 'a', code: 120, message: '' }],
+    });
+    await vi.advanceTimersByTimeAsync(250);
+    const entry = { device: 'a', status: 'active', state: 'online', lastSeen: 1, seq: 3, deviceStatus: null };
+    socket().frame({ op: 'subscribed', id: 1, devices: [entry], errors: [] });
+    expect(socket().sent.slice(2)).toEqual([
+      { op: 'subscribe', devices: ['a'], id: 1 },
+      { op: 'unsubscribe', devices: ['a'], id: 3 },
+    ]);
+    expect(client.state.size).toBe(0);
   });
 });
 
@@ -177,7 +295,7 @@ describe('a listener', () => {
     client.on('state', ({ state }) => seen.push(state));
     socket().welcome();
     expect(seen).toEqual(['connected']);
-    expect(client.state).toBe('connected');
+    expect(client.connection.state).toBe('connected');
     expect(() => reported.mock.calls[0]?.[0]()).toThrow('of the application');
   });
 

@@ -1,6 +1,6 @@
 /** What a subscriber asks for on a new connection, with a fake WebSocket and a fake page. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connectSubscriber, type Subscriber, type SubscriberOptions } from '../../src/client/index.ts';
+import { connectSubscriber, type Subscriber, type SubscriberOptions } from '../../clients/js/src/index.ts';
 import { type FakeSocket, fakeSockets } from '../support/fake-socket.ts';
 
 interface Asked {
@@ -289,7 +289,7 @@ describe('a subscriber with pauseWhenHidden', () => {
     page.become('hidden');
     const answered = subscriber.subscribe(['c']);
     socket().frame({ op: 'subscribed', id: 1, devices: [snapshot('c', 5)], errors: [] });
-    expect(await answered).toEqual({ devices: [snapshot('c', 5)], errors: [] });
+    expect(await answered).toEqual({ devices: [snapshot('c', 5)], filters: [], errors: [] });
     expect(askedOf(socket())).toEqual([
       { op: 'subscribe', devices: ['c'] },
       { op: 'pause', devices: ['c'] },

@@ -188,6 +188,7 @@ function reading(hub: TestHub): void {
       lastSeen: expect.any(Number),
       connectedAt: expect.any(Number),
       seq: 2,
+      epoch: expect.any(String),
       subscribers: { active: 1, inactive: 1, allow: 1, deny: 1 },
     });
     const { lastSeen, connectedAt } = body as { lastSeen: number; connectedAt: number };
@@ -523,6 +524,24 @@ function changing(hub: TestHub): void {
     expect(await device.message('nobody')).toMatchObject({ skipped: true });
     const again = await hub.openSubscriber({ id: sub });
     expect((await again.welcome()).resumed).toEqual([]);
+  });
+
+  it('keeps what operators set for a subscriber that is kicked, unless it is to be forgotten', async () => {
+    const { dev, sub, subscriber } = await hub.pair();
+    const [denied, allowed] = [uniqueId('dev'), uniqueId('dev')];
+    await hub.setRow(denied, sub, { status: 'deny' });
+    await hub.setRow(allowed, sub, { status: 'allow' });
+    await hub.setRow(dev, sub, { vip: true });
+    expect((await hub.admin('DELETE', `/v1/subscribers/${sub}`)).status).toBe(200);
+    expect((await subscriber.closed).code).toBe(4005);
+    expect(await hub.row(dev, sub)).toBeUndefined();
+    expect(await hub.row(denied, sub)).toMatchObject({ status: 'deny' });
+    expect(await hub.row(allowed, sub)).toMatchObject({ status: 'allow' });
+    expect((await hub.admin('GET', `/v1/subscribers/${sub}`)).body).toMatchObject({ vip: true });
+    expect((await hub.admin('DELETE', `/v1/subscribers/${sub}?forget=true`)).status).toBe(200);
+    expect(await hub.row(denied, sub)).toBeUndefined();
+    expect(await hub.row(allowed, sub)).toBeUndefined();
+    expect((await hub.admin('GET', `/v1/subscribers/${sub}`)).status).toBe(404);
   });
 
   it('removes the rows of a subscriber that is not connected', async () => {

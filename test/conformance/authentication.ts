@@ -231,7 +231,10 @@ export function authentication({ env }: MatrixRow): void {
       server.isUp = false;
       expect((await upgradeAnswer(hub.process.devicePort, `/v1/device?token=${token}`)).status).toBe(503);
       server.isUp = true;
-      const peer = await Device.connect(hub.process.devicePort, '', { token });
+      // The hub does not ask again at once.
+      const peer = await eventually('the keys are there', () =>
+        Device.connect(hub.process.devicePort, '', { token }).catch(() => undefined),
+      );
       expect((await peer.welcome()).device).toBe('dev-1');
       const other = await sign({ sub: 'dev-1', role: 'device', aud: 'other' });
       expect((await upgradeAnswer(hub.process.devicePort, `/v1/device?token=${other}`)).status).toBe(401);

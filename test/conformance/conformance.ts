@@ -8,8 +8,11 @@ import { batches } from './batches.ts';
 import { closing } from './closing.ts';
 import { deviceStates, deviceTimers } from './device-states.ts';
 import { devices } from './devices.ts';
+import { filters } from './filters.ts';
 import type { MatrixRow } from './harness.ts';
+import { history } from './history.ts';
 import { identity } from './identity.ts';
+import { interest } from './interest.ts';
 import { lagging } from './lagging.ts';
 import { listeners } from './listeners.ts';
 import { live } from './live.ts';
@@ -17,6 +20,8 @@ import { liveness } from './liveness.ts';
 import { metrics } from './metrics.ts';
 import { order } from './order.ts';
 import { ownerRestart } from './owner-restart.ts';
+import { pace } from './pace.ts';
+import { pages } from './pages.ts';
 import { subscribers } from './subscribers.ts';
 import { subscriptions, subscriptionTimers } from './subscriptions.ts';
 import { webSocket } from './websocket.ts';
@@ -32,6 +37,11 @@ const suites = [
   subscriptions,
   order,
   batches,
+  filters,
+  history,
+  interest,
+  pace,
+  pages,
   lagging,
   closing,
   adminApi,

@@ -70,7 +70,15 @@ export function deviceStates({ env }: MatrixRow): void {
       const dev = uniqueId('dev');
       const subscriber = await hub.subscriber();
       expect((await subscriber.subscribe(dev)).devices).toEqual([
-        { device: dev, status: 'active', state: 'offline', lastSeen: 0, seq: 0, deviceStatus: null },
+        {
+          device: dev,
+          status: 'active',
+          state: 'offline',
+          lastSeen: 0,
+          seq: 0,
+          epoch: expect.any(String),
+          deviceStatus: null,
+        },
       ]);
     });
 

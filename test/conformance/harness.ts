@@ -14,6 +14,7 @@ export interface MatrixRow {
 
 /** Nothing times out by itself in these; small tables start quickly. */
 export const calm: Env = {
+  DAT_HISTORY_BYTES: '0',
   DAT_DEVICE_RATE: '0',
   DAT_DEVICE_LEAVE_GRACE_MS: '600000',
   DAT_DEVICE_STALE_AFTER_MS: '600000',
@@ -32,6 +33,7 @@ export interface DeviceEntry {
   readonly lastSeen: number;
   readonly connectedAt: number | null;
   readonly seq: number;
+  readonly epoch: string;
   readonly subscribers: Readonly<Record<'active' | 'inactive' | 'allow' | 'deny', number>>;
 }
 
@@ -44,12 +46,20 @@ export interface RowEntry {
   readonly connected: boolean;
 }
 
+export interface DeviceOptions extends PeerOptions {
+  /** Follows `?id=`. */
+  readonly query?: string;
+}
+
 export interface SubscriberOptions extends PeerOptions {
   readonly id?: string;
   /** For `?devices=`. */
   readonly devices?: readonly string[];
   /** For `?batch=`. */
   readonly batch?: boolean;
+  readonly hold?: boolean;
+  /** For `?every=`. */
+  readonly every?: number | string;
 }
 
 let ids = 0;
@@ -104,15 +114,16 @@ export class TestHub {
   }
 
   /** A device that is connected and welcomed. */
-  async connectDevice(id: string, options: PeerOptions = {}): Promise<Device> {
+  async connectDevice(id: string, options: DeviceOptions = {}): Promise<Device> {
     const device = await this.openDevice(id, options);
     await device.welcome();
     return device;
   }
 
   /** A device whose upgrade was answered with 101, and nothing more is known. */
-  async openDevice(id: string, options: PeerOptions = {}): Promise<Device> {
-    const device = await Device.connect(this.process.devicePort, `?id=${encodeURIComponent(id)}`, options);
+  async openDevice(id: string, options: DeviceOptions = {}): Promise<Device> {
+    const query = `?id=${encodeURIComponent(id)}${options.query ?? ''}`;
+    const device = await Device.connect(this.process.devicePort, query, options);
     this.#peers.add(device);
     return device;
   }
@@ -128,11 +139,15 @@ export class TestHub {
     id = uniqueId('sub'),
     devices,
     batch,
+    hold,
+    every,
     ...options
   }: SubscriberOptions = {}): Promise<Subscriber> {
     const query = new URLSearchParams({ id });
     if (devices !== undefined) query.set('devices', devices.join(','));
     if (batch !== undefined) query.set('batch', String(batch));
+    if (hold !== undefined) query.set('hold', String(hold));
+    if (every !== undefined) query.set('every', String(every));
     const subscriber = await Subscriber.connect(this.process.subscriberPort, `?${query}`, options);
     this.#peers.add(subscriber);
     return subscriber;

@@ -40,6 +40,7 @@ export function subscribers({ env }: MatrixRow): void {
         state: 'online',
         lastSeen: expect.any(Number),
         seq: 0,
+        epoch: expect.any(String),
         deviceStatus: 'charging',
       });
       expect(answer.devices).toContainEqual({
@@ -48,6 +49,7 @@ export function subscribers({ env }: MatrixRow): void {
         state: 'offline',
         lastSeen: 0,
         seq: 0,
+        epoch: expect.any(String),
         deviceStatus: null,
       });
       const { lastSeen } =

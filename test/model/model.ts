@@ -99,9 +99,9 @@ export class Model {
       case 'publish': {
         const receivers = this.#receivers(command.device);
         const device = this.#device(command.device);
-        if (receivers.length === 0) return { seq: device.seq, skipped: true, receivers };
-        device.seq += 1;
-        return { seq: device.seq, skipped: false, receivers };
+        const skipped = receivers.length === 0;
+        if (!skipped || this.#isMissed(command.device)) device.seq += 1;
+        return { seq: device.seq, skipped, receivers };
       }
       case 'terminate': {
         const closes = this.#device(command.device).connected;
@@ -124,8 +124,13 @@ export class Model {
         return {};
       case 'kick': {
         const closes = this.#isConnected(command.subscriber);
-        for (const device of this.devices.keys()) this.#set(device, command.subscriber, undefined);
-        this.subscribers.delete(command.subscriber);
+        // What operators set stays.
+        for (const device of this.devices.keys()) {
+          const state = this.pair(device, command.subscriber);
+          if (state !== 'allow' && state !== 'deny') this.#set(device, command.subscriber, undefined);
+        }
+        this.subscribers.set(command.subscriber, { connected: false, goneAtMs: 0 });
+        this.#forgetIdle();
         return { closes };
       }
       default:
@@ -202,8 +207,13 @@ export class Model {
   #broadcastState(device: { connected: boolean; seq: number }, id: string, connected: boolean): Outcome {
     device.connected = connected;
     const receivers = this.#receivers(id);
-    if (receivers.length > 0) device.seq += 1;
+    if (receivers.length > 0 || this.#isMissed(id)) device.seq += 1;
     return { receivers };
+  }
+
+  /** Whether a subscriber that may come back is to see that an event is missing. */
+  #isMissed(device: string): boolean {
+    return [...this.pairsOf(device).values()].includes('disconnected');
   }
 
   #receivers(device: string): string[] {

@@ -140,7 +140,9 @@ describe('setting access rules', () => {
   });
 
   it('goes through a large table in parts, between which the hub works on', () => {
-    const hub = new OwnerHarness();
+    const hub = new OwnerHarness({
+      capacity: { devices: 8000, subscribers: 100, subscriptions: 20_000 },
+    });
     const session = hub.connect('board');
     const names = Array.from({ length: 2 * SWEEP_ROWS_MAX + 1 }, (_, n) => `dev-${n}`);
     for (let at = 0; at < names.length; at += 500) hub.ask(session, 'subscribe', names.slice(at, at + 500));

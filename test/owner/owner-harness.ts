@@ -2,6 +2,8 @@
  * An owner on its own rings, without threads: the test writes what an edge would and reads what it would get, put into
  * the frames that a JSON subscriber would see. One edge; the clock stands still unless the test moves it. No assertions.
  */
+
+import { createHistory } from '../../src/history/memory.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
@@ -17,6 +19,8 @@ import {
   readAttach,
   readDetach,
   readEntries,
+  readFilterPage,
+  readFilters,
   readJoined,
   readNotice,
   readRefusals,
@@ -30,7 +34,7 @@ import {
   writeRequest,
 } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
-import { EventType, Priority } from '../../src/wire/events.ts';
+import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../src/wire/hub-frames.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import type { Frame } from '../support/frames.ts';
@@ -46,7 +50,9 @@ const settings: OwnerDeps['settings'] = {
   subscriberRemoveAfterMs: 300_000,
   defaultAccess: 'allow',
   maxSubscriptionsPerSubscriber: 100_000,
+  maxFiltersPerSubscriber: 100,
   sendQueueMaxBytes: 1024 * 1024,
+  historyEvents: 100,
 };
 
 /** What the edge got, in order. */
@@ -83,6 +89,7 @@ export class OwnerHarness {
     this.#fromOwner = new RingConsumer(fromOwner);
     this.owner = new Owner({
       presence: this.memory,
+      history: createHistory(0),
       rings: [new RingConsumer(toOwner)],
       links: [new EdgeLink(new RingProducer(fromOwner), ringer)],
       pulses: [new Pulse(createHeartbeat())],
@@ -114,12 +121,29 @@ export class OwnerHarness {
     return this.#join(SessionKind.subscriber, subscriber);
   }
 
+  /** Subscribes to filters; the owner answers, and no page has been sent yet. */
+  follow(session: number, filters: readonly string[]): void {
+    const request = ++this.#requests;
+    this.#asked.set(request, 'subscribe');
+    const devices: readonly string[] = [];
+    writeRequest(this.#toOwner, { session, request, op: 'subscribe', devices, filters, types: ALL_TYPES });
+    this.poll();
+  }
+
   #join(kind: SessionKind, id: string): number {
     const session = this.#nextSession();
     if (kind === SessionKind.subscriber) this.#subscribers.add(session);
     const role = kind === SessionKind.device ? 'device' : 'subscriber';
     const actor = { role, id, devices: undefined, vip: false } as const;
-    writeJoin(this.#toOwner, { session, kind, actor, connectedAt: 1, again: false });
+    writeJoin(this.#toOwner, {
+      session,
+      kind,
+      actor,
+      connectedAt: 1,
+      again: false,
+      hold: false,
+      interest: false,
+    });
     this.poll();
     return session;
   }
@@ -139,7 +163,7 @@ export class OwnerHarness {
   ask(session: number, op: OpName, devices?: readonly string[]): Frame {
     const request = ++this.#requests;
     this.#asked.set(request, op);
-    writeRequest(this.#toOwner, { session, request, op, devices });
+    writeRequest(this.#toOwner, { session, request, op, devices, filters: [], types: ALL_TYPES });
     this.poll();
     let answer: Frame | undefined;
     for (;;) {
@@ -218,22 +242,29 @@ export class OwnerHarness {
       session,
       frame: JSON.parse(frame as string),
     });
-    const { welcome, answer: answered, notice: noticed } = jsonSubscriberCodec;
+    const { welcome, answer: answered, notice: noticed, filterPage } = jsonSubscriberCodec;
     switch (kind) {
       case FromOwnerRecord.Joined: {
         const { session, slot, resumed, more } = readJoined(views, offset);
         if (!this.#subscribers.has(session)) return undefined;
         const { subscriber = '' } = this.reader.subscriber(slot) ?? {};
-        return text(session, welcome(subscriber, PING_MS, readEntries(resumed), more));
+        return text(
+          session,
+          welcome(subscriber, PING_MS, { resumed: readEntries(resumed), filters: [], held: false, more }),
+        );
       }
       case FromOwnerRecord.Answer: {
         const { session, request, more, entries, refusals } = readAnswer(views, offset);
         const asked = { op: this.#asked.get(request)!, id: String(request) };
-        return text(session, answered(asked, readEntries(entries), readRefusals(refusals), more));
+        return text(session, answered(asked, readEntries(entries), readRefusals(refusals), [], more));
       }
       case FromOwnerRecord.Notice: {
-        const { session, notice, more, entries } = readNotice(views, offset);
-        return text(session, noticed(notice as 0, readEntries(entries), more));
+        const { session, notice, more, entries, filters } = readNotice(views, offset);
+        return text(session, noticed(notice as 0, readEntries(entries), readFilters(filters), more));
+      }
+      case FromOwnerRecord.FilterPage: {
+        const { session, filter, more, entries } = readFilterPage(views, offset);
+        return text(session, filterPage(filter, readEntries(entries), more));
       }
       case FromOwnerRecord.Attach: {
         const { session, id } = readAttach(views, offset);

@@ -289,6 +289,7 @@ class Table {
       deviceStatus: expected.text || undefined,
       lastSeen: 0,
       seq: 0,
+      epoch: registry.devices.rows.epoch[slot],
       session: undefined,
       connectedAt: undefined,
       subscribers,
@@ -409,13 +410,17 @@ describe('the registry', () => {
     registry.devices.rows.seq[slot] = 7;
     registry.devices.rows.lastSeen[slot] = 99n;
     registry.devices.rows.session[slot] = 3;
+    const first = registry.devices.rows.epoch[slot];
     registry.freeDevice(slot);
-    expect(reader.device(table.ensureDevice('second'))).toEqual({
+    const second = reader.device(table.ensureDevice('second'));
+    expect(second?.epoch).not.toBe(first);
+    expect(second).toEqual({
       device: 'second',
       state: 'offline',
       deviceStatus: undefined,
       lastSeen: 0,
       seq: 0,
+      epoch: expect.any(Number),
       session: undefined,
       connectedAt: undefined,
       subscribers: { active: 0, inactive: 0, allow: 0, deny: 0 },

@@ -5,11 +5,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeSnapshot, SnapshotError, type SnapshotRow } from '../../src/snapshot/format.ts';
 import { SnapshotReader } from '../../src/snapshot/reader.ts';
+import { isId } from '../../src/wire/id.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const AT_MS = 1_764_000_000_000;
 
-const id = fc.string({ unit: fc.constantFrom(...'abcXYZ019._:~-'), minLength: 1, maxLength: 128 });
+const id = fc
+  .string({ unit: fc.constantFrom(...'abcXYZ019._:~-'), minLength: 1, maxLength: 128 })
+  .filter(isId);
 const pattern = fc.oneof(
   id,
   id.map((prefix) => `${prefix}*`),
@@ -24,6 +27,14 @@ const row: fc.Arbitrary<SnapshotRow> = fc.oneof(
     seq: fc.maxSafeNat(),
     lastSeen: fc.maxSafeNat(),
     status: fc.string({ unit: 'grapheme-composite', maxLength: 8 }),
+  }),
+  fc.record({
+    kind: fc.constant('device' as const),
+    device: id,
+    seq: fc.maxSafeNat(),
+    lastSeen: fc.maxSafeNat(),
+    status: fc.constant(''),
+    epoch: fc.maxSafeNat(),
   }),
   fc.record({ kind: fc.constant('vip' as const), subscriber: id }),
   fc.record({ kind: fc.constant('pair' as const), device: id, subscriber: id, access }),

@@ -45,7 +45,7 @@ function restored(hub: OwnerHarness, file: string, onCorrupt: 'refuse' | 'empty'
 
 /** What a snapshot of the hub holds now, sorted. */
 function rowsOf(hub: OwnerHarness, rules: Parameters<typeof tableRows>[1] = []): string[] {
-  return [...tableRows(hub.reader, rules, hub.clock)].map((row) => JSON.stringify(row)).sort();
+  return [...tableRows(hub.reader, rules, hub.clock, false)].map((row) => JSON.stringify(row)).sort();
 }
 
 describe('a restored hub', () => {
@@ -62,6 +62,7 @@ describe('a restored hub', () => {
         state: 'offline',
         lastSeen: WALL_MS - 5000,
         seq: 41,
+        epoch: expect.any(String),
         deviceStatus: 'charging',
       },
     ]);
@@ -189,7 +190,7 @@ describe('a restored hub', () => {
           else if ('event' in one) hub.publish(one.event);
           else hub.owner.operate({ kind: ToOwner.RemoveRow, device: one.remove, subscriber: one.of });
         }
-        writeSnapshot(file, encodeSnapshot(WALL_MS, tableRows(hub.reader, [], hub.clock)));
+        writeSnapshot(file, encodeSnapshot(WALL_MS, tableRows(hub.reader, [], hub.clock, false)));
         const next = new OwnerHarness({ capacity });
         restored(next, file);
         expect(rowsOf(next)).toEqual(rowsOf(hub));
@@ -345,7 +346,7 @@ describe('the rows of a snapshot', () => {
 
   it('name the rules in order, first of all', () => {
     const rules = (['deny', 'allow'] as const).map((access) => ({ device: 'd*', subscriber: '*', access }));
-    const rows = [...tableRows(new OwnerHarness().reader, rules, new OwnerHarness().clock)];
+    const rows = [...tableRows(new OwnerHarness().reader, rules, new OwnerHarness().clock, false)];
     expect(rows).toEqual(rules.map((rule) => ({ kind: 'rule', ...rule })));
   });
 

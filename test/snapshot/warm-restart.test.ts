@@ -130,6 +130,29 @@ describe('a hub that was drained and started again', () => {
     expect(await second.stop()).toBe(0);
   });
 
+  it('goes on numbering the events of a device, and begins anew after a crash', async () => {
+    const place = new Place();
+    const follows = async (hub: HubProcess): Promise<{ seq: number; epoch: string }> => {
+      const device = await Device.connect(hub.devicePort, '?id=dev-1');
+      await device.welcome();
+      const subscriber = await follow(hub, 's-1', 'dev-1');
+      await device.message('one more');
+      return (await subscriber.subscribe('dev-1')).devices[0] as never;
+    };
+    const env = { DAT_HISTORY_BYTES: '1048576', DAT_SNAPSHOT_INTERVAL_MS: '1000' };
+    const first = await place.start(env);
+    const before = await follows(first);
+    expect(await first.stop()).toBe(0);
+    const second = await place.start(env);
+    const restarted = await follows(second);
+    expect(restarted.epoch).toBe(before.epoch);
+    expect(restarted.seq).toBeGreaterThan(before.seq);
+    await nextSnapshot(second);
+    await second.kill();
+    const crashed = await follows(await place.start(env));
+    expect(crashed.epoch).not.toBe(before.epoch);
+  });
+
   it('starts with nothing when there is no snapshot, and writes one when it ends', async () => {
     const place = new Place({ DAT_SNAPSHOT_INTERVAL_MS: '0' });
     const hub = await place.start();
@@ -164,6 +187,20 @@ describe('a hub that was drained and started again', () => {
     const { code } = await place.refused({ DAT_SUBSCRIBER_PORT: `${other.subscriberPort}` });
     expect(code).toBe(69);
     expect([place.file, `${place.file}.prev`].map((path) => readFileSync(path, 'utf8'))).toEqual(before);
+  });
+});
+
+describe('a snapshot file that a hub uses', () => {
+  it('is refused to another with 78, until the first has ended, in whatever way', async () => {
+    const place = new Place();
+    const first = await place.start();
+    expectRefusal(await place.refused(), place.file, `another hub (process ${first.pid})`);
+    await first.kill();
+    const second = await place.start();
+    expectRefusal(await place.refused(), `another hub (process ${second.pid})`);
+    expect(await second.stop()).toBe(0);
+    const third = await place.start();
+    expect(await third.stop()).toBe(0);
   });
 });
 

@@ -9,7 +9,7 @@ const { CHROMIUM_PATH: PATH = '/usr/bin/chromium' } = process.env;
 export const hasChromium = existsSync(PATH);
 
 /** Registers the start and the end of a browser for the surrounding suite; its profile is new and goes with it. */
-export function useChromium(): { page(): Promise<BrowserPage> } {
+export function useChromium(): Chromium {
   let browser: Browser | undefined;
   beforeAll(async () => {
     browser = await chromium.launch({
@@ -31,12 +31,29 @@ export function useChromium(): { page(): Promise<BrowserPage> } {
       if (browser === undefined) throw new Error('Chromium has not started');
       const page = await browser.newPage();
       onTestFinished(() => page.close());
-      const said: string[] = [];
-      page.on('console', (message) => said.push(message.text()));
-      page.on('pageerror', (error) => said.push(String(error)));
-      return { page, said };
+      return listenedTo(page);
+    },
+    async tabs() {
+      if (browser === undefined) throw new Error('Chromium has not started');
+      const session = await browser.newContext();
+      onTestFinished(() => session.close());
+      return async () => listenedTo(await session.newPage());
     },
   };
+}
+
+function listenedTo(page: Page): BrowserPage {
+  const said: string[] = [];
+  page.on('console', (message) => said.push(message.text()));
+  page.on('pageerror', (error) => said.push(String(error)));
+  return { page, said };
+}
+
+export interface Chromium {
+  /** A page that shares nothing with any other. */
+  page(): Promise<BrowserPage>;
+  /** @returns opens a tab; its tabs share what tabs of one browser share */
+  tabs(): Promise<() => Promise<BrowserPage>>;
 }
 
 export interface BrowserPage {

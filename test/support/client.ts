@@ -4,11 +4,14 @@ import { WebSocket } from 'ws';
 import {
   type ConnectionState,
   connectDevice,
+  connectGateway,
   connectSubscriber,
   type Device,
   type DeviceEvent,
   type DeviceOptions,
   type Gap,
+  type Gateway,
+  type GatewayOptions,
   type Removal,
   type SocketConstructor,
   type StatusNotice,
@@ -16,7 +19,7 @@ import {
   type Subscriber,
   type SubscriberOptions,
   type TunnelError,
-} from '../../src/client/index.ts';
+} from '../../clients/js/src/index.ts';
 import { Inbox } from './inbox.ts';
 
 /** Reconnects soon: waiting is not what these tests are about. */
@@ -24,7 +27,7 @@ const quick = { baseMs: 20, capMs: 100 };
 
 /** What devices and subscribers have in common. */
 export interface Client {
-  readonly state: ConnectionState['state'];
+  readonly connection: ConnectionState;
   on(name: 'state', listener: (state: ConnectionState) => void): () => void;
   on(name: 'error', listener: (error: TunnelError) => void): () => void;
   close(): Promise<void>;
@@ -52,6 +55,11 @@ export interface SubscriberLine extends Line {
   readonly statuses: Inbox<StatusNotice>;
   readonly removals: Inbox<Removal>;
   readonly subscribed: Inbox<Subscribed>;
+  readonly changes: Inbox<readonly string[]>;
+}
+
+export interface GatewayLine extends Line {
+  readonly gateway: Gateway;
 }
 
 /** Closed when the test is over. */
@@ -74,13 +82,23 @@ export function openSubscriber(port: number, options: Partial<SubscriberOptions>
     statuses: new Inbox<StatusNotice>('statuses'),
     removals: new Inbox<Removal>('removals'),
     subscribed: new Inbox<Subscribed>('subscribed'),
+    changes: new Inbox<readonly string[]>('changes'),
   };
   subscriber.on('event', (event) => inboxes.events.push(event));
   subscriber.on('gap', (gap) => inboxes.gaps.push(gap));
   subscriber.on('status', (notice) => inboxes.statuses.push(notice));
   subscriber.on('removed', (removal) => inboxes.removals.push(removal));
   subscriber.on('subscribed', (answer) => inboxes.subscribed.push(answer));
+  subscriber.on('change', (ids) => inboxes.changes.push(ids));
   return { subscriber, ...line, ...inboxes };
+}
+
+/** Closed when the test is over. */
+export function openGateway(port: number, options: Partial<GatewayOptions> = {}): GatewayLine {
+  const sockets: WebSocket[] = [];
+  const url = `ws://127.0.0.1:${port}`;
+  const gateway = connectGateway({ url, WebSocket: recording(sockets), reconnect: quick, ...options });
+  return { gateway, ...lineOf(gateway, sockets) };
 }
 
 /** The class of `ws`, noting every socket that is made of it. */
@@ -108,7 +126,7 @@ function lineOf(client: Client, sockets: readonly WebSocket[]): Line {
     errors,
     cut,
     async reconnect() {
-      if (client.state !== 'connected') await nextConnected(client);
+      if (client.connection.state !== 'connected') await nextConnected(client);
       cut();
       return nextConnected(client);
     },

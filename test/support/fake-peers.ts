@@ -9,7 +9,7 @@ import {
   type SocketConstructor,
   type Subscriber,
   type SubscriberOptions,
-} from '../../src/client/index.ts';
+} from '../../clients/js/src/index.ts';
 import type { Client } from './client.ts';
 import { type FakeSocket, fakeSockets } from './fake-socket.ts';
 

@@ -1,5 +1,5 @@
 /** A WebSocket without a network: the test plays the hub. */
-import type { SocketConstructor, SocketEvent, SocketLike } from '../../src/client/socket.ts';
+import type { SocketConstructor, SocketEvent, SocketLike } from '../../clients/js/src/socket.ts';
 
 type Listener = (event: SocketEvent) => void;
 

@@ -22,6 +22,15 @@ export interface Frame {
   readonly data64?: string;
   readonly devices?: readonly unknown[];
   readonly errors?: readonly Refusal[];
+  readonly filter?: string;
+  readonly filters?: readonly unknown[];
+  readonly resumedFilters?: readonly string[];
+  readonly replay?: boolean;
+  /** Events that it replaced. */
+  readonly conflated?: number;
+  /** Another page follows. */
+  readonly more?: boolean;
+  readonly retryAfterMs?: number;
   readonly from?: number;
   readonly to?: number;
   readonly reconnectAfterMs?: number;

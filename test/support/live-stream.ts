@@ -1,5 +1,5 @@
 /** A reader of `GET /v1/live`: keeps all that came. */
-import { request } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { onTestFinished } from 'vitest';
 
 /** One server-sent event. */
@@ -11,6 +11,7 @@ export interface Sent {
 
 export interface LiveStream {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   sent(): readonly Sent[];
   /** The data of the events of one name. */
   of(name: string): readonly Sent['data'][];
@@ -36,11 +37,11 @@ export async function openLiveStream(
 ): Promise<LiveStream> {
   let text = '';
   let hasEnded = false;
-  const status = await new Promise<number>((resolve, reject) => {
+  const { statusCode = 0, headers: answered } = await new Promise<IncomingMessage>((resolve, reject) => {
     const asked = request({ host: '127.0.0.1', port, path: `/v1/live${query}`, headers });
     asked.on('error', reject);
     asked.on('response', (response) => {
-      resolve(response.statusCode ?? 0);
+      resolve(response);
       response.setEncoding('utf8').on('data', (part: string) => {
         text += part;
       });
@@ -54,7 +55,8 @@ export async function openLiveStream(
   });
   const sent = (): Sent[] => sentIn(text);
   return {
-    status,
+    status: statusCode,
+    headers: answered,
     sent,
     of: (name) =>
       sent()

@@ -183,6 +183,13 @@ export class Device extends Peer {
   }
 }
 
+export interface FilterEntry {
+  readonly device: string;
+  readonly status: string;
+  readonly state: string;
+  readonly seq: number;
+}
+
 export class Subscriber extends Peer {
   /** @throws UpgradeRefused */
   static async connect(port: number, query = '', options: PeerOptions = {}): Promise<Subscriber> {
@@ -195,8 +202,18 @@ export class Subscriber extends Peer {
   }
 
   /** Asks for something and waits for the answer, which may be an error. */
-  ask(op: string, devices?: readonly string[]): Promise<Frame> {
-    return this.request(devices === undefined ? { op } : { op, devices });
+  ask(op: string, devices?: readonly string[], more: object = {}): Promise<Frame> {
+    return this.request(devices === undefined ? { op, ...more } : { op, devices, ...more });
+  }
+
+  /** Pages of a filter's devices, up to the last. @returns the entries of all */
+  async filterPages(filter: string): Promise<readonly FilterEntry[]> {
+    const entries: FilterEntry[] = [];
+    for (;;) {
+      const page = await this.frames.next((frame) => frame.op === 'subscribed' && frame.filter === filter);
+      entries.push(...(page.devices as readonly FilterEntry[]));
+      if (page.more !== true) return entries;
+    }
   }
 
   async subscribe(...devices: readonly string[]): Promise<Subscribed> {

@@ -1,11 +1,10 @@
 /** What a listener promises its routes, on both transports, without a hub. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { Arrivals } from '../../src/transport/arrivals.ts';
 import { chooseTransport } from '../../src/transport/choose.ts';
 import type { Connection, Listener, ListenerHandlers, Route } from '../../src/transport/transport.ts';
 import { eventually } from '../support/eventually.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { Opcode, RawPeer, upgradeAnswer } from '../support/raw-peer.ts';
+import { roomForAll } from '../support/room.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
 
 /** Notes what its connections do. The session is the query. */
@@ -49,18 +48,12 @@ describe.each(['uws', 'ws'] as const)('the routes of a listener on %s', (name) =
 
   async function listen(...paths: readonly string[]): Promise<Noting[]> {
     const { transport } = await chooseTransport(name);
-    const arrivals = new Arrivals({
-      limits: { total: () => 100, perNetwork: 100, timeoutMs: 10_000 },
-      clock: new FakeClock(),
-      networkOf: (address) => address,
-      dropped: () => {},
-    });
     const handlers = paths.map(() => new Noting());
     const routes = paths.map((path, at): Route<unknown> => {
       const noting = handlers[at] as Noting;
       return { path, frameBytesMax: 1000, queueBytesMax: 0, handlers: noting };
     });
-    listener = await transport.listen('127.0.0.1', 0, { routes, arrivals });
+    listener = await transport.listen('127.0.0.1', 0, { routes, arrivals: roomForAll() });
     return handlers;
   }
 

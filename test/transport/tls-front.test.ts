@@ -201,7 +201,7 @@ describe('what ends TLS', () => {
   it('shows another certificate to new connections, once it is renewed', async () => {
     stage = await new Stage().open();
     const { client } = await stage.connect();
-    stage.front.renew(other);
+    stage.front.useTls(other);
     await stage.connect(other.cert);
     expect(client.destroyed).toBe(false);
   });

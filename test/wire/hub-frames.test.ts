@@ -11,21 +11,36 @@ const entry: Entry = {
   deviceState: DeviceState.online,
   lastSeen: 1764000000123,
   seq: 41,
+  epoch: 128,
+  generation: 0,
   deviceStatus: '',
 };
-const shown = { device: 'd', status: 'active', state: 'online', lastSeen: 1764000000123, seq: 41 };
+const shown = {
+  device: 'd',
+  status: 'active',
+  state: 'online',
+  lastSeen: 1764000000123,
+  seq: 41,
+  epoch: '3k',
+};
 const named = (device: string): Entry => ({ ...entry, device });
+const kept = (devices: readonly string[], more: boolean) => ({
+  resumed: devices.map(named),
+  filters: [],
+  held: false,
+  more,
+});
 const { welcome, answer, notice, gap, draining } = jsonSubscriberCodec;
 
 describe('control frames', () => {
   it('are what the contract shows, member by member', () => {
     expect([
       jsonDeviceCodec.welcome('dev-1', 25000),
-      welcome('s-1', 25000, [named('dev-1')], false),
+      welcome('s-1', 25000, kept(['dev-1'], false)),
       jsonDeviceCodec.ack('"a"', 42, false),
       jsonDeviceCodec.ack('1', 41, true),
-      notice(Notice.silent, [named('dev-1')], false),
-      notice(Notice.inactiveTooLong, [named('dev-1')], false),
+      notice(Notice.silent, [named('dev-1')], [], false),
+      notice(Notice.inactiveTooLong, [named('dev-1')], [], false),
       gap({ device: 'dev-1', from: 43, to: 57, reason: 'slow' }),
       draining(1234),
     ]).toEqual([
@@ -42,12 +57,12 @@ describe('control frames', () => {
 
   it('of several pages say of each but the last that more follow, and of resumed pages also of the last', () => {
     const pages = [
-      welcome('s-1', 25000, [named('a')], true),
-      notice(Notice.resumed, [named('b')], true),
-      notice(Notice.resumed, [named('c')], false),
-      notice(Notice.silent, [named('a')], true),
-      notice(Notice.silent, [named('b')], false),
-      answer({ op: 'list', id: '7' }, [named('a')], [], true),
+      welcome('s-1', 25000, kept(['a'], true)),
+      notice(Notice.resumed, [named('b')], [], true),
+      notice(Notice.resumed, [named('c')], [], false),
+      notice(Notice.silent, [named('a')], [], true),
+      notice(Notice.silent, [named('b')], [], false),
+      answer({ op: 'list', id: '7' }, [named('a')], [], [], true),
     ].map((frame) => JSON.parse(frame as string) as { op: string; more?: boolean });
     expect(pages.map(({ op, more }) => `${op} ${more}`)).toEqual([
       'welcome true',
@@ -81,14 +96,14 @@ describe('control frames', () => {
 describe('answers', () => {
   it('to subscribe always list the errors', () => {
     const told = { ...entry, deviceStatus: 'char"ging' };
-    expect(JSON.parse(answer({ op: 'subscribe', id: '1' }, [told], [], false) as string)).toEqual({
+    expect(JSON.parse(answer({ op: 'subscribe', id: '1' }, [told], [], [], false) as string)).toEqual({
       op: 'subscribed',
       id: 1,
       devices: [{ ...shown, deviceStatus: 'char"ging' }],
       errors: [],
     });
     const refused = { device: 'dev-2', why: Refusal.notAllowed };
-    expect(JSON.parse(answer({ op: 'subscribe', id: '' }, [], [refused], false) as string)).toEqual({
+    expect(JSON.parse(answer({ op: 'subscribe', id: '' }, [], [refused], [], false) as string)).toEqual({
       op: 'subscribed',
       devices: [],
       errors: [{ device: 'dev-2', code: 103, message: 'not allowed to subscribe to this device' }],
@@ -96,19 +111,19 @@ describe('answers', () => {
   });
 
   it('say null for the status of a device that told none', () => {
-    const { devices } = JSON.parse(answer({ op: 'resume', id: '1' }, [entry], [], false) as string);
+    const { devices } = JSON.parse(answer({ op: 'resume', id: '1' }, [entry], [], [], false) as string);
     expect(devices).toEqual([{ ...shown, deviceStatus: null }]);
   });
 
   it('to other ops list errors only when there are any', () => {
-    expect(answer({ op: 'unsubscribe', id: '2' }, [named('a'), named('b')], [], false)).toBe(
+    expect(answer({ op: 'unsubscribe', id: '2' }, [named('a'), named('b')], [], [], false)).toBe(
       '{"op":"unsubscribed","id":2,"devices":["a","b"]}',
     );
     const refused = [{ device: 'a', why: Refusal.notSubscribed }];
-    expect(answer({ op: 'pause', id: '' }, [], refused, false)).toBe(
+    expect(answer({ op: 'pause', id: '' }, [], refused, [], false)).toBe(
       '{"op":"paused","devices":[],"errors":[{"device":"a","code":120,"message":"not subscribed to this device"}]}',
     );
-    expect(answer({ op: 'list', id: '5' }, [named('a')], [], false)).toBe(
+    expect(answer({ op: 'list', id: '5' }, [named('a')], [], [], false)).toBe(
       '{"op":"list","id":5,"devices":[{"device":"a","status":"active"}]}',
     );
   });

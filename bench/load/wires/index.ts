@@ -1,20 +1,17 @@
 /** The wires by name: a generator's process is told a name. */
+import { websocketWires } from '../../../src/cli/bench/wires/websocket.ts';
+import type { Wires } from '../../../src/cli/bench/wires/wire.ts';
 import { mqttWire } from './mqtt.ts';
 import { natsWire } from './nats.ts';
 import { nchanWire } from './nchan.ts';
 import { socketIoWire } from './socket-io.ts';
-import { websocketWire } from './websocket.ts';
-import type { Wire } from './wire.ts';
 
 export const wires = {
-  websocket: websocketWire(),
-  'websocket-binary': websocketWire({ binary: true }),
-  'websocket-batch': websocketWire({ batch: true }),
-  'websocket-binary-batch': websocketWire({ binary: true, batch: true }),
+  ...websocketWires,
   'socket.io': socketIoWire,
   mqtt: mqttWire,
   nats: natsWire,
   nchan: nchanWire,
-} as const satisfies Record<string, Wire>;
+} as const satisfies Wires;
 
 export type WireName = keyof typeof wires;

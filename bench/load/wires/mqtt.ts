@@ -1,5 +1,5 @@
 /** MQTT 3.1.1 with QoS 0 over plain TCP: a device publishes to the topic of its name. */
-import type { Conversation, Listening, Role, Wire } from './wire.ts';
+import type { Conversation, Listening, Role, Speaker, Wire } from '../../../src/cli/bench/wires/wire.ts';
 
 const Packet = {
   connect: 1,
@@ -14,7 +14,7 @@ const KEEP_ALIVE_OFF = 0;
 const TOPICS_PER_PACKET = 500;
 
 export const mqttWire: Wire = {
-  converse: (role, id, devices, on) => new Client(role, id, devices, on),
+  converse: (speaker, on) => new Client(speaker, on),
   publish: (device, json) => packet(Packet.publish, 0, Buffer.concat([string(device), Buffer.from(json)])),
   follow: (device, follows, request) =>
     packet(
@@ -54,7 +54,7 @@ class Client implements Conversation {
   readonly #on: Listening;
   #unanswered = 0;
 
-  constructor(role: Role, id: string, devices: readonly string[], on: Listening) {
+  constructor({ role, id, devices }: Speaker, on: Listening) {
     this.#role = role;
     this.#devices = devices;
     this.#on = on;

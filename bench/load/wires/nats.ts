@@ -1,11 +1,11 @@
 /** The NATS client protocol over plain TCP: a device publishes to the subject of its name. */
-import type { Conversation, Listening, Role, Wire } from './wire.ts';
+import type { Conversation, Listening, Role, Speaker, Wire } from '../../../src/cli/bench/wires/wire.ts';
 
 const CONNECT = 'CONNECT {"verbose":false,"pedantic":false,"lang":"bench","version":"1"}\r\n';
 const LETTER = { M: 0x4d, P: 0x50, I: 0x49, O: 0x4f } as const;
 
 export const natsWire: Wire = {
-  converse: (role, id, devices, on) => new Client(role, id, devices, on),
+  converse: (speaker, on) => new Client(speaker, on),
   publish: (device, json) => Buffer.from(`PUB ${device} ${Buffer.byteLength(json)}\r\n${json}\r\n`),
   // One subscription id per device: unsubscribing names it.
   follow: (device, follows) =>
@@ -23,7 +23,7 @@ class Client implements Conversation {
   readonly #on: Listening;
   #ready = false;
 
-  constructor(role: Role, _id: string, devices: readonly string[], on: Listening) {
+  constructor({ role, devices }: Speaker, on: Listening) {
     this.#role = role;
     this.#devices = devices;
     this.#on = on;

@@ -1,16 +1,17 @@
 /** nginx with nchan: publishing and multiplexed subscribing over WebSocket; an event comes as its payload alone. */
-import { FramedConversation } from './framed.ts';
-import { clientFrame, Opcode } from './frames.ts';
-import type { Listening, Role, Wire } from './wire.ts';
+import { FramedConversation } from '../../../src/cli/bench/wires/framed.ts';
+import { clientFrame, Opcode } from '../../../src/cli/bench/wires/frames.ts';
+import type { Listening, Speaker, Wire } from '../../../src/cli/bench/wires/wire.ts';
 
 export const nchanWire: Wire = {
-  converse: (role, id, devices, on) => new Client(role, id, devices, on),
+  converse: (speaker, on) => new Client(speaker, on),
   publish: (_device, json) => clientFrame(Opcode.text, Buffer.from(json)),
 };
 
 class Client extends FramedConversation {
-  constructor(role: Role, id: string, devices: readonly string[], on: Listening) {
-    super(on, role === 'device' ? `/pub/${id}` : `/sub/${devices.join(',')}`);
+  constructor(speaker: Speaker, on: Listening) {
+    const { role, id, devices } = speaker;
+    super(speaker, on, role === 'device' ? `/pub/${id}` : `/sub/${devices.join(',')}`);
   }
 
   protected override upgraded(): void {

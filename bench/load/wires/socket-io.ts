@@ -1,7 +1,7 @@
 /** Socket.IO 4 over its WebSocket transport: Engine.IO packets (`0` open, `2` ping, `4` message) in text frames. */
-import { FramedConversation } from './framed.ts';
-import { clientFrame, Opcode } from './frames.ts';
-import type { Listening, Role, Wire } from './wire.ts';
+import { FramedConversation } from '../../../src/cli/bench/wires/framed.ts';
+import { clientFrame, Opcode } from '../../../src/cli/bench/wires/frames.ts';
+import type { Listening, Role, Speaker, Wire } from '../../../src/cli/bench/wires/wire.ts';
 
 const text = (packet: string): Buffer => clientFrame(Opcode.text, Buffer.from(packet));
 const OPEN = 0x30;
@@ -11,7 +11,7 @@ const CONNECTED = 0x30; // after MESSAGE
 const ACK = 0x33; // after MESSAGE
 
 export const socketIoWire: Wire = {
-  converse: (role, id, devices, on) => new Client(role, id, devices, on),
+  converse: (speaker, on) => new Client(speaker, on),
   publish: (_device, json) => text(`42["event",{"type":"message","data":${json}}]`),
 };
 
@@ -19,8 +19,9 @@ class Client extends FramedConversation {
   readonly #role: Role;
   readonly #devices: readonly string[];
 
-  constructor(role: Role, id: string, devices: readonly string[], on: Listening) {
-    super(on, `/socket.io/?EIO=4&transport=websocket&id=${id}`);
+  constructor(speaker: Speaker, on: Listening) {
+    const { role, id, devices } = speaker;
+    super(speaker, on, `/socket.io/?EIO=4&transport=websocket&id=${id}`);
     this.#role = role;
     this.#devices = devices;
   }

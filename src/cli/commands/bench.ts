@@ -1,74 +1,275 @@
-/** `dat bench` and `dat demo`: hand over to other programs of the project. */
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+/** `dat bench`: puts a load on a running hub, and measures what comes out. */
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { findKnee, type Knee } from '../bench/knee.ts';
+import { EVENT_BYTES, type Load } from '../bench/load.ts';
+import type { Signer, Target } from '../bench/messages.ts';
+import type { Outcome } from '../bench/outcome.ts';
+import { ProgressLine } from '../bench/progress.ts';
+import { changeLines, kneeLines, outcomeLines } from '../bench/report-text.ts';
+import { compare, isSameLoad, type Result, readResult, resultOf } from '../bench/result.ts';
+import { LoadRun } from '../bench/run.ts';
+import { STAMPED_DEVICES_MAX } from '../bench/stamp.ts';
+import { missed, type Thresholds } from '../bench/thresholds.ts';
+import {
+  countFrom,
+  examples,
+  Group,
+  type JsonOption,
+  jsonOption,
+  numberFrom,
+  type Register,
+} from '../command.ts';
+import { type Endpoint, endpointOf, type HubOptions, withHub } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
-import { line, note } from '../output.ts';
-import { simulate } from './simulate.ts';
+import { interrupted } from '../interrupted.ts';
+import { jsonLine, line } from '../output.ts';
+import { lasting } from '../peer-failure.ts';
+import { signingKey } from '../signing.ts';
 
-/** From `dist/src/cli/commands/`. */
-const LOAD_BENCH = fileURLToPath(new URL('../../../bench/load/run.js', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
+const SECONDS_MAX = 24 * 3600;
+const PROCESSES_MAX = 64;
+const SUBSCRIBERS_MAX = 1_000_000;
+const RATE_MAX = 1_000_000;
+/** A stamp and the braces around it; the largest frame that the generator writes. */
+const BYTES_MIN = 64;
+const BYTES_MAX = 65_000;
+/** Of `--find-knee`, where no threshold is given. */
+const KNEE_P99_MS = 20;
 
-/** @param args those of `npm run bench:load` */
-export async function bench(args: readonly string[]): Promise<number> {
-  if (!existsSync(LOAD_BENCH))
-    throw new CliFailure(
-      Exit.failed,
-      'the bench is not in the package: clone the project, npm ci, npm run bench:load',
-    );
-  const child = spawn(process.execPath, [LOAD_BENCH, ...args], { stdio: 'inherit' });
-  return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? Exit.failed)));
+export const register: Register = (dat) => {
+  const command = withHub(dat.command('bench').helpGroup(Group.setup), 'device', 'subscriber')
+    .summary('measure a running hub under load')
+    .description(
+      'Connect devices and subscribers to a running hub, let the devices send at a fixed rate whether or not the hub ' +
+        'keeps up, and measure latency from the time each event was due. Every event is counted: what is lost, ' +
+        'doubled or out of order is told. Exits with 1 when a threshold is missed.',
+    )
+    .option('--devices <count>', 'number of devices', countFrom(1, STAMPED_DEVICES_MAX), 100)
+    .option('--rate <events>', 'events per second of each device', numberFrom(0.001, RATE_MAX), 10)
+    .option('--subscribers <count>', 'number of subscribers', countFrom(0, SUBSCRIBERS_MAX), 20)
+    .option('--follow <devices>', 'devices that each subscriber follows', countFrom(1), 10)
+    .option('--duration <seconds>', 'how long to measure', numberFrom(1, SECONDS_MAX), 10)
+    .option('--warmup <seconds>', 'how long to send before that', numberFrom(0, SECONDS_MAX), 3)
+    .option('--bytes <bytes>', 'size of the data of an event', countFrom(BYTES_MIN, BYTES_MAX), EVENT_BYTES);
+  withMore(command).addHelpText(
+    'after',
+    examples(
+      'dat bench',
+      'dat bench --devices 1000 --rate 20 --subscribers 200 --duration 60 --html bench.html',
+      'dat bench --find-knee --max-p99 10 --processes 2',
+      'dat bench --json > before.json; dat bench --compare before.json',
+    ),
+  );
+  command.action(bench);
+};
+
+function withMore(command: Command): Command {
+  return command
+    .option(
+      '--processes <count>',
+      'processes for devices, and as many for subscribers',
+      countFrom(1, PROCESSES_MAX),
+      1,
+    )
+    .option('--binary', 'subscribers ask for the binary encoding')
+    .option('--batch', 'subscribers ask for batches')
+    .option('--key-file <path>', 'a private key, to sign a token for each peer; default: DAT_AUTH_JWT_SECRET')
+    .option('--max-p50 <ms>', 'threshold: the median latency', numberFrom(0))
+    .option('--max-p99 <ms>', 'threshold: the 99th percentile', numberFrom(0))
+    .option('--max-lost <deliveries>', 'threshold: deliveries that do not come', countFrom(0), 0)
+    .option(
+      '--find-knee',
+      `raise the rate until a threshold is missed (p99: ${KNEE_P99_MS} ms), and say what held`,
+    )
+    .option(
+      '--max-rate <events>',
+      'with --find-knee: the highest rate to try',
+      numberFrom(0.001, RATE_MAX),
+      RATE_MAX,
+    )
+    .option('--compare <file>', 'compare with the output of an earlier --json')
+    .option('--tolerance <percent>', 'with --compare: how much worse is not worse', numberFrom(0), 25)
+    .option('--html <file>', 'write a report as a page')
+    .addOption(jsonOption());
 }
 
-export interface DemoOptions {
+interface BenchOptions extends HubOptions, JsonOption {
   readonly devices: number;
   readonly rate: number;
-  readonly seconds: number;
+  readonly subscribers: number;
+  readonly follow: number;
+  readonly duration: number;
+  readonly warmup: number;
+  readonly bytes: number;
+  readonly processes: number;
+  readonly binary?: boolean;
+  readonly batch?: boolean;
+  readonly keyFile?: string;
+  readonly maxP50?: number;
+  readonly maxP99?: number;
+  readonly maxLost: number;
+  readonly findKnee?: boolean;
+  readonly maxRate: number;
+  readonly compare?: string;
+  readonly tolerance: number;
+  readonly html?: string;
 }
 
-/** Of the environment's settings, what a demo minds: it is open, on loopback, and leaves nothing behind. */
-const DEMO_VARIABLES: readonly string[] = [
-  'DAT_DEVICE_PORT',
-  'DAT_SUBSCRIBER_PORT',
-  'DAT_ADMIN_PORT',
-  'DAT_FANOUT_WORKERS',
-  'DAT_TRANSPORT',
-];
+async function bench(options: BenchOptions): Promise<void> {
+  const load = loadOf(options);
+  const before = options.compare === undefined ? undefined : readResult(options.compare);
+  const progress = new ProgressLine();
+  const { outcome, knee } = await play(options, load, progress);
+  progress.clear();
+  const failures = missed(outcome, thresholdsOf(options));
+  const result = resultOf(outcome, failures, knee);
+  const changes = before === undefined ? [] : compare(before, result, options.tolerance / 100);
+  if (options.html !== undefined) await writeHtml(options.html, { outcome, missed: failures, knee });
+  if (options.json) jsonLine(result);
+  else {
+    for (const text of [...(knee === undefined ? [] : kneeLines(knee)), ...outcomeLines(outcome, failures)])
+      line(text);
+    if (before !== undefined)
+      for (const text of ['', ...changeLines(changes, isSameLoad(before, result))]) line(text);
+  }
+  const worse = changes
+    .filter(({ isWorse }) => isWorse)
+    .map(({ figure }) => `${figure} is worse than before`);
+  judge([...failures, ...worse], result);
+}
 
-/** A hub and a fleet on loopback, until it is ended. */
-export async function demo({ devices, rate, seconds }: DemoOptions): Promise<void> {
-  const own = Object.entries(process.env).filter(
-    ([name]) => !name.startsWith('DAT_') || DEMO_VARIABLES.includes(name),
-  );
-  const env = { ...Object.fromEntries(own), DAT_DEVICE_RATE: '0', DAT_LOG_LEVEL: 'warn' };
-  const hub = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const ended = new Promise<number | null>((resolve) => hub.once('exit', (code) => resolve(code)));
-  const ports = await new Promise<{ devicePort: number; subscriberPort: number; adminPort: number }>(
-    (resolve, reject) => {
-      createInterface(hub.stderr).on('line', (text) => {
-        if (text.includes('"listening"')) resolve(JSON.parse(text));
-        else note(text);
-      });
-      void ended.then((code) =>
-        reject(
-          new CliFailure(
-            Exit.unavailable,
-            `the hub ended with ${code}; other ports: ${DEMO_VARIABLES.slice(0, 3).join(', ')} (0: any)`,
-          ),
-        ),
-      );
-    },
-  );
-  line(`dashboard    http://127.0.0.1:${ports.adminPort}/`);
-  line(`follow one   dat watch demo-001 --subscriber-url ws://127.0.0.1:${ports.subscriberPort}`);
-  line('Ctrl-C ends it');
+/** @throws CliFailure when a threshold was missed, or nothing held */
+function judge(failures: readonly string[], { knee }: Result): void {
+  const all = knee === null ? ['no rate held', ...failures] : failures;
+  if (all.length > 0) throw new CliFailure(Exit.failed, all.join('; '));
+}
+
+/** @throws CliFailure when the numbers do not go together */
+function loadOf({ devices, rate, subscribers, follow, bytes }: BenchOptions): Load {
+  if (subscribers > 0 && follow > devices)
+    throw new CliFailure(Exit.usage, `--follow ${follow}: expected at most --devices, which is ${devices}`);
+  const following = subscribers === 0 ? 0 : follow;
+  // Ids that nobody has: neither real devices nor an earlier bench.
+  const prefix = `bench-${randomBytes(3).toString('hex')}-`;
+  return { devices, rate, subscribers, following, bytes, prefix };
+}
+
+function thresholdsOf({ maxP50, maxP99, maxLost, findKnee }: BenchOptions): Thresholds {
+  const p99 = maxP99 ?? (findKnee ? KNEE_P99_MS : undefined);
+  return { maxLost, ...(maxP50 !== undefined && { maxP50 }), ...(p99 !== undefined && { maxP99: p99 }) };
+}
+
+interface Endpoints {
+  readonly device: Endpoint;
+  readonly subscriber: Endpoint;
+}
+
+async function play(
+  options: BenchOptions,
+  load: Load,
+  progress: ProgressLine,
+): Promise<{ outcome: Outcome; knee: Knee | undefined }> {
+  const endpoints = { device: endpointOf('device', options), subscriber: endpointOf('subscriber', options) };
+  const run = await LoadRun.open({
+    target: targetOf(options, endpoints),
+    load,
+    processes: options.processes,
+    stop: interrupted(),
+    stage: (what) => progress.stage(what),
+    tick: (leftMs, latest) => progress.tick(leftMs, latest),
+  }).catch(async (error: Error) => {
+    progress.clear();
+    throw await explained(error, endpoints, signerOf(options) !== undefined);
+  });
   try {
-    const deviceUrl = `ws://127.0.0.1:${ports.devicePort}`;
-    await simulate({ devices, rate, seconds, seed: 1, prefix: 'demo-', deviceUrl, token: '' });
+    return await playOn(run, options, load, progress);
+  } catch (error) {
+    progress.clear();
+    if (interrupted().aborted) throw new CliFailure(Exit.interrupted, 'interrupted');
+    throw error;
   } finally {
-    hub.kill('SIGTERM');
-    await ended;
+    run.close();
+  }
+}
+
+async function playOn(
+  run: LoadRun,
+  options: BenchOptions,
+  load: Load,
+  progress: ProgressLine,
+): Promise<{ outcome: Outcome; knee: Knee | undefined }> {
+  const { warmup, duration, rate, maxRate, findKnee: isKnee = false, json = false } = options;
+  if (!isKnee) return { outcome: await run.play(load.rate, warmup * 1000, duration * 1000), knee: undefined };
+  let isFirst = true;
+  const knee = await findKnee({
+    firstRate: rate,
+    highestRate: maxRate,
+    missed: (outcome) => missed(outcome, thresholdsOf(options)),
+    play: (stepRate) => {
+      // The hub is warm after the first step; each step has a second to settle.
+      const warmupMs = isFirst ? warmup * 1000 : 1000;
+      isFirst = false;
+      return run.play(stepRate, warmupMs, duration * 1000);
+    },
+    stepped: ({ outcome, missed: why }) => {
+      const events = Math.round(outcome.load.rate * load.devices);
+      if (!json) progress.stage(`${events} events/s: ${why.length === 0 ? 'held' : why.join(', ')}`);
+    },
+  });
+  const { held, steps } = knee;
+  return { outcome: (held ?? steps.at(-1)!).outcome, knee };
+}
+
+function targetOf(options: BenchOptions, { device, subscriber }: Endpoints): Target {
+  const signer = signerOf(options);
+  const encoding = `${options.binary ? '-binary' : ''}${options.batch ? '-batch' : ''}`;
+  return {
+    wire: `websocket${encoding}`,
+    deviceUrl: device.url.href,
+    subscriberUrl: subscriber.url.href,
+    ...(signer !== undefined && { signer }),
+  };
+}
+
+/** A margin for what comes before and after the load. */
+const TOKEN_MARGIN_SECONDS = 3600;
+
+function signerOf({ keyFile, duration, warmup }: BenchOptions): Signer | undefined {
+  if (signingKey(keyFile) === undefined) return undefined;
+  const lifetimeSeconds = Math.ceil(duration + warmup) + TOKEN_MARGIN_SECONDS;
+  return { lifetimeSeconds, ...(keyFile !== undefined && { keyFile }) };
+}
+
+/** Why the peers could not connect, with what to do about it. */
+async function explained(error: Error, endpoints: Endpoints, hasTokens: boolean): Promise<Error> {
+  if (interrupted().aborted) return new CliFailure(Exit.interrupted, 'interrupted');
+  const [, role] = /^(device|subscriber) /.exec(error.message) ?? [];
+  if (role !== 'device' && role !== 'subscriber') return error;
+  const message = error.message.replace(/HTTP\/1\.1 (\d{3}).*/, 'server response: $1');
+  const attempt = { url: endpoints[role].url, listener: role, token: hasTokens ? 'signed' : '' } as const;
+  const failure = await lasting({ message }, attempt);
+  if (failure?.exit === Exit.denied)
+    return new CliFailure(
+      Exit.denied,
+      hasTokens
+        ? 'the hub did not accept the tokens that were signed; check DAT_AUTH_JWT_SECRET or --key-file'
+        : 'the hub wants tokens; set DAT_AUTH_JWT_SECRET to its secret, or pass --key-file, to sign one for each peer',
+    );
+  return failure ?? new CliFailure(Exit.unavailable, error.message);
+}
+
+async function writeHtml(
+  file: string,
+  report: { outcome: Outcome; missed: readonly string[]; knee: Knee | undefined },
+): Promise<void> {
+  const { hostLine } = await import('../bench/host.ts');
+  const { reportHtml } = await import('../bench/report-html.ts');
+  const facts = [new Date().toISOString(), hostLine(), `dat ${process.argv.slice(2).join(' ')}`];
+  try {
+    writeFileSync(file, reportHtml({ ...report, facts }));
+  } catch (error) {
+    throw new CliFailure(Exit.output, `--html ${file}: ${(error as Error).message}`);
   }
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { envName, rowOf, settingGroups, settingKeys } from '../../settings/schema.ts';
 import { explainSettings } from '../../settings.ts';
+import { examples, Group, jsonOption, type Register } from '../command.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { jsonLine, line, note, styled, table } from '../output.ts';
 
@@ -88,3 +89,38 @@ export function env(): void {
     line('');
   }
 }
+
+export const register: Register = (dat) => {
+  const config = dat
+    .command('config')
+    .helpGroup(Group.setup)
+    .description('check and show the settings of the hub')
+    .addHelpText('after', examples('dat config check --config dat.json', 'dat config env > dat.env'));
+  const flags = 'flags of "dat serve"';
+  config
+    .command('check')
+    .argument('[flags...]', flags)
+    .allowUnknownOption()
+    .description('say what is wrong with the settings')
+    .addOption(jsonOption())
+    .addHelpText('after', examples('dat config check', 'dat config check --config dat.json'))
+    .action(check);
+  config
+    .command('show')
+    .argument('[flags...]', flags)
+    .allowUnknownOption()
+    .description('show every setting, its value and where the value comes from; secrets are masked')
+    .addOption(jsonOption())
+    .addHelpText('after', examples('dat config show', 'DAT_PING_INTERVAL_MS=9000 dat config show --json'))
+    .action(show);
+  config
+    .command('schema')
+    .description('print the JSON schema of the config file')
+    .addHelpText('after', examples('dat config schema > dat.schema.json'))
+    .action(schema);
+  config
+    .command('env')
+    .description('print a template for a file of environment variables')
+    .addHelpText('after', examples('dat config env > dat.env'))
+    .action(env);
+};

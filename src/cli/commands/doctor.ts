@@ -1,13 +1,23 @@
-/** `dat doctor`: whether this host is one that the hub runs well on, and what mends what is not. */
+/** `dat doctor`: checks this host and suggests fixes. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { constrainedMemory } from 'node:process';
-import { resolveFanoutWorkers } from '../../settings.ts';
-import { chooseTransport } from '../../transport/choose.ts';
+import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { jsonLine, line, styled } from '../output.ts';
 
-export interface Finding {
+export const register: Register = (dat) => {
+  dat
+    .command('doctor')
+    .helpGroup(Group.setup)
+    .summary('check this host and suggest fixes')
+    .description('Check whether the hub runs well on this host, and suggest fixes where it does not.')
+    .addOption(jsonOption())
+    .addHelpText('after', examples('dat doctor', 'dat doctor --json | jq -r .state'))
+    .action(doctor);
+};
+
+interface Finding {
   readonly name: string;
   readonly state: 'good' | 'warning' | 'bad';
   readonly found: string;
@@ -22,7 +32,7 @@ const PORTS_WANTED = 20_000;
 const MEMORY_WANTED = 512 * 1024 ** 2;
 
 /** @throws CliFailure when something is bad */
-export async function doctor({ json }: { readonly json?: boolean }): Promise<void> {
+async function doctor({ json }: JsonOption): Promise<void> {
   const findings = await examine();
   if (json) for (const finding of findings) jsonLine(finding);
   else {
@@ -37,11 +47,21 @@ export async function doctor({ json }: { readonly json?: boolean }): Promise<voi
     }
   }
   if (findings.some(({ state }) => state === 'bad'))
-    throw new CliFailure(Exit.failed, 'the hub will not run well here');
+    throw new CliFailure(Exit.failed, 'the hub does not run well on this host');
 }
 
 async function examine(): Promise<Finding[]> {
-  return [node(), libc(), await transport(), openFiles(), cores(), backlog(), ports(), memory(), clock()];
+  return [
+    node(),
+    libc(),
+    await transport(),
+    openFiles(),
+    await cores(),
+    backlog(),
+    ports(),
+    memory(),
+    clock(),
+  ];
 }
 
 function node(): Finding {
@@ -50,7 +70,7 @@ function node(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const isOld = major < NODE_MINIMUM[0] || (major === NODE_MINIMUM[0] && minor < NODE_MINIMUM[1]);
   return isOld
-    ? { name, state: 'bad', found, mend: `install Node ${NODE_MINIMUM.join('.')} or later` }
+    ? { name, state: 'bad', found, mend: `install Node ${NODE_MINIMUM.join('.')} or newer` }
     : { name, state: 'good', found };
 }
 
@@ -60,11 +80,12 @@ function libc(): Finding {
   const version = header.glibcVersionRuntime;
   if (version !== undefined) return { name, state: 'good', found: `glibc ${version}` };
   const mend =
-    'use an image with glibc (Debian, Ubuntu): uWebSockets.js has no binaries for others, and ws is slower';
-  return { name, state: 'warning', found: `${process.platform}, not glibc`, mend };
+    'use an image with glibc (Debian, Ubuntu); elsewhere uWebSockets.js has no binaries, and ws is slower';
+  return { name, state: 'warning', found: `${process.platform} without glibc`, mend };
 }
 
 async function transport(): Promise<Finding> {
+  const { chooseTransport } = await import('../../transport/choose.ts');
   const { transport: chosen, reason } = await chooseTransport('auto');
   const name = 'transport';
   if (chosen.name === 'uws') return { name, state: 'good', found: reason };
@@ -72,7 +93,7 @@ async function transport(): Promise<Finding> {
     name,
     state: 'warning',
     found: reason,
-    mend: 'npm install again without --omit=optional, on a Node that has a binary',
+    mend: 'run npm install without --omit=optional, on a Node version that has a binary',
   };
 }
 
@@ -80,14 +101,15 @@ function openFiles(): Finding {
   const name = 'open files';
   const limit = /^Max open files\s+(\S+)/m.exec(read('/proc/self/limits'))?.[1];
   if (limit === undefined)
-    return { name, state: 'warning', found: 'the limit cannot be read', mend: 'see: ulimit -n' };
+    return { name, state: 'warning', found: 'the limit cannot be read', mend: 'look at it with: ulimit -n' };
   const found = `${limit} per process`;
   if (limit === 'unlimited' || Number(limit) >= OPEN_FILES_WANTED) return { name, state: 'good', found };
-  const mend = `each connection takes one: LimitNOFILE=${OPEN_FILES_WANTED} (systemd), or ulimit -n ${OPEN_FILES_WANTED}`;
+  const mend = `each connection takes one; set LimitNOFILE=${OPEN_FILES_WANTED} (systemd), or ulimit -n ${OPEN_FILES_WANTED}`;
   return { name, state: 'warning', found, mend };
 }
 
-function cores(): Finding {
+async function cores(): Promise<Finding> {
+  const { resolveFanoutWorkers } = await import('../../settings.ts');
   const name = 'cores';
   const count = availableParallelism();
   const workers = resolveFanoutWorkers({ fanoutWorkers: 'auto' }, count);
@@ -97,7 +119,7 @@ function cores(): Finding {
     name,
     state: 'warning',
     found,
-    mend: 'main, owner and worker share them: give it 3 or more for large audiences',
+    mend: 'the main, owner and fan-out threads share them; use 3 cores or more for large audiences',
   };
 }
 
@@ -109,7 +131,7 @@ function backlog(): Finding {
       name,
       state: 'warning',
       found: 'the limit cannot be read',
-      mend: 'see: sysctl net.core.somaxconn',
+      mend: 'look at it with: sysctl net.core.somaxconn',
     };
   const found = `at most ${limit}`;
   if (limit >= BACKLOG_WANTED) return { name, state: 'good', found };
@@ -117,7 +139,7 @@ function backlog(): Finding {
     name,
     state: 'warning',
     found,
-    mend: `sysctl -w net.core.somaxconn=${BACKLOG_WANTED}, for everybody coming back at once`,
+    mend: `for many peers that reconnect at once: sysctl -w net.core.somaxconn=${BACKLOG_WANTED}`,
   };
 }
 
@@ -129,7 +151,7 @@ function ports(): Finding {
       name,
       state: 'warning',
       found: 'the range cannot be read',
-      mend: 'see: sysctl net.ipv4.ip_local_port_range',
+      mend: 'look at it with: sysctl net.ipv4.ip_local_port_range',
     };
   const found = `${from} to ${to}`;
   if (to - from >= PORTS_WANTED) return { name, state: 'good', found };
@@ -137,7 +159,7 @@ function ports(): Finding {
     name,
     state: 'warning',
     found,
-    mend: 'a proxy on this host needs one per connection: sysctl -w net.ipv4.ip_local_port_range="10240 65535"',
+    mend: 'a proxy on this host needs one per connection; sysctl -w net.ipv4.ip_local_port_range="10240 65535"',
   };
 }
 
@@ -155,7 +177,7 @@ function memory(): Finding {
   };
 }
 
-/** Tokens go by it, and `at` of events. */
+/** Tokens expire by it, and events are stamped with it. */
 function clock(): Finding {
   const name = 'wall clock';
   const now = new Date();
@@ -165,7 +187,7 @@ function clock(): Finding {
     name,
     state: 'bad',
     found,
-    mend: 'set the clock (chrony, systemd-timesyncd): tokens are judged by it',
+    mend: 'set the clock (chrony, systemd-timesyncd); tokens expire by it',
   };
 }
 

@@ -1,18 +1,65 @@
 /** `dat token create` and `dat token inspect`. Secrets come from the environment or a file, never from a flag. */
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
+import { type Command, Option } from 'commander';
 import { readClaims } from '../../access/claims.ts';
 import { isPattern, PATTERN_ACCEPTED } from '../../access/pattern.ts';
 import { TOKEN_SKEW_MS } from '../../limits.ts';
-import { environment } from '../connection.ts';
+import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
 import { CliFailure, Exit } from '../failure.ts';
+import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
-import { checkIds } from './follow.ts';
+import { signingKey, signToken } from '../signing.ts';
 
+const CENTURY_SECONDS = 100 * 365 * 24 * 3600;
 const SKEW_SECONDS = TOKEN_SKEW_MS / 1000;
 
-export interface CreateOptions {
+export const register: Register = (dat) => {
+  const token = dat
+    .command('token')
+    .helpGroup(Group.setup)
+    .description('create and read tokens')
+    .addHelpText(
+      'after',
+      examples('dat token create --sub dev-1 --role device', 'dat token inspect "$DAT_TOKEN"'),
+    );
+  registerCreate(token);
+  token
+    .command('inspect <token>')
+    .description('show what a token says; the signature is not checked')
+    .addOption(jsonOption())
+    .addHelpText('after', examples('dat token inspect "$DAT_TOKEN"'))
+    .action(inspect);
+};
+
+function registerCreate(token: Command): void {
+  token
+    .command('create')
+    .summary('sign a token')
+    .description('Sign a token with the secret in DAT_AUTH_JWT_SECRET (HS256), or with a private key.')
+    .requiredOption('--sub <id>', 'the device, subscriber or operator that the token is for')
+    .addOption(
+      new Option('--role <role>', 'what it may connect as')
+        .choices(['device', 'subscriber', 'admin'])
+        .makeOptionMandatory(),
+    )
+    .option(
+      '--devices <pattern...>',
+      'for a subscriber: the devices it may follow, as ids or prefixes ending in *; default: all',
+    )
+    .option('--vip', 'for a subscriber: priority in delivery')
+    .option('--expires <seconds>', 'seconds from now; 0 is never', countFrom(0, CENTURY_SECONDS), 3600)
+    .option('--key-file <path>', 'a private key in PEM form: RSA, EC P-256 or Ed25519')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples(
+        'DAT_AUTH_JWT_SECRET=… dat token create --sub dev-1 --role device',
+        "dat token create --sub app-1 --role subscriber --devices 'lab-*' --key-file key.pem",
+      ),
+    )
+    .action(create);
+}
+
+interface CreateOptions extends JsonOption {
   readonly sub: string;
   readonly role: 'device' | 'subscriber' | 'admin';
   readonly devices?: readonly string[];
@@ -20,73 +67,32 @@ export interface CreateOptions {
   /** Seconds. */
   readonly expires: number;
   readonly keyFile?: string;
-  readonly json?: boolean;
 }
 
-export async function create(options: CreateOptions): Promise<void> {
+async function create(options: CreateOptions): Promise<void> {
   const { sub, role, devices, vip, expires, keyFile } = options;
   checkIds([sub]);
   for (const pattern of devices ?? []) {
     if (!isPattern(pattern))
-      throw new CliFailure(
-        Exit.usage,
-        `--devices: ${JSON.stringify(pattern)} is none of: ${PATTERN_ACCEPTED}`,
-      );
+      throw new CliFailure(Exit.usage, `--devices ${JSON.stringify(pattern)}: expected ${PATTERN_ACCEPTED}`);
   }
   if (role !== 'subscriber' && (devices !== undefined || vip))
-    throw new CliFailure(Exit.usage, '--devices and --vip are for --role subscriber');
-  const { key, alg } = keyFile === undefined ? sharedSecret() : privateKey(keyFile);
-  const { DAT_AUTH_JWT_AUDIENCE: audience = '', DAT_AUTH_JWT_ISSUER: issuer = '' } = process.env;
+    throw new CliFailure(Exit.usage, '--devices and --vip need --role subscriber');
+  const key = signingKey(keyFile);
+  if (key === undefined)
+    throw new CliFailure(
+      Exit.config,
+      'no key to sign with; set DAT_AUTH_JWT_SECRET, or pass a private key with --key-file',
+    );
   const claims = { role, ...(devices !== undefined && { devices }), ...(vip && { vip }) };
-  let jwt = new SignJWT(claims).setProtectedHeader({ alg, typ: 'JWT' }).setSubject(sub).setIssuedAt();
-  if (expires > 0) jwt = jwt.setExpirationTime(Math.floor(Date.now() / 1000) + expires);
-  if (audience !== '') jwt = jwt.setAudience(audience);
-  if (issuer !== '') jwt = jwt.setIssuer(issuer);
-  const token = await jwt.sign(key);
+  const token = await signToken(key, { sub, ...claims }, expires);
   if (options.json) jsonLine({ token, ...claims, sub, expiresInSeconds: expires > 0 ? expires : null });
   else line(token);
 }
 
-function sharedSecret(): { key: Uint8Array; alg: string } {
-  const secret = environment('DAT_AUTH_JWT_SECRET');
-  if (secret === '') {
-    throw new CliFailure(
-      Exit.config,
-      'no key to sign with: set DAT_AUTH_JWT_SECRET, or name a private key with --key-file',
-    );
-  }
-  return { key: Buffer.from(secret), alg: 'HS256' };
-}
-
-/** RFC 7518, section 3.3. */
-const RSA_BITS_MIN = 2048;
-const algorithms: Readonly<Record<string, string>> = { rsa: 'RS256', ec: 'ES256', ed25519: 'EdDSA' };
-
-function privateKey(path: string): { key: KeyObject; alg: string } {
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(readFileSync(path));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CliFailure(
-      Exit.config,
-      `--key-file ${path}: ${code === 'ENOENT' ? 'there is no such file' : 'no private key in PEM form'}`,
-    );
-  }
-  const { asymmetricKeyType: type = '', asymmetricKeyDetails: details = {} } = key;
-  const alg = algorithms[type];
-  const isShort = type === 'rsa' && (details.modulusLength ?? 0) < RSA_BITS_MIN;
-  const isOtherCurve = type === 'ec' && details.namedCurve !== 'prime256v1';
-  if (alg !== undefined && !isShort && !isOtherCurve) return { key, alg };
-  const found = `a key of type ${[type, details.namedCurve ?? details.modulusLength].filter(Boolean).join(' ')}`;
-  throw new CliFailure(
-    Exit.config,
-    `--key-file ${path}: ${found}; accepted: RSA of ${RSA_BITS_MIN} bits or more, EC P-256, Ed25519`,
-  );
-}
-
 /** Shows what a token says; does not verify it. */
-export function inspect(token: string, options: { readonly json?: boolean }): void {
+async function inspect(token: string, options: JsonOption): Promise<void> {
+  const { decodeJwt, decodeProtectedHeader } = await import('jose');
   let header: { alg?: string; kid?: string };
   let payload: Record<string, unknown>;
   try {
@@ -95,7 +101,7 @@ export function inspect(token: string, options: { readonly json?: boolean }): vo
   } catch {
     throw new CliFailure(
       Exit.failed,
-      'that is no token (JWT): three parts of base64url with dots between them',
+      'this is not a token (JWT), which is three parts of base64url with dots between them',
     );
   }
   const claims = readClaims(payload);
@@ -111,14 +117,16 @@ export function inspect(token: string, options: { readonly json?: boolean }): vo
     jsonLine({ header, payload, leftSeconds: leftSeconds ?? null, problems });
   } else {
     line(
-      `signed with ${header.alg ?? 'nothing'}${header.kid === undefined ? '' : `, key ${header.kid}`} (the signature is not checked here)`,
+      `signed with ${header.alg ?? 'nothing'}${header.kid === undefined ? '' : `, key ${header.kid}`} (signature not checked)`,
     );
     line(JSON.stringify(payload, undefined, 2));
-    if (leftSeconds === undefined) line('it does not expire');
+    if (leftSeconds === undefined) line('it never expires');
     else if (leftSeconds > 0) line(`it expires in ${leftSeconds} s`);
     else if (leftSeconds > -SKEW_SECONDS)
-      line(`it expired ${-leftSeconds} s ago; hubs allow ${SKEW_SECONDS} s for clocks that differ`);
+      line(
+        `it expired ${-leftSeconds} s ago, within the ${SKEW_SECONDS} s that hubs allow for clocks that differ`,
+      );
   }
   if (problems.length > 0)
-    throw new CliFailure(Exit.failed, `a hub would not accept it: ${problems.join('; ')}`);
+    throw new CliFailure(Exit.failed, `a hub does not accept it: ${problems.join('; ')}`);
 }

@@ -4,25 +4,33 @@
  */
 import type { Clock } from '../../clock.ts';
 import { closes } from '../../codes.ts';
+import type { HistoryReader } from '../../history/reader.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../../memory/ring.ts';
 import { EventField } from '../../records/event.ts';
 import { readGap, readSeq } from '../../records/replies.ts';
 import type { Endpoint } from '../../transport/transport.ts';
+import { ALL_TYPES, typeBit } from '../../wire/events.ts';
+import { NO_SHARD } from './audience.ts';
 import type { Publish } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
+import { Paces } from './pace.ts';
+import { Replays } from './replays.ts';
 import { Rounds } from './rounds.ts';
 import { type SendQueueLimits, SendQueues } from './send-queues.ts';
 import { SlowSubscribers } from './slow-subscribers.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Topic } from './topic.ts';
-import { Topics } from './topics.ts';
+import { type Attached, Topics } from './topics.ts';
 
 export interface DelivererDeps {
   readonly fromOwner: RingConsumer;
   readonly clock: Clock;
   readonly counters: Counters;
   readonly limits: SendQueueLimits;
+  readonly reader: HistoryReader;
+  /** Takes the cost of events that were replayed. */
+  readonly charge: (session: SubscriberSession, events: number) => void;
 }
 
 /** Shards sent to before the thread looks up again: about five milliseconds, and one where vips wait. */
@@ -31,6 +39,8 @@ const SHARDS_PER_STEP_WITH_VIPS = 1;
 
 export class Deliverer {
   readonly sendQueues: SendQueues;
+  readonly replays: Replays;
+  readonly paces: Paces;
   /** By number; those that are closing among them. */
   readonly sessions = new Map<number, SubscriberSession>();
   readonly #deps: DelivererDeps;
@@ -50,7 +60,18 @@ export class Deliverer {
     const topics = new Map<number, Topic>();
     const sending = { views: fromOwner.views, encoder, counters };
     const slow = new SlowSubscribers({ ...sending, ...limits, topics, finishRounds: () => this.finish() });
-    this.#topics = new Topics(topics, slow, this.#publishTo);
+    this.paces = new Paces({ encoder: new EventEncoder(fromOwner.views), clock, counters });
+    this.#topics = new Topics(topics, slow, this.paces, this.#publishTo);
+    this.replays = new Replays({
+      reader: deps.reader,
+      encoder: new EventEncoder(fromOwner.views),
+      clock,
+      counters,
+      queueBytes: limits.queueBytes / 2,
+      finish: () => this.finish(),
+      join: (session, attached) => this.#topics.join(session, attached, this.sessions.values()),
+      charge: deps.charge,
+    });
     this.#rounds = new Rounds(fromOwner, { ...sending, slow }, this.#publishTo);
     this.sendQueues = new SendQueues({
       sessions: this.sessions,
@@ -76,14 +97,33 @@ export class Deliverer {
 
   /** An event record, which stays in the ring until it is sent. */
   event(views: RecordViews, offset: number, bytes: number): void {
-    const topic = this.#topics.get(views.u32[(offset + EventField.device) >> 2]!);
+    const device = views.u32[(offset + EventField.device) >> 2]!;
+    const seq = views.f64[(offset + EventField.seq) >> 3]!;
+    if (this.replays.inUse) this.replays.event(device, views.u8[offset + EventField.type]!, seq);
     // None: the last subscriber has just closed, and the owner has not heard of it yet.
-    if (topic === undefined) return;
-    topic.lastSeq = views.f64[(offset + EventField.seq) >> 3]!;
-    this.#rounds.add(offset, topic);
+    const topic = this.#topics.get(device, ALL_TYPES);
+    if (topic !== undefined) {
+      topic.lastSeq = seq;
+      this.#rounds.add(offset, topic);
+      topic.paced?.event(views, offset);
+    }
+    if (this.#topics.hasLimited) this.#limited(views.u8[offset + EventField.type]!, device, seq, offset);
     if (!this.sendQueues.published(bytes)) return;
     this.finish(); // who cannot take so much must be slow before it is closed for it
     this.sendQueues.look();
+  }
+
+  /** Sessions that get some types of a device's events only. */
+  #limited(type: number, device: number, seq: number, offset: number): void {
+    const bit = typeBit(type);
+    for (let types = 1; types < ALL_TYPES; types++) {
+      const topic = this.#topics.get(device, types);
+      if (topic === undefined) continue;
+      topic.lastSeq = seq;
+      if ((types & bit) === 0) continue;
+      this.#rounds.add(offset, topic);
+      topic.paced?.event(this.#deps.fromOwner.views, offset);
+    }
   }
 
   /** Sends all events that came so far: what follows must come after them. */
@@ -105,22 +145,30 @@ export class Deliverer {
   }
 
   /** From here on the session gets the device's events, of which `seq` was the last. */
-  attachDevice(session: SubscriberSession, device: number, id: string, seq: number): void {
-    this.#topics.join(session, device, id, seq, this.sessions.values());
+  attachDevice(session: SubscriberSession, attach: Attached): void {
+    if (!this.replays.attach(session, attach)) this.#topics.join(session, attach, this.sessions.values());
+  }
+
+  /** Whether the session gets the device's events, or is about to. */
+  isFollowing(session: SubscriberSession, device: number): boolean {
+    return session.shardOf(device) !== NO_SHARD || this.replays.isHolding(session, device);
   }
 
   detachDevice(session: SubscriberSession, device: number): void {
+    this.replays.detach(session, device);
     this.#topics.leave(session, device, true);
   }
 
   gap(views: RecordViews, offset: number): void {
     const { device, from, to } = readGap(views, offset);
+    this.replays.missed(device, to);
     this.#topics.gap(device, from, to);
   }
 
   /** The device has come to this number: what did not come until now never will. */
   seq(views: RecordViews, offset: number): void {
     const { device, seq } = readSeq(views, offset);
+    this.replays.missed(device, seq);
     this.#topics.heardOf(device, seq);
   }
 
@@ -153,6 +201,7 @@ export class Deliverer {
   /** What follows is not for it any more, though what waits and the close frame still leave. */
   closing(session: SubscriberSession): void {
     session.closing = true;
+    this.replays.forget(session);
     this.#topics.leaveAll(session, true);
     this.sendQueues.forget(session);
   }

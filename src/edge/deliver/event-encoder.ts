@@ -10,7 +10,16 @@ export class EventEncoder {
   /** What was encoded. Replaced by a larger one when it must grow: read it after `encode`. */
   bytes = new Uint8Array(BYTES_AT_FIRST);
   readonly #views: RecordViews;
-  readonly #head: EventHead = { type: 0, priority: 0, fromHub: false, payloadIsJson: false, seq: 0, at: 0 };
+  readonly #head: EventHead = {
+    type: 0,
+    priority: 0,
+    fromHub: false,
+    payloadIsJson: false,
+    replay: false,
+    conflated: 0,
+    seq: 0,
+    at: 0,
+  };
 
   /** @param views the ring that offsets point into */
   constructor(views: RecordViews) {
@@ -19,9 +28,43 @@ export class EventEncoder {
 
   /** Encodes the event at `offset` into `bytes` from `start` on. @returns where it ends */
   encode(offset: number, names: DeviceNames, encoding: Encoding, start: number): number {
-    const { u8, u16, u32, f64 } = this.#views;
+    return this.#encode(this.#views, offset, names, encoding, start, false);
+  }
+
+  /** Encodes an event that history kept, which stands at the start of these views. @returns where it ends */
+  replay(views: RecordViews, names: DeviceNames, encoding: Encoding): number {
+    return this.#encode(views, 0, names, encoding, 0, true);
+  }
+
+  /**
+   * Encodes an event for a subscriber at a pace into `bytes` from `start` on.
+   * @param conflated events that it replaced @returns where it ends
+   */
+  paced(
+    views: RecordViews,
+    offset: number,
+    names: DeviceNames,
+    encoding: Encoding,
+    { start, conflated }: { readonly start: number; readonly conflated: number },
+  ): number {
+    this.#head.conflated = conflated;
+    const end = this.#encode(views, offset, names, encoding, start, false);
+    this.#head.conflated = 0;
+    return end;
+  }
+
+  #encode(
+    views: RecordViews,
+    offset: number,
+    names: DeviceNames,
+    encoding: Encoding,
+    start: number,
+    replay: boolean,
+  ): number {
+    const { u8, u16, u32, f64 } = views;
     const head = this.#head;
     const flags = u8[offset + EventField.flags]!;
+    head.replay = replay;
     head.type = u8[offset + EventField.type]!;
     head.priority = u8[offset + EventField.priority]!;
     head.fromHub = (flags & EventFlag.fromHub) !== 0;

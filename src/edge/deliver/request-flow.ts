@@ -6,9 +6,10 @@
 import type { Clock } from '../../clock.ts';
 import { DEVICES_PER_PAGE, REQUEST_WORK_PER_POLL, REQUESTS_WAITING_MAX } from '../../limits.ts';
 import { Notice } from '../../records/replies.ts';
-import type { OpName } from '../../records/requests.ts';
 import type { Asked } from '../../wire/codec.ts';
+import type { Named, Past } from '../../wire/subscriber-ops.ts';
 import type { OwnerLine } from '../owner-line.ts';
+import { wantsPast } from './replays.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** One device, or one row of an answer, costs this much of the allowance (wire contract). */
@@ -18,15 +19,23 @@ const WORK_PER_REQUEST = 8;
 /** Time between two looks at peers that have a page to come, ms. */
 const LOOK_MS = 20;
 
-interface Pending extends Asked {
-  readonly number: number;
+/** What a subscriber asks for. */
+export interface Ask extends Asked {
   /** undefined: all of the subscriber's. */
-  readonly devices: readonly string[] | undefined;
+  readonly named: Named | undefined;
+  /** Bits of the event types that a subscribe asks for. */
+  readonly types: number;
+  /** What of the past it asks for. */
+  readonly past: Past;
+}
+
+interface Pending extends Ask {
+  readonly number: number;
   /** In devices. */
   readonly work: number;
 }
 
-export interface Answered extends Asked {
+export interface Answered extends Ask {
   /** It named its devices, and was paid for with them. */
   readonly isNamed: boolean;
 }
@@ -39,6 +48,8 @@ export class RequestQueue {
   last = 0;
   /** What a further page was promised of, and whether it was asked for: a request, or 0 for the hub's own notices. */
   readonly pages = new Map<number, boolean>();
+  /** By filter: what of the past its pages are to bring. */
+  readonly pasts = new Map<string, Pick<Ask, 'past' | 'types'>>();
   /** What the hub's own pages are about. */
   notice: Notice = Notice.resumed;
 
@@ -68,17 +79,12 @@ export class RequestFlow {
   }
 
   /** @returns false when too many of the subscriber's requests wait */
-  submit(
-    session: SubscriberSession,
-    op: OpName,
-    id: string,
-    devices: readonly string[] | undefined,
-  ): boolean {
+  submit(session: SubscriberSession, ask: Ask): boolean {
     const queue = queueOf(session);
     if (queue.waiting.length >= REQUESTS_WAITING_MAX) return false;
     queue.last = (queue.last % MAX_REQUEST) + 1;
-    const work = WORK_PER_REQUEST + (devices?.length ?? DEVICES_PER_PAGE);
-    queue.waiting.push({ number: queue.last, op, id, devices, work });
+    const work = WORK_PER_REQUEST + (isLong(ask) ? DEVICES_PER_PAGE : ask.named!.devices.length);
+    queue.waiting.push({ ...ask, number: queue.last, work });
     this.#advance(session, queue);
     return true;
   }
@@ -95,7 +101,7 @@ export class RequestFlow {
       this.#inFlightWork -= pending.work;
       queue.pages.delete(request);
     }
-    return { op: pending.op, id: pending.id, isNamed: pending.devices !== undefined };
+    return { ...pending, isNamed: pending.named !== undefined };
   }
 
   /** A page of the hub's own has come. @param more another follows */
@@ -107,6 +113,31 @@ export class RequestFlow {
     const queue = queueOf(session);
     queue.notice = notice;
     this.#expectPage(session, queue, 0);
+  }
+
+  /** A request was answered: its filters' pages are to bring the past that it asked for. */
+  keepPast(session: SubscriberSession, { op, named, past, types }: Answered, more: boolean): void {
+    if (op !== 'subscribe' || more || !wantsPast(past)) return;
+    for (const filter of named?.filters ?? []) queueOf(session).pasts.set(filter, { past, types });
+  }
+
+  /** @returns what of the past a page is to bring; undefined: nothing */
+  pastOf(
+    session: SubscriberSession,
+    filter: string,
+    page: number,
+    more: boolean,
+  ): Pick<Ask, 'past' | 'types'> | undefined {
+    if (page === 0) return undefined; // one device that has just appeared
+    const past = session.requests?.pasts.get(filter);
+    if (!more) session.requests?.pasts.delete(filter);
+    return past;
+  }
+
+  /** A page of a filter's devices has come. @param page names it for `More` */
+  filterPage(session: SubscriberSession, page: number, more: boolean): void {
+    if (more) this.#expectPage(session, queueOf(session), page);
+    else session.requests?.pages.delete(page);
   }
 
   /** Call after the frame of a page was sent, or some of what waits for the peer has gone. */
@@ -175,10 +206,9 @@ export class RequestFlow {
   #advance(session: SubscriberSession, queue: RequestQueue): void {
     while (queue.waiting.length > 0 && !session.closing) {
       const next = queue.waiting[0]!;
-      const isLong =
-        next.devices === undefined || queue.inFlight.some(({ devices }) => devices === undefined);
+      const isAlone = isLong(next) || queue.inFlight.some(isLong);
       const isBusy =
-        queue.inFlight.length > 0 && (isLong || queue.inFlightWork + next.work > REQUEST_WORK_PER_POLL);
+        queue.inFlight.length > 0 && (isAlone || queue.inFlightWork + next.work > REQUEST_WORK_PER_POLL);
       if (queue.pages.size > 0 || isBusy) return;
       if (this.#inFlightWork > 0 && this.#inFlightWork + next.work > 2 * REQUEST_WORK_PER_POLL) {
         this.#stalled.add(session);
@@ -200,9 +230,15 @@ export class RequestFlow {
     }
   }
 
-  #send({ number: session }: SubscriberSession, { number: request, op, devices }: Pending): void {
-    this.#deps.line.request({ session, request, op, devices });
+  #send({ number: session }: SubscriberSession, { number: request, op, named, types }: Pending): void {
+    const { devices, filters = [] } = named ?? {};
+    this.#deps.line.request({ session, request, op, devices, filters, types });
   }
+}
+
+/** Whether it concerns more devices than it names. */
+function isLong({ named }: Ask): boolean {
+  return named === undefined || named.filters.length > 0;
 }
 
 const MAX_REQUEST = 2 ** 31;

@@ -21,7 +21,7 @@ export interface SendQueueLimits {
   /** Above this it is closed. */
   readonly queueBytesMax: number;
   /** What all queues of this thread may hold, bytes; 0: no limit. */
-  readonly totalBytes: number;
+  totalBytes: number;
   /**
    * Above this the transport drops frames: what the others leave room for between two looks, so that whoever is over
    * the limit is closed before it loses anything uncounted.

@@ -18,9 +18,10 @@ import type { EventEncoder } from './event-encoder.ts';
 import type { Missed } from './missed.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Topic } from './topic.ts';
+import { topicKey } from './topics.ts';
 
 export interface SlowSubscribersDeps {
-  /** By device slot. */
+  /** By `topicKey`. */
   readonly topics: ReadonlyMap<number, Topic>;
   /** The ring that offsets point into. */
   readonly views: RecordViews;
@@ -100,9 +101,9 @@ export class SlowSubscribers {
     for (const device of session.devices) {
       const shard = session.shardOf(device);
       if (shard === SLOW) continue;
-      const topic = this.#deps.topics.get(device)!;
-      topic.remove(session, shard, true);
-      session.removeDevice(device);
+      const topic = this.#topicOf(session, device);
+      topic.remove(session, shard, true, true);
+      session.removeDevice(device, true);
       this.join(session, device, topic);
     }
   }
@@ -215,7 +216,7 @@ export class SlowSubscribers {
 
   /** @returns the bytes sent */
   #rejoin(session: SubscriberSession, device: number): number {
-    const topic = this.#deps.topics.get(device)!;
+    const topic = this.#topicOf(session, device);
     const missed = missedOf(topic, session);
     const gaps = missed.gapsOf(session);
     let bytes = 0;
@@ -230,9 +231,13 @@ export class SlowSubscribers {
       bytes += newest.length;
     }
     this.#remove(session, topic, missed);
-    session.removeDevice(device);
+    session.removeDevice(device, true);
     session.addDevice(device, topic.add(session));
     return bytes;
+  }
+
+  #topicOf(session: SubscriberSession, device: number): Topic {
+    return this.#deps.topics.get(topicKey(device, session.typesOf(device)))!;
   }
 
   /** @returns whether an event was kept for it */

@@ -1,4 +1,7 @@
 /** `/v1/subscribe`: subscribers that speak the hub's own protocol. */
+
+import { PATTERN_ACCEPTED } from '../../access/pattern.ts';
+import { flagOf } from '../../access/query.ts';
 import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
 import { errors } from '../../codes.ts';
 import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
@@ -9,9 +12,15 @@ import type {
   UpgradeAnswer,
   UpgradeRequest,
 } from '../../transport/transport.ts';
-import { Subprotocol } from '../../wire/events.ts';
+import { ALL_TYPES, Subprotocol } from '../../wire/events.ts';
 import { binarySubscriberCodec, jsonSubscriberCodec } from '../../wire/hub-frames.ts';
-import { parseDevicesQuery, parseSubscriberOp } from '../../wire/subscriber-ops.ts';
+import {
+  NO_PAST,
+  parseDevicesQuery,
+  parseSubscriberOp,
+  parseTypesQuery,
+  type SubscriberOp,
+} from '../../wire/subscriber-ops.ts';
 import type { Edge } from '../edge.ts';
 import { COST_PER_DEVICE } from './request-flow.ts';
 import { SubscriberSession } from './subscriber-session.ts';
@@ -20,7 +29,10 @@ export const SUBSCRIBER_PATH = '/v1/subscribe';
 
 type SubscriberConnection = Connection<SubscriberSession>;
 
-const NO_DEVICES: readonly string[] = [];
+/** Intervals of updates. */
+const EVERY_MS_MIN = 100;
+const EVERY_MS_MAX = 60_000;
+const LIST = { op: 'list', named: undefined, types: ALL_TYPES, past: NO_PAST } as const;
 
 export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
   readonly #edge: Edge;
@@ -53,17 +65,35 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
     if (!admitted.ok) return admitted;
     const { query, protocol } = admitted;
     const devices = query.get('devices') ?? '';
-    const batch = query.get('batch') ?? 'false';
-    if (batch !== 'true' && batch !== 'false') {
-      return { status: 400, message: 'batch: expected true or false' };
+    const batch = flagOf(query, 'batch');
+    if (batch === undefined) return { status: 400, message: 'batch: expected true or false' };
+    const hold = flagOf(query, 'hold');
+    if (hold === undefined) return { status: 400, message: 'hold: expected true or false' };
+    const every = everyOf(query);
+    if (every === undefined) {
+      return {
+        status: 400,
+        message: `every: expected a whole number of ms from ${EVERY_MS_MIN} to ${EVERY_MS_MAX}`,
+      };
     }
-    const listed = devices === '' ? { ok: true as const, devices: NO_DEVICES } : parseDevicesQuery(devices);
-    if (!listed.ok) return { status: 400, message: listed.message };
+    const listed = devices === '' ? undefined : parseDevicesQuery(devices);
+    if (listed?.ok === false) return { status: 400, message: listed.message };
+    const types = query.has('types') ? parseTypesQuery(query.get('types')!) : ALL_TYPES;
+    if (typeof types !== 'number') return { status: 400, message: types.message };
+    if (listed !== undefined && listed.named.malformed.length > 0) {
+      const [first] = listed.named.malformed;
+      return {
+        status: 400,
+        message: `devices: ${JSON.stringify(first)} is not an id; ${PATTERN_ACCEPTED} is accepted`,
+      };
+    }
     const edge = this.#edge;
     const session = new SubscriberSession(admitted, edge.nextSession(), edge.clock.wallNow(), {
       codec: protocol === Subprotocol.binary ? binarySubscriberCodec : jsonSubscriberCodec,
-      batched: batch === 'true',
-      wanted: listed.devices,
+      batched: batch,
+      every,
+      hold,
+      wanted: listed && { op: 'subscribe', id: '', named: listed.named, types, past: NO_PAST },
     });
     return protocol === undefined ? { session } : { session, protocol };
   }
@@ -80,11 +110,13 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
     const parsed = binary
       ? { ok: false as const, ...BINARY_FRAME }
       : parseSubscriberOp(Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8'));
-    const cost = 1 + (parsed.ok ? (parsed.devices?.length ?? 0) * COST_PER_DEVICE : 0);
+    const cost = 1 + (parsed.ok ? idsNamed(parsed) * COST_PER_DEVICE : 0);
     const isInTime = edge.charge(session, cost, now);
     if (!parsed.ok) edge.refuse(session, parsed);
     else if (!isInTime) edge.refuseOverRate(session, cost, parsed.id, now);
-    else if (parsed.op !== 'touch') edge.request(session, parsed.op, parsed.id, parsed.devices, now);
+    else if (parsed.op === 'list') edge.request(session, { ...LIST, id: parsed.id }, now);
+    else if (parsed.op === 'since') edge.noteSince(session, parsed);
+    else if ('named' in parsed) edge.request(session, session.withSince(parsed), now);
   }
 
   controlPong({ session }: SubscriberConnection): void {
@@ -117,8 +149,24 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
   }
 }
 
+/** Ids and filters in a frame, each of which costs. */
+function idsNamed(op: SubscriberOp): number {
+  if (op.op === 'since') return op.since.size;
+  if (!('named' in op) || op.named === undefined) return 0;
+  const { devices, filters, malformed } = op.named;
+  return devices.length + filters.length + malformed.length;
+}
+
 const BINARY_FRAME = {
   code: errors.badRequest.code,
   message: 'binary frame; expected a text frame with one JSON object',
   id: '',
 } as const;
+
+/** @returns the interval, 0 when there is none; undefined when it is wrong */
+function everyOf(query: URLSearchParams): number | undefined {
+  const text = query.get('every');
+  if (text === null) return 0;
+  const every = Number(text);
+  return /^\d{1,5}$/.test(text) && every >= EVERY_MS_MIN && every <= EVERY_MS_MAX ? every : undefined;
+}

@@ -6,11 +6,13 @@ import type { Admitted } from '../../access/admission.ts';
 import { SessionKind } from '../../records/requests.ts';
 import type { SubscriberCodec } from '../../wire/codec.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
+import { ALL_TYPES } from '../../wire/events.ts';
 import type { Gap } from '../../wire/gap.ts';
+import type { Position } from '../../wire/subscriber-ops.ts';
 import { Session } from '../session.ts';
 import { NO_SHARD } from './audience.ts';
 import type { OutboxFrames } from './outbox-frames.ts';
-import type { RequestQueue } from './request-flow.ts';
+import type { Ask, RequestQueue } from './request-flow.ts';
 
 /** Up to here looking through a list is as fast as a Map, which takes several times the memory. */
 const LISTED_DEVICES_MAX = 16;
@@ -21,16 +23,23 @@ export interface SubscriberTerms {
   readonly codec: SubscriberCodec;
   /** Events that leave together go out in one frame. */
   readonly batched: boolean;
-  /** Subscribed to once welcomed. */
-  readonly wanted: readonly string[];
+  /** Interval of its updates, ms; 0: every event at once. */
+  readonly every: number;
+  /** Kept subscriptions wait until they are subscribed to again. */
+  readonly hold: boolean;
+  /** Asked for once welcomed. */
+  readonly wanted: Ask | undefined;
 }
 
 export class SubscriberSession extends Session {
   readonly kind = SessionKind.subscriber;
   readonly codec: SubscriberCodec;
   readonly batched: boolean;
-  /** Devices of the URL, subscribed to once welcomed; then forgotten. */
-  wanted: readonly string[];
+  /** Interval of its updates, ms; 0: every event at once. */
+  readonly every: number;
+  override readonly hold: boolean;
+  /** Of the URL, asked for once welcomed; then forgotten. */
+  wanted: Ask | undefined;
   /** What it asks for and has not been answered; made when it first asks. */
   requests: RequestQueue | undefined;
   vip = false;
@@ -41,6 +50,8 @@ export class SubscriberSession extends Session {
    * are few.
    */
   #devices: number[] | Map<number, number> | undefined;
+  /** By device slot: bits of the event types, where not all are wanted. */
+  #limited: Map<number, number> | undefined;
   /** Events of the batch being sent, where they do not go by a topic: pairs of start and end in the batch's bytes. */
   #outbox: number[] | undefined;
 
@@ -50,12 +61,34 @@ export class SubscriberSession extends Session {
     this.#token = actor.devices !== undefined || actor.vip ? actor : undefined;
     this.codec = terms.codec;
     this.batched = terms.batched;
+    this.every = terms.every;
+    this.hold = terms.hold;
     this.wanted = terms.wanted;
   }
 
   get actor(): Actor {
     const { devices, vip } = this.#token ?? EVERYTHING;
     return { role: 'subscriber', id: this.id, devices, vip };
+  }
+
+  /** Positions that `since` frames have told, for the next subscribe. */
+  #since: Map<string, Position> | undefined;
+
+  /** Takes note of positions. @returns false when there are more than a subscriber may have subscriptions */
+  noteSince(since: ReadonlyMap<string, Position>, most: number): boolean {
+    this.#since ??= new Map();
+    for (const [device, position] of since) this.#since.set(device, position);
+    if (this.#since.size <= most) return true;
+    this.#since = undefined;
+    return false;
+  }
+
+  /** A subscribe with the positions that were told before it. */
+  withSince(ask: Ask): Ask {
+    if (this.#since === undefined || ask.op !== 'subscribe') return ask;
+    const since = new Map([...this.#since, ...ask.past.since]);
+    this.#since = undefined;
+    return { ...ask, past: { ...ask.past, since } };
   }
 
   get encoding(): Encoding {
@@ -100,8 +133,22 @@ export class SubscriberSession extends Session {
       this.#devices = new Map(this.devices.map((known) => [known, this.shardOf(known)])).set(device, shard);
   }
 
-  /** Removes a device that is there. */
-  removeDevice(device: number): void {
+  /** Bits of the event types that this session gets of the device. */
+  typesOf(device: number): number {
+    return this.#limited?.get(device) ?? ALL_TYPES;
+  }
+
+  /** From here on it gets these types of the device. */
+  limit(device: number, types: number): void {
+    if (types !== ALL_TYPES) {
+      this.#limited ??= new Map();
+      this.#limited.set(device, types);
+    } else this.#limited?.delete(device);
+  }
+
+  /** Removes a device that is there. @param comesBack it is added again at once, with the same types */
+  removeDevice(device: number, comesBack = false): void {
+    if (!comesBack) this.#limited?.delete(device);
     const devices = this.#devices;
     if (devices instanceof Map) devices.delete(device);
     else if (devices !== undefined) {

@@ -1,69 +1,103 @@
 /** The devices that one thread's subscribers get events of, and who gets them: joins, leaves, vips, gaps. */
 import { encodings } from '../../wire/encodings.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
+import { ALL_TYPES } from '../../wire/events.ts';
 import { NO_SHARD, SLOW } from './audience.ts';
 import type { Publish } from './batch.ts';
+import type { Paces } from './pace.ts';
 import type { SlowSubscribers } from './slow-subscribers.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import { Topic } from './topic.ts';
 
 const OVERLOAD_REASON = 'overload';
 
+/** From here on a session gets the device's events. */
+export interface Attached {
+  readonly device: number;
+  readonly id: string;
+  /** Of the device's last event. */
+  readonly seq: number;
+  /** Bits of the event types that it gets. */
+  readonly types: number;
+}
+
+/** Topics are kept by device and types: this is where one stands. */
+export function topicKey(device: number, types: number): number {
+  return device * (ALL_TYPES + 1) + types;
+}
+
 export class Topics {
-  /** By device slot. */
+  /** By `topicKey`. */
   readonly #topics: Map<number, Topic>;
   readonly #slow: SlowSubscribers;
   readonly #publish: Publish;
+  readonly #paces: Paces;
+  /** Topics of some types only. */
+  #limitedCount = 0;
   /** While a new owner says who gets what: whom it has named. */
   #confirmed: Map<SubscriberSession, Set<number>> | undefined;
 
-  /** @param topics by device slot; the slow subscribers look into it too */
-  constructor(topics: Map<number, Topic>, slow: SlowSubscribers, publish: Publish) {
+  /** @param topics by `topicKey`; the slow subscribers look into it too */
+  constructor(topics: Map<number, Topic>, slow: SlowSubscribers, paces: Paces, publish: Publish) {
+    this.#paces = paces;
     this.#publish = publish;
     this.#topics = topics;
     this.#slow = slow;
   }
 
-  get(device: number): Topic | undefined {
-    return this.#topics.get(device);
+  /** Whether any session gets some types only. */
+  get hasLimited(): boolean {
+    return this.#limitedCount > 0;
   }
 
-  /**
-   * From here on the subscriber gets the device's events.
-   * @param seq the device's last, for whoever is the first @param sessions all of this thread's
-   */
+  get(device: number, types: number): Topic | undefined {
+    return this.#topics.get(topicKey(device, types));
+  }
+
+  /** From here on the subscriber gets the device's events. @param sessions all of this thread's */
   join(
     session: SubscriberSession,
-    device: number,
-    id: string,
-    seq: number,
+    { device, id, seq, types }: Attached,
     sessions: Iterable<SubscriberSession>,
   ): void {
-    let topic = this.#topics.get(device);
+    this.#confirm(session, device);
+    if (session.shardOf(device) !== NO_SHARD) {
+      if (session.typesOf(device) === types && this.#topicOf(session, device)?.names.id === id) return;
+      this.leave(session, device, true);
+    }
+    let topic = this.get(device, types);
     if (topic !== undefined && topic.names.id !== id) {
       // Another device has the slot, and an owner that died could not say so.
-      for (const other of sessions) this.leave(other, device, !other.closing);
+      for (const other of sessions)
+        if (other.typesOf(device) === types) this.leave(other, device, !other.closing);
       topic = undefined;
     }
     if (topic === undefined) {
-      topic = new Topic(device, new DeviceNames(id), seq);
-      this.#topics.set(device, topic);
+      topic = new Topic(device, types, new DeviceNames(id), seq, this.#paces);
+      this.#topics.set(topicKey(device, types), topic);
+      if (types !== ALL_TYPES) this.#limitedCount += 1;
     }
-    this.#confirm(session, device);
-    if (session.shardOf(device) !== NO_SHARD) return;
+    session.limit(device, types);
     if (this.#slow.has(session)) this.#slow.join(session, device, topic);
     else session.addDevice(device, topic.add(session));
   }
 
-  /** @param open whether the socket still is; a closed one has left its topics by itself */
+  /** @param open whether the connection still is; a closed one has left its topics by itself */
   leave(session: SubscriberSession, device: number, open: boolean): void {
-    const topic = this.#topics.get(device);
+    const topic = this.#topicOf(session, device);
     const shard = session.shardOf(device);
     if (topic === undefined || shard === NO_SHARD) return;
     session.removeDevice(device);
     if (shard === SLOW) this.#slow.leave(session, topic);
     else topic.remove(session, shard, open);
-    if (topic.isEmpty) this.#topics.delete(device);
+    if (!topic.isEmpty) return;
+    this.#topics.delete(topicKey(device, topic.types));
+    if (topic.types !== ALL_TYPES) this.#limitedCount -= 1;
+  }
+
+  /** The topic of the types that the session gets of the device. */
+  #topicOf(session: SubscriberSession, device: number): Topic | undefined {
+    return this.get(device, session.typesOf(device));
   }
 
   leaveAll(session: SubscriberSession, open: boolean): void {
@@ -73,11 +107,11 @@ export class Topics {
   setVip(session: SubscriberSession, vip: boolean): void {
     const devices = session.devices.filter((device) => session.shardOf(device) !== SLOW);
     for (const device of devices) {
-      this.#topics.get(device)!.remove(session, session.shardOf(device), true);
-      session.removeDevice(device);
+      this.#topicOf(session, device)!.remove(session, session.shardOf(device), true, true);
+      session.removeDevice(device, true);
     }
     session.vip = vip;
-    for (const device of devices) session.addDevice(device, this.#topics.get(device)!.add(session));
+    for (const device of devices) session.addDevice(device, this.#topicOf(session, device)!.add(session));
     this.#slow.vipChanged(session);
   }
 
@@ -101,8 +135,9 @@ export class Topics {
 
   /** The device has come to `seq`: what did not come until now never will. */
   heardOf(device: number, seq: number): void {
-    const topic = this.#topics.get(device);
-    if (topic !== undefined && topic.lastSeq < seq) this.gap(device, topic.lastSeq + 1, seq);
+    for (const topic of this.#ofDevice(device)) {
+      if (topic.lastSeq < seq) this.#gap(topic, topic.lastSeq + 1, seq);
+    }
   }
 
   #confirm(session: SubscriberSession, device: number): void {
@@ -114,8 +149,19 @@ export class Topics {
 
   /** Tells everyone who follows the device that events of it were lost on their way to this edge. */
   gap(device: number, from: number, to: number): void {
-    const topic = this.#topics.get(device);
-    if (topic === undefined) return;
+    for (const topic of this.#ofDevice(device)) this.#gap(topic, from, to);
+  }
+
+  #ofDevice(device: number): Topic[] {
+    const topics: Topic[] = [];
+    for (let types = this.hasLimited ? 1 : ALL_TYPES; types <= ALL_TYPES; types++) {
+      const topic = this.get(device, types);
+      if (topic !== undefined) topics.push(topic);
+    }
+    return topics;
+  }
+
+  #gap(topic: Topic, from: number, to: number): void {
     topic.lastSeq = to;
     const gap = { device: topic.names.id, from, to, reason: OVERLOAD_REASON };
     for (const [encoding, audience] of topic.audiences.entries()) {
@@ -125,6 +171,7 @@ export class Topics {
       for (const shard of audience!.shards) this.#publish(shard, bytes, false);
     }
     for (const session of topic.vips) session.sendGap(gap);
+    for (const session of topic.paced?.sessions ?? []) session.sendGap(gap);
     for (const sessions of topic.batched?.shards ?? []) for (const session of sessions) session.sendGap(gap);
     this.#slow.tell(topic, gap);
   }

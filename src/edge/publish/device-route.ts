@@ -1,4 +1,6 @@
 /** `/v1/device`: devices that speak the hub's own protocol. */
+
+import { flagOf } from '../../access/query.ts';
 import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
 import { errors } from '../../codes.ts';
 import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
@@ -48,9 +50,14 @@ export class DeviceRoute implements ListenerHandlers<DeviceSession> {
 
   #sessionFor(admitted: AdmittedUpgrade | RefusedUpgrade): UpgradeAnswer<DeviceSession> {
     if (!admitted.ok) return admitted;
-    const { protocol } = admitted;
+    const { protocol, query } = admitted;
+    const wantsInterest = flagOf(query, 'interest');
+    if (wantsInterest === undefined) return { status: 400, message: 'interest: expected true or false' };
     const edge = this.#edge;
-    const session = new DeviceSession(admitted, edge.nextSession(), edge.clock.wallNow(), jsonDeviceCodec);
+    const session = new DeviceSession(admitted, edge.nextSession(), edge.clock.wallNow(), {
+      codec: jsonDeviceCodec,
+      wantsInterest,
+    });
     return protocol === undefined ? { session } : { session, protocol };
   }
 

@@ -8,10 +8,19 @@ import { Session } from '../session.ts';
 export class DeviceSession extends Session {
   readonly kind = SessionKind.device;
   readonly codec: DeviceCodec;
+  override readonly wantsInterest: boolean;
+  /** What it was told of interest last; undefined before the first time, and when it does not want to know. */
+  toldInterest: boolean | undefined;
 
-  constructor(admitted: Admitted, number: number, connectedAt: number, codec: DeviceCodec) {
+  constructor(
+    admitted: Admitted,
+    number: number,
+    connectedAt: number,
+    { codec, wantsInterest }: { readonly codec: DeviceCodec; readonly wantsInterest: boolean },
+  ) {
     super(admitted, number, connectedAt);
     this.codec = codec;
+    this.wantsInterest = wantsInterest;
   }
 
   get actor(): Actor {

@@ -27,6 +27,8 @@ export interface PublisherDeps {
    * fill the ring before this thread's own turn to send them comes.
    */
   readonly relieve: (() => void) | undefined;
+  /** History keeps events: then messages take numbers though nobody listens. */
+  readonly keepsHistory: boolean;
 }
 
 /** Events forwarded between two calls of `relieve`: a few hundred KiB of a ring of megabytes. */
@@ -86,14 +88,21 @@ export class Publisher {
   event(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame, now: number): void {
     this.#deps.counters.cells[receivedCells[frame.type as 1 | 2 | 3]]! += 1;
     if (this.taps.inUse) this.taps.event(session.id, bytes, frame);
-    if (frame.type !== EventType.status && this.#nobodyListens(session.slot))
+    if (frame.type !== EventType.status && this.#isSkipped(session.slot, frame.type))
       this.#skip(session, bytes, frame);
     else this.#forward(session, bytes, frame, now);
   }
 
-  #nobodyListens(slot: number): boolean {
-    const { presence, isOwnerAway } = this.#deps;
-    return slot !== NONE && Atomics.load(presence.devices.rows.active, slot) === 0 && !isOwnerAway();
+  /**
+   * Whether the event takes no number: nobody listens, and it is neither kept nor does a subscriber that may come back
+   * have to see the hole.
+   */
+  #isSkipped(slot: number, type: number): boolean {
+    const { presence, isOwnerAway, keepsHistory } = this.#deps;
+    const { rows } = presence.devices;
+    if (slot === NONE || Atomics.load(rows.active, slot) !== 0) return false;
+    if (keepsHistory) return type === EventType.pong && !isOwnerAway();
+    return Atomics.load(rows.waiting, slot) === 0 && !isOwnerAway();
   }
 
   #skip(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame): void {

@@ -6,6 +6,9 @@ import { Allowances, createAllowances } from '../../../src/edge/allowances.ts';
 import { SubscriberRoute } from '../../../src/edge/deliver/subscriber-route.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Edge } from '../../../src/edge/edge.ts';
+import { Journal } from '../../../src/edge/journal.ts';
+import { attachHistory, createHistory } from '../../../src/history/memory.ts';
+import { HistoryReader } from '../../../src/history/reader.ts';
 import { Counter, type CounterName, Counters, createCounters } from '../../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../../src/memory/doorbell.ts';
 import { createRing, RingConsumer, RingProducer } from '../../../src/memory/ring.ts';
@@ -22,6 +25,7 @@ import { decodeBinaryEvent, type Frame } from '../../support/frames.ts';
 import { lineInto } from '../../support/no-owner-line.ts';
 import { openAdmission } from '../../support/open-admission.ts';
 
+const KEPT = { eventsMax: 100, ttlMs: 3_600_000 } as const;
 const RING_BYTES = 4 * 1024 * 1024;
 const SCRATCH_BYTES = 128 * 1024;
 /** Of the tests' events: small, so that a test says itself how full a queue is. */
@@ -32,6 +36,7 @@ export const QUEUE_BYTES_MAX = 4000;
 
 export class FakeSocket implements Connection<SubscriberSession> {
   readonly session: SubscriberSession;
+  readonly remoteAddress = '192.0.2.1';
   readonly topics = new Set<string>();
   /** Everything sent to it, as its peer would see it. */
   readonly frames: Frame[] = [];
@@ -137,9 +142,12 @@ export class FakeThread {
       clock: this.clock,
       counters: this.counters,
     });
+    const presence = new PresenceReader(createPresence({ devices: 8, subscribers: 8, subscriptions: 8 }));
     this.edge = new Edge({
       admission,
-      presence: new PresenceReader(createPresence({ devices: 8, subscribers: 8, subscriptions: 8 })),
+      presence,
+      reader: new HistoryReader(attachHistory(createHistory(0)), presence.devices, KEPT, this.clock),
+      keepsHistory: false,
       line: lineInto(createRing(RING_BYTES)),
       fromOwner: new RingConsumer(memory),
       clock: this.clock,
@@ -148,6 +156,7 @@ export class FakeThread {
       deliveringEdges: options.fanoutThreads ?? 1,
       numbers: (isUsed) => sessionNumbers(createSessionNumbers(), 0, isUsed),
       isOwnerAway: () => false,
+      journal: new Journal({ clock: this.clock, settings: { logLevel: 'info' }, say() {} }),
       settings: {
         pingIntervalMs: 25_000,
         maxMessageBytes: 65_536,
@@ -160,6 +169,9 @@ export class FakeThread {
         subscriberBurst: 0,
         deviceRate: 0,
         deviceBurst: 0,
+        historyEvents: 100,
+        historyTtlMs: 3_600_000,
+        interestLingerMs: 5000,
       },
     });
     this.route = new SubscriberRoute(this.edge, upgrades);
@@ -211,7 +223,15 @@ export class FakeThread {
     const page = new EntryWriter();
     for (const device of devices) {
       const text = Buffer.from(device);
-      const state = { deviceSlot: 0, rowState: 0, deviceState: 0, lastSeen: 0, seq: 0 };
+      const state = {
+        deviceSlot: 0,
+        rowState: 0,
+        deviceState: 0,
+        lastSeen: 0,
+        seq: 0,
+        epoch: 0,
+        generation: 0,
+      };
       page.add(state, text, 0, text.length, 0, 0);
     }
     this.#link.notice(session.number, notice, page.take(), false);

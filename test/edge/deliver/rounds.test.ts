@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
+import type { Paces } from '../../../src/edge/deliver/pace.ts';
 import { Rounds } from '../../../src/edge/deliver/rounds.ts';
 import { SlowSubscribers } from '../../../src/edge/deliver/slow-subscribers.ts';
 import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
@@ -10,14 +11,20 @@ import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer, Share } from '.
 import { EVENT_KIND, EventField, EventFlag } from '../../../src/records/event.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
-import { EventType, Priority } from '../../../src/wire/events.ts';
+import { ALL_TYPES, EventType, Priority } from '../../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
 
 /** Sends of one socket and publishes of one thread, in order: `vip 1 #7` or `j0 #7`. */
 function sessionOf(id: string, number: number, batched = false): SubscriberSession {
   const actor = { role: 'subscriber', id, devices: undefined, vip: false } as const;
   const admitted = { ok: true, actor, idIsGenerated: false, address: 0, expiresAt: 0 } as const;
-  return new SubscriberSession(admitted, number, 0, { codec: jsonSubscriberCodec, batched, wanted: [] });
+  return new SubscriberSession(admitted, number, 0, {
+    codec: jsonSubscriberCodec,
+    batched,
+    every: 0,
+    hold: false,
+    wanted: undefined,
+  });
 }
 
 class Sent {
@@ -98,8 +105,10 @@ function setUp() {
   return { rounds, sent, counters, producer, event };
 }
 
+const NO_PACES = undefined as unknown as Paces; // nobody here is at a pace
+
 function topicOf(slot: number, readers: number, vips: readonly SubscriberSession[] = []): Topic {
-  const topic = new Topic(slot, new DeviceNames(`dev-${slot}`), 0);
+  const topic = new Topic(slot, ALL_TYPES, new DeviceNames(`dev-${slot}`), 0, NO_PACES);
   for (let reader = 0; reader < readers; reader++) {
     topic.add(sessionOf(`s-${reader}`, reader));
   }

@@ -1,0 +1,66 @@
+/** Asks the hub about any number of devices, in frames that it takes. */
+import { type FollowOptions, isFilter } from './checks.ts';
+import { inChunks, merge, splitMalformed } from './device-lists.ts';
+import { matches } from './followed.ts';
+import type { Answer, Changed, Since, Subscribed } from './frames.ts';
+import { handled, type Requests } from './requests.ts';
+
+/** @param devices undefined: all that the hub has @returns the answers as one */
+export function ask(
+  requests: Requests,
+  op: string,
+  devices: readonly string[] | undefined,
+): Promise<Changed> {
+  const { names, refusals } = splitMalformed(devices ?? []);
+  const frames = devices === undefined ? [{ op }] : inChunks(names).map((chunk) => ({ op, devices: chunk }));
+  const asked = Promise.all(frames.map((frame) => requests.ask(frame)));
+  return handled(asked.then((pages) => merge(pages.flat(), refusals)));
+}
+
+/**
+ * Subscribes, each name with its options.
+ * @param since where to go on from, after a reconnect; then nothing of this outlives the connection. A device that is
+ *   sent is taken out, since the hub takes each only once
+ */
+export function askToFollow(
+  requests: Requests,
+  devices: readonly string[],
+  optionsOf: (name: string) => FollowOptions | undefined,
+  since?: Map<string, Since>,
+): Promise<Subscribed> {
+  const { names, refusals } = splitMalformed(devices);
+  const groups: { [options: string]: string[] } = {};
+  for (const name of names) {
+    const key = isFilter(name) + JSON.stringify(optionsOf(name));
+    groups[key] ??= [];
+    groups[key].push(name);
+  }
+  const asked = Object.values(groups).flatMap((group) =>
+    inChunks(group, since).map((chunk) => {
+      const frame = { op: 'subscribe', devices: chunk, ...optionsOf(chunk[0]!) };
+      return since === undefined ? requests.ask(frame) : askWithSince(requests, frame, since);
+    }),
+  );
+  const answered = Promise.all(asked).then((pages) => merge(pages.flat(), refusals));
+  return handled(answered as Promise<unknown>) as Promise<Subscribed>;
+}
+
+/** What is too long for the frame itself goes into `since` frames before it. */
+function askWithSince(
+  requests: Requests,
+  frame: { readonly devices: readonly string[] },
+  since: Map<string, Since>,
+): Promise<readonly Answer[]> {
+  const { devices } = frame;
+  const isOf = (device: string): boolean => devices.some((name) => matches(name, device));
+  const known = isFilter(devices[0]!)
+    ? [...since.keys()].filter(isOf)
+    : devices.filter((id) => since.has(id));
+  const parts = inChunks(known, since).map((part) =>
+    Object.fromEntries(part.map((device) => [device, since.get(device)])),
+  );
+  for (const device of known) since.delete(device);
+  const own = parts.pop();
+  for (const part of parts) void requests.tell(JSON.stringify({ op: 'since', since: part }), false);
+  return requests.ask(own === undefined ? frame : { ...frame, since: own }, false);
+}

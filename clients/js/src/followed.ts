@@ -1,0 +1,147 @@
+/** What a subscriber follows, where it stands in each device's events, and what it knows of each device. Pure. */
+import { type FollowOptions, isFilter } from './checks.ts';
+import type { DeviceEvent, Since, Snapshot } from './frames.ts';
+import { Position, type SeqRange } from './position.ts';
+import { States } from './states.ts';
+
+/** An id or filter that the application follows. */
+export interface Follow {
+  readonly options: FollowOptions;
+  isPaused: boolean;
+  /** The hub has answered for it before. */
+  isKnown: boolean;
+}
+
+export class Followed<Data> {
+  readonly states = new States<Data>();
+  /** true: holes in the numbers do not mean that events are missing. */
+  isSparse = false;
+  /** true: the page is hidden, and nothing is to be delivered. */
+  isHidden = false;
+  readonly #follows = new Map<string, Follow>();
+  /** Those of the names that are filters. */
+  readonly #filters = new Set<string>();
+  /** By device, of those followed by id and those that came with a filter. */
+  readonly #positions = new Map<string, Position>();
+
+  /** Ids first: a filter must not use up the position that an id is to go on from. */
+  names(): string[] {
+    return [...[...this.#follows.keys()].filter((name) => !isFilter(name)), ...this.#filters];
+  }
+
+  get(name: string): Follow | undefined {
+    return this.#follows.get(name);
+  }
+
+  /** Follows an id or filter from now on, not paused. */
+  set(name: string, options: FollowOptions): void {
+    const isKnown = this.get(name)?.isKnown ?? false;
+    this.#follows.set(name, { options, isPaused: false, isKnown });
+    this.isSparse ||= options.types !== undefined;
+    if (isFilter(name)) this.#filters.add(name);
+    else this.#positionOf(name);
+  }
+
+  /** Stops following this name. Call `prune` when filters were among the names. */
+  delete(name: string): void {
+    this.#follows.delete(name);
+    this.#filters.delete(name);
+    if (this.#namesOf(name).length === 0) this.forget(name);
+  }
+
+  /** Forgets the devices that nothing follows any more. */
+  prune(): void {
+    for (const device of this.#positions.keys()) {
+      if (this.#namesOf(device).length === 0) this.forget(device);
+    }
+  }
+
+  /** The device is gone, whatever follows it. */
+  forget(device: string): void {
+    this.#positions.delete(device);
+    this.states.delete(device);
+  }
+
+  /** Whether events are wanted of this id or filter now. */
+  isWanted(name: string): boolean {
+    return !this.isHidden && this.get(name)?.isPaused === false;
+  }
+
+  /** Nothing is expected of this device, or of those of this filter, until the hub answers for them again. */
+  expectNothing(name: string): void {
+    this.#positions.get(name)?.forget();
+    for (const [device, position] of isFilter(name) ? this.#positions : []) {
+      if (matches(name, device) && !this.#follows.has(device)) position.forget();
+    }
+  }
+
+  /** Nothing is expected of the devices of which no name is wanted. */
+  expectOnlyWanted(): void {
+    for (const [device, position] of this.#positions) {
+      if (!this.#namesOf(device).some((name) => this.isWanted(name))) position.forget();
+    }
+  }
+
+  /** The application asks for these names again: it wants replays even of events that it has seen. */
+  askedAnew(names: readonly string[]): void {
+    const filters = names.filter((name) => this.#filters.has(name));
+    for (const [device, position] of filters.length > 0 ? this.#positions : []) {
+      if (filters.some((filter) => matches(filter, device))) position.askedAnew();
+    }
+    for (const name of names) this.#positions.get(name)?.askedAnew();
+  }
+
+  /** There is a new connection. @returns where to go on from, of each device of which events are wanted */
+  reconnected(): Map<string, Since> {
+    this.expectOnlyWanted();
+    const since = new Map<string, Since>();
+    for (const [device, position] of this.#positions) {
+      position.reconnected();
+      if (position.since !== undefined) since.set(device, position.since);
+    }
+    return since;
+  }
+
+  /** @returns what was missed, for which no gap of the hub will come; undefined: nothing follows this device */
+  snapshot(snapshot: Snapshot): readonly SeqRange[] | undefined {
+    const { device, status } = snapshot;
+    if (this.#namesOf(device).length === 0) return undefined;
+    const position = this.#positionOf(device);
+    const missed = position.snapshot(snapshot);
+    if (status === 'inactive') position.forget();
+    this.states.snapshot(snapshot);
+    return missed;
+  }
+
+  /** @returns false: a replay of an event that was delivered before */
+  event(event: DeviceEvent<Data>): boolean {
+    const { device, seq, replay, source } = event;
+    const position = this.#positions.get(device);
+    if (!replay) position?.live(seq, this.isSparse);
+    else if (position?.replayed(seq) === false) return false;
+    this.states.event(event, source === 'device' && position?.noteNewest(event) === true);
+    return true;
+  }
+
+  /** The hub told these to be missed. */
+  gap(device: string, range: SeqRange): void {
+    this.#positions.get(device)?.told(range);
+  }
+
+  #positionOf(device: string): Position {
+    const position = this.#positions.get(device) ?? new Position();
+    this.#positions.set(device, position);
+    return position;
+  }
+
+  /** The names by which the device is followed. */
+  #namesOf(device: string): readonly string[] {
+    const filters = [...this.#filters].filter((filter) => matches(filter, device));
+    return this.#follows.has(device) ? [device, ...filters] : filters;
+  }
+}
+
+/** Whether this id or filter follows the device. */
+export function matches(name: string, device: string): boolean {
+  return isFilter(name) ? device.startsWith(name.slice(0, -1)) : device === name;
+}

@@ -1,0 +1,162 @@
+/** A gateway: many devices on one connection. */
+import { checkId } from './checks.ts';
+import {
+  Connection,
+  type ConnectionEvents,
+  type ConnectionState,
+  type ConnectOptions,
+} from './connection.ts';
+import { Emitter } from './emitter.ts';
+import { TunnelError } from './errors.ts';
+import type { EventTypeName } from './frames.ts';
+import { handled } from './requests.ts';
+import { bytesOf, type EventFields, EventLine, type EventOptions, Sender } from './sender.ts';
+
+export type GatewayOptions = ConnectOptions;
+
+/** The hub took a device from its gateway. 4004: it connected elsewhere; else another close code. */
+export interface GatewayClosure {
+  readonly device: string;
+  readonly code: number;
+}
+
+export interface GatewayEvents extends ConnectionEvents {
+  closed: GatewayClosure;
+}
+
+export interface GatewayDeviceEvents {
+  closed: GatewayClosure;
+  /** An error of the hub about this device that answers no request. The gateway emits it too. */
+  error: TunnelError;
+}
+
+/**
+ * Connects as a gateway, and again whenever the connection is lost. Returns at once; events that are sent before there
+ * is a connection wait for it.
+ * @throws TypeError when an option is wrong, or there is no WebSocket to use
+ */
+export function connectGateway(options: GatewayOptions): Gateway {
+  return new Gateway(options);
+}
+
+export class Gateway extends Emitter<GatewayEvents> {
+  readonly #connection: Connection;
+  readonly #line: EventLine;
+  /** Connected devices, and those that were taken away. */
+  readonly #devices = new Map<string, GatewayDevice>();
+  #wasWelcomed = false;
+
+  /** Use `connectGateway`. */
+  constructor(options: GatewayOptions) {
+    super();
+    this.#connection = new Connection(options, {
+      path: '/v1/gateway',
+      // After a reconnect within the leave grace, nobody notices that the devices were gone.
+      welcomed: () => {
+        if (this.#wasWelcomed) for (const device of this.#devices.values()) device.reopen();
+        this.#wasWelcomed = true;
+      },
+      received: (frame) => {
+        if (frame.op !== 'closed') return;
+        const { device, code } = frame;
+        this.#devices.get(device)?.takenAway({ device, code });
+        this.emit('closed', { device, code });
+      },
+      changed: (state) => this.emit('state', state),
+      failed: (error, frame) => {
+        this.#devices.get(frame?.device ?? '')?.failed(error);
+        this.emit('error', error);
+      },
+      // Any probe would count as activity of some device, so only an event can ask for an ack.
+      probe: () => this.#line.probe(),
+    });
+    this.#line = new EventLine(this.#connection);
+  }
+
+  get connection(): ConnectionState {
+    return this.#connection.current;
+  }
+
+  /**
+   * A device of this gateway. Its first event connects it. It stays connected, over reconnects too, until you close it
+   * or the hub takes it away. While it is connected, the same id gives the same object.
+   * @throws TypeError when `id` is malformed
+   */
+  device(id: string): GatewayDevice {
+    checkId(id);
+    return this.#devices.get(id) ?? new GatewayDevice(id, this.#devices, this.#connection, this.#line);
+  }
+
+  /**
+   * Waits as `close` of a device does, then closes the connection. The devices get no goodbye: close those that leave
+   * for good before.
+   */
+  close(): Promise<void> {
+    return this.#connection.close('finish');
+  }
+}
+
+export class GatewayDevice extends Sender<GatewayDeviceEvents> {
+  readonly id: string;
+  readonly #devices: Map<string, GatewayDevice>;
+  readonly #connection: Connection;
+  readonly #line: EventLine;
+  /** Why the hub takes no frames of this device. */
+  #closed: TunnelError | undefined;
+
+  /** Use `Gateway.device`. @internal */
+  constructor(id: string, devices: Map<string, GatewayDevice>, connection: Connection, line: EventLine) {
+    super();
+    this.id = id;
+    this.#devices = devices;
+    this.#connection = connection;
+    this.#line = line;
+  }
+
+  /** Connects it without an event. Takes it back if it connected elsewhere. Rejects with TunnelError. */
+  open(): Promise<void> {
+    this.#closed = undefined;
+    this.#devices.set(this.id, this);
+    return this.#tell('open');
+  }
+
+  /** Says goodbye: the hub calls the device offline at once. Rejects with TunnelError. */
+  close(): Promise<void> {
+    this.#devices.delete(this.id);
+    return this.#tell('close');
+  }
+
+  /** @internal */
+  reopen(): void {
+    if (this.#closed === undefined) void this.#tell('open');
+  }
+
+  /** @internal */
+  takenAway(closure: GatewayClosure): void {
+    this.#closed = new TunnelError('closed', `closed with ${closure.code}`, closure.code);
+    this.emit('closed', closure);
+  }
+
+  /** @internal */
+  failed(error: TunnelError): void {
+    this.emit('error', error);
+  }
+
+  /** @internal */
+  protected override send(
+    type: EventTypeName,
+    fields: EventFields,
+    { priority, ack }: EventOptions = {},
+  ): Promise<unknown> {
+    if (fields.status === undefined && bytesOf(fields.data) !== undefined) {
+      throw new TypeError('data: bytes given; a gateway sends JSON only');
+    }
+    if (this.#closed !== undefined) return handled(Promise.reject(this.#closed));
+    this.#devices.set(this.id, this);
+    return this.#line.json({ type, device: this.id, ...fields, priority }, ack);
+  }
+
+  #tell(op: 'open' | 'close'): Promise<void> {
+    return this.#connection.requests.tell(JSON.stringify({ op, device: this.id }));
+  }
+}

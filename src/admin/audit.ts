@@ -1,0 +1,81 @@
+/**
+ * Tells who did what: every request that may change something, and every request that was not let in. After the answer,
+ * so that its result is known; never what a secret or a payload is.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { OperatorAction, RefusedRequest } from '../supervise/activity.ts';
+import type { AdminApp } from './app.ts';
+import type { AdminDeps } from './deps.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, once that is known: a token's subject, `admin token` or `anyone`. */
+    operator: string;
+    /** Why the request was refused, '' where it was not. */
+    refusal: string;
+  }
+}
+
+/** Only look at things. */
+const looks: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** Not let in: without a token, with a wrong one, or from a page or host that may not. */
+const notLetIn: ReadonlySet<number> = new Set([401, 403]);
+
+export function auditHook(app: AdminApp, { activity, clock }: AdminDeps): void {
+  app.decorateRequest('operator', '');
+  app.decorateRequest('refusal', '');
+  app.addHook('onResponse', async (request, reply) => {
+    const at = clock.wallNow();
+    const { statusCode: status } = reply;
+    const from = request.ip;
+    if (request.operator === '' && notLetIn.has(status)) {
+      activity.refusedRequest({ at, from, action: actionOf(request), status, message: request.refusal });
+    } else if (!isLook(request) && request.routeOptions.url !== undefined) {
+      activity.action(actionOfOperator(request, reply, at));
+    }
+  });
+}
+
+function isLook({ method, routeOptions }: FastifyRequest): boolean {
+  return looks.has(method) || routeOptions.config.changesOwnView === true;
+}
+
+function actionOfOperator(request: FastifyRequest, reply: FastifyReply, at: number): OperatorAction {
+  return {
+    at,
+    who: request.operator,
+    from: request.ip,
+    action: actionOf(request),
+    what: whatOf(request),
+    status: reply.statusCode,
+    tookMs: Math.round(reply.elapsedTime),
+  };
+}
+
+/** The route's pattern rather than the path: the path of a request without a route is anything at all. */
+function actionOf({ method, routeOptions }: FastifyRequest): RefusedRequest['action'] {
+  return `${method} ${routeOptions.url ?? '(no route)'}`;
+}
+
+/** Of the body what is short: words, numbers, and how long lists are. Of an event no more than its kind and length. */
+function whatOf(request: FastifyRequest): Readonly<Record<string, unknown>> {
+  const { params, query, body, dataText, routeOptions } = request;
+  const isEvent = routeOptions.config.keepsData === true;
+  const changes = Object.entries(body ?? {}).flatMap(([name, value]): (readonly [string, unknown])[] => {
+    if (isEvent && name !== 'type' && name !== 'priority') return [];
+    if (Array.isArray(value)) return [[name, value.length]];
+    return typeof value === 'object' ? [] : [[name, shortened(value)]];
+  });
+  return {
+    ...(params as object),
+    ...(query as object),
+    ...Object.fromEntries(changes),
+    ...(isEvent && { bytes: Buffer.byteLength(dataText) }),
+  };
+}
+
+const VALUE_CHARACTERS_MAX = 128;
+
+function shortened(value: unknown): unknown {
+  return typeof value === 'string' ? value.slice(0, VALUE_CHARACTERS_MAX) : value;
+}

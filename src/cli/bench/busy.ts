@@ -1,0 +1,16 @@
+/** What a generator process takes of its core. */
+import { nowUs } from './clock.ts';
+
+/** A moment to measure from. */
+export interface Since {
+  readonly cpu: NodeJS.CpuUsage;
+  readonly atUs: number;
+}
+
+export const busySince = (): Since => ({ cpu: process.cpuUsage(), atUs: nowUs() });
+
+/** Share of one core that this process took since. */
+export function busyShare({ cpu, atUs }: Since): number {
+  const { user, system } = process.cpuUsage(cpu);
+  return (user + system) / Math.max(1, nowUs() - atUs);
+}

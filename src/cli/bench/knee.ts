@@ -1,0 +1,65 @@
+/** Finds the highest rate that a hub holds: doubles the rate until a threshold is missed, then halves the distance. */
+import type { Outcome } from './outcome.ts';
+
+export interface Step {
+  readonly outcome: Outcome;
+  /** Why the step does not count as held; empty when it does. */
+  readonly missed: readonly string[];
+}
+
+export interface Knee {
+  readonly steps: readonly Step[];
+  /** The highest rate that held, events per second of each device; undefined when not even the first did. */
+  readonly held: Step | undefined;
+  /** `generator`: the hub may well hold more. */
+  readonly limit: 'hub' | 'generator' | 'highest rate';
+}
+
+export interface KneeOptions {
+  /** Events per second of each device. */
+  readonly firstRate: number;
+  readonly highestRate: number;
+  play(rate: number): Promise<Outcome>;
+  missed(outcome: Outcome): readonly string[];
+  /** Told of each step. */
+  stepped(step: Step): void;
+}
+
+/** The knee is known this well. */
+const PRECISION = 1.1;
+
+export async function findKnee(options: KneeOptions): Promise<Knee> {
+  const { firstRate, highestRate } = options;
+  const steps: Step[] = [];
+  let held: Step | undefined;
+  let missedRate = Number.POSITIVE_INFINITY;
+  for (let rate = Math.min(firstRate, highestRate); ; ) {
+    const step = await soundStep(rate, options, steps);
+    if (step.missed.length === 0) held = step;
+    // What the generator could not do says nothing about the hub.
+    else if (step.outcome.generatorLimit !== undefined) return { steps, held, limit: 'generator' };
+    else missedRate = rate;
+    const heldRate = held?.outcome.load.rate ?? 0;
+    if (heldRate === 0 || missedRate / heldRate <= PRECISION) return { steps, held, limit: 'hub' };
+    if (heldRate >= highestRate) return { steps, held, limit: 'highest rate' };
+    rate =
+      missedRate === Number.POSITIVE_INFINITY
+        ? Math.min(heldRate * 2, highestRate)
+        : Math.sqrt(heldRate * missedRate);
+  }
+}
+
+/** A host has its moods: what was missed once is tried once more. */
+async function soundStep(rate: number, options: KneeOptions, steps: Step[]): Promise<Step> {
+  let step = await oneStep(rate, options, steps);
+  if (step.missed.length > 0) step = await oneStep(rate, options, steps);
+  return step;
+}
+
+async function oneStep(rate: number, { play, missed, stepped }: KneeOptions, steps: Step[]): Promise<Step> {
+  const outcome = await play(rate);
+  const step = { outcome, missed: missed(outcome) };
+  steps.push(step);
+  stepped(step);
+  return step;
+}

@@ -1,0 +1,62 @@
+/** A load: who sends how much, and who follows whom. The processes of a run derive the rest from it. */
+
+export interface Load {
+  readonly devices: number;
+  /** Events per second of each device. */
+  readonly rate: number;
+  readonly subscribers: number;
+  /** Devices that each subscriber follows: a window over all devices, shifted from one subscriber to the next. */
+  readonly following: number;
+  /** Of the subscribers, how many are vip: spread over all of them. Only peers that know vips play it so. */
+  readonly vips?: number;
+  /** Payload, bytes of JSON. Default: `EVENT_BYTES`. */
+  readonly bytes?: number;
+  /** Start of all ids. */
+  readonly prefix?: string;
+}
+
+/** A process plays every `of`th device or subscriber, from `index` on. */
+export interface Share {
+  readonly index: number;
+  readonly of: number;
+}
+
+export const WHOLE: Share = { index: 0, of: 1 };
+
+export const EVENT_BYTES = 128;
+
+export const deviceId = (device: number, prefix = ''): string => `${prefix}dev-${device}`;
+export const subscriberId = (subscriber: number, prefix = ''): string => `${prefix}sub-${subscriber}`;
+
+/** The first device of the window that a subscriber follows; the window wraps. */
+export function firstFollowed({ devices, subscribers }: Load, subscriber: number): number {
+  return Math.floor((subscriber * devices) / subscribers) % devices;
+}
+
+/** Numbers of the devices that a subscriber follows. */
+export function followed(load: Load, subscriber: number): number[] {
+  const first = firstFollowed(load, subscriber);
+  return Array.from({ length: load.following }, (_, n) => (first + n) % load.devices);
+}
+
+export function isVip({ vips = 0, subscribers }: Load, subscriber: number): boolean {
+  return Math.floor(((subscriber + 1) * vips) / subscribers) > Math.floor((subscriber * vips) / subscribers);
+}
+
+/** Deliveries that one event makes, on average. */
+export function deliveriesPerEvent({ subscribers, following, devices }: Load): number {
+  return (subscribers * following) / devices;
+}
+
+/** Subscribers of each device. */
+export function audiences(load: Load): Uint32Array {
+  const counts = new Uint32Array(load.devices);
+  for (let subscriber = 0; subscriber < load.subscribers; subscriber++)
+    for (const device of followed(load, subscriber)) counts[device]! += 1;
+  return counts;
+}
+
+/** The numbers below `count` that are a process's own. */
+export function own(count: number, { index, of }: Share): number[] {
+  return Array.from({ length: Math.ceil((count - index) / of) }, (_, n) => index + n * of);
+}

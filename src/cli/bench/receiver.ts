@@ -1,0 +1,163 @@
+/** The subscribers of a run, in a process of its own: counts, checks the order and takes the latencies. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { busyShare, busySince, type Since } from './busy.ts';
+import { nowUs } from './clock.ts';
+import { type Connection, openAll } from './connections.ts';
+import { Histogram } from './histogram.ts';
+import { firstFollowed, isVip, type Load, own } from './load.ts';
+import type { Order, Progress, ReceiverReport, Window } from './messages.ts';
+import type { Part } from './part.ts';
+import { Speakers } from './speakers.ts';
+import { findStamp, readStamp, type Stamp } from './stamp.ts';
+import type { Listening, Wires } from './wires/wire.ts';
+
+const QUIET_MS = 1000;
+const QUIET_MAX_MS = 20_000;
+/** Between two looks at the event loop; what they find includes it. */
+const LOOK_MS = 10;
+
+interface Counted extends Window {
+  received: number;
+  readonly latency: Histogram;
+  readonly vipLatency: Histogram;
+}
+
+export class Receiver implements Part {
+  readonly #load: Load;
+  #connections: Connection[] = [];
+  #windows: Counted[] = [];
+  /** Last count of each followed device of each subscriber. */
+  readonly #last: Uint32Array;
+  readonly #stamp: Stamp = { intendedUs: 0, device: 0, count: 0 };
+  /** Since the last progress. */
+  readonly #latest = new Histogram();
+  readonly #delay = monitorEventLoopDelay({ resolution: LOOK_MS });
+  #received = 0;
+  #toldReceived = 0;
+  #missing = 0;
+  #told = 0;
+  #duplicated = 0;
+  #disordered = 0;
+  #connectionsLost = 0;
+  #loss = '';
+  #since: Since = busySince();
+
+  static async open({ target, load, share }: Order, wires: Wires): Promise<Receiver> {
+    const subscribers = own(load.subscribers, share);
+    const receiver = new Receiver(load, subscribers.length);
+    const speakers = new Speakers(target, load);
+    const all = await Promise.all(subscribers.map((subscriber) => speakers.subscriber(subscriber)));
+    receiver.#connections = await openAll(subscribers.length, (place) => ({
+      ...all[place]!,
+      wire: wires[target.wire]!,
+      onEvent: receiver.#eventsOf(place, subscribers[place]!),
+      onTold: (events) => {
+        receiver.#told += events;
+      },
+      onLost: (why) => {
+        receiver.#connectionsLost += 1;
+        if (receiver.#loss === '') receiver.#loss = why;
+      },
+    }));
+    return receiver;
+  }
+
+  private constructor(load: Load, subscribers: number) {
+    this.#load = load;
+    this.#last = new Uint32Array(subscribers * load.following);
+    this.#delay.enable();
+  }
+
+  window(window: Window): void {
+    if (this.#windows.length === 0) {
+      this.#since = busySince();
+      this.#delay.reset();
+    }
+    this.#windows.push({ ...window, received: 0, latency: new Histogram(), vipLatency: new Histogram() });
+  }
+
+  async run(): Promise<void> {}
+
+  progress(): Omit<Progress, 'atUs'> {
+    const received = this.#received - this.#toldReceived;
+    this.#toldReceived = this.#received;
+    const latency = this.#latest.pack();
+    this.#latest.clear();
+    return { sent: 0, received, latency };
+  }
+
+  /** Waits until nothing has come for a while. */
+  async report(): Promise<ReceiverReport> {
+    const busy = busyShare(this.#since);
+    const delayP99Us = Math.max(0, this.#delay.percentile(99) / 1e3 - LOOK_MS * 1e3);
+    await this.#quiet();
+    const windows = this.#windows;
+    this.#windows = [];
+    return {
+      windows: windows.map(({ received, latency, vipLatency }) => ({
+        received,
+        latency: latency.pack(),
+        vipLatency: vipLatency.pack(),
+      })),
+      receivedInAll: this.#received,
+      lost: this.#missing,
+      told: this.#told,
+      duplicated: this.#duplicated,
+      disordered: this.#disordered,
+      connectionsLost: this.#connectionsLost,
+      loss: this.#loss,
+      delayP99Us,
+      busy,
+    };
+  }
+
+  close(): void {
+    for (const connection of this.#connections) connection.end();
+  }
+
+  async #quiet(): Promise<void> {
+    for (const endUs = nowUs() + QUIET_MAX_MS * 1e3; nowUs() < endUs; ) {
+      const before = this.#received;
+      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+      if (this.#received === before) return;
+    }
+  }
+
+  #eventsOf(place: number, subscriber: number): Listening['event'] {
+    const { devices, following } = this.#load;
+    const first = firstFollowed(this.#load, subscriber);
+    const vip = isVip(this.#load, subscriber);
+    const stamp = this.#stamp;
+    return (bytes, from, to) => {
+      const at = findStamp(bytes, from, to);
+      if (at < 0) return;
+      readStamp(bytes, at, stamp);
+      this.#received += 1;
+      this.#check(place * following + ((stamp.device - first + devices) % devices), stamp.count);
+      const now = nowUs();
+      const latencyUs = now - stamp.intendedUs;
+      this.#latest.record(latencyUs);
+      for (const window of this.#windows) {
+        if (now >= window.fromUs && now < window.toUs) window.received += 1;
+        if (stamp.intendedUs < window.fromUs || stamp.intendedUs >= window.toUs) continue;
+        (vip ? window.vipLatency : window.latency).record(latencyUs);
+      }
+    };
+  }
+
+  #check(cell: number, count: number): void {
+    const last = this.#last[cell]!;
+    if (count === last + 1) {
+      this.#last[cell] = count;
+    } else if (count > last) {
+      this.#missing += count - last - 1;
+      this.#last[cell] = count;
+    } else if (count === last) {
+      this.#duplicated += 1;
+    } else {
+      // It was counted as missing when a later one came.
+      this.#disordered += 1;
+      this.#missing -= 1;
+    }
+  }
+}

@@ -1,0 +1,85 @@
+/** The result of `dat bench` for people. */
+import { styled, table } from '../output.ts';
+import type { Knee, Step } from './knee.ts';
+import { type Outcome, type Percentiles, percentilesOf } from './outcome.ts';
+import { type Change, describeLoad } from './result.ts';
+
+const count = (value: number): string => Math.round(value).toLocaleString('en');
+const ms = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
+
+const PERCENTILES: readonly (readonly [keyof Percentiles, string])[] = [
+  ['p50', 'p50'],
+  ['p90', 'p90'],
+  ['p99', 'p99'],
+  ['p999', 'p99.9'],
+  ['max', 'max'],
+];
+
+/** @param missed thresholds */
+export function outcomeLines(outcome: Outcome, missed: readonly string[]): string[] {
+  const { load, seconds, sent, delivered, expected, lost, told, doubled, disordered } = outcome;
+  const percentiles = percentilesOf(outcome);
+  const latency =
+    percentiles === undefined
+      ? 'none: nothing was delivered'
+      : PERCENTILES.map(([key, name]) => `${name} ${ms(percentiles[key])}`).join('   ');
+  const toldText = told === 0 ? '' : ` (${count(told)} of them told)`;
+  return [
+    `${styled('bold', describeLoad(load))}, ${seconds} s`,
+    `  events      ${count(sent)} sent, ${count(outcome.eventsPerSecond)}/s`,
+    `  deliveries  ${count(delivered)} of ${count(expected)}, ${count(outcome.deliveriesPerSecond)}/s`,
+    `  books       ${count(lost)} lost${toldText}, ${count(doubled)} doubled, ${count(disordered)} out of order`,
+    `  latency ms  ${latency}`,
+    ...(outcome.refused > 0 ? [`  refused     ${count(outcome.refused)} events`] : []),
+    ...(outcome.cutOff > 0 ? [`  cut off     ${count(outcome.cutOff)} connections`] : []),
+    ...outcome.reasons.map((reason) => `  ${styled('yellow', reason)}`),
+    ...limitLines(outcome),
+    ...missed.map((one) => `  ${styled('red', `missed: ${one}`)}`),
+  ];
+}
+
+function limitLines({ generatorLimit }: Outcome): string[] {
+  if (generatorLimit === undefined) return [];
+  const advice = 'use more --processes, a lower rate or another host';
+  return [
+    `  ${styled('yellow', `the generator was the limit: ${generatorLimit}; latencies say nothing about the hub`)}`,
+    `  ${styled('yellow', advice)}`,
+  ];
+}
+
+export function kneeLines({ steps, held, limit }: Knee): string[] {
+  const cells = steps.map((step) => stepCells(step));
+  const head = ['EVENTS/S', 'DELIVERIES/S', 'P50 MS', 'P99 MS', 'LOST', ''];
+  return [...table(head, cells).split('\n'), '', verdict(held, limit), ''];
+}
+
+export function stepCells({ outcome, missed }: Step): string[] {
+  const { load, deliveriesPerSecond, lost, generatorLimit } = outcome;
+  const { p50 = 0, p99 = 0 } = percentilesOf(outcome) ?? {};
+  const state = missed.length === 0 ? 'held' : generatorLimit === undefined ? 'missed' : 'generator';
+  return [count(load.rate * load.devices), count(deliveriesPerSecond), ms(p50), ms(p99), count(lost), state];
+}
+
+function verdict(held: Step | undefined, limit: Knee['limit']): string {
+  const generator = 'the generator could not do more; use more --processes or another host';
+  if (held === undefined)
+    return limit === 'generator' ? generator : 'not even the first rate held; start lower with --rate';
+  const { rate, devices } = held.outcome.load;
+  const found = `held: ${count(rate * devices)} events/s, ${Number(rate.toFixed(2))}/s of each device`;
+  if (limit === 'hub') return found;
+  return `${found}; ${limit === 'generator' ? generator : 'more was not tried'}`;
+}
+
+export function changeLines(changes: readonly Change[], isSame: boolean): string[] {
+  const cells = changes.map(({ figure, before, after, isWorse }) => [
+    figure,
+    ms(before),
+    ms(after),
+    before === 0 ? '' : `${(after / before).toFixed(2)} ×`,
+    isWorse ? styled('red', 'worse') : '',
+  ]);
+  const warning = isSame
+    ? []
+    : [styled('yellow', 'the two results are of different loads: nothing is judged')];
+  return [...warning, ...table(['', 'BEFORE', 'NOW', '', ''], cells).split('\n')];
+}

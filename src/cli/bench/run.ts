@@ -1,0 +1,141 @@
+/** A load on a running hub: the generator processes are opened once, and play it at one rate after another. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { nowUs } from './clock.ts';
+import { Generator } from './generator.ts';
+import { merged } from './histogram.ts';
+import type { Load } from './load.ts';
+import type { ReceiverReport, SenderReport, Target } from './messages.ts';
+import { limitOf, type Outcome, reasonsOf, type Second, sumOver, totalsOf } from './outcome.ts';
+import { Series } from './series.ts';
+
+const generatorFile = fileURLToPath(new URL('./generate.js', import.meta.url));
+
+/** From the order to start until the start. */
+const LEAD_MS = 200;
+const PROGRESS_MS = 1000;
+
+export interface RunOptions {
+  readonly target: Target;
+  readonly load: Load;
+  /** Generator processes for the devices, and as many for the subscribers. */
+  readonly processes: number;
+  /** Ends whatever is going on. */
+  readonly stop: AbortSignal;
+  /** Told what is done now. */
+  stage(what: string): void;
+  /** Told once a second while the load is played. */
+  tick(leftMs: number, latest: Second | undefined): void;
+}
+
+export class LoadRun {
+  readonly #options: RunOptions;
+  readonly #series = new Series();
+  readonly #senders: Generator<SenderReport>[] = [];
+  readonly #receivers: Generator<ReceiverReport>[] = [];
+  #before = totalsOf([], []);
+
+  /** @throws Error when a peer cannot connect; all processes are ended then */
+  static async open(options: RunOptions): Promise<LoadRun> {
+    const run = new LoadRun(options);
+    const { subscribers, devices } = options.load;
+    try {
+      options.stage(`connecting ${subscribers} subscribers`);
+      await run.#openAll('receiver', run.#receivers);
+      options.stage(`connecting ${devices} devices`);
+      await run.#openAll('sender', run.#senders);
+      return run;
+    } catch (error) {
+      run.close();
+      throw error;
+    }
+  }
+
+  private constructor(options: RunOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Plays the load once.
+   * @param rate events per second of each device
+   * @throws Error when a process fails, or `stop` is aborted
+   */
+  async play(rate: number, warmupMs: number, windowMs: number): Promise<Outcome> {
+    const { load, stage } = this.#options;
+    stage(warmupMs > 0 ? `warming up at ${rate * load.devices} events/s` : 'starting');
+    const startUs = nowUs() + LEAD_MS * 1e3;
+    const window = { fromUs: startUs + warmupMs * 1e3, toUs: startUs + (warmupMs + windowMs) * 1e3 };
+    this.#series.start(startUs);
+    for (const part of [...this.#senders, ...this.#receivers]) part.window(window);
+    for (const sender of this.#senders) sender.run({ fromUs: startUs, toUs: window.toUs }, rate);
+    await this.#watch(window.toUs);
+    const sent = await Promise.all(this.#senders.map((sender) => sender.report()));
+    stage('waiting for the last events');
+    const received = await Promise.all(this.#receivers.map((receiver) => receiver.report()));
+    return this.#outcome({ ...load, rate }, windowMs, sent, received);
+  }
+
+  close(): void {
+    for (const part of [...this.#senders, ...this.#receivers]) part.end();
+  }
+
+  async #openAll<Report>(part: string, into: Generator<Report>[]): Promise<void> {
+    const { target, load, processes, stop } = this.#options;
+    for (let index = 0; index < processes; index++)
+      into.push(new Generator<Report>(generatorFile, part, (progress) => this.#series.add(progress)));
+    const opened = into.map((generator, index) =>
+      generator.open({ target, load, share: { index, of: processes } }),
+    );
+    await Promise.race([Promise.all(opened), aborted(stop)]);
+  }
+
+  async #watch(untilUs: number): Promise<void> {
+    for (;;) {
+      const leftMs = (untilUs - nowUs()) / 1e3;
+      if (leftMs <= 0) return;
+      await sleep(Math.min(leftMs, PROGRESS_MS), undefined, { signal: this.#options.stop });
+      this.#options.tick(Math.max(0, (untilUs - nowUs()) / 1e3), this.#series.latest());
+    }
+  }
+
+  #outcome(
+    load: Load,
+    windowMs: number,
+    sent: readonly SenderReport[],
+    received: readonly ReceiverReport[],
+  ): Outcome {
+    const totals = totalsOf(sent, received);
+    const before = this.#before;
+    this.#before = totals;
+    const since = (name: keyof typeof totals): number => Math.max(0, totals[name] - before[name]);
+    const seconds = windowMs / 1e3;
+    const windows = received.flatMap((report) => report.windows);
+    return {
+      load,
+      seconds,
+      sent: since('sent'),
+      expected: since('expected'),
+      delivered: since('delivered'),
+      lost: since('lost'),
+      told: since('told'),
+      doubled: since('doubled'),
+      disordered: since('disordered'),
+      refused: since('refused'),
+      cutOff: since('cutOff'),
+      eventsPerSecond: sumOver(sent)((report) => report.sent[0] ?? 0) / seconds,
+      deliveriesPerSecond: sumOver(windows)((window) => window.received) / seconds,
+      latency: merged(windows.map(({ latency }) => latency)).pack(),
+      series: this.#series.seconds(),
+      generatorLimit: limitOf(sent, received),
+      reasons: reasonsOf(sent, received),
+    };
+  }
+}
+
+/** Never settles, or rejects when the signal is aborted. */
+function aborted(stop: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (stop.aborted) reject(stop.reason);
+    stop.addEventListener('abort', () => reject(stop.reason), { once: true });
+  });
+}

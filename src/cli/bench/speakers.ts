@@ -1,0 +1,43 @@
+/** The peers of a load as they connect: address, id and token. */
+import { CliFailure, Exit } from '../failure.ts';
+import { signingKey, signToken } from '../signing.ts';
+import { deviceId, followed, type Load, subscriberId } from './load.ts';
+import type { Target } from './messages.ts';
+import type { Speaker } from './wires/wire.ts';
+
+/** Makes the speakers of a target. Signing ten thousand tokens takes a second or two. */
+export class Speakers {
+  readonly #target: Target;
+  readonly #load: Load;
+
+  constructor(target: Target, load: Load) {
+    this.#target = target;
+    this.#load = load;
+  }
+
+  async device(device: number): Promise<Speaker> {
+    const id = deviceId(device, this.#load.prefix);
+    return {
+      role: 'device',
+      id,
+      url: new URL(this.#target.deviceUrl),
+      devices: [],
+      token: await this.#token('device', id),
+    };
+  }
+
+  async subscriber(subscriber: number): Promise<Speaker> {
+    const id = subscriberId(subscriber, this.#load.prefix);
+    const devices = followed(this.#load, subscriber).map((device) => deviceId(device, this.#load.prefix));
+    const url = new URL(this.#target.subscriberUrl);
+    return { role: 'subscriber', id, url, devices, token: await this.#token('subscriber', id) };
+  }
+
+  async #token(role: string, sub: string): Promise<string> {
+    const { signer } = this.#target;
+    if (signer === undefined) return '';
+    const key = signingKey(signer.keyFile);
+    if (key === undefined) throw new CliFailure(Exit.config, 'no key to sign tokens with');
+    return signToken(key, { sub, role }, signer.lifetimeSeconds);
+  }
+}

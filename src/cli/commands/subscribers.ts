@@ -1,0 +1,59 @@
+/** `dat subscribers`: the subscribers of a hub. */
+import { Admin } from '../admin.ts';
+import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { type HubOptions, withHub } from '../connection.ts';
+import { LISTED, printListing } from '../listing.ts';
+import { ago } from '../time.ts';
+
+export const register: Register = (dat) => {
+  withHub(dat.command('subscribers').helpGroup(Group.look), 'admin')
+    .summary('list subscribers')
+    .description(
+      'List subscribers: where they connect from, how many devices they follow, what waits for them.',
+    )
+    .addOption(jsonOption())
+    .option('--search <text>', 'only subscribers with this text in their id')
+    .option('--limit <subscribers>', 'at most so many; 0 for all', countFrom(0), LISTED)
+    .addHelpText('after', examples('dat subscribers', 'dat subscribers --search dashboard --json'))
+    .action(subscribers);
+};
+
+interface SubscribersOptions extends HubOptions, JsonOption {
+  readonly search?: string;
+  readonly limit: number;
+}
+
+interface SubscriberEntry {
+  readonly subscriber: string;
+  readonly connected: boolean;
+  readonly address: string | null;
+  readonly transport: string | null;
+  readonly encoding: string | null;
+  /** Wall-clock ms of the hub, 0 for never. */
+  readonly lastSeen: number;
+  readonly queueBytes: number;
+  readonly vip: boolean;
+  readonly subscriptions: { readonly active: number };
+}
+
+async function subscribers(options: SubscribersOptions): Promise<void> {
+  const { search, limit, json = false } = options;
+  const admin = new Admin(options);
+  const query: Record<string, string> = search === undefined ? {} : { search };
+  await printListing(admin.pages<SubscriberEntry>('/v1/subscribers', 'subscribers', query), {
+    limit,
+    json,
+    none: 'no subscribers',
+    head: ['SUBSCRIBER', 'NOW', 'ADDRESS', 'BY', 'ACTIVE', 'QUEUE', 'VIP', 'SEEN'],
+    cellsOf: (entry) => [
+      entry.subscriber,
+      entry.connected ? 'connected' : 'away',
+      entry.address ?? '',
+      [entry.transport, entry.encoding].filter(Boolean).join(' '),
+      String(entry.subscriptions.active),
+      `${Math.ceil(entry.queueBytes / 1024)} KiB`,
+      entry.vip ? 'vip' : '',
+      ago(entry.lastSeen, admin.now()),
+    ],
+  });
+}

@@ -1,0 +1,59 @@
+/** `dat who`: a device, and everybody who follows it. */
+import { Admin } from '../admin.ts';
+import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { type HubOptions, withHub } from '../connection.ts';
+import { checkIds } from '../ids.ts';
+import { jsonLine, line, printable, styled, table } from '../output.ts';
+import { type Row, statusOf } from '../rows.ts';
+import { ago } from '../time.ts';
+
+export const register: Register = (dat) => {
+  withHub(dat.command('who <device>').helpGroup(Group.look), 'admin')
+    .description('list who follows a device')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples('dat who dev-1', 'DAT_ADMIN_TOKEN=… dat who dev-1 --admin-url https://hub.example:7402'),
+    )
+    .action(who);
+};
+
+interface DeviceEntry {
+  readonly state: string;
+  readonly status: string | null;
+  readonly seq: number;
+}
+
+async function who(device: string, options: HubOptions & JsonOption): Promise<void> {
+  checkIds([device]);
+  const admin = new Admin(options);
+  const entry = await admin.ask<DeviceEntry>('GET', `/v1/devices/${device}`);
+  const rows: Row[] = [];
+  for await (const row of admin.pages<Row>(`/v1/devices/${device}/subscribers`, 'subscribers'))
+    rows.push(row);
+  if (options.json) {
+    jsonLine({ ...entry, rows });
+    return;
+  }
+  const status = entry.status === null ? '' : `, ${printable(entry.status)}`;
+  line(`${styled('bold', device)}  ${entry.state}${status}, ${entry.seq} events`);
+  if (rows.length === 0) line('nobody follows it');
+  else
+    line(
+      table(
+        ['SUBSCRIBER', 'STATUS', 'VIP', 'NOW', 'LAST SEEN'],
+        rows.map((row) => cellsOf(row, admin.now())),
+      ),
+    );
+}
+
+function cellsOf(row: Row, now: number): string[] {
+  const { subscriber, status, reason, vip, connected, lastSeen } = row;
+  return [
+    subscriber,
+    statusOf({ status, reason }),
+    vip ? 'vip' : '',
+    connected ? 'connected' : 'away',
+    ago(lastSeen, now),
+  ];
+}

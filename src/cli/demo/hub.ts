@@ -1,0 +1,53 @@
+/** The hub of a demo: a process of its own that is open, on loopback, and leaves nothing behind. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { CliFailure, Exit } from '../failure.ts';
+import { note } from '../output.ts';
+
+/** From `dist/src/cli/demo/`. */
+const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
+
+/** Settings of the environment that the demo obeys, beside the ports. */
+const OBEYED: readonly string[] = ['DAT_FANOUT_WORKERS', 'DAT_TRANSPORT'];
+
+export interface DemoHub {
+  readonly devicePort: number;
+  readonly subscriberPort: number;
+  readonly adminPort: number;
+  /** Drains the hub. */
+  stop(): Promise<void>;
+}
+
+/** @throws CliFailure when the hub does not start; it has said why */
+export async function startDemoHub(ports: Readonly<Record<string, string>>): Promise<DemoHub> {
+  const env = { ...inheritedEnv(), ...ports, DAT_DEVICE_RATE: '0', DAT_LOG_LEVEL: 'warn' };
+  // A group of its own: Ctrl-C ends the fleet first, and then the hub is told to.
+  const hub = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  process.once('exit', () => hub.kill('SIGKILL'));
+  const ended = new Promise<number | null>((resolve) => hub.once('exit', resolve));
+  const listening = new Promise<Omit<DemoHub, 'stop'>>((resolve) => {
+    createInterface(hub.stderr).on('line', (text) => {
+      if (text.includes('"listening"')) resolve(JSON.parse(text));
+      else note(text);
+    });
+  });
+  const failed = ended.then((code) => {
+    throw new CliFailure(Exit.unavailable, `the hub of the demo did not start (exit code ${code})`);
+  });
+  const bound = await Promise.race([listening, failed]);
+  failed.catch(() => {});
+  return {
+    ...bound,
+    async stop() {
+      hub.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+function inheritedEnv(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('DAT_') || OBEYED.includes(name)),
+  );
+}

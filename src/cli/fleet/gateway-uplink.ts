@@ -1,0 +1,57 @@
+/** All devices of a fleet on one connection: a gateway. */
+import { loadClient } from '../client.ts';
+import { lasting } from '../peer-failure.ts';
+import type { Uplink, UplinkEvents } from './uplink.ts';
+
+export interface GatewayOptions {
+  readonly url: URL;
+  /** '' for none. */
+  readonly token: string;
+  /** Of the gateway. */
+  readonly id: string;
+}
+
+export async function gatewayUplink(options: GatewayOptions, told: UplinkEvents): Promise<Uplink> {
+  const { url, token, id } = options;
+  const { WebSocket, connectGateway } = await loadClient();
+  const gateway = connectGateway({ url, id, WebSocket, ...(token !== '' && { token }) });
+  const present = new Set<string>();
+  let hasConnected = false;
+
+  /** Whoever was connected once, waits; before that, a fleet that cannot connect ends. */
+  async function explain(error: { readonly message: string }): Promise<void> {
+    const failure = hasConnected ? undefined : await lasting(error, { ...options, listener: 'device' });
+    if (failure === undefined) told.lost(error.message);
+    else told.failed(failure);
+  }
+
+  gateway.on('state', (state) => {
+    if (state.state === 'connected') hasConnected = true;
+    else if (state.state !== 'connecting' && state.error !== undefined) void explain(state.error);
+  });
+  gateway.on('error', ({ message }) => told.refused(message));
+  gateway.on('closed', ({ device }) => {
+    present.delete(device);
+    told.lost('a device connected elsewhere, and was taken from the gateway');
+  });
+
+  return {
+    enter(device) {
+      present.add(device);
+      void gateway.device(device).open();
+    },
+    leave(device) {
+      if (present.delete(device)) void gateway.device(device).close();
+    },
+    isConnected: (device) => gateway.connection.state === 'connected' && present.has(device),
+    message: (device, data) => void gateway.device(device).message(data),
+    status: (device, status) => void gateway.device(device).status(status),
+    async close() {
+      if (gateway.connection.state === 'connected')
+        for (const device of present) void gateway.device(device).close();
+      const closed = gateway.close();
+      if (gateway.connection.state !== 'connected') void gateway.close(); // nobody to say goodbye to
+      await closed;
+    },
+  };
+}

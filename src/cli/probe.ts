@@ -1,0 +1,36 @@
+/** Looks at what listens at an address, to say why a command could not use it. Sends no request and no token. */
+import { connect as connectTcp } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+
+/** `closed`: nobody listens there, or there is no such host. */
+export type Found = 'closed' | 'tls' | 'plain';
+
+const HANDSHAKE_MS = 2000;
+const DEFAULT_PORTS: Readonly<Record<string, number>> = {
+  'ws:': 80,
+  'http:': 80,
+  'wss:': 443,
+  'https:': 443,
+};
+
+export function probe({ hostname, port, protocol }: URL): Promise<Found> {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  return new Promise((resolve) => {
+    const socket = connectTcp({ host, port: Number(port) || DEFAULT_PORTS[protocol] || 0 });
+    socket.setTimeout(HANDSHAKE_MS);
+    const found = (what: Found): void => {
+      socket.destroy();
+      resolve(what);
+    };
+    const failed = (): void => found('closed');
+    socket.once('error', failed).once('timeout', failed);
+    socket.once('connect', () => {
+      socket.removeAllListeners('error').removeAllListeners('timeout');
+      // Whether the certificate is good is for the connection proper to judge.
+      const tls = connectTls({ socket, rejectUnauthorized: false });
+      tls.once('secureConnect', () => found('tls'));
+      tls.once('error', () => found('plain'));
+      socket.once('timeout', () => found('plain')).on('error', () => {});
+    });
+  });
+}

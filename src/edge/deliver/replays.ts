@@ -1,0 +1,254 @@
+/**
+ * Replays of kept events: what of the past a subscriber asked for, before the live events. A replay reads the history log
+ * itself and costs the owner nothing. Where the peer cannot take it all at once, its device's live events are held back:
+ * the replay goes on from the log until it has caught up, and only then the session enters the device's topic.
+ */
+import type { Clock } from '../../clock.ts';
+import type { HistoryReader } from '../../history/reader.ts';
+import { type Replay, Step } from '../../history/replay.ts';
+import { Counter, type Counters } from '../../memory/counters.ts';
+import type { RecordViews } from '../../memory/ring.ts';
+import type { Entry } from '../../records/replies.ts';
+import { DeviceNames } from '../../wire/event-frames.ts';
+import { EventType, epochName } from '../../wire/events.ts';
+import type { Past } from '../../wire/subscriber-ops.ts';
+import type { EventEncoder } from './event-encoder.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+import type { Attached } from './topics.ts';
+
+export interface ReplaysDeps {
+  readonly reader: HistoryReader;
+  readonly encoder: EventEncoder;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  /** A replay pauses when more than this many bytes wait for the peer. */
+  readonly queueBytes: number;
+  /** Sends the events that came so far to their topics: a session may enter one only between rounds. */
+  readonly finish: () => void;
+  /** The session enters the device's topic. */
+  readonly join: (session: SubscriberSession, attached: Attached) => void;
+  /** Takes the cost of events that were replayed. */
+  readonly charge: (session: SubscriberSession, events: number) => void;
+}
+
+const GAP_REASON = 'history';
+/** Events between two looks at the send queue and the allowance. */
+const EVENTS_PER_LOOK = 50;
+const LOOK_MS = 20;
+/** Pongs that were held back and are told of one by one; beyond this, as one range. */
+const HELD_PONGS_MAX = 256;
+
+/** One device of one session, from the answer until its live events may come. */
+interface Held {
+  readonly session: SubscriberSession;
+  readonly device: number;
+  readonly generation: number;
+  readonly names: DeviceNames;
+  readonly types: number;
+  replay: Replay;
+  /** The session has everything up to here, or was told that it will not. */
+  covered: number;
+  /** Of the device's last event that has come to this edge. */
+  lastSeq: number;
+  attached: Attached | undefined;
+  /** Pairs of first and last seq of pongs that came meanwhile and are kept nowhere. */
+  readonly pongs: number[];
+}
+
+export class Replays {
+  readonly #deps: ReplaysDeps;
+  /** By session, in the order of the answer. */
+  readonly #bySession = new Map<SubscriberSession, Held[]>();
+  readonly #byDevice = new Map<number, Set<Held>>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deps: ReplaysDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whether live events of any device are held back from anybody. */
+  get inUse(): boolean {
+    return this.#byDevice.size > 0;
+  }
+
+  /**
+   * Finds what an entry's device has of the past that is asked for; `run` sends it.
+   * @param types bits of the event types that are wanted
+   * @returns whether everything since the given position is there; undefined when no position was given
+   */
+  begin(session: SubscriberSession, entry: Entry, past: Past, types: number): boolean | undefined {
+    const { reader } = this.#deps;
+    const { deviceSlot: slot, generation, seq, device: id } = entry;
+    const position = past.since.get(id);
+    const asOf = { slot, generation, seq };
+    let replay: Replay;
+    let recovered: boolean | undefined;
+    if (position !== undefined) {
+      const isSame = position.epoch === epochName(entry.epoch) && position.seq <= seq;
+      replay = isSame
+        ? reader.since(asOf, position.seq, types)
+        : reader.newest(asOf, Number.POSITIVE_INFINITY, types);
+      recovered = isSame && replay.recovered;
+    } else if (past.history > 0) replay = reader.newest(asOf, past.history, types);
+    else if (past.last) replay = reader.last(asOf, types);
+    else return undefined;
+    const held = {
+      session,
+      device: slot,
+      generation,
+      names: new DeviceNames(id),
+      types,
+      replay,
+      covered: seq,
+      lastSeq: seq,
+      attached: undefined,
+      pongs: [],
+    };
+    const others = this.#bySession.get(session);
+    if (others === undefined) this.#bySession.set(session, [held]);
+    else others.push(held);
+    const ofDevice = this.#byDevice.get(slot);
+    if (ofDevice === undefined) this.#byDevice.set(slot, new Set([held]));
+    else ofDevice.add(held);
+    return recovered;
+  }
+
+  /** Whether the session's replay of the device is under way. */
+  isHolding(session: SubscriberSession, device: number): boolean {
+    return this.#find(session, device) !== undefined;
+  }
+
+  /** The session may get the device's live events. @returns false when nothing is held back */
+  attach(session: SubscriberSession, attached: Attached): boolean {
+    const held = this.#byDevice.size === 0 ? undefined : this.#find(session, attached.device);
+    if (held === undefined) return false;
+    held.attached = attached;
+    held.lastSeq = Math.max(held.lastSeq, attached.seq);
+    return true;
+  }
+
+  /** The session gets nothing of the device any more. */
+  detach(session: SubscriberSession, device: number): void {
+    const held = this.#byDevice.size === 0 ? undefined : this.#find(session, device);
+    if (held !== undefined) this.#remove(held);
+  }
+
+  /** The session is over. */
+  forget(session: SubscriberSession): void {
+    for (const held of [...(this.#bySession.get(session) ?? [])]) this.#remove(held);
+  }
+
+  /** A live event of a device has come to this edge. */
+  event(device: number, type: number, seq: number): void {
+    for (const held of this.#byDevice.get(device) ?? []) {
+      held.lastSeq = seq;
+      if (type === EventType.pong && held.attached !== undefined) notePong(held.pongs, seq);
+    }
+  }
+
+  /** Events of the device up to this seq did not come to this edge. */
+  missed(device: number, seq: number): void {
+    for (const held of this.#byDevice.get(device) ?? []) held.lastSeq = Math.max(held.lastSeq, seq);
+  }
+
+  /** Sends what the session's peer can take. */
+  run(session: SubscriberSession): void {
+    const queue = this.#bySession.get(session);
+    if (queue === undefined) return;
+    let isBlocked = false;
+    session.cork(() => {
+      while (!isBlocked && queue.length > 0) isBlocked = !this.#advance(queue[0]!);
+    });
+    if (isBlocked) this.#timer ??= setTimeout(() => this.tick(), LOOK_MS).unref();
+  }
+
+  /** Looks at everybody who could not take all. */
+  tick(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const session of [...this.#bySession.keys()]) this.run(session);
+  }
+
+  /** @returns false when the peer has to read first, or its allowance is used up */
+  #advance(held: Held): boolean {
+    const { session } = held;
+    let sent = 0;
+    for (;;) {
+      if (sent % EVENTS_PER_LOOK === 0 && !this.#mayGoOn(session, sent)) return false;
+      const step = held.replay.next();
+      if (step === Step.End) {
+        this.#deps.charge(session, sent % EVENTS_PER_LOOK);
+        if (this.#hasCaughtUp(held)) return true;
+        sent = 1;
+      } else if (step === Step.Gap) this.#gap(held, held.replay.from, held.replay.to);
+      else {
+        this.#send(held, held.replay.views);
+        sent += 1;
+      }
+    }
+  }
+
+  /** @param sent events since it went on */
+  #mayGoOn(session: SubscriberSession, sent: number): boolean {
+    const { queueBytes, clock, charge } = this.#deps;
+    if (sent > 0) charge(session, EVENTS_PER_LOOK);
+    if (session.closing || session.bufferedBytes > queueBytes) return false;
+    return (session.allowance?.waitMs(1, clock.now()) ?? 0) === 0;
+  }
+
+  /** The replay is through: what came meanwhile is replayed too, then the session is in the device's topic. */
+  #hasCaughtUp(held: Held): boolean {
+    const { reader, finish, join } = this.#deps;
+    const { session, device: slot, generation, lastSeq: seq, covered, types, attached } = held;
+    if (attached !== undefined && seq > covered) {
+      held.replay = reader.since({ slot, generation, seq }, covered, types);
+      held.covered = seq;
+      return false;
+    }
+    this.#remove(held);
+    if (attached === undefined) return true; // its live events are still to be attached, and none has come
+    for (let at = 0; at < held.pongs.length; at += 2) this.#gap(held, held.pongs[at]!, held.pongs[at + 1]!);
+    finish();
+    join(session, { ...attached, seq });
+    return true;
+  }
+
+  #send({ session, names }: Held, views: RecordViews): void {
+    const { encoder, counters } = this.#deps;
+    const end = encoder.replay(views, names, session.encoding);
+    session.sendEvent(encoder.bytes.subarray(0, end));
+    counters.cells[Counter.replayed]! += 1;
+  }
+
+  #gap({ session, names }: Held, from: number, to: number): void {
+    session.sendGap({ device: names.id, from, to, reason: GAP_REASON });
+  }
+
+  #find(session: SubscriberSession, device: number): Held | undefined {
+    for (const held of this.#byDevice.get(device) ?? []) if (held.session === session) return held;
+    return undefined;
+  }
+
+  #remove(held: Held): void {
+    const { session, device } = held;
+    const queue = this.#bySession.get(session);
+    if (queue !== undefined) {
+      queue.splice(queue.indexOf(held), 1);
+      if (queue.length === 0) this.#bySession.delete(session);
+    }
+    const ofDevice = this.#byDevice.get(device);
+    ofDevice?.delete(held);
+    if (ofDevice?.size === 0) this.#byDevice.delete(device);
+  }
+}
+
+/** Whether anything of the past is wanted. */
+export function wantsPast({ last, history, since }: Past): boolean {
+  return last || history > 0 || since.size > 0;
+}
+
+function notePong(pongs: number[], seq: number): void {
+  const last = pongs.length - 1;
+  if (last > 0 && (pongs[last] === seq - 1 || pongs.length >= 2 * HELD_PONGS_MAX)) pongs[last] = seq;
+  else pongs.push(seq, seq);
+}

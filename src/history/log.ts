@@ -1,0 +1,243 @@
+/**
+ * The writing side of history: one circular log of all devices' recent events. Owner thread only. An append costs the
+ * same however many events and devices there are, and allocates nothing.
+ *
+ * The oldest records give way to new ones. What must outlive that, each device's newest message and newest status, is
+ * carried forward: copied to where the log goes on, as log-structured stores do. A few records are looked at with each
+ * append, well before their room is needed, so that no append has to work through the whole log.
+ *
+ * Order of stores: the record, then where the log ends, then the device's row. An owner that dies in between leaves a
+ * record that no row names; the next one enters it. A record is copied before its row names the copy, and the row
+ * names the copy before the original counts as gone.
+ */
+import type { RecordViews } from '../memory/ring.ts';
+import type { DeviceSlab } from '../presence/table.ts';
+import { adoptLog } from './adoption.ts';
+import { KeptRows } from './kept-rows.ts';
+import { Laps } from './laps.ts';
+import { Cell, type HistoryMemory, recordBytesMax } from './memory.ts';
+import {
+  carryRecord,
+  isCarried,
+  isKept,
+  keptBytes,
+  keptKind,
+  keptSize,
+  keptSlot,
+  kindOf,
+  writeEvent,
+  writeHead,
+} from './record.ts';
+
+/** The log is written at least this far before it begins anew: a smaller resident set would save nothing that shows. */
+const WINDOW_BYTES_MIN = 4 * 1024 * 1024;
+/** The window is at least this many times what is live: three of four records passed are then gone for good. */
+const WINDOW_PER_LIVE = 4;
+/** And this many times what counts as kept, so that busy devices do not push out what others may still ask for. */
+const WINDOW_PER_KEPT = 2;
+/** And holds this many of the largest record. */
+const WINDOW_RECORDS_MIN = 8;
+/** The cleaner works while less than this part of the window is free. */
+const FREE_SHARE = 1 / 8;
+/**
+ * Bytes looked at per byte appended then. While the log passes half of the memory and finds nothing to free, a
+ * sixteenth of it is appended: half of what is free when the cleaner begins.
+ */
+const CLEAN_RATIO = 8;
+/** More live bytes than this part of the memory are not carried. */
+const LIVE_SHARE_MAX = 1 / 2;
+
+export class HistoryLog {
+  /** False when history has no memory: then nothing is kept, and nothing costs anything. */
+  readonly isOn: boolean;
+  readonly #history: HistoryMemory;
+  readonly #log: RecordViews;
+  readonly #devices: DeviceSlab;
+  readonly #laps: Laps;
+  readonly #kept: KeptRows;
+  readonly #recordBytesMax: number;
+  /** Size of the largest record so far. */
+  #largest = 0;
+  #events = 0;
+
+  /**
+   * @param history memory that is fresh, or `adopt`ed at once
+   * @param eventsMax events that count as kept, per device
+   */
+  constructor(history: HistoryMemory, devices: DeviceSlab, eventsMax: number) {
+    this.isOn = history.capacity > 0;
+    this.#history = history;
+    this.#log = history.records;
+    this.#devices = devices;
+    this.#laps = new Laps(history);
+    this.#kept = new KeptRows(devices.rows, history.records, this.#laps, eventsMax);
+    this.#recordBytesMax = recordBytesMax(history.capacity);
+  }
+
+  /** A device's row is being made: its numbering starts after `seq`, and nothing up to that is kept. */
+  begin(slot: number, seq: number): void {
+    if (this.isOn) this.#kept.begin(slot, seq);
+  }
+
+  /** A device's row is being freed; its slot's generation changes after this. */
+  forget(slot: number): void {
+    if (!this.isOn) return;
+    this.#kept.forget(slot);
+    this.#showFigures();
+  }
+
+  /**
+   * Keeps an event. The caller stores the device's `seq` after this, so that no number is taken by an event that
+   * history knows nothing of.
+   * @param seq of the event, above that of the device's last one
+   * @param from where the event record is: at `offset`, `bytes` long without its ack id
+   * @returns false when it is not kept: history is off, the event is a pong, or it is too large (then counted)
+   */
+  append(slot: number, seq: number, from: RecordViews, offset: number, bytes: number): boolean {
+    if (!this.isOn || !isKept(from, offset)) return false;
+    const size = keptBytes(bytes);
+    const kind = kindOf(from, offset);
+    if (size > this.#recordBytesMax) {
+      this.#kept.enterNone(slot, seq, kind);
+      this.#history.cells[Cell.evicted]! += 1;
+      return false;
+    }
+    this.#makeRoom(size);
+    const laps = this.#laps;
+    const { rows } = this.#kept;
+    const at = laps.reached;
+    const position = laps.end;
+    const back = position - rows.keptAt[slot]!;
+    laps.tellOldest();
+    writeEvent(this.#log, at, slot, seq, from, offset, bytes);
+    writeHead(this.#log, at, position, size, slot, rows.generation[slot]!, back, seq - rows.keptSeq[slot]!);
+    laps.publish(size);
+    this.#events += 1;
+    this.#kept.enter(slot, seq, kind, position, size);
+    this.#showFigures();
+    return true;
+  }
+
+  /**
+   * Cleans ahead while there is nothing else to do.
+   * @param limit records to look at, at most
+   * @returns how many were looked at; 0 when enough is free
+   */
+  clean(limit: number): number {
+    if (!this.isOn) return 0;
+    const usedMax = this.#window() * (1 - FREE_SHARE);
+    let looked = 0;
+    while (looked < limit && this.#laps.used > usedMax) {
+      this.#passOldest();
+      looked += 1;
+    }
+    if (looked > 0) this.#showFigures();
+    return looked;
+  }
+
+  /**
+   * Takes over a log that another owner left. Once the presence table is adopted, and before anything else.
+   * @returns false when the log did not hang together; then nothing is kept of what was in it
+   */
+  adopt(): boolean {
+    if (!this.isOn) return true;
+    const { isWhole, events, largest } = adoptLog({
+      history: this.#history,
+      devices: this.#devices,
+      laps: this.#laps,
+      kept: this.#kept,
+      recordBytesMax: this.#recordBytesMax,
+    });
+    this.#events = events;
+    this.#largest = largest;
+    this.#showFigures();
+    return isWhole;
+  }
+
+  /** How far the memory is written before the log begins anew, bytes. */
+  #window(): number {
+    const { liveBytes, counted } = this.#kept;
+    const mean = this.#events === 0 ? 0 : this.#laps.used / this.#events;
+    const wanted = Math.max(
+      WINDOW_BYTES_MIN,
+      WINDOW_PER_LIVE * liveBytes,
+      WINDOW_PER_KEPT * counted * mean,
+      WINDOW_RECORDS_MIN * this.#largest,
+    );
+    return Math.min(wanted, this.#history.capacity);
+  }
+
+  /**
+   * Makes room for a record where the log ends, and behind it for two of the largest: one that has to be carried before
+   * there is room again, and what stays unused at the end of a lap.
+   */
+  #makeRoom(size: number): void {
+    const laps = this.#laps;
+    const window = this.#window();
+    this.#history.cells[Cell.windowBytes] = window;
+    const usedMax = Math.max(0, window * (1 - FREE_SHARE) - size);
+    for (let bytes = CLEAN_RATIO * size; bytes > 0 && laps.used > usedMax; ) bytes -= this.#passOldest();
+    const largest = Math.max(this.#largest, size);
+    for (;;) {
+      const isWide = laps.room >= size + 2 * largest;
+      if (isWide && (laps.passed < 0 || laps.reached < window)) break;
+      if (laps.passed >= this.#largest) laps.startLap();
+      else this.#passOldest();
+    }
+    this.#largest = largest;
+  }
+
+  /** Passes the oldest record; a live one is carried forward. @returns its bytes */
+  #passOldest(): number {
+    const log = this.#log;
+    const position = this.#laps.oldest;
+    const at = this.#laps.offset(position);
+    const size = keptSize(log, at);
+    const slot = keptSlot(log, at);
+    const names = this.#kept.namesOf(keptKind(log, at));
+    if (names?.[slot] !== position) {
+      this.#drop(slot, at);
+    } else if (this.#mayStay(at)) {
+      this.#carry(names, slot, at, size);
+    } else {
+      this.#kept.unname(names, slot);
+      this.#history.cells[Cell.evicted]! += 1;
+      this.#drop(slot, at);
+    }
+    this.#laps.pass(size);
+    return size;
+  }
+
+  /**
+   * Whether a live record is carried forward. While more is live than may be, those go first that were carried before:
+   * their devices have sent nothing newer for longest.
+   */
+  #mayStay(at: number): boolean {
+    const excess = this.#kept.liveBytes - this.#history.capacity * LIVE_SHARE_MAX;
+    if (excess <= 0) return true;
+    return !isCarried(this.#log, at) && this.#kept.carriedBytes >= excess;
+  }
+
+  #carry(names: Float64Array, slot: number, at: number, size: number): void {
+    const laps = this.#laps;
+    if (laps.room < size && laps.passed >= size) laps.startLap();
+    if (laps.room < size) throw new Error(`no room to carry ${size} bytes forward`);
+    const position = laps.end;
+    laps.tellOldest();
+    carryRecord(this.#log, at, laps.reached, position);
+    laps.publish(size);
+    if (!isCarried(this.#log, at)) this.#kept.carriedBytes += size;
+    names[slot] = position;
+  }
+
+  #drop(slot: number, at: number): void {
+    this.#events -= 1;
+    this.#kept.drop(slot, at);
+  }
+
+  #showFigures(): void {
+    const { cells } = this.#history;
+    cells[Cell.events] = this.#events;
+    cells[Cell.liveBytes] = this.#kept.liveBytes;
+  }
+}

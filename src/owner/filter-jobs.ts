@@ -1,0 +1,62 @@
+/** What is under way for filters: requests that name them, and the pages of devices that follow. Owner thread only. */
+import type { Input, RowState } from '../presence/lifecycle.ts';
+import type { FilterEntry, RefusedDevice } from '../records/replies.ts';
+import type { NamedRequest } from './requests.ts';
+import type { RowWalk } from './row-walks.ts';
+
+/** Devices or rows looked at in one slice: about half a millisecond. */
+export const SLICE_SLOTS = 8192;
+
+/** What is being done for one filter of a request. */
+export interface Target {
+  readonly filter: string;
+  readonly prefix: Uint8Array;
+  /** Slot of the filter; -1: refused. */
+  readonly slot: number;
+  /** As it was before, to be put back when the request fails; undefined: the filter is new. */
+  readonly before: { readonly state: RowState; readonly types: number } | undefined;
+  /** Devices found. */
+  readonly devices: number[];
+  /** Rows that have to be made for them. */
+  missing: number;
+  /** Where a scan of the table goes on. */
+  next: number;
+  /** Of the subscriber's rows, where they are what is looked through. */
+  readonly walk: RowWalk | undefined;
+}
+
+export interface RequestJob {
+  readonly kind: 'request';
+  readonly subscriber: number;
+  readonly session: number;
+  readonly request: NamedRequest;
+  /** Still to be done, the first is under way. */
+  readonly filters: string[];
+  target: Target | undefined;
+  readonly results: FilterEntry[];
+  readonly refused: RefusedDevice[];
+  /** Whose devices come once the request was answered. */
+  readonly pages: PageJob[];
+}
+
+export interface PageJob {
+  readonly kind: 'pages';
+  readonly subscriber: number;
+  readonly session: number;
+  readonly slot: number;
+  readonly filter: string;
+  /** What its rows go through. */
+  readonly input: Input;
+  /** Names its pages for `More`. */
+  readonly page: number;
+  readonly devices: number[];
+  at: number;
+  reserved: number;
+  /** Of the subscriber's rows, while the devices are still being gathered. */
+  walk: RowWalk | undefined;
+  waits: boolean;
+  /** A device of this page found no room; the subscriber is to be told. */
+  isFull: boolean;
+}
+
+export type Job = RequestJob | PageJob;

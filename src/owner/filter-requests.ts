@@ -1,0 +1,169 @@
+/**
+ * Requests that name filters: looks through the table, or through the subscriber's rows, in slices, and answers with the
+ * number of devices that each filter follows. Owner thread only.
+ */
+import { highWater } from '../memory/layout.ts';
+import { NONE } from '../presence/columns.ts';
+import { DeviceState, nextRowState, RowState } from '../presence/lifecycle.ts';
+import { Refusal } from '../records/replies.ts';
+import { type RequestJob, SLICE_SLOTS, type Target } from './filter-jobs.ts';
+import type { FilterPages } from './filter-pages.ts';
+import type { FiltersDeps } from './filters.ts';
+import type { Subscriptions } from './subscriptions.ts';
+
+export class FilterRequests {
+  readonly #deps: FiltersDeps;
+  readonly #pages: FilterPages;
+
+  constructor(deps: FiltersDeps, pages: FilterPages) {
+    this.#deps = deps;
+    this.#pages = pages;
+  }
+
+  /** @returns whether the request was answered */
+  run(job: RequestJob): boolean {
+    const { registry, requests } = this.#deps;
+    if (job.target === undefined) {
+      const filter = job.filters.shift();
+      if (filter === undefined) {
+        requests.answer(job.subscriber, job.request, job.results, job.refused);
+        return true;
+      }
+      job.target = this.#begin(job, filter);
+      return false;
+    }
+    const { target } = job;
+    const isThrough = target.walk === undefined ? this.#scan(job, target) : this.#walk(job, target);
+    if (!isThrough) return false;
+    job.target = undefined;
+    const { op } = job.request;
+    if (op === 'subscribe' && !this.#reserve(job, target)) return false;
+    const isFollowed = op === 'subscribe' || op === 'resume';
+    job.results.push({ filter: target.filter, value: isFollowed ? target.devices.length : RowState.none });
+    if (isFollowed) {
+      const { subscriber, session } = job;
+      const { filter, slot, devices } = target;
+      const pages = this.#pages.job({ subscriber, session, slot, filter, input: op, devices });
+      pages.reserved = op === 'subscribe' ? target.missing : 0;
+      job.pages.push(pages);
+      registry.reservedRows += pages.reserved;
+    }
+    return false;
+  }
+
+  /** @returns undefined when the filter is refused */
+  #begin(job: RequestJob, filter: string): Target | undefined {
+    const { registry, scopes, walks, filtersMax } = this.#deps;
+    const { filters } = registry;
+    const { subscriber, request, refused } = job;
+    const prefix = filter.slice(0, -1);
+    const refuse = (why: Refusal): undefined => {
+      refused.push({ device: filter, why });
+      return undefined;
+    };
+    let slot = filters.find(subscriber, prefix);
+    const before =
+      slot < 0
+        ? undefined
+        : { state: filters.state(slot) as RowState, types: filters.slab.rows.types[slot]! };
+    if (request.op === 'subscribe') {
+      if (!scopes.coversSomeOf(subscriber, prefix)) return refuse(Refusal.notCovered);
+      if (slot < 0 && filters.count(subscriber) >= filtersMax) return refuse(Refusal.tooManyFilters);
+      if (slot < 0) slot = filters.create(subscriber, prefix, RowState.active, request.types);
+      if (slot < 0) return refuse(Refusal.full);
+      filters.setState(slot, RowState.active);
+      filters.slab.rows.types[slot] = request.types;
+    } else {
+      if (slot < 0) return refuse(Refusal.notSubscribed);
+      if (request.op === 'unsubscribe') filters.remove(slot);
+      else filters.setState(slot, request.op === 'pause' ? RowState.paused : RowState.active);
+    }
+    const walk = request.op === 'subscribe' ? undefined : walks.start(subscriber);
+    return { filter, prefix: Buffer.from(prefix), slot, before, devices: [], missing: 0, next: 0, walk };
+  }
+
+  /** Looks for devices that match. @returns whether all were looked at */
+  #scan({ subscriber }: RequestJob, target: Target): boolean {
+    const { registry } = this.#deps;
+    const end = highWater(registry.devices);
+    const to = Math.min(end, target.next + SLICE_SLOTS);
+    for (; target.next < to; target.next++) this.find(subscriber, target, target.next);
+    return to === end;
+  }
+
+  find(subscriber: number, target: Target, device: number): void {
+    const { registry } = this.#deps;
+    const { known, deviceState } = registry.devices.rows;
+    if (known[device] === 0 || deviceState[device] === DeviceState.free) return;
+    if (!registry.idStartsWith(device, target.prefix)) return;
+    const row = registry.findRow(device, subscriber);
+    if (!this.#deps.subscriptions.mayFollow(subscriber, device, row)) return;
+    target.devices.push(device);
+    if (row < 0) target.missing += 1;
+  }
+
+  /** Rows for all that a filter matches, or none. @returns false when there is no room: the filter is refused */
+  #reserve(job: RequestJob, target: Target): boolean {
+    const { registry, rowsMax } = this.#deps;
+    const rowCount = registry.subscribers.rows.rowCount[job.subscriber]!;
+    const isTooMany = rowCount + target.missing > rowsMax;
+    if (!isTooMany && target.missing <= registry.freeRows) return true;
+    job.refused.push({ device: target.filter, why: isTooMany ? Refusal.tooMany : Refusal.full });
+    this.undo(target);
+    return false;
+  }
+
+  undo({ slot, before }: Target): void {
+    const { filters } = this.#deps.registry;
+    if (filters.state(slot) === RowState.none) return;
+    if (before === undefined) filters.remove(slot);
+    else {
+      filters.setState(slot, before.state);
+      filters.slab.rows.types[slot] = before.types;
+    }
+  }
+
+  /** Goes through the subscriber's rows: what a filter gains or loses by another op. @returns whether all were seen */
+  #walk({ subscriber, request }: RequestJob, target: Target): boolean {
+    const { registry, subscriptions, walks } = this.#deps;
+    const page = subscriptions.begin();
+    walks.advance(target.walk!, SLICE_SLOTS, (row) => {
+      const device = registry.subscriptions.rows.device[row]!;
+      if (!registry.idStartsWith(device, target.prefix)) return true;
+      const state = registry.rowState(row) as RowState;
+      const isFiltered = registry.isFiltered(row);
+      if (request.op === 'unsubscribe') this.#loseFilter(subscriber, row, device, isFiltered, page);
+      else if (isFiltered && request.op === 'pause') {
+        if (!this.#isElsewhereActive(subscriber, device))
+          page.change(row, nextRowState(state, 'pause', false));
+      } else if (isFiltered && nextRowState(state, 'resume', false) === RowState.active) {
+        target.devices.push(device);
+      }
+      return true;
+    });
+    subscriptions.end(page);
+    return target.walk!.next === NONE;
+  }
+
+  #loseFilter(
+    subscriber: number,
+    row: number,
+    device: number,
+    isFiltered: boolean,
+    page: ReturnType<Subscriptions['begin']>,
+  ): void {
+    const { registry, subscriptions } = this.#deps;
+    const left = registry.filters.typesOf(subscriber, registry.deviceId(device));
+    if (isFiltered && left === 0) page.change(row, RowState.none);
+    else subscriptions.setTypes(row, registry.subscriptions.rows.ownTypes[row]!, left);
+  }
+
+  /** Whether another filter of the subscriber that is active follows the device. */
+  #isElsewhereActive(subscriber: number, device: number): boolean {
+    const { filters } = this.#deps.registry;
+    const id = this.#deps.registry.deviceId(device);
+    return filters
+      .ofSubscriber(subscriber)
+      .some((slot) => filters.state(slot) === RowState.active && id.startsWith(filters.prefix(slot)));
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The filters of all subscribers: prefixes of device ids that they follow, now and in future. A new id costs a look at
+ * each length that prefixes have, not at each filter. Owner thread only; maps and lists can be rebuilt from the rows.
+ */
+import { type Arena, NO_TEXT } from '../memory/arena.ts';
+import { attachSlab, highWater } from '../memory/layout.ts';
+import { linkFirst, unlink } from '../memory/row-writes.ts';
+import { Slots } from '../memory/slots.ts';
+import { filterColumns, NONE } from '../presence/columns.ts';
+import { RowState } from '../presence/lifecycle.ts';
+import type { FilterSlab, SubscriberSlab } from '../presence/table.ts';
+
+export class FilterTable {
+  readonly slab: FilterSlab;
+  readonly #subscribers: SubscriberSlab;
+  readonly #arena: Arena;
+  readonly #slots: Slots;
+  readonly #byPrefix = new Map<string, Set<number>>();
+  /** Filters by the length of their prefix. */
+  readonly #lengths = new Map<number, number>();
+
+  constructor(memory: SharedArrayBuffer, subscribers: SubscriberSlab, arena: Arena) {
+    this.slab = attachSlab(filterColumns, memory);
+    this.#subscribers = subscribers;
+    this.#arena = arena;
+    this.#slots = new Slots(this.slab);
+  }
+
+  /** The chunks of the arena that filters use, for an owner that takes over. */
+  chunks(): number[] {
+    const { state, prefix } = this.slab.rows;
+    const chunks: number[] = [];
+    for (let slot = 0; slot < highWater(this.slab); slot++) {
+      if (state[slot] !== RowState.none && prefix[slot] !== NO_TEXT) chunks.push(prefix[slot]!);
+    }
+    return chunks;
+  }
+
+  /** Takes over the filters that another owner left. @param isSubscriber whether the slot is in use */
+  adopt(isSubscriber: (slot: number) => boolean): void {
+    const { state, subscriber } = this.slab.rows;
+    const isFilter = (slot: number): boolean =>
+      state[slot] !== RowState.none && isSubscriber(subscriber[slot]!);
+    for (let slot = 0; slot < highWater(this.slab); slot++) {
+      if (isFilter(slot)) this.#enter(slot);
+      else state[slot] = RowState.none;
+    }
+    this.#slots.adopt(isFilter);
+  }
+
+  /** @returns the filter's slot, or -1 */
+  find(subscriber: number, prefix: string): number {
+    return this.ofSubscriber(subscriber).find((slot) => this.prefix(slot) === prefix) ?? -1;
+  }
+
+  /** Makes a filter that does not exist. @returns its slot, or -1 when there is no room */
+  create(subscriber: number, prefix: string, state: RowState, types: number): number {
+    const slot = this.#slots.take();
+    if (slot < 0) return -1;
+    const bytes = Buffer.from(prefix);
+    const chunk = bytes.length === 0 ? NO_TEXT : this.#arena.store(bytes, 0, bytes.length);
+    if (chunk === NO_TEXT && bytes.length > 0) {
+      this.#slots.release(slot);
+      return -1;
+    }
+    const { rows } = this.slab;
+    rows.subscriber[slot] = subscriber;
+    rows.prefix[slot] = chunk;
+    rows.types[slot] = types;
+    this.#enter(slot);
+    Atomics.store(rows.state, slot, state);
+    return slot;
+  }
+
+  remove(slot: number): void {
+    const { rows } = this.slab;
+    const subscriber = rows.subscriber[slot]!;
+    const prefix = this.prefix(slot);
+    Atomics.store(rows.state, slot, RowState.none);
+    unlink(
+      slot,
+      subscriber,
+      this.#subscribers.rows.firstFilter,
+      rows.nextOfSubscriber,
+      rows.prevOfSubscriber,
+    );
+    this.#subscribers.rows.filterCount[subscriber]! -= 1;
+    const same = this.#byPrefix.get(prefix)!;
+    same.delete(slot);
+    if (same.size === 0) this.#byPrefix.delete(prefix);
+    const count = this.#lengths.get(prefix.length)! - 1;
+    if (count === 0) this.#lengths.delete(prefix.length);
+    else this.#lengths.set(prefix.length, count);
+    if (rows.prefix[slot] !== NO_TEXT) this.#arena.release(rows.prefix[slot]!);
+    this.#slots.release(slot);
+  }
+
+  prefix(slot: number): string {
+    return this.#arena.text(this.slab.rows.prefix[slot]!);
+  }
+
+  state(slot: number): number {
+    return this.slab.rows.state[slot]!;
+  }
+
+  setState(slot: number, state: RowState): void {
+    Atomics.store(this.slab.rows.state, slot, state);
+  }
+
+  count(subscriber: number): number {
+    return this.#subscribers.rows.filterCount[subscriber]!;
+  }
+
+  /** The subscriber's filters; the caller may remove each while it has it. */
+  ofSubscriber(subscriber: number): number[] {
+    const { nextOfSubscriber } = this.slab.rows;
+    const slots: number[] = [];
+    for (
+      let slot = this.#subscribers.rows.firstFilter[subscriber]!;
+      slot !== NONE;
+      slot = nextOfSubscriber[slot]!
+    ) {
+      slots.push(slot);
+    }
+    return slots;
+  }
+
+  /** Visits each filter that matches the id. */
+  forEachMatching(id: string, visit: (slot: number, subscriber: number) => void): void {
+    if (this.#byPrefix.size === 0) return;
+    const { subscriber } = this.slab.rows;
+    for (const length of this.#lengths.keys()) {
+      if (length > id.length) continue;
+      const slots = this.#byPrefix.get(length === id.length ? id : id.slice(0, length));
+      for (const slot of slots ?? []) visit(slot, subscriber[slot]!);
+    }
+  }
+
+  /** Bits of the event types that the subscriber's filters ask for of the device; 0: none matches. */
+  typesOf(subscriber: number, id: string, besides = NONE): number {
+    if (this.count(subscriber) === 0) return 0;
+    let types = 0;
+    for (const slot of this.ofSubscriber(subscriber)) {
+      if (slot !== besides && id.startsWith(this.prefix(slot))) types |= this.slab.rows.types[slot]!;
+    }
+    return types;
+  }
+
+  #enter(slot: number): void {
+    const { rows } = this.slab;
+    const subscriber = rows.subscriber[slot]!;
+    linkFirst(
+      slot,
+      subscriber,
+      this.#subscribers.rows.firstFilter,
+      rows.nextOfSubscriber,
+      rows.prevOfSubscriber,
+    );
+    this.#subscribers.rows.filterCount[subscriber]! += 1;
+    const prefix = this.prefix(slot);
+    const same = this.#byPrefix.get(prefix);
+    if (same === undefined) this.#byPrefix.set(prefix, new Set([slot]));
+    else same.add(slot);
+    this.#lengths.set(prefix.length, (this.#lengths.get(prefix.length) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,380 @@
+/**
+ * Follows made by filters: a prefix makes ordinary subscription rows, for all matching devices at once in slices, and for
+ * a new device at the moment when it appears. So every rule of the state machine holds without knowing of filters. Owner
+ * thread only.
+ *
+ * A request that names filters is a job: it looks through the table in slices, is answered with the number of devices
+ * that each filter follows, and then the devices come in pages. A page's rows are active from the moment the page is
+ * written (see `subscriptions.ts`), and the next page waits until the peer has read.
+ */
+import type { Actor } from '../access/actor.ts';
+import { DEVICES_PER_PAGE } from '../limits.ts';
+import { highWater } from '../memory/layout.ts';
+import { NONE } from '../presence/columns.ts';
+import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
+import { EntryWriter, type FilterEntry, Notice } from '../records/replies.ts';
+import type { AccessControl } from './access.ts';
+import type { Job } from './filter-jobs.ts';
+import { FilterPages } from './filter-pages.ts';
+import { FilterRequests } from './filter-requests.ts';
+import type { Registry } from './registry.ts';
+import type { NamedRequest, Requests } from './requests.ts';
+import type { RowWalks } from './row-walks.ts';
+import type { TokenScopes } from './scopes.ts';
+import type { Subscriptions } from './subscriptions.ts';
+
+export interface FiltersDeps {
+  readonly registry: Registry;
+  readonly subscriptions: Subscriptions;
+  readonly requests: Requests;
+  readonly walks: RowWalks;
+  readonly scopes: TokenScopes;
+  readonly access: AccessControl;
+  /** Filters and subscriptions that one subscriber may have. */
+  readonly filtersMax: number;
+  readonly rowsMax: number;
+  /** A page ends at this many bytes, though it names less than 1000 devices. */
+  readonly pageBytes: number;
+}
+
+/** Slices in one poll, however many jobs there are. */
+const SLICES_PER_STEP = 4;
+export class Filters {
+  readonly #deps: FiltersDeps;
+  /** By session, in order; the first is under way. */
+  readonly #jobs = new Map<number, Job[]>();
+  /** Sessions whose first job goes on with the next step. */
+  readonly #ready = new Set<number>();
+  /** By subscriber: devices that only filters followed and that have left the table. */
+  readonly #gone = new Map<number, string[]>();
+  readonly #pages: FilterPages;
+  readonly #requests: FilterRequests;
+
+  constructor(deps: FiltersDeps) {
+    this.#deps = deps;
+    this.#pages = new FilterPages(deps);
+    this.#requests = new FilterRequests(deps, this.#pages);
+  }
+
+  /** Whether a step has something to do. */
+  get hasReady(): boolean {
+    return this.#ready.size > 0 || this.#gone.size > 0;
+  }
+
+  /** A request that names filters, beside devices or not. */
+  ask(subscriber: number, request: NamedRequest): void {
+    this.#enqueue({
+      kind: 'request',
+      subscriber,
+      session: request.session,
+      request,
+      filters: [...new Set(request.filters)],
+      target: undefined,
+      results: [],
+      refused: [],
+      pages: [],
+    });
+  }
+
+  /**
+   * An input to all of a subscriber's rows concerns its filters too.
+   * @returns those that it changes, with the state that they have now
+   */
+  input(subscriber: number, input: Input): FilterEntry[] {
+    const { filters } = this.#deps.registry;
+    const changed: FilterEntry[] = [];
+    if (filters.count(subscriber) === 0) return changed;
+    for (const slot of filters.ofSubscriber(subscriber)) {
+      const before = filters.state(slot);
+      const after = nextRowState(before, input, false);
+      if (after === before) continue;
+      changed.push({ filter: this.#name(slot), value: after });
+      if (after === RowState.none) filters.remove(slot);
+      else filters.setState(slot, after);
+    }
+    return changed;
+  }
+
+  /** Whether a filter of the subscriber matches the device. */
+  follow(subscriber: number, device: number): boolean {
+    const { registry } = this.#deps;
+    return registry.filters.typesOf(subscriber, registry.deviceId(device)) !== 0;
+  }
+
+  /** Filters of a subscriber, each with its state. */
+  list(subscriber: number): FilterEntry[] {
+    const { filters } = this.#deps.registry;
+    return filters
+      .ofSubscriber(subscriber)
+      .map((slot) => ({ filter: this.#name(slot), value: filters.state(slot) }));
+  }
+
+  /** Filters that wait for their subscriber to ask for them: their disconnect may still be on its way. */
+  held(subscriber: number): FilterEntry[] {
+    this.input(subscriber, 'disconnect');
+    return this.list(subscriber).filter(({ value }) => value === RowState.disconnected);
+  }
+
+  /** Those that were not asked for go. */
+  expireHeld(subscriber: number): FilterEntry[] {
+    const { filters } = this.#deps.registry;
+    const waiting = this.list(subscriber).filter(({ value }) => value === RowState.disconnected);
+    for (const { filter } of waiting) filters.remove(filters.find(subscriber, filter.slice(0, -1)));
+    return waiting;
+  }
+
+  /** Filters that a token does not let match anything any more go. @returns them */
+  removeUncovered(subscriber: number, actor: Actor): FilterEntry[] {
+    const { registry, scopes } = this.#deps;
+    if (registry.filters.count(subscriber) === 0 || actor.devices === undefined) return [];
+    const lost = registry.filters
+      .ofSubscriber(subscriber)
+      .filter((slot) => !scopes.coversSomeOf(subscriber, registry.filters.prefix(slot)));
+    return lost.map((slot) => {
+      const entry = { filter: this.#name(slot), value: RowState.none };
+      registry.filters.remove(slot);
+      return entry;
+    });
+  }
+
+  /** Filters are active again: their devices come as pages. @param input what their rows go through */
+  restart(subscriber: number, session: number, changed: readonly FilterEntry[], input: Input): void {
+    const { registry, walks } = this.#deps;
+    for (const { filter, value } of changed) {
+      const slot = registry.filters.find(subscriber, filter.slice(0, -1));
+      if (value !== RowState.active || slot < 0) continue;
+      this.#enqueue(
+        this.#pages.job({ subscriber, session, slot, filter, input, walk: walks.start(subscriber) }),
+      );
+    }
+  }
+
+  /** A device that filters match is there: it has connected for the first time, or an operator publishes for it. */
+  appeared(device: number): void {
+    const { registry } = this.#deps;
+    const id = registry.deviceId(device);
+    registry.filters.forEachMatching(id, (slot, subscriber) => this.#gain(slot, subscriber, device, id));
+  }
+
+  /** The pair was denied and is not any more: the subscriber's filters may follow the device. */
+  rematch(subscriber: number, device: number): void {
+    const { registry } = this.#deps;
+    if (registry.filters.count(subscriber) === 0 || registry.devices.rows.known[device] === 0) return;
+    const id = registry.deviceId(device);
+    for (const slot of registry.filters.ofSubscriber(subscriber)) {
+      if (id.startsWith(registry.filters.prefix(slot))) this.#gain(slot, subscriber, device, id);
+    }
+  }
+
+  /** Other access rules are in force: what they do not deny any more is followed. */
+  rescan(): void {
+    const { registry } = this.#deps;
+    const { subscriber, state } = registry.filters.slab.rows;
+    for (let slot = 0; slot < highWater(registry.filters.slab); slot++) {
+      if (state[slot] === RowState.none) continue;
+      const session = registry.subscribers.rows.session[subscriber[slot]!]!;
+      this.#rescanFilter(slot, subscriber[slot]!, session);
+    }
+  }
+
+  /** Another owner has taken over: what the one before was about to do for the subscriber's filters is done. */
+  recover(subscriber: number, session: number): void {
+    const { registry, walks } = this.#deps;
+    for (const slot of registry.filters.ofSubscriber(subscriber)) {
+      if (registry.filters.state(slot) !== RowState.active) continue;
+      this.#rescanFilter(slot, subscriber, session);
+      const filter = this.#name(slot);
+      const walk = walks.start(subscriber);
+      const isPartial = (row: number): boolean => registry.rowState(row) === RowState.disconnected;
+      const job = this.#pages.job({ subscriber, session, slot, filter, input: 'reconnect', walk });
+      if (this.#pages.gather(job, isPartial) && job.devices.length > 0)
+        this.#enqueue({ ...job, walk: undefined });
+    }
+  }
+
+  /** Only filters follow the device, and it leaves the table. */
+  deviceGone(device: number): void {
+    const { registry, subscriptions } = this.#deps;
+    if (!registry.hasRows(device)) return;
+    const id = registry.deviceId(device);
+    registry.forEachOfDevice(device, (row, subscriber) => {
+      if (registry.subscribers.rows.session[subscriber] !== NONE) {
+        const gone = this.#gone.get(subscriber);
+        if (gone === undefined) this.#gone.set(subscriber, [id]);
+        else gone.push(id);
+      }
+      subscriptions.move(row, RowState.none);
+    });
+  }
+
+  /** The session's peer has read a page. */
+  more(session: number, page: number): void {
+    const [job] = this.#jobs.get(session) ?? [];
+    if (job?.kind !== 'pages' || job.page !== page || !job.waits) return;
+    job.waits = false;
+    this.#run(session, job);
+  }
+
+  /** The session is over: what it asked for is not done any more. */
+  sessionOver(session: number): void {
+    const jobs = this.#jobs.get(session);
+    if (jobs === undefined) return;
+    this.#jobs.delete(session);
+    this.#ready.delete(session);
+    for (const job of jobs) {
+      if (job.kind === 'pages') this.#pages.drop(job);
+      else {
+        if (job.target !== undefined) this.#requests.undo(job.target);
+        for (const pages of job.pages) this.#pages.drop(pages);
+      }
+    }
+  }
+
+  /** @returns the slices done, and notices sent */
+  step(): number {
+    let done = this.#tellGone();
+    for (const session of [...this.#ready].slice(0, SLICES_PER_STEP)) {
+      this.#ready.delete(session);
+      const [job] = this.#jobs.get(session) ?? [];
+      if (job !== undefined) this.#run(session, job);
+      done += 1;
+    }
+    return done;
+  }
+
+  #enqueue(job: Job): void {
+    const jobs = this.#jobs.get(job.session);
+    if (jobs !== undefined) jobs.push(job);
+    else {
+      this.#jobs.set(job.session, [job]);
+      this.#run(job.session, job);
+    }
+  }
+
+  /** One slice of a session's first job; the next begins when it is done. */
+  #run(session: number, job: Job): void {
+    const isDone = job.kind === 'pages' ? this.#pages.run(job) : this.#requests.run(job);
+    if (!isDone) {
+      if (job.kind === 'request' || !job.waits) this.#ready.add(session);
+      return;
+    }
+    const jobs = this.#jobs.get(session)!;
+    jobs.shift();
+    if (job.kind === 'request') jobs.unshift(...job.pages);
+    if (jobs.length > 0) this.#ready.add(session);
+    else this.#jobs.delete(session);
+  }
+
+  // New devices
+
+  /** The filter follows one more device. */
+  #gain(slot: number, subscriber: number, device: number, id: string): void {
+    const { registry, subscriptions, rowsMax } = this.#deps;
+    const session = registry.subscribers.rows.session[subscriber]!;
+    if (session !== NONE && this.#joinsJob(session, slot, subscriber, device)) return;
+    const row = registry.findRow(device, subscriber);
+    const state = registry.filters.state(slot) as RowState;
+    if (row >= 0 && registry.rowState(row) !== RowState.allow) {
+      const types = registry.filters.typesOf(subscriber, id);
+      subscriptions.setTypes(row, registry.subscriptions.rows.ownTypes[row]!, types);
+      return;
+    }
+    if (!this.#deps.subscriptions.mayFollow(subscriber, device, row)) return;
+    const isFull = registry.subscribers.rows.rowCount[subscriber]! >= rowsMax;
+    const types = registry.filters.typesOf(subscriber, id);
+    const made =
+      row >= 0 ? row : isFull ? -1 : registry.createRow(device, subscriber, state, { types, ownTypes: 0 });
+    const isTold = session !== NONE && state === RowState.active;
+    const filter = this.#name(slot);
+    if (made < 0) {
+      const full = [{ filter, value: RowState.none }];
+      if (isTold) subscriptions.link(session).notice(session, Notice.filterFull, NO_ENTRIES, false, full);
+      return;
+    }
+    if (!isTold) {
+      if (row >= 0) subscriptions.move(row, state);
+      return;
+    }
+    const page = subscriptions.begin();
+    subscriptions.describe(page, device, RowState.active);
+    page.change(made, RowState.active);
+    subscriptions.link(session).filterPage(session, filter, page.entries.take(), 0, false);
+    subscriptions.end(page);
+  }
+
+  /** Where the filter's devices are still on their way to the subscriber, one more is one of them. */
+  #joinsJob(session: number, slot: number, subscriber: number, device: number): boolean {
+    for (const job of this.#jobs.get(session) ?? []) {
+      if (job.kind === 'pages') {
+        if (job.slot !== slot) continue;
+        job.devices.push(device);
+        return true;
+      }
+      const waiting = job.pages.find((pages) => pages.slot === slot);
+      if (waiting !== undefined) {
+        waiting.devices.push(device);
+        return true;
+      }
+      const { target } = job;
+      if (target?.slot !== slot || target.walk !== undefined) continue;
+      if (device < target.next) this.#requests.find(subscriber, target, device);
+      return true;
+    }
+    return false;
+  }
+
+  /** One that is not connected gets rows in the filter's state; one that is gets pages. */
+  #rescanFilter(slot: number, subscriber: number, session: number): void {
+    const { registry } = this.#deps;
+    const prefix = Buffer.from(registry.filters.prefix(slot));
+    const { known, deviceState } = registry.devices.rows;
+    const devices: number[] = [];
+    for (let device = 0; device < highWater(registry.devices); device++) {
+      if (known[device] === 0 || deviceState[device] === DeviceState.free) continue;
+      if (!registry.idStartsWith(device, prefix) || registry.findRow(device, subscriber) >= 0) continue;
+      if (this.#deps.subscriptions.mayFollow(subscriber, device, -1)) devices.push(device);
+    }
+    if (devices.length === 0) return;
+    if (session === NONE || registry.filters.state(slot) !== RowState.active) {
+      for (const device of devices) this.#gain(slot, subscriber, device, registry.deviceId(device));
+      return;
+    }
+    const filter = this.#name(slot);
+    this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input: 'subscribe', devices }));
+  }
+
+  /** Tells subscribers of devices that have left the table, at most 1000 in a notice. */
+  #tellGone(): number {
+    if (this.#gone.size === 0) return 0;
+    const { registry, subscriptions } = this.#deps;
+    const writer = new EntryWriter();
+    for (const [subscriber, ids] of this.#gone) {
+      const session = registry.subscribers.rows.session[subscriber]!;
+      for (let at = 0; session !== NONE && at < ids.length; at += DEVICES_PER_PAGE) {
+        for (const id of ids.slice(at, at + DEVICES_PER_PAGE)) {
+          const text = Buffer.from(id);
+          writer.add(NO_STATE, text, 0, text.length, 0, 0);
+        }
+        subscriptions.link(session).notice(session, Notice.gone, writer.take(), false);
+      }
+    }
+    const told = this.#gone.size;
+    this.#gone.clear();
+    return told;
+  }
+
+  #name(slot: number): string {
+    return `${this.#deps.registry.filters.prefix(slot)}*`;
+  }
+}
+
+const NO_ENTRIES = new Uint8Array(0);
+const NO_STATE = {
+  deviceSlot: NONE,
+  rowState: RowState.none,
+  deviceState: 0,
+  lastSeen: 0,
+  seq: 0,
+  epoch: 0,
+  generation: 0,
+} as const;

@@ -1,0 +1,247 @@
+/**
+ * The transport port on plain TCP and TLS, for protocols with their own framing. `message` gets bytes as they arrive,
+ * split anywhere. One thread only.
+ *
+ * Differences to WebSocket: the upgrade request has an address and nothing else, `ping` does nothing, and peers send no
+ * close code. A code passed to `close` is only reported to the handlers.
+ */
+import { type AddressInfo, createServer, type Server, type Socket as TcpSocket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
+import type { Arrivals } from './arrivals.ts';
+import { type WaitingConnections, waitingOn } from './node-arrivals.ts';
+import type { Tls } from './tls.ts';
+import {
+  type Connection,
+  ListenError,
+  type Listener,
+  type ListenerHandlers,
+  type UpgradeAnswer,
+} from './transport.ts';
+
+export interface TcpOptions<Session> {
+  /** A connection that sends nothing for this long after it was accepted is dropped, ms. */
+  readonly firstBytesMsMax: number;
+  /** Bytes that may wait for one peer before further sends are dropped (`dropped` is called). 0 = no limit. */
+  readonly queueBytesMax: number;
+  /** Where connections wait until they are admitted; with TLS, also during the handshake. */
+  readonly arrivals: Arrivals;
+  /** `upgrade` is called when a connection is accepted, with TLS after its handshake. */
+  readonly handlers: ListenerHandlers<Session>;
+}
+
+/** Reported when the peer ends the connection, as for a WebSocket without a close frame. */
+const LOST_CODE = 1006;
+
+/** TCP keepalive detects dead peers whose client has no keep-alive of its own. */
+const KERNEL_KEEP_ALIVE_MS = 60_000;
+
+/**
+ * @param tls undefined: plain TCP
+ * @throws ListenError when the address cannot be bound
+ */
+export async function listenTcp<Session>(
+  tls: Tls | undefined,
+  host: string,
+  port: number,
+  options: TcpOptions<Session>,
+): Promise<Listener> {
+  const topics = new Topics<Session>();
+  const server =
+    tls === undefined
+      ? createServer(SOCKET_OPTIONS)
+      : createTlsServer({
+          ...SOCKET_OPTIONS,
+          cert: tls.cert,
+          key: tls.key,
+          handshakeTimeout: 2 * UPGRADE_MS_MAX,
+        });
+  const waiting = waitingOn(server, options.arrivals); // first: a connection waits before it is admitted
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (tcp: TcpSocket) =>
+    admit(tcp, options, { topics, waiting }),
+  );
+  // With TLS these are the raw sockets, including those still in their handshake.
+  const sockets = new Set<TcpSocket>();
+  server.on('connection', (tcp: TcpSocket) => {
+    sockets.add(tcp);
+    tcp.on('close', () => sockets.delete(tcp));
+  });
+  await bind(server, host, port);
+  return {
+    port: (server.address() as AddressInfo).port,
+    publish: (topic, bytes) => topics.publish(topic, bytes),
+    stopAccepting: () => void server.close(),
+    useTls({ cert, key }) {
+      if (tls === undefined) throw new Error('this listener has no certificate');
+      (server as TlsServer).setSecureContext({ cert, key });
+    },
+    close() {
+      server.close();
+      for (const tcp of sockets) tcp.destroy();
+    },
+  };
+}
+
+const SOCKET_OPTIONS = {
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: KERNEL_KEEP_ALIVE_MS,
+} as const;
+
+interface Shared<Session> {
+  readonly topics: Topics<Session>;
+  readonly waiting: WaitingConnections;
+}
+
+/** Nothing is read before the peer is admitted. */
+function admit<Session>(
+  tcp: TcpSocket,
+  options: TcpOptions<Session>,
+  { topics, waiting }: Shared<Session>,
+): void {
+  tcp.on('error', () => {}); // `close` follows
+  const finish = (answer: UpgradeAnswer<Session>): void => {
+    if (tcp.destroyed) return;
+    waiting.settle(tcp);
+    // The protocol has not started, so there is no way to send a reason.
+    if ('status' in answer) tcp.destroy();
+    else serve(new TcpConnection(answer.session, tcp, options, topics), tcp, options);
+  };
+  const remoteAddress = tcp.remoteAddress ?? '';
+  const answer = options.handlers.upgrade({ query: '', header: () => '', remoteAddress });
+  if (answer instanceof Promise) void answer.then(finish);
+  else finish(answer);
+}
+
+function serve<Session>(
+  connection: TcpConnection<Session>,
+  tcp: TcpSocket,
+  { handlers, firstBytesMsMax }: TcpOptions<Session>,
+): void {
+  let hasSpoken = false;
+  tcp.setTimeout(firstBytesMsMax, () => tcp.destroy());
+  tcp.on('data', (bytes: Buffer) => {
+    if (!hasSpoken) tcp.setTimeout(0);
+    hasSpoken = true;
+    // Keep reading after `close`: unread bytes would turn the close into a reset, and the last packets could be lost.
+    if (connection.closeCode === undefined) handlers.message(connection, bytes, true);
+  });
+  tcp.on('drain', () => handlers.writable(connection));
+  tcp.on('close', () => {
+    connection.ended();
+    handlers.close(connection, connection.closeCode ?? LOST_CODE);
+  });
+  handlers.open(connection);
+}
+
+/** Connections by topic. */
+class Topics<Session> {
+  readonly #members = new Map<string, Set<TcpConnection<Session>>>();
+
+  join(topic: string, connection: TcpConnection<Session>): void {
+    const members = this.#members.get(topic);
+    if (members === undefined) this.#members.set(topic, new Set([connection]));
+    else members.add(connection);
+  }
+
+  leave(topic: string, connection: TcpConnection<Session>): void {
+    const members = this.#members.get(topic);
+    if (members?.delete(connection) && members.size === 0) this.#members.delete(topic);
+  }
+
+  publish(topic: string, bytes: Uint8Array): void {
+    const members = this.#members.get(topic);
+    if (members === undefined) return;
+    const copy = Buffer.from(bytes); // a peer that is slow is written to later than this returns
+    for (const connection of members) connection.sendCopied(copy);
+  }
+}
+
+class TcpConnection<Session> implements Connection<Session> {
+  readonly session: Session;
+  readonly #tcp: TcpSocket;
+  readonly #options: TcpOptions<Session>;
+  readonly #topics: Topics<Session>;
+  /** Created with the first topic: most connections have none. */
+  #joined: Set<string> | undefined;
+  /** The code passed to `close`, undefined before. */
+  closeCode: number | undefined;
+
+  constructor(session: Session, tcp: TcpSocket, options: TcpOptions<Session>, topics: Topics<Session>) {
+    this.session = session;
+    this.#tcp = tcp;
+    this.#options = options;
+    this.#topics = topics;
+  }
+
+  send(bytes: string | Uint8Array): void {
+    this.sendCopied(typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes));
+  }
+
+  /** Sends bytes that will not be modified. */
+  sendCopied(bytes: Buffer): void {
+    if (this.closeCode !== undefined || this.#tcp.destroyed) return;
+    const { queueBytesMax, handlers } = this.#options;
+    if (queueBytesMax > 0 && this.#tcp.writableLength > queueBytesMax) handlers.dropped(this);
+    else this.#tcp.write(bytes);
+  }
+
+  cork(body: () => void): void {
+    this.#tcp.cork();
+    body();
+    this.#tcp.uncork();
+  }
+
+  get remoteAddress(): string {
+    return this.#tcp.remoteAddress ?? '';
+  }
+
+  ping(): void {}
+
+  close(code: number): void {
+    if (this.closeCode !== undefined || this.#tcp.destroyed) return;
+    // Sends from within `closing` are ignored, as on the other transports.
+    this.closeCode = code;
+    this.#options.handlers.closing(this);
+    this.#tcp.end();
+    setTimeout(() => this.terminate(), CLOSE_HANDSHAKE_MS).unref();
+  }
+
+  terminate(): void {
+    this.#tcp.destroy();
+  }
+
+  join(topic: string): void {
+    this.#joined ??= new Set();
+    this.#joined.add(topic);
+    this.#topics.join(topic, this);
+  }
+
+  leave(topic: string): void {
+    this.#joined?.delete(topic);
+    this.#topics.leave(topic, this);
+  }
+
+  bufferedBytes(): number {
+    return this.#tcp.writableLength;
+  }
+
+  /** The connection has ended. */
+  ended(): void {
+    for (const topic of this.#joined ?? []) this.#topics.leave(topic, this);
+    this.#joined = undefined;
+  }
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? 'the port is in use' : error.message;
+      reject(new ListenError(`cannot listen on ${host}:${port}: ${why}`));
+    });
+    server.listen(port, host, () => {
+      server.on('error', () => {}); // a connection that could not be accepted; the others go on
+      resolve();
+    });
+  });
+}

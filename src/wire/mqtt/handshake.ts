@@ -1,0 +1,167 @@
+/**
+ * From CONNECT to CONNACK: identity, role, will and kept session. The hub answers asynchronously; the connection may be
+ * gone by then.
+ */
+import { closes } from '../../codes.ts';
+import {
+  announcedTo,
+  type ClientTimes,
+  connectProblem,
+  type MqttSettings,
+  startsAsDevice,
+  timesOf,
+  tokenOf,
+  willOf,
+} from './connecting.ts';
+import { Reason, type Version } from './constants.ts';
+import { connackAccepted, connackRefused } from './encode.ts';
+import type { Admission, Joined, KeptSession, MqttHost, PublishedWill, Role } from './host.ts';
+import { type Connect, type Malformed, readConnect } from './packets.ts';
+import { connectRefusals } from './reasons.ts';
+import type { TopicLayout } from './topics.ts';
+
+/** An admitted client. */
+export interface Client {
+  readonly version: Version;
+  readonly id: string;
+  readonly role: Role;
+  /** Whether it is a device from CONNECT on. */
+  readonly isDevice: boolean;
+  readonly times: ClientTimes;
+  /** The largest packet that the client accepts; 0: no limit. */
+  readonly packetBytesMax: number;
+  /** Whether acknowledgements may carry reason strings. */
+  readonly wantsReasons: boolean;
+}
+
+/** Placeholder until a client is admitted. */
+export const NOBODY: Client = {
+  version: 4,
+  id: '',
+  role: undefined,
+  isDevice: false,
+  times: { keepAliveMs: 0, keptMs: 0, silenceMsMin: 0 },
+  packetBytesMax: 0,
+  wantsReasons: false,
+};
+
+/** The session that runs the handshake. */
+export interface Greeter {
+  readonly hasEnded: boolean;
+  /** The client was refused, and was told so if its protocol allows. @param code of `closes` */
+  turnAway(message: string, code: number): void;
+  /** The client is admitted; `connack` is to be sent. Also called if the connection is gone by then. */
+  opened(client: Client, kept: KeptSession | undefined, connack: Uint8Array): void;
+}
+
+export class Handshake {
+  readonly #host: MqttHost;
+  readonly #layout: TopicLayout;
+  readonly #settings: MqttSettings;
+  readonly #greeter: Greeter;
+
+  constructor(
+    host: MqttHost,
+    { layout, settings }: { readonly layout: TopicLayout; readonly settings: MqttSettings },
+    greeter: Greeter,
+  ) {
+    this.#host = host;
+    this.#layout = layout;
+    this.#settings = settings;
+    this.#greeter = greeter;
+  }
+
+  /** A CONNECT came in; parameters as for `readConnect`. */
+  start(bytes: Uint8Array, head: number, start: number, end: number): void {
+    const connect = readConnect(bytes, head, start, end);
+    if (!connect.ok) {
+      this.#malformed(connect);
+      return;
+    }
+    const problem = connectProblem(connect);
+    if (problem !== undefined) {
+      this.#refuse(connect, problem.reason, problem.message);
+      return;
+    }
+    const { clientId } = connect;
+    this.#host.admit({ clientId, token: tokenOf(connect) }, (admission) =>
+      this.#admitted(connect, admission),
+    );
+  }
+
+  /** 3.1.1 answers only a wrong protocol level. */
+  #malformed({ version, reason, message }: Malformed): void {
+    this.#host.count('malformed');
+    if (version === 5 || (version === 4 && reason === Reason.unsupportedVersion))
+      this.#host.write(connackRefused(version, reason, message));
+    this.#greeter.turnAway(message, closes.badFrame.code);
+  }
+
+  #admitted(connect: Connect, admission: Admission): void {
+    if (this.#greeter.hasEnded) return;
+    if (!admission.ok) {
+      this.#refuse(connect, connectRefusals[admission.refusal], admission.message);
+      return;
+    }
+    const { id, role } = admission;
+    let will: PublishedWill | undefined;
+    if (connect.will !== undefined) {
+      const read = willOf(connect.will, admission, this.#layout, (device) => this.#host.coversDevice(device));
+      if ('reason' in read) {
+        this.#refuse(connect, read.reason, read.message);
+        return;
+      }
+      will = read;
+    }
+    const client: Client = {
+      version: connect.version,
+      id,
+      role,
+      isDevice: startsAsDevice(role, this.#host.listener, will !== undefined),
+      times: timesOf(connect, this.#settings),
+      packetBytesMax: connect.packetBytesMax,
+      wantsReasons: connect.wantsProblemInformation,
+    };
+    const request = {
+      id,
+      asDevice: client.isDevice,
+      asGateway: role === 'gateway',
+      cleanStart: connect.cleanStart,
+      silenceMsMin: client.times.silenceMsMin,
+      will,
+    };
+    this.#host.join(request, (joined) => this.#joined(connect, client, joined));
+  }
+
+  #joined(connect: Connect, client: Client, joined: Joined): void {
+    if (!joined.ok) {
+      this.#refuse(connect, connectRefusals[joined.refusal], joined.message);
+      return;
+    }
+    const announced = announcedTo(connect, client.id, this.#settings);
+    const connack = connackAccepted(client.version, joined.kept !== undefined, announced);
+    this.#greeter.opened(client, joined.kept, connack);
+  }
+
+  #refuse({ version, packetBytesMax }: Connect, reason: number, message: string): void {
+    if (this.#greeter.hasEnded) return;
+    const full = connackRefused(version, reason, message);
+    const fits = packetBytesMax === 0 || full.length <= packetBytesMax;
+    this.#host.write(fits ? full : connackRefused(version, reason, ''));
+    this.#greeter.turnAway(message, closeOf(reason));
+  }
+}
+
+function closeOf(reason: number): number {
+  switch (reason) {
+    case Reason.badCredentials:
+      return closes.badToken.code;
+    case Reason.notAuthorized:
+      return closes.denied.code;
+    case Reason.quotaExceeded:
+    case Reason.serverUnavailable:
+      return closes.overCapacity.code;
+    default:
+      return closes.badFrame.code;
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * SUBSCRIBE and UNSUBSCRIBE of one client, in order. One request to the hub is in progress at a time. Packets that
+ * arrive meanwhile are queued, and consecutive ones of the same kind are merged into the next request. So a burst of a
+ * thousand SUBSCRIBE packets costs the hub a few requests.
+ */
+import { closes, errors } from '../../codes.ts';
+import { mayBeDevice } from './connecting.ts';
+import { Reason, SUBACK_FAILURE } from './constants.ts';
+import { suback, unsuback } from './encode.ts';
+import { type Expressed, express } from './filters.ts';
+import type { Client } from './handshake.ts';
+import type { Follow, MqttHost } from './host.ts';
+import { REQUEST_FILTERS_MAX, WAITING_FILTER_BYTES_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
+import type { FilterOptions, Subscribe, Unsubscribe } from './packets.ts';
+import { filterReasonOf } from './reasons.ts';
+import { needsAdapting, type Subscription, type Subscriptions } from './subscriptions.ts';
+import type { TopicLayout } from './topics.ts';
+
+/** What `Requests` needs from the session. */
+export interface Requester {
+  readonly host: MqttHost;
+  readonly layout: TopicLayout;
+  readonly client: Client;
+  readonly subscriptions: Subscriptions;
+  readonly hasEnded: boolean;
+  /** Sends an answer. Its reason string is dropped if unwanted or too large for the client. */
+  answer(make: (message: string) => Uint8Array, message: string): void;
+  becomeSubscriber(): void;
+  deliverOneByOne(): void;
+  disconnect(reason: number, message: string, code: number): void;
+}
+
+type Request = Subscribe | Unsubscribe;
+
+/** A topic filter of a SUBSCRIBE in progress: already refused, or waiting for the hub's answer. */
+interface Wanted {
+  readonly filter: string;
+  readonly refusal: number;
+  readonly message: string;
+  readonly subscription: Subscription | undefined;
+}
+
+const CHARGE_PER_FILTER = 1 / 50;
+const OVER_RATE = errors.rateLimit.reason;
+const TOO_MANY = 'too many requests wait for an answer';
+
+export class Requests {
+  readonly #peer: Requester;
+  readonly #waiting: Request[] = [];
+  #waitingBytes = 0;
+  #isBusy = false;
+  /** Whether `#next` is running. Synchronous answers must not re-enter it. */
+  #isGoing = false;
+
+  constructor(peer: Requester) {
+    this.#peer = peer;
+  }
+
+  /** Queues a request, or refuses it if the client is over its rate or has too many waiting. */
+  add(request: Request): void {
+    const bytes = filtersOf(request).reduce((sum, filter) => sum + filter.length, 0);
+    const isAffordable = this.#peer.host.charge(1 + request.filters.length * CHARGE_PER_FILTER);
+    const hasRoom =
+      this.#waiting.length < WAITING_REQUESTS_MAX && this.#waitingBytes + bytes <= WAITING_FILTER_BYTES_MAX;
+    // UNSUBACK of 3.1.1 cannot refuse, so the request is charged and carried out.
+    const mustTake = !isSubscribe(request) && this.#peer.client.version === 4;
+    if (!isAffordable && !mustTake) {
+      this.#refuse(request, OVER_RATE);
+    } else if (hasRoom || !this.#isBusy) {
+      this.#waiting.push(request);
+      this.#waitingBytes += bytes;
+      this.#next();
+    } else if (mustTake) {
+      this.#peer.disconnect(Reason.quotaExceeded, TOO_MANY, closes.rateLimit.code);
+    } else {
+      this.#refuse(request, TOO_MANY);
+    }
+  }
+
+  #refuse(request: Request, message: string): void {
+    // UNSUBACK has no code for an exceeded quota.
+    const reason = isSubscribe(request) ? Reason.quotaExceeded : Reason.implementationSpecific;
+    const codes = request.filters.map(() => this.#code(reason));
+    this.#answer(request, codes, message);
+  }
+
+  #answer(request: Request, codes: readonly number[], message: string): void {
+    const { version } = this.#peer.client;
+    const make = isSubscribe(request) ? suback : unsuback;
+    this.#peer.answer((text) => make(version, request.packetId, codes, text), message);
+  }
+
+  /** Starts the next request unless one is in progress. */
+  #next(): void {
+    this.#isGoing = true;
+    while (!this.#isBusy && this.#waiting.length > 0 && !this.#peer.hasEnded) {
+      this.#isBusy = true;
+      const first = this.#waiting[0]!;
+      if (isSubscribe(first)) this.#subscribe(this.#take(isSubscribe));
+      else this.#unsubscribe(this.#take(isUnsubscribe));
+    }
+    this.#isGoing = false;
+  }
+
+  /** Dequeues consecutive packets of one kind, up to the limit of one request to the hub. */
+  #take<Kind extends Request>(isKind: (request: Request) => request is Kind): Kind[] {
+    const taken: Kind[] = [];
+    let filters = 0;
+    for (const request of this.#waiting) {
+      filters += request.filters.length;
+      if (!isKind(request) || (taken.length > 0 && filters > REQUEST_FILTERS_MAX)) break;
+      taken.push(request);
+      for (const filter of filtersOf(request)) this.#waitingBytes -= filter.length;
+    }
+    this.#waiting.splice(0, taken.length);
+    return taken;
+  }
+
+  #subscribe(requests: readonly Subscribe[]): void {
+    const peer = this.#peer;
+    const follows = new Map<string, Follow>();
+    const wanted = requests.map((request) =>
+      request.filters.map(({ filter, options }, index) => {
+        const one =
+          index < REQUEST_FILTERS_MAX
+            ? this.#want(filter, options, request.identifier)
+            : refused(filter, Reason.quotaExceeded, `more than ${REQUEST_FILTERS_MAX} topic filters`);
+        if (one.subscription !== undefined) this.#follow(one.subscription, options, follows);
+        return one;
+      }),
+    );
+    const finish = (errorsByName: ReadonlyMap<string, number>): void => {
+      if (peer.hasEnded) return;
+      requests.forEach((request, index) => void this.#subscribed(request, wanted[index]!, errorsByName));
+      if (wanted.flat().some(({ subscription }) => subscription?.hasInterest)) peer.host.watchInterest(true);
+      this.#done();
+    };
+    const list = [...follows.values()];
+    if (list.length === 0) {
+      finish(new Map());
+      return;
+    }
+    peer.becomeSubscriber();
+    if (wanted.flat().some(({ subscription }) => subscription !== undefined && needsAdapting(subscription)))
+      peer.deliverOneByOne();
+    peer.host.subscribe(list, (codes) => finish(new Map(list.map(({ name }, i) => [name, codes[i] ?? 0]))));
+  }
+
+  /** Checks one topic filter as far as possible without the hub. */
+  #want(filter: string, options: FilterOptions, identifier: number): Wanted {
+    const { layout, subscriptions } = this.#peer;
+    const expressed = express(layout, filter);
+    if (!expressed.ok) return refused(filter, expressed.reason, expressed.message);
+    if (!subscriptions.hasRoomFor(filter))
+      return refused(filter, Reason.quotaExceeded, 'too many topic filters');
+    const { targets } = expressed;
+    const hasInterest = this.#mayWatch(expressed);
+    if (targets.length === 0 && !hasInterest)
+      return refused(filter, Reason.notAuthorized, 'interest is told to the device itself');
+    const subscription = { filter, identifier, noLocal: options.noLocal, targets, hasInterest };
+    return { filter, refusal: 0, message: '', subscription };
+  }
+
+  #mayWatch({ interestOf }: Extract<Expressed, { ok: true }>): boolean {
+    const { id, role } = this.#peer.client;
+    return interestOf === id && mayBeDevice(role);
+  }
+
+  #follow({ filter, targets }: Subscription, options: FilterOptions, follows: Map<string, Follow>): void {
+    const { subscriptions } = this.#peer;
+    const isNew = !subscriptions.has(filter);
+    const sendsRetained = options.retainHandling === 0 || (options.retainHandling === 1 && isNew);
+    for (const { name, kinds } of targets) {
+      const before = follows.get(name);
+      follows.set(name, {
+        name,
+        kinds: (before?.kinds ?? subscriptions.kindsOf(name)) | kinds,
+        retained: (before?.retained ?? 0) | (sendsRetained ? kinds : 0),
+      });
+    }
+  }
+
+  /** A topic filter is granted if any of its targets is. Denied targets are left out. */
+  #subscribed(
+    request: Subscribe,
+    wanted: readonly Wanted[],
+    errorsByName: ReadonlyMap<string, number>,
+  ): void {
+    let message = '';
+    const codes = wanted.map((one) => {
+      const { subscription } = one;
+      let { refusal } = one;
+      if (subscription !== undefined) {
+        const found = subscription.targets.map(({ name }) => errorsByName.get(name) ?? 0);
+        if (found.every((error) => error !== 0) && !subscription.hasInterest)
+          refusal = filterReasonOf(found[0]!);
+        else this.#peer.subscriptions.set(subscription);
+      }
+      if (refusal !== 0 && message === '') message = one.message;
+      return refusal === 0 ? 0 : this.#code(refusal);
+    });
+    this.#answer(request, codes, message);
+  }
+
+  #unsubscribe(requests: readonly Unsubscribe[]): void {
+    const { subscriptions, host } = this.#peer;
+    const hadInterest = subscriptions.hasInterest;
+    const names = new Set<string>();
+    const codes = requests.map(({ filters }) =>
+      filters.map((filter) => {
+        const subscription = subscriptions.delete(filter);
+        for (const { name } of subscription?.targets ?? []) names.add(name);
+        return subscription === undefined ? Reason.noSubscriptionExisted : Reason.success;
+      }),
+    );
+    if (hadInterest && !subscriptions.hasInterest) host.watchInterest(false);
+    const finish = (): void => {
+      requests.forEach((request, index) => void this.#answer(request, codes[index]!, ''));
+      this.#done();
+    };
+    const left = [...names].map((name) => ({ name, kinds: subscriptions.kindsOf(name), retained: 0 }));
+    const ended = left.filter(({ kinds }) => kinds === 0).map(({ name }) => name);
+    const narrowed = left.filter(({ kinds }) => kinds !== 0);
+    const end = (): void => {
+      if (ended.length === 0) finish();
+      else host.unsubscribe(ended, finish);
+    };
+    if (narrowed.length === 0) end();
+    else host.subscribe(narrowed, end);
+  }
+
+  #done(): void {
+    this.#isBusy = false;
+    if (!this.#isGoing) this.#next();
+  }
+
+  /** 3.1.1 has a single failure code. */
+  #code(reason: number): number {
+    return this.#peer.client.version === 5 ? reason : SUBACK_FAILURE;
+  }
+}
+
+function refused(filter: string, refusal: number, message: string): Wanted {
+  return { filter, refusal, message, subscription: undefined };
+}
+
+function filtersOf(request: Request): readonly string[] {
+  return isSubscribe(request) ? request.filters.map(({ filter }) => filter) : request.filters;
+}
+
+function isSubscribe(request: Pick<Request, 'filters'>): request is Subscribe {
+  return 'identifier' in request;
+}
+
+function isUnsubscribe(request: Request): request is Unsubscribe {
+  return !isSubscribe(request);
+}

@@ -1,0 +1,394 @@
+/**
+ * The state machine of one MQTT connection: which packet is allowed when, and how it is answered. It has no socket and
+ * no timer: bytes, the hub's answers and the clock come from outside, on one thread.
+ */
+import type { Clock } from '../../clock.ts';
+import { closes } from '../../codes.ts';
+import { expiryMs, type MqttSettings, mayBeDevice } from './connecting.ts';
+import { PacketType, Reason } from './constants.ts';
+import { pingresp } from './encode.ts';
+import { encodeText, withIdentifiers } from './events.ts';
+import { Framer, FramingProblem, type PacketSink } from './framer.ts';
+import { type Client, type Greeter, Handshake, NOBODY } from './handshake.ts';
+import type { KeptSession, MqttHost } from './host.ts';
+import { CONNECT_MS_MAX } from './limits.ts';
+import {
+  type Disconnect,
+  type Malformed,
+  pingProblem,
+  readAcknowledgement,
+  readDisconnect,
+  readSubscribe,
+  readUnsubscribe,
+  type Subscribe,
+  type Unsubscribe,
+} from './packets.ts';
+import { type Publisher, Publishing } from './publishing.ts';
+import { disconnectReasonOf } from './reasons.ts';
+import { accepts, acknowledge, answer, sayWhy } from './replies.ts';
+import { type Requester, Requests } from './requests.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { Kind } from './templates.ts';
+import type { TopicLayout } from './topics.ts';
+
+/** Shared by all MQTT connections of a thread. */
+export interface MqttContext {
+  readonly layout: TopicLayout;
+  readonly settings: MqttSettings;
+  readonly clock: Clock;
+}
+
+/** The state of a connection. */
+const State = {
+  /** Waiting for CONNECT. */
+  fresh: 0,
+  /** Waiting for the hub to admit the client. */
+  connecting: 1,
+  open: 2,
+  ended: 3,
+} as const;
+type State = (typeof State)[keyof typeof State];
+
+/** WebSocket close code after a client's DISCONNECT. */
+const GOODBYE_CODE = 1000;
+
+const NOT_CONNECT = 'the first packet is not CONNECT';
+
+/** No event exceeds this multiple of the hub's packet limit: clients that accept so much need no check per event. */
+const EVENT_SIZES = 8;
+
+export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
+  readonly host: MqttHost;
+  readonly #context: MqttContext;
+  readonly #framer: Framer;
+  #state: State = State.fresh;
+  #client = NOBODY;
+  /** Hub clock: when the last packet came, or when the connection was made. */
+  #heardAt: number;
+  /** How long the session outlives its connection, ms. */
+  #keptMs = 0;
+  #isDevice = false;
+  #isSubscriber = false;
+  #isOneByOne = false;
+  /** Whether `leave` is still to be called. */
+  #isJoined = false;
+  #hasGoodbye = false;
+  #publishing: Publishing | undefined;
+  #requests: Requests | undefined;
+  #subscriptions: Subscriptions | undefined;
+  /** Of a kept session, until the first PUBLISH or PUBREL. */
+  #keptPacketIds: readonly number[] = [];
+
+  constructor(host: MqttHost, context: MqttContext) {
+    this.host = host;
+    this.#context = context;
+    this.#framer = new Framer(context.settings.packetBytesMax);
+    this.#heardAt = context.clock.now();
+  }
+
+  /** The client; its id is '' until the hub has admitted it. */
+  get client(): Client {
+    return this.#client;
+  }
+
+  get layout(): TopicLayout {
+    return this.#context.layout;
+  }
+
+  /** Whether the client is admitted and connected. */
+  get isOpen(): boolean {
+    return this.#state === State.open;
+  }
+
+  get hasEnded(): boolean {
+    return this.#state === State.ended;
+  }
+
+  get subscriptions(): Subscriptions {
+    this.#subscriptions ??= new Subscriptions();
+    return this.#subscriptions;
+  }
+
+  /** See `PacketSink`: packets wait while the hub admits the client. */
+  get wantsPackets(): boolean {
+    return this.#state === State.fresh || this.#state === State.open;
+  }
+
+  /** Buffered input, bytes. */
+  get heldBytes(): number {
+    return this.#framer.heldBytes;
+  }
+
+  /** Handles input. @param bytes valid only while this runs */
+  receive(bytes: Uint8Array): void {
+    if (this.hasEnded || bytes.length === 0) return;
+    // Anything else is not MQTT, so do not wait for the rest of it.
+    const isFirst = this.#state === State.fresh && this.#framer.heldBytes === 0;
+    if (isFirst && bytes[0]! >> 4 !== PacketType.connect) this.#protocolError(NOT_CONNECT);
+    else this.#framed(this.#framer.feed(bytes, this));
+  }
+
+  /** The hub answers an event for which `publish` returned `Outcome.later`. @param error of `errors`; 0: taken */
+  published(packetId: number, error: number, isSkipped: boolean): void {
+    this.#publishing?.published(packetId, error, isSkipped);
+    if (this.hasEnded) this.#leaveWhenDecided();
+  }
+
+  /** Tells the device whether anybody listens to it. @param isFirst the current state rather than a change */
+  interestIs(active: boolean, isFirst: boolean): void {
+    const topic = this.layout.topicBytes(this.#client.id, Kind.interest);
+    if (!this.isOpen || topic.length === 0) return;
+    const packet = encodeText(topic, this.#client.version, active ? '1' : '0', isFirst);
+    if (accepts(this.#client, packet)) this.host.write(packet);
+  }
+
+  /**
+   * Adapts an event to this client: subscription identifiers, No Local, maximum packet size.
+   * @param packet as `encodeMqttEvent` made it for this client's version
+   * @param topicBytes length of its topic, with the length in front
+   * @param kind bit of `Kind`
+   * @returns the packet to send, or undefined to send nothing
+   */
+  adapt(packet: Uint8Array, topicBytes: number, device: string, kind: number): Uint8Array | undefined {
+    const identifiers: number[] = [];
+    const isOwn = device === this.#client.id && kind !== Kind.presence;
+    let isWanted = false;
+    this.#subscriptions?.eachMatching(device, kind, ({ identifier, noLocal }) => {
+      if (noLocal && isOwn) return;
+      isWanted = true;
+      if (identifier !== 0) identifiers.push(identifier);
+    });
+    if (!isWanted) return undefined;
+    const adapted = identifiers.length === 0 ? packet : withIdentifiers(packet, topicBytes, identifiers);
+    return accepts(this.#client, adapted) ? adapted : undefined;
+  }
+
+  /** The hub closes the connection. @param code of `closes` */
+  close(code: number, reason: string): void {
+    this.disconnect(disconnectReasonOf(code), reason, code);
+  }
+
+  /** The transport reports that the connection has ended. */
+  closed(): void {
+    this.#end();
+  }
+
+  /** Checks time limits. Call it at least once a second. */
+  tick(): void {
+    const silentMs = this.#context.clock.now() - this.#heardAt;
+    const { keepAliveMs } = this.#client.times;
+    if (this.#state === State.fresh && silentMs > CONNECT_MS_MAX)
+      this.disconnect(Reason.keepAliveTimeout, 'no CONNECT in time', closes.noPong.code);
+    else if (this.isOpen && keepAliveMs > 0 && silentMs > keepAliveMs)
+      this.disconnect(Reason.keepAliveTimeout, 'silent for 1.5 times the keep-alive', closes.noPong.code);
+  }
+
+  /** Excuses silence while the thread itself was stalled. */
+  credit(ms: number): void {
+    this.#heardAt += ms;
+  }
+
+  /** See `PacketSink`. */
+  packet(bytes: Uint8Array, head: number, start: number, end: number): void {
+    if (this.#state === State.fresh) {
+      this.#first(bytes, head, start, end);
+      return;
+    }
+    this.#heardAt = this.#context.clock.now();
+    const type = head >> 4;
+    const { version } = this.#client;
+    switch (type) {
+      case PacketType.publish:
+        this.#publisher().take(bytes, head, start, end);
+        break;
+      case PacketType.puback:
+      case PacketType.pubrec:
+      case PacketType.pubrel:
+      case PacketType.pubcomp:
+        this.#acknowledged(type, readAcknowledgement(bytes, head, start, end, version));
+        break;
+      case PacketType.subscribe:
+        this.#requested(readSubscribe(bytes, head, start, end, version));
+        break;
+      case PacketType.unsubscribe:
+        this.#requested(readUnsubscribe(bytes, head, start, end, version));
+        break;
+      case PacketType.pingreq:
+        this.#pinged(pingProblem(head, start, end));
+        break;
+      case PacketType.disconnect:
+        this.#said(readDisconnect(bytes, head, start, end, version));
+        break;
+      default:
+        this.#protocolError(`packet type ${type} from a client`);
+    }
+  }
+
+  /** See `Greeter`. */
+  turnAway(message: string, code: number): void {
+    this.#end();
+    this.host.end(code, message);
+  }
+
+  /** See `Greeter`. */
+  opened(client: Client, kept: KeptSession | undefined, connack: Uint8Array): void {
+    this.#client = client;
+    this.#keptMs = client.times.keptMs;
+    this.#isDevice = client.isDevice;
+    this.#isJoined = true;
+    if (kept !== undefined) this.#restore(kept);
+    if (this.hasEnded) {
+      this.#leaveWhenDecided();
+      return;
+    }
+    this.#state = State.open;
+    this.#heardAt = this.#context.clock.now();
+    this.host.write(connack);
+    const { packetBytesMax } = this.#context.settings;
+    const isNarrow = client.packetBytesMax > 0 && client.packetBytesMax < EVENT_SIZES * packetBytesMax;
+    if (isNarrow || this.#subscriptions?.needsAdapting) this.deliverOneByOne();
+    if (this.#subscriptions?.hasInterest) this.host.watchInterest(true);
+    this.#framed(this.#framer.resume(this));
+  }
+
+  /** See `Publisher`. */
+  acknowledge(type: number, packetId: number, reason: number, message: string): void {
+    if (this.isOpen) acknowledge(this.host, this.#client, type, packetId, reason, message);
+  }
+
+  /** See `Requester`. */
+  answer(make: (message: string) => Uint8Array, message: string): void {
+    if (this.isOpen && !answer(this.host, this.#client, make, message))
+      this.disconnect(Reason.packetTooLarge, 'the answer is too large for the client', closes.badFrame.code);
+  }
+
+  /** See `Publisher`. */
+  becomeDevice(): void {
+    if (!this.#isDevice) this.host.becomeDevice();
+    this.#isDevice = true;
+  }
+
+  /** See `Requester`. */
+  becomeSubscriber(): void {
+    if (!this.#isSubscriber) this.host.becomeSubscriber();
+    this.#isSubscriber = true;
+  }
+
+  /** See `Requester`. */
+  deliverOneByOne(): void {
+    if (!this.#isOneByOne) this.host.deliverOneByOne();
+    this.#isOneByOne = true;
+  }
+
+  /** Counts a protocol violation and ends the connection. */
+  fail({ reason, message }: Pick<Malformed, 'reason' | 'message'>): void {
+    this.host.count('malformed');
+    this.disconnect(reason, message, closes.badFrame.code);
+  }
+
+  /** Ends the connection, with a DISCONNECT in MQTT 5. */
+  disconnect(reason: number, message: string, code: number): void {
+    if (this.hasEnded) return;
+    if (this.isOpen) sayWhy(this.host, this.#client, reason, message);
+    this.turnAway(message, code);
+  }
+
+  #protocolError(message: string): void {
+    this.fail({ reason: Reason.protocolError, message });
+  }
+
+  #framed(problem: number): void {
+    if (this.hasEnded) this.#framer.drop();
+    else if (problem === FramingProblem.malformed)
+      this.fail({ reason: Reason.malformedPacket, message: 'a remaining length that is none' });
+    else if (problem !== 0)
+      this.fail({ reason: Reason.packetTooLarge, message: 'the packet is larger than the hub accepts' });
+  }
+
+  /** Handles CONNECT; `receive` has checked the packet type. */
+  #first(bytes: Uint8Array, head: number, start: number, end: number): void {
+    this.#state = State.connecting;
+    new Handshake(this.host, this.#context, this).start(bytes, head, start, end);
+  }
+
+  #restore({ subscriptions, packetIds }: KeptSession): void {
+    this.#keptPacketIds = packetIds;
+    if (subscriptions.length === 0) return;
+    this.subscriptions.restore(
+      subscriptions,
+      this.layout,
+      mayBeDevice(this.#client.role) ? this.#client.id : undefined,
+    );
+    this.#isSubscriber = this.subscriptions.hasTargets;
+  }
+
+  #publisher(): Publishing {
+    this.#publishing ??= new Publishing(this, this.#keptPacketIds);
+    return this.#publishing;
+  }
+
+  /** The hub sends nothing at QoS 1 or 2, so only PUBREL has an effect. */
+  #acknowledged(type: number, packetId: number | Malformed): void {
+    if (typeof packetId !== 'number') this.fail(packetId);
+    else if (type === PacketType.pubrel) this.#publisher().release(packetId);
+    else this.host.charge(1);
+  }
+
+  #requested(request: Subscribe | Unsubscribe | Malformed): void {
+    if (!request.ok) {
+      this.fail(request);
+      return;
+    }
+    this.#requests ??= new Requests(this);
+    this.#requests.add(request);
+  }
+
+  #pinged(problem: Malformed | undefined): void {
+    if (problem !== undefined) {
+      this.fail(problem);
+      return;
+    }
+    this.host.charge(1);
+    if (this.isOpen) this.host.write(pingresp);
+  }
+
+  /** Handles DISCONNECT. Only reason 0 is a goodbye; after any other the will is published. */
+  #said(said: Disconnect | Malformed): void {
+    if (!said.ok) {
+      this.fail(said);
+      return;
+    }
+    const { sessionExpirySeconds } = said;
+    if (sessionExpirySeconds !== undefined) {
+      if (this.#keptMs === 0 && sessionExpirySeconds > 0) {
+        this.#protocolError('a session expiry interval where CONNECT had none');
+        return;
+      }
+      this.#keptMs = expiryMs(sessionExpirySeconds, this.#context.settings.keptMsMax);
+    }
+    this.#hasGoodbye = said.reason === Reason.success;
+    this.turnAway('', GOODBYE_CODE);
+  }
+
+  #end(): void {
+    if (this.hasEnded) return;
+    this.#state = State.ended;
+    this.#framer.drop();
+    this.#leaveWhenDecided();
+  }
+
+  /** Waits until the outcome of every QoS 2 event is known, since the kept session lists those that were taken. */
+  #leaveWhenDecided(): void {
+    if (!this.#isJoined || this.#publishing?.hasUndecided === true) return;
+    this.#isJoined = false;
+    const kept = this.#keptMs > 0 ? this.#kept() : undefined;
+    this.host.leave({ isClean: this.#hasGoodbye, kept, keptMs: this.#keptMs });
+  }
+
+  #kept(): KeptSession {
+    return {
+      subscriptions: this.#subscriptions?.kept() ?? [],
+      packetIds: this.#publishing?.keptPacketIds() ?? this.#keptPacketIds,
+    };
+  }
+}

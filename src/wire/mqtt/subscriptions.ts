@@ -1,0 +1,137 @@
+/**
+ * The topic filters of one client, and the ids and prefixes they translate to. Several topic filters may name the same
+ * id or prefix; the hub knows one set of kinds for it.
+ */
+import { express, type Target } from './filters.ts';
+import type { KeptSubscription } from './host.ts';
+import { TOPIC_FILTERS_BYTES_MAX, TOPIC_FILTERS_MAX } from './limits.ts';
+import type { TopicLayout } from './topics.ts';
+
+export interface Subscription extends KeptSubscription {
+  readonly targets: readonly Target[];
+  /** Whether it matches the interest topic of the client's own device. */
+  readonly hasInterest: boolean;
+}
+
+interface Entry {
+  readonly subscription: Subscription;
+  readonly kinds: number;
+}
+
+export class Subscriptions {
+  readonly #byFilter = new Map<string, Subscription>();
+  /** By id or prefix with `*`. */
+  readonly #byName = new Map<string, Entry[]>();
+  /** Prefix names, and the same without their `*`. */
+  readonly #prefixes = new Map<string, string>();
+  #filterBytes = 0;
+  #interested = 0;
+
+  get count(): number {
+    return this.#byFilter.size;
+  }
+
+  get hasInterest(): boolean {
+    return this.#interested > 0;
+  }
+
+  /** Whether any device is followed, by id or by prefix. */
+  get hasTargets(): boolean {
+    return this.#byName.size > 0;
+  }
+
+  /** Whether any of them needs events to be adapted. */
+  get needsAdapting(): boolean {
+    for (const subscription of this.#byFilter.values()) if (needsAdapting(subscription)) return true;
+    return false;
+  }
+
+  has(filter: string): boolean {
+    return this.#byFilter.has(filter);
+  }
+
+  hasRoomFor(filter: string): boolean {
+    if (this.has(filter)) return true;
+    return this.count < TOPIC_FILTERS_MAX && this.#filterBytes + filter.length <= TOPIC_FILTERS_BYTES_MAX;
+  }
+
+  /** Adds a subscription, or replaces the one with the same topic filter. */
+  set(subscription: Subscription): void {
+    const { filter, targets, hasInterest } = subscription;
+    this.delete(filter);
+    this.#byFilter.set(filter, subscription);
+    this.#filterBytes += filter.length;
+    if (hasInterest) this.#interested += 1;
+    for (const { name, kinds } of targets) {
+      const entries = this.#byName.get(name);
+      if (entries === undefined) this.#byName.set(name, [{ subscription, kinds }]);
+      else entries.push({ subscription, kinds });
+      if (name.endsWith('*')) this.#prefixes.set(name, name.slice(0, -1));
+    }
+  }
+
+  /** @returns the removed subscription, undefined when there was none */
+  delete(filter: string): Subscription | undefined {
+    const subscription = this.#byFilter.get(filter);
+    if (subscription === undefined) return undefined;
+    this.#byFilter.delete(filter);
+    this.#filterBytes -= filter.length;
+    if (subscription.hasInterest) this.#interested -= 1;
+    for (const { name } of subscription.targets) {
+      const left = this.#byName.get(name)!.filter((entry) => entry.subscription !== subscription);
+      if (left.length > 0) {
+        this.#byName.set(name, left);
+      } else {
+        this.#byName.delete(name);
+        this.#prefixes.delete(name);
+      }
+    }
+    return subscription;
+  }
+
+  /** Union of the kinds of all topic filters under an id or a prefix; 0 when there is none. */
+  kindsOf(name: string): number {
+    let all = 0;
+    for (const { kinds } of this.#byName.get(name) ?? []) all |= kinds;
+    return all;
+  }
+
+  /** Calls `found` with each subscription that events of this kind of the device match. */
+  eachMatching(device: string, kind: number, found: (subscription: Subscription) => void): void {
+    this.#eachOf(device, kind, found);
+    for (const [name, prefix] of this.#prefixes)
+      if (device.startsWith(prefix)) this.#eachOf(name, kind, found);
+  }
+
+  /**
+   * Restores a kept session. Topic filters that the layout no longer knows are dropped.
+   * @param device whose interest the client may watch, undefined for none
+   */
+  restore(kept: readonly KeptSubscription[], layout: TopicLayout, device: string | undefined): void {
+    for (const { filter, identifier, noLocal } of kept) {
+      const expressed = express(layout, filter);
+      if (!expressed.ok) continue;
+      const { targets, interestOf } = expressed;
+      const hasInterest = interestOf !== undefined && interestOf === device;
+      this.set({ filter, identifier, noLocal, targets, hasInterest });
+    }
+  }
+
+  kept(): KeptSubscription[] {
+    return [...this.#byFilter.values()].map(({ filter, identifier, noLocal }) => ({
+      filter,
+      identifier,
+      noLocal,
+    }));
+  }
+
+  #eachOf(name: string, kind: number, found: (subscription: Subscription) => void): void {
+    for (const { subscription, kinds } of this.#byName.get(name) ?? [])
+      if ((kinds & kind) !== 0) found(subscription);
+  }
+}
+
+/** Whether events need adapting for this subscription: it has an identifier or No Local. */
+export function needsAdapting({ identifier, noLocal }: KeptSubscription): boolean {
+  return identifier !== 0 || noLocal;
+}

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { shapes } from '../../../bench/load/shapes.ts';
+import { audiences, deliveriesPerEvent, followed, isVip, own } from '../../../src/cli/bench/load.ts';
+
+describe('a load', () => {
+  it.each(shapes.filter(({ subscribers }) => subscribers > 0))(
+    '$name is spread evenly over its devices',
+    (load) => {
+      expect(new Set(audiences(load))).toEqual(new Set([deliveriesPerEvent(load)]));
+    },
+  );
+
+  it('knows the audience of each device where it cannot be even', () => {
+    const load = { devices: 10, rate: 1, subscribers: 3, following: 4 };
+    const counts = [...audiences(load)];
+    expect(counts.reduce((sum, count) => sum + count)).toBe(12);
+    for (const [device, count] of counts.entries()) {
+      const followers = [0, 1, 2].filter((subscriber) => followed(load, subscriber).includes(device));
+      expect(count).toBe(followers.length);
+    }
+    expect([...audiences({ ...load, subscribers: 0, following: 0 })]).toEqual(Array(10).fill(0));
+  });
+
+  it('spreads its vips over the subscribers', () => {
+    const load = shapes.find(({ name }) => name === 'vip')!;
+    const vips = Array.from({ length: load.subscribers }, (_, index) => isVip(load, index));
+    expect(vips.filter(Boolean).length).toBe(500);
+    expect(vips.slice(0, 100).filter(Boolean).length).toBe(50);
+  });
+
+  it('is shared out to processes without a gap', () => {
+    const shares = [0, 1, 2].map((index) => own(8, { index, of: 3 }));
+    expect(shares).toEqual([
+      [0, 3, 6],
+      [1, 4, 7],
+      [2, 5],
+    ]);
+    expect(own(1, { index: 1, of: 3 })).toEqual([]);
+  });
+});

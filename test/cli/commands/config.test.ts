@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { SECRET } from '../../support/tokens.ts';
+import { dat } from '../run.ts';
+
+describe('dat config', () => {
+  it('checks the settings of environment and flags', async () => {
+    expect(await dat(['config', 'check'])).toMatchObject({ code: 0, stderr: '' });
+    for (const flags of [['--device-port=99999'], ['--', '--device-port=99999']]) {
+      const wrong = await dat(['config', 'check', ...flags]);
+      expect(wrong.code).toBe(78);
+      expect(wrong.stderr).toContain('--device-port');
+    }
+  });
+
+  it('shows where each value comes from, and no secret', async () => {
+    const shown = await dat(['config', 'show', '--json'], {
+      DAT_AUTH_JWT_SECRET: SECRET,
+      DAT_ADMIN_PORT: '7999',
+    });
+    expect(shown.stdout).not.toContain(SECRET);
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      authJwtSecret: { value: '********', from: 'env DAT_AUTH_JWT_SECRET' },
+      adminPort: { value: 7999, from: 'env DAT_ADMIN_PORT' },
+      host: { value: '127.0.0.1', from: 'default' },
+    });
+  });
+
+  it('describes the config file and the environment', async () => {
+    const schema = JSON.parse((await dat(['config', 'schema'])).stdout);
+    expect(schema.properties.devicePort).toEqual({
+      type: 'integer',
+      minimum: 0,
+      maximum: 65_535,
+      default: 7400,
+      description: expect.any(String),
+    });
+    expect((await dat(['config', 'env'])).stdout).toContain('#DAT_DEVICE_PORT=7400');
+  });
+});

@@ -1,0 +1,49 @@
+import { createServer } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
+import { SECRET } from '../../support/tokens.ts';
+import { dat, type Running, start } from '../run.ts';
+
+const FREE_PORTS = { DAT_DEVICE_PORT: '0', DAT_SUBSCRIBER_PORT: '0', DAT_ADMIN_PORT: '0' };
+
+const dashboardOf = (demo: Running): Promise<string> =>
+  eventually('the dashboard is there', () => /dashboard +(\S+)/.exec(demo.out.stdout)?.[1]);
+
+describe('dat demo', () => {
+  it('runs hub, fleet, subscribers and dashboard, whatever is set for other hubs', async () => {
+    const env = { ...FREE_PORTS, DAT_AUTH_JWT_SECRET: SECRET, DAT_TOKEN: 'x', DAT_TLS_CERT_FILE: 'none' };
+    const demo = start(['demo', '--devices', '5', '--rate', '10', '--seconds', '6'], env);
+    const url = await dashboardOf(demo);
+    expect(await (await fetch(url)).text()).toContain('<!doctype html>');
+    const top = await eventually('events are delivered', async () => {
+      const { stdout } = await dat(['top', '--once', '--json', '--admin-url', url]);
+      const figures = JSON.parse(stdout);
+      return figures.rates.deliveries > 0 && figures.busiest.length > 0 && figures;
+    });
+    expect(top).toMatchObject({
+      connections: { device: 5, subscriber: 12 },
+      latency: { p50Seconds: expect.any(Number) },
+    });
+    expect((await demo.ended).code).toBe(0);
+  });
+
+  it('takes free ports where a default one is in use, and says so', async () => {
+    // Whether or not something listens there already: after this, something does.
+    const taken = createServer().on('error', () => {});
+    taken.listen(7402, '127.0.0.1');
+    onTestFinished(() => void taken.close());
+    const demo = start(['demo', '--devices', '2', '--seconds', '1']);
+    const url = new URL(await dashboardOf(demo));
+    expect(Number(url.port)).not.toBe(7402);
+    expect(demo.out.stderr).toMatch(/in use, perhaps by another hub: port .*7402/);
+    expect((await demo.ended).code).toBe(0);
+  });
+
+  it('takes its hub with it when it is killed', async () => {
+    const demo = start(['demo', '--devices', '2'], { ...FREE_PORTS });
+    const url = await dashboardOf(demo);
+    demo.child.kill('SIGTERM');
+    expect((await demo.ended).code).toBe(0);
+    await expect(fetch(url)).rejects.toThrow();
+  });
+});

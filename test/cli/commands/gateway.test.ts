@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { useHub } from '../../conformance/harness.ts';
+import { eventually } from '../../support/eventually.ts';
+import { fakeListener } from '../fake-hub.ts';
+import { dat, jsonLines, portsOf, start } from '../run.ts';
+
+describe('dat gateway', () => {
+  const welcome = { op: 'welcome', gateway: 'gw-1', pingIntervalMs: 25_000 };
+  const args = ['gateway', '--devices', '3', '--rate', '20', '--prefix', 'g-', '--id', 'gw-1'];
+
+  it('speaks for all devices of the fleet on one connection, and says goodbye for each', async () => {
+    const { url, peers } = await fakeListener((peer) => peer.send(welcome));
+    const { code, stdout } = await dat([...args, '--seconds', '1', '--json', '--device-url', url]);
+    expect(code).toBe(0);
+    expect(peers).toHaveLength(1);
+    const [peer] = peers;
+    expect(`${peer?.url.pathname}?${peer?.url.searchParams}`).toBe('/v1/gateway?id=gw-1');
+    const events = peer!.frames.filter(({ type }) => type === 'message' || type === 'status');
+    expect(jsonLines(stdout).at(-1)).toEqual({ sent: events.length, refused: 0 });
+    expect(new Set(events.map(({ device }) => device))).toEqual(new Set(['g-001', 'g-002', 'g-003']));
+    const goodbyes = peer!.frames.filter(({ op }) => op === 'close').map(({ device }) => device);
+    expect(new Set(goodbyes)).toEqual(new Set(['g-001', 'g-002', 'g-003']));
+  });
+
+  it('leaves a device alone that connected elsewhere', async () => {
+    let isTaken = false;
+    const after: unknown[] = [];
+    const { url } = await fakeListener(
+      (peer) => peer.send(welcome),
+      ({ device, op }, peer) => {
+        if (isTaken && device === 'g-002') after.push(op ?? 'event');
+        if (!isTaken && device === 'g-002') {
+          isTaken = true;
+          peer.send({ op: 'closed', device: 'g-002', code: 4004 });
+        }
+      },
+    );
+    const running = start([...args, '--seconds', '2', '--device-url', url]);
+    const { code, stderr } = await running.ended;
+    expect(code).toBe(0);
+    expect(stderr).toContain('a device connected elsewhere');
+    // What was on its way already, and the goodbye.
+    expect(after.filter((what) => what === 'event').length).toBeLessThan(10);
+  });
+
+  it('comes back when the connection was lost, and counts what is refused', async () => {
+    let dropped = false;
+    const { url, peers } = await fakeListener(
+      (peer) => {
+        peer.send(welcome);
+        peer.send({ op: 'error', code: 103, device: 'g-001', message: 'not for this gateway' });
+      },
+      (_frame, peer) => {
+        if (!dropped) peer.drop();
+        dropped = true;
+      },
+    );
+    const running = start([...args, '--json', '--device-url', url]);
+    await eventually('it sends again', () => peers.length === 2 && peers[1]!.frames.length > 0);
+    running.child.kill('SIGINT');
+    const { code, stdout, stderr } = await running.ended;
+    expect(code).toBe(0);
+    expect(jsonLines(stdout).at(-1)).toMatchObject({ refused: 2 });
+    expect(stderr).toContain('not for this gateway');
+  });
+
+  describe('beside a hub', () => {
+    const hub = useHub({});
+
+    it('says that there is no such listener where there is none', async () => {
+      const url = `ws://127.0.0.1:${hub.process.subscriberPort}`;
+      expect(await dat([...args, '--device-url', url])).toMatchObject({ code: 69 });
+      expect(await dat([...args, '--seconds', '1', '--id', 'ä'], portsOf(hub))).toMatchObject({ code: 64 });
+    });
+  });
+});

@@ -1,0 +1,121 @@
+/** Section 10: updates at a chosen pace. */
+import { describe, expect, it } from 'vitest';
+import type { Frame } from '../support/frames.ts';
+import { type MatrixRow, marker, uniqueId, useHub } from './harness.ts';
+
+const EVERY_MS = 500;
+
+export function pace({ env }: MatrixRow): void {
+  describe('a subscriber at a pace', () => {
+    const hub = useHub(env);
+    const paced = async (more: object = {}) => {
+      const dev = uniqueId('dev');
+      const device = await hub.device(dev);
+      const subscriber = await hub.subscriber({ every: EVERY_MS, ...more });
+      await subscriber.subscribe(dev);
+      const beside = await hub.witness(dev);
+      const messages = () => subscriber.events(dev).filter(({ type }) => type === 'message');
+      return { dev, device, subscriber, beside, messages };
+    };
+    const heard = (
+      subscriber: { frames: { next(is: (frame: Frame) => boolean): Promise<Frame> } },
+      data: unknown,
+    ) => subscriber.frames.next((frame) => frame.data === data);
+
+    it('gets the first message at once, and then the newest, once per interval, with the number it replaced', async () => {
+      const { device, subscriber, messages } = await paced();
+      await device.message('first');
+      await heard(subscriber, 'first');
+      const startedAt = performance.now();
+      for (const n of [1, 2, 3]) await device.message(n);
+      expect(messages()).toHaveLength(1);
+      const newest = await heard(subscriber, 3);
+      const tookMs = performance.now() - startedAt;
+      expect(newest).toMatchObject({ op: 'event', conflated: 2, priority: 'normal' });
+      expect(tookMs).toBeLessThan(EVERY_MS + 250);
+      expect(messages().map(({ data }) => data)).toEqual(['first', 3]);
+      expect(messages()[0]).not.toHaveProperty('conflated');
+      expect(subscriber.frames.all.some(({ op }) => op === 'gap')).toBe(false);
+    });
+
+    it('gets a message that replaced none without a number', async () => {
+      const { device, subscriber } = await paced();
+      await device.message('first');
+      await device.message('second');
+      expect(await heard(subscriber, 'second')).not.toHaveProperty('conflated');
+    });
+
+    it('gets what is urgent at once, which replaces the message that waited', async () => {
+      const { device, subscriber, messages } = await paced();
+      await device.message('first');
+      await device.message('waits');
+      await device.publish({ type: 'status', status: 'charging', data: 'status' });
+      await heard(subscriber, 'status');
+      await device.publish({ type: 'message', priority: 'high', data: 'alarm' });
+      expect(await heard(subscriber, 'alarm')).toMatchObject({ conflated: 1 });
+      expect(messages().map(({ data }) => data)).toEqual(['first', 'alarm']);
+      await device.message('later');
+      await heard(subscriber, 'later');
+      expect(messages().map(({ data }) => data)).toEqual(['first', 'alarm', 'later']);
+    });
+
+    it('has its messages and pongs conflated each for itself', async () => {
+      const { device, subscriber, dev } = await paced();
+      for (const type of ['message', 'pong', 'message', 'pong', 'message', 'pong']) {
+        await device.publish({ type, data: type });
+      }
+      await subscriber.frames.next(({ type, conflated }) => type === 'pong' && conflated === 1);
+      const told = subscriber
+        .events(dev)
+        .filter(({ source }) => source === 'device')
+        .map(({ type, conflated = 0 }) => [type, conflated]);
+      expect(told.sort()).toEqual([
+        ['message', 0],
+        ['message', 1],
+        ['pong', 0],
+        ['pong', 1],
+      ]);
+    });
+
+    it.each([
+      ['in binary', { protocols: ['dat.v1.binary'] }],
+      ['in batches', { batch: true }],
+      ['in binary batches', { batch: true, protocols: ['dat.v1.binary'] }],
+    ])('gets the newest %s', async (_how, more) => {
+      const { dev, device, subscriber, beside } = await paced(more);
+      for (const n of [1, 2, 3, 4]) await device.message(n);
+      const { seq } = await marker(device, beside);
+      await subscriber.frames.next((frame) => frame.seq === seq);
+      const seqs = subscriber.events(dev).map((event) => event.seq!);
+      expect(seqs).toEqual([...seqs].sort((one, other) => one - other));
+      expect(seqs.length).toBeLessThan(5);
+    });
+
+    it('gets the newest of the devices of a filter, of the types that it wants', async () => {
+      const prefix = uniqueId('site');
+      const device = await hub.device(`${prefix}.1`);
+      const subscriber = await hub.subscriber({ every: EVERY_MS });
+      await subscriber.ask('subscribe', [`${prefix}.*`], { types: ['message'] });
+      await subscriber.filterPages(`${prefix}.*`);
+      for (const n of [1, 2, 3]) await device.message(n);
+      await device.publish({ type: 'status', status: 'charging' });
+      expect(await heard(subscriber, 3)).toMatchObject({ conflated: 1 });
+      expect(subscriber.events(`${prefix}.1`).map(({ type }) => type)).toEqual(['message', 'message']);
+    });
+
+    it('gets nothing more after the answer when it unsubscribes, though a message waited', async () => {
+      const { dev, device, subscriber, messages } = await paced();
+      await device.message('first');
+      await heard(subscriber, 'first');
+      await device.message('waits');
+      await subscriber.ask('unsubscribe', [dev]);
+      await new Promise((resolve) => setTimeout(resolve, 2 * EVERY_MS));
+      await subscriber.ask('list');
+      expect(messages().map(({ data }) => data)).toEqual(['first']);
+    });
+
+    it.each(['99', '60001', '1e3', '1.5', '', 'often'])('is refused with every=%s', async (every) => {
+      await expect(hub.subscriber({ every })).rejects.toThrow(/400/);
+    });
+  });
+}

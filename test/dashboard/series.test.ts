@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { type Sample, Series, seriesNames } from '../../dashboard/src/series.ts';
+
+const START = 1_764_000_000_000;
+
+/** A sample so many seconds after the start, whose every value is `value`. */
+function sample(second: number, value = second): Sample {
+  const values = Object.fromEntries(seriesNames.map((name) => [name, value]));
+  return { at: START + second * 1000, ...values } as Sample;
+}
+
+function seriesOf(...seconds: number[]): Series {
+  const series = new Series();
+  for (const second of seconds) series.add(sample(second));
+  return series;
+}
+
+const all = (series: Series) => series.columns(0, Number.POSITIVE_INFINITY);
+const secondsOf = ({ times }: { times: readonly number[] }) => times.map((time) => time - START / 1000);
+
+describe('Series', () => {
+  it('tells when figures are missing before a sample, and takes none twice', () => {
+    const series = new Series();
+    expect(series.add(sample(0))).toBe(true);
+    expect(series.add(sample(1))).toBe(false);
+    expect(series.add(sample(1))).toBe(false);
+    expect(series.add(sample(10))).toBe(true);
+    expect(secondsOf(all(series)).filter(Number.isInteger)).toEqual([0, 1, 10]);
+  });
+
+  it('shows a time without figures as a gap', () => {
+    const { times, of } = all(seriesOf(0, 1, 10, 11));
+    expect(of.message).toEqual([0, 1, null, 10, 11]);
+    expect(times).toHaveLength(5);
+  });
+
+  it('is filled with what the hub kept, and keeps what it has', () => {
+    const series = seriesOf(5, 6, 20);
+    series.fill([2, 3, 4, 5, 6, 7].map((second) => sample(second, 100)));
+    expect(all(series).of.devices).toEqual([100, 100, 100, 5, 6, 100, null, 20]);
+  });
+
+  it('has of a span what lies in it, with one sample beyond each end', () => {
+    const series = seriesOf(0, 1, 2, 3, 4, 5, 6);
+    expect(secondsOf(series.columns(START + 2000, START + 4000))).toEqual([1, 2, 3, 4, 5]);
+    expect(secondsOf(series.columns(START + 9000, START + 10_000))).toEqual([]);
+  });
+
+  it('holds an hour', () => {
+    const series = new Series();
+    for (let second = 0; second <= 3600; second++) series.add(sample(second));
+    const { times } = all(series);
+    expect([times.length, times[0]]).toEqual([3600, START / 1000 + 1]);
+  });
+});

@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import { uniqueId } from '../conformance/harness.ts';
+import { hasChromium } from '../support/chromium.ts';
+import { eventually } from '../support/eventually.ts';
+import { answer, faultsIn, mock, rowOf, tableOf, useDashboard } from './harness.ts';
+
+describe.skipIf(!hasChromium)('the page of a subscriber', () => {
+  const dashboard = useDashboard();
+  const { hub } = dashboard;
+
+  it('shows what it follows, and denies, allows, pauses, resumes and removes a subscription', async () => {
+    const { dev, sub } = await hub.pair();
+    const { page, said } = await dashboard.open(`#/subscribers/${sub}`);
+    const act = async (button: string): Promise<void> => {
+      await page.getByRole('button', { name: `${button} ${dev}`, exact: true }).click();
+      await answer(page, button);
+    };
+    await rowOf(page, 'Devices that it follows', dev).getByText('active').waitFor();
+    await act('Pause');
+    await rowOf(page, 'Devices that it follows', dev).getByText('paused').waitFor();
+    await act('Resume');
+    await hub.rowBecomes(dev, sub, { status: 'active' });
+    await act('Deny');
+    await hub.rowBecomes(dev, sub, { status: 'deny' });
+    await act('Allow');
+    await hub.rowBecomes(dev, sub, { status: 'allow' });
+    await act('Remove');
+    await hub.rowGoes(dev, sub);
+    await page.getByText('It follows no device.').waitFor();
+    expect(faultsIn(said)).toEqual([]);
+  });
+
+  it('makes it a vip, and kicks it', async () => {
+    const { dev, sub, subscriber } = await hub.pair();
+    const { page } = await dashboard.open(`#/subscribers/${sub}`);
+    await page.getByRole('button', { name: 'Make vip' }).click();
+    await answer(page, 'Make vip');
+    await hub.rowBecomes(dev, sub, { vip: true });
+    await page.getByRole('button', { name: 'Remove vip' }).click();
+    await answer(page, 'Remove vip');
+    await hub.rowBecomes(dev, sub, { vip: false });
+    await page.getByRole('button', { name: 'Kick', exact: true }).click();
+    await answer(page, 'Kick');
+    expect(await subscriber.closed).toMatchObject({ code: 4005 });
+    await page.getByText('The hub does not know this subscriber.').waitFor();
+  });
+
+  it('is reached from who follows a device, and leads to its devices', async () => {
+    const { dev, sub } = await hub.pair();
+    const { page } = await dashboard.open(`#/devices/${dev}`);
+    await page.getByRole('link', { name: sub, exact: true }).click();
+    await page.getByRole('heading', { name: sub }).waitFor();
+    await page.getByRole('link', { name: dev, exact: true }).click();
+    await page.getByRole('heading', { name: dev }).waitFor();
+  });
+});
+
+describe.skipIf(!hasChromium)('the page of a slow subscriber', () => {
+  const dashboard = useDashboard({ DAT_SEND_QUEUE_BYTES: '65536' });
+  const { hub } = dashboard;
+
+  it('is reached from the overview, and shows what waits for it', async () => {
+    const { sub, device, subscriber } = await hub.pair();
+    subscriber.stopReading();
+    const { page } = await dashboard.open();
+    const data = 'x'.repeat(30_000);
+    const sending = setInterval(() => device.send({ type: 'message', data }), 10);
+    try {
+      await page.getByRole('link', { name: sub, exact: true }).click();
+      const facts = page.locator('.facts');
+      await eventually('a queue', async () =>
+        /Send queue[1-9][\d.]* (Ki|Mi)B/.test((await facts.textContent()) ?? ''),
+      );
+      await eventually('the time', async () => /Slow for\d+ s/.test((await facts.textContent()) ?? ''));
+    } finally {
+      clearInterval(sending);
+    }
+  });
+});
+
+describe.skipIf(!hasChromium)('the page of subscribers', () => {
+  const dashboard = useDashboard();
+  const { hub } = dashboard;
+  const entry = (subscriber: string) => ({
+    subscriber,
+    connected: true,
+    address: '192.0.2.7',
+    transport: 'websocket',
+    encoding: 'binary',
+    connectedAt: Date.now() - 60_000,
+    lastSeen: Date.now(),
+    queueBytes: 2048,
+    vip: true,
+    subscriptions: { active: 12, inactive: 3, allow: 0, deny: 1 },
+  });
+
+  it('lists them in pages, and keeps search and page in its address', async () => {
+    const questions: string[] = [];
+    const { page } = await dashboard.open('#/subscribers', {
+      before: (opened) =>
+        opened.route(
+          (url) => url.pathname === '/v1/subscribers',
+          (route) => {
+            const query = new URL(route.request().url()).searchParams;
+            questions.push(`${query.get('search') ?? ''}/${query.get('cursor') ?? ''}`);
+            const isSecond = query.get('cursor') === 'next';
+            return route.fulfill({
+              json: {
+                subscribers: [entry(isSecond ? 'second-page' : `board-${query.get('search') ?? ''}`)],
+                cursor: isSecond ? null : 'next',
+              },
+            });
+          },
+        ),
+    });
+    const row = rowOf(page, 'Subscribers', 'board-');
+    await row.waitFor();
+    const text = (await row.textContent()) ?? '';
+    for (const part of ['vip', '192.0.2.7', 'binary, websocket', '2 KiB', '12', '3'])
+      expect(text).toContain(part);
+    await page.getByRole('button', { name: 'Next' }).click();
+    await rowOf(page, 'Subscribers', 'second-page').waitFor();
+    await page.waitForURL((url) => url.hash.includes('cursor=next'));
+    await page.getByRole('button', { name: 'Previous' }).click();
+    await row.waitFor();
+    await page.getByLabel('Search').fill('x');
+    await rowOf(page, 'Subscribers', 'board-x').waitFor();
+    expect(page.url()).toContain('search=x');
+    expect(new Set(questions)).toEqual(new Set(['/', '/next', 'x/']));
+  });
+
+  it('says in one line that there is no list, where the hub has no such route', async () => {
+    const message = 'no route GET /v1/subscribers, see /openapi.json';
+    const { page } = await dashboard.open('#/subscribers', {
+      before: (opened) => mock(opened, '/v1/subscribers', { error: { code: 'not_found', message } }, 404),
+    });
+    await page.getByText('not available: this hub has no GET /v1/subscribers').waitFor();
+  });
+
+  it('kicks one', async () => {
+    const sub = uniqueId('kicked');
+    const subscriber = await hub.subscriber({ id: sub });
+    await subscriber.subscribe(uniqueId('dev'));
+    const { page } = await dashboard.open('#/subscribers', {
+      before: (opened) => mock(opened, '/v1/subscribers', { subscribers: [entry(sub)], cursor: null }),
+    });
+    await page.getByRole('button', { name: `Kick ${sub}` }).click();
+    await answer(page, 'Kick');
+    expect(await subscriber.closed).toMatchObject({ code: 4005 });
+  });
+});
+
+describe.skipIf(!hasChromium)('the page of a cluster', () => {
+  const dashboard = useDashboard();
+
+  it('shows its nodes and all of them together', async () => {
+    const node = { version: '1.0.0', startedAt: Date.now() - 3_600_000, devices: 10, subscribers: 2 };
+    const nodes = [
+      { ...node, node: 'one', eventsPerSecond: 100, roundTripMs: null },
+      { ...node, node: 'two', eventsPerSecond: 50, roundTripMs: 0.4 },
+    ];
+    const { page } = await dashboard.open('#/cluster', {
+      before: (opened) => mock(opened, '/v1/cluster', { nodes }),
+    });
+    await page.getByText('2 nodes').waitFor();
+    expect(await tableOf(page, 'Nodes').locator('tbody tr').allTextContents()).toEqual([
+      'one1.0.01 h 0 min ago102100–',
+      'two1.0.01 h 0 min ago102500.40 ms',
+      'all nodes204150',
+    ]);
+  });
+
+  it('says in one line that there is none', async () => {
+    const { page } = await dashboard.open('#/cluster');
+    await page.getByText('not available: this hub has no GET /v1/cluster').waitFor();
+    expect(await page.getByRole('navigation').getByText('Cluster').count()).toBe(1);
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await page.getByRole('region', { name: 'Threads', exact: true }).first().waitFor();
+    expect(await page.getByRole('navigation').getByText('Cluster').count()).toBe(0);
+  });
+});

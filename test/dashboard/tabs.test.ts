@@ -1,0 +1,116 @@
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { hasChromium } from '../support/chromium.ts';
+import { countingProxy } from '../support/counting-proxy.ts';
+import { eventually } from '../support/eventually.ts';
+import { faultsIn, figure, useDashboard } from './harness.ts';
+
+/** As if the tab were left, or seen again: headless tabs are always seen. */
+function setVisibility(page: Page, state: 'hidden' | 'visible'): Promise<void> {
+  return page.evaluate(`
+    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => '${state}' });
+    document.dispatchEvent(new Event('visibilitychange'));
+  `);
+}
+
+const isLive = (page: Page): Promise<void> => page.getByText('live', { exact: true }).waitFor();
+
+describe.skipIf(!hasChromium)('tabs of one browser', () => {
+  const dashboard = useDashboard();
+  const { hub } = dashboard;
+
+  it('share one stream, so that the seventh tab and its requests are answered', async () => {
+    const proxy = await countingProxy(hub.process.adminPort);
+    const { dev, device } = await hub.pair();
+    const open = await dashboard.chromium.tabs();
+    const tabs: Page[] = [];
+    for (let n = 0; n < 8; n++) {
+      const { page, said } = await open();
+      await page.goto(`http://127.0.0.1:${proxy.port}/${n === 7 ? `#/devices/${dev}` : '#/devices'}`);
+      await isLive(page);
+      expect(faultsIn(said)).toEqual([]);
+      tabs.push(page);
+    }
+    await tabs[6]!.getByRole('link', { name: dev }).waitFor();
+    expect(proxy.open('/v1/live')).toBe(1);
+    expect(proxy.asked.filter((request) => /^GET \/v1\/live(\?|$)/.test(request))).toHaveLength(1);
+
+    // Each gets what it looks at
+    await tabs[7]!.locator('.panel-head').getByText('online').waitFor();
+    device.send({ type: 'message', data: 'for the eighth' });
+    await tabs[7]!.getByText('"for the eighth"', { exact: true }).waitFor();
+
+    // The stream outlives the tab that came first
+    await tabs[0]!.close();
+    device.send({ type: 'message', data: 'still here' });
+    await tabs[7]!.getByText('"still here"', { exact: true }).waitFor();
+    expect(proxy.open('/v1/live')).toBe(1);
+  });
+
+  it('let go of the stream when none of them is seen, and take it up again', async () => {
+    const proxy = await countingProxy(hub.process.adminPort);
+    const open = await dashboard.chromium.tabs();
+    const [one, other] = [(await open()).page, (await open()).page];
+    for (const page of [one, other]) {
+      await page.goto(`http://127.0.0.1:${proxy.port}/#/devices`);
+      await isLive(page);
+    }
+    await setVisibility(one, 'hidden');
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect(proxy.open('/v1/live')).toBe(1); // the other is seen
+    await setVisibility(other, 'hidden');
+    await eventually('no stream', () => proxy.open('/v1/live') === 0);
+    const { length: before } = proxy.asked;
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect(proxy.asked.slice(before)).toEqual([]); // and nothing is polled
+    await hub.device();
+    await setVisibility(other, 'visible');
+    await eventually('a stream', () => proxy.open('/v1/live') === 1);
+    await eventually('figures of now', async () =>
+      /^[1-9]/.test((await figure(other, 'Online').textContent()) ?? ''),
+    );
+  });
+
+  it('with different tokens have a stream each', async () => {
+    const proxy = await countingProxy(hub.process.adminPort);
+    const open = await dashboard.chromium.tabs();
+    for (const token of ['', 'other']) {
+      const { page } = await open();
+      await page.addInitScript(`sessionStorage.setItem('dat-admin-token', '${token}')`);
+      await page.goto(`http://127.0.0.1:${proxy.port}/`);
+      await isLive(page); // this hub needs none, and takes any
+    }
+    expect(proxy.open('/v1/live')).toBe(2);
+  });
+
+  it('have a stream each where the browser has no shared workers', async () => {
+    const proxy = await countingProxy(hub.process.adminPort);
+    const open = await dashboard.chromium.tabs();
+    for (let n = 0; n < 2; n++) {
+      const { page } = await open();
+      await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'SharedWorker'));
+      await page.goto(`http://127.0.0.1:${proxy.port}/`);
+      await isLive(page);
+      if (n === 1) await setVisibility(page, 'hidden');
+    }
+    await eventually('only the seen tab has one', () => proxy.open('/v1/live') === 1);
+  });
+
+  it('have a stream each if the shared worker says nothing', async () => {
+    const { page } = await dashboard.open('#/', {
+      before: (opened) =>
+        opened.addInitScript(
+          'globalThis.SharedWorker = class { port = { postMessage() {}, onmessage: null }; onerror = null; };',
+        ),
+    });
+    await isLive(page);
+  });
+
+  it('have a stream each if the shared worker does not load', async () => {
+    const { page } = await dashboard.open('#/', {
+      before: (opened) =>
+        opened.context().route(/live-worker/, (route) => route.fulfill({ status: 500, body: '' })),
+    });
+    await isLive(page);
+  });
+});

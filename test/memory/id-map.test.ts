@@ -1,0 +1,108 @@
+import { strictEqual } from 'node:assert/strict';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Arena, ArenaReader } from '../../src/memory/arena.ts';
+import { createIdMap, IdMap, IdMapReader } from '../../src/memory/id-map.ts';
+
+interface Table {
+  readonly memory: SharedArrayBuffer;
+  readonly chunks: Uint32Array;
+  readonly arena: SharedArrayBuffer;
+  readonly map: IdMap;
+  readonly reader: IdMapReader;
+}
+
+function open(capacity: number, key?: { low: number; high: number }): Table {
+  const memory = createIdMap(capacity, key);
+  const chunks = new Uint32Array(new SharedArrayBuffer(4 * capacity));
+  const arena = new SharedArrayBuffer(64 * 1024 + capacity * 256);
+  return {
+    memory,
+    chunks,
+    arena,
+    map: new IdMap(memory, chunks, new Arena(arena)),
+    reader: new IdMapReader(memory, chunks, new ArenaReader(arena)),
+  };
+}
+
+const insert = (map: IdMap, slot: number, id: string): boolean =>
+  map.insert(slot, Buffer.from(id), 0, Buffer.byteLength(id));
+const find = (map: IdMapReader, id: string): number => map.find(Buffer.from(id), 0, Buffer.byteLength(id));
+
+const CAPACITY = 12;
+const ids = Array.from({ length: 20 }, (_, n) => `${'id-'.repeat(1 + (n % 5))}${n}`);
+const step = fc.record({ slot: fc.nat(CAPACITY - 1), id: fc.nat(ids.length - 1), adopt: fc.nat(20) });
+
+describe('a map of ids over any sequence of operations', () => {
+  it('finds what was put in and not taken out, for its writer and for readers, also after another took it over', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
+        const table = open(CAPACITY);
+        let { map } = table;
+        const model = new Map<number, string>();
+        for (const { slot, id: n, adopt } of steps) {
+          const id = ids[n]!;
+          if (model.has(slot)) {
+            map.remove(slot);
+            model.delete(slot);
+          } else if (![...model.values()].includes(id)) {
+            expect(insert(map, slot, id)).toBe(true);
+            model.set(slot, id);
+          }
+          if (adopt === 0) {
+            const arena = new Arena(table.arena);
+            arena.adopt(Uint32Array.from([...model.keys()].map((one) => table.chunks[one]!)));
+            map = new IdMap(table.memory, table.chunks, arena);
+            map.adopt(model.keys());
+          }
+          const slots = new Map([...model].map(([one, name]) => [name, one]));
+          for (const name of ids) {
+            strictEqual(find(map, name), slots.get(name) ?? -1);
+            strictEqual(find(table.reader, name), slots.get(name) ?? -1);
+          }
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('a map of ids', () => {
+  it('looks a few entries further at most, full and after any number of removals', () => {
+    const capacity = 10_000;
+    const { map } = open(capacity);
+    for (let slot = 0; slot < capacity; slot++) insert(map, slot, `device-${slot}`);
+    const full = map.longestProbe();
+    for (let n = 0; n < 10 * capacity; n++) {
+      const slot = (n * 7919) % capacity;
+      map.remove(slot);
+      insert(map, slot, `device-${capacity + n}`);
+    }
+    // Expected are some tens; 500 entries take less than a microsecond.
+    expect(full).toBeLessThan(500);
+    expect(map.longestProbe()).toBeLessThan(500);
+    for (let slot = 0; slot < capacity; slot++) map.remove(slot);
+    expect(map.longestProbe()).toBe(0);
+    expect(find(map, `device-${capacity}`)).toBe(-1);
+  });
+
+  it('has a key of its own, which its readers and its next owner share', () => {
+    const [one, other] = [open(1000), open(1000)];
+    const order = ({ map, memory }: Table): number[] => {
+      for (let slot = 0; slot < 100; slot++) insert(map, slot, `device-${slot}`);
+      return [...new Uint32Array(memory, 64)].filter((slot, word) => word % 2 === 0 && slot > 0);
+    };
+    expect(order(one)).not.toEqual(order(other));
+    const key = { low: 1, high: 2 };
+    expect(order(open(1000, key))).toEqual(order(open(1000, key)));
+  });
+
+  it('refuses an id that the arena has no room for', () => {
+    const memory = createIdMap(4);
+    const arena = new Arena(new SharedArrayBuffer(64));
+    const map = new IdMap(memory, new Uint32Array(4), arena);
+    const long = 'x'.repeat(128);
+    expect(insert(map, 0, long)).toBe(false);
+    expect(find(map, long)).toBe(-1);
+  });
+});

@@ -1,0 +1,366 @@
+import type { Packet } from 'mqtt-packet';
+import { describe, expect, it } from 'vitest';
+import { errors } from '../../../src/codes.ts';
+import { Kind } from '../../../src/wire/mqtt/templates.ts';
+import { connected, type Peer } from './fake-host.ts';
+import { layoutOf } from './layouts.ts';
+
+const versions = [4, 5] as const;
+const { message, status, presence, pong } = Kind;
+const ALL = pong | message | status | presence;
+
+interface Filter {
+  readonly topic: string;
+  readonly rh?: number;
+  readonly nl?: boolean;
+}
+
+function subscribe(peer: Peer, filters: readonly Filter[], messageId = 1, identifier?: number): Packet[] {
+  return peer.send({
+    cmd: 'subscribe',
+    messageId,
+    subscriptions: filters.map(({ topic, rh = 0, nl = false }) => ({ topic, qos: 0, rh, nl, rap: false })),
+    ...(identifier === undefined ? {} : { properties: { subscriptionIdentifier: identifier } }),
+  });
+}
+
+/** The codes of the one SUBACK. */
+function grantedOf([suback, ...more]: Packet[]): number[] {
+  expect(more).toEqual([]);
+  return (suback as unknown as { readonly granted: number[] }).granted;
+}
+
+describe('SUBSCRIBE', () => {
+  it('follows the devices of its topic filters and grants QoS 0', () => {
+    for (const version of versions) {
+      const peer = connected({ version });
+      expect(peer.subscribe('devices/dev-2/message', 'devices/+/status')).toMatchObject([
+        { cmd: 'suback', messageId: 1, granted: [0, 0] },
+      ]);
+      expect(peer.host.follows).toEqual([
+        [
+          { name: 'dev-2', kinds: message, retained: message },
+          { name: '*', kinds: status, retained: status },
+        ],
+      ]);
+      expect(peer.host.became).toEqual(['subscriber']);
+    }
+  });
+
+  it('is answered when the hub follows every matching device', () => {
+    const peer = connected();
+    peer.host.answersRequests = false;
+    expect(peer.subscribe('devices/#')).toEqual([]);
+    peer.host.later.shift()?.();
+    expect(peer.said()).toMatchObject([{ cmd: 'suback', granted: [0] }]);
+  });
+
+  it('has a code for each refused topic filter', () => {
+    const filters = [
+      'devices/dev-2/#',
+      'devices/+/x/message',
+      '$share/g/#',
+      'devices/dev-3/message',
+      'devices/',
+    ];
+    const refusals = { 'dev-3': errors.denied.code };
+    const five = connected();
+    five.host.refusals = refusals;
+    expect(five.subscribe(...filters)).toMatchObject([
+      {
+        granted: [0, 0x8f, 0x9e, 0x87, 0x8f],
+        properties: { reasonString: expect.stringContaining('devices/+/x') },
+      },
+    ]);
+    const four = connected({ version: 4 });
+    four.host.refusals = refusals;
+    expect(four.subscribe(...filters)).toMatchObject([{ granted: [0, 128, 128, 128, 128] }]);
+  });
+
+  it.each([
+    [errors.denied.code, 0x87],
+    [errors.limit.code, 0x97],
+    [errors.rateLimit.code, 0x97],
+    [errors.badRequest.code, 0x8f],
+    [errors.internal.code, 0x80],
+  ])('maps error %i of the hub to %i', (error, code) => {
+    const peer = connected();
+    peer.host.refusals = { 'dev-2': error };
+    expect(peer.subscribe('devices/dev-2/#')).toMatchObject([{ granted: [code] }]);
+  });
+
+  it('does not ask the hub about filters that cannot be expressed', () => {
+    const peer = connected();
+    peer.subscribe('foo', '#/x');
+    expect(peer.host.follows).toEqual([]);
+    expect(peer.host.became).toEqual([]);
+  });
+
+  it('merges the types of topic filters for the same device', () => {
+    const peer = connected();
+    peer.subscribe('devices/dev-2/message', 'devices/dev-2/status');
+    peer.subscribe('devices/dev-2/presence');
+    expect(peer.host.follows).toEqual([
+      [{ name: 'dev-2', kinds: message | status, retained: message | status }],
+      [{ name: 'dev-2', kinds: message | status | presence, retained: presence }],
+    ]);
+  });
+
+  it('grants a topic filter if some of its devices are denied', () => {
+    const peer = connected({ layout: layoutOf('{device+}/telemetry=message') });
+    peer.host.refusals = { 'site-a': errors.denied.code };
+    expect(peer.subscribe('site-a/#')).toMatchObject([{ granted: [0] }]);
+    expect(peer.host.follows[0]?.map(({ name }) => name)).toEqual(['site-a.*', 'site-a']);
+  });
+
+  it('may be repeated and is passed to the hub each time', () => {
+    const peer = connected();
+    peer.subscribe('devices/dev-2/#');
+    expect(peer.subscribe('devices/dev-2/#')).toMatchObject([{ granted: [0] }]);
+    expect(peer.host.follows).toHaveLength(2);
+    expect(peer.session.subscriptions.count).toBe(1);
+  });
+});
+
+describe('retain handling', () => {
+  it('0 sends retained events each time, 1 when the subscription is new, 2 never', () => {
+    const peer = connected();
+    const retained = (): number[] => peer.host.follows.flat().map((follow) => follow.retained);
+    for (const rh of [0, 0, 1, 2]) subscribe(peer, [{ topic: 'devices/dev-2/message', rh }]);
+    expect(retained()).toEqual([message, message, 0, 0]);
+    peer.unsubscribe('devices/dev-2/message');
+    for (const rh of [1, 1]) subscribe(peer, [{ topic: 'devices/dev-2/message', rh }]);
+    expect(retained().slice(4)).toEqual([message, 0]);
+  });
+
+  it('applies to each topic filter separately', () => {
+    const peer = connected();
+    subscribe(peer, [
+      { topic: 'devices/dev-2/message', rh: 2 },
+      { topic: 'devices/dev-2/status', rh: 0 },
+    ]);
+    expect(peer.host.follows).toEqual([[{ name: 'dev-2', kinds: message | status, retained: status }]]);
+  });
+});
+
+describe('UNSUBSCRIBE', () => {
+  it('ends what no other topic filter covers', () => {
+    const peer = connected();
+    peer.subscribe('devices/dev-2/message', 'devices/dev-2/status', 'devices/#');
+    expect(peer.unsubscribe('devices/dev-2/message', 'devices/#', 'devices/dev-9/#')).toMatchObject([
+      { cmd: 'unsuback', messageId: 2, granted: [0, 0, 0x11] },
+    ]);
+    expect(peer.host.follows.at(-1)).toEqual([{ name: 'dev-2', kinds: status, retained: 0 }]);
+    expect(peer.host.unfollows).toEqual([['*']]);
+    peer.unsubscribe('devices/dev-2/status');
+    expect(peer.host.unfollows).toEqual([['*'], ['dev-2']]);
+    expect(peer.session.subscriptions.hasTargets).toBe(false);
+  });
+
+  it('is answered without codes in 3.1.1', () => {
+    const peer = connected({ version: 4 });
+    expect(peer.unsubscribe('nothing')).toMatchObject([{ cmd: 'unsuback', messageId: 2 }]);
+  });
+
+  it('waits for earlier requests', () => {
+    const peer = connected();
+    peer.host.answersRequests = false;
+    peer.subscribe('devices/dev-2/#');
+    peer.unsubscribe('devices/dev-2/#');
+    expect(peer.host.unfollows).toEqual([]);
+    peer.host.later.shift()?.();
+    expect(peer.said()).toMatchObject([{ cmd: 'suback' }]);
+    expect(peer.host.unfollows).toEqual([['dev-2']]);
+    peer.host.later.shift()?.();
+    expect(peer.said()).toMatchObject([{ cmd: 'unsuback', granted: [0] }]);
+  });
+});
+
+describe('a burst of requests', () => {
+  it('is merged into few requests to the hub and answered in order', () => {
+    const peer = connected();
+    peer.host.answersRequests = false;
+    for (let i = 1; i <= 1000; i++) subscribe(peer, [{ topic: `devices/dev-${i}/#` }], i);
+    expect(peer.said()).toEqual([]);
+    expect(peer.host.follows).toHaveLength(1);
+    while (peer.host.later.length > 0) peer.host.later.shift()?.();
+    const ids = peer.said().map(({ messageId }) => messageId);
+    expect(ids).toEqual(Array.from({ length: 1000 }, (_, i) => i + 1));
+    expect(peer.host.follows.map(({ length }) => length)).toEqual([1, 999]);
+  });
+
+  it('is refused when too many wait', () => {
+    const peer = connected();
+    peer.host.answersRequests = false;
+    const long = `devices/${'x'.repeat(120)}/#`;
+    const refused = [];
+    for (let i = 1; i <= 600; i++) refused.push(...subscribe(peer, [{ topic: long }], i));
+    expect(refused.length).toBeGreaterThan(50);
+    for (const suback of refused) expect(suback).toMatchObject({ cmd: 'suback', granted: [0x97] });
+    expect(peer.host.ended).toBeUndefined();
+  });
+
+  it('ends a 3.1.1 client with too many waiting UNSUBSCRIBEs, which cannot be refused', () => {
+    const peer = connected({ version: 4 });
+    peer.host.answersRequests = false;
+    peer.subscribe('devices/#');
+    const unsubscribe = (messageId: number): void =>
+      void peer.send({ cmd: 'unsubscribe', messageId, unsubscriptions: ['a'] });
+    for (let i = 1; i <= 1024; i++) unsubscribe(i);
+    expect(peer.host.ended).toBeUndefined();
+    unsubscribe(1025);
+    expect(peer.host.ended).toBeDefined();
+  });
+
+  it('may have a thousand topic filters in one packet', () => {
+    const peer = connected();
+    const filters = Array.from({ length: 1001 }, (_, i) => ({ topic: `devices/d${i}/#` }));
+    const granted = grantedOf(subscribe(peer, filters));
+    expect(granted.slice(0, 1000).every((code) => code === 0)).toBe(true);
+    expect(granted[1000]).toBe(0x97);
+    expect(peer.host.follows[0]).toHaveLength(1000);
+  });
+
+  it('cannot exceed ten thousand topic filters or 256 KiB of them per session', () => {
+    const peer = connected();
+    const granted: number[] = [];
+    for (let batch = 0; batch < 11; batch++) {
+      const filters = Array.from({ length: 1000 }, (_, i) => ({ topic: `+/d${batch * 1000 + i}/+` }));
+      granted.push(...grantedOf(subscribe(peer, filters)));
+    }
+    expect(granted.filter((code) => code === 0)).toHaveLength(10_000);
+    expect(granted.at(-1)).toBe(0x97);
+    expect(subscribe(peer, [{ topic: '+/d1/+' }])).toMatchObject([{ granted: [0] }]);
+    const wordy = connected();
+    let count = 0;
+    for (let batch = 0; batch < 10; batch++) {
+      const filters = Array.from({ length: 400 }, (_, i) => ({
+        topic: `devices/${'x'.repeat(100)}${batch}-${i}/#`,
+      }));
+      count += grantedOf(subscribe(wordy, filters)).filter((code) => code === 0).length;
+    }
+    expect(count).toBeGreaterThan(2000);
+    expect(count).toBeLessThan(2500);
+  });
+
+  it('is charged per packet and topic filter, and refused over the rate', () => {
+    const peer = connected();
+    const before = peer.host.charged;
+    peer.subscribe(...Array.from({ length: 50 }, (_, i) => `devices/d${i}/#`));
+    expect(peer.host.charged - before).toBeCloseTo(2);
+    peer.host.isAffordable = false;
+    expect(peer.subscribe('devices/dev-2/#')).toMatchObject([{ granted: [0x97] }]);
+    expect(peer.unsubscribe('devices/d1/#')).toMatchObject([{ granted: [0x83] }]);
+    expect(peer.session.subscriptions.has('devices/d1/#')).toBe(true);
+    const four = connected({ version: 4 });
+    four.subscribe('devices/d1/#');
+    four.host.isAffordable = false;
+    four.unsubscribe('devices/d1/#');
+    expect(four.session.subscriptions.has('devices/d1/#')).toBe(false);
+  });
+});
+
+describe('interest', () => {
+  it('is delivered to the device itself on its topic', () => {
+    for (const version of versions) {
+      const peer = connected({ version });
+      expect(peer.subscribe('devices/dev-1/interest')).toMatchObject([{ cmd: 'suback', granted: [0] }]);
+      expect(peer.host.interest).toEqual([true]);
+      expect(peer.host.follows).toEqual([]);
+      peer.session.interestIs(false, true);
+      peer.session.interestIs(true, false);
+      expect(peer.said()).toMatchObject([
+        { topic: 'devices/dev-1/interest', payload: Buffer.from('0'), retain: true, qos: 0 },
+        { topic: 'devices/dev-1/interest', payload: Buffer.from('1'), retain: false, qos: 0 },
+      ]);
+      peer.unsubscribe('devices/dev-1/interest');
+      expect(peer.host.interest).toEqual([true, false]);
+    }
+  });
+
+  it('is included in devices/ID/#', () => {
+    const peer = connected();
+    peer.subscribe('devices/dev-1/#');
+    expect(peer.host.interest).toEqual([true]);
+    expect(peer.host.follows).toEqual([[{ name: 'dev-1', kinds: ALL, retained: ALL }]]);
+    const other = connected();
+    other.subscribe('devices/dev-2/#', 'devices/#');
+    expect(other.host.interest).toEqual([]);
+  });
+
+  it('in another device, or by a subscriber, is refused', () => {
+    expect(connected().subscribe('devices/dev-2/interest')).toMatchObject([{ granted: [0x87] }]);
+    expect(connected({ role: 'subscriber' }).subscribe('devices/dev-1/interest')).toMatchObject([
+      { granted: [0x87] },
+    ]);
+    expect(connected().subscribe('devices/+/interest')).toMatchObject([{ granted: [0x8f] }]);
+  });
+});
+
+describe('an adapted event', () => {
+  const topic = Buffer.from(`0012${Buffer.from('devices/dev-2/pong').toString('hex')}`, 'hex');
+  /** A PUBLISH of version 5 with no properties: topic, no properties, payload. */
+  const packetOf = (payload: string): Uint8Array => {
+    const body = Buffer.concat([topic, Buffer.from([0]), Buffer.from(payload)]);
+    return Uint8Array.from([0x30, body.length, ...body]);
+  };
+  const adapted = (peer: Peer, device: string, kind: number, payload = '1'): Uint8Array | undefined =>
+    peer.session.adapt(packetOf(payload), topic.length, device, kind);
+
+  it('has the identifiers of all matching subscriptions', () => {
+    const peer = connected();
+    subscribe(peer, [{ topic: 'devices/dev-2/message' }], 1, 7);
+    expect(peer.host.became).toEqual(['subscriber', 'one by one']);
+    subscribe(peer, [{ topic: 'devices/+/message' }], 2, 300);
+    subscribe(peer, [{ topic: 'devices/+/status' }], 3);
+    const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex');
+    expect(hex(adapted(peer, 'dev-2', message))).toContain(`${topic.toString('hex')}050b070bac0231`);
+    expect(hex(adapted(peer, 'dev-3', message))).toContain(`${topic.toString('hex')}030bac0231`);
+    expect(hex(adapted(peer, 'dev-3', status))).toBe(hex(packetOf('1')));
+    expect(adapted(peer, 'dev-3', pong)).toBeUndefined();
+  });
+
+  it('has the identifier of the latest SUBSCRIBE for the topic filter', () => {
+    const peer = connected();
+    subscribe(peer, [{ topic: 'devices/dev-2/message' }], 1, 7);
+    subscribe(peer, [{ topic: 'devices/dev-2/message' }], 2, 8);
+    expect(Buffer.from(adapted(peer, 'dev-2', message)!).toString('hex')).toContain('020b0831');
+    subscribe(peer, [{ topic: 'devices/dev-2/message' }], 3);
+    expect(adapted(peer, 'dev-2', message)).toEqual(packetOf('1'));
+  });
+
+  it('is dropped if it is the client’s own and every matching subscription has No Local', () => {
+    const peer = connected();
+    subscribe(peer, [{ topic: 'devices/+/message', nl: true }]);
+    expect(peer.host.became).toEqual(['subscriber', 'one by one']);
+    expect(adapted(peer, 'dev-1', message)).toBeUndefined();
+    expect(adapted(peer, 'dev-2', message)).toEqual(packetOf('1'));
+    subscribe(peer, [{ topic: 'devices/+/presence', nl: true }]);
+    expect(adapted(peer, 'dev-1', presence)).toEqual(packetOf('1'));
+    subscribe(peer, [{ topic: 'devices/dev-1/message' }]);
+    expect(adapted(peer, 'dev-1', message)).toEqual(packetOf('1'));
+  });
+
+  it('is dropped if it is larger than the client accepts', () => {
+    const peer = connected({}, { properties: { maximumPacketSize: 40 } });
+    expect(peer.host.became).toEqual(['one by one']);
+    peer.subscribe('devices/dev-2/message');
+    expect(adapted(peer, 'dev-2', message, 'x'.repeat(17))).toHaveLength(40);
+    expect(adapted(peer, 'dev-2', message, 'x'.repeat(18))).toBeUndefined();
+  });
+
+  it('is not needed without identifiers, No Local and a small maximum packet size', () => {
+    const peer = connected({}, { properties: { maximumPacketSize: 8 * 65_536 } });
+    peer.subscribe('devices/#', 'devices/dev-1/message');
+    expect(peer.host.became).toEqual(['subscriber']);
+  });
+});
+
+describe('an answer larger than the client accepts', () => {
+  it('ends the connection', () => {
+    const peer = connected({}, { properties: { maximumPacketSize: 20 } });
+    const filters = Array.from({ length: 30 }, (_, i) => `devices/d${i}/#`);
+    expect(peer.subscribe(...filters)).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x95 }]);
+    expect(peer.host.ended).toBeDefined();
+  });
+});
