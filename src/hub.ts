@@ -165,7 +165,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     ...adminTokens(main.admission.verifier),
     rules,
     snapshots,
-    ...(settings.faultInjection && { fault: (fault: Fault) => inject(fault, owner, threads) }),
+    ...(settings.faultInjection && { fault: (fault: Fault) => inject(base, fault, owner, threads) }),
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
     reload: () => reloader.reload(),
@@ -321,7 +321,8 @@ function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typ
 }
 
 /** For tests: breaks a thread. */
-function inject(fault: Fault, owner: OwnerThread, threads: EdgeThreads | undefined): void {
+function inject({ fronts }: Base, fault: Fault, owner: OwnerThread, threads: EdgeThreads | undefined): void {
   if (fault.thread === 'owner') owner.fault(fault.how, fault.ms);
+  else if (fault.thread === 'tls') fronts.fault(fault.front);
   else threads?.fault(MAIN_EDGE + 1 + fault.worker);
 }

@@ -54,6 +54,11 @@ export class TlsFronts {
     return this.#threads.reduce((sum, { restarts }) => sum + restarts, 0);
   }
 
+  /** For tests. @param index from 0 */
+  fault(index: number): void {
+    this.#threads[index]?.fault();
+  }
+
   /** Puts a thread in front of a listener. @throws ListenError when the address cannot be bound */
   readonly start = async (place: FrontPlace): Promise<Front> => {
     const self = this.#watched[this.#threads.length];
@@ -124,6 +129,10 @@ class FrontThread implements Front {
   stopAccepting(): void {
     this.#isAccepting = false;
     this.#post({ kind: ToFront.StopAccepting });
+  }
+
+  fault(): void {
+    void this.#thread.life?.worker.terminate();
   }
 
   close(): Promise<void> {

@@ -1,10 +1,10 @@
 /**
- * Ends TLS in front of a listener that speaks plain: a server of node:tls that takes each connection, tells the listener
- * whose it is, and carries bytes both ways. Of WebSocket it knows whether an upgrade was answered with 101, and whether the
- * peer has sent a close frame. Runs in a thread of its own, so that handshakes delay no event.
+ * Ends TLS in front of a plain listener: a node:tls server that accepts each connection, tells the listener whose it is,
+ * and carries bytes both ways. It knows only three things of WebSocket: where the request's head ends, whether the answer
+ * is 101, and whether the peer has sent a close frame. It runs in a thread of its own, so handshakes delay no event.
  *
- * It is there for what uWebSockets.js does not do by itself: take every byte that comes before the end of TLS, and let a
- * peer finish the close handshake before TLS ends (decision 0033).
+ * It does what uWebSockets.js does not: it takes every byte that comes before the end of TLS, and lets a peer finish the
+ * close handshake before TLS ends (decision 0033).
  */
 import { connect, type Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
@@ -12,6 +12,7 @@ import { addressBytes } from '../ip.ts';
 import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
 import type { Arrivals } from './arrivals.ts';
 import { CloseWatch } from './close-watch.ts';
+import { HeadWatch } from './head-watch.ts';
 import { waitingOn } from './node-arrivals.ts';
 import { proxyHeader } from './proxy-header.ts';
 
@@ -83,7 +84,10 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 const READ_BYTES = 64 * 1024;
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
-const UPGRADED = Buffer.from('HTTP/1.1 101 ');
+const UPGRADED = 'HTTP/1.1 101 ';
+
+/** What a client may send behind its request before it has the answer, bytes; then it is not read until it has. */
+const HELD_BYTES_MAX = 64 * 1024;
 
 interface BridgeEvents {
   /** The listener has sent its first bytes. */
@@ -96,7 +100,12 @@ class Bridge {
   readonly #client: TLSSocket;
   readonly #listener: Socket;
   readonly #events: BridgeEvents;
-  #isAnswered = false;
+  readonly #head = new HeadWatch();
+  /** What the client sent behind its request, until the answer. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  /** The beginning of the answer, as far as it has come; undefined once it is known what it is. */
+  #answer: string | undefined = '';
   /** Of what the client sends; undefined before the upgrade. */
   #watch: CloseWatch | undefined;
   #hasClientEnded = false;
@@ -118,7 +127,7 @@ class Bridge {
     client.on('data', (chunk: Buffer) => this.#toListener(chunk));
     client.on('end', () => {
       this.#hasClientEnded = true;
-      this.#listener.end();
+      if (this.#held.length === 0) this.#listener.end();
     });
     client.on('drain', () => this.#listener.resume());
     client.on('error', () => {}); // 'close' follows
@@ -136,7 +145,24 @@ class Bridge {
     this.#listener.destroy();
   }
 
+  /**
+   * Only one request passes: the library would take another behind a refused one, and believe what that says of its
+   * address.
+   */
   #toListener(chunk: Buffer): void {
+    if (this.#watch !== undefined) {
+      this.#pass(chunk);
+      return;
+    }
+    const headBytes = this.#head.push(chunk);
+    if (headBytes > 0) this.#pass(chunk.subarray(0, headBytes));
+    if (headBytes === chunk.length || this.#answer === undefined) return; // refused: nothing else is taken
+    this.#held.push(chunk.subarray(headBytes));
+    this.#heldBytes += chunk.length - headBytes;
+    if (this.#heldBytes > HELD_BYTES_MAX) this.#client.pause();
+  }
+
+  #pass(chunk: Buffer): void {
     this.#watch?.push(chunk);
     if (!this.#hasListenerEnded) {
       if (!this.#listener.write(chunk)) this.#client.pause();
@@ -148,12 +174,25 @@ class Bridge {
   /** @returns false: no more is read until the client has taken it */
   #toClient(bytes: number): boolean {
     const chunk = Buffer.from(readBuffer.subarray(0, bytes));
-    if (!this.#isAnswered) {
-      this.#isAnswered = true;
-      if (chunk.subarray(0, UPGRADED.length).equals(UPGRADED)) this.#watch = new CloseWatch();
-      this.#events.answered();
-    }
+    if (this.#answer !== undefined) this.#answered(chunk);
     return this.#client.write(chunk);
+  }
+
+  /** The listener may send its answer in small pieces. */
+  #answered(chunk: Buffer): void {
+    if (this.#answer === '') this.#events.answered();
+    const answer = this.#answer + chunk.toString('latin1', 0, UPGRADED.length);
+    this.#answer = answer;
+    if (answer.length < UPGRADED.length && UPGRADED.startsWith(answer)) return;
+    this.#answer = undefined;
+    if (answer.startsWith(UPGRADED)) {
+      this.#watch = new CloseWatch();
+      for (const held of this.#held) this.#pass(held);
+    }
+    const hadHeld = this.#held.length > 0;
+    this.#held = [];
+    this.#client.resume();
+    if (hadHeld && this.#hasClientEnded) this.#listener.end();
   }
 
   /**

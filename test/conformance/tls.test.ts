@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { proxyHeader } from '../../src/transport/proxy-header.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Frame } from '../support/frames.ts';
@@ -42,10 +43,10 @@ interface Answer {
   readonly text: string;
 }
 
-function askOverTls(port: number, path: string, body?: object): Promise<Answer> {
+function askOverTls(port: number, path: string, body?: object, trusted = ca): Promise<Answer> {
   const sent = body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' } };
   return new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port, path, ca, agent: false, ...sent }, (response) => {
+    request({ host: '127.0.0.1', port, path, ca: trusted, agent: false, ...sent }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (part: string) => {
         text += part;
@@ -70,15 +71,16 @@ async function sayPlainly(port: number, text: string): Promise<string> {
   return got;
 }
 
+const UPGRADE = (id: string): string =>
+  `GET /v1/device?id=${id} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n` +
+  'Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n';
+
 /** The status of a device's upgrade from that address of this host; its connection stays until the hub ends. */
 async function upgradeFrom(localAddress: string, port: number): Promise<number> {
   const tcp = connectTcp({ port, host: '127.0.0.1', localAddress });
   const socket = connectTls({ socket: tcp, host: '127.0.0.1', ca });
   socket.on('error', () => {}); // 'close' follows
-  socket.write(
-    `GET /v1/device?id=${uniqueId('dev')} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n` +
-      'Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
-  );
+  socket.write(UPGRADE(uniqueId('dev')));
   const [first] = (await once(socket, 'data')) as [Buffer];
   return Number(first.toString('latin1').split(' ')[1]);
 }
@@ -236,6 +238,25 @@ for (const { name, env } of rows) {
       }
       await stopped(hub);
     });
+
+    it('takes nobody at their word about the address', async () => {
+      const limits = { DAT_MAX_CONNECTIONS_PER_ADDRESS: '1' };
+      const hub = await startHub({ ...calm, ...env, ...files, ...limits });
+      expect(await upgradeFrom('127.0.0.1', hub.devicePort)).toBe(101);
+      const claim = proxyHeader({ address: [10, 0, 0, 1], port: 1 });
+      const refused = Buffer.from('GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+      const socket = connectTls({ port: hub.devicePort, host: '127.0.0.1', ca });
+      let answers = '';
+      socket.setEncoding('latin1').on('data', (part: string) => {
+        answers += part;
+      });
+      socket.on('error', () => {}); // 'close' follows
+      socket.write(Buffer.concat([refused, claim, Buffer.from(UPGRADE(uniqueId('dev')))]));
+      await once(socket, 'close');
+      expect(answers).toContain(' 404 ');
+      expect(answers).not.toContain(' 101 ');
+      await stopped(hub);
+    });
   });
 
   describe.skipIf(!isPossible)(`TLS and tokens on ${name}`, () => {
@@ -300,6 +321,34 @@ describe.skipIf(!uwsLoads())('TLS when a fan-out thread dies', () => {
     await Promise.all(after.map((subscriber) => subscriber.subscribedByUrl()));
     await sender.message('again');
     for (const subscriber of after) expect((await subscriber.event()).data).toBe('again');
+    await stopped(hub);
+  });
+});
+
+describe.skipIf(!uwsLoads())('TLS when a thread that ends it dies', () => {
+  it('lets its peers back in on the same port, with the newest certificate', async () => {
+    const env = { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '1', DAT_FAULT_INJECTION: 'true' };
+    const own = makeCertificate(directory, 'renewed');
+    const hub = await startHub({
+      ...calm,
+      ...env,
+      DAT_TLS_CERT_FILE: own.certFile,
+      DAT_TLS_KEY_FILE: own.keyFile,
+    });
+    const before = await Device.connect(hub.devicePort, '?id=dev-1', { ca: own.cert });
+    const renewed = makeCertificate(directory, 'renewed');
+    hub.signal('SIGHUP');
+    await eventually('it is reloaded', () => hub.stderr().includes('"reloaded"'));
+    const status = async (fault: object) =>
+      (await askOverTls(hub.adminPort, '/v1/faults', fault, renewed.cert)).status;
+    expect(await status({ thread: 'tls', front: 0 })).toBe(200);
+    expect((await before.closed).code).toBe(1006);
+    await eventually('it is replaced', async () => {
+      const { text } = await askOverTls(hub.adminPort, '/metrics', undefined, renewed.cert);
+      return /^dat_worker_restarts_total\{role="tls"\} 1$/m.test(text);
+    });
+    const after = await Device.connect(hub.devicePort, '?id=dev-1', { ca: renewed.cert });
+    expect(await after.message('again')).toMatchObject({ op: 'ack' });
     await stopped(hub);
   });
 });

@@ -22,6 +22,7 @@ const certificateOf = (name: string) => {
 const certificate = certificateOf('first');
 const other = certificateOf('other');
 const PROXY_HEADER_BYTES = 28; // with addresses of IPv4
+const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const UPGRADED = 'HTTP/1.1 101 Switching Protocols\r\n\r\n';
 
 let sockets = 0;
@@ -76,6 +77,16 @@ class Stage {
     return { client, behind };
   }
 
+  /** The same, after an upgrade. */
+  async upgraded(): Promise<{ client: TLSSocket; behind: Socket }> {
+    const { client, behind } = await this.connect();
+    client.write(REQUEST);
+    await eventually('it asks', () => behind.read(REQUEST.length) as Buffer | null);
+    behind.write(UPGRADED);
+    await eventually('it is answered', () => client.read(UPGRADED.length) as Buffer | null);
+    return { client, behind };
+  }
+
   close(): void {
     this.front.close();
     for (const socket of [...this.#clients, ...this.behind]) socket.destroy();
@@ -90,7 +101,7 @@ describe('what ends TLS', () => {
 
   it('carries bytes both ways, whole and in order, whatever the other takes', async () => {
     stage = await new Stage().open();
-    const { client, behind } = await stage.connect();
+    const { client, behind } = await stage.upgraded();
     const bytes = Buffer.alloc(3_000_000, 'a-b-c-d-e-f-');
     const received = async (from: Socket): Promise<Buffer> => {
       const parts: Buffer[] = [];
@@ -111,7 +122,7 @@ describe('what ends TLS', () => {
 
   it('takes no more from the listener than the client does', async () => {
     stage = await new Stage().open();
-    const { client, behind } = await stage.connect();
+    const { client, behind } = await stage.upgraded();
     client.pause();
     let taken = 0;
     while (behind.write(Buffer.alloc(65_536)) || taken < 64) {
@@ -125,12 +136,44 @@ describe('what ends TLS', () => {
 
   it('hands on every byte before the end of TLS, then the end', async () => {
     stage = await new Stage().open();
-    const { client, behind } = await stage.connect();
+    const { client, behind } = await stage.upgraded();
     client.end('last words');
     const parts: Buffer[] = [];
     behind.on('data', (part: Buffer) => parts.push(part));
     await once(behind, 'end');
     expect(Buffer.concat(parts).toString()).toBe('last words');
+  });
+
+  it('hands on one request only, and what follows it once that is upgraded', async () => {
+    stage = await new Stage().open();
+    const { client, behind } = await stage.connect();
+    client.resume().write(`${REQUEST}${REQUEST}more`);
+    const parts: Buffer[] = [];
+    behind.on('data', (part: Buffer) => parts.push(part));
+    const got = () => Buffer.concat(parts).toString();
+    await eventually('the first request', () => got() === REQUEST);
+    client.end(' and more');
+    for (const piece of ['HTTP/1.1', ' 101 Switching Protocols\r\n\r\n']) {
+      expect(got()).toBe(REQUEST);
+      behind.write(piece);
+      await once(client, 'data');
+    }
+    await once(behind, 'end');
+    expect(got()).toBe(`${REQUEST}${REQUEST}more and more`);
+  });
+
+  it('hands on nothing behind a request that was refused', async () => {
+    stage = await new Stage().open();
+    const { client, behind } = await stage.connect();
+    client.resume().write(`${REQUEST}${REQUEST}`);
+    const parts: Buffer[] = [];
+    behind.on('data', (part: Buffer) => parts.push(part));
+    await eventually('the first request', () => parts.length > 0);
+    behind.write('HTTP/1.1 404 Not Found\r\n\r\n');
+    await once(client, 'data');
+    client.end(REQUEST);
+    await once(behind, 'end');
+    expect(Buffer.concat(parts).toString()).toBe(REQUEST);
   });
 
   it('ends TLS with a refusal at once', async () => {
@@ -143,12 +186,12 @@ describe('what ends TLS', () => {
 
   it('ends TLS behind a close frame when the client has answered it', async () => {
     stage = await new Stage().open();
-    const { client, behind } = await stage.connect();
+    const { client, behind } = await stage.upgraded();
     let hasEnded = false;
     client.resume().on('end', () => {
       hasEnded = true;
     });
-    behind.end(UPGRADED);
+    behind.end();
     await new Promise((resolve) => setTimeout(resolve, 200));
     client.write(clientFrame({ opcode: 1 })); // is no answer
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -159,10 +202,8 @@ describe('what ends TLS', () => {
 
   it('ends TLS at once when the client has closed first', async () => {
     stage = await new Stage().open();
-    const { client, behind } = await stage.connect();
+    const { client, behind } = await stage.upgraded();
     client.resume();
-    behind.write(UPGRADED);
-    await once(client, 'data');
     client.write(closeFrame(1000));
     await once(behind, 'readable');
     behind.end();
@@ -208,7 +249,7 @@ describe('what ends TLS', () => {
 
   it('accepts nobody any more when it is told, and leaves those that are there', async () => {
     stage = await new Stage().open();
-    const { client, behind } = await stage.connect();
+    const { client, behind } = await stage.upgraded();
     stage.front.stopAccepting();
     const late = connectTcp(stage.front.port, '127.0.0.1');
     await expect(once(late, 'connect')).rejects.toThrow('ECONNREFUSED');
