@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import { refusalCounters } from './access/admission.ts';
-import { isShortSecret, readTokenConfig, type TokenConfig } from './access/keys.ts';
+import { readTokenConfig, type TokenConfig } from './access/keys.ts';
 import { type FileBudget, fileBudget } from './access/open-files.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
@@ -69,7 +69,6 @@ export async function layBase(
     startFront: fronts.start,
   });
   const tokens = readTokenConfig(settings, readTextFile);
-  if (isShortSecret(settings)) logger.warn('DAT_AUTH_JWT_SECRET is shorter than 32 bytes: it may be guessed');
   const workers =
     transport.threads === undefined ? 0 : resolveFanoutWorkers(settings, availableParallelism());
   const others = Array.from({ length: workers }, (_, worker) => MAIN_EDGE + 1 + worker);

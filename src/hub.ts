@@ -1,19 +1,17 @@
-/** The composition root: builds the hub's parts from settings, and takes them apart again. It only wires. */
-import { fileURLToPath } from 'node:url';
+/** The composition root: starts the parts of the hub on its base, and takes them apart again. It only wires. */
 import type { Logger } from 'pino';
-import type { AdminDeps, AdminOptions } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
 import { startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
-import { attachHistory, historyUsage } from './history/memory.ts';
-import { HistoryReader } from './history/reader.ts';
+import { adminOptions, historyOf } from './hub-admin.ts';
 import { type Base, frameFailed, layBase } from './hub-base.ts';
 import { Ringer } from './memory/doorbell.ts';
 import { PresenceReader } from './presence/table.ts';
 import type { ReloadAnswer, ReloadSource } from './reload.ts';
 import { packageVersion, type Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
+import { connectionsOf } from './supervise/connections.ts';
 import { descriptorReserve } from './supervise/descriptor-reserve.ts';
 import { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
@@ -27,10 +25,8 @@ import { RuleKeeper } from './supervise/rule-keeper.ts';
 import { SlowReports } from './supervise/slow-reports.ts';
 import { lockSnapshot, snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
 import { beatingThreads, edgeName, figuresOf } from './supervise/threads.ts';
+import { WebhookThread } from './supervise/webhook-thread.ts';
 import type { Tls } from './transport/tls.ts';
-
-/** From `dist/src/` to `dist/dashboard/`. */
-const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
 
 /** A running hub. */
 export interface Hub {
@@ -114,7 +110,8 @@ export async function startHub(
     () => lock?.release(),
   ];
   try {
-    return await openHub(base, { owner, rules, snapshots, bells, ownerAway }, undo);
+    const isRestored = restored?.from !== undefined;
+    return await openHub(base, { owner, rules, snapshots, bells, ownerAway, isRestored }, undo);
   } catch (error) {
     await doAll(undo, endStepMsMax(settings));
     throw error;
@@ -128,6 +125,8 @@ interface Started {
   readonly snapshots: ReturnType<typeof snapshotsOf>;
   readonly bells: Bells;
   readonly ownerAway: Int32Array;
+  /** There was a hub before this one, and what it knew. */
+  readonly isRestored: boolean;
 }
 
 /** Opens the listeners: the admin's first, which says how far the others are. */
@@ -137,6 +136,10 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const figures = figuresOf(memory);
   const slow = new SlowReports(systemClock);
   const overload = watchOverload(base, figures.threads);
+  const webhooks =
+    settings.webhookUrl === ''
+      ? undefined
+      : new WebhookThread(memory.presence, settings, started.isRestored, logger);
   const health = new Health([...beatingThreads(memory), ...base.fronts.watched]);
   let threads: EdgeThreads | undefined;
   let draining = false;
@@ -146,7 +149,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     transport: transport.name,
     fanoutWorkers: base.others.length,
     presence: new PresenceReader(memory.presence),
-    ...historyOf(base),
+    ...historyOf(settings, memory),
     clock: systemClock,
     startedAtMs: Date.now(),
     workerRestarts: () => ({
@@ -166,13 +169,17 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     rules,
     snapshots,
     ...(settings.faultInjection && { fault: (fault: Fault) => inject(base, fault, owner, threads) }),
+    connections: (sessions) => connectionsOf(sessions, main.edge, threads),
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
     reload: () => reloader.reload(),
     activity: base.activity,
+    webhooks,
     failed: (error) => logger.error({ err: error }, 'an admin request failed'),
   });
   undo.unshift(() => admin.close());
+  await webhooks?.start();
+  undo.unshift(() => webhooks?.stop());
   const devices = await transport.listen(settings.host, settings.devicePort, {
     routes: [main.deviceRoute],
     arrivals: main.arrivals,
@@ -196,6 +203,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
       for (const listener of [devices, subscribers, admin]) listener.useTls(changes.tls);
     const { logLevel, snapshotIntervalMs } = changes.settings;
     if (logLevel !== undefined) logger.level = logLevel;
+    webhooks?.reload(changes.settings);
     if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
   });
   main.poller.wake();
@@ -218,36 +226,6 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     fanoutWorkers: base.others.length,
     reload: () => reloader.reload(),
     drain: () => (drained ??= drain()),
-  };
-}
-
-/** What the admin API shows of history. */
-function historyOf({ settings, memory }: Base): Pick<AdminDeps, 'history' | 'historyUsage'> {
-  const log = attachHistory(memory.history);
-  const { devices } = new PresenceReader(memory.presence);
-  const limits = { eventsMax: settings.historyEvents, ttlMs: settings.historyTtlMs };
-  return {
-    history: new HistoryReader(log, devices, limits, systemClock),
-    historyUsage: () => historyUsage(log),
-  };
-}
-
-/** What a reload changes is read at the time of each request. */
-function adminOptions(settings: Settings, tls: Tls | undefined): AdminOptions {
-  const { host, adminPort: port, allowedHosts, maxMessageBytes } = settings;
-  return {
-    host,
-    port,
-    allowedHosts,
-    maxMessageBytes,
-    dashboard: DASHBOARD,
-    tls,
-    get adminToken() {
-      return settings.adminToken;
-    },
-    get allowedOrigins() {
-      return settings.allowedOrigins;
-    },
   };
 }
 

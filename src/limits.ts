@@ -15,6 +15,9 @@ export const TRANSPORT_FRAME_FACTOR = 4;
 /** Frames held back for a peer that sends before it was welcomed: a few errors at most; more are not answered. */
 export const HELD_FRAMES_MAX = 16;
 
+/** The longest id (wire contract): ids are ASCII. */
+export const ID_BYTES_MAX = 128;
+
 /** Device ids in one frame of a subscriber, and in the URL (wire contract). */
 export const SUBSCRIBE_DEVICES_MAX = 1000;
 
@@ -112,6 +115,11 @@ export const MISSED_RUNS_MAX = 1024;
 
 /** What a peer that must reconnect is told to wait at most is spread over at least this long. */
 export const RECONNECT_SPREAD_MS_MIN = 5_000;
+
+/** Seconds of figures that the hub keeps for plots: an hour is 400 KB. */
+export const FIGURES_KEPT_SECONDS = 3600;
+/** Of them, what is told to whoever does not say how many. */
+export const FIGURES_TOLD_SECONDS = 900;
 
 /** Live streams of the admin API at once: each costs main about as much as a subscriber that gets 100 events/s. */
 export const LIVE_STREAMS_MAX = 16;

@@ -35,11 +35,12 @@ if (!loaded.ok) {
 } else if (loaded.settings === undefined) {
   process.stdout.write(loaded.text);
 } else {
-  await serve(loaded.settings);
+  await serve(loaded.settings, loaded.warnings);
 }
 
-async function serve(settings: Settings): Promise<void> {
+async function serve(settings: Settings, warnings: readonly string[]): Promise<void> {
   const logger = createLogger(settings);
+  for (const warning of warnings) logger.warn(warning);
   endWithNpm(process.env);
   const { end, bug } = endingOf(settings, logger, () => starting);
   process.on('uncaughtException', (error) => bug(error, 'the main thread met a bug; draining'));

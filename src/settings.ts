@@ -18,6 +18,7 @@ import {
   type SourceRead,
 } from './settings/sources.ts';
 import { packageVersion } from './settings/version.ts';
+import { settingWarnings } from './settings/warnings.ts';
 
 export {
   FANOUT_WORKERS_MAX,
@@ -48,7 +49,13 @@ export interface SettingsSources {
 }
 
 export type LoadedSettings =
-  | { readonly ok: true; readonly settings: Settings; readonly text?: undefined }
+  | {
+      readonly ok: true;
+      readonly settings: Settings;
+      /** What the hub accepts and is probably not meant, one line each: for the log. */
+      readonly warnings: readonly string[];
+      readonly text?: undefined;
+    }
   /** The help or the version was asked for: print it and exit 0. */
   | { readonly ok: true; readonly settings?: undefined; readonly text: string }
   /** One line each: print them and exit with `EXIT_CONFIG`. */
@@ -59,8 +66,9 @@ export function loadSettings(sources: SettingsSources): LoadedSettings {
   const { asked } = readFlags(sources.argv);
   if (asked === 'help') return { ok: true, text: helpText(sources.columns) };
   if (asked === 'version') return { ok: true, text: `${packageVersion()}\n` };
-  const { settings, problems } = explainSettings(sources);
-  return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
+  const { settings, origins, problems } = explainSettings(sources);
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, settings, warnings: settingWarnings(settings, origins) };
 }
 
 export interface ExplainedSettings {

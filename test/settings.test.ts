@@ -67,6 +67,9 @@ describe('defaults', () => {
       snapshotFile: '',
       snapshotIntervalMs: 60_000,
       snapshotOnCorrupt: 'refuse',
+      webhookUrl: '',
+      webhookSecret: '',
+      webhookCoalesceMs: 1000,
     } satisfies Settings);
   });
 

@@ -29,6 +29,7 @@ const layers = [
   'edge',
   'owner',
   'snapshot',
+  'webhooks',
   'supervise',
   'admin',
   'settings',

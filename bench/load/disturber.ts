@@ -6,7 +6,8 @@ import { deviceId, followed } from '../../src/cli/bench/load.ts';
 import type { Order, Target, Window } from '../../src/cli/bench/messages.ts';
 import type { Part } from '../../src/cli/bench/part.ts';
 import type { Wire } from '../../src/cli/bench/wires/wire.ts';
-import type { Shape } from './shapes.ts';
+import type { Disturbance, Shape } from './shapes.ts';
+import { filterRequest, filterWire, gatewayPong, gatewayWire, replayRequest } from './wires/hub-only.ts';
 import { type WireName, wires } from './wires/index.ts';
 
 const FOLLOWERS = 100;
@@ -15,11 +16,20 @@ const STEP_MS = 5;
 /** Of a few hundred KiB each: a reader that wants a megabyte per second and takes a quarter of it. */
 const SLOW_READ_MS = 1000;
 
+/** Devices behind one gateway of a crowd; the hub accepts 10,000. */
+const CROWD = 9900;
+
 export interface DisturberReport {
   readonly follows: number;
   readonly reconnects: number;
+  /** Events that the subscribers of `replays` got. */
+  readonly replayed: number;
+  /** From the subscription of `filterOver` to the last page of its answer, milliseconds. */
+  readonly filterMs: number | undefined;
   readonly busy: number;
 }
+
+type Replays = NonNullable<Disturbance['replays']>;
 
 export class Disturber implements Part {
   readonly #shape: Shape;
@@ -31,12 +41,24 @@ export class Disturber implements Part {
   #stopped = false;
   #follows = 0;
   #reconnects = 0;
+  #replayers: Connection[] = [];
+  #replayersAsked = 0;
+  #replayed = 0;
+  readonly #crowd: Connection[] = [];
+  #filterer: Connection | undefined;
+  #filterFromUs = 0;
+  #filterMs: number | undefined;
   readonly #since: Since = busySince();
 
   static async open({ target, load }: Order): Promise<Disturber> {
     const shape = load as Shape; // as the controller of this folder sends it
     const disturber = new Disturber(target, shape);
-    const { followsPerSecond = 0, reconnectsPerSecond = 0 } = shape.disturbance ?? {};
+    const { followsPerSecond = 0, reconnectsPerSecond = 0, replays, filterOver } = shape.disturbance ?? {};
+    if (replays !== undefined)
+      disturber.#replayers = await openAll(replays.subscribers, (index) =>
+        disturber.#replayer(index, replays),
+      );
+    if (filterOver !== undefined) await disturber.#openCrowd(filterOver);
     const beside = (name: string) => (index: number) => disturber.#opening(`${name}-${index}`, []);
     disturber.#followers = await openAll(followsPerSecond > 0 ? FOLLOWERS : 0, beside('follower'));
     disturber.#reconnecters = await openAll(reconnectsPerSecond > 0 ? RECONNECTERS : 0, (index) =>
@@ -56,13 +78,19 @@ export class Disturber implements Part {
   progress(): undefined {}
 
   async run({ toUs }: Window): Promise<void> {
-    const { followsPerSecond = 0, reconnectsPerSecond = 0, slowReaders = 0 } = this.#shape.disturbance ?? {};
+    const { disturbance = {}, devices } = this.#shape;
+    const { followsPerSecond = 0, reconnectsPerSecond = 0, slowReaders = 0, replays } = disturbance;
+    if (this.#filterer !== undefined) {
+      this.#filterFromUs = nowUs();
+      this.#filterer.write(filterRequest('*'));
+    }
     for (let reader = 0; reader < slowReaders; reader++) void this.#slow(reader);
     const fromUs = nowUs();
     while (!this.#stopped && nowUs() < toUs) {
       const seconds = (nowUs() - fromUs) / 1e6;
       while (this.#follows < followsPerSecond * seconds) this.#follow();
       while (this.#reconnects < reconnectsPerSecond * seconds) this.#reconnect();
+      if (replays !== undefined) this.#replay(replays, devices, (nowUs() - fromUs) / (toUs - fromUs));
       await new Promise((resolve) => setTimeout(resolve, STEP_MS));
     }
   }
@@ -71,13 +99,16 @@ export class Disturber implements Part {
     return {
       follows: this.#follows,
       reconnects: this.#reconnects,
+      replayed: this.#replayed,
+      filterMs: this.#filterMs,
       busy: busyShare(this.#since),
     };
   }
 
   close(): void {
     this.#stopped = true;
-    for (const connection of [...this.#followers, ...this.#reconnecters, ...this.#slowReaders])
+    const others = [this.#replayers, this.#crowd, this.#slowReaders].flat();
+    for (const connection of [...this.#followers, ...this.#reconnecters, ...others, this.#filterer])
       connection?.drop();
   }
 
@@ -116,6 +147,54 @@ export class Disturber implements Part {
         }, reject);
       });
     }
+  }
+
+  /** Asks for the next replays, so that all have asked at the end of the window. @param elapsed share of the window */
+  #replay({ subscribers, devices, events }: Replays, all: number, elapsed: number): void {
+    for (; this.#replayersAsked < Math.min(1, elapsed) * subscribers; this.#replayersAsked++) {
+      const first = this.#replayersAsked * devices;
+      const ids = Array.from({ length: devices }, (_, n) => deviceId((first + n) % all));
+      this.#replayers[this.#replayersAsked]!.write(replayRequest(ids, events));
+    }
+  }
+
+  /** Leaves once it has what it asked for: what comes live is not its subject. */
+  #replayer(index: number, { devices, events }: Replays): Opening {
+    let missing = devices * events;
+    return {
+      ...this.#opening(`replayer-${index}`, []),
+      onEvent: () => {
+        this.#replayed += 1;
+        missing -= 1;
+        if (missing === 0) this.#replayers[index]!.drop();
+      },
+    };
+  }
+
+  /** More devices than a process may have connections. */
+  async #openCrowd(devices: number): Promise<void> {
+    for (let from = 0; from < devices; from += CROWD) {
+      const to = Math.min(devices, from + CROWD);
+      await new Promise<void>((taken, failed) => {
+        open({
+          ...this.#opening(`gateway-${from}`, []),
+          wire: gatewayWire,
+          url: new URL(this.#target.deviceUrl),
+          onTold: () => taken(),
+          onLost: (why) => failed(new Error(`gateway-${from}: ${why}`)),
+        }).then((gateway) => {
+          this.#crowd.push(gateway);
+          for (let n = from; n < to; n++) gateway.write(gatewayPong(`crowd-${n}`, n === to - 1));
+        }, failed);
+      });
+    }
+    this.#filterer = await open({
+      ...this.#opening('filterer', []),
+      wire: filterWire,
+      onTold: () => {
+        this.#filterMs = (nowUs() - this.#filterFromUs) / 1e3;
+      },
+    });
   }
 
   #reconnecter(index: number) {

@@ -25,6 +25,9 @@ export interface Run {
   readonly rssBytesPerConnection: number;
   readonly follows: number;
   readonly reconnects: number;
+  /** Events that replays brought in the second window. */
+  readonly replayed: number;
+  readonly filterMs: number | undefined;
   readonly sender: { readonly lateP99Us: number; readonly busy: number };
   readonly receiverBusy: number;
   /** The generator could not do what was asked: the run says nothing about the peer. */
@@ -53,7 +56,7 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
   const server = await peer.start();
   const generators: { end(): void }[] = [];
   try {
-    const { target } = server;
+    const target = { ...server.target, ...(shape.wire !== undefined && { wire: shape.wire }) };
     const generator = async <Report>(part: string): Promise<Generator<Report>> => {
       const started = new Generator<Report>(generatorFile, part);
       generators.push(started);
@@ -61,6 +64,12 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
       return started;
     };
     const rssBefore = residentBytes(server.pids());
+    const connectDevices = async (): Promise<Generator<SenderReport>> => {
+      progress(`connecting ${shape.devices} devices`);
+      return await generator<SenderReport>('sender');
+    };
+    // Each device that a filter finds later is told to all who follow the filter.
+    const early = shape.filter === undefined ? undefined : await connectDevices();
     progress(`connecting ${shape.subscribers} subscribers`);
     const receiver = await generator<ReceiverReport>('receiver');
     if (shape.vips !== undefined && server.makeVip !== undefined) {
@@ -71,8 +80,7 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
         await Promise.all(devices.map((device) => makeVip(deviceId(device), subscriberId(subscriber))));
       }
     }
-    progress(`connecting ${shape.devices} devices`);
-    const sender = await generator<SenderReport>('sender');
+    const sender = early ?? (await connectDevices());
     const disturber =
       shape.disturbance === undefined ? undefined : await generator<DisturberReport>('disturber');
 
@@ -157,7 +165,7 @@ function runOf(
       vipLatency,
     })),
     // Holes, and what is missing at the end, where no later event shows the hole.
-    lost: received.lost + Math.max(0, missing),
+    lost: shape.conflates ? 0 : received.lost + Math.max(0, missing),
     duplicated: received.duplicated,
     disordered: received.disordered,
     expected,
@@ -166,6 +174,8 @@ function runOf(
     rssBytesPerConnection: shape.subscribers > 0 ? rss / shape.subscribers : 0,
     follows: disturbed?.follows ?? 0,
     reconnects: disturbed?.reconnects ?? 0,
+    replayed: disturbed?.replayed ?? 0,
+    filterMs: disturbed?.filterMs,
     sender: { lateP99Us: sent.lateP99Us, busy: sent.busy },
     receiverBusy: received.busy,
     generatorLimit: limitOf(sent, received, disturbed),

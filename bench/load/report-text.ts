@@ -48,6 +48,10 @@ function notesOf(result: Result): string[] {
       `p99 ${disturbedLatencyMs.p99.toFixed(2)} ms in the second window, ${times(result.disturbedP99Ratio)}`,
     );
   }
+  if (result.replayedCpuUs !== undefined)
+    notes.push(`${result.replayedCpuUs.toFixed(2)} µs of CPU per replayed event`);
+  if (result.filterMs !== undefined)
+    notes.push(`the filter was answered in ${result.filterMs.toFixed(0)} ms`);
   if (vipLatencyMs !== undefined) {
     notes.push(
       `vips: p50 ${vipLatencyMs.p50.toFixed(2)}, p99 ${vipLatencyMs.p99.toFixed(2)} ms, ${times(result.vipP99Ratio)}`,

@@ -33,6 +33,10 @@ export interface Result {
   readonly disturbedLatencyMs?: Percentiles;
   /** Second window's p99 over the first's, median of the runs: both of one run, so that the host's mood cancels out. */
   readonly disturbedP99Ratio?: number;
+  /** Microseconds of CPU that the second window took beyond the first, for each event that replays brought. */
+  readonly replayedCpuUs?: number;
+  /** From the subscription to a filter to the last page of its answer. */
+  readonly filterMs?: number;
   readonly vipLatencyMs?: Percentiles;
   /** The vips' p99 over the others', median of the runs. */
   readonly vipP99Ratio?: number;
@@ -90,6 +94,14 @@ export function summarise(shape: Shape, peer: string, runs: readonly Run[]): Res
             second.map((window, run) => p99(window.latency) / p99(first[run]!.latency)),
           ),
         }),
+    ...(runs.some(({ replayed }) => replayed > 0) && {
+      replayedCpuUs: median(
+        runs.map(({ windows, replayed }) => (windows[1]!.cpuUs - windows[0]!.cpuUs) / replayed),
+      ),
+    }),
+    ...(runs.every(({ filterMs }) => filterMs !== undefined) && {
+      filterMs: median(runs.map(({ filterMs }) => filterMs!)),
+    }),
     ...(vips
       ? {
           vipLatencyMs: percentilesOf(first.map(({ vipLatency }) => vipLatency)),

@@ -88,7 +88,9 @@ const session =
   options.onto === undefined
     ? played
     : mergeSessions(played, JSON.parse(readFileSync(options.onto, 'utf8')) as Session);
-const shown = shapes.filter(({ name }) => session.results.some(({ shape }) => shape === name));
+const shown = shapes.filter(({ name }) =>
+  [...session.results, ...session.missing].some(({ shape }) => shape === name),
+);
 const verdicts = judge(session.results);
 console.log(reportText(session, shown, verdicts));
 mkdirSync(dirname(options.html), { recursive: true });

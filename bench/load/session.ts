@@ -22,7 +22,7 @@ export async function runSession({ shapes, peers, rounds, command, progress }: P
   for (const shape of shapes) {
     const runs = new Map<Peer, Run[]>();
     for (const peer of peers) {
-      const why = shape.needsVips && !peer.knowsVips ? 'it knows no vips' : peer.cannot(shape);
+      const why = shape.hubOnly && !peer.isHub ? 'it has no such feature' : peer.cannot(shape);
       if (why === undefined) runs.set(peer, []);
       else missing.push({ shape: shape.name, peer: peer.name, why });
     }

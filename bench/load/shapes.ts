@@ -1,5 +1,6 @@
 /** The loads. One declaration; the processes of a run derive from it who follows whom and when who sends. */
 import type { Load } from '../../src/cli/bench/load.ts';
+import type { WireName } from './wires/index.ts';
 
 export interface Shape extends Load {
   readonly name: string;
@@ -7,8 +8,12 @@ export interface Shape extends Load {
   readonly about: string;
   /** Beside the steady load, in a second window of the same run. */
   readonly disturbance?: Disturbance;
-  /** Says something only of a peer that knows vips. */
-  readonly needsVips?: true;
+  /** Says something only of the hub: other servers have no such feature. */
+  readonly hubOnly?: true;
+  /** Not every event is meant to arrive: newer ones replace those that wait. */
+  readonly conflates?: true;
+  /** Where it is not the peer's usual one. */
+  readonly wire?: WireName;
   /** What the CPU time is divided by. */
   readonly per: 'delivery' | 'event' | 'connection';
   readonly warmupMs?: number;
@@ -24,11 +29,25 @@ export interface Disturbance {
   readonly reconnectsPerSecond?: number;
   /** Subscribers beside the others that follow as they do and take a quarter of what comes. */
   readonly slowReaders?: number;
+  /** Subscribers that ask for the newest kept events of some devices each, evenly over the window. */
+  readonly replays?: { readonly subscribers: number; readonly devices: number; readonly events: number };
+  /** So many more devices, behind gateways; at the start one subscriber follows all devices with `*`. */
+  readonly filterOver?: number;
 }
 
 /** Some eight to ten seconds after its start V8 tidies up what the start left: of a light load a good part. */
 const TIDY_MS = 12_000;
 const board = { devices: 2000, rate: 20, subscribers: 100, following: 200 } as const;
+const wall = {
+  devices: 15_000,
+  rate: 1,
+  subscribers: 50,
+  following: 15_000,
+  filter: '*',
+  wire: 'websocket-batch',
+} as const;
+/** A sender of 15,000 connections is at its work sooner than V8 is tidied up. */
+const WALL_TIMES = { warmupMs: TIDY_MS, windowMs: 10_000 } as const;
 const pairs = { devices: 1000, rate: 20, subscribers: 200, following: 10 } as const;
 
 export const shapes: readonly Shape[] = [
@@ -90,8 +109,45 @@ export const shapes: readonly Shape[] = [
     about: 'more than the host can send, half of the readers vip',
     ...{ devices: 10, rate: 40, subscribers: 1000, following: 10 },
     vips: 500,
-    needsVips: true,
+    hubOnly: true,
     per: 'delivery',
+  },
+  {
+    name: 'wall',
+    about: 'wallboards of a whole fleet that take the newest once per second',
+    ...wall,
+    query: 'every=1000',
+    conflates: true,
+    hubOnly: true,
+    per: 'event',
+    ...WALL_TIMES,
+  },
+  {
+    name: 'wall-live',
+    about: 'the same wallboards, which take every event',
+    ...wall,
+    hubOnly: true,
+    per: 'event',
+    ...WALL_TIMES,
+  },
+  {
+    name: 'replay',
+    about: 'pairs, then pairs beside a thousand readers that recover what they missed',
+    ...pairs,
+    disturbance: { replays: { subscribers: 1000, devices: 10, events: 100 } },
+    hubOnly: true,
+    per: 'event',
+    warmupMs: TIDY_MS,
+  },
+  {
+    name: 'filter',
+    about: 'pairs, then pairs beside one reader that subscribes to a hundred thousand devices at once',
+    ...pairs,
+    disturbance: { filterOver: 99_000 },
+    hubOnly: true,
+    per: 'event',
+    warmupMs: TIDY_MS,
+    settleMs: 0,
   },
 ];
 

@@ -11,15 +11,17 @@ export interface Verdict {
   readonly ok: boolean;
 }
 
+/** As the load asks for it. */
+const WALL_EVERY_MS = 1000;
 const HUB = 'dat';
 const NAIVE = 'uws-naive';
+const NO_HISTORY = 'dat-no-history';
 
 /** CPU of the hub over that of another peer. */
 const cpuLimits: readonly { shape: string; than: string; limit: number }[] = [
   { shape: 'board', than: NAIVE, limit: 1 / 2 },
   { shape: 'pairs', than: NAIVE, limit: 1.15 },
   { shape: 'hot', than: NAIVE, limit: 1 },
-  { shape: 'unwatched', than: NAIVE, limit: 0.9 },
   { shape: 'board', than: 'ws', limit: 1 / 4 },
   { shape: 'board', than: 'socket.io', limit: 1 / 8 },
 ];
@@ -67,6 +69,32 @@ export function judge(results: readonly Result[]): Verdict[] {
     1.2,
     '×',
   );
+  const [unkept, naiveUnkept] = [of('unwatched', NO_HISTORY), of('unwatched', NAIVE)];
+  if (unkept && naiveUnkept)
+    atMost('unwatched', `without history, CPU over ${NAIVE}'s`, unkept.cpuUs / naiveUnkept.cpuUs, 0.9, '×');
+  for (const shape of ['unwatched', 'board', 'pairs', 'hot']) {
+    const limit = shape === 'unwatched' ? 1.2 : 1.08;
+    atMost(shape, 'CPU with history, over that without', cpuRatio(shape, NO_HISTORY), limit, '×');
+  }
+  const [wall, wallLive] = [of('wall', HUB), of('wall-live', HUB)];
+  if (wall && wallLive)
+    atMost('wall', 'CPU, over that of every event', wall.cpuUs / wallLive.cpuUs, 1 / 5, '×');
+  atMost('wall', 'p99', wall?.latencyMs.p99, WALL_EVERY_MS + 50, 'ms');
+  const replay = of('replay', HUB);
+  atMost('replay', 'p99 beside replays, over that without', replay?.disturbedP99Ratio, 1.5, '×');
+  if (replay?.replayedCpuUs !== undefined && replay.deliveriesPerSecond > 0) {
+    const perDelivery = (replay.cpuUs * replay.eventsPerSecond) / replay.deliveriesPerSecond;
+    atMost(
+      'replay',
+      "CPU per replayed event, over a live delivery's",
+      replay.replayedCpuUs / perDelivery,
+      1,
+      '×',
+    );
+  }
+  const filter = of('filter', HUB);
+  atMost('filter', 'p99 beside the filter, over that without', filter?.disturbedP99Ratio, 1.5, '×');
+  atMost('filter', 'until the filter is answered', filter?.filterMs, 2000, 'ms');
   atMost('vip', "vips' p99, over the others'", of('vip', HUB)?.vipP99Ratio, 1 / 2, '×');
   atMost('churn', 'p99 beside churn, over that without', of('churn', HUB)?.disturbedP99Ratio, 1.5, '×');
   const [idle, naiveIdle] = [of('idle', HUB), of('idle', NAIVE)];

@@ -209,7 +209,7 @@ console.log(
   `bytes per row: device ${bytesPerRow(deviceColumns)}, subscriber ${bytesPerRow(subscriberColumns)}, subscription ${bytesPerRow(subscriptionColumns)}`,
 );
 console.log(
-  'beside these: ids in 16-byte units, 10 B of lookup per id, 5 B per subscription, 12 B of timer, 4 B × worker per device',
+  'beside these: ids and statuses in 32-byte units, 10 B of lookup per id, 5 B per subscription, 12 B of timer, 4 B × worker per device',
 );
 const perSecond = await ringRecordsPerSecond();
 console.log(`ring between two threads, 128 B: ${(perSecond / 1e6).toFixed(2)} M records/s`);

@@ -21,7 +21,7 @@ export function dat(
 ): Peer {
   return {
     name,
-    knowsVips: true,
+    isHub: true,
     cannot: () => undefined,
     async start() {
       const ports = { DAT_DEVICE_PORT: '0', DAT_SUBSCRIBER_PORT: '0', DAT_ADMIN_PORT: '0' };

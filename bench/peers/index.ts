@@ -8,6 +8,7 @@ import { socketIo, uwsNaive, wsLoop } from './scripts.ts';
 export const variants: readonly Peer[] = [
   dat('dat-binary', { wire: 'websocket-binary' }),
   dat('dat-batch', { wire: 'websocket-batch' }),
+  dat('dat-no-history', { env: { DAT_HISTORY_BYTES: '0' } }),
 ];
 
 export const peers: readonly Peer[] = [dat(), uwsNaive, wsLoop, socketIo, mosquitto, natsServer, nchan];

@@ -5,7 +5,8 @@ import type { WireName } from '../load/wires/index.ts';
 
 export interface Peer {
   readonly name: string;
-  readonly knowsVips?: true;
+  /** The hub itself, with the features that only it has. */
+  readonly isHub?: true;
   /** @returns why this host or this peer cannot play the load, undefined when it can */
   cannot(shape: Shape): string | undefined;
   /** Starts a fresh server on loopback. */

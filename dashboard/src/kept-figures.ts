@@ -1,10 +1,9 @@
-/** The figures that the hub kept of the minutes before the page was opened. */
+/** The figures that the hub kept of the time before the page was opened. */
+import type { KeptFigures } from '../../src/admin/stats-schemas.ts';
 import { ask } from './api.ts';
-import type { LiveFigures } from './live.ts';
-import { type Sample, sampleOf } from './series.ts';
+import { SAMPLES_MAX, type Sample, samplesOf } from './series.ts';
 
 /** @throws ApiError */
 export async function keptFigures(): Promise<Sample[]> {
-  const { figures } = await ask<{ readonly figures: readonly LiveFigures[] }>('GET', '/v1/stats/history');
-  return figures.map(sampleOf);
+  return samplesOf(await ask<KeptFigures>('GET', `/v1/stats/history?seconds=${SAMPLES_MAX}`));
 }

@@ -2,7 +2,8 @@
  * The hub's figures over time, as plots need them: what the hub kept before the page was opened, and what came since.
  * Holds an hour of seconds, about half a megabyte; a time without figures shows as a gap.
  */
-import type { LiveFigures } from './live.ts';
+import type { LiveFigures } from '../../src/admin/live-schemas.ts';
+import type { KeptFigures } from '../../src/admin/stats-schemas.ts';
 
 export const seriesNames = [
   'message',
@@ -23,7 +24,8 @@ export type Value = number | null;
 /** One moment. Rates are per second, latencies in seconds. */
 export type Sample = { readonly at: number } & Readonly<Record<SeriesName, Value>>;
 
-const SAMPLES_MAX = 3600;
+/** An hour of seconds; the hub keeps as many. */
+export const SAMPLES_MAX = 3600;
 /** Figures come once a second: with more between two samples some are missing. */
 const GAP_MS = 3500;
 
@@ -47,6 +49,25 @@ export function sampleOf({ at, rates, latency, connections }: LiveFigures): Samp
     devices: connections.device,
     subscribers: connections.subscriber,
   };
+}
+
+/** Of what `GET /v1/stats/history` answers. */
+export function samplesOf({ at, series }: KeptFigures): Sample[] {
+  const value = (of: readonly (number | null)[], row: number): number | null => of[row] ?? null;
+  return at.map((time, row) => ({
+    at: time,
+    message: value(series.receivedMessage, row),
+    status: value(series.receivedStatus, row),
+    pong: value(series.receivedPong, row),
+    skipped: value(series.skipped, row),
+    deliveries: value(series.deliveries, row),
+    dropped: value(series.dropped, row),
+    p50: value(series.p50Seconds, row),
+    p90: value(series.p90Seconds, row),
+    p99: value(series.p99Seconds, row),
+    devices: value(series.deviceConnections, row),
+    subscribers: value(series.subscriberConnections, row),
+  }));
 }
 
 /** Samples between two times, a column per series. */

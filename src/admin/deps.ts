@@ -3,13 +3,14 @@ import type { Clock } from '../clock.ts';
 import type { HistoryUsage } from '../history/memory.ts';
 import type { HistoryReader } from '../history/reader.ts';
 import type { PresenceReader } from '../presence/table.ts';
-import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
+import type { ConnectionInfo, OperatorCommand, OperatorResult, SlowSubscriber } from '../records/commands.ts';
 import type { ReloadAnswer } from '../reload.ts';
 import type { Activity } from '../supervise/activity.ts';
 import type { RuleKeeper } from '../supervise/rule-keeper.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { RingFigures, ThreadFigures } from '../supervise/threads.ts';
 import type { Tls } from '../transport/tls.ts';
+import type { WebhookFigures } from '../webhooks/memory.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
 import type { Fault } from './faults.ts';
 import type { LiveEvent } from './live-schemas.ts';
@@ -48,10 +49,17 @@ export interface AdminDeps {
   verifyToken?(token: string): Promise<TokenVerdict>;
   /** Breaks a thread; absent but in tests. */
   fault?(fault: Fault): void;
+  /**
+   * What the edges know of these subscribers' connections, at most a page of them; of some nothing, when they have just
+   * gone or their thread does not say in time.
+   */
+  connections(sessions: readonly number[]): Promise<readonly ConnectionInfo[]>;
   /** Subscribers that lag now. */
   slowSubscribers(): readonly SlowSubscriber[];
   /** Looks at the events of a device as they come in. @returns ends it */
   tap(device: string, listener: (bytes: Uint8Array, frame: DeviceFrame) => void): () => void;
+  /** Absent when there are no webhooks. */
+  readonly webhooks?: { figures(): WebhookFigures } | undefined;
   /** The newest message that history keeps of a device, cut to `bytesMax`. Absent when the hub keeps no history. */
   newestMessage?(device: string, bytesMax: number): LiveEvent | undefined;
   /** What operators did and the hub refused. */

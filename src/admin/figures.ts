@@ -5,6 +5,7 @@ import type { HistoryUsage } from '../history/memory.ts';
 import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
+import type { WebhookFigures } from '../webhooks/memory.ts';
 import type { AdminDeps } from './deps.ts';
 
 type Capacity = ReturnType<PresenceReader['capacityUsed']>;
@@ -30,6 +31,12 @@ export interface Figures {
   /** Subscribers closed as slow so far, by what was too much. */
   readonly slowCloses: Readonly<Record<'queue' | 'time' | 'budget', number>>;
   readonly refusedFrames: number;
+  /** The same by error code. */
+  readonly refusals: readonly (readonly [code: string, count: number])[];
+  /** Bytes of frames. */
+  readonly bytes: Readonly<Record<'received' | 'sent', number>>;
+  /** Connections opened so far. */
+  readonly opened: Readonly<Record<Role, number>>;
   readonly failedFrames: number;
   /** Upgrades that were not let in, by reason. */
   readonly refusedUpgrades: Readonly<Record<RefusalReason, number>>;
@@ -42,6 +49,8 @@ export interface Figures {
   readonly capacity: Capacity;
   readonly workerRestarts: Readonly<Record<'owner' | 'fanout' | 'tls', number>>;
   readonly history: HistoryUsage & { readonly replayed: number };
+  /** Undefined when there are no webhooks. */
+  readonly webhooks: WebhookFigures | undefined;
   /** Undefined when no snapshots are written. */
   readonly snapshots: SnapshotFigures | undefined;
 }
@@ -91,6 +100,9 @@ export function collectFigures(deps: AdminDeps): Figures {
       budget: sum('closedOverBudget'),
     },
     refusedFrames: sum('refusedFrames'),
+    refusals: refusalsOf(all),
+    bytes: { received: sum('bytesReceived'), sent: sum('bytesSent') },
+    opened: { device: sum('openedDevices'), subscriber: sum('openedSubscribers') },
     failedFrames: sum('failedFrames'),
     refusedUpgrades: Object.fromEntries(
       Object.entries(refusalCounters).map(([reason, name]) => [reason, sum(name)]),
@@ -105,6 +117,7 @@ export function collectFigures(deps: AdminDeps): Figures {
     capacity: presence.capacityUsed(),
     workerRestarts: deps.workerRestarts(),
     history: { ...deps.historyUsage(), replayed: sum('replayed') },
+    webhooks: deps.webhooks?.figures(),
     snapshots: deps.snapshots?.figures(),
   };
 }
@@ -126,6 +139,12 @@ function readThread(thread: string, { cells }: Counters, lateSeconds: number): T
     loopLagSeconds: Math.max(cellOf(cells, 'loopLagSeconds'), lateSeconds),
     counters: counters as Record<CounterName, number>,
   };
+}
+
+function refusalsOf(all: readonly Counters[]): (readonly [code: string, count: number])[] {
+  const perThread = all.map((counters) => counters.refusals());
+  const counts = addUp(perThread.map((refusals) => refusals.map(([, count]) => count)));
+  return (perThread[0] ?? []).map(([code], index) => [code, counts[index] ?? 0]);
 }
 
 function closesOf(all: readonly Counters[], role: Role): (readonly [code: string, count: number])[] {

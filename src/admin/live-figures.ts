@@ -1,26 +1,17 @@
 /** The figures of a live stream: what the hub counts, and how fast it happens, from one look to the next. */
 
-import { type CounterName, latencyBoundsSeconds, type Role } from '../memory/counters.ts';
+import type { CounterName, Role } from '../memory/counters.ts';
 import { residentBytes } from '../supervise/resident-bytes.ts';
 import { Busiest } from './busiest.ts';
 import type { AdminDeps } from './deps.ts';
-import { collectFigures, type Figures } from './figures.ts';
+import type { Figures } from './figures.ts';
 import type { LiveFigures } from './live-schemas.ts';
-
-/** Percentiles look back over so many looks: one second alone has too few events for them on a quiet hub. */
-const LATENCY_LOOKS = 5;
-
-interface Look {
-  readonly atMs: number;
-  readonly cpuSeconds: number;
-  readonly figures: Figures;
-}
+import { type Look, lookNow, perSecond, RecentLatency, ratesBetween } from './looks.ts';
 
 export class LiveSampler {
   readonly #deps: AdminDeps;
   readonly #busiest: Busiest;
-  /** Latency buckets of the last looks, oldest first. */
-  #buckets: (readonly number[])[] = [];
+  #latency = new RecentLatency();
   #last: Look | undefined;
 
   constructor(deps: AdminDeps) {
@@ -31,29 +22,19 @@ export class LiveSampler {
   /** Forgets the last look: nobody has looked for a while. */
   reset(): void {
     this.#last = undefined;
-    this.#buckets = [];
+    this.#latency = new RecentLatency();
     this.#busiest.reset();
   }
 
   /** Looks, and compares with the last look. */
   look(): LiveFigures {
-    const { clock } = this.#deps;
-    const { user, system } = process.cpuUsage();
-    const look = {
-      atMs: clock.now(),
-      cpuSeconds: (user + system) / 1e6,
-      figures: collectFigures(this.#deps),
-    };
+    const look = lookNow(this.#deps);
     const last = this.#last;
-    const buckets = look.figures.latencyBuckets;
-    const oldest = this.#buckets[0] ?? buckets;
-    this.#buckets.push(buckets);
-    if (this.#buckets.length > LATENCY_LOOKS) this.#buckets.shift();
     this.#last = look;
     return {
       ...this.#state(look.figures),
       rates: last === undefined ? null : ratesBetween(last, look),
-      latency: percentiles(buckets.map((count, index) => count - (oldest[index] ?? 0))),
+      latency: this.#latency.add(look.figures.latencyBuckets),
       threads: threadsBetween(last, look),
       busiest: this.#busiest.look(),
       process: {
@@ -99,27 +80,6 @@ function seen(disconnects: Figures['disconnects'], role: Role): Record<string, n
   return Object.fromEntries(disconnects[role].filter(([, count]) => count > 0));
 }
 
-function perSecond(from: Look, to: Look, read: (look: Look) => number): number {
-  const seconds = (to.atMs - from.atMs) / 1e3;
-  return seconds <= 0 ? 0 : Math.max(0, (read(to) - read(from)) / seconds);
-}
-
-function ratesBetween(from: Look, to: Look): LiveFigures['rates'] {
-  const rate = (read: (figures: Figures) => number) => perSecond(from, to, (look) => read(look.figures));
-  const reasons = Object.keys(to.figures.dropped) as (keyof Figures['dropped'])[];
-  return {
-    received: {
-      pong: rate(({ received }) => received.pong),
-      message: rate(({ received }) => received.message),
-      status: rate(({ received }) => received.status),
-    },
-    skipped: rate(({ skipped }) => skipped),
-    deliveries: rate(({ deliveries }) => deliveries),
-    dropped: Object.fromEntries(reasons.map((reason) => [reason, rate(({ dropped }) => dropped[reason])])),
-    refusedFrames: rate(({ refusedFrames }) => refusedFrames),
-  };
-}
-
 function threadsBetween(from: Look | undefined, to: Look): LiveFigures['threads'] {
   return to.figures.threads.map(({ thread, loopLagSeconds, counters }, index) => {
     const rate = (...names: readonly CounterName[]): number | null => {
@@ -137,33 +97,4 @@ function threadsBetween(from: Look | undefined, to: Look): LiveFigures['threads'
       deliveriesPerSecond: rate('deliveries'),
     };
   });
-}
-
-function percentiles(buckets: readonly number[]): LiveFigures['latency'] {
-  return {
-    p50Seconds: quantile(buckets, 0.5),
-    p90Seconds: quantile(buckets, 0.9),
-    p99Seconds: quantile(buckets, 0.99),
-  };
-}
-
-/**
- * As Prometheus estimates it: linear within the bucket, and the last bound for whatever lies above it.
- * @returns seconds; null without events
- */
-export function quantile(buckets: readonly number[], share: number): number | null {
-  const total = buckets.reduce((sum, count) => sum + Math.max(0, count), 0);
-  if (total === 0) return null;
-  const rank = total * share;
-  let below = 0;
-  for (const [index, count] of buckets.entries()) {
-    const upper = latencyBoundsSeconds[index];
-    if (upper === undefined) break;
-    if (count > 0 && below + count >= rank) {
-      const lower = latencyBoundsSeconds[index - 1] ?? 0;
-      return lower + ((upper - lower) * (rank - below)) / count;
-    }
-    below += Math.max(0, count);
-  }
-  return latencyBoundsSeconds.at(-1)!;
 }

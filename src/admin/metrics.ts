@@ -1,140 +1,129 @@
-/** The metrics page: Prometheus text format 0.0.4, a pure function of the figures. No id ever becomes a label. */
+/** The metrics page: a pure function of the figures. No id ever becomes a label. */
 import { latencyBoundsSeconds } from '../memory/counters.ts';
 import type { Figures } from './figures.ts';
-
-export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
-
-/** What Prometheus expects to hear of any process. */
-export interface ProcessFigures {
-  readonly nodeVersion: string;
-  readonly residentBytes: number;
-  readonly cpuSeconds: number;
-  /** Unix time, seconds. */
-  readonly startTimeSeconds: number;
-}
-
-type MetricType = 'counter' | 'gauge' | 'histogram';
-type Sample = readonly [labels: Readonly<Record<string, string>>, value: number, suffix?: string];
+import type { ProcessFigures } from './process-figures.ts';
+import { counter, gauge, histogram, labelled, type Sample } from './prometheus-text.ts';
 
 export function renderMetrics(figures: Figures, process: ProcessFigures): string {
   return [
-    ...hubFamilies(figures),
-    ...trafficFamilies(figures),
+    ...connectionFamilies(figures),
+    ...tableFamilies(figures),
+    ...threadFamilies(figures),
+    ...frameFamilies(figures),
+    ...deliveryFamilies(figures),
     ...historyFamilies(figures),
     ...snapshotFamilies(figures),
+    ...webhookFamilies(figures),
     ...processFamilies(figures, process),
   ].join('');
 }
 
-function hubFamilies({
-  connections,
-  devices,
-  subscriptions,
-  threads,
-  rings,
-  capacity,
-  ...rest
-}: Figures): string[] {
-  const used = Object.entries(capacity).map(([table, of]): Sample => [{ table }, of.used / of.capacity]);
-  const lags = threads.map(({ thread, loopLagSeconds }): Sample => [{ thread }, loopLagSeconds]);
-  const ringsUsed = rings.map(({ ring, usedRatio }): Sample => [{ ring }, usedRatio]);
+function connectionFamilies({ connections, opened, refusedUpgrades, disconnects }: Figures): string[] {
+  const closes = Object.entries(disconnects).flatMap(([role, codes]) =>
+    codes.map(([code, count]): Sample => [{ role, code }, count]),
+  );
   return [
-    family('dat_connections', 'gauge', 'Open WebSocket connections.', labelled('role', connections)),
-    family(
-      'dat_devices',
-      'gauge',
-      'Devices known to the hub, by presence state.',
-      labelled('state', devices),
+    gauge('dat_connections', 'Open WebSocket connections.', labelled('role', connections)),
+    counter(
+      'dat_connections_opened_total',
+      'WebSocket connections that were opened.',
+      labelled('role', opened),
     ),
-    family('dat_subscriptions', 'gauge', 'Subscription rows, by status.', labelled('status', subscriptions)),
-    family('dat_capacity_used_ratio', 'gauge', 'Used share of each part of the presence table.', used),
-    family('dat_ring_used_ratio', 'gauge', 'Used share of each ring between two threads.', ringsUsed),
-    family('dat_event_loop_lag_seconds', 'gauge', 'Longest event loop delay in the last second.', lags),
-    family(
+    counter(
+      'dat_upgrades_refused_total',
+      'Upgrades refused, by reason.',
+      labelled('reason', refusedUpgrades),
+    ),
+    counter('dat_disconnects_total', 'Ended WebSocket connections, by close code.', closes),
+  ];
+}
+
+function tableFamilies({ devices, subscriptions, capacity }: Figures): string[] {
+  const used = Object.entries(capacity).map(([table, of]): Sample => [{ table }, of.used / of.capacity]);
+  return [
+    gauge('dat_devices', 'Devices known to the hub, by presence state.', labelled('state', devices)),
+    gauge('dat_subscriptions', 'Subscription rows, by status.', labelled('status', subscriptions)),
+    gauge('dat_capacity_used_ratio', 'Used share of each part of the presence table.', used),
+  ];
+}
+
+function threadFamilies({ threads, rings, workerRestarts }: Figures): string[] {
+  const ringsUsed = rings.map(({ ring, usedRatio }): Sample => [{ ring }, usedRatio]);
+  const lags = threads.map(({ thread, loopLagSeconds }): Sample => [{ thread }, loopLagSeconds]);
+  // Only where the system tells.
+  const cpu = threads
+    .filter(({ counters }) => counters.cpuSeconds > 0)
+    .map(({ thread, counters }): Sample => [{ thread }, counters.cpuSeconds]);
+  return [
+    gauge('dat_ring_used_ratio', 'Used share of each ring between two threads.', ringsUsed),
+    gauge('dat_event_loop_lag_seconds', 'Longest event loop delay in the last second.', lags),
+    ...(cpu.length > 0 ? [counter('dat_thread_cpu_seconds_total', 'CPU time of each thread.', cpu)] : []),
+    counter(
       'dat_worker_restarts_total',
-      'counter',
       'Worker threads restarted after a failure.',
-      labelled('role', rest.workerRestarts),
-    ),
-    family(
-      'dat_disconnects_total',
-      'counter',
-      'Ended WebSocket connections, by close code.',
-      Object.entries(rest.disconnects).flatMap(([role, closes]) =>
-        closes.map(([code, count]): Sample => [{ role, code }, count]),
-      ),
+      labelled('role', workerRestarts),
     ),
   ];
 }
 
-function trafficFamilies(figures: Figures): string[] {
+function frameFamilies({ received, skipped, bytes, refusals, failedFrames }: Figures): string[] {
   return [
-    family(
-      'dat_events_received_total',
-      'counter',
-      'Events from devices.',
-      labelled('type', figures.received),
+    counter('dat_events_received_total', 'Events from devices.', labelled('type', received)),
+    counter('dat_events_skipped_total', 'Events that no active subscriber listened to.', skipped),
+    counter('dat_received_bytes_total', 'Bytes of frames from peers, without framing.', bytes.received),
+    counter('dat_sent_bytes_total', 'Bytes of frames to peers, without framing.', bytes.sent),
+    counter(
+      'dat_frames_refused_total',
+      'Frames from peers that were answered with an error, by code.',
+      labelled('code', refusals),
     ),
-    family('dat_events_skipped_total', 'counter', 'Events that no active subscriber listened to.', [
-      [{}, figures.skipped],
-    ]),
-    family('dat_frames_refused_total', 'counter', 'Frames from peers that were answered with an error.', [
-      [{}, figures.refusedFrames],
-    ]),
-    family('dat_frames_failed_total', 'counter', 'Frames that hit a bug in the hub.', [
-      [{}, figures.failedFrames],
-    ]),
-    family(
-      'dat_upgrades_refused_total',
-      'counter',
-      'Upgrades refused, by reason.',
-      labelled('reason', figures.refusedUpgrades),
-    ),
-    family('dat_deliveries_total', 'counter', 'Events sent, counted once per subscriber.', [
-      [{}, figures.deliveries],
-    ]),
-    family(
+    counter('dat_frames_failed_total', 'Frames that hit a bug in the hub.', failedFrames),
+  ];
+}
+
+function deliveryFamilies(figures: Figures): string[] {
+  const { latencyBuckets, latencySumSeconds } = figures;
+  return [
+    counter('dat_deliveries_total', 'Events sent, counted once per subscriber.', figures.deliveries),
+    counter(
       'dat_deliveries_dropped_total',
-      'counter',
       'Events not delivered, by reason.',
       labelled('reason', figures.dropped),
     ),
-    family('dat_lagging_subscribers', 'gauge', 'Slow subscribers: their send queue is over the limit.', [
-      [{}, figures.lagging],
-    ]),
-    family('dat_send_queue_bytes', 'gauge', 'Bytes in all send queues, as of the last check.', [
-      [{}, figures.queuedBytes],
-    ]),
-    family(
+    gauge(
+      'dat_lagging_subscribers',
+      'Slow subscribers: their send queue is over the limit.',
+      figures.lagging,
+    ),
+    gauge('dat_send_queue_bytes', 'Bytes in all send queues, as of the last check.', figures.queuedBytes),
+    counter(
       'dat_slow_closes_total',
-      'counter',
       'Slow subscribers closed with 4108, by the limit they hit: their queue, the time, all queues together.',
       labelled('reason', figures.slowCloses),
     ),
-    family(
+    histogram(
       'dat_fanout_latency_seconds',
-      'histogram',
       'Time from receiving an event to sending it.',
-      histogram(figures),
+      latencyBoundsSeconds,
+      latencyBuckets,
+      latencySumSeconds,
     ),
   ];
 }
 
 function historyFamilies({ history }: Figures): string[] {
   return [
-    family('dat_history_bytes', 'gauge', 'Bytes of kept events.', [[{}, history.usedBytes]]),
-    family('dat_history_events', 'gauge', 'Kept events.', [[{}, history.events]]),
-    family(
+    gauge('dat_history_bytes', 'Bytes of kept events.', history.usedBytes),
+    gauge('dat_history_events', 'Kept events.', history.events),
+    counter(
       'dat_history_replayed_total',
-      'counter',
       'Kept events that subscribers got, once per subscriber.',
-      [[{}, history.replayed]],
+      history.replayed,
     ),
-    family(
+    counter(
       'dat_history_evicted_total',
-      'counter',
       'Newest messages and statuses of devices that did not stay, as more was kept than half of the memory.',
-      [[{}, history.evicted]],
+      history.evicted,
     ),
   ];
 }
@@ -143,57 +132,55 @@ function historyFamilies({ history }: Figures): string[] {
 function snapshotFamilies({ snapshots }: Figures): string[] {
   if (snapshots === undefined) return [];
   const { failures, writtenAtMs } = snapshots;
-  const failed = family('dat_snapshot_failures_total', 'counter', 'Snapshots that could not be written.', [
-    [{}, failures],
-  ]);
+  const failed = counter('dat_snapshot_failures_total', 'Snapshots that could not be written.', failures);
   if (writtenAtMs === undefined) return [failed];
   const help = 'Unix time when the newest snapshot was started.';
-  return [failed, family('dat_snapshot_written_timestamp_seconds', 'gauge', help, [[{}, writtenAtMs / 1e3]])];
+  return [failed, gauge('dat_snapshot_written_timestamp_seconds', help, writtenAtMs / 1e3)];
 }
 
-function processFamilies({ version, transport }: Figures, process: ProcessFigures): string[] {
+/** Only where there is a receiver. */
+function webhookFamilies({ webhooks }: Figures): string[] {
+  if (webhooks === undefined) return [];
+  const { sent, failed, changes, dropped, lagSeconds } = webhooks;
   return [
-    family('dat_build_info', 'gauge', 'What is running; always 1.', [
-      [{ version, node: process.nodeVersion, transport }, 1],
-    ]),
-    family('process_resident_memory_bytes', 'gauge', 'Resident memory of the process.', [
-      [{}, process.residentBytes],
-    ]),
-    family('process_cpu_seconds_total', 'counter', 'User and system CPU time of the process.', [
-      [{}, process.cpuSeconds],
-    ]),
-    family('process_start_time_seconds', 'gauge', 'Start of the process, Unix time.', [
-      [{}, process.startTimeSeconds],
-    ]),
+    counter(
+      'dat_webhook_requests_total',
+      'Requests to the webhook receiver, by result.',
+      labelled('result', { sent, failed }),
+    ),
+    counter('dat_webhook_changes_total', 'Changes of devices that the webhook receiver has.', changes),
+    counter(
+      'dat_webhook_dropped_total',
+      'Changes given up after many tries; what still holds is told later, with resync.',
+      dropped,
+    ),
+    gauge(
+      'dat_webhook_lag_seconds',
+      'For how long the webhook receiver has not had all changes.',
+      lagSeconds,
+    ),
   ];
 }
 
-function labelled(label: string, values: Readonly<Record<string, number>>): Sample[] {
-  return Object.entries(values).map(([name, value]) => [{ [label]: name }, value]);
+function processFamilies({ version, transport }: Figures, process: ProcessFigures): string[] {
+  const { openDescriptors, descriptorsMax } = process;
+  const build = { version, node: process.nodeVersion, transport };
+  return [
+    gauge('dat_build_info', 'What is running; always 1.', [[build, 1]]),
+    counter('dat_log_lines_lost_total', 'Log lines that could not be written.', process.lostLogLines),
+    gauge('process_resident_memory_bytes', 'Resident memory of the process.', process.residentBytes),
+    counter('process_cpu_seconds_total', 'User and system CPU time of the process.', process.cpuSeconds),
+    gauge(
+      'process_start_time_seconds',
+      'Start of the process, Unix time in seconds.',
+      process.startTimeSeconds,
+    ),
+    ...known(openDescriptors, (count) => gauge('process_open_fds', 'Open file descriptors.', count)),
+    ...known(descriptorsMax, (count) => gauge('process_max_fds', 'Limit of open file descriptors.', count)),
+  ];
 }
 
-function histogram({ latencyBuckets, latencySumSeconds }: Figures): Sample[] {
-  let below = 0;
-  const buckets = [...latencyBoundsSeconds, Number.POSITIVE_INFINITY].map((bound, index): Sample => {
-    below += latencyBuckets[index] ?? 0;
-    return [{ le: numberText(bound) }, below, '_bucket'];
-  });
-  return [...buckets, [{}, latencySumSeconds, '_sum'], [{}, below, '_count']];
-}
-
-function family(name: string, type: MetricType, help: string, samples: readonly Sample[]): string {
-  const lines = samples.map(([labels, value, suffix = '']) => {
-    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
-    return `${name}${suffix}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${numberText(value)}\n`;
-  });
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
-}
-
-function escapeLabel(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-}
-
-function numberText(value: number): string {
-  if (value === Number.POSITIVE_INFINITY) return '+Inf';
-  return value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value);
+/** A figure that not every system tells. */
+function known(value: number | undefined, render: (value: number) => string): string[] {
+  return value === undefined ? [] : [render(value)];
 }

@@ -36,6 +36,7 @@ export async function collectPage(
   return { slots, next };
 }
 
-function turn(): Promise<void> {
+/** Lets the thread turn to its connections. */
+export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

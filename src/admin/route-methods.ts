@@ -1,4 +1,7 @@
-/** Which methods a path has, for the refusal of one that it has not. */
+/**
+ * Which methods a path has, for the refusal of one that it has not. Fastify answers 404 then, and tells only of route
+ * patterns, not of paths, what they have.
+ */
 export class RouteMethods {
   readonly #routes: { readonly pattern: RegExp; readonly methods: string[] }[] = [];
 

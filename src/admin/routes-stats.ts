@@ -2,26 +2,23 @@
 
 import { z } from 'zod';
 import { latencyBoundsSeconds } from '../memory/counters.ts';
-import { residentBytes } from '../supervise/resident-bytes.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { collectFigures } from './figures.ts';
-import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
+import type { KeptFigures } from './kept-figures.ts';
+import { renderMetrics } from './metrics.ts';
+import { processFigures } from './process-figures.ts';
+import { METRICS_CONTENT_TYPE } from './prometheus-text.ts';
 import type { RateSampler } from './rates.ts';
 import { answers, noQuery, type Stats, stats } from './schemas.ts';
+import { keptFigures, keptFiguresQuery } from './stats-schemas.ts';
 
-export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler): void {
+export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler, kept: KeptFigures): void {
   app.get(
     '/metrics',
     { schema: { querystring: noQuery, summary: 'Prometheus text format', response: answers(z.string()) } },
     async (_request, reply) => {
-      const { user, system } = process.cpuUsage();
-      const page = renderMetrics(collectFigures(deps), {
-        nodeVersion: process.version,
-        residentBytes: residentBytes(),
-        cpuSeconds: (user + system) / 1e6,
-        startTimeSeconds: deps.startedAtMs / 1e3,
-      });
+      const page = renderMetrics(collectFigures(deps), processFigures(deps.startedAtMs));
       return reply.type(METRICS_CONTENT_TYPE).serializer(String).send(page);
     },
   );
@@ -31,6 +28,24 @@ export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler
       schema: { querystring: noQuery, summary: 'Counts, rates, threads, capacity', response: answers(stats) },
     },
     async () => readStats(deps, sampler),
+  );
+  app.get(
+    '/v1/stats/history',
+    {
+      schema: {
+        querystring: keptFiguresQuery,
+        summary: 'Figures of the last minutes, one per second, oldest first',
+        response: answers(keptFigures),
+      },
+    },
+    async ({ query }, reply) => {
+      const text = await kept.json(query.seconds);
+      // Checking each of 80,000 numbers against the schema would hold up the thread.
+      return reply
+        .type('application/json; charset=utf-8')
+        .serializer(String)
+        .send(text as never);
+    },
   );
 }
 

@@ -1,5 +1,4 @@
 /** Subscriptions by device and by subscriber: list, set, remove; kick a subscriber. */
-import { toWallMs } from '../clock.ts';
 import { ToOwner } from '../records/commands.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
@@ -22,10 +21,40 @@ import {
   subscriberPage,
   subscriberPath,
   subscriberRemoved,
+  subscribersPage,
+  subscribersQuery,
 } from './schemas.ts';
+import { readSubscribers } from './subscribers.ts';
 
 export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
   rowRoutes(app, deps);
+
+  app.get(
+    '/v1/subscribers',
+    {
+      schema: {
+        querystring: subscribersQuery,
+        summary: 'Subscribers, a page at a time; a page may be short and not be the last',
+        response: answers(subscribersPage),
+      },
+    },
+    async ({ query }) => {
+      const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
+      const search = query.search?.toLowerCase() ?? '';
+      const needle = Buffer.from(search);
+      const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
+        deps.presence.subscriberSlots(
+          start,
+          limit,
+          (slot) => needle.length === 0 || deps.presence.subscriberIdIncludes(slot, needle),
+        ),
+      );
+      const subscribers = await readSubscribers(deps, slots, ({ subscriber }) =>
+        subscriber.toLowerCase().includes(search),
+      );
+      return { subscribers, cursor: encodeCursor(next) };
+    },
+  );
 
   app.get(
     '/v1/subscribers/:subscriber',
@@ -39,8 +68,9 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
     },
     async ({ params, query }) => {
       const slot = deps.presence.findSubscriber(params.subscriber);
-      const row = slot < 0 ? undefined : deps.presence.subscriber(slot);
-      if (row === undefined) throw new AdminError('not_found', `no subscriber "${params.subscriber}"`);
+      const [entry] = slot < 0 ? [] : await readSubscribers(deps, [slot]);
+      if (entry?.subscriber !== params.subscriber)
+        throw new AdminError('not_found', `no subscriber "${params.subscriber}"`);
       const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
       const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
         deps.presence.subscriptionSlotsOfSubscriber(slot, start, limit),
@@ -49,14 +79,7 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
         .map((pair) => readDeviceOfRow(deps, pair))
         .filter((read) => read?.subscriber === slot)
         .map((read) => read!.entry);
-      return {
-        subscriber: row.subscriber,
-        connected: row.connected,
-        vip: row.vip,
-        lastSeen: toWallMs(deps.clock, row.lastSeen),
-        devices,
-        cursor: encodeCursor(next),
-      };
+      return { ...entry, devices, cursor: encodeCursor(next) };
     },
   );
 
@@ -66,7 +89,8 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
       schema: {
         params: subscriberPath,
         querystring: kickQuery,
-        summary: 'Kick a subscriber: close its connection and remove its subscriptions',
+        summary:
+          'Kick a subscriber: close its connection and remove its subscriptions; what operators set stays',
         response: answers(subscriberRemoved, 'not_found'),
       },
     },

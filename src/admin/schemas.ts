@@ -55,6 +55,7 @@ const search = z
   .optional()
   .describe('Part of the id, case-insensitive');
 export const devicesQuery = fields({ limit, cursor, state: deviceState.optional(), search });
+export const subscribersQuery = fields({ limit, cursor, search });
 
 const EVENTS_DEFAULT = 50;
 const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
@@ -177,11 +178,25 @@ export const rowEntry = z.object({
 });
 export const rowsPage = z.object({ subscribers: z.array(rowEntry), cursor: nextCursor });
 
-export const subscriberPage = z.object({
+const ofConnection = 'null when it is not connected';
+export const subscriberEntry = z.object({
   subscriber: z.string(),
   connected: z.boolean(),
-  vip: z.boolean(),
+  address: z.string().nullable().describe(`Where it connects from; ${ofConnection}`),
+  transport: z.string().nullable().describe(`websocket or tcp; ${ofConnection}`),
+  encoding: z
+    .string()
+    .nullable()
+    .describe(`What its events are sent in, such as json or binary; ${ofConnection}`),
+  connectedAt: z.number().nullable().describe(`Milliseconds since 1970; ${ofConnection}`),
   lastSeen: wallMs,
+  queueBytes: count.nullable().describe('Bytes that wait for it; null when its thread did not say in time'),
+  vip: z.boolean(),
+  subscriptions: z.object({ active: count, inactive: count, allow: count, deny: count }),
+});
+export const subscribersPage = z.object({ subscribers: z.array(subscriberEntry), cursor: nextCursor });
+
+export const subscriberPage = subscriberEntry.extend({
   devices: z.array(z.object({ device: z.string(), status: subscriptionStatus, reason })),
   cursor: nextCursor,
 });

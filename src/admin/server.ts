@@ -13,6 +13,7 @@ import { dashboardRoutes, readDashboard } from './dashboard.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, errorBody, errorStatuses, toAdminError } from './errors.ts';
 import { sumOf } from './figures.ts';
+import { KeptFigures } from './kept-figures.ts';
 import { LiveStreams } from './live.ts';
 import { LiveLists } from './live-lists.ts';
 import { RateSampler } from './rates.ts';
@@ -66,6 +67,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     transform: jsonSchemaTransform,
   });
   const sampler = new RateSampler(deps.clock, () => totalsOf(deps));
+  const kept = new KeptFigures(deps);
   const live = new LiveStreams(deps);
   const lists = new LiveLists(deps);
   const dashboard = options.dashboard === undefined ? [] : await readDashboard(options.dashboard);
@@ -73,7 +75,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   await app.register(async (routes) => {
     const typed = routes.withTypeProvider<ZodTypeProvider>();
     healthRoutes(typed, deps);
-    statsRoutes(typed, deps, sampler);
+    statsRoutes(typed, deps, sampler, kept);
     deviceRoutes(typed, deps, options);
     subscriberRoutes(typed, deps);
     accessRoutes(typed, deps);
@@ -92,6 +94,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   app.addHook('preClose', async () => live.close());
   app.addHook('onClose', async () => {
     sampler.stop();
+    kept.stop();
     lists.close();
   });
   try {

@@ -50,6 +50,7 @@ export function contained<Session>(
       }
     },
     message(socket, frame, binary) {
+      counters.cells[Counter.bytesReceived]! += frame.length;
       try {
         handlers.message(socket, frame, binary);
       } catch (failure) {

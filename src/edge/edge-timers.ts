@@ -2,6 +2,7 @@
 
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Heart } from '../memory/heartbeat.ts';
+import { threadCpuSeconds } from '../memory/thread-cpu.ts';
 
 /** Looks at the thread's peers every `tickMs`. */
 export interface Watch {
@@ -35,6 +36,7 @@ export function startEdgeTimers(
     steps += 1;
     if (steps < LAG_STEPS) return;
     counters.cells[Counter.loopLagSeconds] = worstMs / 1e3;
+    counters.cells[Counter.cpuSeconds] = threadCpuSeconds() ?? counters.cells[Counter.cpuSeconds]!;
     worstMs = 0;
     steps = 0;
   }, LAG_STEP_MS);

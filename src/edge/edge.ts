@@ -13,6 +13,7 @@ import { Counter, type Counters } from '../memory/counters.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
 import { NONE } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
+import type { ConnectionInfo } from '../records/commands.ts';
 import {
   type Entry,
   FromOwnerRecord,
@@ -35,6 +36,7 @@ import {
 import { SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Problem, Told } from '../wire/codec.ts';
+import { encodingNames } from '../wire/encodings.ts';
 import type { Position } from '../wire/subscriber-ops.ts';
 import { Allowance, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
@@ -156,15 +158,36 @@ export class Edge {
     }
   }
 
+  /** What is known of these subscribers' connections; of those that have gone nothing. */
+  describe(sessions: readonly number[]): ConnectionInfo[] {
+    return sessions.flatMap((number) => {
+      const session = this.#sessions.get(number);
+      if (session?.kind !== SessionKind.subscriber || session.place === undefined) return [];
+      const { connectedAt, bufferedBytes: queuedBytes, codec } = session;
+      const { remoteAddress: address, transport } = session.place;
+      return [
+        {
+          session: number,
+          address,
+          transport,
+          encoding: encodingNames[codec.encoding]!,
+          connectedAt,
+          queuedBytes,
+        },
+      ];
+    });
+  }
+
   /** A peer that was admitted is connected. */
   open(session: EdgeSession, connection: Connection<unknown>): void {
     const { admission, counters, line, journal } = this.#deps;
-    session.attach(connection);
+    session.attach(connection, counters);
     admission.opened(session.address);
     this.#sessions.set(session.number, session);
     if (session.kind === SessionKind.subscriber) this.deliverer.sessions.set(session.number, session);
     this.liveness.add(session);
     counters.add(connectionCounters[session.kind]);
+    counters.add(openedCounters[session.kind]);
     if (journal.tellsConnections)
       journal.connected(roles[session.kind], session.id, connection.remoteAddress);
     const { number, kind, actor, connectedAt } = session;
@@ -248,7 +271,7 @@ export class Edge {
 
   refuse(session: EdgeSession, problem: Problem): void {
     if (session.closing) return;
-    this.#deps.counters.add(Counter.refusedFrames);
+    this.#deps.counters.refuse(problem.code);
     session.send(session.codec.problem(problem));
     if (session.kind === SessionKind.subscriber) this.deliverer.sendQueues.check(session);
   }
@@ -584,6 +607,10 @@ const SINCE_MAX = 100_000;
 /** What a peer is told to wait whose requests wait for others. */
 const RETRY_MS_MIN = 50;
 
+const openedCounters = {
+  [SessionKind.device]: Counter.openedDevices,
+  [SessionKind.subscriber]: Counter.openedSubscribers,
+} as const;
 const connectionCounters = {
   [SessionKind.device]: Counter.deviceConnections,
   [SessionKind.subscriber]: Counter.subscriberConnections,

@@ -6,6 +6,7 @@ import type { Actor } from '../access/actor.ts';
 import type { Admitted } from '../access/admission.ts';
 import type { CloseEntry } from '../codes.ts';
 import { HELD_FRAMES_MAX } from '../limits.ts';
+import { Counter, type Counters } from '../memory/counters.ts';
 import { NONE } from '../presence/columns.ts';
 import type { SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
@@ -41,6 +42,7 @@ export abstract class Session implements Peer {
   protected connection: Connection<unknown> | undefined;
   /** Frames that must follow the welcome. */
   #held: Frame[] | undefined = [];
+  #counters: Counters | undefined;
 
   constructor({ actor, expiresAt, address, idIsGenerated }: Admitted, number: number, connectedAt: number) {
     this.id = actor.id;
@@ -59,8 +61,17 @@ export abstract class Session implements Peer {
     return this.isAnonymous ? `@${this.address}` : `${this.kind}:${this.id}`;
   }
 
-  attach(connection: Connection<unknown>): void {
+  /** @param counters of the edge's thread */
+  attach(connection: Connection<unknown>, counters?: Counters): void {
     this.connection = connection;
+    this.#counters = counters;
+  }
+
+  /** Hands a frame to the connection. */
+  protected put(frame: Frame, isBinary: boolean): void {
+    this.connection?.send(frame, isBinary);
+    // Of a text the characters: hub frames are ASCII but for what peers say in them.
+    if (this.#counters !== undefined) this.#counters.cells[Counter.bytesSent]! += frame.length;
   }
 
   get welcomed(): boolean {
@@ -70,7 +81,7 @@ export abstract class Session implements Peer {
   /** Sends a frame, after the welcome at the earliest. @param frame undefined: its protocol has no word for it */
   send(frame: Frame | undefined): void {
     if (frame === undefined) return;
-    if (this.#held === undefined) this.connection?.send(frame, typeof frame !== 'string');
+    if (this.#held === undefined) this.put(frame, typeof frame !== 'string');
     else if (this.#held.length < HELD_FRAMES_MAX) this.#held.push(frame);
   }
 
@@ -81,6 +92,11 @@ export abstract class Session implements Peer {
     this.slot = slot;
     this.send(frame);
     for (const later of held) this.send(later);
+  }
+
+  /** Where its connection comes from, and how. */
+  get place(): Pick<Connection<unknown>, 'remoteAddress' | 'transport'> | undefined {
+    return this.connection;
   }
 
   /** Bytes that wait for the kernel to take them. */

@@ -79,6 +79,11 @@ export function runEdgeThread(
           say({ kind: FromEdge.Reloaded, descriptor: endpoint.descriptor, failure });
           break;
         }
+        case ToEdge.Describe: {
+          const { request, sessions } = command;
+          say({ kind: FromEdge.Described, request, connections: edge.describe(sessions) });
+          break;
+        }
         case ToEdge.Fault:
           throw new Error('a fault that was asked for');
         default:

@@ -3,6 +3,8 @@
  * aligned 8-byte cell is written whole on 64-bit hosts), read by whoever exposes them. No lock, no call per message.
  */
 
+import { errors } from '../codes.ts';
+
 /** Upper bounds of the latency histogram, seconds; the last bucket is +Inf. */
 export const latencyBoundsSeconds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
@@ -12,6 +14,9 @@ export const latencyBoundsSeconds = [
 export const countedCloseCodes = [
   1000, 1001, 1005, 1006, 1009, 4000, 4001, 4003, 4004, 4005, 4009, 4100, 4101, 4108, 4200, 4201, 4202,
 ] as const;
+
+/** Error codes of refused frames that are counted each; every other is counted as `other`. */
+const countedErrorCodes: readonly number[] = Object.values(errors).map(({ code }) => code);
 
 const names = [
   'receivedPong',
@@ -26,7 +31,13 @@ const names = [
   'droppedRate', // events over a device's rate
   'droppedOwnerRestart', // events that were in the hands of an owner that died
   'droppedSubscriberRate', // frames over a subscriber's rate
-  'refusedFrames',
+  'refusedFrames', // of all codes
+  'bytesReceived', // of frames
+  'bytesSent', // of frames, once per connection
+  'openedDevices', // connections
+  'openedSubscribers',
+  'cpuSeconds', // of the thread, as of the last second
+  'refusedTexts', // statuses that found no room in the table
   'failedFrames', // frames whose handling threw: a bug, contained
   'deviceConnections', // gauge
   'subscriberConnections', // gauge
@@ -76,10 +87,15 @@ const gauges = [
 const LATENCY_CELL = names.length;
 const DEVICE_CLOSES_CELL = LATENCY_CELL + latencyBoundsSeconds.length + 1;
 const SUBSCRIBER_CLOSES_CELL = DEVICE_CLOSES_CELL + countedCloseCodes.length + 1;
-const CELLS = SUBSCRIBER_CLOSES_CELL + countedCloseCodes.length + 1;
+const REFUSALS_CELL = SUBSCRIBER_CLOSES_CELL + countedCloseCodes.length + 1;
+const CELLS = REFUSALS_CELL + countedErrorCodes.length + 1;
 
 const closeCells: ReadonlyMap<number, number> = new Map(
   countedCloseCodes.map((code, index) => [code, index]),
+);
+
+const errorCells: ReadonlyMap<number, number> = new Map(
+  countedErrorCodes.map((code, index) => [code, index]),
 );
 
 export type Role = 'device' | 'subscriber';
@@ -117,6 +133,18 @@ export class Counters {
   disconnect(role: Role, code: number, count = 1): void {
     const first = role === 'device' ? DEVICE_CLOSES_CELL : SUBSCRIBER_CLOSES_CELL;
     this.cells[first + (closeCells.get(code) ?? countedCloseCodes.length)]! += count;
+  }
+
+  /** A frame was answered with this error. */
+  refuse(code: number): void {
+    this.cells[Counter.refusedFrames]! += 1;
+    this.cells[REFUSALS_CELL + (errorCells.get(code) ?? countedErrorCodes.length)]! += 1;
+  }
+
+  /** Refused frames so far by error code; `other` is the last. */
+  refusals(): readonly (readonly [code: string, count: number])[] {
+    const codes = [...countedErrorCodes.map(String), 'other'];
+    return codes.map((code, index) => [code, this.cells[REFUSALS_CELL + index]!] as const);
   }
 
   /** Events per latency bucket, not cumulated; one more than there are bounds. */

@@ -10,7 +10,7 @@
  * Peers choose the ids, so the hash is keyed, by a random key that lives as long as the memory: an owner that takes over
  * and every reader go on with it.
  */
-import { type Arena, type ArenaReader, NO_TEXT } from './arena.ts';
+import { ARENA_TEXT_BYTES_MAX, type Arena, type ArenaReader, NO_TEXT } from './arena.ts';
 import { type HashKey, hashBytes, randomHashKey } from './hash.ts';
 
 const HEADER_BYTES = 64;
@@ -105,6 +105,7 @@ export class IdMapReader {
 /** Owner only. */
 export class IdMap extends IdMapReader {
   readonly #arena: Arena;
+  readonly #id = new Uint8Array(ARENA_TEXT_BYTES_MAX);
 
   constructor(memory: SharedArrayBuffer, chunks: Uint32Array, arena: Arena) {
     super(memory, chunks, arena);
@@ -155,8 +156,7 @@ export class IdMap extends IdMapReader {
   }
 
   #hash(slot: number): number {
-    const chunk = this.chunks[slot]!;
-    return hashBytes(this.key, this.arena.bytes, this.arena.start(chunk), this.arena.length(chunk));
+    return hashBytes(this.key, this.#id, 0, this.arena.copy(this.chunks[slot]!, this.#id));
   }
 
   /** Backward-shift deletion: moves later entries of the run into the gap. */

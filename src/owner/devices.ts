@@ -12,7 +12,14 @@ import { highWater } from '../memory/layout.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import { NONE } from '../presence/columns.ts';
-import { type DeviceInput, DeviceState, deviceStateNames, nextDeviceState } from '../presence/lifecycle.ts';
+import {
+  type DeviceInput,
+  DeviceState,
+  deviceStateNames,
+  nextDeviceState,
+  StateReason,
+  type StateReasonName,
+} from '../presence/lifecycle.ts';
 import { EventField, EventFlag, eventBytes, privateViews, writeEventHead } from '../records/event.ts';
 import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
@@ -274,12 +281,12 @@ export class Devices {
   }
 
   /** Applies the rules and broadcasts the change, if there is one. */
-  #input(slot: number, input: DeviceInput, reason: string): void {
+  #input(slot: number, input: DeviceInput, reason: StateReasonName): void {
     const { registry, clock } = this.#deps;
     const before = registry.devices.rows.deviceState[slot]! as DeviceState;
     const after = nextDeviceState(before, input);
     if (after === before) return;
-    registry.setDeviceState(slot, after);
+    registry.setDeviceState(slot, after, StateReason[reason]);
     const flags = EventFlag.payloadIsJson | EventFlag.fromHub;
     const payload = Buffer.from(JSON.stringify({ state: deviceStateNames[after], reason }));
     const event = { type: EventType.status, priority: Priority.high, at: clock.wallNow(), flags, payload };
@@ -327,7 +334,9 @@ export class Devices {
     const { registry, links, counters, history } = this.#deps;
     const { rows } = registry.devices;
     const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
-    if (statusBytes > 0) registry.setDeviceStatus(slot, views.u8, offset + EventField.body, statusBytes);
+    const start = offset + EventField.body;
+    if (statusBytes > 0 && !registry.setDeviceStatus(slot, views.u8, start, statusBytes))
+      counters.add(Counter.refusedTexts);
     const isHeard = rows.active[slot] !== 0;
     if (!isHeard && !this.#takesNumber(slot, views.u8[offset + EventField.type]!)) return false;
     const seq = rows.seq[slot]! + 1;

@@ -5,6 +5,7 @@ import { Counter, type Counters } from '../memory/counters.ts';
 import type { Sleeper } from '../memory/doorbell.ts';
 import type { Heart } from '../memory/heartbeat.ts';
 import { Pace } from '../memory/pace.ts';
+import { threadCpuSeconds } from '../memory/thread-cpu.ts';
 import type { Owner } from './owner.ts';
 
 export interface OwnerLoopDeps {
@@ -51,6 +52,7 @@ export function runOwnerLoop({
     }
     if (now - windowStart >= LAG_WINDOW_MS) {
       counters.cells[Counter.loopLagSeconds] = worstMs / 1e3;
+      counters.cells[Counter.cpuSeconds] = threadCpuSeconds() ?? counters.cells[Counter.cpuSeconds]!;
       worstMs = 0;
       windowStart = now;
     }

@@ -9,7 +9,7 @@ import { PairMap } from '../memory/pair-map.ts';
 import { begin, end, linkFirst, unlink } from '../memory/row-writes.ts';
 import { Slots } from '../memory/slots.ts';
 import { deviceColumns, NONE, subscriberColumns, subscriptionColumns } from '../presence/columns.ts';
-import { DeviceState, RowState, statusOf } from '../presence/lifecycle.ts';
+import { DeviceState, RowState, StateReason, statusOf } from '../presence/lifecycle.ts';
 import {
   type DeviceSlab,
   FILTERED,
@@ -46,7 +46,7 @@ export class Registry {
   reservedRows = 0;
   /** Devices that nobody but subscribers and operators has named. */
   unusedCount = 0;
-  /** Called with a device's row that was just made, and with one that is about to be freed. */
+  /** Called with a device's row that is about to be there, and with one that is about to be freed. */
   deviceMade: (slot: number) => void = () => {};
   deviceFreed: (slot: number) => void = () => {};
   /** A device that wants to know it has its first listener, or has lost its last. */
@@ -167,10 +167,11 @@ export class Registry {
     this.unusedCount += 1;
     rows.firstRow[slot] = NONE;
     for (const count of [rows.active, rows.inactive, rows.allow, rows.deny]) Atomics.store(count, slot, 0);
+    Atomics.store(rows.stateReason, slot, StateReason.none);
+    this.deviceMade(slot); // before the row is there: it never shows what its predecessor in the slot left
     Atomics.store(rows.deviceState, slot, DeviceState.offline);
     end(rows.version, slot);
     Atomics.add(this.#totals, Total.offline, 1);
-    this.deviceMade(slot);
     return slot;
   }
 
@@ -189,34 +190,34 @@ export class Registry {
     this.#deviceSlots.release(slot);
   }
 
-  setDeviceState(slot: number, state: DeviceState): void {
-    const { deviceState } = this.devices.rows;
+  setDeviceState(slot: number, state: DeviceState, reason: number = StateReason.none): void {
+    const { deviceState, stateReason } = this.devices.rows;
+    Atomics.store(stateReason, slot, reason); // first: who sees the state sees why
     Atomics.sub(this.#totals, deviceState[slot]!, 1);
     Atomics.add(this.#totals, state, 1);
     Atomics.store(deviceState, slot, state);
   }
 
-  /** Remembers what the device says of itself; without room in the arena the old status stays. */
-  setDeviceStatus(slot: number, source: Uint8Array, start: number, length: number): void {
+  /**
+   * Remembers what the device says of itself.
+   * @returns false when there is no room for it: then the old status stays, and the caller counts
+   */
+  setDeviceStatus(slot: number, source: Uint8Array, start: number, length: number): boolean {
     const { rows } = this.devices;
     const before = rows.deviceStatus[slot]!;
-    if (before !== NO_TEXT && this.#arena.equals(before, source, start, length)) return;
+    if (before !== NO_TEXT && this.#arena.equals(before, source, start, length)) return true;
     const chunk = this.#arena.store(source, start, length);
-    if (chunk === NO_TEXT) return;
+    if (chunk === NO_TEXT) return false;
     begin(rows.version, slot);
     Atomics.store(rows.deviceStatus, slot, chunk);
     this.#arena.release(before);
     end(rows.version, slot);
+    return true;
   }
 
   /** Whether the device's id starts with these bytes. */
   idStartsWith(slot: number, prefix: Uint8Array): boolean {
-    const { bytes } = this.#arena;
-    const chunk = this.devices.rows.id[slot]!;
-    if (this.#arena.length(chunk) < prefix.length) return false;
-    const start = this.#arena.start(chunk);
-    for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
-    return true;
+    return this.#arena.startsWith(this.devices.rows.id[slot]!, prefix);
   }
 
   deviceId(slot: number): string {

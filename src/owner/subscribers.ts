@@ -269,11 +269,9 @@ export class Subscribers {
     }
     sweeps.forget(slot);
     for (const filter of registry.filters.ofSubscriber(slot)) registry.filters.remove(filter);
-    registry.forEachOfSubscriber(slot, (row) => {
-      if (forget) subscriptions.move(row, RowState.none);
-      else if (isSubscribed(registry.rowState(row)))
-        subscriptions.move(row, subscriptions.outlives(row) ? RowState.allow : RowState.none);
-    });
+    const kept = (row: number): RowState =>
+      forget ? RowState.none : nextRowState(registry.rowState(row), 'unsubscribe', registry.isGranted(row));
+    registry.forEachOfSubscriber(slot, (row) => subscriptions.move(row, kept(row)));
     if (forget) this.setVip(slot, false);
     // A vip stays one for as long as a lost subscriber may come back.
     if ((rows.vip[slot]! & Vip.operator) !== 0)

@@ -11,6 +11,7 @@
  */
 import type { Access, AccessRules } from '../access/rules.ts';
 import { type Clock, toWallMs } from '../clock.ts';
+import { ARENA_TEXT_BYTES_MAX } from '../memory/arena.ts';
 import { NONE } from '../presence/columns.ts';
 import { RowState, type SubscriptionStatus, statusOf } from '../presence/lifecycle.ts';
 import { EntryWriter, type Notice } from '../records/replies.ts';
@@ -52,6 +53,8 @@ export class Page {
 export class Subscriptions {
   readonly #deps: SubscriptionsDeps;
   readonly #page = new Page();
+  /** The id and the status of the device that is described. */
+  readonly #texts = new Uint8Array(2 * ARENA_TEXT_BYTES_MAX);
 
   constructor(deps: SubscriptionsDeps) {
     this.#deps = deps;
@@ -76,8 +79,8 @@ export class Subscriptions {
     const { registry, clock } = this.#deps;
     const { rows } = registry.devices;
     const { texts } = registry;
-    const id = rows.id[device]!;
-    const status = rows.deviceStatus[device]!;
+    const idLength = texts.copy(rows.id[device]!, this.#texts);
+    const statusLength = texts.copy(rows.deviceStatus[device]!, this.#texts, idLength);
     page.entries.add(
       {
         deviceSlot: device,
@@ -88,11 +91,11 @@ export class Subscriptions {
         epoch: rows.epoch[device]!,
         generation: rows.generation[device]!,
       },
-      texts.bytes,
-      texts.start(id),
-      texts.length(id),
-      texts.start(status),
-      texts.length(status),
+      this.#texts,
+      0,
+      idLength,
+      idLength,
+      statusLength,
     );
   }
 

@@ -37,6 +37,7 @@ export const deviceColumns = {
   version: u16('odd while the row is being written', 'owner'),
   generation: u16('count, bumped on free', 'owner'),
   deviceState: u8('DeviceState, 0 free', 'owner'),
+  stateReason: u8('StateReason of the state', 'owner'),
   wantsInterest: u8('1 while the connected device wants to know whether anybody listens', 'owner'),
   known: u8('1 once the device has connected, or an operator has published for it', 'owner'),
 };

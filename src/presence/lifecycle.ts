@@ -171,6 +171,11 @@ export type DeviceState = (typeof DeviceState)[keyof typeof DeviceState];
 export type DeviceStateName = Exclude<keyof typeof DeviceState, 'free'>;
 export const deviceStateNames = ['free', 'online', 'stale', 'offline'] as const;
 
+/** Why a device has its state: what the `stateReason` column holds. 0: it has never connected. */
+export const StateReason = { none: 0, connected: 1, closed: 2, lost: 3, silent: 4, heard: 5 } as const;
+export type StateReasonName = Exclude<keyof typeof StateReason, 'none'>;
+export const stateReasonNames = [undefined, 'connected', 'closed', 'lost', 'silent', 'heard'] as const;
+
 export const deviceInputs = ['connect', 'activity', 'silence', 'leave', 'lose', 'graceOver'] as const;
 export type DeviceInput = (typeof deviceInputs)[number];
 

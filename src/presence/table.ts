@@ -6,7 +6,8 @@
  * is odd or has changed. A subscription row is published by its state (stored last, cleared first), and its
  * generation tells when the slot changed hands meanwhile. `lastSeen` is on its own: one atomic 8-byte cell.
  */
-import { ArenaReader, arenaBytesFor } from '../memory/arena.ts';
+import { ID_BYTES_MAX } from '../limits.ts';
+import { ARENA_TEXT_BYTES_MAX, ArenaReader, arenaBytesFor } from '../memory/arena.ts';
 import { createIdMap, IdMapReader } from '../memory/id-map.ts';
 import { attachSlab, type Columns, createSlab, highWater, type Slab, usedCount } from '../memory/layout.ts';
 import { deviceColumns, filterColumns, NONE, subscriberColumns, subscriptionColumns } from './columns.ts';
@@ -55,9 +56,6 @@ export const FILTERED = 0x40;
 const STATE_MASK = 0x3f;
 export const rowStateOf = (cell: number): number => cell & STATE_MASK;
 
-/** Ids average less; a host whose ids are all long still gets a clear refusal when the arena is full. */
-const ID_MEAN_BYTES = 64;
-const STATUS_MEAN_BYTES = 30;
 /** Filters that there is room for: one for each subscriber, and at least this many. */
 const FILTERS_MIN = 1024;
 const READ_TRIES_MAX = 1000;
@@ -67,13 +65,18 @@ const SUBSCRIPTIONS_PER_SCAN = 65_536;
 
 export function createPresence(capacity: PresenceCapacity): PresenceMemory {
   const { devices, subscribers, subscriptions } = capacity;
+  const filters = Math.max(FILTERS_MIN, subscribers);
   return {
     devices: createSlab(deviceColumns, devices).memory,
     subscribers: createSlab(subscriberColumns, subscribers).memory,
     subscriptions: createSlab(subscriptionColumns, subscriptions).memory,
-    filters: createSlab(filterColumns, Math.max(FILTERS_MIN, subscribers)).memory,
+    filters: createSlab(filterColumns, filters).memory,
+    // Room for the longest of all of them: a table with a free row never refuses an id, a filter or a status.
     arena: new SharedArrayBuffer(
-      arenaBytesFor(devices + subscribers, ID_MEAN_BYTES) + arenaBytesFor(devices, STATUS_MEAN_BYTES),
+      arenaBytesFor([
+        { count: devices + subscribers + filters, bytesMax: ID_BYTES_MAX },
+        { count: devices + 1, bytesMax: ARENA_TEXT_BYTES_MAX }, // one more: a new status is stored before the old one goes
+      ]),
     ),
     deviceIds: createIdMap(devices),
     subscriberIds: createIdMap(subscribers),
@@ -145,12 +148,14 @@ export class PresenceReader {
     return Atomics.load(this.#totals, Total[which]);
   }
 
-  capacityUsed(): Readonly<Record<keyof PresenceCapacity, { used: number; capacity: number }>> {
+  /** Rows, and bytes of texts (ids, filters and statuses). */
+  capacityUsed(): Readonly<Record<keyof PresenceCapacity | 'texts', { used: number; capacity: number }>> {
     const of = (slab: Slab<Columns>) => ({ used: usedCount(slab), capacity: slab.capacity });
     return {
       devices: of(this.devices),
       subscribers: of(this.subscribers),
       subscriptions: of(this.subscriptions),
+      texts: this.#arena.usage(),
     };
   }
 
@@ -207,6 +212,12 @@ export class PresenceReader {
     });
   }
 
+  /** The connection of the subscriber in this slot; undefined while it has none. */
+  sessionOfSubscriber(slot: number): number | undefined {
+    const session = Atomics.load(this.subscribers.rows.session, slot);
+    return session === NONE ? undefined : session;
+  }
+
   /** @returns undefined when the slot is free */
   subscription(slot: number): SubscriptionRow | undefined {
     const { rows } = this.subscriptions;
@@ -243,6 +254,38 @@ export class PresenceReader {
    */
   deviceIdIncludes(slot: number, needle: Uint8Array): boolean {
     return this.#arena.includes(Atomics.load(this.devices.rows.id, slot), needle);
+  }
+
+  /** As `deviceSlots`, over the subscribers. */
+  subscriberSlots(from: number, limit: number, passes: (slot: number) => boolean): SlotPage {
+    const { used } = this.subscribers.rows;
+    return scan(
+      { from, end: highWater(this.subscribers), limit, slotsMax: DEVICES_PER_SCAN },
+      (slot) => Atomics.load(used, slot) !== 0 && passes(slot),
+    );
+  }
+
+  /** As `deviceIdIncludes`. */
+  subscriberIdIncludes(slot: number, needle: Uint8Array): boolean {
+    return this.#arena.includes(Atomics.load(this.subscribers.rows.id, slot), needle);
+  }
+
+  /**
+   * Calls back for each subscription in a part of the table: its subscriber and its status.
+   * @returns where the next part starts; undefined after the last
+   */
+  eachSubscription(
+    from: number,
+    each: (subscriber: number, status: SubscriptionStatus) => void,
+  ): number | undefined {
+    const { subscriber, rowState } = this.subscriptions.rows;
+    const end = highWater(this.subscriptions);
+    const stop = Math.min(end, from + SUBSCRIPTIONS_PER_SCAN);
+    for (let slot = from; slot < stop; slot++) {
+      const status = statusOf(rowStateOf(rowState[slot]!));
+      if (status !== undefined) each(subscriber[slot]!, status);
+    }
+    return stop < end ? stop : undefined;
   }
 
   /** As `deviceIdIncludes`; case counts. */

@@ -104,7 +104,7 @@ export type FromOwnerCommand =
   | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult };
 
 /** Main to an edge. Wake is the doorbell: at most one is outstanding. */
-export const ToEdge = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5, Reload: 6 } as const;
+export const ToEdge = { Wake: 1, Drain: 2, Close: 3, Bell: 4, Fault: 5, Reload: 6, Describe: 7 } as const;
 export type ToEdgeCommand =
   | { readonly kind: typeof ToEdge.Wake }
   /** From now on the owner rings here. */
@@ -118,7 +118,9 @@ export type ToEdgeCommand =
       readonly timeoutMs: number;
     }
   | { readonly kind: typeof ToEdge.Close }
-  | EdgeReload;
+  | EdgeReload
+  /** Answered with `Described`. */
+  | { readonly kind: typeof ToEdge.Describe; readonly request: number; readonly sessions: readonly number[] };
 
 /** What a reload changes; answered with `Reloaded`. */
 export interface EdgeReload {
@@ -129,6 +131,20 @@ export interface EdgeReload {
   readonly tokens: TokenConfig | undefined;
   /** The files of the certificate hold another. */
   readonly isOtherCertificate: boolean;
+}
+
+/** What an edge knows of one of its subscribers' connections. */
+export interface ConnectionInfo {
+  readonly session: number;
+  /** In text form; '' when unknown. */
+  readonly address: string;
+  readonly transport: 'websocket' | 'tcp';
+  /** `json`, `binary`, … */
+  readonly encoding: string;
+  /** Wall-clock ms. */
+  readonly connectedAt: number;
+  /** What waits for it, bytes. */
+  readonly queuedBytes: number;
 }
 
 /** A subscriber whose send queue is over its limit. */
@@ -149,10 +165,16 @@ export const FromEdge = {
   Slow: 5,
   Reloaded: 6,
   Journal: 7,
+  Described: 8,
 } as const;
 export type FromEdgeCommand =
   | { readonly kind: typeof FromEdge.Ready; readonly descriptor: ChildDescriptor }
   | { readonly kind: typeof FromEdge.Drained }
+  | {
+      readonly kind: typeof FromEdge.Described;
+      readonly request: number;
+      readonly connections: readonly ConnectionInfo[];
+    }
   /** For the log; bounded by the edge. */
   | { readonly kind: typeof FromEdge.Journal; readonly entries: readonly JournalEntry[] }
   | {
@@ -182,3 +204,16 @@ export type FromFrontCommand =
   | { readonly kind: typeof FromFront.Refused; readonly code: string; readonly message: string }
   /** Connections that were not answered, since the last of these. */
   | { readonly kind: typeof FromFront.Dropped; readonly timeout: number; readonly crowded: number };
+
+/** Main to the webhook thread. */
+export const ToWebhooks = { Stop: 1, Reload: 2 } as const;
+export type ToWebhooksCommand =
+  | { readonly kind: typeof ToWebhooks.Stop }
+  /** Names and values of the settings that changed. */
+  | { readonly kind: typeof ToWebhooks.Reload; readonly settings: Readonly<Record<string, unknown>> };
+
+export const FromWebhooks = { Ready: 1, Changed: 2 } as const;
+export type FromWebhooksCommand =
+  | { readonly kind: typeof FromWebhooks.Ready }
+  /** The receiver began to fail, with why, or works again. */
+  | { readonly kind: typeof FromWebhooks.Changed; readonly failure: string | undefined };

@@ -117,6 +117,28 @@ export const keySetUrl: Kind<string> = {
   words: [],
 };
 
+/** Where requests go: http is for a receiver on the same host or network. */
+export const requestUrl: Kind<string> = {
+  schema: z
+    .string()
+    .max(4096)
+    .refine((url) => url === '' || (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))),
+  accepted: 'an http or https URL',
+  placeholder: 'url',
+  words: [],
+};
+
+/** As Standard Webhooks writes them. */
+export const webhookSecret: Kind<string> = {
+  schema: z
+    .string()
+    .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,4}={0,2})$/)
+    .max(1024),
+  accepted: 'whsec_ and base64, of 24 to 64 random bytes',
+  placeholder: 'secret',
+  words: [],
+};
+
 export const filePath: Kind<string> = {
   schema: z
     .string()

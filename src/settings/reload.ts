@@ -17,6 +17,7 @@ const switches: readonly {
   readonly isOn: (settings: Settings) => boolean;
 }[] = [
   { keys: ['tlsCertFile', 'tlsKeyFile'], isOn: ({ tlsCertFile }) => tlsCertFile !== '' },
+  { keys: ['webhookUrl'], isOn: ({ webhookUrl }) => webhookUrl !== '' },
   { keys: ['adminToken', 'adminTokenFile'], isOn: ({ adminToken }) => adminToken !== '' },
   {
     keys: ['authJwtSecret', 'authJwtSecretFile', 'authJwtPublicKeyFile', 'authJwksUrl'],

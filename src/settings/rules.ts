@@ -52,6 +52,17 @@ const rules: readonly Rule[] = [
     },
   },
   {
+    keys: ['webhookUrl', 'webhookSecret'],
+    check: ({ webhookUrl, webhookSecret }, { origins }) =>
+      webhookUrl !== '' && webhookSecret === ''
+        ? problem(
+            placeOf('webhookSecret', origins),
+            'nothing',
+            `a secret to sign with, because ${placeOf('webhookUrl', origins)} is set`,
+          )
+        : undefined,
+  },
+  {
     keys: ['faultInjection'],
     check: ({ faultInjection }, { origins, production }) =>
       faultInjection && production

@@ -12,9 +12,11 @@ import {
   keySetUrl,
   oneOf,
   origins,
+  requestUrl,
   secretText,
   text,
   trueOrFalse,
+  webhookSecret,
   wholeNumber,
   wordOrNumber,
 } from './kinds.ts';
@@ -29,6 +31,8 @@ export interface SettingRow<Value> {
   readonly meaning: string;
   /** The value is never printed, and there is no flag: other users of the machine can read a process's arguments. */
   readonly secret?: true;
+  /** It may stand in the environment only. */
+  readonly environmentOnly?: true;
   /**
    * A reload applies a new value, or reads the named file again, without dropping a connection. Without this marker a
    * change takes a restart. Anything that sizes memory, opens a listener or starts threads must not have it.
@@ -587,6 +591,35 @@ export const settingRows = {
     meaning:
       'What the hub does at start if neither the snapshot nor the previous one can be read: `refuse` ' +
       'exits with code 78, `empty` starts without it, so every denial is forgotten.',
+  }),
+  webhookUrl: row({
+    kind: requestUrl,
+    default: '',
+    defaultText: 'none',
+    group: 'Running',
+    reloadable: true,
+    meaning:
+      'URL that gets a signed POST when devices connect, become stale or go, and when their subscriptions change. ' +
+      'Needs `DAT_WEBHOOK_SECRET`.',
+  }),
+  webhookSecret: row({
+    kind: webhookSecret,
+    default: '',
+    defaultText: 'none',
+    group: 'Running',
+    secret: true,
+    environmentOnly: true,
+    reloadable: true,
+    meaning: 'Secret that webhooks are signed with, as Standard Webhooks describes. In the environment only.',
+  }),
+  webhookCoalesceMs: row({
+    kind: wholeNumber(10, 3_600_000, 'ms'),
+    default: 1000,
+    group: 'Running',
+    reloadable: true,
+    meaning:
+      'Time over which changes of a device are put together: the receiver is told the net change, and nothing if the ' +
+      'device is as it was.',
   }),
 } as const satisfies Record<string, SettingRow<unknown>>;
 

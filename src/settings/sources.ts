@@ -1,7 +1,7 @@
 /** Reads settings from the environment and the config file. Pure: the caller passes in what is read. */
 import { lookAtJson } from '../json-text.ts';
 import { problem, readFailure, shown, unknownName } from './problems.ts';
-import { envName, type SettingKey, settingKeys } from './schema.ts';
+import { envName, rowOf, type SettingKey, settingKeys } from './schema.ts';
 
 /** One value given for a setting, not yet checked. */
 export interface Given {
@@ -76,7 +76,9 @@ export function readConfigFile(path: string, readFile: (path: string) => string)
   for (const [name, value] of Object.entries(content)) {
     const where = `${file}, key ${named(name)}`;
     const key = keyOfName.get(name);
-    if (key !== undefined) given.push({ key, value, where });
+    if (key !== undefined && rowOf(key).environmentOnly)
+      problems.push(problem(where, 'a secret', `env ${envName(key)}, and nothing in a file`));
+    else if (key !== undefined) given.push({ key, value, where });
     else problems.push(unknownName(name, { where, noun: 'key', spell: (meant) => meant, others: [] }));
   }
   return { given, problems };

@@ -7,6 +7,7 @@ import type { TokenConfig } from '../access/keys.ts';
 import type { FileBudget } from '../access/open-files.ts';
 import type { JournalEntry } from '../edge/journal.ts';
 import {
+  type ConnectionInfo,
   type EdgeReload,
   FromEdge,
   type FromEdgeCommand,
@@ -48,6 +49,9 @@ export interface EdgeThreadsDeps {
   slow(edge: number, subscribers: readonly SlowSubscriber[]): void;
 }
 
+/** A page of a listing does not wait longer for a thread. */
+const DESCRIBE_MS_MAX = 1000;
+
 /** What a reload changed. */
 export interface EdgeChanges extends Pick<EdgeReload, 'settings' | 'tokens'> {
   /** Absent: the certificate is as it was. */
@@ -63,6 +67,9 @@ export class EdgeThreads {
   readonly #threads: ReadonlyMap<number, Thread<FromEdgeCommand>>;
   readonly #descriptors = new Map<Life, ChildDescriptor>();
   readonly #drained = new Map<Life, () => void>();
+  /** By request. */
+  readonly #describing = new Map<number, (connections: readonly ConnectionInfo[]) => void>();
+  #nextRequest = 1;
   readonly #reloading = new Map<Life, (failure: Error | undefined) => void>();
 
   private constructor(deps: EdgeThreadsDeps) {
@@ -106,6 +113,24 @@ export class EdgeThreads {
       }),
     );
     for (const failure of failures) if (failure !== undefined) throw failure;
+  }
+
+  /** What the edge knows of these subscribers' connections; nothing where its thread does not say in time. */
+  async describe(edge: number, sessions: readonly number[]): Promise<readonly ConnectionInfo[]> {
+    const life = this.#threads.get(edge)?.life;
+    if (life === undefined) return [];
+    const request = this.#nextRequest++;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve) => {
+        timer = setTimeout(resolve, DESCRIBE_MS_MAX, []);
+        this.#describing.set(request, resolve);
+        post(life, { kind: ToEdge.Describe, request, sessions });
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#describing.delete(request);
+    }
   }
 
   /** For tests. */
@@ -179,6 +204,9 @@ export class EdgeThreads {
         break;
       case FromEdge.Failed:
         this.#end(life);
+        break;
+      case FromEdge.Described:
+        this.#describing.get(message.request)?.(message.connections);
         break;
       case FromEdge.Journal:
         journal(edge, message.entries);

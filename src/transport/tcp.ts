@@ -159,6 +159,7 @@ class Topics<Session> {
 
 class TcpConnection<Session> implements Connection<Session> {
   readonly session: Session;
+  readonly transport = 'tcp';
   readonly #tcp: TcpSocket;
   readonly #options: TcpOptions<Session>;
   readonly #topics: Topics<Session>;

@@ -11,6 +11,7 @@ import type { Tls } from './tls.ts';
 /** One open connection. `session` is whatever the upgrade answered with: the peer's state for its whole life. */
 export interface Connection<Session> {
   readonly session: Session;
+  readonly transport: 'websocket' | 'tcp';
   /** Peer's address in text form, '' when unknown or once the connection is over. */
   readonly remoteAddress: string;
   /**

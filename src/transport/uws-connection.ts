@@ -13,6 +13,7 @@ export interface UserData<Session> {
 
 export class UwsConnection<Session> implements Connection<Session> {
   readonly session: Session;
+  readonly transport = 'websocket';
   /** From `opened` on; uWS throws when a closed socket is touched. */
   #ws!: Uws.WebSocket<UserData<Session>>;
   #open = false;

@@ -185,6 +185,7 @@ class Topics {
 
 class WsConnection<Session> implements Connection<Session> {
   readonly session: Session;
+  readonly transport = 'websocket';
   readonly #ws: WebSocket;
   readonly #tcp: TcpSocket;
   readonly #route: Route<Session>;

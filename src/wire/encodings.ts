@@ -12,6 +12,7 @@ import { type Gap, gapFrame } from './gap.ts';
 /** By number. */
 export const Encoding = { json: 0, binary: 1 } as const;
 export type Encoding = (typeof Encoding)[keyof typeof Encoding];
+export const encodingNames = Object.keys(Encoding) as readonly (keyof typeof Encoding)[];
 
 export interface EventEncoding {
   /** Starts the names of its topics at the transport. */

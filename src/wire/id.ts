@@ -1,7 +1,5 @@
 /** The grammar of device and subscriber ids. */
 
-export const ID_BYTES_MAX = 128;
-
 /** The grammar itself, for schemas. `.` and `..` are none: URL clients resolve them as path segments. */
 export const ID = /^(?!\.{1,2}$)[A-Za-z0-9._:~-]{1,128}$/;
 

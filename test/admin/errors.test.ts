@@ -150,12 +150,12 @@ describe('a failed request', () => {
   it('says nothing of its cause and is reported', async () => {
     const hub = await fakeHub({
       deps: {
-        workerRestarts: () => {
+        notReady: () => {
           throw new Error('secret cause');
         },
       },
     });
-    refusal(500, 'internal', 'internal error')(await hub.ask('GET', '/v1/stats'));
+    refusal(500, 'internal', 'internal error')(await hub.ask('GET', '/readyz'));
     expect(hub.failures).toEqual([new Error('secret cause')]);
   });
 

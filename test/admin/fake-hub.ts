@@ -10,7 +10,12 @@ import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
-import type { OperatorCommand, OperatorResult, SlowSubscriber } from '../../src/records/commands.ts';
+import type {
+  ConnectionInfo,
+  OperatorCommand,
+  OperatorResult,
+  SlowSubscriber,
+} from '../../src/records/commands.ts';
 import type { ReloadAnswer } from '../../src/reload.ts';
 import { Activity } from '../../src/supervise/activity.ts';
 import { RuleKeeper } from '../../src/supervise/rule-keeper.ts';
@@ -31,6 +36,7 @@ export class FakeHub {
   slow: SlowSubscriber[] = [];
   readonly taps = new Taps();
   draining: string | undefined;
+  connections: ConnectionInfo[] = [];
   /** Lines of the log. */
   readonly lines: Record<string, unknown>[] = [];
   reload: () => ReloadAnswer = () => ({ changed: [], needRestart: [] });
@@ -70,6 +76,7 @@ export class FakeHub {
         return this.answer(command);
       },
       rules: new RuleKeeper([], (command) => this.deps.operate(command)),
+      connections: async (sessions) => this.connections.filter(({ session }) => sessions.includes(session)),
       slowSubscribers: () => this.slow,
       tap: (device, listener) => this.taps.add(device, listener),
       reload: async () => this.reload(),

@@ -3,7 +3,6 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LiveStreams } from '../../src/admin/live.ts';
-import { quantile } from '../../src/admin/live-figures.ts';
 import {
   LIVE_EVENTS_PER_SECOND,
   LIVE_QUEUE_BYTES_MAX,
@@ -202,15 +201,6 @@ describe('the figures of a live stream', () => {
     expect(new Set(sinks.map(({ text }) => text)).size).toBe(1);
     for (const end of gone) end();
     expect(live.size).toBe(0);
-  });
-});
-
-describe('quantile', () => {
-  it('is linear within a bucket, the last bound above all, and null without events', () => {
-    expect(quantile([0, 0, 0], 0.5)).toBeNull();
-    expect(quantile([10], 0.5)).toBeCloseTo(0.00005, 9);
-    expect(quantile([0, 10], 1)).toBeCloseTo(0.00025, 9);
-    expect(quantile([...Array.from({ length: 14 }, () => 0), 7], 0.5)).toBe(2.5);
   });
 });
 

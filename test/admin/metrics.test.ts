@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { errors } from '../../src/codes.ts';
 import {
   Counter,
   type CounterName,
@@ -50,6 +51,7 @@ describe('GET /metrics', () => {
       dat_build_info: 'gauge',
       dat_capacity_used_ratio: 'gauge',
       dat_connections: 'gauge',
+      dat_connections_opened_total: 'counter',
       dat_deliveries_dropped_total: 'counter',
       dat_deliveries_total: 'counter',
       dat_devices: 'gauge',
@@ -65,13 +67,17 @@ describe('GET /metrics', () => {
       dat_history_evicted_total: 'counter',
       dat_history_replayed_total: 'counter',
       dat_lagging_subscribers: 'gauge',
+      dat_log_lines_lost_total: 'counter',
+      dat_received_bytes_total: 'counter',
       dat_ring_used_ratio: 'gauge',
       dat_send_queue_bytes: 'gauge',
+      dat_sent_bytes_total: 'counter',
       dat_slow_closes_total: 'counter',
       dat_subscriptions: 'gauge',
       dat_upgrades_refused_total: 'counter',
       dat_worker_restarts_total: 'counter',
       process_cpu_seconds_total: 'counter',
+      ...(process.platform === 'linux' ? { process_max_fds: 'gauge', process_open_fds: 'gauge' } : {}),
       process_resident_memory_bytes: 'gauge',
       process_start_time_seconds: 'gauge',
     });
@@ -136,7 +142,10 @@ describe('GET /metrics', () => {
       deny: 1,
     });
     const used = by('table', families.get('dat_capacity_used_ratio'));
-    expect(used).toEqual({ devices: 3 / 64, subscribers: 1 / 64, subscriptions: 3 / 256 });
+    const { texts, ...rows } = used;
+    expect(rows).toEqual({ devices: 3 / 64, subscribers: 1 / 64, subscriptions: 3 / 256 });
+    // Four short ids of 32 bytes each; room for the longest ids, statuses and filters.
+    expect(texts).toBeCloseTo((4 * 32) / (64 * 480 + 64 * 160 + 320 + 1024 * 160), 9);
   });
 
   it('has the latencies of all threads in one cumulative histogram', async () => {
@@ -169,13 +178,50 @@ describe('GET /metrics', () => {
     expect(samples).toHaveLength(2 * (countedCloseCodes.length + 1));
   });
 
+  it('counts refused frames by error code', async () => {
+    const hub = await fakeHub();
+    hub.main.refuse(errors.limit.code);
+    hub.worker.refuse(errors.limit.code);
+    hub.worker.refuse(errors.badRequest.code);
+    hub.worker.refuse(999);
+    const refused = by('code', (await scrape(hub)).get('dat_frames_refused_total'));
+    expect(Object.entries(refused).filter(([, count]) => count > 0)).toEqual([
+      ['106', 2],
+      ['107', 1],
+      ['other', 1],
+    ]);
+    expect(Object.keys(refused)).toEqual([...Object.values(errors).map(({ code }) => String(code)), 'other']);
+    expect((await hub.ask('GET', '/v1/stats')).body).toMatchObject({ totals: { refusedFrames: 4 } });
+  });
+
+  it('counts bytes and opened connections of all threads', async () => {
+    const hub = await fakeHub();
+    count(hub, 'bytesReceived', 1, 10);
+    count(hub, 'bytesSent', 2, 20);
+    count(hub, 'openedDevices', 3, 30);
+    count(hub, 'openedSubscribers', 4, 40);
+    const families = await scrape(hub);
+    expect(families.get('dat_received_bytes_total')?.samples[0]?.value).toBe(11);
+    expect(families.get('dat_sent_bytes_total')?.samples[0]?.value).toBe(22);
+    expect(by('role', families.get('dat_connections_opened_total'))).toEqual({ device: 33, subscriber: 44 });
+  });
+
+  it('tells of the CPU time of those threads that know it', async () => {
+    const hub = await fakeHub();
+    expect((await scrape(hub)).has('dat_thread_cpu_seconds_total')).toBe(false);
+    hub.worker.cells[Counter.cpuSeconds] = 1.5;
+    expect(by('thread', (await scrape(hub)).get('dat_thread_cpu_seconds_total'))).toEqual({
+      'fanout-0': 1.5,
+    });
+  });
+
   it('tells of rings, threads, restarts, the build and the process', async () => {
     const hub = await fakeHub();
     hub.worker.cells[Counter.loopLagSeconds] = 0.125;
     const families = await scrape(hub);
     expect(by('ring', families.get('dat_ring_used_ratio'))).toEqual({ 'main-to-owner': 0.25 });
     expect(by('thread', families.get('dat_event_loop_lag_seconds'))).toEqual({ main: 0, 'fanout-0': 0.125 });
-    expect(by('role', families.get('dat_worker_restarts_total'))).toEqual({ owner: 0, fanout: 2 });
+    expect(by('role', families.get('dat_worker_restarts_total'))).toEqual({ owner: 0, fanout: 2, tls: 0 });
     expect(families.get('dat_build_info')?.samples).toEqual([
       {
         name: 'dat_build_info',

@@ -164,6 +164,68 @@ describe('DELETE /v1/devices/ID/subscribers/SID', () => {
   });
 });
 
+describe('GET /v1/subscribers', () => {
+  it('tells where each connects from, what waits for it, and how many subscriptions of each status it has', async () => {
+    const hub = await fakeHub();
+    hub.subscribe('d1', 's');
+    hub.subscribe('d2', 's', RowState.paused);
+    hub.subscribe('d2', 'away', RowState.deny);
+    connect(hub, 's');
+    const session = hub.deps.presence.sessionOfSubscriber(hub.subscriber('s'));
+    const connection = {
+      address: '192.0.2.1',
+      transport: 'websocket',
+      encoding: 'binary',
+      connectedAt: 1,
+    } as const;
+    hub.connections = [{ session: session!, ...connection, queuedBytes: 77 }];
+    const { status, body } = await hub.ask('GET', '/v1/subscribers');
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      subscribers: [
+        {
+          subscriber: 's',
+          connected: true,
+          ...connection,
+          lastSeen: hub.clock.wallMs - 3000,
+          queueBytes: 77,
+          vip: true,
+          subscriptions: { active: 1, inactive: 1, allow: 0, deny: 0 },
+        },
+        {
+          subscriber: 'away',
+          connected: false,
+          address: null,
+          transport: null,
+          encoding: null,
+          connectedAt: null,
+          lastSeen: 0,
+          queueBytes: 0,
+          vip: false,
+          subscriptions: { active: 0, inactive: 0, allow: 0, deny: 1 },
+        },
+      ],
+      cursor: null,
+    });
+  });
+
+  it('comes in pages, and finds by a part of the id in any case', async () => {
+    const hub = await fakeHub();
+    for (const subscriber of numbered('s', 9)) hub.subscribe('d', subscriber);
+    hub.subscribe('d', 'Board-1');
+    const pages = await walk(hub, '/v1/subscribers?limit=2', 'subscribers');
+    expect(pages.flat()).toEqual([...numbered('s', 9), 'Board-1']);
+    expect(pages.length).toBeGreaterThan(4);
+    const found = (await hub.ask('GET', '/v1/subscribers?search=board')).body.subscribers;
+    expect(found.map(({ subscriber }: { subscriber: string }) => subscriber)).toEqual(['Board-1']);
+  });
+
+  it.each(['limit=0', 'limit=1001', 'search=%20', 'cursor=x', 'more=1'])('refuses ?%s', async (query) => {
+    const hub = await fakeHub();
+    expect((await hub.ask('GET', `/v1/subscribers?${query}`)).status).toBe(400);
+  });
+});
+
 describe('GET /v1/subscribers/SID', () => {
   it('tells of the subscriber and of each of its rows', async () => {
     const hub = await fakeHub();
@@ -174,8 +236,14 @@ describe('GET /v1/subscribers/SID', () => {
     expect((await hub.ask('GET', '/v1/subscribers/s')).body).toEqual({
       subscriber: 's',
       connected: true,
+      address: null,
+      transport: null,
+      encoding: null,
+      connectedAt: null,
       vip: true,
       lastSeen: hub.clock.wallMs - 3000,
+      queueBytes: null,
+      subscriptions: { active: 1, inactive: 1, allow: 0, deny: 0 },
       devices: [
         { device: 'd1', status: 'active', reason: null },
         { device: 'd2', status: 'inactive', reason: 'paused' },
@@ -207,6 +275,8 @@ describe('DELETE /v1/subscribers/SID', () => {
     const { status, body } = await hub.ask('DELETE', '/v1/subscribers/s');
     expect([status, body]).toEqual([200, { subscriber: 's', removed: true }]);
     expect(hub.commands).toEqual([{ kind: ToOwner.Kick, subscriber: 's', forget: false }]);
+    await hub.ask('DELETE', '/v1/subscribers/s?forget=true');
+    expect(hub.commands[1]).toEqual({ kind: ToOwner.Kick, subscriber: 's', forget: true });
   });
 
   it('says what the owner says', async () => {

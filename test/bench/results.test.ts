@@ -33,6 +33,8 @@ function run(peer: string, cpuUs: number, latenciesUs: readonly number[], lost =
     rssBytesPerConnection: 0,
     follows: 0,
     reconnects: 0,
+    replayed: 0,
+    filterMs: undefined,
     sender: { lateP99Us: 100, busy: 0.1 },
     receiverBusy: 0.1,
     generatorLimit: undefined,
@@ -53,6 +55,30 @@ describe('a summary of runs', () => {
     expect(result.cores).toBeCloseTo(0.0004);
     expect(result.deliveriesPerSecond).toBe(200);
     expect(result.latencyMs.p99).toBeCloseTo(4, 1);
+  });
+});
+
+describe('a load with a second window', () => {
+  const disturbed = (replayed: number, filterMs: number | undefined): Run => {
+    const { windows, ...rest } = run('dat', 5000, [1000]);
+    const second = { ...windows[0]!, cpuUs: 8000 };
+    return { ...rest, windows: [windows[0]!, second], replayed, filterMs };
+  };
+
+  it('tells what each replayed event cost beyond the steady load', () => {
+    const result = summarise(shape('replay'), 'dat', [disturbed(1500, undefined)]);
+    expect(result.replayedCpuUs).toBe(2);
+    expect(result.filterMs).toBeUndefined();
+    // A live delivery costs 5 µs here: 5000 for 1000.
+    const verdict = judge([result]).find(({ figure }) => figure.includes('replayed'));
+    expect(verdict).toMatchObject({ value: 0.4, limit: 1, ok: true });
+  });
+
+  it('tells how long the answer to a filter took', () => {
+    const results = [1000, 3000, 2100].map((ms) => disturbed(0, ms));
+    expect(summarise(shape('filter'), 'dat', results)).toMatchObject({ filterMs: 2100 });
+    const [verdict] = judge([summarise(shape('filter'), 'dat', results)]).filter(({ unit }) => unit === 'ms');
+    expect(verdict).toMatchObject({ value: 2100, limit: 2000, ok: false });
   });
 });
 

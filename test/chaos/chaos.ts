@@ -13,6 +13,7 @@ import { Device } from '../support/peers.ts';
 import { Random } from '../support/random.ts';
 import { imbalance, problemsOf } from './books.ts';
 import { Follower } from './follower.ts';
+import { RecoveringClient } from './recovering-client.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 export interface ChaosOptions {
@@ -32,11 +33,15 @@ export interface ChaosReport {
   readonly fanoutRestarts: number;
   readonly lostWithOwners: number;
   readonly reconnects: number;
+  /** Times that a client came back and recovered what it had missed. */
+  readonly recoveries: number;
 }
 
 const DEVICES = 12;
 const DIRECT = 8;
 const PROXIED = 6;
+/** Of the clients that recover, each second one follows a filter. */
+const RECOVERING = 4;
 const PRIORITIES = ['low', 'normal', 'normal', 'high'] as const;
 const TICK_MS = 10;
 /** What a subscriber beyond is told of lately: small queues make laggards. */
@@ -69,6 +74,11 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     ...Array.from(
       { length: PROXIED },
       (_, n) => new Follower(`proxied-${n}`, some(), () => proxy.port, n % 2 === 1),
+    ),
+    ...Array.from({ length: RECOVERING }, (_, n) =>
+      n % 2 === 0
+        ? new RecoveringClient(`recovering-${n}`, some(), n < 2 ? proxy.port : hub.subscriberPort)
+        : new RecoveringClient(`filtering-${n}`, names, n < 2 ? proxy.port : hub.subscriberPort, ['dev-*']),
     ),
   ];
   const denied = new Follower(DENIED, names, () => hub.subscriberPort);
@@ -133,6 +143,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     fanoutRestarts: metrics.value('dat_worker_restarts_total', { role: 'fanout' }),
     lostWithOwners: dropped('owner_restart'),
     reconnects: accounts.reduce((sum, { connections }) => sum + connections.length - 1, 0),
+    recoveries: followers.reduce((sum, one) => sum + ('reconnects' in one ? one.reconnects : 0), 0),
   };
 }
 
@@ -143,7 +154,9 @@ async function numbersOf(hub: HubProcess, names: readonly string[]): Promise<num
   return devices.reduce((sum, { seq }) => sum + seq, 0);
 }
 
-const everybodyHas = (followers: readonly Follower[], device: string, last: number): boolean =>
+type AnyFollower = Follower | RecoveringClient;
+
+const everybodyHas = (followers: readonly AnyFollower[], device: string, last: number): boolean =>
   followers
     .filter(({ devices }) => devices.includes(device))
     .every((one) => one.has(({ op, device: of, seq }) => op === 'event' && of === device && seq === last));
@@ -152,7 +165,7 @@ const everybodyHas = (followers: readonly Follower[], device: string, last: numb
 async function lastEvents(
   fleet: readonly Device[],
   names: readonly string[],
-  followers: readonly Follower[],
+  followers: readonly AnyFollower[],
 ) {
   for (let tries = 1; ; tries++) {
     const acks = await Promise.all(
@@ -235,7 +248,7 @@ class StoppedReader {
 }
 
 /** Seqs that the hub itself gave away, for what became of its devices. */
-async function stateEvents(followers: readonly Follower[]): Promise<number> {
+async function stateEvents(followers: readonly AnyFollower[]): Promise<number> {
   const seen = new Set<string>();
   for (const { connections } of followers) {
     for (const frame of connections.flat())

@@ -77,24 +77,6 @@ describe('an answer in pages', () => {
     expect((await subscriber.list()).every(({ status }) => status === 'inactive')).toBe(true);
   });
 
-  it('is one for as long as pages come, however long that takes', async () => {
-    const hub = await FakeHub.start();
-    const { subscriber } = openSubscriber(hub.port, { id: 'me', requestTimeoutMs: 400 });
-    await subscriber.touch();
-    await hub.frames.next();
-    const answerAll = hub.holdAnswers();
-    const asked = subscriber.list();
-    const { id } = await hub.frames.next(({ op }) => op === 'list');
-    for (const n of numbersFrom(1, 6)) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      hub
-        .follower('me')
-        .send({ op: 'list', id, devices: [{ device: `d-${n}`, status: 'active' }], more: true });
-    }
-    answerAll(); // the last page, which is empty
-    expect(await asked).toHaveLength(6);
-  });
-
   it('is lost when the connection is lost between its pages', async () => {
     const hub = await FakeHub.start();
     const line = openSubscriber(hub.port, { id: 'me' });

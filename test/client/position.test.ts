@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { DeviceEvent } from '../../clients/js/src/index.ts';
 import { Position } from '../../clients/js/src/position.ts';
 
 /** Of a device that was answered at `seq` on an earlier connection, and is asked for on a new one. */
@@ -197,6 +198,33 @@ describe('a replayed event', () => {
     const position = lostAt(300, 'k1');
     position.snapshot({ seq: 2, epoch: 'k2', recovered: false });
     expect([1, 2].filter((seq) => position.replayed(seq))).toEqual([1, 2]);
+  });
+});
+
+describe('the newest event of a type', () => {
+  const message = (seq: number) => ({ type: 'message', seq }) as DeviceEvent;
+
+  it('is the one with the highest number, whatever order they come in', () => {
+    const position = new Position();
+    expect([5, 4, 6].filter((seq) => position.noteNewest(message(seq)))).toEqual([5, 6]);
+    expect(position.noteNewest({ type: 'status', seq: 3 } as DeviceEvent)).toBe(true);
+  });
+
+  it('is another when the count begins anew: in a new epoch, after a reconnect, in a pause', () => {
+    const inEpoch = lostAt(300, 'k1');
+    inEpoch.noteNewest(message(300));
+    inEpoch.snapshot({ seq: 400, epoch: 'k2', recovered: false });
+    expect(inEpoch.noteNewest(message(200))).toBe(true);
+    const reconnected = lostAt(300);
+    reconnected.noteNewest(message(300));
+    reconnected.snapshot({ seq: 1 });
+    expect(reconnected.noteNewest(message(2))).toBe(true);
+    const paused = new Position();
+    paused.snapshot({ seq: 300 });
+    paused.noteNewest(message(300));
+    paused.forget();
+    paused.snapshot({ seq: 1 });
+    expect(paused.noteNewest(message(2))).toBe(true);
   });
 });
 

@@ -119,6 +119,30 @@ describe('what is asked for', () => {
   });
 });
 
+describe('an answer in pages', () => {
+  it('is awaited for as long as pages come', async () => {
+    const { client, socket } = await subscriberOf({ requestTimeoutMs: 400 });
+    socket().welcome();
+    const asked = client.list();
+    for (const device of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      await vi.advanceTimersByTimeAsync(399);
+      socket().frame({ op: 'list', id: 1, devices: [{ device, status: 'active' }], more: true });
+    }
+    await vi.advanceTimersByTimeAsync(399);
+    socket().frame({ op: 'list', id: 1, devices: [] });
+    expect(await asked).toHaveLength(6);
+  });
+
+  it('is given up when the next page does not come in time', async () => {
+    const { client, socket } = await subscriberOf({ requestTimeoutMs: 400 });
+    socket().welcome();
+    const asked = client.list();
+    socket().frame({ op: 'list', id: 1, devices: [], more: true });
+    await vi.advanceTimersByTimeAsync(400);
+    await expect(asked).rejects.toMatchObject({ code: 'timeout' });
+  });
+});
+
 describe('what the hub refuses for its rate', () => {
   const refusal = { op: 'error', code: 111, message: 'over the rate', retryAfterMs: 250 };
 

@@ -1,5 +1,8 @@
 /** Section 7: what operators see and do over HTTP. */
+
 import { describe, expect, it } from 'vitest';
+import type { KeptSeries } from '../../src/admin/kept-figures.ts';
+import type { KeptFigures } from '../../src/admin/stats-schemas.ts';
 import type { AdminAnswer } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { dataOf, type MatrixRow, marker, numbersFrom, type TestHub, uniqueId, useHub } from './harness.ts';
@@ -11,6 +14,7 @@ const routes = [
   ['GET', '/metrics'],
   ['GET', '/openapi.json'],
   ['GET', '/v1/stats'],
+  ['GET', '/v1/stats/history'],
   ['GET', '/v1/devices'],
   ['GET', '/v1/devices/nobody'],
   ['DELETE', '/v1/devices/nobody'],
@@ -168,6 +172,23 @@ function health(hub: TestHub): void {
     expect(JSON.stringify(body)).toMatch(/rate|perSecond/i);
     expect(JSON.stringify(body)).toMatch(/thread/i);
     expect(JSON.stringify(body)).toMatch(/capacity/i);
+  });
+
+  it('keeps figures of the seconds before in /v1/stats/history', async () => {
+    const { device, subscriber } = await hub.pair();
+    await marker(device, subscriber);
+    const kept = await eventually('the second of the event is over', async () => {
+      const { status, body } = await hub.admin('GET', '/v1/stats/history?seconds=5');
+      expect(status).toBe(200);
+      const { at, series } = body as KeptFigures;
+      const isIn = (name: KeptSeries) => series[name].some((value) => value !== null && value > 0);
+      return isIn('receivedMessage') && isIn('deliveries') && { at, series };
+    });
+    expect(kept.at.length).toBeLessThanOrEqual(5);
+    expect(kept.at).toEqual([...kept.at].sort((one, other) => one - other));
+    expect(Math.abs(kept.at.at(-1)! - Date.now())).toBeLessThan(60_000);
+    for (const values of Object.values(kept.series)) expect(values).toHaveLength(kept.at.length);
+    expect(kept.series.deviceConnections.at(-1)).toBeGreaterThan(0);
   });
 }
 
@@ -526,22 +547,74 @@ function changing(hub: TestHub): void {
     expect((await again.welcome()).resumed).toEqual([]);
   });
 
-  it('keeps what operators set for a subscriber that is kicked, unless it is to be forgotten', async () => {
+  it('keeps what operators set of a subscriber that is kicked, unless it is to be forgotten', async () => {
     const { dev, sub, subscriber } = await hub.pair();
     const [denied, allowed] = [uniqueId('dev'), uniqueId('dev')];
     await hub.setRow(denied, sub, { status: 'deny' });
-    await hub.setRow(allowed, sub, { status: 'allow' });
-    await hub.setRow(dev, sub, { vip: true });
-    expect((await hub.admin('DELETE', `/v1/subscribers/${sub}`)).status).toBe(200);
+    await hub.setRow(allowed, sub, { status: 'allow', vip: true });
+    await subscriber.subscribe(allowed);
+    expect((await hub.admin('DELETE', `/v1/subscribers/${sub}`)).status).toBeLessThan(300);
     expect((await subscriber.closed).code).toBe(4005);
     expect(await hub.row(dev, sub)).toBeUndefined();
-    expect(await hub.row(denied, sub)).toMatchObject({ status: 'deny' });
-    expect(await hub.row(allowed, sub)).toMatchObject({ status: 'allow' });
-    expect((await hub.admin('GET', `/v1/subscribers/${sub}`)).body).toMatchObject({ vip: true });
-    expect((await hub.admin('DELETE', `/v1/subscribers/${sub}?forget=true`)).status).toBe(200);
-    expect(await hub.row(denied, sub)).toBeUndefined();
-    expect(await hub.row(allowed, sub)).toBeUndefined();
-    expect((await hub.admin('GET', `/v1/subscribers/${sub}`)).status).toBe(404);
+    expect(await hub.row(denied, sub)).toMatchObject({ status: 'deny', vip: true, connected: false });
+    expect(await hub.row(allowed, sub)).toMatchObject({ status: 'allow', vip: true });
+    const again = await hub.openSubscriber({ id: sub });
+    expect((await again.welcome()).resumed).toEqual([]);
+    expect((await again.subscribe(denied)).errors).toMatchObject([{ code: 103 }]);
+    expect(await hub.row(denied, sub)).toMatchObject({ vip: true });
+
+    expect((await hub.admin('DELETE', `/v1/subscribers/${sub}?forget=true`)).status).toBeLessThan(300);
+    expect((await again.closed).code).toBe(4005);
+    for (const device of [dev, denied, allowed]) expect(await hub.row(device, sub)).toBeUndefined();
+    const third = await hub.openSubscriber({ id: sub });
+    expect((await third.subscribe(denied)).errors).toEqual([]);
+    expect(await hub.row(denied, sub)).toMatchObject({ vip: false });
+  });
+
+  it('keeps a vip that has no subscription left', async () => {
+    const { dev, sub, subscriber } = await hub.pair();
+    await hub.setRow(dev, sub, { vip: true });
+    await hub.admin('DELETE', `/v1/subscribers/${sub}`);
+    expect((await subscriber.closed).code).toBe(4005);
+    const again = await hub.openSubscriber({ id: sub });
+    await again.subscribe(dev);
+    expect(await hub.row(dev, sub)).toMatchObject({ status: 'active', vip: true });
+  });
+
+  it('lists subscribers with where they connect from and what they follow', async () => {
+    const { dev, sub, subscriber } = await hub.pair();
+    const other = await hub.subscriber({ id: `${sub}-binary`, protocols: ['dat.v1.binary'] });
+    await other.subscribe(dev, uniqueId('dev'));
+    const list = async () => {
+      const { status, body } = await hub.admin('GET', `/v1/subscribers?search=${sub.toUpperCase()}&limit=10`);
+      expect(status).toBe(200);
+      return (body as { subscribers: { subscriber: string; connected: boolean }[] }).subscribers;
+    };
+    const listed = await list();
+    expect(listed).toHaveLength(2);
+    expect(listed.find((entry) => entry.subscriber === sub)).toMatchObject({
+      connected: true,
+      address: expect.stringContaining('127.0.0.1'),
+      transport: 'websocket',
+      encoding: 'json',
+      queueBytes: 0,
+      vip: false,
+      subscriptions: { active: 1, inactive: 0, allow: 0, deny: 0 },
+    });
+    expect(listed.find((entry) => entry.subscriber === `${sub}-binary`)).toMatchObject({
+      encoding: 'binary',
+      connectedAt: expect.any(Number),
+      subscriptions: { active: 2 },
+    });
+    await subscriber.drop();
+    await eventually('it is seen to have gone', async () => (await list()).some((entry) => !entry.connected));
+    expect((await list()).find((entry) => entry.subscriber === sub)).toMatchObject({
+      connected: false,
+      address: null,
+      connectedAt: null,
+      queueBytes: 0,
+      subscriptions: { inactive: 1 },
+    });
   });
 
   it('removes the rows of a subscriber that is not connected', async () => {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type Sample, Series, seriesNames } from '../../dashboard/src/series.ts';
+import { type Sample, Series, samplesOf, seriesNames } from '../../dashboard/src/series.ts';
+import { KeptFigures } from '../../src/admin/kept-figures.ts';
+import { Counter } from '../../src/memory/counters.ts';
+import { FakeHub } from '../admin/fake-hub.ts';
 
 const START = 1_764_000_000_000;
 
@@ -51,5 +54,31 @@ describe('Series', () => {
     for (let second = 0; second <= 3600; second++) series.add(sample(second));
     const { times } = all(series);
     expect([times.length, times[0]]).toEqual([3600, START / 1000 + 1]);
+  });
+});
+
+describe('the figures that the hub kept', () => {
+  it('are samples of the plots', async () => {
+    const hub = new FakeHub();
+    const kept = new KeptFigures(hub.deps);
+    kept.stop();
+    const start = hub.clock.wallMs;
+    hub.main.cells[Counter.receivedMessage] = 7;
+    hub.main.cells[Counter.deviceConnections] = 2;
+    for (let n = 0; n < 2; n++) {
+      hub.clock.advance(1000);
+      kept.sample();
+    }
+    const [first, second, ...more] = samplesOf(JSON.parse(await kept.json(900)));
+    expect(first).toMatchObject({
+      at: start + 1000,
+      message: 7,
+      pong: 0,
+      devices: 2,
+      subscribers: 0,
+      p99: null,
+    });
+    expect(second).toMatchObject({ at: start + 2000, message: 0, devices: 2 });
+    expect(more).toEqual([]);
   });
 });

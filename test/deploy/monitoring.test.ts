@@ -15,6 +15,17 @@ import { programPath } from '../support/programs.ts';
 const deploy = fileURLToPath(new URL('../../deploy/', import.meta.url));
 const read = (path: string): string => readFileSync(join(deploy, path), 'utf8');
 
+/** The anchors of a page's headings, as forges make them. */
+function anchorsOf(markdown: string): string[] {
+  const headings = [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, text = '']) => text);
+  return headings.map((text) =>
+    text
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 interface Panel {
   readonly title: string;
   readonly description: string;
@@ -23,7 +34,11 @@ interface Panel {
 interface Alert {
   readonly alert: string;
   readonly expr: string;
-  readonly annotations: { readonly summary: string; readonly description: string };
+  readonly annotations: {
+    readonly summary: string;
+    readonly description: string;
+    readonly runbook_url: string;
+  };
 }
 
 const { panels } = JSON.parse(read('grafana/dashboards/dat.json')) as { panels: readonly Panel[] };
@@ -43,13 +58,18 @@ describe('the dashboard and the alerts', () => {
   let metrics: Metrics;
   beforeAll(async () => {
     const directory = mkdtempSync(join(tmpdir(), 'dat-test-'));
-    const hub = await startHub({ DAT_SNAPSHOT_FILE: join(directory, 'snapshot') });
+    const hub = await startHub({
+      DAT_SNAPSHOT_FILE: join(directory, 'snapshot'),
+      DAT_WEBHOOK_URL: 'http://127.0.0.1:9/',
+      DAT_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+    });
     const device = await Device.connect(hub.devicePort, '?id=dev-1');
     await device.close(1000);
     const page = async () => new Metrics((await admin(hub.adminPort, 'GET', '/metrics')).text);
-    metrics = await eventually('a disconnect is counted', async () => {
+    metrics = await eventually('a disconnect and the CPU time of a thread are counted', async () => {
       const scraped = await page();
-      return scraped.value('dat_disconnects_total') > 0 ? scraped : undefined;
+      const isTold = process.platform !== 'linux' || scraped.types.has('dat_thread_cpu_seconds_total');
+      return isTold && scraped.value('dat_disconnects_total') > 0 ? scraped : undefined;
     });
     expect(await hub.stop()).toBe(0);
     rmSync(directory, { recursive: true });
@@ -86,6 +106,15 @@ describe('the dashboard and the alerts', () => {
       const known = aggregated ?? [...OWN_LABELS, ...ofMetric];
       const named = annotations.description.matchAll(/\$labels\.(\w+)/g);
       for (const [, label] of named) expect(known, alert).toContain(label);
+    }
+  });
+
+  it('link each alert to what to do about it', () => {
+    const anchors = anchorsOf(read('../docs/operations.md'));
+    for (const { alert, annotations } of alerts) {
+      const [page, anchor] = annotations.runbook_url.split('#');
+      expect(page, alert).toBe('docs/operations.md');
+      expect(anchors, alert).toContain(anchor);
     }
   });
 

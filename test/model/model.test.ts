@@ -6,11 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { calm, TestHub } from '../conformance/harness.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Device, Subscriber } from '../support/peers.ts';
-import { freshSeed, Random } from '../support/random.ts';
+import { Random } from '../support/random.ts';
+import { testSeed } from '../support/seed.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
 import { type Command, Model, type Outcome } from './model.ts';
 
-const { MODEL_SECONDS = 8, MODEL_SEED = freshSeed() } = process.env;
+const { MODEL_SECONDS = 8, MODEL_SEED = testSeed() } = process.env;
 const seconds = Number(MODEL_SECONDS);
 const DEVICES = 4;
 const SUBSCRIBERS = 5;

@@ -50,6 +50,8 @@ export class Model {
   readonly devices = new Map<string, { connected: boolean; seq: number }>();
   readonly subscribers = new Map<string, Sub>();
   readonly #pairs = new Map<string, PairState>();
+  /** Pairs that an operator allowed, whatever became of them since. */
+  readonly #allowed = new Set<string>();
 
   pair(device: string, subscriber: string): PairState | undefined {
     return this.#pairs.get(`${device} ${subscriber}`);
@@ -124,11 +126,7 @@ export class Model {
         return {};
       case 'kick': {
         const closes = this.#isConnected(command.subscriber);
-        // What operators set stays.
-        for (const device of this.devices.keys()) {
-          const state = this.pair(device, command.subscriber);
-          if (state !== 'allow' && state !== 'deny') this.#set(device, command.subscriber, undefined);
-        }
+        for (const device of this.devices.keys()) this.#afterKick(device, command.subscriber);
         this.subscribers.set(command.subscriber, { connected: false, goneAtMs: 0 });
         this.#forgetIdle();
         return { closes };
@@ -179,6 +177,7 @@ export class Model {
         if (!this.subscribers.has(subscriber))
           this.subscribers.set(subscriber, { connected: false, goneAtMs: 0 });
         this.#set(device, subscriber, this.#afterOperator(command.do, state, subscriber));
+        if (command.do === 'allow') this.#allowed.add(`${device} ${subscriber}`);
         this.#startWaiting(device, subscriber, nowMs);
         return {};
     }
@@ -201,6 +200,13 @@ export class Model {
     if (what === 'hold') return 'paused';
     if (what === 'activate') return this.#isConnected(subscriber) ? 'active' : 'disconnected';
     return state === 'active' || state === 'paused' || state === 'disconnected' ? state : 'allow';
+  }
+
+  /** What operators set stays: denials, and what they allowed. */
+  #afterKick(device: string, subscriber: string): void {
+    const state = this.pair(device, subscriber);
+    if (state === undefined || state === 'deny' || state === 'allow') return;
+    this.#set(device, subscriber, this.#allowed.has(`${device} ${subscriber}`) ? 'allow' : undefined);
   }
 
   /** A change of state is an event too, for whoever listens. */
@@ -239,8 +245,11 @@ export class Model {
   }
 
   #set(device: string, subscriber: string, state: PairState | undefined): void {
-    if (state === undefined) this.#pairs.delete(`${device} ${subscriber}`);
-    else this.#pairs.set(`${device} ${subscriber}`, state);
+    const pair = `${device} ${subscriber}`;
+    if (state === 'allow') this.#allowed.add(pair);
+    if (state === undefined || state === 'deny') this.#allowed.delete(pair);
+    if (state === undefined) this.#pairs.delete(pair);
+    else this.#pairs.set(pair, state);
   }
 
   /** Who is gone and has no pair any more is nobody. */

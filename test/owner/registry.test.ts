@@ -14,10 +14,10 @@ import { createPresence, type PresenceCapacity, PresenceReader } from '../../src
 const WORKERS = 3;
 const ALL = 1000; // more than any page holds here
 
-/** Device ids take three arena units, subscriber ids one, so that the arena never runs out before the rows do. */
+/** Device ids take two arena units, subscriber ids one. */
 const deviceIds = Array.from({ length: 9 }, (_, index) => `device-${'ü'.repeat(14)}-${index}`);
 const subscriberIds = Array.from({ length: 9 }, (_, index) => `user-${index}`);
-const texts = ['', 'ok', 'läuft', 'charging, 97 %', 'a status of two units', 'noch ein längerer Text'];
+const texts = ['ok', 'läuft', 'charging, 97 %', 'a status of two units', 'noch ein längerer Text'];
 
 const statusByState: Readonly<Record<RowStateName, 'allow' | 'active' | 'inactive' | 'deny' | undefined>> = {
   none: undefined,
@@ -103,6 +103,11 @@ const capacities: fc.Arbitrary<PresenceCapacity> = fc.record({
   subscribers: fc.integer({ min: 1, max: 7 }),
   subscriptions: fc.integer({ min: 1, max: 16 }),
 });
+
+/** 32-byte units: the first holds 26 bytes of the text, each other 28. */
+function arenaBytes(text: string): number {
+  return 32 * (1 + Math.max(0, Math.ceil((Buffer.byteLength(text) - 26) / 28)));
+}
 
 /** Calls `by` with the text as bytes that do not start at 0. */
 function bytesOf<T>(text: string, by: (bytes: Uint8Array, start: number, length: number) => T): T {
@@ -247,7 +252,17 @@ class Table {
   /** Compares everything the table shows with the model. */
   check(): void {
     const { reader, model, capacity } = this;
-    deepStrictEqual(reader.capacityUsed(), {
+    const { texts: textBytes, ...used } = reader.capacityUsed();
+    const stored = [
+      ...model.devices.keys(),
+      ...[...model.devices.values()].flatMap(({ text }) => (text === '' ? [] : [text])),
+      ...model.subscribers.keys(),
+    ];
+    strictEqual(
+      textBytes.used,
+      stored.reduce((sum, text) => sum + arenaBytes(text), 0),
+    );
+    deepStrictEqual(used, {
       devices: { used: model.devices.size, capacity: capacity.devices },
       subscribers: { used: model.subscribers.size, capacity: capacity.subscribers },
       subscriptions: { used: model.rows.size, capacity: capacity.subscriptions },
@@ -427,6 +442,16 @@ describe('the registry', () => {
     });
   });
 
+  it('tells of a device before its row is there, and before it goes', () => {
+    const { registry } = new Table(tiny);
+    const told: string[] = [];
+    const stateOf = (slot: number): string => deviceStateNames[registry.devices.rows.deviceState[slot]!]!;
+    registry.deviceMade = (slot) => told.push(`made while ${stateOf(slot)}`);
+    registry.deviceFreed = (slot) => told.push(`freed while ${stateOf(slot)}`);
+    registry.freeDevice(bytesOf('d', (...id) => registry.ensureDevice(...id)));
+    expect(told).toEqual(['made while free', 'freed while offline']);
+  });
+
   it('forgets the grant of a row with the row', () => {
     const table = new Table({ devices: 1, subscribers: 1, subscriptions: 1 });
     const [device, subscriber] = [table.ensureDevice('d'), table.ensureSubscriber('s')];
@@ -464,16 +489,19 @@ describe('the registry', () => {
     expect(table.reader.total('active')).toBe(6);
   });
 
-  it('keeps a status and refuses an id for which the arena has no room', () => {
-    const table = new Table({ devices: 2, subscribers: 1, subscriptions: 1 });
-    const slot = table.ensureDevice('d');
-    bytesOf('old', (...text) => table.registry.setDeviceStatus(slot, ...text));
-    const long = 'x'.repeat(250); // takes nearly all of this small arena, once
-    bytesOf(long, (...text) => table.registry.setDeviceStatus(slot, ...text));
-    bytesOf(`${long}y`, (...text) => table.registry.setDeviceStatus(slot, ...text));
-    expect(table.registry.deviceStatus(slot)).toBe(long);
-    expect(table.ensureSubscriber('s'.repeat(128))).toBe(-1);
-    expect(table.reader.capacityUsed().subscribers.used).toBe(0);
-    expect(table.ensureSubscriber('s')).toBe(0);
+  it('says so and keeps the old status when there is no room for a new one, and refuses such an id', () => {
+    const memory = createPresence({ devices: 2, subscribers: 1, subscriptions: 1 });
+    // A table always has room for its texts; this one has four units left for all of them.
+    const registry = new Registry({ ...memory, arena: new SharedArrayBuffer(5 * 32) }, WORKERS);
+    const slot = bytesOf('d', (...id) => registry.ensureDevice(...id));
+    const set = (text: string): boolean =>
+      bytesOf(text, (...bytes) => registry.setDeviceStatus(slot, ...bytes));
+    expect(set('old')).toBe(true);
+    expect(set('x'.repeat(55))).toBe(false);
+    expect(registry.deviceStatus(slot)).toBe('old');
+    expect(set('x'.repeat(54))).toBe(true);
+    expect(bytesOf('s'.repeat(27), (...id) => registry.ensureSubscriber(...id))).toBe(-1);
+    expect(registry.subscribers.rows.used[0]).toBe(0);
+    expect(bytesOf('s', (...id) => registry.ensureSubscriber(...id))).toBe(0);
   });
 });

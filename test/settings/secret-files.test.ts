@@ -41,3 +41,16 @@ describe('a secret in a file of its own', () => {
     ]);
   });
 });
+
+describe('a secret for the environment only', () => {
+  it('is refused in a file, and never shown', () => {
+    const { problems, settings } = explain(
+      { DAT_CONFIG: 'dat.json' },
+      { 'dat.json': '{"webhookSecret":"whsec_aGlkZGVuMg=="}' },
+    );
+    expect(problems).toEqual([
+      'file dat.json, key webhookSecret: got a secret, expected env DAT_WEBHOOK_SECRET, and nothing in a file',
+    ]);
+    expect(settings.webhookSecret).toBe('');
+  });
+});

@@ -4,6 +4,7 @@ import { calm, TestHub, uniqueId } from '../conformance/harness.ts';
 import { eventually } from '../support/eventually.ts';
 import { Device, Subscriber } from '../support/peers.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
+import { mostInOneSecond, WEBHOOK_SECRET, WebhookReceiver } from '../support/webhook-receiver.ts';
 
 const STORM_MS = 120_000;
 const workers = { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '1' } as const;
@@ -71,6 +72,44 @@ describe.skipIf(!uwsLoads())('a storm', () => {
       expect(offline(other)).toHaveLength(250);
     }),
   );
+
+  it('of 10,000 reconnects is at most 100 webhooks a second, and ends in what is so', {
+    timeout: STORM_MS,
+  }, async () => {
+    const hook = new WebhookReceiver();
+    const webhooks = {
+      DAT_WEBHOOK_URL: await hook.start(),
+      DAT_WEBHOOK_SECRET: WEBHOOK_SECRET,
+      DAT_WEBHOOK_COALESCE_MS: '100',
+    };
+    const ids = Array.from({ length: 1000 }, (_, n) => `dev-${n}`);
+    await withHub(webhooks, async (hub) => {
+      const comeAndGo = async (id: string, n: number): Promise<void> => {
+        for (let times = 0; times < 10; times++) {
+          const device = await Device.connect(hub.process.devicePort, `?id=${id}`);
+          await device.welcome();
+          if (times < 9 || n % 2 === 0) await device.close(1000);
+        }
+      };
+      await Promise.all(ids.map(comeAndGo));
+      const state = (n: number): string => (n % 2 === 0 ? 'offline' : 'online');
+      await eventually(
+        'the receiver knows how each device is',
+        () => {
+          const told = new Map(hook.changes().map((change) => [change.device, change.state]));
+          return ids.every((id, n) => told.get(id) === state(n));
+        },
+        STORM_MS,
+      );
+      expect(hook.wrong).toEqual([]);
+      expect(mostInOneSecond(hook.requests)).toBeLessThanOrEqual(100);
+      const metrics = await hub.metrics();
+      expect(metrics.value('dat_connections_opened_total', { role: 'device' })).toBe(10_000);
+      expect(metrics.value('dat_webhook_requests_total', { result: 'failed' })).toBe(0);
+      expect(metrics.value('dat_webhook_dropped_total')).toBe(0);
+    });
+    await hook.stop();
+  });
 
   it(
     'of comings and goings at a full table is refused by name, and leaves no slot behind',

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ID_BYTES_MAX, isId, isIdPrefix } from '../../src/wire/id.ts';
+import { ID_BYTES_MAX } from '../../src/limits.ts';
+import { isId, isIdPrefix } from '../../src/wire/id.ts';
 
 const accepted = new Set('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:~-');
 

@@ -117,6 +117,8 @@ export class Position {
     this.#upTo = upTo;
     this.#ahead = [];
     this.#replayTo = 0;
+    // The count may have begun anew while nothing was expected, and the hub keeps no history to tell.
+    if (Object.values(this.#newest).some((seq) => seq > upTo)) this.#newest = {};
   }
 
   /** @returns what was not seen up to there */

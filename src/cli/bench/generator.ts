@@ -1,6 +1,5 @@
 /** A generator process, as the one that controls the run sees it. */
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import type { Load } from './load.ts';
 import type { FromGenerator, Order, Progress, ToGenerator, Window } from './messages.ts';
 
@@ -14,6 +13,7 @@ export class Generator<Report> {
   /** Said and not asked for yet: a report may come before somebody waits for it. */
   readonly #said: FromGenerator[] = [];
   #ended = false;
+  #happened = (): void => {};
 
   /**
    * @param file the built module that serves the parts
@@ -25,10 +25,14 @@ export class Generator<Report> {
     this.#process = fork(file, [part], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#process.on('message', (message: FromGenerator) => {
       if (message.kind === 'progress') onProgress(message.progress);
-      else this.#said.push(message);
+      else {
+        this.#said.push(message);
+        this.#happened();
+      }
     });
     this.#process.on('exit', () => {
       this.#ended = true;
+      this.#happened();
     });
   }
 
@@ -65,19 +69,27 @@ export class Generator<Report> {
   async #hear<Kind extends FromGenerator['kind']>(
     kind: Kind,
   ): Promise<Extract<FromGenerator, { kind: Kind }>> {
-    const timeout = AbortSignal.timeout(SILENCE_MS);
+    const endMs = performance.now() + SILENCE_MS;
     for (;;) {
       for (const message of this.#said.splice(0)) {
         if (message.kind === 'failed') throw new Error(message.message);
         if (message.kind === kind) return message as Extract<FromGenerator, { kind: Kind }>;
       }
       if (this.#ended) throw new Error(`the ${this.#part} process ended`);
-      if (timeout.aborted) throw new Error(`the ${this.#part} has not ${kind} within ${SILENCE_MS / 1e3} s`);
-      await Promise.race([
-        once(this.#process, 'message'),
-        once(this.#process, 'exit'),
-        once(timeout, 'abort'),
-      ]);
+      const leftMs = endMs - performance.now();
+      if (leftMs <= 0) throw new Error(`the ${this.#part} has not ${kind} within ${SILENCE_MS / 1e3} s`);
+      await this.#something(leftMs);
     }
+  }
+
+  /** Waits for a message, for the end of the process, or for so long. */
+  #something(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#happened = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 }

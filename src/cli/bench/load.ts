@@ -13,6 +13,10 @@ export interface Load {
   readonly bytes?: number;
   /** Start of all ids. */
   readonly prefix?: string;
+  /** What each subscriber subscribes to instead of naming the devices; it must match exactly those it follows. */
+  readonly filter?: string;
+  /** Added to the subscribers' URL, without `?`. */
+  readonly query?: string;
 }
 
 /** A process plays every `of`th device or subscriber, from `index` on. */

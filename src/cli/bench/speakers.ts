@@ -28,8 +28,13 @@ export class Speakers {
 
   async subscriber(subscriber: number): Promise<Speaker> {
     const id = subscriberId(subscriber, this.#load.prefix);
-    const devices = followed(this.#load, subscriber).map((device) => deviceId(device, this.#load.prefix));
+    const { filter, prefix, query = '' } = this.#load;
+    const devices =
+      filter === undefined
+        ? followed(this.#load, subscriber).map((device) => deviceId(device, prefix))
+        : [filter];
     const url = new URL(this.#target.subscriberUrl);
+    for (const [name, value] of new URLSearchParams(query)) url.searchParams.append(name, value);
     return { role: 'subscriber', id, url, devices, token: await this.#token('subscriber', id) };
   }
 

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { envName, rowOf, settingGroups, settingKeys } from '../../settings/schema.ts';
+import { startProblems } from '../../settings/start-check.ts';
+import { settingWarnings } from '../../settings/warnings.ts';
 import { explainSettings } from '../../settings.ts';
 import { examples, Group, jsonOption, type Register } from '../command.ts';
 import { CliFailure, Exit } from '../failure.ts';
@@ -19,10 +21,15 @@ const sources = (argv: readonly string[]) => ({
 
 /** @param flags those of `dat serve` */
 export function check(flags: readonly string[], { json }: JsonOption): void {
-  const { problems } = explainSettings(sources(flags));
-  if (json) jsonLine({ ok: problems.length === 0, problems });
+  const from = sources(flags);
+  const { settings, origins, problems: wrong } = explainSettings(from);
+  // What the settings name is looked at only once they are right by themselves.
+  const problems = wrong.length > 0 ? wrong : startProblems(settings, from.readFile);
+  const warnings = settingWarnings(settings, origins);
+  if (json) jsonLine({ ok: problems.length === 0, problems, warnings });
   else if (problems.length === 0) line('the settings are right');
   for (const problem of json ? [] : problems) note(`dat: ${problem}`);
+  for (const warning of json ? [] : warnings) note(`dat: warning: ${warning}`);
   if (problems.length > 0) {
     throw new CliFailure(Exit.config, `${counted(problems)}; what is accepted: dat config env`);
   }
@@ -56,15 +63,24 @@ export function show(flags: readonly string[], { json }: JsonOption): void {
 /** The JSON schema of the config file. */
 export function schema(): void {
   const properties = Object.fromEntries(
-    settingKeys.map((key) => {
-      const row = rowOf(key);
-      // What a setting is once it is read: text that stands for a number or a truth is for the environment.
-      const { $schema: _, ...of } = z.toJSONSchema(row.kind.schema, { io: 'output', unrepresentable: 'any' });
-      return [
-        key,
-        { description: row.meaning.replaceAll('`', ''), ...of, ...(!row.secret && { default: row.default }) },
-      ];
-    }),
+    settingKeys
+      .filter((key) => !rowOf(key).environmentOnly)
+      .map((key) => {
+        const row = rowOf(key);
+        // What a setting is once it is read: text that stands for a number or a truth is for the environment.
+        const { $schema: _, ...of } = z.toJSONSchema(row.kind.schema, {
+          io: 'output',
+          unrepresentable: 'any',
+        });
+        return [
+          key,
+          {
+            description: row.meaning.replaceAll('`', ''),
+            ...of,
+            ...(!row.secret && { default: row.default }),
+          },
+        ];
+      }),
   );
   const document = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',

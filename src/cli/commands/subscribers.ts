@@ -31,7 +31,8 @@ interface SubscriberEntry {
   readonly encoding: string | null;
   /** Wall-clock ms of the hub, 0 for never. */
   readonly lastSeen: number;
-  readonly queueBytes: number;
+  /** null: its thread did not say in time. */
+  readonly queueBytes: number | null;
   readonly vip: boolean;
   readonly subscriptions: { readonly active: number };
 }
@@ -51,7 +52,7 @@ async function subscribers(options: SubscribersOptions): Promise<void> {
       entry.address ?? '',
       [entry.transport, entry.encoding].filter(Boolean).join(' '),
       String(entry.subscriptions.active),
-      `${Math.ceil(entry.queueBytes / 1024)} KiB`,
+      entry.queueBytes === null ? '?' : `${Math.ceil(entry.queueBytes / 1024)} KiB`,
       entry.vip ? 'vip' : '',
       ago(entry.lastSeen, admin.now()),
     ],

@@ -129,6 +129,7 @@ export class Batch {
       const end = encoder.encode(offset, names, encoding as Encoding, 0); // first: it may replace the bytes
       publish(audience!.shards[shard]!, encoder.bytes.subarray(0, end), encodings[encoding]!.isBinary);
       counters.cells[Counter.deliveries]! += count;
+      counters.cells[Counter.bytesSent]! += count * end;
     }
     if (shard === 0) counters.latency(now - views.f64[(offset + EventField.received) >> 3]!);
   }

@@ -1,35 +1,21 @@
 /**
- * Subscribers that want updates at a pace: each gets a device's newest message, and its newest pong, at most once per
- * interval. What is more urgent comes at once. Until a turn is due only the newest event is kept, once per device for
- * all who wait for it; for each of them only a count.
+ * Turns of subscribers that want updates at a pace. Time is cut into steps, whose length divides the interval. The turn
+ * of a device comes in the same step for all subscribers with that interval: so events of many devices are encoded once,
+ * leave in one frame, and the frame is the same for everybody who follows the same devices.
  */
 import type { Clock } from '../../clock.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
-import type { RecordViews } from '../../memory/ring.ts';
-import { copyEvent, EventField, eventBytes, isHigh, privateViews } from '../../records/event.ts';
-import type { DeviceNames } from '../../wire/event-frames.ts';
-import { EventType } from '../../wire/events.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import { OutboxFrames } from './outbox-frames.ts';
+import type { PacedLane } from './paced-audience.ts';
+import { SharedEncoding } from './shared-encoding.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
-/** Turns that are due within this time go together, ms. */
-const STEP_MS = 10;
-/** Types that are conflated, each for itself: the place of a type in the lists below. */
-const MESSAGE = 0;
-const PONG = 1;
-const LANES = [MESSAGE, PONG] as const;
-type Lane = (typeof LANES)[number];
+/** The longest step: how much later than its interval a turn may come. */
+export const PACE_STEP_MS_MAX = 20;
 
-/** One subscriber of one device. Lists are by lane. */
-interface Paced {
-  readonly session: SubscriberSession;
-  readonly audience: PacedAudience;
-  /** When its next turn is, hub clock, ms. */
-  readonly nextAt: number[];
-  /** Events since its last turn. */
-  readonly waiting: number[];
-}
+/** Encoded bytes of one turn that are held at most, beyond those of one device. */
+const TURN_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface PacesDeps {
   readonly encoder: EventEncoder;
@@ -37,154 +23,168 @@ export interface PacesDeps {
   readonly counters: Counters;
 }
 
-/** The turns of one edge's paced subscribers. */
+/** The paced subscribers of one edge. */
 export class Paces {
   readonly #deps: PacesDeps;
-  /** By step of the clock: whose turn comes then. */
-  readonly #turns = new Map<number, { readonly paced: Paced; readonly lane: Lane }[]>();
-  /** All up to this step were looked at. */
-  #stepDone = 0;
+  readonly #paces = new Map<number, Pace>();
+  readonly #shared: SharedEncoding;
   readonly #frames = new OutboxFrames();
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: PacesDeps) {
     this.#deps = deps;
+    this.#shared = new SharedEncoding(deps.encoder);
   }
 
-  now(): number {
-    return this.#deps.clock.now();
+  /** The pace of an interval, for one more who holds it; `release` gives it back. @param every ms */
+  hold(every: number): Pace {
+    const { clock } = this.#deps;
+    const pace = this.#paces.get(every) ?? new Pace(every, clock, (due) => this.#turn(due));
+    this.#paces.set(every, pace);
+    pace.holders += 1;
+    return pace;
   }
 
-  /** Sends an event by itself. @param conflated events that it replaced */
-  send(
-    session: SubscriberSession,
-    views: RecordViews,
-    offset: number,
-    names: DeviceNames,
-    conflated: number,
-  ): void {
-    const { encoder, counters } = this.#deps;
-    const end = encoder.paced(views, offset, names, session.encoding, { start: 0, conflated });
-    session.sendEvent(encoder.bytes.subarray(0, end));
-    counters.cells[Counter.deliveries]! += 1;
+  release(pace: Pace): void {
+    pace.holders -= 1;
+    if (pace.holders > 0) return;
+    pace.stop();
+    this.#paces.delete(pace.every);
   }
 
-  /** The first event waits for the turn. */
-  schedule(paced: Paced, lane: Lane): void {
-    if (this.#turns.size === 0) this.#stepDone = Math.floor(this.now() / STEP_MS);
-    // A turn that is due already comes with the next step.
-    const step = Math.max(this.#stepDone + 1, Math.ceil(paced.nextAt[lane]! / STEP_MS));
-    const turns = this.#turns.get(step);
-    if (turns === undefined) this.#turns.set(step, [{ paced, lane }]);
-    else turns.push({ paced, lane });
-    this.#timer ??= setTimeout(() => this.tick(), STEP_MS).unref();
-  }
-
-  /** Sends what is due. */
+  /** Takes the turns that are due. A timer calls it; tests do, too. */
   tick(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const now = this.now();
-    const last = Math.floor(now / STEP_MS);
-    const { encoder, counters } = this.#deps;
-    const touched: SubscriberSession[] = [];
-    let end = 0;
-    while (this.#stepDone < last && this.#turns.size > 0) {
-      const step = ++this.#stepDone;
-      const turns = this.#turns.get(step);
-      this.#turns.delete(step);
-      for (const { paced, lane } of turns ?? []) {
-        const { session, audience, waiting, nextAt } = paced;
-        // A more urgent event has replaced what waited, or the session has left.
-        if (waiting[lane] === 0 || nextAt[lane]! > now) continue;
-        const start = end;
-        end = audience.encodeNewest(encoder, paced, lane, start);
-        nextAt[lane] = now + session.every;
-        counters.cells[Counter.deliveries]! += 1;
-        if (session.addToOutbox(start, end)) touched.push(session);
-      }
+    for (const pace of this.#paces.values()) pace.tick();
+  }
+
+  /** Encodes one event for whoever gets it now, by itself. */
+  get shared(): SharedEncoding {
+    return this.#shared;
+  }
+
+  /** Sends one event that stands in `shared`. @param conflated events that it replaced */
+  send(session: SubscriberSession, conflated: number): void {
+    session.sendEvent(this.#shared.frame(session.encoding, conflated));
+    this.#deps.counters.cells[Counter.deliveries]! += 1;
+  }
+
+  /** Sends the newest of each lane to its followers, to each of them all of its devices together. */
+  #turn(lanes: readonly PacedLane[]): void {
+    const { counters } = this.#deps;
+    const shared = this.#shared;
+    let touched: SubscriberSession[] = [];
+    const add = (session: SubscriberSession, conflated: number): void => {
+      shared.encode(session.encoding, conflated);
+      counters.cells[Counter.deliveries]! += 1;
+      if (session.addToOutbox(shared.start, shared.end)) touched.push(session);
+    };
+    const flush = (): void => {
+      this.#frames.begin(shared.bytes);
+      for (const session of touched) session.sendOutbox(this.#frames);
+      touched = [];
+      shared.clear();
+    };
+    shared.clear();
+    for (const lane of lanes) {
+      lane.takeTurn(shared, add);
+      if (shared.size > TURN_BYTES_MAX) flush();
     }
-    this.#frames.begin(encoder.bytes);
-    for (const session of touched) session.sendOutbox(this.#frames);
-    if (this.#turns.size > 0) this.#timer = setTimeout(() => this.tick(), STEP_MS).unref();
+    flush();
   }
 }
 
-/** Who gets one device's events at a pace. */
-export class PacedAudience {
-  readonly #names: DeviceNames;
-  readonly #paces: Paces;
-  readonly #members = new Map<SubscriberSession, Paced>();
-  /** By lane: a copy of the newest event that anybody waits for. */
-  readonly #newest: RecordViews[] = [];
+/** The turns of one interval. */
+export class Pace {
+  readonly every: number;
+  /** Of `Paces.hold`. */
+  holders = 0;
+  readonly #stepMs: number;
+  readonly #stepsPerTurn: number;
+  readonly #clock: Clock;
+  readonly #turn: (due: readonly PacedLane[]) => void;
+  /** By step: whose turn comes then. */
+  readonly #turns = new Map<number, PacedLane[]>();
+  /** All up to this step were taken. */
+  #stepDone = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #timerStep = Number.POSITIVE_INFINITY;
 
-  constructor(names: DeviceNames, paces: Paces) {
-    this.#names = names;
-    this.#paces = paces;
+  constructor(every: number, clock: Clock, turn: (due: readonly PacedLane[]) => void) {
+    this.every = every;
+    this.#clock = clock;
+    this.#turn = turn;
+    this.#stepsPerTurn = Math.ceil(every / PACE_STEP_MS_MAX);
+    this.#stepMs = every / this.#stepsPerTurn;
   }
 
-  get sessions(): Iterable<SubscriberSession> {
-    return this.#members.keys();
+  /** Takes note that the lane had a turn now. */
+  hadTurn(lane: PacedLane): void {
+    // Rounded up: turns are never closer than the interval.
+    lane.turnStep = Math.ceil(this.#clock.now() / this.#stepMs);
   }
 
-  get isEmpty(): boolean {
-    return this.#members.size === 0;
+  /** Whether the lane was quiet for so long that its next event need not wait to be one of many. */
+  isQuiet(lane: PacedLane): boolean {
+    return this.#clock.now() >= (lane.turnStep + 2 * this.#stepsPerTurn) * this.#stepMs;
   }
 
-  add(session: SubscriberSession): void {
-    this.#members.set(session, { session, audience: this, nextAt: [0, 0], waiting: [0, 0] });
+  /** Something waits: the lane's turn comes one interval after the last, at the end of a step. */
+  schedule(lane: PacedLane): void {
+    if (this.#turns.size === 0) this.#stepDone = Math.floor(this.#clock.now() / this.#stepMs);
+    // A turn that is due already comes with the next step.
+    const due = Math.max(this.#stepDone + 1, this.#dueStep(lane));
+    const lanes = this.#turns.get(due);
+    if (lanes === undefined) this.#turns.set(due, [lane]);
+    else lanes.push(lane);
+    lane.isScheduled = true;
+    if (due < this.#timerStep) this.#wakeAt(due);
   }
 
-  /**
-   * @param comesBack it is sent to otherwise from here on, and gets what waits. Else it gets nothing more: the hub has
-   *   answered already that it does not follow the device
-   */
-  remove(session: SubscriberSession, comesBack: boolean): void {
-    const paced = this.#members.get(session);
-    if (paced === undefined) return;
-    this.#members.delete(session);
-    for (const lane of LANES) {
-      const waited = paced.waiting[lane]!;
-      paced.waiting[lane] = 0;
-      if (waited > 0 && comesBack) this.#paces.send(session, this.#newest[lane]!, 0, this.#names, waited - 1);
-    }
-  }
-
-  /** An event of the device. */
-  event(views: RecordViews, offset: number): void {
-    const type = views.u8[offset + EventField.type]!;
-    const lane = type === EventType.message ? MESSAGE : type === EventType.pong ? PONG : undefined;
-    const isUrgent = lane === undefined || isHigh(views, offset);
-    const now = this.#paces.now();
-    let isKept = false;
-    for (const paced of this.#members.values()) {
-      const { session, waiting, nextAt } = paced;
-      const isDue = lane === undefined || (waiting[lane] === 0 && nextAt[lane]! <= now);
-      if (isUrgent || isDue) {
-        this.#paces.send(session, views, offset, this.#names, lane === undefined ? 0 : waiting[lane]!);
-        if (lane === undefined) continue;
-        waiting[lane] = 0;
-        nextAt[lane] = now + session.every;
-        continue;
+  tick(): void {
+    const last = Math.floor(this.#clock.now() / this.#stepMs);
+    const due: PacedLane[] = [];
+    while (this.#stepDone < last && this.#turns.size > 0) {
+      const lanes = this.#turns.get(++this.#stepDone) ?? [];
+      this.#turns.delete(this.#stepDone);
+      for (const lane of lanes) {
+        lane.isScheduled = false;
+        if (lane.waiting === 0) continue; // a more urgent event has replaced what waited
+        if (this.#dueStep(lane) > this.#stepDone) this.schedule(lane);
+        else {
+          lane.turnStep = last; // when this thread is late, so are its next turns
+          due.push(lane);
+        }
       }
-      if (!isKept) this.#keep(lane, views, offset);
-      isKept = true;
-      waiting[lane]! += 1;
-      if (waiting[lane] === 1) this.#paces.schedule(paced, lane);
     }
+    if (due.length > 0) this.#turn(due);
+    this.#wakeNext();
   }
 
-  /** Encodes what a subscriber waits for; then nothing waits any more. @returns where it ends */
-  encodeNewest(encoder: EventEncoder, { session, waiting }: Paced, lane: Lane, start: number): number {
-    const conflated = waiting[lane]! - 1;
-    waiting[lane] = 0;
-    return encoder.paced(this.#newest[lane]!, 0, this.#names, session.encoding, { start, conflated });
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#timerStep = Number.POSITIVE_INFINITY;
   }
 
-  #keep(lane: Lane, views: RecordViews, offset: number): void {
-    const bytes = eventBytes(views, offset);
-    const kept = this.#newest[lane];
-    if (kept === undefined || kept.u8.length < bytes) this.#newest[lane] = privateViews(bytes);
-    copyEvent(views, offset, this.#newest[lane]!, 0, bytes);
+  #dueStep(lane: PacedLane): number {
+    return lane.turnStep + this.#stepsPerTurn;
+  }
+
+  #wakeNext(): void {
+    if (this.#turns.has(this.#timerStep)) return;
+    this.stop();
+    if (this.#turns.size === 0) return;
+    let step = this.#stepDone + 1;
+    while (!this.#turns.has(step)) step += 1;
+    this.#wakeAt(step);
+  }
+
+  #wakeAt(step: number): void {
+    this.stop();
+    this.#timerStep = step;
+    const wake = (): void => {
+      this.stop();
+      this.tick();
+    };
+    this.#timer = setTimeout(wake, Math.ceil(step * this.#stepMs - this.#clock.now())).unref();
   }
 }

@@ -97,7 +97,7 @@ export class SubscriberSession extends Session {
 
   /** Sends an event by itself, in the session's encoding. */
   sendEvent(frame: Uint8Array): void {
-    this.connection?.send(frame, encodings[this.encoding]!.isBinary);
+    this.put(frame, encodings[this.encoding]!.isBinary);
   }
 
   /** @returns the bytes sent */
@@ -169,7 +169,7 @@ export class SubscriberSession extends Session {
     const outbox = this.#outbox ?? [];
     const { isBinary } = encodings[this.encoding]!;
     const send = (frame: Uint8Array): void => {
-      if (!this.closing) connection?.send(frame, isBinary);
+      if (!this.closing) this.put(frame, isBinary);
     };
     connection?.cork(() => {
       if (batched) frames.sendBatched(outbox, isBinary, send);

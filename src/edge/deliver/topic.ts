@@ -5,7 +5,8 @@ import { ALL_TYPES } from '../../wire/events.ts';
 import { Audience } from './audience.ts';
 import { BatchedAudience } from './batched-audience.ts';
 import { Missed } from './missed.ts';
-import { PacedAudience, type Paces } from './pace.ts';
+import type { Paces } from './pace.ts';
+import { PacedAudience } from './paced-audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export class Topic {

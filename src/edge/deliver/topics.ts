@@ -171,7 +171,7 @@ export class Topics {
       for (const shard of audience!.shards) this.#publish(shard, bytes, false);
     }
     for (const session of topic.vips) session.sendGap(gap);
-    for (const session of topic.paced?.sessions ?? []) session.sendGap(gap);
+    for (const session of topic.paced?.sessions() ?? []) session.sendGap(gap);
     for (const sessions of topic.batched?.shards ?? []) for (const session of sessions) session.sendGap(gap);
     this.#slow.tell(topic, gap);
   }

@@ -150,7 +150,7 @@ export class Publisher {
     const { counters } = this.#deps;
     counters.add(Counter.droppedIngestFull);
     if (frame.ackEnd === frame.ackStart) return;
-    counters.add(Counter.refusedFrames);
+    counters.refuse(errors.limit.code);
     const message = 'the hub is overloaded; the event was refused';
     session.send(session.codec.problem({ code: errors.limit.code, message, id: ackIdOf(bytes, frame) }));
   }

@@ -2,7 +2,7 @@
  * Translates MQTT topic filters into the hub's ids, filters and kinds. A topic filter is granted only if ids and
  * prefixes with `*` can express exactly the devices that it matches; it is never approximated.
  */
-import { isId } from '../id.ts';
+import { isIdPrefix } from '../id.ts';
 import { Reason } from './constants.ts';
 import { TOPIC_BYTES_MAX } from './limits.ts';
 import { isIdPart, Kind, kindNames, type Template, Wildcard } from './templates.ts';
@@ -146,7 +146,7 @@ function matchMany(
   if (isOpen && named.includes(SINGLE)) return undefined;
   const names = new Set<string>();
   const below = `${named.join('.')}.`;
-  if (isOpen && named.every(isIdPart) && isId(below)) names.add(`${below}${ALL}`);
+  if (isOpen && named.every(isIdPart) && isIdPrefix(below)) names.add(`${below}${ALL}`);
   const most = isOpen ? named.length : named.length - suffix.length;
   const least = Math.max(1, named.length - suffix.length);
   for (let count = least; count <= most; count++) {

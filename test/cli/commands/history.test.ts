@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { uniqueId, useHub } from '../../conformance/harness.ts';
 import { fakeAdmin } from '../fake-hub.ts';
-import { dat, jsonLines } from '../run.ts';
+import { dat, jsonLines, portsOf } from '../run.ts';
 
 describe('dat history', () => {
   const common = { device: 'dev-1', source: 'device', priority: 'normal' };
@@ -45,6 +46,21 @@ describe('dat history', () => {
     expect(await dat(['history', 'dev-1', ...refused.flag])).toMatchObject({
       code: 1,
       stderr: 'dat: no /v1/devices/dev-1/events\n',
+    });
+  });
+
+  describe('beside a hub', () => {
+    const hub = useHub({ DAT_HISTORY_BYTES: 'auto' });
+
+    it('shows what the hub has kept', async () => {
+      const id = uniqueId('dev');
+      const device = await hub.device(id);
+      for (const data of [1, { two: 2 }]) await device.publish({ type: 'message', data });
+      await device.publish({ type: 'status', status: 'hot' });
+      const { stdout, stderr } = await dat(['history', id, '--limit', '2'], portsOf(hub));
+      expect(stdout).toMatch(/^\S+ dev-\d+ \d+ message \{"two":2\}\n\S+ dev-\d+ \d+ status hot null\n$/);
+      expect(stderr).toMatch(/^older events: dat history dev-\d+ --before \d+\n$/);
+      expect(await dat(['history', uniqueId('none')], portsOf(hub))).toMatchObject({ code: 1 });
     });
   });
 });

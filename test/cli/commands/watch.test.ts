@@ -122,3 +122,16 @@ describe('dat watch', () => {
       expect(await dat(['watch', ...args], portsOf(hub))).toMatchObject({ code: 64 });
   });
 });
+
+describe('dat watch beside a hub with history', () => {
+  const hub = useHub({ DAT_HISTORY_BYTES: 'auto' });
+
+  it('begins with the newest events of a device that the hub has kept', async () => {
+    const { dev, device } = await hub.pair();
+    await device.publish({ type: 'message', data: 'old' });
+    await device.publish({ type: 'message', data: 'new' });
+    const { code, stdout } = await dat(['watch', dev, '--last', '--count', '1', '--json'], portsOf(hub));
+    expect(code).toBe(0);
+    expect(jsonLines(stdout).at(-1)).toMatchObject({ op: 'event', data: 'new', replay: true });
+  });
+});

@@ -10,6 +10,7 @@ import { StrictMode, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 
 window.renders = {};
+window.connections = [];
 const count = (name) => {
   window.renders[name] = (window.renders[name] ?? 0) + 1;
 };
@@ -34,6 +35,7 @@ function Many({ filter }) {
 
 function Connection() {
   const connection = useConnection();
+  window.connections.push(connection.state);
   return <li id="connection">{connection.state}</li>;
 }
 

@@ -36,6 +36,7 @@ export const QUEUE_BYTES_MAX = 4000;
 
 export class FakeSocket implements Connection<SubscriberSession> {
   readonly session: SubscriberSession;
+  readonly transport = 'websocket';
   readonly remoteAddress = '192.0.2.1';
   readonly topics = new Set<string>();
   /** Everything sent to it, as its peer would see it. */
@@ -118,6 +119,13 @@ export interface ThreadOptions {
   readonly fanoutThreads?: number;
 }
 
+export interface SubscriberOptions {
+  readonly binary?: boolean;
+  readonly vip?: boolean;
+  /** More of the URL's query, with `&` in front. */
+  readonly query?: string;
+}
+
 export class FakeThread {
   readonly clock = new FakeClock();
   readonly counters = new Counters(createCounters());
@@ -184,11 +192,11 @@ export class FakeThread {
   }
 
   /** A subscriber that is welcomed, and follows these devices. */
-  subscriber(devices: readonly number[] = [], options: { binary?: boolean; vip?: boolean } = {}): FakeSocket {
-    const { binary = false, vip = false } = options;
+  subscriber(devices: readonly number[] = [], options: SubscriberOptions = {}): FakeSocket {
+    const { binary = false, vip = false, query = '' } = options;
     const protocol = binary ? 'dat.v1.binary' : 'dat.v1.json';
     const answer = this.route.upgrade({
-      query: `id=s-${++this.#subscribers}`,
+      query: `id=s-${++this.#subscribers}${query}`,
       header: (name) => (name === 'sec-websocket-protocol' ? protocol : ''),
       remoteAddress: '',
     });
@@ -239,7 +247,12 @@ export class FakeThread {
   }
 
   /** An event comes over the ring; it is sent with the next `poll`. @returns its seq */
-  event(device: number, priority: PriorityName = 'normal', payload: Uint8Array = PAYLOAD): number {
+  event(
+    device: number,
+    priority: PriorityName = 'normal',
+    payload: Uint8Array = PAYLOAD,
+    type: number = EventType.message,
+  ): number {
     const seq = this.seq(device) + 1;
     this.#seqs.set(device, seq);
     const bytes = EventField.body + payload.length;
@@ -248,7 +261,7 @@ export class FakeThread {
       at: 1,
       received: this.clock.now(),
       device,
-      type: EventType.message,
+      type,
       priority: Priority[priority],
       flags: EventFlag.payloadIsJson,
       session: 0,

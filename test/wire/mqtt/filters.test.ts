@@ -89,6 +89,9 @@ describe('a topic filter under {device+}/telemetry', () => {
     ['site-a/line-1/#', { 'site-a.line-1': both, 'site-a.line-1.*': both }],
     ['site-a/telemetry/#', { 'site-a': message, 'site-a.telemetry': both, 'site-a.telemetry.*': both }],
     ['site-a/state', { 'site-a': status }],
+    // An id may begin with dots, although `.` and `..` are none.
+    ['/#', { '.*': both }],
+    ['//#', { '..*': both }],
     ['#', { '*': both }],
     ['+/#', { '*': both }],
   ])('%s is understood', (filter, expected) => {

@@ -1,0 +1,82 @@
+/** What changed between two looks at the figures: rates, and the latency of the last seconds. */
+import { latencyBoundsSeconds } from '../memory/counters.ts';
+import type { AdminDeps } from './deps.ts';
+import { collectFigures, type Figures } from './figures.ts';
+import type { LiveFigures } from './live-schemas.ts';
+
+/** The figures at one moment. */
+export interface Look {
+  /** Monotonic. */
+  readonly atMs: number;
+  readonly cpuSeconds: number;
+  readonly figures: Figures;
+}
+
+export function lookNow(deps: AdminDeps): Look {
+  const { user, system } = process.cpuUsage();
+  return { atMs: deps.clock.now(), cpuSeconds: (user + system) / 1e6, figures: collectFigures(deps) };
+}
+
+/** How fast a figure grew. @returns 0 for one that started anew */
+export function perSecond(from: Look, to: Look, read: (look: Look) => number): number {
+  const seconds = (to.atMs - from.atMs) / 1e3;
+  return seconds <= 0 ? 0 : Math.max(0, (read(to) - read(from)) / seconds);
+}
+
+export function ratesBetween(from: Look, to: Look): NonNullable<LiveFigures['rates']> {
+  const rate = (read: (figures: Figures) => number) => perSecond(from, to, (look) => read(look.figures));
+  const reasons = Object.keys(to.figures.dropped) as (keyof Figures['dropped'])[];
+  return {
+    received: {
+      pong: rate(({ received }) => received.pong),
+      message: rate(({ received }) => received.message),
+      status: rate(({ received }) => received.status),
+    },
+    skipped: rate(({ skipped }) => skipped),
+    deliveries: rate(({ deliveries }) => deliveries),
+    dropped: Object.fromEntries(reasons.map((reason) => [reason, rate(({ dropped }) => dropped[reason])])),
+    refusedFrames: rate(({ refusedFrames }) => refusedFrames),
+  };
+}
+
+/** Percentiles look back over so many looks: one second alone has too few events for them on a quiet hub. */
+const LATENCY_LOOKS = 5;
+
+export class RecentLatency {
+  /** Buckets of the last looks, oldest first. */
+  readonly #looks: (readonly number[])[] = [];
+
+  /** @param buckets of all events so far @returns of the events of the last five looks */
+  add(buckets: readonly number[]): LiveFigures['latency'] {
+    const oldest = this.#looks[0] ?? buckets;
+    this.#looks.push(buckets);
+    if (this.#looks.length > LATENCY_LOOKS) this.#looks.shift();
+    const recent = buckets.map((count, index) => count - (oldest[index] ?? 0));
+    return {
+      p50Seconds: quantile(recent, 0.5),
+      p90Seconds: quantile(recent, 0.9),
+      p99Seconds: quantile(recent, 0.99),
+    };
+  }
+}
+
+/**
+ * As Prometheus estimates it: linear within the bucket, and the last bound for whatever lies above it.
+ * @returns seconds; null without events
+ */
+export function quantile(buckets: readonly number[], share: number): number | null {
+  const total = buckets.reduce((sum, count) => sum + Math.max(0, count), 0);
+  if (total === 0) return null;
+  const rank = total * share;
+  let below = 0;
+  for (const [index, count] of buckets.entries()) {
+    const upper = latencyBoundsSeconds[index];
+    if (upper === undefined) break;
+    if (count > 0 && below + count >= rank) {
+      const lower = latencyBoundsSeconds[index - 1] ?? 0;
+      return lower + ((upper - lower) * (rank - below)) / count;
+    }
+    below += Math.max(0, count);
+  }
+  return latencyBoundsSeconds.at(-1)!;
+}

@@ -1,0 +1,35 @@
+/** What a start with these settings would meet: the files that they name, read and checked as a start does. */
+import { readTokenConfig } from '../access/keys.ts';
+import { KeyError } from '../key-error.ts';
+import { checkWritable, SnapshotRefused } from '../snapshot/files.ts';
+import { readTls } from '../transport/tls.ts';
+import type { Settings } from './schema.ts';
+
+/**
+ * @param readFile returns a file's text, and throws what the file system throws
+ * @returns what a start would be refused for, one line each
+ */
+export function startProblems(settings: Settings, readFile: (path: string) => string): string[] {
+  const steps: readonly (() => unknown)[] = [
+    () => expectValid(readTls(settings, readFile)),
+    () => readTokenConfig(settings, readFile),
+    () => settings.snapshotFile !== '' && checkWritable(settings.snapshotFile),
+  ];
+  return steps.flatMap((step) => {
+    try {
+      step();
+      return [];
+    } catch (error) {
+      if (error instanceof KeyError || error instanceof SnapshotRefused) return error.message;
+      throw error;
+    }
+  });
+}
+
+/** A start only logs it, but no peer that looks at the certificate connects. */
+function expectValid(tls: ReturnType<typeof readTls>): void {
+  if (tls !== undefined && tls.expiresAtMs < Date.now())
+    throw new KeyError(
+      `the certificate of DAT_TLS_CERT_FILE expired on ${new Date(tls.expiresAtMs).toISOString()}`,
+    );
+}

@@ -1,0 +1,39 @@
+/** What the webhook thread counts, in shared memory: a Float64 cell each, written by that thread alone. */
+
+const names = ['sent', 'failed', 'changes', 'dropped', 'laggingSinceMs'] as const;
+export type WebhookCounterName = (typeof names)[number];
+
+/** Cell number by name. */
+export const WebhookCounter = Object.fromEntries(names.map((name, cell) => [name, cell])) as Readonly<
+  Record<WebhookCounterName, number>
+>;
+
+export function createWebhookCounters(): SharedArrayBuffer {
+  return new SharedArrayBuffer(names.length * 8);
+}
+
+export interface WebhookFigures {
+  /** Requests that the receiver took, and those that it did not. */
+  readonly sent: number;
+  readonly failed: number;
+  /** Changes that the receiver has. */
+  readonly changes: number;
+  /** Changes of batches that the receiver did not take after many tries: told later, as far as they still hold. */
+  readonly dropped: number;
+  /** For how long the receiver has not had all there is, s. */
+  readonly lagSeconds: number;
+}
+
+/** @param nowMs hub clock */
+export function webhookFigures(memory: SharedArrayBuffer, nowMs: number): WebhookFigures {
+  const cells = new Float64Array(memory);
+  const of = (name: WebhookCounterName): number => cells[WebhookCounter[name]]!;
+  const since = of('laggingSinceMs');
+  return {
+    sent: of('sent'),
+    failed: of('failed'),
+    changes: of('changes'),
+    dropped: of('dropped'),
+    lagSeconds: since === 0 ? 0 : Math.max(0, (nowMs - since) / 1e3),
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * Sends one batch at a time to the receiver: signed, with a time limit, and again after growing pauses. A receiver that
+ * is slow, down or hostile costs nothing but this thread's patience.
+ */
+import { randomBytes } from 'node:crypto';
+import type { DeviceChange } from './changes.ts';
+import { keyOf, signedHeaders } from './signature.ts';
+
+export interface Receiver {
+  readonly url: string;
+  /** `whsec_…` */
+  readonly secret: string;
+}
+
+export interface SenderDeps {
+  /** Read at every try: a reload may change it. */
+  receiver(): Receiver;
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  wallNow(): number;
+  /** Rejects when the hub ends. */
+  sleep(ms: number): Promise<void>;
+  readonly signal: AbortSignal;
+  /** @param failure undefined: the receiver has it */
+  tried(failure: string | undefined): void;
+}
+
+export interface Batch {
+  readonly changes: readonly DeviceChange[];
+  /** More has happened than these: the receiver had better ask for all devices. */
+  readonly resync: boolean;
+}
+
+export const ANSWER_MS_MAX = 10_000;
+/** About four minutes; then the batch is made anew, of what is so by then. */
+export const TRIES_MAX = 10;
+const FIRST_PAUSE_MS = 500;
+const PAUSE_MS_MAX = 60_000;
+/** Requests start at least this far apart: at most 100 a second. */
+export const REQUEST_SPACING_MS = 10;
+/** Of an answer nothing is read but its status. */
+const RETRY_AFTER_MS_MAX = 600_000;
+
+export class Sender {
+  readonly #deps: SenderDeps;
+  #failures = 0;
+  #lastStartMs = 0;
+
+  constructor(deps: SenderDeps) {
+    this.#deps = deps;
+  }
+
+  /** @returns false when the receiver did not take it after many tries @throws what `sleep` throws */
+  async send({ changes, resync }: Batch): Promise<boolean> {
+    const { wallNow } = this.#deps;
+    const id = `msg_${randomBytes(18).toString('base64url')}`;
+    const timestamp = new Date(wallNow()).toISOString();
+    const body = JSON.stringify({ type: 'devices.changed', timestamp, data: { changes, resync } });
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      await this.#space();
+      const { failure, retryAfterMs } = await this.#try(id, body);
+      this.#deps.tried(failure);
+      if (failure === undefined) {
+        this.#failures = 0;
+        return true;
+      }
+      this.#failures += 1;
+      await this.#deps.sleep(Math.max(retryAfterMs, pauseAfter(this.#failures)));
+    }
+    return false;
+  }
+
+  async #try(id: string, body: string): Promise<{ failure: string | undefined; retryAfterMs: number }> {
+    const { receiver, fetch, wallNow, signal } = this.#deps;
+    const { url, secret } = receiver();
+    try {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': 'device-aggregator-tunnel',
+          ...signedHeaders(keyOf(secret), id, wallNow(), body),
+        },
+        body,
+        redirect: 'manual', // what is signed goes to the receiver that was named
+        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)]),
+      });
+      await response.body?.cancel();
+      if (response.status >= 200 && response.status < 300) return { failure: undefined, retryAfterMs: 0 };
+      return { failure: `status ${response.status}`, retryAfterMs: retryAfterMsOf(response) };
+    } catch (error) {
+      return { failure: whyOf(error), retryAfterMs: 0 };
+    }
+  }
+
+  async #space(): Promise<void> {
+    const { sleep } = this.#deps;
+    const now = performance.now();
+    const waitMs = this.#lastStartMs + REQUEST_SPACING_MS - now;
+    if (waitMs > 0) await sleep(waitMs);
+    this.#lastStartMs = performance.now();
+  }
+}
+
+/** Doubles, with a quarter of chance in it, so that hubs do not come all at once. */
+function pauseAfter(failures: number): number {
+  const pauseMs = Math.min(PAUSE_MS_MAX, FIRST_PAUSE_MS * 2 ** (failures - 1));
+  return pauseMs * (0.75 + Math.random() / 4);
+}
+
+function retryAfterMsOf(response: Response): number {
+  const seconds = Number(response.headers.get('retry-after'));
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(RETRY_AFTER_MS_MAX, seconds * 1e3) : 0;
+}
+
+/** In a word or two: a message may hold the URL, and the URL a secret. */
+function whyOf(error: unknown): string {
+  const { name, cause } = error as { readonly name?: string; readonly cause?: { readonly code?: string } };
+  if (name === 'TimeoutError') return `no answer within ${ANSWER_MS_MAX / 1e3} s`;
+  return cause?.code ?? name ?? 'error';
+}

@@ -1,0 +1,60 @@
+/**
+ * A subscriber that uses the project's client: it recovers what it missed after each reconnect. So all its connections
+ * together are one account, which must have every event, or a gap for it, from the first one on.
+ */
+import { WebSocket } from 'ws';
+import { connectSubscriber, type SocketConstructor, type Subscriber } from '../../clients/js/src/index.ts';
+import type { Frame } from '../support/frames.ts';
+
+export class RecoveringClient {
+  readonly id: string;
+  /** What it gets events of, by id. */
+  readonly devices: readonly string[];
+  readonly closeCodes: number[] = [];
+  /** Returns after a lost connection. */
+  reconnects = -1;
+  readonly #follow: readonly string[];
+  readonly #port: number;
+  readonly #frames: Frame[] = [];
+  #subscriber: Subscriber | undefined;
+
+  /** @param follow ids and filters that name exactly `devices` */
+  constructor(id: string, devices: readonly string[], port: number, follow: readonly string[] = devices) {
+    this.id = id;
+    this.devices = devices;
+    this.#port = port;
+    this.#follow = follow;
+  }
+
+  start(): void {
+    const subscriber = connectSubscriber({
+      url: `ws://127.0.0.1:${this.#port}`,
+      id: this.id,
+      devices: [...this.#follow],
+      WebSocket: WebSocket as unknown as SocketConstructor,
+      reconnect: { baseMs: 50, capMs: 200 },
+    });
+    this.#subscriber = subscriber;
+    subscriber.on('state', ({ state }) => {
+      if (state === 'connected') this.reconnects += 1;
+    });
+    subscriber.on('event', (event) => this.#frames.push({ op: 'event', ...event } as unknown as Frame));
+    subscriber.on('gap', (gap) => this.#frames.push({ op: 'gap', ...gap } as unknown as Frame));
+  }
+
+  get isWelcome(): boolean {
+    return this.#subscriber?.connection.state === 'connected';
+  }
+
+  get connections(): readonly (readonly Frame[])[] {
+    return [this.#frames];
+  }
+
+  has(matches: (frame: Frame) => boolean): boolean {
+    return this.#frames.some(matches);
+  }
+
+  async stop(): Promise<void> {
+    await this.#subscriber?.close();
+  }
+}

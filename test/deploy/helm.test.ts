@@ -1,0 +1,98 @@
+/** The chart: what can be told without a cluster, and what helm renders where it is installed. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { programPath } from '../support/programs.ts';
+
+const CHART = fileURLToPath(new URL('../../deploy/helm/dat/', import.meta.url));
+const read = (path: string): string => readFileSync(join(CHART, path), 'utf8');
+const templates = readdirSync(join(CHART, 'templates')).map((name) => join('templates', name));
+const text = templates.map(read).join('\n');
+
+type Values = { readonly [name: string]: unknown };
+
+/** Paths of values, such as `service.type`, as far down as templates may name them. */
+function pathsOf(values: Values, above = ''): string[] {
+  return Object.entries(values).flatMap(([name, value]) => {
+    const path = above + name;
+    const isGroup = value !== null && typeof value === 'object' && !Array.isArray(value);
+    return isGroup ? [path, ...pathsOf(value as Values, `${path}.`)] : [path];
+  });
+}
+
+describe('the chart', () => {
+  const values = parse(read('values.yaml')) as Values;
+  const used = new Set([...text.matchAll(/\.Values\.([\w.]+)/g)].map(([, path = '']) => path));
+
+  it('uses no value that values.yaml does not have', () => {
+    const known = pathsOf(values);
+    for (const path of used) expect(known, path).toContain(path);
+  });
+
+  it('has no value that nothing uses', () => {
+    const isUsed = (path: string) =>
+      [...used].some((name) => name === path || name.startsWith(`${path}.`) || path.startsWith(`${name}.`));
+    for (const path of pathsOf(values)) expect(isUsed(path), path).toBe(true);
+  });
+
+  it('is of the version of the package', () => {
+    const { version } = JSON.parse(read('../../../package.json')) as { version: string };
+    expect(parse(read('Chart.yaml'))).toMatchObject({ version, appVersion: version });
+  });
+
+  it('lets in from outside only the paths of devices and subscribers', () => {
+    const ingress = read('templates/ingress.yaml');
+    expect([...ingress.matchAll(/name: (device|subscriber|admin)$/gm)].map(([, port]) => port)).toEqual([
+      'device',
+      'subscriber',
+    ]);
+    expect(values).toMatchObject({
+      ingress: { devicePaths: ['/v1/device'], subscriberPaths: ['/v1/subscribe'] },
+    });
+  });
+});
+
+const helm = programPath('helm');
+
+describe.skipIf(helm === undefined)('what helm renders (skipped without helm)', () => {
+  interface Rendered {
+    readonly kind: string;
+    readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  }
+
+  function render(...set: string[]): Rendered[] {
+    const flags = set.flatMap((value) => ['--set', value]);
+    const { status, stdout, stderr } = spawnSync(helm!, ['template', 'rel', CHART, ...flags], {
+      encoding: 'utf8',
+    });
+    expect(status, stderr).toBe(0);
+    return parseAllDocuments(stdout).map((document) => document.toJS() as Rendered);
+  }
+
+  it('is a deployment and a service that are named as the release', () => {
+    expect(render().map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
+      'Service rel',
+      'Deployment rel',
+    ]);
+  });
+
+  it('has the names that are given', () => {
+    const all = render(
+      'fullnameOverride=hub',
+      'nameOverride=x',
+      'snapshot.enabled=true',
+      'ingress.enabled=true',
+    );
+    expect(all).toHaveLength(4);
+    for (const { metadata } of all) {
+      expect(metadata.name).toMatch(/^hub(-state)?$/);
+      expect(metadata.labels).toMatchObject({
+        'app.kubernetes.io/name': 'x',
+        'app.kubernetes.io/instance': 'rel',
+      });
+    }
+  });
+});

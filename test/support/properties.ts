@@ -1,0 +1,5 @@
+/** Runs before each test file: properties draw from `testSeed`, and print the seed when they fail. */
+import fc from 'fast-check';
+import { testSeed } from './seed.ts';
+
+fc.configureGlobal({ seed: testSeed() });
