@@ -1,5 +1,4 @@
 /** What must hold between settings. A rule is checked only if each setting it names is valid by itself. Pure. */
-
 import { isAuthenticated } from '../access/keys.ts';
 import { isLoopback } from '../ip.ts';
 import { problem, shown } from './problems.ts';

@@ -1,7 +1,4 @@
-/**
- * Follows the frames of a WebSocket in one direction, only to see whether a close frame has come (RFC 6455, 5.2). What
- * is in them is passed over.
- */
+/** Follows the frames of a WebSocket in one direction, only to notice a close frame (RFC 6455, 5.2). Skips payloads. */
 
 const CLOSE = 8;
 const HEAD_BYTES_MAX = 14;
@@ -46,7 +43,7 @@ export class CloseWatch {
   #begin(): void {
     const view = new DataView(this.#head.buffer);
     const short = this.#head[1]! & 0x7f;
-    // What does not fit is longer than any frame that is let through.
+    // A length that does not fit a number is beyond any frame that the listener accepts.
     if (short === 127) this.#payloadLeft = Number(view.getBigUint64(2));
     else this.#payloadLeft = short === 126 ? view.getUint16(2) : short;
     this.#headBytes = 0;

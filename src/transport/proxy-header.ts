@@ -1,4 +1,4 @@
-/** The header of version 2 of the PROXY protocol: tells whoever is behind a proxy of this host whose connection it is. */
+/** The header of the PROXY protocol, version 2: tells the listener behind a front whose connection it gets. */
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const VERSION_AND_COMMAND = 0x21; // version 2, PROXY
@@ -13,7 +13,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** The other end is left out (zeros): nobody asks for it. */
+/** The destination is left out (zeros): nobody asks for it. */
 export function proxyHeader(from: Endpoint): Buffer {
   const addressBytes = from.address.length;
   const header = Buffer.alloc(HEAD_BYTES + 2 * addressBytes + PORTS_BYTES);

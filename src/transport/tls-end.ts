@@ -1,4 +1,4 @@
-/** What ends TLS in front of a listener that speaks plain: how it is asked for, and what it promises. */
+/** The TLS front of a plain listener: how it is asked for, and what it promises. */
 import type { Certificate } from './tls-front.ts';
 
 /** Where to take connections, and where the listener behind is. */
