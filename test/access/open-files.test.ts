@@ -17,7 +17,10 @@ describe('the budget of open files', () => {
   });
 
   it('leaves more to a hub of many threads', () => {
-    expect(fileBudget({ ...plain, threads: 16 }, limits(1024))).toMatchObject({ connections: 544, waiting: 128 });
+    expect(fileBudget({ ...plain, threads: 16 }, limits(1024))).toMatchObject({
+      connections: 544,
+      waiting: 128,
+    });
   });
 
   it('bounds only those that wait where there is no limit, or none that can be read', () => {
@@ -40,7 +43,10 @@ describe('the budget of open files', () => {
     expect(waitingMax({ ...budget, connections: 900_000, waiting: 4096 }, 0)).toBe(65_536);
   });
   it('gives each thread in which connections wait an equal part, and half of that to one network', () => {
-    const { total, perNetwork } = waitingLimits({ connections: 1000, waiting: 100, places: 3 }, { open: 900 });
+    const { total, perNetwork } = waitingLimits(
+      { connections: 1000, waiting: 100, places: 3 },
+      { open: 900 },
+    );
     expect(total()).toBe(67);
     expect(perNetwork).toBe(17);
   });

@@ -261,15 +261,18 @@ describe('what ends TLS', () => {
     const busy = new Worker(BUSY_LISTENER, { eval: true, workerData: path });
     await once(busy, 'message');
     const others: Socket[] = [];
-    const isFull = async (): Promise<boolean> => {
-      const other = connectTcp(path).on('error', () => {});
-      others.push(other);
-      return Promise.race([once(other, 'connect').then(() => false), once(other, 'close').then(() => true)]);
-    };
+    const isFull = (): Promise<boolean> =>
+      new Promise((resolve) => {
+        others.push(
+          connectTcp(path)
+            .once('connect', () => resolve(false))
+            .once('error', () => resolve(true)),
+        );
+      });
     while (!(await isFull()));
-    const { certificate, arrivals } = { certificate: other, arrivals: stage.arrivals };
+    const { arrivals } = stage;
     const front = await openTlsFront({ host: '127.0.0.1', port: 0, path, certificate, arrivals });
-    const client = connectTls({ port: front.port, host: '127.0.0.1', ca: other.cert });
+    const client = connectTls({ port: front.port, host: '127.0.0.1', ca: certificate.cert });
     client.on('error', () => {});
     await once(client, 'secureConnect');
     await new Promise((resolve) => setTimeout(resolve, 100));
