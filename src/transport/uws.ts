@@ -49,7 +49,12 @@ export function createUwsTransport(uws: UwsBinding, tls: UwsTls): Transport {
         call.close();
         await place.leave();
       };
-      return { ...place, publish: apps.publish.bind(apps), useTls, close };
+      return {
+        ...place,
+        publish: (topic, frame, binary) => apps.publish(topic, frame, binary),
+        useTls,
+        close,
+      };
     },
     threads: {
       async acceptor(host, port, arrivals): Promise<Acceptor> {
@@ -77,7 +82,7 @@ export function createUwsTransport(uws: UwsBinding, tls: UwsTls): Transport {
           get descriptor() {
             return apps.current.getDescriptor();
           },
-          publish: apps.publish.bind(apps),
+          publish: (topic, frame, binary) => apps.publish(topic, frame, binary),
           useTls(next) {
             if (certificate !== undefined) apps.replace(next);
           },
