@@ -381,7 +381,7 @@ describe.skipIf(!uwsLoads())('TLS when a thread that ends it dies', () => {
     await eventually('it is reloaded', () => hub.stderr().includes('"reloaded"'));
     const status = async (fault: object) =>
       (await askOverTls(hub.adminPort, '/v1/faults', fault, renewed.cert)).status;
-    expect(await status({ thread: 'tls', front: 0 })).toBe(200);
+    expect(await status({ thread: 'tls', worker: 0 })).toBe(200);
     expect((await before.closed).code).toBe(1006);
     await eventually('it is replaced', async () => {
       const { text } = await askOverTls(hub.adminPort, '/metrics', undefined, renewed.cert);
