@@ -270,23 +270,26 @@ for (const { name, env } of rows) {
   });
 
   describe.skipIf(!isPossible)(`TLS and limits by address on ${name}`, () => {
+    let hub: HubProcess;
+    beforeAll(async () => {
+      hub = await startHub({ ...calm, ...env, ...files, DAT_MAX_CONNECTIONS_PER_ADDRESS: '1' });
+    });
+    afterAll(() => stopped(hub));
+
     it('knows whose every connection is', async () => {
-      const limits = { DAT_MAX_CONNECTIONS_PER_ADDRESS: '1' };
-      const hub = await startHub({ ...calm, ...env, ...files, ...limits });
       for (const address of ['127.0.0.1', '127.0.0.2', '127.0.0.3']) {
         expect(await upgradeFrom(address, hub.devicePort), address).toBe(101);
         expect(await upgradeFrom(address, hub.devicePort), `${address} again`).toBe(429);
       }
-      await stopped(hub);
     });
 
     it('takes nobody at their word about the address', async () => {
-      const limits = { DAT_MAX_CONNECTIONS_PER_ADDRESS: '1' };
-      const hub = await startHub({ ...calm, ...env, ...files, ...limits });
-      expect(await upgradeFrom('127.0.0.1', hub.devicePort)).toBe(101);
+      const localAddress = '127.0.0.4';
+      expect(await upgradeFrom(localAddress, hub.devicePort)).toBe(101);
       const claim = proxyHeader({ address: [10, 0, 0, 1], port: 1 });
       const refused = Buffer.from('GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
-      const socket = connectTls({ port: hub.devicePort, host: '127.0.0.1', ca });
+      const tcp = connectTcp({ port: hub.devicePort, host: '127.0.0.1', localAddress });
+      const socket = connectTls({ socket: tcp, host: '127.0.0.1', ca });
       let answers = '';
       socket.setEncoding('latin1').on('data', (part: string) => {
         answers += part;
@@ -295,7 +298,6 @@ for (const { name, env } of rows) {
       socket.write(Buffer.concat([refused, claim, Buffer.from(UPGRADE(uniqueId('dev')))]));
       await once(socket, 'close');
       expect(answers).not.toContain(' 101 ');
-      await stopped(hub);
     });
   });
 
