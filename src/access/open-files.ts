@@ -1,8 +1,21 @@
 /** How the process's limit of open files is shared out. Main, at start. */
 import { readFileSync } from 'node:fs';
+import { LIVE_STREAMS_MAX } from '../limits.ts';
 
-/** Files that are not connections: listeners, event loops, the reserve, the admin API's own connections, the log. */
-const OTHER_FILES_MIN = 160;
+/** Of main and the owner: event loops, listeners, the log. With four more threads a hub had 43 to 47 open in all. */
+const OWN_FILES = 32;
+/**
+ * What a thread takes beside its own for a moment as it starts, because Node loads the files of its code beside each
+ * other. An edge takes the most (seen: 85).
+ */
+const FILES_TO_START = 96;
+/** The same of the thread that writes a snapshot, which may start beside another (seen: 12). */
+const FILES_TO_START_SNAPSHOT = 32;
+/** Kept back, so that both can start when connections have taken all others. */
+export const RESERVED_FILES = FILES_TO_START + FILES_TO_START_SNAPSHOT;
+/** Connections to the admin API: its live streams, and as many others. */
+const ADMIN_FILES = 2 * LIVE_STREAMS_MAX;
+const OTHER_FILES_MIN = OWN_FILES + RESERVED_FILES + ADMIN_FILES;
 const OTHER_FILES_SHARE = 0.1;
 /** An event loop of its own, and the connection that it holds to itself. */
 const FILES_PER_THREAD = 12;

@@ -11,14 +11,14 @@ describe('the budget of open files', () => {
   it('is shared out among connections, those that wait, and what else needs files', () => {
     expect(fileBudget(plain, limits(1_000_000))).toMatchObject({ connections: 895_904, waiting: 4096 });
     expect(fileBudget(plain, limits(20_000))).toMatchObject({ connections: 15_500, waiting: 2500 });
-    expect(fileBudget(plain, limits(1024))).toMatchObject({ connections: 736, waiting: 128 });
-    expect(fileBudget(plain, limits(256))).toMatchObject({ connections: 64, waiting: 32 });
+    expect(fileBudget(plain, limits(1024))).toMatchObject({ connections: 704, waiting: 128 });
+    expect(fileBudget(plain, limits(256))).toMatchObject({ connections: 32, waiting: 32 });
     expect(fileBudget(plain, limits(64))).toMatchObject({ connections: 1, waiting: 16 });
   });
 
   it('leaves more to a hub of many threads', () => {
     expect(fileBudget({ ...plain, threads: 16 }, limits(1024))).toMatchObject({
-      connections: 544,
+      connections: 512,
       waiting: 128,
     });
   });

@@ -12,7 +12,7 @@ import { RawPeer } from '../support/raw-peer.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
 
 /** Room for what the hub keeps for itself, and some connections. */
-const FILES = 512;
+const FILES = 320;
 
 const faults = [
   ['fanout', { thread: 'fanout', worker: 0 }],
