@@ -160,6 +160,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     transport: transport.name,
     fanoutWorkers: base.counts.fanout,
     ingestWorkers: base.counts.ingest,
+    tlsThreads: base.fronts.watched.length,
     presence: new PresenceReader(memory.presence),
     ...historyOf(settings, memory),
     clock: systemClock,
