@@ -101,7 +101,7 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
       'false devices/dev-mqtt/message {"n":3}',
       'true devices/dev-mqtt/message {"n":2}',
       'true devices/dev-mqtt/presence {"state":"online","reason":"connected"}',
-      'true devices/dev-mqtt/status {"status":"charging"}',
+      'true devices/dev-mqtt/status {"status":"charging","data":null}',
     ]);
     await client.endAsync();
   });
