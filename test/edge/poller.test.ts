@@ -3,7 +3,6 @@ import { Poller } from '../../src/edge/poller.ts';
 import { POLL_RECORDS_MAX } from '../../src/limits.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer, Share } from '../../src/memory/ring.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { type Step, WatchedSleeper } from '../support/interleaving.ts';
 
 beforeEach(() => {
@@ -15,7 +14,6 @@ afterEach(() => {
 
 /** A poller over a ring of its own; `step` is called between whatever two things it does. */
 class PollerBench {
-  readonly clock = new FakeClock();
   readonly poller: Poller;
   readonly sleeper: WatchedSleeper;
   taken = 0;
@@ -27,7 +25,7 @@ class PollerBench {
   readonly #consumer: RingConsumer;
   readonly #ringer: Ringer;
 
-  constructor(step: Step, pollMs = 0) {
+  constructor(step: Step) {
     const [ring, doorbell] = [createRing(RING_BYTES_MIN), createDoorbell()];
     this.#producer = new RingProducer(ring);
     this.#consumer = new RingConsumer(ring);
@@ -58,8 +56,6 @@ class PollerBench {
         return this.backlog-- > 0;
       },
       sleeper: this.sleeper,
-      clock: this.clock,
-      pollMs,
     });
   }
 
@@ -160,7 +156,6 @@ describe('a poller', () => {
   it('goes on within a turn while polls are full, up to sixteen of them', () => {
     const done: number[] = [];
     const polls = [POLL_RECORDS_MAX, POLL_RECORDS_MAX, 3];
-    const clock = new FakeClock();
     const make = (poll: () => number): Poller =>
       new Poller({
         poll,
@@ -168,8 +163,6 @@ describe('a poller', () => {
         hasUnsent: () => false,
         hasBacklog: () => false,
         sleeper: new WatchedSleeper(createDoorbell(), nothing),
-        clock,
-        pollMs: 0,
       });
     make(() => {
       const records = polls.shift() ?? 0;
@@ -183,32 +176,6 @@ describe('a poller', () => {
       return POLL_RECORDS_MAX;
     }).wake();
     expect(count).toBe(16);
-  });
-
-  it('looks again on a timer under load, and is not woken meanwhile', () => {
-    const bench = new PollerBench(nothing, 5);
-    bench.publish(200);
-    bench.clock.advance(1);
-    bench.poller.wake();
-    expect([bench.taken, bench.sleeper.isAsleep]).toEqual([200, false]);
-    bench.publish();
-    bench.ring();
-    bench.clock.advance(4);
-    vi.advanceTimersByTime(4);
-    expect(bench.taken).toBe(200);
-    bench.clock.advance(1000);
-    vi.advanceTimersByTime(1);
-    expect(bench.taken).toBe(201);
-    bench.runUntilIdle();
-    expect(bench.sleeper.isAsleep).toBe(true);
-  });
-
-  it('is always woken where it is to wait for nothing', () => {
-    const bench = new PollerBench(nothing, 0);
-    bench.publish(200);
-    bench.clock.advance(1);
-    bench.poller.wake();
-    expect([bench.taken, bench.sleeper.isAsleep]).toEqual([200, true]);
   });
 
   it('does not sleep while records of its own wait for room', () => {

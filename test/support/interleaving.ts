@@ -16,7 +16,7 @@ export class WatchedSleeper extends Sleeper {
   }
 
   get isAsleep(): boolean {
-    return Atomics.load(this.#word, 0) === 1;
+    return Atomics.load(this.#word, 0) !== 0;
   }
 
   override announce(): void {
