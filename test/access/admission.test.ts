@@ -13,7 +13,7 @@ import { TOKEN_SKEW_MS } from '../../src/limits.ts';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import { ID_ACCEPTED } from '../../src/wire/id.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { SECRET, tokenFor } from '../support/tokens.ts';
+import { keyPair, SECRET, tokenFor } from '../support/tokens.ts';
 
 const ADDRESS = '10.0.0.1';
 const tokens: TokenConfig = { secret: SECRET, publicKey: '', jwksUrl: '', audience: '', issuer: '' };
@@ -208,7 +208,9 @@ describe('a hub that asks for tokens', () => {
       tokens: { ...tokens, secret: '', jwksUrl },
       authFailuresPerMinute: 1,
     });
-    const token = await deviceToken();
+    const { privateKey } = await keyPair('ES256');
+    const claims = { sub: 'dev-1', role: 'device' };
+    const token = await tokenFor(claims, { algorithm: 'ES256', keyId: 'key-1' }, privateKey);
     const refused = refusal('token', 503, 'the keys for tokens are not available right now', 1);
     expect(await enter({ token })).toEqual(refused);
     expect(await enter({ token })).toEqual(refused);

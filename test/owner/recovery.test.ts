@@ -9,7 +9,10 @@ const REMOVE_MS = 300_000;
 /** More than a timer may be late. */
 const SLACK_MS = 200;
 
-const deviceOf = (hub: OwnerHarness, id = 'dev-1') => hub.reader.device(hub.reader.findDevice(id));
+const deviceOf = (hub: OwnerHarness, id = 'dev-1') => {
+  const slot = hub.reader.findDevice(id);
+  return slot < 0 ? undefined : hub.reader.device(slot);
+};
 const eventsOf = (hub: OwnerHarness) => hub.received().filter(({ kind }) => kind === 'event');
 
 /** Just before the time is over nothing has happened, and just after it has. */
