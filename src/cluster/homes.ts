@@ -205,7 +205,7 @@ export class Homes {
     if (seek !== undefined) {
       seek.promised.delete(peer);
       home.number = Math.max(home.number, number);
-      takeParts(seek, kind, number, parts);
+      takeParts(seek, number, parts);
       this.#settleIfDone(home);
     } else if (home.departure !== undefined) {
       home.departure.late = [...home.departure.late, ...parts];
