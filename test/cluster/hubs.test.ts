@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { Subscriber } from '../support/peers.ts';
-import { type Node, startNode } from './support/hub-cluster.ts';
+import { everything, type Node, startNode } from './support/hub-cluster.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
 
 const TEST_MS = 60_000;
@@ -241,17 +241,3 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
       });
   });
 });
-
-/** All pages of a listing. */
-async function everything(node: Node, path: string, key: string): Promise<unknown[]> {
-  const found: unknown[] = [];
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const at: string = cursor === '' ? '' : `${path.includes('?') ? '&' : '?'}cursor=${cursor}`;
-    const { status, body } = await node.admin('GET', `${path}${at}`);
-    if (status !== 200) throw new Error(`${path}: ${status}`);
-    const page = body as { readonly cursor: string | null } & Record<string, unknown>;
-    found.push(...(page[key] as unknown[]));
-    cursor = page.cursor;
-  }
-  return found;
-}
