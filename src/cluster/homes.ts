@@ -359,6 +359,8 @@ export class Homes {
     this.#drop(home);
     this.#remember(home, to!.node);
     if (to!.isOpen) this.#handOver(to!, home, parts, false);
+    else if (home.kind === HomeKind.device && late.length === 0)
+      this.#deps.host.adopt(home.kind, home.id, parts, true); // no numbering is among it: nothing to be the home of
     else if (parts.length > 0) this.#keep(createHome(home.kind, home.id, home.number, false), parts);
     if (!cameBack) return;
     this.connect(home.kind, home.id);

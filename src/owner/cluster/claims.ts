@@ -167,18 +167,18 @@ export class DeviceClaims implements DeviceHomes {
   /** This node is the home. @param parts what the old home handed over; undefined: it goes on, or begins anew */
   adopt(id: string, parts: readonly Uint8Array[] | undefined, late: boolean): void {
     const { registry, link, levels, remotes, settings } = this.#deps;
-    const slot = parts === undefined ? registry.deviceOf(id) : registry.ensureDeviceOf(id);
-    if (slot < 0) {
-      link.tell(toLink.forget, { kind: DEVICE, id });
-      return;
-    }
     const { device: handed, unnumbered } = decodeDevice(parts ?? [], settings.maxMessageBytes);
     if (late) {
       this.#deps.counters.add(Counter.droppedReplaced, unnumbered.length);
       return; // what was numbered here stands
     }
+    const slot = parts === undefined ? registry.deviceOf(id) : registry.ensureDeviceOf(id);
+    if (slot < 0) {
+      link.tell(toLink.forget, { kind: DEVICE, id });
+      return;
+    }
     const { rows } = registry.devices;
-    const wasElsewhere = this.#claims.get(slot)?.wasElsewhere === true;
+    const wasElsewhere = this.#claims.get(slot)?.wasElsewhere ?? rows.home[slot] === Home.elsewhere;
     const before = { epoch: rows.epoch[slot], seq: rows.seq[slot], state: rows.deviceState[slot] };
     levels.forget(slot, true);
     remotes.forget(slot);
