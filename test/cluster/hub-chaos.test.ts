@@ -114,7 +114,10 @@ suite('three hubs through faults', { timeout: TEST_MS }, () => {
     for (let n = 0; n < DEVICES; n++) await connectDevice(n, nodeOf(n));
     for (const name of names) await follow(nodes.get(name)!, `follower-${name}`);
     for (const name of ['a', 'b'])
-      deniable.push({ id: `deniable-${name}`, subscriber: await follow(nodes.get(name)!, `deniable-${name}`) });
+      deniable.push({
+        id: `deniable-${name}`,
+        subscriber: await follow(nodes.get(name)!, `deniable-${name}`),
+      });
     const endMs = performance.now() + SECONDS * 1000;
     for (let round = 0; performance.now() < endMs || round < faults.length; round++) {
       const { id, subscriber } = deniable[round % deniable.length]!;

@@ -106,45 +106,47 @@ suite('a cluster of hubs', { timeout: TEST_MS }, () => {
     expect(messages.map(({ data }) => data)).toEqual([2, 3, 4]);
   });
 
-  it.each(
-    isLongRun ? (['toNats', 'fromNats'] as const) : (['toNats'] as const),
-  )('a node whose link is cut one way (%s) goes on by itself, and misses nothing in the end', async (direction) => {
-    const there = await a.device('dev-8');
-    const here = await b.device('dev-9');
-    const [onA, onB] = [await a.subscriber('s-8'), await b.subscriber('s-9')];
-    for (const subscriber of [onA, onB]) await subscriber.subscribe('dev-8', 'dev-9');
-    const heard = (subscriber: Subscriber, data: unknown) => subscriber.frames.next((frame) => frame.data === data);
-    await there.message('8: before');
-    await here.message('9: before');
-    for (const subscriber of [onA, onB])
-      await Promise.all([heard(subscriber, '8: before'), heard(subscriber, '9: before')]);
-    proxy.stopDirection(direction);
-    expect(await onA.frames.next(({ source }) => source === 'hub')).toMatchObject({
-      device: 'dev-9',
-      seq: 0,
-      data: { state: 'offline', reason: 'node lost' },
-    });
-    await isIn(b, 'disconnected');
-    await there.message('8: missed');
-    await here.message('9: missed');
-    await Promise.all([heard(onA, '8: missed'), heard(onB, '9: missed')]);
-    proxy.resume();
-    proxy.cut();
-    await isIn(b, 'connected');
-    await Promise.all([heard(onB, '8: missed'), heard(onA, '9: missed')]);
-    await there.message('8: after');
-    await here.message('9: after');
-    for (const subscriber of [onA, onB]) {
-      await Promise.all([heard(subscriber, '8: after'), heard(subscriber, '9: after')]);
-      for (const device of ['8', '9']) {
-        const messages = subscriber.events(`dev-${device}`).filter(({ type }) => type === 'message');
-        expect(messages.map(({ data }) => data)).toEqual(
-          ['before', 'missed', 'after'].map((when) => `${device}: ${when}`),
-        );
+  it.each(isLongRun ? (['toNats', 'fromNats'] as const) : (['toNats'] as const))(
+    'a node whose link is cut one way (%s) goes on by itself, and misses nothing in the end',
+    async (direction) => {
+      const there = await a.device('dev-8');
+      const here = await b.device('dev-9');
+      const [onA, onB] = [await a.subscriber('s-8'), await b.subscriber('s-9')];
+      for (const subscriber of [onA, onB]) await subscriber.subscribe('dev-8', 'dev-9');
+      const heard = (subscriber: Subscriber, data: unknown) =>
+        subscriber.frames.next((frame) => frame.data === data);
+      await there.message('8: before');
+      await here.message('9: before');
+      for (const subscriber of [onA, onB])
+        await Promise.all([heard(subscriber, '8: before'), heard(subscriber, '9: before')]);
+      proxy.stopDirection(direction);
+      expect(await onA.frames.next(({ source }) => source === 'hub')).toMatchObject({
+        device: 'dev-9',
+        seq: 0,
+        data: { state: 'offline', reason: 'node lost' },
+      });
+      await isIn(b, 'disconnected');
+      await there.message('8: missed');
+      await here.message('9: missed');
+      await Promise.all([heard(onA, '8: missed'), heard(onB, '9: missed')]);
+      proxy.resume();
+      proxy.cut();
+      await isIn(b, 'connected');
+      await Promise.all([heard(onB, '8: missed'), heard(onA, '9: missed')]);
+      await there.message('8: after');
+      await here.message('9: after');
+      for (const subscriber of [onA, onB]) {
+        await Promise.all([heard(subscriber, '8: after'), heard(subscriber, '9: after')]);
+        for (const device of ['8', '9']) {
+          const messages = subscriber.events(`dev-${device}`).filter(({ type }) => type === 'message');
+          expect(messages.map(({ data }) => data)).toEqual(
+            ['before', 'missed', 'after'].map((when) => `${device}: ${when}`),
+          );
+        }
+        expect(subscriber.frames.all.some(({ op }) => op === 'gap')).toBe(false);
       }
-      expect(subscriber.frames.all.some(({ op }) => op === 'gap')).toBe(false);
-    }
-  });
+    },
+  );
 
   it('a rolling restart loses no subscription', async () => {
     const device = await b.device('dev-6');

@@ -54,9 +54,7 @@ suite('two hubs, one of them with many threads', { timeout: TEST_MS }, () => {
       [b, a],
     ] as const) {
       const devices = await Promise.all(ids.map((id) => from.device(`${from.name}.${id}`)));
-      const followers = await Promise.all(
-        [1, 2, 3, 4].map((n) => to.subscriber(`s-many-${from.name}-${n}`)),
-      );
+      const followers = await Promise.all([1, 2, 3, 4].map((n) => to.subscriber(`s-many-${from.name}-${n}`)));
       await Promise.all(followers.map((one) => one.subscribe(...ids.map((id) => `${from.name}.${id}`))));
       for (let n = 1; n <= 50; n++) for (const device of devices) device.send({ type: 'message', data: n });
       for (const follower of followers) {
@@ -86,7 +84,9 @@ suite('two hubs, one of them with many threads', { timeout: TEST_MS }, () => {
       for (let n = 1; n <= 100; n++) device.send({ type: 'message', data: n });
       await subscriber.frames.next(({ data }) => data === 100);
       const status = await device.publish({ type: 'status', status: 'charging' });
-      expect(await subscriber.frames.next(({ type }) => type === 'status')).toMatchObject({ seq: status.seq });
+      expect(await subscriber.frames.next(({ type }) => type === 'status')).toMatchObject({
+        seq: status.seq,
+      });
       const messages = subscriber.events(id).filter(({ type }) => type === 'message');
       const replaced = messages.reduce((sum, { conflated = 0 }) => sum + conflated, 0);
       expect(messages.length + replaced).toBe(100);
@@ -218,7 +218,9 @@ suite('two hubs, one of them with many threads', { timeout: TEST_MS }, () => {
       return (body as { connected: boolean }).connected === false;
     });
     for (const node of [a, b])
-      expect(await everything(node, '/v1/subscribers?scope=cluster&search=who-', 'subscribers')).toMatchObject([
+      expect(
+        await everything(node, '/v1/subscribers?scope=cluster&search=who-', 'subscribers'),
+      ).toMatchObject([
         { subscriber: 'who-1', node: 'a', connected: true },
         { subscriber: 'who-2', node: 'b', connected: true },
         { subscriber: 'who-3', node: 'b', connected: false },

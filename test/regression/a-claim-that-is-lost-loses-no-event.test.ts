@@ -29,8 +29,14 @@ function connectAndSend(at: FakeHost, from: number, to: number): Connection {
 function expectAll(simulation: Simulation, last: number): void {
   for (const [name, { host: of }] of simulation.nodes) {
     const got = of.got('dev-1');
-    expect(got.flatMap((one) => (one.is === 'event' ? [one.payload] : [])), name).toEqual(upTo(last));
-    expect(got.filter(({ is }) => is === 'gap'), name).toEqual([]);
+    expect(
+      got.flatMap((one) => (one.is === 'event' ? [one.payload] : [])),
+      name,
+    ).toEqual(upTo(last));
+    expect(
+      got.filter(({ is }) => is === 'gap'),
+      name,
+    ).toEqual([]);
   }
 }
 

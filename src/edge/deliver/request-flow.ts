@@ -26,6 +26,8 @@ export interface Ask extends Asked {
   readonly types: number;
   /** What of the past it asks for. */
   readonly past: Past;
+  /** What is kept is sent after the answer: it must be in this hub's log by then. */
+  readonly takesKept?: boolean;
 }
 
 interface Pending extends Ask {
@@ -229,9 +231,11 @@ export class RequestFlow {
     }
   }
 
-  #send({ number: session }: SubscriberSession, { number: request, op, named, types, past }: Pending): void {
+  #send({ number: session }: SubscriberSession, pending: Pending): void {
+    const { number: request, op, named, types, takesKept = false } = pending;
     const { devices, filters = [] } = named ?? {};
-    this.#deps.line.request({ session, request, op, devices, filters, types, past: wantsPast(past) });
+    const past = takesKept || wantsPast(pending.past);
+    this.#deps.line.request({ session, request, op, devices, filters, types, past });
   }
 }
 

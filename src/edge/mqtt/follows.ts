@@ -9,7 +9,7 @@ import { refusals } from '../../wire/hub-frames.ts';
 import type { Follow } from '../../wire/mqtt/host.ts';
 import { NO_PAST } from '../../wire/subscriber-ops.ts';
 import type { Ask } from '../deliver/request-flow.ts';
-import { FollowedDevices } from '../deliver/retained.ts';
+import { FollowedDevices, KEPT_TYPES } from '../deliver/retained.ts';
 
 export interface FollowsDeps {
   /** Asks the owner. */
@@ -57,8 +57,11 @@ export class MqttFollows {
       else names.push(name);
     }
     const found = new Map([...denied].map((name) => [name, errors.denied.code as number]));
-    const asks = [...byKinds].map(([kinds, names]) => askOf('subscribe', names, kinds));
     const retainedOf = new Map(follows.map(({ name, retained }) => [name, retained]));
+    const asks = [...byKinds].map(([kinds, names]) => ({
+      ...askOf('subscribe', names, kinds),
+      takesKept: names.some((name) => ((retainedOf.get(name) ?? 0) & KEPT_TYPES) !== 0),
+    }));
     this.#start(asks, retainedOf, found, (all) => answer(follows.map(({ name }) => all.get(name) ?? 0)));
   }
 

@@ -34,9 +34,18 @@ export class Denials {
    * @param subscriber of the id, which follows the device
    * @returns lifts it again, at any node, and lets the subscriber follow again
    */
-  async deny(by: Node, device: string, id: string, subscriber: Subscriber): Promise<(by: Node) => Promise<void>> {
+  async deny(
+    by: Node,
+    device: string,
+    id: string,
+    subscriber: Subscriber,
+  ): Promise<(by: Node) => Promise<void>> {
     const path = `/v1/devices/${device}/subscribers/${id}`;
-    await eventually(`${id} is denied ${device}`, () => isDone(by, 'PUT', path, { status: 'deny' }), CHANGE_MS);
+    await eventually(
+      `${id} is denied ${device}`,
+      () => isDone(by, 'PUT', path, { status: 'deny' }),
+      CHANGE_MS,
+    );
     const denial = { device, subscriber, after: this.#sent(), until: Number.POSITIVE_INFINITY };
     this.#denials.push(denial);
     return async (liftedBy) => {
@@ -55,7 +64,9 @@ export class Denials {
       subscriber
         .events(device)
         .filter(({ data }) => typeof data === 'number' && data > after && data <= until)
-        .map(({ data, seq }) => `${device} ${seq}: ${String(data)} was sent after ${after}, which was denied`),
+        .map(
+          ({ data, seq }) => `${device} ${seq}: ${String(data)} was sent after ${after}, which was denied`,
+        ),
     );
   }
 }
