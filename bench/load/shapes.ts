@@ -35,8 +35,8 @@ export interface Disturbance {
   readonly filterOver?: number;
 }
 
-/** Some eight to ten seconds after its start V8 tidies up what the start left: of a light load a good part. */
-const TIDY_MS = 12_000;
+/** Some eight to sixteen seconds after its start V8 tidies up what the start left: of a light load a good part. */
+const TIDY_MS = 20_000;
 const board = { devices: 2000, rate: 20, subscribers: 100, following: 200 } as const;
 const wall = {
   devices: 15_000,
@@ -149,6 +149,17 @@ export const shapes: readonly Shape[] = [
     warmupMs: TIDY_MS,
     settleMs: 0,
   },
+];
+
+/** The same load, with the events of each millisecond all due at its start: as of devices that share a clock. */
+function inBursts(shape: Shape): Shape {
+  return { ...shape, name: `${shape.name}-bursts`, about: `${shape.about}; in bursts`, burstMs: 1 };
+}
+
+/** Each load, and each that has events in bursts too. */
+export const playable: readonly Shape[] = [
+  ...shapes,
+  ...shapes.filter(({ rate }) => rate > 0).map((shape) => inBursts(shape)),
 ];
 
 /** Small forms of the loads for a check of results, not of times. */

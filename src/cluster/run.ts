@@ -8,7 +8,6 @@ import { HistoryReader } from '../history/reader.ts';
 import { Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';
 import { Heart } from '../memory/heartbeat.ts';
-import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import type { HubMemory } from '../supervise/memory.ts';
@@ -176,15 +175,13 @@ function createHost(
   });
 }
 
-function createPoller({ memory, edge, settings }: ClusterTask, host: HubHost): Poller {
+function createPoller({ memory, edge }: ClusterTask, host: HubHost): Poller {
   return new Poller({
     poll: () => host.poll(),
     hasRecords: () => host.hasRecords(),
     hasUnsent: () => false,
     hasBacklog: () => host.hasBacklog(),
     sleeper: new Sleeper(memory.edges[edge]!.doorbell),
-    clock: systemClock,
-    pollMs: pausesFor(settings.flushMaxMs).edgePollMs,
   });
 }
 

@@ -12,6 +12,8 @@ import { compare, isSameLoad, type Result, readResult, resultOf } from '../bench
 import { LoadRun } from '../bench/run.ts';
 import { STAMPED_DEVICES_MAX } from '../bench/stamp.ts';
 import { missed, type Thresholds } from '../bench/thresholds.ts';
+import type { MqttWireName } from '../bench/wires/mqtt.ts';
+import type { WebSocketWireName } from '../bench/wires/websocket.ts';
 import {
   countFrom,
   examples,
@@ -75,6 +77,8 @@ function withMore(command: Command): Command {
     )
     .option('--binary', 'subscribers ask for the binary encoding')
     .option('--batch', 'subscribers ask for batches')
+    .option('--mqtt', 'speak MQTT 3.1.1 with QoS 0, over WebSocket')
+    .option('--mqtt-url <url>', 'the same over TCP, to this address: mqtt://HOST:PORT or mqtts://HOST:PORT')
     .option('--key-file <path>', 'a private key, to sign a token for each peer; default: DAT_AUTH_JWT_SECRET')
     .option('--max-p50 <ms>', 'threshold: the median latency', numberFrom(0))
     .option('--max-p99 <ms>', 'threshold: the 99th percentile', numberFrom(0))
@@ -106,6 +110,8 @@ interface BenchOptions extends HubOptions, JsonOption {
   readonly processes: number;
   readonly binary?: boolean;
   readonly batch?: boolean;
+  readonly mqtt?: boolean;
+  readonly mqttUrl?: string;
   readonly keyFile?: string;
   readonly maxP50?: number;
   readonly maxP99?: number;
@@ -171,7 +177,7 @@ async function play(
   load: Load,
   progress: ProgressLine,
 ): Promise<{ outcome: Outcome; knee: Knee | undefined }> {
-  const endpoints = { device: endpointOf('device', options), subscriber: endpointOf('subscriber', options) };
+  const endpoints = endpointsOf(options);
   const run = await LoadRun.open({
     target: targetOf(options, endpoints),
     load,
@@ -222,11 +228,32 @@ async function playOn(
   return { outcome: (held ?? steps.at(-1)!).outcome, knee };
 }
 
+/** @throws CliFailure when options do not go together, or an address is none */
+function endpointsOf(options: BenchOptions): Endpoints {
+  const { mqtt, mqttUrl, binary, batch } = options;
+  if ((mqtt || mqttUrl !== undefined) && (binary || batch))
+    throw new CliFailure(Exit.usage, 'MQTT has neither --binary nor --batch');
+  if (mqttUrl === undefined)
+    return { device: endpointOf('device', options), subscriber: endpointOf('subscriber', options) };
+  const url = URL.canParse(mqttUrl) ? new URL(mqttUrl) : undefined;
+  if (url?.protocol !== 'mqtt:' && url?.protocol !== 'mqtts:') {
+    const accepted = 'mqtt://HOST:PORT or mqtts://HOST:PORT';
+    throw new CliFailure(Exit.usage, `--mqtt-url ${JSON.stringify(mqttUrl)}: expected ${accepted}`);
+  }
+  return { device: { url, token: '' }, subscriber: { url, token: '' } };
+}
+
+function wireOf({ mqtt, mqttUrl, binary, batch }: BenchOptions): WebSocketWireName | MqttWireName {
+  if (mqttUrl !== undefined) return 'mqtt-tcp';
+  if (mqtt) return 'mqtt-websocket';
+  if (binary) return batch ? 'websocket-binary-batch' : 'websocket-binary';
+  return batch ? 'websocket-batch' : 'websocket';
+}
+
 function targetOf(options: BenchOptions, { device, subscriber }: Endpoints): Target {
   const signer = signerOf(options);
-  const encoding = `${options.binary ? '-binary' : ''}${options.batch ? '-batch' : ''}`;
   return {
-    wire: `websocket${encoding}`,
+    wire: wireOf(options),
     deviceUrl: device.url.href,
     subscriberUrl: subscriber.url.href,
     ...(signer !== undefined && { signer }),
@@ -247,7 +274,9 @@ async function explained(error: Error, endpoints: Endpoints, hasTokens: boolean)
   if (interrupted().aborted) return new CliFailure(Exit.interrupted, 'interrupted');
   const [, role] = /^(device|subscriber) /.exec(error.message) ?? [];
   if (role !== 'device' && role !== 'subscriber') return error;
-  const message = error.message.replace(/HTTP\/1\.1 (\d{3}).*/, 'server response: $1');
+  const message = error.message
+    .replace(/HTTP\/1\.1 (\d{3}).*/, 'server response: $1')
+    .replace(/CONNACK [45]$/, 'server response: 401'); // a wrong password, not authorised
   const attempt = { url: endpoints[role].url, listener: role, token: hasTokens ? 'signed' : '' } as const;
   const failure = await lasting({ message }, attempt);
   if (failure?.exit === Exit.denied)
