@@ -10,6 +10,8 @@ import { NodeProcess } from './support/node-process.ts';
 
 const TIMEOUT_MS = 2000;
 const WAIT_MS = 15_000;
+/** More than any test publishes: a session that ends on a busy machine is mended without a gap. */
+const HISTORY = 10_000;
 const payloads = (got: readonly Got[]): number[] =>
   got.flatMap((one) => (one.is === 'event' ? [one.payload] : []));
 /** Runs of numbers, for errors: `1-100 200`. */
@@ -61,7 +63,7 @@ describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', { 
     url: string,
     more: Partial<NodeSettings> = {},
   ): Promise<NodeProcess> {
-    const settings = { servers: [url], cluster: 'test', node, timeoutMs: TIMEOUT_MS, historyEvents: 1000 };
+    const settings = { servers: [url], cluster: 'test', node, timeoutMs: TIMEOUT_MS, historyEvents: HISTORY };
     const started = await NodeProcess.start({ ...settings, ...more });
     cleanups.push(() => started.kill());
     return started;
