@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { peers, variants } from '../peers/index.ts';
+import { mqttPeers, peers, variants } from '../peers/index.ts';
 import { changeLine, changes } from './report-compare.ts';
 import { reportHtml } from './report-html.ts';
 import { reportText } from './report-text.ts';
@@ -12,7 +12,7 @@ import { playable, shapes } from './shapes.ts';
 import { judge } from './thresholds.ts';
 
 const HTML = 'bench/results/latest.html';
-const MAIN_PEERS = ['dat', 'uws-lean', ...variants.map(({ name }) => name)];
+const MAIN_PEERS = ['dat', 'uws-lean', ...[...variants, ...mqttPeers].map(({ name }) => name)];
 
 const namesOf = (all: readonly { readonly name: string }[]): string => all.map(({ name }) => name).join(', ');
 
@@ -39,9 +39,9 @@ const program = new Command('bench:load')
       .default(shapes, 'all'),
   )
   .addOption(
-    new Option('--peers <names>', `peers, of: ${namesOf(peers)}; ${namesOf(variants)}`)
-      .argParser(named([...peers, ...variants]))
-      .default(peers, 'all but the hub with other than its default encoding'),
+    new Option('--peers <names>', `peers, of: ${namesOf(peers)}; ${namesOf([...variants, ...mqttPeers])}`)
+      .argParser(named([...peers, ...variants, ...mqttPeers]))
+      .default(peers, 'those before the semicolon'),
   )
   .option('--rounds <n>', `runs of each load for ${MAIN_PEERS.join(', ')}`, count, 5)
   .option('--other-rounds <n>', 'runs of each load for the other peers', count, 2)

@@ -29,6 +29,18 @@ const cpuLimits: readonly { shape: string; than: string; limit: number }[] = [
 /** Peers that the hub means to be ahead of on every load with events that they both play. */
 const aheadOf = ['ws', 'socket.io', 'mosquitto', 'nats-server'];
 
+/** The hub and a broker that play the same packets, and how much CPU the hub may take, over the broker's. */
+const mqttPairs: readonly { hub: string; broker: string; limits: Readonly<Record<string, number>> }[] = [
+  {
+    hub: 'dat-mqtt-ws',
+    broker: 'mosquitto-ws',
+    limits: { board: 0.5, pairs: 1, hot: 1, unwatched: 1 },
+  },
+  { hub: 'dat-mqtt', broker: 'mosquitto', limits: { board: 0.5, pairs: 2.2, hot: 2.2, unwatched: 2.2 } },
+];
+const MQTT_IDLE = 'idle-10k';
+const MQTT_IDLE_LIMIT = 2;
+
 export function judge(results: readonly Result[]): Verdict[] {
   const verdicts: Verdict[] = [];
   const of = (shape: string, peer: string): Result | undefined =>
@@ -42,8 +54,8 @@ export function judge(results: readonly Result[]): Verdict[] {
   ): void => {
     if (value !== undefined) verdicts.push({ shape, figure, value, limit, unit, ok: value <= limit });
   };
-  const cpuRatio = (shape: string, than: string): number | undefined => {
-    const [hub, other] = [of(shape, HUB), of(shape, than)];
+  const cpuRatio = (shape: string, than: string, name = HUB): number | undefined => {
+    const [hub, other] = [of(shape, name), of(shape, than)];
     return hub && other && other.cpuUs > 0 ? hub.cpuUs / other.cpuUs : undefined;
   };
   for (const { shape, than, limit } of cpuLimits) {
@@ -103,12 +115,25 @@ export function judge(results: readonly Result[]): Verdict[] {
     const ratio = idle.rssBytesPerConnection / leanIdle.rssBytesPerConnection;
     atMost('idle', `resident bytes per connection, over ${LEAN}'s`, ratio, 1.2, '×');
   }
+  for (const { hub, broker, limits } of mqttPairs) {
+    for (const [shape, limit] of Object.entries(limits))
+      atMost(shape, `${hub}: CPU, over ${broker}'s`, cpuRatio(shape, broker, hub), limit, '×');
+    atMost('board', `${hub}: p99`, of('board', hub)?.latencyMs.p99, 10, 'ms');
+    const [hubIdle, brokerIdle] = [of(MQTT_IDLE, hub), of(MQTT_IDLE, broker)];
+    if (hubIdle && brokerIdle) {
+      const ratio = hubIdle.rssBytesPerConnection / brokerIdle.rssBytesPerConnection;
+      const figure = `${hub}: resident bytes per connection, over ${broker}'s`;
+      atMost(MQTT_IDLE, figure, ratio, MQTT_IDLE_LIMIT, '×');
+    }
+  }
+  const hubs = [HUB, ...mqttPairs.map(({ hub }) => hub)];
   for (const result of results) {
-    if (result.peer !== HUB) continue;
+    if (!hubs.includes(result.peer)) continue;
     const wrong = result.lost + result.duplicated + result.disordered + result.connectionsLost;
     // What is more than the host can send is refused in part, with notice; the others must come whole.
     if (result.shape === 'hot-10k') continue;
-    atMost(result.shape, 'events lost, doubled or out of order, readers cut off', wrong, 0, '');
+    const whose = result.peer === HUB ? '' : `${result.peer}: `;
+    atMost(result.shape, `${whose}events lost, doubled or out of order, readers cut off`, wrong, 0, '');
   }
   return verdicts;
 }

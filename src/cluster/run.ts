@@ -11,12 +11,14 @@ import { Heart } from '../memory/heartbeat.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import type { HubMemory } from '../supervise/memory.ts';
+import { phaseNames } from './beats.ts';
 import type {
   FromLinkCommand,
   LinkAnswers,
   LinkFigures,
   LinkQuestion,
   NodeFigures,
+  NodesAnswer,
   ToLinkCommand,
 } from './commands.ts';
 import type { CallAnswer, OperatorChange } from './host.ts';
@@ -249,16 +251,30 @@ function nodesOf(
   { node: own, version, startedAtMs }: ClusterTask,
   link: ClusterLink,
   host: HubHost,
-): NodeFigures[] {
-  return [{ node: own, version, startedAtMs, ...host.figures(), roundTripMs: undefined }, ...othersOf(link)];
+): NodesAnswer {
+  const { figures, phase, members } = link.node;
+  const self = {
+    ...{ node: own, version, startedAtMs, ...host.figures(), ...crossedOf(figures) },
+    ...{ phase: phaseNames[phase], roundTripMs: undefined },
+  };
+  const alive = [self, ...othersOf(link)];
+  const isAlive = new Set(alive.map(({ node }) => node));
+  return { alive, lost: members.recent().filter((node) => !isAlive.has(node)) };
 }
 
 function othersOf({ node }: ClusterLink): NodeFigures[] {
   return [...node.members.all].map(({ node: name, rttMs, beat }) => {
-    const { version, startedAt, devices, subscribers, eventsPerSecond, draining } = beat;
-    const figures = { devices, subscribers, eventsPerSecond, draining };
-    return { node: name, version, startedAtMs: startedAt, ...figures, roundTripMs: rttMs };
+    const { version, startedAt, devices, subscribers, eventsPerSecond, draining, phase } = beat;
+    const figures = { devices, subscribers, eventsPerSecond, draining, ...crossedOf(beat) };
+    const said = { node: name, version, startedAtMs: startedAt, ...figures };
+    return { ...said, phase: phaseNames[phase], roundTripMs: rttMs };
   });
+}
+
+type Crossed = Pick<NodeFigures, 'eventsSent' | 'eventsReceived' | 'gaps'>;
+
+function crossedOf({ eventsSent, eventsReceived, gaps }: Crossed): Crossed {
+  return { eventsSent, eventsReceived, gaps };
 }
 
 /** Waits until what drains away has gone, a few seconds at most. @returns whether all of it has */

@@ -94,6 +94,26 @@ describe('the targets', () => {
     expect(missed.map(({ ok }) => ok)).toEqual([false, false, false]);
   });
 
+  it('compare MQTT with a broker over the same transport only', () => {
+    const verdicts = judge([
+      board('dat-mqtt-ws', 1000, 4),
+      board('mosquitto-ws', 3000, 4),
+      board('dat', 900, 4),
+    ]);
+    const ofMqtt = verdicts.filter(({ figure }) => figure.startsWith('dat-mqtt'));
+    expect(ofMqtt.map(({ figure, ok }) => [figure, ok])).toEqual([
+      ["dat-mqtt-ws: CPU, over mosquitto-ws's", true],
+      ['dat-mqtt-ws: p99', true],
+      ['dat-mqtt-ws: events lost, doubled or out of order, readers cut off', true],
+    ]);
+    const slow = judge([board('dat-mqtt', 2000, 14, 1), board('mosquitto', 3000, 4)]);
+    expect(slow.filter(({ figure }) => figure.startsWith('dat-mqtt:')).map(({ ok }) => ok)).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+
   it('say nothing of what did not run', () => {
     expect(judge([])).toEqual([]);
   });

@@ -1,5 +1,5 @@
 /** The wires by name: a generator's process is told a name. */
-import { mqttTcpWire, mqttWires } from '../../../src/cli/bench/wires/mqtt.ts';
+import { mqttWires } from '../../../src/cli/bench/wires/mqtt.ts';
 import { websocketWire, websocketWires } from '../../../src/cli/bench/wires/websocket.ts';
 import type { Wires } from '../../../src/cli/bench/wires/wire.ts';
 import { natsWire } from './nats.ts';
@@ -11,8 +11,6 @@ export const wires = {
   ...mqttWires,
   'websocket-silent': websocketWire({ isSilent: true }),
   'socket.io': socketIoWire,
-  // A topic of its name, on a broker that knows no devices.
-  mqtt: mqttTcpWire((device) => device),
   nats: natsWire,
   nchan: nchanWire,
 } as const satisfies Wires;

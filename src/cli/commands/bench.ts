@@ -45,8 +45,8 @@ export const register: Register = (dat) => {
     .summary('measure a running hub under load')
     .description(
       'Connect devices and subscribers to a running hub, let the devices send at a fixed rate whether or not the hub ' +
-        'keeps up, and measure latency from the time each event was due. Every event is counted: what is lost, ' +
-        'doubled or out of order is told. Exits with 1 when a threshold is missed.',
+        'keeps up, and measure latency from the time each event was due. Every event is checked: lost, repeated and ' +
+        'reordered ones are counted. Exits with 1 when a threshold is missed.',
     )
     .option('--devices <count>', 'number of devices', countFrom(1, STAMPED_DEVICES_MAX), 100)
     .option('--rate <events>', 'events per second of each device', numberFrom(0.001, RATE_MAX), 10)
@@ -59,7 +59,7 @@ export const register: Register = (dat) => {
     'after',
     examples(
       'dat bench',
-      'dat bench --devices 1000 --rate 20 --subscribers 200 --duration 60 --html bench.html',
+      'dat bench --devices 1000 --rate 20 --subscribers 200 --html bench.html',
       'dat bench --find-knee --max-p99 10 --processes 2',
       'dat bench --json > before.json; dat bench --compare before.json',
     ),
@@ -79,13 +79,16 @@ function withMore(command: Command): Command {
     .option('--batch', 'subscribers ask for batches')
     .option('--mqtt', 'speak MQTT 3.1.1 with QoS 0, over WebSocket')
     .option('--mqtt-url <url>', 'the same over TCP, to this address: mqtt://HOST:PORT or mqtts://HOST:PORT')
-    .option('--key-file <path>', 'a private key, to sign a token for each peer; default: DAT_AUTH_JWT_SECRET')
+    .option(
+      '--key-file <path>',
+      'a private key that signs a token for each peer; default: the secret in DAT_AUTH_JWT_SECRET',
+    )
     .option('--max-p50 <ms>', 'threshold: the median latency', numberFrom(0))
     .option('--max-p99 <ms>', 'threshold: the 99th percentile', numberFrom(0))
-    .option('--max-lost <deliveries>', 'threshold: deliveries that do not come', countFrom(0), 0)
+    .option('--max-lost <deliveries>', 'threshold: deliveries that never arrive', countFrom(0), 0)
     .option(
       '--find-knee',
-      `raise the rate until a threshold is missed (p99: ${KNEE_P99_MS} ms), and say what held`,
+      `raise the rate until a threshold is missed, and report the highest rate that held; default threshold: p99 of ${KNEE_P99_MS} ms`,
     )
     .option(
       '--max-rate <events>',
@@ -94,8 +97,13 @@ function withMore(command: Command): Command {
       RATE_MAX,
     )
     .option('--compare <file>', 'compare with the output of an earlier --json')
-    .option('--tolerance <percent>', 'with --compare: how much worse is not worse', numberFrom(0), 25)
-    .option('--html <file>', 'write a report as a page')
+    .option(
+      '--tolerance <percent>',
+      'with --compare: a change up to this size counts as equal',
+      numberFrom(0),
+      25,
+    )
+    .option('--html <file>', 'write a report as an HTML page')
     .addOption(jsonOption());
 }
 

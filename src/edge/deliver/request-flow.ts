@@ -26,8 +26,8 @@ export interface Ask extends Asked {
   readonly types: number;
   /** What of the past it asks for. */
   readonly past: Past;
-  /** What is kept is sent after the answer: it must be in this hub's log by then. */
-  readonly takesKept?: boolean;
+  /** Kept events are read apart from the answer: what other nodes keep is to be here by then. */
+  readonly wantsKept?: boolean;
 }
 
 interface Pending extends Ask {
@@ -231,10 +231,12 @@ export class RequestFlow {
     }
   }
 
-  #send({ number: session }: SubscriberSession, pending: Pending): void {
-    const { number: request, op, named, types, takesKept = false } = pending;
+  #send(
+    { number: session }: SubscriberSession,
+    { number: request, op, named, types, ...asked }: Pending,
+  ): void {
     const { devices, filters = [] } = named ?? {};
-    const past = takesKept || wantsPast(pending.past);
+    const past = asked.wantsKept === true || wantsPast(asked.past);
     this.#deps.line.request({ session, request, op, devices, filters, types, past });
   }
 }

@@ -34,8 +34,7 @@ export interface RetainedDeps {
 /** Devices between two looks at the send queue and the allowance. */
 const DEVICES_PER_LOOK = 50;
 const LOOK_MS = 20;
-/** Kinds of retained events that history keeps, bits of `Kind`. */
-export const KEPT_TYPES = Kind.message | Kind.status;
+const KEPT_TYPES = Kind.message | Kind.status;
 /** Of one device: its slot, the slot's generation, its seq when it was followed, kinds. */
 const CELLS = 4;
 const STATE_EVENT_BYTES = EventField.body + 128;
