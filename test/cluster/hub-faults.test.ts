@@ -10,6 +10,8 @@ import { LinkProxy } from './support/link-proxy.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
 
 const TEST_MS = 90_000;
+/** To be called lost, to connect to NATS again, and to join, on a busy host. */
+const SETTLE_MS = 40_000;
 const suite = natsServerPath === undefined ? describe.skip : describe;
 
 suite('a cluster of hubs', { timeout: TEST_MS }, () => {
@@ -35,10 +37,14 @@ suite('a cluster of hubs', { timeout: TEST_MS }, () => {
   }, TEST_MS);
 
   const isIn = (node: Node, state: string) =>
-    eventually(`${node.name} is ${state}`, async () => {
-      const { status, body } = await node.admin('GET', '/readyz');
-      return status === 200 && (body as { cluster?: string }).cluster === state;
-    });
+    eventually(
+      `${node.name} is ${state}`,
+      async () => {
+        const { status, body } = await node.admin('GET', '/readyz');
+        return status === 200 && (body as { cluster?: string }).cluster === state;
+      },
+      SETTLE_MS,
+    );
 
   it('tells that a node is lost, and goes on when the device is back elsewhere', async () => {
     const device = await a.device('dev-1');

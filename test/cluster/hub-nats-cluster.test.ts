@@ -67,7 +67,10 @@ describe.skipIf(natsServerPath === undefined || !isLongRun)(
       );
       for (const one of nodes) {
         const subscriber = await one.subscriber('s-denied');
-        expect((await subscriber.subscribe(device)).errors, one.name).toMatchObject([{ device, code: 103 }]);
+        const { errors } = await subscriber.subscribe(device);
+        const rows = await Promise.all(nodes.map((node) => node.admin('GET', `/v1/devices/${device}/subscribers`)));
+        const where = `${one.name}: ${JSON.stringify(rows.map(({ body }) => body))}`;
+        expect(errors, where).toMatchObject([{ device, code: 103 }]);
         await subscriber.close(1000);
       }
     }
