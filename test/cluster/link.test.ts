@@ -89,12 +89,15 @@ describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', { 
     );
   }
 
-  /** Follows a device that is there, and waits for its entry: what came before is not missed. */
-  async function follow(node: NodeProcess, id: string): Promise<void> {
-    await node.ask({ do: 'follow', ids: [id] });
-    await eventually(`${node.name} follows ${id}`, async () =>
+  /** A follower's node has joined the device's events: until then it cannot miss any, nor lose the device's home. */
+  const isFollowed = (node: NodeProcess, id: string) =>
+    eventually(`${node.name} follows ${id}`, async () =>
       (await node.got(id)).some(({ is }) => is === 'entry'),
     );
+
+  async function follow(node: NodeProcess, id: string): Promise<void> {
+    await node.ask({ do: 'follow', ids: [id] });
+    await isFollowed(node, id);
   }
 
   async function connectDevice(node: NodeProcess, id: string): Promise<void> {
@@ -155,6 +158,7 @@ describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', { 
     for (const id of ['dev-1', 'dev-2']) await connectDevice(a, id);
     await a.ask({ do: 'publish', id: 'dev-1', from: 1, to: 10 });
     await receives(b, 'dev-1', upTo(10));
+    await isFollowed(b, 'dev-2');
     await a.kill();
     await connectDevice(c, 'dev-1');
     await c.ask({ do: 'publish', id: 'dev-1', from: 11, to: 20 });
