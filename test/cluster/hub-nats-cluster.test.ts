@@ -68,7 +68,9 @@ describe.skipIf(natsServerPath === undefined || !isLongRun)(
       for (const one of nodes) {
         const subscriber = await one.subscriber('s-denied');
         const { errors } = await subscriber.subscribe(device);
-        const rows = await Promise.all(nodes.map((node) => node.admin('GET', `/v1/devices/${device}/subscribers`)));
+        const rows = await Promise.all(
+          nodes.map((node) => node.admin('GET', `/v1/devices/${device}/subscribers`)),
+        );
         const where = `${one.name}: ${JSON.stringify(rows.map(({ body }) => body))}`;
         expect(errors, where).toMatchObject([{ device, code: 103 }]);
         await subscriber.close(1000);
