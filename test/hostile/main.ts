@@ -1,0 +1,73 @@
+/**
+ * `npm run test:hostile -- --attacks a,b --rows ws --seconds 6 --out FILE`: every attack beside a victim, on every way
+ * to run the hub. `--out` adds to the results that the file has, so that it can be done in parts; `--table FILE` prints
+ * the table of such a file and runs nothing. Exit code 1 when something happened that never may; missed times are told.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { type RowName, rowNames } from './attack.ts';
+import { attackNamed, attacks } from './attacks.ts';
+import { lineOf, missesOf, problemsOf, tableOf } from './report.ts';
+import { type Result, run } from './run.ts';
+
+const { values } = parseArgs({
+  options: {
+    attacks: { type: 'string', default: attacks.map(({ name }) => name).join(',') },
+    rows: { type: 'string', default: rowNames.map(shortName).join(',') },
+    seconds: { type: 'string', default: '6' },
+    out: { type: 'string' },
+    table: { type: 'string' },
+  },
+});
+
+const WARM_UP_MS = 1500;
+const BEFORE_SHARE = 2 / 3;
+
+function resultsIn(file: string): Result[] {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Result[]) : [];
+}
+
+function rowsOf(text: string): RowName[] {
+  return text.split(',').map((part) => {
+    const row = rowNames.find((name) => shortName(name) === part);
+    if (row === undefined) throw new Error(`no row ${part}; there are ${rowNames.map(shortName).join(', ')}`);
+    return row;
+  });
+}
+
+/** `uws-2` of `uws, 2 workers`. */
+function shortName(name: RowName): string {
+  return name.replace(', ', '-').replace(' workers', '');
+}
+
+async function attackAll(): Promise<Result[]> {
+  const attackMs = Number(values.seconds) * 1e3;
+  if (!(attackMs > 0)) throw new Error(`--seconds: given ${values.seconds}, accepted is a number above 0`);
+  const results: Result[] = [];
+  for (const attack of values.attacks.split(',').map(attackNamed))
+    for (const row of rowsOf(values.rows)) {
+      const result = await run(attack, row, {
+        warmUpMs: WARM_UP_MS,
+        beforeMs: attackMs * BEFORE_SHARE,
+        attackMs,
+      });
+      console.log(lineOf(attack, result));
+      results.push(result);
+      if (values.out !== undefined) add(values.out, result);
+    }
+  return results;
+}
+
+function add(file: string, result: Result): void {
+  const others = resultsIn(file).filter(
+    ({ attack, row }) => !(attack === result.attack && row === result.row),
+  );
+  writeFileSync(file, `${JSON.stringify([...others, result], undefined, 1)}\n`);
+}
+
+const results = values.table === undefined ? await attackAll() : resultsIn(values.table);
+console.log(`\n${tableOf(attacks, results)}\n`);
+const failed = results.filter((result) => problemsOf(attackNamed(result.attack), result).length > 0);
+const missed = results.filter((result) => missesOf(result).length > 0);
+console.log(`${results.length} runs; ${failed.length} failed; ${missed.length} missed a target`);
+process.exitCode = failed.length > 0 ? 1 : 0;

@@ -1,0 +1,162 @@
+/** Runs one attack on one hub, beside a victim, and says what became of everybody. */
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { constants, setPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { admin } from '../support/admin.ts';
+import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
+import { KeyServer, SECRET, tokenFor } from '../support/tokens.ts';
+import { type Attack, type RowName, rows, type Target } from './attack.ts';
+import type { NoteCounts } from './notes.ts';
+import { followerId, Victim, type VictimReport } from './victim.ts';
+import { Watch, type WatchReport } from './watch.ts';
+
+export interface Times {
+  readonly warmUpMs: number;
+  readonly beforeMs: number;
+  readonly attackMs: number;
+}
+
+export interface Result {
+  readonly attack: string;
+  readonly row: RowName;
+  readonly victim: VictimReport;
+  readonly hub: WatchReport;
+  /** What happened to the attacker. */
+  readonly attacker: NoteCounts;
+  /** Requests that the key server got, where there is one. */
+  readonly keyRequests?: number;
+  /** How the hub ended when it was told to. */
+  readonly exitCode: number | null;
+  /** Of log lines of level error. */
+  readonly hubErrors: readonly string[];
+}
+
+const ERROR_LEVEL = 50;
+const ATTACKER_END_MS = 20_000;
+/** Vitest runs the sources; the attacker's process needs what was built of them. */
+const ATTACKER = fileURLToPath(
+  import.meta.url.endsWith('.ts')
+    ? new URL('../../dist/test/hostile/attacker.js', import.meta.url)
+    : new URL('attacker.js', import.meta.url),
+);
+
+export async function run(attack: Attack, row: RowName, times: Times): Promise<Result> {
+  const directory = mkdtempSync(join(tmpdir(), 'dat-hostile-'));
+  const keys = new KeyServer([]);
+  keys.isUp = false;
+  const keysUrl = await keys.start();
+  const hub = await startHub(
+    envOf(attack, row, { directory, keys: keysUrl }),
+    attack.files === undefined ? {} : { files: attack.files },
+  );
+  try {
+    return {
+      attack: attack.name,
+      row,
+      ...(await beside(hub, attack, row, times)),
+      ...(attack.env?.['DAT_AUTH_JWKS_URL'] !== undefined && { keyRequests: keys.requests }),
+      exitCode: await hub.stop(),
+      hubErrors: hub.logs.filter(({ level = 0 }) => level >= ERROR_LEVEL).map(({ msg = '' }) => msg),
+    };
+  } finally {
+    await hub.kill();
+    await keys.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function envOf(attack: Attack, row: RowName, values: Readonly<Record<string, string>>): Env {
+  const own = Object.entries(attack.env ?? {}).map(
+    ([name, value]) => [name, value?.replace(/\{(\w+)\}/, (_, key: string) => values[key] ?? '')] as const,
+  );
+  return {
+    DAT_MQTT_PORT: '0',
+    DAT_LOG_LEVEL: 'warn',
+    ...rows[row],
+    ...(attack.needsTokens === true && { DAT_AUTH_JWT_SECRET: SECRET }),
+    ...Object.fromEntries(own),
+  };
+}
+
+async function beside(
+  hub: HubProcess,
+  attack: Attack,
+  row: RowName,
+  { warmUpMs, beforeMs, attackMs }: Times,
+): Promise<Pick<Result, 'victim' | 'hub' | 'attacker'>> {
+  const token = (role: string, sub: string) =>
+    attack.needsTokens === true ? tokenFor({ role, sub }) : Promise.resolve(undefined);
+  const operator = await token('admin', 'operator');
+  for (const { method, path, body } of attack.operators ?? []) {
+    const { status, text } = await admin(hub.adminPort, method, path, { body, token: operator });
+    if (status >= 300) throw new Error(`${method} ${path} was answered with ${status}: ${text}`);
+  }
+  const followers = Math.max(1, Number(rows[row].DAT_FANOUT_WORKERS));
+  const tokens = await Promise.all(
+    Array.from({ length: followers }, (_, n) => token('subscriber', followerId(n))),
+  );
+  const victim = await Victim.join({
+    devicePort: hub.devicePort,
+    subscriberPort: hub.subscriberPort,
+    followers,
+    deviceToken: await token('device', 'victim'),
+    ...(attack.needsTokens === true && { subscriberTokens: tokens as string[] }),
+  });
+  await sleep(warmUpMs);
+  victim.before();
+  await sleep(beforeMs);
+  const watch = new Watch({
+    ...hub,
+    ...(attack.needsTokens === true && { token: (id) => tokenFor({ role: 'device', sub: id }) }),
+  });
+  const attacker = new AttackerProcess(attack.name, hub);
+  await attacker.began;
+  victim.attackBegins();
+  await sleep(attackMs);
+  victim.attackEnds();
+  const notes = await attacker.stop();
+  const report = await victim.report();
+  return { victim: report, hub: await watch.stop(), attacker: notes };
+}
+
+class AttackerProcess {
+  readonly began: Promise<void>;
+  readonly #report: Promise<NoteCounts>;
+  readonly #child;
+
+  constructor(attack: string, { devicePort, subscriberPort, adminPort, mqttPort }: Target) {
+    const child = fork(ATTACKER, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    this.#child = child;
+    this.began = new Promise((resolve, reject) => {
+      child.once('spawn', () => {
+        setPriority(child.pid ?? 0, constants.priority.PRIORITY_BELOW_NORMAL);
+        child.send({ attack, target: { devicePort, subscriberPort, adminPort, mqttPort } }, (failure) =>
+          failure === null ? resolve() : reject(failure),
+        );
+      });
+      child.once('error', reject);
+    });
+    this.#report = new Promise((resolve, reject) => {
+      child.once('message', (report: { readonly notes?: NoteCounts; readonly failure?: string }) => {
+        if (report.notes !== undefined) resolve(report.notes);
+        else reject(new Error(`the attacker failed: ${report.failure}`));
+      });
+      child.once('exit', (code) => reject(new Error(`the attacker ended with ${code}`)));
+    });
+    this.#report.catch(() => {}); // whoever stops it hears of it
+  }
+
+  async stop(): Promise<NoteCounts> {
+    if (this.#child.connected) this.#child.send('stop');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), ATTACKER_END_MS);
+    try {
+      return await this.#report;
+    } finally {
+      clearTimeout(timer);
+      this.#child.kill('SIGKILL');
+    }
+  }
+}
