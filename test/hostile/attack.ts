@@ -54,3 +54,8 @@ export interface OperatorRequest {
   readonly path: string;
   readonly body: unknown;
 }
+
+/** Whether it needs nothing but a hub as it comes. Such attacks can follow each other on one. */
+export function isPlain({ env, files, needsTokens, operators }: Attack): boolean {
+  return env === undefined && files === undefined && needsTokens !== true && operators === undefined;
+}

@@ -1,7 +1,7 @@
 /**
  * `npm run test:hostile -- --attacks a,b --rows ws --seconds 6 --out FILE`: every attack beside a victim, on every way
- * to run the hub. `--out` adds to the results that the file has, so that it can be done in parts; `--table FILE` prints
- * the table of such a file and runs nothing. Exit code 1 when something happened that never may; missed times are told.
+ * to run the hub. `--out` adds to the results that the file has, and `--continue` leaves out those, so that it can be done in parts;
+ * `--table FILE` prints the table of such a file and runs nothing. Exit code 1 when something happened that never may; missed times are told.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: rowNames.map(shortName).join(',') },
     seconds: { type: 'string', default: '6' },
     out: { type: 'string' },
+    continue: { type: 'boolean', default: false },
     table: { type: 'string' },
   },
 });
@@ -43,9 +44,11 @@ function shortName(name: RowName): string {
 async function attackAll(): Promise<Result[]> {
   const attackMs = Number(values.seconds) * 1e3;
   if (!(attackMs > 0)) throw new Error(`--seconds: given ${values.seconds}, accepted is a number above 0`);
-  const results: Result[] = [];
+  const known = values.continue ? resultsIn(values.out ?? '') : [];
+  const results: Result[] = [...known];
   for (const attack of values.attacks.split(',').map(attackNamed))
     for (const row of rowsOf(values.rows)) {
+      if (known.some((result) => result.attack === attack.name && result.row === row)) continue;
       const result = await run(attack, row, {
         warmUpMs: WARM_UP_MS,
         beforeMs: attackMs * BEFORE_SHARE,

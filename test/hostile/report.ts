@@ -10,7 +10,7 @@ export const TIMES_MAX = 3;
 export const P99_MS_MAX = 100;
 
 /** What must not happen on however busy a host. */
-export function problemsOf(attack: Attack, result: Result): string[] {
+export function problemsOf(attack: Pick<Attack, 'losesNothing'>, result: Result): string[] {
   const { victim, hub, attacker, exitCode, hubErrors } = result;
   const { sent, delivered, gaps, refused, lost, disordered, closes } = victim;
   const problems: string[] = [];

@@ -1,4 +1,4 @@
-/** Runs one attack on one hub, beside a victim, and says what became of everybody. */
+/** Runs attacks on a hub, beside a victim, and says what became of everybody. */
 import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, setPriority, tmpdir } from 'node:os';
@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { admin } from '../support/admin.ts';
 import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
 import { KeyServer, SECRET, tokenFor } from '../support/tokens.ts';
-import { type Attack, type RowName, rows, type Target } from './attack.ts';
-import type { NoteCounts } from './notes.ts';
+import { type Attack, type RowName, rows, type Target, VICTIM } from './attack.ts';
+import { type NoteCounts, Notes } from './notes.ts';
 import { followerId, Victim, type VictimReport } from './victim.ts';
 import { Watch, type WatchReport } from './watch.ts';
 
@@ -20,6 +20,7 @@ export interface Times {
 }
 
 export interface Result {
+  /** Its name; of several, separated by commas. */
   readonly attack: string;
   readonly row: RowName;
   readonly victim: VictimReport;
@@ -43,7 +44,13 @@ const ATTACKER = fileURLToPath(
     : new URL('attacker.js', import.meta.url),
 );
 
-export async function run(attack: Attack, row: RowName, times: Times): Promise<Result> {
+export function run(attack: Attack, row: RowName, times: Times): Promise<Result> {
+  return runInTurn([attack], row, times);
+}
+
+/** Several attacks on one hub and beside one victim, one after the other. @param attacks at least one, all of one set-up */
+export async function runInTurn(attacks: readonly Attack[], row: RowName, times: Times): Promise<Result> {
+  const attack = attacks[0]!;
   const directory = mkdtempSync(join(tmpdir(), 'dat-hostile-'));
   const keys = new KeyServer([]);
   keys.isUp = false;
@@ -54,9 +61,9 @@ export async function run(attack: Attack, row: RowName, times: Times): Promise<R
   );
   try {
     return {
-      attack: attack.name,
+      attack: attacks.map(({ name }) => name).join(', '),
       row,
-      ...(await beside(hub, attack, row, times)),
+      ...(await beside(hub, attacks, row, times)),
       ...(attack.env?.['DAT_AUTH_JWKS_URL'] !== undefined && { keyRequests: keys.requests }),
       exitCode: await hub.stop(),
       hubErrors: hub.logs.filter(({ level = 0 }) => level >= ERROR_LEVEL).map(({ msg = '' }) => msg),
@@ -83,10 +90,11 @@ function envOf(attack: Attack, row: RowName, values: Readonly<Record<string, str
 
 async function beside(
   hub: HubProcess,
-  attack: Attack,
+  attacks: readonly Attack[],
   row: RowName,
   { warmUpMs, beforeMs, attackMs }: Times,
 ): Promise<Pick<Result, 'victim' | 'hub' | 'attacker'>> {
+  const attack = attacks[0]!;
   const token = (role: string, sub: string) =>
     attack.needsTokens === true ? tokenFor({ role, sub }) : Promise.resolve(undefined);
   const operator = await token('admin', 'operator');
@@ -102,7 +110,7 @@ async function beside(
     devicePort: hub.devicePort,
     subscriberPort: hub.subscriberPort,
     followers,
-    deviceToken: await token('device', 'victim'),
+    deviceToken: await token('device', VICTIM),
     ...(attack.needsTokens === true && { subscriberTokens: tokens as string[] }),
   });
   await sleep(warmUpMs);
@@ -112,14 +120,17 @@ async function beside(
     ...hub,
     ...(attack.needsTokens === true && { token: (id) => tokenFor({ role: 'device', sub: id }) }),
   });
-  const attacker = new AttackerProcess(attack.name, hub);
-  await attacker.began;
   victim.attackBegins();
-  await sleep(attackMs);
+  const notes = new Notes();
+  for (const { name } of attacks) {
+    const attacker = new AttackerProcess(name, hub);
+    await attacker.began;
+    await sleep(attackMs);
+    for (const [kind, count] of Object.entries(await attacker.stop())) notes.add(kind, count);
+  }
   victim.attackEnds();
-  const notes = await attacker.stop();
   const report = await victim.report();
-  return { victim: report, hub: await watch.stop(), attacker: notes };
+  return { victim: report, hub: await watch.stop(), attacker: notes.counts };
 }
 
 class AttackerProcess {
@@ -128,7 +139,7 @@ class AttackerProcess {
   readonly #child;
 
   constructor(attack: string, { devicePort, subscriberPort, adminPort, mqttPort }: Target) {
-    const child = fork(ATTACKER, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(ATTACKER, { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.#child = child;
     this.began = new Promise((resolve, reject) => {
       child.once('spawn', () => {
