@@ -11,19 +11,13 @@ export async function paced(
   signal: AbortSignal,
   act: (n: number) => unknown,
 ): Promise<void> {
+  const fromMs = performance.now();
+  const behindMax = Math.max(1, (BEHIND_MS_MAX / 1e3) * perSecond);
   let acts = 0;
-  let fromMs = performance.now();
   let done = 0;
   while (!signal.aborted) {
-    const now = performance.now();
-    const due = ((now - fromMs) / 1e3) * perSecond;
-    const behindMax = Math.max(1, (BEHIND_MS_MAX / 1e3) * perSecond);
-    if (due - done > behindMax) {
-      fromMs = now;
-      done = -behindMax;
-      continue;
-    }
-    for (; done < due && !signal.aborted; done++) await act(acts++);
+    const due = ((performance.now() - fromMs) / 1e3) * perSecond;
+    for (done = Math.max(done, due - behindMax); done < due && !signal.aborted; done++) await act(acts++);
     await pause(TICK_MS, signal);
   }
 }

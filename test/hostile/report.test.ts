@@ -43,11 +43,19 @@ describe('a result', () => {
     ['events were lost', { victim: { ...good.victim, lost: 1 } }, /1 of 300 events were lost untold/],
     ['events were doubled', { victim: { ...good.victim, disordered: 2 } }, /2 events came twice/],
     ['events were refused', { victim: { ...good.victim, refused: 3 } }, /3 of 300 events were refused/],
-    ['the victim lost its connection', { victim: { ...good.victim, closes: ['device closed with 1006'] } }, /1006/],
+    [
+      'the victim lost its connection',
+      { victim: { ...good.victim, closes: ['device closed with 1006'] } },
+      /1006/,
+    ],
     ['nothing came', { victim: { ...good.victim, delivered: 0 } }, /nothing was delivered/],
     ['the hub grew', { hub: { ...good.hub, peakMiB: 2400 } }, /grew by 2300 MiB/],
     ['nobody got in', { hub: { ...good.hub, welcomed: 0 } }, /none of 10 new devices/],
-    ['the attacker had its way', { attacker: { ...good.attacker, 'granted what is not allowed': 1 } }, /granted/],
+    [
+      'the attacker had its way',
+      { attacker: { ...good.attacker, 'granted what is not allowed': 1 } },
+      /granted/,
+    ],
     ['there was no attack', { attacker: {} }, /did not take place/],
     ['the hub died', { exitCode: null }, /ended with null/],
     ['the hub met a bug', { hubErrors: ['a thread died'] }, /a thread died/],
@@ -64,10 +72,16 @@ describe('a result', () => {
   });
 
   it('misses its target where the p99 is more than three times what it was, or above 100 ms', () => {
-    const during = (p99: number): Result => ({ ...good, victim: { ...good.victim, during: { ...latency, p99 } } });
+    const during = (p99: number): Result => ({
+      ...good,
+      victim: { ...good.victim, during: { ...latency, p99 } },
+    });
     expect(missesOf(during(15))).toEqual([]);
     expect(missesOf(during(16))).toEqual(['p99 16 ms, at most 15']);
-    const slow: Result = { ...during(110), victim: { ...during(110).victim, before: { ...latency, p99: 90 } } };
+    const slow: Result = {
+      ...during(110),
+      victim: { ...during(110).victim, before: { ...latency, p99: 90 } },
+    };
     expect(missesOf(slow)).toEqual(['p99 110 ms, at most 100']);
   });
 
@@ -79,10 +93,16 @@ describe('a result', () => {
 
 describe('the table', () => {
   it('has a line per attack and a latency per way to run the hub', () => {
-    const other: Result = { ...good, row: 'uws, 2 workers', victim: { ...good.victim, during: { ...latency, p99: 50 } } };
+    const other: Result = {
+      ...good,
+      row: 'uws, 2 workers',
+      victim: { ...good.victim, during: { ...latency, p99: 50 } },
+    };
     const [head, , line, ...more] = tableOf(attacks, [good, other]).split('\n');
     expect(head).toContain('uws, 2 workers; ws');
-    expect(line).toMatch(/^\| `lists`: .* \| all \| 5\.0 → 50 \(!\); 5\.0 → 5\.0 \| \+20 \| closed with 4101 \|$/);
+    expect(line).toMatch(
+      /^\| `lists`: .* \| all \| 5\.0 → 50 \(!\); 5\.0 → 5\.0 \| \+20 \| closed with 4101 \|$/,
+    );
     expect(more).toEqual([]);
   });
 });

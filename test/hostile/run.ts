@@ -64,7 +64,7 @@ export async function runInTurn(attacks: readonly Attack[], row: RowName, times:
       attack: attacks.map(({ name }) => name).join(', '),
       row,
       ...(await beside(hub, attacks, row, times)),
-      ...(attack.env?.['DAT_AUTH_JWKS_URL'] !== undefined && { keyRequests: keys.requests }),
+      ...(Object.hasOwn(attack.env ?? {}, 'DAT_AUTH_JWKS_URL') && { keyRequests: keys.requests }),
       exitCode: await hub.stop(),
       hubErrors: hub.logs.filter(({ level = 0 }) => level >= ERROR_LEVEL).map(({ msg = '' }) => msg),
     };

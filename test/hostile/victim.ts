@@ -114,7 +114,10 @@ export class Victim {
     this.#device = device;
     this.#followers = followers;
     device.on('message', (bytes: Buffer) => this.#answered(JSON.parse(bytes.toString()) as Said));
-    for (const [name, socket] of [['device', device] as const, ...followers.map((one) => ['follower', one.socket] as const)])
+    for (const [name, socket] of [
+      ['device', device] as const,
+      ...followers.map((one) => ['follower', one.socket] as const),
+    ])
       socket.on('close', (code) => {
         if (!this.#isOver) this.#closes.push(`${name} closed with ${code}`);
       });
@@ -190,7 +193,8 @@ export class Victim {
     const took = this.#followers
       .flatMap((one) => [...one.tookMs].filter(([n]) => n >= from && n < to).map(([, ms]) => ms))
       .sort((one, other) => one - other);
-    const at = (share: number): number => took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? 0;
+    const at = (share: number): number =>
+      took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? 0;
     return { events: took.length, p50: at(0.5), p99: at(0.99), max: at(1) };
   }
 }

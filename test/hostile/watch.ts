@@ -75,7 +75,12 @@ export class Watch {
   async #askHealth(): Promise<void> {
     const fromMs = performance.now();
     const status = await new Promise<number>((resolve) => {
-      const options = { port: this.#options.adminPort, path: '/livez', agent: this.#agent, timeout: ANSWER_MS };
+      const options = {
+        port: this.#options.adminPort,
+        path: '/livez',
+        agent: this.#agent,
+        timeout: ANSWER_MS,
+      };
       const asked = request(options, (answer) => {
         answer.resume().once('end', () => resolve(answer.statusCode ?? 0));
       });

@@ -2,7 +2,7 @@
 import { type Attack, VICTIM } from '../attack.ts';
 import { Connection, upgradeHead } from '../connection.ts';
 import { GRANTED } from '../notes.ts';
-import { pause, paced } from '../pace.ts';
+import { paced, pause } from '../pace.ts';
 
 /** Longer than any that the hub takes. */
 const LONG_HEAD_BYTES = 40_000;
@@ -34,7 +34,10 @@ const slowHeads: Attack = {
       Array.from({ length: 400 }, async (_, n) => {
         await pause(n, signal);
         while (!signal.aborted) {
-          const connection = await Connection.tcp(n % 2 === 0 ? target.devicePort : target.subscriberPort, notes);
+          const connection = await Connection.tcp(
+            n % 2 === 0 ? target.devicePort : target.subscriberPort,
+            notes,
+          );
           connection?.write('GET /v1/device?id=slow HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ');
           while (connection !== undefined && !connection.isClosed && !signal.aborted) {
             connection.write('x');
@@ -142,7 +145,9 @@ const closeBehindHead: Attack = {
     const attempt = async (n: number): Promise<void> => {
       const isDevice = n % 2 === 0;
       const port = isDevice ? target.devicePort : target.subscriberPort;
-      const path = isDevice ? `/v1/device?id=hasty-${n % 5000}` : `/v1/subscribe?id=hasty-${n % 5000}&devices=${VICTIM}`;
+      const path = isDevice
+        ? `/v1/device?id=hasty-${n % 5000}`
+        : `/v1/subscribe?id=hasty-${n % 5000}&devices=${VICTIM}`;
       const connection = await Connection.tcp(port, notes);
       connection?.socket.write(upgradeHead(port, path), () => connection.end());
     };

@@ -40,7 +40,12 @@ function tiny(scene: Scene, open: () => Promise<Connection | undefined>, frame: 
 const tinyFrames: readonly Attack[] = (
   [
     ['bad', 'frames that are no JSON', textFrame('x'), textFrame('x')],
-    ['over-rate', 'good frames, far over their rate', textFrame('{"type":"pong"}'), textFrame('{"op":"touch"}')],
+    [
+      'over-rate',
+      'good frames, far over their rate',
+      textFrame('{"type":"pong"}'),
+      textFrame('{"op":"touch"}'),
+    ],
     ['ping', 'WebSocket pings', frameOf(Opcode.ping, Buffer.alloc(0)), frameOf(Opcode.ping, Buffer.alloc(0))],
   ] as const
 ).map(([name, what, ofDevice, ofSubscriber]) => ({
@@ -103,7 +108,10 @@ const texts: Attack = {
             const number = n * 10 + i;
             const id = `${number % 9000}-`.padEnd((number / 9000) % 2 < 1 ? 62 : 128, 'x');
             const status = number % 2 === 0 ? 's'.repeat(62) : LONG_STATUS;
-            return [jsonFrame({ type: 'status', status, device: id }), jsonFrame({ op: 'close', device: id })];
+            return [
+              jsonFrame({ type: 'status', status, device: id }),
+              jsonFrame({ op: 'close', device: id }),
+            ];
           });
           connection.write(Buffer.concat(frames.flat()));
         });
@@ -134,7 +142,7 @@ const gatewayChurn: Attack = {
 
 const takeovers: Attack = {
   name: 'takeovers',
-  what: 'connects 200 times a second with the same ten ids, as devices and as subscribers that follow the victim\'s device',
+  what: "connects 200 times a second with the same ten ids, as devices and as subscribers that follow the victim's device",
   async run(scene) {
     const { target, notes } = scene;
     await paced(200, scene.signal, (n) => {

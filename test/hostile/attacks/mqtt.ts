@@ -106,7 +106,17 @@ const dribble: Attack = {
   async run(scene) {
     const packet = Buffer.concat([
       connectOf('dribble', 4),
-      encode({ cmd: 'publish', topic: 'devices/d/message', payload: 'x'.repeat(60_000), qos: 0, dup: false, retain: false }, 4),
+      encode(
+        {
+          cmd: 'publish',
+          topic: 'devices/d/message',
+          payload: 'x'.repeat(60_000),
+          qos: 0,
+          dup: false,
+          retain: false,
+        },
+        4,
+      ),
     ]);
     await Promise.all(
       Array.from({ length: HELD }, async (_, n) => {
@@ -116,7 +126,9 @@ const dribble: Attack = {
           () => openPipe(scene, n % 2),
           async ({ connection, write }) => {
             const over = AbortSignal.any([scene.signal, whenClosed(connection)]);
-            await paced(1, over, (at) => write(packet.subarray(at % packet.length, (at % packet.length) + 1)));
+            await paced(1, over, (at) =>
+              write(packet.subarray(at % packet.length, (at % packet.length) + 1)),
+            );
             connection.end();
           },
         );
@@ -142,7 +154,10 @@ const qos2: Attack = {
           if (connection.isFull) return;
           const packets = Array.from({ length: 50 }, (_, i) => {
             const messageId = ((n * 50 + i) % QOS2_IDS) + 1;
-            return encode({ cmd: 'publish', topic, payload: 'x', qos: 2, messageId, dup: false, retain: false }, version);
+            return encode(
+              { cmd: 'publish', topic, payload: 'x', qos: 2, messageId, dup: false, retain: false },
+              version,
+            );
           });
           write(Buffer.concat(packets));
         });

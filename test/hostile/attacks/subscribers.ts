@@ -21,7 +21,12 @@ let connections = 0;
 function subscriber(scene: Scene, onFrame?: (frame: Frame) => void): Promise<Connection | undefined> {
   connections += 1;
   const path = `/v1/subscribe?id=hostile-${connections}`;
-  return Connection.open(scene.target.subscriberPort, path, scene.notes, onFrame === undefined ? {} : { onFrame });
+  return Connection.open(
+    scene.target.subscriberPort,
+    path,
+    scene.notes,
+    onFrame === undefined ? {} : { onFrame },
+  );
 }
 
 /** Sends frames in turn at a rate, on one connection after the other. */
@@ -165,7 +170,10 @@ const filters: Attack = {
     const over = new AbortController();
     await paced(200, AbortSignal.any([scene.signal, over.signal]), (n) => {
       if (n * 50 >= CROWD) over.abort();
-      else gateway?.write(Buffer.concat(idsFrom('crowd-', n * 50, 50).map((device) => jsonFrame({ type: 'pong', device }))));
+      else
+        gateway?.write(
+          Buffer.concat(idsFrom('crowd-', n * 50, 50).map((device) => jsonFrame({ type: 'pong', device }))),
+        );
     });
     await flood(scene, 20, subscribeAndLeave(['*']));
     gateway?.end();
@@ -174,7 +182,7 @@ const filters: Attack = {
 
 const replays: Attack = {
   name: 'replays',
-  what: 'asks for the history of the victim\'s device again and again, as often as it may',
+  what: "asks for the history of the victim's device again and again, as often as it may",
   run: (scene) =>
     flood(scene, 900, [
       jsonFrame({ op: 'subscribe', devices: [VICTIM], history: 1000 }),
@@ -184,7 +192,7 @@ const replays: Attack = {
 
 const neverReads: Attack = {
   name: 'never-reads',
-  what: 'follows the victim\'s device and 50,000 ids with 20 connections, asks for lists, and reads nothing',
+  what: "follows the victim's device and 50,000 ids with 20 connections, asks for lists, and reads nothing",
   async run(scene) {
     await Promise.all(
       Array.from({ length: 20 }, () =>
@@ -193,7 +201,9 @@ const neverReads: Attack = {
           () => subscriber(scene),
           async (connection, signal) => {
             connection.socket.pause();
-            connection.write(jsonFrame({ op: 'subscribe', devices: [VICTIM, ...idsFrom('unread-', 0, 999)] }));
+            connection.write(
+              jsonFrame({ op: 'subscribe', devices: [VICTIM, ...idsFrom('unread-', 0, 999)] }),
+            );
             const over = AbortSignal.any([signal, whenClosed(connection)]);
             await paced(50, over, () => {
               if (!connection.isFull) connection.write(textFrame('{"op":"list"}'));
