@@ -18,8 +18,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/properties.ts'],
-    // Threads and sockets are real in most of these tests; two files at a time is what a small host carries.
-    maxWorkers: 2,
+    // Threads and sockets are real in most of these tests, which mostly wait: three files at a time fill two cores.
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 30_000,
     sequence: { sequencer: LongFirst },

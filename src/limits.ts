@@ -42,12 +42,11 @@ export const RING_BYTES_DEFAULT = 4 * 1024 * 1024;
 /** A ring takes records of up to an eighth of it; the largest is a frame with its header, ids and status. */
 export const RING_FRAMES_MIN = 16;
 
-/** The owner pauses this share of the flush window at most; the fan-out worker's timer takes the rest. */
-export const OWNER_PAUSE_SHARE = 0.2;
-export const OWNER_PAUSE_MS_MAX = 1;
+/** An edge that the owner wakes looks at its ring within this: it is taken off the owner's share of the flush window. */
+export const EDGE_WAKE_MS_MAX = 1;
 
-/** Node's timers fire up to this late: it is taken off the fan-out worker's share of the flush window. */
-export const TIMER_SLACK_MS = 1;
+/** An owner that pauses is woken when an edge has written this share of its ring: no event finds it full for the pause. */
+export const HURRY_SHARE = 1 / 8;
 
 /** Tokens: how far clocks may be apart, how long a token and its list of devices may be. */
 export const TOKEN_SKEW_MS = 30_000;

@@ -19,6 +19,8 @@ import {
   parseDeviceText,
   parseGatewayText,
 } from '../src/wire/device-frames.ts';
+import { DEFAULT_TEMPLATES, Kind, kindNames } from '../src/wire/mqtt/templates.ts';
+import { PUBLISHABLE } from '../src/wire/mqtt/topics.ts';
 import { parseSubscriberOp } from '../src/wire/subscriber-ops.ts';
 import { admin } from './support/admin.ts';
 import { eventually } from './support/eventually.ts';
@@ -80,6 +82,23 @@ describe('asyncapi.yaml', () => {
     for (const { code, reason } of Object.values(closes)) {
       expect(text.replace(/\s+/g, ' ')).toContain(`${code} ${reason}`);
     }
+  });
+
+  it('has the topics of MQTT, and who may send them', () => {
+    const { channels, operations } = parse(text) as {
+      channels: Record<string, { address: string }>;
+      operations: Record<string, { action: string; channel: { $ref: string } }>;
+    };
+    const [template] = DEFAULT_TEMPLATES;
+    const typesOf = (action: string): string[] =>
+      kindNames.filter((kind) =>
+        Object.values(operations).some(({ action: its, channel }) => {
+          const { address } = channels[channel.$ref.split('/').at(-1)!]!;
+          return its === action && address === template.replace('{type}', kind);
+        }),
+      );
+    expect(typesOf('send')).toEqual(kindNames);
+    expect(typesOf('receive')).toEqual(kindNames.filter((kind) => (Kind[kind] & PUBLISHABLE) !== 0));
   });
 
   const described = Object.entries({

@@ -10,15 +10,15 @@ import { Command, InvalidArgumentError } from 'commander';
 import { dat } from '../peers/dat.ts';
 import { dearer, guardLine } from './guard-verdict.ts';
 import { runSession } from './session.ts';
-import { type Shape, shapes } from './shapes.ts';
+import { playable, type Shape } from './shapes.ts';
 
 const DEFAULT_SHAPES = 'board,pairs,unwatched';
 
 function named(text: string): Shape[] {
   return text.split(',').map((name) => {
-    const shape = shapes.find((candidate) => candidate.name === name);
+    const shape = playable.find((candidate) => candidate.name === name);
     if (shape !== undefined && shape.hubOnly !== true) return shape;
-    const known = shapes.filter(({ hubOnly }) => hubOnly !== true).map((candidate) => candidate.name);
+    const known = playable.filter(({ hubOnly }) => hubOnly !== true).map((candidate) => candidate.name);
     throw new InvalidArgumentError(`${name} is none of ${known.join(', ')}.`);
   });
 }

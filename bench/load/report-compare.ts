@@ -1,4 +1,4 @@
-/** This session against an older one: ratios of figures, and of the hub's to the naive peer's, which travel best. */
+/** This session against an older one: ratios of figures, and of the hub's to the lean peer's, which travel best. */
 import { styleText } from 'node:util';
 import type { Result, Session } from './results.ts';
 
@@ -18,12 +18,9 @@ export function changes(before: Session, after: Session): Change[] {
     const old = find(before, result.shape, result.peer);
     if (old === undefined) return [];
     const cpu: Change = change(result, `CPU of ${result.peer}`, old.cpuUs, result.cpuUs);
-    const [naiveOld, naive] = [before, after].map((session) => find(session, result.shape, 'uws-naive'));
-    if (result.peer !== 'dat' || !naiveOld || !naive) return [cpu];
-    return [
-      cpu,
-      change(result, 'CPU over uws-naive', old.cpuUs / naiveOld.cpuUs, result.cpuUs / naive.cpuUs),
-    ];
+    const [leanOld, lean] = [before, after].map((session) => find(session, result.shape, 'uws-lean'));
+    if (result.peer !== 'dat' || !leanOld || !lean) return [cpu];
+    return [cpu, change(result, 'CPU over uws-lean', old.cpuUs / leanOld.cpuUs, result.cpuUs / lean.cpuUs)];
   });
 }
 

@@ -2,17 +2,17 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { peers, variants } from '../peers/index.ts';
+import { mqttPeers, peers, variants } from '../peers/index.ts';
 import { changeLine, changes } from './report-compare.ts';
 import { reportHtml } from './report-html.ts';
 import { reportText } from './report-text.ts';
 import type { Session } from './results.ts';
 import { mergeSessions, runSession } from './session.ts';
-import { shapes } from './shapes.ts';
+import { playable, shapes } from './shapes.ts';
 import { judge } from './thresholds.ts';
 
 const HTML = 'bench/results/latest.html';
-const MAIN_PEERS = ['dat', 'uws-naive', ...variants.map(({ name }) => name)];
+const MAIN_PEERS = ['dat', 'uws-lean', ...[...variants, ...mqttPeers].map(({ name }) => name)];
 
 const namesOf = (all: readonly { readonly name: string }[]): string => all.map(({ name }) => name).join(', ');
 
@@ -22,7 +22,7 @@ const named =
     text.split(',').map((name) => {
       const item = all.find((candidate) => candidate.name === name);
       if (item !== undefined) return item;
-      throw new InvalidArgumentError(`${name} is none of ${all.map((known) => known.name).join(', ')}.`);
+      throw new InvalidArgumentError(`${name} is none of ${namesOf(all)}.`);
     });
 
 function count(text: string): number {
@@ -34,14 +34,14 @@ function count(text: string): number {
 const program = new Command('bench:load')
   .description('Puts the same loads on the hub and on its peers, in turns, and reports what they took')
   .addOption(
-    new Option('--shapes <names>', `loads, of: ${namesOf(shapes)}`)
-      .argParser(named(shapes))
+    new Option('--shapes <names>', `loads, of: ${namesOf(shapes)}; NAME-bursts: in bursts of a millisecond`)
+      .argParser(named(playable))
       .default(shapes, 'all'),
   )
   .addOption(
-    new Option('--peers <names>', `peers, of: ${namesOf(peers)}; ${namesOf(variants)}`)
-      .argParser(named([...peers, ...variants]))
-      .default(peers, 'all but the hub with other than its default encoding'),
+    new Option('--peers <names>', `peers, of: ${namesOf(peers)}; ${namesOf([...variants, ...mqttPeers])}`)
+      .argParser(named([...peers, ...variants, ...mqttPeers]))
+      .default(peers, 'those before the semicolon'),
   )
   .option('--rounds <n>', `runs of each load for ${MAIN_PEERS.join(', ')}`, count, 5)
   .option('--other-rounds <n>', 'runs of each load for the other peers', count, 2)
@@ -88,7 +88,7 @@ const session =
   options.onto === undefined
     ? played
     : mergeSessions(played, JSON.parse(readFileSync(options.onto, 'utf8')) as Session);
-const shown = shapes.filter(({ name }) =>
+const shown = playable.filter(({ name }) =>
   [...session.results, ...session.missing].some(({ shape }) => shape === name),
 );
 const verdicts = judge(session.results);

@@ -35,8 +35,8 @@ export interface Disturbance {
   readonly filterOver?: number;
 }
 
-/** Some eight to ten seconds after its start V8 tidies up what the start left: of a light load a good part. */
-const TIDY_MS = 12_000;
+/** Some eight to sixteen seconds after its start V8 tidies up what the start left: of a light load a good part. */
+const TIDY_MS = 20_000;
 const board = { devices: 2000, rate: 20, subscribers: 100, following: 200 } as const;
 const wall = {
   devices: 15_000,
@@ -74,6 +74,14 @@ export const shapes: readonly Shape[] = [
     warmupMs: TIDY_MS,
   },
   {
+    name: 'sparse',
+    about: 'one device in a hundred has a reader',
+    ...{ devices: 2000, rate: 20, subscribers: 20, following: 1 },
+    hubOnly: true,
+    per: 'event',
+    warmupMs: TIDY_MS,
+  },
+  {
     name: 'thin',
     about: 'an idle hub: what one event takes',
     ...{ devices: 50, rate: 1, subscribers: 50, following: 1 },
@@ -92,6 +100,14 @@ export const shapes: readonly Shape[] = [
     name: 'idle',
     about: 'connected readers and no events: memory, and what the pings cost',
     ...{ devices: 1000, rate: 0, subscribers: 15_000, following: 1 },
+    per: 'connection',
+    warmupMs: 1000,
+    windowMs: 25_000,
+  },
+  {
+    name: 'idle-10k',
+    about: 'ten thousand connections without events: memory',
+    ...{ devices: 1000, rate: 0, subscribers: 9000, following: 1 },
     per: 'connection',
     warmupMs: 1000,
     windowMs: 25_000,
@@ -149,6 +165,17 @@ export const shapes: readonly Shape[] = [
     warmupMs: TIDY_MS,
     settleMs: 0,
   },
+];
+
+/** The same load, with the events of each millisecond all due at its start: as of devices that share a clock. */
+function inBursts(shape: Shape): Shape {
+  return { ...shape, name: `${shape.name}-bursts`, about: `${shape.about}; in bursts`, burstMs: 1 };
+}
+
+/** Each load, and each that has events in bursts too. */
+export const playable: readonly Shape[] = [
+  ...shapes,
+  ...shapes.filter(({ rate }) => rate > 0).map((shape) => inBursts(shape)),
 ];
 
 /** Small forms of the loads for a check of results, not of times. */

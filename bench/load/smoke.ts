@@ -9,8 +9,10 @@ const onMain = dat('dat, no workers', { env: { DAT_FANOUT_WORKERS: '0' } });
 const binary = dat('dat, binary', { wire: 'websocket-binary' });
 const batched = dat('dat, batches', { wire: 'websocket-batch' });
 const binaryBatched = dat('dat, binary batches', { wire: 'websocket-binary-batch' });
+const mqtt = dat('dat, MQTT over TCP', { wire: 'mqtt-tcp' });
+const mqttWebSocket = dat('dat, MQTT over WebSocket', { wire: 'mqtt-websocket' });
 const hubs: Readonly<Record<string, readonly Peer[]>> = {
-  'board-small': [withWorkers, onMain, binary, batched, binaryBatched],
+  'board-small': [withWorkers, onMain, binary, batched, binaryBatched, mqtt, mqttWebSocket],
   'hot-small': [withWorkers, binary],
   'churn-small': [withWorkers, onMain],
 };

@@ -14,6 +14,14 @@ set_tcp_nodelay true
 log_type error
 `;
 
+/** This version does not start with WebSocket listeners alone. */
+const MOSQUITTO_WEBSOCKET_CONF = (
+  port: number,
+  _folder: string,
+  sparePort: number,
+): string => `listener ${sparePort} 127.0.0.1
+${MOSQUITTO_CONF(port).replace('\n', '\nprotocol websockets\n')}`;
+
 const NATS_CONF = (port: number): string => `host: 127.0.0.1
 port: ${port}
 max_connections: 64K
@@ -55,7 +63,8 @@ interface Broker {
   readonly wire: WireName;
   /** Files that must be there beside the command. */
   readonly needs?: string;
-  config(port: number, folder: string): string;
+  /** @param sparePort another free port */
+  config(port: number, folder: string, sparePort: number): string;
   args(configFile: string): readonly string[];
   readonly cannot?: Peer['cannot'];
 }
@@ -72,7 +81,7 @@ function broker({ name, command, wire, needs, config, args, cannot }: Broker): P
       const folder = mkdtempSync(join(tmpdir(), `bench-${name}-`));
       const port = await freePort();
       const file = join(folder, 'server.conf');
-      writeFileSync(file, config(port, folder));
+      writeFileSync(file, config(port, folder, await freePort()));
       const spawned = start('sh', ['-c', `PATH="$PATH:/usr/sbin"; exec ${command} ${args(file).join(' ')}`]);
       await listening(port, spawned);
       return {
@@ -90,8 +99,17 @@ function broker({ name, command, wire, needs, config, args, cannot }: Broker): P
 export const mosquitto = broker({
   name: 'mosquitto',
   command: 'mosquitto',
-  wire: 'mqtt',
+  wire: 'mqtt-tcp',
   config: MOSQUITTO_CONF,
+  args: (file) => ['-c', file],
+});
+
+/** The same broker and the same packets over WebSocket. */
+export const mosquittoWebSocket = broker({
+  name: 'mosquitto-ws',
+  command: 'mosquitto',
+  wire: 'mqtt-websocket',
+  config: MOSQUITTO_WEBSOCKET_CONF,
   args: (file) => ['-c', file],
 });
 

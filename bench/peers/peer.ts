@@ -21,6 +21,8 @@ export function localTarget(wire: WireName, devicePort: number, subscriberPort =
 
 export interface Server {
   readonly target: Target;
+  /** Of a hub. */
+  readonly adminUrl?: string;
   /** Its processes, now. */
   pids(): readonly number[];
   /** Absent where the peer knows no vips. */

@@ -21,6 +21,7 @@ function script(name: string, file: string, wire: WireName, cannot: Peer['cannot
   };
 }
 
+export const uwsLean = script('uws-lean', 'uws-lean', 'websocket-silent');
 export const uwsNaive = script('uws-naive', 'uws-naive', 'websocket');
 export const wsLoop = script('ws', 'ws-loop', 'websocket');
 export const socketIo = script('socket.io', 'socket-io', 'socket.io', ({ disturbance }) =>

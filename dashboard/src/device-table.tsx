@@ -142,7 +142,7 @@ export const deviceColumn = {
   value: {
     name: 'Newest message',
     cell: ({ value }) => (
-      <td key="value" class="value">
+      <td key="value" class={value === null || value === undefined ? 'value none' : 'value'}>
         <code>{value === null || value === undefined ? NOTHING : textOf(value)}</code>
       </td>
     ),

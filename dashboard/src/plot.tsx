@@ -45,6 +45,9 @@ export function Plot(props: {
   const plot = useRef<uPlot | null>(null);
   const zoom = useRef(props.zoom);
   zoom.current = props.zoom;
+  /** What is shown now: the plot may be made anew long after the lines were first given. */
+  const data = useRef({ times, lines, span });
+  data.current = { times, lines, span };
   const [pointed, setPointed] = useState<number | null>(null);
   const names = lines.map(({ name }) => name).join();
 
@@ -54,16 +57,17 @@ export function Plot(props: {
       plot.current?.destroy();
       const element = box.current;
       if (element === null) return;
+      const now = data.current;
       plot.current = new uPlot(
-        optionsFor(element.clientWidth, lines, {
+        optionsFor(element.clientWidth, now.lines, {
           axis,
           pointed: setPointed,
           zoom: (to) => zoom.current(to),
         }),
-        dataOf(times, lines),
+        dataOf(now.times, now.lines),
         element,
       );
-      plot.current.setScale('x', { min: span.from / 1e3, max: span.to / 1e3 });
+      plot.current.setScale('x', { min: now.span.from / 1e3, max: now.span.to / 1e3 });
     };
     make();
     const endColours = onColours(make);

@@ -14,14 +14,14 @@ export function pairQuestions(device: string, subscriber: string) {
     },
     deny: {
       title: `Deny ${subscriber}?`,
-      text: `It gets no more events of ${device}, is told so, and cannot subscribe to it again until you allow it.`,
+      text: `It gets no more events of ${device} and a notice that says so. It cannot subscribe again until you allow it.`,
       action: 'Deny',
       isDangerous: true,
       run: () => changeRow(device, subscriber, { status: 'deny' }),
     },
     pause: {
       title: `Pause ${subscriber}?`,
-      text: `It gets no events of ${device} until it or you resume the subscription. It is told so.`,
+      text: `It gets no events of ${device} until it or you resume the subscription, and a notice that says so.`,
       action: 'Pause',
       run: () => changeRow(device, subscriber, { status: 'inactive' }),
     },
@@ -33,7 +33,7 @@ export function pairQuestions(device: string, subscriber: string) {
     },
     remove: {
       title: `Remove ${subscriber} from ${device}?`,
-      text: 'Its subscription is removed, with whatever an operator set for it, and it is told so. It may subscribe again if the access rules let it.',
+      text: 'Its subscription is removed, with whatever an operator set for it, and it gets a notice. It may subscribe again if the access rules let it.',
       action: 'Remove',
       isDangerous: true,
       run: () => removeRow(device, subscriber),
@@ -79,7 +79,7 @@ export function subscriberQuestions(subscriber: string) {
 export function terminateQuestion(device: string): Question {
   return {
     title: `Terminate ${device}?`,
-    text: 'Its connection is closed with code 4009, which tells it not to come back by itself. Its subscribers are told. The device and all its subscriptions are removed, with whatever operators set for them.',
+    text: 'Its connection is closed with code 4009, which tells it not to reconnect. Its subscribers get a notice. The device and all its subscriptions are removed, with whatever operators set for them.',
     action: 'Terminate',
     isDangerous: true,
     run: () => terminate(device),

@@ -99,12 +99,10 @@ function factsOf(page: SubscriberPage, { slow, at }: LiveFigures): [name: string
     ['Slow for', lag === undefined ? 'not slow' : ago(at - lag.laggingMs, at).replace(' ago', '')],
     ...(counts === undefined
       ? []
-      : [
-          [
-            'Active, inactive, allowed, denied',
-            [counts.active, counts.inactive, counts.allow, counts.deny].map(integer).join(', '),
-          ] as [string, string],
-        ]),
+      : ([
+          ['Active devices', integer(counts.active)],
+          ['Inactive, allowed, denied', [counts.inactive, counts.allow, counts.deny].map(integer).join(', ')],
+        ] as [string, string][])),
     ...(page.filters === undefined || page.filters.length === 0
       ? []
       : [['Filters', page.filters.map(({ filter }) => filter).join(', ')] as [string, string]]),

@@ -155,6 +155,10 @@ const linkCounters = {
     'events_shed',
     'Events not sent to a node that takes them too slowly; its subscribers get a gap.',
   ],
+  eventsRefused: [
+    'events_refused',
+    'Events from other nodes that found the way to the owner full; subscribers get a gap.',
+  ],
   eventsRepeated: ['events_repeated', 'Events from other nodes that were here already, and dropped.'],
   gaps: ['gaps', 'Holes in the numbering of devices of other nodes that subscribers were told of.'],
   batchesSent: ['batches_sent', 'Batches sent to other nodes.'],
@@ -205,7 +209,7 @@ function webhookFamilies({ webhooks }: Figures): string[] {
     counter('dat_webhook_changes_total', 'Changes of devices that the webhook receiver has.', changes),
     counter(
       'dat_webhook_dropped_total',
-      'Changes given up after many tries; what still holds is told later, with resync.',
+      'Changes in requests that were given up; those that still hold are sent later, with resync.',
       dropped,
     ),
     gauge(

@@ -97,7 +97,7 @@ export async function getFrom(deps: AdminDeps, node: string, url: string): Promi
 export async function nodeNames({ cluster }: AdminDeps): Promise<string[]> {
   if (cluster === undefined) return [];
   try {
-    return (await cluster.ask<'nodes'>({ ask: 'nodes' })).map(({ node }) => node);
+    return (await cluster.ask<'nodes'>({ ask: 'nodes' })).alive.map(({ node }) => node);
   } catch {
     return [cluster.node]; // the others can not be asked now
   }

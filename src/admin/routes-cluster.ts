@@ -1,4 +1,5 @@
 /** The nodes of the cluster. Only where there is one. */
+import type { NodeFigures } from '../cluster/commands.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
@@ -16,25 +17,14 @@ export function clusterRoutes(app: AdminApp, { cluster }: AdminDeps): void {
       },
     },
     async () => {
-      const nodes = await cluster.ask<'nodes'>({ ask: 'nodes' }).catch((failure: Error) => {
+      const { alive, lost } = await cluster.ask<'nodes'>({ ask: 'nodes' }).catch((failure: Error) => {
         throw new AdminError('unavailable', failure.message);
       });
-      return {
-        node: cluster.node,
-        state: cluster.state,
-        nodes: nodes.map(
-          ({ node, version, startedAtMs, devices, subscribers, eventsPerSecond, draining, roundTripMs }) => ({
-            id: node,
-            version,
-            started: startedAtMs,
-            devices,
-            subscribers,
-            eventsPerSecond,
-            draining,
-            roundTripMs: roundTripMs ?? null,
-          }),
-        ),
-      };
+      return { node: cluster.node, state: cluster.state, nodes: alive.map(nodeEntry), lost: [...lost] };
     },
   );
+}
+
+function nodeEntry({ node: id, startedAtMs: started, roundTripMs, ...figures }: NodeFigures) {
+  return { id, started, roundTripMs: roundTripMs ?? null, ...figures };
 }

@@ -267,13 +267,23 @@ export const clusterAnswer = z.object({
       subscribers: count.describe('Connected to it'),
       eventsPerSecond: z.number(),
       draining: z.boolean(),
+      phase: z
+        .enum(['joining', 'claiming', 'in', 'fenced'])
+        .describe('`in` does all; the others have yet to catch up with the cluster'),
+      eventsSent: count.describe('To other nodes, since it started'),
+      eventsReceived: count.describe('From other nodes, since it started'),
+      gaps: count.describe('Holes that its subscribers were told of, in what came from other nodes'),
       roundTripMs: z
         .number()
         .nullable()
         .describe('From who answers to it and back; null where it was not measured'),
     }),
   ),
+  lost: z
+    .array(z.string())
+    .describe('Nodes that beat in the last minute, did not say goodbye, and are not alive'),
 });
+export type ClusterAnswer = z.infer<typeof clusterAnswer>;
 
 export const healthy = z.object({
   status: z.literal('ok'),

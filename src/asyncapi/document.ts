@@ -1,4 +1,4 @@
-/** The AsyncAPI 3 document of the WebSocket side, made from the schemas in `frames.ts`. Not loaded by a running hub. */
+/** The AsyncAPI 3 document of what devices and subscribers speak, made from the schemas in `frames.ts`. Not loaded by a running hub. */
 import { z } from 'zod';
 import { closes } from '../codes.ts';
 import { packageVersion } from '../settings/version.ts';
@@ -6,6 +6,7 @@ import { Subprotocol } from '../wire/events.ts';
 import { ID } from '../wire/id.ts';
 import { type FrameDescription, fromDevice, fromSubscriber, toDevice, toSubscriber } from './frames.ts';
 import { fromGateway, toGateway } from './gateway-frames.ts';
+import { mqttChannels, mqttMessages, mqttOperations, mqttSecurity, mqttServers } from './mqtt.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Frames = Readonly<Record<string, FrameDescription>>;
@@ -15,7 +16,9 @@ const closeText = Object.values(closes)
   .join('; ');
 
 const description = `A hub for device fleets: devices send events, and subscribers get the events of the devices they \
-follow. Each text frame is one JSON object. Clients must ignore members that they do not know.
+follow. Each text frame is one JSON object. Clients must ignore members that they do not know. Clients that exist may \
+speak MQTT 3.1.1 or 5 instead: over TCP (the server mqtt), and over WebSocket at /mqtt of both listeners; docs/mqtt.md has \
+the details.
 
 Close codes: ${closeText}. After 4000 to 4099 do not reconnect; after 4100 to 4199 reconnect with backoff; after 4200 to \
 4299 reconnect, after reconnectAfterMs if it was given.`;
@@ -41,6 +44,7 @@ export function asyncApiDocument(): Json {
     servers: {
       devices: server('127.0.0.1:7400', 'Where devices connect; wss if the hub has a certificate.'),
       subscribers: server('127.0.0.1:7401', 'Where subscribers connect; wss if the hub has a certificate.'),
+      ...mqttServers,
     },
     channels: {
       device: channel(
@@ -84,6 +88,7 @@ export function asyncApiDocument(): Json {
           'Sec-WebSocket-Protocol': { type: 'string', enum: Object.values(Subprotocol) },
         },
       ),
+      ...mqttChannels,
     },
     operations: {
       receiveFromDevice: operation('receive', 'device', fromDevice),
@@ -92,12 +97,15 @@ export function asyncApiDocument(): Json {
       sendToGateway: operation('send', 'gateway', toGateway),
       receiveFromSubscriber: operation('receive', 'subscriber', fromSubscriber),
       sendToSubscriber: operation('send', 'subscriber', toSubscriber),
+      ...mqttOperations,
     },
     components: {
-      messages: Object.fromEntries(
-        Object.entries(messages).map(([name, frame]) => [name, message(name, frame)]),
-      ),
+      messages: {
+        ...Object.fromEntries(Object.entries(messages).map(([name, frame]) => [name, message(name, frame)])),
+        ...mqttMessages,
+      },
       securitySchemes: {
+        ...mqttSecurity,
         bearer: {
           type: 'http',
           scheme: 'bearer',

@@ -50,6 +50,7 @@ export function createProgram(): Command {
     .configureHelp({
       ...dat.configureHelp(),
       subcommandTerm: (one) => [one.name(), ...termsOf(one)].join(' '),
+      commandDescription: (one) => asSentence(one.description()),
     })
     .configureOutput({
       getOutHelpWidth: () => helpWidth(process.stdout.columns),
@@ -57,6 +58,11 @@ export function createProgram(): Command {
     });
   for (const register of commands) register(dat);
   return dat.addHelpText('after', () => closingHelp(dat));
+}
+
+/** What stands as a phrase in the list of commands is a sentence above a command's own help. */
+function asSentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
 }
 
 /** The arguments of a command, without the word for its options. */

@@ -47,7 +47,7 @@ export function notTheHub(url: URL, listener: Listener): CliFailure {
   return new CliFailure(Exit.unavailable, `${shownUrl(url)} is not the ${listener} listener of a hub`);
 }
 
-const isSecure = ({ protocol }: URL): boolean => protocol === 'wss:' || protocol === 'https:';
+const isSecure = ({ protocol }: URL): boolean => ['wss:', 'https:', 'mqtts:'].includes(protocol);
 
 function shownUrl({ protocol, host }: URL): string {
   return `${protocol}//${host}`;

@@ -5,12 +5,17 @@ import { HEAD_BYTES, MessageType, readHead, record, viewsOf, writeHead } from '.
 /** Where a node stands with the cluster: what it may do follows from it. */
 export const Phase = { joining: 0, claiming: 1, in: 2, fenced: 3 } as const;
 export type Phase = (typeof Phase)[keyof typeof Phase];
+/** As operators read them, by their numbers. */
+export const phaseNames = ['joining', 'claiming', 'in', 'fenced'] as const;
 
 const beatRecord = record(1, {
   number: 'count',
   startedAt: 'time',
   revision: 'count',
   eventsPerSecond: 'time',
+  eventsSent: 'count',
+  eventsReceived: 'count',
+  gaps: 'count',
   devices: 'u32',
   subscribers: 'u32',
   phase: 'u8',
@@ -38,6 +43,11 @@ export interface Beat {
   readonly devices: number;
   readonly subscribers: number;
   readonly eventsPerSecond: number;
+  /** To and from other nodes, since the boot. */
+  readonly eventsSent: number;
+  readonly eventsReceived: number;
+  /** Holes that its subscribers were told of, in what came from other nodes, since the boot. */
+  readonly gaps: number;
   readonly phase: Phase;
   readonly draining: boolean;
   /** Its last one. */

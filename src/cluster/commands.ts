@@ -6,13 +6,22 @@ import type { CallAnswer, HostFigures, OperatorChange } from './host.ts';
 import type { ChangeResult } from './operators.ts';
 
 /** A node as another sees it. */
-export interface NodeFigures extends HostFigures {
+export interface NodeFigures extends HostFigures, Pick<Figures, 'eventsSent' | 'eventsReceived' | 'gaps'> {
   readonly node: string;
+  readonly phase: LinkPhase;
   readonly version: string;
   /** Wall-clock ms. */
   readonly startedAtMs: number;
   /** Of the newest ping, undefined before the first, and of this node itself. */
   readonly roundTripMs: number | undefined;
+}
+
+/** The nodes of the cluster, as one of them sees them. */
+export interface NodesAnswer {
+  /** This one first. */
+  readonly alive: readonly NodeFigures[];
+  /** Ids of those that beat in the last minute, did not say goodbye and are not alive. */
+  readonly lost: readonly string[];
 }
 
 /** What the link has counted. */
@@ -38,7 +47,7 @@ export interface LinkAnswers {
   change: ChangeResult;
   /** undefined: nobody says that it has it. */
   locate: string | undefined;
-  nodes: readonly NodeFigures[];
+  nodes: NodesAnswer;
   figures: LinkFigures;
   left: boolean;
   call: CallAnswer;

@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { encodeBeat, type Phase } from './beats.ts';
 import type { Confirms } from './confirms.ts';
+import type { Figures } from './figures.ts';
 import type { ClusterHost } from './host.ts';
 import { EXTRA_BEAT_MS } from './limits.ts';
 import type { Members } from './members.ts';
@@ -17,6 +18,7 @@ export interface HeartDeps {
   readonly members: Members;
   readonly peers: Peers;
   readonly confirms: Confirms;
+  readonly figures: Figures;
   readonly sendToAll: (message: Uint8Array) => void;
 }
 
@@ -31,14 +33,14 @@ export class Heart {
   }
 
   beat(bye = false): void {
-    const { clock, node, boot, version, host, members, peers, confirms, sendToAll } = this.#deps;
+    const { clock, node, boot, version, host, members, peers, confirms, figures, sendToAll } = this.#deps;
+    const { eventsSent, eventsReceived, gaps } = figures;
+    const said = { ...host.figures(), eventsSent, eventsReceived, gaps };
     this.#beatAtMs = clock.now();
     const { revision, bucket } = confirms.applied;
     const phase: Phase = peers.phase;
     const [number, startedAt] = [members.beating(), this.#startedAt];
-    sendToAll(
-      encodeBeat({ ...host.figures(), boot, node, version, startedAt, revision, bucket, bye, phase, number }),
-    );
+    sendToAll(encodeBeat({ ...said, boot, node, version, startedAt, revision, bucket, bye, phase, number }));
     // One peer per beat, in turns: what it costs does not grow with the cluster.
     const peer = peers.nextInTurn();
     if (peer !== undefined) ping.write(peer.session, { at: clock.now() });

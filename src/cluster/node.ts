@@ -5,7 +5,7 @@
  * `joining` and `fenced` say nothing to anybody; `claiming` exchanges claims; `in` does all.
  */
 import { Asks } from './asks.ts';
-import { decodeBeat, Phase } from './beats.ts';
+import { decodeBeat, Phase, phaseNames } from './beats.ts';
 import { Calls } from './calls.ts';
 import { Confirms } from './confirms.ts';
 import { createDispatch, type Dispatch } from './dispatch.ts';
@@ -25,8 +25,6 @@ import { Phases } from './phases.ts';
 import { HomeKind, opened as openedRecord, pong, ready as readyRecord } from './records.ts';
 import { requestNumbers as sessionNumbers } from './request-numbers.ts';
 import { MessageType, readHead, viewsOf } from './wire.ts';
-
-const phaseNames = ['joining', 'claiming', 'in', 'fenced'] as const;
 
 export class ClusterNode {
   readonly figures: Figures = createFigures();
@@ -123,7 +121,7 @@ export class ClusterNode {
     });
     this.confirms = new Confirms(clock);
     const { members, confirms } = this;
-    this.#heart = new Heart({ ...options, members, peers: this.#peers, confirms });
+    this.#heart = new Heart({ ...options, members, peers: this.#peers, confirms, figures });
     this.#asks = new Asks(clock, (follow) => this.follows.lookups.answered(follow));
     this.#filters = new Filters(host);
     this.#histories = new Histories(clock, host);

@@ -8,16 +8,17 @@ import { HistoryReader } from '../history/reader.ts';
 import { Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';
 import { Heart } from '../memory/heartbeat.ts';
-import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import type { HubMemory } from '../supervise/memory.ts';
+import { phaseNames } from './beats.ts';
 import type {
   FromLinkCommand,
   LinkAnswers,
   LinkFigures,
   LinkQuestion,
   NodeFigures,
+  NodesAnswer,
   ToLinkCommand,
 } from './commands.ts';
 import type { CallAnswer, OperatorChange } from './host.ts';
@@ -176,15 +177,13 @@ function createHost(
   });
 }
 
-function createPoller({ memory, edge, settings }: ClusterTask, host: HubHost): Poller {
+function createPoller({ memory, edge }: ClusterTask, host: HubHost): Poller {
   return new Poller({
     poll: () => host.poll(),
     hasRecords: () => host.hasRecords(),
     hasUnsent: () => false,
     hasBacklog: () => host.hasBacklog(),
     sleeper: new Sleeper(memory.edges[edge]!.doorbell),
-    clock: systemClock,
-    pollMs: pausesFor(settings.flushMaxMs).edgePollMs,
   });
 }
 
@@ -252,16 +251,30 @@ function nodesOf(
   { node: own, version, startedAtMs }: ClusterTask,
   link: ClusterLink,
   host: HubHost,
-): NodeFigures[] {
-  return [{ node: own, version, startedAtMs, ...host.figures(), roundTripMs: undefined }, ...othersOf(link)];
+): NodesAnswer {
+  const { figures, phase, members } = link.node;
+  const self = {
+    ...{ node: own, version, startedAtMs, ...host.figures(), ...crossedOf(figures) },
+    ...{ phase: phaseNames[phase], roundTripMs: undefined },
+  };
+  const alive = [self, ...othersOf(link)];
+  const isAlive = new Set(alive.map(({ node }) => node));
+  return { alive, lost: members.recent().filter((node) => !isAlive.has(node)) };
 }
 
 function othersOf({ node }: ClusterLink): NodeFigures[] {
   return [...node.members.all].map(({ node: name, rttMs, beat }) => {
-    const { version, startedAt, devices, subscribers, eventsPerSecond, draining } = beat;
-    const figures = { devices, subscribers, eventsPerSecond, draining };
-    return { node: name, version, startedAtMs: startedAt, ...figures, roundTripMs: rttMs };
+    const { version, startedAt, devices, subscribers, eventsPerSecond, draining, phase } = beat;
+    const figures = { devices, subscribers, eventsPerSecond, draining, ...crossedOf(beat) };
+    const said = { node: name, version, startedAtMs: startedAt, ...figures };
+    return { ...said, phase: phaseNames[phase], roundTripMs: rttMs };
   });
+}
+
+type Crossed = Pick<NodeFigures, 'eventsSent' | 'eventsReceived' | 'gaps'>;
+
+function crossedOf({ eventsSent, eventsReceived, gaps }: Crossed): Crossed {
+  return { eventsSent, eventsReceived, gaps };
 }
 
 /** Waits until what drains away has gone, a few seconds at most. @returns whether all of it has */

@@ -60,8 +60,11 @@ export class Allowance {
    */
   take(cost: number, nowMs: number): boolean {
     this.#windowCost += cost;
-    if (this.waitMs(cost, nowMs) > 0) return false;
-    this.charge(cost, nowMs);
+    const { perSecond, burst } = this.#rate;
+    const after = this.#after(cost, nowMs);
+    const needed = cost > burst ? this.#after(burst, nowMs) : after;
+    if (needed - nowMs - (burst / perSecond) * 1e3 > 0) return false;
+    this.fullAtMs = after;
     return true;
   }
 

@@ -12,7 +12,6 @@ import { UPGRADE_MS_MAX } from '../limits.ts';
 import { Counter, Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';
 import { Heart } from '../memory/heartbeat.ts';
-import { pausesFor } from '../memory/pace.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import type { ListenerName } from '../records/commands.ts';
@@ -129,8 +128,6 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     hasUnsent: () => edge.deliverer.hasUnsent,
     hasBacklog: () => edge.hasBacklog(),
     sleeper: new Sleeper(memory.doorbell),
-    clock,
-    pollMs: pausesFor(settings.flushMaxMs).edgePollMs,
   });
   const upgrades = (
     role: PeerRole | undefined,

@@ -20,6 +20,8 @@ const CHUNK_BYTES = 64 * 1024;
 interface WaitingFrame {
   readonly bytes: Uint8Array;
   readonly binary: boolean;
+  /** In frames. */
+  readonly weight: number;
 }
 
 interface Queue {
@@ -36,18 +38,60 @@ export function inTurns<Session>(
   soon: (work: () => void) => void = setImmediate,
 ): Route<Session> {
   const turns = new Turns(route.handlers, soon);
-  const handlers: ListenerHandlers<Session> = {
-    upgrade: (request) => route.handlers.upgrade(request),
-    open: (connection) => route.handlers.open(connection),
-    message: (connection, bytes, binary) => turns.frame(connection, bytes, binary),
-    controlPong: (connection) => route.handlers.controlPong(connection),
-    controlPing: (connection) => route.handlers.controlPing(connection),
-    writable: (connection) => route.handlers.writable(connection),
-    dropped: (connection) => route.handlers.dropped(connection),
-    closing: (connection) => route.handlers.closing(connection),
-    close: (connection, code) => turns.close(connection, code),
+  return {
+    ...route,
+    handlers: withHandlers(route.handlers, {
+      message: (connection, bytes, binary) => turns.frame(connection, bytes, binary),
+      close: (connection, code) => turns.close(connection, code),
+    }),
   };
-  return { ...route, handlers };
+}
+
+/** What one read of a stream brings is cut into pieces of this length at most, which are a few packets. */
+const STREAM_PIECE_BYTES = 1024;
+/** About what an event's packet takes of a stream. */
+const STREAM_FRAME_BYTES = 64;
+
+/**
+ * The same for a protocol whose frames are pieces of a stream, wherever they are cut.
+ * @param isMany whether the peer may say as much as a gateway; the others are not held up
+ */
+export function streamsInTurns<Session>(
+  handlers: ListenerHandlers<Session>,
+  isMany: (session: Session) => boolean,
+  soon: (work: () => void) => void = setImmediate,
+): ListenerHandlers<Session> {
+  const turns = new Turns(handlers, soon);
+  return withHandlers(handlers, {
+    message(connection, bytes, binary) {
+      if (!isMany(connection.session)) {
+        handlers.message(connection, bytes, binary);
+        return;
+      }
+      for (let at = 0; at === 0 || at < bytes.length; at += STREAM_PIECE_BYTES) {
+        const piece = bytes.subarray(at, at + STREAM_PIECE_BYTES);
+        turns.frame(connection, piece, binary, Math.ceil(piece.length / STREAM_FRAME_BYTES));
+      }
+    },
+    close: (connection, code) => turns.close(connection, code),
+  });
+}
+
+function withHandlers<Session>(
+  handlers: ListenerHandlers<Session>,
+  { message, close }: Pick<ListenerHandlers<Session>, 'message' | 'close'>,
+): ListenerHandlers<Session> {
+  return {
+    upgrade: (request) => handlers.upgrade(request),
+    open: (connection) => handlers.open(connection),
+    message,
+    controlPong: (connection) => handlers.controlPong(connection),
+    controlPing: (connection) => handlers.controlPing(connection),
+    writable: (connection) => handlers.writable(connection),
+    dropped: (connection) => handlers.dropped(connection),
+    closing: (connection) => handlers.closing(connection),
+    close,
+  };
 }
 
 class Turns<Session> {
@@ -67,14 +111,15 @@ class Turns<Session> {
     this.#soon = soon;
   }
 
-  frame(connection: Connection<Session>, bytes: Uint8Array, binary: boolean): void {
+  /** @param weight in frames */
+  frame(connection: Connection<Session>, bytes: Uint8Array, binary: boolean, weight = 1): void {
     const queue = this.#queues.get(connection);
     if (queue === undefined && this.#taken < FRAMES_PER_TURN) {
-      this.#taken += 1;
+      this.#taken += weight;
       // Turns with few frames are counted together: asking for a turn after each would cost more than the frames.
       if (this.#taken >= FRAMES_IN_A_ROW) this.#schedule();
       this.#handlers.message(connection, bytes, binary);
-    } else this.#wait(connection, queue ?? this.#newQueue(connection), { bytes, binary });
+    } else this.#wait(connection, queue ?? this.#newQueue(connection), { bytes, binary, weight });
   }
 
   /** What the peer said before its end counts. */
@@ -90,8 +135,8 @@ class Turns<Session> {
     return queue;
   }
 
-  #wait(connection: Connection<Session>, queue: Queue, { bytes, binary }: WaitingFrame): void {
-    queue.frames.push({ bytes: this.#copy(bytes), binary });
+  #wait(connection: Connection<Session>, queue: Queue, { bytes, ...frame }: WaitingFrame): void {
+    queue.frames.push({ bytes: this.#copy(bytes), ...frame });
     this.#waitingBytes += bytes.length + FRAME_OVERHEAD_BYTES;
     while (this.#waitingBytes > WAITING_BYTES_MAX && queue.first < queue.frames.length)
       this.#takeFirst(connection, queue);
@@ -126,23 +171,23 @@ class Turns<Session> {
 
   #takeSome(): void {
     const [connection, queue] = this.#queues.entries().next().value!;
-    const most = Math.min(FRAMES_IN_A_ROW, FRAMES_PER_TURN - this.#taken);
-    for (let n = 0; n < most && queue.first < queue.frames.length; n++) {
-      this.#taken += 1;
-      this.#takeFirst(connection, queue);
-    }
+    const most = Math.min(this.#taken + FRAMES_IN_A_ROW, FRAMES_PER_TURN);
+    while (this.#taken < most && queue.first < queue.frames.length)
+      this.#taken += this.#takeFirst(connection, queue);
     this.#queues.delete(connection);
     if (queue.first < queue.frames.length) this.#queues.set(connection, queue);
     else if (queue.closed !== undefined) this.#handlers.close(connection, queue.closed);
   }
 
-  #takeFirst(connection: Connection<Session>, queue: Queue): void {
-    const { bytes, binary } = queue.frames[queue.first++]!;
+  /** @returns the frame's weight */
+  #takeFirst(connection: Connection<Session>, queue: Queue): number {
+    const { bytes, binary, weight } = queue.frames[queue.first++]!;
     this.#waitingBytes -= bytes.length + FRAME_OVERHEAD_BYTES;
     if (queue.first === FRAMES_PER_TURN) {
       queue.frames.splice(0, queue.first);
       queue.first = 0;
     }
     this.#handlers.message(connection, bytes, binary);
+    return weight;
   }
 }

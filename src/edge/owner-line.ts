@@ -2,6 +2,7 @@
  * The edge's line to the owner: writes the records of `records/requests.ts` and the events, and wakes the owner where
  * it sleeps. One per edge.
  */
+import { HURRY_SHARE } from '../limits.ts';
 import type { Ringer } from '../memory/doorbell.ts';
 import type { RecordViews, RingProducer } from '../memory/ring.ts';
 import { claimEvent } from '../records/event.ts';
@@ -28,11 +29,16 @@ export class OwnerLine {
   readonly #ring: RingProducer;
   readonly #ringer: Ringer;
   readonly #tickets: Tickets;
+  readonly #hurryBytes: number;
+  /** What the ring had written when the owner was last told to hurry. */
+  #hurriedAt: number;
 
   constructor(ring: RingProducer, ringer: Ringer, tickets: Tickets) {
     this.#ring = ring;
     this.#ringer = ringer;
     this.#tickets = tickets;
+    this.#hurryBytes = ring.capacity * HURRY_SHARE;
+    this.#hurriedAt = ring.written;
   }
 
   /** Whether records wait for room in the ring. */
@@ -97,7 +103,21 @@ export class OwnerLine {
 
   /** Makes what was written visible to the owner. */
   publish(): void {
+    if (!this.#show()) this.#ringer.ring();
+  }
+
+  /** The same, of an event that nobody listens to and that asks for no ack: a busy owner need not take it at once. */
+  publishUnheard(): void {
+    if (!this.#show()) this.#ringer.ringSoftly();
+  }
+
+  /** @returns whether the owner was told to hurry */
+  #show(): boolean {
     this.#ring.publish();
-    this.#ringer.ring();
+    const { written } = this.#ring;
+    if ((written - this.#hurriedAt) >>> 0 < this.#hurryBytes) return false;
+    this.#hurriedAt = written;
+    this.#ringer.hurry();
+    return true;
   }
 }

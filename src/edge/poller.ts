@@ -1,11 +1,9 @@
 /**
- * Runs the ring consumer of a thread that has an event loop: on a wake while traffic is thin, on a timer under load
- * (see `pace.ts`). Bounded work per turn, so that the sockets of the thread get theirs.
+ * Runs the ring consumer of a thread that has an event loop, when the owner wakes it: once for what gathered while the
+ * owner paused (see `pace.ts`). Bounded work per turn, so that the sockets of the thread get theirs.
  */
-import type { Clock } from '../clock.ts';
 import { POLL_RECORDS_MAX } from '../limits.ts';
 import type { Sleeper } from '../memory/doorbell.ts';
-import { Pace } from '../memory/pace.ts';
 
 export interface PollerDeps {
   /** Works off what waits, bounded; returns the records done. */
@@ -17,9 +15,6 @@ export interface PollerDeps {
   /** Whether this thread has records of its own that wait for room: then it must not sleep. */
   hasBacklog(): boolean;
   readonly sleeper: Sleeper;
-  readonly clock: Clock;
-  /** Time between polls under load, ms; 0: never wait, always be woken. */
-  readonly pollMs: number;
 }
 
 const BACKLOG_POLL_MS = 1;
@@ -28,13 +23,11 @@ const TURN_RECORDS_MAX = 16 * POLL_RECORDS_MAX;
 
 export class Poller {
   readonly #deps: PollerDeps;
-  readonly #pace: Pace;
   #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   #stopped = false;
 
   constructor(deps: PollerDeps) {
     this.#deps = deps;
-    this.#pace = new Pace(deps.clock.now());
   }
 
   /** Starts listening; also what a wake calls. */
@@ -63,7 +56,7 @@ export class Poller {
   readonly #turn = (): void => {
     this.#timer = undefined;
     if (this.#stopped) return;
-    const { poll, hasRecords, hasUnsent, hasBacklog, sleeper, clock, pollMs } = this.#deps;
+    const { poll, hasRecords, hasUnsent, hasBacklog, sleeper } = this.#deps;
     let done = 0;
     let last: number;
     do {
@@ -71,13 +64,8 @@ export class Poller {
       done += last;
       // A full poll left records behind: on one thread with ingest they must not pile up turn by turn.
     } while (last >= POLL_RECORDS_MAX && done < TURN_RECORDS_MAX);
-    const busy = this.#pace.note(done, clock.now());
     if (hasUnsent()) {
       this.#timer = setImmediate(this.#turn); // after the sockets' turn
-      return;
-    }
-    if (pollMs > 0 && busy) {
-      this.#timer = setTimeout(this.#turn, pollMs);
       return;
     }
     sleeper.announce();

@@ -23,6 +23,7 @@ const names = [
   'receivedMessage',
   'receivedStatus',
   'skipped',
+  'unheard', // of those that reached the owner: nobody listened, and no ack was asked for
   'deliveries',
   'droppedIngestFull', // events refused because the ring to the owner was full
   'droppedFanoutFull', // events refused because the ring to a fan-out worker was full

@@ -105,6 +105,15 @@ export class RingProducer {
     return this.#spill.length;
   }
 
+  /** Bytes written so far, mod 2^32. */
+  get written(): number {
+    return this.#tail >>> 0;
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
   /** Share of the ring that waits to be read, 0 to 1; reads the shared word. */
   usedRatio(): number {
     this.#head = Atomics.load(this.#words, HEAD_WORD);

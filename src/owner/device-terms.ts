@@ -3,7 +3,7 @@
  */
 import type { RecordViews } from '../memory/ring.ts';
 import { EventFlag, eventOf } from '../records/event.ts';
-import type { Will } from '../records/requests.ts';
+import { NO_WILL, type Will } from '../records/requests.ts';
 import { defaultPriorities } from '../wire/events.ts';
 
 export interface DeviceTermSettings {
@@ -26,6 +26,11 @@ export class DeviceTerms {
 
   /** @param slot of the will's session; undefined: it is not in yet */
   setWill(slot: number | undefined, will: Will): void {
+    if (will.type === NO_WILL.type) {
+      this.#waiting.delete(will.session);
+      if (slot !== undefined) this.#wills.delete(slot);
+      return;
+    }
     const own = { ...will, payload: new Uint8Array(will.payload) }; // the bytes are the ring's
     if (slot === undefined) this.#waiting.set(will.session, own);
     else this.#wills.set(slot, own);

@@ -210,16 +210,16 @@ export class Devices {
 
   /** Numbers an event of the device and sends it on, or skips it. */
   take(slot: number, views: RecordViews, offset: number): void {
-    const { rows } = this.#deps.registry.devices;
-    const session = views.u32[(offset + EventField.session) >> 2]!;
+    const { registry, counters } = this.#deps;
     const bytes = eventBytes(views, offset);
     const isHeard = this.#broadcast(slot, views, offset, bytes);
-    if (!isHeard) this.#deps.counters.add(Counter.skipped); // not the hub's own: those were never received
     const ackBytes = views.u8[offset + EventField.ackBytes]!;
-    if (ackBytes > 0) {
-      const id = views.u8.subarray(offset + bytes, offset + bytes + ackBytes);
-      this.#link(session).ack(session, rows.seq[slot]!, !isHeard, id);
-    }
+    if (!isHeard) counters.add(Counter.skipped); // not the hub's own: those were never received
+    if (!isHeard && ackBytes === 0) counters.add(Counter.unheard);
+    if (ackBytes === 0) return;
+    const session = views.u32[(offset + EventField.session) >> 2]!;
+    const id = views.u8.subarray(offset + bytes, offset + bytes + ackBytes);
+    this.#link(session).ack(session, registry.devices.rows.seq[slot]!, !isHeard, id);
   }
 
   /** Whether the event is of a session that waits until another edge has let its device go. */

@@ -55,7 +55,7 @@ const synced = record(7, {});
 const register = record(20, { session: 'u32', clean: 'flag', again: 'flag', id: 'text' });
 /** It has left. `kept`: what its session keeps for `keepMs`; 0: nothing. */
 const deregister = record(21, { session: 'u32', keepMs: 'f64', kept: 'text' });
-/** What is published of a device when it is lost. `delayMs`: replaces the leave grace where it is shorter. */
+/** What is published of a device when it is lost; `type` 0: nothing any more. `delayMs`: replaces the leave grace where it is shorter. */
 const will = record(22, {
   session: 'u32',
   type: 'u8',
@@ -76,6 +76,15 @@ export const ToOwnerRecord = {
   Register: register.kind,
   Deregister: deregister.kind,
   Will: will.kind,
+} as const;
+
+/** A will is withdrawn. */
+export const NO_WILL = {
+  type: 0,
+  payloadIsJson: false,
+  delayMs: Number.POSITIVE_INFINITY,
+  status: '',
+  payload: new Uint8Array(0),
 } as const;
 
 /** A subscriber's subscriptions are kept as the settings say. */

@@ -352,7 +352,7 @@ export const settingRows = {
     default: 5000,
     group: 'Presence',
     meaning:
-      'Time without a listener after which a device that connected with ?interest=true is told that nobody listens. ' +
+      'Time without listeners after which the hub says so to a device that connected with ?interest=true. ' +
       '0 means at once.',
   }),
   deviceRemoveAfterMs: row({
@@ -489,7 +489,7 @@ export const settingRows = {
     kind: wholeNumber(1, 1_000_000, 'events'),
     default: 100,
     group: 'History',
-    meaning: 'Events of one device that are kept at most, while there is room.',
+    meaning: 'Maximum number of kept events per device; fewer are kept when the memory is full.',
   }),
   historyTtlMs: row({
     kind: wholeNumber(1000, SPAN_MS_MAX, 'ms'),
@@ -558,7 +558,7 @@ export const settingRows = {
     default: 'dat',
     group: 'Cluster',
     meaning:
-      'Name of the cluster: hubs of one name are one system; several clusters may share a NATS server.',
+      'Name of the cluster. Hubs with the same name are one system; several clusters may share a NATS server.',
   }),
   nodeId: row({
     kind: idOrNone(''),
@@ -574,7 +574,8 @@ export const settingRows = {
     default: 1,
     group: 'Cluster',
     meaning:
-      'NATS servers that keep a copy of what operators set, as the bucket is made; 3 for a NATS cluster.',
+      'Number of NATS servers that keep a copy of what operators set. Counts when the bucket is created; use 3 with a ' +
+      'NATS cluster.',
   }),
   clusterNodeTimeoutMs: row({
     kind: wholeNumber(500, 300_000, 'ms'),
@@ -694,8 +695,8 @@ export const settingRows = {
     group: 'Running',
     reloadable: true,
     meaning:
-      'Time over which changes of a device are put together: the receiver is told the net change, and nothing if the ' +
-      'device is as it was.',
+      'Time over which changes of a device are combined: the receiver gets the net change, and nothing if the device ' +
+      'is as it was.',
   }),
 } as const satisfies Record<string, SettingRow<unknown>>;
 

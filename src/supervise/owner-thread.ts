@@ -134,7 +134,7 @@ export class OwnerThread {
   /** From now on the edge is rung here. */
   setBell(edge: number, bell: MessagePort): void {
     this.#thread.life?.port.postMessage({ kind: ToOwner.Bell, edge, bell }, [bell]);
-    this.#deps.ringer.ring();
+    this.#deps.ringer.hurry();
   }
 
   /** Of a cluster: what is kept here without a connection is left to other nodes. */
@@ -197,7 +197,7 @@ export class OwnerThread {
 
   #post(message: ToOwnerCommand): void {
     this.#thread.life?.port.postMessage(message);
-    this.#deps.ringer.ring();
+    this.#deps.ringer.hurry();
   }
 
   #ask(message: (request: number) => ToOwnerCommand): Promise<OperatorResult> {

@@ -134,9 +134,11 @@ function serve<Session>(
   handlers.open(connection);
 }
 
-/** Connections by topic. */
+/** Connections by topic. What is published in one turn of the event loop leaves in one write for each connection. */
 class Topics<Session> {
   readonly #members = new Map<string, Set<TcpConnection<Session>>>();
+  /** Have something to be written at the end of this turn. */
+  #posted: TcpConnection<Session>[] = [];
 
   join(topic: string, connection: TcpConnection<Session>): void {
     const members = this.#members.get(topic);
@@ -153,9 +155,21 @@ class Topics<Session> {
     const members = this.#members.get(topic);
     if (members === undefined) return;
     const copy = Buffer.from(bytes); // a peer that is slow is written to later than this returns
-    for (const connection of members) connection.sendCopied(copy);
+    for (const connection of members) if (connection.post(copy)) this.#flushSoon(connection);
+  }
+
+  #flushSoon(connection: TcpConnection<Session>): void {
+    if (this.#posted.push(connection) > 1) return;
+    queueMicrotask(() => {
+      const posted = this.#posted;
+      this.#posted = [];
+      for (const each of posted) each.flush();
+    });
   }
 }
+
+/** Posted bytes are put together up to here, so that a peer has something to read before all of it has come. */
+const POSTED_BYTES_MAX = 64 * 1024;
 
 class TcpConnection<Session> implements Connection<Session> {
   readonly session: Session;
@@ -167,6 +181,9 @@ class TcpConnection<Session> implements Connection<Session> {
   #joined: Set<string> | undefined;
   /** The code passed to `close`, undefined before. */
   closeCode: number | undefined;
+  /** To be written in one go, before anything else. */
+  #posted: Buffer[] = [];
+  #postedBytes = 0;
 
   constructor(session: Session, tcp: TcpSocket, options: TcpOptions<Session>, topics: Topics<Session>) {
     this.session = session;
@@ -176,15 +193,36 @@ class TcpConnection<Session> implements Connection<Session> {
   }
 
   send(bytes: string | Uint8Array): void {
-    this.sendCopied(typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes));
+    this.flush();
+    if (this.#takes()) this.#tcp.write(typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes));
   }
 
-  /** Sends bytes that will not be modified. */
-  sendCopied(bytes: Buffer): void {
-    if (this.closeCode !== undefined || this.#tcp.destroyed) return;
+  /** Sends bytes that will not be modified, with what else is posted in this turn. @returns whether `flush` is to be called */
+  post(bytes: Buffer): boolean {
+    if (!this.#takes()) return false;
+    this.#postedBytes += bytes.length;
+    const isFirst = this.#posted.push(bytes) === 1;
+    if (this.#postedBytes >= POSTED_BYTES_MAX) this.flush();
+    return isFirst;
+  }
+
+  /** Writes what was posted. */
+  flush(): void {
+    const posted = this.#posted;
+    if (posted.length === 0) return;
+    const bytes = posted.length === 1 ? posted[0]! : Buffer.concat(posted, this.#postedBytes);
+    posted.length = 0;
+    this.#postedBytes = 0;
+    if (!this.#tcp.destroyed) this.#tcp.write(bytes);
+  }
+
+  /** Whether it is open, and has room for more. */
+  #takes(): boolean {
+    if (this.closeCode !== undefined || this.#tcp.destroyed) return false;
     const { queueBytesMax, handlers } = this.#options;
-    if (queueBytesMax > 0 && this.#tcp.writableLength > queueBytesMax) handlers.dropped(this);
-    else this.#tcp.write(bytes);
+    if (queueBytesMax === 0 || this.bufferedBytes() <= queueBytesMax) return true;
+    handlers.dropped(this);
+    return false;
   }
 
   cork(body: () => void): void {
@@ -201,6 +239,7 @@ class TcpConnection<Session> implements Connection<Session> {
 
   close(code: number): void {
     if (this.closeCode !== undefined || this.#tcp.destroyed) return;
+    this.flush();
     // Sends from within `closing` are ignored, as on the other transports.
     this.closeCode = code;
     this.#options.handlers.closing(this);
@@ -224,13 +263,15 @@ class TcpConnection<Session> implements Connection<Session> {
   }
 
   bufferedBytes(): number {
-    return this.#tcp.writableLength;
+    return this.#tcp.writableLength + this.#postedBytes;
   }
 
   /** The connection has ended. */
   ended(): void {
     for (const topic of this.#joined ?? []) this.#topics.leave(topic, this);
     this.#joined = undefined;
+    this.#posted = [];
+    this.#postedBytes = 0;
   }
 }
 

@@ -50,6 +50,7 @@ export class UwsConnection<Session> implements Connection<Session> {
 
   cork(body: () => void): void {
     if (this.#open) this.#ws.cork(body);
+    else body(); // what it sends goes nowhere
   }
 
   ping(): void {

@@ -41,7 +41,12 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
         apps.close();
         call.close();
       };
-      return { ...bound, publish: apps.publish.bind(apps), useTls, close };
+      return {
+        ...bound,
+        publish: (topic, frame, binary) => apps.publish(topic, frame, binary),
+        useTls,
+        close,
+      };
     },
     threads: {
       async acceptor(host, port, arrivals): Promise<Acceptor> {
@@ -66,7 +71,7 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
           get descriptor() {
             return apps.current.getDescriptor();
           },
-          publish: apps.publish.bind(apps),
+          publish: (topic, frame, binary) => apps.publish(topic, frame, binary),
           useTls: (next) => void apps.replace(next),
           close() {
             apps.close();

@@ -27,19 +27,26 @@ export interface EventHead {
 const encoder = new TextEncoder();
 const HUB = 1;
 const QUOTE = 0x22;
+const NO_BYTES = new Uint8Array(0);
 
 /** A device's id as bytes, the start of its JSON events up to the seq, and its MQTT topics. */
 export class DeviceNames {
-  readonly id: string;
+  /** Of the id, which is ASCII. */
+  readonly idLength: number;
+  /** The prefix that was asked for last, and its key: most devices send events of one type. */
+  #lastKey = -1;
+  #last: Uint8Array = NO_BYTES;
   readonly idBytes: Uint8Array;
-  readonly #layout: TopicLayout | undefined;
-  #topics: DeviceTopics | undefined;
+  readonly id: string;
   /** By type × 2 + (1 when from the hub); made when first needed. */
   readonly #prefixes: (Uint8Array | undefined)[] = [];
+  readonly #layout: TopicLayout | undefined;
+  #topics: DeviceTopics | undefined;
 
   /** @param layout of MQTT topics; undefined: nobody asks for them */
   constructor(id: string, layout?: TopicLayout) {
     this.id = id;
+    this.idLength = id.length;
     this.idBytes = encoder.encode(id);
     this.#layout = layout;
   }
@@ -52,15 +59,17 @@ export class DeviceNames {
 
   prefix(type: number, fromHub: boolean): Uint8Array {
     const key = type * 2 + (fromHub ? HUB : 0);
-    const made = this.#prefixes[key];
-    if (made !== undefined) return made;
+    if (key === this.#lastKey) return this.#last;
+    this.#lastKey = key;
+    this.#last = this.#prefixes[key] ?? this.#newPrefix(type, fromHub);
+    this.#prefixes[key] = this.#last;
+    return this.#last;
+  }
+
+  #newPrefix(type: number, fromHub: boolean): Uint8Array {
     const name = eventTypeNames[type as 1 | 2 | 3];
     const source = fromHub ? 'hub' : 'device';
-    const prefix = encoder.encode(
-      `{"op":"event","device":"${this.id}","type":"${name}","source":"${source}","seq":`,
-    );
-    this.#prefixes[key] = prefix;
-    return prefix;
+    return encoder.encode(`{"op":"event","device":"${this.id}","type":"${name}","source":"${source}","seq":`);
   }
 }
 

@@ -84,14 +84,34 @@ describe('a load with a second window', () => {
 
 describe('the targets', () => {
   it('are reached or missed by what was measured', () => {
-    const reached = judge([board('dat', 1000, 4), board('uws-naive', 3000, 4)]);
+    const reached = judge([board('dat', 1000, 4), board('uws-lean', 3000, 4)]);
     expect(reached.map(({ figure, ok }) => [figure, ok])).toEqual([
-      ["CPU per delivery, over uws-naive's", true],
+      ["CPU per delivery, over uws-lean's", true],
       ['p99', true],
       ['events lost, doubled or out of order, readers cut off', true],
     ]);
-    const missed = judge([board('dat', 2000, 40, 1), board('uws-naive', 3000, 4)]);
+    const missed = judge([board('dat', 2000, 40, 1), board('uws-lean', 3000, 4)]);
     expect(missed.map(({ ok }) => ok)).toEqual([false, false, false]);
+  });
+
+  it('compare MQTT with a broker over the same transport only', () => {
+    const verdicts = judge([
+      board('dat-mqtt-ws', 1000, 4),
+      board('mosquitto-ws', 3000, 4),
+      board('dat', 900, 4),
+    ]);
+    const ofMqtt = verdicts.filter(({ figure }) => figure.startsWith('dat-mqtt'));
+    expect(ofMqtt.map(({ figure, ok }) => [figure, ok])).toEqual([
+      ["dat-mqtt-ws: CPU, over mosquitto-ws's", true],
+      ['dat-mqtt-ws: p99', true],
+      ['dat-mqtt-ws: events lost, doubled or out of order, readers cut off', true],
+    ]);
+    const slow = judge([board('dat-mqtt', 2000, 14, 1), board('mosquitto', 3000, 4)]);
+    expect(slow.filter(({ figure }) => figure.startsWith('dat-mqtt:')).map(({ ok }) => ok)).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 
   it('say nothing of what did not run', () => {
@@ -106,14 +126,14 @@ describe('a comparison with an older session', () => {
       machine: '',
       node: '',
       command: '',
-      results: [board('dat', cpuUs, 4), board('uws-naive', 3000, 4)],
+      results: [board('dat', cpuUs, 4), board('uws-lean', 3000, 4)],
       missing: [],
     });
     const found = changes(session(1000), session(1300));
     expect(found.map(({ figure, worse }) => [figure, worse])).toEqual([
       ['CPU of dat', true],
-      ['CPU over uws-naive', true],
-      ['CPU of uws-naive', false],
+      ['CPU over uws-lean', true],
+      ['CPU of uws-lean', false],
     ]);
   });
 });

@@ -20,6 +20,8 @@ describe('dat', () => {
       let help = '';
       command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
       expect(command.description(), command.name()).toMatch(/^\w.{9,}/s);
+      expect(help, command.name()).toMatch(/\n\n[A-Z][^\n]*[\s\S]*?\.\n\n/); // a sentence
+      for (const line of help.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
       expect(help, command.name()).toContain(`$ `);
       expect(help, command.name()).toContain(`dat `);
     }

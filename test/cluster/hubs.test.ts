@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import mqtt from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { Subscriber } from '../support/peers.ts';
@@ -83,6 +84,26 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
     const late = await b.subscriber('s-3b');
     expect((await late.subscribe('dev-3')).devices).toMatchObject([{ seq: seq + 2, epoch, state: 'online' }]);
     expect(subscriber.events('dev-3').map(({ data }) => data)).toEqual([2, 3]);
+  });
+
+  it('an MQTT subscriber has the newest message, status and state of a device of another node as retained', async () => {
+    const device = await a.device('dev-mqtt');
+    await device.publish({ type: 'status', status: 'charging' });
+    await device.message({ n: 1 });
+    await device.message({ n: 2 });
+    const came: string[] = [];
+    const client = mqtt.connect(`ws://127.0.0.1:${b.hub.subscriberPort}/mqtt`, { clientId: 's-mqtt' });
+    client.on('message', (topic, payload, { retain }) => came.push(`${retain} ${topic} ${payload}`));
+    await client.subscribeAsync('devices/dev-mqtt/#');
+    await device.message({ n: 3 });
+    await eventually('the live event comes', () => came.some((text) => text.includes('"n":3')));
+    expect(came.sort()).toEqual([
+      'false devices/dev-mqtt/message {"n":3}',
+      'true devices/dev-mqtt/message {"n":2}',
+      'true devices/dev-mqtt/presence {"state":"online","reason":"connected"}',
+      'true devices/dev-mqtt/status {"status":"charging"}',
+    ]);
+    await client.endAsync();
   });
 
   it('a filter follows the devices of every node, now and in future', async () => {
@@ -185,8 +206,10 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
   it('GET /v1/cluster names the nodes', async () => {
     const { status, body } = await a.admin('GET', '/v1/cluster');
     expect(status).toBe(200);
-    const { nodes } = body as { nodes: { id: string; roundTripMs: number | null }[] };
+    const { nodes, lost } = body as { nodes: { id: string; phase: string }[]; lost: string[] };
     expect(nodes.map(({ id }) => id).sort()).toEqual(['a', 'b']);
+    expect(nodes.map(({ phase }) => phase)).toEqual(['in', 'in']);
+    expect(lost).toEqual([]);
   });
 
   it('last, history and since of a device on another node bring what its home keeps', async () => {

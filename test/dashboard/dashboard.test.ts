@@ -123,6 +123,14 @@ describe.skipIf(!hasChromium)('the dashboard', () => {
     await page.getByText('The hub admits no new peers: draining.').waitFor();
   });
 
+  it('draws its plots with the figures of now when the theme changes', async () => {
+    const { page } = await dashboard.open();
+    await page.locator('.plot canvas').first().waitFor();
+    const drawn = (isNewTheme: boolean) => page.evaluate<number>(`(${COLOURED_PIXELS})(${isNewTheme})`);
+    await eventually('there is something in the plot', async () => (await drawn(false)) > 0);
+    expect(await drawn(true)).toBeGreaterThan(0);
+  });
+
   it('shows the span that is chosen, and zooms into what is dragged over', async () => {
     const { page } = await dashboard.open();
     const spans = page.getByRole('toolbar', { name: 'Time span' });
@@ -142,3 +150,23 @@ describe.skipIf(!hasChromium)('the dashboard', () => {
     await spans.getByText('drag over a plot to zoom').waitFor();
   });
 });
+
+/**
+ * In the page: pixels of the first plot that are neither grey nor clear, which are its lines. With a new theme, the plot
+ * is made anew in a microtask, so before any task that could bring other figures.
+ */
+const COLOURED_PIXELS = `async (isNewTheme) => {
+  if (isNewTheme) {
+    const root = document.documentElement;
+    root.setAttribute('data-theme', root.getAttribute('data-theme') === 'dark' ? 'light' : 'dark');
+    for (let microtask = 0; microtask < 100; microtask++) await null;
+  }
+  const canvas = document.querySelector('.plot canvas');
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let count = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    const colours = data.subarray(at, at + 3);
+    if (Math.max(...colours) - Math.min(...colours) > 40) count += 1;
+  }
+  return count;
+}`;

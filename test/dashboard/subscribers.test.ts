@@ -154,19 +154,31 @@ describe.skipIf(!hasChromium)('the page of a cluster', () => {
   const dashboard = useDashboard();
 
   it('shows its nodes and all of them together', async () => {
-    const node = { version: '1.0.0', startedAt: Date.now() - 3_600_000, devices: 10, subscribers: 2 };
-    const nodes = [
-      { ...node, node: 'one', eventsPerSecond: 100, roundTripMs: null },
-      { ...node, node: 'two', eventsPerSecond: 50, roundTripMs: 0.4 },
-    ];
+    const node = { version: '1.0.0', started: Date.now() - 3_600_000, devices: 10, subscribers: 2 };
+    const cluster = {
+      node: 'one',
+      state: 'connected',
+      nodes: [
+        {
+          ...{ ...node, id: 'one', eventsPerSecond: 100, roundTripMs: null, phase: 'in', draining: false },
+          ...{ eventsSent: 1000, eventsReceived: 20, gaps: 0 },
+        },
+        {
+          ...{ ...node, id: 'two', eventsPerSecond: 50, roundTripMs: 0.4, phase: 'in', draining: true },
+          ...{ eventsSent: 20, eventsReceived: 1000, gaps: 3 },
+        },
+      ],
+      lost: ['three'],
+    };
     const { page } = await dashboard.open('#/cluster', {
-      before: (opened) => mock(opened, '/v1/cluster', { nodes }),
+      before: (opened) => mock(opened, '/v1/cluster', cluster),
     });
-    await page.getByText('2 nodes').waitFor();
+    await page.getByText('2 nodes, 1 lost').waitFor();
     expect(await tableOf(page, 'Nodes').locator('tbody tr').allTextContents()).toEqual([
-      'one1.0.01 h 0 min ago102100–',
-      'two1.0.01 h 0 min ago102500.40 ms',
-      'all nodes204150',
+      'one (this hub)live1.0.01 h 0 min ago102100–1,000200',
+      'twodraining1.0.01 h 0 min ago102500.40 ms201,0003',
+      'threelost',
+      'all nodes2041501,0201,0203',
     ]);
   });
 

@@ -43,6 +43,35 @@ describe('the chart', () => {
     expect(parse(read('Chart.yaml'))).toMatchObject({ version, appVersion: version });
   });
 
+  it('gives everything that it creates the name that was asked for', () => {
+    for (const template of templates.filter((path) => !path.endsWith('_helpers.tpl'))) {
+      const names = [...read(template).matchAll(/^ {0,2}(?:name|serviceName): (.+)$/gm)].map(
+        ([, name]) => name,
+      );
+      for (const name of names)
+        expect(name, template).toMatch(/^\{\{ include "dat\.fullname" \. \}\}(-\w+)?$/);
+    }
+    expect(text.match(/\.Release\.Name\b(?!space)/g)).toHaveLength(2); // in the helpers
+  });
+
+  it.each(['deployment', 'statefulset'])(
+    'waits for a slow start, and rolls when the Secret has changed, in a %s',
+    (workload) => {
+      const template = read(`templates/${workload}.yaml`);
+      for (const part of ['startupProbe:', 'livenessProbe:', 'readinessProbe:', 'checksum/secret:'])
+        expect(template.split(part), part).toHaveLength(2);
+    },
+  );
+
+  it('has one service with the port that a ServiceMonitor asks for, so no pod is scraped twice', () => {
+    expect(read('templates/servicemonitor.yaml')).toContain('port: admin');
+    const services = text.split(/^---$/m).flatMap((part) => part.split(/^(?=apiVersion: )/m));
+    const withPort = services.filter(
+      (part) => /^kind: Service$/m.test(part) && /- name: admin\n\s+port: /.test(part),
+    );
+    expect(withPort).toHaveLength(1);
+  });
+
   it('lets in from outside only the paths of devices and subscribers', () => {
     const ingress = read('templates/ingress.yaml');
     expect([...ingress.matchAll(/name: (device|subscriber|admin)$/gm)].map(([, port]) => port)).toEqual([
@@ -52,6 +81,29 @@ describe('the chart', () => {
     expect(values).toMatchObject({
       ingress: { devicePaths: ['/v1/device', '/v1/gateway'], subscriberPaths: ['/v1/subscribe'] },
     });
+  });
+});
+
+describe('the chart of a cluster', () => {
+  const nodes = read('templates/statefulset.yaml');
+
+  it('gives each node an id that stays the same, and the name of the release to all that it makes', () => {
+    expect(nodes).toMatch(/name: DAT_NODE_ID\s+valueFrom:\s+fieldRef:\s+fieldPath: metadata\.name/);
+    for (const [, name] of nodes.matchAll(/^ {2}name: (.+)$/gm)) expect(name).toContain('dat.fullname');
+  });
+
+  it('has what the single hub has: probes, and a restart when the secret changes', () => {
+    const single = read('templates/deployment.yaml');
+    for (const part of ['startupProbe:', 'livenessProbe:', 'readinessProbe:', 'checksum/secret:'])
+      for (const template of [single, nodes]) expect(template).toContain(part);
+  });
+
+  it('has its pods scraped once, though two services have them', () => {
+    const component = 'app.kubernetes.io/component';
+    expect(nodes).toContain(`${component}: nodes`);
+    expect(read('templates/servicemonitor.yaml')).toMatch(
+      new RegExp(`${component}\\s+operator: DoesNotExist`),
+    );
   });
 });
 
@@ -94,5 +146,16 @@ describe.skipIf(helm === undefined)('what helm renders (skipped without helm)', 
         'app.kubernetes.io/instance': 'rel',
       });
     }
+  });
+
+  it('is nodes with names of their own in a cluster', () => {
+    const all = render('cluster.enabled=true', 'snapshot.enabled=true', 'serviceMonitor.enabled=true');
+    expect(all.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort()).toEqual([
+      'PodDisruptionBudget rel',
+      'Service rel',
+      'Service rel-nodes',
+      'ServiceMonitor rel',
+      'StatefulSet rel',
+    ]);
   });
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { NatsServer, natsServerPath } from '../cluster/support/nats-server.ts';
 import { admin, Metrics } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { startHub } from '../support/hub-process.ts';
@@ -58,7 +59,9 @@ describe('the dashboard and the alerts', () => {
   let metrics: Metrics;
   beforeAll(async () => {
     const directory = mkdtempSync(join(tmpdir(), 'dat-test-'));
+    const nats = natsServerPath === undefined ? undefined : await NatsServer.start(directory);
     const hub = await startHub({
+      DAT_CLUSTER_NATS_URL: nats?.url,
       DAT_SNAPSHOT_FILE: join(directory, 'snapshot'),
       DAT_WEBHOOK_URL: 'http://127.0.0.1:9/',
       DAT_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
@@ -69,9 +72,11 @@ describe('the dashboard and the alerts', () => {
     metrics = await eventually('a disconnect and the CPU time of a thread are counted', async () => {
       const scraped = await page();
       const isTold = process.platform !== 'linux' || scraped.types.has('dat_thread_cpu_seconds_total');
-      return isTold && scraped.value('dat_disconnects_total') > 0 ? scraped : undefined;
+      const isLinked = nats === undefined || scraped.types.has('dat_cluster_nodes');
+      return isTold && isLinked && scraped.value('dat_disconnects_total') > 0 ? scraped : undefined;
     });
     expect(await hub.stop()).toBe(0);
+    await nats?.kill();
     rmSync(directory, { recursive: true });
   });
 
@@ -82,6 +87,8 @@ describe('the dashboard and the alerts', () => {
       const family = name.replace(/_(bucket|sum|count)$/, '');
       // Of snapshots, the time is told only once there is one.
       if (family === 'dat_snapshot_written_timestamp_seconds') continue;
+      // Of the cluster only in one: not where there is no nats-server.
+      if (natsServerPath === undefined && name.startsWith('dat_cluster_')) continue;
       expect([...metrics.types.keys()], name).toContain(family);
       const known = new Set([
         ...OWN_LABELS,

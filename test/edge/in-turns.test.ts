@@ -1,6 +1,6 @@
 /** The turns of the event loop are played by the test. */
 import { describe, expect, it } from 'vitest';
-import { FRAMES_PER_TURN, inTurns, WAITING_BYTES_MAX } from '../../src/edge/in-turns.ts';
+import { FRAMES_PER_TURN, inTurns, streamsInTurns, WAITING_BYTES_MAX } from '../../src/edge/in-turns.ts';
 import type { Connection, ListenerHandlers } from '../../src/transport/transport.ts';
 
 type Peer = Connection<string>;
@@ -122,5 +122,52 @@ describe('the frames of a gateway', () => {
     while (bench.turn() >= 0) {}
     expect(bench.taken.at(-1)).toBe('a closed 4101');
     expect(bench.taken).toHaveLength(401);
+  });
+});
+
+describe('the stream of an MQTT gateway', () => {
+  /** What the handlers were given, by peer. */
+  function streams() {
+    const taken = new Map<string, Buffer[]>();
+    const later: (() => void)[] = [];
+    const ends: string[] = [];
+    const inner = {
+      message: ({ session }: Peer, bytes: Uint8Array) =>
+        void taken.set(session, [...(taken.get(session) ?? []), Buffer.from(bytes)]),
+      close: ({ session }: Peer) => void ends.push(session),
+    } as unknown as ListenerHandlers<string>;
+    const handlers = streamsInTurns(
+      inner,
+      (session) => session.startsWith('gateway'),
+      (work) => void later.push(work),
+    );
+    const bytesOf = (name: string): Buffer => Buffer.concat(taken.get(name) ?? []);
+    return { handlers, later, ends, bytesOf, piecesOf: (name: string) => taken.get(name) ?? [] };
+  }
+
+  it('is taken piece by piece over several turns, whole and in order, and its end comes last', () => {
+    const { handlers, later, ends, bytesOf } = streams();
+    const said = Buffer.from(Array.from({ length: 64 * 1024 }, (_, n) => n % 251));
+    const gateway = peer('gateway');
+    handlers.message(gateway, said, true);
+    handlers.close(gateway, 1006);
+    expect(bytesOf('gateway').length).toBeLessThan(said.length / 2);
+    expect(ends).toEqual([]);
+    let turns = 0;
+    for (let work = later.shift(); work !== undefined; work = later.shift()) {
+      turns += 1;
+      work();
+    }
+    expect(turns).toBeGreaterThan(2);
+    expect(bytesOf('gateway').equals(said)).toBe(true);
+    expect(ends).toEqual(['gateway']);
+  });
+
+  it('does not hold up a client that is no gateway', () => {
+    const { handlers, bytesOf, piecesOf } = streams();
+    handlers.message(peer('gateway'), Buffer.alloc(64 * 1024), true);
+    handlers.message(peer('client'), Buffer.alloc(64 * 1024), true);
+    expect(bytesOf('client')).toHaveLength(64 * 1024);
+    expect(piecesOf('client')).toHaveLength(1);
   });
 });

@@ -135,6 +135,71 @@ describe('a hub with hostile peers', () => {
     await check();
   });
 
+  it.each<[string, Version, string, boolean, number | undefined]>([
+    ['an empty client id and a clean session', 4, '', true, 0],
+    ['an empty client id and a session to be kept', 4, '', false, 2],
+    ['an empty client id', 5, '', false, 0],
+    ['a client id of 128 characters', 4, 'i'.repeat(128), true, 0],
+    ['a client id of 129 characters', 4, 'i'.repeat(129), true, 2],
+    ['a client id of 129 characters', 5, 'i'.repeat(129), true, 0x85],
+    ['a client id that fills the packet', 5, 'i'.repeat(65_000), true, 0x85],
+    ['a client id of two dots', 5, '..', true, 0x85],
+    ['a client id with a slash', 4, 'a/b', true, 2],
+    ['a client id that is longer than a packet may be', 5, 'i'.repeat(65_535), true, undefined],
+  ])('answers %s (MQTT %i)', async (_, version, clientId, clean, code) => {
+    const peer = await tcpPeer(hub, version);
+    const connectPacket = {
+      cmd: 'connect',
+      protocolId: 'MQTT',
+      protocolVersion: version,
+      keepalive: 60,
+    } as const;
+    const unchecked = encode({ ...connectPacket, clientId: 'x', clean } as Packet, version).subarray(0, -3);
+    const id = Buffer.concat([
+      Buffer.from([clientId.length >> 8, clientId.length & 0xff]),
+      Buffer.from(clientId),
+    ]);
+    const body = Buffer.concat([unchecked.subarray(2), id]);
+    const length: number[] = [];
+    for (let rest = body.length; ; rest >>= 7) {
+      length.push(rest > 127 ? (rest & 127) | 128 : rest);
+      if (rest <= 127) break;
+    }
+    peer.write(Buffer.concat([Buffer.from([0x10, ...length]), body]));
+    if (code === undefined) {
+      await eventually('it is cut off', peer.hasEnded);
+      expect(peer.packets).toEqual([]);
+      return;
+    }
+    await eventually('it is answered', () => peer.packets.length > 0);
+    const [connack] = peer.packets as [{ cmd: string; returnCode?: number; reasonCode?: number }];
+    expect([connack.cmd, version === 4 ? connack.returnCode : connack.reasonCode]).toEqual(['connack', code]);
+    if (code !== 0) await eventually('it is cut off', peer.hasEnded);
+  });
+
+  it.each(['$', '$SYS/broker', '/', 'x'])('has no topic %s', async (topic) => {
+    const check = await bystanders();
+    const peer = await tcpPeer(hub, 5);
+    const publish = { cmd: 'publish', topic, payload: '1', dup: false, retain: false } as const;
+    peer.write(connectOf('dollar', 5));
+    peer.write(encode({ ...publish, qos: 1, messageId: 1 }, 5));
+    peer.write(
+      encode(
+        { cmd: 'subscribe', messageId: 2, subscriptions: [{ topic: `${topic}/#`, qos: 0 }] } as Packet,
+        5,
+      ),
+    );
+    await eventually('both are answered', () => peer.packets.length === 3);
+    expect(peer.packets.slice(1)).toMatchObject([
+      { cmd: 'puback', reasonCode: 0x87 },
+      { cmd: 'suback', granted: [0x8f] },
+    ]);
+    peer.write(encode({ ...publish, qos: 0 }, 5));
+    await eventually('it is cut off', peer.hasEnded);
+    expect(peer.packets.at(-1)).toMatchObject({ cmd: 'disconnect', reasonCode: 0x87 });
+    await check();
+  });
+
   it('accepts packets one byte at a time', async () => {
     for (const make of [tcpPeer, webSocketPeer]) {
       const peer = await make(hub, 4);

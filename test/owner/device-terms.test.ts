@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DeviceTerms } from '../../src/owner/device-terms.ts';
 import { EventField, EventFlag, eventBytes } from '../../src/records/event.ts';
+import { NO_WILL } from '../../src/records/requests.ts';
 import { EventType } from '../../src/wire/events.ts';
 
 const SLOT = 3;
@@ -31,6 +32,18 @@ describe('the will of a device', () => {
     const wills = terms();
     wills.setWill(SLOT, will);
     wills.left(SLOT, true);
+    expect(wills.takeWill(SLOT, 1000, 5)).toBeUndefined();
+  });
+
+  it('is withdrawn by a gateway that says goodbye, though the device is lost, be it in already or not', () => {
+    const wills = terms();
+    wills.setWill(SLOT, will);
+    wills.setWill(SLOT, { session: will.session, ...NO_WILL });
+    wills.left(SLOT, false);
+    expect(wills.takeWill(SLOT, 1000, 5)).toBeUndefined();
+    wills.setWill(undefined, will);
+    wills.setWill(undefined, { session: will.session, ...NO_WILL });
+    wills.joined(will.session, SLOT);
     expect(wills.takeWill(SLOT, 1000, 5)).toBeUndefined();
   });
 

@@ -254,6 +254,27 @@ describe('topics', () => {
     listener.publish('b', Buffer.from('5'), true);
     await eventually('the rest have theirs', () => clients.map(({ got }) => got()).join() === '125,13,');
   });
+
+  it('leave together at the end of the turn, before what is sent or closed after them', async () => {
+    const handlers = new Handlers();
+    const listener = await listening(handlers);
+    const clients = [await clientOf(listener), await clientOf(listener)];
+    const [one, other] = await eventually('both are open', () =>
+      handlers.sockets.length === 2 ? handlers.sockets : undefined,
+    );
+    for (const socket of [one!, other!]) socket.join('t');
+    const shared = Buffer.from('a');
+    listener.publish('t', shared, true);
+    shared.fill(0); // its bytes were taken
+    listener.publish('t', Buffer.from('b'), true);
+    expect([one!.bufferedBytes(), other!.bufferedBytes()]).toEqual([2, 2]);
+    one!.send(Buffer.from('c'), true);
+    listener.publish('t', Buffer.from('d'), true);
+    one!.close(4000, '');
+    listener.publish('t', Buffer.from('e'), true);
+    await eventually('all has come', () => clients.every(({ got }) => got().length >= 4));
+    expect(new Set(clients.map(({ got }) => got()))).toEqual(new Set(['abcd', 'abde']));
+  });
 });
 
 describe('the listener', () => {

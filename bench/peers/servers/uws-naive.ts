@@ -1,4 +1,4 @@
-/** The peer to beat: one thread, parse, publish in the handler. The hub's contract as far as the loads need it. */
+/** What one writes first: one thread, parse, publish in the handler. The hub's contract as far as the loads need it. */
 import { App, DISABLED, us_socket_local_port, type WebSocketBehavior } from 'uWebSockets.js';
 
 interface User {

@@ -104,11 +104,14 @@ export function open(opening: Opening): Promise<Connection> {
   });
 }
 
-const isSecure = ({ protocol }: URL): boolean => protocol === 'wss:';
+/** Where a URL names no port. */
+const ports: Readonly<Record<string, number>> = { 'ws:': 80, 'wss:': 443, 'mqtt:': 1883, 'mqtts:': 8883 };
+
+const isSecure = ({ protocol }: URL): boolean => protocol === 'wss:' || protocol === 'mqtts:';
 
 function connectTo(url: URL, onread: OnReadOpts): Socket {
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const port = Number(url.port) || (isSecure(url) ? 443 : 80);
+  const port = Number(url.port) || ports[url.protocol]!;
   if (!isSecure(url)) return connectTcp({ host, port, noDelay: true, onread });
   // A name is asked for by name; an address is not (RFC 6066).
   const servername = isIP(host) === 0 ? { servername: host } : {};

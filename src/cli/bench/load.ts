@@ -4,6 +4,8 @@ export interface Load {
   readonly devices: number;
   /** Events per second of each device. */
   readonly rate: number;
+  /** The events of so many ms are all due at once, at the start of that time. Absent: each has a time of its own. */
+  readonly burstMs?: number;
   readonly subscribers: number;
   /** Devices that each subscriber follows: a window over all devices, shifted from one subscriber to the next. */
   readonly following: number;
@@ -63,4 +65,21 @@ export function audiences(load: Load): Uint32Array {
 /** The numbers below `count` that are a process's own. */
 export function own(count: number, { index, of }: Share): number[] {
   return Array.from({ length: Math.ceil((count - index) / of) }, (_, n) => index + n * of);
+}
+
+/**
+ * When events are due: the devices of all processes take turns, so that the events of a second are spread over it.
+ * @param own the devices that this process plays
+ * @returns µs from the start to the event of this process's own `n`th turn
+ */
+export function dueTimes(
+  { devices, rate, burstMs = 0 }: Pick<Load, 'devices' | 'rate' | 'burstMs'>,
+  own: readonly number[],
+): (n: number) => number {
+  const spacingUs = 1e6 / (devices * rate);
+  const burstUs = burstMs * 1e3;
+  return (n) => {
+    const us = (Math.floor(n / own.length) * devices + own[n % own.length]!) * spacingUs;
+    return burstUs > 0 ? Math.floor(us / burstUs) * burstUs : us;
+  };
 }

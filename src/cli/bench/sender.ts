@@ -6,7 +6,7 @@ import { busyShare, busySince, type Since } from './busy.ts';
 import { blockUs, nowUs, spinUntil } from './clock.ts';
 import { type Connection, openAll } from './connections.ts';
 import { Histogram } from './histogram.ts';
-import { audiences, deviceId, EVENT_BYTES, own } from './load.ts';
+import { audiences, deviceId, dueTimes, EVENT_BYTES, type Load, own } from './load.ts';
 import type { Order, Progress, SenderReport, Window } from './messages.ts';
 import type { Part } from './part.ts';
 import { Speakers } from './speakers.ts';
@@ -30,6 +30,8 @@ export class Sender implements Part {
   readonly #counts: Uint32Array;
   /** Subscribers of each device of the whole load. */
   readonly #audiences: Uint32Array;
+  /** See `Load`; 0: none. */
+  readonly #burstMs: number;
   #windows: (Window & { sent: number })[] = [];
   readonly #late = new Histogram();
   #sentInAll = 0;
@@ -49,7 +51,7 @@ export class Sender implements Part {
     const frames = devices.map((device) =>
       wire.publish(deviceId(device, load.prefix), stampedJson(load.bytes ?? EVENT_BYTES)),
     );
-    const sender = new Sender(devices, frames, audiences(load));
+    const sender = new Sender(devices, frames, load);
     const all = await Promise.all(devices.map((device) => speakers.device(device)));
     const connections = await openAll(devices.length, (place) => ({
       ...all[place]!,
@@ -61,12 +63,13 @@ export class Sender implements Part {
     return sender;
   }
 
-  private constructor(devices: readonly number[], frames: readonly Buffer[], all: Uint32Array) {
+  private constructor(devices: readonly number[], frames: readonly Buffer[], load: Load) {
     this.#devices = devices;
     this.#frames = frames;
     this.#stampAt = frames.map((frame) => findStamp(frame, 0, frame.length));
     this.#counts = new Uint32Array(devices.length);
-    this.#audiences = all;
+    this.#audiences = audiences(load);
+    this.#burstMs = load.burstMs ?? 0;
   }
 
   window(window: Window): void {
@@ -83,9 +86,8 @@ export class Sender implements Part {
     if (rate === 0 || count === 0) return;
     const total = this.#audiences.length;
     const spacingUs = 1e6 / (total * rate);
-    /** When the event of this process's own `n`th turn is due. */
-    const dueUs = (n: number): number =>
-      fromUs + (Math.floor(n / count) * total + this.#devices[n % count]!) * spacingUs;
+    const due = dueTimes({ devices: total, rate, burstMs: this.#burstMs }, this.#devices);
+    const dueUs = (n: number): number => fromUs + due(n);
     for (let next = 0; dueUs(next) < toUs && !this.#isOver; ) {
       const now = nowUs();
       for (; dueUs(next) < Math.min(now, toUs); next++) this.#send(next % count, dueUs(next));

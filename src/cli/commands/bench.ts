@@ -12,6 +12,8 @@ import { compare, isSameLoad, type Result, readResult, resultOf } from '../bench
 import { LoadRun } from '../bench/run.ts';
 import { STAMPED_DEVICES_MAX } from '../bench/stamp.ts';
 import { missed, type Thresholds } from '../bench/thresholds.ts';
+import type { MqttWireName } from '../bench/wires/mqtt.ts';
+import type { WebSocketWireName } from '../bench/wires/websocket.ts';
 import {
   countFrom,
   examples,
@@ -43,8 +45,8 @@ export const register: Register = (dat) => {
     .summary('measure a running hub under load')
     .description(
       'Connect devices and subscribers to a running hub, let the devices send at a fixed rate whether or not the hub ' +
-        'keeps up, and measure latency from the time each event was due. Every event is counted: what is lost, ' +
-        'doubled or out of order is told. Exits with 1 when a threshold is missed.',
+        'keeps up, and measure latency from the time each event was due. Every event is checked: lost, repeated and ' +
+        'reordered ones are counted. Exits with 1 when a threshold is missed.',
     )
     .option('--devices <count>', 'number of devices', countFrom(1, STAMPED_DEVICES_MAX), 100)
     .option('--rate <events>', 'events per second of each device', numberFrom(0.001, RATE_MAX), 10)
@@ -57,7 +59,7 @@ export const register: Register = (dat) => {
     'after',
     examples(
       'dat bench',
-      'dat bench --devices 1000 --rate 20 --subscribers 200 --duration 60 --html bench.html',
+      'dat bench --devices 1000 --rate 20 --subscribers 200 --html bench.html',
       'dat bench --find-knee --max-p99 10 --processes 2',
       'dat bench --json > before.json; dat bench --compare before.json',
     ),
@@ -75,13 +77,18 @@ function withMore(command: Command): Command {
     )
     .option('--binary', 'subscribers ask for the binary encoding')
     .option('--batch', 'subscribers ask for batches')
-    .option('--key-file <path>', 'a private key, to sign a token for each peer; default: DAT_AUTH_JWT_SECRET')
+    .option('--mqtt', 'speak MQTT 3.1.1 with QoS 0, over WebSocket')
+    .option('--mqtt-url <url>', 'the same over TCP, to this address: mqtt://HOST:PORT or mqtts://HOST:PORT')
+    .option(
+      '--key-file <path>',
+      'a private key that signs a token for each peer; default: the secret in DAT_AUTH_JWT_SECRET',
+    )
     .option('--max-p50 <ms>', 'threshold: the median latency', numberFrom(0))
     .option('--max-p99 <ms>', 'threshold: the 99th percentile', numberFrom(0))
-    .option('--max-lost <deliveries>', 'threshold: deliveries that do not come', countFrom(0), 0)
+    .option('--max-lost <deliveries>', 'threshold: deliveries that never arrive', countFrom(0), 0)
     .option(
       '--find-knee',
-      `raise the rate until a threshold is missed (p99: ${KNEE_P99_MS} ms), and say what held`,
+      `raise the rate until a threshold is missed, and report the highest rate that held; default threshold: p99 of ${KNEE_P99_MS} ms`,
     )
     .option(
       '--max-rate <events>',
@@ -90,8 +97,13 @@ function withMore(command: Command): Command {
       RATE_MAX,
     )
     .option('--compare <file>', 'compare with the output of an earlier --json')
-    .option('--tolerance <percent>', 'with --compare: how much worse is not worse', numberFrom(0), 25)
-    .option('--html <file>', 'write a report as a page')
+    .option(
+      '--tolerance <percent>',
+      'with --compare: a change up to this size counts as equal',
+      numberFrom(0),
+      25,
+    )
+    .option('--html <file>', 'write a report as an HTML page')
     .addOption(jsonOption());
 }
 
@@ -106,6 +118,8 @@ interface BenchOptions extends HubOptions, JsonOption {
   readonly processes: number;
   readonly binary?: boolean;
   readonly batch?: boolean;
+  readonly mqtt?: boolean;
+  readonly mqttUrl?: string;
   readonly keyFile?: string;
   readonly maxP50?: number;
   readonly maxP99?: number;
@@ -171,7 +185,7 @@ async function play(
   load: Load,
   progress: ProgressLine,
 ): Promise<{ outcome: Outcome; knee: Knee | undefined }> {
-  const endpoints = { device: endpointOf('device', options), subscriber: endpointOf('subscriber', options) };
+  const endpoints = endpointsOf(options);
   const run = await LoadRun.open({
     target: targetOf(options, endpoints),
     load,
@@ -222,11 +236,32 @@ async function playOn(
   return { outcome: (held ?? steps.at(-1)!).outcome, knee };
 }
 
+/** @throws CliFailure when options do not go together, or an address is none */
+function endpointsOf(options: BenchOptions): Endpoints {
+  const { mqtt, mqttUrl, binary, batch } = options;
+  if ((mqtt || mqttUrl !== undefined) && (binary || batch))
+    throw new CliFailure(Exit.usage, 'MQTT has neither --binary nor --batch');
+  if (mqttUrl === undefined)
+    return { device: endpointOf('device', options), subscriber: endpointOf('subscriber', options) };
+  const url = URL.canParse(mqttUrl) ? new URL(mqttUrl) : undefined;
+  if (url?.protocol !== 'mqtt:' && url?.protocol !== 'mqtts:') {
+    const accepted = 'mqtt://HOST:PORT or mqtts://HOST:PORT';
+    throw new CliFailure(Exit.usage, `--mqtt-url ${JSON.stringify(mqttUrl)}: expected ${accepted}`);
+  }
+  return { device: { url, token: '' }, subscriber: { url, token: '' } };
+}
+
+function wireOf({ mqtt, mqttUrl, binary, batch }: BenchOptions): WebSocketWireName | MqttWireName {
+  if (mqttUrl !== undefined) return 'mqtt-tcp';
+  if (mqtt) return 'mqtt-websocket';
+  if (binary) return batch ? 'websocket-binary-batch' : 'websocket-binary';
+  return batch ? 'websocket-batch' : 'websocket';
+}
+
 function targetOf(options: BenchOptions, { device, subscriber }: Endpoints): Target {
   const signer = signerOf(options);
-  const encoding = `${options.binary ? '-binary' : ''}${options.batch ? '-batch' : ''}`;
   return {
-    wire: `websocket${encoding}`,
+    wire: wireOf(options),
     deviceUrl: device.url.href,
     subscriberUrl: subscriber.url.href,
     ...(signer !== undefined && { signer }),
@@ -247,7 +282,9 @@ async function explained(error: Error, endpoints: Endpoints, hasTokens: boolean)
   if (interrupted().aborted) return new CliFailure(Exit.interrupted, 'interrupted');
   const [, role] = /^(device|subscriber) /.exec(error.message) ?? [];
   if (role !== 'device' && role !== 'subscriber') return error;
-  const message = error.message.replace(/HTTP\/1\.1 (\d{3}).*/, 'server response: $1');
+  const message = error.message
+    .replace(/HTTP\/1\.1 (\d{3}).*/, 'server response: $1')
+    .replace(/CONNACK [45]$/, 'server response: 401'); // a wrong password, not authorised
   const attempt = { url: endpoints[role].url, listener: role, token: hasTokens ? 'signed' : '' } as const;
   const failure = await lasting({ message }, attempt);
   if (failure?.exit === Exit.denied)

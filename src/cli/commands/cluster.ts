@@ -1,4 +1,5 @@
 /** `dat cluster`: the nodes of a cluster. */
+import type { ClusterAnswer } from '../../admin/schemas.ts';
 import { Admin } from '../admin.ts';
 import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
@@ -7,47 +8,46 @@ import { duration } from '../time.ts';
 
 export const register: Register = (dat) => {
   withHub(dat.command('cluster').helpGroup(Group.look), 'admin')
-    .description('list the nodes of the cluster')
+    .description(
+      'List the nodes of the cluster, with the events that each sent to and received from others since it started, and ' +
+        'the gaps that its subscribers were told of in these. A node that is gone without a goodbye is listed as lost for a minute.',
+    )
+    .summary('list the nodes of the cluster')
     .addOption(jsonOption())
     .addHelpText('after', examples('dat cluster', 'dat cluster --json'))
     .action(cluster);
 };
 
-interface Node {
-  readonly id: string;
-  readonly version: string;
-  /** Wall-clock ms. */
-  readonly started: number;
-  readonly devices: number;
-  readonly subscribers: number;
-  readonly eventsPerSecond: number;
-  readonly draining: boolean;
-  /** null for the node that was asked. */
-  readonly roundTripMs: number | null;
-}
-
-interface Cluster {
-  /** `disconnected`: the nodes are those that were known when NATS went away. */
-  readonly state: string;
-  readonly nodes: readonly Node[];
-}
-
 async function cluster(options: HubOptions & JsonOption): Promise<void> {
   const admin = new Admin(options);
-  const { state, nodes } = await admin.ask<Cluster>('GET', '/v1/cluster');
+  const { state, nodes, lost } = await admin.ask<ClusterAnswer>('GET', '/v1/cluster');
   if (options.json) {
     for (const node of nodes) jsonLine(node);
     return;
   }
   const cells = nodes.map((node) => [
-    node.draining ? `${node.id} (draining)` : node.id,
+    nameOf(node),
     node.version,
     duration(Math.max(0, admin.now() - node.started)),
     String(node.devices),
     String(node.subscribers),
     node.eventsPerSecond.toFixed(0),
     node.roundTripMs === null ? 'asked' : `${node.roundTripMs.toFixed(1)} ms`,
+    String(node.eventsSent),
+    String(node.eventsReceived),
+    String(node.gaps),
   ]);
+  // `disconnected`: the nodes are those that were known when NATS went away.
   if (state !== 'connected') line(`cluster: ${state}`);
-  line(table(['NODE', 'VERSION', 'UP', 'DEVICES', 'SUBSCRIBERS', 'EVENTS/S', 'ROUND TRIP'], cells));
+  line(table(columns, [...cells, ...lost.map((id) => [`${id} (lost)`])]));
+}
+
+const columns = [
+  ...['NODE', 'VERSION', 'UP', 'DEVICES', 'SUBSCRIBERS', 'EVENTS/S', 'ROUND TRIP'],
+  ...['SENT', 'RECEIVED', 'GAPS'],
+];
+
+function nameOf({ id, draining, phase }: ClusterAnswer['nodes'][number]): string {
+  if (draining) return `${id} (draining)`;
+  return phase === 'in' ? id : `${id} (${phase})`;
 }

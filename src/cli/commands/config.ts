@@ -117,7 +117,7 @@ export const register: Register = (dat) => {
     .command('check')
     .argument('[flags...]', flags)
     .allowUnknownOption()
-    .description('say what is wrong with the settings')
+    .description('check the settings, and list what is wrong')
     .addOption(jsonOption())
     .addHelpText('after', examples('dat config check', 'dat config check --config dat.json'))
     .action(check);

@@ -13,13 +13,13 @@ export const register: Register = (dat) => {
     .helpGroup(Group.setup)
     .summary('name hubs and select one')
     .description(
-      'Name hubs: a context has the addresses of a hub and the files with its tokens. Commands use the context that ' +
-        '--context names, else what flags and environment say, else the selected context.',
+      'Give hubs names. A context holds the addresses of a hub and the paths of its token files. A command uses the ' +
+        'context that --context names, otherwise its flags and environment, otherwise the selected context.',
     )
     .addHelpText(
       'after',
       examples(
-        'dat context add prod --admin-url https://hub.example:7402 --token-file ~/.dat-prod',
+        'dat context add prod --admin-url https://hub.example --token-file prod.jwt',
         'dat context select prod',
         'dat top --context staging',
       ),
@@ -27,7 +27,7 @@ export const register: Register = (dat) => {
   registerAdd(context);
   context
     .command('select [name]')
-    .description('use a context in commands that name no hub; without a name, none')
+    .description('select the context for commands that name no hub; without a name, select none')
     .addHelpText('after', examples('dat context select prod', 'dat context select'))
     .action(select);
   context
@@ -46,17 +46,17 @@ export const register: Register = (dat) => {
 function registerAdd(context: Command): void {
   context
     .command('add <name>')
-    .summary('add a context, or replace it')
-    .description('Add a context, or replace the one of that name. The first one is selected.')
+    .summary('add or replace a context')
+    .description('Add a context, or replace the one with that name. The first context is selected at once.')
     .option('--device-url <url>', "the hub's device listener")
     .option('--subscriber-url <url>', "the hub's subscriber listener")
     .option('--admin-url <url>', "the hub's admin listener")
     .option('--token-file <path>', 'a file with a token, for all listeners')
-    .option('--admin-token-file <path>', 'a file with the token for the admin API, where that is another')
-    .option('--select', 'select it, also when another is selected')
+    .option('--admin-token-file <path>', 'a file with another token, for the admin API')
+    .option('--select', 'select it even if another context is selected')
     .addHelpText(
       'after',
-      examples('dat context add prod --admin-url https://hub.example:7402 --token-file ~/.dat-prod'),
+      examples('dat context add prod --admin-url https://hub.example --token-file prod.jwt'),
     )
     .action(add);
 }

@@ -1,8 +1,11 @@
-/** `dat demo`: a hub, a fleet and subscribers on loopback, with the dashboard. */
+/** `dat demo`: hubs, a fleet and subscribers on loopback, with the dashboard. */
 import { countFrom, examples, Group, numberFrom, type Register } from '../command.ts';
+import { environment } from '../connection.ts';
 import { openAudience } from '../demo/audience.ts';
-import { startDemoHub } from '../demo/hub.ts';
+import type { DemoHub } from '../demo/hub.ts';
+import { NODES_MAX, nodeId, startDemoHubs } from '../demo/hubs.ts';
 import { demoPorts } from '../demo/ports.ts';
+import { spread } from '../demo/spread.ts';
 import { deviceUplink } from '../fleet/device-uplink.ts';
 import { checkFleet, DEVICES_MAX, fleetIds, RATE_MAX, runFleet } from '../fleet/fleet.ts';
 import { interrupted } from '../interrupted.ts';
@@ -14,16 +17,22 @@ export const register: Register = (dat) => {
   dat
     .command('demo')
     .helpGroup(Group.hub)
-    .summary('run a hub with devices and subscribers, to look at')
+    .summary('run a hub with simulated devices and subscribers')
     .description(
       'Run a hub, a fleet of devices and subscribers that follow it, all on loopback, and print the address of the ' +
-        'dashboard. Where the default ports are in use, the hub takes free ones.',
+        'dashboard. Where the default ports are in use, the hub takes free ones. With --nodes, several hubs run as one ' +
+        'cluster around a nats-server of their own: the one in PATH or /usr/sbin. Devices and subscribers are spread ' +
+        'over the hubs. Whatever the demo has started ends with it.',
     )
     .option('--devices <count>', 'number of devices', countFrom(1, DEVICES_MAX), 50)
     .option('--rate <events>', 'events per second of each device, on average', numberFrom(0, RATE_MAX), 2)
     .option('--subscribers <count>', 'number of subscribers', countFrom(0, SUBSCRIBERS_MAX), 12)
-    .option('--seconds <seconds>', 'how long; 0 is until Ctrl-C', numberFrom(0), 0)
-    .addHelpText('after', examples('dat demo', 'DAT_ADMIN_PORT=8080 dat demo --devices 500 --rate 5'))
+    .option('--nodes <count>', 'number of hubs; more than one need nats-server', countFrom(1, NODES_MAX), 1)
+    .option('--seconds <seconds>', 'how long to run; 0 means until Ctrl-C', numberFrom(0), 0)
+    .addHelpText(
+      'after',
+      examples('dat demo', 'dat demo --nodes 3', 'DAT_ADMIN_PORT=8080 dat demo --devices 500 --rate 5'),
+    )
     .action(demo);
 };
 
@@ -31,6 +40,7 @@ interface DemoOptions {
   readonly devices: number;
   readonly rate: number;
   readonly subscribers: number;
+  readonly nodes: number;
   readonly seconds: number;
 }
 
@@ -40,21 +50,40 @@ async function demo(options: DemoOptions): Promise<void> {
   const { env, taken } = await demoPorts(process.env);
   if (taken.length > 0)
     note(`in use, perhaps by another hub: port ${taken.join(', ')}; the demo takes free ports instead`);
-  const stop = interrupted(); // from here on the hub must not be left behind
-  const hub = await startDemoHub(env);
-  const deviceUrl = new URL(`ws://127.0.0.1:${hub.devicePort}`);
-  const subscriberUrl = new URL(`ws://127.0.0.1:${hub.subscriberPort}`);
-  line(`dashboard     http://127.0.0.1:${hub.adminPort}/`);
-  line(`devices       ${options.devices}, ${options.subscribers} subscribers follow them`);
-  line(`follow one    dat watch demo-001 --subscriber-url ${subscriberUrl.origin}`);
-  line(`in a terminal dat top --admin-url http://127.0.0.1:${hub.adminPort}`);
-  line('stop          Ctrl-C');
+  const stop = interrupted(); // from here on the hubs must not be left behind
+  const { hubs, stop: stopHubs } = await startDemoHubs(env, options.nodes);
+  tell(options, hubs);
   try {
     if (stop.aborted) return;
-    const audience = await openAudience(subscriberUrl, fleetIds(fleet), options.subscribers);
-    await runFleet(fleet, (told) => deviceUplink({ url: deviceUrl, token: '' }, told));
+    const subscriberUrls = hubs.map(({ subscriberPort }) => loopback(subscriberPort));
+    const audience = await openAudience(subscriberUrls, fleetIds(fleet), options.subscribers);
+    await runFleet(fleet, async (told) => {
+      const opened = hubs.map(({ devicePort }) =>
+        deviceUplink({ url: loopback(devicePort), token: '' }, told),
+      );
+      return spread(await Promise.all(opened));
+    });
     await audience.close();
   } finally {
-    await hub.stop();
+    await stopHubs();
   }
+}
+
+const loopback = (port: number): URL => new URL(`ws://127.0.0.1:${port}`);
+
+/** What there is, and where to look at it. */
+function tell({ devices, subscribers }: DemoOptions, hubs: readonly DemoHub[]): void {
+  const [{ adminPort, subscriberPort }] = hubs as [DemoHub];
+  // Who started the demo through npm may have no "dat" on the path; npx finds the one that npm started.
+  const dat = environment('npm_lifecycle_event') === '' ? 'dat' : 'npx dat';
+  line(`dashboard     http://127.0.0.1:${adminPort}/`);
+  if (hubs.length > 1) {
+    for (const [n, hub] of hubs.entries())
+      line(`hub ${nodeId(n).padEnd(10)}http://127.0.0.1:${hub.adminPort}/, process ${hub.pid}`);
+    line(`nodes         ${dat} cluster --admin-url http://127.0.0.1:${adminPort}`);
+  }
+  line(`devices       ${devices}, ${subscribers} subscribers follow them`);
+  line(`follow one    ${dat} watch demo-001 --subscriber-url ${loopback(subscriberPort).origin}`);
+  line(`in a terminal ${dat} top --admin-url http://127.0.0.1:${adminPort}`);
+  line('stop          Ctrl-C');
 }

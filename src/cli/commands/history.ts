@@ -14,7 +14,7 @@ export const register: Register = (dat) => {
     .summary('show the last events of a device')
     .description('Show the events of a device that the hub has kept, the newest last.')
     .addOption(jsonOption())
-    .option('--limit <events>', 'at most so many', countFrom(1, SHOWN_MAX), SHOWN)
+    .option('--limit <events>', 'show at most this many', countFrom(1, SHOWN_MAX), SHOWN)
     .option('--before <number>', 'only events with a lower number', countFrom(1))
     .addHelpText('after', examples('dat history dev-1', 'dat history dev-1 --limit 10 --before 120 --json'))
     .action(history);

@@ -16,8 +16,8 @@ export const register: Register = (dat) => {
     .addOption(
       new Option('--state <state>', 'only devices in this state').choices(['online', 'stale', 'offline']),
     )
-    .option('--cluster', 'the devices of all nodes of the cluster')
-    .option('--limit <devices>', 'at most so many; 0 for all', countFrom(0), LISTED)
+    .option('--cluster', 'list the devices of all nodes of the cluster')
+    .option('--limit <devices>', 'list at most this many; 0 means all', countFrom(0), LISTED)
     .addHelpText('after', examples('dat ls', "dat ls 'site-a.*' --state offline", 'dat ls --json --limit 0'))
     .action(ls);
 };

@@ -7,8 +7,8 @@ import { jsonLine, line } from '../output.ts';
 import { type Row, statusOf } from '../rows.ts';
 
 const changes = [
-  ['allow', 'let a subscriber follow a device', { status: 'allow' }],
-  ['deny', 'forbid a subscriber a device; delivery stops at once', { status: 'deny' }],
+  ['allow', 'allow a subscriber to follow a device', { status: 'allow' }],
+  ['deny', 'keep a subscriber from a device; delivery stops at once', { status: 'deny' }],
   ['pause', 'stop delivering a device to a subscriber', { status: 'inactive' }],
   ['activate', 'subscribe a subscriber to a device, or end its pause', { status: 'active' }],
   ['vip', 'give a subscriber priority in delivery', { vip: true }],

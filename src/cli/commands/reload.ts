@@ -8,7 +8,7 @@ export const register: Register = (dat) => {
   withHub(dat.command('reload').helpGroup(Group.operate), 'admin')
     .summary('read settings and certificates again')
     .description(
-      'Let the hub read its config file, certificates, keys and secrets again. No connection is dropped. If ' +
+      'Make the hub read its config file, certificates, keys and secrets again. No connection is dropped. If ' +
         'something is wrong, nothing changes.',
     )
     .addOption(jsonOption())

@@ -45,7 +45,7 @@ export const register: Register = (dat) => {
     .option('--status <text>', `the device's status, 1 to ${STATUS_CHARACTERS_MAX} characters`)
     .option('--operator', 'publish through the admin API; a connected device stays connected')
     .addOption(new Option('--priority <priority>', 'default: by type').choices(['low', 'normal', 'high']))
-    .option('--every <ms>', 'one event every so many milliseconds, until Ctrl-C or --count', numberFrom(1))
+    .option('--every <ms>', 'publish every this many milliseconds, until Ctrl-C or --count', numberFrom(1))
     .option('--count <events>', 'stop after this many events', countFrom(1))
     .addHelpText(
       'after',

@@ -19,7 +19,10 @@ export const register: Register = (dat) => {
   withFleet(withHub(dat.command('simulate').helpGroup(Group.peer), 'device'))
     .summary('simulate a fleet of devices')
     .description('Simulate a fleet of devices with changing statuses, drop-outs and noise.')
-    .option('--mqtt [url]', 'speak MQTT: to this address, or over WebSocket to the device listener')
+    .option(
+      '--mqtt [url]',
+      'connect over MQTT to this address; without one, over WebSocket to the device listener',
+    )
     .addHelpText(
       'after',
       examples(
@@ -36,8 +39,8 @@ export function withFleet(command: Command): Command {
     .addOption(jsonOption())
     .option('--devices <count>', 'number of devices', countFrom(1, DEVICES_MAX), 20)
     .option('--rate <events>', 'events per second of each device', numberFrom(0, RATE_MAX), 1)
-    .option('--seconds <seconds>', 'how long; 0 is until Ctrl-C', numberFrom(0), 0)
-    .option('--seed <number>', 'the fleet is the same for the same seed', countFrom(0), 1)
+    .option('--seconds <seconds>', 'how long to run; 0 means until Ctrl-C', numberFrom(0), 0)
+    .option('--seed <number>', 'the same seed gives the same fleet', countFrom(0), 1)
     .option('--prefix <text>', 'start of the device ids', 'sim-');
 }
 

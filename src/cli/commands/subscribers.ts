@@ -9,11 +9,11 @@ export const register: Register = (dat) => {
   withHub(dat.command('subscribers').helpGroup(Group.look), 'admin')
     .summary('list subscribers')
     .description(
-      'List subscribers: where they connect from, how many devices they follow, what waits for them.',
+      'List subscribers: where they connect from, how many devices they follow, how much waits to be sent to them.',
     )
     .addOption(jsonOption())
     .option('--search <text>', 'only subscribers with this text in their id')
-    .option('--limit <subscribers>', 'at most so many; 0 for all', countFrom(0), LISTED)
+    .option('--limit <subscribers>', 'list at most this many; 0 means all', countFrom(0), LISTED)
     .addHelpText('after', examples('dat subscribers', 'dat subscribers --search dashboard --json'))
     .action(subscribers);
 };

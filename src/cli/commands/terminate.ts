@@ -10,7 +10,7 @@ export const register: Register = (dat) => {
     .summary('disconnect a device and remove it')
     .description(
       'Close the connection of a device and remove it with all its rows, denials included. To keep somebody out, ' +
-        'deny afterwards.',
+        'deny the pair afterwards.',
     )
     .addOption(jsonOption())
     .addHelpText('after', examples('dat terminate dev-1'))

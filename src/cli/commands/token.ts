@@ -24,7 +24,7 @@ export const register: Register = (dat) => {
   registerCreate(token);
   token
     .command('inspect <token>')
-    .description('show what a token says; the signature is not checked')
+    .description('show the content of a token; the signature is not checked')
     .addOption(jsonOption())
     .addHelpText('after', examples('dat token inspect "$DAT_TOKEN"'))
     .action(inspect);
@@ -37,7 +37,7 @@ function registerCreate(token: Command): void {
     .description('Sign a token with the secret in DAT_AUTH_JWT_SECRET (HS256), or with a private key.')
     .requiredOption('--sub <id>', 'the device, subscriber, gateway or operator that the token is for')
     .addOption(
-      new Option('--role <role>', 'what it may connect as')
+      new Option('--role <role>', 'what its owner may connect as')
         .choices(['device', 'subscriber', 'gateway', 'admin'])
         .makeOptionMandatory(),
     )
@@ -46,14 +46,15 @@ function registerCreate(token: Command): void {
       'the devices that a subscriber may follow, or a gateway may speak for: ids, or prefixes ending in *; default: all',
     )
     .option('--vip', 'for a subscriber: priority in delivery')
-    .option('--expires <seconds>', 'seconds from now; 0 is never', countFrom(0, CENTURY_SECONDS), 3600)
+    .option('--expires <seconds>', 'seconds from now; 0 means never', countFrom(0, CENTURY_SECONDS), 3600)
     .option('--key-file <path>', 'a private key in PEM form: RSA, EC P-256 or Ed25519')
     .addOption(jsonOption())
     .addHelpText(
       'after',
       examples(
         'DAT_AUTH_JWT_SECRET=… dat token create --sub dev-1 --role device',
-        "dat token create --sub app-1 --role subscriber --devices 'lab-*' --key-file key.pem",
+        "dat token create --sub app-1 --role subscriber --devices 'lab-*'",
+        'dat token create --sub dev-1 --role device --key-file key.pem',
       ),
     )
     .action(create);

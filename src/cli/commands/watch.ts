@@ -27,14 +27,22 @@ export const register: Register = (dat) => {
         'when nothing is left to follow.',
     )
     .addOption(jsonOption())
-    .option('--types <types>', 'only these, of message, status, pong; with a comma between two', typesFrom)
+    .option(
+      '--types <types>',
+      'only events of these types: message, status, pong; separated by commas',
+      typesFrom,
+    )
     .option(
       '--every <ms>',
-      'the newest message and pong of each device at most once per so many milliseconds',
+      'at most one message and one pong of each device per this many milliseconds: the newest',
       countFrom(EVERY_MS_MIN, EVERY_MS_MAX),
     )
     .option('--last', 'begin with the newest message and status of each device')
-    .option('--history <events>', 'begin with so many events of each device', countFrom(1, HISTORY_MAX))
+    .option(
+      '--history <events>',
+      'begin with up to this many kept events of each device',
+      countFrom(1, HISTORY_MAX),
+    )
     .option('--id <id>', 'the id of this subscriber; a second connection with the same id replaces the first')
     .option('--count <events>', 'stop after this many events', countFrom(1))
     .addHelpText(

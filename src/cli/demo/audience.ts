@@ -18,11 +18,16 @@ export function followedBy(devices: readonly string[], count: number): string[][
   });
 }
 
-export async function openAudience(url: URL, devices: readonly string[], count: number): Promise<Audience> {
+/** @param urls of the hubs, which the subscribers take in turns */
+export async function openAudience(
+  urls: readonly URL[],
+  devices: readonly string[],
+  count: number,
+): Promise<Audience> {
   const { WebSocket, connectSubscriber } = await loadClient();
   const subscribers = followedBy(devices, count).map((followed, n) =>
     connectSubscriber({
-      url,
+      url: urls[n % urls.length]!,
       id: n === 0 ? 'demo-wall' : `demo-app-${n}`,
       devices: followed,
       batch: n === 0,

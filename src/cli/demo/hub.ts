@@ -12,6 +12,7 @@ const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 const OBEYED: readonly string[] = ['DAT_FANOUT_WORKERS', 'DAT_TRANSPORT'];
 
 export interface DemoHub {
+  readonly pid: number;
   readonly devicePort: number;
   readonly subscriberPort: number;
   readonly adminPort: number;
@@ -19,14 +20,14 @@ export interface DemoHub {
   stop(): Promise<void>;
 }
 
-/** @throws CliFailure when the hub does not start; it has said why */
-export async function startDemoHub(ports: Readonly<Record<string, string>>): Promise<DemoHub> {
-  const env = { ...inheritedEnv(), ...ports, DAT_DEVICE_RATE: '0', DAT_LOG_LEVEL: 'warn' };
+/** @param settings its ports, and what makes it a node of a cluster @throws CliFailure when the hub does not start; it has said why */
+export async function startDemoHub(settings: Readonly<Record<string, string>>): Promise<DemoHub> {
+  const env = { ...inheritedEnv(), ...settings, DAT_DEVICE_RATE: '0', DAT_LOG_LEVEL: 'warn' };
   // A group of its own: Ctrl-C ends the fleet first, and then the hub is told to.
   const hub = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
   process.once('exit', () => hub.kill('SIGKILL'));
   const ended = new Promise<number | null>((resolve) => hub.once('exit', resolve));
-  const listening = new Promise<Omit<DemoHub, 'stop'>>((resolve) => {
+  const listening = new Promise<Pick<DemoHub, 'devicePort' | 'subscriberPort' | 'adminPort'>>((resolve) => {
     createInterface(hub.stderr).on('line', (text) => {
       if (text.includes('"listening"')) resolve(JSON.parse(text));
       else note(text);
@@ -38,6 +39,7 @@ export async function startDemoHub(ports: Readonly<Record<string, string>>): Pro
   const bound = await Promise.race([listening, failed]);
   failed.catch(() => {});
   return {
+    pid: hub.pid!,
     ...bound,
     async stop() {
       hub.kill('SIGTERM');

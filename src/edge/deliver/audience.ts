@@ -3,6 +3,7 @@
  * topic in one go; so that nothing else waits for a thousand writes, they are spread over shards of bounded size,
  * each a topic of its own at the transport.
  */
+import type { Encoding } from '../../wire/encodings.ts';
 
 /** At 4 to 5 µs a write, a shard holds its thread for about a millisecond. */
 export const SHARD_SOCKETS_MAX = 256;
@@ -12,40 +13,53 @@ export const NO_SHARD = -1;
 export const SLOW = -2;
 
 export class Audience {
-  /** Name of each shard at the transport. */
-  readonly shards: string[];
-  readonly #name: string;
-  readonly #counts = [0];
-  #total = 0;
+  readonly encoding: Encoding;
+  /** The topic's audience in another encoding. */
+  readonly next: Audience | undefined;
+  /** Of its first shard at the transport. Most have no other: what an event needs of it stands in the object itself. */
+  readonly name: string;
+  #inFirst = 0;
+  readonly #others: { readonly name: string; count: number }[] = [];
 
-  constructor(name: string) {
-    this.#name = name;
-    this.shards = [name];
+  constructor(encoding: Encoding, name: string, next?: Audience) {
+    this.encoding = encoding;
+    this.name = name;
+    this.next = next;
   }
 
   get total(): number {
-    return this.#total;
+    return this.#others.reduce((sum, { count }) => sum + count, this.#inFirst);
+  }
+
+  get shardCount(): number {
+    return 1 + this.#others.length;
   }
 
   /** Sockets in a shard, 0 for one that is not there. */
   count(shard: number): number {
-    return this.#counts[shard] ?? 0;
+    return shard === 0 ? this.#inFirst : (this.#others[shard - 1]?.count ?? 0);
+  }
+
+  /** The name at the transport of a shard that is there. */
+  nameOf(shard: number): string {
+    return shard === 0 ? this.name : this.#others[shard - 1]!.name;
   }
 
   /** @returns the first shard with room; the caller joins the socket to it */
   add(): number {
-    let shard = this.#counts.findIndex((count) => count < SHARD_SOCKETS_MAX);
-    if (shard < 0) {
-      shard = this.#counts.push(0) - 1;
-      this.shards.push(`${this.#name}.${shard}`);
-    }
-    this.#counts[shard]! += 1;
-    this.#total += 1;
+    let shard = 0;
+    while (this.count(shard) === SHARD_SOCKETS_MAX) shard += 1;
+    if (shard === this.shardCount) this.#others.push({ name: `${this.name}.${shard}`, count: 0 });
+    this.#change(shard, 1);
     return shard;
   }
 
   remove(shard: number): void {
-    this.#counts[shard]! -= 1;
-    this.#total -= 1;
+    this.#change(shard, -1);
+  }
+
+  #change(shard: number, by: 1 | -1): void {
+    if (shard === 0) this.#inFirst += by;
+    else this.#others[shard - 1]!.count += by;
   }
 }

@@ -121,20 +121,14 @@ export class Batch {
 
   #publish(shard: number, publish: Publish, offset: number, topic: Topic, now: number): void {
     const { encoder, counters, views } = this.#deps;
-    const { audiences, names } = topic;
-    for (let encoding = 0; encoding < audiences.length; encoding++) {
-      const audience = audiences[encoding];
-      const count = audience === undefined ? 0 : audience.count(shard);
+    for (let { audience } = topic; audience !== undefined; audience = audience.next) {
+      const count = audience.count(shard);
       if (count === 0) continue;
-      const end = encoder.encode(offset, names, encoding as Encoding, 0); // first: it may replace the bytes
+      const { encoding } = audience;
+      const end = encoder.encode(offset, topic.names, encoding, 0); // first: it may replace the bytes
       if (end === 0) continue;
       const { isBinary } = encodings[encoding]!;
-      publish(
-        audience!.shards[shard]!,
-        encoder.bytes.subarray(0, end),
-        isBinary,
-        encoding >= USUAL_ENCODINGS,
-      );
+      publish(audience.nameOf(shard), encoder.bytes.subarray(0, end), isBinary, encoding >= USUAL_ENCODINGS);
       counters.cells[Counter.deliveries]! += count;
       counters.cells[Counter.bytesSent]! += count * end;
     }

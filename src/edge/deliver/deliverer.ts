@@ -250,7 +250,7 @@ export class Deliverer {
   /** Publishes to the sessions of a topic; one that falls behind its limit by this gets nothing after it. */
   readonly #publishTo: Publish = (topic, frame, binary, isMqtt) => {
     const endpoints = isMqtt ? this.#mqttEndpoints : this.#endpoints;
-    for (const endpoint of endpoints) endpoint.publish(topic, frame, binary);
+    for (let i = 0; i < endpoints.length; i++) endpoints[i]!.publish(topic, frame, binary);
     if (this.#overfull.length > 0) this.#closeOverfull();
   };
 

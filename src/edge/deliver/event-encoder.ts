@@ -78,7 +78,7 @@ export class EventEncoder {
     const payloadStart = statusStart + u16[(offset + EventField.statusBytes) >> 1]!;
     const payloadEnd = payloadStart + u32[(offset + EventField.payloadBytes) >> 2]!;
     const { bytesMax, encode, takesPublished } = encodings[encoding]!;
-    const most = bytesMax(names.id.length, payloadStart - statusStart, payloadEnd - payloadStart);
+    const most = bytesMax(names.idLength, payloadStart - statusStart, payloadEnd - payloadStart);
     if (start + most > this.bytes.length) this.#grow(start + most);
     if (head.asPublished && !takesPublished && payloadStart > statusStart) {
       const { bytes, dataStart, dataEnd } = statusAndData(u8, statusStart, payloadStart, payloadEnd);

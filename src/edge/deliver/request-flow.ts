@@ -26,6 +26,8 @@ export interface Ask extends Asked {
   readonly types: number;
   /** What of the past it asks for. */
   readonly past: Past;
+  /** Kept events are read apart from the answer: what other nodes keep is to be here by then. */
+  readonly wantsKept?: boolean;
 }
 
 interface Pending extends Ask {
@@ -229,9 +231,13 @@ export class RequestFlow {
     }
   }
 
-  #send({ number: session }: SubscriberSession, { number: request, op, named, types, past }: Pending): void {
+  #send(
+    { number: session }: SubscriberSession,
+    { number: request, op, named, types, ...asked }: Pending,
+  ): void {
     const { devices, filters = [] } = named ?? {};
-    this.#deps.line.request({ session, request, op, devices, filters, types, past: wantsPast(past) });
+    const past = asked.wantsKept === true || wantsPast(asked.past);
+    this.#deps.line.request({ session, request, op, devices, filters, types, past });
   }
 }
 

@@ -1,5 +1,5 @@
 /** One device as an edge sees it: its names, and who of this edge's subscribers gets its events. */
-import { type Encoding, encodings, USUAL_ENCODINGS } from '../../wire/encodings.ts';
+import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import { Audience } from './audience.ts';
@@ -9,23 +9,29 @@ import type { Paces } from './pace.ts';
 import { PacedAudience } from './paced-audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
+/** Shared by all topics without vips: an event looks at it, and need not fetch an array of its own. */
+const NO_VIPS: readonly SubscriberSession[] = [];
+
+/** What every event reads stands first, within one or two cache lines: thousands of topics do not stay in the cache. */
 export class Topic {
   readonly names: DeviceNames;
-  /** Bits of the event types that its sessions get. */
-  readonly types: number;
-  /** By encoding; made when somebody asks for it. */
-  readonly audiences: (Audience | undefined)[] = new Array(USUAL_ENCODINGS).fill(undefined);
+  /** Of the event that came last, or when the first subscriber joined. */
+  lastSeq: number;
+  /** The first of the audiences, each in another encoding; undefined until somebody asks for one. */
+  audience: Audience | undefined;
+  /** Shards of the audience that has most. */
+  shardCount = 0;
   /** In either encoding; undefined until somebody asks for it. */
   batched: BatchedAudience | undefined;
   /** Those at a pace; undefined until there is one. */
   paced: PacedAudience | undefined;
   /** Sent to one by one, before the others. */
-  readonly vips: SubscriberSession[] = [];
+  vips = NO_VIPS;
   /** Who is slow, apart by how they were sent to when they fell behind; undefined while nobody is. */
-  slow: Missed | undefined;
   slowVips: Missed | undefined;
-  /** Of the event that came last, or when the first subscriber joined. */
-  lastSeq: number;
+  slow: Missed | undefined;
+  /** Bits of the event types that its sessions get. */
+  readonly types: number;
   readonly #slot: number;
   readonly #paces: Paces;
 
@@ -38,18 +44,14 @@ export class Topic {
   }
 
   get isEmpty(): boolean {
-    const { audiences, batched, paced, vips, slow, slowVips } = this;
+    const { batched, paced, vips, slow, slowVips } = this;
     if (paced?.isEmpty === false) return false;
     if (slow !== undefined || slowVips !== undefined || vips.length > 0) return false;
-    return (batched?.total ?? 0) === 0 && audiences.every((audience) => (audience?.total ?? 0) === 0);
-  }
-
-  get shardCount(): number {
-    let most = this.batched?.shards.length ?? 0;
-    for (const audience of this.audiences) {
-      if (audience !== undefined && audience.shards.length > most) most = audience.shards.length;
+    if (batched !== undefined && batched.total > 0) return false;
+    for (let { audience } = this; audience !== undefined; audience = audience.next) {
+      if (audience.total > 0) return false;
     }
-    return most;
+    return true;
   }
 
   /** @returns the shard that it is in, for `remove` */
@@ -60,16 +62,19 @@ export class Topic {
       return 0;
     }
     if (session.vip) {
-      this.vips.push(session);
+      this.vips = [...this.vips, session];
       return 0;
     }
     if (session.batched) {
       this.batched ??= new BatchedAudience();
-      return this.batched.add(session);
+      const shard = this.batched.add(session);
+      this.shardCount = Math.max(this.shardCount, shard + 1);
+      return shard;
     }
     const audience = this.#audienceOf(session.encoding);
     const shard = audience.add();
-    session.join(audience.shards[shard]!);
+    this.shardCount = Math.max(this.shardCount, shard + 1);
+    session.join(audience.nameOf(shard));
     return shard;
   }
 
@@ -84,7 +89,8 @@ export class Topic {
       return;
     }
     if (session.vip) {
-      this.vips.splice(this.vips.indexOf(session), 1);
+      const left = this.vips.filter((vip) => vip !== session);
+      this.vips = left.length > 0 ? left : NO_VIPS;
       return;
     }
     if (session.batched) {
@@ -93,7 +99,7 @@ export class Topic {
     }
     const audience = this.#audienceOf(session.encoding);
     audience.remove(shard);
-    if (open) session.leave(audience.shards[shard]!);
+    if (open) session.leave(audience.nameOf(shard));
   }
 
   /** Where it is noted what a slow subscriber misses from here on. */
@@ -105,12 +111,11 @@ export class Topic {
   }
 
   #audienceOf(encoding: Encoding): Audience {
-    const made = this.audiences[encoding];
-    if (made !== undefined) return made;
-    const audience = new Audience(this.#topicName(encoding));
-    while (this.audiences.length <= encoding) this.audiences.push(undefined);
-    this.audiences[encoding] = audience;
-    return audience;
+    for (let { audience } = this; audience !== undefined; audience = audience.next) {
+      if (audience.encoding === encoding) return audience;
+    }
+    this.audience = new Audience(encoding, this.#topicName(encoding), this.audience);
+    return this.audience;
   }
 
   #topicName(encoding: Encoding): string {

@@ -202,11 +202,12 @@ export class Topics {
   #gap(topic: Topic, from: number, to: number, why: GapReason = GapReason.overload): void {
     topic.lastSeq = to;
     const gap = { device: topic.names.id, from, to, reason: gapReasons[why] };
-    for (const [encoding, audience] of topic.audiences.entries()) {
-      const frame = audience && encodings[encoding]!.gap(gap);
+    for (let { audience } = topic; audience !== undefined; audience = audience.next) {
+      const frame = encodings[audience.encoding]!.gap(gap);
       if (frame === undefined) continue;
       const bytes = Buffer.from(frame);
-      for (const shard of audience!.shards) this.#publish(shard, bytes, false, false);
+      for (let shard = 0; shard < audience.shardCount; shard++)
+        this.#publish(audience.nameOf(shard), bytes, false, false);
     }
     for (const session of topic.vips) session.sendGap(gap);
     for (const session of topic.paced?.sessions() ?? []) session.sendGap(gap);

@@ -7,15 +7,21 @@ import type { Entry, RefusedDevice } from '../../records/replies.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import { refusals } from '../../wire/hub-frames.ts';
 import type { Follow } from '../../wire/mqtt/host.ts';
+import { Kind } from '../../wire/mqtt/templates.ts';
 import { NO_PAST } from '../../wire/subscriber-ops.ts';
 import type { Ask } from '../deliver/request-flow.ts';
 import { FollowedDevices } from '../deliver/retained.ts';
+
+/** Of what the history keeps the newest. */
+const KEPT_KINDS = Kind.message | Kind.status;
 
 export interface FollowsDeps {
   /** Asks the owner. */
   readonly request: (ask: Ask) => void;
   /** An answer has gone out: sends what the devices have. */
   readonly sendRetained: (devices: FollowedDevices) => void;
+  /** @returns whether the client is subscribed to what the hub says of the device */
+  readonly wantsPresence: (device: string) => boolean;
 }
 
 /** A SUBSCRIBE, or an UNSUBSCRIBE, under way. */
@@ -57,8 +63,12 @@ export class MqttFollows {
       else names.push(name);
     }
     const found = new Map([...denied].map((name) => [name, errors.denied.code as number]));
-    const asks = [...byKinds].map(([kinds, names]) => askOf('subscribe', names, kinds));
     const retainedOf = new Map(follows.map(({ name, retained }) => [name, retained]));
+    const wantsKept = (name: string): boolean => ((retainedOf.get(name) ?? 0) & KEPT_KINDS) !== 0;
+    const asks = [...byKinds].map(([kinds, names]) => ({
+      ...askOf('subscribe', names, kinds),
+      wantsKept: names.some(wantsKept),
+    }));
     this.#start(asks, retainedOf, found, (all) => answer(follows.map(({ name }) => all.get(name) ?? 0)));
   }
 
@@ -97,6 +107,14 @@ export class MqttFollows {
     if (more) return;
     work.pages.delete(filter);
     if (work.pages.size === 0) this.#advance(work);
+  }
+
+  /** Where devices of other nodes stand has changed, and no event said so. */
+  told(entries: readonly Entry[]): void {
+    const devices = new FollowedDevices();
+    for (const entry of entries)
+      if (this.#deps.wantsPresence(entry.device)) devices.add(entry, Kind.presence);
+    if (devices.cells.length > 0) this.#deps.sendRetained(devices);
   }
 
   /** The owner that was to send pages is gone; what is still to come comes unasked. */

@@ -23,13 +23,14 @@ import {
 } from '../../wire/mqtt/host.ts';
 import { decodeKept, encodeKept } from '../../wire/mqtt/kept.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
+import { Kind } from '../../wire/mqtt/templates.ts';
 import { adaptTo } from './adapt.ts';
 import { ClientConnection } from './client-connection.ts';
 import { MqttFollows } from './follows.ts';
 import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
 import { closeReasonOf, connectRefusalOf, countersOf, roleOf } from './refusals.ts';
-import { MqttRoles } from './roles.ts';
+import { type MqttRole, MqttRoles } from './roles.ts';
 import type { Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
 import { Unanswered } from './unanswered.ts';
 
@@ -74,17 +75,17 @@ export class MqttPeer implements MqttHost, Client {
       this.session.interestIs(isListenedTo, isFirst),
     );
     this.follows = new MqttFollows({
+      // Not from within a record of the owner's: that may have more to say first.
       request: (ask) =>
-        // Not from within a record of the owner's: that may have more to say first.
-        queueMicrotask(() => {
-          const subscriber = this.#roles?.subscriber;
-          if (subscriber?.closing === false) deps.edge.request(subscriber, ask, deps.edge.clock.now());
-        }),
-      sendRetained: (devices) => {
-        const subscriber = this.#roles?.subscriber;
-        if (subscriber?.closing === false) deps.edge.deliverer.retained.send(subscriber, devices);
-      },
+        queueMicrotask(() => this.#asSubscriber((its) => deps.edge.request(its, ask, deps.edge.clock.now()))),
+      sendRetained: (devices) => this.#asSubscriber((its) => deps.edge.deliverer.retained.send(its, devices)),
+      wantsPresence: (device) => this.session.subscriptions.matches(device, Kind.presence),
     });
+  }
+
+  /** It may speak for many devices. */
+  get isGateway(): boolean {
+    return this.#roles?.gateway !== undefined;
   }
 
   // The transport
@@ -110,7 +111,7 @@ export class MqttPeer implements MqttHost, Client {
 
   /** The kernel has taken something of what waited. */
   writable(): void {
-    const subscriber = this.#roles?.subscriber;
+    const { subscriber } = this.#roles ?? {};
     if (subscriber !== undefined) this.#deps.edge.writable(subscriber);
   }
 
@@ -146,13 +147,6 @@ export class MqttPeer implements MqttHost, Client {
     const keptMs = this.#deps.edge.settings.subscriberRemoveAfterMs;
     this.#left = { isClean: false, kept: this.#kept, keptMs };
     this.#finish();
-  }
-
-  /** See `Client`. */
-  closeDevice(device: MqttDeviceSession, close: CloseEntry): void {
-    const { gateway } = this.#roles!;
-    if (gateway === undefined) this.close(close);
-    else gateway.close(device, close);
   }
 
   // The owner
@@ -236,13 +230,8 @@ export class MqttPeer implements MqttHost, Client {
 
   admit({ clientId, token }: AdmitRequest, answer: (admission: Admission) => void): void {
     const id = clientId === '' ? undefined : clientId;
-    const decision = this.#deps.admission.admit({
-      address: this.address,
-      token,
-      id,
-      role: undefined,
-      isOpen: true,
-    });
+    const { address } = this;
+    const decision = this.#deps.admission.admit({ address, token, id, role: undefined, isOpen: true });
     const decide = (admitted: Admitted | Refused): void => answer(this.#admission(admitted, id));
     if (decision instanceof Promise) void decision.then(decide);
     else decide(decision);
@@ -268,7 +257,7 @@ export class MqttPeer implements MqttHost, Client {
   }
 
   /** Opens the roles that it starts with. */
-  #start({ asDevice, will, version }: JoinRequest): void {
+  #start({ asDevice, asGateway, will, version }: JoinRequest): void {
     const { edge } = this.#deps;
     const roles = new MqttRoles({
       edge,
@@ -279,6 +268,7 @@ export class MqttPeer implements MqttHost, Client {
       sayWill: (session, its) => this.#peers.sayWill(session, its),
     });
     this.#roles = roles;
+    if (asGateway) roles.becomeGateway();
     if (asDevice) roles.becomeDevice();
     if (will !== undefined) roles.setWill(will);
     if (this.#kept !== undefined && this.#peers.followsDevices(this.#kept)) roles.becomeSubscriber(true);
@@ -311,7 +301,7 @@ export class MqttPeer implements MqttHost, Client {
     this.#isPublishing = true;
     const outcome = edge.publisher.published(device, event, now);
     this.#isPublishing = false;
-    if (outcome === Outcome.later) this.#unanswered.add(event.packetId);
+    if (outcome === Outcome.later) this.#unanswered.add(event.packetId, device.number);
     return outcome;
   }
 
@@ -366,9 +356,14 @@ export class MqttPeer implements MqttHost, Client {
     this.#finish();
   }
 
-  #enter(session: MqttDeviceSession | MqttSubscriberSession): void {
+  #enter(session: MqttRole): void {
     this.#awaited += 1;
     this.#deps.edge.enter(session, new ClientConnection(this, this.#socket!));
+  }
+
+  #asSubscriber(act: (subscriber: MqttSubscriberSession) => void): void {
+    const subscriber = this.#roles?.subscriber;
+    if (subscriber?.closing === false) act(subscriber);
   }
 
   #isExpired(now: number): boolean {
@@ -377,8 +372,8 @@ export class MqttPeer implements MqttHost, Client {
   }
 
   /** See `Client`. */
-  failUnanswered(): void {
-    this.#unanswered.lose();
+  failUnanswered(session: number): void {
+    this.#unanswered.lose(session);
   }
 
   /** Leaves the hub, once the client has left and it is known how the connection ended. */
@@ -391,6 +386,7 @@ export class MqttPeer implements MqttHost, Client {
     const { isClean = false, kept, keptMs = 0 } = this.#left ?? {};
     // What an operator ended is not to come back by itself.
     const keepMs = kept === undefined || code === closes.kicked.code ? 0 : keptMs;
+    if (isClean) this.#roles?.withdrawWill();
     for (const session of this.#roles?.sessions() ?? []) edge.leave(session, code, isClean, keepMs);
     this.#roles?.keepAllowance();
     this.#peers.remove(this);

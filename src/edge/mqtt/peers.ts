@@ -3,6 +3,7 @@ import type { Admission } from '../../access/admission.ts';
 import { type CloseEntry, closes } from '../../codes.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { PresenceReader } from '../../presence/table.ts';
+import { NO_WILL } from '../../records/requests.ts';
 import { express } from '../../wire/mqtt/filters.ts';
 import type { KeptSession, MqttHost, PublishedWill } from '../../wire/mqtt/host.ts';
 import type { MqttContext } from '../../wire/mqtt/session.ts';
@@ -125,7 +126,12 @@ export class MqttPeers {
     this.#byNumber.get(number)?.close(close);
   }
 
-  sayWill(session: number, will: PublishedWill): void {
+  /** @param will undefined: it is withdrawn */
+  sayWill(session: number, will: PublishedWill | undefined): void {
+    if (will === undefined) {
+      this.#deps.line.will({ session, ...NO_WILL });
+      return;
+    }
     const { type, payloadIsJson, delayMs = Number.POSITIVE_INFINITY, status, payload } = will;
     this.#deps.line.will({ session, type, payloadIsJson, delayMs, status, payload });
   }

@@ -5,9 +5,13 @@ import { errors } from '../../codes.ts';
 import type { Version } from '../../wire/mqtt/constants.ts';
 import type { PublishedWill } from '../../wire/mqtt/host.ts';
 import type { Edge, EdgeSession } from '../edge.ts';
-import { CONNECT_COST } from '../publish/gateways.ts';
-import { MqttGatewayDevices } from './gateway-devices.ts';
+import type { DeviceSession } from '../publish/device-session.ts';
+import { silencedProblems } from '../publish/gateways.ts';
+import { MqttGatewaySession } from './gateway-session.ts';
 import { type Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
+
+/** The session of a role. */
+export type MqttRole = MqttDeviceSession | MqttSubscriberSession | MqttGatewaySession;
 
 export interface RolesDeps {
   readonly edge: Edge;
@@ -15,8 +19,9 @@ export interface RolesDeps {
   readonly admitted: Admitted;
   readonly version: Version;
   /** A session is to be let in by the owner. */
-  readonly enter: (session: MqttDeviceSession | MqttSubscriberSession) => void;
-  readonly sayWill: (session: number, will: PublishedWill) => void;
+  readonly enter: (session: MqttRole) => void;
+  /** @param will undefined: it is withdrawn */
+  readonly sayWill: (session: number, will: PublishedWill | undefined) => void;
 }
 
 export class MqttRoles {
@@ -24,12 +29,11 @@ export class MqttRoles {
   #device: MqttDeviceSession | undefined;
   #subscriber: MqttSubscriberSession | undefined;
   #isSubscriber = false;
-  readonly #gateway: MqttGatewayDevices | undefined;
+  #gateway: MqttGatewaySession | undefined;
   #will: { readonly session: number; readonly will: PublishedWill } | undefined;
 
   constructor(deps: RolesDeps) {
     this.#deps = deps;
-    if (deps.admitted.actor.role === 'gateway') this.#gateway = new MqttGatewayDevices(deps);
   }
 
   /** Of the client's own id. */
@@ -42,7 +46,7 @@ export class MqttRoles {
     return this.#isSubscriber ? this.#subscriber : undefined;
   }
 
-  get gateway(): MqttGatewayDevices | undefined {
+  get gateway(): MqttGatewaySession | undefined {
     return this.#gateway;
   }
 
@@ -56,6 +60,12 @@ export class MqttRoles {
     );
     this.#device = device;
     enter(device);
+  }
+
+  becomeGateway(): void {
+    const { edge, client, admitted, enter } = this.#deps;
+    this.#gateway = new MqttGatewaySession(admitted, edge.nextSession(), edge.clock.wallNow(), client);
+    enter(this.#gateway);
   }
 
   /** @param resumes what was kept of an earlier connection is wanted */
@@ -81,21 +91,24 @@ export class MqttRoles {
 
   /** Who pays for what is no event. */
   get payer(): EdgeSession {
-    return this.subscriber ?? this.#device ?? this.subscriberToBe();
+    return this.#gateway ?? this.subscriber ?? this.#device ?? this.subscriberToBe();
   }
 
   /**
-   * The device that an event is of. A further device costs its gateway as much as over the gateways' own protocol.
+   * The device that an event is of: of a gateway, one that it speaks for from here on.
    * @returns the code of an error where the client may not speak for it, or not now
    */
-  deviceOf(id: string): MqttDeviceSession | number {
+  deviceOf(id: string): DeviceSession | number {
     const gateway = this.#gateway;
     if (gateway === undefined) return this.#device!;
-    const known = gateway.get(id);
-    if (known !== undefined) return known;
     const { edge } = this.#deps;
-    if (!edge.charge(this.payer, CONNECT_COST, edge.clock.now())) return errors.rateLimit.code;
-    return gateway.connect(id);
+    const now = edge.clock.now();
+    const spoken = edge.gateways.speak(gateway, id, now);
+    if (typeof spoken === 'object') return spoken;
+    if (spoken === 'overRate') return errors.rateLimit.code;
+    const { code, cost } = silencedProblems[spoken];
+    edge.charge(gateway, cost, now);
+    return code;
   }
 
   /** The client is its device already, or a gateway. */
@@ -111,10 +124,16 @@ export class MqttRoles {
     if (this.#will !== undefined) this.#deps.sayWill(this.#will.session, this.#will.will);
   }
 
-  *sessions(): Iterable<MqttDeviceSession | MqttSubscriberSession> {
+  /** The client says goodbye: nothing is published of it. Its devices may still be lost, if it is a gateway. */
+  withdrawWill(): void {
+    if (this.#will !== undefined) this.#deps.sayWill(this.#will.session, undefined);
+    this.#will = undefined;
+  }
+
+  *sessions(): Iterable<MqttRole> {
     if (this.#device !== undefined) yield this.#device;
     if (this.subscriber !== undefined) yield this.subscriber;
-    if (this.#gateway !== undefined) yield* this.#gateway.all();
+    if (this.#gateway !== undefined) yield this.#gateway;
   }
 
   /** What it used of its allowances without having been a subscriber stays used. */

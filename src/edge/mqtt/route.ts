@@ -18,6 +18,7 @@ import type { MqttHost } from '../../wire/mqtt/host.ts';
 import { CONNECT_MS_MAX } from '../../wire/mqtt/limits.ts';
 import { containedHandlers } from '../contained.ts';
 import type { Edge } from '../edge.ts';
+import { streamsInTurns } from '../in-turns.ts';
 import type { MqttPeer } from './peer.ts';
 
 export const MQTT_PATH = '/mqtt';
@@ -68,7 +69,10 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
 
   #contained(): ListenerHandlers<MqttPeer> {
     const { edge, counters, frameFailed } = this.#deps;
-    return containedHandlers(this, counters, frameFailed, ({ session }) => edge.mqtt.failed(session));
+    const handlers = containedHandlers(this, counters, frameFailed, ({ session }) =>
+      edge.mqtt.failed(session),
+    );
+    return streamsInTurns(handlers, ({ isGateway }) => isGateway);
   }
 
   upgrade(request: UpgradeRequest): UpgradeAnswer<MqttPeer> {

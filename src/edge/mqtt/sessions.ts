@@ -1,10 +1,10 @@
 /**
- * The sessions of an MQTT client: a device's, a subscriber's, or both. They are sessions like any other; what the hub
+ * The sessions of an MQTT client: a device's, a subscriber's, or both (a gateway's: `gateway-session.ts`). They are sessions like any other; what the hub
  * tells them goes to the connection's state machine, which knows the protocol.
  */
 import type { Admitted } from '../../access/admission.ts';
 import type { CloseEntry } from '../../codes.ts';
-import type { Entry, FilterEntry, RefusedDevice } from '../../records/replies.ts';
+import { type Entry, type FilterEntry, Notice, type RefusedDevice } from '../../records/replies.ts';
 import type { Asked, DeviceCodec, Problem, SubscriberCodec } from '../../wire/codec.ts';
 import { Encoding } from '../../wire/encodings.ts';
 import type { OutboxFrames } from '../deliver/outbox-frames.ts';
@@ -22,12 +22,15 @@ export interface Client extends Closable {
   welcomed(): void;
   published(packetId: number, skipped: boolean): void;
   interestIs(device: MqttDeviceSession, isListenedTo: boolean): void;
-  /** The owner will answer none of the events that it has not answered. */
-  failUnanswered(): void;
-  /** One of the devices of a gateway is to be closed. */
-  closeDevice(device: MqttDeviceSession, close: CloseEntry): void;
+  /** The owner will answer none of this session's events that it has not answered. */
+  failUnanswered(session: number): void;
   /** @returns the event as this client is to get it; undefined: not at all */
   adapt(packet: Uint8Array): Uint8Array | undefined;
+}
+
+/** @param id as an event had it that is acknowledged */
+export function packetIdOf(id: Uint8Array): number {
+  return (id[0]! << 8) | id[1]!;
 }
 
 /** MQTT has words of its own for what happens to a device: see the state machine. */
@@ -46,15 +49,12 @@ class MqttDeviceCodec implements DeviceCodec {
 
 export class MqttDeviceSession extends DeviceSession {
   readonly #client: Client;
-  readonly #gatewayId: string;
 
-  /** @param gatewayId '' for a device that has its own connection */
-  constructor(admitted: Admitted, number: number, connectedAt: number, client: Client, gatewayId = '') {
+  constructor(admitted: Admitted, number: number, connectedAt: number, client: Client) {
     const codec = new MqttDeviceCodec();
     super(admitted, number, connectedAt, { codec, wantsInterest: true });
     codec.tell = (isListenedTo) => client.interestIs(this, isListenedTo);
     this.#client = client;
-    this.#gatewayId = gatewayId;
   }
 
   override get silenceMsMin(): number {
@@ -65,26 +65,22 @@ export class MqttDeviceSession extends DeviceSession {
     return this.#client;
   }
 
-  override get gatewayId(): string {
-    return this.#gatewayId;
-  }
-
   override welcome(slot: number): void {
     super.welcome(slot, undefined);
     this.#client.welcomed();
   }
 
   override acked(id: Uint8Array, _seq: number, skipped: boolean): void {
-    this.#client.published((id[0]! << 8) | id[1]!, skipped);
+    this.#client.published(packetIdOf(id), skipped);
   }
 
   override close(close: CloseEntry): void {
-    this.#client.closeDevice(this, close);
+    this.#client.close(close);
   }
 
   override closedByOwner(close: CloseEntry): void {
     this.close(close);
-    this.#client.failUnanswered();
+    this.#client.failUnanswered(this.number);
   }
 }
 
@@ -99,9 +95,12 @@ class MqttSubscriberCodec implements SubscriberCodec {
   }
 
   welcome(): undefined {}
-  notice(): undefined {}
   gap(): undefined {}
   draining(): undefined {}
+
+  notice(notice: Notice, entries: readonly Entry[]): undefined {
+    if (notice === Notice.entry) this.#follows.told(entries);
+  }
 
   problem({ code }: Problem): undefined {
     this.#follows.failed(code);

@@ -4,7 +4,8 @@
 const LOST_AFTER_MS = 5000;
 
 export class Unanswered {
-  readonly #packetIds = new Set<number>();
+  /** With the session that published the event; made with the first: most clients only read. */
+  #sessions: Map<number, number> | undefined;
   /** Told of an event that will not be answered. */
   readonly #lost: (packetId: number) => void;
   #suspected: { readonly atMs: number; readonly packetIds: readonly number[] } | undefined;
@@ -13,24 +14,25 @@ export class Unanswered {
     this.#lost = lost;
   }
 
-  add(packetId: number): void {
-    this.#packetIds.add(packetId);
+  add(packetId: number, session: number): void {
+    this.#sessions ??= new Map();
+    this.#sessions.set(packetId, session);
   }
 
   /** The owner has answered. @returns whether it was waited for */
   answered(packetId: number): boolean {
-    return this.#packetIds.delete(packetId);
+    return this.#sessions?.delete(packetId) ?? false;
   }
 
-  /** None of them will be answered. */
-  lose(): void {
-    for (const packetId of [...this.#packetIds]) this.#lose(packetId);
+  /** None of this session's will be answered. */
+  lose(session: number): void {
+    for (const [packetId, its] of [...(this.#sessions ?? [])]) if (its === session) this.#lose(packetId);
   }
 
   /** Another owner has taken over: what is not answered soon was in the hands of the one before. @param now hub clock, ms */
   ownerReplaced(now: number): void {
-    if (this.#packetIds.size > 0)
-      this.#suspected = { atMs: now + LOST_AFTER_MS, packetIds: [...this.#packetIds] };
+    const packetIds = [...(this.#sessions?.keys() ?? [])];
+    if (packetIds.length > 0) this.#suspected = { atMs: now + LOST_AFTER_MS, packetIds };
   }
 
   /** @param now hub clock, ms */
@@ -42,6 +44,6 @@ export class Unanswered {
   }
 
   #lose(packetId: number): void {
-    if (this.#packetIds.delete(packetId)) this.#lost(packetId);
+    if (this.answered(packetId)) this.#lost(packetId);
   }
 }

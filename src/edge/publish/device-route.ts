@@ -1,9 +1,7 @@
 /** `/v1/device`: devices that speak the hub's own protocol. */
 
-import { flagOf } from '../../access/query.ts';
-import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
+import type { Upgrades } from '../../access/upgrades.ts';
 import { errors } from '../../codes.ts';
-import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
 import type {
   Connection,
   ListenerHandlers,
@@ -16,6 +14,7 @@ import { jsonDeviceCodec } from '../../wire/hub-frames.ts';
 import type { Edge } from '../edge.ts';
 import { DeviceSession } from './device-session.ts';
 import { ackIdOf } from './publisher.ts';
+import { routeOf, upgrade } from './upgrading.ts';
 
 export const DEVICE_PATH = '/v1/device';
 
@@ -32,33 +31,16 @@ export class DeviceRoute implements ListenerHandlers<DeviceSession> {
   }
 
   route(): Route<DeviceSession> {
-    const { maxMessageBytes, sendQueueMaxBytes } = this.#edge.settings;
-    return {
-      path: DEVICE_PATH,
-      frameBytesMax: maxMessageBytes * TRANSPORT_FRAME_FACTOR,
-      queueBytesMax: sendQueueMaxBytes,
-      handlers: this,
-    };
+    return routeOf(DEVICE_PATH, this.#edge, this);
   }
 
   upgrade(request: UpgradeRequest): UpgradeAnswer<DeviceSession> | Promise<UpgradeAnswer<DeviceSession>> {
-    const admitted = this.#upgrades.admit(request);
-    return admitted instanceof Promise
-      ? admitted.then((answer) => this.#sessionFor(answer))
-      : this.#sessionFor(admitted);
-  }
-
-  #sessionFor(admitted: AdmittedUpgrade | RefusedUpgrade): UpgradeAnswer<DeviceSession> {
-    if (!admitted.ok) return admitted;
-    const { protocol, query } = admitted;
-    const wantsInterest = flagOf(query, 'interest');
-    if (wantsInterest === undefined) return { status: 400, message: 'interest: expected true or false' };
-    const edge = this.#edge;
-    const session = new DeviceSession(admitted, edge.nextSession(), edge.clock.wallNow(), {
-      codec: jsonDeviceCodec,
-      wantsInterest,
+    return upgrade(request, {
+      edge: this.#edge,
+      upgrades: this.#upgrades,
+      make: (admitted, number, connectedAt, wantsInterest) =>
+        new DeviceSession(admitted, number, connectedAt, { codec: jsonDeviceCodec, wantsInterest }),
     });
-    return protocol === undefined ? { session } : { session, protocol };
   }
 
   open(connection: DeviceConnection): void {

@@ -8,24 +8,32 @@ import { DeviceSession } from './device-session.ts';
 import type { GatewaySession } from './gateway-session.ts';
 
 /** A part of `Gateways`. */
-interface Host {
+export interface GatewayHost {
   /** The device is taken from its gateway. */
   taken(device: GatewayDevice, code: number): void;
 }
 
 export class GatewayDevice extends DeviceSession {
   readonly gateway: GatewaySession;
-  readonly #host: Host;
+  readonly #host: GatewayHost;
   /** It has left; what is on its way to it still arrives. */
   hasLeft = false;
 
-  constructor(gateway: GatewaySession, id: string, number: number, connectedAt: number, host: Host) {
+  constructor(gateway: GatewaySession, id: string, number: number, connectedAt: number, host: GatewayHost) {
     const { address, devicesWantInterest: wantsInterest } = gateway;
     const actor = { role: 'device', id, devices: undefined, vip: false } as const;
     const admitted = { ok: true, actor, idIsGenerated: false, address, expiresAt: 0 } as const;
     super(admitted, number, connectedAt, { codec: gateway.codec.device(id), wantsInterest });
     this.gateway = gateway;
     this.#host = host;
+  }
+
+  override get gatewayId(): string {
+    return this.gateway.id;
+  }
+
+  override get silenceMsMin(): number {
+    return this.gateway.silenceMsMin;
   }
 
   protected override put(frame: Frame): void {

@@ -1,9 +1,7 @@
 /** `/v1/gateway`: gateways that speak the hub's own protocol. */
 
-import { flagOf } from '../../access/query.ts';
-import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
+import type { Upgrades } from '../../access/upgrades.ts';
 import { errors } from '../../codes.ts';
-import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
 import type {
   Connection,
   ListenerHandlers,
@@ -18,6 +16,7 @@ import type { GatewayDevice } from './gateway-device.ts';
 import { GatewaySession } from './gateway-session.ts';
 import { CONNECT_COST, type Silenced, silencedProblems, type Why } from './gateways.ts';
 import { ackIdOf } from './publisher.ts';
+import { routeOf, upgrade } from './upgrading.ts';
 
 export const GATEWAY_PATH = '/v1/gateway';
 
@@ -43,33 +42,16 @@ export class GatewayRoute implements ListenerHandlers<GatewaySession> {
   }
 
   route(): Route<GatewaySession> {
-    const { maxMessageBytes, sendQueueMaxBytes } = this.#edge.settings;
-    return {
-      path: GATEWAY_PATH,
-      frameBytesMax: maxMessageBytes * TRANSPORT_FRAME_FACTOR,
-      queueBytesMax: sendQueueMaxBytes,
-      handlers: this,
-    };
+    return routeOf(GATEWAY_PATH, this.#edge, this);
   }
 
   upgrade(request: UpgradeRequest): UpgradeAnswer<GatewaySession> | Promise<UpgradeAnswer<GatewaySession>> {
-    const admitted = this.#upgrades.admit(request);
-    return admitted instanceof Promise
-      ? admitted.then((answer) => this.#sessionFor(answer))
-      : this.#sessionFor(admitted);
-  }
-
-  #sessionFor(admitted: AdmittedUpgrade | RefusedUpgrade): UpgradeAnswer<GatewaySession> {
-    if (!admitted.ok) return admitted;
-    const { protocol, query } = admitted;
-    const wantsInterest = flagOf(query, 'interest');
-    if (wantsInterest === undefined) return { status: 400, message: 'interest: expected true or false' };
-    const edge = this.#edge;
-    const session = new GatewaySession(admitted, edge.nextSession(), edge.clock.wallNow(), {
-      codec: jsonGatewayCodec,
-      wantsInterest,
+    return upgrade(request, {
+      edge: this.#edge,
+      upgrades: this.#upgrades,
+      make: (admitted, number, connectedAt, wantsInterest) =>
+        new GatewaySession(admitted, number, connectedAt, { codec: jsonGatewayCodec, wantsInterest }),
     });
-    return protocol === undefined ? { session } : { session, protocol };
   }
 
   open(connection: GatewayConnection): void {

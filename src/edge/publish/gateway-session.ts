@@ -4,7 +4,7 @@ import type { Admitted } from '../../access/admission.ts';
 import { SessionKind } from '../../records/requests.ts';
 import type { GatewayCodec } from '../../wire/codec.ts';
 import { Session } from '../session.ts';
-import type { GatewayDevice } from './gateway-device.ts';
+import { GatewayDevice, type GatewayHost } from './gateway-device.ts';
 
 /** Taken devices that a gateway is held to; of more, those that were taken first are forgotten: devices roam. */
 const TAKEN_MAX = 10_000;
@@ -30,6 +30,11 @@ export class GatewaySession extends Session {
     this.actor = admitted.actor;
     this.codec = codec;
     this.devicesWantInterest = wantsInterest;
+  }
+
+  /** The session of a device that it does not speak for yet. */
+  makeDevice(id: string, number: number, connectedAt: number, host: GatewayHost): GatewayDevice {
+    return new GatewayDevice(this, id, number, connectedAt, host);
   }
 
   isTaken(device: string): boolean {

@@ -10,7 +10,7 @@ import { SessionKind } from '../../records/requests.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import type { DeviceSession } from './device-session.ts';
-import { GatewayDevice } from './gateway-device.ts';
+import type { GatewayDevice } from './gateway-device.ts';
 import type { GatewaySession } from './gateway-session.ts';
 
 export interface GatewaySettings {
@@ -105,7 +105,7 @@ export class Gateways {
 
   #connect(gateway: GatewaySession, id: string, now: number): GatewayDevice {
     const { clock, nextSession, line } = this.#deps;
-    const device = new GatewayDevice(gateway, id, nextSession(), clock.wallNow(), this);
+    const device = gateway.makeDevice(id, nextSession(), clock.wallNow(), this);
     device.aliveAt = Math.floor(now);
     gateway.giveBack(id);
     gateway.devices.set(id, device);
@@ -175,7 +175,8 @@ export class Gateways {
 }
 
 function joinOf(device: GatewayDevice, again: boolean) {
-  const { number: session, actor, connectedAt, wantsInterest: interest } = device;
-  const { id: gateway } = device.gateway;
-  return { session, kind: SessionKind.device, actor, connectedAt, again, hold: false, interest, gateway };
+  const { number: session, actor, connectedAt, wantsInterest: interest, gatewayId: gateway } = device;
+  const { silenceMsMin } = device;
+  const kind = SessionKind.device;
+  return { session, kind, actor, connectedAt, again, hold: false, interest, silenceMsMin, gateway };
 }

@@ -140,6 +140,14 @@ export class Publisher {
     return Atomics.load(rows.waiting, slot) === 0 && !isOwnerAway();
   }
 
+  /** Whether nobody listens, here or on another node. */
+  #isUnheard(slot: number): boolean {
+    const { rows } = this.#deps.presence.devices;
+    return (
+      slot !== NONE && Atomics.load(rows.active, slot) === 0 && Atomics.load(rows.home, slot) === Home.here
+    );
+  }
+
   #skip(session: DeviceSession, bytes: Uint8Array, frame: DeviceFrame): void {
     this.#deps.counters.cells[Counter.skipped]! += 1;
     if (frame.ackEnd === frame.ackStart) return;
@@ -179,7 +187,8 @@ export class Publisher {
     at += status.length;
     copyBytes(bytes, frame.payloadStart, frame.payloadEnd, u8, at);
     copyBytes(acks, frame.ackStart, frame.ackEnd, u8, at + payloadBytes);
-    line.publish();
+    if (ackBytes === 0 && this.#isUnheard(session.slot)) line.publishUnheard();
+    else line.publish();
     if (this.#deps.relieve === undefined || ++this.#forwarded < RELIEVE_EVENTS) return true;
     this.#forwarded = 0;
     this.#deps.relieve();

@@ -40,33 +40,24 @@ export function disconnectReasonOf(code: number): number {
   }
 }
 
+/** By error of `errors`: what it is for a topic filter and for an event alike. */
+const refusals: ReadonlyMap<number, number> = new Map([
+  [errors.denied.code, Reason.notAuthorized],
+  [errors.terminated.code, Reason.notAuthorized],
+  [errors.limit.code, Reason.quotaExceeded],
+  [errors.rateLimit.code, Reason.quotaExceeded],
+]);
+
 /** @param error of `errors`, for a topic filter @returns the reason code for SUBACK in MQTT 5 */
 export function filterReasonOf(error: number): number {
-  switch (error) {
-    case errors.denied.code:
-      return Reason.notAuthorized;
-    case errors.limit.code:
-    case errors.rateLimit.code:
-      return Reason.quotaExceeded;
-    case errors.badRequest.code:
-      return Reason.topicFilterInvalid;
-    default:
-      return Reason.unspecified;
-  }
+  return refusalOf(error, Reason.topicFilterInvalid);
 }
 
 /** @param error of `errors`, for an event @returns the reason code for PUBACK or PUBREC in MQTT 5 */
 export function publishReasonOf(error: number): number {
-  switch (error) {
-    case errors.denied.code:
-    case errors.terminated.code:
-      return Reason.notAuthorized;
-    case errors.limit.code:
-    case errors.rateLimit.code:
-      return Reason.quotaExceeded;
-    case errors.badRequest.code:
-      return Reason.payloadFormatInvalid;
-    default:
-      return Reason.unspecified;
-  }
+  return refusalOf(error, Reason.payloadFormatInvalid);
+}
+
+function refusalOf(error: number, badRequest: number): number {
+  return error === errors.badRequest.code ? badRequest : (refusals.get(error) ?? Reason.unspecified);
 }

@@ -103,6 +103,15 @@ export class Subscriptions {
       if (device.startsWith(prefix)) this.#eachOf(name, kind, found);
   }
 
+  /** Whether events of this kind of the device match any. */
+  matches(device: string, kind: number): boolean {
+    let isMatched = false;
+    this.eachMatching(device, kind, () => {
+      isMatched = true;
+    });
+    return isMatched;
+  }
+
   /**
    * Restores a kept session. Topic filters that the layout no longer knows are dropped.
    * @param device whose interest the client may watch, undefined for none

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { shapes } from '../../../bench/load/shapes.ts';
-import { audiences, deliveriesPerEvent, followed, isVip, own } from '../../../src/cli/bench/load.ts';
+import {
+  audiences,
+  deliveriesPerEvent,
+  dueTimes,
+  followed,
+  isVip,
+  own,
+} from '../../../src/cli/bench/load.ts';
 
 describe('a load', () => {
   it.each(shapes.filter(({ subscribers }) => subscribers > 0))(
@@ -26,6 +33,18 @@ describe('a load', () => {
     const vips = Array.from({ length: load.subscribers }, (_, index) => isVip(load, index));
     expect(vips.filter(Boolean).length).toBe(500);
     expect(vips.slice(0, 100).filter(Boolean).length).toBe(50);
+  });
+
+  it('has the devices take turns, evenly over the second', () => {
+    const all = dueTimes({ devices: 4, rate: 100 }, [0, 1, 2, 3]);
+    expect([0, 1, 2, 3, 4].map(all)).toEqual([0, 2500, 5000, 7500, 10_000]);
+    const second = dueTimes({ devices: 4, rate: 100 }, [1, 3]);
+    expect([0, 1, 2].map(second)).toEqual([2500, 7500, 12_500]);
+  });
+
+  it('has the events of a burst all due at its start', () => {
+    const due = dueTimes({ devices: 4, rate: 100, burstMs: 10 }, [0, 1, 2, 3]);
+    expect([0, 1, 2, 3, 4].map(due)).toEqual([0, 0, 0, 0, 10_000]);
   });
 
   it('is shared out to processes without a gap', () => {

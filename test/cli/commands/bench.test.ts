@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), 'dat-bench-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('dat bench', () => {
-  const hub = useHub({});
+  const hub = useHub({ DAT_MQTT_PORT: '0' });
 
   it.each([
     ['JSON', []],
@@ -24,6 +24,7 @@ describe('dat bench', () => {
     ['batches', ['--batch']],
     ['several processes', ['--processes', '3']],
     ['large events', ['--bytes', '4000', '--binary', '--batch']],
+    ['MQTT', ['--mqtt']],
   ])('ends with one JSON line whose books balance: %s', async (_how, more) => {
     const { code, stdout } = await dat([...SMALL, ...SHORT, ...more, '--json'], portsOf(hub));
     expect(code).toBe(0);
@@ -37,6 +38,16 @@ describe('dat bench', () => {
     expect(p50).toBeGreaterThan(0);
     expect(p99).toBeGreaterThanOrEqual(p50!);
     expect(max).toBeGreaterThanOrEqual(p99!);
+  });
+
+  it('speaks MQTT over TCP', async () => {
+    const args = [...SMALL, ...SHORT, '--mqtt-url', `mqtt://127.0.0.1:${hub.process.mqttPort}`, '--json'];
+    const { code, stdout } = await dat(args, portsOf(hub));
+    expect(code).toBe(0);
+    const [result] = jsonLines(stdout);
+    expect(result).toMatchObject({ lost: 0, doubled: 0, disordered: 0, refused: 0, cutOff: 0, missed: [] });
+    const { sent, delivered } = result as Record<string, number>;
+    expect(delivered).toBe(sent! * 2);
   });
 
   it('measures a hub whose devices nobody follows', async () => {
@@ -111,6 +122,11 @@ describe('dat bench', () => {
   it('refuses what does not go together, and says when there is no hub', async () => {
     expect(await dat(['bench', '--devices', '5', '--follow', '6'])).toMatchObject({ code: 64 });
     expect(await dat(['bench', '--compare', join(folder, 'none')])).toMatchObject({ code: 64 });
+    expect(await dat(['bench', '--mqtt', '--batch'])).toMatchObject({ code: 64 });
+    expect(await dat(['bench', '--mqtt-url', 'ws://127.0.0.1:1'])).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('expected mqtt://HOST:PORT'),
+    });
     const nowhere = ['--device-url', 'ws://127.0.0.1:1', '--subscriber-url', 'ws://127.0.0.1:1'];
     const { code, stderr } = await dat([...SMALL, ...nowhere]);
     expect(code).toBe(69);
@@ -139,6 +155,8 @@ describe('dat bench beside a hub with TLS and tokens', () => {
     expect(jsonLines(stdout)[0]).toMatchObject({ lost: 0, cutOff: 0 });
     const without = await dat([...SMALL, ...urls], env);
     expect(without).toMatchObject({ code: 77, stderr: expect.stringContaining('set DAT_AUTH_JWT_SECRET') });
+    const mqtt = await dat([...SMALL, ...SHORT, ...urls, '--mqtt', '--json'], signed);
+    expect(jsonLines(mqtt.stdout)[0]).toMatchObject({ lost: 0, cutOff: 0 });
     const wrong = await dat([...SMALL, ...urls], { ...env, DAT_AUTH_JWT_SECRET: `not-${SECRET}` });
     expect(wrong).toMatchObject({ code: 77, stderr: expect.stringContaining('did not accept the tokens') });
     const plain = urls.map((text) => text.replace('wss:', 'ws:'));

@@ -54,7 +54,8 @@ export class Rogue {
     const { boot, name: node } = this.#self;
     const said = { boot, node, number: this.#beats, version: '', startedAt: 0, revision: 0, bucket: '' };
     const counts = { devices: 0, subscribers: 0, eventsPerSecond: 0, draining: false, bye: false };
-    this.#simulation.sendToAll(this.#self, encodeBeat({ ...said, ...counts, phase: Phase.in }));
+    const crossed = { eventsSent: 0, eventsReceived: 0, gaps: 0 };
+    this.#simulation.sendToAll(this.#self, encodeBeat({ ...said, ...counts, ...crossed, phase: Phase.in }));
   }
 
   flush(): void {

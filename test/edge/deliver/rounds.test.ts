@@ -214,8 +214,9 @@ describe("a topic's shards", () => {
     const first = sessionOf('t', 2);
     topic.remove(first, 0, true);
     expect(topic.add(session)).toBe(0);
-    expect(topic.audiences[0]?.total).toBe(SHARD_SOCKETS_MAX);
-    expect(topic.audiences[0]?.shards).toEqual(['j7', 'j7.1']);
+    expect(topic.audience?.total).toBe(SHARD_SOCKETS_MAX);
+    expect([0, 1].map((shard) => topic.audience?.nameOf(shard))).toEqual(['j7', 'j7.1']);
+    expect(topic.shardCount).toBe(2);
   });
 });
 

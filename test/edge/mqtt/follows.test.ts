@@ -26,6 +26,7 @@ function start() {
   const follows = new MqttFollows({
     request: (ask) => asks.push(ask),
     sendRetained: ({ cells }: FollowedDevices) => retained.push([...cells]),
+    wantsPresence: (device) => device === 'a',
   });
   return { asks, retained, answers, follows, answer: (errors: readonly number[]) => answers.push(errors) };
 }
@@ -107,5 +108,26 @@ describe('an UNSUBSCRIBE', () => {
     expect(isAnswered).toBe(false);
     follows.answered([], [], false);
     expect(isAnswered).toBe(true);
+  });
+});
+
+describe('what other nodes keep', () => {
+  it('is fetched where kept events are wanted, and only there', () => {
+    const { asks, follows, answer } = start();
+    const follow = { name: 'a', kinds: ALL, retained: 0 };
+    follows.subscribe([{ ...follow, retained: Kind.status }], NOBODY, answer);
+    follows.answered([], [], false);
+    follows.subscribe([{ ...follow, retained: Kind.presence }], NOBODY, answer);
+    follows.answered([], [], false);
+    follows.subscribe([follow], NOBODY, answer);
+    expect(asks.map(({ wantsKept }) => wantsKept)).toEqual([true, false, false]);
+  });
+
+  it('brings the state of devices that the client is subscribed to the presence of', () => {
+    const { retained, follows } = start();
+    follows.told([entry('a', 3), entry('b', 4)]);
+    expect(retained).toEqual([[3, 5, 10, Kind.presence]]);
+    follows.told([entry('b', 4)]);
+    expect(retained).toHaveLength(1);
   });
 });

@@ -8,9 +8,11 @@ const DEVICES_PER_FRAME = 1000;
 const BINARY_PROTOCOL = 'Sec-WebSocket-Protocol: dat.v1.binary';
 const BRACE = 0x7b;
 
-interface Encoding {
+interface Terms {
   readonly binary?: boolean;
   readonly batch?: boolean;
+  /** The server greets nobody: peers are in as soon as they are upgraded. */
+  readonly isSilent?: boolean;
 }
 
 /** By the encoding of events. */
@@ -23,10 +25,11 @@ export const websocketWires = {
 
 export type WebSocketWireName = keyof typeof websocketWires;
 
-function websocketWire(encoding: Encoding = {}): Wire {
+/** @param terms of the subscribers, and of the server */
+export function websocketWire(terms: Terms = {}): Wire {
   return {
     converse: (speaker, on) =>
-      speaker.role === 'device' ? new Device(speaker, on) : new Subscriber(speaker, on, encoding),
+      speaker.role === 'device' ? new Device(speaker, on, terms) : new Subscriber(speaker, on, terms),
     publish: (_device, json) => clientFrame(Opcode.text, Buffer.from(`{"type":"message","data":${json}}`)),
     follow: (device, follows, request) => {
       const op = follows ? 'subscribe' : 'unsubscribe';
@@ -47,8 +50,15 @@ const read = (bytes: Buffer, start: number, end: number): HubFrame =>
   JSON.parse(bytes.toString('utf8', start, end)) as HubFrame;
 
 class Device extends FramedConversation {
-  constructor(speaker: Speaker, on: Listening) {
+  readonly #isSilent: boolean;
+
+  constructor(speaker: Speaker, on: Listening, { isSilent = false }: Terms) {
     super(speaker, on, `/v1/device?id=${speaker.id}`);
+    this.#isSilent = isSilent;
+  }
+
+  protected override upgraded(): void {
+    if (this.#isSilent) this.on.ready();
   }
 
   protected override message(bytes: Buffer, start: number, end: number): void {
@@ -60,13 +70,19 @@ class Device extends FramedConversation {
 
 class Subscriber extends FramedConversation {
   readonly #devices: readonly string[];
+  readonly #isSilent: boolean;
   #isReady = false;
   #unanswered = 0;
 
-  constructor(speaker: Speaker, on: Listening, { binary = false, batch = false }: Encoding) {
+  constructor(speaker: Speaker, on: Listening, { binary = false, batch = false, isSilent = false }: Terms) {
     const path = `/v1/subscribe?id=${speaker.id}&batch=${batch}`;
     super(speaker, on, path, binary ? [BINARY_PROTOCOL] : []);
     this.#devices = speaker.devices;
+    this.#isSilent = isSilent;
+  }
+
+  protected override upgraded(): void {
+    if (this.#isSilent) this.#ask();
   }
 
   protected override message(bytes: Buffer, start: number, end: number): void {

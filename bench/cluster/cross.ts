@@ -1,0 +1,155 @@
+/**
+ * `npm run bench:cluster-cross`: what an event takes that crosses, beyond one that does not. The same load on one hub, and
+ * with its devices on hub a and its subscribers on hub b. What is counted is a window of the load after its start: CPU
+ * time by thread and what was sent and lost, from `/metrics`. Latency and books of `dat bench` are those of all the load.
+ *
+ *   --devices N --rate N --subscribers N --follow N --seconds N    as of `dat bench`
+ */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { cpuUse } from '../load/server-usage.ts';
+import { startNats, startNode } from '../peers/clusters.ts';
+import { dat } from '../peers/dat.ts';
+import type { Server } from '../peers/peer.ts';
+
+const { values } = parseArgs({
+  options: {
+    devices: { type: 'string', default: '1000' },
+    rate: { type: 'string', default: '10' },
+    subscribers: { type: 'string', default: '100' },
+    follow: { type: 'string', default: '100' },
+    seconds: { type: 'string', default: '8' },
+  },
+});
+const { devices, rate, subscribers, follow, seconds } = values;
+/** Of the load, before what is counted: threads have what they need compiled, and all is followed. */
+const WARM_UP_SECONDS = 6;
+const LOOK_MS = 50;
+const START_MS = 20_000;
+const DAT = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+interface Bench {
+  readonly sent: number;
+  readonly expected: number;
+  readonly delivered: number;
+  readonly told: number;
+  readonly lost: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly generatorLimit: string | null;
+}
+
+function load(from: Server, to: Server): Promise<Bench> {
+  const args = [
+    ...['--devices', devices, '--rate', rate, '--subscribers', subscribers, '--follow', follow],
+    ...['--duration', String(Number(seconds) + 2), '--warmup', String(WARM_UP_SECONDS)],
+    ...['--device-url', from.target.deviceUrl, '--subscriber-url', to.target.subscriberUrl],
+  ];
+  const child = spawn(process.execPath, [DAT, 'bench', '--json', ...args], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', () => {
+      const last = output.trim().split('\n').at(-1) ?? '';
+      if (last.startsWith('{')) resolve(JSON.parse(last) as Bench);
+      else reject(new Error(`dat bench said: ${output}`));
+    });
+  });
+}
+
+type Samples = ReadonlyMap<string, number>;
+
+async function scrape({ adminUrl }: Server): Promise<Samples> {
+  const page = await (await fetch(`${adminUrl}/metrics`)).text();
+  const lines = page.split('\n').filter((text) => text !== '' && !text.startsWith('#'));
+  return new Map(lines.map((text) => [text.slice(0, text.lastIndexOf(' ')), Number(text.split(' ').at(-1))]));
+}
+
+/** Differences that are not 0, of samples that are of interest here. */
+function changes(before: Samples, after: Samples): Map<string, number> {
+  const wanted =
+    /^dat_(thread_cpu_seconds_total|deliveries_total|deliveries_dropped_total|cluster_\w+_total)/;
+  const all = [...after].filter(([name]) => wanted.test(name));
+  return new Map(
+    all
+      .map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const)
+      .filter(([, value]) => value > 0),
+  );
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Events that devices sent to a hub. */
+function eventsOf(samples: Samples): number {
+  const all = [...samples].filter(([name]) => name.startsWith('dat_events_received_total'));
+  return all.reduce((sum, [, value]) => sum + value, 0);
+}
+
+/** Waits until devices send. */
+async function started(server: Server): Promise<void> {
+  const before = eventsOf(await scrape(server));
+  const endMs = performance.now() + START_MS;
+  while (eventsOf(await scrape(server)) === before) {
+    if (performance.now() > endMs) throw new Error('no device sends');
+    await pause(LOOK_MS);
+  }
+}
+
+/** @returns CPU time of the hubs for each event, µs */
+async function measure(
+  name: string,
+  servers: readonly Server[],
+  natsPids: readonly number[],
+): Promise<number> {
+  const pids = servers.flatMap((server) => [...server.pids()]);
+  const look = async () => {
+    const samples = await Promise.all(servers.map(scrape));
+    return { samples, hubsUs: cpuUse(pids).totalUs, natsUs: cpuUse(natsPids).totalUs };
+  };
+  const loaded = load(servers[0]!, servers.at(-1)!);
+  await started(servers[0]!);
+  await pause(WARM_UP_SECONDS * 1000);
+  const before = await look();
+  await pause(Number(seconds) * 1000);
+  const after = await look();
+  const { lost, told, p50, p99, generatorLimit } = await loaded;
+  const events = eventsOf(after.samples[0]!) - eventsOf(before.samples[0]!);
+  const hubs = (after.hubsUs - before.hubsUs) / events;
+  console.log(
+    `${name}  ${events} events in the window  hubs ${hubs.toFixed(2)} µs per event  ` +
+      `NATS ${((after.natsUs - before.natsUs) / events).toFixed(2)} µs   p50 ${p50.toFixed(2)} p99 ${p99.toFixed(2)} ms   ` +
+      `all of the load: ${lost} lost, ${told} told  ${generatorLimit ?? ''}`,
+  );
+  for (const [n, samples] of after.samples.entries()) {
+    for (const [sample, value] of changes(before.samples[n]!, samples)) {
+      const isTime = sample.includes('cpu_seconds');
+      const text = isTime ? `${((value * 1e6) / events).toFixed(2)} µs per event` : String(value);
+      console.log(`  ${'ab'[n]}  ${sample.padEnd(60)} ${text}`);
+    }
+  }
+  return hubs;
+}
+
+const alone = await dat().start();
+let one = 0;
+try {
+  one = await measure('one hub ', [alone], []);
+} finally {
+  await alone.stop();
+}
+const nats = await startNats();
+const hubs: Server[] = [];
+try {
+  for (const node of ['a', 'b']) hubs.push(await startNode(nats, node));
+  const two = await measure('two hubs', hubs, [nats.spawned.child.pid!]);
+  console.log(`an event that crosses takes both hubs ${(two - one).toFixed(2)} µs more`);
+} finally {
+  await Promise.all(hubs.map((hub) => hub.stop()));
+  await nats.stop();
+}

@@ -1,0 +1,87 @@
+/** Two servers that act as one, with all devices at the first and all subscribers at the second: every event crosses. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dat } from './dat.ts';
+import { localTarget, type Peer, type Server } from './peer.ts';
+import { freePort, isInstalled, listening, type Spawned, start } from './processes.ts';
+
+export interface Nats {
+  readonly port: number;
+  readonly spawned: Spawned;
+  stop(): Promise<void>;
+}
+
+/** @param config more lines, with the folder that is the server's own */
+export async function startNats(config: (folder: string) => string = jetStream): Promise<Nats> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-nats-'));
+  const port = await freePort();
+  const file = join(folder, 'nats.conf');
+  writeFileSync(file, `listen: "127.0.0.1:${port}"\nmax_connections: 64K\n${config(folder)}\n`);
+  const spawned = start('sh', ['-c', `PATH="$PATH:/usr/sbin"; exec nats-server -c ${file}`]);
+  await listening(port, spawned);
+  return {
+    port,
+    spawned,
+    async stop() {
+      await spawned.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const jetStream = (folder: string): string => `jetstream { store_dir: "${folder}/store" }`;
+const cannot: Peer['cannot'] = () =>
+  isInstalled('nats-server') ? undefined : 'nats-server is not installed';
+
+/** A hub of a cluster. @param env more settings */
+export function startNode(nats: Nats, node: string, env: Record<string, string> = {}): Promise<Server> {
+  const cluster = { DAT_NODE_ID: node, DAT_CLUSTER_NATS_URL: `nats://127.0.0.1:${nats.port}` };
+  return dat(node, { env: { ...cluster, ...env } }).start();
+}
+
+/** @param withNats whether the CPU time of the NATS server counts too */
+function twoHubs(name: string, withNats: boolean): Peer {
+  return {
+    name,
+    isHub: true,
+    cannot,
+    async start() {
+      const nats = await startNats();
+      const [a, b] = await Promise.all([startNode(nats, 'a'), startNode(nats, 'b')]);
+      return {
+        target: { ...a.target, subscriberUrl: b.target.subscriberUrl },
+        pids: () => [...a.pids(), ...b.pids(), ...(withNats ? [nats.spawned.child.pid!] : [])],
+        async stop() {
+          await Promise.all([a.stop(), b.stop()]);
+          await nats.stop();
+        },
+      };
+    },
+  };
+}
+
+/** Two hubs and their NATS server. */
+export const datCluster = twoHubs('dat-cluster', true);
+/** The same, without what the NATS server takes. */
+export const datClusterHubs = twoHubs('dat-cluster-hubs', false);
+
+/** Two servers of NATS with a route between them. */
+export const natsCluster: Peer = {
+  name: 'nats-cluster',
+  cannot,
+  async start() {
+    const route = await freePort();
+    const first = await startNats(() => `cluster { name: bench, listen: "127.0.0.1:${route}" }`);
+    const other = `cluster { name: bench, listen: "127.0.0.1:-1", routes: ["nats://127.0.0.1:${route}"] }`;
+    const second = await startNats(() => other);
+    return {
+      target: localTarget('nats', first.port, second.port),
+      pids: () => [first.spawned.child.pid!, second.spawned.child.pid!],
+      async stop() {
+        await second.stop();
+        await first.stop();
+      },
+    };
+  },
+};

@@ -1,0 +1,41 @@
+/** How devices and gateways that speak the hub's own protocol get their sessions. */
+import type { Admitted } from '../../access/admission.ts';
+import { flagOf } from '../../access/query.ts';
+import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
+import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
+import type { ListenerHandlers, Route, UpgradeAnswer, UpgradeRequest } from '../../transport/transport.ts';
+import type { Edge } from '../edge.ts';
+
+/** The constructor of a session, but for its codec. */
+export type MakeSession<Session> = (
+  admitted: Admitted,
+  number: number,
+  connectedAt: number,
+  wantsInterest: boolean,
+) => Session;
+
+export function routeOf<Session>(
+  path: string,
+  { settings }: Pick<Edge, 'settings'>,
+  handlers: ListenerHandlers<Session>,
+): Route<Session> {
+  const { maxMessageBytes, sendQueueMaxBytes } = settings;
+  const frameBytesMax = maxMessageBytes * TRANSPORT_FRAME_FACTOR;
+  return { path, frameBytesMax, queueBytesMax: sendQueueMaxBytes, handlers };
+}
+
+export function upgrade<Session>(
+  request: UpgradeRequest,
+  { edge, upgrades, make }: { edge: Edge; upgrades: Upgrades; make: MakeSession<Session> },
+): UpgradeAnswer<Session> | Promise<UpgradeAnswer<Session>> {
+  const answer = (admitted: AdmittedUpgrade | RefusedUpgrade): UpgradeAnswer<Session> => {
+    if (!admitted.ok) return admitted;
+    const { protocol, query } = admitted;
+    const wantsInterest = flagOf(query, 'interest');
+    if (wantsInterest === undefined) return { status: 400, message: 'interest: expected true or false' };
+    const session = make(admitted, edge.nextSession(), edge.clock.wallNow(), wantsInterest);
+    return protocol === undefined ? { session } : { session, protocol };
+  };
+  const admitted = upgrades.admit(request);
+  return admitted instanceof Promise ? admitted.then(answer) : answer(admitted);
+}

@@ -1,0 +1,71 @@
+/** The configurations of NATS that deploy/ ships, with hubs; test/cluster/deploy.test.ts has what they forbid. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Node, startNode } from '../cluster/support/hub-cluster.ts';
+import { NatsServer, natsServerPath } from '../cluster/support/nats-server.ts';
+import { makeCertificate } from '../support/certificates.ts';
+import { programPath } from '../support/programs.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const FOLDER = new URL('../../deploy/nats/', import.meta.url);
+const TEST_MS = 60_000;
+const isMissing = natsServerPath === undefined || programPath('openssl') === undefined;
+
+describe.skipIf(isMissing)(
+  'deploy/nats, with hubs (needs nats-server and openssl)',
+  { timeout: TEST_MS },
+  () => {
+    const cleanups: (() => Promise<unknown>)[] = [];
+    afterEach(async () => {
+      for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+    }, TEST_MS);
+
+    /** A shipped configuration with this test's port, folder, certificate and password. */
+    async function startNats(file: string): Promise<{ nats: NatsServer; caFile: string }> {
+      const folder = temporaryDirectory();
+      const { certFile, keyFile } = makeCertificate(folder);
+      const values: Readonly<Record<string, string>> = {
+        NATS_STORE: JSON.stringify(join(folder, 'store')),
+        NATS_PASSWORD: 'secret',
+        NATS_CERT_FILE: JSON.stringify(certFile),
+        NATS_KEY_FILE: JSON.stringify(keyFile),
+        NATS_CA_FILE: JSON.stringify(certFile),
+      };
+      const config = readFileSync(new URL(file, FOLDER), 'utf8')
+        .replace(/^listen:.*$/m, '')
+        .replace(/^http:.*$/m, '')
+        .replace('store_dir: /data', 'store_dir: $NATS_STORE')
+        .replaceAll(/\$(NATS_\w+)/g, (_, name: string) => values[name] ?? '');
+      const nats = await NatsServer.start(folder, config);
+      cleanups.push(() => nats.kill());
+      return { nats, caFile: certFile };
+    }
+
+    it.each([
+      { file: 'nats.conf', scheme: 'tls' },
+      { file: 'compose.conf', scheme: 'nats' },
+    ])('$file lets them do all that they do', async ({ file, scheme }) => {
+      const { nats, caFile } = await startNats(file);
+      const url = `${scheme}://dat:secret@localhost:${nats.port}`;
+      const start = async (name: string): Promise<Node> => {
+        const node = await startNode(url, name, { NODE_EXTRA_CA_CERTS: caFile });
+        cleanups.push(() => node.hub.stop());
+        return node;
+      };
+      const [a, b] = await Promise.all([start('a'), start('b')]);
+      const device = await a.device('dev-1');
+      const subscriber = await b.subscriber('s-1');
+      await subscriber.subscribe('dev-1');
+      const { seq } = await device.message('crosses');
+      expect(await subscriber.event('dev-1')).toMatchObject({ seq, data: 'crosses' });
+      const pair = '/v1/devices/dev-1/subscribers/s-1';
+      const denied = await a.admin('PUT', pair, { body: { status: 'deny' } });
+      expect(denied).toMatchObject({ status: 200 });
+      expect(denied.body).not.toHaveProperty('pendingNodes');
+      expect(await b.admin('DELETE', pair)).toMatchObject({ status: 200 });
+      expect(nats.output).not.toMatch(/violation/i);
+      for (const { hub } of [a, b]) expect(hub.stderr()).not.toMatch(/permission|violation/i);
+    });
+  },
+);
