@@ -2,6 +2,7 @@
  * The process of an attacker: gets an order by IPC, attacks until it is told to stop, and answers with its notes. On a
  * host of few cores it gives way to the hub, as an attacker on another host would.
  */
+import { setMaxListeners } from 'node:events';
 import type { Target } from './attack.ts';
 import { attackNamed } from './attacks.ts';
 import { Notes } from './notes.ts';
@@ -9,6 +10,7 @@ import { Notes } from './notes.ts';
 export type Order = { readonly attack: string; readonly target: Target } | 'stop';
 
 const over = new AbortController();
+setMaxListeners(0, over.signal); // hundreds of connections wait for it
 const notes = new Notes();
 
 process.on('message', (order: Order) => {

@@ -24,6 +24,9 @@ const { values } = parseArgs({
 const WARM_UP_MS = 1500;
 const BEFORE_SHARE = 2 / 3;
 
+/** Runs that came to no result. */
+let broken = 0;
+
 function resultsIn(file: string): Result[] {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Result[]) : [];
 }
@@ -49,11 +52,12 @@ async function attackAll(): Promise<Result[]> {
   for (const attack of values.attacks.split(',').map(attackNamed))
     for (const row of rowsOf(values.rows)) {
       if (known.some((result) => result.attack === attack.name && result.row === row)) continue;
-      const result = await run(attack, row, {
-        warmUpMs: WARM_UP_MS,
-        beforeMs: attackMs * BEFORE_SHARE,
-        attackMs,
+      const times = { warmUpMs: WARM_UP_MS, beforeMs: attackMs * BEFORE_SHARE, attackMs };
+      const result = await run(attack, row, times).catch((failure: Error) => {
+        console.error(`${attack.name}, ${row}: BROKEN: ${failure.message}`);
+        broken += 1;
       });
+      if (result === undefined) continue;
       console.log(lineOf(attack, result));
       results.push(result);
       if (values.out !== undefined) add(values.out, result);
@@ -72,5 +76,5 @@ const results = values.table === undefined ? await attackAll() : resultsIn(value
 console.log(`\n${tableOf(attacks, results)}\n`);
 const failed = results.filter((result) => problemsOf(attackNamed(result.attack), result).length > 0);
 const missed = results.filter((result) => missesOf(result).length > 0);
-console.log(`${results.length} runs; ${failed.length} failed; ${missed.length} missed a target`);
-process.exitCode = failed.length > 0 ? 1 : 0;
+console.log(`${results.length} runs; ${failed.length + broken} failed; ${missed.length} missed a target`);
+process.exitCode = failed.length + broken > 0 ? 1 : 0;

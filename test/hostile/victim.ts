@@ -100,11 +100,14 @@ export class Victim {
 
   static async join(options: VictimOptions): Promise<Victim> {
     const { devicePort, subscriberPort, deviceToken, subscriberTokens } = options;
-    const device = await open(`ws://127.0.0.1:${devicePort}/v1/device?id=${VICTIM}`, deviceToken);
+    const device = connect(`ws://127.0.0.1:${devicePort}/v1/device?id=${VICTIM}`, deviceToken);
+    await opened(device);
     const followers: Follower[] = [];
     for (let n = 0; n < options.followers; n++) {
       const url = `ws://127.0.0.1:${subscriberPort}/v1/subscribe?id=${followerId(n)}&devices=${VICTIM}`;
-      followers.push(new Follower(await open(url, subscriberTokens?.[n])));
+      const follower = new Follower(connect(url, subscriberTokens?.[n])); // before it opens: the first frames come at once
+      await opened(follower.socket);
+      followers.push(follower);
     }
     await eventually('the followers follow', () => followers.every(({ subscribed }) => subscribed));
     return new Victim(device, followers);
@@ -203,13 +206,15 @@ export function followerId(n: number): string {
   return `follower-${n}`;
 }
 
-async function open(url: string, token: string | undefined): Promise<WebSocket> {
+function connect(url: string, token: string | undefined): WebSocket {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const socket = new WebSocket(url, { headers, perMessageDeflate: false });
+  return new WebSocket(url, { headers, perMessageDeflate: false });
+}
+
+async function opened(socket: WebSocket): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     socket.once('open', resolve);
     socket.once('error', reject);
   });
   socket.on('error', () => {}); // 'close' follows
-  return socket;
 }
