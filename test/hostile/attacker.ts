@@ -3,6 +3,7 @@
  * host of few cores it gives way to the hub, as an attacker on another host would.
  */
 import { setMaxListeners } from 'node:events';
+import { eventually } from '../support/eventually.ts';
 import type { Target } from './attack.ts';
 import { attackNamed } from './attacks.ts';
 import { Notes } from './notes.ts';
@@ -15,7 +16,7 @@ const notes = new Notes();
 
 process.on('message', (order: Order) => {
   if (order === 'stop') {
-    over.abort();
+    void stop();
     return;
   }
   attackNamed(order.attack)
@@ -24,8 +25,15 @@ process.on('message', (order: Order) => {
       () => end({ notes: notes.counts }),
       (failure: Error) => end({ failure: failure.stack ?? String(failure) }),
     );
+  process.send?.('begun');
 });
 process.on('disconnect', () => process.exit());
+
+/** Not before it has reached the hub: on a busy host a short attack would be none. */
+async function stop(): Promise<void> {
+  await eventually('a connection to the hub', () => notes.get('connections') > 0).catch(() => {});
+  over.abort();
+}
 
 function end(report: object): void {
   process.send?.(report, () => process.exit());

@@ -17,10 +17,13 @@ export interface OpenOptions {
 }
 
 const CLOSE = 8;
+const SUBSCRIBED = '{"op":"subscribed"';
 
 export class Connection {
   readonly socket: Socket;
   isClosed = false;
+  /** Answers to subscribes so far. */
+  subscribed = 0;
   /** Settles at the end of the connection, whoever ended it. */
   readonly closed: Promise<void>;
   readonly #notes: Notes;
@@ -146,7 +149,8 @@ export class Connection {
     if (opcode === CLOSE) {
       this.#code = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
       this.socket.end(); // as a client should: the hub has said its last word
-    } else if (payload.length < 1000 && payload.includes('"op":"error"')) {
+    } else if (payload.toString('latin1', 0, SUBSCRIBED.length) === SUBSCRIBED) this.subscribed += 1;
+    else if (payload.length < 1000 && payload.includes('"op":"error"')) {
       const code = /"code":(\d+)/.exec(payload.toString('latin1'))?.[1];
       this.#notes.add(`error ${code}`);
     }

@@ -126,14 +126,19 @@ async function beside(
     const attacker = new AttackerProcess(name, hub);
     await attacker.began;
     await sleep(attackMs);
-    for (const [kind, count] of Object.entries(await attacker.stop())) notes.add(kind, count);
+    const counts = Object.entries(await attacker.stop());
+    if (!counts.some(([kind]) => kind === 'connections')) throw new Error(`${name} reached no listener`);
+    for (const [kind, count] of counts) notes.add(kind, count);
   }
   victim.attackEnds();
   const report = await victim.report();
   return { victim: report, hub: await watch.stop(), attacker: notes.counts };
 }
 
+type Told = 'begun' | { readonly notes?: NoteCounts; readonly failure?: string };
+
 class AttackerProcess {
+  /** Settles when its process has started and the attack is under way. */
   readonly began: Promise<void>;
   readonly #report: Promise<NoteCounts>;
   readonly #child;
@@ -141,23 +146,26 @@ class AttackerProcess {
   constructor(attack: string, { devicePort, subscriberPort, adminPort, mqttPort }: Target) {
     const child = fork(ATTACKER, { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.#child = child;
-    this.began = new Promise((resolve, reject) => {
-      child.once('spawn', () => {
-        setPriority(child.pid ?? 0, constants.priority.PRIORITY_BELOW_NORMAL);
-        child.send({ attack, target: { devicePort, subscriberPort, adminPort, mqttPort } }, (failure) =>
-          failure === null ? resolve() : reject(failure),
-        );
-      });
-      child.once('error', reject);
+    child.once('spawn', () => {
+      setPriority(child.pid ?? 0, constants.priority.PRIORITY_BELOW_NORMAL);
+      child.send({ attack, target: { devicePort, subscriberPort, adminPort, mqttPort } });
     });
     this.#report = new Promise((resolve, reject) => {
-      child.once('message', (report: { readonly notes?: NoteCounts; readonly failure?: string }) => {
-        if (report.notes !== undefined) resolve(report.notes);
-        else reject(new Error(`the attacker failed: ${report.failure}`));
+      child.on('message', (told: Told) => {
+        if (told === 'begun') return;
+        if (told.notes !== undefined) resolve(told.notes);
+        else reject(new Error(`the attacker failed: ${told.failure}`));
       });
+      child.once('error', reject);
       child.once('exit', (code) => reject(new Error(`the attacker ended with ${code}`)));
     });
     this.#report.catch(() => {}); // whoever stops it hears of it
+    const begun = new Promise<void>((resolve) => {
+      child.on('message', (told: Told) => {
+        if (told === 'begun') resolve();
+      });
+    });
+    this.began = Promise.race([begun, this.#report.then(() => {})]);
   }
 
   async stop(): Promise<NoteCounts> {

@@ -62,14 +62,16 @@ const floods: readonly Attack[] = [
   run: (scene) => flood(scene, perSecond as number, subscribeAndLeave(idsFrom('flood-', 0))),
 }));
 
-/** Follows so many ids as fast as it may. */
+/** Of one subscriber; a few more are refused. */
+const REQUESTS_WAITING = 8;
+
+/** Follows so many ids as fast as they are answered. */
 async function followMany(connection: Connection, prefix: string, signal: AbortSignal): Promise<void> {
   const over = AbortSignal.any([signal, whenClosed(connection)]);
-  const pages = new AbortController();
-  await paced(200, AbortSignal.any([over, pages.signal]), async (n) => {
-    if (n * IDS_MAX >= FOLLOWED) pages.abort();
-    else connection.write(jsonFrame({ op: 'subscribe', devices: idsFrom(prefix, n * IDS_MAX) }));
-  });
+  for (let sent = 0; sent * IDS_MAX < FOLLOWED && !over.aborted; sent++) {
+    while (sent - connection.subscribed >= REQUESTS_WAITING && !over.aborted) await pause(2, over);
+    connection.write(jsonFrame({ op: 'subscribe', devices: idsFrom(prefix, sent * IDS_MAX) }));
+  }
 }
 
 const lists: Attack = {
