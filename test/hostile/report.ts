@@ -55,7 +55,8 @@ export function fateOf(attacker: NoteCounts): string {
 
 /** One line for a terminal. */
 export function lineOf(attack: Attack, result: Result): string {
-  const { victim, hub, attacker } = result;
+  const { victim, hub, attacker, keyRequests } = result;
+  const keys = keyRequests === undefined ? '' : `; the key server was asked ${keyRequests} times`;
   const verdict = [...problemsOf(attack, result).map((it) => `FAILED: ${it}`), ...missesOf(result)].join(
     '; ',
   );
@@ -65,7 +66,7 @@ export function lineOf(attack: Attack, result: Result): string {
     `p99 ${ms(victim.before.p99)} → ${ms(victim.during.p99)} ms, max ${ms(victim.during.max)};`,
     `memory ${Math.round(hub.startMiB)} → ${Math.round(hub.peakMiB)} MiB;`,
     `livez ${ms(hub.livezMs)} ms; new devices ${hub.welcomed}/${hub.newcomers};`,
-    `${megabytes(attacker)} MB sent; ${fateOf(attacker)}${verdict === '' ? '' : `\n  ${verdict}`}`,
+    `${megabytes(attacker)} MB sent; ${fateOf(attacker)}${keys}${verdict === '' ? '' : `\n  ${verdict}`}`,
   ].join(' ');
 }
 

@@ -12,6 +12,7 @@ const CONNACK = 2;
 const DISCONNECT = 14;
 const QOS2_IDS = 65_535;
 const HELD = 400;
+const ANSWER_MS = 10_000;
 
 const encode = (packet: Packet, version: Version): Buffer =>
   mqttPacket.generate(packet, { protocolVersion: version });
@@ -24,7 +25,9 @@ const connectOf = (clientId: string, version: Version): Buffer =>
 /** A client's way to the hub. */
 interface Pipe {
   readonly connection: Connection;
-  write(bytes: Uint8Array): void;
+  /** Settles with CONNACK, with the end of the connection, or when it takes too long. */
+  readonly answered: Promise<void>;
+  write(bytes: Uint8Array): unknown;
 }
 
 let pipes = 0;
@@ -32,11 +35,24 @@ let pipes = 0;
 /** Every second one is a WebSocket. */
 async function openPipe(scene: Scene, kind = pipes++ % 2): Promise<Pipe | undefined> {
   const { target, notes } = scene;
-  const look = (bytes: Buffer): void => lookAt(scene, bytes);
+  let answer: () => void = () => {};
+  const connack = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const look = (bytes: Buffer): void => {
+    lookAt(scene, bytes);
+    answer();
+  };
+  const asPipe = (connection: Connection | undefined, write: (bytes: Uint8Array) => unknown) =>
+    connection && {
+      connection,
+      write,
+      answered: Promise.race([connack, connection.closed, pause(ANSWER_MS, scene.signal)]),
+    };
   if (kind === 0) {
     const connection = await Connection.tcp(target.mqttPort, notes);
     connection?.onBytes(look);
-    return connection && { connection, write: (bytes) => void connection.write(bytes) };
+    return asPipe(connection, (bytes) => connection?.write(bytes));
   }
   const connection = await Connection.open(target.subscriberPort, '/mqtt', notes, {
     headers: { 'Sec-WebSocket-Protocol': 'mqtt' },
@@ -44,7 +60,7 @@ async function openPipe(scene: Scene, kind = pipes++ % 2): Promise<Pipe | undefi
       if (opcode === Opcode.binary) look(payload);
     },
   });
-  return connection && { connection, write: (bytes) => void connection.write(frameOf(Opcode.binary, bytes)) };
+  return asPipe(connection, (bytes) => connection?.write(frameOf(Opcode.binary, bytes)));
 }
 
 /** The first packet of what came is enough for the notes. */
@@ -145,10 +161,11 @@ const qos2: Attack = {
     await again(
       scene.signal,
       () => openPipe(scene),
-      async ({ connection, write }) => {
+      async ({ connection, write, answered }) => {
         const version = clients % 2 === 0 ? 4 : 5;
         const topic = `devices/greedy-${clients++}/message`;
         write(connectOf(topic.split('/')[1]!, version));
+        await answered;
         const over = AbortSignal.any([scene.signal, whenClosed(connection)]);
         await paced(200, over, (n) => {
           if (connection.isFull) return;
@@ -178,8 +195,9 @@ const tinyPackets: Attack = {
         again(
           scene.signal,
           () => openPipe(scene, kind),
-          async ({ connection, write }) => {
+          async ({ connection, write, answered }) => {
             write(connectOf(`tiny-${clients++}`, 5));
+            await answered;
             await paced(200, AbortSignal.any([scene.signal, whenClosed(connection)]), () => {
               if (!connection.isFull) write(pings);
             });
@@ -205,9 +223,9 @@ const topics: Attack = {
         again(
           scene.signal,
           () => openPipe(scene, kind),
-          async ({ connection, write }) => {
+          async ({ connection, write, answered }) => {
             write(connectOf(`topics-${kind}`, 4));
-            await pause(200, scene.signal);
+            await answered;
             await paced(90, AbortSignal.any([scene.signal, whenClosed(connection)]), (n) => {
               if (connection.isFull) return;
               write(n % 2 === 0 ? subscribe(wanted, (n % 60_000) + 1) : leave(wanted, (n % 60_000) + 1));
