@@ -73,7 +73,7 @@ export const devicesQuery = fields({
   scope,
 });
 export const rowsQuery = fields({ limit, cursor: cursorOverNodes, scope });
-export const subscribersQuery = fields({ limit, cursor, search });
+export const subscribersQuery = fields({ limit, cursor: cursorOverNodes, search, scope });
 
 const EVENTS_DEFAULT = 50;
 const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
@@ -224,6 +224,7 @@ export const subscriberEntry = z.object({
   queueBytes: count.nullable().describe('Bytes that wait for it; null when its thread did not say in time'),
   vip: z.boolean(),
   subscriptions: z.object({ active: count, inactive: count, allow: count, deny: count }),
+  node,
 });
 export const subscribersPage = z.object({ subscribers: z.array(subscriberEntry), cursor: nextCursor });
 
@@ -232,7 +233,6 @@ export const subscriberPage = subscriberEntry.extend({
     .array(z.object({ filter: z.string(), status: subscriptionStatus, reason }))
     .describe('All of them, on each page; the devices that they follow are among `devices`'),
   devices: z.array(z.object({ device: z.string(), status: subscriptionStatus, reason })),
-  node,
   cursor: nextCursor,
 });
 
@@ -346,7 +346,13 @@ export const stats = z.object({
   threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({ owner: count, ingest: count, fanout: count, cluster: count.optional() }),
+  workerRestarts: z.object({
+    owner: count,
+    ingest: count,
+    fanout: count,
+    tls: count.optional(),
+    cluster: count.optional(),
+  }),
 });
 export type Stats = z.infer<typeof stats>;
 

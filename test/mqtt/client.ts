@@ -4,6 +4,9 @@ import { onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { MqttHub } from './harness.ts';
 
+/** Where a hub listens. */
+export type MqttPorts = Pick<MqttHub, 'tcpPort' | 'devicePort' | 'subscriberPort'>;
+
 /** Where a client connects. */
 export type Way = 'tcp' | 'device' | 'subscriber';
 
@@ -89,21 +92,21 @@ export class Client {
   }
 }
 
-export function urlOf(hub: MqttHub, way: Way, secure: boolean): string {
+export function urlOf(hub: MqttPorts, way: Way, secure: boolean): string {
   if (way === 'tcp') return `${secure ? 'mqtts' : 'mqtt'}://127.0.0.1:${hub.tcpPort}`;
   const port = way === 'device' ? hub.devicePort : hub.subscriberPort;
   return `${secure ? 'wss' : 'ws'}://127.0.0.1:${port}/mqtt`;
 }
 
 /** A client that may or may not get in, and does not reconnect unless told. */
-export function open(hub: MqttHub, options: ClientOptions = {}): Client {
+export function open(hub: MqttPorts, options: ClientOptions = {}): Client {
   const { way = 'tcp', ca, ...rest } = options;
   const all = { reconnectPeriod: 0, connectTimeout: 10_000, ...(ca === undefined ? {} : { ca }), ...rest };
   return new Client(mqtt.connect(urlOf(hub, way, ca !== undefined), all));
 }
 
 /** A client that is connected. */
-export async function connect(hub: MqttHub, options: ClientOptions = {}): Promise<Client> {
+export async function connect(hub: MqttPorts, options: ClientOptions = {}): Promise<Client> {
   const client = open(hub, options);
   await eventually(`${options.clientId} is connected`, () => {
     if (client.errors[0] !== undefined) throw client.errors[0];
