@@ -1,10 +1,13 @@
 /** What a hub is built on: its keys, its transport, its memory, and main's edge. */
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
+import { refusalCounters } from './access/admission.ts';
 import { readTokenConfig, type TokenConfig } from './access/keys.ts';
 import { type FileBudget, fileBudget } from './access/open-files.ts';
 import { systemClock } from './clock.ts';
 import { type AttachedEdge, attachEdge } from './edge/attach.ts';
+import { Counter } from './memory/counters.ts';
+import { LISTENERS } from './records/commands.ts';
 import { Reloader, type ReloadSource } from './reload.ts';
 import { setUwsEnvironment } from './settings/uws-environment.ts';
 import {
@@ -18,6 +21,7 @@ import { Activity } from './supervise/activity.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
 import { edgesOf, type PlannedEdge, planEdges } from './supervise/edge-plan.ts';
 import { createHubMemory, type HubMemory, MAIN_EDGE } from './supervise/memory.ts';
+import { TlsFronts } from './supervise/tls-fronts.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { readTls, type Tls } from './transport/tls.ts';
 import type { Transport } from './transport/transport.ts';
@@ -46,7 +50,12 @@ export interface Base {
   readonly crashes: CrashLimit;
   /** How the process's open files are shared out. */
   readonly files: FileBudget;
+  /** The threads that end TLS; none unless `DAT_TLS_END=front` applies. */
+  readonly fronts: TlsFronts;
 }
+
+/** The client's socket, and both ends of the Unix socket. */
+const FILES_PER_FRONTED_CONNECTION = 3;
 
 /**
  * @throws KeyError when the file of the public key, the certificate or its key cannot be used
@@ -60,14 +69,26 @@ export async function layBase(
   const tls = readTls(settings, readTextFile);
   if (tls !== undefined && tls.expiresAtMs < Date.now()) logger.warn('the certificate has expired');
   setUwsEnvironment();
-  const { transport, reason } = await chooseTransport(settings.transport, tls);
+  const fronts = new TlsFronts();
+  const { transport, reason } = await chooseTransport(settings.transport, {
+    tls,
+    end: settings.tlsEnd,
+    startFront: fronts.start,
+  });
   const tokens = readTokenConfig(settings, readTextFile);
   const counts = countThreads(settings, transport, logger);
   const edges = planEdges({ ...counts, cluster: settings.clusterNatsUrl.length > 0 });
   const clusterEdge = edges.find(({ role }) => role === 'cluster')?.edge;
   const { maxDevices: devices, maxSubscribers: subscribers, maxSubscriptions: subscriptions } = settings;
   const { maxMessageBytes, maxConnections } = settings;
-  const files = fileBudget(edges.length - 1);
+  const isFronted = tls !== undefined && transport.name === 'uws' && settings.tlsEnd === 'front';
+  const fronted = isFronted ? LISTENERS.length : 0;
+  const files = fileBudget({
+    threads: edges.length - 1 + fronted,
+    perConnection: isFronted ? FILES_PER_FRONTED_CONNECTION : 1,
+    // Behind the fronts only main has connections that wait: those of MQTT over TCP.
+    places: isFronted ? fronted + 1 : edges.length,
+  });
   const connectionsMax = maxConnections === 'auto' ? files.connections : maxConnections;
   const limits = { maxMessageBytes, connectionsMax, historyBytes: resolveHistoryBytes(settings) };
   const capacity = { devices, subscribers, subscriptions };
@@ -86,6 +107,19 @@ export async function layBase(
     journal: (entries) => activity.journal('main', entries),
   });
   const crashes = new CrashLimit(systemClock);
+  if (isFronted) {
+    fronts.prepare({
+      tls,
+      files,
+      count: fronted,
+      admission: memory.admission,
+      crashes,
+      dropped: (why, count) => main.counters.add(Counter[refusalCounters[why]], count),
+      restarting: (thread, failure) =>
+        logger.error({ err: failure, thread }, 'a thread died; another takes its place'),
+      failed,
+    });
+  }
   const reloader = new Reloader({ settings, tls, tokens, load, readFile: readTextFile, logger });
   return {
     settings,
@@ -103,6 +137,7 @@ export async function layBase(
     main,
     crashes,
     files,
+    fronts,
   };
 }
 

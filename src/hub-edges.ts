@@ -15,9 +15,8 @@ export interface Opened {
   readonly port: number;
   /** Absent: the connections are main's. */
   readonly acceptor?: Acceptor;
-  /** Absent: the threads take care of it. */
-  useTls?(tls: Tls): void;
-  close(): void;
+  useTls(tls: Tls): Promise<void> | void;
+  close(): Promise<void> | void;
 }
 
 export async function openListener(
@@ -32,7 +31,12 @@ export async function openListener(
     return listener;
   }
   const acceptor = await transport.threads!.acceptor(settings.host, port, arrivals);
-  return { port: acceptor.port, acceptor, close: () => acceptor.close() };
+  return {
+    port: acceptor.port,
+    acceptor,
+    useTls: (tls) => acceptor.useTls(tls), // the threads have taken care of theirs
+    close: () => acceptor.close(),
+  };
 }
 
 /** MQTT over TCP, on main. @returns undefined where it is off */

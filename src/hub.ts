@@ -16,7 +16,6 @@ import { Bells } from './supervise/bells.ts';
 import type { ClusterThread } from './supervise/cluster-thread.ts';
 import { connectionsOf } from './supervise/connections.ts';
 import { descriptorReserve } from './supervise/descriptor-reserve.ts';
-import type { PlannedEdge } from './supervise/edge-plan.ts';
 import type { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
@@ -149,7 +148,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     settings.webhookUrl === ''
       ? undefined
       : new WebhookThread(memory.presence, settings, started.isRestored, logger);
-  const health = new Health(beatingThreads(memory, base.edges));
+  const health = new Health([...beatingThreads(memory, base.edges), ...base.fronts.watched]);
   let threads: EdgeThreads | undefined;
   let draining = false;
   const cluster = await startCluster(base, started, (name, body) => admin.call(name, body));
@@ -161,6 +160,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     transport: transport.name,
     fanoutWorkers: base.counts.fanout,
     ingestWorkers: base.counts.ingest,
+    tlsThreads: base.fronts.watched.length,
     presence: new PresenceReader(memory.presence),
     ...historyOf(settings, memory),
     clock: systemClock,
@@ -169,6 +169,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
       owner: owner.restarts,
       ingest: threads?.restartsOf('ingest') ?? 0,
       fanout: threads?.restartsOf('fanout') ?? 0,
+      ...(base.fronts.isPrepared && { tls: base.fronts.restarts }),
       ...(cluster && { cluster: cluster.restarts }),
     }),
     notReady: () => {
@@ -183,9 +184,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     ...adminTokens(main.admission.verifier),
     rules,
     snapshots,
-    ...(settings.faultInjection && {
-      fault: (fault: Fault) => inject(fault, base.edges, owner, threads, cluster),
-    }),
+    ...(settings.faultInjection && { fault: (fault: Fault) => inject(base, fault, owner, threads, cluster) }),
     connections: (sessions) => connectionsOf(sessions, main.edge, threads),
     slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
     tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
@@ -219,8 +218,9 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   reloader.onReload(async (changes) => {
     await threads?.reload(changes);
     main.reload(changes.settings, changes.tokens);
-    if (changes.tls !== undefined)
-      for (const listener of [devices, subscribers, admin, mqtt]) listener?.useTls?.(changes.tls);
+    const { tls } = changes;
+    if (tls !== undefined)
+      await Promise.all([devices, subscribers, admin, mqtt].map((listener) => listener?.useTls(tls)));
     const { logLevel, snapshotIntervalMs } = changes.settings;
     if (logLevel !== undefined) logger.level = logLevel;
     webhooks?.reload(changes.settings);
@@ -268,8 +268,8 @@ function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typ
 
 /** For tests: breaks a thread. */
 function inject(
+  { edges, fronts }: Base,
   fault: Fault,
-  edges: readonly PlannedEdge[],
   owner: OwnerThread,
   threads: EdgeThreads | undefined,
   cluster: ClusterThread | undefined,
@@ -280,6 +280,10 @@ function inject(
   }
   if (fault.thread === 'owner') {
     owner.fault(fault.how, fault.ms);
+    return;
+  }
+  if (fault.thread === 'tls') {
+    fronts.fault(fault.worker);
     return;
   }
   const planned = edges.find(({ name }) => name === `${fault.thread}-${fault.worker}`);

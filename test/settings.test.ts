@@ -70,6 +70,7 @@ describe('defaults', () => {
       insecure: false,
       tlsCertFile: '',
       tlsKeyFile: '',
+      tlsEnd: 'front',
       faultInjection: false,
       drainRate: 1000,
       drainTimeoutMs: 15_000,

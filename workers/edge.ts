@@ -12,7 +12,7 @@ const task = workerData as EdgeTask;
 const { settings, listeners, port, bell, tapped } = task;
 const readFile = (path: string): string => readFileSync(path, 'utf8');
 const tls = readTls(settings, readFile);
-const { transport } = await chooseTransport('uws', tls);
+const { transport } = await chooseTransport('uws', { tls, end: settings.tlsEnd });
 const { threads } = transport;
 if (threads === undefined) throw new Error(`the ${transport.name} transport has no threads`);
 const attached = attachEdge({

@@ -10,7 +10,7 @@
  * cell two windows (second or minute, count) and the end of a ban.
  */
 import { createHash } from 'node:crypto';
-import { networkOf } from './ip.ts';
+import { networkOf } from '../ip.ts';
 
 const CELLS = 65_536;
 const WINDOW_WORDS = 5;

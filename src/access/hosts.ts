@@ -3,7 +3,7 @@
  * of a foreign site reaches it by DNS rebinding: the browser then takes the hub for the page's own host, so Origin and
  * Host agree. The name in Host gives it away. Pure; every listener asks this.
  */
-import { isLoopback } from './ip.ts';
+import { isLoopback } from '../ip.ts';
 
 export interface HostSettings {
   /** What the listeners bind to. */

@@ -22,6 +22,8 @@ export interface AdminDeps {
   readonly transport: string;
   readonly fanoutWorkers: number;
   readonly ingestWorkers: number;
+  /** Threads that end TLS; 0: it ends elsewhere, or there is none. */
+  readonly tlsThreads: number;
   readonly presence: PresenceReader;
   readonly history: HistoryReader;
   /** Of the history log. */

@@ -147,7 +147,13 @@ export const liveFigures = z.object({
   slowCloses: z.object({ queue: count, time: count, budget: count }),
   disconnects: z.object({ device: byCode, subscriber: byCode, gateway: byCode }),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({ owner: count, ingest: count, fanout: count, cluster: count.optional() }),
+  workerRestarts: z.object({
+    owner: count,
+    ingest: count,
+    fanout: count,
+    tls: count.optional(),
+    cluster: count.optional(),
+  }),
   process: z.object({
     residentBytes: count,
     cpuRatio: z.number().nullable().describe('CPU seconds per second, all threads together'),

@@ -8,7 +8,7 @@ import { answers } from './schemas.ts';
 
 export function faultRoutes(
   app: AdminApp,
-  { fault: inject, fanoutWorkers, ingestWorkers, cluster }: AdminDeps,
+  { fault: inject, fanoutWorkers, ingestWorkers, tlsThreads, cluster }: AdminDeps,
 ): void {
   if (inject === undefined) return;
   app.post(
@@ -24,7 +24,8 @@ export function faultRoutes(
       if (body.thread === 'cluster' && cluster === undefined)
         throw new AdminError('not_found', 'no thread cluster');
       if (body.thread !== 'owner' && body.thread !== 'cluster') {
-        const count = body.thread === 'fanout' ? fanoutWorkers : ingestWorkers;
+        const counts = { fanout: fanoutWorkers, ingest: ingestWorkers, tls: tlsThreads };
+        const count = counts[body.thread];
         const name = `${body.thread}-${body.worker}`;
         if (body.worker >= count) throw new AdminError('not_found', `no thread ${name}, there are ${count}`);
       }

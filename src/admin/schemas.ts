@@ -343,7 +343,13 @@ export const stats = z.object({
   threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
   capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({ owner: count, ingest: count, fanout: count, cluster: count.optional() }),
+  workerRestarts: z.object({
+    owner: count,
+    ingest: count,
+    fanout: count,
+    tls: count.optional(),
+    cluster: count.optional(),
+  }),
 });
 export type Stats = z.infer<typeof stats>;
 

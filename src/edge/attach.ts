@@ -1,13 +1,13 @@
 /** Builds an edge on its shared memory, and what runs it. On main and in `workers/edge.ts`. */
 import type { PeerRole } from '../access/actor.ts';
 import { Admission, type AdmissionSettings, refusalCounters } from '../access/admission.ts';
-import { networkOf } from '../access/ip.ts';
 import type { TokenConfig } from '../access/keys.ts';
-import { type FileBudget, waitingMax } from '../access/open-files.ts';
+import { type FileBudget, waitingLimits } from '../access/open-files.ts';
 import { type UpgradeSettings, Upgrades, type UpgradesDeps } from '../access/upgrades.ts';
 import { systemClock } from '../clock.ts';
 import { attachHistory } from '../history/memory.ts';
 import { HistoryReader } from '../history/reader.ts';
+import { networkOf } from '../ip.ts';
 import { UPGRADE_MS_MAX } from '../limits.ts';
 import { Counter, Counters } from '../memory/counters.ts';
 import { Ringer, Sleeper } from '../memory/doorbell.ts';
@@ -207,15 +207,9 @@ function layoutOf(templates: readonly string[]): TopicLayout {
   return new TopicLayout(read.templates);
 }
 
-/** Each thread lets its part of the process's connections wait. */
-function arrivalsOf({ shared, files }: AttachOptions, { state }: Admission, counters: Counters): Arrivals {
-  const threads = shared.admission.counters.length;
+function arrivalsOf({ files }: AttachOptions, { state }: Admission, counters: Counters): Arrivals {
   return new Arrivals({
-    limits: {
-      total: () => Math.ceil(waitingMax(files, state.open) / threads),
-      perNetwork: Math.ceil(files.waiting / threads / 2),
-      timeoutMs: UPGRADE_MS_MAX,
-    },
+    limits: { ...waitingLimits(files, state), timeoutMs: UPGRADE_MS_MAX },
     clock: systemClock,
     networkOf,
     dropped: (why) => counters.add(Counter[refusalCounters[why]]),

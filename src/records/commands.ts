@@ -7,6 +7,7 @@ import type { TokenConfig } from '../access/keys.ts';
 import type { AccessRule } from '../access/rules.ts';
 import type { JournalEntry } from '../edge/journal.ts';
 import type { Restored } from '../snapshot/restore.ts';
+import type { Certificate } from '../transport/tls-front.ts';
 import type { ChildDescriptor } from '../transport/transport.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
 
@@ -226,6 +227,23 @@ export type FromEdgeCommand =
   | { readonly kind: typeof FromEdge.FrameFailed; readonly failure: Error }
   /** It met a bug outside of any frame: it ends as soon as it is told to close. */
   | { readonly kind: typeof FromEdge.Failed };
+
+/** Main to what ends TLS. */
+export const ToFront = { Certificate: 1, StopAccepting: 2, Close: 3 } as const;
+export type ToFrontCommand =
+  | { readonly kind: typeof ToFront.Certificate; readonly certificate: Certificate }
+  | { readonly kind: typeof ToFront.StopAccepting | typeof ToFront.Close };
+
+/** And back. */
+export const FromFront = { Ready: 1, Refused: 2, Dropped: 3, Certified: 4 } as const;
+export type FromFrontCommand =
+  | { readonly kind: typeof FromFront.Ready; readonly port: number }
+  /** It could not listen, and ends. */
+  | { readonly kind: typeof FromFront.Refused; readonly code: string; readonly message: string }
+  /** New connections get the certificate that it was given last. */
+  | { readonly kind: typeof FromFront.Certified }
+  /** Connections that were not answered, since the last of these. */
+  | { readonly kind: typeof FromFront.Dropped; readonly timeout: number; readonly crowded: number };
 
 /** Main to the webhook thread. */
 export const ToWebhooks = { Stop: 1, Reload: 2 } as const;

@@ -1,6 +1,6 @@
 /** What must hold between settings. A rule is checked only if each setting it names is valid by itself. Pure. */
-import { isLoopback } from '../access/ip.ts';
 import { isAuthenticated } from '../access/keys.ts';
+import { isLoopback } from '../ip.ts';
 import { readTemplates } from '../wire/mqtt/templates.ts';
 import { problem, shown } from './problems.ts';
 import { envName, type SettingKey, type Settings } from './schema.ts';

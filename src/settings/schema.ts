@@ -152,6 +152,15 @@ export const settingRows = {
     reloadable: true,
     meaning: 'Private key of the certificate, in PEM form, without a passphrase.',
   }),
+  tlsEnd: row({
+    kind: oneOf('front', 'uws'),
+    default: 'front',
+    group: 'Listeners',
+    meaning:
+      'Where TLS ends when uWebSockets.js carries the connections. `front`: in two threads in front of it; a ' +
+      'connection takes three open files. `uws`: in the library, with less CPU and memory. The library loses what a ' +
+      'peer sends together with the end of TLS, such as its last event, and some clients report 1006 for every close.',
+  }),
 
   insecure: row({
     kind: trueOrFalse,

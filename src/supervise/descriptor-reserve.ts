@@ -3,9 +3,8 @@
  * connections have taken all others. Main; the process has one.
  */
 import { closeSync, openSync } from 'node:fs';
+import { RESERVED_FILES } from '../access/open-files.ts';
 
-/** A thread takes 8, and up to 80 for a moment: Node loads the files of its code beside each other (seen: 81). */
-const RESERVED = 96;
 const NOTHING = '/dev/null';
 
 export class DescriptorReserve {
@@ -15,7 +14,7 @@ export class DescriptorReserve {
   #lent = 0;
   #isKept = false;
 
-  constructor(size = RESERVED) {
+  constructor(size = RESERVED_FILES) {
     this.#size = size;
   }
 

@@ -64,6 +64,8 @@ const DESCRIBE_MS_MAX = 1000;
 
 /** How often threads died and others took their places. */
 export type RestartCounts = Readonly<Record<'owner' | Exclude<EdgeRole, 'main' | 'cluster'>, number>> & {
+  /** Only where TLS ends in threads of its own. */
+  readonly tls?: number;
   /** Only where there is a cluster. */
   readonly cluster?: number;
 };

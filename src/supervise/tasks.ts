@@ -7,6 +7,7 @@ import type { AccessRule } from '../access/rules.ts';
 import type { UpgradeSettings } from '../access/upgrades.ts';
 import type { EdgeSettings } from '../edge/edge.ts';
 import type { EdgeMemory, SharedMemory } from '../edge/memory.ts';
+import type { TlsThreadOptions } from '../edge/tls-thread.ts';
 import type { OwnerSettings } from '../owner/owner-deps.ts';
 import type { ListenerName } from '../records/commands.ts';
 import type { SnapshotSource } from '../snapshot/restore.ts';
@@ -19,6 +20,7 @@ export interface ThreadSettings extends EdgeSettings, OwnerSettings, AdmissionSe
   readonly mqttTopics: readonly string[];
   readonly tlsCertFile: string;
   readonly tlsKeyFile: string;
+  readonly tlsEnd: 'front' | 'uws';
 }
 
 /** What the owner has to know before it serves anyone. */
@@ -61,3 +63,6 @@ export interface EdgeTask {
   /** The owner rings here. */
   readonly bell: MessagePort;
 }
+
+/** What ends TLS in front of one listener. */
+export type TlsTask = TlsThreadOptions;

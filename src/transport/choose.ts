@@ -1,9 +1,11 @@
 /** Finds the fastest transport that loads on this host. Any thread. */
 import { createRequire } from 'node:module';
 import type { Tls } from './tls.ts';
+import type { StartFront } from './tls-end.ts';
 import type { Transport } from './transport.ts';
 import { createUwsTransport } from './uws.ts';
 import type { UwsBinding } from './uws-binding.ts';
+import type { UwsTls } from './uws-place.ts';
 import { createWsTransport } from './ws.ts';
 
 /** Newest first. Which of them has a binary for this host depends on the Node major and the C library. */
@@ -15,11 +17,26 @@ export interface ChosenTransport {
   readonly reason: string;
 }
 
+/** How listeners speak TLS. */
+export interface TlsChoice {
+  /** What every listener shows; undefined: plain TCP. */
+  readonly tls: Tls | undefined;
+  /** Where TLS ends with uWebSockets.js (`DAT_TLS_END`). Node's own servers end it themselves. */
+  readonly end: 'front' | 'uws';
+  /** undefined in threads that do not listen themselves */
+  readonly startFront?: StartFront;
+}
+
+const PLAIN: TlsChoice = { tls: undefined, end: 'front' };
+
 /**
- * @param tls what every listener of it shows; undefined: plain TCP
  * @throws Error when `uws` is asked for and no binary loads; the message says why
  */
-export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws', tls?: Tls): Promise<ChosenTransport> {
+export async function chooseTransport(
+  wanted: 'auto' | 'uws' | 'ws',
+  choice: TlsChoice = PLAIN,
+): Promise<ChosenTransport> {
+  const { tls } = choice;
   if (wanted === 'ws') return { transport: createWsTransport(tls), reason: 'ws, as configured' };
   const failures: string[] = [];
   const require = createRequire(import.meta.url);
@@ -27,7 +44,7 @@ export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws', tls?: Tls):
     try {
       const binding = require(name) as UwsBinding;
       const version = binaryVersion(require, name);
-      return { transport: createUwsTransport(binding, tls), reason: `uWebSockets.js ${version}` };
+      return { transport: createUwsTransport(binding, uwsTls(choice)), reason: `uWebSockets.js ${version}` };
     } catch (error) {
       failures.push(causeOf(error));
     }
@@ -35,6 +52,11 @@ export async function chooseTransport(wanted: 'auto' | 'uws' | 'ws', tls?: Tls):
   const why = `no uWebSockets.js binary loads on Node ${process.versions.node} (${process.platform} ${process.arch}): ${[...new Set(failures)].join('; ')}`;
   if (wanted === 'uws') throw new Error(why);
   return { transport: createWsTransport(tls), reason: `ws: ${why}` };
+}
+
+function uwsTls({ tls, end, startFront: start }: TlsChoice): UwsTls {
+  if (tls === undefined) return { end: 'none' };
+  return end === 'uws' ? { end: 'library', tls } : { end, start };
 }
 
 /** The binary is a package beside this one. Upstream's package, and one that you built, hold it themselves. */

@@ -109,7 +109,7 @@ export interface Endpoint {
    */
   publish(topic: string, frame: Uint8Array, binary: boolean): void;
   /** Stops accepting and drops every connection of this endpoint. */
-  close(): void;
+  close(): Promise<void> | void;
 }
 
 /** Accepts, or is handed, new connections. */
@@ -119,7 +119,7 @@ interface Accepting {
    * before. The files have been checked.
    * @throws Error when it cannot be used after all; the one before stays
    */
-  useTls(tls: Tls): void;
+  useTls(tls: Tls): Promise<void> | void;
 }
 
 export interface Listener extends Endpoint, Accepting {
@@ -132,14 +132,14 @@ export interface Listener extends Endpoint, Accepting {
  * Accepts TCP connections on main and hands each, before any HTTP is read, to a child endpoint in a worker, in
  * strict rotation. Only the uws transport can do this.
  */
-export interface Acceptor {
+export interface Acceptor extends Accepting {
   readonly port: number;
   /** `descriptor` comes from `ChildEndpoint.descriptor` of a worker thread. */
   addChild(descriptor: ChildDescriptor): void;
   /** Must be called before the worker's endpoint closes, or accepted connections go to a dead thread. */
   removeChild(descriptor: ChildDescriptor): void;
   stopAccepting(): void;
-  close(): void;
+  close(): Promise<void> | void;
 }
 
 /** Opaque token that crosses threads by structured clone. */

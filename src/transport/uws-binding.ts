@@ -55,7 +55,7 @@ export async function bind(uws: UwsBinding, app: App, host: string, port: number
     const why = "the port is in use, or the address is not this host's";
     throw new ListenError(`cannot listen on ${host}:${port}: ${why}`);
   }
-  return boundOf(uws, socket);
+  return boundOf(uws, socket, uws.us_socket_local_port(socket));
 }
 
 /**
@@ -73,10 +73,21 @@ async function freePort(host: string): Promise<number> {
   });
 }
 
-function boundOf(uws: UwsBinding, socket: Uws.us_listen_socket): Bound {
+/** @throws ListenError when the path cannot be bound */
+export async function bindUnix(
+  uws: UwsBinding,
+  app: App,
+  path: string,
+): Promise<Pick<Bound, 'stopAccepting'>> {
+  const socket = await new Promise<Uws.us_listen_socket | false>((resolve) => app.listen_unix(resolve, path));
+  if (!socket) throw new ListenError(`cannot listen on the Unix socket ${path}`);
+  return boundOf(uws, socket, 0);
+}
+
+function boundOf(uws: UwsBinding, socket: Uws.us_listen_socket, port: number): Bound {
   let isListening = true;
   return {
-    port: uws.us_socket_local_port(socket),
+    port,
     stopAccepting() {
       if (isListening) uws.us_listen_socket_close(socket);
       isListening = false;

@@ -21,10 +21,13 @@ export class UwsConnection<Session> implements Connection<Session> {
   #topics = 0;
   #inLastTopic = false;
   readonly #handlers: ListenerHandlers<Session>;
+  readonly #proxied: string | undefined;
   /** What `close` was called with. */
   #closeWith: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(session: Session, handlers: ListenerHandlers<Session>) {
+  /** @param proxied the peer's address, if the connection comes from the TLS front */
+  constructor(session: Session, handlers: ListenerHandlers<Session>, proxied: string | undefined) {
+    this.#proxied = proxied;
     this.session = session;
     this.#handlers = handlers;
   }
@@ -41,6 +44,7 @@ export class UwsConnection<Session> implements Connection<Session> {
   }
 
   get remoteAddress(): string {
+    if (this.#proxied !== undefined) return this.#proxied;
     return this.#open ? Buffer.from(this.#ws.getRemoteAddressAsText()).toString() : '';
   }
 

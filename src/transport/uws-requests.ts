@@ -64,7 +64,7 @@ export class UwsRequests {
   #pending: Pending | undefined;
 
   /**
-   * @param arrivals undefined: connections come from a part of the hub, and are bounded there
+   * @param arrivals undefined: connections come from the TLS front and wait there
    * @param refuseBody answers a request that has a body, and ends its connection
    */
   constructor(
@@ -153,7 +153,17 @@ export class UwsRequests {
 }
 
 export function addressOf(response: Uws.HttpResponse): string {
-  return Buffer.from(response.getRemoteAddressAsText()).toString();
+  return text(response.getRemoteAddressAsText());
+}
+
+/** As the TLS front told it. */
+export function proxiedAddressOf(response: Uws.HttpResponse): string {
+  return text(response.getProxiedRemoteAddressAsText());
+}
+
+/** What uWS hands out is valid until the next call. */
+function text(bytes: ArrayBuffer): string {
+  return Buffer.from(bytes).toString();
 }
 
 /** Of a connection that does not wait. */

@@ -12,37 +12,45 @@ import type {
   UpgradeAnswer,
 } from './transport.ts';
 import { type AppLoad, UwsApps } from './uws-apps.ts';
-import { type App, bind, createApp, type UwsBinding } from './uws-binding.ts';
+import { type App, createApp, type UwsBinding } from './uws-binding.ts';
 import { UwsCall } from './uws-call.ts';
 import { type UserData, UwsConnection } from './uws-connection.ts';
-import { type Asked, addressOf, type Peer, UwsRequests } from './uws-requests.ts';
+import { openPlace, type UwsTls } from './uws-place.ts';
+import { type Asked, addressOf, type Peer, proxiedAddressOf, UwsRequests } from './uws-requests.ts';
 
-/** @param tls undefined: plain TCP */
-export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
-  const newApp = (): App => createApp(uws, tls);
+export function createUwsTransport(uws: UwsBinding, tls: UwsTls): Transport {
+  const certificate = tls.end === 'library' ? tls.tls : undefined;
+  const isFronted = tls.end === 'front';
+  const newApp = (): App => createApp(uws, certificate);
   const appsFor = (options: ListenerOptions, call: UwsCall) =>
-    new UwsApps((of, load) => routed(createApp(uws, of), uws, options, { call, load }), tls);
+    new UwsApps(
+      (of, load) => routed(createApp(uws, of), uws, options, { call, load, isFronted }),
+      certificate,
+    );
   return {
     name: 'uws',
     async listen(host, port, options) {
       const call = new UwsCall(uws);
       const apps = appsFor(options, call);
-      // With a certificate an app in front accepts for whichever app has the newest one.
-      const front = tls === undefined ? undefined : newApp();
-      front?.addChildAppDescriptor(apps.current.getDescriptor());
-      const bound = await bind(uws, front ?? apps.current, host, port);
-      const useTls = (next: Tls): void => {
+      // With a certificate, an app in front accepts for whichever app has the newest one.
+      const accepting = certificate === undefined ? undefined : newApp();
+      accepting?.addChildAppDescriptor(apps.current.getDescriptor());
+      const place = await openPlace(uws, accepting ?? apps.current, { tls, host, port });
+      const useTls = async (next: Tls): Promise<void> => {
+        await place.useTls(next);
+        if (certificate === undefined) return;
         const before = apps.replace(next);
-        front?.addChildAppDescriptor(apps.current.getDescriptor());
-        front?.removeChildAppDescriptor(before.getDescriptor());
+        accepting?.addChildAppDescriptor(apps.current.getDescriptor());
+        accepting?.removeChildAppDescriptor(before.getDescriptor());
       };
-      const close = (): void => {
-        front?.close();
+      const close = async (): Promise<void> => {
+        accepting?.close();
         apps.close();
         call.close();
+        await place.leave();
       };
       return {
-        ...bound,
+        ...place,
         publish: (topic, frame, binary) => apps.publish(topic, frame, binary),
         useTls,
         close,
@@ -52,16 +60,19 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
       async acceptor(host, port, arrivals): Promise<Acceptor> {
         const app = newApp(); // of the same kind as its children: uWS takes one for the other
         // Reached only while no child is there: the workers are starting or gone.
-        const requests = requestsOf(app, arrivals);
+        const requests = requestsOf(app, isFronted ? undefined : arrivals);
         app.any('/*', (response, request) => {
           requests.answer(askedOf(response, headersOf(request)), (peer) => refuse(response, noWorker, peer));
         });
-        const bound = await bind(uws, app, host, port);
+        const place = await openPlace(uws, app, { tls, host, port });
         return {
-          ...bound,
+          ...place,
           addChild: (descriptor) => app.addChildAppDescriptor(descriptor),
           removeChild: (descriptor) => app.removeChildAppDescriptor(descriptor),
-          close: () => app.close(),
+          async close() {
+            app.close();
+            await place.leave();
+          },
         };
       },
       child(options): ChildEndpoint {
@@ -72,7 +83,9 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
             return apps.current.getDescriptor();
           },
           publish: (topic, frame, binary) => apps.publish(topic, frame, binary),
-          useTls: (next) => void apps.replace(next),
+          useTls(next) {
+            if (certificate !== undefined) apps.replace(next);
+          },
           close() {
             apps.close();
             call.close();
@@ -85,7 +98,8 @@ export function createUwsTransport(uws: UwsBinding, tls?: Tls): Transport {
 
 const noWorker: HttpRefusal = { status: 503, message: 'no worker is ready' };
 
-function requestsOf(app: App, arrivals: Arrivals): UwsRequests {
+/** @param arrivals undefined: connections wait in the TLS front */
+function requestsOf(app: App, arrivals: Arrivals | undefined): UwsRequests {
   return new UwsRequests(app, arrivals, (response, peer) => refuse(response, withBody, peer));
 }
 
@@ -95,6 +109,8 @@ interface Shared {
   readonly requests: UwsRequests;
   /** Of the app. */
   readonly load: AppLoad;
+  /** Its connections come from the TLS front, which says whose they are. */
+  readonly isFronted: boolean;
 }
 
 function routed(
@@ -103,7 +119,7 @@ function routed(
   { routes, arrivals }: ListenerOptions,
   more: Omit<Shared, 'requests'>,
 ): App {
-  const requests = requestsOf(app, arrivals);
+  const requests = requestsOf(app, more.isFronted ? undefined : arrivals);
   for (const route of routes) addRoute(app, uws, route, { ...more, requests });
   const served = routes.map(({ path }) => path).join(', ');
   const notHere = { status: 404, message: `no such path; served here: ${served}` };
@@ -165,7 +181,7 @@ interface UwsUpgrade {
 
 function upgrade<Session>(
   { handlers }: Route<Session>,
-  { requests, call }: Shared,
+  { requests, call, isFronted }: Shared,
   { response, request, context }: UwsUpgrade,
 ): void {
   const header = headersOf(request);
@@ -178,17 +194,19 @@ function upgrade<Session>(
       return;
     }
     peer.settle();
-    const data: UserData<Session> = { connection: new UwsConnection(answer.session, handlers) };
+    const proxied = isFronted ? remoteAddress : undefined;
+    const data: UserData<Session> = { connection: new UwsConnection(answer.session, handlers, proxied) };
     response.upgrade(data, key, answer.protocol ?? '', header('sec-websocket-extensions'), context);
   };
   const asked = askedOf(response, header);
+  const remoteAddress = isFronted ? proxiedAddressOf(response) : asked.address;
   requests.answer(asked, (peer) => {
     const problem = handshakeProblem({ method: 'GET', header });
     if (problem !== undefined) {
       refuse(response, problem, peer);
       return;
     }
-    const answer = handlers.upgrade({ query, header, remoteAddress: asked.address });
+    const answer = handlers.upgrade({ query, header, remoteAddress });
     if (answer instanceof Promise) void answer.then((late) => call.run(() => finish(late, peer)));
     else if (peer.isLate && !('status' in answer)) void call.run(() => finish(answer, peer));
     else finish(answer, peer);

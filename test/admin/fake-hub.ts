@@ -53,6 +53,7 @@ export class FakeHub {
       transport: 'ws',
       fanoutWorkers: 1,
       ingestWorkers: 0,
+      tlsThreads: 0,
       presence: new PresenceReader(memory),
       history: new HistoryReader(
         attachHistory(createHistory(0)),

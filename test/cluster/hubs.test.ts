@@ -98,6 +98,7 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
     const client = mqtt.connect(`ws://127.0.0.1:${b.hub.subscriberPort}/mqtt`, { clientId: 's-mqtt' });
     client.on('message', (topic, payload, { retain }) => came.push(`${retain} ${topic} ${payload}`));
     await client.subscribeAsync('devices/dev-mqtt/#');
+    await eventually('the retained ones come', () => came.length === 3); // a newer message would take the place of one
     await device.message({ n: 3 });
     await eventually('the live event comes', () => came.some((text) => text.includes('"n":3')));
     expect(came.sort()).toEqual([

@@ -7,10 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { proxyHeader } from '../../src/transport/proxy-header.ts';
+import { connect as connectMqtt } from '../mqtt/client.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Frame } from '../support/frames.ts';
 import { type HubProcess, startHub } from '../support/hub-process.ts';
 import { Device, Subscriber, UpgradeRefused } from '../support/peers.ts';
+import { TlsPeer } from '../support/tls-peer.ts';
 import { SECRET, tokenFor } from '../support/tokens.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
 import { calm, type MatrixRow, numbersFrom, uniqueId } from './harness.ts';
@@ -27,18 +31,26 @@ const rows: readonly MatrixRow[] = [
     name: 'uws, 2 fan-out workers, 2 ingest threads',
     env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '2', DAT_INGEST_WORKERS: '2' },
   },
+  {
+    name: 'uws, 1 fan-out worker, TLS in the library',
+    env: { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '1', DAT_TLS_END: 'uws' },
+  },
   { name: 'ws', env: { DAT_TRANSPORT: 'ws' } },
 ];
+
+function isOffline({ data }: Frame): boolean {
+  return (data as { readonly state?: string } | undefined)?.state === 'offline';
+}
 
 interface Answer {
   readonly status: number;
   readonly text: string;
 }
 
-function askOverTls(port: number, path: string, body?: object): Promise<Answer> {
+function askOverTls(port: number, path: string, body?: object, trusted = ca): Promise<Answer> {
   const sent = body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' } };
   return new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port, path, ca, agent: false, ...sent }, (response) => {
+    request({ host: '127.0.0.1', port, path, ca: trusted, agent: false, ...sent }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (part: string) => {
         text += part;
@@ -63,6 +75,20 @@ async function sayPlainly(port: number, text: string): Promise<string> {
   return got;
 }
 
+const UPGRADE = (id: string): string =>
+  `GET /v1/device?id=${id} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n` +
+  'Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n';
+
+/** The status of a device's upgrade from that address of this host; its connection stays until the hub ends. */
+async function upgradeFrom(localAddress: string, port: number): Promise<number> {
+  const tcp = connectTcp({ port, host: '127.0.0.1', localAddress });
+  const socket = connectTls({ socket: tcp, host: '127.0.0.1', ca });
+  socket.on('error', () => {}); // 'close' follows
+  socket.write(UPGRADE(uniqueId('dev')));
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  return Number(first.toString('latin1').split(' ')[1]);
+}
+
 async function stopped(hub: HubProcess): Promise<void> {
   expect(await hub.stop(), hub.stderr().slice(-4000)).toBe(0);
 }
@@ -70,10 +96,13 @@ async function stopped(hub: HubProcess): Promise<void> {
 for (const { name, env } of rows) {
   const { DAT_TRANSPORT: transport } = env;
   const isPossible = transport !== 'uws' || uwsLoads();
+  /** What the library cannot do (decision 0033). */
+  const { DAT_TLS_END: tlsEnd } = env;
+  const isLossy = tlsEnd === 'uws';
   describe.skipIf(!isPossible)(`TLS on ${name}`, () => {
     let hub: HubProcess;
     beforeAll(async () => {
-      hub = await startHub({ ...calm, ...env, ...files });
+      hub = await startHub({ ...calm, ...env, ...files, DAT_MQTT_PORT: '0' });
     });
     afterAll(() => stopped(hub));
 
@@ -145,6 +174,64 @@ for (const { name, env } of rows) {
       await second.close(1000);
     });
 
+    it.skipIf(isLossy)(
+      'takes what comes together with the end of TLS: the last event, and the goodbye',
+      async () => {
+        for (let round = 0; round < 10; round++) {
+          const id = uniqueId('dev');
+          const receiver = await subscriber(id);
+          await receiver.subscribedByUrl();
+          const leaving = await TlsPeer.open(hub.devicePort, `/v1/device?id=${id}`, ca);
+          await eventually('it is welcomed', () => leaving.received.includes('"welcome"'));
+          leaving.sendAndLeave(JSON.stringify({ type: 'message', data: 'last words' }), 1000);
+          expect(await receiver.frames.next(({ type }) => type === 'message')).toMatchObject({
+            data: 'last words',
+          });
+          const offline = (frame: Frame) =>
+            frame.op === 'event' && frame.source === 'hub' && isOffline(frame);
+          await receiver.frames.next(offline);
+          leaving.destroy();
+          await receiver.close(1000);
+        }
+      },
+    );
+
+    it.skipIf(isLossy)('lets a client finish the close handshake that the hub began', async () => {
+      const id = uniqueId('dev');
+      const older = await TlsPeer.open(hub.devicePort, `/v1/device?id=${id}`, ca);
+      await eventually('it is welcomed', () => older.received.includes('"welcome"'));
+      const newer = await device(id);
+      await eventually('it is closed', () => older.closedWith === 4004);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(older.hasEnded, 'TLS has not ended with the close frame').toBe(false);
+      older.sendClose(4004);
+      await eventually('TLS ends once it has answered', () => older.hasEnded);
+      older.destroy();
+      await newer.close(1000);
+    });
+
+    it('carries MQTT over wss and over TLS, to the last event before a goodbye', async () => {
+      const { mqttPort: tcpPort, devicePort, subscriberPort } = hub;
+      const ports = { tcpPort, devicePort, subscriberPort };
+      const id = uniqueId('dev');
+      const topic = `devices/${id}/message`;
+      const followers = await Promise.all(
+        (['tcp', 'subscriber'] as const).map((way) =>
+          connectMqtt(ports, { way, ca, clientId: uniqueId('sub') }),
+        ),
+      );
+      for (const follower of followers) expect(await follower.subscribe(topic)).toEqual([0]);
+      for (const way of ['tcp', 'device'] as const) {
+        const leaving = await connectMqtt(ports, { way, ca, clientId: id });
+        for (const number of numbersFrom(1, 20)) void leaving.publish(topic, `${number} over ${way}`);
+        await leaving.mqtt.endAsync();
+        for (const follower of followers)
+          expect(await follower.texts(20)).toEqual(
+            numbersFrom(1, 20).map((number) => `${topic} ${number} over ${way}`),
+          );
+      }
+    });
+
     it('closes who does not read, and delays nobody else', async () => {
       const id = uniqueId('dev');
       const sender = await device(id);
@@ -164,6 +251,53 @@ for (const { name, env } of rows) {
       await slow.drop();
       await quick.close(1000);
       await sender.close(1000);
+    });
+  });
+
+  describe.skipIf(!isPossible)(`TLS and the end of the hub on ${name}`, () => {
+    it('says goodbye to everybody', async () => {
+      const hub = await startHub({ ...calm, ...env, ...files });
+      const ids = numbersFrom(1, 10).map(() => uniqueId('dev'));
+      const peers = await Promise.all(
+        ids.flatMap((id) => [
+          Device.connect(hub.devicePort, `?id=${id}`, { ca }),
+          Subscriber.connect(hub.subscriberPort, `?devices=${id}`, { ca }),
+        ]),
+      );
+      await stopped(hub);
+      for (const { closed } of peers) expect((await closed).code).toBe(4200);
+    });
+  });
+
+  describe.skipIf(!isPossible)(`TLS and limits by address on ${name}`, () => {
+    let hub: HubProcess;
+    beforeAll(async () => {
+      hub = await startHub({ ...calm, ...env, ...files, DAT_MAX_CONNECTIONS_PER_ADDRESS: '1' });
+    });
+    afterAll(() => stopped(hub));
+
+    it('knows whose every connection is', async () => {
+      for (const address of ['127.0.0.1', '127.0.0.2', '127.0.0.3']) {
+        expect(await upgradeFrom(address, hub.devicePort), address).toBe(101);
+        expect(await upgradeFrom(address, hub.devicePort), `${address} again`).toBe(429);
+      }
+    });
+
+    it('takes nobody at their word about the address', async () => {
+      const localAddress = '127.0.0.4';
+      expect(await upgradeFrom(localAddress, hub.devicePort)).toBe(101);
+      const claim = proxyHeader({ address: [10, 0, 0, 1], port: 1 });
+      const refused = Buffer.from('GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+      const tcp = connectTcp({ port: hub.devicePort, host: '127.0.0.1', localAddress });
+      const socket = connectTls({ socket: tcp, host: '127.0.0.1', ca });
+      let answers = '';
+      socket.setEncoding('latin1').on('data', (part: string) => {
+        answers += part;
+      });
+      socket.on('error', () => {}); // 'close' follows
+      socket.write(Buffer.concat([refused, claim, Buffer.from(UPGRADE(uniqueId('dev')))]));
+      await once(socket, 'close');
+      expect(answers).not.toContain(' 101 ');
     });
   });
 
@@ -229,6 +363,34 @@ describe.skipIf(!uwsLoads())('TLS when a fan-out thread dies', () => {
     await Promise.all(after.map((subscriber) => subscriber.subscribedByUrl()));
     await sender.message('again');
     for (const subscriber of after) expect((await subscriber.event()).data).toBe('again');
+    await stopped(hub);
+  });
+});
+
+describe.skipIf(!uwsLoads())('TLS when a thread that ends it dies', () => {
+  it('lets its peers back in on the same port, with the newest certificate', async () => {
+    const env = { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '1', DAT_FAULT_INJECTION: 'true' };
+    const own = makeCertificate(directory, 'renewed');
+    const hub = await startHub({
+      ...calm,
+      ...env,
+      DAT_TLS_CERT_FILE: own.certFile,
+      DAT_TLS_KEY_FILE: own.keyFile,
+    });
+    const before = await Device.connect(hub.devicePort, '?id=dev-1', { ca: own.cert });
+    const renewed = makeCertificate(directory, 'renewed');
+    hub.signal('SIGHUP');
+    await eventually('it is reloaded', () => hub.stderr().includes('"reloaded"'));
+    const status = async (fault: object) =>
+      (await askOverTls(hub.adminPort, '/v1/faults', fault, renewed.cert)).status;
+    expect(await status({ thread: 'tls', worker: 0 })).toBe(200);
+    expect((await before.closed).code).toBe(1006);
+    await eventually('it is replaced', async () => {
+      const { text } = await askOverTls(hub.adminPort, '/metrics', undefined, renewed.cert);
+      return /^dat_worker_restarts_total\{role="tls"\} 1$/m.test(text);
+    });
+    const after = await Device.connect(hub.devicePort, '?id=dev-1', { ca: renewed.cert });
+    expect(await after.message('again')).toMatchObject({ op: 'ack' });
     await stopped(hub);
   });
 });

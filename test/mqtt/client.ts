@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { MqttHub } from './harness.ts';
 
-/** What a client needs to know of a hub. */
+/** Where a hub listens. */
 export type MqttPorts = Pick<MqttHub, 'tcpPort' | 'devicePort' | 'subscriberPort'>;
 
 /** Where a client connects. */

@@ -30,3 +30,8 @@ export function networkOf(text: string): string {
   if (address.kind() === 'ipv4') return address.toString();
   return (address as ipaddr.IPv6).parts.slice(0, 4).join(':');
 }
+
+/** The bytes of an address, 4 or 16; of what is no address those of `0.0.0.0`. */
+export function addressBytes(text: string): readonly number[] {
+  return parseAddress(text)?.toByteArray() ?? [0, 0, 0, 0];
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isLoopback, networkOf } from '../../src/access/ip.ts';
+import { isLoopback, networkOf } from '../src/ip.ts';
 
 describe('isLoopback', () => {
   it.each(['localhost', 'LocalHost', '127.0.0.1', '127.255.255.254', '::1', '::ffff:127.0.0.1', '::1%lo'])(

@@ -1,0 +1,85 @@
+/** A thread that ends TLS: bounds the connections that wait, obeys main, and ends. */
+import type { MessagePort } from 'node:worker_threads';
+import { type AdmissionMemory, AdmissionState } from '../access/admission-state.ts';
+import { type FileBudget, waitingLimits } from '../access/open-files.ts';
+import { systemClock } from '../clock.ts';
+import { networkOf } from '../ip.ts';
+import { UPGRADE_MS_MAX } from '../limits.ts';
+import { Heart } from '../memory/heartbeat.ts';
+import { FromFront, type FromFrontCommand, ToFront, type ToFrontCommand } from '../records/commands.ts';
+import { Arrivals } from '../transport/arrivals.ts';
+import type { FrontPlace } from '../transport/tls-end.ts';
+import { type Certificate, openTlsFront, type TlsFront } from '../transport/tls-front.ts';
+
+export interface TlsThreadOptions {
+  readonly place: FrontPlace;
+  readonly certificate: Certificate;
+  /** How the process's open files are shared out. */
+  readonly files: FileBudget;
+  readonly admission: AdmissionMemory;
+  /** By which main notices whether it runs. */
+  readonly heartbeat: SharedArrayBuffer;
+  /** Commands from main. */
+  readonly port: MessagePort;
+}
+
+/** How often main is told of those that were dropped. */
+const TOLD_EVERY_MS = 1000;
+const BEAT_MS = 100;
+
+/** The thread ends when main says close, or when the address cannot be bound. */
+export async function runTlsThread(options: TlsThreadOptions): Promise<void> {
+  const { place, certificate, files, admission, heartbeat, port } = options;
+  const say = (message: FromFrontCommand): void => port.postMessage(message);
+  const state = new AdmissionState(admission, 0);
+  const dropped = { timeout: 0, crowded: 0 };
+  const arrivals = new Arrivals({
+    limits: { ...waitingLimits(files, state), timeoutMs: UPGRADE_MS_MAX },
+    clock: systemClock,
+    networkOf,
+    dropped: (why) => {
+      dropped[why] += 1;
+    },
+  });
+  let front: TlsFront;
+  try {
+    front = await openTlsFront({ ...place, certificate, arrivals });
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    say({ kind: FromFront.Refused, code, message });
+    port.close();
+    return;
+  }
+  const heart = new Heart(heartbeat, systemClock);
+  const beats = setInterval(() => heart.beat(), BEAT_MS);
+  const reports = setInterval(() => {
+    if (dropped.timeout + dropped.crowded > 0) say({ kind: FromFront.Dropped, ...dropped });
+    dropped.timeout = 0;
+    dropped.crowded = 0;
+  }, TOLD_EVERY_MS);
+  port.on('message', (command: ToFrontCommand) => {
+    obey(front, command);
+    if (command.kind === ToFront.Certificate) say({ kind: FromFront.Certified });
+    if (command.kind !== ToFront.Close) return;
+    clearInterval(beats);
+    clearInterval(reports);
+    port.close();
+  });
+  say({ kind: FromFront.Ready, port: front.port });
+}
+
+function obey(front: TlsFront, command: ToFrontCommand): void {
+  switch (command.kind) {
+    case ToFront.Certificate:
+      front.useTls(command.certificate);
+      break;
+    case ToFront.StopAccepting:
+      front.stopAccepting();
+      break;
+    case ToFront.Close:
+      front.close();
+      break;
+    default:
+      throw new Error(`unknown command ${JSON.stringify(command satisfies never)}`);
+  }
+}
