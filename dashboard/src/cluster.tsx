@@ -48,8 +48,8 @@ const columns = [
   { name: 'Subscribers', title: 'Connected to the node', isNumber: true },
   { name: 'Events per second', title: 'From its own devices', isNumber: true },
   { name: 'Round trip', title: 'From the node that you look at', isNumber: true },
-  { name: 'Sent', title: 'Events to other nodes, once per node, since it started', isNumber: true },
-  { name: 'Received', title: 'Events from other nodes, since it started', isNumber: true },
+  { name: 'Events sent', title: 'To other nodes, once per node, since it started', isNumber: true },
+  { name: 'Events received', title: 'From other nodes, since it started', isNumber: true },
   { name: 'Gaps', title: 'Holes in what came from other nodes, told to its subscribers', isNumber: true },
 ];
 

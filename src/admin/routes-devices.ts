@@ -12,7 +12,7 @@ import { readEvents } from './events.ts';
 import { pageOverNodes } from './node-pages.ts';
 import { getFrom, isNodeCall, nodeNames } from './nodes.ts';
 import { operate, pending } from './operate.ts';
-import { collectPage, decodeCursor, encodeCursor } from './pages.ts';
+import { collectPage, decodeCursor, encodeCursor, parameters } from './pages.ts';
 import { type DeviceEntry, readDevice } from './rows.ts';
 import {
   answers,
@@ -165,13 +165,6 @@ async function listDevices(deps: AdminDeps, query: DevicesQuery, forAnother: boo
     .filter(({ state }) => query.state === undefined || state === query.state) // it may have changed since
     .filter(({ device }) => device.toLowerCase().includes(search));
   return { devices, cursor: encodeCursor(next) };
-}
-
-function parameters(values: Readonly<Record<string, string | number | undefined>>): string {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined);
-  return new URLSearchParams(
-    given.map(([name, value]): [string, string] => [name, String(value)]),
-  ).toString();
 }
 
 /** Live subscriptions are counted on every node; what operators set is the same on each. */

@@ -1,4 +1,5 @@
 /** Subscriptions by device and by subscriber: list, set, remove; kick a subscriber. */
+import type { z } from 'zod';
 import { ToOwner } from '../records/commands.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
@@ -6,7 +7,7 @@ import { AdminError } from './errors.ts';
 import { pageOverNodes } from './node-pages.ts';
 import { isNodeCall, nodeOfDevice } from './nodes.ts';
 import { operate, pending } from './operate.ts';
-import { collectPage, decodeCursor, encodeCursor } from './pages.ts';
+import { collectPage, decodeCursor, encodeCursor, parameters } from './pages.ts';
 import { findDevice } from './routes-devices.ts';
 import { type RowEntry, readDeviceOfRow, readRow } from './rows.ts';
 import {
@@ -27,7 +28,7 @@ import {
   subscribersPage,
   subscribersQuery,
 } from './schemas.ts';
-import { readSubscribers } from './subscribers.ts';
+import { readSubscribers, type SubscriberEntry } from './subscribers.ts';
 
 export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
   rowRoutes(app, deps);
@@ -41,21 +42,19 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
         response: answers(subscribersPage),
       },
     },
-    async ({ query }) => {
-      const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
-      const search = query.search?.toLowerCase() ?? '';
-      const needle = Buffer.from(search);
-      const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
-        deps.presence.subscriberSlots(
-          start,
-          limit,
-          (slot) => needle.length === 0 || deps.presence.subscriberIdIncludes(slot, needle),
-        ),
-      );
-      const subscribers = await readSubscribers(deps, slots, ({ subscriber }) =>
-        subscriber.toLowerCase().includes(search),
-      );
-      return { subscribers, cursor: encodeCursor(next) };
+    async (request) => {
+      const { query } = request;
+      if (query.scope !== 'cluster' || deps.cluster === undefined)
+        return listSubscribers(deps, query, isNodeCall(request));
+      const { items, cursor } = await pageOverNodes<SubscriberEntry>(deps, query.cursor, {
+        own: async (inner) => {
+          const page = await listSubscribers(deps, { ...query, cursor: inner }, true);
+          return { items: page.subscribers, cursor: page.cursor };
+        },
+        url: (inner) => `/v1/subscribers?${parameters({ ...query, scope: undefined, cursor: inner })}`,
+        items: (answer) => (answer as { subscribers: SubscriberEntry[] }).subscribers,
+      });
+      return { subscribers: [...items], cursor };
     },
   );
 
@@ -83,8 +82,7 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
         .map((pair) => readDeviceOfRow(deps, pair))
         .filter((read) => read?.subscriber === slot)
         .map((read) => read!.entry);
-      const node = deps.cluster && { node: deps.cluster.node };
-      return { ...entry, ...node, devices, cursor: encodeCursor(next) };
+      return { ...entry, devices, cursor: encodeCursor(next) };
     },
   );
 
@@ -187,6 +185,29 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
       return { device, subscriber, removed: true as const, ...pending(pendingNodes) };
     },
   );
+}
+
+type SubscribersQuery = z.infer<typeof subscribersQuery>;
+
+/** A page of this node. @param ofCluster who is only known by what operators set is not here, as on every other node */
+async function listSubscribers(deps: AdminDeps, query: SubscribersQuery, ofCluster: boolean) {
+  const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
+  if (from < 0) throw new AdminError('bad_request', 'the cursor is of a list over all nodes');
+  const search = query.search?.toLowerCase() ?? '';
+  const needle = Buffer.from(search);
+  const { slots, next } = await collectPage(from, query.limit, (start, limit) =>
+    deps.presence.subscriberSlots(
+      start,
+      limit,
+      (slot) => needle.length === 0 || deps.presence.subscriberIdIncludes(slot, needle),
+    ),
+  );
+  const entries = await readSubscribers(deps, slots, ({ subscriber }) =>
+    subscriber.toLowerCase().includes(search),
+  );
+  const isHere = ({ connected, subscriptions }: SubscriberEntry): boolean =>
+    connected || subscriptions.active + subscriptions.inactive > 0;
+  return { subscribers: ofCluster ? entries.filter(isHere) : entries, cursor: encodeCursor(next) };
 }
 
 /** A page of this node. */

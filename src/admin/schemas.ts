@@ -73,7 +73,7 @@ export const devicesQuery = fields({
   scope,
 });
 export const rowsQuery = fields({ limit, cursor: cursorOverNodes, scope });
-export const subscribersQuery = fields({ limit, cursor, search });
+export const subscribersQuery = fields({ limit, cursor: cursorOverNodes, search, scope });
 
 const EVENTS_DEFAULT = 50;
 const BEFORE_ACCEPTED = 'the seq of an event, or the cursor of the previous page';
@@ -224,12 +224,12 @@ export const subscriberEntry = z.object({
   queueBytes: count.nullable().describe('Bytes that wait for it; null when its thread did not say in time'),
   vip: z.boolean(),
   subscriptions: z.object({ active: count, inactive: count, allow: count, deny: count }),
+  node,
 });
 export const subscribersPage = z.object({ subscribers: z.array(subscriberEntry), cursor: nextCursor });
 
 export const subscriberPage = subscriberEntry.extend({
   devices: z.array(z.object({ device: z.string(), status: subscriptionStatus, reason })),
-  node,
   cursor: nextCursor,
 });
 

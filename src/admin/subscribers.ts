@@ -43,6 +43,7 @@ export async function readSubscribers(
       queueBytes: connection?.queuedBytes ?? (row.connected ? null : 0),
       vip: row.vip,
       subscriptions,
+      ...(deps.cluster && { node: deps.cluster.node }),
     };
   });
 }

@@ -1,12 +1,13 @@
 /**
- * What is handed over of a device: its numbering, its state, and its newest message and status as event records. The
- * host that surrenders a device encodes it, the one that adopts it decodes it.
+ * What is handed over of a device: its numbering, its state, its newest message and status as event records, and events
+ * that its connection sent before it was settled who numbers them. The host that surrenders a device encodes it, the one
+ * that adopts it decodes it.
  */
 import type { RecordViews } from '../memory/ring.ts';
 import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
 import { EventType } from '../wire/events.ts';
 import { isEvent } from './event-check.ts';
-import { copyEvent, EventField } from './event-record.ts';
+import { copyEvent, EventField, eventBytes } from './event-record.ts';
 import type { DeviceEntry } from './host.ts';
 import { viewsOf } from './wire.ts';
 
@@ -16,6 +17,7 @@ export interface KeptEvent {
   readonly bytes: number;
 }
 
+/** What a home hands over. */
 export interface HandedDevice {
   readonly entry: DeviceEntry;
   /** Absent when none was kept. */
@@ -23,7 +25,17 @@ export interface HandedDevice {
   readonly status: KeptEvent | undefined;
 }
 
+/** All that came from homes, and from nodes that lost their claims. */
+export interface HandedOver {
+  /** undefined: no home handed anything over, so the device begins anew. */
+  readonly device: HandedDevice | undefined;
+  /** Events that nobody has numbered, in the order of their connection. */
+  readonly unnumbered: readonly KeptEvent[];
+}
+
 const EPOCH_CHARACTERS_MAX = 64;
+/** In place of an event's `seq`. */
+const UNNUMBERED = 0;
 
 /** @returns parts for `surrendered`: the entry, then the events */
 export function encodeDevice({ entry, message, status }: HandedDevice): Uint8Array[] {
@@ -31,28 +43,40 @@ export function encodeDevice({ entry, message, status }: HandedDevice): Uint8Arr
   return [Buffer.from(JSON.stringify(entry)), ...events.map(({ views, bytes }) => views.u8.slice(0, bytes))];
 }
 
+/** @returns parts for `surrendered` of a device whose claim was lost: its events, in the order in which it sent them */
+export function encodeUnnumbered(events: readonly RecordViews[]): Uint8Array[] {
+  return events.map((event) => {
+    const { views, bytes } = keepEvent(event, 0, eventBytes(event, 0));
+    views.f64[EventField.seq >> 3] = UNNUMBERED;
+    return views.u8.slice(0, bytes);
+  });
+}
+
 /**
- * What `adopt` was given.
+ * What `adopt` was given. The first entry counts, with the events that follow it up to the next; an event that is none is
+ * left out.
  * @param payloadBytesMax DAT_MAX_MESSAGE_BYTES
- * @returns undefined when the entry is none: the device begins anew; an event that is none is left out
  */
-export function decodeDevice(
-  parts: readonly Uint8Array[],
-  payloadBytesMax: number,
-): HandedDevice | undefined {
-  const [first, ...rest] = parts;
-  const entry = first === undefined ? undefined : parseEntry(first);
-  if (entry === undefined) return undefined;
-  let message: KeptEvent | undefined;
-  let status: KeptEvent | undefined;
-  for (const part of rest) {
+export function decodeDevice(parts: readonly Uint8Array[], payloadBytesMax: number): HandedOver {
+  let device: { -readonly [Key in keyof HandedDevice]: HandedDevice[Key] } | undefined;
+  let isOfDevice = false;
+  const unnumbered: KeptEvent[] = [];
+  for (const part of parts) {
     const event = parseEvent(part, payloadBytesMax);
-    if (event === undefined || event.views.f64[EventField.seq >> 3]! > entry.seq) continue;
-    const type = event.views.u8[EventField.type];
-    if (type === EventType.message) message = event;
-    if (type === EventType.status) status = event;
+    const seq = event?.views.f64[EventField.seq >> 3];
+    if (event === undefined) {
+      const entry = parseEntry(part);
+      isOfDevice = entry !== undefined && device === undefined;
+      if (entry !== undefined) device ??= { entry, message: undefined, status: undefined };
+    } else if (seq === UNNUMBERED) {
+      unnumbered.push(event);
+    } else if (isOfDevice && seq! <= device!.entry.seq) {
+      const type = event.views.u8[EventField.type];
+      if (type === EventType.message) device!.message = event;
+      if (type === EventType.status) device!.status = event;
+    }
   }
-  return { entry, message, status };
+  return { device, unnumbered };
 }
 
 /** A record of its own, to be handed over. */
@@ -63,10 +87,16 @@ export function keepEvent(views: RecordViews, offset: number, bytes: number): Ke
   return { views: copy, bytes };
 }
 
+/** An event, also one without a number. */
 function parseEvent(part: Uint8Array, payloadBytesMax: number): KeptEvent | undefined {
   const views = viewsOf(part.length);
   views.u8.set(part);
-  return isEvent(views, 0, part.length, payloadBytesMax) ? { views, bytes: part.length } : undefined;
+  const seqAt = EventField.seq >> 3;
+  const seq = views.f64[seqAt];
+  if (seq === UNNUMBERED) views.f64[seqAt] = 1;
+  if (!isEvent(views, 0, part.length, payloadBytesMax)) return undefined;
+  if (seq === UNNUMBERED) views.f64[seqAt] = UNNUMBERED;
+  return { views, bytes: part.length };
 }
 
 function parseEntry(part: Uint8Array): DeviceEntry | undefined {

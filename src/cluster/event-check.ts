@@ -1,16 +1,18 @@
 /**
  * Whether bytes from another node are an event that the hub may pass on: later on nobody looks into it again. Allocates
- * only where a payload holds more than ASCII.
+ * only for a payload that holds more than ASCII, and for the status of an MQTT client.
  */
 import { isUtf8 } from 'node:buffer';
 import type { RecordViews } from '../memory/ring.ts';
 import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
 import { EventType, Priority } from '../wire/events.ts';
 import { scanValue } from '../wire/json-scan.ts';
+import { createStatusParts, readStatus } from '../wire/mqtt/payloads.ts';
 import { EventField, EventFlag } from './event-record.ts';
 
 /** A character takes up to four bytes. */
 const STATUS_BYTES_MAX = 4 * STATUS_CHARACTERS_MAX;
+const statusParts = createStatusParts();
 const FLAGS = EventFlag.payloadIsJson | EventFlag.fromHub | EventFlag.asPublished;
 
 /**
@@ -36,6 +38,8 @@ export function isEvent(views: RecordViews, offset: number, bytes: number, paylo
   const body = offset + EventField.body;
   const payload = body + statusBytes;
   if (statusBytes > 0 && !isText(views, body, payload)) return false;
+  if (statusBytes > 0 && (flags & EventFlag.asPublished) !== 0)
+    return readStatus(u8, payload, payload + payloadBytes, statusParts) === undefined;
   if ((flags & EventFlag.payloadIsJson) === 0 || payloadBytes === 0) return true;
   const end = payload + payloadBytes;
   return isText(views, payload, end) && isJson(u8, payload, end);

@@ -113,9 +113,14 @@ function fnv1a(text: string): number {
   return (hash ^ (hash >>> 13)) >>> 0;
 }
 
-/** Of a device the newest numbering counts; what is kept of a subscriber may be in several places, and all of it counts. */
-export function takeParts(seek: Seek, kind: HomeKind, number: number, parts: readonly Uint8Array[]): void {
+/**
+ * What is kept of a subscriber may be in several places, and all of it counts. Of a device the newest numbering counts,
+ * so it comes first, and all events that nobody has numbered.
+ */
+export function takeParts(seek: Seek, number: number, parts: readonly Uint8Array[]): void {
   if (parts.length === 0) return;
-  if (kind === HomeKind.subscriber) seek.parts = [...(seek.parts ?? []), ...parts];
-  else if (number >= seek.partsNumber) [seek.parts, seek.partsNumber] = [parts, number];
+  const others = seek.parts ?? [];
+  const isNewest = number >= seek.partsNumber;
+  seek.parts = isNewest ? [...parts, ...others] : [...others, ...parts];
+  if (isNewest) seek.partsNumber = number;
 }

@@ -205,7 +205,7 @@ export class Homes {
     if (seek !== undefined) {
       seek.promised.delete(peer);
       home.number = Math.max(home.number, number);
-      takeParts(seek, kind, number, parts);
+      takeParts(seek, number, parts);
       this.#settleIfDone(home);
     } else if (home.departure !== undefined) {
       home.departure.late = [...home.departure.late, ...parts];
@@ -359,6 +359,8 @@ export class Homes {
     this.#drop(home);
     this.#remember(home, to!.node);
     if (to!.isOpen) this.#handOver(to!, home, parts, false);
+    else if (home.kind === HomeKind.device && late.length === 0)
+      this.#deps.host.adopt(home.kind, home.id, parts, true); // no numbering is among it: nothing to be the home of
     else if (parts.length > 0) this.#keep(createHome(home.kind, home.id, home.number, false), parts);
     if (!cameBack) return;
     this.connect(home.kind, home.id);

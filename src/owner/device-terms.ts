@@ -4,7 +4,7 @@
 import type { RecordViews } from '../memory/ring.ts';
 import { EventFlag, eventOf } from '../records/event.ts';
 import { NO_WILL, type Will } from '../records/requests.ts';
-import { defaultPriorities } from '../wire/events.ts';
+import { Priority } from '../wire/events.ts';
 
 export interface DeviceTermSettings {
   readonly deviceStaleAfterMs: number;
@@ -80,7 +80,8 @@ export class DeviceTerms {
     this.#wills.delete(slot);
     const { type, payload, payloadIsJson } = will;
     const flags = EventFlag.asPublished | (payloadIsJson ? EventFlag.payloadIsJson : 0);
-    const priority = defaultPriorities[type as 1 | 2 | 3];
+    // As what follows it, that the device is offline: with less it could come after that.
+    const priority = Priority.high;
     return eventOf({ type, priority, flags, at, received, status: Buffer.from(will.status), payload });
   }
 }

@@ -144,7 +144,9 @@ export class EdgeLink {
     this.#written = true;
   }
 
+  /** What its subscribers missed is told first: afterwards the device's slot may be another device's. */
   detach(session: number, device: number): void {
+    if (this.#missed.size > 0) this.#tellMissed(device);
     writeDetach(this.#ring, { session, device });
     this.#written = true;
   }

@@ -50,8 +50,8 @@ export interface ClusterSide {
 
 /** @param parts of the owner @returns undefined: this hub is alone */
 export function createCluster(
-  { cluster, links, clock, settings, history }: OwnerDeps,
-  parts: Omit<ClusterContext, 'link' | 'edge' | 'clock' | 'settings' | 'reader'>,
+  { cluster, links, clock, settings, history, counters }: OwnerDeps,
+  parts: Omit<ClusterContext, 'link' | 'edge' | 'clock' | 'counters' | 'settings' | 'reader'>,
 ): Cluster | undefined {
   if (cluster === undefined) return undefined;
   const { edge, historyTtlMs: ttlMs, maxMessageBytes } = cluster;
@@ -62,6 +62,7 @@ export function createCluster(
     link: links[edge]!,
     edge,
     clock,
+    counters,
     settings: { ...settings, maxMessageBytes },
   });
 }

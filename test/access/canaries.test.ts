@@ -1,6 +1,7 @@
 /** Secrets are let loose in every place that takes one, and nothing that the hub says has any of them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestHub } from '../conformance/harness.ts';
+import { routesOf } from '../support/openapi.ts';
 import { Device, Subscriber, UpgradeRefused } from '../support/peers.ts';
 import { SECRET, tokenFor } from '../support/tokens.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
@@ -34,25 +35,34 @@ describe.each(transports)('secrets of a hub on %s', (_, transport) => {
       expired: await tokenFor({ sub: 'dev-2', role: 'device' }, { expiresIn: -600 }),
       forged: `${FORGED}.${FORGED}.${FORGED}`,
     };
-    const http = async (port: number, path: string, init: RequestInit = {}): Promise<void> => {
+    const http = async (port: number, path: string, init: RequestInit = {}): Promise<number> => {
       const answer = await fetch(`http://127.0.0.1:${port}${path}`, init);
       said.push(JSON.stringify([...answer.headers]), await answer.text());
+      return answer.status;
     };
-    for (const token of Object.values(tokens)) {
+    const { body: document } = await hub.admin('GET', '/openapi.json', undefined, { token: ADMIN_TOKEN });
+    const endless = '/v1/live';
+    const readable = routesOf(document)
+      .filter(([method, path]) => method === 'GET' && path !== endless)
+      .map(([, path]) => path);
+    expect(readable).toContain('/metrics');
+    const admitted: string[] = [];
+    for (const [whose, token] of Object.entries(tokens)) {
       for (const [Peer, port] of [
         [Device, devicePort],
         [Subscriber, subscriberPort],
       ] as const) {
-        for (const attempt of [
-          () => Peer.connect(port, `?token=${token}`),
-          () => Peer.connect(port, '', { token }),
-        ]) {
+        for (const [where, attempt] of [
+          ['query', () => Peer.connect(port, `?token=${token}`)],
+          ['header', () => Peer.connect(port, '', { token })],
+        ] as const) {
           const peer = await attempt().catch((failure: Error) => {
             expect(failure).toBeInstanceOf(UpgradeRefused);
             return undefined;
           });
           if (peer === undefined) continue;
           await peer.welcome();
+          admitted.push(`${whose}, ${Peer.name}, ${where}`);
           peer.sendText('{"op":"nothing","token":"x"}');
           peer.sendText('no json');
           await peer.error();
@@ -66,19 +76,18 @@ describe.each(transports)('secrets of a hub on %s', (_, transport) => {
       await http(adminPort, '/v1/stats', { headers: { authorization: `Bearer ${token}` } });
       await http(adminPort, `/v1/devices?token=${token}`);
     }
+    expect(admitted).toEqual([
+      'device, Device, query',
+      'device, Device, header',
+      'subscriber, Subscriber, query',
+      'subscriber, Subscriber, header',
+    ]);
     for (const token of [ADMIN_TOKEN, WRONG_ADMIN]) {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-      const paths = [
-        '/metrics',
-        '/v1/stats',
-        '/v1/devices',
-        '/openapi.json',
-        '/healthz',
-        '/readyz',
-        '/',
-        '/nowhere',
-      ];
-      for (const path of paths) await http(adminPort, path, { headers });
+      for (const path of [...readable, '/', '/nowhere']) {
+        const status = await http(adminPort, path, { headers });
+        if (path.startsWith('/v1/stats')) expect(status).toBe(token === ADMIN_TOKEN ? 200 : 401);
+      }
       await http(adminPort, '/v1/devices/dev-1/subscribers/sub-1', {
         method: 'PUT',
         headers,

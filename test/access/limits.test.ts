@@ -40,7 +40,7 @@ describe.each(transports)('limits on %s', (_, transport) => {
       const [first] = [await hub.subscriber(), await hub.subscriber()];
       const { status, headers } = await subscriberUpgrade(hub);
       expect(status).toBe(429);
-      expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+      expect(headers['retry-after']).toBe('1');
       const path = `/v1/device?id=${uniqueId('dev')}`;
       expect((await upgradeAnswer(hub.process.devicePort, path)).status).toBe(429);
       expect(await refused('address_connections')).toBe(2);
@@ -54,10 +54,14 @@ describe.each(transports)('limits on %s', (_, transport) => {
     const { hub, refused } = withHub({ DAT_CONNECTIONS_PER_SECOND_PER_ADDRESS: '4' });
 
     it('are let in as many as set, the others get 429 until a second has passed', async () => {
+      const startMs = performance.now();
       const answers = await Promise.all(Array.from({ length: 40 }, () => subscriberUpgrade(hub)));
+      const secondsMax = Math.floor((performance.now() - startMs) / 1e3) + 2; // of the hub's clock, in part or whole
       const turnedAway = answers.filter(({ status }) => status === 429);
-      expect(answers.filter(({ status }) => status === 101).length).toBeGreaterThanOrEqual(4);
-      expect(turnedAway.length).toBeGreaterThan(0);
+      const letIn = answers.filter(({ status }) => status === 101).length;
+      expect(letIn).toBeGreaterThanOrEqual(4);
+      expect(letIn).toBeLessThanOrEqual(4 * secondsMax);
+      expect(turnedAway.length).toBe(40 - letIn);
       expect(await refused('address_rate')).toBe(turnedAway.length);
       await eventually('it is let in again', async () => (await subscriberUpgrade(hub)).status === 101);
     });
@@ -79,7 +83,7 @@ describe.each(transports)('limits on %s', (_, transport) => {
       expect(banned.status).toBe(429);
       expect(Number(banned.headers['retry-after'])).toBeGreaterThan(0);
       expect(await refused('token')).toBe(3);
-      expect(await refused('banned')).toBeGreaterThan(0);
+      expect(await refused('banned')).toBe(1);
       await eventually('the ban is over', async () => (await enter(good)).status === 101);
     });
   });
@@ -92,7 +96,7 @@ describe.each(transports)('limits on %s', (_, transport) => {
       await hub.connectDevice(uniqueId('dev'));
       const { status, headers } = await subscriberUpgrade(hub);
       expect(status).toBe(503);
-      expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+      expect(headers['retry-after']).toBe('1');
       expect(await refused('capacity')).toBe(1);
       await sub.close(1000);
       await eventually('there is room', async () => (await subscriberUpgrade(hub)).status === 101);
@@ -122,10 +126,14 @@ describe.each(transports)('limits on %s', (_, transport) => {
 
     it('are answered up to the burst, then refused with 111 and counted; others are not', async () => {
       const busy = await hub.subscriber();
+      const startMs = performance.now();
       const answers = await Promise.all(Array.from({ length: 9 }, () => busy.ask('list')));
+      const filledMax = Math.floor((performance.now() - startMs) / 1e3) + 1;
       const refused = answers.filter(({ op, code }) => op === 'error' && code === 111);
-      expect(answers.filter(({ op }) => op === 'list').length).toBeGreaterThanOrEqual(5);
-      expect(refused.length).toBeGreaterThan(0);
+      const answered = answers.filter(({ op }) => op === 'list').length;
+      expect(answered).toBeGreaterThanOrEqual(5);
+      expect(answered).toBeLessThanOrEqual(5 + filledMax);
+      expect(refused.length).toBe(9 - answered);
       const dropped = (await metricsOf(hub)).value('dat_deliveries_dropped_total', {
         reason: 'subscriber_rate',
       });

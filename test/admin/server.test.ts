@@ -47,9 +47,7 @@ describe('close', () => {
         response.resume().on('end', resolve);
       }).on('error', reject);
     });
-    const before = performance.now();
-    await hub.close();
-    expect(performance.now() - before).toBeLessThan(2000);
+    await hub.close(); // or else only once the connection has been idle for longer than this test may take
     agent.destroy();
   });
 

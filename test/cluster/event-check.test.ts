@@ -42,6 +42,8 @@ function event({
   return { views, bytes };
 }
 
+const MQTT = { status: 'charging', flags: EventFlag.payloadIsJson | EventFlag.asPublished };
+
 const check = (parts: Parts): boolean => {
   const { views, bytes } = event(parts);
   return isEvent(views, AT, bytes, PAYLOAD_MAX);
@@ -55,6 +57,8 @@ describe('an event of another node', () => {
     ['a number, with digits behind it that are not its own', { payload: '12', behind: '34' }],
     ['bytes that are no JSON, as such', { payload: Uint8Array.of(0xff, 0, 1), flags: 0 }],
     ['a status', { status: 'charging' }],
+    ['a status that an MQTT client published as text', { ...MQTT, payload: 'charging' }],
+    ['one that it published as an object', { ...MQTT, payload: '{"status":"charging","data":[1]}' }],
     ['an event of the hub', { flags: EventFlag.payloadIsJson | EventFlag.fromHub }],
   ])('is taken with %s', (_, parts) => expect(check(parts)).toBe(true));
 
@@ -65,6 +69,9 @@ describe('an event of another node', () => {
     ['JSON that is no UTF-8', { payload: Buffer.from('"\xff"', 'latin1') }],
     ['a status that is no UTF-8', { status: Uint8Array.of(0xc3) }],
     ['a status that is too long', { status: 'x'.repeat(257) }],
+    ['an object of an MQTT client that has no status', { ...MQTT, payload: '{"data":1}' }],
+    ['a text of an MQTT client that is no UTF-8', { ...MQTT, payload: Uint8Array.of(0xc3) }],
+    ['a text of an MQTT client that is too long', { ...MQTT, payload: 'x'.repeat(65) }],
     ['a payload that is too long', { payload: `"${'x'.repeat(PAYLOAD_MAX)}"` }],
     ['flags that nobody knows', { flags: 0x40 }],
   ])('is refused with %s', (_, parts) => expect(check(parts)).toBe(false));

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { Device, Subscriber } from '../support/peers.ts';
+import { Denials } from './support/denials.ts';
 import { type Node, startNode } from './support/hub-cluster.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
 import { StreamBooks } from './support/stream-books.ts';
@@ -27,6 +28,9 @@ suite('three hubs through faults', { timeout: TEST_MS }, () => {
   const books: StreamBooks[] = [];
   let nats: NatsServer;
   let sent = 0;
+  const denials = new Denials(() => sent);
+  /** On the nodes that are never killed. */
+  const deniable: { readonly id: string; readonly subscriber: Subscriber }[] = [];
 
   beforeAll(async () => {
     nats = await NatsServer.start(folder);
@@ -48,11 +52,12 @@ suite('three hubs through faults', { timeout: TEST_MS }, () => {
     await before?.drop();
   }
 
-  async function follow(node: Node, name: string): Promise<void> {
+  async function follow(node: Node, name: string): Promise<Subscriber> {
     const subscriber: Subscriber = await node.subscriber(name);
     const book = new StreamBooks(`${name} on ${node.name}`, subscriber.frames);
     books.push(book);
     await subscriber.subscribe(...Array.from({ length: DEVICES }, (_, n) => idOf(n)));
+    return subscriber;
   }
 
   /** Sends from every device that is connected. */
@@ -108,10 +113,18 @@ suite('three hubs through faults', { timeout: TEST_MS }, () => {
   it('delivers nothing twice, and tells what is missing', async () => {
     for (let n = 0; n < DEVICES; n++) await connectDevice(n, nodeOf(n));
     for (const name of names) await follow(nodes.get(name)!, `follower-${name}`);
+    for (const name of ['a', 'b'])
+      deniable.push({
+        id: `deniable-${name}`,
+        subscriber: await follow(nodes.get(name)!, `deniable-${name}`),
+      });
     const endMs = performance.now() + SECONDS * 1000;
     for (let round = 0; performance.now() < endMs || round < faults.length; round++) {
+      const { id, subscriber } = deniable[round % deniable.length]!;
+      const lift = await denials.deny(nodeOf(round), idOf(round % DEVICES), id, subscriber);
       await traffic(400);
       await faults[round % faults.length]!();
+      await lift(nodeOf(round + 1));
     }
     await allConnected();
     await traffic(1000);
@@ -125,6 +138,8 @@ suite('three hubs through faults', { timeout: TEST_MS }, () => {
     for (const book of live)
       await eventually(`${book.name} has all`, () => [...last].every(([id, seq]) => book.reached(id) >= seq));
     for (const book of books) expect(book.problems()).toEqual([]);
+    expect(denials.problems()).toEqual([]);
+    expect(denials.count).toBeGreaterThanOrEqual(faults.length);
     expect(sent).toBeGreaterThan(100);
   });
 });

@@ -5,35 +5,46 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { Subscriber } from '../support/peers.ts';
-import { type Node, startNode } from './support/hub-cluster.ts';
+import { isLongRun, type Node, startNode } from './support/hub-cluster.ts';
+import { LinkProxy } from './support/link-proxy.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
 
 const TEST_MS = 90_000;
+/** To be called lost, to connect to NATS again, and to join, on a busy host. */
+const SETTLE_MS = 40_000;
 const suite = natsServerPath === undefined ? describe.skip : describe;
 
 suite('a cluster of hubs', { timeout: TEST_MS }, () => {
   let folder: string;
   let nats: NatsServer;
+  let proxy: LinkProxy;
   let a: Node;
+  /** Behind the proxy. */
   let b: Node;
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'dat-cluster-'));
     nats = await NatsServer.start(folder);
-    [a, b] = await Promise.all([startNode(nats.url, 'a'), startNode(nats.url, 'b')]);
+    proxy = await LinkProxy.start(nats.port);
+    [a, b] = await Promise.all([startNode(nats.url, 'a'), startNode(proxy.url, 'b')]);
   }, TEST_MS);
 
   afterEach(async () => {
     await Promise.all([a.hub.kill(), b.hub.kill()]);
+    await proxy.close();
     await nats.kill();
     rmSync(folder, { recursive: true, force: true });
   }, TEST_MS);
 
   const isIn = (node: Node, state: string) =>
-    eventually(`${node.name} is ${state}`, async () => {
-      const { status, body } = await node.admin('GET', '/readyz');
-      return status === 200 && (body as { cluster?: string }).cluster === state;
-    });
+    eventually(
+      `${node.name} is ${state}`,
+      async () => {
+        const { status, body } = await node.admin('GET', '/readyz');
+        return status === 200 && (body as { cluster?: string }).cluster === state;
+      },
+      SETTLE_MS,
+    );
 
   it('tells that a node is lost, and goes on when the device is back elsewhere', async () => {
     const device = await a.device('dev-1');
@@ -100,6 +111,48 @@ suite('a cluster of hubs', { timeout: TEST_MS }, () => {
     const messages = subscriber.events('dev-4').filter(({ type }) => type === 'message');
     expect(messages.map(({ data }) => data)).toEqual([2, 3, 4]);
   });
+
+  it.each(isLongRun ? (['toNats', 'fromNats'] as const) : (['toNats'] as const))(
+    'a node whose link is cut one way (%s) goes on by itself, and misses nothing in the end',
+    async (direction) => {
+      const there = await a.device('dev-8');
+      const here = await b.device('dev-9');
+      const [onA, onB] = [await a.subscriber('s-8'), await b.subscriber('s-9')];
+      for (const subscriber of [onA, onB]) await subscriber.subscribe('dev-8', 'dev-9');
+      const heard = (subscriber: Subscriber, data: unknown) =>
+        subscriber.frames.next((frame) => frame.data === data);
+      await there.message('8: before');
+      await here.message('9: before');
+      for (const subscriber of [onA, onB])
+        await Promise.all([heard(subscriber, '8: before'), heard(subscriber, '9: before')]);
+      proxy.stopDirection(direction);
+      expect(await onA.frames.next(({ source }) => source === 'hub')).toMatchObject({
+        device: 'dev-9',
+        seq: 0,
+        data: { state: 'offline', reason: 'node lost' },
+      });
+      await isIn(b, 'disconnected');
+      await there.message('8: missed');
+      await here.message('9: missed');
+      await Promise.all([heard(onA, '8: missed'), heard(onB, '9: missed')]);
+      proxy.resume();
+      proxy.cut();
+      await isIn(b, 'connected');
+      await Promise.all([heard(onB, '8: missed'), heard(onA, '9: missed')]);
+      await there.message('8: after');
+      await here.message('9: after');
+      for (const subscriber of [onA, onB]) {
+        await Promise.all([heard(subscriber, '8: after'), heard(subscriber, '9: after')]);
+        for (const device of ['8', '9']) {
+          const messages = subscriber.events(`dev-${device}`).filter(({ type }) => type === 'message');
+          expect(messages.map(({ data }) => data)).toEqual(
+            ['before', 'missed', 'after'].map((when) => `${device}: ${when}`),
+          );
+        }
+        expect(subscriber.frames.all.some(({ op }) => op === 'gap')).toBe(false);
+      }
+    },
+  );
 
   it('a rolling restart loses no subscription', async () => {
     const device = await b.device('dev-6');

@@ -6,7 +6,7 @@ import mqtt from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { Subscriber } from '../support/peers.ts';
-import { type Node, startNode } from './support/hub-cluster.ts';
+import { everything, type Node, startNode } from './support/hub-cluster.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
 
 const TEST_MS = 60_000;
@@ -36,7 +36,10 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
     const subscriber = await b.subscriber('s-1');
     const { devices, errors } = await subscriber.subscribe('dev-1');
     expect(errors).toEqual([]);
-    expect(devices).toMatchObject([
+    // Where the home does not answer within a second, its entry comes later.
+    const isKnown = (devices as unknown as { seq: number }[])[0]!.seq > 0;
+    const later = isKnown ? undefined : await subscriber.frames.next(({ op }) => op === 'subscribed');
+    expect(later?.devices ?? devices).toMatchObject([
       { device: 'dev-1', status: 'active', state: 'online', seq, deviceStatus: 'charging' },
     ]);
     const one = await device.message({ n: 2 });
@@ -95,13 +98,14 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
     const client = mqtt.connect(`ws://127.0.0.1:${b.hub.subscriberPort}/mqtt`, { clientId: 's-mqtt' });
     client.on('message', (topic, payload, { retain }) => came.push(`${retain} ${topic} ${payload}`));
     await client.subscribeAsync('devices/dev-mqtt/#');
+    await eventually('the retained ones come', () => came.length === 3); // a newer message would take the place of one
     await device.message({ n: 3 });
     await eventually('the live event comes', () => came.some((text) => text.includes('"n":3')));
     expect(came.sort()).toEqual([
       'false devices/dev-mqtt/message {"n":3}',
       'true devices/dev-mqtt/message {"n":2}',
-      'true devices/dev-mqtt/presence {"state":"online","reason":"connected"}',
-      'true devices/dev-mqtt/status {"status":"charging"}',
+      expect.stringContaining('true devices/dev-mqtt/presence {"state":"online"'),
+      'true devices/dev-mqtt/status {"status":"charging","data":null}',
     ]);
     await client.endAsync();
   });
@@ -264,17 +268,3 @@ suite('two hubs, one system', { timeout: TEST_MS }, () => {
       });
   });
 });
-
-/** All pages of a listing. */
-async function everything(node: Node, path: string, key: string): Promise<unknown[]> {
-  const found: unknown[] = [];
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const at: string = cursor === '' ? '' : `${path.includes('?') ? '&' : '?'}cursor=${cursor}`;
-    const { status, body } = await node.admin('GET', `${path}${at}`);
-    if (status !== 200) throw new Error(`${path}: ${status}`);
-    const page = body as { readonly cursor: string | null } & Record<string, unknown>;
-    found.push(...(page[key] as unknown[]));
-    cursor = page.cursor;
-  }
-  return found;
-}

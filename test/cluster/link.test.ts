@@ -10,8 +10,40 @@ import { NodeProcess } from './support/node-process.ts';
 
 const TIMEOUT_MS = 2000;
 const WAIT_MS = 15_000;
+/** More than any test publishes: a session that ends on a busy machine is mended without a gap. */
+const HISTORY = 10_000;
 const payloads = (got: readonly Got[]): number[] =>
   got.flatMap((one) => (one.is === 'event' ? [one.payload] : []));
+/** Runs of numbers, for errors: `1-100 200`. */
+function spans(numbers: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const number of numbers) {
+    const run = runs.at(-1);
+    if (run !== undefined && number === run[1] + 1) run[1] = number;
+    else runs.push([number, number]);
+  }
+  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(' ');
+}
+
+/** What a follower got, for errors: events as spans of their numbers, the rest as it is. */
+function story(got: readonly Got[]): string {
+  const said: string[] = [];
+  let run: number[] = [];
+  const endRun = () => {
+    if (run.length > 0) said.push(`events ${spans(run)}`);
+    run = [];
+  };
+  for (const one of got) {
+    if (one.is === 'event') run.push(one.payload);
+    else {
+      endRun();
+      said.push(JSON.stringify(one));
+    }
+  }
+  endRun();
+  return said.join(', ') || 'nothing';
+}
+
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, n) => n + 1);
 
 describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', { timeout: 60_000 }, () => {
@@ -31,7 +63,7 @@ describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', { 
     url: string,
     more: Partial<NodeSettings> = {},
   ): Promise<NodeProcess> {
-    const settings = { servers: [url], cluster: 'test', node, timeoutMs: TIMEOUT_MS, historyEvents: 1000 };
+    const settings = { servers: [url], cluster: 'test', node, timeoutMs: TIMEOUT_MS, historyEvents: HISTORY };
     const started = await NodeProcess.start({ ...settings, ...more });
     cleanups.push(() => started.kill());
     return started;
@@ -43,19 +75,29 @@ describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', { 
     return nodes;
   }
 
-  const receives = (node: NodeProcess, id: string, expected: readonly number[]) =>
-    eventually(
-      `${node.name} has ${expected.length} events of ${id}`,
-      async () => JSON.stringify(payloads(await node.got(id))) === JSON.stringify(expected),
-      WAIT_MS,
+  /** Waits until a follower has just these events; in time, says what it has instead. */
+  async function receives(node: NodeProcess, id: string, expected: readonly number[]): Promise<void> {
+    let got: readonly Got[] = [];
+    const isThere = async () => {
+      got = await node.got(id);
+      return JSON.stringify(payloads(got)) === JSON.stringify(expected);
+    };
+    await eventually(`${node.name} has ${expected.length} events of ${id}`, isThere, WAIT_MS).catch(
+      (error: Error) => {
+        throw new Error(`${error.message}; expected ${spans(expected)}; got ${story(got)}`);
+      },
     );
+  }
 
-  /** Follows a device that is there, and waits for its entry: what came before is not missed. */
-  async function follow(node: NodeProcess, id: string): Promise<void> {
-    await node.ask({ do: 'follow', ids: [id] });
-    await eventually(`${node.name} follows ${id}`, async () =>
+  /** A follower's node has joined the device's events: until then it cannot miss any, nor lose the device's home. */
+  const isFollowed = (node: NodeProcess, id: string) =>
+    eventually(`${node.name} follows ${id}`, async () =>
       (await node.got(id)).some(({ is }) => is === 'entry'),
     );
+
+  async function follow(node: NodeProcess, id: string): Promise<void> {
+    await node.ask({ do: 'follow', ids: [id] });
+    await isFollowed(node, id);
   }
 
   async function connectDevice(node: NodeProcess, id: string): Promise<void> {
@@ -92,6 +134,8 @@ describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', { 
     for (const node of [a, b, c]) await node.ask({ do: 'follow', ids: ['dev-1'] });
     await connectDevice(a, 'dev-1');
     await a.ask({ do: 'publish', id: 'dev-1', from: 1, to: 100 });
+    // So a's claim is settled. What the loser of two claims has not numbered yet is lost with its connection.
+    for (const node of [a, b, c]) await receives(node, 'dev-1', upTo(100));
     await connectDevice(c, 'dev-1');
     await c.ask({ do: 'publish', id: 'dev-1', from: 101, to: 200 });
     for (const node of [a, b, c]) await receives(node, 'dev-1', upTo(200));
@@ -114,6 +158,7 @@ describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', { 
     for (const id of ['dev-1', 'dev-2']) await connectDevice(a, id);
     await a.ask({ do: 'publish', id: 'dev-1', from: 1, to: 10 });
     await receives(b, 'dev-1', upTo(10));
+    await isFollowed(b, 'dev-2');
     await a.kill();
     await connectDevice(c, 'dev-1');
     await c.ask({ do: 'publish', id: 'dev-1', from: 11, to: 20 });
@@ -215,13 +260,18 @@ describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', { 
       NodeProcess,
     ];
     const deny = { kind: 'pair', device: 'dev-1', subscriber: 's-1', access: 'deny' } as const;
-    const done = await a.ask<{ ok: boolean; pendingNodes: string[] }>({ do: 'change', changes: [deny] });
-    expect(done).toMatchObject({ ok: true, pendingNodes: [] });
+    type Answer = { ok: boolean; pendingNodes: string[] };
+    // A node that is slow to confirm is named; then the operator asks again.
+    await eventually('every node obeys', async () => {
+      const { ok, pendingNodes } = await a.ask<Answer>({ do: 'change', changes: [deny] });
+      return ok && pendingNodes.length === 0;
+    });
     for (const node of [b, c]) expect((await node.state()).changes).toContainEqual(deny);
     c.signal('SIGSTOP');
     const lifted = { ...deny, device: 'dev-2' };
-    const partly = await b.ask<{ ok: boolean; pendingNodes: string[] }>({ do: 'change', changes: [lifted] });
-    expect(partly).toMatchObject({ ok: true, pendingNodes: ['c'] });
+    const partly = await b.ask<Answer>({ do: 'change', changes: [lifted] });
+    expect(partly.ok).toBe(true);
+    expect(partly.pendingNodes).toContain('c');
     c.signal('SIGCONT');
     await c.joined(2);
     expect((await c.state()).changes).toContainEqual(lifted);

@@ -5,6 +5,7 @@ import type { KeptSeries } from '../../src/admin/kept-figures.ts';
 import type { KeptFigures } from '../../src/admin/stats-schemas.ts';
 import type { AdminAnswer } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
+import { routesOf } from '../support/openapi.ts';
 import { dataOf, type MatrixRow, marker, numbersFrom, type TestHub, uniqueId, useHub } from './harness.ts';
 
 const TOKEN = 'a-token.of_the-operator~1';
@@ -81,20 +82,27 @@ function guarded({ env }: MatrixRow): void {
       expect((await hub.admin('GET', '/readyz')).status).toBe(200);
     });
 
-    it.each(routes)('is asked for on %s %s', async (method, path) => {
-      for (const request of [
-        {},
-        { token: 'wrong' },
-        { token: `${TOKEN}x` },
-        { token: TOKEN.slice(0, -1) },
-        { headers: { authorization: `Basic ${TOKEN}` } },
-        { headers: { authorization: TOKEN } },
-      ]) {
-        const { status, body } = await hub.admin(method, path, undefined, request);
-        expect(status, JSON.stringify(request)).toBe(401);
-        expect(body).toEqual(errorBody());
+    it('is asked for on every route of the contract, and on every other that the hub describes', async () => {
+      const { body: document } = await hub.admin('GET', '/openapi.json', undefined, { token: TOKEN });
+      const described = routesOf(document).filter(([, path]) => !['/livez', '/readyz'].includes(path));
+      for (const [method, path] of [...routes, ...described]) {
+        for (const request of [
+          {},
+          { token: 'wrong' },
+          { token: `${TOKEN}x` },
+          { token: TOKEN.slice(0, -1) },
+          { headers: { authorization: `Basic ${TOKEN}` } },
+          { headers: { authorization: TOKEN } },
+        ]) {
+          const { status, body } = await hub.admin(method, path, undefined, request);
+          expect(status, `${method} ${path} ${JSON.stringify(request)}`).toBe(401);
+          expect(body).toEqual(errorBody());
+        }
       }
-      expect((await hub.admin(method, path, undefined, { token: TOKEN })).status).not.toBe(401);
+      for (const [method, path] of routes) {
+        const { status } = await hub.admin(method, path, undefined, { token: TOKEN });
+        expect(status, `${method} ${path}`).not.toBe(401);
+      }
     });
 
     it('is not asked for by the other listeners', async () => {

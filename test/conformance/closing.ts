@@ -136,13 +136,12 @@ export function closing({ env }: MatrixRow): void {
     it('does not take a subscriber that leaves by itself amiss', async () => {
       const hub = await hubOfItsOwn({ ...env, DAT_DRAIN_RATE: '20' });
       const { all } = await connectPeers(hub, 5);
-      for (const peer of all) {
-        void peer.frames
-          .next(({ op }) => op === 'draining')
-          .then(() => peer.drop())
-          .catch(() => {});
-      }
+      const left = all.map(async (peer) => {
+        await peer.frames.next(({ op }) => op === 'draining');
+        await peer.drop();
+      });
       hub.signal('SIGTERM');
+      await Promise.all(left);
       expect(await hub.ended).toMatchObject({ code: 0, signal: null });
     });
   });

@@ -53,7 +53,9 @@ export function metrics({ env }: MatrixRow): void {
       expect(scraped.value('dat_build_info')).toBe(1);
       for (const [name, { type, labels }] of Object.entries(families)) {
         expect(scraped.types.get(name), name).toBe(type);
-        for (const sample of scraped.of(name))
+        const samples = scraped.of(type === 'histogram' ? `${name}_count` : name);
+        expect(samples.length, `${name} has a sample`).toBeGreaterThan(0);
+        for (const sample of samples)
           expect(Object.keys(sample.labels).sort(), name).toEqual([...labels].sort());
       }
     });

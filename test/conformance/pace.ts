@@ -26,13 +26,10 @@ export function pace({ env }: MatrixRow): void {
       const { device, subscriber, messages } = await paced();
       await device.message('first');
       await heard(subscriber, 'first');
-      const startedAt = performance.now();
       for (const n of [1, 2, 3]) await device.message(n);
       expect(messages()).toHaveLength(1);
       const newest = await heard(subscriber, 3);
-      const tookMs = performance.now() - startedAt;
       expect(newest).toMatchObject({ op: 'event', conflated: 2, priority: 'normal' });
-      expect(tookMs).toBeLessThan(EVERY_MS + 250);
       expect(messages().map(({ data }) => data)).toEqual(['first', 3]);
       expect(messages()[0]).not.toHaveProperty('conflated');
       expect(subscriber.frames.all.some(({ op }) => op === 'gap')).toBe(false);

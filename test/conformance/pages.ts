@@ -76,7 +76,7 @@ export function pages({ env }: MatrixRow): void {
       const ids = Array.from({ length: 1000 }, (_, n) => `costly-${n}`);
       const answers = await Promise.all([1, 2, 3, 4].map(() => subscriber.ask('subscribe', ids)));
       const refused = answers.filter(({ op }) => op === 'error');
-      expect(refused.length).toBeGreaterThan(0);
+      expect(refused.length).toBeGreaterThan(0); // one full page costs more than the bucket gets in a second
       for (const answer of refused) {
         expect(answer).toMatchObject({ code: 111, retryAfterMs: expect.any(Number) });
         expect(answer.retryAfterMs).toBeGreaterThan(0);

@@ -1,11 +1,12 @@
 /**
  * Sends mutated bytes to all listeners of a hub. There is one good outcome: a device and a subscriber beside it get
- * every event, the process lives, and it logs no error.
+ * every event, the process lives, it logs no error, and no input takes one of its threads more than 20 ms of CPU time.
  */
 import { connect } from 'node:net';
 import { admin, Metrics } from '../support/admin.ts';
 import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
 import { Device, Subscriber } from '../support/peers.ts';
+import { COST_MS_MAX, dearInput, ThreadCosts } from './costs.ts';
 import { type FuzzInput, fuzzInput } from './inputs.ts';
 
 export interface FuzzOptions {
@@ -24,12 +25,16 @@ export interface FuzzReport {
   readonly delivered: number;
   /** Connections of the fuzzer that were answered with at least one byte. */
   readonly answered: number;
+  /** Groups of inputs that were too dear together, none of them by itself. */
+  readonly suspected: number;
 }
 
 const AT_ONCE = 16;
 /** How long an input's connection stays open. */
 const HELD_MS = 15;
 const LOOK_MS = 250;
+/** What an input left behind is done by then. */
+const SETTLE_MS = 50;
 const SHOWN_INPUTS = 2 * AT_ONCE;
 const ERROR_LEVEL = 50;
 
@@ -73,29 +78,67 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
 
 async function attack(hub: HubProcess, options: FuzzOptions, last: FuzzInput[]): Promise<FuzzReport> {
   const bystander = await Bystander.join(hub);
-  const endMs = performance.now() + options.seconds * 1e3;
-  let next = options.from;
-  let answered = 0;
-  let failure: unknown;
-  const attackers = Array.from({ length: AT_ONCE }, async () => {
-    while (next < options.from + options.inputs && performance.now() < endMs && failure === undefined) {
-      const input = fuzzInput(options.seed, next++);
-      last.push(input);
-      if (last.length > SHOWN_INPUTS) last.shift();
-      if (await deliver(hub, input)) answered += 1;
-    }
-  });
-  const done = Promise.all(attackers).then(() => true);
+  const over = new AbortController();
+  const sending = sendInGroups(hub, options, last, over.signal);
+  const done = sending.then(() => true);
   try {
     while (!(await Promise.race([done, after(LOOK_MS)]))) await bystander.look();
     await bystander.look();
   } catch (error) {
-    failure = error;
-    await done;
+    over.abort();
+    await done.catch(() => {}); // the first failure is the one to tell
     throw error;
   }
   await assertWell(hub);
-  return { inputs: next - options.from, delivered: bystander.delivered, answered };
+  return { ...(await sending), delivered: bystander.delivered };
+}
+
+/**
+ * Inputs go out in groups, so that what a thread used meanwhile is what the group cost.
+ * @throws Error when one input alone costs too much
+ */
+async function sendInGroups(
+  hub: HubProcess,
+  { seed, from, inputs, seconds }: FuzzOptions,
+  last: FuzzInput[],
+  signal: AbortSignal,
+): Promise<Omit<FuzzReport, 'delivered'>> {
+  const endMs = performance.now() + seconds * 1e3;
+  const costs = new ThreadCosts(hub.pid);
+  let next = from;
+  let answered = 0;
+  let suspected = 0;
+  while (next < from + inputs && performance.now() < endMs && !signal.aborted) {
+    const count = Math.min(AT_ONCE, from + inputs - next);
+    const group = Array.from({ length: count }, () => fuzzInput(seed, next++));
+    last.push(...group);
+    last.splice(0, Math.max(0, last.length - SHOWN_INPUTS));
+    costs.begin();
+    const answers = await Promise.all(group.map((input) => deliver(hub, input)));
+    answered += answers.filter(Boolean).length;
+    if (costs.most() <= COST_MS_MAX) continue;
+    suspected += 1;
+    await assertNoneIsDear(hub, costs, [...last]);
+  }
+  return { inputs: next - from, answered, suspected };
+}
+
+/** Those of the group before are among the suspects: what they left behind may have been done late. */
+async function assertNoneIsDear(
+  hub: HubProcess,
+  costs: ThreadCosts,
+  suspects: readonly FuzzInput[],
+): Promise<void> {
+  const dear = await dearInput(suspects, async (input) => {
+    await after(SETTLE_MS);
+    costs.begin();
+    await deliver(hub, input);
+    await after(SETTLE_MS);
+    return costs.most();
+  });
+  if (dear === undefined) return;
+  const { input, ms } = dear;
+  throw new Error(`an input takes a thread ${ms.toFixed(1)} ms of CPU time:\n${describeInput(input)}`);
 }
 
 /** A device and a subscriber that have nothing to do with the fuzzer. */

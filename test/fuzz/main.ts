@@ -19,7 +19,8 @@ console.log(`seed ${seed}, inputs from ${from}, for ${seconds} s`);
 try {
   const report = await fuzz({ seed, from, inputs, seconds, env: { DAT_INGEST_WORKERS: values.ingest } });
   console.log(
-    `${report.inputs} inputs, ${report.answered} answered; the bystander got all its ${report.delivered} events`,
+    `${report.inputs} inputs, ${report.answered} answered; the bystander got all its ${report.delivered} events; ` +
+      `${report.suspected} groups of inputs cost a thread more than 20 ms, no input alone`,
   );
 } catch (error) {
   console.error((error as Error).message);

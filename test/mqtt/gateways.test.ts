@@ -87,14 +87,22 @@ describe.each([{ workers: 0 }, { workers: 1 }])('a hub with $workers fan-out wor
     ]);
   });
 
-  it('publishes the will of a gateway that is lost', async () => {
-    const device = deviceId();
-    const gateway = await client('gateway', unique('gw'), { will: willOf(device) });
-    const subscriber = await client('subscriber', unique('sub'));
-    await subscriber.subscribe(`devices/${device}/status`);
-    gateway.breakOff();
-    expect(await subscriber.texts(1)).toEqual([`devices/${device}/status lost`]);
-  });
+  it.each(['status', 'message'])(
+    'publishes the will of a gateway that is lost, on %s, before its device is offline',
+    async (type) => {
+      const device = deviceId();
+      const will = { ...willOf(device), topic: `devices/${device}/${type}` };
+      const gateway = await client('gateway', unique('gw'), { will });
+      const subscriber = await client('subscriber', unique('sub'));
+      await subscriber.subscribe(`devices/${device}/#`);
+      await subscriber.texts(1);
+      gateway.breakOff();
+      expect(await subscriber.texts(2)).toEqual([
+        `devices/${device}/${type} lost`,
+        `devices/${device}/presence {"state":"offline","reason":"lost"}`,
+      ]);
+    },
+  );
 
   it('has one gateway of an id, whichever protocol it speaks', async () => {
     const id = unique('gw');

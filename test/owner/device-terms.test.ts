@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DeviceTerms } from '../../src/owner/device-terms.ts';
 import { EventField, EventFlag, eventBytes } from '../../src/records/event.ts';
 import { NO_WILL } from '../../src/records/requests.ts';
-import { EventType } from '../../src/wire/events.ts';
+import { EventType, Priority } from '../../src/wire/events.ts';
 
 const SLOT = 3;
 const terms = (): DeviceTerms => new DeviceTerms({ deviceStaleAfterMs: 60_000, deviceLeaveGraceMs: 15_000 });
@@ -26,6 +26,14 @@ describe('the will of a device', () => {
     expect(views.f64[EventField.at >> 3]).toBe(1000);
     expect(Buffer.from(views.u8.subarray(EventField.body, bytes)).toString()).toBe('gonegone');
     expect(wills.takeWill(SLOT, 1000, 5)).toBeUndefined();
+  });
+
+  it('is not overtaken by the word that the device is offline, whatever its type', () => {
+    for (const type of [EventType.pong, EventType.message, EventType.status]) {
+      const wills = terms();
+      wills.setWill(SLOT, { ...will, type });
+      expect(wills.takeWill(SLOT, 1000, 5)!.u8[EventField.priority]).toBe(Priority.high);
+    }
   });
 
   it('is forgotten with a goodbye', () => {

@@ -27,11 +27,13 @@ import {
   readJoined,
   readNotice,
   readRefusals,
+  readSeq,
 } from '../../src/records/replies.ts';
 import {
   type Join,
   type OpName,
   SessionKind,
+  writeActive,
   writeJoin,
   writeLeave,
   writeMore,
@@ -85,6 +87,8 @@ export class OwnerHarness {
   readonly memory;
   readonly reader: PresenceReader;
   owner: Owner;
+  /** What the edge was told of takeovers so far, in order. */
+  readonly takeovers: string[] = [];
   readonly #toOwner: RingProducer;
   readonly #fromOwner: RingConsumer;
   readonly #waiting: Received[] = [];
@@ -185,6 +189,17 @@ export class OwnerHarness {
     return session;
   }
 
+  /** The edge writes that a peer that was silent has been heard. */
+  heard(session: number): void {
+    writeActive(this.#toOwner, { session });
+    this.poll();
+  }
+
+  /** The edge lets go of the session, and the owner has not heard of it. */
+  lose(session: number): void {
+    this.#joins.delete(session);
+  }
+
   disconnect(session: number): void {
     this.#joins.delete(session);
     writeLeave(this.#toOwner, { session, clean: false, confirm: false });
@@ -197,16 +212,23 @@ export class OwnerHarness {
     this.poll();
   }
 
-  /**
-   * Asks, and returns the answer with all its pages; everything else that came stays for `received`.
-   * @param names ids and filters; absent: all
-   */
-  ask(session: number, op: OpName, names?: readonly string[]): Frame {
+  /** Asks, and lets nobody read it. @returns the request */
+  write(session: number, op: OpName, names?: readonly string[]): number {
     const request = ++this.#requests;
     this.#asked.set(request, op);
     const filters = names?.filter((name) => name.endsWith('*')) ?? [];
     const devices = names?.filter((name) => !name.endsWith('*'));
     writeRequest(this.#toOwner, { session, request, op, devices, filters, types: ALL_TYPES, past: false });
+    this.#toOwner.publish();
+    return request;
+  }
+
+  /**
+   * Asks, and returns the answer with all its pages; everything else that came stays for `received`.
+   * @param names ids and filters; absent: all
+   */
+  ask(session: number, op: OpName, names?: readonly string[]): Frame {
+    const request = this.write(session, op, names);
     let answer: Frame | undefined;
     for (let polls = 0; ; polls++) {
       this.poll();
@@ -354,6 +376,17 @@ export class OwnerHarness {
         const seq = views.f64[(offset + EventField.seq) >> 3]!;
         return { kind: 'event', device: device(views.u32[(offset + EventField.device) >> 2]!), seq };
       }
+      case FromOwnerRecord.Resync:
+        this.takeovers.push('resync');
+        return undefined;
+      case FromOwnerRecord.Seq: {
+        const { device: slot, seq } = readSeq(views, offset);
+        this.takeovers.push(`${device(slot)} ${seq}`);
+        return undefined;
+      }
+      case FromOwnerRecord.Resynced:
+        this.takeovers.push('resynced');
+        return undefined;
       default:
         return undefined;
     }

@@ -71,6 +71,13 @@ export class TwoEdges {
     this.owner = this.#newOwner(true);
   }
 
+  /** The owner takes so many records of the edge's and gives none of them back. */
+  dieOver(edge: number, records: number): void {
+    this.publish();
+    const ring = new RingConsumer(this.#memory[edge]!.toOwner);
+    for (let n = 0; n < records; n++) ring.next();
+  }
+
   /** Writes a join, and lets nobody read it. @returns the session */
   connect(edge: number, id: string, role: 'device' | 'gateway' = 'device'): number {
     const session = this.#next[edge]!();

@@ -18,6 +18,20 @@ describe('threads that crash', () => {
     expect(delays).toEqual([0, 100, 200, 400, 800, undefined]);
   });
 
+  it('count for a minute, each by itself', () => {
+    const clock = new FakeClock();
+    const limit = new CrashLimit(clock);
+    const crashAt = (second: number): number | undefined => {
+      clock.nowMs = 1_000_000 + second * 1000;
+      return limit.note('owner', bug);
+    };
+    expect([0, 10, 20, 30, 40].map(crashAt)).toEqual([0, 100, 200, 400, 800]);
+    expect(crashAt(60)).toBe(800); // the first one has aged, and no other
+    expect(crashAt(75)).toBe(800);
+    expect(crashAt(79.999)).toBeUndefined();
+    expect(crashAt(200)).toBe(0);
+  });
+
   it('are forgotten after a minute', () => {
     const clock = new FakeClock();
     const limit = new CrashLimit(clock);

@@ -39,6 +39,9 @@ const KEPT_TYPES = Kind.message | Kind.status;
 const CELLS = 4;
 const STATE_EVENT_BYTES = EventField.body + 128;
 
+/** Other nodes tell states without their reasons: those that a state can only have. */
+const impliedReasons: Readonly<Partial<Record<string, string>>> = { online: 'connected', stale: 'silent' };
+
 /** Devices that a subscriber has come to follow, each as of that moment. */
 export class FollowedDevices {
   readonly cells: number[] = [];
@@ -161,7 +164,7 @@ export class Retained {
   #writeState(slot: number): void {
     const { rows } = this.#deps.presence.devices;
     const state = deviceStateNames[Atomics.load(rows.deviceState, slot) as DeviceState];
-    const reason = stateReasonNames[Atomics.load(rows.stateReason, slot)];
+    const reason = stateReasonNames[Atomics.load(rows.stateReason, slot)] ?? impliedReasons[state];
     const payload = Buffer.from(JSON.stringify({ state, reason }));
     const body = writeEventHead(this.#stateEvent, 0, {
       at: 0,

@@ -7,6 +7,7 @@ import { toMonotonicMs, toWallMs } from '../../clock.ts';
 import {
   decodeDevice,
   encodeDevice,
+  encodeUnnumbered,
   type HandedDevice,
   type KeptEvent,
   keepEvent,
@@ -15,11 +16,12 @@ import { type DeviceEntry, SurrenderReason } from '../../cluster/host.ts';
 import { HomeKind } from '../../cluster/records.ts';
 import { closes } from '../../codes.ts';
 import { Step } from '../../history/replay.ts';
+import { Counter } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import { Home, NONE } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
-import { copyEvent, EventField, eventBytes, privateViews, wholeEventBytes } from '../../records/event.ts';
+import { copyOfEvent, EventField, eventBytes, wholeEventBytes } from '../../records/event.ts';
 import { EventType, epochName } from '../../wire/events.ts';
 import type { DeviceHomes } from '../device-homes.ts';
 import type { Backfills } from './backfills.ts';
@@ -97,10 +99,11 @@ export class DeviceClaims implements DeviceHomes {
   hold(slot: number, views: RecordViews, offset: number): void {
     const claim = this.#claims.get(slot);
     const bytes = wholeEventBytes(views, offset);
-    if (claim === undefined || claim.heldBytes + bytes > HELD_BYTES_MAX) return;
-    const copy = privateViews(bytes);
-    copyEvent(views, offset, copy, 0, bytes);
-    claim.held.push(copy);
+    if (claim === undefined || claim.heldBytes + bytes > HELD_BYTES_MAX) {
+      this.#deps.counters.add(Counter.droppedIngestFull);
+      return;
+    }
+    claim.held.push(copyOfEvent(views, offset));
     claim.heldBytes += bytes;
   }
 
@@ -164,15 +167,18 @@ export class DeviceClaims implements DeviceHomes {
   /** This node is the home. @param parts what the old home handed over; undefined: it goes on, or begins anew */
   adopt(id: string, parts: readonly Uint8Array[] | undefined, late: boolean): void {
     const { registry, link, levels, remotes, settings } = this.#deps;
+    const { device: handed, unnumbered } = decodeDevice(parts ?? [], settings.maxMessageBytes);
+    if (late) {
+      this.#deps.counters.add(Counter.droppedReplaced, unnumbered.length);
+      return; // what was numbered here stands
+    }
     const slot = parts === undefined ? registry.deviceOf(id) : registry.ensureDeviceOf(id);
     if (slot < 0) {
       link.tell(toLink.forget, { kind: DEVICE, id });
       return;
     }
-    if (late) return; // what was numbered here stands
     const { rows } = registry.devices;
-    const handed = parts && decodeDevice(parts, settings.maxMessageBytes);
-    const wasElsewhere = this.#claims.get(slot)?.wasElsewhere === true;
+    const wasElsewhere = this.#claims.get(slot)?.wasElsewhere ?? rows.home[slot] === Home.elsewhere;
     const before = { epoch: rows.epoch[slot], seq: rows.seq[slot], state: rows.deviceState[slot] };
     levels.forget(slot, true);
     remotes.forget(slot);
@@ -181,6 +187,7 @@ export class DeviceClaims implements DeviceHomes {
     if (handed !== undefined) this.#takeOver(slot, handed);
     else if (wasElsewhere) this.#beginAnew(slot);
     this.#bases.set(slot, rows.seq[slot]!);
+    this.#holdHanded(slot, unnumbered);
     const { epoch, seq, state } = before;
     if (epoch === rows.epoch[slot] && seq! < rows.seq[slot]!)
       remotes.tellGap(slot, seq! + 1, rows.seq[slot]!);
@@ -223,7 +230,8 @@ export class DeviceClaims implements DeviceHomes {
     const { rows } = registry.devices;
     const seq = isNumbered ? rows.seq[slot]! : 0;
     const epoch = epochName(rows.epoch[slot]!);
-    const parts = isNumbered ? encodeDevice(this.#handed(slot)) : [];
+    const held = this.#claims.get(slot)?.held ?? [];
+    const parts = isNumbered ? encodeDevice(this.#handed(slot)) : encodeUnnumbered(held);
     devices.surrender(slot, reason === SurrenderReason.conflict ? closes.drain : closes.replaced);
     this.#claims.delete(slot);
     this.#bases.delete(slot);
@@ -241,6 +249,20 @@ export class DeviceClaims implements DeviceHomes {
     const { home } = this.#deps.registry.devices.rows;
     Atomics.store(home, slot, Home.claimed);
     this.#claims.set(slot, { held: [], heldBytes: 0, wasElsewhere, ended: undefined });
+  }
+
+  /** What a node that lost its claim had from the device comes before what was held here. */
+  #holdHanded(slot: number, events: readonly KeptEvent[]): void {
+    const claim = this.#claims.get(slot);
+    if (claim === undefined) {
+      this.#deps.counters.add(Counter.droppedReplaced, events.length);
+      return;
+    }
+    for (const { views } of events) {
+      views.u32[EventField.session >> 2] = NONE;
+      this.#receivedAt(views);
+    }
+    claim.held.unshift(...events.map(({ views }) => views));
   }
 
   #beginAnew(slot: number): void {
@@ -263,8 +285,7 @@ export class DeviceClaims implements DeviceHomes {
     for (const event of events) {
       const seq = seqOf(event);
       if (last > 0 && seq > last + 1) history.skip(slot, seq - 1);
-      const at = event.views.f64[EventField.at >> 3]!;
-      event.views.f64[EventField.received >> 3] = toMonotonicMs(clock, at);
+      this.#receivedAt(event.views);
       history.append(slot, seq, event.views, 0, event.bytes);
       last = seq;
     }
@@ -274,6 +295,11 @@ export class DeviceClaims implements DeviceHomes {
     if (rows.deviceState[slot] !== entry.state) registry.setDeviceState(slot, entry.state);
     Atomics.store(rows.lastSeen, slot, BigInt(toMonotonicMs(clock, entry.lastSeen)));
     registry.setKnown(slot);
+  }
+
+  /** Another node's monotonic clock says nothing here. */
+  #receivedAt({ f64 }: RecordViews): void {
+    f64[EventField.received >> 3] = toMonotonicMs(this.#deps.clock, f64[EventField.at >> 3]!);
   }
 
   #handed(slot: number): HandedDevice {

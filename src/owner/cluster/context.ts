@@ -2,6 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import type { HistoryLog } from '../../history/log.ts';
 import type { HistoryReader } from '../../history/reader.ts';
+import type { Counters } from '../../memory/counters.ts';
 import type { Wheel } from '../../memory/wheel.ts';
 import type { Devices } from '../devices.ts';
 import type { EdgeLink } from '../edge-link.ts';
@@ -38,6 +39,7 @@ export interface ClusterContext {
   readonly subscriberWheel: Wheel;
   readonly sweeps: Sweeps;
   readonly clock: Clock;
+  readonly counters: Counters;
   readonly settings: {
     readonly deviceLeaveGraceMs: number;
     readonly subscriberRemoveAfterMs: number;

@@ -324,7 +324,9 @@ export class FakeHost implements ClusterHost {
     }
     if (late) return;
     const device = this.devices.get(id) ?? this.#createDevice(id, '', undefined);
-    const given = parse<Given>(parts?.[0]);
+    const all = (parts ?? []).map((part) => parse<Partial<Given & Held>>(part));
+    const given = all.find((one) => one?.epoch !== undefined);
+    device.held.unshift(...all.flatMap((one) => one?.held ?? []));
     device.epoch = given?.epoch ?? `${this.name}-${++epochs}`;
     device.seq = given?.seq ?? 0;
     device.base = device.seq;
@@ -357,10 +359,11 @@ export class FakeHost implements ClusterHost {
     }
     const device = this.devices.get(id);
     if (device === undefined) throw new Error(`${this.name}: no device ${id} to surrender`);
-    const { epoch, seq, history } = device;
+    const { epoch, seq, history, held } = device;
     this.#removeDevice(device, code);
     const given = { epoch, seq, newest: history.at(-1) } satisfies Given;
-    const parts = epoch === '' ? [] : [Buffer.from(JSON.stringify(given))];
+    const lost = held.length === 0 ? [] : [Buffer.from(JSON.stringify({ held } satisfies Held))];
+    const parts = epoch === '' ? lost : [Buffer.from(JSON.stringify(given))];
     this.#want(id, epoch === '' ? undefined : { epoch, seq });
     this.#say(() => this.node.homes.surrendered(kind, id, parts, seq));
   }
@@ -460,6 +463,11 @@ interface Given {
   readonly epoch: string;
   readonly seq: number;
   readonly newest: Kept | undefined;
+}
+
+/** What a device sent before it was settled who numbers it. */
+interface Held {
+  readonly held: readonly number[];
 }
 
 function isListening({ level, isJoining }: Follower): boolean {

@@ -35,6 +35,9 @@ export class Node {
 /** Short enough that a test of lost nodes does not take long, long enough for a busy host. */
 const TIMEOUT_MS = 3000;
 
+/** `npm run test:cluster`, or a run that says for how long its chaos lasts: then what takes long is tested too. */
+export const isLongRun = process.env['CLUSTER_CHAOS_SECONDS'] !== undefined;
+
 export async function startNode(url: string, name: string, env: Env = {}): Promise<Node> {
   const hub = await startHub(
     {
@@ -47,4 +50,18 @@ export async function startNode(url: string, name: string, env: Env = {}): Promi
     { withinMs: 40_000 },
   );
   return new Node(hub, name);
+}
+
+/** All pages of a listing. */
+export async function everything(node: Node, path: string, key: string): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const at: string = cursor === '' ? '' : `${path.includes('?') ? '&' : '?'}cursor=${cursor}`;
+    const { status, body } = await node.admin('GET', `${path}${at}`);
+    if (status !== 200) throw new Error(`${path}: ${status}`);
+    const page = body as { readonly cursor: string | null } & Record<string, unknown>;
+    found.push(...(page[key] as unknown[]));
+    cursor = page.cursor;
+  }
+  return found;
 }

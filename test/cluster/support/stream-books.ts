@@ -4,6 +4,8 @@ import type { Inbox } from '../../support/inbox.ts';
 
 interface Stream {
   readonly epoch: string;
+  /** The follower was told that it follows the device no longer; what comes next is another stream. */
+  isOver: boolean;
   /** Everything up to here was before the follower's time. */
   readonly start: number;
   readonly seqs: number[];
@@ -52,6 +54,9 @@ export class StreamBooks {
     for (const frame of this.#frames.all) {
       if (frame.op === 'subscribed')
         for (const entry of (frame.devices ?? []) as readonly Entry[]) enter(all, entry);
+      if (frame.op === 'removed')
+        for (const device of (frame.devices ?? []) as readonly string[])
+          for (const stream of all.get(device) ?? []) stream.isOver = true;
       const stream = frame.device === undefined ? undefined : all.get(frame.device)?.at(-1);
       if (frame.op === 'event' && (frame.seq ?? 0) > 0) stream?.seqs.push(frame.seq!);
       if (frame.op === 'gap') stream?.gaps.push({ from: frame.from!, to: frame.to! });
@@ -64,9 +69,9 @@ function enter(all: Map<string, Stream[]>, { device, epoch, seq }: Entry): void 
   if (epoch === undefined || seq === undefined) return;
   const streams = all.get(device) ?? [];
   all.set(device, streams);
-  const at = streams.findIndex((stream) => stream.epoch === epoch);
+  const at = streams.findIndex((stream) => stream.epoch === epoch && !stream.isOver);
   const known = streams[at];
-  if (known === undefined) streams.push({ epoch, start: seq, seqs: [], gaps: [] });
+  if (known === undefined) streams.push({ epoch, isOver: false, start: seq, seqs: [], gaps: [] });
   else if (at < streams.length - 1) streams.push(...streams.splice(at, 1));
 }
 

@@ -1,0 +1,50 @@
+/**
+ * The tests that see a mutant: those that run the sources in their own thread. A test that starts the built hub, a
+ * thread or a process would test `dist/`, which has no mutants.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+const root = join(import.meta.dirname, '../..');
+const folders = [
+  'access',
+  'cluster',
+  'edge',
+  'history',
+  'memory',
+  'owner',
+  'presence',
+  'records',
+  'regression',
+  'snapshot',
+  'wire',
+];
+const STARTS_THE_BUILD = /\bdist\/|new Worker\(|node:child_process|src\/hub\.ts|workers\//;
+
+const textOf = (file: string): string => readFileSync(file, 'utf8');
+
+/** @returns the files of tests that this one imports, itself included */
+function testFilesOf(file: string, found = new Set<string>()): Set<string> {
+  if (found.has(file) || !file.startsWith(join(root, 'test')) || !existsSync(file)) return found;
+  found.add(file);
+  for (const [, path] of textOf(file).matchAll(/from '(\.[^']+)'/g))
+    testFilesOf(join(dirname(file), path!), found);
+  return found;
+}
+
+const runsFromSource = (file: string): boolean =>
+  ![...testFilesOf(file)].some((imported) => STARTS_THE_BUILD.test(textOf(imported)));
+
+const include = folders
+  .flatMap((folder) =>
+    readdirSync(join(root, 'test', folder), { recursive: true, encoding: 'utf8' }).map(
+      (name) => `test/${folder}/${name}`,
+    ),
+  )
+  .filter((file) => file.endsWith('.test.ts') && runsFromSource(join(root, file)));
+
+export default defineConfig({
+  root,
+  test: { include, setupFiles: ['test/support/properties.ts'], testTimeout: 20_000, hookTimeout: 30_000 },
+});

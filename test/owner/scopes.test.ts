@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { PatternSet } from '../../src/access/pattern-set.ts';
+import { TokenScopes } from '../../src/owner/scopes.ts';
+
+const actor = (devices?: readonly string[]) =>
+  ({ role: 'subscriber', id: 's', devices: devices && new PatternSet(devices), vip: false }) as const;
+
+it('lets a subscriber follow what its last token covers, and everything without a list', () => {
+  const scopes = new TokenScopes();
+  const may = (slot: number) => [
+    scopes.coversAll(slot),
+    scopes.covers(slot, 'a.1'),
+    scopes.covers(slot, 'b'),
+    scopes.coversSomeOf(slot, 'a'),
+    scopes.coversSomeOf(slot, 'c'),
+  ];
+  const everything = [true, true, true, true, true];
+  expect(may(1)).toEqual(everything);
+  scopes.set(1, actor(['a.*']));
+  expect(may(1)).toEqual([false, true, false, true, false]);
+  expect(may(2)).toEqual(everything);
+  scopes.set(1, actor([]));
+  expect(may(1)).toEqual([false, false, false, false, false]);
+  scopes.set(1, actor());
+  expect(may(1)).toEqual(everything);
+  scopes.set(1, actor(['b']));
+  scopes.delete(1);
+  expect(may(1)).toEqual(everything);
+});

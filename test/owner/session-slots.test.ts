@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import { SessionSlots } from '../../src/owner/session-slots.ts';
+import { EDGES_MAX } from '../../src/records/sessions.ts';
+
+/** The n-th session of an edge. */
+const session = (n: number, edge: number): number => n * EDGES_MAX + edge;
+
+it('finds the row of a session until that is over', () => {
+  const slots = new SessionSlots();
+  slots.set(session(1, 0), 7);
+  expect([slots.get(session(1, 0)), slots.get(session(2, 0))]).toEqual([7, undefined]);
+  slots.delete(session(1, 0));
+  expect(slots.get(session(1, 0))).toBeUndefined();
+});
+
+it('names the sessions of an edge', () => {
+  const slots = new SessionSlots();
+  slots.set(session(1, 0), 1);
+  slots.adopt(session(1, 1), 2);
+  slots.set(session(2, 1), 3);
+  expect([slots.ofEdge(0), slots.ofEdge(1), slots.ofEdge(2)]).toEqual([
+    [session(1, 0)],
+    [session(1, 1), session(2, 1)],
+    [],
+  ]);
+});
+
+it('waits for the edge to confirm those that were taken over, and for no others', () => {
+  const slots = new SessionSlots();
+  slots.set(session(1, 0), 1);
+  slots.adopt(session(2, 0), 2);
+  slots.adopt(session(3, 0), 3);
+  slots.adopt(session(4, 0), 4);
+  slots.adopt(session(1, 1), 5);
+  expect(slots.confirm(session(1, 0))).toBe(false);
+  expect([slots.confirm(session(2, 0)), slots.confirm(session(2, 0))]).toEqual([true, false]);
+  slots.delete(session(3, 0));
+  expect(slots.unconfirmedOf(0)).toEqual([session(4, 0)]);
+  expect(slots.get(session(2, 0))).toBe(2);
+});

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { PatternSet } from '../../src/access/pattern-set.ts';
+import {
+  type Join,
+  KEEP_AS_SET,
+  Op,
+  type OpName,
+  type Request,
+  readJoin,
+  readLeave,
+  readRequest,
+  SessionKind,
+  ToOwnerRecord,
+  writeJoin,
+  writeLeave,
+  writeRequest,
+} from '../../src/records/requests.ts';
+import { readBack } from './records-harness.ts';
+
+const join: Join = {
+  session: 65,
+  kind: SessionKind.subscriber,
+  actor: { role: 'subscriber', id: 'sub-1', devices: undefined, vip: false },
+  again: false,
+  hold: false,
+  interest: false,
+  gateway: '',
+  connectedAt: 1_764_000_000_000,
+  ticket: 0xfffffffe,
+};
+const joined = (value: Join) => readBack((ring) => writeJoin(ring, value), readJoin).values;
+
+describe('a join', () => {
+  it('is read as it was written, with what was left out', () => {
+    expect(joined(join)).toEqual({ ...join, fresh: false, generated: false, silenceMsMin: 0 });
+    const { kind } = readBack((ring) => writeJoin(ring, join), readJoin);
+    expect(kind).toBe(ToOwnerRecord.Join);
+  });
+
+  it.each(['again', 'hold', 'interest', 'fresh', 'generated'] as const)(
+    'has the flag %s for itself',
+    (flag) => {
+      expect(joined({ ...join, [flag]: true })).toEqual({
+        ...join,
+        fresh: false,
+        generated: false,
+        silenceMsMin: 0,
+        [flag]: true,
+      });
+    },
+  );
+
+  it.each(['device', 'subscriber', 'gateway'] as const)('may be of the role %s', (role) => {
+    const actor = { ...join.actor, role };
+    expect(joined({ ...join, kind: SessionKind[role], actor })).toMatchObject({
+      kind: SessionKind[role],
+      actor: { role },
+    });
+  });
+
+  it('tells a peer that may follow nothing from one that may follow everything', () => {
+    const devices = (list: string[] | undefined) =>
+      joined({ ...join, actor: { ...join.actor, devices: list && new PatternSet(list) } }).actor.devices;
+    expect(devices(undefined)).toBeUndefined();
+    expect(devices([])?.patterns).toEqual([]);
+    expect(devices(['b', 'a.*'])?.patterns).toEqual(['b', 'a.*']);
+  });
+
+  it('says whether the peer is a vip, how silent it may be and whose gateway speaks for it', () => {
+    const actor = { ...join.actor, vip: true };
+    const value = { ...join, actor, silenceMsMin: Number.POSITIVE_INFINITY, gateway: 'gw-1' };
+    expect(joined(value)).toMatchObject(value);
+  });
+});
+
+describe('a leave', () => {
+  const left = (value: Parameters<typeof writeLeave>[1]) =>
+    readBack((ring) => writeLeave(ring, value), readLeave);
+
+  it('asks for no confirmation and keeps as the settings say, unless it says otherwise', () => {
+    expect(left({ session: 1, clean: true })).toMatchObject({
+      kind: ToOwnerRecord.Leave,
+      values: { session: 1, clean: true, confirm: false, keepMs: KEEP_AS_SET },
+    });
+    const said = { session: 2, clean: false, confirm: true, keepMs: 0 };
+    expect(left(said).values).toEqual(said);
+  });
+});
+
+describe('a request', () => {
+  const asked = (value: Request) => readBack((ring) => writeRequest(ring, value), readRequest);
+  const request: Request = { session: 5, request: 9, op: 'list', devices: undefined, filters: [], types: 7 };
+
+  it.each(Object.keys(Op) as OpName[])('is read as it was written: %s', (op) => {
+    const value = { ...request, op, devices: ['a', 'b'], filters: ['c*', '*'], past: true };
+    expect(asked(value)).toMatchObject({ kind: ToOwnerRecord.Request, values: value });
+  });
+
+  it('tells all of the subscriber’s devices from none', () => {
+    expect(asked(request).values).toEqual({ ...request, past: false });
+    expect(asked({ ...request, devices: [] }).values.devices).toEqual([]);
+  });
+});
