@@ -45,6 +45,8 @@ export class EdgeLink {
   /** By device slot: the seqs that this edge did not get because its ring was full. */
   readonly #missed = new Map<number, { from: number; to: number }>();
   #written = false;
+  /** Something was made visible that the edge was not woken for. */
+  #isUnrung = false;
 
   constructor(ring: RingProducer, ringer: Ringer) {
     this.#ring = ring;
@@ -212,14 +214,27 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** Makes everything written visible and wakes the edge if it sleeps. Once per poll. */
+  /** As `publish` and `ring`, one after the other. */
   flush(): void {
+    this.publish();
+    this.ring();
+  }
+
+  /** Makes everything written visible. Once per poll; `ring` follows. */
+  publish(): void {
     if (this.#missed.size > 0 && this.#ring.usedRatio() <= RESUME_RATIO) {
       for (const device of [...this.#missed.keys()]) this.#tellMissed(device);
     }
     if (!this.#written && this.#ring.spilledCount === 0) return;
     this.#written = false;
     this.#ring.publish();
+    this.#isUnrung = true;
+  }
+
+  /** Wakes the edge if it sleeps and there is something new for it. */
+  ring(): void {
+    if (!this.#isUnrung) return;
+    this.#isUnrung = false;
     this.#ringer.ring();
   }
 

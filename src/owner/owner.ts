@@ -200,9 +200,7 @@ export class Owner {
     if (this.#recovery === undefined) done += this.#fireTimers() + this.#sweeps.step() + this.#filters.step();
     if (this.#recovery === undefined) this.#cluster?.flush();
     if (done === 0 && this.#recovery === undefined) this.#history.clean(RECORDS_CLEANED_WHEN_IDLE);
-    this.flush();
-    // Not before what followed from the records is on its way: what is given back is never looked at again.
-    if (done > 0) for (const ring of rings) ring.release();
+    this.flush(done);
     this.#deps.counters.cells[Counter.records]! += done;
     this.#deps.counters.cells[Counter.polls]! += 1;
     return done;
@@ -264,9 +262,12 @@ export class Owner {
     return Math.min(timers, this.#cluster?.untilNextMs(now) ?? timers);
   }
 
-  /** Makes what was written visible to the other threads. */
-  flush(): void {
-    for (const link of this.#deps.links) link.flush();
+  /** Makes what was written visible to the other threads, and wakes them. @param done records worked off */
+  flush(done = 0): void {
+    for (const link of this.#deps.links) link.publish();
+    // Between the two: what is given back is never looked at again; what is not, is lost when this owner dies now.
+    if (done > 0) for (const ring of this.#deps.rings) ring.release();
+    for (const link of this.#deps.links) link.ring();
   }
 
   /** Stops early when its peers ask for much, so that the other edges get their turn. */

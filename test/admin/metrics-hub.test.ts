@@ -22,6 +22,7 @@ describe('the metrics of a running hub', () => {
   it('count bytes in and out, and opened connections', async () => {
     const before = await scrape();
     const subscriber = await Subscriber.connect(hub.subscriberPort, '?id=s&devices=d');
+    await subscriber.subscribedByUrl();
     const device = await Device.connect(hub.devicePort, '?id=d');
     const data = 'x'.repeat(10_000);
     await device.publish({ type: 'message', data });
