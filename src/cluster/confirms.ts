@@ -3,7 +3,7 @@
  * applied it. Cluster thread only.
  */
 import type { Clock } from '../clock.ts';
-import { CONFIRM_MS } from './limits.ts';
+import { CONFIRM_LATE_MS, CONFIRM_MS } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { confirm, confirmed } from './records.ts';
 import { requestNumbers } from './request-numbers.ts';
@@ -22,6 +22,8 @@ interface Owed {
   readonly request: number;
   readonly revision: number;
   readonly bucket: string;
+  /** From then on this node reads the bucket for it, again and again. */
+  lateAtMs: number;
 }
 
 /** Confirmations that one node may ask for ahead: operators' changes at once, times nodes. */
@@ -29,13 +31,16 @@ const OWED_MAX = 65_536;
 
 export class Confirms {
   readonly #clock: Clock;
+  readonly #readBucket: () => void;
   readonly #waiting = new Map<number, Waiting>();
   #owed: Owed[] = [];
   #applied = { revision: 0, bucket: '' };
   readonly #nextRequest = requestNumbers();
 
-  constructor(clock: Clock) {
+  /** @param readBucket reads the bucket from now on to its end */
+  constructor(clock: Clock, readBucket: () => void) {
     this.#clock = clock;
+    this.#readBucket = readBucket;
   }
 
   /** What this node obeys; `bucket` is the marker that it was read under. */
@@ -69,7 +74,7 @@ export class Confirms {
 
   onConfirm(peer: Peer, request: number, revision: number, bucket: string): boolean {
     if (this.#owed.length >= OWED_MAX) return false;
-    this.#owed.push({ peer, request, revision, bucket });
+    this.#owed.push({ peer, request, revision, bucket, lateAtMs: this.#clock.now() + CONFIRM_LATE_MS });
     this.#answer();
     return true;
   }
@@ -91,6 +96,9 @@ export class Confirms {
     const now = this.#clock.now();
     for (const [request, waiting] of this.#waiting)
       if (waiting.untilMs <= now) this.#settle(request, waiting);
+    const late = this.#owed.filter((owed) => owed.lateAtMs <= now);
+    for (const owed of late) owed.lateAtMs = now + CONFIRM_MS;
+    if (late.length > 0) this.#readBucket();
   }
 
   #ask(peer: Peer, request: number): void {

@@ -80,6 +80,8 @@ export const CLAIM_NUMBER_MAX = 2 ** 40;
 
 /** A revision is waited for this long (wire contract), from nodes that beat in the last minute. */
 export const CONFIRM_MS = 5_000;
+/** A node that has not seen a revision so long after it was asked reads the bucket: what brings it the news may be dead. */
+export const CONFIRM_LATE_MS = 1_000;
 export const CONFIRM_RECENT_MS = 60_000;
 
 /** A node that starts, or was fenced, is `in` after this even if a node has not answered its claims, ms. */

@@ -16,7 +16,7 @@ import {
 } from './bucket-entries.ts';
 import type { Figures } from './figures.ts';
 import type { OperatorChange } from './host.ts';
-import { BUCKET_MS, CONFIRM_MS, SEEDING_MS } from './limits.ts';
+import { BUCKET_MS, CONFIRM_LATE_MS, CONFIRM_MS, SEEDING_MS } from './limits.ts';
 import { type SeedPlan, seedBucket } from './seeding.ts';
 import { after, within } from './time-limits.ts';
 
@@ -117,10 +117,13 @@ export class Operators {
   async #obeysItself(revision: number): Promise<boolean> {
     if (this.#obeyedRevision >= revision) return true;
     const obeyed = new Promise<void>((resolve) => this.#own.push({ revision, resolve }));
-    return within(CONFIRM_MS, 'not obeyed in time', obeyed).then(
+    // Others do the same when they are asked: see Confirms.
+    const late = setTimeout(() => this.read(), CONFIRM_LATE_MS);
+    const isObeyed = within(CONFIRM_MS, 'not obeyed in time', obeyed).then(
       () => true,
       () => false,
     );
+    return isObeyed.finally(() => clearTimeout(late));
   }
 
   close(): void {

@@ -55,7 +55,8 @@ export class ClusterOperator {
     const changes: OperatorChange[] = [];
     if (status !== undefined) {
       const access = this.#accessFor(device, subscriber, status);
-      if (access !== this.#accessOf(device, subscriber))
+      // Also what this node has already: a node that did not confirm it before is asked, and named, again.
+      if (access !== undefined || this.#accessOf(device, subscriber) !== undefined)
         changes.push({ kind: 'pair', device, subscriber, access });
     }
     if (vip !== undefined) changes.push({ kind: 'vip', subscriber, vip });

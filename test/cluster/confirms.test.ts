@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Random } from '../support/random.ts';
 import { Simulation } from './support/simulation.ts';
 
@@ -65,6 +65,20 @@ describe('a revision of the bucket', () => {
     const later = confirm(simulation, 7);
     await run(simulation, 100);
     expect(later.pending).toEqual([]);
+  });
+
+  it('has a node read the bucket that has not seen it within a second: what brings it the news may be dead', async () => {
+    const simulation = cluster(['a', 'b']);
+    const b = simulation.nodes.get('b')!;
+    const read = vi.spyOn(simulation, 'readBucket');
+    const asked = confirm(simulation, 7);
+    await run(simulation, 800);
+    expect(read).not.toHaveBeenCalled();
+    await run(simulation, 1500);
+    expect(read.mock.calls.map(([node]) => node)).toEqual([b]);
+    b.node.confirms.obeys(7, BUCKET);
+    await run(simulation, 100);
+    expect(asked.pending).toEqual([]);
   });
 
   it('is asked of a node that comes back meanwhile', async () => {
