@@ -48,7 +48,10 @@ export class LiveShare {
       if (this.#figures !== undefined) viewer(this.#figures);
     }
     const known = subject.watch.filter((id) => !(before?.watch.includes(id) ?? false));
-    const entries = known.map((id) => [id, this.#entries.get(id)] as const);
+    // The hub tells again only what it was asked for again.
+    const entries = known.map(
+      (id) => [id, this.#connection.watches(id) ? this.#entries.get(id) : undefined] as const,
+    );
     const devices = entries
       .map(([, entry]) => entry)
       .filter((entry) => entry !== undefined && entry !== null);
@@ -76,7 +79,8 @@ export class LiveShare {
     const allOf = (which: keyof LiveSubject, max: number): string[] =>
       [...new Set(subjects.flatMap((subject) => subject[which]))].slice(0, max).sort();
     const watch = allOf('watch', LIVE_WATCHED_MAX);
-    for (const id of this.#entries.keys()) if (!watch.includes(id)) this.#entries.delete(id);
+    for (const id of this.#entries.keys())
+      if (!watch.includes(id) && !this.#connection.watches(id)) this.#entries.delete(id);
     this.#connection.look({ devices: allOf('devices', LIVE_TAPPED_MAX), watch });
   }
 

@@ -51,6 +51,8 @@ export class LiveConnection {
   #subject: LiveSubject = NO_SUBJECT;
   /** The subject that the open stream has. */
   #shown = '';
+  /** Devices that it tells of. */
+  #watched: ReadonlySet<string> = new Set();
   /** Id of the open stream, '' while there is none. */
   #stream = '';
   #isChanging = false;
@@ -78,6 +80,11 @@ export class LiveConnection {
     this.#stream = '';
     this.#abort.abort();
     this.#abort = new AbortController();
+  }
+
+  /** Whether the stream tells of the device: the hub has been asked for it, and not to stop. */
+  watches(id: string): boolean {
+    return this.#stream !== '' && this.#watched.has(id);
   }
 
   /** Shows something else from now on, where it is something else. */
@@ -115,6 +122,7 @@ export class LiveConnection {
       else if (abort === this.#abort) {
         this.#stream = response.headers.get(LIVE_STREAM_HEADER) ?? '';
         this.#shown = JSON.stringify(subject);
+        this.#watched = new Set(subject.watch);
         void this.#change(); // it may be another by now
         reason = await this.#read(response.body, abort);
       }
@@ -141,6 +149,7 @@ export class LiveConnection {
       while (this.#stream !== '' && this.#shown !== JSON.stringify(this.#subject)) {
         await new Promise((resolve) => setTimeout(resolve, SUBJECT_MS));
         const stream = this.#stream;
+        const { watch } = this.#subject;
         const body = JSON.stringify(this.#subject);
         if (stream === '') return;
         const response = await fetch(`/v1/live/streams/${stream}`, {
@@ -152,6 +161,7 @@ export class LiveConnection {
         if (stream !== this.#stream) continue;
         if (!response.ok) throw new Error(await refusalOf(response));
         this.#shown = body;
+        this.#watched = new Set(watch);
       }
     } catch {
       if (this.#stream !== '') this.#askIn(BACKOFF_MS_MIN);

@@ -94,6 +94,23 @@ describe('a shared live stream', () => {
     share.leave(other.tell);
   });
 
+  it('tells whoever looks away and back before the hub has heard of it', async () => {
+    hub.device('a');
+    const share = newShare();
+    const [one, other] = [new Viewer(), new Viewer()];
+    share.look(one.tell, { devices: [], watch: ['a'] });
+    share.look(other.tell, { devices: [], watch: [] });
+    await eventually('a', () => one.of('devices').length > 0);
+    share.look(one.tell, { devices: [], watch: [] });
+    share.look(one.tell, { devices: [], watch: ['a'] });
+    expect(one.of('devices')).toHaveLength(2);
+    share.leave(one.tell);
+    share.look(one.tell, { devices: [], watch: ['a'] });
+    expect(one.of('devices')).toHaveLength(3);
+    share.leave(one.tell);
+    share.leave(other.tell);
+  });
+
   it('ends when nobody looks for a while, and starts again when somebody does', async () => {
     const share = newShare();
     const viewer = new Viewer();

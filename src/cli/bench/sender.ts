@@ -18,6 +18,8 @@ const TICK_US = 100;
 const BLOCK_US_MAX = 2000;
 /** Events further apart than this are waited for awake: a sleeping process would itself be a millisecond late. */
 const SPIN_FROM_US = 10_000;
+/** So long after the last refusal none is expected any more. */
+const REFUSALS_QUIET_MS = 500;
 /** A device that the server reads no more must not fill this process. */
 const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -109,6 +111,8 @@ export class Sender implements Part {
   async report(): Promise<SenderReport> {
     const windows = this.#windows;
     this.#windows = [];
+    const busy = busyShare(this.#since);
+    await this.#lastRefusals();
     return {
       sent: windows.map(({ sent }) => sent),
       sentInAll: this.#sentInAll,
@@ -118,8 +122,16 @@ export class Sender implements Part {
       connectionsLost: this.#connectionsLost,
       loss: this.#loss,
       lateP99Us: this.#late.percentile(99),
-      busy: busyShare(this.#since),
+      busy,
     };
+  }
+
+  /** What the server refused of the last events is still on its way. Only a server that refuses any is waited for. */
+  async #lastRefusals(): Promise<void> {
+    for (let before = 0; this.#refused > before && !this.#isOver; ) {
+      before = this.#refused;
+      await new Promise((resolve) => setTimeout(resolve, REFUSALS_QUIET_MS));
+    }
   }
 
   close(): void {
