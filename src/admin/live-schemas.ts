@@ -15,7 +15,7 @@ import {
 import { ID_ACCEPTED, isId, isIdPrefix } from '../wire/id.ts';
 import { LIVE_STREAM_HEADER } from './live-names.ts';
 import { listColumns } from './live-order.ts';
-import { count, deviceEntry, fields, id, usage } from './schemas.ts';
+import { count, deviceEntry, fields, id, tablesAndThreads } from './schemas.ts';
 
 /** Ids in a query. */
 function idList(max: number) {
@@ -146,14 +146,7 @@ export const liveFigures = z.object({
     .describe(`Slow subscribers, longest queue first, at most ${SLOW_NAMED_MAX} per thread`),
   slowCloses: z.object({ queue: count, time: count, budget: count }),
   disconnects: z.object({ device: byCode, subscriber: byCode, gateway: byCode }),
-  capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({
-    owner: count,
-    ingest: count,
-    fanout: count,
-    tls: count.optional(),
-    cluster: count.optional(),
-  }),
+  ...tablesAndThreads,
   process: z.object({
     residentBytes: count,
     cpuRatio: z.number().nullable().describe('CPU seconds per second, all threads together'),

@@ -303,7 +303,18 @@ const percentile = z
   .number()
   .nullable()
   .describe('Upper bound of its histogram bucket; null without events, or above the last bound');
-export const usage = z.object({ used: count, capacity: count, usedRatio: z.number() });
+const usage = z.object({ used: count, capacity: count, usedRatio: z.number() });
+/** How full the tables are, and how often threads were replaced: in the stats and in the live figures. */
+export const tablesAndThreads = {
+  capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
+  workerRestarts: z.object({
+    owner: count,
+    ingest: count,
+    fanout: count,
+    tls: count.optional(),
+    cluster: count.optional(),
+  }),
+};
 
 export const stats = z.object({
   version: z.string(),
@@ -345,14 +356,7 @@ export const stats = z.object({
     .describe('Receive to send, since start'),
   threads: z.array(z.object({ thread: z.string(), loopLagSeconds: z.number(), counters: numbers })),
   rings: z.array(z.object({ ring: z.string(), usedRatio: z.number() })),
-  capacity: z.object({ devices: usage, subscribers: usage, subscriptions: usage }),
-  workerRestarts: z.object({
-    owner: count,
-    ingest: count,
-    fanout: count,
-    tls: count.optional(),
-    cluster: count.optional(),
-  }),
+  ...tablesAndThreads,
 });
 export type Stats = z.infer<typeof stats>;
 
