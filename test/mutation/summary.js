@@ -3,6 +3,7 @@
  * `node test/mutation/summary.js [REPORT…]`, without a name the last report.
  */
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 const NOTICED = ['Killed', 'Timeout'];
 const UNNOTICED = ['Survived', 'NoCoverage'];
@@ -13,7 +14,7 @@ for (const name of names.length > 0 ? names : ['.stryker/report.json'])
   for (const [path, file] of Object.entries(JSON.parse(readFileSync(name, 'utf8')).files))
     files.set(path, file);
 
-const folderOf = (path) => path.split('/').slice(0, 2).join('/');
+const folderOf = (path) => dirname(path);
 const count = (mutants, ...statuses) => mutants.filter(({ status }) => statuses.includes(status)).length;
 
 function rowOf(name, mutants) {
