@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { TEST_MS } from './test/support/waits.ts';
 
 /** The suites that take minutes come first, so that the rest fits beside them. */
 const LONG = ['/test/conformance/', '/test/mqtt/', '/test/cluster/'];
@@ -20,8 +21,8 @@ export default defineConfig({
     setupFiles: ['test/support/properties.ts'],
     // Threads and sockets are real in most of these tests, which mostly wait: three files at a time fill two cores.
     maxWorkers: 3,
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    testTimeout: TEST_MS,
+    hookTimeout: TEST_MS,
     sequence: { sequencer: LongFirst },
   },
 });
