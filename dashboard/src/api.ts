@@ -1,6 +1,7 @@
 /** The routes of the admin API that the dashboard asks. What it shows all the time comes over the live stream instead. */
 import type { LiveList, LiveListEntry } from '../../src/admin/live-schemas.ts';
 import type { DeviceEntry, RowEntry, SubscriberDevice } from '../../src/admin/rows.ts';
+import { fullPage, type Page } from './full-page.ts';
 import { bearer, refusalOf } from './http.ts';
 import { storedToken } from './token.ts';
 
@@ -79,36 +80,9 @@ export function listDevices({ values, ...question }: ListQuestion, signal: Abort
   return ask('GET', pathOf(['live', 'devices'], query), { signal });
 }
 
-export interface Page {
-  readonly limit: number;
-  readonly cursor: string;
-  readonly signal: AbortSignal;
-}
-
 export interface RowsPage {
   readonly subscribers: readonly RowEntry[];
   readonly cursor: string | null;
-}
-
-/** So many requests fill a page; what the hub has scanned by then is shown. */
-const REQUESTS_PER_PAGE_MAX = 20;
-
-/**
- * The hub's pages may be short, even empty, though there is more: where a search finds little, or a node of a cluster has
- * no more. Asks on until the page is full.
- */
-export async function fullPage<Entry>(
-  { limit, cursor }: Page,
-  askFor: (limit: number, cursor: string) => Promise<{ entries: readonly Entry[]; cursor: string | null }>,
-): Promise<{ entries: readonly Entry[]; cursor: string | null }> {
-  const entries: Entry[] = [];
-  let next: string | null = cursor;
-  for (let asked = 0; next !== null && entries.length < limit && asked < REQUESTS_PER_PAGE_MAX; asked++) {
-    const page = await askFor(limit - entries.length, next);
-    entries.push(...page.entries);
-    next = page.cursor;
-  }
-  return { entries, cursor: next };
 }
 
 export async function listRows(device: string, page: Page): Promise<RowsPage> {

@@ -1,5 +1,6 @@
 /** Subscribers as the admin API lists them, and what an operator may do to one. */
-import { ApiError, ask, changeRow, fullPage, type Page, pathOf, type SubscriberDevice } from './api.ts';
+import { ApiError, ask, changeRow, pathOf, type SubscriberDevice } from './api.ts';
+import { fullPage, type Page } from './full-page.ts';
 
 /** An entry of `GET /v1/subscribers`. */
 export interface SubscriberEntry {

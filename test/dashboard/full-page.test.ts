@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fullPage } from '../../dashboard/src/api.ts';
+import { fullPage } from '../../dashboard/src/full-page.ts';
 
 const { signal } = new AbortController();
 
