@@ -180,7 +180,9 @@ export class Edge {
   close(session: EdgeSession, code: number, clean: boolean): void {
     this.liveness.remove(session);
     this.#deps.admission.closed(session.address);
-    this.leave(session, code, clean);
+    // Nobody comes back under a generated id that was said goodbye to.
+    const keepMs = clean && session.isAnonymous ? 0 : KEEP_AS_SET;
+    this.leave(session, code, clean, keepMs);
   }
 
   /** A peer has its role no more. @param keepMs see `Leave` */
