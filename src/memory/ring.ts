@@ -213,6 +213,12 @@ export class RingConsumer {
     return this.#cursor !== this.#tail;
   }
 
+  /** Bytes that wait to be stepped over. Reads the shared word. */
+  get unreadBytes(): number {
+    this.#tail = Atomics.load(this.#words, TAIL_WORD);
+    return (this.#tail - this.#cursor) >>> 0;
+  }
+
   /**
    * Steps to the next record; its bytes stay valid until `release`.
    * @returns byte offset of its payload, or -1 when there is none
