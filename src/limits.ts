@@ -28,8 +28,8 @@ export const SUBSCRIBE_DEVICES_MAX = 1000;
 export const DEVICES_PER_PAGE = 1000;
 
 /**
- * What requests of one ring may cost in one poll, in devices named: a larger request comes alone, at about 1.5 µs a
- * device. An event of another peer waits for one of these of each ring at most.
+ * What requests of all rings may cost in one poll, in devices named: a larger request comes alone, at about 1.5 µs a
+ * device. An event of another peer waits for one of these at most.
  */
 export const REQUEST_WORK_PER_POLL = 500;
 

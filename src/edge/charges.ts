@@ -64,9 +64,10 @@ export class Charges {
   isFlood(session: EdgeSession, waiting: number): boolean {
     const { allowance, kind, closing } = session;
     if (closing) return true;
-    const isSpent = allowance !== undefined && allowance.waitMs(1, this.#deps.clock.now()) > 0;
-    if (!isSpent || !allowance.isFarOver(waiting)) return false; // what it may say is taken first
+    if (allowance === undefined || !allowance.isFarOver(waiting)) return false;
     const isSubscriber = kind === SessionKind.subscriber;
+    // Events that a device may send are taken first; what a subscriber asks before it is closed is of no use to it.
+    if (!isSubscriber && allowance.waitMs(1, this.#deps.clock.now()) === 0) return false;
     this.#deps.counters.add(isSubscriber ? Counter.droppedSubscriberRate : Counter.droppedRate, waiting);
     this.keep(session);
     this.#closeFarOver(session);

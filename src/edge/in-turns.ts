@@ -37,6 +37,8 @@ interface Queue {
   readonly frames: WaitingFrame[];
   /** Index of the first frame that was not taken. */
   first: number;
+  /** Frames that had to wait. */
+  said: number;
   /** The connection is over, with this code. */
   closed: number | undefined;
   /** The peer is closed for what waited: nothing of it counts any more. */
@@ -186,7 +188,7 @@ class Turns<Session> {
   }
 
   #newQueue(connection: Connection<Session>): Queue {
-    const queue: Queue = { frames: [], first: 0, closed: undefined, isFlood: false };
+    const queue: Queue = { frames: [], first: 0, said: 0, closed: undefined, isFlood: false };
     this.#queues.set(connection, queue);
     return queue;
   }
@@ -195,8 +197,9 @@ class Turns<Session> {
     if (queue.isFlood) return;
     queue.frames.push({ bytes: this.#copy(bytes), ...frame });
     this.#waitingBytes += bytes.length + FRAME_OVERHEAD_BYTES;
-    const waiting = queue.frames.length - queue.first;
-    if (waiting % FLOOD_FRAMES === 0 && this.#options.isFlood?.(connection.session, waiting) === true) {
+    queue.said += 1;
+    const isAsked = queue.said % FLOOD_FRAMES === 0;
+    if (isAsked && this.#options.isFlood?.(connection.session, queue.frames.length - queue.first) === true) {
       this.#drop(queue);
       return;
     }

@@ -32,6 +32,7 @@ import { createCluster, type OwnerDeps } from './owner-deps.ts';
 import { PollLimits, pageBytesMax } from './poll-limits.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
+import { RequestTurns } from './request-turns.ts';
 import { Requests } from './requests.ts';
 import { Restorer } from './restorer.ts';
 import { RowWalks } from './row-walks.ts';
@@ -61,8 +62,7 @@ export class Owner {
   readonly #cluster: Cluster | undefined;
   /** Only while this owner takes over from one that died. */
   #recovery: Recovery | undefined;
-  /** What requests may still cost in this turn of a ring, in devices named. */
-  #workLeft = 0;
+  readonly #turns = new RequestTurns();
   /** What is ready waits for edges that are behind. */
   #isHeldBack = false;
 
@@ -187,6 +187,7 @@ export class Owner {
     const { rings } = this.#deps;
     let done = 0;
     // The edges that deliver come first: what their subscribers ask for holds for the events that follow.
+    this.#turns.begin();
     for (let edge = rings.length - 1; edge >= 0; edge--) done += this.#pollEdge(edge, limit);
     if (this.#recovery?.isOver) this.#recovery = undefined;
     if (this.#recovery === undefined) {
@@ -213,7 +214,8 @@ export class Owner {
 
   /** The edge's thread is gone: what it still said holds, then everyone it held is disconnected. */
   edgeGone(edge: number): void {
-    while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0) {}
+    do this.#turns.begin(Number.POSITIVE_INFINITY);
+    while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0);
     const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
     for (const session of this.#devices.sessionsOf(edge)) {
       if (recovery === undefined) this.#devices.leave(session, false);
@@ -269,13 +271,14 @@ export class Owner {
   /** Stops early when its peers ask for much, so that the other edges get their turn. */
   #pollEdge(edge: number, limit: number): number {
     const ring = this.#deps.rings[edge]!;
-    this.#workLeft = REQUEST_WORK_PER_POLL;
+    this.#turns.enter(edge);
     let done = this.#joins.resume(edge);
-    for (; done < limit && this.#workLeft > 0; done++) {
+    for (; done < limit && this.#turns.hasWork; done++) {
       if (done > 0 && this.#sweeps.rowsLeft <= -PollLimits.joinRows) break;
       // An edge that has said all waits until the others have: its events may be for their subscribers.
       const recovery = this.#recovery;
       if (recovery?.isSynced(edge) && !recovery.isOver) break;
+      if (this.#turns.isOver(edge, ring)) break;
       const offset = ring.next();
       if (offset < 0) break;
       if (edge === this.#deps.cluster?.edge) this.#takeOfCluster(edge, ring, offset);
@@ -298,11 +301,11 @@ export class Owner {
         this.#devices.event(views, offset);
         break;
       case ToOwnerRecord.Join:
-        this.#workLeft -= PollLimits.joinWork;
+        this.#turns.spend(PollLimits.joinWork);
         this.#join(readJoin(views, offset));
         break;
       case ToOwnerRecord.Leave:
-        this.#workLeft -= PollLimits.leaveWork;
+        this.#turns.spend(PollLimits.leaveWork);
         this.#leave(readLeave(views, offset));
         break;
       case ToOwnerRecord.Active: {
@@ -313,13 +316,13 @@ export class Owner {
       }
       case ToOwnerRecord.Request: {
         const request = readRequest(views, offset);
-        this.#workLeft -= request.devices?.length ?? REQUEST_WORK_PER_POLL;
+        this.#turns.spendOnRequest(request.devices?.length ?? REQUEST_WORK_PER_POLL);
         this.#subscribers.request(request);
         break;
       }
       case ToOwnerRecord.More: {
         const { session, request } = readMore(views, offset);
-        this.#workLeft -= DEVICES_PER_PAGE;
+        this.#turns.spendOnRequest(DEVICES_PER_PAGE);
         this.#subscribers.more(session, request);
         break;
       }
@@ -374,14 +377,14 @@ export class Owner {
   /** Works off an edge's ring, as far as there is work left, up to a device or gateway that joins. @returns that one */
   #advance(edge: number): Join | undefined {
     const ring = this.#deps.rings[edge]!;
-    for (let done = 0; done < POLL_RECORDS_MAX && this.#workLeft > 0; done++) {
+    for (let done = 0; done < POLL_RECORDS_MAX && this.#turns.hasWork; done++) {
       const offset = ring.next();
       if (offset < 0) break;
       if (ring.kind !== ToOwnerRecord.Join) {
         this.#take(ring, offset);
         continue;
       }
-      this.#workLeft -= PollLimits.joinWork;
+      this.#turns.spend(PollLimits.joinWork);
       const join = readJoin(ring.views, offset);
       if (join.kind !== SessionKind.subscriber) return join;
       this.#subscribers.join(join);
