@@ -125,7 +125,7 @@ export class DeviceClaims implements DeviceHomes {
   }
 
   timer(slot: number): void {
-    this.#deps.remotes.timer(slot);
+    if (!this.#claims.has(slot)) this.#deps.remotes.timer(slot);
   }
 
   unwatched(slot: number): void {

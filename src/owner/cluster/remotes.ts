@@ -60,7 +60,7 @@ export class Remotes {
     const { registry, devices, filters } = this.#deps;
     const { rows } = registry.devices;
     const slot = registry.deviceOf(entry.id);
-    if (slot < 0 || rows.home[slot] !== Home.elsewhere) return;
+    if (slot < 0 || rows.home[slot] === Home.here) return;
     this.#name(slot, entry.ref);
     this.#lostAtMs.delete(slot);
     const isChanged = this.#take(slot, entry);
@@ -132,8 +132,9 @@ export class Remotes {
   lost(ref: number): void {
     const slot = this.#slotOf(ref);
     if (slot === undefined) return;
-    const { wheel, clock, settings, levels } = this.#deps;
+    const { registry, wheel, clock, settings, levels } = this.#deps;
     levels.unanswered(slot);
+    if (registry.devices.rows.home[slot] === Home.claimed) return; // it is connected here
     const atMs = clock.now() + settings.deviceLeaveGraceMs;
     this.#lostAtMs.set(slot, atMs);
     wheel.set(slot, atMs);
@@ -147,7 +148,8 @@ export class Remotes {
     this.#lostAtMs.delete(slot);
     if (terminated) operator.removeAllOfDevice(slot);
     else if (!registry.isHeld(slot)) filters.deviceGone(slot);
-    if (!registry.hasRows(slot)) {
+    const isClaimed = registry.devices.rows.home[slot] === Home.claimed;
+    if (!isClaimed && !registry.hasRows(slot)) {
       wheel.cancel(slot);
       registry.freeDevice(slot);
     } else if (registry.devices.rows.deviceState[slot] !== DeviceState.offline) {
@@ -224,11 +226,10 @@ export class Remotes {
     this.#refs.set(slot, ref);
   }
 
+  /** One that is claimed is another node's until the claim is won: if it is lost, nobody tells again what came before. */
   #slotOf(ref: number): number | undefined {
     const slot = this.#slots.get(ref);
-    return slot !== undefined && this.#deps.registry.devices.rows.home[slot] === Home.elsewhere
-      ? slot
-      : undefined;
+    return slot !== undefined && this.#deps.registry.devices.rows.home[slot] !== Home.here ? slot : undefined;
   }
 
   /** @returns whether a follower must hear of it: it is not where the follower's last event was */
