@@ -121,7 +121,7 @@ export class Simulation<Host extends SimulatedHost = FakeHost> {
   }
 
   /** A node that says what the test wants. */
-  startRogue(name: string): Rogue {
+  startRogue(this: Simulation, name: string): Rogue {
     const started = this.start(name);
     const rogue = new Rogue(this, started);
     started.node = rogue as unknown as ClusterNode;

@@ -19,7 +19,14 @@ import { EdgeLink } from '../../../src/owner/edge-link.ts';
 import { Owner } from '../../../src/owner/owner.ts';
 import { NONE } from '../../../src/presence/columns.ts';
 import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
-import { claimEvent, EventField, EventFlag, writeEventHead } from '../../../src/records/event.ts';
+import {
+  claimEvent,
+  EventField,
+  EventFlag,
+  type EventHead,
+  writeEventHead,
+} from '../../../src/records/event.ts';
+import type { Fields, RecordLayout, Values } from '../../../src/records/layout.ts';
 import {
   FromOwnerRecord,
   type Notice,
@@ -107,6 +114,7 @@ export class WholeHub {
   readonly #tickets = new Tickets(createTickets());
   readonly #owner: Owner;
   readonly #host: HubHost;
+  readonly #linkToOwner = new RingProducer(this.#memory[LINK]!.toOwner);
   readonly #devices = new Map<number, WholeDevice>();
   readonly #subscribers = new Map<number, WholeSubscriber>();
   readonly #ops = new Map<number, OpName>();
@@ -134,7 +142,7 @@ export class WholeHub {
     });
     const limits = { eventsMax: settings.historyEvents, ttlMs: historyTtlMs };
     this.#host = new HubHost({
-      toOwner: new RingProducer(this.#memory[LINK]!.toOwner),
+      toOwner: this.#linkToOwner,
       fromOwner: new RingConsumer(this.#memory[LINK]!.fromOwner),
       ringer,
       presence: this.reader,
@@ -171,6 +179,20 @@ export class WholeHub {
     this.#host.tick();
   }
 
+  /** In place of a link without a node: tells the owner. */
+  linkSays<F extends Fields>(layout: RecordLayout<F>, values: Values<F>): void {
+    layout.write(this.#linkToOwner, values);
+    this.#linkToOwner.publish();
+  }
+
+  /** The same for an event of a device of another node. @param payload JSON */
+  linkPasses(ref: number, seq: number, payload: string): void {
+    const ring = this.#linkToOwner;
+    const offset = this.#writeEvent(ring, { device: ref, session: NONE }, payload);
+    ring.views.f64[(offset + EventField.seq) >> 3] = seq;
+    ring.publish();
+  }
+
   connectDevice(id: string): WholeDevice {
     const device = new WholeDevice(id, this.#join(SessionKind.device, id));
     this.#devices.set(device.session, device);
@@ -185,23 +207,8 @@ export class WholeHub {
   }
 
   /** @param payload JSON */
-  publish(device: WholeDevice, payload: string, type: number = EventType.message): void {
-    if (device.isOver) return;
-    const offset = claimEvent(this.#toOwner, EventField.body + payload.length, Priority.normal);
-    const { views } = this.#toOwner;
-    const body = writeEventHead(views, offset, {
-      at: this.#clock.wallNow(),
-      received: this.#clock.now(),
-      device: NONE,
-      type,
-      priority: Priority.normal,
-      flags: EventFlag.payloadIsJson,
-      session: device.session,
-      statusBytes: 0,
-      payloadBytes: payload.length,
-      ackBytes: 0,
-    });
-    views.u8.set(Buffer.from(payload), body);
+  publish({ isOver, session }: WholeDevice, payload: string): void {
+    if (!isOver) this.#writeEvent(this.#toOwner, { device: NONE, session }, payload);
   }
 
   connectSubscriber(id: string): WholeSubscriber {
@@ -217,6 +224,23 @@ export class WholeHub {
     const filters = names.filter((name) => name.endsWith('*'));
     const devices = names.filter((name) => !name.endsWith('*'));
     writeRequest(this.#toOwner, { session, request, op, devices, filters, types: ALL_TYPES, past: false });
+  }
+
+  #writeEvent(ring: RingProducer, from: Pick<EventHead, 'device' | 'session'>, payload: string): number {
+    const offset = claimEvent(ring, EventField.body + payload.length, Priority.normal);
+    const body = writeEventHead(ring.views, offset, {
+      ...from,
+      at: this.#clock.wallNow(),
+      received: this.#clock.now(),
+      type: EventType.message,
+      priority: Priority.normal,
+      flags: EventFlag.payloadIsJson,
+      statusBytes: 0,
+      payloadBytes: payload.length,
+      ackBytes: 0,
+    });
+    ring.views.u8.set(Buffer.from(payload), body);
+    return offset;
   }
 
   #join(kind: SessionKind, id: string): number {
