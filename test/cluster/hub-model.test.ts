@@ -12,7 +12,7 @@ import { type SimulatedNode, Simulation } from './support/simulation.ts';
 import { StreamBooks } from './support/stream-books.ts';
 import { type WholeDevice, WholeHub, type WholeSubscriber } from './support/whole-hub.ts';
 
-const { CLUSTER_MODEL_RUNS = 20, CLUSTER_MODEL_SEED } = process.env;
+const { CLUSTER_MODEL_RUNS = 14, CLUSTER_MODEL_SEED } = process.env;
 const NAMES = ['a', 'b', 'c'];
 const DEVICES = 3;
 const STEPS = 120;
