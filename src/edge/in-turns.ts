@@ -172,8 +172,10 @@ class Turns<Session> {
   #takeSome(): void {
     const [connection, queue] = this.#queues.entries().next().value!;
     const most = Math.min(this.#taken + FRAMES_IN_A_ROW, FRAMES_PER_TURN);
-    while (this.#taken < most && queue.first < queue.frames.length)
-      this.#taken += this.#takeFirst(connection, queue);
+    connection.cork(() => {
+      while (this.#taken < most && queue.first < queue.frames.length)
+        this.#taken += this.#takeFirst(connection, queue);
+    });
     this.#queues.delete(connection);
     if (queue.first < queue.frames.length) this.#queues.set(connection, queue);
     else if (queue.closed !== undefined) this.#handlers.close(connection, queue.closed);

@@ -1,15 +1,10 @@
 /** The built dashboard in Chromium, served by a hub that runs: what nearly every test of it does. */
 import type { Locator, Page } from 'playwright-core';
-import { beforeAll, onTestFinished, vi } from 'vitest';
+import { beforeAll, onTestFinished } from 'vitest';
 import { calm, TestHub } from '../conformance/harness.ts';
 import { type BrowserPage, type Chromium, useChromium } from '../support/chromium.ts';
 import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
-
-/** Generous: it ends a test that cannot succeed, it never decides one. */
-const WAIT_MS = 60_000;
-
-// On a busy host a browser takes seconds for a page, and each of these tests opens some. None is about that.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
+import { WAIT_MS } from '../support/waits.ts';
 
 export interface Opened extends BrowserPage {
   /** Addresses that the page asked for; the worker that tabs share is not seen here. */
