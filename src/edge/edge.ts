@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../clock.ts';
 import { closes, errors } from '../codes.ts';
-import { POLL_RECORDS_MAX } from '../limits.ts';
+import { POLL_MS_MAX, POLL_RECORDS_MAX } from '../limits.ts';
 import { Counter } from '../memory/counters.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import { NONE } from '../presence/columns.ts';
@@ -53,6 +53,8 @@ export class Edge {
   readonly #requests: RequestFlow;
   readonly #owner: SessionRecords;
   readonly #charges: Charges;
+  /** The last poll left records behind, so that the sockets get their turn. */
+  #isBehind = false;
 
   constructor(deps: EdgeDeps) {
     this.#deps = deps;
@@ -82,7 +84,9 @@ export class Edge {
       layout: deps.layout,
       charge: (session, events) => this.#charges.rows(session, events),
     });
-    this.#requests = new RequestFlow({ line, clock, resumeBytes: this.queueLimits.pageResumeBytes });
+    const isBehind = (): boolean => fromOwner.unreadBytes > ANSWER_BACKLOG_BYTES;
+    const { pageResumeBytes: resumeBytes } = this.queueLimits;
+    this.#requests = new RequestFlow({ line, clock, resumeBytes, isBehind });
     const records = new SubscriberRecords({
       deliverer: this.deliverer,
       requests: this.#requests,
@@ -234,6 +238,11 @@ export class Edge {
     return false;
   }
 
+  /** See `Charges.isFlood`. */
+  isFlood(session: EdgeSession, waiting: number): boolean {
+    return this.#charges.isFlood(session, waiting);
+  }
+
   /** See `Charges.frame`. */
   charge(session: EdgeSession, cost: number, now: number): boolean {
     return this.#charges.frame(session, cost, now);
@@ -299,25 +308,35 @@ export class Edge {
     const { views } = fromOwner;
     this.publisher.polled();
     deliverer.begin();
+    const untilMs = this.clock.now() + POLL_MS_MAX;
+    this.#isBehind = false;
     let done = 0;
-    for (; done < POLL_RECORDS_MAX; done++) {
+    while (done < POLL_RECORDS_MAX && !this.#isBehind) {
       const offset = fromOwner.next();
       if (offset < 0) break;
+      done += 1;
       const { kind } = fromOwner;
       if (kind === FromOwnerRecord.Event) deliverer.event(views, offset, fromOwner.bytes);
       else if (kind === FromOwnerRecord.Ack) this.#ack(views, offset);
       else {
         deliverer.finish(); // what came before this record goes before it
         this.#owner.obey(kind, views, offset);
+        this.#isBehind = this.clock.now() >= untilMs;
       }
     }
-    deliverer.end(done, done < POLL_RECORDS_MAX);
+    deliverer.end(done, done < POLL_RECORDS_MAX && !this.#isBehind);
+    this.#requests.takeTurns();
     if (line.hasBacklog) line.publish();
     return done;
   }
 
   hasRecords(): boolean {
     return this.#deps.fromOwner.hasRecords;
+  }
+
+  /** Whether a further poll has work, though no record may come. */
+  get hasUnsent(): boolean {
+    return this.deliverer.hasUnsent || this.#isBehind;
   }
 
   hasBacklog(): boolean {
@@ -349,6 +368,8 @@ export class Edge {
   }
 }
 
+/** So much of the owner's answers may be still to be read when the owner is asked for more: a quarter of a request's. */
+const ANSWER_BACKLOG_BYTES = 16 * 1024;
 /** Positions that a subscriber may tell before one subscribe. */
 const SINCE_MAX = 100_000;
 /** What a peer is told to wait whose requests wait for others. */
