@@ -11,7 +11,6 @@ const SCRIPT = fileURLToPath(new URL('../../scripts/pictures.js', import.meta.ur
 const PNG = Buffer.from('89504e470d0a1a0a', 'hex');
 
 describe.runIf(hasChromium)('the pictures of the docs', () => {
-  // A hub, a fleet and a browser: a busy host takes a while to start them.
   it('are taken by one command', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'dat-pictures-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
