@@ -67,7 +67,7 @@ afterEach(() => {
 });
 
 describe('a log whose owner died at a store', () => {
-  it('is whole for the next, with all that was sent before, and goes on', { timeout: 120_000 }, () => {
+  it('is whole for the next, with all that was sent before, and goes on', () => {
     let died = 0;
     fc.assert(
       fc.property(
@@ -101,9 +101,7 @@ describe('a log whose owner died at a store', () => {
     expect(died, 'owners that died').toBeGreaterThan(20);
   });
 
-  it('is whole after a death at each store of an append that carries records forward', {
-    timeout: 120_000,
-  }, () => {
+  it('is whole after a death at each store of an append that carries records forward', () => {
     let stores = 0;
     for (let isDone = false; !isDone; stores++) {
       const run = new Run();

@@ -3,9 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CAPACITY, carryOut, operation, Run } from './history-model.ts';
 
 describe('a history over any sequence of operations', () => {
-  it('tells every event since a seq, itself or as a gap, and keeps the newest message and status of each device', {
-    timeout: 120_000,
-  }, () => {
+  it('tells every event since a seq, itself or as a gap, and keeps the newest message and status of each device', () => {
     let wrapped = 0;
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 200, size: 'max' }), (operations) => {

@@ -224,9 +224,7 @@ describe('the part of the memory that is written', () => {
 });
 
 describe('a log over records of any size', () => {
-  it('always finds room to carry what is live, and evicts nothing while that is at most half', {
-    timeout: 120_000,
-  }, () => {
+  it('always finds room to carry what is live, and evicts nothing while that is at most half', () => {
     const size = fc.oneof(fc.nat(200), fc.constantFrom(4096 - 24 - 56, 4096 - 24 - 57, 3000, 2000));
     const step = fc.record({ device: fc.nat(30), size, times: fc.oneof(fc.constant(1), fc.nat(60)) });
     let wrapped = 0;

@@ -264,3 +264,17 @@ describe('an edge that sleeps', () => {
     expect(bench.read()).toBe(1);
   });
 });
+
+describe('a link to an edge that is behind', () => {
+  it('holds back what is not urgent until the edge has worked some off, but lets a look pass now and then', () => {
+    const bench = new LinkBench();
+    expect(bench.link.holdsBack()).toBe(false);
+    const answer = new Uint8Array(RING_BYTES / 16);
+    for (let n = 0; n < 8; n++) bench.link.answer({ session: 1, request: n }, answer, [], false);
+    bench.link.flush();
+    const looks = Array.from({ length: 128 }, () => bench.link.holdsBack());
+    expect(looks.filter((isHeld) => !isHeld)).toHaveLength(2);
+    bench.settle();
+    expect(bench.link.holdsBack()).toBe(false);
+  });
+});
