@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Cell, type HistoryMemory } from '../../src/history/memory.ts';
 import type { DeviceSlab } from '../../src/presence/table.ts';
+import { runs } from '../support/runs.ts';
 import { HistoryHarness, seqsOf } from './history-harness.ts';
 import { CAPACITY, carryOut, operation, Run } from './history-model.ts';
 
@@ -96,9 +97,9 @@ describe('a log whose owner died at a store', () => {
           run.checkAll();
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
-    expect(died, 'owners that died').toBeGreaterThan(20);
+    expect(died, 'owners that died').toBeGreaterThan(runs(20));
   });
 
   it('is whole after a death at each store of an append that carries records forward', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../support/runs.ts';
 import { CAPACITY, carryOut, operation, Run } from './history-model.ts';
 
 describe('a history over any sequence of operations', () => {
@@ -13,8 +14,8 @@ describe('a history over any sequence of operations', () => {
         run.checkAll();
         if (run.appended > CAPACITY) wrapped += 1;
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
-    expect(wrapped, 'runs that filled the log').toBeGreaterThan(20);
+    expect(wrapped, 'runs that filled the log').toBeGreaterThan(runs(20));
   });
 });

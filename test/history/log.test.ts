@@ -8,6 +8,7 @@ import {
   HISTORY_BYTES_MIN,
 } from '../../src/history/memory.ts';
 import { EventField } from '../../src/records/event.ts';
+import { runs } from '../support/runs.ts';
 import { eventRecord, HistoryHarness, seqsOf, tell } from './history-harness.ts';
 
 const KIB = 1024;
@@ -245,9 +246,9 @@ describe('a log over records of any size', () => {
         if (hub.history.words[29]! > 1) wrapped += 1;
         expect(hub.adopt()).toBe(true);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
-    expect(wrapped).toBeGreaterThan(50);
+    expect(wrapped).toBeGreaterThan(runs(50));
   });
 });
 
