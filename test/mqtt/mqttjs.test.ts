@@ -419,6 +419,15 @@ describe('MQTT 5', () => {
     expect(sub.inbox).toEqual([]);
   });
 
+  it('takes Retain As Published, and the flag of a PUBLISH, without effect', async () => {
+    const dev = uniqueId('dev');
+    const sub = await client(uniqueId('sub'));
+    await sub.mqtt.subscribeAsync(`devices/${dev}/message`, { qos: 0, rap: true });
+    const device = await client(dev);
+    await device.mqtt.publishAsync(`devices/${dev}/message`, '1', { qos: 1, retain: true });
+    expect(await sub.texts(1)).toEqual([`devices/${dev}/message 1`]);
+  });
+
   it('obeys a will delay shorter than the leave grace', async () => {
     const dev = uniqueId('dev');
     const sub = await client(uniqueId('sub'));
