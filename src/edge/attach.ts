@@ -26,7 +26,8 @@ import { deviceTerms, gatewayTerms, mqttTerms, subscriberTerms } from '../wire/u
 import { Allowances } from './allowances.ts';
 import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
-import { Edge, type EdgeSession, type EdgeSettings } from './edge.ts';
+import { Edge } from './edge.ts';
+import type { EdgeSession, EdgeSettings } from './edge-deps.ts';
 import { startEdgeTimers, type Watch } from './edge-timers.ts';
 import { eachInTurns, inTurns } from './in-turns.ts';
 import { Journal, type JournalEntry } from './journal.ts';

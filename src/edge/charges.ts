@@ -5,7 +5,7 @@ import { Counter, type Counters } from '../memory/counters.ts';
 import { SessionKind } from '../records/requests.ts';
 import { Allowance, COST_PER_DEVICE, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
-import type { EdgeSession } from './edge.ts';
+import type { EdgeSession } from './edge-deps.ts';
 
 export interface RateSettings {
   readonly deviceRate: number;

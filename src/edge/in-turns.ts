@@ -256,7 +256,9 @@ class Turns<Session> {
   #takeSome(connection: Connection<Session>, queue: Queue, most: number): number {
     if (queue.isFlood) return 0;
     let taken = 0;
-    while (taken < most && queue.first < queue.frames.length) taken += this.#takeFirst(connection, queue);
+    connection.cork(() => {
+      while (taken < most && queue.first < queue.frames.length) taken += this.#takeFirst(connection, queue);
+    });
     this.#queues.delete(connection);
     if (queue.first < queue.frames.length) this.#queues.set(connection, queue);
     else if (queue.closed !== undefined) this.#handlers.close(connection, queue.closed);

@@ -12,6 +12,7 @@ import {
   ringUsedRatio,
   Share,
 } from '../../src/memory/ring.ts';
+import { runs } from '../support/runs.ts';
 
 const BYTES = RING_BYTES_MIN;
 const BYTES_MAX = recordBytesMax(BYTES);
@@ -251,7 +252,7 @@ describe('a ring over any sequence of operations', () => {
         deepStrictEqual(read, expected);
         strictEqual(producer.usedRatio(), 0);
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 });

@@ -7,6 +7,7 @@ import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { EVENT_KIND, EventField, eventBytes, eventOf } from '../../src/records/event.ts';
 import { FromOwnerRecord, GapReason, NO_BYTES, readGap } from '../../src/records/replies.ts';
 import { EventType, Priority } from '../../src/wire/events.ts';
+import { runs } from '../support/runs.ts';
 
 const RING_BYTES = 4 * RING_BYTES_MIN;
 const PRIORITIES = [Priority.low, Priority.normal, Priority.high];
@@ -205,7 +206,7 @@ describe('an event that finds no room', () => {
         bench.expectWhole();
         deepStrictEqual(bench.link.hasBacklog, false);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 });
