@@ -63,11 +63,15 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordL
   return {
     kind,
     write(ring, values) {
-      const tails = variable.map(({ name, field }) => {
+      const tails: Uint8Array[] = [];
+      let bytes = fixed;
+      for (const { name, field } of variable) {
         const value = (values as Record<string, string | Uint8Array>)[name]!;
-        return field === 'text' ? Buffer.from(value as string) : (value as Uint8Array);
-      });
-      const offset = ring.claimControl(kind, fixed + tails.reduce((sum, { length }) => sum + length, 0));
+        const tail = field === 'text' ? Buffer.from(value as string) : (value as Uint8Array);
+        bytes += tail.length;
+        tails.push(tail);
+      }
+      const offset = ring.claimControl(kind, bytes);
       const { views } = ring;
       for (const { name, field, offset: at } of placed) {
         const value = (values as Record<string, unknown>)[name];
@@ -77,9 +81,9 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordL
         else if (field === 'flag') views.u8[offset + at] = value === true ? 1 : 0;
       }
       let end = offset + fixed;
-      for (const [index, { offset: at }] of variable.entries()) {
+      for (let index = 0; index < variable.length; index++) {
         const tail = tails[index]!;
-        views.u32[(offset + at) >> 2] = tail.length;
+        views.u32[(offset + variable[index]!.offset) >> 2] = tail.length;
         views.u8.set(tail, end);
         end += tail.length;
       }
@@ -94,12 +98,26 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordL
         else if (field === 'flag') values[name] = views.u8[offset + at] === 1;
         else {
           const length = views.u32[(offset + at) >> 2]!;
-          const bytes = Buffer.from(views.u8.subarray(start, start + length)); // a copy: decoders refuse shared memory
-          values[name] = field === 'text' ? bytes.toString('utf8') : bytes;
+          values[name] = (field === 'text' ? textAt : bytesAt)(views.u8, start, length);
           start += length;
         }
       }
       return values as Values<F>;
     },
   };
+}
+
+/** Texts up to here are decoded from a buffer that is used again: most are ids. */
+const SHORT_TEXT_BYTES = 256;
+const shortText = Buffer.alloc(SHORT_TEXT_BYTES);
+
+/** Decoders refuse shared memory, so there is a copy on the way. */
+function textAt(memory: Uint8Array, start: number, length: number): string {
+  if (length > SHORT_TEXT_BYTES) return bytesAt(memory, start, length).toString('utf8');
+  for (let i = 0; i < length; i++) shortText[i] = memory[start + i]!;
+  return shortText.toString('utf8', 0, length);
+}
+
+function bytesAt(memory: Uint8Array, start: number, length: number): Buffer {
+  return Buffer.from(memory.subarray(start, start + length));
 }

@@ -36,7 +36,7 @@ export class DeviceNames {
   /** The prefix that was asked for last, and its key: most devices send events of one type. */
   #lastKey = -1;
   #last: Uint8Array = NO_BYTES;
-  readonly idBytes: Uint8Array;
+  #idBytes: Uint8Array | undefined;
   readonly id: string;
   /** By type × 2 + (1 when from the hub); made when first needed. */
   readonly #prefixes: (Uint8Array | undefined)[] = [];
@@ -47,8 +47,13 @@ export class DeviceNames {
   constructor(id: string, layout?: TopicLayout) {
     this.id = id;
     this.idLength = id.length;
-    this.idBytes = encoder.encode(id);
     this.#layout = layout;
+  }
+
+  /** Made when first needed. */
+  get idBytes(): Uint8Array {
+    this.#idBytes ??= encoder.encode(this.id);
+    return this.#idBytes;
   }
 
   /** Made when first needed. */

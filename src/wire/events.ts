@@ -39,7 +39,12 @@ export const BATCH_TYPE = 15;
 export const BATCH_HEADER_BYTES = 8;
 export const BATCH_LENGTH_BYTES = 4;
 
+/** Most devices of a page have the epoch of the hub's start. */
+let lastEpoch = Number.NaN;
+let lastEpochName = '';
+
 /** A device's epoch as it stands in frames. */
 export function epochName(epoch: number): string {
-  return epoch.toString(36);
+  if (epoch !== lastEpoch) [lastEpoch, lastEpochName] = [epoch, epoch.toString(36)];
+  return lastEpochName;
 }
