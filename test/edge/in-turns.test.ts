@@ -13,7 +13,7 @@ import type { Connection, ListenerHandlers } from '../../src/transport/transport
 
 type Peer = Connection<string>;
 
-const peer = (name: string): Peer => ({ session: name }) as Peer;
+const peer = (name: string): Peer => ({ session: name, cork: (body: () => void) => body() }) as Peer;
 
 class Bench {
   /** What the handlers were given, in order: the peer with its text, or with the code of its end. */
