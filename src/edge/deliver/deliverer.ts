@@ -17,7 +17,7 @@ import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import { NO_SHARD } from './audience.ts';
 import type { Publish } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
-import { Paces } from './pace.ts';
+import { Paces } from './paces.ts';
 import { Replays } from './replays.ts';
 import { Retained } from './retained.ts';
 import { Rounds } from './rounds.ts';
@@ -153,11 +153,13 @@ export class Deliverer {
 
   /** Sends all events that came so far: what follows must come after them. */
   finish(): void {
+    this.paces.flush(); // first: the rounds give room back to the ring
     this.#rounds.finish(this.#deps.clock.now());
   }
 
   /** After the records of a poll; gives room back to the ring. @param isCaughtUp whether none was left behind */
   end(done: number, isCaughtUp: boolean): void {
+    this.paces.flush();
     this.#caughtUp = isCaughtUp;
     if (done === 0 && !this.hasUnsent) return;
     const shards = this.#vipCount > 0 ? SHARDS_PER_STEP_WITH_VIPS : SHARDS_PER_STEP;

@@ -11,7 +11,7 @@ import type { Gap } from '../../wire/gap.ts';
 import type { Position } from '../../wire/subscriber-ops.ts';
 import { Session } from '../session.ts';
 import { NO_SHARD } from './audience.ts';
-import type { OutboxFrames } from './outbox-frames.ts';
+import type { Outgoing } from './outbox-frames.ts';
 import type { Ask, RequestQueue } from './request-flow.ts';
 
 /** Up to here looking through a list is as fast as a Map, which takes several times the memory. */
@@ -53,7 +53,7 @@ export class SubscriberSession extends Session {
   #devices: number[] | Map<number, number> | undefined;
   /** By device slot: bits of the event types, where not all are wanted. */
   #limited: Map<number, number> | undefined;
-  /** Events of the batch being sent, where they do not go by a topic: pairs of start and end in the batch's bytes. */
+  /** What is being sent to it and does not go by a topic: pairs of start and end, of what `sendOutbox` is told. */
   #outbox: number[] | undefined;
 
   constructor(admitted: Admitted, number: number, connectedAt: number, terms: SubscriberTerms) {
@@ -165,14 +165,14 @@ export class SubscriberSession extends Session {
     return outbox;
   }
 
-  /** Notes an event of the batch being sent. @returns whether it is the first */
+  /** Notes a part of what is being sent. @returns whether it is the first */
   addToOutbox(start: number, end: number): boolean {
     this.#outbox ??= [];
     return this.#outbox.push(start, end) === 2;
   }
 
   /** Sends the events of the outbox in as few writes as possible and empties it. */
-  sendOutbox(frames: OutboxFrames): void {
+  sendOutbox(frames: Outgoing): void {
     const { connection, batched } = this;
     const outbox = this.#outbox ?? [];
     const { isBinary } = encodings[this.encoding]!;

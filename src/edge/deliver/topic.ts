@@ -5,8 +5,8 @@ import { ALL_TYPES } from '../../wire/events.ts';
 import { Audience } from './audience.ts';
 import { BatchedAudience } from './batched-audience.ts';
 import { Missed } from './missed.ts';
-import type { Paces } from './pace.ts';
 import { PacedAudience } from './paced-audience.ts';
+import type { Paces } from './paces.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** Shared by all topics without vips: an event looks at it, and need not fetch an array of its own. */

@@ -6,7 +6,7 @@ import { ALL_TYPES } from '../../wire/events.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import { NO_SHARD, SLOW } from './audience.ts';
 import type { Publish } from './batch.ts';
-import type { Paces } from './pace.ts';
+import type { Paces } from './paces.ts';
 import type { SlowSubscribers } from './slow-subscribers.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import { Topic } from './topic.ts';
