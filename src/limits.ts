@@ -27,6 +27,13 @@ export const SUBSCRIBE_DEVICES_MAX = 1000;
 /** Devices in one page of an answer or a notice (wire contract): 1000 × 130 B is 130 KiB. */
 export const DEVICES_PER_PAGE = 1000;
 
+/**
+ * Devices of a filter in one frame and one slice: at 5 to 10 µs each on the edge, which sends the page and joins the
+ * topics, live events wait for it for a millisecond at most. As many slices as make a page go out before the peer has to
+ * read.
+ */
+export const DEVICES_PER_SLICE = 128;
+
 /** What requests of one ring may cost in one poll, in devices named: about three milliseconds. */
 export const REQUEST_WORK_PER_POLL = 2000;
 

@@ -98,7 +98,12 @@ class Bench {
       this.#sinks.push(sink);
       this.#deliverer.sessions.set(n + 1, session);
       for (let device = 0; device < DEVICES; device++)
-        this.#deliverer.attachDevice(session, { device, id: `dev-${device}`, seq: 0, types: ALL_TYPES } as never);
+        this.#deliverer.attachDevice(session, {
+          device,
+          id: `dev-${device}`,
+          seq: 0,
+          types: ALL_TYPES,
+        } as never);
     }
   }
 

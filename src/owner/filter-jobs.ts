@@ -5,7 +5,7 @@ import type { NamedRequest } from './requests.ts';
 import type { RowWalk } from './row-walks.ts';
 
 /** Devices or rows looked at in one slice: about half a millisecond. */
-export const SLICE_SLOTS = 8192;
+export const SLICE_SLOTS = 2048;
 
 /** What is being done for one filter of a request. */
 export interface Target {
@@ -53,6 +53,9 @@ export interface PageJob {
   /** Those among them that the filter has gained since: they may have no row yet, whatever the input. */
   readonly gained: Set<number>;
   at: number;
+  /** What was sent since the peer has read: devices, and bytes of their entries. */
+  unreadDevices: number;
+  unreadBytes: number;
   reserved: number;
   /** Of the subscriber's rows, while the devices are still being gathered. */
   walk: RowWalk | undefined;

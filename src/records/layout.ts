@@ -63,25 +63,29 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordL
   return {
     kind,
     write(ring, values) {
-      const tails = variable.map(({ name, field }) => {
+      let bytes = fixed;
+      for (const { name, field } of variable) {
         const value = (values as Record<string, string | Uint8Array>)[name]!;
-        return field === 'text' ? Buffer.from(value as string) : (value as Uint8Array);
-      });
-      const offset = ring.claimControl(kind, fixed + tails.reduce((sum, { length }) => sum + length, 0));
+        bytes += field === 'text' ? textBytes(value as string) : value.length;
+      }
+      const offset = ring.claimControl(kind, bytes);
       const { views } = ring;
+      let end = offset + fixed;
       for (const { name, field, offset: at } of placed) {
         const value = (values as Record<string, unknown>)[name];
-        if (field === 'f64') views.f64[(offset + at) >> 3] = value as number;
-        else if (field === 'u32') views.u32[(offset + at) >> 2] = value as number;
+        if (field === 'u32') views.u32[(offset + at) >> 2] = value as number;
+        else if (field === 'f64') views.f64[(offset + at) >> 3] = value as number;
         else if (field === 'u8') views.u8[offset + at] = value as number;
         else if (field === 'flag') views.u8[offset + at] = value === true ? 1 : 0;
-      }
-      let end = offset + fixed;
-      for (const [index, { offset: at }] of variable.entries()) {
-        const tail = tails[index]!;
-        views.u32[(offset + at) >> 2] = tail.length;
-        views.u8.set(tail, end);
-        end += tail.length;
+        else {
+          const start = end;
+          if (field === 'text') end = putText(views, end, value as string);
+          else {
+            views.u8.set(value as Uint8Array, end);
+            end += (value as Uint8Array).length;
+          }
+          views.u32[(offset + at) >> 2] = end - start;
+        }
       }
     },
     read(views, offset) {
@@ -94,12 +98,51 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordL
         else if (field === 'flag') values[name] = views.u8[offset + at] === 1;
         else {
           const length = views.u32[(offset + at) >> 2]!;
-          const bytes = Buffer.from(views.u8.subarray(start, start + length)); // a copy: decoders refuse shared memory
-          values[name] = field === 'text' ? bytes.toString('utf8') : bytes;
+          if (field === 'text') values[name] = readText(views, start, length);
+          else values[name] = Buffer.from(views.u8.subarray(start, start + length));
           start += length;
         }
       }
       return values as Values<F>;
     },
   };
+}
+
+/** Up to here a loop over characters beats a call of the runtime: ids are that short. */
+const SHORT_TEXT_MAX = 128;
+const ASCII_END = 0x80;
+
+/** Length of a text in UTF-8. */
+function textBytes(text: string): number {
+  return isShortAscii(text) ? text.length : Buffer.byteLength(text);
+}
+
+function isShortAscii(text: string): boolean {
+  if (text.length > SHORT_TEXT_MAX) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= ASCII_END) return false;
+  return true;
+}
+
+/** @returns where the text ends */
+function putText({ u8 }: RecordViews, at: number, text: string): number {
+  if (isShortAscii(text)) {
+    for (let i = 0; i < text.length; i++) u8[at + i] = text.charCodeAt(i);
+    return at + text.length;
+  }
+  const bytes = Buffer.from(text);
+  u8.set(bytes, at);
+  return at + bytes.length;
+}
+
+/** By the memory of a ring: the same bytes as a Buffer, whose decoders take shared memory as they find it. */
+const buffers = new WeakMap<Uint8Array, Buffer>();
+
+function readText({ u8 }: RecordViews, start: number, length: number): string {
+  if (length === 0) return '';
+  let buffer = buffers.get(u8);
+  if (buffer === undefined) {
+    buffer = Buffer.from(u8.buffer, u8.byteOffset, u8.length);
+    buffers.set(u8, buffer);
+  }
+  return buffer.toString('utf8', start, start + length);
 }

@@ -135,9 +135,10 @@ export class RequestFlow {
     return past;
   }
 
-  /** A page of a filter's devices has come. @param page names it for `More` */
-  filterPage(session: SubscriberSession, page: number, more: boolean): void {
-    if (more) this.#expectPage(session, queueOf(session), page);
+  /** A page of a filter's devices has come. @param page names it for `More` @param waits the next comes after that */
+  filterPage(session: SubscriberSession, page: number, more: boolean, waits: boolean): void {
+    if (waits) this.#expectPage(session, queueOf(session), page);
+    else if (more) queueOf(session).pages.set(page, true);
     else session.requests?.pages.delete(page);
   }
 

@@ -19,6 +19,8 @@ export class Topic {
   lastSeq: number;
   /** The first of the audiences, each in another encoding; undefined until somebody asks for one. */
   audience: Audience | undefined;
+  /** Number of the last round that has events of it. */
+  lastRound = 0;
   /** Shards of the audience that has most. */
   shardCount = 0;
   /** In either encoding; undefined until somebody asks for it. */

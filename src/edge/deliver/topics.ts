@@ -173,7 +173,7 @@ export class Topics {
 
   /** The device has come to `seq`: what did not come until now never will. */
   heardOf(device: number, seq: number): void {
-    for (const topic of this.#ofDevice(device)) {
+    for (const topic of this.ofDevice(device)) {
       if (topic.lastSeq < seq) this.#gap(topic, topic.lastSeq + 1, seq);
     }
   }
@@ -187,10 +187,11 @@ export class Topics {
 
   /** Tells everyone who follows the device that events of it were lost on their way to this edge. */
   gap(device: number, from: number, to: number, reason: GapReason): void {
-    for (const topic of this.#ofDevice(device)) this.#gap(topic, from, to, reason);
+    for (const topic of this.ofDevice(device)) this.#gap(topic, from, to, reason);
   }
 
-  #ofDevice(device: number): Topic[] {
+  /** The device's topics: one for each set of types that anybody gets of it. */
+  ofDevice(device: number): Topic[] {
     const topics: Topic[] = [];
     for (let types = this.hasLimited ? 1 : ALL_TYPES; types <= ALL_TYPES; types++) {
       const topic = this.get(device, types);
