@@ -56,7 +56,7 @@ class Sink implements Connection<unknown> {
   }
 }
 
-/** Time in stretches. */
+/** Time in stretches. On a busy host the longest are those in which the thread lost its core. */
 class Stretches {
   readonly #ms: number[] = [];
   time(work: () => number): number {

@@ -61,6 +61,9 @@ export class Registry {
   readonly #arena: Arena;
   /** Ids of the gateways by which devices are connected. */
   readonly #gateways: SharedTexts;
+  /** The device whose id was asked for last: what follows of it asks again. */
+  #namedDevice = NONE;
+  #deviceName = '';
   readonly #deviceIds: IdMap;
   readonly #subscriberIds: IdMap;
   readonly #deviceSlots: Slots;
@@ -91,6 +94,7 @@ export class Registry {
 
   /** Takes over a table that another owner left. Only before anything else. */
   adopt(): void {
+    this.#namedDevice = NONE;
     this.interest.fill(0);
     this.unusedCount = 0;
     adoptTable({
@@ -159,6 +163,7 @@ export class Registry {
       this.#deviceSlots.release(slot);
       return -1;
     }
+    this.#namedDevice = NONE;
     const { rows } = this.devices;
     begin(rows.version, slot);
     Atomics.store(rows.lastSeen, slot, 0n);
@@ -190,6 +195,7 @@ export class Registry {
     const { rows } = this.devices;
     if (rows.firstRow[slot] !== NONE) throw new Error(`device slot ${slot} is freed with subscriptions`);
     this.deviceFreed(slot);
+    this.#namedDevice = NONE;
     if (rows.known[slot] === 0) this.unusedCount -= 1;
     begin(rows.version, slot);
     Atomics.sub(this.#totals, rows.deviceState[slot]!, 1);
@@ -250,7 +256,11 @@ export class Registry {
   }
 
   deviceId(slot: number): string {
-    return this.#arena.text(this.devices.rows.id[slot]!);
+    if (slot !== this.#namedDevice) {
+      this.#namedDevice = slot;
+      this.#deviceName = this.#arena.text(this.devices.rows.id[slot]!);
+    }
+    return this.#deviceName;
   }
 
   deviceStatus(slot: number): string {
