@@ -19,17 +19,18 @@ export interface KneeOptions {
   /** Events per second of each device. */
   readonly firstRate: number;
   readonly highestRate: number;
+  /** How well the knee is to be known: a rate that was missed over one that held. Default: 1.1. */
+  readonly precision?: number;
   play(rate: number): Promise<Outcome>;
   missed(outcome: Outcome): readonly string[];
   /** Told of each step. */
   stepped(step: Step): void;
 }
 
-/** The knee is known this well. */
 const PRECISION = 1.1;
 
 export async function findKnee(options: KneeOptions): Promise<Knee> {
-  const { firstRate, highestRate } = options;
+  const { firstRate, highestRate, precision = PRECISION } = options;
   const steps: Step[] = [];
   let held: Step | undefined;
   let missedRate = Number.POSITIVE_INFINITY;
@@ -40,7 +41,7 @@ export async function findKnee(options: KneeOptions): Promise<Knee> {
     else if (step.outcome.generatorLimit !== undefined) return { steps, held, limit: 'generator' };
     else missedRate = rate;
     const heldRate = held?.outcome.load.rate ?? 0;
-    if (heldRate === 0 || missedRate / heldRate <= PRECISION) return { steps, held, limit: 'hub' };
+    if (heldRate === 0 || missedRate / heldRate <= precision) return { steps, held, limit: 'hub' };
     if (heldRate >= highestRate) return { steps, held, limit: 'highest rate' };
     rate =
       missedRate === Number.POSITIVE_INFINITY

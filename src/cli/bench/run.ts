@@ -12,14 +12,14 @@ import { Series } from './series.ts';
 const generatorFile = fileURLToPath(new URL('./generate.js', import.meta.url));
 
 /** From the order to start until the start. */
-const LEAD_MS = 200;
+export const LEAD_MS = 200;
 const PROGRESS_MS = 1000;
 
 export interface RunOptions {
   readonly target: Target;
   readonly load: Load;
-  /** Generator processes for the devices, and as many for the subscribers. */
-  readonly processes: number;
+  /** Of the generator: those that play the devices, and those that play the subscribers. */
+  readonly processes: { readonly devices: number; readonly subscribers: number };
   /** Ends whatever is going on. */
   readonly stop: AbortSignal;
   /** Told what is done now. */
@@ -38,12 +38,12 @@ export class LoadRun {
   /** @throws Error when a peer cannot connect; all processes are ended then */
   static async open(options: RunOptions): Promise<LoadRun> {
     const run = new LoadRun(options);
-    const { subscribers, devices } = options.load;
+    const { load, processes } = options;
     try {
-      options.stage(`connecting ${subscribers} subscribers`);
-      await run.#openAll('receiver', run.#receivers);
-      options.stage(`connecting ${devices} devices`);
-      await run.#openAll('sender', run.#senders);
+      options.stage(`connecting ${load.subscribers} subscribers`);
+      await run.#openAll('receiver', run.#receivers, processes.subscribers);
+      options.stage(`connecting ${load.devices} devices`);
+      await run.#openAll('sender', run.#senders, processes.devices);
       return run;
     } catch (error) {
       run.close();
@@ -79,8 +79,8 @@ export class LoadRun {
     for (const part of [...this.#senders, ...this.#receivers]) part.end();
   }
 
-  async #openAll<Report>(part: string, into: Generator<Report>[]): Promise<void> {
-    const { target, load, processes, stop } = this.#options;
+  async #openAll<Report>(part: string, into: Generator<Report>[], processes: number): Promise<void> {
+    const { target, load, stop } = this.#options;
     for (let index = 0; index < processes; index++)
       into.push(new Generator<Report>(generatorFile, part, (progress) => this.#series.add(progress)));
     const opened = into.map((generator, index) =>

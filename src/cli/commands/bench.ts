@@ -189,7 +189,7 @@ async function play(
   const run = await LoadRun.open({
     target: targetOf(options, endpoints),
     load,
-    processes: options.processes,
+    processes: { devices: options.processes, subscribers: options.processes },
     stop: interrupted(),
     stage: (what) => progress.stage(what),
     tick: (leftMs, latest) => progress.tick(leftMs, latest),
