@@ -34,14 +34,23 @@ export const DEVICES_PER_PAGE = 1000;
  */
 export const DEVICES_PER_SLICE = 128;
 
-/** What requests of one ring may cost in one poll, in devices named: about three milliseconds. */
-export const REQUEST_WORK_PER_POLL = 2000;
+/**
+ * What requests of all rings may cost in one poll, in devices named: a larger request comes alone, at about 1.5 µs a
+ * device. An event of another peer waits for one of these at most.
+ */
+export const REQUEST_WORK_PER_POLL = 500;
+
+/** What the owner may have to do for one edge at a time, in devices named: an event of another peer waits behind it. */
+export const REQUEST_WORK_IN_FLIGHT = 1000;
 
 /** Requests of one subscriber that wait for an answer (wire contract); one more is refused. */
 export const REQUESTS_WAITING_MAX = 16;
 
 /** Records of one ring worked off in one poll: at 1 µs each, no other ring waits longer than a few ms. */
 export const POLL_RECORDS_MAX = 4096;
+
+/** An edge looks at its sockets at least this often while it does what the owner says of its subscribers. */
+export const POLL_MS_MAX = 2;
 
 /** Rings of at least this many bytes: 4 MiB hold 20,000 events of 200 B, half a second at 40,000/s. */
 export const RING_BYTES_DEFAULT = 4 * 1024 * 1024;

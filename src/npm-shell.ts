@@ -26,15 +26,33 @@ const host: ShellDeps = {
  * @param env of this process
  */
 export function endWithNpm(env: Readonly<Record<string, string | undefined>>, deps: ShellDeps = host): void {
-  const { npm_lifecycle_event: startedBy } = env;
+  const { npm_lifecycle_event: startedBy, npm_lifecycle_script: script = '' } = env;
+  if (startedBy === undefined) return;
   const parent = deps.parent();
-  if (startedBy === undefined || !isForegroundShell(parent, deps)) return;
+  if (isAdopter(parent, deps) && RUNS_DAT.test(script)) {
+    deps.end(); // npm was gone before this process had come so far
+    return;
+  }
+  if (!isForegroundShell(parent, deps)) return;
   const timer = setInterval(() => {
     if (deps.parent() === parent) return;
     clearInterval(timer);
     deps.end();
   }, LOOK_MS);
   timer.unref();
+}
+
+/** A script that runs `dat` itself. One that runs another script may leave it in the background, without a parent. */
+const RUNS_DAT = /^['"]?([^\s'"]*\/)?dat['"]?(\s[^&]*)?$/;
+
+/** Whether it is who gets the children of those that have ended; in a container npm may be that process itself. */
+function isAdopter(pid: number, { argumentsOf }: ShellDeps): boolean {
+  try {
+    const name = argumentsOf(pid)[0]?.split(' ')[0]?.split('/').at(-1) ?? '';
+    return name === 'systemd' || (pid === 1 && !['npm', 'npx', 'node', 'sh', 'bash', 'dash'].includes(name));
+  } catch {
+    return false; // no /proc here
+  }
 }
 
 function isForegroundShell(pid: number, { argumentsOf }: ShellDeps): boolean {

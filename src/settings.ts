@@ -20,16 +20,9 @@ import {
 import { packageVersion } from './settings/version.ts';
 import { settingWarnings } from './settings/warnings.ts';
 
-export {
-  FANOUT_WORKERS_MAX,
-  INGEST_WORKERS_MAX,
-  type SettingGroup,
-  type SettingKey,
-  type SettingRow,
-  type Settings,
-  settingKeys,
-  settingRows,
-} from './settings/schema.ts';
+export type { SettingGroup, SettingRow } from './settings/row.ts';
+export { FANOUT_WORKERS_MAX, INGEST_WORKERS_MAX } from './settings/rows/threads.ts';
+export { type SettingKey, type Settings, settingKeys, settingRows } from './settings/schema.ts';
 export { settingsTable } from './settings/table.ts';
 export { resolveFanoutWorkers, resolveThreads, type ThreadCounts } from './settings/thread-counts.ts';
 export { packageVersion } from './settings/version.ts';

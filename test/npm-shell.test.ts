@@ -29,6 +29,27 @@ describe('a process that npm started', () => {
   });
 
   it.each([
+    ["'dat'", '/sbin/init'],
+    ['dat serve', '/usr/bin/tini'],
+    ['node_modules/.bin/dat demo', '/process'],
+  ])('ends at once when npm was gone before it looked: %s', (script, init) => {
+    parent = 1;
+    endWithNpm({ ...npm, npm_lifecycle_script: script }, deps([init, '']));
+    expect(end).toHaveBeenCalledOnce();
+  });
+
+  it.each([
+    ['the script runs another', './start.sh', '/sbin/init'],
+    ['the script put it into the background', 'dat serve &', '/sbin/init'],
+    ['npm is the first process of a container', 'dat serve', 'npm exec dat serve'],
+  ])('stays without a parent when %s', (_why, script, init) => {
+    parent = 1;
+    endWithNpm({ ...npm, npm_lifecycle_script: script }, deps([init, '']));
+    vi.advanceTimersByTime(10_000);
+    expect(end).not.toHaveBeenCalled();
+  });
+
+  it.each([
     ['npm did not start it', shell, {}],
     ['npm itself is its parent', ['npm start', ''], npm],
     ['the script put it into the background', ['sh', '-c', 'dat serve >log 2>&1 &'], npm],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { envName, flagName, rowOf, settingGroups } from '../src/settings/schema.ts';
+import { settingGroups } from '../src/settings/row.ts';
+import { envName, flagName, rowOf } from '../src/settings/schema.ts';
 import { loadSettings, type SettingKey, settingKeys, settingRows, settingsTable } from '../src/settings.ts';
 
 const help = loadSettings({ argv: ['--help'], env: {}, readFile: () => '' });

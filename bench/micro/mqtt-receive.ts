@@ -92,7 +92,7 @@ const handlers: ListenerHandlers<Nobody> = {
   open: (socket) => {
     socket.session.socket = socket;
   },
-  message: ({ session }, bytes) => session.session.receive(bytes),
+  message: ({ session }, bytes) => session.session.receive(bytes, systemClock.now()),
   controlPong() {},
   controlPing() {},
   writable() {},

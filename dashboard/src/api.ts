@@ -1,6 +1,7 @@
 /** The routes of the admin API that the dashboard asks. What it shows all the time comes over the live stream instead. */
 import type { LiveList, LiveListEntry } from '../../src/admin/live-schemas.ts';
 import type { DeviceEntry, RowEntry, SubscriberDevice } from '../../src/admin/rows.ts';
+import { fullPage, type Page } from './full-page.ts';
 import { bearer, refusalOf } from './http.ts';
 import { storedToken } from './token.ts';
 
@@ -79,19 +80,18 @@ export function listDevices({ values, ...question }: ListQuestion, signal: Abort
   return ask('GET', pathOf(['live', 'devices'], query), { signal });
 }
 
-export interface Page {
-  readonly limit: number;
-  readonly cursor: string;
-  readonly signal: AbortSignal;
-}
-
 export interface RowsPage {
   readonly subscribers: readonly RowEntry[];
   readonly cursor: string | null;
 }
 
-export function listRows(device: string, { limit, cursor, signal }: Page): Promise<RowsPage> {
-  return ask('GET', pathOf(['devices', device, 'subscribers'], { limit, cursor }), { signal });
+export async function listRows(device: string, page: Page): Promise<RowsPage> {
+  const { entries, cursor } = await fullPage<RowEntry>(page, async (limit, from) => {
+    const path = pathOf(['devices', device, 'subscribers'], { limit, cursor: from });
+    const answer = await ask<RowsPage>('GET', path, { signal: page.signal });
+    return { entries: answer.subscribers, cursor: answer.cursor };
+  });
+  return { subscribers: entries, cursor };
 }
 
 export interface RowChange {

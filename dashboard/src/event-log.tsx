@@ -2,6 +2,7 @@
  * The events of one device: those that the hub kept, then those that come, the newest first, the last few hundred only.
  * All of it is shown as text.
  */
+import { Fragment } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { LIVE_EVENTS_PER_SECOND, LIVE_PAYLOAD_BYTES_MAX } from '../../src/limits.ts';
 import { ApiError, messageOf } from './api.ts';
@@ -182,13 +183,28 @@ function EventRow({ event }: { event: Shown }) {
 
 function Data({ event: { json, base64 } }: { event: LiveEvent }) {
   const text = json ?? (base64 === undefined ? '' : `binary ${base64}`);
-  if (text.length <= DATA_CHARACTERS) return <code>{text}</code>;
+  if (text.length <= DATA_CHARACTERS) return <Code text={text} />;
   return (
     <details>
       <summary>
-        <code>{text.slice(0, DATA_CHARACTERS)}…</code>
+        <Code text={`${text.slice(0, DATA_CHARACTERS)}…`} />
       </summary>
       <code>{text}</code>
     </details>
+  );
+}
+
+/** Breaks after a comma before it breaks anywhere else. */
+function Code({ text }: { text: string }) {
+  const parts = text.split(/(?<=,)/);
+  return (
+    <code>
+      {parts.map((part, index) => (
+        <Fragment key={index}>
+          {index === 0 ? null : <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </code>
   );
 }

@@ -27,7 +27,7 @@ export function milliseconds(seconds: number | null | undefined): string {
   if (seconds === 0) return '0';
   const ms = seconds * 1e3;
   if (ms >= 1000) return `${fraction.format(seconds)} s`;
-  return `${ms >= 10 ? whole.format(ms) : ms.toFixed(ms >= 1 ? 1 : 2)} ms`;
+  return `${ms >= 9.95 ? whole.format(ms) : ms.toFixed(ms >= 1 ? 1 : 2)} ms`;
 }
 
 export function percent(ratio: number | null | undefined): string {

@@ -103,7 +103,9 @@ function Figures({ figures }: { figures: LiveFigures | undefined }) {
     <dl class="figures">
       {items.map(([name, value, more, level = '']) => (
         <div key={name}>
-          <dt>{name}</dt>
+          <dt>
+            <Label name={name} />
+          </dt>
           <dd class={level}>
             {value}
             {more === undefined ? null : <span class="muted"> {more}</span>}
@@ -111,6 +113,21 @@ function Figures({ figures }: { figures: LiveFigures | undefined }) {
         </div>
       ))}
     </dl>
+  );
+}
+
+/** What a narrow screen has room for. */
+const LABEL_CHARACTERS = 12;
+
+/** Of a longer name, a narrow screen shows the first word. */
+function Label({ name }: { name: string }) {
+  if (name.length <= LABEL_CHARACTERS) return name;
+  const end = name.indexOf(' ');
+  return (
+    <>
+      {name.slice(0, end)}
+      <span class="rest">{name.slice(end)}</span>
+    </>
   );
 }
 

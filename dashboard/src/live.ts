@@ -152,6 +152,8 @@ export class LiveConnection {
         const { watch } = this.#subject;
         const body = JSON.stringify(this.#subject);
         if (stream === '') return;
+        // From here on the hub may tell no more of what is not asked for again, whenever its answer comes.
+        this.#watched = new Set(watch.filter((id) => this.#watched.has(id)));
         const response = await fetch(`/v1/live/streams/${stream}`, {
           method: 'PUT',
           headers: { ...bearer(this.#token), 'content-type': 'application/json' },

@@ -111,6 +111,7 @@ function Plots({ columns, span, zoom, gateways }: PlotsProps) {
           ]}
           text={rate}
           axis={short}
+          emptyTop={10}
         />
       </Panel>
       <Panel title="Deliveries" note="per second">
@@ -120,6 +121,7 @@ function Plots({ columns, span, zoom, gateways }: PlotsProps) {
           lines={[line('delivered', '--line-1', 'deliveries'), line('dropped', '--line-bad', 'dropped')]}
           text={rate}
           axis={short}
+          emptyTop={10}
         />
       </Panel>
       <Panel title="Latency" note="receive to send">
@@ -133,6 +135,7 @@ function Plots({ columns, span, zoom, gateways }: PlotsProps) {
           ]}
           text={milliseconds}
           axis={milliseconds}
+          emptyTop={0.01}
         />
       </Panel>
       <Panel title="Connections" note={gateways === 0 ? undefined : `and ${integer(gateways)} of gateways`}>
@@ -142,6 +145,7 @@ function Plots({ columns, span, zoom, gateways }: PlotsProps) {
           lines={[line('devices', '--line-1', 'devices'), line('subscribers', '--line-2', 'subscribers')]}
           text={(value) => (value === null ? NOTHING : integer(value))}
           axis={short}
+          emptyTop={10}
         />
       </Panel>
     </>

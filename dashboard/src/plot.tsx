@@ -38,9 +38,11 @@ export function Plot(props: {
   /** A value as the legend shows it, and as the axis does. */
   text: (value: Value) => string;
   axis: (value: number) => string;
+  /** Up to where the axis goes while there is nothing above 0. */
+  emptyTop: number;
   zoom: (span: Span) => void;
 }) {
-  const { label, times, lines, span, text, axis } = props;
+  const { label, times, lines, span, text, axis, emptyTop } = props;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const zoom = useRef(props.zoom);
@@ -61,6 +63,7 @@ export function Plot(props: {
       plot.current = new uPlot(
         optionsFor(element.clientWidth, now.lines, {
           axis,
+          emptyTop,
           pointed: setPointed,
           zoom: (to) => zoom.current(to),
         }),
@@ -120,6 +123,7 @@ function dataOf(times: readonly number[], lines: readonly Line[]): uPlot.Aligned
 
 interface Handlers {
   readonly axis: (value: number) => string;
+  readonly emptyTop: number;
   readonly pointed: (index: number | null) => void;
   readonly zoom: (span: Span) => void;
 }
@@ -141,7 +145,7 @@ function optionsFor(width: number, lines: readonly Line[], handlers: Handlers): 
     },
     scales: {
       x: { time: true, auto: false },
-      y: { range: (_plot, _min, max) => [0, max === null || max <= 0 ? 1 : max * 1.15] },
+      y: { range: (_plot, _min, max) => [0, max === null || max <= 0 ? handlers.emptyTop : max * 1.15] },
     },
     axes: [
       { ...common, space: 60, size: 26, incrs: INCREMENTS_S, values: (_plot, splits) => timesOf(splits) },

@@ -1,5 +1,6 @@
 /** Subscribers as the admin API lists them, and what an operator may do to one. */
-import { ApiError, ask, changeRow, type Page, pathOf, type SubscriberDevice } from './api.ts';
+import { ApiError, ask, changeRow, pathOf, type SubscriberDevice } from './api.ts';
+import { fullPage, type Page } from './full-page.ts';
 
 /** An entry of `GET /v1/subscribers`. */
 export interface SubscriberEntry {
@@ -20,8 +21,13 @@ export interface SubscribersPage {
   readonly cursor: string | null;
 }
 
-export function listSubscribers(search: string, { limit, cursor, signal }: Page): Promise<SubscribersPage> {
-  return ask('GET', pathOf(['subscribers'], { limit, cursor, search }), { signal });
+export async function listSubscribers(search: string, page: Page): Promise<SubscribersPage> {
+  const { entries, cursor } = await fullPage<SubscriberEntry>(page, async (limit, from) => {
+    const path = pathOf(['subscribers'], { limit, cursor: from, search });
+    const answer = await ask<SubscribersPage>('GET', path, { signal: page.signal });
+    return { entries: answer.subscribers, cursor: answer.cursor };
+  });
+  return { subscribers: entries, cursor };
 }
 
 /** `GET /v1/subscribers/SID`: what it follows, in pages; the rest as far as the hub tells it. */

@@ -108,6 +108,7 @@ function Row({ entry, ask }: { entry: SubscriberEntry; ask: (question: Question)
   const { subscriber, connected, vip, subscriptions } = entry;
   const now = Date.now();
   const about = subscriberQuestions(subscriber);
+  const ofConnection = connected ? 'nowrap' : 'nowrap none';
   return (
     <tr>
       <th scope="row" class="id">
@@ -115,13 +116,13 @@ function Row({ entry, ask }: { entry: SubscriberEntry; ask: (question: Question)
         {vip ? <span class="tag">vip</span> : null}
         {connected ? null : <span class="tag off">not connected</span>}
       </th>
-      <td class="nowrap" data-name="Address">
+      <td class={ofConnection} data-name="Address">
         {entry.address ?? NOTHING}
       </td>
-      <td class="nowrap" data-name="Encoding">
+      <td class={ofConnection} data-name="Encoding">
         {encodingOf(entry)}
       </td>
-      <td class="nowrap" data-name="Connected">
+      <td class={ofConnection} data-name="Connected">
         {entry.connectedAt === null ? NOTHING : ago(entry.connectedAt, now)}
       </td>
       <td class="nowrap minor">{ago(entry.lastSeen, now)}</td>

@@ -8,7 +8,7 @@ const device = connectDevice({
   WebSocket,
 });
 device.on('state', ({ state, error }) => {
-  console.log(state, error?.message ?? '');
+  console.log(error === undefined ? state : `${state}: ${error.message}`);
   if (state === 'closed') clearInterval(timer); // final: another connection uses this id, or an operator ended it
 });
 device.status('measuring');

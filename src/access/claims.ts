@@ -17,7 +17,7 @@ const claims = z.object({
   exp: z.number().optional(),
 });
 
-const roles: ReadonlySet<string> = new Set<Role>(['device', 'subscriber', 'gateway', 'admin']);
+const roles: ReadonlySet<unknown> = new Set<Role>(['device', 'subscriber', 'gateway', 'admin']);
 
 export type ReadClaims =
   /** `expiresAt`: wall-clock ms, undefined when the token does not expire */
@@ -39,7 +39,7 @@ export function readClaims(payload: unknown): ReadClaims {
   return {
     ok: true,
     actor: {
-      role: role !== undefined && roles.has(role) ? (role as Role) : undefined,
+      role: roles.has(role) ? (role as Role) : undefined,
       id: sub,
       devices: devices === undefined ? undefined : new PatternSet(devices),
       vip: vip ?? false,

@@ -74,7 +74,10 @@ function authorizer(options: AdminOptions, deps: AdminDeps): (header: string) =>
     if (adminToken === '' && deps.verifyToken === undefined) return 'anyone';
     const token = bearerOf(header);
     if (token === undefined) {
-      throw new AdminError('unauthorized', 'no bearer token; send "authorization: Bearer TOKEN"');
+      throw new AdminError(
+        'unauthorized',
+        'no token; send the header authorization with "Bearer" and the token',
+      );
     }
     // Equal lengths and a comparison that always takes as long: neither tells how much of a guess was right.
     if (adminToken !== '' && timingSafeEqual(sha256(token), sha256(adminToken))) return 'admin token';

@@ -37,6 +37,8 @@ const commands: readonly Register[] = [
   ...[context, token, config, doctor, bench, completion],
 ];
 
+const helpCommand = ['help [command]', 'print the help of a command'] as const;
+
 export function createProgram(): Command {
   const dat = new Command('dat')
     .description('Device Aggregator Tunnel: run a hub for a fleet of devices, watch it, operate it.')
@@ -44,7 +46,7 @@ export function createProgram(): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .commandsGroup(Group.setup)
-    .helpCommand('help [command]', 'print the help of a command');
+    .helpCommand(...helpCommand);
   layOutHelp(dat);
   dat
     .configureHelp({
@@ -57,6 +59,8 @@ export function createProgram(): Command {
       getErrHelpWidth: () => helpWidth(process.stderr.columns),
     });
   for (const register of commands) register(dat);
+  // The one that they inherit stands under a heading that is about all commands.
+  for (const one of dat.commands) if (one.commands.length > 0) one.helpCommand(...helpCommand);
   return dat.addHelpText('after', () => closingHelp(dat));
 }
 
@@ -134,7 +138,7 @@ function sentenceOf({ message }: CommanderError): string {
     .replace(/option '(.*)' argument '(.*)' is invalid\./, '$1 "$2":')
     .replace(/Allowed choices are (.*)\.$/, 'expected one of $1')
     .replaceAll("'", '"')
-    .replace(/ \(Did you mean (.*)\?\)$/, '; did you mean "$1"?')
+    .replace(/ \(Did you mean (.*)\?\)$/, ' (did you mean "$1"?)')
     .replace(/\.$/, '');
 }
 

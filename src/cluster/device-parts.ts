@@ -6,7 +6,7 @@
 import type { RecordViews } from '../memory/ring.ts';
 import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
 import { EventType } from '../wire/events.ts';
-import { isEvent } from './event-check.ts';
+import { isEvent, UNNUMBERED } from './event-check.ts';
 import { copyEvent, EventField, eventBytes } from './event-record.ts';
 import type { DeviceEntry } from './host.ts';
 import { viewsOf } from './wire.ts';
@@ -34,8 +34,6 @@ export interface HandedOver {
 }
 
 const EPOCH_CHARACTERS_MAX = 64;
-/** In place of an event's `seq`. */
-const UNNUMBERED = 0;
 
 /** @returns parts for `surrendered`: the entry, then the events */
 export function encodeDevice({ entry, message, status }: HandedDevice): Uint8Array[] {
@@ -91,11 +89,7 @@ export function keepEvent(views: RecordViews, offset: number, bytes: number): Ke
 function parseEvent(part: Uint8Array, payloadBytesMax: number): KeptEvent | undefined {
   const views = viewsOf(part.length);
   views.u8.set(part);
-  const seqAt = EventField.seq >> 3;
-  const seq = views.f64[seqAt];
-  if (seq === UNNUMBERED) views.f64[seqAt] = 1;
-  if (!isEvent(views, 0, part.length, payloadBytesMax)) return undefined;
-  if (seq === UNNUMBERED) views.f64[seqAt] = UNNUMBERED;
+  if (!isEvent(views, 0, part.length, payloadBytesMax, UNNUMBERED)) return undefined;
   return { views, bytes: part.length };
 }
 

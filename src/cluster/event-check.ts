@@ -15,11 +15,21 @@ const STATUS_BYTES_MAX = 4 * STATUS_CHARACTERS_MAX;
 const statusParts = createStatusParts();
 const FLAGS = EventFlag.payloadIsJson | EventFlag.fromHub | EventFlag.asPublished;
 
+/** `seq` of an event that nobody has numbered. */
+export const UNNUMBERED = 0;
+
 /**
  * @param bytes length of the record
  * @param payloadBytesMax DAT_MAX_MESSAGE_BYTES
+ * @param seqMin the lowest number; `UNNUMBERED` lets events without one pass
  */
-export function isEvent(views: RecordViews, offset: number, bytes: number, payloadBytesMax: number): boolean {
+export function isEvent(
+  views: RecordViews,
+  offset: number,
+  bytes: number,
+  payloadBytesMax: number,
+  seqMin = 1,
+): boolean {
   if (bytes < EventField.body) return false;
   const { u8, u16, u32, f64 } = views;
   const type = u8[offset + EventField.type]!;
@@ -34,7 +44,7 @@ export function isEvent(views: RecordViews, offset: number, bytes: number, paylo
   if ((flags & ~FLAGS) !== 0 || u8[offset + EventField.ackBytes] !== 0) return false;
   if (statusBytes > STATUS_BYTES_MAX || payloadBytes > payloadBytesMax) return false;
   if (EventField.body + statusBytes + payloadBytes !== bytes) return false;
-  if (!Number.isSafeInteger(seq) || seq < 1 || !Number.isFinite(at) || at < 0) return false;
+  if (!Number.isSafeInteger(seq) || seq < seqMin || !Number.isFinite(at) || at < 0) return false;
   const body = offset + EventField.body;
   const payload = body + statusBytes;
   if (statusBytes > 0 && !isText(views, body, payload)) return false;

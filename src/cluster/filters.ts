@@ -3,6 +3,7 @@
  * are recognized by their claims. Cluster thread only.
  */
 import type { ClusterHost } from './host.ts';
+import { LISTED_MAX } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { Recent } from './recent.ts';
 import { list, listed } from './records.ts';
@@ -22,6 +23,8 @@ export class Filters {
   readonly #asking = new Map<number, Asking>();
   /** Who claimed the matching devices that were claimed lately. */
   readonly #claimants = new Recent<string>();
+  /** Where matching devices are that a node listed and that the host does not follow yet. */
+  readonly #listed = new Recent<string>(LISTED_MAX);
   readonly #nextRequest = requestNumbers();
 
   constructor(host: ClusterHost) {
@@ -59,6 +62,13 @@ export class Filters {
     return this.#claimants.get(id);
   }
 
+  /** The node that listed a device which the host was told of: it need not be looked up. Told once. */
+  takeListed(id: string): string | undefined {
+    const node = this.#listed.get(id);
+    if (node !== undefined) this.#listed.delete(id);
+    return node;
+  }
+
   peerReady(peer: Peer): void {
     for (const prefix of this.#filters.keys()) this.#ask(prefix, peer);
   }
@@ -77,6 +87,7 @@ export class Filters {
     this.#asking.delete(request);
     if (!this.#filters.has(asking.prefix)) return;
     const matching = ids.filter((id) => id.startsWith(asking.prefix));
+    for (const id of matching) this.#listed.set(id, peer.node);
     if (cursor === '') {
       this.#told(asking, matching);
       return;

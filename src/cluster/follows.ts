@@ -22,6 +22,8 @@ export interface FollowsDeps extends LookupsDeps {
   isHere(id: string): boolean;
   /** Where a device went that had its home here not long ago. */
   movedTo(id: string): string | undefined;
+  /** The node that has listed the device as its own for a filter. */
+  listedBy(id: string): string | undefined;
 }
 
 export interface Followed {
@@ -84,15 +86,12 @@ export class Follows {
     if (since !== undefined)
       Object.assign(follow, { epoch: since.epoch, last: since.seq, startsAnew: false });
     this.#follows.set(id, follow);
-    const node = this.#deps.movedTo(id);
+    const movedTo = this.#deps.movedTo(id);
+    const node = movedTo ?? this.#deps.listedBy(id);
     const peer = node === undefined ? undefined : this.#deps.readyPeer(node);
-    if (peer === undefined) {
-      this.lookups.hostWaits(follow);
-      this.lookups.start(follow);
-      return;
-    }
     this.lookups.hostWaits(follow);
-    this.#followAt(follow, peer, true);
+    if (peer === undefined) this.lookups.start(follow);
+    else this.#followAt(follow, peer, movedTo !== undefined);
   }
 
   /** No subscription of it is left. */

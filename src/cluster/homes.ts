@@ -108,7 +108,9 @@ export class Homes {
   /** An id without a connection has its home here: out of a snapshot, or an operator published for it. */
   hold(kind: HomeKind, id: string, number = 1): void {
     if (this.get(kind, id) !== undefined) return;
-    this.claims.assert(createHome(kind, id, Math.max(number, this.#known(kind, id)), false));
+    const home = createHome(kind, id, Math.max(number, this.#known(kind, id)), false);
+    this.claims.assert(home);
+    this.#deps.adopted(home);
   }
 
   /** The host has removed the id. */
@@ -148,8 +150,7 @@ export class Homes {
     const peer = to?.isOpen ? to : to === undefined ? this.#deps.keeperOf(id) : undefined;
     this.#drop(found);
     if (peer === undefined) {
-      // Nobody is there to take it: it stays.
-      this.#keep(createHome(kind, id, found.number + 1, false), parts);
+      this.#keep(createHome(kind, id, found.number + 1, false), parts); // nobody is there to take it
       return;
     }
     this.#handOver(peer, found, parts, to === undefined);

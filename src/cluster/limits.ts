@@ -55,6 +55,9 @@ export const HELD_BYTES_MAX = 1024 * 1024;
 /** Ids of each kind of thing that is remembered for a while: where they went, what was claimed, how far they were. */
 export const RECENT_MAX = 10_000;
 
+/** Devices that other nodes listed for a filter and that are not followed yet: the host takes a page within milliseconds. */
+export const LISTED_MAX = 100_000;
+
 /** What is handed over of one id at most: 100,000 subscriptions of 150 B are 15 MB. */
 export const HAND_OVER_BYTES_MAX = 16 * 1024 * 1024;
 /** One part of it, so that a batch takes it whatever NATS' limit is. */

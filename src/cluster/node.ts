@@ -110,6 +110,7 @@ export class ClusterNode {
       ready: () => this.#peers.ready(),
       readyPeer: (id) => this.#peers.readyOf(id),
       movedTo: (id) => this.homes.movedTo(HomeKind.device, id) ?? this.#filters.claimant(id),
+      listedBy: (id) => this.#filters.takeListed(id),
       isHere: (id) => this.homes.stays(HomeKind.device, id),
       ask: (peer, follow) => this.#asks.ask(peer, follow),
     });

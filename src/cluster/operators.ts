@@ -91,6 +91,7 @@ export class Operators {
 
   /**
    * Writes changes, and waits until every node obeys them.
+   * @param changes none: what this node obeys is to be confirmed by all
    * @returns `ok` false when NATS is away: the change may have been written or not
    */
   async change(changes: readonly OperatorChange[]): Promise<ChangeResult> {
@@ -98,7 +99,7 @@ export class Operators {
     if (kv === undefined || !this.#deps.isConnected() || !this.hasObeyed)
       return { ok: false, message: 'the cluster is disconnected: nothing can be changed' };
     try {
-      const revision = await this.#write(kv, changes);
+      const revision = changes.length === 0 ? this.#obeyedRevision : await this.#write(kv, changes);
       const [own, others] = await Promise.all([
         this.#obeysItself(revision),
         this.#deps.confirm(revision, this.#marker),

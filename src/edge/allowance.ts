@@ -30,6 +30,8 @@ export class Allowance {
   #windowStartMs: number;
   /** Asked for since then, what was refused included. */
   #windowCost = 0;
+  /** The window before was that of a peer far over its rate. */
+  #wasFarOver = false;
 
   /** @param fullAtMs of an earlier connection of the same peer */
   constructor(rate: Rate, nowMs: number, fullAtMs = nowMs) {
@@ -59,6 +61,7 @@ export class Allowance {
    * @returns false when it is not there: the caller refuses the frame
    */
   take(cost: number, nowMs: number): boolean {
+    if (nowMs - this.#windowStartMs >= WINDOW_MS) this.#nextWindow(nowMs);
     this.#windowCost += cost;
     const { perSecond, burst } = this.#rate;
     const after = this.#after(cost, nowMs);
@@ -79,16 +82,20 @@ export class Allowance {
     return Math.max(0, this.#after(Math.min(cost, burst), nowMs) - nowMs - (burst / perSecond) * 1e3);
   }
 
-  /** Whether the peer asks for so much that refusing it costs more than it pays. */
-  isFarOver(nowMs: number): boolean {
+  /**
+   * Whether the peer asks for so much that refusing it costs more than it pays. Call when `take` has refused it.
+   * @param waiting what it has asked for and was not taken yet
+   */
+  isFarOver(waiting = 0): boolean {
     const { perSecond, burst } = this.#rate;
-    const elapsedMs = nowMs - this.#windowStartMs;
-    const most = FAR_OVER_FACTOR * perSecond;
-    if (elapsedMs < WINDOW_MS) return this.#windowCost > most + burst;
-    const isOver = this.#windowCost > (most * elapsedMs) / WINDOW_MS;
+    return this.#wasFarOver || this.#windowCost + waiting > FAR_OVER_FACTOR * perSecond + burst;
+  }
+
+  #nextWindow(nowMs: number): void {
+    const most = (FAR_OVER_FACTOR * this.#rate.perSecond * (nowMs - this.#windowStartMs)) / WINDOW_MS;
+    this.#wasFarOver = this.#windowCost > most;
     this.#windowStartMs = nowMs;
     this.#windowCost = 0;
-    return isOver;
   }
 
   #after(cost: number, nowMs: number): number {

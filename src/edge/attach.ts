@@ -26,9 +26,10 @@ import { deviceTerms, gatewayTerms, mqttTerms, subscriberTerms } from '../wire/u
 import { Allowances } from './allowances.ts';
 import { contained } from './contained.ts';
 import { SubscriberRoute } from './deliver/subscriber-route.ts';
-import { Edge, type EdgeSettings } from './edge.ts';
+import { Edge } from './edge.ts';
+import type { EdgeSession, EdgeSettings } from './edge-deps.ts';
 import { startEdgeTimers, type Watch } from './edge-timers.ts';
-import { inTurns } from './in-turns.ts';
+import { eachInTurns, inTurns } from './in-turns.ts';
 import { Journal, type JournalEntry } from './journal.ts';
 import type { EdgeMemory, SharedMemory } from './memory.ts';
 import { MqttRoute } from './mqtt/route.ts';
@@ -125,7 +126,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
   const poller = new Poller({
     poll: () => edge.poll(),
     hasRecords: () => edge.hasRecords(),
-    hasUnsent: () => edge.deliverer.hasUnsent,
+    hasUnsent: () => edge.hasUnsent,
     hasBacklog: () => edge.hasBacklog(),
     sleeper: new Sleeper(memory.doorbell),
   });
@@ -157,6 +158,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
       },
       listener === 'tcp' ? undefined : upgrades(undefined, mqttTerms),
     );
+  const isFlood = (session: EdgeSession, waiting: number): boolean => edge.isFlood(session, waiting);
   return {
     edge,
     admission,
@@ -165,12 +167,15 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     arrivals,
     routes: {
       device: [
-        contained(new DeviceRoute(edge, devices).route(), counters, frameFailed),
+        eachInTurns(contained(new DeviceRoute(edge, devices).route(), counters, frameFailed), isFlood),
         inTurns(contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed)),
         mqtt('device').route(),
       ],
       subscriber: [
-        contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
+        eachInTurns(
+          contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
+          isFlood,
+        ),
         mqtt('subscriber').route(),
       ],
     },

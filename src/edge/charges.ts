@@ -5,7 +5,7 @@ import { Counter, type Counters } from '../memory/counters.ts';
 import { SessionKind } from '../records/requests.ts';
 import { Allowance, COST_PER_DEVICE, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
-import type { EdgeSession } from './edge.ts';
+import type { EdgeSession } from './edge-deps.ts';
 
 export interface RateSettings {
   readonly deviceRate: number;
@@ -53,11 +53,30 @@ export class Charges {
     const allowance = this.#allowanceOf(session, now);
     if (allowance === undefined || allowance.take(cost, now)) return true;
     this.#deps.allowances.keep(session.payer, allowance.fullAtMs, now);
-    if (allowance.isFarOver(now)) {
-      this.#deps.counters.add(Counter.closedFarOverRate);
-      session.close(closes.rateLimit);
-    }
+    if (allowance.isFarOver()) this.#closeFarOver(session);
     return false;
+  }
+
+  /**
+   * Frames of a peer wait to be taken; each will cost 1 at least. Where that is far over its rate it is closed at once.
+   * @returns whether it was: the frames are not to be looked at
+   */
+  isFlood(session: EdgeSession, waiting: number): boolean {
+    const { allowance, kind, closing } = session;
+    if (closing) return true;
+    if (allowance === undefined || !allowance.isFarOver(waiting)) return false;
+    const isSubscriber = kind === SessionKind.subscriber;
+    // Events that a device may send are taken first; what a subscriber asks before it is closed is of no use to it.
+    if (!isSubscriber && allowance.waitMs(1, this.#deps.clock.now()) === 0) return false;
+    this.#deps.counters.add(isSubscriber ? Counter.droppedSubscriberRate : Counter.droppedRate, waiting);
+    this.keep(session);
+    this.#closeFarOver(session);
+    return true;
+  }
+
+  #closeFarOver(session: EdgeSession): void {
+    this.#deps.counters.add(Counter.closedFarOverRate);
+    session.close(closes.rateLimit);
   }
 
   /** Takes the cost of rows of an answer, or of replayed events: what has been promised is not refused any more. */

@@ -4,97 +4,35 @@
  * What both halves need is here: who is connected, what the owner says of them, allowances, refusals, draining, and
  * starting over with a new owner.
  */
-import type { Admission } from '../access/admission.ts';
 import type { Clock } from '../clock.ts';
 import { closes, errors } from '../codes.ts';
-import type { HistoryReader } from '../history/reader.ts';
-import { POLL_RECORDS_MAX } from '../limits.ts';
-import { Counter, type Counters } from '../memory/counters.ts';
-import type { RecordViews, RingConsumer } from '../memory/ring.ts';
+import { POLL_MS_MAX, POLL_RECORDS_MAX } from '../limits.ts';
+import { Counter } from '../memory/counters.ts';
+import type { RecordViews } from '../memory/ring.ts';
 import { NONE } from '../presence/columns.ts';
-import type { PresenceReader } from '../presence/table.ts';
 import type { ConnectionInfo } from '../records/commands.ts';
-import {
-  FromOwnerRecord,
-  Notice,
-  readAck,
-  readClosed,
-  readEntries,
-  readFilters,
-  readInterest,
-  readJoined,
-  readLeft,
-  readProbe,
-  readRegistered,
-  readRelease,
-} from '../records/replies.ts';
-import { type Join, KEEP_AS_SET, SessionKind } from '../records/requests.ts';
+import { FromOwnerRecord, readAck } from '../records/replies.ts';
+import { KEEP_AS_SET, SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { PeerCodec, Problem } from '../wire/codec.ts';
 import { encodingNames } from '../wire/encodings.ts';
-import type { TopicLayout } from '../wire/mqtt/topics.ts';
 import type { Position } from '../wire/subscriber-ops.ts';
-import type { Allowances } from './allowances.ts';
-import { Charges, type RateSettings } from './charges.ts';
-import { closeByCode } from './close-by-code.ts';
+import { Charges } from './charges.ts';
 import { Deliverer } from './deliver/deliverer.ts';
 import { type Ask, RequestFlow } from './deliver/request-flow.ts';
 import { type SendQueueLimits, sendQueueLimits } from './deliver/send-queues.ts';
 import { SubscriberRecords } from './deliver/subscriber-records.ts';
 import type { SubscriberSession } from './deliver/subscriber-session.ts';
-import type { Journal } from './journal.ts';
+import type { EdgeDeps, EdgeSession, EdgeSettings } from './edge-deps.ts';
 import { hasExpired, Liveness } from './liveness.ts';
 import { MqttPeers } from './mqtt/peers.ts';
-import type { OwnerLine } from './owner-line.ts';
 import type { DeviceSession } from './publish/device-session.ts';
-import type { GatewaySession } from './publish/gateway-session.ts';
-import { CONNECT_COST, type GatewaySettings, Gateways } from './publish/gateways.ts';
+import { CONNECT_COST, Gateways } from './publish/gateways.ts';
 import { Interests } from './publish/interests.ts';
 import { Publisher } from './publish/publisher.ts';
+import { connectionCounters, openedCounters, roleNames } from './role-counters.ts';
 import type { Closable } from './session.ts';
-
-export interface EdgeSettings extends GatewaySettings, RateSettings {
-  readonly pingIntervalMs: number;
-  readonly firstFrameTimeoutMs: number;
-  readonly maxMessageBytes: number;
-  readonly subscriberActivity: 'pong' | 'frame';
-  readonly sendQueueBytes: number;
-  readonly sendQueueMaxBytes: number;
-  readonly sendQueuesTotalBytes: number;
-  readonly historyEvents: number;
-  readonly historyTtlMs: number;
-  readonly interestLingerMs: number;
-  readonly subscriberRemoveAfterMs: number;
-}
-
-export interface EdgeDeps {
-  readonly admission: Admission;
-  readonly presence: PresenceReader;
-  readonly line: OwnerLine;
-  readonly fromOwner: RingConsumer;
-  readonly clock: Clock;
-  readonly counters: Counters;
-  readonly allowances: Allowances;
-  readonly settings: EdgeSettings;
-  readonly journal: Journal;
-  /** Reads the history log. */
-  readonly reader: HistoryReader;
-  /** History keeps events: then those that nobody listens to take numbers too. */
-  readonly keepsHistory: boolean;
-  /** Of MQTT topics. */
-  readonly layout: TopicLayout;
-  /** Edges that hold subscribers: they share what is for all. */
-  readonly deliveringEdges: number;
-  /** @returns the number of a further session @param isUsed whether a session has the number now */
-  readonly numbers: (isUsed: (session: number) => boolean) => () => number;
-  /** While the owner is away the table does not say who listens. */
-  readonly isOwnerAway: () => boolean;
-  /** See `PublisherDeps`. */
-  readonly relieve?: () => void;
-}
-
-/** A peer with a connection of its own, or a device behind a gateway. */
-export type EdgeSession = DeviceSession | SubscriberSession | GatewaySession;
+import { joinOf, SessionRecords } from './session-records.ts';
 
 export class Edge {
   readonly liveness: Liveness;
@@ -113,8 +51,10 @@ export class Edge {
   /** Those with connections of their own. */
   readonly #sessions = new Map<number, EdgeSession>();
   readonly #requests: RequestFlow;
-  readonly #records: SubscriberRecords;
+  readonly #owner: SessionRecords;
   readonly #charges: Charges;
+  /** The last poll left records behind, so that the sockets get their turn. */
+  #isBehind = false;
 
   constructor(deps: EdgeDeps) {
     this.#deps = deps;
@@ -144,14 +84,16 @@ export class Edge {
       layout: deps.layout,
       charge: (session, events) => this.#charges.rows(session, events),
     });
-    this.#requests = new RequestFlow({ line, clock, resumeBytes: this.queueLimits.pageResumeBytes });
-    this.#records = new SubscriberRecords({
+    const isBehind = (): boolean => fromOwner.unreadBytes > ANSWER_BACKLOG_BYTES;
+    const { pageResumeBytes: resumeBytes } = this.queueLimits;
+    this.#requests = new RequestFlow({ line, clock, resumeBytes, isBehind });
+    const records = new SubscriberRecords({
       deliverer: this.deliverer,
       requests: this.#requests,
       charge: (session, rows) => this.#charges.rows(session, rows),
     });
     this.mqtt = new MqttPeers({ ...deps, edge: this });
-    this.nextSession = deps.numbers((session) => this.#find(session) !== undefined || this.mqtt.has(session));
+    this.nextSession = deps.numbers((session) => this.find(session) !== undefined || this.mqtt.has(session));
     this.gateways = new Gateways({
       line,
       clock,
@@ -159,6 +101,14 @@ export class Edge {
       nextSession: this.nextSession,
       chargeConnect: (gateway, now) => this.charge(gateway, CONNECT_COST, now),
       ended: (device) => this.#deviceEnded(device),
+    });
+    this.#owner = new SessionRecords({
+      edge: this,
+      sessions: this.#sessions,
+      line,
+      charges: this.#charges,
+      requests: this.#requests,
+      records,
     });
   }
 
@@ -210,7 +160,7 @@ export class Edge {
     if (session.closable !== session) counters.add(Counter.mqttSessions);
     counters.add(openedCounters[session.kind]);
     if (journal.tellsConnections)
-      journal.connected(roles[session.kind], session.id, connection.remoteAddress);
+      journal.connected(roleNames[session.kind], session.id, connection.remoteAddress);
     line.join(joinOf(session, false));
   }
 
@@ -234,7 +184,9 @@ export class Edge {
   close(session: EdgeSession, code: number, clean: boolean): void {
     this.liveness.remove(session);
     this.#deps.admission.closed(session.address);
-    this.leave(session, code, clean);
+    // Nobody comes back under a generated id that was said goodbye to.
+    const keepMs = clean && session.isAnonymous ? 0 : KEEP_AS_SET;
+    this.leave(session, code, clean, keepMs);
   }
 
   /** A peer has its role no more. @param keepMs see `Leave` */
@@ -245,9 +197,9 @@ export class Edge {
     if (session.closable !== session) counters.add(Counter.mqttSessions, -1);
     if (session.kind === SessionKind.subscriber) this.deliverer.closed(session);
     counters.add(connectionCounters[session.kind], -1);
-    counters.disconnect(roles[session.kind], code);
+    counters.disconnect(roleNames[session.kind], code);
     if (journal.tellsConnections)
-      journal.disconnected(roles[session.kind], session.id, code, session.connectedAt);
+      journal.disconnected(roleNames[session.kind], session.id, code, session.connectedAt);
     this.keepAllowance(session);
     line.leave(session.number, clean, false, keepMs);
   }
@@ -263,7 +215,8 @@ export class Edge {
     this.#charges.keep(session);
   }
 
-  #find(number: number): EdgeSession | undefined {
+  /** @returns the session of that number, behind a gateway too */
+  find(number: number): EdgeSession | undefined {
     return this.#sessions.get(number) ?? this.gateways.find(number);
   }
 
@@ -283,6 +236,11 @@ export class Edge {
     this.refuse(session, { code: errors.limit.code, message, id: '' });
     session.close(closes.badFrame);
     return false;
+  }
+
+  /** See `Charges.isFlood`. */
+  isFlood(session: EdgeSession, waiting: number): boolean {
+    return this.#charges.isFlood(session, waiting);
   }
 
   /** See `Charges.frame`. */
@@ -350,26 +308,36 @@ export class Edge {
     const { views } = fromOwner;
     this.publisher.polled();
     deliverer.begin();
+    const untilMs = this.clock.now() + POLL_MS_MAX;
+    this.#isBehind = false;
     let done = 0;
-    for (; done < POLL_RECORDS_MAX; done++) {
+    while (done < POLL_RECORDS_MAX && !this.#isBehind) {
       const offset = fromOwner.next();
       if (offset < 0) break;
+      done += 1;
       const { kind } = fromOwner;
       if (kind === FromOwnerRecord.Event) deliverer.event(views, offset, fromOwner.bytes);
       else if (kind === FromOwnerRecord.Ack) this.#ack(views, offset);
       else {
         // What came before this record goes before it; where devices are joined, only what came of them.
         if (kind !== FromOwnerRecord.Attach && kind !== FromOwnerRecord.FilterPage) deliverer.finish();
-        this.#obey(kind, views, offset);
+        this.#owner.obey(kind, views, offset);
+        this.#isBehind = this.clock.now() >= untilMs;
       }
     }
-    deliverer.end(done, done < POLL_RECORDS_MAX);
+    deliverer.end(done, done < POLL_RECORDS_MAX && !this.#isBehind);
+    this.#requests.takeTurns();
     if (line.hasBacklog) line.publish();
     return done;
   }
 
   hasRecords(): boolean {
     return this.#deps.fromOwner.hasRecords;
+  }
+
+  /** Whether a further poll has work, though no record may come. */
+  get hasUnsent(): boolean {
+    return this.deliverer.hasUnsent || this.#isBehind;
   }
 
   hasBacklog(): boolean {
@@ -385,135 +353,8 @@ export class Edge {
 
   #ack(views: RecordViews, offset: number): void {
     const { session: number, seq, skipped, id } = readAck(views, offset);
-    const session = this.#find(number);
+    const session = this.find(number);
     if (session?.kind === SessionKind.device) session.acked(id, seq, skipped);
-  }
-
-  #obey(kind: number, views: RecordViews, offset: number): void {
-    switch (kind) {
-      case FromOwnerRecord.Gap:
-        this.deliverer.gap(views, offset);
-        return;
-      case FromOwnerRecord.Seq:
-        this.deliverer.seq(views, offset);
-        return;
-      case FromOwnerRecord.Resync:
-        this.#resync();
-        return;
-      case FromOwnerRecord.Resynced:
-        this.#resynced();
-        return;
-      case FromOwnerRecord.Joined:
-        this.#joined(views, offset);
-        return;
-      case FromOwnerRecord.Closed: {
-        const { session: number, code } = readClosed(views, offset);
-        const session = this.#find(number);
-        if (session === undefined) {
-          this.mqtt.close(number, closeByCode(code));
-          return;
-        }
-        this.keepAllowance(session);
-        session.closedByOwner(closeByCode(code));
-        return;
-      }
-      case FromOwnerRecord.Registered: {
-        const { session, present, kept } = readRegistered(views, offset);
-        this.mqtt.registered(session, present ? kept : undefined);
-        return;
-      }
-      case FromOwnerRecord.Probe:
-        this.#sessions.get(readProbe(views, offset).session)?.ping();
-        return;
-      case FromOwnerRecord.Release:
-        this.#release(readRelease(views, offset).session);
-        return;
-      case FromOwnerRecord.Interest: {
-        const session = this.#find(readInterest(views, offset).session);
-        if (session?.kind === SessionKind.device && !session.closing) this.interests.changed(session);
-        return;
-      }
-      case FromOwnerRecord.Left:
-        this.gateways.left(readLeft(views, offset).session);
-        return;
-      default:
-        this.#records.obey(kind, views, offset);
-    }
-  }
-
-  /**
-   * Another edge takes the device over. What has arrived at the socket by now is read first, in this turn of the event
-   * loop; from the leave on this thread writes nothing of the device any more.
-   */
-  #release(number: number): void {
-    setImmediate(() => {
-      const connected = this.#sessions.get(number);
-      const session = connected ?? this.gateways.find(number);
-      if (session === undefined) return; // it has left by itself
-      this.keepAllowance(session);
-      session.close(closes.replaced); // a gateway's device leaves with that
-      if (connected !== undefined) this.#deps.line.leave(number, false);
-    });
-  }
-
-  #joined(views: RecordViews, offset: number): void {
-    const { session: number, slot, vip, more, resumed, filters } = readJoined(views, offset);
-    const session = this.#find(number);
-    if (session === undefined || session.closing) return;
-    const { pingIntervalMs } = this.settings;
-    this.#charges.include(session);
-    if (session.kind === SessionKind.gateway) {
-      session.welcome(slot, session.codec.welcome(session.id, pingIntervalMs));
-      return;
-    }
-    if (session.kind === SessionKind.device) {
-      session.welcome(slot, session.codec.welcome(session.id, pingIntervalMs));
-      this.publisher.storeSeen(session, Math.abs(session.aliveAt));
-      this.interests.welcomed(session);
-      return;
-    }
-    const entries = readEntries(resumed);
-    session.slot = slot;
-    this.deliverer.setVip(session, vip);
-    const { codec, id } = session;
-    session.welcome(
-      slot,
-      codec.welcome(id, pingIntervalMs, {
-        resumed: entries,
-        filters: readFilters(filters),
-        held: session.hold,
-        more,
-      }),
-    );
-    this.#requests.noticed(session, Notice.resumed, more);
-    this.#records.sent(session, entries.length);
-    const { wanted } = session;
-    if (wanted === undefined) return;
-    session.wanted = undefined;
-    this.request(session, wanted, this.clock.now());
-  }
-
-  /** A new owner asks whom this edge holds. What it does not name until `Resynced` is over. */
-  #resync(): void {
-    const { line } = this.#deps;
-    this.deliverer.beginResync();
-    for (const session of this.#sessions.values()) {
-      if (session.closing) continue;
-      line.join(joinOf(session, session.welcomed));
-    }
-    this.gateways.rejoin();
-    this.mqtt.resync();
-    line.synced();
-    this.#records.resync();
-  }
-
-  #resynced(): void {
-    this.deliverer.endResync();
-    this.#records.resynced();
-    this.mqtt.resynced();
-    for (const session of [...this.#sessions.values(), ...this.gateways.connected]) {
-      if (session.kind === SessionKind.device && !session.closing) this.interests.changed(session);
-    }
   }
 
   /**
@@ -528,42 +369,9 @@ export class Edge {
   }
 }
 
-/** @param again told to a new owner, of a peer that an earlier one had welcomed */
-function joinOf(session: EdgeSession, again: boolean): Omit<Join, 'ticket'> {
-  const { number, kind, actor, connectedAt, hold, fresh, silenceMsMin, wantsInterest: interest } = session;
-  const generated = session.isAnonymous;
-  return {
-    session: number,
-    kind,
-    actor,
-    connectedAt,
-    again,
-    hold,
-    interest,
-    fresh,
-    silenceMsMin,
-    generated,
-    gateway: session.gatewayId,
-  };
-}
-
+/** So much of the owner's answers may be still to be read when the owner is asked for more: a quarter of a request's. */
+const ANSWER_BACKLOG_BYTES = 16 * 1024;
 /** Positions that a subscriber may tell before one subscribe. */
 const SINCE_MAX = 100_000;
 /** What a peer is told to wait whose requests wait for others. */
 const RETRY_MS_MIN = 50;
-
-const openedCounters = {
-  [SessionKind.device]: Counter.openedDevices,
-  [SessionKind.subscriber]: Counter.openedSubscribers,
-  [SessionKind.gateway]: Counter.openedGateways,
-} as const;
-const connectionCounters = {
-  [SessionKind.device]: Counter.deviceConnections,
-  [SessionKind.subscriber]: Counter.subscriberConnections,
-  [SessionKind.gateway]: Counter.gatewayConnections,
-} as const;
-const roles = {
-  [SessionKind.device]: 'device',
-  [SessionKind.subscriber]: 'subscriber',
-  [SessionKind.gateway]: 'gateway',
-} as const;

@@ -213,6 +213,23 @@ export class RingConsumer {
     return this.#cursor !== this.#tail;
   }
 
+  /** Bytes that wait to be stepped over. Reads the shared word. */
+  get unreadBytes(): number {
+    this.#tail = Atomics.load(this.#words, TAIL_WORD);
+    return (this.#tail - this.#cursor) >>> 0;
+  }
+
+  /** Kind of the record that `next` will step to; -1: there is none. */
+  peek(): number {
+    for (let at = this.#cursor; ; ) {
+      if (at === this.#tail && (!this.hasRecords || at === this.#tail)) return -1;
+      const { u32 } = this.views;
+      const start = (at & this.#mask) >> 2;
+      if (u32[start + 1] !== PADDING_KIND) return u32[start + 1]!;
+      at = (at + align(u32[start]!)) | 0;
+    }
+  }
+
   /**
    * Steps to the next record; its bytes stay valid until `release`.
    * @returns byte offset of its payload, or -1 when there is none

@@ -36,6 +36,11 @@ import {
 } from '../records/replies.ts';
 import { ALL_TYPES } from '../wire/events.ts';
 
+/** An edge that has so much before it gets no more pages until it has worked some off: about five milliseconds. */
+const BEHIND_BYTES = 128 * 1024;
+const BEHIND_SHARE = 1 / 4;
+/** At a look per millisecond a page comes 16 times a second at least. */
+const LOOKS_HELD_BACK = 64;
 /** The ring is at most this full when events of a device that was refused go out again. */
 const RESUME_RATIO = 1 / 4;
 
@@ -45,6 +50,8 @@ export class EdgeLink {
   /** By device slot: the seqs that this edge did not get because its ring was full. */
   readonly #missed = new Map<number, { from: number; to: number }>();
   #written = false;
+  /** At the ring while it was too full for what is not urgent. */
+  #looks = 0;
   /** Something was made visible that the edge was not woken for. */
   #isUnrung = false;
 
@@ -56,6 +63,17 @@ export class EdgeLink {
   /** Whether records or gap notices wait for room. */
   get hasBacklog(): boolean {
     return this.#ring.spilledCount > 0 || this.#missed.size > 0;
+  }
+
+  /**
+   * Whether the edge has so much before it that what is not urgent waits: an event comes behind all of it. One look in
+   * some is let through, so that an edge that is always behind gets all that is for it in the end.
+   */
+  holdsBack(): boolean {
+    const most = Math.min(BEHIND_SHARE, BEHIND_BYTES / this.#ring.capacity);
+    if (this.#ring.usedRatio() <= most) return false;
+    this.#looks = (this.#looks + 1) % LOOKS_HELD_BACK;
+    return this.#looks !== 0;
   }
 
   joined(

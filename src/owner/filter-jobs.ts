@@ -6,6 +6,10 @@ import type { RowWalk } from './row-walks.ts';
 
 /** Devices or rows looked at in one slice: about half a millisecond. */
 export const SLICE_SLOTS = 2048;
+/** Rows changed in one slice: as many as a page brings. */
+export const SLICE_CHANGES = 1000;
+/** Slices in one poll, however many jobs there are. */
+export const SLICES_PER_STEP = 2;
 
 /** What is being done for one filter of a request. */
 export interface Target {

@@ -6,7 +6,7 @@ import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { Refusal } from '../records/replies.ts';
-import { type RequestJob, SLICE_SLOTS, type Target } from './filter-jobs.ts';
+import { type RequestJob, SLICE_CHANGES, SLICE_SLOTS, type Target } from './filter-jobs.ts';
 import type { FilterPages } from './filter-pages.ts';
 import { Unfinished } from './filter-table.ts';
 import type { FiltersDeps } from './filters.ts';
@@ -133,12 +133,15 @@ export class FilterRequests {
   #walk({ subscriber, request }: RequestJob, target: Target): boolean {
     const { registry, subscriptions, walks } = this.#deps;
     const page = subscriptions.begin();
+    let changed = 0;
     walks.advance(target.walk!, SLICE_SLOTS, (row) => {
+      if (changed === SLICE_CHANGES) return false;
       const device = registry.subscriptions.rows.device[row]!;
       if (!registry.idStartsWith(device, target.prefix)) return true;
       const state = registry.rowState(row) as RowState;
       const isFiltered = registry.isFiltered(row);
       if (!isSubscribed(state)) return true;
+      if (request.op !== 'resume') changed += 1;
       if (request.op === 'unsubscribe') this.#loseFilter(subscriber, row, device, isFiltered, page);
       else if (isFiltered && request.op === 'pause') {
         if (!this.#isElsewhereActive(subscriber, device))

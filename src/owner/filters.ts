@@ -10,7 +10,7 @@ import { NONE } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { type FilterEntry, NO_BYTES, Notice } from '../records/replies.ts';
 import type { AccessControl } from './access.ts';
-import type { Job, PageJob } from './filter-jobs.ts';
+import { type Job, type PageJob, SLICES_PER_STEP } from './filter-jobs.ts';
 import { FilterPages } from './filter-pages.ts';
 import { FilterRequests } from './filter-requests.ts';
 import { Unfinished } from './filter-table.ts';
@@ -34,9 +34,6 @@ export interface FiltersDeps {
   /** A page ends at this many bytes, though it names less than 1000 devices. */
   readonly pageBytes: number;
 }
-
-/** Slices in one poll, however many jobs there are. */
-const SLICES_PER_STEP = 4;
 
 export class Filters {
   readonly #deps: FiltersDeps;
@@ -265,14 +262,17 @@ export class Filters {
 
   /** @returns the slices done, and notices sent */
   step(): number {
-    let done = this.#gone.tell();
-    for (const session of [...this.#ready].slice(0, SLICES_PER_STEP)) {
-      this.#ready.delete(session);
+    const done = this.#gone.tell();
+    let left = SLICES_PER_STEP;
+    for (const session of this.#ready) {
+      if (left === 0) break;
+      if (this.#deps.subscriptions.link(session).holdsBack()) continue;
+      this.#ready.delete(session); // to the end of the line, if it goes on
       const [job] = this.#jobs.get(session) ?? [];
       if (job !== undefined) this.#run(session, job);
-      done += 1;
+      left -= 1;
     }
-    return done;
+    return done + SLICES_PER_STEP - left;
   }
 
   #enqueue(job: Job): void {

@@ -50,6 +50,7 @@ export class Gateways {
 
   leave(session: number): void {
     const id = this.#ids.get(session);
+    // Stryker disable next-line ConditionalExpression: nothing is known by undefined either
     if (id === undefined) return; // replaced, or no gateway's
     this.#ids.delete(session);
     this.#byId.delete(id);

@@ -1,6 +1,6 @@
 import { HistoryLog } from '../history/log.ts';
 import { attachHistory } from '../history/memory.ts';
-import { POLL_RECORDS_MAX, REQUEST_WORK_PER_POLL } from '../limits.ts';
+import { DEVICES_PER_PAGE, POLL_RECORDS_MAX, REQUEST_WORK_PER_POLL } from '../limits.ts';
 import { Counter } from '../memory/counters.ts';
 import type { RingConsumer } from '../memory/ring.ts';
 import { Wheel } from '../memory/wheel.ts';
@@ -29,8 +29,10 @@ import { MqttClients } from './mqtt-clients.ts';
 import { Operator } from './operator.ts';
 import { OperatorRows } from './operator-rows.ts';
 import { createCluster, type OwnerDeps } from './owner-deps.ts';
+import { PollLimits, pageBytesMax } from './poll-limits.ts';
 import { Recovery } from './recovery.ts';
 import { Registry } from './registry.ts';
+import { RequestTurns } from './request-turns.ts';
 import { Requests } from './requests.ts';
 import { Restorer } from './restorer.ts';
 import { RowWalks } from './row-walks.ts';
@@ -39,17 +41,6 @@ import { TokenScopes } from './scopes.ts';
 import { Subscribers } from './subscribers.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Sweeps } from './sweeps.ts';
-
-/** Timers looked at in one poll, so that a mass expiry does not hold up events. */
-const TIMERS_PER_POLL = 1024;
-/** What a join and a leave cost of a poll's work, in devices named: a gateway brings and loses thousands at once. */
-const JOIN_WORK = 4;
-const LEAVE_WORK = 2;
-/** Records that the history's cleaner looks at when there is nothing else to do. */
-const RECORDS_CLEANED_WHEN_IDLE = 256;
-/** A page must fit into a send queue that is a quarter full, in any encoding. */
-const PAGE_SHARE_OF_QUEUE = 1 / 4;
-const PAGE_BYTES_MAX = 128 * 1024;
 
 export class Owner {
   readonly registry: Registry;
@@ -71,8 +62,9 @@ export class Owner {
   readonly #cluster: Cluster | undefined;
   /** Only while this owner takes over from one that died. */
   #recovery: Recovery | undefined;
-  /** What requests may still cost in this turn of a ring, in devices named. */
-  #workLeft = 0;
+  readonly #turns = new RequestTurns();
+  /** What is ready waits for edges that are behind. */
+  #isHeldBack = false;
 
   constructor(deps: OwnerDeps) {
     const { clock, counters, settings, links, pulses } = deps;
@@ -114,7 +106,7 @@ export class Owner {
       registry,
       subscriptions,
       walks: new RowWalks(registry),
-      pageBytes: Math.min(PAGE_BYTES_MAX, settings.sendQueueMaxBytes * PAGE_SHARE_OF_QUEUE),
+      pageBytes: pageBytesMax(settings.sendQueueMaxBytes),
     };
     const { maxFiltersPerSubscriber: filtersMax } = settings;
     const filters = new Filters({ ...pages, requests, scopes, access, filtersMax, rowsMax });
@@ -195,11 +187,16 @@ export class Owner {
     const { rings } = this.#deps;
     let done = 0;
     // The edges that deliver come first: what their subscribers ask for holds for the events that follow.
+    this.#turns.begin();
     for (let edge = rings.length - 1; edge >= 0; edge--) done += this.#pollEdge(edge, limit);
     if (this.#recovery?.isOver) this.#recovery = undefined;
-    if (this.#recovery === undefined) done += this.#fireTimers() + this.#sweeps.step() + this.#filters.step();
+    if (this.#recovery === undefined) {
+      const slices = this.#sweeps.step() + this.#filters.step();
+      this.#isHeldBack = slices === 0;
+      done += this.#fireTimers() + slices;
+    }
     if (this.#recovery === undefined) this.#cluster?.flush();
-    if (done === 0 && this.#recovery === undefined) this.#history.clean(RECORDS_CLEANED_WHEN_IDLE);
+    if (done === 0 && this.#recovery === undefined) this.#history.clean(PollLimits.recordsCleanedWhenIdle);
     this.flush(done);
     this.#deps.counters.cells[Counter.records]! += done;
     this.#deps.counters.cells[Counter.polls]! += 1;
@@ -210,14 +207,15 @@ export class Owner {
     const now = this.#deps.clock.now();
     this.#clients.tick(now);
     return (
-      this.#deviceTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#devices.timer(slot)) +
-      this.#subscriberTimers.advance(now, TIMERS_PER_POLL, (slot) => this.#subscribers.timer(slot))
+      this.#deviceTimers.advance(now, PollLimits.timers, (slot) => this.#devices.timer(slot)) +
+      this.#subscriberTimers.advance(now, PollLimits.timers, (slot) => this.#subscribers.timer(slot))
     );
   }
 
   /** The edge's thread is gone: what it still said holds, then everyone it held is disconnected. */
   edgeGone(edge: number): void {
-    while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0) {}
+    do this.#turns.begin(Number.POSITIVE_INFINITY);
+    while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0);
     const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
     for (const session of this.#devices.sessionsOf(edge)) {
       if (recovery === undefined) this.#devices.leave(session, false);
@@ -256,7 +254,7 @@ export class Owner {
 
   /** Milliseconds until a timer may be due. */
   untilNextTimerMs(): number {
-    if (this.#sweeps.hasReady || this.#filters.hasReady) return 0;
+    if (this.#sweeps.hasReady || this.#filters.hasReady) return this.#isHeldBack ? PollLimits.heldBackMs : 0;
     const now = this.#deps.clock.now();
     const timers = Math.min(this.#deviceTimers.untilNextMs(now), this.#subscriberTimers.untilNextMs(now));
     return Math.min(timers, this.#cluster?.untilNextMs(now) ?? timers);
@@ -273,12 +271,14 @@ export class Owner {
   /** Stops early when its peers ask for much, so that the other edges get their turn. */
   #pollEdge(edge: number, limit: number): number {
     const ring = this.#deps.rings[edge]!;
-    this.#workLeft = REQUEST_WORK_PER_POLL;
+    this.#turns.enter(edge);
     let done = this.#joins.resume(edge);
-    for (; done < limit && this.#workLeft > 0; done++) {
+    for (; done < limit && this.#turns.hasWork; done++) {
+      if (done > 0 && this.#sweeps.rowsLeft <= -PollLimits.joinRows) break;
       // An edge that has said all waits until the others have: its events may be for their subscribers.
       const recovery = this.#recovery;
       if (recovery?.isSynced(edge) && !recovery.isOver) break;
+      if (this.#turns.isOver(edge, ring)) break;
       const offset = ring.next();
       if (offset < 0) break;
       if (edge === this.#deps.cluster?.edge) this.#takeOfCluster(edge, ring, offset);
@@ -301,11 +301,11 @@ export class Owner {
         this.#devices.event(views, offset);
         break;
       case ToOwnerRecord.Join:
-        this.#workLeft -= JOIN_WORK;
+        this.#turns.spend(PollLimits.joinWork);
         this.#join(readJoin(views, offset));
         break;
       case ToOwnerRecord.Leave:
-        this.#workLeft -= LEAVE_WORK;
+        this.#turns.spend(PollLimits.leaveWork);
         this.#leave(readLeave(views, offset));
         break;
       case ToOwnerRecord.Active: {
@@ -316,13 +316,13 @@ export class Owner {
       }
       case ToOwnerRecord.Request: {
         const request = readRequest(views, offset);
-        this.#workLeft -= request.devices?.length ?? REQUEST_WORK_PER_POLL;
+        this.#turns.spendOnRequest(request.devices?.length ?? REQUEST_WORK_PER_POLL);
         this.#subscribers.request(request);
         break;
       }
       case ToOwnerRecord.More: {
         const { session, request } = readMore(views, offset);
-        this.#workLeft -= REQUEST_WORK_PER_POLL / 2;
+        this.#turns.spendOnRequest(DEVICES_PER_PAGE);
         this.#subscribers.more(session, request);
         break;
       }
@@ -377,14 +377,14 @@ export class Owner {
   /** Works off an edge's ring, as far as there is work left, up to a device or gateway that joins. @returns that one */
   #advance(edge: number): Join | undefined {
     const ring = this.#deps.rings[edge]!;
-    for (let done = 0; done < POLL_RECORDS_MAX && this.#workLeft > 0; done++) {
+    for (let done = 0; done < POLL_RECORDS_MAX && this.#turns.hasWork; done++) {
       const offset = ring.next();
       if (offset < 0) break;
       if (ring.kind !== ToOwnerRecord.Join) {
         this.#take(ring, offset);
         continue;
       }
-      this.#workLeft -= JOIN_WORK;
+      this.#turns.spend(PollLimits.joinWork);
       const join = readJoin(ring.views, offset);
       if (join.kind !== SessionKind.subscriber) return join;
       this.#subscribers.join(join);

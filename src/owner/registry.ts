@@ -1,29 +1,27 @@
 /**
- * The writing side of the presence table: makes, links and frees rows and keeps every count as it changes. Owner
- * thread only; knows no ring and no socket. Rules of status are in `presence/lifecycle.ts`; this only records them.
+ * The writing side of the presence table: makes, links and frees subscriptions and keeps every count as it changes; rows
+ * of devices and subscribers are in `peer-table.ts`. Owner thread only; knows no ring and no socket. Rules of status are
+ * in `presence/lifecycle.ts`; this only records them.
  */
-import { Arena, type ArenaReader, NO_TEXT } from '../memory/arena.ts';
-import { IdMap } from '../memory/id-map.ts';
+import { NO_TEXT } from '../memory/arena.ts';
 import { attachSlab, highWater } from '../memory/layout.ts';
 import { PairMap } from '../memory/pair-map.ts';
 import { begin, end, linkFirst, unlink } from '../memory/row-writes.ts';
 import { Slots } from '../memory/slots.ts';
-import { deviceColumns, Home, NONE, subscriberColumns, subscriptionColumns } from '../presence/columns.ts';
-import { DeviceState, RowState, StateReason, statusOf } from '../presence/lifecycle.ts';
+import { NONE, subscriptionColumns } from '../presence/columns.ts';
+import { DeviceState, RowState, statusOf } from '../presence/lifecycle.ts';
 import {
-  type DeviceSlab,
   FILTERED,
   GRANTED,
   type PresenceMemory,
   rowStateOf,
-  type SubscriberSlab,
   type SubscriptionSlab,
   Total,
 } from '../presence/table.ts';
 import { ALL_TYPES } from '../wire/events.ts';
 import { adoptTable } from './adoption.ts';
 import { FilterTable } from './filter-table.ts';
-import { SharedTexts } from './shared-texts.ts';
+import { PeerTable } from './peer-table.ts';
 
 export interface RowOptions {
   readonly granted?: boolean;
@@ -35,9 +33,7 @@ export interface RowOptions {
   readonly reserved?: boolean;
 }
 
-export class Registry {
-  readonly devices: DeviceSlab;
-  readonly subscribers: SubscriberSlab;
+export class Registry extends PeerTable {
   readonly subscriptions: SubscriptionSlab;
   readonly filters: FilterTable;
   readonly edges: number;
@@ -45,70 +41,42 @@ export class Registry {
   readonly interest: Uint32Array;
   /** Rows that a filter's pages will make. */
   reservedRows = 0;
-  /** Devices that nobody but subscribers and operators has named. */
-  unusedCount = 0;
-  /** Called with a device's row that is about to be there, and with one that is about to be freed. */
-  deviceMade: (slot: number) => void = () => {};
-  deviceFreed: (slot: number) => void = () => {};
   /** A device that wants to know it has its first listener, or has lost its last. */
   interestChanged: (slot: number) => void = () => {};
   /** Of a cluster: what the device's subscriptions want of it has changed. */
   levelChanged: ((slot: number) => void) | undefined;
   /** Called with a row that is about to go, while it is still in its lists. */
   rowRemoved: (row: number) => void = () => {};
-  /** Ids and statuses, for whoever copies them as bytes. */
-  readonly texts: ArenaReader;
-  readonly #arena: Arena;
-  /** Ids of the gateways by which devices are connected. */
-  readonly #gateways: SharedTexts;
-  /** The device whose id was asked for last: what follows of it asks again. */
-  #namedDevice = NONE;
-  #deviceName = '';
-  readonly #deviceIds: IdMap;
-  readonly #subscriberIds: IdMap;
-  readonly #deviceSlots: Slots;
-  readonly #subscriberSlots: Slots;
   readonly #rowSlots: Slots;
   readonly #pairs: PairMap;
-  readonly #totals: Uint32Array;
 
   /** @param memory a table that is fresh, or `adopt`ed at once @param edges threads that hold connections */
   constructor(memory: PresenceMemory, edges: number) {
-    this.devices = attachSlab(deviceColumns, memory.devices);
-    this.subscribers = attachSlab(subscriberColumns, memory.subscribers);
+    super(memory);
     this.subscriptions = attachSlab(subscriptionColumns, memory.subscriptions);
     this.edges = edges;
     this.interest = new Uint32Array(this.devices.capacity * edges);
-    this.#arena = new Arena(memory.arena);
-    this.texts = this.#arena;
-    this.#gateways = new SharedTexts(this.#arena);
-    this.filters = new FilterTable(memory.filters, this.subscribers, this.#arena);
-    this.#deviceIds = new IdMap(memory.deviceIds, this.devices.rows.id, this.#arena);
-    this.#subscriberIds = new IdMap(memory.subscriberIds, this.subscribers.rows.id, this.#arena);
-    this.#deviceSlots = new Slots(this.devices);
-    this.#subscriberSlots = new Slots(this.subscribers);
+    this.filters = new FilterTable(memory.filters, this.subscribers, this.arena);
     this.#rowSlots = new Slots(this.subscriptions);
     this.#pairs = new PairMap(this.subscriptions.rows.device, this.subscriptions.rows.subscriber);
-    this.#totals = new Uint32Array(memory.totals);
   }
 
   /** Takes over a table that another owner left. Only before anything else. */
   adopt(): void {
-    this.#namedDevice = NONE;
     this.interest.fill(0);
     this.unusedCount = 0;
     adoptTable({
       devices: this.devices,
       subscribers: this.subscribers,
       subscriptions: this.subscriptions,
-      arena: this.#arena,
+      arena: this.arena,
       filters: this.filters,
-      deviceIds: this.#deviceIds,
-      subscriberIds: this.#subscriberIds,
-      deviceSlots: this.#deviceSlots,
-      subscriberSlots: this.#subscriberSlots,
+      deviceIds: this.deviceIds,
+      subscriberIds: this.subscriberIds,
+      deviceSlots: this.deviceSlots,
+      subscriberSlots: this.subscriberSlots,
       rowSlots: this.#rowSlots,
-      totals: this.#totals,
+      totals: this.totals,
       enter: (row) => {
         this.#enter(row);
         this.#count(row, this.rowState(row), 1);
@@ -116,160 +84,13 @@ export class Registry {
       },
     });
     const { known, deviceState, gateway } = this.devices.rows;
-    this.#gateways.adopt(gateway.subarray(0, highWater(this.devices)).filter((chunk) => chunk !== NO_TEXT));
+    this.gateways.adopt(gateway.subarray(0, highWater(this.devices)).filter((chunk) => chunk !== NO_TEXT));
     for (let slot = 0; slot < highWater(this.devices); slot++) {
       if (deviceState[slot] !== DeviceState.free && known[slot] === 0) this.unusedCount += 1;
     }
   }
 
-  // Devices
-
-  /** @returns the device's slot, or -1 */
-  findDevice(id: Uint8Array, start: number, length: number): number {
-    return this.#deviceIds.find(id, start, length);
-  }
-
-  /** As `findDevice`, of an id as a string. */
-  deviceOf(id: string): number {
-    const bytes = Buffer.from(id);
-    return this.findDevice(bytes, 0, bytes.length);
-  }
-
-  /** As `ensureDevice`, of an id as a string. */
-  ensureDeviceOf(id: string): number {
-    const bytes = Buffer.from(id);
-    return this.ensureDevice(bytes, 0, bytes.length);
-  }
-
-  /** @returns the subscriber's slot, or -1 */
-  subscriberOf(id: string): number {
-    const bytes = Buffer.from(id);
-    return this.findSubscriber(bytes, 0, bytes.length);
-  }
-
-  /** As `ensureSubscriber`, of an id as a string. */
-  ensureSubscriberOf(id: string): number {
-    const bytes = Buffer.from(id);
-    return this.ensureSubscriber(bytes, 0, bytes.length);
-  }
-
-  /** Finds the device or makes its row, offline and never seen. @returns its slot, or -1 when the table is full */
-  ensureDevice(id: Uint8Array, start: number, length: number): number {
-    const found = this.findDevice(id, start, length);
-    if (found >= 0) return found;
-    const slot = this.#deviceSlots.take();
-    if (slot < 0) return -1;
-    if (!this.#deviceIds.insert(slot, id, start, length)) {
-      this.#deviceSlots.release(slot);
-      return -1;
-    }
-    this.#namedDevice = NONE;
-    const { rows } = this.devices;
-    begin(rows.version, slot);
-    Atomics.store(rows.lastSeen, slot, 0n);
-    rows.seq[slot] = 0;
-    rows.epoch[slot] = newEpoch();
-    Atomics.store(rows.deviceStatus, slot, NO_TEXT);
-    Atomics.store(rows.gateway, slot, NO_TEXT);
-    Atomics.store(rows.session, slot, NONE);
-    rows.connectedAt[slot] = 0;
-    rows.holders[slot] = 0;
-    Atomics.store(rows.peers, slot, 0);
-    Atomics.store(rows.home, slot, Home.here);
-    rows.wantsInterest[slot] = 0;
-    Atomics.store(rows.waiting, slot, 0);
-    Atomics.store(rows.known, slot, 0);
-    this.unusedCount += 1;
-    rows.firstRow[slot] = NONE;
-    for (const count of [rows.active, rows.inactive, rows.allow, rows.deny]) Atomics.store(count, slot, 0);
-    Atomics.store(rows.stateReason, slot, StateReason.none);
-    this.deviceMade(slot); // before the row is there: it never shows what its predecessor in the slot left
-    Atomics.store(rows.deviceState, slot, DeviceState.offline);
-    end(rows.version, slot);
-    Atomics.add(this.#totals, Total.offline, 1);
-    return slot;
-  }
-
-  /** @throws Error when the device still has subscriptions: a bug in the caller */
-  freeDevice(slot: number): void {
-    const { rows } = this.devices;
-    if (rows.firstRow[slot] !== NONE) throw new Error(`device slot ${slot} is freed with subscriptions`);
-    this.deviceFreed(slot);
-    this.#namedDevice = NONE;
-    if (rows.known[slot] === 0) this.unusedCount -= 1;
-    begin(rows.version, slot);
-    Atomics.sub(this.#totals, rows.deviceState[slot]!, 1);
-    Atomics.store(rows.deviceState, slot, DeviceState.free);
-    this.#arena.release(rows.deviceStatus[slot]!);
-    this.#gateways.release(rows.gateway[slot]!);
-    Atomics.store(rows.gateway, slot, NO_TEXT);
-    this.#deviceIds.remove(slot);
-    end(rows.version, slot);
-    this.#deviceSlots.release(slot);
-  }
-
-  /** Its numbering starts anew. */
-  beginEpoch(slot: number): void {
-    this.devices.rows.epoch[slot] = newEpoch();
-  }
-
-  setDeviceState(slot: number, state: DeviceState, reason: number = StateReason.none): void {
-    const { deviceState, stateReason } = this.devices.rows;
-    Atomics.store(stateReason, slot, reason); // first: who sees the state sees why
-    Atomics.sub(this.#totals, deviceState[slot]!, 1);
-    Atomics.add(this.#totals, state, 1);
-    Atomics.store(deviceState, slot, state);
-  }
-
-  /**
-   * Remembers what the device says of itself.
-   * @returns false when there is no room for it: then the old status stays, and the caller counts
-   */
-  setDeviceStatus(slot: number, source: Uint8Array, start: number, length: number): boolean {
-    const { rows } = this.devices;
-    const before = rows.deviceStatus[slot]!;
-    if (before !== NO_TEXT && this.#arena.equals(before, source, start, length)) return true;
-    const chunk = this.#arena.store(source, start, length);
-    if (chunk === NO_TEXT) return false;
-    begin(rows.version, slot);
-    Atomics.store(rows.deviceStatus, slot, chunk);
-    this.#arena.release(before);
-    end(rows.version, slot);
-    return true;
-  }
-
-  /** The gateway by which the device is connected, '' for none; without room in the arena it has none to show. */
-  setGateway(slot: number, gateway: string): void {
-    const { rows } = this.devices;
-    const before = rows.gateway[slot]!;
-    if (before === NO_TEXT && gateway === '') return;
-    const chunk = this.#gateways.hold(gateway);
-    begin(rows.version, slot);
-    Atomics.store(rows.gateway, slot, chunk);
-    this.#gateways.release(before);
-    end(rows.version, slot);
-  }
-
-  /** Whether the device's id starts with these bytes. */
-  idStartsWith(slot: number, prefix: Uint8Array): boolean {
-    return this.#arena.startsWith(this.devices.rows.id[slot]!, prefix);
-  }
-
-  deviceId(slot: number): string {
-    if (slot !== this.#namedDevice) {
-      this.#namedDevice = slot;
-      this.#deviceName = this.#arena.text(this.devices.rows.id[slot]!);
-    }
-    return this.#deviceName;
-  }
-
-  deviceStatus(slot: number): string {
-    return this.#arena.text(this.devices.rows.deviceStatus[slot]!);
-  }
-
-  hasRows(device: number): boolean {
-    return this.devices.rows.firstRow[device] !== NONE;
-  }
+  // What other nodes and edges have of them
 
   /** Another node follows the device actively, or no more. @param edge of the link to it */
   countPeer(device: number, edge: number, change: 1 | -1): void {
@@ -293,66 +114,6 @@ export class Registry {
     this.devices.rows.holders[device]! += change;
   }
 
-  hasRowsOf(subscriber: number): boolean {
-    return this.subscribers.rows.firstRow[subscriber] !== NONE;
-  }
-
-  /** Whether a subscription holds on to the device: a filter's alone does not. */
-  isHeld(device: number): boolean {
-    return this.devices.rows.holders[device] !== 0;
-  }
-
-  /** The device is one that filters match: it has connected, or an operator has published for it. */
-  setKnown(device: number): void {
-    const { known } = this.devices.rows;
-    if (known[device] === 1) return;
-    Atomics.store(known, device, 1);
-    this.unusedCount -= 1;
-  }
-
-  // Subscribers
-
-  findSubscriber(id: Uint8Array, start: number, length: number): number {
-    return this.#subscriberIds.find(id, start, length);
-  }
-
-  /** Finds the subscriber or makes its row, not connected. @returns its slot, or -1 when the table is full */
-  ensureSubscriber(id: Uint8Array, start: number, length: number): number {
-    const found = this.findSubscriber(id, start, length);
-    if (found >= 0) return found;
-    const slot = this.#subscriberSlots.take();
-    if (slot < 0) return -1;
-    if (!this.#subscriberIds.insert(slot, id, start, length)) {
-      this.#subscriberSlots.release(slot);
-      return -1;
-    }
-    const { rows } = this.subscribers;
-    begin(rows.version, slot);
-    Atomics.store(rows.lastSeen, slot, 0n);
-    Atomics.store(rows.session, slot, NONE);
-    rows.firstRow[slot] = NONE;
-    rows.firstFilter[slot] = NONE;
-    rows.filterCount[slot] = 0;
-    Atomics.store(rows.rowCount, slot, 0);
-    Atomics.store(rows.edge, slot, 0);
-    Atomics.store(rows.vip, slot, 0);
-    Atomics.store(rows.silent, slot, 0);
-    Atomics.store(rows.used, slot, 1);
-    end(rows.version, slot);
-    return slot;
-  }
-
-  /** @throws Error when the subscriber still has subscriptions: a bug in the caller */
-  freeSubscriber(slot: number): void {
-    const { rows } = this.subscribers;
-    if (rows.firstRow[slot] !== NONE) throw new Error(`subscriber slot ${slot} is freed with subscriptions`);
-    begin(rows.version, slot);
-    Atomics.store(rows.used, slot, 0);
-    this.#subscriberIds.remove(slot);
-    end(rows.version, slot);
-    this.#subscriberSlots.release(slot);
-  }
-
   /** From now on the subscriber counts for another edge. @param hasActive whether it may have active rows */
   moveToEdge(slot: number, edge: number, hasActive: boolean): void {
     const { edge: edges } = this.subscribers.rows;
@@ -364,10 +125,6 @@ export class Registry {
       this.interest[device * this.edges + before]! -= 1;
       this.interest[device * this.edges + edge]! += 1;
     });
-  }
-
-  subscriberId(slot: number): string {
-    return this.#arena.text(this.subscribers.rows.id[slot]!);
   }
 
   // Subscriptions
@@ -520,7 +277,7 @@ export class Registry {
     const before = Atomics.add(rows[status], device, change);
     if (state === RowState.disconnected) Atomics.add(rows.waiting, device, change);
     end(rows.version, device);
-    Atomics.add(this.#totals, Total[status], change);
+    Atomics.add(this.totals, Total[status], change);
     this.levelChanged?.(device);
     if (status === 'active') {
       this.interest[device * this.edges + this.subscribers.rows.edge[subscribers[row]!]!]! += change;
@@ -528,9 +285,4 @@ export class Registry {
       if (isFirstOrLast && rows.wantsInterest[device] !== 0) this.interestChanged(device);
     }
   }
-}
-
-/** Told apart from every other by chance alone: there are 2^52. */
-function newEpoch(): number {
-  return 1 + Math.floor(Math.random() * 2 ** 52);
 }

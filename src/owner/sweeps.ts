@@ -17,8 +17,12 @@ import type { Registry } from './registry.ts';
 import type { RowWalk, RowWalks } from './row-walks.ts';
 import { isSubscribed, type Page, type Subscriptions } from './subscriptions.ts';
 
-/** Rows looked at in one slice: about a millisecond. */
-const SLICE_ROWS = 2048;
+/** Rows looked at in one slice: about half a millisecond, and enough for a page. */
+const SLICE_ROWS = 1024;
+/** What a slice costs beside its rows, in rows. */
+const SLICE_COST = 16;
+/** Rows looked at from one step to the next, and in a step: what begins or goes on beyond that waits for a later step. */
+export const ROWS_PER_STEP = 2048;
 
 export interface SweepsDeps {
   readonly registry: Registry;
@@ -66,6 +70,8 @@ export class Sweeps {
   readonly #asked = new Map<number, Sweep>();
   /** That go on with the next step, without being asked to. */
   readonly #ready = new Set<Sweep>();
+  /** Rows that may still be looked at before others get their turn. */
+  #rowsLeft = ROWS_PER_STEP;
 
   constructor(deps: SweepsDeps) {
     this.#deps = deps;
@@ -74,6 +80,11 @@ export class Sweeps {
   /** Whether a step has something to do. */
   get hasReady(): boolean {
     return this.#ready.size > 0;
+  }
+
+  /** Rows that may be looked at before the next step; negative: more were looked at than is good for others. */
+  get rowsLeft(): number {
+    return this.#rowsLeft;
   }
 
   /** Whether the subscriber's kept rows are still on their way back to it. */
@@ -126,7 +137,7 @@ export class Sweeps {
     const state = { joins: false, promised: false, waits: false, namesFilters: filters.length > 0, matches };
     const sweep = { subscriber, session, input, request, notice: undefined, walk, filters, ...state };
     this.#asked.set(session, sweep);
-    this.#slice(sweep);
+    this.#goOn(sweep);
   }
 
   #filtersOf(subscriber: number, input: Sweep['input']): FilterEntry[] {
@@ -145,7 +156,9 @@ export class Sweeps {
   more(subscriber: number, session: number, request: number): void {
     const sweep = request === 0 ? this.#own.get(subscriber) : this.#asked.get(session);
     if (sweep === undefined || sweep.session !== session || !sweep.waits) return;
-    if (request === (sweep.request?.request ?? 0)) this.#slice(sweep);
+    if (request !== (sweep.request?.request ?? 0)) return;
+    sweep.waits = false;
+    this.#goOn(sweep);
   }
 
   /** The session is over: nobody reads its answers any more. */
@@ -161,15 +174,26 @@ export class Sweeps {
     return sweep !== undefined;
   }
 
-  /** One slice of each sweep that waits for nobody. @returns the slices done */
+  /** Slices of the sweeps that wait for nobody, in turn, as long as there are rows left. @returns the slices done */
   step(): number {
     let done = 0;
-    for (const sweep of [...this.#ready]) {
-      this.#ready.delete(sweep);
+    this.#rowsLeft = ROWS_PER_STEP;
+    const { subscriptions } = this.#deps;
+    for (const sweep of this.#ready) {
+      if (this.#rowsLeft <= 0) break;
+      if (sweep.session !== NONE && subscriptions.link(sweep.session).holdsBack()) continue;
+      this.#ready.delete(sweep); // to the end of the line, if it goes on
       this.#slice(sweep);
       done += 1;
     }
+    this.#rowsLeft = ROWS_PER_STEP;
     return done;
+  }
+
+  /** Now, or with a later step. What goes out with a session's `Joined` comes before all else that it is told. */
+  #goOn(sweep: Sweep): void {
+    if (sweep.joins || this.#rowsLeft > 0) this.#slice(sweep);
+    else this.#ready.add(sweep);
   }
 
   #begin(
@@ -186,7 +210,7 @@ export class Sweeps {
     const state = { joins, promised: false, waits: false, namesFilters: filters.length > 0, matches: [] };
     const sweep = { subscriber, session, input, request: undefined, notice, walk, filters, ...state };
     this.#own.set(subscriber, sweep);
-    this.#slice(sweep);
+    this.#goOn(sweep);
   }
 
   /** A promised page that will not come is sent empty. */
@@ -210,11 +234,12 @@ export class Sweeps {
     const page = subscriptions.begin();
     const { entries } = page;
     const lost: number[] = [];
-    walks.advance(sweep.walk, SLICE_ROWS, (row) => {
+    const visited = walks.advance(sweep.walk, SLICE_ROWS, (row) => {
       if (entries.count >= DEVICES_PER_PAGE || entries.byteLength >= pageBytes) return false;
       this.#visit(sweep, page, row, lost);
       return true;
     });
+    this.#rowsLeft -= visited + SLICE_COST;
     const isOver = sweep.walk.next === NONE;
     const isOwed = isOver && (sweep.request !== undefined || sweep.promised);
     sweep.waits = false;

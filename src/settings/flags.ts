@@ -2,7 +2,8 @@
 import { Command, Option } from 'commander';
 import { helpItems, helpWidth, layOutHelp } from './help-layout.ts';
 import { nearest, problem, shown, unknownName } from './problems.ts';
-import { envName, flagName, rowOf, type SettingKey, settingGroups, settingKeys } from './schema.ts';
+import { settingGroups } from './row.ts';
+import { envName, flagName, rowOf, type SettingKey, settingKeys } from './schema.ts';
 import type { Given } from './sources.ts';
 
 const PRECEDENCE =

@@ -1,6 +1,7 @@
 /** The settings as Markdown, as docs/settings.md prints them: one table per group, in the order of the help. */
 import { defaultText } from './flags.ts';
-import { envName, rowOf, type SettingGroup, type SettingKey, settingGroups, settingKeys } from './schema.ts';
+import { type SettingGroup, settingGroups } from './row.ts';
+import { envName, rowOf, type SettingKey, settingKeys } from './schema.ts';
 
 const HEAD = ['setting', 'default', 'accepted', 'reload', 'meaning'] as const;
 

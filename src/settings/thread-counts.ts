@@ -1,5 +1,6 @@
 /** How many threads hold connections beside main: what the settings say, or what suits the cores. Pure. */
-import { FANOUT_WORKERS_MAX, type Settings } from './schema.ts';
+import { FANOUT_WORKERS_MAX } from './rows/threads.ts';
+import type { Settings } from './schema.ts';
 
 export interface ThreadCounts {
   /** Threads that hold the devices' sockets; 0: main does. */

@@ -67,15 +67,12 @@ export class ClusterOperator {
   async #removeRow(command: Command<typeof ToOwner.RemoveRow>): Promise<OperatorResult> {
     const { device, subscriber } = command;
     this.#assertConnected();
-    const isSet = this.#accessOf(device, subscriber) !== undefined;
-    const pending = await this.#change(
-      isSet ? [{ kind: 'pair', device, subscriber, access: undefined }] : [],
-    );
+    if (this.#accessOf(device, subscriber) === undefined)
+      return this.#confirmed(await this.#deps.operate(command));
+    const pending = await this.#change([{ kind: 'pair', device, subscriber, access: undefined }]);
     const result = await this.#deps.operate(command);
     // With its entry in the bucket the row may be gone already.
-    return isSet && !result.ok && result.why === 'not_found'
-      ? withPending({ ok: true }, pending)
-      : withPending(result, pending);
+    return isNotFound(result) ? withPending({ ok: true }, pending) : withPending(result, pending);
   }
 
   /** Live subscriptions of other nodes that the rules deny go too; those of this one are counted. */
@@ -91,7 +88,8 @@ export class ClusterOperator {
     const { subscriber, forget } = command;
     this.#assertConnected();
     const slot = this.#deps.presence.findSubscriber(subscriber);
-    if (!forget || slot < 0) return this.#deps.operate(command);
+    if (!forget) return this.#deps.operate(command);
+    if (slot < 0) return this.#confirmed(await this.#deps.operate(command));
     const changes = this.#setOn((row) => row.subscriber === slot);
     const result = await this.#deps.operate(command);
     if (!result.ok) return result;
@@ -104,7 +102,20 @@ export class ClusterOperator {
     const slot = this.#deps.presence.findDevice(command.device);
     const changes = slot < 0 ? [] : this.#setOn((row) => row.device === slot);
     const result = await this.#deps.operate(command);
-    return result.ok ? withPending(result, await this.#change(changes)) : result;
+    if (result.ok && changes.length > 0) return withPending(result, await this.#change(changes));
+    return this.#confirmed(result);
+  }
+
+  /**
+   * Nothing is left here to be taken away, perhaps because this is the second time of asking: nodes that did not confirm
+   * the first are asked, and named, again.
+   */
+  async #confirmed(result: OperatorResult): Promise<OperatorResult> {
+    if (!result.ok && !isNotFound(result)) return result;
+    const pending = await this.#ask([]);
+    return isNotFound(result) && pending.length > 0
+      ? withPending({ ok: true }, pending)
+      : withPending(result, pending);
   }
 
   #assertConnected(): void {
@@ -114,7 +125,10 @@ export class ClusterOperator {
 
   /** @throws ClusterAway when the bucket does not take it */
   async #change(changes: readonly OperatorChange[]): Promise<Pending> {
-    if (changes.length === 0) return [];
+    return changes.length === 0 ? [] : this.#ask(changes);
+  }
+
+  async #ask(changes: readonly OperatorChange[]): Promise<Pending> {
     const result = await this.#deps.cluster.ask<'change'>({ ask: 'change', changes });
     if (!result.ok) throw new ClusterAway(result.message);
     return result.pendingNodes;
@@ -174,6 +188,10 @@ export class ClusterOperator {
     }
     return removed;
   }
+}
+
+function isNotFound(result: OperatorResult): boolean {
+  return !result.ok && result.why === 'not_found';
 }
 
 function withPending(result: OperatorResult, pendingNodes: Pending): OperatorResult {

@@ -5,7 +5,7 @@ import type { TokenConfig } from '../access/keys.ts';
 import type { FileBudget } from '../access/open-files.ts';
 import type { AccessRule } from '../access/rules.ts';
 import type { UpgradeSettings } from '../access/upgrades.ts';
-import type { EdgeSettings } from '../edge/edge.ts';
+import type { EdgeSettings } from '../edge/edge-deps.ts';
 import type { EdgeMemory, SharedMemory } from '../edge/memory.ts';
 import type { TlsThreadOptions } from '../edge/tls-thread.ts';
 import type { OwnerSettings } from '../owner/owner-deps.ts';

@@ -63,7 +63,10 @@ export interface ListenerHandlers<Session> {
   /** May take its time; a peer that goes away meanwhile is never opened. Must not reject. */
   upgrade(request: UpgradeRequest): UpgradeAnswer<Session> | Promise<UpgradeAnswer<Session>>;
   open(connection: Connection<Session>): void;
-  /** `frame` is valid only while this runs. Text frames are valid UTF-8. */
+  /**
+   * `frame` is valid only while this runs. Text frames are valid UTF-8. The connection is corked: what is sent to it
+   * meanwhile leaves in as few writes as possible.
+   */
   message(connection: Connection<Session>, frame: Uint8Array, binary: boolean): void;
   /** A WebSocket pong (control frame) came in. */
   controlPong(connection: Connection<Session>): void;

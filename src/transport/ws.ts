@@ -157,7 +157,11 @@ function serve<Session>(
   tcp: TcpSocket,
   { handlers }: Route<Session>,
 ): void {
-  ws.on('message', (frame: Buffer, binary) => handlers.message(connection, frame, binary));
+  ws.on('message', (frame: Buffer, binary) => {
+    tcp.cork();
+    handlers.message(connection, frame, binary);
+    tcp.uncork();
+  });
   ws.on('ping', () => handlers.controlPing(connection));
   ws.on('pong', () => handlers.controlPong(connection));
   ws.on('error', () => {}); // a protocol error; `close` follows with its code

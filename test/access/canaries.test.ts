@@ -26,7 +26,7 @@ describe.each(transports)('secrets of a hub on %s', (_, transport) => {
   beforeAll(() => (skip ? undefined : hub.start()));
   afterAll(() => (skip ? undefined : hub.end()));
 
-  it.skipIf(skip)('are in nothing that it logs, answers, sends or counts', { timeout: 60_000 }, async () => {
+  it.skipIf(skip)('are in nothing that it logs, answers, sends or counts', async () => {
     const said: string[] = [];
     const { devicePort, subscriberPort, adminPort } = hub.process;
     const tokens = {

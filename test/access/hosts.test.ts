@@ -24,6 +24,9 @@ const FOREIGN = [
   '',
   ':7400',
   '[::1',
+  '[::1]evil.example',
+  'evil.example[::1]',
+  'local:80host',
 ];
 
 describe('a hub on loopback that asks for no token', () => {

@@ -22,12 +22,18 @@ describe('a subprotocol', () => {
       }),
   );
 
-  it.each([',', 'dat.v1.json,', 'dat.v1.json,,x', 'a b', 'dat.v1.json, dat.v1.json', 'x"'])(
+  it.each([',', 'dat.v1.json,', 'dat.v1.json,,x', 'a b', 'dat.v1.json, dat.v1.json', 'x"', '"x'])(
     'is no list: %j',
     (offered) =>
-      expect(chooseSubprotocol(offered, known)).toMatchObject({
+      expect(chooseSubprotocol(offered, known)).toEqual({
         ok: false,
-        message: /list of different names/,
+        message: 'Sec-WebSocket-Protocol: expected a list of different names',
       }),
   );
+
+  it('is refused by a route that knows none, in words', () =>
+    expect(chooseSubprotocol('dat.v1.json', [])).toEqual({
+      ok: false,
+      message: 'unknown subprotocol; expected none',
+    }));
 });

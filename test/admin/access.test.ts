@@ -25,7 +25,7 @@ describe('the bearer token', () => {
     const hub = await fakeHub({ options: { adminToken: TOKEN } });
     const routes = await guarded();
     for (const [method, path] of routes) {
-      refusal(401, 'unauthorized', /^no bearer token/)(await hub.ask(method, path));
+      refusal(401, 'unauthorized', /^no token; send the header/)(await hub.ask(method, path));
       refusal(401, 'unauthorized', /wrong/)(await hub.ask(method, path, bearer(`${TOKEN}x`)));
     }
     expect(hub.commands).toEqual([]);

@@ -1,5 +1,5 @@
 /** An admin server over a presence table that the test fills itself; commands to the owner are only recorded. */
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { AdminDeps, AdminOptions } from '../../src/admin/deps.ts';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Taps } from '../../src/edge/publish/taps.ts';
@@ -162,21 +162,15 @@ export interface Answer {
   readonly body: any;
 }
 
-const running: FakeHub[] = [];
-
 /** Starts one that ends with the test. */
 export async function fakeHub(
   given: { options?: Partial<AdminOptions>; deps?: Partial<AdminDeps> } = {},
 ): Promise<FakeHub> {
   const hub = new FakeHub(given.deps);
   await hub.start(given.options);
-  running.push(hub);
+  onTestFinished(() => hub.close());
   return hub;
 }
-
-afterEach(async () => {
-  for (const hub of running.splice(0)) await hub.close();
-});
 
 /** The shape of every refusal. */
 export function refusal(status: number, code: string, message: string | RegExp) {

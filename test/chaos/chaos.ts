@@ -123,9 +123,9 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   await Promise.all([killing, breaking, replacing, cutting]);
   proxy.throttle(0);
   stopped.goOn();
-  await eventually('the hub is ready', async () => (await admin(hub, 'GET', '/readyz')).ok, 20_000);
-  await eventually('the fleet is back', () => fleet.every(({ isConnected }) => isConnected), 20_000);
-  await eventually('all follow again', () => followers.every(({ isWelcome }) => isWelcome), 20_000);
+  await eventually('the hub is ready', async () => (await admin(hub, 'GET', '/readyz')).ok);
+  await eventually('the fleet is back', () => fleet.every(({ isConnected }) => isConnected));
+  await eventually('all follow again', () => followers.every(({ isWelcome }) => isWelcome));
   const lasts = await lastEvents(fleet, names, followers);
   const missing = lasts.every(({ seq }, n) => everybodyHas(followers, names[n]!, seq))
     ? []

@@ -27,6 +27,13 @@ describe('dat', () => {
     }
   });
 
+  it('lists the commands of a group under one heading', () => {
+    for (const group of createProgram().commands.filter(({ commands }) => commands.length > 0)) {
+      const headings = group.helpInformation().match(/^\S.*:$/gm);
+      expect(headings, group.name()).toEqual(['Options:', 'Commands:']);
+    }
+  });
+
   it('names the help to read, and prints it where a subcommand is missing', async () => {
     expect((await dat(['send'])).stderr).toMatch(/see "dat send --help"\n$/);
     expect((await dat(['token', 'create'])).stderr).toMatch(/see "dat token create --help"\n$/);

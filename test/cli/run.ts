@@ -1,16 +1,12 @@
 /** Runs `dat` as its users do: the built command, in a process of its own, without the settings of this one. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { vi } from 'vitest';
 import type { TestHub } from '../conformance/harness.ts';
 
 export const DAT = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
 /** Whoever runs the tests may have contexts. */
 const NO_CONTEXTS = '/nonexistent';
-
-// Each command is a process of its own: a busy host takes seconds to start one, and no test is about that.
-vi.setConfig({ testTimeout: 180_000 });
 
 export type Env = Readonly<Record<string, string>>;
 

@@ -1,6 +1,6 @@
 /** What of another node's bytes is an event: whatever is passed on must be one for every codec behind. */
 import { describe, expect, it } from 'vitest';
-import { isEvent } from '../../src/cluster/event-check.ts';
+import { isEvent, UNNUMBERED } from '../../src/cluster/event-check.ts';
 import { EventField, EventFlag } from '../../src/cluster/event-record.ts';
 import { viewsOf } from '../../src/cluster/wire.ts';
 import type { RecordViews } from '../../src/memory/ring.ts';
@@ -85,6 +85,18 @@ describe('an event of another node', () => {
       const { views, bytes } = event();
       views.u8[AT + field] = value;
       expect(isEvent(views, AT, bytes, PAYLOAD_MAX)).toBe(false);
+    }
+  });
+
+  it('may be without a number where that is asked for', () => {
+    const { views, bytes } = event();
+    for (const [seq, passes] of [
+      [UNNUMBERED, true],
+      [1, true],
+      [-1, false],
+    ] as const) {
+      views.f64[(AT + EventField.seq) >> 3] = seq;
+      expect(isEvent(views, AT, bytes, PAYLOAD_MAX, UNNUMBERED)).toBe(passes);
     }
   });
 

@@ -133,6 +133,39 @@ describe('a cluster of two nodes', () => {
     expect(node.host.followers.has('site-a.later')).toBe(false);
   });
 
+  it('follows listed devices at the node that listed them, from where they are, and asks nobody', () => {
+    const simulation = cluster(['a', 'b', 'c']);
+    const device = connectDevice(simulation, 'a', 'site-a.1');
+    connectDevice(simulation, 'c', 'site-a.2');
+    simulation.run(50);
+    for (let n = 1; n <= 3; n++) host(simulation, 'a').publish(device, n);
+    const { node, host: follower } = simulation.nodes.get('b')!;
+    node.filter('');
+    simulation.run(100);
+    expect(entries(follower.got('site-a.1'))).toMatchObject([{ seq: 3, node: 'a' }]);
+    expect(entries(follower.got('site-a.2'))).toMatchObject([{ node: 'c' }]);
+    host(simulation, 'a').publish(device, 4);
+    simulation.run(50);
+    expect(events(follower.got('site-a.1'))).toEqual([4]);
+    expect(node.figures.lookups).toBe(0);
+  });
+
+  it('looks a listed device up when it has left the node that listed it', () => {
+    const simulation = cluster(['a', 'b', 'c']);
+    connectDevice(simulation, 'a', 'dev-1');
+    simulation.run(50);
+    const { node, host: follower } = simulation.nodes.get('b')!;
+    follower.denied.add('dev-1');
+    node.filter('');
+    simulation.run(50);
+    connectDevice(simulation, 'c', 'dev-1');
+    simulation.run(500);
+    node.unfilter('');
+    follower.follow('dev-1');
+    simulation.run(1000);
+    expect(entries(follower.got('dev-1'))).toMatchObject([{ node: 'c' }]);
+  });
+
   it('reads the history of a remote device', () => {
     const simulation = cluster(['a', 'b']);
     const device = connectDevice(simulation, 'a', 'dev-1');

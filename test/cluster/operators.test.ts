@@ -220,7 +220,7 @@ describe.skipIf(natsServerPath === undefined)('the bucket of what operators set 
     for (const [key, value] of [
       ['pair.x', '{}'],
       ['pair.ZGV2LTE.cy0x', 'no json'],
-      ['pair.ZGV2LTE.cy0x', '{"access":"maybe"}'],
+      ['pair.ZGV2LTE.cy0y', '{"access":"maybe"}'],
       ['vip.!', '{}'],
       ['rules', '{"rules":[{"device":"a b"}]}'],
       ['unknown', '{}'],

@@ -16,6 +16,7 @@ import {
   writeHead,
 } from '../../src/cluster/wire.ts';
 import { isId } from '../../src/wire/id.ts';
+import { runs } from '../support/runs.ts';
 import { BatchWriter } from './support/batches.ts';
 
 const id = fc.stringMatching(/^[A-Za-z0-9._:~-]{1,128}$/).filter(isId);
@@ -76,7 +77,7 @@ describe('a record', () => {
           if (read !== undefined) expect(read.count).toBeGreaterThanOrEqual(0);
         });
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 

@@ -5,7 +5,6 @@ import type { Frame } from '../support/frames.ts';
 import type { Device, Subscriber } from '../support/peers.ts';
 import { type MatrixRow, numbersFrom, type TestHub, uniqueId, useHub } from './harness.ts';
 
-const TEST_MS = 60_000;
 /** Large, because the kernel takes several megabytes before anything waits in the hub. */
 const LARGE = 'x'.repeat(50_000);
 /** The kernel may give a connection larger buffers later on, and take what made it lag: so much more is queued. */
@@ -99,7 +98,6 @@ export function lagging({ env }: MatrixRow): void {
       ['in binary batches, as a vip', { batch: true, protocols: ['dat.v1.binary'] }, true],
     ])(
       'gets the high events, then a gap and the newest missed event, and is back (%s)',
-      { timeout: TEST_MS },
       async (_how, options, vip) => {
         const attempt = async () => {
           const [dev, sub] = [uniqueId('dev'), uniqueId('sub')];
@@ -146,9 +144,7 @@ export function lagging({ env }: MatrixRow): void {
       },
     );
 
-    it('gets its answers and notices while it lags, and they stay where they belong', {
-      timeout: TEST_MS,
-    }, async () => {
+    it('gets its answers and notices while it lags, and they stay where they belong', async () => {
       const { dev, sub, device, subscriber: slow } = await hub.pair();
       const beside = await hub.witness(dev);
       await lag(hub, device, slow, beside);
@@ -161,7 +157,7 @@ export function lagging({ env }: MatrixRow): void {
       expect(slow.frames.all.at(-1)?.op).toBe('paused');
     });
 
-    it('gets nothing of what it missed once it has unsubscribed', { timeout: TEST_MS }, async () => {
+    it('gets nothing of what it missed once it has unsubscribed', async () => {
       const { dev, sub, device, subscriber: slow } = await hub.pair();
       const beside = await hub.witness(dev);
       await lag(hub, device, slow, beside);
@@ -178,7 +174,7 @@ export function lagging({ env }: MatrixRow): void {
       expect(ops).toEqual(['unsubscribed', 'subscribed', 'event']);
     });
 
-    it('gets nothing of what it missed once it was denied', { timeout: TEST_MS }, async () => {
+    it('gets nothing of what it missed once it was denied', async () => {
       const { dev, sub, device, subscriber: slow } = await hub.pair();
       const beside = await hub.witness(dev);
       await lag(hub, device, slow, beside);
@@ -192,9 +188,7 @@ export function lagging({ env }: MatrixRow): void {
       ]);
     });
 
-    it('gets of a device that it subscribes to meanwhile every event from the snapshot on, or its gap', {
-      timeout: TEST_MS,
-    }, async () => {
+    it('gets of a device that it subscribes to meanwhile every event from the snapshot on, or its gap', async () => {
       const { dev, device, subscriber: slow } = await hub.pair();
       const beside = await hub.witness(dev);
       const other = uniqueId('dev');
@@ -217,7 +211,7 @@ export function lagging({ env }: MatrixRow): void {
       expect(accountOf(slow.frames.all, other).seqs).toEqual(expect.arrayContaining([first + 2, last]));
     });
 
-    it('may lag several times on one connection', { timeout: TEST_MS }, async () => {
+    it('may lag several times on one connection', async () => {
       const { dev, device, subscriber: slow } = await hub.pair();
       const beside = await hub.witness(dev);
       for (let turn = 0; turn < 3; turn++) {
@@ -234,9 +228,7 @@ export function lagging({ env }: MatrixRow): void {
   describe('a subscriber whose queue passes the hard limit', () => {
     const hub = useHub({ ...env, DAT_SEND_QUEUE_BYTES: '262144', DAT_SEND_QUEUE_MAX_BYTES: '1048576' });
 
-    it('is closed with 4108 after what it had, without a hole, and others have all of it', {
-      timeout: TEST_MS,
-    }, async () => {
+    it('is closed with 4108 after what it had, without a hole, and others have all of it', async () => {
       const { dev, device, subscriber: slow } = await hub.pair();
       const beside = await hub.witness(dev);
       const closes = { metric: 'dat_slow_closes_total', labels: { reason: 'queue' } };
@@ -253,7 +245,7 @@ export function lagging({ env }: MatrixRow): void {
       expect((await hub.metrics()).value('dat_disconnects_total', closed)).toBe(1);
     });
 
-    it('is closed though it never reads, and may come back', { timeout: TEST_MS }, async () => {
+    it('is closed though it never reads, and may come back', async () => {
       const { dev, sub, device, subscriber: slow } = await hub.pair();
       const beside = await hub.witness(dev);
       const closes = { metric: 'dat_slow_closes_total', labels: { reason: 'queue' } };
@@ -274,7 +266,7 @@ export function lagging({ env }: MatrixRow): void {
       DAT_SEND_QUEUES_TOTAL_BYTES: '2097152',
     });
 
-    it('closes who holds most with 4108, and nobody else', { timeout: TEST_MS }, async () => {
+    it('closes who holds most with 4108, and nobody else', async () => {
       const { dev, device, subscriber: slow } = await hub.pair();
       const beside = await hub.witness(dev);
       const closes = { metric: 'dat_slow_closes_total', labels: { reason: 'budget' } };

@@ -4,7 +4,6 @@ import { eventually } from '../support/eventually.ts';
 import { openLiveStream } from '../support/live-stream.ts';
 import { type MatrixRow, numbersFrom, uniqueId, useHub } from './harness.ts';
 
-const TEST_MS = 60_000;
 const LARGE = 'x'.repeat(50_000);
 
 export function live({ env }: MatrixRow): void {
@@ -49,28 +48,20 @@ export function live({ env }: MatrixRow): void {
       );
     });
 
-    it(
-      'names a subscriber that lags, and does so no more once it has caught up',
-      async () => {
-        const { device, subscriber, sub } = await hub.pair();
-        const stream = await openLiveStream(hub.process.adminPort);
-        const slow = (): { subscriber: string; queuedBytes: number }[] =>
-          stream.of('figures').at(-1)?.slow ?? [];
-        subscriber.stopReading();
-        const named = await eventually(
-          'the slow subscriber is named',
-          async () => {
-            await Promise.all(numbersFrom(1, 4).map(() => device.publish({ type: 'message', data: LARGE })));
-            return slow().find((each) => each.subscriber === sub);
-          },
-          TEST_MS,
-        );
-        expect(named.queuedBytes).toBeGreaterThan(0);
-        subscriber.readAgain();
-        await eventually('nobody is slow', () => slow().length === 0);
-      },
-      TEST_MS * 2,
-    );
+    it('names a subscriber that lags, and does so no more once it has caught up', async () => {
+      const { device, subscriber, sub } = await hub.pair();
+      const stream = await openLiveStream(hub.process.adminPort);
+      const slow = (): { subscriber: string; queuedBytes: number }[] =>
+        stream.of('figures').at(-1)?.slow ?? [];
+      subscriber.stopReading();
+      const named = await eventually('the slow subscriber is named', async () => {
+        await Promise.all(numbersFrom(1, 4).map(() => device.publish({ type: 'message', data: LARGE })));
+        return slow().find((each) => each.subscriber === sub);
+      });
+      expect(named.queuedBytes).toBeGreaterThan(0);
+      subscriber.readAgain();
+      await eventually('nobody is slow', () => slow().length === 0);
+    });
 
     it('counts disconnects by their code', async () => {
       const stream = await openLiveStream(hub.process.adminPort);

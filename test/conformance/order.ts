@@ -4,7 +4,6 @@ import type { EventFrame } from '../support/frames.ts';
 import type { Device, Subscriber } from '../support/peers.ts';
 import { type MatrixRow, numbersFrom, uniqueId, useHub } from './harness.ts';
 
-const TEST_MS = 60_000;
 /**
  * Events between two acks. The rings and queues between are meant to shed what is too much for them (that is another
  * test); as long as the device waits for its acks nothing is.
@@ -82,9 +81,7 @@ export function order({ env }: MatrixRow): void {
       DAT_SEND_QUEUE_MAX_BYTES: '268435456',
     });
 
-    it('every subscriber gets every event of every device, in order per priority and without holes', {
-      timeout: TEST_MS,
-    }, async () => {
+    it('every subscriber gets every event of every device, in order per priority and without holes', async () => {
       const devs = numbersFrom(1, 4).map(() => uniqueId('dev'));
       const devices = await Promise.all(devs.map((dev) => hub.device(dev)));
       const subscribers = await Promise.all(
@@ -127,9 +124,7 @@ export function order({ env }: MatrixRow): void {
       expectStream(one ?? [], 1, 300);
     });
 
-    it('a subscriber that subscribes while a device publishes gets every event from its snapshot on, once, in order', {
-      timeout: TEST_MS,
-    }, async () => {
+    it('a subscriber that subscribes while a device publishes gets every event from its snapshot on, once, in order', async () => {
       const dev = uniqueId('dev');
       const device = await hub.device(dev);
       const witness = await hub.witness(dev);
@@ -169,7 +164,6 @@ export function order({ env }: MatrixRow): void {
       ['unsubscribe', 'subscribe'],
     ])(
       'a subscriber that alternates %s and %s gets every event of its turns, once, in order',
-      { timeout: TEST_MS },
       async (off, on) => {
         const dev = uniqueId('dev');
         const device = await hub.device(dev);
@@ -204,9 +198,7 @@ export function order({ env }: MatrixRow): void {
       },
     );
 
-    it('a subscriber that reconnects while a device publishes gets no event twice and none out of order', {
-      timeout: TEST_MS,
-    }, async () => {
+    it('a subscriber that reconnects while a device publishes gets no event twice and none out of order', async () => {
       const [dev, sub] = [uniqueId('dev'), uniqueId('sub')];
       const device = await hub.device(dev);
       await hub.witness(dev);

@@ -1,6 +1,7 @@
 /** Section 5: the status of a pair of device and subscriber. */
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { Subscriber } from '../support/peers.ts';
 import { dataOf, type MatrixRow, marker, uniqueId, useHub } from './harness.ts';
 
 export function subscriptions({ env }: MatrixRow): void {
@@ -59,6 +60,26 @@ export function subscriptions({ env }: MatrixRow): void {
         expect(dataOf(again, dev)).toHaveLength(1);
         expect(await hub.row(dev, sub)).toMatchObject({ status: 'active', reason: null, connected: true });
       }
+    });
+
+    it('goes with a goodbye of a subscriber that the hub named, but for what operators set', async () => {
+      const [dev, denied] = [uniqueId('dev'), uniqueId('dev')];
+      const named = async (): Promise<{ id: string; subscriber: Subscriber }> => {
+        const subscriber = await Subscriber.connect(hub.process.subscriberPort, `?devices=${dev}`);
+        const { subscriber: id = '' } = await subscriber.welcome();
+        await hub.rowBecomes(dev, id, { status: 'active' });
+        return { id, subscriber };
+      };
+      for (const code of [1000, undefined]) {
+        const { id, subscriber } = await named();
+        await hub.setRow(denied, id, { status: 'deny' });
+        await subscriber.close(code);
+        await hub.rowGoes(dev, id);
+        expect(await hub.row(denied, id)).toMatchObject({ status: 'deny', connected: false });
+      }
+      const { id, subscriber } = await named();
+      await subscriber.drop();
+      await hub.rowBecomes(dev, id, { status: 'inactive', reason: 'disconnected' });
     });
 
     it('stays inactive over a reconnect when it was paused', async () => {

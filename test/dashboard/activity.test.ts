@@ -30,7 +30,7 @@ const entries = [
     from: '192.0.2.2',
     action: 'GET /v1/devices',
     status: 401,
-    message: 'no bearer token',
+    message: 'no token',
   },
   {
     kind: 'refused',
@@ -58,7 +58,7 @@ describe.skipIf(!hasChromium)('the page of activity', () => {
     expect(await rows.allTextContents()).toEqual([
       '12:00:04admin token127.0.0.1set a subscriptiondevice dev-1, subscriber board, status denydone',
       '12:00:03ada192.0.2.1dry run of access rulesrules 3failed (503)',
-      '12:00:02–192.0.2.2admin request GET /v1/devicesno bearer tokenrefused (401)',
+      '12:00:02–192.0.2.2admin request GET /v1/devicesno tokenrefused (401)',
       '12:00:01<b>dev-7</b>192.0.2.3connection of a devicethe token has expiredrefused (401)',
       '12:00:00––1,200 more connections of subscribersoriginrefused',
     ]);

@@ -101,7 +101,7 @@ describe.skipIf(!hasChromium)('the table of devices', () => {
     expect(await tableOf(page, 'Devices').locator('tbody tr').count()).toBe(50);
     await page.getByRole('search').getByLabel('State').selectOption('online');
     await page.getByText('No devices match.').waitFor();
-  }, 60_000);
+  });
 });
 
 describe.skipIf(!hasChromium)('the page of a filter', () => {

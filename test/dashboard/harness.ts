@@ -4,8 +4,7 @@ import { beforeAll, onTestFinished } from 'vitest';
 import { calm, TestHub } from '../conformance/harness.ts';
 import { type BrowserPage, type Chromium, useChromium } from '../support/chromium.ts';
 import { type Env, type HubProcess, startHub } from '../support/hub-process.ts';
-
-const WAIT_MS = 15_000;
+import { WAIT_MS } from '../support/waits.ts';
 
 export interface Opened extends BrowserPage {
   /** Addresses that the page asked for; the worker that tabs share is not seen here. */

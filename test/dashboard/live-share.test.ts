@@ -9,6 +9,8 @@ import { eventually } from '../support/eventually.ts';
 /** Requests to the hub so far. */
 let asked: string[] = [];
 let hub: FakeHub;
+/** Answers to changes of a stream wait for it, while there is one. */
+let held: Promise<void> | undefined;
 const shares: LiveShare[] = [];
 const LINGER_MS = 200;
 
@@ -21,10 +23,13 @@ function newShare(token = ''): LiveShare {
 beforeEach(async () => {
   hub = await fakeHub();
   asked = [];
+  held = undefined;
   const real = fetch;
-  vi.stubGlobal('fetch', (path: string, init?: RequestInit) => {
+  vi.stubGlobal('fetch', async (path: string, init?: RequestInit) => {
     asked.push(`${init?.method ?? 'GET'} ${path.replace(/[0-9a-f]{8}-[0-9a-f-]+$/, 'ID')}`);
-    return real(`http://127.0.0.1:${hub.port}${path}`, init);
+    const response = await real(`http://127.0.0.1:${hub.port}${path}`, init);
+    if (init?.method === 'PUT') await held;
+    return response;
   });
 });
 
@@ -56,6 +61,14 @@ function receive(device: string, data: unknown): void {
   const frame = createDeviceFrame();
   parseDeviceText(bytes, frame);
   hub.taps.event(device, bytes, frame);
+}
+
+function gate(): { readonly promise: Promise<void>; readonly release: () => void } {
+  let release = (): void => {};
+  const promise = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return { promise, release };
 }
 
 const streams = () => asked.filter((request) => request.startsWith('GET /v1/live')).length;
@@ -107,6 +120,27 @@ describe('a shared live stream', () => {
     share.leave(one.tell);
     share.look(one.tell, { devices: [], watch: ['a'] });
     expect(one.of('devices')).toHaveLength(3);
+    share.leave(one.tell);
+    share.leave(other.tell);
+  });
+
+  it('tells whoever looks back while the hub lets go once the hub shows it again', async () => {
+    hub.device('a');
+    const share = newShare();
+    const [one, other] = [new Viewer(), new Viewer()];
+    share.look(one.tell, { devices: ['a'], watch: ['a'] });
+    share.look(other.tell, { devices: [], watch: [] });
+    await eventually('a', () => one.of('devices').length > 0);
+    const { promise, release } = gate();
+    held = promise;
+    share.leave(one.tell);
+    await eventually('the hub has let go', () => !hub.taps.inUse); // but nobody has heard so
+    share.look(one.tell, { devices: ['a'], watch: ['a'] });
+    expect(one.of('devices')).toHaveLength(1); // nothing is shown of it now: whoever was told so would miss events
+    release();
+    await eventually('a again', () => one.of('devices').length > 1);
+    receive('a', 'back');
+    await eventually('the event', () => one.events().includes('"back"'));
     share.leave(one.tell);
     share.leave(other.tell);
   });

@@ -113,9 +113,11 @@ describe.skipIf(!hasChromium)('the page of subscribers', () => {
             const query = new URL(route.request().url()).searchParams;
             questions.push(`${query.get('search') ?? ''}/${query.get('cursor') ?? ''}`);
             const isSecond = query.get('cursor') === 'next';
+            const others = Array.from({ length: Number(query.get('limit')) - 1 }, (_, n) => `other-${n}`);
+            const first = [`board-${query.get('search') ?? ''}`, ...others];
             return route.fulfill({
               json: {
-                subscribers: [entry(isSecond ? 'second-page' : `board-${query.get('search') ?? ''}`)],
+                subscribers: (isSecond ? ['second-page'] : first).map(entry),
                 cursor: isSecond ? null : 'next',
               },
             });

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
+import { ASK_MS, QUESTIONS_MISSED_MAX } from '../../dashboard/src/live-messages.ts';
 import { hasChromium } from '../support/chromium.ts';
 import { countingProxy } from '../support/counting-proxy.ts';
 import { eventually } from '../support/eventually.ts';
@@ -72,19 +73,25 @@ describe.skipIf(!hasChromium)('tabs of one browser', () => {
   });
 
   it('show the events of a device that came while they were not seen', async () => {
+    const proxy = await countingProxy(hub.process.adminPort);
     const { dev, device } = await hub.pair();
     const open = await dashboard.chromium.tabs();
     const [one, other] = [(await open()).page, (await open()).page];
     for (const page of [one, other]) {
-      await page.goto(`http://127.0.0.1:${hub.process.adminPort}/${page === one ? `#/devices/${dev}` : ''}`);
+      await page.goto(`http://127.0.0.1:${proxy.port}/${page === one ? `#/devices/${dev}` : ''}`);
       await isLive(page);
     }
     const said = (data: string) => one.getByText(JSON.stringify(data), { exact: true });
     await one.locator('.panel-head').getByText('online').waitFor();
     device.send({ type: 'message', data: 'seen' });
     await said('seen').waitFor();
+    const changes = () => proxy.asked.filter((request) => request.startsWith('PUT /v1/live/streams/'));
+    const { length: before } = changes();
     await setVisibility(one, 'hidden');
-    await new Promise((resolve) => setTimeout(resolve, 300)); // the stream of both has let go of the device
+    await eventually('the stream of both has let go of the device', () => {
+      const [change] = changes().slice(before);
+      return change !== undefined && proxy.open(change.replace('PUT ', '')) === 0;
+    });
     device.send({ type: 'message', data: 'unseen' });
     await setVisibility(one, 'visible');
     await said('unseen').waitFor();
@@ -120,11 +127,14 @@ describe.skipIf(!hasChromium)('tabs of one browser', () => {
 
   it('have a stream each if the shared worker says nothing', async () => {
     const { page } = await dashboard.open('#/', {
-      before: (opened) =>
-        opened.addInitScript(
+      before: async (opened) => {
+        await opened.clock.install();
+        await opened.addInitScript(
           'globalThis.SharedWorker = class { port = { postMessage() {}, onmessage: null }; onerror = null; };',
-        ),
+        );
+      },
     });
+    await page.clock.runFor(ASK_MS * (QUESTIONS_MISSED_MAX + 1));
     await isLive(page);
   });
 

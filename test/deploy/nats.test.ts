@@ -11,71 +11,66 @@ import { programPath } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const FOLDER = new URL('../../deploy/nats/', import.meta.url);
-const TEST_MS = 60_000;
 const isMissing = natsServerPath === undefined || programPath('openssl') === undefined;
 
-describe.skipIf(isMissing)(
-  'deploy/nats, with hubs (needs nats-server and openssl)',
-  { timeout: TEST_MS },
-  () => {
-    const cleanups: (() => Promise<unknown>)[] = [];
-    afterEach(async () => {
-      for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-    }, TEST_MS);
+describe.skipIf(isMissing)('deploy/nats, with hubs (needs nats-server and openssl)', () => {
+  const cleanups: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  });
 
-    it.each(['nats.conf', 'compose.conf'])('%s is one that nats-server takes', (file) => {
-      const folder = temporaryDirectory();
-      const { certFile, keyFile } = makeCertificate(folder);
-      const env = {
-        ...{ NATS_STORE: folder, NATS_PASSWORD: 'secret' },
-        ...{ NATS_CERT_FILE: certFile, NATS_KEY_FILE: keyFile, NATS_CA_FILE: certFile },
-      };
-      const path = fileURLToPath(new URL(file, FOLDER));
-      const { status, stderr } = spawnSync(natsServerPath!, ['-t', '-c', path], { env, encoding: 'utf8' });
-      expect(status, stderr).toBe(0);
-    });
+  it.each(['nats.conf', 'compose.conf'])('%s is one that nats-server takes', (file) => {
+    const folder = temporaryDirectory();
+    const { certFile, keyFile } = makeCertificate(folder);
+    const env = {
+      ...{ NATS_STORE: folder, NATS_PASSWORD: 'secret' },
+      ...{ NATS_CERT_FILE: certFile, NATS_KEY_FILE: keyFile, NATS_CA_FILE: certFile },
+    };
+    const path = fileURLToPath(new URL(file, FOLDER));
+    const { status, stderr } = spawnSync(natsServerPath!, ['-t', '-c', path], { env, encoding: 'utf8' });
+    expect(status, stderr).toBe(0);
+  });
 
-    /** nats.conf with this test's port, folder, certificate and password. */
-    async function startNats(): Promise<{ nats: NatsServer; caFile: string }> {
-      const folder = temporaryDirectory();
-      const { certFile, keyFile } = makeCertificate(folder);
-      const values: Readonly<Record<string, string>> = {
-        NATS_STORE: JSON.stringify(join(folder, 'store')),
-        NATS_PASSWORD: 'secret',
-        NATS_CERT_FILE: JSON.stringify(certFile),
-        NATS_KEY_FILE: JSON.stringify(keyFile),
-        NATS_CA_FILE: JSON.stringify(certFile),
-      };
-      const config = readFileSync(new URL('nats.conf', FOLDER), 'utf8')
-        .replace(/^listen:.*$/m, '')
-        .replace(/^http:.*$/m, '')
-        .replaceAll(/\$(NATS_\w+)/g, (_, name: string) => values[name] ?? '');
-      const nats = await NatsServer.start(folder, config);
-      cleanups.push(() => nats.kill());
-      return { nats, caFile: certFile };
-    }
+  /** nats.conf with this test's port, folder, certificate and password. */
+  async function startNats(): Promise<{ nats: NatsServer; caFile: string }> {
+    const folder = temporaryDirectory();
+    const { certFile, keyFile } = makeCertificate(folder);
+    const values: Readonly<Record<string, string>> = {
+      NATS_STORE: JSON.stringify(join(folder, 'store')),
+      NATS_PASSWORD: 'secret',
+      NATS_CERT_FILE: JSON.stringify(certFile),
+      NATS_KEY_FILE: JSON.stringify(keyFile),
+      NATS_CA_FILE: JSON.stringify(certFile),
+    };
+    const config = readFileSync(new URL('nats.conf', FOLDER), 'utf8')
+      .replace(/^listen:.*$/m, '')
+      .replace(/^http:.*$/m, '')
+      .replaceAll(/\$(NATS_\w+)/g, (_, name: string) => values[name] ?? '');
+    const nats = await NatsServer.start(folder, config);
+    cleanups.push(() => nats.kill());
+    return { nats, caFile: certFile };
+  }
 
-    it('nats.conf lets them do all that they do', async () => {
-      const { nats, caFile } = await startNats();
-      const url = `tls://dat:secret@localhost:${nats.port}`;
-      const start = async (name: string): Promise<Node> => {
-        const node = await startNode(url, name, { NODE_EXTRA_CA_CERTS: caFile });
-        cleanups.push(() => node.hub.stop());
-        return node;
-      };
-      const [a, b] = await Promise.all([start('a'), start('b')]);
-      const device = await a.device('dev-1');
-      const subscriber = await b.subscriber('s-1');
-      await subscriber.subscribe('dev-1');
-      const { seq } = await device.message('crosses');
-      expect(await subscriber.event('dev-1')).toMatchObject({ seq, data: 'crosses' });
-      const pair = '/v1/devices/dev-1/subscribers/s-1';
-      const denied = await a.admin('PUT', pair, { body: { status: 'deny' } });
-      expect(denied).toMatchObject({ status: 200 });
-      expect(denied.body).not.toHaveProperty('pendingNodes');
-      expect(await b.admin('DELETE', pair)).toMatchObject({ status: 200 });
-      expect(nats.output).not.toMatch(/violation/i);
-      for (const { hub } of [a, b]) expect(hub.stderr()).not.toMatch(/permission|violation/i);
-    });
-  },
-);
+  it('nats.conf lets them do all that they do', async () => {
+    const { nats, caFile } = await startNats();
+    const url = `tls://dat:secret@localhost:${nats.port}`;
+    const start = async (name: string): Promise<Node> => {
+      const node = await startNode(url, name, { NODE_EXTRA_CA_CERTS: caFile });
+      cleanups.push(() => node.hub.stop());
+      return node;
+    };
+    const [a, b] = await Promise.all([start('a'), start('b')]);
+    const device = await a.device('dev-1');
+    const subscriber = await b.subscriber('s-1');
+    await subscriber.subscribe('dev-1');
+    const { seq } = await device.message('crosses');
+    expect(await subscriber.event('dev-1')).toMatchObject({ seq, data: 'crosses' });
+    const pair = '/v1/devices/dev-1/subscribers/s-1';
+    const denied = await a.admin('PUT', pair, { body: { status: 'deny' } });
+    expect(denied).toMatchObject({ status: 200 });
+    expect(denied.body).not.toHaveProperty('pendingNodes');
+    expect(await b.admin('DELETE', pair)).toMatchObject({ status: 200 });
+    expect(nats.output).not.toMatch(/violation/i);
+    for (const { hub } of [a, b]) expect(hub.stderr()).not.toMatch(/permission|violation/i);
+  });
+});

@@ -51,3 +51,36 @@ describe('an allowance', () => {
     expect(takenAt(allowance, 995)).toBe(5);
   });
 });
+
+describe('a peer far over its rate', () => {
+  const rate = { perSecond: 10, burst: 20 };
+
+  it('asks for its burst and ten times its rate within a second', () => {
+    const allowance = new Allowance(rate, 0);
+    for (let n = 0; n < 120; n++) allowance.take(1, 500);
+    expect(allowance.isFarOver()).toBe(false);
+    allowance.take(1, 500);
+    expect(allowance.isFarOver()).toBe(true);
+  });
+
+  it('asks for ten times its rate over a second or longer', () => {
+    const allowance = new Allowance(rate, 0);
+    for (let n = 0; n < 101; n++) allowance.take(1, n * 9);
+    expect(allowance.isFarOver()).toBe(false);
+    allowance.take(1, 1000);
+    expect(allowance.isFarOver()).toBe(true);
+  });
+
+  it('is known as such though it was silent before', () => {
+    const allowance = new Allowance(rate, 0);
+    for (let n = 0; n < 121; n++) allowance.take(1, 60_000);
+    expect(allowance.isFarOver()).toBe(true);
+  });
+
+  it('is known by what waits to be taken', () => {
+    const allowance = new Allowance(rate, 0);
+    for (let n = 0; n < 20; n++) allowance.take(1, 0);
+    expect(allowance.isFarOver(100)).toBe(false);
+    expect(allowance.isFarOver(101)).toBe(true);
+  });
+});

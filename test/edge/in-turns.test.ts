@@ -1,11 +1,19 @@
 /** The turns of the event loop are played by the test. */
 import { describe, expect, it } from 'vitest';
-import { FRAMES_PER_TURN, inTurns, streamsInTurns, WAITING_BYTES_MAX } from '../../src/edge/in-turns.ts';
+import {
+  eachInTurns,
+  FRAMES_AT_ONCE,
+  FRAMES_PER_TURN,
+  type IsFlood,
+  inTurns,
+  streamsInTurns,
+  WAITING_BYTES_MAX,
+} from '../../src/edge/in-turns.ts';
 import type { Connection, ListenerHandlers } from '../../src/transport/transport.ts';
 
 type Peer = Connection<string>;
 
-const peer = (name: string): Peer => ({ session: name }) as Peer;
+const peer = (name: string): Peer => ({ session: name, cork: (body: () => void) => body() }) as Peer;
 
 class Bench {
   /** What the handlers were given, in order: the peer with its text, or with the code of its end. */
@@ -15,7 +23,8 @@ class Bench {
   readonly #later: (() => void)[] = [];
   readonly #handlers: ListenerHandlers<string>;
 
-  constructor(onFrame: (connection: Peer) => void = () => {}) {
+  /** @param isFlood of peers that each have their own first frames; absent: gateways */
+  constructor(onFrame: (connection: Peer) => void = () => {}, isFlood?: IsFlood<string>) {
     const inner = {
       message: (connection: Peer, bytes: Uint8Array, binary: boolean) => {
         this.taken.push(`${connection.session} ${Buffer.from(bytes).toString()}${binary ? ' binary' : ''}`);
@@ -24,7 +33,10 @@ class Bench {
       close: (connection: Peer, code: number) => void this.taken.push(`${connection.session} closed ${code}`),
     } as unknown as ListenerHandlers<string>;
     const route = { path: '/', frameBytesMax: 1, queueBytesMax: 1, handlers: inner };
-    this.#handlers = inTurns(route, (work) => void this.#later.push(work)).handlers;
+    const soon = (work: () => void): void => void this.#later.push(work);
+    this.#handlers = (
+      isFlood === undefined ? inTurns(route, soon) : eachInTurns(route, isFlood, soon)
+    ).handlers;
   }
 
   say(connection: Peer, text: string, binary = false): void {
@@ -125,6 +137,63 @@ describe('the frames of a gateway', () => {
   });
 });
 
+describe('the frames of a peer that is no gateway', () => {
+  const bounded = (isFlood: IsFlood<string> = () => false): Bench => new Bench(() => {}, isFlood);
+
+  it('are taken as they come, of however many peers', () => {
+    const bench = bounded();
+    for (let n = 0; n < 1000; n++) bench.sayMany(peer(`p${n}`), 2);
+    expect(bench.taken).toHaveLength(2000);
+  });
+
+  it('wait for later turns when one peer says many in a row', () => {
+    const bench = bounded();
+    bench.sayMany(peer('a'), 1000);
+    expect(bench.taken).toHaveLength(FRAMES_AT_ONCE);
+    bench.say(peer('b'), 'hello');
+    expect(bench.taken.at(-1)).toBe('b hello');
+    const turns: number[] = [];
+    for (let taken = bench.turn(); taken >= 0; taken = bench.turn()) turns.push(taken);
+    expect(Math.max(...turns)).toBeLessThanOrEqual(FRAMES_PER_TURN);
+    expect(bench.taken.filter((one) => one.startsWith('a '))).toEqual(numbered('a', 1000));
+  });
+
+  it('are counted anew in each turn', () => {
+    const bench = bounded();
+    const a = peer('a');
+    for (let n = 0; n < 10; n++) {
+      bench.sayMany(a, FRAMES_AT_ONCE / 2, n * (FRAMES_AT_ONCE / 2));
+      bench.turn();
+    }
+    expect(bench.taken).toEqual(numbered('a', 5 * FRAMES_AT_ONCE));
+  });
+
+  it('count by their length: of long ones few are taken in a turn', () => {
+    const bench = bounded();
+    const text = 'x'.repeat(15 * 1024);
+    for (let n = 0; n < 40; n++) bench.say(peer('long'), text);
+    const long = peer('a');
+    for (let n = 0; n < 40; n++) bench.say(long, text);
+    const taken = bench.taken.filter((one) => one.startsWith('a ')).length;
+    expect(taken).toBeLessThanOrEqual(FRAMES_AT_ONCE / 15 + 1);
+    while (bench.turn() >= 0) {}
+    expect(bench.taken).toHaveLength(80);
+  });
+
+  it('are not looked at any more when they are a flood, and its end is told at once', () => {
+    const asked: number[] = [];
+    const bench = bounded((_, waiting) => asked.push(waiting) > 2);
+    const a = peer('a');
+    bench.sayMany(a, 10_000);
+    expect(asked).toEqual([256, 512, 768]);
+    expect(bench.taken).toHaveLength(FRAMES_AT_ONCE);
+    expect(bench.turn()).toBe(0);
+    bench.end(a, 4101);
+    expect(bench.taken.at(-1)).toBe('a closed 4101');
+    expect(bench.turn()).toBe(-1);
+  });
+});
+
 describe('the stream of an MQTT gateway', () => {
   /** What the handlers were given, by peer. */
   function streams() {
@@ -164,10 +233,18 @@ describe('the stream of an MQTT gateway', () => {
   });
 
   it('does not hold up a client that is no gateway', () => {
-    const { handlers, bytesOf, piecesOf } = streams();
+    const { handlers, piecesOf } = streams();
     handlers.message(peer('gateway'), Buffer.alloc(64 * 1024), true);
-    handlers.message(peer('client'), Buffer.alloc(64 * 1024), true);
-    expect(bytesOf('client')).toHaveLength(64 * 1024);
-    expect(piecesOf('client')).toHaveLength(1);
+    handlers.message(peer('client'), Buffer.alloc(2000), true);
+    expect(piecesOf('client')).toEqual([Buffer.alloc(2000)]);
+  });
+
+  it('is cut for other clients too, whole and in order', () => {
+    const { handlers, later, bytesOf } = streams();
+    const said = Buffer.from(Array.from({ length: 64 * 1024 }, (_, n) => n % 251));
+    handlers.message(peer('client'), said, true);
+    expect(bytesOf('client').length).toBeLessThan(said.length / 8);
+    for (let work = later.shift(); work !== undefined; work = later.shift()) work();
+    expect(bytesOf('client').equals(said)).toBe(true);
   });
 });

@@ -23,9 +23,7 @@ describe('the fuzzer', () => {
 
   const seed = testSeed();
   const ingestWorkers = seed % 2 === 0 ? 2 : 0;
-  it(`with seed ${seed} and ${ingestWorkers} ingest threads harms nobody beside it`, {
-    timeout: 90_000,
-  }, async () => {
+  it(`with seed ${seed} and ${ingestWorkers} ingest threads harms nobody beside it`, async () => {
     const env = { DAT_INGEST_WORKERS: String(ingestWorkers) };
     const report = await fuzz({ seed, from: 0, inputs: Number.POSITIVE_INFINITY, seconds: SECONDS, env });
     expect(report.delivered).toBeGreaterThan(0);

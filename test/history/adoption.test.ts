@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Cell, type HistoryMemory } from '../../src/history/memory.ts';
 import type { DeviceSlab } from '../../src/presence/table.ts';
+import { runs } from '../support/runs.ts';
 import { HistoryHarness, seqsOf } from './history-harness.ts';
 import { CAPACITY, carryOut, operation, Run } from './history-model.ts';
 
@@ -67,7 +68,7 @@ afterEach(() => {
 });
 
 describe('a log whose owner died at a store', () => {
-  it('is whole for the next, with all that was sent before, and goes on', { timeout: 120_000 }, () => {
+  it('is whole for the next, with all that was sent before, and goes on', () => {
     let died = 0;
     fc.assert(
       fc.property(
@@ -96,14 +97,12 @@ describe('a log whose owner died at a store', () => {
           run.checkAll();
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
-    expect(died, 'owners that died').toBeGreaterThan(20);
+    expect(died, 'owners that died').toBeGreaterThan(runs(20));
   });
 
-  it('is whole after a death at each store of an append that carries records forward', {
-    timeout: 120_000,
-  }, () => {
+  it('is whole after a death at each store of an append that carries records forward', () => {
     let stores = 0;
     for (let isDone = false; !isDone; stores++) {
       const run = new Run();

@@ -8,6 +8,7 @@ import {
   HISTORY_BYTES_MIN,
 } from '../../src/history/memory.ts';
 import { EventField } from '../../src/records/event.ts';
+import { runs } from '../support/runs.ts';
 import { eventRecord, HistoryHarness, seqsOf, tell } from './history-harness.ts';
 
 const KIB = 1024;
@@ -224,9 +225,7 @@ describe('the part of the memory that is written', () => {
 });
 
 describe('a log over records of any size', () => {
-  it('always finds room to carry what is live, and evicts nothing while that is at most half', {
-    timeout: 120_000,
-  }, () => {
+  it('always finds room to carry what is live, and evicts nothing while that is at most half', () => {
     const size = fc.oneof(fc.nat(200), fc.constantFrom(4096 - 24 - 56, 4096 - 24 - 57, 3000, 2000));
     const step = fc.record({ device: fc.nat(30), size, times: fc.oneof(fc.constant(1), fc.nat(60)) });
     let wrapped = 0;
@@ -247,9 +246,9 @@ describe('a log over records of any size', () => {
         if (hub.history.words[29]! > 1) wrapped += 1;
         expect(hub.adopt()).toBe(true);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
-    expect(wrapped).toBeGreaterThan(50);
+    expect(wrapped).toBeGreaterThan(runs(50));
   });
 });
 

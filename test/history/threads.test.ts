@@ -162,5 +162,5 @@ describe('a history that one thread writes and another reads', () => {
     await worker.terminate();
     expect(seen.wrong).toEqual([]);
     expect(historyUsage(attachHistory(history)).evicted).toBe(0);
-  }, 120_000);
+  });
 });

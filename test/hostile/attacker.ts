@@ -1,6 +1,7 @@
 /**
- * The process of an attacker: gets an order by IPC, attacks until it is told to stop, and answers with its notes. On a
- * host of few cores it gives way to the hub, as an attacker on another host would.
+ * The process of an attacker: gets an order by IPC, attacks until it is told to stop, and answers with its notes. It runs
+ * at the lowest priority: an attacker on another host would take none of the hub's CPU either, and its own is not what is
+ * measured.
  */
 import { setMaxListeners } from 'node:events';
 import { eventually } from '../support/eventually.ts';

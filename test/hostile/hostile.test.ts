@@ -22,7 +22,7 @@ const groups = [
 ].map(({ row, group }) => ({ row, group, names: group.map(({ name }) => name).join(', ') }));
 
 describe('beside hostile peers a victim gets every event', () => {
-  it.each(groups)('$row: $names', { timeout: 120_000 }, async ({ row, group }) => {
+  it.each(groups)('$row: $names', async ({ row, group }) => {
     const losesNothing = group.some((attack) => attack.losesNothing === true);
     expect(problemsOf({ losesNothing }, await runInTurn(group, row, MOMENT))).toEqual([]);
   });

@@ -1,28 +1,14 @@
-/**
- * `npm run test:hostile -- --attacks a,b --rows ws --seconds 6 --out FILE`: every attack beside a victim, on every way
- * to run the hub. `--out` adds to the results that the file has, and `--continue` leaves out those, so that it can be done in parts;
- * `--table FILE` prints the table of such a file and runs nothing. Exit code 1 when something happened that never may; missed times are told.
- */
+/** `npm run test:hostile`: every attack beside a victim, on every way to run the hub. `--help` says how. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { type RowName, rowNames } from './attack.ts';
 import { attackNamed, attacks } from './attacks.ts';
-import { lineOf, missesOf, problemsOf, tableOf } from './report.ts';
+import { HELP, type Options, readOptions } from './options.ts';
+import { lineOf, missesOf, problemsOf, tableOf, withSection } from './report.ts';
 import { type Result, run } from './run.ts';
-
-const { values } = parseArgs({
-  options: {
-    attacks: { type: 'string', default: attacks.map(({ name }) => name).join(',') },
-    rows: { type: 'string', default: rowNames.map(shortName).join(',') },
-    seconds: { type: 'string', default: '6' },
-    out: { type: 'string' },
-    continue: { type: 'boolean', default: false },
-    table: { type: 'string' },
-  },
-});
 
 const WARM_UP_MS = 1500;
 const BEFORE_SHARE = 2 / 3;
+/** Where it is run from. */
+const PAGE = 'docs/security.md';
 
 /** Runs that came to no result. */
 let broken = 0;
@@ -31,26 +17,11 @@ function resultsIn(file: string): Result[] {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Result[]) : [];
 }
 
-function rowsOf(text: string): RowName[] {
-  return text.split(',').map((part) => {
-    const row = rowNames.find((name) => shortName(name) === part);
-    if (row === undefined) throw new Error(`no row ${part}; there are ${rowNames.map(shortName).join(', ')}`);
-    return row;
-  });
-}
-
-/** `uws-2` of `uws, 2 workers`. */
-function shortName(name: RowName): string {
-  return name.replace(', ', '-').replace(' workers', '');
-}
-
-async function attackAll(): Promise<Result[]> {
-  const attackMs = Number(values.seconds) * 1e3;
-  if (!(attackMs > 0)) throw new Error(`--seconds: given ${values.seconds}, accepted is a number above 0`);
-  const known = values.continue ? resultsIn(values.out ?? '') : [];
+async function attackAll({ attacks: chosen, rows, attackMs, out, isContinued }: Options): Promise<Result[]> {
+  const known = isContinued ? resultsIn(out ?? '') : [];
   const results: Result[] = [...known];
-  for (const attack of values.attacks.split(',').map(attackNamed))
-    for (const row of rowsOf(values.rows)) {
+  for (const attack of chosen)
+    for (const row of rows) {
       if (known.some((result) => result.attack === attack.name && result.row === row)) continue;
       const times = { warmUpMs: WARM_UP_MS, beforeMs: attackMs * BEFORE_SHARE, attackMs };
       const result = await run(attack, row, times).catch((failure: Error) => {
@@ -60,7 +31,7 @@ async function attackAll(): Promise<Result[]> {
       if (result === undefined) continue;
       console.log(lineOf(attack, result));
       results.push(result);
-      if (values.out !== undefined) add(values.out, result);
+      if (out !== undefined) add(out, result);
     }
   return results;
 }
@@ -72,9 +43,17 @@ function add(file: string, result: Result): void {
   writeFileSync(file, `${JSON.stringify([...others, result], undefined, 1)}\n`);
 }
 
-const results = values.table === undefined ? await attackAll() : resultsIn(values.table);
-console.log(`\n${tableOf(attacks, results)}\n`);
-const failed = results.filter((result) => problemsOf(attackNamed(result.attack), result).length > 0);
-const missed = results.filter((result) => missesOf(result).length > 0);
-console.log(`${results.length} runs; ${failed.length + broken} failed; ${missed.length} missed a target`);
-process.exitCode = failed.length + broken > 0 ? 1 : 0;
+async function main(options: Options): Promise<void> {
+  const results = options.table === undefined ? await attackAll(options) : resultsIn(options.table);
+  console.log(`\n${tableOf(attacks, results)}\n`);
+  const failed = results.filter((result) => problemsOf(attackNamed(result.attack), result).length > 0);
+  const missed = results.filter((result) => missesOf(result).length > 0);
+  console.log(`${results.length} runs; ${failed.length + broken} failed; ${missed.length} missed a target`);
+  if (options.writesDocs)
+    writeFileSync(PAGE, withSection(readFileSync(PAGE, 'utf8'), tableOf(attacks, results), results));
+  process.exitCode = failed.length + broken > 0 ? 1 : 0;
+}
+
+const options = readOptions(process.argv.slice(2));
+if (options === undefined) process.stdout.write(HELP);
+else await main(options);

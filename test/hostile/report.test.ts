@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { attackNamed, attacks } from './attacks.ts';
-import { fateOf, missesOf, problemsOf, tableOf } from './report.ts';
+import { fateOf, missesOf, problemsOf, tableOf, withSection } from './report.ts';
 import type { Result } from './run.ts';
 
 const latency = { events: 300, p50: 2, p99: 5, max: 9 };
@@ -104,5 +104,19 @@ describe('the table', () => {
       /^\| `lists`: .* \| all \| 5\.0 → 50 \(!\); 5\.0 → 5\.0 \| \+20 \| closed with 4101 \|$/,
     );
     expect(more).toEqual([]);
+  });
+});
+
+describe('the page of the docs', () => {
+  it('gets the table and what it comes to between its markers, and keeps the rest', () => {
+    const page = 'before\n<!-- attacks:begin -->\nold\n<!-- attacks:end -->\nafter\n';
+    const late = { ...good, victim: { ...good.victim, during: { ...latency, p99: 120 } } };
+    const told = withSection(page, '| table |', [good, late]);
+    expect(told).toBe(
+      'before\n<!-- attacks:begin -->\n2 runs. In none of them an event was lost untold. 1 missed a target; the highest p99 ' +
+        'during an attack was 120 ms.\n\n| table |\n<!-- attacks:end -->\nafter\n',
+    );
+    expect(withSection(told, '| table |', [good, late])).toBe(told);
+    expect(() => withSection('no markers', '', [])).toThrow(/lacks its markers/);
   });
 });

@@ -87,6 +87,23 @@ export function tableOf(attacks: readonly Attack[], results: readonly Result[]):
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
+const BEGIN = '<!-- attacks:begin -->';
+const END = '<!-- attacks:end -->';
+
+/** @returns the page with the table, and what it comes to in words, between its markers @throws when it lacks them */
+export function withSection(page: string, table: string, results: readonly Result[]): string {
+  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (from < 0 || to < from) throw new Error(`the page lacks its markers ${BEGIN} and ${END}`);
+  const missed = results.filter((result) => missesOf(result).length > 0);
+  const slowest = Math.max(0, ...results.map(({ victim }) => victim.during.p99));
+  const lost = results.filter(({ victim }) => victim.lost > 0).length;
+  const words = [
+    `${results.length} runs. In ${lost === 0 ? 'none' : lost} of them an event was lost untold.`,
+    `${missed.length} missed a target; the highest p99 during an attack was ${ms(slowest)} ms.`,
+  ].join(' ');
+  return `${page.slice(0, from)}${BEGIN}\n${words}\n\n${table}\n${page.slice(to)}`;
+}
+
 function cellsOf(attack: Attack, own: readonly Result[], names: readonly RowName[]): string[] {
   const latencies = names.map((name) => {
     const result = own.find(({ row }) => row === name);

@@ -147,7 +147,7 @@ class AttackerProcess {
     const child = fork(ATTACKER, { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.#child = child;
     child.once('spawn', () => {
-      setPriority(child.pid ?? 0, constants.priority.PRIORITY_BELOW_NORMAL);
+      setPriority(child.pid ?? 0, constants.priority.PRIORITY_LOW);
       child.send({ attack, target: { devicePort, subscriberPort, adminPort, mqttPort } });
     });
     this.#report = new Promise((resolve, reject) => {

@@ -2,6 +2,7 @@ import { ok, strictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ARENA_TEXT_BYTES_MAX, Arena, ArenaReader, arenaBytesFor, NO_TEXT } from '../../src/memory/arena.ts';
+import { runs } from '../support/runs.ts';
 
 const UNIT = 32;
 
@@ -134,7 +135,7 @@ describe('an arena', () => {
           for (const [one, expected] of texts) strictEqual(reader.text(one), expected);
         }
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Arena, ArenaReader } from '../../src/memory/arena.ts';
 import { createIdMap, IdMap, IdMapReader } from '../../src/memory/id-map.ts';
+import { runs } from '../support/runs.ts';
 
 interface Table {
   readonly memory: SharedArrayBuffer;
@@ -62,7 +63,7 @@ describe('a map of ids over any sequence of operations', () => {
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 });

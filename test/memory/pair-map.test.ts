@@ -2,6 +2,7 @@ import { strictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { PairMap } from '../../src/memory/pair-map.ts';
+import { runs } from '../support/runs.ts';
 
 const ROWS = 16;
 const step = fc.record({ row: fc.nat(ROWS - 1), device: fc.nat(5), subscriber: fc.nat(5) });
@@ -30,7 +31,7 @@ describe('a map of pairs over any sequence of operations', () => {
               strictEqual(map.find(one, other), rows.get(`${one} ${other}`) ?? -1);
         }
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 });

@@ -130,7 +130,7 @@ async function run(
   }
 }
 
-describe('a small ring between two real threads', { timeout: 120_000 }, () => {
+describe('a small ring between two real threads', () => {
   it('carries two million records of all shares in order, none lost, doubled or torn', async () => {
     const { read, written, left } = await run(retrying);
     expect(read).toEqual({ read: RECORDS, wrong: 0, checksum: written.checksum });

@@ -12,6 +12,7 @@ import {
   ringUsedRatio,
   Share,
 } from '../../src/memory/ring.ts';
+import { runs } from '../support/runs.ts';
 
 const BYTES = RING_BYTES_MIN;
 const BYTES_MAX = recordBytesMax(BYTES);
@@ -44,6 +45,25 @@ function writeControl(producer: RingProducer, byte: number): void {
   const offset = producer.claimControl(5, 56);
   producer.views.u8[offset] = byte;
 }
+
+describe('a look ahead', () => {
+  it('tells the kind of the next record, over the end of the ring too, and what waits; it steps to nothing', () => {
+    const { producer, consumer } = open();
+    expect(consumer.peek()).toBe(-1);
+    expect(consumer.unreadBytes).toBe(0);
+    for (let n = 0; n < 500; n++) {
+      producer.claim(1 + (n % 7), 40 + (n % 3) * 100, Share.control);
+      expect(consumer.peek()).toBe(-1);
+      producer.publish();
+      expect(consumer.peek()).toBe(1 + (n % 7));
+      expect(consumer.unreadBytes).toBeGreaterThan(40);
+      expect(consumer.next()).toBeGreaterThanOrEqual(0);
+      expect(consumer.kind).toBe(1 + (n % 7));
+      expect(consumer.unreadBytes).toBe(0);
+      consumer.release();
+    }
+  });
+});
 
 describe('a ring of one thread', () => {
   it('shows a record only after publish, and all that was claimed at once', () => {
@@ -232,7 +252,7 @@ describe('a ring over any sequence of operations', () => {
         deepStrictEqual(read, expected);
         strictEqual(producer.usedRatio(), 0);
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 });

@@ -2,6 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Wheel } from '../../src/memory/wheel.ts';
+import { runs } from '../support/runs.ts';
 
 const TICK_MS = 10;
 const TURN_MS = 81_920;
@@ -195,7 +196,7 @@ describe('the wheel over any sequence of operations', () => {
         wheel.advance(nowMs + 4 * TURN_MS, NO_LIMIT, (of) => due.delete(of));
         strictEqual(due.size, 0);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

@@ -2,6 +2,7 @@
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient, type Packet } from 'mqtt';
 import { onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { WAIT_MS } from '../support/waits.ts';
 import type { MqttHub } from './harness.ts';
 
 /** Where a hub listens. */
@@ -101,7 +102,7 @@ export function urlOf(hub: MqttPorts, way: Way, secure: boolean): string {
 /** A client that may or may not get in, and does not reconnect unless told. */
 export function open(hub: MqttPorts, options: ClientOptions = {}): Client {
   const { way = 'tcp', ca, ...rest } = options;
-  const all = { reconnectPeriod: 0, connectTimeout: 10_000, ...(ca === undefined ? {} : { ca }), ...rest };
+  const all = { reconnectPeriod: 0, connectTimeout: WAIT_MS, ...(ca === undefined ? {} : { ca }), ...rest };
   return new Client(mqtt.connect(urlOf(hub, way, ca !== undefined), all));
 }
 

@@ -25,7 +25,7 @@ describe('docs/mqtt.md', () => {
       expect(readTemplates(layout.split(',')), layout).toMatchObject({ ok: true });
   });
 
-  it.skipIf(!hasPaho)('shows a device in C that runs (libpaho-mqtt-dev)', { timeout: 60_000 }, async () => {
+  it.skipIf(!hasPaho)('shows a device in C that runs (libpaho-mqtt-dev)', async () => {
     const directory = temporaryDirectory();
     const [source, program] = [join(directory, 'device.c'), join(directory, 'device')];
     writeFileSync(source, blockOf('c'));

@@ -1,10 +1,11 @@
 /**
  * The tests that see a mutant: those that run the sources in their own thread. A test that starts the built hub, a
- * thread or a process would test `dist/`, which has no mutants.
+ * thread or a process would test `dist/`, which has no mutants. Those of the admin listener wait for real seconds.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const root = join(import.meta.dirname, '../..');
 const folders = [
@@ -20,7 +21,7 @@ const folders = [
   'snapshot',
   'wire',
 ];
-const STARTS_THE_BUILD = /\bdist\/|new Worker\(|node:child_process|src\/hub\.ts|workers\//;
+const LEFT_OUT = /\bdist\/|new Worker\(|node:child_process|src\/hub\.ts|workers\/|\/admin\//;
 
 const textOf = (file: string): string => readFileSync(file, 'utf8');
 
@@ -34,7 +35,13 @@ function testFilesOf(file: string, found = new Set<string>()): Set<string> {
 }
 
 const runsFromSource = (file: string): boolean =>
-  ![...testFilesOf(file)].some((imported) => STARTS_THE_BUILD.test(textOf(imported)));
+  ![...testFilesOf(file)].some((imported) => LEFT_OUT.test(textOf(imported)));
+
+class AsGiven extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return files;
+  }
+}
 
 const include = folders
   .flatMap((folder) =>
@@ -46,5 +53,16 @@ const include = folders
 
 export default defineConfig({
   root,
-  test: { include, setupFiles: ['test/support/properties.ts'], testTimeout: 20_000, hookTimeout: 30_000 },
+  test: {
+    include,
+    // One thread runs all tests of a mutant; `runner.js` says in which order.
+    isolate: false,
+    sequence: { sequencer: AsGiven },
+    setupFiles: ['test/support/properties.ts', 'test/mutation/setup.ts'],
+    env: { TEST_SHARE: '0.2', CLUSTER_MODEL_RUNS: '10' },
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    reporters: [{}],
+    cache: false,
+  },
 });

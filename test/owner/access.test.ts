@@ -4,6 +4,7 @@ import { type AccessRule, AccessRules } from '../../src/access/rules.ts';
 import { DEVICES_PER_PAGE, SWEEP_ROWS_MAX } from '../../src/limits.ts';
 import { ToOwner } from '../../src/records/commands.ts';
 import type { Frame } from '../support/frames.ts';
+import { runs } from '../support/runs.ts';
 import { OwnerHarness } from './owner-harness.ts';
 
 const rule = (access: 'allow' | 'deny', device: string, subscriber = '*'): AccessRule => ({
@@ -208,7 +209,7 @@ describe('setting access rules', () => {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });

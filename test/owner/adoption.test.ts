@@ -6,6 +6,7 @@ import { Registry } from '../../src/owner/registry.ts';
 import { NONE } from '../../src/presence/columns.ts';
 import { DeviceState, RowState, statusOf } from '../../src/presence/lifecycle.ts';
 import { createPresence, type PresenceMemory, PresenceReader, Total } from '../../src/presence/table.ts';
+import { runs } from '../support/runs.ts';
 
 const WORKERS = 2;
 const CAPACITY = { devices: 6, subscribers: 6, subscriptions: 12 };
@@ -181,8 +182,8 @@ describe('a table whose owner died in the middle of a write', () => {
         for (const step of after) carryOut(heir, step);
         expectWhole(memory, heir);
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
-    expect(died, 'owners that died in the middle').toBeGreaterThan(50);
+    expect(died, 'owners that died in the middle').toBeGreaterThan(runs(50));
   });
 });

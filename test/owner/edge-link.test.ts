@@ -7,6 +7,7 @@ import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { EVENT_KIND, EventField, eventBytes, eventOf } from '../../src/records/event.ts';
 import { FromOwnerRecord, GapReason, NO_BYTES, readGap } from '../../src/records/replies.ts';
 import { EventType, Priority } from '../../src/wire/events.ts';
+import { runs } from '../support/runs.ts';
 
 const RING_BYTES = 4 * RING_BYTES_MIN;
 const PRIORITIES = [Priority.low, Priority.normal, Priority.high];
@@ -205,7 +206,7 @@ describe('an event that finds no room', () => {
         bench.expectWhole();
         deepStrictEqual(bench.link.hasBacklog, false);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 });
@@ -262,5 +263,19 @@ describe('an edge that sleeps', () => {
     bench.link.flush();
     expect(bench.wakes).toBe(1);
     expect(bench.read()).toBe(1);
+  });
+});
+
+describe('a link to an edge that is behind', () => {
+  it('holds back what is not urgent until the edge has worked some off, but lets a look pass now and then', () => {
+    const bench = new LinkBench();
+    expect(bench.link.holdsBack()).toBe(false);
+    const answer = new Uint8Array(RING_BYTES / 16);
+    for (let n = 0; n < 8; n++) bench.link.answer({ session: 1, request: n }, answer, [], false);
+    bench.link.flush();
+    const looks = Array.from({ length: 128 }, () => bench.link.holdsBack());
+    expect(looks.filter((isHeld) => !isHeld)).toHaveLength(2);
+    bench.settle();
+    expect(bench.link.holdsBack()).toBe(false);
   });
 });

@@ -64,6 +64,22 @@ describe('gateways of one id', () => {
     expect(told()).toEqual(['0: 64 joined', '0: 128 joined', '1: 65 joined']);
   });
 
+  it('stay on the other edges when an edge goes', () => {
+    const { gateways, told } = owner();
+    gateways.join(join(64, 'gw'));
+    gateways.join(join(65, 'other'));
+    gateways.leaveAll(1);
+    gateways.join(join(128, 'gw'));
+    gateways.join(join(192, 'other'));
+    expect(told()).toEqual([
+      '0: 64 joined',
+      '0: 64 closed 4004',
+      '0: 128 joined',
+      '0: 192 joined',
+      '1: 65 joined',
+    ]);
+  });
+
   it('are told again to a new owner, which closes the older of two', () => {
     const { gateways, told } = owner();
     gateways.rejoin(join(64, 'gw', { again: true, connectedAt: 2 }));
@@ -72,7 +88,9 @@ describe('gateways of one id', () => {
     expect(told()).toEqual(['1: 65 closed 4004']);
     gateways.rejoin(join(129, 'gw', { again: true, connectedAt: 3 }));
     expect(told()).toEqual(['0: 64 closed 4004']);
+    gateways.rejoin(join(192, 'gw', { again: true, connectedAt: 3 }));
+    expect(told(), 'of the same age: told first').toEqual(['1: 129 closed 4004']);
     gateways.rejoin(join(193, 'gw'));
-    expect(told()).toEqual(['1: 129 closed 4004', '1: 193 joined']);
+    expect(told()).toEqual(['0: 192 closed 4004', '1: 193 joined']);
   });
 });

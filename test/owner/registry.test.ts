@@ -10,6 +10,7 @@ import {
   type RowStateName,
 } from '../../src/presence/lifecycle.ts';
 import { createPresence, type PresenceCapacity, PresenceReader } from '../../src/presence/table.ts';
+import { runs } from '../support/runs.ts';
 
 const WORKERS = 3;
 const ALL = 1000; // more than any page holds here
@@ -387,7 +388,7 @@ describe('the registry', () => {
           }
         },
       ),
-      { numRuns: 250 },
+      { numRuns: runs(250) },
     );
   });
 

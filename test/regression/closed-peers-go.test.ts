@@ -10,7 +10,7 @@ describe('a subscriber that is closed while much waits for it', () => {
     DAT_SEND_QUEUE_MAX_BYTES: '134217728',
   });
 
-  it('loses its connection, though it reads a little now and then', { timeout: 60_000 }, async () => {
+  it('loses its connection, though it reads a little now and then', async () => {
     const [dev, sub] = [uniqueId('dev'), uniqueId('sub')];
     const device = await hub.device(dev);
     const peer = await RawPeer.open(hub.process.subscriberPort, `/v1/subscribe?id=${sub}&devices=${dev}`);

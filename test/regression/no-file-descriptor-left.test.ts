@@ -14,7 +14,6 @@ const rows = [
 describe.each(rows)('connections that use up all file descriptors (%s)', (_, env) => {
   it.skipIf(env.DAT_TRANSPORT === 'uws' && !uwsLoads())(
     'leave those inside served, and others when they are gone',
-    { timeout: 120_000 },
     async () => {
       const hub = new TestHub({ ...calm, ...env });
       await hub.start();
@@ -31,10 +30,8 @@ describe.each(rows)('connections that use up all file descriptors (%s)', (_, env
         expect(await subscriber.event(dev)).toMatchObject({ seq });
       }
       for (const socket of silent) socket.destroy();
-      const late = await eventually(
-        'there are file descriptors again',
-        () => hub.subscriber({ devices: [dev] }).catch(() => undefined),
-        60_000,
+      const late = await eventually('there are file descriptors again', () =>
+        hub.subscriber({ devices: [dev] }).catch(() => undefined),
       );
       await late.subscribedByUrl();
       const { seq } = await device.message('after');

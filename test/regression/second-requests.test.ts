@@ -48,7 +48,6 @@ async function answersTo(port: number, bytes: string): Promise<readonly string[]
 describe.each(rows)('a second request in the same bytes (%s)', (_, env) => {
   it.skipIf(env.DAT_TRANSPORT === 'uws' && !uwsLoads())(
     'is never answered, however many others wait, and harms nobody',
-    { timeout: 60_000 },
     async () => {
       const hub = new TestHub({ ...calm, ...env });
       await hub.start();

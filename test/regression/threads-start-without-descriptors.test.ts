@@ -12,7 +12,6 @@ import { uwsLoads } from '../support/uws-loads.ts';
 
 it.skipIf(!uwsLoads())(
   'a hub that holds as many connections as its files allow writes snapshots and replaces a dead thread',
-  { timeout: 60_000 },
   async () => {
     const directory = mkdtempSync(join(tmpdir(), 'dat-test-'));
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));

@@ -11,10 +11,11 @@ const SCRIPT = fileURLToPath(new URL('../../scripts/pictures.js', import.meta.ur
 const PNG = Buffer.from('89504e470d0a1a0a', 'hex');
 
 describe.runIf(hasChromium)('the pictures of the docs', () => {
-  it('are taken by one command', async () => {
+  // A hub, a fleet and a browser: a busy host takes a while to start them.
+  it('are taken by one command', { timeout: 180_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'dat-pictures-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const child = spawn(process.execPath, [SCRIPT, '--out', folder, '--seconds', '3'], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [SCRIPT, '--out', folder, '--seconds', '1'], { stdio: 'ignore' });
     const [code] = await once(child, 'exit');
     expect(code).toBe(0);
     for (const name of ['dashboard.png', 'dashboard-device.png', 'dashboard-follow.png']) {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeSnapshot, SnapshotError, type SnapshotRow } from '../../src/snapshot/format.ts';
 import { SnapshotReader } from '../../src/snapshot/reader.ts';
 import { isId } from '../../src/wire/id.ts';
+import { below } from '../support/runs.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const AT_MS = 1_764_000_000_000;
@@ -107,7 +108,7 @@ describe('a snapshot', () => {
   it('is found out wherever it is cut off', () => {
     const path = join(temporaryDirectory(), 'snapshot');
     const whole = encoded(few);
-    for (let length = 0; length < whole.length; length++) {
+    for (const length of below(whole.length)) {
       writeFileSync(path, whole.subarray(0, length));
       expect(() => read(path), `${length} of ${whole.length} bytes`).toThrow(SnapshotError);
     }
@@ -116,7 +117,7 @@ describe('a snapshot', () => {
   it('is found out whichever bit is turned', () => {
     const path = join(temporaryDirectory(), 'snapshot');
     const whole = encoded(few);
-    for (let bit = 0; bit < 8 * whole.length; bit++) {
+    for (const bit of below(8 * whole.length)) {
       const damaged = Buffer.from(whole);
       damaged[bit >> 3]! ^= 1 << (bit & 7);
       writeFileSync(path, damaged);

@@ -9,6 +9,7 @@ import { encodeSnapshot, type SnapshotRow } from '../../src/snapshot/format.ts';
 import { type Restored, type RestoreResult, restoreSnapshot } from '../../src/snapshot/restore.ts';
 import { tableRows } from '../../src/snapshot/table-rows.ts';
 import { OwnerHarness } from '../owner/owner-harness.ts';
+import { runs } from '../support/runs.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const WALL_MS = 1_764_000_000_000; // of the harness
@@ -217,7 +218,7 @@ describe('a restored hub', () => {
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 });

@@ -44,9 +44,7 @@ describe('the rows of a snapshot', () => {
     await worker?.terminate();
   });
 
-  it('are all there and none is mixed with another while the owner writes as fast as it can', {
-    timeout: 60_000,
-  }, async () => {
+  it('are all there and none is mixed with another while the owner writes as fast as it can', async () => {
     const memory = createPresence({ devices: 64, subscribers: 64, subscriptions: 64 });
     const built = (path: string) => new URL(`../../dist/src/${path}.js`, import.meta.url).href;
     const stop = new Int32Array(new SharedArrayBuffer(4));

@@ -5,7 +5,6 @@ import { Subscriber } from '../support/peers.ts';
 import { slowLink } from '../support/slow-link.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
 
-const TEST_MS = 120_000;
 const SUBSCRIPTIONS = 100_000;
 const PER_FRAME = 1000;
 const BYTES_PER_SECOND = 20_000_000 / 8;
@@ -18,7 +17,7 @@ const settings = {
 const transports = [{ transport: 'ws' }, ...(uwsLoads() ? [{ transport: 'uws' }] : [])];
 
 describe.each(transports)('a subscriber of 100,000 devices, on $transport', ({ transport }) => {
-  it('reconnects over 20 Mbit/s and is not closed as slow', { timeout: TEST_MS }, async () => {
+  it('reconnects over 20 Mbit/s and is not closed as slow', async () => {
     const workers = transport === 'ws' ? { DAT_FANOUT_WORKERS: '0' } : {};
     const hub = new TestHub({ ...calm, ...settings, ...workers, DAT_TRANSPORT: transport });
     await hub.start();
@@ -34,10 +33,10 @@ describe.each(transports)('a subscriber of 100,000 devices, on $transport', ({ t
         await slowLink(hub.process.subscriberPort, BYTES_PER_SECOND),
         '?id=operator',
       );
-      const welcome = await again.frames.next(({ op }) => op === 'welcome', TEST_MS);
+      const welcome = await again.frames.next(({ op }) => op === 'welcome');
       const resumed: unknown[] = [...(welcome.resumed as unknown[])];
       for (let more = welcome.more === true; more; ) {
-        const page = await again.frames.next(({ op }) => op === 'resumed', TEST_MS);
+        const page = await again.frames.next(({ op }) => op === 'resumed');
         resumed.push(...(page.devices as unknown[]));
         more = page.more === true;
       }
@@ -45,7 +44,7 @@ describe.each(transports)('a subscriber of 100,000 devices, on $transport', ({ t
       expect(new Set(resumed).size).toBe(SUBSCRIPTIONS);
       const device = await hub.device(ids[SUBSCRIPTIONS - 1]!);
       const { seq } = await device.message('after all pages');
-      await again.frames.next((frame) => frame.seq === seq, TEST_MS);
+      await again.frames.next((frame) => frame.seq === seq);
       const metrics = await hub.metrics();
       for (const reason of ['queue', 'time', 'budget']) {
         expect(metrics.value('dat_slow_closes_total', { reason })).toBe(0);

@@ -7,7 +7,8 @@ import { OwnerHarness } from '../owner/owner-harness.ts';
 
 const denial: OperatorChange = { kind: 'pair', device: 'dev-1', subscriber: 's', access: 'deny' };
 
-it('writes a denial that this node has already: nodes that did not confirm it are asked and named again', async () => {
+/** A node whose bucket takes all, and whom one node does not confirm. */
+function node() {
   const hub = new OwnerHarness();
   const written: (readonly OperatorChange[])[] = [];
   const operator = new ClusterOperator({
@@ -23,16 +24,39 @@ it('writes a denial that this node has already: nodes that did not confirm it ar
     rules: () => [],
     defaultAccess: 'allow',
   });
-  const deny = {
-    kind: ToOwner.SetRow,
-    device: 'dev-1',
-    subscriber: 's',
-    status: 'deny',
-    vip: undefined,
-  } as const;
-  for (const time of ['first', 'second']) {
-    expect(await operator.operate(deny), time).toMatchObject({ ok: true, pendingNodes: ['node-b'] });
-  }
+  return { hub, written, operator };
+}
+
+const deny = {
+  kind: ToOwner.SetRow,
+  device: 'dev-1',
+  subscriber: 's',
+  status: 'deny',
+  vip: undefined,
+} as const;
+const unset: OperatorChange = { ...denial, access: undefined };
+const isPending = { ok: true, pendingNodes: ['node-b'] };
+
+it('writes a denial that this node has already: nodes that did not confirm it are asked and named again', async () => {
+  const { hub, written, operator } = node();
+  for (const time of ['first', 'second']) expect(await operator.operate(deny), time).toMatchObject(isPending);
   expect(hub.status('dev-1', 's')).toBe('deny');
   expect(written).toEqual([[denial], [denial]]);
+});
+
+it.each([
+  ['the row', { kind: ToOwner.RemoveRow, device: 'dev-1', subscriber: 's' }, [unset]],
+  ['the device', { kind: ToOwner.Terminate, device: 'dev-1' }, [unset]],
+  [
+    'all of a subscriber',
+    { kind: ToOwner.Kick, subscriber: 's', forget: true },
+    [unset, { kind: 'vip', subscriber: 's', vip: false }],
+  ],
+] as const)('asks again who did not confirm that %s was removed', async (_, command, changes) => {
+  const { hub, written, operator } = node();
+  await operator.operate(deny);
+  expect(await operator.operate(command)).toMatchObject(isPending);
+  expect(hub.status('dev-1', 's')).toBeUndefined();
+  expect(await operator.operate(command)).toMatchObject(isPending);
+  expect(written).toEqual([[denial], changes, []]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EDGES_MAX } from '../../src/records/sessions.ts';
-import { FANOUT_WORKERS_MAX, INGEST_WORKERS_MAX } from '../../src/settings/schema.ts';
+import { FANOUT_WORKERS_MAX, INGEST_WORKERS_MAX } from '../../src/settings/rows/threads.ts';
 import { edgesOf, planEdges } from '../../src/supervise/edge-plan.ts';
 
 describe('the plan of edges', () => {

@@ -21,7 +21,6 @@ const rows = [
 describe.each(rows)('a hub that was stopped and goes on (%s)', (_, env) => {
   it.skipIf(env.DAT_TRANSPORT === 'uws' && !uwsLoads())(
     'expires nobody: not the silent, not those in their grace, and closes nobody',
-    { timeout: 60_000 },
     async () => {
       const hub = new TestHub({ ...env, ...spans });
       await hub.start();

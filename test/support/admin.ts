@@ -1,4 +1,5 @@
 /** The operator's side: JSON over HTTP, and reading Prometheus text. */
+import { WAIT_MS } from './waits.ts';
 
 export interface AdminAnswer {
   readonly status: number;
@@ -16,8 +17,6 @@ export interface AdminRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const REQUEST_MS = 15_000;
-
 export async function admin(
   port: number,
   method: string,
@@ -32,7 +31,7 @@ export async function admin(
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...headers,
     },
-    signal: AbortSignal.timeout(REQUEST_MS),
+    signal: AbortSignal.timeout(WAIT_MS),
     ...(sent === undefined ? {} : { body: sent }),
   });
   const text = await response.text();

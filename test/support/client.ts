@@ -21,9 +21,14 @@ import {
   type TunnelError,
 } from '../../clients/js/src/index.ts';
 import { Inbox } from './inbox.ts';
+import { WAIT_MS } from './waits.ts';
 
-/** Reconnects soon: waiting is not what these tests are about. */
-const quick = { baseMs: 20, capMs: 100 };
+/** Reconnects soon and gives up late: waiting is not what these tests are about. */
+const patient = {
+  reconnect: { baseMs: 20, capMs: 100 },
+  connectTimeoutMs: WAIT_MS,
+  requestTimeoutMs: WAIT_MS,
+};
 
 /** What devices and subscribers have in common. */
 export interface Client {
@@ -66,7 +71,7 @@ export interface GatewayLine extends Line {
 export function openDevice(port: number, options: Partial<DeviceOptions> = {}): DeviceLine {
   const sockets: WebSocket[] = [];
   const url = `ws://127.0.0.1:${port}`;
-  const device = connectDevice({ url, WebSocket: recording(sockets), reconnect: quick, ...options });
+  const device = connectDevice({ url, WebSocket: recording(sockets), ...patient, ...options });
   return { device, ...lineOf(device, sockets) };
 }
 
@@ -74,7 +79,7 @@ export function openDevice(port: number, options: Partial<DeviceOptions> = {}): 
 export function openSubscriber(port: number, options: Partial<SubscriberOptions> = {}): SubscriberLine {
   const sockets: WebSocket[] = [];
   const url = `ws://127.0.0.1:${port}`;
-  const subscriber = connectSubscriber({ url, WebSocket: recording(sockets), reconnect: quick, ...options });
+  const subscriber = connectSubscriber({ url, WebSocket: recording(sockets), ...patient, ...options });
   const line = lineOf(subscriber, sockets);
   const inboxes = {
     events: new Inbox<DeviceEvent>('events'),
@@ -97,7 +102,7 @@ export function openSubscriber(port: number, options: Partial<SubscriberOptions>
 export function openGateway(port: number, options: Partial<GatewayOptions> = {}): GatewayLine {
   const sockets: WebSocket[] = [];
   const url = `ws://127.0.0.1:${port}`;
-  const gateway = connectGateway({ url, WebSocket: recording(sockets), reconnect: quick, ...options });
+  const gateway = connectGateway({ url, WebSocket: recording(sockets), ...patient, ...options });
   return { gateway, ...lineOf(gateway, sockets) };
 }
 

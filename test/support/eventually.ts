@@ -1,5 +1,5 @@
 /** Waits for a condition that can only be asked for. */
-import { WAIT_MS } from './inbox.ts';
+import { WAIT_MS } from './waits.ts';
 
 const EVERY_MS = 20;
 

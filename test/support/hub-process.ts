@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { WAIT_MS } from './waits.ts';
 
 /** `undefined` takes a variable away. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -64,8 +65,6 @@ const ROOT = fileURLToPath(
 );
 const MAIN = `${ROOT}dist/src/main.js`;
 const FREE_PORTS: Env = { DAT_DEVICE_PORT: '0', DAT_SUBSCRIBER_PORT: '0', DAT_ADMIN_PORT: '0' };
-const START_MS = 20_000;
-const STOP_MS = 25_000;
 
 /**
  * A process that kills `child` when this one ends, in whatever way: its stdin is then at its end. A test runner kills
@@ -87,7 +86,7 @@ export async function startHub(env: Env = {}, options: StartOptions = {}): Promi
       if (line !== undefined) resolve(line);
     };
   });
-  const withinMs = options.withinMs ?? START_MS;
+  const withinMs = options.withinMs ?? WAIT_MS;
   const first = await Promise.race([listening, ended, after(withinMs)]);
   if (first === undefined || 'stderr' in first) {
     child.kill('SIGKILL');
@@ -106,7 +105,7 @@ export async function startHub(env: Env = {}, options: StartOptions = {}): Promi
     stderr: () => output.stderr,
     ended,
     signal: (name) => void child.kill(name),
-    async stop(withinMs = STOP_MS) {
+    async stop(withinMs = WAIT_MS) {
       child.kill('SIGTERM');
       if ((await Promise.race([ended, after(withinMs)])) === undefined) child.kill('SIGKILL');
       return (await ended).code;
@@ -121,7 +120,7 @@ export async function startHub(env: Env = {}, options: StartOptions = {}): Promi
 /** Runs a hub that is expected to refuse to start. @returns how it ended; killed when it runs on */
 export async function runHub(env: Env = {}, args: readonly string[] = []): Promise<Ended> {
   const { child, ended } = launch(env, args);
-  const timer = setTimeout(() => child.kill('SIGKILL'), START_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), WAIT_MS);
   const result = await ended;
   clearTimeout(timer);
   return result;

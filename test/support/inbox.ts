@@ -1,13 +1,13 @@
 /** What a peer received, in order, and waiting for what is still to come. No assertions. */
 
+import { WAIT_MS } from './waits.ts';
+
 interface Waiter<Item> {
   readonly matches: (item: Item) => boolean;
   readonly resolve: (item: Item) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** Generous: it ends a test that cannot succeed, it never decides one. */
-export const WAIT_MS = 15_000;
 const SHOWN_ITEMS = 12;
 const SHOWN_CHARACTERS = 300;
 

@@ -9,6 +9,7 @@ import {
   type Subscribed,
 } from './frames.ts';
 import { Inbox } from './inbox.ts';
+import { WAIT_MS } from './waits.ts';
 
 export interface Closed {
   readonly code: number;
@@ -37,8 +38,6 @@ export class UpgradeRefused extends Error {
   }
 }
 
-const HANDSHAKE_MS = 15_000;
-
 class Peer {
   /** Those of a batch one by one. */
   readonly frames: Inbox<Frame>;
@@ -55,7 +54,7 @@ class Peer {
     this.frames = new Inbox(new URL(url).pathname + new URL(url).search);
     this.#socket = new WebSocket(url, [...protocols], {
       autoPong,
-      handshakeTimeout: HANDSHAKE_MS,
+      handshakeTimeout: WAIT_MS,
       perMessageDeflate: false,
       ...(origin === undefined ? {} : { origin }),
       ...(ca === undefined ? {} : { ca }),

@@ -10,6 +10,7 @@ import {
 } from '../../src/wire/event-frames.ts';
 import { JSON_DEPTH_MAX, scanValue, skipSpace } from '../../src/wire/json-scan.ts';
 import { parseSubscriberOp } from '../../src/wire/subscriber-ops.ts';
+import { runs } from '../support/runs.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -47,7 +48,7 @@ describe('the JSON scanner', () => {
       fc.property(fc.oneof(fc.json(), mutated, fc.string({ unit: 'binary' })), (text) => {
         expect(scans(text)).toBe(isJson(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes(text))));
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
     for (const text of [
       '',
@@ -120,7 +121,7 @@ describe('device frames', () => {
         parseSubscriberOp(`{"op":"subscribe","devices":${text}}`);
         expect(frame.payloadEnd).toBeLessThanOrEqual(Math.max(noise.length, bytes(text).length + 30));
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 });
@@ -193,7 +194,7 @@ describe('event frames', () => {
           }
         },
       ),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });

@@ -7,6 +7,7 @@ import {
   parseDeviceText,
   parseGatewayText,
 } from '../../src/wire/device-frames.ts';
+import { runs } from '../support/runs.ts';
 
 interface Parsed {
   readonly problem: string | undefined;
@@ -169,7 +170,7 @@ describe('a text frame of a device', () => {
         expect(payload === '' ? undefined : JSON.parse(payload)).toEqual(whole.data);
         expect(id === '' ? undefined : JSON.parse(id)).toEqual(whole.id);
       }),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
   });
 });

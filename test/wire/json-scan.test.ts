@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { JSON_DEPTH_MAX, scanKey, scanString, scanValue, skipSpace } from '../../src/wire/json-scan.ts';
+import { runs } from '../support/runs.ts';
 
 const isJson = (bytes: Uint8Array): boolean => {
   try {
@@ -39,7 +40,7 @@ describe('the JSON scanner on bytes', () => {
       fc.property(damaged, (bytes) => {
         expect(scans(bytes)).toBe(isJson(bytes));
       }),
-      { numRuns: 4000 },
+      { numRuns: runs(4000) },
     );
   });
 

@@ -1,7 +1,8 @@
 /** `dat config`: what the hub would start with, and what may be given to it. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { envName, rowOf, settingGroups, settingKeys } from '../../settings/schema.ts';
+import { settingGroups } from '../../settings/row.ts';
+import { envName, rowOf, settingKeys } from '../../settings/schema.ts';
 import { startProblems } from '../../settings/start-check.ts';
 import { settingWarnings } from '../../settings/warnings.ts';
 import { explainSettings } from '../../settings.ts';

@@ -27,7 +27,7 @@ export const register: Register = (dat) => {
     .option('--devices <count>', 'number of devices', countFrom(1, DEVICES_MAX), 50)
     .option('--rate <events>', 'events per second of each device, on average', numberFrom(0, RATE_MAX), 2)
     .option('--subscribers <count>', 'number of subscribers', countFrom(0, SUBSCRIBERS_MAX), 12)
-    .option('--nodes <count>', 'number of hubs; more than one need nats-server', countFrom(1, NODES_MAX), 1)
+    .option('--nodes <count>', 'number of hubs; more than one needs nats-server', countFrom(1, NODES_MAX), 1)
     .option('--seconds <seconds>', 'how long to run; 0 means until Ctrl-C', numberFrom(0), 0)
     .addHelpText(
       'after',

@@ -12,7 +12,7 @@ export const register: Register = (dat) => {
         'something is wrong, nothing changes.',
     )
     .addOption(jsonOption())
-    .addHelpText('after', examples('dat reload', 'dat reload --json | jq -r .needRestart[]'))
+    .addHelpText('after', examples('dat reload', "dat reload --json | jq -r '.needRestart[]'"))
     .action(reload);
 };
 

@@ -31,8 +31,9 @@ export const register: Register = (dat) => {
   withHub(dat.command('send <device> [json]').helpGroup(Group.peer), 'device', 'admin')
     .summary('publish events as a device')
     .description(
-      'Publish an event as a device, and wait until the hub has it. With - instead of JSON, publish each line of ' +
-        'stdin. A connected device with this id is replaced and does not come back, unless --operator is given.',
+      'Publish an event as a device, and wait until the hub has it. Without JSON it has no data; with - instead, each ' +
+        'line of stdin is published. A connected device with this id is replaced and does not come back, unless ' +
+        '--operator is given.',
     )
     .addOption(jsonOption())
     .addOption(

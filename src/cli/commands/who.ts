@@ -4,7 +4,7 @@ import { examples, Group, type JsonOption, jsonOption, type Register } from '../
 import { type HubOptions, withHub } from '../connection.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line, printable, styled, table } from '../output.ts';
-import { type Row, statusOf } from '../rows.ts';
+import type { Row } from '../rows.ts';
 import { ago } from '../time.ts';
 
 export const register: Register = (dat) => {
@@ -43,19 +43,21 @@ async function who(device: string, options: HubOptions & JsonOption): Promise<vo
   else
     line(
       table(
-        ['SUBSCRIBER', 'STATUS', 'VIP', 'NOW', 'LAST SEEN'],
+        ['SUBSCRIBER', 'STATUS', 'NOW', 'VIP', 'SEEN'],
         rows.map((row) => cellsOf(row, admin.now())),
       ),
     );
 }
 
+/** With an id that the hub generated they fit 80 columns. */
 function cellsOf(row: Row, now: number): string[] {
-  const { subscriber, status, reason, vip, connected, lastSeen } = row;
-  return [
-    subscriber,
-    statusOf({ status, reason }),
-    vip ? 'vip' : '',
-    connected ? 'connected' : 'away',
-    ago(lastSeen, now),
-  ];
+  const { subscriber, status, vip, lastSeen } = row;
+  return [subscriber, status, nowOf(row), vip ? 'vip' : '', ago(lastSeen, now)];
+}
+
+/** Whether it is there, and what makes its subscription inactive; `away` says why itself. */
+function nowOf({ reason, connected }: Row): string {
+  const isPaused = reason === 'paused';
+  if (!connected) return isPaused ? 'away, paused' : 'away';
+  return reason ?? 'connected';
 }

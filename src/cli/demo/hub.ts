@@ -1,5 +1,5 @@
 /** The hub of a demo: a process of its own that is open, on loopback, and leaves nothing behind. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { CliFailure, Exit } from '../failure.ts';
@@ -25,7 +25,7 @@ export async function startDemoHub(settings: Readonly<Record<string, string>>): 
   const env = { ...inheritedEnv(), ...settings, DAT_DEVICE_RATE: '0', DAT_LOG_LEVEL: 'warn' };
   // A group of its own: Ctrl-C ends the fleet first, and then the hub is told to.
   const hub = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
-  process.once('exit', () => hub.kill('SIGKILL'));
+  leaveNoneBehind(hub);
   const ended = new Promise<number | null>((resolve) => hub.once('exit', resolve));
   const listening = new Promise<Pick<DemoHub, 'devicePort' | 'subscriberPort' | 'adminPort'>>((resolve) => {
     createInterface(hub.stderr).on('line', (text) => {
@@ -46,6 +46,19 @@ export async function startDemoHub(settings: Readonly<Record<string, string>>): 
       await ended;
     },
   };
+}
+
+const running = new Set<ChildProcess>();
+
+/** However this process ends, the hub ends with it. */
+function leaveNoneBehind(hub: ChildProcess): void {
+  running.add(hub);
+  hub.once('exit', () => running.delete(hub));
+  process.off('exit', killAll).once('exit', killAll);
+}
+
+function killAll(): void {
+  for (const hub of running) hub.kill('SIGKILL');
 }
 
 function inheritedEnv(): NodeJS.ProcessEnv {

@@ -18,6 +18,7 @@ import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import { NO_SHARD } from './audience.ts';
 import type { Publish } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
+import { Leavers } from './leavers.ts';
 import { Paces } from './paces.ts';
 import { Replays } from './replays.ts';
 import { Retained } from './retained.ts';
@@ -55,6 +56,9 @@ export class Deliverer {
   readonly #deps: DelivererDeps;
   readonly #topics: Topics;
   readonly #rounds: Rounds;
+  readonly #leavers = new Leavers({
+    leave: (session, device, open) => this.#topics.leave(session, device, open),
+  });
   readonly #endpoints: Endpoint[] = [];
   readonly #mqttEndpoints: Endpoint[] = [];
   /** Met the transport's queue limit and are to be closed. */
@@ -81,7 +85,7 @@ export class Deliverer {
       counters,
       queueBytes: limits.queueBytes / 2,
       finish: () => this.finish(),
-      join: (session, attached) => this.#topics.join(session, attached, this.sessions.values()),
+      join: (session, attached) => this.#join(session, attached),
       charge: deps.charge,
     });
     this.retained = new Retained({
@@ -192,7 +196,11 @@ export class Deliverer {
 
   /** From here on the session gets the device's events, of which `seq` was the last. */
   attachDevice(session: SubscriberSession, attach: Attached): void {
-    if (!this.replays.attach(session, attach)) this.#topics.join(session, attach, this.sessions.values());
+    if (!this.replays.attach(session, attach)) this.#join(session, attach);
+  }
+
+  #join(session: SubscriberSession, attached: Attached): void {
+    this.#topics.join(session, attached, [this.sessions.values(), this.#leavers.sessions]);
   }
 
   /** Whether the session gets the device's events, or is about to. */
@@ -256,14 +264,14 @@ export class Deliverer {
     session.closing = true;
     this.replays.forget(session);
     this.retained.forget(session);
-    this.#topics.leaveAll(session, true);
+    this.#leavers.add(session, true);
     this.sendQueues.forget(session);
   }
 
   closed(session: SubscriberSession): void {
     session.closing = true;
     this.sessions.delete(session.number);
-    this.#topics.leaveAll(session, false);
+    this.#leavers.add(session, false);
     this.sendQueues.forget(session);
     if (session.vip) this.#vipCount -= 1;
   }

@@ -1,10 +1,11 @@
 /**
  * What an edge's subscribers ask of the owner, and the pages that come back. The owner never has more to do for one edge
- * than it can do in a few milliseconds: what is beyond that waits here, at most 16 requests a subscriber. The next page
- * of a long answer is asked for when the peer has read the last and its allowance pays for it.
+ * than a request of a thousand devices, or a page: what is beyond that waits here, at most 16 requests a subscriber, and
+ * peers take turns. So an event that comes behind it in the ring waits for no more either. The next page of a long answer
+ * is asked for when the peer has read the last and its allowance pays for it.
  */
 import type { Clock } from '../../clock.ts';
-import { DEVICES_PER_PAGE, REQUEST_WORK_PER_POLL, REQUESTS_WAITING_MAX } from '../../limits.ts';
+import { DEVICES_PER_PAGE, REQUEST_WORK_IN_FLIGHT, REQUESTS_WAITING_MAX } from '../../limits.ts';
 import { Notice } from '../../records/replies.ts';
 import type { Asked } from '../../wire/codec.ts';
 import type { Named, Past } from '../../wire/subscriber-ops.ts';
@@ -34,6 +35,8 @@ interface Pending extends Ask {
   readonly number: number;
   /** In devices. */
   readonly work: number;
+  /** Its answer goes on in pages: the owner does nothing for it until one is asked for. */
+  isPaged: boolean;
 }
 
 export interface Answered extends Ask {
@@ -54,8 +57,12 @@ export class RequestQueue {
   /** What the hub's own pages are about. */
   notice: Notice = Notice.resumed;
 
-  get inFlightWork(): number {
-    return this.inFlight.reduce((sum, { work }) => sum + work, 0);
+  /** What the owner is doing for it now, in devices. */
+  get work(): number {
+    let work = 0;
+    for (const pending of this.inFlight) if (!pending.isPaged) work += pending.work;
+    for (const isAsked of this.pages.values()) if (isAsked) work += DEVICES_PER_PAGE;
+    return work;
   }
 }
 
@@ -64,13 +71,16 @@ export interface RequestFlowDeps {
   readonly clock: Clock;
   /** A page may be asked for when at most this many bytes wait for the peer. */
   readonly resumeBytes: number;
+  /** Whether this edge has not yet done what earlier answers bring with them. */
+  readonly isBehind: () => boolean;
 }
 
 export class RequestFlow {
   readonly #deps: RequestFlowDeps;
-  #inFlightWork = 0;
-  /** Have requests that wait for others of this edge. */
-  readonly #stalled = new Set<SubscriberSession>();
+  /** What the owner is doing for this edge, in devices. */
+  #work = 0;
+  /** Have something to be sent to the owner, in the order of their turns. */
+  readonly #line = new Set<SubscriberSession>();
   /** Have a page to come. */
   readonly #readers = new Set<SubscriberSession>();
   #timer: NodeJS.Timeout | undefined;
@@ -85,8 +95,8 @@ export class RequestFlow {
     if (queue.waiting.length >= REQUESTS_WAITING_MAX) return false;
     queue.last = (queue.last % MAX_REQUEST) + 1;
     const work = WORK_PER_REQUEST + (isLong(ask) ? DEVICES_PER_PAGE : ask.named!.devices.length);
-    queue.waiting.push({ ...ask, number: queue.last, work });
-    this.#advance(session, queue);
+    queue.waiting.push({ ...ask, number: queue.last, work, isPaged: false });
+    this.advance(session);
     return true;
   }
 
@@ -96,24 +106,19 @@ export class RequestFlow {
     const at = queue.inFlight.findIndex(({ number }) => number === request);
     if (at < 0) return undefined;
     const pending = queue.inFlight[at]!;
-    if (more) this.#expectPage(session, queue, request);
-    else {
-      queue.inFlight.splice(at, 1);
-      this.#inFlightWork -= pending.work;
-      queue.pages.delete(request);
-    }
+    if (!pending.isPaged) this.#work -= pending.work;
+    pending.isPaged = more;
+    if (!more) queue.inFlight.splice(at, 1);
+    this.#pageCame(session, queue, request, more);
     return { ...pending, isNamed: pending.named !== undefined };
   }
 
   /** A page of the hub's own has come. @param more another follows */
   noticed(session: SubscriberSession, notice: Notice, more: boolean): void {
-    if (!more) {
-      session.requests?.pages.delete(0);
-      return;
-    }
+    if (!more && session.requests === undefined) return;
     const queue = queueOf(session);
-    queue.notice = notice;
-    this.#expectPage(session, queue, 0);
+    if (more) queue.notice = notice;
+    this.#pageCame(session, queue, 0, more);
   }
 
   /** A request was answered: its filters' pages are to bring the past that it asked for. */
@@ -137,38 +142,41 @@ export class RequestFlow {
 
   /** A page of a filter's devices has come. @param page names it for `More` @param waits the next comes after that */
   filterPage(session: SubscriberSession, page: number, more: boolean, waits: boolean): void {
-    if (waits) this.#expectPage(session, queueOf(session), page);
-    else if (more) queueOf(session).pages.set(page, true);
-    else session.requests?.pages.delete(page);
+    if (more && !waits) this.#goesOn(queueOf(session), page);
+    else if (more || session.requests !== undefined) this.#pageCame(session, queueOf(session), page, more);
   }
 
   /** Call after the frame of a page was sent, or some of what waits for the peer has gone. */
   advance(session: SubscriberSession): void {
-    const queue = session.requests;
-    if (queue === undefined) return;
-    this.#askPages(session, queue);
-    this.#advance(session, queue);
-    this.#wakeStalled();
+    if (session.requests !== undefined) this.#line.add(session);
+    this.takeTurns();
   }
 
   /** The session is over. */
   forget(session: SubscriberSession): void {
     const queue = session.requests;
     if (queue === undefined) return;
-    this.#inFlightWork -= queue.inFlightWork;
+    this.#work -= queue.work;
     queue.inFlight.length = queue.waiting.length = 0;
+    queue.pages.clear();
     this.#readers.delete(session);
-    this.#stalled.delete(session);
-    this.#wakeStalled();
+    this.#line.delete(session);
+    this.takeTurns();
   }
 
   /** Another owner has taken over and knows whom this edge holds: what was not answered is asked for again. */
   askAgain(session: SubscriberSession): void {
     const queue = session.requests;
     if (queue === undefined) return;
+    this.#work -= queue.work;
     queue.pages.clear();
-    for (const pending of queue.inFlight) this.#send(session, pending);
-    this.#advance(session, queue);
+    this.#readers.delete(session);
+    for (const pending of queue.inFlight) {
+      pending.isPaged = false;
+      this.#send(session, pending);
+    }
+    this.#work += queue.work;
+    this.advance(session);
   }
 
   /** @returns of which notice a page was promised and has not come; undefined: none */
@@ -176,59 +184,77 @@ export class RequestFlow {
     return requests?.pages.has(0) ? requests.notice : undefined;
   }
 
-  #expectPage(session: SubscriberSession, queue: RequestQueue, request: number): void {
-    queue.pages.set(request, false);
-    this.#readers.add(session);
-  }
-
-  #askPages(session: SubscriberSession, queue: RequestQueue): void {
-    const { line, clock, resumeBytes } = this.#deps;
-    if (!this.#readers.has(session) || session.closing) return;
-    const waitMs = session.allowance?.waitMs(DEVICES_PER_PAGE * COST_PER_DEVICE, clock.now()) ?? 0;
-    if (waitMs > 0 || session.bufferedBytes > resumeBytes) {
-      this.#timer ??= setTimeout(() => this.tick(), LOOK_MS).unref();
+  #pageCame(session: SubscriberSession, queue: RequestQueue, page: number, more: boolean): void {
+    if (queue.pages.get(page) === true) this.#work -= DEVICES_PER_PAGE;
+    if (more) {
+      queue.pages.set(page, false);
+      this.#readers.add(session);
       return;
     }
-    this.#readers.delete(session);
-    for (const [request, isAsked] of queue.pages) {
-      if (isAsked) continue;
-      queue.pages.set(request, true);
-      line.more(session.number, request);
-    }
+    queue.pages.delete(page);
+    if (unaskedOf(queue) === undefined) this.#readers.delete(session);
+  }
+
+  /** The owner sends the next page unasked. */
+  #goesOn(queue: RequestQueue, page: number): void {
+    if (queue.pages.get(page) === true) return;
+    queue.pages.set(page, true);
+    this.#work += DEVICES_PER_PAGE;
   }
 
   /** Looks at the peers that have a page to come. */
   tick(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const session of [...this.#readers]) this.advance(session);
+    for (const session of this.#readers) this.#line.add(session);
+    this.takeTurns();
   }
 
-  /** Sends what may be sent: one long request at a time, and of short ones no more than the owner has time for. */
-  #advance(session: SubscriberSession, queue: RequestQueue): void {
-    while (queue.waiting.length > 0 && !session.closing) {
-      const next = queue.waiting[0]!;
-      const isAlone = isLong(next) || queue.inFlight.some(isLong);
-      const isBusy =
-        queue.inFlight.length > 0 && (isAlone || queue.inFlightWork + next.work > REQUEST_WORK_PER_POLL);
-      if (queue.pages.size > 0 || isBusy) return;
-      if (this.#inFlightWork > 0 && this.#inFlightWork + next.work > 2 * REQUEST_WORK_PER_POLL) {
-        this.#stalled.add(session);
-        return;
-      }
-      queue.waiting.shift();
-      queue.inFlight.push(next);
-      this.#inFlightWork += next.work;
-      this.#send(session, next);
+  /** Each session in turn has one thing sent, as long as the owner and this edge have time. After every poll, too. */
+  takeTurns(): void {
+    if (this.#line.size === 0 || this.#deps.isBehind()) return;
+    for (const session of this.#line) {
+      const queue = session.requests!;
+      const work = this.#nextWork(session, queue);
+      if (this.#work > 0 && this.#work + work > REQUEST_WORK_IN_FLIGHT) return;
+      this.#line.delete(session);
+      if (work === 0) continue;
+      this.#work += work;
+      this.#sendNext(session, queue);
+      this.#line.add(session); // to the end of the line
     }
-    this.#stalled.delete(session);
   }
 
-  #wakeStalled(): void {
-    for (const session of [...this.#stalled]) {
-      if (this.#inFlightWork >= 2 * REQUEST_WORK_PER_POLL) return;
-      this.#stalled.delete(session); // to the end of the line, if it has to wait on
-      this.#advance(session, session.requests!);
+  /** @returns what the owner would have to do for the session next, in devices; 0: there is nothing that may be sent now */
+  #nextWork(session: SubscriberSession, queue: RequestQueue): number {
+    if (session.closing) return 0;
+    if (this.#readers.has(session)) return this.#mayRead(session) ? DEVICES_PER_PAGE : 0;
+    const [next] = queue.waiting;
+    if (next === undefined || queue.pages.size > 0) return 0;
+    // A long request has the owner to itself, as far as the session goes.
+    const isBlocked = queue.inFlight.length > 0 && (isLong(next) || queue.inFlight.some(isLong));
+    return isBlocked ? 0 : next.work;
+  }
+
+  /** Whether the peer has read the page before, and can pay for another; if not, it is looked at again. */
+  #mayRead(session: SubscriberSession): boolean {
+    const { clock, resumeBytes } = this.#deps;
+    const waitMs = session.allowance?.waitMs(DEVICES_PER_PAGE * COST_PER_DEVICE, clock.now()) ?? 0;
+    if (waitMs <= 0 && session.bufferedBytes <= resumeBytes) return true;
+    this.#timer ??= setTimeout(() => this.tick(), LOOK_MS).unref();
+    return false;
+  }
+
+  #sendNext(session: SubscriberSession, queue: RequestQueue): void {
+    if (this.#readers.has(session)) {
+      const page = unaskedOf(queue)!;
+      queue.pages.set(page, true);
+      if (unaskedOf(queue) === undefined) this.#readers.delete(session);
+      this.#deps.line.more(session.number, page);
+    } else {
+      const next = queue.waiting.shift()!;
+      queue.inFlight.push(next);
+      this.#send(session, next);
     }
   }
 
@@ -240,6 +266,12 @@ export class RequestFlow {
     const past = asked.wantsKept === true || wantsPast(asked.past);
     this.#deps.line.request({ session, request, op, devices, filters, types, past });
   }
+}
+
+/** @returns a page that was promised and not asked for; undefined: there is none */
+function unaskedOf({ pages }: RequestQueue): number | undefined {
+  for (const [page, isAsked] of pages) if (!isAsked) return page;
+  return undefined;
 }
 
 /** Whether it concerns more devices than it names. */

@@ -157,6 +157,24 @@ export class SubscriberSession extends Session {
     return devices instanceof Map ? [...devices.keys()] : devices.filter((_, at) => at % 2 === 0);
   }
 
+  get deviceCount(): number {
+    const devices = this.#devices;
+    if (devices === undefined) return 0;
+    return devices instanceof Map ? devices.size : devices.length / 2;
+  }
+
+  /** At most so many of `devices`. */
+  someDevices(most: number): number[] {
+    const devices = this.#devices;
+    if (!(devices instanceof Map)) return this.devices.slice(0, most);
+    const some: number[] = [];
+    for (const device of devices.keys()) {
+      if (some.length === most) break;
+      some.push(device);
+    }
+    return some;
+  }
+
   /** @returns the shard of the device's topic that this session is in, SLOW, or NO_SHARD */
   shardOf(device: number): number {
     const devices = this.#devices;

@@ -70,11 +70,11 @@ export class Topics {
     return this.#topics.get(topicKey(device, types));
   }
 
-  /** From here on the subscriber gets the device's events. @param sessions all of this thread's */
+  /** From here on the subscriber gets the device's events. @param sessions all of this thread's, in groups */
   join(
     session: SubscriberSession,
     { device, id, seq, types }: Attached,
-    sessions: Iterable<SubscriberSession>,
+    sessions: readonly Iterable<SubscriberSession>[],
   ): void {
     this.#confirm(session, device);
     if (session.shardOf(device) !== NO_SHARD) {
@@ -83,9 +83,9 @@ export class Topics {
     }
     let topic = this.get(device, types);
     if (topic !== undefined && topic.names.id !== id) {
-      // Another device has the slot, and an owner that died could not say so.
-      for (const other of sessions)
-        if (other.typesOf(device) === types) this.leave(other, device, !other.closing);
+      // Another device has the slot: an owner that died could not say so, or who followed the one before is just leaving.
+      for (const group of sessions)
+        for (const other of group) if (other.typesOf(device) === types) this.leave(other, device, true);
       topic = undefined;
     }
     if (topic === undefined) {
@@ -117,10 +117,6 @@ export class Topics {
   /** The topic of the types that the session gets of the device. */
   #topicOf(session: SubscriberSession, device: number): Topic | undefined {
     return this.get(device, session.typesOf(device));
-  }
-
-  leaveAll(session: SubscriberSession, open: boolean): void {
-    for (const device of session.devices) this.leave(session, device, open);
   }
 
   setVip(session: SubscriberSession, vip: boolean): void {

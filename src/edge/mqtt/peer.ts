@@ -106,7 +106,7 @@ export class MqttPeer implements MqttHost, Client {
     const roles = this.#roles;
     if (roles?.device !== undefined) edge.publisher.heard(roles.device, now);
     if (roles?.subscriber !== undefined) edge.heard(roles.subscriber, true, now);
-    this.session.receive(bytes);
+    this.session.receive(bytes, now);
   }
 
   /** The kernel has taken something of what waited. */
@@ -287,9 +287,8 @@ export class MqttPeer implements MqttHost, Client {
     return authorize(this.#admitted!.actor, { kind: 'speakFor', device }) === 'allowed';
   }
 
-  publish(event: PublishedEvent): number {
+  publish(event: PublishedEvent, now: number): number {
     const { edge, counters } = this.#deps;
-    const now = edge.clock.now();
     const roles = this.#roles!;
     const device = roles.deviceOf(event.device);
     if (typeof device === 'number') return device;

@@ -94,11 +94,9 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
     this.#deps.edge.mqtt.opened(connection.session);
   }
 
-  message(connection: MqttConnection, bytes: Uint8Array, binary: boolean): void {
-    const { session } = connection;
-    if (!binary)
-      session.session.fail({ reason: Reason.malformedPacket, message: 'a text frame; MQTT is binary' });
-    else connection.cork(() => session.receive(bytes));
+  message({ session }: MqttConnection, bytes: Uint8Array, binary: boolean): void {
+    if (binary) session.receive(bytes);
+    else session.session.fail({ reason: Reason.malformedPacket, message: 'a text frame; MQTT is binary' });
   }
 
   /** Keep-alive is MQTT's own; pings of WebSocket keep nothing alive. */

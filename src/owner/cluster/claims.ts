@@ -28,12 +28,14 @@ import type { Backfills } from './backfills.ts';
 import type { ClusterContext } from './context.ts';
 import type { Levels } from './levels.ts';
 import { epochOf } from './numbering.ts';
+import type { Positions } from './positions.ts';
 import type { Remotes } from './remotes.ts';
 
 export interface ClaimsDeps extends ClusterContext {
   readonly levels: Levels;
   readonly remotes: Remotes;
   readonly backfills: Pick<Backfills, 'forget'>;
+  readonly positions: Positions;
   /** The device's events are numbered here from now on. */
   readonly settled: (slot: number) => void;
   /** The device has another home, or is gone: no node follows it here any more. */
@@ -109,13 +111,17 @@ export class DeviceClaims implements DeviceHomes {
 
   claim(slot: number): boolean {
     const { registry, link, levels, remotes } = this.#deps;
-    const { home } = registry.devices.rows;
+    const { home, known } = registry.devices.rows;
     if (home[slot] === Home.elsewhere) {
       Atomics.store(home, slot, Home.here);
       levels.forget(slot, true);
       remotes.forget(slot);
       this.#deps.backfills.forget(slot);
       link.tell(toLink.hold, { kind: DEVICE, id: registry.deviceId(slot) });
+      if (known[slot] === 1) {
+        this.#beginAnew(slot); // its last home may be back with the numbering that it had
+        remotes.tellFollowers(slot);
+      }
     }
     return home[slot] === Home.here;
   }
@@ -125,7 +131,7 @@ export class DeviceClaims implements DeviceHomes {
   }
 
   timer(slot: number): void {
-    this.#deps.remotes.timer(slot);
+    if (!this.#claims.has(slot)) this.#deps.remotes.timer(slot);
   }
 
   unwatched(slot: number): void {
@@ -157,7 +163,8 @@ export class DeviceClaims implements DeviceHomes {
     const { rows } = registry.devices;
     const id = registry.deviceId(slot);
     const isConnected = rows.session[slot] !== NONE;
-    if (rows.home[slot] === Home.claimed && !this.#claims.has(slot)) this.#begin(slot, false);
+    if (rows.home[slot] === Home.claimed && !this.#claims.has(slot))
+      this.#begin(slot, rows.known[slot] === 1);
     if (isConnected) link.tell(toLink.connected, { kind: DEVICE, id });
     else if (rows.known[slot] === 1) link.tell(toLink.hold, { kind: DEVICE, id });
   }
@@ -166,7 +173,7 @@ export class DeviceClaims implements DeviceHomes {
 
   /** This node is the home. @param parts what the old home handed over; undefined: it goes on, or begins anew */
   adopt(id: string, parts: readonly Uint8Array[] | undefined, late: boolean): void {
-    const { registry, link, levels, remotes, settings } = this.#deps;
+    const { registry, link, levels, remotes, positions, settings } = this.#deps;
     const { device: handed, unnumbered } = decodeDevice(parts ?? [], settings.maxMessageBytes);
     if (late) {
       this.#deps.counters.add(Counter.droppedReplaced, unnumbered.length);
@@ -184,14 +191,16 @@ export class DeviceClaims implements DeviceHomes {
     remotes.forget(slot);
     this.#deps.backfills.forget(slot);
     Atomics.store(rows.home, slot, Home.here);
-    if (handed !== undefined) this.#takeOver(slot, handed);
-    else if (wasElsewhere) this.#beginAnew(slot);
+    const known = handed && positions.in(slot, epochOf(handed.entry.epoch));
+    // A numbering that is behind what subscribers here were told would give them its numbers twice.
+    if (handed !== undefined && handed.entry.seq >= (known ?? 0)) this.#takeOver(slot, handed);
+    else if (handed !== undefined || wasElsewhere) this.#beginAnew(slot);
     this.#bases.set(slot, rows.seq[slot]!);
     this.#holdHanded(slot, unnumbered);
     const { epoch, seq, state } = before;
-    if (epoch === rows.epoch[slot] && seq! < rows.seq[slot]!)
-      remotes.tellGap(slot, seq! + 1, rows.seq[slot]!);
-    else if (epoch !== rows.epoch[slot] || state !== rows.deviceState[slot]) remotes.tellFollowers(slot);
+    if (epoch !== rows.epoch[slot]) remotes.tellFollowers(slot, rows.seq[slot] === 0 ? undefined : known);
+    else if (seq! < rows.seq[slot]!) remotes.tellGap(slot, seq! + 1, rows.seq[slot]!);
+    else if (state !== rows.deviceState[slot]) remotes.tellFollowers(slot);
   }
 
   /** What the device sent since it connected is numbered now. */
@@ -266,7 +275,8 @@ export class DeviceClaims implements DeviceHomes {
   }
 
   #beginAnew(slot: number): void {
-    const { registry, history } = this.#deps;
+    const { registry, history, positions } = this.#deps;
+    positions.leave(slot);
     history.restart(slot, 0);
     registry.devices.rows.seq[slot] = 0;
     registry.beginEpoch(slot);
@@ -274,8 +284,9 @@ export class DeviceClaims implements DeviceHomes {
 
   /** The numbering goes on, with the newest message and status; what was kept beside is not here. */
   #takeOver(slot: number, { entry, message, status }: HandedDevice): void {
-    const { registry, history, clock } = this.#deps;
+    const { registry, history, positions, clock } = this.#deps;
     const { rows } = registry.devices;
+    positions.leave(slot);
     rows.epoch[slot] = epochOf(entry.epoch);
     const events = [message, status].filter((event) => event !== undefined);
     events.sort((one, other) => seqOf(one) - seqOf(other));

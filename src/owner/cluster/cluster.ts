@@ -19,6 +19,7 @@ import { Listings } from './listings.ts';
 import { SubscriberMoves } from './moves.ts';
 import { OperatorState } from './operator-state.ts';
 import { Peers } from './peers.ts';
+import { Positions } from './positions.ts';
 import { Remotes } from './remotes.ts';
 import { Waits } from './waits.ts';
 
@@ -48,7 +49,8 @@ export class Cluster {
     };
     this.#levels = new Levels(context);
     this.#backfills = new Backfills({ ...context, filled: (slot) => this.#waits.filled(slot) });
-    const shared = { ...context, levels: this.#levels, backfills: this.#backfills, settled };
+    const positions = new Positions(registry);
+    const shared = { ...context, levels: this.#levels, backfills: this.#backfills, positions, settled };
     this.#remotes = new Remotes({ ...shared, isSoughtByFilters: (slot) => this.#listings.isLookedUp(slot) });
     this.#claims = new DeviceClaims({
       ...shared,

@@ -13,6 +13,7 @@ import type { Backfills } from './backfills.ts';
 import type { ClusterContext } from './context.ts';
 import type { Levels } from './levels.ts';
 import { epochOf } from './numbering.ts';
+import type { Positions } from './positions.ts';
 
 /** A device as its home knows it. */
 export interface RemoteEntry {
@@ -30,6 +31,7 @@ export interface RemoteEntry {
 export interface RemotesDeps extends ClusterContext {
   readonly levels: Levels;
   readonly backfills: Pick<Backfills, 'incomplete'>;
+  readonly positions: Positions;
   /** The row says what the home says, or nobody has the device. */
   readonly settled: (slot: number) => void;
   /** Whether filters are to follow the device once it is known. */
@@ -60,11 +62,10 @@ export class Remotes {
     const { registry, devices, filters } = this.#deps;
     const { rows } = registry.devices;
     const slot = registry.deviceOf(entry.id);
-    if (slot < 0 || rows.home[slot] !== Home.elsewhere) return;
+    if (slot < 0 || rows.home[slot] === Home.here) return;
     this.#name(slot, entry.ref);
     this.#lostAtMs.delete(slot);
-    const isChanged = this.#take(slot, entry);
-    if (isChanged) this.tellFollowers(slot);
+    this.#take(slot, entry);
     if (rows.known[slot] === 0 || this.#deps.isSoughtByFilters(slot)) {
       registry.setKnown(slot);
       filters.appeared(slot);
@@ -80,6 +81,7 @@ export class Remotes {
     const { rows } = registry.devices;
     const bytes = eventBytes(views, offset);
     const seq = views.f64[(offset + EventField.seq) >> 3]!;
+    if (seq <= rows.seq[slot]!) return; // it was passed on in this numbering
     const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
     if (statusBytes > 0) registry.setDeviceStatus(slot, views.u8, offset + EventField.body, statusBytes);
     if ((views.u8[offset + EventField.flags]! & EventFlag.fromHub) !== 0)
@@ -97,11 +99,14 @@ export class Remotes {
   gap(ref: number, from: number, to: number): void {
     const slot = this.#slotOf(ref);
     if (slot === undefined) return;
-    const { registry, history } = this.#deps;
+    const { registry, history, backfills } = this.#deps;
+    const { seq } = registry.devices.rows;
+    if (to <= seq[slot]!) return;
+    const first = Math.max(from, seq[slot]! + 1);
     history.skip(slot, to);
-    this.#deps.backfills.incomplete(slot);
-    registry.devices.rows.seq[slot] = to;
-    this.tellGap(slot, from, to);
+    backfills.incomplete(slot);
+    seq[slot] = to;
+    this.tellGap(slot, first, to);
   }
 
   tellGap(slot: number, from: number, to: number): void {
@@ -132,8 +137,9 @@ export class Remotes {
   lost(ref: number): void {
     const slot = this.#slotOf(ref);
     if (slot === undefined) return;
-    const { wheel, clock, settings, levels } = this.#deps;
+    const { registry, wheel, clock, settings, levels } = this.#deps;
     levels.unanswered(slot);
+    if (registry.devices.rows.home[slot] === Home.claimed) return; // it is connected here
     const atMs = clock.now() + settings.deviceLeaveGraceMs;
     this.#lostAtMs.set(slot, atMs);
     wheel.set(slot, atMs);
@@ -147,7 +153,8 @@ export class Remotes {
     this.#lostAtMs.delete(slot);
     if (terminated) operator.removeAllOfDevice(slot);
     else if (!registry.isHeld(slot)) filters.deviceGone(slot);
-    if (!registry.hasRows(slot)) {
+    const isClaimed = registry.devices.rows.home[slot] === Home.claimed;
+    if (!isClaimed && !registry.hasRows(slot)) {
       wheel.cancel(slot);
       registry.freeDevice(slot);
     } else if (registry.devices.rows.deviceState[slot] !== DeviceState.offline) {
@@ -204,8 +211,24 @@ export class Remotes {
     this.#slots.clear();
   }
 
-  /** Tells every subscriber that gets the device's events where it stands now. */
-  tellFollowers(slot: number): void {
+  /**
+   * Tells every subscriber that gets the device's events where it stands now.
+   * @param known the last event that they know of this numbering, if they know it: what they missed since is a gap
+   */
+  tellFollowers(slot: number, known?: number): void {
+    const { seq } = this.#deps.registry.devices.rows;
+    const last = seq[slot]!;
+    if (known === undefined || known >= last) {
+      this.#tellEntry(slot);
+      return;
+    }
+    seq[slot] = known;
+    this.#tellEntry(slot);
+    seq[slot] = last;
+    this.tellGap(slot, known + 1, last);
+  }
+
+  #tellEntry(slot: number): void {
     const { registry, subscriptions } = this.#deps;
     registry.forEachOfDevice(slot, (row, subscriber) => {
       const session = registry.subscribers.rows.session[subscriber]!;
@@ -224,32 +247,33 @@ export class Remotes {
     this.#refs.set(slot, ref);
   }
 
+  /** One that is claimed is another node's until the claim is won: if it is lost, nobody tells again what came before. */
   #slotOf(ref: number): number | undefined {
     const slot = this.#slots.get(ref);
-    return slot !== undefined && this.#deps.registry.devices.rows.home[slot] === Home.elsewhere
-      ? slot
-      : undefined;
+    return slot !== undefined && this.#deps.registry.devices.rows.home[slot] !== Home.here ? slot : undefined;
   }
 
-  /** @returns whether a follower must hear of it: it is not where the follower's last event was */
-  #take(slot: number, { epoch, seq, state, status, lastSeen }: RemoteEntry): boolean {
-    const { registry, history, clock } = this.#deps;
+  #take(slot: number, { epoch, seq, state, status, lastSeen }: RemoteEntry): void {
+    const { registry, history, clock, positions, backfills } = this.#deps;
     const { rows } = registry.devices;
     const number = epochOf(epoch);
-    const isSame = rows.epoch[slot] === number && rows.seq[slot]! <= seq;
-    const isMoved = !isSame || rows.seq[slot] !== seq;
-    if (isMoved) this.#deps.backfills.incomplete(slot);
+    const isSame = rows.epoch[slot] === number;
+    const known = positions.in(slot, number);
+    const last = Math.max(seq, known ?? 0);
+    const isMoved = !isSame || last > rows.seq[slot]!;
+    const isChanged = isMoved || rows.deviceState[slot] !== state;
+    if (isMoved) backfills.incomplete(slot);
     if (!isSame) {
-      history.restart(slot, seq);
+      positions.leave(slot);
+      history.restart(slot, last);
       rows.epoch[slot] = number;
-    } else if (isMoved) history.skip(slot, seq);
-    rows.seq[slot] = seq;
+    } else if (isMoved) history.skip(slot, last);
+    rows.seq[slot] = last;
     const text = Buffer.from(status);
     if (text.length > 0) registry.setDeviceStatus(slot, text, 0, text.length);
-    const isChanged = isMoved || rows.deviceState[slot] !== state;
     if (rows.deviceState[slot] !== state) registry.setDeviceState(slot, state as DeviceState);
     Atomics.store(rows.lastSeen, slot, BigInt(toMonotonicMs(clock, lastSeen)));
-    return isChanged;
+    if (isChanged) this.tellFollowers(slot, isSame ? undefined : known);
   }
 
   /** The home says how the device is: what it says is passed on, and the row says the same. */

@@ -45,10 +45,10 @@ export interface MqttHost {
 
   /**
    * Publishes one event. The hub applies rate limits and overload, and skips events that nobody listens to.
-   * @param event valid until this returns
+   * @param event valid until this returns @param now hub clock, ms: when it came
    * @returns an `Outcome` or an error; after `Outcome.later`, `MqttSession.published` follows if there is a packet id
    */
-  publish(event: PublishedEvent): number;
+  publish(event: PublishedEvent, now: number): number;
 
   /**
    * Follows devices. The kinds given replace those of an earlier follow of the same name.

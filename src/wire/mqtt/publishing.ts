@@ -20,6 +20,8 @@ export interface Publisher {
   readonly host: MqttHost;
   readonly layout: TopicLayout;
   readonly client: Client;
+  /** Hub clock, ms: when the packet at hand came. */
+  readonly now: number;
   becomeDevice(): void;
   /** Sends an acknowledgement. `message` becomes its reason string if the client wants one. */
   acknowledge(type: number, packetId: number, reason: number, message: string): void;
@@ -218,7 +220,7 @@ export class Publishing {
     } else {
       event.payloadIsJson = payloadStart === payloadEnd || isJson(bytes, payloadStart, payloadEnd);
     }
-    const outcome = host.publish(event);
+    const outcome = host.publish(event, this.#peer.now);
     event.bytes = NO_BYTES;
     this.#settle(outcome, qos, packetId);
   }

@@ -85,7 +85,7 @@ describe('dat bench', () => {
     expect(readFileSync(html, 'utf8')).toContain('<svg ');
   });
 
-  it('finds the knee, or as far as it may look', { timeout: 60_000 }, async () => {
+  it('finds the knee, or as far as it may look', async () => {
     const knee = ['--find-knee', '--max-p99', '60000', '--max-rate', '20', '--json'];
     const { code, stdout } = await dat([...SMALL, ...SHORT, ...knee], portsOf(hub));
     expect(code).toBe(0);

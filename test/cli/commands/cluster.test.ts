@@ -17,7 +17,7 @@ describe('dat cluster', () => {
         ...{
           id: 'node-a',
           version: '0.1.0',
-          started: Date.now() - 3_700_000,
+          started: Date.now() - 3_661_000,
           devices: 12,
           subscribers: 3,
         },

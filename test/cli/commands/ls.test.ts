@@ -17,7 +17,7 @@ describe('dat ls', () => {
     expect(await names('--state', 'offline')).toEqual([]);
     const { stdout } = await dat(['ls', 'site-a.1'], env);
     expect(stdout).toMatch(
-      /^DEVICE +STATE +STATUS +SEEN +EVENTS +ACTIVE\nsite-a\.1 +online +\d+ s ago +0 +0\n$/,
+      /^DEVICE +STATE +STATUS +SEEN +EVENTS +ACTIVE\nsite-a\.1 +online +\d+ (s|min) ago +0 +0\n$/,
     );
     expect(await dat(['ls', 'none*'], env)).toMatchObject({ code: 0, stdout: 'no devices\n' });
     const limited = await dat(['ls', '--limit', '2', '--json'], env);

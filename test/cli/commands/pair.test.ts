@@ -10,7 +10,7 @@ describe('the commands of operators', () => {
     const env = portsOf(hub);
     const who = await dat(['who', dev], env);
     expect(who.code).toBe(0);
-    expect(who.stdout).toMatch(new RegExp(`${sub} +active +connected +\\d+ s ago\n`));
+    expect(who.stdout).toMatch(new RegExp(`${sub} +active +connected +\\d+ (s|min) ago\n`));
     for (const row of who.stdout.split('\n')) expect(row.length).toBeLessThanOrEqual(80);
     const steps = [
       [['pause', dev, sub], `${dev} × ${sub}: inactive (paused)`],

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { fakeAdmin } from '../fake-hub.ts';
 import { dat, jsonLines } from '../run.ts';
 
+const HOUR_MS = 3_600_000;
+
 describe('dat subscribers', () => {
   const entry = {
     subscriber: 'dashboard-1',
@@ -9,8 +11,8 @@ describe('dat subscribers', () => {
     address: '127.0.0.1',
     transport: 'websocket',
     encoding: 'json',
-    connectedAt: Date.now() - 60_000,
-    lastSeen: Date.now() - 5500,
+    connectedAt: Date.now() - 50 * HOUR_MS,
+    lastSeen: Date.now() - 49.5 * HOUR_MS, // shown the same for half an hour
     queueBytes: 1500,
     vip: true,
     subscriptions: { active: 12, inactive: 1, allow: 0, deny: 0 },
@@ -23,7 +25,9 @@ describe('dat subscribers', () => {
     const { stdout } = await dat(['subscribers', '--search', 'dash', ...flag]);
     const [head = '', row = ''] = stdout.split('\n');
     expect(head).toMatch(/^SUBSCRIBER +NOW +ADDRESS +BY +ACTIVE +QUEUE +VIP +SEEN$/);
-    expect(row).toMatch(/^dashboard-1 +connected +127\.0\.0\.1 +websocket json +12 +2 KiB +vip +[56] s ago$/);
+    expect(row).toMatch(
+      /^dashboard-1 +connected +127\.0\.0\.1 +websocket json +12 +2 KiB +vip +2 d 1 h ago$/,
+    );
     expect(row.length).toBeLessThanOrEqual(80);
     expect(requests[0]?.query.get('search')).toBe('dash');
     const json = await dat(['subscribers', '--json', ...flag]);
@@ -36,6 +40,8 @@ describe('dat subscribers', () => {
     const { flag } = await fakeAdmin({
       'GET /v1/subscribers': () => ({ subscribers: [away], cursor: null }),
     });
-    expect((await dat(['subscribers', ...flag])).stdout).toMatch(/\ndashboard-1 +away +12 +\? +\d+ s ago\n$/);
+    expect((await dat(['subscribers', ...flag])).stdout).toMatch(
+      /\ndashboard-1 +away +12 +\? +2 d 1 h ago\n$/,
+    );
   });
 });

@@ -99,6 +99,10 @@ export class FakeHost implements ClusterHost {
   readonly #historyEvents: number;
   #slots = 0;
 
+  get asClusterHost(): ClusterHost {
+    return this;
+  }
+
   /** @param historyEvents kept per device, 0: history is off */
   constructor(name: string, historyEvents: number, say: (what: () => void) => void = (what) => what()) {
     this.name = name;

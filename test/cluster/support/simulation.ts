@@ -3,6 +3,7 @@
  * reorders messages, is cut, and whose nodes stand still. All by chance of one seed.
  */
 import type { Clock } from '../../../src/clock.ts';
+import type { ClusterHost } from '../../../src/cluster/host.ts';
 import { ClusterNode } from '../../../src/cluster/node.ts';
 import type { Random } from '../../support/random.ts';
 import { FakeHost } from './fake-host.ts';
@@ -36,13 +37,23 @@ interface Timed {
   readonly atMs: number;
   readonly order: number;
   /** The node that it happens on: one that stands still does it later. */
-  readonly on: SimulatedNode | undefined;
+  readonly on: Pick<SimulatedNode, 'dead' | 'frozen' | 'waiting'> | undefined;
   readonly run: () => void;
 }
 
-export class SimulatedNode {
+/** What a node is in front of: a hub in memory, or a whole one without its sockets. */
+export interface SimulatedHost {
+  /** As the link sees it. */
+  readonly asClusterHost: ClusterHost;
+  node: ClusterNode;
+}
+
+/** @param cross does something on the node's thread, after what was given before */
+export type HostMaker<Host> = (name: string, cross: (what: () => void) => void) => Host;
+
+export class SimulatedNode<Host extends SimulatedHost = FakeHost> {
   readonly name: string;
-  readonly host: FakeHost;
+  readonly host: Host;
   node: ClusterNode;
   readonly boot: number;
   frozen = false;
@@ -58,12 +69,12 @@ export class SimulatedNode {
   toNodeMs = 0;
   flushAtMs = 0;
   /** When the last message to each node arrives that keeps its place. */
-  readonly arrivalMs = new Map<SimulatedNode, number>();
+  readonly arrivalMs = new Map<SimulatedNode<Host>, number>();
 
-  constructor(simulation: Simulation, name: string, boot: number, historyEvents: number) {
+  constructor(simulation: Simulation<Host>, name: string, boot: number, create: HostMaker<Host>) {
     this.name = name;
     this.boot = boot;
-    this.host = new FakeHost(name, historyEvents, (what) => simulation.cross(this, what));
+    this.host = create(name, (what) => simulation.cross(this, what));
     this.node = new ClusterNode({
       clock: simulation.clock,
       node: name,
@@ -71,7 +82,7 @@ export class SimulatedNode {
       version: '0.0.0',
       timeoutMs: TIMEOUT_MS,
       payloadBytesMax: 65_536,
-      host: this.host,
+      host: this.host.asClusterHost,
       send: (to, message) => simulation.send(this, to, message),
       sendToAll: (message) => simulation.sendToAll(this, message),
       flushSoon: () => simulation.flushSoon(this),
@@ -81,25 +92,28 @@ export class SimulatedNode {
   }
 }
 
-export class Simulation {
+export class Simulation<Host extends SimulatedHost = FakeHost> {
   readonly clock = new SimulatedClock();
-  readonly nodes = new Map<string, SimulatedNode>();
+  readonly nodes = new Map<string, SimulatedNode<Host>>();
   readonly network: Network = { loss: 0, twice: 0, late: 0, delayMs: [0.2, 2], lateMs: 40 };
   readonly #random: Random;
-  readonly #historyEvents: number;
+  readonly #createHost: HostMaker<Host>;
   /** A heap by time, then by order. */
   readonly #heap: Timed[] = [];
   #order = 0;
   #boots = 0;
 
-  constructor(random: Random, historyEvents: number) {
+  /** @param hosts what the nodes are in front of; a number: hubs in memory that keep so many events of a device */
+  constructor(random: Random, hosts: Host extends FakeHost ? number : HostMaker<Host>) {
     this.#random = random;
-    this.#historyEvents = historyEvents;
+    const create: HostMaker<SimulatedHost> =
+      typeof hosts === 'number' ? (name, cross) => new FakeHost(name, hosts, cross) : hosts;
+    this.#createHost = create as HostMaker<Host>;
   }
 
-  start(name: string): SimulatedNode {
+  start(name: string): SimulatedNode<Host> {
     this.#boots += 1;
-    const started = new SimulatedNode(this, name, this.#boots, this.#historyEvents);
+    const started = new SimulatedNode<Host>(this, name, this.#boots, this.#createHost);
     this.nodes.set(name, started);
     started.node.connected();
     this.#tick(started);
@@ -107,25 +121,25 @@ export class Simulation {
   }
 
   /** A node that says what the test wants. */
-  startRogue(name: string): Rogue {
+  startRogue(this: Simulation, name: string): Rogue {
     const started = this.start(name);
     const rogue = new Rogue(this, started);
     started.node = rogue as unknown as ClusterNode;
     return rogue;
   }
 
-  kill(node: SimulatedNode): void {
+  kill(node: SimulatedNode<Host>): void {
     node.dead = true;
     node.waiting.length = 0;
     this.nodes.delete(node.name);
   }
 
-  freeze(node: SimulatedNode): void {
+  freeze(node: SimulatedNode<Host>): void {
     node.frozen = true;
   }
 
   /** It goes on: what waited for it happens in any order of its sources. */
-  thaw(node: SimulatedNode): void {
+  thaw(node: SimulatedNode<Host>): void {
     node.frozen = false;
     const waiting = node.waiting.splice(0);
     for (const run of waiting) this.#at(this.clock.nowMs, node, run);
@@ -155,12 +169,12 @@ export class Simulation {
   // What nodes need.
 
   /** From host to node, as through a ring. */
-  cross(node: SimulatedNode, what: () => void): void {
+  cross(node: SimulatedNode<Host>, what: () => void): void {
     node.toNodeMs = Math.max(node.toNodeMs, this.clock.nowMs + this.#random.next() * 2);
     this.#at(node.toNodeMs, node, what);
   }
 
-  send(from: SimulatedNode, to: string, message: Uint8Array): void {
+  send(from: SimulatedNode<Host>, to: string, message: Uint8Array): void {
     const target = this.nodes.get(to);
     if (target === undefined || !this.#crosses(from, target)) return;
     const copy = message.slice();
@@ -172,7 +186,7 @@ export class Simulation {
     }
   }
 
-  sendToAll(from: SimulatedNode, message: Uint8Array): void {
+  sendToAll(from: SimulatedNode<Host>, message: Uint8Array): void {
     const copy = message.slice();
     for (const target of this.nodes.values()) {
       if (!this.#crosses(from, target) || this.#random.next() < this.network.loss) continue;
@@ -182,12 +196,12 @@ export class Simulation {
     }
   }
 
-  flushSoon(node: SimulatedNode): void {
+  flushSoon(node: SimulatedNode<Host>): void {
     node.flushAtMs = this.clock.nowMs + this.#random.next() * 2;
     this.#at(node.flushAtMs, node, () => node.node.flush());
   }
 
-  readBucket(node: SimulatedNode, done: () => void): void {
+  readBucket(node: SimulatedNode<Host>, done: () => void): void {
     const attempt = (): void => {
       if (node.sends && node.hears) done();
       else this.#at(this.clock.nowMs + 200, node, attempt);
@@ -195,12 +209,12 @@ export class Simulation {
     this.#at(this.clock.nowMs + 1 + this.#random.next() * 10, node, attempt);
   }
 
-  #crosses(from: SimulatedNode, to: SimulatedNode): boolean {
+  #crosses(from: SimulatedNode<Host>, to: SimulatedNode<Host>): boolean {
     return from.sends && to.hears && from.side === to.side;
   }
 
   /** As NATS, it keeps the order between two nodes, but for messages that are late. */
-  #arrivalMs(from: SimulatedNode, to: SimulatedNode): number {
+  #arrivalMs(from: SimulatedNode<Host>, to: SimulatedNode<Host>): number {
     const [min, max] = this.network.delayMs;
     const delayMs = min + this.#random.next() * (max - min);
     if (this.#random.next() < this.network.late)
@@ -210,14 +224,14 @@ export class Simulation {
     return atMs;
   }
 
-  #tick(node: SimulatedNode): void {
+  #tick(node: SimulatedNode<Host>): void {
     this.#at(this.clock.nowMs + 20 + this.#random.next() * 10, node, () => {
       node.node.tick();
       this.#tick(node);
     });
   }
 
-  #at(atMs: number, on: SimulatedNode | undefined, run: () => void): void {
+  #at(atMs: number, on: SimulatedNode<Host> | undefined, run: () => void): void {
     const heap = this.#heap;
     const timed = { atMs, order: ++this.#order, on, run };
     heap.push(timed);

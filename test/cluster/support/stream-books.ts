@@ -20,9 +20,9 @@ interface Entry {
 
 export class StreamBooks {
   readonly name: string;
-  readonly #frames: Inbox<Frame>;
+  readonly #frames: Pick<Inbox<Frame>, 'all' | 'isOver'>;
 
-  constructor(name: string, frames: Inbox<Frame>) {
+  constructor(name: string, frames: Pick<Inbox<Frame>, 'all' | 'isOver'>) {
     this.name = name;
     this.#frames = frames;
   }
@@ -37,6 +37,11 @@ export class StreamBooks {
     const stream = this.#streams().get(device)?.at(-1);
     if (stream === undefined) return 0;
     return Math.max(stream.start, ...stream.seqs, ...stream.gaps.map(({ to }) => to));
+  }
+
+  /** The device's present epoch, as the follower was told. */
+  epochOf(device: string): string | undefined {
+    return this.#streams().get(device)?.at(-1)?.epoch;
   }
 
   /** Everything that should not be, in words. */

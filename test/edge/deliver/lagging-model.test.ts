@@ -6,6 +6,7 @@ import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
 import { Notice } from '../../../src/records/replies.ts';
 import type { PriorityName } from '../../../src/wire/events.ts';
 import type { Frame } from '../../support/frames.ts';
+import { runs } from '../../support/runs.ts';
 import { type FakeSocket, FakeThread, QUEUE_BYTES } from './fake-thread.ts';
 
 const DEVICES = 3;
@@ -191,7 +192,7 @@ function check(world: World): void {
 }
 
 describe('followers that lag, recover, come and go', () => {
-  it('are told of each event exactly once, and the books agree', { timeout: 60_000 }, () => {
+  it('are told of each event exactly once, and the books agree', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 20, maxLength: 150, size: 'max' }), (steps) => {
         const world = new World();
@@ -199,7 +200,7 @@ describe('followers that lag, recover, come and go', () => {
         world.settle();
         check(world);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });

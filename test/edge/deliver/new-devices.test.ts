@@ -1,6 +1,7 @@
 /** Devices that filters find one by one, many at once: what their followers are told of them leaves together, in order. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { closes } from '../../../src/codes.ts';
+import type { Frame } from '../../support/frames.ts';
 import { type FakeSocket, FakeThread } from './fake-thread.ts';
 
 let thread: FakeThread;
@@ -33,9 +34,9 @@ const devices = Array.from({ length: 20 }, (_, n) => n);
 function told({ frames }: FakeSocket): string[] {
   return frames.splice(0).flatMap((frame) => {
     if (frame.op === 'batch')
-      return (frame.events as { device: string }[]).map(({ device }) => `event ${device}`);
+      return (frame.events as readonly Frame[]).map(({ device }) => `event ${device}`);
     if (frame.op === 'event') return [`event ${frame.device}`];
-    const [first] = (frame.devices ?? []) as ({ device: string } | string)[];
+    const [first] = (frame.devices ?? []) as readonly (Frame | string)[];
     if (first === undefined) return [];
     return [typeof first === 'string' ? `notice ${first}` : `page ${first.device}`];
   });

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { BATCH_BYTES_MAX } from '../../../src/edge/deliver/outbox-frames.ts';
 import { PACE_STEP_MS_MAX } from '../../../src/edge/deliver/pace.ts';
 import { EventType } from '../../../src/wire/events.ts';
+import type { Frame } from '../../support/frames.ts';
 import { type FakeSocket, FakeThread, type SubscriberOptions } from './fake-thread.ts';
 
 const EVERY_MS = 1000;
@@ -110,10 +111,11 @@ describe('subscribers at a pace', () => {
     twice(devices);
     pass();
     expect(eventsOf(batched.socket)).toHaveLength(6);
-    const seqs = plain.socket.frames.flatMap((frame) =>
-      frame.op === 'batch' ? (frame.events as readonly Told[]) : frame.seq === undefined ? [] : [frame],
-    );
-    expect(seqs).toHaveLength(4);
+    const told = plain.socket.frames.flatMap((frame) => {
+      if (frame.op === 'batch') return frame.events as readonly Frame[];
+      return frame.seq === undefined ? [] : [frame];
+    });
+    expect(told).toHaveLength(4);
   });
 
   it('get high events first of what goes at once', () => {

@@ -3,7 +3,7 @@ import { Opcode } from '../../support/raw-peer.ts';
 import { type Attack, type Scene, VICTIM } from '../attack.ts';
 import { Connection, whenClosed } from '../connection.ts';
 import { frameOf, jsonFrame, repeated, textFrame } from '../frames.ts';
-import { again, paced } from '../pace.ts';
+import { again, paced, pause } from '../pace.ts';
 
 /** Seven megabytes a second in chunks of what a socket takes at once. */
 const CHUNK_BYTES = 35_000;
@@ -140,6 +140,25 @@ const gatewayChurn: Attack = {
   },
 };
 
+/** As many as one gateway may have, and as it may open at once with its burst. */
+const OPENED = 10_000;
+
+const gatewayOpens: Attack = {
+  name: 'gateway-opens',
+  what: `a gateway that opens ${OPENED} devices at once and is cut off, once a second, each time as another gateway`,
+  async run(scene) {
+    const opens = Buffer.concat(
+      Array.from({ length: OPENED }, (_, n) => jsonFrame({ op: 'open', device: `opened-${n}` })),
+    );
+    await paced(1, scene.signal, async (n) => {
+      const gateway = await openGateway(scene, `opens-${n}`);
+      gateway?.write(opens);
+      await pause(900, scene.signal);
+      gateway?.end();
+    });
+  },
+};
+
 const takeovers: Attack = {
   name: 'takeovers',
   what: "connects 200 times a second with the same ten ids, as devices and as subscribers that follow the victim's device",
@@ -156,4 +175,11 @@ const takeovers: Attack = {
   },
 };
 
-export const deviceAttacks: readonly Attack[] = [...tinyFrames, deepJson, texts, gatewayChurn, takeovers];
+export const deviceAttacks: readonly Attack[] = [
+  ...tinyFrames,
+  deepJson,
+  texts,
+  gatewayChurn,
+  gatewayOpens,
+  takeovers,
+];

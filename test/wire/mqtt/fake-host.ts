@@ -195,7 +195,10 @@ export class Peer {
   }
 
   sendBytes(bytes: Uint8Array | string): Packet[] {
-    this.session.receive(Uint8Array.from(typeof bytes === 'string' ? Buffer.from(bytes, 'hex') : bytes));
+    this.session.receive(
+      Uint8Array.from(typeof bytes === 'string' ? Buffer.from(bytes, 'hex') : bytes),
+      this.clock.now(),
+    );
     return this.said();
   }
 

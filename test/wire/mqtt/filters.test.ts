@@ -4,6 +4,7 @@ import { matches } from '../../../src/access/pattern.ts';
 import { Reason } from '../../../src/wire/mqtt/constants.ts';
 import { express } from '../../../src/wire/mqtt/filters.ts';
 import { DEFAULT_TEMPLATES, Kind } from '../../../src/wire/mqtt/templates.ts';
+import { runs } from '../../support/runs.ts';
 import { ids, layoutOf, layouts } from './layouts.ts';
 
 const usual = layoutOf(...DEFAULT_TEMPLATES);
@@ -195,9 +196,9 @@ describe('a granted topic filter', () => {
           }
         },
       ),
-      { numRuns: 5000 },
+      { numRuns: runs(5000) },
     );
-    expect(granted).toBeGreaterThan(200);
+    expect(granted).toBeGreaterThan(runs(200));
   });
 
   it('is refused as matching nothing only if it matches no topic', () => {
@@ -211,7 +212,7 @@ describe('a granted topic filter', () => {
           if (topic !== undefined) expect(matchesTopic(filter, topic), `${filter} and ${topic}`).toBe(false);
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 

@@ -16,6 +16,7 @@ import {
   readUnsubscribe,
   topicProblem,
 } from '../../../src/wire/mqtt/packets.ts';
+import { runs } from '../../support/runs.ts';
 
 const NO_PACKET = 'no packet';
 
@@ -449,7 +450,7 @@ describe('any bytes', () => {
         });
         expect(answers[1]).toBe(answers[0]);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { putVarint, VARINT_MAX, varintBytes } from '../../../src/wire/mqtt/constants.ts';
 import { isMqttText, Reader } from '../../../src/wire/mqtt/reader.ts';
+import { runs } from '../../support/runs.ts';
 
 function reading(...bytes: number[]): Reader {
   const reader = new Reader();
@@ -75,7 +76,7 @@ describe('text', () => {
         }
         expect(isMqttText(bytes, 0, bytes.length)).toBe(isUtf8 && !bytes.includes(0));
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 });

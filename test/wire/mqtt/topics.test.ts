@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isId } from '../../../src/wire/id.ts';
 import { DEFAULT_TEMPLATES, Kind } from '../../../src/wire/mqtt/templates.ts';
+import { runs } from '../../support/runs.ts';
 import { ids, layoutOf, layouts } from './layouts.ts';
 
 const usual = layoutOf(...DEFAULT_TEMPLATES);
@@ -93,7 +94,7 @@ describe('a topic', () => {
         }
         if (other !== located?.device) expect(kindOf(other)).toBe(0);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 

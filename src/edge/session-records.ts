@@ -1,0 +1,196 @@
+/**
+ * What the owner says of an edge's sessions: who is let in, closed, moved to another edge or asked whether he is there,
+ * and all of it once more when another owner takes over. Records for single subscribers go on to `SubscriberRecords`.
+ */
+import { closes } from '../codes.ts';
+import type { RecordViews } from '../memory/ring.ts';
+import {
+  FromOwnerRecord,
+  Notice,
+  readClosed,
+  readEntries,
+  readFilters,
+  readInterest,
+  readJoined,
+  readLeft,
+  readProbe,
+  readRegistered,
+  readRelease,
+} from '../records/replies.ts';
+import { type Join, SessionKind } from '../records/requests.ts';
+import type { Charges } from './charges.ts';
+import { closeByCode } from './close-by-code.ts';
+import type { RequestFlow } from './deliver/request-flow.ts';
+import type { SubscriberRecords } from './deliver/subscriber-records.ts';
+import type { SubscriberSession } from './deliver/subscriber-session.ts';
+import type { Edge } from './edge.ts';
+import type { EdgeSession } from './edge-deps.ts';
+import type { OwnerLine } from './owner-line.ts';
+
+export interface SessionRecordsDeps {
+  readonly edge: Edge;
+  /** Those with connections of their own, by number. */
+  readonly sessions: ReadonlyMap<number, EdgeSession>;
+  readonly line: OwnerLine;
+  readonly charges: Charges;
+  readonly requests: RequestFlow;
+  readonly records: SubscriberRecords;
+}
+
+export class SessionRecords {
+  readonly #deps: SessionRecordsDeps;
+
+  constructor(deps: SessionRecordsDeps) {
+    this.#deps = deps;
+  }
+
+  /** A record that is neither an event nor an ack. @throws when it is of a kind that no edge knows */
+  obey(kind: number, views: RecordViews, offset: number): void {
+    const { edge, sessions, records } = this.#deps;
+    switch (kind) {
+      case FromOwnerRecord.Gap:
+        edge.deliverer.gap(views, offset);
+        return;
+      case FromOwnerRecord.Seq:
+        edge.deliverer.seq(views, offset);
+        return;
+      case FromOwnerRecord.Resync:
+        this.#resync();
+        return;
+      case FromOwnerRecord.Resynced:
+        this.#resynced();
+        return;
+      case FromOwnerRecord.Joined:
+        this.#joined(views, offset);
+        return;
+      case FromOwnerRecord.Closed:
+        this.#closed(views, offset);
+        return;
+      case FromOwnerRecord.Registered: {
+        const { session, present, kept } = readRegistered(views, offset);
+        edge.mqtt.registered(session, present ? kept : undefined);
+        return;
+      }
+      case FromOwnerRecord.Probe:
+        sessions.get(readProbe(views, offset).session)?.ping();
+        return;
+      case FromOwnerRecord.Release:
+        this.#release(readRelease(views, offset).session);
+        return;
+      case FromOwnerRecord.Interest: {
+        const session = edge.find(readInterest(views, offset).session);
+        if (session?.kind === SessionKind.device && !session.closing) edge.interests.changed(session);
+        return;
+      }
+      case FromOwnerRecord.Left:
+        edge.gateways.left(readLeft(views, offset).session);
+        return;
+      default:
+        records.obey(kind, views, offset);
+    }
+  }
+
+  #closed(views: RecordViews, offset: number): void {
+    const { edge } = this.#deps;
+    const { session: number, code } = readClosed(views, offset);
+    const session = edge.find(number);
+    if (session === undefined) {
+      edge.mqtt.close(number, closeByCode(code));
+      return;
+    }
+    edge.keepAllowance(session);
+    session.closedByOwner(closeByCode(code));
+  }
+
+  /**
+   * Another edge takes the device over. What has arrived at the socket by now is read first, in this turn of the event
+   * loop; from the leave on this thread writes nothing of the device any more.
+   */
+  #release(number: number): void {
+    const { edge, sessions, line } = this.#deps;
+    setImmediate(() => {
+      const connected = sessions.get(number);
+      const session = connected ?? edge.gateways.find(number);
+      if (session === undefined) return; // it has left by itself
+      edge.keepAllowance(session);
+      session.close(closes.replaced); // a gateway's device leaves with that
+      if (connected !== undefined) line.leave(number, false);
+    });
+  }
+
+  #joined(views: RecordViews, offset: number): void {
+    const { edge, charges } = this.#deps;
+    const joined = readJoined(views, offset);
+    const { slot } = joined;
+    const session = edge.find(joined.session);
+    if (session === undefined || session.closing) return;
+    charges.include(session);
+    if (session.kind === SessionKind.subscriber) {
+      this.#welcome(session, joined);
+      return;
+    }
+    session.welcome(slot, session.codec.welcome(session.id, edge.settings.pingIntervalMs));
+    if (session.kind !== SessionKind.device) return;
+    edge.publisher.storeSeen(session, Math.abs(session.aliveAt));
+    edge.interests.welcomed(session);
+  }
+
+  #welcome(session: SubscriberSession, joined: ReturnType<typeof readJoined>): void {
+    const { edge, requests, records } = this.#deps;
+    const { slot, vip, more, filters } = joined;
+    const resumed = readEntries(joined.resumed);
+    session.slot = slot;
+    edge.deliverer.setVip(session, vip);
+    const told = { resumed, filters: readFilters(filters), held: session.hold, more };
+    session.welcome(slot, session.codec.welcome(session.id, edge.settings.pingIntervalMs, told));
+    requests.noticed(session, Notice.resumed, more);
+    records.sent(session, resumed.length);
+    const { wanted } = session;
+    if (wanted === undefined) return;
+    session.wanted = undefined;
+    edge.request(session, wanted, edge.clock.now());
+  }
+
+  /** A new owner asks whom this edge holds. What it does not name until `Resynced` is over. */
+  #resync(): void {
+    const { edge, sessions, line, records } = this.#deps;
+    edge.deliverer.beginResync();
+    for (const session of sessions.values()) {
+      if (session.closing) continue;
+      line.join(joinOf(session, session.welcomed));
+    }
+    edge.gateways.rejoin();
+    edge.mqtt.resync();
+    line.synced();
+    records.resync();
+  }
+
+  #resynced(): void {
+    const { edge, sessions, records } = this.#deps;
+    edge.deliverer.endResync();
+    records.resynced();
+    edge.mqtt.resynced();
+    for (const session of [...sessions.values(), ...edge.gateways.connected]) {
+      if (session.kind === SessionKind.device && !session.closing) edge.interests.changed(session);
+    }
+  }
+}
+
+/** @param again told to a new owner, of a peer that an earlier one had welcomed */
+export function joinOf(session: EdgeSession, again: boolean): Omit<Join, 'ticket'> {
+  const { number, kind, actor, connectedAt, hold, fresh, silenceMsMin, wantsInterest: interest } = session;
+  const generated = session.isAnonymous;
+  return {
+    session: number,
+    kind,
+    actor,
+    connectedAt,
+    again,
+    hold,
+    interest,
+    fresh,
+    silenceMsMin,
+    generated,
+    gateway: session.gatewayId,
+  };
+}

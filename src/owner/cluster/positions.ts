@@ -1,0 +1,33 @@
+/**
+ * How far subscribers here were in numberings that a device has left. When two nodes numbered a device for a while, it may
+ * come back to a numbering that they know: then they hear what they missed of it, and get nothing of it twice. Owner thread
+ * only.
+ */
+import { Recent } from '../../cluster/recent.ts';
+import type { Registry } from '../registry.ts';
+
+export class Positions {
+  readonly #registry: Registry;
+  /** By id and epoch. */
+  readonly #left = new Recent<number>();
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  /** The last event of the numbering that subscribers here know of; undefined: they know nothing of it. */
+  in(slot: number, epoch: number): number | undefined {
+    const { rows } = this.#registry.devices;
+    return rows.epoch[slot] === epoch ? rows.seq[slot]! : this.#left.get(this.#key(slot, epoch));
+  }
+
+  /** The row's numbering is about to be another. */
+  leave(slot: number): void {
+    const { epoch, seq } = this.#registry.devices.rows;
+    this.#left.set(this.#key(slot, epoch[slot]!), seq[slot]!);
+  }
+
+  #key(slot: number, epoch: number): string {
+    return `${this.#registry.deviceId(slot)} ${epoch}`;
+  }
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { RequestTurns } from '../../src/owner/request-turns.ts';
+import { ToOwnerRecord } from '../../src/records/requests.ts';
+
+/** Rings of edges, each with the costs of its requests; 0 is an event. */
+function bench(...rings: number[][]) {
+  const turns = new RequestTurns();
+  /** What a poll takes, as `edge:cost`. */
+  const poll = (): string[] => {
+    const taken: string[] = [];
+    turns.begin(500);
+    for (let edge = rings.length - 1; edge >= 0; edge--) {
+      const ring = rings[edge]!;
+      turns.enter(edge);
+      const peek = (): number =>
+        ring.length === 0 ? -1 : ring[0] === 0 ? ToOwnerRecord.Event : ToOwnerRecord.Request;
+      while (ring.length > 0 && !turns.isOver(edge, { peek })) {
+        const cost = ring.shift()!;
+        if (cost > 0) turns.spendOnRequest(cost);
+        taken.push(`${edge}:${cost}`);
+      }
+    }
+    return taken;
+  };
+  return { poll };
+}
+
+describe('the requests of all edges in one poll', () => {
+  it('are taken as they come while they are small', () => {
+    const { poll } = bench([10, 20], [30]);
+    expect(poll()).toEqual(['1:30', '0:10', '0:20']);
+  });
+
+  it('are one when it is large; events before the next are taken', () => {
+    const { poll } = bench([0, 0, 1000, 0], [0, 1000, 1000]);
+    expect(poll()).toEqual(['1:0', '1:1000', '0:0', '0:0']);
+    expect(poll()).toEqual(['0:1000', '0:0']);
+    expect(poll()).toEqual(['1:1000']);
+  });
+
+  it('come from every edge in turn, though one always has more', () => {
+    const busy = Array.from({ length: 20 }, () => 1000);
+    const { poll } = bench([1000, 1000], [1000], busy);
+    const polls = Array.from({ length: 8 }, () => poll().join(' '));
+    expect(polls.filter((taken) => taken === '0:1000')).toHaveLength(2);
+    expect(polls.filter((taken) => taken === '1:1000')).toHaveLength(1);
+  });
+});
+
+describe('the joins and leaves of a ring', () => {
+  it('have a bound of their own in each turn of the ring', () => {
+    const turns = new RequestTurns();
+    turns.begin(500);
+    turns.enter(0);
+    turns.spend(500);
+    expect(turns.hasWork).toBe(false);
+    turns.enter(1);
+    expect(turns.hasWork).toBe(true);
+    expect(turns.isOver(1, { peek: () => ToOwnerRecord.Request })).toBe(false);
+  });
+});
