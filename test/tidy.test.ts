@@ -123,3 +123,22 @@ describe('modules', () => {
     expect(covered.length / modules.length).toBeGreaterThan(COVERED_MIN);
   });
 });
+
+describe('tests', () => {
+  const tests = filesBelow('test').filter((file) => file !== 'test/tidy.test.ts');
+
+  it('leave how long they may take to test/support/waits.ts, unless they may take longer', () => {
+    const SHORTER = /\{\s*timeout: [0-9][0-9_]*,?\s*\}|^\s*\}, [0-9_]{4,}\);$/m;
+    const limited = tests.filter((file) => file.endsWith('.test.ts') && SHORTER.test(textOf(file)));
+    expect(limited).toEqual([
+      'test/cluster/hub-model.test.ts', // ten minutes: as many runs as are asked for
+      'test/cluster/model.test.ts',
+      'test/mqtt/paho.test.ts', // of a program
+    ]);
+  });
+
+  it('share no hooks by loading a file, which units load once', () => {
+    const hooked = tests.filter((file) => /^(before|after)(Each|All)\(/m.test(textOf(file)));
+    expect(hooked.filter((file) => !file.endsWith('.test.ts'))).toEqual([]);
+  });
+});

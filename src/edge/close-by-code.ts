@@ -1,4 +1,4 @@
-/** The registry's entry of a close code that crossed threads as a number. */
+/** Close codes: the registry's entry of one that crossed threads as a number, and which are a peer's goodbye. */
 import { type CloseEntry, closes } from '../codes.ts';
 
 const closesByCode: ReadonlyMap<number, CloseEntry> = new Map(
@@ -10,4 +10,9 @@ export function closeByCode(code: number): CloseEntry {
   const entry = closesByCode.get(code);
   if (entry === undefined) throw new Error(`${code} is not a close code of the hub`);
   return entry;
+}
+
+/** An empty close frame (1005) is an orderly goodbye too: it is what `WebSocket.close()` without a code sends. */
+export function isGoodbye(code: number): boolean {
+  return code === 1000 || code === 1001 || code === 1005;
 }

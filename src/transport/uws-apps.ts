@@ -56,7 +56,10 @@ export class UwsApps<A extends App, Certificate> {
   publish(topic: string, frame: Uint8Array, binary: boolean): void {
     // The typings ask for an ArrayBuffer's view; shared memory is taken just as well, and done with on return.
     const bytes = frame as Uint8Array<ArrayBuffer>;
-    for (let i = 0; i < this.#apps.length; i++) this.#apps[i]!.app.publish(topic, bytes, binary);
+    for (let i = 0; i < this.#apps.length; i++) {
+      const { app, load } = this.#apps[i]!;
+      if (load.connections > 0) app.publish(topic, bytes, binary);
+    }
   }
 
   close(): void {

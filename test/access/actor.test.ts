@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Actor, authorize } from '../../src/access/actor.ts';
+import { type Actor, authorize, mayFollow } from '../../src/access/actor.ts';
 import { PatternSet } from '../../src/access/pattern-set.ts';
 
 const roles = ['device', 'subscriber', 'gateway', 'admin', undefined] as const;
@@ -47,6 +47,8 @@ describe('authorize', () => {
   it('lets a device follow itself alone', () => {
     expect(authorize(actor('device'), { kind: 'follow', device: 'peer-1' })).toBe('allowed');
     expect(authorize(actor('device'), { kind: 'follow', device: 'peer-2' })).toBe('wrongRole');
+    const others = actor('subscriber', ['dev-*']);
+    expect(authorize(others, { kind: 'follow', device: 'peer-1' }), 'an id like its own').toBe('notCovered');
   });
 
   it('lets a subscriber follow a prefix when its list covers an id that it could match', () => {
@@ -74,6 +76,13 @@ describe('authorize', () => {
     expect(speak('admin', 'peer-1')).toBe('wrongRole');
   });
 
+  it('lets nobody but a subscriber follow a prefix', () => {
+    for (const role of roles) {
+      const verdict = authorize(actor(role), { kind: 'followMatching', prefix: 'dev-' });
+      expect(verdict).toBe(role === 'subscriber' ? 'allowed' : 'wrongRole');
+    }
+  });
+
   it('leaves the role to the token where the peer names none', () => {
     const connect = (role: Actor['role']) =>
       authorize(actor(role), { kind: 'connect', role: undefined, id: undefined });
@@ -89,5 +98,31 @@ describe('authorize', () => {
     expect(authorize(anyone, { kind: 'speakFor', device: 'peer-1' })).toBe('allowed');
     expect(authorize(anyone, { kind: 'speakFor', device: 'dev-1' })).toBe('otherId');
     expect(authorize(anyone, { kind: 'operate' })).toBe('wrongRole');
+  });
+});
+
+describe('what a subscription names', () => {
+  const may = (role: Actor['role'], name: string, devices?: readonly string[]) =>
+    mayFollow(actor(role, devices), name);
+
+  it('may be followed as an id that is covered, or as a prefix of one', () => {
+    expect([may('subscriber', 'dev-1', ['dev-1']), may('subscriber', 'dev-2', ['dev-1'])]).toEqual([
+      true,
+      false,
+    ]);
+    expect([may('subscriber', 'dev-*', ['dev-1']), may('subscriber', 'cam-*', ['dev-1'])]).toEqual([
+      true,
+      false,
+    ]);
+    expect([may('subscriber', '*', ['dev-1']), may('subscriber', '*', [])]).toEqual([true, false]);
+  });
+
+  it('may be followed by those that follow at all', () => {
+    expect(roles.map((role) => may(role, 'dev-1'))).toEqual(roles.map((role) => role === 'subscriber'));
+    expect([may('device', 'peer-1'), may('device', 'peer-*'), may('anyone', '*')]).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 });

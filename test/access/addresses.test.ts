@@ -41,6 +41,10 @@ describe('addresses', () => {
     b.forgetConnections();
     expect(a.connections(cell)).toBe(1);
     expect(a.connections(a.cellOf('10.0.0.2'))).toBe(0);
+    a.arrived(cell, 5000);
+    b.failed(cell, 60_000);
+    a.ban(cell, 61_000);
+    expect(a.connections(cell), 'of connections alone').toBe(1);
   });
 
   it('count arrivals by the second and failures by the minute', () => {

@@ -20,6 +20,36 @@ describe('a key set', () => {
     expect(await ask()).toBe(KEYS);
   });
 
+  it('may be as large as is allowed, and not a byte larger', async () => {
+    const padded = (bytes: number) => KEYS.padEnd(bytes, ' ');
+    expect(await setUp(() => new Response(padded(JWKS_BYTES_MAX))).ask()).toHaveLength(JWKS_BYTES_MAX);
+    await expect(setUp(() => new Response(padded(JWKS_BYTES_MAX + 1))).ask()).rejects.toThrow(
+      `the key set is larger than ${JWKS_BYTES_MAX} bytes`,
+    );
+  });
+
+  it.each([
+    ["the key set's URL answers with 500", () => new Response('no', { status: 500 })],
+    ["the key set's URL answers with 503", () => new Response(null, { status: 503 })],
+    ["the key set's URL answers with no key set", () => new Response('<html>')],
+    ["the key set's URL answers with no key set", () => new Response(null)],
+    ["the key set's URL answers with no key set", () => new Response('{"keys":{}}')],
+    ["the key set's URL answers with no key set", () => new Response('{"keys":[{},1]}')],
+    ["the key set's URL answers with no key set", () => new Response('{"keys":[null]}')],
+  ])('is refused in words: %s', async (message, answer) => {
+    await expect(setUp(answer).ask()).rejects.toThrow(message);
+  });
+
+  it('that cannot be had is not asked for again at once by the clock of the process', async () => {
+    let asked = 0;
+    const fetchKeys = boundedKeySetFetch(async () => {
+      asked += 1;
+      return new Response('');
+    });
+    for (let n = 0; n < 3; n++) await expect(fetchKeys('https://keys.example', {})).rejects.toThrow();
+    expect(asked).toBe(1);
+  });
+
   it.each([
     ['of another status', () => new Response('no', { status: 500 })],
     ['that is no JSON', () => new Response('<html>')],

@@ -38,6 +38,31 @@ describe('a set of patterns', () => {
     );
   });
 
+  it('keeps of its patterns those that no other covers, ids first, in order', () => {
+    expect(new PatternSet(['b', 'a*', 'ab', 'bc', 'b', 'abc*', 'aa', 'za*', 'az*', 'Z']).patterns).toEqual([
+      'Z',
+      'b',
+      'bc',
+      'a*',
+      'za*',
+    ]);
+    expect(new PatternSet(['a*', '*', 'b']).patterns).toEqual(['*']);
+  });
+
+  it('covers by a prefix what equals it, what starts with it, and nothing before all prefixes', () => {
+    const set = new PatternSet(['dev-*', 'z*']);
+    expect(['dev-', 'dev-1', 'dev', 'dew', 'y', 'z', 'zz'].map((id) => set.covers(id))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      true,
+      true,
+    ]);
+    expect(new PatternSet(['z*']).covers('undefined-1')).toBe(false);
+  });
+
   it('is the same again when it is made of its own patterns', () => {
     fc.assert(
       fc.property(patterns, (list) => {

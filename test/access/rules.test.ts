@@ -38,6 +38,25 @@ describe('access rules', () => {
     expect(rules.decide('cam-1', 's-2')).toBe('allow');
   });
 
+  it('are empty when there are none', () => {
+    expect(new AccessRules([]).isEmpty).toBe(true);
+    expect(new AccessRules([{ device: '*', subscriber: '*', access: 'deny' }]).isEmpty).toBe(false);
+  });
+
+  it('decide each by itself, however many there are, whoever was asked for before', () => {
+    const list = Array.from({ length: 100 }, (_, n) => ({
+      device: `dev-${n}`,
+      subscriber: `s-${n % 7}`,
+      access: n % 3 === 0 ? ('allow' as const) : ('deny' as const),
+    }));
+    const rules = new AccessRules(list);
+    for (let n = 0; n < 100; n++)
+      for (let s = 0; s < 8; s++)
+        expect(rules.decide(`dev-${n}`, `s-${s}`), `${n} ${s}`).toBe(
+          n % 7 === s ? list[n]!.access : undefined,
+        );
+  });
+
   it('decide as a search through the list does', () => {
     fc.assert(
       fc.property(fc.array(rule, { maxLength: 12 }), name, name, (list, device, subscriber) => {

@@ -3,6 +3,7 @@ import { readTokenConfig, type TokenConfig, type TokenSettings } from '../../src
 import { PatternSet } from '../../src/access/pattern-set.ts';
 import { Verifier } from '../../src/access/verifier.ts';
 import { KeyError } from '../../src/key-error.ts';
+import { TOKEN_CHARACTERS_MAX } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { KeyServer, keyPair, SECRET, tokenFor } from '../support/tokens.ts';
 
@@ -102,6 +103,37 @@ describe('a verifier', () => {
     if (!verified.ok) expect(verified.message).toMatch(message);
   });
 
+  it('says in words why it refuses', async () => {
+    const config = { ...withSecret, audience: 'dat' };
+    const aud = await tokenFor({ ...claims, aud: 'other' });
+    const strange = await tokenFor(claims, {}, Buffer.from('another-secret-of-32-characters-at-least'));
+    const messages = [
+      'x'.repeat(TOKEN_CHARACTERS_MAX + 1),
+      'x'.repeat(TOKEN_CHARACTERS_MAX),
+      aud,
+      strange,
+    ].map(async (token) => verify(config, token));
+    expect(await Promise.all(messages)).toEqual(
+      [
+        `the token is longer than ${TOKEN_CHARACTERS_MAX} characters`,
+        'this hub does not accept the token',
+        "the token's aud is not accepted",
+        'this hub does not accept the token',
+      ].map((message) => ({ ok: false, status: 401, message })),
+    );
+  });
+
+  it('lets the key that fits the signature say why, whichever comes first', async () => {
+    const pair = await keyPair('ES256');
+    const config = { ...withSecret, publicKey: pair.publicPem };
+    const expired = { ...claims, exp: 1_000_000_000 };
+    const said = { ok: false, status: 401, message: 'the token has expired' };
+    expect(await verify(config, await tokenFor(expired))).toEqual(said);
+    expect(await verify(config, await tokenFor(expired, { algorithm: 'ES256' }, pair.privateKey))).toEqual(
+      said,
+    );
+  });
+
   it('knows no role but its own three', async () => {
     for (const role of ['operator', 'Device', undefined]) {
       const verified = await verify(
@@ -117,6 +149,7 @@ describe('a verifier', () => {
     const at = (seconds: number) => verify(withSecret, token, () => now + seconds * 1e3);
     const token = await tokenFor({ ...claims, exp: now / 1e3, nbf: now / 1e3 - 60 });
     expect(await at(-1)).toMatchObject({ ok: true, expiresAt: now });
+    expect(await at(0)).toMatchObject({ ok: true, expiresAt: now + 30_000 });
     expect(await at(29)).toMatchObject({ ok: true, expiresAt: now + 30_000 });
     expect(await at(31)).toEqual({ ok: false, status: 401, message: 'the token has expired' });
     expect(await at(-89)).toMatchObject({ ok: true });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { testSeed } from '../support/seed.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
+import { TEST_MS } from '../support/waits.ts';
 import { chaos } from './chaos.ts';
 
 const SHORT_SECONDS = 8;
@@ -12,7 +13,7 @@ const seed = Number(CHAOS_SEED);
 const killEveryMs = seconds > SHORT_SECONDS ? 13_000 : 1500;
 
 describe.skipIf(!uwsLoads())('after threads were killed, peers stopped and connections cut', () => {
-  const timeout = (seconds + 120) * 1000;
+  const timeout = seconds * 1000 + TEST_MS;
   it.each([
     [2, 2],
     [0, 0],

@@ -20,7 +20,7 @@ import { checkOrder, PER_CONNECTION, positionOf } from './support/order.ts';
 
 const { CLUSTER_CHAOS_SECONDS = 12, CLUSTER_CHAOS_SEED = testSeed() } = process.env;
 const TIMEOUT_MS = 2000;
-const SETTLE_MS = 40_000;
+const SETTLE_MS = 60_000;
 const DEVICES = ['dev-0', 'dev-1', 'dev-2', 'dev-3', 'dev-4', 'dev-5'];
 const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

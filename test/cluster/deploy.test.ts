@@ -15,102 +15,98 @@ import { NodeProcess } from './support/node-process.ts';
 const CONFIG = fileURLToPath(new URL('../../deploy/nats/nats.conf', import.meta.url));
 const isMissing = natsServerPath === undefined || programPath('openssl') === undefined;
 
-describe.skipIf(isMissing)(
-  'deploy/nats/nats.conf (needs nats-server and openssl)',
-  { timeout: 60_000 },
-  () => {
-    const cleanups: (() => Promise<unknown>)[] = [];
-    afterEach(async () => {
-      for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-    });
+describe.skipIf(isMissing)('deploy/nats/nats.conf (needs nats-server and openssl)', () => {
+  const cleanups: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  });
 
-    /** The shipped configuration with this test's port, folders and password. */
-    async function startNats(): Promise<{ nats: NatsServer; caFile: string }> {
-      const folder = temporaryDirectory();
-      const { certFile, keyFile } = makeCertificate(folder);
-      const values: Readonly<Record<string, string>> = {
-        NATS_STORE: JSON.stringify(join(folder, 'store')),
-        NATS_PASSWORD: 'secret',
-        NATS_CERT_FILE: JSON.stringify(certFile),
-        NATS_KEY_FILE: JSON.stringify(keyFile),
-        NATS_CA_FILE: JSON.stringify(certFile),
-      };
-      const config = readFileSync(CONFIG, 'utf8')
-        .replace(/^listen:.*$/m, '')
-        .replace(/^http:.*$/m, '')
-        .replaceAll(/\$(NATS_\w+)/g, (_, name: string) => values[name] ?? '');
-      const nats = await NatsServer.start(folder, config);
-      cleanups.push(() => nats.kill());
-      return { nats, caFile: certFile };
+  /** The shipped configuration with this test's port, folders and password. */
+  async function startNats(): Promise<{ nats: NatsServer; caFile: string }> {
+    const folder = temporaryDirectory();
+    const { certFile, keyFile } = makeCertificate(folder);
+    const values: Readonly<Record<string, string>> = {
+      NATS_STORE: JSON.stringify(join(folder, 'store')),
+      NATS_PASSWORD: 'secret',
+      NATS_CERT_FILE: JSON.stringify(certFile),
+      NATS_KEY_FILE: JSON.stringify(keyFile),
+      NATS_CA_FILE: JSON.stringify(certFile),
+    };
+    const config = readFileSync(CONFIG, 'utf8')
+      .replace(/^listen:.*$/m, '')
+      .replace(/^http:.*$/m, '')
+      .replaceAll(/\$(NATS_\w+)/g, (_, name: string) => values[name] ?? '');
+    const nats = await NatsServer.start(folder, config);
+    cleanups.push(() => nats.kill());
+    return { nats, caFile: certFile };
+  }
+
+  const settings = (node: string, port: number, caFile: string): NodeSettings => ({
+    servers: [`tls://dat:secret@localhost:${port}`],
+    cluster: 'dat',
+    node,
+    timeoutMs: 2000,
+    historyEvents: 10,
+    tls: { caFile },
+  });
+
+  it('lets hubs do all that they do', async () => {
+    const { nats, caFile } = await startNats();
+    const [a, b] = await Promise.all(
+      ['a', 'b'].map((name) => NodeProcess.start(settings(name, nats.port, caFile))),
+    );
+    for (const node of [a!, b!]) cleanups.push(() => node.kill());
+    for (const node of [a!, b!]) await node.joined(1);
+    await b!.ask({ do: 'follow', ids: ['dev-1'] });
+    await a!.ask({ do: 'connectDevice', id: 'dev-1' });
+    await a!.ask({ do: 'publish', id: 'dev-1', from: 1, to: 10 });
+    const arrived = async (): Promise<boolean> =>
+      (await b!.got('dev-1')).filter(({ is }) => is === 'event').length === 10;
+    await eventually('events arrive', arrived);
+    const deny = { kind: 'pair', device: 'dev-1', subscriber: 's-1', access: 'deny' } as const;
+    for (const access of ['deny', undefined] as const) {
+      const done = await a!.ask({ do: 'change', changes: [{ ...deny, access }] as never });
+      expect(done).toMatchObject({ ok: true, pendingNodes: [] });
     }
+    expect(nats.output).not.toMatch(/permissions violation/i);
+    for (const node of [a!, b!]) expect(node.stderr).not.toMatch(/permission/i);
+  });
 
-    const settings = (node: string, port: number, caFile: string): NodeSettings => ({
-      servers: [`tls://dat:secret@localhost:${port}`],
-      cluster: 'dat',
-      node,
-      timeoutMs: 2000,
-      historyEvents: 10,
+  it('lets nobody in without the password, or without TLS', async () => {
+    const { nats, caFile } = await startNats();
+    const wrong = {
+      ...settings('a', nats.port, caFile),
+      servers: [`tls://dat:wrong@localhost:${nats.port}`],
+    };
+    await expect(NodeProcess.start(wrong)).rejects.toThrow(/Authorization/);
+    const other = { ...settings('a', nats.port, caFile), tls: {} };
+    await expect(NodeProcess.start(other)).rejects.toThrow(/certificate/);
+  });
+
+  it('lets a hub do no more than that', async () => {
+    const { nats, caFile } = await startNats();
+    const client = await connect({
+      servers: `localhost:${nats.port}`,
+      user: 'dat',
+      pass: 'secret',
       tls: { caFile },
+      reconnect: false,
     });
-
-    it('lets hubs do all that they do', async () => {
-      const { nats, caFile } = await startNats();
-      const [a, b] = await Promise.all(
-        ['a', 'b'].map((name) => NodeProcess.start(settings(name, nats.port, caFile))),
-      );
-      for (const node of [a!, b!]) cleanups.push(() => node.kill());
-      for (const node of [a!, b!]) await node.joined(1);
-      await b!.ask({ do: 'follow', ids: ['dev-1'] });
-      await a!.ask({ do: 'connectDevice', id: 'dev-1' });
-      await a!.ask({ do: 'publish', id: 'dev-1', from: 1, to: 10 });
-      const arrived = async (): Promise<boolean> =>
-        (await b!.got('dev-1')).filter(({ is }) => is === 'event').length === 10;
-      await eventually('events arrive', arrived);
-      const deny = { kind: 'pair', device: 'dev-1', subscriber: 's-1', access: 'deny' } as const;
-      for (const access of ['deny', undefined] as const) {
-        const done = await a!.ask({ do: 'change', changes: [{ ...deny, access }] as never });
-        expect(done).toMatchObject({ ok: true, pendingNodes: [] });
-      }
-      expect(nats.output).not.toMatch(/permissions violation/i);
-      for (const node of [a!, b!]) expect(node.stderr).not.toMatch(/permission/i);
-    });
-
-    it('lets nobody in without the password, or without TLS', async () => {
-      const { nats, caFile } = await startNats();
-      const wrong = {
-        ...settings('a', nats.port, caFile),
-        servers: [`tls://dat:wrong@localhost:${nats.port}`],
-      };
-      await expect(NodeProcess.start(wrong)).rejects.toThrow(/Authorization/);
-      const other = { ...settings('a', nats.port, caFile), tls: {} };
-      await expect(NodeProcess.start(other)).rejects.toThrow(/certificate/);
-    });
-
-    it('lets a hub do no more than that', async () => {
-      const { nats, caFile } = await startNats();
-      const client = await connect({
-        servers: `localhost:${nats.port}`,
-        user: 'dat',
-        pass: 'secret',
-        tls: { caFile },
-        reconnect: false,
-      });
-      cleanups.push(() => client.close());
-      const refused: string[] = [];
-      void (async () => {
-        for await (const status of client.status())
-          if (status.type === 'error') refused.push(status.error.message);
-      })();
-      for (const subject of [
-        'other',
-        '$JS.API.STREAM.PURGE.KV_dat_dat',
-        '$JS.API.STREAM.DELETE.KV_dat_dat',
-        '$SYS.REQ.SERVER.PING',
-      ])
-        client.publish(subject, '');
-      client.subscribe('>', { callback: () => {} });
-      await client.flush();
-      await eventually('all are refused', () => refused.length === 5);
-    });
-  },
-);
+    cleanups.push(() => client.close());
+    const refused: string[] = [];
+    void (async () => {
+      for await (const status of client.status())
+        if (status.type === 'error') refused.push(status.error.message);
+    })();
+    for (const subject of [
+      'other',
+      '$JS.API.STREAM.PURGE.KV_dat_dat',
+      '$JS.API.STREAM.DELETE.KV_dat_dat',
+      '$SYS.REQ.SERVER.PING',
+    ])
+      client.publish(subject, '');
+    client.subscribe('>', { callback: () => {} });
+    await client.flush();
+    await eventually('all are refused', () => refused.length === 5);
+  });
+});

@@ -94,6 +94,7 @@ class Run {
     for (const { books, subscriber } of this.#followers) {
       expect([books.problems(), subscriber.frames.isOver]).toEqual([[], false]);
       this.#checkPayloads(books.name, subscriber);
+      this.#checkStates(books.name, subscriber);
     }
     for (const { id, at, connection } of this.#devices) {
       expect(connection?.closed, id).toBeUndefined();
@@ -125,6 +126,21 @@ class Run {
       if (op !== 'event' || typeof data !== 'number') continue;
       expect(seen.has(data), `${name}: ${data} came twice`).toBe(false);
       seen.add(data);
+    }
+  }
+
+  /** What the hub says of a device is a change of what was said before: an entry shows the state that it stands for. */
+  #checkStates(name: string, { frames }: WholeSubscriber): void {
+    const states = new Map<string, unknown>();
+    for (const { op, device, devices = [], data } of frames.all) {
+      if (op === 'subscribed')
+        for (const entry of devices as { device: string; state: string }[])
+          states.set(entry.device, entry.state);
+      const said =
+        op === 'event' && typeof data === 'object' ? (data as { state?: string }).state : undefined;
+      if (said === undefined || device === undefined) continue;
+      expect(states.get(device), `${name}: ${device} is ${said}`).not.toBe(said);
+      states.set(device, said);
     }
   }
 

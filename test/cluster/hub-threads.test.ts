@@ -7,13 +7,13 @@ import { admin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-ports.ts';
 import { runHub, startHub } from '../support/hub-process.ts';
+import { TEST_MS } from '../support/waits.ts';
 import { type Node, startNode } from './support/hub-cluster.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
 
-const TEST_MS = 90_000;
 const suite = natsServerPath === undefined ? describe.skip : describe;
 
-suite('a hub of a cluster', { timeout: TEST_MS }, () => {
+suite('a hub of a cluster', () => {
   let folder: string;
   let nats: NatsServer;
 
@@ -32,7 +32,7 @@ suite('a hub of a cluster', { timeout: TEST_MS }, () => {
     const adminPort = await freePort();
     const starting = startHub(
       { DAT_CLUSTER_NATS_URL: nats.url, DAT_ADMIN_PORT: String(adminPort) },
-      { withinMs: TEST_MS },
+      { withinMs: TEST_MS / 2 },
     );
     const readiness = () => admin(adminPort, 'GET', '/readyz').catch(() => undefined);
     await eventually('the admin listener answers', async () => (await readiness()) !== undefined);

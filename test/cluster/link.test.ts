@@ -1,7 +1,9 @@
 /** Nodes as processes on a real NATS server: what only real sockets, signals and a real server can show. */
+
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { WAIT_MS } from '../support/waits.ts';
 import type { Got } from './support/fake-host.ts';
 import { LinkProxy } from './support/link-proxy.ts';
 import { NatsServer, natsServerPath } from './support/nats-server.ts';
@@ -9,7 +11,6 @@ import type { NodeSettings } from './support/node-main.ts';
 import { NodeProcess } from './support/node-process.ts';
 
 const TIMEOUT_MS = 2000;
-const WAIT_MS = 15_000;
 /** More than any test publishes: a session that ends on a busy machine is mended without a gap. */
 const HISTORY = 10_000;
 const payloads = (got: readonly Got[]): number[] =>
@@ -46,7 +47,7 @@ function story(got: readonly Got[]): string {
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, n) => n + 1);
 
-describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', { timeout: 60_000 }, () => {
+describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', () => {
   const cleanups: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();

@@ -183,7 +183,7 @@ describe.skipIf(natsServerPath === undefined)('the bucket of what operators set 
     for (const node of [a, b]) expect([...node.pairs.keys()]).toEqual(['dev-1 s-1']);
   });
 
-  it('is filled by another node when the first one dies in the middle', { timeout: 30_000 }, async () => {
+  it('is filled by another node when the first one dies in the middle', async () => {
     const server = await startNats();
     const dying = await obeying(server, 'dying');
     const { Kvm } = await import('@nats-io/kv');

@@ -1,5 +1,6 @@
 /** Section 5, lagging: what a subscriber gets that does not keep up, and that nobody else notices. */
 import { describe, expect, it } from 'vitest';
+import { firstOf } from '../support/attempts.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Frame } from '../support/frames.ts';
 import type { Device, Subscriber } from '../support/peers.ts';
@@ -13,7 +14,6 @@ const DEEPENING_STEPS = 6;
 const STEP_EVENTS = 8;
 /** 40 MB: more than any kernel takes by itself. */
 const STEPS_MAX = 100;
-const ATTEMPTS_MAX = 5;
 
 type Priority = 'low' | 'normal' | 'high';
 
@@ -54,15 +54,6 @@ async function lag(hub: TestHub, device: Device, slow: Subscriber, beside: Subsc
 async function recover(hub: TestHub, slow: Subscriber): Promise<void> {
   slow.readAgain();
   await eventually('nobody lags', async () => (await hub.metrics()).value(lagShows.metric) === 0);
-}
-
-/** @returns what the first attempt that showed anything gave */
-async function firstOf<Shown>(attempt: () => Promise<Shown | undefined>): Promise<Shown> {
-  for (let tries = 0; tries < ATTEMPTS_MAX; tries++) {
-    const shown = await attempt();
-    if (shown !== undefined) return shown;
-  }
-  throw new Error(`the kernel took the whole queue ${ATTEMPTS_MAX} times`);
 }
 
 /** Seqs in the order of coming, and the seqs that gaps told of. */
@@ -120,7 +111,10 @@ export function lagging({ env }: MatrixRow): void {
           await recover(hub, slow);
           return isLagging ? { dev, device, slow, beside, before, high, newest } : undefined;
         };
-        const { dev, device, slow, beside, before, high, newest } = await firstOf(attempt);
+        const { dev, device, slow, beside, before, high, newest } = await firstOf(
+          'the kernel took the whole queue',
+          attempt,
+        );
         const { seq: last } = await device.message('live again');
         await slow.frames.next(({ seq }) => seq === last);
         await beside.frames.next(({ seq }) => seq === last);

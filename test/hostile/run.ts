@@ -44,19 +44,27 @@ const ATTACKER = fileURLToPath(
     : new URL('attacker.js', import.meta.url),
 );
 
+/** What tests switch off is as it is by default. */
+const AS_SHIPPED: Env = { DAT_OVERLOAD_LAG_MS: undefined };
+
 export function run(attack: Attack, row: RowName, times: Times): Promise<Result> {
-  return runInTurn([attack], row, times);
+  return runInTurn([attack], row, times, AS_SHIPPED);
 }
 
 /** Several attacks on one hub and beside one victim, one after the other. @param attacks at least one, all of one set-up */
-export async function runInTurn(attacks: readonly Attack[], row: RowName, times: Times): Promise<Result> {
+export async function runInTurn(
+  attacks: readonly Attack[],
+  row: RowName,
+  times: Times,
+  env: Env = {},
+): Promise<Result> {
   const attack = attacks[0]!;
   const directory = mkdtempSync(join(tmpdir(), 'dat-hostile-'));
   const keys = new KeyServer([]);
   keys.isUp = false;
   const keysUrl = await keys.start();
   const hub = await startHub(
-    envOf(attack, row, { directory, keys: keysUrl }),
+    { ...env, ...envOf(attack, row, { directory, keys: keysUrl }) },
     attack.files === undefined ? {} : { files: attack.files },
   );
   try {

@@ -345,14 +345,14 @@ describe('limits of time', () => {
     const options = { protocolVersion: 5, clientId: 'sub', ...keeping(5, 1) } as const;
     const first = await connect(hub, options);
     await first.subscribe('devices/dev/message');
-    first.breakOff();
-    await first.ended();
     const rows = async (): Promise<number> => {
       const { subscribers } = await ask(hub, '/v1/devices/dev');
       const { active, inactive } = subscribers as { active: number; inactive: number };
       return active + inactive;
     };
     expect(await rows()).toBe(1);
+    first.breakOff();
+    await first.ended();
     await eventually('its subscription is gone', async () => (await rows()) === 0);
     const second = await connect(hub, options);
     expect(second.packets[0]).toMatchObject({ sessionPresent: false });

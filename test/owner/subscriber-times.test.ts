@@ -39,4 +39,17 @@ describe('the times of a subscriber', () => {
     all.disconnected(SLOT);
     expect(all.heldUntilMs(SLOT)).toBe(Number.POSITIVE_INFINITY);
   });
+
+  it('are those of the settings again when what held or kept it is over', () => {
+    const all = times();
+    all.hold(SLOT, 5);
+    all.endHold(SLOT);
+    expect(all.heldUntilMs(SLOT)).toBe(Number.POSITIVE_INFINITY);
+    all.keep(SLOT, 6);
+    all.endKeep(SLOT);
+    expect(all.keptUntilMs(SLOT)).toBeUndefined();
+    all.connected(SLOT, 90_000);
+    all.connected(SLOT);
+    expect(all.inactiveAfterMs(SLOT)).toBe(60_000);
+  });
 });

@@ -220,6 +220,77 @@ describe('a subscription', () => {
   });
 });
 
+describe('a filter', () => {
+  it.each([
+    ['active', RowState.active, undefined],
+    ['inactive', RowState.silent, 'silent'],
+    ['inactive', RowState.paused, 'paused'],
+    ['inactive', RowState.disconnected, 'disconnected'],
+  ] as const)('is read as %s, of state %i, with its star', (status, state, reason) => {
+    const { registry, reader } = table();
+    const subscriber = registry.ensureSubscriberOf('sub-1');
+    const slot = registry.filters.create(subscriber, 'site-', state, 3);
+    expect(reader.filter(slot)).toEqual({ subscriber, filter: 'site-*', status, reason });
+    registry.filters.remove(slot);
+    expect(reader.filter(slot)).toBeUndefined();
+  });
+
+  it('of every device is a star', () => {
+    const { registry, reader } = table();
+    const slot = registry.filters.create(registry.ensureSubscriberOf('sub-1'), '', RowState.active, 3);
+    expect(reader.filter(slot)?.filter).toBe('*');
+  });
+
+  it.each([
+    ['goes', RowState.none, 0, undefined],
+    ['goes and comes with another text', RowState.active, 1, 'other-*'],
+  ] as const)('is read anew when it %s meanwhile', (_, state, generations, text) => {
+    const { registry, reader } = table();
+    const subscriber = registry.ensureSubscriberOf('sub-1');
+    const slot = registry.filters.create(subscriber, 'site-', RowState.active, 3);
+    const other = registry.filters.create(subscriber, 'other-', RowState.active, 3);
+    const { rows } = reader.filters;
+    const load = Atomics.load;
+    let isOver = false;
+    vi.spyOn(Atomics, 'load').mockImplementation(((array: Uint32Array, index: number) => {
+      const value = load(array, index);
+      if (array !== rows.prefix || isOver) return value;
+      isOver = true;
+      rows.state[slot] = state;
+      rows.generation[slot]! += generations;
+      rows.prefix[slot] = rows.prefix[other]!;
+      return value;
+    }) as typeof Atomics.load);
+    expect(reader.filter(slot)?.filter).toBe(text);
+  });
+
+  it('that never comes to rest is given up', () => {
+    const { registry, reader } = table();
+    const slot = registry.filters.create(registry.ensureSubscriberOf('sub-1'), 'site-', RowState.active, 3);
+    const { rows } = reader.filters;
+    const load = Atomics.load;
+    vi.spyOn(Atomics, 'load').mockImplementation(((array: Uint16Array, index: number) => {
+      if (array === rows.generation) rows.generation[slot]! += 1;
+      return load(array, index);
+    }) as typeof Atomics.load);
+    expect(reader.filter(slot)).toBeUndefined();
+  });
+
+  it('is found among those of its subscriber, in pages', () => {
+    const { registry, reader } = table();
+    const [one, other] = [registry.ensureSubscriberOf('sub-1'), registry.ensureSubscriberOf('sub-2')];
+    const slots = ['a', 'b', 'c'].map((prefix) => registry.filters.create(one, prefix, RowState.active, 3));
+    registry.filters.create(other, 'a', RowState.active, 3);
+    registry.filters.remove(slots[1]!);
+    expect(reader.filterSlotsOfSubscriber(one, 0, 10)).toEqual({
+      slots: [slots[0], slots[2]],
+      next: undefined,
+    });
+    expect(reader.filterSlotsOfSubscriber(one, 0, 1)).toEqual({ slots: [slots[0]], next: slots[2] });
+    expect(reader.filterSlotsOfSubscriber(one, slots[2]!, 1)).toEqual({ slots: [slots[2]], next: undefined });
+  });
+});
+
 describe('pages of slots', () => {
   // More slots than two scans of either kind look at, and what is looked for at the edges of the scans.
   const DEVICES = 20_000;
@@ -364,6 +435,25 @@ describe('the table', () => {
     });
     expect(used.texts.capacity).toBe(before.capacity);
     expect(used.texts.used).toBeGreaterThan(before.used);
+  });
+
+  it('holds the longest texts of all rows at once, and of one more gateway and status while they change', () => {
+    const filters = 1024;
+    const { registry, reader } = table({ devices: 3, subscribers: filters, subscriptions: 1 });
+    const longest = (kind: string, n: number) => `${kind}${n}`.padEnd(128, 'x');
+    for (let n = 0; n < 3; n++) {
+      const slot = registry.ensureDeviceOf(longest('d', n));
+      registry.setGateway(slot, longest('g', n));
+      expect(registry.setDeviceStatus(slot, Buffer.alloc(256, 's'), 0, 256)).toBe(true);
+    }
+    for (let n = 0; n < filters; n++) {
+      const subscriber = registry.ensureSubscriberOf(longest('s', n));
+      const filter = registry.filters.create(subscriber, longest('f', n), RowState.active, 3);
+      expect([subscriber < 0, filter < 0]).toEqual([false, false]);
+    }
+    expect(registry.setDeviceStatus(0, Buffer.alloc(256, 't'), 0, 256)).toBe(true);
+    registry.setGateway(0, longest('h', 0));
+    expect(reader.device(0)?.gateway).toBe(longest('h', 0));
   });
 
   it('holds the longest id of each peer, and the longest gateway and status of each device', () => {

@@ -18,24 +18,31 @@ async function withHub(env: Record<string, string>, body: (hub: TestHub) => Prom
   }
 }
 
+/** As a client does: who is not let in for the moment tries again. */
+async function enter<Entered>(
+  role: { connect(port: number, query: string): Promise<Entered> },
+  port: number,
+  query: string,
+): Promise<Entered> {
+  for (;;) {
+    const peer = await role.connect(port, query).catch(() => undefined);
+    if (peer !== undefined) return peer;
+    await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 200));
+  }
+}
+
 describe.skipIf(!uwsLoads())('a storm', () => {
   it('of 5000 subscribers that come back at once ends with each of them resumed', () =>
     withHub({ DAT_MAX_SUBSCRIBERS: '6000' }, async (hub) => {
       const device = await hub.device('dev-1');
       const ids = Array.from({ length: 5000 }, (_, n) => `sub-${n}`);
       const { subscriberPort } = hub.process;
-      /** As a client does: who is not let in for the moment tries again. */
-      const enter = async (id: string, query: string): Promise<Subscriber> => {
-        for (;;) {
-          const peer = await Subscriber.connect(subscriberPort, `?id=${id}${query}`).catch(() => undefined);
-          if (peer !== undefined) return peer;
-          await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 200));
-        }
-      };
-      const first = await Promise.all(ids.map((id) => enter(id, '&devices=dev-1')));
+      const first = await Promise.all(
+        ids.map((id) => enter(Subscriber, subscriberPort, `?id=${id}&devices=dev-1`)),
+      );
       await Promise.all(first.map((peer) => peer.frames.next(({ op }) => op === 'subscribed')));
       await Promise.all(first.map((peer) => peer.drop()));
-      const second = await Promise.all(ids.map((id) => enter(id, '')));
+      const second = await Promise.all(ids.map((id) => enter(Subscriber, subscriberPort, `?id=${id}`)));
       const welcomes = await Promise.all(
         second.map((peer) => peer.frames.next(({ op }) => op === 'welcome')),
       );
@@ -49,7 +56,7 @@ describe.skipIf(!uwsLoads())('a storm', () => {
   it('of 500 devices that are lost at once is told of once each', () =>
     withHub({ DAT_DEVICE_LEAVE_GRACE_MS: '500' }, async (hub) => {
       const ids = Array.from({ length: 500 }, (_, n) => `dev-${n}`);
-      const fleet = await Promise.all(ids.map((id) => Device.connect(hub.process.devicePort, `?id=${id}`)));
+      const fleet = await Promise.all(ids.map((id) => enter(Device, hub.process.devicePort, `?id=${id}`)));
       await Promise.all(fleet.map((device) => device.welcome()));
       const [one, other] = [await hub.subscriber(), await hub.subscriber()];
       await one.subscribe(...ids);
@@ -81,7 +88,7 @@ describe.skipIf(!uwsLoads())('a storm', () => {
     await withHub(webhooks, async (hub) => {
       const comeAndGo = async (id: string, n: number): Promise<void> => {
         for (let times = 0; times < 10; times++) {
-          const device = await Device.connect(hub.process.devicePort, `?id=${id}`);
+          const device = await enter(Device, hub.process.devicePort, `?id=${id}`);
           await device.welcome();
           if (times < 9 || n % 2 === 0) await device.close(1000);
         }

@@ -2,7 +2,9 @@
  * How much chance and exhaustion a test takes. `TEST_SHARE=0.1` takes a tenth: mutation testing runs the same tests
  * thousands of times.
  */
-const share = Number(process.env['TEST_SHARE'] ?? 1);
+const { TEST_SHARE = 1 } = process.env;
+
+const share = Number(TEST_SHARE);
 
 /** @returns how often to try a property that `npm test` tries `count` times */
 export function runs(count: number): number {

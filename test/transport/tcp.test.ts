@@ -204,6 +204,11 @@ describe('a TCP connection', () => {
     letIn({ session: { number: 7 } });
     await eventually('it is heard', () => handlers.events.includes('message early'));
     expect(handlers.sockets[0]?.session).toEqual({ number: 7 });
+    socket.write('later');
+    await eventually('the rest is heard', () => handlers.events.includes('message later'));
+    socket.end();
+    await eventually('its end is heard', () => handlers.events.includes('close 1006'));
+    expect(handlers.events).toEqual(['open', 'message early', 'message later', 'close 1006']);
   });
 });
 

@@ -41,7 +41,10 @@ describe('the apps of an endpoint', () => {
     first.load.connections = 1;
     all.replace('two');
     all.publish('t', new Uint8Array(1), false);
-    expect([first.published, all.current.published]).toEqual([['t'], ['t']]);
+    expect([first.published, all.current.published]).toEqual([['t'], []]);
+    all.current.load.connections = 1;
+    all.publish('u', new Uint8Array(1), false);
+    expect([first.published, all.current.published]).toEqual([['t', 'u'], ['u']]);
     vi.advanceTimersByTime(3_600_000);
     expect(first.isOpen).toBe(true);
     first.load.connections = 0;

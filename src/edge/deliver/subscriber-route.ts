@@ -22,6 +22,7 @@ import {
   type SubscriberOp,
 } from '../../wire/subscriber-ops.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
+import { isGoodbye } from '../close-by-code.ts';
 import type { Edge } from '../edge.ts';
 import { SubscriberSession } from './subscriber-session.ts';
 
@@ -145,7 +146,7 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
   }
 
   close({ session }: SubscriberConnection, code: number): void {
-    this.#edge.close(session, code, false);
+    this.#edge.close(session, code, isGoodbye(code));
   }
 }
 

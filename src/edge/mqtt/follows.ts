@@ -15,13 +15,14 @@ import { FollowedDevices } from '../deliver/retained.ts';
 /** Of what the history keeps the newest. */
 const KEPT_KINDS = Kind.message | Kind.status;
 
-export interface FollowsDeps {
+/** The client that asks. */
+export interface Follower {
   /** Asks the owner. */
-  readonly request: (ask: Ask) => void;
+  request(ask: Ask): void;
   /** An answer has gone out: sends what the devices have. */
-  readonly sendRetained: (devices: FollowedDevices) => void;
+  sendRetained(devices: FollowedDevices): void;
   /** @returns whether the client is subscribed to what the hub says of the device */
-  readonly wantsPresence: (device: string) => boolean;
+  wantsPresence(device: string): boolean;
 }
 
 /** A SUBSCRIBE, or an UNSUBSCRIBE, under way. */
@@ -39,11 +40,11 @@ interface Work {
 }
 
 export class MqttFollows {
-  readonly #deps: FollowsDeps;
+  readonly #follower: Follower;
   #work: Work | undefined;
 
-  constructor(deps: FollowsDeps) {
-    this.#deps = deps;
+  constructor(follower: Follower) {
+    this.#follower = follower;
   }
 
   /**
@@ -113,8 +114,8 @@ export class MqttFollows {
   told(entries: readonly Entry[]): void {
     const devices = new FollowedDevices();
     for (const entry of entries)
-      if (this.#deps.wantsPresence(entry.device)) devices.add(entry, Kind.presence);
-    if (devices.cells.length > 0) this.#deps.sendRetained(devices);
+      if (this.#follower.wantsPresence(entry.device)) devices.add(entry, Kind.presence);
+    if (devices.cells.length > 0) this.#follower.sendRetained(devices);
   }
 
   /** The owner that was to send pages is gone; what is still to come comes unasked. */
@@ -142,7 +143,7 @@ export class MqttFollows {
     };
     this.#work = work;
     if (asks[0] === undefined) this.#finish(work);
-    else this.#deps.request(asks[0]);
+    else this.#follower.request(asks[0]);
   }
 
   /** The request under way is done with. */
@@ -150,13 +151,13 @@ export class MqttFollows {
     work.asks.shift();
     work.isAnswered = false;
     if (work.asks[0] === undefined) this.#finish(work);
-    else this.#deps.request(work.asks[0]);
+    else this.#follower.request(work.asks[0]);
   }
 
   #finish(work: Work): void {
     this.#work = undefined;
     work.done(work.errors);
-    if (work.followed.cells.length > 0) this.#deps.sendRetained(work.followed);
+    if (work.followed.cells.length > 0) this.#follower.sendRetained(work.followed);
   }
 
   #follow({ retainedOf, followed }: Work, name: string, entry: Entry): void {

@@ -7,6 +7,7 @@ import { authorize, mayFollow } from '../../access/actor.ts';
 import type { Admitted, Refused } from '../../access/admission.ts';
 import { type CloseEntry, closes, errors } from '../../codes.ts';
 import { Counter } from '../../memory/counters.ts';
+import { SessionKind } from '../../records/requests.ts';
 import type { Connection } from '../../transport/transport.ts';
 import {
   type Admission,
@@ -20,6 +21,7 @@ import {
   type MqttHost,
   Outcome,
   type PublishedEvent,
+  type PublishedWill,
 } from '../../wire/mqtt/host.ts';
 import { decodeKept, encodeKept } from '../../wire/mqtt/kept.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
@@ -30,23 +32,24 @@ import { MqttFollows } from './follows.ts';
 import { Interest } from './interest.ts';
 import type { MqttPeers, MqttPeersDeps } from './peers.ts';
 import { closeReasonOf, connectRefusalOf, countersOf, roleOf } from './refusals.ts';
-import { type MqttRole, MqttRoles } from './roles.ts';
-import type { Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
+import { type MqttRole, MqttRoles, type RolesClient } from './roles.ts';
+import type { MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
 import { Unanswered } from './unanswered.ts';
 
-export class MqttPeer implements MqttHost, Client {
+export class MqttPeer implements MqttHost, RolesClient {
   readonly listener: MqttHost['listener'];
   /** Stands for the peer's address in admission. */
   readonly address: number;
   /** By which the owner knows the client, in whatever role. */
   readonly number: number;
   readonly session: MqttSession;
-  readonly follows: MqttFollows;
   silenceMsMin = 0;
   readonly #peers: MqttPeers;
   readonly #deps: MqttPeersDeps;
   #socket: Connection<MqttPeer> | undefined;
   #admitted: Admitted | undefined;
+  /** Hub clock, ms: when its token counts for nothing any more; 0: never. */
+  #expiresAt = 0;
   /** Asked for its id, and has not got it, or is not in yet in all of its roles. */
   #joining: { readonly request: JoinRequest; readonly answer: (joined: Joined) => void } | undefined;
   #isRegistered = false;
@@ -55,10 +58,13 @@ export class MqttPeer implements MqttHost, Client {
   #awaited = 0;
   /** From the moment that the client has its id. */
   #roles: MqttRoles | undefined;
-  readonly #interest: Interest;
-  readonly #unanswered = new Unanswered((packetId) =>
-    this.session.published(packetId, errors.limit.code, false),
-  );
+  /** Of its roles, for what each packet needs. */
+  #device: MqttDeviceSession | undefined;
+  #subscriber: MqttSubscriberSession | undefined;
+  // Made when first needed: a hub holds peers by the ten thousand.
+  #follows: MqttFollows | undefined;
+  #interest: Interest | undefined;
+  #unanswered: Unanswered | undefined;
   #isPublishing = false;
   #closeCode: number | undefined;
   #left: Leave | undefined;
@@ -71,16 +77,11 @@ export class MqttPeer implements MqttHost, Client {
     this.#deps = deps;
     this.number = deps.edge.nextSession();
     this.session = new MqttSession(this, peers.context);
-    this.#interest = new Interest(deps.presence, (isListenedTo, isFirst) =>
-      this.session.interestIs(isListenedTo, isFirst),
-    );
-    this.follows = new MqttFollows({
-      // Not from within a record of the owner's: that may have more to say first.
-      request: (ask) =>
-        queueMicrotask(() => this.#asSubscriber((its) => deps.edge.request(its, ask, deps.edge.clock.now()))),
-      sendRetained: (devices) => this.#asSubscriber((its) => deps.edge.deliverer.retained.send(its, devices)),
-      wantsPresence: (device) => this.session.subscriptions.matches(device, Kind.presence),
-    });
+  }
+
+  get follows(): MqttFollows {
+    this.#follows ??= new MqttFollows(this.#roles!);
+    return this.#follows;
   }
 
   /** It may speak for many devices. */
@@ -103,22 +104,19 @@ export class MqttPeer implements MqttHost, Client {
       this.close(closes.tokenExpired);
       return;
     }
-    const roles = this.#roles;
-    if (roles?.device !== undefined) edge.publisher.heard(roles.device, now);
-    if (roles?.subscriber !== undefined) edge.heard(roles.subscriber, true, now);
+    if (this.#device !== undefined) edge.publisher.heard(this.#device, now);
+    if (this.#subscriber !== undefined) edge.heard(this.#subscriber, true, now);
     this.session.receive(bytes, now);
   }
 
   /** The kernel has taken something of what waited. */
   writable(): void {
-    const { subscriber } = this.#roles ?? {};
-    if (subscriber !== undefined) this.#deps.edge.writable(subscriber);
+    if (this.#subscriber !== undefined) this.#deps.edge.writable(this.#subscriber);
   }
 
   /** It does not read, and something was dropped. */
   dropped(): void {
-    const subscriber = this.#roles?.subscriber;
-    if (subscriber !== undefined) this.#deps.edge.deliverer.dropped(subscriber);
+    if (this.#subscriber !== undefined) this.#deps.edge.deliverer.dropped(this.#subscriber);
     else this.close(closes.slow);
   }
 
@@ -165,7 +163,7 @@ export class MqttPeer implements MqttHost, Client {
     this.welcomed();
   }
 
-  /** See `Client`. */
+  /** See `RolesClient`. */
   welcomed(): void {
     this.#awaited -= 1;
     if (this.#awaited > 0) return;
@@ -174,11 +172,11 @@ export class MqttPeer implements MqttHost, Client {
     joining?.answer({ ok: true, kept: this.#kept });
   }
 
-  /** See `Client`. */
+  /** See `RolesClient`. */
   published(packetId: number, skipped: boolean): void {
     // Under a flood this thread hears the owner from within a publish, of which the state machine is to know first.
     if (this.#isPublishing) queueMicrotask(() => this.published(packetId, skipped));
-    else if (this.#unanswered.answered(packetId)) this.session.published(packetId, 0, skipped);
+    else if (this.#unanswered?.answered(packetId)) this.session.published(packetId, 0, skipped);
   }
 
   /** A new owner asks whom this edge holds. */
@@ -198,21 +196,21 @@ export class MqttPeer implements MqttHost, Client {
 
   /** It knows all again; events that it has not answered soon were in the hands of the one before. */
   resynced(): void {
-    this.follows.pagesLost();
-    this.#unanswered.ownerReplaced(this.#deps.edge.clock.now());
+    this.#follows?.pagesLost();
+    this.#unanswered?.ownerReplaced(this.#deps.edge.clock.now());
   }
 
   // Time
 
   tick(now: number): void {
-    this.#unanswered.tick(now);
+    this.#unanswered?.tick(now);
     if (this.#isExpired(now)) this.close(closes.tokenExpired);
     else this.session.tick();
   }
 
   /** Looks whether anybody listens, for a client that is no device and wants to know. */
   lookAtInterest(): void {
-    if (this.#roles?.device === undefined) this.#interest.look(this.#admitted!.actor.id);
+    if (this.#device === undefined) this.#interest?.look(this.#admitted!.actor.id);
   }
 
   // MqttHost
@@ -240,6 +238,7 @@ export class MqttPeer implements MqttHost, Client {
   #admission(decision: Admitted | Refused, id: string | undefined): Admission {
     if (decision.ok) {
       this.#admitted = decision;
+      this.#expiresAt = decision.expiresAt;
       return { ok: true, id: decision.actor.id, role: roleOf(decision.actor) };
     }
     const { reason, status, message } = decision;
@@ -258,15 +257,7 @@ export class MqttPeer implements MqttHost, Client {
 
   /** Opens the roles that it starts with. */
   #start({ asDevice, asGateway, will, version }: JoinRequest): void {
-    const { edge } = this.#deps;
-    const roles = new MqttRoles({
-      edge,
-      client: this,
-      admitted: this.#admitted!,
-      version,
-      enter: (session) => this.#enter(session),
-      sayWill: (session, its) => this.#peers.sayWill(session, its),
-    });
+    const roles = new MqttRoles(this, this.#deps.edge, this.#admitted!, version);
     this.#roles = roles;
     if (asGateway) roles.becomeGateway();
     if (asDevice) roles.becomeDevice();
@@ -289,10 +280,9 @@ export class MqttPeer implements MqttHost, Client {
 
   publish(event: PublishedEvent, now: number): number {
     const { edge, counters } = this.#deps;
-    const roles = this.#roles!;
-    const device = roles.deviceOf(event.device);
+    const device = this.#device ?? this.#roles!.deviceOf(event.device);
     if (typeof device === 'number') return device;
-    if (roles.gateway !== undefined) edge.publisher.heard(device, now);
+    if (device !== this.#device) edge.publisher.heard(device, now);
     if (!edge.charge(device, 1, now)) {
       counters.add(Counter.droppedRate);
       return errors.rateLimit.code;
@@ -300,8 +290,13 @@ export class MqttPeer implements MqttHost, Client {
     this.#isPublishing = true;
     const outcome = edge.publisher.published(device, event, now);
     this.#isPublishing = false;
-    if (outcome === Outcome.later) this.#unanswered.add(event.packetId, device.number);
+    if (outcome === Outcome.later) this.#waitFor(event.packetId, device.number);
     return outcome;
+  }
+
+  #waitFor(packetId: number, session: number): void {
+    this.#unanswered ??= new Unanswered((lost) => this.session.published(lost, errors.limit.code, false));
+    this.#unanswered.add(packetId, session);
   }
 
   subscribe(follows: readonly Follow[], answer: (errors: readonly number[]) => void): void {
@@ -315,10 +310,9 @@ export class MqttPeer implements MqttHost, Client {
   }
 
   deliverOneByOne(): void {
-    const roles = this.#roles!;
-    const subscriber = roles.subscriberToBe();
+    const subscriber = this.#roles!.subscriberToBe();
     subscriber.isAdapting = true;
-    if (roles.subscriber !== undefined) this.#deps.edge.deliverer.deliverOneByOne(subscriber);
+    if (this.#subscriber !== undefined) this.#deps.edge.deliverer.deliverOneByOne(subscriber);
     else subscriber.batched = true;
   }
 
@@ -327,16 +321,19 @@ export class MqttPeer implements MqttHost, Client {
   }
 
   watchInterest(wanted: boolean): void {
+    this.#interest ??= new Interest(this.#deps.presence, (isListenedTo, isFirst) =>
+      this.session.interestIs(isListenedTo, isFirst),
+    );
     this.#interest.watch(wanted);
-    this.#peers.watchInterest(this, wanted && this.#roles?.device === undefined);
-    const told = this.#roles?.device?.toldInterest;
+    this.#peers.watchInterest(this, wanted && this.#device === undefined);
+    const told = this.#device?.toldInterest;
     if (told !== undefined) this.#interest.is(told);
     else if (wanted) this.lookAtInterest();
   }
 
-  /** See `Client`. */
+  /** See `RolesClient`. */
   interestIs(device: MqttDeviceSession, isListenedTo: boolean): void {
-    if (device === this.#roles?.device) this.#interest.is(isListenedTo);
+    if (device === this.#device) this.#interest?.is(isListenedTo);
   }
 
   charge(units: number): boolean {
@@ -355,24 +352,31 @@ export class MqttPeer implements MqttHost, Client {
     this.#finish();
   }
 
-  #enter(session: MqttRole): void {
+  /** See `RolesClient`. */
+  wantsPresence(device: string): boolean {
+    return this.session.subscriptions.matches(device, Kind.presence);
+  }
+
+  /** See `RolesClient`. */
+  sayWill(session: number, will: PublishedWill | undefined): void {
+    this.#peers.sayWill(session, will);
+  }
+
+  /** See `RolesClient`. */
+  enter(session: MqttRole): void {
+    if (session.kind === SessionKind.device) this.#device = session;
+    else if (session.kind === SessionKind.subscriber) this.#subscriber = session;
     this.#awaited += 1;
     this.#deps.edge.enter(session, new ClientConnection(this, this.#socket!));
   }
 
-  #asSubscriber(act: (subscriber: MqttSubscriberSession) => void): void {
-    const subscriber = this.#roles?.subscriber;
-    if (subscriber?.closing === false) act(subscriber);
-  }
-
   #isExpired(now: number): boolean {
-    const expiresAt = this.#admitted?.expiresAt ?? 0;
-    return expiresAt !== 0 && expiresAt <= now;
+    return this.#expiresAt !== 0 && this.#expiresAt <= now;
   }
 
-  /** See `Client`. */
+  /** See `RolesClient`. */
   failUnanswered(session: number): void {
-    this.#unanswered.lose(session);
+    this.#unanswered?.lose(session);
   }
 
   /** Leaves the hub, once the client has left and it is known how the connection ended. */

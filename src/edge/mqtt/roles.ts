@@ -4,42 +4,45 @@ import { PatternSet } from '../../access/pattern-set.ts';
 import { errors } from '../../codes.ts';
 import type { Version } from '../../wire/mqtt/constants.ts';
 import type { PublishedWill } from '../../wire/mqtt/host.ts';
+import type { Ask } from '../deliver/request-flow.ts';
+import type { FollowedDevices } from '../deliver/retained.ts';
 import type { Edge } from '../edge.ts';
 import type { EdgeSession } from '../edge-deps.ts';
 import type { DeviceSession } from '../publish/device-session.ts';
 import { silencedProblems } from '../publish/gateways.ts';
+import type { Follower } from './follows.ts';
 import { MqttGatewaySession } from './gateway-session.ts';
 import { type Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
 
 /** The session of a role. */
 export type MqttRole = MqttDeviceSession | MqttSubscriberSession | MqttGatewaySession;
 
-export interface RolesDeps {
-  readonly edge: Edge;
-  readonly client: Client;
-  readonly admitted: Admitted;
-  readonly version: Version;
+/** The connection as its roles need it. */
+export interface RolesClient extends Client {
   /** A session is to be let in by the owner. */
-  readonly enter: (session: MqttRole) => void;
+  enter(session: MqttRole): void;
   /** @param will undefined: it is withdrawn */
-  readonly sayWill: (session: number, will: PublishedWill | undefined) => void;
+  sayWill(session: number, will: PublishedWill | undefined): void;
+  /** See `Follower`. */
+  wantsPresence(device: string): boolean;
 }
 
-export class MqttRoles {
-  readonly #deps: RolesDeps;
+export class MqttRoles implements Follower {
+  readonly #client: RolesClient;
+  readonly #edge: Edge;
+  readonly #admitted: Admitted;
+  readonly #version: Version;
   #device: MqttDeviceSession | undefined;
   #subscriber: MqttSubscriberSession | undefined;
   #isSubscriber = false;
   #gateway: MqttGatewaySession | undefined;
   #will: { readonly session: number; readonly will: PublishedWill } | undefined;
 
-  constructor(deps: RolesDeps) {
-    this.#deps = deps;
-  }
-
-  /** Of the client's own id. */
-  get device(): MqttDeviceSession | undefined {
-    return this.#device;
+  constructor(client: RolesClient, edge: Edge, admitted: Admitted, version: Version) {
+    this.#client = client;
+    this.#edge = edge;
+    this.#admitted = admitted;
+    this.#version = version;
   }
 
   /** Undefined until the client is a subscriber. */
@@ -52,21 +55,15 @@ export class MqttRoles {
   }
 
   becomeDevice(): void {
-    const { edge, client, enter } = this.#deps;
-    const device = new MqttDeviceSession(
-      this.#as('device'),
-      edge.nextSession(),
-      edge.clock.wallNow(),
-      client,
-    );
-    this.#device = device;
-    enter(device);
+    const [number, connectedAt] = this.#numberAndTime();
+    this.#device = new MqttDeviceSession(this.#as('device'), number, connectedAt, this.#client);
+    this.#client.enter(this.#device);
   }
 
   becomeGateway(): void {
-    const { edge, client, admitted, enter } = this.#deps;
-    this.#gateway = new MqttGatewaySession(admitted, edge.nextSession(), edge.clock.wallNow(), client);
-    enter(this.#gateway);
+    const [number, connectedAt] = this.#numberAndTime();
+    this.#gateway = new MqttGatewaySession(this.#admitted, number, connectedAt, this.#client);
+    this.#client.enter(this.#gateway);
   }
 
   /** @param resumes what was kept of an earlier connection is wanted */
@@ -74,19 +71,15 @@ export class MqttRoles {
     const subscriber = this.subscriberToBe();
     if (resumes) subscriber.resume();
     this.#isSubscriber = true;
-    this.#deps.enter(subscriber);
+    this.#client.enter(subscriber);
   }
 
   /** Made when it is first needed, be it to pay with. */
   subscriberToBe(): MqttSubscriberSession {
-    const { edge, client, version } = this.#deps;
-    this.#subscriber ??= new MqttSubscriberSession(
-      this.#as('subscriber'),
-      edge.nextSession(),
-      edge.clock.wallNow(),
-      client,
-      version,
-    );
+    if (this.#subscriber !== undefined) return this.#subscriber;
+    const [number, connectedAt] = this.#numberAndTime();
+    const admitted = this.#as('subscriber');
+    this.#subscriber = new MqttSubscriberSession(admitted, number, connectedAt, this.#client, this.#version);
     return this.#subscriber;
   }
 
@@ -102,7 +95,7 @@ export class MqttRoles {
   deviceOf(id: string): DeviceSession | number {
     const gateway = this.#gateway;
     if (gateway === undefined) return this.#device!;
-    const { edge } = this.#deps;
+    const edge = this.#edge;
     const now = edge.clock.now();
     const spoken = edge.gateways.speak(gateway, id, now);
     if (typeof spoken === 'object') return spoken;
@@ -122,12 +115,12 @@ export class MqttRoles {
 
   /** The owner must know the will, if there is one; a new owner again. */
   sayWill(): void {
-    if (this.#will !== undefined) this.#deps.sayWill(this.#will.session, this.#will.will);
+    if (this.#will !== undefined) this.#client.sayWill(this.#will.session, this.#will.will);
   }
 
   /** The client says goodbye: nothing is published of it. Its devices may still be lost, if it is a gateway. */
   withdrawWill(): void {
-    if (this.#will !== undefined) this.#deps.sayWill(this.#will.session, undefined);
+    if (this.#will !== undefined) this.#client.sayWill(this.#will.session, undefined);
     this.#will = undefined;
   }
 
@@ -137,17 +130,39 @@ export class MqttRoles {
     if (this.#gateway !== undefined) yield this.#gateway;
   }
 
+  /** See `Follower`. Not from within a record of the owner's: that may have more to say first. */
+  request(ask: Ask): void {
+    queueMicrotask(() => {
+      const { subscriber } = this;
+      if (subscriber?.closing === false) this.#edge.request(subscriber, ask, this.#edge.clock.now());
+    });
+  }
+
+  /** See `Follower`. */
+  sendRetained(devices: FollowedDevices): void {
+    const { subscriber } = this;
+    if (subscriber?.closing === false) this.#edge.deliverer.retained.send(subscriber, devices);
+  }
+
+  /** See `Follower`. */
+  wantsPresence(device: string): boolean {
+    return this.#client.wantsPresence(device);
+  }
+
   /** What it used of its allowances without having been a subscriber stays used. */
   keepAllowance(): void {
-    if (!this.#isSubscriber && this.#subscriber !== undefined)
-      this.#deps.edge.keepAllowance(this.#subscriber);
+    if (!this.#isSubscriber && this.#subscriber !== undefined) this.#edge.keepAllowance(this.#subscriber);
+  }
+
+  /** Of a further session. */
+  #numberAndTime(): [number: number, connectedAt: number] {
+    return [this.#edge.nextSession(), this.#edge.clock.wallNow()];
   }
 
   /** A device follows nobody but itself. */
   #as(role: 'device' | 'subscriber'): Admitted {
-    const { admitted } = this.#deps;
-    const { actor } = admitted;
+    const { actor } = this.#admitted;
     const devices = actor.role === 'device' ? new PatternSet([actor.id]) : actor.devices;
-    return { ...admitted, actor: { ...actor, role, devices } };
+    return { ...this.#admitted, actor: { ...actor, role, devices } };
   }
 }

@@ -35,7 +35,13 @@ export function packetIdOf(id: Uint8Array): number {
 
 /** MQTT has words of its own for what happens to a device: see the state machine. */
 class MqttDeviceCodec implements DeviceCodec {
-  tell: (isListenedTo: boolean) => void = () => {};
+  /** Whose codec it is; set before anything is told. */
+  session: MqttDeviceSession | undefined;
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
 
   welcome(): undefined {}
   ack(): undefined {}
@@ -43,7 +49,7 @@ class MqttDeviceCodec implements DeviceCodec {
   draining(): undefined {}
 
   interest(isListenedTo: boolean): undefined {
-    this.tell(isListenedTo);
+    if (this.session !== undefined) this.#client.interestIs(this.session, isListenedTo);
   }
 }
 
@@ -51,9 +57,9 @@ export class MqttDeviceSession extends DeviceSession {
   readonly #client: Client;
 
   constructor(admitted: Admitted, number: number, connectedAt: number, client: Client) {
-    const codec = new MqttDeviceCodec();
+    const codec = new MqttDeviceCodec(client);
     super(admitted, number, connectedAt, { codec, wantsInterest: true });
-    codec.tell = (isListenedTo) => client.interestIs(this, isListenedTo);
+    codec.session = this;
     this.#client = client;
   }
 

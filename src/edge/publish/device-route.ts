@@ -11,6 +11,7 @@ import type {
 } from '../../transport/transport.ts';
 import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../wire/device-frames.ts';
 import { jsonDeviceCodec } from '../../wire/hub-frames.ts';
+import { isGoodbye } from '../close-by-code.ts';
 import type { Edge } from '../edge.ts';
 import { DeviceSession } from './device-session.ts';
 import { ackIdOf } from './publisher.ts';
@@ -83,7 +84,6 @@ export class DeviceRoute implements ListenerHandlers<DeviceSession> {
   closing(): void {}
 
   close({ session }: DeviceConnection, code: number): void {
-    // An empty close frame (1005) is an orderly goodbye too: it is what WebSocket.close() without a code sends.
-    this.#edge.close(session, code, code === 1000 || code === 1001 || code === 1005);
+    this.#edge.close(session, code, isGoodbye(code));
   }
 }

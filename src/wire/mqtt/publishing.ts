@@ -48,6 +48,9 @@ const event: PublishedEvent = {
   packetId: 0,
 };
 
+/** Shared by all clients that publish nothing at QoS 2; never written. */
+const NONE_OPEN = new Map<number, boolean>();
+
 /** By bit of `Kind`. */
 const typesByKind: Readonly<Record<number, 1 | 2 | 3>> = {
   [Kind.pong]: EventType.pong,
@@ -61,8 +64,8 @@ const reasonsByError: ReadonlyMap<number, string> = new Map(
 
 export class Publishing {
   readonly #peer: Publisher;
-  /** QoS 2 packet ids without PUBREL, and whether the hub has taken their event. */
-  readonly #open: Map<number, boolean>;
+  /** QoS 2 packet ids without PUBREL, and whether the hub has taken their event. A map of its own from the first on. */
+  #open: Map<number, boolean> = NONE_OPEN;
   /** How many of these the hub has not answered yet. */
   #undecided = 0;
   /** QoS 1 events that the hub has not answered yet. */
@@ -73,7 +76,7 @@ export class Publishing {
   /** @param packetIds QoS 2 ids of a kept session */
   constructor(peer: Publisher, packetIds: readonly number[]) {
     this.#peer = peer;
-    this.#open = new Map(packetIds.slice(0, OPEN_PACKET_IDS_MAX).map((packetId) => [packetId, true]));
+    for (const packetId of packetIds.slice(0, OPEN_PACKET_IDS_MAX)) this.#setOpen(packetId, true);
   }
 
   /** Whether the outcome of a QoS 2 event is open: until then it is unknown which packet ids to keep. */
@@ -232,14 +235,19 @@ export class Publishing {
       if (outcome !== Outcome.later) this.#taken(qos, packetId, outcome === Outcome.skipped);
       else if (qos === 1) this.#unanswered += 1;
       else {
-        this.#open.set(packetId, false);
+        this.#setOpen(packetId, false);
         this.#undecided += 1;
       }
     }
   }
 
+  #setOpen(packetId: number, isHeld: boolean): void {
+    if (this.#open === NONE_OPEN) this.#open = new Map();
+    this.#open.set(packetId, isHeld);
+  }
+
   #taken(qos: number, packetId: number, isSkipped: boolean): void {
-    if (qos === 2) this.#open.set(packetId, true);
+    if (qos === 2) this.#setOpen(packetId, true);
     const type = qos === 1 ? PacketType.puback : PacketType.pubrec;
     const reason = isSkipped ? Reason.noMatchingSubscribers : Reason.success;
     this.#peer.acknowledge(type, packetId, reason, '');

@@ -59,12 +59,12 @@ const EVENT_SIZES = 8;
 
 export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
   readonly host: MqttHost;
+  /** See `Publisher`. */
+  now: number;
   readonly #context: MqttContext;
   readonly #framer: Framer;
   #state: State = State.fresh;
   #client = NOBODY;
-  /** Hub clock: when the bytes at hand came. */
-  #now: number;
   /** Hub clock: when the last packet came, or when the connection was made. */
   #heardAt: number;
   /** How long the session outlives its connection, ms. */
@@ -85,8 +85,8 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     this.host = host;
     this.#context = context;
     this.#framer = new Framer(context.settings.packetBytesMax);
-    this.#now = context.clock.now();
-    this.#heardAt = this.#now;
+    this.now = context.clock.now();
+    this.#heardAt = this.now;
   }
 
   /** The client; its id is '' until the hub has admitted it. */
@@ -96,11 +96,6 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
 
   get layout(): TopicLayout {
     return this.#context.layout;
-  }
-
-  /** See `Publisher`. */
-  get now(): number {
-    return this.#now;
   }
 
   /** Whether the client is admitted and connected. */
@@ -130,7 +125,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
   /** Handles input. @param bytes valid only while this runs @param now hub clock, ms */
   receive(bytes: Uint8Array, now: number): void {
     if (this.hasEnded || bytes.length === 0) return;
-    this.#now = now;
+    this.now = now;
     // Anything else is not MQTT, so do not wait for the rest of it.
     const isFirst = this.#state === State.fresh && this.#framer.heldBytes === 0;
     if (isFirst && bytes[0]! >> 4 !== PacketType.connect) this.#protocolError(NOT_CONNECT);
@@ -203,7 +198,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
       this.#first(bytes, head, start, end);
       return;
     }
-    this.#heardAt = this.#now;
+    this.#heardAt = this.now;
     const type = head >> 4;
     const { version } = this.#client;
     switch (type) {
@@ -251,8 +246,8 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
       return;
     }
     this.#state = State.open;
-    this.#now = this.#context.clock.now();
-    this.#heardAt = this.#now;
+    this.now = this.#context.clock.now();
+    this.#heardAt = this.now;
     this.host.write(connack);
     const { packetBytesMax } = this.#context.settings;
     const isNarrow = client.packetBytesMax > 0 && client.packetBytesMax < EVENT_SIZES * packetBytesMax;

@@ -22,8 +22,8 @@ export class Subscriptions {
   readonly #byFilter = new Map<string, Subscription>();
   /** By id or prefix with `*`. */
   readonly #byName = new Map<string, Entry[]>();
-  /** Prefix names, and the same without their `*`. */
-  readonly #prefixes = new Map<string, string>();
+  /** Prefix names, and the same without their `*`; undefined until there is one. */
+  #prefixes: Map<string, string> | undefined;
   #filterBytes = 0;
   #interested = 0;
 
@@ -66,7 +66,9 @@ export class Subscriptions {
       const entries = this.#byName.get(name);
       if (entries === undefined) this.#byName.set(name, [{ subscription, kinds }]);
       else entries.push({ subscription, kinds });
-      if (name.endsWith('*')) this.#prefixes.set(name, name.slice(0, -1));
+      if (!name.endsWith('*')) continue;
+      this.#prefixes ??= new Map();
+      this.#prefixes.set(name, name.slice(0, -1));
     }
   }
 
@@ -83,7 +85,7 @@ export class Subscriptions {
         this.#byName.set(name, left);
       } else {
         this.#byName.delete(name);
-        this.#prefixes.delete(name);
+        this.#prefixes?.delete(name);
       }
     }
     return subscription;
@@ -99,6 +101,7 @@ export class Subscriptions {
   /** Calls `found` with each subscription that events of this kind of the device match. */
   eachMatching(device: string, kind: number, found: (subscription: Subscription) => void): void {
     this.#eachOf(device, kind, found);
+    if (this.#prefixes === undefined) return;
     for (const [name, prefix] of this.#prefixes)
       if (device.startsWith(prefix)) this.#eachOf(name, kind, found);
   }
