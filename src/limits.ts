@@ -28,6 +28,13 @@ export const SUBSCRIBE_DEVICES_MAX = 1000;
 export const DEVICES_PER_PAGE = 1000;
 
 /**
+ * Devices of a filter in one frame and one slice: at 5 to 10 µs each on the edge, which sends the page and joins the
+ * topics, live events wait for it for a millisecond at most. As many slices as make a page go out before the peer has to
+ * read.
+ */
+export const DEVICES_PER_SLICE = 128;
+
+/**
  * What requests of all rings may cost in one poll, in devices named: a larger request comes alone, at about 1.5 µs a
  * device. An event of another peer waits for one of these at most.
  */

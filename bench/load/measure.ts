@@ -16,6 +16,8 @@ export interface Run {
   readonly shape: string;
   readonly windows: readonly RunWindow[];
   readonly lost: number;
+  /** Of the lost ones, those that the server told in gaps. */
+  readonly told: number;
   readonly duplicated: number;
   readonly disordered: number;
   /** Of what was sent in all, how many deliveries should have come. */
@@ -166,6 +168,7 @@ function runOf(
     })),
     // Holes, and what is missing at the end, where no later event shows the hole.
     lost: shape.conflates ? 0 : received.lost + Math.max(0, missing),
+    told: received.told,
     duplicated: received.duplicated,
     disordered: received.disordered,
     expected,

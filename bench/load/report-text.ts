@@ -42,7 +42,7 @@ function rowOf(result: Result): string {
 
 function notesOf(result: Result): string[] {
   const notes: string[] = [];
-  const { lost, duplicated, disordered, connectionsLost, disturbedLatencyMs, vipLatencyMs } = result;
+  const { lost, told, duplicated, disordered, connectionsLost, disturbedLatencyMs, vipLatencyMs } = result;
   if (disturbedLatencyMs !== undefined) {
     notes.push(
       `p99 ${disturbedLatencyMs.p99.toFixed(2)} ms in the second window, ${times(result.disturbedP99Ratio)}`,
@@ -62,7 +62,7 @@ function notesOf(result: Result): string[] {
   }
   if (lost + duplicated + disordered + connectionsLost > 0) {
     notes.push(
-      `${lost} lost, ${duplicated} doubled, ${disordered} out of order, ${connectionsLost} readers cut off`,
+      `${lost} lost (${told} told in gaps), ${duplicated} doubled, ${disordered} out of order, ${connectionsLost} readers cut off`,
     );
   }
   const { generatorLimits, runs } = result;

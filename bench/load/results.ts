@@ -42,6 +42,8 @@ export interface Result {
   readonly vipP99Ratio?: number;
   readonly rssBytesPerConnection: number;
   readonly lost: number;
+  /** Of the lost ones, those that the server told in gaps. */
+  readonly told: number;
   readonly duplicated: number;
   readonly disordered: number;
   readonly connectionsLost: number;
@@ -110,6 +112,7 @@ export function summarise(shape: Shape, peer: string, runs: readonly Run[]): Res
       : {}),
     rssBytesPerConnection: median(runs.map(({ rssBytesPerConnection }) => rssBytesPerConnection)),
     lost: sum(({ lost }) => lost),
+    told: sum(({ told }) => told),
     duplicated: sum(({ duplicated }) => duplicated),
     disordered: sum(({ disordered }) => disordered),
     connectionsLost: sum(({ connectionsLost }) => connectionsLost),

@@ -9,6 +9,7 @@ import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
+import { threadCpuSeconds } from '../../src/memory/thread-cpu.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
 import type { OwnerDeps } from '../../src/owner/owner-deps.ts';
@@ -23,6 +24,9 @@ const DEVICES = 20_000;
 const WARMUP_DEVICES = 20_000;
 const BATCH = 500;
 const RING_BYTES = ringBytesFor(4 * 1024 * 1024);
+
+/** What a busy host takes away does not count. Where the host does not tell, time goes by the clock. */
+const threadCpuMs = (): number => (threadCpuSeconds() ?? performance.now() / 1e3) * 1e3;
 
 const settings: OwnerDeps['settings'] = {
   deviceStaleAfterMs: 60_000,
@@ -92,9 +96,9 @@ class Bench {
   /** Has the owner work off all there is, and takes what it says. @returns milliseconds of the owner */
   #work(): number {
     this.#toOwner.publish();
-    const from = performance.now();
+    const from = threadCpuMs();
     while (this.#owner.poll(BATCH) > 0);
-    const ms = performance.now() - from;
+    const ms = threadCpuMs() - from;
     while (this.#fromOwner.next() >= 0);
     this.#fromOwner.release();
     return ms;

@@ -319,7 +319,8 @@ export class Edge {
       if (kind === FromOwnerRecord.Event) deliverer.event(views, offset, fromOwner.bytes);
       else if (kind === FromOwnerRecord.Ack) this.#ack(views, offset);
       else {
-        deliverer.finish(); // what came before this record goes before it
+        // What came before this record goes before it; where devices are joined, only what came of them.
+        if (kind !== FromOwnerRecord.Attach && kind !== FromOwnerRecord.FilterPage) deliverer.finish();
         this.#owner.obey(kind, views, offset);
         this.#isBehind = this.clock.now() >= untilMs;
       }

@@ -152,9 +152,19 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** @param filter with its star @param page names the page for `More` */
-  filterPage(session: number, filter: string, entries: Uint8Array, page: number, more: boolean): void {
-    writeFilterPage(this.#ring, { session, filter, entries, page, more });
+  /**
+   * @param filter with its star @param page names the page for `More`
+   * @param more another page follows @param waits that one comes after `More`
+   */
+  filterPage(
+    session: number,
+    filter: string,
+    entries: Uint8Array,
+    page: number,
+    more: boolean,
+    waits = false,
+  ): void {
+    writeFilterPage(this.#ring, { session, filter, entries, page, more, waits });
     this.#written = true;
   }
 

@@ -57,6 +57,9 @@ export interface PageJob {
   /** Those among them that the filter has gained since: they may have no row yet, whatever the input. */
   readonly gained: Set<number>;
   at: number;
+  /** What was sent since the peer has read: devices, and bytes of their entries. */
+  unreadDevices: number;
+  unreadBytes: number;
   reserved: number;
   /** Of the subscriber's rows, while the devices are still being gathered. */
   walk: RowWalk | undefined;

@@ -3,7 +3,7 @@
  * waits until the peer has read. Owner thread only.
  */
 import type { AccessRules } from '../access/rules.ts';
-import { DEVICES_PER_PAGE } from '../limits.ts';
+import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../limits.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
@@ -41,11 +41,11 @@ export class FilterPages {
     const page = this.#nextPage;
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
     const { devices = [], walk, ...rest } = options;
-    const state = { at: 0, reserved: 0, waits: false, isFull: false };
+    const state = { at: 0, unreadDevices: 0, unreadBytes: 0, reserved: 0, waits: false, isFull: false };
     return { kind: 'pages', ...rest, page, devices, gained: new Set(), walk, ...state };
   }
 
-  /** @returns whether its last page was sent */
+  /** One slice: a page, unless the devices are still being gathered. @returns whether its last page was sent */
   run(job: PageJob): boolean {
     const { subscriptions, pageBytes } = this.#deps;
     if (job.walk !== undefined) {
@@ -57,12 +57,16 @@ export class FilterPages {
     const { entries } = page;
     const { devices } = job;
     const end = Math.min(devices.length, job.at + SLICE_SLOTS);
-    while (isThere && job.at < end && entries.count < DEVICES_PER_PAGE && entries.byteLength < pageBytes) {
+    while (isThere && job.at < end && entries.count < DEVICES_PER_SLICE && entries.byteLength < pageBytes) {
       this.#follow(job, devices[job.at++]!, page);
     }
     const more = isThere && job.at < devices.length;
-    job.waits = more;
-    subscriptions.link(job.session).filterPage(job.session, job.filter, entries.take(), job.page, more);
+    job.unreadDevices += entries.count;
+    job.unreadBytes += entries.byteLength;
+    job.waits = more && (job.unreadDevices >= DEVICES_PER_PAGE || job.unreadBytes >= pageBytes);
+    const { session, filter, waits } = job;
+    subscriptions.link(session).filterPage(session, filter, entries.take(), job.page, more, waits);
+    if (job.waits) job.unreadDevices = job.unreadBytes = 0;
     subscriptions.end(page);
     if (job.isFull) {
       // A device that appeared after the answer, for which no row was reserved.

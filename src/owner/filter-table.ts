@@ -24,6 +24,8 @@ export class FilterTable {
   readonly #arena: Arena;
   readonly #slots: Slots;
   readonly #byPrefix = new Map<string, Set<number>>();
+  /** By slot: what the row's prefix reads, as every device that appears asks for it. */
+  readonly #prefixes: string[] = [];
   /** Filters by the length of their prefix. */
   readonly #lengths = new Map<number, number>();
 
@@ -61,7 +63,10 @@ export class FilterTable {
 
   /** @returns the filter's slot, or -1 */
   find(subscriber: number, prefix: string): number {
-    return this.ofSubscriber(subscriber).find((slot) => this.prefix(slot) === prefix) ?? -1;
+    const { nextOfSubscriber } = this.slab.rows;
+    for (let slot = this.#firstOf(subscriber); slot !== NONE; slot = nextOfSubscriber[slot]!)
+      if (this.prefix(slot) === prefix) return slot;
+    return -1;
   }
 
   /** Makes a filter that does not exist. @returns its slot, or -1 when there is no room */
@@ -111,7 +116,7 @@ export class FilterTable {
   }
 
   prefix(slot: number): string {
-    return this.#arena.text(this.slab.rows.prefix[slot]!);
+    return this.#prefixes[slot]!;
   }
 
   state(slot: number): number {
@@ -143,13 +148,8 @@ export class FilterTable {
   ofSubscriber(subscriber: number): number[] {
     const { nextOfSubscriber } = this.slab.rows;
     const slots: number[] = [];
-    for (
-      let slot = this.#subscribers.rows.firstFilter[subscriber]!;
-      slot !== NONE;
-      slot = nextOfSubscriber[slot]!
-    ) {
+    for (let slot = this.#firstOf(subscriber); slot !== NONE; slot = nextOfSubscriber[slot]!)
       slots.push(slot);
-    }
     return slots;
   }
 
@@ -177,20 +177,27 @@ export class FilterTable {
   /** Bits of the event types that the subscriber's filters ask for of the device; 0: none matches. */
   typesOf(subscriber: number, id: string, besides = NONE): number {
     if (this.count(subscriber) === 0) return 0;
+    const { nextOfSubscriber, types: typesOf } = this.slab.rows;
     let types = 0;
-    for (const slot of this.ofSubscriber(subscriber)) {
-      if (slot !== besides && id.startsWith(this.prefix(slot))) types |= this.slab.rows.types[slot]!;
+    for (let slot = this.#firstOf(subscriber); slot !== NONE; slot = nextOfSubscriber[slot]!) {
+      if (slot !== besides && id.startsWith(this.prefix(slot))) types |= typesOf[slot]!;
     }
     return types;
   }
 
   /** What a device that the subscriber's filters match becomes: the state of the one that lets most through. */
   strongestState(subscriber: number, id: string): RowState {
-    const { state } = this.slab.rows;
-    const states = this.ofSubscriber(subscriber)
-      .filter((slot) => id.startsWith(this.prefix(slot)))
-      .map((slot) => state[slot]);
-    return byStrength.find((one) => states.includes(one)) ?? RowState.none;
+    const { state, nextOfSubscriber } = this.slab.rows;
+    let strongest: number = byStrength.length;
+    for (let slot = this.#firstOf(subscriber); slot !== NONE; slot = nextOfSubscriber[slot]!) {
+      const strength = byStrength.indexOf(state[slot] as (typeof byStrength)[number]);
+      if (strength >= 0 && strength < strongest && id.startsWith(this.prefix(slot))) strongest = strength;
+    }
+    return (byStrength as readonly RowState[])[strongest] ?? RowState.none;
+  }
+
+  #firstOf(subscriber: number): number {
+    return this.#subscribers.rows.firstFilter[subscriber]!;
   }
 
   #enter(slot: number): void {
@@ -204,7 +211,8 @@ export class FilterTable {
       rows.prevOfSubscriber,
     );
     this.#subscribers.rows.filterCount[subscriber]! += 1;
-    const prefix = this.prefix(slot);
+    const prefix = this.#arena.text(rows.prefix[slot]!);
+    this.#prefixes[slot] = prefix;
     const same = this.#byPrefix.get(prefix);
     if (same === undefined) {
       this.#byPrefix.set(prefix, new Set([slot]));

@@ -305,7 +305,8 @@ export class Filters {
     const { registry, subscriptions, rowsMax } = this.#deps;
     const session = registry.subscribers.rows.session[subscriber]!;
     if (session !== NONE && this.#joinsJob(session, slot, subscriber, device)) return;
-    const row = registry.findRow(device, subscriber);
+    // Most that appear are new: looking for the pair would miss the cache.
+    const row = registry.hasRows(device) ? registry.findRow(device, subscriber) : -1;
     const state = registry.filters.state(slot) as RowState;
     const isTold = session !== NONE && state === RowState.active;
     const types = registry.filters.typesOf(subscriber, id);
@@ -343,9 +344,8 @@ export class Filters {
     const { registry, subscriptions } = this.#deps;
     const page = subscriptions.begin();
     subscriptions.describe(page, registry.subscriptions.rows.device[row]!, RowState.active);
-    page.change(row, RowState.active);
     subscriptions.link(session).filterPage(session, filter, page.entries.take(), 0, false);
-    subscriptions.end(page);
+    subscriptions.settle(row, RowState.active);
   }
 
   /** Where the filter's devices are still on their way to the subscriber, one more is one of them. */

@@ -24,7 +24,7 @@ const SLEEP_MS_MAX = 1000;
 /** So long may events that nobody waits for lie in the rings: 25 ms at 30,000 per second are 150 KB. */
 const DOZE_MS_MAX = 25;
 const BACKLOG_PAUSE_MS = 1;
-/** Where a long answer goes on or timers are due under load: other threads get their turn. */
+/** Where a long answer goes on, or timers are due: the edges work off one slice before they get the next. */
 const SLICE_PAUSE_MS = 1;
 const LAG_WINDOW_MS = 1000;
 const BEAT_MS = 100;
@@ -59,7 +59,7 @@ export function runOwnerLoop(deps: OwnerLoopDeps): void {
     else if (dozes) sleeper.cancel();
     else if (isBusy) sleeper.pause(Math.min(paceMs - (now - startMs), Math.max(SLICE_PAUSE_MS, idleMs())));
     else if (owner.hasRecords()) sleeper.cancel();
-    else sleeper.block(Math.min(SLEEP_MS_MAX, idleMs()));
+    else sleeper.block(Math.min(SLEEP_MS_MAX, Math.max(SLICE_PAUSE_MS, idleMs())));
   }
 }
 

@@ -67,11 +67,13 @@ export class Subscriptions {
 
   /** The page is on its way: its changes happen now. */
   end(page: Page): void {
-    const { registry } = this.#deps;
-    page.forEachChange((row, after) => {
-      if (registry.rowState(row) !== after) this.move(row, after);
-      else if (after === RowState.active) this.attach(row);
-    });
+    page.forEachChange((row, after) => this.settle(row, after));
+  }
+
+  /** A row that was described as it will be becomes so. */
+  settle(row: number, after: RowState): void {
+    if (this.#deps.registry.rowState(row) !== after) this.move(row, after);
+    else if (after === RowState.active) this.attach(row);
   }
 
   /** Puts the device into the page as it is now. @param rowState what the subscriber's row will be */

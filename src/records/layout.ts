@@ -63,29 +63,29 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordL
   return {
     kind,
     write(ring, values) {
-      const tails: Uint8Array[] = [];
       let bytes = fixed;
       for (const { name, field } of variable) {
         const value = (values as Record<string, string | Uint8Array>)[name]!;
-        const tail = field === 'text' ? Buffer.from(value as string) : (value as Uint8Array);
-        bytes += tail.length;
-        tails.push(tail);
+        bytes += field === 'text' ? textBytes(value as string) : value.length;
       }
       const offset = ring.claimControl(kind, bytes);
       const { views } = ring;
+      let end = offset + fixed;
       for (const { name, field, offset: at } of placed) {
         const value = (values as Record<string, unknown>)[name];
-        if (field === 'f64') views.f64[(offset + at) >> 3] = value as number;
-        else if (field === 'u32') views.u32[(offset + at) >> 2] = value as number;
+        if (field === 'u32') views.u32[(offset + at) >> 2] = value as number;
+        else if (field === 'f64') views.f64[(offset + at) >> 3] = value as number;
         else if (field === 'u8') views.u8[offset + at] = value as number;
         else if (field === 'flag') views.u8[offset + at] = value === true ? 1 : 0;
-      }
-      let end = offset + fixed;
-      for (let index = 0; index < variable.length; index++) {
-        const tail = tails[index]!;
-        views.u32[(offset + variable[index]!.offset) >> 2] = tail.length;
-        views.u8.set(tail, end);
-        end += tail.length;
+        else {
+          const start = end;
+          if (field === 'text') end = putText(views, end, value as string);
+          else {
+            views.u8.set(value as Uint8Array, end);
+            end += (value as Uint8Array).length;
+          }
+          views.u32[(offset + at) >> 2] = end - start;
+        }
       }
     },
     read(views, offset) {
@@ -98,7 +98,8 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordL
         else if (field === 'flag') values[name] = views.u8[offset + at] === 1;
         else {
           const length = views.u32[(offset + at) >> 2]!;
-          values[name] = (field === 'text' ? textAt : bytesAt)(views.u8, start, length);
+          if (field === 'text') values[name] = readText(views, start, length);
+          else values[name] = Buffer.from(views.u8.subarray(start, start + length));
           start += length;
         }
       }
@@ -107,17 +108,41 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordL
   };
 }
 
-/** Texts up to here are decoded from a buffer that is used again: most are ids. */
-const SHORT_TEXT_BYTES = 256;
-const shortText = Buffer.alloc(SHORT_TEXT_BYTES);
+/** Up to here a loop over characters beats a call of the runtime: ids are that short. */
+const SHORT_TEXT_MAX = 128;
+const ASCII_END = 0x80;
 
-/** Decoders refuse shared memory, so there is a copy on the way. */
-function textAt(memory: Uint8Array, start: number, length: number): string {
-  if (length > SHORT_TEXT_BYTES) return bytesAt(memory, start, length).toString('utf8');
-  for (let i = 0; i < length; i++) shortText[i] = memory[start + i]!;
-  return shortText.toString('utf8', 0, length);
+/** Length of a text in UTF-8. */
+function textBytes(text: string): number {
+  return isShortAscii(text) ? text.length : Buffer.byteLength(text);
 }
 
-function bytesAt(memory: Uint8Array, start: number, length: number): Buffer {
-  return Buffer.from(memory.subarray(start, start + length));
+function isShortAscii(text: string): boolean {
+  if (text.length > SHORT_TEXT_MAX) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= ASCII_END) return false;
+  return true;
+}
+
+/** @returns where the text ends */
+function putText({ u8 }: RecordViews, at: number, text: string): number {
+  if (isShortAscii(text)) {
+    for (let i = 0; i < text.length; i++) u8[at + i] = text.charCodeAt(i);
+    return at + text.length;
+  }
+  const bytes = Buffer.from(text);
+  u8.set(bytes, at);
+  return at + bytes.length;
+}
+
+/** By the memory of a ring: the same bytes as a Buffer, whose decoders take shared memory as they find it. */
+const buffers = new WeakMap<Uint8Array, Buffer>();
+
+function readText({ u8 }: RecordViews, start: number, length: number): string {
+  if (length === 0) return '';
+  let buffer = buffers.get(u8);
+  if (buffer === undefined) {
+    buffer = Buffer.from(u8.buffer, u8.byteOffset, u8.length);
+    buffers.set(u8, buffer);
+  }
+  return buffer.toString('utf8', start, start + length);
 }

@@ -45,11 +45,12 @@ const resync = record(11, {});
 const seq = record(12, { seq: 'f64', device: 'u32' });
 /** All was told of who gets what; who was not named gets nothing any more. */
 const resynced = record(13, {});
-/** One page of the devices that a filter follows; `page` names it for `More`. */
+/** One page of the devices that a filter follows; `page` names it for `More`, after which the next comes if it `waits`. */
 const filterPage = record(14, {
   session: 'u32',
   page: 'u32',
   more: 'flag',
+  waits: 'flag',
   filter: 'text',
   entries: 'bytes',
 });

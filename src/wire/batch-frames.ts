@@ -58,3 +58,65 @@ export function encodeBinaryBatch(
   }
   return at;
 }
+
+/**
+ * How a batch is put together where its events are encoded: each event behind a separator, then the head in front of the
+ * first and the tail behind the last.
+ */
+export interface BatchLayout {
+  /** Room in front of the first event, its separator included. */
+  readonly headBytes: number;
+  /** In front of each event. */
+  readonly separatorBytes: number;
+  readonly tailBytes: number;
+  /** Writes the separator of the event that stands from `start` to `end`. */
+  separate(bytes: Uint8Array, start: number, end: number): void;
+  /** Events that stand elsewhere with their separators were copied to `start`, behind others: joins the two. */
+  join(bytes: Uint8Array, start: number): void;
+  /** Writes the head. @param start of the first event @returns where the frame starts */
+  open(bytes: Uint8Array, start: number, events: number): number;
+  /** Writes the tail. @param end of the last event @returns where the frame ends */
+  close(bytes: Uint8Array, end: number): number;
+}
+
+export const jsonBatchLayout: BatchLayout = {
+  headBytes: HEAD.length,
+  separatorBytes: 1,
+  tailBytes: TAIL.length,
+  separate(bytes, start) {
+    bytes[start - 1] = COMMA;
+  },
+  // The head may have been written over the comma.
+  join(bytes, start) {
+    bytes[start - 1] = COMMA;
+  },
+  open(bytes, start) {
+    bytes.set(HEAD, start - HEAD.length);
+    return start - HEAD.length;
+  },
+  close(bytes, end) {
+    bytes.set(TAIL, end);
+    return end + TAIL.length;
+  },
+};
+
+export const binaryBatchLayout: BatchLayout = {
+  headBytes: BATCH_HEADER_BYTES + BATCH_LENGTH_BYTES,
+  separatorBytes: BATCH_LENGTH_BYTES,
+  tailBytes: 0,
+  separate(bytes, start, end) {
+    putU32(bytes, start - BATCH_LENGTH_BYTES, end - start);
+  },
+  join() {},
+  open(bytes, start, events) {
+    const at = start - BATCH_LENGTH_BYTES - BATCH_HEADER_BYTES;
+    putU32(bytes, at, BATCH_TYPE);
+    putU32(bytes, at + 4, events);
+    return at;
+  },
+  close: (_bytes, end) => end,
+};
+
+function putU32(bytes: Uint8Array, at: number, value: number): void {
+  for (let i = 0; i < 4; i++) bytes[at + i] = (value >>> (8 * i)) & 0xff;
+}

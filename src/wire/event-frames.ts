@@ -31,26 +31,28 @@ const NO_BYTES = new Uint8Array(0);
 
 /** A device's id as bytes, the start of its JSON events up to the seq, and its MQTT topics. */
 export class DeviceNames {
-  /** Of the id, which is ASCII. */
-  readonly idLength: number;
   /** The prefix that was asked for last, and its key: most devices send events of one type. */
   #lastKey = -1;
   #last: Uint8Array = NO_BYTES;
-  #idBytes: Uint8Array | undefined;
   readonly id: string;
+  /** What only events need is made with the first: most of a large fleet is silent at any time. */
+  #idBytes: Uint8Array | undefined;
   /** By type × 2 + (1 when from the hub); made when first needed. */
-  readonly #prefixes: (Uint8Array | undefined)[] = [];
+  #prefixes: (Uint8Array | undefined)[] | undefined;
   readonly #layout: TopicLayout | undefined;
   #topics: DeviceTopics | undefined;
 
   /** @param layout of MQTT topics; undefined: nobody asks for them */
   constructor(id: string, layout?: TopicLayout) {
     this.id = id;
-    this.idLength = id.length;
     this.#layout = layout;
   }
 
-  /** Made when first needed. */
+  /** Of the id, which is ASCII. */
+  get idLength(): number {
+    return this.id.length;
+  }
+
   get idBytes(): Uint8Array {
     this.#idBytes ??= encoder.encode(this.id);
     return this.#idBytes;
@@ -66,6 +68,7 @@ export class DeviceNames {
     const key = type * 2 + (fromHub ? HUB : 0);
     if (key === this.#lastKey) return this.#last;
     this.#lastKey = key;
+    this.#prefixes ??= [];
     this.#last = this.#prefixes[key] ?? this.#newPrefix(type, fromHub);
     this.#prefixes[key] = this.#last;
     return this.#last;

@@ -39,12 +39,13 @@ export const BATCH_TYPE = 15;
 export const BATCH_HEADER_BYTES = 8;
 export const BATCH_LENGTH_BYTES = 4;
 
-/** Most devices of a page have the epoch of the hub's start. */
-let lastEpoch = Number.NaN;
-let lastEpochName = '';
+/** All pairs of digits to the base 36. */
+const DIGIT_PAIRS = Array.from({ length: 36 * 36 }, (_, n) => n.toString(36).padStart(2, '0'));
 
-/** A device's epoch as it stands in frames. */
+/** A device's epoch as it stands in frames: `epoch.toString(36)`, which takes V8 two microseconds. @param epoch whole, >= 0 */
 export function epochName(epoch: number): string {
-  if (epoch !== lastEpoch) [lastEpoch, lastEpochName] = [epoch, epoch.toString(36)];
-  return lastEpochName;
+  let name = '';
+  let rest = epoch;
+  for (; rest >= 36 * 36; rest = Math.floor(rest / (36 * 36))) name = DIGIT_PAIRS[rest % (36 * 36)]! + name;
+  return rest.toString(36) + name;
 }

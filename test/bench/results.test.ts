@@ -25,6 +25,7 @@ function run(peer: string, cpuUs: number, latenciesUs: readonly number[], lost =
     shape: 'board',
     windows: [window],
     lost,
+    told: 0,
     duplicated: 0,
     disordered: 0,
     expected: 1000,

@@ -360,8 +360,8 @@ export class OwnerHarness {
         return text(session, noticed(notice as 0, readEntries(entries), readFilters(filters), more));
       }
       case FromOwnerRecord.FilterPage: {
-        const { session, filter, more, entries, page } = readFilterPage(views, offset);
-        if (more) this.#promised.push(page);
+        const { session, filter, more, waits, entries, page } = readFilterPage(views, offset);
+        if (waits) this.#promised.push(page);
         return text(session, filterPage(filter, readEntries(entries), more));
       }
       case FromOwnerRecord.Attach: {

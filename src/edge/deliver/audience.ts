@@ -12,6 +12,14 @@ export const SHARD_SOCKETS_MAX = 256;
 export const NO_SHARD = -1;
 export const SLOW = -2;
 
+interface Shard {
+  readonly name: string;
+  count: number;
+}
+
+/** Shared by all that have no more than the first. */
+const NO_SHARDS: readonly Shard[] = [];
+
 export class Audience {
   readonly encoding: Encoding;
   /** The topic's audience in another encoding. */
@@ -19,7 +27,7 @@ export class Audience {
   /** Of its first shard at the transport. Most have no other: what an event needs of it stands in the object itself. */
   readonly name: string;
   #inFirst = 0;
-  readonly #others: { readonly name: string; count: number }[] = [];
+  #others: readonly Shard[] = NO_SHARDS;
 
   constructor(encoding: Encoding, name: string, next?: Audience) {
     this.encoding = encoding;
@@ -49,7 +57,8 @@ export class Audience {
   add(): number {
     let shard = 0;
     while (this.count(shard) === SHARD_SOCKETS_MAX) shard += 1;
-    if (shard === this.shardCount) this.#others.push({ name: `${this.name}.${shard}`, count: 0 });
+    if (shard === this.shardCount)
+      this.#others = [...this.#others, { name: `${this.name}.${shard}`, count: 0 }];
     this.#change(shard, 1);
     return shard;
   }

@@ -11,6 +11,7 @@ import type { PresenceReader } from '../../presence/table.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
 import { type GapReason, readGap, readSeq } from '../../records/replies.ts';
 import type { Endpoint } from '../../transport/transport.ts';
+import type { Frame } from '../../wire/codec.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES, typeBit } from '../../wire/events.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
@@ -18,7 +19,7 @@ import { NO_SHARD } from './audience.ts';
 import type { Publish } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
 import { Leavers } from './leavers.ts';
-import { Paces } from './pace.ts';
+import { Paces } from './paces.ts';
 import { Replays } from './replays.ts';
 import { Retained } from './retained.ts';
 import { Rounds } from './rounds.ts';
@@ -62,6 +63,8 @@ export class Deliverer {
   readonly #mqttEndpoints: Endpoint[] = [];
   /** Met the transport's queue limit and are to be closed. */
   readonly #overfull: SubscriberSession[] = [];
+  /** Have frames that are to leave in one write. */
+  readonly #corked: SubscriberSession[] = [];
   #vipCount = 0;
   /** All that the owner has said was heard. */
   #caughtUp = true;
@@ -155,13 +158,31 @@ export class Deliverer {
     }
   }
 
+  /**
+   * Sends what is about a device that is new to the session, once what is said of it in this poll is complete: with
+   * others of its kind in one write. Whatever else is sent to the session comes after it.
+   */
+  sendSoon(session: SubscriberSession, frame: Frame | undefined): void {
+    if (session.sendSoon(frame)) this.#corked.push(session);
+  }
+
+  /** Sends the events that came so far if there are any of the device: what follows of it must come after them. */
+  finishOf(device: number): void {
+    if (!this.#rounds.hasUnsent) return;
+    if (this.#topics.ofDevice(device).some((topic) => this.#rounds.hasUnsentOf(topic))) this.finish();
+  }
+
   /** Sends all events that came so far: what follows must come after them. */
   finish(): void {
+    this.#uncork();
+    this.paces.flush(); // first: the rounds give room back to the ring
     this.#rounds.finish(this.#deps.clock.now());
   }
 
   /** After the records of a poll; gives room back to the ring. @param isCaughtUp whether none was left behind */
   end(done: number, isCaughtUp: boolean): void {
+    this.#uncork();
+    this.paces.flush();
     this.#caughtUp = isCaughtUp;
     if (done === 0 && !this.hasUnsent) return;
     const shards = this.#vipCount > 0 ? SHARDS_PER_STEP_WITH_VIPS : SHARDS_PER_STEP;
@@ -261,6 +282,11 @@ export class Deliverer {
     for (let i = 0; i < endpoints.length; i++) endpoints[i]!.publish(topic, frame, binary);
     if (this.#overfull.length > 0) this.#closeOverfull();
   };
+
+  #uncork(): void {
+    for (let n = 0; n < this.#corked.length; n++) this.#corked[n]!.uncork();
+    this.#corked.length = 0;
+  }
 
   #closeOverfull(): void {
     for (const session of this.#overfull.splice(0)) session.close(closes.slow);

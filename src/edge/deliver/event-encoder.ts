@@ -39,7 +39,7 @@ export class EventEncoder {
   }
 
   /**
-   * Encodes an event for a subscriber at a pace into `bytes` from `start` on.
+   * Encodes an event for subscribers at a pace into `bytes` from `start` on.
    * @param conflated events that it replaced @returns where it ends
    */
   paced(
@@ -47,12 +47,18 @@ export class EventEncoder {
     offset: number,
     names: DeviceNames,
     encoding: Encoding,
-    { start, conflated }: { readonly start: number; readonly conflated: number },
+    start: number,
+    conflated: number,
   ): number {
     this.#head.conflated = conflated;
     const end = this.#encode(views, offset, names, encoding, start, false);
     this.#head.conflated = 0;
     return end;
+  }
+
+  /** Makes room in `bytes`. @param end how far */
+  reserve(end: number): void {
+    if (end > this.bytes.length) this.#grow(end);
   }
 
   #encode(
@@ -79,7 +85,7 @@ export class EventEncoder {
     const payloadEnd = payloadStart + u32[(offset + EventField.payloadBytes) >> 2]!;
     const { bytesMax, encode, takesPublished } = encodings[encoding]!;
     const most = bytesMax(names.idLength, payloadStart - statusStart, payloadEnd - payloadStart);
-    if (start + most > this.bytes.length) this.#grow(start + most);
+    this.reserve(start + most);
     if (head.asPublished && !takesPublished && payloadStart > statusStart) {
       const { bytes, dataStart, dataEnd } = statusAndData(u8, statusStart, payloadStart, payloadEnd);
       return encode(this.bytes, start, names, head, bytes, 0, dataStart, dataEnd);

@@ -7,7 +7,15 @@ import { batchBytesMax, encodeBinaryBatch, encodeJsonBatch } from '../../wire/ba
 /** Events are put together up to this many bytes, so that a peer has something to read before all of it has come. */
 export const BATCH_BYTES_MAX = 64 * 1024;
 
-export class OutboxFrames {
+/** What stands in outboxes, and sends it. */
+export interface Outgoing {
+  /** Sends each event of the outbox as a frame. Bytes are valid until `send` returns. */
+  sendEach(outbox: readonly number[], send: (frame: Uint8Array) => void): void;
+  /** Sends the events of the outbox in as few frames as `BATCH_BYTES_MAX` allows; one alone goes as it is. */
+  sendBatched(outbox: readonly number[], binary: boolean, send: (frame: Uint8Array) => void): void;
+}
+
+export class OutboxFrames implements Outgoing {
   #bytes: Uint8Array = new Uint8Array(0);
   /** Of the frame that `#out` holds. */
   #spans: readonly number[] = [];
@@ -15,22 +23,16 @@ export class OutboxFrames {
   #frame: Uint8Array | undefined;
   #out = new Uint8Array(BATCH_BYTES_MAX);
 
-  get bytes(): Uint8Array {
-    return this.#bytes;
-  }
-
   /** From here on, outboxes are pairs of start and end in these bytes. */
   begin(bytes: Uint8Array): void {
     this.#bytes = bytes;
     this.#frame = undefined;
   }
 
-  /** Sends each event of the outbox as a frame. Bytes are valid until `send` returns. */
   sendEach(outbox: readonly number[], send: (frame: Uint8Array) => void): void {
     for (let at = 0; at < outbox.length; at += 2) send(this.#bytes.subarray(outbox[at], outbox[at + 1]));
   }
 
-  /** Sends the events of the outbox in as few frames as `BATCH_BYTES_MAX` allows; one alone goes as it is. */
   sendBatched(outbox: readonly number[], binary: boolean, send: (frame: Uint8Array) => void): void {
     if (this.#frame !== undefined && this.#binary === binary && isSame(this.#spans, outbox)) {
       send(this.#frame);

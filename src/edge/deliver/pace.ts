@@ -1,101 +1,17 @@
 /**
- * Turns of subscribers that want updates at a pace. Time is cut into steps, whose length divides the interval. The turn
- * of a device comes in the same step for all subscribers with that interval: so events of many devices are encoded once,
- * leave in one frame, and the frame is the same for everybody who follows the same devices.
+ * Turns of the devices that are followed at one interval. Time is cut into steps, whose length divides the interval. The
+ * turns of a step come together: so events of many devices are encoded once and leave in one frame.
  */
 import type { Clock } from '../../clock.ts';
-import { Counter, type Counters } from '../../memory/counters.ts';
-import type { EventEncoder } from './event-encoder.ts';
-import { OutboxFrames } from './outbox-frames.ts';
 import type { PacedLane } from './paced-audience.ts';
-import { SharedEncoding } from './shared-encoding.ts';
-import type { SubscriberSession } from './subscriber-session.ts';
 
 /** The longest step: how much later than its interval a turn may come. */
 export const PACE_STEP_MS_MAX = 20;
 
-/** Encoded bytes of one turn that are held at most, beyond those of one device. */
-const TURN_BYTES_MAX = 4 * 1024 * 1024;
-
-export interface PacesDeps {
-  readonly encoder: EventEncoder;
-  readonly clock: Clock;
-  readonly counters: Counters;
-}
-
-/** The paced subscribers of one edge. */
-export class Paces {
-  readonly #deps: PacesDeps;
-  readonly #paces = new Map<number, Pace>();
-  readonly #shared: SharedEncoding;
-  readonly #frames = new OutboxFrames();
-
-  constructor(deps: PacesDeps) {
-    this.#deps = deps;
-    this.#shared = new SharedEncoding(deps.encoder);
-  }
-
-  /** The pace of an interval, for one more who holds it; `release` gives it back. @param every ms */
-  hold(every: number): Pace {
-    const { clock } = this.#deps;
-    const pace = this.#paces.get(every) ?? new Pace(every, clock, (due) => this.#turn(due));
-    this.#paces.set(every, pace);
-    pace.holders += 1;
-    return pace;
-  }
-
-  release(pace: Pace): void {
-    pace.holders -= 1;
-    if (pace.holders > 0) return;
-    pace.stop();
-    this.#paces.delete(pace.every);
-  }
-
-  /** Takes the turns that are due. A timer calls it; tests do, too. */
-  tick(): void {
-    for (const pace of this.#paces.values()) pace.tick();
-  }
-
-  /** Encodes one event for whoever gets it now, by itself. */
-  get shared(): SharedEncoding {
-    return this.#shared;
-  }
-
-  /** Sends one event that stands in `shared`. @param conflated events that it replaced */
-  send(session: SubscriberSession, conflated: number): void {
-    session.sendEvent(this.#shared.frame(session.encoding, conflated));
-    this.#deps.counters.cells[Counter.deliveries]! += 1;
-  }
-
-  /** Sends the newest of each lane to its followers, to each of them all of its devices together. */
-  #turn(lanes: readonly PacedLane[]): void {
-    const { counters } = this.#deps;
-    const shared = this.#shared;
-    let touched: SubscriberSession[] = [];
-    const add = (session: SubscriberSession, conflated: number): void => {
-      shared.encode(session.encoding, conflated);
-      counters.cells[Counter.deliveries]! += 1;
-      if (session.addToOutbox(shared.start, shared.end)) touched.push(session);
-    };
-    const flush = (): void => {
-      this.#frames.begin(shared.bytes);
-      for (const session of touched) session.sendOutbox(this.#frames);
-      touched = [];
-      shared.clear();
-    };
-    shared.clear();
-    for (const lane of lanes) {
-      lane.takeTurn(shared, add);
-      if (shared.size > TURN_BYTES_MAX) flush();
-    }
-    flush();
-  }
-}
-
 /** The turns of one interval. */
 export class Pace {
   readonly every: number;
-  /** Of `Paces.hold`. */
+  /** Kinds of subscribers that have it. */
   holders = 0;
   readonly #stepMs: number;
   readonly #stepsPerTurn: number;

@@ -6,8 +6,8 @@ import type { RecordViews } from '../../memory/ring.ts';
 import { copyEvent, EventField, eventBytes, isHigh, privateViews } from '../../records/event.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
 import { EventType } from '../../wire/events.ts';
-import type { Pace, Paces } from './pace.ts';
-import type { SharedEncoding } from './shared-encoding.ts';
+import type { Cohort, Cohorts } from './cohorts.ts';
+import type { Paces } from './paces.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** Types that are conflated, each for itself: the place of a type in lists by lane. */
@@ -16,19 +16,16 @@ const PONG = 1;
 const LANES = [MESSAGE, PONG] as const;
 type LaneIndex = (typeof LANES)[number];
 
-/** Lanes that had events waiting when a follower came: the lane's turns and its waiting events then, by lane. */
-type Joined = readonly { readonly turns: number; readonly waiting: number }[];
-
-/** Events of one device and one type that wait for the turn of one interval. */
+/** Events of one device and one type that wait for the turn of one kind of subscribers. */
 export class PacedLane {
   /** Since the last turn. */
   waiting = 0;
-  /** Turns so far. */
-  turns = 0;
   /** Step of the last turn, of the pace's counting. */
   turnStep = Number.NEGATIVE_INFINITY;
   /** Whether the pace will look at it. */
   isScheduled = false;
+  /** Who came while others waited: how many events waited then, which are not for it. */
+  #late: Map<SubscriberSession, number> | undefined;
   readonly #group: Group;
   readonly #index: LaneIndex;
 
@@ -37,79 +34,105 @@ export class PacedLane {
     this.#index = index;
   }
 
-  /** Nothing waits any more. */
-  endTurn(): void {
-    this.waiting = 0;
-    this.turns += 1;
+  add(session: SubscriberSession): void {
+    if (this.waiting === 0) return;
+    this.#late ??= new Map();
+    this.#late.set(session, this.waiting);
+  }
+
+  /** @returns the events that wait for the subscriber, which has left */
+  remove(session: SubscriberSession): number {
+    const waited = this.#waitedFor(session);
+    this.#late?.delete(session);
+    return waited;
   }
 
   /** Has the newest event sent to all who wait for it. */
-  takeTurn(shared: SharedEncoding, send: (session: SubscriberSession, conflated: number) => void): void {
-    const { audience, members } = this.#group;
-    audience.beginNewest(shared, this.#index);
-    for (const [session, joined] of members) {
-      const waited = this.waitedFor(joined);
-      if (waited > 0) send(session, waited - 1);
-    }
-    this.endTurn();
+  takeTurn(): void {
+    const { audience } = this.#group;
+    this.#send(audience.newest[this.#index]!, 0, this.waiting - 1, (waited) => waited - 1);
+    this.#end();
   }
 
-  /** Events that wait for a follower: what came before it did does not. */
-  waitedFor(joined: Joined | undefined): number {
-    const before = joined?.[this.#index];
-    return before?.turns === this.turns ? this.waiting - before.waiting : this.waiting;
+  /** Has an event sent to everybody, with the next flush. It replaces those that wait. */
+  pass(views: RecordViews, offset: number): void {
+    this.#send(views, offset, this.waiting, (waited) => waited);
+    this.#end();
+    this.#group.cohorts.terms.pace.hadTurn(this);
+  }
+
+  /** @param replacedOf how many events it replaced for one for whom so many waited; negative: it is not for that one */
+  #send(views: RecordViews, offset: number, replaced: number, replacedOf: (waited: number) => number): void {
+    const { audience, cohort } = this.#group;
+    const { paces, names } = audience;
+    if (this.#late === undefined) {
+      paces.note(cohort, names, views, offset, replaced);
+      return;
+    }
+    // Not all get the same number.
+    paces.flush();
+    for (const session of cohort.sessions) {
+      const own = replacedOf(this.#waitedFor(session));
+      if (own >= 0) paces.sendAlone(session, names, views, offset, own);
+    }
+  }
+
+  #waitedFor(session: SubscriberSession): number {
+    return this.waiting - (this.#late?.get(session) ?? 0);
+  }
+
+  /** Nothing waits any more. */
+  #end(): void {
+    this.waiting = 0;
+    this.#late = undefined;
   }
 }
 
-/** Followers of the device with one interval. */
+/** Followers of the device of one kind. */
 class Group {
   readonly audience: PacedAudience;
-  readonly pace: Pace;
-  /** With what waited when they came, if anything did. */
-  readonly members = new Map<SubscriberSession, Joined | undefined>();
+  readonly cohorts: Cohorts;
+  cohort: Cohort;
   /** By lane. */
   readonly lanes = LANES.map((index) => new PacedLane(this, index));
 
-  constructor(audience: PacedAudience, pace: Pace) {
+  constructor(audience: PacedAudience, cohorts: Cohorts) {
     this.audience = audience;
-    this.pace = pace;
-  }
-
-  add(session: SubscriberSession): void {
-    const someWait = this.lanes.some(({ waiting }) => waiting > 0);
-    this.members.set(
-      session,
-      someWait ? this.lanes.map(({ turns, waiting }) => ({ turns, waiting })) : undefined,
-    );
+    this.cohorts = cohorts;
+    this.cohort = cohorts.empty;
   }
 }
 
 export class PacedAudience {
-  readonly #names: DeviceNames;
-  readonly #paces: Paces;
-  /** By interval, ms. */
-  readonly #groups = new Map<number, Group>();
+  readonly names: DeviceNames;
+  readonly paces: Paces;
   /** By lane: a copy of the newest event that anybody waits for. */
-  readonly #newest: RecordViews[] = [];
+  readonly newest: RecordViews[] = [];
+  /** There are as many as kinds of subscribers follow the device: one or two. */
+  #groups: Group[] = [];
 
   constructor(names: DeviceNames, paces: Paces) {
-    this.#names = names;
-    this.#paces = paces;
+    this.names = names;
+    this.paces = paces;
   }
 
   *sessions(): Iterable<SubscriberSession> {
-    for (const { members } of this.#groups.values()) yield* members.keys();
+    for (const { cohort } of this.#groups) yield* cohort.sessions;
   }
 
   get isEmpty(): boolean {
-    return this.#groups.size === 0;
+    return this.#groups.length === 0;
   }
 
   add(session: SubscriberSession): void {
-    const { every } = session;
-    const group = this.#groups.get(every) ?? new Group(this, this.#paces.hold(every));
-    this.#groups.set(every, group);
-    group.add(session);
+    const cohorts = this.paces.enter(session);
+    let group = this.#groups.find((one) => one.cohorts === cohorts);
+    if (group === undefined) {
+      group = new Group(this, cohorts);
+      this.#groups = [...this.#groups, group];
+    }
+    group.cohort = cohorts.join(group.cohort, session);
+    for (const lane of group.lanes) lane.add(session);
   }
 
   /**
@@ -117,63 +140,48 @@ export class PacedAudience {
    *   answered already that it does not follow the device
    */
   remove(session: SubscriberSession, comesBack: boolean): void {
-    const group = this.#groups.get(session.every);
-    if (group?.members.has(session) !== true) return;
-    const joined = group.members.get(session);
-    group.members.delete(session);
-    if (comesBack) {
-      for (const index of LANES) {
-        const waited = group.lanes[index]!.waitedFor(joined);
-        if (waited === 0) continue;
-        this.#paces.shared.clear();
-        this.beginNewest(this.#paces.shared, index);
-        this.#paces.send(session, waited - 1);
-      }
+    const { paces, names } = this;
+    const cohorts = paces.cohortsOf(session);
+    const group = this.#groups.find((one) => one.cohorts === cohorts);
+    if (group === undefined || !group.cohort.sessions.includes(session)) return;
+    paces.flush(); // what was noted is before what waits
+    for (const index of LANES) {
+      const waited = group.lanes[index]!.remove(session);
+      if (comesBack && waited > 0) paces.sendAlone(session, names, this.newest[index]!, 0, waited - 1);
     }
-    if (group.members.size > 0) return;
-    this.#groups.delete(session.every);
-    this.#paces.release(group.pace);
+    group.cohort = group.cohorts.leave(group.cohort, session);
+    paces.exit(session);
+    if (group.cohort === group.cohorts.empty) this.#groups = this.#groups.filter((one) => one !== group);
   }
 
-  /** An event of the device. */
+  /** An event of the device; it stays in the ring until the next flush. */
   event(views: RecordViews, offset: number): void {
     const index = laneOf(views.u8[offset + EventField.type]!);
     const isUrgent = index === undefined || isHigh(views, offset);
     let isKept = false;
-    for (const group of this.#groups.values()) {
-      const lane = index === undefined ? undefined : group.lanes[index]!;
-      if (lane === undefined || isUrgent || (lane.waiting === 0 && group.pace.isQuiet(lane))) {
-        this.#sendNow(group, lane, views, offset);
+    for (const { cohort, lanes } of this.#groups) {
+      if (index === undefined) {
+        this.paces.note(cohort, this.names, views, offset, 0);
         continue;
       }
-      if (!isKept) this.#keep(index!, views, offset);
+      const lane = lanes[index]!;
+      const { pace } = cohort.kind.terms;
+      if (isUrgent || (lane.waiting === 0 && pace.isQuiet(lane))) {
+        lane.pass(views, offset);
+        continue;
+      }
+      if (!isKept) this.#keep(index, views, offset);
       isKept = true;
       lane.waiting += 1;
-      if (!lane.isScheduled) group.pace.schedule(lane);
+      if (!lane.isScheduled) pace.schedule(lane);
     }
-  }
-
-  /** Makes the newest event of a lane the one to encode. */
-  beginNewest(shared: SharedEncoding, index: LaneIndex): void {
-    shared.begin(this.#newest[index]!, 0, this.#names);
-  }
-
-  /** @param lane whose waiting events it replaces; undefined for a type that never waits */
-  #sendNow(group: Group, lane: PacedLane | undefined, views: RecordViews, offset: number): void {
-    const { shared } = this.#paces;
-    shared.clear();
-    shared.begin(views, offset, this.#names);
-    for (const [session, joined] of group.members) this.#paces.send(session, lane?.waitedFor(joined) ?? 0);
-    if (lane === undefined) return;
-    lane.endTurn();
-    group.pace.hadTurn(lane);
   }
 
   #keep(index: LaneIndex, views: RecordViews, offset: number): void {
     const bytes = eventBytes(views, offset);
-    const kept = this.#newest[index];
-    if (kept === undefined || kept.u8.length < bytes) this.#newest[index] = privateViews(bytes);
-    copyEvent(views, offset, this.#newest[index]!, 0, bytes);
+    const kept = this.newest[index];
+    if (kept === undefined || kept.u8.length < bytes) this.newest[index] = privateViews(bytes);
+    copyEvent(views, offset, this.newest[index]!, 0, bytes);
   }
 }
 

@@ -140,9 +140,10 @@ export class RequestFlow {
     return past;
   }
 
-  /** A page of a filter's devices has come. @param page names it for `More` */
-  filterPage(session: SubscriberSession, page: number, more: boolean): void {
-    if (more || session.requests !== undefined) this.#pageCame(session, queueOf(session), page, more);
+  /** A page of a filter's devices has come. @param page names it for `More` @param waits the next comes after that */
+  filterPage(session: SubscriberSession, page: number, more: boolean, waits: boolean): void {
+    if (more && !waits) this.#goesOn(queueOf(session), page);
+    else if (more || session.requests !== undefined) this.#pageCame(session, queueOf(session), page, more);
   }
 
   /** Call after the frame of a page was sent, or some of what waits for the peer has gone. */
@@ -192,6 +193,13 @@ export class RequestFlow {
     }
     queue.pages.delete(page);
     if (unaskedOf(queue) === undefined) this.#readers.delete(session);
+  }
+
+  /** The owner sends the next page unasked. */
+  #goesOn(queue: RequestQueue, page: number): void {
+    if (queue.pages.get(page) === true) return;
+    queue.pages.set(page, true);
+    this.#work += DEVICES_PER_PAGE;
   }
 
   /** Looks at the peers that have a page to come. */

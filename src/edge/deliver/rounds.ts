@@ -18,6 +18,8 @@ export class Rounds {
   #next: Batch;
   /** Of the current round, which is sent next; 0 when it has not begun. */
   #shard = 0;
+  /** Of the round that events are added to; they are counted from 1. */
+  #nextRound = 1;
   /** Position in the ring behind the events of the current round. */
   #currentEnd: number;
 
@@ -41,7 +43,14 @@ export class Rounds {
 
   /** @param offset the event record that the ring has just stepped to */
   add(offset: number, topic: Topic): void {
+    topic.lastRound = this.#nextRound;
     this.#next.add(offset, topic);
+  }
+
+  /** Whether events of the topic wait for a further step. */
+  hasUnsentOf({ lastRound }: Topic): boolean {
+    if (lastRound === this.#nextRound) return this.#next.size > 0;
+    return lastRound === this.#nextRound - 1 && this.#current.size > 0;
   }
 
   /**
@@ -67,6 +76,7 @@ export class Rounds {
 
   #begin(): void {
     [this.#current, this.#next] = [this.#next, this.#current];
+    this.#nextRound += 1;
     this.#currentEnd = this.#ring.position;
     this.#shard = 0;
     this.#current.begin();

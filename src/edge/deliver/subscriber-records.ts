@@ -43,6 +43,7 @@ export class SubscriberRecords {
     switch (kind) {
       case FromOwnerRecord.Attach: {
         const attach = readAttach(views, offset);
+        deliverer.finishOf(attach.device);
         this.#with(attach.session, (subscriber) => deliverer.attachDevice(subscriber, attach));
         break;
       }
@@ -127,12 +128,17 @@ export class SubscriberRecords {
 
   #filterPage(session: SubscriberSession, answer: ReturnType<typeof readFilterPage>): void {
     const { requests, deliverer } = this.#deps;
-    const { filter, page, more, entries } = answer;
+    const { filter, page, more, waits, entries } = answer;
     const past = requests.pastOf(session, filter, page, more);
-    const { rows } = this.#withPast(session, readEntries(entries), past);
-    session.send(session.codec.filterPage(filter, rows, more));
+    const named = readEntries(entries);
+    const isUnasked = page === 0;
+    for (const { deviceSlot } of named) deliverer.finishOf(deviceSlot);
+    const { rows } = this.#withPast(session, named, past);
+    const frame = session.codec.filterPage(filter, rows, more);
+    if (isUnasked) deliverer.sendSoon(session, frame);
+    else session.send(frame);
     deliverer.replays.run(session);
-    requests.filterPage(session, page, more);
+    requests.filterPage(session, page, more, waits);
     this.sent(session, rows.length);
   }
 

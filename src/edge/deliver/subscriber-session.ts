@@ -3,19 +3,23 @@
  */
 import type { Actor } from '../../access/actor.ts';
 import type { Admitted } from '../../access/admission.ts';
+import type { CloseEntry } from '../../codes.ts';
 import { SessionKind } from '../../records/requests.ts';
-import type { SubscriberCodec } from '../../wire/codec.ts';
+import type { Frame, SubscriberCodec } from '../../wire/codec.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import type { Gap } from '../../wire/gap.ts';
 import type { Position } from '../../wire/subscriber-ops.ts';
 import { Session } from '../session.ts';
 import { NO_SHARD } from './audience.ts';
-import type { OutboxFrames } from './outbox-frames.ts';
+import type { Outgoing } from './outbox-frames.ts';
 import type { Ask, RequestQueue } from './request-flow.ts';
 
 /** Up to here looking through a list is as fast as a Map, which takes several times the memory. */
 const LISTED_DEVICES_MAX = 16;
+
+/** Frames that wait to leave in one write, of 150 B or so each: what uWebSockets.js puts into one. */
+const CORKED_FRAMES_MAX = 64;
 
 const EVERYTHING = { devices: undefined, vip: false } as const;
 
@@ -53,7 +57,7 @@ export class SubscriberSession extends Session {
   #devices: number[] | Map<number, number> | undefined;
   /** By device slot: bits of the event types, where not all are wanted. */
   #limited: Map<number, number> | undefined;
-  /** Events of the batch being sent, where they do not go by a topic: pairs of start and end in the batch's bytes. */
+  /** What is being sent to it and does not go by a topic: pairs of start and end, of what `sendOutbox` is told. */
   #outbox: number[] | undefined;
 
   constructor(admitted: Admitted, number: number, connectedAt: number, terms: SubscriberTerms) {
@@ -94,6 +98,44 @@ export class SubscriberSession extends Session {
 
   get encoding(): Encoding {
     return this.codec.encoding;
+  }
+
+  /** Frames that leave in one write, before anything else. */
+  #corked: Frame[] | undefined;
+
+  /** Holds a frame until `uncork`, or until something else is sent. @returns whether it is the first that is held */
+  sendSoon(frame: Frame | undefined): boolean {
+    if (frame === undefined) return false;
+    if (!this.welcomed) {
+      this.send(frame);
+      return false;
+    }
+    if (this.#corked === undefined) {
+      this.#corked = [frame];
+      return true;
+    }
+    if (this.#corked.push(frame) >= CORKED_FRAMES_MAX) this.uncork();
+    return false;
+  }
+
+  /** Sends what is held, in as few writes as possible. */
+  uncork(): void {
+    const corked = this.#corked;
+    if (corked === undefined) return;
+    this.#corked = undefined;
+    this.cork(() => {
+      for (const frame of corked) super.put(frame, typeof frame !== 'string');
+    });
+  }
+
+  protected override put(frame: Frame, isBinary: boolean): void {
+    if (this.#corked !== undefined) this.uncork();
+    super.put(frame, isBinary);
+  }
+
+  override close(close: CloseEntry): void {
+    this.uncork();
+    super.close(close);
   }
 
   /** Sends an event by itself, in the session's encoding. */
@@ -183,14 +225,14 @@ export class SubscriberSession extends Session {
     return outbox;
   }
 
-  /** Notes an event of the batch being sent. @returns whether it is the first */
+  /** Notes a part of what is being sent. @returns whether it is the first */
   addToOutbox(start: number, end: number): boolean {
     this.#outbox ??= [];
     return this.#outbox.push(start, end) === 2;
   }
 
   /** Sends the events of the outbox in as few writes as possible and empties it. */
-  sendOutbox(frames: OutboxFrames): void {
+  sendOutbox(frames: Outgoing): void {
     const { connection, batched } = this;
     const outbox = this.#outbox ?? [];
     const { isBinary } = encodings[this.encoding]!;

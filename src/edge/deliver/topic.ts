@@ -5,8 +5,8 @@ import { ALL_TYPES } from '../../wire/events.ts';
 import { Audience } from './audience.ts';
 import { BatchedAudience } from './batched-audience.ts';
 import { Missed } from './missed.ts';
-import type { Paces } from './pace.ts';
 import { PacedAudience } from './paced-audience.ts';
+import type { Paces } from './paces.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** Shared by all topics without vips: an event looks at it, and need not fetch an array of its own. */
@@ -19,6 +19,8 @@ export class Topic {
   lastSeq: number;
   /** The first of the audiences, each in another encoding; undefined until somebody asks for one. */
   audience: Audience | undefined;
+  /** Number of the last round that has events of it. */
+  lastRound = 0;
   /** Shards of the audience that has most. */
   shardCount = 0;
   /** In either encoding; undefined until somebody asks for it. */

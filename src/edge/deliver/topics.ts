@@ -6,7 +6,7 @@ import { ALL_TYPES } from '../../wire/events.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import { NO_SHARD, SLOW } from './audience.ts';
 import type { Publish } from './batch.ts';
-import type { Paces } from './pace.ts';
+import type { Paces } from './paces.ts';
 import type { SlowSubscribers } from './slow-subscribers.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import { Topic } from './topic.ts';
@@ -169,7 +169,7 @@ export class Topics {
 
   /** The device has come to `seq`: what did not come until now never will. */
   heardOf(device: number, seq: number): void {
-    for (const topic of this.#ofDevice(device)) {
+    for (const topic of this.ofDevice(device)) {
       if (topic.lastSeq < seq) this.#gap(topic, topic.lastSeq + 1, seq);
     }
   }
@@ -183,10 +183,11 @@ export class Topics {
 
   /** Tells everyone who follows the device that events of it were lost on their way to this edge. */
   gap(device: number, from: number, to: number, reason: GapReason): void {
-    for (const topic of this.#ofDevice(device)) this.#gap(topic, from, to, reason);
+    for (const topic of this.ofDevice(device)) this.#gap(topic, from, to, reason);
   }
 
-  #ofDevice(device: number): Topic[] {
+  /** The device's topics: one for each set of types that anybody gets of it. */
+  ofDevice(device: number): Topic[] {
     const topics: Topic[] = [];
     for (let types = this.hasLimited ? 1 : ALL_TYPES; types <= ALL_TYPES; types++) {
       const topic = this.get(device, types);

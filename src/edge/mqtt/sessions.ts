@@ -7,7 +7,7 @@ import type { CloseEntry } from '../../codes.ts';
 import { type Entry, type FilterEntry, Notice, type RefusedDevice } from '../../records/replies.ts';
 import type { Asked, DeviceCodec, Problem, SubscriberCodec } from '../../wire/codec.ts';
 import { Encoding } from '../../wire/encodings.ts';
-import type { OutboxFrames } from '../deliver/outbox-frames.ts';
+import type { Outgoing } from '../deliver/outbox-frames.ts';
 import { SubscriberSession } from '../deliver/subscriber-session.ts';
 import { DeviceSession } from '../publish/device-session.ts';
 import type { Closable } from '../session.ts';
@@ -175,11 +175,11 @@ export class MqttSubscriberSession extends SubscriberSession {
     if (adapted !== undefined && adapted.length > 0) super.sendEvent(adapted);
   }
 
-  override sendOutbox(frames: OutboxFrames): void {
+  override sendOutbox(frames: Outgoing): void {
     const outbox = this.takeOutbox();
-    this.cork(() => {
-      for (let at = 0; at < outbox.length && !this.closing; at += 2)
-        this.sendEvent(frames.bytes.subarray(outbox[at], outbox[at + 1]));
-    });
+    const send = (packet: Uint8Array): void => {
+      if (!this.closing) this.sendEvent(packet);
+    };
+    this.cork(() => frames.sendEach(outbox, send));
   }
 }

@@ -233,21 +233,17 @@ export class FakeThread {
   /** The hub tells the subscriber something: a `status` frame. */
   notice({ session }: FakeSocket, devices: readonly string[] = [], notice: Notice = Notice.heard): void {
     const page = new EntryWriter();
-    for (const device of devices) {
-      const text = Buffer.from(device);
-      const state = {
-        deviceSlot: 0,
-        rowState: 0,
-        deviceState: 0,
-        lastSeen: 0,
-        seq: 0,
-        epoch: 0,
-        generation: 0,
-      };
-      page.add(state, text, 0, text.length, 0, 0);
-    }
+    for (const device of devices) addEntry(page, device);
     this.#link.notice(session.number, notice, page.take(), false);
     this.#link.flush();
+  }
+
+  /** A device that a filter of the subscriber matches is there: it is told, and gets the events from here on. */
+  appear(socket: FakeSocket, device: number): void {
+    const page = new EntryWriter();
+    addEntry(page, `d${device}`, device, this.seq(device));
+    this.#link.filterPage(socket.session.number, '*', page.take(), 0, false);
+    this.attach(socket, device);
   }
 
   /** An event comes over the ring; it is sent with the next `poll`. @returns its seq */
@@ -324,4 +320,10 @@ export class FakeThread {
   count(name: CounterName): number {
     return this.counters.cells[Counter[name]] ?? 0;
   }
+}
+
+function addEntry(page: EntryWriter, device: string, deviceSlot = 0, seq = 0): void {
+  const text = Buffer.from(device);
+  const state = { deviceSlot, rowState: 0, deviceState: 0, lastSeen: 0, seq, epoch: 0, generation: 0 };
+  page.add(state, text, 0, text.length, 0, 0);
 }

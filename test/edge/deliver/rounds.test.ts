@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
-import type { Paces } from '../../../src/edge/deliver/pace.ts';
+import type { Paces } from '../../../src/edge/deliver/paces.ts';
 import { Rounds } from '../../../src/edge/deliver/rounds.ts';
 import { SlowSubscribers } from '../../../src/edge/deliver/slow-subscribers.ts';
 import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';

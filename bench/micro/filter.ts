@@ -1,0 +1,182 @@
+/**
+ * A filter on a hundred thousand devices, without threads and sockets: what the owner and the edge take for it, and how
+ * long the longest stretch of each was, in which nothing else could be done.
+ */
+import { Admission } from '../../src/access/admission.ts';
+import { createAdmissionMemory } from '../../src/access/admission-state.ts';
+import { systemClock } from '../../src/clock.ts';
+import { Allowances, createAllowances } from '../../src/edge/allowances.ts';
+import { SubscriberSession } from '../../src/edge/deliver/subscriber-session.ts';
+import { Edge } from '../../src/edge/edge.ts';
+import { Journal } from '../../src/edge/journal.ts';
+import { OwnerLine } from '../../src/edge/owner-line.ts';
+import { attachHistory, createHistory } from '../../src/history/memory.ts';
+import { HistoryReader } from '../../src/history/reader.ts';
+import { Counters, createCounters } from '../../src/memory/counters.ts';
+import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
+import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
+import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
+import { EdgeLink } from '../../src/owner/edge-link.ts';
+import { Owner } from '../../src/owner/owner.ts';
+import { createPresence, PresenceReader } from '../../src/presence/table.ts';
+import { SessionKind, writeJoin } from '../../src/records/requests.ts';
+import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
+import { createTickets, Tickets } from '../../src/records/tickets.ts';
+import type { Connection } from '../../src/transport/transport.ts';
+import { ALL_TYPES } from '../../src/wire/events.ts';
+import { jsonSubscriberCodec } from '../../src/wire/hub-frames.ts';
+import { TopicLayout } from '../../src/wire/mqtt/topics.ts';
+import { NO_PAST } from '../../src/wire/subscriber-ops.ts';
+
+const DEVICES = 100_000;
+const BATCH = 500;
+const RING_BYTES = ringBytesFor(4 * 1024 * 1024);
+const KEPT = { eventsMax: 100, ttlMs: 3_600_000 } as const;
+
+class Sink implements Connection<unknown> {
+  readonly session = undefined;
+  readonly transport = 'websocket';
+  readonly remoteAddress = '192.0.2.1';
+  frames = 0;
+  bytes = 0;
+  send(frame: string | Uint8Array): void {
+    this.frames += 1;
+    this.bytes += frame.length;
+  }
+  cork(body: () => void): void {
+    body();
+  }
+  ping(): void {}
+  close(): void {}
+  terminate(): void {}
+  join(): void {}
+  leave(): void {}
+  bufferedBytes(): number {
+    return 0;
+  }
+}
+
+/** Time in stretches. On a busy host the longest are those in which the thread lost its core. */
+class Stretches {
+  readonly #ms: number[] = [];
+  time(work: () => number): number {
+    const from = performance.now();
+    const done = work();
+    const ms = performance.now() - from;
+    if (done > 0) this.#ms.push(ms);
+    return done;
+  }
+  toString(): string {
+    const sorted = this.#ms.sort((a, b) => b - a);
+    const all = sorted.reduce((sum, ms) => sum + ms, 0);
+    const longest = sorted.slice(0, 5).map((ms) => ms.toFixed(1));
+    return `${((all * 1e3) / DEVICES).toFixed(2)} µs per device, ${sorted.length} stretches, median ${sorted[sorted.length >> 1]?.toFixed(2)} ms, longest ${longest.join(', ')} ms`;
+  }
+}
+
+function settings() {
+  return {
+    deviceStaleAfterMs: 60_000,
+    deviceLeaveGraceMs: 15_000,
+    deviceRemoveAfterMs: 300_000,
+    subscriberInactiveAfterMs: 600_000,
+    subscriberRemoveAfterMs: 3_000_000,
+    defaultAccess: 'allow',
+    maxSubscriptionsPerSubscriber: 100_000,
+    maxFiltersPerSubscriber: 100,
+    historyEvents: 100,
+    pingIntervalMs: 25_000,
+    maxMessageBytes: 65_536,
+    sendQueueBytes: 256 * 1024,
+    sendQueueMaxBytes: 1024 * 1024,
+    sendQueuesTotalBytes: 0,
+    subscriberActivity: 'pong',
+    firstFrameTimeoutMs: 0,
+    subscriberRate: 0,
+    subscriberBurst: 0,
+    deviceRate: 0,
+    deviceBurst: 0,
+    historyTtlMs: 3_600_000,
+    maxDevicesPerGateway: 10,
+    interestLingerMs: 5000,
+  } as const;
+}
+
+function measure(): void {
+  const [toOwner, fromOwner] = [createRing(RING_BYTES), createRing(RING_BYTES)];
+  const producer = new RingProducer(toOwner);
+  const presence = createPresence({ devices: DEVICES + 1000, subscribers: 1000, subscriptions: 1_000_000 });
+  const counters = new Counters(createCounters());
+  const clock = systemClock;
+  const history = createHistory(100 * 2 ** 20);
+  const owner = new Owner({
+    presence,
+    history,
+    rings: [new RingConsumer(toOwner)],
+    links: [new EdgeLink(new RingProducer(fromOwner), new Ringer(createDoorbell()))],
+    pulses: [new Pulse(createHeartbeat())],
+    clock,
+    counters,
+    settings: settings(),
+    rules: [],
+  });
+  const reader = new PresenceReader(presence);
+  const edge = new Edge({
+    admission: new Admission({
+      clock,
+      counters,
+      memory: createAdmissionMemory([counters.cells.buffer as SharedArrayBuffer], 0, 'seed'),
+      thread: 0,
+      settings: {
+        maxConnectionsPerAddress: 0,
+        connectionsPerSecondPerAddress: 0,
+        authFailuresPerMinute: 0,
+        authBanMs: 1000,
+      },
+      tokens: undefined,
+    }),
+    presence: reader,
+    reader: new HistoryReader(attachHistory(history), reader.devices, KEPT, clock),
+    keepsHistory: true,
+    layout: new TopicLayout([]),
+    line: new OwnerLine(producer, new Ringer(createDoorbell()), new Tickets(createTickets())),
+    fromOwner: new RingConsumer(fromOwner),
+    clock,
+    counters,
+    allowances: new Allowances(createAllowances()),
+    deliveringEdges: 1,
+    numbers: (isUsed) => sessionNumbers(createSessionNumbers(), 0, isUsed),
+    isOwnerAway: () => false,
+    journal: new Journal({ clock, settings: { logLevel: 'info' }, say() {} }),
+    settings: settings(),
+  });
+  for (let from = 0; from < DEVICES; from += BATCH) {
+    for (let n = from; n < from + BATCH; n++) {
+      const actor = { role: 'device', id: `crowd-${n}`, devices: undefined, vip: false } as const;
+      const more = { again: false, hold: false, interest: false, gateway: '', ticket: n + 1, connectedAt: 1 };
+      writeJoin(producer, { session: edge.nextSession(), kind: SessionKind.device, actor, ...more });
+    }
+    producer.publish();
+    while (owner.poll(BATCH) + edge.poll() > 0);
+  }
+  const actor = { role: 'subscriber', id: 's', devices: undefined, vip: false } as const;
+  const admitted = { actor, expiresAt: Number.POSITIVE_INFINITY, address: 0, idIsGenerated: false };
+  const session = new SubscriberSession(admitted as never, edge.nextSession(), 0, {
+    codec: jsonSubscriberCodec,
+    batched: false,
+    every: 0,
+    hold: false,
+    wanted: undefined,
+  });
+  const sink = new Sink();
+  edge.enter(session, sink);
+  while (owner.poll(BATCH) + edge.poll() > 0);
+  const named = { devices: [], filters: ['*'], malformed: [] };
+  edge.request(session, { op: 'subscribe', id: '1', named, types: ALL_TYPES, past: NO_PAST }, clock.now());
+  const [ownerTime, edgeTime] = [new Stretches(), new Stretches()];
+  while (ownerTime.time(() => owner.poll(4096)) + edgeTime.time(() => edge.poll()) > 0);
+  console.log(`owner: ${ownerTime}`);
+  console.log(`edge: ${edgeTime}; ${sink.frames} frames, ${(sink.bytes / 1e6).toFixed(1)} MB`);
+}
+
+for (let round = 0; round < 3; round++) measure();

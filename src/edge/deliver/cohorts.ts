@@ -1,0 +1,180 @@
+/**
+ * Sets of subscribers at a pace that get the same bytes. Thousands of devices have the same followers. So a device
+ * points to its set instead of holding one, and what happened to all devices of a set is encoded once and shared.
+ *
+ * A set is found again by its hash, the members' hashes xored. A set that one device has is changed in place; of one
+ * that several have, the device gets another. The step that was taken last is remembered: a subscriber joins and leaves
+ * its devices page by page, and all of them take the same step.
+ */
+import { hashPair, randomHashKey } from '../../memory/hash.ts';
+import type { RecordViews } from '../../memory/ring.ts';
+import type { Encoding } from '../../wire/encodings.ts';
+import type { DeviceNames } from '../../wire/event-frames.ts';
+import { SHARD_SOCKETS_MAX } from './audience.ts';
+import type { Pace } from './pace.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+
+/** Members at most: bounds what a change of one set costs (a copy, a microsecond), and what one encoding is held for. */
+export const COHORT_SESSIONS_MAX = SHARD_SOCKETS_MAX;
+
+/** Peers choose who follows what together: without it nobody can choose sets that collide. */
+const KEY = randomHashKey();
+
+/** One step from a set to another. */
+interface Step {
+  /** Number of the session that joined or left. */
+  session: number;
+  to: Cohort | undefined;
+  /** Of `to`, when it was taken. */
+  version: number;
+}
+
+/** Events to be sent with the next flush: parallel lists that are used again and again. */
+export class NotedEvents {
+  readonly names: DeviceNames[] = [];
+  readonly views: RecordViews[] = [];
+  readonly offsets: number[] = [];
+  /** Events that each replaced. */
+  readonly replaced: number[] = [];
+
+  get size(): number {
+    return this.offsets.length;
+  }
+
+  push(names: DeviceNames, views: RecordViews, offset: number, replaced: number): void {
+    this.names.push(names);
+    this.views.push(views);
+    this.offsets.push(offset);
+    this.replaced.push(replaced);
+  }
+
+  clear(): void {
+    this.names.length = this.views.length = this.offsets.length = this.replaced.length = 0;
+  }
+}
+
+export class Cohort {
+  readonly kind: Cohorts;
+  /** Replaced when it changes: whoever sends to it goes on with those of before. */
+  sessions: readonly SubscriberSession[];
+  /** Devices that have this set. */
+  uses = 0;
+  hash: number;
+  /** Another whenever the set is changed in place, or given up. */
+  version = 0;
+  /** High, normal, low: the order of sending. */
+  readonly noted: readonly NotedEvents[] = [new NotedEvents(), new NotedEvents(), new NotedEvents()];
+  /** Something was noted. */
+  isDue = false;
+  readonly lastJoin: Step = { session: -1, to: undefined, version: 0 };
+  readonly lastLeave: Step = { session: -1, to: undefined, version: 0 };
+
+  constructor(kind: Cohorts, sessions: readonly SubscriberSession[], hash: number) {
+    this.kind = kind;
+    this.sessions = sessions;
+    this.hash = hash;
+  }
+}
+
+/** What the members of a kind have in common, whatever they follow. */
+export interface CohortTerms {
+  readonly pace: Pace;
+  readonly encoding: Encoding;
+  readonly isBatched: boolean;
+  readonly isVip: boolean;
+}
+
+/** The sets of one kind of subscribers, which are never more than `COHORT_SESSIONS_MAX` in all. */
+export class Cohorts {
+  readonly terms: CohortTerms;
+  readonly empty: Cohort = new Cohort(this, [], 0);
+  /** Sets that have events to send. */
+  readonly due: Cohort[] = [];
+  /** Subscribers of this kind that follow anything. */
+  sessionCount = 0;
+  /** By hash. Sets with the same hash are rare, and told apart by their members. */
+  readonly #byHash = new Map<number, Cohort[]>();
+
+  constructor(terms: CohortTerms) {
+    this.terms = terms;
+  }
+
+  /** Sets in use. */
+  get size(): number {
+    let size = 0;
+    for (const same of this.#byHash.values()) size += same.length;
+    return size;
+  }
+
+  /** @returns the set of a device that had `from`, with one more member, which is not in it */
+  join(from: Cohort, session: SubscriberSession): Cohort {
+    return this.#step(from, from.lastJoin, session, true);
+  }
+
+  /** @returns the set of a device that had `from`, without one of its members */
+  leave(from: Cohort, session: SubscriberSession): Cohort {
+    return this.#step(from, from.lastLeave, session, false);
+  }
+
+  #step(from: Cohort, last: Step, session: SubscriberSession, joins: boolean): Cohort {
+    const { to: known, version } = last;
+    if (last.session === session.number && known !== undefined && known.version === version) {
+      if (known !== this.empty) known.uses += 1;
+      this.#release(from);
+      return known;
+    }
+    const sessions = joins ? [...from.sessions, session] : from.sessions.filter((one) => one !== session);
+    const hash = from.hash ^ hashPair(KEY, session.number, 0);
+    const found = this.#find(hash, sessions);
+    if (found === undefined && from.uses === 1) {
+      this.#change(from, sessions, hash);
+      return from;
+    }
+    const to = found ?? this.#enter(new Cohort(this, sessions, hash));
+    last.session = session.number;
+    last.to = to;
+    last.version = to.version;
+    if (to !== this.empty) to.uses += 1;
+    this.#release(from);
+    return to;
+  }
+
+  #find(hash: number, sessions: readonly SubscriberSession[]): Cohort | undefined {
+    if (sessions.length === 0) return this.empty;
+    const same = this.#byHash.get(hash);
+    if (same === undefined) return undefined;
+    const members = new Set(sessions);
+    return same.find(
+      (one) => one.sessions.length === members.size && one.sessions.every((it) => members.has(it)),
+    );
+  }
+
+  #change(cohort: Cohort, sessions: readonly SubscriberSession[], hash: number): void {
+    this.#remove(cohort);
+    cohort.version += 1;
+    cohort.sessions = sessions;
+    cohort.hash = hash;
+    this.#enter(cohort);
+  }
+
+  /** A device has another set now. */
+  #release(cohort: Cohort): void {
+    if (cohort === this.empty || --cohort.uses > 0) return;
+    this.#remove(cohort);
+    cohort.version += 1;
+    cohort.lastJoin.to = cohort.lastLeave.to = undefined;
+  }
+
+  #enter(cohort: Cohort): Cohort {
+    const same = this.#byHash.get(cohort.hash);
+    if (same === undefined) this.#byHash.set(cohort.hash, [cohort]);
+    else same.push(cohort);
+    return cohort;
+  }
+
+  #remove(cohort: Cohort): void {
+    const same = this.#byHash.get(cohort.hash)!;
+    if (same.length === 1) this.#byHash.delete(cohort.hash);
+    else same.splice(same.indexOf(cohort), 1);
+  }
+}

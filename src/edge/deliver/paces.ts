@@ -1,0 +1,153 @@
+/**
+ * The subscribers at a pace of one edge: which set of equal followers each is in, what is noted for the sets, and when it
+ * leaves. What is due is sent together: at the end of a poll what goes at once, with a tick what has waited.
+ */
+import type { Clock } from '../../clock.ts';
+import { Counter, type Counters } from '../../memory/counters.ts';
+import type { RecordViews } from '../../memory/ring.ts';
+import { EventField } from '../../records/event.ts';
+import { encodings } from '../../wire/encodings.ts';
+import type { DeviceNames } from '../../wire/event-frames.ts';
+import { Priority } from '../../wire/events.ts';
+import { COHORT_SESSIONS_MAX, type Cohort, Cohorts } from './cohorts.ts';
+import type { EventEncoder } from './event-encoder.ts';
+import { Pace } from './pace.ts';
+import type { PacedLane } from './paced-audience.ts';
+import { PacedFrames } from './paced-frames.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+
+export interface PacesDeps {
+  /** Of their own: what it encoded stays until it is sent. */
+  readonly encoder: EventEncoder;
+  readonly clock: Clock;
+  readonly counters: Counters;
+}
+
+/** Where a subscriber belongs while it follows anything. */
+interface Place {
+  readonly cohorts: Cohorts;
+  readonly kind: number;
+  devices: number;
+}
+
+export class Paces {
+  readonly #deps: PacesDeps;
+  /** By interval, ms. */
+  readonly #paces = new Map<number, Pace>();
+  /** By `kindOf`: of each kind as many as its subscribers need. */
+  readonly #kinds = new Map<number, Cohorts[]>();
+  readonly #places = new Map<SubscriberSession, Place>();
+  /** Have sets that are due. */
+  readonly #due: Cohorts[] = [];
+  readonly #frames: PacedFrames;
+
+  constructor(deps: PacesDeps) {
+    this.#deps = deps;
+    this.#frames = new PacedFrames(deps.encoder, deps.counters);
+  }
+
+  /** Sets of equal followers. */
+  get cohortCount(): number {
+    let count = 0;
+    for (const all of this.#kinds.values()) for (const { size } of all) count += size;
+    return count;
+  }
+
+  /** Takes note that the subscriber follows one more device; `exit` takes it back. @returns the sets that it is in */
+  enter(session: SubscriberSession): Cohorts {
+    let place = this.#places.get(session);
+    if (place === undefined) {
+      const kind = kindOf(session);
+      place = { cohorts: this.#cohortsFor(session, kind), kind, devices: 0 };
+      place.cohorts.sessionCount += 1;
+      this.#places.set(session, place);
+    }
+    place.devices += 1;
+    return place.cohorts;
+  }
+
+  /** @returns the sets that the subscriber is in; undefined: it follows nothing at a pace */
+  cohortsOf(session: SubscriberSession): Cohorts | undefined {
+    return this.#places.get(session)?.cohorts;
+  }
+
+  exit(session: SubscriberSession): void {
+    const place = this.#places.get(session)!;
+    if (--place.devices > 0) return;
+    this.#places.delete(session);
+    const { cohorts, kind } = place;
+    if (--cohorts.sessionCount > 0) return;
+    const same = this.#kinds.get(kind)!.filter((one) => one !== cohorts);
+    if (same.length > 0) this.#kinds.set(kind, same);
+    else this.#kinds.delete(kind);
+    const { pace } = cohorts.terms;
+    if (--pace.holders > 0) return;
+    pace.stop();
+    this.#paces.delete(pace.every);
+  }
+
+  /** Takes the turns that are due. A timer calls it; tests do, too. */
+  tick(): void {
+    for (const pace of this.#paces.values()) pace.tick();
+  }
+
+  /**
+   * Notes an event for the members of a set. It stays where it is until `flush`.
+   * @param replaced events that it replaced for them
+   */
+  note(cohort: Cohort, names: DeviceNames, views: RecordViews, offset: number, replaced: number): void {
+    const { kind, noted } = cohort;
+    if (!cohort.isDue) {
+      cohort.isDue = true;
+      if (kind.due.push(cohort) === 1) this.#due.push(kind);
+    }
+    noted[Priority.high - views.u8[offset + EventField.priority]!]!.push(names, views, offset, replaced);
+  }
+
+  /** Sends all that was noted, to vips first. */
+  flush(): void {
+    const due = this.#due;
+    if (due.length === 0) return;
+    for (const kind of due) if (kind.terms.isVip) this.#frames.send(kind);
+    for (const kind of due) if (!kind.terms.isVip) this.#frames.send(kind);
+    due.length = 0;
+  }
+
+  /** Sends an event to one subscriber, by itself. Nothing may be noted meanwhile. @param replaced as in `note` */
+  sendAlone(
+    session: SubscriberSession,
+    names: DeviceNames,
+    views: RecordViews,
+    offset: number,
+    replaced: number,
+  ): void {
+    const { encoder, counters } = this.#deps;
+    const end = encoder.paced(views, offset, names, session.encoding, 0, replaced);
+    if (end === 0 || session.closing) return;
+    session.sendEvent(encoder.bytes.subarray(0, end));
+    counters.cells[Counter.deliveries]! += 1;
+  }
+
+  #turn(lanes: readonly PacedLane[]): void {
+    for (const lane of lanes) lane.takeTurn();
+    this.flush();
+  }
+
+  #cohortsFor(session: SubscriberSession, kind: number): Cohorts {
+    const same = this.#kinds.get(kind) ?? [];
+    const open = same.find(({ sessionCount }) => sessionCount < COHORT_SESSIONS_MAX);
+    if (open !== undefined) return open;
+    const { every, encoding, batched: isBatched, vip: isVip } = session;
+    const pace = this.#paces.get(every) ?? new Pace(every, this.#deps.clock, (due) => this.#turn(due));
+    this.#paces.set(every, pace);
+    pace.holders += 1;
+    const cohorts = new Cohorts({ pace, encoding, isBatched, isVip });
+    this.#kinds.set(kind, [...same, cohorts]);
+    return cohorts;
+  }
+}
+
+/** Subscribers of one kind get the same bytes at the same times of what they follow. */
+function kindOf({ every, encoding, batched, vip }: SubscriberSession): number {
+  return ((every * encodings.length + encoding) * 2 + (batched ? 1 : 0)) * 2 + (vip ? 1 : 0);
+}
