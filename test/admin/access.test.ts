@@ -64,7 +64,7 @@ describe('the bearer token', () => {
       expect((await hub.ask('GET', '/v1/stats', bearer('a'))).status).toBe(200);
       refusal(403, 'forbidden', /role admin/)(await hub.ask('GET', '/v1/stats', bearer('d')));
       refusal(401, 'unauthorized', /wrong/)(await hub.ask('GET', '/v1/stats', bearer('x')));
-      refusal(401, 'unauthorized', /^no bearer/)(await hub.ask('GET', '/v1/stats'));
+      refusal(401, 'unauthorized', /^no token/)(await hub.ask('GET', '/v1/stats'));
     }
   });
 

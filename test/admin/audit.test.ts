@@ -77,7 +77,7 @@ describe('an admin request that is not let in', () => {
       {
         action: 'DELETE /v1/devices/:device',
         status: 401,
-        message: expect.stringMatching(/^no bearer/),
+        message: expect.stringMatching(/^no token/),
       },
       { status: 403, message: expect.stringContaining('origin') },
     ]);

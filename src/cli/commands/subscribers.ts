@@ -50,7 +50,8 @@ async function subscribers(options: SubscribersOptions): Promise<void> {
       entry.subscriber,
       entry.connected ? 'connected' : 'away',
       entry.address ?? '',
-      [entry.transport, entry.encoding].filter(Boolean).join(' '),
+      // WebSocket is the rule, and a row is to fit 80 columns.
+      [entry.transport === 'websocket' ? '' : entry.transport, entry.encoding].filter(Boolean).join(' '),
       String(entry.subscriptions.active),
       entry.queueBytes === null ? '?' : `${Math.ceil(entry.queueBytes / 1024)} KiB`,
       entry.vip ? 'vip' : '',
