@@ -25,9 +25,7 @@ describe('dat subscribers', () => {
     const { stdout } = await dat(['subscribers', '--search', 'dash', ...flag]);
     const [head = '', row = ''] = stdout.split('\n');
     expect(head).toMatch(/^SUBSCRIBER +NOW +ADDRESS +BY +ACTIVE +QUEUE +VIP +SEEN$/);
-    expect(row).toMatch(
-      /^dashboard-1 +connected +127\.0\.0\.1 +json +12 +2 KiB +vip +2 d 1 h ago$/,
-    );
+    expect(row).toMatch(/^dashboard-1 +connected +127\.0\.0\.1 +json +12 +2 KiB +vip +2 d 1 h ago$/);
     expect(row.length).toBeLessThanOrEqual(80);
     expect(requests[0]?.query.get('search')).toBe('dash');
     const json = await dat(['subscribers', '--json', ...flag]);
