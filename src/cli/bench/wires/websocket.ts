@@ -44,6 +44,8 @@ interface HubFrame {
   readonly message?: string;
   readonly from?: number;
   readonly to?: number;
+  readonly filter?: string;
+  readonly more?: boolean;
 }
 
 const read = (bytes: Buffer, start: number, end: number): HubFrame =>
@@ -73,11 +75,14 @@ class Subscriber extends FramedConversation {
   readonly #isSilent: boolean;
   #isReady = false;
   #unanswered = 0;
+  /** Those whose devices have not all come: what they send before that is not followed yet. */
+  readonly #filters: Set<string>;
 
   constructor(speaker: Speaker, on: Listening, { binary = false, batch = false, isSilent = false }: Terms) {
     const path = `/v1/subscribe?id=${speaker.id}&batch=${batch}`;
     super(speaker, on, path, binary ? [BINARY_PROTOCOL] : []);
     this.#devices = speaker.devices;
+    this.#filters = new Set(speaker.devices.filter((name) => name.endsWith('*')));
     this.#isSilent = isSilent;
   }
 
@@ -98,11 +103,12 @@ class Subscriber extends FramedConversation {
   }
 
   /** Welcome first, then the answers to what was asked; events may come between. */
-  #control({ op, errors = [], from = 0, to = -1 }: HubFrame): void {
+  #control({ op, errors = [], from = 0, to = -1, filter, more }: HubFrame): void {
     if (op === 'gap') this.on.told?.(to - from + 1);
     else if (op === 'welcome') this.#ask();
     else if (op === 'subscribed') {
-      this.#unanswered -= 1;
+      if (filter === undefined) this.#unanswered -= 1;
+      else if (more !== true) this.#filters.delete(filter);
       if (errors.length > 0) this.on.refused(JSON.stringify(errors[0]));
       if (!this.#isReady) this.#checkReady();
     }
@@ -120,7 +126,7 @@ class Subscriber extends FramedConversation {
   }
 
   #checkReady(): void {
-    if (this.#unanswered > 0) return;
+    if (this.#unanswered > 0 || this.#filters.size > 0) return;
     this.#isReady = true;
     this.on.ready();
   }
