@@ -54,7 +54,7 @@ export function runOwnerLoop(deps: OwnerLoopDeps): void {
     if (commands < 0) return;
     const now = clock.now();
     signs.polled(startMs, now);
-    if (done >= POLL_RECORDS_MAX || commands > 0) sleeper.cancel();
+    if (done >= POLL_RECORDS_MAX || owner.isCutShort || commands > 0) sleeper.cancel();
     else if (dozes && hasDozed) sleeper.block(Math.min(DOZE_MS_MAX, idleMs()));
     else if (dozes) sleeper.cancel();
     else if (isBusy) sleeper.pause(Math.min(paceMs - (now - startMs), Math.max(SLICE_PAUSE_MS, idleMs())));

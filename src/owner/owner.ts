@@ -247,6 +247,11 @@ export class Owner {
     return this.#joins.hasWaiting || this.#deps.rings.some((ring) => ring.hasRecords);
   }
 
+  /** Whether the last poll left records behind that are to be taken without a pause. */
+  get isCutShort(): boolean {
+    return this.#turns.isCutShort;
+  }
+
   /** Whether records of the owner's wait for room in a ring. */
   hasBacklog(): boolean {
     return this.#deps.links.some((link) => link.hasBacklog);

@@ -1,8 +1,7 @@
 /**
  * Shares the owner's time for what peers ask among the edges. Joins, leaves and requests of a ring have a bound in each
- * poll, and the requests of all of them together take no longer
- * in a poll than one of a thousand devices. An event of another peer waits for one of these at most, however many edges
- * there are. Owner thread only.
+ * poll, and the requests of all of them together take no longer in a poll than one of a thousand devices. An event of
+ * another peer waits for one of these at most, however many edges there are. Owner thread only.
  */
 import { REQUEST_WORK_PER_POLL } from '../limits.ts';
 import type { RingConsumer } from '../memory/ring.ts';
@@ -19,10 +18,20 @@ export class RequestTurns {
   #heldUp = NOBODY;
   /** The ring that is read has had a request taken. */
   #hasHadOne = false;
+  #isCutShort = false;
 
   /** A poll begins. @param work what requests may cost in it, in devices */
   begin(work = REQUEST_WORK_PER_POLL): void {
     this.#left = work;
+    this.#isCutShort = false;
+  }
+
+  /**
+   * Joins and leaves have used up the turn of a ring, and the events behind them wait: the next poll is to come at once.
+   * Where it was a request, the edges first need time for the answer.
+   */
+  get isCutShort(): boolean {
+    return this.#isCutShort;
   }
 
   /** The edge's ring is about to be read. */
@@ -49,6 +58,7 @@ export class RequestTurns {
   /** Something that is no request. @param work in devices */
   spend(work: number): void {
     this.#ringLeft -= work;
+    if (this.#ringLeft <= 0 && !this.#hasHadOne) this.#isCutShort = true;
   }
 
   spendOnRequest(devices: number): void {

@@ -15,6 +15,8 @@ interface Turn {
   readonly more?: boolean;
   /** Of the records, those that nobody waits for. */
   readonly unheard?: number;
+  /** Joins used up the turn of a ring. */
+  readonly cutShort?: boolean;
 }
 
 const PACE_MS = 4;
@@ -44,6 +46,9 @@ function waitsOf(turns: readonly Turn[], paceMs = PACE_MS): string[] {
         return turn().records;
       },
       hasRecords: () => turn().more === true,
+      get isCutShort() {
+        return turn().cutShort === true;
+      },
       hasBacklog: () => false,
       untilNextTimerMs: () => turn().timerMs ?? Number.POSITIVE_INFINITY,
     } as unknown as Owner,
@@ -74,6 +79,14 @@ describe('the loop of the owner', () => {
 
   it('stays awake where records came in just now', () => {
     expect(waitsOf([{ ...IDLE, more: true }, IDLE])).toEqual(['stay 0']);
+  });
+
+  it('does not pause where joins have held up what is behind them', () => {
+    expect(waitsOf([BUSY, { ...BUSY, cutShort: true }, BUSY, BUSY])).toEqual([
+      'pause 4',
+      'stay 0',
+      'pause 4',
+    ]);
   });
 
   it('pauses under load, so that its polls are one pace apart', () => {

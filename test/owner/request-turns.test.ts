@@ -58,4 +58,19 @@ describe('the joins and leaves of a ring', () => {
     expect(turns.hasWork).toBe(true);
     expect(turns.isOver(1, { peek: () => ToOwnerRecord.Request })).toBe(false);
   });
+
+  it('are gone on with at once when they have used it up, but not when a request has', () => {
+    const turns = new RequestTurns();
+    turns.begin(500);
+    turns.enter(0);
+    turns.spend(499);
+    expect(turns.isCutShort).toBe(false);
+    turns.spend(4);
+    expect(turns.isCutShort).toBe(true);
+    turns.begin(500);
+    turns.enter(0);
+    turns.spendOnRequest(1000);
+    turns.spend(4);
+    expect(turns.isCutShort).toBe(false);
+  });
 });
