@@ -111,23 +111,10 @@ export class Owner {
     const { maxFiltersPerSubscriber: filtersMax } = settings;
     const filters = new Filters({ ...pages, requests, scopes, access, filtersMax, rowsMax });
     this.#filters = filters;
-    this.#sweeps = new Sweeps({
-      ...pages,
-      filters,
-      swept: (subscriber) => subscribers.freeIfIdle(subscriber),
-    });
-    const sweeps = this.#sweeps;
-    const shared = { registry, links, clock, settings };
-    const subscribers = new Subscribers({
-      ...shared,
-      subscriptions,
-      scopes,
-      requests,
-      sweeps,
-      filters,
-      wheel,
-      pulses,
-    });
+    const sweeps = new Sweeps({ ...pages, filters, swept: (slot) => subscribers.freeIfIdle(slot) });
+    this.#sweeps = sweeps;
+    const shared = { registry, links, clock, settings, subscriptions, filters, wheel };
+    const subscribers = new Subscribers({ ...shared, scopes, requests, sweeps, pulses });
     const clients = new MqttClients({ links, clock, drop: (id) => subscribers.drop(id) });
     this.#clients = clients;
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
@@ -143,7 +130,7 @@ export class Owner {
     this.#subscribers = subscribers;
     this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
-    const rows = new OperatorRows({ ...shared, subscriptions, filters, wheel });
+    const rows = new OperatorRows(shared);
     this.#operator = new Operator({
       registry,
       devices,
