@@ -86,7 +86,8 @@ export class Edge {
     });
     const isBehind = (): boolean => fromOwner.unreadBytes > ANSWER_BACKLOG_BYTES;
     const { pageResumeBytes: resumeBytes } = this.queueLimits;
-    this.#requests = new RequestFlow({ line, clock, resumeBytes, isBehind });
+    const goesOut = (session: SubscriberSession) => this.#storeSeen(session, Math.floor(clock.now()));
+    this.#requests = new RequestFlow({ line, clock, resumeBytes, isBehind, goesOut });
     const records = new SubscriberRecords({
       deliverer: this.deliverer,
       requests: this.#requests,

@@ -73,6 +73,8 @@ export interface RequestFlowDeps {
   readonly resumeBytes: number;
   /** Whether this edge has not yet done what earlier answers bring with them. */
   readonly isBehind: () => boolean;
+  /** A request goes to the owner, however long it has waited here: its subscriber is not silent. */
+  readonly goesOut: (session: SubscriberSession) => void;
 }
 
 export class RequestFlow {
@@ -254,6 +256,7 @@ export class RequestFlow {
     } else {
       const next = queue.waiting.shift()!;
       queue.inFlight.push(next);
+      this.#deps.goesOut(session);
       this.#send(session, next);
     }
   }

@@ -11,6 +11,8 @@ type Sent = string;
 /** What goes to the owner, as `session:request` or `session:more request`. */
 class Bench {
   readonly sent: Sent[] = [];
+  /** Who was told to be no longer silent, with what had been sent by then. */
+  readonly signs: string[] = [];
   isBehind = false;
   readonly flow: RequestFlow;
 
@@ -25,6 +27,7 @@ class Bench {
       clock: new FakeClock(),
       resumeBytes: 1000,
       isBehind: () => this.isBehind,
+      goesOut: ({ number }) => void this.signs.push(`${number} after ${this.sent.length}`),
     });
   }
 
@@ -75,6 +78,16 @@ describe('what the subscribers of an edge ask', () => {
     expect(bench.news()).toEqual(['1:3']);
     bench.answer(a, 3);
     expect(bench.news()).toEqual(['2:2']);
+  });
+
+  it('is a sign of life when it goes to the owner, before it does: it may have waited longer than a silence', () => {
+    const bench = new Bench();
+    const [a, b] = [peer(1), peer(2)];
+    bench.flow.submit(a, subscribe(1000));
+    bench.flow.submit(b, subscribe(1000));
+    expect(bench.signs).toEqual(['1 after 0']);
+    bench.answer(a, 1);
+    expect(bench.signs).toEqual(['1 after 0', '2 after 1']);
   });
 
   it('is not passed by what others ask later, however little that is', () => {
