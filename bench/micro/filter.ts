@@ -22,39 +22,16 @@ import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import { SessionKind, writeJoin } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import { createTickets, Tickets } from '../../src/records/tickets.ts';
-import type { Connection } from '../../src/transport/transport.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../src/wire/hub-frames.ts';
 import { TopicLayout } from '../../src/wire/mqtt/topics.ts';
 import { NO_PAST } from '../../src/wire/subscriber-ops.ts';
+import { Sink } from './sink.ts';
 
 const DEVICES = 100_000;
 const BATCH = 500;
 const RING_BYTES = ringBytesFor(4 * 1024 * 1024);
 const KEPT = { eventsMax: 100, ttlMs: 3_600_000 } as const;
-
-class Sink implements Connection<unknown> {
-  readonly session = undefined;
-  readonly transport = 'websocket';
-  readonly remoteAddress = '192.0.2.1';
-  frames = 0;
-  bytes = 0;
-  send(frame: string | Uint8Array): void {
-    this.frames += 1;
-    this.bytes += frame.length;
-  }
-  cork(body: () => void): void {
-    body();
-  }
-  ping(): void {}
-  close(): void {}
-  terminate(): void {}
-  join(): void {}
-  leave(): void {}
-  bufferedBytes(): number {
-    return 0;
-  }
-}
 
 /** Time in stretches. On a busy host the longest are those in which the thread lost its core. */
 class Stretches {

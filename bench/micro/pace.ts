@@ -13,9 +13,9 @@ import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import { EventField, EventFlag, privateViews, writeEventHead } from '../../src/records/event.ts';
-import type { Connection } from '../../src/transport/transport.ts';
 import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../src/wire/hub-frames.ts';
+import { Sink } from './sink.ts';
 
 const DEVICES = 15_000;
 const SUBSCRIBERS = 50;
@@ -34,30 +34,6 @@ class ManualClock {
   }
   wallNow(): number {
     return this.ms;
-  }
-}
-
-/** Counts what it would send. */
-class Sink implements Connection<unknown> {
-  readonly session = undefined;
-  readonly transport = 'websocket';
-  readonly remoteAddress = '192.0.2.1';
-  frames = 0;
-  bytes = 0;
-  send(frame: string | Uint8Array): void {
-    this.frames += 1;
-    this.bytes += frame.length;
-  }
-  cork(body: () => void): void {
-    body();
-  }
-  ping(): void {}
-  close(): void {}
-  terminate(): void {}
-  join(): void {}
-  leave(): void {}
-  bufferedBytes(): number {
-    return 0;
   }
 }
 

@@ -1,18 +1,13 @@
 /** The NATS configuration that is shipped: with it, and with no more rights than it gives, a cluster works. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { programPath } from '../support/programs.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { NatsServer, natsServerPath } from './support/nats-server.ts';
+import { natsServerPath } from './support/nats-server.ts';
 import type { NodeSettings } from './support/node-main.ts';
 import { NodeProcess } from './support/node-process.ts';
+import { type ShippedNats, startShippedNats } from './support/shipped-nats.ts';
 
-const CONFIG = fileURLToPath(new URL('../../deploy/nats/nats.conf', import.meta.url));
 const isMissing = natsServerPath === undefined || programPath('openssl') === undefined;
 
 describe.skipIf(isMissing)('deploy/nats/nats.conf (needs nats-server and openssl)', () => {
@@ -21,24 +16,10 @@ describe.skipIf(isMissing)('deploy/nats/nats.conf (needs nats-server and openssl
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });
 
-  /** The shipped configuration with this test's port, folders and password. */
-  async function startNats(): Promise<{ nats: NatsServer; caFile: string }> {
-    const folder = temporaryDirectory();
-    const { certFile, keyFile } = makeCertificate(folder);
-    const values: Readonly<Record<string, string>> = {
-      NATS_STORE: JSON.stringify(join(folder, 'store')),
-      NATS_PASSWORD: 'secret',
-      NATS_CERT_FILE: JSON.stringify(certFile),
-      NATS_KEY_FILE: JSON.stringify(keyFile),
-      NATS_CA_FILE: JSON.stringify(certFile),
-    };
-    const config = readFileSync(CONFIG, 'utf8')
-      .replace(/^listen:.*$/m, '')
-      .replace(/^http:.*$/m, '')
-      .replaceAll(/\$(NATS_\w+)/g, (_, name: string) => values[name] ?? '');
-    const nats = await NatsServer.start(folder, config);
-    cleanups.push(() => nats.kill());
-    return { nats, caFile: certFile };
+  async function startNats(): Promise<ShippedNats> {
+    const shipped = await startShippedNats();
+    cleanups.push(() => shipped.nats.kill());
+    return shipped;
   }
 
   const settings = (node: string, port: number, caFile: string): NodeSettings => ({

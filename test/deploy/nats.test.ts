@@ -1,11 +1,10 @@
 /** The configurations of NATS that deploy/ ships, with hubs; test/cluster/deploy.test.ts has what they forbid. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Node, startNode } from '../cluster/support/hub-cluster.ts';
-import { NatsServer, natsServerPath } from '../cluster/support/nats-server.ts';
+import { natsServerPath } from '../cluster/support/nats-server.ts';
+import { type ShippedNats, startShippedNats } from '../cluster/support/shipped-nats.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { programPath } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -31,24 +30,10 @@ describe.skipIf(isMissing)('deploy/nats, with hubs (needs nats-server and openss
     expect(status, stderr).toBe(0);
   });
 
-  /** nats.conf with this test's port, folder, certificate and password. */
-  async function startNats(): Promise<{ nats: NatsServer; caFile: string }> {
-    const folder = temporaryDirectory();
-    const { certFile, keyFile } = makeCertificate(folder);
-    const values: Readonly<Record<string, string>> = {
-      NATS_STORE: JSON.stringify(join(folder, 'store')),
-      NATS_PASSWORD: 'secret',
-      NATS_CERT_FILE: JSON.stringify(certFile),
-      NATS_KEY_FILE: JSON.stringify(keyFile),
-      NATS_CA_FILE: JSON.stringify(certFile),
-    };
-    const config = readFileSync(new URL('nats.conf', FOLDER), 'utf8')
-      .replace(/^listen:.*$/m, '')
-      .replace(/^http:.*$/m, '')
-      .replaceAll(/\$(NATS_\w+)/g, (_, name: string) => values[name] ?? '');
-    const nats = await NatsServer.start(folder, config);
-    cleanups.push(() => nats.kill());
-    return { nats, caFile: certFile };
+  async function startNats(): Promise<ShippedNats> {
+    const shipped = await startShippedNats();
+    cleanups.push(() => shipped.nats.kill());
+    return shipped;
   }
 
   it('nats.conf lets them do all that they do', async () => {
