@@ -12,11 +12,11 @@ import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/
 import { threadCpuSeconds } from '../../src/memory/thread-cpu.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
-import type { OwnerDeps } from '../../src/owner/owner-deps.ts';
 import { createPresence } from '../../src/presence/table.ts';
 import { SessionKind, writeJoin, writeRequest } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
+import { ownerSettings } from './owner-settings.ts';
 
 const FILTERS = 1000;
 const DEVICES = 20_000;
@@ -27,19 +27,6 @@ const RING_BYTES = ringBytesFor(4 * 1024 * 1024);
 
 /** What a busy host takes away does not count. Where the host does not tell, time goes by the clock. */
 const threadCpuMs = (): number => (threadCpuSeconds() ?? performance.now() / 1e3) * 1e3;
-
-const settings: OwnerDeps['settings'] = {
-  deviceStaleAfterMs: 60_000,
-  deviceLeaveGraceMs: 15_000,
-  deviceRemoveAfterMs: 300_000,
-  subscriberInactiveAfterMs: 600_000,
-  subscriberRemoveAfterMs: 3_000_000,
-  defaultAccess: 'allow',
-  maxSubscriptionsPerSubscriber: 100_000,
-  maxFiltersPerSubscriber: 100,
-  sendQueueMaxBytes: 1024 * 1024,
-  historyEvents: 100,
-};
 
 class Bench {
   readonly #toOwner: RingProducer;
@@ -59,7 +46,7 @@ class Bench {
       pulses: [new Pulse(createHeartbeat())],
       clock: systemClock,
       counters: new Counters(createCounters()),
-      settings,
+      settings: ownerSettings,
       rules: [],
     });
   }

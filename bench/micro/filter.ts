@@ -26,6 +26,7 @@ import { ALL_TYPES } from '../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../src/wire/hub-frames.ts';
 import { TopicLayout } from '../../src/wire/mqtt/topics.ts';
 import { NO_PAST } from '../../src/wire/subscriber-ops.ts';
+import { ownerSettings } from './owner-settings.ts';
 import { Sink } from './sink.ts';
 
 const DEVICES = 100_000;
@@ -53,19 +54,10 @@ class Stretches {
 
 function settings() {
   return {
-    deviceStaleAfterMs: 60_000,
-    deviceLeaveGraceMs: 15_000,
-    deviceRemoveAfterMs: 300_000,
-    subscriberInactiveAfterMs: 600_000,
-    subscriberRemoveAfterMs: 3_000_000,
-    defaultAccess: 'allow',
-    maxSubscriptionsPerSubscriber: 100_000,
-    maxFiltersPerSubscriber: 100,
-    historyEvents: 100,
+    ...ownerSettings,
     pingIntervalMs: 25_000,
     maxMessageBytes: 65_536,
     sendQueueBytes: 256 * 1024,
-    sendQueueMaxBytes: 1024 * 1024,
     sendQueuesTotalBytes: 0,
     subscriberActivity: 'pong',
     firstFrameTimeoutMs: 0,

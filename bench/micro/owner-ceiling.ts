@@ -11,12 +11,12 @@ import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
-import type { OwnerDeps } from '../../src/owner/owner-deps.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import { claimEvent, EventField, EventFlag, writeEventHead } from '../../src/records/event.ts';
 import { SessionKind, writeJoin, writeRequest } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
+import { ownerSettings } from './owner-settings.ts';
 
 /** One subscribe names all of them: at most 1000. */
 const DEVICES = 1000;
@@ -29,18 +29,7 @@ const EVENTS = 4_000_000;
 const RING_BYTES = ringBytesFor(4 * 1024 * 1024);
 const HISTORY_BYTES = 32 * 1024 ** 2;
 
-const settings: OwnerDeps['settings'] = {
-  deviceStaleAfterMs: 600_000,
-  deviceLeaveGraceMs: 15_000,
-  deviceRemoveAfterMs: 300_000,
-  subscriberInactiveAfterMs: 600_000,
-  subscriberRemoveAfterMs: 3_000_000,
-  defaultAccess: 'allow',
-  maxSubscriptionsPerSubscriber: 100_000,
-  maxFiltersPerSubscriber: 100,
-  sendQueueMaxBytes: 1024 * 1024,
-  historyEvents: 100,
-};
+const settings = { ...ownerSettings, deviceStaleAfterMs: 600_000 };
 
 interface Case {
   /** Edges that devices are on; one more holds the subscriber. */
