@@ -2,11 +2,13 @@
  * An edge that delivers, without a thread: the test writes what the owner would into its ring, and its connections are
  * lists of frames with a queue that grows while they are stalled.
  */
+import type { Admission } from '../../../src/access/admission.ts';
 import { Allowances, createAllowances } from '../../../src/edge/allowances.ts';
 import { SubscriberRoute } from '../../../src/edge/deliver/subscriber-route.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Edge } from '../../../src/edge/edge.ts';
-import { Journal } from '../../../src/edge/journal.ts';
+import type { EdgeSettings } from '../../../src/edge/edge-deps.ts';
+import { Journal, type JournalEntry } from '../../../src/edge/journal.ts';
 import { attachHistory, createHistory } from '../../../src/history/memory.ts';
 import { HistoryReader } from '../../../src/history/reader.ts';
 import { Counter, type CounterName, Counters, createCounters } from '../../../src/memory/counters.ts';
@@ -25,6 +27,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { decodeBinaryEvent, type Frame } from '../../support/frames.ts';
 import { lineInto } from '../../support/no-owner-line.ts';
 import { openAdmission } from '../../support/open-admission.ts';
+import { OwnerRecords } from '../owner-records.ts';
 
 const KEPT = { eventsMax: 100, ttlMs: 3_600_000 } as const;
 const RING_BYTES = 4 * 1024 * 1024;
@@ -113,11 +116,10 @@ function told(frame: Frame): string[] {
   return frame.op === 'welcome' ? [] : [frame.op];
 }
 
-export interface ThreadOptions {
-  readonly sendQueueBytes?: number;
-  readonly sendQueueMaxBytes?: number;
-  readonly sendQueuesTotalBytes?: number;
+export interface ThreadOptions extends Partial<EdgeSettings> {
   readonly fanoutThreads?: number;
+  /** Of the journal. */
+  readonly logLevel?: string;
 }
 
 export interface SubscriberOptions {
@@ -132,9 +134,17 @@ export class FakeThread {
   readonly counters = new Counters(createCounters());
   readonly edge: Edge;
   readonly route: SubscriberRoute;
+  readonly presence = new PresenceReader(createPresence({ devices: 8, subscribers: 64, subscriptions: 8 }));
+  /** What the edge has written for the owner. */
+  readonly owner: OwnerRecords;
+  readonly admission: Admission;
+  /** What the journal has told, with `tellJournal`. */
+  readonly journal: JournalEntry[] = [];
+  readonly tellJournal: () => void;
+  /** The owner's; what it writes comes with `poll`, once flushed. */
+  readonly link: EdgeLink;
   readonly #sockets = new Set<FakeSocket>();
   readonly #ring: RingProducer;
-  readonly #link: EdgeLink;
   /** By device slot: events so far. */
   readonly #seqs = new Map<number, number>();
   /** Where an event is put together. */
@@ -144,35 +154,45 @@ export class FakeThread {
   constructor(options: ThreadOptions = {}) {
     const memory = createRing(RING_BYTES);
     this.#ring = new RingProducer(memory);
-    this.#link = new EdgeLink(this.#ring, new Ringer(createDoorbell()));
+    this.link = new EdgeLink(this.#ring, new Ringer(createDoorbell()));
+    const toOwner = createRing(RING_BYTES);
+    this.owner = new OwnerRecords(toOwner);
+    const { fanoutThreads = 1, logLevel = 'info', ...settings } = options;
     const { admission, upgrades } = openAdmission({
       role: 'subscriber',
       ...subscriberTerms,
       clock: this.clock,
       counters: this.counters,
     });
-    const presence = new PresenceReader(createPresence({ devices: 8, subscribers: 8, subscriptions: 8 }));
+    const { presence } = this;
+    const journal = new Journal({
+      clock: this.clock,
+      settings: { logLevel },
+      say: (entries) => void this.journal.push(...entries),
+    });
+    this.tellJournal = () => journal.tick();
+    this.admission = admission;
     this.edge = new Edge({
       admission,
       presence,
       reader: new HistoryReader(attachHistory(createHistory(0)), presence.devices, KEPT, this.clock),
       keepsHistory: false,
       layout: new TopicLayout([]),
-      line: lineInto(createRing(RING_BYTES)),
+      line: lineInto(toOwner),
       fromOwner: new RingConsumer(memory),
       clock: this.clock,
       counters: this.counters,
       allowances: new Allowances(createAllowances()),
-      deliveringEdges: options.fanoutThreads ?? 1,
+      deliveringEdges: fanoutThreads,
       numbers: (isUsed) => sessionNumbers(createSessionNumbers(), 0, isUsed),
       isOwnerAway: () => false,
-      journal: new Journal({ clock: this.clock, settings: { logLevel: 'info' }, say() {} }),
+      journal,
       settings: {
         pingIntervalMs: 25_000,
         maxMessageBytes: 65_536,
-        sendQueueBytes: options.sendQueueBytes ?? QUEUE_BYTES,
-        sendQueueMaxBytes: options.sendQueueMaxBytes ?? QUEUE_BYTES_MAX,
-        sendQueuesTotalBytes: options.sendQueuesTotalBytes ?? 0,
+        sendQueueBytes: QUEUE_BYTES,
+        sendQueueMaxBytes: QUEUE_BYTES_MAX,
+        sendQueuesTotalBytes: 0,
         subscriberActivity: 'pong',
         firstFrameTimeoutMs: 0,
         subscriberRate: 0,
@@ -184,6 +204,7 @@ export class FakeThread {
         subscriberRemoveAfterMs: 300_000,
         maxDevicesPerGateway: 10,
         interestLingerMs: 5000,
+        ...settings,
       },
     });
     this.route = new SubscriberRoute(this.edge, upgrades);
@@ -197,7 +218,16 @@ export class FakeThread {
 
   /** A subscriber that is welcomed, and follows these devices. */
   subscriber(devices: readonly number[] = [], options: SubscriberOptions = {}): FakeSocket {
-    const { binary = false, vip = false, query = '' } = options;
+    const socket = this.connect(options);
+    this.link.joined(socket.session.number, this.#subscribers, options.vip ?? false, NO_BYTES, false);
+    for (const device of devices) this.attach(socket, device);
+    this.link.flush();
+    this.poll();
+    return socket;
+  }
+
+  /** A subscriber that the owner has not let in yet. */
+  connect({ binary = false, query = '' }: SubscriberOptions = {}): FakeSocket {
     const protocol = binary ? 'dat.v1.binary' : 'dat.v1.json';
     const answer = this.route.upgrade({
       query: `id=s-${++this.#subscribers}${query}`,
@@ -208,41 +238,37 @@ export class FakeThread {
     const socket = new FakeSocket(this.route, answer.session);
     this.#sockets.add(socket);
     this.route.open(socket);
-    this.#link.joined(socket.session.number, this.#subscribers, vip, NO_BYTES, false);
-    for (const device of devices) this.attach(socket, device);
-    this.#link.flush();
-    this.poll();
     return socket;
   }
 
   attach({ session }: FakeSocket, device: number, id = `d${device}`): void {
-    this.#link.attach(session.number, device, id, this.seq(device));
-    this.#link.flush();
+    this.link.attach(session.number, device, id, this.seq(device));
+    this.link.flush();
   }
 
   detach({ session }: FakeSocket, device: number): void {
-    this.#link.detach(session.number, device);
-    this.#link.flush();
+    this.link.detach(session.number, device);
+    this.link.flush();
   }
 
   setVip({ session }: FakeSocket, vip: boolean): void {
-    this.#link.vip(session.number, vip);
-    this.#link.flush();
+    this.link.vip(session.number, vip);
+    this.link.flush();
   }
 
   /** The hub tells the subscriber something: a `status` frame. */
   notice({ session }: FakeSocket, devices: readonly string[] = [], notice: Notice = Notice.heard): void {
     const page = new EntryWriter();
     for (const device of devices) addEntry(page, device);
-    this.#link.notice(session.number, notice, page.take(), false);
-    this.#link.flush();
+    this.link.notice(session.number, notice, page.take(), false);
+    this.link.flush();
   }
 
   /** A device that a filter of the subscriber matches is there: it is told, and gets the events from here on. */
   appear(socket: FakeSocket, device: number): void {
     const page = new EntryWriter();
     addEntry(page, `d${device}`, device, this.seq(device));
-    this.#link.filterPage(socket.session.number, '*', page.take(), 0, false);
+    this.link.filterPage(socket.session.number, '*', page.take(), 0, false);
     this.attach(socket, device);
   }
 
@@ -252,9 +278,27 @@ export class FakeThread {
     priority: PriorityName = 'normal',
     payload: Uint8Array = PAYLOAD,
     type: number = EventType.message,
+    flags = 0,
   ): number {
     const seq = this.seq(device) + 1;
     this.#seqs.set(device, seq);
+    this.#write(device, seq, priority, payload, type, flags);
+    return seq;
+  }
+
+  /** An event that nobody could number. */
+  unnumbered(device: number): void {
+    this.#write(device, 0, 'normal', PAYLOAD, EventType.message, 0);
+  }
+
+  #write(
+    device: number,
+    seq: number,
+    priority: PriorityName,
+    payload: Uint8Array,
+    type: number,
+    flags: number,
+  ): void {
     const bytes = EventField.body + payload.length;
     const views = this.#scratch;
     const body = writeEventHead(views, 0, {
@@ -263,16 +307,15 @@ export class FakeThread {
       device,
       type,
       priority: Priority[priority],
-      flags: EventFlag.payloadIsJson,
+      flags: EventFlag.payloadIsJson | flags,
       session: 0,
       statusBytes: 0,
       payloadBytes: payload.length,
       ackBytes: 0,
     });
     views.u8.set(payload, body);
-    if (!this.#link.event(views, 0, bytes, device, seq)) throw new Error('the ring is full');
-    this.#link.flush();
-    return seq;
+    if (!this.link.event(views, 0, bytes, device, seq)) throw new Error('the ring is full');
+    this.link.flush();
   }
 
   /** Events of one device, sent at once. */
@@ -284,8 +327,13 @@ export class FakeThread {
   /** Events that the owner could not get into the ring. */
   overload(device: number, count: number): void {
     const from = this.seq(device) + 1;
-    this.#seqs.set(device, from + count - 1);
-    writeGap(this.#ring, { device, from, to: from + count - 1, reason: GapReason.overload });
+    this.gap(device, from, from + count - 1, GapReason.overload);
+  }
+
+  /** Events did not come to this edge. */
+  gap(device: number, from: number, to: number, reason: GapReason): void {
+    this.#seqs.set(device, to);
+    writeGap(this.#ring, { device, from, to, reason });
     this.#ring.publish();
   }
 

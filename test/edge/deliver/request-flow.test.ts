@@ -1,30 +1,43 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Ask, RequestFlow, type RequestFlowDeps } from '../../../src/edge/deliver/request-flow.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Notice } from '../../../src/records/replies.ts';
+import type { Request } from '../../../src/records/requests.ts';
 import { ALL_TYPES } from '../../../src/wire/events.ts';
-import { NO_PAST } from '../../../src/wire/subscriber-ops.ts';
+import { NO_PAST, type Past } from '../../../src/wire/subscriber-ops.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 type Sent = string;
 
 /** What goes to the owner, as `session:request` or `session:more request`. */
 class Bench {
   readonly sent: Sent[] = [];
+  /** As the owner gets them. */
+  readonly requests: Request[] = [];
   /** Who was told to be no longer silent, with what had been sent by then. */
   readonly signs: string[] = [];
   isBehind = false;
+  readonly clock = new FakeClock();
   readonly flow: RequestFlow;
 
   constructor() {
     const line = {
-      request: ({ session, request }: { session: number; request: number }) =>
-        void this.sent.push(`${session}:${request}`),
+      request: (request: Request) => {
+        this.requests.push(request);
+        this.sent.push(`${request.session}:${request.request}`);
+      },
       more: (session: number, request: number) => void this.sent.push(`${session}:more ${request}`),
     } as unknown as RequestFlowDeps['line'];
     this.flow = new RequestFlow({
       line,
-      clock: new FakeClock(),
+      clock: this.clock,
       resumeBytes: 1000,
       isBehind: () => this.isBehind,
       goesOut: ({ number }) => void this.signs.push(`${number} after ${this.sent.length}`),
@@ -46,12 +59,16 @@ class Bench {
 const peer = (number: number): SubscriberSession & { bufferedBytes: number } =>
   ({ number, closing: false, bufferedBytes: 0, requests: undefined, allowance: undefined }) as never;
 
-const subscribe = (count: number): Ask => ({
+const subscribe = (count: number, more: Partial<Ask> = {}): Ask => ({
   op: 'subscribe',
   id: '',
   named: { devices: Array.from({ length: count }, (_, n) => `d-${n}`), filters: [], malformed: [] },
   types: ALL_TYPES,
   past: NO_PAST,
+  ...more,
+});
+const follow = (...filters: readonly string[]): Partial<Ask> => ({
+  named: { devices: [], filters, malformed: [] },
 });
 const list: Ask = { op: 'list', id: '', named: undefined, types: ALL_TYPES, past: NO_PAST };
 
@@ -176,5 +193,262 @@ describe('pages', () => {
     bench.answer(a, 1);
     bench.flow.submit(b, subscribe(1000));
     expect(bench.news()).toEqual(['2:1']);
+  });
+});
+
+describe('a request', () => {
+  it('says what is asked for, and whether the past is', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    const past: Past = { ...NO_PAST, last: true };
+    bench.flow.submit(a, subscribe(2, { op: 'unsubscribe', types: 2 }));
+    bench.flow.submit(a, subscribe(1, { past }));
+    bench.flow.submit(a, subscribe(1, { wantsKept: true }));
+    for (const request of [1, 2, 3]) bench.answer(a, request);
+    bench.flow.submit(a, subscribe(0, follow('x.*')));
+    bench.answer(a, 4);
+    bench.flow.submit(a, list);
+    const request = { session: 1, op: 'subscribe', filters: [], types: ALL_TYPES, past: false };
+    expect(bench.requests).toEqual([
+      { ...request, request: 1, op: 'unsubscribe', devices: ['d-0', 'd-1'], types: 2 },
+      { ...request, request: 2, devices: ['d-0'], past: true },
+      { ...request, request: 3, devices: ['d-0'], past: true },
+      { ...request, request: 4, devices: [], filters: ['x.*'] },
+      { ...request, request: 5, op: 'list', devices: undefined },
+    ]);
+  });
+
+  it('is numbered from 1, and from 1 again after 2^31', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    bench.flow.submit(a, subscribe(1));
+    a.requests!.last = 2 ** 31 - 1;
+    for (let n = 0; n < 2; n++) bench.flow.submit(a, subscribe(1));
+    expect(bench.news()).toEqual(['1:1', `1:${2 ** 31}`, '1:1']);
+  });
+
+  it('is known again when it is answered, and then no more', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    const ask = subscribe(1, { id: '"x"' });
+    bench.flow.submit(a, ask);
+    bench.flow.submit(a, { ...list, op: 'pause' });
+    expect(bench.flow.answered(a, 7, false)).toBeUndefined();
+    expect(bench.flow.answered(a, 1, false)).toMatchObject({ ...ask, isNamed: true });
+    expect(bench.flow.answered(a, 1, false)).toBeUndefined();
+    bench.flow.advance(a);
+    expect(bench.flow.answered(a, 2, true)).toMatchObject({ op: 'pause', isNamed: false });
+    expect(bench.flow.answered(a, 2, false)).toMatchObject({ op: 'pause' });
+    expect(bench.flow.answered(a, 2, false)).toBeUndefined();
+  });
+
+  it('that is long has the owner to itself, as far as its subscriber goes', () => {
+    const bench = new Bench();
+    const [a, b] = [peer(1), peer(2)];
+    bench.flow.submit(a, subscribe(1));
+    bench.flow.submit(a, subscribe(0, follow('x.*')));
+    bench.flow.submit(a, subscribe(1));
+    expect(bench.news()).toEqual(['1:1']);
+    bench.answer(a, 1);
+    expect(bench.news()).toEqual(['1:2']);
+    bench.answer(a, 2);
+    expect(bench.news()).toEqual(['1:3']);
+    bench.flow.submit(b, subscribe(1));
+    expect(bench.news()).toEqual(['2:1']);
+  });
+
+  it('costs the owner as many devices as it names, and some for itself: a thousand at a time', () => {
+    const fits = (first: number, second: number): boolean => {
+      const bench = new Bench();
+      bench.flow.submit(peer(1), subscribe(first));
+      bench.flow.submit(peer(2), subscribe(second));
+      return bench.news().length === 2;
+    };
+    expect([fits(492, 492), fits(493, 492), fits(0, 984), fits(0, 985)]).toEqual([true, false, true, false]);
+  });
+
+  it('of all devices, or of a filter, costs as much as a page does', () => {
+    for (const ask of [list, subscribe(0, follow('x.*'))]) {
+      const bench = new Bench();
+      bench.flow.submit(peer(1), ask);
+      bench.flow.submit(peer(2), subscribe(0));
+      expect(bench.news()).toEqual(['1:1']);
+    }
+  });
+
+  it('does not go out for a session that is closing', () => {
+    const bench = new Bench();
+    const [a, b] = [peer(1), peer(2)];
+    bench.flow.submit(a, subscribe(1000));
+    bench.flow.submit(b, subscribe(1000));
+    Object.assign(b, { closing: true });
+    bench.answer(a, 1);
+    expect(bench.news()).toEqual(['1:1']);
+  });
+
+  it('is forgotten with its session, for good', () => {
+    const bench = new Bench();
+    const [a, b] = [peer(1), peer(2)];
+    for (let n = 0; n < 3; n++) bench.flow.submit(a, subscribe(1000));
+    bench.flow.noticed(a, Notice.resumed, true);
+    bench.flow.forget(a);
+    bench.flow.forget(b);
+    bench.flow.tick();
+    expect(bench.news()).toEqual(['1:1']);
+    expect(bench.flow.answered(a, 1, false)).toBeUndefined();
+    bench.flow.submit(b, subscribe(1000));
+    expect(bench.news()).toEqual(['2:1']);
+  });
+
+  it('that was not answered is asked again of another owner; those that wait go on waiting', () => {
+    const bench = new Bench();
+    const [a, b] = [peer(1), peer(2)];
+    bench.flow.submit(a, subscribe(500));
+    bench.flow.submit(a, subscribe(400));
+    bench.flow.submit(a, subscribe(1000));
+    bench.flow.askAgain(b); // has asked nothing
+    bench.news();
+    bench.flow.askAgain(a);
+    expect(bench.news()).toEqual(['1:1', '1:2']);
+    bench.answer(a, 1);
+    expect(bench.news()).toEqual([]);
+    bench.answer(a, 2);
+    expect(bench.news()).toEqual(['1:3']);
+  });
+});
+
+describe('the next page', () => {
+  it('is asked for when the peer has read the last, which is looked at again by itself', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    a.bufferedBytes = 1001;
+    bench.flow.submit(a, list);
+    bench.answer(a, 1, true);
+    expect([bench.news(), vi.getTimerCount()]).toEqual([['1:1'], 1]);
+    bench.flow.advance(a);
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(20);
+    expect([bench.news(), vi.getTimerCount()]).toEqual([[], 1]);
+    a.bufferedBytes = 1000;
+    vi.advanceTimersByTime(19);
+    expect(bench.news()).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect([bench.news(), vi.getTimerCount()]).toEqual([['1:more 1'], 0]);
+  });
+
+  it('is asked for when its peer can pay for it: 20 for a thousand devices', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    const asked: number[] = [];
+    let waitMs = 1;
+    const allowance = {
+      waitMs: (cost: number, now: number) => {
+        asked.push(cost, now);
+        return waitMs;
+      },
+    };
+    Object.assign(a, { allowance });
+    bench.flow.submit(a, list);
+    bench.answer(a, 1, true);
+    expect([bench.news(), asked]).toEqual([['1:1'], [20, bench.clock.nowMs]]);
+    waitMs = 0;
+    bench.flow.tick();
+    expect(bench.news()).toEqual(['1:more 1']);
+  });
+
+  it('keeps other requests of its subscriber waiting until the last has come', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    bench.flow.submit(a, list);
+    bench.flow.submit(a, subscribe(1));
+    bench.answer(a, 1, true);
+    expect(bench.news()).toEqual(['1:1', '1:more 1']);
+    bench.answer(a, 1, true);
+    expect(bench.news()).toEqual(['1:more 1']);
+    bench.answer(a, 1, false);
+    expect(bench.news()).toEqual(['1:2']);
+  });
+
+  it('of several that were promised is asked for one after the other', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    bench.flow.filterPage(a, 7, true, true);
+    bench.flow.filterPage(a, 8, true, true);
+    bench.flow.advance(a);
+    expect(bench.news()).toEqual(['1:more 7']);
+    bench.flow.filterPage(a, 7, false, false);
+    bench.flow.advance(a);
+    expect(bench.news()).toEqual(['1:more 8']);
+    bench.flow.filterPage(a, 8, false, false);
+    bench.flow.submit(a, subscribe(1));
+    expect(bench.news()).toEqual(['1:1']);
+  });
+
+  it('that the owner sends unasked is its work until it has come, and is counted once', () => {
+    const bench = new Bench();
+    const [a, b] = [peer(1), peer(2)];
+    for (let n = 0; n < 3; n++) bench.flow.filterPage(a, 7, true, false);
+    bench.flow.submit(b, subscribe(1));
+    bench.flow.submit(a, subscribe(1));
+    expect(bench.news()).toEqual([]);
+    bench.flow.filterPage(a, 7, false, false);
+    bench.flow.takeTurns();
+    expect(bench.news()).toEqual(['2:1', '1:1']);
+  });
+
+  it('that is the only one, of one device that appeared, is nobody’s', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    bench.flow.filterPage(a, 0, false, false);
+    bench.flow.noticed(a, Notice.heard, false);
+    expect(a.requests).toBeUndefined();
+    bench.flow.forget(a);
+  });
+
+  it('is owed until it has come, or its session is over', () => {
+    const bench = new Bench();
+    const [a, b] = [peer(1), peer(2)];
+    expect(bench.flow.owedTo(a)).toBeUndefined();
+    for (const one of [a, b]) bench.flow.noticed(one, Notice.inactiveTooLong, true);
+    expect(bench.flow.owedTo(a)).toBe(Notice.inactiveTooLong);
+    bench.flow.noticed(a, Notice.heard, false);
+    expect(bench.flow.owedTo(a)).toBeUndefined();
+    bench.flow.forget(b);
+    expect(bench.flow.owedTo(b)).toBeUndefined();
+    bench.flow.submit(a, subscribe(1));
+    expect(bench.flow.owedTo(a)).toBeUndefined();
+  });
+});
+
+describe('the past that a subscribe to a filter asks for', () => {
+  const past: Past = { ...NO_PAST, history: 5 };
+  const asked = (more: Partial<Ask> = {}) =>
+    ({ ...subscribe(0, { past, types: 2, ...follow('x.*', 'y.*') }), isNamed: true, ...more }) as const;
+
+  it('comes with all pages of its devices, from the answer on', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    bench.flow.keepPast(a, asked(), false);
+    const of = (filter: string, page: number, more: boolean) => bench.flow.pastOf(a, filter, page, more);
+    expect([of('x.*', 1, true), of('x.*', 1, true)]).toEqual([
+      { past, types: 2 },
+      { past, types: 2 },
+    ]);
+    expect(of('x.*', 1, false)).toEqual({ past, types: 2 });
+    expect([of('x.*', 1, false), of('z.*', 1, false)]).toEqual([undefined, undefined]);
+    expect(of('y.*', 0, false)).toBeUndefined(); // one that has just appeared has no past yet
+    expect(of('y.*', 2, false)).toEqual({ past, types: 2 });
+  });
+
+  it.each([
+    ['another op', asked({ op: 'resume' }), false],
+    ['an answer that goes on', asked(), true],
+    ['no past', asked({ past: NO_PAST }), false],
+    ['no filters', asked({ named: undefined }), false],
+  ])('is not kept of %s', (_what, answered, more) => {
+    const bench = new Bench();
+    const a = peer(1);
+    bench.flow.keepPast(a, answered, more);
+    expect(bench.flow.pastOf(a, 'x.*', 1, false)).toBeUndefined();
   });
 });

@@ -1,0 +1,412 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Replays, wantsPast } from '../../../src/edge/deliver/replays.ts';
+import type { Attached } from '../../../src/edge/deliver/topics.ts';
+import { Counter } from '../../../src/memory/counters.ts';
+import { ALL_TYPES, EventType, typeBits } from '../../../src/wire/events.ts';
+import { NO_PAST, type Past as Asked } from '../../../src/wire/subscriber-ops.ts';
+import type { HistoryOptions } from '../../history/history-harness.ts';
+import { EPOCH_NAME, Past, type Peer, QUEUE_BYTES } from './past-harness.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+class Bench extends Past {
+  readonly replays: Replays;
+  /** Joins of topics as `s-1 d0:5`, each behind the `finish` of the rounds. */
+  readonly joins: string[] = [];
+
+  constructor(options: HistoryOptions = {}) {
+    super(options);
+    this.replays = new Replays({
+      reader: this.history.reader,
+      encoder: this.encoder,
+      clock: this.history.clock,
+      counters: this.counters,
+      queueBytes: QUEUE_BYTES,
+      finish: () => void this.joins.push('finish'),
+      join: (session, { device, seq }) => void this.joins.push(`${session.id} d${device}:${seq}`),
+      charge: (_session, events) => this.charge(events),
+    });
+  }
+
+  /** The answer names the device, and its live events may come. @returns whether all is there */
+  ask(peer: Peer, device: number, past: Partial<Asked>, types = ALL_TYPES): boolean | undefined {
+    const recovered = this.begin(peer, device, past, types);
+    this.attach(peer, device);
+    return recovered;
+  }
+
+  begin({ session }: Peer, device: number, past: Partial<Asked>, types = ALL_TYPES): boolean | undefined {
+    return this.replays.begin(session, this.entry(device), { ...NO_PAST, ...past }, types);
+  }
+
+  attach({ session }: Peer, device: number): boolean {
+    const { seq } = this.entry(device);
+    const attached: Attached = { device, id: `d${device}`, seq, types: ALL_TYPES };
+    return this.replays.attach(session, attached);
+  }
+
+  /** As what its peer asked for is sent after the answer. */
+  run({ session }: Peer): void {
+    this.replays.run(session);
+  }
+
+  /** An event of the device comes to this edge. */
+  live(device: number, type: keyof typeof EventType = 'message'): void {
+    this.replays.event(device, EventType[type], this.history.send(device, { type }));
+  }
+}
+
+/** A position of the device's numbering. */
+const since = (device: number, seq: number, epoch = EPOCH_NAME): Partial<Asked> => ({
+  since: new Map([[`d${device}`, { epoch, seq }]]),
+});
+
+describe('what of the past a subscribe asks for', () => {
+  it('is the newest message and the newest status, oldest first', () => {
+    const bench = new Bench();
+    const device = bench.device(2);
+    bench.history.send(device, { type: 'status' });
+    bench.history.send(device);
+    const peer = bench.peer();
+    expect(bench.ask(peer, device, { last: true })).toBeUndefined();
+    bench.run(peer);
+    expect(peer.frames.every(({ replay }) => replay === true)).toBe(true);
+    expect(peer.news()).toBe('d0:3 d0:4');
+    expect(bench.joins).toEqual(['finish', 's-1 d0:4']);
+    expect(bench.counters.cells[Counter.replayed]).toBe(2);
+    expect(bench.charged).toEqual([2]);
+  });
+
+  it('is so many of the newest events, also where the newest of each kind is asked for', () => {
+    const bench = new Bench();
+    const device = bench.device(5);
+    for (const past of [{ history: 3 }, { history: 3, last: true }]) {
+      const peer = bench.peer();
+      expect(bench.ask(peer, device, past)).toBeUndefined();
+      bench.run(peer);
+      expect(peer.news()).toBe('d0:3 d0:4 d0:5');
+    }
+  });
+
+  it('is all after a position, whatever else is asked for', () => {
+    const bench = new Bench();
+    const device = bench.device(5);
+    const peer = bench.peer();
+    expect(bench.ask(peer, device, { ...since(device, 2), history: 1, last: true })).toBe(true);
+    bench.run(peer);
+    expect(peer.news()).toBe('d0:3 d0:4 d0:5');
+  });
+
+  it('is nothing where the position is that of the last event, and it is recovered', () => {
+    const bench = new Bench();
+    const device = bench.device(2);
+    const peer = bench.peer();
+    expect(bench.ask(peer, device, since(device, 2))).toBe(true);
+    bench.run(peer);
+    expect([peer.news(), bench.joins]).toEqual(['', ['finish', 's-1 d0:2']]);
+  });
+
+  it('has a gap where it is not kept any more, and is not recovered', () => {
+    const bench = new Bench({ eventsMax: 2 });
+    const device = bench.device(5);
+    const peer = bench.peer();
+    expect(bench.ask(peer, device, since(device, 1))).toBe(false);
+    bench.run(peer);
+    expect(peer.news()).toBe('gap d0:2-3 history d0:4 d0:5');
+  });
+
+  it.each([
+    ['of another numbering', 1, 'other'],
+    ['behind the last event', 4, EPOCH_NAME],
+  ])('is all that is kept after a position %s, and it is not recovered', (_what, seq, epoch) => {
+    const bench = new Bench();
+    const device = bench.device(3);
+    const peer = bench.peer();
+    expect(bench.ask(peer, device, since(device, seq, epoch))).toBe(false);
+    bench.run(peer);
+    expect(peer.news()).toBe('d0:1 d0:2 d0:3');
+  });
+
+  it.each([
+    ['last', { last: true }],
+    ['history', { history: 10 }],
+    ['since', since(0, 0)],
+  ])('is of the types that are wanted (%s)', (_what, past) => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    bench.history.send(device, { type: 'status' });
+    const peer = bench.peer();
+    bench.ask(peer, device, past, typeBits.status);
+    bench.run(peer);
+    expect(peer.news()).toBe('d0:2');
+  });
+
+  it('may be nothing: then live events are not held back', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    expect(bench.begin(peer, device, {})).toBeUndefined();
+    expect(bench.replays.isHolding(peer.session, device)).toBe(false);
+    expect([bench.attach(peer, device), bench.replays.inUse]).toEqual([false, false]);
+    expect([
+      wantsPast(NO_PAST),
+      wantsPast({ ...NO_PAST, last: true }),
+      wantsPast({ ...NO_PAST, history: 1 }),
+      wantsPast({ ...NO_PAST, ...since(0, 0) }),
+    ]).toEqual([false, true, true, true]);
+  });
+
+  it('comes device by device in the order of the answer, in one write', () => {
+    const bench = new Bench();
+    const [a, b] = [bench.device(2), bench.device(2)];
+    const peer = bench.peer();
+    for (const device of [b, a]) bench.ask(peer, device, { history: 2 });
+    bench.run(peer);
+    expect(peer.news()).toBe('d1:1 d1:2 d0:1 d0:2');
+    expect(bench.joins).toEqual(['finish', 's-1 d1:2', 'finish', 's-1 d0:2']);
+    expect(peer.loose).toBe(0);
+  });
+});
+
+describe('live events of a device whose past is being sent', () => {
+  it('are held back until the peer has read, then come from the log', () => {
+    const bench = new Bench();
+    const device = bench.device(2);
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    bench.ask(peer, device, { history: 10 });
+    bench.run(peer);
+    expect([peer.news(), bench.replays.isHolding(peer.session, device)]).toEqual(['', true]);
+    bench.live(device);
+    bench.live(device);
+    peer.queued = QUEUE_BYTES;
+    bench.run(peer);
+    expect(peer.news()).toBe('d0:1 d0:2 d0:3 d0:4');
+    expect(bench.joins).toEqual(['finish', 's-1 d0:4']);
+    expect([bench.replays.isHolding(peer.session, device), bench.replays.inUse]).toEqual([false, false]);
+  });
+
+  it('come in the end, though more came while those before were sent', () => {
+    const bench = new Bench({ eventsMax: 1000 });
+    const device = bench.device(60);
+    const peer = bench.peer();
+    peer.stalledFrom = 0;
+    bench.ask(peer, device, { history: 60 });
+    bench.run(peer);
+    const first = peer.frames.length;
+    expect(first).toBe(50); // then the queue is looked at
+    bench.live(device);
+    peer.queued = 0;
+    peer.stalledFrom = Number.POSITIVE_INFINITY;
+    bench.run(peer);
+    expect(peer.frames.map(({ seq }) => seq)).toEqual(Array.from({ length: 61 }, (_, n) => n + 1));
+    expect(bench.joins).toEqual(['finish', 's-1 d0:61']);
+  });
+
+  it('that were lost on their way to this edge come from the log too', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    bench.ask(peer, device, { last: true });
+    bench.history.send(device);
+    bench.history.send(device);
+    bench.replays.missed(device, 3);
+    bench.replays.missed(device, 2);
+    peer.queued = 0;
+    bench.run(peer);
+    expect([peer.news(), bench.joins]).toEqual(['d0:1 d0:2 d0:3', ['finish', 's-1 d0:3']]);
+  });
+
+  it('are as many as there were when the owner let them come', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    bench.begin(peer, device, { last: true });
+    bench.history.send(device);
+    expect(bench.attach(peer, device)).toBe(true);
+    bench.run(peer);
+    expect([peer.news(), bench.joins]).toEqual(['d0:1 d0:2', ['finish', 's-1 d0:2']]);
+  });
+
+  it('do not come before the owner lets them: then the past is all, and the device is not held any more', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    bench.begin(peer, device, { last: true });
+    bench.live(device);
+    bench.run(peer);
+    expect([peer.news(), bench.joins]).toEqual(['d0:1', []]);
+    expect([bench.replays.inUse, bench.attach(peer, device)]).toEqual([false, false]);
+  });
+
+  it('concern only those who follow the device', () => {
+    const bench = new Bench();
+    const [a, b] = [bench.device(1), bench.device(1)];
+    const [one, other] = [bench.peer(), bench.peer()];
+    for (const peer of [one, other]) peer.queued = QUEUE_BYTES + 1;
+    bench.ask(one, a, { last: true });
+    bench.ask(other, b, { last: true });
+    expect([one, other].map(({ session }) => bench.replays.isHolding(session, a))).toEqual([true, false]);
+    expect(bench.attach(other, a)).toBe(false);
+    bench.live(a);
+    for (const peer of [one, other]) {
+      peer.queued = 0;
+      bench.run(peer);
+    }
+    expect([one.news(), other.news()]).toEqual(['d0:1 d0:2', 'd1:1']);
+  });
+});
+
+describe('pongs that came meanwhile, which are kept nowhere', () => {
+  function heldBack(types: readonly (keyof typeof EventType)[]): string {
+    const bench = new Bench({ eventsMax: 1000 });
+    const device = bench.device(1);
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    bench.ask(peer, device, { last: true });
+    for (const type of types) bench.live(device, type);
+    peer.queued = 0;
+    bench.run(peer);
+    return peer.news();
+  }
+
+  it('are told of as gaps before the live events, those in a row as one', () => {
+    expect(heldBack(['pong', 'pong', 'message', 'pong'])).toBe(
+      'd0:1 d0:4 gap d0:2-3 history gap d0:5-5 history',
+    );
+  });
+
+  it('are told of one by one up to a number, and beyond it as one range', () => {
+    const pairs = Array.from({ length: 258 }, () => ['pong', 'message'] as const).flat();
+    const gaps = heldBack(pairs).match(/gap \S+/g)!;
+    expect(gaps).toHaveLength(256);
+    expect(gaps.slice(-2)).toEqual(['gap d0:510-510', 'gap d0:512-516']);
+  });
+
+  it('are not missed by who does not get the live events yet', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    bench.begin(peer, device, { last: true });
+    bench.live(device, 'pong');
+    bench.attach(peer, device);
+    bench.run(peer);
+    expect([peer.news(), bench.joins]).toEqual(['d0:1', ['finish', 's-1 d0:2']]);
+  });
+});
+
+describe('a replay', () => {
+  it('ends with the subscription', () => {
+    const bench = new Bench();
+    const [a, b] = [bench.device(1), bench.device(1)];
+    const peer = bench.peer();
+    for (const device of [a, b]) bench.ask(peer, device, { last: true });
+    bench.replays.detach(peer.session, a);
+    bench.run(peer);
+    expect([peer.news(), bench.joins]).toEqual(['d1:1', ['finish', 's-1 d1:1']]);
+    bench.replays.detach(peer.session, a);
+  });
+
+  it('ends with the session, and those of others go on', () => {
+    const bench = new Bench();
+    const [a, b] = [bench.device(1), bench.device(1)];
+    const [gone, other] = [bench.peer(), bench.peer()];
+    for (const peer of [gone, other]) for (const device of [a, b]) bench.ask(peer, device, { last: true });
+    bench.replays.forget(gone.session);
+    bench.replays.detach(gone.session, a);
+    for (const peer of [gone, other]) bench.run(peer);
+    expect([gone.news(), other.news()]).toEqual(['', 'd0:1 d1:1']);
+    expect(bench.replays.inUse).toBe(false);
+  });
+
+  it('is not sent to a session that is closing', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    bench.ask(peer, device, { last: true });
+    peer.session.closing = true;
+    bench.run(peer);
+    expect(peer.news()).toBe('');
+  });
+
+  it('goes on by itself once its peer has read', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peers = [bench.peer(), bench.peer()];
+    for (const peer of peers) {
+      peer.queued = QUEUE_BYTES + 1;
+      bench.ask(peer, device, { last: true });
+      bench.run(peer);
+    }
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(20);
+    expect(vi.getTimerCount()).toBe(1); // they are looked at again
+    for (const peer of peers) peer.queued = 0;
+    vi.advanceTimersByTime(19);
+    expect(peers.map((peer) => peer.news())).toEqual(['', '']);
+    vi.advanceTimersByTime(1);
+    expect(peers.map((peer) => peer.news())).toEqual(['d0:1', 'd0:1']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('needs no timer where the peer reads all', () => {
+    const bench = new Bench();
+    const peer = bench.peer();
+    bench.ask(peer, bench.device(1), { last: true });
+    bench.run(peer);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('looks at the queue after fifty events, or fewer that are large', () => {
+    const bench = new Bench({ bytes: 4 * 1024 * 1024, eventsMax: 1000 });
+    const device = bench.device(120);
+    const small = bench.peer();
+    bench.ask(small, device, { history: 120 });
+    bench.run(small);
+    expect(bench.charged.splice(0)).toEqual([50, 50, 20]);
+    const large = bench.device(5, 20_000);
+    const peer = bench.peer();
+    bench.ask(peer, large, { history: 5 });
+    bench.run(peer);
+    expect(bench.charged.splice(0)).toEqual([2, 2, 1]);
+    const stalled = bench.peer();
+    stalled.stalledFrom = 0;
+    bench.ask(stalled, large, { history: 5 });
+    bench.run(stalled);
+    expect(stalled.news()).toBe('d1:1 d1:2');
+    stalled.queued = 0;
+    bench.run(stalled);
+    expect(stalled.news()).toBe('d1:3 d1:4');
+  });
+
+  it('pays for what came meanwhile apart, and for no event twice', () => {
+    const bench = new Bench();
+    const device = bench.device(3);
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    bench.ask(peer, device, { history: 3 });
+    bench.live(device);
+    peer.queued = 0;
+    bench.run(peer);
+    expect(bench.charged).toEqual([3, 1]);
+  });
+
+  it('waits while its peer owes for what it got', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    peer.owesMs = 1;
+    bench.ask(peer, device, { last: true });
+    bench.run(peer);
+    expect(peer.news()).toBe('');
+    peer.owesMs = 0;
+    bench.run(peer);
+    expect(peer.news()).toBe('d0:1');
+  });
+});

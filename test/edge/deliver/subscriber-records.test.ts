@@ -1,0 +1,291 @@
+/** What the owner says to one subscriber, from the record to the frame. */
+import { describe, expect, it } from 'vitest';
+import { EntryWriter, NO_BYTES, Notice, Refusal } from '../../../src/records/replies.ts';
+import { ALL_TYPES } from '../../../src/wire/events.ts';
+import { NO_PAST, type Past } from '../../../src/wire/subscriber-ops.ts';
+import { type FakeSocket, FakeThread } from './fake-thread.ts';
+
+/** A page that names the devices of these slots. */
+function pageOf(...slots: readonly number[]): Uint8Array {
+  const page = new EntryWriter();
+  for (const deviceSlot of slots) {
+    const text = Buffer.from(`d${deviceSlot}`);
+    const state = { deviceSlot, rowState: 2, deviceState: 1, lastSeen: 0, seq: 0, epoch: 36, generation: 0 };
+    page.add(state, text, 0, text.length, 0, 0);
+  }
+  return page.take();
+}
+
+class Bench {
+  readonly thread: FakeThread;
+  readonly socket: FakeSocket;
+
+  constructor(options = {}) {
+    this.thread = new FakeThread({ sendQueueBytes: 1e6, sendQueueMaxBytes: 1e7, ...options });
+    this.socket = this.thread.subscriber();
+    this.socket.frames.length = 0;
+    this.thread.owner.take();
+  }
+
+  get session(): number {
+    return this.socket.session.number;
+  }
+
+  ask(devices: readonly string[] | undefined, past: Past = NO_PAST, malformed: readonly string[] = []): void {
+    const named = devices && {
+      devices: devices.filter((name) => !name.endsWith('*')),
+      filters: devices.filter((name) => name.endsWith('*')),
+      malformed,
+    };
+    const ask = { op: devices === undefined ? 'list' : 'subscribe', id: '"q"', named, types: ALL_TYPES, past } as const;
+    this.thread.edge.request(this.socket.session, ask, this.thread.clock.now());
+  }
+
+  say(write: (link: FakeThread['link']) => void): void {
+    write(this.thread.link);
+    this.thread.link.flush();
+    this.thread.poll();
+  }
+
+}
+
+const last: Past = { ...NO_PAST, last: true };
+const since = (...slots: readonly number[]): Past => ({
+  ...NO_PAST,
+  since: new Map(slots.map((slot) => [`d${slot}`, { epoch: '10', seq: 0 }])),
+});
+
+describe('an answer', () => {
+  it('names the devices, and those that were refused: by the owner, or as they are no ids', () => {
+    const bench = new Bench();
+    const { session } = bench;
+    bench.ask(['d0', 'd1'], NO_PAST, ['no id']);
+    bench.say((link) =>
+      link.answer({ session, request: 1 }, pageOf(0), [{ device: 'd1', why: Refusal.denied }], false),
+    );
+    const [frame] = bench.socket.frames as [{ errors: readonly { device: string; code: number }[] }];
+    expect(frame).toMatchObject({ op: 'subscribed', id: 'q', devices: [{ device: 'd0' }] });
+    expect(frame.errors.map(({ device, code }) => [device, code])).toEqual([
+      ['d1', 103],
+      ['no id', 107],
+    ]);
+    expect(frame).not.toHaveProperty('more');
+  });
+
+  it('says what is followed of its filters', () => {
+    const bench = new Bench();
+    const { session } = bench;
+    bench.ask(['x.*']);
+    bench.say((link) =>
+      link.answer({ session, request: 1 }, NO_BYTES, [], false, [{ filter: 'x.*', value: 3 }]),
+    );
+    expect(bench.socket.frames).toMatchObject([{ filters: [{ filter: 'x.*', matched: 3 }] }]);
+  });
+
+  it('to what was not asked is not told', () => {
+    const bench = new Bench();
+    const { session } = bench;
+    bench.say((link) => link.answer({ session, request: 5 }, pageOf(0), [], false));
+    expect(bench.socket.frames).toEqual([]);
+  });
+
+  it('of many pages goes on when its peer has read', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    bench.ask(undefined);
+    expect(thread.owner.taken('request')).toHaveLength(1);
+    socket.queued = 1e6;
+    bench.say((link) => link.answer({ session, request: 1 }, pageOf(0), [], true));
+    expect([socket.frames.splice(0).length, thread.owner.take()]).toEqual([1, []]);
+    socket.drainTo(0);
+    expect(thread.owner.take()).toEqual([{ record: 'more', session, request: 1 }]);
+    bench.say((link) => link.answer({ session, request: 1 }, pageOf(1), [], false));
+    expect(socket.frames).toEqual([
+      { op: 'list', id: 'q', devices: [{ device: 'd1', status: expect.any(String) }] },
+    ]);
+  });
+
+  it.each([
+    ['that names all devices costs as many as it has', undefined, 3 / 50],
+    ['to a request that named them was paid for with it', ['d0', 'd1', 'd2'], 0],
+  ])('%s', (_what, devices, cost) => {
+    const bench = new Bench({ subscriberRate: 1, subscriberBurst: 10 });
+    const { session, thread, socket } = bench;
+    bench.ask(devices);
+    bench.say((link) => link.answer({ session, request: 1 }, pageOf(0, 1, 2), [], false));
+    expect(socket.session.allowance?.waitMs(10, thread.clock.now()) ?? 0).toBeCloseTo(cost * 1000, 6);
+  });
+
+  it('makes its subscriber slow where that does not read', () => {
+    const bench = new Bench({ sendQueueBytes: 100, sendQueueMaxBytes: 1000 });
+    bench.ask(['d0']);
+    bench.socket.stalled = true;
+    const { session } = bench;
+    bench.say((link) => link.answer({ session, request: 1 }, pageOf(0), [], false));
+    expect(bench.thread.count('laggingSubscribers')).toBe(1);
+  });
+});
+
+describe('an answer with the past', () => {
+  it('says of each device whether all is there since its position, and holds its live events until it was sent', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    bench.ask(['d0', 'd1'], since(0));
+    bench.say((link) => {
+      link.answer({ session, request: 1 }, pageOf(0, 1), [], false);
+      link.attach(session, 0, 'd0', 0);
+      link.attach(session, 1, 'd1', 0);
+    });
+    expect(socket.frames).toMatchObject([
+      { devices: [{ device: 'd0', recovered: true }, { device: 'd1' }], errors: [] },
+    ]);
+    const [, second] = (socket.frames[0] as { devices: readonly object[] }).devices;
+    expect(second).not.toHaveProperty('recovered');
+    for (const device of [0, 1]) thread.event(device);
+    thread.poll();
+    expect(socket.news()).toBe('subscribed d0:1 d1:1');
+  });
+
+  it('refuses a position for a device whose events it gets already', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    thread.attach(socket, 0);
+    thread.poll();
+    bench.ask(['d0', 'd1'], since(0, 1));
+    bench.say((link) => link.answer({ session, request: 1 }, pageOf(0, 1), [], false));
+    expect(socket.frames).toMatchObject([
+      { devices: [{ device: 'd1', recovered: true }], errors: [{ device: 'd0', code: 107 }] },
+    ]);
+  });
+
+  it('without a position leaves out what a device has whose events it gets already', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    thread.attach(socket, 0);
+    thread.poll();
+    bench.ask(['d0'], last);
+    bench.say((link) => link.answer({ session, request: 1 }, pageOf(0), [], false));
+    expect(socket.frames).toMatchObject([{ devices: [{ device: 'd0' }], errors: [] }]);
+    expect(thread.edge.deliverer.replays.inUse).toBe(false);
+  });
+
+  it('takes one that is about to get the events for one that does', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    socket.queued = 6e5; // more than half of the limit: the replay waits
+    for (const request of [1, 2]) {
+      bench.ask(['d0'], since(0));
+      bench.say((link) => link.answer({ session, request }, pageOf(0), [], false));
+    }
+    expect(socket.frames).toMatchObject([
+      { devices: [{ device: 'd0' }], errors: [] },
+      { devices: [], errors: [{ device: 'd0' }] },
+    ]);
+    const { deliverer } = thread.edge;
+    expect([deliverer.isFollowing(socket.session, 0), deliverer.isFollowing(socket.session, 1)]).toEqual([
+      true,
+      false,
+    ]);
+    thread.detach(socket, 0);
+    thread.poll();
+    expect(deliverer.isFollowing(socket.session, 0)).toBe(false);
+  });
+});
+
+describe('a page of a filter', () => {
+  it('names devices that it follows from here on; the next is asked for where it waits', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    bench.say((link) => link.filterPage(session, 'x.*', pageOf(0, 1), 7, true, true));
+    expect(socket.frames).toMatchObject([
+      { op: 'subscribed', filter: 'x.*', devices: [{ device: 'd0' }, { device: 'd1' }], more: true },
+    ]);
+    expect(thread.owner.take()).toEqual([{ record: 'more', session, request: 7 }]);
+    bench.say((link) => link.filterPage(session, 'x.*', pageOf(2), 7, false));
+    expect(socket.frames.at(-1)).toMatchObject({ devices: [{ device: 'd2' }], more: false });
+    expect(thread.owner.take()).toEqual([]);
+  });
+
+  it('brings the past that its subscribe asked for, to the last page', () => {
+    const bench = new Bench();
+    const { session, socket } = bench;
+    bench.ask(['d*'], since(0, 1, 2));
+    bench.say((link) => {
+      link.answer({ session, request: 1 }, NO_BYTES, [], false, [{ filter: 'd*', value: 3 }]);
+      link.filterPage(session, 'd*', pageOf(0), 7, true, false);
+      link.filterPage(session, 'd*', pageOf(1), 7, false);
+      link.filterPage(session, 'd*', pageOf(2), 0, false);
+    });
+    const devices = socket.frames.slice(1).flatMap((frame) => frame.devices as readonly object[]);
+    expect(devices).toMatchObject([
+      { device: 'd0', recovered: true },
+      { device: 'd1', recovered: true },
+      { device: 'd2' },
+    ]);
+    expect(devices[2]).not.toHaveProperty('recovered');
+  });
+
+  it('costs as many devices as it names', () => {
+    const bench = new Bench({ subscriberRate: 1, subscriberBurst: 10 });
+    const { session, thread, socket } = bench;
+    bench.say((link) => link.filterPage(session, 'x.*', pageOf(0, 1), 7, false));
+    expect(socket.session.allowance!.waitMs(10, thread.clock.now())).toBeCloseTo(40, 6);
+  });
+
+  it('comes behind the events of its devices that came before', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    thread.attach(socket, 0);
+    thread.poll();
+    thread.event(0);
+    bench.say((link) => link.filterPage(session, 'd*', pageOf(0), 7, false));
+    expect(socket.news()).toBe('d0:1 subscribed');
+  });
+});
+
+describe('a notice', () => {
+  it('names devices and filters, and costs as many devices as it names', () => {
+    const bench = new Bench({ subscriberRate: 1, subscriberBurst: 10 });
+    const { session, thread, socket } = bench;
+    bench.say((link) =>
+      link.notice(session, Notice.silent, pageOf(0, 1), false, [{ filter: 'x.*', value: 1 }]),
+    );
+    expect(socket.frames).toEqual([
+      { op: 'status', devices: ['d0', 'd1'], filters: ['x.*'], status: 'inactive', reason: 'silent' },
+    ]);
+    expect(socket.session.allowance!.waitMs(10, thread.clock.now())).toBeCloseTo(40, 6);
+  });
+
+  it('of which another owner says the end is not ended twice', () => {
+    const bench = new Bench();
+    const { session, socket } = bench;
+    bench.say((link) => link.notice(session, Notice.resumed, pageOf(0), true));
+    bench.say((link) => link.resync());
+    bench.say((link) => link.notice(session, Notice.resumed, pageOf(1), false));
+    bench.say((link) => link.resynced());
+    expect(socket.frames).toEqual([
+      { op: 'resumed', devices: ['d0'], more: true },
+      { op: 'resumed', devices: ['d1'], more: false },
+    ]);
+  });
+});
+
+describe('a record for a session', () => {
+  it('that is closing or gone is for nobody', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    socket.session.closing = true;
+    bench.say((link) => {
+      for (const number of [session, 12_345]) {
+        link.attach(number, 0, 'd0', 0);
+        link.vip(number, true);
+        link.notice(number, Notice.heard, pageOf(0), false);
+        link.filterPage(number, 'x.*', pageOf(0), 0, false);
+        link.detach(number, 0);
+      }
+      link.resync();
+    });
+    expect([socket.frames, socket.session.vip, socket.topics.size]).toEqual([[], false, 0]);
+    expect(thread.owner.taken('request')).toEqual([]);
+  });
+});
