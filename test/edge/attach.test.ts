@@ -155,8 +155,7 @@ class Bench {
   /** The device sends messages. */
   send(device: Peer, count = 1): void {
     const bytes = Buffer.from('{"type":"message","data":1}');
-    for (let n = 0; n < count; n++)
-      this.route('device', '/v1/device').handlers.message(device, bytes, false);
+    for (let n = 0; n < count; n++) this.route('device', '/v1/device').handlers.message(device, bytes, false);
   }
 
   count(name: CounterName): number {
@@ -261,7 +260,7 @@ describe('the routes of an edge', () => {
   ] as const)('keep a bug to the frame that meets it: %s %s', (listener, path) => {
     const bench = new Bench();
     const socket = { session: undefined, send: () => {} } as unknown as Connection<unknown>;
-    expect(() => bench.route(listener, path).handlers.controlPong(socket)).not.toThrow();
+    expect(() => bench.route(listener, path).handlers.open(socket)).not.toThrow();
     expect([bench.failures.length, bench.count('failedFrames')]).toEqual([1, 1]);
   });
 
@@ -399,24 +398,27 @@ describe('the timers of an edge', () => {
     expect(ticks).toEqual([]);
   });
 
-  it.each([true, false])('credit peers with the time in which the thread did not run (main asks: %s)', (asks) => {
-    const bench = new Bench();
-    const { edge } = bench.attached;
-    const credited = [vi.spyOn(edge.liveness, 'credit'), vi.spyOn(edge.mqtt, 'credit')];
-    const told: number[] = [];
-    const stop = asks
-      ? bench.attached.startTimers([], (ms) => void told.push(ms))
-      : bench.attached.startTimers([]);
-    vi.advanceTimersByTime(200);
-    const now = performance.now.bind(performance);
-    const late = vi.spyOn(performance, 'now').mockImplementation(() => now() + STALL_MS + 100);
-    vi.advanceTimersByTime(100);
-    late.mockRestore();
-    stop();
-    for (const { mock } of credited) {
-      expect(mock.calls).toHaveLength(1);
-      expect(mock.calls[0]![0]).toBeGreaterThan(STALL_MS);
-    }
-    expect(told).toEqual(asks ? credited[0]!.mock.calls[0] : []);
-  });
+  it.each([true, false])(
+    'credit peers with the time in which the thread did not run (main asks: %s)',
+    (asks) => {
+      const bench = new Bench();
+      const { edge } = bench.attached;
+      const credited = [vi.spyOn(edge.liveness, 'credit'), vi.spyOn(edge.mqtt, 'credit')];
+      const told: number[] = [];
+      const stop = asks
+        ? bench.attached.startTimers([], (ms) => void told.push(ms))
+        : bench.attached.startTimers([]);
+      vi.advanceTimersByTime(200);
+      const now = performance.now.bind(performance);
+      const late = vi.spyOn(performance, 'now').mockImplementation(() => now() + STALL_MS + 100);
+      vi.advanceTimersByTime(100);
+      late.mockRestore();
+      stop();
+      for (const { mock } of credited) {
+        expect(mock.calls).toHaveLength(1);
+        expect(mock.calls[0]![0]).toBeGreaterThan(STALL_MS);
+      }
+      expect(told).toEqual(asks ? credited[0]!.mock.calls[0] : []);
+    },
+  );
 });

@@ -55,12 +55,10 @@ const admittedAs = (
 
 /** A device that is connected and not welcomed yet. */
 export function openDevice({ edge }: FakeThread, options: PeerOptions = {}): FakeDevice {
-  const session = new DeviceSession(
-    admittedAs('device', options),
-    edge.nextSession(),
-    edge.clock.wallNow(),
-    { codec: jsonDeviceCodec, wantsInterest: options.wantsInterest ?? false },
-  );
+  const session = new DeviceSession(admittedAs('device', options), edge.nextSession(), edge.clock.wallNow(), {
+    codec: jsonDeviceCodec,
+    wantsInterest: options.wantsInterest ?? false,
+  });
   return open(edge, new Wire(session));
 }
 

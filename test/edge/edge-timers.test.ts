@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startEdgeTimers, type Watch } from '../../src/edge/edge-timers.ts';
+import { STALL_MS } from '../../src/limits.ts';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import { createHeartbeat, Heart } from '../../src/memory/heartbeat.ts';
-import { STALL_MS } from '../../src/limits.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 beforeEach(() => {

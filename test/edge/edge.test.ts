@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { GatewayDevice } from '../../src/edge/publish/gateway-device.ts';
 import { POLL_MS_MAX, REQUESTS_WAITING_MAX } from '../../src/limits.ts';
 import { Counter } from '../../src/memory/counters.ts';
 import { KEEP_AS_SET, SessionKind } from '../../src/records/requests.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
 import { NO_PAST, type Position } from '../../src/wire/subscriber-ops.ts';
 import { type FakeSocket, FakeThread, type ThreadOptions } from './deliver/fake-thread.ts';
-import type { GatewayDevice } from '../../src/edge/publish/gateway-device.ts';
 import { ADDRESS, openDevice, openGateway, welcome } from './edge-harness.ts';
 
 /** What a record takes; a sum of these is exact. */
@@ -228,7 +228,10 @@ describe('a rate', () => {
     const now = clock.now();
     expect([edge.charge(socket.session, 4, now), edge.charge(socket.session, 1, now)]).toEqual([true, false]);
     edge.refuseOverRate(socket.session, 1, '"r"', now);
-    expect([edge.charge(device.session, 20, now), edge.charge(device.session, 1, now)]).toEqual([true, false]);
+    expect([edge.charge(device.session, 20, now), edge.charge(device.session, 1, now)]).toEqual([
+      true,
+      false,
+    ]);
     edge.refuseOverRate(device.session, 1, '', now);
     expect(socket.frames).toEqual([
       {

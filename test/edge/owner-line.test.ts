@@ -25,7 +25,15 @@ function setUp() {
 }
 
 const actor = { role: 'device', id: 'dev', devices: undefined, vip: false } as const;
-const join = { session: 1, kind: 0, actor, again: false, hold: false, interest: true, gateway: 'gw' } as const;
+const join = {
+  session: 1,
+  kind: 0,
+  actor,
+  again: false,
+  hold: false,
+  interest: true,
+  gateway: 'gw',
+} as const;
 
 describe('the line to the owner', () => {
   it('brings what peers do, in order, and each join with the next ticket', () => {
@@ -59,7 +67,12 @@ describe('the line to the owner', () => {
     line.deregister({ session: 1, keepMs: 9, kept: '{}' });
     const register = consumer.next();
     expect(consumer.kind).toBe(ToOwnerRecord.Register);
-    expect(readRegister(consumer.views, register)).toEqual({ session: 1, clean: true, again: false, id: 'c' });
+    expect(readRegister(consumer.views, register)).toEqual({
+      session: 1,
+      clean: true,
+      again: false,
+      id: 'c',
+    });
     const will = consumer.next();
     expect(consumer.kind).toBe(ToOwnerRecord.Will);
     expect(readWill(consumer.views, will)).toMatchObject({ session: 1, type: 2, status: 's' });

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { closes } from '../../src/codes.ts';
 import type { GatewayDevice } from '../../src/edge/publish/gateway-device.ts';
-import { Notice, EntryWriter } from '../../src/records/replies.ts';
+import { EntryWriter, Notice } from '../../src/records/replies.ts';
 import { KEEP_AS_SET, SessionKind } from '../../src/records/requests.ts';
 import { FakeThread, type SubscriberOptions } from './deliver/fake-thread.ts';
 import { type FakeDevice, openDevice, openGateway, welcome } from './edge-harness.ts';
 
-const afterImmediates = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+const afterImmediates = (): Promise<void> =>
+  new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 /** A page that names these devices. */
 function pageOf(...devices: readonly string[]): Uint8Array {
@@ -245,7 +246,9 @@ describe('another owner', () => {
     thread.owner.take();
     say(thread, (link) => link.resync());
     const told = thread.owner.take();
-    expect(told.map(({ record, session, kind, again, hold }) => [record, session, kind, again, hold])).toEqual([
+    expect(
+      told.map(({ record, session, kind, again, hold }) => [record, session, kind, again, hold]),
+    ).toEqual([
       ['join', old.session.number, SessionKind.device, true, false],
       ['join', fresh.session.number, SessionKind.device, false, false],
       ['join', socket.session.number, SessionKind.subscriber, true, true],
@@ -303,7 +306,13 @@ describe('another owner', () => {
     say(thread, (link) => link.joined(waits.session.number, 1, false, pageOf('a'), true));
     thread.edge.request(
       asks.session,
-      { op: 'list', id: '1', named: undefined, types: 15, past: { last: false, history: 0, since: new Map() } },
+      {
+        op: 'list',
+        id: '1',
+        named: undefined,
+        types: 15,
+        past: { last: false, history: 0, since: new Map() },
+      },
       0,
     );
     thread.owner.take();
@@ -324,19 +333,14 @@ describe('an MQTT client that has gone when it gets its id', () => {
   ])('%s', (_what, kept, keepMs) => {
     const thread = new FakeThread();
     say(thread, (link) => link.registered(77, kept));
-    expect(thread.owner.take()).toEqual([
-      { record: 'deregister', session: 77, kept: kept ?? '', keepMs },
-    ]);
+    expect(thread.owner.take()).toEqual([{ record: 'deregister', session: 77, kept: kept ?? '', keepMs }]);
   });
 });
 
 describe('a record that no edge knows', () => {
   it('is a bug', () => {
     const thread = new FakeThread();
-    thread.link.tell(
-      { kind: 99, write: (ring) => void ring.claimControl(99, 8), read: () => ({}) },
-      {},
-    );
+    thread.link.tell({ kind: 99, write: (ring) => void ring.claimControl(99, 8), read: () => ({}) }, {});
     thread.link.flush();
     expect(() => thread.edge.poll()).toThrow('record of kind 99 from the owner');
   });

@@ -149,7 +149,8 @@ describe('an edge that is a thread of its own', () => {
     bench.said();
     const [, taps] = bench.watches as [Watch, Watch];
     const frame = { type: 2, payloadStart: 0, payloadEnd: 2 } as never;
-    const tap = (device: string): void => bench.thread.edge.publisher.taps.event(device, Buffer.from('{}'), frame);
+    const tap = (device: string): void =>
+      bench.thread.edge.publisher.taps.event(device, Buffer.from('{}'), frame);
     for (const device of ['dev', 'other']) tap(device);
     taps.tick();
     expect(bench.said()).toMatchObject([{ kind: FromEdge.Tapped, events: [{ device: 'dev' }] }]);

@@ -3,7 +3,7 @@ import { Replays, wantsPast } from '../../../src/edge/deliver/replays.ts';
 import type { Attached } from '../../../src/edge/deliver/topics.ts';
 import { Counter } from '../../../src/memory/counters.ts';
 import { ALL_TYPES, EventType, typeBits } from '../../../src/wire/events.ts';
-import { NO_PAST, type Past as Asked } from '../../../src/wire/subscriber-ops.ts';
+import { type Past as Asked, NO_PAST } from '../../../src/wire/subscriber-ops.ts';
 import type { HistoryOptions } from '../../history/history-harness.ts';
 import { EPOCH_NAME, Past, type Peer, QUEUE_BYTES } from './past-harness.ts';
 

@@ -20,7 +20,8 @@ function accepted(query: string, protocol = '') {
   return answer;
 }
 
-const frame = (value: unknown): Buffer => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+const frame = (value: unknown): Buffer =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 
 /** The peer sends a frame. */
 function send(thread: FakeThread, socket: FakeSocket, value: unknown, binary = false): void {
@@ -108,9 +109,10 @@ describe('an upgrade to /v1/subscribe', () => {
     const thread = new FakeThread();
     const admitted = { ok: false, reason: 'token', status: 401, message: 'no', headers: {} } as const;
     const upgrades = { admit: async () => admitted } as never;
-    const answer: UpgradeAnswer<unknown> | Promise<unknown> = new SubscriberRoute(thread.edge, upgrades).upgrade(
-      {} as never,
-    );
+    const answer: UpgradeAnswer<unknown> | Promise<unknown> = new SubscriberRoute(
+      thread.edge,
+      upgrades,
+    ).upgrade({} as never);
     expect(answer).toBeInstanceOf(Promise);
     expect(await answer).toBe(admitted);
   });
@@ -196,13 +198,18 @@ describe('a frame of a subscriber', () => {
   it('counts whole when it lies within a larger buffer', () => {
     const { thread, socket } = connected();
     const larger = frame(`xx${JSON.stringify({ op: 'list' })}xx`);
-    thread.route.message(socket, new Uint8Array(larger.buffer, larger.byteOffset + 2, larger.length - 4), false);
+    thread.route.message(
+      socket,
+      new Uint8Array(larger.buffer, larger.byteOffset + 2, larger.length - 4),
+      false,
+    );
     expect(thread.owner.taken('request')).toHaveLength(1);
   });
 });
 
 describe('what a frame costs', () => {
-  const names = (count: number, mark = ''): string[] => Array.from({ length: count }, (_, n) => `d${n}${mark}`);
+  const names = (count: number, mark = ''): string[] =>
+    Array.from({ length: count }, (_, n) => `d${n}${mark}`);
 
   it.each([
     ['a frame', { op: 'touch' }, 1],

@@ -15,7 +15,13 @@ function follower(thread: FakeThread, types: number, query = '', vip = false): F
   return socket;
 }
 
-function limit(thread: FakeThread, { session }: FakeSocket, device: number, types: number, id?: string): void {
+function limit(
+  thread: FakeThread,
+  { session }: FakeSocket,
+  device: number,
+  types: number,
+  id?: string,
+): void {
   thread.link.attach(session.number, device, id ?? `d${device}`, thread.seq(device), types);
   thread.link.flush();
   thread.poll();
@@ -48,22 +54,25 @@ describe('the types that a subscriber asks for', () => {
     expect(seqs(socket)).toBe(told);
   });
 
-  it.each(['', '&batch=true', '&every=1000'])('may be others for each subscriber, however it is sent to (%j)', (query) => {
-    const thread = new FakeThread(ROOMY);
-    const sets = [ALL_TYPES, typeBits.message, typeBits.pong | typeBits.message, typeBits.message];
-    const sockets = sets.map((types) => follower(thread, types, query));
-    const vip = follower(thread, typeBits.pong, query, true);
-    oneOfEach(thread);
-    const told = sockets.map((socket) =>
-      socket.frames
-        .splice(0)
-        .flatMap((frame) => (frame.op === 'batch' ? frame.events! : frame.op === 'event' ? [frame] : []))
-        .map(({ seq }) => seq)
-        .join(' '),
-    );
-    expect(told).toEqual(['1 2 3 4', '2', '1 2', '2']);
-    expect(vip.frames.filter(({ seq, events }) => seq === 1 || events?.length === 1)).toHaveLength(1);
-  });
+  it.each(['', '&batch=true', '&every=1000'])(
+    'may be others for each subscriber, however it is sent to (%j)',
+    (query) => {
+      const thread = new FakeThread(ROOMY);
+      const sets = [ALL_TYPES, typeBits.message, typeBits.pong | typeBits.message, typeBits.message];
+      const sockets = sets.map((types) => follower(thread, types, query));
+      const vip = follower(thread, typeBits.pong, query, true);
+      oneOfEach(thread);
+      const told = sockets.map((socket) =>
+        socket.frames
+          .splice(0)
+          .flatMap((frame) => (frame.op === 'batch' ? frame.events! : frame.op === 'event' ? [frame] : []))
+          .map(({ seq }) => seq)
+          .join(' '),
+      );
+      expect(told).toEqual(['1 2 3 4', '2', '1 2', '2']);
+      expect(vip.frames.filter(({ seq, events }) => seq === 1 || events?.length === 1)).toHaveLength(1);
+    },
+  );
 
   it('may be others for each device', () => {
     const thread = new FakeThread(ROOMY);

@@ -1,0 +1,364 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { SendQueues, sendQueueLimits } from '../../../src/edge/deliver/send-queues.ts';
+import type { SlowSubscribers } from '../../../src/edge/deliver/slow-subscribers.ts';
+import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
+import { SLOW_MS_MAX, SLOW_NAMED_MAX, TRANSPORT_HELD_BYTES_MAX } from '../../../src/limits.ts';
+import { Counter, Counters, createCounters } from '../../../src/memory/counters.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+const KIB = 1024;
+const QUEUE = 100 * KIB;
+const MOST = 400 * KIB;
+/** What an event counts beside its record. */
+const EXTRA = 128;
+
+interface Session {
+  readonly id: string;
+  bytes: number;
+  closing: boolean;
+  /** Looks at its queue. */
+  looks: number;
+}
+
+/** The queues of a thread; who is slow is noted only. */
+class Bench {
+  readonly clock = new FakeClock();
+  readonly counters = new Counters(createCounters());
+  readonly log: string[] = [];
+  readonly all = new Map<number, SubscriberSession>();
+  readonly slow = new Map<SubscriberSession, number>();
+  readonly queues: SendQueues;
+  isBetween = true;
+  isCaughtUp = true;
+  /** What a look at one queue takes, ms. */
+  lookMs = 0;
+  /** Devices that each recovery does, and whether it is through with that. */
+  recovery: (most: number) => { done: number; isThrough: boolean } = () => ({ done: 1, isThrough: true });
+
+  constructor(total = 0) {
+    const { slow, log, clock } = this;
+    const slowSubscribers = {
+      get size() {
+        return slow.size;
+      },
+      get sessions() {
+        return slow.keys();
+      },
+      keptBytes: 0,
+      has: (session: SubscriberSession) => slow.has(session),
+      sinceMs: (session: SubscriberSession) => slow.get(session) ?? Number.POSITIVE_INFINITY,
+      worst: (...given: number[]) => (log.push(`worst ${given}`), []),
+      start: (session: SubscriberSession, now: number) => {
+        log.push(`start ${session.id}`);
+        slow.set(session, now);
+      },
+      recover: (session: SubscriberSession, most: number) => {
+        log.push(`recover ${session.id}`);
+        const { done, isThrough } = this.recovery(most);
+        if (isThrough) slow.delete(session);
+        return done;
+      },
+      close: (session: SubscriberSession, cause: number) => {
+        log.push(`close ${session.id} ${cause === Counter.closedOverQueue ? 'over' : 'lagging'}`);
+        Object.assign(session, { closing: true });
+      },
+      forget: (session: SubscriberSession) => void slow.delete(session),
+    } as unknown as SlowSubscribers;
+    this.queues = new SendQueues({
+      sessions: this.all,
+      slow: slowSubscribers,
+      clock,
+      counters: this.counters,
+      limits: sendQueueLimits(
+        { sendQueueBytes: QUEUE, sendQueueMaxBytes: MOST, sendQueuesTotalBytes: total },
+        1,
+      ),
+      isBetweenRounds: () => this.isBetween,
+      isCaughtUp: () => this.isCaughtUp,
+    });
+  }
+
+  add(id: string, bytes = 0): Session & SubscriberSession {
+    const bench = this;
+    const session = {
+      id,
+      bytes,
+      closing: false,
+      looks: 0,
+      get bufferedBytes() {
+        this.looks += 1;
+        bench.clock.nowMs += bench.lookMs;
+        return this.bytes;
+      },
+    };
+    this.all.set(this.all.size, session as never);
+    return session as never;
+  }
+
+  addSlow(id: string, bytes = QUEUE): Session & SubscriberSession {
+    const session = this.add(id, bytes);
+    this.slow.set(session, this.clock.nowMs);
+    return session;
+  }
+
+  /** As of so much that was published, with the least of events. @returns whether a look is asked for */
+  publish(bytes: number): boolean {
+    return this.queues.published(bytes - EXTRA);
+  }
+
+  news(): string[] {
+    return this.log.splice(0);
+  }
+}
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+
+describe('the limits of send queues', () => {
+  const limits = (queue: number, most: number, total = 0, threads = 1) =>
+    sendQueueLimits({ sendQueueBytes: queue, sendQueueMaxBytes: most, sendQueuesTotalBytes: total }, threads);
+
+  it('are as they are set; the next page comes at a quarter', () => {
+    expect(limits(QUEUE, MOST, 1000, 3)).toEqual({
+      queueBytes: QUEUE,
+      queueBytesMax: MOST,
+      totalBytes: 334,
+      pageResumeBytes: QUEUE / 4,
+      transportBytesMax: MOST + QUEUE + TRANSPORT_HELD_BYTES_MAX,
+    });
+  });
+
+  it('are never above the one at which a subscriber is closed', () => {
+    expect(limits(MOST, QUEUE)).toMatchObject({ queueBytes: QUEUE, queueBytesMax: QUEUE, totalBytes: 0 });
+  });
+
+  it('leave the transport room for what is published between two looks, however small they are', () => {
+    expect(limits(10, 20).transportBytesMax).toBe(20 + 64 * KIB + TRANSPORT_HELD_BYTES_MAX);
+  });
+});
+
+describe('a burst', () => {
+  it('is as much as a queue takes: then a look is asked for, and again after as much', () => {
+    expect([bench.publish(QUEUE - 1), bench.publish(EXTRA), bench.publish(QUEUE - EXTRA)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect(bench.publish(EXTRA)).toBe(true);
+  });
+
+  it('begins anew with each look at all queues', () => {
+    bench.publish(QUEUE - EXTRA);
+    bench.queues.tick();
+    expect([bench.publish(QUEUE - 1), bench.publish(EXTRA)]).toEqual([false, true]);
+  });
+
+  it('is not looked for while the last look is paid off: it took a twentieth of the time', () => {
+    bench.add('a');
+    bench.lookMs = 2;
+    bench.queues.tick();
+    bench.lookMs = 0;
+    bench.clock.nowMs += 39;
+    expect(bench.publish(QUEUE)).toBe(false);
+    bench.clock.nowMs += 1;
+    expect(bench.publish(QUEUE)).toBe(true);
+  });
+});
+
+describe('a look', () => {
+  it('is at all queues once a quarter of what one takes was published, at most each 20 ms', () => {
+    const session = bench.add('a');
+    bench.publish(QUEUE / 4 - 1);
+    bench.queues.look();
+    expect(session.looks).toBe(0);
+    bench.publish(EXTRA);
+    bench.clock.nowMs += 19;
+    bench.queues.look();
+    expect(session.looks).toBe(0);
+    bench.clock.nowMs += 1;
+    bench.queues.look();
+    expect(session.looks).toBe(1);
+    bench.clock.nowMs += 20;
+    bench.queues.look();
+    expect(session.looks).toBe(1); // nothing was published since
+  });
+
+  it('comes at once when a burst is over', () => {
+    const session = bench.add('a');
+    bench.queues.look();
+    bench.publish(QUEUE);
+    bench.queues.look();
+    expect(session.looks).toBe(1);
+  });
+
+  it('is at the slow ones where little was published, or while the last look is paid off', () => {
+    const [slow, other] = [bench.addSlow('slow'), bench.add('other')];
+    bench.queues.look();
+    expect([slow.looks, other.looks]).toEqual([1, 0]);
+    bench.lookMs = 2;
+    bench.queues.tick();
+    bench.lookMs = 0;
+    bench.clock.nowMs += 20;
+    bench.publish(QUEUE);
+    bench.queues.look();
+    expect([slow.looks, other.looks]).toEqual([3, 1]);
+  });
+
+  it('is at all queues once a second, whatever was published, and says what waits in them', () => {
+    expect(bench.queues.tickMs).toBe(1000);
+    for (const bytes of [10, 20]) bench.add('a', bytes);
+    bench.queues.tick();
+    expect(bench.counters.cells[Counter.queuedBytes]).toBe(30);
+  });
+});
+
+describe('a subscriber', () => {
+  it.each([
+    [QUEUE, []],
+    [QUEUE + 1, ['start a']],
+    [MOST, ['start a']],
+    [MOST + 1, ['close a over']],
+  ])('with %d bytes waiting: %j', (bytes, told) => {
+    bench.add('a', bytes);
+    bench.queues.tick();
+    expect(bench.news()).toEqual(told);
+    expect(bench.queues.hasWaiting).toBe(false);
+  });
+
+  it('that is closing is left alone', () => {
+    bench.add('a', MOST + 1).closing = true;
+    bench.queues.tick();
+    expect(bench.news()).toEqual([]);
+  });
+
+  it('becomes slow between rounds, if it has not drained by then', () => {
+    const [a, b] = [bench.add('a', QUEUE + 1), bench.add('b', QUEUE + 1)];
+    bench.isBetween = false;
+    bench.queues.tick();
+    expect(bench.news()).toEqual([]);
+    a.bytes = QUEUE;
+    bench.isBetween = true;
+    bench.queues.look();
+    expect(bench.news()).toEqual(['start b']);
+    a.bytes = QUEUE + 1;
+    bench.queues.look();
+    expect(bench.news()).toEqual([]); // it is found with the next look
+    expect(b.closing).toBe(false);
+  });
+
+  it('is looked at when something was sent to it alone, or it is slow and the kernel took something', () => {
+    const a = bench.add('a', QUEUE + 1);
+    bench.queues.writable(a);
+    expect(bench.news()).toEqual([]);
+    bench.queues.check(a);
+    expect(bench.news()).toEqual(['start a']);
+    a.bytes = QUEUE / 4;
+    bench.queues.writable(a);
+    expect(bench.news()).toEqual(['recover a']);
+  });
+
+  it('that was slow for longer than it may is closed', () => {
+    const a = bench.addSlow('a');
+    bench.clock.nowMs += SLOW_MS_MAX;
+    bench.queues.tick();
+    expect(bench.news()).toEqual([]);
+    bench.clock.nowMs += 1;
+    bench.queues.check(a);
+    expect(bench.news()).toEqual(['close a lagging']);
+  });
+
+  it('that has gone is not let in again', () => {
+    const [a, b] = [bench.addSlow('a', 0), bench.add('b', QUEUE + 1)];
+    bench.isBetween = false;
+    bench.queues.tick();
+    for (const session of [a, b]) bench.queues.forget(session);
+    bench.isBetween = true;
+    bench.queues.look();
+    expect([bench.news(), bench.queues.hasWaiting, bench.slow.size]).toEqual([[], false, 0]);
+  });
+});
+
+describe('a slow subscriber', () => {
+  it.each([
+    [QUEUE / 4, true],
+    [QUEUE / 4 + 1, false],
+  ])('comes back with a quarter of the limit waiting: %d bytes, %s', (bytes, isBack) => {
+    bench.addSlow('a', bytes);
+    bench.queues.tick();
+    expect(bench.news()).toEqual(isBack ? ['recover a'] : []);
+  });
+
+  it('comes back between rounds and when all that the owner said was heard', () => {
+    bench.addSlow('a', 0);
+    bench.isBetween = false;
+    bench.queues.tick();
+    expect([bench.news(), bench.queues.hasWaiting]).toEqual([[], true]);
+    bench.isBetween = true;
+    bench.isCaughtUp = false;
+    bench.queues.look();
+    expect([bench.news(), bench.queues.hasWaiting]).toEqual([[], true]);
+    bench.isCaughtUp = true;
+    bench.queues.look();
+    expect([bench.news(), bench.queues.hasWaiting]).toEqual([['recover a'], false]);
+  });
+
+  it('comes back only if it has not filled its queue again by then', () => {
+    const a = bench.addSlow('a', 0);
+    bench.isBetween = false;
+    bench.queues.tick();
+    a.bytes = QUEUE / 4 + 1;
+    bench.isBetween = true;
+    bench.queues.look();
+    expect([bench.news(), bench.queues.hasWaiting]).toEqual([[], false]);
+  });
+
+  it('goes on in the next look where it could not have all at once', () => {
+    const a = bench.addSlow('a', 0);
+    bench.recovery = () => ({ done: 10, isThrough: false });
+    bench.queues.tick();
+    expect([bench.news(), bench.queues.hasWaiting]).toEqual([['recover a'], true]);
+    bench.recovery = () => ({ done: 10, isThrough: true });
+    bench.queues.look();
+    expect([bench.news(), bench.queues.hasWaiting]).toEqual([['recover a'], false]);
+    expect(bench.slow.has(a)).toBe(false);
+  });
+
+  it('waits for the kernel where its queue is full again in the midst of it', () => {
+    const a = bench.addSlow('a', 0);
+    bench.recovery = () => {
+      a.bytes = QUEUE / 4 + 1;
+      return { done: 10, isThrough: false };
+    };
+    bench.queues.tick();
+    expect([bench.news(), bench.queues.hasWaiting]).toEqual([['recover a'], false]);
+  });
+
+  it('leaves the rest for the next look when 512 devices were done, over all of them', () => {
+    const asked: number[] = [];
+    bench.recovery = (most) => {
+      asked.push(most);
+      return { done: 256, isThrough: true };
+    };
+    for (const id of ['a', 'b', 'c']) bench.addSlow(id, 0);
+    bench.queues.tick();
+    expect([asked, bench.news(), bench.queues.hasWaiting]).toEqual([
+      [512, 256],
+      ['recover a', 'recover b'],
+      true,
+    ]);
+    bench.queues.look();
+    expect(bench.news()).toEqual(['recover c']);
+  });
+});
+
+describe('those who are slow', () => {
+  it('are named, so many of them, while there are any', () => {
+    bench.queues.slow();
+    expect(bench.news()).toEqual([]);
+    bench.addSlow('a');
+    bench.queues.slow();
+    expect(bench.news()).toEqual([`worst ${SLOW_NAMED_MAX},${bench.clock.nowMs}`]);
+  });
+});
