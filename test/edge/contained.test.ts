@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { contained } from '../../src/edge/contained.ts';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import type { Connection, ListenerHandlers, UpgradeRequest } from '../../src/transport/transport.ts';
@@ -11,7 +11,9 @@ describe('a handler that throws', () => {
   const counters = new Counters(createCounters());
   const failures: string[] = [];
   const sent: unknown[] = [];
-  const socket = { send: (frame: string) => sent.push(JSON.parse(frame)) } as unknown as Connection<string>;
+  const socket = {
+    send: (frame: string, binary: boolean) => sent.push(binary ? frame : JSON.parse(frame)),
+  } as unknown as Connection<string>;
   const handlers: ListenerHandlers<string> = {
     upgrade: broken,
     open: broken,
@@ -27,7 +29,8 @@ describe('a handler that throws', () => {
   const guarded = contained(options, counters, ({ message }) => failures.push(message)).handlers;
 
   it('ends nothing: its peer gets error 100, each failure is counted, and one a second is told', async () => {
-    guarded.message(socket, new Uint8Array(0), false);
+    guarded.message(socket, new Uint8Array(7), false);
+    expect(counters.cells[Counter.bytesReceived]).toBe(7);
     expect(sent).toEqual([{ op: 'error', code: 100, message: 'internal error' }]);
     guarded.open(socket);
     guarded.controlPong(socket);
@@ -39,6 +42,29 @@ describe('a handler that throws', () => {
     expect(await guarded.upgrade({} as UpgradeRequest)).toMatchObject({ status: 500 });
     expect(counters.cells[Counter.failedFrames]).toBe(9);
     expect(failures).toEqual(['a bug']);
+  });
+
+  it('is told again after a second', () => {
+    const now = vi.spyOn(performance, 'now');
+    const told: string[] = [];
+    const { handlers: later } = contained(options, counters, ({ message }) => told.push(message));
+    for (const ms of [5000, 5999, 6000, 6001]) {
+      now.mockReturnValue(ms);
+      later.open(socket);
+    }
+    now.mockRestore();
+    expect(told).toHaveLength(2);
+  });
+
+  it('may throw what is no error', () => {
+    const told: Error[] = [];
+    const open = (): never => {
+      throw 'a text'; // as a library might
+    };
+    contained({ ...options, handlers: { ...handlers, open } }, counters, (failure) => told.push(failure)).handlers.open(
+      socket,
+    );
+    expect(told).toEqual([new Error('a text')]);
   });
 
   it('may fail late in an upgrade too', async () => {

@@ -5,6 +5,7 @@ import { CLOSE_HANDSHAKE_MS, RECONNECT_SPREAD_MS_MIN } from '../../src/limits.ts
 
 beforeEach(() => {
   vi.useFakeTimers();
+  vi.advanceTimersByTime(100_000); // the thread has been there for a while
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -67,21 +68,21 @@ describe('a drain', () => {
     drain.open = 0;
     await drain.pass(499);
     expect(drain.isOver).toBe(false);
-    await drain.pass(21);
+    await drain.pass(1);
     expect(drain.isOver).toBe(true);
   });
 
   it('waits for answers as long as a close handshake may take', async () => {
     const drain = new Drain(1, 1000, 60_000);
-    await drain.pass(CLOSE_HANDSHAKE_MS - 20);
+    await drain.pass(CLOSE_HANDSHAKE_MS - 1);
     expect(drain.isOver).toBe(false);
-    await drain.pass(40);
+    await drain.pass(1);
     expect(drain.isOver).toBe(true);
   });
 
   it('waits for answers no longer than its time, if that is less', async () => {
-    const drain = new Drain(1, 1000, 2000);
-    await drain.pass(1980);
+    const drain = new Drain(100, 50, 3000); // it takes two seconds to close them
+    await drain.pass(2980);
     expect(drain.isOver).toBe(false);
     await drain.pass(40);
     expect(drain.isOver).toBe(true);

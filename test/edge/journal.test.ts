@@ -6,7 +6,15 @@ function setUp(logLevel = 'info') {
   const clock = new FakeClock();
   const said: JournalEntry[] = [];
   const settings = { logLevel };
-  const journal = new Journal({ clock, settings, say: (entries) => void said.push(...entries) });
+  const says: number[] = [];
+  const journal = new Journal({
+    clock,
+    settings,
+    say: (entries) => {
+      says.push(entries.length);
+      said.push(...entries);
+    },
+  });
   const refuse = (times: number, reason: 'token' | 'origin' = 'token'): void => {
     for (let n = 0; n < times; n++)
       journal.refused({
@@ -24,7 +32,7 @@ function setUp(logLevel = 'info') {
     journal.tick();
     return [...said];
   };
-  return { clock, journal, settings, refuse, pass };
+  return { clock, journal, settings, refuse, pass, says };
 }
 
 describe('refusals', () => {
@@ -52,6 +60,24 @@ describe('refusals', () => {
     expect(later).toMatchObject([{ kind: 'suppressed', reason: 'token', role: 'device', count: 9995 }]);
     refuse(1);
     expect(pass(100)).toMatchObject([{ kind: 'refused' }]);
+  });
+
+  it('are told one by one again after a second', () => {
+    const { refuse, pass } = setUp();
+    refuse(6);
+    expect(pass(999)).toHaveLength(5);
+    expect(pass(1)).toMatchObject([{ kind: 'suppressed', count: 1 }]);
+    refuse(1);
+    expect(pass(0)).toMatchObject([{ kind: 'refused' }]);
+  });
+
+  it('may be of peers that ask for no id; main hears nothing where there is nothing', () => {
+    const { journal, pass, says } = setUp();
+    pass(100);
+    expect(says).toEqual([]);
+    const refusal = { role: undefined, reason: 'host', status: 403, message: 'no', address: '' } as const;
+    journal.refused({ ...refusal, id: undefined });
+    expect(pass(100)).toMatchObject([{ kind: 'refused', role: undefined, id: undefined }]);
   });
 
   it('are bounded in what they hold, whatever a peer asks for', () => {

@@ -11,6 +11,7 @@ export class EventEncoder {
   /** What was encoded. Replaced by a larger one when it must grow: read it after `encode`. */
   bytes = new Uint8Array(BYTES_AT_FIRST);
   readonly #views: RecordViews;
+  // Stryker disable BooleanLiteral,ObjectLiteral: filled in for each event before it is read
   readonly #head: EventHead = {
     type: 0,
     priority: 0,
@@ -22,6 +23,7 @@ export class EventEncoder {
     at: 0,
     asPublished: false,
   };
+  // Stryker restore BooleanLiteral,ObjectLiteral
 
   /** @param views the ring that offsets point into */
   constructor(views: RecordViews) {

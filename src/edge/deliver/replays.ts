@@ -85,7 +85,7 @@ export class Replays {
     let replay: Replay;
     let recovered: boolean | undefined;
     if (position !== undefined) {
-      const isSame = position.epoch === epochName(entry.epoch) && position.seq <= seq;
+      const isSame = position.epoch === epochName(entry.epoch);
       replay = isSame
         ? reader.since(asOf, position.seq, types)
         : reader.newest(asOf, Number.POSITIVE_INFINITY, types);
@@ -198,7 +198,7 @@ export class Replays {
   /** @param sent events since the last look, to be paid for */
   #mayGoOn(session: SubscriberSession, sent: number): boolean {
     const { queueBytes, clock, charge } = this.#deps;
-    if (sent > 0) charge(session, sent);
+    charge(session, sent);
     if (session.closing || session.bufferedBytes > queueBytes) return false;
     return (session.allowance?.waitMs(1, clock.now()) ?? 0) === 0;
   }
@@ -240,14 +240,12 @@ export class Replays {
 
   #remove(held: Held): void {
     const { session, device } = held;
-    const queue = this.#bySession.get(session);
-    if (queue !== undefined) {
-      queue.splice(queue.indexOf(held), 1);
-      if (queue.length === 0) this.#bySession.delete(session);
-    }
-    const ofDevice = this.#byDevice.get(device);
-    ofDevice?.delete(held);
-    if (ofDevice?.size === 0) this.#byDevice.delete(device);
+    const queue = this.#bySession.get(session)!;
+    queue.splice(queue.indexOf(held), 1);
+    if (queue.length === 0) this.#bySession.delete(session);
+    const ofDevice = this.#byDevice.get(device)!;
+    ofDevice.delete(held);
+    if (ofDevice.size === 0) this.#byDevice.delete(device);
   }
 }
 
@@ -258,6 +256,6 @@ export function wantsPast({ last, history, since }: Past): boolean {
 
 function notePong(pongs: number[], seq: number): void {
   const last = pongs.length - 1;
-  if (last > 0 && (pongs[last] === seq - 1 || pongs.length >= 2 * HELD_PONGS_MAX)) pongs[last] = seq;
+  if (pongs[last] === seq - 1 || pongs.length >= 2 * HELD_PONGS_MAX) pongs[last] = seq;
   else pongs.push(seq, seq);
 }

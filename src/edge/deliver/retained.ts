@@ -82,7 +82,6 @@ export class Retained {
 
   /** The session does not get the device's events any more. */
   detach(session: SubscriberSession, device: number): void {
-    if (this.#bySession.size === 0) return;
     const waiting = this.#bySession.get(session);
     waiting?.ended.set(device, waiting.cells.length);
   }

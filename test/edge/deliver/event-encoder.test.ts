@@ -110,6 +110,7 @@ describe('an event for subscribers at a pace', () => {
     const encoder = new EventEncoder(views);
     const end = encoder.paced(views, 64, names, Encoding.json, 7, 3);
     expect(JSON.parse(textOf(encoder, 7, end))).toMatchObject({ seq: 5, conflated: 3 });
+    expect(textOf(encoder, 7, end)).not.toContain('replay');
     const next = encoder.encode(64, names, Encoding.json, 0);
     expect(textOf(encoder, 0, next)).not.toMatch(/conflated|replay/);
   });
@@ -129,6 +130,14 @@ describe('the bytes of an encoder', () => {
     expect(encoder.bytes.length).toBeGreaterThanOrEqual(end);
     encoder.reserve(encoder.bytes.length + 1);
     expect(encoder.bytes.length).toBeGreaterThanOrEqual(end + 1);
+  });
+
+  it('do not grow for an event that has room, wherever it lies', () => {
+    const at = 192 * 1024;
+    const encoder = new EventEncoder(eventAt(at, {}));
+    const before = encoder.bytes;
+    encoder.encode(at, names, Encoding.json, 0);
+    expect(encoder.bytes).toBe(before);
   });
 
   it('have room from where an event starts', () => {

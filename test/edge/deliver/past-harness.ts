@@ -1,6 +1,6 @@
 /**
- * Subscribers that are to get kept events: a history log without an owner, and connections that are lists of what was
- * sent, with a queue that the test fills. No assertions.
+ * Subscribers whose connections are lists of what was sent, with a queue that the test fills; and a history log without
+ * an owner for those that are to get kept events. No assertions.
  */
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
 import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
@@ -8,9 +8,9 @@ import { Counters, createCounters } from '../../../src/memory/counters.ts';
 import { createRing, RING_BYTES_MIN, RingConsumer } from '../../../src/memory/ring.ts';
 import type { Entry } from '../../../src/records/replies.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
-import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
+import { binarySubscriberCodec, jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
 import { HistoryHarness, type HistoryOptions } from '../../history/history-harness.ts';
-import type { Frame } from '../../support/frames.ts';
+import { decodeBinaryEvent, type Frame } from '../../support/frames.ts';
 
 /** Above this many bytes in its queue a peer has to read first. */
 export const QUEUE_BYTES = 1000;
@@ -32,11 +32,11 @@ export class Peer {
   /** Frames that were sent while the connection was not corked. */
   loose = 0;
 
-  constructor(number: number) {
+  constructor(number: number, binary = false) {
     const actor = { role: 'subscriber', id: `s-${number}`, devices: undefined, vip: false } as const;
     const admitted = { ok: true, actor, idIsGenerated: false, address: 0, expiresAt: 0 } as const;
     this.session = new SubscriberSession(admitted, number, 0, {
-      codec: jsonSubscriberCodec,
+      codec: binary ? binarySubscriberCodec : jsonSubscriberCodec,
       batched: false,
       every: 0,
       hold: false,
@@ -45,11 +45,13 @@ export class Peer {
     this.session.welcome(0, undefined);
     let isCorked = false;
     this.session.attach({
-      send: (frame: string | Uint8Array) => {
+      send: (frame: string | Uint8Array, isBinary: boolean) => {
         if (this.frames.length >= this.stalledFrom) this.queued += frame.length;
         if (!isCorked) this.loose += 1;
-        const text = Buffer.from(frame as string).toString();
-        this.frames.push(JSON.parse(text.replace(PADDING, '')) as Frame);
+        const bytes = Buffer.from(frame as string);
+        this.frames.push(
+          isBinary ? decodeBinaryEvent(bytes) : (JSON.parse(bytes.toString().replace(PADDING, '')) as Frame),
+        );
       },
       cork: (body: () => void) => {
         isCorked = true;
@@ -57,6 +59,9 @@ export class Peer {
         isCorked = false;
       },
       bufferedBytes: () => this.queued,
+      join: () => {},
+      leave: () => {},
+      close: () => {},
     } as unknown as Connection<unknown>);
   }
 

@@ -182,6 +182,7 @@ describe('live events of a device whose past is being sent', () => {
     bench.ask(peer, device, { history: 10 });
     bench.run(peer);
     expect([peer.news(), bench.replays.isHolding(peer.session, device)]).toEqual(['', true]);
+    expect(bench.replays.inUse).toBe(true);
     bench.live(device);
     bench.live(device);
     peer.queued = QUEUE_BYTES;
@@ -243,6 +244,22 @@ describe('live events of a device whose past is being sent', () => {
     bench.run(peer);
     expect([peer.news(), bench.joins]).toEqual(['d0:1', []]);
     expect([bench.replays.inUse, bench.attach(peer, device)]).toEqual([false, false]);
+  });
+
+  it('come to everybody whose past of the device is being sent', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peers = [bench.peer(), bench.peer()];
+    for (const peer of peers) {
+      peer.queued = QUEUE_BYTES + 1;
+      bench.ask(peer, device, { last: true });
+    }
+    bench.live(device);
+    for (const peer of peers) {
+      peer.queued = 0;
+      bench.run(peer);
+    }
+    expect(peers.map((peer) => peer.news())).toEqual(['d0:1 d0:2', 'd0:1 d0:2']);
   });
 
   it('concern only those who follow the device', () => {

@@ -249,12 +249,13 @@ describe('a request', () => {
     bench.flow.submit(a, subscribe(0, follow('x.*')));
     bench.flow.submit(a, subscribe(1));
     expect(bench.news()).toEqual(['1:1']);
+    bench.flow.submit(b, subscribe(1));
+    expect(bench.news()).toEqual(['2:1']); // the long one keeps nobody waiting
+    bench.answer(b, 1);
     bench.answer(a, 1);
     expect(bench.news()).toEqual(['1:2']);
     bench.answer(a, 2);
     expect(bench.news()).toEqual(['1:3']);
-    bench.flow.submit(b, subscribe(1));
-    expect(bench.news()).toEqual(['2:1']);
   });
 
   it('costs the owner as many devices as it names, and some for itself: a thousand at a time', () => {
@@ -298,6 +299,30 @@ describe('a request', () => {
     expect(bench.flow.answered(a, 1, false)).toBeUndefined();
     bench.flow.submit(b, subscribe(1000));
     expect(bench.news()).toEqual(['2:1']);
+  });
+
+  it('costs the owner nothing any more once it is answered or its session is over, and nothing twice', () => {
+    for (const end of ['answered', 'forgotten', 'paged', 'asked'] as const) {
+      const bench = new Bench();
+      const [a, b, c] = [peer(1), peer(2), peer(3)];
+      bench.flow.submit(a, list);
+      bench.answer(a, 1, true); // its next page is asked for
+      if (end === 'answered') for (const more of [true, false]) bench.answer(a, 1, more);
+      if (end === 'paged') bench.flow.answered(a, 1, true); // and is not asked for again
+      if (end === 'asked') bench.flow.noticed(a, Notice.heard, true);
+      if (end !== 'answered') bench.flow.forget(a);
+      bench.news();
+      bench.flow.submit(b, subscribe(984));
+      bench.flow.submit(c, subscribe(1));
+      expect([end, bench.news()]).toEqual([end, ['2:1']]);
+    }
+  });
+
+  it('is nothing of a session that has never asked', () => {
+    const bench = new Bench();
+    bench.flow.advance(peer(1));
+    bench.flow.tick();
+    expect(bench.news()).toEqual([]);
   });
 
   it('that was not answered is asked again of another owner; those that wait go on waiting', () => {
@@ -367,6 +392,27 @@ describe('the next page', () => {
     expect(bench.news()).toEqual(['1:more 1']);
     bench.answer(a, 1, false);
     expect(bench.news()).toEqual(['1:2']);
+  });
+
+  it('of the hub’s own notices keeps them waiting too', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    bench.flow.noticed(a, Notice.resumed, true);
+    bench.flow.advance(a);
+    bench.flow.submit(a, subscribe(1));
+    expect(bench.news()).toEqual(['1:more 0']);
+    bench.flow.noticed(a, Notice.resumed, false);
+    bench.flow.advance(a);
+    expect(bench.news()).toEqual(['1:1']);
+  });
+
+  it('is not asked for any more when the last has come unasked', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    for (const more of [true, false]) bench.flow.noticed(a, Notice.resumed, more);
+    bench.flow.advance(a);
+    bench.flow.tick();
+    expect(bench.news()).toEqual([]);
   });
 
   it('of several that were promised is asked for one after the other', () => {

@@ -101,7 +101,10 @@ describe('what a device has retained', () => {
     const device = bench.device(1);
     const followed = bench.followed(KEPT | Kind.presence, device);
     bench.history.free(device);
-    bench.history.send(bench.history.connect());
+    const next = bench.history.connect();
+    bench.history.send(next);
+    bench.state(next, DeviceState.online);
+    expect(next).toBe(device);
     const peer = bench.peer();
     bench.retained.send(peer.session, followed);
     expect([peer.news(), bench.charged]).toEqual(['', []]);

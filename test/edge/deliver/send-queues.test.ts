@@ -20,6 +20,12 @@ interface Session {
   looks: number;
 }
 
+const causes: ReadonlyMap<number, string> = new Map([
+  [Counter.closedOverQueue, 'over'],
+  [Counter.closedLagging, 'lagging'],
+  [Counter.closedOverBudget, 'budget'],
+]);
+
 /** The queues of a thread; who is slow is noted only. */
 class Bench {
   readonly clock = new FakeClock();
@@ -35,8 +41,12 @@ class Bench {
   /** Devices that each recovery does, and whether it is through with that. */
   recovery: (most: number) => { done: number; isThrough: boolean } = () => ({ done: 1, isThrough: true });
 
+  /** Bytes of events that are kept for the slow. */
+  keptBytes = 0;
+
   constructor(total = 0) {
     const { slow, log, clock } = this;
+    const bench = this;
     const slowSubscribers = {
       get size() {
         return slow.size;
@@ -44,10 +54,15 @@ class Bench {
       get sessions() {
         return slow.keys();
       },
-      keptBytes: 0,
+      get keptBytes() {
+        return bench.keptBytes;
+      },
       has: (session: SubscriberSession) => slow.has(session),
       sinceMs: (session: SubscriberSession) => slow.get(session) ?? Number.POSITIVE_INFINITY,
-      worst: (...given: number[]) => (log.push(`worst ${given}`), []),
+      worst: (...given: number[]) => {
+        log.push(`worst ${given}`);
+        return [];
+      },
       start: (session: SubscriberSession, now: number) => {
         log.push(`start ${session.id}`);
         slow.set(session, now);
@@ -59,7 +74,7 @@ class Bench {
         return done;
       },
       close: (session: SubscriberSession, cause: number) => {
-        log.push(`close ${session.id} ${cause === Counter.closedOverQueue ? 'over' : 'lagging'}`);
+        log.push(`close ${session.id} ${causes.get(cause)}`);
         Object.assign(session, { closing: true });
       },
       forget: (session: SubscriberSession) => void slow.delete(session),
@@ -85,6 +100,7 @@ class Bench {
       bytes,
       closing: false,
       looks: 0,
+      terminate: () => void bench.log.push(`terminate ${id}`),
       get bufferedBytes() {
         this.looks += 1;
         bench.clock.nowMs += bench.lookMs;
@@ -141,18 +157,14 @@ describe('the limits of send queues', () => {
 
 describe('a burst', () => {
   it('is as much as a queue takes: then a look is asked for, and again after as much', () => {
-    expect([bench.publish(QUEUE - 1), bench.publish(EXTRA), bench.publish(QUEUE - EXTRA)]).toEqual([
-      false,
-      true,
-      false,
-    ]);
-    expect(bench.publish(EXTRA)).toBe(true);
+    expect([bench.publish(QUEUE - EXTRA - 1), bench.publish(EXTRA)]).toEqual([false, false]);
+    expect([bench.publish(1), bench.publish(QUEUE - EXTRA), bench.publish(EXTRA)]).toEqual([true, false, true]);
   });
 
   it('begins anew with each look at all queues', () => {
     bench.publish(QUEUE - EXTRA);
     bench.queues.tick();
-    expect([bench.publish(QUEUE - 1), bench.publish(EXTRA)]).toEqual([false, true]);
+    expect([bench.publish(QUEUE - 1), bench.publish(1)]).toEqual([false, true]);
   });
 
   it('is not looked for while the last look is paid off: it took a twentieth of the time', () => {
@@ -173,7 +185,7 @@ describe('a look', () => {
     bench.publish(QUEUE / 4 - 1);
     bench.queues.look();
     expect(session.looks).toBe(0);
-    bench.publish(EXTRA);
+    bench.publish(1);
     bench.clock.nowMs += 19;
     bench.queues.look();
     expect(session.looks).toBe(0);
@@ -188,9 +200,11 @@ describe('a look', () => {
   it('comes at once when a burst is over', () => {
     const session = bench.add('a');
     bench.queues.look();
-    bench.publish(QUEUE);
-    bench.queues.look();
-    expect(session.looks).toBe(1);
+    for (const looks of [1, 2]) {
+      bench.publish(QUEUE);
+      bench.queues.look();
+      expect(session.looks).toBe(looks);
+    }
   });
 
   it('is at the slow ones where little was published, or while the last look is paid off', () => {
@@ -325,6 +339,23 @@ describe('a slow subscriber', () => {
     expect(bench.slow.has(a)).toBe(false);
   });
 
+  it('goes on where its queue is just not full again', () => {
+    const a = bench.addSlow('a', 0);
+    bench.recovery = () => {
+      a.bytes = QUEUE / 4;
+      return { done: 10, isThrough: false };
+    };
+    bench.queues.tick();
+    expect(bench.queues.hasWaiting).toBe(true);
+  });
+
+  it('comes back in the moment in which another falls behind', () => {
+    bench.addSlow('a', 0);
+    bench.add('b', QUEUE + 1);
+    bench.queues.tick();
+    expect(bench.news()).toEqual(['start b', 'recover a']);
+  });
+
   it('waits for the kernel where its queue is full again in the midst of it', () => {
     const a = bench.addSlow('a', 0);
     bench.recovery = () => {
@@ -355,10 +386,54 @@ describe('a slow subscriber', () => {
 
 describe('those who are slow', () => {
   it('are named, so many of them, while there are any', () => {
-    bench.queues.slow();
-    expect(bench.news()).toEqual([]);
+    expect([bench.queues.slow(), bench.news()]).toEqual([[], []]);
     bench.addSlow('a');
     bench.queues.slow();
     expect(bench.news()).toEqual([`worst ${SLOW_NAMED_MAX},${bench.clock.nowMs}`]);
+  });
+});
+
+describe('the budget of all queues', () => {
+  function closed(total: number, keptBytes: number, ...queued: readonly number[]): string[] {
+    const budget = new Bench(total);
+    budget.keptBytes = keptBytes;
+    for (const [n, bytes] of queued.entries()) budget.add(`s${n}`, bytes);
+    budget.queues.tick();
+    return budget.news();
+  }
+
+  it('takes those with most, and no more than it must; what is kept for the slow counts too', () => {
+    expect(closed(60, 0, 10, 30, 20)).toEqual([]);
+    expect(closed(59, 0, 10, 30, 20)).toEqual(['close s1 budget']);
+    expect(closed(30, 0, 10, 30, 20)).toEqual(['close s1 budget']);
+    expect(closed(29, 0, 10, 30, 20)).toEqual(['close s1 budget', 'close s2 budget']);
+    expect(closed(60, 1, 10, 30, 20)).toEqual(['close s1 budget']);
+    expect(closed(60, 31, 10, 30, 20)).toEqual(['close s1 budget', 'close s2 budget']);
+  });
+
+  it('leaves those alone for whom nothing waits, and is none when it is 0', () => {
+    expect(closed(5, 10, 0, 0)).toEqual([]);
+    expect(closed(0, 10, 30, 20)).toEqual([]);
+  });
+
+  it('lets those that are closing have what waits for them, unless they hold as much as all may', () => {
+    const budget = new Bench(50);
+    const [a, b, c] = [budget.add('a', 20), budget.add('b', 30), budget.add('c', 10)];
+    a.closing = b.closing = true;
+    budget.queues.tick();
+    expect(budget.news()).toEqual([]); // the open one is within the budget, and so are the closing
+    a.bytes = 21;
+    budget.queues.tick();
+    expect(budget.news()).toEqual(['terminate b']);
+    expect(c.closing).toBe(false);
+  });
+
+  it('counts whom it closes among those that are closing', () => {
+    const budget = new Bench(50);
+    const closing = budget.add('closing', 40);
+    closing.closing = true;
+    budget.add('open', 51);
+    budget.queues.tick();
+    expect(budget.news()).toEqual(['close open budget', 'terminate closing']);
   });
 });

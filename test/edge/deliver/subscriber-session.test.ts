@@ -70,6 +70,13 @@ describe('who a subscriber is', () => {
   });
 });
 
+describe('a subscriber', () => {
+  it('is no vip before the owner says so, and no device', () => {
+    const { vip, wantsInterest, kind } = connected({ vip: true }).session;
+    expect([vip, wantsInterest, kind]).toEqual([false, false, 1]);
+  });
+});
+
 describe('positions', () => {
   const at = (seq: number): Position => ({ epoch: 'e', seq });
   const subscribe: Ask = { op: 'subscribe', id: '', named: undefined, types: ALL_TYPES, past: NO_PAST };
@@ -200,6 +207,27 @@ describe("a session's events", () => {
     expect(session.addToOutbox(5, 6)).toBe(true);
   });
 
+  it('may be none', () => {
+    const { session, news } = welcomed();
+    session.sendOutbox(outgoing);
+    expect(news()).toBe('[ ]');
+  });
+
+  it('may be taken by a kind of session that sends them itself', () => {
+    class Taking extends SubscriberSession {
+      take(): readonly number[] {
+        return this.takeOutbox();
+      }
+    }
+    const actor = { role: 'subscriber', id: 's-1', devices: undefined, vip: false } as const;
+    const admitted = { ok: true, actor, idIsGenerated: false, address: 0, expiresAt: 0 } as const;
+    const terms = { codec: jsonSubscriberCodec, batched: false, every: 0, hold: false, wanted: undefined };
+    const session = new Taking(admitted, 1, 0, terms);
+    expect(session.take()).toEqual([]);
+    session.addToOutbox(1, 2);
+    expect([session.take(), session.take()]).toEqual([[1, 2], []]);
+  });
+
   it('do not go to one that is closing', () => {
     const { session, news } = welcomed();
     session.addToOutbox(1, 2);
@@ -213,6 +241,7 @@ describe('the devices of a session', () => {
   it.each([3, 16, 17, 40])('are the same whether they are few or many: %d', (count) => {
     const { session } = connected();
     expect([session.devices, session.deviceCount, session.someDevices(5)]).toEqual([[], 0, []]);
+    expect(session.shardOf(1)).toBe(NO_SHARD);
     session.removeDevice(1);
     for (let device = 0; device < count; device++) session.addDevice(device, device + 100);
     expect(session.deviceCount).toBe(count);

@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest';
+import { Missed } from '../../../src/edge/deliver/missed.ts';
+import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
+import { MISSED_RUNS_MAX } from '../../../src/limits.ts';
+import { Encoding } from '../../../src/wire/encodings.ts';
+import { DeviceNames } from '../../../src/wire/event-frames.ts';
+
+const session = (encoding: Encoding = Encoding.json): SubscriberSession => ({ encoding }) as SubscriberSession;
+
+/** What the slow subscribers of one device miss; an event is kept as `ENCODING:SEQ`. */
+class Bench {
+  readonly missed = new Missed(new DeviceNames('dev'));
+
+  add(encoding?: Encoding): SubscriberSession {
+    const one = session(encoding);
+    this.missed.add(one);
+    return one;
+  }
+
+  /** A round of events, in the order of sending. @returns the deliveries that will never come about */
+  round(...seqs: readonly number[]): number {
+    for (const seq of seqs) this.missed.note(seq, seq * 8);
+    return this.missed.endRound((encoding) => Buffer.from(`${encoding}:${this.missed.freshOffset / 8}`));
+  }
+
+  gaps(one: SubscriberSession): string {
+    const gaps = this.missed.gapsOf(one);
+    return gaps.flatMap((from, at) => (at % 2 === 0 ? [`${from}-${gaps[at + 1]}`] : [])).join(' ');
+  }
+
+  newest(one: SubscriberSession): string | undefined {
+    return this.missed.newestFor(one)?.toString();
+  }
+}
+
+describe('what a slow subscriber misses', () => {
+  it('is all but the newest, which is kept for it', () => {
+    const bench = new Bench();
+    const one = bench.add();
+    expect([bench.gaps(one), bench.newest(one)]).toEqual(['', undefined]);
+    expect(bench.round(1)).toBe(0);
+    expect([bench.gaps(one), bench.newest(one)]).toEqual(['', '0:1']);
+    expect(bench.round(2, 3)).toBe(2);
+    expect([bench.gaps(one), bench.newest(one)]).toEqual(['1-2', '0:3']);
+  });
+
+  it('has a hole where it got an event', () => {
+    const bench = new Bench();
+    const one = bench.add();
+    bench.round(1, 2, 4, 6, 7);
+    expect([bench.gaps(one), bench.newest(one)]).toEqual(['1-2 4-4 6-6', '0:7']);
+  });
+
+  it('is told by seq, whatever the order of sending', () => {
+    const bench = new Bench();
+    const one = bench.add();
+    bench.round(3, 1, 2);
+    expect([bench.gaps(one), bench.newest(one)]).toEqual(['1-2', '0:3']);
+  });
+
+  it('begins when it fell behind', () => {
+    const bench = new Bench();
+    const first = bench.add();
+    bench.round(1, 2);
+    const second = bench.add();
+    expect([bench.newest(second), bench.gaps(second)]).toEqual([undefined, '']);
+    expect(bench.round(3)).toBe(1); // the second has it to come
+    expect([bench.gaps(first), bench.gaps(second)]).toEqual(['1-2', '']);
+    expect([bench.newest(first), bench.newest(second)]).toEqual(['0:3', '0:3']);
+    expect(bench.round(4, 5)).toBe(4);
+    expect([bench.gaps(first), bench.gaps(second)]).toEqual(['1-4', '3-4']);
+  });
+
+  it('is kept once for each encoding, while anybody needs that', () => {
+    const bench = new Bench();
+    const [json, binary] = [bench.add(), bench.add(Encoding.binary)];
+    const { missed } = bench;
+    expect([0, 1, 2].map((encoding) => missed.count(encoding as Encoding))).toEqual([1, 1, 0]);
+    bench.round(1);
+    expect([bench.newest(json), bench.newest(binary), missed.keptBytes]).toEqual(['0:1', '1:1', 6]);
+    expect(missed.remove(binary)).toBe(true);
+    bench.round(2);
+    expect([missed.count(Encoding.binary), missed.keptBytes]).toEqual([0, 3]);
+  });
+});
+
+describe('the slow subscribers of a device', () => {
+  it('are those that were added and not removed', () => {
+    const bench = new Bench();
+    const { missed } = bench;
+    const [one, other] = [bench.add(), session()];
+    expect([missed.has(one), missed.has(other), missed.size]).toEqual([true, false, 1]);
+    expect([...missed.sessions]).toEqual([one]);
+    expect([missed.remove(other), missed.remove(one), missed.remove(one)]).toEqual([false, false, false]);
+    expect([missed.size, missed.count(Encoding.json)]).toEqual([0, 0]);
+  });
+
+  it('are told whether an event was kept for them when they go', () => {
+    const bench = new Bench();
+    const first = bench.add();
+    bench.round(1);
+    const second = bench.add();
+    expect([bench.missed.remove(second), bench.missed.remove(first)]).toEqual([false, true]);
+    // Nobody is left who waits: the next has all of its own to come.
+    bench.add();
+    expect(bench.round(2)).toBe(0);
+  });
+
+  it('count each lost delivery once, whoever comes and goes', () => {
+    const bench = new Bench();
+    const [a, b] = [bench.add(), bench.add()];
+    expect(bench.round(1, 2, 3)).toBe(2 * 3 - 2);
+    bench.missed.remove(a);
+    const c = bench.add();
+    expect(bench.round(4)).toBe(1); // of b, whose newest it replaces; c has it to come
+    bench.missed.remove(b);
+    bench.missed.remove(c);
+    bench.add();
+    expect(bench.round(5)).toBe(0);
+  });
+});
+
+describe('the events of a round', () => {
+  it('are told to be the first ones once', () => {
+    const { missed } = new Bench();
+    missed.add(session());
+    expect([missed.note(1, 0), missed.note(2, 8), missed.note(3, 16)]).toEqual([true, false, false]);
+    missed.endRound(() => Buffer.alloc(0));
+    expect(missed.note(4, 24)).toBe(true);
+  });
+
+  it('are kept by where the newest of them lies', () => {
+    const { missed } = new Bench();
+    for (const [seq, offset] of [
+      [2, 80],
+      [5, 40],
+      [4, 120],
+    ] as const)
+      missed.note(seq, offset);
+    expect(missed.freshOffset).toBe(40);
+  });
+});
+
+describe('the runs of missed seqs', () => {
+  it('are as many as a subscriber may be told of, and one more is too many', () => {
+    const bench = new Bench();
+    bench.add();
+    for (let run = 1; run <= MISSED_RUNS_MAX; run++) bench.round(2 * run);
+    expect(bench.missed.isFull).toBe(false);
+    bench.round(2 * MISSED_RUNS_MAX + 2);
+    expect(bench.missed.isFull).toBe(true);
+  });
+
+  it.each([64, 65, 200])('are forgotten where nobody needs them any more, and told where somebody does: %d', (count) => {
+    const bench = new Bench();
+    const first = bench.add();
+    for (let run = 1; run <= count; run++) bench.round(2 * run);
+    const second = bench.add();
+    for (let run = count + 1; run <= count + 3; run++) bench.round(2 * run);
+    bench.missed.remove(first);
+    expect(bench.gaps(second).split(' ')).toEqual([
+      `${2 * count + 2}-${2 * count + 2}`,
+      `${2 * count + 4}-${2 * count + 4}`,
+    ]);
+    const third = bench.add();
+    bench.missed.remove(second);
+    bench.round(10_000, 10_001);
+    expect(bench.gaps(third)).toBe('10000-10000');
+  });
+
+  it('do not fill up while those who come and go need few of them', () => {
+    const bench = new Bench();
+    let last = bench.add();
+    for (let run = 1; run <= 3 * MISSED_RUNS_MAX; run++) {
+      bench.round(2 * run);
+      const next = bench.add();
+      bench.missed.remove(last);
+      last = next;
+    }
+    expect(bench.missed.isFull).toBe(false);
+  });
+});

@@ -1,0 +1,257 @@
+/** What is known of the slow subscribers of an edge, and what is kept for them; `lagging.test.ts` has what they get. */
+import { describe, expect, it } from 'vitest';
+import { SLOW } from '../../../src/edge/deliver/audience.ts';
+import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
+import type { Paces } from '../../../src/edge/deliver/paces.ts';
+import { SlowSubscribers } from '../../../src/edge/deliver/slow-subscribers.ts';
+import { Topic } from '../../../src/edge/deliver/topic.ts';
+import { topicKey } from '../../../src/edge/deliver/topics.ts';
+import { MISSED_RUNS_MAX } from '../../../src/limits.ts';
+import { Counter, type CounterName, Counters, createCounters } from '../../../src/memory/counters.ts';
+import { EventField, EventFlag, privateViews, writeEventHead } from '../../../src/records/event.ts';
+import { DeviceNames } from '../../../src/wire/event-frames.ts';
+import { ALL_TYPES, EventType, Priority } from '../../../src/wire/events.ts';
+import { FakeThread, QUEUE_BYTES, QUEUE_BYTES_MAX } from './fake-thread.ts';
+import { Peer } from './past-harness.ts';
+
+const DEVICE = 7;
+
+/** One device and its slow subscribers, between rounds or in one as the test says. */
+class Bench {
+  readonly counters = new Counters(createCounters());
+  readonly topic: Topic;
+  readonly slow: SlowSubscribers;
+  readonly log: string[] = [];
+  readonly #views = privateViews(64 * 1024);
+  #offset = 0;
+  #peers = 0;
+
+  constructor() {
+    const paces = undefined as unknown as Paces; // nobody here is at a pace
+    this.topic = new Topic(DEVICE, ALL_TYPES, new DeviceNames('d7'), 0, paces);
+    this.slow = new SlowSubscribers({
+      topics: new Map([[topicKey(DEVICE, ALL_TYPES), this.topic]]),
+      views: this.#views,
+      encoder: new EventEncoder(this.#views),
+      counters: this.counters,
+      queueBytes: QUEUE_BYTES,
+      queueBytesMax: QUEUE_BYTES_MAX,
+      finishRounds: () => void this.log.push('finish'),
+    });
+  }
+
+  /** A subscriber that follows the device and is slow from now on. */
+  start(binary = false): Peer {
+    const peer = new Peer(++this.#peers, binary);
+    peer.session.addDevice(DEVICE, this.topic.add(peer.session));
+    this.slow.start(peer.session, 1000);
+    return peer;
+  }
+
+  /** An event passes those that are slow. */
+  event(seq: number, priority: number = Priority.normal): void {
+    const at = (this.#offset += 1024);
+    const body = writeEventHead(this.#views, at, {
+      at: 1,
+      received: 0,
+      device: DEVICE,
+      type: EventType.message,
+      priority,
+      flags: EventFlag.payloadIsJson,
+      session: 0,
+      statusBytes: 0,
+      payloadBytes: 2,
+      ackBytes: 0,
+    });
+    this.#views.f64[(at + EventField.seq) >> 3] = seq;
+    this.#views.u8.set(Buffer.from('{}'), body);
+    if (this.topic.slow !== undefined) this.slow.event(this.topic.slow, at);
+  }
+
+  round(...seqs: readonly number[]): void {
+    for (const seq of seqs) this.event(seq);
+    this.slow.endRound();
+  }
+
+  count(name: CounterName): number {
+    return this.counters.cells[Counter[name]]!;
+  }
+}
+
+describe('the slow subscribers', () => {
+  it('are named with what waits and since when, those with the most first', () => {
+    const thread = new FakeThread();
+    const sockets = [1100, 1300, 1200].map((queued, n) => {
+      const socket = thread.subscriber([0], { vip: n === 1 });
+      thread.lag(socket, queued);
+      thread.clock.advance(100.6);
+      return socket;
+    });
+    const [a, b, c] = sockets.map(({ session }) => session.id);
+    const { sendQueues } = thread.edge.deliverer;
+    expect(sendQueues.slow()).toEqual([
+      { subscriber: b, queuedBytes: 1300, laggingMs: 201, vip: true },
+      { subscriber: c, queuedBytes: 1200, laggingMs: 101, vip: false },
+      { subscriber: a, queuedBytes: 1100, laggingMs: 302, vip: false },
+    ]);
+    for (let n = 0; n < 60; n++) thread.lag(thread.subscriber(), 1001);
+    expect(sendQueues.slow()).toHaveLength(50);
+  });
+
+  it('are counted once each, until they recover or go', () => {
+    const thread = new FakeThread();
+    const [back, gone] = [thread.subscriber([0]), thread.subscriber()];
+    for (let n = 0; n < 2; n++) for (const socket of [back, gone]) thread.lag(socket);
+    expect(thread.count('laggingSubscribers')).toBe(2);
+    back.drainTo(0);
+    expect(thread.count('laggingSubscribers')).toBe(1);
+    thread.end(gone);
+    expect(thread.count('laggingSubscribers')).toBe(0);
+    thread.tick();
+    expect(thread.count('laggingSubscribers')).toBe(0);
+  });
+
+  it('may come to follow more, and miss that too', () => {
+    const thread = new FakeThread();
+    const slow = thread.subscriber([0]);
+    thread.lag(slow);
+    thread.attach(slow, 1);
+    thread.poll();
+    thread.lag(slow); // looked at again: what it follows as a slow one stays so
+    for (const device of [0, 1]) thread.events(device, 'normal', 'normal');
+    expect([slow.news(), slow.topics.size]).toEqual(['', 0]);
+    slow.drainTo(0);
+    expect(slow.news()).toBe('gap d0:1-1 slow d0:2 gap d1:1-1 slow d1:2');
+    expect(slow.topics.size).toBe(2);
+  });
+});
+
+describe('the events kept for slow subscribers', () => {
+  it('are one of each encoding that is needed, and are given up with the last who needs them', () => {
+    const bench = new Bench();
+    const { slow, topic } = bench;
+    const [one, other, binary] = [bench.start(), bench.start(), bench.start(true)];
+    expect(slow.keptBytes).toBe(0);
+    bench.round(1, 2);
+    const both = slow.keptBytes;
+    slow.leave(binary.session, topic);
+    bench.round(3);
+    const json = slow.keptBytes;
+    expect([json > 0, json < both]).toEqual([true, true]);
+    expect(slow.recover(one.session, 10)).toBe(1);
+    expect([slow.keptBytes, topic.slow !== undefined]).toEqual([json, true]);
+    slow.leave(other.session, topic);
+    expect([slow.keptBytes, topic.slow]).toEqual([0, undefined]);
+  });
+
+  it('count as dropped where they are left', () => {
+    const bench = new Bench();
+    const [missing, waiting] = [bench.start(), bench.start()];
+    bench.slow.leave(missing.session, bench.topic);
+    expect(bench.count('droppedLagging')).toBe(0);
+    bench.round(1, 2);
+    expect(bench.count('droppedLagging')).toBe(1);
+    bench.slow.leave(waiting.session, bench.topic);
+    expect(bench.count('droppedLagging')).toBe(2);
+  });
+
+  it('are of those that were kept when the round ended, and of nobody where all have gone in it', () => {
+    const bench = new Bench();
+    const { session } = bench.start();
+    bench.event(1);
+    bench.slow.leave(session, bench.topic);
+    bench.slow.endRound();
+    expect([bench.slow.keptBytes, bench.count('droppedLagging')]).toEqual([0, 0]);
+  });
+});
+
+describe('a slow subscriber', () => {
+  it('is in no topic of the transport, and knows since when', () => {
+    const bench = new Bench();
+    const { session } = bench.start();
+    expect([session.shardOf(DEVICE), session.devices]).toEqual([SLOW, [DEVICE]]);
+    expect([bench.topic.audience?.total, bench.topic.isEmpty]).toEqual([0, false]);
+    expect([bench.slow.has(session), bench.slow.sinceMs(session), bench.slow.size]).toEqual([true, 1000, 1]);
+    bench.slow.start(session, 2000);
+    expect([bench.slow.sinceMs(session), bench.count('laggingSubscribers')]).toEqual([1000, 1]);
+    expect(bench.slow.sinceMs(new Peer(9).session)).toBe(Number.POSITIVE_INFINITY);
+    expect([...bench.slow.sessions]).toEqual([session]);
+  });
+
+  it('gets high events at once, in its encoding, until its queue is over the limit', () => {
+    const bench = new Bench();
+    const [json, binary] = [bench.start(), bench.start(true)];
+    bench.event(1, Priority.high);
+    bench.slow.endRound();
+    expect([json.news(), binary.news(), bench.count('deliveries')]).toEqual(['d7:1', 'd7:1', 2]);
+    json.queued = QUEUE_BYTES_MAX;
+    bench.event(2, Priority.high);
+    json.queued += 1;
+    bench.event(3, Priority.high);
+    expect([json.news(), binary.news(), bench.count('deliveries')]).toEqual(['d7:2', 'd7:2 d7:3', 5]);
+    expect([bench.count('droppedSlow'), bench.count('closedOverQueue'), json.session.closing]).toEqual([
+      1,
+      1,
+      true,
+    ]);
+    bench.event(4, Priority.high);
+    expect([bench.count('droppedSlow'), bench.count('closedOverQueue')]).toEqual([2, 1]);
+  });
+
+  it('is told of gaps that others are told of', () => {
+    const bench = new Bench();
+    const peer = bench.start();
+    bench.slow.tell(bench.topic, { device: 'd7', from: 1, to: 2, reason: 'overload' });
+    expect(peer.news()).toBe('gap d7:1-2 overload');
+  });
+
+  it('is told what it missed, gets the newest of it, and is back in its topic', () => {
+    const bench = new Bench();
+    const peer = bench.start();
+    bench.round(1, 2);
+    bench.round(3);
+    expect(bench.slow.recover(peer.session, 10)).toBe(1);
+    expect(peer.news()).toBe('gap d7:1-2 slow d7:3');
+    expect([peer.loose, bench.count('deliveries')]).toEqual([0, 1]);
+    expect([peer.session.shardOf(DEVICE), bench.topic.audience?.total]).toEqual([0, 1]);
+    expect([bench.slow.has(peer.session), bench.count('laggingSubscribers'), bench.log]).toEqual([
+      false,
+      0,
+      [],
+    ]);
+  });
+
+  it('is past the rounds under way first where it has become a vip, or is none any more', () => {
+    const bench = new Bench();
+    const peer = bench.start();
+    bench.slow.vipChanged(new Peer(9).session);
+    bench.slow.vipChanged(peer.session);
+    bench.slow.recover(peer.session, 10);
+    expect(bench.log).toEqual(['finish']);
+  });
+
+  it('is not through while devices are left', () => {
+    const bench = new Bench();
+    const peer = bench.start();
+    expect(bench.slow.recover(peer.session, 0)).toBe(0);
+    expect(bench.slow.has(peer.session)).toBe(true);
+    peer.queued = QUEUE_BYTES; // the first device comes however little room there is
+    expect([bench.slow.recover(peer.session, 1), bench.slow.has(peer.session)]).toEqual([1, false]);
+  });
+
+  it('is closed once', () => {
+    const bench = new Bench();
+    const { session } = bench.start();
+    for (let n = 0; n < 2; n++) bench.slow.close(session, Counter.closedLagging);
+    expect([bench.count('closedLagging'), session.closing]).toEqual([1, true]);
+  });
+
+  it('is closed when it would have to be told of too many gaps', () => {
+    const bench = new Bench();
+    const { session } = bench.start();
+    for (let run = 1; run <= MISSED_RUNS_MAX; run++) bench.round(2 * run);
+    expect(bench.count('closedLagging')).toBe(0);
+    bench.round(2 * MISSED_RUNS_MAX + 2);
+    expect([bench.count('closedLagging'), session.closing]).toEqual([1, true]);
+  });
+});
