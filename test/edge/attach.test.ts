@@ -1,25 +1,15 @@
-/** An edge as a thread builds it on shared memory; the test plays the transport, the owner and main. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createAdmissionMemory } from '../../src/access/admission-state.ts';
-import type { TokenConfig } from '../../src/access/keys.ts';
-import { createAllowances } from '../../src/edge/allowances.ts';
-import { type AttachOptions, attachEdge } from '../../src/edge/attach.ts';
 import type { JournalEntry } from '../../src/edge/journal.ts';
-import { createEdgeMemory, type EdgeMemory } from '../../src/edge/memory.ts';
-import { createHistory, HISTORY_BYTES_MIN } from '../../src/history/memory.ts';
+import { createEdgeMemory } from '../../src/edge/memory.ts';
+import { HISTORY_BYTES_MIN } from '../../src/history/memory.ts';
 import { STALL_MS, TRANSPORT_FRAME_FACTOR } from '../../src/limits.ts';
-import { Counter, type CounterName, Counters } from '../../src/memory/counters.ts';
-import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
+import { Counter, Counters } from '../../src/memory/counters.ts';
 import { beatOf } from '../../src/memory/heartbeat.ts';
-import { RingConsumer, RingProducer } from '../../src/memory/ring.ts';
-import { EdgeLink } from '../../src/owner/edge-link.ts';
-import { createPresence } from '../../src/presence/table.ts';
-import { EVENT_KIND } from '../../src/records/event.ts';
+import { RingConsumer } from '../../src/memory/ring.ts';
 import { edgeOf } from '../../src/records/sessions.ts';
-import { createTickets } from '../../src/records/tickets.ts';
-import type { Connection, Route } from '../../src/transport/transport.ts';
-import type { Frame } from '../support/frames.ts';
-import { OwnerRecords } from './owner-records.ts';
+import type { Connection } from '../../src/transport/transport.ts';
+import { readTemplates } from '../../src/wire/mqtt/templates.ts';
+import { Bench, EDGE, SECRET, SETTINGS } from './attach-harness.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -27,165 +17,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
-
-const EDGE = 3;
-const SECRET: TokenConfig = {
-  secret: 'a secret of at least 32 characters',
-  publicKey: '',
-  jwksUrl: '',
-  audience: '',
-  issuer: '',
-};
-
-const SETTINGS: AttachOptions['settings'] = {
-  pingIntervalMs: 25_000,
-  maxMessageBytes: 10_000,
-  sendQueueBytes: 1000,
-  sendQueueMaxBytes: 4000,
-  sendQueuesTotalBytes: 0,
-  subscriberActivity: 'pong',
-  firstFrameTimeoutMs: 0,
-  subscriberRate: 0,
-  subscriberBurst: 0,
-  deviceRate: 0,
-  deviceBurst: 0,
-  historyEvents: 100,
-  historyTtlMs: 3_600_000,
-  subscriberRemoveAfterMs: 300_000,
-  maxDevicesPerGateway: 10,
-  interestLingerMs: 5000,
-  maxConnectionsPerAddress: 0,
-  connectionsPerSecondPerAddress: 0,
-  authFailuresPerMinute: 0,
-  authBanMs: 1000,
-  host: '0.0.0.0',
-  allowedHosts: [],
-  allowedOrigins: [],
-  mqttTopics: ['devices/{device}/{type}'],
-  flushMaxMs: 0,
-  logLevel: 'info',
-};
-
-interface Options {
-  readonly settings?: Partial<AttachOptions['settings']>;
-  readonly tokens?: TokenConfig;
-  readonly isBoth?: boolean;
-  readonly historyBytes?: number;
-  readonly memory?: EdgeMemory;
-}
-
-/** A connection of the test's. */
-interface Peer extends Connection<unknown> {
-  readonly frames: Frame[];
-  readonly codes: number[];
-}
-
-class Bench {
-  readonly memory: EdgeMemory;
-  readonly ownerAway = new SharedArrayBuffer(4);
-  readonly failures: string[] = [];
-  readonly journal: JournalEntry[] = [];
-  readonly link: EdgeLink;
-  readonly attached;
-  readonly owner: OwnerRecords;
-
-  constructor(options: Options = {}) {
-    const { settings = {}, tokens, isBoth = false, historyBytes = 0 } = options;
-    this.memory = options.memory ?? createEdgeMemory(64 * 1024);
-    this.link = new EdgeLink(new RingProducer(this.memory.fromOwner), new Ringer(createDoorbell()));
-    this.owner = new OwnerRecords(this.memory.toOwner);
-    const others = Array.from({ length: EDGE }, () => createEdgeMemory(4096).counters);
-    this.attached = attachEdge({
-      shared: {
-        presence: createPresence({ devices: 8, subscribers: 8, subscriptions: 8 }),
-        history: createHistory(historyBytes),
-        ownerDoorbell: createDoorbell(),
-        ownerAway: this.ownerAway,
-        admission: createAdmissionMemory([...others, this.memory.counters], 0, 'seed'),
-        allowances: createAllowances(),
-        tickets: createTickets(),
-      },
-      memory: this.memory,
-      edge: EDGE,
-      settings: { ...SETTINGS, ...settings },
-      tokens,
-      deliveringEdges: 2,
-      files: { connections: 100, waiting: 2, places: 1 },
-      isBoth,
-      frameFailed: ({ message }) => void this.failures.push(message),
-      journal: (entries) => void this.journal.push(...entries),
-    });
-  }
-
-  route(listener: 'device' | 'subscriber', path: string): Route<unknown> {
-    return this.attached.routes[listener].find((route) => route.path === path)!;
-  }
-
-  /** An upgrade of a WebSocket. */
-  upgrade(listener: 'device' | 'subscriber', path: string, query: string, protocol = '') {
-    return this.route(listener, path).handlers.upgrade({
-      query,
-      header: (name) => (name === 'sec-websocket-protocol' ? protocol : ''),
-      remoteAddress: '192.0.2.1',
-    });
-  }
-
-  /** A peer that is let in. */
-  connect(listener: 'device' | 'subscriber', path: string, query: string): Peer {
-    const answer = this.upgrade(listener, path, query);
-    if (!('session' in answer)) throw new Error('not let in');
-    const peer = peerOf(answer.session);
-    this.route(listener, path).handlers.open(peer);
-    return peer;
-  }
-
-  /** The owner lets the peer in. @param slot of its row */
-  welcome({ session }: Peer, slot = 1): void {
-    this.link.joined((session as { number: number }).number, slot);
-    this.link.flush();
-    this.attached.poller.wake();
-  }
-
-  device(): Peer {
-    const peer = this.connect('device', '/v1/device', 'id=dev');
-    this.welcome(peer);
-    return peer;
-  }
-
-  /** The device sends messages. */
-  send(device: Peer, count = 1): void {
-    const bytes = Buffer.from('{"type":"message","data":1}');
-    for (let n = 0; n < count; n++) this.route('device', '/v1/device').handlers.message(device, bytes, false);
-  }
-
-  count(name: CounterName): number {
-    return this.attached.counters.cells[Counter[name]]!;
-  }
-
-  /** Events in the ring to the owner. */
-  events(): number {
-    return this.owner.take().filter(({ record }) => record === `kind ${EVENT_KIND}`).length;
-  }
-}
-
-function peerOf(session: unknown): Peer {
-  const [frames, codes]: [Frame[], number[]] = [[], []];
-  return {
-    session,
-    transport: 'websocket',
-    remoteAddress: '192.0.2.1',
-    frames,
-    codes,
-    send: (frame) => void frames.push(JSON.parse(Buffer.from(frame as string).toString()) as Frame),
-    cork: (body) => body(),
-    ping: () => {},
-    close: (code) => void codes.push(code),
-    terminate: () => {},
-    join: () => {},
-    leave: () => {},
-    bufferedBytes: () => 0,
-  };
-}
 
 describe('the routes of an edge', () => {
   it('are those of each listener, with limits that let the hub close with its own codes', () => {
@@ -214,8 +45,17 @@ describe('the routes of an edge', () => {
 
   it.each(['device', 'subscriber'] as const)('let MQTT clients in at the %s listener', (listener) => {
     const bench = new Bench();
-    expect(bench.upgrade(listener, '/mqtt', '', 'mqtt')).toMatchObject({ session: {}, protocol: 'mqtt' });
+    expect(bench.upgrade(listener, '/mqtt', '', 'mqtt')).toMatchObject({
+      session: { listener },
+      protocol: 'mqtt',
+    });
     expect(bench.upgrade(listener, '/mqtt', '')).toMatchObject({ status: 400 });
+  });
+
+  it('let MQTT clients in over TCP, who ask for nothing before', () => {
+    const { handlers } = new Bench().attached.mqttTcp;
+    const request = { query: '', header: () => '', remoteAddress: '192.0.2.9' };
+    expect(handlers.upgrade(request)).toMatchObject({ session: { listener: 'tcp' } });
   });
 
   it('tell the journal of who was not let in, and as what', () => {
@@ -265,9 +105,11 @@ describe('the routes of an edge', () => {
   });
 
   it('close a peer whose waiting frames are a flood', () => {
-    const bench = new Bench({ settings: { deviceRate: 1, deviceBurst: 1 } });
+    const bench = new Bench({ settings: { deviceRate: 10, deviceBurst: 10 } });
     const device = bench.device();
-    bench.send(device, 1000);
+    bench.send(device, 64); // are taken at once, and are not too many
+    expect(device.codes).toEqual([]);
+    bench.send(device, 300);
     expect(device.codes).toEqual([4101]);
   });
 });
@@ -286,6 +128,20 @@ describe('an edge on its shared memory', () => {
     const device = bench.device();
     expect(device.frames).toEqual([{ op: 'welcome', device: 'dev', pingIntervalMs: 25_000 }]);
     expect(new RingConsumer(bench.memory.fromOwner).hasRecords).toBe(false);
+  });
+
+  it('looks at the ring again while there is something to do', () => {
+    for (const what of ['records', 'unsent', 'backlog'] as const) {
+      const { attached } = new Bench();
+      const { edge, poller } = attached;
+      const poll = vi.spyOn(edge, 'poll');
+      if (what === 'records') vi.spyOn(edge, 'hasRecords').mockReturnValueOnce(true);
+      if (what === 'unsent') vi.spyOn(edge, 'hasUnsent', 'get').mockReturnValueOnce(true);
+      if (what === 'backlog') vi.spyOn(edge, 'hasBacklog').mockReturnValueOnce(true);
+      poller.wake();
+      vi.advanceTimersByTime(5);
+      expect([what, poll.mock.calls.length]).toEqual([what, 2]);
+    }
   });
 
   it('skips what nobody listens to, unless the owner is away or history keeps it', () => {
@@ -326,7 +182,11 @@ describe('an edge on its shared memory', () => {
   });
 
   it('does not start with topics that are none', () => {
-    expect(() => new Bench({ settings: { mqttTopics: ['no device', 'none'] } })).toThrow(/.+; .+/);
+    const mqttTopics = ['no device', 'none'];
+    const read = readTemplates(mqttTopics);
+    const problems = read.ok ? [] : read.problems;
+    expect(problems).toHaveLength(2);
+    expect(() => new Bench({ settings: { mqttTopics } })).toThrow(new Error(problems.join('; ')));
   });
 
   it('counts connections that were dropped before they asked for anything', () => {

@@ -61,9 +61,9 @@ describe('a handler that throws', () => {
     const open = (): never => {
       throw 'a text'; // as a library might
     };
-    contained({ ...options, handlers: { ...handlers, open } }, counters, (failure) => told.push(failure)).handlers.open(
-      socket,
-    );
+    contained({ ...options, handlers: { ...handlers, open } }, counters, (failure) =>
+      told.push(failure),
+    ).handlers.open(socket);
     expect(told).toEqual([new Error('a text')]);
   });
 

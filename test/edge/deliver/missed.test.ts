@@ -5,7 +5,8 @@ import { MISSED_RUNS_MAX } from '../../../src/limits.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
 
-const session = (encoding: Encoding = Encoding.json): SubscriberSession => ({ encoding }) as SubscriberSession;
+const session = (encoding: Encoding = Encoding.json): SubscriberSession =>
+  ({ encoding }) as SubscriberSession;
 
 /** What the slow subscribers of one device miss; an event is kept as `ENCODING:SEQ`. */
 class Bench {
@@ -151,22 +152,25 @@ describe('the runs of missed seqs', () => {
     expect(bench.missed.isFull).toBe(true);
   });
 
-  it.each([64, 65, 200])('are forgotten where nobody needs them any more, and told where somebody does: %d', (count) => {
-    const bench = new Bench();
-    const first = bench.add();
-    for (let run = 1; run <= count; run++) bench.round(2 * run);
-    const second = bench.add();
-    for (let run = count + 1; run <= count + 3; run++) bench.round(2 * run);
-    bench.missed.remove(first);
-    expect(bench.gaps(second).split(' ')).toEqual([
-      `${2 * count + 2}-${2 * count + 2}`,
-      `${2 * count + 4}-${2 * count + 4}`,
-    ]);
-    const third = bench.add();
-    bench.missed.remove(second);
-    bench.round(10_000, 10_001);
-    expect(bench.gaps(third)).toBe('10000-10000');
-  });
+  it.each([64, 65, 200])(
+    'are forgotten where nobody needs them any more, and told where somebody does: %d',
+    (count) => {
+      const bench = new Bench();
+      const first = bench.add();
+      for (let run = 1; run <= count; run++) bench.round(2 * run);
+      const second = bench.add();
+      for (let run = count + 1; run <= count + 3; run++) bench.round(2 * run);
+      bench.missed.remove(first);
+      expect(bench.gaps(second).split(' ')).toEqual([
+        `${2 * count + 2}-${2 * count + 2}`,
+        `${2 * count + 4}-${2 * count + 4}`,
+      ]);
+      const third = bench.add();
+      bench.missed.remove(second);
+      bench.round(10_000, 10_001);
+      expect(bench.gaps(third)).toBe('10000-10000');
+    },
+  );
 
   it('do not fill up while those who come and go need few of them', () => {
     const bench = new Bench();

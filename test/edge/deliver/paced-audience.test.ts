@@ -16,7 +16,11 @@ beforeEach(() => {
 const follower = (query = '', vip = false): FakeSocket =>
   thread.subscriber([0], { query: `&every=${EVERY_MS}${query}`, vip });
 
-function send(priority: PriorityName = 'normal', type: number = EventType.message, payload?: Uint8Array): void {
+function send(
+  priority: PriorityName = 'normal',
+  type: number = EventType.message,
+  payload?: Uint8Array,
+): void {
   thread.event(0, priority, payload, type);
   thread.poll();
 }

@@ -158,7 +158,11 @@ describe('the limits of send queues', () => {
 describe('a burst', () => {
   it('is as much as a queue takes: then a look is asked for, and again after as much', () => {
     expect([bench.publish(QUEUE - EXTRA - 1), bench.publish(EXTRA)]).toEqual([false, false]);
-    expect([bench.publish(1), bench.publish(QUEUE - EXTRA), bench.publish(EXTRA)]).toEqual([true, false, true]);
+    expect([bench.publish(1), bench.publish(QUEUE - EXTRA), bench.publish(EXTRA)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 
   it('begins anew with each look at all queues', () => {

@@ -15,6 +15,8 @@ import { FakeThread, QUEUE_BYTES, QUEUE_BYTES_MAX } from './fake-thread.ts';
 import { Peer } from './past-harness.ts';
 
 const DEVICE = 7;
+/** Of a round. */
+const EVENTS_AT_ONCE = 8;
 
 /** One device and its slow subscribers, between rounds or in one as the test says. */
 class Bench {
@@ -22,8 +24,8 @@ class Bench {
   readonly topic: Topic;
   readonly slow: SlowSubscribers;
   readonly log: string[] = [];
-  readonly #views = privateViews(64 * 1024);
-  #offset = 0;
+  readonly #views = privateViews(EVENTS_AT_ONCE * 1024);
+  #events = 0;
   #peers = 0;
 
   constructor() {
@@ -50,7 +52,7 @@ class Bench {
 
   /** An event passes those that are slow. */
   event(seq: number, priority: number = Priority.normal): void {
-    const at = (this.#offset += 1024);
+    const at = (this.#events++ % EVENTS_AT_ONCE) * 1024;
     const body = writeEventHead(this.#views, at, {
       at: 1,
       received: 0,

@@ -168,6 +168,7 @@ describe('an answer with the past', () => {
     const { session, thread, socket } = bench;
     thread.attach(socket, 0);
     thread.poll();
+    socket.queued = 6e5; // what it may get of the past would wait
     bench.ask(['d0'], last);
     bench.say((link) => link.answer({ session, request: 1 }, pageOf(0), [], false));
     expect(socket.frames).toMatchObject([{ devices: [{ device: 'd0' }], errors: [] }]);
@@ -276,9 +277,20 @@ describe('a notice', () => {
 });
 
 describe('a record for a session', () => {
+  it('says whether it is a vip', () => {
+    const bench = new Bench();
+    const { session, socket } = bench;
+    for (const vip of [true, false]) {
+      bench.say((link) => link.vip(session, vip));
+      expect(socket.session.vip).toBe(vip);
+    }
+  });
+
   it('that is closing or gone is for nobody', () => {
     const bench = new Bench();
     const { session, thread, socket } = bench;
+    bench.ask(['d0']);
+    thread.owner.take();
     socket.session.closing = true;
     bench.say((link) => {
       for (const number of [session, 12_345]) {

@@ -1,0 +1,139 @@
+/** What peers ask of an edge: how much, and how much at once. */
+import { describe, expect, it } from 'vitest';
+import type { GatewayDevice } from '../../src/edge/publish/gateway-device.ts';
+import { REQUESTS_WAITING_MAX } from '../../src/limits.ts';
+import { ALL_TYPES } from '../../src/wire/events.ts';
+import { NO_PAST, type Position } from '../../src/wire/subscriber-ops.ts';
+import { type FakeSocket, FakeThread, type ThreadOptions } from './deliver/fake-thread.ts';
+import { openDevice, openGateway, welcome } from './edge-harness.ts';
+
+const list = (id: string) => ({ op: 'list', id, named: undefined, types: ALL_TYPES, past: NO_PAST }) as const;
+
+describe('a rate', () => {
+  const RATES: ThreadOptions = { subscriberRate: 2, subscriberBurst: 4, deviceRate: 10, deviceBurst: 20 };
+
+  it('that is exceeded is told with when to come again', () => {
+    const thread = new FakeThread(RATES);
+    const { edge, clock } = thread;
+    const [socket, device] = [thread.subscriber(), openDevice(thread)];
+    welcome(thread, device);
+    socket.frames.length = device.frames.length = 0;
+    const now = clock.now();
+    expect([edge.charge(socket.session, 4, now), edge.charge(socket.session, 1, now)]).toEqual([true, false]);
+    edge.refuseOverRate(socket.session, 1, '"r"', now);
+    expect([edge.charge(device.session, 20, now), edge.charge(device.session, 1, now)]).toEqual([
+      true,
+      false,
+    ]);
+    edge.refuseOverRate(device.session, 1, '', now);
+    expect(socket.frames).toEqual([
+      {
+        op: 'error',
+        id: 'r',
+        code: 111,
+        message: 'more than 2 requests per second (burst 4)',
+        retryAfterMs: 500,
+      },
+    ]);
+    expect(device.frames).toEqual([
+      { op: 'error', code: 111, message: 'more than 10 events per second (burst 20)', retryAfterMs: 100 },
+    ]);
+    expect([thread.count('droppedSubscriberRate'), thread.count('droppedRate')]).toEqual([1, 1]);
+  });
+
+  it('is told in the words of who is meant', () => {
+    const thread = new FakeThread(RATES);
+    const gateway = openGateway(thread);
+    welcome(thread, gateway);
+    gateway.frames.length = 0;
+    const now = thread.clock.now();
+    thread.edge.charge(gateway.session, 20, now);
+    thread.edge.refuseOverRate(gateway.session, 1, '', now, gateway.session.codec.device('d-1'));
+    expect(gateway.frames).toMatchObject([{ op: 'error', device: 'd-1', code: 111 }]);
+  });
+
+  it('follows the peer to its next connection', () => {
+    const thread = new FakeThread(RATES);
+    const { edge, clock } = thread;
+    const first = openDevice(thread, { id: 'dev' });
+    edge.charge(first.session, 15, clock.now());
+    edge.close(first.session, 1006, false);
+    const second = openDevice(thread, { id: 'dev' });
+    expect(edge.charge(second.session, 6, clock.now())).toBe(false);
+    expect(edge.charge(second.session, 5, clock.now())).toBe(true);
+  });
+
+  it('may be another after a reload, as may the budget of all queues', () => {
+    const thread = new FakeThread(RATES);
+    const { edge, clock } = thread;
+    const behind = edge.gateways.speak(openGateway(thread).session, 'behind', 0) as GatewayDevice;
+    const devices = [openDevice(thread).session, behind];
+    for (const device of devices) edge.charge(device, 20, clock.now());
+    Object.assign(edge.settings, { deviceRate: 0, sendQueuesTotalBytes: 5000 });
+    edge.settingsChanged();
+    expect(devices.map(({ allowance }) => allowance)).toEqual([undefined, undefined]);
+    expect(edge.queueLimits.totalBytes).toBe(5000);
+  });
+
+  it('that waiting frames would far exceed is a flood', () => {
+    const thread = new FakeThread(RATES);
+    const { session } = thread.subscriber();
+    thread.edge.charge(session, 1, thread.clock.now());
+    expect(thread.edge.isFlood(session, 10)).toBe(false);
+    expect(thread.edge.isFlood(session, 1000)).toBe(true);
+  });
+});
+
+describe('the requests of a subscriber', () => {
+  it('are refused when sixteen wait, with when to come again', () => {
+    const thread = new FakeThread();
+    const { session, frames } = thread.subscriber();
+    frames.length = 0;
+    const now = thread.clock.now();
+    for (let n = 0; n <= REQUESTS_WAITING_MAX; n++) thread.edge.request(session, list(''), now);
+    expect(frames).toEqual([]); // one of them is with the owner
+    thread.edge.request(session, list('"late"'), now);
+    expect(frames).toEqual([
+      {
+        op: 'error',
+        id: 'late',
+        code: 111,
+        message: 'too many requests of this subscriber wait for an answer',
+        retryAfterMs: 50,
+      },
+    ]);
+    expect(thread.count('droppedSubscriberRate')).toBe(1);
+    session.allowance = { waitMs: (cost: number) => cost * 700 } as never;
+    thread.edge.request(session, list(''), now);
+    expect(frames.at(-1)?.retryAfterMs).toBe(700);
+  });
+
+  it('wait while the edge has much of the owner before it', () => {
+    const thread = new FakeThread();
+    const sockets = [thread.subscriber(), thread.subscriber()];
+    const [{ session }] = sockets as [FakeSocket];
+    const filler = Buffer.alloc(16 * 1024 - 8 - 48); // with its header and its ack's 16 KiB
+    thread.owner.take();
+    thread.link.ack(1, 1, false, filler);
+    thread.link.ack(1, 1, false, Buffer.alloc(64));
+    thread.link.flush();
+    thread.edge.request(session, list(''), 0);
+    expect(thread.owner.take()).toEqual([]);
+    thread.poll();
+    expect(thread.owner.taken('request')).toHaveLength(1);
+  });
+
+  it('may come with a hundred thousand positions', () => {
+    const thread = new FakeThread();
+    const { session, frames } = thread.subscriber();
+    frames.length = 0;
+    const position: Position = { epoch: 'e', seq: 1 };
+    const since = new Map(Array.from({ length: 100_000 }, (_, n) => [`d-${n}`, position]));
+    thread.edge.noteSince(session, { id: '', since });
+    expect(frames).toEqual([]);
+    thread.edge.noteSince(session, { id: '1', since: new Map([['more', position]]) });
+    expect(frames).toEqual([
+      { op: 'error', id: 1, code: 106, message: 'more than 100000 positions before a subscribe' },
+    ]);
+  });
+});
