@@ -21,6 +21,7 @@ import { EntryWriter, GapReason, NO_BYTES, Notice, writeGap } from '../../../src
 import { createSessionNumbers, sessionNumbers } from '../../../src/records/sessions.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
 import { EventType, Priority, type PriorityName } from '../../../src/wire/events.ts';
+import { DEFAULT_TEMPLATES, readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
 import { subscriberTerms } from '../../../src/wire/upgrade-terms.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -120,6 +121,8 @@ export interface ThreadOptions extends Partial<EdgeSettings> {
   readonly fanoutThreads?: number;
   /** Of the journal. */
   readonly logLevel?: string;
+  /** Templates of MQTT topics. */
+  readonly mqttTopics?: readonly string[];
 }
 
 export interface SubscriberOptions {
@@ -157,7 +160,9 @@ export class FakeThread {
     this.link = new EdgeLink(this.#ring, new Ringer(createDoorbell()));
     const toOwner = createRing(RING_BYTES);
     this.owner = new OwnerRecords(toOwner);
-    const { fanoutThreads = 1, logLevel = 'info', ...settings } = options;
+    const { fanoutThreads = 1, logLevel = 'info', mqttTopics = DEFAULT_TEMPLATES, ...settings } = options;
+    const templates = readTemplates(mqttTopics);
+    if (!templates.ok) throw new Error(templates.problems.join('; '));
     const { admission, upgrades } = openAdmission({
       role: 'subscriber',
       ...subscriberTerms,
@@ -177,7 +182,7 @@ export class FakeThread {
       presence,
       reader: new HistoryReader(attachHistory(createHistory(0)), presence.devices, KEPT, this.clock),
       keepsHistory: false,
-      layout: new TopicLayout([]),
+      layout: new TopicLayout(templates.templates),
       line: lineInto(toOwner),
       fromOwner: new RingConsumer(memory),
       clock: this.clock,

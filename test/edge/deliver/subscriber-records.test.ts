@@ -1,6 +1,6 @@
 /** What the owner says to one subscriber, from the record to the frame. */
 import { describe, expect, it } from 'vitest';
-import { EntryWriter, NO_BYTES, Notice, Refusal } from '../../../src/records/replies.ts';
+import { EntryWriter, GapReason, NO_BYTES, Notice, Refusal } from '../../../src/records/replies.ts';
 import { ALL_TYPES } from '../../../src/wire/events.ts';
 import { NO_PAST, type Past } from '../../../src/wire/subscriber-ops.ts';
 import { type FakeSocket, FakeThread } from './fake-thread.ts';
@@ -149,6 +149,26 @@ describe('an answer with the past', () => {
     for (const device of [0, 1]) thread.event(device);
     thread.poll();
     expect(socket.news()).toBe('subscribed d0:1 d1:1');
+  });
+
+  it('holds live events back while its peer does not read, then goes on with them', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    socket.queued = 500_001; // half of the limit is for what is live
+    bench.ask(['d0'], since(0));
+    bench.say((link) => {
+      link.answer({ session, request: 1 }, pageOf(0), [], false);
+      link.attach(session, 0, 'd0', 0);
+    });
+    thread.events(0, 'normal');
+    thread.unnumbered(0);
+    thread.poll();
+    expect([socket.news(), socket.topics.size]).toEqual(['subscribed', 0]);
+    thread.gap(0, 2, 3, GapReason.overload);
+    thread.poll();
+    socket.drainTo(500_000);
+    thread.events(0, 'normal');
+    expect(socket.news()).toBe('gap d0:1-3 history d0:4'); // nothing is kept here
   });
 
   it('refuses a position for a device whose events it gets already', () => {
