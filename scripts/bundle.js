@@ -1,6 +1,6 @@
 /**
  * Puts the program's entries and its threads into few files, with the packages that they use: a process that loads some
- * 800 modules starts in three times the time (docs/decisions/0055). Writes over what tsc made of the entries; all other
+ * 800 modules starts in three times the time (docs/decisions/0054). Writes over what tsc made of the entries; all other
  * modules of dist/ stay as they are, for whoever imports the hub as a library.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -30,6 +30,7 @@ const { output } = await bundle.write({
   entryFileNames: '[name].js',
   chunkFileNames: `${CHUNKS}/[name]-[hash].js`,
   sourcemap: true,
+  sourcemapExcludeSources: true, // what a stack trace needs is there without them
 });
 await bundle.close();
 writeFileSync(join(DIST, CHUNKS, NOTICES), notices(output.flatMap((chunk) => chunk.moduleIds ?? [])));
