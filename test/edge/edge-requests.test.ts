@@ -1,5 +1,6 @@
 /** What peers ask of an edge: how much, and how much at once. */
 import { describe, expect, it } from 'vitest';
+import { NO_ALLOWANCE } from '../../src/edge/allowance.ts';
 import type { GatewayDevice } from '../../src/edge/publish/gateway-device.ts';
 import { REQUESTS_WAITING_MAX } from '../../src/limits.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
@@ -71,7 +72,7 @@ describe('a rate', () => {
     for (const device of devices) edge.charge(device, 20, clock.now());
     Object.assign(edge.settings, { deviceRate: 0, sendQueuesTotalBytes: 5000 });
     edge.settingsChanged();
-    expect(devices.map(({ allowance }) => allowance)).toEqual([undefined, undefined]);
+    expect(devices.map(({ allowance }) => allowance)).toEqual([NO_ALLOWANCE, NO_ALLOWANCE]);
     expect(edge.queueLimits.totalBytes).toBe(5000);
   });
 
@@ -103,9 +104,15 @@ describe('the requests of a subscriber', () => {
       },
     ]);
     expect(thread.count('droppedSubscriberRate')).toBe(1);
-    session.allowance = { waitMs: (cost: number) => cost * 700 } as never;
-    thread.edge.request(session, list(''), now);
-    expect(frames.at(-1)?.retryAfterMs).toBe(700);
+  });
+
+  it('may come again later still where its rate is used up', () => {
+    const thread = new FakeThread({ subscriberRate: 1, subscriberBurst: 1 });
+    const { session, frames } = thread.subscriber();
+    const now = thread.clock.now();
+    thread.edge.charge(session, 1, now);
+    for (let n = 0; n <= REQUESTS_WAITING_MAX + 1; n++) thread.edge.request(session, list(''), now);
+    expect(frames.at(-1)).toMatchObject({ code: 111, retryAfterMs: 1000 });
   });
 
   it('wait while the edge has much of the owner before it', () => {

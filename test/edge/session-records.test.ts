@@ -74,7 +74,7 @@ describe('a device that is let in', () => {
     edge.charge(first.session, 9, clock.now());
     edge.keepAllowance(first.session);
     welcome(thread, second);
-    expect(second.session.allowance!.waitMs(10, clock.now())).toBe(1000);
+    expect(thread.usedMs(second.session)).toBe(1000);
   });
 
   it('is nobody once it is closing', () => {
@@ -127,7 +127,7 @@ describe('a subscriber that is let in', () => {
     const thread = new FakeThread({ subscriberRate: 1, subscriberBurst: 10 });
     const { session } = newcomer(thread);
     say(thread, (link) => link.joined(session.number, 0, false, pageOf('a', 'b', 'c')));
-    expect(session.allowance!.waitMs(10, thread.clock.now())).toBeCloseTo(60, 6);
+    expect(thread.usedMs(session)).toBeCloseTo(60, 6);
   });
 
   it('is told that what it has kept is held where it asked for that', () => {

@@ -95,7 +95,7 @@ describe('what devices have retained', () => {
     expect(socket.frames).toEqual([]);
     socket.drainTo(QUEUE_BYTES / 2);
     expect(socket.frames).toMatchObject([{ device: 'd0', data: { state: 'online' } }]);
-    expect(socket.session.allowance!.waitMs(10, thread.clock.now())).toBe(20); // a 50th
+    expect(thread.usedMs(socket.session)).toBe(20); // a 50th
     retained.send(socket.session, followed(1));
     expect(socket.frames.at(-1)).toMatchObject({ device: '', data: { state: 'online' } }); // by that of its row
   });

@@ -7,7 +7,7 @@ import { Allowances, createAllowances } from '../../../src/edge/allowances.ts';
 import { SubscriberRoute } from '../../../src/edge/deliver/subscriber-route.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Edge } from '../../../src/edge/edge.ts';
-import type { EdgeSettings } from '../../../src/edge/edge-deps.ts';
+import type { EdgeSession, EdgeSettings } from '../../../src/edge/edge-deps.ts';
 import { Journal, type JournalEntry } from '../../../src/edge/journal.ts';
 import { attachHistory, createHistory } from '../../../src/history/memory.ts';
 import { HistoryReader } from '../../../src/history/reader.ts';
@@ -146,6 +146,7 @@ export class FakeThread {
   readonly tellJournal: () => void;
   /** The owner's; what it writes comes with `poll`, once flushed. */
   readonly link: EdgeLink;
+  readonly #allowances = new Allowances(createAllowances());
   readonly #sockets = new Set<FakeSocket>();
   readonly #ring: RingProducer;
   /** By device slot: events so far. */
@@ -187,7 +188,7 @@ export class FakeThread {
       fromOwner: new RingConsumer(memory),
       clock: this.clock,
       counters: this.counters,
-      allowances: new Allowances(createAllowances()),
+      allowances: this.#allowances,
       deliveringEdges: fanoutThreads,
       numbers: (isUsed) => sessionNumbers(createSessionNumbers(), 0, isUsed),
       isOwnerAway: () => false,
@@ -362,6 +363,13 @@ export class FakeThread {
   lag(socket: FakeSocket, queued = QUEUE_BYTES + 1): void {
     socket.queued = queued;
     this.tick();
+  }
+
+  /** What a session has used of its allowance, as the time until all of it is there again, ms. */
+  usedMs(session: EdgeSession): number {
+    this.edge.keepAllowance(session);
+    const now = this.clock.now();
+    return Math.max(0, this.#allowances.fullAtMs(session.payer, now) - now);
   }
 
   /** The connection ends by itself. */

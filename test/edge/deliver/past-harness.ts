@@ -70,10 +70,8 @@ export class Peer {
     return this.frames.splice(0).map(toldOf).join(' ');
   }
 
-  /** How much of its allowance is missing, ms; undefined: it has no limit. */
-  set owesMs(ms: number | undefined) {
-    this.session.allowance = ms === undefined ? undefined : ({ waitMs: () => ms } as never);
-  }
+  /** How long until it can pay for an event, ms. */
+  owesMs = 0;
 }
 
 function toldOf({ op, device, seq, from, to, reason }: Frame): string {
@@ -86,15 +84,22 @@ export class Past {
   readonly encoder = new EventEncoder(new RingConsumer(createRing(RING_BYTES_MIN)).views);
   /** Events that sessions were charged for, in order. */
   readonly charged: number[] = [];
-  #peers = 0;
+  readonly charges = {
+    rows: (_session: unknown, events: number): void => {
+      if (events > 0) this.charged.push(events);
+    },
+    waitMs: (session: unknown, cost: number): number => cost * (this.#peers.get(session)?.owesMs ?? 0),
+  };
+  readonly #peers = new Map<unknown, Peer>();
 
   constructor(options: HistoryOptions = {}) {
     this.history = new HistoryHarness(options);
   }
 
   peer(): Peer {
-    this.#peers += 1;
-    return new Peer(this.#peers);
+    const peer = new Peer(this.#peers.size + 1);
+    this.#peers.set(peer.session, peer);
+    return peer;
   }
 
   /** A device with so many kept messages. @returns its slot */
@@ -109,9 +114,5 @@ export class Past {
     const { generation, seq } = this.history.asOf(slot);
     const states = { rowState: 2, deviceState: 1, lastSeen: 0, deviceStatus: '' };
     return { device: `d${slot}`, deviceSlot: slot, generation, seq, epoch: EPOCH, ...states };
-  }
-
-  charge(events: number): void {
-    if (events > 0) this.charged.push(events);
   }
 }

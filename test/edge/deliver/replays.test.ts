@@ -29,7 +29,7 @@ class Bench extends Past {
       queueBytes: QUEUE_BYTES,
       finish: () => void this.joins.push('finish'),
       join: (session, { device, seq }) => void this.joins.push(`${session.id} d${device}:${seq}`),
-      charge: (_session, events) => this.charge(events),
+      charges: this.charges,
     });
   }
 

@@ -24,6 +24,8 @@ class Bench {
   /** Who was told to be no longer silent, with what had been sent by then. */
   readonly signs: string[] = [];
   isBehind = false;
+  /** How long until a session can pay so much. */
+  waitMs: (session: number, cost: number, now: number) => number = () => 0;
   readonly clock = new FakeClock();
   readonly flow: RequestFlow;
 
@@ -38,6 +40,7 @@ class Bench {
     this.flow = new RequestFlow({
       line,
       clock: this.clock,
+      charges: { waitMs: ({ number }, cost, now) => this.waitMs(number, cost, now) },
       resumeBytes: 1000,
       isBehind: () => this.isBehind,
       goesOut: ({ number }) => void this.signs.push(`${number} after ${this.sent.length}`),
@@ -57,7 +60,7 @@ class Bench {
 }
 
 const peer = (number: number): SubscriberSession & { bufferedBytes: number } =>
-  ({ number, closing: false, bufferedBytes: 0, requests: undefined, allowance: undefined }) as never;
+  ({ number, closing: false, bufferedBytes: 0, requests: undefined }) as never;
 
 const subscribe = (count: number, more: Partial<Ask> = {}): Ask => ({
   op: 'subscribe',
@@ -364,18 +367,15 @@ describe('the next page', () => {
   it('is asked for when its peer can pay for it: 20 for a thousand devices', () => {
     const bench = new Bench();
     const a = peer(1);
-    const asked: number[] = [];
+    const asked: number[][] = [];
     let waitMs = 1;
-    const allowance = {
-      waitMs: (cost: number, now: number) => {
-        asked.push(cost, now);
-        return waitMs;
-      },
+    bench.waitMs = (...given) => {
+      asked.push(given);
+      return waitMs;
     };
-    Object.assign(a, { allowance });
     bench.flow.submit(a, list);
     bench.answer(a, 1, true);
-    expect([bench.news(), asked]).toEqual([['1:1'], [20, bench.clock.nowMs]]);
+    expect([bench.news(), asked]).toEqual([['1:1'], [[1, 20, bench.clock.nowMs]]]);
     waitMs = 0;
     bench.flow.tick();
     expect(bench.news()).toEqual(['1:more 1']);

@@ -30,7 +30,7 @@ class Bench extends Past {
       queueBytes: QUEUE_BYTES,
       presence: { devices: this.history.devices } as PresenceReader,
       namesOf: (_session, device) => new DeviceNames(`d${device}`),
-      charge: (_session, events) => this.charge(events),
+      charges: this.charges,
     });
   }
 

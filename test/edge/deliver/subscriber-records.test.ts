@@ -118,7 +118,7 @@ describe('an answer', () => {
     const { session, thread, socket } = bench;
     bench.ask(devices);
     bench.say((link) => link.answer({ session, request: 1 }, pageOf(0, 1, 2), [], false));
-    expect(socket.session.allowance?.waitMs(10, thread.clock.now()) ?? 0).toBeCloseTo(cost * 1000, 6);
+    expect(thread.usedMs(socket.session)).toBeCloseTo(cost * 1000, 6);
   });
 
   it('makes its subscriber slow where that does not read', () => {
@@ -255,7 +255,7 @@ describe('a page of a filter', () => {
     const bench = new Bench({ subscriberRate: 1, subscriberBurst: 10 });
     const { session, thread, socket } = bench;
     bench.say((link) => link.filterPage(session, 'x.*', pageOf(0, 1), 7, false));
-    expect(socket.session.allowance!.waitMs(10, thread.clock.now())).toBeCloseTo(40, 6);
+    expect(thread.usedMs(socket.session)).toBeCloseTo(40, 6);
   });
 
   it('comes behind the events of its devices that came before', () => {
@@ -279,7 +279,7 @@ describe('a notice', () => {
     expect(socket.frames).toEqual([
       { op: 'status', devices: ['d0', 'd1'], filters: ['x.*'], status: 'inactive', reason: 'silent' },
     ]);
-    expect(socket.session.allowance!.waitMs(10, thread.clock.now())).toBeCloseTo(40, 6);
+    expect(thread.usedMs(socket.session)).toBeCloseTo(40, 6);
   });
 
   it('of which another owner says the end is not ended twice', () => {
