@@ -196,6 +196,16 @@ describe('the timer of a pace', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('does not wake the thread before a turn is due', () => {
+    const bench = new Bench();
+    const lane = bench.lane('a');
+    bench.pace.hadTurn(lane);
+    bench.pace.schedule(lane);
+    const before = Date.now();
+    vi.advanceTimersToNextTimer();
+    expect(Date.now() - before).toBe(100);
+  });
+
   it('is set once for all turns of a step, and again where all that it was for is gone', () => {
     const bench = new Bench();
     const [a, b] = [bench.lane('a'), bench.lane('b')];

@@ -164,11 +164,25 @@ describe('an answer with the past', () => {
     thread.unnumbered(0);
     thread.poll();
     expect([socket.news(), socket.topics.size]).toEqual(['subscribed', 0]);
-    thread.gap(0, 2, 3, GapReason.overload);
+    socket.drainTo(500_000);
+    thread.events(0, 'normal');
+    expect(socket.news()).toBe('gap d0:1-1 history d0:2'); // nothing is kept here
+  });
+
+  it('covers what was lost meanwhile on its way to this edge', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    socket.queued = 500_001;
+    bench.ask(['d0'], since(0));
+    bench.say((link) => {
+      link.answer({ session, request: 1 }, pageOf(0), [], false);
+      link.attach(session, 0, 'd0', 0);
+    });
+    thread.gap(0, 1, 3, GapReason.overload);
     thread.poll();
     socket.drainTo(500_000);
     thread.events(0, 'normal');
-    expect(socket.news()).toBe('gap d0:1-3 history d0:4'); // nothing is kept here
+    expect(socket.news()).toBe('subscribed gap d0:1-3 history d0:4');
   });
 
   it('refuses a position for a device whose events it gets already', () => {

@@ -210,6 +210,30 @@ describe('a hole in what comes to this edge', () => {
   });
 });
 
+describe('a device that followers leave', () => {
+  it.each([
+    ['in its topics', '', false],
+    ['in batches', '&batch=true', false],
+    ['at a pace', '&every=1000', false],
+    ['as a vip', '', true],
+  ])('is forgotten with the last of them, and goes on for those that stay: %s', (_how, query, vip) => {
+    const thread = new FakeThread(ROOMY);
+    const [leaves, stays] = [follower(thread, ALL_TYPES, query, vip), follower(thread, ALL_TYPES, query, vip)];
+    thread.detach(leaves, 0);
+    thread.events(0, 'normal');
+    expect([leaves.frames.length, stays.frames.length]).toEqual([1, 2]); // with the welcome
+    thread.detach(stays, 0);
+    thread.poll();
+    // Whoever comes is told nothing of what was before.
+    thread.link.attach(leaves.session.number, 0, 'd0', 10);
+    thread.link.seq(0, 10);
+    thread.link.seq(0, 11);
+    thread.link.flush();
+    thread.poll();
+    expect([leaves.news(), stays.frames.length]).toEqual(['gap d0:11-11 overload', 2]);
+  });
+});
+
 describe('a slot that has become another device’s', () => {
   it('takes the followers of the one before out, whatever types they get', () => {
     const thread = new FakeThread(ROOMY);
