@@ -64,6 +64,18 @@ describe('a rate', () => {
     expect(edge.charge(second.session, 5, clock.now())).toBe(true);
   });
 
+  it('follows a device behind a gateway that says goodbye, too', () => {
+    const thread = new FakeThread(RATES);
+    const { edge, clock } = thread;
+    const { session: gateway } = openGateway(thread);
+    const first = edge.gateways.speak(gateway, 'dev', 0) as GatewayDevice;
+    edge.charge(first, 15, clock.now());
+    edge.gateways.goodbye(first);
+    const second = edge.gateways.speak(gateway, 'dev', 0) as GatewayDevice;
+    expect(second).not.toBe(first);
+    expect([edge.charge(second, 6, clock.now()), edge.charge(second, 5, clock.now())]).toEqual([false, true]);
+  });
+
   it('may be another after a reload, as may the budget of all queues', () => {
     const thread = new FakeThread(RATES);
     const { edge, clock } = thread;

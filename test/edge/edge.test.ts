@@ -80,7 +80,9 @@ describe('a peer that connects', () => {
       { record: 'join', session: session.number, kind: SessionKind[role], again: false, gateway: '' },
     ]);
     expect(edge.find(session.number)).toBe(session);
+    expect([edge.deliverer.sessions.size, thread.count('mqttSessions')]).toEqual([0, 0]);
     edge.close(session, 1001, true);
+    expect(thread.count('mqttSessions')).toBe(0);
     expect([thread.count(now), thread.count(ever), edge.connectionCount]).toEqual([0, 1, 0]);
     expect(Object.fromEntries(thread.counters.disconnects(role))).toMatchObject({ 1001: 1, 1006: 0 });
     expect(admission.state.addresses.connections(ADDRESS)).toBe(0);
