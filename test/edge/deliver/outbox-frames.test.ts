@@ -103,4 +103,49 @@ describe('the events of an outbox', () => {
     frames.sendBatched(spans, false, send);
     expect(sent.at(-1)!.text).toContain('{"n":7},{"n":8},{"n":9}');
   });
+
+  it('go out as they are, one by one, where no batch was asked for', () => {
+    const frames = new OutboxFrames();
+    const { bytes, spans } = outboxOf(['"a"', '"bc"']);
+    frames.begin(bytes);
+    const sent: string[] = [];
+    frames.sendEach(spans, (frame) => sent.push(Buffer.from(frame).toString()));
+    frames.sendEach([], () => sent.push('nothing'));
+    expect(sent).toEqual(['"a"', '"bc"']);
+  });
+
+  it('are put together anew for another form, for fewer, and for other bytes', () => {
+    const frames = new OutboxFrames();
+    const { bytes, spans } = outboxOf(['1', '2', '3']);
+    const sent = (outbox: readonly number[], binary: boolean): string | string[] => {
+      const all: Buffer[] = [];
+      frames.sendBatched(outbox, binary, (frame) => all.push(Buffer.from(frame)));
+      expect(all).toHaveLength(1);
+      return binary ? eventsInBinary(all[0]!) : (JSON.parse(all[0]!.toString()).events as string[]).map(String);
+    };
+    frames.begin(bytes);
+    expect(sent(spans, false)).toEqual(['1', '2', '3']);
+    expect(sent(spans, true)).toEqual(['1', '2', '3']);
+    expect(sent(spans, false)).toEqual(['1', '2', '3']);
+    expect(sent(spans.slice(0, 4), false)).toEqual(['1', '2']);
+    expect(sent(spans, false)).toEqual(['1', '2', '3']);
+    frames.begin(outboxOf(['7', '8', '9']).bytes);
+    expect(sent(spans, false)).toEqual(['7', '8', '9']);
+  });
+
+  it('of which some fill a frame are not taken for those of a socket that gets only the rest', () => {
+    const frames = new OutboxFrames();
+    const half = JSON.stringify('x'.repeat(BATCH_BYTES_MAX / 2));
+    const { bytes, spans } = outboxOf([half, '1', half, '2']);
+    frames.begin(bytes);
+    const sizes = (outbox: readonly number[]): number[] => {
+      const all: number[] = [];
+      frames.sendBatched(outbox, false, (frame) => all.push(JSON.parse(Buffer.from(frame).toString()).events.length));
+      return all;
+    };
+    expect(sizes(spans)).toEqual([2, 2]);
+    expect(sizes(spans)).toEqual([2, 2]);
+    expect(sizes(spans.slice(4))).toEqual([2]);
+    expect(sizes(spans)).toEqual([2, 2]);
+  });
 });

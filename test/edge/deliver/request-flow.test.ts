@@ -209,15 +209,15 @@ describe('a request', () => {
     bench.flow.submit(a, subscribe(1, { wantsKept: true }));
     for (const request of [1, 2, 3]) bench.answer(a, request);
     bench.flow.submit(a, subscribe(0, follow('x.*')));
-    bench.answer(a, 4);
+    bench.answer(a, 1); // nothing was left, so it has begun to count anew
     bench.flow.submit(a, list);
     const request = { session: 1, op: 'subscribe', filters: [], types: ALL_TYPES, past: false };
     expect(bench.requests).toEqual([
       { ...request, request: 1, op: 'unsubscribe', devices: ['d-0', 'd-1'], types: 2 },
       { ...request, request: 2, devices: ['d-0'], past: true },
       { ...request, request: 3, devices: ['d-0'], past: true },
-      { ...request, request: 4, devices: [], filters: ['x.*'] },
-      { ...request, request: 5, op: 'list', devices: undefined },
+      { ...request, request: 1, devices: [], filters: ['x.*'] },
+      { ...request, request: 1, op: 'list', devices: undefined },
     ]);
   });
 
@@ -319,6 +319,23 @@ describe('a request', () => {
       bench.flow.submit(c, subscribe(1));
       expect([end, bench.news()]).toEqual([end, ['2:1']]);
     }
+  });
+
+  it('leaves nothing behind once it is answered, unless more of it is to come', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    bench.flow.submit(a, subscribe(1));
+    bench.answer(a, 1);
+    expect(a.requests).toBeUndefined();
+    bench.flow.noticed(a, Notice.resumed, true);
+    bench.flow.advance(a);
+    expect(a.requests).toBeDefined();
+    bench.flow.noticed(a, Notice.resumed, false);
+    bench.flow.keepPast(a, { ...subscribe(0, follow('x.*')), past: { ...NO_PAST, last: true }, isNamed: true }, false);
+    bench.flow.advance(a);
+    expect(bench.flow.pastOf(a, 'x.*', 1, false)).toBeDefined();
+    bench.flow.advance(a);
+    expect(a.requests).toBeUndefined();
   });
 
   it('is nothing of a session that has never asked', () => {

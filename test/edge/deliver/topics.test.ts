@@ -218,7 +218,10 @@ describe('a device that followers leave', () => {
     ['as a vip', '', true],
   ])('is forgotten with the last of them, and goes on for those that stay: %s', (_how, query, vip) => {
     const thread = new FakeThread(ROOMY);
-    const [leaves, stays] = [follower(thread, ALL_TYPES, query, vip), follower(thread, ALL_TYPES, query, vip)];
+    const [leaves, stays] = [
+      follower(thread, ALL_TYPES, query, vip),
+      follower(thread, ALL_TYPES, query, vip),
+    ];
     thread.detach(leaves, 0);
     thread.events(0, 'normal');
     expect([leaves.frames.length, stays.frames.length]).toEqual([1, 2]); // with the welcome
