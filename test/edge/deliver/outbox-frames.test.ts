@@ -121,7 +121,9 @@ describe('the events of an outbox', () => {
       const all: Buffer[] = [];
       frames.sendBatched(outbox, binary, (frame) => all.push(Buffer.from(frame)));
       expect(all).toHaveLength(1);
-      return binary ? eventsInBinary(all[0]!) : (JSON.parse(all[0]!.toString()).events as string[]).map(String);
+      return binary
+        ? eventsInBinary(all[0]!)
+        : (JSON.parse(all[0]!.toString()).events as string[]).map(String);
     };
     frames.begin(bytes);
     expect(sent(spans, false)).toEqual(['1', '2', '3']);
@@ -140,7 +142,9 @@ describe('the events of an outbox', () => {
     frames.begin(bytes);
     const sizes = (outbox: readonly number[]): number[] => {
       const all: number[] = [];
-      frames.sendBatched(outbox, false, (frame) => all.push(JSON.parse(Buffer.from(frame).toString()).events.length));
+      frames.sendBatched(outbox, false, (frame) =>
+        all.push(JSON.parse(Buffer.from(frame).toString()).events.length),
+      );
       return all;
     };
     expect(sizes(spans)).toEqual([2, 2]);

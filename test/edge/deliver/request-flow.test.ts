@@ -331,7 +331,11 @@ describe('a request', () => {
     bench.flow.advance(a);
     expect(a.requests).toBeDefined();
     bench.flow.noticed(a, Notice.resumed, false);
-    bench.flow.keepPast(a, { ...subscribe(0, follow('x.*')), past: { ...NO_PAST, last: true }, isNamed: true }, false);
+    bench.flow.keepPast(
+      a,
+      { ...subscribe(0, follow('x.*')), past: { ...NO_PAST, last: true }, isNamed: true },
+      false,
+    );
     bench.flow.advance(a);
     expect(bench.flow.pastOf(a, 'x.*', 1, false)).toBeDefined();
     bench.flow.advance(a);
