@@ -342,6 +342,25 @@ describe('a request', () => {
     expect(a.requests).toBeUndefined();
   });
 
+  it('goes out with all that waited behind a long one', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    bench.flow.submit(a, list);
+    for (let n = 0; n < 3; n++) bench.flow.submit(a, subscribe(1));
+    expect(bench.news()).toEqual(['1:1']);
+    bench.answer(a, 1);
+    expect(bench.news()).toEqual(['1:2', '1:3', '1:4']);
+  });
+
+  it('goes out in turns where several sessions have waited', () => {
+    const bench = new Bench();
+    bench.isBehind = true;
+    for (const one of [peer(1), peer(2)]) for (let n = 0; n < 2; n++) bench.flow.submit(one, subscribe(1));
+    bench.isBehind = false;
+    bench.flow.takeTurns();
+    expect(bench.news()).toEqual(['1:1', '2:1', '1:2', '2:2']);
+  });
+
   it('is nothing of a session that has never asked', () => {
     const bench = new Bench();
     bench.flow.advance(peer(1));
