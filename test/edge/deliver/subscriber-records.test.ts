@@ -213,9 +213,9 @@ describe('an answer with the past', () => {
     const bench = new Bench();
     const { session, thread, socket } = bench;
     socket.queued = 6e5; // more than half of the limit: the replay waits
-    for (let n = 0; n < 2; n++) {
+    for (const request of [1, 2]) {
       bench.ask(['d0'], since(0));
-      bench.say((link) => link.answer({ session, request: 1 }, pageOf(0), [], false));
+      bench.say((link) => link.answer({ session, request }, pageOf(0), [], false));
     }
     expect(socket.frames).toMatchObject([
       { devices: [{ device: 'd0' }], errors: [] },
