@@ -366,6 +366,13 @@ export class OneThreadHub {
     return done + this.edge.poll();
   }
 
+  /** The owner takes what the edge has said, and dies before it does anything of it. */
+  dieOverRecords(): void {
+    const ring = new RingConsumer(this.#toOwner);
+    while (ring.next() >= 0);
+    ring.release();
+  }
+
   /** The owner has died, and another takes its place. */
   replaceOwner(): void {
     this.owner = this.#newOwner(true);
@@ -374,6 +381,12 @@ export class OneThreadHub {
 
   operate(command: OperatorCommand): OperatorResult {
     return this.owner.operate(command);
+  }
+
+  /** What the presence table says of the device; undefined: it does not know it. */
+  device(id: string): ReturnType<PresenceReader['device']> {
+    const slot = this.presence.findDevice(id);
+    return slot < 0 ? undefined : this.presence.device(slot);
   }
 
   count(name: CounterName): number {

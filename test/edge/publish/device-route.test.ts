@@ -11,7 +11,7 @@ async function start(options: OneThreadHubOptions = {}) {
 }
 
 const stateOf = (hub: OneThreadHub): string | undefined =>
-  hub.presence.device(hub.presence.findDevice('dev'))?.state;
+  hub.device('dev')?.state;
 
 describe('the route of devices', () => {
   it('has the path of the contract, and the limits of the settings', () => {
@@ -26,7 +26,7 @@ describe('the route of devices', () => {
     const device = await hub.peer('device', 'dev');
     expect(device.frames()).toEqual([{ op: 'welcome', device: 'dev', pingIntervalMs: 25_000 }]);
     expect(stateOf(hub)).toBe('online');
-    expect(hub.presence.device(hub.presence.findDevice('dev'))?.connectedAt).toBe(hub.clock.wallMs);
+    expect(hub.device('dev')?.connectedAt).toBe(hub.clock.wallMs);
   });
 
   it('refuses whoever is not admitted, or asks for what there is not', async () => {

@@ -14,7 +14,7 @@ async function start(options: OneThreadHubOptions = {}, query = '') {
 /** A gateway that pays for what it says. */
 const startPaying = (deviceRate: number) => start({ settings: { deviceRate, deviceBurst: deviceRate } });
 const stateOf = (hub: OneThreadHub, id: string): string | undefined =>
-  hub.presence.device(hub.presence.findDevice(id))?.state;
+  hub.device(id)?.state;
 /** What the gateway has used of its allowance, in frames. */
 const used = ({ nowMs }: { nowMs: number }, { allowance }: GatewaySession, perSecond: number): number =>
   allowance === undefined ? 0 : ((allowance.fullAtMs - nowMs) * perSecond) / 1000;
