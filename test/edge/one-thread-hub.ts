@@ -2,9 +2,10 @@
  * A hub without threads and sockets: an owner, and one edge with the routes of all listeners, on their own rings. Its
  * connections are lists of what was sent to them. Time stands still unless the test moves it. No assertions.
  */
+
+import type { PeerRole } from '../../src/access/actor.ts';
 import { Admission, type Admitted, type Credentials, type Refused } from '../../src/access/admission.ts';
 import { createAdmissionMemory } from '../../src/access/admission-state.ts';
-import type { PeerRole } from '../../src/access/actor.ts';
 import { Upgrades, type UpgradesDeps } from '../../src/access/upgrades.ts';
 import { Allowances, createAllowances } from '../../src/edge/allowances.ts';
 import { SubscriberRoute } from '../../src/edge/deliver/subscriber-route.ts';
@@ -201,7 +202,11 @@ export class OneThreadHub {
   constructor(options: OneThreadHubOptions = {}) {
     const { historyBytes = 1024 * 1024, ringBytes = 1024 * 1024, topics = DEFAULT_TEMPLATES } = options;
     const { clock, counters } = this;
-    this.#presence = createPresence({ devices: options.devices ?? 100, subscribers: 100, subscriptions: 1000 });
+    this.#presence = createPresence({
+      devices: options.devices ?? 100,
+      subscribers: 100,
+      subscriptions: 1000,
+    });
     this.presence = new PresenceReader(this.#presence);
     this.#history = createHistory(historyBytes);
     this.#toOwner = createRing(ringBytesFor(ringBytes));

@@ -25,7 +25,10 @@ export class Client {
   }
 
   /** A connection without a CONNECT. */
-  static async open(hub: OneThreadHub, { version = 5, route = 'mqttTcp' }: ClientOptions = {}): Promise<Client> {
+  static async open(
+    hub: OneThreadHub,
+    { version = 5, route = 'mqttTcp' }: ClientOptions = {},
+  ): Promise<Client> {
     const socket = await hub.connect<MqttPeer>(route);
     if (!(socket instanceof HubSocket)) throw new Error(socket.message);
     return new Client(hub, socket, version);

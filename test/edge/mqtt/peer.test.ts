@@ -1,19 +1,19 @@
 /** MQTT clients of a hub in one thread: how they are let in, what they publish and get, and how they end. */
+import type { IConnackPacket } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import { closes } from '../../../src/codes.ts';
 import { ToOwner } from '../../../src/records/commands.ts';
 import { OneThreadHub } from '../one-thread-hub.ts';
 import { Client } from './mqtt-client.ts';
 
-const stateOf = (hub: OneThreadHub, id: string): string | undefined =>
-  hub.device(id)?.state;
+const stateOf = (hub: OneThreadHub, id: string): string | undefined => hub.device(id)?.state;
 const devicePaysFor = (perSecond: number) => ({ deviceRate: perSecond, deviceBurst: perSecond });
 
 describe('a CONNECT', () => {
   it('gets an id where it has none, by which the client may publish', async () => {
     const hub = new OneThreadHub();
     const { connack, client } = await Client.connect(hub, '');
-    const { assignedClientIdentifier: id } = (connack as { properties: Record<string, string> }).properties;
+    const { assignedClientIdentifier: id } = (connack as IConnackPacket).properties!;
     client.publish(`devices/${id}/message`, '1', 1);
     await hub.settle();
     expect(client.said()).toMatchObject([{ cmd: 'puback' }]);
@@ -218,7 +218,10 @@ describe('a client', () => {
       hub.tokens.set('t', { sub: 'dev', role: 'device', expiresAt: hub.clock.nowMs + 1000 });
       const connect = { username: 'u', password: Buffer.from('t') };
       const device = await Client.in(hub, 'dev', { connect });
-      const say = (): void => (speaks ? device.publish('devices/dev/message', '1') : hub.edge.mqtt.tick()) as void;
+      const say = (): void => {
+        if (speaks) device.publish('devices/dev/message', '1');
+        else hub.edge.mqtt.tick();
+      };
       hub.clock.advance(999);
       say();
       expect(device.socket.closed).toBeUndefined();
@@ -298,7 +301,12 @@ describe('a client', () => {
 });
 
 describe('a will', () => {
-  const will = { topic: 'devices/dev/message', payload: Buffer.from('{"gone":1}'), qos: 0, retain: false } as const;
+  const will = {
+    topic: 'devices/dev/message',
+    payload: Buffer.from('{"gone":1}'),
+    qos: 0,
+    retain: false,
+  } as const;
   const start = async (more = {}) => {
     const hub = new OneThreadHub();
     const subscriber = await Client.in(hub, 's');

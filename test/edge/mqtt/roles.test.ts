@@ -91,7 +91,9 @@ describe('a client whose token names a role', () => {
     hub.useTokens();
     hub.tokens.set('t', { sub: 's', role: 'subscriber', devices: new PatternSet(['site-a.*']) });
     const subscriber = await Client.in(hub, 's', { connect: withToken, route: 'mqttDevice' });
-    expect(await subscriber.subscribe('devices/site-a.1/message', 'devices/site-b/message')).toEqual([0, 0x87]);
+    expect(await subscriber.subscribe('devices/site-a.1/message', 'devices/site-b/message')).toEqual([
+      0, 0x87,
+    ]);
     expect(await subscriber.subscribe('devices/+/message')).toEqual([0]);
     for (const id of ['site-a.1', 'site-b', 's']) {
       hub.tokens.set(id, { sub: id, role: 'device' });
@@ -140,7 +142,9 @@ describe('an MQTT gateway', () => {
   });
 
   it('pays for the devices that it connects, and for what it says of others', async () => {
-    const { hub, gateway } = await gatewayOf({ settings: { deviceRate: 1, deviceBurst: 1, maxDevicesPerGateway: 1 } });
+    const { hub, gateway } = await gatewayOf({
+      settings: { deviceRate: 1, deviceBurst: 1, maxDevicesPerGateway: 1 },
+    });
     const session = () => [...hub.edge.mqtt.all][0]!;
     expect(session().isGateway).toBe(true);
     gateway.send({ cmd: 'pingreq' });
@@ -160,7 +164,12 @@ describe('an MQTT gateway', () => {
 
   it('has a will of a device of its own, which a goodbye withdraws', async () => {
     for (const saysGoodbye of [true, false]) {
-      const will = { topic: 'devices/dev/message', payload: Buffer.from('gone'), qos: 0, retain: false } as const;
+      const will = {
+        topic: 'devices/dev/message',
+        payload: Buffer.from('gone'),
+        qos: 0,
+        retain: false,
+      } as const;
       const { hub, gateway } = await gatewayOf({}, { will });
       hub.tokens.set('s', { sub: 's', role: 'subscriber' });
       const connect = { username: 'u', password: Buffer.from('s') };

@@ -8,7 +8,9 @@ const routes = ['mqttDevice', 'mqttSubscriber', 'mqttTcp'] as const;
 
 describe('the routes of MQTT', () => {
   it('are `/mqtt`, with the limits of the settings', () => {
-    const { routes: all } = new OneThreadHub({ settings: { maxMessageBytes: 1000, sendQueueMaxBytes: 5000 } });
+    const { routes: all } = new OneThreadHub({
+      settings: { maxMessageBytes: 1000, sendQueueMaxBytes: 5000 },
+    });
     for (const { path, queueBytesMax, frameBytesMax } of [all.mqttDevice, all.mqttSubscriber]) {
       expect(path).toBe('/mqtt');
       expect(queueBytesMax).toBe(all.mqttTcp.queueBytesMax);

@@ -10,8 +10,7 @@ async function start(options: OneThreadHubOptions = {}) {
   return { hub, device };
 }
 
-const stateOf = (hub: OneThreadHub): string | undefined =>
-  hub.device('dev')?.state;
+const stateOf = (hub: OneThreadHub): string | undefined => hub.device('dev')?.state;
 
 describe('the route of devices', () => {
   it('has the path of the contract, and the limits of the settings', () => {

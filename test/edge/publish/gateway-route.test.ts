@@ -13,8 +13,7 @@ async function start(options: OneThreadHubOptions = {}, query = '') {
 
 /** A gateway that pays for what it says. */
 const startPaying = (deviceRate: number) => start({ settings: { deviceRate, deviceBurst: deviceRate } });
-const stateOf = (hub: OneThreadHub, id: string): string | undefined =>
-  hub.device(id)?.state;
+const stateOf = (hub: OneThreadHub, id: string): string | undefined => hub.device(id)?.state;
 /** What the gateway has used of its allowance, in frames. */
 const used = ({ nowMs }: { nowMs: number }, { allowance }: GatewaySession, perSecond: number): number =>
   allowance === undefined ? 0 : ((allowance.fullAtMs - nowMs) * perSecond) / 1000;
@@ -83,13 +82,13 @@ describe('a frame of a gateway', () => {
   });
 
   it('of a connected device that makes no sense is refused in its name', async () => {
-    const { gateway } = await start();
+    const { hub, gateway } = await start();
     gateway.say({ op: 'open', device: 'dev' });
     gateway.say({ device: 'dev', type: 'x', id: 1 });
     gateway.say({ device: 'dev', op: 'x', id: 2 });
     gateway.say({ device: 'dev', op: 'open', id: 3 }); // it is open
     expect(gateway.frames()).toEqual([]);
-    gateway.session.devices.get('dev')!.welcome(0, undefined);
+    await hub.settle();
     const unknown = 'op: "open" or "close" is accepted, or none in an event';
     expect(gateway.frames()).toMatchObject([
       { op: 'error', device: 'dev', id: 1, code: 107 },
@@ -259,6 +258,7 @@ describe('the end of a gateway', () => {
     await hub.settle();
     if (code === undefined) gateway.session.close({ code: 4005, retry: 'never', reason: 'kicked' });
     else gateway.end(code);
+    expect(gateway.session.devices.size).toBe(0);
     await hub.settle();
     expect(hub.edge.gateways.connected).toEqual([]);
     expect([stateOf(hub, 'a'), stateOf(hub, 'b')]).toEqual(['online', 'online']);

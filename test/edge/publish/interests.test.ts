@@ -10,7 +10,8 @@ const LINGER_MS = 5000;
 
 function start() {
   const clock = new FakeClock();
-  const { rows } = new PresenceReader(createPresence({ devices: 4, subscribers: 1, subscriptions: 1 })).devices;
+  const { rows } = new PresenceReader(createPresence({ devices: 4, subscribers: 1, subscriptions: 1 }))
+    .devices;
   const interests = new Interests(rows, clock, { interestLingerMs: LINGER_MS });
   const told: string[] = [];
   return {

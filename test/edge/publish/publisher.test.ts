@@ -38,6 +38,9 @@ class Bench {
   isOwnerAway = false;
   reliefs = 0;
   readonly #ring: RingConsumer;
+  readonly #relieve = (): void => {
+    this.reliefs += 1;
+  };
 
   constructor({ keepsHistory = false, ringBytes = 1024 * 1024, relieves = false }: Options = {}) {
     const presence = new PresenceReader(createPresence({ devices: 8, subscribers: 1, subscriptions: 1 }));
@@ -51,7 +54,7 @@ class Bench {
       clock: this.clock,
       counters: this.counters,
       isOwnerAway: () => this.isOwnerAway,
-      relieve: relieves ? () => void (this.reliefs += 1) : undefined,
+      relieve: relieves ? this.#relieve : undefined,
       keepsHistory,
     });
   }
@@ -89,7 +92,14 @@ class Bench {
     const end = 5 + payload.length;
     const ranges = { payloadStart: 5, payloadEnd: end, dataStart: 5, dataEnd: end };
     const { message: type } = EventType;
-    const head = { device: 'dev', type, priority: Priority.normal, payloadIsJson: true, status: '', packetId: 0 };
+    const head = {
+      device: 'dev',
+      type,
+      priority: Priority.normal,
+      payloadIsJson: true,
+      status: '',
+      packetId: 0,
+    };
     return this.publisher.published(session, { ...head, bytes, ...ranges, ...rest }, this.clock.now() + 0.5);
   }
 
@@ -103,7 +113,10 @@ class Bench {
       if (kind !== EVENT_KIND) continue;
       const { u8, u16, u32, f64 } = views;
       let at = offset + EventField.body;
-      const text = (bytes: number): string => Buffer.from(u8.slice(at, (at += bytes))).toString('latin1');
+      const text = (bytes: number): string => {
+        at += bytes;
+        return Buffer.from(u8.slice(at - bytes, at)).toString('latin1');
+      };
       all.push({
         at: f64[(offset + EventField.at) >> 3],
         received: f64[(offset + EventField.received) >> 3],
@@ -161,6 +174,13 @@ describe('an event that somebody listens to', () => {
     ]);
   });
 
+  it('has room for its status', () => {
+    const bench = new Bench();
+    const statuses = ['a', 'b', 'c'].map((letter) => letter.repeat(64));
+    for (const status of statuses) bench.send({ type: 'status', status, data: status });
+    expect(bench.written()).toMatchObject(statuses.map((status) => ({ status, payload: `"${status}"` })));
+  });
+
   it('is counted by its type', () => {
     const bench = new Bench();
     bench.send({ type: 'message' });
@@ -179,7 +199,9 @@ describe('an event that nobody listens to', () => {
   const waits: Change = ({ rows }) => Atomics.store(rows.waiting, SLOT, 1);
   const claimed: Change = ({ rows }) => Atomics.store(rows.home, SLOT, Home.claimed);
   const elsewhere: Change = ({ rows }) => Atomics.store(rows.home, SLOT, Home.elsewhere);
-  const away: Change = (bench) => void (bench.isOwnerAway = true);
+  const away: Change = (bench) => {
+    bench.isOwnerAway = true;
+  };
   it.each([
     ['a message', 'message', false, nothing, true],
     ['a pong', 'pong', false, nothing, true],
@@ -268,7 +290,9 @@ describe('a full ring', () => {
 describe('an event that an MQTT client published', () => {
   it('goes to the owner with the bytes that were published, and its packet id for the answer', () => {
     const bench = new Bench().listen();
-    expect(bench.publish({ payload: '{"a":1}', packetId: 0x1234, priority: Priority.high })).toBe(Outcome.later);
+    expect(bench.publish({ payload: '{"a":1}', packetId: 0x1234, priority: Priority.high })).toBe(
+      Outcome.later,
+    );
     expect(bench.publish({ payload: 'raw', payloadIsJson: false, type: EventType.pong })).toBe(Outcome.taken);
     const json = EventFlag.payloadIsJson | EventFlag.asPublished;
     const at = { at: bench.clock.wallMs, received: bench.clock.nowMs + 0.5, device: SLOT, session: SESSION };
@@ -288,13 +312,18 @@ describe('an event that an MQTT client published', () => {
   it('shows its data, and not what was published, to those who look at the device', () => {
     const bench = new Bench();
     const seen: unknown[] = [];
-    bench.publisher.taps.add('dev', (bytes, { type, status, payloadStart, payloadEnd, payloadIsJson, priority }) => {
-      const data = Buffer.from(bytes).toString().slice(payloadStart, payloadEnd);
-      seen.push({ type, status, data, payloadIsJson, priority });
-    });
+    bench.publisher.taps.add(
+      'dev',
+      (bytes, { type, status, payloadStart, payloadEnd, payloadIsJson, priority }) => {
+        const data = Buffer.from(bytes).toString().slice(payloadStart, payloadEnd);
+        seen.push({ type, status, data, payloadIsJson, priority });
+      },
+    );
     const event = { type: EventType.status, status: 'on', payload: '{"status":"on","data":12}' };
     bench.publish({ ...event, priority: Priority.high, dataStart: 27, dataEnd: 29 });
-    expect(seen).toEqual([{ type: 3, status: 'on', data: '12', payloadIsJson: true, priority: Priority.high }]);
+    expect(seen).toEqual([
+      { type: 3, status: 'on', data: '12', payloadIsJson: true, priority: Priority.high },
+    ]);
     expect(bench.written()).toMatchObject([{ payload: event.payload }]);
   });
 });
@@ -330,6 +359,13 @@ describe('a flood', () => {
     expect(bench.reliefs).toBe(1);
     send(bench, 1);
     expect(bench.reliefs).toBe(2);
+    expect(bench.count('droppedIngestFull')).toBe(0);
+  });
+
+  it('goes on where there is nobody to relieve it', () => {
+    const bench = new Bench().listen();
+    send(bench, RELIEVE_EVENTS + 1);
+    expect(bench.count('droppedIngestFull')).toBe(0);
   });
 });
 
