@@ -1,5 +1,5 @@
 /** MQTT clients of a hub in one thread: how they are let in, what they publish and get, and how they end. */
-import type { IConnackPacket } from 'mqtt-packet';
+import mqttPacket, { type IConnackPacket } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import { closes } from '../../../src/codes.ts';
 import { ToOwner } from '../../../src/records/commands.ts';
@@ -156,7 +156,11 @@ describe('an event that a client publishes', () => {
   it('is acknowledged where its thread hears the owner from within a publish', async () => {
     const hub: OneThreadHub = new OneThreadHub({ relieve: () => void hub.turn() });
     const device = await Client.in(hub, 'dev', { version: 4, route: 'mqttDevice' });
-    for (let n = 0; n < 1100; n++) device.publish('devices/dev/message', '1', 1);
+    const publish = { cmd: 'publish', topic: 'devices/dev/message', payload: '1', qos: 1 } as const;
+    const flood = Array.from({ length: 1100 }, (_, n) =>
+      mqttPacket.generate({ ...publish, messageId: n + 1, dup: false, retain: false }),
+    );
+    device.socket.session.receive(Buffer.concat(flood)); // in one turn
     await hub.settle();
     const acked = device.said().map(({ messageId }) => messageId);
     expect(new Set(acked).size).toBe(1100);
@@ -170,6 +174,16 @@ describe('an event that a client publishes', () => {
     hub.clock.advance(1000);
     device.send({ cmd: 'pingreq' });
     expect(seen()).toBe(hub.clock.nowMs);
+  });
+
+  it('is a sign of life of the subscriber, too', async () => {
+    const hub = new OneThreadHub();
+    const client = await Client.in(hub, 's');
+    await client.subscribe('devices/dev/message');
+    hub.clock.advance(1000);
+    client.send({ cmd: 'pingreq' });
+    const { rows } = hub.presence.subscribers;
+    expect(Number(Atomics.load(rows.lastSeen, hub.presence.findSubscriber('s')))).toBe(hub.clock.nowMs);
   });
 
   it('is lost with an owner that dies over it, which its client learns some time later', async () => {
@@ -424,6 +438,34 @@ describe('a session', () => {
     await hub.settle();
     expect(second.socket.closed?.code).toBe(closes.replaced.code);
     expect(third.said()).toMatchObject([{ cmd: 'connack', sessionPresent }]);
+  });
+});
+
+describe('a client that a new owner asks for', () => {
+  it('is none without a CONNECT, and none once it has left', async () => {
+    const hub = new OneThreadHub();
+    await Client.open(hub);
+    const gone = await Client.in(hub, 's');
+    gone.disconnect();
+    hub.dieOverRecords();
+    hub.replaceOwner();
+    await hub.settle();
+    const { client, connack } = await Client.connect(hub, 's');
+    expect(connack).toMatchObject({ reasonCode: 0 });
+    expect(client.socket.closed).toBeUndefined();
+  });
+});
+
+describe('a client whose subscription ends', () => {
+  it('gets no more of its events, once UNSUBACK has come', async () => {
+    const hub = new OneThreadHub();
+    const client = await Client.in(hub, 's');
+    await client.subscribe('devices/dev/message');
+    const device = await hub.peer('device', 'dev');
+    await client.unsubscribe('devices/dev/message');
+    device.say({ type: 'message', data: 1 });
+    await hub.settle();
+    expect(client.events()).toEqual(['unsuback']);
   });
 });
 
