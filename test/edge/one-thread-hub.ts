@@ -10,7 +10,7 @@ import { Upgrades, type UpgradesDeps } from '../../src/access/upgrades.ts';
 import { Allowances, createAllowances } from '../../src/edge/allowances.ts';
 import { SubscriberRoute } from '../../src/edge/deliver/subscriber-route.ts';
 import { Edge } from '../../src/edge/edge.ts';
-import type { EdgeSettings } from '../../src/edge/edge-deps.ts';
+import type { EdgeSession, EdgeSettings } from '../../src/edge/edge-deps.ts';
 import { Journal, type JournalEntry } from '../../src/edge/journal.ts';
 import { MqttRoute } from '../../src/edge/mqtt/route.ts';
 import { DeviceRoute } from '../../src/edge/publish/device-route.ts';
@@ -27,12 +27,13 @@ import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../../src/records/commands.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import type { TcpOptions } from '../../src/transport/tcp.ts';
-import type { Connection, ListenerHandlers, Route } from '../../src/transport/transport.ts';
+import type { ListenerHandlers, Route } from '../../src/transport/transport.ts';
 import { DEFAULT_TEMPLATES } from '../../src/wire/mqtt/templates.ts';
 import { deviceTerms, gatewayTerms, mqttTerms, subscriberTerms } from '../../src/wire/upgrade-terms.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { lineInto } from '../support/no-owner-line.ts';
 import { layoutOf } from '../wire/mqtt/layouts.ts';
+import { HubSocket } from './hub-socket.ts';
 
 const POLL_RECORDS = 100_000;
 /** Within so many turns of both threads everything has been said. */
@@ -86,97 +87,6 @@ class TestAdmission extends Admission {
   }
 }
 
-/** One end of a connection: what the hub does with it is noted. */
-export class HubSocket<Session> implements Connection<Session> {
-  readonly session: Session;
-  readonly transport = 'websocket';
-  readonly remoteAddress = '192.0.2.1';
-  readonly topics = new Set<string>();
-  /** Copies: the hub uses its buffers again. */
-  readonly sent: (string | Buffer)[] = [];
-  closed: { readonly code: number; readonly reason: string } | undefined;
-  corks = 0;
-  pings = 0;
-  isTerminated = false;
-  isOver = false;
-  /** Bytes that wait. */
-  queued = 0;
-  readonly #handlers: ListenerHandlers<Session>;
-  readonly #ending: (() => void)[];
-
-  constructor(session: Session, handlers: ListenerHandlers<Session>, ending: (() => void)[]) {
-    this.session = session;
-    this.#handlers = handlers;
-    this.#ending = ending;
-  }
-
-  send(frame: string | Uint8Array): void {
-    if (this.closed !== undefined || this.isOver) return;
-    this.sent.push(typeof frame === 'string' ? frame : Buffer.from(frame));
-  }
-
-  cork(body: () => void): void {
-    this.corks += 1;
-    body();
-  }
-
-  ping(): void {
-    this.pings += 1;
-  }
-
-  close(code: number, reason: string): void {
-    if (this.closed !== undefined || this.isOver) return;
-    this.closed = { code, reason };
-    this.#handlers.closing(this);
-    this.#ending.push(() => this.end(code));
-  }
-
-  terminate(): void {
-    this.isTerminated = true;
-    this.#ending.push(() => this.end(1006));
-  }
-
-  join(topic: string): void {
-    this.topics.add(topic);
-  }
-
-  leave(topic: string): void {
-    if (!this.topics.delete(topic)) throw new Error(`not in topic ${topic}`);
-  }
-
-  bufferedBytes(): number {
-    return this.queued;
-  }
-
-  /** The peer ends the connection, or it is over after this side closed it. */
-  end(code = 1006): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.#handlers.close(this, this.closed?.code ?? code);
-  }
-
-  receive(frame: string | Uint8Array): void {
-    const isText = typeof frame === 'string';
-    const bytes = isText ? Buffer.from(frame) : Uint8Array.from(frame);
-    this.#handlers.message(this, bytes, !isText);
-    bytes.fill(0); // as the transport uses it again
-  }
-
-  get handlers(): ListenerHandlers<Session> {
-    return this.#handlers;
-  }
-
-  /** Frames of JSON since the last call. */
-  frames(): Record<string, unknown>[] {
-    return this.sent.splice(0).map((frame) => JSON.parse(String(frame)) as Record<string, unknown>);
-  }
-
-  /** A frame of JSON. */
-  say(frame: object): void {
-    this.receive(JSON.stringify(frame));
-  }
-}
-
 export class OneThreadHub {
   readonly clock = new FakeClock();
   readonly counters = new Counters(createCounters());
@@ -196,6 +106,7 @@ export class OneThreadHub {
   readonly #toOwner;
   readonly #fromOwner = createRing(ringBytesFor(1024 * 1024));
   readonly #journal: Journal;
+  readonly #allowances = new Allowances(createAllowances());
   readonly #sockets = new Set<HubSocket<never>>();
   readonly #ending: (() => void)[] = [];
 
@@ -240,7 +151,7 @@ export class OneThreadHub {
       fromOwner: new RingConsumer(this.#fromOwner),
       clock,
       counters,
-      allowances: new Allowances(createAllowances()),
+      allowances: this.#allowances,
       deliveringEdges: 1,
       numbers: (isUsed) => sessionNumbers(createSessionNumbers(), 0, isUsed),
       isOwnerAway: () => this.isOwnerAway,
@@ -386,6 +297,13 @@ export class OneThreadHub {
 
   operate(command: OperatorCommand): OperatorResult {
     return this.owner.operate(command);
+  }
+
+  /** What the peer has used of its allowance at that rate, in frames. */
+  used(session: EdgeSession, perSecond: number): number {
+    this.edge.keepAllowance(session);
+    const fullAtMs = this.#allowances.fullAtMs(session.payer, this.clock.nowMs);
+    return fullAtMs === 0 ? 0 : ((fullAtMs - this.clock.nowMs) * perSecond) / 1000;
   }
 
   /** What the presence table says of the device; undefined: it does not know it. */

@@ -1,7 +1,8 @@
 /** A client of MQTT on a connection of `OneThreadHub`; mqtt-packet makes and reads its packets. No assertions. */
 import mqttPacket, { type IConnectPacket, type Packet } from 'mqtt-packet';
 import type { MqttPeer } from '../../../src/edge/mqtt/peer.ts';
-import { HubSocket, type OneThreadHub } from '../one-thread-hub.ts';
+import { HubSocket } from '../hub-socket.ts';
+import type { OneThreadHub } from '../one-thread-hub.ts';
 
 export type Route = 'mqttDevice' | 'mqttSubscriber' | 'mqttTcp';
 

@@ -59,7 +59,8 @@ describe('the session of a device', () => {
 
   it('tells the client that it is in, what became of its events, and whether anybody listens', () => {
     const { session, told } = device();
-    session.welcome(3, session.codec.welcome('me', 1));
+    session.welcome(3);
+    session.send(session.codec.welcome('me', 1));
     session.acked(Uint8Array.of(0, 9), 41, true);
     session.send(session.codec.ack('1', 2, false));
     session.send(session.codec.interest(true));
@@ -91,7 +92,12 @@ describe('the session of a subscriber', () => {
     expect(subscriber(4).session.codec.encoding).toBe(Encoding.mqtt3);
     const { session } = subscriber(5);
     expect(session.codec.encoding).toBe(Encoding.mqtt5);
-    expect([session.fresh, session.hold, session.batched, session.wanted]).toEqual([true, false, false, undefined]);
+    expect([session.fresh, session.hold, session.batched, session.wanted]).toEqual([
+      true,
+      false,
+      false,
+      undefined,
+    ]);
     session.resume();
     expect(session.fresh).toBe(false);
   });
@@ -107,7 +113,8 @@ describe('the session of a subscriber', () => {
   it('hands answers to what asked, and has no words of its own', () => {
     const { session, told } = subscriber();
     const { codec } = session;
-    session.welcome(3, codec.welcome('me', 1, { resumed: [], filters: [], held: false, more: false }));
+    session.welcome(3);
+    session.send(codec.welcome('me', 1, { resumed: [], filters: [], held: false, more: false }));
     const asked = { op: 'subscribe', id: '' } as const;
     session.send(codec.answer(asked, [], [], [], true));
     session.send(codec.filterPage('a.*', [], false));
@@ -115,7 +122,7 @@ describe('the session of a subscriber', () => {
     session.send(codec.notice(Notice.entry, [], [], false));
     session.send(codec.notice(Notice.heard, [], [], false));
     session.send(codec.draining(1));
-    session.send(codec.gap('dev', 1, 2, 0));
+    session.send(codec.gap({ device: 'dev', from: 1, to: 2, reason: 'slow' }));
     expect(told).toEqual([
       ['welcomed'],
       ['answered', [], [], true],
@@ -127,7 +134,7 @@ describe('the session of a subscriber', () => {
 
   it('sends events as they are, or as its client is to get them; an empty one is none', () => {
     const { session, told } = subscriber();
-    session.welcome(3, undefined);
+    session.welcome(3);
     told.length = 0;
     session.sendEvent(Uint8Array.of(1, 2));
     session.sendEvent(new Uint8Array(0));

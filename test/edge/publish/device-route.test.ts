@@ -1,7 +1,8 @@
 /** Devices that speak the hub's own protocol, on an edge of a hub in one thread. */
 import { describe, expect, it } from 'vitest';
 import type { DeviceSession } from '../../../src/edge/publish/device-session.ts';
-import { HubSocket, OneThreadHub, type OneThreadHubOptions } from '../one-thread-hub.ts';
+import { HubSocket } from '../hub-socket.ts';
+import { OneThreadHub, type OneThreadHubOptions } from '../one-thread-hub.ts';
 
 async function start(options: OneThreadHubOptions = {}) {
   const hub = new OneThreadHub(options);
@@ -142,7 +143,7 @@ describe('a frame of a device', () => {
     device.handlers.controlPong(device);
     device.handlers.controlPing(device);
     expect(device.session.aliveAt).toBe(aliveAt);
-    expect(device.session.allowance).toBeUndefined();
+    expect(hub.used(device.session, 1)).toBe(0);
     expect(hub.count('receivedMessage')).toBe(0);
   });
 });

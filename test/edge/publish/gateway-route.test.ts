@@ -14,9 +14,6 @@ async function start(options: OneThreadHubOptions = {}, query = '') {
 /** A gateway that pays for what it says. */
 const startPaying = (deviceRate: number) => start({ settings: { deviceRate, deviceBurst: deviceRate } });
 const stateOf = (hub: OneThreadHub, id: string): string | undefined => hub.device(id)?.state;
-/** What the gateway has used of its allowance, in frames. */
-const used = ({ nowMs }: { nowMs: number }, { allowance }: GatewaySession, perSecond: number): number =>
-  allowance === undefined ? 0 : ((allowance.fullAtMs - nowMs) * perSecond) / 1000;
 
 describe('the route of gateways', () => {
   it('has the path of the contract, and welcomes a gateway', async () => {
@@ -102,7 +99,7 @@ describe('a frame of a gateway', () => {
     expect(gateway.frames()).toEqual([
       { op: 'error', code: 107, message: 'a gateway sends text frames only' },
     ]);
-    expect(used(hub.clock, gateway.session, 10)).toBe(1);
+    expect(hub.used(gateway.session, 10)).toBe(1);
   });
 
   it('longer than is accepted closes the gateway', async () => {
@@ -140,7 +137,7 @@ describe('a gateway whose token covers some devices', () => {
     expect(gateway.frames()).toEqual(
       [1, 2, 3].map((id) => ({ op: 'error', device: 'site-b.1', id, code: 103, message })),
     );
-    expect(used(hub.clock, gateway.session, 10)).toBeCloseTo(3);
+    expect(hub.used(gateway.session, 10)).toBeCloseTo(3);
     gateway.say({ device: 'site-a.1', op: 'open' });
     await hub.settle();
     expect(stateOf(hub, 'site-a.1')).toBe('online');
@@ -173,7 +170,7 @@ describe('a device of a gateway', () => {
     const { hub, gateway } = await startPaying(10);
     gateway.say({ device: 'dev', op: 'close', id: 1 });
     expect(gateway.frames()).toEqual([]);
-    expect(used(hub.clock, gateway.session, 10)).toBe(1);
+    expect(hub.used(gateway.session, 10)).toBe(1);
     expect(hub.edge.gateways.connected).toEqual([]);
   });
 
@@ -198,7 +195,7 @@ describe('a device of a gateway', () => {
     gateway.say({ device: 'a', type: 'message' });
     gateway.say({ device: 'a', type: 'message', id: 1 });
     gateway.say({ device: 'b', type: 'message', id: 2 });
-    expect(used(hub.clock, gateway.session, 2)).toBeCloseTo(2 / 50);
+    expect(hub.used(gateway.session, 2)).toBeCloseTo(2 / 50);
     await hub.settle();
     expect(gateway.frames()).toMatchObject([
       { op: 'error', device: 'a', id: 1, code: 111, retryAfterMs: 500 },
@@ -236,11 +233,11 @@ describe('a control frame of a gateway', () => {
     hub.clock.advance(1000.5);
     gateway.handlers.controlPong(gateway);
     expect(gateway.session.aliveAt).toBe(Math.floor(hub.clock.nowMs));
-    expect(used(hub.clock, gateway.session, 10)).toBe(0);
+    expect(hub.used(gateway.session, 10)).toBe(0);
     hub.clock.advance(1000);
     gateway.handlers.controlPing(gateway);
     expect(gateway.session.aliveAt).toBe(Math.floor(hub.clock.nowMs));
-    expect(used(hub.clock, gateway.session, 10)).toBe(1);
+    expect(hub.used(gateway.session, 10)).toBe(1);
     gateway.session.closing = true;
     hub.clock.advance(1000);
     gateway.handlers.controlPing(gateway);

@@ -183,10 +183,7 @@ describe('an event that somebody listens to', () => {
 
   it('is counted by its type', () => {
     const bench = new Bench();
-    bench.send({ type: 'message' });
-    bench.send({ type: 'message' });
-    bench.send({ type: 'pong' });
-    bench.send({ type: 'status', status: 'on' });
+    for (const type of ['message', 'message', 'pong', 'status']) bench.send({ type, status: 'on' });
     bench.publish({ type: EventType.pong });
     const names = ['receivedMessage', 'receivedPong', 'receivedStatus'] as const;
     expect(names.map((name) => bench.count(name))).toEqual([2, 2, 1]);
