@@ -5,6 +5,7 @@
  */
 import type { AccessRule } from '../../../src/access/rules.ts';
 import { PatternSet } from '../../../src/access/pattern-set.ts';
+import { decodeDevice, type KeptEvent } from '../../../src/cluster/device-parts.ts';
 import { HomeKind, Level } from '../../../src/cluster/records.ts';
 import { createHistory } from '../../../src/history/memory.ts';
 import { Counter, Counters, createCounters } from '../../../src/memory/counters.ts';
@@ -38,7 +39,7 @@ import { type LinkValues, lineToEdge, lineToLink, readToLink } from './lines.ts'
 /** Two edges that hold devices and subscribers, then the link. */
 const PEER_EDGES = 2;
 export const LINK = PEER_EDGES;
-const RING_BYTES = ringBytesFor(16 * 1024 * 1024);
+const RING_BYTES = ringBytesFor(256 * 1024);
 const POLL_RECORDS = 100_000;
 /** Within which what begins with a request is over. */
 const POLLS = 20;
@@ -67,6 +68,7 @@ export interface ClusterOptions extends Partial<OwnerDeps['settings']> {
   readonly rules?: readonly AccessRule[];
   /** 0: history is off. */
   readonly historyBytes?: number;
+  readonly ringBytes?: number;
 }
 
 /** An event as a device sends it; what is absent is a normal message `1`. */
@@ -90,34 +92,59 @@ export interface Told {
   readonly lastSeen?: number;
 }
 
+/** What a home hands over first: where the device stands. Its newest events follow as parts of their own. */
+export function entryPart({ epoch = 'abc', seq = 5, state = 1, status = '', lastSeen = 0 }: Told = {}): Uint8Array {
+  return Buffer.from(JSON.stringify({ epoch, seq, state, status, lastSeen }));
+}
+
+/** What the owner has handed over since the last call: seqs of the newest events, payloads of what has no number. */
+export function handedOver(hub: ClusterOwner) {
+  const parts = hub.records().filter(({ is }) => is === 'surrenderPart');
+  const { device, unnumbered } = decodeDevice(
+    parts.map((one) => one['part'] as Uint8Array),
+    1024 * 1024,
+  );
+  const seqOf = (event: KeptEvent | undefined) => event?.views.f64[EventField.seq >> 3];
+  const payloads = unnumbered.map(({ views, bytes }) =>
+    Buffer.from(views.u8.subarray(EventField.body, bytes)).toString(),
+  );
+  return {
+    entry: device?.entry,
+    message: seqOf(device?.message),
+    status: seqOf(device?.status),
+    unnumbered: payloads,
+  };
+}
+
 export class ClusterOwner {
   readonly clock = new FakeClock();
   readonly counters = new Counters(createCounters());
   readonly memory;
   readonly reader: PresenceReader;
   readonly owner: Owner;
-  readonly #memory = Array.from({ length: PEER_EDGES + 1 }, () => ({
-    toOwner: createRing(RING_BYTES),
-    fromOwner: createRing(RING_BYTES),
-  }));
-  readonly #toOwner = this.#memory.map(({ toOwner }) => new RingProducer(toOwner));
-  readonly #fromOwner = this.#memory.map(({ fromOwner }) => new RingConsumer(fromOwner));
-  readonly #next = this.#memory.map((_, edge) => sessionNumbers(createSessionNumbers(), edge, () => false));
+  readonly #toOwner: readonly RingProducer[];
+  readonly #fromOwner: readonly RingConsumer[];
+  readonly #next: readonly (() => number)[];
   /** By session: whose it is. */
   readonly #names = new Map<number, string>();
   #requests = 0;
 
-  constructor({ capacity, rules = [], historyBytes = 1024 * 1024, ...given }: ClusterOptions = {}) {
+  constructor({ capacity, rules = [], ...options }: ClusterOptions = {}) {
+    const { historyBytes = 256 * 1024, ringBytes = RING_BYTES, ...given } = options;
+    const rings = Array.from({ length: PEER_EDGES + 1 }, () => [createRing(ringBytes), createRing(ringBytes)]);
+    this.#toOwner = rings.map(([toOwner]) => new RingProducer(toOwner!));
+    this.#fromOwner = rings.map(([, fromOwner]) => new RingConsumer(fromOwner!));
+    this.#next = rings.map((_, edge) => sessionNumbers(createSessionNumbers(), edge, () => false));
     this.memory = createPresence(capacity ?? { devices: 200, subscribers: 200, subscriptions: 2000 });
     this.reader = new PresenceReader(this.memory);
     this.owner = new Owner({
       presence: this.memory,
       history: createHistory(historyBytes),
-      rings: this.#memory.map(({ toOwner }) => new RingConsumer(toOwner)),
-      links: this.#memory.map(
-        ({ fromOwner }) => new EdgeLink(new RingProducer(fromOwner), new Ringer(createDoorbell())),
+      rings: rings.map(([toOwner]) => new RingConsumer(toOwner!)),
+      links: rings.map(
+        ([, fromOwner]) => new EdgeLink(new RingProducer(fromOwner!), new Ringer(createDoorbell())),
       ),
-      pulses: this.#memory.map(() => new Pulse(createHeartbeat())),
+      pulses: rings.map(() => new Pulse(createHeartbeat())),
       clock: this.clock,
       counters: this.counters,
       settings: { ...settings, ...given },
@@ -361,7 +388,8 @@ export class ClusterOwner {
 
   /** `online #5 of abc`; undefined without a row. */
   device(id: string): string | undefined {
-    const row = this.reader.device(this.reader.findDevice(id));
+    const slot = this.reader.findDevice(id);
+    const row = slot < 0 ? undefined : this.reader.device(slot);
     return row && `${row.state} #${row.seq} of ${epochName(row.epoch)}`;
   }
 
