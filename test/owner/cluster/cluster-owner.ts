@@ -7,7 +7,9 @@ import type { AccessRule } from '../../../src/access/rules.ts';
 import { PatternSet } from '../../../src/access/pattern-set.ts';
 import { decodeDevice, type KeptEvent } from '../../../src/cluster/device-parts.ts';
 import { HomeKind, Level } from '../../../src/cluster/records.ts';
-import { createHistory } from '../../../src/history/memory.ts';
+import { attachHistory, createHistory } from '../../../src/history/memory.ts';
+import { HistoryReader } from '../../../src/history/reader.ts';
+import { Step } from '../../../src/history/replay.ts';
 import { Counter, Counters, createCounters } from '../../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../../src/memory/doorbell.ts';
 import { createHeartbeat, Pulse } from '../../../src/memory/heartbeat.ts';
@@ -41,6 +43,7 @@ const PEER_EDGES = 2;
 export const LINK = PEER_EDGES;
 const RING_BYTES = ringBytesFor(256 * 1024);
 const POLL_RECORDS = 100_000;
+const HISTORY_TTL_MS = 3_600_000;
 /** Within which what begins with a request is over. */
 const POLLS = 20;
 
@@ -125,6 +128,7 @@ export class ClusterOwner {
   readonly #toOwner: readonly RingProducer[];
   readonly #fromOwner: readonly RingConsumer[];
   readonly #next: readonly (() => number)[];
+  readonly #history: HistoryReader;
   /** By session: whose it is. */
   readonly #names = new Map<number, string>();
   #requests = 0;
@@ -137,9 +141,12 @@ export class ClusterOwner {
     this.#next = rings.map((_, edge) => sessionNumbers(createSessionNumbers(), edge, () => false));
     this.memory = createPresence(capacity ?? { devices: 200, subscribers: 200, subscriptions: 2000 });
     this.reader = new PresenceReader(this.memory);
+    const history = createHistory(historyBytes);
+    const limits = { eventsMax: 1000, ttlMs: HISTORY_TTL_MS };
+    this.#history = new HistoryReader(attachHistory(history), this.reader.devices, limits, this.clock);
     this.owner = new Owner({
       presence: this.memory,
-      history: createHistory(historyBytes),
+      history,
       rings: rings.map(([toOwner]) => new RingConsumer(toOwner!)),
       links: rings.map(
         ([, fromOwner]) => new EdgeLink(new RingProducer(fromOwner!), new Ringer(createDoorbell())),
@@ -151,7 +158,7 @@ export class ClusterOwner {
       rules,
       cluster: {
         edge: LINK,
-        historyTtlMs: 3_600_000,
+        historyTtlMs: HISTORY_TTL_MS,
         maxMessageBytes: 1024 * 1024,
         create: (context) => new Cluster(context),
       },
@@ -391,6 +398,17 @@ export class ClusterOwner {
     const slot = this.reader.findDevice(id);
     const row = slot < 0 ? undefined : this.reader.device(slot);
     return row && `${row.state} #${row.seq} of ${epochName(row.epoch)}`;
+  }
+
+  /** What history keeps of the device, oldest first: `#5`, and `gap 3-4` for what it does not. @param after a seq */
+  kept(id: string, after = 0): string[] {
+    const slot = this.reader.findDevice(id);
+    const { generation, seq } = this.reader.devices.rows;
+    const replay = this.#history.since({ slot, generation: generation[slot]!, seq: seq[slot]! }, after);
+    const found: string[] = [];
+    for (let step = replay.next(); step !== Step.End; step = replay.next())
+      found.push(step === Step.Event ? `#${replay.seq}` : `gap ${replay.from}-${replay.to}`);
+    return found;
   }
 
   epoch(id: string): string {
