@@ -342,12 +342,12 @@ export class ClusterOwner {
   }
 
   /** The subscriber asks. @param names devices, and filters with their star; undefined: all @returns the request */
-  ask(session: number, op: OpName, names?: readonly string[], past = false): number {
+  ask(session: number, op: OpName, names?: readonly string[], past = false, types = ALL_TYPES): number {
     const request = ++this.#requests;
     const filters = names?.filter((name) => name.endsWith('*')) ?? [];
     const devices = names?.filter((name) => !name.endsWith('*'));
     const ring = this.#toOwner[edgeOf(session)]!;
-    writeRequest(ring, { session, request, op, devices, filters, types: ALL_TYPES, past });
+    writeRequest(ring, { session, request, op, devices, filters, types, past });
     this.poll();
     return request;
   }
