@@ -118,14 +118,17 @@ describe('A device that connects', () => {
 
   it('is connected when it came back before its claim was settled', () => {
     const { hub } = followed();
-    hub.disconnect(hub.connectDevice('dev-1'));
+    const first = hub.connectDevice('dev-1');
+    hub.send(first, { payload: '"a"' });
+    hub.disconnect(first);
     const again = hub.connectDevice('dev-1');
+    hub.send(again, { payload: '"b"' });
     hub.adopt('device', 'dev-1', [entryPart()]);
     hub.hush();
     hub.release('device', 'dev-1');
     expect(hub.told()).toEqual([]);
-    hub.send(again);
-    expect(hub.got()).toEqual(['dev-1 #6 1']);
+    hub.send(again, { payload: '"c"' });
+    expect(hub.got()).toEqual(['dev-1 #6 "a"', 'dev-1 #7 "b"', 'dev-1 #8 "c"']);
   });
 });
 
@@ -216,6 +219,52 @@ describe('A hand-over', () => {
     hub.told();
     hub.surrender('device', 'dev-1');
     expect(handedOver(hub)).toMatchObject({ entry: { epoch: 'abc', seq: 6 }, message: 3, status: 2 });
+  });
+
+  it.each([
+    ['the status first', [3, 2, 6], ['gap 1-1', '#2', '#3', 'gap 4-6']],
+    ['the message first', [2, 3, 3], ['gap 1-1', '#2', '#3']],
+    ['a hole between them', [2, 5, 5], ['gap 1-1', '#2', 'gap 3-4', '#5']],
+    ['the first of all', [1, 2, 2], ['#1', '#2']],
+  ])('has its newest message and status in history where they belong: %s', (_, [message, status, seq], kept) => {
+    const hub = new ClusterOwner();
+    hub.connectDevice('dev-1');
+    const parts = [hub.eventPart(message!), hub.eventPart(status!, { type: EventType.status, status: 'warm' })];
+    hub.adopt('device', 'dev-1', [entryPart({ seq: seq! }), ...parts]);
+    expect(hub.kept('dev-1')).toEqual(kept);
+  });
+
+  it('without events says in history that what was is not here', () => {
+    const { hub } = followed();
+    hub.remoteEvent(1, 6);
+    hub.connectDevice('dev-1');
+    hub.adopt('device', 'dev-1', [entryPart({ seq: 8 })]);
+    expect(hub.kept('dev-1', 4)).toEqual(['gap 5-8']);
+  });
+
+  it('counts what it brings as received when it was, by the clock of this node', () => {
+    const hub = new ClusterOwner();
+    hub.pass(5_000_000);
+    hub.connectDevice('dev-1');
+    const at = hub.clock.wallMs - 1000;
+    hub.adopt('device', 'dev-1', [entryPart(), hub.eventPart(5, { at }), hub.eventPart(0, { at })]);
+    hub.release('device', 'dev-1');
+    expect(hub.kept('dev-1', 4)).toEqual(['#5', '#6']);
+  });
+
+  it('leaves the status that is known when it brings none', () => {
+    const { hub } = followed({ status: 'warm' });
+    hub.connectDevice('dev-1');
+    hub.adopt('device', 'dev-1', [entryPart()]);
+    expect(hub.reader.device(hub.reader.findDevice('dev-1'))!.deviceStatus).toBe('warm');
+  });
+
+  it('that is behind what this node itself has numbered begins a new numbering', () => {
+    const { hub, device } = here();
+    hub.send(device);
+    const epoch = hub.epoch('dev-1');
+    hub.adopt('device', 'dev-1', [entryPart({ epoch, seq: 1 })]);
+    expect(hub.epoch('dev-1')).not.toBe(epoch);
   });
 
   it('comes before what the device has sent here, with what another node had from its connection first', () => {

@@ -159,6 +159,14 @@ describe('What the link has answered', () => {
     expect(hub.got()).toEqual([]);
   });
 
+  it('does not count when it comes for a device of which nothing is wanted', () => {
+    const hub = new ClusterOwner();
+    hub.setRow('dev-1', 'zoe', 'deny');
+    hub.says(fromLink.settled, { id: 'dev-1', found: false });
+    hub.ask(hub.subscriber('ann'), 'subscribe', ['dev-1']);
+    expect(hub.got()).toEqual(['joined ann']);
+  });
+
   it('holds no more once the home is lost', () => {
     const { hub } = followed();
     hub.says(fromLink.lost, { ref: 1 });

@@ -5,9 +5,12 @@ import { EventFlag } from '../../../src/records/event.ts';
 import { EventType } from '../../../src/wire/events.ts';
 import { ClusterOwner, times } from './cluster-owner.ts';
 
-/** `ann` follows `dev-1`, whose home is node b: 5 of `abc`, by the link's name 1. */
+/** `ann` follows `dev-1`, whose home is node b: 5 of `abc`, by the link's name 1. Its row is not the only one. */
 function followed(told = {}) {
   const hub = new ClusterOwner();
+  hub.home('dev-8');
+  hub.home('dev-9');
+  hub.ask(hub.subscriber('eve'), 'subscribe', ['dev-9']);
   const ann = hub.subscriber('ann');
   hub.ask(ann, 'subscribe', ['dev-1']);
   hub.joined('dev-1', told);
@@ -129,6 +132,28 @@ describe('What a home says of a device', () => {
     const { hub } = followed();
     hub.remote('dev-1', { epoch: 'NOT', seq: 2 });
     expect(hub.device('dev-1')).toBe('online #2 of 0');
+  });
+
+  it('makes a device appear to filters once', () => {
+    const hub = new ClusterOwner();
+    hub.ask(hub.subscriber('ann'), 'subscribe', ['dev-*']);
+    hub.says(fromLink.listed, { prefix: 'dev-', ids: 'dev-1', done: true });
+    hub.joined('dev-1');
+    hub.settle();
+    hub.hush();
+    hub.remote('dev-1', { seq: 6 });
+    hub.settle();
+    expect(hub.got()).toEqual(['entry ann : dev-1 online #6 of abc active', 'attach ann dev-1 after 6']);
+  });
+
+  it('keeps the row of a device that somebody waits for', () => {
+    const hub = new ClusterOwner();
+    hub.ask(hub.subscriber('ann'), 'subscribe', ['dev-1']);
+    hub.remote('dev-1');
+    hub.pass(20);
+    expect(hub.device('dev-1')).toBe('online #5 of abc');
+    hub.joined('dev-1');
+    expect(hub.row('dev-1', 'ann')).toBe('active');
   });
 
   it('counts for nothing when nobody here has named the device', () => {
@@ -358,7 +383,7 @@ describe('A device that its home has removed', () => {
   it('by an operator goes here too, and its subscribers are told', () => {
     const { hub } = followed();
     remove(hub, true);
-    expect(hub.got()).toEqual(['terminated ann : dev-1 online #5 of abc none', 'detach ann slot 0']);
+    expect(hub.got()).toEqual(['terminated ann : dev-1 online #5 of abc none', 'detach ann slot 1']);
     expect(hub.device('dev-1')).toBeUndefined();
   });
 

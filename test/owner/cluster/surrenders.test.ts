@@ -150,6 +150,28 @@ describe('A device that another node takes over', () => {
     expect(hub.told()).toEqual([]);
   });
 
+  it('is looked for there on behalf of one who waits for it here', () => {
+    const hub = new ClusterOwner();
+    hub.connectDevice('dev-1');
+    const ann = hub.subscriber('ann');
+    hub.ask(ann, 'subscribe', ['dev-1']);
+    hub.hush();
+    hub.surrender('device', 'dev-1');
+    expect(hub.told()).toEqual(['want dev-1 active', 'surrendered device dev-1 0']);
+    hub.joined('dev-1');
+    expect(hub.got()).toContain('answer ann 1 : dev-1 online #5 of abc active');
+  });
+
+  it('and that had its home elsewhere already has nothing to hand over', () => {
+    const hub = new ClusterOwner();
+    hub.ask(hub.subscriber('ann'), 'subscribe', ['dev-1']);
+    hub.joined('dev-1');
+    hub.hush();
+    hub.surrender('device', 'dev-1');
+    expect(hub.told()).toEqual(['surrendered device dev-1 0']);
+    expect(hub.device('dev-1')).toBe('online #5 of abc');
+  });
+
   it('that nobody here knows is surrendered all the same', () => {
     const hub = new ClusterOwner();
     hub.surrender('device', 'dev-1');
