@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { EventType } from '../../../src/wire/events.ts';
-import { ClusterOwner, type ClusterOptions, entryPart, type Sent } from './cluster-owner.ts';
+import { ClusterOwner, type Sent } from './cluster-owner.ts';
+import { entryPart } from './hand-overs.ts';
+import type { ClusterOptions } from './options.ts';
 
 /** `ann` has asked for `dev-1` with its past; its home stands at 5 of `abc` and was asked for what it keeps: request 1. */
 function asked(options: ClusterOptions = {}, seq = 5) {
@@ -150,7 +152,10 @@ describe('The next who asks for the past', () => {
   it.each([
     ['a gap was told', (hub: ClusterOwner) => hub.says(fromLink.remoteGap, { ref: 1, from: 6, to: 7 })],
     ['the home tells of a later event', (hub: ClusterOwner) => hub.joined('dev-1', { seq: 7 })],
-    ['the device has another numbering', (hub: ClusterOwner) => hub.joined('dev-1', { epoch: 'xyz', seq: 7 })],
+    [
+      'the device has another numbering',
+      (hub: ClusterOwner) => hub.joined('dev-1', { epoch: 'xyz', seq: 7 }),
+    ],
   ])('waits for it again after %s', (_, happens) => {
     const { hub } = asked();
     pastEnd(hub, 1);

@@ -3,7 +3,9 @@ import { DeviceState } from '../../../src/presence/lifecycle.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { EventField } from '../../../src/records/event.ts';
 import { EventType } from '../../../src/wire/events.ts';
-import { ClusterOwner, entryPart, handedOver, times } from './cluster-owner.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import { entryPart, handedOver } from './hand-overs.ts';
+import { times } from './options.ts';
 
 const MIB = 1024 * 1024;
 
@@ -226,13 +228,19 @@ describe('A hand-over', () => {
     ['the message first', [2, 3, 3], ['gap 1-1', '#2', '#3']],
     ['a hole between them', [2, 5, 5], ['gap 1-1', '#2', 'gap 3-4', '#5']],
     ['the first of all', [1, 2, 2], ['#1', '#2']],
-  ])('has its newest message and status in history where they belong: %s', (_, [message, status, seq], kept) => {
-    const hub = new ClusterOwner();
-    hub.connectDevice('dev-1');
-    const parts = [hub.eventPart(message!), hub.eventPart(status!, { type: EventType.status, status: 'warm' })];
-    hub.adopt('device', 'dev-1', [entryPart({ seq: seq! }), ...parts]);
-    expect(hub.kept('dev-1')).toEqual(kept);
-  });
+  ])(
+    'has its newest message and status in history where they belong: %s',
+    (_, [message, status, seq], kept) => {
+      const hub = new ClusterOwner();
+      hub.connectDevice('dev-1');
+      const parts = [
+        hub.eventPart(message!),
+        hub.eventPart(status!, { type: EventType.status, status: 'warm' }),
+      ];
+      hub.adopt('device', 'dev-1', [entryPart({ seq: seq! }), ...parts]);
+      expect(hub.kept('dev-1')).toEqual(kept);
+    },
+  );
 
   it('without events says in history that what was is not here', () => {
     const { hub } = followed();

@@ -3,9 +3,8 @@
  * reads what the link is told, so it plays the other nodes; it also plays the devices and subscribers of two edges. Real
  * shared memory; the clock stands still unless the test moves it. No assertions.
  */
-import type { AccessRule } from '../../../src/access/rules.ts';
+
 import { PatternSet } from '../../../src/access/pattern-set.ts';
-import { decodeDevice, type KeptEvent } from '../../../src/cluster/device-parts.ts';
 import { HomeKind, Level } from '../../../src/cluster/records.ts';
 import { attachHistory, createHistory } from '../../../src/history/memory.ts';
 import { HistoryReader } from '../../../src/history/reader.ts';
@@ -17,12 +16,11 @@ import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../../s
 import { Cluster } from '../../../src/owner/cluster/cluster.ts';
 import { EdgeLink } from '../../../src/owner/edge-link.ts';
 import { Owner } from '../../../src/owner/owner.ts';
-import type { OwnerDeps } from '../../../src/owner/owner-deps.ts';
 import { NONE } from '../../../src/presence/columns.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
-import { createPresence, type PresenceCapacity, PresenceReader } from '../../../src/presence/table.ts';
-import { type OperatorResult, ToOwner } from '../../../src/records/commands.ts';
+import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
+import { type OperatorResult, ToOwner } from '../../../src/records/commands.ts';
 import { claimEvent, copyEvent, EventField, eventBytes, eventOf } from '../../../src/records/event.ts';
 import type { Fields, RecordLayout, Values } from '../../../src/records/layout.ts';
 import {
@@ -36,7 +34,9 @@ import {
 import { createSessionNumbers, edgeOf, sessionNumbers } from '../../../src/records/sessions.ts';
 import { ALL_TYPES, EventType, epochName, Priority } from '../../../src/wire/events.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import type { Told } from './hand-overs.ts';
 import { type LinkValues, lineToEdge, lineToLink, readToLink } from './lines.ts';
+import { type ClusterOptions, settings } from './options.ts';
 
 /** Two edges that hold devices and subscribers, then the link. */
 const PEER_EDGES = 2;
@@ -47,33 +47,6 @@ const HISTORY_TTL_MS = 3_600_000;
 /** Within which what begins with a request is over. */
 const POLLS = 20;
 
-export const times = {
-  leaveGraceMs: 15_000,
-  deviceRemoveAfterMs: 300_000,
-  subscriberRemoveAfterMs: 200_000,
-} as const;
-
-const settings: OwnerDeps['settings'] = {
-  deviceStaleAfterMs: 60_000,
-  deviceLeaveGraceMs: times.leaveGraceMs,
-  deviceRemoveAfterMs: times.deviceRemoveAfterMs,
-  subscriberInactiveAfterMs: 60_000,
-  subscriberRemoveAfterMs: times.subscriberRemoveAfterMs,
-  defaultAccess: 'allow',
-  maxSubscriptionsPerSubscriber: 1000,
-  maxFiltersPerSubscriber: 100,
-  sendQueueMaxBytes: 1024 * 1024,
-  historyEvents: 100,
-};
-
-export interface ClusterOptions extends Partial<OwnerDeps['settings']> {
-  readonly capacity?: PresenceCapacity;
-  readonly rules?: readonly AccessRule[];
-  /** 0: history is off. */
-  readonly historyBytes?: number;
-  readonly ringBytes?: number;
-}
-
 /** An event as a device sends it; what is absent is a normal message `1`. */
 export interface Sent {
   readonly type?: number;
@@ -83,40 +56,6 @@ export interface Sent {
   readonly flags?: number;
   /** Wall-clock ms. */
   readonly at?: number;
-}
-
-/** How a home tells of a device; what is absent is online, numbered 5 in the epoch `abc`. */
-export interface Told {
-  readonly ref?: number;
-  readonly epoch?: string;
-  readonly seq?: number;
-  readonly state?: number;
-  readonly status?: string;
-  readonly lastSeen?: number;
-}
-
-/** What a home hands over first: where the device stands. Its newest events follow as parts of their own. */
-export function entryPart({ epoch = 'abc', seq = 5, state = 1, status = '', lastSeen = 0 }: Told = {}): Uint8Array {
-  return Buffer.from(JSON.stringify({ epoch, seq, state, status, lastSeen }));
-}
-
-/** What the owner has handed over since the last call: seqs of the newest events, payloads of what has no number. */
-export function handedOver(hub: ClusterOwner) {
-  const parts = hub.records().filter(({ is }) => is === 'surrenderPart');
-  const { device, unnumbered } = decodeDevice(
-    parts.map((one) => one['part'] as Uint8Array),
-    1024 * 1024,
-  );
-  const seqOf = (event: KeptEvent | undefined) => event?.views.f64[EventField.seq >> 3];
-  const payloads = unnumbered.map(({ views, bytes }) =>
-    Buffer.from(views.u8.subarray(EventField.body, bytes)).toString(),
-  );
-  return {
-    entry: device?.entry,
-    message: seqOf(device?.message),
-    status: seqOf(device?.status),
-    unnumbered: payloads,
-  };
 }
 
 export class ClusterOwner {
@@ -135,7 +74,10 @@ export class ClusterOwner {
 
   constructor({ capacity, rules = [], ...options }: ClusterOptions = {}) {
     const { historyBytes = 256 * 1024, ringBytes = RING_BYTES, ...given } = options;
-    const rings = Array.from({ length: PEER_EDGES + 1 }, () => [createRing(ringBytes), createRing(ringBytes)]);
+    const rings = Array.from({ length: PEER_EDGES + 1 }, () => [
+      createRing(ringBytes),
+      createRing(ringBytes),
+    ]);
     this.#toOwner = rings.map(([toOwner]) => new RingProducer(toOwner!));
     this.#fromOwner = rings.map(([, fromOwner]) => new RingConsumer(fromOwner!));
     this.#next = rings.map((_, edge) => sessionNumbers(createSessionNumbers(), edge, () => false));
@@ -261,7 +203,14 @@ export class ClusterOwner {
   follow(
     peer: number,
     id: string,
-    how: { request?: number; level?: Level; holds?: boolean; epoch?: string; seq?: number; fromClaim?: boolean } = {},
+    how: {
+      request?: number;
+      level?: Level;
+      holds?: boolean;
+      epoch?: string;
+      seq?: number;
+      fromClaim?: boolean;
+    } = {},
   ): void {
     const { request = 1, level = Level.active, holds = true, epoch, seq = 0, fromClaim = false } = how;
     const since = { since: epoch !== undefined, epoch: epoch ?? '', seq };

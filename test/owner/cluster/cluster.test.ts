@@ -3,7 +3,9 @@ import { HomeKind } from '../../../src/cluster/records.ts';
 import { encodeKept } from '../../../src/cluster/subscribers.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { record } from '../../../src/records/layout.ts';
-import { ClusterOwner, entryPart, times } from './cluster-owner.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import { entryPart } from './hand-overs.ts';
+import { times } from './options.ts';
 
 const { device: DEVICE, subscriber: SUBSCRIBER } = HomeKind;
 const keptRow = (device: string) =>

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Level } from '../../../src/cluster/records.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
-import { ClusterOwner, times } from './cluster-owner.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import { times } from './options.ts';
 
 const DENIED = [{ device: 'dev-1', subscriber: '*', access: 'deny' }] as const;
 

@@ -28,7 +28,32 @@ import {
 } from '../../../src/records/replies.ts';
 import { epochName } from '../../../src/wire/events.ts';
 
-export type LinkValues = Readonly<Record<string, unknown>> & { readonly is: string };
+/** A record of the owner's to the link: its name, and of these fields those that it has. */
+export interface LinkValues {
+  readonly is: string;
+  readonly id?: string;
+  readonly kind?: number;
+  readonly level?: number;
+  readonly holds?: boolean;
+  readonly since?: boolean;
+  readonly epoch?: string;
+  readonly seq?: number;
+  readonly prefix?: string;
+  readonly peer?: number;
+  readonly request?: number;
+  readonly start?: number;
+  readonly state?: number;
+  readonly why?: number;
+  readonly terminated?: boolean;
+  readonly revision?: number;
+  readonly before?: number;
+  readonly max?: number;
+  readonly from?: number;
+  readonly to?: number;
+  readonly reason?: number;
+  readonly part?: Uint8Array;
+  readonly slot?: number;
+}
 
 const layouts: readonly (readonly [string, RecordLayout<Record<string, never>>])[] = Object.entries(
   toLink,
@@ -45,46 +70,46 @@ export function readToLink({ kind, views }: RingConsumer, offset: number): LinkV
   if (kind === FromOwnerRecord.Event)
     return {
       is: 'event',
-      slot: views.u32[(offset + EventField.device) >> 2],
-      seq: views.f64[(offset + EventField.seq) >> 3],
+      slot: views.u32[(offset + EventField.device) >> 2]!,
+      seq: views.f64[(offset + EventField.seq) >> 3]!,
     };
   return { is: nameOf(FromOwnerRecord, kind) };
 }
 
 /** @param v what `readToLink` gave */
 export function lineToLink(v: LinkValues): string {
-  const after = v['since'] === true ? ` after ${v['epoch']} ${v['seq']}` : '';
+  const after = v.since === true ? ` after ${v.epoch} ${v.seq}` : '';
   switch (v.is) {
     case 'want':
-      return `want ${v['id']} ${nameOf(Level, v['level'])}${v['holds'] === true ? ' held' : ''}${after}`;
+      return `want ${v.id} ${nameOf(Level, v.level)}${v.holds === true ? ' held' : ''}${after}`;
     case 'unwant':
-      return `unwant ${v['id']}`;
+      return `unwant ${v.id}`;
     case 'filter':
     case 'unfilter':
-      return `${v.is} ${v['prefix']}*`;
+      return `${v.is} ${v.prefix}*`;
     case 'followed':
       return (
-        `followed ${v['id']} by ${v['peer']} request ${v['request']} ${nameOf(Level, v['level'])} ` +
-        `${v['start']}-${v['seq']} of ${v['epoch']} ${deviceStateNames[v['state'] as 0]}`
+        `followed ${v.id} by ${v.peer} request ${v.request} ${nameOf(Level, v.level)} ` +
+        `${v.start}-${v.seq} of ${v.epoch} ${deviceStateNames[v.state as 0]}`
       );
     case 'unfollowed':
-      return `unfollowed ${v['id']} by ${v['peer']} request ${v['request']} why ${v['why']}`;
+      return `unfollowed ${v.id} by ${v.peer} request ${v.request} why ${v.why}`;
     case 'removed':
-      return `removed ${v['id']}${v['terminated'] === true ? ' terminated' : ''}`;
+      return `removed ${v.id}${v.terminated === true ? ' terminated' : ''}`;
     case 'applied':
-      return `applied ${v['revision']}`;
+      return `applied ${v.revision}`;
     case 'askPast':
-      return `askPast ${v['request']} ${v['id']} of ${v['epoch']} before ${v['before']} max ${v['max']}`;
+      return `askPast ${v.request} ${v.id} of ${v.epoch} before ${v.before} max ${v.max}`;
     case 'surrendered':
-      return `surrendered ${kinds[v['kind'] as 0]} ${v['id']} ${v['seq']}`;
+      return `surrendered ${kinds[v.kind as 0]} ${v.id} ${v.seq}`;
     case 'gap':
-      return `gap ${v['from']}-${v['to']} ${nameOf(GapReason, v['reason'])}`;
+      return `gap ${v.from}-${v.to} ${nameOf(GapReason, v.reason)}`;
     case 'event':
-      return `event ${v['seq']}`;
+      return `event ${v.seq}`;
     case 'Resynced':
       return 'resynced';
     default:
-      return `${v.is} ${kinds[v['kind'] as 0]} ${v['id']}`;
+      return `${v.is} ${kinds[v.kind as 0]} ${v.id}`;
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fromLink } from '../../../src/records/cluster.ts';
-import { type ClusterOptions, ClusterOwner } from './cluster-owner.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import type { ClusterOptions } from './options.ts';
 
 const LOOKUP_MS = 2000;
 
@@ -114,10 +115,7 @@ describe('A device that connects on another node', () => {
     appeared(hub, 'dev-1');
     expect(hub.told()).toEqual(['want dev-1 active']);
     hub.joined('dev-1');
-    expect(hub.got()).toEqual([
-      'page ann dev-* dev-1 online #5 of abc active',
-      'attach ann dev-1 after 5',
-    ]);
+    expect(hub.got()).toEqual(['page ann dev-* dev-1 online #5 of abc active', 'attach ann dev-1 after 5']);
     hub.pass(2 * LOOKUP_MS);
     expect(hub.told()).toEqual([]);
     hub.remoteEvent(1, 6);

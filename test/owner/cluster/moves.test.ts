@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { decodeKept, encodeKept, type KeptSubscriber } from '../../../src/cluster/subscribers.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { typeBits } from '../../../src/wire/events.ts';
-import { type ClusterOptions, ClusterOwner, times } from './cluster-owner.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import { type ClusterOptions, times } from './options.ts';
 
 const row = (device: string, paused = false, types = 0) => ({ device, paused, types });
 const filter = (name: string, paused = false, types = 0) => ({ filter: name, paused, types });
@@ -30,7 +31,7 @@ function follow(hub: ClusterOwner, session: number, id: string, types?: number):
 
 function surrendered(hub: ClusterOwner): KeptSubscriber {
   const parts = hub.records().filter(({ is }) => is === 'surrenderPart');
-  return decodeKept(parts.map((part) => part['part'] as Uint8Array));
+  return decodeKept(parts.map((part) => part.part!));
 }
 
 describe('A subscriber that connects', () => {
@@ -197,7 +198,12 @@ describe('What another node kept of a subscriber', () => {
     hub.says(fromLink.listed, { prefix: 'q-', ids: '', done: true });
     hub.settle();
     hub.hush();
-    hub.adopt('subscriber', 'ann', kept({ rows: [row('dev-1', true)], filters: [filter('q-*', true)] }), true);
+    hub.adopt(
+      'subscriber',
+      'ann',
+      kept({ rows: [row('dev-1', true)], filters: [filter('q-*', true)] }),
+      true,
+    );
     hub.settle();
     expect(hub.row('dev-1', 'ann')).toBe('active');
     hub.surrender('subscriber', 'ann');

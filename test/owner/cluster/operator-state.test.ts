@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { OperatorChange } from '../../../src/cluster/host.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
-import { type ClusterOptions, ClusterOwner } from './cluster-owner.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import type { ClusterOptions } from './options.ts';
 
 const pair = (device: string, subscriber: string, access?: 'allow' | 'deny'): OperatorChange => ({
   kind: 'pair',

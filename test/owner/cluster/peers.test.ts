@@ -3,7 +3,9 @@ import { Level, Unfollow } from '../../../src/cluster/records.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { EventType } from '../../../src/wire/events.ts';
-import { type ClusterOptions, ClusterOwner, entryPart, times } from './cluster-owner.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import { entryPart } from './hand-overs.ts';
+import { type ClusterOptions, times } from './options.ts';
 
 /** `dev-1` is connected here; node b has joined by the session 1. */
 function joined(options: ClusterOptions = {}) {

@@ -3,7 +3,8 @@ import { DeviceState } from '../../../src/presence/lifecycle.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { EventFlag } from '../../../src/records/event.ts';
 import { EventType } from '../../../src/wire/events.ts';
-import { ClusterOwner, times } from './cluster-owner.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import { times } from './options.ts';
 
 /** `ann` follows `dev-1`, whose home is node b: 5 of `abc`, by the link's name 1. Its row is not the only one. */
 function followed(told = {}) {
@@ -19,7 +20,8 @@ function followed(told = {}) {
 }
 
 const rowOf = (hub: ClusterOwner, id = 'dev-1') => hub.reader.device(hub.reader.findDevice(id));
-const gap = (hub: ClusterOwner, from: number, to: number, ref = 1) => hub.says(fromLink.remoteGap, { ref, from, to });
+const gap = (hub: ClusterOwner, from: number, to: number, ref = 1) =>
+  hub.says(fromLink.remoteGap, { ref, from, to });
 const stateOf = (state: string) => ({
   type: EventType.status,
   flags: EventFlag.payloadIsJson | EventFlag.fromHub,
@@ -217,13 +219,16 @@ describe('An event of a device with another home', () => {
     expect(rowOf(hub)!.deviceStatus).toBe('cold');
   });
 
-  it.each(['online', 'stale', 'offline'])('of the home that says %s is what the row says, and no sign of life', (state) => {
-    const { hub } = followed({ state: state === 'online' ? DeviceState.offline : DeviceState.online });
-    const { lastSeen } = rowOf(hub)!;
-    hub.clock.advance(70);
-    hub.remoteEvent(1, 6, stateOf(state));
-    expect(rowOf(hub)).toMatchObject({ state, lastSeen });
-  });
+  it.each(['online', 'stale', 'offline'])(
+    'of the home that says %s is what the row says, and no sign of life',
+    (state) => {
+      const { hub } = followed({ state: state === 'online' ? DeviceState.offline : DeviceState.online });
+      const { lastSeen } = rowOf(hub)!;
+      hub.clock.advance(70);
+      hub.remoteEvent(1, 6, stateOf(state));
+      expect(rowOf(hub)).toMatchObject({ state, lastSeen });
+    },
+  );
 
   it.each(['free', 'gone'])('of the home that says %s leaves the state', (state) => {
     const { hub } = followed({ state: DeviceState.stale });
@@ -297,134 +302,5 @@ describe('Events that nobody will get', () => {
     const { hub } = followed();
     gap(hub, 6, 7, 9);
     expect(hub.got()).toEqual([]);
-  });
-});
-
-describe('A device whose home is lost', () => {
-  const NODE_LOST = 'dev-1 #0 {"state":"offline","reason":"node lost"}';
-  const lose = (hub: ClusterOwner, ref = 1) => hub.says(fromLink.lost, { ref });
-
-  it('is offline after the leave grace, which nobody can number', () => {
-    const { hub } = followed();
-    lose(hub);
-    hub.pass(times.leaveGraceMs - 10);
-    expect(hub.got()).toEqual([]);
-    expect(hub.device('dev-1')).toBe('online #5 of abc');
-    hub.pass(10);
-    expect(hub.got(0)).toEqual([NODE_LOST]);
-    expect(hub.got(1)).toEqual([]);
-    expect(hub.device('dev-1')).toBe('offline #5 of abc');
-    hub.pass(times.leaveGraceMs);
-    expect(hub.got()).toEqual([]);
-  });
-
-  it('was offline before: nothing is told', () => {
-    const { hub } = followed({ state: DeviceState.offline });
-    lose(hub);
-    hub.pass(times.leaveGraceMs);
-    expect(hub.got()).toEqual([]);
-  });
-
-  it('is not offline when its home is found in time', () => {
-    const { hub } = followed();
-    lose(hub);
-    hub.pass(times.leaveGraceMs - 10);
-    hub.joined('dev-1', { ref: 2 });
-    hub.pass(times.leaveGraceMs);
-    expect(hub.got()).toEqual([]);
-    expect(hub.device('dev-1')).toBe('online #5 of abc');
-  });
-
-  it('is offline in time though subscriptions come and go meanwhile', () => {
-    const { hub } = followed();
-    const bob = hub.subscriber('bob');
-    hub.ask(bob, 'subscribe', ['dev-1']);
-    lose(hub);
-    hub.ask(bob, 'unsubscribe', ['dev-1']);
-    hub.hush();
-    hub.pass(times.leaveGraceMs);
-    expect(hub.got()).toEqual([NODE_LOST]);
-  });
-
-  it('goes from the table after the leave grace when nobody follows it any more', () => {
-    const { hub, ann } = followed();
-    lose(hub);
-    hub.ask(ann, 'unsubscribe', ['dev-1']);
-    hub.hush();
-    hub.pass(times.leaveGraceMs - 10);
-    expect(hub.device('dev-1')).toBe('online #5 of abc');
-    hub.pass(10);
-    expect(hub.got()).toEqual([]);
-    expect(hub.device('dev-1')).toBeUndefined();
-  });
-
-  it('is known by its name to be lost: another name says nothing', () => {
-    const { hub } = followed();
-    lose(hub, 9);
-    hub.pass(times.leaveGraceMs);
-    expect(hub.got()).toEqual([]);
-  });
-
-  it('and that connects here meanwhile is not offline', () => {
-    const { hub } = followed();
-    hub.connectDevice('dev-1');
-    hub.hush();
-    lose(hub);
-    hub.pass(times.leaveGraceMs);
-    expect(hub.got()).toEqual([]);
-    expect(hub.device('dev-1')).toBe('online #5 of abc');
-  });
-});
-
-describe('A device that its home has removed', () => {
-  const remove = (hub: ClusterOwner, terminated = false, ref = 1) =>
-    hub.says(fromLink.gone, { ref, terminated });
-
-  it('by an operator goes here too, and its subscribers are told', () => {
-    const { hub } = followed();
-    remove(hub, true);
-    expect(hub.got()).toEqual(['terminated ann : dev-1 online #5 of abc none', 'detach ann slot 1']);
-    expect(hub.device('dev-1')).toBeUndefined();
-  });
-
-  it('stays for a subscription by id, offline', () => {
-    const { hub } = followed();
-    remove(hub);
-    expect(hub.got()).toEqual([]);
-    expect(hub.device('dev-1')).toBe('offline #5 of abc');
-    expect(hub.row('dev-1', 'ann')).toBe('active');
-  });
-
-  it('goes here when only filters follow it', () => {
-    const hub = new ClusterOwner();
-    const ann = hub.subscriber('ann');
-    hub.ask(ann, 'subscribe', ['dev-*']);
-    hub.says(fromLink.listed, { prefix: 'dev-', ids: 'dev-1', done: true });
-    hub.joined('dev-1');
-    hub.settle();
-    expect(hub.row('dev-1', 'ann')).toBe('active');
-    hub.hush();
-    remove(hub);
-    expect(hub.device('dev-1')).toBeUndefined();
-    hub.settle();
-    expect(hub.got()).toEqual(['detach ann slot 0', expect.stringContaining('gone ann')]);
-  });
-
-  it('stays while it connects here', () => {
-    const { hub } = followed();
-    const device = hub.connectDevice('dev-1');
-    remove(hub, true);
-    expect(hub.device('dev-1')).toBe('offline #5 of abc');
-    hub.adopt('device', 'dev-1');
-    hub.hush();
-    hub.release('device', 'dev-1');
-    hub.send(device);
-    expect(hub.device('dev-1')).toMatch(/^online #2/);
-  });
-
-  it('is known by its name: another name removes nothing', () => {
-    const { hub } = followed();
-    remove(hub, true, 9);
-    expect(hub.device('dev-1')).toBe('online #5 of abc');
   });
 });

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { EventType } from '../../../src/wire/events.ts';
-import { ClusterOwner, entryPart, handedOver, times } from './cluster-owner.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import { entryPart, handedOver } from './hand-overs.ts';
+import { times } from './options.ts';
 
 /** `dev-1` is connected here, and `ann` follows it. */
 function here() {
@@ -289,11 +291,7 @@ describe('A device that leaves the table', () => {
     const hub = new ClusterOwner({ capacity: { devices: 1, subscribers: 4, subscriptions: 4 } });
     hub.send(hub.connectDevice('dev-1'));
     hub.terminate('dev-1');
-    expect(hub.told()).toEqual([
-      'connected device dev-1',
-      'removed dev-1 terminated',
-      'forget device dev-1',
-    ]);
+    expect(hub.told()).toEqual(['connected device dev-1', 'removed dev-1 terminated', 'forget device dev-1']);
     hub.connectDevice('dev-2');
     hub.surrender('device', 'dev-2');
     expect(handedOver(hub).unnumbered).toEqual([]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fromLink } from '../../../src/records/cluster.ts';
-import { ClusterOwner, type ClusterOptions } from './cluster-owner.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import type { ClusterOptions } from './options.ts';
 
 const WAIT_MS = 1000;
 
