@@ -101,7 +101,7 @@ describe('A device that its home has removed', () => {
   it('by an operator goes here too, and its subscribers are told', () => {
     const { hub } = followed();
     remove(hub, true);
-    expect(hub.got()).toEqual(['terminated ann : dev-1 online #5 of abc none', 'detach ann slot 1']);
+    expect(hub.got()).toEqual(['terminated ann : dev-1 online #5 of abc none', 'detach ann slot 2']);
     expect(hub.device('dev-1')).toBeUndefined();
   });
 
