@@ -1,4 +1,4 @@
-import { type MessagePort, MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { obeyer } from '../../src/owner/commands.ts';
 import type { Owner } from '../../src/owner/owner.ts';

@@ -24,7 +24,11 @@ describe('a device that is terminated', () => {
     const { parts, session } = connected();
     parts.devices.terminate(0);
     expect(parts.told()).toEqual([`close ${name(session)} 4009`]);
-    expect([parts.state('dev-1'), parts.deviceTimers.count, parts.devices.sessionsOf(0)]).toEqual(['free', 0, []]);
+    expect([parts.state('dev-1'), parts.deviceTimers.count, parts.devices.sessionsOf(0)]).toEqual([
+      'free',
+      0,
+      [],
+    ]);
   });
 
   it('is free where it was not connected', () => {

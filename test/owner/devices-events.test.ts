@@ -153,7 +153,11 @@ describe('a device of a cluster', () => {
     parts.devices.homes = homesOf(parts, false);
     const session = parts.device('dev-1');
     parts.devices.leave(session, true);
-    expect(parts.told()).toEqual([`joined ${name(session)} slot-0`, 'connected dev-1', 'disconnected dev-1 true']);
+    expect(parts.told()).toEqual([
+      `joined ${name(session)} slot-0`,
+      'connected dev-1',
+      'disconnected dev-1 true',
+    ]);
     expect([parts.state('dev-1'), parts.deviceTimers.count]).toEqual(['offline', 0]);
     parts.devices.settle(0);
     expect([parts.state('dev-1'), parts.deviceTimers.count]).toEqual(['online', 1]);

@@ -162,9 +162,9 @@ describe('a subscriber in a slot that was used before', () => {
     expect([rows.used[slot], registry.subscriberOf('s-1')]).toEqual([0, -1]);
     expect(registry.ensureSubscriberOf('s-2')).toBe(slot);
     const { lastSeen, edge, vip, silent, used, rowCount, filterCount } = rows;
-    expect([lastSeen, edge, vip, silent, used, rowCount, filterCount].map((column) => Number(column[slot]))).toEqual([
-      0, 0, 0, 0, 1, 0, 0,
-    ]);
+    expect(
+      [lastSeen, edge, vip, silent, used, rowCount, filterCount].map((column) => Number(column[slot])),
+    ).toEqual([0, 0, 0, 0, 1, 0, 0]);
     expect([registry.subscriberId(slot), registry.ensureSubscriberOf('s-2')]).toEqual(['s-2', slot]);
   });
 });

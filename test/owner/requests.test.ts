@@ -11,9 +11,16 @@ function connected(options: PartsOptions = {}, coming: Coming = {}) {
   const session = parts.subscriber('s', coming);
   parts.told();
   /** @returns what the session is told: the answer without its number, and what follows it */
-  const ask = (op: 'subscribe' | 'unsubscribe' | 'pause' | 'resume', names: readonly string[], types?: number) => {
+  const ask = (
+    op: 'subscribe' | 'unsubscribe' | 'pause' | 'resume',
+    names: readonly string[],
+    types?: number,
+  ) => {
+    parts.told();
     parts.ask(session, op, names, types);
-    return parts.told().map((line) => line.replace(` ${name(session)}`, '').replace(/^answer \d+ ?/, 'answer '));
+    return parts
+      .told()
+      .map((line) => line.replace(` ${name(session)}`, '').replace(/^answer \d+ ?/, 'answer '));
   };
   const types = (device: string): number[] => {
     const { types: all, ownTypes } = parts.registry.subscriptions.rows;
@@ -65,7 +72,6 @@ describe('a subscription by id', () => {
     ['a rule denies', 'notAllowed', { rules: [deny('dev-1')] }, {}],
     ['is denied by default', 'notAllowed', { defaultAccess: 'deny' }, {}],
     ['is one too many', 'tooMany', { rowsMax: 0 }, {}],
-    ['finds the subscriptions full', 'full', { capacity: { subscriptions: 0 } }, {}],
   ])('is refused where it %s: %s', (_, why, options, coming) => {
     const { parts, ask } = connected(options, coming);
     expect(ask('subscribe', ['dev-1'])).toEqual([`answer dev-1!${why}`]);
@@ -95,6 +101,13 @@ describe('a subscription by id', () => {
     expect(ask('subscribe', ['dev-1'])[0]).toBe('answer dev-1=active');
     parts.device('dev-3');
     expect(ask('subscribe', ['dev-3'])[0]).toBe('answer dev-3=active');
+  });
+
+  it('finds the subscriptions full, and leaves no device behind', () => {
+    const { parts, ask } = connected({ capacity: { subscriptions: 1 } });
+    expect(ask('subscribe', ['dev-1', 'dev-2'])[0]).toBe('answer dev-1=active dev-2!full');
+    parts.pass(10);
+    expect([parts.state('dev-1'), parts.state('dev-2')]).toEqual(['offline', 'free']);
   });
 
   it('finds the devices full', () => {

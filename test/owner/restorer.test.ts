@@ -11,8 +11,10 @@ function setUp(capacity: Partial<PresenceCapacity> = {}) {
   return { parts, restorer, registry, rows: registry.devices.rows };
 }
 
-const device = (id: string, more: { seq?: number; lastSeen?: number; status?: string; epoch?: number } = {}) =>
-  ({ kind: 'device', device: id, seq: 0, lastSeen: 0, status: '', ...more }) as const;
+const device = (
+  id: string,
+  more: { seq?: number; lastSeen?: number; status?: string; epoch?: number } = {},
+) => ({ kind: 'device', device: id, seq: 0, lastSeen: 0, status: '', ...more }) as const;
 const pair = (id: string, access: 'allow' | 'deny', subscriber = 's') =>
   ({ kind: 'pair', device: id, subscriber, access }) as const;
 
@@ -95,7 +97,10 @@ describe('a pair of a snapshot', () => {
     const { parts, restorer, registry } = setUp();
     restorer.restore(pair('dev-1', one));
     expect(restorer.restore(pair('dev-1', other))).toBeUndefined();
-    expect([parts.status('dev-1', 's'), registry.isGranted(parts.row('dev-1', 's'))]).toEqual(['deny', false]);
+    expect([parts.status('dev-1', 's'), registry.isGranted(parts.row('dev-1', 's'))]).toEqual([
+      'deny',
+      false,
+    ]);
   });
 
   it('holds on to its device', () => {
@@ -122,5 +127,7 @@ it('the rules of a snapshot are in force', () => {
 
 it('no other row is known', () => {
   const { restorer } = setUp();
-  expect(() => restorer.restore({ kind: 'planet' } as never)).toThrow('unknown snapshot row {"kind":"planet"}');
+  expect(() => restorer.restore({ kind: 'planet' } as never)).toThrow(
+    'unknown snapshot row {"kind":"planet"}',
+  );
 });
