@@ -50,13 +50,13 @@ export class OperatorRows {
   }
 
   /** Makes a pair's row in the state to which an operator's input leads. @returns the row, or -1 when the table is full */
-  make(device: number, subscriber: number, input: Input, granted: boolean): number {
+  make(device: number, subscriber: number, input: Input): number {
     const { registry, subscriptions, wheel, clock, settings } = this.#deps;
     const connected = registry.subscribers.rows.session[subscriber] !== NONE;
     // Stryker disable next-line BooleanLiteral: as above
     const wanted = nextRowState(RowState.none, input, false);
     const state = connected ? wanted : disconnected(wanted);
-    const row = registry.createRow(device, subscriber, state, { granted });
+    const row = registry.createRow(device, subscriber, state, { granted: input === 'operatorAllow' });
     if (row < 0) return row;
     const notice = noticeOf(RowState.none, state, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, state);

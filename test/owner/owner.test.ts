@@ -221,11 +221,22 @@ describe('what an edge says', () => {
   });
 
   it('goes on with a list when its reader is ready', () => {
-    const { hub, subscribers } = following();
-    writeMore(hub.rings[0]!, { session: subscribers[0]!, request: 1 });
+    const hub = new OwnerRings({ sendQueueMaxBytes: 4 }); // a device fills a page
+    const session = hub.join('subscriber', 's');
+    hub.ask(session, 'subscribe', ['dev-1', 'dev-2']);
+    hub.ask(session, 'list');
+    hub.poll();
+    hub.poll();
+    expect(hub.told().at(-1)).toBe(`answer ${name(session)} 2 dev-2=active more`);
+    writeMore(hub.rings[0]!, { session, request: 2 });
+    hub.poll();
+    expect(hub.told()).toEqual([`answer ${name(session)} 2 dev-1=active`]);
+  });
+
+  it('is no news where an edge that started anew says that it has said all', () => {
+    const { hub } = following();
     writeSynced(hub.rings[0]!, {});
-    expect(hub.poll()).toBe(2);
-    expect(hub.told()).toEqual([]);
+    expect([hub.poll(), hub.told()]).toEqual([1, []]);
   });
 
   it('must be of a kind that is known', () => {
