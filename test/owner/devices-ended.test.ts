@@ -122,6 +122,7 @@ describe('a device whose owner has died', () => {
   it('is what it was where its edge still holds it', () => {
     const { parts, rejoin } = takenOver({}, (first) => first.pass(20_000));
     expect(parts.devices.unconfirmedOf(0)).toEqual([64]);
+    expect(parts.deviceTimers.dueMs(0)).toBe(parts.clock.nowMs + STALE_MS - 20_000);
     rejoin({ again: true });
     expect([parts.told(), parts.devices.unconfirmedOf(0), parts.state('dev-1')]).toEqual([[], [], 'online']);
     parts.pass(STALE_MS - 20_010);

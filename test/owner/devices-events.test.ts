@@ -25,12 +25,17 @@ const payload = Buffer.from('5');
 
 describe('an event of a connected device', () => {
   it('is numbered and goes to each edge on which somebody follows it', () => {
-    const { parts, session, slot, rows } = followed([0, 1]);
+    const { parts, session, slot, subscribers, rows } = followed([0, 1]);
     parts.say(session, { payload: 'a' });
     parts.say(session, { payload: 'b', slot });
     const [a, b] = ['event dev-1 1 message a', 'event dev-1 2 message b'];
     expect(parts.told()).toEqual([a, a, b, b]);
     expect([rows.seq[slot], parts.count('skipped')]).toEqual([2, 0]);
+    parts.ask(subscribers[0]!, 'subscribe', ['dev-2']);
+    const other = parts.device('dev-2');
+    parts.told();
+    parts.say(other, { payload: 'c' });
+    expect(parts.told()).toEqual(['event dev-2 2 message c']);
   });
 
   it('does not go to an edge on which nobody follows it', () => {
@@ -111,7 +116,11 @@ describe('an event of a connected device', () => {
     parts.told();
     parts.say(next, { payload: 'later' });
     parts.say(next, { payload: 'x'.repeat(4 * 1024 * 1024) });
-    expect([parts.told(), parts.count('droppedIngestFull')]).toEqual([[], 1]);
+    expect([parts.told(), parts.count('droppedIngestFull'), parts.count('droppedReplaced')]).toEqual([
+      [],
+      1,
+      0,
+    ]);
     parts.devices.leave(session, false);
     expect(parts.told()).toEqual([`joined ${name(next)} slot-0`, 'event dev-1 1 message later']);
   });
@@ -211,10 +220,12 @@ describe('a device of a cluster', () => {
   });
 
   it('with its home elsewhere needs nobody who looks after it', () => {
-    const { parts, rows } = followed();
+    const { parts, session, rows } = followed();
     rows.home[0] = Home.elsewhere;
     parts.devices.timer(0);
     parts.devices.unwatched(0);
+    rows.home[0] = Home.claimed;
+    parts.say(session);
     expect(parts.told()).toEqual([]);
   });
 });

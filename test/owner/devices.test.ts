@@ -200,6 +200,22 @@ describe('a device that leaves', () => {
     expect([parts.state('dev-1'), parts.deviceTimers.count]).toEqual(['free', 0]);
   });
 
+  it('with a goodbye has its time before it is removed, though nobody follows it', () => {
+    const parts = new OwnerParts();
+    parts.devices.leave(parts.device('dev-1'), true);
+    parts.pass(REMOVED_MS - 10);
+    expect(parts.state('dev-1')).toBe('offline');
+    parts.pass(10);
+    expect(parts.state('dev-1')).toBe('free');
+  });
+
+  it('stays while somebody follows it, whatever timer ran out', () => {
+    const { parts, session, slot } = followed();
+    parts.devices.leave(session, true);
+    parts.devices.timer(slot);
+    expect(parts.state('dev-1')).toBe('offline');
+  });
+
   it('without one is online until its grace is over', () => {
     const { parts, session } = followed();
     parts.devices.leave(session, false);
@@ -246,6 +262,18 @@ describe('a device that leaves', () => {
     parts.devices.leave(next, false);
     parts.pass(GRACE_MS);
     expect(parts.told().slice(2)).toEqual([event(2, 'offline', 'lost')]);
+  });
+
+  it('has no will that was told before it came', () => {
+    const { parts, session } = followed();
+    parts.devices.leave(session, true);
+    const join = parts.join('device', 'dev-1');
+    parts.devices.will(will(join.session));
+    parts.devices.join(join);
+    parts.told();
+    parts.devices.leave(join.session, false);
+    parts.pass(GRACE_MS);
+    expect(parts.told()).toEqual([event(4, 'offline', 'lost')]);
   });
 
   it('is told so where it waits for it', () => {
@@ -318,6 +346,21 @@ describe('a device that is not heard', () => {
     expect(endless.parts.deviceTimers.dueMs(endless.slot)).toBe(endless.parts.clock.nowMs + STALE_MS);
   });
 
+  it('is stale and online again where it is heard at that moment, and says why', () => {
+    const { parts, session } = followed();
+    const { deviceState } = parts.registry.devices.rows;
+    parts.clock.advance(STALE_MS);
+    const { store } = Atomics;
+    vi.spyOn(Atomics, 'store').mockImplementation(((cells: Uint8Array, index: number, value: number) => {
+      const stored = store(cells, index, value);
+      if ((cells as unknown) === deviceState && value === DeviceState.stale) parts.heard(session);
+      return stored;
+    }) as never);
+    parts.pass(0);
+    vi.restoreAllMocks();
+    expect(parts.told()).toEqual([event(2, 'stale', 'silent'), event(3, 'online', 'heard')]);
+  });
+
   it('is not heard once it has been replaced', () => {
     const { parts, session } = followed();
     parts.device('dev-1');
@@ -328,11 +371,11 @@ describe('a device that is not heard', () => {
 });
 
 describe('a hub that stood still', () => {
-  /** Time goes by while the threads run. */
+  /** Time goes by while the thread of the first edge runs; the other one has never run. */
   function run(parts: OwnerParts, ms: number): void {
     for (let passed = 0; passed < ms; passed += 500) {
       parts.pass(500);
-      for (const heart of parts.hearts) heart.beat();
+      parts.hearts[0]!.beat();
     }
   }
 
@@ -345,7 +388,7 @@ describe('a hub that stood still', () => {
     run(parts, 1000);
     parts.devices.leave(session, clean);
     parts.clock.advance(10_000);
-    for (const heart of parts.hearts) heart.beat();
+    parts.hearts[0]!.beat();
     run(parts, waitMs - 500);
     expect(parts.state('dev-1')).toBe(before);
     run(parts, 1000);

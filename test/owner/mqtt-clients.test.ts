@@ -172,6 +172,13 @@ describe('MQTT clients of one id', () => {
     expect(told()).toEqual([`in ${SECOND}`]);
   });
 
+  it('does not mind that another edge is gone', () => {
+    register(FIRST);
+    clients.leaveAll(1);
+    register(SECOND);
+    expect(told()).toEqual([`in ${FIRST}`, `close ${FIRST} 4004`]);
+  });
+
   it('does not care for one that leaves without having come', () => {
     leave(FIRST, 1000, 'kept');
     expect([clients.keptCount, told()]).toEqual([0, []]);
@@ -192,9 +199,15 @@ describe('MQTT clients of one id', () => {
     clock.nowMs += 1;
     clients.tick(clock.now());
     expect(clients.keptCount).toBe(0);
+    clients.tick(clock.now()); // nothing is kept: the next look may come at any time
     clients.forget(ID);
     register(SECOND);
-    leave(SECOND, 1000, 'kept');
+    leave(SECOND, 500, 'kept');
+    clock.nowMs += 1000;
+    clients.tick(clock.now());
+    expect(clients.keptCount).toBe(0);
+    register(FIRST, { again: true });
+    leave(FIRST, 1000, 'kept');
     clock.nowMs += 1000;
     register(THIRD, { clean: true });
     expect([told().at(-1), dropped]).toEqual([`in ${THIRD}`, []]);

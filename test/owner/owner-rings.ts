@@ -7,6 +7,7 @@ import { Counter, Counters, createCounters } from '../../src/memory/counters.ts'
 import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
 import type { EdgeLink } from '../../src/owner/edge-link.ts';
+import type { Cluster } from '../../src/owner/cluster/cluster.ts';
 import { Owner } from '../../src/owner/owner.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { createPresence } from '../../src/presence/table.ts';
@@ -16,6 +17,10 @@ import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { NotedLink } from './noted-link.ts';
 import { EDGES, TIMES } from './owner-parts.ts';
+
+/** Its link has the place of the second edge. */
+const CLUSTER = { edge: 1, historyTtlMs: 0, maxMessageBytes: 1024 } as const;
+export const CLUSTER_MS = 250;
 
 const RING_BYTES = ringBytesFor(256 * 1024);
 
@@ -50,7 +55,7 @@ export class OwnerRings {
   #requests = 0;
   #tickets = 0;
 
-  constructor({ devices = 10, sendQueueMaxBytes = 1024 * 1024 } = {}) {
+  constructor({ devices = 10, sendQueueMaxBytes = 1024 * 1024, hasCluster = false } = {}) {
     const presence = createPresence({ devices, subscribers: 20, subscriptions: 100 });
     const reader = new Registry(presence, EDGES);
     this.links = Array.from({ length: EDGES }, () => new WokenLink(reader, this.lines));
@@ -73,7 +78,21 @@ export class OwnerRings {
         historyEvents: 100,
       },
       rules: [],
+      cluster: hasCluster ? { ...CLUSTER, create: () => this.#cluster() } : undefined,
     });
+  }
+
+  /** Notes what it is told. */
+  #cluster(): Cluster {
+    const note = (line: string): void => void this.lines.push(line);
+    return {
+      deviceMade: (slot: number) => note(`made ${slot}`),
+      deviceFreed: (slot: number) => note(`freed ${slot}`),
+      take: ({ kind }: RingConsumer) => note(`take ${kind}`),
+      flush: () => note('flush'),
+      leaveAll: () => note('leave all'),
+      untilNextMs: () => CLUSTER_MS,
+    } as unknown as Cluster;
   }
 
   /** Writes that a peer has connected. @returns its session */

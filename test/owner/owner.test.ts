@@ -13,7 +13,7 @@ import {
 } from '../../src/records/requests.ts';
 import { EventType } from '../../src/wire/events.ts';
 import { nameOfSession as name } from './noted-link.ts';
-import { OwnerRings } from './owner-rings.ts';
+import { CLUSTER_MS, OwnerRings } from './owner-rings.ts';
 
 const STALE_MS = 60_000;
 const online = (seq: number, device = 'dev-1'): string =>
@@ -296,6 +296,69 @@ describe('an edge that is gone', () => {
   });
 });
 
+describe('a cluster', () => {
+  it('takes what its link says, hears of devices, and has its turn at the end of each poll', () => {
+    const hub = new OwnerRings({ hasCluster: true });
+    writeActive(hub.rings[1]!, { session: 65 });
+    writeSynced(hub.rings[1]!, {});
+    expect(hub.poll()).toBe(2);
+    expect(hub.told()).toEqual(['take 4', 'flush']);
+    const slot = hub.owner.registry.ensureDeviceOf('dev-1');
+    hub.owner.registry.freeDevice(slot);
+    expect(hub.told()).toEqual(['made 0', 'freed 0']);
+    hub.owner.operate({ kind: ToOwner.Terminate, device: 'dev-1' });
+    hub.owner.leaveAll();
+    expect(hub.told()).toEqual(['flush', 'leave all']);
+  });
+
+  it('has times of its own', () => {
+    const hub = new OwnerRings({ hasCluster: true });
+    expect(hub.owner.untilNextTimerMs()).toBe(CLUSTER_MS);
+    hub.join('subscriber', 's');
+    hub.poll();
+    hub.clock.advance(STALE_MS - 100);
+    expect(hub.owner.untilNextTimerMs()).toBe(100);
+  });
+});
+
+describe('the parts of the owner', () => {
+  it('tell a device of its first listener, and a subscriber of what has gone with its device', () => {
+    const hub = new OwnerRings();
+    const device = hub.join('device', 'dev-1', 0, { interest: true });
+    const session = hub.join('subscriber', 's', 1, { silenceMsMin: Number.POSITIVE_INFINITY });
+    hub.ask(session, 'subscribe', ['dev-*']);
+    for (let polls = 0; polls < 3; polls++) hub.poll();
+    expect(hub.told()).toContain(`interest ${name(device)}`);
+    writeLeave(hub.rings[0]!, { session: device, clean: true });
+    hub.poll();
+    hub.told();
+    hub.clock.advance(300_000);
+    for (let polls = 0; polls < 3; polls++) hub.poll();
+    expect(hub.told()).toContain(`notice ${name(session)} gone dev-1=none`);
+  });
+
+  it('forget a subscriber once its rows have gone, and drop what a client of MQTT had that starts anew', () => {
+    const hub = new OwnerRings();
+    const { registry } = hub.owner;
+    const session = hub.join('subscriber', 's');
+    hub.ask(session, 'subscribe', ['dev-1']);
+    hub.poll();
+    const client = { session: 6400, id: 's', again: false };
+    writeRegister(hub.rings[0]!, { ...client, clean: false });
+    writeDeregister(hub.rings[0]!, { session: 6400, keepMs: 5000, kept: 'state' });
+    writeLeave(hub.rings[0]!, { session, clean: false });
+    writeRegister(hub.rings[0]!, { ...client, session: 6464, clean: true });
+    for (let polls = 0; polls < 3; polls++) hub.poll();
+    expect(registry.subscriberOf('s')).toBe(-1);
+  });
+
+  it('restore what a snapshot has', () => {
+    const hub = new OwnerRings();
+    hub.owner.restorer.restore({ kind: 'pair', device: 'dev-1', subscriber: 's', access: 'deny' });
+    expect(hub.owner.registry.rowState(0)).toBe(6);
+  });
+});
+
 describe('an operator', () => {
   it('is answered when all that follows is visible', () => {
     const { hub } = following();
@@ -308,5 +371,8 @@ describe('an operator', () => {
     const { hub } = following();
     hub.owner.leaveAll();
     expect([hub.told(), hub.owner.isWhole]).toEqual([[], true]);
+    for (const link of hub.links) link.isNoting = true;
+    hub.owner.leaveAll();
+    expect(hub.told()).toEqual(['publish', 'publish', 'ring', 'ring']);
   });
 });

@@ -149,6 +149,8 @@ describe('a request for subscriptions that there are', () => {
     parts.told();
     parts.ask(next, 'resume', ['dev-1']);
     expect(parts.told()[0]).toMatch(/^answer 2@0 \d+ dev-1!notCovered$/);
+    parts.ask(next, 'unsubscribe', ['dev-1']);
+    expect(parts.told()[0]).toMatch(/^answer 2@0 \d+ dev-1=none$/);
   });
 
   it('leaves an operator’s grant where the pair is denied without it', () => {

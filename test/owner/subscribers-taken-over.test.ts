@@ -52,6 +52,7 @@ describe('a subscriber that its edge still holds', () => {
   it('is silent in its own time', () => {
     const { parts, again } = takenOver({}, {}, (first) => first.pass(20_000));
     again();
+    expect(parts.timers.dueMs(0)).toBe(parts.clock.nowMs + SILENT_MS - 20_000);
     parts.pass(SILENT_MS - 20_010);
     expect(parts.status('dev-1', 's')).toBe('active');
     parts.pass(10);

@@ -26,6 +26,7 @@ describe('a subscriber that connects', () => {
     expect(parts.told()).toEqual([`joined ${name(session)} slot-0`]);
     const { rows } = parts.registry.subscribers;
     expect([rows.session[0], rows.lastSeen[0], rows.silent[0]]).toEqual([session, 1_000_000n, 0]);
+    expect(parts.timers.dueMs(0)).toBe(parts.clock.nowMs + SILENT_MS);
   });
 
   it('is refused where the table is full', () => {
@@ -114,6 +115,14 @@ describe('a subscriber that connects', () => {
     expect(parts.told().filter((line) => line.startsWith('notice'))).toEqual([]);
   });
 
+  it('gets back what it left where nobody says that it starts anew', () => {
+    const { parts, session } = following();
+    parts.subscribers.leave(session);
+    const { fresh: _, silenceMsMin: __, ...join } = parts.join('subscriber', 's');
+    parts.subscribers.join(join);
+    expect(parts.status('dev-1', 's')).toBe('active');
+  });
+
   it('gets nothing back when it starts anew', () => {
     const { parts, session } = following();
     parts.subscribers.leave(session);
@@ -135,6 +144,7 @@ describe('what a subscriber left when it holds it on its return', () => {
   it('is named and waits until it asks for it', () => {
     const { parts, next } = returned(1000);
     expect(parts.told()).toEqual([`joined ${name(next)} slot-0 dev-1=disconnected`]);
+    expect(parts.timers.dueMs(0)).toBe(parts.clock.nowMs + SILENT_MS);
     parts.pass(1000);
     parts.ask(next, 'subscribe', ['dev-1']);
     expect(parts.status('dev-1', 's')).toBe('active');
@@ -159,8 +169,17 @@ describe('what a subscriber left when it holds it on its return', () => {
     const { parts } = returned(REMOVED_MS - 10_000);
     parts.pass(9_990);
     expect(parts.status('dev-1', 's')).toBe('disconnected');
-    parts.pass(20);
+    parts.pass(10);
     expect(parts.status('dev-1', 's')).toBe('none');
+  });
+
+  it('expires before what it follows is silent, though both times are over', () => {
+    const { parts, next } = returned(REMOVED_MS - SILENT_MS);
+    parts.ask(next, 'subscribe', ['dev-2']);
+    parts.pass(SILENT_MS);
+    expect([parts.status('dev-1', 's'), parts.status('dev-2', 's')]).toEqual(['none', 'active']);
+    parts.pass(10);
+    expect(parts.status('dev-2', 's')).toBe('silent');
   });
 
   it('is over with the hold: what it asks for later is silent in its own time', () => {
@@ -308,6 +327,7 @@ describe('a subscriber that has left', () => {
     parts.pass(10_000);
     parts.subscribers.leave(session, keepMs);
     expect(parts.registry.subscribers.rows.lastSeen[slot]).toBe(BigInt(parts.clock.nowMs));
+    expect(parts.timers.dueMs(slot)).toBe(parts.clock.nowMs + keepMs);
     parts.subscribers.timer(slot); // too early
     parts.pass(keepMs - 10);
     expect(parts.status('dev-1', 's')).toBe('disconnected');
