@@ -190,7 +190,7 @@ describe('a table whose owner died in the middle of a write', () => {
 
 describe('what an owner left half done', () => {
   /** A device and a subscriber with a row, and the registry of the owner that takes over. */
-  function takenOver(spoil: (first: Registry) => void) {
+  function takenOver(spoil: (first: Registry) => unknown) {
     const memory = createPresence(CAPACITY);
     const first = new Registry(memory, WORKERS);
     for (const n of [0, 1]) {
@@ -204,10 +204,10 @@ describe('what an owner left half done', () => {
     return { heir, reader: new PresenceReader(memory) };
   }
 
-  it.each<[string, (first: Registry) => void]>([
-    ['device', ({ devices }) => void (devices.rows.deviceState[0] = DeviceState.free)],
-    ['subscriber', ({ subscribers }) => void (subscribers.rows.used[0] = 0)],
-    ['subscription', ({ subscriptions }) => void (subscriptions.rows.rowState[0] = RowState.none)],
+  it.each<[string, (first: Registry) => unknown]>([
+    ['device', (first) => first.devices.rows.deviceState.fill(DeviceState.free, 0, 1)],
+    ['subscriber', (first) => first.subscribers.rows.used.fill(0, 0, 1)],
+    ['subscription', (first) => first.subscriptions.rows.rowState.fill(RowState.none, 0, 1)],
   ])('is no subscription where its %s is not there', (_, spoil) => {
     const { heir, reader } = takenOver(spoil);
     expect([heir.rowState(0), heir.rowState(1)]).toEqual([RowState.none, RowState.active]);

@@ -205,3 +205,16 @@ describe('an edge that sleeps is woken for', () => {
     expect(wakes()).toBe(1);
   });
 });
+
+it('an edge with a large ring is behind when it has a part of a megabyte before it', () => {
+  const ring = createRing(4 * 1024 * 1024);
+  const link = new EdgeLink(new RingProducer(ring), new Ringer(createDoorbell()));
+  const answers = (count: number): void => {
+    for (let n = 0; n < count; n++) link.answer(answer, new Uint8Array(16 * 1024), [], false);
+    link.flush();
+  };
+  answers(6);
+  expect(link.holdsBack()).toBe(false);
+  answers(4);
+  expect(link.holdsBack()).toBe(true);
+});

@@ -77,7 +77,7 @@ describe('an owner that takes over', () => {
     const { parts, recovery } = takeOver();
     parts.told();
     const [device, subscriber, gateway] = (['device', 'subscriber', 'gateway'] as const).map((kind) =>
-      parts.join(kind, 'new'),
+      parts.join(kind, 'new', { edge: 1 }),
     );
     for (const join of [device!, subscriber!, gateway!]) recovery.rejoin(join);
     expect(parts.told()).toEqual([
