@@ -44,6 +44,27 @@ describe('a text in the arena', () => {
     expect(['site-b', 'yyyyz', 'x'.repeat(21), 'y'.repeat(41)].map(has)).toEqual(Array(4).fill(false));
   });
 
+  it('is found in any case of the letters A to Z, and of no other character', () => {
+    const { arena, reader } = open(12);
+    const chunk = store(arena, '@AMZ[');
+    for (const [needle, isFound] of [
+      ['@amz[', true],
+      ['`amz[', false],
+      ['amz{', false],
+      ['AMZ', false], // a needle is in lower case
+    ] as const)
+      expect(reader.includes(chunk, Buffer.from(needle)), needle).toBe(isFound);
+  });
+
+  it('is not found by what an earlier one had behind its end', () => {
+    const { arena, reader } = open(12);
+    const long = store(arena, 'abcdef');
+    expect(reader.includes(long, Buffer.from('abcdef'))).toBe(true);
+    const short = store(arena, 'abc');
+    for (const needle of ['abcd', 'def', 'd'])
+      expect(reader.includes(short, Buffer.from(needle))).toBe(false);
+  });
+
   it('is found by what it starts with', () => {
     const { arena, reader } = open(12);
     const text = 'abcdefghij'.repeat(9);
@@ -62,7 +83,8 @@ describe('a text in the arena', () => {
   });
 
   it('is at most 256 bytes long', () => {
-    expect(() => open(20).arena.store(new Uint8Array(300), 0, 257)).toThrow(RangeError);
+    const tooLong = new RangeError('text of 257 bytes, at most 256');
+    expect(() => open(20).arena.store(new Uint8Array(300), 0, 257)).toThrow(tooLong);
   });
 
   it('is empty for the chunk that names none', () => {
