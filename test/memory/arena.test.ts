@@ -29,6 +29,7 @@ describe('a text in the arena', () => {
       expect(reader.equals(chunk, bytes, 0, length)).toBe(true);
       expect(reader.equals(chunk, bytes, 0, length + 1)).toBe(false);
       if (length > 0) {
+        expect(reader.equals(chunk, bytes, 0, length - 1)).toBe(false);
         bytes[length - 1]! ^= 1;
         expect(reader.equals(chunk, bytes, 0, length)).toBe(false);
       }
@@ -65,6 +66,22 @@ describe('a text in the arena', () => {
       expect(reader.includes(short, Buffer.from(needle))).toBe(false);
   });
 
+  it('has nothing of the one that stood there before', () => {
+    const { arena, reader } = open(1);
+    arena.release(store(arena, 'abcdef'));
+    const chunk = store(arena, 'abc');
+    expect(reader.equals(chunk, Buffer.from('abcdef'), 0, 6)).toBe(false);
+    expect(reader.startsWith(chunk, Buffer.from('abcdef'))).toBe(false);
+    expect(reader.includes(chunk, Buffer.from('abcdef'))).toBe(false);
+  });
+
+  it('is found by its end where it is as long as may be', () => {
+    const { arena, reader } = open(12);
+    const chunk = store(arena, `${'x'.repeat(ARENA_TEXT_BYTES_MAX - 3)}end`);
+    expect(reader.includes(chunk, Buffer.from('end'))).toBe(true);
+    expect(reader.includes(chunk, Buffer.from('ends'))).toBe(false);
+  });
+
   it('is found by what it starts with', () => {
     const { arena, reader } = open(12);
     const text = 'abcdefghij'.repeat(9);
@@ -89,8 +106,11 @@ describe('a text in the arena', () => {
 
   it('is empty for the chunk that names none', () => {
     const { arena, reader } = open(2);
+    for (let n = 0; n < 2; n++) expect(store(arena, 'x')).not.toBe(NO_TEXT);
     arena.release(NO_TEXT);
     expect(reader.text(NO_TEXT)).toBe('');
+    expect(reader.usage().used).toBe(2 * UNIT);
+    expect(store(arena, 'x')).toBe(NO_TEXT);
   });
 });
 

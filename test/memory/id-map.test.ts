@@ -87,6 +87,41 @@ describe('a map of ids', () => {
     expect(find(map, `device-${capacity}`)).toBe(-1);
   });
 
+  it.each([
+    ['no entry', [], 0],
+    [
+      'entries at home',
+      [
+        [0, 0],
+        [12, 0xffffffff],
+      ],
+      0,
+    ],
+    [
+      'an entry that was pushed on by two',
+      [
+        [0, 0],
+        [1, 0],
+        [2, 0],
+      ],
+      2,
+    ],
+    [
+      'an entry that was pushed over the end',
+      [
+        [12, 0xffffffff],
+        [0, 0xffffffff],
+        [1, 0],
+      ],
+      1,
+    ],
+  ] as const)('counts the entries that the longest look-up passes: %s', (_, entries, longest) => {
+    const { memory, map } = open(4); // thirteen entries
+    const words = new Uint32Array(memory, 64);
+    for (const [at, hash] of entries) words.set([7, hash], 2 * at);
+    expect(map.longestProbe()).toBe(longest);
+  });
+
   it('has a key of its own, which its readers and its next owner share', () => {
     const [one, other] = [open(1000), open(1000)];
     const order = ({ map, memory }: Table): number[] => {
