@@ -8,6 +8,7 @@ import {
   HISTORY_BYTES_MIN,
 } from '../../src/history/memory.ts';
 import { EventField } from '../../src/records/event.ts';
+import { EventType } from '../../src/wire/events.ts';
 import { runs } from '../support/runs.ts';
 import { eventRecord, HistoryHarness, seqsOf, tell } from './history-harness.ts';
 
@@ -21,7 +22,9 @@ describe('the memory of a history', () => {
     expect(attachHistory(createHistory(0)).capacity).toBe(0);
     expect(attachHistory(createHistory(HISTORY_BYTES_MIN + 5)).capacity).toBe(HISTORY_BYTES_MIN);
     for (const bytes of [1, HISTORY_BYTES_MIN - 1, HISTORY_BYTES_MAX + 8, -8, Number.NaN])
-      expect(() => createHistory(bytes)).toThrow(RangeError);
+      expect(() => createHistory(bytes)).toThrow(
+        new RangeError(`history of ${bytes} bytes, expected 0 or 65536 to 2147483648`),
+      );
     expect(() => attachHistory(new SharedArrayBuffer(KIB))).toThrow('no history log');
   });
 
@@ -284,5 +287,59 @@ describe('a record', () => {
     views.u32[EventField.device >> 2] = slot;
     expect([...replay.views.u8.subarray(0, bytes)]).toEqual([...views.u8.subarray(0, bytes)]);
     expect(tell(replay)).toEqual([]);
+  });
+});
+
+describe('the numbers of a device', () => {
+  it('may start anew, or go on elsewhere: nothing is kept of it up to there', () => {
+    const hub = new HistoryHarness();
+    const slot = hub.connect();
+    hub.send(slot, { type: 'status' });
+    hub.send(slot);
+    hub.log.restart(slot, 9);
+    hub.devices.rows.seq[slot] = 9;
+    expect(hub.usage.liveBytes).toBe(0);
+    expect([hub.last(slot), hub.newest(slot, 9)]).toEqual([[], []]);
+    expect(hub.since(slot, 7)).toEqual({ recovered: false, told: [{ gap: [8, 9] }] });
+    hub.send(slot);
+    expect(hub.since(slot, 9)).toEqual({ recovered: true, told: [{ seq: 10, text: '10' }] });
+  });
+
+  it('may be taken by events that the log never saw: a gap, which leaves the newest message what it is', () => {
+    const hub = new HistoryHarness();
+    const slot = hub.connect();
+    hub.send(slot);
+    hub.log.skip(slot, 5);
+    hub.devices.rows.seq[slot] = 5;
+    expect(hub.since(slot, 1)).toEqual({ recovered: false, told: [{ gap: [2, 5] }] });
+    expect(seqsOf(hub.last(slot))).toEqual([1]);
+    hub.send(slot);
+    expect(seqsOf(hub.since(slot, 0).told)).toEqual(['1-5', 6]);
+  });
+
+  it('are for what is kept where nobody listens; without history, for those whose return is awaited', () => {
+    const takes = (bytes: number) => {
+      const { log } = new HistoryHarness({ bytes });
+      return Object.entries(EventType)
+        .filter(([, type]) => log.takesNumber(type, false))
+        .map(([name]) => name);
+    };
+    expect(takes(64 * KIB)).toEqual(Object.keys(EventType).filter((name) => name !== 'pong'));
+    expect(takes(0)).toEqual([]);
+    const { log: off } = new HistoryHarness({ bytes: 0 });
+    expect([EventType.pong, EventType.message].map((type) => off.takesNumber(type, true))).toEqual([
+      true,
+      true,
+    ]);
+    expect(new HistoryHarness().log.takesNumber(EventType.pong, true)).toBe(false);
+  });
+
+  it('cost nothing where history is off: its rows stay as they are', () => {
+    const hub = new HistoryHarness({ bytes: 0 });
+    const slot = hub.connect(5);
+    hub.log.skip(slot, 7);
+    hub.log.restart(slot, 9);
+    const { keptSeq, keptAt, messageAt } = hub.devices.rows;
+    expect([keptSeq[slot], keptAt[slot], messageAt[slot]]).toEqual([0, 0, 0]);
   });
 });
