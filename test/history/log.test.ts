@@ -58,6 +58,9 @@ describe('a log that has gone round', () => {
     const newest = seqsOf(hub.newest(busy, 1000));
     expect(newest.at(-1)).toBe(10_000);
     expect(newest).toEqual(Array.from(newest, (_, index) => 10_000 - newest.length + 1 + index));
+    // Nothing else is in the log: what was carried forward counts once.
+    const { keptCount } = hub.devices.rows;
+    expect([keptCount[quiet], keptCount[busy]]).toEqual([2, newest.length]);
     const { usedBytes, evicted } = hub.usage;
     expect(usedBytes).toBeGreaterThan(0.6 * 64 * KIB);
     expect(evicted).toBe(0);
@@ -86,11 +89,13 @@ describe('a log that has gone round', () => {
     expect(hub.usage.liveBytes).toBeGreaterThan(0.45 * MIB);
     const busy = hub.connect();
     const { cells } = hub.history;
-    for (let n = 0; n < 50_000; n++) {
+    let most = 0;
+    for (let n = 0; n < 20_000; n++) {
       const before = cells[Cell.oldest]!;
       hub.send(busy, { pad: 40 });
-      expect(cells[Cell.oldest]! - before).toBeLessThanOrEqual(9 * 128);
+      most = Math.max(most, cells[Cell.oldest]! - before);
     }
+    expect(most).toBeLessThanOrEqual(9 * 128);
     expect(hub.usage.evicted).toBe(0);
     for (const slot of slots) expect(seqsOf(hub.last(slot))).toEqual([1]);
   });
@@ -201,9 +206,9 @@ describe('the part of the memory that is written', () => {
   it('is 4 MiB for a small fleet, whatever the memory', () => {
     const hub = new HistoryHarness({ bytes: 64 * MIB });
     const slots = Array.from({ length: 10 }, () => hub.connect());
-    for (let n = 0; n < 40_000; n++)
-      hub.send(slots[n % 10]!, { pad: 500, type: n % 3 === 0 ? 'status' : 'message' });
-    expect(touched(hub)).toBeLessThanOrEqual(4 * MIB + KIB);
+    for (let n = 0; n < 10_000; n++)
+      hub.send(slots[n % 10]!, { pad: 2000, type: n % 3 === 0 ? 'status' : 'message' });
+    expect(touched(hub)).toBeLessThanOrEqual(4 * MIB + 4 * KIB);
     expect(hub.usage.windowBytes).toBe(4 * MIB);
     expect(hub.usage.usedBytes).toBeGreaterThan(3 * MIB);
   });
@@ -217,12 +222,12 @@ describe('the part of the memory that is written', () => {
     for (const slot of slots) expect(hub.newest(slot, 100)).toHaveLength(10);
     for (const slot of slots.slice(1)) hub.free(slot);
     const busy = slots[0]!;
-    for (let n = 0; n < 100_000; n++) hub.send(busy, { pad: 500 });
+    for (let n = 0; n < 20_000; n++) hub.send(busy, { pad: 2500 });
     expect(hub.usage.windowBytes).toBe(4 * MIB);
     const { f64 } = hub.history.records;
-    f64.fill(0, (4 * MIB + KIB) / 8);
-    for (let n = 0; n < 20_000; n++) hub.send(busy, { pad: 500 });
-    expect(touched(hub)).toBeLessThanOrEqual(4 * MIB + KIB);
+    f64.fill(0, (4 * MIB + 4 * KIB) / 8);
+    for (let n = 0; n < 5000; n++) hub.send(busy, { pad: 2500 });
+    expect(touched(hub)).toBeLessThanOrEqual(4 * MIB + 4 * KIB);
     expect(hub.newest(busy, 100)).toHaveLength(10);
   });
 });

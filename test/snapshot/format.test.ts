@@ -179,6 +179,7 @@ describe('a snapshot', () => {
     const path = join(temporaryDirectory(), 'snapshot');
     writeFileSync(path, text);
     expect(() => read(path)).toThrow(new SnapshotError(message));
+    expect(String(new SnapshotError(message))).toBe(`SnapshotError: ${message}`);
   });
 });
 

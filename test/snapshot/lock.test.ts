@@ -112,6 +112,14 @@ describe('the name that a dead hub left', () => {
     await expect(SnapshotLock.take(file)).rejects.toThrow(SnapshotRefused);
   });
 
+  it('may be taken away by another, which then leaves the lock to this one', async () => {
+    const file = join(temporaryDirectory(), 'snapshot');
+    await leaveDeadName(`${file}.lock`);
+    const taking = take(file);
+    rmSync(`${file}.lock`); // after its first try, before it asks who is there
+    expect((await taking).warning).toBeUndefined();
+  });
+
   it('goes back to the hub that has taken it meanwhile', async () => {
     const directory = temporaryDirectory();
     const file = join(directory, 'snapshot');

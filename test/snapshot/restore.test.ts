@@ -242,7 +242,14 @@ describe('the snapshot that is restored', () => {
 
   it('is none at a first start', () => {
     const file = join(temporaryDirectory(), 'snapshot');
-    expect(restored(new OwnerHarness(), file)).toMatchObject({ from: undefined, rowCount: 0, warnings: [] });
+    expect(restored(new OwnerHarness(), file)).toEqual({
+      ok: true,
+      from: undefined,
+      atMs: 0,
+      rowCount: 0,
+      rules: [],
+      warnings: [],
+    });
   });
 
   it('is the one before when the newest is missing, with a warning', () => {
@@ -377,6 +384,8 @@ describe('the snapshot that is restored', () => {
 
   it('is refused when it holds more rules than there may be', () => {
     const rule: SnapshotRow = { kind: 'rule', device: '*', subscriber: '*', access: 'deny' };
+    const most = restored(new OwnerHarness(), saved(Array.from({ length: ACCESS_RULES_MAX }, () => rule)));
+    expect(most.rules).toHaveLength(ACCESS_RULES_MAX);
     const file = saved(Array.from({ length: ACCESS_RULES_MAX + 1 }, () => rule));
     expect(restore(new OwnerHarness(), file)).toMatchObject({
       ok: false,

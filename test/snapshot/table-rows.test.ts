@@ -226,6 +226,17 @@ describe('a row that its owner is writing', () => {
     expect(rows()).toEqual([{ kind: 'vip', subscriber: 'sub-1' }]);
   });
 
+  it('is read once more when the owner was done just after the reader had given up', () => {
+    const { registry, reader, device, rows } = table();
+    device('dev-1');
+    const slot = registry.ensureSubscriberOf('sub-1');
+    registry.subscribers.rows.vip[slot] = Vip.operator;
+    vi.spyOn(Atomics, 'wait').mockReturnValue('timed-out');
+    vi.spyOn(reader, 'device').mockReturnValueOnce(undefined);
+    vi.spyOn(reader, 'subscriber').mockReturnValueOnce(undefined);
+    expect(rows()).toMatchObject([{ device: 'dev-1' }, { subscriber: 'sub-1' }]);
+  });
+
   it('is waited for for two seconds: then its owner has stopped in the middle of it', () => {
     const { reader, device, rows } = table();
     const waits = stopped(reader.devices.rows.version, device('dev-1'), 2001);
