@@ -6,49 +6,12 @@ import { ACCESS_RULES_MAX } from '../../src/limits.ts';
 import { ToOwner } from '../../src/records/commands.ts';
 import { previousOf, writeSnapshot } from '../../src/snapshot/files.ts';
 import { encodeSnapshot, type SnapshotRow } from '../../src/snapshot/format.ts';
-import { type Restored, type RestoreResult, restoreSnapshot } from '../../src/snapshot/restore.ts';
 import { tableRows } from '../../src/snapshot/table-rows.ts';
 import { OwnerHarness } from '../owner/owner-harness.ts';
 import { runs } from '../support/runs.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { replaceInFs, watchFs } from './file-system.ts';
-
-const WALL_MS = 1_764_000_000_000; // of the harness
-
-const device = (name: string, seq = 0, status = '', lastSeen = 0): SnapshotRow => ({
-  kind: 'device',
-  device: name,
-  seq,
-  lastSeen,
-  status,
-});
-const pair = (access: 'allow' | 'deny', name: string, subscriber: string): SnapshotRow => ({
-  kind: 'pair',
-  device: name,
-  subscriber,
-  access,
-});
-
-/** Puts these rows, newest last, on disk as an ended hub would have. @returns the snapshot's path */
-function saved(...snapshots: readonly (readonly SnapshotRow[])[]): string {
-  const file = join(temporaryDirectory(), 'snapshot');
-  for (const [n, rows] of snapshots.entries()) writeSnapshot(file, encodeSnapshot(WALL_MS + n, rows));
-  return file;
-}
-
-const restore = (hub: OwnerHarness, file: string, onCorrupt: 'refuse' | 'empty' = 'refuse'): RestoreResult =>
-  restoreSnapshot({ file, onCorrupt }, hub.owner.restorer);
-
-function restored(hub: OwnerHarness, file: string, onCorrupt: 'refuse' | 'empty' = 'refuse'): Restored {
-  const result = restore(hub, file, onCorrupt);
-  if (!result.ok) throw new Error(result.message);
-  return result;
-}
-
-/** What a snapshot of the hub holds now, sorted. */
-function rowsOf(hub: OwnerHarness, rules: Parameters<typeof tableRows>[1] = []): string[] {
-  return [...tableRows(hub.reader, rules, hub.clock, false)].map((row) => JSON.stringify(row)).sort();
-}
+import { device, pair, restore, restored, rowsOf, saved, WALL_MS } from './restore-harness.ts';
 
 describe('a restored hub', () => {
   it('has each device offline, with its status and the number of its last event', () => {
