@@ -94,6 +94,7 @@ describe('a leave', () => {
       kind: ToOwnerRecord.Leave,
       values: { session: 1, clean: true, confirm: false, keepMs: KEEP_AS_SET },
     });
+    expect(KEEP_AS_SET).toBeLessThan(0); // no length of time
     const said = { session: 2, clean: false, confirm: true, keepMs: 0 };
     expect(left(said).values).toEqual(said);
   });
