@@ -94,6 +94,13 @@ describe('a ring of one thread', () => {
     expect(fill(producer, Share.control)).toBe(4);
   });
 
+  it('tells how large it is and how much was written so far, published or not', () => {
+    const { producer } = open();
+    expect([producer.capacity, producer.written]).toEqual([BYTES, 0]);
+    fill(producer, Share.low);
+    expect(producer.written).toBe(BYTES / 2);
+  });
+
   it('refuses low before normal before high before control', () => {
     const { producer } = open();
     const let_in = [Share.low, Share.normal, Share.high, Share.control].map((share) => fill(producer, share));
