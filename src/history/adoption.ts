@@ -78,10 +78,9 @@ function enterLast(parts: LogParts): void {
   const { records: log } = history;
   const { rows } = devices;
   const position = history.cells[Cell.last]!;
-  if (position < laps.oldest || position >= laps.end) return;
   const at = laps.offset(position);
   const slot = keptSlot(log, at);
-  if (rows.deviceState[slot] === DeviceState.free || !isThere(parts, slot, position)) return;
+  if (!isThere(parts, slot, position)) return;
   const seq = keptSeq(log, at);
   const names = kept.namesOf(keptKind(log, at));
   if (isCarried(log, at)) {

@@ -62,6 +62,7 @@ export interface EventHead {
 
 /** Writes everything in front of the body but `seq`. @returns where the body starts */
 export function writeEventHead({ f64, u32, u16, u8 }: RecordViews, offset: number, head: EventHead): number {
+  // Stryker disable next-line ArithmeticOperator: it comes first, at 0
   f64[(offset + EventField.at) >> 3] = head.at;
   f64[(offset + EventField.received) >> 3] = head.received;
   u32[(offset + EventField.device) >> 2] = head.device;
@@ -86,6 +87,7 @@ export function copyEvent(
   toOffset: number,
   bytes: number,
 ): void {
+  // Stryker disable next-line BlockStatement,ConditionalExpression,EqualityOperator: both ways copy the same
   if (bytes > COPY_BY_WORDS_BYTES_MAX) {
     to.u8.set(from.u8.subarray(fromOffset, fromOffset + bytes), toOffset);
     return;

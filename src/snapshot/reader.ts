@@ -36,7 +36,8 @@ export class SnapshotReader {
       const hash = createHash('sha256');
       for (const chunk of chunksOf(this.#file, bodyBytes)) hash.update(chunk);
       if (hash.digest('hex') !== sha256) throw new SnapshotError('does not match its checksum');
-      this.atMs = parseHeader(first(linesOf(this.#file, bodyBytes)));
+      const [header = ''] = linesOf(this.#file, bodyBytes);
+      this.atMs = parseHeader(header);
       this.rowCount = rows;
       let count = 0;
       for (const _row of this.rows()) count += 1;
@@ -64,7 +65,7 @@ export class SnapshotReader {
 function readEnd(file: number): { bodyBytes: number; rows: number; sha256: string } {
   const { size } = fstatSync(file);
   if (size === 0) throw new SnapshotError('is empty');
-  const tail = Buffer.alloc(Math.min(size, END_LINE_BYTES_MAX + 1));
+  const tail = Buffer.alloc(Math.min(size, END_LINE_BYTES_MAX));
   readSync(file, tail, 0, tail.length, size - tail.length);
   const start = tail.lastIndexOf(NEWLINE, tail.length - 2) + 1;
   const { rows, sha256 } = parseEnd(tail.toString('latin1', start));
@@ -95,9 +96,4 @@ function* linesOf(file: number, bytes: number): Generator<string> {
     rest = Buffer.from(chunk.subarray(end + 1));
     yield* whole.toString('utf8').split('\n');
   }
-}
-
-function first(lines: Iterable<string>): string {
-  for (const line of lines) return line;
-  return '';
 }

@@ -267,6 +267,7 @@ describe('a replay that takes its time', () => {
     for (let n = 0; n < 20; n++) hub.send(slot);
     const one = hub.reader.since(hub.asOf(slot), 0);
     const another = hub.reader.newest(hub.asOf(slot), 20);
+    expect([one.count, another.count, hub.reader.last(hub.asOf(slot)).count]).toEqual([20, 20, 1]);
     for (let n = 1; n <= 20; n++) {
       expect([one.next(), one.seq]).toEqual([Step.Event, n]);
       expect([another.next(), another.seq]).toEqual([Step.Event, n]);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { HistoryMemory } from '../../src/history/memory.ts';
 import { HistoryReader } from '../../src/history/reader.ts';
 import type { DeviceSlab } from '../../src/presence/table.ts';
+import { below } from '../support/runs.ts';
 import { HistoryHarness, type Told, TTL_MS, tell } from './history-harness.ts';
 
 /** Lets the writer run on at the n-th cell that the reader reads. */
@@ -30,6 +31,9 @@ class Interruption {
   }
 }
 
+/** No read looks at more. */
+const CELLS_MAX = 100_000;
+
 interface Case {
   readonly hub: HistoryHarness;
   readonly slot: number;
@@ -56,12 +60,12 @@ function expectTrue(told: readonly Told[], texts: Case['texts']): void {
   for (const one of told) if ('seq' in one) expect(one.text).toBe(texts.get(one.seq));
 }
 
-/** Reads with the writer running on at each cell in turn. @returns how often */
+/** Reads with the writer running on at each cell in turn. @returns how many cells there were */
 function atEachRead(
   interrupt: (one: Case) => void,
   read: (reader: HistoryReader, one: Case) => void,
 ): number {
-  for (let at = 0; ; at++) {
+  for (const at of below(CELLS_MAX)) {
     const one = setUp();
     const interruption = new Interruption(at, () => interrupt(one));
     const { history, devices } = one.hub;
@@ -77,6 +81,7 @@ function atEachRead(
     read(new HistoryReader(watched, rows, limits, one.hub.clock), one);
     if (interruption.reads <= at) return at;
   }
+  throw new Error('the reader does not come to an end');
 }
 
 const overwrites: Readonly<Record<string, (one: Case) => void>> = {

@@ -29,6 +29,7 @@ describe('a text in the arena', () => {
       expect(reader.equals(chunk, bytes, 0, length)).toBe(true);
       expect(reader.equals(chunk, bytes, 0, length + 1)).toBe(false);
       if (length > 0) {
+        expect(reader.equals(chunk, bytes, 0, length - 1)).toBe(false);
         bytes[length - 1]! ^= 1;
         expect(reader.equals(chunk, bytes, 0, length)).toBe(false);
       }
@@ -42,6 +43,43 @@ describe('a text in the arena', () => {
     const has = (needle: string): boolean => reader.includes(chunk, Buffer.from(needle));
     expect(['site-a.pump', 'x', 'pump-17yyy', '', 'y'.repeat(40)].map(has)).toEqual(Array(5).fill(true));
     expect(['site-b', 'yyyyz', 'x'.repeat(21), 'y'.repeat(41)].map(has)).toEqual(Array(4).fill(false));
+  });
+
+  it('is found in any case of the letters A to Z, and of no other character', () => {
+    const { arena, reader } = open(12);
+    const chunk = store(arena, '@AMZ[');
+    for (const [needle, isFound] of [
+      ['@amz[', true],
+      ['`amz[', false],
+      ['amz{', false],
+      ['AMZ', false], // a needle is in lower case
+    ] as const)
+      expect(reader.includes(chunk, Buffer.from(needle)), needle).toBe(isFound);
+  });
+
+  it('is not found by what an earlier one had behind its end', () => {
+    const { arena, reader } = open(12);
+    const long = store(arena, 'abcdef');
+    expect(reader.includes(long, Buffer.from('abcdef'))).toBe(true);
+    const short = store(arena, 'abc');
+    for (const needle of ['abcd', 'def', 'd'])
+      expect(reader.includes(short, Buffer.from(needle))).toBe(false);
+  });
+
+  it('has nothing of the one that stood there before', () => {
+    const { arena, reader } = open(1);
+    arena.release(store(arena, 'abcdef'));
+    const chunk = store(arena, 'abc');
+    expect(reader.equals(chunk, Buffer.from('abcdef'), 0, 6)).toBe(false);
+    expect(reader.startsWith(chunk, Buffer.from('abcdef'))).toBe(false);
+    expect(reader.includes(chunk, Buffer.from('abcdef'))).toBe(false);
+  });
+
+  it('is found by its end where it is as long as may be', () => {
+    const { arena, reader } = open(12);
+    const chunk = store(arena, `${'x'.repeat(ARENA_TEXT_BYTES_MAX - 3)}end`);
+    expect(reader.includes(chunk, Buffer.from('end'))).toBe(true);
+    expect(reader.includes(chunk, Buffer.from('ends'))).toBe(false);
   });
 
   it('is found by what it starts with', () => {
@@ -62,13 +100,17 @@ describe('a text in the arena', () => {
   });
 
   it('is at most 256 bytes long', () => {
-    expect(() => open(20).arena.store(new Uint8Array(300), 0, 257)).toThrow(RangeError);
+    const tooLong = new RangeError('text of 257 bytes, at most 256');
+    expect(() => open(20).arena.store(new Uint8Array(300), 0, 257)).toThrow(tooLong);
   });
 
   it('is empty for the chunk that names none', () => {
     const { arena, reader } = open(2);
+    for (let n = 0; n < 2; n++) expect(store(arena, 'x')).not.toBe(NO_TEXT);
     arena.release(NO_TEXT);
     expect(reader.text(NO_TEXT)).toBe('');
+    expect(reader.usage().used).toBe(2 * UNIT);
+    expect(store(arena, 'x')).toBe(NO_TEXT);
   });
 });
 

@@ -20,7 +20,13 @@ describe('the counters of a thread', () => {
     expect(counters.cells[Counter.replayed]).toBe(6);
   });
 
-  it('begin on lines of their own', () => expect(createCounters().byteLength % 128).toBe(0));
+  it('take lines of their own, and no more than they need', () => {
+    const counters = fresh();
+    const closes = 3 * counters.disconnects('device').length;
+    const cells =
+      counterNames.length + counters.latencyBuckets().length + closes + counters.refusals().length;
+    expect(createCounters().byteLength).toBe(Math.ceil((8 * cells) / 128) * 128);
+  });
 
   it('count an MQTT client once, whatever roles it has', () => {
     const { cells } = fresh();

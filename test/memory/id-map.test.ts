@@ -2,7 +2,7 @@ import { strictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Arena, ArenaReader } from '../../src/memory/arena.ts';
-import { createIdMap, IdMap, IdMapReader } from '../../src/memory/id-map.ts';
+import { createIdMap, entriesFor, IdMap, IdMapReader } from '../../src/memory/id-map.ts';
 import { runs } from '../support/runs.ts';
 
 interface Table {
@@ -87,6 +87,41 @@ describe('a map of ids', () => {
     expect(find(map, `device-${capacity}`)).toBe(-1);
   });
 
+  it.each([
+    ['no entry', [], 0],
+    [
+      'entries at home',
+      [
+        [0, 0],
+        [12, 0xffffffff],
+      ],
+      0,
+    ],
+    [
+      'an entry that was pushed on by two',
+      [
+        [0, 0],
+        [1, 0],
+        [2, 0],
+      ],
+      2,
+    ],
+    [
+      'an entry that was pushed over the end',
+      [
+        [12, 0xffffffff],
+        [0, 0xffffffff],
+        [1, 0],
+      ],
+      1,
+    ],
+  ] as const)('counts the entries that the longest look-up passes: %s', (_, entries, longest) => {
+    const { memory, map } = open(4); // thirteen entries
+    const words = new Uint32Array(memory, 64);
+    for (const [at, hash] of entries) words.set([7, hash], 2 * at);
+    expect(map.longestProbe()).toBe(longest);
+  });
+
   it('has a key of its own, which its readers and its next owner share', () => {
     const [one, other] = [open(1000), open(1000)];
     const order = ({ map, memory }: Table): number[] => {
@@ -106,4 +141,77 @@ describe('a map of ids', () => {
     expect(insert(map, 0, long)).toBe(false);
     expect(find(map, long)).toBe(-1);
   });
+});
+
+/** An arena in which a test sees each comparison that a look-up makes, and each release. */
+class WatchedArena extends Arena {
+  onLook = (): void => {};
+
+  override equals(...args: Parameters<Arena['equals']>): boolean {
+    this.onLook();
+    return super.equals(...args);
+  }
+
+  override release(chunk: number): void {
+    this.onLook();
+    super.release(chunk);
+  }
+}
+
+describe('a map of ids that its owner changes while a reader looks', () => {
+  function watched() {
+    const memory = createIdMap(8);
+    const sequence = new Int32Array(memory, 0, 1);
+    const chunks = new Uint32Array(new SharedArrayBuffer(32));
+    const arena = new WatchedArena(new SharedArrayBuffer(4096));
+    const map = new IdMap(memory, chunks, arena);
+    return { sequence, chunks, arena, map, reader: new IdMapReader(memory, chunks, arena) };
+  }
+
+  it('is looked through again, until nothing has changed meanwhile', () => {
+    const { arena, map, reader } = watched();
+    insert(map, 3, 'dev-1');
+    let looks = 0;
+    arena.onLook = () => {
+      looks += 1;
+      if (looks !== 1) return;
+      map.remove(3);
+      insert(map, 5, 'dev-1');
+    };
+    expect(find(reader, 'dev-1')).toBe(5);
+  });
+
+  it('is given up as not found where it is never at rest', () => {
+    const { sequence, map, reader } = watched();
+    insert(map, 3, 'dev-1');
+    sequence[0] = 1; // as an owner left it that died in the middle of a change
+    expect(find(reader, 'dev-1')).toBe(-1);
+    expect(find(map, 'dev-1')).toBe(3);
+  });
+
+  it('says so for as long as entries move, and no longer', () => {
+    const { sequence, chunks, arena, map } = watched();
+    const seen: number[] = [];
+    for (const slot of [3, 4]) insert(map, slot, `dev-${slot}`);
+    arena.onLook = () => seen.push(sequence[0]! & 1);
+    map.remove(3);
+    expect([...seen, sequence[0]! & 1]).toEqual([1, 0]);
+    expect(chunks[3]).toBe(0);
+    for (const left of [0, 1]) {
+      sequence[0] = left;
+      seen.length = 0;
+      const slots = (function* () {
+        seen.push(sequence[0]! & 1);
+        yield 4;
+      })();
+      map.adopt(slots);
+      expect([...seen, sequence[0]! & 1]).toEqual([1, 0]);
+    }
+    expect(find(map, 'dev-4')).toBe(4);
+  });
+});
+
+it('a map of ids has five entries for four slots, and some more', () => {
+  expect([1, 4, 5, 1000].map(entriesFor)).toEqual([10, 13, 15, 1258]);
+  expect(createIdMap(1000).byteLength).toBe(64 + 8 * 1258);
 });

@@ -94,6 +94,13 @@ describe('a ring of one thread', () => {
     expect(fill(producer, Share.control)).toBe(4);
   });
 
+  it('tells how large it is and how much was written so far, published or not', () => {
+    const { producer } = open();
+    expect([producer.capacity, producer.written]).toEqual([BYTES, 0]);
+    fill(producer, Share.low);
+    expect(producer.written).toBe(BYTES / 2);
+  });
+
   it('refuses low before normal before high before control', () => {
     const { producer } = open();
     const let_in = [Share.low, Share.normal, Share.high, Share.control].map((share) => fill(producer, share));
@@ -140,8 +147,9 @@ describe('a ring of one thread', () => {
     const { producer, consumer } = open();
     expect(producer.claim(1, 0, Share.low)).toBeGreaterThanOrEqual(0);
     expect(producer.claim(2, BYTES_MAX, Share.low)).toBeGreaterThanOrEqual(0);
-    expect(() => producer.claim(3, BYTES_MAX + 1, Share.control)).toThrow(RangeError);
-    expect(() => producer.claimControl(3, BYTES_MAX + 1)).toThrow(RangeError);
+    const tooLong = new RangeError(`record of ${BYTES_MAX + 1} bytes, at most ${BYTES_MAX} fit this ring`);
+    expect(() => producer.claim(3, BYTES_MAX + 1, Share.control)).toThrow(tooLong);
+    expect(() => producer.claimControl(3, BYTES_MAX + 1)).toThrow(tooLong);
     producer.publish();
     expect(drain(consumer).map(({ kind, payload }) => [kind, payload.length])).toEqual([
       [1, 0],
@@ -197,6 +205,97 @@ describe('control records of a full ring', () => {
     drain(consumer);
     producer.publish();
     expect(drain(consumer).map(({ payload }) => payload)).toEqual(payloads);
+  });
+});
+
+describe('room that is given back up to a position', () => {
+  it('is that of the records up to there, and the rest stays readable', () => {
+    const { memory, producer, consumer } = open();
+    for (let n = 0; n < 3; n++) producer.views.u8[producer.claim(1, 56, Share.low)] = n;
+    producer.publish();
+    const offsets: number[] = [];
+    const positions: number[] = [];
+    for (let offset = consumer.next(); offset >= 0; offset = consumer.next()) {
+      offsets.push(offset);
+      positions.push(consumer.position);
+    }
+    consumer.releaseTo(positions[1]!);
+    expect(ringUsedRatio(memory)).toBe(64 / BYTES);
+    expect(offsets.map((offset) => consumer.views.u8[offset])).toEqual([0, 1, 2]);
+    consumer.release();
+    expect(ringUsedRatio(memory)).toBe(0);
+  });
+});
+
+describe('a consumer that takes over from one that died', () => {
+  /** What the one that died had taken and not given back; then all that was left. */
+  function takeOver(memory: SharedArrayBuffer): { inHand: [kind: number, byte: number][]; left: number[] } {
+    const successor = new RingConsumer(memory);
+    const inHand: [kind: number, byte: number][] = [];
+    successor.takeOver((offset) => {
+      const { u8 } = successor.views;
+      for (let i = 1; i < successor.bytes; i++) strictEqual(u8[offset + i], u8[offset]);
+      inHand.push([successor.kind, u8[offset]!]);
+    });
+    return { inHand, left: drain(successor).map(({ kind }) => kind) };
+  }
+
+  it('visits what that one had in hand, the last record too, and goes on behind it', () => {
+    const { memory, producer, consumer } = open();
+    const send = (n: number): void => {
+      const offset = producer.claim(n, 10 + n, Share.control);
+      producer.views.u8.fill(100 + n, offset, offset + 10 + n);
+    };
+    for (let n = 1; n <= 5; n++) send(n);
+    producer.publish();
+    consumer.next();
+    consumer.release();
+    for (let read = 0; read < 3; read++) consumer.next();
+    send(6);
+    producer.publish();
+    expect(takeOver(memory)).toEqual({
+      inHand: [
+        [2, 102],
+        [3, 103],
+        [4, 104],
+      ],
+      left: [5, 6],
+    });
+    expect(ringUsedRatio(memory)).toBe(0);
+  });
+
+  it('visits nothing when all was given back', () => {
+    const { memory, producer, consumer } = open();
+    for (const kind of [1, 2]) producer.claim(kind, 8, Share.control);
+    producer.publish();
+    consumer.next();
+    consumer.release();
+    expect(takeOver(memory)).toEqual({ inHand: [], left: [2] });
+  });
+
+  it('passes the padding at the end of the ring over, wherever that one stopped', () => {
+    for (let before = 0; before < 40; before++) {
+      const { memory, producer, consumer } = open();
+      for (let n = 0; n < before; n++) {
+        producer.claim(9, 120, Share.control);
+        producer.publish();
+        consumer.next();
+      }
+      consumer.release();
+      for (const kind of [1, 2, 3]) {
+        const offset = producer.claim(kind, 300, Share.control);
+        producer.views.u8.fill(kind, offset, offset + 300);
+      }
+      producer.publish();
+      for (let read = 0; read < 2; read++) consumer.next();
+      expect(takeOver(memory)).toEqual({
+        inHand: [
+          [1, 1],
+          [2, 2],
+        ],
+        left: [3],
+      });
+    }
   });
 });
 
@@ -260,8 +359,10 @@ describe('a ring over any sequence of operations', () => {
 describe('the size of a ring', () => {
   it('is a power of two within bounds, or the ring is not made', () => {
     for (const bytes of [0, RING_BYTES_MIN / 2, RING_BYTES_MIN + 8, 5000, RING_BYTES_MAX * 2, 4096.5]) {
-      expect(() => createRing(bytes)).toThrow(RangeError);
+      const message = `ring of ${bytes} bytes: a power of two from 4096 to 1073741824 is accepted`;
+      expect(() => createRing(bytes)).toThrow(new RangeError(message));
     }
+    for (const bytes of [RING_BYTES_MIN, 8192]) expect(createRing(bytes).byteLength).toBe(256 + bytes);
     expect([1, 4096, 4097, 100_000].map(ringBytesFor)).toEqual([4096, 4096, 8192, 131_072]);
   });
 });

@@ -12,6 +12,7 @@ import {
   privateViews,
   wholeEventBytes,
   writeEventHead,
+  writeOwnEvent,
 } from '../../src/records/event.ts';
 import { EventType, Priority } from '../../src/wire/events.ts';
 
@@ -86,6 +87,13 @@ describe('an event of no connection', () => {
     const { body } = EventField;
     expect(Buffer.from(views.u8.subarray(body, body + 5)).toString()).toBe('upabc');
     expect(views.u8.length % 8).toBe(0);
+  });
+
+  it('is put together where it is wanted, and tells its length', () => {
+    const views = privateViews(256);
+    const bytes = writeOwnEvent(views, { ...head, status: Buffer.from('up'), payload: Buffer.from('abc') });
+    expect(bytes).toBe(EventField.body + 5);
+    expect(eventBytes(views, 0)).toBe(bytes);
   });
 });
 

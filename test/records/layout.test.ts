@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { createRing, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
 import { record } from '../../src/records/layout.ts';
 import { readBack } from './records-harness.ts';
 
@@ -51,6 +52,33 @@ it('gives copies: they outlive the ring’s bytes', () => {
   );
   views!.u8.fill(0);
   expect(values.bytes).toEqual(given);
+});
+
+it.each([
+  ['the last ASCII character', '\u007f'],
+  ['the first that is none', '\u0080'],
+  ['two units of UTF-16', 'a😀'],
+  ['the longest short text', 'x'.repeat(128)],
+  ['a longer one', 'x'.repeat(129)],
+  ['a longer one that is not ASCII', 'ü'.repeat(129)],
+])('has its texts in UTF-8, and as many bytes as they take: %s', (_, text) => {
+  const one = record(3, { text: 'text' });
+  const { bytes, values } = readBack((ring) => one.write(ring, { text }), one.read);
+  expect([values.text, bytes]).toEqual([text, 4 + Buffer.byteLength(text)]);
+});
+
+it('writes nothing behind its last byte: another record may stand there that was not read yet', () => {
+  const one = record(3, { text: 'text' });
+  const memory = createRing(ringBytesFor(4096));
+  const bytes = new Uint8Array(memory, 256).fill(0xa5);
+  one.write(new RingProducer(memory), { text: 'x'.repeat(12) });
+  expect([...bytes.subarray(12, 25)]).toEqual([...Array(12).fill(0x78), 0xa5]);
+});
+
+it('reads one ring after the other', () => {
+  const one = record(3, { text: 'text' });
+  for (const text of ['in the first', 'in the second'])
+    expect(readBack((ring) => one.write(ring, { text }), one.read).values).toEqual({ text });
 });
 
 it('may have no fields', () => {

@@ -19,7 +19,7 @@ export function readBack<Values>(
   read: (views: RecordViews, offset: number) => Values,
   before = 0,
 ): ReadBack<Values> {
-  const memory = createRing(ringBytesFor(1024 * 1024));
+  const memory = createRing(ringBytesFor(64 * 1024));
   new Uint8Array(memory, 256).fill(0xa5); // what an earlier lap left
   const [producer, consumer] = [new RingProducer(memory), new RingConsumer(memory)];
   if (before > 0) producer.claimControl(99, before);

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { RecordLayout } from '../../src/records/layout.ts';
+import * as replies from '../../src/records/replies.ts';
 import {
   type Entry,
   EntryWriter,
@@ -10,6 +12,47 @@ import {
   readFilters,
   readRefusals,
 } from '../../src/records/replies.ts';
+import { readBack } from './records-harness.ts';
+
+/** The records by name, as pairs of functions `writeName` and `readName`. */
+type Replies = typeof replies;
+type ReplyName = { [Key in keyof Replies]: Key extends `write${infer Name}` ? Name : never }[keyof Replies];
+type ValuesOf<Name extends ReplyName> = Parameters<Replies[`write${Name}`]>[1];
+
+// Numbers that need all of their field, so that a narrower one would not hold them.
+const [session, device, float, types] = [0xfffffffe, 0xfffffffd, 2 ** 40 + 0.5, 0xfe];
+const bytes = Buffer.from([0, 1, 2, 255]);
+const filters = '3 dev-*\n1 lädt*';
+
+const told: { readonly [Name in ReplyName]: ValuesOf<Name> } = {
+  Joined: { session, slot: device, vip: true, more: true, resumed: bytes, filters },
+  Closed: { session, code: 4108 },
+  Release: { session },
+  Ack: { seq: float, session, skipped: true, id: bytes },
+  Answer: { session, request: 7, more: true, entries: bytes, refusals: Buffer.from('5dev-1'), filters },
+  Notice: { session, notice: 0xfe, more: true, entries: bytes, filters },
+  Attach: { seq: float, session, device, types, id: 'dev-1' },
+  Detach: { session, device },
+  Vip: { session, vip: true },
+  Gap: { from: float, to: float + 9, device, reason: 0xfe },
+  Resync: {},
+  Seq: { seq: float, device },
+  Resynced: {},
+  FilterPage: { session, page: 7, more: true, waits: true, filter: 'dev-*', entries: bytes },
+  Interest: { session },
+  Probe: { session },
+  Registered: { session, present: true, kept: 'what is kept: ü' },
+  Left: { session },
+};
+
+it.each(Object.entries(told))('%s is read as it was written', (name, values) => {
+  const functions = replies as unknown as Readonly<Record<string, unknown>>;
+  const write = functions[`write${name}`] as RecordLayout<never>['write'];
+  // A record without fields says all by its kind: nobody reads it.
+  const read = (functions[`read${name}`] ?? (() => ({}))) as RecordLayout<never>['read'];
+  const kind = replies.FromOwnerRecord[name as keyof typeof replies.FromOwnerRecord];
+  expect(readBack((ring) => write(ring, values as never), read)).toMatchObject({ kind, values });
+});
 
 const entry: Entry = {
   device: 'dev-1',
@@ -55,7 +98,35 @@ describe('a page of entries', () => {
     expect(readEntries(writer.take())).toEqual([{ ...entry, device: 'other' }]);
   });
 
-  it('grows, and keeps what it has', () => {
+  it('stands where other pages did, and has nothing of theirs', () => {
+    const writer = new EntryWriter();
+    add(writer, { ...entry, device: 'x'.repeat(64), deviceStatus: 'y'.repeat(64) });
+    const first = writer.take();
+    add(writer, entry);
+    // The entry is 50 bytes long: what pads it is what stood there.
+    const second = writer.take();
+    expect(second.buffer).toBe(first.buffer);
+    expect(Buffer.from(second.subarray(50)).toString()).toBe('xxxxxx');
+    expect(readEntries(second)).toEqual([entry]);
+  });
+
+  it('grows only when it must, and keeps what it has', () => {
+    const writer = new EntryWriter();
+    const whole = { ...entry, device: 'x'.repeat(128), deviceStatus: 'y'.repeat(1024 - 40 - 128) };
+    for (let n = 0; n < 63; n++) add(writer, whole);
+    add(writer, { ...whole, deviceStatus: `${whole.deviceStatus}z` }); // eight bytes too many
+    const larger = writer.take();
+    expect([larger.byteOffset, larger.buffer.byteLength, larger.length]).toEqual([
+      0,
+      128 * 1024,
+      64 * 1024 + 8,
+    ]);
+    const other = new EntryWriter();
+    for (let n = 0; n < 64; n++) add(other, whole);
+    expect(other.take().buffer.byteLength).toBe(64 * 1024);
+  });
+
+  it('keeps what it has when it grows again and again', () => {
     const writer = new EntryWriter();
     const entries = Array.from({ length: 1000 }, (_, n) => ({
       ...entry,

@@ -3,17 +3,29 @@ import { PatternSet } from '../../src/access/pattern-set.ts';
 import {
   type Join,
   KEEP_AS_SET,
+  NO_WILL,
   Op,
   type OpName,
   type Request,
+  readActive,
+  readDeregister,
   readJoin,
   readLeave,
+  readMore,
+  readRegister,
   readRequest,
+  readWill,
   SessionKind,
   ToOwnerRecord,
+  writeActive,
+  writeDeregister,
   writeJoin,
   writeLeave,
+  writeMore,
+  writeRegister,
   writeRequest,
+  writeSynced,
+  writeWill,
 } from '../../src/records/requests.ts';
 import { readBack } from './records-harness.ts';
 
@@ -82,6 +94,7 @@ describe('a leave', () => {
       kind: ToOwnerRecord.Leave,
       values: { session: 1, clean: true, confirm: false, keepMs: KEEP_AS_SET },
     });
+    expect(KEEP_AS_SET).toBeLessThan(0); // no length of time
     const said = { session: 2, clean: false, confirm: true, keepMs: 0 };
     expect(left(said).values).toEqual(said);
   });
@@ -99,5 +112,61 @@ describe('a request', () => {
   it('tells all of the subscriber’s devices from none', () => {
     expect(asked(request).values).toEqual({ ...request, past: false });
     expect(asked({ ...request, devices: [] }).values.devices).toEqual([]);
+  });
+});
+
+it('says who was heard, what page may come and that all was told', () => {
+  const session = 0xfffffffe;
+  expect(readBack((ring) => writeActive(ring, { session }), readActive)).toMatchObject({
+    kind: ToOwnerRecord.Active,
+    values: { session },
+  });
+  const page = { session, request: 0xfffffffd };
+  expect(readBack((ring) => writeMore(ring, page), readMore)).toMatchObject({
+    kind: ToOwnerRecord.More,
+    values: page,
+  });
+  const synced = readBack(
+    (ring) => writeSynced(ring, {}),
+    () => ({}),
+  );
+  expect(synced).toMatchObject({ kind: ToOwnerRecord.Synced, bytes: 0 });
+});
+
+describe('an MQTT client', () => {
+  const session = 0xfffffffe;
+
+  it.each([
+    { session, clean: true, again: false, id: 'client-ü' },
+    { session, clean: false, again: true, id: '' },
+  ])('takes its id, with or without a session, for the first time or again', (values) => {
+    expect(readBack((ring) => writeRegister(ring, values), readRegister)).toMatchObject({
+      kind: ToOwnerRecord.Register,
+      values,
+    });
+  });
+
+  it('leaves what its session keeps', () => {
+    const values = { session, keepMs: 2 ** 40 + 0.5, kept: '{"a":"ü"}' };
+    expect(readBack((ring) => writeDeregister(ring, values), readDeregister)).toMatchObject({
+      kind: ToOwnerRecord.Deregister,
+      values,
+    });
+  });
+
+  it('leaves a will, and withdraws it', () => {
+    const written = (values: Parameters<typeof writeWill>[1]) =>
+      readBack((ring) => writeWill(ring, values), readWill);
+    const payload = Buffer.from([0, 1, 255]);
+    const will = { session, type: 0xfe, payloadIsJson: true, delayMs: 1.5, status: 'verloren – ü', payload };
+    expect(written(will)).toMatchObject({ kind: ToOwnerRecord.Will, values: will });
+    expect(written({ session, ...NO_WILL }).values).toEqual({
+      session,
+      type: 0,
+      payloadIsJson: false,
+      delayMs: Number.POSITIVE_INFINITY,
+      status: '',
+      payload: Buffer.alloc(0),
+    });
   });
 });

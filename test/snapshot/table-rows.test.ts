@@ -138,12 +138,112 @@ describe('a pair in a snapshot', () => {
     ]);
   });
 
+  it('that lost its flag or its generation meanwhile is read again, too', () => {
+    const { registry, reader, device, rows } = table();
+    const row = registry.createRow(device('dev-1'), registry.ensureSubscriberOf('sub-1'), RowState.deny);
+    const { rowState, generation } = registry.subscriptions.rows;
+    const { subscriber } = reader;
+    for (const change of [() => (rowState[row] = RowState.allow), () => Atomics.add(generation, row, 1)]) {
+      let looks = 0;
+      rowState[row] = RowState.deny;
+      vi.spyOn(reader, 'subscriber').mockImplementation((at) => {
+        looks += 1;
+        if (looks === 1) change();
+        return subscriber.call(reader, at);
+      });
+      const access = rowState[row] === RowState.deny ? 'deny' : 'allow';
+      expect(rows().filter(({ kind }) => kind === 'pair')).toMatchObject([{ kind: 'pair' }]);
+      expect([looks, access]).toEqual([2, 'deny']);
+    }
+  });
+
   it('without its ends is a bug', () => {
     const { registry, device, rows } = table();
     const slot = device('dev-1');
     registry.createRow(slot, registry.ensureSubscriberOf('sub-1'), RowState.deny);
     registry.devices.rows.deviceState[slot] = DeviceState.free;
     expect(rows).toThrow(/^row 0 has lost its ends$/);
+  });
+});
+
+describe('a row that its owner is writing', () => {
+  /** The owner marks the row, and goes on once the reader has waited so often. @returns each wait, ms */
+  function stopped(version: Uint16Array, slot: number, waitsMax: number, goOn = () => {}): unknown[] {
+    const waits: unknown[] = [];
+    Atomics.add(version, slot, 1);
+    vi.spyOn(Atomics, 'wait').mockImplementation(((
+      _word: Int32Array,
+      _at: number,
+      value: number,
+      ms: number,
+    ) => {
+      expect(value).toBe(0); // a wait for another value would be over at once
+      waits.push(ms);
+      if (waits.length !== waitsMax) return 'timed-out';
+      goOn();
+      Atomics.add(version, slot, 1);
+      return 'timed-out';
+    }) as typeof Atomics.wait);
+    return waits;
+  }
+
+  it('is waited for: a device', () => {
+    const { reader, device, rows } = table();
+    const waits = stopped(reader.devices.rows.version, device('dev-1'), 3);
+    expect(rows()).toMatchObject([{ device: 'dev-1' }]);
+    expect(waits).toEqual([1, 1, 1]);
+  });
+
+  it('is waited for: a device that is being made or freed', () => {
+    const { registry, reader, device, rows } = table();
+    const slot = device('dev-1');
+    const { deviceState, version } = reader.devices.rows;
+    deviceState[slot] = DeviceState.free;
+    const waits = stopped(version, slot, 2, () => {
+      deviceState[slot] = DeviceState.online;
+      registry.devices.rows.seq[slot] = 41;
+    });
+    expect(rows()).toMatchObject([{ device: 'dev-1', seq: 41 }]);
+    expect(waits).toEqual([1, 1]);
+    stopped(version, slot, 2, () => {
+      deviceState[slot] = DeviceState.free;
+    });
+    expect(rows()).toEqual([]);
+  });
+
+  it('is waited for: a vip, one that is being made too', () => {
+    const { registry, reader, rows } = table();
+    const slot = registry.ensureSubscriberOf('sub-1');
+    const { vip, version, used } = reader.subscribers.rows;
+    vip[slot] = Vip.operator;
+    const waits = stopped(version, slot, 3);
+    expect(rows()).toEqual([{ kind: 'vip', subscriber: 'sub-1' }]);
+    expect(waits).toHaveLength(3);
+    used[slot] = 0;
+    stopped(version, slot, 2, () => {
+      used[slot] = 1;
+    });
+    expect(rows()).toEqual([{ kind: 'vip', subscriber: 'sub-1' }]);
+  });
+
+  it('is read once more when the owner was done just after the reader had given up', () => {
+    const { registry, reader, device, rows } = table();
+    device('dev-1');
+    const slot = registry.ensureSubscriberOf('sub-1');
+    registry.subscribers.rows.vip[slot] = Vip.operator;
+    vi.spyOn(Atomics, 'wait').mockReturnValue('timed-out');
+    vi.spyOn(reader, 'device').mockReturnValueOnce(undefined);
+    vi.spyOn(reader, 'subscriber').mockReturnValueOnce(undefined);
+    expect(rows()).toMatchObject([{ device: 'dev-1' }, { subscriber: 'sub-1' }]);
+  });
+
+  it('is waited for for two seconds: then its owner has stopped in the middle of it', () => {
+    const { reader, device, rows } = table();
+    const waits = stopped(reader.devices.rows.version, device('dev-1'), 2001);
+    expect(() => rows()).toThrow(
+      new Error('the presence table cannot be read: its owner stopped in the middle of a row'),
+    );
+    expect(waits).toHaveLength(2000);
   });
 });
 
