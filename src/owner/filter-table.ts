@@ -111,7 +111,7 @@ export class FilterTable {
     const count = this.#lengths.get(prefix.length)! - 1;
     if (count === 0) this.#lengths.delete(prefix.length);
     else this.#lengths.set(prefix.length, count);
-    if (rows.prefix[slot] !== NO_TEXT) this.#arena.release(rows.prefix[slot]!);
+    this.#arena.release(rows.prefix[slot]!);
     this.#slots.release(slot);
   }
 
@@ -165,22 +165,19 @@ export class FilterTable {
 
   /** Visits each filter that matches the id. */
   forEachMatching(id: string, visit: (slot: number, subscriber: number) => void): void {
-    if (this.#byPrefix.size === 0) return;
     const { subscriber } = this.slab.rows;
     for (const length of this.#lengths.keys()) {
       if (length > id.length) continue;
-      const slots = this.#byPrefix.get(length === id.length ? id : id.slice(0, length));
-      for (const slot of slots ?? []) visit(slot, subscriber[slot]!);
+      for (const slot of this.#byPrefix.get(id.slice(0, length)) ?? []) visit(slot, subscriber[slot]!);
     }
   }
 
   /** Bits of the event types that the subscriber's filters ask for of the device; 0: none matches. */
-  typesOf(subscriber: number, id: string, besides = NONE): number {
-    if (this.count(subscriber) === 0) return 0;
+  typesOf(subscriber: number, id: string): number {
     const { nextOfSubscriber, types: typesOf } = this.slab.rows;
     let types = 0;
     for (let slot = this.#firstOf(subscriber); slot !== NONE; slot = nextOfSubscriber[slot]!) {
-      if (slot !== besides && id.startsWith(this.prefix(slot))) types |= typesOf[slot]!;
+      if (id.startsWith(this.prefix(slot))) types |= typesOf[slot]!;
     }
     return types;
   }
