@@ -163,7 +163,7 @@ describe('a sweep that is not wanted any more', () => {
 
 /** A connected subscriber with many rows. */
 function many(count: number, state: RowStateName = 'active', subscribers: readonly string[] = ['s']) {
-  const subscriptions = count * subscribers.length;
+  const subscriptions = count * (subscribers.length + 1);
   const hub = new RowsHarness({ capacity: { devices: count, subscriptions } });
   const [session] = subscribers.map((subscriber, edge) => hub.connect(subscriber, { edge: edge % 2 }));
   for (const subscriber of subscribers) for (let n = count; n > 0; n--) hub.row(`d-${n}`, subscriber, state);
@@ -238,6 +238,40 @@ describe('the rows that sweeps look at in one go', () => {
     expect(request).toBe(1);
     expect(hub.swept).toHaveLength(3);
   });
+
+  it('are used up for what is dropped, too', () => {
+    const { hub } = many(SLICE_ROWS + 1, 'allow', ['a', 'b']);
+    for (const name of ['a', 'b']) hub.sweeps.input(hub.subscriber(name), 'silence', undefined);
+    hub.row('d-1', 'dropped', 'disconnected');
+    hub.sweeps.drop(hub.subscriber('dropped'));
+    expect(hub.state('d-1', 'dropped')).toBe('disconnected');
+    hub.settle();
+    expect(hub.state('d-1', 'dropped')).toBeUndefined();
+  });
+
+  it('are used up when none is left', () => {
+    const rest = ROWS_PER_STEP - SLICE_ROWS - 2 * SLICE_COST;
+    const { hub } = many(SLICE_ROWS + 1, 'allow', ['a']);
+    for (let n = 1; n <= rest; n++) hub.row(`d-${n}`, 'b', 'allow');
+    for (const name of ['a', 'b']) hub.sweeps.input(hub.subscriber(name), 'silence', undefined);
+    expect([hub.sweeps.rowsLeft, hub.swept]).toEqual([0, [hub.subscriber('b')]]);
+    hub.sweeps.input(hub.subscriber('c'), 'silence', undefined);
+    expect(hub.swept).toHaveLength(1);
+    expect(hub.sweeps.step()).toBe(2);
+    expect(hub.swept).toHaveLength(3);
+  });
+
+  it('are used up in a step when none is left', () => {
+    // Two slices that leave a row each, then one of a thousand rows and one of what is left.
+    const left = ROWS_PER_STEP - 2 * (1 + SLICE_COST) - SLICE_ROWS - 2 * SLICE_COST;
+    const { hub } = many(SLICE_ROWS + 1, 'allow', ['a', 'b', 'c']);
+    for (let n = 1; n <= left; n++) hub.row(`d-${n}`, 'd', 'allow');
+    for (const name of ['a', 'b', 'c', 'd', 'e'])
+      hub.sweeps.input(hub.subscriber(name), 'silence', undefined);
+    expect(hub.sweeps.step()).toBe(4);
+    expect(hub.swept).toEqual(['a', 'b', 'd'].map((name) => hub.subscriber(name)));
+    expect(hub.sweeps.step()).toBe(2);
+  });
 });
 
 describe('a sweep whose edge is behind', () => {
@@ -251,6 +285,22 @@ describe('a sweep whose edge is behind', () => {
     hub.behind.clear();
     expect(hub.sweeps.step()).toBe(1);
     expect(hub.told(session)).toEqual([{ ...plain, answer: 1, refused: [] }]);
+  });
+
+  it('is not hurried by a word too many', () => {
+    const { hub, session, slot } = many(2 * DEVICES_PER_PAGE + 1, 'active', ['s', 'a', 'b']);
+    const asked = hub.ask('s', 'list');
+    for (const name of ['a', 'b']) hub.sweeps.input(hub.subscriber(name), 'silence', undefined);
+    expect([hub.told(session).length, hub.sweeps.rowsLeft < 0]).toEqual([1, true]);
+    hub.behind.add(0);
+    for (let word = 0; word < 2; word++) {
+      hub.sweeps.more(slot, session, asked);
+      hub.settle();
+      expect(hub.told(session)).toEqual([]);
+    }
+    hub.behind.clear();
+    hub.sweeps.step();
+    expect(hub.told(session)).toMatchObject([{ devices: { length: DEVICES_PER_PAGE } }]);
   });
 
   it('goes on all the same where it tells nobody', () => {

@@ -240,6 +240,12 @@ describe('all rows of a subscriber', () => {
     expect(hub.told(session)).toEqual([]);
   });
 
+  it('change without a word where there is none to say', () => {
+    const { hub, session, slot } = everyState();
+    hub.sweeps.input(slot, 'silence', undefined);
+    expect(hub.told(session)).toEqual([{ detach: 'was-active' }]);
+  });
+
   it('are joined by a vip as one', () => {
     const { hub, session, slot } = everyState();
     hub.registry.subscribers.rows.vip[slot] = Vip.token;
