@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AccessRules } from '../../src/access/rules.ts';
 import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../../src/limits.ts';
 import { SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
 import { FilterPages, isFilterPage } from '../../src/owner/filter-pages.ts';
@@ -6,17 +7,16 @@ import type { Input, RowStateName } from '../../src/presence/lifecycle.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
 import { ENTRY_BYTES, RowsHarness, type RowsOptions } from './rows-harness.ts';
 
-/** A connected subscriber with the filter `dev-*`, for which nothing was done yet. */
-function setUp({
-  state = 'active' as RowStateName,
-  ...options
-}: RowsOptions & { state?: RowStateName } = {}) {
+type Options = RowsOptions & { readonly filter?: string; readonly state?: RowStateName };
+
+/** A connected subscriber with one filter, for which nothing was done yet. */
+function setUp({ filter = 'dev-*', state = 'active', ...options }: Options = {}) {
   const hub = new RowsHarness(options);
   const session = hub.connect('s');
-  const slot = hub.filter('dev-*', 's', state);
+  const slot = hub.filter(filter, 's', state);
   const pages = new FilterPages(hub.deps);
   const subscriber = hub.subscriber('s');
-  const about = { subscriber, session, slot, filter: 'dev-*' };
+  const about = { subscriber, session, slot, filter };
   const jobOf = (devices: number[], input: Input = 'subscribe') => pages.job({ ...about, input, devices });
   const gathering = (input: Input = 'reconnect') =>
     pages.job({ ...about, input, walk: hub.walks.start(subscriber) });
@@ -108,6 +108,24 @@ describe('a page of a filter', () => {
     const waits: boolean[] = [];
     while (!pages.run(job)) waits.push(job.waits);
     expect(waits).toEqual([false, true, false]);
+  });
+
+  it('waits as soon as a thousand devices are unread', () => {
+    const count = DEVICES_PER_PAGE + 1;
+    const { hub, pages, jobOf } = setUp({
+      rowsMax: count,
+      capacity: { devices: count + 1, subscriptions: count },
+    });
+    const ids = devices(hub, count);
+    const rest = DEVICES_PER_PAGE % DEVICES_PER_SLICE;
+    // The slice that brings the rest of the thousand looks at nothing else that is there.
+    const unknown = Array<number>(SLICE_SLOTS - rest).fill(hub.device('dev-x', false));
+    const job = jobOf([...ids.slice(0, -1), ...unknown, ids.at(-1)!]);
+    while (job.at < DEVICES_PER_PAGE) {
+      expect(job.waits).toBe(false);
+      pages.run(job);
+    }
+    expect(job.waits).toBe(true);
   });
 
   it('takes a bounded number of devices in a slice, though it names none of them', () => {
@@ -217,6 +235,14 @@ describe('a device of a page', () => {
     expect(hub.device('other')).toBe(slot);
     pages.run(jobOf([slot]));
     expect([hub.told(session), hub.states('s')]).toEqual([[page, page], []]);
+  });
+
+  it('is passed over when it has left the table, though its filter follows everything', () => {
+    const { hub, session, pages, jobOf } = setUp({ filter: '*' });
+    const slot = hub.device('dev-1');
+    hub.free('dev-1');
+    pages.run(jobOf([slot]));
+    expect([hub.told(session), hub.states('s')]).toEqual([[{ ...page, page: '*' }], []]);
   });
 
   it('is not followed where the subscriber may not; a row that a filter made goes', () => {
@@ -360,5 +386,19 @@ describe('the devices that a filter is missing', () => {
     expect(missing()).toEqual(['dev-2', 'dev-3']);
     hub.connect('s', { devices: ['dev-3'] });
     expect(missing()).toEqual(['dev-3']);
+  });
+
+  it('are all of a full table for a lone star, but slots that are free', () => {
+    const { hub, subscriber, slot, pages } = setUp({ filter: '*', capacity: { devices: 3 } });
+    const [one, , three] = devices(hub, 3);
+    hub.free('dev-2');
+    expect(pages.missing(subscriber, slot)).toEqual([one, three]);
+  });
+
+  it('are those that rules denied, where it is asked for them', () => {
+    const { hub, subscriber, slot, pages } = setUp();
+    devices(hub, 2);
+    const before = new AccessRules([{ device: 'dev-2', subscriber: 's', access: 'deny' }]);
+    expect(pages.missing(subscriber, slot, before)).toEqual([hub.device('dev-2')]);
   });
 });

@@ -82,6 +82,13 @@ describe('a subscribe to a filter', () => {
     expect(types()).toBe(6);
   });
 
+  it('follows every device of a full table by a lone star, and no slot that is free', () => {
+    const { hub, ask } = setUp(devIds(3), { capacity: { devices: 3 } });
+    hub.free('dev-2');
+    expect(ask('subscribe', ['*']).filters).toEqual(['* 2']);
+    expect(hub.states('s')).toEqual(['dev-1 active', 'dev-3 active']);
+  });
+
   it('makes a paused filter active again', () => {
     const { hub, ask } = setUp(['dev-1']);
     hub.filter('dev-*', 's', 'paused');
@@ -183,6 +190,22 @@ describe('the rows that an answer promises', () => {
     expect(hub.states('s')).toHaveLength(2);
   });
 
+  it('are to come as long as the filter is unfinished', () => {
+    const { hub, session } = setUp(devIds(2));
+    hub.ask('s', 'subscribe', ['dev-*']);
+    const { filters } = hub.registry;
+    const filter = filters.find(hub.subscriber('s'), 'dev-');
+    hub.filters.step();
+    expect([hub.told(session).length, filters.isUnfinished(filter)]).toEqual([1, true]);
+    hub.settle();
+    expect(filters.isUnfinished(filter)).toBe(false);
+    hub.ask('s', 'pause', ['dev-*']);
+    hub.settle();
+    hub.ask('s', 'resume', ['dev-*']);
+    hub.filters.step();
+    expect(filters.isUnfinished(filter)).toBe(false);
+  });
+
   it('are none for what has its row: a resume reserves nothing', () => {
     const { hub, ask } = setUp(devIds(1));
     ask('subscribe', ['dev-*']);
@@ -193,9 +216,9 @@ describe('the rows that an answer promises', () => {
   });
 });
 
-/** A subscriber that follows `dev-1` by `dev-*` alone, `dev-2` by id, too, and `dev-3` by another filter, too. */
+/** A subscriber that follows `dev-1` by `dev-*` alone, `dev-2` by id, too, and `dev-3x` by another filter, too. */
 function following() {
-  const bench = setUp(['e-1', ...devIds(3)]);
+  const bench = setUp(['e-1', ...devIds(2), 'dev-3x']);
   bench.ask('subscribe', ['e-1', 'dev-2'], 1);
   bench.ask('subscribe', ['dev-3*'], 2);
   bench.ask('subscribe', ['dev-*'], 4);
@@ -211,12 +234,12 @@ describe('a filter that is paused', () => {
     expect(hub.states('s')).toEqual([
       'dev-1 paused',
       'dev-2 active',
-      'dev-3 active',
+      'dev-3x active',
       'dev-4 deny',
       'e-1 active',
     ]);
     ask('pause', ['dev-3*']);
-    expect(hub.state('dev-3', 's')).toBe('paused');
+    expect(hub.state('dev-3x', 's')).toBe('paused');
   });
 
   it('is paused also when it was silent', () => {
@@ -251,23 +274,25 @@ describe('a filter that is given up', () => {
   it('takes along what nothing else follows, and its types from the rest', () => {
     const { hub, ask } = following();
     const types = (id: string): number => hub.registry.subscriptions.rows.types[hub.rowOf(id, 's')]!;
-    expect([types('dev-2'), types('dev-3')]).toEqual([5, 6]);
+    expect([types('dev-2'), types('dev-3x')]).toEqual([5, 6]);
     expect(ask('unsubscribe', ['dev-*'])).toMatchObject({ refused: [], filters: ['dev-* 0'] });
     expect(hub.filterStates('s')).toEqual(['dev-3* active']);
-    expect(hub.states('s')).toEqual(['dev-2 active', 'dev-3 active', 'e-1 active']);
-    expect([types('dev-2'), types('dev-3')]).toEqual([1, 2]);
+    expect(hub.states('s')).toEqual(['dev-2 active', 'dev-3x active', 'e-1 active']);
+    expect([types('dev-2'), types('dev-3x')]).toEqual([1, 2]);
     expect(hub.registry.isFiltered(hub.rowOf('dev-2', 's'))).toBe(false);
-    expect(hub.registry.isFiltered(hub.rowOf('dev-3', 's'))).toBe(true);
+    expect(hub.registry.isFiltered(hub.rowOf('dev-3x', 's'))).toBe(true);
   });
 
   it('leaves what operators set: a denial, and an allow without which the pair is denied', () => {
     const { hub, ask } = setUp([], { access: 'deny' });
     hub.filter('dev-*', 's');
     hub.row('dev-1', 's', 'active', { filtered: true, granted: true });
-    hub.row('dev-2', 's', 'deny', { filtered: true });
+    const denied = hub.row('dev-2', 's', 'deny', { filtered: true });
+    hub.registry.setHeld(denied);
     hub.row('dev-3', 's', 'active', { filtered: true });
     ask('unsubscribe', ['dev-*']);
     expect(hub.states('s')).toEqual(['dev-1 allow', 'dev-2 deny']);
+    expect(hub.registry.isFiltered(denied)).toBe(false);
   });
 });
 

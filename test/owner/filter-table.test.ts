@@ -112,6 +112,15 @@ describe('a table of filters', () => {
     expect([changes(), table.prefixes(), table.hasPrefix('a')]).toEqual([3, ['b'], false]);
   });
 
+  it('finds filters by prefixes of a length of which one has gone', () => {
+    const { table } = setUp();
+    const slots = [create(table, 'a'), create(table, 'b'), create(table, 'c')];
+    for (const slot of slots.slice(0, 2)) {
+      table.remove(slot);
+      expect(matching(table, 'c')).toEqual([`0 ${slots[2]}`]);
+    }
+  });
+
   it('remembers each reason for which a filter is unfinished until it is finished', () => {
     const { table } = setUp();
     const slot = create(table, 'a');
@@ -170,13 +179,14 @@ describe('a table of filters', () => {
 
 describe('a table of filters that another owner left', () => {
   it('names the texts that its filters use, which are kept', () => {
-    const { table, adopt } = setUp();
+    const { table, adopt } = setUp({ capacity: 3 });
     for (const prefix of ['gone', 'a', '']) create(table, prefix);
     table.remove(table.find(0, 'gone'));
     expect(table.chunks()).toEqual([table.slab.rows.prefix[table.find(0, 'a')]]);
     const { next, arena } = adopt();
     expect(arena.usage().used).toBe(PREFIX_BYTES);
     expect([next.prefix(1), next.prefix(2), next.count(0)]).toEqual(['a', '', 2]);
+    expect(next.prefixes()).toEqual(['a', '']);
   });
 
   it('loses the filters of subscribers that are gone', () => {
