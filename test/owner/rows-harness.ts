@@ -81,7 +81,7 @@ export class RowsHarness {
   readonly behind = new Set<number>();
   /** Devices that were looked at after a row of theirs had gone or come. */
   readonly unwatched: string[] = [];
-  /** Names of the pages that wait for their reader, in order. */
+  /** Names of pages that others follow, in order: what their reader says that it has read. */
   readonly pages: number[] = [];
   readonly deps;
   readonly #told: { readonly session: number; readonly told: Told }[] = [];
@@ -249,7 +249,7 @@ export class RowsHarness {
         note(session, { notice: nameOf(Notice, notice) as 'silent', ...paged(entries, more, filters) }),
       filterPage: (session, filter, entries, page, more, waits = false) => {
         note(session, { page: filter, devices: devicesOf(entries), more, waits });
-        if (waits) this.pages.push(page);
+        if (more) this.pages.push(page);
       },
       attach: (session, _device, id, _seq, types = ALL_TYPES) => note(session, { attach: id, types }),
       detach: (session, device) => note(session, { detach: deviceId(device) }),
