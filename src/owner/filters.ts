@@ -155,9 +155,8 @@ export class Filters {
       const slot = registry.filters.find(subscriber, filter.slice(0, -1));
       if (value !== RowState.active || slot < 0) continue;
       const isLeft = registry.filters.isUnfinished(slot) && !this.#hasPages(session, slot);
-      this.#enqueue(
-        this.#pages.job({ subscriber, session, slot, filter, input, walk: walks.start(subscriber) }),
-      );
+      const walk = walks.start(subscriber);
+      this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input, walk }));
       if (isLeft) this.#rescanFilter(slot, subscriber, session);
     }
   }
