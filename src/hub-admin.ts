@@ -4,13 +4,13 @@ import type { AdminDeps, AdminOptions } from './admin/deps.ts';
 import { systemClock } from './clock.ts';
 import { attachHistory, historyUsage } from './history/memory.ts';
 import { HistoryReader } from './history/reader.ts';
+import { packageFile } from './package-root.ts';
 import { PresenceReader } from './presence/table.ts';
 import type { Settings } from './settings.ts';
 import type { HubMemory } from './supervise/memory.ts';
 import type { Tls } from './transport/tls.ts';
 
-/** From `dist/src/` to `dist/dashboard/`. */
-const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url));
+const DASHBOARD = fileURLToPath(packageFile('dist/dashboard/'));
 
 /** What a reload changes is read at the time of each request. */
 export function adminOptions(settings: Settings, tls: Tls | undefined): AdminOptions {

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:guard -- --against v1.2.0`: plays loads on this build and on an older commit's, in turns, and fails when
- * one costs more CPU than it may. The older commit is checked out and built in a temporary folder.
+ * `npm run bench:guard -- --against v1.2.0`: plays loads on this build and on an older commit's, side by side in turns,
+ * and fails when one costs more CPU than it may. The older commit is checked out and built in a temporary folder.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -8,19 +8,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { dat } from '../peers/dat.ts';
-import { dearer, guardLine } from './guard-verdict.ts';
-import { runSession } from './session.ts';
+import { type GuardVerdict, guardLine, verdict } from './guard-verdict.ts';
+import { machineLine } from './results.ts';
 import { playable, type Shape } from './shapes.ts';
+import { type SideBySide, sideBySide } from './side-by-side.ts';
 
 const DEFAULT_SHAPES = 'board,pairs,unwatched';
+/** Steady loads that an older hub can play, too. */
+const comparable = playable.filter(
+  ({ hubOnly, disturbance }) => hubOnly !== true && disturbance === undefined,
+);
 
 function named(text: string): Shape[] {
   return text.split(',').map((name) => {
-    const shape = playable.find((candidate) => candidate.name === name);
-    if (shape !== undefined && shape.hubOnly !== true) return shape;
-    const known = playable.filter(({ hubOnly }) => hubOnly !== true).map((candidate) => candidate.name);
-    throw new InvalidArgumentError(`${name} is none of ${known.join(', ')}.`);
+    const shape = comparable.find((candidate) => candidate.name === name);
+    if (shape !== undefined) return shape;
+    throw new InvalidArgumentError(`${name} is none of ${comparable.map((known) => known.name).join(', ')}.`);
   });
+}
+
+function setting(text: string, earlier: Readonly<Record<string, string>>): Record<string, string> {
+  const [, name, value] = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError('NAME=VALUE is accepted.');
+  return { ...earlier, [name]: value };
 }
 
 function positive(text: string): number {
@@ -32,8 +42,12 @@ function positive(text: string): number {
 interface Options {
   readonly against: string;
   readonly shapes: Shape[];
-  readonly rounds: number;
+  readonly starts: number;
+  readonly pairs: number;
+  readonly sliceMs: number;
+  readonly warmupMs: number;
   readonly percent: number;
+  readonly set: Readonly<Record<string, string>>;
   readonly json?: string;
 }
 
@@ -41,8 +55,12 @@ const options = new Command('bench:guard')
   .description('Fails when a load costs clearly more CPU than with an older commit, played in turns')
   .requiredOption('--against <commit>', 'commit, tag or branch to compare with')
   .option('--shapes <names>', 'loads, separated by commas', named, named(DEFAULT_SHAPES))
-  .option('--rounds <n>', 'runs of each load and build', positive, 5)
+  .option('--starts <n>', 'fresh processes of each build, for each load', positive, 3)
+  .option('--pairs <n>', 'slices of each build in one start', positive, 8)
+  .option('--slice-ms <ms>', 'length of a slice', positive, 2000)
+  .option('--warmup-ms <ms>', 'load for each build before the first slice', positive, 12_000)
   .option('--percent <n>', 'how much dearer a load may be', positive, 5)
+  .option('--set <NAME=VALUE>', 'a setting of this build alone; may be given again', setting, {})
   .option('--json <file>', 'write the results as JSON')
   .parse()
   .opts<Options>();
@@ -70,21 +88,21 @@ const note = (line: string): void => console.error(line);
 note(`building ${options.against}`);
 const older = buildOlder(options.against);
 try {
-  const session = await runSession({
-    shapes: options.shapes,
-    peers: [dat('now'), dat('then', { entry: older.entry })],
-    rounds: () => options.rounds,
-    command: ['npm run bench:guard', '--', ...process.argv.slice(2)].join(' '),
-    progress: (line) => {
-      if (line.endsWith(': starting')) note(line);
-    },
-  });
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(session, null, 1)}\n`);
-  for (const { shape, peer, why } of session.missing) note(`${shape}, ${peer}: not played, ${why}`);
-  const found = dearer(session.results, options.percent);
-  for (const verdict of found) console.log(guardLine(verdict));
-  const isBad = found.some(({ ok }) => !ok) || session.missing.length > 0;
-  process.exitCode = isBad ? 1 : 0;
+  const found: GuardVerdict[] = [];
+  const sides = [dat('now', { env: options.set }), dat('then', { entry: older.entry })] as const;
+  for (const shape of options.shapes) {
+    const slices = { pairs: options.pairs, ms: options.sliceMs, warmupMs: options.warmupMs, progress: note };
+    const starts: SideBySide[] = [];
+    for (let start = 0; start < options.starts; start++) starts.push(await sideBySide(shape, sides, slices));
+    const judged = verdict(starts, options.percent);
+    found.push(judged);
+    console.log(guardLine(judged));
+  }
+  const command = ['npm run bench:guard', '--', ...process.argv.slice(2)].join(' ');
+  const session = { at: new Date().toISOString(), machine: machineLine(), node: process.version, command };
+  if (options.json !== undefined)
+    writeFileSync(options.json, `${JSON.stringify({ ...session, found }, null, 1)}\n`);
+  process.exitCode = found.every(({ ok }) => ok) ? 0 : 1;
 } finally {
   older.remove();
 }

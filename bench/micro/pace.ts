@@ -61,7 +61,7 @@ class Bench {
       limits: sendQueueLimits(limits, 1),
       reader: new HistoryReader(attachHistory(createHistory(0)), presence.devices, KEPT, clock),
       presence,
-      charge() {},
+      charges: { rows() {}, waitMs: () => 0 },
     });
     const terms = { codec: jsonSubscriberCodec, batched: true, every, hold: false, wanted: undefined };
     for (let n = 0; n < SUBSCRIBERS; n++) {

@@ -1,6 +1,10 @@
 /**
- * What a peer may ask for: `burst` units at once, `perSecond` on average. It is kept as the time at which the peer will
- * have all of it again (the generic cell rate algorithm), so that a peer that asks for little leaves nothing behind.
+ * What the peers of an edge may ask for: each `burst` units at once, `perSecond` on average. An allowance is kept as the
+ * time at which the peer will have all of it again (the generic cell rate algorithm), so that a peer that asks for little
+ * leaves nothing behind.
+ *
+ * Each frame of ten thousand peers looks at its own allowance. So they are places of one array: a frame reads 32 bytes,
+ * where an object with its boxed numbers would lie in five places of memory.
  */
 
 /** A peer that asks for this many times its rate for a second is closed. */
@@ -8,6 +12,11 @@ export const FAR_OVER_FACTOR = 10;
 const WINDOW_MS = 1000;
 /** What each id in a frame and each row in an answer costs (wire contract). */
 export const COST_PER_DEVICE = 1 / 50;
+
+/** In place of a place: the peer has not asked for anything yet, or there is no limit. */
+export const NO_ALLOWANCE = -1;
+/** In place of a place: the session is over, it pays for nothing any more. */
+export const ENDED = -2;
 
 export interface Rate {
   /** Units per second. */
@@ -21,38 +30,70 @@ export function rateOf(perSecond: number, burst: number): Rate | undefined {
   return perSecond > 0 && burst > 0 ? { perSecond, burst } : undefined;
 }
 
-export class Allowance {
-  #rate: Rate;
-  /** Hub clock, ms: when all of it is there again. */
-  fullAtMs: number;
+/** Cells of a place, hub clock in ms where they are times. */
+const Cell = {
+  /** When all of it is there again. */
+  fullAt: 0,
   /** What was known of the peer's earlier connections when this began to count: from here on it is its own. */
-  #countsFromMs: number;
-  #windowStartMs: number;
-  /** Asked for since then, what was refused included. */
-  #windowCost = 0;
-  /** The window before was that of a peer far over its rate. */
-  #wasFarOver = false;
+  countsFrom: 1,
+  windowStart: 2,
+  /** Asked for since then, in units, what was refused included. */
+  windowCost: 3,
+} as const;
+const CELLS = 4;
+const PLACES_MIN = 64;
 
-  /** @param fullAtMs of an earlier connection of the same peer */
-  constructor(rate: Rate, nowMs: number, fullAtMs = nowMs) {
-    this.#rate = rate;
-    this.fullAtMs = Math.max(nowMs, fullAtMs);
-    this.#countsFromMs = this.fullAtMs;
-    this.#windowStartMs = nowMs;
+/** Whoever opens a place must close it. */
+export class AllowanceTable {
+  #cells = new Float64Array(PLACES_MIN * CELLS);
+  /** By place: 1 where the window before was that of a peer far over its rate. */
+  #wasFarOver = new Uint8Array(PLACES_MIN);
+  #places = 0;
+  readonly #free: number[] = [];
+
+  /** Places in use. */
+  get size(): number {
+    return this.#places - this.#free.length;
+  }
+
+  /** @param fullAtMs of an earlier connection of the same peer @returns the place of a new allowance */
+  open(nowMs: number, fullAtMs = nowMs): number {
+    const place = this.#free.pop() ?? this.#places++;
+    if (place >= this.#wasFarOver.length) this.#grow();
+    const cells = this.#cells;
+    const at = place * CELLS;
+    const fullAt = Math.max(nowMs, fullAtMs);
+    cells[at + Cell.fullAt] = fullAt;
+    cells[at + Cell.countsFrom] = fullAt;
+    cells[at + Cell.windowStart] = nowMs;
+    cells[at + Cell.windowCost] = 0;
+    this.#wasFarOver[place] = 0;
+    return place;
+  }
+
+  close(place: number): void {
+    this.#free.push(place);
+  }
+
+  fullAtMs(place: number): number {
+    return this.#cells[place * CELLS + Cell.fullAt]!;
   }
 
   /** An earlier connection has used more than was known at the start: that counts too. @param fullAtMs when it was over */
-  include(fullAtMs: number): void {
-    if (fullAtMs <= this.#countsFromMs) return;
-    this.fullAtMs += fullAtMs - this.#countsFromMs;
-    this.#countsFromMs = fullAtMs;
+  include(place: number, fullAtMs: number): void {
+    const cells = this.#cells;
+    const at = place * CELLS;
+    const more = fullAtMs - cells[at + Cell.countsFrom]!;
+    if (more <= 0) return;
+    cells[at + Cell.fullAt]! += more;
+    cells[at + Cell.countsFrom] = fullAtMs;
   }
 
   /** From here on another rate holds: as many units as were used stay used. */
-  use(rate: Rate, nowMs: number): void {
-    const usedMs = Math.max(0, this.fullAtMs - nowMs);
-    this.fullAtMs = nowMs + (usedMs * this.#rate.perSecond) / rate.perSecond;
-    this.#rate = rate;
+  rescale(place: number, from: Rate, to: Rate, nowMs: number): void {
+    const at = place * CELLS + Cell.fullAt;
+    const usedMs = Math.max(0, this.#cells[at]! - nowMs);
+    this.#cells[at] = nowMs + (usedMs * from.perSecond) / to.perSecond;
   }
 
   /**
@@ -60,45 +101,59 @@ export class Allowance {
    * costs beyond that is owed: else it would be refused for ever.
    * @returns false when it is not there: the caller refuses the frame
    */
-  take(cost: number, nowMs: number): boolean {
-    if (nowMs - this.#windowStartMs >= WINDOW_MS) this.#nextWindow(nowMs);
-    this.#windowCost += cost;
-    const { perSecond, burst } = this.#rate;
-    const after = this.#after(cost, nowMs);
-    const needed = cost > burst ? this.#after(burst, nowMs) : after;
-    if (needed - nowMs - (burst / perSecond) * 1e3 > 0) return false;
-    this.fullAtMs = after;
+  take(place: number, rate: Rate, cost: number, nowMs: number): boolean {
+    const cells = this.#cells;
+    const at = place * CELLS;
+    if (nowMs - cells[at + Cell.windowStart]! >= WINDOW_MS) this.#nextWindow(place, rate, nowMs);
+    cells[at + Cell.windowCost]! += cost;
+    const { perSecond, burst } = rate;
+    const usedFrom = Math.max(cells[at + Cell.fullAt]!, nowMs);
+    const needed = Math.min(cost, burst);
+    if (usedFrom + (needed / perSecond) * 1e3 - nowMs - (burst / perSecond) * 1e3 > 0) return false;
+    cells[at + Cell.fullAt] = usedFrom + (cost / perSecond) * 1e3;
     return true;
   }
 
   /** Takes what an answer costs, though it be more than there is: the next page waits for it. */
-  charge(cost: number, nowMs: number): void {
-    this.fullAtMs = this.#after(cost, nowMs);
+  charge(place: number, rate: Rate, cost: number, nowMs: number): void {
+    this.#cells[place * CELLS + Cell.fullAt] = this.#after(place, rate, cost, nowMs);
   }
 
   /** How long until `take` of this cost succeeds, ms; 0: now. */
-  waitMs(cost: number, nowMs: number): number {
-    const { perSecond, burst } = this.#rate;
-    return Math.max(0, this.#after(Math.min(cost, burst), nowMs) - nowMs - (burst / perSecond) * 1e3);
+  waitMs(place: number, rate: Rate, cost: number, nowMs: number): number {
+    const { perSecond, burst } = rate;
+    const after = this.#after(place, rate, Math.min(cost, burst), nowMs);
+    return Math.max(0, after - nowMs - (burst / perSecond) * 1e3);
   }
 
   /**
    * Whether the peer asks for so much that refusing it costs more than it pays. Call when `take` has refused it.
    * @param waiting what it has asked for and was not taken yet
    */
-  isFarOver(waiting = 0): boolean {
-    const { perSecond, burst } = this.#rate;
-    return this.#wasFarOver || this.#windowCost + waiting > FAR_OVER_FACTOR * perSecond + burst;
+  isFarOver(place: number, { perSecond, burst }: Rate, waiting = 0): boolean {
+    const asked = this.#cells[place * CELLS + Cell.windowCost]! + waiting;
+    return this.#wasFarOver[place] === 1 || asked > FAR_OVER_FACTOR * perSecond + burst;
   }
 
-  #nextWindow(nowMs: number): void {
-    const most = (FAR_OVER_FACTOR * this.#rate.perSecond * (nowMs - this.#windowStartMs)) / WINDOW_MS;
-    this.#wasFarOver = this.#windowCost > most;
-    this.#windowStartMs = nowMs;
-    this.#windowCost = 0;
+  #nextWindow(place: number, { perSecond }: Rate, nowMs: number): void {
+    const cells = this.#cells;
+    const at = place * CELLS;
+    const most = (FAR_OVER_FACTOR * perSecond * (nowMs - cells[at + Cell.windowStart]!)) / WINDOW_MS;
+    this.#wasFarOver[place] = cells[at + Cell.windowCost]! > most ? 1 : 0;
+    cells[at + Cell.windowStart] = nowMs;
+    cells[at + Cell.windowCost] = 0;
   }
 
-  #after(cost: number, nowMs: number): number {
-    return Math.max(this.fullAtMs, nowMs) + (cost / this.#rate.perSecond) * 1e3;
+  #after(place: number, { perSecond }: Rate, cost: number, nowMs: number): number {
+    return Math.max(this.#cells[place * CELLS + Cell.fullAt]!, nowMs) + (cost / perSecond) * 1e3;
+  }
+
+  #grow(): void {
+    const cells = new Float64Array(this.#cells.length * 2);
+    cells.set(this.#cells);
+    const wasFarOver = new Uint8Array(this.#wasFarOver.length * 2);
+    wasFarOver.set(this.#wasFarOver);
+    this.#cells = cells;
+    this.#wasFarOver = wasFarOver;
   }
 }

@@ -1,9 +1,9 @@
-/** What peers pay for: the rates of each kind of session, and the allowance that each peer has left. */
+/** What peers pay for: the rates of each kind of session, and what each peer has left of its allowance. */
 import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import { SessionKind } from '../records/requests.ts';
-import { Allowance, COST_PER_DEVICE, type Rate, rateOf } from './allowance.ts';
+import { AllowanceTable, COST_PER_DEVICE, ENDED, NO_ALLOWANCE, type Rate, rateOf } from './allowance.ts';
 import type { Allowances } from './allowances.ts';
 import type { EdgeSession } from './edge-deps.ts';
 
@@ -23,6 +23,7 @@ export interface ChargesDeps {
 
 export class Charges {
   readonly #deps: ChargesDeps;
+  readonly #table = new AllowanceTable();
   #rates: Readonly<Record<SessionKind, Rate | undefined>>;
 
   constructor(deps: ChargesDeps) {
@@ -30,13 +31,22 @@ export class Charges {
     this.#rates = ratesOf(deps.settings);
   }
 
+  /** Peers whose allowance is counted. */
+  get counted(): number {
+    return this.#table.size;
+  }
+
   /** Other settings are in force: connected peers get the new rates. */
   settingsChanged(sessions: Iterable<EdgeSession>): void {
+    const before = this.#rates;
     this.#rates = ratesOf(this.#deps.settings);
+    const now = this.#deps.clock.now();
     for (const session of sessions) {
-      const rate = this.#rates[session.kind];
-      if (rate === undefined) session.allowance = undefined;
-      else session.allowance?.use(rate, this.#deps.clock.now());
+      if (session.allowance < 0) continue;
+      const from = before[session.kind];
+      const to = this.#rates[session.kind];
+      if (from !== undefined && to !== undefined) this.#table.rescale(session.allowance, from, to, now);
+      else if (to === undefined) this.#close(session, NO_ALLOWANCE);
     }
   }
 
@@ -50,10 +60,12 @@ export class Charges {
    * @returns false when the frame is to be refused
    */
   frame(session: EdgeSession, cost: number, now: number): boolean {
-    const allowance = this.#allowanceOf(session, now);
-    if (allowance === undefined || allowance.take(cost, now)) return true;
-    this.#deps.allowances.keep(session.payer, allowance.fullAtMs, now);
-    if (allowance.isFarOver()) this.#closeFarOver(session);
+    const rate = this.#rates[session.kind];
+    if (rate === undefined) return true;
+    const place = this.#placeOf(session, now);
+    if (place < 0 || this.#table.take(place, rate, cost, now)) return true;
+    this.#deps.allowances.keep(session.payer, this.#table.fullAtMs(place), now);
+    if (this.#table.isFarOver(place, rate)) this.#closeFarOver(session);
     return false;
   }
 
@@ -62,12 +74,13 @@ export class Charges {
    * @returns whether it was: the frames are not to be looked at
    */
   isFlood(session: EdgeSession, waiting: number): boolean {
-    const { allowance, kind, closing } = session;
+    const { allowance: place, kind, closing } = session;
     if (closing) return true;
-    if (allowance === undefined || !allowance.isFarOver(waiting)) return false;
+    const rate = this.#rates[kind];
+    if (place < 0 || rate === undefined || !this.#table.isFarOver(place, rate, waiting)) return false;
     const isSubscriber = kind === SessionKind.subscriber;
     // Events that a device may send are taken first; what a subscriber asks before it is closed is of no use to it.
-    if (!isSubscriber && allowance.waitMs(1, this.#deps.clock.now()) === 0) return false;
+    if (!isSubscriber && this.waitMs(session, 1, this.#deps.clock.now()) === 0) return false;
     this.#deps.counters.add(isSubscriber ? Counter.droppedSubscriberRate : Counter.droppedRate, waiting);
     this.keep(session);
     this.#closeFarOver(session);
@@ -81,28 +94,47 @@ export class Charges {
 
   /** Takes the cost of rows of an answer, or of replayed events: what has been promised is not refused any more. */
   rows(session: EdgeSession, count: number): void {
-    if (count === 0) return;
+    const rate = this.#rates[session.kind];
+    if (count === 0 || rate === undefined) return;
     const now = this.#deps.clock.now();
-    this.#allowanceOf(session, now)?.charge(count * COST_PER_DEVICE, now);
+    const place = this.#placeOf(session, now);
+    if (place >= 0) this.#table.charge(place, rate, count * COST_PER_DEVICE, now);
+  }
+
+  /** @returns how long until the peer can pay so much, ms; 0: now */
+  waitMs({ allowance: place, kind }: EdgeSession, cost: number, now: number): number {
+    const rate = this.#rates[kind];
+    return place < 0 || rate === undefined ? 0 : this.#table.waitMs(place, rate, cost, now);
   }
 
   /** The peer's next connection, on whatever edge, has what this one leaves of its allowance. */
-  keep({ payer, allowance }: EdgeSession): void {
+  keep({ payer, allowance: place }: EdgeSession): void {
     const { allowances, clock } = this.#deps;
-    if (allowance !== undefined) allowances.keep(payer, allowance.fullAtMs, clock.now());
+    if (place >= 0) allowances.keep(payer, this.#table.fullAtMs(place), clock.now());
+  }
+
+  /** The same for a session that is over. */
+  end(session: EdgeSession): void {
+    this.keep(session);
+    this.#close(session, ENDED);
   }
 
   /** The peer's connection before this one may have left less than there is. */
-  include({ payer, allowance }: EdgeSession): void {
+  include({ payer, allowance: place }: EdgeSession): void {
     const { allowances, clock } = this.#deps;
-    allowance?.include(allowances.fullAtMs(payer, clock.now()));
+    if (place >= 0) this.#table.include(place, allowances.fullAtMs(payer, clock.now()));
   }
 
-  #allowanceOf(session: EdgeSession, now: number): Allowance | undefined {
-    const rate = this.#rates[session.kind];
-    if (rate === undefined) return undefined;
-    session.allowance ??= new Allowance(rate, now, this.#deps.allowances.fullAtMs(session.payer, now));
+  /** @returns negative: it has none */
+  #placeOf(session: EdgeSession, now: number): number {
+    if (session.allowance === NO_ALLOWANCE)
+      session.allowance = this.#table.open(now, this.#deps.allowances.fullAtMs(session.payer, now));
     return session.allowance;
+  }
+
+  #close(session: EdgeSession, state: number): void {
+    if (session.allowance >= 0) this.#table.close(session.allowance);
+    session.allowance = state;
   }
 }
 

@@ -82,16 +82,16 @@ export class Edge {
       reader: deps.reader,
       presence,
       layout: deps.layout,
-      charge: (session, events) => this.#charges.rows(session, events),
+      charges: this.#charges,
     });
     const isBehind = (): boolean => fromOwner.unreadBytes > ANSWER_BACKLOG_BYTES;
     const { pageResumeBytes: resumeBytes } = this.queueLimits;
     const goesOut = (session: SubscriberSession) => this.#storeSeen(session, Math.floor(clock.now()));
-    this.#requests = new RequestFlow({ line, clock, resumeBytes, isBehind, goesOut });
+    this.#requests = new RequestFlow({ line, clock, resumeBytes, isBehind, goesOut, charges: this.#charges });
     const records = new SubscriberRecords({
       deliverer: this.deliverer,
       requests: this.#requests,
-      charge: (session, rows) => this.#charges.rows(session, rows),
+      charges: this.#charges,
     });
     this.mqtt = new MqttPeers({ ...deps, edge: this });
     this.nextSession = deps.numbers((session) => this.find(session) !== undefined || this.mqtt.has(session));
@@ -201,19 +201,24 @@ export class Edge {
     counters.disconnect(roleNames[session.kind], code);
     if (journal.tellsConnections)
       journal.disconnected(roleNames[session.kind], session.id, code, session.connectedAt);
-    this.keepAllowance(session);
+    this.#charges.end(session);
     line.leave(session.number, clean, false, keepMs);
   }
 
   /** A gateway speaks for the device no more. */
   #deviceEnded(device: DeviceSession): void {
     this.interests.forget(device);
-    this.keepAllowance(device);
+    this.#charges.end(device);
   }
 
   /** The peer's next connection, on whatever edge, has what this one leaves of its allowance. */
   keepAllowance(session: EdgeSession): void {
     this.#charges.keep(session);
+  }
+
+  /** A session is over that had no role, but paid. */
+  endAllowance(session: EdgeSession): void {
+    this.#charges.end(session);
   }
 
   /** @returns the session of that number, behind a gateway too */
@@ -264,7 +269,7 @@ export class Edge {
     const { perSecond, burst } = this.#charges.rateOf(session)!;
     const what = isSubscriber ? 'requests' : 'events';
     const message = `more than ${perSecond} ${what} per second (burst ${burst})`;
-    const retryAfterMs = session.allowance!.waitMs(cost, now);
+    const retryAfterMs = this.#charges.waitMs(session, cost, now);
     this.refuse(session, { code: errors.rateLimit.code, message, id, retryAfterMs }, codec);
   }
 
@@ -273,7 +278,7 @@ export class Edge {
     if (this.#requests.submit(session, ask)) return;
     this.#deps.counters.add(Counter.droppedSubscriberRate);
     const message = 'too many requests of this subscriber wait for an answer';
-    const retryAfterMs = Math.max(RETRY_MS_MIN, session.allowance?.waitMs(1, now) ?? 0);
+    const retryAfterMs = Math.max(RETRY_MS_MIN, this.#charges.waitMs(session, 1, now));
     this.refuse(session, { code: errors.rateLimit.code, message, id: ask.id, retryAfterMs });
   }
 

@@ -11,7 +11,7 @@ import { NONE } from '../presence/columns.ts';
 import type { SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Frame, PeerCodec } from '../wire/codec.ts';
-import type { Allowance } from './allowance.ts';
+import { NO_ALLOWANCE } from './allowance.ts';
 import type { Peer } from './liveness.ts';
 
 /** What is closed where a session is to be: the connection of a peer in this role, or in all of its roles. */
@@ -40,8 +40,8 @@ export abstract class Session implements Peer, Closable {
   readonly wantsInterest: boolean = false;
   /** It counts for nothing any more; its frames are not looked at. */
   closing = false;
-  /** undefined: there is no limit, or it has not asked for anything yet. */
-  allowance: Allowance | undefined;
+  /** Its place in the edge's allowances (`charges.ts`). */
+  allowance = NO_ALLOWANCE;
   /** A generated id: the peer shares the allowance of its address. */
   readonly isAnonymous: boolean;
   protected connection: Connection<unknown> | undefined;

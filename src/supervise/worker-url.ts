@@ -1,6 +1,8 @@
-/** Where the code of a worker thread is: from `dist/src/supervise/` to `dist/workers/`. */
+/** Where the code of a worker thread is. */
+import { packageFile } from '../package-root.ts';
+
 export type WorkerName = 'owner' | 'edge' | 'snapshot' | 'cluster' | 'webhooks' | 'tls';
 
 export function workerUrl(name: WorkerName): URL {
-  return new URL(`../../workers/${name}.js`, import.meta.url);
+  return packageFile(`dist/workers/${name}.js`);
 }

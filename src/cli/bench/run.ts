@@ -1,6 +1,7 @@
 /** A load on a running hub: the generator processes are opened once, and play it at one rate after another. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { packageFile } from '../../package-root.ts';
 import { nowUs } from './clock.ts';
 import { Generator } from './generator.ts';
 import { merged } from './histogram.ts';
@@ -9,7 +10,7 @@ import type { ReceiverReport, SenderReport, Target } from './messages.ts';
 import { limitOf, type Outcome, reasonsOf, type Second, sumOver, totalsOf } from './outcome.ts';
 import { Series } from './series.ts';
 
-const generatorFile = fileURLToPath(new URL('./generate.js', import.meta.url));
+const generatorFile = fileURLToPath(packageFile('dist/src/cli/bench/generate.js'));
 
 /** From the order to start until the start. */
 export const LEAD_MS = 200;

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { packageFile } from '../../package-root.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { note } from '../output.ts';
 
-/** From `dist/src/cli/demo/`. */
-const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
+const MAIN = fileURLToPath(packageFile('dist/src/main.js'));
 
 /** Settings of the environment that the demo obeys, beside the ports. */
 const OBEYED: readonly string[] = ['DAT_FANOUT_WORKERS', 'DAT_TRANSPORT'];

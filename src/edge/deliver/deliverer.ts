@@ -15,6 +15,7 @@ import type { Frame } from '../../wire/codec.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES, typeBit } from '../../wire/events.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
+import type { Charges } from '../charges.ts';
 import { NO_SHARD } from './audience.ts';
 import type { Publish } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
@@ -38,8 +39,7 @@ export interface DelivererDeps {
   readonly presence: PresenceReader;
   /** Of MQTT topics. */
   readonly layout?: TopicLayout | undefined;
-  /** Takes the cost of events that were replayed. */
-  readonly charge: (session: SubscriberSession, events: number) => void;
+  readonly charges: Pick<Charges, 'rows' | 'waitMs'>;
 }
 
 /** Shards sent to before the thread looks up again: about five milliseconds, and one where vips wait. */
@@ -86,7 +86,7 @@ export class Deliverer {
       queueBytes: limits.queueBytes / 2,
       finish: () => this.finish(),
       join: (session, attached) => this.#join(session, attached),
-      charge: deps.charge,
+      charges: deps.charges,
     });
     this.retained = new Retained({
       reader: deps.reader,
@@ -98,7 +98,7 @@ export class Deliverer {
       // What follows the answer has not been heard yet.
       namesOf: (session, device) =>
         this.#topics.namesOf(session, device) ?? new DeviceNames(deps.presence.deviceId(device), deps.layout),
-      charge: deps.charge,
+      charges: deps.charges,
     });
     this.#rounds = new Rounds(fromOwner, { ...sending, slow }, this.#publishTo);
     this.sendQueues = new SendQueues({

@@ -12,6 +12,7 @@ import type { Entry } from '../../records/replies.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
 import { EventType, epochName } from '../../wire/events.ts';
 import type { Past } from '../../wire/subscriber-ops.ts';
+import type { Charges } from '../charges.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Attached } from './topics.ts';
@@ -27,8 +28,7 @@ export interface ReplaysDeps {
   readonly finish: () => void;
   /** The session enters the device's topic. */
   readonly join: (session: SubscriberSession, attached: Attached) => void;
-  /** Takes the cost of events that were replayed. */
-  readonly charge: (session: SubscriberSession, events: number) => void;
+  readonly charges: Pick<Charges, 'rows' | 'waitMs'>;
 }
 
 const GAP_REASON = 'history';
@@ -184,7 +184,7 @@ export class Replays {
       }
       const step = held.replay.next();
       if (step === Step.End) {
-        this.#deps.charge(session, sent);
+        this.#deps.charges.rows(session, sent);
         if (this.#hasCaughtUp(held)) return true;
         sent = 0;
       } else if (step === Step.Gap) this.#gap(held, held.replay.from, held.replay.to);
@@ -197,10 +197,10 @@ export class Replays {
 
   /** @param sent events since the last look, to be paid for */
   #mayGoOn(session: SubscriberSession, sent: number): boolean {
-    const { queueBytes, clock, charge } = this.#deps;
-    if (sent > 0) charge(session, sent);
+    const { queueBytes, clock, charges } = this.#deps;
+    if (sent > 0) charges.rows(session, sent);
     if (session.closing || session.bufferedBytes > queueBytes) return false;
-    return (session.allowance?.waitMs(1, clock.now()) ?? 0) === 0;
+    return charges.waitMs(session, 1, clock.now()) === 0;
   }
 
   /** The replay is through: what came meanwhile is replayed too, then the session is in the device's topic. */

@@ -10,6 +10,7 @@ import { Notice } from '../../records/replies.ts';
 import type { Asked } from '../../wire/codec.ts';
 import type { Named, Past } from '../../wire/subscriber-ops.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
+import type { Charges } from '../charges.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import { wantsPast } from './replays.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
@@ -69,6 +70,7 @@ export class RequestQueue {
 export interface RequestFlowDeps {
   readonly line: OwnerLine;
   readonly clock: Clock;
+  readonly charges: Pick<Charges, 'waitMs'>;
   /** A page may be asked for when at most this many bytes wait for the peer. */
   readonly resumeBytes: number;
   /** Whether this edge has not yet done what earlier answers bring with them. */
@@ -240,8 +242,8 @@ export class RequestFlow {
 
   /** Whether the peer has read the page before, and can pay for another; if not, it is looked at again. */
   #mayRead(session: SubscriberSession): boolean {
-    const { clock, resumeBytes } = this.#deps;
-    const waitMs = session.allowance?.waitMs(DEVICES_PER_PAGE * COST_PER_DEVICE, clock.now()) ?? 0;
+    const { clock, charges, resumeBytes } = this.#deps;
+    const waitMs = charges.waitMs(session, DEVICES_PER_PAGE * COST_PER_DEVICE, clock.now());
     if (waitMs <= 0 && session.bufferedBytes <= resumeBytes) return true;
     this.#timer ??= setTimeout(() => this.tick(), LOOK_MS).unref();
     return false;

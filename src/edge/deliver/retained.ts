@@ -14,6 +14,7 @@ import type { Entry } from '../../records/replies.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
 import { EventType, Priority } from '../../wire/events.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
+import type { Charges } from '../charges.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import { BYTES_PER_LOOK } from './replays.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
@@ -27,8 +28,7 @@ export interface RetainedDeps {
   readonly queueBytes: number;
   readonly presence: PresenceReader;
   readonly namesOf: (session: SubscriberSession, device: number) => DeviceNames;
-  /** Takes the cost of events. */
-  readonly charge: (session: SubscriberSession, events: number) => void;
+  readonly charges: Pick<Charges, 'rows' | 'waitMs'>;
 }
 
 /** Devices between two looks at the send queue and the allowance. */
@@ -109,18 +109,18 @@ export class Retained {
   }
 
   #advance(session: SubscriberSession, waiting: Waiting): void {
-    const { queueBytes, clock, charge } = this.#deps;
+    const { queueBytes, clock, charges } = this.#deps;
     const { cells } = waiting;
     while (waiting.next < cells.length) {
       if (session.closing || session.bufferedBytes > queueBytes) return;
-      if ((session.allowance?.waitMs(1, clock.now()) ?? 0) > 0) return;
+      if (charges.waitMs(session, 1, clock.now()) > 0) return;
       const end = Math.min(cells.length, waiting.next + CELLS * DEVICES_PER_LOOK);
       let sent = 0;
       this.#bytes = 0;
       for (; waiting.next < end && this.#bytes < BYTES_PER_LOOK; waiting.next += CELLS) {
         sent += this.#send(session, waiting);
       }
-      charge(session, sent);
+      charges.rows(session, sent);
     }
   }
 

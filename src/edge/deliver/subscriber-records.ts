@@ -16,6 +16,7 @@ import {
   readVip,
 } from '../../records/replies.ts';
 import type { Told } from '../../wire/codec.ts';
+import type { Charges } from '../charges.ts';
 import type { Deliverer } from './deliverer.ts';
 import { wantsPast } from './replays.ts';
 import type { Ask, RequestFlow } from './request-flow.ts';
@@ -24,8 +25,7 @@ import type { SubscriberSession } from './subscriber-session.ts';
 export interface SubscriberRecordsDeps {
   readonly deliverer: Deliverer;
   readonly requests: RequestFlow;
-  /** Takes the cost of rows that were sent. */
-  readonly charge: (session: SubscriberSession, rows: number) => void;
+  readonly charges: Pick<Charges, 'rows'>;
 }
 
 export class SubscriberRecords {
@@ -79,8 +79,8 @@ export class SubscriberRecords {
 
   /** A page was sent: it is paid for, and the next one may be asked for. */
   sent(session: SubscriberSession, rows: number): void {
-    const { charge, deliverer, requests } = this.#deps;
-    charge(session, rows);
+    const { charges, deliverer, requests } = this.#deps;
+    charges.rows(session, rows);
     deliverer.sendQueues.check(session);
     requests.advance(session);
   }

@@ -391,7 +391,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     const keepMs = kept === undefined || code === closes.kicked.code ? 0 : keptMs;
     if (isClean) this.#roles?.withdrawWill();
     for (const session of this.#roles?.sessions() ?? []) edge.leave(session, code, isClean, keepMs);
-    this.#roles?.keepAllowance();
+    this.#roles?.endAllowance();
     this.#peers.remove(this);
     if (this.#isRegistered)
       line.deregister({ session: this.number, keepMs, kept: kept === undefined ? '' : encodeKept(kept) });

@@ -150,8 +150,8 @@ export class MqttRoles implements Follower {
   }
 
   /** What it used of its allowances without having been a subscriber stays used. */
-  keepAllowance(): void {
-    if (!this.#isSubscriber && this.#subscriber !== undefined) this.#edge.keepAllowance(this.#subscriber);
+  endAllowance(): void {
+    if (!this.#isSubscriber && this.#subscriber !== undefined) this.#edge.endAllowance(this.#subscriber);
   }
 
   /** Of a further session. */

@@ -25,6 +25,7 @@ class Bench {
     this.flow = new RequestFlow({
       line,
       clock: new FakeClock(),
+      charges: { waitMs: () => 0 },
       resumeBytes: 1000,
       isBehind: () => this.isBehind,
       goesOut: ({ number }) => void this.signs.push(`${number} after ${this.sent.length}`),
@@ -44,7 +45,7 @@ class Bench {
 }
 
 const peer = (number: number): SubscriberSession & { bufferedBytes: number } =>
-  ({ number, closing: false, bufferedBytes: 0, requests: undefined, allowance: undefined }) as never;
+  ({ number, closing: false, bufferedBytes: 0, requests: undefined }) as never;
 
 const subscribe = (count: number): Ask => ({
   op: 'subscribe',
