@@ -34,11 +34,11 @@ describe('a device that appears', () => {
     expect([hub.states('s'), hub.told(session)]).toEqual([[`dev-1 ${state}`], []]);
   });
 
-  it('is followed for one who is not connected', () => {
-    const { hub, session } = setUp({}, 'disconnected');
+  it.each(['disconnected', 'active'] as const)('is followed for one who is gone: %s', (state) => {
+    const { hub, session } = setUp({}, state);
     hub.disconnect('s');
     hub.appear('dev-1');
-    expect([hub.states('s'), hub.told(session)]).toEqual([['dev-1 disconnected'], []]);
+    expect([hub.states('s'), hub.told(session)]).toEqual([[`dev-1 ${state}`], []]);
   });
 
   it('is told of by each active filter, delivers once, and what all of them ask for', () => {
@@ -129,10 +129,10 @@ describe('a device that appears while the filter’s others are on their way', (
   });
 
   it('is one of theirs also between the answer and the first page', () => {
-    const { hub, session } = reading(['dev-*', 'x*']);
-    hub.filters.step();
+    const { hub, session } = reading(['x*', 'dev-*', 'y*']);
+    for (let steps = 0; steps < 2; steps++) hub.filters.step();
     hub.appear('dev-3');
-    expect(read(hub, session)).toEqual([...all, 'x*: ']);
+    expect(read(hub, session)).toEqual(['x*: ', ...all, 'y*: ']);
   });
 
   it('is counted once, whether the search has passed its place in the table or not', () => {
@@ -161,6 +161,16 @@ describe('a device that appears while the filter’s others are on their way', (
     expect(read(hub, session)).toEqual(['dev-*: dev-2 active']);
   });
 
+  it('is told of at once where another filter was just looked for', () => {
+    const hub = new RowsHarness();
+    const [session] = ['s', 'other'].map((name) => hub.connect(name));
+    for (const name of ['s', 'other']) hub.ask(name, 'subscribe', ['dev-*']);
+    hub.filters.step(); // one slice of each
+    hub.filter('new*', 's');
+    hub.appear('new-1');
+    expect(hub.frames(session!)).toEqual([{ ...page, page: 'new*', devices: ['new-1 active'] }]);
+  });
+
   it('is told of at once while the filter’s rows are gone through', () => {
     const { hub, session, slot } = setUp();
     hub.ask('s', 'resume', ['dev-*']);
@@ -178,11 +188,12 @@ describe('a device that may be followed again', () => {
     hub.filters.allowed = (device) => allowed.push(device);
     const device = hub.device('dev-1');
     const [other, unknown] = [hub.device('x'), hub.device('dev-2', false)];
+    hub.filter('x*', 's');
     for (const one of [device, other, unknown]) hub.filters.rematch(hub.subscriber('s'), one);
     hub.filters.rematch(hub.subscriber('nobody'), device);
-    expect(hub.frames(session)).toEqual([page]);
+    expect(hub.frames(session)).toEqual([page, { ...page, page: 'x*', devices: ['x active'] }]);
     expect(allowed).toEqual([device, other, unknown, device]);
-    expect(hub.states('s')).toEqual(['dev-1 active']);
+    expect(hub.states('s')).toEqual(['dev-1 active', 'x active']);
   });
 });
 
@@ -209,9 +220,11 @@ describe('other access rules', () => {
     const other = hub.connect('gone');
     hub.filter('dev-*', 'gone', 'disconnected');
     hub.disconnect('gone');
+    hub.filter('dev-*', 'lost', 'active');
     hub.device('dev-1');
     hub.filters.rescan(before);
     expect([hub.states('s'), hub.states('gone')]).toEqual([['dev-1 paused'], ['dev-1 disconnected']]);
+    expect(hub.states('lost')).toEqual(['dev-1 active']);
     expect([hub.told(session), hub.told(other), hub.filters.isBusy()]).toEqual([[], [], false]);
   });
 
@@ -222,7 +235,7 @@ describe('other access rules', () => {
     hub.row('dev-1', 's', 'active');
     hub.filters.rulesChange();
     hub.filters.rescan(new AccessRules([deny('*')]));
-    expect([hub.filters.isBusy(), hub.told(session)]).toEqual([false, []]);
+    expect([hub.filters.isBusy(), hub.told(session), hub.states('s')]).toEqual([false, [], ['dev-1 active']]);
     expect(hub.registry.filters.isUnfinished(filter)).toBe(false);
   });
 });

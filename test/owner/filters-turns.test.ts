@@ -26,6 +26,7 @@ describe('what sessions have asked for', () => {
   it('is done two slices a step, in turn', () => {
     const { hub, sessions } = setUp(['a', 'b', 'c']);
     for (const name of ['a', 'b', 'c']) hub.ask(name, 'subscribe', ['x*']);
+    expect(hub.filters.isBusy()).toBe(true);
     const answered = (): string[][] => sessions.map((session) => said(hub.told(session)));
     const rounds = Array.from({ length: 5 }, () => [hub.filters.step(), ...answered()]);
     // Each looks through the table, answers, and sends its page.
@@ -113,6 +114,16 @@ describe('what sessions have asked for', () => {
     expect(hub.registry.reservedRows).toBe(0);
   });
 
+  it('ends with the session also when a filter was just looked for', () => {
+    const { hub, sessions } = setUp(['a', 'b']);
+    for (const name of ['a', 'b']) hub.ask(name, 'subscribe', ['dev-*']);
+    hub.filters.step(); // one slice of each
+    hub.filters.sessionOver(sessions[0]!);
+    hub.settle();
+    expect([said(hub.told(sessions[0]!)), hub.filters.isBusy(sessions[0])]).toEqual([[], false]);
+    expect(hub.registry.reservedRows).toBe(2); // of the other, whose first page waits
+  });
+
   it('ends with the session before its turn comes', () => {
     const { hub, session } = setUp();
     hub.ask('s', 'subscribe', ['dev-*']);
@@ -165,6 +176,21 @@ describe('a filter that is unfinished', () => {
     hub.settle();
     expect(said(hub.frames(session))).toEqual(['dev-*: dev-1 active', 'dev-*: dev-2 active,dev-3 active']);
     expect(unfinished(hub)).toBe(0);
+  });
+
+  it('gets it also while another filter’s pages are on their way', () => {
+    const { hub, session, slot } = setUp();
+    for (const id of ['x-1', 'x-2']) hub.device(id);
+    hub.ask('s', 'subscribe', ['x-*']);
+    hub.settle();
+    hub.told(session);
+    hub.registry.filters.begin(hub.filter('dev-*', 's'), Unfinished.pages);
+    hub.filters.restart(slot, session, [{ filter: 'dev-*', value: RowState.active }], 'activity');
+    for (let pages = 0; pages < 9; pages++) {
+      for (const page of hub.pages.splice(0)) hub.filters.more(session, page);
+      hub.settle();
+    }
+    expect(hub.states('s').filter((line) => line.startsWith('dev-'))).toHaveLength(3);
   });
 
   it('gets it by the pages that are on their way already: nothing is looked for again', () => {
@@ -259,8 +285,11 @@ describe('an input to all filters of a subscriber', () => {
     for (const state of ['paused', 'silent', 'active', 'disconnected'] as const)
       hub.filter(`${state}*`, 's', state);
     hub.filter('active*', 'other');
-    expect(entries(hub, 'silence')).toEqual([`active* ${RowState.silent}`]);
-    expect(entries(hub, 'activity').sort()).toEqual(['active* 2', 'silent* 2']);
+    expect(entries(hub, 'activity')).toEqual(['silent* 2']);
+    expect(entries(hub, 'silence').sort()).toEqual([
+      `active* ${RowState.silent}`,
+      `silent* ${RowState.silent}`,
+    ]);
     expect(entries(hub, 'expire')).toHaveLength(4);
     expect([hub.filterStates('s'), hub.filterStates('other')]).toEqual([[], ['active* active']]);
   });
