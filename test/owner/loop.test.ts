@@ -67,8 +67,8 @@ function play(turns: readonly Turn[], paceMs = PACE_MS) {
       untilNextTimerMs: () => turn().timerMs ?? Number.POSITIVE_INFINITY,
     } as unknown as Owner,
     sleeper: {
-      announce: () => steps[next - 1]!.push('announce'),
-      announceDoze: () => steps[next]!.push('announce doze'),
+      announce: () => void steps[next - 1]!.push('announce'),
+      announceDoze: () => void steps[next]!.push('announce doze'),
       cancel: () => wait('stay', 0),
       pause: (ms: number) => wait('pause', ms),
       block: (ms: number) => wait('block', ms),
