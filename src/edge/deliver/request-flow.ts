@@ -45,16 +45,16 @@ export interface Answered extends Ask {
   readonly isNamed: boolean;
 }
 
-/** Of one session. */
+/** Of one session, while it asks for something: most of ten thousand ask for nothing most of the time. */
 export class RequestQueue {
   /** Sent to the owner and not answered, in order. */
   readonly inFlight: Pending[] = [];
   readonly waiting: Pending[] = [];
   last = 0;
   /** What a further page was promised of, and whether it was asked for: a request, or 0 for the hub's own notices. */
-  readonly pages = new Map<number, boolean>();
+  pages: Map<number, boolean> | undefined;
   /** By filter: what of the past its pages are to bring. */
-  readonly pasts = new Map<string, Pick<Ask, 'past' | 'types'>>();
+  pasts: Map<string, Pick<Ask, 'past' | 'types'>> | undefined;
   /** What the hub's own pages are about. */
   notice: Notice = Notice.resumed;
 
@@ -62,8 +62,20 @@ export class RequestQueue {
   get work(): number {
     let work = 0;
     for (const pending of this.inFlight) if (!pending.isPaged) work += pending.work;
-    for (const isAsked of this.pages.values()) if (isAsked) work += DEVICES_PER_PAGE;
+    for (const isAsked of this.pages?.values() ?? []) if (isAsked) work += DEVICES_PER_PAGE;
     return work;
+  }
+
+  get isPaging(): boolean {
+    return this.pages !== undefined && this.pages.size > 0;
+  }
+
+  /** Nothing is asked, and nothing is still to come. */
+  get isIdle(): boolean {
+    const { inFlight, waiting, isPaging, pasts } = this;
+    return (
+      inFlight.length === 0 && waiting.length === 0 && !isPaging && (pasts === undefined || pasts.size === 0)
+    );
   }
 }
 
@@ -78,6 +90,16 @@ export interface RequestFlowDeps {
   /** A request goes to the owner, however long it has waited here: its subscriber is not silent. */
   readonly goesOut: (session: SubscriberSession) => void;
 }
+
+/** How a session's turn ended. */
+const Turn = {
+  /** It has nothing that may be sent now. */
+  nothing: 0,
+  taken: 1,
+  /** The owner has no time for it. */
+  blocked: 2,
+} as const;
+type Turn = (typeof Turn)[keyof typeof Turn];
 
 export class RequestFlow {
   readonly #deps: RequestFlowDeps;
@@ -106,7 +128,8 @@ export class RequestFlow {
 
   /** A page of an answer has come. @returns what it answers; undefined: nothing that was asked */
   answered(session: SubscriberSession, request: number, more: boolean): Answered | undefined {
-    const queue = queueOf(session);
+    const queue = session.requests;
+    if (queue === undefined) return undefined;
     const at = queue.inFlight.findIndex(({ number }) => number === request);
     if (at < 0) return undefined;
     const pending = queue.inFlight[at]!;
@@ -128,7 +151,11 @@ export class RequestFlow {
   /** A request was answered: its filters' pages are to bring the past that it asked for. */
   keepPast(session: SubscriberSession, { op, named, past, types }: Answered, more: boolean): void {
     if (op !== 'subscribe' || more || !wantsPast(past)) return;
-    for (const filter of named?.filters ?? []) queueOf(session).pasts.set(filter, { past, types });
+    for (const filter of named?.filters ?? []) {
+      const queue = queueOf(session);
+      queue.pasts ??= new Map();
+      queue.pasts.set(filter, { past, types });
+    }
   }
 
   /** @returns what of the past a page is to bring; undefined: nothing */
@@ -139,8 +166,8 @@ export class RequestFlow {
     more: boolean,
   ): Pick<Ask, 'past' | 'types'> | undefined {
     if (page === 0) return undefined; // one device that has just appeared
-    const past = session.requests?.pasts.get(filter);
-    if (!more) session.requests?.pasts.delete(filter);
+    const past = session.requests?.pasts?.get(filter);
+    if (!more) session.requests?.pasts?.delete(filter);
     return past;
   }
 
@@ -152,8 +179,17 @@ export class RequestFlow {
 
   /** Call after the frame of a page was sent, or some of what waits for the peer has gone. */
   advance(session: SubscriberSession): void {
-    if (session.requests !== undefined) this.#line.add(session);
-    this.takeTurns();
+    if (session.requests === undefined) this.takeTurns();
+    else if (this.#line.size === 0 && !this.#deps.isBehind()) {
+      // Nobody else waits for a turn.
+      let turn: Turn;
+      do turn = this.#takeTurn(session, session.requests);
+      while (turn === Turn.taken);
+      if (turn === Turn.blocked) this.#line.add(session);
+    } else {
+      this.#line.add(session);
+      this.takeTurns();
+    }
   }
 
   /** The session is over. */
@@ -161,8 +197,7 @@ export class RequestFlow {
     const queue = session.requests;
     if (queue === undefined) return;
     this.#work -= queue.work;
-    queue.inFlight.length = queue.waiting.length = 0;
-    queue.pages.clear();
+    session.requests = undefined;
     this.#readers.delete(session);
     this.#line.delete(session);
     this.takeTurns();
@@ -173,7 +208,7 @@ export class RequestFlow {
     const queue = session.requests;
     if (queue === undefined) return;
     this.#work -= queue.work;
-    queue.pages.clear();
+    queue.pages = undefined;
     this.#readers.delete(session);
     for (const pending of queue.inFlight) {
       pending.isPaged = false;
@@ -185,23 +220,25 @@ export class RequestFlow {
 
   /** @returns of which notice a page was promised and has not come; undefined: none */
   owedTo({ requests }: SubscriberSession): Notice | undefined {
-    return requests?.pages.has(0) ? requests.notice : undefined;
+    return requests?.pages?.has(0) ? requests.notice : undefined;
   }
 
   #pageCame(session: SubscriberSession, queue: RequestQueue, page: number, more: boolean): void {
-    if (queue.pages.get(page) === true) this.#work -= DEVICES_PER_PAGE;
+    if (queue.pages?.get(page) === true) this.#work -= DEVICES_PER_PAGE;
     if (more) {
+      queue.pages ??= new Map();
       queue.pages.set(page, false);
       this.#readers.add(session);
       return;
     }
-    queue.pages.delete(page);
+    queue.pages?.delete(page);
     if (unaskedOf(queue) === undefined) this.#readers.delete(session);
   }
 
   /** The owner sends the next page unasked. */
   #goesOn(queue: RequestQueue, page: number): void {
-    if (queue.pages.get(page) === true) return;
+    if (queue.pages?.get(page) === true) return;
+    queue.pages ??= new Map();
     queue.pages.set(page, true);
     this.#work += DEVICES_PER_PAGE;
   }
@@ -218,15 +255,24 @@ export class RequestFlow {
   takeTurns(): void {
     if (this.#line.size === 0 || this.#deps.isBehind()) return;
     for (const session of this.#line) {
-      const queue = session.requests!;
-      const work = this.#nextWork(session, queue);
-      if (this.#work > 0 && this.#work + work > REQUEST_WORK_IN_FLIGHT) return;
+      const turn = this.#takeTurn(session, session.requests!);
+      if (turn === Turn.blocked) return;
       this.#line.delete(session);
-      if (work === 0) continue;
-      this.#work += work;
-      this.#sendNext(session, queue);
-      this.#line.add(session); // to the end of the line
+      if (turn === Turn.taken) this.#line.add(session); // to the end of the line
     }
+  }
+
+  /** Has one thing of the session sent to the owner, if the owner has time for it. */
+  #takeTurn(session: SubscriberSession, queue: RequestQueue): Turn {
+    const work = this.#nextWork(session, queue);
+    if (work === 0) {
+      if (queue.isIdle) session.requests = undefined;
+      return Turn.nothing;
+    }
+    if (this.#work > 0 && this.#work + work > REQUEST_WORK_IN_FLIGHT) return Turn.blocked;
+    this.#work += work;
+    this.#sendNext(session, queue);
+    return Turn.taken;
   }
 
   /** @returns what the owner would have to do for the session next, in devices; 0: there is nothing that may be sent now */
@@ -234,7 +280,7 @@ export class RequestFlow {
     if (session.closing) return 0;
     if (this.#readers.has(session)) return this.#mayRead(session) ? DEVICES_PER_PAGE : 0;
     const [next] = queue.waiting;
-    if (next === undefined || queue.pages.size > 0) return 0;
+    if (next === undefined || queue.isPaging) return 0;
     // A long request has the owner to itself, as far as the session goes.
     const isBlocked = queue.inFlight.length > 0 && (isLong(next) || queue.inFlight.some(isLong));
     return isBlocked ? 0 : next.work;
@@ -252,7 +298,7 @@ export class RequestFlow {
   #sendNext(session: SubscriberSession, queue: RequestQueue): void {
     if (this.#readers.has(session)) {
       const page = unaskedOf(queue)!;
-      queue.pages.set(page, true);
+      queue.pages!.set(page, true);
       if (unaskedOf(queue) === undefined) this.#readers.delete(session);
       this.#deps.line.more(session.number, page);
     } else {
@@ -275,7 +321,7 @@ export class RequestFlow {
 
 /** @returns a page that was promised and not asked for; undefined: there is none */
 function unaskedOf({ pages }: RequestQueue): number | undefined {
-  for (const [page, isAsked] of pages) if (!isAsked) return page;
+  for (const [page, isAsked] of pages ?? []) if (!isAsked) return page;
   return undefined;
 }
 
