@@ -90,11 +90,12 @@ describe('the joins and leaves of a ring', () => {
 
   it('are gone on with at once when they have used it up, but not when a request has', () => {
     const turns = new RequestTurns();
+    expect(turns.isCutShort).toBe(false);
     turns.begin(500);
     turns.enter(0);
     turns.spend(499);
     expect(turns.isCutShort).toBe(false);
-    turns.spend(4);
+    turns.spend(1);
     expect(turns.isCutShort).toBe(true);
     turns.begin(500);
     turns.enter(0);
