@@ -24,6 +24,7 @@ describe('defaults', () => {
       deviceRemoveAfterMs: 300_000,
       defaultAccess: 'allow',
       pingIntervalMs: 25_000,
+      mqttKeepAliveMaxMs: 0,
       flushMaxMs: 5,
       maxMessageBytes: 65_536,
       sendQueueBytes: 262_144,

@@ -68,6 +68,7 @@ function settings() {
     historyTtlMs: 3_600_000,
     maxDevicesPerGateway: 10,
     interestLingerMs: 5000,
+    mqttKeepAliveMaxMs: 0,
   } as const;
 }
 

@@ -4,10 +4,11 @@
  * and that it is in one place only, is up to `homes.ts`.
  */
 import { isPattern } from '../access/pattern.ts';
+import { ALL_TYPES } from '../wire/events.ts';
 import { isId } from '../wire/id.ts';
 
-/** Event types as bits: 1 << EventType; 0 all. */
-const TYPE_BITS = 0b1110;
+/** Event types as a set of bits (`typeBit`), one place further left; 0 all. */
+const TYPE_BITS = ALL_TYPES << 1;
 
 export interface KeptRow {
   readonly device: string;

@@ -27,6 +27,7 @@ export interface EdgeSettings extends GatewaySettings, RateSettings {
   readonly historyTtlMs: number;
   readonly interestLingerMs: number;
   readonly subscriberRemoveAfterMs: number;
+  readonly mqttKeepAliveMaxMs: number;
 }
 
 export interface EdgeDeps {

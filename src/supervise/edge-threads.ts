@@ -26,7 +26,7 @@ import type { EdgeRole, PlannedEdge } from './edge-plan.ts';
 import type { HubMemory } from './memory.ts';
 import type { OwnerThread } from './owner-thread.ts';
 import type { EdgeTask, ThreadSettings } from './tasks.ts';
-import { type Life, Thread } from './thread.ts';
+import { type Life, SMALL_YOUNG_GENERATION, Thread } from './thread.ts';
 
 export interface EdgeThreadsDeps {
   /** The edges to start. */
@@ -75,9 +75,6 @@ export interface EdgeChanges extends Pick<EdgeReload, 'settings' | 'tokens'> {
   /** Absent: the certificate is as it was. */
   readonly tls: object | undefined;
 }
-
-/** Small, so that what dies young is tidied up often and cheaply (decision 0007). */
-const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 6 } as const;
 
 export class EdgeThreads {
   readonly #deps: EdgeThreadsDeps;
@@ -176,7 +173,7 @@ export class EdgeThreads {
     return new Thread({
       code: 'edge',
       name,
-      resourceLimits: RESOURCE_LIMITS,
+      resourceLimits: SMALL_YOUNG_GENERATION,
       crashes,
       task: (port) => this.#task(planned, port),
       isReady: ({ kind }) => kind === FromEdge.Ready,

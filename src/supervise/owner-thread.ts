@@ -19,7 +19,7 @@ import type { Bells } from './bells.ts';
 import type { CrashLimit } from './crash-limit.ts';
 import type { HubMemory } from './memory.ts';
 import type { OwnerStart, OwnerTask, ThreadSettings } from './tasks.ts';
-import { Thread } from './thread.ts';
+import { SMALL_YOUNG_GENERATION, Thread } from './thread.ts';
 
 export interface OwnerThreadDeps {
   readonly memory: HubMemory;
@@ -69,6 +69,7 @@ export class OwnerThread {
     this.#thread = new Thread({
       code: 'owner',
       name: 'owner',
+      resourceLimits: SMALL_YOUNG_GENERATION,
       crashes: deps.crashes,
       task: () => this.#task(),
       isReady: ({ kind }) => kind === FromOwner.Ready,

@@ -9,6 +9,9 @@ import type { CrashLimit } from './crash-limit.ts';
 import { descriptorReserve } from './descriptor-reserve.ts';
 import { type WorkerName, workerUrl } from './worker-url.ts';
 
+/** What dies young is tidied up often and cheaply, and a crowd that arrives leaves no large heap behind (decision 0007). */
+export const SMALL_YOUNG_GENERATION = { maxYoungGenerationSizeMb: 6 } as const;
+
 /** One run of the thread, from its start to its end. */
 export interface Life {
   /** Commands to the thread and back. */

@@ -1,4 +1,5 @@
 /** mqtt.js against the hub: both versions, over TCP and over WebSocket on both listeners. */
+import type { IConnackPacket } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { firstOf } from '../support/attempts.ts';
 import { eventually } from '../support/eventually.ts';
@@ -353,7 +354,7 @@ describe.each(rows)('mqtt.js, $mode, $way, version $protocolVersion', (row) => {
 describe('MQTT 5', () => {
   let hub: MqttHub;
   beforeAll(async () => {
-    hub = await startMqttHub({ leaveGraceMs: 60_000 });
+    hub = await startMqttHub({ leaveGraceMs: 60_000, env: { DAT_MQTT_KEEP_ALIVE_MAX_MS: '120000' } });
   });
   afterAll(() => hub.stop());
   const client = (clientId: string, options: ClientOptions = {}): Promise<Client> =>
@@ -371,6 +372,15 @@ describe('MQTT 5', () => {
         topicAliasMaximum: expect.any(Number),
       },
     });
+  });
+
+  it('names the longest keep-alive to clients that ask for a longer one, or for none', async () => {
+    const told = async (keepalive: number, protocolVersion: 4 | 5 = 5): Promise<unknown> => {
+      const { packets } = await client(uniqueId('sub'), { keepalive, protocolVersion });
+      return (packets[0] as IConnackPacket).properties?.serverKeepAlive;
+    };
+    expect([await told(0), await told(121), await told(120)]).toEqual([120, 120, undefined]);
+    expect(await told(0, 4)).toBeUndefined();
   });
 
   it('accepts topic aliases', async () => {

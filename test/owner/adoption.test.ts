@@ -187,3 +187,61 @@ describe('a table whose owner died in the middle of a write', () => {
     expect(died, 'owners that died in the middle').toBeGreaterThan(runs(50));
   });
 });
+
+describe('what an owner left half done', () => {
+  /** A device and a subscriber with a row, and the registry of the owner that takes over. */
+  function takenOver(spoil: (first: Registry) => unknown) {
+    const memory = createPresence(CAPACITY);
+    const first = new Registry(memory, WORKERS);
+    for (const n of [0, 1]) {
+      first.ensureDeviceOf(idOf('device', n));
+      first.ensureSubscriberOf(idOf('subscriber', n));
+      first.createRow(n, n, RowState.active);
+    }
+    spoil(first);
+    const heir = new Registry(memory, WORKERS);
+    heir.adopt();
+    return { heir, reader: new PresenceReader(memory) };
+  }
+
+  it.each<[string, (first: Registry) => unknown]>([
+    ['device', (first) => first.devices.rows.deviceState.fill(DeviceState.free, 0, 1)],
+    ['subscriber', (first) => first.subscribers.rows.used.fill(0, 0, 1)],
+    ['subscription', (first) => first.subscriptions.rows.rowState.fill(RowState.none, 0, 1)],
+  ])('is no subscription where its %s is not there', (_, spoil) => {
+    const { heir, reader } = takenOver(spoil);
+    expect([heir.rowState(0), heir.rowState(1)]).toEqual([RowState.none, RowState.active]);
+    expect([heir.hasRows(0), heir.hasRowsOf(0), heir.hasRows(1), heir.hasRowsOf(1)]).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ]);
+    expect([heir.findRow(1, 1), heir.freeRows]).toEqual([1, CAPACITY.subscriptions - 1]);
+    expect(reader.total('active')).toBe(1);
+  });
+
+  it('is no peer where its id is not there', () => {
+    const { heir } = takenOver(({ devices, subscribers }) => {
+      devices.rows.id[0] = NO_TEXT;
+      subscribers.rows.id[0] = NO_TEXT;
+    });
+    expect([heir.devices.rows.deviceState[0], heir.subscribers.rows.used[0]]).toEqual([DeviceState.free, 0]);
+    expect([heir.rowState(0), heir.hasRows(1)]).toEqual([RowState.none, true]);
+  });
+
+  it('is no gateway of a device that is not connected any more', () => {
+    const { heir } = takenOver((first) => {
+      first.devices.rows.session[1] = 64;
+      for (const slot of [0, 1]) first.setGateway(slot, 'gw');
+    });
+    const { gateway } = heir.devices.rows;
+    expect([gateway[0], gateway[1] === NO_TEXT]).toEqual([NO_TEXT, false]);
+    const gone = takenOver((first) => {
+      first.devices.rows.session[0] = 64;
+      first.setGateway(0, 'gw');
+      first.devices.rows.deviceState[0] = DeviceState.free;
+    });
+    expect(gone.heir.devices.rows.gateway[0]).toBe(NO_TEXT);
+  });
+});

@@ -1,8 +1,11 @@
 /** A device that connects on one edge while another holds its older connection. */
 import { describe, expect, it } from 'vitest';
 import { closes } from '../../src/codes.ts';
-import { HELD_BYTES_MAX } from '../../src/owner/handovers.ts';
+import { Handovers, HELD_BYTES_MAX } from '../../src/owner/handovers.ts';
 import { ToOwner } from '../../src/records/commands.ts';
+import { EventField, eventOf } from '../../src/records/event.ts';
+import type { Join } from '../../src/records/requests.ts';
+import { EventType, Priority } from '../../src/wire/events.ts';
 import { TwoEdges } from './two-edges.ts';
 
 /** One device, let in on edge 0. */
@@ -206,4 +209,29 @@ it('replaces an older connection of its own edge at once', () => {
     { kind: 'closed', session: older, code: closes.replaced.code },
     { kind: 'joined', session: newer },
   ]);
+});
+
+describe('what sessions that wait have sent', () => {
+  const join = (session: number) => ({ session }) as Join;
+  const event = (payloadBytes: number) =>
+    eventOf({
+      type: EventType.message,
+      priority: Priority.normal,
+      flags: 0,
+      at: 1,
+      received: 1,
+      status: new Uint8Array(0),
+      payload: new Uint8Array(payloadBytes),
+    });
+
+  it('may fill what there is for it to the last byte, again and again', () => {
+    const handovers = new Handovers();
+    const all = event(HELD_BYTES_MAX - EventField.body);
+    for (let n = 0; n < 3; n++) {
+      handovers.wait(64, join(65));
+      expect(handovers.hold(65, all, 0)).toBe(true);
+      expect(handovers.hold(65, event(1), 0)).toBe(false);
+      expect(handovers.take(64)[0]!.events).toHaveLength(1);
+    }
+  });
 });

@@ -144,6 +144,87 @@ describe('MQTT clients of one id', () => {
     expect(told()).toEqual([`close ${ELSEWHERE} 4004`]);
   });
 
+  it('hears of one twice, and takes it for one', () => {
+    register(FIRST);
+    register(FIRST);
+    register(SECOND);
+    register(SECOND);
+    expect(told()).toEqual([`in ${FIRST}`, `close ${FIRST} 4004`]);
+    leave(FIRST);
+    expect(told()).toEqual([`in ${SECOND}`]);
+  });
+
+  it('hears of one again after the owner was replaced, and does not let it in anew', () => {
+    register(FIRST, { again: true });
+    register(FIRST, { again: true });
+    expect(told()).toEqual([]);
+  });
+
+  it('keeps nothing of one that leaves nothing, nor of one whose edge is gone', () => {
+    register(FIRST);
+    leave(FIRST, 0, 'kept');
+    register(ELSEWHERE);
+    clients.leaveAll(0);
+    clients.leaveAll(1);
+    expect(clients.keptCount).toBe(0);
+    told();
+    register(SECOND);
+    expect(told()).toEqual([`in ${SECOND}`]);
+  });
+
+  it('does not mind that another edge is gone', () => {
+    register(FIRST);
+    clients.leaveAll(1);
+    register(SECOND);
+    expect(told()).toEqual([`in ${FIRST}`, `close ${FIRST} 4004`]);
+  });
+
+  it('does not care for one that leaves without having come', () => {
+    leave(FIRST, 1000, 'kept');
+    expect([clients.keptCount, told()]).toEqual([0, []]);
+  });
+
+  it('looks once a second for what is kept no longer, and has it not even before that', () => {
+    register(FIRST);
+    leave(FIRST, 1500, 'kept');
+    clients.tick(clock.now());
+    clock.nowMs += 1000;
+    clients.tick(clock.now());
+    clock.nowMs += 500;
+    clients.tick(clock.now());
+    expect(clients.keptCount).toBe(1);
+    clock.nowMs += 499;
+    clients.tick(clock.now());
+    expect(clients.keptCount).toBe(1);
+    clock.nowMs += 1;
+    clients.tick(clock.now());
+    expect(clients.keptCount).toBe(0);
+    clients.tick(clock.now()); // nothing is kept: the next look may come at any time
+    clients.forget(ID);
+    register(SECOND);
+    leave(SECOND, 500, 'kept');
+    clock.nowMs += 1000;
+    clients.tick(clock.now());
+    expect(clients.keptCount).toBe(0);
+    register(FIRST, { again: true });
+    leave(FIRST, 1000, 'kept');
+    clock.nowMs += 1000;
+    register(THIRD, { clean: true });
+    expect([told().at(-1), dropped]).toEqual([`in ${THIRD}`, []]);
+  });
+
+  it('counts each session that is kept once, however often it is', () => {
+    const text = 'x'.repeat(400_000);
+    clients.register({ session: 128, id: 'other', clean: false, again: false });
+    clients.deregister({ session: 128, keepMs: 1000, kept: text });
+    for (let n = 0; n < 200; n++) {
+      register(FIRST, { again: true }); // what was kept stays
+      leave(FIRST, 1000, text);
+      if (n % 2 === 0) clients.forget(ID);
+    }
+    expect(clients.keptCount).toBe(2);
+  });
+
   it('lets go of the sessions kept longest when all together take too much', () => {
     const text = 'x'.repeat(400_000);
     for (let i = 0; i < 100; i++) {

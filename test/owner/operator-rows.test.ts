@@ -110,21 +110,16 @@ describe("an operator's word on a pair without a row", () => {
     ['operatorDeny', false, 'deny', []],
   ])('%s, connected: %s, makes one that is %s', (input, connected, state, expected) => {
     const { registry, device, subscriber, done, timers, clock, rows } = setUp({ connected });
-    const row = rows.make(device, subscriber, input, false);
-    expect([registry.rowState(row), registry.isGranted(row)]).toEqual([RowState[state], false]);
+    const row = rows.make(device, subscriber, input);
+    expect([registry.rowState(row), registry.isGranted(row)]).toEqual([RowState[state], state === 'allow']);
     expect(done).toEqual(expected);
     expect([...timers]).toEqual(connected ? [] : [[subscriber, clock.nowMs + REMOVE_AFTER_MS]]);
-  });
-
-  it('is kept as a grant where it is one', () => {
-    const { registry, device, subscriber, rows } = setUp();
-    expect(registry.isGranted(rows.make(device, subscriber, 'operatorAllow', true))).toBe(true);
   });
 
   it('leaves a time that runs as it is', () => {
     const { device, subscriber, timers, rows } = setUp({ connected: false });
     timers.set(subscriber, 5);
-    rows.make(device, subscriber, 'operatorActive', false);
+    rows.make(device, subscriber, 'operatorActive');
     expect(timers.get(subscriber)).toBe(5);
   });
 
@@ -133,9 +128,9 @@ describe("an operator's word on a pair without a row", () => {
       connected: false,
       subscriptions: 1,
     });
-    rows.make(device, subscriber, 'operatorAllow', false);
+    rows.make(device, subscriber, 'operatorAllow');
     timers.clear();
-    expect(rows.make(registry.ensureDeviceOf('dev-2'), subscriber, 'operatorActive', false)).toBe(-1);
+    expect(rows.make(registry.ensureDeviceOf('dev-2'), subscriber, 'operatorActive')).toBe(-1);
     expect([done, timers.size]).toEqual([[], 0]);
   });
 });

@@ -50,7 +50,6 @@ export class RequestQueue {
   /** Sent to the owner and not answered, in order. */
   readonly inFlight: Pending[] = [];
   readonly waiting: Pending[] = [];
-  last = 0;
   /** What a further page was promised of, and whether it was asked for: a request, or 0 for the hub's own notices. */
   pages: Map<number, boolean> | undefined;
   /** By filter: what of the past its pages are to bring. */
@@ -119,9 +118,10 @@ export class RequestFlow {
   submit(session: SubscriberSession, ask: Ask): boolean {
     const queue = queueOf(session);
     if (queue.waiting.length >= REQUESTS_WAITING_MAX) return false;
-    queue.last = (queue.last % MAX_REQUEST) + 1;
+    const number = (session.lastRequest % MAX_REQUEST) + 1;
+    session.lastRequest = number;
     const work = WORK_PER_REQUEST + (isLong(ask) ? DEVICES_PER_PAGE : ask.named!.devices.length);
-    queue.waiting.push({ ...ask, number: queue.last, work, isPaged: false });
+    queue.waiting.push({ ...ask, number, work, isPaged: false });
     this.advance(session);
     return true;
   }

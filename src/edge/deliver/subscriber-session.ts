@@ -47,6 +47,8 @@ export class SubscriberSession extends Session {
   wanted: Ask | undefined;
   /** What it asks for and has not been answered; made when it first asks. */
   requests: RequestQueue | undefined;
+  /** The number of its last request; none is used again while an answer to it may come. */
+  lastRequest = 0;
   vip = false;
   /** What more than its id its token says; most have none. */
   readonly #token: Pick<Actor, 'devices' | 'vip'> | undefined;

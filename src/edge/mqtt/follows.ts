@@ -27,6 +27,7 @@ export interface Follower {
 
 /** A SUBSCRIBE, or an UNSUBSCRIBE, under way. */
 interface Work {
+  /** The first is under way. */
   readonly asks: Ask[];
   readonly retainedOf: ReadonlyMap<string, number>;
   readonly followed: FollowedDevices;
@@ -34,8 +35,6 @@ interface Work {
   readonly errors: Map<string, number>;
   /** Filters of the request under way that were granted and whose devices are still to come. */
   readonly pages: Set<string>;
-  /** The request under way was answered. */
-  isAnswered: boolean;
   readonly done: (errors: ReadonlyMap<string, number>) => void;
 }
 
@@ -80,8 +79,8 @@ export class MqttFollows {
   /** The request under way is refused as a whole. */
   failed(code: number): void {
     const work = this.#work;
-    const [ask] = work?.asks ?? [];
-    if (work === undefined || ask === undefined) return;
+    if (work === undefined) return;
+    const ask = work.asks[0]!;
     for (const name of [...ask.named!.devices, ...ask.named!.filters]) work.errors.set(name, code);
     this.#advance(work);
   }
@@ -89,14 +88,13 @@ export class MqttFollows {
   /** The owner has answered the request under way. */
   answered(entries: readonly Entry[], refused: readonly RefusedDevice[], more: boolean): void {
     const work = this.#work;
-    const [ask] = work?.asks ?? [];
-    if (work === undefined || ask === undefined) return;
+    if (work === undefined) return;
+    const ask = work.asks[0]!;
     for (const { device, why } of refused) work.errors.set(device, refusals[why].code);
-    if (ask.op === 'subscribe') for (const entry of entries) this.#follow(work, entry.device, entry);
+    for (const entry of entries) this.#follow(work, entry.device, entry);
     if (more) return;
     const granted = ask.named!.filters.filter((filter) => !work.errors.has(filter));
     if (ask.op === 'subscribe') for (const filter of granted) work.pages.add(filter);
-    work.isAnswered = true;
     if (work.pages.size === 0) this.#advance(work);
   }
 
@@ -121,7 +119,7 @@ export class MqttFollows {
   /** The owner that was to send pages is gone; what is still to come comes unasked. */
   pagesLost(): void {
     const work = this.#work;
-    if (work === undefined || !work.isAnswered || work.pages.size === 0) return;
+    if (work === undefined || work.pages.size === 0) return; // a request without an answer is asked again
     work.pages.clear();
     this.#advance(work);
   }
@@ -138,7 +136,6 @@ export class MqttFollows {
       followed: new FollowedDevices(),
       errors: found,
       pages: new Set(),
-      isAnswered: false,
       done,
     };
     this.#work = work;
@@ -149,7 +146,6 @@ export class MqttFollows {
   /** The request under way is done with. */
   #advance(work: Work): void {
     work.asks.shift();
-    work.isAnswered = false;
     if (work.asks[0] === undefined) this.#finish(work);
     else this.#follower.request(work.asks[0]);
   }

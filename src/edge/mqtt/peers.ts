@@ -54,7 +54,9 @@ export class MqttPeers {
         get keptMsMax() {
           return settings.subscriberRemoveAfterMs;
         },
-        keepAliveSecondsMax: 0,
+        get keepAliveSecondsMax() {
+          return Math.ceil(settings.mqttKeepAliveMaxMs / 1000);
+        },
       },
     };
   }

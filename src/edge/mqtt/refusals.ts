@@ -33,9 +33,8 @@ const CLOSE_REASON_BYTES_MAX = 123;
 
 /** The reason as a close frame can carry it: cut at a character. */
 export function closeReasonOf(message: string): string {
-  const bytes = Buffer.from(message);
-  if (bytes.length <= CLOSE_REASON_BYTES_MAX) return message;
-  return new TextDecoder().decode(bytes.subarray(0, CLOSE_REASON_BYTES_MAX), { stream: true });
+  const bytes = Buffer.from(message).subarray(0, CLOSE_REASON_BYTES_MAX);
+  return new TextDecoder().decode(bytes, { stream: true });
 }
 
 export const countersOf = {

@@ -31,8 +31,8 @@ export class Unanswered {
 
   /** Another owner has taken over: what is not answered soon was in the hands of the one before. @param now hub clock, ms */
   ownerReplaced(now: number): void {
-    const packetIds = [...(this.#sessions?.keys() ?? [])];
-    if (packetIds.length > 0) this.#suspected = { atMs: now + LOST_AFTER_MS, packetIds };
+    if (this.#sessions === undefined) return;
+    this.#suspected = { atMs: now + LOST_AFTER_MS, packetIds: [...this.#sessions.keys()] };
   }
 
   /** @param now hub clock, ms */

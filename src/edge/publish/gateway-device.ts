@@ -49,7 +49,6 @@ export class GatewayDevice extends DeviceSession {
 
   /** The gateway speaks for it no more. */
   override close({ code }: CloseEntry): void {
-    if (this.closing) return;
     this.closing = true;
     this.#host.taken(this, code);
   }

@@ -125,7 +125,7 @@ export class Gateways {
     const { gateway, id } = device;
     if (device.hasLeft) return;
     this.#leave(device, false);
-    if (!gateway.closing && gateway.devices.get(id) === device) gateway.take(id, code);
+    if (!gateway.closing) gateway.take(id, code);
   }
 
   /** The gateway has ended: its devices are lost. A second call does nothing. */

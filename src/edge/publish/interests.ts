@@ -49,7 +49,6 @@ export class Interests {
 
   /** Tells those that have had no listener for long enough. */
   tick(): void {
-    if (this.#lingering.size === 0) return;
     const sinceMax = this.#clock.now() - this.#settings.interestLingerMs;
     for (const [session, since] of this.#lingering) {
       if (since > sinceMax) return; // the map is in order of time

@@ -198,7 +198,7 @@ export class DeviceClaims implements DeviceHomes {
     this.#bases.set(slot, rows.seq[slot]!);
     this.#holdHanded(slot, unnumbered);
     const { epoch, seq, state } = before;
-    if (epoch !== rows.epoch[slot]) remotes.tellFollowers(slot, rows.seq[slot] === 0 ? undefined : known);
+    if (epoch !== rows.epoch[slot]) remotes.tellFollowers(slot, known);
     else if (seq! < rows.seq[slot]!) remotes.tellGap(slot, seq! + 1, rows.seq[slot]!);
     else if (state !== rows.deviceState[slot]) remotes.tellFollowers(slot);
   }

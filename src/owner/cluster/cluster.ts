@@ -180,7 +180,7 @@ export class Cluster {
         const parts = hasParts ? (this.#parts.get(keyOf(kind, id)) ?? []) : undefined;
         this.#parts.delete(keyOf(kind, id));
         if (kind === HomeKind.device) claims.adopt(id, parts, late);
-        else this.#moves.adopt(id, parts, late);
+        else this.#moves.adopt(id, parts);
       },
       [FromLinkRecord.Release]: (...at) => {
         const { kind, id } = fromLink.release.read(...at);

@@ -110,12 +110,11 @@ export class SubscriberMoves implements SubscriberHomes {
   // What the link says.
 
   /** This node is the subscriber's place. @param parts what other nodes kept */
-  adopt(id: string, parts: readonly Uint8Array[] | undefined, late: boolean): void {
-    const isNew = !this.#here.has(id);
+  adopt(id: string, parts: readonly Uint8Array[] | undefined): void {
     this.#here.add(id);
     const kept = decodeKept(parts ?? []);
     if (kept.rows.length + kept.filters.length === 0) return;
-    const slot = this.#keep(id, kept, late || !isNew);
+    const slot = this.#keep(id, kept);
     if (slot < 0) return;
     const { registry, sweeps } = this.#context;
     // One that was welcomed already gets them now.
@@ -164,8 +163,8 @@ export class SubscriberMoves implements SubscriberHomes {
     link.tell(toLink.surrendered, { kind: SUBSCRIBER, id, seq: 0 });
   }
 
-  /** @param merges what the subscriber has here already stands @returns its slot, -1 without room */
-  #keep(id: string, { rows, filters }: KeptSubscriber, merges: boolean): number {
+  /** What the subscriber has here already stands. @returns its slot, -1 without room */
+  #keep(id: string, { rows, filters }: KeptSubscriber): number {
     const { registry, devices } = this.#context;
     const slot = registry.ensureSubscriberOf(id);
     if (slot < 0) return -1;
@@ -182,7 +181,6 @@ export class SubscriberMoves implements SubscriberHomes {
     for (const { filter, paused, types } of filters) {
       const prefix = filter.slice(0, -1);
       const state = paused ? RowState.paused : RowState.disconnected;
-      if (registry.filters.find(slot, prefix) >= 0 && merges) continue;
       if (registry.filters.find(slot, prefix) < 0)
         registry.filters.create(slot, prefix, state, types === 0 ? ALL_TYPES : types >> 1);
     }

@@ -68,4 +68,14 @@ export const presenceRows = {
       "Interval of the hub's WebSocket pings to every peer. A peer that sends nothing for this interval " +
       'plus 10 seconds is closed with 4201.',
   }),
+  mqttKeepAliveMaxMs: row({
+    kind: wholeNumber(0, 65_535_000, 'ms'),
+    default: 0,
+    group: 'Presence',
+    reloadable: true,
+    meaning:
+      'Longest keep-alive of MQTT 5 clients, rounded up to seconds. Clients that ask for a longer one, or for none, are ' +
+      'told this one as Server Keep Alive, and their connections end after 1.5 times as much silence. Clients of ' +
+      '3.1.1 cannot be told and keep their own. 0 means that every client keeps its own.',
+  }),
 } as const;

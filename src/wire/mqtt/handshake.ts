@@ -14,8 +14,8 @@ import {
   willOf,
 } from './connecting.ts';
 import { Reason, type Version } from './constants.ts';
-import { connackAccepted, connackRefused } from './encode.ts';
-import type { Admission, Joined, KeptSession, MqttHost, PublishedWill, Role } from './host.ts';
+import { type Announced, connackAccepted, connackRefused } from './encode.ts';
+import type { Admission, KeptSession, MqttHost, PublishedWill, Role } from './host.ts';
 import { type Connect, type Malformed, readConnect } from './packets.ts';
 import { connectRefusals } from './reasons.ts';
 import type { TopicLayout } from './topics.ts';
@@ -104,6 +104,12 @@ export class Handshake {
       return;
     }
     const { id, role } = admission;
+    const announced = announcedTo(connect, id, this.#settings);
+    const tooSmall = packetSizeProblem(connect, announced);
+    if (tooSmall !== undefined) {
+      this.#refuse(connect, Reason.packetTooLarge, tooSmall);
+      return;
+    }
     let will: PublishedWill | undefined;
     if (connect.will !== undefined) {
       const read = willOf(connect.will, admission, this.#layout, (device) => this.#host.coversDevice(device));
@@ -131,26 +137,33 @@ export class Handshake {
       silenceMsMin: client.times.silenceMsMin,
       will,
     };
-    this.#host.join(request, (joined) => this.#joined(connect, client, joined));
+    this.#host.join(request, (joined) => {
+      if (joined.ok) this.#joined(client, joined.kept, announced);
+      else this.#refuse(connect, connectRefusals[joined.refusal], joined.message);
+    });
   }
 
-  #joined(connect: Connect, client: Client, joined: Joined): void {
-    if (!joined.ok) {
-      this.#refuse(connect, connectRefusals[joined.refusal], joined.message);
-      return;
-    }
-    const announced = announcedTo(connect, client.id, this.#settings);
-    const connack = connackAccepted(client.version, joined.kept !== undefined, announced);
-    this.#greeter.opened(client, joined.kept, connack);
+  #joined(client: Client, kept: KeptSession | undefined, announced: Announced): void {
+    const connack = connackAccepted(client.version, kept !== undefined, announced);
+    this.#greeter.opened(client, kept, connack);
   }
 
   #refuse({ version, packetBytesMax }: Connect, reason: number, message: string): void {
     if (this.#greeter.hasEnded) return;
-    const full = connackRefused(version, reason, message);
-    const fits = packetBytesMax === 0 || full.length <= packetBytesMax;
-    this.#host.write(fits ? full : connackRefused(version, reason, ''));
+    const fitting = [message, '']
+      .map((text) => connackRefused(version, reason, text))
+      .find(({ length }) => packetBytesMax === 0 || length <= packetBytesMax);
+    if (fitting !== undefined) this.#host.write(fitting);
     this.#greeter.turnAway(message, closeOf(reason));
   }
+}
+
+/** @returns what is wrong, when the client accepts no packet as large as its CONNACK */
+function packetSizeProblem({ version, packetBytesMax }: Connect, announced: Announced): string | undefined {
+  if (packetBytesMax === 0) return undefined;
+  const { length } = connackAccepted(version, false, announced);
+  if (length <= packetBytesMax) return undefined;
+  return `maximum packet size ${packetBytesMax}; from ${length} on are accepted`;
 }
 
 function closeOf(reason: number): number {

@@ -182,6 +182,7 @@ export class FakeThread {
         historyEvents: 100,
         historyTtlMs: 3_600_000,
         subscriberRemoveAfterMs: 300_000,
+        mqttKeepAliveMaxMs: 0,
         maxDevicesPerGateway: 10,
         interestLingerMs: 5000,
       },

@@ -45,7 +45,7 @@ class Bench {
 }
 
 const peer = (number: number): SubscriberSession & { bufferedBytes: number } =>
-  ({ number, closing: false, bufferedBytes: 0, requests: undefined }) as never;
+  ({ number, closing: false, bufferedBytes: 0, requests: undefined, lastRequest: 0 }) as never;
 
 const subscribe = (count: number): Ask => ({
   op: 'subscribe',
@@ -177,5 +177,21 @@ describe('pages', () => {
     bench.answer(a, 1);
     bench.flow.submit(b, subscribe(1000));
     expect(bench.news()).toEqual(['2:1']);
+  });
+
+  it('is forgotten once it was answered and nothing more is to come', () => {
+    const bench = new Bench();
+    const session = peer(1);
+    bench.flow.submit(session, subscribe(3));
+    bench.flow.submit(session, list);
+    bench.answer(session, 1);
+    expect(session.requests).toBeDefined();
+    bench.answer(session, 2, true);
+    expect(session.requests).toBeDefined();
+    bench.answer(session, 2);
+    expect(session.requests).toBeUndefined();
+    expect(bench.flow.answered(session, 1, false)).toBeUndefined();
+    bench.flow.submit(session, subscribe(1));
+    expect(bench.news().at(-1)).toBe('1:3');
   });
 });

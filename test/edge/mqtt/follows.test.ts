@@ -43,7 +43,9 @@ describe('a SUBSCRIBE', () => {
       NOBODY,
       answer,
     );
-    expect(asks.map(({ named, types }) => [named?.devices, types])).toEqual([[['a', 'c'], Kind.message]]);
+    const named = { devices: ['a', 'c'], filters: [], malformed: [] };
+    expect(asks).toMatchObject([{ op: 'subscribe', id: '', types: Kind.message }]);
+    expect(asks[0]?.named).toEqual(named);
     follows.answered([], [], false);
     expect(asks.at(-1)).toMatchObject({ op: 'subscribe', named: { devices: ['b'] }, types: ALL });
     expect(answers).toEqual([]);
@@ -97,6 +99,71 @@ describe('a SUBSCRIBE', () => {
   });
 });
 
+describe('what a SUBSCRIBE is answered', () => {
+  const wanted = (name: string, retained = 0, kinds = ALL) => ({ name, kinds, retained });
+
+  it('comes with the last page of the answer; then what the devices have that it is wanted of', () => {
+    const { answers, retained, follows, answer } = start();
+    follows.subscribe([wanted('a', Kind.status), wanted('b'), wanted('c', Kind.presence)], NOBODY, answer);
+    follows.answered([entry('a', 1), entry('b', 2)], [], true);
+    expect([answers, retained]).toEqual([[], []]);
+    follows.answered([entry('c', 3)], [], false);
+    expect(answers).toEqual([[0, 0, 0]]);
+    expect(retained).toEqual([[1, 5, 10, Kind.status, 3, 5, 10, Kind.presence]]);
+  });
+
+  it('is followed by nothing where nothing is wanted', () => {
+    const { retained, follows, answer } = start();
+    follows.subscribe([wanted('a')], NOBODY, answer);
+    follows.answered([entry('a', 1)], [], false);
+    expect(retained).toEqual([]);
+  });
+
+  it('does not wait for the pages of a filter that is refused', () => {
+    const { answers, follows, answer } = start();
+    follows.subscribe([wanted('a.*')], NOBODY, answer);
+    follows.answered([], [{ device: 'a.*', why: Refusal.full }], false);
+    expect(answers).toEqual([[106]]);
+  });
+
+  it('waits for the pages of each filter', () => {
+    const { answers, follows, answer } = start();
+    follows.subscribe([wanted('a.*'), wanted('b.*')], NOBODY, answer);
+    follows.answered([], [], false);
+    follows.page('a.*', [], false);
+    follows.page('a.*', [], false);
+    expect(answers).toEqual([]);
+    follows.page('b.*', [], false);
+    expect(answers).toEqual([[0, 0]]);
+  });
+
+  it('is asked for with what is left when one request fails as a whole', () => {
+    const { asks, answers, follows, answer } = start();
+    follows.subscribe([wanted('a'), wanted('a.*'), wanted('b', 0, Kind.message)], NOBODY, answer);
+    follows.failed(111);
+    expect(asks.map(({ named }) => named?.devices)).toEqual([['a'], ['b']]);
+    follows.pagesLost(); // has no page to wait for
+    expect(answers).toEqual([]);
+    follows.answered([], [], false);
+    expect(answers).toEqual([[111, 111, 0]]);
+  });
+
+  it('is awaited once: what else comes answers nothing', () => {
+    const { asks, answers, retained, follows, answer } = start();
+    const more = (): void => {
+      follows.failed(106);
+      follows.answered([entry('a', 1)], [], false);
+      follows.page('a.*', [entry('a.1', 1)], false);
+      follows.pagesLost();
+    };
+    more();
+    follows.subscribe([wanted('a', ALL)], NOBODY, answer);
+    follows.answered([], [], false);
+    more();
+    expect([asks.length, answers, retained]).toEqual([1, [[0]], []]);
+  });
+});
+
 describe('an UNSUBSCRIBE', () => {
   it('is answered when the owner has answered', () => {
     const { asks, follows } = start();
@@ -106,7 +173,7 @@ describe('an UNSUBSCRIBE', () => {
     });
     expect(asks[0]).toMatchObject({ op: 'unsubscribe', named: { devices: ['a'], filters: ['b.*'] } });
     expect(isAnswered).toBe(false);
-    follows.answered([], [], false);
+    follows.answered([entry('a', 1)], [], false);
     expect(isAnswered).toBe(true);
   });
 });
@@ -120,7 +187,9 @@ describe('what other nodes keep', () => {
     follows.subscribe([{ ...follow, retained: Kind.presence }], NOBODY, answer);
     follows.answered([], [], false);
     follows.subscribe([follow], NOBODY, answer);
-    expect(asks.map(({ wantsKept }) => wantsKept)).toEqual([true, false, false]);
+    follows.answered([], [], false);
+    follows.subscribe([follow, { ...follow, name: 'b', retained: Kind.message }], NOBODY, answer);
+    expect(asks.map(({ wantsKept }) => wantsKept)).toEqual([true, false, false, true]);
   });
 
   it('brings the state of devices that the client is subscribed to the presence of', () => {

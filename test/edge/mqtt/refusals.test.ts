@@ -10,6 +10,8 @@ describe('a refusal of admission, in CONNACK', () => {
     ['id', 403, 'notAllowed'],
     ['role', 403, 'notAllowed'],
     ['banned', 429, 'quota'],
+    ['address_connections', 429, 'quota'],
+    ['address_rate', 429, 'quota'],
     ['draining', 503, 'unavailable'],
   ])('%s with %i is %s', (reason, status, refusal) => {
     expect(connectRefusalOf({ ok: false, reason, status, message: '' })).toBe(refusal);
@@ -29,7 +31,8 @@ describe('the reason of a close frame', () => {
 describe('the role of an MQTT client', () => {
   it('is that of its token; none without authentication', () => {
     const actor = { id: 'a', devices: undefined, vip: false };
-    expect(roleOf({ ...actor, role: 'gateway' })).toBe('gateway');
+    for (const role of ['device', 'subscriber', 'gateway'] as const)
+      expect(roleOf({ ...actor, role })).toBe(role);
     expect(roleOf({ ...actor, role: 'anyone' })).toBeUndefined();
   });
 });

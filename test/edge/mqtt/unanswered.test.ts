@@ -14,6 +14,16 @@ describe('events that wait for the owner', () => {
     expect(lost).toEqual([]);
   });
 
+  it('may be none', () => {
+    const lost: number[] = [];
+    const unanswered = new Unanswered((packetId) => lost.push(packetId));
+    expect(unanswered.answered(1)).toBe(false);
+    unanswered.lose(DEVICE);
+    unanswered.ownerReplaced(1000);
+    unanswered.tick(1e9);
+    expect(lost).toEqual([]);
+  });
+
   it('are lost with their device', () => {
     const lost: number[] = [];
     const unanswered = new Unanswered((packetId) => lost.push(packetId));

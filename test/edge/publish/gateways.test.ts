@@ -74,7 +74,8 @@ class Bench {
         const { session, again } = readJoin(views, offset);
         told.push([again ? 'again' : 'join', session]);
       } else {
-        const { session, clean } = readLeave(views, offset);
+        const { session, clean, confirm } = readLeave(views, offset);
+        if (!confirm) throw new Error('the edge would never know that its number is free');
         told.push([clean ? 'clean' : 'leave', session]);
       }
     }
@@ -91,6 +92,24 @@ describe('a device behind a gateway', () => {
     expect(bench.speak(session, 'dev')).toBe(device);
     expect(bench.told()).toEqual([['join', device.number]]);
     expect(bench.gateways.find(device.number)).toBe(device);
+    expect(bench.gateways.connected).toEqual([device]);
+  });
+
+  it('is one that is there until it leaves, or its gateway closes', () => {
+    const bench = new Bench();
+    const { session } = bench.gateway();
+    const [first, second] = [bench.speak(session, 'a'), bench.speak(session, 'b')];
+    bench.gateways.goodbye(first);
+    expect(bench.gateways.connected).toEqual([second]);
+    session.closing = true;
+    expect(bench.gateways.connected).toEqual([]);
+  });
+
+  it('has waiting what waits for its gateway', () => {
+    const bench = new Bench();
+    const { session } = bench.gateway();
+    session.attach({ bufferedBytes: () => 12 } as never);
+    expect(bench.speak(session, 'dev').bufferedBytes).toBe(12);
   });
 
   it('is sent what is for it by way of the gateway, after it was let in', () => {
@@ -128,6 +147,11 @@ describe('a device behind a gateway', () => {
     device.close({ code: 4004, retry: 'never', reason: '' });
     device.close({ code: 4009, retry: 'never', reason: '' });
     expect(frames).toEqual([{ op: 'closed', device: 'dev', code: 4004 }]);
+    expect(device.closing).toBe(true);
+    expect(bench.told()).toEqual([
+      ['join', device.number],
+      ['leave', device.number],
+    ]);
     expect(bench.refusal(session, 'dev')).toBe('taken');
     const again = bench.speak(session, 'dev', true);
     expect(again).not.toBe(device);
@@ -140,8 +164,10 @@ describe('a device behind a gateway', () => {
     const device = bench.speak(session, 'dev');
     bench.gateways.goodbye(device);
     const again = bench.speak(session, 'dev');
+    bench.told();
     device.close({ code: 4004, retry: 'never', reason: '' });
     expect(frames).toEqual([]);
+    expect(bench.told()).toEqual([]);
     expect(session.devices.get('dev')).toBe(again);
   });
 });
@@ -211,6 +237,21 @@ describe('a gateway', () => {
     expect(Math.max(...portions)).toBeLessThanOrEqual(250);
     expect(bench.ended).toHaveLength(count);
     expect(bench.gateways.connected).toEqual([]);
+  });
+
+  it('that ends without devices leaves nothing to do; of two that end one turn sees to both', () => {
+    const bench = new Bench();
+    const [first, second, idle] = ['gw-1', 'gw-2', 'gw-3'].map((id) => bench.gateway(id).session);
+    bench.gateways.end(idle!);
+    expect(bench.later).toHaveLength(0);
+    for (const session of [first!, second!]) {
+      bench.speak(session, `of-${session.id}`);
+      bench.gateways.end(session);
+    }
+    expect(bench.later).toHaveLength(1);
+    bench.told();
+    for (let work = bench.later.shift(); work !== undefined; work = bench.later.shift()) work();
+    expect(bench.told()).toHaveLength(2);
   });
 
   it('that ends is told of nothing any more', () => {

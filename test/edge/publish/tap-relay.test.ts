@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { TapRelay } from '../../../src/edge/publish/tap-relay.ts';
 import { Taps } from '../../../src/edge/publish/taps.ts';
-import { LIVE_EVENTS_PER_SECOND, LIVE_PAYLOAD_BYTES_MAX, VALUE_BYTES_MAX } from '../../../src/limits.ts';
+import {
+  LIVE_EVENTS_PER_SECOND,
+  LIVE_PAYLOAD_BYTES_MAX,
+  LIVE_STREAMS_MAX,
+  VALUE_BYTES_MAX,
+} from '../../../src/limits.ts';
 import type { TappedEvent } from '../../../src/records/commands.ts';
 import { createDeviceFrame, parseDeviceText } from '../../../src/wire/device-frames.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -73,9 +78,54 @@ describe('the relay of tapped events', () => {
     expect(more).toEqual([]);
     expect([message!.count, message!.bytes.length]).toEqual([30, VALUE_BYTES_MAX]);
     expect([pong!.count, payloadOf(pong!)]).toEqual([30, 30]);
-    clock.advance(1000);
+    const sendTwo = (): void => {
+      for (const data of [1, 2]) send('d', { type: 'message', data });
+    };
+    clock.advance(999);
     told();
-    send('d', { type: 'message', data: 1 });
-    expect(told()).toMatchObject([{ count: 1 }]);
+    sendTwo();
+    expect(told()).toMatchObject([{ count: 2 }]);
+    clock.advance(1);
+    told();
+    sendTwo();
+    expect(told()).toMatchObject([{ count: 1 }, { count: 1 }]);
+  });
+
+  it('shows so many events of all devices together, whoever sends them', () => {
+    const { clock, relay: relaying, send, told } = relay();
+    const devices = Array.from({ length: LIVE_STREAMS_MAX + 1 }, (_, n) => `d${n}`);
+    relaying.set(devices, true);
+    const flood = (): void => {
+      for (const device of devices)
+        for (let n = 0; n < LIVE_EVENTS_PER_SECOND; n++) send(device, { type: 'pong', data: n });
+    };
+    for (const _second of [1, 2]) {
+      flood();
+      const events = told();
+      expect(events).toHaveLength(LIVE_STREAMS_MAX * LIVE_EVENTS_PER_SECOND + 1);
+      expect(events.at(-1)).toMatchObject({ device: devices.at(-1), count: LIVE_EVENTS_PER_SECOND });
+      clock.advance(1000);
+      told();
+    }
+  });
+
+  it('tells an event once, however often it is told to look, and says nothing where there is nothing', () => {
+    const said: number[] = [];
+    const taps = new Taps();
+    const relaying = new TapRelay({
+      taps,
+      clock: new FakeClock(),
+      say: (events) => said.push(events.length),
+    });
+    relaying.set(['d'], false); // it does not look at it
+    relaying.set(['d'], true);
+    relaying.set(['d'], true);
+    relaying.tick();
+    taps.event('d', Uint8Array.of(2, 1), { ...createDeviceFrame(), type: 2, payloadStart: 1, payloadEnd: 2 });
+    relaying.tick();
+    relaying.tick();
+    expect(said).toEqual([1]);
+    relaying.set(['d'], false);
+    expect(taps.inUse).toBe(false);
   });
 });

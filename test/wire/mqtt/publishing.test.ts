@@ -322,7 +322,7 @@ describe('an event that the hub refuses', () => {
     const [answer] = quiet.publish(TOPIC, '1', 1, 7);
     expect(answer).toMatchObject({ reasonCode: 0x97 });
     expect(answer).not.toHaveProperty('properties');
-    const narrow = connected({}, { properties: { maximumPacketSize: 10 } });
+    const narrow = connected({}, { properties: { maximumPacketSize: 18 } });
     narrow.host.outcome = errors.limit.code;
     expect(narrow.publish(TOPIC, '1', 1, 7)[0]).not.toHaveProperty('properties');
   });

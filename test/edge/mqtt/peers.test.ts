@@ -1,0 +1,97 @@
+/** The MQTT connections of an edge together. */
+import { describe, expect, it } from 'vitest';
+import { OneThreadHub } from '../one-thread-hub.ts';
+import { Client } from './mqtt-client.ts';
+
+describe('the settings of MQTT', () => {
+  it('are those of the hub, as they are now', () => {
+    const { edge, settings } = new OneThreadHub({
+      settings: { maxMessageBytes: 100, subscriberRemoveAfterMs: 200, mqttKeepAliveMaxMs: 300 },
+    });
+    const { settings: mqtt } = edge.mqtt.context;
+    expect([mqtt.packetBytesMax, mqtt.keptMsMax, mqtt.keepAliveSecondsMax]).toEqual([100, 200, 1]);
+    Object.assign(settings, { maxMessageBytes: 101, mqttKeepAliveMaxMs: 2001 });
+    expect([mqtt.packetBytesMax, mqtt.keepAliveSecondsMax]).toEqual([101, 3]);
+    settings.mqttKeepAliveMaxMs = 0;
+    expect(mqtt.keepAliveSecondsMax).toBe(0);
+  });
+
+  it('tell a client the longest keep-alive, which then holds for it', async () => {
+    const hub = new OneThreadHub({ settings: { mqttKeepAliveMaxMs: 10_000 } });
+    const { client, connack } = await Client.connect(hub, 's', { connect: { keepalive: 0 } });
+    expect(connack).toMatchObject({ properties: { serverKeepAlive: 10 } });
+    hub.clock.advance(15_000);
+    hub.edge.mqtt.tick();
+    expect(client.said()).toEqual([]);
+    hub.clock.advance(1);
+    hub.edge.mqtt.tick();
+    expect(client.said()).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x8d }]);
+  });
+});
+
+describe('the connections of MQTT', () => {
+  it('are not held to time in which their thread did not run', async () => {
+    const hub = new OneThreadHub();
+    const client = await Client.in(hub, 's', { connect: { keepalive: 10 } });
+    hub.clock.advance(60_000);
+    hub.edge.mqtt.credit(60_000);
+    hub.edge.mqtt.tick();
+    expect(client.socket.closed).toBeUndefined();
+  });
+
+  it('are known by the number under which the owner knows them, until they have left', async () => {
+    const hub = new OneThreadHub();
+    const client = await Client.open(hub);
+    const { number } = client.socket.session;
+    expect(hub.edge.mqtt.has(number)).toBe(false);
+    client.sayConnect('s');
+    expect(hub.edge.mqtt.has(number)).toBe(true);
+    expect([...hub.edge.mqtt.all]).toEqual([client.socket.session]);
+    await hub.settle();
+    client.socket.end();
+    expect(hub.edge.mqtt.has(number)).toBe(false);
+    expect(hub.edge.mqtt.all.size).toBe(0);
+  });
+
+  it('give back what the owner hands to one that has gone', async () => {
+    const hub = new OneThreadHub();
+    const connect = { clean: false, properties: { sessionExpiryInterval: 60 } };
+    const first = await Client.in(hub, 's', { connect });
+    await first.subscribe('devices/dev/message');
+    first.disconnect();
+    await hub.settle();
+    const second = await Client.open(hub);
+    second.sayConnect('s', connect);
+    hub.owner.poll(1000);
+    second.socket.end();
+    await hub.settle();
+    const third = await Client.connect(hub, 's', { connect });
+    expect(third.connack).toMatchObject({ sessionPresent: true });
+  });
+
+  it('free an id that the owner hands to one that has gone, and that nothing was kept of', async () => {
+    const hub = new OneThreadHub();
+    const client = await Client.open(hub);
+    client.sayConnect('s');
+    hub.owner.poll(1000);
+    client.socket.end();
+    await hub.settle();
+    const { connack } = await Client.connect(hub, 's', { connect: { clean: false } });
+    expect(connack).toMatchObject({ sessionPresent: false, reasonCode: 0 });
+  });
+});
+
+describe('a kept session', () => {
+  const kept = (...filters: string[]) => ({
+    subscriptions: filters.map((filter) => ({ filter, identifier: 0, noLocal: false })),
+    packetIds: [],
+  });
+
+  it('follows devices where one of its topic filters does', () => {
+    const { mqtt } = new OneThreadHub().edge;
+    expect(mqtt.followsDevices(kept())).toBe(false);
+    expect(mqtt.followsDevices(kept('devices/dev/interest'))).toBe(false);
+    expect(mqtt.followsDevices(kept('elsewhere'))).toBe(false);
+    expect(mqtt.followsDevices(kept('elsewhere', 'devices/dev/interest', 'devices/+/message'))).toBe(true);
+  });
+});

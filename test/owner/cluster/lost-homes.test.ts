@@ -1,0 +1,148 @@
+/** Homes that are lost, or that have removed a device: see `remotes.ts`. */
+import { describe, expect, it } from 'vitest';
+import { DeviceState } from '../../../src/presence/lifecycle.ts';
+import { fromLink } from '../../../src/records/cluster.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import { times } from './options.ts';
+
+/** `ann` follows `dev-1`, whose home is node b: 5 of `abc`, by the link's name 1. Its row is not the only one. */
+function followed(told = {}) {
+  const hub = new ClusterOwner();
+  hub.home('dev-8');
+  hub.home('dev-9');
+  hub.ask(hub.subscriber('eve'), 'subscribe', ['dev-9']);
+  const ann = hub.subscriber('ann');
+  hub.ask(ann, 'subscribe', ['dev-1']);
+  hub.joined('dev-1', told);
+  hub.hush();
+  return { hub, ann };
+}
+
+describe('A device whose home is lost', () => {
+  const NODE_LOST = 'dev-1 #0 {"state":"offline","reason":"node lost"}';
+  const lose = (hub: ClusterOwner, ref = 1) => hub.says(fromLink.lost, { ref });
+
+  it('is offline after the leave grace, which nobody can number', () => {
+    const { hub } = followed();
+    lose(hub);
+    hub.pass(times.leaveGraceMs - 10);
+    expect(hub.got()).toEqual([]);
+    expect(hub.device('dev-1')).toBe('online #5 of abc');
+    hub.pass(10);
+    expect(hub.got(0)).toEqual([NODE_LOST]);
+    expect(hub.got(1)).toEqual([]);
+    expect(hub.device('dev-1')).toBe('offline #5 of abc');
+    hub.pass(times.leaveGraceMs);
+    expect(hub.got()).toEqual([]);
+  });
+
+  it('was offline before: nothing is told', () => {
+    const { hub } = followed({ state: DeviceState.offline });
+    lose(hub);
+    hub.pass(times.leaveGraceMs);
+    expect(hub.got()).toEqual([]);
+  });
+
+  it('is not offline when its home is found in time', () => {
+    const { hub } = followed();
+    lose(hub);
+    hub.pass(times.leaveGraceMs - 10);
+    hub.joined('dev-1', { ref: 2 });
+    hub.pass(times.leaveGraceMs);
+    expect(hub.got()).toEqual([]);
+    expect(hub.device('dev-1')).toBe('online #5 of abc');
+  });
+
+  it('is offline in time though subscriptions come and go meanwhile', () => {
+    const { hub } = followed();
+    const bob = hub.subscriber('bob');
+    hub.ask(bob, 'subscribe', ['dev-1']);
+    lose(hub);
+    hub.ask(bob, 'unsubscribe', ['dev-1']);
+    hub.hush();
+    hub.pass(times.leaveGraceMs);
+    expect(hub.got()).toEqual([NODE_LOST]);
+  });
+
+  it('goes from the table after the leave grace when nobody follows it any more', () => {
+    const { hub, ann } = followed();
+    lose(hub);
+    hub.ask(ann, 'unsubscribe', ['dev-1']);
+    hub.hush();
+    hub.pass(times.leaveGraceMs - 10);
+    expect(hub.device('dev-1')).toBe('online #5 of abc');
+    hub.pass(10);
+    expect(hub.got()).toEqual([]);
+    expect(hub.device('dev-1')).toBeUndefined();
+  });
+
+  it('is known by its name to be lost: another name says nothing', () => {
+    const { hub } = followed();
+    lose(hub, 9);
+    hub.pass(times.leaveGraceMs);
+    expect(hub.got()).toEqual([]);
+  });
+
+  it('and that connects here meanwhile is not offline', () => {
+    const { hub } = followed();
+    hub.connectDevice('dev-1');
+    hub.hush();
+    lose(hub);
+    hub.pass(times.leaveGraceMs);
+    expect(hub.got()).toEqual([]);
+    expect(hub.device('dev-1')).toBe('online #5 of abc');
+  });
+});
+
+describe('A device that its home has removed', () => {
+  const remove = (hub: ClusterOwner, terminated = false, ref = 1) =>
+    hub.says(fromLink.gone, { ref, terminated });
+
+  it('by an operator goes here too, and its subscribers are told', () => {
+    const { hub } = followed();
+    remove(hub, true);
+    expect(hub.got()).toEqual(['terminated ann : dev-1 online #5 of abc none', 'detach ann slot 2']);
+    expect(hub.device('dev-1')).toBeUndefined();
+  });
+
+  it('stays for a subscription by id, offline', () => {
+    const { hub } = followed();
+    remove(hub);
+    expect(hub.got()).toEqual([]);
+    expect(hub.device('dev-1')).toBe('offline #5 of abc');
+    expect(hub.row('dev-1', 'ann')).toBe('active');
+  });
+
+  it('goes here when only filters follow it', () => {
+    const hub = new ClusterOwner();
+    const ann = hub.subscriber('ann');
+    hub.ask(ann, 'subscribe', ['dev-*']);
+    hub.says(fromLink.listed, { prefix: 'dev-', ids: 'dev-1', done: true });
+    hub.joined('dev-1');
+    hub.settle();
+    expect(hub.row('dev-1', 'ann')).toBe('active');
+    hub.hush();
+    remove(hub);
+    expect(hub.device('dev-1')).toBeUndefined();
+    hub.settle();
+    expect(hub.got()).toEqual(['detach ann slot 0', expect.stringContaining('gone ann')]);
+  });
+
+  it('stays while it connects here', () => {
+    const { hub } = followed();
+    const device = hub.connectDevice('dev-1');
+    remove(hub, true);
+    expect(hub.device('dev-1')).toBe('offline #5 of abc');
+    hub.adopt('device', 'dev-1');
+    hub.hush();
+    hub.release('device', 'dev-1');
+    hub.send(device);
+    expect(hub.device('dev-1')).toMatch(/^online #2/);
+  });
+
+  it('is known by its name: another name removes nothing', () => {
+    const { hub } = followed();
+    remove(hub, true, 9);
+    expect(hub.device('dev-1')).toBe('online #5 of abc');
+  });
+});

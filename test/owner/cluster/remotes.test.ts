@@ -1,0 +1,306 @@
+import { describe, expect, it } from 'vitest';
+import { DeviceState } from '../../../src/presence/lifecycle.ts';
+import { fromLink } from '../../../src/records/cluster.ts';
+import { EventFlag } from '../../../src/records/event.ts';
+import { EventType } from '../../../src/wire/events.ts';
+import { ClusterOwner } from './cluster-owner.ts';
+import { times } from './options.ts';
+
+/** `ann` follows `dev-1`, whose home is node b: 5 of `abc`, by the link's name 1. Its row is not the only one. */
+function followed(told = {}) {
+  const hub = new ClusterOwner();
+  hub.home('dev-8');
+  hub.home('dev-9');
+  hub.ask(hub.subscriber('eve'), 'subscribe', ['dev-9']);
+  const ann = hub.subscriber('ann');
+  hub.ask(ann, 'subscribe', ['dev-1']);
+  hub.joined('dev-1', told);
+  hub.hush();
+  return { hub, ann };
+}
+
+const rowOf = (hub: ClusterOwner, id = 'dev-1') => hub.reader.device(hub.reader.findDevice(id));
+const gap = (hub: ClusterOwner, from: number, to: number, ref = 1) =>
+  hub.says(fromLink.remoteGap, { ref, from, to });
+const stateOf = (state: string) => ({
+  type: EventType.status,
+  flags: EventFlag.payloadIsJson | EventFlag.fromHub,
+  payload: JSON.stringify({ state, reason: 'closed' }),
+});
+
+describe('What a home says of a device', () => {
+  it('is what the row says', () => {
+    const { hub } = followed({ status: 'warm', state: DeviceState.stale, lastSeen: 1_764_000_000_000 - 250 });
+    expect(rowOf(hub)).toMatchObject({
+      state: 'stale',
+      deviceStatus: 'warm',
+      seq: 5,
+      lastSeen: hub.clock.nowMs - 250,
+    });
+    expect(hub.epoch('dev-1')).toBe('abc');
+  });
+
+  it('keeps the status when the home tells none', () => {
+    const { hub } = followed({ status: 'warm' });
+    hub.remote('dev-1', { seq: 6 });
+    expect(rowOf(hub)).toMatchObject({ deviceStatus: 'warm', seq: 6 });
+  });
+
+  it('is told to those who get its events, once for each change', () => {
+    const { hub } = followed();
+    hub.remote('dev-1');
+    expect(hub.got()).toEqual([]);
+    hub.remote('dev-1', { state: DeviceState.offline });
+    expect(hub.got()).toEqual(['entry ann : dev-1 offline #5 of abc active', 'attach ann dev-1 after 5']);
+    hub.remote('dev-1', { state: DeviceState.offline, seq: 9 });
+    expect(hub.got()).toEqual(['entry ann : dev-1 offline #9 of abc active', 'attach ann dev-1 after 9']);
+  });
+
+  it('is not told to one who has paused or is away', () => {
+    const { hub, ann } = followed();
+    const bob = hub.subscriber('bob');
+    hub.ask(bob, 'subscribe', ['dev-1']);
+    hub.ask(ann, 'pause', ['dev-1']);
+    hub.disconnect(bob);
+    hub.got();
+    hub.remote('dev-1', { seq: 9 });
+    expect(hub.got()).toEqual([]);
+  });
+
+  it('is told once on each connection, by the edge that has it', () => {
+    const hub = new ClusterOwner();
+    hub.ask(hub.subscriber('ann', 1), 'subscribe', ['dev-1']);
+    hub.joined('dev-1');
+    hub.hush();
+    hub.remote('dev-1', { seq: 6 });
+    expect(hub.got(0)).toEqual([]);
+    expect(hub.got(1)).toEqual(['entry ann : dev-1 online #6 of abc active', 'attach ann dev-1 after 6']);
+  });
+
+  it('never leads back in a numbering: what was passed on stays passed on', () => {
+    const { hub } = followed();
+    hub.remoteEvent(1, 6);
+    hub.hush();
+    hub.remote('dev-1', { seq: 5 });
+    expect(hub.got()).toEqual([]);
+    expect(hub.device('dev-1')).toBe('online #6 of abc');
+    expect(hub.kept('dev-1', 5)).toEqual(['#6']);
+  });
+
+  it('ahead of what history keeps of the numbering makes a hole that history names', () => {
+    const { hub } = followed();
+    hub.remoteEvent(1, 6);
+    hub.remote('dev-1', { seq: 8 });
+    hub.remoteEvent(1, 9);
+    expect(hub.kept('dev-1', 5)).toEqual(['gap 6-8', '#9']);
+  });
+
+  it('in another numbering leaves nothing of the old in history', () => {
+    const { hub } = followed();
+    hub.remoteEvent(1, 6);
+    hub.remote('dev-1', { epoch: 'xyz', seq: 3 });
+    hub.remoteEvent(1, 4);
+    expect(hub.kept('dev-1', 3)).toEqual(['#4']);
+    expect(hub.kept('dev-1')).toEqual(['gap 1-3', '#4']);
+  });
+
+  it('in a numbering from before goes on where subscribers were: what they missed is a gap', () => {
+    const { hub } = followed();
+    hub.remote('dev-1', { epoch: 'xyz', seq: 2 });
+    hub.hush();
+    hub.remote('dev-1', { seq: 8 });
+    expect(hub.got()).toEqual([
+      'entry ann : dev-1 online #5 of abc active',
+      'attach ann dev-1 after 5',
+      'gap dev-1 6-8 cluster',
+    ]);
+    expect(hub.device('dev-1')).toBe('online #8 of abc');
+  });
+
+  it.each([
+    ['just there', 5],
+    ['behind', 3],
+  ])('in a numbering from before that is %s tells no gap and repeats nothing', (_, seq) => {
+    const { hub } = followed();
+    hub.remote('dev-1', { epoch: 'xyz', seq: 2 });
+    hub.hush();
+    hub.remote('dev-1', { seq });
+    expect(hub.got()).toEqual(['entry ann : dev-1 online #5 of abc active', 'attach ann dev-1 after 5']);
+    hub.remoteEvent(1, 5);
+    expect(hub.got()).toEqual([]);
+  });
+
+  it('in a numbering that no node would give counts as one of its own', () => {
+    const { hub } = followed();
+    hub.remote('dev-1', { epoch: 'NOT', seq: 2 });
+    expect(hub.device('dev-1')).toBe('online #2 of 0');
+  });
+
+  it('makes a device appear to filters once', () => {
+    const hub = new ClusterOwner();
+    hub.ask(hub.subscriber('ann'), 'subscribe', ['dev-*']);
+    hub.says(fromLink.listed, { prefix: 'dev-', ids: 'dev-1', done: true });
+    hub.joined('dev-1');
+    hub.settle();
+    hub.hush();
+    hub.remote('dev-1', { seq: 6 });
+    hub.settle();
+    expect(hub.got()).toEqual(['entry ann : dev-1 online #6 of abc active', 'attach ann dev-1 after 6']);
+  });
+
+  it('keeps the row of a device that somebody waits for', () => {
+    const hub = new ClusterOwner();
+    hub.ask(hub.subscriber('ann'), 'subscribe', ['dev-1']);
+    hub.remote('dev-1');
+    hub.pass(20);
+    expect(hub.device('dev-1')).toBe('online #5 of abc');
+    hub.joined('dev-1');
+    expect(hub.row('dev-1', 'ann')).toBe('active');
+  });
+
+  it('counts for nothing when nobody here has named the device', () => {
+    const hub = new ClusterOwner();
+    hub.remote('dev-1');
+    expect(hub.device('dev-1')).toBeUndefined();
+  });
+
+  it('counts for nothing when this node is the home', () => {
+    const hub = new ClusterOwner();
+    hub.home('dev-1');
+    hub.ask(hub.subscriber('ann'), 'subscribe', ['dev-1']);
+    const before = hub.device('dev-1');
+    hub.hush();
+    hub.remote('dev-1', { seq: 90 });
+    hub.remoteEvent(1, 91);
+    gap(hub, 92, 93);
+    hub.says(fromLink.lost, { ref: 1 });
+    hub.says(fromLink.gone, { ref: 1, terminated: true });
+    hub.pass(times.leaveGraceMs);
+    expect(hub.got()).toEqual([]);
+    expect(hub.device('dev-1')).toBe(before);
+  });
+});
+
+describe('An event of a device with another home', () => {
+  it('goes to the edges where somebody gets it, with its number', () => {
+    const { hub } = followed();
+    hub.ask(hub.subscriber('bob', 1), 'subscribe', ['dev-2']);
+    hub.joined('dev-2', { ref: 2 });
+    hub.hush();
+    hub.remoteEvent(1, 6, { payload: '"one"' });
+    hub.remoteEvent(2, 6, { payload: '"two"' });
+    expect(hub.got(0)).toEqual(['dev-1 #6 "one"']);
+    expect(hub.got(1)).toEqual(['dev-2 #6 "two"']);
+  });
+
+  it('that was passed on already is dropped', () => {
+    const { hub } = followed();
+    hub.remoteEvent(1, 5);
+    hub.remoteEvent(1, 6);
+    hub.hush();
+    hub.remoteEvent(1, 6);
+    expect(hub.got()).toEqual([]);
+    expect(hub.device('dev-1')).toBe('online #6 of abc');
+  });
+
+  it('is kept, and is a sign of life', () => {
+    const { hub } = followed();
+    hub.clock.advance(70.5);
+    hub.remoteEvent(1, 6);
+    expect(hub.kept('dev-1', 5)).toEqual(['#6']);
+    expect(rowOf(hub)!.lastSeen).toBe(Math.floor(hub.clock.nowMs));
+  });
+
+  it('brings what the device says of itself', () => {
+    const { hub } = followed();
+    hub.remoteEvent(1, 6, { type: EventType.status, status: 'cold' });
+    expect(rowOf(hub)!.deviceStatus).toBe('cold');
+    hub.remoteEvent(1, 7);
+    expect(rowOf(hub)!.deviceStatus).toBe('cold');
+  });
+
+  it.each(['online', 'stale', 'offline'])(
+    'of the home that says %s is what the row says, and no sign of life',
+    (state) => {
+      const { hub } = followed({ state: state === 'online' ? DeviceState.offline : DeviceState.online });
+      const { lastSeen } = rowOf(hub)!;
+      hub.clock.advance(70);
+      hub.remoteEvent(1, 6, stateOf(state));
+      expect(rowOf(hub)).toMatchObject({ state, lastSeen });
+    },
+  );
+
+  it.each(['free', 'gone'])('of the home that says %s leaves the state', (state) => {
+    const { hub } = followed({ state: DeviceState.stale });
+    hub.remoteEvent(1, 6, stateOf(state));
+    expect(rowOf(hub)!.state).toBe('stale');
+  });
+
+  it('of a device that speaks of states itself leaves the state', () => {
+    const { hub } = followed();
+    hub.remoteEvent(1, 6, { ...stateOf('offline'), flags: EventFlag.payloadIsJson });
+    expect(rowOf(hub)!.state).toBe('online');
+  });
+
+  it('by a name that means nothing any more is dropped', () => {
+    const { hub } = followed();
+    hub.joined('dev-1', { ref: 2 });
+    hub.remoteEvent(1, 6);
+    hub.remoteEvent(7, 6);
+    expect(hub.got()).toEqual([]);
+    hub.remoteEvent(2, 6);
+    expect(hub.got()).toEqual(['dev-1 #6 1']);
+  });
+
+  it('by a name of before the link started anew is dropped', () => {
+    const { hub } = followed();
+    hub.says(fromLink.hello, {});
+    hub.remoteEvent(1, 6);
+    expect(hub.got()).toEqual([]);
+  });
+
+  it('of a device that left the table is dropped, and does not fall to the next in its row', () => {
+    const hub = new ClusterOwner({ capacity: { devices: 1, subscribers: 4, subscriptions: 4 } });
+    const ann = hub.subscriber('ann');
+    hub.ask(ann, 'subscribe', ['dev-1']);
+    hub.joined('dev-1');
+    hub.ask(ann, 'unsubscribe', ['dev-1']);
+    hub.pass(10);
+    hub.ask(ann, 'subscribe', ['dev-2']);
+    hub.joined('dev-2', { ref: 2 });
+    hub.hush();
+    hub.remoteEvent(1, 6);
+    expect(hub.got()).toEqual([]);
+    hub.remoteEvent(2, 6);
+    expect(hub.got()).toEqual(['dev-2 #6 1']);
+  });
+});
+
+describe('Events that nobody will get', () => {
+  it('are told as a gap to the edges where somebody follows, and named by history', () => {
+    const { hub } = followed();
+    gap(hub, 6, 7);
+    expect(hub.got(0)).toEqual(['gap dev-1 6-7 cluster']);
+    expect(hub.got(1)).toEqual([]);
+    expect(hub.device('dev-1')).toBe('online #7 of abc');
+    hub.remoteEvent(1, 8);
+    expect(hub.kept('dev-1', 5)).toEqual(['gap 6-7', '#8']);
+  });
+
+  it('are told once: what was passed on, or told before, is not told again', () => {
+    const { hub } = followed();
+    gap(hub, 4, 5);
+    expect(hub.got()).toEqual([]);
+    gap(hub, 4, 7);
+    expect(hub.got()).toEqual(['gap dev-1 6-7 cluster']);
+    gap(hub, 6, 7);
+    expect(hub.got()).toEqual([]);
+    expect(hub.device('dev-1')).toBe('online #7 of abc');
+  });
+
+  it('of a device that nobody knows are dropped', () => {
+    const { hub } = followed();
+    gap(hub, 6, 7, 9);
+    expect(hub.got()).toEqual([]);
+  });
+});
