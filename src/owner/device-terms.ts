@@ -27,8 +27,8 @@ export class DeviceTerms {
   /** @param slot of the will's session; undefined: it is not in yet */
   setWill(slot: number | undefined, will: Will): void {
     if (will.type === NO_WILL.type) {
-      this.#waiting.delete(will.session);
-      if (slot !== undefined) this.#wills.delete(slot);
+      if (slot === undefined) this.#waiting.delete(will.session);
+      else this.#wills.delete(slot);
       return;
     }
     const own = { ...will, payload: new Uint8Array(will.payload) }; // the bytes are the ring's
@@ -40,6 +40,7 @@ export class DeviceTerms {
   joined(session: number, slot: number, silenceMsMin = 0): void {
     const will = this.#waiting.get(session);
     this.#waiting.delete(session);
+    // Stryker disable next-line ConditionalExpression: an entry without a will is as good as none
     if (will === undefined) this.#wills.delete(slot);
     else this.#wills.set(slot, will);
     this.confirmed(slot, silenceMsMin);
@@ -47,6 +48,7 @@ export class DeviceTerms {
 
   /** After another owner: a session still has the device. */
   confirmed(slot: number, silenceMsMin = 0): void {
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: an entry of 0 is as good as none
     if (silenceMsMin > 0) this.#silence.set(slot, silenceMsMin);
     else this.#silence.delete(slot);
   }

@@ -11,7 +11,7 @@ import { NO_BYTES, Notice } from '../records/replies.ts';
 import { type PageJob, SLICE_SLOTS } from './filter-jobs.ts';
 import type { FiltersDeps } from './filters.ts';
 import type { RowWalk } from './row-walks.ts';
-import { isSubscribed, type Subscriptions } from './subscriptions.ts';
+import { isSubscribed, type Page } from './subscriptions.ts';
 
 /** Names of pages start here, above those of requests. */
 const FIRST_PAGE = 2 ** 31 + 1;
@@ -100,8 +100,7 @@ export class FilterPages {
 
   /** Whether the filter whose devices they are still exists. */
   isThere({ subscriber, slot, filter }: PageJob): boolean {
-    const { filters } = this.#deps.registry;
-    return filters.state(slot) !== RowState.none && filters.find(subscriber, filter.slice(0, -1)) === slot;
+    return this.#deps.registry.filters.find(subscriber, filter.slice(0, -1)) === slot;
   }
 
   /** Takes down which of the subscriber's rows become active again. @returns whether all were seen */
@@ -118,8 +117,8 @@ export class FilterPages {
   }
 
   /** One device of a page. Between being found and now it may have gone, or have been denied. */
-  #follow(job: PageJob, device: number, page: ReturnType<Subscriptions['begin']>): void {
-    const { registry, subscriptions, rowsMax } = this.#deps;
+  #follow(job: PageJob, device: number, page: Page): void {
+    const { registry, subscriptions } = this.#deps;
     const { subscriber } = job;
     const { known, deviceState } = registry.devices.rows;
     if (known[device] === 0 || deviceState[device] === DeviceState.free) return;
@@ -127,6 +126,7 @@ export class FilterPages {
     if (!id.startsWith(job.filter.slice(0, -1))) return;
     const row = registry.findRow(device, subscriber);
     if (!subscriptions.mayFollow(subscriber, device, row)) {
+      // Stryker disable next-line ConditionalExpression: where no row is, there is none of a filter
       if (row >= 0 && registry.isFiltered(row))
         page.change(row, nextRowState(registry.rowState(row), 'unsubscribe', subscriptions.outlives(row)));
       return;
@@ -134,21 +134,14 @@ export class FilterPages {
     const filterTypes = registry.filters.typesOf(subscriber, id);
     // Since the pages began, the filter may have been paused, or its subscriber been silent.
     const state = registry.filters.state(job.slot) as RowState;
-    const isNew = job.gained.has(device) && !(row >= 0 && isSubscribed(registry.rowState(row)));
-    const input = isNew ? 'subscribe' : job.input;
+    const isGained = job.gained.has(device);
     if (row < 0) {
-      if (input !== 'subscribe') return; // an operator has removed it
-      const options = { types: filterTypes, ownTypes: 0, reserved: job.reserved > 0 };
-      if (options.reserved) job.reserved -= 1;
-      const isFull = !options.reserved && registry.subscribers.rows.rowCount[subscriber]! >= rowsMax;
-      const made = isFull ? -1 : registry.createRow(device, subscriber, state, options);
-      if (made < 0) job.isFull = true;
-      if (made < 0 || state !== RowState.active) return;
-      subscriptions.describe(page, device, RowState.active);
-      page.change(made, RowState.active); // attaches it once the page is written
+      // Else an operator has removed it.
+      if (isGained || job.input === 'subscribe') this.#makeRow(job, device, state, filterTypes, page);
       return;
     }
     const before = registry.rowState(row) as RowState;
+    const input = isGained && !isSubscribed(before) ? 'subscribe' : job.input;
     const after = nextRowState(before, input, false);
     // A row that an operator merely allowed is not followed by id.
     const ownTypes = before === RowState.allow ? 0 : registry.subscriptions.rows.ownTypes[row]!;
@@ -160,6 +153,19 @@ export class FilterPages {
     }
     subscriptions.describe(page, device, after);
     page.change(row, after);
+  }
+
+  #makeRow(job: PageJob, device: number, state: RowState, types: number, page: Page): void {
+    const { registry, subscriptions, rowsMax } = this.#deps;
+    const { subscriber } = job;
+    const reserved = job.reserved > 0;
+    if (reserved) job.reserved -= 1;
+    const isFull = !reserved && registry.subscribers.rows.rowCount[subscriber]! >= rowsMax;
+    const row = isFull ? -1 : registry.createRow(device, subscriber, state, { types, ownTypes: 0, reserved });
+    if (row < 0) job.isFull = true;
+    if (row < 0 || state !== RowState.active) return;
+    subscriptions.describe(page, device, state);
+    page.change(row, state); // attaches it once the page is written
   }
 
   drop(job: PageJob): void {

@@ -10,7 +10,7 @@ import { type RequestJob, SLICE_CHANGES, SLICE_SLOTS, type Target } from './filt
 import type { FilterPages } from './filter-pages.ts';
 import { Unfinished } from './filter-table.ts';
 import type { FiltersDeps } from './filters.ts';
-import { isSubscribed, type Subscriptions } from './subscriptions.ts';
+import { isSubscribed, type Page } from './subscriptions.ts';
 
 export class FilterRequests {
   readonly #deps: FiltersDeps;
@@ -45,7 +45,7 @@ export class FilterRequests {
       const { subscriber, session } = job;
       const { filter, slot, devices } = target;
       const pages = this.#pages.job({ subscriber, session, slot, filter, input: op, devices });
-      pages.reserved = op === 'subscribe' ? target.missing : 0;
+      pages.reserved = target.missing;
       job.pages.push(pages);
       if (op === 'subscribe') registry.filters.begin(slot, Unfinished.pages);
       registry.reservedRows += pages.reserved;
@@ -155,13 +155,7 @@ export class FilterRequests {
     return target.walk!.next === NONE;
   }
 
-  #loseFilter(
-    subscriber: number,
-    row: number,
-    device: number,
-    isFiltered: boolean,
-    page: ReturnType<Subscriptions['begin']>,
-  ): void {
+  #loseFilter(subscriber: number, row: number, device: number, isFiltered: boolean, page: Page): void {
     const { registry, subscriptions } = this.#deps;
     const left = registry.filters.typesOf(subscriber, registry.deviceId(device));
     if (isFiltered && left === 0)

@@ -18,11 +18,10 @@ export interface JoinOrderDeps {
 export class JoinOrder {
   readonly #deps: JoinOrderDeps;
   /** By edge: a device that is to join next, taken out of the ring while another's turn was looked for. */
-  readonly #next: (Join | undefined)[];
+  readonly #next: (Join | undefined)[] = [];
 
   constructor(deps: JoinOrderDeps) {
     this.#deps = deps;
-    this.#next = Array.from({ length: deps.edges });
   }
 
   /** Whether any edge's next device is known and has not joined. */

@@ -53,6 +53,7 @@ export class RowWalks {
   }
 
   #stepOver(row: number): void {
+    // Stryker disable next-line ConditionalExpression: a short cut
     if (this.#paused.size === 0) return;
     const walks = this.#paused.get(row);
     if (walks === undefined) return;
@@ -65,6 +66,7 @@ export class RowWalks {
   }
 
   #remember(walk: RowWalk): void {
+    // Stryker disable next-line ConditionalExpression: what is over would only take up memory
     if (walk.next === NONE) return;
     const walks = this.#paused.get(walk.next);
     if (walks === undefined) this.#paused.set(walk.next, new Set([walk]));

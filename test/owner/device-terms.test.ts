@@ -43,6 +43,13 @@ describe('the will of a device', () => {
     expect(wills.takeWill(SLOT, 1000, 5)).toBeUndefined();
   });
 
+  it('is kept when the device is lost', () => {
+    const wills = terms();
+    wills.setWill(SLOT, will);
+    wills.left(SLOT, false);
+    expect(wills.takeWill(SLOT, 1000, 5)).toBeDefined();
+  });
+
   it('is withdrawn by a gateway that says goodbye, though the device is lost, be it in already or not', () => {
     const wills = terms();
     wills.setWill(SLOT, will);

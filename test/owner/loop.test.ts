@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { POLL_RECORDS_MAX } from '../../src/limits.ts';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import type { Sleeper } from '../../src/memory/doorbell.ts';
 import type { Heart } from '../../src/memory/heartbeat.ts';
+import { threadCpuSeconds } from '../../src/memory/thread-cpu.ts';
 import { runOwnerLoop } from '../../src/owner/loop.ts';
 import type { Owner } from '../../src/owner/owner.ts';
 
@@ -17,6 +19,8 @@ interface Turn {
   readonly unheard?: number;
   /** Joins used up the turn of a ring. */
   readonly cutShort?: boolean;
+  /** Commands that waited. */
+  readonly commands?: number;
 }
 
 const PACE_MS = 4;
@@ -25,21 +29,31 @@ const IDLE: Turn = { records: 0 };
 /** Under load, and nobody listens. */
 const UNHEARD: Turn = { records: 100, unheard: 100 };
 
-/** Plays the turns. @returns how the loop waited after each: `pause 4`, `block 1000`, or nothing */
-function waitsOf(turns: readonly Turn[], paceMs = PACE_MS): string[] {
-  let now = 0;
+/** When the loop starts, ms. */
+const START_MS = 5000;
+
+/** Plays the turns; of the last one the loop is told to stop. */
+function play(turns: readonly Turn[], paceMs = PACE_MS) {
+  let now = START_MS;
   let next = 0;
+  /** How the loop waited after each turn: `pause 4`, `block 1000`, or nothing. */
   const waits: string[] = [];
+  /** What it did in each turn, in order. */
+  const steps: string[][] = turns.map(() => []);
+  /** When it beat, ms after its start. */
+  const beats: number[] = [];
   const counters = new Counters(createCounters());
+  counters.cells[Counter.loopLagSeconds] = -1;
   const turn = (): Turn => turns[next - 1]!;
   const wait = (how: string, ms: number): void => {
     waits[next - 1] = `${how} ${ms}`;
-    now += ms;
+    now += Math.max(0, ms);
   };
   runOwnerLoop({
     owner: {
       poll() {
         waits[next] = '';
+        steps[next]!.push('poll');
         next += 1;
         now += turn().ms ?? 0;
         counters.add(Counter.unheard, turn().unheard ?? 0);
@@ -53,20 +67,22 @@ function waitsOf(turns: readonly Turn[], paceMs = PACE_MS): string[] {
       untilNextTimerMs: () => turn().timerMs ?? Number.POSITIVE_INFINITY,
     } as unknown as Owner,
     sleeper: {
-      announce() {},
-      announceDoze() {},
+      announce: () => void steps[next - 1]!.push('announce'),
+      announceDoze: () => void steps[next]!.push('announce doze'),
       cancel: () => wait('stay', 0),
       pause: (ms: number) => wait('pause', ms),
       block: (ms: number) => wait('block', ms),
     } as Sleeper,
     clock: { now: () => now, wallNow: () => now },
     counters,
-    heart: { beat: () => 0 } as unknown as Heart,
+    heart: { beat: () => beats.push(now - START_MS) } as unknown as Heart,
     paceMs,
-    obeyCommands: () => (next === turns.length ? -1 : 0),
+    obeyCommands: () => (next === turns.length ? -1 : (turn().commands ?? 0)),
   });
-  return waits.slice(0, -1); // after the last it was told to stop
+  return { waits: waits.slice(0, -1), steps, beats, cells: counters.cells };
 }
+
+const waitsOf = (turns: readonly Turn[], paceMs = PACE_MS): string[] => play(turns, paceMs).waits;
 
 describe('the loop of the owner', () => {
   it('sleeps until it is woken while traffic is thin', () => {
@@ -115,5 +131,41 @@ describe('the loop of the owner', () => {
 
   it('never pauses or dozes where each event is to be sent at once', () => {
     expect(waitsOf([BUSY, UNHEARD, BUSY], 0)).toEqual(['block 1000', 'block 1000']);
+  });
+
+  it('stays awake where a poll was full, or commands came', () => {
+    expect(waitsOf([{ records: POLL_RECORDS_MAX }, BUSY])).toEqual(['stay 0']);
+    expect(waitsOf([{ records: POLL_RECORDS_MAX - 1 }, BUSY])).toEqual(['pause 4']);
+    expect(waitsOf([{ ...IDLE, commands: 1 }, IDLE])).toEqual(['stay 0']);
+  });
+
+  it('announces its sleep after a poll: what comes after that wakes it', () => {
+    expect(play([IDLE, IDLE]).steps).toEqual(Array(2).fill(['poll', 'announce']));
+    expect(play([BUSY, BUSY]).steps).toEqual(Array(2).fill(['poll']));
+  });
+
+  it('announces a doze before the poll after which it dozes', () => {
+    expect(play([UNHEARD, UNHEARD, BUSY, IDLE]).steps).toEqual([
+      ['poll'],
+      ['announce doze', 'poll'],
+      ['announce doze', 'poll'],
+      ['poll'],
+    ]);
+  });
+});
+
+describe('the signs of life of the owner', () => {
+  it('are beats, at most one in a tenth of a second', () => {
+    // A turn each 4 ms.
+    expect(play(Array(60).fill(BUSY)).beats).toEqual([0, 100, 200]);
+  });
+
+  it('tell once a second how long the longest poll was, and what CPU the thread took', () => {
+    const lag = (...ms: number[]): number =>
+      play(ms.map((one) => ({ ...IDLE, ms: one }))).cells[Counter.loopLagSeconds]!;
+    // From one turn to the next it sleeps for a second; the last turn is not counted.
+    expect([lag(30, 0), lag(0, 0, 0), lag(30, 10, 0), lag(30, 10, 5, 0)]).toEqual([-1, 0, 0.03, 0.005]);
+    const cpu = play([IDLE, IDLE, IDLE]).cells[Counter.cpuSeconds]!;
+    expect(cpu > 0).toBe(threadCpuSeconds() !== undefined);
   });
 });

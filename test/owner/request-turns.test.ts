@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { REQUEST_WORK_PER_POLL } from '../../src/limits.ts';
 import { RequestTurns } from '../../src/owner/request-turns.ts';
 import { ToOwnerRecord } from '../../src/records/requests.ts';
 
@@ -47,6 +48,34 @@ describe('the requests of all edges in one poll', () => {
   });
 });
 
+describe('a request that uses up the poll', () => {
+  const { Event, Join, Leave, More, Request } = ToOwnerRecord;
+
+  it('lets no other request or page come before the next poll, but all else', () => {
+    const turns = new RequestTurns();
+    turns.begin();
+    turns.enter(0);
+    turns.spendOnRequest(REQUEST_WORK_PER_POLL - 1);
+    const isOver = (kind: number): boolean => turns.isOver(0, { peek: () => kind });
+    expect([Request, More].map(isOver)).toEqual([false, false]);
+    turns.spendOnRequest(1);
+    expect([Request, More].map(isOver)).toEqual([true, true]);
+    expect([Event, Join, Leave, -1].map(isOver)).toEqual([false, false, false, false]);
+    turns.begin();
+    expect(isOver(Request)).toBe(false);
+  });
+
+  it('uses up the turn of its ring, too', () => {
+    const turns = new RequestTurns();
+    turns.begin();
+    turns.enter(0);
+    turns.spendOnRequest(REQUEST_WORK_PER_POLL - 1);
+    expect(turns.hasWork).toBe(true);
+    turns.spendOnRequest(1);
+    expect([turns.hasWork, turns.isCutShort]).toEqual([false, false]);
+  });
+});
+
 describe('the joins and leaves of a ring', () => {
   it('have a bound of their own in each turn of the ring', () => {
     const turns = new RequestTurns();
@@ -61,11 +90,12 @@ describe('the joins and leaves of a ring', () => {
 
   it('are gone on with at once when they have used it up, but not when a request has', () => {
     const turns = new RequestTurns();
+    expect(turns.isCutShort).toBe(false);
     turns.begin(500);
     turns.enter(0);
     turns.spend(499);
     expect(turns.isCutShort).toBe(false);
-    turns.spend(4);
+    turns.spend(1);
     expect(turns.isCutShort).toBe(true);
     turns.begin(500);
     turns.enter(0);
