@@ -28,6 +28,7 @@ export const SECRET: TokenConfig = {
 
 export const SETTINGS: AttachOptions['settings'] = {
   pingIntervalMs: 25_000,
+  mqttKeepAliveMaxMs: 0,
   maxMessageBytes: 10_000,
   sendQueueBytes: 1000,
   sendQueueMaxBytes: 4000,
