@@ -28,25 +28,30 @@ export function startEdgeTimers(
     const stalledMs = heart.beat();
     if (stalledMs > 0) stalled(stalledMs);
   };
-  const lag = setInterval(() => {
-    beat();
-    const nowMs = performance.now();
-    worstMs = Math.max(worstMs, nowMs - expectedMs);
-    expectedMs = nowMs + LAG_STEP_MS;
-    steps += 1;
-    if (steps < LAG_STEPS) return;
-    counters.cells[Counter.loopLagSeconds] = worstMs / 1e3;
-    counters.cells[Counter.cpuSeconds] = threadCpuSeconds() ?? counters.cells[Counter.cpuSeconds]!;
-    worstMs = 0;
-    steps = 0;
-  }, LAG_STEP_MS);
-  const timers = watched.map((watch) =>
-    setInterval(() => {
+  const lag: Watch = {
+    tickMs: LAG_STEP_MS,
+    tick() {
+      const nowMs = performance.now();
+      worstMs = Math.max(worstMs, nowMs - expectedMs);
+      expectedMs = nowMs + LAG_STEP_MS;
+      steps += 1;
+      if (steps < LAG_STEPS) return;
+      counters.cells[Counter.loopLagSeconds] = worstMs / 1e3;
+      counters.cells[Counter.cpuSeconds] = threadCpuSeconds() ?? counters.cells[Counter.cpuSeconds]!;
+      worstMs = 0;
+      steps = 0;
+    },
+  };
+  const all = [lag, ...watched];
+  // One timer for those of one interval: timers of their own drift apart, and each wakes an idle thread for itself.
+  const timers = [...new Set(all.map(({ tickMs }) => tickMs))].map((tickMs) => {
+    const together = all.filter((watch) => watch.tickMs === tickMs);
+    return setInterval(() => {
       beat();
-      watch.tick();
-    }, watch.tickMs),
-  );
+      for (const watch of together) watch.tick();
+    }, tickMs);
+  });
   return () => {
-    for (const timer of [...timers, lag]) clearInterval(timer);
+    for (const timer of timers) clearInterval(timer);
   };
 }

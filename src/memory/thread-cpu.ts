@@ -1,11 +1,20 @@
 /** How much CPU time a thread has used. Linux tells each thread by a file; elsewhere nobody does. */
-import { readFileSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 
 /** Nanoseconds on a core, nanoseconds waited for one, time slices. */
 const FILE = '/proc/thread-self/schedstat';
+/** Three numbers of 20 digits at most. */
+const text = Buffer.alloc(64);
+/** Stays open: opening the file costs more than all else that an idle thread does. */
+let file = -1;
+
+function readFile(): string {
+  if (file < 0) file = openSync(FILE, 'r');
+  return text.toString('latin1', 0, readSync(file, text, 0, text.length, 0));
+}
 
 /** @returns seconds of this thread since it started; undefined where that cannot be read, or not now */
-export function threadCpuSeconds(read = () => readFileSync(FILE, 'latin1')): number | undefined {
+export function threadCpuSeconds(read = readFile): number | undefined {
   try {
     const seconds = Number(read().split(' ', 1)[0]) / 1e9;
     return Number.isFinite(seconds) ? seconds : undefined;
