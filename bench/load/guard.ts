@@ -14,9 +14,9 @@ import { playable, type Shape } from './shapes.ts';
 import { type SideBySide, sideBySide } from './side-by-side.ts';
 
 const DEFAULT_SHAPES = 'board,pairs,unwatched';
-/** Steady loads that an older hub can play, too. */
+/** Steady loads that an older hub can play, too. Without events the pings come in waves, which slices hit or miss. */
 const comparable = playable.filter(
-  ({ hubOnly, disturbance }) => hubOnly !== true && disturbance === undefined,
+  ({ hubOnly, disturbance, rate }) => hubOnly !== true && disturbance === undefined && rate > 0,
 );
 
 function named(text: string): Shape[] {
