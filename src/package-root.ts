@@ -3,9 +3,11 @@ import { existsSync } from 'node:fs';
 
 /** @throws Error when no folder above the module is a package */
 function rootOf(module: string): URL {
-  for (let folder = new URL('.', module); ; folder = new URL('..', folder)) {
+  for (let folder = new URL('.', module); ; ) {
     if (existsSync(new URL('package.json', folder))) return folder;
-    if (folder.pathname === '/') throw new Error('package.json is missing: the package is incomplete');
+    const above = new URL('..', folder);
+    if (above.href === folder.href) throw new Error('package.json is missing: the package is incomplete');
+    folder = above;
   }
 }
 

@@ -15,6 +15,7 @@ import { EVENT_KIND } from '../../src/records/event.ts';
 import { createTickets } from '../../src/records/tickets.ts';
 import type { Connection, Route } from '../../src/transport/transport.ts';
 import type { Frame } from '../support/frames.ts';
+import { edgeSettings } from './edge-settings.ts';
 import { OwnerRecords } from './owner-records.ts';
 
 export const EDGE = 3;
@@ -27,23 +28,10 @@ export const SECRET: TokenConfig = {
 };
 
 export const SETTINGS: AttachOptions['settings'] = {
-  pingIntervalMs: 25_000,
-  mqttKeepAliveMaxMs: 0,
+  ...edgeSettings,
   maxMessageBytes: 10_000,
   sendQueueBytes: 1000,
   sendQueueMaxBytes: 4000,
-  sendQueuesTotalBytes: 0,
-  subscriberActivity: 'pong',
-  firstFrameTimeoutMs: 0,
-  subscriberRate: 0,
-  subscriberBurst: 0,
-  deviceRate: 0,
-  deviceBurst: 0,
-  historyEvents: 100,
-  historyTtlMs: 3_600_000,
-  subscriberRemoveAfterMs: 300_000,
-  maxDevicesPerGateway: 10,
-  interestLingerMs: 5000,
   maxConnectionsPerAddress: 0,
   connectionsPerSecondPerAddress: 0,
   authFailuresPerMinute: 0,

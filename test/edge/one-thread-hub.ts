@@ -5,7 +5,6 @@
 
 import type { PeerRole } from '../../src/access/actor.ts';
 import { Admission, type Admitted, type Credentials, type Refused } from '../../src/access/admission.ts';
-import { createAdmissionMemory } from '../../src/access/admission-state.ts';
 import { Upgrades, type UpgradesDeps } from '../../src/access/upgrades.ts';
 import { Allowances, createAllowances } from '../../src/edge/allowances.ts';
 import { SubscriberRoute } from '../../src/edge/deliver/subscriber-route.ts';
@@ -32,7 +31,9 @@ import { DEFAULT_TEMPLATES } from '../../src/wire/mqtt/templates.ts';
 import { deviceTerms, gatewayTerms, mqttTerms, subscriberTerms } from '../../src/wire/upgrade-terms.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { lineInto } from '../support/no-owner-line.ts';
+import { openAdmissionDeps } from '../support/open-admission.ts';
 import { layoutOf } from '../wire/mqtt/layouts.ts';
+import { edgeSettings } from './edge-settings.ts';
 import { HubSocket } from './hub-socket.ts';
 
 const POLL_RECORDS = 100_000;
@@ -122,19 +123,7 @@ export class OneThreadHub {
     this.#history = createHistory(historyBytes);
     this.#toOwner = createRing(ringBytesFor(ringBytes));
     this.settings = { ...edgeSettings, ...options.settings };
-    this.admission = new TestAdmission({
-      clock,
-      counters,
-      memory: createAdmissionMemory([counters.cells.buffer as SharedArrayBuffer], 0, 'seed'),
-      thread: 0,
-      settings: {
-        maxConnectionsPerAddress: 0,
-        connectionsPerSecondPerAddress: 0,
-        authFailuresPerMinute: 0,
-        authBanMs: 1000,
-      },
-      tokens: undefined,
-    });
+    this.admission = new TestAdmission(openAdmissionDeps({ clock, counters }));
     this.#journal = new Journal({
       clock,
       settings: { logLevel: 'debug' },
@@ -322,23 +311,3 @@ export class OneThreadHub {
     return this.journal.splice(0);
   }
 }
-
-const edgeSettings: EdgeSettings = {
-  pingIntervalMs: 25_000,
-  maxMessageBytes: 65_536,
-  sendQueueBytes: 256 * 1024,
-  sendQueueMaxBytes: 1024 * 1024,
-  sendQueuesTotalBytes: 0,
-  subscriberActivity: 'pong',
-  firstFrameTimeoutMs: 0,
-  subscriberRate: 0,
-  subscriberBurst: 0,
-  deviceRate: 0,
-  deviceBurst: 0,
-  historyEvents: 100,
-  historyTtlMs: 3_600_000,
-  subscriberRemoveAfterMs: 300_000,
-  mqttKeepAliveMaxMs: 0,
-  maxDevicesPerGateway: 10,
-  interestLingerMs: 5000,
-};

@@ -28,6 +28,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { decodeBinaryEvent, type Frame } from '../../support/frames.ts';
 import { lineInto } from '../../support/no-owner-line.ts';
 import { openAdmission } from '../../support/open-admission.ts';
+import { edgeSettings } from '../edge-settings.ts';
 import { OwnerRecords } from '../owner-records.ts';
 
 const KEPT = { eventsMax: 100, ttlMs: 3_600_000 } as const;
@@ -194,23 +195,9 @@ export class FakeThread {
       isOwnerAway: () => false,
       journal,
       settings: {
-        pingIntervalMs: 25_000,
-        maxMessageBytes: 65_536,
+        ...edgeSettings,
         sendQueueBytes: QUEUE_BYTES,
         sendQueueMaxBytes: QUEUE_BYTES_MAX,
-        sendQueuesTotalBytes: 0,
-        subscriberActivity: 'pong',
-        firstFrameTimeoutMs: 0,
-        subscriberRate: 0,
-        subscriberBurst: 0,
-        deviceRate: 0,
-        deviceBurst: 0,
-        historyEvents: 100,
-        historyTtlMs: 3_600_000,
-        subscriberRemoveAfterMs: 300_000,
-        mqttKeepAliveMaxMs: 0,
-        maxDevicesPerGateway: 10,
-        interestLingerMs: 5000,
         ...settings,
       },
     });

@@ -4,6 +4,7 @@ import { fromLink } from '../../../src/records/cluster.ts';
 import { EventField } from '../../../src/records/event.ts';
 import { EventType } from '../../../src/wire/events.ts';
 import { ClusterOwner } from './cluster-owner.ts';
+import { followedHere } from './followed-device.ts';
 import { entryPart, handedOver } from './hand-overs.ts';
 import { times } from './options.ts';
 
@@ -17,16 +18,6 @@ function followed(told = {}, options = {}) {
   hub.joined('dev-1', told);
   hub.hush();
   return { hub, ann };
-}
-
-/** A hub on which `ann` follows `dev-1`, which is connected here and in no other node's memory. */
-function here() {
-  const hub = new ClusterOwner();
-  const device = hub.home('dev-1');
-  const ann = hub.subscriber('ann');
-  hub.ask(ann, 'subscribe', ['dev-1']);
-  hub.hush();
-  return { hub, device, ann };
 }
 
 describe('A device that connects', () => {
@@ -51,7 +42,7 @@ describe('A device that connects', () => {
   });
 
   it('needs no claim where this node is its home already', () => {
-    const { hub, device } = here();
+    const { hub, device } = followedHere();
     hub.disconnect(device);
     expect(hub.told()).toEqual(['disconnected device dev-1']);
     const again = hub.connectDevice('dev-1');
@@ -268,7 +259,7 @@ describe('A hand-over', () => {
   });
 
   it('that is behind what this node itself has numbered begins a new numbering', () => {
-    const { hub, device } = here();
+    const { hub, device } = followedHere();
     hub.send(device);
     const epoch = hub.epoch('dev-1');
     hub.adopt('device', 'dev-1', [entryPart({ epoch, seq: 1 })]);
@@ -295,7 +286,7 @@ describe('A hand-over', () => {
   });
 
   it('that comes late changes nothing: what was numbered here stands', () => {
-    const { hub, device } = here();
+    const { hub, device } = followedHere();
     const before = hub.device('dev-1');
     hub.adopt('device', 'dev-1', [entryPart({ seq: 90 }), hub.eventPart(0)], true);
     expect(hub.device('dev-1')).toBe(before);
@@ -323,7 +314,7 @@ describe('Without a hand-over', () => {
   });
 
   it('a device of this node goes on in its own numbering', () => {
-    const { hub, device } = here();
+    const { hub, device } = followedHere();
     hub.send(device);
     const before = hub.device('dev-1');
     hub.adopt('device', 'dev-1');

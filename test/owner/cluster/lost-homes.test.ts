@@ -3,27 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { ClusterOwner } from './cluster-owner.ts';
+import { followedElsewhere } from './followed-device.ts';
 import { times } from './options.ts';
-
-/** `ann` follows `dev-1`, whose home is node b: 5 of `abc`, by the link's name 1. Its row is not the only one. */
-function followed(told = {}) {
-  const hub = new ClusterOwner();
-  hub.home('dev-8');
-  hub.home('dev-9');
-  hub.ask(hub.subscriber('eve'), 'subscribe', ['dev-9']);
-  const ann = hub.subscriber('ann');
-  hub.ask(ann, 'subscribe', ['dev-1']);
-  hub.joined('dev-1', told);
-  hub.hush();
-  return { hub, ann };
-}
 
 describe('A device whose home is lost', () => {
   const NODE_LOST = 'dev-1 #0 {"state":"offline","reason":"node lost"}';
   const lose = (hub: ClusterOwner, ref = 1) => hub.says(fromLink.lost, { ref });
 
   it('is offline after the leave grace, which nobody can number', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     lose(hub);
     hub.pass(times.leaveGraceMs - 10);
     expect(hub.got()).toEqual([]);
@@ -37,14 +25,14 @@ describe('A device whose home is lost', () => {
   });
 
   it('was offline before: nothing is told', () => {
-    const { hub } = followed({ state: DeviceState.offline });
+    const { hub } = followedElsewhere({ state: DeviceState.offline });
     lose(hub);
     hub.pass(times.leaveGraceMs);
     expect(hub.got()).toEqual([]);
   });
 
   it('is not offline when its home is found in time', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     lose(hub);
     hub.pass(times.leaveGraceMs - 10);
     hub.joined('dev-1', { ref: 2 });
@@ -54,7 +42,7 @@ describe('A device whose home is lost', () => {
   });
 
   it('is offline in time though subscriptions come and go meanwhile', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     const bob = hub.subscriber('bob');
     hub.ask(bob, 'subscribe', ['dev-1']);
     lose(hub);
@@ -65,7 +53,7 @@ describe('A device whose home is lost', () => {
   });
 
   it('goes from the table after the leave grace when nobody follows it any more', () => {
-    const { hub, ann } = followed();
+    const { hub, ann } = followedElsewhere();
     lose(hub);
     hub.ask(ann, 'unsubscribe', ['dev-1']);
     hub.hush();
@@ -77,14 +65,14 @@ describe('A device whose home is lost', () => {
   });
 
   it('is known by its name to be lost: another name says nothing', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     lose(hub, 9);
     hub.pass(times.leaveGraceMs);
     expect(hub.got()).toEqual([]);
   });
 
   it('and that connects here meanwhile is not offline', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.connectDevice('dev-1');
     hub.hush();
     lose(hub);
@@ -99,14 +87,14 @@ describe('A device that its home has removed', () => {
     hub.says(fromLink.gone, { ref, terminated });
 
   it('by an operator goes here too, and its subscribers are told', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     remove(hub, true);
     expect(hub.got()).toEqual(['terminated ann : dev-1 online #5 of abc none', 'detach ann slot 2']);
     expect(hub.device('dev-1')).toBeUndefined();
   });
 
   it('stays for a subscription by id, offline', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     remove(hub);
     expect(hub.got()).toEqual([]);
     expect(hub.device('dev-1')).toBe('offline #5 of abc');
@@ -129,7 +117,7 @@ describe('A device that its home has removed', () => {
   });
 
   it('stays while it connects here', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     const device = hub.connectDevice('dev-1');
     remove(hub, true);
     expect(hub.device('dev-1')).toBe('offline #5 of abc');
@@ -141,7 +129,7 @@ describe('A device that its home has removed', () => {
   });
 
   it('is known by its name: another name removes nothing', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     remove(hub, true, 9);
     expect(hub.device('dev-1')).toBe('online #5 of abc');
   });

@@ -4,20 +4,8 @@ import { fromLink } from '../../../src/records/cluster.ts';
 import { EventFlag } from '../../../src/records/event.ts';
 import { EventType } from '../../../src/wire/events.ts';
 import { ClusterOwner } from './cluster-owner.ts';
+import { followedElsewhere } from './followed-device.ts';
 import { times } from './options.ts';
-
-/** `ann` follows `dev-1`, whose home is node b: 5 of `abc`, by the link's name 1. Its row is not the only one. */
-function followed(told = {}) {
-  const hub = new ClusterOwner();
-  hub.home('dev-8');
-  hub.home('dev-9');
-  hub.ask(hub.subscriber('eve'), 'subscribe', ['dev-9']);
-  const ann = hub.subscriber('ann');
-  hub.ask(ann, 'subscribe', ['dev-1']);
-  hub.joined('dev-1', told);
-  hub.hush();
-  return { hub, ann };
-}
 
 const rowOf = (hub: ClusterOwner, id = 'dev-1') => hub.reader.device(hub.reader.findDevice(id));
 const gap = (hub: ClusterOwner, from: number, to: number, ref = 1) =>
@@ -30,7 +18,11 @@ const stateOf = (state: string) => ({
 
 describe('What a home says of a device', () => {
   it('is what the row says', () => {
-    const { hub } = followed({ status: 'warm', state: DeviceState.stale, lastSeen: 1_764_000_000_000 - 250 });
+    const { hub } = followedElsewhere({
+      status: 'warm',
+      state: DeviceState.stale,
+      lastSeen: 1_764_000_000_000 - 250,
+    });
     expect(rowOf(hub)).toMatchObject({
       state: 'stale',
       deviceStatus: 'warm',
@@ -41,13 +33,13 @@ describe('What a home says of a device', () => {
   });
 
   it('keeps the status when the home tells none', () => {
-    const { hub } = followed({ status: 'warm' });
+    const { hub } = followedElsewhere({ status: 'warm' });
     hub.remote('dev-1', { seq: 6 });
     expect(rowOf(hub)).toMatchObject({ deviceStatus: 'warm', seq: 6 });
   });
 
   it('is told to those who get its events, once for each change', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.remote('dev-1');
     expect(hub.got()).toEqual([]);
     hub.remote('dev-1', { state: DeviceState.offline });
@@ -57,7 +49,7 @@ describe('What a home says of a device', () => {
   });
 
   it('is not told to one who has paused or is away', () => {
-    const { hub, ann } = followed();
+    const { hub, ann } = followedElsewhere();
     const bob = hub.subscriber('bob');
     hub.ask(bob, 'subscribe', ['dev-1']);
     hub.ask(ann, 'pause', ['dev-1']);
@@ -78,7 +70,7 @@ describe('What a home says of a device', () => {
   });
 
   it('never leads back in a numbering: what was passed on stays passed on', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.remoteEvent(1, 6);
     hub.hush();
     hub.remote('dev-1', { seq: 5 });
@@ -88,7 +80,7 @@ describe('What a home says of a device', () => {
   });
 
   it('ahead of what history keeps of the numbering makes a hole that history names', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.remoteEvent(1, 6);
     hub.remote('dev-1', { seq: 8 });
     hub.remoteEvent(1, 9);
@@ -96,7 +88,7 @@ describe('What a home says of a device', () => {
   });
 
   it('in another numbering leaves nothing of the old in history', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.remoteEvent(1, 6);
     hub.remote('dev-1', { epoch: 'xyz', seq: 3 });
     hub.remoteEvent(1, 4);
@@ -105,7 +97,7 @@ describe('What a home says of a device', () => {
   });
 
   it('in a numbering from before goes on where subscribers were: what they missed is a gap', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.remote('dev-1', { epoch: 'xyz', seq: 2 });
     hub.hush();
     hub.remote('dev-1', { seq: 8 });
@@ -121,7 +113,7 @@ describe('What a home says of a device', () => {
     ['just there', 5],
     ['behind', 3],
   ])('in a numbering from before that is %s tells no gap and repeats nothing', (_, seq) => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.remote('dev-1', { epoch: 'xyz', seq: 2 });
     hub.hush();
     hub.remote('dev-1', { seq });
@@ -131,7 +123,7 @@ describe('What a home says of a device', () => {
   });
 
   it('in a numbering that no node would give counts as one of its own', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.remote('dev-1', { epoch: 'NOT', seq: 2 });
     expect(hub.device('dev-1')).toBe('online #2 of 0');
   });
@@ -183,7 +175,7 @@ describe('What a home says of a device', () => {
 
 describe('An event of a device with another home', () => {
   it('goes to the edges where somebody gets it, with its number', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.ask(hub.subscriber('bob', 1), 'subscribe', ['dev-2']);
     hub.joined('dev-2', { ref: 2 });
     hub.hush();
@@ -194,7 +186,7 @@ describe('An event of a device with another home', () => {
   });
 
   it('that was passed on already is dropped', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.remoteEvent(1, 5);
     hub.remoteEvent(1, 6);
     hub.hush();
@@ -204,7 +196,7 @@ describe('An event of a device with another home', () => {
   });
 
   it('is kept, and is a sign of life', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.clock.advance(70.5);
     hub.remoteEvent(1, 6);
     expect(hub.kept('dev-1', 5)).toEqual(['#6']);
@@ -212,7 +204,7 @@ describe('An event of a device with another home', () => {
   });
 
   it('brings what the device says of itself', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.remoteEvent(1, 6, { type: EventType.status, status: 'cold' });
     expect(rowOf(hub)!.deviceStatus).toBe('cold');
     hub.remoteEvent(1, 7);
@@ -222,7 +214,9 @@ describe('An event of a device with another home', () => {
   it.each(['online', 'stale', 'offline'])(
     'of the home that says %s is what the row says, and no sign of life',
     (state) => {
-      const { hub } = followed({ state: state === 'online' ? DeviceState.offline : DeviceState.online });
+      const { hub } = followedElsewhere({
+        state: state === 'online' ? DeviceState.offline : DeviceState.online,
+      });
       const { lastSeen } = rowOf(hub)!;
       hub.clock.advance(70);
       hub.remoteEvent(1, 6, stateOf(state));
@@ -231,19 +225,19 @@ describe('An event of a device with another home', () => {
   );
 
   it.each(['free', 'gone'])('of the home that says %s leaves the state', (state) => {
-    const { hub } = followed({ state: DeviceState.stale });
+    const { hub } = followedElsewhere({ state: DeviceState.stale });
     hub.remoteEvent(1, 6, stateOf(state));
     expect(rowOf(hub)!.state).toBe('stale');
   });
 
   it('of a device that speaks of states itself leaves the state', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.remoteEvent(1, 6, { ...stateOf('offline'), flags: EventFlag.payloadIsJson });
     expect(rowOf(hub)!.state).toBe('online');
   });
 
   it('by a name that means nothing any more is dropped', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.joined('dev-1', { ref: 2 });
     hub.remoteEvent(1, 6);
     hub.remoteEvent(7, 6);
@@ -253,7 +247,7 @@ describe('An event of a device with another home', () => {
   });
 
   it('by a name of before the link started anew is dropped', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     hub.says(fromLink.hello, {});
     hub.remoteEvent(1, 6);
     expect(hub.got()).toEqual([]);
@@ -278,7 +272,7 @@ describe('An event of a device with another home', () => {
 
 describe('Events that nobody will get', () => {
   it('are told as a gap to the edges where somebody follows, and named by history', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     gap(hub, 6, 7);
     expect(hub.got(0)).toEqual(['gap dev-1 6-7 cluster']);
     expect(hub.got(1)).toEqual([]);
@@ -288,7 +282,7 @@ describe('Events that nobody will get', () => {
   });
 
   it('are told once: what was passed on, or told before, is not told again', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     gap(hub, 4, 5);
     expect(hub.got()).toEqual([]);
     gap(hub, 4, 7);
@@ -299,7 +293,7 @@ describe('Events that nobody will get', () => {
   });
 
   it('of a device that nobody knows are dropped', () => {
-    const { hub } = followed();
+    const { hub } = followedElsewhere();
     gap(hub, 6, 7, 9);
     expect(hub.got()).toEqual([]);
   });

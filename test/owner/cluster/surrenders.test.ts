@@ -4,22 +4,13 @@ import { DeviceState } from '../../../src/presence/lifecycle.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { EventType } from '../../../src/wire/events.ts';
 import { ClusterOwner } from './cluster-owner.ts';
+import { followedHere } from './followed-device.ts';
 import { entryPart, handedOver } from './hand-overs.ts';
 import { times } from './options.ts';
 
-/** `dev-1` is connected here, and `ann` follows it. */
-function here() {
-  const hub = new ClusterOwner();
-  const device = hub.home('dev-1');
-  const ann = hub.subscriber('ann');
-  hub.ask(ann, 'subscribe', ['dev-1']);
-  hub.hush();
-  return { hub, device, ann };
-}
-
 describe('A device that another node takes over', () => {
   it('is wanted there before it is handed over, from the last event on that subscribers here got', () => {
-    const { hub, device } = here();
+    const { hub, device } = followedHere();
     hub.send(device);
     hub.hush();
     const epoch = hub.epoch('dev-1');
@@ -36,13 +27,13 @@ describe('A device that another node takes over', () => {
   });
 
   it('is closed with 4200 where a conflict was lost', () => {
-    const { hub } = here();
+    const { hub } = followedHere();
     hub.surrender('device', 'dev-1', true);
     expect(hub.got()).toEqual(['closed dev-1 4200']);
   });
 
   it('is handed over as it stands, with its newest message and status', () => {
-    const { hub, device } = here();
+    const { hub, device } = followedHere();
     hub.send(device, { type: EventType.status, status: 'warm', payload: '"s"' });
     hub.send(device, { payload: '"old"' });
     hub.send(device, { payload: '"new"' });
@@ -119,7 +110,7 @@ describe('A device that another node takes over', () => {
   });
 
   it('is claimed anew when it connects here again', () => {
-    const { hub } = here();
+    const { hub } = followedHere();
     hub.surrender('device', 'dev-1');
     hub.hush();
     const device = hub.connectDevice('dev-1');
@@ -131,7 +122,7 @@ describe('A device that another node takes over', () => {
   });
 
   it('follows its new home: what that says is told here', () => {
-    const { hub } = here();
+    const { hub } = followedHere();
     const epoch = hub.epoch('dev-1');
     hub.surrender('device', 'dev-1');
     hub.joined('dev-1', { ref: 3, epoch, seq: 1 });
@@ -141,7 +132,7 @@ describe('A device that another node takes over', () => {
   });
 
   it('is followed by no other node any more', () => {
-    const { hub } = here();
+    const { hub } = followedHere();
     hub.says(fromLink.peerJoined, { peer: 4, node: 'b' });
     hub.follow(4, 'dev-1');
     hub.disconnect(hub.subscriber('bob'));
@@ -213,7 +204,7 @@ describe('A device that a draining node has left here', () => {
   });
 
   it('goes on when it is connected: then no timer of its absence runs', () => {
-    const { hub } = here();
+    const { hub } = followedHere();
     hub.release('device', 'dev-1');
     hub.pass(times.leaveGraceMs);
     expect(hub.device('dev-1')).toMatch(/^online #1/);
@@ -274,7 +265,7 @@ describe('A device that an operator publishes for', () => {
 
 describe('A device that leaves the table', () => {
   it('was removed by an operator: other nodes hear why, and its id is free', () => {
-    const { hub } = here();
+    const { hub } = followedHere();
     hub.terminate('dev-1');
     expect(hub.told()).toEqual(['removed dev-1 terminated', 'forget device dev-1']);
   });
