@@ -154,7 +154,6 @@ function runOf(
   },
 ): Run {
   const expected = sent.expectedInAll;
-  const missing = expected - received.receivedInAll - received.lost + received.duplicated;
   return {
     peer: peer.name,
     shape: shape.name,
@@ -166,8 +165,7 @@ function runOf(
       latency,
       vipLatency,
     })),
-    // Holes, and what is missing at the end, where no later event shows the hole.
-    lost: shape.conflates ? 0 : received.lost + Math.max(0, missing),
+    lost: lostOf(shape, sent, received),
     told: received.told,
     duplicated: received.duplicated,
     disordered: received.disordered,
@@ -183,6 +181,12 @@ function runOf(
     receiverBusy: received.busy,
     generatorLimit: limitOf(sent, received, disturbed),
   };
+}
+
+/** @returns deliveries that did not come: holes, and what is missing at the end, where no later event shows the hole */
+export function lostOf({ conflates }: Shape, sent: SenderReport, received: ReceiverReport): number {
+  const missing = sent.expectedInAll - received.receivedInAll - received.lost + received.duplicated;
+  return conflates ? 0 : received.lost + Math.max(0, missing);
 }
 
 function limitOf(

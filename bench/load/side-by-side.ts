@@ -9,6 +9,7 @@ import { WHOLE } from '../../src/cli/bench/load.ts';
 import type { ReceiverReport, SenderReport } from '../../src/cli/bench/messages.ts';
 import type { Peer, Server } from '../peers/peer.ts';
 import { generatorFile } from './generator-file.ts';
+import { lostOf } from './measure.ts';
 import { cpuUse, residentBytes } from './server-usage.ts';
 import type { Shape } from './shapes.ts';
 
@@ -86,8 +87,10 @@ class Loaded {
   static async open(shape: Shape, peer: Peer): Promise<Loaded> {
     const server = await peer.start();
     const target = { ...server.target, ...(shape.wire !== undefined && { wire: shape.wire }) };
+    const generators: { end(): void }[] = [];
     const generator = async <Report>(part: string): Promise<Generator<Report>> => {
       const started = new Generator<Report>(generatorFile, part);
+      generators.push(started);
       await started.open({ target, load: shape, share: WHOLE });
       return started;
     };
@@ -95,6 +98,7 @@ class Loaded {
       const receiver = await generator<ReceiverReport>('receiver');
       return new Loaded(shape, peer, server, receiver, await generator<SenderReport>('sender'));
     } catch (error) {
+      for (const started of generators) started.end();
       await server.stop();
       throw error;
     }
@@ -135,8 +139,7 @@ class Loaded {
     const bytes = residentBytes(this.#server.pids());
     const sent = await this.#sender.report();
     const received = await this.#receiver.report();
-    const { lost, duplicated, disordered, receivedInAll } = received;
-    const missing = Math.max(0, sent.expectedInAll - receivedInAll - lost + duplicated);
+    const { duplicated, disordered, receivedInAll } = received;
     const cutOff = sent.connectionsLost + received.connectionsLost;
     const units = {
       event: sent.sentInAll - this.#before.events,
@@ -147,7 +150,7 @@ class Loaded {
       name: this.#peer.name,
       cpuUs: this.#usedUs / units[this.#shape.per],
       residentBytes: bytes,
-      wrong: (this.#shape.conflates ? 0 : lost + missing) + duplicated + disordered + cutOff,
+      wrong: lostOf(this.#shape, sent, received) + duplicated + disordered + cutOff,
     };
   }
 
