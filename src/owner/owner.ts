@@ -368,6 +368,7 @@ export class Owner {
 
   /** Works off an edge's ring, as far as there is work left, up to a device or gateway that joins. @returns that one */
   #advance(edge: number): Join | undefined {
+    if (edge === this.#deps.cluster?.edge) return undefined; // nobody joins there, and it has records of its own
     const ring = this.#deps.rings[edge]!;
     for (let done = 0; done < POLL_RECORDS_MAX && this.#turns.hasWork; done++) {
       const offset = ring.next();

@@ -42,7 +42,6 @@ import { type ClusterOptions, settings } from './options.ts';
 const PEER_EDGES = 2;
 export const LINK = PEER_EDGES;
 const RING_BYTES = ringBytesFor(256 * 1024);
-const POLL_RECORDS = 100_000;
 const HISTORY_TTL_MS = 3_600_000;
 /** Within which what begins with a request is over. */
 const POLLS = 20;
@@ -64,6 +63,8 @@ export class ClusterOwner {
   readonly memory;
   readonly reader: PresenceReader;
   readonly owner: Owner;
+  /** Records of each ring that a poll works off. */
+  pollRecords = 100_000;
   readonly #toOwner: readonly RingProducer[];
   readonly #fromOwner: readonly RingConsumer[];
   readonly #next: readonly (() => number)[];
@@ -111,7 +112,7 @@ export class ClusterOwner {
 
   poll(): void {
     for (const ring of this.#toOwner) ring.publish();
-    this.owner.poll(POLL_RECORDS);
+    this.owner.poll(this.pollRecords);
   }
 
   /** Moves the clocks and lets the timers fire. */
@@ -127,9 +128,14 @@ export class ClusterOwner {
 
   // The link.
 
+  /** The link has said it before the owner looks. */
+  hasSaid<F extends Fields>(layout: RecordLayout<F>, values: Values<F>): void {
+    layout.write(this.#toOwner[LINK]!, values);
+  }
+
   /** The link says it, and the owner works it off. */
   says<F extends Fields>(layout: RecordLayout<F>, values: Values<F>): void {
-    layout.write(this.#toOwner[LINK]!, values);
+    this.hasSaid(layout, values);
     this.poll();
   }
 
