@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SLICES_PER_STEP } from '../../src/owner/filter-jobs.ts';
 import { ToOwner } from '../../src/records/commands.ts';
 import { record } from '../../src/records/layout.ts';
 import {
@@ -113,6 +114,7 @@ describe('a poll', () => {
     expect(hub.poll()).toBe(0);
     expect(hub.owner.untilNextTimerMs()).toBe(1);
     hub.links[0]!.isBehind = false;
+    expect(hub.poll()).toBe(SLICES_PER_STEP);
     for (let polls = 0; polls < 10; polls++) hub.poll();
     expect(hub.owner.untilNextTimerMs()).toBe(STALE_MS);
   });
