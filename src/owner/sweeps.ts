@@ -267,7 +267,7 @@ export class Sweeps {
       return;
     }
     if (input === 'hold' || input === 'expireHeld') {
-      this.#visitHeld(input, page, row, before);
+      this.#visitHeld(sweep, page, row, before);
       return;
     }
     if (input === 'drop') {
@@ -275,7 +275,7 @@ export class Sweeps {
       return;
     }
     this.#countMatches(sweep, device, before);
-    const isNamedByFilter = session !== NONE && this.#isNamedByFilter(sweep.subscriber, row, device);
+    const isNamedByFilter = session !== NONE && this.#isNamedByFilter(sweep, row, device);
     // What filters follow comes back in their pages.
     if (isNamedByFilter && restarting.has(input)) {
       if (input === 'reconnect' && !this.#deps.filters.follow(sweep.subscriber, device)) lost.push(row);
@@ -304,22 +304,26 @@ export class Sweeps {
   }
 
   /** Of rows that wait for their subscriber to ask for them. */
-  #visitHeld(input: 'hold' | 'expireHeld', page: Page, row: number, before: RowState): void {
+  #visitHeld(sweep: Sweep, page: Page, row: number, before: RowState): void {
     const { registry, subscriptions } = this.#deps;
+    const { input } = sweep;
     const waiting = nextRowState(before, 'disconnect', false);
     if (waiting !== RowState.disconnected || (input === 'expireHeld' && before !== waiting)) return;
     const after = input === 'hold' ? waiting : nextRowState(before, 'expire', subscriptions.outlives(row));
     const device = registry.subscriptions.rows.device[row]!;
-    const subscriber = registry.subscriptions.rows.subscriber[row]!;
-    if (!this.#isNamedByFilter(subscriber, row, device)) subscriptions.describe(page, device, after);
+    if (!this.#isNamedByFilter(sweep, row, device)) subscriptions.describe(page, device, after);
     page.change(row, after);
   }
 
-  /** Whether a filter speaks for the row. Of a paused one's, those speak for themselves that were resumed one by one. */
-  #isNamedByFilter(subscriber: number, row: number, device: number): boolean {
-    const { filters } = this.#deps.registry;
-    if (!this.#deps.registry.isFiltered(row)) return false;
-    return filters.strongestState(subscriber, this.#deps.registry.deviceId(device)) !== RowState.paused;
+  /**
+   * Whether a filter speaks for the row, which then is not named. A paused one does so only where the subscriber pauses
+   * everything: what the hub changes beneath it was resumed by itself, and the filter is not named.
+   */
+  #isNamedByFilter({ subscriber, input }: Sweep, row: number, device: number): boolean {
+    const { registry } = this.#deps;
+    if (!registry.isFiltered(row)) return false;
+    const state = registry.filters.strongestState(subscriber, registry.deviceId(device));
+    return state !== RowState.paused || input === 'pause';
   }
 
   #send(sweep: Sweep, page: Page, more: boolean): void {

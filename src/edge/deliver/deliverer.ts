@@ -76,7 +76,12 @@ export class Deliverer {
     const topics = new Map<number, Topic>();
     const sending = { views: fromOwner.views, encoder, counters };
     const slow = new SlowSubscribers({ ...sending, ...limits, topics, finishRounds: () => this.finish() });
-    this.paces = new Paces({ encoder: new EventEncoder(fromOwner.views), clock, counters });
+    this.paces = new Paces({
+      encoder: new EventEncoder(fromOwner.views),
+      clock,
+      counters,
+      published: (bytes) => this.#published(bytes),
+    });
     this.#topics = new Topics(topics, slow, this.paces, this.#publishTo, deps.layout);
     this.replays = new Replays({
       reader: deps.reader,
@@ -138,6 +143,10 @@ export class Deliverer {
     }
     // Stryker disable next-line ConditionalExpression: of a device that has none there is nothing to do, which costs more to see
     if (this.#topics.hasLimited) this.#limited(device, seq, offset);
+    this.#published(bytes);
+  }
+
+  #published(bytes: number): void {
     if (!this.sendQueues.published(bytes)) return;
     this.finish(); // who cannot take so much must be slow before it is closed for it
     this.sendQueues.look();

@@ -21,6 +21,8 @@ export interface PacesDeps {
   readonly encoder: EventEncoder;
   readonly clock: Clock;
   readonly counters: Counters;
+  /** Takes note of bytes that are about to be sent; where they are many, sends what was noted and looks at the queues. */
+  readonly published: (bytes: number) => void;
 }
 
 /** Where a subscriber belongs while it follows anything. */
@@ -129,7 +131,8 @@ export class Paces {
   }
 
   #turn(lanes: readonly PacedLane[]): void {
-    for (const lane of lanes) lane.takeTurn();
+    // Who cannot take what so many devices have to say must be slow before it is closed for it.
+    for (const lane of lanes) this.#deps.published(lane.takeTurn());
     this.flush();
   }
 
