@@ -25,6 +25,7 @@ afterEach(() => {
 });
 
 const EVERY_MS = 100;
+const TURN_BYTES = 300;
 const NAMES = new DeviceNames('d');
 
 interface Terms {
@@ -52,7 +53,10 @@ class Bench {
     encoder: new EventEncoder(eventOf(0)),
     clock: this.clock,
     counters: this.counters,
+    published: (bytes) => void this.published.push(bytes),
   });
+  /** Bytes of events whose turn came. */
+  readonly published: number[] = [];
   /** What was sent: `NUMBER:SEQ`, with the events that it replaced behind it. */
   readonly #sent: string[] = [];
   #sessions = 0;
@@ -196,6 +200,7 @@ describe('the turns of an interval', () => {
       turns: 0,
       takeTurn() {
         this.turns += 1;
+        return TURN_BYTES;
       },
     };
     cohorts.terms.pace.schedule(one as never);
@@ -207,16 +212,21 @@ describe('the turns of an interval', () => {
     bench.clock.advance(20);
     bench.paces.tick();
     expect(lanes.map(({ turns }) => turns)).toEqual([1, 1]);
+    expect(bench.published).toEqual([TURN_BYTES, TURN_BYTES]);
   });
 
   it('come with a timer, and what they have noted is sent', () => {
     const session = bench.session();
     const cohort = bench.followers(session);
     const one = lane(cohort.kind);
-    one.takeTurn = () => bench.note(cohort, 7);
+    one.takeTurn = () => {
+      bench.note(cohort, 7);
+      return TURN_BYTES;
+    };
     bench.clock.advance(20);
     vi.advanceTimersByTime(20);
     expect(bench.news()).toBe('1:7');
+    expect(bench.published).toEqual([TURN_BYTES]);
   });
 
   it('are over when nobody is left who has it, and begin anew with the next', () => {
