@@ -280,8 +280,8 @@ export class Deliverer {
     this.sendQueues.forget(session);
   }
 
+  /** The connection is over; the session was closing. */
   closed(session: SubscriberSession): void {
-    session.closing = true;
     this.sessions.delete(session.number);
     this.#leavers.add(session, false);
     this.sendQueues.forget(session);
@@ -292,6 +292,7 @@ export class Deliverer {
   readonly #publishTo: Publish = (topic, frame, binary, isMqtt) => {
     const endpoints = isMqtt ? this.#mqttEndpoints : this.#endpoints;
     for (let i = 0; i < endpoints.length; i++) endpoints[i]!.publish(topic, frame, binary);
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: nobody is to be closed then, which costs more to see
     if (this.#overfull.length > 0) this.#closeOverfull();
   };
 

@@ -1,6 +1,7 @@
 /** What a deliverer does beside events of topics: MQTT clients, retained events, vips that come and go, ends. */
 import { describe, expect, it } from 'vitest';
 import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
+import { LEAVES_PER_TURN } from '../../../src/edge/deliver/leavers.ts';
 import { FollowedDevices } from '../../../src/edge/deliver/retained.ts';
 import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
@@ -141,6 +142,7 @@ describe('vips', () => {
     expect(shardsPerStep(thread)).toBe(1);
     thread.setVip(one, false);
     thread.poll();
+    thread.end(one);
     expect(shardsPerStep(thread)).toBe(1);
     thread.end(other);
     expect(shardsPerStep(thread)).toBe(4);
@@ -160,6 +162,24 @@ describe('a deliverer', () => {
       thread.poll();
     }
     expect(socket.frames).toHaveLength(100); // more than the ring holds
+  });
+
+  it('gives room back to the ring, too, where nobody gets what came', () => {
+    const thread = new FakeThread(ROOMY);
+    for (let n = 0; n < 100; n++) {
+      thread.event(0, 'normal', Buffer.from(`"${'x'.repeat(100_000)}"`)); // throws when the ring is full
+      thread.poll();
+    }
+    expect(thread.seq(0)).toBe(100);
+  });
+
+  it('takes a session that has closed by itself out of its many topics, which it has left by then', async () => {
+    const thread = new FakeThread(ROOMY);
+    const devices = Array.from({ length: LEAVES_PER_TURN + 1 }, (_, device) => device);
+    const socket = thread.subscriber(devices);
+    thread.end(socket);
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    expect([socket.session.devices, socket.topics.size]).toEqual([[], devices.length]);
   });
 
   it('knows of a session until its connection is over', () => {
