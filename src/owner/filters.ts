@@ -157,10 +157,13 @@ export class Filters {
     for (const { filter, value } of changed) {
       const slot = registry.filters.find(subscriber, filter.slice(0, -1));
       if (value !== RowState.active || slot < 0) continue;
+      // What the pages before the connection was lost did not come to is in these: they are one answer.
       const isLeft = registry.filters.isUnfinished(slot) && !this.#hasPages(session, slot);
+      const devices = isLeft ? this.#pages.missing(subscriber, slot) : [];
+      if (devices.length > 0) registry.filters.begin(slot, Unfinished.pages);
       const walk = walks.start(subscriber);
-      this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input, walk }));
-      if (isLeft) this.#rescanFilter(slot, subscriber, session);
+      const gained = new Set(devices);
+      this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input, devices, gained, walk }));
     }
   }
 

@@ -220,6 +220,11 @@ export class Deliverer {
     return session.shardOf(device) !== NO_SHARD || this.replays.isHolding(session, device);
   }
 
+  /** The session gets the device's events later, when it is attached again. @returns false: not now */
+  holdBack(session: SubscriberSession, device: number): boolean {
+    return !this.replays.isHolding(session, device) && this.#topics.holdBack(session, device);
+  }
+
   detachDevice(session: SubscriberSession, device: number): void {
     this.replays.detach(session, device);
     this.retained.detach(session, device);

@@ -39,9 +39,14 @@ interface Pending extends Ask {
   readonly work: number;
   /** Its answer goes on in pages: the owner does nothing for it until one is asked for. */
   isPaged: boolean;
+  /** Device slots whose past it has brought; undefined: it names none in two ways. */
+  readonly brought?: Set<number> | undefined;
 }
 
-export interface Answered extends Ask {
+/** What of the past an answer, or the pages that follow it, are to bring. */
+export type PastToBring = Pick<Pending, 'past' | 'types' | 'brought'>;
+
+export interface Answered extends Ask, PastToBring {
   /** It named its devices, and was paid for with them. */
   readonly isNamed: boolean;
 }
@@ -54,7 +59,7 @@ export class RequestQueue {
   /** What a further page was promised of, and whether it was asked for: a request, or 0 for the hub's own notices. */
   pages: Map<number, boolean> | undefined;
   /** By filter: what of the past its pages are to bring. */
-  pasts: Map<string, Pick<Ask, 'past' | 'types'>> | undefined;
+  pasts: Map<string, PastToBring> | undefined;
   /** Its session's place in the line. Undefined: it is in none. */
   turn: ListNode<SubscriberSession> | undefined;
   /** What the hub's own pages are about. */
@@ -124,7 +129,13 @@ export class RequestFlow {
     const number = (session.lastRequest % MAX_REQUEST) + 1;
     session.lastRequest = number;
     const work = WORK_PER_REQUEST + (isLong(ask) ? DEVICES_PER_PAGE : ask.named!.devices.length);
-    queue.waiting.push({ ...ask, number, work, isPaged: false });
+    queue.waiting.push({
+      ...ask,
+      number,
+      work,
+      isPaged: false,
+      brought: mayOverlap(ask) ? new Set() : undefined,
+    });
     this.advance(session);
     return true;
   }
@@ -152,22 +163,17 @@ export class RequestFlow {
   }
 
   /** A request was answered: its filters' pages are to bring the past that it asked for. */
-  keepPast(session: SubscriberSession, { op, named, past, types }: Answered, more: boolean): void {
+  keepPast(session: SubscriberSession, { op, named, past, types, brought }: Answered, more: boolean): void {
     if (op !== 'subscribe' || more || !wantsPast(past)) return;
     for (const filter of named?.filters ?? []) {
       const queue = queueOf(session);
       queue.pasts ??= new Map();
-      queue.pasts.set(filter, { past, types });
+      queue.pasts.set(filter, { past, types, brought });
     }
   }
 
   /** @returns what of the past a page is to bring; undefined: nothing */
-  pastOf(
-    session: SubscriberSession,
-    filter: string,
-    page: number,
-    more: boolean,
-  ): Pick<Ask, 'past' | 'types'> | undefined {
+  pastOf(session: SubscriberSession, filter: string, page: number, more: boolean): PastToBring | undefined {
     if (page === 0) return undefined; // one device that has just appeared
     const past = session.requests?.pasts?.get(filter);
     if (!more) session.requests?.pasts?.delete(filter);
@@ -343,6 +349,12 @@ function unaskedOf({ pages }: RequestQueue): number | undefined {
 /** Whether it concerns more devices than it names. */
 function isLong({ named }: Ask): boolean {
   return named === undefined || named.filters.length > 0;
+}
+
+/** Whether it may name a device in two ways, and asks for its past. */
+function mayOverlap({ named, past }: Ask): boolean {
+  if (named === undefined || named.filters.length === 0 || !wantsPast(past)) return false;
+  return named.devices.length + named.filters.length > 1;
 }
 
 const MAX_REQUEST = 2 ** 31;

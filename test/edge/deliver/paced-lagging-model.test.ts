@@ -118,6 +118,6 @@ it('are told of each event at most once, and get the newest of each device', () 
       for (const socket of world.paced)
         for (let d = 0; d < DEVICES; d++) check(socket, `d${d}`, world.thread.seq(d));
     }),
-    { numRuns: runs(40) },
+    { numRuns: runs(20) },
   );
 });
