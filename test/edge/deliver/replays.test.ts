@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Replays, wantsPast } from '../../../src/edge/deliver/replays.ts';
 import type { Attached } from '../../../src/edge/deliver/topics.ts';
 import { Counter } from '../../../src/memory/counters.ts';
-import { ALL_TYPES, EventType, typeBits, typeBits } from '../../../src/wire/events.ts';
+import { ALL_TYPES, EventType, typeBits } from '../../../src/wire/events.ts';
 import { type Past as Asked, NO_PAST } from '../../../src/wire/subscriber-ops.ts';
 import type { HistoryOptions } from '../../history/history-harness.ts';
 import { EPOCH_NAME, Past, type Peer, QUEUE_BYTES } from './past-harness.ts';
