@@ -83,6 +83,7 @@ export function history({ env }: MatrixRow): void {
       const replayed = [`${seq - 1}`, `${seq}`, `${seq - 1}r`, `${seq}r`, `${seq + 1}`];
       expect(story(subscriber, dev)).toEqual(replayed);
       await subscriber.ask('subscribe', [`${dev}*`], { history: 1 });
+      await subscriber.filterPages(`${dev}*`);
       await marker(device, subscriber);
       expect(story(subscriber, dev)).toEqual([...replayed, `${seq + 1}r`, `${seq + 2}`]);
     });
