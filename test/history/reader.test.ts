@@ -185,6 +185,17 @@ describe('recovery since a seq', () => {
     expect([early.recovered, late.recovered]).toEqual([true, true]);
   });
 
+  it('leaves out a newest message from after the seq of the answer, also where a later event was not kept', () => {
+    const hub = new HistoryHarness({ bytes: 64 * 1024 });
+    const slot = hub.connect();
+    hub.send(slot);
+    const asOf = hub.asOf(slot);
+    hub.send(slot);
+    hub.send(slot, { type: 'status', pad: 5000 }); // too large
+    expect(tell(hub.reader.since(asOf, 0))).toEqual([{ gap: [1, 1] }]);
+    expect(tell(hub.reader.newest(asOf, 9))).toEqual([]);
+  });
+
   it('names what is too old or too far back as a gap', () => {
     const hub = new HistoryHarness({ eventsMax: 4 });
     const slot = hub.connect();

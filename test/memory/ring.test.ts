@@ -356,6 +356,31 @@ describe('a ring over any sequence of operations', () => {
   });
 });
 
+describe('the control words of a ring', () => {
+  it('are 128 bytes apart where two threads write them, and lie before the records', () => {
+    const { memory, producer, consumer } = open();
+    const words = new Int32Array(memory, 0, 256 / 4);
+    const writtenBy = (act: () => void): number[] => {
+      words.fill(0);
+      act();
+      return [...words.keys()].filter((word) => words[word] !== 0);
+    };
+    const byProducer = writtenBy(() => {
+      producer.claim(1, 56, Share.control);
+      producer.publish();
+    });
+    expect(byProducer).toEqual([0]);
+    const [head, ...others] = writtenBy(() => {
+      words[0] = 64;
+      consumer.next();
+      consumer.release();
+      words[0] = 0;
+    });
+    expect(head).toBe(128 / 4);
+    for (const word of others) expect(word).toBeGreaterThan(128 / 4);
+  });
+});
+
 describe('the size of a ring', () => {
   it('is a power of two within bounds, or the ring is not made', () => {
     for (const bytes of [0, RING_BYTES_MIN / 2, RING_BYTES_MIN + 8, 5000, RING_BYTES_MAX * 2, 4096.5]) {
