@@ -117,16 +117,18 @@ describe('a log that has gone round', () => {
     expect(hub.log.clean(10)).toBe(0);
     for (const slot of slots.slice(100)) hub.free(slot);
     let cleaned = 0;
+    let events = 0;
     for (let looked = hub.log.clean(7); looked > 0; looked = hub.log.clean(7)) {
       expect(looked).toBeLessThanOrEqual(7);
       cleaned += looked;
+      events = hub.usage.events;
     }
     expect(cleaned).toBeGreaterThan(4000);
     expect(hub.usage.usedBytes).toBeLessThanOrEqual(3.5 * MIB);
     expect(hub.usage.usedBytes).toBeGreaterThan(3.4 * MIB);
     for (const slot of slots.slice(0, 100)) expect(seqsOf(hub.last(slot))).toEqual([1]);
+    expect(events).toBe(10_000 - cleaned + 100);
     const { usage } = hub;
-    expect(usage.events).toBe(10_000 - cleaned + 100);
     hub.adopt();
     expect(hub.usage).toEqual(usage);
   });
@@ -166,6 +168,13 @@ describe('the part of the memory that is written', () => {
     expect(touched(hub)).toBeLessThanOrEqual(4 * MIB + 4 * KIB);
     expect(hub.usage.windowBytes).toBe(4 * MIB);
     expect(hub.usage.usedBytes).toBeGreaterThan(3 * MIB);
+  });
+
+  it('is four times what is live', () => {
+    const hub = new HistoryHarness({ bytes: 64 * MIB, devices: 3000, eventsMax: 1 });
+    for (let n = 0; n < 3000; n++) hub.repeat(hub.connect(), 1, { pad: 1000 });
+    const { windowBytes, liveBytes } = hub.usage;
+    expect(windowBytes).toBe((4 * liveBytes * 2999) / 3000); // as it was before the last
   });
 
   it('grows with what is live and what counts as kept, and is not written any more when it has shrunk', () => {

@@ -96,6 +96,7 @@ describe('the newest events of a device', () => {
     expect(hub.newest(slot, 1)).toEqual([{ seq: 10, text: '10' }]);
     expect(hub.newest(slot, 1000)).toHaveLength(10);
     expect(hub.newest(slot, 0)).toEqual([]);
+    expect(hub.reader.newest(hub.asOf(slot), 4).recovered).toBe(true);
   });
 
   it('are at most as many as count as kept', () => {
