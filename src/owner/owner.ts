@@ -5,6 +5,7 @@ import { Counter } from '../memory/counters.ts';
 import type { RingConsumer } from '../memory/ring.ts';
 import { Wheel } from '../memory/wheel.ts';
 import type { OperatorCommand, OperatorResult } from '../records/commands.ts';
+import { createEstate } from '../records/estate.ts';
 import {
   type Join,
   KEEP_AS_SET,
@@ -22,6 +23,7 @@ import {
 import { AccessControl } from './access.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { Devices } from './devices.ts';
+import { EstateNotes } from './estate-notes.ts';
 import { Filters } from './filters.ts';
 import { Gateways } from './gateways.ts';
 import { JoinOrder } from './join-order.ts';
@@ -55,6 +57,7 @@ export class Owner {
   readonly #filters: Filters;
   readonly #operator: Operator;
   readonly #clients: MqttClients;
+  readonly #notes: EstateNotes;
   readonly #joins: JoinOrder;
   readonly #deviceTimers: Wheel;
   readonly #subscriberTimers: Wheel;
@@ -84,6 +87,8 @@ export class Owner {
       this.#cluster?.deviceFreed(slot);
       history.forget(slot);
     };
+    const notes = new EstateNotes(deps.bequeath ?? (() => undefined));
+    this.#notes = notes;
     const devices = new Devices({
       registry,
       links,
@@ -93,6 +98,7 @@ export class Owner {
       clock,
       counters,
       times: settings,
+      notes,
       appeared: (slot) => filters.appeared(slot),
       gone: (slot) => filters.deviceGone(slot),
     });
@@ -115,7 +121,7 @@ export class Owner {
     this.#sweeps = sweeps;
     const shared = { registry, links, clock, settings, subscriptions, filters, wheel };
     const subscribers = new Subscribers({ ...shared, scopes, requests, sweeps, pulses });
-    const clients = new MqttClients({ links, clock, drop: (id) => subscribers.drop(id) });
+    const clients = new MqttClients({ links, clock, notes, drop: (id) => subscribers.drop(id) });
     this.#clients = clients;
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;
@@ -155,7 +161,9 @@ export class Owner {
         devices,
         subscribers,
         gateways: this.#gateways,
+        clients,
         history,
+        estate: deps.estate ?? createEstate(),
       });
       this.flush();
     }
@@ -255,6 +263,7 @@ export class Owner {
   /** Makes what was written visible to the other threads, and wakes them. @param done records worked off */
   flush(done = 0): void {
     for (const link of this.#deps.links) link.publish();
+    this.#notes.flush();
     // Between the two: what is given back is never looked at again; what is not, is lost when this owner dies now.
     if (done > 0) for (const ring of this.#deps.rings) ring.release();
     for (const link of this.#deps.links) link.ring();
@@ -346,13 +355,9 @@ export class Owner {
       case ToOwnerRecord.Synced:
         recovery.synced(edge);
         break;
-      case ToOwnerRecord.Leave: {
-        const leave = readLeave(views, offset);
-        recovery.leave(leave);
-        this.#subscribers.leave(leave.session);
-        this.#gateways.leave(leave.session);
+      case ToOwnerRecord.Leave:
+        recovery.leave(readLeave(views, offset));
         break;
-      }
       case ToOwnerRecord.Request:
       case ToOwnerRecord.More:
         break; // the edge asks again
