@@ -184,13 +184,9 @@ export class MqttPeer implements MqttHost, RolesClient {
     const { line } = this.#deps;
     const { request } = this.#joining ?? {};
     if (this.#hasLeft || (request === undefined && !this.#isRegistered)) return;
-    const id = this.#admitted!.actor.id;
-    line.register({
-      session: this.number,
-      id,
-      clean: request?.cleanStart ?? false,
-      again: this.#isRegistered,
-    });
+    const { id } = this.#admitted!.actor;
+    const clean = request?.cleanStart ?? false;
+    line.register({ session: this.number, id, clean, again: this.#isRegistered });
     this.#roles?.sayWill();
   }
 
@@ -350,6 +346,11 @@ export class MqttPeer implements MqttHost, RolesClient {
   leave(leave: Leave): void {
     this.#left = leave;
     this.#finish();
+  }
+
+  /** See `RolesClient`. */
+  refollow(devices: readonly string[]): void {
+    this.session.refollow(devices);
   }
 
   /** See `RolesClient`. */
