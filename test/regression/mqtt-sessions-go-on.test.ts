@@ -48,6 +48,24 @@ describe('a subscription of MQTT', () => {
     expect(client.events()).toEqual(['unsuback']);
   });
 
+  it('to the presence of a device tells that it was terminated, and that it is back', async () => {
+    const hub = new OneThreadHub();
+    const filter = await Client.in(hub, 'filter');
+    const device = await Client.in(hub, 'device');
+    await filter.subscribe('devices/+/presence');
+    await device.subscribe('devices/dev/presence', 'devices/dev/message');
+    await hub.peer('device', 'dev');
+    hub.operate({ kind: ToOwner.Terminate, device: 'dev' });
+    await hub.settle();
+    await hub.peer('device', 'dev');
+    const online = '{"state":"online","reason":"connected"}';
+    const told = [online, '{"state":"offline","reason":"closed"}', online];
+    for (const client of [filter, device])
+      expect(client.events().map((event) => event.replace('!', ''))).toEqual(
+        told.map((state) => `devices/dev/presence ${state}`),
+      );
+  });
+
   it('is there when its client is back, whatever an operator did meanwhile', async () => {
     const hub = new OneThreadHub();
     const client = await Client.in(hub, 's', { connect });

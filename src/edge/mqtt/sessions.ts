@@ -110,8 +110,13 @@ class MqttSubscriberCodec implements SubscriberCodec {
 
   notice(notice: Notice, entries: readonly Entry[]): undefined {
     if (notice === Notice.entry) this.#follows.told(entries);
-    // To MQTT a subscription is the client's, whether the device is there or not.
-    if (notice === Notice.terminated) this.#refollow(entries.map(({ device }) => device));
+    if (notice === Notice.terminated) this.#terminated(entries.map(({ device }) => device));
+  }
+
+  /** To MQTT a subscription is the client's, whether the device is there or not. */
+  #terminated(devices: readonly string[]): void {
+    this.#follows.terminated(devices);
+    this.#refollow(devices);
   }
 
   problem({ code }: Problem): undefined {
