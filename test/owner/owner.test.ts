@@ -211,9 +211,9 @@ describe('what an edge says', () => {
     const hub = new OwnerRings();
     const [ring] = hub.rings;
     writeRegister(ring!, { session: 64, id: 'c', clean: false, again: false });
-    writeDeregister(ring!, { session: 64, keepMs: 5000, kept: 'state' });
+    writeDeregister(ring!, { session: 64, id: 'c', keepMs: 5000, kept: 'state' });
     writeRegister(ring!, { session: 128, id: 'c', clean: false, again: false });
-    writeDeregister(ring!, { session: 128, keepMs: 5000, kept: 'state' });
+    writeDeregister(ring!, { session: 128, id: 'c', keepMs: 5000, kept: 'state' });
     hub.poll();
     expect(hub.told()).toEqual(['registered 1@0 undefined', 'registered 2@0 state']);
     hub.pass(7000);
@@ -347,7 +347,7 @@ describe('the parts of the owner', () => {
     hub.poll();
     const client = { session: 6400, id: 's', again: false };
     writeRegister(hub.rings[0]!, { ...client, clean: false });
-    writeDeregister(hub.rings[0]!, { session: 6400, keepMs: 5000, kept: 'state' });
+    writeDeregister(hub.rings[0]!, { session: 6400, id: 's', keepMs: 5000, kept: 'state' });
     writeLeave(hub.rings[0]!, { session, clean: false });
     writeRegister(hub.rings[0]!, { ...client, session: 6464, clean: true });
     for (let polls = 0; polls < 3; polls++) hub.poll();

@@ -93,6 +93,7 @@ export class Deliverer {
       join: (session, attached) => this.#join(session, attached),
       charges: deps.charges,
     });
+    const namesById = (id: string): DeviceNames => new DeviceNames(id, deps.layout);
     this.retained = new Retained({
       reader: deps.reader,
       encoder: new EventEncoder(fromOwner.views),
@@ -102,7 +103,8 @@ export class Deliverer {
       presence: deps.presence,
       // What follows the answer has not been heard yet.
       namesOf: (session, device) =>
-        this.#topics.namesOf(session, device) ?? new DeviceNames(deps.presence.deviceId(device), deps.layout),
+        this.#topics.namesOf(session, device) ?? namesById(deps.presence.deviceId(device)),
+      namesById,
       charges: deps.charges,
     });
     this.#rounds = new Rounds(fromOwner, { ...sending, slow }, this.#publishTo);
