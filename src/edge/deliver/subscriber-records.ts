@@ -7,6 +7,7 @@ import {
   Refusal,
   readAnswer,
   readAttach,
+  readDeferred,
   readDetach,
   readEntries,
   readFilterPage,
@@ -60,6 +61,11 @@ export class SubscriberRecords {
       case FromOwnerRecord.Answer: {
         const answer = readAnswer(views, offset);
         this.#with(answer.session, (subscriber) => this.#answer(subscriber, answer));
+        break;
+      }
+      case FromOwnerRecord.Deferred: {
+        const { session, request } = readDeferred(views, offset);
+        this.#with(session, (subscriber) => this.#deps.requests.deferred(subscriber, request));
         break;
       }
       case FromOwnerRecord.Notice: {

@@ -65,6 +65,8 @@ export class ClusterOwner {
   readonly owner: Owner;
   /** Records of each ring that a poll works off. */
   pollRecords = 100_000;
+  /** Requests that edges were told to wait for, as `ann 1`. */
+  readonly deferred: string[] = [];
   readonly #toOwner: readonly RingProducer[];
   readonly #fromOwner: readonly RingConsumer[];
   readonly #next: readonly (() => number)[];
@@ -314,7 +316,8 @@ export class ClusterOwner {
     const all: string[] = [];
     for (let offset = ring.next(); offset >= 0; offset = ring.next()) {
       const line = lineToEdge(ring, offset, { reader: this.reader, who });
-      if (line !== '') all.push(line);
+      if (line.startsWith('deferred')) this.deferred.push(line.slice('deferred '.length));
+      else if (line !== '') all.push(line);
     }
     ring.release();
     return all;
