@@ -43,6 +43,11 @@ const PEER_EDGES = 2;
 export const LINK = PEER_EDGES;
 const RING_BYTES = ringBytesFor(256 * 1024);
 const HISTORY_TTL_MS = 3_600_000;
+const roles = {
+  [SessionKind.device]: 'device',
+  [SessionKind.subscriber]: 'subscriber',
+  [SessionKind.gateway]: 'gateway',
+} as const;
 /** Within which what begins with a request is over. */
 const POLLS = 20;
 
@@ -194,16 +199,16 @@ export class ClusterOwner {
   }
 
   /** This node is the home. @param parts undefined: nobody had it */
-  adopt(kind: 'device' | 'subscriber', id: string, parts?: readonly Uint8Array[], late = false): void {
+  adopt(kind: keyof typeof HomeKind, id: string, parts?: readonly Uint8Array[], late = false): void {
     for (const part of parts ?? []) this.says(fromLink.adoptPart, { kind: HomeKind[kind], id, part });
     this.says(fromLink.adopt, { kind: HomeKind[kind], id, hasParts: parts !== undefined, late });
   }
 
-  release(kind: 'device' | 'subscriber', id: string): void {
+  release(kind: keyof typeof HomeKind, id: string): void {
     this.says(fromLink.release, { kind: HomeKind[kind], id });
   }
 
-  surrender(kind: 'device' | 'subscriber', id: string, conflict = false): void {
+  surrender(kind: keyof typeof HomeKind, id: string, conflict = false): void {
     this.says(fromLink.surrender, { kind: HomeKind[kind], id, conflict });
   }
 
@@ -248,6 +253,10 @@ export class ClusterOwner {
     return session;
   }
 
+  gateway(id: string, edge = 0): number {
+    return this.#join(SessionKind.gateway, id, edge, {});
+  }
+
   connectSubscriber(
     id: string,
     edge = 0,
@@ -264,7 +273,7 @@ export class ClusterOwner {
   ): number {
     const session = this.#next[edge]!();
     const { interest = false, generated = false, devices } = coming;
-    const role = kind === SessionKind.device ? 'device' : 'subscriber';
+    const role = roles[kind];
     const actor = { role, id, devices: devices && new PatternSet(devices), vip: false } as const;
     const rest = { connectedAt: 1, ticket: 0, again: false, hold: false, gateway: '' };
     this.#names.set(session, id);

@@ -59,7 +59,7 @@ export interface LinkValues {
 const layouts: readonly (readonly [string, RecordLayout<Record<string, never>>])[] = Object.entries(
   toLink,
 ) as never;
-const kinds = ['device', 'subscriber'];
+const kinds = ['device', 'subscriber', 'gateway'];
 const nameOf = (names: Readonly<Record<string, number>>, value: unknown): string =>
   Object.keys(names).find((name) => names[name] === value) ?? String(value);
 
