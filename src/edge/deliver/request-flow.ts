@@ -1,11 +1,17 @@
 /**
  * What an edge's subscribers ask of the owner, and the pages that come back. The owner never has more to do for one edge
  * than a request of a thousand devices, or a page: what is beyond that waits here, at most 16 requests a subscriber, and
- * peers take turns. So an event that comes behind it in the ring waits for no more either. The next page of a long answer
- * is asked for when the peer has read the last and its allowance pays for it.
+ * peers take turns. So an event that comes behind it in the ring waits for no more either. A request that waits for other
+ * nodes of a cluster keeps nobody but its own peer, as long as there are not too many of those. The next page of a long
+ * answer is asked for when the peer has read the last and its allowance pays for it.
  */
 import type { Clock } from '../../clock.ts';
-import { DEVICES_PER_PAGE, REQUEST_WORK_IN_FLIGHT, REQUESTS_WAITING_MAX } from '../../limits.ts';
+import {
+  DEVICES_PER_PAGE,
+  REQUEST_WORK_DEFERRED,
+  REQUEST_WORK_IN_FLIGHT,
+  REQUESTS_WAITING_MAX,
+} from '../../limits.ts';
 import { LinkedList, type ListNode } from '../../linked-list.ts';
 import { Notice } from '../../records/replies.ts';
 import type { Asked } from '../../wire/codec.ts';
@@ -41,6 +47,8 @@ interface Pending extends Ask {
   isPaged: boolean;
   /** Device slots whose past it has brought; undefined: it names none in two ways. */
   readonly brought?: Set<number> | undefined;
+  /** The owner waits for other nodes with it, and does nothing for it meanwhile. */
+  isDeferred: boolean;
 }
 
 /** What of the past an answer, or the pages that follow it, are to bring. */
@@ -68,9 +76,14 @@ export class RequestQueue {
   /** What the owner is doing for it now, in devices. */
   get work(): number {
     let work = 0;
-    for (const pending of this.inFlight) if (!pending.isPaged) work += pending.work;
+    for (const { isPaged, isDeferred, work: own } of this.inFlight) if (!isPaged && !isDeferred) work += own;
     for (const isAsked of this.pages?.values() ?? []) if (isAsked) work += DEVICES_PER_PAGE;
     return work;
+  }
+
+  /** What waits for other nodes, in devices. */
+  get deferredWork(): number {
+    return this.inFlight.reduce((sum, { isDeferred, work }) => sum + (isDeferred ? work : 0), 0);
   }
 
   get isPaging(): boolean {
@@ -112,6 +125,8 @@ export class RequestFlow {
   readonly #deps: RequestFlowDeps;
   /** What the owner is doing for this edge, in devices. */
   #work = 0;
+  /** What of this edge's waits for other nodes, in devices. */
+  #deferredWork = 0;
   /** Have something to be sent to the owner, in the order of their turns. */
   readonly #line = new LinkedList<SubscriberSession>();
   /** Have a page to come. */
@@ -134,10 +149,20 @@ export class RequestFlow {
       number,
       work,
       isPaged: false,
+      isDeferred: false,
       brought: mayOverlap(ask) ? new Set() : undefined,
     });
     this.advance(session);
     return true;
+  }
+
+  /** The owner waits for other nodes with a request. The next turns are given after the poll. */
+  deferred({ requests }: SubscriberSession, request: number): void {
+    const pending = requests?.inFlight.find(({ number }) => number === request);
+    if (pending === undefined || pending.isPaged || pending.isDeferred) return;
+    pending.isDeferred = true;
+    this.#work -= pending.work;
+    this.#deferredWork += pending.work;
   }
 
   /** A page of an answer has come. @returns what it answers; undefined: nothing that was asked */
@@ -147,7 +172,9 @@ export class RequestFlow {
     const at = queue.inFlight.findIndex(({ number }) => number === request);
     if (at < 0) return undefined;
     const pending = queue.inFlight[at]!;
-    if (!pending.isPaged) this.#work -= pending.work;
+    if (pending.isDeferred) this.#deferredWork -= pending.work;
+    else if (!pending.isPaged) this.#work -= pending.work;
+    pending.isDeferred = false;
     pending.isPaged = more;
     if (!more) queue.inFlight.splice(at, 1);
     this.#pageCame(session, queue, request, more);
@@ -206,6 +233,7 @@ export class RequestFlow {
     const queue = session.requests;
     if (queue === undefined) return;
     this.#work -= queue.work;
+    this.#deferredWork -= queue.deferredWork;
     session.requests = undefined;
     this.#readers.delete(session);
     this.#leave(queue);
@@ -217,10 +245,11 @@ export class RequestFlow {
     const queue = session.requests;
     if (queue === undefined) return;
     this.#work -= queue.work;
+    this.#deferredWork -= queue.deferredWork;
     queue.pages = undefined;
     this.#readers.delete(session);
     for (const pending of queue.inFlight) {
-      pending.isPaged = false;
+      pending.isPaged = pending.isDeferred = false;
       this.#send(session, pending);
     }
     this.#work += queue.work;
@@ -291,6 +320,7 @@ export class RequestFlow {
       return Turn.nothing;
     }
     if (this.#work > 0 && this.#work + work > REQUEST_WORK_IN_FLIGHT) return Turn.blocked;
+    if (this.#deferredWork >= REQUEST_WORK_DEFERRED) return Turn.blocked;
     this.#work += work;
     this.#sendNext(session, queue);
     return Turn.taken;
@@ -302,8 +332,9 @@ export class RequestFlow {
     if (this.#readers.has(session)) return this.#mayRead(session) ? DEVICES_PER_PAGE : 0;
     const [next] = queue.waiting;
     if (next === undefined || queue.isPaging) return 0;
-    // A long request has the owner to itself, as far as the session goes.
-    const isBlocked = queue.inFlight.length > 0 && (isLong(next) || queue.inFlight.some(isLong));
+    // A long request has the owner to itself, as far as the session goes; behind a deferred one, others would wait too.
+    const { inFlight } = queue;
+    const isBlocked = inFlight.length > 0 && (isLong(next) || inFlight.some(keepsOthers));
     return isBlocked ? 0 : next.work;
   }
 
@@ -355,6 +386,11 @@ function isLong({ named }: Ask): boolean {
 function mayOverlap({ named, past }: Ask): boolean {
   if (named === undefined || named.filters.length === 0 || !wantsPast(past)) return false;
   return named.devices.length + named.filters.length > 1;
+}
+
+/** Whether a request that is in flight keeps the next one of its session. */
+function keepsOthers(pending: Pending): boolean {
+  return pending.isDeferred || isLong(pending);
 }
 
 const MAX_REQUEST = 2 ** 31;

@@ -8,6 +8,7 @@ import {
   type RefusedDevice,
   readAnswer,
   readAttach,
+  readDeferred,
   readDetach,
   readEntries,
   readFilterPage,
@@ -61,6 +62,11 @@ export class SubscriberRecords {
       case FromOwnerRecord.Answer: {
         const answer = readAnswer(views, offset);
         this.#with(answer.session, (subscriber) => this.#answer(subscriber, answer));
+        break;
+      }
+      case FromOwnerRecord.Deferred: {
+        const { session, request } = readDeferred(views, offset);
+        this.#with(session, (subscriber) => this.#deps.requests.deferred(subscriber, request));
         break;
       }
       case FromOwnerRecord.Notice: {
