@@ -1,10 +1,7 @@
-/** Who is connected where, silence and expiry: the effects of `presence/lifecycle.ts`. Owner thread only. */
+/** Who is connected where, and what they ask for: effects of `presence/lifecycle.ts`. Owner thread only. */
 import type { Actor } from '../access/actor.ts';
-import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
-import type { Pulse } from '../memory/heartbeat.ts';
 import { highWater } from '../memory/layout.ts';
-import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
 import { nextRowState, RowState } from '../presence/lifecycle.ts';
 import { NO_BYTES, Notice } from '../records/replies.ts';
@@ -13,29 +10,21 @@ import { edgeOf } from '../records/sessions.ts';
 import type { EdgeLink } from './edge-link.ts';
 import { isFilterPage } from './filter-pages.ts';
 import type { Filters } from './filters.ts';
-import type { Registry } from './registry.ts';
 import type { NamedRequest, Requests } from './requests.ts';
 import type { TokenScopes } from './scopes.ts';
 import { SessionSlots } from './session-slots.ts';
+import { Silences, type SilencesDeps } from './silences.ts';
 import type { RequestWaits, SubscriberHomes } from './subscriber-homes.ts';
 import { type SubscriberTimeSettings, SubscriberTimes } from './subscriber-times.ts';
 import { isSubscribed, type Subscriptions } from './subscriptions.ts';
-import type { Sweeps } from './sweeps.ts';
 
-export interface SubscribersDeps {
-  readonly registry: Registry;
+export interface SubscribersDeps extends SilencesDeps {
   readonly subscriptions: Subscriptions;
   readonly scopes: TokenScopes;
   readonly requests: Requests;
-  readonly sweeps: Sweeps;
   readonly filters: Filters;
   /** By edge. */
   readonly links: readonly EdgeLink[];
-  /** A timer per subscriber slot: silence, then removal. */
-  readonly wheel: Wheel;
-  /** By edge. */
-  readonly pulses: readonly Pulse[];
-  readonly clock: Clock;
   readonly settings: SubscriberTimeSettings;
 }
 
@@ -43,6 +32,7 @@ export class Subscribers {
   readonly #deps: SubscribersDeps;
   readonly #sessions = new SessionSlots();
   readonly #times: SubscriberTimes;
+  readonly #silences: Silences;
   #leaving = NONE; // whose connection is being ended: its row stays, for another may take over
 
   /** undefined: there is no cluster. */
@@ -55,6 +45,7 @@ export class Subscribers {
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
     this.#times = new SubscriberTimes(deps.settings);
+    this.#silences = new Silences(deps, this.#times);
   }
 
   /** Takes over the rows that another owner left, and finishes what it had begun. */
@@ -149,16 +140,6 @@ export class Subscribers {
     wheel.set(slot, Math.min(untilMs, clock.now() + this.#times.firstMs));
   }
 
-  /** @returns whether the timer was one of what is held */
-  #expireHeld(slot: number, now: number): boolean {
-    if (now < this.#times.heldUntilMs(slot)) return false;
-    const { wheel, sweeps } = this.#deps;
-    this.#times.endHold(slot);
-    sweeps.expireHeld(slot);
-    wheel.set(slot, now); // the rest comes with the next tick
-    return true;
-  }
-
   /** @param session of a connection that is over @param keepMs see `Leave` */
   leave(session: number, keepMs = KEEP_AS_SET): void {
     const slot = this.#sessions.get(session);
@@ -188,7 +169,7 @@ export class Subscribers {
   /** A subscriber whose silence is on record was heard. */
   heard(session: number): void {
     const slot = this.#sessions.get(session);
-    if (slot !== undefined) this.#heard(slot);
+    if (slot !== undefined) this.#silences.heard(slot);
   }
 
   /** The subscriber asks for something. */
@@ -216,38 +197,7 @@ export class Subscribers {
 
   /** The subscriber's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, wheel, pulses, sweeps } = this.#deps;
-    const { rows } = registry.subscribers;
-    const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
-    const now = clock.now();
-    const silentMs = pulses[rows.edge[slot]!]!.silentMs(lastSeen, now);
-    const connected = rows.session[slot] !== NONE;
-    const keptUntilMs = this.#times.keptUntilMs(slot);
-    if (!connected && keptUntilMs !== undefined) {
-      if (now < keptUntilMs) wheel.set(slot, keptUntilMs);
-      else this.#expire(slot);
-      return;
-    }
-    if (connected && this.#expireHeld(slot, now)) return;
-    if (connected && sweeps.isReconnecting(slot)) {
-      // It reads what it kept, page by page, and has nothing to say yet.
-      wheel.set(slot, now + this.#times.firstMs);
-      return;
-    }
-    if (silentMs >= this.#times.removeAfterMs(slot)) {
-      this.#expire(slot);
-      return;
-    }
-    if (connected && rows.silent[slot] === 0) {
-      if (silentMs < this.#times.inactiveAfterMs(slot)) {
-        const lookAtMs = now + this.#times.lookAfterMs(slot, silentMs);
-        wheel.set(slot, Math.min(this.#times.heldUntilMs(slot), lookAtMs));
-        return;
-      }
-      this.#silence(slot, lastSeen);
-      if (rows.silent[slot] === 0) return;
-    }
-    wheel.set(slot, now + this.#times.removeAfterMs(slot) - silentMs);
+    this.#silences.timer(slot);
   }
 
   /**
@@ -323,7 +273,7 @@ export class Subscribers {
 
   /** Its connection is there: it gets what it got before. What an interrupted reconnect left behind goes on. */
   #confirm(slot: number, { actor, hold, silenceMsMin = 0 }: Join): void {
-    const { registry, subscriptions, scopes, sweeps, filters } = this.#deps;
+    const { registry, subscriptions, scopes, sweeps, filters, clock, settings } = this.#deps;
     const { session, vip } = registry.subscribers.rows;
     scopes.set(slot, actor);
     this.#times.connected(slot, silenceMsMin);
@@ -334,7 +284,8 @@ export class Subscribers {
       if (state === RowState.active) subscriptions.attach(row);
       if (state === RowState.disconnected) isPartial = true;
     });
-    if (isPartial && !hold) sweeps.input(slot, 'reconnect', Notice.resumed);
+    if (isPartial && hold) this.#times.hold(slot, clock.now() + settings.subscriberRemoveAfterMs);
+    else if (isPartial) sweeps.input(slot, 'reconnect', Notice.resumed);
     filters.recover(slot, session[slot]!);
   }
 
@@ -349,7 +300,7 @@ export class Subscribers {
   #settleElsewhere(slot: number, edge: number): void {
     const { registry, sweeps } = this.#deps;
     if (registry.subscribers.rows.edge[slot] === edge) return;
-    const hasActive = sweeps.forget(slot); // its disconnect was still on its way through the rows
+    const hasActive = sweeps.isBusy(slot); // its disconnect is still on its way through the rows
     registry.moveToEdge(slot, edge, hasActive);
   }
 
@@ -368,33 +319,5 @@ export class Subscribers {
     this.#leaving = slot;
     sweeps.input(slot, 'disconnect', undefined);
     this.#leaving = NONE;
-  }
-
-  /**
-   * The edge stores last_seen, then looks whether the subscriber is silent; this stores silent, then looks at
-   * last_seen: one of the two notices when a frame comes in just now.
-   */
-  #silence(slot: number, lastSeen: number): void {
-    const { registry, sweeps } = this.#deps;
-    const { rows } = registry.subscribers;
-    Atomics.store(rows.silent, slot, 1);
-    if (Number(Atomics.load(rows.lastSeen, slot)) !== lastSeen) this.#heard(slot);
-    else sweeps.input(slot, 'silence', Notice.silent);
-  }
-
-  #heard(slot: number): void {
-    const { registry, wheel, clock, sweeps } = this.#deps;
-    Atomics.store(registry.subscribers.rows.silent, slot, 0);
-    wheel.set(slot, Math.min(this.#times.heldUntilMs(slot), clock.now() + this.#times.firstMs));
-    sweeps.input(slot, 'activity', Notice.heard);
-  }
-
-  #expire(slot: number): void {
-    const { registry, sweeps } = this.#deps;
-    this.#times.endKeep(slot);
-    // Still connected: the next frame counts as activity and arms the timer again.
-    const isConnected = registry.subscribers.rows.session[slot] !== NONE;
-    if (isConnected) Atomics.store(registry.subscribers.rows.silent, slot, 1);
-    sweeps.input(slot, 'expire', isConnected ? Notice.inactiveTooLong : undefined);
   }
 }
