@@ -149,8 +149,8 @@ export class Subscribers {
     }
     this.homes?.disconnected(slot);
     const { registry, clock, wheel, sweeps } = this.#deps;
-    const now = clock.now(); // kept from now on, however silent it was before
-    if (keepMs >= 0) Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(Math.floor(now)));
+    const now = clock.now(); // what it has is kept from now on, however silent it was before
+    Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(Math.floor(now)));
     this.#disconnect(slot);
     if (keepMs > 0) {
       this.#times.keep(slot, now + keepMs);
