@@ -21,7 +21,8 @@ import type { Told } from '../../wire/codec.ts';
 import type { Charges } from '../charges.ts';
 import type { Deliverer } from './deliverer.ts';
 import { wantsPast } from './replays.ts';
-import type { PastToBring, RequestFlow } from './request-flow.ts';
+import type { RequestFlow } from './request-flow.ts';
+import type { PastToBring } from './request-queue.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export interface SubscriberRecordsDeps {
