@@ -1,4 +1,4 @@
-/** Who is connected where, silence and expiry: the effects of `presence/lifecycle.ts`. Owner thread only. */
+/** Who is connected where, and what they ask for: effects of `presence/lifecycle.ts`. Owner thread only. */
 import type { Actor } from '../access/actor.ts';
 import { closes } from '../codes.ts';
 import { highWater } from '../memory/layout.ts';
@@ -11,6 +11,7 @@ import { edgeOf } from '../records/sessions.ts';
 import { isFilterPage } from './filter-pages.ts';
 import type { NamedRequest } from './requests.ts';
 import { SessionSlots } from './session-slots.ts';
+import { Silences } from './silences.ts';
 import type { RequestWaits, SubscriberHomes } from './subscriber-homes.ts';
 import { SubscriberTimes } from './subscriber-times.ts';
 import type { SubscribersDeps } from './subscribers-deps.ts';
@@ -20,6 +21,7 @@ export class Subscribers {
   readonly #deps: SubscribersDeps;
   readonly #sessions = new SessionSlots();
   readonly #times: SubscriberTimes;
+  readonly #silences: Silences;
   #leaving = NONE; // whose connection is being ended: its row stays, for another may take over
 
   /** undefined: there is no cluster. */
@@ -32,6 +34,7 @@ export class Subscribers {
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
     this.#times = new SubscriberTimes(deps.settings);
+    this.#silences = new Silences(deps, this.#times);
   }
 
   /** Takes over the rows that another owner left, and finishes what it had begun. */
@@ -128,16 +131,6 @@ export class Subscribers {
     wheel.set(slot, Math.min(untilMs, clock.now() + this.#times.firstMs));
   }
 
-  /** @returns whether the timer was one of what is held */
-  #expireHeld(slot: number, now: number): boolean {
-    if (now < this.#times.heldUntilMs(slot)) return false;
-    const { wheel, sweeps } = this.#deps;
-    this.#times.endHold(slot);
-    sweeps.expireHeld(slot);
-    wheel.set(slot, now); // the rest comes with the next tick
-    return true;
-  }
-
   /** @param session of a connection that is over @param keepMs see `Leave` */
   leave(session: number, keepMs = KEEP_AS_SET): void {
     const slot = this.#sessions.get(session);
@@ -147,8 +140,8 @@ export class Subscribers {
     }
     this.homes?.disconnected(slot);
     const { registry, clock, sweeps } = this.#deps;
-    const now = clock.now(); // kept from now on, however silent it was before
-    if (keepMs >= 0) Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(Math.floor(now)));
+    const now = clock.now(); // what it has is kept from now on, however silent it was before
+    Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(Math.floor(now)));
     this.#disconnect(slot);
     if (keepMs > 0) this.#keep(slot, now + keepMs);
     else if (keepMs === 0) sweeps.drop(slot);
@@ -170,7 +163,7 @@ export class Subscribers {
   /** A subscriber whose silence is on record was heard. */
   heard(session: number): void {
     const slot = this.#sessions.get(session);
-    if (slot !== undefined) this.#heard(slot);
+    if (slot !== undefined) this.#silences.heard(slot);
   }
 
   /** The subscriber asks for something. */
@@ -198,38 +191,7 @@ export class Subscribers {
 
   /** The subscriber's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, wheel, pulses, sweeps } = this.#deps;
-    const { rows } = registry.subscribers;
-    const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
-    const now = clock.now();
-    const silentMs = pulses[rows.edge[slot]!]!.silentMs(lastSeen, now);
-    const connected = rows.session[slot] !== NONE;
-    const keptUntilMs = this.#times.keptUntilMs(slot);
-    if (!connected && keptUntilMs !== undefined) {
-      if (now < keptUntilMs) wheel.set(slot, keptUntilMs);
-      else this.#expire(slot);
-      return;
-    }
-    if (connected && this.#expireHeld(slot, now)) return;
-    if (connected && sweeps.isReconnecting(slot)) {
-      // It reads what it kept, page by page, and has nothing to say yet.
-      wheel.set(slot, now + this.#times.firstMs);
-      return;
-    }
-    if (silentMs >= this.#times.removeAfterMs(slot)) {
-      this.#expire(slot);
-      return;
-    }
-    if (connected && rows.silent[slot] === 0) {
-      if (silentMs < this.#times.inactiveAfterMs(slot)) {
-        const lookAtMs = now + this.#times.lookAfterMs(slot, silentMs);
-        wheel.set(slot, Math.min(this.#times.heldUntilMs(slot), lookAtMs));
-        return;
-      }
-      this.#silence(slot, lastSeen);
-      if (rows.silent[slot] === 0) return;
-    }
-    wheel.set(slot, now + this.#times.removeAfterMs(slot) - silentMs);
+    this.#silences.timer(slot);
   }
 
   /**
@@ -305,7 +267,7 @@ export class Subscribers {
 
   /** Its connection is there: it gets what it got before. What an interrupted reconnect left behind goes on. */
   #confirm(slot: number, { actor, hold, silenceMsMin = 0 }: Join): void {
-    const { registry, subscriptions, scopes, sweeps, filters } = this.#deps;
+    const { registry, subscriptions, scopes, sweeps, filters, clock, settings } = this.#deps;
     const { session, vip } = registry.subscribers.rows;
     scopes.set(slot, actor);
     this.#times.connected(slot, silenceMsMin);
@@ -316,7 +278,8 @@ export class Subscribers {
       if (state === RowState.active) subscriptions.attach(row);
       if (state === RowState.disconnected) isPartial = true;
     });
-    if (isPartial && !hold) sweeps.input(slot, 'reconnect', Notice.resumed);
+    if (isPartial && hold) this.#times.hold(slot, clock.now() + settings.subscriberRemoveAfterMs);
+    else if (isPartial) sweeps.input(slot, 'reconnect', Notice.resumed);
     filters.recover(slot, session[slot]!);
   }
 
@@ -331,7 +294,7 @@ export class Subscribers {
   #settleElsewhere(slot: number, edge: number): void {
     const { registry, sweeps } = this.#deps;
     if (registry.subscribers.rows.edge[slot] === edge) return;
-    const hasActive = sweeps.forget(slot); // its disconnect was still on its way through the rows
+    const hasActive = sweeps.isBusy(slot); // its disconnect is still on its way through the rows
     registry.moveToEdge(slot, edge, hasActive);
   }
 
@@ -350,33 +313,5 @@ export class Subscribers {
     this.#leaving = slot;
     sweeps.input(slot, 'disconnect', undefined);
     this.#leaving = NONE;
-  }
-
-  /**
-   * The edge stores last_seen, then looks whether the subscriber is silent; this stores silent, then looks at
-   * last_seen: one of the two notices when a frame comes in just now.
-   */
-  #silence(slot: number, lastSeen: number): void {
-    const { registry, sweeps } = this.#deps;
-    const { rows } = registry.subscribers;
-    Atomics.store(rows.silent, slot, 1);
-    if (Number(Atomics.load(rows.lastSeen, slot)) !== lastSeen) this.#heard(slot);
-    else sweeps.input(slot, 'silence', Notice.silent);
-  }
-
-  #heard(slot: number): void {
-    const { registry, wheel, clock, sweeps } = this.#deps;
-    Atomics.store(registry.subscribers.rows.silent, slot, 0);
-    wheel.set(slot, Math.min(this.#times.heldUntilMs(slot), clock.now() + this.#times.firstMs));
-    sweeps.input(slot, 'activity', Notice.heard);
-  }
-
-  #expire(slot: number): void {
-    const { registry, sweeps } = this.#deps;
-    this.#times.endKeep(slot);
-    // Still connected: the next frame counts as activity and arms the timer again.
-    const isConnected = registry.subscribers.rows.session[slot] !== NONE;
-    if (isConnected) Atomics.store(registry.subscribers.rows.silent, slot, 1);
-    sweeps.input(slot, 'expire', isConnected ? Notice.inactiveTooLong : undefined);
   }
 }
