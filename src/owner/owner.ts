@@ -105,7 +105,7 @@ export class Owner {
     const access = new AccessControl(settings.defaultAccess, deps.rules);
     const scopes = new TokenScopes();
     const subscriptions = new Subscriptions({ registry, devices, links, access, scopes, clock });
-    const { maxSubscriptionsPerSubscriber: rowsMax } = settings;
+    const { maxSubscriptionsPerSubscriber: rowsMax, maxFiltersPerSubscriber: filtersMax } = settings;
     const requests = new Requests({ registry, devices, subscriptions, scopes, access, rowsMax });
     const pages = {
       registry,
@@ -113,7 +113,6 @@ export class Owner {
       walks: new RowWalks(registry),
       pageBytes: pageBytesMax(settings.sendQueueMaxBytes),
     };
-    const { maxFiltersPerSubscriber: filtersMax } = settings;
     const filters = new Filters({ ...pages, requests, scopes, access, filtersMax, rowsMax });
     this.#filters = filters;
     const sweeps = new Sweeps({ ...pages, filters, swept: (slot) => subscribers.freeIfIdle(slot) });
