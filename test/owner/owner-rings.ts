@@ -97,7 +97,7 @@ export class OwnerRings {
       },
       rules: [],
       takesOver: after !== undefined,
-      estate: after && this.estate,
+      ...(after && { estate: this.estate }),
       bequeath: (changes) => applyToEstate(this.estate, changes),
       cluster: options.hasCluster ? { ...CLUSTER, create: () => this.#cluster() } : undefined,
     });
