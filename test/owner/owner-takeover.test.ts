@@ -58,7 +58,7 @@ describe('an owner that takes over', () => {
     expect(hub.owner.hasRecords()).toBe(false);
   });
 
-  it('lets clients of MQTT in when it has heard of all', () => {
+  it('lets newcomers of MQTT in once every edge has said whom it holds', () => {
     const { hub, sync } = takeOver();
     writeRegister(hub.rings[0]!, { session: 6400, id: 'c', clean: false, again: false });
     hub.poll();
