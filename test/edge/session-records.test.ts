@@ -171,6 +171,7 @@ describe('a peer whose connection the owner closes', () => {
   it('may have gone', () => {
     const thread = new FakeThread();
     expect(() => say(thread, (link) => link.close(12_345, closes.kicked))).not.toThrow();
+    expect(() => say(thread, (link) => link.interest(12_345))).not.toThrow();
   });
 
   it('is pinged when the owner wants to know whether it is there', () => {
@@ -279,6 +280,14 @@ describe('another owner', () => {
       link.seq(0, 3);
     });
     expect(socket.news()).toBe('d0:1 gap d0:2-4 overload');
+  });
+
+  it('says of events that did not come to this edge', () => {
+    const thread = new FakeThread();
+    const socket = thread.subscriber([0]);
+    thread.overload(0, 3);
+    thread.poll();
+    expect(socket.news()).toBe('gap d0:1-3 overload');
   });
 
   it('may have listeners for devices that had none', () => {
