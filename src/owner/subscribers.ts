@@ -4,29 +4,18 @@ import { closes } from '../codes.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE, Vip } from '../presence/columns.ts';
 import { nextRowState, RowState } from '../presence/lifecycle.ts';
+import type { Estate } from '../records/estate.ts';
 import { NO_BYTES, Notice } from '../records/replies.ts';
 import { type Join, KEEP_AS_SET, type Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
-import type { EdgeLink } from './edge-link.ts';
 import { isFilterPage } from './filter-pages.ts';
-import type { Filters } from './filters.ts';
-import type { NamedRequest, Requests } from './requests.ts';
-import type { TokenScopes } from './scopes.ts';
+import type { NamedRequest } from './requests.ts';
 import { SessionSlots } from './session-slots.ts';
-import { Silences, type SilencesDeps } from './silences.ts';
+import { Silences } from './silences.ts';
 import type { RequestWaits, SubscriberHomes } from './subscriber-homes.ts';
-import { type SubscriberTimeSettings, SubscriberTimes } from './subscriber-times.ts';
-import { isSubscribed, type Subscriptions } from './subscriptions.ts';
-
-export interface SubscribersDeps extends SilencesDeps {
-  readonly subscriptions: Subscriptions;
-  readonly scopes: TokenScopes;
-  readonly requests: Requests;
-  readonly filters: Filters;
-  /** By edge. */
-  readonly links: readonly EdgeLink[];
-  readonly settings: SubscriberTimeSettings;
-}
+import { SubscriberTimes } from './subscriber-times.ts';
+import type { SubscribersDeps } from './subscribers-deps.ts';
+import { isSubscribed } from './subscriptions.ts';
 
 export class Subscribers {
   readonly #deps: SubscribersDeps;
@@ -49,7 +38,7 @@ export class Subscribers {
   }
 
   /** Takes over the rows that another owner left, and finishes what it had begun. */
-  adopt(): void {
+  adopt(kept: Estate['clients']): void {
     const { registry, wheel, clock, sweeps, settings } = this.#deps;
     const { rows } = registry.subscribers;
     for (let slot = 0; slot < highWater(registry.subscribers); slot++) {
@@ -58,7 +47,9 @@ export class Subscribers {
       const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
       if (session === NONE) {
         const sinceMs = lastSeen === 0 ? clock.now() : lastSeen; // one that has never been here: from now on
-        wheel.set(slot, sinceMs + settings.subscriberRemoveAfterMs);
+        const untilMs = kept.get(registry.subscriberId(slot))?.untilMs;
+        if (untilMs !== undefined) this.#keep(slot, untilMs);
+        else wheel.set(slot, sinceMs + settings.subscriberRemoveAfterMs);
         sweeps.input(slot, 'disconnect', undefined);
       } else {
         wheel.set(slot, lastSeen + this.#times.firstMs);
@@ -148,15 +139,18 @@ export class Subscribers {
       return;
     }
     this.homes?.disconnected(slot);
-    const { registry, clock, wheel, sweeps } = this.#deps;
+    const { registry, clock, sweeps } = this.#deps;
     const now = clock.now(); // what it has is kept from now on, however silent it was before
     Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(Math.floor(now)));
     this.#disconnect(slot);
-    if (keepMs > 0) {
-      this.#times.keep(slot, now + keepMs);
-      wheel.set(slot, now + keepMs);
-    } else if (keepMs === 0) sweeps.drop(slot);
+    if (keepMs > 0) this.#keep(slot, now + keepMs);
+    else if (keepMs === 0) sweeps.drop(slot);
     this.freeIfIdle(slot);
+  }
+
+  #keep(slot: number, untilMs: number): void {
+    this.#times.keep(slot, untilMs);
+    this.#deps.wheel.set(slot, untilMs);
   }
 
   /** What a lost connection of this subscriber left goes; nothing happens while it is connected. */

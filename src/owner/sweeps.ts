@@ -13,6 +13,7 @@ import { NONE } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState, statusOf } from '../presence/lifecycle.ts';
 import { type FilterEntry, Notice } from '../records/replies.ts';
 import type { Request } from '../records/requests.ts';
+import { BySlot } from './by-slot.ts';
 import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
 import type { RowWalks } from './row-walks.ts';
@@ -40,7 +41,7 @@ export interface SweepsDeps {
 export class Sweeps {
   readonly #deps: SweepsDeps;
   /** The hub's own, by subscriber slot. */
-  readonly #own = new Map<number, Sweep>();
+  readonly #own = new BySlot<Sweep>();
   /** Requests', by session. */
   readonly #asked = new Map<number, Sweep>();
   /** That go on with the next step, without being asked to. */
@@ -76,7 +77,7 @@ export class Sweeps {
 
   /** Whether one of the hub's own has rows of the subscriber to visit. */
   isBusy(subscriber: number): boolean {
-    return this.#own.has(subscriber);
+    return this.#own.get(subscriber) !== undefined;
   }
 
   /** The subscriber's session was let in: its `Joined` names what is kept, and the rest follows in notices. */
@@ -257,7 +258,7 @@ export class Sweeps {
       return;
     }
     if (input === 'hold' || input === 'expireHeld') {
-      this.#visitHeld(input, page, row, before);
+      this.#visitHeld(sweep, page, row, before);
       return;
     }
     if (input === 'drop') {
@@ -265,7 +266,7 @@ export class Sweeps {
       return;
     }
     this.#countMatches(sweep, device, before);
-    const isNamedByFilter = session !== NONE && this.#isNamedByFilter(sweep.subscriber, row, device);
+    const isNamedByFilter = session !== NONE && this.#isNamedByFilter(sweep, row, device);
     // What filters follow comes back in their pages.
     if (isNamedByFilter && restarting.has(input)) {
       if (input === 'reconnect' && !this.#deps.filters.follow(sweep.subscriber, device)) lost.push(row);
@@ -294,22 +295,26 @@ export class Sweeps {
   }
 
   /** Of rows that wait for their subscriber to ask for them. */
-  #visitHeld(input: 'hold' | 'expireHeld', page: Page, row: number, before: RowState): void {
+  #visitHeld(sweep: Sweep, page: Page, row: number, before: RowState): void {
     const { registry, subscriptions } = this.#deps;
+    const { input } = sweep;
     const waiting = nextRowState(before, 'disconnect', false);
     if (waiting !== RowState.disconnected || (input === 'expireHeld' && before !== waiting)) return;
     const after = input === 'hold' ? waiting : nextRowState(before, 'expire', subscriptions.outlives(row));
     const device = registry.subscriptions.rows.device[row]!;
-    const subscriber = registry.subscriptions.rows.subscriber[row]!;
-    if (!this.#isNamedByFilter(subscriber, row, device)) subscriptions.describe(page, device, after);
+    if (!this.#isNamedByFilter(sweep, row, device)) subscriptions.describe(page, device, after);
     page.change(row, after);
   }
 
-  /** Whether a filter speaks for the row. Of a paused one's, those speak for themselves that were resumed one by one. */
-  #isNamedByFilter(subscriber: number, row: number, device: number): boolean {
-    const { filters } = this.#deps.registry;
-    if (!this.#deps.registry.isFiltered(row)) return false;
-    return filters.strongestState(subscriber, this.#deps.registry.deviceId(device)) !== RowState.paused;
+  /**
+   * Whether a filter speaks for the row, which then is not named. A paused one does so only where the subscriber pauses
+   * everything: what the hub changes beneath it was resumed by itself, and the filter is not named.
+   */
+  #isNamedByFilter({ subscriber, input }: Sweep, row: number, device: number): boolean {
+    const { registry } = this.#deps;
+    if (!registry.isFiltered(row)) return false;
+    const state = registry.filters.strongestState(subscriber, registry.deviceId(device));
+    return state !== RowState.paused || input === 'pause';
   }
 
   #send(sweep: Sweep, page: Page, more: boolean): void {

@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import { DEVICES_PER_PAGE, REQUEST_WORK_IN_FLIGHT, REQUESTS_WAITING_MAX } from '../../limits.ts';
+import { LinkedList, type ListNode } from '../../linked-list.ts';
 import { Notice } from '../../records/replies.ts';
 import type { Asked } from '../../wire/codec.ts';
 import type { Named, Past } from '../../wire/subscriber-ops.ts';
@@ -38,9 +39,14 @@ interface Pending extends Ask {
   readonly work: number;
   /** Its answer goes on in pages: the owner does nothing for it until one is asked for. */
   isPaged: boolean;
+  /** Device slots whose past it has brought; undefined: it names none in two ways. */
+  readonly brought?: Set<number> | undefined;
 }
 
-export interface Answered extends Ask {
+/** What of the past an answer, or the pages that follow it, are to bring. */
+export type PastToBring = Pick<Pending, 'past' | 'types' | 'brought'>;
+
+export interface Answered extends Ask, PastToBring {
   /** It named its devices, and was paid for with them. */
   readonly isNamed: boolean;
 }
@@ -53,7 +59,9 @@ export class RequestQueue {
   /** What a further page was promised of, and whether it was asked for: a request, or 0 for the hub's own notices. */
   pages: Map<number, boolean> | undefined;
   /** By filter: what of the past its pages are to bring. */
-  pasts: Map<string, Pick<Ask, 'past' | 'types'>> | undefined;
+  pasts: Map<string, PastToBring> | undefined;
+  /** Its session's place in the line. Undefined: it is in none. */
+  turn: ListNode<SubscriberSession> | undefined;
   /** What the hub's own pages are about. */
   notice: Notice = Notice.resumed;
 
@@ -105,7 +113,7 @@ export class RequestFlow {
   /** What the owner is doing for this edge, in devices. */
   #work = 0;
   /** Have something to be sent to the owner, in the order of their turns. */
-  readonly #line = new Set<SubscriberSession>();
+  readonly #line = new LinkedList<SubscriberSession>();
   /** Have a page to come. */
   readonly #readers = new Set<SubscriberSession>();
   #timer: NodeJS.Timeout | undefined;
@@ -121,7 +129,13 @@ export class RequestFlow {
     const number = (session.lastRequest % MAX_REQUEST) + 1;
     session.lastRequest = number;
     const work = WORK_PER_REQUEST + (isLong(ask) ? DEVICES_PER_PAGE : ask.named!.devices.length);
-    queue.waiting.push({ ...ask, number, work, isPaged: false });
+    queue.waiting.push({
+      ...ask,
+      number,
+      work,
+      isPaged: false,
+      brought: mayOverlap(ask) ? new Set() : undefined,
+    });
     this.advance(session);
     return true;
   }
@@ -149,22 +163,17 @@ export class RequestFlow {
   }
 
   /** A request was answered: its filters' pages are to bring the past that it asked for. */
-  keepPast(session: SubscriberSession, { op, named, past, types }: Answered, more: boolean): void {
+  keepPast(session: SubscriberSession, { op, named, past, types, brought }: Answered, more: boolean): void {
     if (op !== 'subscribe' || more || !wantsPast(past)) return;
     for (const filter of named?.filters ?? []) {
       const queue = queueOf(session);
       queue.pasts ??= new Map();
-      queue.pasts.set(filter, { past, types });
+      queue.pasts.set(filter, { past, types, brought });
     }
   }
 
   /** @returns what of the past a page is to bring; undefined: nothing */
-  pastOf(
-    session: SubscriberSession,
-    filter: string,
-    page: number,
-    more: boolean,
-  ): Pick<Ask, 'past' | 'types'> | undefined {
+  pastOf(session: SubscriberSession, filter: string, page: number, more: boolean): PastToBring | undefined {
     if (page === 0) return undefined; // one device that has just appeared
     const past = session.requests?.pasts?.get(filter);
     if (!more) session.requests?.pasts?.delete(filter);
@@ -185,9 +194,9 @@ export class RequestFlow {
       let turn: Turn;
       do turn = this.#takeTurn(session, session.requests);
       while (turn === Turn.taken);
-      if (turn === Turn.blocked) this.#line.add(session);
+      if (turn === Turn.blocked) this.#queueUp(session);
     } else {
-      this.#line.add(session);
+      this.#queueUp(session);
       this.takeTurns();
     }
   }
@@ -199,7 +208,7 @@ export class RequestFlow {
     this.#work -= queue.work;
     session.requests = undefined;
     this.#readers.delete(session);
-    this.#line.delete(session);
+    this.#leave(queue);
     this.takeTurns();
   }
 
@@ -247,19 +256,31 @@ export class RequestFlow {
   tick(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const session of this.#readers) this.#line.add(session);
+    for (const session of this.#readers) this.#queueUp(session);
     this.takeTurns();
   }
 
   /** Each session in turn has one thing sent, as long as the owner and this edge have time. After every poll, too. */
   takeTurns(): void {
     if (this.#line.size === 0 || this.#deps.isBehind()) return;
-    for (const session of this.#line) {
-      const turn = this.#takeTurn(session, session.requests!);
+    for (let node = this.#line.first; node !== undefined; node = this.#line.first) {
+      const session = node.item;
+      const queue = session.requests!;
+      const turn = this.#takeTurn(session, queue);
       if (turn === Turn.blocked) return;
-      this.#line.delete(session);
-      if (turn === Turn.taken) this.#line.add(session); // to the end of the line
+      this.#leave(queue);
+      if (turn === Turn.taken) this.#queueUp(session); // to the end of the line
     }
+  }
+
+  #queueUp(session: SubscriberSession): void {
+    const queue = session.requests!;
+    queue.turn ??= this.#line.add(session);
+  }
+
+  #leave(queue: RequestQueue): void {
+    if (queue.turn !== undefined) this.#line.remove(queue.turn);
+    queue.turn = undefined;
   }
 
   /** Has one thing of the session sent to the owner, if the owner has time for it. */
@@ -328,6 +349,12 @@ function unaskedOf({ pages }: RequestQueue): number | undefined {
 /** Whether it concerns more devices than it names. */
 function isLong({ named }: Ask): boolean {
   return named === undefined || named.filters.length > 0;
+}
+
+/** Whether it may name a device in two ways, and asks for its past. */
+function mayOverlap({ named, past }: Ask): boolean {
+  if (named === undefined || named.filters.length === 0 || !wantsPast(past)) return false;
+  return named.devices.length + named.filters.length > 1;
 }
 
 const MAX_REQUEST = 2 ** 31;

@@ -145,6 +145,12 @@ export class MqttRoles implements Follower {
   }
 
   /** See `Follower`. */
+  sendTerminated(device: string): void {
+    const { subscriber } = this;
+    if (subscriber?.closing === false) this.#edge.deliverer.retained.sendTerminated(subscriber, device);
+  }
+
+  /** See `Follower`. */
   wantsPresence(device: string): boolean {
     return this.#client.wantsPresence(device);
   }
