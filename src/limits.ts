@@ -43,6 +43,13 @@ export const REQUEST_WORK_PER_POLL = 500;
 /** What the owner may have to do for one edge at a time, in devices named: an event of another peer waits behind it. */
 export const REQUEST_WORK_IN_FLIGHT = 1000;
 
+/**
+ * What requests of one edge may wait for other nodes of a cluster at a time, in devices named: the owner holds about 300 B
+ * for each. A node that is dead and not called lost yet keeps them for a second, so this is what one edge gets answered
+ * per second until then.
+ */
+export const REQUEST_WORK_DEFERRED = 64_000;
+
 /** Requests of one subscriber that wait for an answer (wire contract); one more is refused. */
 export const REQUESTS_WAITING_MAX = 16;
 

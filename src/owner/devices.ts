@@ -333,6 +333,8 @@ export class Devices {
     const { registry, wheel } = this.#deps;
     const session = registry.devices.rows.session[slot]!;
     wheel.cancel(slot);
+    this.#terms.left(slot, true);
+    registry.setGateway(slot, '');
     if (session === NONE) return;
     this.#sessions.delete(session);
     this.#link(session).close(session, close);
@@ -344,10 +346,7 @@ export class Devices {
     wheel.set(slot, clock.now() + times.deviceStaleAfterMs);
   }
 
-  /**
-   * The edge stores last_seen, then looks whether the device is stale; this stores stale, then looks at last_seen: one
-   * of the two notices when a frame comes in just now.
-   */
+  /** The edge stores last_seen, then reads stale; this stores stale, then reads last_seen: one notices the other. */
   #silence(slot: number, lastSeen: number): void {
     const { registry } = this.#deps;
     const { rows } = registry.devices;

@@ -148,7 +148,8 @@ export class Owner {
       rows,
       clients,
     });
-    const parts = { ...pages, devices, subscribers, scopes, filters, sweep, sweeps, rows, history, links };
+    const peers = { devices, subscribers, gateways: this.#gateways };
+    const parts = { ...pages, ...peers, scopes, filters, sweep, sweeps, rows, history, links };
     this.#cluster = createCluster(deps, {
       ...parts,
       operator: this.#operator,

@@ -9,7 +9,7 @@ import { refusals } from '../../wire/hub-frames.ts';
 import type { Follow } from '../../wire/mqtt/host.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
 import { NO_PAST } from '../../wire/subscriber-ops.ts';
-import type { Ask } from '../deliver/request-flow.ts';
+import type { Ask } from '../deliver/request-queue.ts';
 import { FollowedDevices } from '../deliver/retained.ts';
 
 /** Of what the history keeps the newest. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Ask } from '../../../src/edge/deliver/request-flow.ts';
+import type { Ask } from '../../../src/edge/deliver/request-queue.ts';
 import type { FollowedDevices } from '../../../src/edge/deliver/retained.ts';
 import { MqttFollows } from '../../../src/edge/mqtt/follows.ts';
 import { type Entry, Refusal } from '../../../src/records/replies.ts';
