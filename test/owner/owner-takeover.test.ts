@@ -57,11 +57,14 @@ describe('an owner that takes over', () => {
     expect(hub.owner.hasRecords()).toBe(false);
   });
 
-  it('hears of clients of MQTT at once', () => {
-    const { hub } = takeOver();
+  it('lets newcomers of MQTT in once every edge has said whom it holds', () => {
+    const { hub, sync } = takeOver();
     writeRegister(hub.rings[0]!, { session: 6400, id: 'c', clean: false, again: false });
     hub.poll();
-    expect(hub.told()).toEqual(['registered 100@0 undefined']);
+    expect(hub.told()).toEqual([]);
+    for (const edge of [0, 1]) sync(edge);
+    hub.poll();
+    expect(hub.told()).toContain('registered 100@0 undefined');
   });
 
   it('lets subscribers and gateways go at once', () => {
