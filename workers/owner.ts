@@ -26,7 +26,7 @@ const owner = new Owner({
   history: memory.history,
   rings: memory.edges.map(({ toOwner }) => new RingConsumer(toOwner)),
   links: memory.edges.map(({ fromOwner, doorbell }, edge) => {
-    const ringer = new Ringer(doorbell, () => bells[edge]!.postMessage({ kind: ToEdge.Wake }));
+    const ringer = new Ringer(doorbell, () => bells[edge]?.postMessage({ kind: ToEdge.Wake }));
     return new EdgeLink(new RingProducer(fromOwner), ringer);
   }),
   pulses: memory.edges.map(({ heartbeat }) => new Pulse(heartbeat)),
@@ -49,7 +49,7 @@ if (result?.ok === false) {
   runOwnerLoop({ owner, sleeper, clock: systemClock, counters, heart, paceMs, obeyCommands });
 }
 port.close();
-for (const bell of bells) bell.close();
+for (const bell of bells) bell?.close();
 
 /** Loaded only where it is needed. */
 async function clusterSide(edge: number) {

@@ -12,14 +12,14 @@ import type { Restored } from '../snapshot/restore.ts';
 import type { Owner } from './owner.ts';
 
 /**
- * @param bells the owner's ends, by edge; replaced when an edge starts anew
+ * @param bells the owner's ends, by edge; replaced when an edge starts
  * @param restored what the owner restored, where it was told to
  * @returns a function that carries out the commands that wait, and returns how many, or -1 to stop
  */
 export function obeyer(
   owner: Owner,
   port: MessagePort,
-  bells: MessagePort[],
+  bells: (MessagePort | undefined)[],
   restored: Restored | undefined,
 ): () => number {
   let isReady = false;

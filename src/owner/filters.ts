@@ -336,10 +336,9 @@ export class Filters {
   /** The subscriber follows the device already: the filter's page names it all the same. */
   #gainFollowed(row: number, session: number, slot: number, types: number, isTold: boolean): void {
     const { registry, subscriptions } = this.#deps;
-    const state = registry.rowState(row);
-    if (!isSubscribed(state)) return;
+    if (!isSubscribed(registry.rowState(row))) return;
     subscriptions.setTypes(row, registry.subscriptions.rows.ownTypes[row]!, types);
-    if (isTold && state === RowState.active) this.#tellOne(session, this.#name(slot), row);
+    if (isTold && registry.rowState(row) === RowState.active) this.#tellOne(session, this.#name(slot), row);
   }
 
   /** A page of one device, which is active from there on. */
@@ -354,10 +353,8 @@ export class Filters {
   /** Where the filter's devices are still on their way to the subscriber, one more is one of them. */
   #joinsJob(session: number, slot: number, subscriber: number, device: number): boolean {
     for (const job of this.#jobs.get(session) ?? []) {
-      if (job.kind === 'pages') {
-        if (job.slot !== slot) continue;
-        return this.#join(job, device);
-      }
+      if (job.kind === 'pages' && job.slot !== slot) continue;
+      if (job.kind === 'pages') return this.#join(job, device);
       const waiting = job.pages.find((pages) => pages.slot === slot);
       if (waiting !== undefined) return this.#join(waiting, device);
       const { target } = job;

@@ -159,10 +159,8 @@ export class Owner {
     if (deps.takesOver === true) {
       this.#recovery = new Recovery({
         ...deps,
+        ...peers,
         registry,
-        devices,
-        subscribers,
-        gateways: this.#gateways,
         clients,
         history,
         estate: deps.estate ?? createEstate(),
@@ -191,9 +189,9 @@ export class Owner {
       const slices = this.#sweeps.step() + this.#filters.step();
       this.#isHeldBack = slices === 0;
       done += this.#fireTimers() + slices;
+      this.#cluster?.flush();
+      if (done === 0) this.#history.clean(PollLimits.recordsCleanedWhenIdle);
     }
-    if (this.#recovery === undefined) this.#cluster?.flush();
-    if (done === 0 && this.#recovery === undefined) this.#history.clean(PollLimits.recordsCleanedWhenIdle);
     this.flush(done);
     this.#deps.counters.cells[Counter.records]! += done;
     this.#deps.counters.cells[Counter.polls]! += 1;

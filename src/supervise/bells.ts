@@ -10,8 +10,6 @@ export class Bells {
   #mainEnd: MessagePort | undefined;
   /** By edge that runs: takes its end. */
   readonly #running = new Map<number, (end: MessagePort) => void>();
-  /** By edge that does not run yet: its end. */
-  readonly #waiting = new Map<number, MessagePort>();
 
   /** @param edges all, main included */
   constructor(edges: number, wakeMain: () => void) {
@@ -23,20 +21,23 @@ export class Bells {
     });
   }
 
-  /** For an owner that starts. What the one before it rang and nobody heard, everybody is woken for. @returns by edge */
-  forOwner(): MessagePort[] {
+  /**
+   * For an owner that starts. What the one before it rang and nobody heard, everybody is woken for.
+   * @returns by edge; undefined: it does not run, and tells the owner when it does
+   */
+  forOwner(): (MessagePort | undefined)[] {
     return Array.from({ length: this.#edges }, (_, edge) => {
-      const { port1, port2 } = new MessageChannel();
       const deliver = this.#running.get(edge);
-      if (deliver === undefined) this.#waiting.set(edge, port2);
-      else deliver(port2);
+      if (deliver === undefined) return undefined;
+      const { port1, port2 } = new MessageChannel();
+      deliver(port2);
       return port1;
     });
   }
 
   /**
    * For an edge that starts.
-   * @param tellOwner hands the owner its end, where it has none to this edge
+   * @param tellOwner hands its end to the owner that there is, if there is one
    * @param deliver hands the edge another end, when another owner starts
    */
   forEdge(
@@ -45,9 +46,6 @@ export class Bells {
     deliver: (end: MessagePort) => void,
   ): MessagePort {
     this.#running.set(edge, deliver);
-    const waiting = this.#waiting.get(edge);
-    this.#waiting.delete(edge);
-    if (waiting !== undefined) return waiting;
     const { port1, port2 } = new MessageChannel();
     tellOwner(port1);
     return port2;
@@ -59,6 +57,5 @@ export class Bells {
 
   close(): void {
     this.#mainEnd?.close();
-    for (const end of this.#waiting.values()) end.close();
   }
 }

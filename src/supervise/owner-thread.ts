@@ -135,7 +135,7 @@ export class OwnerThread {
     }
   }
 
-  /** From now on the edge is rung here. */
+  /** From now on the edge is rung here; where there is no owner, the next one gets another bell. */
   setBell(edge: number, bell: MessagePort): void {
     this.#thread.life?.port.postMessage({ kind: ToOwner.Bell, edge, bell }, [bell]);
     this.#deps.ringer.hurry();
@@ -160,8 +160,9 @@ export class OwnerThread {
 
   #task(): { data: Omit<OwnerTask, 'port'>; transfer: MessagePort[] } {
     const { memory, settings, bells } = this.#deps;
-    const transfer = bells.forOwner();
-    return { data: { memory, settings, bells: transfer, ...this.#next }, transfer };
+    const ends = bells.forOwner();
+    const transfer = ends.filter((end) => end !== undefined);
+    return { data: { memory, settings, bells: ends, ...this.#next }, transfer };
   }
 
   #received(message: FromOwnerCommand): void {

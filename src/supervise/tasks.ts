@@ -41,8 +41,8 @@ export interface OwnerTask extends OwnerStart {
   readonly settings: ThreadSettings;
   /** Commands from main. */
   readonly port: MessagePort;
-  /** Ring the edges, in order. */
-  readonly bells: readonly MessagePort[];
+  /** Ring the edges, in order; undefined for one that does not run yet. */
+  readonly bells: readonly (MessagePort | undefined)[];
 }
 
 export interface EdgeTask {
