@@ -19,8 +19,8 @@ import { descriptorReserve } from './supervise/descriptor-reserve.ts';
 import type { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
 import { sayGoodbye } from './supervise/goodbye.ts';
-import { HEALTH_TICK_MS, Health } from './supervise/health.ts';
-import { OVERLOAD_TICK_MS, Overload } from './supervise/overload.ts';
+import { Health } from './supervise/health.ts';
+import { Overload } from './supervise/overload.ts';
 import { OwnerThread } from './supervise/owner-thread.ts';
 import { residentBytes } from './supervise/resident-bytes.ts';
 import { RuleKeeper } from './supervise/rule-keeper.ts';
@@ -209,12 +209,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   undo.unshift(() => stopThreads(threads, [devices, subscribers]));
   const stalled = (ms: number): void =>
     logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
-  undo.unshift(main.startTimers([], stalled));
-  const watches = [
-    setInterval(() => overload.tick(), OVERLOAD_TICK_MS),
-    setInterval(() => health.tick(), HEALTH_TICK_MS),
-  ];
-  undo.unshift(() => watches.forEach(clearInterval));
+  undo.unshift(main.startTimers([overload, health, ...admin.watches], stalled));
   reloader.onReload(async (changes) => {
     await threads?.reload(changes);
     main.reload(changes.settings, changes.tokens);

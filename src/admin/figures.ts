@@ -12,9 +12,8 @@ import type { AdminDeps } from './deps.ts';
 
 type Capacity = ReturnType<PresenceReader['capacityUsed']>;
 
-export interface Figures {
-  readonly version: string;
-  readonly transport: string;
+/** What is looked at every second: sums over the threads, and what the presence table counts. Cheap. */
+export interface Totals {
   readonly devices: Readonly<Record<'online' | 'stale' | 'offline', number>>;
   readonly subscriptions: Readonly<Record<'allow' | 'active' | 'inactive' | 'deny', number>>;
   readonly connections: Readonly<Record<Role, number>>;
@@ -37,25 +36,30 @@ export interface Figures {
   /** Subscribers that lag now, and what waited for all subscribers when it was last looked at. */
   readonly lagging: number;
   readonly queuedBytes: number;
+  readonly refusedFrames: number;
+  /** Bytes of frames. */
+  readonly bytes: Readonly<Record<'received' | 'sent', number>>;
+  /** Events per bucket of `latencyBoundsSeconds`, not cumulated; the last is above every bound. */
+  readonly latencyBuckets: readonly number[];
+}
+
+export interface Figures extends Totals {
+  readonly version: string;
+  readonly transport: string;
   /** Subscribers closed as slow so far, by what was too much. */
   readonly slowCloses: Readonly<Record<'queue' | 'time' | 'budget', number>>;
-  readonly refusedFrames: number;
   /** Open MQTT connections, and what MQTT clients were not allowed. */
   readonly mqtt: {
     readonly connections: number;
     readonly refused: Readonly<Record<'malformed' | 'foreign_topic' | 'event', number>>;
   };
-  /** The same by error code. */
+  /** Refused frames by error code. */
   readonly refusals: readonly (readonly [code: string, count: number])[];
-  /** Bytes of frames. */
-  readonly bytes: Readonly<Record<'received' | 'sent', number>>;
   /** Connections opened so far. */
   readonly opened: Readonly<Record<Role, number>>;
   readonly failedFrames: number;
   /** Upgrades that were not let in, by reason. */
   readonly refusedUpgrades: Readonly<Record<RefusalReason, number>>;
-  /** Events per bucket of `latencyBoundsSeconds`, not cumulated; the last is above every bound. */
-  readonly latencyBuckets: readonly number[];
   readonly latencySumSeconds: number;
   readonly disconnects: Readonly<Record<Role, readonly (readonly [code: string, count: number])[]>>;
   readonly threads: readonly ThreadReading[];
@@ -77,14 +81,10 @@ export interface ThreadReading {
   readonly counters: Readonly<Record<CounterName, number>>;
 }
 
-/** @param link what the cluster link has counted */
-export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
-  const { presence } = deps;
-  const all = deps.threads.map(({ counters }) => counters);
+export function collectTotals({ presence, threads }: AdminDeps): Totals {
+  const all = threads.map(({ counters }) => counters);
   const sum = (name: CounterName) => sumOf(all, name);
   return {
-    version: deps.version,
-    transport: deps.transport,
     devices: {
       online: presence.total('online'),
       stale: presence.total('stale'),
@@ -116,12 +116,25 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
     },
     lagging: sum('laggingSubscribers'),
     queuedBytes: sum('queuedBytes'),
+    refusedFrames: sum('refusedFrames'),
+    bytes: { received: sum('bytesReceived'), sent: sum('bytesSent') },
+    latencyBuckets: addUp(all.map((counters) => counters.latencyBuckets())),
+  };
+}
+
+/** @param link what the cluster link has counted */
+export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
+  const all = deps.threads.map(({ counters }) => counters);
+  const sum = (name: CounterName) => sumOf(all, name);
+  return {
+    ...collectTotals(deps),
+    version: deps.version,
+    transport: deps.transport,
     slowCloses: {
       queue: sum('closedOverQueue'),
       time: sum('closedLagging'),
       budget: sum('closedOverBudget'),
     },
-    refusedFrames: sum('refusedFrames'),
     mqtt: {
       connections: sum('mqttConnections'),
       refused: {
@@ -131,7 +144,6 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
       },
     },
     refusals: refusalsOf(all),
-    bytes: { received: sum('bytesReceived'), sent: sum('bytesSent') },
     opened: {
       device: sum('openedDevices'),
       subscriber: sum('openedSubscribers'),
@@ -141,24 +153,33 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
     refusedUpgrades: Object.fromEntries(
       Object.entries(refusalCounters).map(([reason, name]) => [reason, sum(name)]),
     ) as Record<RefusalReason, number>,
-    latencyBuckets: addUp(all.map((counters) => counters.latencyBuckets())),
     latencySumSeconds: sum('latencySumSeconds'),
     disconnects: {
       device: closesOf(all, 'device'),
       subscriber: closesOf(all, 'subscriber'),
       gateway: closesOf(all, 'gateway'),
     },
-    threads: deps.threads.map(({ thread, counters }) =>
-      readThread(thread, counters, deps.lateSeconds(thread)),
-    ),
+    threads: deps.threads.map(({ thread, counters }) => ({
+      thread,
+      loopLagSeconds: loopLagOf(deps, thread, counters),
+      counters: readCounters(counters),
+    })),
     rings: deps.rings.map((ring) => ({ ring: ring.ring, usedRatio: ring.usedRatio() })),
-    capacity: presence.capacityUsed(),
+    capacity: deps.presence.capacityUsed(),
     workerRestarts: deps.workerRestarts(),
     history: { ...deps.historyUsage(), replayed: sum('replayed') },
     webhooks: deps.webhooks?.figures(),
     snapshots: deps.snapshots?.figures(),
     cluster: link && { ...link, connected: deps.cluster?.state === 'connected' },
   };
+}
+
+/** Of the thread that runs latest. @returns seconds */
+export function longestLoopLag(deps: AdminDeps): number {
+  return deps.threads.reduce(
+    (longest, { thread, counters }) => Math.max(longest, loopLagOf(deps, thread, counters)),
+    0,
+  );
 }
 
 /** One counter over all threads. */
@@ -170,14 +191,14 @@ function cellOf(cells: Float64Array, name: CounterName): number {
   return cells[Counter[name]] ?? 0; // plain: another thread's aligned 8-byte cell, whole on 64-bit hosts
 }
 
-/** A thread that does not run cannot tell how late it is. */
-function readThread(thread: string, { cells }: Counters, lateSeconds: number): ThreadReading {
-  const counters = Object.fromEntries(counterNames.map((name) => [name, cellOf(cells, name)]));
-  return {
-    thread,
-    loopLagSeconds: Math.max(cellOf(cells, 'loopLagSeconds'), lateSeconds),
-    counters: counters as Record<CounterName, number>,
-  };
+/** A thread that does not run cannot tell how late it is. @returns seconds */
+function loopLagOf(deps: AdminDeps, thread: string, { cells }: Counters): number {
+  return Math.max(cellOf(cells, 'loopLagSeconds'), deps.lateSeconds(thread));
+}
+
+function readCounters({ cells }: Counters): Record<CounterName, number> {
+  const entries = counterNames.map((name) => [name, cellOf(cells, name)]);
+  return Object.fromEntries(entries) as Record<CounterName, number>;
 }
 
 function refusalsOf(all: readonly Counters[]): (readonly [code: string, count: number])[] {

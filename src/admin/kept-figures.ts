@@ -2,9 +2,11 @@
  * The hub's figures of the last hour, a row per second, so that a page that was just opened can plot what came before it.
  * One ring of columns, made once: 400 KB whatever happens. Main.
  */
+import type { Watch } from '../edge/edge-timers.ts';
 import { FIGURES_KEPT_SECONDS } from '../limits.ts';
 import { residentBytes } from '../supervise/resident-bytes.ts';
 import type { AdminDeps } from './deps.ts';
+import { collectTotals, longestLoopLag } from './figures.ts';
 import { type Look, lookNow, perSecond, RecentLatency, ratesBetween } from './looks.ts';
 import { turn } from './pages.ts';
 
@@ -42,29 +44,27 @@ export const keptSeries = {
 export type KeptSeries = keyof typeof keptSeries;
 const names = Object.keys(keptSeries) as KeptSeries[];
 
-export class KeptFigures {
+export class KeptFigures implements Watch {
+  readonly tickMs = SAMPLE_INTERVAL_MS;
   readonly #deps: AdminDeps;
   /** Wall-clock ms by row. */
   readonly #at = new Float64Array(ROWS);
   /** By row. NaN: nothing to tell. */
   readonly #columns = new Map(names.map((name) => [name, new Float32Array(ROWS)]));
   readonly #latency = new RecentLatency();
-  readonly #timer: NodeJS.Timeout;
   /** Rows written so far; row n is at n modulo `ROWS`. */
   #count = 0;
   #last: Look;
 
   constructor(deps: AdminDeps) {
     this.#deps = deps;
-    this.#last = lookNow(deps);
+    this.#last = this.#look();
     this.#latency.add(this.#last.figures.latencyBuckets);
-    this.#timer = setInterval(() => this.sample(), SAMPLE_INTERVAL_MS);
-    this.#timer.unref();
   }
 
-  /** Called by its own timer once a second. */
-  sample(): void {
-    const look = lookNow(this.#deps);
+  /** Call every `tickMs`. */
+  tick(): void {
+    const look = this.#look();
     const row = this.#count % ROWS;
     const values = this.#between(this.#last, look);
     for (const [name, column] of this.#columns) column[row] = values[name] ?? Number.NaN;
@@ -93,8 +93,8 @@ export class KeptFigures {
     return `{"intervalMs":${SAMPLE_INTERVAL_MS},"at":${at},"series":{${series.join(',')}}}`;
   }
 
-  stop(): void {
-    clearInterval(this.#timer);
+  #look(): Look {
+    return lookNow(this.#deps.clock, collectTotals(this.#deps));
   }
 
   #between(from: Look, to: Look): Readonly<Record<KeptSeries, number | null>> {
@@ -111,7 +111,7 @@ export class KeptFigures {
       bytesReceived: perSecond(from, to, (look) => look.figures.bytes.received),
       bytesSent: perSecond(from, to, (look) => look.figures.bytes.sent),
       ...this.#latency.add(figures.latencyBuckets),
-      loopLagSeconds: Math.max(0, ...figures.threads.map(({ loopLagSeconds }) => loopLagSeconds)),
+      loopLagSeconds: longestLoopLag(this.#deps),
       deviceConnections: figures.connections.device,
       subscriberConnections: figures.connections.subscriber,
       devicesOnline: figures.devices.online,

@@ -4,7 +4,7 @@ import type { CounterName, Role } from '../memory/counters.ts';
 import { residentBytes } from '../supervise/resident-bytes.ts';
 import { Busiest } from './busiest.ts';
 import type { AdminDeps } from './deps.ts';
-import type { Figures } from './figures.ts';
+import { collectFigures, type Figures } from './figures.ts';
 import type { LiveFigures } from './live-schemas.ts';
 import { type Look, lookNow, perSecond, RecentLatency, ratesBetween } from './looks.ts';
 
@@ -12,7 +12,7 @@ export class LiveSampler {
   readonly #deps: AdminDeps;
   readonly #busiest: Busiest;
   #latency = new RecentLatency();
-  #last: Look | undefined;
+  #last: Look<Figures> | undefined;
 
   constructor(deps: AdminDeps) {
     this.#deps = deps;
@@ -28,7 +28,7 @@ export class LiveSampler {
 
   /** Looks, and compares with the last look. */
   look(): LiveFigures {
-    const look = lookNow(this.#deps);
+    const look = lookNow(this.#deps.clock, collectFigures(this.#deps));
     const last = this.#last;
     this.#last = look;
     return {
@@ -84,7 +84,7 @@ function seen(disconnects: Figures['disconnects'], role: Role): Record<string, n
   return Object.fromEntries(disconnects[role].filter(([, count]) => count > 0));
 }
 
-function threadsBetween(from: Look | undefined, to: Look): LiveFigures['threads'] {
+function threadsBetween(from: Look<Figures> | undefined, to: Look<Figures>): LiveFigures['threads'] {
   return to.figures.threads.map(({ thread, loopLagSeconds, counters }, index) => {
     const rate = (...names: readonly CounterName[]): number | null => {
       if (from === undefined) return null;

@@ -1,31 +1,36 @@
 /** What changed between two looks at the figures: rates, and the latency of the last seconds. */
+import type { Clock } from '../clock.ts';
 import { latencyBoundsSeconds } from '../memory/counters.ts';
-import type { AdminDeps } from './deps.ts';
-import { collectFigures, type Figures } from './figures.ts';
+import type { Totals } from './figures.ts';
 import type { LiveFigures } from './live-schemas.ts';
 
 /** The figures at one moment. */
-export interface Look {
+export interface Look<Figures extends Totals = Totals> {
   /** Monotonic. */
   readonly atMs: number;
   readonly cpuSeconds: number;
   readonly figures: Figures;
 }
 
-export function lookNow(deps: AdminDeps): Look {
+/** @param figures read just now */
+export function lookNow<Figures extends Totals>(clock: Clock, figures: Figures): Look<Figures> {
   const { user, system } = process.cpuUsage();
-  return { atMs: deps.clock.now(), cpuSeconds: (user + system) / 1e6, figures: collectFigures(deps) };
+  return { atMs: clock.now(), cpuSeconds: (user + system) / 1e6, figures };
 }
 
 /** How fast a figure grew. @returns 0 for one that started anew */
-export function perSecond(from: Look, to: Look, read: (look: Look) => number): number {
+export function perSecond<Figures extends Totals>(
+  from: Look<Figures>,
+  to: Look<Figures>,
+  read: (look: Look<Figures>) => number,
+): number {
   const seconds = (to.atMs - from.atMs) / 1e3;
   return seconds <= 0 ? 0 : Math.max(0, (read(to) - read(from)) / seconds);
 }
 
 export function ratesBetween(from: Look, to: Look): NonNullable<LiveFigures['rates']> {
-  const rate = (read: (figures: Figures) => number) => perSecond(from, to, (look) => read(look.figures));
-  const reasons = Object.keys(to.figures.dropped) as (keyof Figures['dropped'])[];
+  const rate = (read: (totals: Totals) => number) => perSecond(from, to, (look) => read(look.figures));
+  const reasons = Object.keys(to.figures.dropped) as (keyof Totals['dropped'])[];
   return {
     received: {
       pong: rate(({ received }) => received.pong),

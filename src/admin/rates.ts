@@ -1,7 +1,7 @@
 /** How fast things happen: the counters once a second, and the difference over the last seconds. */
 import type { Clock } from '../clock.ts';
+import type { Watch } from '../edge/edge-timers.ts';
 
-const SAMPLE_INTERVAL_MS = 1000;
 /** The window: long enough to smooth bursts, short enough that an operator sees a change at once. */
 const SAMPLES_MAX = 10;
 
@@ -16,23 +16,21 @@ export interface Rates {
   readonly deliveriesPerSecond: number;
 }
 
-export class RateSampler {
+export class RateSampler implements Watch {
+  readonly tickMs = 1000;
   readonly #clock: Clock;
   readonly #read: () => Totals;
   /** Oldest first. */
   readonly #samples: (Totals & { readonly atMs: number })[] = [];
-  readonly #timer: NodeJS.Timeout;
 
   constructor(clock: Clock, read: () => Totals) {
     this.#clock = clock;
     this.#read = read;
-    this.sample();
-    this.#timer = setInterval(() => this.sample(), SAMPLE_INTERVAL_MS);
-    this.#timer.unref();
+    this.tick();
   }
 
-  /** Called by its own timer once a second. */
-  sample(): void {
+  /** Call every `tickMs`. */
+  tick(): void {
     this.#samples.push({ atMs: this.#clock.now(), ...this.#read() });
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
   }
@@ -50,9 +48,5 @@ export class RateSampler {
       eventsPerSecond: (now.events - oldest.events) / windowSeconds,
       deliveriesPerSecond: (now.deliveries - oldest.deliveries) / windowSeconds,
     };
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
   }
 }

@@ -5,6 +5,7 @@ import swagger from '@fastify/swagger';
 import { jsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { CallAnswer } from '../cluster/host.ts';
+import type { Watch } from '../edge/edge-timers.ts';
 import type { Tls } from '../transport/tls.ts';
 import { ListenError } from '../transport/transport.ts';
 import { accessHook } from './access.ts';
@@ -34,6 +35,8 @@ import { answers, noQuery } from './schemas.ts';
 
 export interface AdminServer {
   readonly port: number;
+  /** What looks at the hub's figures all the time. Main's timers run them. */
+  readonly watches: readonly Watch[];
   /** New connections get this certificate. Only where it had one before. */
   useTls(tls: Pick<Tls, 'cert' | 'key'>): void;
   /** Runs a route for another node. */
@@ -99,11 +102,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     );
   });
   app.addHook('preClose', async () => live.close());
-  app.addHook('onClose', async () => {
-    sampler.stop();
-    kept.stop();
-    lists.close();
-  });
+  app.addHook('onClose', async () => lists.close());
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {
@@ -114,6 +113,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   }
   return {
     port: (app.server.address() as AddressInfo).port,
+    watches: [sampler, kept],
     useTls: ({ cert, key }) => (app.server as unknown as TlsServer).setSecureContext({ cert, key }),
     call: (name, body) => answerNode(app, deps, name, body),
     close: () => app.close(),

@@ -159,6 +159,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
       listener === 'tcp' ? undefined : upgrades(undefined, mqttTerms),
     );
   const isFlood = (session: EdgeSession, waiting: number): boolean => edge.isFlood(session, waiting);
+  const isHeld = (): boolean => edge.gateways.isHeld;
   return {
     edge,
     admission,
@@ -168,7 +169,7 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     routes: {
       device: [
         eachInTurns(contained(new DeviceRoute(edge, devices).route(), counters, frameFailed), isFlood),
-        inTurns(contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed)),
+        inTurns(contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed), isHeld),
         mqtt('device').route(),
       ],
       subscriber: [

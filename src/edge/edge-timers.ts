@@ -10,7 +10,8 @@ export interface Watch {
   tick(): void;
 }
 
-const LAG_STEP_MS = 100;
+/** The step of the thread's main timer. */
+const STEP_MS = 100;
 const LAG_STEPS = 10;
 
 /** @param stalled told how long this thread did not run, before the peers are looked at @returns stops them */
@@ -20,7 +21,7 @@ export function startEdgeTimers(
   heart: Heart,
   stalled: (ms: number) => void,
 ): () => void {
-  let expectedMs = performance.now() + LAG_STEP_MS;
+  let expectedMs = performance.now() + STEP_MS;
   let worstMs = 0;
   let steps = 0;
   // Before whatever looks at the peers: after a stall any of the timers may come first.
@@ -29,11 +30,11 @@ export function startEdgeTimers(
     if (stalledMs > 0) stalled(stalledMs);
   };
   const lag: Watch = {
-    tickMs: LAG_STEP_MS,
+    tickMs: STEP_MS,
     tick() {
       const nowMs = performance.now();
       worstMs = Math.max(worstMs, nowMs - expectedMs);
-      expectedMs = nowMs + LAG_STEP_MS;
+      expectedMs = nowMs + STEP_MS;
       steps += 1;
       if (steps < LAG_STEPS) return;
       counters.cells[Counter.loopLagSeconds] = worstMs / 1e3;
@@ -43,15 +44,25 @@ export function startEdgeTimers(
     },
   };
   const all = [lag, ...watched];
-  // One timer for those of one interval: timers of their own drift apart, and each wakes an idle thread for itself.
-  const timers = [...new Set(all.map(({ tickMs }) => tickMs))].map((tickMs) => {
-    const together = all.filter((watch) => watch.tickMs === tickMs);
+  const timers = [...new Set(all.map(stepOf))].map((stepMs) => {
+    const together = all.filter((watch) => stepOf(watch) === stepMs);
+    let turn = 0;
     return setInterval(() => {
       beat();
-      for (const watch of together) watch.tick();
-    }, tickMs);
+      turn += 1;
+      // Each has a turn of its own: seldom ones would else all come in the same.
+      for (let place = 0; place < together.length; place++) {
+        const watch = together[place]!;
+        if ((turn + place) % (watch.tickMs / stepMs) === 0) watch.tick();
+      }
+    }, stepMs);
   });
   return () => {
     for (const timer of timers) clearInterval(timer);
   };
+}
+
+/** The timer that a watch shares: timers of their own drift apart, and each wakes an idle thread for itself. @returns ms */
+function stepOf({ tickMs }: Watch): number {
+  return tickMs % STEP_MS === 0 ? STEP_MS : tickMs;
 }

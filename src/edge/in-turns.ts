@@ -4,6 +4,7 @@
  * come. The rest waits, copied, for later turns, which take a few of each connection in rotation: so the thread's other
  * sockets get their turns in between. Memory for what waits is bounded. Beyond that the oldest frames of the connection
  * are taken at once, so its socket is read no faster than its frames are worked off.
+ * Frames of gateways also wait while the owner has as many devices of theirs to see to as others may wait for.
  *
  * The first frames of a turn are those of all gateways together, who come in dozens. Of other peers there are thousands,
  * so each has its own: what a turn takes of all of them is what they have sent.
@@ -45,6 +46,16 @@ interface Queue {
   isFlood: boolean;
 }
 
+/** When a thread goes on with what it has put off. */
+export interface Pauses {
+  /** Runs the work once the thread has seen to its sockets. */
+  readonly soon: (work: () => void) => void;
+  /** Runs it in a millisecond: others have something to do first. */
+  readonly later: (work: () => void) => void;
+}
+
+export const pauses: Pauses = { soon: setImmediate, later: (work) => void setTimeout(work, 1) };
+
 /** @returns whether so many waiting frames are more than the peer may ever send, and it is closed for that */
 export type IsFlood<Session> = (session: Session, waiting: number) => boolean;
 
@@ -52,24 +63,27 @@ interface TurnsOptions<Session> {
   /** Whether the first frames of a turn are counted for each connection, not for all together. */
   readonly isEach: boolean;
   readonly isFlood?: IsFlood<Session> | undefined;
-  readonly soon: (work: () => void) => void;
+  readonly isHeld?: () => boolean;
+  readonly pauses: Pauses;
 }
 
-/** For gateways. @param soon runs the work once the thread has seen to its sockets */
+/** For gateways. @param isHeld while it says so, their frames wait */
 export function inTurns<Session>(
   route: Route<Session>,
-  soon: (work: () => void) => void = setImmediate,
+  isHeld: () => boolean,
+  times: Pauses = pauses,
 ): Route<Session> {
-  return { ...route, handlers: taking(route.handlers, new Turns(route.handlers, { isEach: false, soon })) };
+  const turns = new Turns(route.handlers, { isEach: false, isHeld, pauses: times });
+  return { ...route, handlers: taking(route.handlers, turns) };
 }
 
-/** For peers of which there are thousands. @param soon runs the work once the thread has seen to its sockets */
+/** For peers of which there are thousands. */
 export function eachInTurns<Session>(
   route: Route<Session>,
   isFlood: IsFlood<Session>,
-  soon: (work: () => void) => void = setImmediate,
+  times: Pauses = pauses,
 ): Route<Session> {
-  const turns = new Turns(route.handlers, { isEach: true, isFlood, soon });
+  const turns = new Turns(route.handlers, { isEach: true, isFlood, pauses: times });
   return { ...route, handlers: taking(route.handlers, turns) };
 }
 
@@ -93,14 +107,16 @@ const STREAM_FRAME_BYTES = 64;
 /**
  * The same for a protocol whose frames are pieces of a stream, wherever they are cut.
  * @param isMany whether the peer may say as much as a gateway: those share their turns
+ * @param isHeld while it says so, the frames of those wait
  */
 export function streamsInTurns<Session>(
   handlers: ListenerHandlers<Session>,
   isMany: (session: Session) => boolean,
-  soon: (work: () => void) => void = setImmediate,
+  isHeld: () => boolean,
+  times: Pauses = pauses,
 ): ListenerHandlers<Session> {
-  const many = new Turns(handlers, { isEach: false, soon });
-  const each = new Turns(handlers, { isEach: true, soon });
+  const many = new Turns(handlers, { isEach: false, isHeld, pauses: times });
+  const each = new Turns(handlers, { isEach: true, pauses: times });
   return withHandlers(handlers, {
     message(connection, bytes, binary) {
       // A client that has become a gateway goes on where its frames wait.
@@ -169,7 +185,7 @@ class Turns<Session> {
       this.#last = connection;
       this.#taken = 0;
     }
-    if (queue === undefined && this.#taken < this.#most) {
+    if (queue === undefined && this.#taken < this.#most && !this.#isHeld) {
       this.#taken += weight;
       // Turns with few frames are counted together: asking for a turn after each would cost more than the frames.
       if (this.#taken >= FRAMES_IN_A_ROW) this.#schedule();
@@ -232,10 +248,18 @@ class Turns<Session> {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#options.soon(() => this.#turn());
+    this.#options.pauses.soon(() => this.#turn());
+  }
+
+  get #isHeld(): boolean {
+    return this.#options.isHeld?.() === true;
   }
 
   #turn(): void {
+    if (this.#isHeld) {
+      this.#options.pauses.later(() => this.#turn());
+      return;
+    }
     this.#isScheduled = false;
     this.#taken = 0;
     this.#last = undefined;

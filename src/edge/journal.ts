@@ -119,6 +119,7 @@ export class Journal {
 
   /** Tells main what there is. */
   tick(): void {
+    if (this.#windows.size === 0 && this.#entries.length === 0 && this.#lost === 0) return;
     const { clock, say } = this.#deps;
     const at = clock.wallNow();
     const now = clock.now();

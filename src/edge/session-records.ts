@@ -122,6 +122,7 @@ export class SessionRecords {
     const { edge, charges } = this.#deps;
     const joined = readJoined(views, offset);
     const { slot } = joined;
+    edge.gateways.joined(joined.session);
     const session = edge.find(joined.session);
     if (session === undefined || session.closing) return;
     charges.include(session);

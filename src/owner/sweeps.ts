@@ -12,6 +12,7 @@ import { NONE } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState, statusOf } from '../presence/lifecycle.ts';
 import { type FilterEntry, Notice } from '../records/replies.ts';
 import type { Request } from '../records/requests.ts';
+import { BySlot } from './by-slot.ts';
 import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
 import type { RowWalk, RowWalks } from './row-walks.ts';
@@ -65,7 +66,7 @@ interface Sweep {
 export class Sweeps {
   readonly #deps: SweepsDeps;
   /** The hub's own, by subscriber slot. */
-  readonly #own = new Map<number, Sweep>();
+  readonly #own = new BySlot<Sweep>();
   /** Requests', by session. */
   readonly #asked = new Map<number, Sweep>();
   /** That go on with the next step, without being asked to. */

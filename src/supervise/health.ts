@@ -2,10 +2,11 @@
  * Whether the hub's other threads run, by their heartbeats. Main; once a second. What is counted are looks at which a
  * beat had not moved, not time: after a stop of the whole process nobody is late before main has looked some times.
  */
+import type { Watch } from '../edge/edge-timers.ts';
 import { LATE_ALIVE_MS, LATE_READY_MS } from '../limits.ts';
 import { beatOf } from '../memory/heartbeat.ts';
 
-export const HEALTH_TICK_MS = 1000;
+const TICK_MS = 1000;
 
 export interface WatchedThread {
   /** `owner`, `fanout-0`, … */
@@ -19,7 +20,8 @@ interface Seen {
   looks: number;
 }
 
-export class Health {
+export class Health implements Watch {
+  readonly tickMs = TICK_MS;
   readonly #threads: readonly WatchedThread[];
   readonly #seen: Seen[];
 
@@ -28,7 +30,7 @@ export class Health {
     this.#seen = threads.map(({ heartbeat }) => ({ beatMs: beatOf(heartbeat), looks: 0 }));
   }
 
-  /** Call every `HEALTH_TICK_MS`. */
+  /** Call every `tickMs`. */
   tick(): void {
     for (const [index, { heartbeat }] of this.#threads.entries()) {
       const seen = this.#seen[index]!;
@@ -53,7 +55,7 @@ export class Health {
     const index = this.#threads.findIndex((watched) => watched.thread === thread);
     const looks = this.#seen[index]?.looks ?? 0;
     // A sleeping owner wakes once a second: two looks may fall between two beats.
-    return looks < 3 ? 0 : (looks * HEALTH_TICK_MS) / 1e3;
+    return looks < 3 ? 0 : (looks * TICK_MS) / 1e3;
   }
 
   #lateBy(ms: number): string | undefined {

@@ -5,9 +5,9 @@
 
 import { totalmem } from 'node:os';
 import { constrainedMemory } from 'node:process';
+import type { Watch } from '../edge/edge-timers.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 
-export const OVERLOAD_TICK_MS = 1000;
 /** One late second may be a pause of the host; two in a row are the hub's own. */
 const LATE_TICKS = 2;
 const MEMORY_SHARE = 0.9;
@@ -25,7 +25,8 @@ export interface OverloadDeps {
   changed(overloaded: boolean): void;
 }
 
-export class Overload {
+export class Overload implements Watch {
+  readonly tickMs = 1000;
   readonly #deps: OverloadDeps;
   readonly #autoBytes = Math.floor(memoryOfProcess() * MEMORY_SHARE);
   #lateTicks = 0;
@@ -40,7 +41,7 @@ export class Overload {
     return this.#reason;
   }
 
-  /** Call every `OVERLOAD_TICK_MS`. */
+  /** Call every `tickMs`. */
   tick(): void {
     const before = this.#reason;
     this.#reason = this.#memoryReason() ?? this.#lagReason();

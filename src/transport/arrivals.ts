@@ -4,6 +4,8 @@
  * per thread that accepts connections; every transport uses it.
  */
 import type { Clock } from '../clock.ts';
+import { LinkedList, type ListNode } from '../linked-list.ts';
+import { ListsByKey } from './lists-by-key.ts';
 
 export interface ArrivalLimits {
   /** Connections of this thread that may wait now. */
@@ -32,6 +34,8 @@ class Waiting implements Arrival {
   readonly network: string;
   readonly since: number;
   readonly drop: () => void;
+  /** Among all, and among those of its network. Undefined: it waits no more. */
+  places: { readonly all: ListNode<Waiting>; readonly network: ListNode<Waiting> } | undefined;
   readonly #arrivals: Arrivals;
 
   constructor(arrivals: Arrivals, network: string, since: number, drop: () => void) {
@@ -50,12 +54,11 @@ class Waiting implements Arrival {
 const GRACE_MS = 1000;
 /** How often the oldest are looked at. */
 const TICK_MS = 1000;
-
 export class Arrivals {
   readonly #deps: ArrivalsDeps;
   /** Oldest first, as are those of each network. */
-  readonly #all = new Set<Waiting>();
-  readonly #byNetwork = new Map<string, Set<Waiting>>();
+  readonly #all = new LinkedList<Waiting>();
+  readonly #byNetwork = new ListsByKey<Waiting>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: ArrivalsDeps) {
@@ -75,22 +78,21 @@ export class Arrivals {
     const { clock, limits } = this.#deps;
     const network = this.#deps.networkOf(address);
     const waiting = new Waiting(this, network, clock.now(), drop);
-    const others = this.#byNetwork.get(network) ?? new Set();
-    this.#byNetwork.set(network, others.add(waiting));
-    this.#all.add(waiting);
+    waiting.places = { all: this.#all.add(waiting), network: this.#byNetwork.add(network, waiting) };
     this.#timer ??= setInterval(() => this.tick(), TICK_MS).unref();
-    if (others.size > limits.perNetwork && first(others).since <= waiting.since - GRACE_MS)
-      this.#drop(first(others), 'crowded');
+    const others = this.#byNetwork.get(network)!;
+    if (others.size > limits.perNetwork && others.first!.item.since <= waiting.since - GRACE_MS)
+      this.#drop(others.first!.item, 'crowded');
     else if (this.#all.size > limits.total()) this.#drop(this.#victimBeside(others), 'crowded');
     return waiting;
   }
 
   remove(waiting: Waiting): void {
-    if (!this.#all.delete(waiting)) return;
-    const others = this.#byNetwork.get(waiting.network);
-    others?.delete(waiting);
-    if (others?.size === 0) this.#byNetwork.delete(waiting.network);
-    if (this.#all.size === 0) this.#stop();
+    const { places } = waiting;
+    if (places === undefined) return;
+    waiting.places = undefined;
+    this.#all.remove(places.all);
+    this.#byNetwork.remove(waiting.network, places.network);
   }
 
   /** Drops who has waited too long. */
@@ -100,19 +102,20 @@ export class Arrivals {
       if (waiting.since > until) return;
       this.#drop(waiting, 'timeout');
     }
+    if (this.#all.size === 0) this.#stop();
   }
 
   /** All connections of the thread are gone, or no longer known: nobody is dropped any more. */
   clear(): void {
-    this.#all.clear();
+    for (const waiting of this.#all) this.remove(waiting);
     this.#byNetwork.clear();
     this.#stop();
   }
 
   /** Who has more than the average of the networks makes room itself; else the oldest of all does. */
-  #victimBeside(others: ReadonlySet<Waiting>): Waiting {
+  #victimBeside(others: LinkedList<Waiting>): Waiting {
     const isAboveAverage = others.size * this.#byNetwork.size > this.#all.size;
-    return first(isAboveAverage ? others : this.#all);
+    return (isAboveAverage ? others : this.#all).first!.item;
   }
 
   #drop(waiting: Waiting, why: 'timeout' | 'crowded'): void {
@@ -125,9 +128,4 @@ export class Arrivals {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
-}
-
-function first<Item>(items: ReadonlySet<Item>): Item {
-  for (const item of items) return item;
-  throw new Error('an empty set has no first item');
 }

@@ -8,7 +8,9 @@
  * later, in a turn of its own.
  */
 import type * as Uws from 'uWebSockets.js';
+import type { ListNode } from '../linked-list.ts';
 import type { Arrival, Arrivals } from './arrivals.ts';
+import { ListsByKey } from './lists-by-key.ts';
 
 /** A request, as its handler has it. */
 export interface Asked {
@@ -42,8 +44,8 @@ class Waiting implements Peer {
   readonly #arrival: Arrival;
   isGone = false;
   isLate = false;
-  /** Its request is known: there is no other. */
-  hasAsked = false;
+  /** Among those of its address that have not asked. Undefined: its request is known, and there is no other. */
+  place: ListNode<Waiting> | undefined;
 
   constructor(address: string, arrival: Arrival) {
     this.#arrival = arrival;
@@ -60,7 +62,7 @@ export class UwsRequests {
   #arrivals: Arrivals | undefined;
   readonly #refuseBody: (response: Uws.HttpResponse, peer: Peer) => void;
   /** Those that have not asked. */
-  readonly #byAddress = new Map<string, Set<Waiting>>();
+  readonly #byAddress = new ListsByKey<Waiting>();
   #pending: Pending | undefined;
 
   /**
@@ -87,10 +89,11 @@ export class UwsRequests {
       answer(peerOf(asked.response));
       return;
     }
-    const [peer, another] = this.#byAddress.get(asked.address) ?? [];
-    if (peer === undefined) {
+    const waiting = this.#byAddress.get(asked.address);
+    const peer = waiting?.first?.item;
+    if (waiting === undefined || peer === undefined) {
       asked.response.close(); // all connections of this address have asked already: this one asks again
-    } else if (another === undefined) {
+    } else if (waiting.size === 1) {
       this.#hasAsked(peer);
       answer(peer);
     } else if (!asked.hasBody) {
@@ -100,10 +103,10 @@ export class UwsRequests {
   }
 
   #hasAsked(waiting: Waiting): void {
-    waiting.hasAsked = true;
-    const others = this.#byAddress.get(waiting.address);
-    others?.delete(waiting);
-    if (others?.size === 0) this.#byAddress.delete(waiting.address);
+    const { address, place } = waiting;
+    if (place === undefined) return;
+    waiting.place = undefined;
+    this.#byAddress.remove(address, place);
   }
 
   #answerLater(pending: Pending): void {
@@ -120,8 +123,7 @@ export class UwsRequests {
     const address = addressOf(response);
     const arrival = this.#arrivals.add(address, () => response.close());
     const waiting = new Waiting(address, arrival);
-    const others = this.#byAddress.get(address) ?? new Set();
-    this.#byAddress.set(address, others.add(waiting));
+    waiting.place = this.#byAddress.add(address, waiting);
     response.onAborted(() => {
       waiting.isGone = true;
       waiting.settle();
@@ -130,7 +132,7 @@ export class UwsRequests {
     response.onData((bytes, isLast) => {
       const pending = this.#pending;
       this.#pending = undefined;
-      if (waiting.hasAsked) return;
+      if (waiting.place === undefined) return;
       this.#hasAsked(waiting);
       if (pending !== undefined && isLast && bytes.byteLength === 0) {
         waiting.isLate = true;

@@ -14,10 +14,9 @@ interface Answer {
 function kept() {
   const hub = new FakeHub();
   const figures = new KeptFigures(hub.deps);
-  figures.stop();
   const second = (): void => {
     hub.clock.advance(1000);
-    figures.sample();
+    figures.tick();
   };
   const read = async (seconds: number): Promise<Answer> => JSON.parse(await figures.json(seconds)) as Answer;
   return { hub, second, read };

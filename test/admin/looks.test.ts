@@ -1,17 +1,20 @@
 import { describe, expect, it } from 'vitest';
+import { collectTotals } from '../../src/admin/figures.ts';
 import { lookNow, perSecond, quantile, RecentLatency, ratesBetween } from '../../src/admin/looks.ts';
 import { Counter, latencyBoundsSeconds } from '../../src/memory/counters.ts';
 import { FakeHub } from './fake-hub.ts';
 
+const look = ({ deps }: FakeHub) => lookNow(deps.clock, collectTotals(deps));
+
 describe('two looks', () => {
   it('tell how fast the figures of all threads grew between them', () => {
     const hub = new FakeHub();
-    const first = lookNow(hub.deps);
+    const first = look(hub);
     hub.main.cells[Counter.receivedMessage] = 30;
     hub.worker.cells[Counter.deliveries] = 100;
     hub.main.cells[Counter.droppedRate] = 5;
     hub.clock.advance(2000);
-    const rates = ratesBetween(first, lookNow(hub.deps));
+    const rates = ratesBetween(first, look(hub));
     expect(rates).toMatchObject({ received: { message: 15, status: 0 }, deliveries: 50 });
     expect(rates.dropped).toMatchObject({ rate: 2.5, lagging: 0 });
   });
@@ -19,8 +22,8 @@ describe('two looks', () => {
   it('tell of no growth where a thread began anew, or no time went by', () => {
     const hub = new FakeHub();
     hub.worker.cells[Counter.deliveries] = 100;
-    const first = lookNow(hub.deps);
-    const deliveries = () => perSecond(first, lookNow(hub.deps), ({ figures }) => figures.deliveries);
+    const first = look(hub);
+    const deliveries = () => perSecond(first, look(hub), ({ figures }) => figures.deliveries);
     hub.worker.cells[Counter.deliveries] = 200;
     expect(deliveries()).toBe(0);
     hub.worker.cells[Counter.deliveries] = 10;

@@ -61,13 +61,12 @@ describe('the figures that the hub kept', () => {
   it('are samples of the plots', async () => {
     const hub = new FakeHub();
     const kept = new KeptFigures(hub.deps);
-    kept.stop();
     const start = hub.clock.wallMs;
     hub.main.cells[Counter.receivedMessage] = 7;
     hub.main.cells[Counter.deviceConnections] = 2;
     for (let n = 0; n < 2; n++) {
       hub.clock.advance(1000);
-      kept.sample();
+      kept.tick();
     }
     const [first, second, ...more] = samplesOf(JSON.parse(await kept.json(900)));
     expect(first).toMatchObject({

@@ -53,6 +53,15 @@ describe('the timers of a thread that holds sockets', () => {
     expect(thread.pass(200).sort()).toEqual(['200', '50', '50', '50', '50']);
   });
 
+  it('wake the thread once per step for all that look every so many steps, each in a step of its own', () => {
+    const thread = new Thread(1000, 1000, 300);
+    expect(vi.getTimerCount()).toBe(1);
+    const steps = Array.from({ length: 30 }, () => thread.pass(100));
+    expect(steps.flat().filter((name) => name === '1000')).toHaveLength(6);
+    expect(steps.flat().filter((name) => name === '300')).toHaveLength(10);
+    expect(steps.every((told) => told.filter((name) => name === '1000').length < 2)).toBe(true);
+  });
+
   it('tell how long the thread did not run, once, before anything looks at the peers', () => {
     const thread = new Thread(100, 50);
     thread.pass(200);

@@ -18,6 +18,8 @@ const peer = (name: string): Peer => ({ session: name, cork: (body: () => void) 
 class Bench {
   /** What the handlers were given, in order: the peer with its text, or with the code of its end. */
   readonly taken: string[] = [];
+  /** The frames of gateways wait. */
+  isHeld = false;
   /** Bytes that the transport uses again for each frame. */
   readonly #bytes = Buffer.alloc(64 * 1024);
   readonly #later: (() => void)[] = [];
@@ -33,9 +35,10 @@ class Bench {
       close: (connection: Peer, code: number) => void this.taken.push(`${connection.session} closed ${code}`),
     } as unknown as ListenerHandlers<string>;
     const route = { path: '/', frameBytesMax: 1, queueBytesMax: 1, handlers: inner };
-    const soon = (work: () => void): void => void this.#later.push(work);
+    const put = (work: () => void): void => void this.#later.push(work);
+    const pauses = { soon: put, later: put };
     this.#handlers = (
-      isFlood === undefined ? inTurns(route, soon) : eachInTurns(route, isFlood, soon)
+      isFlood === undefined ? inTurns(route, () => this.isHeld, pauses) : eachInTurns(route, isFlood, pauses)
     ).handlers;
   }
 
@@ -194,6 +197,33 @@ describe('the frames of a peer that is no gateway', () => {
   });
 });
 
+describe('the frames of gateways that are held', () => {
+  it('wait, and are taken in order when they are held no more', () => {
+    const bench = new Bench();
+    bench.isHeld = true;
+    bench.sayMany(peer('a'), 3);
+    expect([bench.turn(), bench.turn()]).toEqual([0, 0]);
+    expect(bench.taken).toEqual([]);
+    bench.isHeld = false;
+    bench.say(peer('b'), 'x');
+    expect(bench.taken).toEqual(['b x']);
+    expect(bench.turn()).toBe(3);
+    expect(bench.taken).toEqual(['b x', ...numbered('a', 3)]);
+    expect(bench.turn()).toBe(-1);
+  });
+
+  it('do not wait beyond the memory that there is for them', () => {
+    const bench = new Bench();
+    bench.isHeld = true;
+    const frame = 'x'.repeat(32 * 1024);
+    const connection = peer('a');
+    const frames = Math.ceil(WAITING_BYTES_MAX / frame.length);
+    for (let n = 0; n < frames + 10; n++) bench.say(connection, frame);
+    expect(bench.taken.length).toBeGreaterThanOrEqual(10);
+    expect(bench.taken.length).toBeLessThanOrEqual(12);
+  });
+});
+
 describe('the stream of an MQTT gateway', () => {
   /** What the handlers were given, by peer. */
   function streams() {
@@ -208,7 +238,8 @@ describe('the stream of an MQTT gateway', () => {
     const handlers = streamsInTurns(
       inner,
       (session) => session.startsWith('gateway'),
-      (work) => void later.push(work),
+      () => false,
+      { soon: (work) => void later.push(work), later: () => {} },
     );
     const bytesOf = (name: string): Buffer => Buffer.concat(taken.get(name) ?? []);
     return { handlers, later, ends, bytesOf, piecesOf: (name: string) => taken.get(name) ?? [] };

@@ -12,6 +12,7 @@ import {
   REQUEST_WORK_IN_FLIGHT,
   REQUESTS_WAITING_MAX,
 } from '../../limits.ts';
+import { LinkedList, type ListNode } from '../../linked-list.ts';
 import { Notice } from '../../records/replies.ts';
 import type { Asked } from '../../wire/codec.ts';
 import type { Named, Past } from '../../wire/subscriber-ops.ts';
@@ -62,6 +63,8 @@ export class RequestQueue {
   pages: Map<number, boolean> | undefined;
   /** By filter: what of the past its pages are to bring. */
   pasts: Map<string, Pick<Ask, 'past' | 'types'>> | undefined;
+  /** Its session's place in the line. Undefined: it is in none. */
+  turn: ListNode<SubscriberSession> | undefined;
   /** What the hub's own pages are about. */
   notice: Notice = Notice.resumed;
 
@@ -120,7 +123,7 @@ export class RequestFlow {
   /** What of this edge's waits for other nodes, in devices. */
   #deferredWork = 0;
   /** Have something to be sent to the owner, in the order of their turns. */
-  readonly #line = new Set<SubscriberSession>();
+  readonly #line = new LinkedList<SubscriberSession>();
   /** Have a page to come. */
   readonly #readers = new Set<SubscriberSession>();
   #timer: NodeJS.Timeout | undefined;
@@ -211,9 +214,9 @@ export class RequestFlow {
       let turn: Turn;
       do turn = this.#takeTurn(session, session.requests);
       while (turn === Turn.taken);
-      if (turn === Turn.blocked) this.#line.add(session);
+      if (turn === Turn.blocked) this.#queueUp(session);
     } else {
-      this.#line.add(session);
+      this.#queueUp(session);
       this.takeTurns();
     }
   }
@@ -226,7 +229,7 @@ export class RequestFlow {
     this.#deferredWork -= queue.deferredWork;
     session.requests = undefined;
     this.#readers.delete(session);
-    this.#line.delete(session);
+    this.#leave(queue);
     this.takeTurns();
   }
 
@@ -275,19 +278,31 @@ export class RequestFlow {
   tick(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const session of this.#readers) this.#line.add(session);
+    for (const session of this.#readers) this.#queueUp(session);
     this.takeTurns();
   }
 
   /** Each session in turn has one thing sent, as long as the owner and this edge have time. After every poll, too. */
   takeTurns(): void {
     if (this.#line.size === 0 || this.#deps.isBehind()) return;
-    for (const session of this.#line) {
-      const turn = this.#takeTurn(session, session.requests!);
+    for (let node = this.#line.first; node !== undefined; node = this.#line.first) {
+      const session = node.item;
+      const queue = session.requests!;
+      const turn = this.#takeTurn(session, queue);
       if (turn === Turn.blocked) return;
-      this.#line.delete(session);
-      if (turn === Turn.taken) this.#line.add(session); // to the end of the line
+      this.#leave(queue);
+      if (turn === Turn.taken) this.#queueUp(session); // to the end of the line
     }
+  }
+
+  #queueUp(session: SubscriberSession): void {
+    const queue = session.requests!;
+    queue.turn ??= this.#line.add(session);
+  }
+
+  #leave(queue: RequestQueue): void {
+    if (queue.turn !== undefined) this.#line.remove(queue.turn);
+    queue.turn = undefined;
   }
 
   /** Has one thing of the session sent to the owner, if the owner has time for it. */

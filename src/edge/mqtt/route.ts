@@ -72,7 +72,11 @@ export class MqttRoute implements ListenerHandlers<MqttPeer> {
     const handlers = containedHandlers(this, counters, frameFailed, ({ session }) =>
       edge.mqtt.failed(session),
     );
-    return streamsInTurns(handlers, ({ isGateway }) => isGateway);
+    return streamsInTurns(
+      handlers,
+      ({ isGateway }) => isGateway,
+      () => edge.gateways.isHeld,
+    );
   }
 
   upgrade(request: UpgradeRequest): UpgradeAnswer<MqttPeer> {

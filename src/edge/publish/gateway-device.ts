@@ -18,6 +18,8 @@ export class GatewayDevice extends DeviceSession {
   readonly #host: GatewayHost;
   /** It has left; what is on its way to it still arrives. */
   hasLeft = false;
+  /** What the owner was told of it and has not answered: a join, a leave. `Gateways` counts. */
+  unanswered = 0;
 
   constructor(gateway: GatewaySession, id: string, number: number, connectedAt: number, host: GatewayHost) {
     const { address, devicesWantInterest: wantsInterest } = gateway;

@@ -8,6 +8,7 @@ import type { Clock } from '../../clock.ts';
 import { errors } from '../../codes.ts';
 import { SessionKind } from '../../records/requests.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
+import { type Pauses, pauses } from '../in-turns.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import type { DeviceSession } from './device-session.ts';
 import type { GatewayDevice } from './gateway-device.ts';
@@ -28,8 +29,7 @@ export interface GatewaysDeps {
   readonly chargeConnect: (gateway: GatewaySession, now: number) => boolean;
   /** The session counts for nothing any more. */
   readonly ended: (device: DeviceSession) => void;
-  /** Runs it once the thread has seen to its sockets. */
-  readonly soon?: (work: () => void) => void;
+  readonly pauses?: Pauses;
 }
 
 /** Why a gateway may not speak for a device. `overRate`: not now. */
@@ -62,6 +62,10 @@ export const silencedProblems: Readonly<Record<Exclude<Silenced, 'overRate'>, Wh
 
 /** Devices that leave in one go: a few hundred microseconds, so that no socket waits for ten thousand. */
 const LEAVES_PER_TURN = 250;
+/** Joins and leaves that the owner has not answered yet. Beyond that gateways wait, as all else waits behind them. */
+export const UNANSWERED_MAX = 256;
+/** An owner that answers none for so long has other reasons, and is not waited for. */
+export const HELD_MS_MAX = 100;
 
 export class Gateways {
   readonly #deps: GatewaysDeps;
@@ -69,6 +73,9 @@ export class Gateways {
   readonly #sessions = new Map<number, GatewayDevice>();
   /** Of gateways that have ended: their devices, who leave a few at a time. */
   readonly #leaving: Iterator<GatewayDevice>[] = [];
+  /** Joins and leaves that the owner has not answered, and when it last answered one or had none to answer, ms. */
+  #unanswered = 0;
+  #answeredAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: GatewaysDeps) {
     this.#deps = deps;
@@ -77,6 +84,11 @@ export class Gateways {
   /** Devices that the owner has, or is about to have. */
   get connected(): readonly GatewayDevice[] {
     return [...this.#sessions.values()].filter(({ hasLeft, gateway }) => !hasLeft && !gateway.closing);
+  }
+
+  /** Whether the owner has enough to do with these devices: then no more join or leave for now. */
+  get isHeld(): boolean {
+    return this.#unanswered >= UNANSWERED_MAX && this.#deps.clock.now() - this.#answeredAtMs < HELD_MS_MAX;
   }
 
   /** @returns undefined when no device has the number */
@@ -110,8 +122,15 @@ export class Gateways {
     gateway.giveBack(id);
     gateway.devices.set(id, device);
     this.#sessions.set(device.number, device);
+    this.#asks(device);
     line.join(joinOf(device, false));
     return device;
+  }
+
+  /** The owner has let the device in. Does nothing for a session that is no such device. */
+  joined(number: number): void {
+    const device = this.#sessions.get(number);
+    if (device !== undefined) this.#answered(device, Math.min(1, device.unanswered));
   }
 
   /** The device says goodbye. */
@@ -139,12 +158,30 @@ export class Gateways {
 
   /** The owner has worked off the end of a device. */
   left(number: number): void {
+    const device = this.#sessions.get(number);
+    if (device === undefined) return;
+    this.#answered(device, device.unanswered);
     this.#sessions.delete(number);
+  }
+
+  #asks(device: GatewayDevice): void {
+    if (this.#unanswered === 0) this.#answeredAtMs = this.#deps.clock.now();
+    this.#unanswered += 1;
+    device.unanswered += 1;
+  }
+
+  #answered(device: GatewayDevice, count: number): void {
+    if (count === 0) return;
+    device.unanswered -= count;
+    this.#unanswered -= count;
+    this.#answeredAtMs = this.#deps.clock.now();
   }
 
   /** A new owner asks whom this edge holds: it knows nothing of those that have left. */
   rejoin(): void {
+    this.#unanswered = 0;
     for (const device of this.#sessions.values()) {
+      device.unanswered = 0;
       if (device.hasLeft) this.#sessions.delete(device.number);
       else if (!device.gateway.closing) this.#deps.line.join(joinOf(device, device.welcomed));
     }
@@ -154,16 +191,18 @@ export class Gateways {
     const { line, ended } = this.#deps;
     device.hasLeft = true;
     ended(device);
+    this.#asks(device);
     line.leave(device.number, clean, true);
   }
 
   #soon(): void {
-    const { soon = setImmediate } = this.#deps;
-    soon(() => this.#leaveSome());
+    const { soon, later } = this.#deps.pauses ?? pauses;
+    const wait = this.isHeld ? later : soon;
+    wait(() => this.#leaveSome());
   }
 
   #leaveSome(): void {
-    for (let left = 0; left < LEAVES_PER_TURN; left++) {
+    for (let left = 0; left < LEAVES_PER_TURN && !this.isHeld; left++) {
       const [devices] = this.#leaving;
       const next = devices?.next();
       if (next === undefined) return;

@@ -34,7 +34,7 @@ class Bench {
       nextSession: () => ++this.#numbers,
       chargeConnect: () => true,
       ended: () => {},
-      soon: () => {},
+      pauses: { soon: () => {}, later: () => {} },
     });
   }
 

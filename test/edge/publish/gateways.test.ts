@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PatternSet } from '../../../src/access/pattern-set.ts';
 import type { GatewayDevice } from '../../../src/edge/publish/gateway-device.ts';
 import { GatewaySession } from '../../../src/edge/publish/gateway-session.ts';
-import { Gateways } from '../../../src/edge/publish/gateways.ts';
+import { Gateways, HELD_MS_MAX, UNANSWERED_MAX } from '../../../src/edge/publish/gateways.ts';
 import { createRing, RingConsumer } from '../../../src/memory/ring.ts';
 import { readJoin, readLeave, ToOwnerRecord } from '../../../src/records/requests.ts';
 import { jsonGatewayCodec } from '../../../src/wire/hub-frames.ts';
@@ -34,7 +34,10 @@ class Bench {
       nextSession: () => ++this.#numbers,
       chargeConnect: () => this.mayConnect,
       ended: (device) => void this.ended.push(device as GatewayDevice),
-      soon: (work) => void this.later.push(work),
+      pauses: {
+        soon: (work) => void this.later.push(work),
+        later: (work) => void this.later.push(work),
+      },
     });
   }
 
@@ -220,6 +223,7 @@ describe('a gateway', () => {
     const bench = new Bench(count);
     const { session } = bench.gateway();
     const devices = Array.from({ length: count }, (_, n) => bench.speak(session, `dev-${n}`));
+    for (const { number } of devices) bench.gateways.joined(number);
     devices[3]!.close({ code: 4004, retry: 'never', reason: '' });
     bench.told();
     session.closing = true;
@@ -231,6 +235,7 @@ describe('a gateway', () => {
       work();
       const told = bench.told();
       expect(told.every(([what]) => what === 'leave')).toBe(true);
+      for (const [, number] of told) bench.gateways.left(number);
       portions.push(told.length);
     }
     expect(portions.reduce((sum, portion) => sum + portion, 0)).toBe(count - 1);
@@ -285,5 +290,75 @@ describe('a new owner', () => {
       ['again', stays.number],
       ['join', arrives.number],
     ]);
+  });
+});
+
+describe('gateways whose devices the owner has not seen to', () => {
+  /** As many devices as the owner may have before it answers. */
+  function crowd() {
+    const bench = new Bench(2 * UNANSWERED_MAX);
+    const { session } = bench.gateway();
+    const devices = Array.from({ length: UNANSWERED_MAX }, (_, n) => bench.speak(session, `dev-${n}`));
+    return { bench, session, devices };
+  }
+
+  it('are held until it has answered one', () => {
+    const { bench, devices } = crowd();
+    expect(bench.gateways.isHeld).toBe(true);
+    bench.gateways.joined(devices[0]!.number);
+    bench.gateways.joined(devices[0]!.number);
+    expect(bench.gateways.isHeld).toBe(false);
+    bench.gateways.goodbye(devices[0]!);
+    expect(bench.gateways.isHeld).toBe(true);
+    bench.gateways.left(devices[0]!.number);
+    bench.gateways.left(devices[0]!.number);
+    expect(bench.gateways.isHeld).toBe(false);
+  });
+
+  it('count a device that left before it was let in until the owner knows of both', () => {
+    const { bench, devices } = crowd();
+    bench.gateways.goodbye(devices[0]!);
+    bench.gateways.joined(devices[0]!.number);
+    expect(bench.gateways.isHeld).toBe(true);
+    bench.gateways.left(devices[0]!.number);
+    expect(bench.gateways.isHeld).toBe(false);
+  });
+
+  it('do not wait for an owner that answers none of them for long', () => {
+    const { bench, devices, session } = crowd();
+    bench.clock.advance(HELD_MS_MAX - 1);
+    bench.speak(session, 'another');
+    expect(bench.gateways.isHeld).toBe(true);
+    bench.clock.advance(1);
+    expect(bench.gateways.isHeld).toBe(false);
+    bench.gateways.joined(devices[0]!.number);
+    expect(bench.gateways.isHeld).toBe(true);
+  });
+
+  it('wait for one that was idle before, however long', () => {
+    const bench = new Bench(2 * UNANSWERED_MAX);
+    const { session } = bench.gateway();
+    bench.gateways.joined(bench.speak(session, 'first').number);
+    bench.clock.advance(10 * HELD_MS_MAX);
+    for (let n = 0; n < UNANSWERED_MAX; n++) bench.speak(session, `dev-${n}`);
+    expect(bench.gateways.isHeld).toBe(true);
+  });
+
+  it('are not held by what an owner that died was told', () => {
+    const { bench } = crowd();
+    bench.gateways.rejoin();
+    expect(bench.gateways.isHeld).toBe(false);
+  });
+
+  it('lose the devices of one that ends when there is time for it', () => {
+    const { bench, session, devices } = crowd();
+    bench.told();
+    session.closing = true;
+    bench.gateways.end(session);
+    bench.later.shift()!();
+    expect(bench.told()).toEqual([]);
+    for (const { number } of devices) bench.gateways.joined(number);
+    bench.later.shift()!();
+    expect(bench.told()).toHaveLength(250);
   });
 });

@@ -1,0 +1,18 @@
+/** What some slots have for a moment, one after the other. A `Map` leaves garbage behind then, as a `Set` does (`linked-list.ts`). */
+export class BySlot<Value> {
+  /** As long as the highest slot so far; slots are given out from the lowest on. */
+  readonly #values: (Value | undefined)[] = [];
+
+  get(slot: number): Value | undefined {
+    return this.#values[slot];
+  }
+
+  set(slot: number, value: Value): void {
+    while (this.#values.length < slot) this.#values.push(undefined); // without holes
+    this.#values[slot] = value;
+  }
+
+  delete(slot: number): void {
+    if (slot < this.#values.length) this.#values[slot] = undefined;
+  }
+}
