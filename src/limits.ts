@@ -71,7 +71,7 @@ export const EDGE_WAKE_MS_MAX = 1;
 /** An owner that pauses is woken when an edge has written this share of its ring: no event finds it full for the pause. */
 export const HURRY_SHARE = 1 / 8;
 
-/** Tokens: how far clocks may be apart, how long a token and its list of devices may be. */
+/** Tokens: how much too early one may come (`nbf`, for clocks that differ), how long it and its list of devices may be. */
 export const TOKEN_SKEW_MS = 30_000;
 export const TOKEN_CHARACTERS_MAX = 8192;
 export const TOKEN_PATTERNS_MAX = 1000;

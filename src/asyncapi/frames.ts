@@ -285,6 +285,10 @@ export const toSubscriber: Frames = {
       op: z.literal('subscribed'),
       filter,
       devices: z.array(snapshot),
+      errors: z
+        .array(refusal)
+        .optional()
+        .describe('Devices of the page whose position in since was refused: they were active already'),
       more: z.boolean(),
     }),
     example: { op: 'subscribed', filter: 'site-a.*', devices: [], more: false },

@@ -14,6 +14,7 @@ import {
   StateReason,
   type StateReasonName,
 } from '../presence/lifecycle.ts';
+import type { Estate } from '../records/estate.ts';
 import { EventField, EventFlag, eventBytes, eventOf } from '../records/event.ts';
 import type { Join, Will } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
@@ -38,7 +39,7 @@ export class Devices {
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
     this.#events = new HubEvents(deps.clock);
-    this.#terms = new DeviceTerms(deps.times);
+    this.#terms = new DeviceTerms(deps);
   }
 
   /** The first listener came, or the last one went. */
@@ -47,10 +48,11 @@ export class Devices {
     if (session !== NONE) this.#link(session).interest(session);
   }
 
-  /** Takes over the rows that another owner left, and finishes what it had begun. */
-  adopt(): void {
+  /** Takes over the rows and the wills that another owner left, and finishes what it had begun. */
+  adopt(wills: Estate['wills']): void {
     const { registry, wheel, clock, times } = this.#deps;
     const { rows } = registry.devices;
+    this.#terms.inherit(wills);
     for (let slot = 0; slot < highWater(registry.devices); slot++) {
       const state = rows.deviceState[slot];
       if (state === DeviceState.free) continue;
@@ -59,7 +61,7 @@ export class Devices {
         this.#sessions.adopt(session, slot);
         wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + times.deviceStaleAfterMs);
       } else if (state === DeviceState.offline) this.unwatched(slot);
-      else wheel.set(slot, clock.now() + times.deviceLeaveGraceMs);
+      else wheel.set(slot, clock.now() + this.#terms.graceMs(slot));
     }
   }
 
@@ -69,11 +71,9 @@ export class Devices {
     const { session, actor, again } = join;
     const slot = this.#sessions.get(session);
     const unconfirmed = this.#sessions.confirm(session);
+    if (slot !== undefined) this.#terms.confirmed(slot, join.silenceMsMin);
     if (again) {
-      if (slot !== undefined) {
-        this.#terms.confirmed(slot, join.silenceMsMin);
-        return;
-      }
+      if (slot !== undefined) return;
       // The owner before this one had replaced or terminated it, and the edge never heard.
       const known = registry.deviceOf(actor.id);
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;

@@ -36,13 +36,15 @@ export class FilterPages {
     filter: string;
     input: Input;
     devices?: number[];
+    /** Those of the devices that the filter has come to follow since its rows were made. */
+    gained?: Set<number>;
     walk?: RowWalk;
   }): PageJob {
     const page = this.#nextPage;
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
-    const { devices = [], walk, ...rest } = options;
+    const { devices = [], gained = new Set(), walk, ...rest } = options;
     const state = { at: 0, unreadDevices: 0, unreadBytes: 0, reserved: 0, waits: false, isFull: false };
-    return { kind: 'pages', ...rest, page, devices, gained: new Set(), walk, ...state };
+    return { kind: 'pages', ...rest, page, devices, gained, walk, ...state };
   }
 
   /** One slice: a page, unless the devices are still being gathered. @returns whether its last page was sent */

@@ -82,7 +82,8 @@ export class Filters {
 
   /**
    * An input to all of a subscriber's rows concerns its filters too.
-   * @returns those that it changes, with the state that they have now
+   * @returns those that it is about, with the state that they have now: all whose state it changes. A request to pause or
+   *   resume everything is about those that are paused or active already, too
    */
   input(subscriber: number, input: Input): FilterEntry[] {
     const { filters } = this.#deps.registry;
@@ -90,9 +91,10 @@ export class Filters {
     for (const slot of filters.ofSubscriber(subscriber)) {
       const before = filters.state(slot);
       const after = nextRowState(before, input, false);
-      // A filter that is active may follow devices that were paused one by one.
-      const isResumed = input === 'resume' && after === RowState.active;
-      if (after === before && !isResumed) continue;
+      // Beneath a filter, devices may have been paused or resumed one by one.
+      const isAsked =
+        (input === 'resume' && after === RowState.active) || (input === 'pause' && after === RowState.paused);
+      if (after === before && !isAsked) continue;
       changed.push({ filter: this.#name(slot), value: after });
       if (after === RowState.none) filters.remove(slot);
       else filters.setState(slot, after);
@@ -155,10 +157,13 @@ export class Filters {
     for (const { filter, value } of changed) {
       const slot = registry.filters.find(subscriber, filter.slice(0, -1));
       if (value !== RowState.active || slot < 0) continue;
+      // What the pages before the connection was lost did not come to is in these: they are one answer.
       const isLeft = registry.filters.isUnfinished(slot) && !this.#hasPages(session, slot);
+      const devices = isLeft ? this.#pages.missing(subscriber, slot) : [];
+      if (devices.length > 0) registry.filters.begin(slot, Unfinished.pages);
       const walk = walks.start(subscriber);
-      this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input, walk }));
-      if (isLeft) this.#rescanFilter(slot, subscriber, session);
+      const gained = new Set(devices);
+      this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input, devices, gained, walk }));
     }
   }
 

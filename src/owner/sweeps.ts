@@ -5,7 +5,8 @@
  *
  * The hub's own sweeps (reconnect, silence, activity, disconnect, expiry) replace each other: the newest input counts
  * for every row that is still to be visited, and a row that was visited already is in a state from which the newer input
- * leads on. A request's sweep (list, pause, resume) runs beside them.
+ * leads on. What is held is apart: silence and activity leave it alone, so its expiry neither replaces them nor is
+ * replaced by them, but the later waits for the earlier. A request's sweep (list, pause, resume) runs beside them.
  */
 import { DEVICES_PER_PAGE } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
@@ -15,8 +16,9 @@ import type { Request } from '../records/requests.ts';
 import { BySlot } from './by-slot.ts';
 import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
-import type { RowWalk, RowWalks } from './row-walks.ts';
+import type { RowWalks } from './row-walks.ts';
 import { isSubscribed, type Page, type Subscriptions } from './subscriptions.ts';
+import { type Begun, isApart, restarting, type Sweep } from './sweep.ts';
 
 /** Rows looked at in one slice: about half a millisecond, and enough for a page. */
 const SLICE_ROWS = 1024;
@@ -34,33 +36,6 @@ export interface SweepsDeps {
   readonly pageBytes: number;
   /** A hub's own sweep of the subscriber has visited every row. */
   readonly swept: (subscriber: number) => void;
-}
-
-/** Inputs after which filters are active again: those of connected subscribers. */
-const restarting: ReadonlySet<string> = new Set(['reconnect', 'activity', 'resume']);
-
-interface Sweep {
-  readonly subscriber: number;
-  /** Who is told; NONE: nobody. */
-  readonly session: number;
-  /** `hold` names what waits, `expireHeld` removes it. `drop` removes all, and tells nobody of it. */
-  readonly input: Input | 'list' | 'hold' | 'expireHeld' | 'drop';
-  /** What a page is: an answer to this request, or this notice. */
-  readonly request: Request | undefined;
-  readonly notice: Notice | undefined;
-  /** The first page goes out with the session's `Joined`. */
-  joins: boolean;
-  readonly walk: RowWalk;
-  /** The last page that was sent promises another. */
-  promised: boolean;
-  /** It goes on when the peer has read. */
-  waits: boolean;
-  /** Filters that the input has changed, or all for a list. */
-  readonly filters: readonly FilterEntry[];
-  /** They are to be named by the next page; those that a request resumed, by the last one. */
-  namesFilters: boolean;
-  /** How many devices each filter that a request resumed follows now, in the order of `filters`. */
-  readonly matches: { readonly prefix: Uint8Array; count: number }[];
 }
 
 export class Sweeps {
@@ -88,41 +63,54 @@ export class Sweeps {
     return this.#rowsLeft;
   }
 
-  /** Whether the subscriber's kept rows are still on their way back to it. */
+  /** Whether pages of what the subscriber kept are still on their way to it. */
   isReconnecting(subscriber: number): boolean {
-    return this.#own.get(subscriber)?.input === 'reconnect';
+    const input = this.#own.get(subscriber)?.input;
+    return input === 'reconnect' || input === 'hold';
+  }
+
+  /** Whether rows that the subscriber holds are still being disconnected. */
+  isSettling(subscriber: number): boolean {
+    const beside = this.#own.get(subscriber)?.beside;
+    return beside !== undefined && beside.walk.next !== NONE;
+  }
+
+  /** Whether one of the hub's own has rows of the subscriber to visit. */
+  isBusy(subscriber: number): boolean {
+    return this.#own.get(subscriber) !== undefined;
   }
 
   /** The subscriber's session was let in: its `Joined` names what is kept, and the rest follows in notices. */
   reconnect(subscriber: number, session: number): void {
-    this.#begin(subscriber, session, 'reconnect', Notice.resumed, true);
+    this.#begin({ subscriber, session, input: 'reconnect', notice: Notice.resumed, joins: true });
   }
 
   /** As `reconnect`, but what is kept waits until the subscriber asks for it. */
   hold(subscriber: number, session: number): void {
-    this.#begin(subscriber, session, 'hold', Notice.resumed, true);
+    this.#begin({ subscriber, session, input: 'hold', notice: Notice.resumed, joins: true });
   }
 
   /** The session was let in and starts anew: its `Joined` comes when all that was kept has gone. */
   joinFresh(subscriber: number, session: number): void {
-    this.#begin(subscriber, session, 'drop', undefined, true);
+    this.#begin({ subscriber, session, input: 'drop', notice: undefined, joins: true });
   }
 
   /** The subscriber's subscriptions go, without a word. */
   drop(subscriber: number): void {
-    this.#begin(subscriber, NONE, 'drop', undefined, false);
+    this.#begin({ subscriber, session: NONE, input: 'drop', notice: undefined, joins: false });
   }
 
   /** What was kept and not asked for is removed. */
   expireHeld(subscriber: number): void {
     const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
-    this.#begin(subscriber, session, 'expireHeld', Notice.inactiveTooLong, false);
+    const notice = Notice.inactiveTooLong;
+    this.#begin({ subscriber, session, input: 'expireHeld', notice, joins: false });
   }
 
   /** An input to all rows. @param notice what a connected subscriber is told of those that it changes */
   input(subscriber: number, input: Input, notice: Notice | undefined): void {
     const session = notice === undefined ? NONE : this.#deps.registry.subscribers.rows.session[subscriber]!;
-    this.#begin(subscriber, session, input, notice, false);
+    this.#begin({ subscriber, session, input, notice, joins: false });
   }
 
   /** A request that names no devices. */
@@ -133,14 +121,14 @@ export class Sweeps {
     this.#goOn(sweep);
   }
 
-  #start(about: Pick<Sweep, 'subscriber' | 'session' | 'input' | 'request' | 'notice' | 'joins'>): Sweep {
+  #start(about: Begun & Pick<Sweep, 'request'>): Sweep {
     const { subscriber, input } = about;
     const walk = this.#deps.walks.start(subscriber);
     const filters = this.#filtersOf(subscriber, input);
     const counted = input === 'resume' ? filters : [];
     const matches = counted.map(({ filter }) => ({ prefix: Buffer.from(filter.slice(0, -1)), count: 0 }));
     const state = { promised: false, waits: false, namesFilters: filters.length > 0, matches };
-    return { ...about, walk, filters, ...state };
+    return { ...about, walk, filters, ...state, next: undefined, beside: undefined };
   }
 
   #filtersOf(subscriber: number, input: Sweep['input']): FilterEntry[] {
@@ -170,11 +158,10 @@ export class Sweeps {
     if (sweep !== undefined) this.#end(sweep);
   }
 
-  /** Ends the hub's own sweep of the subscriber. @returns whether there was one */
-  forget(subscriber: number): boolean {
+  /** Ends the hub's own sweep of the subscriber. */
+  forget(subscriber: number): void {
     const sweep = this.#own.get(subscriber);
     if (sweep !== undefined) this.#end(sweep);
-    return sweep !== undefined;
   }
 
   /** Slices of the sweeps that wait for nobody, in turn, as long as there are rows left. @returns the slices done */
@@ -199,16 +186,17 @@ export class Sweeps {
     else this.#ready.add(sweep);
   }
 
-  #begin(
-    subscriber: number,
-    session: number,
-    input: Sweep['input'],
-    notice: Notice | undefined,
-    joins: boolean,
-  ): void {
+  #begin(begun: Begun): void {
+    const { subscriber, input } = begun;
     const older = this.#own.get(subscriber);
-    if (older !== undefined) this.#replace(older);
-    const sweep = this.#start({ subscriber, session, input, request: undefined, notice, joins });
+    if (older !== undefined && isApart(older.input, input)) {
+      older.next = begun;
+      return;
+    }
+    const sweep = this.#start({ ...begun, request: undefined });
+    if (older?.next !== undefined && isApart(older.next.input, input)) sweep.next = older.next;
+    if (older?.input === 'disconnect' && input === 'hold') sweep.beside = older;
+    else if (older !== undefined) this.#replace(older);
     this.#own.set(subscriber, sweep);
     this.#goOn(sweep);
   }
@@ -224,8 +212,9 @@ export class Sweeps {
   #end(sweep: Sweep): void {
     this.#deps.walks.cancel(sweep.walk);
     this.#ready.delete(sweep);
-    if (sweep.request === undefined) this.#own.delete(sweep.subscriber);
-    else this.#asked.delete(sweep.session);
+    if (sweep.beside !== undefined) this.#end(sweep.beside);
+    if (sweep.request !== undefined) this.#asked.delete(sweep.session);
+    else if (this.#own.get(sweep.subscriber) === sweep) this.#own.delete(sweep.subscriber);
   }
 
   /** Visits rows until a page is full, sends it, and changes the rows that were visited. */
@@ -254,6 +243,7 @@ export class Sweeps {
         this.#deps.filters.restart(subscriber, session, filters, input as Input);
       }
       if (sweep.request === undefined) this.#deps.swept(sweep.subscriber);
+      if (sweep.next !== undefined) this.#begin(sweep.next);
     } else if (!sweep.waits) this.#ready.add(sweep);
   }
 
@@ -268,7 +258,7 @@ export class Sweeps {
       return;
     }
     if (input === 'hold' || input === 'expireHeld') {
-      this.#visitHeld(input, page, row, before);
+      this.#visitHeld(sweep, page, row, before);
       return;
     }
     if (input === 'drop') {
@@ -276,7 +266,7 @@ export class Sweeps {
       return;
     }
     this.#countMatches(sweep, device, before);
-    const isNamedByFilter = session !== NONE && this.#isNamedByFilter(sweep.subscriber, row, device);
+    const isNamedByFilter = session !== NONE && this.#isNamedByFilter(sweep, row, device);
     // What filters follow comes back in their pages.
     if (isNamedByFilter && restarting.has(input)) {
       if (input === 'reconnect' && !this.#deps.filters.follow(sweep.subscriber, device)) lost.push(row);
@@ -305,22 +295,26 @@ export class Sweeps {
   }
 
   /** Of rows that wait for their subscriber to ask for them. */
-  #visitHeld(input: 'hold' | 'expireHeld', page: Page, row: number, before: RowState): void {
+  #visitHeld(sweep: Sweep, page: Page, row: number, before: RowState): void {
     const { registry, subscriptions } = this.#deps;
+    const { input } = sweep;
     const waiting = nextRowState(before, 'disconnect', false);
     if (waiting !== RowState.disconnected || (input === 'expireHeld' && before !== waiting)) return;
     const after = input === 'hold' ? waiting : nextRowState(before, 'expire', subscriptions.outlives(row));
     const device = registry.subscriptions.rows.device[row]!;
-    const subscriber = registry.subscriptions.rows.subscriber[row]!;
-    if (!this.#isNamedByFilter(subscriber, row, device)) subscriptions.describe(page, device, after);
+    if (!this.#isNamedByFilter(sweep, row, device)) subscriptions.describe(page, device, after);
     page.change(row, after);
   }
 
-  /** Whether a filter speaks for the row. Of a paused one's, those speak for themselves that were resumed one by one. */
-  #isNamedByFilter(subscriber: number, row: number, device: number): boolean {
-    const { filters } = this.#deps.registry;
-    if (!this.#deps.registry.isFiltered(row)) return false;
-    return filters.strongestState(subscriber, this.#deps.registry.deviceId(device)) !== RowState.paused;
+  /**
+   * Whether a filter speaks for the row, which then is not named. A paused one does so only where the subscriber pauses
+   * everything: what the hub changes beneath it was resumed by itself, and the filter is not named.
+   */
+  #isNamedByFilter({ subscriber, input }: Sweep, row: number, device: number): boolean {
+    const { registry } = this.#deps;
+    if (!registry.isFiltered(row)) return false;
+    const state = registry.filters.strongestState(subscriber, registry.deviceId(device));
+    return state !== RowState.paused || input === 'pause';
   }
 
   #send(sweep: Sweep, page: Page, more: boolean): void {

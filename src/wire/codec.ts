@@ -80,7 +80,12 @@ export interface SubscriberCodec extends PeerCodec {
     filters: readonly FilterEntry[],
     more: boolean,
   ): Frame | undefined;
-  /** Devices that a filter follows from here on. @param filter with its star */
-  filterPage(filter: string, entries: readonly Told[], more: boolean): Frame | undefined;
+  /** Devices that a filter follows from here on. @param filter with its star @param refused what was not done for them */
+  filterPage(
+    filter: string,
+    entries: readonly Told[],
+    more: boolean,
+    refused?: readonly RefusedDevice[],
+  ): Frame | undefined;
   gap(gap: Gap): Frame | undefined;
 }

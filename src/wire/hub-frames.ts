@@ -96,11 +96,14 @@ function answer(
   const name = answerOps[op];
   const isSubscribed = name === 'subscribed';
   const item = isSubscribed ? subscribedItem : op === 'list' ? listItem : nameItem;
-  const errorItems = refused.map(({ device, why }) => JSON.stringify({ device, ...refusals[why] }));
   const filterItems = filters.map((filter) => JSON.stringify(filterItem(op, filter)));
   const filtered = filters.length > 0 ? `,"filters":[${filterItems.join(',')}]` : '';
-  const problems = isSubscribed || refused.length > 0 ? `,"errors":[${errorItems.join(',')}]` : '';
+  const problems = isSubscribed || refused.length > 0 ? `,"errors":[${errorItems(refused)}]` : '';
   return `{"op":"${name}",${idMember(id)}"devices":[${entries.map(item).join(',')}]${filtered}${problems}${moreMember(more)}}`;
+}
+
+function errorItems(refused: readonly RefusedDevice[]): string {
+  return refused.map(({ device, why }) => JSON.stringify({ device, ...refusals[why] })).join(',');
 }
 
 /** What an answer says of a filter. */
@@ -219,8 +222,9 @@ function subscriberCodec(encoding: Encoding): SubscriberCodec {
         ...((more || notice === Notice.resumed) && { more }),
       });
     },
-    filterPage(filter, entries, more) {
-      return `{"op":"subscribed","filter":"${filter}","devices":[${entries.map(subscribedItem).join(',')}],"more":${more}}`;
+    filterPage(filter, entries, more, refused = []) {
+      const problems = refused.length > 0 ? `,"errors":[${errorItems(refused)}]` : '';
+      return `{"op":"subscribed","filter":"${filter}","devices":[${entries.map(subscribedItem).join(',')}]${problems},"more":${more}}`;
     },
     gap: gapFrame,
   };

@@ -71,6 +71,23 @@ export function history({ env }: MatrixRow): void {
       expect(subscriber.events(dev)[1]).toMatchObject({ data: { temperature: 21 }, replay: true });
     });
 
+    it('gives it for a device that is followed already, before its next events and once', async () => {
+      const { dev, device } = await heard();
+      const subscriber = await hub.subscriber();
+      await subscriber.subscribe(dev);
+      await device.publish({ type: 'status', status: 'charging' });
+      const { seq } = await marker(device, subscriber);
+      await subscriber.ask('subscribe', [dev, `${dev}*`], { last: true });
+      expect(await subscriber.filterPages(`${dev}*`)).toMatchObject([{ device: dev }]);
+      await marker(device, subscriber);
+      const replayed = [`${seq - 1}`, `${seq}`, `${seq - 1}r`, `${seq}r`, `${seq + 1}`];
+      expect(story(subscriber, dev)).toEqual(replayed);
+      await subscriber.ask('subscribe', [`${dev}*`], { history: 1 });
+      await subscriber.filterPages(`${dev}*`);
+      await marker(device, subscriber);
+      expect(story(subscriber, dev)).toEqual([...replayed, `${seq + 1}r`, `${seq + 2}`]);
+    });
+
     it('gives up to so many of the newest events, oldest first', async () => {
       const { dev, device } = await heard();
       let last = 0;

@@ -194,14 +194,24 @@ describe('a request for everything', () => {
     expect(hub.filterStates('s')).toEqual(['dev-* paused', 'e* active']);
   });
 
-  it('pause names the filters that it pauses, and all devices', () => {
+  it('pause names all filters, and of the devices those that are followed by id', () => {
     const { hub, session } = following();
+    hub.filter('e*', 's', 'paused');
     const request = hub.ask('s', 'pause');
-    const devices = ['dev-f paused', 'dev-o paused'];
+    const filters = [`e* ${RowState.paused}`, `dev-* ${RowState.paused}`];
     expect(hub.frames(session)).toEqual([
-      { ...plain, answer: request, refused: [], devices, filters: [`dev-* ${RowState.paused}`] },
+      { ...plain, answer: request, refused: [], devices: ['dev-o paused'], filters },
     ]);
-    expect(hub.states('s')).toEqual(devices);
+    expect(hub.states('s')).toEqual(['dev-f paused', 'dev-o paused']);
+  });
+
+  it('pause does not name what was resumed by itself beneath a filter: the filter speaks for it', () => {
+    const { hub, session } = following('active', 'paused');
+    const request = hub.ask('s', 'pause');
+    expect(hub.frames(session)).toMatchObject([
+      { answer: request, devices: ['dev-o paused'], filters: [`dev-* ${RowState.paused}`] },
+    ]);
+    expect(hub.states('s')).toEqual(['dev-f paused', 'dev-o paused']);
   });
 
   it('unsubscribe names the filters that it ends, and what was followed by id', () => {

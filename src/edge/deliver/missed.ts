@@ -3,9 +3,14 @@
  * All of them miss the same events from the moment they fell behind, so each needs one number only.
  */
 import { MISSED_RUNS_MAX } from '../../limits.ts';
+import type { RecordViews } from '../../memory/ring.ts';
+import { EventField } from '../../records/event.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
+import { seqOf, type Waiting } from './paced-audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
+
+const NONE_WAITING: readonly Waiting[] = [];
 
 /** Up to here runs that nobody needs any more are left lying: looking for them costs a walk over the slow subscribers. */
 const TRIM_FROM_RUNS = 64;
@@ -14,6 +19,11 @@ export class Missed {
   readonly names: DeviceNames;
   /** By slow subscriber: the newest seq that others had missed when it fell behind; it misses what came later. */
   readonly #since = new Map<SubscriberSession, number>();
+  /** By slow subscriber: what waited for its turn when it fell behind. */
+  readonly #waits = new Map<SubscriberSession, readonly Waiting[]>();
+  /** Of those events: by how many subscribers each is waited for. */
+  readonly #shared = new Map<RecordViews, number>();
+  #sharedBytes = 0;
   /** Missed seqs in ascending order, as flat pairs: first and last of each run. */
   #runs: number[] = [];
   /** Seqs of the round being passed, in its order: by priority. */
@@ -45,13 +55,18 @@ export class Missed {
     return this.#counts[encoding]!;
   }
 
+  /** Whether anything waited for its turn. */
+  get hasWaiting(): boolean {
+    return this.#waits.size > 0;
+  }
+
   has(session: SubscriberSession): boolean {
     return this.#since.has(session);
   }
 
   /** Bytes of the events kept. */
   get keptBytes(): number {
-    return this.#frames.reduce((sum, frame) => sum + (frame?.length ?? 0), 0);
+    return this.#frames.reduce((sum, frame) => sum + (frame?.length ?? 0), this.#sharedBytes);
   }
 
   /** Whether more runs of seqs are known than a subscriber may be told of. */
@@ -59,22 +74,50 @@ export class Missed {
     return this.#runs.length > 2 * MISSED_RUNS_MAX;
   }
 
-  /** It misses the events that are noted from here on. */
-  add(session: SubscriberSession): void {
+  /** It misses the events that are noted from here on. @param waiting what waits for its turn, in order */
+  add(session: SubscriberSession, waiting: readonly Waiting[] = NONE_WAITING): void {
     this.#since.set(session, this.#newest);
     this.#counts[session.encoding]! += 1;
+    if (waiting.length === 0) return;
+    this.#waits.set(session, waiting);
+    for (const { views } of waiting) this.#share(views, 1);
   }
 
-  /** @returns whether an event was kept for it */
-  remove(session: SubscriberSession): boolean {
+  /** @returns the events that were kept for it */
+  remove(session: SubscriberSession): number {
     const since = this.#since.get(session);
-    if (since === undefined) return false;
+    if (since === undefined) return 0;
+    const waiting = this.waitingFor(session);
+    for (const { views } of waiting) this.#share(views, -1);
+    this.#waits.delete(session);
     this.#since.delete(session);
     this.#counts[session.encoding]! -= 1;
+    // Stryker disable next-line ConditionalExpression,EqualityOperator,ArithmeticOperator: only when runs are looked for
     if (this.#runs.length > 2 * TRIM_FROM_RUNS) this.#trim();
-    if (since === this.#newest) return false;
+    if (since === this.#newest) return waiting.length;
     this.#waiting -= 1;
-    return true;
+    return waiting.length + 1;
+  }
+
+  /**
+   * An urgent event comes to the subscriber and replaces one of its type that waits.
+   * @returns how many it has replaced
+   */
+  replace(session: SubscriberSession, type: number): number {
+    const waiting = this.waitingFor(session);
+    const replaced = waiting.find(({ views }) => views.u8[EventField.type] === type);
+    if (replaced === undefined) return 0;
+    this.#share(replaced.views, -1);
+    this.#waits.set(
+      session,
+      waiting.filter((one) => one !== replaced),
+    );
+    return replaced.replaced + 1;
+  }
+
+  /** What waited for its turn when the subscriber fell behind. */
+  waitingFor(session: SubscriberSession): readonly Waiting[] {
+    return this.#waits.get(session) ?? NONE_WAITING;
   }
 
   /**
@@ -83,6 +126,7 @@ export class Missed {
    * @returns whether it is the first since `endRound`
    */
   note(seq: number, offset: number): boolean {
+    // Stryker disable next-line EqualityOperator: no seq comes twice
     if (seq > this.#freshSeq) {
       this.#freshSeq = seq;
       this.#freshOffset = offset;
@@ -102,7 +146,7 @@ export class Missed {
    */
   endRound(keep: (encoding: Encoding) => Uint8Array): number {
     const fresh = this.#fresh.sort((one, other) => one - other);
-    for (const seq of fresh) this.#append(seq);
+    for (const seq of fresh) addRun(this.#runs, seq, seq);
     const { size } = this;
     const lost = fresh.length * size - (size - this.#waiting);
     this.#waiting = size;
@@ -124,24 +168,37 @@ export class Missed {
   gapsOf(session: SubscriberSession): number[] {
     const since = this.#since.get(session)!;
     const gaps: number[] = [];
+    // What waited is not sent where something newer is.
+    if (since < this.#newest)
+      for (const one of this.waitingFor(session)) addRun(gaps, seqOf(one), seqOf(one));
     const runs = this.#runs;
+    // Stryker disable next-line EqualityOperator: behind the last there is no run
     for (let at = 0; at < runs.length; at += 2) {
       const from = Math.max(runs[at]!, since + 1);
       const to = Math.min(runs[at + 1]!, this.#newest - 1);
-      if (from <= to) gaps.push(from, to);
+      if (from <= to) addRun(gaps, from, to);
     }
     return gaps;
   }
 
-  #append(seq: number): void {
-    const runs = this.#runs;
-    if (runs.length > 0 && runs[runs.length - 1] === seq - 1) runs[runs.length - 1] = seq;
-    else runs.push(seq, seq);
+  #share(views: RecordViews, by: 1 | -1): void {
+    const before = this.#shared.get(views) ?? 0;
+    if (before === 0 || before + by === 0) this.#sharedBytes += by * views.u8.length;
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: 0 is as none, but would hold on to the event
+    if (before + by > 0) this.#shared.set(views, before + by);
+    else this.#shared.delete(views);
   }
 
   #trim(): void {
     let needed = this.#newest;
     for (const since of this.#since.values()) needed = Math.min(needed, since);
+    // Stryker disable next-line EqualityOperator: a run more, of which nobody is told
     this.#runs = this.#runs.filter((_, at) => this.#runs[at | 1]! > needed);
   }
+}
+
+/** Adds a run of seqs, behind those that are there. */
+function addRun(runs: number[], from: number, to: number): void {
+  if (runs.at(-1) === from - 1) runs[runs.length - 1] = to;
+  else runs.push(from, to);
 }

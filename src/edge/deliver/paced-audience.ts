@@ -16,6 +16,16 @@ const PONG = 1;
 const LANES = [MESSAGE, PONG] as const;
 type LaneIndex = (typeof LANES)[number];
 
+/** An event that waits for its turn. */
+export interface Waiting {
+  /** A copy of it, at their start. Several may share it. */
+  readonly views: RecordViews;
+  /** How many it has replaced. */
+  readonly replaced: number;
+}
+
+const NONE_WAITING: readonly Waiting[] = [];
+
 /** Events of one device and one type that wait for the turn of one kind of subscribers. */
 export class PacedLane {
   /** Since the last turn. */
@@ -47,11 +57,12 @@ export class PacedLane {
     return waited;
   }
 
-  /** Has the newest event sent to all who wait for it. */
-  takeTurn(): void {
-    const { audience } = this.#group;
-    this.#send(audience.newest[this.#index]!, 0, this.waiting - 1, (waited) => waited - 1);
+  /** Has the newest event sent to all who wait for it. @returns its length, bytes */
+  takeTurn(): number {
+    const newest = this.#group.audience.newest[this.#index]!;
+    this.#send(newest, 0, this.waiting - 1, (waited) => waited - 1);
     this.#end();
+    return eventBytes(newest, 0);
   }
 
   /** Has an event sent to everybody, with the next flush. It replaces those that wait. */
@@ -108,6 +119,8 @@ export class PacedAudience {
   readonly paces: Paces;
   /** By lane: a copy of the newest event that anybody waits for. */
   readonly newest: RecordViews[] = [];
+  /** Bits of the lanes whose copy somebody has taken along: it is not written over. */
+  #taken = 0;
   /** There are as many as kinds of subscribers follow the device: one or two. */
   #groups: Group[] = [];
 
@@ -140,14 +153,31 @@ export class PacedAudience {
    *   answered already that it does not follow the device
    */
   remove(session: SubscriberSession, comesBack: boolean): void {
-    const { paces, names } = this;
+    this.#remove(session, (lane, waited) => {
+      if (comesBack) this.paces.sendAlone(session, this.names, this.newest[lane]!, 0, waited - 1);
+    });
+  }
+
+  /** Removes a subscriber, which takes along what waits for it. @returns that, in the device's order */
+  takeOut(session: SubscriberSession): readonly Waiting[] {
+    let waiting = NONE_WAITING;
+    this.#remove(session, (lane, waited) => {
+      this.#taken |= 1 << lane;
+      waiting = [...waiting, { views: this.newest[lane]!, replaced: waited - 1 }];
+    });
+    return waiting.length < 2 ? waiting : [...waiting].sort((one, other) => seqOf(one) - seqOf(other));
+  }
+
+  /** @param waits what to do with the events of a lane that wait for it, the newest of so many */
+  #remove(session: SubscriberSession, waits: (lane: LaneIndex, waited: number) => void): void {
+    const { paces } = this;
     const cohorts = paces.cohortsOf(session);
     const group = this.#groups.find((one) => one.cohorts === cohorts);
     if (group === undefined || !group.cohort.sessions.includes(session)) return;
     paces.flush(); // what was noted is before what waits
     for (const index of LANES) {
       const waited = group.lanes[index]!.remove(session);
-      if (comesBack && waited > 0) paces.sendAlone(session, names, this.newest[index]!, 0, waited - 1);
+      if (waited > 0) waits(index, waited);
     }
     group.cohort = group.cohorts.leave(group.cohort, session);
     paces.exit(session);
@@ -180,9 +210,16 @@ export class PacedAudience {
   #keep(index: LaneIndex, views: RecordViews, offset: number): void {
     const bytes = eventBytes(views, offset);
     const kept = this.newest[index];
-    if (kept === undefined || kept.u8.length < bytes) this.newest[index] = privateViews(bytes);
+    const isTaken = ((this.#taken >> index) & 1) !== 0;
+    if (kept === undefined || isTaken || kept.u8.length < bytes) this.newest[index] = privateViews(bytes);
+    this.#taken &= ~(1 << index);
     copyEvent(views, offset, this.newest[index]!, 0, bytes);
   }
+}
+
+/** The number of an event that waits. */
+export function seqOf({ views }: Waiting): number {
+  return views.f64[EventField.seq >> 3]!;
 }
 
 function laneOf(type: number): LaneIndex | undefined {

@@ -10,7 +10,7 @@ import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import type { Entry } from '../../records/replies.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
-import { EventType, epochName } from '../../wire/events.ts';
+import { EventType, epochName, typeBits } from '../../wire/events.ts';
 import type { Past } from '../../wire/subscriber-ops.ts';
 import type { Charges } from '../charges.ts';
 import type { EventEncoder } from './event-encoder.ts';
@@ -143,7 +143,8 @@ export class Replays {
   event(device: number, type: number, seq: number): void {
     for (const held of this.#byDevice.get(device) ?? []) {
       held.lastSeq = seq;
-      if (type === EventType.pong && held.attached !== undefined) notePong(held.pongs, seq);
+      const wantsPongs = ((held.attached?.types ?? 0) & typeBits.pong) !== 0;
+      if (type === EventType.pong && wantsPongs) notePong(held.pongs, seq);
     }
   }
 

@@ -12,87 +12,28 @@ import {
   REQUEST_WORK_IN_FLIGHT,
   REQUESTS_WAITING_MAX,
 } from '../../limits.ts';
-import { LinkedList, type ListNode } from '../../linked-list.ts';
-import { Notice } from '../../records/replies.ts';
-import type { Asked } from '../../wire/codec.ts';
-import type { Named, Past } from '../../wire/subscriber-ops.ts';
+import { LinkedList } from '../../linked-list.ts';
+import type { Notice } from '../../records/replies.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
 import type { Charges } from '../charges.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import { wantsPast } from './replays.ts';
+import {
+  type Answered,
+  type Ask,
+  isLong,
+  type PastToBring,
+  type Pending,
+  queueOf,
+  type RequestQueue,
+  unaskedOf,
+} from './request-queue.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** What a request costs the owner beside the devices that it names, in devices. */
 const WORK_PER_REQUEST = 8;
 /** Time between two looks at peers that have a page to come, ms. */
 const LOOK_MS = 20;
-
-/** What a subscriber asks for. */
-export interface Ask extends Asked {
-  /** undefined: all of the subscriber's. */
-  readonly named: Named | undefined;
-  /** Bits of the event types that a subscribe asks for. */
-  readonly types: number;
-  /** What of the past it asks for. */
-  readonly past: Past;
-  /** Kept events are read apart from the answer: what other nodes keep is to be here by then. */
-  readonly wantsKept?: boolean;
-}
-
-interface Pending extends Ask {
-  readonly number: number;
-  /** In devices. */
-  readonly work: number;
-  /** Its answer goes on in pages: the owner does nothing for it until one is asked for. */
-  isPaged: boolean;
-  /** The owner waits for other nodes with it, and does nothing for it meanwhile. */
-  isDeferred: boolean;
-}
-
-export interface Answered extends Ask {
-  /** It named its devices, and was paid for with them. */
-  readonly isNamed: boolean;
-}
-
-/** Of one session, while it asks for something: most of ten thousand ask for nothing most of the time. */
-export class RequestQueue {
-  /** Sent to the owner and not answered, in order. */
-  readonly inFlight: Pending[] = [];
-  readonly waiting: Pending[] = [];
-  /** What a further page was promised of, and whether it was asked for: a request, or 0 for the hub's own notices. */
-  pages: Map<number, boolean> | undefined;
-  /** By filter: what of the past its pages are to bring. */
-  pasts: Map<string, Pick<Ask, 'past' | 'types'>> | undefined;
-  /** Its session's place in the line. Undefined: it is in none. */
-  turn: ListNode<SubscriberSession> | undefined;
-  /** What the hub's own pages are about. */
-  notice: Notice = Notice.resumed;
-
-  /** What the owner is doing for it now, in devices. */
-  get work(): number {
-    let work = 0;
-    for (const { isPaged, isDeferred, work: own } of this.inFlight) if (!isPaged && !isDeferred) work += own;
-    for (const isAsked of this.pages?.values() ?? []) if (isAsked) work += DEVICES_PER_PAGE;
-    return work;
-  }
-
-  /** What waits for other nodes, in devices. */
-  get deferredWork(): number {
-    return this.inFlight.reduce((sum, { isDeferred, work }) => sum + (isDeferred ? work : 0), 0);
-  }
-
-  get isPaging(): boolean {
-    return this.pages !== undefined && this.pages.size > 0;
-  }
-
-  /** Nothing is asked, and nothing is still to come. */
-  get isIdle(): boolean {
-    const { inFlight, waiting, isPaging, pasts } = this;
-    return (
-      inFlight.length === 0 && waiting.length === 0 && !isPaging && (pasts === undefined || pasts.size === 0)
-    );
-  }
-}
 
 export interface RequestFlowDeps {
   readonly line: OwnerLine;
@@ -139,7 +80,14 @@ export class RequestFlow {
     const number = (session.lastRequest % MAX_REQUEST) + 1;
     session.lastRequest = number;
     const work = WORK_PER_REQUEST + (isLong(ask) ? DEVICES_PER_PAGE : ask.named!.devices.length);
-    queue.waiting.push({ ...ask, number, work, isPaged: false, isDeferred: false });
+    queue.waiting.push({
+      ...ask,
+      number,
+      work,
+      isPaged: false,
+      isDeferred: false,
+      brought: mayOverlap(ask) ? new Set() : undefined,
+    });
     this.advance(session);
     return true;
   }
@@ -178,22 +126,17 @@ export class RequestFlow {
   }
 
   /** A request was answered: its filters' pages are to bring the past that it asked for. */
-  keepPast(session: SubscriberSession, { op, named, past, types }: Answered, more: boolean): void {
+  keepPast(session: SubscriberSession, { op, named, past, types, brought }: Answered, more: boolean): void {
     if (op !== 'subscribe' || more || !wantsPast(past)) return;
     for (const filter of named?.filters ?? []) {
       const queue = queueOf(session);
       queue.pasts ??= new Map();
-      queue.pasts.set(filter, { past, types });
+      queue.pasts.set(filter, { past, types, brought });
     }
   }
 
   /** @returns what of the past a page is to bring; undefined: nothing */
-  pastOf(
-    session: SubscriberSession,
-    filter: string,
-    page: number,
-    more: boolean,
-  ): Pick<Ask, 'past' | 'types'> | undefined {
+  pastOf(session: SubscriberSession, filter: string, page: number, more: boolean): PastToBring | undefined {
     if (page === 0) return undefined; // one device that has just appeared
     const past = session.requests?.pasts?.get(filter);
     if (!more) session.requests?.pasts?.delete(filter);
@@ -364,15 +307,10 @@ export class RequestFlow {
   }
 }
 
-/** @returns a page that was promised and not asked for; undefined: there is none */
-function unaskedOf({ pages }: RequestQueue): number | undefined {
-  for (const [page, isAsked] of pages ?? []) if (!isAsked) return page;
-  return undefined;
-}
-
-/** Whether it concerns more devices than it names. */
-function isLong({ named }: Ask): boolean {
-  return named === undefined || named.filters.length > 0;
+/** Whether it may name a device in two ways, and asks for its past. */
+function mayOverlap({ named, past }: Ask): boolean {
+  if (named === undefined || named.filters.length === 0 || !wantsPast(past)) return false;
+  return named.devices.length + named.filters.length > 1;
 }
 
 /** Whether a request that is in flight keeps the next one of its session. */
@@ -381,8 +319,3 @@ function keepsOthers(pending: Pending): boolean {
 }
 
 const MAX_REQUEST = 2 ** 31;
-
-function queueOf(session: SubscriberSession): RequestQueue {
-  session.requests ??= new RequestQueue();
-  return session.requests;
-}

@@ -16,6 +16,7 @@ import type { Gap } from '../../wire/gap.ts';
 import { SLOW } from './audience.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import type { Missed } from './missed.ts';
+import type { Waiting } from './paced-audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Topic } from './topic.ts';
 import { topicKey } from './topics.ts';
@@ -94,6 +95,8 @@ export class SlowSubscribers {
 
   /** From here on the subscriber is slow with all its devices. Between rounds only. @param now hub clock, ms */
   start(session: SubscriberSession, now: number): void {
+    this.#passRounds(session);
+    if (session.closing) return;
     if (!this.has(session)) {
       this.#sessions.set(session, { sinceMs: now, vipChanged: false });
       this.#deps.counters.add(Counter.laggingSubscribers);
@@ -102,22 +105,24 @@ export class SlowSubscribers {
       const shard = session.shardOf(device);
       if (shard === SLOW) continue;
       const topic = this.#topicOf(session, device);
-      topic.remove(session, shard, true, true);
+      const waiting = topic.takeOut(session, shard);
       session.removeDevice(device, true);
-      this.join(session, device, topic);
+      this.join(session, device, topic, waiting);
     }
   }
 
-  /** A device of a slow subscriber: it misses what comes from here on. */
-  join(session: SubscriberSession, device: number, topic: Topic): void {
-    topic.missedBy(session).add(session);
+  /** A device of a slow subscriber: it misses what comes from here on. @param waiting what waits for its turn */
+  join(session: SubscriberSession, device: number, topic: Topic, waiting?: readonly Waiting[]): void {
+    const missed = topic.missedBy(session);
+    const before = missed.keptBytes;
+    missed.add(session, waiting);
+    this.#keptBytes += missed.keptBytes - before;
     session.addDevice(device, SLOW);
   }
 
   /** A slow subscriber gets nothing of the device any more, what it missed included. */
   leave(session: SubscriberSession, topic: Topic): void {
-    if (this.#remove(session, topic, missedOf(topic, session)))
-      this.#deps.counters.add(Counter.droppedLagging);
+    this.#deps.counters.add(Counter.droppedLagging, this.#remove(session, topic, missedOf(topic, session)));
   }
 
   /** The connection is over, or about to be; it has left its devices. */
@@ -143,9 +148,27 @@ export class SlowSubscribers {
       const end = encoder.encode(offset, missed.names, encoding as Encoding, 0); // first: it may replace the bytes
       if (end === 0) continue;
       const frame = encoder.bytes.subarray(0, end);
-      for (const session of missed.sessions)
-        if (session.encoding === encoding) this.#sendHigh(session, frame);
+      for (const session of missed.sessions) {
+        if (session.encoding !== encoding) continue;
+        const replaced = missed.hasWaiting ? this.#replace(session, missed, offset, end) : 0;
+        if (replaced === 0) this.#sendHigh(session, frame);
+      }
     }
+  }
+
+  /**
+   * Sends a high event that replaces one that waits.
+   * @param start where in the encoder's bytes there is room @returns how many it replaces; 0: none, and it is not sent
+   */
+  #replace(session: SubscriberSession, missed: Missed, offset: number, start: number): number {
+    const { views, encoder } = this.#deps;
+    const before = missed.keptBytes;
+    const replaced = missed.replace(session, views.u8[offset + EventField.type]!);
+    if (replaced === 0) return 0;
+    this.#keptBytes += missed.keptBytes - before;
+    const end = encoder.paced(views, offset, missed.names, session.encoding, start, replaced);
+    this.#sendHigh(session, encoder.bytes.subarray(start, end));
+    return replaced;
   }
 
   /** All events of a round have passed; their bytes are still in the ring. */
@@ -178,9 +201,9 @@ export class SlowSubscribers {
    * @returns the devices done; when none is left it is slow no more
    */
   recover(session: SubscriberSession, devicesMax: number): number {
-    const { queueBytes, finishRounds } = this.#deps;
-    // Vips have had events that wait for the others, or will get none of those: both must be past them.
-    if (this.#sessions.get(session)!.vipChanged) finishRounds();
+    const { queueBytes } = this.#deps;
+    this.#passRounds(session);
+    if (session.closing) return 0;
     let room = queueBytes * REFILL_SHARE - session.bufferedBytes;
     let done = 0;
     let isThrough = true;
@@ -202,6 +225,14 @@ export class SlowSubscribers {
     if (session.closing) return;
     this.#deps.counters.add(cause);
     session.close(closes.slow);
+  }
+
+  /**
+   * Vips, and those at a pace, have had events that wait for the others, or will get none of those: whoever becomes one of
+   * the others, or was, must be past them.
+   */
+  #passRounds(session: SubscriberSession): void {
+    if (session.every > 0 || this.#sessions.get(session)?.vipChanged === true) this.#deps.finishRounds();
   }
 
   #sendHigh(session: SubscriberSession, frame: Uint8Array): void {
@@ -226,10 +257,11 @@ export class SlowSubscribers {
       bytes += session.sendGap({ device: topic.names.id, from, to, reason: GAP_REASON });
     }
     const newest = missed.newestFor(session);
-    if (newest !== undefined) {
-      session.sendEvent(newest);
-      this.#deps.counters.add(Counter.deliveries);
-      bytes += newest.length;
+    const waiting = missed.waitingFor(session);
+    if (newest === undefined) for (const one of waiting) bytes += this.#sendWaiting(session, topic, one);
+    else {
+      bytes += this.#sendKept(session, newest);
+      this.#deps.counters.add(Counter.droppedLagging, waiting.length);
     }
     this.#remove(session, topic, missed);
     session.removeDevice(device, true);
@@ -237,18 +269,35 @@ export class SlowSubscribers {
     return bytes;
   }
 
+  /** An event whose turn would have come. @returns the bytes sent */
+  #sendWaiting(session: SubscriberSession, { names }: Topic, { views, replaced }: Waiting): number {
+    const { encoder } = this.#deps;
+    const end = encoder.paced(views, 0, names, session.encoding, 0, replaced);
+    return this.#sendKept(session, encoder.bytes.subarray(0, end));
+  }
+
+  /** @param frame empty: the event has no form in the session's encoding @returns the bytes sent */
+  #sendKept(session: SubscriberSession, frame: Uint8Array): number {
+    if (frame.length === 0) return 0;
+    session.sendEvent(frame);
+    this.#deps.counters.add(Counter.deliveries);
+    return frame.length;
+  }
+
   #topicOf(session: SubscriberSession, device: number): Topic {
     return this.#deps.topics.get(topicKey(device, session.typesOf(device)))!;
   }
 
-  /** @returns whether an event was kept for it */
-  #remove(session: SubscriberSession, topic: Topic, missed: Missed): boolean {
-    const wasWaiting = missed.remove(session);
-    if (missed.size > 0) return wasWaiting;
+  /** @returns the events that were kept for it */
+  #remove(session: SubscriberSession, topic: Topic, missed: Missed): number {
+    const before = missed.keptBytes;
+    const kept = missed.remove(session);
+    this.#keptBytes += missed.keptBytes - before;
+    if (missed.size > 0) return kept;
     this.#keptBytes -= missed.keptBytes;
     if (topic.slow === missed) topic.slow = undefined;
     else topic.slowVips = undefined;
-    return wasWaiting;
+    return kept;
   }
 }
 

@@ -5,6 +5,7 @@ import {
   FromOwnerRecord,
   type Notice,
   Refusal,
+  type RefusedDevice,
   readAnswer,
   readAttach,
   readDeferred,
@@ -20,7 +21,8 @@ import type { Told } from '../../wire/codec.ts';
 import type { Charges } from '../charges.ts';
 import type { Deliverer } from './deliverer.ts';
 import { wantsPast } from './replays.ts';
-import type { Ask, RequestFlow } from './request-flow.ts';
+import type { RequestFlow } from './request-flow.ts';
+import type { PastToBring } from './request-queue.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export interface SubscriberRecordsDeps {
@@ -119,13 +121,15 @@ export class SubscriberRecords {
     const asked = requests.answered(session, request, more);
     if (asked === undefined) return;
     const { rows, twice } = this.#withPast(session, readEntries(entries), asked);
+    // What is refused has no entry.
+    const told = twice.length === 0 ? rows : rows.filter((row) => !twice.includes(row));
     const malformed = asked.named?.malformed ?? [];
     const refused = [
       ...readRefusals(refusals),
       ...malformed.map((device) => ({ device, why: Refusal.malformed })),
-      ...twice.map(({ device }) => ({ device, why: Refusal.alreadyActive })),
+      ...refusedTwice(twice),
     ];
-    session.send(session.codec.answer(asked, rows, refused, readFilters(filters), more));
+    session.send(session.codec.answer(asked, told, refused, readFilters(filters), more));
     requests.keepPast(session, asked, more);
     deliverer.replays.run(session);
     // Devices that a request names were paid for with it.
@@ -139,8 +143,8 @@ export class SubscriberRecords {
     const named = readEntries(entries);
     const isUnasked = page === 0;
     for (const { deviceSlot } of named) deliverer.finishOf(deviceSlot);
-    const { rows } = this.#withPast(session, named, past);
-    const frame = session.codec.filterPage(filter, rows, more);
+    const { rows, twice } = this.#withPast(session, named, past);
+    const frame = session.codec.filterPage(filter, rows, more, refusedTwice(twice));
     if (isUnasked) deliverer.sendSoon(session, frame);
     else session.send(frame);
     deliverer.replays.run(session);
@@ -160,25 +164,42 @@ export class SubscriberRecords {
 
   /**
    * Finds what of the past the entries' devices have, before the answer says whether it is all there.
-   * @returns the entries to be told; `twice` are those whose events the session gets already
+   * @returns the entries; of `twice`, which are among them, the session had the events already that come after a position
    */
   #withPast(
     session: SubscriberSession,
     entries: readonly Entry[],
-    asked: Pick<Ask, 'past' | 'types'> | undefined,
-  ): { rows: readonly Told[]; twice: readonly Entry[] } {
+    asked: PastToBring | undefined,
+  ): { rows: readonly Told[]; twice: readonly Told[] } {
     if (asked === undefined || !wantsPast(asked.past)) return { rows: entries, twice: [] };
-    const { deliverer } = this.#deps;
-    const { past, types } = asked;
-    const twice = entries.filter(
-      ({ device, deviceSlot }) => past.since.has(device) && deliverer.isFollowing(session, deviceSlot),
-    );
-    const rows = entries
-      .filter((entry) => !twice.includes(entry))
-      .map((entry) => {
-        if (deliverer.isFollowing(session, entry.deviceSlot)) return entry;
-        return { ...entry, recovered: deliverer.replays.begin(session, entry, past, types) };
-      });
+    const twice: Told[] = [];
+    const rows = entries.map((entry) => {
+      const { device, deviceSlot } = entry;
+      if (asked.brought?.has(deviceSlot)) return entry;
+      const isFollowed = this.#deps.deliverer.isFollowing(session, deviceSlot);
+      if (!isFollowed || !asked.past.since.has(device)) return this.#begin(session, entry, asked, isFollowed);
+      twice.push(entry);
+      return entry;
+    });
     return { rows, twice };
   }
+
+  /** The device's past comes before its next events. */
+  #begin(
+    session: SubscriberSession,
+    entry: Entry,
+    { past, types, brought }: PastToBring,
+    isFollowed: boolean,
+  ): Told {
+    const { deliverer } = this.#deps;
+    const { deviceSlot } = entry;
+    const isWanted = past.last || past.history > 0;
+    if (isFollowed && !(isWanted && deliverer.holdBack(session, deviceSlot))) return entry;
+    brought?.add(deviceSlot);
+    return { ...entry, recovered: deliverer.replays.begin(session, entry, past, types) };
+  }
+}
+
+function refusedTwice(twice: readonly Told[]): readonly RefusedDevice[] {
+  return twice.map(({ device }) => ({ device, why: Refusal.alreadyActive }));
 }

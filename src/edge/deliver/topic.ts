@@ -5,7 +5,7 @@ import { ALL_TYPES } from '../../wire/events.ts';
 import { Audience } from './audience.ts';
 import { BatchedAudience } from './batched-audience.ts';
 import { Missed } from './missed.ts';
-import { PacedAudience } from './paced-audience.ts';
+import { PacedAudience, type Waiting } from './paced-audience.ts';
 import type { Paces } from './paces.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
@@ -102,6 +102,17 @@ export class Topic {
     const audience = this.#audienceOf(session.encoding);
     audience.remove(shard);
     if (open) session.leave(audience.nameOf(shard));
+  }
+
+  /** Removes one that falls behind. @returns what waits for its turn, which it takes along */
+  takeOut(session: SubscriberSession, shard: number): readonly Waiting[] {
+    if (session.every === 0 || this.paced === undefined) {
+      this.remove(session, shard, true);
+      return [];
+    }
+    const waiting = this.paced.takeOut(session);
+    if (this.paced.isEmpty) this.paced = undefined;
+    return waiting;
   }
 
   /** Where it is noted what a slow subscriber misses from here on. */

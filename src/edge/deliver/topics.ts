@@ -106,6 +106,21 @@ export class Topics {
     session.removeDevice(device);
     if (shard === SLOW) this.#slow.leave(session, topic);
     else topic.remove(session, shard, open);
+    this.#dropIfEmpty(topic, device);
+  }
+
+  /** The session leaves until it joins again, which is about to come. @returns false: it must not, being slow */
+  holdBack(session: SubscriberSession, device: number): boolean {
+    const shard = session.shardOf(device);
+    if (shard === SLOW) return false;
+    const topic = this.#topicOf(session, device)!;
+    session.removeDevice(device);
+    topic.remove(session, shard, true, true);
+    this.#dropIfEmpty(topic, device);
+    return true;
+  }
+
+  #dropIfEmpty(topic: Topic, device: number): void {
     if (!topic.isEmpty) return;
     this.#topics.delete(topicKey(device, topic.types));
     if (topic.types === ALL_TYPES) return;

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Missed } from '../../../src/edge/deliver/missed.ts';
+import type { Waiting } from '../../../src/edge/deliver/paced-audience.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { MISSED_RUNS_MAX } from '../../../src/limits.ts';
+import { EventField, privateViews } from '../../../src/records/event.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
+import { EventType } from '../../../src/wire/events.ts';
 
 const session = (encoding: Encoding = Encoding.json): SubscriberSession =>
   ({ encoding }) as SubscriberSession;
@@ -79,7 +82,7 @@ describe('what a slow subscriber misses', () => {
     expect([0, 1, 2].map((encoding) => missed.count(encoding as Encoding))).toEqual([1, 1, 0]);
     bench.round(1);
     expect([bench.newest(json), bench.newest(binary), missed.keptBytes]).toEqual(['0:1', '1:1', 6]);
-    expect(missed.remove(binary)).toBe(true);
+    expect(missed.remove(binary)).toBe(1);
     bench.round(2);
     expect([missed.count(Encoding.binary), missed.keptBytes]).toEqual([0, 3]);
   });
@@ -92,16 +95,16 @@ describe('the slow subscribers of a device', () => {
     const [one, other] = [bench.add(), session()];
     expect([missed.has(one), missed.has(other), missed.size]).toEqual([true, false, 1]);
     expect([...missed.sessions]).toEqual([one]);
-    expect([missed.remove(other), missed.remove(one), missed.remove(one)]).toEqual([false, false, false]);
+    expect([missed.remove(other), missed.remove(one), missed.remove(one)]).toEqual([0, 0, 0]);
     expect([missed.size, missed.count(Encoding.json)]).toEqual([0, 0]);
   });
 
-  it('are told whether an event was kept for them when they go', () => {
+  it('are told how many events were kept for them when they go', () => {
     const bench = new Bench();
     const first = bench.add();
     bench.round(1);
     const second = bench.add();
-    expect([bench.missed.remove(second), bench.missed.remove(first)]).toEqual([false, true]);
+    expect([bench.missed.remove(second), bench.missed.remove(first)]).toEqual([0, 1]);
     // Nobody is left who waits: the next has all of its own to come.
     bench.add();
     expect(bench.round(2)).toBe(0);
@@ -118,6 +121,68 @@ describe('the slow subscribers of a device', () => {
     bench.missed.remove(c);
     bench.add();
     expect(bench.round(5)).toBe(0);
+  });
+});
+
+/** An event that waited for its turn. */
+function waited(seq: number, type: number = EventType.message, replaced = 0): Waiting {
+  const views = privateViews(100);
+  views.u8[EventField.type] = type;
+  views.f64[EventField.seq >> 3] = seq;
+  return { views, replaced };
+}
+
+describe('what waited for its turn', () => {
+  it('is kept while nothing newer is missed, and then is missed itself', () => {
+    const { missed } = new Bench();
+    const one = session();
+    const waiting = [waited(3), waited(5)];
+    missed.add(one, waiting);
+    expect([missed.waitingFor(one), missed.gapsOf(one)]).toEqual([waiting, []]);
+    missed.note(6, 48);
+    missed.note(7, 56);
+    missed.endRound(() => Buffer.from('newest'));
+    expect(missed.gapsOf(one)).toEqual([3, 3, 5, 6]);
+    expect(missed.remove(one)).toBe(3);
+    expect(missed.waitingFor(one)).toEqual([]);
+  });
+
+  it('is held once for all who wait for it', () => {
+    const { missed } = new Bench();
+    const [first, second, third] = [session(), session(), session()];
+    const shared = waited(1);
+    const { length } = shared.views.u8;
+    missed.add(first, [shared]);
+    missed.add(second, [shared]);
+    missed.add(third, [waited(2)]);
+    expect(missed.keptBytes).toBe(2 * length);
+    expect([missed.remove(first), missed.keptBytes]).toEqual([1, 2 * length]);
+    expect([missed.remove(second), missed.keptBytes]).toEqual([1, length]);
+    expect([missed.remove(third), missed.keptBytes]).toEqual([1, 0]);
+  });
+});
+
+describe('who waits for a turn', () => {
+  it('is known while anything waits for anybody', () => {
+    const { missed } = new Bench();
+    const [one, other] = [session(), session()];
+    missed.add(one);
+    expect(missed.hasWaiting).toBe(false);
+    missed.add(other, [waited(1)]);
+    expect(missed.hasWaiting).toBe(true);
+    missed.remove(other);
+    expect(missed.hasWaiting).toBe(false);
+  });
+
+  it('gets an urgent event instead of one of its type, which is kept for it no more', () => {
+    const { missed } = new Bench();
+    const one = session();
+    const [message, pong] = [waited(3, EventType.message, 2), waited(4, EventType.pong)];
+    missed.add(one, [message, pong]);
+    expect(missed.replace(one, EventType.status)).toBe(0);
+    expect(missed.replace(one, EventType.message)).toBe(3);
+    expect([missed.waitingFor(one), missed.keptBytes]).toEqual([[pong], pong.views.u8.length]);
+    expect(missed.replace(one, EventType.message)).toBe(0);
   });
 });
 
@@ -171,6 +236,18 @@ describe('the runs of missed seqs', () => {
       expect(bench.gaps(third)).toBe('10000-10000');
     },
   );
+
+  it('are forgotten when somebody leaves who alone needed them', () => {
+    const bench = new Bench();
+    const first = bench.add();
+    for (let run = 1; run <= 100; run++) bench.round(2 * run);
+    bench.add();
+    bench.missed.remove(first);
+    for (let run = 101; run <= MISSED_RUNS_MAX; run++) bench.round(2 * run);
+    expect(bench.missed.isFull).toBe(false);
+    for (let run = MISSED_RUNS_MAX + 1; run <= MISSED_RUNS_MAX + 101; run++) bench.round(2 * run);
+    expect(bench.missed.isFull).toBe(true);
+  });
 
   it('do not fill up while those who come and go need few of them', () => {
     const bench = new Bench();

@@ -44,9 +44,9 @@ class Bench extends Past {
     return this.replays.begin(session, this.entry(device), { ...NO_PAST, ...past }, types);
   }
 
-  attach({ session }: Peer, device: number): boolean {
+  attach({ session }: Peer, device: number, types = ALL_TYPES): boolean {
     const { seq } = this.entry(device);
-    const attached: Attached = { device, id: `d${device}`, seq, types: ALL_TYPES };
+    const attached: Attached = { device, id: `d${device}`, seq, types };
     return this.replays.attach(session, attached);
   }
 
@@ -304,6 +304,18 @@ describe('pongs that came meanwhile, which are kept nowhere', () => {
     const gaps = heldBack(pairs).match(/gap \S+/g)!;
     expect(gaps).toHaveLength(256);
     expect(gaps.slice(-2)).toEqual(['gap d0:510-510', 'gap d0:512-516']);
+  });
+
+  it('are not missed by who wants none', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    const types = ALL_TYPES & ~typeBits.pong;
+    bench.begin(peer, device, { last: true }, types);
+    bench.attach(peer, device, types);
+    bench.live(device, 'pong');
+    bench.run(peer);
+    expect(peer.news()).toBe('d0:1');
   });
 
   it('are not missed by who does not get the live events yet', () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Ask, RequestFlow, type RequestFlowDeps } from '../../../src/edge/deliver/request-flow.ts';
+import { RequestFlow, type RequestFlowDeps } from '../../../src/edge/deliver/request-flow.ts';
+import type { Ask } from '../../../src/edge/deliver/request-queue.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Notice } from '../../../src/records/replies.ts';
 import type { Request } from '../../../src/records/requests.ts';

@@ -197,16 +197,41 @@ describe('an answer with the past', () => {
     ]);
   });
 
-  it('without a position leaves out what a device has whose events it gets already', () => {
+  it('holds back the events of a device that it gets already, to bring its past before', () => {
     const bench = new Bench();
     const { session, thread, socket } = bench;
     thread.attach(socket, 0);
     thread.poll();
     socket.queued = 6e5; // what it may get of the past would wait
     bench.ask(['d0'], last);
-    bench.say((link) => link.answer({ session, request: 1 }, pageOf(0), [], false));
+    bench.say((link) => {
+      link.answer({ session, request: 1 }, pageOf(0), [], false);
+      link.attach(session, 0, 'd0', 0);
+    });
     expect(socket.frames).toMatchObject([{ devices: [{ device: 'd0' }], errors: [] }]);
-    expect(thread.edge.deliverer.replays.inUse).toBe(false);
+    const { replays } = thread.edge.deliverer;
+    expect([replays.inUse, socket.topics.size]).toEqual([true, 0]);
+    socket.drainTo(0);
+    replays.tick();
+    expect([replays.inUse, socket.topics.size]).toEqual([false, 1]);
+    thread.events(0, 'normal');
+    expect(socket.news()).toBe('subscribed d0:1');
+  });
+
+  it('leaves a slow subscriber of a device slow, and what it missed is told', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    thread.attach(socket, 0);
+    thread.poll();
+    thread.lag(socket, 1e6 + 1);
+    thread.events(0, 'normal', 'normal');
+    bench.ask(['d0'], last);
+    bench.say((link) => {
+      link.answer({ session, request: 1 }, pageOf(0), [], false);
+      link.attach(session, 0, 'd0', 2);
+    });
+    socket.drainTo(0);
+    expect(socket.news()).toBe('subscribed gap d0:1-1 slow d0:2');
   });
 
   it('takes one that is about to get the events for one that does', () => {
@@ -263,6 +288,48 @@ describe('a page of a filter', () => {
       { device: 'd2' },
     ]);
     expect(devices[2]).not.toHaveProperty('recovered');
+  });
+
+  it('names what the session gets already, and says that its position was refused', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    thread.attach(socket, 0);
+    thread.poll();
+    bench.ask(['d*'], since(0, 1));
+    bench.say((link) => {
+      link.answer({ session, request: 1 }, NO_BYTES, [], false, [{ filter: 'd*', value: 2 }]);
+      link.filterPage(session, 'd*', pageOf(0, 1), 7, false);
+    });
+    const [, page] = socket.frames;
+    expect(page).toMatchObject({
+      devices: [{ device: 'd0' }, { device: 'd1', recovered: true }],
+      errors: [{ device: 'd0', code: 107 }],
+    });
+    expect(page?.devices?.[0]).not.toHaveProperty('recovered');
+  });
+
+  it('brings the past of a device once, though its request names it in several ways', () => {
+    const bench = new Bench();
+    const { session, socket } = bench;
+    bench.ask(['d0', 'd*', '*'], since(0, 1));
+    bench.say((link) => {
+      link.answer({ session, request: 1 }, pageOf(0), [], false, [
+        { filter: 'd*', value: 2 },
+        { filter: '*', value: 2 },
+      ]);
+      link.attach(session, 0, 'd0', 0);
+      for (const [n, filter] of ['d*', '*'].entries()) {
+        link.filterPage(session, filter, pageOf(0, 1), 7 + n, false);
+        for (const device of [0, 1]) link.attach(session, device, `d${device}`, 0);
+      }
+    });
+    const [answer, ...pages] = socket.frames;
+    expect(answer).toMatchObject({ devices: [{ device: 'd0', recovered: true }] });
+    expect(pages).toMatchObject([
+      { filter: 'd*', devices: [{ device: 'd0' }, { device: 'd1', recovered: true }] },
+      { filter: '*', devices: [{ device: 'd0' }, { device: 'd1' }] },
+    ]);
+    for (const page of pages) expect(page).not.toHaveProperty('errors');
   });
 
   it('costs as many devices as it names', () => {

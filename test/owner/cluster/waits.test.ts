@@ -295,6 +295,22 @@ describe('Several who wait', () => {
   });
 });
 
+describe('A device that leaves the table while it is looked up', () => {
+  it('does not end the search for the next one in its row', () => {
+    const { hub, ann } = withAnn({ capacity: { devices: 4, subscribers: 4, subscriptions: 10 } });
+    const bob = hub.subscriber('bob');
+    hub.ask(ann, 'subscribe', ['dev-1', 'dev-2']);
+    hub.terminate('dev-1');
+    hub.ask(bob, 'subscribe', ['dev-3']);
+    hub.hush();
+    nowhere(hub, 'dev-2');
+    expect(answers(hub)).toHaveLength(1);
+    expect(hub.told().filter((line) => line.includes('dev-3'))).toEqual([]);
+    hub.joined('dev-3');
+    expect(answers(hub)).toEqual([`answer bob 2 : dev-3 online #5 of abc active`]);
+  });
+});
+
 it('A request of a connection that is over is not answered, and nothing is kept of it', () => {
   const { hub, ann } = withAnn();
   hub.ask(ann, 'subscribe', ['dev-1']);
