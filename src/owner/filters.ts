@@ -311,7 +311,7 @@ export class Filters {
     const isTold = session !== NONE && state === RowState.active;
     const types = registry.filters.typesOf(subscriber, id);
     if (row >= 0 && registry.rowState(row) !== RowState.allow) {
-      this.#gainFollowed(row, session, slot, types, isTold);
+      this.#gainFollowed(row, session, slot, isTold);
       return;
     }
     if (!subscriptions.mayFollow(subscriber, device, row)) return;
@@ -331,11 +331,11 @@ export class Filters {
   }
 
   /** The subscriber follows the device already: the filter's page names it all the same. */
-  #gainFollowed(row: number, session: number, slot: number, types: number, isTold: boolean): void {
+  #gainFollowed(row: number, session: number, slot: number, isTold: boolean): void {
     const { registry, subscriptions } = this.#deps;
     const state = registry.rowState(row);
     if (!isSubscribed(state)) return;
-    subscriptions.setTypes(row, registry.subscriptions.rows.ownTypes[row]!, types);
+    subscriptions.filtersTurned(row);
     if (isTold && state === RowState.active) this.#tellOne(session, this.#name(slot), row);
   }
 

@@ -57,6 +57,8 @@ interface Sweep {
   waits: boolean;
   /** Filters that the input has changed, or all for a list. */
   readonly filters: readonly FilterEntry[];
+  /** They are paused, or active again, at the subscriber's wish: what they ask for of each device counts so. */
+  readonly turnsFilters: boolean;
   /** They are to be named by the next page; those that a request resumed, by the last one. */
   namesFilters: boolean;
   /** How many devices each filter that a request resumed follows now, in the order of `filters`. */
@@ -139,7 +141,8 @@ export class Sweeps {
     const filters = this.#filtersOf(subscriber, input);
     const counted = input === 'resume' ? filters : [];
     const matches = counted.map(({ filter }) => ({ prefix: Buffer.from(filter.slice(0, -1)), count: 0 }));
-    const state = { promised: false, waits: false, namesFilters: filters.length > 0, matches };
+    const turnsFilters = filters.length > 0 && (input === 'pause' || input === 'resume');
+    const state = { turnsFilters, promised: false, waits: false, namesFilters: filters.length > 0, matches };
     return { ...about, walk, filters, ...state };
   }
 
@@ -276,6 +279,7 @@ export class Sweeps {
       return;
     }
     this.#countMatches(sweep, device, before);
+    if (sweep.turnsFilters) subscriptions.filtersTurned(row);
     const isNamedByFilter = session !== NONE && this.#isNamedByFilter(sweep, row, device);
     // What filters follow comes back in their pages.
     if (isNamedByFilter && restarting.has(input)) {
