@@ -43,6 +43,13 @@ export const REQUEST_WORK_PER_POLL = 500;
 /** What the owner may have to do for one edge at a time, in devices named: an event of another peer waits behind it. */
 export const REQUEST_WORK_IN_FLIGHT = 1000;
 
+/**
+ * What requests of one edge may wait for other nodes of a cluster at a time, in devices named: the owner holds about 300 B
+ * for each. A node that is dead and not called lost yet keeps them for a second, so this is what one edge gets answered
+ * per second until then.
+ */
+export const REQUEST_WORK_DEFERRED = 64_000;
+
 /** Requests of one subscriber that wait for an answer (wire contract); one more is refused. */
 export const REQUESTS_WAITING_MAX = 16;
 
@@ -64,7 +71,7 @@ export const EDGE_WAKE_MS_MAX = 1;
 /** An owner that pauses is woken when an edge has written this share of its ring: no event finds it full for the pause. */
 export const HURRY_SHARE = 1 / 8;
 
-/** Tokens: how far clocks may be apart, how long a token and its list of devices may be. */
+/** Tokens: how much too early one may come (`nbf`, for clocks that differ), how long it and its list of devices may be. */
 export const TOKEN_SKEW_MS = 30_000;
 export const TOKEN_CHARACTERS_MAX = 8192;
 export const TOKEN_PATTERNS_MAX = 1000;

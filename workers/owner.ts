@@ -16,7 +16,7 @@ import { restoreSnapshot } from '../src/snapshot/restore.ts';
 import type { OwnerTask } from '../src/supervise/tasks.ts';
 
 const task = workerData as OwnerTask;
-const { memory, settings, port, snapshot } = task;
+const { memory, settings, port, snapshot, rules, takesOver, estate } = task;
 const bells = [...task.bells];
 const counters = new Counters(memory.ownerCounters);
 const { clusterEdge } = memory;
@@ -33,8 +33,8 @@ const owner = new Owner({
   clock: systemClock,
   counters,
   settings,
-  rules: task.rules,
-  takesOver: task.takesOver,
+  ...{ rules, takesOver, estate },
+  bequeath: (changes) => port.postMessage({ kind: FromOwner.Estate, changes }),
   cluster,
 });
 const result = snapshot && restoreSnapshot(snapshot, owner.restorer);

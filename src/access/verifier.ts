@@ -15,6 +15,8 @@ export type Verified =
   /** 503: the keys cannot be had now, so that nothing can be said of the token. */
   | { readonly ok: false; readonly status: 401 | 503; readonly message: string };
 
+const EXPIRED = 'the token has expired';
+
 export class Verifier {
   #keys: readonly TokenKey[] = [];
   #options: JWTVerifyOptions = {};
@@ -51,9 +53,9 @@ export class Verifier {
         const claims = readClaims(payload);
         if (!claims.ok) return refused(claims.message);
         const { actor, expiresAt } = claims;
-        // Let in within the skew, it stays as long as the skew allows.
-        const late = expiresAt !== undefined && expiresAt <= now;
-        return { ok: true, actor, expiresAt: late ? expiresAt + TOKEN_SKEW_MS : expiresAt };
+        // The skew is for tokens that come early. One that has expired is closed with 4202 and must not come back.
+        if (expiresAt !== undefined && expiresAt <= now) return refused(EXPIRED);
+        return { ok: true, actor, expiresAt };
       } catch (error) {
         // A key that fits the signature has the last word; else the first key's reason stands.
         if (isAboutClaims(error)) return refusalFor(error);
@@ -79,7 +81,7 @@ function isUnavailable(error: unknown): boolean {
 }
 
 function refusalFor(error: unknown): Verified {
-  if (error instanceof errors.JWTExpired) return refused('the token has expired');
+  if (error instanceof errors.JWTExpired) return refused(EXPIRED);
   if (error instanceof errors.JWTClaimValidationFailed)
     return refused(`the token's ${error.claim} is not accepted`);
   if (isUnavailable(error))

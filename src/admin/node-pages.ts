@@ -1,4 +1,7 @@
-/** Listings over all nodes: one node after the other, in the order of their names; the cursor names the node. */
+/**
+ * Listings over all nodes: one node after the other, in the order of their names, until a page is full; the cursor names
+ * the node.
+ */
 import type { AdminDeps } from './deps.ts';
 import { getFrom, nodeNames } from './nodes.ts';
 
@@ -16,44 +19,56 @@ export function isNodeCursor(text: string): boolean {
   return decode(text) !== undefined;
 }
 
+interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly cursor: string | null;
+}
+
 export interface NodePages<Item> {
   /** A page of this node. */
-  own(cursor: string | undefined): Promise<{ items: readonly Item[]; cursor: string | null }>;
+  own(cursor: string | undefined, limit: number): Promise<Page<Item>>;
   /** The same of another, as its route answers it. */
-  url(cursor: string | undefined): string;
+  url(cursor: string | undefined, limit: number): string;
   items(answer: unknown): readonly Item[];
 }
 
-/** A page of one node, which may be short or empty and not be the last. */
+/** Nodes that one request asks at most: each may take as long as a call may. */
+const NODES_PER_PAGE = 16;
+
+/**
+ * A page of as many nodes as fill it, which may be short and not be the last.
+ * @param cursor of the page before @param limit items
+ */
 export async function pageOverNodes<Item>(
   deps: AdminDeps,
-  cursor: string | undefined,
+  { cursor, limit }: { readonly cursor?: string | undefined; readonly limit: number },
   pages: NodePages<Item>,
-): Promise<{ items: readonly Item[]; cursor: string | null }> {
+): Promise<Page<Item>> {
   const nodes = (await nodeNames(deps)).sort();
   const at = cursor === undefined ? undefined : decode(cursor);
   const from = at?.node ?? '';
   // One that has left since is passed over.
-  const index = nodes.findIndex((node) => node >= from);
-  const node = nodes[index];
-  if (node === undefined) return { items: [], cursor: null };
-  const inner = node === at?.node ? at.inner : undefined;
-  const page = node === deps.cluster!.node ? await pages.own(inner) : await pageOf(deps, node, pages, inner);
-  const following = nodes[index + 1];
-  if (page.cursor !== null) return { items: page.items, cursor: encode({ node, inner: page.cursor }) };
-  return {
-    items: page.items,
-    cursor: following === undefined ? null : encode({ node: following, inner: undefined }),
-  };
+  const left = nodes.filter((node) => node >= from);
+  const items: Item[] = [];
+  for (const node of left.slice(0, NODES_PER_PAGE)) {
+    if (items.length >= limit) return { items, cursor: encode({ node, inner: undefined }) };
+    const inner = node === at?.node ? at.inner : undefined;
+    const page = await pageOf(deps, node, pages, { inner, limit: limit - items.length });
+    items.push(...page.items);
+    if (page.cursor !== null) return { items, cursor: encode({ node, inner: page.cursor }) };
+  }
+  const next = left[NODES_PER_PAGE];
+  return { items, cursor: next === undefined ? null : encode({ node: next, inner: undefined }) };
 }
 
 async function pageOf<Item>(
   deps: AdminDeps,
   node: string,
   pages: NodePages<Item>,
-  inner: string | undefined,
-): Promise<{ items: readonly Item[]; cursor: string | null }> {
-  const answer = await getFrom(deps, node, pages.url(inner));
+  { inner, limit }: { readonly inner: string | undefined; readonly limit: number },
+): Promise<Page<Item>> {
+  if (node === deps.cluster!.node) return pages.own(inner, limit);
+  const answer = await getFrom(deps, node, pages.url(inner, limit));
   if (answer === undefined) return { items: [], cursor: null };
   return { items: pages.items(answer), cursor: (answer as { readonly cursor: string | null }).cursor };
 }

@@ -17,6 +17,7 @@ const HEADER = 'dat-node-call';
 const SECRET = randomUUID();
 const HTTP = 'http';
 const WHO = 'who';
+const KNOWN = 'known';
 
 /** A request on its way to another node. */
 interface Sent {
@@ -31,6 +32,11 @@ interface Who {
   readonly connected: boolean;
   /** Subscriptions that are more than an operator's word. */
   readonly subscriptions: number;
+}
+
+/** Whether a node has a row for a device's id. */
+interface Known {
+  readonly known: boolean;
 }
 
 export function isNodeCall({ headers }: FastifyRequest): boolean {
@@ -65,6 +71,10 @@ export async function answerNode(
 ): Promise<CallAnswer> {
   const text = Buffer.from(body).toString('utf8');
   if (name === WHO) return { status: 200, body: Buffer.from(JSON.stringify(whoIs(deps, text))) };
+  if (name === KNOWN) {
+    const known: Known = { known: deps.presence.findDevice(text) >= 0 };
+    return { status: 200, body: Buffer.from(JSON.stringify(known)) };
+  }
   if (name !== HTTP) return { status: 404, body: Buffer.from('{}') };
   const { method, url, body: payload } = JSON.parse(text) as Sent;
   const isBody = payload !== '';
@@ -93,6 +103,17 @@ export async function getFrom(deps: AdminDeps, node: string, url: string): Promi
   return status === 200 ? JSON.parse(Buffer.from(body).toString('utf8')) : undefined;
 }
 
+/** What the route answers on each of the other nodes, those that answer with 200. */
+export async function onOtherNodes(deps: AdminDeps, sent: Omit<Sent, 'operator'>): Promise<unknown[]> {
+  const others = (await nodeNames(deps)).filter((node) => node !== deps.cluster?.node);
+  const answers = await Promise.all(
+    others.map((node) => callNode(deps, node, { ...sent, operator: '' }).catch(() => undefined)),
+  );
+  return answers
+    .filter((answer) => answer?.status === 200)
+    .map((answer) => JSON.parse(Buffer.from(answer!.body).toString('utf8')) as unknown);
+}
+
 /** Nodes that are alive, this one first. */
 export async function nodeNames({ cluster }: AdminDeps): Promise<string[]> {
   if (cluster === undefined) return [];
@@ -103,40 +124,49 @@ export async function nodeNames({ cluster }: AdminDeps): Promise<string[]> {
   }
 }
 
-/** @returns undefined when no node says that it has it */
-export async function nodeOfDevice(
-  { cluster, presence }: AdminDeps,
-  device: string,
-): Promise<string | undefined> {
+/** @returns its home, else another node that knows the id, if this one does not; undefined: to be answered here */
+export async function nodeOfDevice(deps: AdminDeps, device: string): Promise<string | undefined> {
+  const { cluster, presence } = deps;
   const slot = presence.findDevice(device);
   if (slot >= 0 && Atomics.load(presence.devices.rows.home, slot) !== Home.elsewhere) return cluster!.node;
   try {
-    return await cluster!.ask<'locate'>({ ask: 'locate', device });
+    const home = await cluster!.ask<'locate'>({ ask: 'locate', device });
+    if (home !== undefined || slot >= 0) return home;
   } catch {
     return undefined; // the others can not be asked now: what is known here is answered
   }
+  const known = await askOthers<Known>(deps, KNOWN, device);
+  return known.find(({ answer }) => answer.known)?.node;
 }
 
 async function nodeOfSubscriber(deps: AdminDeps, subscriber: string): Promise<string | undefined> {
   const { cluster } = deps;
   const own = whoIs(deps, subscriber);
   if (own.connected) return cluster!.node;
-  const others = (await nodeNames(deps)).filter((node) => node !== cluster!.node);
-  const body = Buffer.from(subscriber);
-  const answers = await Promise.all(
-    others.map(async (node) => {
-      const answer = await cluster!
-        .ask<'call'>({ ask: 'call', node, name: WHO, body })
-        .catch(() => undefined);
-      if (answer?.status !== 200) return undefined;
-      return { node, who: JSON.parse(Buffer.from(answer.body).toString('utf8')) as Who };
-    }),
-  );
-  const known = answers.filter((answer) => answer !== undefined);
-  const connected = known.find(({ who }) => who.connected);
+  const known = await askOthers<Who>(deps, WHO, subscriber);
+  const connected = known.find(({ answer }) => answer.connected);
   if (connected !== undefined) return connected.node;
   if (own.subscriptions > 0) return cluster!.node;
-  return known.find(({ who }) => who.subscriptions > 0)?.node;
+  return known.find(({ answer }) => answer.subscriptions > 0)?.node;
+}
+
+/** @returns what the other nodes say of an id, those that answer */
+async function askOthers<Answer>(
+  deps: AdminDeps,
+  name: string,
+  id: string,
+): Promise<{ readonly node: string; readonly answer: Answer }[]> {
+  const { cluster } = deps;
+  const others = (await nodeNames(deps)).filter((node) => node !== cluster!.node);
+  const body = Buffer.from(id);
+  const answers = await Promise.all(
+    others.map(async (node) => {
+      const said = await cluster!.ask<'call'>({ ask: 'call', node, name, body }).catch(() => undefined);
+      if (said?.status !== 200) return undefined;
+      return { node, answer: JSON.parse(Buffer.from(said.body).toString('utf8')) as Answer };
+    }),
+  );
+  return answers.filter((answer) => answer !== undefined);
 }
 
 function whoIs({ presence }: AdminDeps, subscriber: string): Who {

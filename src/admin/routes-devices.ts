@@ -43,12 +43,13 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
       const { query } = request;
       if (query.scope !== 'cluster' || deps.cluster === undefined)
         return listDevices(deps, query, isNodeCall(request));
-      const { items, cursor } = await pageOverNodes<DeviceEntry>(deps, query.cursor, {
-        own: async (inner) => {
-          const page = await listDevices(deps, { ...query, cursor: inner }, false);
+      const { items, cursor } = await pageOverNodes<DeviceEntry>(deps, query, {
+        own: async (inner, limit) => {
+          const page = await listDevices(deps, { ...query, cursor: inner, limit }, false);
           return { items: page.devices, cursor: page.cursor };
         },
-        url: (inner) => `/v1/devices?${parameters({ ...query, scope: undefined, cursor: inner })}`,
+        url: (inner, limit) =>
+          `/v1/devices?${parameters({ ...query, scope: undefined, cursor: inner, limit })}`,
         items: (answer) => (answer as { devices: DeviceEntry[] }).devices,
       });
       return { devices: [...items], cursor };

@@ -46,12 +46,13 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
       const { query } = request;
       if (query.scope !== 'cluster' || deps.cluster === undefined)
         return listSubscribers(deps, query, isNodeCall(request));
-      const { items, cursor } = await pageOverNodes<SubscriberEntry>(deps, query.cursor, {
-        own: async (inner) => {
-          const page = await listSubscribers(deps, { ...query, cursor: inner }, true);
+      const { items, cursor } = await pageOverNodes<SubscriberEntry>(deps, query, {
+        own: async (inner, limit) => {
+          const page = await listSubscribers(deps, { ...query, cursor: inner, limit }, true);
           return { items: page.subscribers, cursor: page.cursor };
         },
-        url: (inner) => `/v1/subscribers?${parameters({ ...query, scope: undefined, cursor: inner })}`,
+        url: (inner, limit) =>
+          `/v1/subscribers?${parameters({ ...query, scope: undefined, cursor: inner, limit })}`,
         items: (answer) => (answer as { subscribers: SubscriberEntry[] }).subscribers,
       });
       return { subscribers: [...items], cursor };
@@ -127,15 +128,15 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
       const isHere = deps.presence.findDevice(device) >= 0;
       if (!isHere && (await nodeOfDevice(deps, device)) === undefined)
         throw new AdminError('not_found', `no device "${device}"`);
-      const { items, cursor } = await pageOverNodes<RowEntry>(deps, query.cursor, {
-        own: async (inner) => {
+      const { items, cursor } = await pageOverNodes<RowEntry>(deps, query, {
+        own: async (inner, limit) => {
           if (!isHere) return { items: [], cursor: null };
-          const page = await listRows(deps, device, { ...query, cursor: inner }, () => true);
+          const page = await listRows(deps, device, { ...query, cursor: inner, limit }, () => true);
           return { items: page.subscribers, cursor: page.cursor };
         },
-        url: (inner) => {
+        url: (inner, limit) => {
           const cursor = inner === undefined ? '' : `&cursor=${inner}`;
-          return `/v1/devices/${encodeURIComponent(device)}/subscribers?limit=${query.limit}${cursor}`;
+          return `/v1/devices/${encodeURIComponent(device)}/subscribers?limit=${limit}${cursor}`;
         },
         items: (answer) => (answer as { subscribers: RowEntry[] }).subscribers,
       });

@@ -84,8 +84,10 @@ export function createDeparture(to: Peer | undefined): Departure {
   return { to, parts: undefined, late: [], cameBack: false, isBack: false };
 }
 
+const keyPrefixes = { [HomeKind.device]: 'd', [HomeKind.subscriber]: 's', [HomeKind.gateway]: 'g' } as const;
+
 export function homeKey(kind: HomeKind, id: string): string {
-  return (kind === HomeKind.device ? 'd' : 's') + id;
+  return keyPrefixes[kind] + id;
 }
 
 /** Whether the first of two claims wins: the higher number, for equal ones the higher node id. */

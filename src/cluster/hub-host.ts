@@ -296,7 +296,12 @@ export class HubHost implements ClusterHost {
     this.#tell(fromLink.surrender, { kind, id, conflict: reason === 'conflict' });
   }
 
+  /** A gateway is not pinged: that it is connected has to do. */
   ping(kind: HomeKind, id: string): void {
+    if (kind === HomeKind.gateway) {
+      this.#node?.homes.pinged(kind, id, true);
+      return;
+    }
     this.#probes.push({ kind, id, atMs: Math.floor(this.#deps.clock.now()) });
     // Times are whole ms: an answer must not come within the same one.
     setTimeout(() => this.#tell(fromLink.ping, { kind, id }), PROBE_DELAY_MS);

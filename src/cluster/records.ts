@@ -4,11 +4,11 @@
 import { record } from './wire.ts';
 
 /** What has a home. */
-export const HomeKind = { device: 0, subscriber: 1 } as const;
+export const HomeKind = { device: 0, subscriber: 1, gateway: 2 } as const;
 export type HomeKind = (typeof HomeKind)[keyof typeof HomeKind];
 
 export function isHomeKind(value: number): value is HomeKind {
-  return value === HomeKind.device || value === HomeKind.subscriber;
+  return value === HomeKind.device || value === HomeKind.subscriber || value === HomeKind.gateway;
 }
 
 /** How much a node wants of a device, by the subscriptions that it has of it. */

@@ -54,7 +54,10 @@ export interface Pauses {
   readonly later: (work: () => void) => void;
 }
 
-export const pauses: Pauses = { soon: setImmediate, later: (work) => void setTimeout(work, 1) };
+export const pauses: Pauses = {
+  soon: (work) => void setImmediate(work),
+  later: (work) => void setTimeout(work, 1),
+};
 
 /** @returns whether so many waiting frames are more than the peer may ever send, and it is closed for that */
 export type IsFlood<Session> = (session: Session, waiting: number) => boolean;

@@ -27,8 +27,11 @@ export interface TlsThreadOptions {
 const TOLD_EVERY_MS = 1000;
 const BEAT_MS = 100;
 
-/** The thread ends when main says close, or when the address cannot be bound. */
-export async function runTlsThread(options: TlsThreadOptions): Promise<void> {
+/**
+ * The thread ends when main says close, or when the address cannot be bound.
+ * @param open listens for peers
+ */
+export async function runTlsThread(options: TlsThreadOptions, open = openTlsFront): Promise<void> {
   const { place, certificate, files, admission, heartbeat, port } = options;
   const say = (message: FromFrontCommand): void => port.postMessage(message);
   const state = new AdmissionState(admission, 0);
@@ -43,7 +46,7 @@ export async function runTlsThread(options: TlsThreadOptions): Promise<void> {
   });
   let front: TlsFront;
   try {
-    front = await openTlsFront({ ...place, certificate, arrivals });
+    front = await open({ ...place, certificate, arrivals });
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     say({ kind: FromFront.Refused, code, message });

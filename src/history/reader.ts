@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { DeviceSlab } from '../presence/table.ts';
-import { ALL_TYPES, EventType, typeBit } from '../wire/events.ts';
+import { ALL_TYPES, typeBit } from '../wire/events.ts';
 import type { HistoryMemory } from './memory.ts';
 import { KeptKind } from './record.ts';
 import { KeptRecords } from './records.ts';
@@ -258,6 +258,7 @@ export class HistoryReader {
   }
 }
 
+/** Of the kinds that are kept, all but messages and the device's statuses are the hub's own statuses. */
 function isOfTypes({ type, kind }: { type: number; kind: KeptKind }, types: number): boolean {
-  return (types & typeBit(type, type === EventType.status && kind === KeptKind.other)) !== 0;
+  return (types & typeBit(type, kind === KeptKind.other)) !== 0;
 }

@@ -209,20 +209,18 @@ export class RingConsumer {
 
   /** Whether a record waits. Reads the shared word. */
   get hasRecords(): boolean {
-    this.#tail = Atomics.load(this.#words, TAIL_WORD);
-    return this.#cursor !== this.#tail;
+    return this.#cursor !== this.#readTail();
   }
 
   /** Bytes that wait to be stepped over. Reads the shared word. */
   get unreadBytes(): number {
-    this.#tail = Atomics.load(this.#words, TAIL_WORD);
-    return (this.#tail - this.#cursor) >>> 0;
+    return (this.#readTail() - this.#cursor) >>> 0;
   }
 
   /** Kind of the record that `next` will step to; -1: there is none. */
   peek(): number {
     for (let at = this.#cursor; ; ) {
-      if (at === this.#tail && (!this.hasRecords || at === this.#tail)) return -1;
+      if (at === this.#tail && at === this.#readTail()) return -1;
       const { u32 } = this.views;
       const start = (at & this.#mask) >> 2;
       if (u32[start + 1] !== PADDING_KIND) return u32[start + 1]!;
@@ -280,5 +278,10 @@ export class RingConsumer {
   /** Gives back the room up to a position that this consumer has been at. */
   releaseTo(position: number): void {
     Atomics.store(this.#words, HEAD_WORD, position);
+  }
+
+  #readTail(): number {
+    this.#tail = Atomics.load(this.#words, TAIL_WORD);
+    return this.#tail;
   }
 }

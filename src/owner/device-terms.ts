@@ -2,17 +2,28 @@
  * What the protocols of single devices ask for beside the settings: wills, and more silence. Owner thread only.
  */
 import type { RecordViews } from '../memory/ring.ts';
+import { DeviceState } from '../presence/lifecycle.ts';
+import type { Estate } from '../records/estate.ts';
 import { EventFlag, eventOf } from '../records/event.ts';
 import { NO_WILL, type Will } from '../records/requests.ts';
 import { Priority } from '../wire/events.ts';
+import type { EstateNotes } from './estate-notes.ts';
+import type { Registry } from './registry.ts';
 
 export interface DeviceTermSettings {
   readonly deviceStaleAfterMs: number;
   readonly deviceLeaveGraceMs: number;
 }
 
+/** Of `DevicesDeps`. */
+export interface DeviceTermsDeps {
+  readonly registry: Pick<Registry, 'deviceId' | 'deviceOf' | 'devices'>;
+  readonly times: DeviceTermSettings;
+  readonly notes: EstateNotes;
+}
+
 export class DeviceTerms {
-  readonly #settings: DeviceTermSettings;
+  readonly #deps: DeviceTermsDeps;
   /** By device slot. */
   readonly #wills = new Map<number, Will>();
   /** By session that is not in yet: it waits until an older one has been let go. */
@@ -20,34 +31,49 @@ export class DeviceTerms {
   /** By slot of a connected device whose protocol allows for more silence than the settings: how much, ms. */
   readonly #silence = new Map<number, number>();
 
-  constructor(settings: DeviceTermSettings) {
-    this.#settings = settings;
+  constructor(deps: DeviceTermsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Another owner left these, by device id. One that is offline, or not there any more, has no will. */
+  inherit(wills: Estate['wills']): void {
+    const { registry, notes } = this.#deps;
+    for (const [id, will] of wills) {
+      const slot = registry.deviceOf(id);
+      const isUp = slot >= 0 && registry.devices.rows.deviceState[slot] !== DeviceState.offline;
+      if (isUp) this.#wills.set(slot, will);
+      else notes.will(id, undefined);
+    }
   }
 
   /** @param slot of the will's session; undefined: it is not in yet */
   setWill(slot: number | undefined, will: Will): void {
     if (will.type === NO_WILL.type) {
       if (slot === undefined) this.#waiting.delete(will.session);
-      else this.#wills.delete(slot);
+      else this.#forget(slot);
       return;
     }
     const own = { ...will, payload: new Uint8Array(will.payload) }; // the bytes are the ring's
     if (slot === undefined) this.#waiting.set(will.session, own);
-    else this.#wills.set(slot, own);
+    else this.#set(slot, own);
   }
 
   /** A session has the device; the will of an older one is forgotten. */
   joined(session: number, slot: number, silenceMsMin = 0): void {
     const will = this.#waiting.get(session);
     this.#waiting.delete(session);
-    // Stryker disable next-line ConditionalExpression: an entry without a will is as good as none
-    if (will === undefined) this.#wills.delete(slot);
-    else this.#wills.set(slot, will);
-    this.confirmed(slot, silenceMsMin);
+    if (will === undefined) this.#forget(slot);
+    else this.#set(slot, will);
+    this.#allow(slot, silenceMsMin);
   }
 
-  /** After another owner: a session still has the device. */
+  /** After another owner: a session still has the device, and says its will anew. */
   confirmed(slot: number, silenceMsMin = 0): void {
+    this.#forget(slot);
+    this.#allow(slot, silenceMsMin);
+  }
+
+  #allow(slot: number, silenceMsMin: number): void {
     // Stryker disable next-line ConditionalExpression,EqualityOperator: an entry of 0 is as good as none
     if (silenceMsMin > 0) this.#silence.set(slot, silenceMsMin);
     else this.#silence.delete(slot);
@@ -61,17 +87,17 @@ export class DeviceTerms {
   /** @param clean by a goodbye: then the will is forgotten */
   left(slot: number, clean: boolean): void {
     this.#silence.delete(slot);
-    if (clean) this.#wills.delete(slot);
+    if (clean) this.#forget(slot);
   }
 
   /** Silence after which the device is stale, ms; Infinity: never. */
   staleAfterMs(slot: number): number {
-    return Math.max(this.#settings.deviceStaleAfterMs, this.#silence.get(slot) ?? 0);
+    return Math.max(this.#deps.times.deviceStaleAfterMs, this.#silence.get(slot) ?? 0);
   }
 
   /** How long a lost device has to come back, ms. */
   graceMs(slot: number): number {
-    const { deviceLeaveGraceMs } = this.#settings;
+    const { deviceLeaveGraceMs } = this.#deps.times;
     return Math.min(deviceLeaveGraceMs, this.#wills.get(slot)?.delayMs ?? deviceLeaveGraceMs);
   }
 
@@ -79,11 +105,20 @@ export class DeviceTerms {
   takeWill(slot: number, at: number, received: number): RecordViews | undefined {
     const will = this.#wills.get(slot);
     if (will === undefined) return undefined;
-    this.#wills.delete(slot);
+    this.#forget(slot);
     const { type, payload, payloadIsJson } = will;
     const flags = EventFlag.asPublished | (payloadIsJson ? EventFlag.payloadIsJson : 0);
     // As what follows it, that the device is offline: with less it could come after that.
     const priority = Priority.high;
     return eventOf({ type, priority, flags, at, received, status: Buffer.from(will.status), payload });
+  }
+
+  #set(slot: number, will: Will): void {
+    this.#wills.set(slot, will);
+    this.#deps.notes.will(this.#deps.registry.deviceId(slot), will);
+  }
+
+  #forget(slot: number): void {
+    if (this.#wills.delete(slot)) this.#deps.notes.will(this.#deps.registry.deviceId(slot), undefined);
   }
 }

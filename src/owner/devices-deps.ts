@@ -5,6 +5,7 @@ import type { Counters } from '../memory/counters.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
 import type { Wheel } from '../memory/wheel.ts';
 import type { EdgeLink } from './edge-link.ts';
+import type { EstateNotes } from './estate-notes.ts';
 import type { Registry } from './registry.ts';
 
 export interface DeviceTimes {
@@ -25,6 +26,7 @@ export interface DevicesDeps {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly times: DeviceTimes;
+  readonly notes: EstateNotes;
   /** The device is there for the first time: filters may follow it. */
   readonly appeared: (slot: number) => void;
   /** Nothing but filters follows the device, and it leaves the table. */

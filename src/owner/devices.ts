@@ -14,6 +14,7 @@ import {
   StateReason,
   type StateReasonName,
 } from '../presence/lifecycle.ts';
+import type { Estate } from '../records/estate.ts';
 import { EventField, EventFlag, eventBytes, eventOf } from '../records/event.ts';
 import type { Join, Will } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
@@ -38,7 +39,7 @@ export class Devices {
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
     this.#events = new HubEvents(deps.clock);
-    this.#terms = new DeviceTerms(deps.times);
+    this.#terms = new DeviceTerms(deps);
   }
 
   /** The first listener came, or the last one went. */
@@ -47,10 +48,11 @@ export class Devices {
     if (session !== NONE) this.#link(session).interest(session);
   }
 
-  /** Takes over the rows that another owner left, and finishes what it had begun. */
-  adopt(): void {
+  /** Takes over the rows and the wills that another owner left, and finishes what it had begun. */
+  adopt(wills: Estate['wills']): void {
     const { registry, wheel, clock, times } = this.#deps;
     const { rows } = registry.devices;
+    this.#terms.inherit(wills);
     for (let slot = 0; slot < highWater(registry.devices); slot++) {
       const state = rows.deviceState[slot];
       if (state === DeviceState.free) continue;
@@ -59,7 +61,7 @@ export class Devices {
         this.#sessions.adopt(session, slot);
         wheel.set(slot, Number(Atomics.load(rows.lastSeen, slot)) + times.deviceStaleAfterMs);
       } else if (state === DeviceState.offline) this.unwatched(slot);
-      else wheel.set(slot, clock.now() + times.deviceLeaveGraceMs);
+      else wheel.set(slot, clock.now() + this.#terms.graceMs(slot));
     }
   }
 
@@ -69,11 +71,9 @@ export class Devices {
     const { session, actor, again } = join;
     const slot = this.#sessions.get(session);
     const unconfirmed = this.#sessions.confirm(session);
+    if (slot !== undefined) this.#terms.confirmed(slot, join.silenceMsMin);
     if (again) {
-      if (slot !== undefined) {
-        this.#terms.confirmed(slot, join.silenceMsMin);
-        return;
-      }
+      if (slot !== undefined) return;
       // The owner before this one had replaced or terminated it, and the edge never heard.
       const known = registry.deviceOf(actor.id);
       const replaced = known >= 0 && registry.devices.rows.session[known] !== NONE;
@@ -333,6 +333,8 @@ export class Devices {
     const { registry, wheel } = this.#deps;
     const session = registry.devices.rows.session[slot]!;
     wheel.cancel(slot);
+    this.#terms.left(slot, true);
+    registry.setGateway(slot, '');
     if (session === NONE) return;
     this.#sessions.delete(session);
     this.#link(session).close(session, close);
@@ -344,10 +346,7 @@ export class Devices {
     wheel.set(slot, clock.now() + times.deviceStaleAfterMs);
   }
 
-  /**
-   * The edge stores last_seen, then looks whether the device is stale; this stores stale, then looks at last_seen: one
-   * of the two notices when a frame comes in just now.
-   */
+  /** The edge stores last_seen, then reads stale; this stores stale, then reads last_seen: one notices the other. */
   #silence(slot: number, lastSeen: number): void {
     const { registry } = this.#deps;
     const { rows } = registry.devices;

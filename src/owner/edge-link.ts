@@ -19,6 +19,7 @@ import {
   writeAnswer,
   writeAttach,
   writeClosed,
+  writeDeferred,
   writeDetach,
   writeFilterPage,
   writeGap,
@@ -138,6 +139,12 @@ export class EdgeLink {
   ): void {
     const refusals = encodeRefusals(refused);
     writeAnswer(this.#ring, { session, request, more, entries, refusals, filters: encodeFilters(filters) });
+    this.#written = true;
+  }
+
+  /** The request is answered later: until then the owner does nothing for it. */
+  deferred(session: number, request: number): void {
+    writeDeferred(this.#ring, { session, request });
     this.#written = true;
   }
 

@@ -2,11 +2,18 @@
  * Gateways by their ids: a newer connection of the same id replaces an older one, on whatever edge. Their devices are
  * sessions of their own (`devices.ts`), which the gateway's edge takes out when the gateway goes. Owner thread only.
  */
-import { closes } from '../codes.ts';
+import { type CloseEntry, closes } from '../codes.ts';
 import { NONE } from '../presence/columns.ts';
 import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { EdgeLink } from './edge-link.ts';
+
+/** What a cluster changes for gateways: a newer connection of the id may be on another node. */
+export interface GatewayHomes {
+  connected(id: string): void;
+  /** No connection of the id is left. */
+  disconnected(id: string): void;
+}
 
 interface Connected {
   readonly session: number;
@@ -19,6 +26,8 @@ export class Gateways {
   readonly #links: readonly EdgeLink[];
   readonly #byId = new Map<string, Connected>();
   readonly #ids = new Map<number, string>();
+  /** undefined: this hub is alone. */
+  homes: GatewayHomes | undefined;
 
   constructor(links: readonly EdgeLink[]) {
     this.#links = links;
@@ -29,6 +38,23 @@ export class Gateways {
     if (older !== undefined) this.#replace(older.session);
     this.#enter(id, { session, connectedAt });
     this.#link(session).joined(session, NONE);
+  }
+
+  /** Those that are connected. */
+  get connectedIds(): Iterable<string> {
+    return this.#byId.keys();
+  }
+
+  isConnected(id: string): boolean {
+    return this.#byId.has(id);
+  }
+
+  /** A newer connection of the id is on another node. */
+  surrender(id: string, close: CloseEntry): void {
+    const connected = this.#byId.get(id);
+    if (connected === undefined) return;
+    this.#byId.delete(id);
+    this.#replace(connected.session, close);
   }
 
   /** An edge says, after this owner took over, that it holds the gateway. */
@@ -54,6 +80,7 @@ export class Gateways {
     if (id === undefined) return; // replaced, or no gateway's
     this.#ids.delete(session);
     this.#byId.delete(id);
+    this.homes?.disconnected(id);
   }
 
   /** The edge is gone, and every connection with it. */
@@ -64,11 +91,12 @@ export class Gateways {
   #enter(id: string, connected: Connected): void {
     this.#byId.set(id, connected);
     this.#ids.set(connected.session, id);
+    this.homes?.connected(id);
   }
 
-  #replace(session: number): void {
+  #replace(session: number, close: CloseEntry = closes.replaced): void {
     this.#ids.delete(session);
-    this.#link(session).close(session, closes.replaced);
+    this.#link(session).close(session, close);
   }
 
   #link(session: number): EdgeLink {

@@ -1,14 +1,16 @@
 /**
  * Who holds which MQTT client id, and what the sessions of clients that are away keep. Clients of one id replace each
  * other, whatever they are in the hub, on whichever edges: the newer one has the id once the older one has left, and gets
- * what it kept. What a session keeps is its edge's to read. Owner thread only; what is kept does not survive its owner.
+ * what it kept. What a session keeps is its edge's to read. Owner thread only; main keeps a copy for the next owner.
  */
 import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
 import { MQTT_KEPT_BYTES_MAX } from '../limits.ts';
+import type { Estate, KeptClient } from '../records/estate.ts';
 import type { Deregister, Register } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { EdgeLink } from './edge-link.ts';
+import type { EstateNotes } from './estate-notes.ts';
 
 export interface MqttClientsDeps {
   /** By edge. */
@@ -16,17 +18,13 @@ export interface MqttClientsDeps {
   readonly clock: Clock;
   /** Subscriptions that the id's subscriber left behind go. */
   readonly drop: (subscriber: string) => void;
+  readonly notes: EstateNotes;
 }
 
 interface Client {
   readonly session: number;
   /** Waits until the one before it has left. */
   next: Register | undefined;
-}
-
-interface Kept {
-  readonly text: string;
-  readonly untilMs: number;
 }
 
 /** Time between two looks for what is kept no longer, ms. */
@@ -40,9 +38,11 @@ export class MqttClients {
   /** By session. */
   readonly #ids = new Map<number, string>();
   /** By client id, those kept longest first. */
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, KeptClient>();
   #keptBytes = 0;
   #sweepAtMs = 0;
+  /** Those that wait until every edge has said whom it holds; undefined: none has to. */
+  #newcomers: Register[] | undefined;
 
   constructor(deps: MqttClientsDeps) {
     this.#deps = deps;
@@ -53,12 +53,29 @@ export class MqttClients {
     return this.#kept.size;
   }
 
+  /** Takes over what another owner left. Who has which id, the edges say. */
+  adopt(kept: Estate['clients']): void {
+    this.#newcomers = [];
+    for (const [id, one] of kept) this.#hold(id, one);
+  }
+
+  /** Every edge has said whom it holds. */
+  recovered(): void {
+    const newcomers = this.#newcomers ?? [];
+    this.#newcomers = undefined;
+    for (const register of newcomers) this.register(register);
+  }
+
   /** A client takes its id. */
   register(register: Register): void {
     const { session, id, again } = register;
+    if (!again && this.#newcomers !== undefined) {
+      this.#newcomers.push(register);
+      return;
+    }
     const client = this.#clients.get(id);
     if (client === undefined) {
-      if (again) this.#enter(register);
+      if (again) this.#reenter(register);
       else this.#admit(register);
       return;
     }
@@ -73,30 +90,33 @@ export class MqttClients {
   }
 
   /** A client has left. */
-  deregister({ session, keepMs, kept }: Deregister): void {
+  deregister(deregister: Deregister): void {
+    const { session } = deregister;
     const id = this.#ids.get(session);
-    if (id === undefined) return;
+    if (id === undefined) {
+      // It left while there was no owner, or this one has not heard of it.
+      if (this.#newcomers !== undefined) this.#leave(deregister);
+      return;
+    }
     this.#ids.delete(session);
     const { next } = this.#clients.get(id)!;
     this.#clients.delete(id);
-    if (keepMs > 0) this.#keep(id, { text: kept, untilMs: this.#deps.clock.now() + keepMs });
+    this.#leave({ ...deregister, id });
     if (next !== undefined) this.#admit(next);
   }
 
   /** The edge is gone, and every connection with it. */
   leaveAll(edge: number): void {
+    this.#newcomers = this.#newcomers?.filter(({ session }) => edgeOf(session) !== edge);
     for (const client of this.#clients.values())
       if (client.next !== undefined && edgeOf(client.next.session) === edge) client.next = undefined;
     for (const session of [...this.#ids.keys()])
-      if (edgeOf(session) === edge) this.deregister({ session, keepMs: 0, kept: '' });
+      if (edgeOf(session) === edge) this.deregister({ session, id: '', keepMs: 0, kept: '' });
   }
 
   /** An operator ends the subscriber: nothing is kept of it. */
   forget(id: string): void {
-    const kept = this.#kept.get(id);
-    if (kept === undefined) return;
-    this.#kept.delete(id);
-    this.#keptBytes -= bytesOf(kept);
+    if (this.#release(id) !== undefined) this.#deps.notes.forget(id);
   }
 
   /** Lets go of what is kept no longer. Often. */
@@ -109,11 +129,18 @@ export class MqttClients {
   #admit(register: Register): void {
     const { session, id, clean } = register;
     this.#enter(register);
-    const kept = this.#kept.get(id);
+    const kept = this.#release(id);
     const isThere = kept !== undefined && kept.untilMs > this.#deps.clock.now();
-    this.forget(id);
+    const link = this.#link(session);
     if (isThere && clean) this.#deps.drop(id);
-    this.#link(session).registered(session, isThere && !clean ? kept.text : undefined);
+    link.registered(session, isThere && !clean ? kept.text : undefined);
+    if (kept !== undefined) this.#deps.notes.give(id, link);
+  }
+
+  /** Another owner let it in. What was kept it has, if it was given that. */
+  #reenter(register: Register): void {
+    this.#enter(register);
+    this.forget(register.id);
   }
 
   #enter({ session, id }: Register): void {
@@ -121,14 +148,30 @@ export class MqttClients {
     this.#ids.set(session, id);
   }
 
-  #keep(id: string, kept: Kept): void {
+  #leave({ id, keepMs, kept: text }: Deregister): void {
     this.forget(id);
+    if (keepMs <= 0) return;
+    const kept = { text, untilMs: this.#deps.clock.now() + keepMs };
+    this.#deps.notes.keep(id, kept);
+    this.#hold(id, kept);
+  }
+
+  #hold(id: string, kept: KeptClient): void {
     this.#kept.set(id, kept);
     this.#keptBytes += bytesOf(kept);
     for (const oldest of this.#kept.keys()) {
       if (this.#keptBytes <= MQTT_KEPT_BYTES_MAX) return;
       this.forget(oldest);
     }
+  }
+
+  /** @returns what was kept; undefined: nothing was */
+  #release(id: string): KeptClient | undefined {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return undefined;
+    this.#kept.delete(id);
+    this.#keptBytes -= bytesOf(kept);
+    return kept;
   }
 
   #close(session: number): void {
@@ -140,6 +183,6 @@ export class MqttClients {
   }
 }
 
-function bytesOf({ text }: Kept): number {
+function bytesOf({ text }: KeptClient): number {
   return ENTRY_BYTES + 2 * text.length;
 }

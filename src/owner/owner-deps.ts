@@ -7,6 +7,7 @@ import type { Counters } from '../memory/counters.ts';
 import type { Pulse } from '../memory/heartbeat.ts';
 import type { RingConsumer } from '../memory/ring.ts';
 import type { PresenceMemory } from '../presence/table.ts';
+import type { Estate, EstateChanges } from '../records/estate.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { ClusterContext } from './cluster/context.ts';
 import type { DeviceTimes } from './devices-deps.ts';
@@ -37,6 +38,10 @@ export interface OwnerDeps {
   readonly rules: readonly AccessRule[];
   /** The table is one that an owner left when it died. */
   readonly takesOver?: boolean;
+  /** What that one left beside it. */
+  readonly estate?: Estate;
+  /** What this one would leave has changed. */
+  readonly bequeath?: (changes: EstateChanges) => void;
   /** Number of the cluster link among the edges, and what makes this side of it; absent: this hub is alone. */
   readonly cluster?: ClusterSide | undefined;
 }

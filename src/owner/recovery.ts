@@ -2,18 +2,28 @@
  * How an owner takes over from one that died: it repairs the table from its rows, asks every edge whom it holds, and
  * serves nobody's events until all have answered and know again who gets what. What the dead one had looked at and not
  * given back may have had its effect or not: events among it are lost and counted; joins and leaves follow from what the
- * edges say; requests that were not answered the edges send again. Owner thread only.
+ * edges say; requests that were not answered the edges send again. What it left beside the table main has. Owner thread only.
  */
 import type { HistoryLog } from '../history/log.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews, RingConsumer } from '../memory/ring.ts';
+import type { Estate } from '../records/estate.ts';
 import { copyOfEvent } from '../records/event.ts';
-import { type Join, KEEP_AS_SET, type readLeave, SessionKind, ToOwnerRecord } from '../records/requests.ts';
+import {
+  type Join,
+  KEEP_AS_SET,
+  readDeregister,
+  readLeave,
+  readWill,
+  SessionKind,
+  ToOwnerRecord,
+} from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { Devices } from './devices.ts';
 import type { EdgeLink } from './edge-link.ts';
 import type { Gateways } from './gateways.ts';
+import type { MqttClients } from './mqtt-clients.ts';
 import type { Registry } from './registry.ts';
 import type { Subscribers } from './subscribers.ts';
 
@@ -22,12 +32,15 @@ export interface RecoveryDeps {
   readonly devices: Devices;
   readonly subscribers: Subscribers;
   readonly gateways: Gateways;
+  readonly clients: MqttClients;
   readonly history: HistoryLog;
   /** By edge. */
   readonly rings: readonly RingConsumer[];
   /** By edge. */
   readonly links: readonly EdgeLink[];
   readonly counters: Counters;
+  /** What the dead owner left beside the table. */
+  readonly estate: Estate;
 }
 
 /** The end of a session. Of a device's it takes effect after the events that came before it. */
@@ -42,16 +55,17 @@ export class Recovery {
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps;
-    const { registry, devices, subscribers, history, links, rings } = deps;
+    const { registry, devices, subscribers, clients, history, links, rings, estate } = deps;
     registry.adopt();
     history.adopt();
-    devices.adopt();
-    subscribers.adopt();
+    devices.adopt(estate.wills);
+    subscribers.adopt(estate.clients);
+    clients.adopt(estate.clients);
     for (const [edge, link] of links.entries()) {
-      this.#takeOver(rings[edge]!);
       this.#waiting.add(edge);
       link.resync();
     }
+    for (const ring of rings) this.#takeOver(ring);
   }
 
   get isOver(): boolean {
@@ -76,9 +90,12 @@ export class Recovery {
     this.#held.push(copyOfEvent(views, offset));
   }
 
-  /** A session is over, as far as devices know it. */
+  /** A session is over. */
   leave(leave: Leave): void {
+    const { subscribers, gateways } = this.#deps;
     this.#held.push(leave);
+    subscribers.leave(leave.session, leave.keepMs);
+    gateways.leave(leave.session);
   }
 
   /** The edge has named every peer it holds: whoever else was connected to it is not any more. */
@@ -99,7 +116,7 @@ export class Recovery {
   }
 
   #takeHeld(): void {
-    const { devices, links } = this.#deps;
+    const { devices, clients, links } = this.#deps;
     for (const held of this.#held) {
       if (!('session' in held)) {
         devices.event(held, 0);
@@ -109,13 +126,23 @@ export class Recovery {
       devices.leave(session, clean);
       if (confirm) links[edgeOf(session)]!.left(session);
     }
+    clients.recovered();
   }
 
   #takeOver(ring: RingConsumer): void {
     let events = 0;
-    ring.takeOver(() => {
+    ring.takeOver((offset) => {
       if (ring.kind === ToOwnerRecord.Event) events += 1;
+      else this.#repeat(ring, offset);
     });
     this.#deps.counters.add(Counter.droppedOwnerRestart, events);
+  }
+
+  /** How a session ended, no edge says again; and to say it twice changes nothing. */
+  #repeat({ kind, views }: RingConsumer, offset: number): void {
+    const { devices, clients } = this.#deps;
+    if (kind === ToOwnerRecord.Leave) this.leave({ ...readLeave(views, offset), confirm: false });
+    else if (kind === ToOwnerRecord.Deregister) clients.deregister(readDeregister(views, offset));
+    else if (kind === ToOwnerRecord.Will) devices.will(readWill(views, offset));
   }
 }

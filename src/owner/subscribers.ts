@@ -1,48 +1,27 @@
-/** Who is connected where, silence and expiry: the effects of `presence/lifecycle.ts`. Owner thread only. */
+/** Who is connected where, and what they ask for: effects of `presence/lifecycle.ts`. Owner thread only. */
 import type { Actor } from '../access/actor.ts';
-import type { Clock } from '../clock.ts';
 import { closes } from '../codes.ts';
-import type { Pulse } from '../memory/heartbeat.ts';
 import { highWater } from '../memory/layout.ts';
-import type { Wheel } from '../memory/wheel.ts';
 import { NONE, Vip } from '../presence/columns.ts';
 import { nextRowState, RowState } from '../presence/lifecycle.ts';
+import type { Estate } from '../records/estate.ts';
 import { NO_BYTES, Notice } from '../records/replies.ts';
 import { type Join, KEEP_AS_SET, type Request } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
-import type { EdgeLink } from './edge-link.ts';
 import { isFilterPage } from './filter-pages.ts';
-import type { Filters } from './filters.ts';
-import type { Registry } from './registry.ts';
-import type { NamedRequest, Requests } from './requests.ts';
-import type { TokenScopes } from './scopes.ts';
+import type { NamedRequest } from './requests.ts';
 import { SessionSlots } from './session-slots.ts';
+import { Silences } from './silences.ts';
 import type { RequestWaits, SubscriberHomes } from './subscriber-homes.ts';
-import { type SubscriberTimeSettings, SubscriberTimes } from './subscriber-times.ts';
-import { isSubscribed, type Subscriptions } from './subscriptions.ts';
-import type { Sweeps } from './sweeps.ts';
-
-export interface SubscribersDeps {
-  readonly registry: Registry;
-  readonly subscriptions: Subscriptions;
-  readonly scopes: TokenScopes;
-  readonly requests: Requests;
-  readonly sweeps: Sweeps;
-  readonly filters: Filters;
-  /** By edge. */
-  readonly links: readonly EdgeLink[];
-  /** A timer per subscriber slot: silence, then removal. */
-  readonly wheel: Wheel;
-  /** By edge. */
-  readonly pulses: readonly Pulse[];
-  readonly clock: Clock;
-  readonly settings: SubscriberTimeSettings;
-}
+import { SubscriberTimes } from './subscriber-times.ts';
+import type { SubscribersDeps } from './subscribers-deps.ts';
+import { isSubscribed } from './subscriptions.ts';
 
 export class Subscribers {
   readonly #deps: SubscribersDeps;
   readonly #sessions = new SessionSlots();
   readonly #times: SubscriberTimes;
+  readonly #silences: Silences;
   #leaving = NONE; // whose connection is being ended: its row stays, for another may take over
 
   /** undefined: there is no cluster. */
@@ -55,10 +34,11 @@ export class Subscribers {
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
     this.#times = new SubscriberTimes(deps.settings);
+    this.#silences = new Silences(deps, this.#times);
   }
 
   /** Takes over the rows that another owner left, and finishes what it had begun. */
-  adopt(): void {
+  adopt(kept: Estate['clients']): void {
     const { registry, wheel, clock, sweeps, settings } = this.#deps;
     const { rows } = registry.subscribers;
     for (let slot = 0; slot < highWater(registry.subscribers); slot++) {
@@ -67,7 +47,9 @@ export class Subscribers {
       const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
       if (session === NONE) {
         const sinceMs = lastSeen === 0 ? clock.now() : lastSeen; // one that has never been here: from now on
-        wheel.set(slot, sinceMs + settings.subscriberRemoveAfterMs);
+        const untilMs = kept.get(registry.subscriberId(slot))?.untilMs;
+        if (untilMs !== undefined) this.#keep(slot, untilMs);
+        else wheel.set(slot, sinceMs + settings.subscriberRemoveAfterMs);
         sweeps.input(slot, 'disconnect', undefined);
       } else {
         wheel.set(slot, lastSeen + this.#times.firstMs);
@@ -149,16 +131,6 @@ export class Subscribers {
     wheel.set(slot, Math.min(untilMs, clock.now() + this.#times.firstMs));
   }
 
-  /** @returns whether the timer was one of what is held */
-  #expireHeld(slot: number, now: number): boolean {
-    if (now < this.#times.heldUntilMs(slot)) return false;
-    const { wheel, sweeps } = this.#deps;
-    this.#times.endHold(slot);
-    sweeps.expireHeld(slot);
-    wheel.set(slot, now); // the rest comes with the next tick
-    return true;
-  }
-
   /** @param session of a connection that is over @param keepMs see `Leave` */
   leave(session: number, keepMs = KEEP_AS_SET): void {
     const slot = this.#sessions.get(session);
@@ -167,15 +139,18 @@ export class Subscribers {
       return;
     }
     this.homes?.disconnected(slot);
-    const { registry, clock, wheel, sweeps } = this.#deps;
-    const now = clock.now(); // kept from now on, however silent it was before
-    if (keepMs >= 0) Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(Math.floor(now)));
+    const { registry, clock, sweeps } = this.#deps;
+    const now = clock.now(); // what it has is kept from now on, however silent it was before
+    Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(Math.floor(now)));
     this.#disconnect(slot);
-    if (keepMs > 0) {
-      this.#times.keep(slot, now + keepMs);
-      wheel.set(slot, now + keepMs);
-    } else if (keepMs === 0) sweeps.drop(slot);
+    if (keepMs > 0) this.#keep(slot, now + keepMs);
+    else if (keepMs === 0) sweeps.drop(slot);
     this.freeIfIdle(slot);
+  }
+
+  #keep(slot: number, untilMs: number): void {
+    this.#times.keep(slot, untilMs);
+    this.#deps.wheel.set(slot, untilMs);
   }
 
   /** What a lost connection of this subscriber left goes; nothing happens while it is connected. */
@@ -188,7 +163,7 @@ export class Subscribers {
   /** A subscriber whose silence is on record was heard. */
   heard(session: number): void {
     const slot = this.#sessions.get(session);
-    if (slot !== undefined) this.#heard(slot);
+    if (slot !== undefined) this.#silences.heard(slot);
   }
 
   /** The subscriber asks for something. */
@@ -216,38 +191,7 @@ export class Subscribers {
 
   /** The subscriber's timer has run out. */
   timer(slot: number): void {
-    const { registry, clock, wheel, pulses, sweeps } = this.#deps;
-    const { rows } = registry.subscribers;
-    const lastSeen = Number(Atomics.load(rows.lastSeen, slot));
-    const now = clock.now();
-    const silentMs = pulses[rows.edge[slot]!]!.silentMs(lastSeen, now);
-    const connected = rows.session[slot] !== NONE;
-    const keptUntilMs = this.#times.keptUntilMs(slot);
-    if (!connected && keptUntilMs !== undefined) {
-      if (now < keptUntilMs) wheel.set(slot, keptUntilMs);
-      else this.#expire(slot);
-      return;
-    }
-    if (connected && this.#expireHeld(slot, now)) return;
-    if (connected && sweeps.isReconnecting(slot)) {
-      // It reads what it kept, page by page, and has nothing to say yet.
-      wheel.set(slot, now + this.#times.firstMs);
-      return;
-    }
-    if (silentMs >= this.#times.removeAfterMs(slot)) {
-      this.#expire(slot);
-      return;
-    }
-    if (connected && rows.silent[slot] === 0) {
-      if (silentMs < this.#times.inactiveAfterMs(slot)) {
-        const lookAtMs = now + this.#times.lookAfterMs(slot, silentMs);
-        wheel.set(slot, Math.min(this.#times.heldUntilMs(slot), lookAtMs));
-        return;
-      }
-      this.#silence(slot, lastSeen);
-      if (rows.silent[slot] === 0) return;
-    }
-    wheel.set(slot, now + this.#times.removeAfterMs(slot) - silentMs);
+    this.#silences.timer(slot);
   }
 
   /**
@@ -323,7 +267,7 @@ export class Subscribers {
 
   /** Its connection is there: it gets what it got before. What an interrupted reconnect left behind goes on. */
   #confirm(slot: number, { actor, hold, silenceMsMin = 0 }: Join): void {
-    const { registry, subscriptions, scopes, sweeps, filters } = this.#deps;
+    const { registry, subscriptions, scopes, sweeps, filters, clock, settings } = this.#deps;
     const { session, vip } = registry.subscribers.rows;
     scopes.set(slot, actor);
     this.#times.connected(slot, silenceMsMin);
@@ -334,7 +278,8 @@ export class Subscribers {
       if (state === RowState.active) subscriptions.attach(row);
       if (state === RowState.disconnected) isPartial = true;
     });
-    if (isPartial && !hold) sweeps.input(slot, 'reconnect', Notice.resumed);
+    if (isPartial && hold) this.#times.hold(slot, clock.now() + settings.subscriberRemoveAfterMs);
+    else if (isPartial) sweeps.input(slot, 'reconnect', Notice.resumed);
     filters.recover(slot, session[slot]!);
   }
 
@@ -349,7 +294,7 @@ export class Subscribers {
   #settleElsewhere(slot: number, edge: number): void {
     const { registry, sweeps } = this.#deps;
     if (registry.subscribers.rows.edge[slot] === edge) return;
-    const hasActive = sweeps.forget(slot); // its disconnect was still on its way through the rows
+    const hasActive = sweeps.isBusy(slot); // its disconnect is still on its way through the rows
     registry.moveToEdge(slot, edge, hasActive);
   }
 
@@ -368,33 +313,5 @@ export class Subscribers {
     this.#leaving = slot;
     sweeps.input(slot, 'disconnect', undefined);
     this.#leaving = NONE;
-  }
-
-  /**
-   * The edge stores last_seen, then looks whether the subscriber is silent; this stores silent, then looks at
-   * last_seen: one of the two notices when a frame comes in just now.
-   */
-  #silence(slot: number, lastSeen: number): void {
-    const { registry, sweeps } = this.#deps;
-    const { rows } = registry.subscribers;
-    Atomics.store(rows.silent, slot, 1);
-    if (Number(Atomics.load(rows.lastSeen, slot)) !== lastSeen) this.#heard(slot);
-    else sweeps.input(slot, 'silence', Notice.silent);
-  }
-
-  #heard(slot: number): void {
-    const { registry, wheel, clock, sweeps } = this.#deps;
-    Atomics.store(registry.subscribers.rows.silent, slot, 0);
-    wheel.set(slot, Math.min(this.#times.heldUntilMs(slot), clock.now() + this.#times.firstMs));
-    sweeps.input(slot, 'activity', Notice.heard);
-  }
-
-  #expire(slot: number): void {
-    const { registry, sweeps } = this.#deps;
-    this.#times.endKeep(slot);
-    // Still connected: the next frame counts as activity and arms the timer again.
-    const isConnected = registry.subscribers.rows.session[slot] !== NONE;
-    if (isConnected) Atomics.store(registry.subscribers.rows.silent, slot, 1);
-    sweeps.input(slot, 'expire', isConnected ? Notice.inactiveTooLong : undefined);
   }
 }

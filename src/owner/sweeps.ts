@@ -5,7 +5,8 @@
  *
  * The hub's own sweeps (reconnect, silence, activity, disconnect, expiry) replace each other: the newest input counts
  * for every row that is still to be visited, and a row that was visited already is in a state from which the newer input
- * leads on. A request's sweep (list, pause, resume) runs beside them.
+ * leads on. What is held is apart: silence and activity leave it alone, so its expiry neither replaces them nor is
+ * replaced by them, but the later waits for the earlier. A request's sweep (list, pause, resume) runs beside them.
  */
 import { DEVICES_PER_PAGE } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
@@ -15,8 +16,9 @@ import type { Request } from '../records/requests.ts';
 import { BySlot } from './by-slot.ts';
 import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
-import type { RowWalk, RowWalks } from './row-walks.ts';
+import type { RowWalks } from './row-walks.ts';
 import { isSubscribed, type Page, type Subscriptions } from './subscriptions.ts';
+import { type Begun, isApart, restarting, type Sweep } from './sweep.ts';
 
 /** Rows looked at in one slice: about half a millisecond, and enough for a page. */
 const SLICE_ROWS = 1024;
@@ -36,6 +38,7 @@ export interface SweepsDeps {
   readonly swept: (subscriber: number) => void;
 }
 
+<<<<<<< HEAD
 /** Inputs after which filters are active again: those of connected subscribers. */
 const restarting: ReadonlySet<string> = new Set(['reconnect', 'activity', 'resume']);
 
@@ -65,6 +68,8 @@ interface Sweep {
   readonly matches: { readonly prefix: Uint8Array; count: number }[];
 }
 
+=======
+>>>>>>> int
 export class Sweeps {
   readonly #deps: SweepsDeps;
   /** The hub's own, by subscriber slot. */
@@ -90,41 +95,54 @@ export class Sweeps {
     return this.#rowsLeft;
   }
 
-  /** Whether the subscriber's kept rows are still on their way back to it. */
+  /** Whether pages of what the subscriber kept are still on their way to it. */
   isReconnecting(subscriber: number): boolean {
-    return this.#own.get(subscriber)?.input === 'reconnect';
+    const input = this.#own.get(subscriber)?.input;
+    return input === 'reconnect' || input === 'hold';
+  }
+
+  /** Whether rows that the subscriber holds are still being disconnected. */
+  isSettling(subscriber: number): boolean {
+    const beside = this.#own.get(subscriber)?.beside;
+    return beside !== undefined && beside.walk.next !== NONE;
+  }
+
+  /** Whether one of the hub's own has rows of the subscriber to visit. */
+  isBusy(subscriber: number): boolean {
+    return this.#own.get(subscriber) !== undefined;
   }
 
   /** The subscriber's session was let in: its `Joined` names what is kept, and the rest follows in notices. */
   reconnect(subscriber: number, session: number): void {
-    this.#begin(subscriber, session, 'reconnect', Notice.resumed, true);
+    this.#begin({ subscriber, session, input: 'reconnect', notice: Notice.resumed, joins: true });
   }
 
   /** As `reconnect`, but what is kept waits until the subscriber asks for it. */
   hold(subscriber: number, session: number): void {
-    this.#begin(subscriber, session, 'hold', Notice.resumed, true);
+    this.#begin({ subscriber, session, input: 'hold', notice: Notice.resumed, joins: true });
   }
 
   /** The session was let in and starts anew: its `Joined` comes when all that was kept has gone. */
   joinFresh(subscriber: number, session: number): void {
-    this.#begin(subscriber, session, 'drop', undefined, true);
+    this.#begin({ subscriber, session, input: 'drop', notice: undefined, joins: true });
   }
 
   /** The subscriber's subscriptions go, without a word. */
   drop(subscriber: number): void {
-    this.#begin(subscriber, NONE, 'drop', undefined, false);
+    this.#begin({ subscriber, session: NONE, input: 'drop', notice: undefined, joins: false });
   }
 
   /** What was kept and not asked for is removed. */
   expireHeld(subscriber: number): void {
     const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
-    this.#begin(subscriber, session, 'expireHeld', Notice.inactiveTooLong, false);
+    const notice = Notice.inactiveTooLong;
+    this.#begin({ subscriber, session, input: 'expireHeld', notice, joins: false });
   }
 
   /** An input to all rows. @param notice what a connected subscriber is told of those that it changes */
   input(subscriber: number, input: Input, notice: Notice | undefined): void {
     const session = notice === undefined ? NONE : this.#deps.registry.subscribers.rows.session[subscriber]!;
-    this.#begin(subscriber, session, input, notice, false);
+    this.#begin({ subscriber, session, input, notice, joins: false });
   }
 
   /** A request that names no devices. */
@@ -135,7 +153,7 @@ export class Sweeps {
     this.#goOn(sweep);
   }
 
-  #start(about: Pick<Sweep, 'subscriber' | 'session' | 'input' | 'request' | 'notice' | 'joins'>): Sweep {
+  #start(about: Begun & Pick<Sweep, 'request'>): Sweep {
     const { subscriber, input } = about;
     const walk = this.#deps.walks.start(subscriber);
     const filters = this.#filtersOf(subscriber, input);
@@ -143,7 +161,7 @@ export class Sweeps {
     const matches = counted.map(({ filter }) => ({ prefix: Buffer.from(filter.slice(0, -1)), count: 0 }));
     const turnsFilters = filters.length > 0 && (input === 'pause' || input === 'resume');
     const state = { turnsFilters, promised: false, waits: false, namesFilters: filters.length > 0, matches };
-    return { ...about, walk, filters, ...state };
+    return { ...about, walk, filters, ...state, next: undefined, beside: undefined };
   }
 
   #filtersOf(subscriber: number, input: Sweep['input']): FilterEntry[] {
@@ -173,11 +191,10 @@ export class Sweeps {
     if (sweep !== undefined) this.#end(sweep);
   }
 
-  /** Ends the hub's own sweep of the subscriber. @returns whether there was one */
-  forget(subscriber: number): boolean {
+  /** Ends the hub's own sweep of the subscriber. */
+  forget(subscriber: number): void {
     const sweep = this.#own.get(subscriber);
     if (sweep !== undefined) this.#end(sweep);
-    return sweep !== undefined;
   }
 
   /** Slices of the sweeps that wait for nobody, in turn, as long as there are rows left. @returns the slices done */
@@ -202,16 +219,17 @@ export class Sweeps {
     else this.#ready.add(sweep);
   }
 
-  #begin(
-    subscriber: number,
-    session: number,
-    input: Sweep['input'],
-    notice: Notice | undefined,
-    joins: boolean,
-  ): void {
+  #begin(begun: Begun): void {
+    const { subscriber, input } = begun;
     const older = this.#own.get(subscriber);
-    if (older !== undefined) this.#replace(older);
-    const sweep = this.#start({ subscriber, session, input, request: undefined, notice, joins });
+    if (older !== undefined && isApart(older.input, input)) {
+      older.next = begun;
+      return;
+    }
+    const sweep = this.#start({ ...begun, request: undefined });
+    if (older?.next !== undefined && isApart(older.next.input, input)) sweep.next = older.next;
+    if (older?.input === 'disconnect' && input === 'hold') sweep.beside = older;
+    else if (older !== undefined) this.#replace(older);
     this.#own.set(subscriber, sweep);
     this.#goOn(sweep);
   }
@@ -227,8 +245,9 @@ export class Sweeps {
   #end(sweep: Sweep): void {
     this.#deps.walks.cancel(sweep.walk);
     this.#ready.delete(sweep);
-    if (sweep.request === undefined) this.#own.delete(sweep.subscriber);
-    else this.#asked.delete(sweep.session);
+    if (sweep.beside !== undefined) this.#end(sweep.beside);
+    if (sweep.request !== undefined) this.#asked.delete(sweep.session);
+    else if (this.#own.get(sweep.subscriber) === sweep) this.#own.delete(sweep.subscriber);
   }
 
   /** Visits rows until a page is full, sends it, and changes the rows that were visited. */
@@ -257,6 +276,7 @@ export class Sweeps {
         this.#deps.filters.restart(subscriber, session, filters, input as Input);
       }
       if (sweep.request === undefined) this.#deps.swept(sweep.subscriber);
+      if (sweep.next !== undefined) this.#begin(sweep.next);
     } else if (!sweep.waits) this.#ready.add(sweep);
   }
 

@@ -10,6 +10,7 @@ import type { Restored } from '../snapshot/restore.ts';
 import type { Certificate } from '../transport/tls-front.ts';
 import type { ChildDescriptor } from '../transport/transport.ts';
 import type { DeviceFrame } from '../wire/device-frames.ts';
+import type { EstateChanges } from './estate.ts';
 
 /** What an operator asks of the owner. `request` comes back in the reply. */
 export const ToOwner = {
@@ -97,7 +98,7 @@ export type OperatorResult =
       readonly message: string;
     };
 
-export const FromOwner = { Ready: 1, Reply: 2, Refused: 3 } as const;
+export const FromOwner = { Ready: 1, Reply: 2, Refused: 3, Estate: 4 } as const;
 export type FromOwnerCommand =
   | {
       /** It serves everyone; one that took over, once it has heard from every thread. */
@@ -107,6 +108,8 @@ export type FromOwnerCommand =
     }
   /** The snapshot is in the way of a start; the thread ends. */
   | { readonly kind: typeof FromOwner.Refused; readonly message: string }
+  /** What it leaves behind when it dies has changed. */
+  | { readonly kind: typeof FromOwner.Estate; readonly changes: EstateChanges }
   | { readonly kind: typeof FromOwner.Reply; readonly request: number; readonly result: OperatorResult };
 
 /** Listeners whose connections edges are handed. */

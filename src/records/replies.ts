@@ -29,6 +29,8 @@ const answer = record(5, {
   refusals: 'bytes',
   filters: 'text',
 });
+/** The request waits for other nodes of the cluster: until its answer, the owner does nothing for it. */
+const deferred = record(26, { session: 'u32', request: 'u32' });
 /** One page of what the hub itself has to say of a subscriber's subscriptions. */
 const notice = record(6, { session: 'u32', notice: 'u8', more: 'flag', entries: 'bytes', filters: 'text' });
 /** From here on the session gets the device's events, of which `seq` was the last. */
@@ -72,6 +74,7 @@ export const FromOwnerRecord = {
   Release: release.kind,
   Ack: ack.kind,
   Answer: answer.kind,
+  Deferred: deferred.kind,
   Notice: notice.kind,
   Attach: attach.kind,
   Detach: detach.kind,
@@ -96,6 +99,7 @@ export const { write: writeRegistered, read: readRegistered } = registered;
 export const { write: writeInterest, read: readInterest } = interest;
 export const { write: writeLeft, read: readLeft } = left;
 export const { write: writeAnswer, read: readAnswer } = answer;
+export const { write: writeDeferred, read: readDeferred } = deferred;
 export const { write: writeNotice, read: readNotice } = notice;
 export const { write: writeAttach, read: readAttach } = attach;
 export const { write: writeDetach, read: readDetach } = detach;

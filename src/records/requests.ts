@@ -53,8 +53,8 @@ const synced = record(7, {});
  * of the id has left. `again`: told to a new owner, of a client that an earlier one had registered.
  */
 const register = record(20, { session: 'u32', clean: 'flag', again: 'flag', id: 'text' });
-/** It has left. `kept`: what its session keeps for `keepMs`; 0: nothing. */
-const deregister = record(21, { session: 'u32', keepMs: 'f64', kept: 'text' });
+/** It has left. `kept`: what its session keeps for `keepMs`; 0: nothing. `id`: for an owner that does not know it. */
+const deregister = record(21, { session: 'u32', keepMs: 'f64', id: 'text', kept: 'text' });
 /** What is published of a device when it is lost; `type` 0: nothing any more. `delayMs`: replaces the leave grace where it is shorter. */
 const will = record(22, {
   session: 'u32',

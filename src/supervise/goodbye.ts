@@ -20,7 +20,8 @@ export async function sayGoodbye(
 ): Promise<void> {
   const connections = memory.edges.map(({ counters }) => new Counters(counters).connections);
   const all = connections.reduce((sum, count) => sum + count, 0);
-  const share = (count: number): number => Math.max(1, Math.round((drainRate * count) / Math.max(1, all)));
+  // Not rounded: threads with few peers would close more than their share. At least one may have come just now.
+  const share = (count: number): number => (drainRate * Math.max(1, count)) / Math.max(1, all);
   const here = main.startDraining(reconnectSpread(all, drainRate));
   await Promise.all([
     closePaced(here, () => main.connectionCount, share(here.length), drainTimeoutMs),

@@ -2,7 +2,7 @@
  * The owner, as main sees it. One that dies is started anew on the same table; what operators ask meanwhile waits. Runs
  * on main.
  */
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { AccessRule } from '../access/rules.ts';
 import type { Ringer } from '../memory/doorbell.ts';
 import {
@@ -13,6 +13,7 @@ import {
   ToOwner,
   type ToOwnerCommand,
 } from '../records/commands.ts';
+import { applyToEstate, createEstate } from '../records/estate.ts';
 import { SnapshotRefused } from '../snapshot/files.ts';
 import type { Restored, SnapshotSource } from '../snapshot/restore.ts';
 import type { Bells } from './bells.ts';
@@ -54,6 +55,7 @@ export class OwnerThread {
   readonly #thread: Thread<FromOwnerCommand>;
   /** What the next owner starts with. */
   #next: OwnerStart;
+  readonly #estate = createEstate();
   /** Asked of the owner that is there now. */
   #waiting = new Map<number, Waiting>();
   /** Asked while there was no owner that serves everyone. */
@@ -65,7 +67,7 @@ export class OwnerThread {
 
   private constructor(deps: OwnerThreadDeps, snapshot: SnapshotSource | undefined) {
     this.#deps = deps;
-    this.#next = { rules: [], snapshot, takesOver: false };
+    this.#next = { rules: [], snapshot, takesOver: false, estate: this.#estate };
     this.#thread = new Thread({
       code: 'owner',
       name: 'owner',
@@ -74,10 +76,11 @@ export class OwnerThread {
       task: () => this.#task(),
       isReady: ({ kind }) => kind === FromOwner.Ready,
       received: (message) => this.#received(message),
-      ended: (_, failure) => this.#ended(failure),
+      ended: ({ port }, failure) => this.#ended(port, failure),
       restarting: (failure) => {
         deps.away(failure);
-        this.#next = { rules: deps.rules(), snapshot: undefined, takesOver: true };
+        const { estate } = this.#next;
+        this.#next = { rules: deps.rules(), snapshot: undefined, takesOver: true, estate };
       },
       failed: (failure) => {
         this.#isGone = true;
@@ -169,13 +172,18 @@ export class OwnerThread {
     } else if (message.kind === FromOwner.Refused) {
       this.#refusal = message.message;
       void this.stop();
+    } else if (message.kind === FromOwner.Estate) {
+      applyToEstate(this.#estate, message.changes);
     } else {
       this.#waiting.get(message.request)?.resolve(message.result);
       this.#waiting.delete(message.request);
     }
   }
 
-  #ended(failure: Error): void {
+  #ended(port: MessagePort, failure: Error): void {
+    // The last that it said may have come to the port and not to its listener.
+    for (let last = receiveMessageOnPort(port); last !== undefined; last = receiveMessageOnPort(port))
+      this.#received(last.message as FromOwnerCommand);
     this.#isWhole = false;
     const waiting = this.#waiting;
     this.#waiting = new Map();

@@ -10,6 +10,7 @@ import type { EdgeMemory, SharedMemory } from '../edge/memory.ts';
 import type { TlsThreadOptions } from '../edge/tls-thread.ts';
 import type { OwnerSettings } from '../owner/owner-deps.ts';
 import type { ListenerName } from '../records/commands.ts';
+import type { Estate } from '../records/estate.ts';
 import type { SnapshotSource } from '../snapshot/restore.ts';
 import type { HubMemory } from './memory.ts';
 
@@ -31,6 +32,8 @@ export interface OwnerStart {
   readonly snapshot: SnapshotSource | undefined;
   /** The table is one that an owner left when it died. */
   readonly takesOver: boolean;
+  /** What that one left beside it. */
+  readonly estate: Estate;
 }
 
 export interface OwnerTask extends OwnerStart {

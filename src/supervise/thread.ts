@@ -34,7 +34,7 @@ export interface ThreadDeps<Message> {
   isReady(message: Message): boolean;
   /** A message from the thread, before its first `Ready` too. */
   received(message: Message, life: Life): void;
-  /** A run has ended, whether it was told to or not. */
+  /** A run has ended, whether it was told to or not. What is left in its port is lost after this. */
   ended(life: Life, failure: Error): void;
   /** It died, and is started anew once this has settled. */
   restarting(failure: Error): Promise<void> | void;
@@ -92,8 +92,8 @@ export class Thread<Message> {
       let wasReady = false;
       void end.then((cause) => {
         if (this.#life === started) this.#life = undefined;
-        port.close();
         ended(started, cause);
+        port.close();
         reject(cause);
         if (wasReady && !this.#stopping) void this.#died(cause);
       });

@@ -44,8 +44,8 @@ export class DeviceChanges {
   readonly #generation: Uint16Array;
   /** Of the four counts of subscriptions, a hash. */
   readonly #counts: Uint32Array;
-  /** Ids of devices that were told to be connected: once they are gone, the table does not know them any more. */
-  readonly #connected = new Map<number, string>();
+  /** Ids of devices that were told to be connected or followed: once they are gone, the table does not know them any more. */
+  readonly #missed = new Map<number, string>();
 
   /** What is there now counts as told. */
   constructor(presence: PresenceReader, clock: Clock) {
@@ -130,9 +130,9 @@ export class DeviceChanges {
     };
   }
 
-  /** A device that was told to be connected and has left the table: unless it is back in another row. */
+  /** A device that was told to be connected or followed and has left the table: unless it is back in another row. */
   #goneFrom(slot: number): DeviceChange | undefined {
-    const device = this.#connected.get(slot);
+    const device = this.#missed.get(slot);
     if (device === undefined || this.#presence.findDevice(device) >= 0) return undefined;
     return { device, state: 'offline', reason: 'removed', at: this.#clock.wallNow(), subscribers: NOTHING };
   }
@@ -141,13 +141,15 @@ export class DeviceChanges {
     this.#state[slot] = state;
     this.#generation[slot] = generation;
     this.#counts[slot] = counts;
-    if (state === DeviceState.online || state === DeviceState.stale) this.#connected.set(slot, change.device);
-    else this.#connected.delete(slot);
+    const { active, inactive, allow, deny } = change.subscribers;
+    const isConnected = state === DeviceState.online || state === DeviceState.stale;
+    if (isConnected || active + inactive + allow + deny > 0) this.#missed.set(slot, change.device);
+    else this.#missed.delete(slot);
   }
 
   #forget(slot: number): void {
     this.#state[slot] = DeviceState.free;
-    this.#connected.delete(slot);
+    this.#missed.delete(slot);
   }
 
   /** Plain reads of aligned cells: a stale one is seen at the next look. */

@@ -144,14 +144,13 @@ describe('a verifier', () => {
     }
   });
 
-  it('lets clocks be 30 s apart', async () => {
+  it('takes no token from its exp on, and one up to 30 s before its nbf', async () => {
     const now = 1_764_000_000_000;
     const at = (seconds: number) => verify(withSecret, token, () => now + seconds * 1e3);
     const token = await tokenFor({ ...claims, exp: now / 1e3, nbf: now / 1e3 - 60 });
     expect(await at(-1)).toMatchObject({ ok: true, expiresAt: now });
-    expect(await at(0)).toMatchObject({ ok: true, expiresAt: now + 30_000 });
-    expect(await at(29)).toMatchObject({ ok: true, expiresAt: now + 30_000 });
-    expect(await at(31)).toEqual({ ok: false, status: 401, message: 'the token has expired' });
+    for (const late of [0, 29, 31])
+      expect(await at(late)).toEqual({ ok: false, status: 401, message: 'the token has expired' });
     expect(await at(-89)).toMatchObject({ ok: true });
     expect(await at(-91)).toMatchObject({ ok: false, status: 401 });
   });

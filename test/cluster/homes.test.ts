@@ -63,6 +63,72 @@ describe('a device that connects to several nodes within milliseconds', () => {
   });
 });
 
+describe('a gateway', () => {
+  const gateway = (): Connection => ({ id: 'gw-1', alive: true, closed: undefined });
+  const claimed = (simulation: Simulation): string[] =>
+    [...simulation.nodes.values()]
+      .filter(({ node }) => node.homes.get(HomeKind.gateway, 'gw-1') !== undefined)
+      .map(({ name }) => name);
+
+  it('that connects to several nodes within milliseconds keeps one connection', () => {
+    for (let seed = 1; seed <= RUNS; seed++) {
+      const { simulation, random } = start(seed);
+      const made = ['a', 'b', 'c', 'a'].map((name) => {
+        const connection = gateway();
+        simulation.nodes.get(name)!.host.connectGateway(connection);
+        simulation.run(random.next() * 8);
+        return connection;
+      });
+      simulation.run(1500);
+      expect(
+        made.filter(({ closed }) => closed === undefined),
+        `seed ${seed}`,
+      ).toHaveLength(1);
+      expect(claimed(simulation), `seed ${seed}`).toHaveLength(1);
+    }
+  });
+
+  it('takes its id over on another node, and is forgotten when it goes', () => {
+    const { simulation } = start(2);
+    const [first, second] = [gateway(), gateway()];
+    simulation.nodes.get('a')!.host.connectGateway(first);
+    simulation.run(100);
+    simulation.nodes.get('b')!.host.connectGateway(second);
+    simulation.run(100);
+    expect([first.closed, second.closed]).toEqual([4004, undefined]);
+    expect(claimed(simulation)).toEqual(['b']);
+    simulation.nodes.get('b')!.host.disconnectGateway(second);
+    simulation.run(100);
+    expect(claimed(simulation)).toEqual([]);
+  });
+
+  it('that is connected on both sides of a split keeps one connection, the other is to connect again', () => {
+    const { simulation } = start(2);
+    const [first, second] = [gateway(), gateway()];
+    const c = simulation.nodes.get('c')!;
+    simulation.nodes.get('a')!.host.connectGateway(first);
+    simulation.run(100);
+    for (const way of ['sends', 'hears'] as const) c[way] = false;
+    simulation.run(20_000);
+    c.host.connectGateway(second);
+    simulation.run(2000);
+    expect([first.closed, second.closed]).toEqual([undefined, undefined]);
+    for (const way of ['sends', 'hears'] as const) c[way] = true;
+    simulation.run(20_000);
+    expect([first.closed, second.closed].filter((code) => code !== undefined)).toEqual([4200]);
+    expect(claimed(simulation)).toHaveLength(1);
+  });
+
+  it('is the home of nothing where a node hands over what it does not have', () => {
+    const { simulation } = start(2);
+    const { node } = simulation.nodes.get('a')!;
+    const peer = { node: 'b', isOpen: true } as never;
+    node.homes.onHandOver(peer, { kind: HomeKind.gateway, id: 'gw-1', number: 3 }, [Buffer.from('{}')]);
+    simulation.run(100);
+    expect(claimed(simulation)).toEqual([]);
+  });
+});
+
 describe('a home', () => {
   it('that its host forgets is nowhere; the next connection begins a new epoch', () => {
     const { simulation } = start(2);

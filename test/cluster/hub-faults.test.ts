@@ -153,6 +153,27 @@ suite('a cluster of hubs', () => {
     },
   );
 
+  it.runIf(isLongRun)(
+    'a node that stands still keeps waiting only those who ask for unknown devices',
+    async () => {
+      const asking = await Promise.all([1, 2, 3, 4].map((n) => b.subscriber(`s-asks-${n}`)));
+      const local = await b.subscriber('s-local');
+      await b.device('dev-10');
+      const answered: string[] = [];
+      a.hub.signal('SIGSTOP');
+      const all = asking.map(async (subscriber, n) => {
+        await subscriber.subscribe(...Array.from({ length: 1000 }, (_, device) => `nowhere-${n}-${device}`));
+        answered.push('unknown');
+      });
+      await local.subscribe('dev-10');
+      answered.push('local');
+      await Promise.all(all);
+      a.hub.signal('SIGCONT');
+      // One after the other, each after a second, they would have kept the last.
+      expect(answered.indexOf('local')).toBeLessThan(3);
+    },
+  );
+
   it('a rolling restart loses no subscription', async () => {
     const device = await b.device('dev-6');
     const subscriber = await a.subscriber('s-6');

@@ -188,6 +188,26 @@ suite('two hubs, one of them with many threads', () => {
       expect(told(follower, id)).toEqual([2, 3]);
     });
 
+    it('a gateway that connects to another node takes its id over there, with the devices that it speaks for', async () => {
+      const { here, there } = nodes();
+      const [id, other] = [`moves-${home}`, `stays-${home}`];
+      const older = await gatewayOf(here, `gw-m${home}`);
+      const follower = await there.subscriber(`s-${id}`);
+      const { seq } = await older.message(id, 1);
+      await older.message(other, 1);
+      await follower.subscribe(id, other);
+      const newer = await gatewayOf(there, `gw-m${home}`);
+      expect(await older.closed).toMatchObject({ code: 4004 });
+      expect(await newer.message(id, 2)).toMatchObject({ seq: seq + 1 });
+      await follower.frames.next(({ data }) => data === 2);
+      expect(
+        await follower.frames.next(({ device, source }) => device === other && source === 'hub'),
+      ).toMatchObject({
+        data: { state: 'offline', reason: 'lost' },
+      });
+      expect(told(follower, id)).toEqual([2]);
+    });
+
     it('a device moves from gateway to gateway, and is lost with the one that has it', async () => {
       const { here, there } = nodes();
       const id = `roams-${home}`;

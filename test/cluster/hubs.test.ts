@@ -162,6 +162,12 @@ suite('two hubs, one system', () => {
     ]);
     expect(await b.admin('PUT', '/v1/access/rules', { body: { rules: [] } })).toMatchObject({ status: 200 });
     expect((await subscriber.subscribe('secret.1')).errors).toEqual([]);
+    const tried = await a.admin('PUT', '/v1/access/rules?dryRun=true', { body: { rules } });
+    expect(tried).toMatchObject({ status: 200, body: { dryRun: true, removed: 1 } });
+    expect(await a.admin('PUT', '/v1/access/rules', { body: { rules } })).toMatchObject({
+      body: { removed: 1 },
+    });
+    expect(await a.admin('PUT', '/v1/access/rules', { body: { rules: [] } })).toMatchObject({ status: 200 });
   });
 
   it('any node answers for the devices of all', async () => {
@@ -174,9 +180,9 @@ suite('two hubs, one system', () => {
         status: 200,
         body: { device: 'dev-7', state: 'online', seq, node: 'a', subscribers: { active: 1 } },
       });
-      expect(await everything(node, '/v1/devices/dev-7/subscribers', 'subscribers')).toMatchObject([
-        { subscriber: 's-7', node: 'b', status: 'active' },
-      ]);
+      expect(await node.admin('GET', '/v1/devices/dev-7/subscribers')).toMatchObject({
+        body: { subscribers: [{ subscriber: 's-7', node: 'b', status: 'active' }], cursor: null },
+      });
       const { body } = await node.admin('GET', '/v1/devices/dev-7/events?limit=1');
       expect(body).toMatchObject({ events: [{ seq, data: { n: 1 } }] });
     }
@@ -195,6 +201,19 @@ suite('two hubs, one system', () => {
     expect(await b.admin('GET', '/v1/devices/dev-7')).toMatchObject({ status: 404 });
     expect(await a.admin('DELETE', '/v1/subscribers/s-7')).toMatchObject({ status: 200 });
     expect(await subscriber.closed).toMatchObject({ code: 4005 });
+  });
+
+  it('any node answers for an id that is only followed, on another node', async () => {
+    const subscriber = await b.subscriber('s-8');
+    await subscriber.subscribe('dev-8');
+    expect(await a.admin('GET', '/v1/devices/dev-8')).toMatchObject({
+      status: 200,
+      body: { device: 'dev-8', state: 'offline', subscribers: { active: 1 } },
+    });
+    const event = { type: 'message', data: 'for dev-8' };
+    expect(await a.admin('POST', '/v1/devices/dev-8/events', { body: event })).toMatchObject({ status: 200 });
+    expect(await subscriber.event('dev-8')).toMatchObject({ data: 'for dev-8' });
+    expect(await a.admin('GET', '/v1/devices/nobody-knows')).toMatchObject({ status: 404 });
   });
 
   it('a listing over all nodes names each device once', async () => {

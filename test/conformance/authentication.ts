@@ -69,6 +69,7 @@ export function authentication({ env }: MatrixRow): void {
           'x',
           'a.b.c',
           await tokenFor(claims, { expiresIn: -60 }),
+          await tokenFor(claims, { expiresIn: -1 }),
           await tokenFor(claims, {}, Buffer.from('not-the-secret-but-32-characters-long')),
           await tokenFor({ role }),
         ];

@@ -3,6 +3,7 @@
  * connections are lists of what was sent to them. Time stands still unless the test moves it. No assertions.
  */
 
+import { vi } from 'vitest';
 import type { PeerRole } from '../../src/access/actor.ts';
 import { Admission, type Admitted, type Credentials, type Refused } from '../../src/access/admission.ts';
 import { Upgrades, type UpgradesDeps } from '../../src/access/upgrades.ts';
@@ -24,6 +25,7 @@ import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../../src/records/commands.ts';
+import { applyToEstate, createEstate } from '../../src/records/estate.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import type { TcpOptions } from '../../src/transport/tcp.ts';
 import type { ListenerHandlers, Route } from '../../src/transport/transport.ts';
@@ -107,6 +109,7 @@ export class OneThreadHub {
   readonly #toOwner;
   readonly #fromOwner = createRing(ringBytesFor(1024 * 1024));
   readonly #journal: Journal;
+  readonly #estate = createEstate();
   readonly #allowances = new Allowances(createAllowances());
   readonly #sockets = new Set<HubSocket<never>>();
   readonly #ending: (() => void)[] = [];
@@ -170,6 +173,8 @@ export class OneThreadHub {
       settings: ownerSettings,
       rules: [],
       takesOver,
+      estate: this.#estate,
+      bequeath: (changes) => applyToEstate(this.#estate, structuredClone(changes)),
     });
   }
 
@@ -276,6 +281,21 @@ export class OneThreadHub {
     const ring = new RingConsumer(this.#toOwner);
     while (ring.next() >= 0);
     ring.release();
+  }
+
+  /** The owner takes what the edge has said, does all of it, and dies before anybody hears of that. */
+  dieUnheard(): void {
+    const publish = vi.spyOn(EdgeLink.prototype, 'publish').mockReturnValue(undefined);
+    const release = vi.spyOn(RingConsumer.prototype, 'release').mockReturnValue(undefined);
+    this.owner.poll(POLL_RECORDS);
+    publish.mockRestore();
+    release.mockRestore();
+  }
+
+  /** The owner takes what the edge has said and dies at once; what comes next, nobody takes. */
+  dieAtOnce(): void {
+    const ring = new RingConsumer(this.#toOwner);
+    while (ring.next() >= 0);
   }
 
   /** The owner has died, and another takes its place. */

@@ -64,7 +64,7 @@ describe('the line to the owner', () => {
     const consumer = new RingConsumer(ring);
     line.register({ session: 1, clean: true, again: false, id: 'c' });
     line.will({ session: 1, ...NO_WILL, type: 2, status: 's', payload: Buffer.from('p') });
-    line.deregister({ session: 1, keepMs: 9, kept: '{}' });
+    line.deregister({ session: 1, id: 'c', keepMs: 9, kept: '{}' });
     const register = consumer.next();
     expect(consumer.kind).toBe(ToOwnerRecord.Register);
     expect(readRegister(consumer.views, register)).toEqual({
@@ -76,7 +76,13 @@ describe('the line to the owner', () => {
     const will = consumer.next();
     expect(consumer.kind).toBe(ToOwnerRecord.Will);
     expect(readWill(consumer.views, will)).toMatchObject({ session: 1, type: 2, status: 's' });
-    expect(records.take().at(-1)).toEqual({ record: 'deregister', session: 1, keepMs: 9, kept: '{}' });
+    expect(records.take().at(-1)).toEqual({
+      record: 'deregister',
+      session: 1,
+      id: 'c',
+      keepMs: 9,
+      kept: '{}',
+    });
   });
 
   const asked = { op: 'list', devices: undefined, filters: [], types: ALL_TYPES } as const;
@@ -88,7 +94,7 @@ describe('the line to the owner', () => {
     ['more', (line) => line.more(1, 1)],
     ['synced', (line) => line.synced()],
     ['register', (line) => line.register({ session: 1, clean: true, again: false, id: '' })],
-    ['deregister', (line) => line.deregister({ session: 1, keepMs: 0, kept: '' })],
+    ['deregister', (line) => line.deregister({ session: 1, id: '', keepMs: 0, kept: '' })],
     ['will', (line) => line.will({ session: 1, ...NO_WILL })],
   ])('shows the owner each record at once, and wakes it: %s', (_what, write) => {
     const { line, records, rung } = setUp();

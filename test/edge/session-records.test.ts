@@ -333,7 +333,9 @@ describe('an MQTT client that has gone when it gets its id', () => {
   ])('%s', (_what, kept, keepMs) => {
     const thread = new FakeThread();
     say(thread, (link) => link.registered(77, kept));
-    expect(thread.owner.take()).toEqual([{ record: 'deregister', session: 77, kept: kept ?? '', keepMs }]);
+    expect(thread.owner.take()).toEqual([
+      { record: 'deregister', session: 77, id: '', kept: kept ?? '', keepMs },
+    ]);
   });
 });
 

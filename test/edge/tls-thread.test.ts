@@ -4,9 +4,11 @@ import type { MessagePort } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAdmissionMemory } from '../../src/access/admission-state.ts';
 import { runTlsThread } from '../../src/edge/tls-thread.ts';
+import { UPGRADE_MS_MAX } from '../../src/limits.ts';
 import { createCounters } from '../../src/memory/counters.ts';
 import { beatOf, createHeartbeat } from '../../src/memory/heartbeat.ts';
 import { FromFront, type FromFrontCommand, ToFront } from '../../src/records/commands.ts';
+import type { Arrivals } from '../../src/transport/arrivals.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
@@ -28,20 +30,27 @@ class FakePort extends EventEmitter {
   }
 }
 
+const FILES = { connections: 10, waiting: 2, places: 1 } as const;
+/** While nobody is admitted. */
+const WAITING = FILES.connections + FILES.waiting;
+
 /** No peer comes, so that nothing is needed of the certificate. */
 const certificate = { cert: '', key: '' };
 
-async function start(port = 0) {
+type Open = Parameters<typeof runTlsThread>[1];
+
+async function start(port = 0, open?: Open) {
   const main = new FakePort();
   const heartbeat = createHeartbeat();
-  await runTlsThread({
+  const options = {
     place: { host: '127.0.0.1', port, path: '/nowhere' },
     certificate,
-    files: { connections: 10, waiting: 2, places: 1 },
+    files: FILES,
     admission: createAdmissionMemory([createCounters()], 0, 'seed'),
     heartbeat,
     port: main as unknown as MessagePort,
-  });
+  };
+  await runTlsThread(options, open);
   return { main, heartbeat, command: (command: unknown) => main.emit('message', command) };
 }
 
@@ -84,5 +93,55 @@ describe('a thread that ends TLS', () => {
     ]);
     expect([main.closed, vi.getTimerCount(), main.listenerCount('message')]).toEqual([1, 0, 0]);
     other.close();
+  });
+});
+
+/** A thread whose listener is played by the test. */
+async function startPlayed() {
+  /** What the listener was told. */
+  const log: string[] = [];
+  let arrivals: Arrivals | undefined;
+  const thread = await start(0, async (options) => {
+    ({ arrivals } = options);
+    log.push(`open ${options.host} ${options.path}`);
+    return {
+      port: 1234,
+      useTls: ({ cert }) => void log.push(`use ${cert}`),
+      stopAccepting: () => void log.push('stop'),
+      close: () => void log.push('close'),
+    };
+  });
+  thread.main.said.length = 0;
+  return { ...thread, log, arrivals: arrivals! };
+}
+
+describe('the listener of a thread that ends TLS', () => {
+  it('obeys main', async () => {
+    const { log, command } = await startPlayed();
+    command({ kind: ToFront.Certificate, certificate: { cert: 'next', key: '' } });
+    command({ kind: ToFront.StopAccepting });
+    command({ kind: ToFront.Close });
+    expect(log).toEqual(['open 127.0.0.1 /nowhere', 'use next', 'stop', 'close']);
+  });
+
+  it('drops connections that are too many, or ask for nothing, which main is told of once a second', async () => {
+    const { main, command, arrivals } = await startPlayed();
+    const dropped: number[] = [];
+    const add = (n: number): void => void arrivals.add(`192.0.${n}.1`, () => void dropped.push(n));
+    for (let n = 0; n < WAITING; n++) add(n);
+    expect(dropped).toEqual([]);
+    for (let n = WAITING; n < WAITING + 2; n++) add(n);
+    expect(dropped).toEqual([0, 1]);
+    vi.advanceTimersByTime(1000);
+    expect(main.said.splice(0)).toEqual([{ kind: FromFront.Dropped, timeout: 0, crowded: 2 }]);
+    vi.advanceTimersByTime(UPGRADE_MS_MAX + 2000);
+    expect(dropped).toHaveLength(WAITING + 2);
+    expect(main.said).toEqual([{ kind: FromFront.Dropped, timeout: WAITING, crowded: 0 }]);
+    command({ kind: ToFront.Close });
+  });
+
+  it('may fail to open for a reason that has no code', async () => {
+    const { main } = await start(0, () => Promise.reject(new Error('why')));
+    expect(main.said).toEqual([{ kind: FromFront.Refused, code: '', message: 'why' }]);
   });
 });

@@ -35,6 +35,11 @@ export interface Sent {
 /** What a replay held, in order: events by seq and text, gaps as pairs. */
 export type Told = { readonly seq: number; readonly text: string } | { readonly gap: [number, number] };
 
+export interface EventRecord {
+  readonly views: RecordViews;
+  readonly bytes: number;
+}
+
 export interface HistoryOptions {
   readonly bytes?: number;
   readonly devices?: number;
@@ -86,12 +91,23 @@ export class HistoryHarness {
 
   /** Numbers an event and keeps it, if its type is kept. @returns its seq */
   send(slot: number, sent: Sent = {}): number {
+    const text = String(this.devices.rows.seq[slot]! + 1);
+    return this.append(slot, eventRecord({ text, ...sent }, this.clock.nowMs)).seq;
+  }
+
+  /** Sends one and the same event over and over, which is cheap. */
+  repeat(slot: number, times: number, sent: Sent = {}): void {
+    const event = eventRecord(sent, this.clock.nowMs);
+    for (let n = 0; n < times; n++) this.append(slot, event);
+  }
+
+  /** @returns the event's seq, and whether the log says that it has kept it */
+  append(slot: number, { views, bytes }: EventRecord): { seq: number; isKept: boolean } {
     const { seq: seqs } = this.devices.rows;
     const seq = seqs[slot]! + 1;
-    const { views, bytes } = eventRecord({ text: String(seq), ...sent }, this.clock.nowMs);
-    this.log.append(slot, seq, views, 0, bytes);
+    const isKept = this.log.append(slot, seq, views, 0, bytes);
     seqs[slot] = seq;
-    return seq;
+    return { seq, isKept };
   }
 
   asOf(slot: number, seq = this.devices.rows.seq[slot]!): DeviceAsOf {
@@ -151,7 +167,7 @@ function decode({ u8, u16, u32, f64 }: RecordViews): { seq: number; text: string
 export function eventRecord(
   { type = 'message', fromHub = false, text = '', pad = 0 }: Sent,
   receivedMs: number,
-): { views: RecordViews; bytes: number } {
+): EventRecord {
   const payload = Buffer.from(`${text} ${'x'.repeat(pad)}`);
   const status = Buffer.from(type === 'status' && !fromHub ? 'charging' : '');
   const bytes = EventField.body + status.length + payload.length;

@@ -44,6 +44,16 @@ describe('the memory of a history', () => {
     hub.send(hub.connect(), { type: 'pong' });
     expect(hub.usage).toMatchObject({ events: 0, usedBytes: 0 });
   });
+
+  it.each([
+    ['kept', { type: 'message' }, 64 * KIB, true],
+    ['a pong', { type: 'pong' }, 64 * KIB, false],
+    ['too large', { pad: 5000 }, 64 * KIB, false],
+    ['sent while history is off', { type: 'message' }, 0, false],
+  ] as const)('tells whether it keeps an event that is %s', (_, sent, bytes, isKept) => {
+    const hub = new HistoryHarness({ bytes });
+    expect(hub.append(hub.connect(), eventRecord(sent, 0))).toEqual({ seq: 1, isKept });
+  });
 });
 
 describe('a log that has gone round', () => {
@@ -107,86 +117,33 @@ describe('a log that has gone round', () => {
     expect(hub.log.clean(10)).toBe(0);
     for (const slot of slots.slice(100)) hub.free(slot);
     let cleaned = 0;
+    let events = 0;
     for (let looked = hub.log.clean(7); looked > 0; looked = hub.log.clean(7)) {
       expect(looked).toBeLessThanOrEqual(7);
       cleaned += looked;
+      events = hub.usage.events;
     }
     expect(cleaned).toBeGreaterThan(4000);
     expect(hub.usage.usedBytes).toBeLessThanOrEqual(3.5 * MIB);
     expect(hub.usage.usedBytes).toBeGreaterThan(3.4 * MIB);
     for (const slot of slots.slice(0, 100)) expect(seqsOf(hub.last(slot))).toEqual([1]);
-  });
-});
-
-describe('a log in which more is live than half of it', () => {
-  it('lets the least recently updated go, and counts them', () => {
-    const hub = new HistoryHarness({ bytes: 64 * KIB, devices: 100 });
-    const slots = Array.from({ length: 100 }, () => hub.connect());
-    for (const slot of slots) hub.send(slot, { pad: 1000 - 78 });
-    const kept = slots.filter((slot) => hub.last(slot).length > 0);
-    expect(kept).toEqual(slots.slice(100 - kept.length));
-    // Half of the memory is 32 such records.
-    expect(kept.length).toBeGreaterThanOrEqual(32);
-    expect(hub.usage.evicted).toBe(100 - kept.length);
-    expect(hub.since(slots[0]!, 0)).toEqual({ recovered: false, told: [{ gap: [1, 1] }] });
-  });
-
-  it('does so again after all of them have gone', () => {
-    const hub = new HistoryHarness({ bytes: 64 * KIB, devices: 100 });
-    for (let round = 0; round < 5; round++) {
-      const slots = Array.from({ length: 100 }, () => hub.connect());
-      const busy = slots.pop()!;
-      for (const slot of slots.slice(0, 20)) hub.send(slot, { pad: 1000 });
-      for (let n = 0; n < 1000; n++) hub.send(busy); // the others are carried forward
-      for (const slot of slots.slice(0, 20)) hub.free(slot);
-      for (const slot of slots.slice(20)) hub.send(slot, { pad: 1000 });
-      const kept = slots.slice(20).filter((slot) => hub.last(slot).length > 0);
-      expect(kept).toEqual(slots.slice(-kept.length));
-      for (const slot of [busy, ...slots.slice(20)]) hub.free(slot);
-      expect(hub.usage.liveBytes).toBe(0);
-    }
-  });
-
-  it('keeps what is updated again and again', () => {
-    const hub = new HistoryHarness({ bytes: 64 * KIB, devices: 100 });
-    const slots = Array.from({ length: 100 }, () => hub.connect());
-    const dear = slots.slice(0, 10);
-    for (const slot of slots) {
-      hub.send(slot, { pad: 1000 });
-      for (const one of dear) hub.send(one, { pad: 100 });
-    }
-    for (let n = 0; n < 300; n++) for (const one of dear) hub.send(one, { pad: 100 });
-    for (const slot of dear) expect(hub.last(slot)).toHaveLength(1);
-    expect(hub.usage.evicted).toBeGreaterThan(50);
-    expect(hub.usage.liveBytes).toBeLessThanOrEqual(32 * KIB);
-  });
-
-  it('does not evict a record that fits once devices have gone', () => {
-    const hub = new HistoryHarness({ bytes: 64 * KIB, devices: 40 });
-    const slots = Array.from({ length: 40 }, () => hub.connect());
-    for (const slot of slots) hub.send(slot, { pad: 700 });
-    const { evicted } = hub.usage;
-    for (const slot of slots.slice(20)) hub.free(slot);
-    const busy = slots[0]!;
-    for (let n = 0; n < 2000; n++) hub.send(busy, { pad: 50 });
-    expect(hub.usage.evicted).toBe(evicted);
+    expect(events).toBe(10_000 - cleaned + 100);
+    const { usage } = hub;
+    hub.adopt();
+    expect(hub.usage).toEqual(usage);
   });
 });
 
 describe('an event that is too large to keep', () => {
-  const hub = new HistoryHarness({ bytes: 64 * KIB });
-  const slot = hub.connect();
-  hub.send(slot, { type: 'status' });
-  hub.send(slot);
-  hub.send(slot, { pad: 5000 });
-
-  it('is counted and told as a gap, and the message before it is not the newest', () => {
+  it('is counted and told as a gap, also in what follows, and the message before it is not the newest', () => {
+    const hub = new HistoryHarness({ bytes: 64 * KIB });
+    const slot = hub.connect();
+    hub.send(slot, { type: 'status' });
+    hub.send(slot);
+    hub.send(slot, { pad: 5000 });
     expect(hub.usage.evicted).toBe(1);
     expect(seqsOf(hub.last(slot))).toEqual([1]);
     expect(hub.since(slot, 2)).toEqual({ recovered: false, told: [{ gap: [3, 3] }] });
-  });
-
-  it('is a gap in what follows, too', () => {
     hub.send(slot);
     hub.send(slot);
     expect(seqsOf(hub.since(slot, 2).told)).toEqual(['3-3', 4, 5]);
@@ -213,6 +170,13 @@ describe('the part of the memory that is written', () => {
     expect(hub.usage.usedBytes).toBeGreaterThan(3 * MIB);
   });
 
+  it('is four times what is live', () => {
+    const hub = new HistoryHarness({ bytes: 64 * MIB, devices: 3000, eventsMax: 1 });
+    for (let n = 0; n < 3000; n++) hub.repeat(hub.connect(), 1, { pad: 1000 });
+    const { windowBytes, liveBytes } = hub.usage;
+    expect(windowBytes).toBe((4 * liveBytes * 2999) / 3000); // as it was before the last
+  });
+
   it('grows with what is live and what counts as kept, and is not written any more when it has shrunk', () => {
     const hub = new HistoryHarness({ bytes: 64 * MIB, devices: 2001, eventsMax: 10 });
     const slots = Array.from({ length: 2000 }, () => hub.connect());
@@ -222,11 +186,11 @@ describe('the part of the memory that is written', () => {
     for (const slot of slots) expect(hub.newest(slot, 100)).toHaveLength(10);
     for (const slot of slots.slice(1)) hub.free(slot);
     const busy = slots[0]!;
-    for (let n = 0; n < 20_000; n++) hub.send(busy, { pad: 2500 });
+    hub.repeat(busy, 20_000, { pad: 2500 });
     expect(hub.usage.windowBytes).toBe(4 * MIB);
     const { f64 } = hub.history.records;
     f64.fill(0, (4 * MIB + 4 * KIB) / 8);
-    for (let n = 0; n < 5000; n++) hub.send(busy, { pad: 2500 });
+    hub.repeat(busy, 5000, { pad: 2500 });
     expect(touched(hub)).toBeLessThanOrEqual(4 * MIB + 4 * KIB);
     expect(hub.newest(busy, 100)).toHaveLength(10);
   });
@@ -264,8 +228,8 @@ describe('a log of records that are large beside the part that is written', () =
   it('is written further', () => {
     const hub = new HistoryHarness({ bytes: 64 * MIB });
     const slots = Array.from({ length: 8 }, () => hub.connect());
-    const pads = [4 * MIB - 200, 100, 2 * MIB, 3 * MIB, 50_000];
-    for (let n = 0; n < 120; n++) hub.send(slots[(n * 5) % 7]!, { pad: pads[n % 5]! });
+    const events = [4 * MIB - 200, 100, 2 * MIB, 3 * MIB, 50_000].map((pad) => eventRecord({ pad }, 0));
+    for (let n = 0; n < 120; n++) hub.append(slots[(n * 5) % 7]!, events[n % 5]!);
     expect(hub.usage.evicted).toBe(0);
     for (const slot of slots.slice(0, 7)) expect(hub.last(slot)).toHaveLength(1);
   });
@@ -274,7 +238,7 @@ describe('a log of records that are large beside the part that is written', () =
     const hub = new HistoryHarness({ bytes: 64 * MIB, eventsMax: 1 });
     const slot = hub.connect();
     hub.send(slot, { pad: 2 * MIB });
-    for (let n = 0; n < 20_000; n++) hub.send(slot, { pad: 1000 });
+    hub.repeat(slot, 20_000, { pad: 1000 });
     expect(hub.usage.windowBytes).toBeGreaterThan(16 * MIB);
   });
 });

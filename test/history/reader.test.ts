@@ -96,6 +96,7 @@ describe('the newest events of a device', () => {
     expect(hub.newest(slot, 1)).toEqual([{ seq: 10, text: '10' }]);
     expect(hub.newest(slot, 1000)).toHaveLength(10);
     expect(hub.newest(slot, 0)).toEqual([]);
+    expect(hub.reader.newest(hub.asOf(slot), 4).recovered).toBe(true);
   });
 
   it('are at most as many as count as kept', () => {
@@ -183,6 +184,17 @@ describe('recovery since a seq', () => {
     expect(seqsOf(tell(early))).toEqual([2, 3]);
     expect(seqsOf(tell(late))).toEqual([2, 3]);
     expect([early.recovered, late.recovered]).toEqual([true, true]);
+  });
+
+  it('leaves out a newest message from after the seq of the answer, also where a later event was not kept', () => {
+    const hub = new HistoryHarness({ bytes: 64 * 1024 });
+    const slot = hub.connect();
+    hub.send(slot);
+    const asOf = hub.asOf(slot);
+    hub.send(slot);
+    hub.send(slot, { type: 'status', pad: 5000 }); // too large
+    expect(tell(hub.reader.since(asOf, 0))).toEqual([{ gap: [1, 1] }]);
+    expect(tell(hub.reader.newest(asOf, 9))).toEqual([]);
   });
 
   it('names what is too old or too far back as a gap', () => {

@@ -3,7 +3,7 @@ import type { HistoryMemory } from '../../src/history/memory.ts';
 import { HistoryReader } from '../../src/history/reader.ts';
 import type { DeviceSlab } from '../../src/presence/table.ts';
 import { below } from '../support/runs.ts';
-import { HistoryHarness, type Told, TTL_MS, tell } from './history-harness.ts';
+import { HistoryHarness, seqsOf, type Told, TTL_MS, tell } from './history-harness.ts';
 
 /** Lets the writer run on at the n-th cell that the reader reads. */
 class Interruption {
@@ -141,3 +141,13 @@ describe.each(Object.entries(overwrites))(
     });
   },
 );
+
+it('A reader that sees the device send more between any two of its reads tells no gap: nothing has left the log', () => {
+  const times = atEachRead(overwrites['the device send more']!, (reader, { hub, slot }) => {
+    const asOf = { ...hub.asOf(slot), seq: 4 };
+    const replay = reader.since(asOf, 0);
+    expect(seqsOf(tell(replay))).toEqual([1, 2, 3, 4]);
+    expect(replay.recovered).toBe(true);
+  });
+  expect(times).toBeGreaterThan(200);
+});

@@ -50,6 +50,10 @@ describe('a slab', () => {
     expect([highWater(other), usedCount(other)]).toEqual([2, 1]);
   });
 
+  it('may have a single row', () => {
+    expect(createSlab(columns, 1).capacity).toBe(1);
+  });
+
   it.each([0, -1, 1.5, Number.NaN])('cannot have %d rows', (capacity) => {
     expect(() => createSlab(columns, capacity)).toThrow(`slab capacity ${capacity} is not at least 1`);
   });

@@ -38,7 +38,7 @@ describe('a hub whose threads die', () => {
     properties: { sessionExpiryInterval: 100 },
   };
 
-  it('goes on with connected clients when the owner died, takeover and wills included', async () => {
+  it('goes on with clients, connected and absent, when the owner died, takeover and wills included', async () => {
     const will = {
       topic: 'devices/dev/status',
       payload: Buffer.from('gone'),
@@ -48,6 +48,9 @@ describe('a hub whose threads die', () => {
     const device = await connect(hub, { clientId: 'dev', protocolVersion: 5, will });
     const subscriber = await connect(hub, { clientId: 'sub', way: 'subscriber', ...keeping });
     await subscriber.subscribe(['devices/+/message', 'devices/dev/status', 'devices/dev/interest']);
+    const absent = await connect(hub, { clientId: 'absent', way: 'tcp', ...keeping });
+    await absent.subscribe('devices/dev/message');
+    await absent.mqtt.endAsync();
     await device.publish('devices/dev/message', 'before', 1);
     expect(await subscriber.texts(1)).toEqual(['devices/dev/message before']);
     await breakThread({ thread: 'owner', how: 'terminate' }, 'owner');
@@ -57,6 +60,11 @@ describe('a hub whose threads die', () => {
     await subscriber.ended();
     expect(subscriber.disconnectReason).toBe(0x8e);
     expect(newer.packets[0]).toMatchObject({ sessionPresent: true });
+    const back = await connect(hub, { clientId: 'absent', way: 'subscriber', ...keeping });
+    expect(back.packets[0]).toMatchObject({ sessionPresent: true });
+    await device.publish('devices/dev/message', 'again', 1);
+    expect(await back.texts(1)).toEqual(['devices/dev/message again']);
+    expect(await newer.texts(1)).toEqual(['devices/dev/message again']);
     device.breakOff();
     expect(await newer.texts(1)).toEqual(['devices/dev/status gone']);
   });

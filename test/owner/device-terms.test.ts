@@ -1,11 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import { DeviceTerms } from '../../src/owner/device-terms.ts';
+import { DeviceTerms, type DeviceTermsDeps } from '../../src/owner/device-terms.ts';
+import { EstateNotes } from '../../src/owner/estate-notes.ts';
+import { DeviceState } from '../../src/presence/lifecycle.ts';
+import { applyToEstate, createEstate } from '../../src/records/estate.ts';
 import { EventField, EventFlag, eventBytes } from '../../src/records/event.ts';
 import { NO_WILL } from '../../src/records/requests.ts';
 import { EventType, Priority } from '../../src/wire/events.ts';
 
 const SLOT = 3;
-const terms = (): DeviceTerms => new DeviceTerms({ deviceStaleAfterMs: 60_000, deviceLeaveGraceMs: 15_000 });
+const times = { deviceStaleAfterMs: 60_000, deviceLeaveGraceMs: 15_000 };
+const estate = createEstate();
+/** Devices are named by their slots; those of slot 9 and above are offline, and there are none from slot 10 on. */
+const registry = {
+  deviceId: String,
+  deviceOf: (id: string) => (Number(id) < 10 ? Number(id) : -1),
+  devices: { rows: { deviceState: [...Array(9).fill(DeviceState.online), DeviceState.offline] } },
+} as unknown as DeviceTermsDeps['registry'];
+const notes = new EstateNotes((changes) => applyToEstate(estate, changes));
+const terms = (): DeviceTerms => new DeviceTerms({ registry, times, notes });
+/** By device: what another owner would find. */
+const left = (): [string, string][] => {
+  notes.flush();
+  return [...estate.wills].map(([device, { status }]) => [device, status]);
+};
 const will = {
   session: 64,
   type: EventType.status,
@@ -100,6 +117,47 @@ describe('the will of a device', () => {
     wills.setWill(SLOT, will);
     wills.joined(128, SLOT);
     expect(wills.takeWill(SLOT, 0, 0)).toBeUndefined();
+  });
+});
+
+describe('the wills that another owner left', () => {
+  it('are those of devices that have one', () => {
+    const wills = terms();
+    left();
+    estate.wills.clear();
+    for (const slot of [1, 2, 3, 4, 5]) wills.setWill(slot, { ...will, status: `gone ${slot}` });
+    wills.takeWill(1, 0, 0);
+    wills.left(2, true);
+    wills.left(3, false);
+    wills.joined(128, 4);
+    wills.setWill(undefined, { ...will, status: 'waits' });
+    expect(left()).toEqual([
+      ['3', 'gone 3'],
+      ['5', 'gone 5'],
+    ]);
+    wills.joined(will.session, 1);
+    wills.setWill(5, { session: will.session, ...NO_WILL });
+    expect(left()).toEqual([
+      ['3', 'gone 3'],
+      ['1', 'waits'],
+    ]);
+  });
+
+  it('hold for devices that are up, until their edge says otherwise', () => {
+    const wills = terms();
+    wills.inherit(new Map(['1', '2', '9', '10'].map((id) => [id, will])));
+    expect(wills.takeWill(1, 0, 0)).toBeDefined();
+    wills.confirmed(2);
+    expect([2, 9, 10].map((slot) => wills.takeWill(slot, 0, 0))).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('go where they are of devices that are not', () => {
+    const wills = terms();
+    left();
+    estate.wills.clear();
+    for (const id of ['1', '9', '10']) estate.wills.set(id, will);
+    wills.inherit(estate.wills);
+    expect(left()).toEqual([['1', 'gone']]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { closes } from '../../src/codes.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createRing, RingConsumer, RingProducer } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
@@ -78,6 +79,42 @@ describe('gateways of one id', () => {
       '0: 192 joined',
       '1: 65 joined',
     ]);
+  });
+
+  it('go when a newer connection of the id is on another node', () => {
+    const { gateways, told } = owner();
+    gateways.join(join(64, 'gw'));
+    gateways.join(join(65, 'other'));
+    told();
+    gateways.surrender('gw', closes.replaced);
+    gateways.surrender('gw', closes.replaced);
+    gateways.surrender('nobody', closes.replaced);
+    expect(told()).toEqual(['0: 64 closed 4004']);
+    expect([gateways.isConnected('gw'), [...gateways.connectedIds]]).toEqual([false, ['other']]);
+    gateways.leave(64);
+    gateways.join(join(128, 'gw'));
+    expect(told()).toEqual(['0: 128 joined']);
+    gateways.surrender('gw', closes.drain);
+    expect(told()).toEqual(['0: 128 closed 4200']);
+  });
+
+  it('are told to other nodes when they come, and when none of their id is left', () => {
+    const { gateways } = owner();
+    const said: string[] = [];
+    gateways.homes = {
+      connected: (id) => said.push(`${id} came`),
+      disconnected: (id) => said.push(`${id} went`),
+    };
+    gateways.join(join(64, 'gw'));
+    gateways.join(join(65, 'gw'));
+    gateways.leave(64);
+    expect(said).toEqual(['gw came', 'gw came']);
+    gateways.leave(65);
+    expect(said.slice(2)).toEqual(['gw went']);
+    gateways.rejoin(join(128, 'gw', { again: true }));
+    gateways.surrender('gw', closes.replaced);
+    gateways.leave(128);
+    expect(said.slice(3)).toEqual(['gw came']);
   });
 
   it('are told again to a new owner, which closes the older of two', () => {

@@ -1,8 +1,10 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import { createRing, RingConsumer, RingProducer } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
+import { EstateNotes } from '../../src/owner/estate-notes.ts';
 import { MqttClients } from '../../src/owner/mqtt-clients.ts';
+import { applyToEstate, createEstate, type Estate } from '../../src/records/estate.ts';
 import { FromOwnerRecord, readClosed, readRegistered } from '../../src/records/replies.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -17,6 +19,9 @@ describe('MQTT clients of one id', () => {
   let links: EdgeLink[];
   let dropped: string[];
   let clients: MqttClients;
+  let estate: Estate;
+  let notes: EstateNotes;
+  const another = (): MqttClients => new MqttClients({ links, clock, notes, drop: (id) => dropped.push(id) });
 
   beforeEach(() => {
     clock = new FakeClock();
@@ -24,13 +29,15 @@ describe('MQTT clients of one id', () => {
     const rings = [createRing(RING_BYTES), createRing(RING_BYTES)];
     consumers = rings.map((ring) => new RingConsumer(ring));
     links = rings.map((ring) => new EdgeLink(new RingProducer(ring), new Ringer(createDoorbell())));
-    clients = new MqttClients({ links, clock, drop: (id) => dropped.push(id) });
+    estate = createEstate();
+    notes = new EstateNotes((changes) => applyToEstate(estate, changes));
+    clients = another();
   });
 
   const register = (session: number, { clean = false, again = false } = {}): void =>
     clients.register({ session, id: ID, clean, again });
   const leave = (session: number, keepMs = 0, kept = ''): void =>
-    clients.deregister({ session, keepMs, kept });
+    clients.deregister({ session, id: ID, keepMs, kept });
 
   /** What the edges were told since the last call. */
   function told(): string[] {
@@ -216,9 +223,9 @@ describe('MQTT clients of one id', () => {
   it('counts each session that is kept once, however often it is', () => {
     const text = 'x'.repeat(400_000);
     clients.register({ session: 128, id: 'other', clean: false, again: false });
-    clients.deregister({ session: 128, keepMs: 1000, kept: text });
+    clients.deregister({ session: 128, id: 'other', keepMs: 1000, kept: text });
     for (let n = 0; n < 200; n++) {
-      register(FIRST, { again: true }); // what was kept stays
+      register(FIRST, { clean: true });
       leave(FIRST, 1000, text);
       if (n % 2 === 0) clients.forget(ID);
     }
@@ -230,10 +237,126 @@ describe('MQTT clients of one id', () => {
     for (let i = 0; i < 100; i++) {
       const session = (i + 1) * 64;
       clients.register({ session, id: `client-${i}`, clean: false, again: false });
-      clients.deregister({ session, keepMs: 1000, kept: text });
+      clients.deregister({ session, id: `client-${i}`, keepMs: 1000, kept: text });
       told();
     }
     expect(clients.keptCount).toBeLessThan(100);
     expect(clients.keptCount).toBeGreaterThan(50);
+  });
+
+  describe('of an owner that died', () => {
+    const CLIENT = { session: SECOND, id: ID, clean: false, again: false };
+    /** Another owner takes over what main was told. */
+    function die(): void {
+      told();
+      notes.flush();
+      clients = another();
+      clients.adopt(structuredClone(estate).clients);
+    }
+    const left = (): string[] => {
+      notes.flush();
+      return [...estate.clients].map(([id, { text }]) => `${id}: ${text}`);
+    };
+
+    it('have back what they kept, once every edge has said whom it holds', () => {
+      register(FIRST);
+      leave(FIRST, 1000, 'kept');
+      die();
+      register(SECOND);
+      expect(told()).toEqual([]);
+      clients.recovered();
+      expect(told()).toEqual([`in ${SECOND} with kept`]);
+      expect(left()).toEqual([]);
+    });
+
+    it('are kept for no longer than before', () => {
+      register(FIRST);
+      leave(FIRST, 1000, 'kept');
+      clock.nowMs += 999;
+      die();
+      clients.recovered();
+      clock.nowMs += 1;
+      clients.tick(clock.now());
+      expect([clients.keptCount, left()]).toEqual([0, []]);
+    });
+
+    it('may have left meanwhile, before the newer one of another edge is let in', () => {
+      register(FIRST);
+      die();
+      register(ELSEWHERE);
+      leave(FIRST, 1000, 'left meanwhile');
+      clients.recovered();
+      expect(told()).toEqual([`in ${ELSEWHERE} with left meanwhile`]);
+      expect(left()).toEqual([]);
+    });
+
+    it('leave nothing where they left meanwhile and keep nothing', () => {
+      register(FIRST);
+      leave(FIRST, 1000, 'kept');
+      die();
+      leave(SECOND);
+      clients.recovered();
+      expect([clients.keptCount, left()]).toEqual([0, []]);
+    });
+
+    it('have what they kept, where the one before had let them in', () => {
+      register(FIRST);
+      leave(FIRST, 1000, 'kept');
+      die();
+      register(SECOND, { again: true });
+      clients.recovered();
+      leave(SECOND, 1000, '');
+      register(THIRD);
+      expect(told()).toEqual([`in ${THIRD} with `]);
+    });
+
+    it('get anew what the one before could not send them any more', () => {
+      register(FIRST);
+      leave(FIRST, 1000, 'kept');
+      vi.spyOn(links[0]!, 'hasBacklog', 'get').mockReturnValue(true);
+      register(SECOND);
+      expect(left()).toEqual([`${ID}: kept`]);
+      die();
+      register(SECOND);
+      clients.recovered();
+      expect(told()).toEqual([`in ${SECOND} with kept`]);
+      vi.restoreAllMocks();
+      expect(left()).toEqual([]);
+    });
+
+    it('say twice that they are there, and count as one', () => {
+      die();
+      register(SECOND);
+      register(SECOND);
+      clients.recovered();
+      leave(SECOND);
+      register(FIRST);
+      expect(told()).toEqual([`in ${SECOND}`, `in ${FIRST}`]);
+    });
+
+    it('are not let in where their edge died too', () => {
+      die();
+      clients.register({ ...CLIENT, session: ELSEWHERE });
+      clients.leaveAll(1);
+      clients.recovered();
+      register(FIRST);
+      expect(told()).toEqual([`in ${FIRST}`]);
+    });
+
+    it('leave nothing that an operator ended, or that took too much', () => {
+      register(FIRST);
+      leave(FIRST, 1000, 'kept');
+      expect(left()).toEqual([`${ID}: kept`]);
+      clients.forget(ID);
+      expect(left()).toEqual([]);
+      const text = 'x'.repeat(400_000);
+      for (let i = 0; i < 100; i++) {
+        const [session, id] = [(i + 1) * 64, `client-${i}`];
+        clients.register({ session, id, clean: false, again: false });
+        clients.deregister({ session, id, keepMs: 1000, kept: text });
+        told();
+      }
+      expect(left()).toHaveLength(clients.keptCount);
+    });
   });
 });

@@ -258,7 +258,7 @@ describe('a subscriber that an operator kicks', () => {
     const { parts } = following();
     const client = { session: 64, id: 's', clean: false, again: false };
     parts.clients.register(client);
-    parts.clients.deregister({ session: 64, keepMs: 1000, kept: 'what it kept' });
+    parts.clients.deregister({ session: 64, id: 's', keepMs: 1000, kept: 'what it kept' });
     kick(parts, 's');
     expect(parts.clients.keptCount).toBe(0);
   });

@@ -12,6 +12,7 @@ import type { RecordViews } from '../../src/memory/ring.ts';
 import { Wheel } from '../../src/memory/wheel.ts';
 import { AccessControl } from '../../src/owner/access.ts';
 import { Devices } from '../../src/owner/devices.ts';
+import { EstateNotes } from '../../src/owner/estate-notes.ts';
 import { Filters } from '../../src/owner/filters.ts';
 import { MqttClients } from '../../src/owner/mqtt-clients.ts';
 import { Operator } from '../../src/owner/operator.ts';
@@ -29,6 +30,7 @@ import { deviceStateNames, RowState, rowStateNames } from '../../src/presence/li
 import { createPresence, type PresenceCapacity, type PresenceMemory } from '../../src/presence/table.ts';
 import type { OperatorResult } from '../../src/records/commands.ts';
 import { ToOwner } from '../../src/records/commands.ts';
+import { applyToEstate, createEstate } from '../../src/records/estate.ts';
 import { EventField, privateViews, writeEventHead } from '../../src/records/event.ts';
 import { type Join, type OpName, SessionKind } from '../../src/records/requests.ts';
 import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
@@ -99,6 +101,9 @@ export class OwnerParts {
   readonly subscribers: Subscribers;
   readonly operator: Operator;
   readonly clients: MqttClients;
+  /** What another owner would find, once it has been noted. */
+  readonly estate = createEstate();
+  readonly notes = new EstateNotes((changes) => applyToEstate(this.estate, changes));
   readonly #options: PartsOptions;
   #sessions = 0;
   #requests = 0;
@@ -133,6 +138,7 @@ export class OwnerParts {
       clock,
       counters,
       times: settings,
+      notes: this.notes,
       appeared: (slot) => this.filters.appeared(slot),
       gone: (slot) => this.filters.deviceGone(slot),
     });
@@ -151,7 +157,7 @@ export class OwnerParts {
     const shared = { registry, links, clock, settings, subscriptions, filters, wheel };
     this.subscribers = new Subscribers({ ...shared, scopes, requests, sweeps, pulses });
     const { subscribers } = this;
-    this.clients = new MqttClients({ links, clock, drop: (id) => subscribers.drop(id) });
+    this.clients = new MqttClients({ links, clock, notes: this.notes, drop: (id) => subscribers.drop(id) });
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     const rows = new OperatorRows(shared);
     const parts = { registry, devices, subscriptions, subscribers, sweep, filters, rows };
@@ -162,8 +168,8 @@ export class OwnerParts {
   another(): OwnerParts {
     const next = new OwnerParts({ ...this.#options, memory: this.memory, clock: this.clock });
     next.registry.adopt();
-    next.devices.adopt();
-    next.subscribers.adopt();
+    next.devices.adopt(this.estate.wills);
+    next.subscribers.adopt(this.estate.clients);
     next.#sessions = this.#sessions;
     return next;
   }

@@ -10,7 +10,7 @@ import type { Cluster } from '../../src/owner/cluster/cluster.ts';
 import type { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
 import { Registry } from '../../src/owner/registry.ts';
-import { createPresence } from '../../src/presence/table.ts';
+import { createPresence, type PresenceMemory } from '../../src/presence/table.ts';
 import { claimEvent, EventField, writeEventHead } from '../../src/records/event.ts';
 import { type Join, type Request, SessionKind, writeJoin, writeRequest } from '../../src/records/requests.ts';
 import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
@@ -44,8 +44,18 @@ class WokenLink extends NotedLink {
   }
 }
 
+export interface RingsOptions {
+  readonly devices?: number;
+  readonly subscriptions?: number;
+  readonly sendQueueMaxBytes?: number;
+  readonly hasCluster?: boolean;
+  /** The one that died, whose table this one takes over. */
+  readonly after?: OwnerRings;
+}
+
 export class OwnerRings {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
+  readonly presence: PresenceMemory;
   readonly counters = new Counters(createCounters());
   readonly lines: string[] = [];
   readonly links: readonly WokenLink[];
@@ -55,8 +65,12 @@ export class OwnerRings {
   #requests = 0;
   #tickets = 0;
 
-  constructor({ devices = 10, sendQueueMaxBytes = 1024 * 1024, hasCluster = false } = {}) {
-    const presence = createPresence({ devices, subscribers: 20, subscriptions: 100 });
+  constructor(options: RingsOptions = {}) {
+    const { devices = 10, subscriptions = 100, sendQueueMaxBytes = 1024 * 1024, after } = options;
+    const presence = after?.presence ?? createPresence({ devices, subscribers: 20, subscriptions });
+    this.presence = presence;
+    this.clock = after?.clock ?? new FakeClock();
+    this.#sessions = after === undefined ? 0 : after.#sessions;
     const reader = new Registry(presence, EDGES);
     this.links = Array.from({ length: EDGES }, () => new WokenLink(reader, this.lines));
     const memory = this.links.map(() => createRing(RING_BYTES));
@@ -78,7 +92,8 @@ export class OwnerRings {
         historyEvents: 100,
       },
       rules: [],
-      cluster: hasCluster ? { ...CLUSTER, create: () => this.#cluster() } : undefined,
+      takesOver: after !== undefined,
+      cluster: options.hasCluster ? { ...CLUSTER, create: () => this.#cluster() } : undefined,
     });
   }
 
@@ -95,9 +110,9 @@ export class OwnerRings {
     } as unknown as Cluster;
   }
 
-  /** Writes that a peer has connected. @returns its session */
+  /** Writes that a peer has connected, or is still there. @returns its session */
   join(kind: keyof typeof SessionKind, id: string, edge = 0, more: Partial<Join> = {}): number {
-    const session = ++this.#sessions * 64 + edge;
+    const session = more.session ?? ++this.#sessions * 64 + edge;
     writeJoin(this.rings[edge]!, {
       session,
       kind: SessionKind[kind],

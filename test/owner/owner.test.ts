@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SLICES_PER_STEP } from '../../src/owner/filter-jobs.ts';
 import { ToOwner } from '../../src/records/commands.ts';
 import { record } from '../../src/records/layout.ts';
 import {
@@ -113,6 +114,7 @@ describe('a poll', () => {
     expect(hub.poll()).toBe(0);
     expect(hub.owner.untilNextTimerMs()).toBe(1);
     hub.links[0]!.isBehind = false;
+    expect(hub.poll()).toBe(SLICES_PER_STEP);
     for (let polls = 0; polls < 10; polls++) hub.poll();
     expect(hub.owner.untilNextTimerMs()).toBe(STALE_MS);
   });
@@ -209,9 +211,9 @@ describe('what an edge says', () => {
     const hub = new OwnerRings();
     const [ring] = hub.rings;
     writeRegister(ring!, { session: 64, id: 'c', clean: false, again: false });
-    writeDeregister(ring!, { session: 64, keepMs: 5000, kept: 'state' });
+    writeDeregister(ring!, { session: 64, id: 'c', keepMs: 5000, kept: 'state' });
     writeRegister(ring!, { session: 128, id: 'c', clean: false, again: false });
-    writeDeregister(ring!, { session: 128, keepMs: 5000, kept: 'state' });
+    writeDeregister(ring!, { session: 128, id: 'c', keepMs: 5000, kept: 'state' });
     hub.poll();
     expect(hub.told()).toEqual(['registered 1@0 undefined', 'registered 2@0 state']);
     hub.pass(7000);
@@ -345,7 +347,7 @@ describe('the parts of the owner', () => {
     hub.poll();
     const client = { session: 6400, id: 's', again: false };
     writeRegister(hub.rings[0]!, { ...client, clean: false });
-    writeDeregister(hub.rings[0]!, { session: 6400, keepMs: 5000, kept: 'state' });
+    writeDeregister(hub.rings[0]!, { session: 6400, id: 's', keepMs: 5000, kept: 'state' });
     writeLeave(hub.rings[0]!, { session, clean: false });
     writeRegister(hub.rings[0]!, { ...client, session: 6464, clean: true });
     for (let polls = 0; polls < 3; polls++) hub.poll();

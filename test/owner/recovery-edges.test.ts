@@ -25,7 +25,7 @@ function takeOver(taken: (ring: RingProducer) => number = () => 0) {
   dead.publish();
   const reader = new RingConsumer(memory[0]!);
   for (let n = 0; n < count; n++) reader.next();
-  const gateways = { rejoin: () => parts.lines.push('gateway') } as unknown as Gateways;
+  const gateways = { rejoin: () => parts.lines.push('gateway'), leave: () => {} } as unknown as Gateways;
   const { registry, subscribers, history, counters } = parts;
   const links = parts.links.map(({ link }) => link);
   const rings = memory.map((ring) => new RingConsumer(ring));
@@ -34,6 +34,8 @@ function takeOver(taken: (ring: RingProducer) => number = () => 0) {
     devices: parts.devices,
     subscribers,
     gateways,
+    clients: parts.clients,
+    estate: first.estate,
     history,
     rings,
     links,

@@ -30,6 +30,7 @@ const told: { readonly [Name in ReplyName]: ValuesOf<Name> } = {
   Release: { session },
   Ack: { seq: float, session, skipped: true, id: bytes },
   Answer: { session, request: 7, more: true, entries: bytes, refusals: Buffer.from('5dev-1'), filters },
+  Deferred: { session, request: 7 },
   Notice: { session, notice: 0xfe, more: true, entries: bytes, filters },
   Attach: { seq: float, session, device, types, id: 'dev-1' },
   Detach: { session, device },

@@ -147,7 +147,7 @@ describe('an MQTT client', () => {
   });
 
   it('leaves what its session keeps', () => {
-    const values = { session, keepMs: 2 ** 40 + 0.5, kept: '{"a":"ü"}' };
+    const values = { session, id: 'client-ü', keepMs: 2 ** 40 + 0.5, kept: '{"a":"ü"}' };
     expect(readBack((ring) => writeDeregister(ring, values), readDeregister)).toMatchObject({
       kind: ToOwnerRecord.Deregister,
       values,

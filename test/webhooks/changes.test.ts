@@ -117,6 +117,18 @@ describe('the changes of devices', () => {
     expect(look()).toEqual([]);
   });
 
+  it('tell of a device that was followed, and left the table with its last subscription', () => {
+    const { registry, subscribe, look } = setUp();
+    const row = subscribe('dev-1', 's-1');
+    look();
+    registry.removeRow(row);
+    registry.freeDevice(registry.deviceOf('dev-1'));
+    expect(look()).toMatchObject([
+      { device: 'dev-1', state: 'offline', reason: 'removed', subscribers: { active: 0 } },
+    ]);
+    expect(look()).toEqual([]);
+  });
+
   it('tell of both where another device is in its row by then', () => {
     const { registry, set, look } = setUp(1);
     const slot = set('dev-1', online, connected);

@@ -2,7 +2,6 @@
 import { type Command, Option } from 'commander';
 import { readClaims } from '../../access/claims.ts';
 import { isPattern, PATTERN_ACCEPTED } from '../../access/pattern.ts';
-import { TOKEN_SKEW_MS } from '../../limits.ts';
 import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { checkIds } from '../ids.ts';
@@ -10,7 +9,6 @@ import { jsonLine, line } from '../output.ts';
 import { signingKey, signToken } from '../signing.ts';
 
 const CENTURY_SECONDS = 100 * 365 * 24 * 3600;
-const SKEW_SECONDS = TOKEN_SKEW_MS / 1000;
 
 export const register: Register = (dat) => {
   const token = dat
@@ -111,9 +109,7 @@ async function inspect(token: string, options: JsonOption): Promise<void> {
   const leftSeconds = typeof exp === 'number' ? Math.round(exp - Date.now() / 1000) : undefined;
   const problems = [
     ...(claims.ok ? [] : [claims.message]),
-    ...(leftSeconds !== undefined && leftSeconds <= -SKEW_SECONDS
-      ? [`it expired ${-leftSeconds} s ago`]
-      : []),
+    ...(leftSeconds !== undefined && leftSeconds <= 0 ? [`it expired ${-leftSeconds} s ago`] : []),
   ];
   if (options.json) {
     jsonLine({ header, payload, leftSeconds: leftSeconds ?? null, problems });
@@ -124,10 +120,6 @@ async function inspect(token: string, options: JsonOption): Promise<void> {
     line(JSON.stringify(payload, undefined, 2));
     if (leftSeconds === undefined) line('it never expires');
     else if (leftSeconds > 0) line(`it expires in ${leftSeconds} s`);
-    else if (leftSeconds > -SKEW_SECONDS)
-      line(
-        `it expired ${-leftSeconds} s ago, within the ${SKEW_SECONDS} s that hubs allow for clocks that differ`,
-      );
   }
   if (problems.length > 0)
     throw new CliFailure(Exit.failed, `a hub does not accept it: ${problems.join('; ')}`);

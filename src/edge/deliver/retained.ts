@@ -7,6 +7,7 @@ import type { Clock } from '../../clock.ts';
 import type { HistoryReader } from '../../history/reader.ts';
 import { Step } from '../../history/replay.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
+import { NONE } from '../../presence/columns.ts';
 import { type DeviceState, deviceStateNames, stateReasonNames } from '../../presence/lifecycle.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import { EventField, EventFlag, privateViews, writeEventHead } from '../../records/event.ts';
@@ -28,6 +29,7 @@ export interface RetainedDeps {
   readonly queueBytes: number;
   readonly presence: PresenceReader;
   readonly namesOf: (session: SubscriberSession, device: number) => DeviceNames;
+  readonly namesById: (device: string) => DeviceNames;
   readonly charges: Pick<Charges, 'rows' | 'waitMs'>;
 }
 
@@ -78,6 +80,12 @@ export class Retained {
     this.#bySession.set(session, waiting);
     for (const cell of devices.cells) waiting.cells.push(cell);
     this.run(session);
+  }
+
+  /** An operator has terminated the device: it is no more in the table, which says nothing of it. */
+  sendTerminated(session: SubscriberSession, device: string): void {
+    this.#writeState(NONE, 'offline', 'closed');
+    this.#encode(session, this.#stateEvent, this.#deps.namesById(device));
   }
 
   /** The session does not get the device's events any more. */
@@ -142,7 +150,9 @@ export class Retained {
       }
     }
     if ((kinds & Kind.presence) === 0 || rows.known[slot] === 0) return sent;
-    this.#writeState(slot);
+    const state = deviceStateNames[Atomics.load(rows.deviceState, slot) as DeviceState];
+    const reason = stateReasonNames[Atomics.load(rows.stateReason, slot)] ?? impliedReasons[state];
+    this.#writeState(slot, state, reason);
     this.#encode(session, this.#stateEvent, names);
     return sent + 1;
   }
@@ -160,10 +170,7 @@ export class Retained {
   }
 
   /** The device's state as an event of the hub's. */
-  #writeState(slot: number): void {
-    const { rows } = this.#deps.presence.devices;
-    const state = deviceStateNames[Atomics.load(rows.deviceState, slot) as DeviceState];
-    const reason = stateReasonNames[Atomics.load(rows.stateReason, slot)] ?? impliedReasons[state];
+  #writeState(slot: number, state: string, reason: string | undefined): void {
     const payload = Buffer.from(JSON.stringify({ state, reason }));
     const body = writeEventHead(this.#stateEvent, 0, {
       at: 0,

@@ -260,9 +260,7 @@ export class SlowSubscribers {
     const waiting = missed.waitingFor(session);
     if (newest === undefined) for (const one of waiting) bytes += this.#sendWaiting(session, topic, one);
     else {
-      session.sendEvent(newest);
-      bytes += newest.length;
-      this.#deps.counters.add(Counter.deliveries);
+      bytes += this.#sendKept(session, newest);
       this.#deps.counters.add(Counter.droppedLagging, waiting.length);
     }
     this.#remove(session, topic, missed);
@@ -273,12 +271,17 @@ export class SlowSubscribers {
 
   /** An event whose turn would have come. @returns the bytes sent */
   #sendWaiting(session: SubscriberSession, { names }: Topic, { views, replaced }: Waiting): number {
-    const { encoder, counters } = this.#deps;
+    const { encoder } = this.#deps;
     const end = encoder.paced(views, 0, names, session.encoding, 0, replaced);
-    if (end === 0) return 0;
-    session.sendEvent(encoder.bytes.subarray(0, end));
-    counters.add(Counter.deliveries);
-    return end;
+    return this.#sendKept(session, encoder.bytes.subarray(0, end));
+  }
+
+  /** @param frame empty: the event has no form in the session's encoding @returns the bytes sent */
+  #sendKept(session: SubscriberSession, frame: Uint8Array): number {
+    if (frame.length === 0) return 0;
+    session.sendEvent(frame);
+    this.#deps.counters.add(Counter.deliveries);
+    return frame.length;
   }
 
   #topicOf(session: SubscriberSession, device: number): Topic {

@@ -8,6 +8,7 @@ import {
   type RefusedDevice,
   readAnswer,
   readAttach,
+  readDeferred,
   readDetach,
   readEntries,
   readFilterPage,
@@ -20,7 +21,8 @@ import type { Told } from '../../wire/codec.ts';
 import type { Charges } from '../charges.ts';
 import type { Deliverer } from './deliverer.ts';
 import { wantsPast } from './replays.ts';
-import type { PastToBring, RequestFlow } from './request-flow.ts';
+import type { RequestFlow } from './request-flow.ts';
+import type { PastToBring } from './request-queue.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export interface SubscriberRecordsDeps {
@@ -61,6 +63,11 @@ export class SubscriberRecords {
       case FromOwnerRecord.Answer: {
         const answer = readAnswer(views, offset);
         this.#with(answer.session, (subscriber) => this.#answer(subscriber, answer));
+        break;
+      }
+      case FromOwnerRecord.Deferred: {
+        const { session, request } = readDeferred(views, offset);
+        this.#with(session, (subscriber) => this.#deps.requests.deferred(subscriber, request));
         break;
       }
       case FromOwnerRecord.Notice: {

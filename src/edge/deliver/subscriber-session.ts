@@ -13,7 +13,7 @@ import type { Position } from '../../wire/subscriber-ops.ts';
 import { Session } from '../session.ts';
 import { NO_SHARD } from './audience.ts';
 import type { Outgoing } from './outbox-frames.ts';
-import type { Ask, RequestQueue } from './request-flow.ts';
+import type { Ask, RequestQueue } from './request-queue.ts';
 
 /** Up to here looking through a list is as fast as a Map, which takes several times the memory. */
 const LISTED_DEVICES_MAX = 16;

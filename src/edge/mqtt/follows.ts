@@ -9,7 +9,7 @@ import { refusals } from '../../wire/hub-frames.ts';
 import type { Follow } from '../../wire/mqtt/host.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
 import { NO_PAST } from '../../wire/subscriber-ops.ts';
-import type { Ask } from '../deliver/request-flow.ts';
+import type { Ask } from '../deliver/request-queue.ts';
 import { FollowedDevices } from '../deliver/retained.ts';
 
 /** Of what the history keeps the newest. */
@@ -21,6 +21,8 @@ export interface Follower {
   request(ask: Ask): void;
   /** An answer has gone out: sends what the devices have. */
   sendRetained(devices: FollowedDevices): void;
+  /** Sends that the device is no more. */
+  sendTerminated(device: string): void;
   /** @returns whether the client is subscribed to what the hub says of the device */
   wantsPresence(device: string): boolean;
 }
@@ -114,6 +116,12 @@ export class MqttFollows {
     for (const entry of entries)
       if (this.#follower.wantsPresence(entry.device)) devices.add(entry, Kind.presence);
     if (devices.cells.length > 0) this.#follower.sendRetained(devices);
+  }
+
+  /** Devices have been terminated, and with them what followed them. */
+  terminated(devices: readonly string[]): void {
+    for (const device of devices)
+      if (this.#follower.wantsPresence(device)) this.#follower.sendTerminated(device);
   }
 
   /** The owner that was to send pages is gone; what is still to come comes unasked. */

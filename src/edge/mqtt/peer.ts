@@ -23,7 +23,7 @@ import {
   type PublishedEvent,
   type PublishedWill,
 } from '../../wire/mqtt/host.ts';
-import { decodeKept, encodeKept } from '../../wire/mqtt/kept.ts';
+import { decodeKept } from '../../wire/mqtt/kept.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
 import { adaptTo } from './adapt.ts';
@@ -184,13 +184,9 @@ export class MqttPeer implements MqttHost, RolesClient {
     const { line } = this.#deps;
     const { request } = this.#joining ?? {};
     if (this.#hasLeft || (request === undefined && !this.#isRegistered)) return;
-    const id = this.#admitted!.actor.id;
-    line.register({
-      session: this.number,
-      id,
-      clean: request?.cleanStart ?? false,
-      again: this.#isRegistered,
-    });
+    const { id } = this.#admitted!.actor;
+    const clean = request?.cleanStart ?? false;
+    line.register({ session: this.number, id, clean, again: this.#isRegistered });
     this.#roles?.sayWill();
   }
 
@@ -353,6 +349,11 @@ export class MqttPeer implements MqttHost, RolesClient {
   }
 
   /** See `RolesClient`. */
+  refollow(devices: readonly string[]): void {
+    this.session.refollow(devices);
+  }
+
+  /** See `RolesClient`. */
   wantsPresence(device: string): boolean {
     return this.session.subscriptions.matches(device, Kind.presence);
   }
@@ -384,7 +385,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     if (this.#hasLeft || this.#closeCode === undefined) return;
     if (this.#left === undefined && (this.#isRegistered || this.#joining !== undefined)) return;
     this.#hasLeft = true;
-    const { edge, line } = this.#deps;
+    const { edge } = this.#deps;
     const code = this.#closeCode;
     const { isClean = false, kept, keptMs = 0 } = this.#left ?? {};
     // What an operator ended is not to come back by itself.
@@ -393,7 +394,6 @@ export class MqttPeer implements MqttHost, RolesClient {
     for (const session of this.#roles?.sessions() ?? []) edge.leave(session, code, isClean, keepMs);
     this.#roles?.endAllowance();
     this.#peers.remove(this);
-    if (this.#isRegistered)
-      line.deregister({ session: this.number, keepMs, kept: kept === undefined ? '' : encodeKept(kept) });
+    if (this.#isRegistered) this.#peers.deregister(this.number, this.#admitted!.actor.id, keepMs, kept);
   }
 }

@@ -4,7 +4,7 @@ import { PatternSet } from '../../access/pattern-set.ts';
 import { errors } from '../../codes.ts';
 import type { Version } from '../../wire/mqtt/constants.ts';
 import type { PublishedWill } from '../../wire/mqtt/host.ts';
-import type { Ask } from '../deliver/request-flow.ts';
+import type { Ask } from '../deliver/request-queue.ts';
 import type { FollowedDevices } from '../deliver/retained.ts';
 import type { Edge } from '../edge.ts';
 import type { EdgeSession } from '../edge-deps.ts';
@@ -142,6 +142,12 @@ export class MqttRoles implements Follower {
   sendRetained(devices: FollowedDevices): void {
     const { subscriber } = this;
     if (subscriber?.closing === false) this.#edge.deliverer.retained.send(subscriber, devices);
+  }
+
+  /** See `Follower`. */
+  sendTerminated(device: string): void {
+    const { subscriber } = this;
+    if (subscriber?.closing === false) this.#edge.deliverer.retained.sendTerminated(subscriber, device);
   }
 
   /** See `Follower`. */

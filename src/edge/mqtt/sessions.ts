@@ -18,6 +18,8 @@ export interface Client extends Closable {
   /** No silence limit is shorter, ms. */
   readonly silenceMsMin: number;
   readonly follows: MqttFollows;
+  /** The hub has ended its follows of these devices. */
+  refollow(devices: readonly string[]): void;
   /** The owner has let the session in. */
   welcomed(): void;
   published(packetId: number, skipped: boolean): void;
@@ -94,10 +96,12 @@ export class MqttDeviceSession extends DeviceSession {
 class MqttSubscriberCodec implements SubscriberCodec {
   readonly encoding: Encoding;
   readonly #follows: MqttFollows;
+  readonly #refollow: Client['refollow'];
 
-  constructor(encoding: Encoding, follows: MqttFollows) {
+  constructor(encoding: Encoding, client: Client) {
     this.encoding = encoding;
-    this.#follows = follows;
+    this.#follows = client.follows;
+    this.#refollow = (devices) => client.refollow(devices);
   }
 
   welcome(): undefined {}
@@ -106,6 +110,13 @@ class MqttSubscriberCodec implements SubscriberCodec {
 
   notice(notice: Notice, entries: readonly Entry[]): undefined {
     if (notice === Notice.entry) this.#follows.told(entries);
+    if (notice === Notice.terminated) this.#terminated(entries.map(({ device }) => device));
+  }
+
+  /** To MQTT a subscription is the client's, whether the device is there or not. */
+  #terminated(devices: readonly string[]): void {
+    this.#follows.terminated(devices);
+    this.#refollow(devices);
   }
 
   problem({ code }: Problem): undefined {
@@ -135,7 +146,7 @@ export class MqttSubscriberSession extends SubscriberSession {
 
   constructor(admitted: Admitted, number: number, connectedAt: number, client: Client, version: 4 | 5) {
     super(admitted, number, connectedAt, {
-      codec: new MqttSubscriberCodec(version === 4 ? Encoding.mqtt3 : Encoding.mqtt5, client.follows),
+      codec: new MqttSubscriberCodec(version === 4 ? Encoding.mqtt3 : Encoding.mqtt5, client),
       batched: false,
       every: 0,
       hold: false,

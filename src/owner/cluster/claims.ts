@@ -290,17 +290,17 @@ export class DeviceClaims implements DeviceHomes {
     rows.epoch[slot] = epochOf(entry.epoch);
     const events = [message, status].filter((event) => event !== undefined);
     events.sort((one, other) => seqOf(one) - seqOf(other));
-    history.restart(slot, events.length > 0 ? seqOf(events[0]!) - 1 : entry.seq);
+    history.restart(slot, 0);
     rows.seq[slot] = entry.seq;
     let last = 0;
     for (const event of events) {
       const seq = seqOf(event);
-      if (last > 0 && seq > last + 1) history.skip(slot, seq - 1);
+      if (seq > last + 1) history.skip(slot, seq - 1);
       this.#receivedAt(event.views);
       history.append(slot, seq, event.views, 0, event.bytes);
       last = seq;
     }
-    if (last > 0 && entry.seq > last) history.skip(slot, entry.seq);
+    if (entry.seq > last) history.skip(slot, entry.seq);
     const text = Buffer.from(entry.status);
     if (text.length > 0) registry.setDeviceStatus(slot, text, 0, text.length);
     if (rows.deviceState[slot] !== entry.state) registry.setDeviceState(slot, entry.state);

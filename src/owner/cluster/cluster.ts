@@ -14,6 +14,7 @@ import { edgeOf } from '../../records/sessions.ts';
 import { Backfills } from './backfills.ts';
 import { DeviceClaims } from './claims.ts';
 import type { ClusterContext } from './context.ts';
+import { GatewayClaims } from './gateways.ts';
 import { Levels } from './levels.ts';
 import { Listings } from './listings.ts';
 import { SubscriberMoves } from './moves.ts';
@@ -36,6 +37,7 @@ export class Cluster {
   readonly #waits: Waits;
   readonly #operatorState: OperatorState;
   readonly #moves: SubscriberMoves;
+  readonly #gateways: GatewayClaims;
   /** Parts of an id that is handed over, until its `Adopt`. */
   readonly #parts = new Map<string, Uint8Array[]>();
   readonly #takes: Readonly<Record<number, Take>>;
@@ -65,11 +67,13 @@ export class Cluster {
     });
     this.#waits = new Waits({ ...shared, remotes: this.#remotes, listings: this.#listings });
     this.#moves = new SubscriberMoves(context);
+    this.#gateways = new GatewayClaims(context);
     this.#operatorState = new OperatorState(context);
     this.#takes = { ...this.#ofFollows(), ...this.#ofHomes() };
     devices.homes = this.#claims;
     subscribers.waits = this.#waits;
     subscribers.homes = this.#moves;
+    context.gateways.homes = this.#gateways;
     registry.levelChanged = (slot) => {
       if (registry.devices.rows.home[slot] === Home.elsewhere) this.#levels.changed(slot);
     };
@@ -180,18 +184,20 @@ export class Cluster {
         const parts = hasParts ? (this.#parts.get(keyOf(kind, id)) ?? []) : undefined;
         this.#parts.delete(keyOf(kind, id));
         if (kind === HomeKind.device) claims.adopt(id, parts, late);
-        else this.#moves.adopt(id, parts);
+        else if (kind === HomeKind.subscriber) this.#moves.adopt(id, parts);
+        else this.#gateways.adopt(id);
       },
       [FromLinkRecord.Release]: (...at) => {
         const { kind, id } = fromLink.release.read(...at);
         if (kind === HomeKind.device) claims.release(id);
-        else this.#moves.release(id);
+        else if (kind === HomeKind.subscriber) this.#moves.release(id);
       },
       [FromLinkRecord.Surrender]: (...at) => {
         const { kind, id, conflict } = fromLink.surrender.read(...at);
         const reason: SurrenderReason = conflict ? 'conflict' : 'replaced';
         if (kind === HomeKind.device) claims.surrender(id, reason);
-        else this.#moves.surrender(id, reason);
+        else if (kind === HomeKind.subscriber) this.#moves.surrender(id, reason);
+        else this.#gateways.surrender(id, reason);
       },
       [FromLinkRecord.Ping]: (...at) => this.#ping(fromLink.ping.read(...at)),
       [FromLinkRecord.Apply]: (...at) => this.#operatorState.take(fromLink.apply.read(...at)),
@@ -223,6 +229,7 @@ export class Cluster {
       else this.#claims.tellAll(slot);
     }
     this.#moves.tellAll();
+    this.#gateways.tellAll();
     this.#listings.reset();
   }
 }

@@ -7,6 +7,7 @@ import type { Wheel } from '../../memory/wheel.ts';
 import type { Devices } from '../devices.ts';
 import type { EdgeLink } from '../edge-link.ts';
 import type { Filters } from '../filters.ts';
+import type { Gateways } from '../gateways.ts';
 import type { Operator } from '../operator.ts';
 import type { OperatorRows } from '../operator-rows.ts';
 import type { Registry } from '../registry.ts';
@@ -20,6 +21,7 @@ export interface ClusterContext {
   readonly registry: Registry;
   readonly devices: Devices;
   readonly subscribers: Subscribers;
+  readonly gateways: Gateways;
   readonly subscriptions: Subscriptions;
   readonly scopes: TokenScopes;
   readonly filters: Filters;

@@ -134,7 +134,6 @@ export class Listings {
     this.#lookups.clear();
     this.#onTheirWay.clear();
     for (const [prefix, listing] of this.#listings) {
-      listing.isAsked = false;
       listing.isComplete = false;
       this.#ask(prefix);
     }

@@ -6,6 +6,7 @@ import { SurrenderReason } from '../../cluster/host.ts';
 import { HomeKind } from '../../cluster/records.ts';
 import { decodeKept, encodeKept, type KeptSubscriber } from '../../cluster/subscribers.ts';
 import { closes } from '../../codes.ts';
+import { highWater } from '../../memory/layout.ts';
 import { NONE } from '../../presence/columns.ts';
 import { RowState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
@@ -35,9 +36,31 @@ export class SubscriberMoves implements SubscriberHomes {
   readonly #bySession = new Map<number, string>();
   /** Ids with their home here. */
   readonly #here = new Set<string>();
+  /** Ids of connections that do not want back by themselves what was kept: how they came. */
+  readonly #reserved = new Map<string, Join>();
 
   constructor(context: ClusterContext) {
     this.#context = context;
+    this.#takeOver();
+  }
+
+  /** What the owner before had here is here. */
+  #takeOver(): void {
+    const { registry } = this.#context;
+    const { used, session } = registry.subscribers.rows;
+    for (let slot = 0; slot < highWater(registry.subscribers); slot++) {
+      if (used[slot] === 0) continue;
+      if (session[slot] !== NONE || this.#isKept(slot)) this.#here.add(registry.subscriberId(slot));
+    }
+  }
+
+  #isKept(slot: number): boolean {
+    const { registry } = this.#context;
+    let isKept = registry.filters.count(slot) > 0;
+    registry.forEachOfSubscriber(slot, (row) => {
+      isKept ||= isSubscribed(registry.rowState(row));
+    });
+    return isKept;
   }
 
   // What happens to subscribers here.
@@ -77,6 +100,7 @@ export class SubscriberMoves implements SubscriberHomes {
 
   disconnected(slot: number): void {
     const id = this.#context.registry.subscriberId(slot);
+    this.#reserved.delete(id);
     if (this.#here.has(id)) this.#context.link.tell(toLink.disconnected, { kind: SUBSCRIBER, id });
   }
 
@@ -114,13 +138,15 @@ export class SubscriberMoves implements SubscriberHomes {
     this.#here.add(id);
     const kept = decodeKept(parts ?? []);
     if (kept.rows.length + kept.filters.length === 0) return;
+    const reserved = this.#reserved.get(id);
+    if (reserved?.fresh === true) return; // it wants nothing of it
     const slot = this.#keep(id, kept);
     if (slot < 0) return;
     const { registry, sweeps } = this.#context;
-    // One that was welcomed already gets them now.
     const isWelcomed = registry.subscribers.rows.session[slot] !== NONE;
-    if (isWelcomed) sweeps.input(slot, 'reconnect', Notice.resumed);
-    else this.#expire(slot, kept.awayMs);
+    if (!isWelcomed) this.#expire(slot, kept.awayMs);
+    // One that was welcomed already gets them now, or asks for them by itself.
+    else if (reserved === undefined) sweeps.input(slot, 'reconnect', Notice.resumed);
   }
 
   /** The connection that waited is let in. */
@@ -136,11 +162,18 @@ export class SubscriberMoves implements SubscriberHomes {
       if (this.#here.delete(id)) link.tell(toLink.forget, { kind: SUBSCRIBER, id });
       return;
     }
-    this.#bySession.delete(arrival.join.session);
-    subscribers.enter(arrival.join);
+    const { join } = arrival;
+    this.#bySession.delete(join.session);
+    this.#enter(join);
     for (const request of arrival.requests) subscribers.request(request);
     if (registry.subscriberOf(id) < 0 && this.#here.delete(id))
       link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+  }
+
+  #enter(join: Join): void {
+    const { id } = join.actor;
+    this.#context.subscribers.enter(join); // an older connection of the id ends with that
+    if (join.hold || join.fresh === true) this.#reserved.set(id, join);
   }
 
   /** Another node is its place now: the connection goes, and what is kept is handed over. */
@@ -154,6 +187,7 @@ export class SubscriberMoves implements SubscriberHomes {
       this.#bySession.delete(session);
       this.#arrivals.delete(id);
     }
+    this.#reserved.delete(id);
     const slot = this.#here.delete(id) ? registry.subscriberOf(id) : -1;
     const kept = slot < 0 ? undefined : this.#keptOf(slot);
     if (slot >= 0) subscribers.surrender(slot, close);

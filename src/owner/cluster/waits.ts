@@ -1,7 +1,10 @@
 /**
  * Requests that wait until it is known where the devices that they name are: at most a second, then what is known is
- * answered, and the rest follows. What the same subscriber asks meanwhile waits behind it. Owner thread only.
+ * answered, and the rest follows. What the same subscriber asks meanwhile waits behind it. The edge is told that they
+ * wait, so that it goes on with what others ask; when many have waited long enough at once, they are answered a few in
+ * each poll. Owner thread only.
  */
+import { REQUEST_WORK_PER_POLL } from '../../limits.ts';
 import { Home } from '../../presence/columns.ts';
 import type { Request } from '../../records/requests.ts';
 import type { RequestWaits } from '../subscriber-homes.ts';
@@ -38,6 +41,8 @@ export class Waits implements RequestWaits {
   readonly #deps: WaitsDeps;
   /** By session, in the order in which they began. */
   readonly #waits = new Map<number, Wait>();
+  /** Those of them that are to be answered, in their order. */
+  readonly #ready = new Set<Wait>();
   /** Filters that were answered, and whose devices are on their way: until then they are wanted. */
   readonly #onTheirWay = new Map<number, Wait[]>();
   /** By device: who waits for it. */
@@ -51,19 +56,24 @@ export class Waits implements RequestWaits {
     const before = this.#waits.get(request.session);
     if (before !== undefined) {
       before.behind.push(request);
+      this.#tellDeferred(request);
       return true;
     }
     if (request.op !== 'subscribe' && request.op !== 'resume') return false;
     const wait = this.#begin(subscriber, request);
     this.#waits.set(request.session, wait);
     if (wait.open.size === 0 && wait.prefixes.size === 0) this.#answer(wait);
+    else this.#tellDeferred(request);
     return true;
   }
 
   sessionOver(session: number): void {
     const wait = this.#waits.get(session);
     this.#waits.delete(session);
-    if (wait !== undefined) this.#release(wait);
+    if (wait !== undefined) {
+      this.#ready.delete(wait);
+      this.#release(wait);
+    }
     this.#arrived(session);
   }
 
@@ -108,19 +118,28 @@ export class Waits implements RequestWaits {
     for (const waits of this.#onTheirWay.values()) for (const wait of waits) wait.slots.delete(slot);
   }
 
-  /** Those that have waited long enough wait no longer. */
+  /** Those that have waited long enough wait no longer. As many are answered as a poll may take, and their edges. */
   tick(): void {
     for (const session of this.#onTheirWay.keys())
       if (!this.#deps.filters.isBusy(session)) this.#arrived(session);
     if (this.#waits.size === 0) return;
-    const now = this.#deps.clock.now();
-    for (const wait of [...this.#waits.values()]) {
-      if (wait.untilMs > now) return;
+    const { clock, subscriptions } = this.#deps;
+    const now = clock.now();
+    for (const wait of this.#waits.values()) {
+      if (wait.untilMs > now) break;
+      this.#ready.add(wait);
+    }
+    let left = REQUEST_WORK_PER_POLL;
+    for (const wait of this.#ready) {
+      if (left <= 0) return;
+      if (subscriptions.link(wait.request.session).holdsBack()) continue;
+      left -= workOf(wait);
       this.#answer(wait);
     }
   }
 
   untilNextMs(now: number): number {
+    if (this.#ready.size > 0) return 0;
     for (const { untilMs } of this.#waits.values()) return Math.max(0, untilMs - now);
     return Number.POSITIVE_INFINITY;
   }
@@ -172,13 +191,18 @@ export class Waits implements RequestWaits {
 
   #goOn(wait: Wait): void {
     const isThere = this.#waits.get(wait.request.session) === wait;
-    if (isThere && wait.open.size === 0 && wait.prefixes.size === 0) this.#answer(wait);
+    if (isThere && wait.open.size === 0 && wait.prefixes.size === 0) this.#ready.add(wait);
+  }
+
+  #tellDeferred({ session, request }: Request): void {
+    this.#deps.subscriptions.link(session).deferred(session, request);
   }
 
   #answer(wait: Wait): void {
     const { subscribers } = this.#deps;
     const { subscriber, request, behind } = wait;
     this.#waits.delete(request.session);
+    this.#ready.delete(wait);
     subscribers.answer(subscriber, request);
     if (this.#deps.filters.isBusy(request.session)) this.#isOnItsWay(wait);
     else this.#release(wait);
@@ -207,4 +231,9 @@ export class Waits implements RequestWaits {
     }
     if (wait.request.filters.length > 0) listings.review();
   }
+}
+
+/** What it takes to answer it and what is behind it, in devices named. */
+function workOf({ request, behind }: Wait): number {
+  return [request, ...behind].reduce((sum, { devices }) => sum + 1 + (devices?.length ?? 0), 0);
 }

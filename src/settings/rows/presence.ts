@@ -26,8 +26,8 @@ export const presenceRows = {
     default: 300_000,
     group: 'Presence',
     meaning:
-      'Subscriptions of a subscriber that is silent for this long are removed. A subscriber that ' +
-      'reconnects earlier keeps them. Set it above `DAT_SUBSCRIBER_INACTIVE_AFTER_MS`; otherwise ' +
+      'Subscriptions of a subscriber that is silent for this long are removed. One that lost its connection ' +
+      'and comes back within this time keeps them. Set it above `DAT_SUBSCRIBER_INACTIVE_AFTER_MS`; otherwise ' +
       'subscriptions are removed without becoming inactive first.',
   }),
   deviceStaleAfterMs: row({

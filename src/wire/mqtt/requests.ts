@@ -48,6 +48,8 @@ export class Requests {
   readonly #peer: Requester;
   readonly #waiting: Request[] = [];
   #waitingBytes = 0;
+  /** Devices whose follows the hub has ended, and that are to be followed anew before the next request. */
+  #ended: string[] = [];
   #isBusy = false;
   /** Whether `#next` is running. Synchronous answers must not re-enter it. */
   #isGoing = false;
@@ -77,6 +79,12 @@ export class Requests {
     }
   }
 
+  /** Follows devices anew as far as the client still has them, without their past. What is refused stays ended. */
+  refollow(devices: readonly string[]): void {
+    for (const device of devices) this.#ended.push(device);
+    this.#next();
+  }
+
   #refuse(request: Request, message: string): void {
     // UNSUBACK has no code for an exceeded quota.
     const reason = isSubscribe(request) ? Reason.quotaExceeded : Reason.implementationSpecific;
@@ -93,13 +101,25 @@ export class Requests {
   /** Starts the next request unless one is in progress. */
   #next(): void {
     this.#isGoing = true;
-    while (!this.#isBusy && this.#waiting.length > 0 && !this.#peer.hasEnded) {
+    while (!this.#isBusy && !this.#peer.hasEnded) {
+      const [first] = this.#waiting;
+      if (first === undefined && this.#ended.length === 0) break;
       this.#isBusy = true;
-      const first = this.#waiting[0]!;
-      if (isSubscribe(first)) this.#subscribe(this.#take(isSubscribe));
+      if (first === undefined || this.#ended.length > 0) this.#followEnded();
+      else if (isSubscribe(first)) this.#subscribe(this.#take(isSubscribe));
       else this.#unsubscribe(this.#take(isUnsubscribe));
     }
     this.#isGoing = false;
+  }
+
+  #followEnded(): void {
+    const { subscriptions, host } = this.#peer;
+    const follows = this.#ended
+      .splice(0, REQUEST_FILTERS_MAX)
+      .map((name) => ({ name, kinds: subscriptions.kindsOf(name), retained: 0 }))
+      .filter(({ kinds }) => kinds !== 0);
+    if (follows.length > 0) host.subscribe(follows, () => this.#done());
+    else this.#done();
   }
 
   /** Dequeues consecutive packets of one kind, up to the limit of one request to the hub. */

@@ -154,16 +154,12 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
    * @returns the packet to send, or undefined to send nothing
    */
   adapt(packet: Uint8Array, topicBytes: number, device: string, kind: number): Uint8Array | undefined {
-    const identifiers: number[] = [];
-    const isOwn = device === this.#client.id && kind !== Kind.presence;
-    let isWanted = false;
-    this.#subscriptions?.eachMatching(device, kind, ({ identifier, noLocal }) => {
-      if (noLocal && isOwn) return;
-      isWanted = true;
-      if (identifier !== 0) identifiers.push(identifier);
-    });
-    if (!isWanted) return undefined;
-    const adapted = identifiers.length === 0 ? packet : withIdentifiers(packet, topicBytes, identifiers);
+    const { id, version } = this.#client;
+    const identifiers = this.#subscriptions?.identifiersFor(device, kind, device === id);
+    if (identifiers === undefined) return undefined;
+    // A session of MQTT 5 may go on in 3.1.1, which has none.
+    const hasNone = identifiers.length === 0 || version === 4;
+    const adapted = hasNone ? packet : withIdentifiers(packet, topicBytes, identifiers);
     return accepts(this.#client, adapted) ? adapted : undefined;
   }
 
@@ -175,6 +171,11 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
   /** The transport reports that the connection has ended. */
   closed(): void {
     this.#end();
+  }
+
+  /** The hub has ended follows of devices that the client still has: they begin anew. */
+  refollow(devices: readonly string[]): void {
+    if (this.isOpen) this.#requester.refollow(devices);
   }
 
   /** Checks time limits. Call it at least once a second. */
@@ -249,10 +250,12 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     this.now = this.#context.clock.now();
     this.#heardAt = this.now;
     this.host.write(connack);
-    const { packetBytesMax } = this.#context.settings;
-    const isNarrow = client.packetBytesMax > 0 && client.packetBytesMax < EVENT_SIZES * packetBytesMax;
+    const narrow = EVENT_SIZES * this.#context.settings.packetBytesMax;
+    const isNarrow = client.packetBytesMax > 0 && client.packetBytesMax < narrow;
     if (isNarrow || this.#subscriptions?.needsAdapting) this.deliverOneByOne();
     if (this.#subscriptions?.hasInterest) this.host.watchInterest(true);
+    // An operator, or another client of its id, may have ended some meanwhile.
+    if (this.#subscriptions?.hasTargets) this.refollow(this.#subscriptions.devices());
     this.#framed(this.#framer.resume(this));
   }
 
@@ -319,11 +322,8 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
   #restore({ subscriptions, packetIds }: KeptSession): void {
     this.#keptPacketIds = packetIds;
     if (subscriptions.length === 0) return;
-    this.subscriptions.restore(
-      subscriptions,
-      this.layout,
-      mayBeDevice(this.#client.role) ? this.#client.id : undefined,
-    );
+    const { role, id } = this.#client;
+    this.subscriptions.restore(subscriptions, this.layout, mayBeDevice(role) ? id : undefined);
     this.#isSubscriber = this.subscriptions.hasTargets;
   }
 
@@ -340,12 +340,13 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
   }
 
   #requested(request: Subscribe | Unsubscribe | Malformed): void {
-    if (!request.ok) {
-      this.fail(request);
-      return;
-    }
+    if (request.ok) this.#requester.add(request);
+    else this.fail(request);
+  }
+
+  get #requester(): Requests {
     this.#requests ??= new Requests(this);
-    this.#requests.add(request);
+    return this.#requests;
   }
 
   #pinged(problem: Malformed | undefined): void {

@@ -5,6 +5,7 @@
 import { express, type Target } from './filters.ts';
 import type { KeptSubscription } from './host.ts';
 import { TOPIC_FILTERS_BYTES_MAX, TOPIC_FILTERS_MAX } from './limits.ts';
+import { Kind } from './templates.ts';
 import type { TopicLayout } from './topics.ts';
 
 export interface Subscription extends KeptSubscription {
@@ -104,6 +105,23 @@ export class Subscriptions {
     if (this.#prefixes === undefined) return;
     for (const [name, prefix] of this.#prefixes)
       if (device.startsWith(prefix)) this.#eachOf(name, kind, found);
+  }
+
+  /** @returns those of the subscriptions that want the event; undefined: none does @param isOwn of the client's device */
+  identifiersFor(device: string, kind: number, isOwn: boolean): number[] | undefined {
+    const identifiers: number[] = [];
+    let isWanted = false;
+    this.eachMatching(device, kind, ({ identifier, noLocal }) => {
+      if (noLocal && isOwn && kind !== Kind.presence) return;
+      isWanted = true;
+      if (identifier !== 0) identifiers.push(identifier);
+    });
+    return isWanted ? identifiers : undefined;
+  }
+
+  /** Those that are followed by their ids. */
+  devices(): string[] {
+    return [...this.#byName.keys()].filter((name) => this.#prefixes?.has(name) !== true);
   }
 
   /** Whether events of this kind of the device match any. */

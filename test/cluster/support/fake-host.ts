@@ -85,6 +85,7 @@ export class FakeHost implements ClusterHost {
   node!: ClusterNode;
   readonly devices = new Map<string, Device>();
   readonly subscribers = new Map<string, Subscriber>();
+  readonly gateways = new Map<string, Connection>();
   readonly followers = new Map<string, Follower>();
   readonly #byRef = new Map<number, string>();
   readonly denied = new Set<string>();
@@ -149,6 +150,22 @@ export class FakeHost implements ClusterHost {
     if (known?.connection !== connection) return;
     known.connection = undefined;
     this.#say(() => this.node.homes.disconnect(HomeKind.subscriber, connection.id));
+  }
+
+  connectGateway(connection: Connection): void {
+    const { id } = connection;
+    const older = this.gateways.get(id);
+    if (older !== undefined) close(older, CLOSE_REPLACED);
+    this.gateways.set(id, connection);
+    this.#say(() => this.node.homes.connect(HomeKind.gateway, id));
+  }
+
+  disconnectGateway({ id }: Connection): void {
+    this.gateways.delete(id);
+    this.#say(() => {
+      this.node.homes.disconnect(HomeKind.gateway, id);
+      this.node.homes.forget(HomeKind.gateway, id);
+    });
   }
 
   follow(peer: number, id: string, request: FollowRequest): void;
@@ -326,6 +343,10 @@ export class FakeHost implements ClusterHost {
       this.#adoptSubscriber(id, parts);
       return;
     }
+    if (kind === HomeKind.gateway) {
+      if (!this.gateways.has(id)) this.#say(() => this.node.homes.forget(kind, id));
+      return;
+    }
     if (late) return;
     const device = this.devices.get(id) ?? this.#createDevice(id, '', undefined);
     const all = (parts ?? []).map((part) => parse<Partial<Given & Held>>(part));
@@ -361,6 +382,13 @@ export class FakeHost implements ClusterHost {
       this.#say(() => this.node.homes.surrendered(kind, id, parts, 0));
       return;
     }
+    if (kind === HomeKind.gateway) {
+      const connection = this.gateways.get(id);
+      this.gateways.delete(id);
+      if (connection !== undefined) close(connection, code);
+      this.#say(() => this.node.homes.surrendered(kind, id, [], 0));
+      return;
+    }
     const device = this.devices.get(id);
     if (device === undefined) throw new Error(`${this.name}: no device ${id} to surrender`);
     const { epoch, seq, history, held } = device;
@@ -374,7 +402,7 @@ export class FakeHost implements ClusterHost {
 
   ping(kind: HomeKind, id: string): void {
     const peer = kind === HomeKind.device ? this.devices.get(id) : this.subscribers.get(id);
-    const alive = peer?.connection?.alive === true;
+    const alive = kind === HomeKind.gateway || peer?.connection?.alive === true;
     if (alive) this.#say(() => this.node.homes.pinged(kind, id, true));
   }
 

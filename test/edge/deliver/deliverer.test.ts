@@ -1,11 +1,14 @@
 /** What a deliverer does beside events of topics: MQTT clients, retained events, vips that come and go, ends. */
 import { describe, expect, it } from 'vitest';
+import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
+import { LEAVES_PER_TURN } from '../../../src/edge/deliver/leavers.ts';
 import { FollowedDevices } from '../../../src/edge/deliver/retained.ts';
 import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
+import type { Entry } from '../../../src/records/replies.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
-import { EventType } from '../../../src/wire/events.ts';
+import { ALL_TYPES, EventType, epochName } from '../../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
 import { Kind } from '../../../src/wire/mqtt/templates.ts';
 import { FakeThread, QUEUE_BYTES } from './fake-thread.ts';
@@ -139,6 +142,7 @@ describe('vips', () => {
     expect(shardsPerStep(thread)).toBe(1);
     thread.setVip(one, false);
     thread.poll();
+    thread.end(one);
     expect(shardsPerStep(thread)).toBe(1);
     thread.end(other);
     expect(shardsPerStep(thread)).toBe(4);
@@ -160,6 +164,24 @@ describe('a deliverer', () => {
     expect(socket.frames).toHaveLength(100); // more than the ring holds
   });
 
+  it('gives room back to the ring, too, where nobody gets what came', () => {
+    const thread = new FakeThread(ROOMY);
+    for (let n = 0; n < 100; n++) {
+      thread.event(0, 'normal', Buffer.from(`"${'x'.repeat(100_000)}"`)); // throws when the ring is full
+      thread.poll();
+    }
+    expect(thread.seq(0)).toBe(100);
+  });
+
+  it('takes a session that has closed by itself out of its many topics, which it has left by then', async () => {
+    const thread = new FakeThread(ROOMY);
+    const devices = Array.from({ length: LEAVES_PER_TURN + 1 }, (_, device) => device);
+    const socket = thread.subscriber(devices);
+    thread.end(socket);
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    expect([socket.session.devices, socket.topics.size]).toEqual([[], devices.length]);
+  });
+
   it('knows of a session until its connection is over', () => {
     const thread = new FakeThread(ROOMY);
     const { sessions } = thread.edge.deliverer;
@@ -169,5 +191,70 @@ describe('a deliverer', () => {
     expect(sessions.has(session.number)).toBe(true);
     thread.edge.close(session, 1000, true);
     expect(sessions.size).toBe(0);
+  });
+});
+
+describe('a slow subscriber', () => {
+  it('may recover before the owner has said anything', () => {
+    const thread = new FakeThread();
+    const socket = thread.connect();
+    thread.lag(socket);
+    expect(thread.count('laggingSubscribers')).toBe(1);
+    socket.drainTo(0);
+    expect(thread.count('laggingSubscribers')).toBe(0);
+  });
+
+  it('recovers when all that the owner has said was heard, not in the midst of it', () => {
+    const thread = new FakeThread();
+    const socket = thread.subscriber([0, 1]);
+    thread.lag(socket);
+    for (const device of [0, 1]) thread.events(device, 'normal');
+    socket.queued = 0;
+    thread.notice(socket); // an answer is looked at, and what follows ends delivery
+    thread.detach(socket, 0);
+    thread.poll();
+    expect(socket.news()).toBe('status d1:1');
+  });
+});
+
+describe('a session that is told what it has missed', () => {
+  /** It follows a device whose events another follows, too, and reads nothing for now. */
+  function held(thread: FakeThread) {
+    const socket = thread.subscriber();
+    thread.events(0, 'normal');
+    const entry = { device: 'd0', deviceSlot: 0, generation: 0, seq: 1, epoch: 0 } as Entry;
+    const past = { last: false, history: 0, since: new Map([['d0', { epoch: epochName(0), seq: 0 }]]) };
+    const { replays } = thread.edge.deliverer;
+    socket.queued = QUEUE_BYTES;
+    replays.begin(socket.session, entry, past, ALL_TYPES);
+    replays.run(socket.session);
+    thread.attach(socket, 0);
+    thread.poll();
+    socket.news();
+    return socket;
+  }
+
+  it('is past the round under way before it is in the topic', () => {
+    const thread = new FakeThread();
+    for (let n = 0; n <= SHARD_SOCKETS_MAX; n++) thread.subscriber([0]);
+    thread.subscriber([], { vip: true }); // a step takes one shard
+    const socket = held(thread);
+    thread.event(0);
+    thread.edge.poll();
+    expect(thread.edge.deliverer.hasUnsent).toBe(true);
+    socket.drainTo(0);
+    thread.poll();
+    thread.events(0, 'normal');
+    expect(socket.news()).toBe('gap d0:1-1 history gap d0:2-2 history d0:3');
+  });
+
+  it('is told of pongs that came meanwhile, which are kept nowhere', () => {
+    const thread = new FakeThread();
+    const socket = held(thread);
+    thread.event(0);
+    thread.event(0, 'normal', undefined, EventType.pong);
+    thread.poll();
+    socket.drainTo(0);
+    expect(socket.news()).toBe('gap d0:1-1 history gap d0:2-3 history gap d0:3-3 history');
   });
 });

@@ -6,6 +6,7 @@ import { MISSED_RUNS_MAX } from '../../../src/limits.ts';
 import { EventField, privateViews } from '../../../src/records/event.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
+import { EventType } from '../../../src/wire/events.ts';
 
 const session = (encoding: Encoding = Encoding.json): SubscriberSession =>
   ({ encoding }) as SubscriberSession;
@@ -124,10 +125,11 @@ describe('the slow subscribers of a device', () => {
 });
 
 /** An event that waited for its turn. */
-function waited(seq: number): Waiting {
+function waited(seq: number, type: number = EventType.message, replaced = 0): Waiting {
   const views = privateViews(100);
+  views.u8[EventField.type] = type;
   views.f64[EventField.seq >> 3] = seq;
-  return { views, replaced: 0 };
+  return { views, replaced };
 }
 
 describe('what waited for its turn', () => {
@@ -157,6 +159,30 @@ describe('what waited for its turn', () => {
     expect([missed.remove(first), missed.keptBytes]).toEqual([1, 2 * length]);
     expect([missed.remove(second), missed.keptBytes]).toEqual([1, length]);
     expect([missed.remove(third), missed.keptBytes]).toEqual([1, 0]);
+  });
+});
+
+describe('who waits for a turn', () => {
+  it('is known while anything waits for anybody', () => {
+    const { missed } = new Bench();
+    const [one, other] = [session(), session()];
+    missed.add(one);
+    expect(missed.hasWaiting).toBe(false);
+    missed.add(other, [waited(1)]);
+    expect(missed.hasWaiting).toBe(true);
+    missed.remove(other);
+    expect(missed.hasWaiting).toBe(false);
+  });
+
+  it('gets an urgent event instead of one of its type, which is kept for it no more', () => {
+    const { missed } = new Bench();
+    const one = session();
+    const [message, pong] = [waited(3, EventType.message, 2), waited(4, EventType.pong)];
+    missed.add(one, [message, pong]);
+    expect(missed.replace(one, EventType.status)).toBe(0);
+    expect(missed.replace(one, EventType.message)).toBe(3);
+    expect([missed.waitingFor(one), missed.keptBytes]).toEqual([[pong], pong.views.u8.length]);
+    expect(missed.replace(one, EventType.message)).toBe(0);
   });
 });
 
@@ -210,6 +236,18 @@ describe('the runs of missed seqs', () => {
       expect(bench.gaps(third)).toBe('10000-10000');
     },
   );
+
+  it('are forgotten when somebody leaves who alone needed them', () => {
+    const bench = new Bench();
+    const first = bench.add();
+    for (let run = 1; run <= 100; run++) bench.round(2 * run);
+    bench.add();
+    bench.missed.remove(first);
+    for (let run = 101; run <= MISSED_RUNS_MAX; run++) bench.round(2 * run);
+    expect(bench.missed.isFull).toBe(false);
+    for (let run = MISSED_RUNS_MAX + 1; run <= MISSED_RUNS_MAX + 101; run++) bench.round(2 * run);
+    expect(bench.missed.isFull).toBe(true);
+  });
 
   it('do not fill up while those who come and go need few of them', () => {
     const bench = new Bench();

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Ask, RequestFlow, type RequestFlowDeps } from '../../../src/edge/deliver/request-flow.ts';
+import { RequestFlow, type RequestFlowDeps } from '../../../src/edge/deliver/request-flow.ts';
+import type { Ask } from '../../../src/edge/deliver/request-queue.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Notice } from '../../../src/records/replies.ts';
 import type { Request } from '../../../src/records/requests.ts';
@@ -149,6 +150,78 @@ describe('what the subscribers of an edge ask', () => {
     bench.news();
     bench.flow.forget(a);
     expect(bench.news()).toEqual(['2:1']);
+  });
+});
+
+describe('a request that waits for other nodes', () => {
+  it('keeps no other peer from asking', () => {
+    const bench = new Bench();
+    const [a, b] = [peer(1), peer(2)];
+    bench.flow.submit(a, subscribe(1000));
+    bench.flow.submit(b, subscribe(1000));
+    expect(bench.news()).toEqual(['1:1']);
+    bench.flow.deferred(a, 1);
+    bench.flow.takeTurns();
+    expect(bench.news()).toEqual(['2:1']);
+    bench.answer(a, 1);
+    bench.flow.submit(a, subscribe(1));
+    expect(bench.news()).toEqual([]); // the other's is not answered, and that one does not wait
+    bench.answer(b, 1);
+    expect(bench.news()).toEqual(['1:2']);
+  });
+
+  it('keeps what its own peer asks next', () => {
+    const bench = new Bench();
+    const a = peer(1);
+    bench.flow.submit(a, subscribe(1));
+    bench.flow.deferred(a, 1);
+    bench.flow.submit(a, subscribe(1));
+    expect(bench.news()).toEqual(['1:1']);
+    bench.answer(a, 1);
+    expect(bench.news()).toEqual(['1:2']);
+  });
+
+  it('waits here while 64,000 devices are waited for', () => {
+    const bench = new Bench();
+    const peers = Array.from({ length: 65 }, (_, n) => peer(n + 1));
+    for (const one of peers) {
+      bench.flow.submit(one, subscribe(992));
+      bench.flow.deferred(one, 1);
+      bench.flow.takeTurns();
+    }
+    expect(bench.news()).toHaveLength(64);
+    bench.answer(peers[5]!, 1);
+    expect(bench.news()).toEqual(['65:1']);
+    bench.flow.deferred(peers[64]!, 1);
+    bench.flow.submit(peers[5]!, subscribe(1));
+    expect(bench.news()).toEqual([]);
+    bench.flow.forget(peers[6]!);
+    expect(bench.news()).toEqual(['6:2']);
+  });
+
+  it('is asked again of another owner, which may answer it at once', () => {
+    const bench = new Bench();
+    const [a, b] = [peer(1), peer(2)];
+    bench.flow.submit(a, subscribe(1000));
+    bench.flow.deferred(a, 1);
+    bench.news();
+    bench.flow.askAgain(a);
+    bench.flow.submit(b, subscribe(1000));
+    expect(bench.news()).toEqual(['1:1']);
+    bench.answer(a, 1);
+    expect(bench.news()).toEqual(['2:1']);
+  });
+
+  it('is deferred once, and not after its answer', () => {
+    const bench = new Bench();
+    const [a, b, c] = [peer(1), peer(2), peer(3)];
+    bench.flow.submit(a, subscribe(1000));
+    for (let n = 0; n < 2; n++) bench.flow.deferred(a, 1);
+    bench.answer(a, 1);
+    bench.flow.deferred(a, 1);
+    bench.flow.submit(b, subscribe(1000));
+    bench.flow.submit(c, subscribe(1000));
+    expect(bench.news()).toEqual(['1:1', '2:1']);
   });
 });
 

@@ -30,6 +30,7 @@ class Bench extends Past {
       queueBytes: QUEUE_BYTES,
       presence: { devices: this.history.devices } as PresenceReader,
       namesOf: (_session, device) => new DeviceNames(`d${device}`),
+      namesById: (device) => new DeviceNames(device),
       charges: this.charges,
     });
   }
@@ -264,5 +265,14 @@ describe('a device that is not followed any more', () => {
     bench.retained.detach(peer.session, device);
     bench.send(peer, KEPT, device);
     expect(peer.news()).toBe('d0:1');
+  });
+
+  it('is offline, where it was terminated', () => {
+    const bench = new Bench();
+    const peer = bench.peer();
+    bench.retained.sendTerminated(peer.session, 'dev');
+    expect(peer.frames).toMatchObject([
+      { device: 'dev', type: 'status', source: 'hub', data: { state: 'offline', reason: 'closed' } },
+    ]);
   });
 });

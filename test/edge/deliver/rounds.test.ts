@@ -85,8 +85,8 @@ function setUp() {
     finishRounds: () => rounds.finish(1),
   });
   const rounds: Rounds = new Rounds(ring, { ...sending, slow }, sent.publish);
-  /** An event comes in over the ring. */
-  const event = (seq: number, topic: Topic, priority: number = Priority.normal): void => {
+  /** An event comes in over the ring. @param topic absent: nobody follows its device */
+  const event = (seq: number, topic?: Topic, priority: number = Priority.normal): void => {
     const payload = Buffer.from('{}');
     const offset = producer.claim(EVENT_KIND, EventField.body + payload.length, Share.control);
     const { f64, u32, u16, u8 } = producer.views;
@@ -100,9 +100,10 @@ function setUp() {
     u32[(offset + EventField.payloadBytes) >> 2] = payload.length;
     u8.set(payload, offset + EventField.body);
     producer.publish();
-    rounds.add(ring.next(), topic);
+    const at = ring.next();
+    if (topic !== undefined) rounds.add(at, topic);
   };
-  return { rounds, sent, counters, producer, event };
+  return { rounds, sent, counters, producer, ring, event };
 }
 
 const NO_PACES = undefined as unknown as Paces; // nobody here is at a pace
@@ -202,6 +203,33 @@ describe('a round', () => {
     expect(producer.usedRatio()).toBe(one);
     rounds.step(1, 2);
     expect(producer.usedRatio()).toBe(0);
+  });
+
+  it('gives back, too, what nobody gets', () => {
+    const { rounds, ring, producer, event } = setUp();
+    event(1);
+    expect(producer.usedRatio()).toBeGreaterThan(0);
+    rounds.step(1, 1);
+    expect(producer.usedRatio()).toBe(0);
+    expect(ring.hasRecords).toBe(false);
+  });
+
+  it('knows whose events wait, in this round or the next', () => {
+    const { rounds, event } = setUp();
+    const topics = [0, 1, 2].map((slot) => topicOf(slot, SHARD_SOCKETS_MAX + 1));
+    const waiting = (): boolean[] => topics.map((topic) => rounds.hasUnsentOf(topic));
+    expect(waiting()).toEqual([false, false, false]);
+    event(1, topics[0]);
+    expect(waiting()).toEqual([true, false, false]);
+    rounds.step(1, 1);
+    event(2, topics[1]);
+    expect(waiting()).toEqual([true, true, false]); // a shard of the first one's is left
+    rounds.step(1, 1);
+    expect(waiting()).toEqual([false, true, false]);
+    rounds.step(1, 1);
+    expect(waiting()).toEqual([false, true, false]);
+    rounds.step(1, 1);
+    expect(waiting()).toEqual([false, false, false]);
   });
 });
 

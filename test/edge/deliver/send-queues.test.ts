@@ -415,6 +415,13 @@ describe('the budget of all queues', () => {
     expect(closed(60, 31, 10, 30, 20)).toEqual(['close s1 budget', 'close s2 budget']);
   });
 
+  it('costs one look at each queue while all are within it', () => {
+    const budget = new Bench(60);
+    const sessions = [10, 30, 20].map((bytes, n) => budget.add(`s${n}`, bytes));
+    budget.queues.tick();
+    expect(sessions.map(({ looks }) => looks)).toEqual([1, 1, 1]);
+  });
+
   it('leaves those alone for whom nothing waits, and is none when it is 0', () => {
     expect(closed(5, 10, 0, 0)).toEqual([]);
     expect(closed(0, 10, 30, 20)).toEqual([]);

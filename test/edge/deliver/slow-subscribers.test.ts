@@ -1,7 +1,9 @@
 /** What is known of the slow subscribers of an edge, and what is kept for them; `lagging.test.ts` has what they get. */
 import { describe, expect, it } from 'vitest';
+import { closes } from '../../../src/codes.ts';
 import { SLOW } from '../../../src/edge/deliver/audience.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
+import type { Waiting } from '../../../src/edge/deliver/paced-audience.ts';
 import type { Paces } from '../../../src/edge/deliver/paces.ts';
 import { SlowSubscribers } from '../../../src/edge/deliver/slow-subscribers.ts';
 import { Topic } from '../../../src/edge/deliver/topic.ts';
@@ -9,8 +11,11 @@ import { topicKey } from '../../../src/edge/deliver/topics.ts';
 import { MISSED_RUNS_MAX } from '../../../src/limits.ts';
 import { Counter, type CounterName, Counters, createCounters } from '../../../src/memory/counters.ts';
 import { EventField, EventFlag, privateViews, writeEventHead } from '../../../src/records/event.ts';
+import { Encoding } from '../../../src/wire/encodings.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
-import { ALL_TYPES, EventType, Priority } from '../../../src/wire/events.ts';
+import { ALL_TYPES, EventType, Priority, typeBit } from '../../../src/wire/events.ts';
+import { readTemplates } from '../../../src/wire/mqtt/templates.ts';
+import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
 import { FakeThread, QUEUE_BYTES, QUEUE_BYTES_MAX } from './fake-thread.ts';
 import { Peer } from './past-harness.ts';
 
@@ -18,40 +23,70 @@ const DEVICE = 7;
 /** Of a round. */
 const EVENTS_AT_ONCE = 8;
 
+const NO_PACES = undefined as unknown as Paces; // nobody here is in a topic at a pace
+
 /** One device and its slow subscribers, between rounds or in one as the test says. */
 class Bench {
   readonly counters = new Counters(createCounters());
   readonly topic: Topic;
   readonly slow: SlowSubscribers;
   readonly log: string[] = [];
+  /** What ends with the rounds under way. */
+  finish = (): void => {};
+  readonly #topics = new Map<number, Topic>();
   readonly #views = privateViews(EVENTS_AT_ONCE * 1024);
   #events = 0;
   #peers = 0;
 
-  constructor() {
-    const paces = undefined as unknown as Paces; // nobody here is at a pace
-    this.topic = new Topic(DEVICE, ALL_TYPES, new DeviceNames('d7'), 0, paces);
+  /** @param layout of MQTT topics */
+  constructor(layout?: TopicLayout) {
+    this.topic = this.device(DEVICE, layout);
     this.slow = new SlowSubscribers({
-      topics: new Map([[topicKey(DEVICE, ALL_TYPES), this.topic]]),
+      topics: this.#topics,
       views: this.#views,
       encoder: new EventEncoder(this.#views),
       counters: this.counters,
       queueBytes: QUEUE_BYTES,
       queueBytesMax: QUEUE_BYTES_MAX,
-      finishRounds: () => void this.log.push('finish'),
+      finishRounds: () => {
+        this.log.push('finish');
+        this.finish();
+      },
     });
   }
 
+  /** A device that may be followed. @returns its topic */
+  device(slot: number, layout?: TopicLayout): Topic {
+    const topic = new Topic(slot, ALL_TYPES, new DeviceNames(`d${slot}`, layout), 0, NO_PACES);
+    this.#topics.set(topicKey(slot, ALL_TYPES), topic);
+    return topic;
+  }
+
+  /** A subscriber that follows nothing yet. */
+  peer(encoding?: Encoding): Peer {
+    const peer = new Peer(++this.#peers, encoding === Encoding.binary);
+    if (encoding !== undefined) Object.assign(peer.session, { codec: { ...peer.session.codec, encoding } });
+    return peer;
+  }
+
   /** A subscriber that follows the device and is slow from now on. */
-  start(binary = false): Peer {
-    const peer = new Peer(++this.#peers, binary);
+  start(encoding?: Encoding): Peer {
+    const peer = this.peer(encoding);
     peer.session.addDevice(DEVICE, this.topic.add(peer.session));
     this.slow.start(peer.session, 1000);
     return peer;
   }
 
+  /** A slow subscriber at a pace that takes along events of the device that wait. */
+  join(waiting: readonly Waiting[], encoding?: Encoding): Peer {
+    const peer = this.peer(encoding);
+    this.slow.start(peer.session, 1000);
+    this.slow.join(peer.session, DEVICE, this.topic, waiting);
+    return peer;
+  }
+
   /** An event passes those that are slow. */
-  event(seq: number, priority: number = Priority.normal): void {
+  event(seq: number, priority: number = Priority.normal, payload = '{}', { slow } = this.topic): void {
     const at = (this.#events++ % EVENTS_AT_ONCE) * 1024;
     const body = writeEventHead(this.#views, at, {
       at: 1,
@@ -62,12 +97,12 @@ class Bench {
       flags: EventFlag.payloadIsJson,
       session: 0,
       statusBytes: 0,
-      payloadBytes: 2,
+      payloadBytes: payload.length,
       ackBytes: 0,
     });
     this.#views.f64[(at + EventField.seq) >> 3] = seq;
-    this.#views.u8.set(Buffer.from('{}'), body);
-    if (this.topic.slow !== undefined) this.slow.event(this.topic.slow, at);
+    this.#views.u8.set(Buffer.from(payload), body);
+    if (slow !== undefined) this.slow.event(slow, at);
   }
 
   round(...seqs: readonly number[]): void {
@@ -78,6 +113,12 @@ class Bench {
   count(name: CounterName): number {
     return this.counters.cells[Counter[name]]!;
   }
+}
+
+function layoutOf(template: string): TopicLayout {
+  const templates = readTemplates([template]);
+  if (!templates.ok) throw new Error(templates.problems.join());
+  return new TopicLayout(templates.templates);
 }
 
 describe('the slow subscribers', () => {
@@ -132,7 +173,7 @@ describe('the events kept for slow subscribers', () => {
   it('are one of each encoding that is needed, and are given up with the last who needs them', () => {
     const bench = new Bench();
     const { slow, topic } = bench;
-    const [one, other, binary] = [bench.start(), bench.start(), bench.start(true)];
+    const [one, other, binary] = [bench.start(), bench.start(), bench.start(Encoding.binary)];
     expect(slow.keptBytes).toBe(0);
     bench.round(1, 2);
     const both = slow.keptBytes;
@@ -160,10 +201,99 @@ describe('the events kept for slow subscribers', () => {
   it('are of those that were kept when the round ended, and of nobody where all have gone in it', () => {
     const bench = new Bench();
     const { session } = bench.start();
-    bench.event(1);
+    bench.round(1);
+    bench.event(2);
     bench.slow.leave(session, bench.topic);
     bench.slow.endRound();
-    expect([bench.slow.keptBytes, bench.count('droppedLagging')]).toEqual([0, 0]);
+    expect([bench.slow.keptBytes, bench.count('droppedLagging')]).toEqual([0, 1]); // that of the first round
+  });
+
+  it('are those, too, that waited for their turn, for whom they wait', () => {
+    const bench = new Bench();
+    const { slow, topic } = bench;
+    const [message, other] = [waited(EventType.message, 8), waited(EventType.message, 32)];
+    const pong = waited(EventType.pong, 16);
+    const bytes = (...all: readonly Waiting[]): number =>
+      all.reduce((sum, { views }) => sum + views.u8.length, 0);
+    const first = bench.join([message, pong]);
+    expect(slow.keptBytes).toBe(bytes(message, pong));
+    const second = bench.join([other]);
+    expect(slow.keptBytes).toBe(bytes(message, pong, other));
+    bench.event(9, Priority.high);
+    expect([first.news(), second.news(), slow.keptBytes]).toEqual(['d7:9', 'd7:9', bytes(pong)]);
+    slow.leave(second.session, topic);
+    expect(slow.keptBytes).toBe(bytes(pong));
+    slow.leave(first.session, topic);
+    expect(slow.keptBytes).toBe(0);
+  });
+});
+
+/** An event that waited for its turn, with so many more bytes than it must have. */
+function waited(type: number, more = 0): Waiting {
+  const views = privateViews(EventField.body + more);
+  views.u8[EventField.type] = type;
+  views.f64[EventField.seq >> 3] = 1;
+  return { views, replaced: 0 };
+}
+
+describe('a slow client of MQTT', () => {
+  it('gets nothing of events that have no topic', () => {
+    const bench = new Bench(layoutOf('{device}=status'));
+    const missing = bench.start(Encoding.mqtt5);
+    const waiting = bench.join([waited(EventType.message)], Encoding.mqtt5);
+    bench.slow.recover(waiting.session, 10);
+    bench.event(1, Priority.high);
+    bench.round(2);
+    bench.slow.recover(missing.session, 10);
+    expect([missing.frames, waiting.frames, bench.count('deliveries')]).toEqual([[], [], 0]);
+    expect([missing, waiting].map(({ session }) => session.shardOf(DEVICE))).toEqual([0, 0]);
+  });
+});
+
+describe('a subscriber that is closed with the rounds under way', () => {
+  it('does not become slow', () => {
+    const bench = new Bench();
+    const { session } = bench.peer();
+    Object.assign(session, { every: 1000 });
+    bench.finish = () => session.close(closes.slow);
+    bench.slow.start(session, 1000);
+    expect([bench.log, bench.slow.size, bench.count('laggingSubscribers')]).toEqual([['finish'], 0, 0]);
+  });
+
+  it('does not recover', () => {
+    const bench = new Bench();
+    const peer = bench.start();
+    bench.round(1);
+    bench.slow.vipChanged(peer.session);
+    bench.finish = () => peer.session.close(closes.slow);
+    expect([bench.slow.recover(peer.session, 10), peer.news()]).toEqual([0, '']);
+    expect(bench.slow.has(peer.session)).toBe(true); // until it has gone
+  });
+});
+
+describe('a queue that recovers', () => {
+  /** Devices done where the first one's event takes so many bytes. */
+  function doneWith(bytes: number, queued: number): number {
+    const bench = new Bench();
+    const peer = bench.peer();
+    for (const topic of [bench.topic, bench.device(8)])
+      peer.session.addDevice(topic === bench.topic ? DEVICE : 8, topic.add(peer.session));
+    bench.slow.start(peer.session, 1000);
+    bench.round(1);
+    const shortest = bench.slow.keptBytes;
+    bench.event(2, Priority.normal, `"${'x'.repeat(bytes - shortest)}"`);
+    bench.slow.endRound();
+    expect(bench.slow.keptBytes).toBe(bytes);
+    // What it is told of the one that it has missed for good takes room, too.
+    const gap = peer.session.codec.gap({ device: 'd7', from: 1, to: 1, reason: 'slow' })!.length;
+    peer.queued = queued - gap;
+    return bench.slow.recover(peer.session, 10);
+  }
+
+  it('is filled up to a half of its limit, as far as whole devices go', () => {
+    const half = QUEUE_BYTES / 2;
+    expect([doneWith(half - 100, 100), doneWith(half - 101, 100)]).toEqual([1, 2]);
+    expect([doneWith(half - 200, 200), doneWith(half - 201, 200)]).toEqual([1, 2]);
   });
 });
 
@@ -182,7 +312,7 @@ describe('a slow subscriber', () => {
 
   it('gets high events at once, in its encoding, until its queue is over the limit', () => {
     const bench = new Bench();
-    const [json, binary] = [bench.start(), bench.start(true)];
+    const [json, binary] = [bench.start(), bench.start(Encoding.binary)];
     bench.event(1, Priority.high);
     bench.slow.endRound();
     expect([json.news(), binary.news(), bench.count('deliveries')]).toEqual(['d7:1', 'd7:1', 2]);
@@ -191,11 +321,8 @@ describe('a slow subscriber', () => {
     json.queued += 1;
     bench.event(3, Priority.high);
     expect([json.news(), binary.news(), bench.count('deliveries')]).toEqual(['d7:2', 'd7:2 d7:3', 5]);
-    expect([bench.count('droppedSlow'), bench.count('closedOverQueue'), json.session.closing]).toEqual([
-      1,
-      1,
-      true,
-    ]);
+    expect([bench.count('droppedSlow'), bench.count('closedOverQueue')]).toEqual([1, 1]);
+    expect(json.session.closing).toBe(true);
     bench.event(4, Priority.high);
     expect([bench.count('droppedSlow'), bench.count('closedOverQueue')]).toEqual([2, 1]);
   });
@@ -239,6 +366,18 @@ describe('a slow subscriber', () => {
     expect(bench.slow.has(peer.session)).toBe(true);
     peer.queued = QUEUE_BYTES; // the first device comes however little room there is
     expect([bench.slow.recover(peer.session, 1), bench.slow.has(peer.session)]).toEqual([1, false]);
+  });
+
+  it('has the types that it wants when it is back', () => {
+    const thread = new FakeThread();
+    const socket = thread.subscriber();
+    const types = typeBit(EventType.message, false);
+    thread.link.attach(socket.session.number, 0, 'd0', 0, types);
+    thread.link.flush();
+    thread.poll();
+    thread.lag(socket);
+    socket.drainTo(0);
+    expect(socket.session.typesOf(0)).toBe(types);
   });
 
   it('is closed once', () => {

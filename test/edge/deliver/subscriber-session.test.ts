@@ -3,7 +3,7 @@ import { PatternSet } from '../../../src/access/pattern-set.ts';
 import { closes } from '../../../src/codes.ts';
 import { NO_SHARD } from '../../../src/edge/deliver/audience.ts';
 import type { Outgoing } from '../../../src/edge/deliver/outbox-frames.ts';
-import type { Ask } from '../../../src/edge/deliver/request-flow.ts';
+import type { Ask } from '../../../src/edge/deliver/request-queue.ts';
 import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
 import { ALL_TYPES } from '../../../src/wire/events.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Ask } from '../../../src/edge/deliver/request-flow.ts';
+import type { Ask } from '../../../src/edge/deliver/request-queue.ts';
 import type { FollowedDevices } from '../../../src/edge/deliver/retained.ts';
 import { MqttFollows } from '../../../src/edge/mqtt/follows.ts';
 import { type Entry, Refusal } from '../../../src/records/replies.ts';
@@ -21,14 +21,23 @@ const ALL = Kind.message | Kind.status | Kind.presence | Kind.pong;
 
 function start() {
   const asks: Ask[] = [];
+  const terminated: string[] = [];
   const retained: number[][] = [];
   const answers: (readonly number[])[] = [];
   const follows = new MqttFollows({
     request: (ask) => asks.push(ask),
     sendRetained: ({ cells }: FollowedDevices) => retained.push([...cells]),
+    sendTerminated: (device) => terminated.push(device),
     wantsPresence: (device) => device === 'a',
   });
-  return { asks, retained, answers, follows, answer: (errors: readonly number[]) => answers.push(errors) };
+  return {
+    asks,
+    terminated,
+    retained,
+    answers,
+    follows,
+    answer: (errors: readonly number[]) => answers.push(errors),
+  };
 }
 
 describe('a SUBSCRIBE', () => {
@@ -198,5 +207,11 @@ describe('what other nodes keep', () => {
     expect(retained).toEqual([[3, 5, 10, Kind.presence]]);
     follows.told([entry('b', 4)]);
     expect(retained).toHaveLength(1);
+  });
+
+  it('are told of as they are terminated, where their presence is wanted', () => {
+    const { terminated, follows } = start();
+    follows.terminated(['b', 'a', 'c']);
+    expect(terminated).toEqual(['a']);
   });
 });

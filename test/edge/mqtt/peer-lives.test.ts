@@ -64,6 +64,78 @@ describe('a will', () => {
     await hub.settle();
     expect(subscriber.events()).toEqual(['devices/dev/message {"gone":1}']);
   });
+
+  it.each<[string, (hub: OneThreadHub, lose: () => Promise<void>) => Promise<void>]>([
+    ['before the owner died', async (_hub, lose) => lose()],
+    [
+      'while there was no owner',
+      async (hub, lose) => {
+        hub.isOwnerAway = true;
+        await lose();
+      },
+    ],
+    [
+      'as the owner died',
+      async (hub, lose) => {
+        hub.isOwnerAway = true;
+        await lose();
+        hub.dieAtOnce();
+      },
+    ],
+  ])('is published of a client that was lost %s', async (_when, lose) => {
+    const { hub, subscriber, device } = await start({ properties: { willDelayInterval: 2 } });
+    await lose(hub, async () => {
+      device.socket.end();
+      await hub.settle();
+    });
+    hub.replaceOwner();
+    await hub.settle();
+    hub.clock.advance(1990);
+    await hub.settle();
+    expect([stateOf(hub, 'dev'), subscriber.events()]).toEqual(['online', []]);
+    hub.clock.advance(20);
+    await hub.settle();
+    expect(stateOf(hub, 'dev')).toBe('offline');
+    expect(subscriber.events()).toEqual(['devices/dev/message {"gone":1}']);
+  });
+
+  it.each([
+    ['while there was no owner', false],
+    ['as the owner died', true],
+  ])('is not published of a client that said goodbye %s', async (_when, isTaken) => {
+    const { hub, subscriber, device } = await start();
+    hub.isOwnerAway = true;
+    device.disconnect();
+    await hub.settle();
+    if (isTaken) hub.dieAtOnce();
+    hub.replaceOwner();
+    await hub.settle();
+    expect(stateOf(hub, 'dev')).toBe('offline');
+    hub.clock.advance(15_000);
+    await hub.settle();
+    expect(subscriber.events()).toEqual([]);
+  });
+
+  it('is not published of a client that came without one as the owner died', async () => {
+    const { hub, subscriber, device } = await start();
+    device.socket.end();
+    await hub.settle();
+    const again = await Client.open(hub);
+    hub.isOwnerAway = true;
+    again.sayConnect('dev');
+    await hub.settle();
+    hub.dieAtOnce();
+    hub.replaceOwner();
+    await hub.settle();
+    again.publish('devices/dev/status', 'here');
+    await hub.settle();
+    again.socket.end();
+    await hub.settle();
+    hub.clock.advance(15_000);
+    await hub.settle();
+    expect(stateOf(hub, 'dev')).toBe('offline');
+    expect(subscriber.events()).toEqual([]);
+  });
 });
 
 describe('a session', () => {
@@ -114,6 +186,70 @@ describe('a session', () => {
     const second = await Client.connect(hub, 's', { connect });
     expect(client.said()).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x8e }]);
     expect(second.connack).toMatchObject({ sessionPresent: true });
+  });
+
+  it.each<[string, (hub: OneThreadHub, go: () => Promise<void>) => Promise<void>]>([
+    ['before the owner died', async (_hub, go) => go()],
+    [
+      'while there was no owner',
+      async (hub, go) => {
+        hub.isOwnerAway = true;
+        await go();
+      },
+    ],
+    [
+      'as the owner took it and died',
+      async (hub, go) => {
+        hub.isOwnerAway = true;
+        await go();
+        hub.dieAtOnce();
+      },
+    ],
+    [
+      'as the owner had done it and died',
+      async (hub, go) => {
+        hub.isOwnerAway = true;
+        await go();
+        hub.dieUnheard();
+      },
+    ],
+  ])('is kept for its time of a client that left %s', async (_when, leaves) => {
+    const hub = new OneThreadHub();
+    const client = await Client.in(hub, 's', { connect });
+    await client.subscribe('devices/dev/message');
+    const id = client.publish('devices/s/message', 'once', 2);
+    await hub.settle();
+    expect(client.said()).toMatchObject([{ cmd: 'pubrec', messageId: id }]);
+    await leaves(hub, async () => {
+      client.disconnect();
+      await hub.settle();
+    });
+    hub.replaceOwner();
+    await hub.settle();
+    hub.clock.advance(59_000);
+    await hub.settle();
+    const { client: again, connack } = await Client.connect(hub, 's', { connect });
+    expect(connack).toMatchObject({ sessionPresent: true });
+    again.send({ cmd: 'pubrel', messageId: id });
+    (await hub.peer('device', 'dev')).say({ type: 'message', data: 1 });
+    await hub.settle();
+    expect(again.said()).toMatchObject([
+      { cmd: 'pubcomp', reasonCode: 0 },
+      { cmd: 'publish', topic: 'devices/dev/message' },
+    ]);
+  });
+
+  it('ends in its time, with its subscriptions, where the owner died meanwhile', async () => {
+    const hub = new OneThreadHub();
+    await leave(hub, 'devices/dev/message');
+    hub.clock.advance(30_000);
+    hub.replaceOwner();
+    await hub.settle();
+    expect(hub.presence.findSubscriber('s')).toBeGreaterThanOrEqual(0);
+    hub.clock.advance(30_200);
+    await hub.settle();
+    expect(hub.presence.findSubscriber('s')).toBe(-1);
+    expect((await Client.connect(hub, 's', { connect })).connack).toMatchObject({ sessionPresent: false });
   });
 
   it.each([

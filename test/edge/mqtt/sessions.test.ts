@@ -8,7 +8,7 @@ import {
   MqttSubscriberSession,
   packetIdOf,
 } from '../../../src/edge/mqtt/sessions.ts';
-import { Notice } from '../../../src/records/replies.ts';
+import { type Entry, Notice } from '../../../src/records/replies.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
 
 const actor = { role: 'subscriber', id: 'me', devices: undefined, vip: false } as const;
@@ -23,11 +23,12 @@ function start() {
       void told.push([name, ...what]);
   const follows = {
     ...{ failed: note('failed'), answered: note('answered') },
-    ...{ page: note('page'), told: note('told') },
+    ...{ page: note('page'), told: note('told'), terminated: note('terminated') },
   } as unknown as MqttFollows;
   const client = {
     ...{ silenceMsMin: 45_000, follows, welcomed: note('welcomed'), published: note('published') },
     ...{ interestIs: note('interest'), failUnanswered: note('lost'), close: note('close') },
+    refollow: note('refollow'),
     adapt: (packet: Uint8Array) => (packet[0] === 0 ? undefined : Uint8Array.of(...packet, 99)),
   } as unknown as Client;
   const connection = {
@@ -121,6 +122,7 @@ describe('the session of a subscriber', () => {
     session.send(codec.problem({ code: 111, message: '', id: '' }));
     session.send(codec.notice(Notice.entry, [], [], false));
     session.send(codec.notice(Notice.heard, [], [], false));
+    session.send(codec.notice(Notice.terminated, [{ device: 'dev' } as Entry], [], false));
     session.send(codec.draining(1));
     session.send(codec.gap({ device: 'dev', from: 1, to: 2, reason: 'slow' }));
     expect(told).toEqual([
@@ -129,6 +131,8 @@ describe('the session of a subscriber', () => {
       ['page', 'a.*', [], false],
       ['failed', 111],
       ['told', []],
+      ['terminated', ['dev']],
+      ['refollow', ['dev']],
     ]);
   });
 

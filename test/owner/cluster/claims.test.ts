@@ -233,6 +233,17 @@ describe('A hand-over', () => {
     },
   );
 
+  it('has them in history also when newer ones have come', () => {
+    const hub = new ClusterOwner();
+    const device = hub.connectDevice('dev-1');
+    const warm = { type: EventType.status, status: 'warm' };
+    hub.adopt('device', 'dev-1', [entryPart(), hub.eventPart(4), hub.eventPart(5, warm)]);
+    hub.release('device', 'dev-1');
+    hub.send(device);
+    hub.send(device, warm);
+    expect(hub.kept('dev-1')).toEqual(['gap 1-3', '#4', '#5', '#6', '#7']);
+  });
+
   it('without events says in history that what was is not here', () => {
     const { hub } = followed();
     hub.remoteEvent(1, 6);

@@ -24,12 +24,15 @@ import { type OperatorResult, ToOwner } from '../../../src/records/commands.ts';
 import { claimEvent, copyEvent, EventField, eventBytes, eventOf } from '../../../src/records/event.ts';
 import type { Fields, RecordLayout, Values } from '../../../src/records/layout.ts';
 import {
+  type Join,
   type OpName,
   SessionKind,
   writeActive,
   writeJoin,
   writeLeave,
   writeRequest,
+  writeSynced,
+  writeWill,
 } from '../../../src/records/requests.ts';
 import { createSessionNumbers, edgeOf, sessionNumbers } from '../../../src/records/sessions.ts';
 import { ALL_TYPES, EventType, epochName, Priority } from '../../../src/wire/events.ts';
@@ -43,6 +46,20 @@ const PEER_EDGES = 2;
 export const LINK = PEER_EDGES;
 const RING_BYTES = ringBytesFor(256 * 1024);
 const HISTORY_TTL_MS = 3_600_000;
+/** How a subscriber connects; what is absent is not so. */
+export interface Coming {
+  /** Patterns that its token covers. */
+  readonly devices?: readonly string[] | undefined;
+  readonly generated?: boolean;
+  readonly hold?: boolean;
+  readonly fresh?: boolean;
+}
+
+const roles = {
+  [SessionKind.device]: 'device',
+  [SessionKind.subscriber]: 'subscriber',
+  [SessionKind.gateway]: 'gateway',
+} as const;
 /** Within which what begins with a request is over. */
 const POLLS = 20;
 
@@ -62,15 +79,20 @@ export class ClusterOwner {
   readonly counters = new Counters(createCounters());
   readonly memory;
   readonly reader: PresenceReader;
-  readonly owner: Owner;
+  owner: Owner;
+  readonly #newOwner: (takesOver: boolean) => Owner;
   /** Records of each ring that a poll works off. */
   pollRecords = 100_000;
+  /** Requests that edges were told to wait for, as `ann 1`. */
+  readonly deferred: string[] = [];
   readonly #toOwner: readonly RingProducer[];
   readonly #fromOwner: readonly RingConsumer[];
   readonly #next: readonly (() => number)[];
   readonly #history: HistoryReader;
   /** By session: whose it is. */
   readonly #names = new Map<number, string>();
+  /** By session: what its edge tells another owner. */
+  readonly #joins = new Map<number, Omit<Join, 'ticket'> & { readonly ticket: number }>();
   #requests = 0;
 
   constructor({ capacity, rules = [], ...options }: ClusterOptions = {}) {
@@ -87,25 +109,28 @@ export class ClusterOwner {
     const history = createHistory(historyBytes);
     const limits = { eventsMax: 1000, ttlMs: HISTORY_TTL_MS };
     this.#history = new HistoryReader(attachHistory(history), this.reader.devices, limits, this.clock);
-    this.owner = new Owner({
-      presence: this.memory,
-      history,
-      rings: rings.map(([toOwner]) => new RingConsumer(toOwner!)),
-      links: rings.map(
-        ([, fromOwner]) => new EdgeLink(new RingProducer(fromOwner!), new Ringer(createDoorbell())),
-      ),
-      pulses: rings.map(() => new Pulse(createHeartbeat())),
-      clock: this.clock,
-      counters: this.counters,
-      settings: { ...settings, ...given },
-      rules,
-      cluster: {
-        edge: LINK,
-        historyTtlMs: HISTORY_TTL_MS,
-        maxMessageBytes: 1024 * 1024,
-        create: (context) => new Cluster(context),
-      },
-    });
+    this.#newOwner = (takesOver) =>
+      new Owner({
+        presence: this.memory,
+        history,
+        rings: rings.map(([toOwner]) => new RingConsumer(toOwner!)),
+        links: rings.map(
+          ([, fromOwner]) => new EdgeLink(new RingProducer(fromOwner!), new Ringer(createDoorbell())),
+        ),
+        pulses: rings.map(() => new Pulse(createHeartbeat())),
+        clock: this.clock,
+        counters: this.counters,
+        settings: { ...settings, ...given },
+        rules,
+        takesOver,
+        cluster: {
+          edge: LINK,
+          historyTtlMs: HISTORY_TTL_MS,
+          maxMessageBytes: 1024 * 1024,
+          create: (context) => new Cluster(context),
+        },
+      });
+    this.owner = this.#newOwner(false);
     this.says(fromLink.hello, {});
     this.told();
   }
@@ -192,16 +217,16 @@ export class ClusterOwner {
   }
 
   /** This node is the home. @param parts undefined: nobody had it */
-  adopt(kind: 'device' | 'subscriber', id: string, parts?: readonly Uint8Array[], late = false): void {
+  adopt(kind: keyof typeof HomeKind, id: string, parts?: readonly Uint8Array[], late = false): void {
     for (const part of parts ?? []) this.says(fromLink.adoptPart, { kind: HomeKind[kind], id, part });
     this.says(fromLink.adopt, { kind: HomeKind[kind], id, hasParts: parts !== undefined, late });
   }
 
-  release(kind: 'device' | 'subscriber', id: string): void {
+  release(kind: keyof typeof HomeKind, id: string): void {
     this.says(fromLink.release, { kind: HomeKind[kind], id });
   }
 
-  surrender(kind: 'device' | 'subscriber', id: string, conflict = false): void {
+  surrender(kind: keyof typeof HomeKind, id: string, conflict = false): void {
     this.says(fromLink.surrender, { kind: HomeKind[kind], id, conflict });
   }
 
@@ -238,6 +263,19 @@ export class ClusterOwner {
     return session;
   }
 
+  /** The device's connection has a will. */
+  will(session: number, payload: string): void {
+    writeWill(this.#toOwner[edgeOf(session)]!, {
+      session,
+      type: EventType.message,
+      delayMs: 0xffff_ffff,
+      payloadIsJson: true,
+      status: '',
+      payload: Buffer.from(payload),
+    });
+    this.poll();
+  }
+
   /** A subscriber connects, and nobody else keeps anything of it. */
   subscriber(id: string, edge = 0, devices?: readonly string[]): number {
     const session = this.connectSubscriber(id, edge, { devices });
@@ -246,27 +284,39 @@ export class ClusterOwner {
     return session;
   }
 
-  connectSubscriber(
-    id: string,
-    edge = 0,
-    coming: { readonly devices?: readonly string[] | undefined; readonly generated?: boolean } = {},
-  ): number {
+  gateway(id: string, edge = 0): number {
+    return this.#join(SessionKind.gateway, id, edge, {});
+  }
+
+  connectSubscriber(id: string, edge = 0, coming: Coming = {}): number {
     return this.#join(SessionKind.subscriber, id, edge, coming);
+  }
+
+  /** The owner dies; another one takes over, edges and link tell it whom they hold, and a new link starts. */
+  anotherOwner(...held: readonly number[]): void {
+    this.owner = this.#newOwner(true);
+    for (const session of held) writeJoin(this.#toOwner[edgeOf(session)]!, this.#joins.get(session)!);
+    for (const ring of this.#toOwner) writeSynced(ring, {});
+    this.poll();
+    this.hush();
+    this.says(fromLink.hello, {});
   }
 
   #join(
     kind: SessionKind,
     id: string,
     edge: number,
-    coming: { interest?: boolean; generated?: boolean; devices?: readonly string[] | undefined },
+    coming: Coming & { readonly interest?: boolean },
   ): number {
     const session = this.#next[edge]!();
-    const { interest = false, generated = false, devices } = coming;
-    const role = kind === SessionKind.device ? 'device' : 'subscriber';
+    const { interest = false, generated = false, hold = false, fresh = false, devices } = coming;
+    const role = roles[kind];
     const actor = { role, id, devices: devices && new PatternSet(devices), vip: false } as const;
-    const rest = { connectedAt: 1, ticket: 0, again: false, hold: false, gateway: '' };
+    const rest = { connectedAt: 1, ticket: 0, hold, fresh, gateway: '' };
+    const join = { session, kind, actor, interest, generated, ...rest };
     this.#names.set(session, id);
-    writeJoin(this.#toOwner[edge]!, { session, kind, actor, interest, generated, ...rest });
+    this.#joins.set(session, { ...join, again: true });
+    writeJoin(this.#toOwner[edge]!, { ...join, again: false });
     this.poll();
     return session;
   }
@@ -314,7 +364,8 @@ export class ClusterOwner {
     const all: string[] = [];
     for (let offset = ring.next(); offset >= 0; offset = ring.next()) {
       const line = lineToEdge(ring, offset, { reader: this.reader, who });
-      if (line !== '') all.push(line);
+      if (line.startsWith('deferred')) this.deferred.push(line.slice('deferred '.length));
+      else if (line !== '') all.push(line);
     }
     ring.release();
     return all;

@@ -14,6 +14,7 @@ import {
   readAnswer,
   readAttach,
   readClosed,
+  readDeferred,
   readDetach,
   readEntries,
   readFilterPage,
@@ -58,7 +59,7 @@ export interface LinkValues {
 const layouts: readonly (readonly [string, RecordLayout<Record<string, never>>])[] = Object.entries(
   toLink,
 ) as never;
-const kinds = ['device', 'subscriber'];
+const kinds = ['device', 'subscriber', 'gateway'];
 const nameOf = (names: Readonly<Record<string, number>>, value: unknown): string =>
   Object.keys(names).find((name) => names[name] === value) ?? String(value);
 
@@ -162,6 +163,10 @@ export function lineToEdge(
       const refused = readRefusals(refusals).map((one) => `!${one.device}`);
       const parts = [...entryLines(entries), ...filterLines(filters), ...refused].join('; ');
       return joinLines(`answer ${who(session)} ${request}`, parts && `: ${parts}`);
+    }
+    case FromOwnerRecord.Deferred: {
+      const { session, request } = readDeferred(views, offset);
+      return `deferred ${who(session)} ${request}`;
     }
     case FromOwnerRecord.Notice: {
       const { session, notice, entries, filters } = readNotice(views, offset);

@@ -81,6 +81,17 @@ describe('A filter', () => {
     expect(hub.told()).toEqual(['unfilter dev-1*']);
   });
 
+  it('that was covered and so not asked for is let go of without a word', () => {
+    const { hub } = filtered();
+    const bob = hub.subscriber('bob');
+    hub.ask(bob, 'subscribe', ['dev-1*']);
+    hub.settle();
+    hub.hush();
+    hub.ask(bob, 'unsubscribe', ['dev-1*']);
+    hub.settle();
+    expect(hub.told()).toEqual([]);
+  });
+
   it('that covered another and stays, goes on covering it', () => {
     const { hub, ann } = filtered();
     hub.ask(ann, 'subscribe', ['dev-1*', 'q*']);
@@ -244,6 +255,20 @@ describe('A device that filters match and nobody may follow', () => {
     hub.joined('dev-1');
     hub.settle();
     expect(hub.row('dev-1', 'ann')).toBe('active');
+  });
+
+  it('is remembered as long as there is a filter, whichever goes', () => {
+    const { hub } = denied();
+    const bob = hub.subscriber('bob');
+    hub.ask(bob, 'subscribe', ['q*']);
+    listed(hub, 'q');
+    hub.settle();
+    hub.ask(bob, 'unsubscribe', ['q*']);
+    hub.settle();
+    hub.pass(10);
+    hub.hush();
+    hub.ask(bob, 'subscribe', ['dev-*']);
+    expect(hub.told()).toEqual(['want dev-1 active']);
   });
 
   it('is forgotten when there is no filter any more', () => {

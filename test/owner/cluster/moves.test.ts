@@ -191,6 +191,34 @@ describe('What another node kept of a subscriber', () => {
     ]);
   });
 
+  it('that comes late for one who wants to ask for it waits until it does', () => {
+    const hub = new ClusterOwner();
+    const ann = hub.connectSubscriber('ann', 0, { hold: true });
+    hub.adopt('subscriber', 'ann');
+    hub.release('subscriber', 'ann');
+    hub.hush();
+    const parts = kept({ rows: [row('dev-1')], filters: [filter('x-*')] });
+    hub.adopt('subscriber', 'ann', parts, true);
+    hub.settle();
+    expect(hub.got()).toEqual([]);
+    expect(hub.row('dev-1', 'ann')).toBe('inactive/disconnected');
+    hub.ask(ann, 'subscribe', ['dev-1']);
+    hub.says(fromLink.settled, { id: 'dev-1', found: false });
+    expect(hub.row('dev-1', 'ann')).toBe('active');
+  });
+
+  it('that comes late for one who wants nothing of it goes', () => {
+    const hub = new ClusterOwner();
+    hub.connectSubscriber('ann', 0, { fresh: true });
+    hub.adopt('subscriber', 'ann');
+    hub.release('subscriber', 'ann');
+    hub.hush();
+    hub.adopt('subscriber', 'ann', kept({ rows: [row('dev-1')], filters: [filter('x-*')] }), true);
+    hub.settle();
+    expect(hub.got()).toEqual([]);
+    expect(hub.row('dev-1', 'ann')).toBeUndefined();
+  });
+
   it('leaves what the subscriber has done here since', () => {
     const { hub, ann } = withAnn();
     follow(hub, ann, 'dev-1');

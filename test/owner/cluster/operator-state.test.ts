@@ -191,6 +191,27 @@ describe('Rules', () => {
   });
 });
 
+it('Rules that are obeyed part by part let filters follow what is denied no more', () => {
+  const hub = new ClusterOwner({
+    capacity: { devices: 3000, subscribers: 4, subscriptions: 3000 },
+    maxSubscriptionsPerSubscriber: 3000,
+    ringBytes: 4 * 1024 * 1024,
+    rules: [{ device: 'home-1', subscriber: '*', access: 'deny' }],
+  });
+  hub.subscriber('ann');
+  for (let n = 0; n < 2500; n++) hub.setRow(`dev-${n}`, 'ann', 'active');
+  hub.home('home-1');
+  hub.ask(hub.subscriber('bob'), 'subscribe', ['home-*']);
+  hub.says(fromLink.listed, { prefix: 'home-', ids: '', done: true });
+  hub.settle();
+  expect(hub.row('home-1', 'bob')).toBeUndefined();
+  hub.hush();
+  apply(hub, 8, [rules()]);
+  expect(applied(hub)).toEqual([]);
+  hub.settle();
+  expect(hub.row('home-1', 'bob')).toBe('active');
+});
+
 describe('A list of changes', () => {
   it('is obeyed once its last part is there', () => {
     const { hub } = following();
@@ -215,6 +236,16 @@ describe('A list of changes', () => {
     apply(hub, 2, []);
     expect(hub.row('dev-2', 'ann')).toBe('deny');
     expect(hub.got()).toEqual([]);
+  });
+
+  it('that says what changed leaves the rules as they are when it names none', () => {
+    const { hub, ann } = following();
+    apply(hub, 1, [rules('dev-9')]);
+    apply(hub, 2, [vip('ann')]);
+    hub.hush();
+    hub.ask(ann, 'subscribe', ['dev-9']);
+    hub.says(fromLink.settled, { id: 'dev-9', found: false });
+    expect(hub.got()).toEqual(['answer ann 2 : !dev-9']);
   });
 
   it('that is all that is set takes back what it does not name', () => {
@@ -259,10 +290,19 @@ describe('A list of changes', () => {
 
   it('that is all that is set keeps the pairs that it names as they are', () => {
     const { hub } = following();
-    apply(hub, 1, [pair('dev-1', 'ann', 'allow')]);
+    const set = [pair('dev-1', 'ann', 'allow'), pair('dev-2', 'ann', 'allow'), pair('dev-1', 'bob', 'deny')];
+    apply(hub, 1, set);
+    const bob = hub.reader.findSubscriber('bob');
+    const { generation } = hub.reader.subscriptions.rows;
+    const before = [...generation];
     hub.hush();
-    apply(hub, 2, [pair('dev-1', 'ann', 'allow'), vip('ann')], true);
+    apply(hub, 2, [...set, vip('ann')], true);
     expect(hub.reader.accessOf(0)).toBe('allow');
+    expect(hub.row('dev-2', 'ann')).toBe('allow');
+    expect(hub.row('dev-1', 'bob')).toBe('deny');
     expect(hub.got()).toEqual(['vip ann true']);
+    // Not one of them was taken back for a moment.
+    expect([...generation]).toEqual(before);
+    expect(hub.reader.findSubscriber('bob')).toBe(bob);
   });
 });

@@ -174,6 +174,18 @@ describe('A device that another node takes over', () => {
 });
 
 describe('A device that a draining node has left here', () => {
+  it('is offline without the will of a connection that it had here before', () => {
+    const { hub, device } = followedHere();
+    hub.will(device, '"gone"');
+    hub.surrender('device', 'dev-1');
+    hub.joined('dev-1');
+    hub.adopt('device', 'dev-1', [entryPart({ seq: 9 })]);
+    hub.release('device', 'dev-1');
+    hub.hush();
+    hub.pass(times.leaveGraceMs);
+    expect(hub.got()).toEqual([expect.stringMatching(/^dev-1 #10 .*offline/)]);
+  });
+
   const left = (state: number) => {
     const hub = new ClusterOwner();
     hub.adopt('device', 'dev-1', [entryPart({ state })]);

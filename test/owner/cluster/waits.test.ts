@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ringBytesFor } from '../../../src/memory/ring.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { ClusterOwner } from './cluster-owner.ts';
 import type { ClusterOptions } from './options.ts';
@@ -192,7 +193,59 @@ describe('What a subscriber asks while a request of it waits', () => {
   });
 });
 
+describe('The edge of one who waits', () => {
+  it('is told that the request waits, and so does what its subscriber asks behind it', () => {
+    const { hub, ann } = withAnn();
+    hub.ask(ann, 'subscribe', ['dev-1']);
+    hub.ask(ann, 'pause', ['dev-1']);
+    expect(hub.got()).toEqual([]);
+    expect(hub.deferred).toEqual(['ann 1', 'ann 2']);
+  });
+
+  it('is not told so of what is answered at once', () => {
+    const { hub, ann } = withAnn();
+    hub.home('dev-1');
+    hub.ask(ann, 'subscribe', ['dev-1']);
+    hub.ask(ann, 'pause', ['dev-1']);
+    expect(answers(hub)).toHaveLength(2);
+    expect(hub.deferred).toEqual([]);
+  });
+
+  it('gets no answers while it is behind, and another edge does', () => {
+    const { hub, ann } = withAnn({
+      ringBytes: ringBytesFor(32 * 1024),
+      capacity: { devices: 400, subscribers: 10, subscriptions: 400 },
+    });
+    const bob = hub.subscriber('bob', 1);
+    const names = (from: number) => Array.from({ length: 60 }, (_, n) => `dev-${from + n}`);
+    hub.ask(ann, 'subscribe', names(0));
+    hub.ask(ann, 'subscribe', names(60));
+    for (let n = 0; n < 2; n++) hub.pass(WAIT_MS); // its answers lie in the ring of its edge
+    hub.ask(ann, 'subscribe', ['dev-x']);
+    hub.ask(bob, 'subscribe', ['dev-x']);
+    hub.pass(WAIT_MS);
+    expect(hub.got(1)).toContain(`answer bob 4 : dev-x offline #0 of ${hub.epoch('dev-x')} active`);
+    expect(answers(hub)).toHaveLength(2);
+    hub.poll();
+    expect(answers(hub)).toHaveLength(1);
+  });
+});
+
 describe('Several who wait', () => {
+  it('are answered a few in each poll when many have waited long enough at once', () => {
+    const { hub } = withAnn({ capacity: { devices: 2000, subscribers: 10, subscriptions: 2000 } });
+    const names = Array.from({ length: 300 }, (_, n) => `dev-${n}`);
+    const all = ['bob', 'eve', 'joe'].map((id) => hub.subscriber(id));
+    hub.hush();
+    for (const one of all) hub.ask(one, 'subscribe', names);
+    hub.pass(WAIT_MS);
+    expect(answers(hub)).toHaveLength(2);
+    expect(hub.owner.untilNextTimerMs()).toBe(0);
+    hub.poll();
+    expect(answers(hub)).toHaveLength(1);
+    expect(hub.owner.untilNextTimerMs()).toBeGreaterThan(0);
+  });
+
   it('for the same device are answered together', () => {
     const { hub, ann } = withAnn();
     const bob = hub.subscriber('bob');
@@ -239,6 +292,22 @@ describe('Several who wait', () => {
     nowhere(hub, 'dev-2');
     expect(answers(hub)).toHaveLength(1);
     expect(hub.row('dev-1', 'ann')).toBe('active');
+  });
+});
+
+describe('A device that leaves the table while it is looked up', () => {
+  it('does not end the search for the next one in its row', () => {
+    const { hub, ann } = withAnn({ capacity: { devices: 4, subscribers: 4, subscriptions: 10 } });
+    const bob = hub.subscriber('bob');
+    hub.ask(ann, 'subscribe', ['dev-1', 'dev-2']);
+    hub.terminate('dev-1');
+    hub.ask(bob, 'subscribe', ['dev-3']);
+    hub.hush();
+    nowhere(hub, 'dev-2');
+    expect(answers(hub)).toHaveLength(1);
+    expect(hub.told().filter((line) => line.includes('dev-3'))).toEqual([]);
+    hub.joined('dev-3');
+    expect(answers(hub)).toEqual([`answer bob 2 : dev-3 online #5 of abc active`]);
   });
 });
 

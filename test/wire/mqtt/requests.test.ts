@@ -364,3 +364,46 @@ describe('an answer larger than the client accepts', () => {
     expect(peer.host.ended).toBeDefined();
   });
 });
+
+describe('follows that the hub has ended', () => {
+  const all = (peer: Peer, devices: readonly string[]): void => peer.session.refollow(devices);
+
+  it('begin anew, without their past, as far as the client still has them', () => {
+    const peer = connected();
+    peer.subscribe('devices/a/message', 'devices/a/status', 'devices/b/message');
+    peer.send({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: ['devices/b/message'] });
+    peer.host.follows.length = 0;
+    all(peer, ['a', 'b', 'c']);
+    all(peer, ['b']);
+    expect(peer.host.follows).toEqual([[{ name: 'a', kinds: message | status, retained: 0 }]]);
+    expect(peer.said()).toEqual([]);
+  });
+
+  it('wait for the request under way, come before the next one, and are no more than that may have', () => {
+    const peer = connected();
+    const ids = Array.from({ length: 1001 }, (_, i) => `d${i}`);
+    for (let from = 0; from < ids.length; from += 500)
+      peer.subscribe(...ids.slice(from, from + 500).map((id) => `devices/${id}/message`));
+    peer.host.follows.length = 0;
+    peer.host.answersRequests = false;
+    peer.subscribe('devices/x/message');
+    all(peer, ids);
+    peer.subscribe('devices/y/message');
+    while (peer.host.later.length > 0) peer.host.later.shift()?.();
+    expect(peer.host.follows.map((follows) => [follows.length, follows[0]?.name])).toEqual([
+      [1, 'x'],
+      [1000, 'd0'],
+      [1, 'd1000'],
+      [1, 'y'],
+    ]);
+  });
+
+  it('are none of a client that is gone', () => {
+    const peer = connected();
+    peer.subscribe('devices/a/message');
+    peer.host.follows.length = 0;
+    peer.session.closed();
+    all(peer, ['a']);
+    expect(peer.host.follows).toEqual([]);
+  });
+});

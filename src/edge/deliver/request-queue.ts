@@ -1,0 +1,95 @@
+/** What one subscriber asks for, and has not been answered. */
+import { DEVICES_PER_PAGE } from '../../limits.ts';
+import type { ListNode } from '../../linked-list.ts';
+import { Notice } from '../../records/replies.ts';
+import type { Asked } from '../../wire/codec.ts';
+import type { Named, Past } from '../../wire/subscriber-ops.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+
+/** What a subscriber asks for. */
+export interface Ask extends Asked {
+  /** undefined: all of the subscriber's. */
+  readonly named: Named | undefined;
+  /** Bits of the event types that a subscribe asks for. */
+  readonly types: number;
+  /** What of the past it asks for. */
+  readonly past: Past;
+  /** Kept events are read apart from the answer: what other nodes keep is to be here by then. */
+  readonly wantsKept?: boolean;
+}
+
+export interface Pending extends Ask {
+  readonly number: number;
+  /** In devices. */
+  readonly work: number;
+  /** Its answer goes on in pages: the owner does nothing for it until one is asked for. */
+  isPaged: boolean;
+  /** Device slots whose past it has brought; undefined: it names none in two ways. */
+  readonly brought?: Set<number> | undefined;
+  /** The owner waits for other nodes with it, and does nothing for it meanwhile. */
+  isDeferred: boolean;
+}
+
+/** What of the past an answer, or the pages that follow it, are to bring. */
+export type PastToBring = Pick<Pending, 'past' | 'types' | 'brought'>;
+
+export interface Answered extends Ask, PastToBring {
+  /** It named its devices, and was paid for with them. */
+  readonly isNamed: boolean;
+}
+
+/** Of one session, while it asks for something: most of ten thousand ask for nothing most of the time. */
+export class RequestQueue {
+  /** Sent to the owner and not answered, in order. */
+  readonly inFlight: Pending[] = [];
+  readonly waiting: Pending[] = [];
+  /** What a further page was promised of, and whether it was asked for: a request, or 0 for the hub's own notices. */
+  pages: Map<number, boolean> | undefined;
+  /** By filter: what of the past its pages are to bring. */
+  pasts: Map<string, PastToBring> | undefined;
+  /** Its session's place in the line. Undefined: it is in none. */
+  turn: ListNode<SubscriberSession> | undefined;
+  /** What the hub's own pages are about. */
+  notice: Notice = Notice.resumed;
+
+  /** What the owner is doing for it now, in devices. */
+  get work(): number {
+    let work = 0;
+    for (const { isPaged, isDeferred, work: own } of this.inFlight) if (!isPaged && !isDeferred) work += own;
+    for (const isAsked of this.pages?.values() ?? []) if (isAsked) work += DEVICES_PER_PAGE;
+    return work;
+  }
+
+  /** What waits for other nodes, in devices. */
+  get deferredWork(): number {
+    return this.inFlight.reduce((sum, { isDeferred, work }) => sum + (isDeferred ? work : 0), 0);
+  }
+
+  get isPaging(): boolean {
+    return this.pages !== undefined && this.pages.size > 0;
+  }
+
+  /** Nothing is asked, and nothing is still to come. */
+  get isIdle(): boolean {
+    const { inFlight, waiting, isPaging, pasts } = this;
+    return (
+      inFlight.length === 0 && waiting.length === 0 && !isPaging && (pasts === undefined || pasts.size === 0)
+    );
+  }
+}
+
+/** @returns a page that was promised and not asked for; undefined: there is none */
+export function unaskedOf({ pages }: RequestQueue): number | undefined {
+  for (const [page, isAsked] of pages ?? []) if (!isAsked) return page;
+  return undefined;
+}
+
+/** Whether it concerns more devices than it names. */
+export function isLong({ named }: Ask): boolean {
+  return named === undefined || named.filters.length > 0;
+}
+
+export function queueOf(session: SubscriberSession): RequestQueue {
+  session.requests ??= new RequestQueue();
+  return session.requests;
+}

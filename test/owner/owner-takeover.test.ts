@@ -1,0 +1,140 @@
+/** What an owner that takes over does with what edges say until it has heard of all of them. */
+import { describe, expect, it } from 'vitest';
+import { NONE } from '../../src/presence/columns.ts';
+import {
+  writeActive,
+  writeLeave,
+  writeMore,
+  writeRegister,
+  writeSynced,
+} from '../../src/records/requests.ts';
+import { nameOfSession as name } from './noted-link.ts';
+import { OwnerRings } from './owner-rings.ts';
+
+const GRACE_MS = 15_000;
+
+/** The second edge has a subscriber that follows the device of the first one; both are named to the new owner. */
+function takeOver({ hasCluster = false } = {}) {
+  const first = new OwnerRings();
+  const device = first.join('device', 'dev-1', 0);
+  const subscriber = first.join('subscriber', 's', 1);
+  first.poll();
+  first.ask(subscriber, 'subscribe', ['dev-1']);
+  first.poll();
+  const hub = new OwnerRings({ after: first, hasCluster });
+  hub.join('device', 'dev-1', 0, { session: device, again: true });
+  if (!hasCluster) hub.join('subscriber', 's', 1, { session: subscriber, again: true });
+  hub.poll();
+  hub.told();
+  const sync = (edge: number): void => writeSynced(hub.rings[edge]!, {});
+  return { hub, device, subscriber, sync };
+}
+
+/** Of the device. */
+const sessionOf = (hub: OwnerRings): number => hub.owner.registry.devices.rows.session[0]!;
+
+describe('an owner that takes over', () => {
+  it('takes what edges asked for before they have said all as unasked: they ask again', () => {
+    const { hub, subscriber, sync } = takeOver();
+    hub.ask(subscriber, 'list');
+    for (let n = 0; n < 2; n++) writeMore(hub.rings[1]!, { session: subscriber, request: 0 });
+    for (const edge of [0, 1]) sync(edge);
+    hub.poll(); // what costs nothing is taken in one go
+    expect(hub.owner.isWhole).toBe(true);
+    hub.poll();
+    expect(hub.told().filter((line) => line.startsWith('answer'))).toEqual([]);
+  });
+
+  it('leaves what an edge says after that where it is, until it has heard of all', () => {
+    const { hub, subscriber, sync } = takeOver();
+    sync(1);
+    hub.ask(subscriber, 'list');
+    hub.poll();
+    expect([hub.told().includes('resynced'), hub.owner.hasRecords()]).toEqual([true, true]);
+    sync(0);
+    for (let polls = 0; polls < 2; polls++) hub.poll();
+    expect(hub.told()).toContain(`answer ${name(subscriber)} 1 dev-1=active`);
+    expect(hub.owner.hasRecords()).toBe(false);
+  });
+
+  it('lets newcomers of MQTT in once every edge has said whom it holds', () => {
+    const { hub, sync } = takeOver();
+    writeRegister(hub.rings[0]!, { session: 6400, id: 'c', clean: false, again: false });
+    hub.poll();
+    expect(hub.told()).toEqual([]);
+    for (const edge of [0, 1]) sync(edge);
+    hub.poll();
+    expect(hub.told()).toContain('registered 100@0 undefined');
+  });
+
+  it('lets subscribers and gateways go at once', () => {
+    const { hub, subscriber } = takeOver();
+    const gateway = hub.join('gateway', 'g', 0);
+    writeLeave(hub.rings[0]!, { session: gateway, clean: true });
+    writeLeave(hub.rings[1]!, { session: subscriber, clean: true });
+    hub.poll();
+    expect(hub.owner.registry.subscribers.rows.session[0]).toBe(NONE);
+    hub.join('gateway', 'g', 1);
+    hub.poll();
+    expect(hub.told().filter((line) => line.startsWith('close'))).toEqual([]);
+  });
+
+  it('lets devices go when it has heard of all, after what they have said', () => {
+    const { hub, device, sync } = takeOver();
+    hub.say(device, 'last words');
+    writeLeave(hub.rings[0]!, { session: device, clean: true, confirm: true });
+    hub.poll();
+    expect([hub.told(), sessionOf(hub)]).toEqual([[], device]);
+    for (const edge of [0, 1]) sync(edge);
+    hub.poll();
+    expect(hub.told().slice(-3)).toEqual([
+      'event dev-1 1 message last words',
+      'event dev-1 2 status {"state":"offline","reason":"closed"}',
+      `left ${name(device)}`,
+    ]);
+    expect(sessionOf(hub)).toBe(NONE);
+  });
+});
+
+describe('an edge that is gone while another owner takes over', () => {
+  it('has said what it said: then its devices leave, as those whose connection broke, when all others have answered', () => {
+    const { hub, device, sync } = takeOver();
+    hub.say(device, 'last words');
+    hub.rings[0]!.publish();
+    hub.owner.edgeGone(0);
+    expect([hub.told(), hub.owner.isWhole]).toEqual([['resynced'], false]);
+    sync(1);
+    hub.poll();
+    expect(hub.told()).toEqual(['seq dev-1 0', 'resynced', 'event dev-1 1 message last words']);
+    expect([hub.state('dev-1'), sessionOf(hub)]).toEqual(['online', NONE]);
+    hub.pass(GRACE_MS);
+    expect(hub.state('dev-1')).toBe('offline');
+  });
+
+  it('may have been the last to answer: then its devices leave at once', () => {
+    const { hub, sync } = takeOver();
+    sync(1);
+    hub.poll();
+    sync(0);
+    hub.rings[0]!.publish();
+    hub.owner.edgeGone(0);
+    expect(sessionOf(hub)).toBe(NONE);
+    hub.poll();
+    expect(hub.owner.isWhole).toBe(true);
+  });
+});
+
+describe('the link of a cluster', () => {
+  it('starts anew: what it said before counts for nothing, and it is told nothing until all have answered', () => {
+    const { hub, sync } = takeOver({ hasCluster: true });
+    writeActive(hub.rings[1]!, { session: 65 });
+    sync(0);
+    hub.poll();
+    const heard = (): string[] => hub.told().filter((line) => /^(take|flush)/.test(line));
+    expect(heard()).toEqual([]);
+    sync(1);
+    writeActive(hub.rings[1]!, { session: 65 });
+    hub.poll();
+    expect(heard()).toEqual(['take 4', 'flush']);
+  });
+});
