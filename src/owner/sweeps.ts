@@ -38,38 +38,6 @@ export interface SweepsDeps {
   readonly swept: (subscriber: number) => void;
 }
 
-<<<<<<< HEAD
-/** Inputs after which filters are active again: those of connected subscribers. */
-const restarting: ReadonlySet<string> = new Set(['reconnect', 'activity', 'resume']);
-
-interface Sweep {
-  readonly subscriber: number;
-  /** Who is told; NONE: nobody. */
-  readonly session: number;
-  /** `hold` names what waits, `expireHeld` removes it. `drop` removes all, and tells nobody of it. */
-  readonly input: Input | 'list' | 'hold' | 'expireHeld' | 'drop';
-  /** What a page is: an answer to this request, or this notice. */
-  readonly request: Request | undefined;
-  readonly notice: Notice | undefined;
-  /** The first page goes out with the session's `Joined`. */
-  joins: boolean;
-  readonly walk: RowWalk;
-  /** The last page that was sent promises another. */
-  promised: boolean;
-  /** It goes on when the peer has read. */
-  waits: boolean;
-  /** Filters that the input has changed, or all for a list. */
-  readonly filters: readonly FilterEntry[];
-  /** They are paused, or active again, at the subscriber's wish: what they ask for of each device counts so. */
-  readonly turnsFilters: boolean;
-  /** They are to be named by the next page; those that a request resumed, by the last one. */
-  namesFilters: boolean;
-  /** How many devices each filter that a request resumed follows now, in the order of `filters`. */
-  readonly matches: { readonly prefix: Uint8Array; count: number }[];
-}
-
-=======
->>>>>>> int
 export class Sweeps {
   readonly #deps: SweepsDeps;
   /** The hub's own, by subscriber slot. */
