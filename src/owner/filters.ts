@@ -311,7 +311,7 @@ export class Filters {
     const isTold = session !== NONE && state === RowState.active;
     const types = registry.filters.typesOf(subscriber, id);
     if (row >= 0 && registry.rowState(row) !== RowState.allow) {
-      this.#gainFollowed(row, session, slot, types, isTold);
+      this.#gainFollowed(row, session, slot, isTold);
       return;
     }
     if (!subscriptions.mayFollow(subscriber, device, row)) return;
@@ -331,11 +331,12 @@ export class Filters {
   }
 
   /** The subscriber follows the device already: the filter's page names it all the same. */
-  #gainFollowed(row: number, session: number, slot: number, types: number, isTold: boolean): void {
+  #gainFollowed(row: number, session: number, slot: number, isTold: boolean): void {
     const { registry, subscriptions } = this.#deps;
-    if (!isSubscribed(registry.rowState(row))) return;
-    subscriptions.setTypes(row, registry.subscriptions.rows.ownTypes[row]!, types);
-    if (isTold && registry.rowState(row) === RowState.active) this.#tellOne(session, this.#name(slot), row);
+    const state = registry.rowState(row);
+    if (!isSubscribed(state)) return;
+    subscriptions.filtersTurned(row);
+    if (isTold && state === RowState.active) this.#tellOne(session, this.#name(slot), row);
   }
 
   /** A page of one device, which is active from there on. */
