@@ -138,16 +138,8 @@ export class Owner {
     this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
     const rows = new OperatorRows(shared);
-    this.#operator = new Operator({
-      registry,
-      devices,
-      subscriptions,
-      subscribers,
-      sweep,
-      filters,
-      rows,
-      clients,
-    });
+    const operated = { registry, devices, subscriptions, subscribers, filters };
+    this.#operator = new Operator({ ...operated, sweep, rows, clients });
     const peers = { devices, subscribers, gateways: this.#gateways };
     const parts = { ...pages, ...peers, scopes, filters, sweep, sweeps, rows, history, links };
     this.#cluster = createCluster(deps, {
