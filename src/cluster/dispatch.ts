@@ -186,10 +186,10 @@ function takeEvent({ figures, follows, payloadBytesMax, now }: DispatchDeps): Ta
   };
 }
 
-function takePast({ histories, payloadBytesMax, now }: DispatchDeps): Take {
+function takePast({ histories, payloadBytesMax }: DispatchDeps): Take {
   return (peer, views, offset, bytes) => {
     if (!isEvent(views, offset, bytes, payloadBytesMax)) return false;
-    views.f64[(offset + EventField.received) >> 3] = now();
+    if (!(views.f64[(offset + EventField.received) >> 3]! >= 0)) return false;
     histories.onPast(peer, views, offset, bytes);
     return true;
   };

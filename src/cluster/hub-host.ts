@@ -262,6 +262,8 @@ export class HubHost implements ClusterHost {
     for (let step = replay.next(); step !== Step.End; step = replay.next()) {
       if (step !== Step.Event || replay.seq <= after) continue;
       first = first || replay.seq;
+      // When it was received here says nothing elsewhere: its place tells what is whole before it.
+      replay.views.f64[EventField.received >> 3] = replay.wholeAfter;
       node.past(peer, request, replay.views, 0, eventBytes(replay.views, 0));
     }
     const more = replay.count >= max && first > after + 1;

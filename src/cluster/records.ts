@@ -20,7 +20,10 @@ export const Unfollow = { notHere: 1, gone: 2, full: 3, terminated: 4 } as const
 
 /** An event record as the hub's rings carry it; its device field holds the handle of the follow. */
 export const EVENT = 1;
-/** The same of the past, for one who asked: its session field holds the request. */
+/**
+ * The same of the past, for one who asked: its session field holds the request, and its `received` the seq from which on
+ * nothing is missing before it.
+ */
 export const PAST = 2;
 
 /** The first record of a session. `answered`: up to which claim the sender has answered the receiver's boot. */

@@ -252,7 +252,8 @@ export class HistoryReader {
   #cells(isAlone: boolean): number[] {
     const cells: number[] = [];
     for (let index = this.#seqs.length - 1; index >= 0; index--) {
-      cells.push(this.#positions[index]!, this.#seqs[index]!, isAlone ? 0 : this.#afters[index]!);
+      const after = this.#afters[index]!;
+      cells.push(this.#positions[index]!, this.#seqs[index]!, isAlone ? 0 : after, after);
     }
     return cells;
   }

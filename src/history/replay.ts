@@ -17,7 +17,10 @@ export interface Names {
 
 /** What a walk found, oldest first. */
 export interface Found {
-  /** By event three cells: its position, its seq, and the seq from which on nothing is missing before it. */
+  /**
+   * By event four cells: its position, its seq, the seq from which on a gap is not to be told before it, and that from
+   * which on nothing is missing before it.
+   */
   readonly events: number[];
   /** The seq from which on nothing is missing up to the last that is asked for. */
   readonly endAfter: number;
@@ -29,13 +32,15 @@ export interface Found {
 }
 
 /** Cells of `Found.events` per event. */
-const FOUND_CELLS = 3;
+const FOUND_CELLS = 4;
 
 export class Replay {
   /** Whether everything after the seq that was asked for was there when the replay was made. */
   readonly recovered: boolean;
   /** Of the event that `next` found. */
   seq = 0;
+  /** From which seq on nothing is missing before that event: those between took numbers, and are not kept by anybody. */
+  wholeAfter = 0;
   /** First and last seq of the gap that `next` found. */
   from = 0;
   to = 0;
@@ -87,6 +92,7 @@ export class Replay {
         this.#next += FOUND_CELLS;
         this.#covered = Math.max(this.#covered, seq);
         this.seq = seq;
+        this.wholeAfter = events[index + 3]!;
         return Step.Event;
       }
       if (this.#isThere(index)) continue; // carried forward a moment ago

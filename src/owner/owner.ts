@@ -138,9 +138,8 @@ export class Owner {
     this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
     const rows = new OperatorRows(shared);
-    const operated = { registry, devices, subscriptions, subscribers, filters };
-    this.#operator = new Operator({ ...operated, sweep, rows, clients });
     const peers = { devices, subscribers, gateways: this.#gateways };
+    this.#operator = new Operator({ ...peers, registry, subscriptions, sweep, filters, rows, clients });
     const parts = { ...pages, ...peers, scopes, filters, sweep, sweeps, rows, history, links };
     this.#cluster = createCluster(deps, {
       ...parts,
@@ -149,14 +148,8 @@ export class Owner {
       subscriberWheel: wheel,
     });
     if (deps.takesOver === true) {
-      this.#recovery = new Recovery({
-        ...deps,
-        ...peers,
-        registry,
-        clients,
-        history,
-        estate: deps.estate ?? createEstate(),
-      });
+      const { estate = createEstate() } = deps;
+      this.#recovery = new Recovery({ ...deps, ...peers, registry, clients, history, estate });
       this.flush();
     }
   }

@@ -142,6 +142,21 @@ describe('the newest events of a device', () => {
   });
 });
 
+it('each event says from which seq on nothing is missing before it, whatever was asked for', () => {
+  const hub = new HistoryHarness();
+  const slot = hub.connect();
+  for (const type of ['message', 'pong', 'message', 'pong', 'pong', 'status', 'message'] as const)
+    hub.send(slot, { type });
+  const replay = hub.reader.before(hub.asOf(slot), Number.POSITIVE_INFINITY, 3);
+  const told: [number, number][] = [];
+  while (replay.next() === Step.Event) told.push([replay.seq, replay.wholeAfter]);
+  expect(told).toEqual([
+    [3, 1],
+    [6, 3],
+    [7, 6],
+  ]);
+});
+
 describe('recovery since a seq', () => {
   it('replays every event after it and nothing else', () => {
     const hub = new HistoryHarness();

@@ -28,9 +28,6 @@ interface Fill {
   page: RecordViews[];
 }
 
-/** Of the oldest events found, so many may be kept apart from the others: the newest message and status. */
-const KEPT_APART = 2;
-
 export class Backfills {
   readonly #deps: BackfillsDeps;
   /** By request. */
@@ -129,12 +126,11 @@ export class Backfills {
       this.#complete.add(slot);
       return;
     }
-    history.restart(slot, seqOf(all[0]!) - 1);
-    let before = 0;
-    for (const [index, views] of all.entries()) {
+    let before = wholeAfter(all[0]!);
+    history.restart(slot, before);
+    for (const views of all) {
       const own = seqOf(views);
-      // Between other events only pongs are missing, which nobody keeps.
-      if (index > 0 && index <= KEPT_APART && own > before + 1) history.skip(slot, own - 1);
+      if (wholeAfter(views) > before) history.skip(slot, wholeAfter(views));
       views.f64[EventField.received >> 3] = toMonotonicMs(clock, views.f64[EventField.at >> 3]!);
       history.append(slot, own, views, 0, eventBytes(views, 0));
       before = own;
@@ -152,6 +148,7 @@ export class Backfills {
       const bytes = eventBytes(replay.views, 0);
       const copy = privateViews(bytes);
       copyEvent(replay.views, 0, copy, 0, bytes);
+      copy.f64[EventField.received >> 3] = replay.wholeAfter;
       found.push(copy);
     }
     return found;
@@ -160,4 +157,9 @@ export class Backfills {
 
 function seqOf(views: RecordViews): number {
   return views.f64[EventField.seq >> 3]!;
+}
+
+/** From which seq on nothing is missing before the event, as whoever kept it says (`cluster/records.ts`). */
+function wholeAfter(views: RecordViews): number {
+  return Math.min(views.f64[EventField.received >> 3]!, seqOf(views) - 1);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fromLink } from '../../../src/records/cluster.ts';
+import { EventField } from '../../../src/records/event.ts';
 import { EventType } from '../../../src/wire/events.ts';
 import { ClusterOwner, type Sent } from './cluster-owner.ts';
 import { entryPart } from './hand-overs.ts';
@@ -14,8 +15,12 @@ function asked(options: ClusterOptions = {}, seq = 5) {
   return { hub, ann, request };
 }
 
-const past = (hub: ClusterOwner, request: number, seq: number, sent: Sent = {}) =>
-  hub.says(fromLink.past, { request, event: hub.eventPart(seq, sent) });
+/** @param after from which seq on nothing is missing before it; by default only the seq before it may be */
+const past = (hub: ClusterOwner, request: number, seq: number, sent: Sent = {}, after = seq - 1) => {
+  const event = hub.eventPart(seq, sent);
+  new DataView(event.buffer).setFloat64(EventField.received, after, true);
+  hub.says(fromLink.past, { request, event });
+};
 const pastEnd = (hub: ClusterOwner, request: number, found = true, more = false) =>
   hub.says(fromLink.pastEnd, { request, found, more, epoch: 'abc' });
 const asksOf = (hub: ClusterOwner) => hub.told().filter((line) => line.startsWith('askPast'));
@@ -99,15 +104,26 @@ describe('The past of a device with another home', () => {
     expect(hub.kept('dev-1', 5)).toEqual(['#6']);
   });
 
-  it('has a hole only behind the newest message and status, which homes keep apart; elsewhere only pongs lack', () => {
+  it('has holes where its home has them: pongs that took a number are none', () => {
     const { hub } = asked({}, 20);
     const status = { type: EventType.status, status: 'warm' };
-    past(hub, 1, 2, status);
-    past(hub, 1, 7);
-    for (const seq of [15, 17, 20]) past(hub, 1, seq);
+    past(hub, 1, 4, status, 2);
+    past(hub, 1, 7, {}, 6);
+    past(hub, 1, 15, {}, 14);
+    past(hub, 1, 17, {}, 15);
+    past(hub, 1, 20, {}, 17);
     pastEnd(hub, 1);
     expect(hub.kept('dev-1', 14)).toEqual(['#15', '#17', '#20']);
-    expect(hub.kept('dev-1', 1)).toEqual(['#2', 'gap 3-14', '#15', '#17', '#20']);
+    expect(hub.kept('dev-1', 2)).toEqual(['#4', 'gap 5-14', '#15', '#17', '#20']);
+    expect(hub.kept('dev-1', 1)).toEqual(['gap 2-2', '#4', 'gap 5-14', '#15', '#17', '#20']);
+  });
+
+  it('is as whole as it can be, whatever its home says', () => {
+    const { hub } = asked();
+    past(hub, 1, 3, {}, 99);
+    past(hub, 1, 5, {}, 3);
+    pastEnd(hub, 1);
+    expect(hub.kept('dev-1')).toEqual(['gap 1-2', '#3', '#5']);
   });
 
   it('without a hole is in history from the first to the last', () => {
