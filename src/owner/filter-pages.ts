@@ -133,13 +133,13 @@ export class FilterPages {
         page.change(row, nextRowState(registry.rowState(row), 'unsubscribe', subscriptions.outlives(row)));
       return;
     }
-    const filterTypes = registry.filters.typesOf(subscriber, id);
     // Since the pages began, the filter may have been paused, or its subscriber been silent.
     const state = registry.filters.state(job.slot) as RowState;
     const isGained = job.gained.has(device);
     if (row < 0) {
       // Else an operator has removed it.
-      if (isGained || job.input === 'subscribe') this.#makeRow(job, device, state, filterTypes, page);
+      if (isGained || job.input === 'subscribe')
+        this.#makeRow(job, device, state, registry.filters.typesOf(subscriber, id), page);
       return;
     }
     const before = registry.rowState(row) as RowState;
@@ -147,7 +147,7 @@ export class FilterPages {
     const after = nextRowState(before, input, false);
     // A row that an operator merely allowed is not followed by id.
     const ownTypes = before === RowState.allow ? 0 : registry.subscriptions.rows.ownTypes[row]!;
-    subscriptions.setTypes(row, ownTypes, filterTypes);
+    subscriptions.setTypes(row, ownTypes, registry.filters.typesOf(subscriber, id, ownTypes));
     if (after !== RowState.active) return;
     if (state !== RowState.active) {
       if (before === RowState.allow) page.change(row, state);

@@ -143,7 +143,8 @@ export class FilterRequests {
       if (!isSubscribed(state)) return true;
       if (request.op !== 'resume') changed += 1;
       if (request.op === 'unsubscribe') this.#loseFilter(subscriber, row, device, isFiltered, page);
-      else if (isFiltered && request.op === 'pause') {
+      else subscriptions.filtersTurned(row);
+      if (isFiltered && request.op === 'pause') {
         if (!this.#isElsewhereActive(subscriber, device))
           page.change(row, nextRowState(state, 'pause', false));
       } else if (isFiltered && nextRowState(state, 'resume', false) === RowState.active) {
@@ -157,10 +158,12 @@ export class FilterRequests {
 
   #loseFilter(subscriber: number, row: number, device: number, isFiltered: boolean, page: Page): void {
     const { registry, subscriptions } = this.#deps;
-    const left = registry.filters.typesOf(subscriber, registry.deviceId(device));
-    if (isFiltered && left === 0)
+    if (isFiltered && registry.filters.typesOf(subscriber, registry.deviceId(device)) === 0) {
       page.change(row, nextRowState(registry.rowState(row), 'unsubscribe', subscriptions.outlives(row)));
-    else subscriptions.setTypes(row, registry.subscriptions.rows.ownTypes[row]!, left);
+      return;
+    }
+    subscriptions.filtersTurned(row);
+    if (isFiltered && subscriptions.arePaused(row)) page.change(row, RowState.paused);
   }
 
   /** Whether another filter of the subscriber that is active follows the device. */

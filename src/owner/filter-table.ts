@@ -180,14 +180,21 @@ export class FilterTable {
     }
   }
 
-  /** Bits of the event types that the subscriber's filters ask for of the device; 0: none matches. */
-  typesOf(subscriber: number, id: string): number {
-    const { nextOfSubscriber, types: typesOf } = this.slab.rows;
+  /**
+   * Bits of the event types that the subscriber's filters ask for of the device; 0: none matches. What a paused one asks
+   * for counts only where nothing else follows the device.
+   * @param own what the subscription by id asks for; 0: only filters follow
+   */
+  typesOf(subscriber: number, id: string, own = 0): number {
+    const { nextOfSubscriber, types: typesOf, state } = this.slab.rows;
     let types = 0;
+    let paused = 0;
     for (let slot = this.#firstOf(subscriber); slot !== NONE; slot = nextOfSubscriber[slot]!) {
-      if (id.startsWith(this.prefix(slot))) types |= typesOf[slot]!;
+      if (!id.startsWith(this.prefix(slot))) continue;
+      if (state[slot] === RowState.paused) paused |= typesOf[slot]!;
+      else types |= typesOf[slot]!;
     }
-    return types;
+    return types === 0 && own === 0 ? paused : types;
   }
 
   /** What a device that the subscriber's filters match becomes: the state of the one that lets most through. */

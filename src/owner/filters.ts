@@ -82,8 +82,7 @@ export class Filters {
 
   /**
    * An input to all of a subscriber's rows concerns its filters too.
-   * @returns those that it is about, with the state that they have now: all whose state it changes. A request to pause or
-   *   resume everything is about those that are paused or active already, too
+   * @returns those that it is about, with the state that they have now: what is changed, paused or resumed
    */
   input(subscriber: number, input: Input): FilterEntry[] {
     const { filters } = this.#deps.registry;
@@ -92,8 +91,7 @@ export class Filters {
       const before = filters.state(slot);
       const after = nextRowState(before, input, false);
       // Beneath a filter, devices may have been paused or resumed one by one.
-      const isAsked =
-        (input === 'resume' && after === RowState.active) || (input === 'pause' && after === RowState.paused);
+      const isAsked = input === 'resume' ? after === RowState.active : input === 'pause';
       if (after === before && !isAsked) continue;
       changed.push({ filter: this.#name(slot), value: after });
       if (after === RowState.none) filters.remove(slot);
@@ -160,7 +158,6 @@ export class Filters {
       // What the pages before the connection was lost did not come to is in these: they are one answer.
       const isLeft = registry.filters.isUnfinished(slot) && !this.#hasPages(session, slot);
       const devices = isLeft ? this.#pages.missing(subscriber, slot) : [];
-      if (devices.length > 0) registry.filters.begin(slot, Unfinished.pages);
       const walk = walks.start(subscriber);
       const gained = new Set(devices);
       this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input, devices, gained, walk }));
@@ -314,7 +311,7 @@ export class Filters {
     const isTold = session !== NONE && state === RowState.active;
     const types = registry.filters.typesOf(subscriber, id);
     if (row >= 0 && registry.rowState(row) !== RowState.allow) {
-      this.#gainFollowed(row, session, slot, types, isTold);
+      this.#gainFollowed(row, session, slot, isTold);
       return;
     }
     if (!subscriptions.mayFollow(subscriber, device, row)) return;
@@ -334,11 +331,12 @@ export class Filters {
   }
 
   /** The subscriber follows the device already: the filter's page names it all the same. */
-  #gainFollowed(row: number, session: number, slot: number, types: number, isTold: boolean): void {
+  #gainFollowed(row: number, session: number, slot: number, isTold: boolean): void {
     const { registry, subscriptions } = this.#deps;
-    if (!isSubscribed(registry.rowState(row))) return;
-    subscriptions.setTypes(row, registry.subscriptions.rows.ownTypes[row]!, types);
-    if (isTold && registry.rowState(row) === RowState.active) this.#tellOne(session, this.#name(slot), row);
+    const state = registry.rowState(row);
+    if (!isSubscribed(state)) return;
+    subscriptions.filtersTurned(row);
+    if (isTold && state === RowState.active) this.#tellOne(session, this.#name(slot), row);
   }
 
   /** A page of one device, which is active from there on. */

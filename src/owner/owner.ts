@@ -66,9 +66,8 @@ export class Owner {
   /** Only while this owner takes over from one that died. */
   #recovery: Recovery | undefined;
   readonly #turns = new RequestTurns();
-  /** What is ready waits for edges that are behind. */
-  // Stryker disable next-line BooleanLiteral: until the first slice, and the loop pauses for longer in either case
-  #isHeldBack = false;
+  /** What is ready waits for edges that are behind; undefined before the first slice. */
+  #isHeldBack: boolean | undefined;
 
   constructor(deps: OwnerDeps) {
     const { clock, counters, settings, links, pulses } = deps;
@@ -88,8 +87,7 @@ export class Owner {
       this.#cluster?.deviceFreed(slot);
       history.forget(slot);
     };
-    const notes = new EstateNotes(deps.bequeath ?? (() => undefined));
-    this.#notes = notes;
+    this.#notes = new EstateNotes(deps.bequeath ?? (() => undefined));
     const devices = new Devices({
       registry,
       links,
@@ -99,7 +97,7 @@ export class Owner {
       clock,
       counters,
       times: settings,
-      notes,
+      notes: this.#notes,
       appeared: (slot) => filters.appeared(slot),
       gone: (slot) => filters.deviceGone(slot),
     });
@@ -107,7 +105,7 @@ export class Owner {
     const access = new AccessControl(settings.defaultAccess, deps.rules);
     const scopes = new TokenScopes();
     const subscriptions = new Subscriptions({ registry, devices, links, access, scopes, clock });
-    const { maxSubscriptionsPerSubscriber: rowsMax } = settings;
+    const { maxSubscriptionsPerSubscriber: rowsMax, maxFiltersPerSubscriber: filtersMax } = settings;
     const requests = new Requests({ registry, devices, subscriptions, scopes, access, rowsMax });
     const pages = {
       registry,
@@ -115,14 +113,13 @@ export class Owner {
       walks: new RowWalks(registry),
       pageBytes: pageBytesMax(settings.sendQueueMaxBytes),
     };
-    const { maxFiltersPerSubscriber: filtersMax } = settings;
     const filters = new Filters({ ...pages, requests, scopes, access, filtersMax, rowsMax });
     this.#filters = filters;
     const sweeps = new Sweeps({ ...pages, filters, swept: (slot) => subscribers.freeIfIdle(slot) });
     this.#sweeps = sweeps;
     const shared = { registry, links, clock, settings, subscriptions, filters, wheel };
     const subscribers = new Subscribers({ ...shared, scopes, requests, sweeps, pulses });
-    const clients = new MqttClients({ links, clock, notes, drop: (id) => subscribers.drop(id) });
+    const clients = new MqttClients({ links, clock, notes: this.#notes, drop: (id) => subscribers.drop(id) });
     this.#clients = clients;
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
     this.#devices = devices;

@@ -64,7 +64,7 @@ export class Requests {
     if (!maySubscribe(state, access.decide(name, registry.subscriberId(slot)))) return Refusal.notAllowed;
     if (found < 0 && registry.subscribers.rows.rowCount[slot]! >= rowsMax) return Refusal.tooMany;
     if (known < 0 && registry.unusedCount >= registry.devices.capacity / 2) return Refusal.unusedFull;
-    const filtered = registry.filters.typesOf(slot, name);
+    const filtered = registry.filters.typesOf(slot, name, types);
     const row = found >= 0 ? found : this.#makeRow(known, name, slot, types, filtered);
     if (row < 0) return Refusal.full;
     if (found >= 0) subscriptions.setTypes(row, types, filtered);
@@ -103,6 +103,7 @@ export class Requests {
       // A filter goes on following.
       subscriptions.describe(page, device, state as RowState);
       subscriptions.setTypes(row, 0, filtered);
+      if (subscriptions.arePaused(row)) page.change(row, RowState.paused);
       return undefined;
     }
     const after = nextRowState(state, op as Input, subscriptions.outlives(row));

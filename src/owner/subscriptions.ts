@@ -145,6 +145,23 @@ export class Subscriptions {
     if (before !== (own | filtered) && registry.rowState(row) === RowState.active) this.attach(row);
   }
 
+  /** Filters of the row's subscriber were paused, or are active again: what they ask for of the device counts so. */
+  filtersTurned(row: number): void {
+    const { registry } = this.#deps;
+    const { device, subscriber, ownTypes } = registry.subscriptions.rows;
+    const own = ownTypes[row]!;
+    const id = registry.deviceId(device[row]!);
+    this.setTypes(row, own, registry.filters.typesOf(subscriber[row]!, id, own));
+  }
+
+  /** Whether the filters that follow the row's device are all paused. */
+  arePaused(row: number): boolean {
+    const { registry } = this.#deps;
+    const { device, subscriber } = registry.subscriptions.rows;
+    const id = registry.deviceId(device[row]!);
+    return registry.filters.strongestState(subscriber[row]!, id) === RowState.paused;
+  }
+
   /**
    * Whether the subscriber's token and the access rules let the pair's events be delivered. Everything that starts
    * delivery asks this: subscribe, resume, reconnect, activity after silence, an operator's `active`.

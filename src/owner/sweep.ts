@@ -25,6 +25,8 @@ export interface Sweep {
   waits: boolean;
   /** Filters that the input has changed, or all for a list. */
   readonly filters: readonly FilterEntry[];
+  /** They are paused, or active again, at the subscriber's wish: what they ask for of each device counts so. */
+  readonly turnsFilters: boolean;
   /** They are to be named by the next page; those that a request resumed, by the last one. */
   namesFilters: boolean;
   /** How many devices each filter that a request resumed follows now, in the order of `filters`. */

@@ -127,7 +127,8 @@ export class Sweeps {
     const filters = this.#filtersOf(subscriber, input);
     const counted = input === 'resume' ? filters : [];
     const matches = counted.map(({ filter }) => ({ prefix: Buffer.from(filter.slice(0, -1)), count: 0 }));
-    const state = { promised: false, waits: false, namesFilters: filters.length > 0, matches };
+    const turnsFilters = filters.length > 0 && (input === 'pause' || input === 'resume');
+    const state = { turnsFilters, promised: false, waits: false, namesFilters: filters.length > 0, matches };
     return { ...about, walk, filters, ...state, next: undefined, beside: undefined };
   }
 
@@ -266,6 +267,7 @@ export class Sweeps {
       return;
     }
     this.#countMatches(sweep, device, before);
+    if (sweep.turnsFilters) subscriptions.filtersTurned(row);
     const isNamedByFilter = session !== NONE && this.#isNamedByFilter(sweep, row, device);
     // What filters follow comes back in their pages.
     if (isNamedByFilter && restarting.has(input)) {

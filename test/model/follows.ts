@@ -81,9 +81,16 @@ function change(
   } else {
     if (pair.own === undefined) return NOT_SUBSCRIBED;
     pair.own = undefined;
-    if (!isFiltered(world, pair)) world.end(pair);
+    endWay(world, pair);
   }
   return undefined;
+}
+
+/** One of the ways in which the device is followed has ended. */
+function endWay(world: World, pair: Pair): void {
+  const filters = world.filtersOn(pair.device, pair.subscriber);
+  if (!isFiltered(world, pair)) world.end(pair);
+  else if (filters.every(([, { state }]) => state === 'paused')) pair.state = 'paused';
 }
 
 /** Whether a filter follows the device of the pair. */
@@ -126,7 +133,7 @@ const filterOps: Readonly<Record<Ask, FilterOp>> = {
     if (filter === undefined) return { code: NOT_SUBSCRIBED };
     world.subscriber(subscriber).filters.delete(name);
     for (const pair of followedBy(world, subscriber, filter)) {
-      if (pair.own === undefined && !isFiltered(world, pair)) world.end(pair);
+      if (pair.own === undefined) endWay(world, pair);
     }
     return { tell() {} };
   },

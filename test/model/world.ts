@@ -230,10 +230,12 @@ export class World {
     return all.filter(([, { prefix }]) => device.startsWith(prefix));
   }
 
-  /** Types that the pair delivers: the union of the ways in which the device is followed. */
+  /** Types that the pair delivers: the union of the ways in which the device is followed, the paused ones left out. */
   typesOf({ device, subscriber, own = [] }: Pair): readonly EventType[] {
     const filtered = this.devices.get(device)?.known === true ? this.filtersOn(device, subscriber) : [];
-    const wanted = [...own, ...filtered.flatMap(([, { types }]) => types)];
+    const unpaused = filtered.filter(([, { state }]) => state !== 'paused');
+    const counting = own.length + unpaused.length > 0 ? unpaused : filtered;
+    const wanted = [...own, ...counting.flatMap(([, { types }]) => types)];
     return ALL_TYPES.filter((type) => wanted.includes(type));
   }
 

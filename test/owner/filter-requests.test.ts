@@ -10,7 +10,7 @@ function setUp(ids: readonly string[], options: RowsOptions = {}) {
   for (const id of ids) hub.device(id);
   const session = hub.connect('s');
   /** @returns the answer */
-  const ask = (op: OpName, names: readonly string[], types = ALL_TYPES) => {
+  const ask = (op: OpName, names?: readonly string[], types = ALL_TYPES) => {
     const request = hub.ask('s', op, names, types);
     hub.settle();
     return answerIn(hub.told(session), request);
@@ -267,6 +267,59 @@ describe('a filter that is resumed', () => {
     ]);
     expect([hub.state('dev-mine', 's'), hub.state('e', 's')]).toEqual(['paused', 'paused']);
     expect(hub.filterStates('s')).toEqual(['dev-* active']);
+  });
+});
+
+describe('what a paused filter asks for', () => {
+  const types = (hub: RowsHarness, id: string): number =>
+    hub.registry.subscriptions.rows.types[hub.rowOf(id, 's')]!;
+  /** By id, `dev-own` asks for 1; of the filters, `dev-*` for 2 and `d*` for 4. */
+  const followed = () => {
+    const { hub, ...rest } = setUp([]);
+    hub.filter('dev-*', 's', 'active', 2);
+    hub.filter('d*', 's', 'active', 4);
+    hub.row('dev-own', 's', 'active', { types: 7, ownTypes: 1 });
+    hub.row('dev-f', 's', 'active', { filtered: true, types: 6 });
+    const typesNow = () => [types(hub, 'dev-own'), types(hub, 'dev-f')];
+    return { hub, typesNow, ...rest };
+  };
+
+  it('is not delivered while something else follows the device, and is again when it is resumed', () => {
+    const { hub, ask, typesNow } = followed();
+    ask('pause', ['d*']);
+    expect([typesNow(), hub.states('s')]).toEqual([
+      [3, 2],
+      ['dev-f active', 'dev-own active'],
+    ]);
+    ask('resume', ['d*']);
+    hub.settle();
+    expect(typesNow()).toEqual([7, 6]);
+  });
+
+  it('counts of a device that only paused filters follow, should it be resumed by itself', () => {
+    const { hub, ask, typesNow } = followed();
+    ask('pause', ['d*']);
+    ask('pause', ['dev-*']);
+    expect([typesNow(), hub.states('s')]).toEqual([
+      [1, 6],
+      ['dev-f paused', 'dev-own active'],
+    ]);
+  });
+
+  it('counts neither where everything is paused, and does where everything is resumed', () => {
+    const { hub, ask, typesNow } = followed();
+    ask('pause');
+    expect(typesNow()).toEqual([1, 6]);
+    ask('resume');
+    hub.settle();
+    expect(typesNow()).toEqual([7, 6]);
+  });
+
+  it('pauses what nothing else follows any more', () => {
+    const { hub, ask } = followed();
+    ask('pause', ['d*']);
+    ask('unsubscribe', ['dev-*']);
+    expect(hub.states('s')).toEqual(['dev-f paused', 'dev-own active']);
   });
 });
 

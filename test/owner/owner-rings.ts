@@ -11,6 +11,7 @@ import type { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { createPresence, type PresenceMemory } from '../../src/presence/table.ts';
+import { applyToEstate, createEstate, type Estate } from '../../src/records/estate.ts';
 import { claimEvent, EventField, writeEventHead } from '../../src/records/event.ts';
 import { type Join, type Request, SessionKind, writeJoin, writeRequest } from '../../src/records/requests.ts';
 import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
@@ -56,6 +57,8 @@ export interface RingsOptions {
 export class OwnerRings {
   readonly clock: FakeClock;
   readonly presence: PresenceMemory;
+  /** What main keeps for the next owner. */
+  readonly estate: Estate;
   readonly counters = new Counters(createCounters());
   readonly lines: string[] = [];
   readonly links: readonly WokenLink[];
@@ -69,6 +72,7 @@ export class OwnerRings {
     const { devices = 10, subscriptions = 100, sendQueueMaxBytes = 1024 * 1024, after } = options;
     const presence = after?.presence ?? createPresence({ devices, subscribers: 20, subscriptions });
     this.presence = presence;
+    this.estate = after?.estate ?? createEstate();
     this.clock = after?.clock ?? new FakeClock();
     this.#sessions = after === undefined ? 0 : after.#sessions;
     const reader = new Registry(presence, EDGES);
@@ -93,6 +97,8 @@ export class OwnerRings {
       },
       rules: [],
       takesOver: after !== undefined,
+      ...(after && { estate: this.estate }),
+      bequeath: (changes) => applyToEstate(this.estate, changes),
       cluster: options.hasCluster ? { ...CLUSTER, create: () => this.#cluster() } : undefined,
     });
   }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { NONE } from '../../src/presence/columns.ts';
 import {
   writeActive,
+  writeDeregister,
   writeLeave,
   writeMore,
   writeRegister,
@@ -65,6 +66,20 @@ describe('an owner that takes over', () => {
     for (const edge of [0, 1]) sync(edge);
     hub.poll();
     expect(hub.told()).toContain('registered 100@0 undefined');
+  });
+
+  it('has what absent clients of MQTT left with the one before', () => {
+    const first = new OwnerRings();
+    writeRegister(first.rings[0]!, { session: 64, id: 'c', clean: false, again: false });
+    writeDeregister(first.rings[0]!, { session: 64, id: 'c', keepMs: 5000, kept: 'state' });
+    first.poll();
+    expect(first.estate.clients.get('c')?.text).toBe('state');
+    const hub = new OwnerRings({ after: first });
+    for (const ring of hub.rings) writeSynced(ring, {});
+    writeRegister(hub.rings[0]!, { session: 128, id: 'c', clean: false, again: false });
+    for (let polls = 0; polls < 2; polls++) hub.poll();
+    expect(hub.told()).toContain('registered 2@0 state');
+    expect(hub.estate.clients.size).toBe(0);
   });
 
   it('lets subscribers and gateways go at once', () => {

@@ -184,6 +184,16 @@ describe('a device that a filter follows, too', () => {
     expect(types('dev-1')).toEqual([0, typeBits.pong]);
   });
 
+  it('is paused when it is unsubscribed by id and the filter is paused', () => {
+    const { parts, session, ask } = connected();
+    parts.device('dev-1');
+    parts.ask(session, 'subscribe', ['dev-*']);
+    ask('subscribe', ['dev-1']);
+    parts.ask(session, 'pause', ['dev-*']);
+    expect(ask('unsubscribe', ['dev-1'])[0]).toBe('answer dev-1=active');
+    expect(parts.status('dev-1', 's')).toBe('paused');
+  });
+
   it('is not followed any more when no device has used the id yet', () => {
     const { parts, session, ask } = connected();
     parts.ask(session, 'subscribe', ['dev-*']);
