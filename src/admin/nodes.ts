@@ -105,13 +105,8 @@ export async function getFrom(deps: AdminDeps, node: string, url: string): Promi
 
 /** What the route answers on each of the other nodes, those that answer with 200. */
 export async function onOtherNodes(deps: AdminDeps, sent: Omit<Sent, 'operator'>): Promise<unknown[]> {
-  const others = (await nodeNames(deps)).filter((node) => node !== deps.cluster?.node);
-  const answers = await Promise.all(
-    others.map((node) => callNode(deps, node, { ...sent, operator: '' }).catch(() => undefined)),
-  );
-  return answers
-    .filter((answer) => answer?.status === 200)
-    .map((answer) => JSON.parse(Buffer.from(answer!.body).toString('utf8')) as unknown);
+  const answers = await askOthers(deps, HTTP, JSON.stringify({ ...sent, operator: '' }));
+  return answers.map(({ answer }) => answer);
 }
 
 /** Nodes that are alive, this one first. */
@@ -150,15 +145,15 @@ async function nodeOfSubscriber(deps: AdminDeps, subscriber: string): Promise<st
   return known.find(({ answer }) => answer.subscriptions > 0)?.node;
 }
 
-/** @returns what the other nodes say of an id, those that answer */
+/** @returns what the other nodes say to a call, those that answer with 200 */
 async function askOthers<Answer>(
   deps: AdminDeps,
   name: string,
-  id: string,
+  text: string,
 ): Promise<{ readonly node: string; readonly answer: Answer }[]> {
   const { cluster } = deps;
   const others = (await nodeNames(deps)).filter((node) => node !== cluster!.node);
-  const body = Buffer.from(id);
+  const body = Buffer.from(text);
   const answers = await Promise.all(
     others.map(async (node) => {
       const said = await cluster!.ask<'call'>({ ask: 'call', node, name, body }).catch(() => undefined);

@@ -5,7 +5,7 @@ import type { Watch } from '../edge/edge-timers.ts';
 /** The window: long enough to smooth bursts, short enough that an operator sees a change at once. */
 const SAMPLES_MAX = 10;
 
-export interface Totals {
+export interface EventTotals {
   readonly events: number;
   readonly deliveries: number;
 }
@@ -19,11 +19,11 @@ export interface Rates {
 export class RateSampler implements Watch {
   readonly tickMs = 1000;
   readonly #clock: Clock;
-  readonly #read: () => Totals;
+  readonly #read: () => EventTotals;
   /** Oldest first. */
-  readonly #samples: (Totals & { readonly atMs: number })[] = [];
+  readonly #samples: (EventTotals & { readonly atMs: number })[] = [];
 
-  constructor(clock: Clock, read: () => Totals) {
+  constructor(clock: Clock, read: () => EventTotals) {
     this.#clock = clock;
     this.#read = read;
     this.tick();

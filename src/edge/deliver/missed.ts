@@ -7,10 +7,8 @@ import type { RecordViews } from '../../memory/ring.ts';
 import { EventField } from '../../records/event.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
-import { seqOf, type Waiting } from './paced-audience.ts';
+import { NONE_WAITING, seqOf, type Waiting } from './paced-audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
-
-const NONE_WAITING: readonly Waiting[] = [];
 
 /** Up to here runs that nobody needs any more are left lying: looking for them costs a walk over the slow subscribers. */
 const TRIM_FROM_RUNS = 64;

@@ -24,7 +24,7 @@ export interface Waiting {
   readonly replaced: number;
 }
 
-const NONE_WAITING: readonly Waiting[] = [];
+export const NONE_WAITING: readonly Waiting[] = [];
 
 /** Events of one device and one type that wait for the turn of one kind of subscribers. */
 export class PacedLane {
