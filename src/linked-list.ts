@@ -1,9 +1,9 @@
 /**
- * Items in the order in which they came, each of which can leave from anywhere.
+ * Items in the order in which they came. Each can be removed from anywhere.
  *
- * For members that come and go with every connection or request, a `Set` is dear: when it becomes empty, or its table is
- * full of deletions, it gets a new table, and the old one refers to the new. Once such a table has become old, V8's young
- * collections keep all that follow it, until the next full collection.
+ * Use this instead of a `Set` for members that come and go with every connection or request. A `Set` that becomes empty,
+ * or whose table is full of deleted entries, gets a new table, and the old one refers to it. Once such a table is in the
+ * old generation, V8's young collections keep all tables that follow it, until the next full collection.
  */
 
 /** One item's place in the list. */

@@ -1,4 +1,7 @@
-/** What some slots have for a moment, one after the other. A `Map` leaves garbage behind then, as a `Set` does (`linked-list.ts`). */
+/**
+ * Values by slot, each for a short time. A `Map` that becomes empty again and again leaves garbage behind, as a `Set` does
+ * (`linked-list.ts`).
+ */
 export class BySlot<Value> {
   /** As long as the highest slot so far; slots are given out from the lowest on. */
   readonly #values: (Value | undefined)[] = [];

@@ -1,7 +1,7 @@
-/** Lists of what waits, by address or network: most wait for a moment, and one after the other. */
+/** Lists of what waits, by address or network. Most items wait only for a moment. */
 import { LinkedList, type ListNode } from '../linked-list.ts';
 
-/** Lists that are kept though they are empty. A `Map` that becomes empty time and again leaves garbage as a `Set` does. */
+/** Empty lists are kept up to here: a `Map` that becomes empty again and again leaves garbage behind (`linked-list.ts`). */
 const KEPT_MAX = 64;
 
 export class ListsByKey<Item> {

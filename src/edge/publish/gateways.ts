@@ -62,9 +62,9 @@ export const silencedProblems: Readonly<Record<Exclude<Silenced, 'overRate'>, Wh
 
 /** Devices that leave in one go: a few hundred microseconds, so that no socket waits for ten thousand. */
 const LEAVES_PER_TURN = 250;
-/** Joins and leaves that the owner has not answered yet. Beyond that gateways wait, as all else waits behind them. */
+/** Joins and leaves that may be with the owner, unanswered. Beyond that gateways wait: all else in the ring is behind them. */
 export const UNANSWERED_MAX = 256;
-/** An owner that answers none for so long has other reasons, and is not waited for. */
+/** When the owner has answered none of them for so long, something else holds it up, and gateways go on. */
 export const HELD_MS_MAX = 100;
 
 export class Gateways {
