@@ -87,6 +87,11 @@ export const JWKS_RETRY_MS = 2_000;
 export const JWKS_BYTES_MAX = 256 * 1024;
 /** A thread that did not run for this long has stalled: its peers' silence meanwhile is not theirs. */
 export const STALL_MS = 500;
+/**
+ * How often a thread with sockets beats and looks at its peers. Each look wakes an idle thread, whose caches are cold by then:
+ * that is most of what an idle hub costs.
+ */
+export const LOOK_MS = 200;
 
 /** Threads that may die within the window and be started anew; with one more the hub drains and ends. */
 export const CRASHES_MAX = 5;

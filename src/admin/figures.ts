@@ -3,7 +3,7 @@
 import { type RefusalReason, refusalCounters } from '../access/admission.ts';
 import type { LinkFigures } from '../cluster/commands.ts';
 import type { HistoryUsage } from '../history/memory.ts';
-import { Counter, type CounterName, type Counters, counterNames, type Role } from '../memory/counters.ts';
+import { Counter, type CounterName, Counters, counterNames, type Role } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import type { RestartCounts } from '../supervise/edge-threads.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
@@ -82,8 +82,11 @@ export interface ThreadReading {
 }
 
 export function collectTotals({ presence, threads }: AdminDeps): Totals {
-  const all = threads.map(({ counters }) => counters);
-  const sum = (name: CounterName) => sumOf(all, name);
+  return totalsOf(presence, Counters.sum(threads));
+}
+
+function totalsOf(presence: PresenceReader, sum: Counters): Totals {
+  const count = (name: CounterName) => cellOf(sum, name);
   return {
     devices: {
       online: presence.total('online'),
@@ -97,67 +100,71 @@ export function collectTotals({ presence, threads }: AdminDeps): Totals {
       deny: presence.total('deny'),
     },
     connections: {
-      device: sum('deviceConnections'),
-      subscriber: sum('subscriberConnections'),
-      gateway: sum('gatewayConnections'),
+      device: count('deviceConnections'),
+      subscriber: count('subscriberConnections'),
+      gateway: count('gatewayConnections'),
     },
-    received: { pong: sum('receivedPong'), message: sum('receivedMessage'), status: sum('receivedStatus') },
-    skipped: sum('skipped'),
-    deliveries: sum('deliveries'),
+    received: {
+      pong: count('receivedPong'),
+      message: count('receivedMessage'),
+      status: count('receivedStatus'),
+    },
+    skipped: count('skipped'),
+    deliveries: count('deliveries'),
     dropped: {
-      ingest_full: sum('droppedIngestFull'),
-      fanout_full: sum('droppedFanoutFull'),
-      lagging: sum('droppedLagging'),
-      slow: sum('droppedSlow'),
-      rate: sum('droppedRate'),
-      subscriber_rate: sum('droppedSubscriberRate'),
-      owner_restart: sum('droppedOwnerRestart'),
-      replaced: sum('droppedReplaced'),
+      ingest_full: count('droppedIngestFull'),
+      fanout_full: count('droppedFanoutFull'),
+      lagging: count('droppedLagging'),
+      slow: count('droppedSlow'),
+      rate: count('droppedRate'),
+      subscriber_rate: count('droppedSubscriberRate'),
+      owner_restart: count('droppedOwnerRestart'),
+      replaced: count('droppedReplaced'),
     },
-    lagging: sum('laggingSubscribers'),
-    queuedBytes: sum('queuedBytes'),
-    refusedFrames: sum('refusedFrames'),
-    bytes: { received: sum('bytesReceived'), sent: sum('bytesSent') },
-    latencyBuckets: addUp(all.map((counters) => counters.latencyBuckets())),
+    lagging: count('laggingSubscribers'),
+    queuedBytes: count('queuedBytes'),
+    refusedFrames: count('refusedFrames'),
+    bytes: { received: count('bytesReceived'), sent: count('bytesSent') },
+    latencyBuckets: sum.latencyBuckets(),
   };
 }
 
 /** @param link what the cluster link has counted */
 export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
-  const all = deps.threads.map(({ counters }) => counters);
-  const sum = (name: CounterName) => sumOf(all, name);
+  const sum = Counters.sum(deps.threads);
+  const count = (name: CounterName) => cellOf(sum, name);
   return {
-    ...collectTotals(deps),
+    ...totalsOf(deps.presence, sum),
     version: deps.version,
     transport: deps.transport,
     slowCloses: {
-      queue: sum('closedOverQueue'),
-      time: sum('closedLagging'),
-      budget: sum('closedOverBudget'),
+      queue: count('closedOverQueue'),
+      time: count('closedLagging'),
+      budget: count('closedOverBudget'),
     },
     mqtt: {
-      connections: sum('mqttConnections'),
+      connections: count('mqttConnections'),
       refused: {
-        malformed: sum('mqttMalformed'),
-        foreign_topic: sum('mqttForeignTopics'),
-        event: sum('mqttRefusedEvents'),
+        malformed: count('mqttMalformed'),
+        foreign_topic: count('mqttForeignTopics'),
+        event: count('mqttRefusedEvents'),
       },
     },
-    refusals: refusalsOf(all),
+    refusals: sum.refusals(),
     opened: {
-      device: sum('openedDevices'),
-      subscriber: sum('openedSubscribers'),
-      gateway: sum('openedGateways'),
+      device: count('openedDevices'),
+      subscriber: count('openedSubscribers'),
+      gateway: count('openedGateways'),
     },
-    failedFrames: sum('failedFrames'),
+    failedFrames: count('failedFrames'),
     refusedUpgrades: Object.fromEntries(
-      Object.entries(refusalCounters).map(([reason, name]) => [reason, sum(name)]),
+      Object.entries(refusalCounters).map(([reason, name]) => [reason, count(name)]),
     ) as Record<RefusalReason, number>,
-    latencySumSeconds: sum('latencySumSeconds'),
+    latencySumSeconds: count('latencySumSeconds'),
     disconnects: {
-      device: closesOf(all, 'device'),
-      subscriber: closesOf(all, 'subscriber'),
-      gateway: closesOf(all, 'gateway'),
+      device: sum.disconnects('device'),
+      subscriber: sum.disconnects('subscriber'),
+      gateway: sum.disconnects('gateway'),
     },
     threads: deps.threads.map(({ thread, counters }) => ({
       thread,
@@ -167,7 +174,7 @@ export function collectFigures(deps: AdminDeps, link?: LinkFigures): Figures {
     rings: deps.rings.map((ring) => ({ ring: ring.ring, usedRatio: ring.usedRatio() })),
     capacity: deps.presence.capacityUsed(),
     workerRestarts: deps.workerRestarts(),
-    history: { ...deps.historyUsage(), replayed: sum('replayed') },
+    history: { ...deps.historyUsage(), replayed: count('replayed') },
     webhooks: deps.webhooks?.figures(),
     snapshots: deps.snapshots?.figures(),
     cluster: link && { ...link, connected: deps.cluster?.state === 'connected' },
@@ -182,38 +189,17 @@ export function longestLoopLag(deps: AdminDeps): number {
   );
 }
 
-/** One counter over all threads. */
-export function sumOf(all: readonly Counters[], name: CounterName): number {
-  return all.reduce((sum, { cells }) => sum + cellOf(cells, name), 0);
-}
-
-function cellOf(cells: Float64Array, name: CounterName): number {
+/** What a thread, or all together, counted. */
+function cellOf({ cells }: Counters, name: CounterName): number {
   return cells[Counter[name]] ?? 0; // plain: another thread's aligned 8-byte cell, whole on 64-bit hosts
 }
 
 /** A thread that does not run cannot tell how late it is. @returns seconds */
-function loopLagOf(deps: AdminDeps, thread: string, { cells }: Counters): number {
-  return Math.max(cellOf(cells, 'loopLagSeconds'), deps.lateSeconds(thread));
+function loopLagOf(deps: AdminDeps, thread: string, counters: Counters): number {
+  return Math.max(cellOf(counters, 'loopLagSeconds'), deps.lateSeconds(thread));
 }
 
-function readCounters({ cells }: Counters): Record<CounterName, number> {
-  const entries = counterNames.map((name) => [name, cellOf(cells, name)]);
+function readCounters(counters: Counters): Record<CounterName, number> {
+  const entries = counterNames.map((name) => [name, cellOf(counters, name)]);
   return Object.fromEntries(entries) as Record<CounterName, number>;
-}
-
-function refusalsOf(all: readonly Counters[]): (readonly [code: string, count: number])[] {
-  const perThread = all.map((counters) => counters.refusals());
-  const counts = addUp(perThread.map((refusals) => refusals.map(([, count]) => count)));
-  return (perThread[0] ?? []).map(([code], index) => [code, counts[index] ?? 0]);
-}
-
-function closesOf(all: readonly Counters[], role: Role): (readonly [code: string, count: number])[] {
-  const perThread = all.map((counters) => counters.disconnects(role));
-  const counts = addUp(perThread.map((closes) => closes.map(([, count]) => count)));
-  return (perThread[0] ?? []).map(([code], index) => [code, counts[index] ?? 0]);
-}
-
-/** Sums lists of one length position by position. */
-function addUp(lists: readonly (readonly number[])[]): number[] {
-  return (lists[0] ?? []).map((_, index) => lists.reduce((sum, list) => sum + (list[index] ?? 0), 0));
 }

@@ -6,6 +6,7 @@ import { jsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider
 import { z } from 'zod';
 import type { CallAnswer } from '../cluster/host.ts';
 import type { Watch } from '../edge/edge-timers.ts';
+import { Counter, Counters } from '../memory/counters.ts';
 import type { Tls } from '../transport/tls.ts';
 import { ListenError } from '../transport/transport.ts';
 import { accessHook } from './access.ts';
@@ -14,7 +15,6 @@ import { auditHook } from './audit.ts';
 import { dashboardRoutes, readDashboard } from './dashboard.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, errorBody, errorStatuses, toAdminError } from './errors.ts';
-import { sumOf } from './figures.ts';
 import { KeptFigures } from './kept-figures.ts';
 import { LiveStreams } from './live.ts';
 import { LiveLists } from './live-lists.ts';
@@ -121,9 +121,9 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
 }
 
 function totalsOf({ threads }: AdminDeps) {
-  const all = threads.map(({ counters }) => counters);
-  const events = (['receivedPong', 'receivedMessage', 'receivedStatus'] as const).map((name) =>
-    sumOf(all, name),
-  );
-  return { events: events.reduce((sum, count) => sum + count, 0), deliveries: sumOf(all, 'deliveries') };
+  const { cells } = Counters.sum(threads);
+  return {
+    events: cells[Counter.receivedPong]! + cells[Counter.receivedMessage]! + cells[Counter.receivedStatus]!,
+    deliveries: cells[Counter.deliveries]!,
+  };
 }

@@ -1,5 +1,6 @@
 /** The timers of a thread that holds sockets: pings, send queues, and how late its event loop runs. */
 
+import { LOOK_MS } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Heart } from '../memory/heartbeat.ts';
 import { threadCpuSeconds } from '../memory/thread-cpu.ts';
@@ -10,9 +11,7 @@ export interface Watch {
   tick(): void;
 }
 
-/** The step of the thread's main timer. */
-const STEP_MS = 100;
-const LAG_STEPS = 10;
+const LAG_WINDOW_MS = 1000;
 
 /** @param stalled told how long this thread did not run, before the peers are looked at @returns stops them */
 export function startEdgeTimers(
@@ -21,7 +20,7 @@ export function startEdgeTimers(
   heart: Heart,
   stalled: (ms: number) => void,
 ): () => void {
-  let expectedMs = performance.now() + STEP_MS;
+  let expectedMs = performance.now() + LOOK_MS;
   let worstMs = 0;
   let steps = 0;
   // Before whatever looks at the peers: after a stall any of the timers may come first.
@@ -30,13 +29,13 @@ export function startEdgeTimers(
     if (stalledMs > 0) stalled(stalledMs);
   };
   const lag: Watch = {
-    tickMs: STEP_MS,
+    tickMs: LOOK_MS,
     tick() {
       const nowMs = performance.now();
       worstMs = Math.max(worstMs, nowMs - expectedMs);
-      expectedMs = nowMs + STEP_MS;
+      expectedMs = nowMs + LOOK_MS;
       steps += 1;
-      if (steps < LAG_STEPS) return;
+      if (steps < LAG_WINDOW_MS / LOOK_MS) return;
       counters.cells[Counter.loopLagSeconds] = worstMs / 1e3;
       counters.cells[Counter.cpuSeconds] = threadCpuSeconds() ?? counters.cells[Counter.cpuSeconds]!;
       worstMs = 0;
@@ -64,5 +63,5 @@ export function startEdgeTimers(
 
 /** The timer that a watch shares: timers of their own drift apart, and each wakes an idle thread for itself. @returns ms */
 function stepOf({ tickMs }: Watch): number {
-  return tickMs % STEP_MS === 0 ? STEP_MS : tickMs;
+  return tickMs % LOOK_MS === 0 ? LOOK_MS : tickMs;
 }

@@ -5,6 +5,7 @@
  */
 import type { RefusalReason } from '../access/admission.ts';
 import type { Clock } from '../clock.ts';
+import { LOOK_MS } from '../limits.ts';
 
 export type JournalEntry =
   | {
@@ -74,7 +75,7 @@ interface Window {
 
 export class Journal {
   /** How often `tick` should run: so late may a line be. */
-  readonly tickMs = 100;
+  readonly tickMs = LOOK_MS;
   readonly #deps: JournalDeps;
   /** By role and reason. */
   readonly #windows = new Map<string, Window>();

@@ -57,7 +57,7 @@ export function runEdgeThread(attached: AttachedEdge, options: EdgeThreadOptions
     say: (events) => say({ kind: FromEdge.Tapped, events }),
   });
   taps.set(options.tapped, true);
-  const stopTimers = attached.startTimers([slowReports, taps]);
+  const stopTimers = attached.startTimers([slowReports]);
   return new Promise((resolve, reject) => {
     let failure: Error | undefined;
     let ended = false;

@@ -4,7 +4,7 @@ import { type AdmissionMemory, AdmissionState } from '../access/admission-state.
 import { type FileBudget, waitingLimits } from '../access/open-files.ts';
 import { systemClock } from '../clock.ts';
 import { networkOf } from '../ip.ts';
-import { UPGRADE_MS_MAX } from '../limits.ts';
+import { LOOK_MS, UPGRADE_MS_MAX } from '../limits.ts';
 import { Heart } from '../memory/heartbeat.ts';
 import { FromFront, type FromFrontCommand, ToFront, type ToFrontCommand } from '../records/commands.ts';
 import { Arrivals } from '../transport/arrivals.ts';
@@ -25,7 +25,6 @@ export interface TlsThreadOptions {
 
 /** How often main is told of those that were dropped. */
 const TOLD_EVERY_MS = 1000;
-const BEAT_MS = 100;
 
 /**
  * The thread ends when main says close, or when the address cannot be bound.
@@ -54,7 +53,7 @@ export async function runTlsThread(options: TlsThreadOptions, open = openTlsFron
     return;
   }
   const heart = new Heart(heartbeat, systemClock);
-  const beats = setInterval(() => heart.beat(), BEAT_MS);
+  const beats = setInterval(() => heart.beat(), LOOK_MS);
   const reports = setInterval(() => {
     if (dropped.timeout + dropped.crowded > 0) say({ kind: FromFront.Dropped, ...dropped });
     dropped.timeout = 0;

@@ -127,8 +127,17 @@ export class Counters {
   /** `cells[Counter.deliveries]! += n` by the owning thread. */
   readonly cells: Float64Array;
 
-  constructor(memory: SharedArrayBuffer) {
+  constructor(memory: SharedArrayBuffer | ArrayBuffer) {
     this.cells = new Float64Array(memory);
+  }
+
+  /** What these threads counted together. Read without a lock: each cell is whole, the cells are not of one moment. */
+  static sum(threads: readonly { readonly counters: Counters }[]): Counters {
+    const sum = new Counters(new ArrayBuffer(CELLS * 8));
+    for (const { counters } of threads) {
+      for (let cell = 0; cell < CELLS; cell++) sum.cells[cell]! += counters.cells[cell]!;
+    }
+    return sum;
   }
 
   /** Connections that the thread holds. */

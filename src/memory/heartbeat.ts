@@ -32,7 +32,7 @@ export class Heart {
     this.#clock = clock;
   }
 
-  /** Call every 100 ms or so. @returns how long the thread has just stalled, ms; 0 when it did not */
+  /** Call every `LOOK_MS`. @returns how long the thread has just stalled, ms; 0 when it did not */
   beat(): number {
     const nowMs = Math.floor(this.#clock.now());
     const lastMs = this.#lastMs;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JournalEntry } from '../../src/edge/journal.ts';
 import { createEdgeMemory } from '../../src/edge/memory.ts';
 import { HISTORY_BYTES_MIN } from '../../src/history/memory.ts';
-import { STALL_MS, TRANSPORT_FRAME_FACTOR } from '../../src/limits.ts';
+import { LOOK_MS, STALL_MS, TRANSPORT_FRAME_FACTOR } from '../../src/limits.ts';
 import { Counter, Counters } from '../../src/memory/counters.ts';
 import { beatOf } from '../../src/memory/heartbeat.ts';
 import { RingConsumer } from '../../src/memory/ring.ts';
@@ -67,7 +67,7 @@ describe('the routes of an edge', () => {
     bench.upgrade('subscriber', '/mqtt', 'nope=1', 'mqtt');
     bench.attached.admission.startDraining();
     bench.attached.mqttTcp.handlers.upgrade({ query: '', header: () => '', remoteAddress: '192.0.2.9' });
-    vi.advanceTimersByTime(100);
+    vi.advanceTimersByTime(LOOK_MS);
     expect(
       bench.journal.map((entry) => {
         const { role, reason, status, address, id } = entry as JournalEntry & { kind: 'refused' };
@@ -271,7 +271,7 @@ describe('the timers of an edge', () => {
       vi.advanceTimersByTime(200);
       const now = performance.now.bind(performance);
       const late = vi.spyOn(performance, 'now').mockImplementation(() => now() + STALL_MS + 100);
-      vi.advanceTimersByTime(100);
+      vi.advanceTimersByTime(LOOK_MS);
       late.mockRestore();
       stop();
       for (const { mock } of credited) {

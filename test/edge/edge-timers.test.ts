@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startEdgeTimers, type Watch } from '../../src/edge/edge-timers.ts';
-import { STALL_MS } from '../../src/limits.ts';
+import { LOOK_MS, STALL_MS } from '../../src/limits.ts';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import { createHeartbeat, Heart } from '../../src/memory/heartbeat.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -38,7 +38,7 @@ class Thread {
   /** The thread does not run for so long; then each timer that was due fires once. */
   stall(ms: number): string[] {
     this.clock.advance(ms);
-    vi.advanceTimersByTime(100);
+    vi.advanceTimersByTime(LOOK_MS);
     return this.log.splice(0);
   }
 
@@ -54,22 +54,22 @@ describe('the timers of a thread that holds sockets', () => {
   });
 
   it('wake the thread once per step for all that look every so many steps, each in a step of its own', () => {
-    const thread = new Thread(1000, 1000, 300);
+    const thread = new Thread(1000, 1000, 3 * LOOK_MS);
     expect(vi.getTimerCount()).toBe(1);
-    const steps = Array.from({ length: 30 }, () => thread.pass(100));
+    const steps = Array.from({ length: 15 }, () => thread.pass(LOOK_MS));
     expect(steps.flat().filter((name) => name === '1000')).toHaveLength(6);
-    expect(steps.flat().filter((name) => name === '300')).toHaveLength(10);
+    expect(steps.flat().filter((name) => name === `${3 * LOOK_MS}`)).toHaveLength(5);
     expect(steps.every((told) => told.filter((name) => name === '1000').length < 2)).toBe(true);
   });
 
   it('tell how long the thread did not run, once, before anything looks at the peers', () => {
-    const thread = new Thread(100, 50);
+    const thread = new Thread(LOOK_MS, 50);
     thread.pass(200);
     const told = thread.stall(STALL_MS + 1000);
     expect(told[0]).toBe(`stalled ${STALL_MS + 1000}`);
     expect(told.filter((line) => line.startsWith('stalled'))).toHaveLength(1);
-    expect(told.slice(1).sort()).toEqual(['100', '50', '50']);
-    expect(thread.pass(100).sort()).toEqual(['100', '50', '50']);
+    expect(told.slice(1).sort()).toEqual([`${LOOK_MS}`, '50', '50', '50', '50']);
+    expect(thread.pass(LOOK_MS).sort()).toEqual([`${LOOK_MS}`, '50', '50', '50', '50']);
   });
 
   it('tell of it where no watch fires, too', () => {
@@ -98,23 +98,23 @@ describe('the figure of how late the event loop runs', () => {
     let lateMs = 0;
     const now = performance.now.bind(performance);
     vi.spyOn(performance, 'now').mockImplementation(() => now() + lateMs);
-    thread.pass(300);
+    thread.pass(400);
     lateMs = 80; // from here on all is 80 ms later than it should be, which is noticed once
-    thread.pass(600);
+    thread.pass(400);
     expect(thread.lagSeconds).toBe(0);
-    thread.pass(100);
+    thread.pass(200);
     expect(thread.lagSeconds).toBeCloseTo(0.08, 6);
-    thread.pass(900);
+    thread.pass(800);
     expect(thread.lagSeconds).toBeCloseTo(0.08, 6);
-    thread.pass(100);
+    thread.pass(200);
     expect(thread.lagSeconds).toBeCloseTo(0, 6);
   });
 
   it('comes with the CPU time that the thread has used', () => {
     const thread = new Thread();
-    thread.pass(900);
+    thread.pass(800);
     expect(thread.counters.cells[Counter.cpuSeconds]).toBe(0);
-    thread.pass(100);
+    thread.pass(200);
     const told = thread.counters.cells[Counter.cpuSeconds]!;
     expect(process.platform === 'linux' ? told > 0 : told === 0).toBe(true);
   });

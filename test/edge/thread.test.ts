@@ -147,17 +147,16 @@ describe('an edge that is a thread of its own', () => {
   it('tells the events of devices that main looks at', async () => {
     const bench = new Bench(['dev']);
     bench.said();
-    const [, taps] = bench.watches as [Watch, Watch];
     const frame = { type: 2, payloadStart: 0, payloadEnd: 2 } as never;
     const tap = (device: string): void =>
       bench.thread.edge.publisher.taps.event(device, Buffer.from('{}'), frame);
     for (const device of ['dev', 'other']) tap(device);
-    taps.tick();
+    vi.advanceTimersByTime(100);
     expect(bench.said()).toMatchObject([{ kind: FromEdge.Tapped, events: [{ device: 'dev' }] }]);
     bench.command({ kind: ToEdge.Tap, devices: ['dev'], isTapped: false });
     bench.command({ kind: ToEdge.Tap, devices: ['other'], isTapped: true });
     for (const device of ['dev', 'other']) tap(device);
-    taps.tick();
+    vi.advanceTimersByTime(100);
     expect(bench.said()).toMatchObject([{ kind: FromEdge.Tapped, events: [{ device: 'other' }] }]);
     await bench.close();
   });

@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAdmissionMemory } from '../../src/access/admission-state.ts';
 import { runTlsThread } from '../../src/edge/tls-thread.ts';
-import { UPGRADE_MS_MAX } from '../../src/limits.ts';
+import { LOOK_MS, UPGRADE_MS_MAX } from '../../src/limits.ts';
 import { createCounters } from '../../src/memory/counters.ts';
 import { beatOf, createHeartbeat } from '../../src/memory/heartbeat.ts';
 import { FromFront, type FromFrontCommand, ToFront } from '../../src/records/commands.ts';
@@ -59,7 +59,7 @@ describe('a thread that ends TLS', () => {
     const { main, heartbeat, command } = await start();
     expect(main.said).toEqual([{ kind: FromFront.Ready, port: expect.any(Number) }]);
     expect((main.said[0] as { port: number }).port).toBeGreaterThan(0);
-    vi.advanceTimersByTime(99);
+    vi.advanceTimersByTime(LOOK_MS - 1);
     expect(beatOf(heartbeat)).toBe(0);
     vi.advanceTimersByTime(1);
     expect(beatOf(heartbeat)).toBeGreaterThan(0);

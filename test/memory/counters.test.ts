@@ -28,6 +28,25 @@ describe('the counters of a thread', () => {
     expect(createCounters().byteLength).toBe(Math.ceil((8 * cells) / 128) * 128);
   });
 
+  it('add up over threads, cell by cell', () => {
+    const threads = [1, 10].map((n) => {
+      const counters = fresh();
+      counters.add(Counter.deliveries, n);
+      counters.add(Counter[counterNames.at(-1)!], n);
+      for (let i = 0; i < n; i++) counters.latency(1);
+      counters.disconnect('gateway', 4009, n);
+      counters.refuse(-1); // the last cell of all: an unknown code
+      return { counters };
+    });
+    const sum = Counters.sum(threads);
+    expect(sum.cells[Counter.deliveries]).toBe(11);
+    expect(sum.cells[Counter[counterNames.at(-1)!]]).toBe(11);
+    expect(sum.latencyBuckets().filter((count) => count > 0)).toEqual([11]);
+    expect(sum.disconnects('gateway').filter(([, count]) => count > 0)).toEqual([['4009', 11]]);
+    expect(sum.refusals().at(-1)).toEqual(['other', 2]);
+    expect(Counters.sum([]).cells.every((count) => count === 0)).toBe(true);
+  });
+
   it('count an MQTT client once, whatever roles it has', () => {
     const { cells } = fresh();
     const counters = new Counters(cells.buffer as SharedArrayBuffer);

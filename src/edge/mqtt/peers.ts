@@ -1,6 +1,7 @@
 /** The MQTT connections of one edge. */
 import type { Admission } from '../../access/admission.ts';
 import { type CloseEntry, closes } from '../../codes.ts';
+import { LOOK_MS } from '../../limits.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import { NO_WILL } from '../../records/requests.ts';
@@ -29,7 +30,7 @@ export class MqttPeers {
   readonly context: MqttContext;
   /** Looks at those who want to know whether anybody listens to them, and are no devices yet. */
   readonly interestWatch = {
-    tickMs: 100,
+    tickMs: LOOK_MS,
     tick: (): void => {
       for (const peer of this.#watching) peer.lookAtInterest();
     },

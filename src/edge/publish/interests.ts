@@ -4,6 +4,7 @@
  * when to look.
  */
 import type { Clock } from '../../clock.ts';
+import { LOOK_MS } from '../../limits.ts';
 import type { DeviceSlab } from '../../presence/table.ts';
 import type { DeviceSession } from './device-session.ts';
 
@@ -13,7 +14,7 @@ export interface InterestSettings {
 }
 
 export class Interests {
-  readonly tickMs = 100;
+  readonly tickMs = LOOK_MS;
   readonly #rows: DeviceSlab['rows'];
   readonly #clock: Clock;
   readonly #settings: InterestSettings;

@@ -1,6 +1,6 @@
 /**
  * Tells main of the events that this thread receives of devices that main looks at. What is told is gathered and goes
- * some times a second, as many events as live streams may show; of those beyond, the newest of each device and type
+ * within 100 ms, as many events as live streams may show; of those beyond, the newest of each device and type
  * stands for all, so that a list still has the newest value.
  */
 import type { Clock } from '../../clock.ts';
@@ -23,6 +23,8 @@ export interface TapRelayDeps {
 }
 
 const SECOND_MS = 1000;
+/** From the first event to when main is told of it and of those that came meanwhile. */
+const GATHER_MS = 100;
 /** Of one device in a second. */
 const DEVICE_EVENTS_MAX = LIVE_EVENTS_PER_SECOND;
 /** Of all devices in a second. */
@@ -35,8 +37,6 @@ interface Tapped {
 }
 
 export class TapRelay {
-  /** How often `tick` should run: so late may an event be shown. */
-  readonly tickMs = 100;
   readonly #deps: TapRelayDeps;
   readonly #tapped = new Map<string, Tapped>();
   #events: TappedEvent[] = [];
@@ -57,15 +57,7 @@ export class TapRelay {
     }
   }
 
-  /** Tells what has come. */
-  tick(): void {
-    const now = this.#deps.clock.now();
-    if (now >= this.#secondEndsAt) {
-      this.#secondEndsAt = now + SECOND_MS;
-      this.#toldInSecond = 0;
-      for (const tapped of this.#tapped.values()) tapped.told = 0;
-    }
-    if (this.#events.length === 0) return;
+  #tell(): void {
     const events = this.#events;
     this.#events = [];
     this.#newest.clear();
@@ -87,6 +79,8 @@ export class TapRelay {
   }
 
   #take(device: string, tapped: Tapped, bytes: Uint8Array, frame: DeviceFrame): void {
+    if (this.#events.length === 0) setTimeout(() => this.#tell(), GATHER_MS).unref();
+    this.#startSecond();
     const at = this.#deps.clock.wallNow();
     if (tapped.told < DEVICE_EVENTS_MAX && this.#toldInSecond < EVENTS_MAX) {
       tapped.told += 1;
@@ -99,6 +93,14 @@ export class TapRelay {
     this.#newest.set(key, place);
     const count = 1 + (this.#events[place]?.count ?? 0);
     this.#events[place] = { device, at, count, ...headOf(bytes, frame, VALUE_BYTES_MAX) };
+  }
+
+  #startSecond(): void {
+    const now = this.#deps.clock.now();
+    if (now < this.#secondEndsAt) return;
+    this.#secondEndsAt = now + SECOND_MS;
+    this.#toldInSecond = 0;
+    for (const tapped of this.#tapped.values()) tapped.told = 0;
   }
 }
 
