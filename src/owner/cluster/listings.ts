@@ -71,10 +71,7 @@ export class Listings {
   /** Once per poll. */
   flush(): void {
     if (this.#mustReview) this.#review();
-    if (this.#onTheirWay.size > 0 && !this.#deps.filters.isBusy()) {
-      for (const slot of this.#onTheirWay) this.#end(slot);
-      this.#onTheirWay.clear();
-    }
+    if (!this.#deps.filters.isBusy()) this.#endThoseArrived();
     const now = this.#deps.clock.now();
     for (const [slot, untilMs] of this.#lookups) {
       if (untilMs > now) return;
@@ -114,6 +111,13 @@ export class Listings {
     if (!this.#lookups.delete(slot)) return;
     if (this.#deps.filters.isBusy()) this.#onTheirWay.add(slot);
     else this.#end(slot);
+  }
+
+  #endThoseArrived(): void {
+    for (const slot of this.#onTheirWay) {
+      this.#onTheirWay.delete(slot);
+      this.#end(slot);
+    }
   }
 
   #end(slot: number): void {
