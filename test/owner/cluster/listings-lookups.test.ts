@@ -53,7 +53,7 @@ class Bench {
     this.listings = listingsOf(this.deps);
   }
 
-  setHome(slot: number, home: Home): void {
+  setHome(slot: number, home: number): void {
     Atomics.store(this.registry.devices.rows.home, slot, home);
   }
 
