@@ -47,8 +47,7 @@ describe('the memory of a history log', () => {
     expect([memory.byteLength, capacity]).toEqual([HEAD_BYTES + HISTORY_BYTES_MIN, HISTORY_BYTES_MIN]);
     for (const view of Object.values(records))
       expect([view.byteOffset, view.byteLength]).toEqual([HEAD_BYTES, HISTORY_BYTES_MIN]);
-    for (const view of [cells, words])
-      expect([view.byteOffset, view.byteLength]).toEqual([0, HEAD_BYTES]);
+    for (const view of [cells, words]) expect([view.byteOffset, view.byteLength]).toEqual([0, HEAD_BYTES]);
   });
 
   it('begins behind position 0, which names no record', () => {
