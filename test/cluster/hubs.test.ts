@@ -216,6 +216,24 @@ suite('two hubs, one system', () => {
     expect(await a.admin('GET', '/v1/devices/nobody-knows')).toMatchObject({ status: 404 });
   });
 
+  it('an id that is only followed ends on every node that knows it, whichever is asked', async () => {
+    for (const asked of [a, b]) {
+      const id = `dev-8-${asked.name}`;
+      const followers = await Promise.all([a.subscriber('s-8a'), b.subscriber('s-8b')]);
+      for (const subscriber of followers) await subscriber.subscribe(id);
+      expect(await asked.admin('DELETE', `/v1/devices/${id}`)).toEqual(
+        expect.objectContaining({ status: 200, body: { device: id, removed: true } }),
+      );
+      for (const { frames } of followers)
+        expect(await frames.next(({ op }) => op === 'removed')).toMatchObject({ devices: [id], code: 122 });
+      for (const node of [a, b]) {
+        expect(await node.admin('GET', `/v1/devices/${id}`)).toMatchObject({ status: 404 });
+        expect(await node.admin('DELETE', `/v1/devices/${id}`)).toMatchObject({ status: 404 });
+      }
+      await Promise.all(followers.map((subscriber) => subscriber.close(1000)));
+    }
+  });
+
   it('a listing over all nodes names each device once', async () => {
     await a.device('list-1');
     await b.device('list-2');
