@@ -296,6 +296,33 @@ suite('two hubs, one system', () => {
     expect((await second.event('dev-10')).device).toBe('dev-10');
   });
 
+  it('a subscriber that comes back gets a gap for what was numbered before its node follows again', async () => {
+    const device = await a.device('dev-11');
+    const first = await b.subscriber('s-11');
+    await first.subscribe('dev-11');
+    await device.message('before');
+    expect(await first.event('dev-11')).toMatchObject({ data: 'before' });
+    await first.drop();
+    let from = 0;
+    await eventually('nothing is sent to b', async () => {
+      const { seq, skipped } = await device.message('missed');
+      from = seq;
+      return skipped === true;
+    });
+    const second = await Subscriber.connect(b.hub.subscriberPort, '?id=s-11');
+    expect((await second.welcome()).resumed).toEqual(['dev-11']);
+    let seq = 0;
+    await eventually('b follows again', async () => {
+      const ack = await device.message('after');
+      seq = ack.seq;
+      return ack.skipped !== true;
+    });
+    expect(await second.event('dev-11')).toMatchObject({ data: 'after', seq });
+    expect(second.frames.all.filter(({ op }) => op === 'gap')).toEqual([
+      { op: 'gap', device: 'dev-11', from, to: seq - 1, reason: 'cluster' },
+    ]);
+  });
+
   it('both are ready and connected', async () => {
     for (const node of [a, b])
       expect(await node.admin('GET', '/readyz')).toMatchObject({

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { DeferredWork } from '../../../src/edge/deliver/deferred-work.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
-import { REQUEST_WORK_DEFERRED, REQUEST_WORK_DEFERRED_LARGE, REQUEST_WORK_SMALL } from '../../../src/limits.ts';
+import {
+  REQUEST_WORK_DEFERRED,
+  REQUEST_WORK_DEFERRED_LARGE,
+  REQUEST_WORK_SMALL,
+} from '../../../src/limits.ts';
 
 const of = (address: number, number = 0) => ({ address, number }) as SubscriberSession;
 const LARGE = REQUEST_WORK_SMALL + 1;
