@@ -66,6 +66,8 @@ export function nodesHook(app: AdminApp, deps: AdminDeps): void {
       : nodeOfDevice(deps, device, runsAt === 'device'));
     if (node === undefined || node === cluster.node) return undefined;
     const { status, body } = await callNode(deps, node, sentOf(request));
+    // The link's own: the node is away, or takes too long.
+    if (body.length === 0) throw new AdminError('unavailable', `node "${node}" does not answer (${status})`);
     return reply
       .code(status)
       .type('application/json; charset=utf-8')

@@ -61,6 +61,27 @@ const whole: OperatorCommand = { kind: ToOwner.Terminate, device: 'dev-1' };
 const part: OperatorCommand = { ...whole, isPart: true };
 const commands = () => Object.fromEntries([...hubs].map(([name, one]) => [name, one.commands]));
 
+describe('a route that another node is to answer', () => {
+  it('is answered there', async () => {
+    homes.set('dev-1', 'b');
+    known('a', 'b');
+    expect(await hub('a').ask('GET', '/v1/devices/dev-1?scope=node')).toMatchObject({ status: 200 });
+    expect(await hub('c').ask('GET', '/v1/devices/dev-1?scope=node')).toMatchObject({ status: 200 });
+  });
+
+  it('is refused, with the reason, when that node does not answer', async () => {
+    homes.set('dev-1', 'b');
+    silent.add('b');
+    for (const method of ['GET', 'DELETE']) {
+      const message = 'node "b" does not answer (503)';
+      expect(await hub('a').ask(method, '/v1/devices/dev-1')).toMatchObject({
+        status: 503,
+        body: { error: { code: 'unavailable', message } },
+      });
+    }
+  });
+});
+
 describe('DELETE of a device', () => {
   it('that has no home ends it on every node', async () => {
     known('a', 'b', 'c');
