@@ -95,8 +95,10 @@ export const LISTEN_MS = 500;
 /** A beat out of turn, for a node that joins, not more often than this. */
 export const EXTRA_BEAT_MS = 100;
 
-/** How often time-outs are looked at, ms. */
+/** How often time-outs are looked at, ms: while messages come and go, until this long after the last one, and then. */
 export const TICK_MS = 25;
+export const BUSY_MS = 1_000;
+export const QUIET_TICK_MS = 100;
 
 /** A request to the bucket, ms; and how old a `seeding` may be before another node takes it over, ms. */
 export const BUCKET_MS = 4_000;
