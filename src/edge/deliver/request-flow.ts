@@ -17,6 +17,7 @@ import type { Notice } from '../../records/replies.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
 import type { Charges } from '../charges.ts';
 import type { OwnerLine } from '../owner-line.ts';
+import { LongAnswer } from './long-answer.ts';
 import { wantsPast } from './replays.ts';
 import {
   type Answered,
@@ -112,6 +113,7 @@ export class RequestFlow {
     else if (!pending.isPaged) this.#work -= pending.work;
     pending.isDeferred = false;
     pending.isPaged = more;
+    if (more && pending.named === undefined) pending.pages ??= new LongAnswer();
     if (!more) queue.inFlight.splice(at, 1);
     this.#pageCame(session, queue, request, more);
     return { ...pending, isNamed: pending.named !== undefined };
