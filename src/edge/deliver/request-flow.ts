@@ -13,6 +13,7 @@ import { COST_PER_DEVICE } from '../allowance.ts';
 import type { Charges } from '../charges.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import { DeferredWork } from './deferred-work.ts';
+import { LongAnswer } from './long-answer.ts';
 import { wantsPast } from './replays.ts';
 import {
   type Answered,
@@ -110,6 +111,7 @@ export class RequestFlow {
     else if (!pending.isPaged) this.#work -= pending.work;
     pending.isDeferred = false;
     pending.isPaged = more;
+    if (more && pending.named === undefined) pending.pages ??= new LongAnswer();
     if (!more) queue.inFlight.splice(at, 1);
     this.#pageCame(session, queue, request, more);
     return { ...pending, isNamed: pending.named !== undefined };

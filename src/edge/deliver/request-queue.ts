@@ -5,6 +5,7 @@ import { Notice } from '../../records/replies.ts';
 import type { Asked } from '../../wire/codec.ts';
 import type { Named, Past } from '../../wire/subscriber-ops.ts';
 import type { KeptPlace } from './deferred-work.ts';
+import type { LongAnswer } from './long-answer.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** What a subscriber asks for. */
@@ -29,12 +30,14 @@ export interface Pending extends Ask {
   readonly brought?: Set<number> | undefined;
   /** The owner waits for other nodes with it, and does nothing for it meanwhile. */
   isDeferred: boolean;
+  /** What its pages have named; undefined: they are no more than one, or it names its devices itself. */
+  pages?: LongAnswer;
 }
 
 /** What of the past an answer, or the pages that follow it, are to bring. */
 export type PastToBring = Pick<Pending, 'past' | 'types' | 'brought'>;
 
-export interface Answered extends Ask, PastToBring {
+export interface Answered extends Ask, PastToBring, Pick<Pending, 'pages'> {
   /** It named its devices, and was paid for with them. */
   readonly isNamed: boolean;
 }
