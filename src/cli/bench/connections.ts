@@ -70,13 +70,22 @@ export function open(opening: Opening): Promise<Connection> {
           rest.copy(memory, from);
         }
         const to = HEADROOM_BYTES + bytes;
-        const done = conversation.take(memory, from, to);
+        const done = taken(from, to);
         rest = done < to ? Buffer.from(memory.subarray(done, to)) : undefined;
         if (pauseMs === 0) return true;
         setTimeout(() => socket.resume(), pauseMs);
         return false;
       },
     });
+    /** @returns how far it got; a server of another kind may send anything */
+    const taken = (from: number, to: number): number => {
+      try {
+        return conversation.take(memory, from, to);
+      } catch (error) {
+        lost(`it sent what no hub sends: ${(error as Error).message}`);
+        return to;
+      }
+    };
     const connection: Connection = {
       write: (bytes) => socket.write(bytes),
       get waitingBytes() {
