@@ -94,8 +94,8 @@ export function runEdgeThread(attached: AttachedEdge, options: EdgeThreadOptions
           void drain(edge, command).then(() => say({ kind: FromEdge.Drained }));
           break;
         case ToEdge.Reload: {
-          const failure = failureOf(() => reload(command));
-          say({ kind: FromEdge.Reloaded, descriptors: descriptorsOf(endpoints), failure });
+          const why = failureOf(() => reload(command));
+          say({ kind: FromEdge.Reloaded, descriptors: descriptorsOf(endpoints), failure: why });
           break;
         }
         case ToEdge.Tap:
@@ -109,7 +109,7 @@ export function runEdgeThread(attached: AttachedEdge, options: EdgeThreadOptions
         case ToEdge.Fault:
           throw new Error('a fault that was asked for');
         default:
-          throw new Error(`unknown command ${JSON.stringify(command)}`);
+          throw new Error(`unknown command ${JSON.stringify(command satisfies never)}`);
       }
     });
     say({ kind: FromEdge.Ready, descriptors: descriptorsOf(endpoints) });
