@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { dat } from '../peers/dat.ts';
 import { type GuardVerdict, guardLine, verdict } from './guard-verdict.ts';
 import { machineLine } from './results.ts';
@@ -63,13 +63,21 @@ interface Options {
 const options = new Command('bench:guard')
   .description('Fails when a load costs clearly more CPU than with an older commit, played in turns')
   .requiredOption('--against <commit>', 'commit, tag or branch to compare with', commit)
-  .option('--shapes <names>', 'loads, separated by commas', named, named(DEFAULT_SHAPES))
+  .addOption(
+    new Option('--shapes <names>', 'loads, separated by commas')
+      .argParser(named)
+      .default(named(DEFAULT_SHAPES), DEFAULT_SHAPES),
+  )
   .option('--starts <n>', 'fresh processes of each build, for each load', positive, 3)
   .option('--pairs <n>', 'slices of each build in one start', positive, 8)
   .option('--slice-ms <ms>', 'length of a slice', positive, 2000)
   .option('--warmup-ms <ms>', 'load for each build before the first slice', positive, 12_000)
   .option('--percent <n>', 'how much dearer a load may be', positive, 5)
-  .option('--set <NAME=VALUE>', 'a setting of this build alone; may be given again', setting, {})
+  .addOption(
+    new Option('--set <NAME=VALUE>', 'a setting of this build alone; may be given again')
+      .argParser(setting)
+      .default({}, 'none'),
+  )
   .option('--json <file>', 'write the results as JSON')
   .parse()
   .opts<Options>();
