@@ -150,8 +150,13 @@ export class Topics {
   /** The session stays in its topics, in another way. */
   #move(session: SubscriberSession, change: () => void): void {
     const devices = session.devices.filter((device) => session.shardOf(device) !== SLOW);
+    if (session.every > 0) {
+      const audiences = devices.map((device) => this.#topicOf(session, device)!.paced!);
+      this.#paces.changeKind(session, audiences, change);
+      return;
+    }
     for (const device of devices) {
-      this.#topicOf(session, device)!.remove(session, session.shardOf(device), true, true);
+      this.#topicOf(session, device)!.remove(session, session.shardOf(device), true);
       session.removeDevice(device, true);
     }
     change();
