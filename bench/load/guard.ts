@@ -3,10 +3,10 @@
  * and fails when one costs more CPU than it may. The older commit is checked out and built in a temporary folder.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { dat } from '../peers/dat.ts';
 import { type GuardVerdict, guardLine, verdict } from './guard-verdict.ts';
 import { machineLine } from './results.ts';
@@ -25,6 +25,15 @@ function named(text: string): Shape[] {
     if (shape !== undefined) return shape;
     throw new InvalidArgumentError(`${name} is none of ${comparable.map((known) => known.name).join(', ')}.`);
   });
+}
+
+/** Git says why, on stderr. */
+function commit(text: string): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--verify', `${text}^{commit}`], { encoding: 'utf8' }).trim();
+  } catch {
+    throw new InvalidArgumentError('A commit, tag or branch of this repository is accepted.');
+  }
 }
 
 function setting(text: string, earlier: Readonly<Record<string, string>>): Record<string, string> {
@@ -53,35 +62,47 @@ interface Options {
 
 const options = new Command('bench:guard')
   .description('Fails when a load costs clearly more CPU than with an older commit, played in turns')
-  .requiredOption('--against <commit>', 'commit, tag or branch to compare with')
-  .option('--shapes <names>', 'loads, separated by commas', named, named(DEFAULT_SHAPES))
+  .requiredOption('--against <commit>', 'commit, tag or branch to compare with', commit)
+  .addOption(
+    new Option('--shapes <names>', 'loads, separated by commas')
+      .argParser(named)
+      .default(named(DEFAULT_SHAPES), DEFAULT_SHAPES),
+  )
   .option('--starts <n>', 'fresh processes of each build, for each load', positive, 3)
   .option('--pairs <n>', 'slices of each build in one start', positive, 8)
   .option('--slice-ms <ms>', 'length of a slice', positive, 2000)
   .option('--warmup-ms <ms>', 'load for each build before the first slice', positive, 12_000)
   .option('--percent <n>', 'how much dearer a load may be', positive, 5)
-  .option('--set <NAME=VALUE>', 'a setting of this build alone; may be given again', setting, {})
+  .addOption(
+    new Option('--set <NAME=VALUE>', 'a setting of this build alone; may be given again')
+      .argParser(setting)
+      .default({}, 'none'),
+  )
   .option('--json <file>', 'write the results as JSON')
   .parse()
   .opts<Options>();
 
 /** @returns the entry of the older build, and what takes it away again */
-function buildOlder(commit: string): { entry: string; remove(): void } {
-  const folder = join(mkdtempSync(join(tmpdir(), 'bench-guard-')), 'hub');
+function buildOlder(older: string): { entry: string; remove(): void } {
+  const parent = mkdtempSync(join(tmpdir(), 'bench-guard-'));
+  const folder = join(parent, 'hub');
   const git = (...args: string[]): void =>
     void execFileSync('git', args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const npm = (...args: string[]): void =>
     void execFileSync('npm', args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
-  git('worktree', 'add', '--detach', folder, commit);
+  const remove = (): void => {
+    git('worktree', 'remove', '--force', folder);
+    rmSync(parent, { recursive: true, force: true });
+  };
+  git('worktree', 'add', '--detach', folder, older);
   try {
     npm('ci', '--no-audit', '--no-fund');
     npm('run', 'build');
   } catch (error) {
-    git('worktree', 'remove', '--force', folder);
+    remove();
     throw error;
   }
-  const entry = join(folder, 'dist/src/main.js');
-  return { entry, remove: () => git('worktree', 'remove', '--force', folder) };
+  return { entry: join(folder, 'dist/src/main.js'), remove };
 }
 
 const note = (line: string): void => console.error(line);

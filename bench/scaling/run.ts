@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { machineLine } from '../load/results.ts';
 import { type ScalingLoad, scalingLoads, THREADS } from './loads.ts';
 import { MAX_P99_MS, measurePoint, type Point } from './measure.ts';
@@ -31,7 +31,11 @@ const { loads, threads, html, json } = new Command('bench:scaling')
   .description(
     `Finds the highest rate that a hub holds with more and more threads: p99 at most ${MAX_P99_MS} ms, nothing lost`,
   )
-  .option('--loads <names>', 'loads, separated by commas', named, [...scalingLoads])
+  .addOption(
+    new Option('--loads <names>', 'loads, separated by commas')
+      .argParser(named)
+      .default([...scalingLoads], scalingLoads.map(({ name }) => name).join(',')),
+  )
   .option('--threads <counts>', 'numbers of threads, separated by commas', counts, [...THREADS])
   .option('--html <file>', 'where the page goes', 'bench/results/scaling.html')
   .option('--json <file>', 'write the points as JSON')

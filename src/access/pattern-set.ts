@@ -31,7 +31,10 @@ export class PatternSet {
 
   /** A short text: the same for sets that cover the same. */
   get fingerprint(): string {
-    return createHash('sha256').update(this.patterns.join(' ')).digest('base64url').slice(0, FINGERPRINT_LENGTH);
+    return createHash('sha256')
+      .update(this.patterns.join(' '))
+      .digest('base64url')
+      .slice(0, FINGERPRINT_LENGTH);
   }
 
   /** Whether a pattern names the id. */

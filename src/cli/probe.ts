@@ -1,22 +1,16 @@
 /** Looks at what listens at an address, to say why a command could not use it. Sends no request and no token. */
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { addressOf } from './address.ts';
 
 /** `closed`: nobody listens there, or there is no such host. */
 export type Found = 'closed' | 'tls' | 'plain';
 
 const HANDSHAKE_MS = 2000;
-const DEFAULT_PORTS: Readonly<Record<string, number>> = {
-  'ws:': 80,
-  'http:': 80,
-  'wss:': 443,
-  'https:': 443,
-};
 
-export function probe({ hostname, port, protocol }: URL): Promise<Found> {
-  const host = hostname.replace(/^\[|\]$/g, '');
+export function probe(url: URL): Promise<Found> {
   return new Promise((resolve) => {
-    const socket = connectTcp({ host, port: Number(port) || DEFAULT_PORTS[protocol] || 0 });
+    const socket = connectTcp(addressOf(url));
     socket.setTimeout(HANDSHAKE_MS);
     const found = (what: Found): void => {
       socket.destroy();

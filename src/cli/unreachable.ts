@@ -1,4 +1,5 @@
 /** Why a listener cannot be used, as one line that says what to do. */
+import { isSecure } from './address.ts';
 import type { Listener } from './connection.ts';
 import { CliFailure, Exit } from './failure.ts';
 import { probe } from './probe.ts';
@@ -46,8 +47,6 @@ function wrongScheme(url: URL, what: string): CliFailure {
 export function notTheHub(url: URL, listener: Listener): CliFailure {
   return new CliFailure(Exit.unavailable, `${shownUrl(url)} is not the ${listener} listener of a hub`);
 }
-
-const isSecure = ({ protocol }: URL): boolean => ['wss:', 'https:', 'mqtts:'].includes(protocol);
 
 function shownUrl({ protocol, host }: URL): string {
   return `${protocol}//${host}`;

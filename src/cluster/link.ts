@@ -13,11 +13,12 @@ import {
 } from '@nats-io/transport-node';
 import type { Clock } from '../clock.ts';
 import type { ClusterHost, OperatorChange } from './host.ts';
-import { BATCH_BYTES, FLUSH_MS, MESSAGE_OVERHEAD_BYTES, NODES_MAX, TICK_MS } from './limits.ts';
+import { BATCH_BYTES, FLUSH_MS, MESSAGE_OVERHEAD_BYTES, NODES_MAX } from './limits.ts';
 import { type ClusterNames, clusterNames, encodeName } from './names.ts';
 import { ClusterNode } from './node.ts';
 import { Operators } from './operators.ts';
 import type { SeedPlan } from './seeding.ts';
+import { Ticker } from './ticker.ts';
 import { after } from './time-limits.ts';
 
 export interface LinkOptions {
@@ -65,7 +66,7 @@ export class ClusterLink {
   readonly #nats: NatsConnection;
   readonly #names: ClusterNames;
   readonly #mailboxes = new Map<string, string>();
-  readonly #ticks: NodeJS.Timeout;
+  readonly #ticker: Ticker;
   #isConnected = true;
   #isClosing = false;
   #flushedAtMs = 0;
@@ -90,6 +91,7 @@ export class ClusterLink {
     const { clock, node, version, timeoutMs, maxMessageBytes, host, cluster, replicas, snapshot, log } =
       options;
     this.#names = clusterNames(cluster);
+    this.#ticker = new Ticker(clock, () => this.node.tick());
     this.node = new ClusterNode({
       clock,
       node,
@@ -119,7 +121,6 @@ export class ClusterLink {
     });
     this.#subscribe();
     void this.#watchStatus();
-    this.#ticks = setInterval(() => this.node.tick(), TICK_MS);
     this.node.connected();
   }
 
@@ -131,7 +132,7 @@ export class ClusterLink {
   /** Says goodbye and disconnects. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    clearInterval(this.#ticks);
+    this.#ticker.stop();
     this.node.stop();
     this.operators.close();
     await (this.#isConnected ? this.#nats.drain() : this.#nats.close());
@@ -143,7 +144,10 @@ export class ClusterLink {
       else handle(message.data);
     };
     this.#nats.subscribe(this.#mailbox(this.#options.node), {
-      callback: take((message) => this.node.received(message)),
+      callback: take((message) => {
+        this.#ticker.busy();
+        this.node.received(message);
+      }),
     });
     this.#nats.subscribe(this.#names.beats, { callback: take((message) => this.node.heard(message)) });
   }
@@ -192,6 +196,7 @@ export class ClusterLink {
   /** At the end of the turn after a pause; while the link is busy, when the batch window is over. */
   #flushSoon(): void {
     const { clock } = this.#options;
+    this.#ticker.busy();
     const flush = (): void => {
       this.#flushedAtMs = clock.now();
       this.node.flush();

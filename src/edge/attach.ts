@@ -80,21 +80,58 @@ export interface AttachedEdge {
   startTimers(further: readonly Watch[], stalled?: (ms: number) => void): () => void;
 }
 
+/** What the edge and its routes are built on. */
+interface Base {
+  readonly options: AttachOptions;
+  readonly counters: Counters;
+  readonly journal: Journal;
+  readonly admission: Admission;
+}
+
 export function attachEdge(options: AttachOptions): AttachedEdge {
-  const { shared, memory, settings, tokens, deliveringEdges, isBoth, frameFailed } = options;
-  const clock = systemClock;
+  const { shared, memory, settings, tokens } = options;
   const counters = new Counters(memory.counters);
   counters.clearGauges(); // of a thread in whose place this one is
-  const journal = new Journal({ clock, settings, say: options.journal });
+  const journal = new Journal({ clock: systemClock, settings, say: options.journal });
   const admission = new Admission({
     memory: shared.admission,
     thread: options.edge,
     settings,
     tokens,
-    clock,
+    clock: systemClock,
     counters,
   });
+  const base = { options, counters, journal, admission };
+  const { edge, poller } = edgeOn(base);
   const arrivals = arrivalsOf(options, admission, counters);
+  return {
+    edge,
+    admission,
+    counters,
+    poller,
+    arrivals,
+    ...routesOf(base, edge, arrivals),
+    reload(changed, otherTokens) {
+      Object.assign(settings, changed);
+      edge.settingsChanged();
+      if (otherTokens !== undefined) admission.verifier?.use(otherTokens);
+    },
+    startTimers(further, stalled) {
+      const { liveness, deliverer, interests, mqtt } = edge;
+      const { sendQueues } = deliverer;
+      const watched = [liveness, sendQueues, interests, mqtt, mqtt.interestWatch, journal, ...further];
+      return startEdgeTimers(watched, counters, new Heart(memory.heartbeat, systemClock), (ms) => {
+        stalled?.(ms);
+        liveness.credit(ms);
+        mqtt.credit(ms);
+      });
+    },
+  };
+}
+
+/** The edge, and what runs it when the owner rings. */
+function edgeOn({ options, counters, journal, admission }: Base): { edge: Edge; poller: Poller } {
+  const { shared, memory, settings, deliveringEdges, isBoth } = options;
   const away = new Int32Array(shared.ownerAway);
   const presence = new PresenceReader(shared.presence);
   const history = attachHistory(shared.history);
@@ -109,12 +146,12 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
       new Tickets(shared.tickets),
     ),
     fromOwner: new RingConsumer(memory.fromOwner),
-    clock,
+    clock: systemClock,
     counters,
     allowances: new Allowances(shared.allowances),
     settings,
     journal,
-    reader: new HistoryReader(history, presence.devices, { eventsMax, ttlMs }, clock),
+    reader: new HistoryReader(history, presence.devices, { eventsMax, ttlMs }, systemClock),
     keepsHistory: history.capacity > 0,
     deliveringEdges,
     numbers: (isUsed) => sessionNumbers(memory.sessions, options.edge, isUsed),
@@ -130,6 +167,16 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
     hasBacklog: () => edge.hasBacklog(),
     sleeper: new Sleeper(memory.doorbell),
   });
+  return { edge, poller };
+}
+
+/** What each listener serves. Of every route a bug stays with its frame, and no peer takes more than its turn. */
+function routesOf(
+  { options, counters, journal, admission }: Base,
+  edge: Edge,
+  arrivals: Arrivals,
+): Pick<AttachedEdge, 'routes' | 'mqttTcp'> {
+  const { settings, frameFailed } = options;
   const upgrades = (
     role: PeerRole | undefined,
     terms: Pick<UpgradesDeps, 'subprotocols' | 'parameters'>,
@@ -142,9 +189,6 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
       refused: ({ reason, status, message }, address, id) =>
         journal.refused({ role, reason, status, message, address, id }),
     });
-  const devices = upgrades('device', deviceTerms);
-  const gateways = upgrades('gateway', gatewayTerms);
-  const subscribers = upgrades('subscriber', subscriberTerms);
   const mqtt = (listener: 'device' | 'subscriber' | 'tcp'): MqttRoute =>
     new MqttRoute(
       listener,
@@ -158,51 +202,18 @@ export function attachEdge(options: AttachOptions): AttachedEdge {
       },
       listener === 'tcp' ? undefined : upgrades(undefined, mqttTerms),
     );
+  const guarded = <Session>(route: Route<Session>): Route<Session> => contained(route, counters, frameFailed);
+  const devices = guarded(new DeviceRoute(edge, upgrades('device', deviceTerms)).route());
+  const gateways = guarded(new GatewayRoute(edge, upgrades('gateway', gatewayTerms)).route());
+  const subscribers = guarded(new SubscriberRoute(edge, upgrades('subscriber', subscriberTerms)).route());
   const isFlood = (session: EdgeSession, waiting: number): boolean => edge.isFlood(session, waiting);
   const isHeld = (): boolean => edge.gateways.isHeld;
   return {
-    edge,
-    admission,
-    counters,
-    poller,
-    arrivals,
     routes: {
-      device: [
-        eachInTurns(contained(new DeviceRoute(edge, devices).route(), counters, frameFailed), isFlood),
-        inTurns(contained(new GatewayRoute(edge, gateways).route(), counters, frameFailed), isHeld),
-        mqtt('device').route(),
-      ],
-      subscriber: [
-        eachInTurns(
-          contained(new SubscriberRoute(edge, subscribers).route(), counters, frameFailed),
-          isFlood,
-        ),
-        mqtt('subscriber').route(),
-      ],
+      device: [eachInTurns(devices, isFlood), inTurns(gateways, isHeld), mqtt('device').route()],
+      subscriber: [eachInTurns(subscribers, isFlood), mqtt('subscriber').route()],
     },
     mqttTcp: mqtt('tcp').tcp(arrivals) as TcpOptions<unknown>,
-    reload(changed, otherTokens) {
-      Object.assign(settings, changed);
-      edge.settingsChanged();
-      if (otherTokens !== undefined) admission.verifier?.use(otherTokens);
-    },
-    startTimers(further, stalled) {
-      const { liveness, deliverer, interests, mqtt: peers } = edge;
-      const watched = [
-        liveness,
-        deliverer.sendQueues,
-        interests,
-        peers,
-        peers.interestWatch,
-        journal,
-        ...further,
-      ];
-      return startEdgeTimers(watched, counters, new Heart(memory.heartbeat, clock), (ms) => {
-        stalled?.(ms);
-        edge.liveness.credit(ms);
-        edge.mqtt.credit(ms);
-      });
-    },
   };
 }
 

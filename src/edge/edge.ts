@@ -32,8 +32,8 @@ import { CONNECT_COST, Gateways } from './publish/gateways.ts';
 import { Interests } from './publish/interests.ts';
 import { Publisher } from './publish/publisher.ts';
 import { connectionCounters, openedCounters, roleNames } from './role-counters.ts';
-import type { Closable } from './session.ts';
-import { joinOf, SessionRecords } from './session-records.ts';
+import { type Closable, joinOf } from './session.ts';
+import { SessionRecords } from './session-records.ts';
 
 export class Edge {
   readonly liveness: Liveness;

@@ -17,7 +17,7 @@ import {
   readRegistered,
   readRelease,
 } from '../records/replies.ts';
-import { type Join, SessionKind } from '../records/requests.ts';
+import { SessionKind } from '../records/requests.ts';
 import type { Charges } from './charges.ts';
 import { closeByCode } from './close-by-code.ts';
 import type { RequestFlow } from './deliver/request-flow.ts';
@@ -26,6 +26,7 @@ import type { SubscriberSession } from './deliver/subscriber-session.ts';
 import type { Edge } from './edge.ts';
 import type { EdgeSession } from './edge-deps.ts';
 import type { OwnerLine } from './owner-line.ts';
+import { joinOf } from './session.ts';
 
 export interface SessionRecordsDeps {
   readonly edge: Edge;
@@ -175,23 +176,4 @@ export class SessionRecords {
       if (session.kind === SessionKind.device && !session.closing) edge.interests.changed(session);
     }
   }
-}
-
-/** @param again told to a new owner, of a peer that an earlier one had welcomed */
-export function joinOf(session: EdgeSession, again: boolean): Omit<Join, 'ticket'> {
-  const { number, kind, actor, connectedAt, hold, fresh, silenceMsMin, wantsInterest: interest } = session;
-  const generated = session.isAnonymous;
-  return {
-    session: number,
-    kind,
-    actor,
-    connectedAt,
-    again,
-    hold,
-    interest,
-    fresh,
-    silenceMsMin,
-    generated,
-    gateway: session.gatewayId,
-  };
 }

@@ -8,7 +8,7 @@ import type { CloseEntry } from '../codes.ts';
 import { HELD_FRAMES_MAX } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import { NONE } from '../presence/columns.ts';
-import type { SessionKind } from '../records/requests.ts';
+import type { Join, SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Frame, PeerCodec } from '../wire/codec.ts';
 import { NO_ALLOWANCE } from './allowance.ts';
@@ -148,4 +148,22 @@ export abstract class Session implements Peer, Closable {
   terminate(): void {
     this.connection?.terminate();
   }
+}
+
+/** What the owner is told of a session that is to be let in. @param again a peer that an earlier owner had welcomed */
+export function joinOf(session: Session, again: boolean): Omit<Join, 'ticket'> {
+  const { kind, actor, connectedAt, hold, fresh, silenceMsMin } = session;
+  return {
+    session: session.number,
+    kind,
+    actor,
+    connectedAt,
+    again,
+    hold,
+    interest: session.wantsInterest,
+    fresh,
+    silenceMsMin,
+    generated: session.isAnonymous,
+    gateway: session.gatewayId,
+  };
 }

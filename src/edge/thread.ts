@@ -14,6 +14,7 @@ import type { ChildEndpoint } from '../transport/transport.ts';
 import type { AttachedEdge } from './attach.ts';
 import { closePaced, reconnectSpread } from './drain.ts';
 import type { Edge } from './edge.ts';
+import type { Watch } from './edge-timers.ts';
 import { TapRelay } from './publish/tap-relay.ts';
 
 /** Where the thread takes its connections, by listener. */
@@ -33,87 +34,124 @@ export interface EdgeThreadOptions {
 
 /** Runs until main says close. @throws what ended the thread before */
 export function runEdgeThread(attached: AttachedEdge, options: EdgeThreadOptions): Promise<void> {
-  const { endpoints, port, bell, reload } = options;
-  const { edge, poller } = attached;
-  const say = (message: FromEdgeCommand): void => port.postMessage(message);
-  let currentBell: MessagePort | undefined;
-  const listenTo = (next: MessagePort): void => {
-    currentBell?.close();
-    currentBell = next.on('message', poller.wake);
-    poller.wake(); // what another owner rang before may not have been heard
-  };
-  listenTo(bell);
-  const { sendQueues } = edge.deliverer;
-  const slowReports = {
-    tickMs: sendQueues.tickMs,
-    tick() {
-      const subscribers = sendQueues.slow();
-      if (subscribers.length > 0) say({ kind: FromEdge.Slow, subscribers });
-    },
-  };
-  const taps = new TapRelay({
-    taps: edge.publisher.taps,
-    clock: edge.clock,
-    say: (events) => say({ kind: FromEdge.Tapped, events }),
-  });
-  taps.set(options.tapped, true);
-  const stopTimers = attached.startTimers([slowReports]);
-  return new Promise((resolve, reject) => {
-    let failure: Error | undefined;
-    let ended = false;
-    // An app that is still open when its thread ends aborts the process: close it first, whatever happened.
-    const end = (): void => {
-      if (ended) return;
-      ended = true;
-      poller.stop();
-      stopTimers();
-      for (const endpoint of Object.values(endpoints)) endpoint.close();
-      currentBell?.close();
-      port.close();
-      process.off('uncaughtException', failed);
-      if (failure === undefined) resolve();
-      else reject(failure);
-    };
-    const failed = (cause: Error): void => {
-      if (failure !== undefined) return;
-      failure = cause;
-      poller.stop();
-      say({ kind: FromEdge.Failed }); // main answers with Close, once no more connections are handed to this thread
-      setTimeout(end, WORKER_END_MS_MAX);
-    };
-    process.on('uncaughtException', failed);
-    port.on('message', (command: ToEdgeCommand) => {
-      switch (command.kind) {
-        case ToEdge.Close:
-          end();
-          break;
-        case ToEdge.Bell:
-          listenTo(command.bell);
-          break;
-        case ToEdge.Drain:
-          void drain(edge, command).then(() => say({ kind: FromEdge.Drained }));
-          break;
-        case ToEdge.Reload: {
-          const failure = failureOf(() => reload(command));
-          say({ kind: FromEdge.Reloaded, descriptors: descriptorsOf(endpoints), failure });
-          break;
-        }
-        case ToEdge.Tap:
-          taps.set(command.devices, command.isTapped);
-          break;
-        case ToEdge.Describe: {
-          const { request, sessions } = command;
-          say({ kind: FromEdge.Described, request, connections: edge.describe(sessions) });
-          break;
-        }
-        case ToEdge.Fault:
-          throw new Error('a fault that was asked for');
-        default:
-          throw new Error(`unknown command ${JSON.stringify(command)}`);
-      }
+  return new EdgeThread(attached, options).run();
+}
+
+class EdgeThread {
+  readonly #attached: AttachedEdge;
+  readonly #options: EdgeThreadOptions;
+  readonly #taps: TapRelay;
+  #bell: MessagePort | undefined;
+  #stopTimers = (): void => {};
+  /** Told when the thread has ended. */
+  #over = (): void => {};
+  #failure: Error | undefined;
+  #hasEnded = false;
+
+  constructor(attached: AttachedEdge, options: EdgeThreadOptions) {
+    this.#attached = attached;
+    this.#options = options;
+    const { edge } = attached;
+    this.#taps = new TapRelay({
+      taps: edge.publisher.taps,
+      clock: edge.clock,
+      say: (events) => this.#say({ kind: FromEdge.Tapped, events }),
     });
-    say({ kind: FromEdge.Ready, descriptors: descriptorsOf(endpoints) });
-  });
+  }
+
+  async run(): Promise<void> {
+    const { port, bell, tapped, endpoints } = this.#options;
+    this.#listenTo(bell);
+    this.#taps.set(tapped, true);
+    this.#stopTimers = this.#attached.startTimers([this.#slowReports()]);
+    const over = new Promise<void>((resolve) => {
+      this.#over = resolve;
+    });
+    process.on('uncaughtException', this.#failed);
+    port.on('message', (command: ToEdgeCommand) => this.#obey(command));
+    this.#say({ kind: FromEdge.Ready, descriptors: descriptorsOf(endpoints) });
+    await over;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #obey(command: ToEdgeCommand): void {
+    const { edge } = this.#attached;
+    switch (command.kind) {
+      case ToEdge.Close:
+        this.#end();
+        break;
+      case ToEdge.Bell:
+        this.#listenTo(command.bell);
+        break;
+      case ToEdge.Drain:
+        void drain(edge, command).then(() => this.#say({ kind: FromEdge.Drained }));
+        break;
+      case ToEdge.Reload: {
+        const { reload, endpoints } = this.#options;
+        const failure = failureOf(() => reload(command));
+        this.#say({ kind: FromEdge.Reloaded, descriptors: descriptorsOf(endpoints), failure });
+        break;
+      }
+      case ToEdge.Tap:
+        this.#taps.set(command.devices, command.isTapped);
+        break;
+      case ToEdge.Describe: {
+        const { request, sessions } = command;
+        this.#say({ kind: FromEdge.Described, request, connections: edge.describe(sessions) });
+        break;
+      }
+      case ToEdge.Fault:
+        throw new Error('a fault that was asked for');
+      default:
+        throw new Error(`unknown command ${JSON.stringify(command satisfies never)}`);
+    }
+  }
+
+  /** From now on the owner rings here. */
+  #listenTo(bell: MessagePort): void {
+    const { wake } = this.#attached.poller;
+    this.#bell?.close();
+    this.#bell = bell.on('message', wake);
+    wake(); // what another owner rang before may not have been heard
+  }
+
+  #slowReports(): Watch {
+    const { sendQueues } = this.#attached.edge.deliverer;
+    return {
+      tickMs: sendQueues.tickMs,
+      tick: () => {
+        const subscribers = sendQueues.slow();
+        if (subscribers.length > 0) this.#say({ kind: FromEdge.Slow, subscribers });
+      },
+    };
+  }
+
+  /** A bug has met the thread: it takes no more connections, then ends. */
+  readonly #failed = (cause: Error): void => {
+    if (this.#failure !== undefined) return;
+    this.#failure = cause;
+    this.#attached.poller.stop();
+    this.#say({ kind: FromEdge.Failed }); // main answers with Close, once no more connections are handed to this thread
+    setTimeout(() => this.#end(), WORKER_END_MS_MAX);
+  };
+
+  /** An app that is still open when its thread ends aborts the process: closes it first, whatever happened. */
+  #end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const { endpoints, port } = this.#options;
+    this.#attached.poller.stop();
+    this.#stopTimers();
+    for (const endpoint of Object.values(endpoints)) endpoint.close();
+    this.#bell?.close();
+    port.close();
+    process.off('uncaughtException', this.#failed);
+    this.#over();
+  }
+
+  #say(message: FromEdgeCommand): void {
+    this.#options.port.postMessage(message);
+  }
 }
 
 /** They are others after a new certificate. */

@@ -47,8 +47,7 @@ export async function runTlsThread(options: TlsThreadOptions, open = openTlsFron
   try {
     front = await open({ ...place, certificate, arrivals });
   } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    say({ kind: FromFront.Refused, code, message });
+    say({ kind: FromFront.Refused, message: (error as Error).message });
     port.close();
     return;
   }

@@ -52,11 +52,11 @@ const names = [
   'mqttRefusedEvents', // events that were refused and whose client could not be told
   'laggingSubscribers', // gauge
   'queuedBytes', // gauge: what waited for all subscribers when it was last looked at
-  'closedOverQueue', // subscribers closed as slow: over the hard limit,
-  'closedLagging', // lagging too long,
-  'replayed', // events of history that subscribers got
+  'closedOverQueue', // subscribers closed as slow: over the hard limit of their send queue
+  'closedLagging', // slow for too long
+  'closedOverBudget', // with the largest queues when all together were over their budget
   'closedFarOverRate', // peers closed for asking for many times their rate
-  'closedOverBudget', // or holding most when all queues together were over their budget
+  'replayed', // events of history that subscribers got
   'loopLagSeconds', // gauge: the worst of the last second
   'polls',
   'records',

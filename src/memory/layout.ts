@@ -14,7 +14,8 @@ const kinds = {
 } as const;
 
 type Kind = keyof typeof kinds;
-export type Writer = 'main' | 'owner' | 'fan-out' | 'session holder';
+/** The session holder is the edge that holds the peer's connection. */
+export type Writer = 'owner' | 'session holder';
 
 export interface Column<K extends Kind = Kind> {
   readonly kind: K;

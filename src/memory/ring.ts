@@ -4,8 +4,8 @@
  *
  * Memory, each control word on a pair of cache lines of its own:
  *
- *   | tail | head | records ............................................ |
- *   0      128    256
+ *   | tail | head, taken | records ..................................... |
+ *   0      128           256
  *
  * A record is 8-byte aligned: u32 length in bytes with this header, u32 kind, payload.
  */

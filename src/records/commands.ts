@@ -37,7 +37,8 @@ export type OperatorCommand =
       readonly vip: boolean | undefined;
     }
   | { readonly kind: typeof ToOwner.RemoveRow; readonly device: string; readonly subscriber: string }
-  | { readonly kind: typeof ToOwner.Terminate; readonly device: string }
+  /** `isPart`: another node of the cluster ends the device everywhere, and asks for what is here. */
+  | { readonly kind: typeof ToOwner.Terminate; readonly device: string; readonly isPart?: boolean }
   /** `forget`: what operators set for it goes too. */
   | { readonly kind: typeof ToOwner.Kick; readonly subscriber: string; readonly forget: boolean }
   | {
@@ -118,7 +119,7 @@ export type ListenerName = (typeof LISTENERS)[number];
 /** Where a thread takes the connections of each of its listeners. */
 export type Descriptors = Readonly<Partial<Record<ListenerName, ChildDescriptor>>>;
 
-/** Main to an edge. Wake is the doorbell: at most one is outstanding. */
+/** Main to an edge. `Wake` alone comes from the owner, on the bell: at most one is outstanding. */
 export const ToEdge = {
   Wake: 1,
   Drain: 2,
@@ -130,7 +131,6 @@ export const ToEdge = {
   Tap: 8,
 } as const;
 export type ToEdgeCommand =
-  | { readonly kind: typeof ToEdge.Wake }
   /** From now on the owner rings here. */
   | { readonly kind: typeof ToEdge.Bell; readonly bell: MessagePort }
   /** Throw: for tests. */
@@ -242,7 +242,7 @@ export const FromFront = { Ready: 1, Refused: 2, Dropped: 3, Certified: 4 } as c
 export type FromFrontCommand =
   | { readonly kind: typeof FromFront.Ready; readonly port: number }
   /** It could not listen, and ends. */
-  | { readonly kind: typeof FromFront.Refused; readonly code: string; readonly message: string }
+  | { readonly kind: typeof FromFront.Refused; readonly message: string }
   /** New connections get the certificate that it was given last. */
   | { readonly kind: typeof FromFront.Certified }
   /** Connections that were not answered, since the last of these. */

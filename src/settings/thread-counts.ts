@@ -28,7 +28,7 @@ export function resolveThreads(
  * @param cores how many the process may use
  * @param ingest threads that hold devices; 0: main does
  * @returns the number of fan-out workers, 0 to `FANOUT_WORKERS_MAX`; where it is `auto`, one core is left to the owner
- *   and one to each thread that holds devices: main that has none left does next to nothing
+ *   and one to each thread that holds devices, be it main alone. Main without devices does next to nothing.
  */
 export function resolveFanoutWorkers(
   { fanoutWorkers }: Pick<Settings, 'fanoutWorkers'>,

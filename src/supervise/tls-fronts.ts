@@ -156,12 +156,9 @@ class FrontThread implements Front {
         this.#place = { ...this.#place, port: message.port };
         if (!this.#isAccepting) this.stopAccepting();
         break;
-      case FromFront.Refused: {
-        const { host, port } = this.#place;
-        const why = message.code === 'EADDRINUSE' ? 'the port is in use' : message.message;
-        this.#refusal = new ListenError(`cannot listen on ${host}:${port}: ${why}`);
+      case FromFront.Refused:
+        this.#refusal = new ListenError(message.message);
         break;
-      }
       case FromFront.Certified:
         this.#certifying.shift()?.();
         break;

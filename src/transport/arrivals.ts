@@ -50,10 +50,11 @@ class Waiting implements Arrival {
   }
 }
 
-/** The library takes what has come in before it reads: what a newcomer asks may be here already. */
+/** A transport may accept many connections before it reads from any: what a newcomer asks may be here already. */
 const GRACE_MS = 1000;
 /** How often the oldest are looked at. */
 const TICK_MS = 1000;
+
 export class Arrivals {
   readonly #deps: ArrivalsDeps;
   /** Oldest first, as are those of each network. */

@@ -5,19 +5,15 @@
  * Differences to WebSocket: the upgrade request has an address and nothing else, `ping` does nothing, and peers send no
  * close code. A code passed to `close` is only reported to the handlers.
  */
-import { type AddressInfo, createServer, type Server, type Socket as TcpSocket } from 'node:net';
+import { createServer, type Socket as TcpSocket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
 import type { Arrivals } from './arrivals.ts';
 import { type WaitingConnections, waitingOn } from './node-arrivals.ts';
+import { bindServer } from './node-listen.ts';
 import type { Tls } from './tls.ts';
-import {
-  type Connection,
-  ListenError,
-  type Listener,
-  type ListenerHandlers,
-  type UpgradeAnswer,
-} from './transport.ts';
+import { TopicMembers } from './topic-members.ts';
+import type { Connection, Listener, ListenerHandlers, UpgradeAnswer } from './transport.ts';
 
 export interface TcpOptions<Session> {
   /** A connection that sends nothing for this long after it was accepted is dropped, ms. */
@@ -66,9 +62,8 @@ export async function listenTcp<Session>(
     sockets.add(tcp);
     tcp.on('close', () => sockets.delete(tcp));
   });
-  await bind(server, host, port);
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await bindServer(server, host, port),
     publish: (topic, bytes) => topics.publish(topic, bytes),
     stopAccepting: () => void server.close(),
     useTls({ cert, key }) {
@@ -155,24 +150,12 @@ function takeReads(tcp: TcpSocket, take: (bytes: Buffer) => void): void {
 }
 
 /** Connections by topic. What one turn of the event loop sends to a connection leaves in one write. */
-class Topics<Session> {
-  readonly #members = new Map<string, Set<TcpConnection<Session>>>();
+class Topics<Session> extends TopicMembers<TcpConnection<Session>> {
   /** Have something to be written at the end of this turn. */
   #posted: TcpConnection<Session>[] = [];
 
-  join(topic: string, connection: TcpConnection<Session>): void {
-    const members = this.#members.get(topic);
-    if (members === undefined) this.#members.set(topic, new Set([connection]));
-    else members.add(connection);
-  }
-
-  leave(topic: string, connection: TcpConnection<Session>): void {
-    const members = this.#members.get(topic);
-    if (members?.delete(connection) && members.size === 0) this.#members.delete(topic);
-  }
-
   publish(topic: string, bytes: Uint8Array): void {
-    const members = this.#members.get(topic);
+    const members = this.of(topic);
     if (members === undefined) return;
     const copy = Buffer.from(bytes); // a peer that is slow is written to later than this returns
     for (const connection of members) connection.post(copy);
@@ -296,17 +279,4 @@ class TcpConnection<Session> implements Connection<Session> {
     this.#posted = NOTHING;
     this.#postedBytes = 0;
   }
-}
-
-function bind(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'the port is in use' : error.message;
-      reject(new ListenError(`cannot listen on ${host}:${port}: ${why}`));
-    });
-    server.listen(port, host, () => {
-      server.on('error', () => {}); // a connection that could not be accepted; the others go on
-      resolve();
-    });
-  });
 }

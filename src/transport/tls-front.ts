@@ -7,13 +7,14 @@
  * close handshake before TLS ends (decision 0033).
  */
 import { connect, type Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type TLSSocket } from 'node:tls';
 import { addressBytes } from '../ip.ts';
 import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
 import type { Arrivals } from './arrivals.ts';
 import { CloseWatch } from './close-watch.ts';
 import { HeadWatch } from './head-watch.ts';
 import { waitingOn } from './node-arrivals.ts';
+import { bindServer } from './node-listen.ts';
 import { proxyHeader } from './proxy-header.ts';
 
 export interface Certificate {
@@ -46,7 +47,7 @@ export interface TlsFront {
 /** How long `close` lets peers take what is on its way to them. */
 const LEAVE_MS = 500;
 
-/** @throws Error of Node's when the address cannot be bound */
+/** @throws ListenError when the address cannot be bound */
 export async function openTlsFront(options: TlsFrontOptions): Promise<TlsFront> {
   const { host, port, path, certificate, arrivals } = options;
   const open = new Set<Bridge>();
@@ -66,10 +67,8 @@ export async function openTlsFront(options: TlsFrontOptions): Promise<TlsFront> 
     socket.on('close', () => sockets.delete(socket));
   });
   server.on('tlsClientError', (_, client) => client.destroy());
-  await listen(server, host, port);
-  const address = server.address();
   return {
-    port: typeof address === 'object' && address !== null ? address.port : 0,
+    port: await bindServer(server, host, port),
     useTls: (next) => server.setSecureContext({ ...next }),
     stopAccepting: () => void server.close(),
     close() {
@@ -80,16 +79,6 @@ export async function openTlsFront(options: TlsFrontOptions): Promise<TlsFront> 
       }, LEAVE_MS).unref();
     },
   };
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }
 
 /** Of all connections: what is in it is copied before the next is read. */

@@ -1,6 +1,6 @@
 /**
- * The certificate and key that all three listeners show, read and checked before anything listens. Main reads them at
- * start, a fan-out worker when its thread starts.
+ * The certificate and key that all listeners show, read and checked before anything listens. Main reads them at start,
+ * an edge that is a thread of its own when it starts.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';

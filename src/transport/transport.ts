@@ -1,7 +1,8 @@
 /**
  * What the hub needs of a WebSocket server, and no more. It carries bytes and knows no policy: who is admitted, what a
  * frame means and why a connection is closed is the business of the handlers.
- * Two implementations: `uws.ts` (uWebSockets.js) and `ws.ts` (the `ws` package, where no uWS binary loads).
+ * Implementations: `uws.ts` (uWebSockets.js) and `ws.ts` (the `ws` package, where no uWS binary loads); `tcp.ts` has
+ * listeners for protocols with their own framing.
  * A connection belongs to the thread whose listener accepted it; nothing here may be called from another thread.
  */
 

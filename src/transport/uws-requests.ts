@@ -99,7 +99,7 @@ export class UwsRequests {
     } else if (!asked.hasBody) {
       this.#answerLater({ answer, peer: undefined });
     }
-    // The connection of another is told when the body comes, and refuses it; when none comes, the wait ends.
+    // A request with a body, of one of several: `onData` refuses it once the body comes. If none comes, the arrival times out.
   }
 
   #hasAsked(waiting: Waiting): void {

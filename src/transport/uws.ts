@@ -6,6 +6,7 @@ import type { Tls } from './tls.ts';
 import type {
   Acceptor,
   ChildEndpoint,
+  Listener,
   ListenerOptions,
   Route,
   Transport,
@@ -15,85 +16,111 @@ import { type AppLoad, UwsApps } from './uws-apps.ts';
 import { type App, createApp, type UwsBinding } from './uws-binding.ts';
 import { UwsCall } from './uws-call.ts';
 import { type UserData, UwsConnection } from './uws-connection.ts';
-import { openPlace, type UwsTls } from './uws-place.ts';
+import { openPlace, type Place, type UwsTls } from './uws-place.ts';
 import { type Asked, addressOf, type Peer, proxiedAddressOf, UwsRequests } from './uws-requests.ts';
 
 export function createUwsTransport(uws: UwsBinding, tls: UwsTls): Transport {
-  const certificate = tls.end === 'library' ? tls.tls : undefined;
-  const isFronted = tls.end === 'front';
-  const newApp = (): App => createApp(uws, certificate);
-  const appsFor = (options: ListenerOptions, call: UwsCall) =>
-    new UwsApps(
-      (of, load) => routed(createApp(uws, of), uws, options, { call, load, isFronted }),
-      certificate,
-    );
-  return {
-    name: 'uws',
-    async listen(host, port, options) {
-      const call = new UwsCall(uws);
-      const apps = appsFor(options, call);
-      // With a certificate, an app in front accepts for whichever app has the newest one.
-      const accepting = certificate === undefined ? undefined : newApp();
-      accepting?.addChildAppDescriptor(apps.current.getDescriptor());
-      const place = await openPlace(uws, accepting ?? apps.current, { tls, host, port });
-      const useTls = async (next: Tls): Promise<void> => {
+  return new UwsTransport(uws, tls);
+}
+
+class UwsTransport implements Transport {
+  readonly name = 'uws';
+  readonly threads: NonNullable<Transport['threads']> = {
+    acceptor: (host, port, arrivals) => this.#acceptor(host, port, arrivals),
+    child: (options) => this.#child(options),
+  };
+  readonly #uws: UwsBinding;
+  readonly #tls: UwsTls;
+  /** Shown by the apps themselves; undefined: they are plain, and a front may stand before them. */
+  readonly #certificate: Tls | undefined;
+  readonly #isFronted: boolean;
+
+  constructor(uws: UwsBinding, tls: UwsTls) {
+    this.#uws = uws;
+    this.#tls = tls;
+    this.#certificate = tls.end === 'library' ? tls.tls : undefined;
+    this.#isFronted = tls.end === 'front';
+  }
+
+  async listen(host: string, port: number, options: ListenerOptions): Promise<Listener> {
+    const call = new UwsCall(this.#uws);
+    const apps = this.#appsFor(options, call);
+    // With a certificate, an app in front accepts for whichever app has the newest one.
+    const accepting = this.#certificate === undefined ? undefined : this.#newApp();
+    accepting?.addChildAppDescriptor(apps.current.getDescriptor());
+    const place = await this.#open(accepting ?? apps.current, host, port);
+    return {
+      ...place,
+      publish: (topic, frame, binary) => apps.publish(topic, frame, binary),
+      async useTls(next) {
         await place.useTls(next);
-        if (certificate === undefined) return;
+        if (accepting === undefined) return;
         const before = apps.replace(next);
-        accepting?.addChildAppDescriptor(apps.current.getDescriptor());
-        accepting?.removeChildAppDescriptor(before.getDescriptor());
-      };
-      const close = async (): Promise<void> => {
+        accepting.addChildAppDescriptor(apps.current.getDescriptor());
+        accepting.removeChildAppDescriptor(before.getDescriptor());
+      },
+      async close() {
         accepting?.close();
         apps.close();
         call.close();
         await place.leave();
-      };
-      return {
-        ...place,
-        publish: (topic, frame, binary) => apps.publish(topic, frame, binary),
-        useTls,
-        close,
-      };
-    },
-    threads: {
-      async acceptor(host, port, arrivals): Promise<Acceptor> {
-        const app = newApp(); // of the same kind as its children: uWS takes one for the other
-        // Reached only while no child is there: the workers are starting or gone.
-        const requests = requestsOf(app, isFronted ? undefined : arrivals);
-        app.any('/*', (response, request) => {
-          requests.answer(askedOf(response, headersOf(request)), (peer) => refuse(response, noWorker, peer));
-        });
-        const place = await openPlace(uws, app, { tls, host, port });
-        return {
-          ...place,
-          addChild: (descriptor) => app.addChildAppDescriptor(descriptor),
-          removeChild: (descriptor) => app.removeChildAppDescriptor(descriptor),
-          async close() {
-            app.close();
-            await place.leave();
-          },
-        };
       },
-      child(options): ChildEndpoint {
-        const call = new UwsCall(uws);
-        const apps = appsFor(options, call);
-        return {
-          get descriptor() {
-            return apps.current.getDescriptor();
-          },
-          publish: (topic, frame, binary) => apps.publish(topic, frame, binary),
-          useTls(next) {
-            if (certificate !== undefined) apps.replace(next);
-          },
-          close() {
-            apps.close();
-            call.close();
-          },
-        };
+    };
+  }
+
+  async #acceptor(host: string, port: number, arrivals: Arrivals): Promise<Acceptor> {
+    const app = this.#newApp(); // of the same kind as its children: uWS takes one for the other
+    // Reached only while no child is there: the workers are starting or gone.
+    const requests = requestsOf(app, this.#isFronted ? undefined : arrivals);
+    app.any('/*', (response, request) => {
+      requests.answer(askedOf(response, headersOf(request)), (peer) => refuse(response, noWorker, peer));
+    });
+    const place = await this.#open(app, host, port);
+    return {
+      ...place,
+      addChild: (descriptor) => app.addChildAppDescriptor(descriptor),
+      removeChild: (descriptor) => app.removeChildAppDescriptor(descriptor),
+      async close() {
+        app.close();
+        await place.leave();
       },
-    },
-  };
+    };
+  }
+
+  #child(options: ListenerOptions): ChildEndpoint {
+    const call = new UwsCall(this.#uws);
+    const apps = this.#appsFor(options, call);
+    const hasCertificate = this.#certificate !== undefined;
+    return {
+      get descriptor() {
+        return apps.current.getDescriptor();
+      },
+      publish: (topic, frame, binary) => apps.publish(topic, frame, binary),
+      useTls(next) {
+        if (hasCertificate) apps.replace(next);
+      },
+      close() {
+        apps.close();
+        call.close();
+      },
+    };
+  }
+
+  #newApp(): App {
+    return createApp(this.#uws, this.#certificate);
+  }
+
+  #appsFor(options: ListenerOptions, call: UwsCall): UwsApps<App, Tls | undefined> {
+    const isFronted = this.#isFronted;
+    return new UwsApps(
+      (of, load) => routed(createApp(this.#uws, of), this.#uws, options, { call, load, isFronted }),
+      this.#certificate,
+    );
+  }
+
+  #open(app: App, host: string, port: number): Promise<Place> {
+    return openPlace(this.#uws, app, { tls: this.#tls, host, port });
+  }
 }
 
 const noWorker: HttpRefusal = { status: 503, message: 'no worker is ready' };

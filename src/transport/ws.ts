@@ -1,28 +1,16 @@
 /** The transport port on the `ws` package: for hosts where no uWebSockets.js binary loads. One thread only. */
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { AddressInfo, Socket as TcpSocket } from 'node:net';
+import type { Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CLOSE_HANDSHAKE_MS, HEAD_BYTES_MAX, HEAD_LINES_MAX, UPGRADE_MS_MAX } from '../limits.ts';
 import { type HttpRefusal, handshakeProblem, notWebSocket } from './handshake.ts';
 import { waitingOn } from './node-arrivals.ts';
+import { bindServer } from './node-listen.ts';
 import type { Tls } from './tls.ts';
-import {
-  type Connection,
-  ListenError,
-  type Listener,
-  type ListenerOptions,
-  type Route,
-  type Transport,
-  type UpgradeAnswer,
-} from './transport.ts';
+import { TopicMembers } from './topic-members.ts';
+import type { Connection, Listener, ListenerOptions, Route, Transport, UpgradeAnswer } from './transport.ts';
 
 /** @param tls undefined: plain TCP */
 export function createWsTransport(tls?: Tls): Transport {
@@ -87,9 +75,8 @@ async function listen(
       });
     });
   });
-  await bind(server, host, port);
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await bindServer(server, host, port),
     publish: (topic, frame, binary) => topics.publish(topic, frame, binary),
     stopAccepting: () => void server.close(),
     useTls: ({ cert, key }) => (server as TlsServer).setSecureContext({ cert, key }),
@@ -174,22 +161,9 @@ function serve<Session>(
 }
 
 /** Connections by topic. */
-class Topics {
-  readonly #members = new Map<string, Set<WsConnection<unknown>>>();
-
-  join(topic: string, connection: WsConnection<unknown>): void {
-    const members = this.#members.get(topic);
-    if (members === undefined) this.#members.set(topic, new Set([connection]));
-    else members.add(connection);
-  }
-
-  leave(topic: string, connection: WsConnection<unknown>): void {
-    const members = this.#members.get(topic);
-    if (members?.delete(connection) && members.size === 0) this.#members.delete(topic);
-  }
-
+class Topics extends TopicMembers<WsConnection<unknown>> {
   publish(topic: string, frame: Uint8Array, binary: boolean): void {
-    const members = this.#members.get(topic);
+    const members = this.of(topic);
     if (members === undefined) return;
     const bytes = Buffer.from(frame); // a copy: ws may write later than this returns
     for (const connection of members) connection.sendCopied(bytes, binary);
@@ -286,14 +260,4 @@ function refuse(stream: Duplex, { status, message, headers = {} }: HttpRefusal):
     'Content-Length': String(Buffer.byteLength(message) + 1),
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   stream.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${lines.join('')}\r\n${message}\n`);
-}
-
-function bind(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'the port is in use' : error.message;
-      reject(new ListenError(`cannot listen on ${host}:${port}: ${why}`));
-    });
-    server.listen(port, host, resolve);
-  });
 }

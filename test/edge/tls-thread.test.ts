@@ -83,14 +83,10 @@ describe('a thread that ends TLS', () => {
   it('ends where its address is taken, and says why', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
-    const { main } = await start((other.address() as { port: number }).port);
-    expect(main.said).toEqual([
-      {
-        kind: FromFront.Refused,
-        code: 'EADDRINUSE',
-        message: expect.stringContaining('EADDRINUSE'),
-      },
-    ]);
+    const { port } = other.address() as { port: number };
+    const { main } = await start(port);
+    const message = `cannot listen on 127.0.0.1:${port}: the port is in use`;
+    expect(main.said).toEqual([{ kind: FromFront.Refused, message }]);
     expect([main.closed, vi.getTimerCount(), main.listenerCount('message')]).toEqual([1, 0, 0]);
     other.close();
   });
@@ -140,8 +136,8 @@ describe('the listener of a thread that ends TLS', () => {
     command({ kind: ToFront.Close });
   });
 
-  it('may fail to open for a reason that has no code', async () => {
+  it('may fail to open for any reason', async () => {
     const { main } = await start(0, () => Promise.reject(new Error('why')));
-    expect(main.said).toEqual([{ kind: FromFront.Refused, code: '', message: 'why' }]);
+    expect(main.said).toEqual([{ kind: FromFront.Refused, message: 'why' }]);
   });
 });

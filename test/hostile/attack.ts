@@ -25,6 +25,11 @@ export const VICTIM = 'victim';
 export const rows = {
   'uws, 0 workers': { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '0' },
   'uws, 2 workers': { DAT_TRANSPORT: 'uws', DAT_FANOUT_WORKERS: '2' },
+  'uws, 2 workers, 2 ingest threads': {
+    DAT_TRANSPORT: 'uws',
+    DAT_FANOUT_WORKERS: '2',
+    DAT_INGEST_WORKERS: '2',
+  },
   ws: { DAT_TRANSPORT: 'ws', DAT_FANOUT_WORKERS: '0' },
 } as const satisfies Record<string, Env>;
 

@@ -24,7 +24,7 @@ describe('the command line of test:hostile', () => {
 
   it.each([
     [['--attacks', 'nope'], /there are idle-connections, /],
-    [['--rows', 'uws-3'], /no row uws-3; there are uws-0, uws-2, ws/],
+    [['--rows', 'uws-3'], /no row uws-3; there are uws-0, uws-2, uws-2-ingest-2, ws/],
     [['--seconds', 'long'], /accepted is a number above 0/],
     [['--nope'], /Unknown option '--nope'/],
   ])('says of %j what is accepted', (args, problem) => {

@@ -71,7 +71,10 @@ function rowNamed(short: string): RowName {
   return row;
 }
 
-/** `uws-2` of `uws, 2 workers`. */
+/** `uws-2` of `uws, 2 workers`, with `-ingest-2` where there are as many ingest threads. */
 function shortName(name: RowName): string {
-  return name.replace(', ', '-').replace(' workers', '');
+  return name
+    .replace(', ', '-')
+    .replace(' workers', '')
+    .replace(/, (\d+) ingest threads/, '-ingest-$1');
 }

@@ -86,7 +86,11 @@ describe('a held subscription that an operator makes active', () => {
       parts.subscribers.more(session, 0);
       parts.step();
     }
-    expect(names.map((device) => parts.status(device, 's'))).toEqual(['active', 'disconnected', 'disconnected']);
+    expect(names.map((device) => parts.status(device, 's'))).toEqual([
+      'active',
+      'disconnected',
+      'disconnected',
+    ]);
   });
 });
 

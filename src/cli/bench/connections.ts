@@ -1,6 +1,7 @@
 /** Opens many raw TCP or TLS connections of a wire, a few hundred at a time, and feeds what they get into conversations. */
-import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { addressOf, isSecure } from '../address.ts';
 import type { Conversation, Listening, Speaker, Wire } from './wires/wire.ts';
 
 const READ_BYTES = 256 * 1024;
@@ -38,7 +39,6 @@ export interface Connection {
 export function open(opening: Opening): Promise<Connection> {
   const { wire, role, id, url, onEvent = () => {}, onRefusedEvent, onTold, onLost } = opening;
   return new Promise((resolve, reject) => {
-    let rest: Buffer | undefined;
     let isReady = false;
     let over = false;
     let pauseMs = 0;
@@ -61,17 +61,11 @@ export function open(opening: Opening): Promise<Connection> {
       ...(onTold !== undefined && { told: onTold }),
     };
     const conversation: Conversation = wire.converse(opening, on);
+    const feed = feeding(conversation, lost);
     const socket = connectTo(url, {
       buffer: readInto,
       callback(bytes) {
-        let from = HEADROOM_BYTES;
-        if (rest !== undefined) {
-          from -= rest.length;
-          rest.copy(memory, from);
-        }
-        const to = HEADROOM_BYTES + bytes;
-        const done = conversation.take(memory, from, to);
-        rest = done < to ? Buffer.from(memory.subarray(done, to)) : undefined;
+        feed(bytes);
         if (pauseMs === 0) return true;
         setTimeout(() => socket.resume(), pauseMs);
         return false;
@@ -104,20 +98,30 @@ export function open(opening: Opening): Promise<Connection> {
   });
 }
 
-/** Where a URL names no port. */
-const ports: Readonly<Record<string, number>> = { 'ws:': 80, 'wss:': 443, 'mqtt:': 1883, 'mqtts:': 8883 };
-
-const isSecure = ({ protocol }: URL): boolean => protocol === 'wss:' || protocol === 'mqtts:';
+/** @returns feeds what has just been read into the conversation; what is not whole waits for the next read */
+function feeding(conversation: Conversation, lost: (why: string) => void): (bytes: number) => void {
+  let rest: Buffer | undefined;
+  return (bytes) => {
+    let from = HEADROOM_BYTES;
+    if (rest !== undefined) {
+      from -= rest.length;
+      rest.copy(memory, from);
+    }
+    const to = HEADROOM_BYTES + bytes;
+    let done = to;
+    try {
+      done = conversation.take(memory, from, to);
+    } catch (error) {
+      lost(`it sent what no hub sends: ${(error as Error).message}`); // another server may send anything
+    }
+    rest = done < to ? Buffer.from(memory.subarray(done, to)) : undefined;
+  };
+}
 
 function connectTo(url: URL, onread: OnReadOpts): Socket {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const port = Number(url.port) || ports[url.protocol]!;
-  if (!isSecure(url)) return connectTcp({ host, port, noDelay: true, onread });
-  // A name is asked for by name; an address is not (RFC 6066).
-  const servername = isIP(host) === 0 ? { servername: host } : {};
-  // Its type does not say so, but like every socket it takes `onread`.
-  const options = { host, port, noDelay: true, onread, ...servername };
-  return connectTls(options);
+  // Its type does not say so, but a socket with TLS takes `onread` like every other.
+  const options = { ...addressOf(url), noDelay: true, onread };
+  return isSecure(url) ? connectTls(options) : connectTcp(options);
 }
 
 /** Opens `count` connections. */

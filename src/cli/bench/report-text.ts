@@ -4,7 +4,8 @@ import type { Knee, Step } from './knee.ts';
 import { type Outcome, type Percentiles, percentilesOf } from './outcome.ts';
 import { type Change, describeLoad } from './result.ts';
 
-const count = (value: number): string => Math.round(value).toLocaleString('en');
+/** A whole number for people: `1,280,000`. */
+export const count = (value: number): string => Math.round(value).toLocaleString('en');
 const ms = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
 
 const PERCENTILES: readonly (readonly [keyof Percentiles, string])[] = [

@@ -52,7 +52,8 @@ export function readResult(file: string): Result {
     if (typeof result.sent === 'number' && typeof result.load === 'object') return result as Result;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== undefined) throw new CliFailure(Exit.usage, `--compare ${file}: ${code}`);
+    const why = code === 'ENOENT' ? 'no such file' : code;
+    if (why !== undefined) throw new CliFailure(Exit.usage, `--compare ${file}: ${why}`);
   }
   throw new CliFailure(Exit.usage, `--compare ${file}: expected what "dat bench --json" has printed`);
 }

@@ -8,6 +8,7 @@ import { merged } from './histogram.ts';
 import type { Load } from './load.ts';
 import type { ReceiverReport, SenderReport, Target } from './messages.ts';
 import { limitOf, type Outcome, reasonsOf, type Second, sumOver, totalsOf } from './outcome.ts';
+import { count } from './report-text.ts';
 import { Series } from './series.ts';
 
 const generatorFile = fileURLToPath(packageFile('dist/src/cli/bench/generate.js'));
@@ -41,9 +42,9 @@ export class LoadRun {
     const run = new LoadRun(options);
     const { load, processes } = options;
     try {
-      options.stage(`connecting ${load.subscribers} subscribers`);
+      options.stage(`connecting ${count(load.subscribers)} subscribers`);
       await run.#openAll('receiver', run.#receivers, processes.subscribers);
-      options.stage(`connecting ${load.devices} devices`);
+      options.stage(`connecting ${count(load.devices)} devices`);
       await run.#openAll('sender', run.#senders, processes.devices);
       return run;
     } catch (error) {
@@ -63,7 +64,7 @@ export class LoadRun {
    */
   async play(rate: number, warmupMs: number, windowMs: number): Promise<Outcome> {
     const { load, stage } = this.#options;
-    stage(warmupMs > 0 ? `warming up at ${rate * load.devices} events/s` : 'starting');
+    stage(warmupMs > 0 ? `warming up at ${count(rate * load.devices)} events/s` : 'starting');
     const startUs = nowUs() + LEAD_MS * 1e3;
     const window = { fromUs: startUs + warmupMs * 1e3, toUs: startUs + (warmupMs + windowMs) * 1e3 };
     this.#series.start(startUs);

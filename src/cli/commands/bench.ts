@@ -1,13 +1,14 @@
 /** `dat bench`: puts a load on a running hub, and measures what comes out. */
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { findKnee, type Knee } from '../bench/knee.ts';
 import { EVENT_BYTES, type Load } from '../bench/load.ts';
 import type { Signer, Target } from '../bench/messages.ts';
 import type { Outcome } from '../bench/outcome.ts';
 import { ProgressLine } from '../bench/progress.ts';
-import { changeLines, kneeLines, outcomeLines } from '../bench/report-text.ts';
+import { changeLines, count, kneeLines, outcomeLines } from '../bench/report-text.ts';
 import { compare, isSameLoad, type Result, readResult, resultOf } from '../bench/result.ts';
 import { LoadRun } from '../bench/run.ts';
 import { STAMPED_DEVICES_MAX } from '../bench/stamp.ts';
@@ -134,13 +135,13 @@ interface BenchOptions extends HubOptions, JsonOption {
 async function bench(options: BenchOptions): Promise<void> {
   const load = loadOf(options);
   const before = options.compare === undefined ? undefined : readResult(options.compare);
+  if (options.html !== undefined) checkFolderOf(options.html);
   const progress = new ProgressLine();
   const { outcome, knee } = await play(options, load, progress);
   progress.clear();
   const failures = missed(outcome, thresholdsOf(options));
   const result = resultOf(outcome, failures, knee);
   const changes = before === undefined ? [] : compare(before, result, options.tolerance / 100);
-  if (options.html !== undefined) await writeHtml(options.html, { outcome, missed: failures, knee });
   if (options.json) jsonLine(result);
   else {
     for (const text of [...(knee === undefined ? [] : kneeLines(knee)), ...outcomeLines(outcome, failures)])
@@ -148,6 +149,7 @@ async function bench(options: BenchOptions): Promise<void> {
     if (before !== undefined)
       for (const text of ['', ...changeLines(changes, isSameLoad(before, result))]) line(text);
   }
+  if (options.html !== undefined) await writeHtml(options.html, { outcome, missed: failures, knee });
   const worse = changes
     .filter(({ isWorse }) => isWorse)
     .map(({ figure }) => `${figure} is worse than before`);
@@ -228,7 +230,7 @@ async function playOn(
       return run.play(stepRate, warmupMs, duration * 1000);
     },
     stepped: ({ outcome, missed: why }) => {
-      const events = Math.round(outcome.load.rate * load.devices);
+      const events = count(outcome.load.rate * load.devices);
       if (!json) progress.stage(`${events} events/s: ${why.length === 0 ? 'held' : why.join(', ')}`);
     },
   });
@@ -297,6 +299,20 @@ async function explained(error: Error, endpoints: Endpoints, hasTokens: boolean)
   return failure ?? new CliFailure(Exit.unavailable, error.message);
 }
 
+/** Better before the load than after it. @throws CliFailure when no file can be made there */
+function checkFolderOf(file: string): void {
+  try {
+    accessSync(dirname(file), constants.W_OK);
+  } catch (error) {
+    throw htmlFailure(file, error);
+  }
+}
+
+function htmlFailure(file: string, error: unknown): CliFailure {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new CliFailure(Exit.output, `--html ${file}: ${code === 'ENOENT' ? 'no such folder' : message}`);
+}
+
 async function writeHtml(
   file: string,
   report: { outcome: Outcome; missed: readonly string[]; knee: Knee | undefined },
@@ -307,6 +323,6 @@ async function writeHtml(
   try {
     writeFileSync(file, reportHtml({ ...report, facts }));
   } catch (error) {
-    throw new CliFailure(Exit.output, `--html ${file}: ${(error as Error).message}`);
+    throw htmlFailure(file, error);
   }
 }

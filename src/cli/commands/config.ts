@@ -6,13 +6,9 @@ import { envName, rowOf, settingKeys } from '../../settings/schema.ts';
 import { startProblems } from '../../settings/start-check.ts';
 import { settingWarnings } from '../../settings/warnings.ts';
 import { explainSettings } from '../../settings.ts';
-import { examples, Group, jsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { jsonLine, line, note, styled, table } from '../output.ts';
-
-interface JsonOption {
-  readonly json?: boolean;
-}
 
 const sources = (argv: readonly string[]) => ({
   argv,

@@ -54,7 +54,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   if (token !== '' && options.devices > 1)
     throw new CliFailure(
       Exit.usage,
-      'a token is for one device; use --devices 1, or a hub without authentication',
+      'a token is for one device; use --devices 1, or "dat gateway" with the token of a gateway',
     );
   const { mqtt } = options;
   if (mqtt === undefined) await runFleet(options, (told) => deviceUplink({ url, token }, told));

@@ -1,4 +1,5 @@
 /** The hubs of a demo: one alone, or several around a NATS server. */
+import { environment } from '../connection.ts';
 import { type DemoHub, startDemoHub } from './hub.ts';
 import { natsServerPath, startDemoNats } from './nats.ts';
 
@@ -29,7 +30,7 @@ export async function startDemoHubs(
     const hub = await startDemoHub(ports);
     return { hubs: [hub], stop: () => hub.stop() };
   }
-  const nats = await startDemoNats(natsServerPath(process.env['PATH']));
+  const nats = await startDemoNats(natsServerPath(environment('PATH')));
   const starts = await Promise.allSettled(
     Array.from({ length: nodes }, (_, n) =>
       startDemoHub({

@@ -4,6 +4,7 @@ import { connect as connectTls } from 'node:tls';
 import type { WebSocket as WsWebSocket } from 'ws';
 import { PacketType } from '../../wire/mqtt/constants.ts';
 import { Framer, type PacketSink } from '../../wire/mqtt/framer.ts';
+import { addressOf, isSecure } from '../address.ts';
 import { connectPacket, disconnectPacket, pingPacket, publishPacket } from './mqtt-packets.ts';
 
 export interface MqttDeviceOptions {
@@ -36,8 +37,6 @@ const PACKET_BYTES_MAX = 1024 * 1024;
 const FAILURE = 0x80;
 /** What the hub takes without an answer: its Receive Maximum. */
 const IN_FLIGHT_MAX = 1024;
-const MQTT_PORT = 1883;
-const MQTTS_PORT = 8883;
 
 export class MqttDevice implements PacketSink {
   readonly wantsPackets = true;
@@ -161,12 +160,10 @@ function openStream({ url, WebSocket }: MqttDeviceOptions, events: StreamEvents)
       destroy: () => ws.terminate(),
     };
   }
-  const isSecure = url.protocol === 'mqtts:';
-  const to = { host: url.hostname, port: Number(url.port) || (isSecure ? MQTTS_PORT : MQTT_PORT) };
-  const socket = isSecure ? connectTls({ ...to, servername: url.hostname }) : connectTcp(to);
+  const socket = isSecure(url) ? connectTls(addressOf(url)) : connectTcp(addressOf(url));
   let why = 'the connection was lost';
   socket.setNoDelay(true);
-  socket.on(isSecure ? 'secureConnect' : 'connect', () => events.opened());
+  socket.on(isSecure(url) ? 'secureConnect' : 'connect', () => events.opened());
   socket.on('data', (bytes) => events.came(bytes));
   socket.on('error', (error) => {
     why = error.message;

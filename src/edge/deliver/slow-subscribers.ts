@@ -75,7 +75,7 @@ export class SlowSubscribers {
     return this.#sessions.has(session);
   }
 
-  /** Since when it is slow, hub clock in ms; Infinity when it does not. */
+  /** Since when it is slow, hub clock in ms; Infinity when it is not. */
   sinceMs(session: SubscriberSession): number {
     return this.#sessions.get(session)?.sinceMs ?? Number.POSITIVE_INFINITY;
   }

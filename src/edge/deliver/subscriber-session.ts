@@ -61,6 +61,10 @@ export class SubscriberSession extends Session {
   #limited: Map<number, number> | undefined;
   /** What is being sent to it and does not go by a topic: pairs of start and end, of what `sendOutbox` is told. */
   #outbox: number[] | undefined;
+  /** Positions that `since` frames have told, for the next subscribe. */
+  #since: Map<string, Position> | undefined;
+  /** Frames that leave in one write, before anything else. */
+  #corked: Frame[] | undefined;
 
   constructor(admitted: Admitted, number: number, connectedAt: number, terms: SubscriberTerms) {
     super(admitted, number, connectedAt);
@@ -77,9 +81,6 @@ export class SubscriberSession extends Session {
     const { devices, vip } = this.#token ?? EVERYTHING;
     return { role: 'subscriber', id: this.id, devices, vip };
   }
-
-  /** Positions that `since` frames have told, for the next subscribe. */
-  #since: Map<string, Position> | undefined;
 
   /** Takes note of positions. @returns false when there are more than a subscriber may have subscriptions */
   noteSince(since: ReadonlyMap<string, Position>, most: number): boolean {
@@ -101,9 +102,6 @@ export class SubscriberSession extends Session {
   get encoding(): Encoding {
     return this.codec.encoding;
   }
-
-  /** Frames that leave in one write, before anything else. */
-  #corked: Frame[] | undefined;
 
   /** Holds a frame until `uncork`, or until something else is sent. @returns whether it is the first that is held */
   sendSoon(frame: Frame | undefined): boolean {

@@ -78,7 +78,7 @@ export class Topics {
   ): void {
     this.#confirm(session, device);
     if (session.shardOf(device) !== NO_SHARD) {
-      if (session.typesOf(device) === types && this.#topicOf(session, device)?.names.id === id) return;
+      if (session.typesOf(device) === types && this.#topicOf(session, device)!.names.id === id) return;
       this.leave(session, device, true);
     }
     let topic = this.get(device, types);
@@ -123,8 +123,7 @@ export class Topics {
   #dropIfEmpty(topic: Topic, device: number): void {
     if (!topic.isEmpty) return;
     this.#topics.delete(topicKey(device, topic.types));
-    if (topic.types === ALL_TYPES) return;
-    const left = this.limitedOf(device) & ~(1 << topic.types);
+    const left = this.limitedOf(device) & ~(1 << topic.types); // of all types there is no bit
     if (left === 0) this.#limited.delete(device);
     else this.#limited.set(device, left);
   }
@@ -166,7 +165,7 @@ export class Topics {
 
   /** The device's names, where the session gets its events. */
   namesOf(session: SubscriberSession, device: number): DeviceNames | undefined {
-    return session.shardOf(device) === NO_SHARD ? undefined : this.#topicOf(session, device)?.names;
+    return session.shardOf(device) === NO_SHARD ? undefined : this.#topicOf(session, device)!.names;
   }
 
   /** Until `endResync` it is noted who joins what. */

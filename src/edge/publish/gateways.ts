@@ -6,10 +6,10 @@
 import { authorize } from '../../access/actor.ts';
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../codes.ts';
-import { SessionKind } from '../../records/requests.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
 import { type Pauses, pauses } from '../in-turns.ts';
 import type { OwnerLine } from '../owner-line.ts';
+import { joinOf } from '../session.ts';
 import type { DeviceSession } from './device-session.ts';
 import type { GatewayDevice } from './gateway-device.ts';
 import type { GatewaySession } from './gateway-session.ts';
@@ -211,11 +211,4 @@ export class Gateways {
     }
     this.#soon();
   }
-}
-
-function joinOf(device: GatewayDevice, again: boolean) {
-  const { number: session, actor, connectedAt, wantsInterest: interest, gatewayId: gateway } = device;
-  const { silenceMsMin } = device;
-  const kind = SessionKind.device;
-  return { session, kind, actor, connectedAt, again, hold: false, interest, silenceMsMin, gateway };
 }

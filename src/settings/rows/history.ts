@@ -11,8 +11,8 @@ export const historyRows = {
     default: 'auto',
     group: 'History',
     meaning:
-      'Memory for recent events of all devices together. auto is the larger of 32 MiB and 1 KiB for each device of ' +
-      'DAT_MAX_DEVICES. 0 turns history off.',
+      'Memory for recent events of all devices together. `auto` is the larger of 32 MiB and 1 KiB for each device of ' +
+      '`DAT_MAX_DEVICES`. 0 turns history off.',
   }),
   historyEvents: row({
     kind: wholeNumber(1, 1_000_000, 'events'),

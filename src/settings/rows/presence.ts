@@ -49,7 +49,7 @@ export const presenceRows = {
     default: 5000,
     group: 'Presence',
     meaning:
-      'Time without listeners after which the hub says so to a device that connected with ?interest=true. ' +
+      'Time without listeners after which the hub says so to a device that connected with `?interest=true`. ' +
       '0 means at once.',
   }),
   deviceRemoveAfterMs: row({

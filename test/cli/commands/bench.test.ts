@@ -121,7 +121,15 @@ describe('dat bench', () => {
 
   it('refuses what does not go together, and says when there is no hub', async () => {
     expect(await dat(['bench', '--devices', '5', '--follow', '6'])).toMatchObject({ code: 64 });
-    expect(await dat(['bench', '--compare', join(folder, 'none')])).toMatchObject({ code: 64 });
+    expect(await dat(['bench', '--compare', join(folder, 'none')])).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/^dat: --compare .+: no such file\n$/),
+    });
+    // Said before anything connects, so that no result is lost.
+    expect(await dat(['bench', '--html', join(folder, 'none', 'bench.html')])).toMatchObject({
+      code: 74,
+      stderr: expect.stringMatching(/^dat: --html .+: no such folder\n$/),
+    });
     expect(await dat(['bench', '--mqtt', '--batch'])).toMatchObject({ code: 64 });
     expect(await dat(['bench', '--mqtt-url', 'ws://127.0.0.1:1'])).toMatchObject({
       code: 64,

@@ -111,19 +111,22 @@ describe('a follower that becomes a vip, or is none any more', () => {
     expect([vip, other].map(news)).toEqual(['4', '4']);
   });
 
-  it.each([true, false])('gets nothing sooner than an interval after the last, other vips there: %s', (areThere) => {
-    const others = areThere ? follower('', true) : undefined;
-    const socket = follower();
-    messages(1);
-    pass(EVERY_MS / 2);
-    thread.setVip(socket, true);
-    messages(2);
-    pass(EVERY_MS / 2 - PACE_STEP_MS_MAX);
-    expect(news(socket)).toBe('1');
-    pass(2 * PACE_STEP_MS_MAX);
-    expect(news(socket)).toBe('3(1)');
-    if (others !== undefined) expect(news(others)).toBe('1 3(1)');
-  });
+  it.each([true, false])(
+    'gets nothing sooner than an interval after the last, other vips there: %s',
+    (areThere) => {
+      const others = areThere ? follower('', true) : undefined;
+      const socket = follower();
+      messages(1);
+      pass(EVERY_MS / 2);
+      thread.setVip(socket, true);
+      messages(2);
+      pass(EVERY_MS / 2 - PACE_STEP_MS_MAX);
+      expect(news(socket)).toBe('1');
+      pass(2 * PACE_STEP_MS_MAX);
+      expect(news(socket)).toBe('3(1)');
+      if (others !== undefined) expect(news(others)).toBe('1 3(1)');
+    },
+  );
 
   it('waits on for what came since it came', () => {
     const first = follower();

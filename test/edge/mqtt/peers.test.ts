@@ -84,7 +84,8 @@ describe('the connections of MQTT', () => {
 describe('a kept session', () => {
   const kept = (...filters: string[]) => ({
     subscriptions: filters.map((filter) => ({ filter, identifier: 0, noLocal: false })),
-    packetIds: [], scope: '',
+    packetIds: [],
+    scope: '',
   });
 
   it('follows devices where one of its topic filters does', () => {

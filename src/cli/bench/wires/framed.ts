@@ -32,8 +32,13 @@ export abstract class FramedConversation implements Conversation {
   take(bytes: Buffer, from: number, to: number): number {
     let at = from;
     if (!this.#upgraded) {
-      at = readUpgradeAnswer(bytes, from, to, this.on.refused);
-      if (at < 0) return from;
+      const answer = readUpgradeAnswer(bytes, from, to);
+      if (answer === undefined) return from;
+      if (answer.refusal !== undefined) {
+        this.on.refused(answer.refusal);
+        return to; // what follows is the body of the refusal
+      }
+      at = answer.end;
       this.#upgraded = true;
       this.upgraded();
     }

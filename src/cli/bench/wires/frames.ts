@@ -71,16 +71,17 @@ export function goodbyeFrame(): Buffer {
   return clientFrame(Opcode.close, code);
 }
 
-/** @returns where the frames start, -1 when the head is not complete */
-export function readUpgradeAnswer(
-  bytes: Buffer,
-  from: number,
-  to: number,
-  refused: (why: string) => void,
-): number {
+export interface UpgradeReply {
+  /** The status line of any answer but 101; undefined: the connection is upgraded. */
+  readonly refusal: string | undefined;
+  /** Where the head ends. */
+  readonly end: number;
+}
+
+/** @returns undefined when the head of the answer is not complete */
+export function readUpgradeAnswer(bytes: Buffer, from: number, to: number): UpgradeReply | undefined {
   const end = bytes.indexOf('\r\n\r\n', from);
-  if (end < 0 || end + 4 > to) return -1;
+  if (end < 0 || end + 4 > to) return undefined;
   const status = bytes.toString('latin1', from, bytes.indexOf('\r\n', from));
-  if (!status.includes(' 101')) refused(status);
-  return end + 4;
+  return { refusal: status.includes(' 101') ? undefined : status, end: end + 4 };
 }
