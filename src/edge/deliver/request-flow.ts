@@ -186,6 +186,7 @@ export class RequestFlow {
     this.#readers.delete(session);
     for (const pending of queue.inFlight) {
       pending.isPaged = pending.isDeferred = false;
+      pending.pages?.again();
       this.#send(session, pending);
     }
     this.#work += queue.work;
