@@ -50,6 +50,10 @@ export const REQUEST_WORK_IN_FLIGHT = 1000;
  */
 export const REQUEST_WORK_DEFERRED = 64_000;
 
+/** Of that, what larger requests than this may take: the rest is for small ones, 250 of them if each is as large as it may. */
+export const REQUEST_WORK_DEFERRED_LARGE = 48_000;
+export const REQUEST_WORK_SMALL = 64;
+
 /** Requests of one subscriber that wait for an answer (wire contract); one more is refused. */
 export const REQUESTS_WAITING_MAX = 16;
 

@@ -9,8 +9,8 @@ declare module 'fastify' {
     changesOwnView?: true;
     /** Answered without a token: a file that is the same for everyone. */
     holdsNoSecret?: true;
-    /** Whose node the route runs on. */
-    runsAt?: 'device' | 'subscriber';
+    /** Where the route runs: `home` is a device's, or here; `device` another node, too, if only that one knows the id. */
+    runsAt?: 'home' | 'device' | 'subscriber';
   }
   interface FastifyRequest {
     /** The text of the body's `data`, '' where it has none; only with `keepsData`. */

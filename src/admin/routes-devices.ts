@@ -10,7 +10,7 @@ import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { readEvents } from './events.ts';
 import { pageOverNodes } from './node-pages.ts';
-import { getFrom, isNodeCall, nodeNames } from './nodes.ts';
+import { getFrom, isNodeCall, nodeNames, terminate } from './nodes.ts';
 import { operate, pending } from './operate.ts';
 import { collectPage, decodeCursor, encodeCursor, parameters } from './pages.ts';
 import { type DeviceEntry, readDevice } from './rows.ts';
@@ -76,7 +76,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
   app.delete(
     '/v1/devices/:device',
     {
-      config: { runsAt: 'device' },
+      config: { runsAt: 'home' },
       schema: {
         params: devicePath,
         querystring: noQuery,
@@ -85,8 +85,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
       },
     },
     async ({ params: { device } }) => {
-      const { pendingNodes } = await operate(deps, { kind: ToOwner.Terminate, device });
-      return { device, removed: true as const, ...pending(pendingNodes) };
+      return { device, removed: true as const, ...pending(await terminate(deps, device)) };
     },
   );
 

@@ -68,9 +68,9 @@ export const LIST_IDS_MAX = 250;
 export const HISTORY_EVENTS_MAX = 100;
 export const HISTORY_BYTES_MAX = 256 * 1024;
 
-/** Calls between nodes: how many may wait, how long, how much they carry. */
+/** Calls between nodes: how many may wait, how long (a route waits for confirmations itself), how much they carry. */
 export const CALLS_MAX = 1024;
-export const CALL_MS = 5_000;
+export const CALL_MS = 6_000;
 export const CALL_BYTES_MAX = 4 * 1024 * 1024;
 /** Of one node, bodies of calls that are not complete. */
 export const CALL_BYTES_WAITING_MAX = 16 * 1024 * 1024;
@@ -112,4 +112,5 @@ export const NODES_MAX = 4096;
 
 if (ROOM_BYTES > SHED_BYTES || SHED_BYTES > SESSION_BYTES_MAX)
   throw new Error('what waits for a node: room, shed and the maximum must rise in this order');
+if (CALL_MS <= CONFIRM_MS) throw new Error('a call must wait longer than a confirmation');
 if (PART_BYTES > BATCH_BYTES) throw new Error('a part must fit into a batch');

@@ -66,9 +66,10 @@ function countRecords(parts: LogParts): { events: number; largest: number } | un
 function emptyLog({ devices, laps }: LogParts): void {
   const { rows } = devices;
   laps.empty();
+  laps.startLap(); // where the laps began may be wrong too
   rows.keptCount.fill(0, 0, highWater(devices));
   for (let slot = 0; slot < highWater(devices); slot++) {
-    if (rows.keptSeq[slot]! < rows.seq[slot]!) rows.keptSeq[slot] = rows.seq[slot]!;
+    rows.keptSeq[slot] = Math.max(rows.keptSeq[slot]!, rows.seq[slot]!);
   }
 }
 
@@ -98,7 +99,7 @@ function adoptRow(parts: LogParts, slot: number): void {
   const { rows } = parts.devices;
   parts.kept.adopt(slot, (position) => isThere(parts, slot, position));
   // The number of the last event is taken, even if the row does not say so yet.
-  if (rows.seq[slot]! < rows.keptSeq[slot]!) rows.seq[slot] = rows.keptSeq[slot]!;
+  rows.seq[slot] = Math.max(rows.seq[slot]!, rows.keptSeq[slot]!);
 }
 
 /** Whether the device's row may name the record at this position. */

@@ -15,6 +15,7 @@ export class Laps {
   #lapStart = 0;
   #lapStartBefore = 0;
   /** Whether `oldest` has moved since readers were told. */
+  // Stryker disable next-line BooleanLiteral: the constructor reads, which sets it
   #isOldestNew = false;
 
   constructor(history: HistoryMemory) {
@@ -27,7 +28,7 @@ export class Laps {
     const { cells, words } = this.#history;
     this.#lap = Atomics.load(words, Word.lap);
     this.#lapStart = cells[Cell.lapStart + (this.#lap & 1)]!;
-    this.#lapStartBefore = cells[Cell.lapStart + ((this.#lap + 1) & 1)]!;
+    this.#lapStartBefore = cells[Cell.lapStart + (~this.#lap & 1)]!;
     this.oldest = cells[Cell.oldest]!;
     this.end = cells[Cell.end]!;
     this.#isOldestNew = true;

@@ -11,11 +11,13 @@ export class BySlot<Value> {
   }
 
   set(slot: number, value: Value): void {
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: holes read as undefined, and are only slower
     while (this.#values.length < slot) this.#values.push(undefined); // without holes
     this.#values[slot] = value;
   }
 
   delete(slot: number): void {
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: beyond the end there is nothing, as before
     if (slot < this.#values.length) this.#values[slot] = undefined;
   }
 }

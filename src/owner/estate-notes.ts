@@ -36,6 +36,7 @@ export class EstateNotes {
 
   /** Tells main, if there is anything. After what was written has been made visible. */
   flush(): void {
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: without any, it is only dearer
     if (this.#given.size > 0) this.#forgetGiven();
     if (this.#clients.size === 0 && this.#wills.size === 0) return;
     this.#tell({ clients: this.#clients, wills: this.#wills });

@@ -7,11 +7,13 @@ import { ALL_TYPES } from '../wire/events.ts';
 import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
 import { isSubscribed, noticeOf, type Subscriptions } from './subscriptions.ts';
+import type { Sweeps } from './sweeps.ts';
 
 export interface OperatorRowsDeps {
   readonly registry: Registry;
   readonly subscriptions: Subscriptions;
   readonly filters: Filters;
+  readonly sweeps: Pick<Sweeps, 'passOver'>;
   /** The subscribers' timers. */
   readonly wheel: Wheel;
   readonly clock: Clock;
@@ -27,10 +29,11 @@ export class OperatorRows {
 
   /** Applies an operator's input to one row and tells the subscriber. @returns the row, or -1 when it is gone */
   input(row: number, input: Input): number {
-    const { registry, subscriptions, filters, wheel, clock, settings } = this.#deps;
+    const { registry, subscriptions, filters, sweeps, wheel, clock, settings } = this.#deps;
     const { rows } = registry.subscriptions;
     const device = rows.device[row]!;
     const subscriber = rows.subscriber[row]!;
+    if (input === 'operatorActive') sweeps.passOver(subscriber, row);
     const before = registry.rowState(row);
     const connected = registry.subscribers.rows.session[subscriber] !== NONE;
     // Stryker disable next-line BooleanLiteral: a grant counts for no operator's word

@@ -134,7 +134,7 @@ export class Owner {
     this.#subscribers = subscribers;
     this.#gateways = new Gateways(links);
     this.restorer = new Restorer({ registry, devices, history, access, wheel, clock, settings });
-    const rows = new OperatorRows(shared);
+    const rows = new OperatorRows({ ...shared, sweeps });
     const peers = { devices, subscribers, gateways: this.#gateways };
     this.#operator = new Operator({ ...peers, registry, subscriptions, sweep, filters, rows, clients });
     const parts = { ...pages, ...peers, scopes, filters, sweep, sweeps, rows, history, links };

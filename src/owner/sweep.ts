@@ -35,6 +35,8 @@ export interface Sweep {
   next: Begun | undefined;
   /** What the subscriber is to hold was still being disconnected when it came back: that goes on. */
   beside: Sweep | undefined;
+  /** Rows that an operator has made active since what is held began to be named: they are not held. */
+  passedOver: Set<number> | undefined;
 }
 
 /** One of the hub's own. */

@@ -100,6 +100,19 @@ export class Sweeps {
     this.#begin({ subscriber, session: NONE, input: 'drop', notice: undefined, joins: false });
   }
 
+  /** An operator makes a row active: if it is still to be named as held, it is not held any more. */
+  passOver(subscriber: number, row: number): void {
+    const sweep = this.#own.get(subscriber);
+    if (sweep?.input !== 'hold') return;
+    sweep.passedOver ??= new Set();
+    if (sweep.passedOver.has(row)) return;
+    sweep.passedOver.add(row);
+    const { registry, subscriptions } = this.#deps;
+    const wasOlders = this.isSettling(subscriber) && registry.rowState(row) === RowState.active;
+    if (wasOlders) subscriptions.move(row, RowState.disconnected); // the new session gets nothing of it yet
+    if (sweep.beside !== undefined) sweep.beside.passedOver = sweep.passedOver;
+  }
+
   /** What was kept and not asked for is removed. */
   expireHeld(subscriber: number): void {
     const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
@@ -129,7 +142,7 @@ export class Sweeps {
     const matches = counted.map(({ filter }) => ({ prefix: Buffer.from(filter.slice(0, -1)), count: 0 }));
     const turnsFilters = filters.length > 0 && (input === 'pause' || input === 'resume');
     const state = { turnsFilters, promised: false, waits: false, namesFilters: filters.length > 0, matches };
-    return { ...about, walk, filters, ...state, next: undefined, beside: undefined };
+    return { ...about, walk, filters, ...state, next: undefined, beside: undefined, passedOver: undefined };
   }
 
   #filtersOf(subscriber: number, input: Sweep['input']): FilterEntry[] {
@@ -253,7 +266,7 @@ export class Sweeps {
     const { input, request, session } = sweep;
     const before = registry.rowState(row) as RowState;
     const device = registry.subscriptions.rows.device[row]!;
-    if (!isSubscribed(before)) return;
+    if (!isSubscribed(before) || sweep.passedOver?.has(row)) return;
     if (input === 'list') {
       subscriptions.describe(page, device, before);
       return;

@@ -37,7 +37,8 @@ export type OperatorCommand =
       readonly vip: boolean | undefined;
     }
   | { readonly kind: typeof ToOwner.RemoveRow; readonly device: string; readonly subscriber: string }
-  | { readonly kind: typeof ToOwner.Terminate; readonly device: string }
+  /** `isPart`: another node of the cluster ends the device everywhere, and asks for what is here. */
+  | { readonly kind: typeof ToOwner.Terminate; readonly device: string; readonly isPart?: boolean }
   /** `forget`: what operators set for it goes too. */
   | { readonly kind: typeof ToOwner.Kick; readonly subscriber: string; readonly forget: boolean }
   | {

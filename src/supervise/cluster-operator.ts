@@ -98,6 +98,7 @@ export class ClusterOperator {
 
   /** What operators set for the device goes with it. */
   async #terminate(command: Command<typeof ToOwner.Terminate>): Promise<OperatorResult> {
+    if (command.isPart === true) return this.#deps.operate(command); // the node that asks does the rest
     this.#assertConnected();
     const slot = this.#deps.presence.findDevice(command.device);
     const changes = slot < 0 ? [] : this.#setOn((row) => row.device === slot);

@@ -116,6 +116,11 @@ export class FakeHub {
     await this.#server?.close();
   }
 
+  /** Another node of the cluster calls. */
+  call(name: string, body: Uint8Array): ReturnType<AdminServer['call']> {
+    return this.#server!.call(name, body);
+  }
+
   async ask(method: string, path: string, request: { json?: unknown } & RequestInit = {}): Promise<Answer> {
     const { json, ...init } = request;
     const headers = new Headers(init.headers);

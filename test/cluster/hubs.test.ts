@@ -216,6 +216,24 @@ suite('two hubs, one system', () => {
     expect(await a.admin('GET', '/v1/devices/nobody-knows')).toMatchObject({ status: 404 });
   });
 
+  it('an id that is only followed ends on every node that knows it, whichever is asked', async () => {
+    for (const asked of [a, b]) {
+      const id = `dev-8-${asked.name}`;
+      const followers = await Promise.all([a.subscriber('s-8a'), b.subscriber('s-8b')]);
+      for (const subscriber of followers) await subscriber.subscribe(id);
+      expect(await asked.admin('DELETE', `/v1/devices/${id}`)).toEqual(
+        expect.objectContaining({ status: 200, body: { device: id, removed: true } }),
+      );
+      for (const { frames } of followers)
+        expect(await frames.next(({ op }) => op === 'removed')).toMatchObject({ devices: [id], code: 122 });
+      for (const node of [a, b]) {
+        expect(await node.admin('GET', `/v1/devices/${id}`)).toMatchObject({ status: 404 });
+        expect(await node.admin('DELETE', `/v1/devices/${id}`)).toMatchObject({ status: 404 });
+      }
+      await Promise.all(followers.map((subscriber) => subscriber.close(1000)));
+    }
+  });
+
   it('a listing over all nodes names each device once', async () => {
     await a.device('list-1');
     await b.device('list-2');
@@ -276,6 +294,33 @@ suite('two hubs, one system', () => {
     expect(await second.list()).toMatchObject({ 'dev-10': 'active', 'dev-10b': 'inactive' });
     await eventually('dev-10 is followed', async () => (await device.message('ping')).skipped !== true);
     expect((await second.event('dev-10')).device).toBe('dev-10');
+  });
+
+  it('a subscriber that comes back gets a gap for what was numbered before its node follows again', async () => {
+    const device = await a.device('dev-11');
+    const first = await b.subscriber('s-11');
+    await first.subscribe('dev-11');
+    await device.message('before');
+    expect(await first.event('dev-11')).toMatchObject({ data: 'before' });
+    await first.drop();
+    let from = 0;
+    await eventually('nothing is sent to b', async () => {
+      const { seq, skipped } = await device.message('missed');
+      from = seq;
+      return skipped === true;
+    });
+    const second = await Subscriber.connect(b.hub.subscriberPort, '?id=s-11');
+    expect((await second.welcome()).resumed).toEqual(['dev-11']);
+    let seq = 0;
+    await eventually('b follows again', async () => {
+      const ack = await device.message('after');
+      seq = ack.seq;
+      return ack.skipped !== true;
+    });
+    expect(await second.event('dev-11')).toMatchObject({ data: 'after', seq });
+    expect(second.frames.all.filter(({ op }) => op === 'gap')).toEqual([
+      { op: 'gap', device: 'dev-11', from, to: seq - 1, reason: 'cluster' },
+    ]);
   });
 
   it('both are ready and connected', async () => {

@@ -23,6 +23,7 @@ import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
+import type { OwnerDeps } from '../../src/owner/owner-deps.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../../src/records/commands.ts';
 import { applyToEstate, createEstate } from '../../src/records/estate.ts';
@@ -64,6 +65,8 @@ export interface OneThreadHubOptions {
   /** As `DAT_MQTT_TOPICS` has them. */
   readonly topics?: readonly string[];
   readonly devices?: number;
+  /** Of the owner. */
+  readonly owner?: Partial<OwnerDeps['settings']>;
   /** See `PublisherDeps`. */
   readonly relieve?: () => void;
 }
@@ -105,6 +108,7 @@ export class OneThreadHub {
   /** By what comes in through it. */
   readonly routes: Routes;
   readonly #presence;
+  readonly #ownerSettings: OwnerDeps['settings'];
   readonly #history;
   readonly #toOwner;
   readonly #fromOwner = createRing(ringBytesFor(1024 * 1024));
@@ -126,6 +130,7 @@ export class OneThreadHub {
     this.#history = createHistory(historyBytes);
     this.#toOwner = createRing(ringBytesFor(ringBytes));
     this.settings = { ...edgeSettings, ...options.settings };
+    this.#ownerSettings = { ...ownerSettings, ...options.owner };
     this.admission = new TestAdmission(openAdmissionDeps({ clock, counters }));
     this.#journal = new Journal({
       clock,
@@ -170,7 +175,7 @@ export class OneThreadHub {
       pulses: [new Pulse(createHeartbeat())],
       clock: this.clock,
       counters: new Counters(createCounters()),
-      settings: ownerSettings,
+      settings: this.#ownerSettings,
       rules: [],
       takesOver,
       estate: this.#estate,

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Laps } from '../../src/history/laps.ts';
 import { Cell, type HistoryMemory } from '../../src/history/memory.ts';
 import type { DeviceSlab } from '../../src/presence/table.ts';
+import { EventField } from '../../src/records/event.ts';
+import { EventType } from '../../src/wire/events.ts';
 import { below, runs } from '../support/runs.ts';
 import { HistoryHarness, seqsOf } from './history-harness.ts';
 import { CAPACITY, carryOut, operation, Run } from './history-model.ts';
@@ -164,6 +167,19 @@ describe('a log that is taken over', () => {
     expect(hub.usage.liveBytes).toBe(80);
   });
 
+  it('has the last record in its row, too, where the row had come to know its number alone', () => {
+    const hub = new HistoryHarness();
+    const slot = hub.connect();
+    hub.send(slot);
+    const { keptAt, seq } = hub.devices.rows;
+    const before = keptAt[slot]!;
+    hub.send(slot);
+    const last = keptAt[slot]!;
+    [keptAt[slot], seq[slot]] = [before, 1];
+    expect(hub.adopt()).toBe(true);
+    expect([keptAt[slot], seq[slot]]).toEqual([last, 2]);
+  });
+
   it('is emptied when it does not hang together: what is known of the past is that it is missing', () => {
     const hub = new HistoryHarness();
     const slot = hub.connect();
@@ -270,7 +286,8 @@ describe('a record that was carried forward last', () => {
   });
 
   it('is not what the row names where that is another event, or none', () => {
-    for (const position of [0, 2 ** 30]) {
+    // The last one is nowhere, but the offset that it has mod 2^32 is the original's.
+    for (const position of [0, 2 ** 30, FIRST + 2 ** 32]) {
       const { hub, quiet } = carriedUnnamed();
       hub.devices.rows.messageAt[quiet] = position;
       expect(hub.adopt()).toBe(true);
@@ -280,6 +297,14 @@ describe('a record that was carried forward last', () => {
     const { u32, f64 } = hub.history.records;
     expect(u32[1]).toBe(1); // the original is the first record of all
     f64[(24 + 16) / 8] = 2; // and says that it is another event
+    expect(hub.adopt()).toBe(true);
+    expect(hub.devices.rows.messageAt[quiet]).toBe(FIRST);
+  });
+
+  it('is what no row names, where it is of a kind that none does', () => {
+    const { hub, quiet, copy } = carriedUnnamed();
+    const event = new Laps(hub.history).offset(copy) + 24;
+    hub.history.records.u8[event + EventField.type] = EventType.pong;
     expect(hub.adopt()).toBe(true);
     expect(hub.devices.rows.messageAt[quiet]).toBe(FIRST);
   });
@@ -308,6 +333,13 @@ describe('a log with a record that is not whole', () => {
     },
     'is outside of the memory': ({ history: { cells } }) => {
       for (const cell of [Cell.lapStart, Cell.lapStart + 1]) cells[cell] = -(2 ** 21);
+    },
+    // Where it is mod 2^32 all is as it should be.
+    'is far behind the memory': ({ history: { cells } }) => {
+      for (const cell of [Cell.lapStart, Cell.lapStart + 1]) cells[cell]! -= 2 ** 32;
+    },
+    'is far before the memory': ({ history: { cells } }) => {
+      for (const cell of [Cell.lapStart, Cell.lapStart + 1]) cells[cell]! += 2 ** 32;
     },
   };
 

@@ -36,6 +36,23 @@ describe('a row that is taken over', () => {
     expect(kept.liveBytes).toBeGreaterThan(0);
   });
 
+  it('counts no more what it names no more, carried forward or not', () => {
+    const { hub, slot, rows } = setUp();
+    const busy = hub.connect();
+    const first = rows.statusAt[slot]!;
+    for (let n = 0; n < 200 && rows.statusAt[slot] === first; n++) hub.send(busy, { pad: 500 });
+    hub.send(slot); // a message that was not carried
+    const kept = sumsOf(hub);
+    kept.adopt(slot, () => true);
+    const { carriedBytes } = kept;
+    expect(carriedBytes).toBeGreaterThan(0);
+    expect(kept.liveBytes).toBeGreaterThan(carriedBytes);
+    kept.unname(rows.messageAt, slot);
+    expect([kept.liveBytes, kept.carriedBytes]).toEqual([carriedBytes, carriedBytes]);
+    kept.unname(rows.statusAt, slot);
+    expect([kept.liveBytes, kept.carriedBytes]).toEqual([0, 0]);
+  });
+
   it('names nothing any more that is not there, and nothing of another kind', () => {
     const { hub, slot, rows } = setUp();
     rows.messageAt[slot] = rows.statusAt[slot]!;

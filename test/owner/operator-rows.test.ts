@@ -23,6 +23,7 @@ function setUp({ connected = true, subscriptions: capacity = 2 } = {}) {
   const [device, subscriber] = [registry.ensureDeviceOf('dev-1'), registry.ensureSubscriberOf('s-1')];
   if (connected) registry.subscribers.rows.session[subscriber] = SESSION;
   const done: string[] = [];
+  const passedOver: number[] = [];
   const timers = new Map<number, number>();
   const clock = new FakeClock();
   const rows = new OperatorRows({
@@ -34,6 +35,7 @@ function setUp({ connected = true, subscriptions: capacity = 2 } = {}) {
       attach: () => done.push('attach'),
     } as unknown as Subscriptions,
     filters: { rematch: () => done.push('rematch') } as unknown as Filters,
+    sweeps: { passOver: (_, passed) => passedOver.push(passed) },
     wheel: {
       isSet: (slot: number) => timers.has(slot),
       set: (slot: number, dueMs: number) => void timers.set(slot, dueMs),
@@ -41,7 +43,7 @@ function setUp({ connected = true, subscriptions: capacity = 2 } = {}) {
     clock,
     settings: { subscriberRemoveAfterMs: REMOVE_AFTER_MS },
   });
-  return { registry, device, subscriber, done, timers, clock, rows };
+  return { registry, device, subscriber, done, passedOver, timers, clock, rows };
 }
 
 describe("an operator's word on a subscription", () => {
@@ -67,6 +69,18 @@ describe("an operator's word on a subscription", () => {
     const row = registry.createRow(device, subscriber, RowState[state]);
     expect(rows.input(row, input)).toBe(input === 'operatorRemove' ? -1 : row);
     expect(done).toEqual(expected);
+  });
+
+  it.each<[Input, boolean]>([
+    ['operatorActive', true],
+    ['operatorAllow', false],
+    ['operatorInactive', false],
+    ['operatorDeny', false],
+  ])('by %s takes it out of what is still to be held: %s', (input, isOut) => {
+    const { registry, device, subscriber, passedOver, rows } = setUp();
+    const row = registry.createRow(device, subscriber, RowState.disconnected);
+    rows.input(row, input);
+    expect(passedOver).toEqual(isOut ? [row] : []);
   });
 
   it('asks for all types where there was no subscription, and leaves those of one that there was', () => {

@@ -159,7 +159,7 @@ export class OwnerParts {
     const { subscribers } = this;
     this.clients = new MqttClients({ links, clock, notes: this.notes, drop: (id) => subscribers.drop(id) });
     const sweep = new RuleSweep(registry, subscriptions, subscribers, access);
-    const rows = new OperatorRows(shared);
+    const rows = new OperatorRows({ ...shared, sweeps });
     const parts = { registry, devices, subscriptions, subscribers, sweep, filters, rows };
     this.operator = new Operator({ ...parts, clients: this.clients });
   }

@@ -60,3 +60,13 @@ it.each([
   expect(await operator.operate(command)).toMatchObject(isPending);
   expect(written).toEqual([[denial], changes, []]);
 });
+
+it('does only what is here when another node ends a device everywhere', async () => {
+  const { hub, written, operator } = node();
+  await operator.operate(deny);
+  const part = { kind: ToOwner.Terminate, device: 'dev-1', isPart: true } as const;
+  expect(await operator.operate(part)).toEqual({ ok: true });
+  expect(await operator.operate(part)).toMatchObject({ ok: false, why: 'not_found' });
+  expect(hub.status('dev-1', 's')).toBeUndefined();
+  expect(written).toEqual([[denial]]);
+});

@@ -7,6 +7,7 @@ import { copyEvent, EventField, eventBytes, isHigh, privateViews } from '../../r
 import type { DeviceNames } from '../../wire/event-frames.ts';
 import { EventType } from '../../wire/events.ts';
 import type { Cohort, Cohorts } from './cohorts.ts';
+import type { Pace } from './pace.ts';
 import type { Paces } from './paces.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
@@ -26,7 +27,7 @@ export interface Waiting {
 
 export const NONE_WAITING: readonly Waiting[] = [];
 
-/** Events of one device and one type that wait for the turn of one kind of subscribers. */
+/** Events of one device and one type that wait for the turn of all who follow it at one pace. */
 export class PacedLane {
   /** Since the last turn. */
   waiting = 0;
@@ -69,22 +70,25 @@ export class PacedLane {
   pass(views: RecordViews, offset: number): void {
     this.#send(views, offset, this.waiting, (waited) => waited);
     this.#end();
-    this.#group.cohorts.terms.pace.hadTurn(this);
+    this.#group.pace.hadTurn(this);
   }
 
   /** @param replacedOf how many events it replaced for one for whom so many waited; negative: it is not for that one */
   #send(views: RecordViews, offset: number, replaced: number, replacedOf: (waited: number) => number): void {
-    const { audience, cohort } = this.#group;
+    const { audience, cohorts } = this.#group;
     const { paces, names } = audience;
-    if (this.#late === undefined) {
-      paces.note(cohort, names, views, offset, replaced);
-      return;
-    }
-    // Not all get the same number.
-    paces.flush();
-    for (const session of cohort.sessions) {
-      const own = replacedOf(this.#waitedFor(session));
-      if (own >= 0) paces.sendAlone(session, names, views, offset, own);
+    const late = this.#late;
+    for (const cohort of cohorts) {
+      if (late === undefined || !cohort.sessions.some((session) => late.has(session))) {
+        paces.note(cohort, names, views, offset, replaced);
+        continue;
+      }
+      // Not all get the same number. What was noted comes before: to vips, and of earlier events.
+      paces.flush();
+      for (const session of cohort.sessions) {
+        const own = replacedOf(this.#waitedFor(session));
+        if (own >= 0) paces.sendAlone(session, names, views, offset, own);
+      }
     }
   }
 
@@ -99,18 +103,40 @@ export class PacedLane {
   }
 }
 
-/** Followers of the device of one kind. */
+/** Followers of the device at one pace: all have their turns together. */
 class Group {
   readonly audience: PacedAudience;
-  readonly cohorts: Cohorts;
-  cohort: Cohort;
+  readonly pace: Pace;
+  /** One for each kind of subscribers, vips first; none is empty. */
+  cohorts: readonly Cohort[] = [];
   /** By lane. */
   readonly lanes = LANES.map((index) => new PacedLane(this, index));
 
-  constructor(audience: PacedAudience, cohorts: Cohorts) {
+  constructor(audience: PacedAudience, pace: Pace) {
     this.audience = audience;
-    this.cohorts = cohorts;
-    this.cohort = cohorts.empty;
+    this.pace = pace;
+  }
+
+  has(session: SubscriberSession, kind: Cohorts): boolean {
+    return this.cohorts.some((cohort) => cohort.kind === kind && cohort.sessions.includes(session));
+  }
+
+  join(session: SubscriberSession, kind: Cohorts): void {
+    const before = this.cohorts.find((cohort) => cohort.kind === kind);
+    this.#replace(before, kind.join(before ?? kind.empty, session));
+  }
+
+  /** @param kind which it is of */
+  leave(session: SubscriberSession, kind: Cohorts): void {
+    const before = this.cohorts.find((cohort) => cohort.kind === kind)!;
+    this.#replace(before, kind.leave(before, session));
+  }
+
+  #replace(before: Cohort | undefined, after: Cohort): void {
+    if (after === before) return;
+    const others = this.cohorts.filter((cohort) => cohort !== before);
+    if (after === after.kind.empty) this.cohorts = others;
+    else this.cohorts = after.kind.terms.isVip ? [after, ...others] : [...others, after];
   }
 }
 
@@ -121,7 +147,7 @@ export class PacedAudience {
   readonly newest: RecordViews[] = [];
   /** Bits of the lanes whose copy somebody has taken along: it is not written over. */
   #taken = 0;
-  /** There are as many as kinds of subscribers follow the device: one or two. */
+  /** One for each pace at which the device is followed. */
   #groups: Group[] = [];
 
   constructor(names: DeviceNames, paces: Paces) {
@@ -130,7 +156,7 @@ export class PacedAudience {
   }
 
   *sessions(): Iterable<SubscriberSession> {
-    for (const { cohort } of this.#groups) yield* cohort.sessions;
+    for (const { cohorts } of this.#groups) for (const { sessions } of cohorts) yield* sessions;
   }
 
   get isEmpty(): boolean {
@@ -138,18 +164,25 @@ export class PacedAudience {
   }
 
   add(session: SubscriberSession): void {
-    const cohorts = this.paces.enter(session);
-    let group = this.#groups.find((one) => one.cohorts === cohorts);
+    const kind = this.paces.enter(session);
+    let group = this.#groups.find(({ pace }) => pace === kind.terms.pace);
     if (group === undefined) {
-      group = new Group(this, cohorts);
+      group = new Group(this, kind.terms.pace);
       this.#groups = [...this.#groups, group];
     }
-    group.cohort = cohorts.join(group.cohort, session);
+    group.join(session, kind);
     for (const lane of group.lanes) lane.add(session);
   }
 
+  /** The subscriber is of another kind from here on. What waits for it goes on waiting, and its turns come as before. */
+  move(session: SubscriberSession, from: Cohorts, to: Cohorts): void {
+    const group = this.#groups.find((one) => one.has(session, from))!;
+    group.join(session, to);
+    group.leave(session, from);
+  }
+
   /**
-   * @param comesBack it is sent to otherwise from here on, and gets what waits. Else it gets nothing more: the hub has
+   * @param comesBack it goes on following the device, and gets what waits now. Else it gets nothing more: the hub has
    *   answered already that it does not follow the device
    */
   remove(session: SubscriberSession, comesBack: boolean): void {
@@ -171,17 +204,17 @@ export class PacedAudience {
   /** @param waits what to do with the events of a lane that wait for it, the newest of so many */
   #remove(session: SubscriberSession, waits: (lane: LaneIndex, waited: number) => void): void {
     const { paces } = this;
-    const cohorts = paces.cohortsOf(session);
-    const group = this.#groups.find((one) => one.cohorts === cohorts);
-    if (group === undefined || !group.cohort.sessions.includes(session)) return;
+    const kind = paces.cohortsOf(session);
+    const group = kind && this.#groups.find((one) => one.has(session, kind));
+    if (kind === undefined || group === undefined) return;
     paces.flush(); // what was noted is before what waits
     for (const index of LANES) {
       const waited = group.lanes[index]!.remove(session);
       if (waited > 0) waits(index, waited);
     }
-    group.cohort = group.cohorts.leave(group.cohort, session);
+    group.leave(session, kind);
     paces.exit(session);
-    if (group.cohort === group.cohorts.empty) this.#groups = this.#groups.filter((one) => one !== group);
+    if (group.cohorts.length === 0) this.#groups = this.#groups.filter((one) => one !== group);
   }
 
   /** An event of the device; it stays in the ring until the next flush. */
@@ -189,13 +222,12 @@ export class PacedAudience {
     const index = laneOf(views.u8[offset + EventField.type]!);
     const isUrgent = index === undefined || isHigh(views, offset);
     let isKept = false;
-    for (const { cohort, lanes } of this.#groups) {
+    for (const { cohorts, lanes, pace } of this.#groups) {
       if (index === undefined) {
-        this.paces.note(cohort, this.names, views, offset, 0);
+        for (const cohort of cohorts) this.paces.note(cohort, this.names, views, offset, 0);
         continue;
       }
       const lane = lanes[index]!;
-      const { pace } = cohort.kind.terms;
       if (isUrgent || (lane.waiting === 0 && pace.isQuiet(lane))) {
         lane.pass(views, offset);
         continue;

@@ -12,7 +12,7 @@ import { Priority } from '../../wire/events.ts';
 import { COHORT_SESSIONS_MAX, type Cohort, Cohorts } from './cohorts.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import { Pace } from './pace.ts';
-import type { PacedLane } from './paced-audience.ts';
+import type { PacedAudience, PacedLane } from './paced-audience.ts';
 import { PacedFrames } from './paced-frames.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
@@ -77,7 +77,27 @@ export class Paces {
     const place = this.#places.get(session)!;
     if (--place.devices > 0) return;
     this.#places.delete(session);
-    const { cohorts, kind } = place;
+    this.#release(place);
+  }
+
+  /**
+   * The subscriber is of another kind from here on, and keeps its pace.
+   * @param audiences all that it is in @param change makes it another
+   */
+  changeKind(session: SubscriberSession, audiences: readonly PacedAudience[], change: () => void): void {
+    this.flush(); // what was noted is for the kind that it was of
+    change();
+    const before = this.#places.get(session);
+    const kind = kindOf(session);
+    if (before === undefined || before.kind === kind) return;
+    const cohorts = this.#cohortsFor(session, kind);
+    cohorts.sessionCount += 1;
+    this.#places.set(session, { cohorts, kind, devices: before.devices });
+    for (const audience of audiences) audience.move(session, before.cohorts, cohorts);
+    this.#release(before); // last: its pace is shared
+  }
+
+  #release({ cohorts, kind }: Place): void {
     if (--cohorts.sessionCount > 0) return;
     const same = this.#kinds.get(kind)!.filter((one) => one !== cohorts);
     // Stryker disable next-line ConditionalExpression,EqualityOperator: an empty list is as none, but would stay

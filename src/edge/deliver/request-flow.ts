@@ -2,26 +2,24 @@
  * What an edge's subscribers ask of the owner, and the pages that come back. The owner never has more to do for one edge
  * than a request of a thousand devices, or a page: what is beyond that waits here, at most 16 requests a subscriber, and
  * peers take turns. So an event that comes behind it in the ring waits for no more either. A request that waits for other
- * nodes of a cluster keeps nobody but its own peer, as long as there are not too many of those. The next page of a long
- * answer is asked for when the peer has read the last and its allowance pays for it.
+ * nodes of a cluster keeps nobody but its own peer; where too many do, further ones wait for room, and keep nobody either.
+ * The next page of a long answer is asked for when the peer has read the last and its allowance pays for it.
  */
 import type { Clock } from '../../clock.ts';
-import {
-  DEVICES_PER_PAGE,
-  REQUEST_WORK_DEFERRED,
-  REQUEST_WORK_IN_FLIGHT,
-  REQUESTS_WAITING_MAX,
-} from '../../limits.ts';
+import { DEVICES_PER_PAGE, REQUEST_WORK_IN_FLIGHT, REQUESTS_WAITING_MAX } from '../../limits.ts';
 import { LinkedList } from '../../linked-list.ts';
 import type { Notice } from '../../records/replies.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
 import type { Charges } from '../charges.ts';
 import type { OwnerLine } from '../owner-line.ts';
+import { DeferredWork } from './deferred-work.ts';
+import { LongAnswer } from './long-answer.ts';
 import { wantsPast } from './replays.ts';
 import {
   type Answered,
   type Ask,
   isLong,
+  mayBeDeferred,
   type PastToBring,
   type Pending,
   queueOf,
@@ -54,6 +52,8 @@ const Turn = {
   taken: 1,
   /** The owner has no time for it. */
   blocked: 2,
+  /** Too much waits for other nodes. */
+  kept: 3,
 } as const;
 type Turn = (typeof Turn)[keyof typeof Turn];
 
@@ -61,8 +61,7 @@ export class RequestFlow {
   readonly #deps: RequestFlowDeps;
   /** What the owner is doing for this edge, in devices. */
   #work = 0;
-  /** What of this edge's waits for other nodes, in devices. */
-  #deferredWork = 0;
+  readonly #deferred = new DeferredWork();
   /** Have something to be sent to the owner, in the order of their turns. */
   readonly #line = new LinkedList<SubscriberSession>();
   /** Have a page to come. */
@@ -93,12 +92,12 @@ export class RequestFlow {
   }
 
   /** The owner waits for other nodes with a request. The next turns are given after the poll. */
-  deferred({ requests }: SubscriberSession, request: number): void {
-    const pending = requests?.inFlight.find(({ number }) => number === request);
+  deferred(session: SubscriberSession, request: number): void {
+    const pending = session.requests?.inFlight.find(({ number }) => number === request);
     if (pending === undefined || pending.isPaged || pending.isDeferred) return;
     pending.isDeferred = true;
     this.#work -= pending.work;
-    this.#deferredWork += pending.work;
+    this.#deferred.add(session, pending.work);
   }
 
   /** A page of an answer has come. @returns what it answers; undefined: nothing that was asked */
@@ -108,10 +107,11 @@ export class RequestFlow {
     const at = queue.inFlight.findIndex(({ number }) => number === request);
     if (at < 0) return undefined;
     const pending = queue.inFlight[at]!;
-    if (pending.isDeferred) this.#deferredWork -= pending.work;
+    if (pending.isDeferred) this.#deferred.remove(session, pending.work);
     else if (!pending.isPaged) this.#work -= pending.work;
     pending.isDeferred = false;
     pending.isPaged = more;
+    if (more && pending.named === undefined) pending.pages ??= new LongAnswer();
     if (!more) queue.inFlight.splice(at, 1);
     this.#pageCame(session, queue, request, more);
     return { ...pending, isNamed: pending.named !== undefined };
@@ -152,7 +152,7 @@ export class RequestFlow {
   /** Call after the frame of a page was sent, or some of what waits for the peer has gone. */
   advance(session: SubscriberSession): void {
     if (session.requests === undefined) this.takeTurns();
-    else if (this.#line.size === 0 && !this.#deps.isBehind()) {
+    else if (this.#line.size === 0 && this.#deferred.keepsNobody && !this.#deps.isBehind()) {
       // Nobody else waits for a turn.
       let turn: Turn;
       do turn = this.#takeTurn(session, session.requests);
@@ -169,7 +169,7 @@ export class RequestFlow {
     const queue = session.requests;
     if (queue === undefined) return;
     this.#work -= queue.work;
-    this.#deferredWork -= queue.deferredWork;
+    this.#deferred.remove(session, queue.deferredWork);
     session.requests = undefined;
     this.#readers.delete(session);
     this.#leave(queue);
@@ -181,11 +181,12 @@ export class RequestFlow {
     const queue = session.requests;
     if (queue === undefined) return;
     this.#work -= queue.work;
-    this.#deferredWork -= queue.deferredWork;
+    this.#deferred.remove(session, queue.deferredWork);
     queue.pages = undefined;
     this.#readers.delete(session);
     for (const pending of queue.inFlight) {
       pending.isPaged = pending.isDeferred = false;
+      pending.pages?.again();
       this.#send(session, pending);
     }
     this.#work += queue.work;
@@ -227,25 +228,58 @@ export class RequestFlow {
 
   /** Each session in turn has one thing sent, as long as the owner and this edge have time. After every poll, too. */
   takeTurns(): void {
-    if (this.#line.size === 0 || this.#deps.isBehind()) return;
+    const isIdle = this.#line.size === 0 && this.#deferred.keepsNobody;
+    if (isIdle || this.#deps.isBehind() || !this.#takeKept()) return;
     for (let node = this.#line.first; node !== undefined; node = this.#line.first) {
       const session = node.item;
       const queue = session.requests!;
       const turn = this.#takeTurn(session, queue);
       if (turn === Turn.blocked) return;
+      if (turn === Turn.kept) continue;
       this.#leave(queue);
       if (turn === Turn.taken) this.#queueUp(session); // to the end of the line
     }
   }
 
+  /** Those that wait for room come before others. @returns false when the owner has no time */
+  #takeKept(): boolean {
+    for (const session of this.#deferred.next()) {
+      const queue = session.requests!;
+      const turn = this.#takeTurn(session, queue);
+      if (turn === Turn.blocked) return false;
+      if (turn === Turn.kept) continue;
+      this.#leave(queue);
+      if (turn === Turn.taken) this.#queueUp(session);
+    }
+    return true;
+  }
+
   #queueUp(session: SubscriberSession): void {
     const queue = session.requests!;
+    if (queue.kept !== undefined && !this.#readers.has(session)) return;
+    this.#unkeep(queue); // a page keeps nothing waiting at other nodes
     queue.turn ??= this.#line.add(session);
   }
 
   #leave(queue: RequestQueue): void {
+    this.#leaveLine(queue);
+    this.#unkeep(queue);
+  }
+
+  #leaveLine(queue: RequestQueue): void {
     if (queue.turn !== undefined) this.#line.remove(queue.turn);
     queue.turn = undefined;
+  }
+
+  /** The session's next waits for room, and keeps nobody in the line. */
+  #keep(session: SubscriberSession, queue: RequestQueue, work: number): void {
+    this.#leaveLine(queue);
+    queue.kept ??= this.#deferred.keep(session, work);
+  }
+
+  #unkeep(queue: RequestQueue): void {
+    if (queue.kept !== undefined) this.#deferred.leave(queue.kept);
+    queue.kept = undefined;
   }
 
   /** Has one thing of the session sent to the owner, if the owner has time for it. */
@@ -255,11 +289,20 @@ export class RequestFlow {
       if (queue.isIdle) session.requests = undefined;
       return Turn.nothing;
     }
+    if (!this.#mayGo(session, queue, work)) {
+      this.#keep(session, queue, work);
+      return Turn.kept;
+    }
     if (this.#work > 0 && this.#work + work > REQUEST_WORK_IN_FLIGHT) return Turn.blocked;
-    if (this.#deferredWork >= REQUEST_WORK_DEFERRED) return Turn.blocked;
     this.#work += work;
     this.#sendNext(session, queue);
     return Turn.taken;
+  }
+
+  /** Whether there is room for what the session's next may have to wait for. */
+  #mayGo(session: SubscriberSession, queue: RequestQueue, work: number): boolean {
+    const isPage = this.#readers.has(session);
+    return isPage || !mayBeDeferred(queue.waiting[0]!) || this.#deferred.hasRoom(session, work);
   }
 
   /** @returns what the owner would have to do for the session next, in devices; 0: there is nothing that may be sent now */

@@ -4,6 +4,8 @@ import type { ListNode } from '../../linked-list.ts';
 import { Notice } from '../../records/replies.ts';
 import type { Asked } from '../../wire/codec.ts';
 import type { Named, Past } from '../../wire/subscriber-ops.ts';
+import type { KeptPlace } from './deferred-work.ts';
+import type { LongAnswer } from './long-answer.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** What a subscriber asks for. */
@@ -28,12 +30,14 @@ export interface Pending extends Ask {
   readonly brought?: Set<number> | undefined;
   /** The owner waits for other nodes with it, and does nothing for it meanwhile. */
   isDeferred: boolean;
+  /** What its pages have named; undefined: they are no more than one, or it names its devices itself. */
+  pages?: LongAnswer;
 }
 
 /** What of the past an answer, or the pages that follow it, are to bring. */
 export type PastToBring = Pick<Pending, 'past' | 'types' | 'brought'>;
 
-export interface Answered extends Ask, PastToBring {
+export interface Answered extends Ask, PastToBring, Pick<Pending, 'pages'> {
   /** It named its devices, and was paid for with them. */
   readonly isNamed: boolean;
 }
@@ -49,6 +53,8 @@ export class RequestQueue {
   pasts: Map<string, PastToBring> | undefined;
   /** Its session's place in the line. Undefined: it is in none. */
   turn: ListNode<SubscriberSession> | undefined;
+  /** Its session's place among those that wait until less waits for other nodes. Undefined: it is not one of them. */
+  kept: KeptPlace | undefined;
   /** What the hub's own pages are about. */
   notice: Notice = Notice.resumed;
 
@@ -82,6 +88,11 @@ export class RequestQueue {
 export function unaskedOf({ pages }: RequestQueue): number | undefined {
   for (const [page, isAsked] of pages ?? []) if (!isAsked) return page;
   return undefined;
+}
+
+/** Whether the owner may have to ask other nodes for it. */
+export function mayBeDeferred({ op }: Ask): boolean {
+  return op === 'subscribe' || op === 'resume';
 }
 
 /** Whether it concerns more devices than it names. */

@@ -120,7 +120,9 @@ export class SubscriberRecords {
     const { request, more, entries, refusals, filters } = answer;
     const asked = requests.answered(session, request, more);
     if (asked === undefined) return;
-    const { rows, twice } = this.#withPast(session, readEntries(entries), asked);
+    const all = readEntries(entries);
+    const page = asked.pages?.firstTime(all) ?? all;
+    const { rows, twice } = this.#withPast(session, page, asked);
     // What is refused has no entry.
     const told = twice.length === 0 ? rows : rows.filter((row) => !twice.includes(row));
     const malformed = asked.named?.malformed ?? [];
@@ -129,7 +131,11 @@ export class SubscriberRecords {
       ...malformed.map((device) => ({ device, why: Refusal.malformed })),
       ...refusedTwice(twice),
     ];
-    session.send(session.codec.answer(asked, told, refused, readFilters(filters), more));
+    const named = readFilters(filters);
+    const namedNow = asked.pages?.filters(named) ?? named;
+    // Where another owner answers from the start, a page may have nothing that is new.
+    if (!more || told.length + namedNow.length > 0)
+      session.send(session.codec.answer(asked, told, refused, namedNow, more));
     requests.keepPast(session, asked, more);
     deliverer.replays.run(session);
     // Devices that a request names were paid for with it.

@@ -78,7 +78,7 @@ export class Topics {
   ): void {
     this.#confirm(session, device);
     if (session.shardOf(device) !== NO_SHARD) {
-      if (session.typesOf(device) === types && this.#topicOf(session, device)?.names.id === id) return;
+      if (session.typesOf(device) === types && this.#topicOf(session, device)!.names.id === id) return;
       this.leave(session, device, true);
     }
     let topic = this.get(device, types);
@@ -123,8 +123,7 @@ export class Topics {
   #dropIfEmpty(topic: Topic, device: number): void {
     if (!topic.isEmpty) return;
     this.#topics.delete(topicKey(device, topic.types));
-    if (topic.types === ALL_TYPES) return;
-    const left = this.limitedOf(device) & ~(1 << topic.types);
+    const left = this.limitedOf(device) & ~(1 << topic.types); // of all types there is no bit
     if (left === 0) this.#limited.delete(device);
     else this.#limited.set(device, left);
   }
@@ -151,8 +150,13 @@ export class Topics {
   /** The session stays in its topics, in another way. */
   #move(session: SubscriberSession, change: () => void): void {
     const devices = session.devices.filter((device) => session.shardOf(device) !== SLOW);
+    if (session.every > 0) {
+      const audiences = devices.map((device) => this.#topicOf(session, device)!.paced!);
+      this.#paces.changeKind(session, audiences, change);
+      return;
+    }
     for (const device of devices) {
-      this.#topicOf(session, device)!.remove(session, session.shardOf(device), true, true);
+      this.#topicOf(session, device)!.remove(session, session.shardOf(device), true);
       session.removeDevice(device, true);
     }
     change();
@@ -161,7 +165,7 @@ export class Topics {
 
   /** The device's names, where the session gets its events. */
   namesOf(session: SubscriberSession, device: number): DeviceNames | undefined {
-    return session.shardOf(device) === NO_SHARD ? undefined : this.#topicOf(session, device)?.names;
+    return session.shardOf(device) === NO_SHARD ? undefined : this.#topicOf(session, device)!.names;
   }
 
   /** Until `endResync` it is noted who joins what. */

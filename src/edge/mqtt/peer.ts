@@ -233,9 +233,10 @@ export class MqttPeer implements MqttHost, RolesClient {
 
   #admission(decision: Admitted | Refused, id: string | undefined): Admission {
     if (decision.ok) {
+      const { actor, expiresAt } = decision;
       this.#admitted = decision;
-      this.#expiresAt = decision.expiresAt;
-      return { ok: true, id: decision.actor.id, role: roleOf(decision.actor) };
+      this.#expiresAt = expiresAt;
+      return { ok: true, id: actor.id, role: roleOf(actor), scope: actor.devices?.fingerprint ?? '' };
     }
     const { reason, status, message } = decision;
     const { remoteAddress: address = '' } = this.#socket ?? {};

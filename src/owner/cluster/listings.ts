@@ -22,6 +22,8 @@ interface Listing {
   isComplete: boolean;
   /** Told to the link. */
   isAsked: boolean;
+  /** How many requests for such a filter are not over: it may not be there yet. */
+  requests: number;
 }
 
 /** Devices that match a filter, but that nobody may follow: so many ids are remembered. */
@@ -45,26 +47,23 @@ export class Listings {
   }
 
   /**
-   * A filter is about to follow matching devices of all nodes.
+   * A request is about to have a filter follow matching devices of all nodes. They are wanted until `close`, and then as
+   * long as the filter is there.
    * @returns whether they are all known, and those that nobody followed until now
    */
   open(prefix: string): { isComplete: boolean; passedOver: readonly number[] } {
-    const isCovered = this.#isCovered(prefix);
-    if (!this.#listings.has(prefix)) {
-      this.#listings.set(prefix, { isComplete: isCovered, isAsked: false });
-      if (!isCovered) this.#ask(prefix);
-    }
-    const passedOver: number[] = [];
-    for (const id of this.#passedOver) {
-      if (!id.startsWith(prefix)) continue;
-      this.#passedOver.delete(id);
-      const slot = this.#deps.registry.ensureDeviceOf(id);
-      if (slot >= 0) passedOver.push(slot);
-    }
-    return { isComplete: this.#listings.get(prefix)!.isComplete, passedOver };
+    const listing = this.#listings.get(prefix) ?? this.#begin(prefix);
+    listing.requests += 1;
+    return { isComplete: listing.isComplete, passedOver: this.#takePassedOver(prefix) };
   }
 
-  /** Filters have gone, or may have been refused. */
+  /** A request that opened it is over. */
+  close(prefix: string): void {
+    this.#listings.get(prefix)!.requests -= 1;
+    this.review();
+  }
+
+  /** Filters have come or gone. */
   review(): void {
     this.#mustReview = true;
   }
@@ -72,10 +71,7 @@ export class Listings {
   /** Once per poll. */
   flush(): void {
     if (this.#mustReview) this.#review();
-    if (this.#onTheirWay.size > 0 && !this.#deps.filters.isBusy()) {
-      for (const slot of this.#onTheirWay) this.#end(slot);
-      this.#onTheirWay.clear();
-    }
+    if (!this.#deps.filters.isBusy()) this.#endThoseArrived();
     const now = this.#deps.clock.now();
     for (const [slot, untilMs] of this.#lookups) {
       if (untilMs > now) return;
@@ -107,8 +103,7 @@ export class Listings {
     const { registry } = this.#deps;
     if (this.#listings.size === 0) return;
     if (device === undefined) for (const id of [...this.#passedOver]) this.#consider(id, undefined);
-    else if (registry.devices.rows.home[device] === Home.elsewhere)
-      this.#consider(registry.deviceId(device), undefined);
+    else this.#consider(registry.deviceId(device), undefined);
   }
 
   /** What there is to be known of the device is known: filters have followed it, or nobody may. */
@@ -116,6 +111,13 @@ export class Listings {
     if (!this.#lookups.delete(slot)) return;
     if (this.#deps.filters.isBusy()) this.#onTheirWay.add(slot);
     else this.#end(slot);
+  }
+
+  #endThoseArrived(): void {
+    for (const slot of this.#onTheirWay) {
+      this.#onTheirWay.delete(slot);
+      this.#end(slot);
+    }
   }
 
   #end(slot: number): void {
@@ -135,7 +137,7 @@ export class Listings {
     this.#onTheirWay.clear();
     for (const [prefix, listing] of this.#listings) {
       listing.isComplete = false;
-      this.#ask(prefix);
+      this.#ask(prefix, listing);
     }
     this.#mustReview = true;
   }
@@ -144,21 +146,28 @@ export class Listings {
   #review(): void {
     this.#mustReview = false;
     const { filters } = this.#deps.registry;
-    for (const [prefix, { isAsked }] of this.#listings) {
-      if (filters.hasPrefix(prefix)) continue;
+    for (const [prefix, { isAsked, requests }] of this.#listings) {
+      if (requests > 0 || filters.hasPrefix(prefix)) continue;
       this.#listings.delete(prefix);
       if (isAsked) this.#deps.link.tell(toLink.unfilter, { prefix });
     }
     for (const prefix of filters.prefixes()) {
       const listing = this.#listings.get(prefix);
-      if (listing === undefined) this.open(prefix);
-      else if (!listing.isAsked && !this.#isCovered(prefix)) this.#ask(prefix);
+      if (listing === undefined) this.#begin(prefix);
+      else if (!listing.isAsked && !this.#isCovered(prefix)) this.#ask(prefix, listing);
     }
     if (this.#listings.size === 0) this.#passedOver.clear();
   }
 
-  #ask(prefix: string): void {
-    const listing = this.#listings.get(prefix)!;
+  #begin(prefix: string): Listing {
+    const isCovered = this.#isCovered(prefix);
+    const listing = { isComplete: isCovered, isAsked: false, requests: 0 };
+    this.#listings.set(prefix, listing);
+    if (!isCovered) this.#ask(prefix, listing);
+    return listing;
+  }
+
+  #ask(prefix: string, listing: Listing): void {
     listing.isAsked = true;
     this.#deps.link.tell(toLink.filter, { prefix });
   }
@@ -176,11 +185,23 @@ export class Listings {
     const { home } = registry.devices.rows;
     this.#passedOver.delete(id);
     const slot = registry.ensureDeviceOf(id);
-    if (slot < 0 || home[slot] !== Home.elsewhere) return;
+    if (home[slot] !== Home.elsewhere) return; // the slot is -1, without a home, where the table is full
     if (prefix !== undefined) found(prefix, slot);
     if (this.#lookups.has(slot) || this.#onTheirWay.has(slot)) return;
     this.#lookups.set(slot, clock.now() + LOOKUP_MS);
     levels.beginLookup(slot);
+  }
+
+  /** They are in the table again, and remembered no more. */
+  #takePassedOver(prefix: string): number[] {
+    const slots: number[] = [];
+    for (const id of this.#passedOver) {
+      if (!id.startsWith(prefix)) continue;
+      this.#passedOver.delete(id);
+      const slot = this.#deps.registry.ensureDeviceOf(id);
+      if (slot >= 0) slots.push(slot);
+    }
+    return slots;
   }
 
   #passOver(slot: number): void {

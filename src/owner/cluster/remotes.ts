@@ -260,7 +260,8 @@ export class Remotes {
     const isSame = rows.epoch[slot] === number;
     const known = positions.in(slot, number);
     const last = Math.max(seq, known ?? 0);
-    const isMoved = !isSame || last > rows.seq[slot]!;
+    const before = rows.seq[slot]!;
+    const isMoved = !isSame || last > before;
     const isChanged = isMoved || rows.deviceState[slot] !== state;
     if (isMoved) backfills.incomplete(slot);
     if (!isSame) {
@@ -273,6 +274,8 @@ export class Remotes {
     if (text.length > 0) registry.setDeviceStatus(slot, text, 0, text.length);
     if (rows.deviceState[slot] !== state) registry.setDeviceState(slot, state as DeviceState);
     Atomics.store(rows.lastSeen, slot, BigInt(toMonotonicMs(clock, lastSeen)));
+    // Until the home knew of them, those who became active since were sent nothing of what it numbered.
+    if (isSame && isMoved) this.tellGap(slot, before + 1, last);
     if (isChanged) this.tellFollowers(slot, isSame ? undefined : known);
   }
 

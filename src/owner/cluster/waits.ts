@@ -155,9 +155,7 @@ export class Waits implements RequestWaits {
     };
     const wait = { subscriber, request, untilMs, ...made };
     for (const id of new Set(request.devices ?? [])) this.#lookUpId(wait, id);
-    if (request.op !== 'subscribe') return wait;
-    for (const filter of new Set(request.filters)) {
-      const prefix = filter.slice(0, -1);
+    for (const prefix of prefixesOf(request)) {
       const { isComplete, passedOver } = listings.open(prefix);
       if (!isComplete) wait.prefixes.add(prefix);
       for (const slot of passedOver) this.#lookUp(wait, slot);
@@ -221,7 +219,7 @@ export class Waits implements RequestWaits {
     this.#onTheirWay.delete(session);
   }
 
-  #release({ slots, ...wait }: Wait): void {
+  #release({ slots, request }: Wait): void {
     const { levels, listings } = this.#deps;
     for (const slot of slots) {
       const waits = this.#bySlot.get(slot);
@@ -229,8 +227,13 @@ export class Waits implements RequestWaits {
       if (waits?.size === 0) this.#bySlot.delete(slot);
       levels.endLookup(slot);
     }
-    if (wait.request.filters.length > 0) listings.review();
+    for (const prefix of prefixesOf(request)) listings.close(prefix);
   }
+}
+
+/** Of the filters that are to come, each once. */
+function prefixesOf({ op, filters }: Request): Iterable<string> {
+  return op === 'subscribe' ? new Set(filters.map((filter) => filter.slice(0, -1))) : [];
 }
 
 /** What it takes to answer it and what is behind it, in devices named. */

@@ -25,6 +25,8 @@ export interface Client {
   readonly version: Version;
   readonly id: string;
   readonly role: Role;
+  /** Names what its token lets it follow; '': everything. */
+  readonly scope: string;
   /** Whether it is a device from CONNECT on. */
   readonly isDevice: boolean;
   readonly times: ClientTimes;
@@ -39,6 +41,7 @@ export const NOBODY: Client = {
   version: 4,
   id: '',
   role: undefined,
+  scope: '',
   isDevice: false,
   times: { keepAliveMs: 0, keptMs: 0, silenceMsMin: 0 },
   packetBytesMax: 0,
@@ -103,7 +106,7 @@ export class Handshake {
       this.#refuse(connect, connectRefusals[admission.refusal], admission.message);
       return;
     }
-    const { id, role } = admission;
+    const { id, role, scope = '' } = admission;
     const announced = announcedTo(connect, id, this.#settings);
     const tooSmall = packetSizeProblem(connect, announced);
     if (tooSmall !== undefined) {
@@ -123,6 +126,7 @@ export class Handshake {
       version: connect.version,
       id,
       role,
+      scope,
       isDevice: startsAsDevice(role, this.#host.listener, will !== undefined),
       times: timesOf(connect, this.#settings),
       packetBytesMax: connect.packetBytesMax,

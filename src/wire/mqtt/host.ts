@@ -96,6 +96,8 @@ export type Admission =
       readonly id: string;
       /** From the token; undefined without authentication. */
       readonly role: Role;
+      /** Names what the token lets it follow; absent: everything. */
+      readonly scope?: string;
     }
   | { readonly ok: false; readonly refusal: ConnectRefusal; readonly message: string };
 
@@ -182,6 +184,8 @@ export interface KeptSession {
   readonly subscriptions: readonly KeptSubscription[];
   /** QoS 2 packet ids whose event the hub has and whose PUBREL has not come. */
   readonly packetIds: readonly number[];
+  /** What the token let it follow when all subscriptions were last followed; '': everything. */
+  readonly scope: string;
 }
 
 export interface KeptSubscription {

@@ -4,19 +4,21 @@ import type { KeptSession } from './host.ts';
 type Kept = readonly [
   subscriptions: readonly (readonly [filter: string, identifier: number, noLocal: 0 | 1])[],
   packetIds: readonly number[],
+  scope: string,
 ];
 
-export function encodeKept({ subscriptions, packetIds }: KeptSession): string {
+export function encodeKept({ subscriptions, packetIds, scope }: KeptSession): string {
   const kept: Kept = [
     subscriptions.map(({ filter, identifier, noLocal }) => [filter, identifier, noLocal ? 1 : 0]),
     packetIds,
+    scope,
   ];
   return JSON.stringify(kept);
 }
 
 /** @param text as `encodeKept` wrote it */
 export function decodeKept(text: string): KeptSession {
-  const [subscriptions, packetIds] = JSON.parse(text) as Kept;
+  const [subscriptions, packetIds, scope] = JSON.parse(text) as Kept;
   return {
     subscriptions: subscriptions.map(([filter, identifier, noLocal]) => ({
       filter,
@@ -24,5 +26,6 @@ export function decodeKept(text: string): KeptSession {
       noLocal: noLocal === 1,
     })),
     packetIds,
+    scope,
   };
 }

@@ -48,7 +48,7 @@ export class Requests {
   readonly #peer: Requester;
   readonly #waiting: Request[] = [];
   #waitingBytes = 0;
-  /** Devices whose follows the hub has ended, and that are to be followed anew before the next request. */
+  /** Ids and prefixes whose follows the hub has ended, and that are to be followed anew before the next request. */
   #ended: string[] = [];
   #isBusy = false;
   /** Whether `#next` is running. Synchronous answers must not re-enter it. */
@@ -79,9 +79,21 @@ export class Requests {
     }
   }
 
-  /** Follows devices anew as far as the client still has them, without their past. What is refused stays ended. */
-  refollow(devices: readonly string[]): void {
-    for (const device of devices) this.#ended.push(device);
+  /**
+   * A kept session goes on. An operator, or another client of its id, may have ended what follows devices by their ids;
+   * with another token, prefixes may match devices that they did not.
+   */
+  resume(): void {
+    const { subscriptions, client } = this.#peer;
+    this.refollow(subscriptions.scope === client.scope ? subscriptions.devices() : subscriptions.names());
+  }
+
+  /**
+   * Follows anew as far as the client still has it, without its past. What is refused stays ended.
+   * @param names ids and prefixes with `*`
+   */
+  refollow(names: readonly string[]): void {
+    for (const name of names) this.#ended.push(name);
     this.#next();
   }
 
@@ -113,13 +125,17 @@ export class Requests {
   }
 
   #followEnded(): void {
-    const { subscriptions, host } = this.#peer;
+    const { subscriptions, host, client } = this.#peer;
     const follows = this.#ended
       .splice(0, REQUEST_FILTERS_MAX)
       .map((name) => ({ name, kinds: subscriptions.kindsOf(name), retained: 0 }))
       .filter(({ kinds }) => kinds !== 0);
-    if (follows.length > 0) host.subscribe(follows, () => this.#done());
-    else this.#done();
+    const finish = (): void => {
+      if (this.#ended.length === 0 && subscriptions.scope !== undefined) subscriptions.scope = client.scope;
+      this.#done();
+    };
+    if (follows.length > 0) host.subscribe(follows, finish);
+    else finish();
   }
 
   /** Dequeues consecutive packets of one kind, up to the limit of one request to the hub. */

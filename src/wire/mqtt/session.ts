@@ -254,8 +254,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     const isNarrow = client.packetBytesMax > 0 && client.packetBytesMax < narrow;
     if (isNarrow || this.#subscriptions?.needsAdapting) this.deliverOneByOne();
     if (this.#subscriptions?.hasInterest) this.host.watchInterest(true);
-    // An operator, or another client of its id, may have ended some meanwhile.
-    if (this.#subscriptions?.hasTargets) this.refollow(this.#subscriptions.devices());
+    if (this.#subscriptions?.hasTargets) this.#requester.resume();
     this.#framed(this.#framer.resume(this));
   }
 
@@ -319,11 +318,11 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     new Handshake(this.host, this.#context, this).start(bytes, head, start, end);
   }
 
-  #restore({ subscriptions, packetIds }: KeptSession): void {
-    this.#keptPacketIds = packetIds;
-    if (subscriptions.length === 0) return;
+  #restore(kept: KeptSession): void {
+    this.#keptPacketIds = kept.packetIds;
+    if (kept.subscriptions.length === 0) return;
     const { role, id } = this.#client;
-    this.subscriptions.restore(subscriptions, this.layout, mayBeDevice(role) ? id : undefined);
+    this.subscriptions.restore(kept, this.layout, mayBeDevice(role) ? id : undefined);
     this.#isSubscriber = this.subscriptions.hasTargets;
   }
 
@@ -395,6 +394,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     return {
       subscriptions: this.#subscriptions?.kept() ?? [],
       packetIds: this.#publishing?.keptPacketIds() ?? this.#keptPacketIds,
+      scope: this.#subscriptions?.scope ?? this.#client.scope,
     };
   }
 }

@@ -3,7 +3,7 @@
  * id or prefix; the hub knows one set of kinds for it.
  */
 import { express, type Target } from './filters.ts';
-import type { KeptSubscription } from './host.ts';
+import type { KeptSession, KeptSubscription } from './host.ts';
 import { TOPIC_FILTERS_BYTES_MAX, TOPIC_FILTERS_MAX } from './limits.ts';
 import { Kind } from './templates.ts';
 import type { TopicLayout } from './topics.ts';
@@ -20,6 +20,8 @@ interface Entry {
 }
 
 export class Subscriptions {
+  /** The client's with which all of a kept session's were followed; undefined: this is no kept session. */
+  scope: string | undefined;
   readonly #byFilter = new Map<string, Subscription>();
   /** By id or prefix with `*`. */
   readonly #byName = new Map<string, Entry[]>();
@@ -119,9 +121,14 @@ export class Subscriptions {
     return isWanted ? identifiers : undefined;
   }
 
+  /** All ids and prefixes. */
+  names(): string[] {
+    return [...this.#byName.keys()];
+  }
+
   /** Those that are followed by their ids. */
   devices(): string[] {
-    return [...this.#byName.keys()].filter((name) => this.#prefixes?.has(name) !== true);
+    return this.names().filter((name) => this.#prefixes?.has(name) !== true);
   }
 
   /** Whether events of this kind of the device match any. */
@@ -137,8 +144,9 @@ export class Subscriptions {
    * Restores a kept session. Topic filters that the layout no longer knows are dropped.
    * @param device whose interest the client may watch, undefined for none
    */
-  restore(kept: readonly KeptSubscription[], layout: TopicLayout, device: string | undefined): void {
-    for (const { filter, identifier, noLocal } of kept) {
+  restore({ subscriptions, scope }: KeptSession, layout: TopicLayout, device: string | undefined): void {
+    this.scope = scope;
+    for (const { filter, identifier, noLocal } of subscriptions) {
       const expressed = express(layout, filter);
       if (!expressed.ok) continue;
       const { targets, interestOf } = expressed;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Cohort, Cohorts } from '../../../src/edge/deliver/cohorts.ts';
+import { type Cohort, Cohorts, NotedEvents } from '../../../src/edge/deliver/cohorts.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 
 const session = (number: number): SubscriberSession => ({ number }) as SubscriberSession;
@@ -28,6 +28,29 @@ class Fleet {
     else this.models[device]!.add(who.number);
   }
 }
+
+/** Sets of numbers whose hashes, xored, are 0: among 32-bit hashes there are, wherever there are more than 32. */
+function relationsOf(hashes: readonly number[]): Set<number>[] {
+  const basis: { hash: number; of: Set<number> }[] = [];
+  const relations: Set<number>[] = [];
+  for (const [n, start] of hashes.entries()) {
+    let hash = start;
+    let of = new Set([n]);
+    for (const known of basis) {
+      if ((hash ^ known.hash) >>> 0 >= hash >>> 0) continue;
+      hash ^= known.hash;
+      of = differenceOf(of, known.of);
+    }
+    if (hash === 0) relations.push(of);
+    else basis.push({ hash, of });
+    basis.sort((one, other) => (other.hash >>> 0) - (one.hash >>> 0));
+  }
+  return relations;
+}
+
+/** What is in one of both alone. */
+const differenceOf = (one: Set<number>, other: Set<number>): Set<number> =>
+  new Set([...one, ...other].filter((n) => !(one.has(n) && other.has(n))));
 
 describe('the followers of a device', () => {
   it('are one set for all devices with the same ones, in whatever order they came', () => {
@@ -86,4 +109,75 @@ describe('the followers of a device', () => {
     fleet.toggle(0, a);
     expect(sessions).toEqual([a, b]);
   });
+});
+
+describe('sets with the same hash', () => {
+  const many = Array.from({ length: 40 }, (_, n) => session(n + 1));
+  /** Of the hashes of these, an even number xored is 0. */
+  function collision(): SubscriberSession[] {
+    const kind = cohorts();
+    const relations = relationsOf(many.map((who) => kind.join(kind.empty, who).hash));
+    const [first, second] = relations.filter(({ size }) => size % 2 === 1);
+    const even = relations.find(({ size }) => size % 2 === 0) ?? differenceOf(first!, second!);
+    return [...even].map((n) => many[n]!);
+  }
+
+  it('are told apart by their members, and leave one by one', () => {
+    const colliding = collision();
+    const half = colliding.length / 2;
+    const fleet = new Fleet(4);
+    const halves = [colliding.slice(0, half), colliding.slice(half)];
+    for (const [device, members] of [...halves, ...halves].entries())
+      for (const who of members) fleet.toggle(device, who);
+    const [one, other] = fleet.sets;
+    expect(one!.hash).toBe(other!.hash);
+    expect(fleet.sets.map((set) => set === one)).toEqual([true, false, true, false]);
+    expect(fleet.sets[3]).toBe(other);
+    expect([one!.uses, other!.uses, fleet.kind.size]).toEqual([2, 2, 2]);
+    for (const device of [0, 2, 1, 3]) {
+      for (const who of halves[device % 2]!) fleet.toggle(device, who);
+      expect(fleet.sets[device]).toBe(fleet.kind.empty);
+    }
+    expect(fleet.kind.size).toBe(0);
+  });
+
+  it('are told apart where one has all members of the other, and more', () => {
+    const colliding = collision();
+    const alone = session(1000);
+    const fleet = new Fleet(2);
+    fleet.toggle(0, alone);
+    for (const who of [alone, ...colliding]) fleet.toggle(1, who);
+    expect(fleet.sets.map(numbersOf)).toEqual([
+      [1000],
+      [alone, ...colliding].map(({ number }) => number).sort(),
+    ]);
+    expect(fleet.sets[0]!.hash).toBe(fleet.sets[1]!.hash);
+    expect(fleet.kind.size).toBe(2);
+  });
+});
+
+describe('events that are noted', () => {
+  it('are kept side by side until they are cleared', () => {
+    const noted = new NotedEvents();
+    const [names, views] = [{}, {}] as [never, never];
+    for (let twice = 0; twice < 2; twice++) {
+      noted.push(names, views, 8, 1);
+      noted.push(names, views, 16, 0);
+      expect(noted.size).toBe(2);
+      expect([noted.names, noted.views, noted.offsets, noted.replaced]).toEqual([
+        [names, names],
+        [views, views],
+        [8, 16],
+        [1, 0],
+      ]);
+      noted.clear();
+      expect([noted.size, noted.names, noted.views, noted.replaced]).toEqual([0, [], [], []]);
+    }
+  });
+});
+
+it('a set of a device is due for nothing, used by nobody and remembers no step when it is new', () => {
+  const { empty } = cohorts();
+  expect([empty.sessions, empty.hash, empty.uses, empty.version, empty.isDue]).toEqual([[], 0, 0, 0, false]);
+  expect(empty.noted.map(({ size }) => size)).toEqual([0, 0, 0]);
 });

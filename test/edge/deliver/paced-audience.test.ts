@@ -93,29 +93,64 @@ describe('a follower that comes while others wait', () => {
   });
 });
 
-describe('a follower that is sent to otherwise from then on', () => {
-  it('gets what waits for it at once, and the others in their turn', () => {
+describe('a follower that becomes a vip, or is none any more', () => {
+  it('gets what waits for it in its turn, as the others do', () => {
     const [vip, other] = [follower(), follower()];
     messages(3);
     expect([vip, other].map(news)).toEqual(['1', '1']);
-    thread.setVip(vip, true);
-    thread.poll();
-    expect([vip, other].map(news)).toEqual(['3(1)', '']);
-    pass();
-    expect([vip, other].map(news)).toEqual(['', '3(1)']);
+    for (const isVip of [true, false, true]) {
+      thread.setVip(vip, isVip);
+      thread.poll();
+    }
+    pass(EVERY_MS - PACE_STEP_MS_MAX);
+    expect([vip, other].map(news)).toEqual(['', '']);
+    pass(2 * PACE_STEP_MS_MAX);
+    expect([vip, other].map(news)).toEqual(['3(1)', '3(1)']);
     messages(1);
     pass();
     expect([vip, other].map(news)).toEqual(['4', '4']);
   });
 
-  it('gets of each kind what waits', () => {
+  it.each([true, false])(
+    'gets nothing sooner than an interval after the last, other vips there: %s',
+    (areThere) => {
+      const others = areThere ? follower('', true) : undefined;
+      const socket = follower();
+      messages(1);
+      pass(EVERY_MS / 2);
+      thread.setVip(socket, true);
+      messages(2);
+      pass(EVERY_MS / 2 - PACE_STEP_MS_MAX);
+      expect(news(socket)).toBe('1');
+      pass(2 * PACE_STEP_MS_MAX);
+      expect(news(socket)).toBe('3(1)');
+      if (others !== undefined) expect(news(others)).toBe('1 3(1)');
+    },
+  );
+
+  it('waits on for what came since it came', () => {
+    const first = follower();
+    messages(2);
+    const late = follower();
+    messages(1);
+    thread.setVip(late, true);
+    thread.poll();
+    messages(1);
+    pass();
+    expect([first, late].map(news)).toEqual(['1 4(2)', '4(1)']);
+  });
+
+  it('gets what is of each type in its turn', () => {
     const socket = follower();
     for (let n = 0; n < 2; n++) {
       send();
       send('normal', EventType.pong);
     }
     expect(news(socket)).toBe('1 2');
-    thread.edge.deliverer.deliverOneByOne(socket.session);
+    thread.setVip(socket, true);
+    thread.poll();
+    expect(news(socket)).toBe('');
+    pass();
     expect(news(socket)).toBe('3 4');
   });
 
@@ -125,17 +160,65 @@ describe('a follower that is sent to otherwise from then on', () => {
     news(socket);
     thread.setVip(socket, true);
     thread.poll();
+    pass();
     expect(news(socket)).toBe('');
   });
 
-  it('gets what was noted before what waits', () => {
+  it('gets what was noted for it before', () => {
     const socket = follower();
-    messages(2);
+    messages(1);
     thread.event(0, 'normal', undefined, EventType.status);
     thread.link.vip(socket.session.number, true);
     thread.link.flush();
+    thread.event(0, 'normal', undefined, EventType.status);
     thread.poll();
-    expect(news(socket)).toBe('1 3 2');
+    expect(news(socket)).toBe('1 2 3');
+  });
+
+  it('may leave, and the others wait on', () => {
+    const [vip, other] = [follower(), follower()];
+    messages(2);
+    thread.setVip(vip, true);
+    thread.detach(vip, 0);
+    thread.poll();
+    pass();
+    expect([vip, other].map(news)).toEqual(['1', '1 2']);
+    thread.detach(other, 0);
+    thread.poll();
+    expect(thread.edge.deliverer.paces.cohortCount).toBe(0);
+  });
+});
+
+describe('followers of other kinds', () => {
+  it('at one pace have their turns together, whenever they came', () => {
+    const first = follower();
+    messages(1);
+    const others = [follower('&batch=true'), follower('', true), follower('&batch=true', true)];
+    messages(2);
+    expect([first, ...others].map(news)).toEqual(['1', '', '', '']);
+    pass();
+    expect([first, ...others].map(news)).toEqual(['3(1)', '3(1)', '3(1)', '3(1)']);
+  });
+
+  it('are sent to after vips, though one of them came while others waited', () => {
+    const order: string[] = [];
+    const noting = (name: string, socket: FakeSocket): FakeSocket => {
+      const send = socket.send.bind(socket);
+      socket.send = (frame, binary) => {
+        order.push(name);
+        send(frame, binary);
+      };
+      return socket;
+    };
+    noting('first', follower());
+    const vip = noting('vip', follower('', true));
+    messages(2);
+    noting('late', follower());
+    messages(1);
+    order.length = 0;
+    pass();
+    expect(order).toEqual(['vip', 'first', 'late']);
+    expect(news(vip)).toBe('1 3(1)');
   });
 });
 

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { COHORT_SESSIONS_MAX, type Cohort, type Cohorts } from '../../../src/edge/deliver/cohorts.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
-import type { PacedLane } from '../../../src/edge/deliver/paced-audience.ts';
+import type { PacedAudience, PacedLane } from '../../../src/edge/deliver/paced-audience.ts';
 import { Paces } from '../../../src/edge/deliver/paces.ts';
 import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Counter, Counters, createCounters } from '../../../src/memory/counters.ts';
@@ -165,6 +165,55 @@ describe('subscribers at a pace', () => {
     for (const session of sessions.slice(0, -1)) bench.paces.exit(session);
     expect(bench.enter()).toBe(kinds.at(-1));
     expect(bench.enter().terms.pace).toBe(kinds[0]!.terms.pace);
+  });
+});
+
+describe('a subscriber that becomes one of another kind', () => {
+  const become = (session: SubscriberSession, vip: boolean): string[] => {
+    const moved: string[] = [];
+    const audience = {
+      move: (who: SubscriberSession, from: Cohorts, to: Cohorts) =>
+        moved.push(`${who.id} ${from.terms.isVip} ${to.terms.isVip}`),
+    } as unknown as PacedAudience;
+    bench.paces.changeKind(session, [audience], () => {
+      session.vip = vip;
+    });
+    return moved;
+  };
+
+  it('is of it with all that it follows, and of the one before with nothing', () => {
+    const session = bench.session();
+    const before = bench.paces.enter(session);
+    bench.paces.enter(session);
+    expect(become(session, true)).toEqual(['s-1 false true']);
+    const after = bench.paces.cohortsOf(session)!;
+    expect([before.sessionCount, after.sessionCount, after.terms.isVip]).toEqual([0, 1, true]);
+    expect(after.terms.pace).toBe(before.terms.pace);
+    bench.paces.exit(session);
+    expect(bench.paces.cohortsOf(session)).toBe(after);
+    bench.paces.exit(session);
+    expect([bench.paces.cohortsOf(session), after.sessionCount]).toEqual([undefined, 0]);
+  });
+
+  it('keeps its place where it is of the same kind after all', () => {
+    const session = bench.session();
+    const before = bench.paces.enter(session);
+    expect(become(session, false)).toEqual([]);
+    expect([bench.paces.cohortsOf(session), before.sessionCount]).toEqual([before, 1]);
+  });
+
+  it('is of it with the first device that it follows, where it follows none', () => {
+    const session = bench.session();
+    expect(become(session, true)).toEqual([]);
+    expect(bench.paces.cohortsOf(session)).toBeUndefined();
+    expect(bench.paces.enter(session).terms.isVip).toBe(true);
+  });
+
+  it('was sent what was noted as one of the kind before', () => {
+    const session = bench.session();
+    const cohort = bench.followers(session);
+    bench.note(cohort, 1);
+    bench.paces.changeKind(session, [], () => expect(bench.news()).toBe('1:1'));
   });
 });
 

@@ -60,8 +60,8 @@ class Bench {
   }
 }
 
-const peer = (number: number): SubscriberSession & { bufferedBytes: number } =>
-  ({ number, closing: false, bufferedBytes: 0, requests: undefined, lastRequest: 0 }) as never;
+const peer = (number: number, address = 1): SubscriberSession & { bufferedBytes: number } =>
+  ({ number, address, closing: false, bufferedBytes: 0, requests: undefined, lastRequest: 0 }) as never;
 
 const subscribe = (count: number, more: Partial<Ask> = {}): Ask => ({
   op: 'subscribe',
@@ -181,24 +181,6 @@ describe('a request that waits for other nodes', () => {
     expect(bench.news()).toEqual(['1:2']);
   });
 
-  it('waits here while 64,000 devices are waited for', () => {
-    const bench = new Bench();
-    const peers = Array.from({ length: 65 }, (_, n) => peer(n + 1));
-    for (const one of peers) {
-      bench.flow.submit(one, subscribe(992));
-      bench.flow.deferred(one, 1);
-      bench.flow.takeTurns();
-    }
-    expect(bench.news()).toHaveLength(64);
-    bench.answer(peers[5]!, 1);
-    expect(bench.news()).toEqual(['65:1']);
-    bench.flow.deferred(peers[64]!, 1);
-    bench.flow.submit(peers[5]!, subscribe(1));
-    expect(bench.news()).toEqual([]);
-    bench.flow.forget(peers[6]!);
-    expect(bench.news()).toEqual(['6:2']);
-  });
-
   it('is asked again of another owner, which may answer it at once', () => {
     const bench = new Bench();
     const [a, b] = [peer(1), peer(2)];
@@ -222,6 +204,129 @@ describe('a request that waits for other nodes', () => {
     bench.flow.submit(b, subscribe(1000));
     bench.flow.submit(c, subscribe(1000));
     expect(bench.news()).toEqual(['1:1', '2:1']);
+  });
+});
+
+describe('where a node does not answer', () => {
+  /** The owner waits for the node with all that it is sent. @returns what was sent */
+  function defer(bench: Bench, peers: readonly SubscriberSession[]): Sent[] {
+    const all: Sent[] = [];
+    for (let news = bench.news(); news.length > 0; news = bench.news()) {
+      all.push(...news);
+      for (const sent of news) {
+        const [number, request] = sent.split(':').map(Number);
+        bench.flow.deferred(peers.find((one) => one.number === number)!, request!);
+      }
+      bench.flow.takeTurns();
+    }
+    return all;
+  }
+
+  /** So many ids ask for a thousand devices, again and again. @returns who waits for the node */
+  function greedy(bench: Bench, count: number, addressOf: (n: number) => number = () => 1) {
+    const peers = Array.from({ length: count }, (_, n) => peer(n + 1, addressOf(n)));
+    const ask = subscribe(992);
+    for (const one of peers) for (let n = 0; n < 3; n++) bench.flow.submit(one, ask);
+    return { peers, waiting: defer(bench, peers) };
+  }
+
+  it('large requests take at most 48,000 devices, one id after the other', () => {
+    const bench = new Bench();
+    const { waiting, peers } = greedy(bench, 200, (n) => n);
+    expect(waiting).toEqual(Array.from({ length: 48 }, (_, n) => `${n + 1}:1`));
+    for (const one of peers.slice(0, 3)) bench.flow.answered(one, 1, false);
+    bench.flow.advance(peers[0]!);
+    expect(defer(bench, peers)).toEqual(['49:1', '50:1', '51:1']);
+    for (const one of peers.slice(3, 6)) bench.flow.forget(one);
+    expect(defer(bench, peers)).toEqual(['52:1', '53:1', '54:1']);
+  });
+
+  it('one address takes at most three quarters of that while it is alone, and shares the rest', () => {
+    const bench = new Bench();
+    const { waiting } = greedy(bench, 200);
+    expect(waiting).toHaveLength(37);
+    const others = Array.from({ length: 20 }, (_, n) => peer(1000 + n, 2));
+    for (const one of others) bench.flow.submit(one, subscribe(992));
+    expect(defer(bench, others)).toHaveLength(9);
+    const third = peer(2000, 3);
+    bench.flow.submit(third, subscribe(992));
+    expect(defer(bench, [third])).toEqual(['2000:1']);
+  });
+
+  it('small requests of others go to the owner at once, from the same address too', () => {
+    const bench = new Bench();
+    greedy(bench, 200);
+    const others = Array.from({ length: 100 }, (_, n) => peer(1000 + n));
+    for (const one of others) {
+      bench.flow.submit(one, subscribe(56));
+      expect(defer(bench, [one])).toEqual([`${one.number}:1`]);
+    }
+  });
+
+  it('what never waits for a node goes to the owner at once, however large it is', () => {
+    const bench = new Bench();
+    greedy(bench, 200);
+    const other = peer(1000);
+    for (const op of ['unsubscribe', 'pause'] as const) {
+      bench.flow.submit(other, subscribe(992, { op }));
+      bench.answer(other, other.lastRequest);
+    }
+    bench.flow.submit(other, list);
+    bench.answer(other, 3, true);
+    expect(bench.news()).toEqual(['1000:1', '1000:2', '1000:3', '1000:more 3']);
+  });
+
+  it('a page goes out before the request that waits for room', () => {
+    const bench = new Bench();
+    const { peers } = greedy(bench, 200);
+    const last = peers.at(-1)!;
+    bench.flow.noticed(last, Notice.resumed, true);
+    bench.flow.advance(last);
+    expect(bench.news()).toEqual(['200:more 0']);
+    bench.flow.noticed(last, Notice.resumed, false);
+    bench.flow.advance(last);
+    for (const one of peers) bench.flow.answered(one, 1, false);
+    bench.flow.takeTurns();
+    expect(defer(bench, peers)).toContain('38:1');
+  });
+
+  it('everybody is answered in the end, once, and nothing is left', () => {
+    const bench = new Bench();
+    const peers = Array.from({ length: 150 }, (_, n) => peer(n + 1, n % 3));
+    for (const one of peers) for (const count of [992, 30]) bench.flow.submit(one, subscribe(count));
+    const all: Sent[] = [];
+    for (let waiting = defer(bench, peers); waiting.length > 0; waiting = defer(bench, peers)) {
+      all.push(...waiting);
+      for (const sent of waiting) {
+        const [number, request] = sent.split(':').map(Number);
+        bench.answer(peers[number! - 1]!, request!);
+      }
+    }
+    expect(all).toHaveLength(300);
+    expect(new Set(all).size).toBe(300);
+    expect(peers.filter(({ requests }) => requests !== undefined)).toEqual([]);
+  });
+
+  it('a session that ends leaves its place to those behind it', () => {
+    const bench = new Bench();
+    const { peers } = greedy(bench, 40);
+    for (const one of peers.slice(37, 39)) bench.flow.forget(one);
+    Object.assign(peers[0]!, { closing: true });
+    bench.flow.answered(peers[1]!, 1, false);
+    bench.flow.takeTurns();
+    expect(defer(bench, peers)).toEqual(['40:1']);
+  });
+
+  it('a busy owner lets nobody lose a turn', () => {
+    const bench = new Bench();
+    const { peers } = greedy(bench, 40);
+    const busy = peer(1000);
+    bench.flow.submit(busy, subscribe(992, { op: 'pause' }));
+    for (const one of peers) bench.flow.answered(one, 1, false);
+    bench.flow.takeTurns();
+    expect(bench.news()).toEqual(['1000:1']);
+    bench.answer(busy, 1);
+    expect(bench.news()).toEqual(['38:1']);
   });
 });
 

@@ -85,6 +85,7 @@ describe('a kept session', () => {
   const kept = (...filters: string[]) => ({
     subscriptions: filters.map((filter) => ({ filter, identifier: 0, noLocal: false })),
     packetIds: [],
+    scope: '',
   });
 
   it('follows devices where one of its topic filters does', () => {

@@ -112,6 +112,14 @@ describe('A filter', () => {
     expect(hub.told()).toEqual(['filter dev-*', 'unfilter dev-*']);
   });
 
+  it('that is to go on, and is not there, is not asked for', () => {
+    const { hub, ann } = withAnn();
+    hub.ask(ann, 'resume', ['dev-*']);
+    hub.settle();
+    expect(hub.got()).toEqual(['answer ann 1 : !dev-*']);
+    expect(hub.told()).toEqual([]);
+  });
+
   it('that has gone before other nodes have told all is complete for nobody', () => {
     const { hub } = filtered();
     listed(hub, 'gone-', []);

@@ -45,7 +45,11 @@ describe('What a home says of a device', () => {
     hub.remote('dev-1', { state: DeviceState.offline });
     expect(hub.got()).toEqual(['entry ann : dev-1 offline #5 of abc active', 'attach ann dev-1 after 5']);
     hub.remote('dev-1', { state: DeviceState.offline, seq: 9 });
-    expect(hub.got()).toEqual(['entry ann : dev-1 offline #9 of abc active', 'attach ann dev-1 after 9']);
+    expect(hub.got()).toEqual([
+      'gap dev-1 6-9 cluster',
+      'entry ann : dev-1 offline #9 of abc active',
+      'attach ann dev-1 after 9',
+    ]);
   });
 
   it('is not told to one who has paused or is away', () => {
@@ -66,7 +70,11 @@ describe('What a home says of a device', () => {
     hub.hush();
     hub.remote('dev-1', { seq: 6 });
     expect(hub.got(0)).toEqual([]);
-    expect(hub.got(1)).toEqual(['entry ann : dev-1 online #6 of abc active', 'attach ann dev-1 after 6']);
+    expect(hub.got(1)).toEqual([
+      'gap dev-1 6-6 cluster',
+      'entry ann : dev-1 online #6 of abc active',
+      'attach ann dev-1 after 6',
+    ]);
   });
 
   it('never leads back in a numbering: what was passed on stays passed on', () => {
@@ -137,7 +145,11 @@ describe('What a home says of a device', () => {
     hub.hush();
     hub.remote('dev-1', { seq: 6 });
     hub.settle();
-    expect(hub.got()).toEqual(['entry ann : dev-1 online #6 of abc active', 'attach ann dev-1 after 6']);
+    expect(hub.got()).toEqual([
+      'gap dev-1 6-6 cluster',
+      'entry ann : dev-1 online #6 of abc active',
+      'attach ann dev-1 after 6',
+    ]);
   });
 
   it('keeps the row of a device that somebody waits for', () => {

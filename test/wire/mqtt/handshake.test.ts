@@ -177,7 +177,11 @@ describe('while the hub admits a client', () => {
     peer.connect({ clean: false, properties: { sessionExpiryInterval: 100 } });
     peer.session.closed();
     expect(peer.host.leaves).toEqual([]);
-    const kept = { subscriptions: [{ filter: 'devices/#', identifier: 3, noLocal: false }], packetIds: [5] };
+    const kept = {
+      subscriptions: [{ filter: 'devices/#', identifier: 3, noLocal: false }],
+      packetIds: [5],
+      scope: '',
+    };
     peer.host.lateJoined?.({ ok: true, kept });
     expect(peer.said()).toEqual([]);
     expect(peer.host.leaves).toEqual([{ isClean: false, kept, keptMs: 100_000 }]);

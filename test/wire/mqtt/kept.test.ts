@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PatternSet } from '../../../src/access/pattern-set.ts';
 import { decodeKept, encodeKept } from '../../../src/wire/mqtt/kept.ts';
 import {
   OPEN_PACKET_IDS_MAX,
@@ -18,6 +19,7 @@ const subscription = fc.record({
 const session = fc.record({
   subscriptions: fc.array(subscription),
   packetIds: fc.array(fc.integer({ min: 1, max: 65_535 })),
+  scope: fc.string(),
 });
 
 describe('a kept session', () => {
@@ -38,6 +40,7 @@ describe('a kept session', () => {
         noLocal: true,
       })),
       packetIds: Array.from({ length: OPEN_PACKET_IDS_MAX }, () => 65_535),
+      scope: new PatternSet(['*']).fingerprint,
     };
     expect(Buffer.byteLength(encodeKept(largest))).toBeLessThan(RECORD_BYTES_MAX - 1024);
   });

@@ -359,7 +359,7 @@ describe('a topic alias', () => {
   });
 
   it('is set by a duplicate QoS 2 event too', () => {
-    const kept = { subscriptions: [], packetIds: [9] };
+    const kept = { subscriptions: [], packetIds: [9], scope: '' };
     const peer = new Peer();
     peer.host.joined = { ok: true, kept };
     peer.connect({ clean: false });

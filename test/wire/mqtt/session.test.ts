@@ -120,6 +120,7 @@ describe('a kept session', () => {
       { filter: 'devices/dev-1/interest', identifier: 0, noLocal: false },
     ],
     packetIds: [7, 9],
+    scope: '',
   };
 
   it('has the topic filters and the open QoS 2 packet ids', () => {
@@ -135,7 +136,7 @@ describe('a kept session', () => {
     const peer = connected({}, { properties: { sessionExpiryInterval: 10 } });
     peer.send({ cmd: 'disconnect' });
     expect(peer.host.leaves).toEqual([
-      { isClean: true, kept: { subscriptions: [], packetIds: [] }, keptMs: 10_000 },
+      { isClean: true, kept: { subscriptions: [], packetIds: [], scope: '' }, keptMs: 10_000 },
     ]);
   });
 
@@ -168,14 +169,14 @@ describe('a kept session', () => {
 
   it('is present even if it is empty', () => {
     const peer = new Peer();
-    peer.host.joined = { ok: true, kept: { subscriptions: [], packetIds: [] } };
+    peer.host.joined = { ok: true, kept: { subscriptions: [], packetIds: [], scope: '' } };
     expect(peer.connect({ clean: false })).toMatchObject([{ sessionPresent: true }]);
   });
 
   it('restores subscription identifiers', () => {
     const peer = new Peer();
     const subscriptions = [{ filter: 'devices/dev-2/message', identifier: 5, noLocal: true }];
-    peer.host.joined = { ok: true, kept: { subscriptions, packetIds: [] } };
+    peer.host.joined = { ok: true, kept: { subscriptions, packetIds: [], scope: '' } };
     peer.connect({ clean: false, properties: { sessionExpiryInterval: 9 } });
     expect(peer.host.became).toEqual(['one by one']);
     peer.session.closed();
@@ -185,7 +186,7 @@ describe('a kept session', () => {
   it('drops topic filters that the layout no longer knows', () => {
     const peer = new Peer();
     const subscriptions = [{ filter: 'old/layout/#', identifier: 0, noLocal: false }];
-    peer.host.joined = { ok: true, kept: { subscriptions, packetIds: [] } };
+    peer.host.joined = { ok: true, kept: { subscriptions, packetIds: [], scope: '' } };
     expect(peer.connect({ clean: false })).toMatchObject([{ sessionPresent: true }]);
     expect(peer.session.subscriptions.count).toBe(0);
   });

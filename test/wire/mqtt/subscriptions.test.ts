@@ -45,7 +45,8 @@ describe('the subscriptions of a client', () => {
         }
         checkAgainst(model, subscriptions);
         const restored = new Subscriptions();
-        restored.restore(subscriptions.kept(), layout, 'a');
+        restored.restore({ subscriptions: subscriptions.kept(), packetIds: [], scope: 'x' }, layout, 'a');
+        expect([subscriptions.scope, restored.scope]).toEqual([undefined, 'x']);
         checkAgainst(model, restored);
       }),
     );

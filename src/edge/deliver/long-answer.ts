@@ -1,0 +1,65 @@
+/**
+ * What the pages of a long answer have named. An owner that takes over in the middle answers from the start: what was
+ * named is left out of its pages.
+ */
+
+import { DEVICES_PER_PAGE } from '../../limits.ts';
+import type { Entry, FilterEntry } from '../../records/replies.ts';
+
+const GENERATIONS = 2 ** 16;
+
+export class LongAnswer {
+  /** Slot and generation of each device that was named: 8 B, where an entry of a Set takes four times that. */
+  #named = new Uint32Array(2 * DEVICES_PER_PAGE);
+  #length = 0;
+  /** The same to look it up, and what is named from then on. Made by `again`. */
+  #known: Set<number> | undefined;
+  #hasFilters = false;
+
+  /** Another owner answers from the start. */
+  again(): void {
+    if (this.#known !== undefined) return;
+    this.#known = new Set();
+    for (let at = 0; at < this.#length; at += 2)
+      this.#known.add(keyOf(this.#named[at]!, this.#named[at + 1]!));
+    this.#named = new Uint32Array(0);
+  }
+
+  /** @returns the entries that no page has named yet; this one does */
+  firstTime(entries: readonly Entry[]): readonly Entry[] {
+    const known = this.#known;
+    if (known === undefined) {
+      this.#note(entries);
+      return entries;
+    }
+    return entries.filter(({ deviceSlot, generation }) => {
+      const before = known.size;
+      return known.add(keyOf(deviceSlot, generation)).size > before;
+    });
+  }
+
+  /** One page names all filters. @returns them, if it is this one */
+  filters(filters: readonly FilterEntry[]): readonly FilterEntry[] {
+    if (this.#hasFilters) return [];
+    this.#hasFilters = filters.length > 0;
+    return filters;
+  }
+
+  #note(entries: readonly Entry[]): void {
+    const end = this.#length + 2 * entries.length;
+    if (end > this.#named.length) {
+      const larger = new Uint32Array(Math.max(end, 2 * this.#named.length));
+      larger.set(this.#named.subarray(0, this.#length));
+      this.#named = larger;
+    }
+    for (const { deviceSlot, generation } of entries) {
+      this.#named[this.#length] = deviceSlot;
+      this.#named[this.#length + 1] = generation;
+      this.#length += 2;
+    }
+  }
+}
+
+function keyOf(slot: number, generation: number): number {
+  return slot * GENERATIONS + generation;
+}

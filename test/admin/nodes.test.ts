@@ -1,0 +1,130 @@
+/** Routes that concern a device of no node, of another or of several: on three admin servers that can call each other. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AdminDeps } from '../../src/admin/deps.ts';
+import type { LinkQuestion } from '../../src/cluster/commands.ts';
+import { Home } from '../../src/presence/columns.ts';
+import { type OperatorCommand, ToOwner } from '../../src/records/commands.ts';
+import { FakeHub } from './fake-hub.ts';
+
+const NAMES = ['a', 'b', 'c'];
+const AWAY = { status: 503, body: new Uint8Array(0) };
+
+let hubs: ReadonlyMap<string, FakeHub>;
+/** By device: its home, which says so. */
+let homes: Map<string, string>;
+let silent: Set<string>;
+const hub = (name: string): FakeHub => hubs.get(name)!;
+
+/** What a node asks its link. */
+async function ask(node: string, question: LinkQuestion): Promise<unknown> {
+  switch (question.ask) {
+    case 'nodes':
+      return { alive: [node, ...NAMES.filter((name) => name !== node)].map((name) => ({ node: name })) };
+    case 'locate':
+      return homes.get(question.device);
+    case 'call':
+      return silent.has(question.node) ? AWAY : hub(question.node).call(question.name, question.body);
+    default:
+      throw new Error(question.ask);
+  }
+}
+
+beforeEach(async () => {
+  homes = new Map();
+  silent = new Set();
+  hubs = new Map(
+    NAMES.map((node) => {
+      const cluster = { node, state: 'connected', ask: (question: LinkQuestion) => ask(node, question) };
+      return [node, new FakeHub({ cluster: cluster as unknown as NonNullable<AdminDeps['cluster']> })];
+    }),
+  );
+  for (const one of hubs.values()) {
+    one.answer = () => ({ ok: false, why: 'not_found', message: 'no device "dev-1"' });
+    await one.start();
+  }
+});
+afterEach(() => Promise.all([...hubs.values()].map((one) => one.close())));
+
+/** The nodes have a row for dev-1. */
+function known(...names: readonly string[]): void {
+  for (const name of names) {
+    const { registry } = hub(name);
+    const isHome = homes.get('dev-1') === name;
+    Atomics.store(registry.devices.rows.home, hub(name).device('dev-1'), isHome ? Home.here : Home.elsewhere);
+    hub(name).answer = () => ({ ok: true });
+  }
+}
+
+const remove = (node: string) => hub(node).ask('DELETE', '/v1/devices/dev-1');
+const removed = { device: 'dev-1', removed: true };
+const whole: OperatorCommand = { kind: ToOwner.Terminate, device: 'dev-1' };
+const part: OperatorCommand = { ...whole, isPart: true };
+const commands = () => Object.fromEntries([...hubs].map(([name, one]) => [name, one.commands]));
+
+describe('a route that another node is to answer', () => {
+  it('is answered there', async () => {
+    homes.set('dev-1', 'b');
+    known('a', 'b');
+    expect(await hub('a').ask('GET', '/v1/devices/dev-1?scope=node')).toMatchObject({ status: 200 });
+    expect(await hub('c').ask('GET', '/v1/devices/dev-1?scope=node')).toMatchObject({ status: 200 });
+  });
+
+  it('is refused, with the reason, when that node does not answer', async () => {
+    homes.set('dev-1', 'b');
+    silent.add('b');
+    for (const method of ['GET', 'DELETE']) {
+      const message = 'node "b" does not answer (503)';
+      expect(await hub('a').ask(method, '/v1/devices/dev-1')).toMatchObject({
+        status: 503,
+        body: { error: { code: 'unavailable', message } },
+      });
+    }
+  });
+});
+
+describe('DELETE of a device', () => {
+  it('that has no home ends it on every node', async () => {
+    known('a', 'b', 'c');
+    expect(await remove('a')).toMatchObject({ status: 200, body: removed });
+    expect(commands()).toEqual({ a: [whole], b: [part], c: [part] });
+  });
+
+  it('that this node does not know ends it on those that do', async () => {
+    known('b', 'c');
+    const { status, body } = await remove('a');
+    expect([status, body]).toEqual([200, removed]);
+    expect(commands()).toEqual({ a: [whole], b: [part], c: [part] });
+  });
+
+  it('that no node knows is not found', async () => {
+    expect(await remove('a')).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } });
+  });
+
+  it('that has a home ends it there, which tells who follows it', async () => {
+    homes.set('dev-1', 'b');
+    known('a', 'b', 'c');
+    for (const node of ['a', 'b']) expect((await remove(node)).body).toEqual(removed);
+    expect(commands()).toEqual({ a: [], b: [whole, whole], c: [] });
+  });
+
+  it.each([
+    ['its row is gone', true],
+    ['it had none', false],
+  ])('names nodes that did not answer, where %s here', async (_, isKnown) => {
+    if (isKnown) known('a');
+    silent.add('c');
+    expect((await remove('a')).body).toEqual({ ...removed, pendingNodes: ['c'] });
+  });
+
+  it('names each node once that did not answer, or not confirm', async () => {
+    silent.add('c');
+    hub('a').answer = () => ({ ok: true, pendingNodes: ['b', 'c'] });
+    expect((await remove('a')).body).toEqual({ ...removed, pendingNodes: ['b', 'c'] });
+  });
+
+  it('is refused where the cluster is away, whatever others have done', async () => {
+    known('b');
+    hub('a').answer = () => Promise.reject(new Error('the cluster is disconnected'));
+    expect(await remove('a')).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
+  });
+});
