@@ -99,9 +99,9 @@ describe('the sizing in docs/guide-operators.md', () => {
       subscribers: maxSubscribers,
       subscriptions: maxSubscriptions,
     });
-    expect(guide).toContain(`default capacities is ${Math.round(usual / 1e6)} MB`);
+    expect(guide).toContain(`default capacities the table reserves ${Math.round(usual / 1e6)} MB`);
     const large = bytesOf({ devices: 1_000_000, subscribers: 100_000, subscriptions: 5_000_000 });
-    expect(guide).toContain(`five million pairs ${Math.round(large / 1e6)} MB`);
+    expect(guide).toContain(`five million pairs, ${Math.round(large / 1e6)} MB`);
   });
 });
 

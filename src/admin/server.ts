@@ -111,6 +111,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     const why = code === 'EADDRINUSE' ? 'the port is in use' : message;
     throw new ListenError(`cannot listen on ${options.host}:${options.port}: ${why}`);
   }
+  app.server.on('error', () => {}); // a connection that could not be accepted; the others go on
   return {
     port: (app.server.address() as AddressInfo).port,
     watches: [sampler, kept],

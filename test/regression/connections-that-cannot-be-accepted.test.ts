@@ -1,14 +1,26 @@
-/** Node tells of each by an error of the server: without a listener for it, the second one ended the thread. */
+/** Node tells of each by an error of the server. Where nobody listened for it, it ended the thread. */
 import { Server } from 'node:net';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { startAdmin } from '../../src/admin/server.ts';
 import { openTlsFront } from '../../src/transport/tls-front.ts';
 import { createWsTransport } from '../../src/transport/ws.ts';
+import { FakeHub } from '../admin/fake-hub.ts';
 import { roomForAll } from '../support/room.ts';
 
 const host = '127.0.0.1';
 const port = 0;
 
+const adminOptions = {
+  host,
+  port,
+  adminToken: '',
+  allowedOrigins: [],
+  allowedHosts: [],
+  maxMessageBytes: 65_536,
+};
+
 it.each([
+  ['the admin API', () => startAdmin(adminOptions, new FakeHub().deps)],
   ['ws', () => createWsTransport().listen(host, port, { routes: [], arrivals: roomForAll() })],
   [
     'the TLS front',
