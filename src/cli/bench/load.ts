@@ -15,6 +15,8 @@ export interface Load {
   readonly bytes?: number;
   /** Start of all ids. */
   readonly prefix?: string;
+  /** Instead of ids that are made up. */
+  readonly ids?: { readonly devices: readonly string[]; readonly subscribers: readonly string[] };
   /** What each subscriber subscribes to instead of naming the devices; it must match exactly those it follows. */
   readonly filter?: string;
   /** Added to the subscribers' URL, without `?`. */
@@ -31,8 +33,15 @@ export const WHOLE: Share = { index: 0, of: 1 };
 
 export const EVENT_BYTES = 128;
 
-export const deviceId = (device: number, prefix = ''): string => `${prefix}dev-${device}`;
-export const subscriberId = (subscriber: number, prefix = ''): string => `${prefix}sub-${subscriber}`;
+type Names = Pick<Load, 'ids' | 'prefix'>;
+
+export function deviceId(device: number, { ids, prefix = '' }: Names = {}): string {
+  return ids?.devices[device] ?? `${prefix}dev-${device}`;
+}
+
+export function subscriberId(subscriber: number, { ids, prefix = '' }: Names = {}): string {
+  return ids?.subscribers[subscriber] ?? `${prefix}sub-${subscriber}`;
+}
 
 /** The first device of the window that a subscriber follows; the window wraps. */
 export function firstFollowed({ devices, subscribers }: Load, subscriber: number): number {

@@ -8,8 +8,10 @@ export interface Target {
   readonly wire: string;
   readonly deviceUrl: string;
   readonly subscriberUrl: string;
-  /** What signs a token for each peer; absent: nobody has a token. */
+  /** What signs a token for each peer. */
   readonly signer?: Signer;
+  /** Tokens by the numbers of peers. Without a signer, too: nobody has a token. */
+  readonly tokens?: Readonly<Record<'device' | 'subscriber', readonly string[]>>;
 }
 
 /** A secret stays in the environment, from where the processes have it. */

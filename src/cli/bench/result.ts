@@ -23,7 +23,7 @@ export interface Result extends Omit<Outcome, 'latency' | 'series' | 'generatorL
 
 export function resultOf(outcome: Outcome, missed: readonly string[], knee?: Knee): Result {
   const { latency: _, series: __, generatorLimit = null, load, seconds, reasons, ...counts } = outcome;
-  const { prefix: ___, ...size } = load; // drawn by lot
+  const { prefix: ___, ids: ____, ...size } = load; // drawn by lot, or given
   const none = { p50: null, p90: null, p99: null, p999: null, max: null };
   return {
     ...counts,

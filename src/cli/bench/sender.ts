@@ -51,7 +51,7 @@ export class Sender implements Part {
     const speakers = new Speakers(target, load);
     const devices = load.rate === 0 ? [] : own(load.devices, share);
     const frames = devices.map((device) =>
-      wire.publish(deviceId(device, load.prefix), stampedJson(load.bytes ?? EVENT_BYTES)),
+      wire.publish(deviceId(device, load), stampedJson(load.bytes ?? EVENT_BYTES)),
     );
     const sender = new Sender(devices, frames, load);
     const all = await Promise.all(devices.map((device) => speakers.device(device)));

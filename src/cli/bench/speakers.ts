@@ -16,30 +16,31 @@ export class Speakers {
   }
 
   async device(device: number): Promise<Speaker> {
-    const id = deviceId(device, this.#load.prefix);
+    const id = deviceId(device, this.#load);
     return {
       role: 'device',
       id,
       url: new URL(this.#target.deviceUrl),
       devices: [],
-      token: await this.#token('device', id),
+      token: await this.#token('device', device, id),
     };
   }
 
   async subscriber(subscriber: number): Promise<Speaker> {
-    const id = subscriberId(subscriber, this.#load.prefix);
-    const { filter, prefix, query = '' } = this.#load;
+    const id = subscriberId(subscriber, this.#load);
+    const { filter, query = '' } = this.#load;
     const devices =
       filter === undefined
-        ? followed(this.#load, subscriber).map((device) => deviceId(device, prefix))
+        ? followed(this.#load, subscriber).map((device) => deviceId(device, this.#load))
         : [filter];
     const url = new URL(this.#target.subscriberUrl);
     for (const [name, value] of new URLSearchParams(query)) url.searchParams.append(name, value);
-    return { role: 'subscriber', id, url, devices, token: await this.#token('subscriber', id) };
+    return { role: 'subscriber', id, url, devices, token: await this.#token('subscriber', subscriber, id) };
   }
 
-  async #token(role: string, sub: string): Promise<string> {
-    const { signer } = this.#target;
+  async #token(role: 'device' | 'subscriber', peer: number, sub: string): Promise<string> {
+    const { signer, tokens } = this.#target;
+    if (tokens !== undefined) return tokens[role][peer]!;
     if (signer === undefined) return '';
     const key = signingKey(signer.keyFile);
     if (key === undefined) throw new CliFailure(Exit.config, 'no key to sign tokens with');

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
+import { type GivenTokens, givenTokens, type TokenOptions } from '../bench/given-tokens.ts';
 import { findKnee, type Knee } from '../bench/knee.ts';
 import { EVENT_BYTES, type Load } from '../bench/load.ts';
 import type { Signer, Target } from '../bench/messages.ts';
@@ -84,6 +85,12 @@ function withMore(command: Command): Command {
       '--key-file <path>',
       'a private key that signs a token for each peer; default: the secret in DAT_AUTH_JWT_SECRET',
     )
+    .option(
+      '--token <jwt>',
+      'a token that somebody else signed; makes one peer, with its role and id; may be given again',
+      (text, before: readonly string[] = []) => [...before, text],
+    )
+    .option('--token-file <path>', 'a file with such tokens, one in a line')
     .option('--max-p50 <ms>', 'threshold: the median latency', numberFrom(0))
     .option('--max-p99 <ms>', 'threshold: the 99th percentile', numberFrom(0))
     .option('--max-lost <deliveries>', 'threshold: deliveries that never arrive', countFrom(0), 0)
@@ -108,7 +115,7 @@ function withMore(command: Command): Command {
     .addOption(jsonOption());
 }
 
-interface BenchOptions extends HubOptions, JsonOption {
+interface BenchOptions extends HubOptions, JsonOption, TokenOptions {
   readonly devices: number;
   readonly rate: number;
   readonly subscribers: number;
@@ -132,12 +139,16 @@ interface BenchOptions extends HubOptions, JsonOption {
   readonly html?: string;
 }
 
-async function bench(options: BenchOptions): Promise<void> {
-  const load = loadOf(options);
+async function bench(asked: BenchOptions, command: Command): Promise<void> {
+  const tokens = await givenTokens(asked);
+  if (tokens !== undefined && asked.keyFile !== undefined)
+    throw new CliFailure(Exit.usage, 'tokens are either given, with --token, or signed, with --key-file');
+  const options = tokens === undefined ? asked : sizedBy(tokens, asked, command);
+  const load = loadOf(options, tokens);
   const before = options.compare === undefined ? undefined : readResult(options.compare);
   if (options.html !== undefined) checkFolderOf(options.html);
   const progress = new ProgressLine();
-  const { outcome, knee } = await play(options, load, progress);
+  const { outcome, knee } = await play(options, tokens, load, progress);
   progress.clear();
   const failures = missed(outcome, thresholdsOf(options));
   const result = resultOf(outcome, failures, knee);
@@ -162,14 +173,41 @@ function judge(failures: readonly string[], { knee }: Result): void {
   if (all.length > 0) throw new CliFailure(Exit.failed, all.join('; '));
 }
 
+/**
+ * As many peers as there are tokens for, where the options do not ask for fewer.
+ * @throws CliFailure when they ask for more
+ */
+function sizedBy(tokens: GivenTokens, options: BenchOptions, command: Command): BenchOptions {
+  const sized = (name: 'devices' | 'subscribers', role: keyof GivenTokens): number => {
+    const there = tokens[role].length;
+    if (command.getOptionValueSource(name) === 'default') return there;
+    if (options[name] <= there) return options[name];
+    throw new CliFailure(Exit.usage, `--${name} ${options[name]}: tokens with the role ${role}: ${there}`);
+  };
+  const [devices, subscribers] = [sized('devices', 'device'), sized('subscribers', 'subscriber')];
+  if (devices === 0)
+    throw new CliFailure(Exit.usage, 'none of the tokens has the role device: nobody would send');
+  const mayFollowLess = command.getOptionValueSource('follow') === 'default';
+  const follow = mayFollowLess ? Math.min(options.follow, devices) : options.follow;
+  return { ...options, devices, subscribers, follow };
+}
+
 /** @throws CliFailure when the numbers do not go together */
-function loadOf({ devices, rate, subscribers, follow, bytes }: BenchOptions): Load {
+function loadOf(
+  { devices, rate, subscribers, follow, bytes }: BenchOptions,
+  tokens: GivenTokens | undefined,
+): Load {
   if (subscribers > 0 && follow > devices)
     throw new CliFailure(Exit.usage, `--follow ${follow}: expected at most --devices, which is ${devices}`);
   const following = subscribers === 0 ? 0 : follow;
+  const size = { devices, rate, subscribers, following, bytes };
+  if (tokens !== undefined) {
+    const idsOf = (role: keyof GivenTokens): string[] => tokens[role].map(({ id }) => id);
+    return { ...size, ids: { devices: idsOf('device'), subscribers: idsOf('subscriber') } };
+  }
   // Ids that nobody has: neither real devices nor an earlier bench.
   const prefix = `bench-${randomBytes(3).toString('hex')}-`;
-  return { devices, rate, subscribers, following, bytes, prefix };
+  return { ...size, prefix };
 }
 
 function thresholdsOf({ maxP50, maxP99, maxLost, findKnee }: BenchOptions): Thresholds {
@@ -184,12 +222,13 @@ interface Endpoints {
 
 async function play(
   options: BenchOptions,
+  tokens: GivenTokens | undefined,
   load: Load,
   progress: ProgressLine,
 ): Promise<{ outcome: Outcome; knee: Knee | undefined }> {
   const endpoints = endpointsOf(options);
   const run = await LoadRun.open({
-    target: targetOf(options, endpoints),
+    target: targetOf(options, endpoints, tokens),
     load,
     processes: { devices: options.processes, subscribers: options.processes },
     stop: interrupted(),
@@ -197,7 +236,8 @@ async function play(
     tick: (leftMs, latest) => progress.tick(leftMs, latest),
   }).catch(async (error: Error) => {
     progress.clear();
-    throw await explained(error, endpoints, signerOf(options) !== undefined);
+    const has = tokens !== undefined ? 'given' : signerOf(options) !== undefined ? 'signed' : undefined;
+    throw await explained(error, endpoints, has);
   });
   try {
     return await playOn(run, options, load, progress);
@@ -260,13 +300,20 @@ function wireOf({ mqtt, mqttUrl, binary, batch }: BenchOptions): WebSocketWireNa
   return batch ? 'websocket-batch' : 'websocket';
 }
 
-function targetOf(options: BenchOptions, { device, subscriber }: Endpoints): Target {
-  const signer = signerOf(options);
+function targetOf(
+  options: BenchOptions,
+  { device, subscriber }: Endpoints,
+  given: GivenTokens | undefined,
+): Target {
+  const signer = given === undefined ? signerOf(options) : undefined;
+  const tokensOf = (role: keyof GivenTokens): string[] => given?.[role].map(({ token }) => token) ?? [];
+  const tokens = { device: tokensOf('device'), subscriber: tokensOf('subscriber') };
   return {
     wire: wireOf(options),
     deviceUrl: device.url.href,
     subscriberUrl: subscriber.url.href,
     ...(signer !== undefined && { signer }),
+    ...(given !== undefined && { tokens }),
   };
 }
 
@@ -279,23 +326,27 @@ function signerOf({ keyFile, duration, warmup }: BenchOptions): Signer | undefin
   return { lifetimeSeconds, ...(keyFile !== undefined && { keyFile }) };
 }
 
+const denials = {
+  given: 'the hub did not accept the tokens that were given; `dat token inspect` shows what a token says',
+  signed: 'the hub did not accept the tokens that were signed; check DAT_AUTH_JWT_SECRET or --key-file',
+  none: 'the hub wants tokens; set DAT_AUTH_JWT_SECRET to its secret, or pass --key-file, to sign one for each peer; or give --token',
+} as const;
+
 /** Why the peers could not connect, with what to do about it. */
-async function explained(error: Error, endpoints: Endpoints, hasTokens: boolean): Promise<Error> {
+async function explained(
+  error: Error,
+  endpoints: Endpoints,
+  tokens: 'given' | 'signed' | undefined,
+): Promise<Error> {
   if (interrupted().aborted) return new CliFailure(Exit.interrupted, 'interrupted');
   const [, role] = /^(device|subscriber) /.exec(error.message) ?? [];
   if (role !== 'device' && role !== 'subscriber') return error;
   const message = error.message
     .replace(/HTTP\/1\.1 (\d{3}).*/, 'server response: $1')
     .replace(/CONNACK [45]$/, 'server response: 401'); // a wrong password, not authorised
-  const attempt = { url: endpoints[role].url, listener: role, token: hasTokens ? 'signed' : '' } as const;
+  const attempt = { url: endpoints[role].url, listener: role, token: tokens ?? '' } as const;
   const failure = await lasting({ message }, attempt);
-  if (failure?.exit === Exit.denied)
-    return new CliFailure(
-      Exit.denied,
-      hasTokens
-        ? 'the hub did not accept the tokens that were signed; check DAT_AUTH_JWT_SECRET or --key-file'
-        : 'the hub wants tokens; set DAT_AUTH_JWT_SECRET to its secret, or pass --key-file, to sign one for each peer',
-    );
+  if (failure?.exit === Exit.denied) return new CliFailure(Exit.denied, denials[tokens ?? 'none']);
   return failure ?? new CliFailure(Exit.unavailable, error.message);
 }
 

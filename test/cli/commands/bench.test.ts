@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { signToken } from '../../../src/cli/signing.ts';
 import { TestHub, useHub } from '../../conformance/harness.ts';
 import { makeCertificate } from '../../support/certificates.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -169,5 +170,44 @@ describe('dat bench beside a hub with TLS and tokens', () => {
     expect(wrong).toMatchObject({ code: 77, stderr: expect.stringContaining('did not accept the tokens') });
     const plain = urls.map((text) => text.replace('wss:', 'ws:'));
     expect((await dat([...SMALL, ...plain], signed)).stderr).toContain('speaks TLS only; use wss://');
+  });
+
+  it('plays with tokens that somebody else signed, a peer for each', async () => {
+    const { devicePort, subscriberPort } = hub.process;
+    const urls = [
+      ...['--device-url', `wss://127.0.0.1:${devicePort}`],
+      ...['--subscriber-url', `wss://127.0.0.1:${subscriberPort}`],
+    ];
+    const env = { NODE_EXTRA_CA_CERTS: certFile };
+    const tokenOf = (role: string, sub: string, secret = SECRET): Promise<string> =>
+      signToken({ key: Buffer.from(secret), alg: 'HS256' }, { sub, role }, 600);
+    const [device, ...more] = await Promise.all([
+      ...['pump-1', 'pump-2', 'pump-3'].map((sub) => tokenOf('device', sub)),
+      ...['wall', 'desk'].map((sub) => tokenOf('subscriber', sub)),
+    ]);
+    const file = join(folder, 'tokens.txt');
+    writeFileSync(file, `\n${more.join('\n')}\n`);
+    const tokens = ['--token', device!, '--token-file', file];
+    const { code, stdout } = await dat(['bench', ...tokens, ...SHORT, ...urls, '--json'], env);
+    expect(code).toBe(0);
+    const [result] = jsonLines(stdout);
+    expect(result).toMatchObject({ lost: 0, cutOff: 0, load: { devices: 3, subscribers: 2, following: 3 } });
+    const { sent, delivered } = result as Record<string, number>;
+    expect(delivered).toBe(2 * sent!);
+    const fewer = await dat(
+      ['bench', ...tokens, '--devices', '2', '--follow', '1', ...SHORT, ...urls, '--mqtt', '--json'],
+      env,
+    );
+    expect(jsonLines(fewer.stdout)[0]).toMatchObject({ lost: 0, load: { devices: 2, following: 1 } });
+    const asked = await dat(['bench', ...tokens, '--devices', '4', ...urls], env);
+    expect(asked).toMatchObject({ code: 64, stderr: 'dat: --devices 4: tokens with the role device: 3\n' });
+    const others = await dat(
+      ['bench', '--token', await tokenOf('device', 'pump-1', `not-${SECRET}`), ...urls],
+      env,
+    );
+    expect(others).toMatchObject({
+      code: 77,
+      stderr: expect.stringContaining('did not accept the tokens that were given'),
+    });
   });
 });
