@@ -27,7 +27,7 @@ describe('a result', () => {
     expect(readResult(file)).toEqual(result);
     writeFileSync(file, '{"no":"result"}\n');
     expect(() => readResult(file)).toThrow('expected what "dat bench --json" has printed');
-    expect(() => readResult(join(folder, 'none'))).toThrow('ENOENT');
+    expect(() => readResult(join(folder, 'none'))).toThrow('no such file');
   });
 });
 
