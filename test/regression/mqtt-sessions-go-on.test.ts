@@ -80,4 +80,41 @@ describe('a subscription of MQTT', () => {
     for (const device of ['terminated', 'denied', 'now']) await say(hub, device, 1);
     expect(again.events()).toEqual(['devices/terminated/message 1', 'devices/denied/message 1']);
   });
+
+  it.each(['allow', 'remove'] as const)(
+    'that was denied ends as one of the hub’s own protocol does, though an operator lifts that: %s',
+    async (lifts) => {
+      const hub = new OneThreadHub();
+      const topics = ['devices/dev/message', 'devices/+/message'];
+      const own = await hub.peer('subscriber', 'own-id');
+      const ownFilter = await hub.peer('subscriber', 'own-filter');
+      own.say({ op: 'subscribe', devices: ['dev'] });
+      ownFilter.say({ op: 'subscribe', devices: ['*'] });
+      const [byId, byFilter] = [await Client.in(hub, 'id', { connect }), await Client.in(hub, 'filter')];
+      await byId.subscribe(topics[0]!);
+      await byFilter.subscribe(topics[1]!);
+      await say(hub, 'dev', 1);
+      const heard = (): unknown => {
+        const events = (socket: typeof own): number =>
+          socket.sent.splice(0).filter((frame) => `${frame}`.includes('"type":"message"')).length;
+        const live = (client: Client): number =>
+          client.events().filter((event) => event.startsWith('devices/')).length; // the others are retained
+        return [events(own), live(byId), events(ownFilter), live(byFilter)];
+      };
+      expect(heard()).toEqual([1, 1, 1, 1]);
+      for (const subscriber of ['own-id', 'id', 'own-filter', 'filter']) {
+        const pair = { device: 'dev', subscriber };
+        hub.operate({ kind: ToOwner.SetRow, ...pair, status: 'deny', vip: undefined });
+        if (lifts === 'remove') hub.operate({ kind: ToOwner.RemoveRow, ...pair });
+        else hub.operate({ kind: ToOwner.SetRow, ...pair, status: 'allow', vip: undefined });
+      }
+      await hub.settle();
+      await say(hub, 'dev', 2);
+      expect(heard()).toEqual([0, 0, 1, 1]);
+      own.say({ op: 'subscribe', devices: ['dev'] });
+      await byId.subscribe(topics[0]!);
+      await say(hub, 'dev', 3);
+      expect(heard()).toEqual([1, 1, 1, 1]);
+    },
+  );
 });

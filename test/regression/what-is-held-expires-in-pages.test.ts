@@ -109,6 +109,15 @@ describe('what is held and not asked for', () => {
     expect(holder.states).toEqual(['none', 'none', 'none', 'silent']);
   });
 
+  it('is kept from then on, where its subscriber is lost again', () => {
+    const holder = Holder.after(200_000, 2);
+    holder.parts.subscribers.leave(holder.session);
+    holder.parts.pass(REMOVED_MS - 10);
+    expect(holder.states.slice(0, 3)).toEqual(['disconnected', 'disconnected', 'disconnected']);
+    holder.parts.pass(20);
+    expect(holder.states.slice(0, 3)).toEqual(['none', 'none', 'none']);
+  });
+
   it('goes after as long as it is kept, where its owner has died', () => {
     const holder = Holder.after(1000, 2);
     const parts = holder.parts.another();

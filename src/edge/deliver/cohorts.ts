@@ -66,8 +66,10 @@ export class Cohort {
   readonly noted: readonly NotedEvents[] = [new NotedEvents(), new NotedEvents(), new NotedEvents()];
   /** Something was noted. */
   isDue = false;
+  // Stryker disable ObjectLiteral,UnaryOperator: no step was taken yet, and no session has such a number
   readonly lastJoin: Step = { session: -1, to: undefined, version: 0 };
   readonly lastLeave: Step = { session: -1, to: undefined, version: 0 };
+  // Stryker restore ObjectLiteral,UnaryOperator
 
   constructor(kind: Cohorts, sessions: readonly SubscriberSession[], hash: number) {
     this.kind = kind;
@@ -151,6 +153,7 @@ export class Cohorts {
 
   #change(cohort: Cohort, sessions: readonly SubscriberSession[], hash: number): void {
     this.#remove(cohort);
+    // Stryker disable next-line AssignmentOperator: it is another number
     cohort.version += 1;
     cohort.sessions = sessions;
     cohort.hash = hash;
@@ -161,6 +164,7 @@ export class Cohorts {
   #release(cohort: Cohort): void {
     if (cohort === this.empty || --cohort.uses > 0) return;
     this.#remove(cohort);
+    // Stryker disable next-line AssignmentOperator: it is another number
     cohort.version += 1;
     cohort.lastJoin.to = cohort.lastLeave.to = undefined;
   }

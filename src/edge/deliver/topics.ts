@@ -100,9 +100,9 @@ export class Topics {
 
   /** @param open whether the connection still is; a closed one has left its topics by itself */
   leave(session: SubscriberSession, device: number, open: boolean): void {
-    const topic = this.#topicOf(session, device);
     const shard = session.shardOf(device);
-    if (topic === undefined || shard === NO_SHARD) return;
+    if (shard === NO_SHARD) return;
+    const topic = this.#topicOf(session, device)!;
     session.removeDevice(device);
     if (shard === SLOW) this.#slow.leave(session, topic);
     else topic.remove(session, shard, open);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Cohort, Cohorts, NotedEvents } from '../../../src/edge/deliver/cohorts.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 
@@ -101,6 +101,34 @@ describe('the followers of a device', () => {
     );
   });
 
+  it('of several devices that have all gone leave room for others', () => {
+    const fleet = new Fleet(3);
+    for (const device of [0, 1]) fleet.toggle(device, a);
+    for (const device of [0, 1]) fleet.toggle(device, a);
+    expect(fleet.kind.empty.uses).toBe(0);
+    fleet.toggle(2, b);
+    expect(fleet.sets.map(numbersOf)).toEqual([[], [], [2]]);
+  });
+
+  it('of one device alone change in place', () => {
+    const fleet = new Fleet(1);
+    fleet.toggle(0, a);
+    const [set] = fleet.sets;
+    for (const who of [b, c, a]) fleet.toggle(0, who);
+    expect(fleet.sets[0]).toBe(set);
+    expect(numbersOf(set!)).toEqual([2, 3]);
+  });
+
+  it('take the same step device by device without a look at the members', () => {
+    const fleet = new Fleet(50);
+    for (const who of [a, b]) for (let device = 0; device < 50; device++) fleet.toggle(device, who);
+    const filter = vi.spyOn(fleet.sets[0]!.sessions as SubscriberSession[], 'filter');
+    for (let device = 0; device < 50; device++) fleet.toggle(device, a);
+    expect(filter).toHaveBeenCalledTimes(1);
+    expect(new Set(fleet.sets).size).toBe(1);
+    expect([fleet.sets[0]!.uses, fleet.kind.size]).toEqual([50, 1]);
+  });
+
   it('are the same for whoever is being sent to while they change', () => {
     const fleet = new Fleet(1);
     fleet.toggle(0, a);
@@ -134,11 +162,28 @@ describe('sets with the same hash', () => {
     expect(fleet.sets.map((set) => set === one)).toEqual([true, false, true, false]);
     expect(fleet.sets[3]).toBe(other);
     expect([one!.uses, other!.uses, fleet.kind.size]).toEqual([2, 2, 2]);
-    for (const device of [0, 2, 1, 3]) {
+    for (const [device, left] of [
+      [0, 2],
+      [2, 1],
+      [1, 1],
+      [3, 0],
+    ] as const) {
       for (const who of halves[device % 2]!) fleet.toggle(device, who);
       expect(fleet.sets[device]).toBe(fleet.kind.empty);
+      expect(fleet.kind.size).toBe(left);
     }
-    expect(fleet.kind.size).toBe(0);
+  });
+
+  it('are told apart where both have members in common', () => {
+    const colliding = collision();
+    const half = colliding.length / 2;
+    const common = session(1000);
+    const fleet = new Fleet(2);
+    for (const who of [common, ...colliding.slice(0, half)]) fleet.toggle(0, who);
+    for (const who of [common, ...colliding.slice(half)]) fleet.toggle(1, who);
+    expect(fleet.sets[0]!.hash).toBe(fleet.sets[1]!.hash);
+    expect(fleet.sets[0]).not.toBe(fleet.sets[1]);
+    expect(fleet.kind.size).toBe(2);
   });
 
   it('are told apart where one has all members of the other, and more', () => {

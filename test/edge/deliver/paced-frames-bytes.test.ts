@@ -7,7 +7,13 @@ import { PacedFrames } from '../../../src/edge/deliver/paced-frames.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Counter, Counters, createCounters } from '../../../src/memory/counters.ts';
 import { EventField, EventFlag, privateViews, writeEventHead } from '../../../src/records/event.ts';
-import { batchBytesMax, encodeBinaryBatch, encodeJsonBatch } from '../../../src/wire/batch-frames.ts';
+import {
+  batchBytesMax,
+  binaryBatchLayout,
+  encodeBinaryBatch,
+  encodeJsonBatch,
+  jsonBatchLayout,
+} from '../../../src/wire/batch-frames.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { EventType, Priority } from '../../../src/wire/events.ts';
@@ -139,9 +145,12 @@ function wrong({ handed }: Member, ...expected: readonly Uint8Array[]): string[]
 }
 
 describe.each([
-  ['JSON', Encoding.json, 1],
-  ['binary', Encoding.binary, 4],
-] as const)('frames of subscribers at a pace, in %s,', (_name, encoding, separatorBytes) => {
+  ['JSON', Encoding.json, jsonBatchLayout],
+  ['binary', Encoding.binary, binaryBatchLayout],
+] as const)('frames of subscribers at a pace, in %s,', (_name, encoding, layout) => {
+  const { separatorBytes } = layout;
+  /** Bytes of a frame beside its two events. */
+  const aroundTwo = layout.headBytes + separatorBytes + layout.tailBytes;
   let bench: Bench;
   beforeEach(() => {
     bench = new Bench(encoding);
@@ -184,6 +193,8 @@ describe.each([
     ] as const)
       expect(wrong(member, expected)).toEqual([]);
     expect(m1.frames[0]).toBe(m0.frames[0]);
+    // What is put together for others goes where that was.
+    expect(m2.frames[0]!.buffer).toBe(m0.frames[0]!.buffer);
   });
 
   it('are made anew of what is noted next, and nothing is sent twice', () => {
@@ -233,19 +244,12 @@ describe.each([
   it('hold one event that is larger than a frame should be, whatever stands before and behind it', () => {
     const member = bench.member();
     const set = bench.set(member);
-    const events = [100, 3 * BATCH_BYTES_MAX, 100, 2 * BATCH_BYTES_MAX, 50, 60].map((n) =>
-      bench.note(set, n),
+    const events = [2 * BATCH_BYTES_MAX, 100, 3 * BATCH_BYTES_MAX, 100, 2 * BATCH_BYTES_MAX, 50, 60].map(
+      (n) => bench.note(set, n),
     );
     bench.send();
-    const [a, b, c, d, e, f] = events as [
-      Uint8Array,
-      Uint8Array,
-      Uint8Array,
-      Uint8Array,
-      Uint8Array,
-      Uint8Array,
-    ];
-    expect(wrong(member, a, b, c, d, bench.batch(e, f))).toEqual([]);
+    const alone = events.slice(0, -2);
+    expect(wrong(member, ...alone, bench.batch(...events.slice(-2)))).toEqual([]);
   });
 
   it('are all there where more is put together for a subscriber than one buffer holds', () => {
@@ -258,12 +262,34 @@ describe.each([
     expect(wrong(member, ...pairs)).toEqual([]);
   });
 
+  it('are all there where what is put together is one byte longer than a buffer', () => {
+    const member = bench.member();
+    const [first, second] = [BATCH_BYTES_MAX, BATCH_BYTES_MAX + 1 - 2 * aroundTwo];
+    const notes = [first / 2, first / 2, 30_000, second - 30_000].map((bytes) =>
+      bench.noteOf(bench.set(member, bench.member()), bytes),
+    );
+    bench.send();
+    expect(wrong(member, bench.batch(...notes.slice(0, 2)), bench.batch(...notes.slice(2)))).toEqual([]);
+    expect(member.handed.reduce((sum, { length }) => sum + length, 0)).toBe(2 * BATCH_BYTES_MAX + 1);
+  });
+
+  it('hold events of a set that went to another subscriber by themselves before', () => {
+    const [before, member] = [bench.member(), bench.member()];
+    const [large, small, both] = [bench.set(before), bench.set(member), bench.set(before, member)];
+    const [a, b] = [bench.note(large, 60_000), bench.note(small)];
+    const shared = [bench.note(both, 4000), bench.note(both, 4000)];
+    bench.send();
+    expect(wrong(before, a, bench.batch(...shared))).toEqual([]);
+    expect(wrong(member, bench.batch(b, ...shared))).toEqual([]);
+  });
+
   it('go out before more is encoded than is to be held', () => {
     const [busy, both] = [bench.member(), bench.member()];
     const sets = [bench.set(busy), bench.set(both), bench.set(busy, both)];
     const events: Uint8Array[] = [];
+    const around = layout.headBytes + layout.tailBytes;
     for (let bytes = 0; bytes < FLUSH_BYTES; bytes += BATCH_BYTES_MAX)
-      events.push(bench.noteOf(sets[0]!, BATCH_BYTES_MAX));
+      events.push(bench.noteOf(sets[0]!, BATCH_BYTES_MAX - around));
     const [small, last] = [bench.note(sets[1]!), bench.note(sets[2]!)];
     bench.send();
     expect(wrong(busy, ...events, last)).toEqual([]);

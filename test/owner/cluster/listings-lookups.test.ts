@@ -273,6 +273,18 @@ describe('A listing', () => {
     expect(bench.told()).toEqual(['filter dev-']);
   });
 
+  it('of another filter begins when it is said that filters have come, and not before', () => {
+    const bench = new Bench();
+    bench.listings.review();
+    bench.listings.flush();
+    bench.filter('dev-');
+    bench.listings.flush();
+    expect(bench.told()).toEqual([]);
+    bench.listings.review();
+    bench.listings.flush();
+    expect(bench.told()).toEqual(['filter dev-']);
+  });
+
   it('stays while a request or a filter wants it', () => {
     const bench = new Bench();
     const { listings } = bench;

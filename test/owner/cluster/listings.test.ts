@@ -92,6 +92,21 @@ describe('A filter', () => {
     expect(hub.told()).toEqual([]);
   });
 
+  it('is let go of when it goes, also when it came with requests that waited behind each other', () => {
+    const { hub, ann } = filtered();
+    const bob = hub.subscriber('bob');
+    const filters = ['q*', 'dev-1*', 'dev-2*'];
+    for (const filter of filters) hub.ask(bob, 'subscribe', [filter]);
+    listed(hub, 'q');
+    hub.settle();
+    hub.ask(ann, 'unsubscribe', ['dev-*']);
+    hub.settle();
+    hub.hush();
+    hub.ask(bob, 'unsubscribe', filters);
+    hub.settle();
+    expect(hub.told().sort()).toEqual(['unfilter dev-1*', 'unfilter dev-2*', 'unfilter q*']);
+  });
+
   it('that covered another and stays, goes on covering it', () => {
     const { hub, ann } = filtered();
     hub.ask(ann, 'subscribe', ['dev-1*', 'q*']);

@@ -2,7 +2,7 @@ import type { Packet } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import { errors } from '../../../src/codes.ts';
 import { Kind } from '../../../src/wire/mqtt/templates.ts';
-import { connected, type Peer } from './fake-host.ts';
+import { connected, Peer } from './fake-host.ts';
 import { layoutOf } from './layouts.ts';
 
 const versions = [4, 5] as const;
@@ -405,5 +405,51 @@ describe('follows that the hub has ended', () => {
     peer.session.closed();
     all(peer, ['a']);
     expect(peer.host.follows).toEqual([]);
+  });
+});
+
+describe('a kept session that goes on', () => {
+  const subscriptions = ['devices/a/message', 'devices/+/status', '#'].map((filter) => ({
+    ...{ filter, identifier: 0, noLocal: false },
+  }));
+
+  /** @param scope of the token that its client has now; that of before was `before` */
+  function goOn(scope: string, isAnswered = true): Peer {
+    const peer = new Peer();
+    peer.host.admission = ({ clientId: id }) => ({ ok: true, id, role: undefined, scope });
+    peer.host.joined = { ok: true, kept: { subscriptions, packetIds: [], scope: 'before' } };
+    peer.host.answersRequests = isAnswered;
+    peer.connect({ clean: false, properties: { sessionExpiryInterval: 60 } });
+    return peer;
+  }
+  const namesOf = ({ host }: Peer): string[] => host.follows.flat().map(({ name }) => name);
+  const keptScope = (peer: Peer): string | undefined => {
+    peer.session.closed();
+    return peer.host.leaves[0]!.kept?.scope;
+  };
+
+  it('follows devices by their ids anew', () => {
+    const peer = goOn('before');
+    expect(namesOf(peer)).toEqual(['a']);
+    expect(keptScope(peer)).toBe('before');
+  });
+
+  it('follows prefixes anew, too, where its token lets it follow others, and none of its past', () => {
+    const peer = goOn('after');
+    expect(namesOf(peer)).toEqual(['a', '*']);
+    expect(peer.host.follows.flat().map(({ retained }) => retained)).toEqual([0, 0]);
+    expect(keptScope(peer)).toBe('after');
+  });
+
+  it('does so again where the connection ended before they were followed', () => {
+    expect(keptScope(goOn('after', false))).toBe('before');
+  });
+
+  it('is of the token that it began with', () => {
+    const peer = new Peer();
+    peer.host.admission = ({ clientId: id }) => ({ ok: true, id, role: undefined, scope: 'first' });
+    peer.connect({ clean: false, properties: { sessionExpiryInterval: 60 } });
+    peer.subscribe('#');
+    expect(keptScope(peer)).toBe('first');
   });
 });
