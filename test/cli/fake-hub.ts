@@ -44,6 +44,8 @@ export interface Peer {
   /** What it has sent, parsed. */
   readonly frames: readonly Record<string, unknown>[];
   send(frame: object): void;
+  /** Until it has read what was sent to it: it answers a ping behind that. */
+  hasRead(): Promise<void>;
   drop(): void;
 }
 
@@ -64,6 +66,11 @@ export async function fakeListener(
       url: new URL(url, 'ws://hub'),
       frames,
       send: (frame) => socket.send(JSON.stringify(frame)),
+      hasRead: () =>
+        new Promise((resolve) => {
+          socket.once('pong', () => resolve());
+          socket.ping();
+        }),
       drop: () => socket.terminate(),
     };
     peers.push(peer);

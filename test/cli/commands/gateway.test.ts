@@ -51,12 +51,13 @@ describe('dat gateway', () => {
         peer.send({ op: 'error', code: 103, device: 'g-001', message: 'not for this gateway' });
       },
       (_frame, peer) => {
-        if (!dropped) peer.drop();
+        if (!dropped) void peer.hasRead().then(() => peer.drop());
         dropped = true;
       },
     );
     const running = start([...args, '--json', '--device-url', url]);
     await eventually('it sends again', () => peers.length === 2 && peers[1]!.frames.length > 0);
+    await peers[1]!.hasRead();
     running.child.kill('SIGINT');
     const { code, stdout, stderr } = await running.ended;
     expect(code).toBe(0);
