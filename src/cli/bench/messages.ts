@@ -1,4 +1,5 @@
 /** What the controller and the generator processes of a run say to each other. */
+import type { GivenTokens } from './given-tokens.ts';
 import type { Packed } from './histogram.ts';
 import type { Load, Share } from './load.ts';
 
@@ -10,8 +11,8 @@ export interface Target {
   readonly subscriberUrl: string;
   /** What signs a token for each peer. */
   readonly signer?: Signer;
-  /** Tokens by the numbers of peers. Without a signer, too: nobody has a token. */
-  readonly tokens?: Readonly<Record<'device' | 'subscriber', readonly string[]>>;
+  /** By the numbers of peers. Without a signer, too: nobody has a token. */
+  readonly tokens?: GivenTokens;
 }
 
 /** A secret stays in the environment, from where the processes have it. */

@@ -40,7 +40,7 @@ export class Speakers {
 
   async #token(role: 'device' | 'subscriber', peer: number, sub: string): Promise<string> {
     const { signer, tokens } = this.#target;
-    if (tokens !== undefined) return tokens[role][peer]!;
+    if (tokens !== undefined) return tokens[role][peer]!.token;
     if (signer === undefined) return '';
     const key = signingKey(signer.keyFile);
     if (key === undefined) throw new CliFailure(Exit.config, 'no key to sign tokens with');

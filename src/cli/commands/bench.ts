@@ -227,8 +227,9 @@ async function play(
   progress: ProgressLine,
 ): Promise<{ outcome: Outcome; knee: Knee | undefined }> {
   const endpoints = endpointsOf(options);
+  const target = targetOf(options, endpoints, tokens);
   const run = await LoadRun.open({
-    target: targetOf(options, endpoints, tokens),
+    target,
     load,
     processes: { devices: options.processes, subscribers: options.processes },
     stop: interrupted(),
@@ -236,8 +237,7 @@ async function play(
     tick: (leftMs, latest) => progress.tick(leftMs, latest),
   }).catch(async (error: Error) => {
     progress.clear();
-    const has = tokens !== undefined ? 'given' : signerOf(options) !== undefined ? 'signed' : undefined;
-    throw await explained(error, endpoints, has);
+    throw await explained(error, endpoints, target);
   });
   try {
     return await playOn(run, options, load, progress);
@@ -303,17 +303,15 @@ function wireOf({ mqtt, mqttUrl, binary, batch }: BenchOptions): WebSocketWireNa
 function targetOf(
   options: BenchOptions,
   { device, subscriber }: Endpoints,
-  given: GivenTokens | undefined,
+  tokens: GivenTokens | undefined,
 ): Target {
-  const signer = given === undefined ? signerOf(options) : undefined;
-  const tokensOf = (role: keyof GivenTokens): string[] => given?.[role].map(({ token }) => token) ?? [];
-  const tokens = { device: tokensOf('device'), subscriber: tokensOf('subscriber') };
+  const signer = tokens === undefined ? signerOf(options) : undefined;
   return {
     wire: wireOf(options),
     deviceUrl: device.url.href,
     subscriberUrl: subscriber.url.href,
     ...(signer !== undefined && { signer }),
-    ...(given !== undefined && { tokens }),
+    ...(tokens !== undefined && { tokens }),
   };
 }
 
@@ -326,6 +324,12 @@ function signerOf({ keyFile, duration, warmup }: BenchOptions): Signer | undefin
   return { lifetimeSeconds, ...(keyFile !== undefined && { keyFile }) };
 }
 
+/** Where the peers have their tokens from. */
+function tokensOf({ signer, tokens }: Target): keyof typeof denials {
+  if (tokens !== undefined) return 'given';
+  return signer === undefined ? 'none' : 'signed';
+}
+
 const denials = {
   given: 'the hub did not accept the tokens that were given; `dat token inspect` shows what a token says',
   signed: 'the hub did not accept the tokens that were signed; check DAT_AUTH_JWT_SECRET or --key-file',
@@ -333,20 +337,17 @@ const denials = {
 } as const;
 
 /** Why the peers could not connect, with what to do about it. */
-async function explained(
-  error: Error,
-  endpoints: Endpoints,
-  tokens: 'given' | 'signed' | undefined,
-): Promise<Error> {
+async function explained(error: Error, endpoints: Endpoints, target: Target): Promise<Error> {
   if (interrupted().aborted) return new CliFailure(Exit.interrupted, 'interrupted');
   const [, role] = /^(device|subscriber) /.exec(error.message) ?? [];
   if (role !== 'device' && role !== 'subscriber') return error;
   const message = error.message
     .replace(/HTTP\/1\.1 (\d{3}).*/, 'server response: $1')
     .replace(/CONNACK [45]$/, 'server response: 401'); // a wrong password, not authorised
-  const attempt = { url: endpoints[role].url, listener: role, token: tokens ?? '' } as const;
+  const has = tokensOf(target);
+  const attempt = { url: endpoints[role].url, listener: role, token: has === 'none' ? '' : has } as const;
   const failure = await lasting({ message }, attempt);
-  if (failure?.exit === Exit.denied) return new CliFailure(Exit.denied, denials[tokens ?? 'none']);
+  if (failure?.exit === Exit.denied) return new CliFailure(Exit.denied, denials[has]);
   return failure ?? new CliFailure(Exit.unavailable, error.message);
 }
 

@@ -151,13 +151,17 @@ describe('dat bench beside a hub with TLS and tokens', () => {
     DAT_AUTH_JWT_SECRET: SECRET,
   });
 
-  it('signs a token for each peer', async () => {
+  const env = { NODE_EXTRA_CA_CERTS: certFile };
+  const urlsOf = (): string[] => {
     const { devicePort, subscriberPort } = hub.process;
-    const urls = [
+    return [
       ...['--device-url', `wss://127.0.0.1:${devicePort}`],
       ...['--subscriber-url', `wss://127.0.0.1:${subscriberPort}`],
     ];
-    const env = { NODE_EXTRA_CA_CERTS: certFile };
+  };
+
+  it('signs a token for each peer', async () => {
+    const urls = urlsOf();
     const signed = { ...env, DAT_AUTH_JWT_SECRET: SECRET };
     const { code, stdout } = await dat([...SMALL, ...SHORT, ...urls, '--json'], signed);
     expect(code).toBe(0);
@@ -173,12 +177,7 @@ describe('dat bench beside a hub with TLS and tokens', () => {
   });
 
   it('plays with tokens that somebody else signed, a peer for each', async () => {
-    const { devicePort, subscriberPort } = hub.process;
-    const urls = [
-      ...['--device-url', `wss://127.0.0.1:${devicePort}`],
-      ...['--subscriber-url', `wss://127.0.0.1:${subscriberPort}`],
-    ];
-    const env = { NODE_EXTRA_CA_CERTS: certFile };
+    const urls = urlsOf();
     const tokenOf = (role: string, sub: string, secret = SECRET): Promise<string> =>
       signToken({ key: Buffer.from(secret), alg: 'HS256' }, { sub, role }, 600);
     const [device, ...more] = await Promise.all([
