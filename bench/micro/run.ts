@@ -61,7 +61,7 @@ function addRing(): void {
     for (let i = 0; i < BATCH; i++) {
       const offset = producer.claim(1, 128, Share.high);
       producer.views.u32[offset >> 2] = i;
-      producer.publish();
+      producer.commit();
     }
     while (consumer.next() >= 0) sink += consumer.kind;
     consumer.release();

@@ -74,7 +74,7 @@ function emptyLog({ devices, laps }: LogParts): void {
   }
 }
 
-/** The owner may have died after it published the last record and before its row named it. */
+/** The owner may have died after it committed the last record and before its row named it. */
 function enterLast(parts: LogParts): void {
   const { history, devices, laps, kept } = parts;
   const { records: log } = history;

@@ -134,7 +134,7 @@ export class HistoryLog {
     laps.tellOldest();
     writeEvent(this.#log, at, slot, seq, from, offset, bytes);
     writeHead(this.#log, at, position, size, slot, rows.generation[slot]!, back, seq - rows.keptSeq[slot]!);
-    laps.publish(size);
+    laps.commit(size);
     this.#events += 1;
     this.#kept.enter(slot, seq, kind, position, size);
     this.#showFigures();
@@ -248,7 +248,7 @@ export class HistoryLog {
     const position = laps.end;
     laps.tellOldest();
     carryRecord(this.#log, at, laps.reached, position);
-    laps.publish(size);
+    laps.commit(size);
     if (!isCarried(this.#log, at)) this.#kept.carriedBytes += size;
     names[slot] = position;
   }

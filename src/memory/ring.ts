@@ -122,7 +122,7 @@ export class RingProducer {
 
   /**
    * Claims room for one record and writes its kind; the payload is written through `views`, and all that was
-   * claimed becomes visible with `publish`.
+   * claimed becomes visible with `commit`.
    * @param bytes payload length, 0 to `recordBytesMax`
    * @param share one of `Share`
    * @returns byte offset of the payload, 8-byte aligned, or -1 when the consumer is behind (the caller counts it)
@@ -146,7 +146,7 @@ export class RingProducer {
   }
 
   /** Makes all claimed records visible to the consumer, and what had to wait as far as there is room now. */
-  publish(): void {
+  commit(): void {
     if (this.#spill.length > 0) this.#unspill();
     Atomics.store(this.#words, TAIL_WORD, this.#tail | 0);
   }

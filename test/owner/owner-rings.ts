@@ -36,8 +36,8 @@ class WokenLink extends NotedLink {
     this.#said = lines;
   }
 
-  publish(): void {
-    if (this.isNoting) this.#said.push('publish');
+  commit(): void {
+    if (this.isNoting) this.#said.push('commit');
   }
 
   ring(): void {
@@ -154,7 +154,7 @@ export class OwnerRings {
 
   /** What was written is there, and the owner works it off. @returns what it says it did */
   poll(limit = 1000): number {
-    for (const ring of this.rings) ring.publish();
+    for (const ring of this.rings) ring.commit();
     return this.owner.poll(limit);
   }
 

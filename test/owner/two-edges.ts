@@ -73,7 +73,7 @@ export class TwoEdges {
 
   /** The owner takes so many records of the edge's and gives none of them back. */
   dieOver(edge: number, records: number): void {
-    this.publish();
+    this.commit();
     const ring = new RingConsumer(this.#memory[edge]!.toOwner);
     for (let n = 0; n < records; n++) ring.next();
   }
@@ -135,12 +135,12 @@ export class TwoEdges {
   }
 
   /** What was written is there to be read. */
-  publish(): void {
-    for (const ring of this.#toOwner) ring.publish();
+  commit(): void {
+    for (const ring of this.#toOwner) ring.commit();
   }
 
   poll(): void {
-    this.publish();
+    this.commit();
     this.owner.poll(POLL_RECORDS);
   }
 

@@ -168,7 +168,7 @@ export class WholeHub {
 
   /** The owner's thread has its turn, and the edge reads what it says. */
   pollOwner(): void {
-    this.#toOwner.publish();
+    this.#toOwner.commit();
     this.#owner.poll(POLL_RECORDS);
     this.#read();
   }
@@ -182,7 +182,7 @@ export class WholeHub {
   /** In place of a link without a node: tells the owner. */
   linkSays<F extends Fields>(layout: RecordLayout<F>, values: Values<F>): void {
     layout.write(this.#linkToOwner, values);
-    this.#linkToOwner.publish();
+    this.#linkToOwner.commit();
   }
 
   /** The same for an event of a device of another node. @param payload JSON */
@@ -190,7 +190,7 @@ export class WholeHub {
     const ring = this.#linkToOwner;
     const offset = this.#writeEvent(ring, { device: ref, session: NONE }, payload);
     ring.views.f64[(offset + EventField.seq) >> 3] = seq;
-    ring.publish();
+    ring.commit();
   }
 
   connectDevice(id: string): WholeDevice {

@@ -328,7 +328,7 @@ export class FakeThread {
   gap(device: number, from: number, to: number, reason: GapReason): void {
     this.#seqs.set(device, to);
     writeGap(this.#ring, { device, from, to, reason });
-    this.#ring.publish();
+    this.#ring.commit();
   }
 
   /** The last event's. */

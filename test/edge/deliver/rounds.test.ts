@@ -99,7 +99,7 @@ function setUp() {
     u16[(offset + EventField.statusBytes) >> 1] = 0;
     u32[(offset + EventField.payloadBytes) >> 2] = payload.length;
     u8.set(payload, offset + EventField.body);
-    producer.publish();
+    producer.commit();
     const at = ring.next();
     if (topic !== undefined) rounds.add(at, topic);
   };
