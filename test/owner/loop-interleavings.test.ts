@@ -84,7 +84,7 @@ class LoopBench {
       clock: this.clock,
       counters: new Counters(createCounters()),
       heart: new Heart(createHeartbeat(), this.clock),
-      paceMs: 0,
+      pauseMs: 0,
       obeyCommands: () => {
         step();
         if (this.isStopped) return -1;
