@@ -7,8 +7,8 @@ import { z } from 'zod';
 import type { CallAnswer } from '../cluster/host.ts';
 import type { Watch } from '../edge/edge-timers.ts';
 import { Counter, Counters } from '../memory/counters.ts';
+import { keepListening, listenError } from '../transport/node-listen.ts';
 import type { Tls } from '../transport/tls.ts';
-import { ListenError } from '../transport/transport.ts';
 import { accessHook } from './access.ts';
 import { createApp } from './app.ts';
 import { auditHook } from './audit.ts';
@@ -104,14 +104,13 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   app.addHook('preClose', async () => live.close());
   app.addHook('onClose', async () => lists.close());
   try {
+    // By itself and not by `bindServer`: fastify closes its connections only where it has listened.
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {
     await app.close();
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'EADDRINUSE' ? 'the port is in use' : message;
-    throw new ListenError(`cannot listen on ${options.host}:${options.port}: ${why}`);
+    throw listenError(options.host, options.port, error);
   }
-  app.server.on('error', () => {}); // a connection that could not be accepted; the others go on
+  keepListening(app.server);
   return {
     port: (app.server.address() as AddressInfo).port,
     watches: [sampler, kept],
