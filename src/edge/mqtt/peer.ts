@@ -236,7 +236,7 @@ export class MqttPeer implements MqttHost, RolesClient {
       const { actor, expiresAt } = decision;
       this.#admitted = decision;
       this.#expiresAt = expiresAt;
-      return { ok: true, id: actor.id, role: roleOf(actor), scope: actor.devices?.fingerprint ?? '' };
+      return { ok: true, id: actor.id, role: roleOf(actor), scope: actor.devices };
     }
     const { reason, status, message } = decision;
     const { remoteAddress: address = '' } = this.#socket ?? {};
