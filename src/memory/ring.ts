@@ -60,7 +60,8 @@ export interface RecordViews {
   readonly f64: Float64Array;
 }
 
-function viewsOf(memory: ArrayBufferLike, offset = 0): RecordViews {
+/** @param offset of the records in the memory, bytes; a multiple of 8 */
+export function recordViews(memory: ArrayBufferLike, offset = 0): RecordViews {
   return {
     u8: new Uint8Array(memory, offset),
     u16: new Uint16Array(memory, offset),
@@ -93,7 +94,7 @@ export class RingProducer {
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory, 0, RECORDS_OFFSET / 4);
-    this.#ring = viewsOf(memory, RECORDS_OFFSET);
+    this.#ring = recordViews(memory, RECORDS_OFFSET);
     this.views = this.#ring;
     this.#capacity = memory.byteLength - RECORDS_OFFSET;
     this.#bytesMax = recordBytesMax(this.#capacity);
@@ -140,7 +141,7 @@ export class RingProducer {
   claimControl(kind: number, bytes: number): number {
     const offset = this.claim(kind, bytes, Share.control);
     if (offset >= 0) return offset;
-    this.views = viewsOf(new ArrayBuffer(align(Math.max(bytes, ALIGNMENT))));
+    this.views = recordViews(new ArrayBuffer(align(Math.max(bytes, ALIGNMENT))));
     this.#spill.push({ kind, bytes, views: this.views });
     return 0;
   }
@@ -201,7 +202,7 @@ export class RingConsumer {
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory, 0, RECORDS_OFFSET / 4);
-    this.views = viewsOf(memory, RECORDS_OFFSET);
+    this.views = recordViews(memory, RECORDS_OFFSET);
     this.#mask = memory.byteLength - RECORDS_OFFSET - 1;
     this.#cursor = Atomics.load(this.#words, HEAD_WORD);
     this.#tail = this.#cursor;

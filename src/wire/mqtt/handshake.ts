@@ -15,7 +15,7 @@ import {
 } from './connecting.ts';
 import { Reason, type Version } from './constants.ts';
 import { type Announced, connackAccepted, connackRefused } from './encode.ts';
-import type { Admission, KeptSession, MqttHost, PublishedWill, Role, Scope } from './host.ts';
+import type { AdmitAnswer, KeptSession, MqttHost, PublishedWill, Role, Scope } from './host.ts';
 import { type Connect, type Malformed, readConnect } from './packets.ts';
 import { connectRefusals } from './reasons.ts';
 import type { TopicLayout } from './topics.ts';
@@ -102,7 +102,7 @@ export class Handshake {
     this.#greeter.turnAway(message, closes.badFrame.code);
   }
 
-  #admitted(connect: Connect, admission: Admission): void {
+  #admitted(connect: Connect, admission: AdmitAnswer): void {
     if (this.#greeter.hasEnded) return;
     if (!admission.ok) {
       this.#refuse(connect, connectRefusals[admission.refusal], admission.message);

@@ -25,7 +25,7 @@ export interface MqttHost {
   end(code: number, reason: string): void;
 
   /** Admission: address limits, drain, overload, token. Called once. */
-  admit(request: AdmitRequest, answer: (admission: Admission) => void): void;
+  admit(request: AdmitRequest, answer: (admission: AdmitAnswer) => void): void;
 
   /**
    * Registers the client id. An older MQTT connection with the same id is closed with 4004 and hands over its session.
@@ -90,7 +90,7 @@ export interface AdmitRequest {
   readonly token: string;
 }
 
-export type Admission =
+export type AdmitAnswer =
   | {
       readonly ok: true;
       readonly id: string;
