@@ -249,20 +249,20 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** As `publish` and `ring`, one after the other. */
+  /** As `commit` and `ring`, one after the other. */
   flush(): void {
-    this.publish();
+    this.commit();
     this.ring();
   }
 
   /** Makes everything written visible. Once per poll; `ring` follows. */
-  publish(): void {
+  commit(): void {
     if (this.#missed.size > 0 && this.#ring.usedRatio() <= RESUME_RATIO) {
       for (const device of [...this.#missed.keys()]) this.#tellMissed(device);
     }
     if (!this.#written && this.#ring.spilledCount === 0) return;
     this.#written = false;
-    this.#ring.publish();
+    this.#ring.commit();
     this.#isUnrung = true;
   }
 

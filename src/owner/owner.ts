@@ -244,7 +244,7 @@ export class Owner {
 
   /** Makes what was written visible to the other threads, and wakes them. @param done records worked off */
   flush(done = 0): void {
-    for (const link of this.#deps.links) link.publish();
+    for (const link of this.#deps.links) link.commit();
     this.#notes.flush();
     // Between the two: what is given back is never looked at again; what is not, is lost when this owner dies now.
     // Stryker disable next-line ConditionalExpression,EqualityOperator: to give back nothing costs the edges a cache line
