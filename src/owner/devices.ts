@@ -110,6 +110,7 @@ export class Devices {
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
     if (slot < 0) {
+      this.#terms.gaveUp(session);
       link.close(session, closes.overCapacity);
       return;
     }
