@@ -88,6 +88,7 @@ export class Owner {
     registry.deviceFreed = (slot) => {
       this.#cluster?.deviceFreed(slot);
       history.forget(slot);
+      for (const link of links) link.forgetDevice(slot); // the slot may be another device's next
     };
     this.#notes = new EstateNotes(deps.bequeath ?? (() => undefined));
     const devices = new Devices({

@@ -36,6 +36,8 @@ class WokenLink extends NotedLink {
     this.#said = lines;
   }
 
+  forgetDevice(): void {}
+
   publish(): void {
     if (this.isNoting) this.#said.push('publish');
   }
