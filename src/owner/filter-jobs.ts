@@ -1,4 +1,5 @@
 /** What is under way for filters: requests that name them, and the pages of devices that follow. Owner thread only. */
+import type { Actor } from '../access/actor.ts';
 import type { Input, RowState } from '../presence/lifecycle.ts';
 import type { FilterEntry, RefusedDevice } from '../records/replies.ts';
 import type { NamedRequest } from './requests.ts';
@@ -43,6 +44,12 @@ export interface RequestJob {
   readonly pages: PageJob[];
 }
 
+/** Where a look through the table goes on, for devices that `before` does not cover. */
+export interface Scan {
+  next: number;
+  readonly before: Actor;
+}
+
 export interface PageJob {
   readonly kind: 'pages';
   readonly subscriber: number;
@@ -63,6 +70,10 @@ export interface PageJob {
   reserved: number;
   /** Of the subscriber's rows, while the devices are still being gathered. */
   walk: RowWalk | undefined;
+  /** Of the table, for devices that an earlier token did not cover, while it is still to be looked through. */
+  scan: Scan | undefined;
+  /** The filter is paused: what it gains is named when it is resumed. */
+  readonly isPaused: boolean;
   waits: boolean;
   /** A device of this page found no room; the subscriber is to be told. */
   isFull: boolean;

@@ -2,13 +2,15 @@
  * The devices of a filter, page by page. A page's rows are active from the moment the page is written, and the next one
  * waits until the peer has read. Owner thread only.
  */
+import { type Actor, authorize } from '../access/actor.ts';
 import type { AccessRules } from '../access/rules.ts';
 import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../limits.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
-import { NO_BYTES, Notice } from '../records/replies.ts';
-import { type PageJob, SLICE_SLOTS } from './filter-jobs.ts';
+import { type FilterEntry, NO_BYTES, Notice } from '../records/replies.ts';
+import { type PageJob, type Scan, SLICE_SLOTS } from './filter-jobs.ts';
+import { Unfinished } from './filter-table.ts';
 import type { FiltersDeps } from './filters.ts';
 import type { RowWalk } from './row-walks.ts';
 import { isSubscribed, type Page } from './subscriptions.ts';
@@ -39,21 +41,55 @@ export class FilterPages {
     /** Those of the devices that the filter has come to follow since its rows were made. */
     gained?: Set<number>;
     walk?: RowWalk;
+    /** Whose token the filter went by until now; undefined: one that covered no less. */
+    before?: Actor | undefined;
+    isPaused?: boolean;
   }): PageJob {
     const page = this.#nextPage;
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
-    const { devices = [], gained = new Set(), walk, ...rest } = options;
+    const { devices = [], gained = new Set(), walk, before, isPaused = false, ...rest } = options;
+    const scan = before && { next: 0, before };
     const state = { at: 0, unreadDevices: 0, unreadBytes: 0, reserved: 0, waits: false, isFull: false };
-    return { kind: 'pages', ...rest, page, devices, gained, walk, ...state };
+    return { kind: 'pages', ...rest, page, devices, gained, walk, scan, isPaused, ...state };
+  }
+
+  /**
+   * Filters are active again.
+   * @param input what their rows go through @param hasPages whether pages of a filter are on their way
+   * @returns their pages, and what paused filters gain by another token
+   */
+  ofRestarted(
+    about: { readonly subscriber: number; readonly session: number; readonly input: Input },
+    changed: readonly FilterEntry[],
+    hasPages: (slot: number) => boolean,
+  ): PageJob[] {
+    const { registry, walks, scopes } = this.#deps;
+    const { filters } = registry;
+    const { subscriber } = about;
+    const before = scopes.useForFilters(subscriber);
+    const active = changed.filter(({ value }) => value === RowState.active).map(({ filter }) => filter);
+    const jobs = active.flatMap((filter) => {
+      const slot = filters.find(subscriber, filter.slice(0, -1));
+      if (slot < 0) return [];
+      // What the pages before the connection was lost did not come to is in these: they are one answer.
+      const devices = filters.isUnfinished(slot) && !hasPages(slot) ? this.missing(subscriber, slot) : [];
+      const walk = walks.start(subscriber);
+      return this.job({ ...about, slot, filter, devices, gained: new Set(devices), walk, before });
+    });
+    if (before === undefined) return jobs;
+    for (const slot of filters.ofSubscriber(subscriber)) {
+      const filter = `${filters.prefix(slot)}*`;
+      if (filters.state(slot) === RowState.paused)
+        jobs.push(this.job({ ...about, slot, filter, before, isPaused: true }));
+    }
+    for (const { slot } of jobs) filters.begin(slot, Unfinished.pages);
+    return jobs;
   }
 
   /** One slice: a page, unless the devices are still being gathered. @returns whether its last page was sent */
   run(job: PageJob): boolean {
     const { subscriptions, pageBytes } = this.#deps;
-    if (job.walk !== undefined) {
-      if (!this.gather(job)) return false;
-      job.walk = undefined;
-    }
+    if (!this.#isGathered(job)) return false;
     const isThere = this.isThere(job);
     const page = subscriptions.begin();
     const { entries } = page;
@@ -63,12 +99,7 @@ export class FilterPages {
       this.#follow(job, devices[job.at++]!, page);
     }
     const more = isThere && job.at < devices.length;
-    job.unreadDevices += entries.count;
-    job.unreadBytes += entries.byteLength;
-    job.waits = more && (job.unreadDevices >= DEVICES_PER_PAGE || job.unreadBytes >= pageBytes);
-    const { session, filter, waits } = job;
-    subscriptions.link(session).filterPage(session, filter, entries.take(), job.page, more, waits);
-    if (job.waits) job.unreadDevices = job.unreadBytes = 0;
+    this.#send(job, page, more);
     subscriptions.end(page);
     if (job.isFull) {
       // A device that appeared after the answer, for which no row was reserved.
@@ -80,24 +111,75 @@ export class FilterPages {
     return !more;
   }
 
+  /** One slice of what has to be looked through first. @returns whether the job's devices are known */
+  #isGathered(job: PageJob): boolean {
+    if (job.walk !== undefined) {
+      if (!this.gather(job)) return false;
+      job.walk = undefined;
+    }
+    if (job.scan !== undefined) {
+      if (!this.#scan(job, job.scan)) return false;
+      job.scan = undefined;
+    }
+    return true;
+  }
+
+  #send(job: PageJob, { entries }: Page, more: boolean): void {
+    const { subscriptions, pageBytes } = this.#deps;
+    const { session, filter } = job;
+    const link = subscriptions.link(session);
+    if (job.isPaused) {
+      // It has been resumed meanwhile, together with all else: what is named stands alone.
+      if (entries.count > 0) link.filterPage(session, filter, entries.take(), 0, false);
+      return;
+    }
+    job.unreadDevices += entries.count;
+    job.unreadBytes += entries.byteLength;
+    job.waits = more && (job.unreadDevices >= DEVICES_PER_PAGE || job.unreadBytes >= pageBytes);
+    link.filterPage(session, filter, entries.take(), job.page, more, job.waits);
+    if (job.waits) job.unreadDevices = job.unreadBytes = 0;
+  }
+
   /**
    * Devices that the filter matches and the subscriber may follow, but has no row of.
    * @param before rules that denied them; undefined: whatever those were
    */
   missing(subscriber: number, slot: number, before?: AccessRules): number[] {
-    const { registry, subscriptions, access } = this.#deps;
+    const { registry, access } = this.#deps;
     const id = registry.subscriberId(subscriber);
     const prefix = Buffer.from(registry.filters.prefix(slot));
-    const { known, deviceState } = registry.devices.rows;
     const devices: number[] = [];
     for (let device = 0; device < highWater(registry.devices); device++) {
-      if (known[device] === 0 || deviceState[device] === DeviceState.free) continue;
-      if (!registry.idStartsWith(device, prefix) || registry.findRow(device, subscriber) >= 0) continue;
-      if (!subscriptions.mayFollow(subscriber, device, -1)) continue;
+      if (!this.#isMissing(subscriber, prefix, device)) continue;
       if (before === undefined || access.decide(registry.deviceId(device), id, before) === 'deny')
         devices.push(device);
     }
     return devices;
+  }
+
+  #isMissing(subscriber: number, prefix: Uint8Array, device: number): boolean {
+    const { registry, subscriptions } = this.#deps;
+    const { known, deviceState } = registry.devices.rows;
+    if (known[device] === 0 || deviceState[device] === DeviceState.free) return false;
+    if (!registry.idStartsWith(device, prefix) || registry.findRow(device, subscriber) >= 0) return false;
+    return subscriptions.mayFollow(subscriber, device, -1);
+  }
+
+  /** Adds what is missing because the token of before did not cover it. @returns whether all was looked through */
+  #scan({ subscriber, filter, devices, gained }: PageJob, scan: Scan): boolean {
+    const { registry } = this.#deps;
+    const prefix = Buffer.from(filter.slice(0, -1));
+    const end = highWater(registry.devices);
+    const to = Math.min(end, scan.next + SLICE_SLOTS);
+    for (; scan.next < to; scan.next++) {
+      const device = scan.next;
+      if (gained.has(device) || !this.#isMissing(subscriber, prefix, device)) continue;
+      const wasCovered = authorize(scan.before, { kind: 'follow', device: registry.deviceId(device) });
+      if (wasCovered === 'allowed') continue; // then an operator has removed it
+      devices.push(device);
+      gained.add(device);
+    }
+    return to === end;
   }
 
   /** Whether the filter whose devices they are still exists. */

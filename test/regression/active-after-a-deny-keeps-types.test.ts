@@ -20,7 +20,7 @@ class Story {
 
   async operate(...statuses: readonly Status[]): Promise<void> {
     for (const status of statuses) {
-      this.hub.operate({ kind: ToOwner.SetRow, device: 'dev-1', subscriber: 's', status });
+      this.hub.operate({ kind: ToOwner.SetRow, device: 'dev-1', subscriber: 's', status, vip: undefined });
       await this.hub.settle();
     }
   }

@@ -49,9 +49,21 @@ const others = {
   'a device that its filter follows has appeared': async (hub: OneThreadHub) =>
     void (await hub.peer('device', 'x-1')),
   'an operator has allowed it another device': (hub: OneThreadHub) =>
-    void hub.operate({ kind: ToOwner.SetRow, device: 'other', subscriber: 's', status: 'active' } as never),
+    void hub.operate({
+      kind: ToOwner.SetRow,
+      device: 'other',
+      subscriber: 's',
+      status: 'active',
+      vip: undefined,
+    }),
   'an operator has denied it a device that was named': (hub: OneThreadHub) =>
-    void hub.operate({ kind: ToOwner.SetRow, device: 'dev-19', subscriber: 's', status: 'deny' } as never),
+    void hub.operate({
+      kind: ToOwner.SetRow,
+      device: 'dev-19',
+      subscriber: 's',
+      status: 'deny',
+      vip: undefined,
+    }),
 };
 
 describe('the pages of what a subscriber had', () => {
