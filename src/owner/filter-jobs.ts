@@ -1,4 +1,5 @@
 /** What is under way for filters: requests that name them, and the pages of devices that follow. Owner thread only. */
+import type { Actor } from '../access/actor.ts';
 import type { Input, RowState } from '../presence/lifecycle.ts';
 import type { FilterEntry, RefusedDevice } from '../records/replies.ts';
 import type { NamedRequest } from './requests.ts';
@@ -15,6 +16,8 @@ export const SLICES_PER_STEP = 2;
 export interface Search {
   /** The device slot at which it goes on. */
   next: number;
+  /** Only for devices that this token did not cover; undefined: for all. */
+  readonly before?: Actor | undefined;
 }
 
 /** What is being done for one filter of a request. */
@@ -76,6 +79,8 @@ export interface PageJob {
   search: Search | undefined;
   /** No answer or state change promises it: where there is no device, nothing is told. */
   readonly isUnasked: boolean;
+  /** The filter is paused: what it gains is named when it is resumed. */
+  readonly isPaused: boolean;
   waits: boolean;
   /** A device of this page found no room; the subscriber is to be told. */
   isFull: boolean;

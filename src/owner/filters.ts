@@ -154,16 +154,9 @@ export class Filters {
 
   /** Filters are active again: their devices come as pages. @param input what their rows go through */
   restart(subscriber: number, session: number, changed: readonly FilterEntry[], input: Input): void {
-    const { registry, walks } = this.#deps;
-    for (const { filter, value } of changed) {
-      const slot = registry.filters.find(subscriber, filter.slice(0, -1));
-      if (value !== RowState.active || slot < 0) continue;
-      // What the pages before the connection was lost did not come to is in these: they are one answer.
-      const isLeft = registry.filters.isUnfinished(slot) && !this.#hasPages(session, slot);
-      const walk = walks.start(subscriber);
-      const search = isLeft ? { next: 0 } : undefined;
-      this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input, walk, search }));
-    }
+    const hasPages = (slot: number): boolean => this.#hasPages(session, slot);
+    const about = { subscriber, session, input };
+    for (const job of this.#pages.ofRestarted(about, changed, hasPages)) this.#enqueue(job);
   }
 
   /** A device that filters match is there: it has connected for the first time, or an operator publishes for it. */

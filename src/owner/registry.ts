@@ -25,7 +25,7 @@ import { PeerTable } from './peer-table.ts';
 
 export interface RowOptions {
   readonly granted?: boolean;
-  /** Bits of the event types that are delivered. */
+  /** Bits of the event types that are delivered. Of a pair that an operator merely allowed or denied there are none. */
   readonly types?: number;
   /** Those that the subscription by id asks for; 0: only filters follow. */
   readonly ownTypes?: number;
@@ -144,12 +144,9 @@ export class Registry extends PeerTable {
   }
 
   /** Makes the pair's row, which must not exist, in a state other than none. @returns its slot, or -1 when full */
-  createRow(
-    device: number,
-    subscriber: number,
-    state: RowState,
-    { granted = false, types = ALL_TYPES, ownTypes = types, reserved = false }: RowOptions = {},
-  ): number {
+  createRow(device: number, subscriber: number, state: RowState, options: RowOptions = {}): number {
+    const isFollow = state !== RowState.allow && state !== RowState.deny;
+    const { granted = false, types = isFollow ? ALL_TYPES : 0, ownTypes = types, reserved = false } = options;
     if (!reserved && this.freeRows <= 0) return -1;
     const row = this.#rowSlots.take();
     if (row < 0) return -1;
@@ -158,7 +155,7 @@ export class Registry extends PeerTable {
     rows.subscriber[row] = subscriber;
     rows.types[row] = types;
     rows.ownTypes[row] = ownTypes;
-    const flags = (granted ? GRANTED : 0) | (ownTypes === 0 ? FILTERED : 0);
+    const flags = (granted ? GRANTED : 0) | (isFollow && ownTypes === 0 ? FILTERED : 0);
     if (reserved) this.reserve(subscriber, -1);
     this.#enter(row);
     this.#count(row, state, 1);
@@ -207,8 +204,13 @@ export class Registry extends PeerTable {
     this.#setFiltered(row, ownTypes === 0);
   }
 
-  /** The row is an operator's: it holds on to its device. */
+  /**
+   * The row is an operator's: it holds on to its device. What a denied subscriber had asked for is kept, as the operator
+   * may let it have that again; one that is allowed has asked for nothing yet.
+   */
   setHeld(row: number): void {
+    const { types, ownTypes } = this.subscriptions.rows;
+    if (this.rowState(row) === RowState.allow) types[row] = ownTypes[row] = 0;
     this.#setFiltered(row, false);
   }
 

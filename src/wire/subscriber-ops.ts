@@ -176,7 +176,8 @@ function parseSince(since: unknown): Map<string, Position> | Failed {
       (seq as number) < 0
     )
       return badList(`since: ${shown(device)} has no epoch and seq; ${accepted}`);
-    positions.set(device, { epoch, seq: seq as number });
+    // Else it may be as long as the frame, and positions are kept until the next subscribe.
+    if (isId(device)) positions.set(device, { epoch, seq: seq as number });
   }
   return positions;
 }

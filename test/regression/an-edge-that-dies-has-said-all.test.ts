@@ -31,7 +31,7 @@ describe('a device that has just connected on an edge that dies', () => {
     hub.poll(); // that of the first edge is held up
     hub.ask(subscribers[1]!, 'list');
     hub.join('device', 'dev-1', 1);
-    hub.rings[1]!.publish();
+    hub.rings[1]!.commit();
     hub.owner.edgeGone(1);
     hub.poll();
     hub.poll();
