@@ -47,7 +47,7 @@ export interface LinkOptions {
   /** What the hub's snapshot holds of what operators set. */
   readonly snapshot: readonly OperatorChange[];
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: object) => void;
-  /** NATS was lost, or is there again. */
+  /** NATS is there, is lost, or is there again. */
   readonly connectedChanged: (connected: boolean) => void;
 }
 
@@ -73,16 +73,18 @@ export class ClusterLink {
 
   /**
    * Connects and joins. Without NATS it waits for it.
-   * @throws PayloadTooLarge; and what NATS says when the credentials or the certificate are wrong
+   * @throws PayloadTooLarge; what NATS says when the credentials or the certificate are wrong; Error when it was stopped
    */
   static async open(options: LinkOptions): Promise<ClusterLink> {
     const nats = await connectPatiently(options);
-    const problem = payloadProblem(nats, options);
+    const problem = options.stopped.aborted ? new Error('stopped') : payloadProblem(nats, options);
     if (problem !== undefined) {
       await nats.close();
       throw problem;
     }
-    return new ClusterLink(options, nats);
+    const link = new ClusterLink(options, nats);
+    options.connectedChanged(true); // the link before this one may have ended while NATS was away
+    return link;
   }
 
   private constructor(options: LinkOptions, nats: NatsConnection) {

@@ -120,7 +120,7 @@ export class ClusterNode {
       home: (kind, id) => this.homes.get(kind, id),
       peer: (number) => this.#peers.ofNumber(number),
     });
-    this.confirms = new Confirms(clock, () => options.readBucket(() => {}));
+    this.confirms = new Confirms(clock, () => options.readBucket());
     const { members, confirms } = this;
     this.#heart = new Heart({ ...options, members, peers: this.#peers, confirms, figures });
     this.#asks = new Asks(clock, (follow) => this.follows.lookups.answered(follow));

@@ -117,6 +117,7 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
       const ended = link;
       link = undefined;
       await ended.close();
+      if (!isOver) say({ kind: 'phase', phase: 'joining' });
     }
   } catch (error) {
     say({ kind: 'refused', message: (error as Error).message });

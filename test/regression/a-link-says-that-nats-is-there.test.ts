@@ -1,0 +1,71 @@
+/**
+ * A link that was opened anew, because its owner had died, did not say that NATS is there. When the one before it had
+ * ended while NATS was away, the hub took itself for disconnected for ever: operators' changes were refused. And one that
+ * was told to end while it connected stayed in the cluster.
+ */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { connect } from '@nats-io/transport-node';
+import { expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { ClusterHost } from '../../src/cluster/host.ts';
+import { ClusterLink, type LinkOptions } from '../../src/cluster/link.ts';
+
+vi.mock('@nats-io/transport-node', async (original) => ({
+  ...(await original<object>()),
+  connect: vi.fn(),
+}));
+
+function fakeNats() {
+  const nats = {
+    info: { max_payload: 1024 * 1024 },
+    subscribe: vi.fn(),
+    publish: vi.fn(),
+    status: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }),
+    isClosed: () => false,
+    isDraining: () => false,
+    drain: vi.fn(async () => {}),
+    close: vi.fn(async () => {}),
+  };
+  vi.mocked(connect).mockResolvedValue(nats as unknown as NatsConnection);
+  return nats;
+}
+
+function options(more: Partial<LinkOptions>): LinkOptions {
+  const figures = { devices: 0, subscribers: 0, eventsPerSecond: 0, draining: false };
+  return {
+    servers: ['nats://127.0.0.1:4222'],
+    credsFile: undefined,
+    tls: {},
+    cluster: 'test',
+    node: 'a',
+    version: '1.0.0',
+    timeoutMs: 5000,
+    replicas: 1,
+    maxMessageBytes: 65_536,
+    stopped: new AbortController().signal,
+    clock: systemClock,
+    host: { figures: () => figures } as unknown as ClusterHost,
+    snapshot: [],
+    log: () => {},
+    connectedChanged: () => {},
+    ...more,
+  };
+}
+
+it('a link that opens says that NATS is there', async () => {
+  fakeNats();
+  const connectedChanged = vi.fn();
+  const link = await ClusterLink.open(options({ connectedChanged }));
+  expect(connectedChanged.mock.calls).toEqual([[true]]);
+  await link.close();
+});
+
+it('a link that is told to end while it connects is in no cluster', async () => {
+  const nats = fakeNats();
+  const ending = new AbortController();
+  const opening = ClusterLink.open(options({ stopped: ending.signal }));
+  ending.abort();
+  await expect(opening).rejects.toThrow('stopped');
+  expect(nats.close).toHaveBeenCalled();
+  expect(nats.subscribe).not.toHaveBeenCalled();
+});
