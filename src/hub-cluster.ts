@@ -76,7 +76,7 @@ export function operateOf(
     rules: () => rules.list,
     defaultAccess: settings.defaultAccess,
   });
-  rules.operate = (command) => operator.operate(command);
+  rules.followCluster((command) => operator.operate(command));
   return (command) => operator.operate(command);
 }
 

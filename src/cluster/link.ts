@@ -42,6 +42,8 @@ export interface LinkOptions {
   readonly maxMessageBytes: number;
   /** Gives up waiting for NATS. */
   readonly stopped: AbortSignal;
+  /** NATS has taken this node before: what it refuses now it may take again, as after its restart without its accounts. */
+  readonly isReopened: boolean;
   readonly clock: Clock;
   readonly host: ClusterHost;
   /** What the hub's snapshot holds of what operators set. */
@@ -73,7 +75,8 @@ export class ClusterLink {
 
   /**
    * Connects and joins. Without NATS it waits for it.
-   * @throws PayloadTooLarge; what NATS says when the credentials or the certificate are wrong; Error when it was stopped
+   * @throws PayloadTooLarge; what NATS says when the credentials or the certificate are wrong, unless it is reopened;
+   *   Error when it was stopped
    */
   static async open(options: LinkOptions): Promise<ClusterLink> {
     const nats = await connectPatiently(options);
@@ -228,7 +231,8 @@ async function connectPatiently(options: LinkOptions): Promise<NatsConnection> {
     try {
       return await connect(connectionOptions(options));
     } catch (error) {
-      if (!isAway(error) || options.stopped.aborted) throw error;
+      const mayPass = options.isReopened || isAway(error);
+      if (!mayPass || options.stopped.aborted) throw error;
       if (tries === 0) options.log('warn', 'NATS is away', { error: (error as Error).message });
       await after(RECONNECT_MS * 2);
     }

@@ -47,6 +47,8 @@ export class ClusterAway extends Error {
   override readonly name = 'ClusterAway';
 }
 
+/** Without a body: nothing of the failure is any other node's business. */
+const FAILED: CallAnswer = { status: 500, body: new Uint8Array(0) };
 /** A scrape does not wait longer for what the link has counted. */
 const FIGURES_MS = 500;
 
@@ -231,7 +233,8 @@ export class ClusterThread {
     try {
       return await this.#deps.call(name, body);
     } catch (error) {
-      return { status: 500, body: Buffer.from(String(error)) };
+      this.#deps.log('error', 'a route failed that another node had asked for', { name, err: error });
+      return FAILED;
     }
   }
 

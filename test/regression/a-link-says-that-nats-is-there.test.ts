@@ -1,10 +1,9 @@
 /**
  * A link that was opened anew, because its owner had died, did not say that NATS is there. When the one before it had
- * ended while NATS was away, the hub took itself for disconnected for ever: operators' changes were refused. And one that
- * was told to end while it connected stayed in the cluster.
+ * ended while NATS was away, the hub took itself for disconnected for ever: operators' changes were refused. One that NATS
+ * refused for a moment was never opened again. And one that was told to end while it connected stayed in the cluster.
  */
-import type { NatsConnection } from '@nats-io/transport-node';
-import { connect } from '@nats-io/transport-node';
+import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import { expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { ClusterHost } from '../../src/cluster/host.ts';
@@ -43,6 +42,7 @@ function options(more: Partial<LinkOptions>): LinkOptions {
     replicas: 1,
     maxMessageBytes: 65_536,
     stopped: new AbortController().signal,
+    isReopened: false,
     clock: systemClock,
     host: { figures: () => figures } as unknown as ClusterHost,
     snapshot: [],
@@ -68,4 +68,14 @@ it('a link that is told to end while it connects is in no cluster', async () => 
   await expect(opening).rejects.toThrow('stopped');
   expect(nats.close).toHaveBeenCalled();
   expect(nats.subscribe).not.toHaveBeenCalled();
+});
+
+it('a link that is opened anew waits until NATS takes it, as in a restart without its accounts', async () => {
+  fakeNats();
+  const refusal = new errors.AuthorizationError('Authorization Violation');
+  vi.mocked(connect).mockRejectedValueOnce(refusal);
+  await expect(ClusterLink.open(options({}))).rejects.toThrow(refusal);
+  vi.mocked(connect).mockRejectedValueOnce(refusal);
+  const link = await ClusterLink.open(options({ isReopened: true }));
+  await link.close();
 });

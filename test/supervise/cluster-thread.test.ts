@@ -103,9 +103,17 @@ it.each([
   ],
   ['rejects', () => Promise.reject(new ReferenceError('not yet'))],
 ])('A route of another node that %s is answered with 500', async (_, call) => {
-  await start({ call });
+  const log = vi.fn();
+  await start({ call, log });
   says({ kind: 'call', request: 5, name: 'http', body: new Uint8Array(0) });
   await vi.waitFor(() => expect(told).toHaveLength(1));
-  const body = Buffer.from('ReferenceError: not yet');
-  expect(told[0]).toEqual({ kind: 'answer', request: 5, answer: { status: 500, body } });
+  const answer = { status: 500, body: new Uint8Array(0) };
+  expect(told[0]).toEqual({ kind: 'answer', request: 5, answer });
+  expect(log.mock.calls).toEqual([
+    [
+      'error',
+      'a route failed that another node had asked for',
+      { name: 'http', err: expect.any(ReferenceError) },
+    ],
+  ]);
 });
