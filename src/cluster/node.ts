@@ -335,7 +335,7 @@ export class ClusterNode {
     const skip = joining && !(peer.toldJoining && node < peer.node);
     const otherSkips = peer.toldJoining && !(joining && peer.node < node);
     peer.claimsAnswered = otherSkips ? 0 : Math.min(answered, this.homes.claims.stamp);
-    this.homes.claims.sessionOpened(peer, skip);
+    this.homes.sessionOpened(peer, skip);
   }
 
   #tellReady(peer: Peer): void {
