@@ -87,6 +87,7 @@ function ofFollows({ node, reader, askPast }: OwnerSaysDeps): Readonly<Record<nu
     },
     [ToLinkRecord.Removed]: (...at) => {
       const { id, terminated } = toLink.removed.read(...at);
+      if (terminated) node.homes.ended(id);
       node.followers.gone(id, terminated);
     },
     [ToLinkRecord.AskPast]: (...at) => {

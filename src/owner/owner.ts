@@ -140,10 +140,12 @@ export class Owner {
     const rows = new OperatorRows({ ...shared, sweeps });
     const peers = { devices, subscribers, gateways: this.#gateways };
     this.#operator = new Operator({ ...peers, registry, subscriptions, sweep, filters, rows, clients });
-    const parts = { ...pages, ...peers, scopes, filters, sweep, sweeps, rows, history, links };
+    const parts = { ...pages, ...peers, scopes, filters, sweeps, rows, history, links };
     this.#cluster = createCluster(deps, {
       ...parts,
       operator: this.#operator,
+      // Of its own: main counts what other rules would remove while the bucket's are being put in force.
+      sweep: new RuleSweep(registry, subscriptions, subscribers, access),
       wheel: this.#deviceTimers,
       subscriberWheel: wheel,
     });

@@ -154,13 +154,14 @@ export class DeviceClaims implements DeviceHomes {
     this.#terminated = NONE;
     this.#claims.delete(slot);
     this.#bases.delete(slot);
+    const id = registry.deviceId(slot);
     if (registry.devices.rows.home[slot] === Home.elsewhere) {
+      if (terminated) link.tell(toLink.removed, { id, terminated }); // while the link knows its home
       levels.forget(slot, false);
       remotes.forget(slot);
       this.#deps.backfills.forget(slot);
       return;
     }
-    const id = registry.deviceId(slot);
     left(slot);
     link.tell(toLink.removed, { id, terminated });
     link.tell(toLink.forget, { kind: DEVICE, id });
