@@ -15,7 +15,7 @@ export interface Attempt {
   readonly token: string;
 }
 
-/** A failure that waiting does not mend; undefined for any other. */
+/** A failure that waiting does not fix; undefined for any other. */
 export async function lasting(
   { message }: { readonly message: string },
   attempt: Attempt,
