@@ -21,6 +21,10 @@ export const ID_BYTES_MAX = 128;
 /** What the sessions of MQTT clients that are away may take together: 100,000 that follow a few devices each. */
 export const MQTT_KEPT_BYTES_MAX = 64 * 1024 * 1024;
 
+/** What the wills of all devices may take together: so much for each device of the table, and at least this. */
+export const WILL_BYTES_PER_DEVICE = 1024;
+export const WILLS_BYTES_MIN = 64 * 1024 * 1024;
+
 /** Device ids in one frame of a subscriber, and in the URL (wire contract). */
 export const SUBSCRIBE_DEVICES_MAX = 1000;
 

@@ -121,7 +121,7 @@ export class HubHost implements ClusterHost {
     }
     if (done > 0) fromOwner.release();
     if (toOwner.spilledCount > 0) {
-      toOwner.publish();
+      toOwner.commit();
       ringer.ring();
     }
     return done;
@@ -172,7 +172,7 @@ export class HubHost implements ClusterHost {
     copyEvent(views, offset, toOwner.views, at, bytes);
     toOwner.views.u32[(at + EventField.device) >> 2] = ref;
     toOwner.views.u32[(at + EventField.session) >> 2] = NONE;
-    toOwner.publish();
+    toOwner.commit();
     ringer.ring();
     return true;
   }
@@ -352,7 +352,7 @@ export class HubHost implements ClusterHost {
   #tell<F extends Fields>(layout: RecordLayout<F>, values: Values<F>): void {
     const { toOwner, ringer } = this.#deps;
     layout.write(toOwner, values);
-    toOwner.publish();
+    toOwner.commit();
     ringer.ring();
   }
 
@@ -368,7 +368,7 @@ export class HubHost implements ClusterHost {
   #ownerChanged(): void {
     const { toOwner, ringer } = this.#deps;
     writeSynced(toOwner, {});
-    toOwner.publish();
+    toOwner.commit();
     ringer.ring();
     this.#isTold = false;
     this.#beginAnew();

@@ -334,7 +334,7 @@ export class Edge {
     }
     deliverer.end(done, done < POLL_RECORDS_MAX && !this.#isBehind);
     this.#requests.takeTurns();
-    if (line.hasBacklog) line.publish();
+    if (line.hasBacklog) line.commit();
     return done;
   }
 

@@ -8,7 +8,7 @@ import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { NO_BYTES, Notice } from '../records/replies.ts';
-import { type PageJob, SLICE_SLOTS } from './filter-jobs.ts';
+import { type PageJob, type Search, SLICE_SLOTS } from './filter-jobs.ts';
 import type { FiltersDeps } from './filters.ts';
 import type { RowWalk } from './row-walks.ts';
 import { isSubscribed, type Page } from './subscriptions.ts';
@@ -36,15 +36,15 @@ export class FilterPages {
     filter: string;
     input: Input;
     devices?: number[];
-    /** Those of the devices that the filter has come to follow since its rows were made. */
-    gained?: Set<number>;
     walk?: RowWalk;
+    search?: Search | undefined;
+    isUnasked?: boolean;
   }): PageJob {
     const page = this.#nextPage;
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
-    const { devices = [], gained = new Set(), walk, ...rest } = options;
+    const { devices = [], walk, search, isUnasked = false, ...rest } = options;
     const state = { at: 0, unreadDevices: 0, unreadBytes: 0, reserved: 0, waits: false, isFull: false };
-    return { kind: 'pages', ...rest, page, devices, gained, walk, ...state };
+    return { kind: 'pages', ...rest, page, devices, gained: new Set(), walk, search, isUnasked, ...state };
   }
 
   /** One slice: a page, unless the devices are still being gathered. @returns whether its last page was sent */
@@ -54,6 +54,11 @@ export class FilterPages {
       if (!this.gather(job)) return false;
       job.walk = undefined;
     }
+    if (job.search !== undefined) {
+      if (!this.#search(job, job.search)) return false;
+      job.search = undefined;
+    }
+    if (job.isUnasked && job.devices.length === 0) return true;
     const isThere = this.isThere(job);
     const page = subscriptions.begin();
     const { entries } = page;
@@ -80,24 +85,66 @@ export class FilterPages {
     return !more;
   }
 
-  /**
-   * Devices that the filter matches and the subscriber may follow, but has no row of.
-   * @param before rules that denied them; undefined: whatever those were
-   */
-  missing(subscriber: number, slot: number, before?: AccessRules): number[] {
-    const { registry, subscriptions, access } = this.#deps;
-    const id = registry.subscriberId(subscriber);
+  /** Devices that the filter matches and the subscriber may follow, but has no row of. */
+  missing(subscriber: number, slot: number): number[] {
+    const { registry } = this.#deps;
     const prefix = Buffer.from(registry.filters.prefix(slot));
-    const { known, deviceState } = registry.devices.rows;
     const devices: number[] = [];
-    for (let device = 0; device < highWater(registry.devices); device++) {
-      if (known[device] === 0 || deviceState[device] === DeviceState.free) continue;
-      if (!registry.idStartsWith(device, prefix) || registry.findRow(device, subscriber) >= 0) continue;
-      if (!subscriptions.mayFollow(subscriber, device, -1)) continue;
-      if (before === undefined || access.decide(registry.deviceId(device), id, before) === 'deny')
-        devices.push(device);
-    }
+    for (let device = 0; device < highWater(registry.devices); device++)
+      if (registry.idStartsWith(device, prefix) && this.#lacks(subscriber, device)) devices.push(device);
     return devices;
+  }
+
+  /**
+   * What filters may follow now that other rules are in force.
+   * @param before rules that denied it
+   * @returns by filter slot: the devices that it matches and its subscriber may follow, but has no row of
+   */
+  lifted(before: AccessRules): Map<number, number[]> {
+    const { registry, access } = this.#deps;
+    const lifted = new Map<number, number[]>();
+    if (before.isEmpty && access.default === 'allow') return lifted; // nothing was denied
+    for (let device = 0; device < highWater(registry.devices); device++) {
+      if (!this.#isMatchable(device)) continue;
+      const id = registry.deviceId(device);
+      registry.filters.forEachMatching(id, (slot, subscriber) => {
+        if (!this.#lacks(subscriber, device)) return;
+        if (access.decide(id, registry.subscriberId(subscriber), before) !== 'deny') return;
+        const devices = lifted.get(slot);
+        if (devices === undefined) lifted.set(slot, [device]);
+        else devices.push(device);
+      });
+    }
+    return lifted;
+  }
+
+  /** Whether filters follow the device where they match it. */
+  #isMatchable(device: number): boolean {
+    const { known, deviceState } = this.#deps.registry.devices.rows;
+    return known[device] === 1 && deviceState[device] !== DeviceState.free;
+  }
+
+  /** Whether the subscriber may follow the device by a filter, and has no row of it. */
+  #lacks(subscriber: number, device: number): boolean {
+    const { registry, subscriptions } = this.#deps;
+    if (!this.#isMatchable(device) || registry.findRow(device, subscriber) >= 0) return false;
+    return subscriptions.mayFollow(subscriber, device, -1);
+  }
+
+  /** One slice of the search: adds the devices that it finds to those of the job. @returns whether it is over */
+  #search({ subscriber, filter, devices, gained }: PageJob, search: Search): boolean {
+    const { registry } = this.#deps;
+    const prefix = Buffer.from(filter.slice(0, -1));
+    const end = highWater(registry.devices);
+    const to = Math.min(end, search.next + SLICE_SLOTS);
+    for (; search.next < to; search.next++) {
+      const device = search.next;
+      if (!registry.idStartsWith(device, prefix) || !this.#lacks(subscriber, device)) continue;
+      if (gained.has(device)) continue; // it has appeared meanwhile
+      devices.push(device);
+      gained.add(device);
+    }
+    return to === end;
   }
 
   /** Whether the filter whose devices they are still exists. */
@@ -122,8 +169,7 @@ export class FilterPages {
   #follow(job: PageJob, device: number, page: Page): void {
     const { registry, subscriptions } = this.#deps;
     const { subscriber } = job;
-    const { known, deviceState } = registry.devices.rows;
-    if (known[device] === 0 || deviceState[device] === DeviceState.free) return;
+    if (!this.#isMatchable(device)) return;
     const id = registry.deviceId(device);
     if (!id.startsWith(job.filter.slice(0, -1))) return;
     const row = registry.findRow(device, subscriber);
@@ -162,7 +208,7 @@ export class FilterPages {
     const { subscriber } = job;
     const reserved = job.reserved > 0;
     if (reserved) job.reserved -= 1;
-    const isFull = !reserved && registry.subscribers.rows.rowCount[subscriber]! >= rowsMax;
+    const isFull = !reserved && registry.rowCount(subscriber) >= rowsMax;
     const row = isFull ? -1 : registry.createRow(device, subscriber, state, { types, ownTypes: 0, reserved });
     if (row < 0) job.isFull = true;
     if (row < 0 || state !== RowState.active) return;
@@ -172,7 +218,7 @@ export class FilterPages {
 
   drop(job: PageJob): void {
     const { registry, walks } = this.#deps;
-    registry.reservedRows -= job.reserved;
+    registry.reserve(job.subscriber, -job.reserved);
     job.reserved = 0;
     if (job.walk !== undefined) walks.cancel(job.walk);
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { KeptFigures, type KeptSeries, keptSeries } from '../../src/admin/kept-figures.ts';
+import { LookWatch } from '../../src/admin/looks.ts';
 import { FIGURES_KEPT_SECONDS } from '../../src/limits.ts';
 import { Counter } from '../../src/memory/counters.ts';
 import { FakeHub, fakeHub, refusal } from './fake-hub.ts';
@@ -14,9 +15,10 @@ interface Answer {
 function kept() {
   const hub = new FakeHub();
   const figures = new KeptFigures(hub.deps);
+  const looks = new LookWatch(hub.deps, [figures]);
   const second = (): void => {
     hub.clock.advance(1000);
-    figures.tick();
+    looks.tick();
   };
   const read = async (seconds: number): Promise<Answer> => JSON.parse(await figures.json(seconds)) as Answer;
   return { hub, second, read };

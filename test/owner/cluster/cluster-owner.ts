@@ -136,7 +136,7 @@ export class ClusterOwner {
   }
 
   poll(): void {
-    for (const ring of this.#toOwner) ring.publish();
+    for (const ring of this.#toOwner) ring.commit();
     this.owner.poll(this.pollRecords);
   }
 
