@@ -55,7 +55,8 @@ export class QuietHost implements ClusterHost {
     if (device === undefined) return;
     const { level, request: number } = request!;
     const { slot, seq } = device;
-    this.node.followers.followed(first, { request: number, id: id!, slot, level, entry: entryOf(device) });
+    const entry = { ...entryOf(device), startState: DeviceState.online };
+    this.node.followers.followed(first, { request: number, id: id!, slot, level, entry });
     this.node.followers.upTo(first, slot, seq);
   }
 

@@ -39,6 +39,11 @@ export class PatternSet {
     return this.#fingerprint;
   }
 
+  /** Whether the two cover the same. */
+  isSameAs({ patterns }: PatternSet): boolean {
+    return patterns.length === this.patterns.length && patterns.every((one, at) => one === this.patterns[at]);
+  }
+
   /** Whether a pattern names the id. */
   covers(id: string): boolean {
     return this.#ids[placeOf(this.#ids, id)] === id || this.#isUnderPrefix(id);

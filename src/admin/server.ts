@@ -64,7 +64,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     if (accepted === '')
       throw new AdminError('not_found', `no route ${request.method} ${path}, see /openapi.json`);
     reply.header('allow', accepted);
-    throw new AdminError('method_not_allowed', `method is ${request.method}, accepted: ${accepted}`);
+    throw new AdminError('method_not_allowed', `method is ${request.method}, expected ${accepted}`);
   });
   await app.register(swagger, {
     openapi: {

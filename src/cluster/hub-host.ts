@@ -21,12 +21,12 @@ import { epochName } from '../wire/events.ts';
 import type {
   CallAnswer,
   ClusterHost,
-  DeviceEntry,
   FollowRequest,
   HistoryQuery,
   HostFigures,
   ListPage,
   OperatorChange,
+  StreamStart,
   SurrenderReason,
 } from './host.ts';
 import { CONTEST_MS, LIST_IDS_MAX } from './limits.ts';
@@ -161,8 +161,8 @@ export class HubHost implements ClusterHost {
 
   // Devices with another home.
 
-  remote(ref: number, id: string, { epoch, seq, state, status, lastSeen }: DeviceEntry, node: string): void {
-    this.#tell(fromLink.remote, { ref, id, epoch, seq, state, status, lastSeen, node });
+  remote(ref: number, id: string, start: StreamStart, node: string): void {
+    this.#tell(fromLink.remote, { ref, id, ...start, node });
   }
 
   event(ref: number, views: RecordViews, offset: number, bytes: number): boolean {

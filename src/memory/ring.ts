@@ -39,7 +39,7 @@ export function ringBytesFor(bytes: number): number {
 export function createRing(bytes: number): SharedArrayBuffer {
   if (!(bytes >= RING_BYTES_MIN && bytes <= RING_BYTES_MAX && Number.isInteger(Math.log2(bytes)))) {
     throw new RangeError(
-      `ring of ${bytes} bytes: a power of two from ${RING_BYTES_MIN} to ${RING_BYTES_MAX} is accepted`,
+      `ring of ${bytes} bytes; expected a power of two from ${RING_BYTES_MIN} to ${RING_BYTES_MAX}`,
     );
   }
   return new SharedArrayBuffer(RECORDS_OFFSET + bytes);

@@ -181,11 +181,16 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** What its subscribers missed is told first: afterwards the device's slot may be another device's. */
+  /** What its subscribers missed is told first, while somebody may still get it. */
   detach(session: number, device: number): void {
     if (this.#missed.size > 0) this.#tellMissed(device);
     writeDetach(this.#ring, { session, device });
     this.#written = true;
+  }
+
+  /** The device leaves the table: what its subscribers of this edge missed, nobody misses any more. */
+  forgetDevice(device: number): void {
+    this.#missed.delete(device);
   }
 
   vip(session: number, vip: boolean): void {

@@ -116,7 +116,7 @@ describe('GET /v1/stats/history', () => {
 
   it.each(['0', '3601', '1.5', 'all'])('refuses %s seconds', async (seconds) => {
     const hub = await fakeHub();
-    const message = /^query seconds is ".*", accepted: a whole number from 1 to 3600$/;
+    const message = /^query seconds is ".*", expected a whole number from 1 to 3600$/;
     refusal(400, 'bad_request', message)(await hub.ask('GET', `/v1/stats/history?seconds=${seconds}`));
   });
 });

@@ -72,13 +72,13 @@ describe('GET /v1/live/devices', () => {
     refusal(
       400,
       'bad_request',
-      /^query sort is "size", accepted: one of device, state/,
+      /^query sort is "size", expected one of device, state/,
     )(await ask('sort=size'));
     refusal(400, 'bad_request', /^query filter is "a\*b"/)(await ask('filter=a*b'));
     refusal(
       400,
       'bad_request',
-      /^query offset is "9999", accepted: a whole number from 0 to 9900/,
+      /^query offset is "9999", expected a whole number from 0 to 9900/,
     )(await ask('offset=9999'));
     refusal(400, 'bad_request', /^query limit is "101"/)(await ask('limit=101'));
   });

@@ -321,7 +321,7 @@ describe('the control words of a ring', () => {
 describe('the size of a ring', () => {
   it('is a power of two within bounds, or the ring is not made', () => {
     for (const bytes of [0, RING_BYTES_MIN / 2, RING_BYTES_MIN + 8, 5000, RING_BYTES_MAX * 2, 4096.5]) {
-      const message = `ring of ${bytes} bytes: a power of two from 4096 to 1073741824 is accepted`;
+      const message = `ring of ${bytes} bytes; expected a power of two from 4096 to 1073741824`;
       expect(() => createRing(bytes)).toThrow(new RangeError(message));
     }
     for (const bytes of [RING_BYTES_MIN, 8192]) expect(createRing(bytes).byteLength).toBe(256 + bytes);

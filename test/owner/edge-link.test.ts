@@ -118,6 +118,16 @@ describe('an event that finds no room', () => {
     }
   });
 
+  it('is told to nobody once its device has left the table: another may have its slot', () => {
+    const bench = new LinkBench();
+    bench.fill(RING_BYTES / 16);
+    bench.publish(1, Priority.high);
+    bench.publish(2, Priority.high);
+    bench.link.forgetDevice(1);
+    bench.settle();
+    expect(bench.told).toEqual([['gap', 2, 1, 1]]);
+  });
+
   it('makes one range with those that follow, of whatever priority, until the ring has emptied', () => {
     const bench = new LinkBench();
     bench.fill((RING_BYTES * 3) / 4 / 16);

@@ -37,6 +37,8 @@ class WokenLink extends NotedLink {
     this.#said = lines;
   }
 
+  forgetDevice(): void {}
+
   commit(): void {
     if (this.isNoting) this.#said.push('commit');
   }

@@ -169,7 +169,7 @@ function packetSizeProblem({ version, packetBytesMax }: Connect, announced: Anno
   if (packetBytesMax === 0) return undefined;
   const { length } = connackAccepted(version, false, announced);
   if (length <= packetBytesMax) return undefined;
-  return `maximum packet size ${packetBytesMax}; from ${length} on are accepted`;
+  return `maximum packet size ${packetBytesMax}; expected at least ${length}`;
 }
 
 function closeOf(reason: number): number {

@@ -170,6 +170,7 @@ export class Requests {
     );
     const finish = (errorsByName: ReadonlyMap<string, number>): void => {
       if (peer.hasEnded) return;
+      peer.subscriptions.settle();
       requests.forEach((request, index) => void this.#subscribed(request, wanted[index]!, errorsByName));
       if (wanted.flat().some(({ subscription }) => subscription?.hasInterest)) peer.host.watchInterest(true);
       this.#done();
@@ -180,8 +181,9 @@ export class Requests {
       return;
     }
     peer.becomeSubscriber();
-    if (wanted.flat().some(({ subscription }) => subscription !== undefined && needsAdapting(subscription)))
-      peer.deliverOneByOne();
+    const asked = wanted.flat().flatMap(({ subscription }) => subscription ?? []);
+    peer.subscriptions.expect(asked);
+    if (asked.some(needsAdapting)) peer.deliverOneByOne();
     peer.host.subscribe(list, (codes) => finish(new Map(list.map(({ name }, i) => [name, codes[i] ?? 0]))));
   }
 

@@ -287,9 +287,10 @@ export class FakeHost implements ClusterHost {
     const start = goesOn ? since.seq : fromClaim ? device.base : device.seq;
     const { slot, seq } = device;
     const entry = { ...entryOf(device), seq: start };
+    const startState = entry.state;
     const missed = device.history.filter((kept) => kept.seq > start && kept.seq <= seq);
     this.#say(() => {
-      this.node.followers.followed(peer, { request, id, slot, level, entry });
+      this.node.followers.followed(peer, { request, id, slot, level, entry: { ...entry, startState } });
       for (const { seq: of, payload } of missed) {
         const [views, bytes] = eventOf(slot, of, payload);
         this.node.followers.replay(peer, slot, views, 0, bytes);
