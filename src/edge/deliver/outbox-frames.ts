@@ -67,7 +67,8 @@ export class OutboxFrames implements Outgoing {
   }
 }
 
-function isSame(one: readonly number[], other: readonly number[]): boolean {
+/** Whether two outboxes hold the same, in the same order. */
+export function isSame(one: readonly number[], other: readonly number[]): boolean {
   if (one.length !== other.length) return false;
   for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
   return true;
