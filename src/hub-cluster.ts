@@ -1,6 +1,7 @@
 /** The cluster's part of a hub: its thread, how operators' changes go through it, and how a hub leaves it. */
 import { randomUUID } from 'node:crypto';
 import type { AdminDeps } from './admin/deps.ts';
+import type { AdminServer } from './admin/server.ts';
 import type { CallAnswer } from './cluster/host.ts';
 import type { Base } from './hub-base.ts';
 import { PresenceReader } from './presence/table.ts';
@@ -12,6 +13,9 @@ import type { ClusterThread } from './supervise/cluster-thread.ts';
 import type { OwnerThread } from './supervise/owner-thread.ts';
 import type { RuleKeeper } from './supervise/rule-keeper.ts';
 
+/** To another node, as if this one were away. */
+const NOT_YET: CallAnswer = { status: 503, body: new Uint8Array(0) };
+
 /** What of the hub has started before. */
 interface Parts {
   readonly owner: OwnerThread;
@@ -21,12 +25,12 @@ interface Parts {
 
 /**
  * The thread of the cluster link; undefined: this hub is alone, and loads nothing of it.
- * @param call runs a route of this hub for another node
+ * @param routes run what other nodes ask for; undefined: not yet, though the link may be in the cluster already
  */
 export async function startCluster(
   { settings, logger, memory, crashes, failed }: Base,
   { owner, bells, rules }: Parts,
-  call: (name: string, body: Uint8Array) => Promise<CallAnswer>,
+  routes: () => Pick<AdminServer, 'call'> | undefined,
 ): Promise<ClusterThread | undefined> {
   const { clusterEdge: edge } = memory;
   if (edge === undefined) return undefined;
@@ -46,7 +50,7 @@ export async function startCluster(
     owner,
     bells,
     crashes,
-    call,
+    call: async (name, body) => routes()?.call(name, body) ?? NOT_YET,
     rulesChanged: (list) => {
       rules.list = list;
     },
@@ -72,7 +76,7 @@ export function operateOf(
     rules: () => rules.list,
     defaultAccess: settings.defaultAccess,
   });
-  rules.operate = (command) => operator.operate(command);
+  rules.followCluster((command) => operator.operate(command));
   return (command) => operator.operate(command);
 }
 

@@ -1,7 +1,7 @@
 /** The composition root: starts the parts of the hub on its base, and takes them apart again. It only wires. */
 import type { Logger } from 'pino';
 import type { Fault } from './admin/faults.ts';
-import { startAdmin } from './admin/server.ts';
+import { type AdminServer, startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { adminOptions, historyOf } from './hub-admin.ts';
@@ -151,7 +151,8 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const health = new Health([...beatingThreads(memory, base.edges), ...base.fronts.watched]);
   let threads: EdgeThreads | undefined;
   let draining = false;
-  const cluster = await startCluster(base, started, (name, body) => admin.call(name, body));
+  let routes: AdminServer | undefined;
+  const cluster = await startCluster(base, started, () => routes);
   if (cluster !== undefined) undo.unshift(() => cluster.stop());
   let isJoined = cluster === undefined;
   const admin = await startAdmin(adminOptions(settings, base.tls), {
@@ -194,6 +195,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
     ...(cluster && { cluster }),
     failed: (error) => logger.error({ err: error }, 'an admin request failed'),
   });
+  routes = admin;
   undo.unshift(() => admin.close());
   if (cluster !== undefined) await joined(cluster, started.ending);
   isJoined = true;

@@ -73,7 +73,7 @@ export class Reloader {
     this.#followers.push(follow);
   }
 
-  /** @throws ReloadRefused when anything is wrong: nothing has changed then */
+  /** @throws ReloadRefused when anything is wrong, Error while the hub still starts: nothing has changed then */
   reload(): Promise<ReloadAnswer> {
     const reload = this.#last.then(() => this.#reload());
     this.#last = reload.catch(() => {});
@@ -83,6 +83,8 @@ export class Reloader {
   async #reload(): Promise<ReloadAnswer> {
     const { logger } = this.#deps;
     try {
+      // In a cluster that is away a start may take long. What is not there yet would have the old keys and certificate.
+      if (this.#followers.length === 0) throw new Error('the hub is still starting; ask again');
       const { answer, reloaded } = this.#prepare();
       Object.assign(this.#deps.settings, reloaded.settings);
       this.#tls = reloaded.tls ?? this.#tls;

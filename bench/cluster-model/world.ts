@@ -89,7 +89,7 @@ export class World {
         this.#beats.push({ from: place, message: message.slice() });
       },
       flushSoon: () => void this.#toFlush.add(place),
-      readBucket: (done) => done(),
+      readBucket: (done) => done?.(),
     });
     host.node = node;
     const work = { cpuMs: 0, published: 0, publishedBytes: 0, received: 0, receivedBytes: 0 };

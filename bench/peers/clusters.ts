@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { dat } from './dat.ts';
 import { localTarget, type Peer, type Server } from './peer.ts';
 import { freePort, isInstalled, listening, type Spawned, start } from './processes.ts';
+import { cannotFollowAndLeave, startScript } from './scripts.ts';
 
 export interface Nats {
   readonly port: number;
@@ -81,6 +82,29 @@ export const natsCluster: Peer = {
       async stop() {
         await second.stop();
         await first.stop();
+      },
+    };
+  },
+};
+
+/** Two servers of Socket.IO with its Redis adapter. What Redis takes counts too. */
+export const socketIoRedis: Peer = {
+  name: 'socket.io-redis',
+  cannot: (shape) =>
+    isInstalled('redis-server') ? cannotFollowAndLeave(shape) : 'redis-server is not installed',
+  async start() {
+    const redisPort = await freePort();
+    const options = ['--port', `${redisPort}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+    const redis = start('redis-server', options);
+    await listening(redisPort, redis);
+    const first = await startScript('socket-io', [`${redisPort}`]);
+    const second = await startScript('socket-io', [`${redisPort}`]);
+    const all = [first.spawned, second.spawned, redis];
+    return {
+      target: localTarget('socket.io', first.port, second.port),
+      pids: () => all.map(({ child }) => child.pid!),
+      async stop() {
+        for (const spawned of all) await spawned.stop();
       },
     };
   },

@@ -1,6 +1,6 @@
 /** All that is compared, by name. */
 import { mosquitto, mosquittoWebSocket, natsServer, nchan } from './brokers.ts';
-import { datCluster, datClusterHubs, natsCluster } from './clusters.ts';
+import { datCluster, datClusterHubs, natsCluster, socketIoRedis } from './clusters.ts';
 import { dat } from './dat.ts';
 import type { Peer } from './peer.ts';
 import { socketIo, uwsLean, uwsNaive, wsLoop } from './scripts.ts';
@@ -13,6 +13,7 @@ export const variants: readonly Peer[] = [
   datCluster,
   datClusterHubs,
   natsCluster,
+  socketIoRedis,
 ];
 
 /** MQTT on both sides, packet for packet: to be compared with each other only. */

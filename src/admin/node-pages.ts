@@ -3,8 +3,10 @@
  * the node.
  */
 import type { AdminDeps } from './deps.ts';
-import { getFrom, nodeNames } from './nodes.ts';
+import { callNode, nodeNames } from './nodes.ts';
 
+const OK = 200;
+const NOT_FOUND = 404;
 const MARK = 'n';
 const SEPARATOR = '.';
 
@@ -32,6 +34,17 @@ export interface NodePages<Item> {
   items(answer: unknown): readonly Item[];
 }
 
+/** What is found of the nodes that were asked. */
+interface NodesPage<Item> extends Page<Item> {
+  /** Nodes whose items are not among these: they did not answer. */
+  readonly missingNodes: readonly string[];
+}
+
+/** What an answer says of nodes that it lacks. */
+export function missing(nodes: readonly string[]): { readonly missingNodes?: string[] } {
+  return nodes.length === 0 ? {} : { missingNodes: [...nodes] };
+}
+
 /** Nodes that one request asks at most: each may take as long as a call may. */
 const NODES_PER_PAGE = 16;
 
@@ -43,34 +56,45 @@ export async function pageOverNodes<Item>(
   deps: AdminDeps,
   { cursor, limit }: { readonly cursor?: string | undefined; readonly limit: number },
   pages: NodePages<Item>,
-): Promise<Page<Item>> {
+): Promise<NodesPage<Item>> {
   const nodes = (await nodeNames(deps)).sort();
   const at = cursor === undefined ? undefined : decode(cursor);
   const from = at?.node ?? '';
   // One that has left since is passed over.
   const left = nodes.filter((node) => node >= from);
   const items: Item[] = [];
+  const missingNodes: string[] = [];
+  const upTo = (next: NodeCursor | undefined): NodesPage<Item> => ({
+    items,
+    missingNodes,
+    cursor: next === undefined ? null : encode(next),
+  });
   for (const node of left.slice(0, NODES_PER_PAGE)) {
-    if (items.length >= limit) return { items, cursor: encode({ node, inner: undefined }) };
+    if (items.length >= limit) return upTo({ node, inner: undefined });
     const inner = node === at?.node ? at.inner : undefined;
     const page = await pageOf(deps, node, pages, { inner, limit: limit - items.length });
-    items.push(...page.items);
-    if (page.cursor !== null) return { items, cursor: encode({ node, inner: page.cursor }) };
+    if (page === undefined) missingNodes.push(node);
+    items.push(...(page?.items ?? []));
+    if (page !== undefined && page.cursor !== null) return upTo({ node, inner: page.cursor });
   }
   const next = left[NODES_PER_PAGE];
-  return { items, cursor: next === undefined ? null : encode({ node: next, inner: undefined }) };
+  return upTo(next === undefined ? undefined : { node: next, inner: undefined });
 }
 
+/** @returns undefined when the node does not answer */
 async function pageOf<Item>(
   deps: AdminDeps,
   node: string,
   pages: NodePages<Item>,
   { inner, limit }: { readonly inner: string | undefined; readonly limit: number },
-): Promise<Page<Item>> {
+): Promise<Page<Item> | undefined> {
   if (node === deps.cluster!.node) return pages.own(inner, limit);
-  const answer = await getFrom(deps, node, pages.url(inner, limit));
-  if (answer === undefined) return { items: [], cursor: null };
-  return { items: pages.items(answer), cursor: (answer as { readonly cursor: string | null }).cursor };
+  const url = pages.url(inner, limit);
+  const { status, body } = await callNode(deps, node, { method: 'GET', url, body: '', operator: '' });
+  if (status === NOT_FOUND) return { items: [], cursor: null }; // it has nothing of what the list is of
+  if (status !== OK) return undefined;
+  const answer = JSON.parse(Buffer.from(body).toString('utf8')) as { readonly cursor: string | null };
+  return { items: pages.items(answer), cursor: answer.cursor };
 }
 
 function encode({ node, inner = '' }: NodeCursor): string {

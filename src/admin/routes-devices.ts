@@ -9,7 +9,7 @@ import type { AdminApp } from './app.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { readEvents } from './events.ts';
-import { pageOverNodes } from './node-pages.ts';
+import { missing, pageOverNodes } from './node-pages.ts';
 import { getFrom, isNodeCall, nodeNames, terminate } from './nodes.ts';
 import { operate, pending } from './operate.ts';
 import { collectPage, decodeCursor, encodeCursor, parameters } from './pages.ts';
@@ -43,7 +43,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
       const { query } = request;
       if (query.scope !== 'cluster' || deps.cluster === undefined)
         return listDevices(deps, query, isNodeCall(request));
-      const { items, cursor } = await pageOverNodes<DeviceEntry>(deps, query, {
+      const { items, cursor, missingNodes } = await pageOverNodes<DeviceEntry>(deps, query, {
         own: async (inner, limit) => {
           const page = await listDevices(deps, { ...query, cursor: inner, limit }, false);
           return { items: page.devices, cursor: page.cursor };
@@ -52,7 +52,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
           `/v1/devices?${parameters({ ...query, scope: undefined, cursor: inner, limit })}`,
         items: (answer) => (answer as { devices: DeviceEntry[] }).devices,
       });
-      return { devices: [...items], cursor };
+      return { devices: [...items], cursor, ...missing(missingNodes) };
     },
   );
 
@@ -122,7 +122,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
     async ({ params: { device }, body, dataText }) => {
       const payload = Buffer.from(dataText);
       if (payload.length > maxMessageBytes) {
-        const message = `data takes ${payload.length} bytes, accepted: at most ${maxMessageBytes}`;
+        const message = `data takes ${payload.length} bytes, expected at most ${maxMessageBytes}`;
         throw new AdminError('payload_too_large', message);
       }
       const type = EventType[body.type];

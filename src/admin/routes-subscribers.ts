@@ -4,7 +4,7 @@ import { ToOwner } from '../records/commands.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
-import { pageOverNodes } from './node-pages.ts';
+import { missing, pageOverNodes } from './node-pages.ts';
 import { isNodeCall, nodeOfDevice } from './nodes.ts';
 import { operate, pending } from './operate.ts';
 import { collectPage, decodeCursor, encodeCursor, parameters } from './pages.ts';
@@ -46,7 +46,7 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
       const { query } = request;
       if (query.scope !== 'cluster' || deps.cluster === undefined)
         return listSubscribers(deps, query, isNodeCall(request));
-      const { items, cursor } = await pageOverNodes<SubscriberEntry>(deps, query, {
+      const { items, cursor, missingNodes } = await pageOverNodes<SubscriberEntry>(deps, query, {
         own: async (inner, limit) => {
           const page = await listSubscribers(deps, { ...query, cursor: inner, limit }, true);
           return { items: page.subscribers, cursor: page.cursor };
@@ -55,7 +55,7 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
           `/v1/subscribers?${parameters({ ...query, scope: undefined, cursor: inner, limit })}`,
         items: (answer) => (answer as { subscribers: SubscriberEntry[] }).subscribers,
       });
-      return { subscribers: [...items], cursor };
+      return { subscribers: [...items], cursor, ...missing(missingNodes) };
     },
   );
 
@@ -128,7 +128,7 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
       const isHere = deps.presence.findDevice(device) >= 0;
       if (!isHere && (await nodeOfDevice(deps, device)) === undefined)
         throw new AdminError('not_found', `no device "${device}"`);
-      const { items, cursor } = await pageOverNodes<RowEntry>(deps, query, {
+      const { items, cursor, missingNodes } = await pageOverNodes<RowEntry>(deps, query, {
         own: async (inner, limit) => {
           if (!isHere) return { items: [], cursor: null };
           const page = await listRows(deps, device, { ...query, cursor: inner, limit }, () => true);
@@ -140,7 +140,7 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
         },
         items: (answer) => (answer as { subscribers: RowEntry[] }).subscribers,
       });
-      return { subscribers: [...items], cursor };
+      return { subscribers: [...items], cursor, ...missing(missingNodes) };
     },
   );
 

@@ -161,6 +161,10 @@ const pendingNodes = z
   .array(z.string())
   .optional()
   .describe('Nodes of the cluster that beat in the last minute and do not obey yet');
+const missingNodes = z
+  .array(z.string())
+  .optional()
+  .describe('Nodes of the cluster that did not answer: what they have is not in this page');
 
 export const deviceEntry = z.object({
   device: z.string(),
@@ -177,7 +181,7 @@ export const deviceEntry = z.object({
   subscribers: z.object({ active: count, inactive: count, allow: count, deny: count }),
   node,
 });
-export const devicesPage = z.object({ devices: z.array(deviceEntry), cursor: nextCursor });
+export const devicesPage = z.object({ devices: z.array(deviceEntry), cursor: nextCursor, missingNodes });
 
 export const keptEvent = z.object({
   type: z.enum(['pong', 'message', 'status']),
@@ -207,7 +211,7 @@ export const rowEntry = z.object({
   node,
 });
 export const rowAnswer = rowEntry.extend({ pendingNodes });
-export const rowsPage = z.object({ subscribers: z.array(rowEntry), cursor: nextCursor });
+export const rowsPage = z.object({ subscribers: z.array(rowEntry), cursor: nextCursor, missingNodes });
 
 const ofConnection = 'null when it is not connected';
 export const subscriberEntry = z.object({
@@ -226,7 +230,11 @@ export const subscriberEntry = z.object({
   subscriptions: z.object({ active: count, inactive: count, allow: count, deny: count }),
   node,
 });
-export const subscribersPage = z.object({ subscribers: z.array(subscriberEntry), cursor: nextCursor });
+export const subscribersPage = z.object({
+  subscribers: z.array(subscriberEntry),
+  cursor: nextCursor,
+  missingNodes,
+});
 
 export const subscriberPage = subscriberEntry.extend({
   filters: z
@@ -241,8 +249,11 @@ export const deviceRemoved = z.object({ device: z.string(), removed, pendingNode
 export const rowRemoved = z.object({ device: z.string(), subscriber: z.string(), removed, pendingNodes });
 export const subscriberRemoved = z.object({ subscriber: z.string(), removed, pendingNodes });
 export const published = z.object({
-  seq: count.describe("The event's number, or the last broadcast's when it was skipped"),
-  skipped: z.literal(true).optional().describe('Nobody listens, so nothing was broadcast'),
+  seq: count.describe("The event's number; of a skipped event without one, the last event's"),
+  skipped: z
+    .literal(true)
+    .optional()
+    .describe('Nobody listens; with history on, the event is kept all the same'),
 });
 
 export const rulesApplied = z.object({

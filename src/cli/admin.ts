@@ -1,6 +1,7 @@
 /** Asks the admin API. */
 import { type Endpoint, endpointOf, type HubOptions } from './connection.ts';
 import { CliFailure, Exit } from './failure.ts';
+import { note } from './output.ts';
 import { createToken } from './peer-failure.ts';
 import { notTheHub, unreachable } from './unreachable.ts';
 
@@ -8,6 +9,11 @@ const CLOCKS_AGREE_MS = 3000;
 
 interface ErrorAnswer {
   readonly error?: { readonly code: string; readonly message: string };
+}
+
+interface PageEnd {
+  readonly cursor: string | null;
+  readonly missingNodes: readonly string[];
 }
 
 export class Admin {
@@ -61,7 +67,10 @@ export class Admin {
     this.#aheadMs = Math.abs(aheadMs) > CLOCKS_AGREE_MS ? aheadMs : 0;
   }
 
-  /** The entries of a listing, page by page. @param key the member of the answer that has them */
+  /**
+   * The entries of a listing, page by page; nodes of the cluster that did not answer are noted.
+   * @param key the member of the answer that has the entries
+   */
   async *pages<Entry>(
     path: string,
     key: string,
@@ -71,7 +80,8 @@ export class Admin {
     for (;;) {
       const page = await this.ask<Record<string, unknown>>('GET', `${path}?${search}`);
       yield* page[key] as Entry[];
-      const { cursor } = page as { readonly cursor?: string | null };
+      const { cursor, missingNodes = [] } = page as Partial<PageEnd>;
+      for (const node of missingNodes) note(`node ${node} did not answer: what it has is not listed`);
       if (cursor === null || cursor === undefined) return;
       search.set('cursor', cursor);
     }

@@ -9,7 +9,8 @@ import { ask } from './records.ts';
 export class Asks {
   readonly #clock: Clock;
   readonly #answered: (follow: Follow) => void;
-  readonly #locations = new Map<string, Location>();
+  /** By device: those who wait to hear where it is. An answer names the device, so it is for all of them. */
+  readonly #locations = new Map<string, Set<Location>>();
 
   /** @param answered a node has answered a follow's question, or will not */
   constructor(clock: Clock, answered: (follow: Follow) => void) {
@@ -25,14 +26,11 @@ export class Asks {
   /** Finds the home of a device once. @returns its node; undefined when nobody says that it is there, after 1 s at most */
   locate(id: string, peers: Iterable<Peer>): Promise<string | undefined> {
     return new Promise((resolve) => {
-      const before = this.#locations.get(id);
-      const both = (node: string | undefined): void => {
-        before?.resolve(node);
-        resolve(node);
-      };
       const untilMs = this.#clock.now() + WAIT_MS;
-      const location: Location = { id, waiting: 0, best: undefined, untilMs, resolve: both };
-      this.#locations.set(id, location);
+      const location: Location = { id, waiting: 0, best: undefined, untilMs, resolve };
+      const others = this.#locations.get(id);
+      if (others === undefined) this.#locations.set(id, new Set([location]));
+      else others.add(location);
       for (const peer of peers) {
         location.waiting += 1;
         this.ask(peer, location);
@@ -42,13 +40,13 @@ export class Asks {
   }
 
   onHere(peer: Peer, { id, number, connected }: { id: string; number: number; connected: boolean }): void {
-    const location = this.#locations.get(id);
-    if (location === undefined) return;
-    const { best } = location;
-    const isBetter =
-      best === undefined ||
-      (best.connected === connected ? outranks(number, peer.node, best.number, best.node) : connected);
-    if (isBetter) location.best = { node: peer.node, number, connected };
+    for (const location of this.#locations.get(id) ?? []) {
+      const { best } = location;
+      const isBetter =
+        best === undefined ||
+        (best.connected === connected ? outranks(number, peer.node, best.number, best.node) : connected);
+      if (isBetter) location.best = { node: peer.node, number, connected };
+    }
   }
 
   /** The peer has answered this many questions of the session. */
@@ -64,7 +62,8 @@ export class Asks {
 
   tick(): void {
     const now = this.#clock.now();
-    for (const location of this.#locations.values()) if (location.untilMs <= now) this.#settle(location);
+    for (const locations of this.#locations.values())
+      for (const location of locations) if (location.untilMs <= now) this.#settle(location);
   }
 
   #tell(asker: Asker): void {
@@ -77,7 +76,9 @@ export class Asks {
   }
 
   #settle(location: Location): void {
-    if (this.#locations.get(location.id) === location) this.#locations.delete(location.id);
+    const locations = this.#locations.get(location.id);
+    locations?.delete(location);
+    if (locations?.size === 0) this.#locations.delete(location.id);
     location.resolve(location.best?.node);
   }
 }

@@ -32,7 +32,8 @@ export interface ContestsDeps {
 
 export class Contests {
   readonly #deps: ContestsDeps;
-  readonly #contests = new Map<string, Contest>();
+  /** By id: after a split there may be one for each device of a node, and each answer to a ping is about one of them. */
+  readonly #contests = new Map<string, readonly Contest[]>();
 
   constructor(deps: ContestsDeps) {
     this.#deps = deps;
@@ -52,40 +53,49 @@ export class Contests {
 
   /** The local connection answered the ping, or is known not to. */
   pinged(kind: HomeKind, id: string, alive: boolean): void {
-    for (const contest of [...this.#contests.values()]) {
-      const { home } = contest;
-      if (home.kind === kind && home.id === id && contest.mine === undefined) this.#tell(contest, alive);
-    }
+    for (const contest of this.#contests.get(homeKey(kind, id)) ?? [])
+      if (contest.mine === undefined) this.#tell(contest, alive);
   }
 
   tick(): void {
     const now = this.#deps.clock.now();
-    for (const contest of [...this.#contests.values()]) {
+    for (const contest of this.#all()) {
       if (contest.mine === undefined && now - contest.sinceMs >= CONTEST_MS) this.#tell(contest, false);
     }
   }
 
   /** The id has left. */
   drop(home: Home): void {
-    for (const contest of this.#contests.values()) {
-      if (contest.home === home) this.#contests.delete(key(contest));
-    }
+    this.#contests.delete(homeKey(home.kind, home.id));
   }
 
   /** The session is over. @returns the ids that are undecided: they must be claimed again */
   dropPeer(peer: Peer): Home[] {
-    const dropped = [...this.#contests.values()].filter((contest) => contest.peer === peer);
-    for (const contest of dropped) this.#contests.delete(key(contest));
+    const dropped = [...this.#all()].filter((contest) => contest.peer === peer);
+    for (const contest of dropped) this.#remove(contest);
     return dropped.map(({ home }) => home);
   }
 
+  *#all(): Generator<Contest> {
+    for (const contests of this.#contests.values()) yield* contests;
+  }
+
   #of(home: Home, peer: Peer): Contest {
-    const found = this.#contests.get(key({ home, peer }));
+    const key = homeKey(home.kind, home.id);
+    const others = this.#contests.get(key) ?? [];
+    const found = others.find((contest) => contest.peer === peer);
     if (found !== undefined) return found;
     const begun = { home, peer, sinceMs: this.#deps.clock.now(), mine: undefined, theirs: undefined };
-    this.#contests.set(key(begun), begun);
+    this.#contests.set(key, [...others, begun]);
     this.#deps.ping(home.kind, home.id);
     return begun;
+  }
+
+  #remove(contest: Contest): void {
+    const key = homeKey(contest.home.kind, contest.home.id);
+    const left = (this.#contests.get(key) ?? []).filter((other) => other !== contest);
+    if (left.length > 0) this.#contests.set(key, left);
+    else this.#contests.delete(key);
   }
 
   #tell(contest: Contest, pinged: boolean): void {
@@ -100,7 +110,7 @@ export class Contests {
   #decide(contest: Contest): void {
     const { home, peer, mine, theirs } = contest;
     if (mine === undefined || theirs === undefined) return;
-    this.#contests.delete(key(contest));
+    this.#remove(contest);
     const number = Math.max(mine.number, theirs.number) + 1;
     const wins =
       mine.alive === theirs.alive
@@ -109,8 +119,4 @@ export class Contests {
     if (wins) this.#deps.won(home, number);
     else this.#deps.lost(home, peer, number);
   }
-}
-
-function key({ home, peer }: Pick<Contest, 'home' | 'peer'>): string {
-  return `${peer.number} ${homeKey(home.kind, home.id)}`;
 }

@@ -137,8 +137,9 @@ function ofFollows(deps: DispatchDeps): [number, Take][] {
     }),
     on(records.unfollow, (peer, { id }) => followers.onUnfollow(peer, id)),
     on(records.followed, (peer, values) => {
-      const { state, epoch, status } = values;
-      if (state < 1 || state > 3 || epoch === '' || !isEpoch(epoch)) return false;
+      const { state, startState, epoch, status } = values;
+      if (state < 1 || state > 3 || startState < 1 || startState > 3 || epoch === '' || !isEpoch(epoch))
+        return false;
       if ([...status].length > STATUS_CHARACTERS_MAX) return false;
       follows.onFollowed(peer, values);
       return true;

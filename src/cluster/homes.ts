@@ -4,6 +4,7 @@
  */
 import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';
+import { Endings } from './endings.ts';
 import {
   createDeparture,
   createHome,
@@ -16,21 +17,10 @@ import {
 } from './home.ts';
 import type { Claim, HomesDeps, Numbered } from './homes-deps.ts';
 import { SurrenderReason } from './host.ts';
-import { writeParts } from './parts.ts';
+import { writeHandOver } from './parts.ts';
 import type { Peer } from './peer.ts';
-import { Recent } from './recent.ts';
-import {
-  contest as contestRecord,
-  HomeKind,
-  handOver,
-  known as knownRecord,
-  mine as mineRecord,
-} from './records.ts';
-
-interface Departed {
-  readonly node: string;
-  readonly number: number;
-}
+import { contest as contestRecord, HomeKind, known as knownRecord, mine as mineRecord } from './records.ts';
+import { Traces } from './traces.ts';
 
 export class Homes {
   readonly #deps: HomesDeps;
@@ -38,9 +28,8 @@ export class Homes {
   /** Those with a `seek`, the earliest deadline first. */
   readonly #seeking = new Set<Home>();
   readonly #contests: Contests;
-  /** Ids that left this node not long ago, and numbers of claims that were heard. */
-  readonly #departed = new Recent<Departed>();
-  readonly #heard = new Recent<number>();
+  readonly #traces = new Traces();
+  readonly #endings = new Endings();
 
   constructor(deps: HomesDeps) {
     this.#deps = deps;
@@ -77,7 +66,7 @@ export class Homes {
   /** The node that an id went to which left this one not long ago, or is about to. */
   movedTo(kind: HomeKind, id: string): string | undefined {
     const departure = this.get(kind, id)?.departure;
-    return departure === undefined ? this.#departed.get(homeKey(kind, id))?.node : departure.to?.node;
+    return departure === undefined ? this.#traces.nodeOf(homeKey(kind, id)) : departure.to?.node;
   }
 
   // What the host tells.
@@ -86,7 +75,7 @@ export class Homes {
   connect(kind: HomeKind, id: string): void {
     const found = this.get(kind, id);
     if (found === undefined) {
-      const heard = this.#heard.get(homeKey(kind, id)) ?? 0;
+      const heard = this.#traces.heard(homeKey(kind, id));
       this.#seek(createHome(kind, id, Math.max(heard, this.#known(kind, id)), true));
       return;
     }
@@ -117,8 +106,14 @@ export class Homes {
   forget(kind: HomeKind, id: string): void {
     const found = this.get(kind, id);
     if (found === undefined) return;
-    this.#remember(found, this.#deps.node);
+    this.#traces.leave(found, this.#deps.node);
     this.#drop(found);
+  }
+
+  /** An operator has ended the device, here and on every node that could be asked. */
+  ended(id: string): void {
+    const number = this.get(HomeKind.device, id)?.number ?? 0;
+    this.#endings.end(id, Math.max(number, this.#known(HomeKind.device, id)) + 1);
   }
 
   /** Leaves an id without a connection to another node. */
@@ -153,8 +148,8 @@ export class Homes {
       this.#keep(createHome(kind, id, found.number + 1, false), parts); // nobody is there to take it
       return;
     }
-    this.#handOver(peer, found, parts, to === undefined);
-    this.#remember(found, peer.node);
+    writeHandOver(peer.session, found, parts, to === undefined);
+    this.#traces.leave(found, peer.node);
     if (kind === HomeKind.device) this.#deps.movedAway(id, peer, found.number, seq);
   }
 
@@ -168,14 +163,17 @@ export class Homes {
   onClaim(peer: Peer, claim: Claim): void {
     const { kind, id, number, stamp, fresh, connected } = claim;
     this.claims.took(peer, stamp);
-    const key = homeKey(kind, id);
-    this.#heard.set(key, Math.max(number, this.#heard.get(key) ?? 0));
+    this.#traces.hear(homeKey(kind, id), number);
     const home = this.get(kind, id);
+    const isDevice = kind === HomeKind.device;
+    if (isDevice && home === undefined && !connected && this.#endings.refuses(peer, id, number)) return;
     if (home === undefined || home.departure !== undefined)
       this.#tellKnown(peer, kind, id, home?.number ?? 0);
     else if (fresh) this.#challenged(home, peer, number);
     else if (!this.claims.isUnheard(home, peer)) this.#meet(home, peer, number, connected, true);
-    if (kind === HomeKind.device) this.#deps.claimSeen(peer, id, number, connected);
+    if (!isDevice) return;
+    if (connected) this.#endings.livesOn(id);
+    this.#deps.claimSeen(peer, id, number, connected);
   }
 
   onKnown({ kind, id, number }: Numbered): void {
@@ -199,7 +197,8 @@ export class Homes {
   onHandOver(peer: Peer, { kind, id, number }: Numbered, parts: readonly Uint8Array[]): void {
     const home = this.get(kind, id);
     if (home === undefined) {
-      if (parts.length > 0) this.#keep(createHome(kind, id, number + 1, false), parts);
+      const isOver = kind === HomeKind.device && this.#endings.isOver(id, number);
+      if (parts.length > 0 && !isOver) this.#keep(createHome(kind, id, number + 1, false), parts);
       return;
     }
     const { seek } = home;
@@ -223,6 +222,12 @@ export class Homes {
   }
 
   // Sessions.
+
+  /** The peer has said where it stands. @param skipsClaims see `Claims.sessionOpened` */
+  sessionOpened(peer: Peer, skipsClaims: boolean): void {
+    this.#endings.sessionOpened(peer);
+    this.claims.sessionOpened(peer, skipsClaims);
+  }
 
   sessionEnded(peer: Peer): void {
     for (const home of this.#contests.dropPeer(peer)) {
@@ -276,7 +281,7 @@ export class Homes {
       return;
     }
     home.phase = HomePhase.home;
-    this.#departed.delete(homeKey(home.kind, home.id));
+    this.#traces.isBack(home);
     this.#deps.host.adopt(home.kind, home.id, seek.parts, false);
     this.#deps.adopted(home);
     this.#deps.host.release(home.kind, home.id);
@@ -358,8 +363,8 @@ export class Homes {
     const { to, cameBack, isBack, late, parts: own } = home.departure!;
     const parts = [...late, ...own!];
     this.#drop(home);
-    this.#remember(home, to!.node);
-    if (to!.isOpen) this.#handOver(to!, home, parts, false);
+    this.#traces.leave(home, to!.node);
+    if (to!.isOpen) writeHandOver(to!.session, home, parts, false);
     else if (home.kind === HomeKind.device && late.length === 0)
       this.#deps.host.adopt(home.kind, home.id, parts, true); // no numbering is among it: nothing to be the home of
     else if (parts.length > 0) this.#keep(createHome(home.kind, home.id, home.number, false), parts);
@@ -376,18 +381,10 @@ export class Homes {
     this.#deps.host.release(home.kind, home.id);
   }
 
-  #handOver(peer: Peer, { kind, id, number }: Home, parts: readonly Uint8Array[], leave: boolean): void {
-    writeParts(peer.session, kind, id, parts);
-    handOver.write(peer.session, { kind, id, number, leave });
-  }
-
   #known(kind: HomeKind, id: string): number {
-    const moved = this.#departed.get(homeKey(kind, id))?.number ?? 0;
-    return kind === HomeKind.device ? Math.max(moved, this.#deps.knownNumber(id)) : moved;
-  }
-
-  #remember({ kind, id, number }: Home, node: string): void {
-    this.#departed.set(homeKey(kind, id), { node, number });
+    const moved = this.#traces.number(homeKey(kind, id));
+    if (kind !== HomeKind.device) return moved;
+    return Math.max(moved, this.#deps.knownNumber(id), this.#endings.number(id));
   }
 
   #drop(home: Home): void {

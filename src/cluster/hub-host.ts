@@ -21,12 +21,12 @@ import { epochName } from '../wire/events.ts';
 import type {
   CallAnswer,
   ClusterHost,
-  DeviceEntry,
   FollowRequest,
   HistoryQuery,
   HostFigures,
   ListPage,
   OperatorChange,
+  StreamStart,
   SurrenderReason,
 } from './host.ts';
 import { CONTEST_MS, LIST_IDS_MAX } from './limits.ts';
@@ -121,7 +121,7 @@ export class HubHost implements ClusterHost {
     }
     if (done > 0) fromOwner.release();
     if (toOwner.spilledCount > 0) {
-      toOwner.publish();
+      toOwner.commit();
       ringer.ring();
     }
     return done;
@@ -161,8 +161,8 @@ export class HubHost implements ClusterHost {
 
   // Devices with another home.
 
-  remote(ref: number, id: string, { epoch, seq, state, status, lastSeen }: DeviceEntry, node: string): void {
-    this.#tell(fromLink.remote, { ref, id, epoch, seq, state, status, lastSeen, node });
+  remote(ref: number, id: string, start: StreamStart, node: string): void {
+    this.#tell(fromLink.remote, { ref, id, ...start, node });
   }
 
   event(ref: number, views: RecordViews, offset: number, bytes: number): boolean {
@@ -172,7 +172,7 @@ export class HubHost implements ClusterHost {
     copyEvent(views, offset, toOwner.views, at, bytes);
     toOwner.views.u32[(at + EventField.device) >> 2] = ref;
     toOwner.views.u32[(at + EventField.session) >> 2] = NONE;
-    toOwner.publish();
+    toOwner.commit();
     ringer.ring();
     return true;
   }
@@ -352,7 +352,7 @@ export class HubHost implements ClusterHost {
   #tell<F extends Fields>(layout: RecordLayout<F>, values: Values<F>): void {
     const { toOwner, ringer } = this.#deps;
     layout.write(toOwner, values);
-    toOwner.publish();
+    toOwner.commit();
     ringer.ring();
   }
 
@@ -368,7 +368,7 @@ export class HubHost implements ClusterHost {
   #ownerChanged(): void {
     const { toOwner, ringer } = this.#deps;
     writeSynced(toOwner, {});
-    toOwner.publish();
+    toOwner.commit();
     ringer.ring();
     this.#isTold = false;
     this.#beginAnew();

@@ -42,12 +42,14 @@ export interface LinkOptions {
   readonly maxMessageBytes: number;
   /** Gives up waiting for NATS. */
   readonly stopped: AbortSignal;
+  /** NATS has taken this node before: what it refuses now it may take again, as after its restart without its accounts. */
+  readonly isReopened: boolean;
   readonly clock: Clock;
   readonly host: ClusterHost;
   /** What the hub's snapshot holds of what operators set. */
   readonly snapshot: readonly OperatorChange[];
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: object) => void;
-  /** NATS was lost, or is there again. */
+  /** NATS is there, is lost, or is there again. */
   readonly connectedChanged: (connected: boolean) => void;
 }
 
@@ -73,16 +75,19 @@ export class ClusterLink {
 
   /**
    * Connects and joins. Without NATS it waits for it.
-   * @throws PayloadTooLarge; and what NATS says when the credentials or the certificate are wrong
+   * @throws PayloadTooLarge; what NATS says when the credentials or the certificate are wrong, unless it is reopened;
+   *   Error when it was stopped
    */
   static async open(options: LinkOptions): Promise<ClusterLink> {
     const nats = await connectPatiently(options);
-    const problem = payloadProblem(nats, options);
+    const problem = options.stopped.aborted ? new Error('stopped') : payloadProblem(nats, options);
     if (problem !== undefined) {
       await nats.close();
       throw problem;
     }
-    return new ClusterLink(options, nats);
+    const link = new ClusterLink(options, nats);
+    options.connectedChanged(true); // the link before this one may have ended while NATS was away
+    return link;
   }
 
   private constructor(options: LinkOptions, nats: NatsConnection) {
@@ -226,7 +231,8 @@ async function connectPatiently(options: LinkOptions): Promise<NatsConnection> {
     try {
       return await connect(connectionOptions(options));
     } catch (error) {
-      if (!isAway(error) || options.stopped.aborted) throw error;
+      const mayPass = options.isReopened || isAway(error);
+      if (!mayPass || options.stopped.aborted) throw error;
       if (tries === 0) options.log('warn', 'NATS is away', { error: (error as Error).message });
       await after(RECONNECT_MS * 2);
     }

@@ -22,5 +22,5 @@ export interface NodeOptions {
   /** Call `flush` soon: at once when the link was idle. */
   readonly flushSoon: () => void;
   /** Reads the bucket from now on to its end and obeys it, then calls back; tries until it can. */
-  readonly readBucket: (done: () => void) => void;
+  readonly readBucket: (done?: () => void) => void;
 }

@@ -120,7 +120,7 @@ export class ClusterNode {
       home: (kind, id) => this.homes.get(kind, id),
       peer: (number) => this.#peers.ofNumber(number),
     });
-    this.confirms = new Confirms(clock, () => options.readBucket(() => {}));
+    this.confirms = new Confirms(clock, () => options.readBucket());
     const { members, confirms } = this;
     this.#heart = new Heart({ ...options, members, peers: this.#peers, confirms, figures });
     this.#asks = new Asks(clock, (follow) => this.follows.lookups.answered(follow));
@@ -335,7 +335,7 @@ export class ClusterNode {
     const skip = joining && !(peer.toldJoining && node < peer.node);
     const otherSkips = peer.toldJoining && !(joining && peer.node < node);
     peer.claimsAnswered = otherSkips ? 0 : Math.min(answered, this.homes.claims.stamp);
-    this.homes.claims.sessionOpened(peer, skip);
+    this.homes.sessionOpened(peer, skip);
   }
 
   #tellReady(peer: Peer): void {

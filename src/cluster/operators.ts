@@ -38,6 +38,7 @@ export interface OperatorsDeps {
   readonly confirm: (revision: number, marker: string) => Promise<string[]>;
   /** When this node may fill the bucket, compared with the others. */
   readonly seedPlan: () => SeedPlan;
+  /** The bucket cannot be read; it is tried again. Not told of every try. */
   readonly failed: (error: Error) => void;
 }
 
@@ -47,6 +48,8 @@ export type ChangeResult =
   | { readonly ok: false; readonly message: string };
 
 const RETRY_MS = 300;
+/** Of readings that fail, one is told in this time, ms. */
+const FAILURES_EVERY_MS = 10_000;
 /** Entries written at once. */
 const WRITES_MAX = 64;
 
@@ -58,9 +61,12 @@ export class Operators {
   #marker = '';
   #obeyedRevision = 0;
   #stopWatching: () => void = () => {};
-  /** Who waits for a reading that begins now or later. */
-  #wanted: (() => void)[] = [];
-  #isReading = false;
+  /** A reading is to begin, and who waits for it. */
+  #isWanted = false;
+  #waiting: (() => void)[] = [];
+  /** Settles once nothing is to be read any more; undefined: nothing is. */
+  #reading: Promise<void> | undefined;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   #awaited: { revision: number; resolve: () => void }[] = [];
   #applying = Promise.resolve();
@@ -77,9 +83,11 @@ export class Operators {
   }
 
   /** Reads the bucket from now on to its end, obeys it, and calls back; tries again until it can. */
-  read(done: () => void = () => {}): void {
-    this.#wanted.push(done);
-    if (!this.#isReading) void this.#readAll();
+  read(done?: () => void): void {
+    if (this.#isClosed) return;
+    this.#isWanted = true;
+    if (done !== undefined) this.#waiting.push(done);
+    this.#reading ??= this.#readAll();
   }
 
   /** The host obeys the changes up to this revision. */
@@ -95,11 +103,12 @@ export class Operators {
    * @returns `ok` false when NATS is away: the change may have been written or not
    */
   async change(changes: readonly OperatorChange[]): Promise<ChangeResult> {
-    const kv = this.#kv;
-    if (kv === undefined || !this.#deps.isConnected() || !this.hasObeyed)
+    if (!this.#deps.isConnected() || !this.hasObeyed)
       return { ok: false, message: 'the cluster is disconnected: nothing can be changed' };
     try {
-      const revision = changes.length === 0 ? this.#obeyedRevision : await this.#write(kv, changes);
+      // It may be another bucket than before: what is written before it is filled could be overwritten.
+      if (this.#reading !== undefined) await within(BUCKET_MS, 'it is being read', this.#reading);
+      const revision = changes.length === 0 ? this.#obeyedRevision : await this.#write(this.#kv!, changes);
       const [own, others] = await Promise.all([
         this.#obeysItself(revision),
         this.#deps.confirm(revision, this.#marker),
@@ -152,20 +161,37 @@ export class Operators {
   }
 
   async #readAll(): Promise<void> {
-    this.#isReading = true;
-    while (this.#wanted.length > 0 && !this.#isClosed) {
-      const wanted = this.#wanted.splice(0);
-      try {
-        if (!this.#deps.isConnected()) throw new Error('NATS is away');
-        await this.#readOnce();
-        for (const done of wanted) done();
-      } catch (error) {
-        this.#wanted.unshift(...wanted);
-        if (this.#deps.isConnected() && !this.#isClosed) this.#deps.failed(error as Error);
+    while (this.#isWanted && !this.#isClosed) {
+      this.#isWanted = false;
+      const waiting = this.#waiting.splice(0);
+      if (await this.#triesToRead()) for (const done of waiting) done();
+      else {
+        this.#isWanted = true;
+        this.#waiting = [...waiting, ...this.#waiting];
         await after(RETRY_MS);
       }
     }
-    this.#isReading = false;
+    this.#reading = undefined;
+  }
+
+  /** @returns whether the bucket was read to its end and is obeyed */
+  async #triesToRead(): Promise<boolean> {
+    if (!this.#deps.isConnected()) return false;
+    try {
+      await this.#readOnce();
+      return true;
+    } catch (error) {
+      if (this.#deps.isConnected() && !this.#isClosed) this.#tellFailure(error as Error);
+      return false;
+    }
+  }
+
+  /** It may be tried for hours, some times a second. */
+  #tellFailure(error: Error): void {
+    const now = performance.now();
+    if (now - this.#failedAtMs < FAILURES_EVERY_MS) return;
+    this.#failedAtMs = now;
+    this.#deps.failed(error);
   }
 
   async #readOnce(): Promise<void> {

@@ -3,17 +3,28 @@
  * given to the other host as they were. Pure.
  */
 
-import { homeKey } from './home.ts';
+import { type Home, homeKey } from './home.ts';
 import { HAND_OVER_BYTES_MAX, PART_BYTES } from './limits.ts';
 import type { Peer } from './peer.ts';
-import { type HomeKind, part } from './records.ts';
+import { type HomeKind, handOver, part } from './records.ts';
 import type { RecordSink } from './wire.ts';
 
 /** A first byte tells whether the host's part goes on in the next record. */
 const LAST = 0;
 const MORE = 1;
 
-export function writeParts(sink: RecordSink, kind: HomeKind, id: string, parts: readonly Uint8Array[]): void {
+/** Hands an id over. @param leave nobody asked for it: the node drains */
+export function writeHandOver(
+  sink: RecordSink,
+  { kind, id, number }: Pick<Home, 'kind' | 'id' | 'number'>,
+  parts: readonly Uint8Array[],
+  leave: boolean,
+): void {
+  writeParts(sink, kind, id, parts);
+  handOver.write(sink, { kind, id, number, leave });
+}
+
+function writeParts(sink: RecordSink, kind: HomeKind, id: string, parts: readonly Uint8Array[]): void {
   for (const whole of parts) {
     let at = 0;
     do {

@@ -87,6 +87,7 @@ export class Phases {
       this.#isReading = false;
       this.#hasRead = members.isFresh() && fences === figures.fences; // else it was begun before the silence
       for (const peer of gated) {
+        if (peers.get(peer.node) !== peer) continue; // lost again meanwhile
         peer.gated = false;
         mayOpen(peer);
       }

@@ -20,6 +20,10 @@ export class Recent<Value> {
     if (this.#values.size > this.#max) this.#values.delete(this.#values.keys().next().value!);
   }
 
+  keys(): Iterable<string> {
+    return this.#values.keys();
+  }
+
   delete(key: string): void {
     this.#values.delete(key);
   }

@@ -11,20 +11,11 @@ import { Heart } from '../memory/heartbeat.ts';
 import { RingConsumer, RingProducer } from '../memory/ring.ts';
 import { PresenceReader } from '../presence/table.ts';
 import type { HubMemory } from '../supervise/memory.ts';
-import { phaseNames } from './beats.ts';
-import type {
-  FromLinkCommand,
-  LinkAnswers,
-  LinkFigures,
-  LinkQuestion,
-  NodeFigures,
-  NodesAnswer,
-  ToLinkCommand,
-} from './commands.ts';
+import { type Answer, answerTo } from './answers.ts';
+import type { FromLinkCommand, LinkQuestion, ToLinkCommand } from './commands.ts';
 import type { CallAnswer, OperatorChange } from './host.ts';
 import { HubHost } from './hub-host.ts';
-import { ClusterLink } from './link.ts';
-import { after } from './time-limits.ts';
+import { ClusterLink, type LinkOptions } from './link.ts';
 
 /** What the thread is given. */
 export interface ClusterTask {
@@ -54,19 +45,15 @@ export interface ClusterTask {
 }
 
 const PROBE_MS = 50;
-/** What a drain waits for others to take what is left to them, ms; and for the next of it. */
-const LEAVE_MS_MAX = 5000;
-const LEAVE_IDLE_MS = 500;
-const LEAVE_LOOK_MS = 20;
 
 export async function runClusterThread(task: ClusterTask): Promise<void> {
   const { port } = task;
   const say = (message: FromLinkCommand): void => port.postMessage(message);
   const stopped = new AbortController();
-  const calls = new Calls(say);
+  const routes = new MainRoutes(say);
   let isDraining = false;
   const host = createHost(task, {
-    call: (name, body) => calls.call(name, body),
+    call: (name, body) => routes.call(name, body),
     phaseChanged: (phase) => say({ kind: 'phase', phase }),
     rulesChanged: (rules) => say({ kind: 'rules', rules }),
     duplicate: () =>
@@ -88,15 +75,15 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
     () => {},
   );
   let bell = task.bell.on('message', poller.wake);
-  let link: ClusterLink | undefined;
+  const place: Place = { link: undefined };
   const over = new Promise<void>((resolve) => {
     port.on('message', (command: ToLinkCommand) => {
       if (command.kind === 'close') resolve();
       else if (command.kind === 'drain') isDraining = true;
       else if (command.kind === 'fault') throw new Error('a fault that was asked for');
-      else if (command.kind === 'answer') calls.answered(command.request, command.answer);
+      else if (command.kind === 'answer') routes.answered(command.request, command.answer);
       else if (command.kind === 'question')
-        void answer(command, say, (question) => answerTo(task, link, host, question));
+        void answer(command, say, (question) => answerTo(task, place.link, host, question));
       else {
         bell.close();
         bell = command.bell.on('message', poller.wake);
@@ -106,18 +93,7 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
   });
   say({ kind: 'ready' });
   try {
-    for (let isOver = false; !isOver; ) {
-      const anew = host.reset();
-      const end = over.then(() => true);
-      link = await Promise.race([open(task, host, stopped.signal, say), end.then(() => undefined)]);
-      if (link === undefined) break;
-      host.start(link.node, link.operators);
-      poller.wake();
-      isOver = await Promise.race([end, anew.then(() => false)]);
-      const ended = link;
-      link = undefined;
-      await ended.close();
-    }
+    await keepOpen(task, { host, say, poller, place, stopped: stopped.signal }, over);
   } catch (error) {
     say({ kind: 'refused', message: (error as Error).message });
     await over;
@@ -129,14 +105,51 @@ export async function runClusterThread(task: ClusterTask): Promise<void> {
   port.close();
 }
 
+/** Where the link is, as long as it is open. */
+interface Place {
+  link: ClusterLink | undefined;
+}
+
+interface Parts {
+  readonly host: HubHost;
+  readonly say: (message: FromLinkCommand) => void;
+  readonly poller: Poller;
+  readonly place: Place;
+  readonly stopped: AbortSignal;
+}
+
+/**
+ * Opens a link, and another whenever the owner is another, which knows nothing of what the one before was told.
+ * @param over ends it
+ * @throws what the first `open` throws
+ */
+async function keepOpen(task: ClusterTask, parts: Parts, over: Promise<void>): Promise<void> {
+  const { host, say, poller, place, stopped } = parts;
+  const end = over.then(() => undefined);
+  for (let isReopened = false; ; isReopened = true) {
+    const anew = host.reset();
+    const link = await Promise.race([open(task, host, { stopped, isReopened }, say), end]);
+    if (link === undefined) return;
+    place.link = link;
+    host.start(link.node, link.operators);
+    poller.wake();
+    const isOver = await Promise.race([over.then(() => true), anew.then(() => false)]);
+    place.link = undefined;
+    await link.close();
+    if (isOver) return;
+    say({ kind: 'phase', phase: 'joining' });
+  }
+}
+
 /** @throws PayloadTooLarge; and what NATS says when the credentials are wrong */
 function open(
   { settings, node, version, snapshot }: ClusterTask,
   host: HubHost,
-  stopped: AbortSignal,
+  how: Pick<LinkOptions, 'stopped' | 'isReopened'>,
   say: (message: FromLinkCommand) => void,
 ): Promise<ClusterLink> {
   return ClusterLink.open({
+    ...how,
     servers: settings.clusterNatsUrl,
     credsFile: settings.clusterNatsCredsFile || undefined,
     tls: {},
@@ -146,7 +159,6 @@ function open(
     timeoutMs: settings.clusterNodeTimeoutMs,
     replicas: settings.clusterReplicas,
     maxMessageBytes: settings.maxMessageBytes,
-    stopped,
     clock: systemClock,
     host,
     snapshot,
@@ -187,8 +199,8 @@ function createPoller({ memory, edge }: ClusterTask, host: HubHost): Poller {
   });
 }
 
-/** Routes of this hub that other nodes ask for; main runs them. */
-class Calls {
+/** Routes of this hub that other nodes ask for; main runs them. Not those that it asks for itself: `Calls`. */
+class MainRoutes {
   readonly #say: (message: FromLinkCommand) => void;
   readonly #waiting = new Map<number, (answer: CallAnswer) => void>();
   #last = 0;
@@ -209,8 +221,6 @@ class Calls {
   }
 }
 
-type Answer = LinkAnswers[keyof LinkAnswers];
-
 async function answer(
   { request, question }: Extract<ToLinkCommand, { kind: 'question' }>,
   say: (message: FromLinkCommand) => void,
@@ -221,79 +231,4 @@ async function answer(
   } catch (error) {
     say({ kind: 'failed', request, message: (error as Error).message });
   }
-}
-
-function answerTo(
-  task: ClusterTask,
-  link: ClusterLink | undefined,
-  host: HubHost,
-  question: LinkQuestion,
-): Promise<Answer> | Answer {
-  if (link === undefined) throw new Error('the cluster is disconnected');
-  const { node, operators } = link;
-  switch (question.ask) {
-    case 'change':
-      return operators.change(question.changes);
-    case 'locate':
-      return node.locate(question.device);
-    case 'call':
-      return node.call(question.node, question.name, question.body);
-    case 'nodes':
-      return nodesOf(task, link, host);
-    case 'left':
-      return leftAll(node);
-    case 'figures':
-      return figuresOf(link);
-  }
-}
-
-function nodesOf(
-  { node: own, version, startedAtMs }: ClusterTask,
-  link: ClusterLink,
-  host: HubHost,
-): NodesAnswer {
-  const { figures, phase, members } = link.node;
-  const self = {
-    ...{ node: own, version, startedAtMs, ...host.figures(), ...crossedOf(figures) },
-    ...{ phase: phaseNames[phase], roundTripMs: undefined },
-  };
-  const alive = [self, ...othersOf(link)];
-  const isAlive = new Set(alive.map(({ node }) => node));
-  return { alive, lost: members.recent().filter((node) => !isAlive.has(node)) };
-}
-
-function othersOf({ node }: ClusterLink): NodeFigures[] {
-  return [...node.members.all].map(({ node: name, rttMs, beat }) => {
-    const { version, startedAt, devices, subscribers, eventsPerSecond, draining, phase } = beat;
-    const figures = { devices, subscribers, eventsPerSecond, draining, ...crossedOf(beat) };
-    const said = { node: name, version, startedAtMs: startedAt, ...figures };
-    return { ...said, phase: phaseNames[phase], roundTripMs: rttMs };
-  });
-}
-
-type Crossed = Pick<NodeFigures, 'eventsSent' | 'eventsReceived' | 'gaps'>;
-
-function crossedOf({ eventsSent, eventsReceived, gaps }: Crossed): Crossed {
-  return { eventsSent, eventsReceived, gaps };
-}
-
-/** Waits until what drains away has gone, a few seconds at most. @returns whether all of it has */
-async function leftAll(node: ClusterLink['node']): Promise<boolean> {
-  const untilMs = systemClock.now() + LEAVE_MS_MAX;
-  let before = Number.POSITIVE_INFINITY;
-  let sinceMs = systemClock.now();
-  while (systemClock.now() < untilMs) {
-    const { count } = node.homes.claims;
-    if (count === 0) return true;
-    if (count < before) sinceMs = systemClock.now();
-    else if (systemClock.now() - sinceMs > LEAVE_IDLE_MS) return false; // nobody takes it
-    before = count;
-    await after(LEAVE_LOOK_MS);
-  }
-  return false;
-}
-
-function figuresOf(link: ClusterLink): LinkFigures {
-  const trips = othersOf(link).map(({ roundTripMs = 0 }) => roundTripMs);
-  return { counts: { ...link.node.figures }, nodes: 1 + trips.length, roundTripMs: Math.max(0, ...trips) };
 }

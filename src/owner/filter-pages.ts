@@ -2,14 +2,14 @@
  * The devices of a filter, page by page. A page's rows are active from the moment the page is written, and the next one
  * waits until the peer has read. Owner thread only.
  */
-import { type Actor, authorize } from '../access/actor.ts';
+import { authorize } from '../access/actor.ts';
 import type { AccessRules } from '../access/rules.ts';
 import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../limits.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { type FilterEntry, NO_BYTES, Notice } from '../records/replies.ts';
-import { type PageJob, type Scan, SLICE_SLOTS } from './filter-jobs.ts';
+import { type PageJob, type Search, SLICE_SLOTS } from './filter-jobs.ts';
 import { Unfinished } from './filter-table.ts';
 import type { FiltersDeps } from './filters.ts';
 import type { RowWalk } from './row-walks.ts';
@@ -38,19 +38,17 @@ export class FilterPages {
     filter: string;
     input: Input;
     devices?: number[];
-    /** Those of the devices that the filter has come to follow since its rows were made. */
-    gained?: Set<number>;
     walk?: RowWalk;
-    /** Whose token the filter went by until now; undefined: one that covered no less. */
-    before?: Actor | undefined;
+    search?: Search | undefined;
+    isUnasked?: boolean;
     isPaused?: boolean;
   }): PageJob {
     const page = this.#nextPage;
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
-    const { devices = [], gained = new Set(), walk, before, isPaused = false, ...rest } = options;
-    const scan = before && { next: 0, before };
+    const { devices = [], walk, search, isUnasked = false, isPaused = false, ...rest } = options;
     const state = { at: 0, unreadDevices: 0, unreadBytes: 0, reserved: 0, waits: false, isFull: false };
-    return { kind: 'pages', ...rest, page, devices, gained, walk, scan, isPaused, ...state };
+    const about = { ...rest, page, devices, gained: new Set<number>(), walk, search, isUnasked, isPaused };
+    return { kind: 'pages', ...about, ...state };
   }
 
   /**
@@ -67,20 +65,20 @@ export class FilterPages {
     const { filters } = registry;
     const { subscriber } = about;
     const before = scopes.useForFilters(subscriber);
-    const active = changed.filter(({ value }) => value === RowState.active).map(({ filter }) => filter);
-    const jobs = active.flatMap((filter) => {
+    const jobs: PageJob[] = [];
+    for (const { filter, value } of changed) {
       const slot = filters.find(subscriber, filter.slice(0, -1));
-      if (slot < 0) return [];
+      if (value !== RowState.active || slot < 0) continue;
       // What the pages before the connection was lost did not come to is in these: they are one answer.
-      const devices = filters.isUnfinished(slot) && !hasPages(slot) ? this.missing(subscriber, slot) : [];
-      const walk = walks.start(subscriber);
-      return this.job({ ...about, slot, filter, devices, gained: new Set(devices), walk, before });
-    });
+      const isLeft = filters.isUnfinished(slot) && !hasPages(slot);
+      const search = isLeft ? { next: 0 } : before && { next: 0, before };
+      jobs.push(this.job({ ...about, slot, filter, walk: walks.start(subscriber), search }));
+    }
     if (before === undefined) return jobs;
     for (const slot of filters.ofSubscriber(subscriber)) {
-      const filter = `${filters.prefix(slot)}*`;
-      if (filters.state(slot) === RowState.paused)
-        jobs.push(this.job({ ...about, slot, filter, before, isPaused: true }));
+      if (filters.state(slot) !== RowState.paused) continue;
+      const filter = filters.nameOf(slot);
+      jobs.push(this.job({ ...about, slot, filter, search: { next: 0, before }, isPaused: true }));
     }
     for (const { slot } of jobs) filters.begin(slot, Unfinished.pages);
     return jobs;
@@ -90,6 +88,7 @@ export class FilterPages {
   run(job: PageJob): boolean {
     const { subscriptions, pageBytes } = this.#deps;
     if (!this.#isGathered(job)) return false;
+    if (job.isUnasked && job.devices.length === 0) return true;
     const isThere = this.isThere(job);
     const page = subscriptions.begin();
     const { entries } = page;
@@ -117,9 +116,9 @@ export class FilterPages {
       if (!this.gather(job)) return false;
       job.walk = undefined;
     }
-    if (job.scan !== undefined) {
-      if (!this.#scan(job, job.scan)) return false;
-      job.scan = undefined;
+    if (job.search !== undefined) {
+      if (!this.#search(job, job.search)) return false;
+      job.search = undefined;
     }
     return true;
   }
@@ -140,42 +139,69 @@ export class FilterPages {
     if (job.waits) job.unreadDevices = job.unreadBytes = 0;
   }
 
-  /**
-   * Devices that the filter matches and the subscriber may follow, but has no row of.
-   * @param before rules that denied them; undefined: whatever those were
-   */
-  missing(subscriber: number, slot: number, before?: AccessRules): number[] {
-    const { registry, access } = this.#deps;
-    const id = registry.subscriberId(subscriber);
+  /** Devices that the filter matches and the subscriber may follow, but has no row of. */
+  missing(subscriber: number, slot: number): number[] {
+    const { registry } = this.#deps;
     const prefix = Buffer.from(registry.filters.prefix(slot));
     const devices: number[] = [];
-    for (let device = 0; device < highWater(registry.devices); device++) {
-      if (!this.#isMissing(subscriber, prefix, device)) continue;
-      if (before === undefined || access.decide(registry.deviceId(device), id, before) === 'deny')
-        devices.push(device);
-    }
+    for (let device = 0; device < highWater(registry.devices); device++)
+      if (registry.idStartsWith(device, prefix) && this.#lacks(subscriber, device)) devices.push(device);
     return devices;
   }
 
-  #isMissing(subscriber: number, prefix: Uint8Array, device: number): boolean {
+  /**
+   * What filters may follow now that other rules are in force.
+   * @param before rules that denied it
+   * @returns by filter slot: the devices that it matches and its subscriber may follow, but has no row of
+   */
+  lifted(before: AccessRules): Map<number, number[]> {
+    const { registry, access } = this.#deps;
+    const lifted = new Map<number, number[]>();
+    if (before.isEmpty && access.default === 'allow') return lifted; // nothing was denied
+    for (let device = 0; device < highWater(registry.devices); device++) {
+      if (!this.#isMatchable(device)) continue;
+      const id = registry.deviceId(device);
+      registry.filters.forEachMatching(id, (slot, subscriber) => {
+        if (!this.#lacks(subscriber, device)) return;
+        if (access.decide(id, registry.subscriberId(subscriber), before) !== 'deny') return;
+        const devices = lifted.get(slot);
+        if (devices === undefined) lifted.set(slot, [device]);
+        else devices.push(device);
+      });
+    }
+    return lifted;
+  }
+
+  /** Whether filters follow the device where they match it. */
+  #isMatchable(device: number): boolean {
+    const { known, deviceState } = this.#deps.registry.devices.rows;
+    return known[device] === 1 && deviceState[device] !== DeviceState.free;
+  }
+
+  /** Whether the subscriber may follow the device by a filter, and has no row of it. */
+  #lacks(subscriber: number, device: number): boolean {
     const { registry, subscriptions } = this.#deps;
-    const { known, deviceState } = registry.devices.rows;
-    if (known[device] === 0 || deviceState[device] === DeviceState.free) return false;
-    if (!registry.idStartsWith(device, prefix) || registry.findRow(device, subscriber) >= 0) return false;
+    if (!this.#isMatchable(device) || registry.findRow(device, subscriber) >= 0) return false;
     return subscriptions.mayFollow(subscriber, device, -1);
   }
 
-  /** Adds what is missing because the token of before did not cover it. @returns whether all was looked through */
-  #scan({ subscriber, filter, devices, gained }: PageJob, scan: Scan): boolean {
+  /** One slice of the search: adds the devices that it finds to those of the job. @returns whether it is over */
+  #search({ subscriber, filter, devices, gained }: PageJob, search: Search): boolean {
     const { registry } = this.#deps;
     const prefix = Buffer.from(filter.slice(0, -1));
     const end = highWater(registry.devices);
-    const to = Math.min(end, scan.next + SLICE_SLOTS);
-    for (; scan.next < to; scan.next++) {
-      const device = scan.next;
-      if (gained.has(device) || !this.#isMissing(subscriber, prefix, device)) continue;
-      const wasCovered = authorize(scan.before, { kind: 'follow', device: registry.deviceId(device) });
-      if (wasCovered === 'allowed') continue; // then an operator has removed it
+    const to = Math.min(end, search.next + SLICE_SLOTS);
+    for (; search.next < to; search.next++) {
+      const device = search.next;
+      if (!registry.idStartsWith(device, prefix) || !this.#lacks(subscriber, device)) continue;
+      if (gained.has(device)) continue; // it has appeared meanwhile
+      const { before } = search;
+      // What that token covered, and has no row, an operator has removed.
+      if (
+        before !== undefined &&
+        authorize(before, { kind: 'follow', device: registry.deviceId(device) }) === 'allowed'
+      )
+        continue;
       devices.push(device);
       gained.add(device);
     }
@@ -204,8 +230,7 @@ export class FilterPages {
   #follow(job: PageJob, device: number, page: Page): void {
     const { registry, subscriptions } = this.#deps;
     const { subscriber } = job;
-    const { known, deviceState } = registry.devices.rows;
-    if (known[device] === 0 || deviceState[device] === DeviceState.free) return;
+    if (!this.#isMatchable(device)) return;
     const id = registry.deviceId(device);
     if (!id.startsWith(job.filter.slice(0, -1))) return;
     const row = registry.findRow(device, subscriber);
@@ -244,7 +269,7 @@ export class FilterPages {
     const { subscriber } = job;
     const reserved = job.reserved > 0;
     if (reserved) job.reserved -= 1;
-    const isFull = !reserved && registry.subscribers.rows.rowCount[subscriber]! >= rowsMax;
+    const isFull = !reserved && registry.rowCount(subscriber) >= rowsMax;
     const row = isFull ? -1 : registry.createRow(device, subscriber, state, { types, ownTypes: 0, reserved });
     if (row < 0) job.isFull = true;
     if (row < 0 || state !== RowState.active) return;
@@ -254,7 +279,7 @@ export class FilterPages {
 
   drop(job: PageJob): void {
     const { registry, walks } = this.#deps;
-    registry.reservedRows -= job.reserved;
+    registry.reserve(job.subscriber, -job.reserved);
     job.reserved = 0;
     if (job.walk !== undefined) walks.cancel(job.walk);
   }

@@ -39,8 +39,6 @@ export class Registry extends PeerTable {
   readonly edges: number;
   /** Active subscriptions by device × edge: which edges an event goes to. */
   readonly interest: Uint32Array;
-  /** Rows that a filter's pages will make. */
-  reservedRows = 0;
   /** A device that wants to know it has its first listener, or has lost its last. */
   interestChanged: (slot: number) => void = () => {};
   /** Of a cluster: what the device's subscriptions want of it has changed. */
@@ -49,6 +47,9 @@ export class Registry extends PeerTable {
   rowRemoved: (row: number) => void = () => {};
   readonly #rowSlots: Slots;
   readonly #pairs: PairMap;
+  /** Rows that pages of filters will make: of all, and by subscriber, where there are any. */
+  #reservedRows = 0;
+  readonly #reservedOf = new Map<number, number>();
 
   /** @param memory a table that is fresh, or `adopt`ed at once @param edges threads that hold connections */
   constructor(memory: PresenceMemory, edges: number) {
@@ -155,7 +156,7 @@ export class Registry extends PeerTable {
     rows.types[row] = types;
     rows.ownTypes[row] = ownTypes;
     const flags = (granted ? GRANTED : 0) | (isFollow && ownTypes === 0 ? FILTERED : 0);
-    if (reserved) this.reservedRows -= 1;
+    if (reserved) this.reserve(subscriber, -1);
     this.#enter(row);
     this.#count(row, state, 1);
     Atomics.store(rows.rowState, row, state | flags);
@@ -163,9 +164,31 @@ export class Registry extends PeerTable {
     return row;
   }
 
+  /** Rows are kept for what the subscriber is about to follow, or no more. @param change how many more; below 0: fewer */
+  reserve(subscriber: number, change: number): void {
+    this.#reservedRows += change;
+    const count = this.#reservedOfSubscriber(subscriber) + change;
+    if (count > 0) this.#reservedOf.set(subscriber, count);
+    else this.#reservedOf.delete(subscriber);
+  }
+
+  #reservedOfSubscriber(subscriber: number): number {
+    return this.#reservedOf.get(subscriber) ?? 0;
+  }
+
+  /** Of all subscribers. */
+  get reservedRows(): number {
+    return this.#reservedRows;
+  }
+
   /** Rows that may be made, apart from those that are reserved. */
   get freeRows(): number {
-    return this.#rowSlots.freeCount - this.reservedRows;
+    return this.#rowSlots.freeCount - this.#reservedRows;
+  }
+
+  /** The subscriber's rows, and those that are reserved for it. */
+  rowCount(subscriber: number): number {
+    return this.subscribers.rows.rowCount[subscriber]! + this.#reservedOfSubscriber(subscriber);
   }
 
   /** Whether only filters of the subscriber follow the device. */

@@ -10,7 +10,15 @@ const SHOWN_CHARACTERS_MAX = 60;
 /** Line breaks that JSON does not escape, and characters that move a terminal's cursor or reverse its text. */
 const UNPRINTABLE = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** A value or name for use in a line: quoted, escaped and cut. */
+/** What stands before the host of a URL: a user with a password, or a token. A slash in it is wrong, and no less secret. */
+const CREDENTIALS = /(?<=:\/\/)[^\s,?#]*@/g;
+
+/** URLs in the text keep all but their credentials. */
+export function withoutCredentials(text: string): string {
+  return text.replace(CREDENTIALS, '********@');
+}
+
+/** A value or name for use in a line: quoted, escaped and cut, without the credentials of URLs. */
 export function shown(value: unknown): string {
   if (value === undefined || value === '') return value === '' ? 'an empty string' : 'nothing';
   if (Array.isArray(value)) {
@@ -18,7 +26,8 @@ export function shown(value: unknown): string {
   }
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value !== 'string') return String(value);
-  const cut = value.length > SHOWN_CHARACTERS_MAX ? `${value.slice(0, SHOWN_CHARACTERS_MAX)}…` : value;
+  const text = withoutCredentials(value);
+  const cut = text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
   return JSON.stringify(cut).replace(
     UNPRINTABLE,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,

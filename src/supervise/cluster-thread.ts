@@ -47,12 +47,31 @@ export class ClusterAway extends Error {
   override readonly name = 'ClusterAway';
 }
 
+/** Without a body: nothing of the failure is any other node's business. */
+const FAILED: CallAnswer = { status: 500, body: new Uint8Array(0) };
 /** A scrape does not wait longer for what the link has counted. */
 const FIGURES_MS = 500;
 
 interface Waiting {
   resolve(answer: LinkAnswers[keyof LinkAnswers]): void;
   reject(failure: Error): void;
+}
+
+interface Joining {
+  readonly promise: Promise<void>;
+  resolve(): void;
+  reject(failure: ClusterRefused): void;
+}
+
+/** Settled by whichever comes first; a refusal may come before anybody waits for it. */
+function joining(): Joining {
+  let resolve: Joining['resolve'] = () => {};
+  let reject: Joining['reject'] = () => {};
+  const promise = new Promise<void>((fulfil, refuse) => {
+    [resolve, reject] = [fulfil, refuse];
+  });
+  promise.catch(() => {}); // whoever waits hears of it
+  return { promise, resolve, reject };
 }
 
 export class ClusterThread {
@@ -62,8 +81,7 @@ export class ClusterThread {
   #nextRequest = 1;
   #phase: LinkPhase = 'joining';
   #isConnected = true;
-  #isIn: () => void = () => {};
-  #isRefused: (failure: Error) => void = () => {};
+  readonly #joined = joining();
   #wasIn = false;
   #figures: LinkFigures | undefined;
 
@@ -99,11 +117,7 @@ export class ClusterThread {
    * @throws ClusterRefused when that can never be
    */
   joined(): Promise<void> {
-    if (this.#wasIn) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#isIn = resolve;
-      this.#isRefused = reject;
-    });
+    return this.#joined.promise;
   }
 
   get node(): string {
@@ -180,7 +194,7 @@ export class ClusterThread {
         this.#isConnected = message.connected;
         break;
       case 'refused':
-        this.#isRefused(new ClusterRefused(message.message));
+        this.#joined.reject(new ClusterRefused(message.message));
         if (this.#wasIn) this.#deps.log('error', message.message, {});
         break;
       case 'log':
@@ -208,14 +222,20 @@ export class ClusterThread {
     this.#deps.log('info', 'cluster', { phase });
     if (phase !== 'in') return;
     this.#wasIn = true;
-    this.#isIn();
+    this.#joined.resolve();
   }
 
   async #call(request: number, name: string, body: Uint8Array): Promise<void> {
-    const answer = await this.#deps.call(name, body).catch((error: unknown): CallAnswer => {
-      return { status: 500, body: Buffer.from(String(error)) };
-    });
-    this.#post({ kind: 'answer', request, answer });
+    this.#post({ kind: 'answer', request, answer: await this.#answerTo(name, body) });
+  }
+
+  async #answerTo(name: string, body: Uint8Array): Promise<CallAnswer> {
+    try {
+      return await this.#deps.call(name, body);
+    } catch (error) {
+      this.#deps.log('error', 'a route failed that another node had asked for', { name, err: error });
+      return FAILED;
+    }
   }
 
   #ended(): void {

@@ -13,15 +13,24 @@ export interface RulesSet {
 export class RuleKeeper {
   /** In force: what the owner accepted last. */
   list: readonly AccessRule[];
-  /** Asks the owner; in a cluster, every node's. */
-  operate: (command: OperatorCommand) => Promise<OperatorResult>;
+  #operate: (command: OperatorCommand) => Promise<OperatorResult>;
+  #isOfCluster = false;
   /** Changes wait for each other: the owner sweeps for one list at a time. */
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param list what the owner starts with */
   constructor(list: readonly AccessRule[], operate: (command: OperatorCommand) => Promise<OperatorResult>) {
     this.list = list;
-    this.operate = operate;
+    this.#operate = operate;
+  }
+
+  /**
+   * From now on the cluster says what is in force, whichever node has set it: the link tells of each list in its order.
+   * @param operate asks every node's owner
+   */
+  followCluster(operate: (command: OperatorCommand) => Promise<OperatorResult>): void {
+    this.#operate = operate;
+    this.#isOfCluster = true;
   }
 
   /**
@@ -40,13 +49,13 @@ export class RuleKeeper {
     let pendingNodes: readonly string[] | undefined;
     let command: OperatorCommand | undefined = { kind: ToOwner.SetRules, rules: list, dryRun };
     while (command !== undefined) {
-      const part: OperatorResult = await this.operate(command);
+      const part: OperatorResult = await this.#operate(command);
       if (!part.ok) throw new Error(part.message);
       removed += part.removed ?? 0;
       pendingNodes ??= part.pendingNodes;
       command = part.next === undefined ? undefined : { kind: ToOwner.SweepRules, from: part.next };
     }
-    if (!dryRun) this.list = list;
+    if (!dryRun && !this.#isOfCluster) this.list = list;
     return { removed, pendingNodes };
   }
 }

@@ -11,6 +11,7 @@ import { CLOSE_HANDSHAKE_MS, UPGRADE_MS_MAX } from '../limits.ts';
 import type { Arrivals } from './arrivals.ts';
 import { type WaitingConnections, waitingOn } from './node-arrivals.ts';
 import { bindServer } from './node-listen.ts';
+import { takeReads } from './socket-reads.ts';
 import type { Tls } from './tls.ts';
 import { TopicMembers } from './topic-members.ts';
 import type { Connection, Listener, ListenerHandlers, UpgradeAnswer } from './transport.ts';
@@ -132,21 +133,6 @@ function serve<Session>(
     handlers.close(connection, connection.closeCode ?? LOST_CODE);
   });
   handlers.open(connection);
-}
-
-/**
- * Passes on what a socket reads. Node's sockets hand each read to their own `push`, which queues it for the stream, emits
- * it and asks for more in a further tick. Where that is done here instead, a small packet takes a sixth less CPU (decision 0041). What
- * was read before, and every read should a socket hand them on in another way, comes as `data`.
- */
-function takeReads(tcp: TcpSocket, take: (bytes: Buffer) => void): void {
-  tcp.on('data', take);
-  const { push } = tcp;
-  tcp.push = (bytes: Buffer | null, encoding?: BufferEncoding): boolean => {
-    if (bytes === null) return push.call(tcp, bytes, encoding); // the end
-    take(bytes);
-    return true;
-  };
 }
 
 /** Connections by topic. What one turn of the event loop sends to a connection leaves in one write. */

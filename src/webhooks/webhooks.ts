@@ -79,20 +79,21 @@ export class Webhooks {
   async round(): Promise<void> {
     let at: number | undefined = 0;
     let batch: FoundChange[] = [];
+    let isAllTold = true;
     while (at !== undefined) {
       const { found, next } = this.#changes.find(at, CHANGES_PER_REQUEST - batch.length, ROWS_PER_LOOK);
       batch.push(...found);
       at = next;
-      if (batch.length >= CHANGES_PER_REQUEST) {
-        await this.#tell(batch);
+      if (batch.length >= CHANGES_PER_REQUEST || (at === undefined && batch.length > 0)) {
+        isAllTold = (await this.#tell(batch)) && isAllTold;
         batch = [];
       } else if (at !== undefined) await turn();
     }
-    if (batch.length > 0) await this.#tell(batch);
-    this.#cells[WebhookCounter.laggingSinceMs] = 0;
+    if (isAllTold) this.#cells[WebhookCounter.laggingSinceMs] = 0;
   }
 
-  async #tell(batch: readonly FoundChange[]): Promise<void> {
+  /** @returns whether the receiver has it */
+  async #tell(batch: readonly FoundChange[]): Promise<boolean> {
     const cells = this.#cells;
     if (cells[WebhookCounter.laggingSinceMs] === 0)
       cells[WebhookCounter.laggingSinceMs] = this.#deps.clock.now();
@@ -101,11 +102,12 @@ export class Webhooks {
       this.#changes.told(batch);
       this.#resync = false;
       cells[WebhookCounter.changes]! += changes.length;
-      return;
+      return true;
     }
     // It is told what is so by then: that a device was away and came back in between, it never hears.
     cells[WebhookCounter.dropped]! += changes.length;
     this.#resync = true;
+    return false;
   }
 
   #receiver(): Receiver {

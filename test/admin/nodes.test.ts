@@ -128,3 +128,46 @@ describe('DELETE of a device', () => {
     expect(await remove('a')).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
   });
 });
+
+describe('A list over all nodes', () => {
+  const list = async (url: string) => (await hub('b').ask('GET', url)).body as Record<string, unknown>;
+  const names = ({ devices }: Record<string, unknown>) =>
+    (devices as { readonly device: string }[]).map(({ device }) => device);
+
+  beforeEach(() => {
+    for (const node of NAMES) {
+      const { registry } = hub(node);
+      for (const id of [`${node}-1`, `${node}-2`]) {
+        const slot = registry.ensureDeviceOf(id);
+        Atomics.store(registry.devices.rows.home, slot, Home.here);
+      }
+    }
+  });
+
+  it('goes through them in the order of their names, a page at a time', async () => {
+    const found: string[] = [];
+    let cursor: unknown = '';
+    while (cursor !== null) {
+      const page = await list(`/v1/devices?scope=cluster&limit=3${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      expect(page).not.toHaveProperty('missingNodes');
+      found.push(...names(page));
+      cursor = page['cursor'];
+    }
+    expect(found).toEqual(['a-1', 'a-2', 'b-1', 'b-2', 'c-1', 'c-2']);
+  });
+
+  it('names those that do not answer, and has the items of the others', async () => {
+    silent.add('a');
+    const page = await list('/v1/devices?scope=cluster');
+    expect(page).toMatchObject({ missingNodes: ['a'], cursor: null });
+    expect(names(page)).toEqual(['b-1', 'b-2', 'c-1', 'c-2']);
+    expect(await list('/v1/subscribers?scope=cluster')).toMatchObject({ missingNodes: ['a'] });
+  });
+
+  it('of a device names no node that does not know it', async () => {
+    known('a', 'b');
+    expect(await list('/v1/devices/dev-1/subscribers')).toEqual({ subscribers: [], cursor: null });
+    silent.add('c');
+    expect(await list('/v1/devices/dev-1/subscribers')).toMatchObject({ missingNodes: ['c'] });
+  });
+});

@@ -197,6 +197,29 @@ describe.skipIf(natsServerPath === undefined)('the bucket of what operators set 
     expect([...a.pairs.keys()]).toEqual(['dev-1 s-1']);
   });
 
+  it('takes no change before it is filled again, as that would be overwritten', async () => {
+    const server = await startNats();
+    const a = await obeying(server, 'a');
+    await a.read();
+    await a.operators.change([deny('dev-1', 's-1')]);
+    const { Kvm } = await import('@nats-io/kv');
+    const { jetstreamManager } = await import('@nats-io/jetstream');
+    await (await jetstreamManager(a.nats)).streams.delete('KV_dat_test');
+    const kv = await new Kvm(a.nats).create('dat_test', { history: 1 });
+    await kv.create('seeding', JSON.stringify({ node: 'other' }));
+    const reading = a.read();
+    const changing = a.operators.change([deny('dev-2', 's-1')]);
+    const [key, allowed] = ['pair.ZGV2LTI.cy0x', JSON.stringify({ access: 'allow' })];
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await kv.put(key, allowed); // what the other knows
+    await kv.put('marker', JSON.stringify({ id: 'another' }));
+    await reading;
+    expect(await changing).toMatchObject({ ok: true, pendingNodes: [] });
+    expect((await kv.get(key))?.string()).toBe(JSON.stringify({ access: 'deny' }));
+    expect(a.pairs.get('dev-2 s-1')).toBe('deny');
+    expect(a.marker).toBe('another');
+  });
+
   it('refuses changes while NATS is away', async () => {
     const server = await startNats();
     const a = await obeying(server, 'a');

@@ -1,6 +1,11 @@
-/** Socket.IO with a room for each device. */
+/**
+ * Socket.IO with a room for each device. With a port of Redis as its argument it is one of several servers, which pass
+ * events to each other through Redis.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createClient } from '@redis/client';
+import { createAdapter } from '@socket.io/redis-adapter';
 import { Server } from 'socket.io';
 
 interface Frame {
@@ -11,6 +16,8 @@ interface Frame {
 const seqs = new Map<string, number>();
 const http = createServer();
 const io = new Server(http, { transports: ['websocket'], perMessageDeflate: false });
+const [redisPort] = process.argv.slice(2);
+if (redisPort !== undefined) io.adapter(await redisAdapter(Number(redisPort)));
 
 io.on('connection', (socket) => {
   const { id = '' } = socket.handshake.query as { id?: string };
@@ -38,3 +45,10 @@ http.listen(0, '127.0.0.1', () => {
   console.log(JSON.stringify({ msg: 'listening', port: (http.address() as AddressInfo).port }));
 });
 process.on('SIGTERM', () => process.exit());
+
+async function redisAdapter(port: number): Promise<ReturnType<typeof createAdapter>> {
+  const publisher = createClient({ socket: { host: '127.0.0.1', port } });
+  const subscriber = publisher.duplicate();
+  await Promise.all([publisher.connect(), subscriber.connect()]);
+  return createAdapter(publisher, subscriber);
+}

@@ -1,6 +1,7 @@
 /** `dat config`: what the hub would start with, and what may be given to it. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { withoutCredentials } from '../../settings/problems.ts';
 import { settingGroups } from '../../settings/row.ts';
 import { envName, rowOf, settingKeys } from '../../settings/schema.ts';
 import { startProblems } from '../../settings/start-check.ts';
@@ -41,7 +42,7 @@ export function show(flags: readonly string[], { json }: JsonOption): void {
   const entries = settingKeys.map((key) => {
     const value = settings[key];
     const isHidden = rowOf(key).secret === true && value !== '';
-    return { key, value: isHidden ? '********' : value, from: origins.get(key) ?? 'default' };
+    return { key, value: isHidden ? '********' : masked(value), from: origins.get(key) ?? 'default' };
   });
   if (json) jsonLine(Object.fromEntries(entries.map(({ key, ...rest }) => [key, rest])));
   else {
@@ -55,6 +56,11 @@ export function show(flags: readonly string[], { json }: JsonOption): void {
   for (const problem of problems) note(`dat: ${problem}`);
   if (problems.length > 0)
     throw new CliFailure(Exit.config, `${counted(problems)}: these settings do not start`);
+}
+
+function masked(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(masked);
+  return typeof value === 'string' ? withoutCredentials(value) : value;
 }
 
 /** The JSON schema of the config file. */

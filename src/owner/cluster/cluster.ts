@@ -223,6 +223,7 @@ export class Cluster {
     this.#remotes.reset();
     this.#levels.reset();
     this.#backfills.reset();
+    this.#operatorState.reset();
     for (let slot = 0; slot < highWater(registry.devices); slot++) {
       if (rows.deviceState[slot] === DeviceState.free) continue;
       if (rows.home[slot] === Home.elsewhere) this.#levels.changed(slot);

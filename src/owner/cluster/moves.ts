@@ -75,7 +75,10 @@ export class SubscriberMoves implements SubscriberHomes {
       links[edgeOf(older.join.session)]!.close(older.join.session, closes.replaced);
       this.#bySession.delete(older.join.session);
     } else link.tell(toLink.connected, { kind: SUBSCRIBER, id });
-    if (this.#here.has(id)) return true;
+    if (this.#here.has(id)) {
+      this.#reserve(join);
+      return true;
+    }
     this.#arrivals.set(id, { join, requests: [] });
     this.#bySession.set(session, id);
     return false;
@@ -171,9 +174,15 @@ export class SubscriberMoves implements SubscriberHomes {
   }
 
   #enter(join: Join): void {
-    const { id } = join.actor;
-    this.#context.subscribers.enter(join); // an older connection of the id ends with that
-    if (join.hold || join.fresh === true) this.#reserved.set(id, join);
+    const { subscribers, registry } = this.#context;
+    subscribers.enter(join); // an older connection of the id ends with that
+    if (registry.subscriberOf(join.actor.id) >= 0) this.#reserve(join); // else there was no room
+  }
+
+  /** What comes late of the subscriber is for this connection, whatever the one before it wanted. */
+  #reserve(join: Join): void {
+    if (join.hold || join.fresh === true) this.#reserved.set(join.actor.id, join);
+    else this.#reserved.delete(join.actor.id);
   }
 
   /** Another node is its place now: the connection goes, and what is kept is handed over. */

@@ -24,16 +24,28 @@ export interface ChangesPart {
   readonly changes: Uint8Array;
 }
 
+/** In place of a revision that the link which asked for it can not hear of any more; those of a bucket begin at 1. */
+const NOBODY_WAITS = 0;
+
 export class OperatorState {
   readonly #context: ClusterContext;
   readonly #vips = new Set<string>();
   #parts: Uint8Array[] = [];
   /** The rules' sweep under way: where it goes on, and the revision that is obeyed once it is over. */
-  #sweep: { next: number; readonly revision: number } | undefined;
+  #sweep: { next: number; revision: number } | undefined;
 
   constructor(context: ClusterContext) {
     this.#context = context;
     context.subscribers.vips = this.#vips;
+  }
+
+  /**
+   * The link has started anew: what its predecessor did not finish is not part of any list, and no revision of that one
+   * means anything to this one. A sweep goes on: the rules are in force, whoever brought them.
+   */
+  reset(): void {
+    this.#parts = [];
+    if (this.#sweep !== undefined) this.#sweep.revision = NOBODY_WAITS;
   }
 
   take({ revision, whole, last, changes: part }: ChangesPart): void {
@@ -49,9 +61,16 @@ export class OperatorState {
       else rules = change;
     }
     if (rules === undefined && whole) rules = { kind: 'rules', rules: [] };
-    const next = rules && this.#context.sweep.begin(rules.rules, false).next;
-    if (next === undefined) this.#obeyed(revision, rules !== undefined);
-    else this.#sweep = { next, revision };
+    if (rules === undefined) this.#obeyed(revision);
+    else this.#beginSweep(rules, revision);
+  }
+
+  #beginSweep({ rules }: Rules, revision: number): void {
+    const { filters, sweep } = this.#context;
+    filters.rulesChange();
+    const { next } = sweep.begin(rules, false);
+    this.#sweep = next === undefined ? undefined : { next, revision };
+    if (next === undefined) this.#swept(revision);
   }
 
   /** One part of a sweep that is under way. */
@@ -64,17 +83,22 @@ export class OperatorState {
     }
     const { revision } = this.#sweep;
     this.#sweep = undefined;
-    this.#obeyed(revision, true);
+    this.#swept(revision);
   }
 
   get hasReady(): boolean {
     return this.#sweep !== undefined;
   }
 
-  #obeyed(revision: number, withRules: boolean): void {
-    const { filters, link } = this.#context;
-    if (withRules) filters.rescan(this.#context.sweep.before);
-    link.tell(toLink.applied, { revision });
+  /** All rows obey the new rules: filters follow what is not denied any more. */
+  #swept(revision: number): void {
+    const { filters, sweep } = this.#context;
+    filters.rescan(sweep.before);
+    this.#obeyed(revision);
+  }
+
+  #obeyed(revision: number): void {
+    if (revision !== NOBODY_WAITS) this.#context.link.tell(toLink.applied, { revision });
   }
 
   /** What is set here and not in the list is set no more. */

@@ -22,7 +22,7 @@ interface Entry {
 const NO_PREFIXES: ReadonlyMap<string, string> = new Map();
 
 export class Subscriptions {
-  /** The client's with which all of a kept session's were followed; undefined: this is no kept session. */
+  /** Fingerprint of the client's scope with which all of a kept session's were followed; undefined: this is no kept session. */
   scope: string | undefined;
   readonly #byFilter = new Map<string, Subscription>();
   /** By id or prefix with `*`. */

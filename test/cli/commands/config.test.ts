@@ -16,11 +16,14 @@ describe('dat config', () => {
     const shown = await dat(['config', 'show', '--json'], {
       DAT_AUTH_JWT_SECRET: SECRET,
       DAT_ADMIN_PORT: '7999',
+      DAT_CLUSTER_NATS_URL: 'nats://hub:hunter2@one:4222,nats://two:4222',
     });
     expect(shown.stdout).not.toContain(SECRET);
+    expect(shown.stdout).not.toContain('hunter2');
     expect(JSON.parse(shown.stdout)).toMatchObject({
       authJwtSecret: { value: '********', from: 'env DAT_AUTH_JWT_SECRET' },
       adminPort: { value: 7999, from: 'env DAT_ADMIN_PORT' },
+      clusterNatsUrl: { value: ['nats://********@one:4222', 'nats://two:4222'] },
       host: { value: '127.0.0.1', from: 'default' },
     });
   });

@@ -34,13 +34,14 @@ describe('dat ls', () => {
       'GET /v1/devices': ({ query }) =>
         query.get('cursor') === null
           ? { devices: [entry('dev-1', 'node-a')], cursor: 'next' }
-          : { devices: [entry('dev-2', 'node-b')], cursor: null },
+          : { devices: [entry('dev-2', 'node-b')], cursor: null, missingNodes: ['node-c'] },
     });
-    const { stdout } = await dat(['ls', '--cluster', '--state', 'online', ...flag]);
+    const { stdout, stderr } = await dat(['ls', '--cluster', '--state', 'online', ...flag]);
     expect(stdout.split('\n').slice(1, 3)).toEqual([
       expect.stringMatching(/^dev-1 .* never +1 +2 +node-a$/),
       expect.stringMatching(/^dev-2 .* node-b$/),
     ]);
+    expect(stderr).toBe('node node-c did not answer: what it has is not listed\n');
     const [first, second] = requests.map(({ query }) => Object.fromEntries(query));
     expect(first).toEqual({ scope: 'cluster', state: 'online', limit: '1000' });
     expect(second).toEqual({ ...first, cursor: 'next' });

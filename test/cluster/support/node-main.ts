@@ -68,6 +68,7 @@ async function main(settings: NodeSettings): Promise<void> {
     replicas: settings.replicas ?? 1,
     maxMessageBytes: settings.maxMessageBytes ?? 65_536,
     stopped: new AbortController().signal,
+    isReopened: false,
     clock: systemClock,
     host,
     snapshot: settings.snapshot ?? [],

@@ -201,7 +201,7 @@ export class Simulation<Host extends SimulatedHost = FakeHost> {
     this.#at(node.flushAtMs, node, () => node.node.flush());
   }
 
-  readBucket(node: SimulatedNode<Host>, done: () => void): void {
+  readBucket(node: SimulatedNode<Host>, done: () => void = () => {}): void {
     const attempt = (): void => {
       if (node.sends && node.hears) done();
       else this.#at(this.clock.nowMs + 200, node, attempt);

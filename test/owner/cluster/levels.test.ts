@@ -82,7 +82,7 @@ describe('What the link is told that subscriptions want', () => {
   it('is unwanted when the device leaves the table for another reason', () => {
     const { hub } = followed();
     hub.terminate('dev-1');
-    expect(hub.told()).toEqual(['unwant dev-1']);
+    expect(hub.told()).toEqual(['removed dev-1 terminated', 'unwant dev-1']);
   });
 });
 

@@ -71,6 +71,14 @@ describe('A device whose home is lost', () => {
     expect(hub.got()).toEqual([]);
   });
 
+  it('and that an operator ends is told to have ended before it is wanted no more: its home may come back', () => {
+    const { hub } = followedElsewhere();
+    lose(hub);
+    hub.hush();
+    hub.terminate('dev-1');
+    expect(hub.told()).toEqual(['removed dev-1 terminated', 'unwant dev-1']);
+  });
+
   it('and that connects here meanwhile is not offline', () => {
     const { hub } = followedElsewhere();
     hub.connectDevice('dev-1');

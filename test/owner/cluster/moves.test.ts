@@ -219,6 +219,32 @@ describe('What another node kept of a subscriber', () => {
     expect(hub.row('dev-1', 'ann')).toBeUndefined();
   });
 
+  it('that comes late is for the connection there is, whatever an older one wanted', () => {
+    const { hub } = withAnn({ capacity: { devices: 4, subscribers: 2, subscriptions: 8 } });
+    const bob = hub.subscriber('bob');
+    // For cid there is no room, and ann is replaced.
+    hub.connectSubscriber('cid', 0, { fresh: true });
+    hub.adopt('subscriber', 'cid');
+    hub.release('subscriber', 'cid');
+    hub.disconnect(bob);
+    hub.subscriber('cid');
+    hub.hush();
+    hub.adopt('subscriber', 'cid', kept({ rows: [row('dev-1')] }), true);
+    hub.settle();
+    expect(hub.got()[0]).toMatch(/^resumed cid : dev-1/);
+    hub.connectSubscriber('ann', 0, { hold: true });
+    hub.connectSubscriber('ann');
+    hub.hush();
+    hub.adopt('subscriber', 'ann', kept({ rows: [row('dev-2')] }), true);
+    hub.settle();
+    expect(hub.got()[0]).toMatch(/^resumed ann : dev-2/);
+    hub.connectSubscriber('ann', 0, { hold: true });
+    hub.hush();
+    hub.adopt('subscriber', 'ann', kept({ rows: [row('dev-3')] }), true);
+    hub.settle();
+    expect(hub.row('dev-3', 'ann')).toBe('inactive/disconnected');
+  });
+
   it('leaves what the subscriber has done here since', () => {
     const { hub, ann } = withAnn();
     follow(hub, ann, 'dev-1');

@@ -1,0 +1,97 @@
+/** What main asks of the cluster link, answered: from the node, or from the host beside it. Cluster thread only. */
+import { systemClock } from '../clock.ts';
+import { phaseNames } from './beats.ts';
+import type { LinkAnswers, LinkFigures, LinkQuestion, NodeFigures, NodesAnswer } from './commands.ts';
+import type { HubHost } from './hub-host.ts';
+import type { ClusterLink } from './link.ts';
+import { after } from './time-limits.ts';
+
+/** What a drain waits for others to take what is left to them, ms; and for the next of it. */
+const LEAVE_MS_MAX = 5000;
+const LEAVE_IDLE_MS = 500;
+const LEAVE_LOOK_MS = 20;
+
+/** Of this node, what no beat says. */
+export interface OwnNode {
+  readonly node: string;
+  readonly version: string;
+  readonly startedAtMs: number;
+}
+
+export type Answer = LinkAnswers[keyof LinkAnswers];
+
+/** @param link undefined: it is being opened @throws Error when the cluster is disconnected */
+export function answerTo(
+  own: OwnNode,
+  link: ClusterLink | undefined,
+  host: Pick<HubHost, 'figures'>,
+  question: LinkQuestion,
+): Promise<Answer> | Answer {
+  if (link === undefined) throw new Error('the cluster is disconnected');
+  const { node, operators } = link;
+  switch (question.ask) {
+    case 'change':
+      return operators.change(question.changes);
+    case 'locate':
+      return node.locate(question.device);
+    case 'call':
+      return node.call(question.node, question.name, question.body);
+    case 'nodes':
+      return nodesOf(own, link, host);
+    case 'left':
+      return leftAll(node);
+    case 'figures':
+      return figuresOf(link);
+  }
+}
+
+function nodesOf(
+  { node: own, version, startedAtMs }: OwnNode,
+  link: ClusterLink,
+  host: Pick<HubHost, 'figures'>,
+): NodesAnswer {
+  const { figures, phase, members } = link.node;
+  const self = {
+    ...{ node: own, version, startedAtMs, ...host.figures(), ...crossedOf(figures) },
+    ...{ phase: phaseNames[phase], roundTripMs: undefined },
+  };
+  const alive = [self, ...othersOf(link)];
+  const isAlive = new Set(alive.map(({ node }) => node));
+  return { alive, lost: members.recent().filter((node) => !isAlive.has(node)) };
+}
+
+function othersOf({ node }: ClusterLink): NodeFigures[] {
+  return [...node.members.all].map(({ node: name, rttMs, beat }) => {
+    const { version, startedAt, devices, subscribers, eventsPerSecond, draining, phase } = beat;
+    const figures = { devices, subscribers, eventsPerSecond, draining, ...crossedOf(beat) };
+    const said = { node: name, version, startedAtMs: startedAt, ...figures };
+    return { ...said, phase: phaseNames[phase], roundTripMs: rttMs };
+  });
+}
+
+type Crossed = Pick<NodeFigures, 'eventsSent' | 'eventsReceived' | 'gaps'>;
+
+function crossedOf({ eventsSent, eventsReceived, gaps }: Crossed): Crossed {
+  return { eventsSent, eventsReceived, gaps };
+}
+
+/** Waits until what drains away has gone, a few seconds at most. @returns whether all of it has */
+async function leftAll(node: ClusterLink['node']): Promise<boolean> {
+  const untilMs = systemClock.now() + LEAVE_MS_MAX;
+  let before = Number.POSITIVE_INFINITY;
+  let sinceMs = systemClock.now();
+  while (systemClock.now() < untilMs) {
+    const { count } = node.homes.claims;
+    if (count === 0) return true;
+    if (count < before) sinceMs = systemClock.now();
+    else if (systemClock.now() - sinceMs > LEAVE_IDLE_MS) return false; // nobody takes it
+    before = count;
+    await after(LEAVE_LOOK_MS);
+  }
+  return false;
+}
+
+function figuresOf(link: ClusterLink): LinkFigures {
+  const trips = othersOf(link).map(({ roundTripMs = 0 }) => roundTripMs);
+  return { counts: { ...link.node.figures }, nodes: 1 + trips.length, roundTripMs: Math.max(0, ...trips) };
+}

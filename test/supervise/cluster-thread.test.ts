@@ -1,0 +1,119 @@
+/** The cluster link as main sees it, with a thread that says what the test wants. */
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { FromLinkCommand, ToLinkCommand } from '../../src/cluster/commands.ts';
+import { ClusterRefused, ClusterThread, type ClusterThreadDeps } from '../../src/supervise/cluster-thread.ts';
+import type { ThreadDeps } from '../../src/supervise/thread.ts';
+
+/** The thread that was made last, and what it was told. */
+let thread: ThreadDeps<FromLinkCommand>;
+let isRunning: boolean;
+const told: ToLinkCommand[] = [];
+
+vi.mock('../../src/supervise/thread.ts', () => ({
+  Thread: class {
+    readonly restarts = 0;
+    readonly life = { port: { postMessage: (command: ToLinkCommand) => told.push(command) } };
+
+    constructor(deps: ThreadDeps<FromLinkCommand>) {
+      thread = deps;
+      Object.defineProperty(this, 'life', {
+        get: () =>
+          isRunning ? { port: { postMessage: (command: ToLinkCommand) => told.push(command) } } : undefined,
+      });
+    }
+
+    start(): Promise<void> {
+      isRunning = true;
+      return Promise.resolve();
+    }
+  },
+}));
+
+const says = (message: FromLinkCommand): void => thread.received(message, {} as never);
+
+function start(more: Partial<ClusterThreadDeps> = {}): Promise<ClusterThread> {
+  const deps = { task: { edge: 1, node: 'a' }, log: () => {}, ...more };
+  return ClusterThread.start(deps as unknown as ClusterThreadDeps);
+}
+
+beforeEach(() => {
+  told.length = 0;
+});
+
+describe('A hub that waits for its cluster', () => {
+  it('goes on once the link is in', async () => {
+    const cluster = await start();
+    const joined = cluster.joined();
+    says({ kind: 'phase', phase: 'claiming' });
+    expect(cluster.state).toBe('disconnected');
+    says({ kind: 'phase', phase: 'in' });
+    await joined;
+    await cluster.joined();
+    expect(cluster.state).toBe('connected');
+  });
+
+  it('hears of a refusal that came before it waited', async () => {
+    const cluster = await start();
+    says({ kind: 'refused', message: 'Authorization Violation' });
+    await expect(cluster.joined()).rejects.toThrow(new ClusterRefused('Authorization Violation'));
+  });
+});
+
+describe('A link', () => {
+  it('counts as disconnected while it is opened anew, and as connected once NATS is there and it is in', async () => {
+    const cluster = await start();
+    says({ kind: 'connected', connected: true });
+    says({ kind: 'phase', phase: 'in' });
+    says({ kind: 'connected', connected: false });
+    expect(cluster.state).toBe('disconnected');
+    says({ kind: 'phase', phase: 'joining' });
+    says({ kind: 'connected', connected: true });
+    expect(cluster.state).toBe('disconnected');
+    says({ kind: 'phase', phase: 'in' });
+    expect(cluster.state).toBe('connected');
+  });
+
+  it('that ends answers nobody who waits', async () => {
+    const cluster = await start();
+    const asked = cluster.ask<'locate'>({ ask: 'locate', device: 'dev-1' });
+    thread.ended({} as never, new Error('a bug'));
+    await expect(asked).rejects.toThrow('the cluster link ended meanwhile');
+    isRunning = false;
+    const late = cluster.ask<'locate'>({ ask: 'locate', device: 'dev-1' });
+    await expect(late).rejects.toThrow('the cluster link is being started anew');
+  });
+
+  it('gets an answer to each question, and the failure of one', async () => {
+    const cluster = await start();
+    const asked = ['dev-1', 'dev-2'].map((device) => cluster.ask<'locate'>({ ask: 'locate', device }));
+    const [one, other] = told.map((command) => (command as { readonly request: number }).request);
+    says({ kind: 'failed', request: other!, message: 'the cluster is disconnected' });
+    says({ kind: 'answer', request: one!, answer: 'b' });
+    await expect(asked[0]).resolves.toBe('b');
+    await expect(asked[1]).rejects.toThrow('the cluster is disconnected');
+  });
+});
+
+it.each([
+  [
+    'throws at once',
+    () => {
+      throw new ReferenceError('not yet');
+    },
+  ],
+  ['rejects', () => Promise.reject(new ReferenceError('not yet'))],
+])('A route of another node that %s is answered with 500', async (_, call) => {
+  const log = vi.fn();
+  await start({ call, log });
+  says({ kind: 'call', request: 5, name: 'http', body: new Uint8Array(0) });
+  await vi.waitFor(() => expect(told).toHaveLength(1));
+  const answer = { status: 500, body: new Uint8Array(0) };
+  expect(told[0]).toEqual({ kind: 'answer', request: 5, answer });
+  expect(log.mock.calls).toEqual([
+    [
+      'error',
+      'a route failed that another node had asked for',
+      { name: 'http', err: expect.any(ReferenceError) },
+    ],
+  ]);
+});
