@@ -93,7 +93,6 @@ export class FakeHost implements ClusterHost {
   readonly phases: string[] = [];
   readonly pasts: { request: number; seqs: number[]; found?: boolean; more?: boolean }[] = [];
   duplicates = 0;
-  refusals = 0;
   draining = false;
   readonly name: string;
   readonly #say: (what: () => void) => void;
@@ -253,8 +252,8 @@ export class FakeHost implements ClusterHost {
     this.#ofRef(ref)?.got.push({ is: 'gone' });
   }
 
-  refused(): void {
-    this.refusals += 1;
+  hasRoom(): boolean {
+    return true;
   }
 
   settled(id: string, found: boolean): void {
