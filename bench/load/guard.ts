@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { dat } from '../peers/dat.ts';
+import { named } from './arguments.ts';
 import { type GuardVerdict, guardLine, verdict } from './guard-verdict.ts';
 import { machineLine } from './results.ts';
 import { playable, type Shape } from './shapes.ts';
@@ -18,14 +19,6 @@ const DEFAULT_SHAPES = 'board,pairs,unwatched';
 const comparable = playable.filter(
   ({ hubOnly, disturbance, rate }) => hubOnly !== true && disturbance === undefined && rate > 0,
 );
-
-function named(text: string): Shape[] {
-  return text.split(',').map((name) => {
-    const shape = comparable.find((candidate) => candidate.name === name);
-    if (shape !== undefined) return shape;
-    throw new InvalidArgumentError(`${name} is none of ${comparable.map((known) => known.name).join(', ')}.`);
-  });
-}
 
 /** Git says why, on stderr. */
 function commit(text: string): string {
@@ -65,8 +58,8 @@ const options = new Command('bench:guard')
   .requiredOption('--against <commit>', 'commit, tag or branch to compare with', commit)
   .addOption(
     new Option('--shapes <names>', 'loads, separated by commas')
-      .argParser(named)
-      .default(named(DEFAULT_SHAPES), DEFAULT_SHAPES),
+      .argParser(named(comparable))
+      .default(named(comparable)(DEFAULT_SHAPES), DEFAULT_SHAPES),
   )
   .option('--starts <n>', 'fresh processes of each build, for each load', positive, 3)
   .option('--pairs <n>', 'slices of each build in one start', positive, 8)

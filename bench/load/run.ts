@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { mqttPeers, peers, variants } from '../peers/index.ts';
+import { named, namesOf } from './arguments.ts';
 import { changeLine, changes } from './report-compare.ts';
 import { reportHtml } from './report-html.ts';
 import { reportText } from './report-text.ts';
@@ -13,17 +14,6 @@ import { judge } from './thresholds.ts';
 
 const HTML = 'bench/results/latest.html';
 const MAIN_PEERS = ['dat', 'uws-lean', ...[...variants, ...mqttPeers].map(({ name }) => name)];
-
-const namesOf = (all: readonly { readonly name: string }[]): string => all.map(({ name }) => name).join(', ');
-
-const named =
-  <Item extends { readonly name: string }>(all: readonly Item[]) =>
-  (text: string): Item[] =>
-    text.split(',').map((name) => {
-      const item = all.find((candidate) => candidate.name === name);
-      if (item !== undefined) return item;
-      throw new InvalidArgumentError(`${name} is none of ${namesOf(all)}.`);
-    });
 
 function count(text: string): number {
   const value = Number(text);

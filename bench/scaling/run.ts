@@ -6,20 +6,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { named } from '../load/arguments.ts';
 import { machineLine } from '../load/results.ts';
 import { type ScalingLoad, scalingLoads, THREADS } from './loads.ts';
 import { MAX_P99_MS, measurePoint, type Point } from './measure.ts';
 import { scalingHtml, scalingText } from './report.ts';
 
 const CORES_MIN = 4;
-
-function named(text: string): ScalingLoad[] {
-  return text.split(',').map((name) => {
-    const load = scalingLoads.find((candidate) => candidate.name === name);
-    if (load !== undefined) return load;
-    throw new InvalidArgumentError(`${name} is none of ${scalingLoads.map((each) => each.name).join(', ')}.`);
-  });
-}
 
 function counts(text: string): number[] {
   const threads = text.split(',').map(Number);
@@ -33,7 +26,7 @@ const { loads, threads, html, json } = new Command('bench:scaling')
   )
   .addOption(
     new Option('--loads <names>', 'loads, separated by commas')
-      .argParser(named)
+      .argParser(named(scalingLoads))
       .default([...scalingLoads], scalingLoads.map(({ name }) => name).join(',')),
   )
   .option('--threads <counts>', 'numbers of threads, separated by commas', counts, [...THREADS])

@@ -9,6 +9,7 @@
  * that Node runs on.
  */
 import type { RecordViews } from '../memory/ring.ts';
+import { place } from '../records/layout.ts';
 import { isId } from '../wire/id.ts';
 
 /** Changes when nodes of both versions cannot understand each other. */
@@ -164,32 +165,11 @@ const fixedBytes = {
   flag: 1,
 } as const satisfies Record<Field, number>;
 
-interface Placed {
-  readonly name: string;
-  readonly field: Field;
-  readonly at: number;
-}
-
-/** Larger fields first, so that each is aligned. */
-function place(fields: Fields): { placed: readonly Placed[]; fixed: number } {
-  const names = Object.keys(fields).sort(
-    (one, other) => fixedBytes[fields[other]!] - fixedBytes[fields[one]!],
-  );
-  let fixed = 0;
-  const placed = names.map((name) => {
-    const field = fields[name]!;
-    const at = fixed;
-    fixed += fixedBytes[field];
-    return { name, field, at };
-  });
-  return { placed, fixed };
-}
-
 const isTail = (field: Field): boolean => fixedBytes[field] === 4 && field !== 'u32';
 
 /** @param kind its number on the wire */
 export function record<const F extends Fields>(kind: number, fields: F): RecordType<F> {
-  const { placed, fixed } = place(fields);
+  const { placed, bytes: fixed } = place<Field>(fields, fixedBytes);
   const tails = placed.filter(({ field }) => isTail(field));
   return {
     kind,
@@ -200,7 +180,7 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordT
       const offset = sink.claim(kind, length);
       const { views } = sink;
       let end = offset + fixed;
-      for (const { name, field, at } of placed) {
+      for (const { name, field, offset: at } of placed) {
         if (!isTail(field)) {
           writeFixed(views, offset + at, field, given[name]);
           continue;
@@ -214,7 +194,7 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordT
       if (bytes < fixed) return undefined;
       const values: Record<string, unknown> = {};
       let start = offset + fixed;
-      for (const { name, field, at } of placed) {
+      for (const { name, field, offset: at } of placed) {
         let value: unknown;
         if (isTail(field)) {
           const length = views.u32[(offset + at) >> 2]!;

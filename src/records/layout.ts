@@ -33,16 +33,23 @@ export interface RecordLayout<F extends Fields> {
   read(views: RecordViews, offset: number): Values<F>;
 }
 
-const fixedBytes = { f64: 8, u32: 4, text: 4, bytes: 4, u8: 1, flag: 1 } as const;
+const fixedBytes: Readonly<Record<Field, number>> = { f64: 8, u32: 4, text: 4, bytes: 4, u8: 1, flag: 1 };
 
-interface Placed {
+export interface Placed<F extends string> {
   readonly name: string;
-  readonly field: Field;
+  readonly field: F;
   readonly offset: number;
 }
 
-/** Larger fields first, so that each is aligned. @returns the fields with their offsets, and the fixed part's length */
-function place(fields: Fields): { placed: readonly Placed[]; bytes: number } {
+/**
+ * Larger fields first, so that each is aligned.
+ * @param fixedBytes what a field of each kind takes of the fixed part
+ * @returns the fields with their offsets, and the fixed part's length
+ */
+export function place<F extends string>(
+  fields: Readonly<Record<string, F>>,
+  fixedBytes: Readonly<Record<F, number>>,
+): { placed: readonly Placed<F>[]; bytes: number } {
   const names = Object.keys(fields).sort(
     (one, other) => fixedBytes[fields[other]!] - fixedBytes[fields[one]!],
   );
@@ -58,7 +65,7 @@ function place(fields: Fields): { placed: readonly Placed[]; bytes: number } {
 
 /** @param kind the record's number in its direction */
 export function record<const F extends Fields>(kind: number, fields: F): RecordLayout<F> {
-  const { placed, bytes: fixed } = place(fields);
+  const { placed, bytes: fixed } = place<Field>(fields, fixedBytes);
   const variable = placed.filter(({ field }) => field === 'text' || field === 'bytes');
   return {
     kind,
