@@ -129,13 +129,17 @@ class Run {
     }
   }
 
-  /** What the hub says of a device is a change of what was said before: an entry shows the state that it stands for. */
+  /**
+   * What the hub says of a device is a change of what was said before: an entry shows the state that it stands for. What
+   * is in a gap may have been another change.
+   */
   #checkStates(name: string, { frames }: WholeSubscriber): void {
     const states = new Map<string, unknown>();
     for (const { op, device, devices = [], data } of frames.all) {
       if (op === 'subscribed')
         for (const entry of devices as { device: string; state: string }[])
           states.set(entry.device, entry.state);
+      if (op === 'gap') states.delete(device!);
       const said =
         op === 'event' && typeof data === 'object' ? (data as { state?: string }).state : undefined;
       if (said === undefined || device === undefined) continue;
