@@ -1,4 +1,5 @@
 /** The admin listener: HTTP on main, beside the hot path. Reads come from the shared table, changes go to the owner. */
+import dns from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import swagger from '@fastify/swagger';
@@ -105,8 +106,10 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   app.addHook('preClose', async () => live.close());
   app.addHook('onClose', async () => lists.close());
   try {
-    // By itself and not by `bindServer`: fastify closes its connections only where it has listened.
-    await app.listen({ host: options.host, port: options.port });
+    // Not by `bindServer`: fastify closes its connections only where it has listened itself. Not by name: for `localhost`
+    // it would bind each address, with servers that nobody limits, guards or gives new certificates.
+    const { address } = await dns.lookup(options.host);
+    await app.listen({ host: address, port: options.port });
   } catch (error) {
     await app.close();
     throw listenError(options.host, options.port, error);
