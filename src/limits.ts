@@ -21,8 +21,19 @@ export const ID_BYTES_MAX = 128;
 /** What the sessions of MQTT clients that are away may take together: 100,000 that follow a few devices each. */
 export const MQTT_KEPT_BYTES_MAX = 64 * 1024 * 1024;
 
+/** What the wills of all devices may take together: so much for each device of the table, and at least this. */
+export const WILL_BYTES_PER_DEVICE = 1024;
+export const WILLS_BYTES_MIN = 64 * 1024 * 1024;
+
 /** Device ids in one frame of a subscriber, and in the URL (wire contract). */
 export const SUBSCRIBE_DEVICES_MAX = 1000;
+
+/** Kept events of each device that a subscribe may ask for (wire contract). */
+export const HISTORY_EVENTS_MAX = 1000;
+
+/** The interval of a subscriber at a pace, ms (wire contract). */
+export const EVERY_MS_MIN = 100;
+export const EVERY_MS_MAX = 60_000;
 
 /** Devices in one page of an answer or a notice (wire contract): 1000 × 130 B is 130 KiB. */
 export const DEVICES_PER_PAGE = 1000;

@@ -5,7 +5,7 @@ import { systemClock } from '../src/clock.ts';
 import { Counters } from '../src/memory/counters.ts';
 import { Ringer, Sleeper } from '../src/memory/doorbell.ts';
 import { Heart, Pulse } from '../src/memory/heartbeat.ts';
-import { ownerPaceMs } from '../src/memory/pace.ts';
+import { ownerPauseMs } from '../src/memory/load-meter.ts';
 import { RingConsumer, RingProducer } from '../src/memory/ring.ts';
 import { obeyer } from '../src/owner/commands.ts';
 import { EdgeLink } from '../src/owner/edge-link.ts';
@@ -42,11 +42,11 @@ if (result?.ok === false) {
   port.postMessage({ kind: FromOwner.Refused, message: result.message });
   await once(port, 'message'); // until main has read why, lest it hears of the thread's end first
 } else {
-  const paceMs = ownerPaceMs(settings.flushMaxMs);
+  const pauseMs = ownerPauseMs(settings.flushMaxMs);
   const sleeper = new Sleeper(memory.ownerDoorbell);
   const heart = new Heart(memory.ownerHeartbeat, systemClock);
   const obeyCommands = obeyer(owner, port, bells, result);
-  runOwnerLoop({ owner, sleeper, clock: systemClock, counters, heart, paceMs, obeyCommands });
+  runOwnerLoop({ owner, sleeper, clock: systemClock, counters, heart, pauseMs, obeyCommands });
 }
 port.close();
 for (const bell of bells) bell?.close();

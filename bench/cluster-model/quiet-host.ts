@@ -1,6 +1,6 @@
 /** A hub that does the least that the link needs of one: what it costs hardly shows beside the link. */
 
-import { EventField, EventFlag } from '../../src/cluster/event-record.ts';
+import { EventField, eventBytes } from '../../src/cluster/event-record.ts';
 import type {
   CallAnswer,
   ClusterHost,
@@ -11,12 +11,9 @@ import type {
 } from '../../src/cluster/host.ts';
 import type { ClusterNode } from '../../src/cluster/node.ts';
 import { HomeKind, Level } from '../../src/cluster/records.ts';
-import { viewsOf } from '../../src/cluster/wire.ts';
-import type { RecordViews } from '../../src/memory/ring.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
+import { eventRecord } from '../../test/support/event-records.ts';
 
-const NORMAL = 2;
-const MESSAGE = 2;
 const PAYLOAD_BYTES = 128;
 
 interface Device {
@@ -35,21 +32,12 @@ export class QuietHost implements ClusterHost {
   entries = 0;
   settledCount = 0;
   isIn = false;
-  readonly #record: RecordViews;
-  readonly #bytes: number;
+  readonly #record = eventRecord({ payload: `"${'x'.repeat(PAYLOAD_BYTES - 2)}"` });
+  readonly #bytes = eventBytes(this.#record, 0);
   #slots = 0;
 
   constructor(name: string) {
     this.name = name;
-    const payload = Buffer.from(`"${'x'.repeat(PAYLOAD_BYTES - 2)}"`);
-    this.#bytes = EventField.body + payload.length;
-    this.#record = viewsOf(this.#bytes);
-    this.#record.f64[EventField.at >> 3] = 1;
-    this.#record.u8[EventField.type] = MESSAGE;
-    this.#record.u8[EventField.priority] = NORMAL;
-    this.#record.u8[EventField.flags] = EventFlag.payloadIsJson;
-    this.#record.u32[EventField.payloadBytes >> 2] = payload.length;
-    this.#record.u8.set(payload, EventField.body);
   }
 
   connectDevice(id: string): void {
@@ -67,7 +55,8 @@ export class QuietHost implements ClusterHost {
     if (device === undefined) return;
     const { level, request: number } = request!;
     const { slot, seq } = device;
-    this.node.followers.followed(first, { request: number, id: id!, slot, level, entry: entryOf(device) });
+    const entry = { ...entryOf(device), startState: DeviceState.online };
+    this.node.followers.followed(first, { request: number, id: id!, slot, level, entry });
     this.node.followers.upTo(first, slot, seq);
   }
 

@@ -82,7 +82,7 @@ class Bench {
 
   /** Has the owner work off all there is, and takes what it says. @returns milliseconds of the owner */
   #work(): number {
-    this.#toOwner.publish();
+    this.#toOwner.commit();
     const from = threadCpuMs();
     while (this.#owner.poll(BATCH) > 0);
     const ms = threadCpuMs() - from;

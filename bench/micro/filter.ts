@@ -126,7 +126,7 @@ function measure(): void {
       const more = { again: false, hold: false, interest: false, gateway: '', ticket: n + 1, connectedAt: 1 };
       writeJoin(producer, { session: edge.nextSession(), kind: SessionKind.device, actor, ...more });
     }
-    producer.publish();
+    producer.commit();
     while (owner.poll(BATCH) + edge.poll() > 0);
   }
   const actor = { role: 'subscriber', id: 's', devices: undefined, vip: false } as const;

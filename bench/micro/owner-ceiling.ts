@@ -132,7 +132,7 @@ class Bench {
 
   /** Has the owner work off all there is, and takes what it says. @returns milliseconds of the owner */
   #work(): number {
-    for (const { toOwner } of this.#edges) toOwner.publish();
+    for (const { toOwner } of this.#edges) toOwner.commit();
     const from = performance.now();
     while (this.#owner.poll(POLL_RECORDS) > 0);
     const ms = performance.now() - from;

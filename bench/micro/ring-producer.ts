@@ -7,8 +7,8 @@ const { memory, records, bytes } = workerData as {
   readonly records: number;
   readonly bytes: number;
 };
-/** The hub publishes once per poll, not once per record. */
-const PUBLISH_EVERY = 32;
+/** The hub commits once per poll, not once per record. */
+const COMMIT_EVERY = 32;
 
 const payload = new Uint8Array(bytes).fill(0x78);
 const producer = new RingProducer(memory);
@@ -19,6 +19,6 @@ for (let record = 0; record < records; ) {
     producer.views.u32[offset >> 2] = record;
     record += 1;
   }
-  if (offset < 0 || record % PUBLISH_EVERY === 0) producer.publish();
+  if (offset < 0 || record % COMMIT_EVERY === 0) producer.commit();
 }
-producer.publish();
+producer.commit();

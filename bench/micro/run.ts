@@ -10,16 +10,17 @@ import { attachHistory, createHistory } from '../../src/history/memory.ts';
 import { HistoryReader } from '../../src/history/reader.ts';
 import { Step } from '../../src/history/replay.ts';
 import { bytesPerRow } from '../../src/memory/layout.ts';
-import { createRing, type RecordViews, RingConsumer, RingProducer, Share } from '../../src/memory/ring.ts';
+import { createRing, RingConsumer, RingProducer, Share } from '../../src/memory/ring.ts';
 import { Wheel } from '../../src/memory/wheel.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { deviceColumns, subscriberColumns, subscriptionColumns } from '../../src/presence/columns.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
-import { EventField, EventFlag } from '../../src/records/event.ts';
+import { EventField, eventBytes } from '../../src/records/event.ts';
 import { createDeviceFrame, parseDeviceText } from '../../src/wire/device-frames.ts';
 import { DeviceNames, encodeBinaryEvent, encodeJsonEvent } from '../../src/wire/event-frames.ts';
 import { EventType } from '../../src/wire/events.ts';
+import { eventRecord } from '../../test/support/event-records.ts';
 import { ringRecordsPerSecond } from './ring-threads.ts';
 
 /** Operations per tinybench iteration, so that its own cost does not show. */
@@ -61,7 +62,7 @@ function addRing(): void {
     for (let i = 0; i < BATCH; i++) {
       const offset = producer.claim(1, 128, Share.high);
       producer.views.u32[offset >> 2] = i;
-      producer.publish();
+      producer.commit();
     }
     while (consumer.next() >= 0) sink += consumer.kind;
     consumer.release();
@@ -130,7 +131,8 @@ function addHistory(devices: number): void {
   const history = attachHistory(createHistory(Math.max(32 * 2 ** 20, 1024 * devices)));
   const log = new HistoryLog(history, slab, HISTORY_EVENTS);
   const reader = new HistoryReader(history, slab, { eventsMax: HISTORY_EVENTS, ttlMs: 1e12 }, systemClock);
-  const { views, bytes } = eventRecord(payload);
+  const views = eventRecord({ received: systemClock.now(), payload });
+  const bytes = eventBytes(views, 0);
   const { rows } = slab;
   const send = (slot: number, type: number): void => {
     const seq = rows.seq[slot]! + 1;
@@ -171,22 +173,6 @@ function addHistory(devices: number): void {
     },
     { beforeAll: fill },
   );
-}
-
-/** A message's event record, as the rings carry it. */
-function eventRecord(text: string): { views: RecordViews; bytes: number } {
-  const memory = new ArrayBuffer(1024);
-  const views = {
-    u8: new Uint8Array(memory),
-    u16: new Uint16Array(memory),
-    u32: new Uint32Array(memory),
-    f64: new Float64Array(memory),
-  };
-  views.f64[EventField.received >> 3] = systemClock.now();
-  views.u8[EventField.flags] = EventFlag.payloadIsJson;
-  views.u32[EventField.payloadBytes >> 2] = text.length;
-  views.u8.set(Buffer.from(text), EventField.body);
-  return { views, bytes: EventField.body + text.length };
 }
 
 addCodecs();

@@ -4,7 +4,7 @@ import { ApiError, type DeviceEntry } from './api.ts';
 import { keptFigures } from './kept-figures.ts';
 import type { LiveEvents, LiveFigures, LiveNews, LiveState, LiveSubject } from './live.ts';
 import { LiveClient } from './live-client.ts';
-import type { KeptFigures } from './overview.tsx';
+import type { KeptFiguresState } from './overview.tsx';
 import { Series, sampleOf } from './series.ts';
 
 /** More than any one view watches. */
@@ -19,7 +19,7 @@ export interface HubState {
   readonly series: Series;
   /** Grows when the series was filled from what the hub kept. */
   readonly filled: number;
-  readonly kept: KeptFigures;
+  readonly kept: KeptFiguresState;
   /** When the page saw that the hub was restarted; 0 never. */
   readonly restartedAt: number;
   /** Grows when the page may have missed something. */
@@ -38,7 +38,7 @@ export function useHub(subject: LiveSubject): HubState {
   const [entries, setEntries] = useState<ReadonlyMap<string, DeviceEntry | null>>(new Map());
   const [restartedAt, setRestartedAt] = useState(0);
   const [filled, setFilled] = useState(0);
-  const [kept, setKept] = useState<KeptFigures>('loading');
+  const [kept, setKept] = useState<KeptFiguresState>('loading');
   const [gaps, setGaps] = useState(0);
   const listeners = useRef(new Set<(events: LiveEvents) => void>());
   const startedAt = useRef(0);

@@ -15,7 +15,7 @@ const ranges = [
 ] as const;
 
 /** What `GET` the kept figures gave: nothing yet, figures, or why there are none. */
-export type KeptFigures = 'loading' | 'loaded' | 'off';
+export type KeptFiguresState = 'loading' | 'loaded' | 'off';
 
 export interface OverviewProps {
   readonly figures: LiveFigures;
@@ -24,7 +24,7 @@ export interface OverviewProps {
   readonly series: Series;
   /** Grows when something was added to the series elsewhere than at its end. */
   readonly filled: number;
-  readonly kept: KeptFigures;
+  readonly kept: KeptFiguresState;
 }
 
 export function Overview({ figures, first, series, filled, kept }: OverviewProps) {

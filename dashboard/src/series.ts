@@ -3,7 +3,7 @@
  * Holds an hour of seconds, about half a megabyte; a time without figures shows as a gap.
  */
 import type { LiveFigures } from '../../src/admin/live-schemas.ts';
-import type { KeptFigures } from '../../src/admin/stats-schemas.ts';
+import type { KeptFiguresAnswer } from '../../src/admin/stats-schemas.ts';
 
 export const seriesNames = [
   'message',
@@ -52,7 +52,7 @@ export function sampleOf({ at, rates, latency, connections }: LiveFigures): Samp
 }
 
 /** Of what `GET /v1/stats/history` answers. */
-export function samplesOf({ at, series }: KeptFigures): Sample[] {
+export function samplesOf({ at, series }: KeptFiguresAnswer): Sample[] {
   const value = (of: readonly (number | null)[], row: number): number | null => of[row] ?? null;
   return at.map((time, row) => ({
     at: time,

@@ -13,6 +13,7 @@ export class PatternSet {
   readonly #ids: readonly string[];
   /** None starts with another, so that at most one of them can name an id: the last that is not behind it. */
   readonly #prefixes: readonly string[];
+  #fingerprint: string | undefined;
 
   /** @param patterns such that `isPattern` accepts each; an empty list covers nothing */
   constructor(patterns: readonly string[]) {
@@ -29,12 +30,18 @@ export class PatternSet {
     this.patterns = [...this.#ids, ...prefixes.map((prefix) => prefix + STAR)];
   }
 
-  /** A short text: the same for sets that cover the same. */
+  /** A short text: the same for sets that cover the same. Worked out when it is first asked for. */
   get fingerprint(): string {
-    return createHash('sha256')
+    this.#fingerprint ??= createHash('sha256')
       .update(this.patterns.join(' '))
       .digest('base64url')
       .slice(0, FINGERPRINT_LENGTH);
+    return this.#fingerprint;
+  }
+
+  /** Whether the two cover the same. */
+  isSameAs({ patterns }: PatternSet): boolean {
+    return patterns.length === this.patterns.length && patterns.every((one, at) => one === this.patterns[at]);
   }
 
   /** Whether a pattern names the id. */

@@ -4,7 +4,7 @@
  */
 import { isId, isIdPrefix } from '../wire/id.ts';
 
-/** Completes "accepted: …". */
+/** Completes "expected …". */
 export const PATTERN_ACCEPTED = 'an id, a prefix of one ending in *, or *';
 
 const STAR = '*';

@@ -102,7 +102,8 @@ export class Upgrades {
     const token = bearerOf(head.header('authorization')) ?? query.get('token') ?? '';
     const id = query.get('id') ?? undefined;
     if (token === '' && admission.verifier !== undefined) {
-      const message = 'a token is needed: Authorization: Bearer TOKEN, or ?token=TOKEN';
+      const message =
+        'a token is needed: in the header Authorization, after "Bearer", or as the query parameter "token"';
       const refusal = admission.refuse('token', 401, message);
       this.#deps.refused?.(refusal, remoteAddress, id);
       return refused(refusal, BEARER);

@@ -72,7 +72,7 @@ function parseJson(request: FastifyRequest, text: string): unknown {
   if (text === '') return undefined;
   if (depthOf(text) > BODY_DEPTH_MAX) {
     const accepted = `at most ${JSON_DEPTH_MAX} lists and objects within each other`;
-    throw new AdminError('bad_request', `body is too deep, accepted: ${accepted}`);
+    throw new AdminError('bad_request', `body is too deep, expected ${accepted}`);
   }
   let value: unknown;
   try {

@@ -49,10 +49,10 @@ export function toAdminError(error: unknown, request: FastifyRequest): AdminErro
     return new AdminError('bad_request', problems.join('; '));
   }
   if (statusCode === 413)
-    return new AdminError('payload_too_large', 'the body is too large, accepted: at most 1 MiB');
+    return new AdminError('payload_too_large', 'the body is too large, expected at most 1 MiB');
   if (statusCode === 415) {
     const given = quote(request.headers['content-type']);
-    return new AdminError('unsupported_media_type', `content-type is ${given}, accepted: application/json`);
+    return new AdminError('unsupported_media_type', `content-type is ${given}, expected application/json`);
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new AdminError('bad_request', lowerFirst(message ?? 'bad request'));
@@ -101,11 +101,11 @@ function describe(problem: Problem, where: string, request: FastifyRequest): str
   const accepted = problem.message ?? 'another value';
   if (problem.keyword === 'unrecognized_keys') {
     const keys = (problem.params.keys ?? []).map(quote).join(', ');
-    return `${place.name} has the unknown ${keys}, accepted: ${accepted}`;
+    return `${place.name} has the unknown ${keys}, expected ${accepted}`;
   }
   let given: unknown = request[place.of];
   for (const part of path) given = (given as Readonly<Record<string, unknown>> | null | undefined)?.[part];
-  return `${[place.name, ...path].join(' ')} is ${quote(given)}, accepted: ${accepted}`;
+  return `${[place.name, ...path].join(' ')} is ${quote(given)}, expected ${accepted}`;
 }
 
 const QUOTED_CHARACTERS_MAX = 80;

@@ -2,15 +2,13 @@
  * The hub's figures of the last hour, a row per second, so that a page that was just opened can plot what came before it.
  * One ring of columns, made once: 400 KB whatever happens. Main.
  */
-import type { Watch } from '../edge/edge-timers.ts';
 import { FIGURES_KEPT_SECONDS } from '../limits.ts';
 import { residentBytes } from '../supervise/resident-bytes.ts';
 import type { AdminDeps } from './deps.ts';
-import { collectTotals, longestLoopLag } from './figures.ts';
-import { type Look, lookNow, perSecond, RecentLatency, ratesBetween } from './looks.ts';
+import { longestLoopLag } from './figures.ts';
+import { LOOKS_APART_MS, type Look, perSecond, RecentLatency, ratesBetween } from './looks.ts';
 import { turn } from './pages.ts';
 
-const SAMPLE_INTERVAL_MS = 1000;
 /** Rows that may be overwritten while an answer is being written. */
 const SPARE_ROWS = 60;
 const ROWS = FIGURES_KEPT_SECONDS + SPARE_ROWS;
@@ -44,8 +42,7 @@ export const keptSeries = {
 export type KeptSeries = keyof typeof keptSeries;
 const names = Object.keys(keptSeries) as KeptSeries[];
 
-export class KeptFigures implements Watch {
-  readonly tickMs = SAMPLE_INTERVAL_MS;
+export class KeptFigures {
   readonly #deps: AdminDeps;
   /** Wall-clock ms by row. */
   readonly #at = new Float64Array(ROWS);
@@ -54,23 +51,25 @@ export class KeptFigures implements Watch {
   readonly #latency = new RecentLatency();
   /** Rows written so far; row n is at n modulo `ROWS`. */
   #count = 0;
-  #last: Look;
+  #last: Look | undefined;
 
   constructor(deps: AdminDeps) {
     this.#deps = deps;
-    this.#last = this.#look();
-    this.#latency.add(this.#last.figures.latencyBuckets);
   }
 
-  /** Call every `tickMs`. */
-  tick(): void {
-    const look = this.#look();
+  /** Keeps what there was since the last look. Of the first there is nothing to tell. */
+  add(look: Look): void {
+    const last = this.#last;
+    this.#last = look;
+    if (last === undefined) this.#latency.add(look.figures.latencyBuckets);
+    else this.#keep(this.#between(last, look));
+  }
+
+  #keep(values: Readonly<Record<KeptSeries, number | null>>): void {
     const row = this.#count % ROWS;
-    const values = this.#between(this.#last, look);
     for (const [name, column] of this.#columns) column[row] = values[name] ?? Number.NaN;
     this.#at[row] = this.#deps.clock.wallNow();
     this.#count += 1;
-    this.#last = look;
   }
 
   /**
@@ -90,11 +89,7 @@ export class KeptFigures implements Watch {
       await turn();
       series.push(`"${name}":${list(column)}`);
     }
-    return `{"intervalMs":${SAMPLE_INTERVAL_MS},"at":${at},"series":{${series.join(',')}}}`;
-  }
-
-  #look(): Look {
-    return lookNow(this.#deps.clock, collectTotals(this.#deps));
+    return `{"intervalMs":${LOOKS_APART_MS},"at":${at},"series":{${series.join(',')}}}`;
   }
 
   #between(from: Look, to: Look): Readonly<Record<KeptSeries, number | null>> {

@@ -1,7 +1,9 @@
-/** What changed between two looks at the figures: rates, and the latency of the last seconds. */
+/** Looks at the figures, and what changed between two of them: rates, and the latency of the last seconds. */
 import type { Clock } from '../clock.ts';
+import type { Watch } from '../edge/edge-timers.ts';
 import { latencyBoundsSeconds } from '../memory/counters.ts';
-import type { Totals } from './figures.ts';
+import type { AdminDeps } from './deps.ts';
+import { collectTotals, type Totals } from './figures.ts';
 import type { LiveFigures } from './live-schemas.ts';
 
 /** The figures at one moment. */
@@ -16,6 +18,27 @@ export interface Look<Figures extends Totals = Totals> {
 export function lookNow<Figures extends Totals>(clock: Clock, figures: Figures): Look<Figures> {
   const { user, system } = process.cpuUsage();
   return { atMs: clock.now(), cpuSeconds: (user + system) / 1e6, figures };
+}
+
+export const LOOKS_APART_MS = 1000;
+
+/** Looks once a second, for all that keep looks. The first is at once. */
+export class LookWatch implements Watch {
+  readonly tickMs = LOOKS_APART_MS;
+  readonly #deps: AdminDeps;
+  readonly #keepers: readonly { add(look: Look): void }[];
+
+  constructor(deps: AdminDeps, keepers: readonly { add(look: Look): void }[]) {
+    this.#deps = deps;
+    this.#keepers = keepers;
+    this.tick();
+  }
+
+  /** Call every `tickMs`. */
+  tick(): void {
+    const look = lookNow(this.#deps.clock, collectTotals(this.#deps));
+    for (const keeper of this.#keepers) keeper.add(look);
+  }
 }
 
 /** How fast a figure grew. @returns 0 for one that started anew */

@@ -1,52 +1,33 @@
-/** How fast things happen: the counters once a second, and the difference over the last seconds. */
-import type { Clock } from '../clock.ts';
-import type { Watch } from '../edge/edge-timers.ts';
+/** How fast things happen: the difference between now and a look of some seconds ago. */
+import type { Totals } from './figures.ts';
+import type { Look } from './looks.ts';
+import type { Stats } from './schemas.ts';
 
-/** The window: long enough to smooth bursts, short enough that an operator sees a change at once. */
-const SAMPLES_MAX = 10;
+/** The window, in looks: long enough to smooth bursts, short enough that an operator sees a change at once. */
+const LOOKS_MAX = 10;
 
-export interface EventTotals {
-  readonly events: number;
-  readonly deliveries: number;
-}
-
-export interface Rates {
-  readonly windowSeconds: number;
-  readonly eventsPerSecond: number;
-  readonly deliveriesPerSecond: number;
-}
-
-export class RateSampler implements Watch {
-  readonly tickMs = 1000;
-  readonly #clock: Clock;
-  readonly #read: () => EventTotals;
+export class RecentRates {
   /** Oldest first. */
-  readonly #samples: (EventTotals & { readonly atMs: number })[] = [];
+  readonly #looks: Look[] = [];
 
-  constructor(clock: Clock, read: () => EventTotals) {
-    this.#clock = clock;
-    this.#read = read;
-    this.tick();
+  add(look: Look): void {
+    this.#looks.push(look);
+    if (this.#looks.length > LOOKS_MAX) this.#looks.shift();
   }
 
-  /** Call every `tickMs`. */
-  tick(): void {
-    this.#samples.push({ atMs: this.#clock.now(), ...this.#read() });
-    if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
-  }
-
-  /** From the oldest sample to now. */
-  rates(): Rates {
-    const oldest = this.#samples[0];
-    const windowSeconds = oldest === undefined ? 0 : (this.#clock.now() - oldest.atMs) / 1e3;
+  /** From the oldest look to now. @param figures read at `nowMs` of the monotonic clock */
+  upTo(nowMs: number, figures: Totals): Stats['rates'] {
+    const oldest = this.#looks[0];
+    const windowSeconds = oldest === undefined ? 0 : (nowMs - oldest.atMs) / 1e3;
     if (oldest === undefined || windowSeconds <= 0) {
       return { windowSeconds: 0, eventsPerSecond: 0, deliveriesPerSecond: 0 };
     }
-    const now = this.#read();
     return {
       windowSeconds,
-      eventsPerSecond: (now.events - oldest.events) / windowSeconds,
-      deliveriesPerSecond: (now.deliveries - oldest.deliveries) / windowSeconds,
+      eventsPerSecond: (eventsOf(figures) - eventsOf(oldest.figures)) / windowSeconds,
+      deliveriesPerSecond: (figures.deliveries - oldest.figures.deliveries) / windowSeconds,
     };
   }
 }
+
+const eventsOf = ({ received: { pong, message, status } }: Totals): number => pong + message + status;

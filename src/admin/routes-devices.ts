@@ -122,7 +122,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
     async ({ params: { device }, body, dataText }) => {
       const payload = Buffer.from(dataText);
       if (payload.length > maxMessageBytes) {
-        const message = `data takes ${payload.length} bytes, accepted: at most ${maxMessageBytes}`;
+        const message = `data takes ${payload.length} bytes, expected at most ${maxMessageBytes}`;
         throw new AdminError('payload_too_large', message);
       }
       const type = EventType[body.type];

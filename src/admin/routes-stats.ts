@@ -9,11 +9,11 @@ import type { KeptFigures } from './kept-figures.ts';
 import { renderMetrics } from './metrics.ts';
 import { processFigures } from './process-figures.ts';
 import { METRICS_CONTENT_TYPE } from './prometheus-text.ts';
-import type { RateSampler } from './rates.ts';
+import type { RecentRates } from './rates.ts';
 import { answers, noQuery, type Stats, stats } from './schemas.ts';
 import { keptFigures, keptFiguresQuery } from './stats-schemas.ts';
 
-export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler, kept: KeptFigures): void {
+export function statsRoutes(app: AdminApp, deps: AdminDeps, rates: RecentRates, kept: KeptFigures): void {
   app.get(
     '/metrics',
     { schema: { querystring: noQuery, summary: 'Prometheus text format', response: answers(z.string()) } },
@@ -28,7 +28,7 @@ export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler
     {
       schema: { querystring: noQuery, summary: 'Counts, rates, threads, capacity', response: answers(stats) },
     },
-    async () => readStats(deps, sampler),
+    async () => readStats(deps, rates),
   );
   app.get(
     '/v1/stats/history',
@@ -50,7 +50,7 @@ export function statsRoutes(app: AdminApp, deps: AdminDeps, sampler: RateSampler
   );
 }
 
-function readStats(deps: AdminDeps, sampler: RateSampler): Stats {
+function readStats(deps: AdminDeps, rates: RecentRates): Stats {
   const figures = collectFigures(deps);
   const usage = ({ used, capacity }: { used: number; capacity: number }) => ({
     used,
@@ -76,7 +76,7 @@ function readStats(deps: AdminDeps, sampler: RateSampler): Stats {
       refusedFrames: figures.refusedFrames,
     },
     sendQueues: { lagging: figures.lagging, bytes: figures.queuedBytes },
-    rates: sampler.rates(),
+    rates: rates.upTo(deps.clock.now(), figures),
     latency: {
       count,
       p50Seconds: upperBoundOf(figures.latencyBuckets, count * 0.5),

@@ -249,8 +249,11 @@ export const deviceRemoved = z.object({ device: z.string(), removed, pendingNode
 export const rowRemoved = z.object({ device: z.string(), subscriber: z.string(), removed, pendingNodes });
 export const subscriberRemoved = z.object({ subscriber: z.string(), removed, pendingNodes });
 export const published = z.object({
-  seq: count.describe("The event's number, or the last broadcast's when it was skipped"),
-  skipped: z.literal(true).optional().describe('Nobody listens, so nothing was broadcast'),
+  seq: count.describe("The event's number; of a skipped event without one, the last event's"),
+  skipped: z
+    .literal(true)
+    .optional()
+    .describe('Nobody listens; with history on, the event is kept all the same'),
 });
 
 export const rulesApplied = z.object({

@@ -6,9 +6,8 @@ import { jsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider
 import { z } from 'zod';
 import type { CallAnswer } from '../cluster/host.ts';
 import type { Watch } from '../edge/edge-timers.ts';
-import { Counter, Counters } from '../memory/counters.ts';
+import { keepListening, listenError } from '../transport/node-listen.ts';
 import type { Tls } from '../transport/tls.ts';
-import { ListenError } from '../transport/transport.ts';
 import { accessHook } from './access.ts';
 import { createApp } from './app.ts';
 import { auditHook } from './audit.ts';
@@ -18,8 +17,9 @@ import { AdminError, errorBody, errorStatuses, toAdminError } from './errors.ts'
 import { KeptFigures } from './kept-figures.ts';
 import { LiveStreams } from './live.ts';
 import { LiveLists } from './live-lists.ts';
+import { LookWatch } from './looks.ts';
 import { answerNode, nodesHook } from './nodes.ts';
-import { RateSampler } from './rates.ts';
+import { RecentRates } from './rates.ts';
 import { RouteMethods } from './route-methods.ts';
 import { accessRoutes } from './routes-access.ts';
 import { activityRoutes } from './routes-activity.ts';
@@ -64,7 +64,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     if (accepted === '')
       throw new AdminError('not_found', `no route ${request.method} ${path}, see /openapi.json`);
     reply.header('allow', accepted);
-    throw new AdminError('method_not_allowed', `method is ${request.method}, accepted: ${accepted}`);
+    throw new AdminError('method_not_allowed', `method is ${request.method}, expected ${accepted}`);
   });
   await app.register(swagger, {
     openapi: {
@@ -75,8 +75,9 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
     },
     transform: jsonSchemaTransform,
   });
-  const sampler = new RateSampler(deps.clock, () => totalsOf(deps));
+  const rates = new RecentRates();
   const kept = new KeptFigures(deps);
+  const looks = new LookWatch(deps, [rates, kept]);
   const live = new LiveStreams(deps);
   const lists = new LiveLists(deps);
   const dashboard = options.dashboard === undefined ? [] : await readDashboard(options.dashboard);
@@ -84,7 +85,7 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   await app.register(async (routes) => {
     const typed = routes.withTypeProvider<ZodTypeProvider>();
     healthRoutes(typed, deps);
-    statsRoutes(typed, deps, sampler, kept);
+    statsRoutes(typed, deps, rates, kept);
     deviceRoutes(typed, deps, options);
     subscriberRoutes(typed, deps);
     accessRoutes(typed, deps);
@@ -104,27 +105,18 @@ export async function startAdmin(options: AdminOptions, deps: AdminDeps): Promis
   app.addHook('preClose', async () => live.close());
   app.addHook('onClose', async () => lists.close());
   try {
+    // By itself and not by `bindServer`: fastify closes its connections only where it has listened.
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {
     await app.close();
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'EADDRINUSE' ? 'the port is in use' : message;
-    throw new ListenError(`cannot listen on ${options.host}:${options.port}: ${why}`);
+    throw listenError(options.host, options.port, error);
   }
-  app.server.on('error', () => {}); // a connection that could not be accepted; the others go on
+  keepListening(app.server);
   return {
     port: (app.server.address() as AddressInfo).port,
-    watches: [sampler, kept],
+    watches: [looks],
     useTls: ({ cert, key }) => (app.server as unknown as TlsServer).setSecureContext({ cert, key }),
     call: (name, body) => answerNode(app, deps, name, body),
     close: () => app.close(),
-  };
-}
-
-function totalsOf({ threads }: AdminDeps) {
-  const { cells } = Counters.sum(threads);
-  return {
-    events: cells[Counter.receivedPong]! + cells[Counter.receivedMessage]! + cells[Counter.receivedStatus]!,
-    deliveries: cells[Counter.deliveries]!,
   };
 }

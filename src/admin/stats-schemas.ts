@@ -31,4 +31,4 @@ export const keptFigures = z.object({
     )
     .describe('Each as long as `at`'),
 });
-export type KeptFigures = z.infer<typeof keptFigures>;
+export type KeptFiguresAnswer = z.infer<typeof keptFigures>;

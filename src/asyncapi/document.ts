@@ -1,6 +1,7 @@
 /** The AsyncAPI 3 document of what devices and subscribers speak, made from the schemas in `frames.ts`. Not loaded by a running hub. */
 import { z } from 'zod';
 import { closes } from '../codes.ts';
+import { EVERY_MS_MAX, EVERY_MS_MIN } from '../limits.ts';
 import { packageVersion } from '../settings/version.ts';
 import { Subprotocol } from '../wire/events.ts';
 import { ID } from '../wire/id.ts';
@@ -10,6 +11,10 @@ import { mqttChannels, mqttMessages, mqttOperations, mqttSecurity, mqttServers }
 
 type Json = Readonly<Record<string, unknown>>;
 type Frames = Readonly<Record<string, FrameDescription>>;
+
+/** Of the query string. */
+const token: Json = { type: 'string', description: 'For clients that cannot send an Authorization header.' };
+const flag = (description: string): Json => ({ type: 'string', enum: ['true', 'false'], description });
 
 const closeText = Object.values(closes)
   .map(({ code, reason }) => `${code} ${reason}`)
@@ -53,7 +58,8 @@ export function asyncApiDocument(): Json {
         { ...fromDevice, ...toDevice },
         {
           id: idText("The device's id; optional with a token."),
-          token: { type: 'string', description: 'For clients that cannot send an Authorization header.' },
+          interest: flag('true: the device is told whether anybody listens to it.'),
+          token,
         },
       ),
       gateway: channel(
@@ -62,12 +68,8 @@ export function asyncApiDocument(): Json {
         { ...fromGateway, ...toGateway },
         {
           id: idText("The gateway's id; optional with a token."),
-          interest: {
-            type: 'string',
-            enum: ['true', 'false'],
-            description: 'true: the gateway is told whether anybody listens to its devices.',
-          },
-          token: { type: 'string', description: 'For clients that cannot send an Authorization header.' },
+          interest: flag('true: the gateway is told whether anybody listens to its devices.'),
+          token,
         },
       ),
       subscriber: channel(
@@ -76,13 +78,23 @@ export function asyncApiDocument(): Json {
         { ...fromSubscriber, ...toSubscriber },
         {
           id: idText("The subscriber's id; without one the hub generates it."),
-          devices: { type: 'string', description: 'Devices to follow at once: ids separated by commas.' },
-          batch: {
+          devices: {
             type: 'string',
-            enum: ['true', 'false'],
-            description: 'true: events that leave together arrive in one frame.',
+            description: 'What to follow at once: ids and filters, separated by commas.',
           },
-          token: { type: 'string', description: 'For clients that cannot send an Authorization header.' },
+          types: {
+            type: 'string',
+            description: 'Only events of these types (message, status, pong), separated by commas.',
+          },
+          every: {
+            type: 'string',
+            description: `The newest message and pong of each device once per so many ms: ${EVERY_MS_MIN} to ${EVERY_MS_MAX}.`,
+          },
+          batch: flag('true: events that leave together arrive in one frame.'),
+          hold: flag(
+            'true: kept subscriptions wait until they are subscribed to again, for recovery with since.',
+          ),
+          token,
         },
         {
           'Sec-WebSocket-Protocol': { type: 'string', enum: Object.values(Subprotocol) },

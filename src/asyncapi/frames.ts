@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { closes, errors, removals } from '../codes.ts';
-import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
+import { HISTORY_EVENTS_MAX, SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
 import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
 import { ID } from '../wire/id.ts';
 
@@ -98,7 +98,7 @@ export const fromSubscriber: Frames = {
       history: z
         .int()
         .min(1)
-        .max(1000)
+        .max(HISTORY_EVENTS_MAX)
         .optional()
         .describe('Replays so many of the newest events of each device'),
       since: since.optional(),
@@ -140,7 +140,7 @@ export const errorMembers = {
   id: echoedId,
   code: codeOf(errors),
   message: z.string(),
-  retryAfterMs: z.int().optional().describe('Only for 111: when to send the frame again, ms'),
+  retryAfterMs: z.int().min(0).optional().describe('Only for 111: when to send the frame again, ms'),
 };
 
 const error: FrameDescription = {
@@ -161,8 +161,8 @@ export const draining: FrameDescription = {
 export const ackMembers = {
   op: z.literal('ack'),
   id: ackId,
-  seq,
-  skipped: z.literal(true).optional().describe('Nobody listened: the event took no number'),
+  seq: seq.describe("The event's number; of a skipped event without one, the last event's"),
+  skipped: z.literal(true).optional().describe('Nobody listened'),
 };
 
 export const toDevice: Frames = {
@@ -381,7 +381,7 @@ export const toSubscriber: Frames = {
       device: id,
       from: z.int().min(1),
       to: z.int().min(1),
-      reason: z.enum(['slow', 'overload', 'history']),
+      reason: z.enum(['slow', 'overload', 'history', 'cluster']),
     }),
     example: { op: 'gap', device: 'dev-1', from: 43, to: 57, reason: 'slow' },
   },

@@ -1,5 +1,9 @@
 /** Loads what a command needs to connect as a peer: not every command does, and it takes a moment. */
 export async function loadClient() {
-  const [{ WebSocket }, client] = await Promise.all([import('ws'), import('../client/index.ts')]);
-  return { WebSocket, ...client };
+  const [{ WebSocket }, { explaining }, client] = await Promise.all([
+    import('ws'),
+    import('./explaining-socket.ts'),
+    import('../client/index.ts'),
+  ]);
+  return { WebSocket: explaining(WebSocket), ...client };
 }

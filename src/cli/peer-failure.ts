@@ -2,6 +2,7 @@
 import type { TunnelError } from '../client/index.ts';
 import { closes } from '../codes.ts';
 import { environment, type Listener } from './connection.ts';
+import { refusalIn } from './explaining-socket.ts';
 import { CliFailure, Exit } from './failure.ts';
 import { notTheHub, unreachable } from './unreachable.ts';
 
@@ -14,33 +15,43 @@ export interface Attempt {
   readonly token: string;
 }
 
-/** A failure that waiting does not mend; undefined for any other. */
+/** A failure that waiting does not fix; undefined for any other. */
 export async function lasting(
   { message }: { readonly message: string },
   attempt: Attempt,
 ): Promise<CliFailure | undefined> {
-  const [, status] = /server response: (\d{3})/.exec(message) ?? [];
-  if (status === undefined) return unreachable(attempt.url, message);
+  const refusal = refusalIn(message);
+  if (refusal === undefined) return unreachable(attempt.url, message);
+  const { status, words } = refusal;
   switch (status) {
     case '401':
-      return new CliFailure(Exit.denied, tokenHint(attempt));
+      return new CliFailure(Exit.denied, tokenHint(attempt, words));
     case '403':
-      return new CliFailure(
-        Exit.denied,
-        'the token is for another id or role; see what it says with "dat token inspect"',
-      );
+      return new CliFailure(Exit.denied, forbidden(attempt, words));
     case '400':
+      if (words === '') break;
+      return new CliFailure(Exit.failed, `the hub refused the connection: ${words}`);
     case '404':
     case '426':
     case '200':
-      return notTheHub(attempt.url, attempt.listener);
+      break;
+    default:
+      return undefined;
   }
-  return undefined;
+  return notTheHub(attempt.url, attempt.listener);
 }
 
-function tokenHint({ listener, role, token }: Attempt): string {
-  const what = token === '' ? 'the hub wants a token' : 'the hub did not accept the token';
+/** @param words the hub's, '' for none */
+function tokenHint({ listener, role, token }: Attempt, words: string): string {
+  const refused = `the hub did not accept the token${words && ` (${words})`}`;
+  const what = token === '' ? 'the hub wants a token' : refused;
   return `${what}; set DAT_TOKEN to one from: ${createToken(role ?? listener)}`;
+}
+
+/** It may be about the token or about the address: the hub checks the Host where it asks for no token. */
+function forbidden({ token }: Attempt, words: string): string {
+  const what = `the hub refused the connection${words && `: ${words}`}`;
+  return token === '' ? what : `${what}; see what the token says with "dat token inspect"`;
 }
 
 /** The command that makes a token. @param role of the token */

@@ -1,9 +1,7 @@
 /** Publishes events for `dat send`: as the device itself, or as an operator. `data` goes out as it was written. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { EventOptions } from '../client/index.ts';
-import { errors as hubErrors } from '../codes.ts';
 import { Admin } from './admin.ts';
 import { loadClient } from './client.ts';
 import { endpointOf, type HubOptions } from './connection.ts';
@@ -17,7 +15,7 @@ export interface EventShape {
 }
 
 export interface Published {
-  /** The event's number, or that of the last one where it was skipped. */
+  /** The event's number; of a skipped event without one, the last event's. */
   readonly seq: number;
   /** Nobody follows the device. */
   readonly skipped: boolean;
@@ -42,9 +40,6 @@ export function operatorPublisher(device: string, event: EventShape, options: Hu
     close: async () => {},
   };
 }
-
-/** Beyond its rate a device has to wait; the hub's allowance fills up again within seconds. */
-const RATE_LIMIT_WAITS_MS = [100, 200, 400, 800, 1600, 3200] as const;
 
 /** Publishes as the device: a device of this id that is connected is replaced. */
 export async function devicePublisher(
@@ -82,25 +77,11 @@ export async function devicePublisher(
     return type === 'pong' ? device.pong(MARK, how) : device.message(MARK, how);
   };
 
-  /** Sends until the hub takes it, or refuses it for another reason than its rate. */
-  async function sendWithinRate(): Promise<Published> {
-    for (const waitMs of RATE_LIMIT_WAITS_MS) {
-      try {
-        return await send();
-      } catch (error) {
-        const isRate = error instanceof client.TunnelError && error.hubCode === hubErrors.rateLimit.code;
-        if (!isRate) throw error;
-        await sleep(waitMs);
-      }
-    }
-    return send();
-  }
-
   return {
     async publish(text) {
       data = text;
       try {
-        return await Promise.race([sendWithinRate(), failed]);
+        return await Promise.race([send(), failed]);
       } catch (error) {
         if (!(error instanceof client.TunnelError)) throw error;
         if (error.code === 'closed') throw await failed.catch((why: unknown) => why); // it says more

@@ -4,7 +4,7 @@ import { isId } from '../wire/id.ts';
 import type { Asks } from './asks.ts';
 import type { Calls } from './calls.ts';
 import type { Confirms } from './confirms.ts';
-import { isEntry, isEpoch } from './entry-check.ts';
+import { isEntry, isEpoch, isState } from './entry-check.ts';
 import { isEvent } from './event-check.ts';
 import { EventField } from './event-record.ts';
 import type { Figures } from './figures.ts';
@@ -135,7 +135,7 @@ function ofFollows(deps: DispatchDeps): [number, Take][] {
     }),
     on(records.unfollow, (peer, { id }) => followers.onUnfollow(peer, id)),
     on(records.followed, (peer, values) => {
-      if (!isEntry(values)) return false;
+      if (!isEntry(values) || !isState(values.startState)) return false;
       follows.onFollowed(peer, values);
       return true;
     }),

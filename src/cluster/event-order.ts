@@ -92,10 +92,11 @@ export class EventOrder {
   }
 
   /** The same for a number up to which all came. */
-  holdSeq({ held }: Source, seq: number): void {
-    if (this.#heldBytes + HELD_SEQ_BYTES > HELD_BYTES_MAX) return; // the next event shows the same
+  holdSeq({ held }: Source, seq: number): boolean {
+    if (this.#heldBytes + HELD_SEQ_BYTES > HELD_BYTES_MAX) return false;
     held.push({ views: undefined, bytes: HELD_SEQ_BYTES, seq });
     this.#heldBytes += HELD_SEQ_BYTES;
+    return true;
   }
 
   /** What is held of a source that is the home now. */

@@ -1,6 +1,6 @@
 /** What a node knows of a device that it follows and that has its home elsewhere. Rules: `follows.ts`. */
 import type { RecordViews } from '../memory/ring.ts';
-import type { DeviceEntry } from './host.ts';
+import type { StreamStart } from './host.ts';
 import type { Peer } from './peer.ts';
 import { Level } from './records.ts';
 
@@ -12,7 +12,7 @@ export interface Source {
   /** The newest request to it: answers to others are late. */
   request: number;
   /** What `followed` said; undefined before it came. */
-  entry: DeviceEntry | undefined;
+  entry: StreamStart | undefined;
   handle: number;
   /** Of the claim. */
   number: number;

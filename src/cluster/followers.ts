@@ -7,7 +7,7 @@ import { Priority } from '../wire/events.ts';
 import { copyEvent, EventField } from './event-record.ts';
 import type { Figures } from './figures.ts';
 import { type Home, HomePhase } from './home.ts';
-import type { ClusterHost, DeviceEntry, FollowRequest } from './host.ts';
+import type { ClusterHost, FollowRequest, StreamStart } from './host.ts';
 import { FOLLOWS_WAITING_MAX } from './limits.ts';
 import type { Peer } from './peer.ts';
 import {
@@ -43,7 +43,7 @@ export interface FollowAnswer {
   readonly slot: number;
   readonly level: Level;
   /** `seq` is where the stream starts. */
-  readonly entry: DeviceEntry;
+  readonly entry: StreamStart;
 }
 
 /** What a follow asks for, as it came. */

@@ -3,11 +3,10 @@
  * peers and host are given. Cluster thread only. The protocol: docs/cluster.md.
  */
 import type { RecordViews } from '../memory/ring.ts';
-import type { DeviceState } from '../presence/lifecycle.ts';
 import { EventOrder } from './event-order.ts';
 import { EventField } from './event-record.ts';
 import { createFollow, createSource, type Follow, type Source, sourceOf } from './follow.ts';
-import type { Since } from './host.ts';
+import type { Since, StreamStart } from './host.ts';
 import { WAIT_MS } from './limits.ts';
 import { Lookups, type LookupsDeps } from './lookups.ts';
 import type { Peer } from './peer.ts';
@@ -34,6 +33,7 @@ export interface Followed {
   readonly lastSeen: number;
   readonly handle: number;
   readonly state: number;
+  readonly startState: number;
   readonly epoch: string;
   readonly status: string;
 }
@@ -137,8 +137,9 @@ export class Follows {
     }
     if (source.request !== followed.request) return;
     if (source.handle !== handle) peer.handles.delete(source.handle);
-    const { epoch, seq, state, status, lastSeen } = followed;
-    source.entry = { epoch, seq, state: state as Exclude<DeviceState, 0>, status, lastSeen };
+    const { epoch, seq, status, lastSeen } = followed;
+    const { state, startState } = followed as Followed & Pick<StreamStart, 'state' | 'startState'>;
+    source.entry = { epoch, seq, state, startState, status, lastSeen };
     source.handle = handle;
     source.number = number;
     peer.handles.set(handle, follow);
@@ -160,11 +161,14 @@ export class Follows {
 
   onSeq(peer: Peer, handle: number, seq: number): void {
     const follow = peer.handles.get(handle);
+    if (follow?.next?.peer === peer) {
+      if (this.#order.holdSeq(follow.next, seq)) return;
+      this.#waitNoLonger(follow);
+    }
     if (follow?.current?.peer === peer) {
       this.#order.upTo(follow, seq);
       this.#deps.host.caughtUp(follow.ref);
-    } else if (follow?.next?.peer === peer) this.#order.holdSeq(follow.next, seq);
-    else this.#stray();
+    } else this.#stray();
   }
 
   /** The old home has sent its last event of a device. */
@@ -301,17 +305,8 @@ export class Follows {
     const request = this.#nextRequest();
     source.request = request;
     const isOwed = fromClaim && !follow.startsAnew; // nobody here expects anything before the answer
-    followRecord.write(source.peer.session, {
-      request,
-      id,
-      level,
-      holds,
-      since,
-      fromClaim: isOwed,
-      epoch,
-      known,
-      seq,
-    });
+    const asked = { request, id, level, holds, since, fromClaim: isOwed, epoch, known, seq };
+    followRecord.write(source.peer.session, asked);
   }
 
   /** Whether a new answer is to go on after the last event. */
@@ -386,9 +381,14 @@ export class Follows {
 
   #hold(follow: Follow, next: Source, views: RecordViews, offset: number, bytes: number): void {
     if (this.#order.hold(next, views, offset, bytes)) return;
+    this.#waitNoLonger(follow);
+    this.#order.pass(follow, views, offset, bytes);
+  }
+
+  /** The old home's last event is not waited for: too much is held. */
+  #waitNoLonger(follow: Follow): void {
     if (follow.current !== undefined) this.#dropSource(follow, follow.current.peer, true);
     this.#promote(follow);
-    this.#order.pass(follow, views, offset, bytes);
   }
 
   #stray(): void {

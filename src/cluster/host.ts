@@ -21,6 +21,12 @@ export interface DeviceEntry {
   readonly lastSeen: number;
 }
 
+/** The answer to a follow: `seq` is where the stream starts, `state` how the device is once all of it has come. */
+export interface StreamStart extends DeviceEntry {
+  /** How the device was at `seq`: the events that come first may change it. */
+  readonly startState: DeviceEntry['state'];
+}
+
 /** Where a stream of events is to start. */
 export interface Since {
   readonly epoch: string;
@@ -95,7 +101,7 @@ export interface ClusterHost {
    * A followed device's home was found, or told anew where it stands, as it does when `want` raised the level; as `Join`. Replaces what was told before: `seq` is
    * the last event that was passed on, so a new epoch starts wherever its home says.
    */
-  remote(ref: number, id: string, entry: DeviceEntry, node: string): void;
+  remote(ref: number, id: string, start: StreamStart, node: string): void;
   /**
    * An event with its number; its device field holds `ref`.
    * @returns false when the ring refused it: it is told as a gap, with the next one or when there is room again

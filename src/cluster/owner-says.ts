@@ -5,7 +5,7 @@ import type { RecordViews } from '../memory/ring.ts';
 import { ToLinkRecord, toLink } from '../records/cluster.ts';
 import { eventBytes } from '../records/event.ts';
 import { FromOwnerRecord, readGap } from '../records/replies.ts';
-import type { DeviceEntry, HistoryQuery } from './host.ts';
+import type { HistoryQuery, StreamStart } from './host.ts';
 import type { ClusterNode } from './node.ts';
 import type { HomeKind, Level } from './records.ts';
 
@@ -103,8 +103,9 @@ function followed(
   reader: HistoryReader,
   values: ReturnType<typeof toLink.followed.read>,
 ): void {
-  const { peer, request, id, slot, generation, level, start, seq, epoch, state, status, lastSeen } = values;
-  const entry = { epoch, seq: start, state: state as DeviceEntry['state'], status, lastSeen };
+  const { peer, request, id, slot, generation, level, start, seq, epoch, status, lastSeen } = values;
+  const { state, startState } = values as Pick<StreamStart, 'state' | 'startState'>;
+  const entry = { epoch, seq: start, state, startState, status, lastSeen };
   followers.followed(peer, { request, id, slot, level: level as Level, entry });
   if (start < seq) {
     const replay = reader.since({ slot, generation, seq }, start);

@@ -77,6 +77,7 @@ export const followed = record(20, {
   request: 'u32',
   handle: 'u32',
   state: 'u8',
+  startState: 'u8',
   id: 'id',
   epoch: 'text',
   status: 'text',

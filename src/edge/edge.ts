@@ -239,7 +239,7 @@ export class Edge {
     }
     const { maxMessageBytes } = this.settings;
     if (frameBytes <= maxMessageBytes) return true;
-    const message = `frame of ${frameBytes} bytes; at most ${maxMessageBytes} are accepted`;
+    const message = `frame of ${frameBytes} bytes; expected at most ${maxMessageBytes}`;
     this.refuse(session, { code: errors.limit.code, message, id: '' });
     session.close(closes.badFrame);
     return false;
@@ -334,7 +334,7 @@ export class Edge {
     }
     deliverer.end(done, done < POLL_RECORDS_MAX && !this.#isBehind);
     this.#requests.takeTurns();
-    if (line.hasBacklog) line.publish();
+    if (line.hasBacklog) line.commit();
     return done;
   }
 

@@ -48,51 +48,51 @@ export class OwnerLine {
 
   join(join: Omit<Join, 'ticket'>): void {
     writeJoin(this.#ring, { ...join, ticket: this.#tickets.next() });
-    this.publish();
+    this.commit();
   }
 
   /** @param confirm whether the owner is to answer with `Left` @param keepMs see `Leave` */
   leave(session: number, clean: boolean, confirm = false, keepMs = KEEP_AS_SET): void {
     writeLeave(this.#ring, { session, clean, confirm, keepMs });
-    this.publish();
+    this.commit();
   }
 
   register(register: Register): void {
     writeRegister(this.#ring, register);
-    this.publish();
+    this.commit();
   }
 
   deregister(deregister: Deregister): void {
     writeDeregister(this.#ring, deregister);
-    this.publish();
+    this.commit();
   }
 
   will(will: Will): void {
     writeWill(this.#ring, will);
-    this.publish();
+    this.commit();
   }
 
   active(session: number): void {
     writeActive(this.#ring, { session });
-    this.publish();
+    this.commit();
   }
 
   request(request: Request): void {
     writeRequest(this.#ring, request);
-    this.publish();
+    this.commit();
   }
 
   more(session: number, request: number): void {
     writeMore(this.#ring, { session, request });
-    this.publish();
+    this.commit();
   }
 
   synced(): void {
     writeSynced(this.#ring, {});
-    this.publish();
+    this.commit();
   }
 
-  /** Room for an event; the caller writes it through `views` and then calls `publish`. @returns -1 when there is none */
+  /** Room for an event; the caller writes it through `views` and then calls `commit`. @returns -1 when there is none */
   claimEvent(bytes: number, priority: number): number {
     return claimEvent(this.#ring, bytes, priority);
   }
@@ -102,18 +102,18 @@ export class OwnerLine {
   }
 
   /** Makes what was written visible to the owner. */
-  publish(): void {
+  commit(): void {
     if (!this.#show()) this.#ringer.ring();
   }
 
   /** The same, of an event that nobody listens to and that asks for no ack: a busy owner need not take it at once. */
-  publishUnheard(): void {
+  commitUnheard(): void {
     if (!this.#show()) this.#ringer.ringSoftly();
   }
 
   /** @returns whether the owner was told to hurry */
   #show(): boolean {
-    this.#ring.publish();
+    this.#ring.commit();
     const { written } = this.#ring;
     if ((written - this.#hurriedAt) >>> 0 < this.#hurryBytes) return false;
     this.#hurriedAt = written;

@@ -1,6 +1,6 @@
 /**
  * Runs the ring consumer of a thread that has an event loop, when the owner wakes it: once for what gathered while the
- * owner paused (see `memory/pace.ts`). Bounded work per turn, so that the sockets of the thread get theirs.
+ * owner paused (see `memory/load-meter.ts`). Bounded work per turn, so that the sockets of the thread get theirs.
  */
 import { POLL_RECORDS_MAX } from '../limits.ts';
 import type { Sleeper } from '../memory/doorbell.ts';

@@ -15,7 +15,7 @@ export interface LogParts {
   readonly devices: DeviceSlab;
   readonly laps: Laps;
   readonly kept: KeptRows;
-  readonly recordBytesMax: number;
+  readonly keptBytesMax: number;
 }
 
 export interface Adopted {
@@ -41,7 +41,7 @@ export function adoptLog(parts: LogParts): Adopted {
 
 /** Walks over all records. @returns undefined when they do not lead from the oldest to the end */
 function countRecords(parts: LogParts): { events: number; largest: number } | undefined {
-  const { history, devices, laps, recordBytesMax } = parts;
+  const { history, devices, laps, keptBytesMax } = parts;
   const { records: log, capacity } = history;
   const { keptCount, generation } = devices.rows;
   keptCount.fill(0, 0, highWater(devices));
@@ -53,7 +53,7 @@ function countRecords(parts: LogParts): { events: number; largest: number } | un
     if (!(at >= 0 && at < capacity) || !isAtPosition(log, at, position)) return undefined;
     const size = keptSize(log, at);
     const slot = keptSlot(log, at);
-    if (size === 0 || size > recordBytesMax || slot >= devices.capacity) return undefined;
+    if (size === 0 || size > keptBytesMax || slot >= devices.capacity) return undefined;
     if (isOf(log, at, slot, generation[slot]!)) keptCount[slot]! += 1;
     events += 1;
     largest = Math.max(largest, size);
@@ -74,7 +74,7 @@ function emptyLog({ devices, laps }: LogParts): void {
   }
 }
 
-/** The owner may have died after it published the last record and before its row named it. */
+/** The owner may have died after it committed the last record and before its row named it. */
 function enterLast(parts: LogParts): void {
   const { history, devices, laps, kept } = parts;
   const { records: log } = history;

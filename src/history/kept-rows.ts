@@ -53,7 +53,7 @@ export class KeptRows {
     rows.keptAt[slot] = 0;
   }
 
-  /** A record was published. `keptAt` comes last: who sees it sees the rest. */
+  /** A record was committed. `keptAt` comes last: who sees it sees the rest. */
   enter(slot: number, seq: number, kind: KeptKind, position: number, size: number): void {
     const { rows } = this;
     const names = this.namesOf(kind);

@@ -73,7 +73,7 @@ export class Laps {
   }
 
   /** The record at the end is whole. */
-  publish(bytes: number): void {
+  commit(bytes: number): void {
     const { cells, words } = this.#history;
     cells[Cell.last] = this.end;
     this.end += bytes;

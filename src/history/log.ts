@@ -16,7 +16,7 @@ import { EventType } from '../wire/events.ts';
 import { adoptLog } from './adoption.ts';
 import { KeptRows } from './kept-rows.ts';
 import { Laps } from './laps.ts';
-import { Cell, type HistoryMemory, recordBytesMax } from './memory.ts';
+import { Cell, type HistoryMemory, keptBytesMax } from './memory.ts';
 import {
   carryRecord,
   isCarried,
@@ -57,7 +57,7 @@ export class HistoryLog {
   readonly #devices: DeviceSlab;
   readonly #laps: Laps;
   readonly #kept: KeptRows;
-  readonly #recordBytesMax: number;
+  readonly #keptBytesMax: number;
   /** Size of the largest record so far. */
   #largest = 0;
   #events = 0;
@@ -73,7 +73,7 @@ export class HistoryLog {
     this.#devices = devices;
     this.#laps = new Laps(history);
     this.#kept = new KeptRows(devices.rows, history.records, this.#laps, eventsMax);
-    this.#recordBytesMax = recordBytesMax(history.capacity);
+    this.#keptBytesMax = keptBytesMax(history.capacity);
   }
 
   /** A device's row is being made: its numbering starts after `seq`, and nothing up to that is kept. */
@@ -120,7 +120,7 @@ export class HistoryLog {
     if (!this.isOn || !isKept(from, offset)) return false;
     const size = keptBytes(bytes);
     const kind = kindOf(from, offset);
-    if (size > this.#recordBytesMax) {
+    if (size > this.#keptBytesMax) {
       this.#kept.enterNone(slot, seq, kind);
       this.#history.cells[Cell.evicted]! += 1;
       return false;
@@ -134,7 +134,7 @@ export class HistoryLog {
     laps.tellOldest();
     writeEvent(this.#log, at, slot, seq, from, offset, bytes);
     writeHead(this.#log, at, position, size, slot, rows.generation[slot]!, back, seq - rows.keptSeq[slot]!);
-    laps.publish(size);
+    laps.commit(size);
     this.#events += 1;
     this.#kept.enter(slot, seq, kind, position, size);
     this.#showFigures();
@@ -169,7 +169,7 @@ export class HistoryLog {
       devices: this.#devices,
       laps: this.#laps,
       kept: this.#kept,
-      recordBytesMax: this.#recordBytesMax,
+      keptBytesMax: this.#keptBytesMax,
     });
     this.#events = events;
     this.#largest = largest;
@@ -248,7 +248,7 @@ export class HistoryLog {
     const position = laps.end;
     laps.tellOldest();
     carryRecord(this.#log, at, laps.reached, position);
-    laps.publish(size);
+    laps.commit(size);
     if (!isCarried(this.#log, at)) this.#kept.carriedBytes += size;
     names[slot] = position;
   }

@@ -8,7 +8,7 @@
  * start of the memory, and a lap may end early: a record's offset is its position less that of its lap's start. What
  * is kept is in the lap being written and, above the place it has reached, in the lap before.
  */
-import type { RecordViews } from '../memory/ring.ts';
+import { type RecordViews, recordViews } from '../memory/ring.ts';
 import { KEPT_ALIGNMENT, unitsOf } from './record.ts';
 
 const LINE_PAIR_BYTES = 128; // two 64-byte lines: the neighbour is prefetched too
@@ -43,7 +43,7 @@ export const HISTORY_BYTES_MAX = 2 ** 31;
 const RECORDS_PER_LOG_MIN = 16;
 
 /** Size of the largest record that a log of this capacity takes, bytes. */
-export function recordBytesMax(capacity: number): number {
+export function keptBytesMax(capacity: number): number {
   return Math.floor(capacity / RECORDS_PER_LOG_MIN);
 }
 
@@ -84,12 +84,7 @@ export function attachHistory(memory: SharedArrayBuffer): HistoryMemory {
     capacity: memory.byteLength - RECORDS_OFFSET,
     cells: new Float64Array(memory, 0, RECORDS_OFFSET / 8),
     words,
-    records: {
-      u8: new Uint8Array(memory, RECORDS_OFFSET),
-      u16: new Uint16Array(memory, RECORDS_OFFSET),
-      u32: new Uint32Array(memory, RECORDS_OFFSET),
-      f64: new Float64Array(memory, RECORDS_OFFSET),
-    },
+    records: recordViews(memory, RECORDS_OFFSET),
   };
 }
 

@@ -72,7 +72,7 @@ export function writeEvent(
 }
 
 /**
- * Writes the header of a record that is not yet published.
+ * Writes the header of a record that is not yet committed.
  * @param back bytes to the device's previous kept event; to the beginning of the log when there is none
  * @param seqsBack seqs to that event, kept or not
  */

@@ -2,8 +2,8 @@
  * Reads single records of the history log while the owner writes it. Any thread, without a lock: a record that was read
  * counts only if what the owner may overwrite still lies before it.
  */
-import type { RecordViews } from '../memory/ring.ts';
-import { Cell, type HistoryMemory, recordBytesMax, Word } from './memory.ts';
+import { type RecordViews, recordViews } from '../memory/ring.ts';
+import { Cell, type HistoryMemory, keptBytesMax, Word } from './memory.ts';
 import { copyEventOut, eventRoom, isAtPosition, isOf, KeptHead, keptSize, unitsOf } from './record.ts';
 
 const COPY_BYTES_MIN = 1024;
@@ -12,7 +12,7 @@ export class KeptRecords {
   /** What `look` saw last. */
   readonly head = new KeptHead();
   /** Where `copy` put the event record: at offset 0, until the next `copy`. */
-  copied = viewsOf(COPY_BYTES_MIN);
+  copied = roomFor(COPY_BYTES_MIN);
   readonly #history: HistoryMemory;
   readonly #log: RecordViews;
   readonly #sizeMax: number;
@@ -21,7 +21,7 @@ export class KeptRecords {
   constructor(history: HistoryMemory) {
     this.#history = history;
     this.#log = history.records;
-    this.#sizeMax = recordBytesMax(history.capacity);
+    this.#sizeMax = keptBytesMax(history.capacity);
   }
 
   get isOn(): boolean {
@@ -48,7 +48,7 @@ export class KeptRecords {
     if (at < 0) return false;
     const size = keptSize(this.#log, at);
     if (size > this.#sizeMax) return false; // overwritten, and garbage by now
-    if (eventRoom(size) > this.copied.u8.length) this.copied = viewsOf(eventRoom(size));
+    if (eventRoom(size) > this.copied.u8.length) this.copied = roomFor(eventRoom(size));
     copyEventOut(this.#log, at, size, this.copied);
     return this.#isWhole(position);
   }
@@ -72,12 +72,7 @@ export class KeptRecords {
   }
 }
 
-function viewsOf(bytes: number): RecordViews {
-  const memory = new ArrayBuffer(2 ** Math.ceil(Math.log2(bytes)));
-  return {
-    u8: new Uint8Array(memory),
-    u16: new Uint16Array(memory),
-    u32: new Uint32Array(memory),
-    f64: new Float64Array(memory),
-  };
+/** Room for an event of this length, and for many that are a little longer. */
+function roomFor(bytes: number): RecordViews {
+  return recordViews(new ArrayBuffer(2 ** Math.ceil(Math.log2(bytes))));
 }

@@ -2,7 +2,7 @@
  * Waking a thread that sleeps, at most once per sleep: a shared word says how the consumer sleeps, and only the
  * producer that flips it wakes. A wake costs 20 to 40 µs whichever way, so nobody wakes a thread that is awake.
  *
- * Order that makes it safe: the consumer stores "asleep", then looks at its rings once more; the producer publishes,
+ * Order that makes it safe: the consumer stores "asleep", then looks at its rings once more; the producer commits,
  * then looks at the word. One of them sees the other.
  */
 
@@ -69,12 +69,12 @@ export class Ringer {
     this.#wake = wake ?? ((word) => Atomics.notify(word, STATE_WORD));
   }
 
-  /** Call after publishing what somebody waits for. */
+  /** Call after a commit of what somebody waits for. */
   ring(): void {
     this.#wakeFrom(Dozing);
   }
 
-  /** Call after publishing what nobody waits for. */
+  /** Call after a commit of what nobody waits for. */
   ringSoftly(): void {
     this.#wakeFrom(Asleep);
   }

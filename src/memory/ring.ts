@@ -39,7 +39,7 @@ export function ringBytesFor(bytes: number): number {
 export function createRing(bytes: number): SharedArrayBuffer {
   if (!(bytes >= RING_BYTES_MIN && bytes <= RING_BYTES_MAX && Number.isInteger(Math.log2(bytes)))) {
     throw new RangeError(
-      `ring of ${bytes} bytes: a power of two from ${RING_BYTES_MIN} to ${RING_BYTES_MAX} is accepted`,
+      `ring of ${bytes} bytes; expected a power of two from ${RING_BYTES_MIN} to ${RING_BYTES_MAX}`,
     );
   }
   return new SharedArrayBuffer(RECORDS_OFFSET + bytes);
@@ -60,7 +60,8 @@ export interface RecordViews {
   readonly f64: Float64Array;
 }
 
-function viewsOf(memory: ArrayBufferLike, offset = 0): RecordViews {
+/** @param offset of the records in the memory, bytes; a multiple of 8 */
+export function recordViews(memory: ArrayBufferLike, offset = 0): RecordViews {
   return {
     u8: new Uint8Array(memory, offset),
     u16: new Uint16Array(memory, offset),
@@ -93,7 +94,7 @@ export class RingProducer {
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory, 0, RECORDS_OFFSET / 4);
-    this.#ring = viewsOf(memory, RECORDS_OFFSET);
+    this.#ring = recordViews(memory, RECORDS_OFFSET);
     this.views = this.#ring;
     this.#capacity = memory.byteLength - RECORDS_OFFSET;
     this.#bytesMax = recordBytesMax(this.#capacity);
@@ -122,7 +123,7 @@ export class RingProducer {
 
   /**
    * Claims room for one record and writes its kind; the payload is written through `views`, and all that was
-   * claimed becomes visible with `publish`.
+   * claimed becomes visible with `commit`.
    * @param bytes payload length, 0 to `recordBytesMax`
    * @param share one of `Share`
    * @returns byte offset of the payload, 8-byte aligned, or -1 when the consumer is behind (the caller counts it)
@@ -140,13 +141,13 @@ export class RingProducer {
   claimControl(kind: number, bytes: number): number {
     const offset = this.claim(kind, bytes, Share.control);
     if (offset >= 0) return offset;
-    this.views = viewsOf(new ArrayBuffer(align(Math.max(bytes, ALIGNMENT))));
+    this.views = recordViews(new ArrayBuffer(align(Math.max(bytes, ALIGNMENT))));
     this.#spill.push({ kind, bytes, views: this.views });
     return 0;
   }
 
   /** Makes all claimed records visible to the consumer, and what had to wait as far as there is room now. */
-  publish(): void {
+  commit(): void {
     if (this.#spill.length > 0) this.#unspill();
     Atomics.store(this.#words, TAIL_WORD, this.#tail | 0);
   }
@@ -201,7 +202,7 @@ export class RingConsumer {
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory, 0, RECORDS_OFFSET / 4);
-    this.views = viewsOf(memory, RECORDS_OFFSET);
+    this.views = recordViews(memory, RECORDS_OFFSET);
     this.#mask = memory.byteLength - RECORDS_OFFSET - 1;
     this.#cursor = Atomics.load(this.#words, HEAD_WORD);
     this.#tail = this.#cursor;

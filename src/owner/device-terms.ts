@@ -1,6 +1,7 @@
 /**
  * What the protocols of single devices ask for beside the settings: wills, and more silence. Owner thread only.
  */
+import { WILL_BYTES_PER_DEVICE, WILLS_BYTES_MIN } from '../limits.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import { DeviceState } from '../presence/lifecycle.ts';
 import type { Estate } from '../records/estate.ts';
@@ -22,8 +23,13 @@ export interface DeviceTermsDeps {
   readonly notes: EstateNotes;
 }
 
+/** About what a will takes beside its texts. */
+const ENTRY_BYTES = 200;
+
 export class DeviceTerms {
   readonly #deps: DeviceTermsDeps;
+  readonly #willBytesMax: number;
+  #willBytes = 0;
   /** By device slot. */
   readonly #wills = new Map<number, Will>();
   /** By session that is not in yet: it waits until an older one has been let go. */
@@ -33,6 +39,7 @@ export class DeviceTerms {
 
   constructor(deps: DeviceTermsDeps) {
     this.#deps = deps;
+    this.#willBytesMax = Math.max(WILLS_BYTES_MIN, deps.registry.devices.capacity * WILL_BYTES_PER_DEVICE);
   }
 
   /** Another owner left these, by device id. One that is offline, or not there any more, has no will. */
@@ -41,29 +48,38 @@ export class DeviceTerms {
     for (const [id, will] of wills) {
       const slot = registry.deviceOf(id);
       const isUp = slot >= 0 && registry.devices.rows.deviceState[slot] !== DeviceState.offline;
-      if (isUp) this.#wills.set(slot, will);
-      else notes.will(id, undefined);
+      if (!isUp) {
+        notes.will(id, undefined);
+        continue;
+      }
+      this.#wills.set(slot, will);
+      this.#willBytes += bytesOf(will);
     }
   }
 
-  /** @param slot of the will's session; undefined: it is not in yet */
-  setWill(slot: number | undefined, will: Will): void {
-    if (will.type === NO_WILL.type) {
-      if (slot === undefined) this.#waiting.delete(will.session);
-      else this.#forget(slot);
-      return;
-    }
+  /**
+   * The session's will from here on, in place of the one before.
+   * @param slot of the will's session; undefined: it is not in yet
+   * @returns false where the wills of all devices leave no room for it: then the session has none
+   */
+  setWill(slot: number | undefined, will: Will): boolean {
+    if (slot === undefined) this.gaveUp(will.session);
+    else this.#forget(slot);
+    if (will.type === NO_WILL.type) return true;
     const own = { ...will, payload: new Uint8Array(will.payload) }; // the bytes are the ring's
+    if (this.#willBytes + bytesOf(own) > this.#willBytesMax) return false;
+    this.#willBytes += bytesOf(own);
     if (slot === undefined) this.#waiting.set(will.session, own);
     else this.#set(slot, own);
+    return true;
   }
 
   /** A session has the device; the will of an older one is forgotten. */
   joined(session: number, slot: number, silenceMsMin = 0): void {
     const will = this.#waiting.get(session);
     this.#waiting.delete(session);
-    if (will === undefined) this.#forget(slot);
-    else this.#set(slot, will);
+    this.#forget(slot);
+    if (will !== undefined) this.#set(slot, will);
     this.#allow(slot, silenceMsMin);
   }
 
@@ -81,7 +97,10 @@ export class DeviceTerms {
 
   /** A session is over that is not in yet. */
   gaveUp(session: number): void {
+    const will = this.#waiting.get(session);
+    if (will === undefined) return;
     this.#waiting.delete(session);
+    this.#willBytes -= bytesOf(will);
   }
 
   /** @param clean by a goodbye: then the will is forgotten */
@@ -119,6 +138,14 @@ export class DeviceTerms {
   }
 
   #forget(slot: number): void {
-    if (this.#wills.delete(slot)) this.#deps.notes.will(this.#deps.registry.deviceId(slot), undefined);
+    const will = this.#wills.get(slot);
+    if (will === undefined) return;
+    this.#wills.delete(slot);
+    this.#willBytes -= bytesOf(will);
+    this.#deps.notes.will(this.#deps.registry.deviceId(slot), undefined);
   }
+}
+
+function bytesOf({ status, payload }: Will): number {
+  return ENTRY_BYTES + 2 * status.length + payload.length;
 }

@@ -1,6 +1,6 @@
 /**
- * The device side of the owner: who is connected, each device's state, the numbering of its events and where they
- * go. Owner thread only.
+ * The device side of the owner: who is connected, each device's state, and whose events are taken; `broadcasts.ts` has
+ * where they go. Owner thread only.
  */
 import { type CloseEntry, closes } from '../codes.ts';
 import { Counter } from '../memory/counters.ts';
@@ -18,6 +18,7 @@ import type { Estate } from '../records/estate.ts';
 import { EventField, EventFlag, eventBytes, eventOf } from '../records/event.ts';
 import type { Join, Will } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
+import { Broadcasts } from './broadcasts.ts';
 import type { DeviceHomes } from './device-homes.ts';
 import { DeviceTerms } from './device-terms.ts';
 import type { DevicesDeps } from './devices-deps.ts';
@@ -32,6 +33,7 @@ export class Devices {
   readonly #sessions = new SessionSlots();
   readonly #handovers = new Handovers();
   readonly #events: HubEvents;
+  readonly #broadcasts: Broadcasts;
   readonly #terms: DeviceTerms;
   /** undefined: there is no cluster. */
   homes: DeviceHomes | undefined;
@@ -39,6 +41,7 @@ export class Devices {
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
     this.#events = new HubEvents(deps.clock);
+    this.#broadcasts = new Broadcasts(deps);
     this.#terms = new DeviceTerms(deps);
   }
 
@@ -110,6 +113,7 @@ export class Devices {
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
     if (slot < 0) {
+      this.#terms.gaveUp(session);
       link.close(session, closes.overCapacity);
       return;
     }
@@ -142,10 +146,11 @@ export class Devices {
     this.#armStale(slot);
   }
 
-  /** The device has a will. */
+  /** The device has a will. Without room for it its connection ends: the device would believe that it has one. */
   will(will: Will): void {
     const slot = this.#sessions.get(will.session);
-    if (slot !== undefined || this.#handovers.isWaiting(will.session)) this.#terms.setWill(slot, will);
+    if (slot === undefined && !this.#handovers.isWaiting(will.session)) return;
+    if (!this.#terms.setWill(slot, will)) this.#link(will.session).close(will.session, closes.overCapacity);
   }
 
   /** @param clean whether the peer closed with 1000 or 1001, or without a code @param confirm see `Departure` */
@@ -212,7 +217,7 @@ export class Devices {
   take(slot: number, views: RecordViews, offset: number): void {
     const { registry, counters } = this.#deps;
     const bytes = eventBytes(views, offset);
-    const isHeard = this.#broadcast(slot, views, offset, bytes);
+    const isHeard = this.#broadcasts.send(slot, views, offset, bytes);
     const ackBytes = views.u8[offset + EventField.ackBytes]!;
     if (!isHeard) counters.add(Counter.skipped); // not the hub's own: those were never received
     if (!isHeard && ackBytes === 0) counters.add(Counter.unheard);
@@ -243,7 +248,7 @@ export class Devices {
     const status = Buffer.from(event.deviceStatus);
     const received = this.#deps.clock.now();
     const views = eventOf({ ...event, flags: EventFlag.payloadIsJson, received, status });
-    return this.#broadcast(slot, views, 0, eventBytes(views, 0));
+    return this.#broadcasts.send(slot, views, 0, eventBytes(views, 0));
   }
 
   /** The device's timer has run out. */
@@ -272,7 +277,7 @@ export class Devices {
     if (pausedUntil > 0 && now < pausedUntil + waitMs) wheel.set(slot, pausedUntil + waitMs);
     else if (rows.deviceState[slot] !== DeviceState.offline) {
       const will = this.#terms.takeWill(slot, clock.wallNow(), now);
-      if (will !== undefined) this.#broadcast(slot, will, 0, eventBytes(will, 0));
+      if (will !== undefined) this.#broadcasts.send(slot, will, 0, eventBytes(will, 0));
       this.#input(slot, 'graceOver', 'lost');
       this.unwatched(slot);
     } else if (!registry.isHeld(slot)) {
@@ -364,36 +369,11 @@ export class Devices {
     if (after === before) return;
     registry.setDeviceState(slot, after, StateReason[reason]);
     const bytes = this.#events.state(after as Exclude<DeviceState, 0>, reason);
-    this.#broadcast(slot, this.#events.views, 0, bytes);
+    this.#broadcasts.send(slot, this.#events.views, 0, bytes);
   }
 
   /** The line to the edge that holds the session. */
   #link(session: number): EdgeLink {
     return this.#deps.links[edgeOf(session)]!;
-  }
-
-  /**
-   * Remembers a status, numbers the event, keeps it, and copies it to each edge that has an active subscriber.
-   * @returns whether somebody listens
-   */
-  #broadcast(slot: number, views: RecordViews, offset: number, bytes: number): boolean {
-    const { registry, links, counters, history } = this.#deps;
-    const { rows } = registry.devices;
-    const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
-    const start = offset + EventField.body;
-    if (statusBytes > 0 && !registry.setDeviceStatus(slot, views.u8, start, statusBytes))
-      counters.add(Counter.refusedTexts);
-    const isHeard = rows.active[slot] !== 0;
-    if (!isHeard && !history.takesNumber(views.u8[offset + EventField.type]!, rows.waiting[slot] !== 0))
-      return false;
-    const seq = rows.seq[slot]! + 1;
-    history.append(slot, seq, views, offset, bytes); // first: no number is taken that history knows nothing of
-    rows.seq[slot] = seq;
-    const { interest, edges } = registry;
-    for (let edge = 0; isHeard && edge < edges; edge++) {
-      if (interest[slot * edges + edge] === 0) continue;
-      if (!links[edge]!.event(views, offset, bytes, slot, seq)) counters.add(Counter.droppedFanoutFull);
-    }
-    return isHeard;
   }
 }

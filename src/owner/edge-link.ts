@@ -181,11 +181,16 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** What its subscribers missed is told first: afterwards the device's slot may be another device's. */
+  /** What its subscribers missed is told first, while somebody may still get it. */
   detach(session: number, device: number): void {
     if (this.#missed.size > 0) this.#tellMissed(device);
     writeDetach(this.#ring, { session, device });
     this.#written = true;
+  }
+
+  /** The device leaves the table: what its subscribers of this edge missed, nobody misses any more. */
+  forgetDevice(device: number): void {
+    this.#missed.delete(device);
   }
 
   vip(session: number, vip: boolean): void {
@@ -249,20 +254,20 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** As `publish` and `ring`, one after the other. */
+  /** As `commit` and `ring`, one after the other. */
   flush(): void {
-    this.publish();
+    this.commit();
     this.ring();
   }
 
   /** Makes everything written visible. Once per poll; `ring` follows. */
-  publish(): void {
+  commit(): void {
     if (this.#missed.size > 0 && this.#ring.usedRatio() <= RESUME_RATIO) {
       for (const device of [...this.#missed.keys()]) this.#tellMissed(device);
     }
     if (!this.#written && this.#ring.spilledCount === 0) return;
     this.#written = false;
-    this.#ring.publish();
+    this.#ring.commit();
     this.#isUnrung = true;
   }
 

@@ -2,13 +2,15 @@
  * The devices of a filter, page by page. A page's rows are active from the moment the page is written, and the next one
  * waits until the peer has read. Owner thread only.
  */
+import { authorize } from '../access/actor.ts';
 import type { AccessRules } from '../access/rules.ts';
 import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../limits.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
-import { NO_BYTES, Notice } from '../records/replies.ts';
-import { type PageJob, SLICE_SLOTS } from './filter-jobs.ts';
+import { type FilterEntry, NO_BYTES, Notice } from '../records/replies.ts';
+import { type PageJob, type Search, SLICE_SLOTS } from './filter-jobs.ts';
+import { Unfinished } from './filter-table.ts';
 import type { FiltersDeps } from './filters.ts';
 import type { RowWalk } from './row-walks.ts';
 import { isSubscribed, type Page } from './subscriptions.ts';
@@ -36,24 +38,57 @@ export class FilterPages {
     filter: string;
     input: Input;
     devices?: number[];
-    /** Those of the devices that the filter has come to follow since its rows were made. */
-    gained?: Set<number>;
     walk?: RowWalk;
+    search?: Search | undefined;
+    isUnasked?: boolean;
+    isPaused?: boolean;
   }): PageJob {
     const page = this.#nextPage;
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
-    const { devices = [], gained = new Set(), walk, ...rest } = options;
+    const { devices = [], walk, search, isUnasked = false, isPaused = false, ...rest } = options;
     const state = { at: 0, unreadDevices: 0, unreadBytes: 0, reserved: 0, waits: false, isFull: false };
-    return { kind: 'pages', ...rest, page, devices, gained, walk, ...state };
+    const about = { ...rest, page, devices, gained: new Set<number>(), walk, search, isUnasked, isPaused };
+    return { kind: 'pages', ...about, ...state };
+  }
+
+  /**
+   * Filters are active again.
+   * @param input what their rows go through @param hasPages whether pages of a filter are on their way
+   * @returns their pages, and what paused filters gain by another token
+   */
+  ofRestarted(
+    about: { readonly subscriber: number; readonly session: number; readonly input: Input },
+    changed: readonly FilterEntry[],
+    hasPages: (slot: number) => boolean,
+  ): PageJob[] {
+    const { registry, walks, scopes } = this.#deps;
+    const { filters } = registry;
+    const { subscriber } = about;
+    const before = scopes.useForFilters(subscriber);
+    const jobs: PageJob[] = [];
+    for (const { filter, value } of changed) {
+      const slot = filters.find(subscriber, filter.slice(0, -1));
+      if (value !== RowState.active || slot < 0) continue;
+      // What the pages before the connection was lost did not come to is in these: they are one answer.
+      const isLeft = filters.isUnfinished(slot) && !hasPages(slot);
+      const search = isLeft ? { next: 0 } : before && { next: 0, before };
+      jobs.push(this.job({ ...about, slot, filter, walk: walks.start(subscriber), search }));
+    }
+    if (before === undefined) return jobs;
+    for (const slot of filters.ofSubscriber(subscriber)) {
+      if (filters.state(slot) !== RowState.paused) continue;
+      const filter = filters.nameOf(slot);
+      jobs.push(this.job({ ...about, slot, filter, search: { next: 0, before }, isPaused: true }));
+    }
+    for (const { slot } of jobs) filters.begin(slot, Unfinished.pages);
+    return jobs;
   }
 
   /** One slice: a page, unless the devices are still being gathered. @returns whether its last page was sent */
   run(job: PageJob): boolean {
     const { subscriptions, pageBytes } = this.#deps;
-    if (job.walk !== undefined) {
-      if (!this.gather(job)) return false;
-      job.walk = undefined;
-    }
+    if (!this.#isGathered(job)) return false;
+    if (job.isUnasked && job.devices.length === 0) return true;
     const isThere = this.isThere(job);
     const page = subscriptions.begin();
     const { entries } = page;
@@ -63,12 +98,7 @@ export class FilterPages {
       this.#follow(job, devices[job.at++]!, page);
     }
     const more = isThere && job.at < devices.length;
-    job.unreadDevices += entries.count;
-    job.unreadBytes += entries.byteLength;
-    job.waits = more && (job.unreadDevices >= DEVICES_PER_PAGE || job.unreadBytes >= pageBytes);
-    const { session, filter, waits } = job;
-    subscriptions.link(session).filterPage(session, filter, entries.take(), job.page, more, waits);
-    if (job.waits) job.unreadDevices = job.unreadBytes = 0;
+    this.#send(job, page, more);
     subscriptions.end(page);
     if (job.isFull) {
       // A device that appeared after the answer, for which no row was reserved.
@@ -80,24 +110,102 @@ export class FilterPages {
     return !more;
   }
 
-  /**
-   * Devices that the filter matches and the subscriber may follow, but has no row of.
-   * @param before rules that denied them; undefined: whatever those were
-   */
-  missing(subscriber: number, slot: number, before?: AccessRules): number[] {
-    const { registry, subscriptions, access } = this.#deps;
-    const id = registry.subscriberId(subscriber);
-    const prefix = Buffer.from(registry.filters.prefix(slot));
-    const { known, deviceState } = registry.devices.rows;
-    const devices: number[] = [];
-    for (let device = 0; device < highWater(registry.devices); device++) {
-      if (known[device] === 0 || deviceState[device] === DeviceState.free) continue;
-      if (!registry.idStartsWith(device, prefix) || registry.findRow(device, subscriber) >= 0) continue;
-      if (!subscriptions.mayFollow(subscriber, device, -1)) continue;
-      if (before === undefined || access.decide(registry.deviceId(device), id, before) === 'deny')
-        devices.push(device);
+  /** One slice of what has to be looked through first. @returns whether the job's devices are known */
+  #isGathered(job: PageJob): boolean {
+    if (job.walk !== undefined) {
+      if (!this.gather(job)) return false;
+      job.walk = undefined;
     }
+    if (job.search !== undefined) {
+      if (!this.#search(job, job.search)) return false;
+      job.search = undefined;
+    }
+    return true;
+  }
+
+  #send(job: PageJob, { entries }: Page, more: boolean): void {
+    const { subscriptions, pageBytes } = this.#deps;
+    const { session, filter } = job;
+    const link = subscriptions.link(session);
+    if (job.isPaused) {
+      // It has been resumed meanwhile, together with all else: what is named stands alone.
+      if (entries.count > 0) link.filterPage(session, filter, entries.take(), 0, false);
+      return;
+    }
+    job.unreadDevices += entries.count;
+    job.unreadBytes += entries.byteLength;
+    job.waits = more && (job.unreadDevices >= DEVICES_PER_PAGE || job.unreadBytes >= pageBytes);
+    link.filterPage(session, filter, entries.take(), job.page, more, job.waits);
+    if (job.waits) job.unreadDevices = job.unreadBytes = 0;
+  }
+
+  /** Devices that the filter matches and the subscriber may follow, but has no row of. */
+  missing(subscriber: number, slot: number): number[] {
+    const { registry } = this.#deps;
+    const prefix = Buffer.from(registry.filters.prefix(slot));
+    const devices: number[] = [];
+    for (let device = 0; device < highWater(registry.devices); device++)
+      if (registry.idStartsWith(device, prefix) && this.#lacks(subscriber, device)) devices.push(device);
     return devices;
+  }
+
+  /**
+   * What filters may follow now that other rules are in force.
+   * @param before rules that denied it
+   * @returns by filter slot: the devices that it matches and its subscriber may follow, but has no row of
+   */
+  lifted(before: AccessRules): Map<number, number[]> {
+    const { registry, access } = this.#deps;
+    const lifted = new Map<number, number[]>();
+    if (before.isEmpty && access.default === 'allow') return lifted; // nothing was denied
+    for (let device = 0; device < highWater(registry.devices); device++) {
+      if (!this.#isMatchable(device)) continue;
+      const id = registry.deviceId(device);
+      registry.filters.forEachMatching(id, (slot, subscriber) => {
+        if (!this.#lacks(subscriber, device)) return;
+        if (access.decide(id, registry.subscriberId(subscriber), before) !== 'deny') return;
+        const devices = lifted.get(slot);
+        if (devices === undefined) lifted.set(slot, [device]);
+        else devices.push(device);
+      });
+    }
+    return lifted;
+  }
+
+  /** Whether filters follow the device where they match it. */
+  #isMatchable(device: number): boolean {
+    const { known, deviceState } = this.#deps.registry.devices.rows;
+    return known[device] === 1 && deviceState[device] !== DeviceState.free;
+  }
+
+  /** Whether the subscriber may follow the device by a filter, and has no row of it. */
+  #lacks(subscriber: number, device: number): boolean {
+    const { registry, subscriptions } = this.#deps;
+    if (!this.#isMatchable(device) || registry.findRow(device, subscriber) >= 0) return false;
+    return subscriptions.mayFollow(subscriber, device, -1);
+  }
+
+  /** One slice of the search: adds the devices that it finds to those of the job. @returns whether it is over */
+  #search({ subscriber, filter, devices, gained }: PageJob, search: Search): boolean {
+    const { registry } = this.#deps;
+    const prefix = Buffer.from(filter.slice(0, -1));
+    const end = highWater(registry.devices);
+    const to = Math.min(end, search.next + SLICE_SLOTS);
+    for (; search.next < to; search.next++) {
+      const device = search.next;
+      if (!registry.idStartsWith(device, prefix) || !this.#lacks(subscriber, device)) continue;
+      if (gained.has(device)) continue; // it has appeared meanwhile
+      const { before } = search;
+      // What that token covered, and has no row, an operator has removed.
+      if (
+        before !== undefined &&
+        authorize(before, { kind: 'follow', device: registry.deviceId(device) }) === 'allowed'
+      )
+        continue;
+      devices.push(device);
+      gained.add(device);
+    }
+    return to === end;
   }
 
   /** Whether the filter whose devices they are still exists. */
@@ -122,8 +230,7 @@ export class FilterPages {
   #follow(job: PageJob, device: number, page: Page): void {
     const { registry, subscriptions } = this.#deps;
     const { subscriber } = job;
-    const { known, deviceState } = registry.devices.rows;
-    if (known[device] === 0 || deviceState[device] === DeviceState.free) return;
+    if (!this.#isMatchable(device)) return;
     const id = registry.deviceId(device);
     if (!id.startsWith(job.filter.slice(0, -1))) return;
     const row = registry.findRow(device, subscriber);
@@ -162,7 +269,7 @@ export class FilterPages {
     const { subscriber } = job;
     const reserved = job.reserved > 0;
     if (reserved) job.reserved -= 1;
-    const isFull = !reserved && registry.subscribers.rows.rowCount[subscriber]! >= rowsMax;
+    const isFull = !reserved && registry.rowCount(subscriber) >= rowsMax;
     const row = isFull ? -1 : registry.createRow(device, subscriber, state, { types, ownTypes: 0, reserved });
     if (row < 0) job.isFull = true;
     if (row < 0 || state !== RowState.active) return;
@@ -172,7 +279,7 @@ export class FilterPages {
 
   drop(job: PageJob): void {
     const { registry, walks } = this.#deps;
-    registry.reservedRows -= job.reserved;
+    registry.reserve(job.subscriber, -job.reserved);
     job.reserved = 0;
     if (job.walk !== undefined) walks.cancel(job.walk);
   }

@@ -48,7 +48,7 @@ export class FilterRequests {
       pages.reserved = target.missing;
       job.pages.push(pages);
       if (op === 'subscribe') registry.filters.begin(slot, Unfinished.pages);
-      registry.reservedRows += pages.reserved;
+      registry.reserve(subscriber, pages.reserved);
     }
     return false;
   }
@@ -81,7 +81,9 @@ export class FilterRequests {
       else filters.setState(slot, nextRowState(before!.state, request.op as Input, false));
     }
     const walk = request.op === 'subscribe' ? undefined : walks.start(subscriber);
-    return { filter, prefix: Buffer.from(prefix), slot, before, devices: [], missing: 0, next: 0, walk };
+    const reserved = job.pages.map((pages) => Buffer.from(pages.filter.slice(0, -1)));
+    const found = { devices: [], missing: 0, reserved, next: 0 };
+    return { filter, prefix: Buffer.from(prefix), slot, before, ...found, walk };
   }
 
   /** Looks for devices that match. @returns whether all were looked at */
@@ -105,23 +107,24 @@ export class FilterRequests {
     const row = registry.findRow(device, subscriber);
     if (!this.#deps.subscriptions.mayFollow(subscriber, device, row)) return;
     target.devices.push(device);
-    if (row < 0) target.missing += 1;
+    if (row >= 0 || target.reserved.some((prefix) => registry.idStartsWith(device, prefix))) return;
+    target.missing += 1;
   }
 
   /** Rows for all that a filter matches, or none. @returns false when there is no room: the filter is refused */
   #reserve(job: RequestJob, target: Target): boolean {
     const { registry, rowsMax } = this.#deps;
-    const rowCount = registry.subscribers.rows.rowCount[job.subscriber]!;
-    const isTooMany = rowCount + target.missing > rowsMax;
+    const isTooMany = registry.rowCount(job.subscriber) + target.missing > rowsMax;
     if (!isTooMany && target.missing <= registry.freeRows) return true;
     job.refused.push({ device: target.filter, why: isTooMany ? Refusal.tooMany : Refusal.full });
-    this.undo(target);
+    this.undo(job.subscriber, target);
     return false;
   }
 
-  undo({ slot, before }: Target): void {
+  /** The request fails: its filter is as it was before. One that was to go has gone, and its slot may be another's. */
+  undo(subscriber: number, { filter, slot, before }: Target): void {
     const { filters } = this.#deps.registry;
-    if (filters.state(slot) === RowState.none) return;
+    if (filters.find(subscriber, filter.slice(0, -1)) !== slot) return;
     if (before === undefined) filters.remove(slot);
     else {
       filters.setState(slot, before.state);

@@ -127,6 +127,11 @@ export class FilterTable {
     return this.#prefixes[slot]!;
   }
 
+  /** As subscribers write it: the prefix and its star. */
+  nameOf(slot: number): string {
+    return `${this.prefix(slot)}*`;
+  }
+
   state(slot: number): number {
     return this.slab.rows.state[slot]!;
   }

@@ -8,9 +8,10 @@ import type { AccessRules } from '../access/rules.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
-import { type FilterEntry, NO_BYTES, Notice } from '../records/replies.ts';
+import type { FilterEntry } from '../records/replies.ts';
 import type { AccessControl } from './access.ts';
-import { type Job, type PageJob, SLICES_PER_STEP } from './filter-jobs.ts';
+import { FilterGains } from './filter-gains.ts';
+import { type Job, type PageJob, type Search, SLICES_PER_STEP } from './filter-jobs.ts';
 import { FilterPages } from './filter-pages.ts';
 import { FilterRequests } from './filter-requests.ts';
 import { Unfinished } from './filter-table.ts';
@@ -42,6 +43,7 @@ export class Filters {
   /** Sessions whose first job goes on with the next step. */
   readonly #ready = new Set<number>();
   readonly #gone: GoneDevices;
+  readonly #gains: FilterGains;
   readonly #pages: FilterPages;
   readonly #requests: FilterRequests;
 
@@ -50,7 +52,8 @@ export class Filters {
 
   constructor(deps: FiltersDeps) {
     this.#deps = deps;
-    this.#gone = new GoneDevices(deps.registry, deps.subscriptions);
+    this.#gone = new GoneDevices(deps.subscriptions);
+    this.#gains = new FilterGains(deps, (...at) => this.#joinsJob(...at));
     this.#pages = new FilterPages(deps);
     this.#requests = new FilterRequests(deps, this.#pages);
   }
@@ -93,7 +96,7 @@ export class Filters {
       // Beneath a filter, devices may have been paused or resumed one by one.
       const isAsked = input === 'resume' ? after === RowState.active : input === 'pause';
       if (after === before && !isAsked) continue;
-      changed.push({ filter: this.#name(slot), value: after });
+      changed.push({ filter: filters.nameOf(slot), value: after });
       if (after === RowState.none) filters.remove(slot);
       else filters.setState(slot, after);
     }
@@ -111,7 +114,7 @@ export class Filters {
     const { filters } = this.#deps.registry;
     return filters
       .ofSubscriber(subscriber)
-      .map((slot) => ({ filter: this.#name(slot), value: filters.state(slot) }));
+      .map((slot) => ({ filter: filters.nameOf(slot), value: filters.state(slot) }));
   }
 
   /** Filters that wait for their subscriber to ask for them: their disconnect may still be on its way. */
@@ -143,7 +146,7 @@ export class Filters {
       .ofSubscriber(subscriber)
       .filter((slot) => !scopes.coversSomeOf(subscriber, registry.filters.prefix(slot)));
     return lost.map((slot) => {
-      const entry = { filter: this.#name(slot), value: RowState.none };
+      const entry = { filter: registry.filters.nameOf(slot), value: RowState.none };
       registry.filters.remove(slot);
       return entry;
     });
@@ -151,35 +154,20 @@ export class Filters {
 
   /** Filters are active again: their devices come as pages. @param input what their rows go through */
   restart(subscriber: number, session: number, changed: readonly FilterEntry[], input: Input): void {
-    const { registry, walks } = this.#deps;
-    for (const { filter, value } of changed) {
-      const slot = registry.filters.find(subscriber, filter.slice(0, -1));
-      if (value !== RowState.active || slot < 0) continue;
-      // What the pages before the connection was lost did not come to is in these: they are one answer.
-      const isLeft = registry.filters.isUnfinished(slot) && !this.#hasPages(session, slot);
-      const devices = isLeft ? this.#pages.missing(subscriber, slot) : [];
-      const walk = walks.start(subscriber);
-      const gained = new Set(devices);
-      this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input, devices, gained, walk }));
-    }
+    const hasPages = (slot: number): boolean => this.#hasPages(session, slot);
+    const about = { subscriber, session, input };
+    for (const job of this.#pages.ofRestarted(about, changed, hasPages)) this.#enqueue(job);
   }
 
   /** A device that filters match is there: it has connected for the first time, or an operator publishes for it. */
   appeared(device: number): void {
-    const { registry } = this.#deps;
-    const id = registry.deviceId(device);
-    registry.filters.forEachMatching(id, (slot, subscriber) => this.#gain(slot, subscriber, device, id));
+    this.#gains.byAll(device);
   }
 
   /** The pair was denied and is not any more: the subscriber's filters may follow the device. */
   rematch(subscriber: number, device: number): void {
-    const { registry } = this.#deps;
     this.allowed(device);
-    if (registry.devices.rows.known[device] === 0) return;
-    const id = registry.deviceId(device);
-    for (const slot of registry.filters.ofSubscriber(subscriber)) {
-      if (id.startsWith(registry.filters.prefix(slot))) this.#gain(slot, subscriber, device, id);
-    }
+    if (this.#deps.registry.devices.rows.known[device] === 1) this.#gains.byFiltersOf(subscriber, device);
   }
 
   /** Other access rules are about to remove rows; should this owner not live to the end of it, another rescans. */
@@ -190,10 +178,7 @@ export class Filters {
 
   /** Filters that another node kept: what they match is followed, in their state. */
   rescanOf(subscriber: number): void {
-    const { registry } = this.#deps;
-    const session = registry.subscribers.rows.session[subscriber]!;
-    for (const slot of registry.filters.ofSubscriber(subscriber))
-      this.#rescanFilter(slot, subscriber, session);
+    for (const slot of this.#deps.registry.filters.ofSubscriber(subscriber)) this.#rescan(slot, subscriber);
   }
 
   /**
@@ -201,30 +186,40 @@ export class Filters {
    * has no row is one that an operator has removed.
    */
   rescan(before: AccessRules): void {
-    const { registry } = this.#deps;
+    const { filters } = this.#deps.registry;
     this.allowed(undefined);
-    const { subscriber, state } = registry.filters.slab.rows;
-    for (let slot = 0; slot < highWater(registry.filters.slab); slot++) {
-      registry.filters.finish(slot, Unfinished.rules);
-      if (state[slot] === RowState.none) continue;
-      const session = registry.subscribers.rows.session[subscriber[slot]!]!;
-      this.#rescanFilter(slot, subscriber[slot]!, session, before);
+    for (let slot = 0; slot < highWater(filters.slab); slot++) filters.finish(slot, Unfinished.rules);
+    for (const [slot, devices] of this.#pages.lifted(before)) {
+      const subscriber = filters.slab.rows.subscriber[slot]!;
+      if (this.#isServed(slot, subscriber)) this.#bring(slot, subscriber, { devices });
+      else this.#gains.by(slot, subscriber, devices);
     }
   }
 
   /** Another owner has taken over: what the one before was about to do for the subscriber's filters is done. */
   recover(subscriber: number, session: number): void {
     const { registry, walks } = this.#deps;
+    this.#endLeftovers(subscriber);
     for (const slot of registry.filters.ofSubscriber(subscriber)) {
       if (registry.filters.state(slot) !== RowState.active) continue;
-      if (registry.filters.isUnfinished(slot)) this.#rescanFilter(slot, subscriber, session);
-      const filter = this.#name(slot);
+      if (registry.filters.isUnfinished(slot)) this.#rescan(slot, subscriber);
+      const filter = registry.filters.nameOf(slot);
       const walk = walks.start(subscriber);
       const isPartial = (row: number): boolean => registry.rowState(row) === RowState.disconnected;
       const job = this.#pages.job({ subscriber, session, slot, filter, input: 'reconnect', walk });
-      if (this.#pages.gather(job, isPartial) && job.devices.length > 0)
-        this.#enqueue({ ...job, walk: undefined });
+      while (!this.#pages.gather(job, isPartial)); // in one go, as all that a takeover does
+      if (job.devices.length > 0) this.#enqueue({ ...job, walk: undefined });
     }
+  }
+
+  /** Rows of filters that are gone go: the owner before this one had begun to unsubscribe from those. */
+  #endLeftovers(subscriber: number): void {
+    const { registry, subscriptions } = this.#deps;
+    registry.forEachOfSubscriber(subscriber, (row, device) => {
+      const state = registry.rowState(row);
+      if (!isSubscribed(state) || !registry.isFiltered(row) || this.follow(subscriber, device)) return;
+      subscriptions.move(row, nextRowState(state, 'unsubscribe', subscriptions.outlives(row)));
+    });
   }
 
   /** Only filters follow the device, and it leaves the table. */
@@ -234,7 +229,8 @@ export class Filters {
     if (!registry.hasRows(device)) return;
     const id = registry.deviceId(device);
     registry.forEachOfDevice(device, (row, subscriber) => {
-      if (registry.subscribers.rows.session[subscriber] !== NONE) this.#gone.add(subscriber, id);
+      const session = registry.subscribers.rows.session[subscriber]!;
+      if (session !== NONE) this.#gone.add(session, id);
       subscriptions.move(row, RowState.none);
     });
   }
@@ -247,6 +243,7 @@ export class Filters {
 
   /** The session is over: what it asked for is not done any more. */
   sessionOver(session: number): void {
+    this.#gone.forget(session);
     const jobs = this.#jobs.get(session);
     if (jobs === undefined) return;
     this.#jobs.delete(session);
@@ -254,7 +251,7 @@ export class Filters {
     for (const job of jobs) {
       if (job.kind === 'pages') this.#pages.drop(job);
       else {
-        if (job.target !== undefined) this.#requests.undo(job.target);
+        if (job.target !== undefined) this.#requests.undo(job.subscriber, job.target);
         for (const pages of job.pages) this.#pages.drop(pages);
       }
     }
@@ -299,55 +296,6 @@ export class Filters {
     else this.#jobs.delete(session);
   }
 
-  /** The filter follows one more device. */
-  #gain(slot: number, subscriber: number, device: number, id: string): void {
-    const { registry, subscriptions, rowsMax } = this.#deps;
-    const session = registry.subscribers.rows.session[subscriber]!;
-    if (this.#joinsJob(session, slot, subscriber, device)) return;
-    // Most that appear are new: looking for the pair would miss the cache.
-    // Stryker disable next-line ConditionalExpression: a short cut
-    const row = registry.hasRows(device) ? registry.findRow(device, subscriber) : -1;
-    const state = registry.filters.state(slot) as RowState;
-    const isTold = session !== NONE && state === RowState.active;
-    const types = registry.filters.typesOf(subscriber, id);
-    if (row >= 0 && registry.rowState(row) !== RowState.allow) {
-      this.#gainFollowed(row, session, slot, isTold);
-      return;
-    }
-    if (!subscriptions.mayFollow(subscriber, device, row)) return;
-    if (state !== registry.filters.strongestState(subscriber, id)) return; // the stronger one makes the row
-    const isFull = registry.subscribers.rows.rowCount[subscriber]! >= rowsMax;
-    const made =
-      row >= 0 ? row : isFull ? -1 : registry.createRow(device, subscriber, state, { types, ownTypes: 0 });
-    const filter = this.#name(slot);
-    if (made < 0) {
-      const full = [{ filter, value: RowState.none }];
-      if (isTold) subscriptions.link(session).notice(session, Notice.filterFull, NO_BYTES, false, full);
-      return;
-    }
-    if (row >= 0) registry.setTypes(row, 0, types);
-    if (isTold) this.#tellOne(session, filter, made);
-    else if (row >= 0) subscriptions.move(row, state);
-  }
-
-  /** The subscriber follows the device already: the filter's page names it all the same. */
-  #gainFollowed(row: number, session: number, slot: number, isTold: boolean): void {
-    const { registry, subscriptions } = this.#deps;
-    const state = registry.rowState(row);
-    if (!isSubscribed(state)) return;
-    subscriptions.filtersTurned(row);
-    if (isTold && state === RowState.active) this.#tellOne(session, this.#name(slot), row);
-  }
-
-  /** A page of one device, which is active from there on. */
-  #tellOne(session: number, filter: string, row: number): void {
-    const { registry, subscriptions } = this.#deps;
-    const page = subscriptions.begin();
-    subscriptions.describe(page, registry.subscriptions.rows.device[row]!, RowState.active);
-    subscriptions.link(session).filterPage(session, filter, page.entries.take(), 0, false);
-    subscriptions.settle(row, RowState.active);
-  }
-
   /** Where the filter's devices are still on their way to the subscriber, one more is one of them. */
   #joinsJob(session: number, slot: number, subscriber: number, device: number): boolean {
     for (const job of this.#jobs.get(session) ?? []) {
@@ -375,24 +323,25 @@ export class Filters {
     return (this.#jobs.get(session) ?? []).some((job) => job.kind === 'pages' && job.slot === slot);
   }
 
-  /**
-   * One that is not connected gets rows in the filter's state; one that is gets pages.
-   * @param before rules that denied what is to be followed now; undefined: whatever has no row
-   */
-  #rescanFilter(slot: number, subscriber: number, session: number, before?: AccessRules): void {
-    const { registry } = this.#deps;
-    const devices = this.#pages.missing(subscriber, slot, before);
-    if (devices.length === 0) return;
-    if (session === NONE || registry.filters.state(slot) !== RowState.active) {
-      for (const device of devices) this.#gain(slot, subscriber, device, registry.deviceId(device));
-      return;
-    }
-    const filter = this.#name(slot);
-    registry.filters.begin(slot, Unfinished.pages);
-    this.#enqueue(this.#pages.job({ subscriber, session, slot, filter, input: 'subscribe', devices }));
+  /** Whether what the filter gains comes to its subscriber in pages; else it gets rows in the filter's state. */
+  #isServed(slot: number, subscriber: number): boolean {
+    const { filters, subscribers } = this.#deps.registry;
+    return subscribers.rows.session[subscriber] !== NONE && filters.state(slot) === RowState.active;
   }
 
-  #name(slot: number): string {
-    return `${this.#deps.registry.filters.prefix(slot)}*`;
+  /** The filter comes to follow all that it matches and that has no row. */
+  #rescan(slot: number, subscriber: number): void {
+    if (this.#isServed(slot, subscriber)) this.#bring(slot, subscriber, { search: { next: 0 } });
+    else this.#gains.by(slot, subscriber, this.#pages.missing(subscriber, slot));
+  }
+
+  /** Devices that the filter gains come in pages; where there are none, nothing is told. */
+  #bring(slot: number, subscriber: number, what: { devices: number[] } | { search: Search }): void {
+    const { registry } = this.#deps;
+    const session = registry.subscribers.rows.session[subscriber]!;
+    const filter = registry.filters.nameOf(slot);
+    registry.filters.begin(slot, Unfinished.pages);
+    const about = { subscriber, session, slot, filter, input: 'subscribe', isUnasked: true } as const;
+    this.#enqueue(this.#pages.job({ ...about, ...what }));
   }
 }

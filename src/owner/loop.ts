@@ -4,7 +4,7 @@ import { POLL_RECORDS_MAX } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Sleeper } from '../memory/doorbell.ts';
 import type { Heart } from '../memory/heartbeat.ts';
-import { Pace } from '../memory/pace.ts';
+import { LoadMeter } from '../memory/load-meter.ts';
 import { threadCpuSeconds } from '../memory/thread-cpu.ts';
 import type { Owner } from './owner.ts';
 
@@ -15,7 +15,7 @@ export interface OwnerLoopDeps {
   readonly counters: Counters;
   readonly heart: Heart;
   /** From one poll to the next under load, ms; 0: it never pauses. */
-  readonly paceMs: number;
+  readonly pauseMs: number;
   /** Carries out the commands that wait. @returns how many, or -1 to stop */
   obeyCommands(): number;
 }
@@ -34,8 +34,8 @@ const BEAT_MS = 100;
  * instead, or dozes as long as nobody waits for what it finds.
  */
 export function runOwnerLoop(deps: OwnerLoopDeps): void {
-  const { owner, sleeper, clock, counters, paceMs, obeyCommands } = deps;
-  const pace = new Pace(clock.now());
+  const { owner, sleeper, clock, counters, pauseMs, obeyCommands } = deps;
+  const load = new LoadMeter(clock.now());
   const signs = new SignsOfLife(deps);
   const idleMs = (): number => (owner.hasBacklog() ? BACKLOG_PAUSE_MS : owner.untilNextTimerMs());
   let unheard = counters.cells[Counter.unheard]!;
@@ -46,7 +46,7 @@ export function runOwnerLoop(deps: OwnerLoopDeps): void {
     const hasDozed = dozes;
     const startMs = clock.now();
     const done = owner.poll(POLL_RECORDS_MAX);
-    const isBusy = pace.note(done, clock.now()) && paceMs > 0;
+    const isBusy = load.note(done, clock.now()) && pauseMs > 0;
     dozes = isBusy && done === counters.cells[Counter.unheard]! - unheard;
     unheard = counters.cells[Counter.unheard]!;
     if (!isBusy) sleeper.announce();
@@ -57,7 +57,7 @@ export function runOwnerLoop(deps: OwnerLoopDeps): void {
     if (done >= POLL_RECORDS_MAX || owner.isCutShort || commands > 0) sleeper.cancel();
     else if (dozes && hasDozed) sleeper.block(Math.min(DOZE_MS_MAX, idleMs()));
     else if (dozes) sleeper.cancel();
-    else if (isBusy) sleeper.pause(Math.min(paceMs - (now - startMs), Math.max(SLICE_PAUSE_MS, idleMs())));
+    else if (isBusy) sleeper.pause(Math.min(pauseMs - (now - startMs), Math.max(SLICE_PAUSE_MS, idleMs())));
     else if (owner.hasRecords()) sleeper.cancel();
     else sleeper.block(Math.min(SLEEP_MS_MAX, Math.max(SLICE_PAUSE_MS, idleMs())));
   }

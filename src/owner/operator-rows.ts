@@ -41,8 +41,7 @@ export class OperatorRows {
     const after = connected ? wanted : disconnected(wanted);
     const notice = after === before ? undefined : noticeOf(before, after, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
-    // What the operator makes of a pair that has no subscription is one by id.
-    if (isSubscribed(after) && !isSubscribed(before)) registry.setTypes(row, ALL_TYPES, ALL_TYPES);
+    if (isSubscribed(after) && !isSubscribed(before)) this.#setTypes(row, device, subscriber);
     subscriptions.move(row, after);
     const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
     if (isLifted) filters.rematch(subscriber, device);
@@ -50,6 +49,14 @@ export class OperatorRows {
     if (!connected && !wheel.isSet(subscriber))
       wheel.set(subscriber, clock.now() + settings.subscriberRemoveAfterMs);
     return row;
+  }
+
+  /** A pair that has a subscription again has one by id, to what its subscriber had asked for, or asks for by filters. */
+  #setTypes(row: number, device: number, subscriber: number): void {
+    const { registry } = this.#deps;
+    const asked = registry.subscriptions.rows.ownTypes[row]!;
+    const types = asked | registry.filters.typesOf(subscriber, registry.deviceId(device), asked);
+    registry.setTypes(row, types || ALL_TYPES, types || ALL_TYPES);
   }
 
   /** Makes a pair's row in the state to which an operator's input leads. @returns the row, or -1 when the table is full */

@@ -66,6 +66,8 @@ export class Owner {
   /** Only while this owner takes over from one that died. */
   #recovery: Recovery | undefined;
   readonly #turns = new RequestTurns();
+  /** Edge whose thread is gone, while the rest of its ring is read: nothing of that may wait, for its sessions end then. */
+  #goneEdge: number | undefined;
   /** What is ready waits for edges that are behind; undefined before the first slice. */
   #isHeldBack: boolean | undefined;
 
@@ -86,6 +88,7 @@ export class Owner {
     registry.deviceFreed = (slot) => {
       this.#cluster?.deviceFreed(slot);
       history.forget(slot);
+      for (const link of links) link.forgetDevice(slot); // the slot may be another device's next
     };
     this.#notes = new EstateNotes(deps.bequeath ?? (() => undefined));
     const devices = new Devices({
@@ -193,8 +196,9 @@ export class Owner {
 
   /** The edge's thread is gone: what it still said holds, then everyone it held is disconnected. */
   edgeGone(edge: number): void {
-    do this.#turns.begin(Number.POSITIVE_INFINITY);
+    this.#goneEdge = edge;
     while (this.#pollEdge(edge, Number.POSITIVE_INFINITY) > 0);
+    this.#goneEdge = undefined;
     const recovery = this.#recovery?.isOver === false ? this.#recovery : undefined;
     for (const session of this.#devices.sessionsOf(edge)) {
       if (recovery === undefined) this.#devices.leave(session, false);
@@ -246,7 +250,7 @@ export class Owner {
 
   /** Makes what was written visible to the other threads, and wakes them. @param done records worked off */
   flush(done = 0): void {
-    for (const link of this.#deps.links) link.publish();
+    for (const link of this.#deps.links) link.commit();
     this.#notes.flush();
     // Between the two: what is given back is never looked at again; what is not, is lost when this owner dies now.
     // Stryker disable next-line ConditionalExpression,EqualityOperator: to give back nothing costs the edges a cache line
@@ -261,10 +265,8 @@ export class Owner {
     let done = this.#joins.resume(edge);
     for (; done < limit && this.#turns.hasWork; done++) {
       if (done > 0 && this.#sweeps.rowsLeft <= -PollLimits.joinRows) break;
-      // An edge that has said all waits until the others have: its events may be for their subscribers.
       const recovery = this.#recovery;
-      if (recovery?.isSynced(edge) && !recovery.isOver) break;
-      if (this.#turns.isOver(edge, ring)) break;
+      if (edge !== this.#goneEdge && this.#hasToWait(edge, ring)) break;
       const offset = ring.next();
       // Stryker disable next-line EqualityOperator: a header stands before each record
       if (offset < 0) break;
@@ -273,6 +275,16 @@ export class Owner {
       else this.#takeWhileRecovering(edge, ring, offset, recovery);
     }
     return done;
+  }
+
+  /**
+   * Whether what the edge says next is to stay in its ring for now. While this owner takes over, an edge that has said
+   * all waits until the others have: its events may be for their subscribers.
+   */
+  #hasToWait(edge: number, ring: RingConsumer): boolean {
+    const recovery = this.#recovery;
+    const isAhead = recovery !== undefined && !recovery.isOver && recovery.isSynced(edge);
+    return isAhead || this.#turns.isOver(edge, ring);
   }
 
   /** While this owner takes over, the link starts anew: what it said before that counts for nothing. */

@@ -25,7 +25,7 @@ import { PeerTable } from './peer-table.ts';
 
 export interface RowOptions {
   readonly granted?: boolean;
-  /** Bits of the event types that are delivered. */
+  /** Bits of the event types that are delivered. Of a pair that an operator merely allowed or denied there are none. */
   readonly types?: number;
   /** Those that the subscription by id asks for; 0: only filters follow. */
   readonly ownTypes?: number;
@@ -39,8 +39,6 @@ export class Registry extends PeerTable {
   readonly edges: number;
   /** Active subscriptions by device × edge: which edges an event goes to. */
   readonly interest: Uint32Array;
-  /** Rows that a filter's pages will make. */
-  reservedRows = 0;
   /** A device that wants to know it has its first listener, or has lost its last. */
   interestChanged: (slot: number) => void = () => {};
   /** Of a cluster: what the device's subscriptions want of it has changed. */
@@ -49,6 +47,9 @@ export class Registry extends PeerTable {
   rowRemoved: (row: number) => void = () => {};
   readonly #rowSlots: Slots;
   readonly #pairs: PairMap;
+  /** Rows that pages of filters will make: of all, and by subscriber, where there are any. */
+  #reservedRows = 0;
+  readonly #reservedOf = new Map<number, number>();
 
   /** @param memory a table that is fresh, or `adopt`ed at once @param edges threads that hold connections */
   constructor(memory: PresenceMemory, edges: number) {
@@ -143,12 +144,9 @@ export class Registry extends PeerTable {
   }
 
   /** Makes the pair's row, which must not exist, in a state other than none. @returns its slot, or -1 when full */
-  createRow(
-    device: number,
-    subscriber: number,
-    state: RowState,
-    { granted = false, types = ALL_TYPES, ownTypes = types, reserved = false }: RowOptions = {},
-  ): number {
+  createRow(device: number, subscriber: number, state: RowState, options: RowOptions = {}): number {
+    const isFollow = state !== RowState.allow && state !== RowState.deny;
+    const { granted = false, types = isFollow ? ALL_TYPES : 0, ownTypes = types, reserved = false } = options;
     if (!reserved && this.freeRows <= 0) return -1;
     const row = this.#rowSlots.take();
     if (row < 0) return -1;
@@ -157,8 +155,8 @@ export class Registry extends PeerTable {
     rows.subscriber[row] = subscriber;
     rows.types[row] = types;
     rows.ownTypes[row] = ownTypes;
-    const flags = (granted ? GRANTED : 0) | (ownTypes === 0 ? FILTERED : 0);
-    if (reserved) this.reservedRows -= 1;
+    const flags = (granted ? GRANTED : 0) | (isFollow && ownTypes === 0 ? FILTERED : 0);
+    if (reserved) this.reserve(subscriber, -1);
     this.#enter(row);
     this.#count(row, state, 1);
     Atomics.store(rows.rowState, row, state | flags);
@@ -166,9 +164,31 @@ export class Registry extends PeerTable {
     return row;
   }
 
+  /** Rows are kept for what the subscriber is about to follow, or no more. @param change how many more; below 0: fewer */
+  reserve(subscriber: number, change: number): void {
+    this.#reservedRows += change;
+    const count = this.#reservedOfSubscriber(subscriber) + change;
+    if (count > 0) this.#reservedOf.set(subscriber, count);
+    else this.#reservedOf.delete(subscriber);
+  }
+
+  #reservedOfSubscriber(subscriber: number): number {
+    return this.#reservedOf.get(subscriber) ?? 0;
+  }
+
+  /** Of all subscribers. */
+  get reservedRows(): number {
+    return this.#reservedRows;
+  }
+
   /** Rows that may be made, apart from those that are reserved. */
   get freeRows(): number {
-    return this.#rowSlots.freeCount - this.reservedRows;
+    return this.#rowSlots.freeCount - this.#reservedRows;
+  }
+
+  /** The subscriber's rows, and those that are reserved for it. */
+  rowCount(subscriber: number): number {
+    return this.subscribers.rows.rowCount[subscriber]! + this.#reservedOfSubscriber(subscriber);
   }
 
   /** Whether only filters of the subscriber follow the device. */
@@ -184,8 +204,13 @@ export class Registry extends PeerTable {
     this.#setFiltered(row, ownTypes === 0);
   }
 
-  /** The row is an operator's: it holds on to its device. */
+  /**
+   * The row is an operator's: it holds on to its device. What a denied subscriber had asked for is kept, as the operator
+   * may let it have that again; one that is allowed has asked for nothing yet.
+   */
   setHeld(row: number): void {
+    const { types, ownTypes } = this.subscriptions.rows;
+    if (this.rowState(row) === RowState.allow) types[row] = ownTypes[row] = 0;
     this.#setFiltered(row, false);
   }
 

@@ -20,9 +20,9 @@ export class RequestTurns {
   #hasHadOne = false;
   #isCutShort = false;
 
-  /** A poll begins. @param work what requests may cost in it, in devices */
-  begin(work = REQUEST_WORK_PER_POLL): void {
-    this.#left = work;
+  /** A poll begins. */
+  begin(): void {
+    this.#left = REQUEST_WORK_PER_POLL;
     this.#isCutShort = false;
   }
 

@@ -62,7 +62,7 @@ export class Requests {
     const found = known < 0 ? -1 : registry.findRow(known, slot);
     const state = found < 0 ? RowState.none : registry.rowState(found);
     if (!maySubscribe(state, access.decide(name, registry.subscriberId(slot)))) return Refusal.notAllowed;
-    if (found < 0 && registry.subscribers.rows.rowCount[slot]! >= rowsMax) return Refusal.tooMany;
+    if (found < 0 && registry.rowCount(slot) >= rowsMax) return Refusal.tooMany;
     if (known < 0 && registry.unusedCount >= registry.devices.capacity / 2) return Refusal.unusedFull;
     const filtered = registry.filters.typesOf(slot, name, types);
     const row = found >= 0 ? found : this.#makeRow(known, name, slot, types, filtered);
@@ -91,7 +91,7 @@ export class Requests {
 
   /** Unsubscribe, pause, resume. @returns why it is refused */
   #change(page: Page, slot: number, name: string, { op }: Request): Refusal | undefined {
-    const { registry, subscriptions } = this.#deps;
+    const { registry, devices, subscriptions } = this.#deps;
     const device = registry.deviceOf(name);
     const row = device < 0 ? -1 : registry.findRow(device, slot);
     const state = row < 0 ? RowState.none : registry.rowState(row);
@@ -103,6 +103,7 @@ export class Requests {
       // A filter goes on following.
       subscriptions.describe(page, device, state as RowState);
       subscriptions.setTypes(row, 0, filtered);
+      devices.unwatched(device); // a filter does not keep it in the table
       if (subscriptions.arePaused(row)) page.change(row, RowState.paused);
       return undefined;
     }

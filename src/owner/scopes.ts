@@ -4,6 +4,8 @@ import { type Actor, authorize } from '../access/actor.ts';
 export class TokenScopes {
   /** By subscriber slot; only those that may not follow everything. */
   readonly #restricted = new Map<number, Actor>();
+  /** The same of the tokens with which filters came to follow what they follow. */
+  readonly #filtersWith = new Map<number, Actor>();
 
   set(slot: number, actor: Actor): void {
     if (actor.devices === undefined) this.#restricted.delete(slot);
@@ -12,6 +14,19 @@ export class TokenScopes {
 
   delete(slot: number): void {
     this.#restricted.delete(slot);
+    this.#filtersWith.delete(slot);
+  }
+
+  /**
+   * From here on the subscriber's filters follow what its token covers.
+   * @returns whose token they went by until now, if it may have covered less
+   */
+  useForFilters(slot: number): Actor | undefined {
+    const before = this.#filtersWith.get(slot);
+    const now = this.#restricted.get(slot);
+    if (now === undefined) this.#filtersWith.delete(slot);
+    else this.#filtersWith.set(slot, now);
+    return before !== undefined && now?.devices?.isSameAs(before.devices!) === true ? undefined : before;
   }
 
   /** Whether the token that the subscriber came with last covers every device. */

@@ -117,8 +117,10 @@ export class Subscribers {
     Atomics.store(rows.vip, slot, byOperator | (actor.vip ? Vip.token : 0));
     wheel.set(slot, clock.now() + this.#times.firstMs);
     const lost = filters.removeUncovered(slot, actor);
-    if (fresh) sweeps.joinFresh(slot, session);
-    else if (hold) this.#hold(slot, session, expiresAtMs);
+    if (fresh) {
+      scopes.useForFilters(slot);
+      sweeps.joinFresh(slot, session);
+    } else if (hold) this.#hold(slot, session, expiresAtMs);
     else sweeps.reconnect(slot, session);
     if (lost.length > 0) links[edgeOf(session)]!.notice(session, Notice.notCovered, NO_BYTES, false, lost);
   }
@@ -270,6 +272,7 @@ export class Subscribers {
     const { registry, subscriptions, scopes, sweeps, filters, clock, settings } = this.#deps;
     const { session, vip } = registry.subscribers.rows;
     scopes.set(slot, actor);
+    scopes.useForFilters(slot);
     this.#times.connected(slot, silenceMsMin);
     subscriptions.link(session[slot]!).vip(session[slot]!, vip[slot] !== 0);
     let isPartial = false;

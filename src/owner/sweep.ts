@@ -42,6 +42,14 @@ export interface Sweep {
 /** One of the hub's own. */
 export type Begun = Pick<Sweep, 'subscriber' | 'session' | 'input' | 'notice' | 'joins'>;
 
+/**
+ * Whether the newer input has to wait until the older one has seen every row, and does not take its place: what is to
+ * be dropped is neither kept nor resumed.
+ */
+export function waitsFor(newer: Sweep['input'], older: Sweep['input']): boolean {
+  return older === 'drop' ? newer !== 'drop' : isApart(newer, older);
+}
+
 /** Whether the two concern different rows: what is held, and what may be silent or active. */
 export function isApart(one: Sweep['input'], other: Sweep['input']): boolean {
   const isHearing = (input: Sweep['input']): boolean => input === 'silence' || input === 'activity';

@@ -6,7 +6,8 @@
  * The hub's own sweeps (reconnect, silence, activity, disconnect, expiry) replace each other: the newest input counts
  * for every row that is still to be visited, and a row that was visited already is in a state from which the newer input
  * leads on. What is held is apart: silence and activity leave it alone, so its expiry neither replaces them nor is
- * replaced by them, but the later waits for the earlier. A request's sweep (list, pause, resume) runs beside them.
+ * replaced by them, but the later waits for the earlier. And what is dropped goes before anything else is done with the
+ * rows that are left. A request's sweep (list, pause, resume) runs beside them.
  */
 import { DEVICES_PER_PAGE } from '../limits.ts';
 import { NONE } from '../presence/columns.ts';
@@ -18,7 +19,7 @@ import type { Filters } from './filters.ts';
 import type { Registry } from './registry.ts';
 import type { RowWalks } from './row-walks.ts';
 import { isSubscribed, type Page, type Subscriptions } from './subscriptions.ts';
-import { type Begun, isApart, restarting, type Sweep } from './sweep.ts';
+import { type Begun, isApart, restarting, type Sweep, waitsFor } from './sweep.ts';
 
 /** Rows looked at in one slice: about half a millisecond, and enough for a page. */
 const SLICE_ROWS = 1024;
@@ -65,14 +66,16 @@ export class Sweeps {
 
   /** Whether pages of what the subscriber kept are still on their way to it. */
   isReconnecting(subscriber: number): boolean {
-    const input = this.#own.get(subscriber)?.input;
+    const own = this.#own.get(subscriber);
+    const input = own?.next?.input ?? own?.input;
     return input === 'reconnect' || input === 'hold';
   }
 
-  /** Whether rows that the subscriber holds are still being disconnected. */
+  /** Whether it is still being found out what the subscriber holds: rows are being disconnected, or dropped. */
   isSettling(subscriber: number): boolean {
-    const beside = this.#own.get(subscriber)?.beside;
-    return beside !== undefined && beside.walk.next !== NONE;
+    const own = this.#own.get(subscriber);
+    if (own?.next?.input === 'hold') return true;
+    return own?.beside !== undefined && own.beside.walk.next !== NONE;
   }
 
   /** Whether one of the hub's own has rows of the subscriber to visit. */
@@ -203,7 +206,8 @@ export class Sweeps {
   #begin(begun: Begun): void {
     const { subscriber, input } = begun;
     const older = this.#own.get(subscriber);
-    if (older !== undefined && isApart(older.input, input)) {
+    if (older !== undefined && waitsFor(input, older.input)) {
+      if (begun.session !== older.session) older.joins = false; // the session that it was to let in is over
       older.next = begun;
       return;
     }
@@ -256,8 +260,8 @@ export class Sweeps {
         const { subscriber, session, filters, input } = sweep;
         this.#deps.filters.restart(subscriber, session, filters, input as Input);
       }
-      if (sweep.request === undefined) this.#deps.swept(sweep.subscriber);
       if (sweep.next !== undefined) this.#begin(sweep.next);
+      else if (sweep.request === undefined) this.#deps.swept(sweep.subscriber);
     } else if (!sweep.waits) this.#ready.add(sweep);
   }
 

@@ -7,7 +7,7 @@
  *   40            44    48
  *   | u32 session | pad | status text, payload, ack id ...
  */
-import { type RecordViews, type RingProducer, Share } from '../memory/ring.ts';
+import { type RecordViews, type RingProducer, recordViews, Share } from '../memory/ring.ts';
 import { Priority } from '../wire/events.ts';
 
 /** Kind of an event record in either direction. */
@@ -119,13 +119,7 @@ export function wholeEventBytes(views: RecordViews, offset: number): number {
 
 /** Views over private memory in which an event of this length can be put together. */
 export function privateViews(bytes: number): RecordViews {
-  const memory = new ArrayBuffer((bytes + 7) & ~7);
-  return {
-    u8: new Uint8Array(memory),
-    u16: new Uint16Array(memory),
-    u32: new Uint32Array(memory),
-    f64: new Float64Array(memory),
-  };
+  return recordViews(new ArrayBuffer((bytes + 7) & ~7));
 }
 
 /** A private copy of an event record, its ack id included. */

@@ -83,9 +83,9 @@ export function parseGatewayText(frame: Uint8Array, into: GatewayFrame): string 
   into.device = '';
   into.op = '';
   const problem = readText(frame, into, takeOfGateway);
-  if (member.device < 0) return problem ?? 'device: missing; the id of a device is accepted';
+  if (member.device < 0) return problem ?? 'device: missing; expected the id of a device';
   const device = frame[member.device] === QUOTE ? idAt(frame, member.device, member.deviceEnd) : '';
-  if (!isId(device)) return problem ?? `device: ${given(frame, member.device, member.deviceEnd)}; not an id`;
+  if (!isId(device)) return problem ?? `device: ${shown(frame, member.device, member.deviceEnd)}; not an id`;
   into.device = device;
   if (problem !== undefined) return problem;
   if (member.op < 0) return readEvent(frame, into);
@@ -107,13 +107,13 @@ function readText(frame: Uint8Array, into: DeviceFrame, takeMember: typeof take)
 function readEvent(frame: Uint8Array, into: DeviceFrame): string | undefined {
   into.type = member.type < 0 ? 0 : wordAt(frame, member.type, member.typeEnd, typeWords);
   if (into.type === 0) {
-    return `type: ${given(frame, member.type, member.typeEnd)}; "message", "status" or "pong" is accepted`;
+    return `type: ${shown(frame, member.type, member.typeEnd)}; expected "message", "status" or "pong"`;
   }
   into.priority = defaultPriorities[into.type as 1 | 2 | 3];
   if (member.priority >= 0) {
     into.priority = wordAt(frame, member.priority, member.priorityEnd, priorityWords);
     if (into.priority === 0) {
-      return `priority: ${given(frame, member.priority, member.priorityEnd)}; "low", "normal" or "high" is accepted`;
+      return `priority: ${shown(frame, member.priority, member.priorityEnd)}; expected "low", "normal" or "high"`;
     }
   }
   return into.type === EventType.status ? readStatus(frame, into) : undefined;
@@ -129,11 +129,11 @@ export function parseDeviceBinary(frame: Uint8Array, into: DeviceFrame): string 
   if (head === undefined) return 'empty binary frame; byte 0 holds type and priority';
   const type = head & 0x0f;
   if (type < EventType.pong || type > EventType.status) {
-    return `byte 0: type ${type}; 1 (pong), 2 (message) or 3 (status) is accepted in the low nibble`;
+    return `byte 0: type ${type}; expected 1 (pong), 2 (message) or 3 (status) in the low nibble`;
   }
   const priority = head >> 4;
   if (priority > Priority.high) {
-    return `byte 0: priority ${priority}; 0 (default), 1 (low), 2 (normal) or 3 (high) is accepted in the high nibble`;
+    return `byte 0: priority ${priority}; expected 0 (default), 1 (low), 2 (normal) or 3 (high) in the high nibble`;
   }
   into.type = type;
   into.priority = priority === 0 ? defaultPriorities[type as 1 | 2 | 3] : priority;
@@ -278,12 +278,12 @@ function checkId(frame: Uint8Array, into: DeviceFrame): string | undefined {
   const isStringOrNumber = first === QUOTE || first === 0x2d || (first >= 0x30 && first <= 0x39);
   if (isStringOrNumber && ackEnd - ackStart <= ACK_ID_BYTES_MAX) return undefined;
   into.ackStart = into.ackEnd = 0;
-  return `id: ${given(frame, ackStart, ackEnd)}; a string or a number of at most ${ACK_ID_BYTES_MAX} bytes is accepted`;
+  return `id: ${shown(frame, ackStart, ackEnd)}; expected a string or a number of at most ${ACK_ID_BYTES_MAX} bytes`;
 }
 
 function readStatus(frame: Uint8Array, into: DeviceFrame): string | undefined {
   if (member.status < 0 || frame[member.status] !== QUOTE) {
-    return `status: ${given(frame, member.status, member.statusEnd)}; a string of 1 to ${STATUS_CHARACTERS_MAX} characters is accepted`;
+    return `status: ${shown(frame, member.status, member.statusEnd)}; expected a string of 1 to ${STATUS_CHARACTERS_MAX} characters`;
   }
   into.status = decodeString(frame, member.status);
   return statusProblem(into.status);
@@ -293,7 +293,7 @@ function readStatus(frame: Uint8Array, into: DeviceFrame): string | undefined {
 function statusProblem(status: string): string | undefined {
   const count = status.length > 2 * STATUS_CHARACTERS_MAX ? status.length : [...status].length;
   if (count >= 1 && count <= STATUS_CHARACTERS_MAX) return undefined;
-  return `status: ${count} characters; 1 to ${STATUS_CHARACTERS_MAX} are accepted`;
+  return `status: ${count} characters; expected 1 to ${STATUS_CHARACTERS_MAX}`;
 }
 
 /**
@@ -320,10 +320,10 @@ function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-const GIVEN_BYTES_MAX = 32;
+const SHOWN_BYTES_MAX = 32;
 
-function given(frame: Uint8Array, start: number, end: number): string {
+function shown(frame: Uint8Array, start: number, end: number): string {
   if (start < 0) return 'missing';
-  const text = Buffer.from(frame.subarray(start, Math.min(end, start + GIVEN_BYTES_MAX))).toString();
-  return `${text}${end - start > GIVEN_BYTES_MAX ? '…' : ''} given`;
+  const text = Buffer.from(frame.subarray(start, Math.min(end, start + SHOWN_BYTES_MAX))).toString();
+  return `${text}${end - start > SHOWN_BYTES_MAX ? '…' : ''}`;
 }

@@ -2,7 +2,7 @@
 import {
   binaryEventBytesMax,
   type DeviceNames,
-  type EventHead,
+  type EventFrameHead,
   encodeBinaryEvent,
   encodeJsonEvent,
   jsonEventBytesMax,
@@ -45,7 +45,7 @@ export interface EventEncoding {
     out: Uint8Array,
     offset: number,
     names: DeviceNames,
-    head: EventHead,
+    head: EventFrameHead,
     source: Uint8Array,
     statusStart: number,
     payloadStart: number,

@@ -8,7 +8,7 @@ import type { TopicLayout } from './mqtt/topics.ts';
 import { put, putRange, putString } from './put.ts';
 
 /** What an event says beside its payload; made once and filled in again for each event. */
-export interface EventHead {
+export interface EventFrameHead {
   type: number;
   priority: number;
   fromHub: boolean;
@@ -115,7 +115,7 @@ export function encodeJsonEvent(
   out: Uint8Array,
   offset: number,
   names: DeviceNames,
-  head: EventHead,
+  head: EventFrameHead,
   source: Uint8Array,
   statusStart: number,
   payloadStart: number,
@@ -152,7 +152,7 @@ export function encodeBinaryEvent(
   out: Uint8Array,
   offset: number,
   names: DeviceNames,
-  head: EventHead,
+  head: EventFrameHead,
   source: Uint8Array,
   statusStart: number,
   payloadStart: number,

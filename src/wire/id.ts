@@ -6,7 +6,7 @@ export const ID = /^(?!\.{1,2}$)[A-Za-z0-9._:~-]{1,128}$/;
 /** What ids begin with; `.` and `..` are prefixes of ids. */
 const ID_PREFIX = /^[A-Za-z0-9._:~-]{1,128}$/;
 
-/** Completes "accepted: …". */
+/** Completes "expected …". */
 export const ID_ACCEPTED = '1 to 128 of A-Z a-z 0-9 . _ : ~ - (but not "." and "..")';
 
 /**

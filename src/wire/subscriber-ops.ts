@@ -1,7 +1,7 @@
 /** What a subscriber sends. */
 import { isPattern } from '../access/pattern.ts';
 import { errors } from '../codes.ts';
-import { SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
+import { HISTORY_EVENTS_MAX, SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
 import { ALL_TYPES, type EventTypeName, typeBits } from './events.ts';
 import { isId } from './id.ts';
 import { scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
@@ -9,8 +9,6 @@ import { scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
 const ID_CHARACTERS_MAX = 256;
 const EPOCH_CHARACTERS_MAX = 64;
 const MALFORMED_CHARACTERS_MAX = 128;
-/** Events of each device that a subscribe may ask for (wire contract). */
-const HISTORY_MAX = 1000;
 
 /** What a list of devices names. */
 export interface Named {
@@ -76,7 +74,7 @@ export function parseSubscriberOp(text: string): SubscriberOp | OpProblem {
   try {
     frame = JSON.parse(text);
   } catch {
-    return bad('not JSON; one JSON object is accepted', '');
+    return bad('not JSON; expected one JSON object', '');
   }
   if (typeof frame !== 'object' || frame === null || Array.isArray(frame)) {
     return bad('not a JSON object', '');
@@ -84,8 +82,8 @@ export function parseSubscriberOp(text: string): SubscriberOp | OpProblem {
   const { op, id: givenId } = frame as Record<'op' | 'id', unknown>;
   const id = rawId(givenId, text);
   if (id === undefined) {
-    const accepted = `a string or a number of at most ${ID_CHARACTERS_MAX} characters is accepted`;
-    return bad(`id: ${shown(givenId)}; ${accepted}`, '');
+    const accepted = `a string or a number of at most ${ID_CHARACTERS_MAX} characters`;
+    return bad(`id: ${shown(givenId)}; expected ${accepted}`, '');
   }
   const parsed = parseOp(frame as Frame, op);
   return parsed.ok ? { ...parsed, id } : { ...parsed, id };
@@ -129,10 +127,11 @@ function parseSubscribe(frame: Frame): WithoutId<SubscriberOp> | Failed {
   const types = frame.types === undefined ? ALL_TYPES : parseTypes(frame.types);
   if (typeof types !== 'number') return types;
   const { last = false, history = 0 } = frame;
-  if (typeof last !== 'boolean') return badList(`last: ${shown(last)}; true or false is accepted`);
-  const isCount = Number.isInteger(history) && (history as number) >= 0 && (history as number) <= HISTORY_MAX;
+  if (typeof last !== 'boolean') return badList(`last: ${shown(last)}; expected true or false`);
+  const isCount =
+    Number.isInteger(history) && (history as number) >= 0 && (history as number) <= HISTORY_EVENTS_MAX;
   if (!isCount || (frame.history !== undefined && history === 0))
-    return badList(`history: ${shown(history)}; a whole number from 1 to ${HISTORY_MAX} is accepted`);
+    return badList(`history: ${shown(history)}; expected a whole number from 1 to ${HISTORY_EVENTS_MAX}`);
   const since = frame.since === undefined ? NO_PAST.since : parseSince(frame.since);
   if (!(since instanceof Map)) return since as Failed;
   const past = { last, history: history as number, since };
@@ -141,12 +140,13 @@ function parseSubscribe(frame: Frame): WithoutId<SubscriberOp> | Failed {
 
 /** @returns bits of event types */
 function parseTypes(types: unknown): number | Failed {
-  const accepted = 'a list of message, status and pong is accepted';
-  if (!Array.isArray(types) || types.length === 0) return badList(`types: ${shown(types)}; ${accepted}`);
+  const accepted = 'a list of message, status and pong';
+  if (!Array.isArray(types) || types.length === 0)
+    return badList(`types: ${shown(types)}; expected ${accepted}`);
   let bits = 0;
   for (const type of types) {
     if (typeof type !== 'string' || !Object.hasOwn(typeBits, type))
-      return badList(`types: ${shown(type)}; ${accepted}`);
+      return badList(`types: ${shown(type)}; expected ${accepted}`);
     bits |= typeBits[type as EventTypeName];
   }
   return bits;
@@ -158,12 +158,12 @@ export function parseTypesQuery(value: string): number | Failed {
 }
 
 function parseSince(since: unknown): Map<string, Position> | Failed {
-  const accepted = '{"DEVICE":{"epoch":"…","seq":…}} is accepted';
+  const accepted = '{"DEVICE":{"epoch":"…","seq":…}}';
   if (typeof since !== 'object' || since === null || Array.isArray(since))
-    return badList(`since: ${shown(since)}; ${accepted}`);
+    return badList(`since: ${shown(since)}; expected ${accepted}`);
   const entries = Object.entries(since as Record<string, unknown>);
   if (entries.length > SUBSCRIBE_DEVICES_MAX) {
-    const message = `since: ${entries.length} devices; at most ${SUBSCRIBE_DEVICES_MAX} are accepted in one frame`;
+    const message = `since: ${entries.length} devices; expected at most ${SUBSCRIBE_DEVICES_MAX} in one frame`;
     return { ok: false, code: errors.limit.code, message };
   }
   const positions = new Map<string, Position>();
@@ -175,8 +175,9 @@ function parseSince(since: unknown): Map<string, Position> | Failed {
       !Number.isSafeInteger(seq) ||
       (seq as number) < 0
     )
-      return badList(`since: ${shown(device)} has no epoch and seq; ${accepted}`);
-    positions.set(device, { epoch, seq: seq as number });
+      return badList(`since: ${shown(device)} has no epoch and seq; expected ${accepted}`);
+    // Else it may be as long as the frame, and positions are kept until the next subscribe.
+    if (isId(device)) positions.set(device, { epoch, seq: seq as number });
   }
   return positions;
 }
@@ -188,9 +189,9 @@ export function parseDevicesQuery(value: string): Listed {
 
 function listDevices(devices: unknown): Listed {
   if (!Array.isArray(devices) || devices.length === 0)
-    return badList(`devices: ${shown(devices)}; a list of 1 to ${SUBSCRIBE_DEVICES_MAX} ids is accepted`);
+    return badList(`devices: ${shown(devices)}; expected a list of 1 to ${SUBSCRIBE_DEVICES_MAX} ids`);
   if (devices.length > SUBSCRIBE_DEVICES_MAX) {
-    const message = `devices: ${devices.length} ids; at most ${SUBSCRIBE_DEVICES_MAX} are accepted in one frame`;
+    const message = `devices: ${devices.length} ids; expected at most ${SUBSCRIBE_DEVICES_MAX} in one frame`;
     return { ok: false, code: errors.limit.code, message };
   }
   const named = { devices: new Set<string>(), filters: new Set<string>(), malformed: new Set<string>() };
@@ -256,10 +257,10 @@ const SHOWN_CHARACTERS_MAX = 40;
 function shown(value: unknown): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'object' && value !== null) {
-    if (!Array.isArray(value)) return 'an object given';
-    return value.length === 0 ? 'an empty list given' : 'a list given';
+    if (!Array.isArray(value)) return 'an object';
+    return value.length === 0 ? 'an empty list' : 'a list';
   }
-  if (typeof value !== 'string') return `${value} given`;
+  if (typeof value !== 'string') return String(value);
   const cut = value.length > SHOWN_CHARACTERS_MAX;
-  return `${JSON.stringify(value.slice(0, SHOWN_CHARACTERS_MAX))}${cut ? '…' : ''} given`;
+  return `${JSON.stringify(value.slice(0, SHOWN_CHARACTERS_MAX))}${cut ? '…' : ''}`;
 }

@@ -80,4 +80,12 @@ describe('a set of patterns', () => {
     expect(new Set(others).size).toBe(others.length);
     expect(new Set(others.map(({ length }) => length))).toEqual(new Set([22]));
   });
+
+  it('is the same as one that covers the same', () => {
+    const isSame = (one: readonly string[], other: readonly string[]): boolean =>
+      new PatternSet(one).isSameAs(new PatternSet(other));
+    expect(isSame(['b-*', 'a', 'b-1'], ['a', 'b-*'])).toBe(true);
+    for (const other of [[], ['a'], ['a', 'b-*', 'c'], ['a', 'c-*']])
+      expect([other, isSame(['a', 'b-*'], other)]).toEqual([other, false]);
+  });
 });

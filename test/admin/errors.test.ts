@@ -7,29 +7,29 @@ const ROW = '/v1/devices/d/subscribers/s';
 
 describe('a refused request', () => {
   it.each([
-    [{ limit: '0' }, /^query limit is "0", accepted: a whole number from 1 to 1000$/],
-    [{ limit: '1001' }, /^query limit is "1001", accepted/],
-    [{ limit: '1.5' }, /^query limit is "1.5", accepted/],
-    [{ limit: 'ten' }, /^query limit is "ten", accepted/],
-    [{ limit: '' }, /^query limit is "", accepted/],
-    [{ state: 'asleep' }, /^query state is "asleep", accepted: online, stale or offline$/],
-    [{ cursor: 'x' }, /^query cursor is "x", accepted: the cursor of an earlier page/],
-    [{ cursor: '' }, /^query cursor is "", accepted/],
-    [{ page: '2' }, /^query has the unknown "page", accepted: only limit, cursor, state, search, scope$/],
+    [{ limit: '0' }, /^query limit is "0", expected a whole number from 1 to 1000$/],
+    [{ limit: '1001' }, /^query limit is "1001", expected/],
+    [{ limit: '1.5' }, /^query limit is "1.5", expected/],
+    [{ limit: 'ten' }, /^query limit is "ten", expected/],
+    [{ limit: '' }, /^query limit is "", expected/],
+    [{ state: 'asleep' }, /^query state is "asleep", expected online, stale or offline$/],
+    [{ cursor: 'x' }, /^query cursor is "x", expected the cursor of an earlier page/],
+    [{ cursor: '' }, /^query cursor is "", expected/],
+    [{ page: '2' }, /^query has the unknown "page", expected only limit, cursor, state, search, scope$/],
   ])('names the query %j and what is accepted', async (query, message) => {
     const hub = await fakeHub();
     refusal(400, 'bad_request', message)(await hub.ask('GET', `/v1/devices?${new URLSearchParams(query)}`));
   });
 
   it.each([
-    [{ status: 'gone' }, /^body status is "gone", accepted: allow, active, inactive or deny$/],
-    [{ status: null }, /^body status is missing, accepted/],
-    [{ vip: 'yes' }, /^body vip is "yes", accepted: true or false$/],
-    [{}, /^body is \{\}, accepted: at least one of status, vip$/],
-    [{ vip: true, colour: 'red' }, /^body has the unknown "colour", accepted: only status, vip$/],
-    [[], /^body is \[\], accepted: a JSON object$/],
-    ['deny', /^body is "deny", accepted: a JSON object$/],
-    [null, /^body is missing, accepted: a JSON object$/],
+    [{ status: 'gone' }, /^body status is "gone", expected allow, active, inactive or deny$/],
+    [{ status: null }, /^body status is missing, expected/],
+    [{ vip: 'yes' }, /^body vip is "yes", expected true or false$/],
+    [{}, /^body is \{\}, expected at least one of status, vip$/],
+    [{ vip: true, colour: 'red' }, /^body has the unknown "colour", expected only status, vip$/],
+    [[], /^body is \[\], expected a JSON object$/],
+    ['deny', /^body is "deny", expected a JSON object$/],
+    [null, /^body is missing, expected a JSON object$/],
   ])('names the row change %j and what is accepted', async (json, message) => {
     const hub = await fakeHub();
     refusal(400, 'bad_request', message)(await hub.ask('PUT', ROW, { json }));
@@ -37,13 +37,13 @@ describe('a refused request', () => {
   });
 
   it.each([
-    [{}, /^body type is missing, accepted: message, status or pong$/],
-    [{ type: 'ping' }, /^body type is "ping", accepted/],
-    [{ type: 'message', priority: 'urgent' }, /^body priority is "urgent", accepted: low, normal or high$/],
-    [{ type: 'message', status: 'on' }, /^body status is "on", accepted: a status only with type status$/],
-    [{ type: 'status', status: '' }, /^body status is "", accepted: a text of 1 to 64 characters$/],
-    [{ type: 'status', status: 'x'.repeat(65) }, /^body status is "x+", accepted/],
-    [{ type: 'message', id: 1 }, /^body has the unknown "id", accepted: only type, data, priority, status$/],
+    [{}, /^body type is missing, expected message, status or pong$/],
+    [{ type: 'ping' }, /^body type is "ping", expected/],
+    [{ type: 'message', priority: 'urgent' }, /^body priority is "urgent", expected low, normal or high$/],
+    [{ type: 'message', status: 'on' }, /^body status is "on", expected a status only with type status$/],
+    [{ type: 'status', status: '' }, /^body status is "", expected a text of 1 to 64 characters$/],
+    [{ type: 'status', status: 'x'.repeat(65) }, /^body status is "x+", expected/],
+    [{ type: 'message', id: 1 }, /^body has the unknown "id", expected only type, data, priority, status$/],
     [{ type: 'x', priority: 'y' }, /^body type is "x", .*; body priority is "y", /],
   ])('names the publication %j and what is accepted', async (json, message) => {
     const hub = await fakeHub();
@@ -66,7 +66,7 @@ describe('a refused request', () => {
     const hub = await fakeHub();
     const json = method === 'POST' ? { type: 'pong' } : { vip: true };
     const request = method === 'POST' || method === 'PUT' ? { json } : {};
-    const message = new RegExp(`^path ${name} is ".*"?…?, accepted: 1 to 128 of A-Z a-z 0-9`, 's');
+    const message = new RegExp(`^path ${name} is ".*"?…?, expected 1 to 128 of A-Z a-z 0-9`, 's');
     refusal(400, 'bad_request', message)(await hub.ask(method, path, request));
     expect(hub.commands).toEqual([]);
   });
@@ -76,7 +76,7 @@ describe('a refused request', () => {
     const headers = { 'content-type': 'application/json' };
     refusal(400, 'bad_request', /JSON/)(await hub.ask('POST', EVENTS, { headers, body: '{"type":' }));
     refusal(400, 'bad_request', /./)(await hub.ask('POST', EVENTS, { headers, body: '' }));
-    refusal(400, 'bad_request', /accepted: a JSON object/)(await hub.ask('PUT', ROW));
+    refusal(400, 'bad_request', /expected a JSON object/)(await hub.ask('PUT', ROW));
   });
 
   it('with another kind of body is an unsupported media type', async () => {
@@ -86,7 +86,7 @@ describe('a refused request', () => {
       refusal(
         415,
         'unsupported_media_type',
-        `content-type is "${type}", accepted: application/json`,
+        `content-type is "${type}", expected application/json`,
       )(await hub.ask('POST', EVENTS, request));
     }
   });
@@ -118,10 +118,10 @@ describe('a refused request', () => {
   it('with a method that its path does not have says which ones it has', async () => {
     const hub = await fakeHub();
     const answer = await hub.ask('PATCH', '/v1/devices/d', { json: {} });
-    refusal(405, 'method_not_allowed', 'method is PATCH, accepted: GET, HEAD, DELETE')(answer);
+    refusal(405, 'method_not_allowed', 'method is PATCH, expected GET, HEAD, DELETE')(answer);
     expect(answer.headers.get('allow')).toBe('GET, HEAD, DELETE');
-    refusal(405, 'method_not_allowed', /accepted: GET, HEAD, POST$/)(await hub.ask('PATCH', EVENTS));
-    refusal(405, 'method_not_allowed', /accepted: GET, HEAD$/)(await hub.ask('POST', '/livez'));
+    refusal(405, 'method_not_allowed', /expected GET, HEAD, POST$/)(await hub.ask('PATCH', EVENTS));
+    refusal(405, 'method_not_allowed', /expected GET, HEAD$/)(await hub.ask('POST', '/livez'));
   });
 
   it('with a path that cannot be decoded is a bad request', async () => {

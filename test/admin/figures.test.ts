@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { RateSampler } from '../../src/admin/rates.ts';
 import { Counter } from '../../src/memory/counters.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { fakeHub } from './fake-hub.ts';
 
 describe('GET /livez', () => {
@@ -116,19 +114,5 @@ describe('GET /v1/stats', () => {
       subscribers: { used: 1, capacity: 64, usedRatio: 1 / 64 },
       subscriptions: { used: 1, capacity: 256, usedRatio: 1 / 256 },
     });
-  });
-});
-
-describe('RateSampler', () => {
-  it('looks back over the last ten seconds only', () => {
-    const clock = new FakeClock();
-    const totals = { events: 0, deliveries: 0 };
-    const sampler = new RateSampler(clock, () => ({ ...totals }));
-    totals.events = 1_000_000; // a burst, then silence
-    for (let second = 0; second < 30; second++) {
-      clock.advance(1000);
-      sampler.tick();
-    }
-    expect(sampler.rates()).toEqual({ windowSeconds: 9, eventsPerSecond: 0, deliveriesPerSecond: 0 });
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { KeptFigures, type KeptSeries, keptSeries } from '../../src/admin/kept-figures.ts';
+import { LookWatch } from '../../src/admin/looks.ts';
 import { FIGURES_KEPT_SECONDS } from '../../src/limits.ts';
 import { Counter } from '../../src/memory/counters.ts';
 import { FakeHub, fakeHub, refusal } from './fake-hub.ts';
@@ -14,9 +15,10 @@ interface Answer {
 function kept() {
   const hub = new FakeHub();
   const figures = new KeptFigures(hub.deps);
+  const looks = new LookWatch(hub.deps, [figures]);
   const second = (): void => {
     hub.clock.advance(1000);
-    figures.tick();
+    looks.tick();
   };
   const read = async (seconds: number): Promise<Answer> => JSON.parse(await figures.json(seconds)) as Answer;
   return { hub, second, read };
@@ -114,7 +116,7 @@ describe('GET /v1/stats/history', () => {
 
   it.each(['0', '3601', '1.5', 'all'])('refuses %s seconds', async (seconds) => {
     const hub = await fakeHub();
-    const message = /^query seconds is ".*", accepted: a whole number from 1 to 3600$/;
+    const message = /^query seconds is ".*", expected a whole number from 1 to 3600$/;
     refusal(400, 'bad_request', message)(await hub.ask('GET', `/v1/stats/history?seconds=${seconds}`));
   });
 });

@@ -4,11 +4,11 @@ import { HistoryLog } from '../../src/history/log.ts';
 import { attachHistory, createHistory, HISTORY_BYTES_MIN, historyUsage } from '../../src/history/memory.ts';
 import { HistoryReader } from '../../src/history/reader.ts';
 import { LISTS_MAX, VALUE_BYTES_MAX } from '../../src/limits.ts';
-import type { RecordViews } from '../../src/memory/ring.ts';
 import { DeviceState, RowState } from '../../src/presence/lifecycle.ts';
-import { EventField, EventFlag, eventBytes, privateViews, writeEventHead } from '../../src/records/event.ts';
+import { EventFlag, eventBytes } from '../../src/records/event.ts';
 import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/wire/device-frames.ts';
-import { EventType, Priority } from '../../src/wire/events.ts';
+import { EventType } from '../../src/wire/events.ts';
+import { eventRecord } from '../support/event-records.ts';
 import { FakeHub, fakeHub, refusal } from './fake-hub.ts';
 
 const page = {
@@ -72,13 +72,13 @@ describe('GET /v1/live/devices', () => {
     refusal(
       400,
       'bad_request',
-      /^query sort is "size", accepted: one of device, state/,
+      /^query sort is "size", expected one of device, state/,
     )(await ask('sort=size'));
     refusal(400, 'bad_request', /^query filter is "a\*b"/)(await ask('filter=a*b'));
     refusal(
       400,
       'bad_request',
-      /^query offset is "9999", accepted: a whole number from 0 to 9900/,
+      /^query offset is "9999", expected a whole number from 0 to 9900/,
     )(await ask('offset=9999'));
     refusal(400, 'bad_request', /^query limit is "101"/)(await ask('limit=101'));
   });
@@ -227,7 +227,7 @@ describe('the values of a live list', () => {
     const slot = hub.device('d');
     hub.device('e');
     const keep = (seq: number, type: number, payload: string, flags: number): void => {
-      const record = recordOf(type, payload, flags);
+      const record = eventRecord({ at: 7, type, payload, flags });
       expect(log.append(slot, seq, record, 0, eventBytes(record, 0))).toBe(true);
       hub.registry.devices.rows.seq[slot] = seq;
     };
@@ -249,23 +249,3 @@ describe('the values of a live list', () => {
     expect(hub.taps.inUse).toBe(false);
   });
 });
-
-/** An event record as the owner has it. */
-function recordOf(type: number, payload: string, flags: number): RecordViews {
-  const bytes = Buffer.from(payload);
-  const views = privateViews(EventField.body + bytes.length);
-  const body = writeEventHead(views, 0, {
-    at: 7,
-    received: 0,
-    device: 0,
-    type,
-    priority: Priority.normal,
-    flags,
-    session: 0,
-    statusBytes: 0,
-    payloadBytes: bytes.length,
-    ackBytes: 0,
-  });
-  views.u8.set(bytes, body);
-  return views;
-}

@@ -1,7 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { collectTotals } from '../../src/admin/figures.ts';
-import { lookNow, perSecond, quantile, RecentLatency, ratesBetween } from '../../src/admin/looks.ts';
-import { Counter, latencyBoundsSeconds } from '../../src/memory/counters.ts';
+import {
+  type Look,
+  LookWatch,
+  lookNow,
+  perSecond,
+  quantile,
+  RecentLatency,
+  ratesBetween,
+} from '../../src/admin/looks.ts';
+import { Counter, Counters, latencyBoundsSeconds } from '../../src/memory/counters.ts';
 import { FakeHub } from './fake-hub.ts';
 
 const look = ({ deps }: FakeHub) => lookNow(deps.clock, collectTotals(deps));
@@ -29,6 +37,27 @@ describe('two looks', () => {
     hub.worker.cells[Counter.deliveries] = 10;
     hub.clock.advance(1000);
     expect(deliveries()).toBe(0);
+  });
+});
+
+describe('a look each second', () => {
+  it('is one for all that keep looks, and adds up the counters once', () => {
+    const hub = new FakeHub();
+    const sum = vi.spyOn(Counters, 'sum');
+    const kept: Look[][] = [[], []];
+    const looks = new LookWatch(
+      hub.deps,
+      kept.map((all) => ({ add: (one: Look) => void all.push(one) })),
+    );
+    hub.main.cells[Counter.receivedPong] = 7;
+    hub.clock.advance(looks.tickMs);
+    looks.tick();
+    expect(sum).toHaveBeenCalledTimes(2);
+    sum.mockRestore();
+    const [one, other] = kept as [Look[], Look[]];
+    expect(one.map(({ figures }) => figures.received.pong)).toEqual([0, 7]);
+    expect(one[1]!.atMs - one[0]!.atMs).toBe(1000);
+    expect(one.every((look, n) => look === other[n])).toBe(true);
   });
 });
 

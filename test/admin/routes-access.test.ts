@@ -61,18 +61,18 @@ describe('PUT /v1/access/rules', () => {
   it.each([
     [
       { rules: [{ device: 'a b', subscriber: '*', access: 'deny' }] },
-      /^body rules 0 device is "a b", accepted: an id, a prefix/,
+      /^body rules 0 device is "a b", expected an id, a prefix/,
     ],
     [{ rules: [{ device: '*a', subscriber: '*', access: 'deny' }] }, /^body rules 0 device is "\*a"/],
     [{ rules: [{ device: '*', subscriber: 1, access: 'deny' }] }, /^body rules 0 subscriber is 1/],
     [
       { rules: [{ device: '*', subscriber: '*', access: 'none' }] },
-      /access is "none", accepted: allow or deny/,
+      /access is "none", expected allow or deny/,
     ],
-    [{ rules: [{ device: '*', subscriber: '*' }] }, /access is missing, accepted: allow or deny/],
+    [{ rules: [{ device: '*', subscriber: '*' }] }, /access is missing, expected allow or deny/],
     [{ rules: [{ device: '*', subscriber: '*', access: 'deny', note: 1 }] }, /unknown "note"/],
-    [{ rules: [rules[0], 'deny'] }, /^body rules 1 is "deny", accepted: a JSON object/],
-    [{ rules: {} }, /^body rules is \{\}, accepted: a list of at most 256 rules/],
+    [{ rules: [rules[0], 'deny'] }, /^body rules 1 is "deny", expected a JSON object/],
+    [{ rules: {} }, /^body rules is \{\}, expected a list of at most 256 rules/],
     [{}, /^body rules is missing/],
     [{ rules, dryRun: true }, /unknown "dryRun"/],
   ])('refuses %j and asks the owner nothing', async (json, message) => {
@@ -84,7 +84,7 @@ describe('PUT /v1/access/rules', () => {
   it('refuses a dryRun that is neither true nor false', async () => {
     const hub = await fakeHub();
     const answer = await hub.ask('PUT', `${PATH}?dryRun=yes`, { json: { rules } });
-    refusal(400, 'bad_request', 'query dryRun is "yes", accepted: true or false')(answer);
+    refusal(400, 'bad_request', 'query dryRun is "yes", expected true or false')(answer);
     expect(hub.commands).toEqual([]);
   });
 
@@ -93,6 +93,6 @@ describe('PUT /v1/access/rules', () => {
     const many = (count: number) => Array.from({ length: count }, () => rules[0]);
     expect((await hub.ask('PUT', PATH, { json: { rules: many(ACCESS_RULES_MAX) } })).status).toBe(200);
     const answer = await hub.ask('PUT', PATH, { json: { rules: many(ACCESS_RULES_MAX + 1) } });
-    refusal(400, 'bad_request', /accepted: a list of at most 256 rules$/)(answer);
+    refusal(400, 'bad_request', /expected a list of at most 256 rules$/)(answer);
   });
 });

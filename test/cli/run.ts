@@ -56,7 +56,7 @@ export interface JsonLine {
   readonly seq?: number;
   readonly name?: string;
   readonly state?: string;
-  readonly mend?: string;
+  readonly fix?: string;
   readonly reasons?: readonly string[];
   readonly [name: string]: unknown;
 }

@@ -93,11 +93,11 @@ describe('dat beside a hub with authentication', () => {
   it('says that a token was not accepted, or is for something else', async () => {
     const env = portsOf(hub);
     const wrong = await dat(['send', 'dev-1', '1'], { ...env, DAT_TOKEN: 'x.y.z' });
-    expect(wrong.stderr).toMatch(/^dat: the hub did not accept the token; /);
+    expect(wrong.stderr).toMatch(/^dat: the hub did not accept the token \(.+\); /);
     const other = await tokenFor({ sub: 'dev-2', role: 'device' });
     const foreign = await dat(['send', 'dev-1', '1'], { ...env, DAT_TOKEN: other });
     expect(foreign).toMatchObject({ code: 77 });
-    expect(foreign.stderr).toContain('for another id or role');
+    expect(foreign.stderr).toContain(": the id is not the token's sub; see what the token says with");
     const admin = await tokenFor({ sub: 'me', role: 'admin' });
     expect(await dat(['top', '--once'], { ...env, DAT_ADMIN_TOKEN: admin })).toMatchObject({ code: 0 });
   });

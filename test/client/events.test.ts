@@ -4,7 +4,7 @@ import type { DeviceEvent, EventFrame } from '../../clients/js/src/frames.ts';
 import {
   binaryEventBytesMax,
   DeviceNames,
-  type EventHead,
+  type EventFrameHead,
   encodeBinaryEvent,
   encodeJsonEvent,
   jsonEventBytesMax,
@@ -12,14 +12,14 @@ import {
 import { EventType, Priority } from '../../src/wire/events.ts';
 
 interface Sent {
-  readonly head?: Partial<EventHead>;
+  readonly head?: Partial<EventFrameHead>;
   readonly status?: string;
   readonly payload: string | Uint8Array;
 }
 
 /** What a client makes of an event as the hub encodes it, in both encodings. */
 function received({ head: given, status = '', payload }: Sent): Record<'json' | 'binary', DeviceEvent> {
-  const head: EventHead = {
+  const head: EventFrameHead = {
     type: EventType.message,
     priority: Priority.normal,
     fromHub: false,

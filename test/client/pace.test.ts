@@ -143,7 +143,7 @@ describe('every', () => {
   it.each([99, 60_001, Number.NaN, '1000' as unknown as number])(
     'is refused out of its range: %s',
     (every) => {
-      expect(() => openSubscriber(1, { every })).toThrow(/every: .* given; a number from 100 to 60000/);
+      expect(() => openSubscriber(1, { every })).toThrow(/every: .*; expected a number from 100 to 60000/);
     },
   );
 });

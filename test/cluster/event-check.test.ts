@@ -4,6 +4,7 @@ import { isEvent, UNNUMBERED } from '../../src/cluster/event-check.ts';
 import { EventField, EventFlag } from '../../src/cluster/event-record.ts';
 import { viewsOf } from '../../src/cluster/wire.ts';
 import type { RecordViews } from '../../src/memory/ring.ts';
+import { writeEventRecord } from '../support/event-records.ts';
 import { Random } from '../support/random.ts';
 
 const PAYLOAD_MAX = 1000;
@@ -17,27 +18,10 @@ interface Parts {
 }
 
 /** An event in the middle of other bytes. */
-function event({
-  payload = '{"a":1}',
-  status = '',
-  flags = EventFlag.payloadIsJson,
-  behind = '',
-}: Parts = {}): {
-  views: RecordViews;
-  bytes: number;
-} {
-  const [body, text] = [Buffer.from(payload), Buffer.from(status)];
-  const bytes = EventField.body + text.length + body.length;
-  const views = viewsOf(AT + bytes + 64);
-  views.f64[(AT + EventField.at) >> 3] = 1_764_000_000_123;
-  views.f64[(AT + EventField.seq) >> 3] = 7;
-  views.u8[AT + EventField.type] = 2;
-  views.u8[AT + EventField.priority] = 2;
-  views.u8[AT + EventField.flags] = flags;
-  views.u16[(AT + EventField.statusBytes) >> 1] = text.length;
-  views.u32[(AT + EventField.payloadBytes) >> 2] = body.length;
-  views.u8.set(text, AT + EventField.body);
-  views.u8.set(body, AT + EventField.body + text.length);
+function event({ behind = '', ...parts }: Parts = {}): { views: RecordViews; bytes: number } {
+  const views = viewsOf(4 * PAYLOAD_MAX);
+  const given = { at: 1_764_000_000_123, seq: 7, payload: '{"a":1}', ...parts };
+  const bytes = writeEventRecord(views, AT, given);
   views.u8.set(Buffer.from(behind), AT + bytes);
   return { views, bytes };
 }

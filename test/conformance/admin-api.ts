@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { KeptSeries } from '../../src/admin/kept-figures.ts';
-import type { KeptFigures } from '../../src/admin/stats-schemas.ts';
+import type { KeptFiguresAnswer } from '../../src/admin/stats-schemas.ts';
 import type { AdminAnswer } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { routesOf } from '../support/openapi.ts';
@@ -188,7 +188,7 @@ function health(hub: TestHub): void {
     const kept = await eventually('the second of the event is over', async () => {
       const { status, body } = await hub.admin('GET', '/v1/stats/history?seconds=5');
       expect(status).toBe(200);
-      const { at, series } = body as KeptFigures;
+      const { at, series } = body as KeptFiguresAnswer;
       const isIn = (name: KeptSeries) => series[name].some((value) => value !== null && value > 0);
       return isIn('receivedMessage') && isIn('deliveries') && { at, series };
     });

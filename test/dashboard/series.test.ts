@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Sample, Series, samplesOf, seriesNames } from '../../dashboard/src/series.ts';
 import { KeptFigures } from '../../src/admin/kept-figures.ts';
+import { LookWatch } from '../../src/admin/looks.ts';
 import { Counter } from '../../src/memory/counters.ts';
 import { FakeHub } from '../admin/fake-hub.ts';
 
@@ -61,12 +62,13 @@ describe('the figures that the hub kept', () => {
   it('are samples of the plots', async () => {
     const hub = new FakeHub();
     const kept = new KeptFigures(hub.deps);
+    const looks = new LookWatch(hub.deps, [kept]);
     const start = hub.clock.wallMs;
     hub.main.cells[Counter.receivedMessage] = 7;
     hub.main.cells[Counter.deviceConnections] = 2;
     for (let n = 0; n < 2; n++) {
       hub.clock.advance(1000);
-      kept.tick();
+      looks.tick();
     }
     const [first, second, ...more] = samplesOf(JSON.parse(await kept.json(900)));
     expect(first).toMatchObject({

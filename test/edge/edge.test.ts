@@ -212,7 +212,7 @@ describe('a frame', () => {
     expect([socket.frames, socket.closeCode]).toEqual([[], undefined]);
     expect(edge.accepts(socket.session, 101, clock.now())).toBe(false);
     expect(socket.frames).toEqual([
-      { op: 'error', code: 106, message: 'frame of 101 bytes; at most 100 are accepted' },
+      { op: 'error', code: 106, message: 'frame of 101 bytes; expected at most 100' },
     ]);
     expect(socket.closeCode).toBe(4000);
     expect(thread.count('refusedFrames')).toBe(1);

@@ -290,10 +290,10 @@ export class OneThreadHub {
 
   /** The owner takes what the edge has said, does all of it, and dies before anybody hears of that. */
   dieUnheard(): void {
-    const publish = vi.spyOn(EdgeLink.prototype, 'publish').mockReturnValue(undefined);
+    const commit = vi.spyOn(EdgeLink.prototype, 'commit').mockReturnValue(undefined);
     const release = vi.spyOn(RingConsumer.prototype, 'release').mockReturnValue(undefined);
     this.owner.poll(POLL_RECORDS);
-    publish.mockRestore();
+    commit.mockRestore();
     release.mockRestore();
   }
 

@@ -102,17 +102,17 @@ describe('the line to the owner', () => {
     expect([records.take().length, rung]).toEqual([1, ['ring']]);
   });
 
-  it('takes events, which are seen once they are published, and wakes softly for those nobody waits for', () => {
+  it('takes events, which are seen once they are committed, and wakes softly for those nobody waits for', () => {
     const { line, ring, rung } = setUp();
     const consumer = new RingConsumer(ring);
     const offset = line.claimEvent(48, Priority.normal);
     line.views.u8[offset + 47] = 9;
     expect([consumer.next(), rung]).toEqual([-1, []]);
-    line.publishUnheard();
+    line.commitUnheard();
     const at = consumer.next();
     expect([consumer.kind, consumer.bytes, consumer.views.u8[at + 47]]).toEqual([EVENT_KIND, 48, 9]);
     line.claimEvent(48, Priority.normal);
-    line.publish();
+    line.commit();
     expect([consumer.next() >= 0, rung]).toEqual([true, ['softly', 'ring']]);
   });
 
@@ -125,7 +125,7 @@ describe('the line to the owner', () => {
     const consumer = new RingConsumer(ring);
     while (consumer.next() >= 0);
     consumer.release();
-    line.publish();
+    line.commit();
     expect(line.hasBacklog).toBe(false);
   });
 
@@ -136,7 +136,7 @@ describe('the line to the owner', () => {
     /** @param bytes with the record's header */
     const write = (bytes: number): string[] => {
       line.claimEvent(bytes - 8, Priority.high);
-      line.publish();
+      line.commit();
       while (consumer.next() >= 0);
       consumer.release();
       return rung.splice(0);
@@ -149,7 +149,7 @@ describe('the line to the owner', () => {
     ]);
     expect([write(eighth - 24), write(8), write(8)]).toEqual([['ring'], ['ring'], ['hurry']]);
     line.claimEvent(eighth - 8, Priority.high);
-    line.publishUnheard();
+    line.commitUnheard();
     expect(rung).toEqual(['hurry']);
   });
 });

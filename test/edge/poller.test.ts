@@ -59,9 +59,9 @@ class PollerBench {
     });
   }
 
-  publish(records = 1): void {
+  commit(records = 1): void {
     for (let n = 0; n < records; n++) this.#producer.claim(1, 8, Share.control);
-    this.#producer.publish();
+    this.#producer.commit();
   }
 
   ring(): void {
@@ -92,10 +92,10 @@ class PollerBench {
 const nothing = (): void => {};
 
 /** The two things that a producer does happen at these steps of the poller's; the rest of them once it sleeps. */
-function interleave(publishAt: number, ringAt: number, prepare: (bench: PollerBench) => void): PollerBench {
+function interleave(commitAt: number, ringAt: number, prepare: (bench: PollerBench) => void): PollerBench {
   let steps = 0;
   const actions: (readonly [at: number, act: () => void])[] = [
-    [publishAt, () => bench.publish()],
+    [commitAt, () => bench.commit()],
     [ringAt, () => bench.ring()],
   ];
   const bench = new PollerBench(() => {
@@ -129,10 +129,10 @@ describe('a record', () => {
       },
     ],
   ])('is taken whenever it comes and whenever its bell rings: a thread with %s', (_what, prepare) => {
-    for (let publishAt = 0; publishAt < STEPS; publishAt++) {
-      for (let ringAt = publishAt; ringAt < STEPS; ringAt++) {
-        const { taken } = interleave(publishAt, ringAt, prepare);
-        expect(taken, `published at step ${publishAt}, rung at ${ringAt}`).toBe(1);
+    for (let commitAt = 0; commitAt < STEPS; commitAt++) {
+      for (let ringAt = commitAt; ringAt < STEPS; ringAt++) {
+        const { taken } = interleave(commitAt, ringAt, prepare);
+        expect(taken, `committed at step ${commitAt}, rung at ${ringAt}`).toBe(1);
       }
     }
   });
@@ -144,7 +144,7 @@ describe('a poller', () => {
     bench.poller.wake();
     bench.runUntilIdle();
     expect([bench.polls, bench.sleeper.isAsleep]).toEqual([1, true]);
-    bench.publish();
+    bench.commit();
     bench.runUntilIdle();
     expect(bench.taken).toBe(0);
     bench.ring();

@@ -18,8 +18,9 @@ import { Slots } from '../../src/memory/slots.ts';
 import { deviceColumns } from '../../src/presence/columns.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
 import type { DeviceSlab } from '../../src/presence/table.ts';
-import { EventField, EventFlag } from '../../src/records/event.ts';
+import { EventField, EventFlag, eventBytes } from '../../src/records/event.ts';
 import { ALL_TYPES, EventType } from '../../src/wire/events.ts';
+import { eventRecord } from '../support/event-records.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 export const TTL_MS = 3_600_000;
@@ -92,12 +93,12 @@ export class HistoryHarness {
   /** Numbers an event and keeps it, if its type is kept. @returns its seq */
   send(slot: number, sent: Sent = {}): number {
     const text = String(this.devices.rows.seq[slot]! + 1);
-    return this.append(slot, eventRecord({ text, ...sent }, this.clock.nowMs)).seq;
+    return this.append(slot, recordOf({ text, ...sent }, this.clock.nowMs)).seq;
   }
 
   /** Sends one and the same event over and over, which is cheap. */
   repeat(slot: number, times: number, sent: Sent = {}): void {
-    const event = eventRecord(sent, this.clock.nowMs);
+    const event = recordOf(sent, this.clock.nowMs);
     for (let n = 0; n < times; n++) this.append(slot, event);
   }
 
@@ -164,26 +165,16 @@ function decode({ u8, u16, u32, f64 }: RecordViews): { seq: number; text: string
   return { seq: f64[EventField.seq >> 3]!, text };
 }
 
-export function eventRecord(
+export function recordOf(
   { type = 'message', fromHub = false, text = '', pad = 0 }: Sent,
   receivedMs: number,
 ): EventRecord {
-  const payload = Buffer.from(`${text} ${'x'.repeat(pad)}`);
-  const status = Buffer.from(type === 'status' && !fromHub ? 'charging' : '');
-  const bytes = EventField.body + status.length + payload.length;
-  const memory = new ArrayBuffer((bytes + 7) & ~7);
-  const views = {
-    u8: new Uint8Array(memory),
-    u16: new Uint16Array(memory),
-    u32: new Uint32Array(memory),
-    f64: new Float64Array(memory),
-  };
-  views.f64[EventField.received >> 3] = receivedMs;
-  views.u8[EventField.type] = EventType[type];
-  views.u8[EventField.flags] = EventFlag.payloadIsJson | (fromHub ? EventFlag.fromHub : 0);
-  views.u16[EventField.statusBytes >> 1] = status.length;
-  views.u32[EventField.payloadBytes >> 2] = payload.length;
-  views.u8.set(status, EventField.body);
-  views.u8.set(payload, EventField.body + status.length);
-  return { views, bytes };
+  const views = eventRecord({
+    type: EventType[type],
+    received: receivedMs,
+    flags: EventFlag.payloadIsJson | (fromHub ? EventFlag.fromHub : 0),
+    status: type === 'status' && !fromHub ? 'charging' : '',
+    payload: `${text} ${'x'.repeat(pad)}`,
+  });
+  return { views, bytes: eventBytes(views, 0) };
 }

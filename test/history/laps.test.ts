@@ -15,7 +15,7 @@ beforeEach(() => {
 
 /** The lap is written to its end, and a new one begins while this many bytes of it are kept. */
 function goRound(kept: number): void {
-  laps.publish(CAPACITY - laps.reached);
+  laps.commit(CAPACITY - laps.reached);
   laps.pass(laps.used - kept);
   laps.startLap();
 }
@@ -29,9 +29,9 @@ describe('a new log', () => {
 });
 
 describe('a record', () => {
-  it('is published with where it stands, and where the next one will', () => {
-    laps.publish(80);
-    laps.publish(40);
+  it('is committed with where it stands, and where the next one will', () => {
+    laps.commit(80);
+    laps.commit(40);
     const { cells, words } = history;
     expect([cells[Cell.last], cells[Cell.end], words[Word.end]]).toEqual([FIRST + 80, FIRST + 120, 16]);
     expect([laps.used, laps.reached, laps.room]).toEqual([120, 120, CAPACITY - 120]);
@@ -39,7 +39,7 @@ describe('a record', () => {
   });
 
   it('that is passed counts no more, and leaves no room before the next lap', () => {
-    laps.publish(120);
+    laps.commit(120);
     laps.pass(80);
     expect([laps.oldest, history.cells[Cell.oldest]]).toEqual([FIRST + 80, FIRST + 80]);
     expect([laps.used, laps.passed, laps.room]).toEqual([40, 80, CAPACITY - 120]);
@@ -47,7 +47,7 @@ describe('a record', () => {
 
   it('is not waited for by readers once it has passed and they were told, which they are once', () => {
     const { words } = history;
-    laps.publish(120);
+    laps.commit(120);
     laps.pass(80);
     expect(words[Word.oldest]).toBe(1);
     laps.tellOldest();
@@ -65,7 +65,7 @@ describe('a lap', () => {
   it('begins at the start of the memory, and has the room that the oldest of the lap before leaves', () => {
     goRound(CAPACITY - 160);
     expect([laps.reached, laps.passed, laps.room]).toEqual([0, 160 - CAPACITY, 160]);
-    laps.publish(100);
+    laps.commit(100);
     expect([laps.reached, laps.room]).toEqual([100, 60]);
     expect(laps.offset(FIRST + 160)).toBe(160);
     expect(laps.offset(FIRST + CAPACITY)).toBe(0);
@@ -91,7 +91,7 @@ describe('a lap', () => {
 
 describe('a log that is emptied', () => {
   it('keeps nothing, and its positions go on growing', () => {
-    laps.publish(120);
+    laps.commit(120);
     laps.pass(40);
     laps.empty();
     expect([laps.used, laps.oldest, laps.end, history.cells[Cell.oldest]]).toEqual([0, 128, 128, 128]);
@@ -102,7 +102,7 @@ describe('a log that another owner left', () => {
   it('is where that one stood, in whichever lap', () => {
     for (let lap = 1; lap <= 3; lap++) {
       goRound(40);
-      laps.publish(40);
+      laps.commit(40);
       const taken = new Laps(history);
       for (const key of ['oldest', 'end', 'used', 'reached', 'passed', 'room'] as const)
         expect(taken[key], key).toBe(laps[key]);
@@ -114,7 +114,7 @@ describe('a log that another owner left', () => {
 
   it('tells readers where it ends, and before anything is overwritten what has gone', () => {
     const { words } = history;
-    laps.publish(120);
+    laps.commit(120);
     laps.pass(80);
     words[Word.end] = 0;
     const taken = new Laps(history);

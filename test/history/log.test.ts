@@ -10,7 +10,7 @@ import {
 import { EventField } from '../../src/records/event.ts';
 import { EventType } from '../../src/wire/events.ts';
 import { runs } from '../support/runs.ts';
-import { eventRecord, HistoryHarness, seqsOf, tell } from './history-harness.ts';
+import { HistoryHarness, recordOf, seqsOf, tell } from './history-harness.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -52,7 +52,7 @@ describe('the memory of a history', () => {
     ['sent while history is off', { type: 'message' }, 0, false],
   ] as const)('tells whether it keeps an event that is %s', (_, sent, bytes, isKept) => {
     const hub = new HistoryHarness({ bytes });
-    expect(hub.append(hub.connect(), eventRecord(sent, 0))).toEqual({ seq: 1, isKept });
+    expect(hub.append(hub.connect(), recordOf(sent, 0))).toEqual({ seq: 1, isKept });
   });
 });
 
@@ -228,7 +228,7 @@ describe('a log of records that are large beside the part that is written', () =
   it('is written further', () => {
     const hub = new HistoryHarness({ bytes: 64 * MIB });
     const slots = Array.from({ length: 8 }, () => hub.connect());
-    const events = [4 * MIB - 200, 100, 2 * MIB, 3 * MIB, 50_000].map((pad) => eventRecord({ pad }, 0));
+    const events = [4 * MIB - 200, 100, 2 * MIB, 3 * MIB, 50_000].map((pad) => recordOf({ pad }, 0));
     for (let n = 0; n < 120; n++) hub.append(slots[(n * 5) % 7]!, events[n % 5]!);
     expect(hub.usage.evicted).toBe(0);
     for (const slot of slots.slice(0, 7)) expect(hub.last(slot)).toHaveLength(1);
@@ -247,7 +247,7 @@ describe('a record', () => {
   it('goes in and comes out as it was', () => {
     const hub = new HistoryHarness();
     const slot = hub.connect();
-    const { views, bytes } = eventRecord({ type: 'status', text: 'läuft' }, hub.clock.nowMs);
+    const { views, bytes } = recordOf({ type: 'status', text: 'läuft' }, hub.clock.nowMs);
     hub.log.append(slot, 7, views, 0, bytes);
     hub.devices.rows.seq[slot] = 7;
     const replay = hub.reader.newest(hub.asOf(slot), 1);

@@ -7,7 +7,7 @@ import {
   HISTORY_BYTES_MAX,
   HISTORY_BYTES_MIN,
   historyUsage,
-  recordBytesMax,
+  keptBytesMax,
   Word,
 } from '../../src/history/memory.ts';
 
@@ -85,7 +85,7 @@ describe('the memory of a history log', () => {
   });
 
   it('takes no record that is larger than a sixteenth of it', () => {
-    expect([0, 15, 16, 65_536, 65_551].map(recordBytesMax)).toEqual([0, 0, 1, 4096, 4096]);
+    expect([0, 15, 16, 65_536, 65_551].map(keptBytesMax)).toEqual([0, 0, 1, 4096, 4096]);
   });
 
   it('is told from any other', () => {

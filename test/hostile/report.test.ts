@@ -113,7 +113,7 @@ describe('the page of the docs', () => {
     const late = { ...good, victim: { ...good.victim, during: { ...latency, p99: 120 } } };
     const told = withSection(page, '| table |', [good, late]);
     expect(told).toBe(
-      'before\n<!-- attacks:begin -->\n2 runs. In none of them an event was lost untold. 1 missed a target; the highest p99 ' +
+      'before\n<!-- attacks:begin -->\n2 runs. No event was lost untold in any of them. 1 missed a target; the highest p99 ' +
         'during an attack was 120 ms.\n\n| table |\n<!-- attacks:end -->\nafter\n',
     );
     expect(withSection(told, '| table |', [good, late])).toBe(told);

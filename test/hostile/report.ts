@@ -98,7 +98,7 @@ export function withSection(page: string, table: string, results: readonly Resul
   const slowest = Math.max(0, ...results.map(({ victim }) => victim.during.p99));
   const lost = results.filter(({ victim }) => victim.lost > 0).length;
   const words = [
-    `${results.length} runs. In ${lost === 0 ? 'none' : lost} of them an event was lost untold.`,
+    `${results.length} runs. ${lost === 0 ? 'No event was lost untold in any of them' : `Events were lost untold in ${lost} of them`}.`,
     `${missed.length} missed a target; the highest p99 during an attack was ${ms(slowest)} ms.`,
   ].join(' ');
   return `${page.slice(0, from)}${BEGIN}\n${words}\n\n${table}\n${page.slice(to)}`;

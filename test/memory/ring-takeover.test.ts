@@ -23,12 +23,12 @@ describe('a consumer that takes over from one that died', () => {
       producer.views.u8.fill(100 + n, offset, offset + 10 + n);
     };
     for (let n = 1; n <= 5; n++) send(n);
-    producer.publish();
+    producer.commit();
     consumer.next();
     consumer.release();
     for (let read = 0; read < 3; read++) consumer.next();
     send(6);
-    producer.publish();
+    producer.commit();
     expect(takeOver(memory)).toEqual({
       inHand: [
         [2, 102],
@@ -43,7 +43,7 @@ describe('a consumer that takes over from one that died', () => {
   it('visits nothing when all was given back', () => {
     const { memory, producer, consumer } = open();
     for (const kind of [1, 2]) producer.claim(kind, 8, Share.control);
-    producer.publish();
+    producer.commit();
     consumer.next();
     consumer.release();
     expect(takeOver(memory)).toEqual({ inHand: [], left: [2] });
@@ -54,7 +54,7 @@ describe('a consumer that takes over from one that died', () => {
       const { memory, producer, consumer } = open();
       for (let n = 0; n < before; n++) {
         producer.claim(9, 120, Share.control);
-        producer.publish();
+        producer.commit();
         consumer.next();
       }
       consumer.release();
@@ -62,7 +62,7 @@ describe('a consumer that takes over from one that died', () => {
         const offset = producer.claim(kind, 300, Share.control);
         producer.views.u8.fill(kind, offset, offset + 300);
       }
-      producer.publish();
+      producer.commit();
       for (let read = 0; read < 2; read++) consumer.next();
       expect(takeOver(memory)).toEqual({
         inHand: [

@@ -43,27 +43,27 @@ const retrying = producerOf(`
     const offset = ring.claim(kindOf(n), bytesOf(n), shares[n & 3]);
     if (offset < 0) {
       refused += 1;
-      ring.publish();
+      ring.commit();
       continue;
     }
     write(offset, n);
     n += 1;
-    if (n % 3 === 0) ring.publish();
+    if (n % 3 === 0) ring.commit();
   }
-  while (ring.claim(${LAST_KIND}, 0, Share.low) < 0) ring.publish();
-  ring.publish();
+  while (ring.claim(${LAST_KIND}, 0, Share.low) < 0) ring.commit();
+  ring.commit();
 `);
 
 const spilling = producerOf(`
   for (let n = 0; n < ${CONTROL_RECORDS}; n++) {
     write(ring.claimControl(kindOf(n), bytesOf(n)), n);
     refused = Math.max(refused, ring.spilledCount);
-    if (n % 5 === 0) ring.publish();
-    while (ring.spilledCount > 20) ring.publish();
+    if (n % 5 === 0) ring.commit();
+    while (ring.spilledCount > 20) ring.commit();
   }
   ring.claimControl(${LAST_KIND}, 0);
-  while (ring.spilledCount > 0) ring.publish();
-  ring.publish();
+  while (ring.spilledCount > 0) ring.commit();
+  ring.commit();
 `);
 
 const { kindOf, bytesOf, wordOf } = new Function(`${rules}; return { kindOf, bytesOf, wordOf };`)() as {

@@ -29,7 +29,7 @@ describe('a look ahead', () => {
     for (let n = 0; n < 500; n++) {
       producer.claim(1 + (n % 7), 40 + (n % 3) * 100, Share.control);
       expect(consumer.peek()).toBe(-1);
-      producer.publish();
+      producer.commit();
       expect(consumer.peek()).toBe(1 + (n % 7));
       expect(consumer.unreadBytes).toBeGreaterThan(40);
       expect(consumer.next()).toBeGreaterThanOrEqual(0);
@@ -41,14 +41,14 @@ describe('a look ahead', () => {
 });
 
 describe('a ring of one thread', () => {
-  it('shows a record only after publish, and all that was claimed at once', () => {
+  it('shows a record only after commit, and all that was claimed at once', () => {
     const { memory, producer, consumer } = open();
     producer.views.u8[producer.claim(1, 1, Share.low)] = 10;
     producer.views.u8[producer.claim(2, 1, Share.low)] = 20;
     expect(consumer.hasRecords).toBe(false);
     expect(consumer.next()).toBe(-1);
     expect(ringUsedRatio(memory)).toBe(0);
-    producer.publish();
+    producer.commit();
     expect(consumer.hasRecords).toBe(true);
     expect(drain(consumer)).toEqual([
       { kind: 1, payload: [10] },
@@ -60,7 +60,7 @@ describe('a ring of one thread', () => {
   it('gives room back on release, not before', () => {
     const { memory, producer, consumer } = open();
     expect(fill(producer, Share.control)).toBe(BYTES / 64);
-    producer.publish();
+    producer.commit();
     expect([ringUsedRatio(memory), producer.usedRatio()]).toEqual([1, 1]);
     for (let read = 0; read < 4; read++) consumer.next();
     expect(fill(producer, Share.control)).toBe(0);
@@ -75,7 +75,7 @@ describe('a ring of one thread', () => {
   it('writes over no record that waits where one does not fit before the end', () => {
     const { producer, consumer } = open();
     for (let n = 0; n < BYTES / 64 - 1; n++) producer.claim(1, 56, Share.control);
-    producer.publish();
+    producer.commit();
     consumer.next();
     consumer.release();
     // 64 bytes are free at the end, and 64 at the start.
@@ -85,7 +85,7 @@ describe('a ring of one thread', () => {
     expect(producer.claim(2, 120, Share.control)).toBe(8);
   });
 
-  it('tells how large it is and how much was written so far, published or not', () => {
+  it('tells how large it is and how much was written so far, committed or not', () => {
     const { producer } = open();
     expect([producer.capacity, producer.written]).toEqual([BYTES, 0]);
     fill(producer, Share.low);
@@ -110,7 +110,7 @@ describe('a ring of one thread', () => {
       if (offset < last) wrapped += 1;
       last = offset;
       producer.views.u8.set(payload, offset);
-      producer.publish();
+      producer.commit();
       expect(drain(consumer)).toEqual([{ kind: 3, payload }]);
     }
     expect(wrapped).toBeGreaterThan(5);
@@ -125,11 +125,11 @@ describe('a ring of one thread', () => {
       const producer = new RingProducer(memory);
       const consumer = new RingConsumer(memory);
       expect(fill(producer, Share.control)).toBe(BYTES / 64);
-      producer.publish();
+      producer.commit();
       expect(drain(consumer)).toHaveLength(BYTES / 64);
       for (let n = 0; n < 40; n++) {
         producer.views.u8[producer.claim(1, 56, Share.low)] = n;
-        producer.publish();
+        producer.commit();
         expect(ringUsedRatio(memory)).toBe(64 / BYTES);
         expect(drain(consumer)[0]?.payload[0]).toBe(n);
       }
@@ -144,7 +144,7 @@ describe('a ring of one thread', () => {
     const tooLong = new RangeError(`record of ${BYTES_MAX + 1} bytes, at most ${BYTES_MAX} fit this ring`);
     expect(() => producer.claim(3, BYTES_MAX + 1, Share.control)).toThrow(tooLong);
     expect(() => producer.claimControl(3, BYTES_MAX + 1)).toThrow(tooLong);
-    producer.publish();
+    producer.commit();
     expect(drain(consumer).map(({ kind, payload }) => [kind, payload.length])).toEqual([
       [1, 0],
       [2, BYTES_MAX],
@@ -156,7 +156,7 @@ describe('a ring of one thread', () => {
       const { producer, consumer } = open();
       for (let n = 0; n < 600; n++) {
         expect(producer.claim(1, n % 2 === 0 ? 8 * (n % 63) : BYTES_MAX, share)).toBeGreaterThanOrEqual(0);
-        producer.publish();
+        producer.commit();
         drain(consumer);
       }
     }
@@ -169,7 +169,7 @@ describe('control records of a full ring', () => {
     fill(producer, Share.control);
     for (const n of [1, 2, 3]) writeControl(producer, n);
     expect(producer.spilledCount).toBe(3);
-    producer.publish();
+    producer.commit();
     expect(producer.spilledCount).toBe(3);
     for (let read = 0; read < 2; read++) consumer.next();
     consumer.release();
@@ -178,9 +178,9 @@ describe('control records of a full ring', () => {
     expect(producer.spilledCount).toBe(1);
     writeControl(producer, 4);
     expect(producer.spilledCount).toBe(2);
-    producer.publish();
+    producer.commit();
     const first = drain(consumer);
-    producer.publish();
+    producer.commit();
     expect(producer.spilledCount).toBe(0);
     const controls = [...first, ...drain(consumer)].filter(({ kind }) => kind === 5);
     expect(controls.map(({ payload }) => payload[0])).toEqual([1, 2, 3, 4]);
@@ -191,14 +191,14 @@ describe('control records of a full ring', () => {
     const { producer, consumer } = open();
     fill(producer, Share.control);
     producer.claimControl(5, BYTES_MAX);
-    producer.publish();
+    producer.commit();
     consumer.next();
     consumer.release();
     expect([producer.claim(1, 0, Share.control), producer.spilledCount]).toEqual([-1, 1]);
     drain(consumer);
     expect(producer.claim(1, 0, Share.low)).toBeGreaterThan(0);
     expect(producer.spilledCount).toBe(0);
-    producer.publish();
+    producer.commit();
     expect(drain(consumer).map(({ kind }) => kind)).toEqual([5, 1]);
   });
 
@@ -210,9 +210,9 @@ describe('control records of a full ring', () => {
       const offset = producer.claimControl(5, payload.length);
       producer.views.u8.set(payload, offset);
     }
-    producer.publish();
+    producer.commit();
     drain(consumer);
-    producer.publish();
+    producer.commit();
     expect(drain(consumer).map(({ payload }) => payload)).toEqual(payloads);
   });
 });
@@ -221,7 +221,7 @@ describe('room that is given back up to a position', () => {
   it('is that of the records up to there, and the rest stays readable', () => {
     const { memory, producer, consumer } = open();
     for (let n = 0; n < 3; n++) producer.views.u8[producer.claim(1, 56, Share.low)] = n;
-    producer.publish();
+    producer.commit();
     const offsets: number[] = [];
     const positions: number[] = [];
     for (let offset = consumer.next(); offset >= 0; offset = consumer.next()) {
@@ -244,7 +244,7 @@ const operation = fc.oneof(
       bytes: fc.oneof(fc.nat(64), fc.nat(BYTES_MAX)),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('publish' as const), bytes: fc.constant(0) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('commit' as const), bytes: fc.constant(0) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('read' as const), bytes: fc.nat(20) }) },
 );
 
@@ -268,7 +268,7 @@ describe('a ring over any sequence of operations', () => {
           consumer.release();
         };
         for (const [n, op] of operations.entries()) {
-          if (op.do === 'publish') producer.publish();
+          if (op.do === 'commit') producer.commit();
           else if (op.do === 'read') step(op.bytes);
           else {
             const offset =
@@ -281,7 +281,7 @@ describe('a ring over any sequence of operations', () => {
           }
         }
         for (let turn = 0; turn < 100; turn++) {
-          producer.publish();
+          producer.commit();
           step(1000);
         }
         strictEqual(producer.spilledCount, 0);
@@ -304,7 +304,7 @@ describe('the control words of a ring', () => {
     };
     const byProducer = writtenBy(() => {
       producer.claim(1, 56, Share.control);
-      producer.publish();
+      producer.commit();
     });
     expect(byProducer).toEqual([0]);
     const [head, ...others] = writtenBy(() => {
@@ -321,7 +321,7 @@ describe('the control words of a ring', () => {
 describe('the size of a ring', () => {
   it('is a power of two within bounds, or the ring is not made', () => {
     for (const bytes of [0, RING_BYTES_MIN / 2, RING_BYTES_MIN + 8, 5000, RING_BYTES_MAX * 2, 4096.5]) {
-      const message = `ring of ${bytes} bytes: a power of two from 4096 to 1073741824 is accepted`;
+      const message = `ring of ${bytes} bytes; expected a power of two from 4096 to 1073741824`;
       expect(() => createRing(bytes)).toThrow(new RangeError(message));
     }
     for (const bytes of [RING_BYTES_MIN, 8192]) expect(createRing(bytes).byteLength).toBe(256 + bytes);

@@ -3,26 +3,17 @@
  * test file that cannot be loaded has noticed the mutant, the likeliest tests run first, all in one thread, and a run
  * ends when its time is over.
  */
-import { basename, relative, resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { strykerValidationSchema, strykerPlugins as vitestPlugins } from '@stryker-mutator/vitest-runner';
+import { nearest, rank } from './near.js';
 
 const [{ kind, factory: createVitestRunner }] = vitestPlugins;
 const deadline = Number(process.env.MUTATION_DEADLINE) || Infinity;
 /** Whether only the tests of a mutant's own folder are run, where there are some. */
 const nearOnly = process.env.MUTATION_NEAR === '1';
 
-/** The number of a test file's place: the test of the mutated file, those of its folder, the others. */
-function rank(testFile, mutated) {
-  const [, folder] = mutated.split('/');
-  if (basename(testFile) === basename(mutated).replace(/\.ts$/, '.test.ts')) return 0;
-  return testFile.startsWith(`test/${folder}/`) ? 1 : 2;
-}
-
-/** @returns the items whose file is near the mutated one, or all when there are none or all are wanted */
-function nearest(items, fileOf, mutated) {
-  const near = nearOnly ? items.filter((item) => rank(fileOf(item), mutated) < 2) : [];
-  return near.length > 0 ? near : items;
-}
+/** @returns those of the items that are to run for the mutated file */
+const wanted = (items, fileOf, mutated) => (nearOnly ? nearest(items, fileOf, mutated) : items);
 
 /** The errors of test files that could not be loaded, as tests that failed. */
 const unloadable = (files) =>
@@ -68,7 +59,7 @@ class Runner {
       const chosen = files ? new Set(files.map((file) => resolve(file))) : undefined;
       const specifications = chosen
         ? all.filter(({ moduleId }) => chosen.has(moduleId))
-        : nearest(await ctx.getRelevantTestSpecifications(), fileOf, this.#mutated);
+        : wanted(await ctx.getRelevantTestSpecifications(), fileOf, this.#mutated);
       specifications.sort(
         (one, other) => rank(fileOf(one), this.#mutated) - rank(fileOf(other), this.#mutated),
       );
@@ -104,7 +95,7 @@ class Runner {
     if (Date.now() > deadline) return { status: 'error', errorMessage: 'no time was left' };
     this.#mutated = relative(process.cwd(), options.sandboxFileName);
     const testFilter =
-      options.testFilter && nearest(options.testFilter, (id) => id.split('#')[0], this.#mutated);
+      options.testFilter && wanted(options.testFilter, (id) => id.split('#')[0], this.#mutated);
     return this.#vitest.mutantRun({ ...options, testFilter, mutantActivation: 'static' });
   }
 }

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { isOfRootSource } from './near.js';
 
 const root = join(import.meta.dirname, '../..');
 const folders = [
@@ -43,13 +44,18 @@ class AsGiven extends BaseSequencer {
   }
 }
 
-const include = folders
-  .flatMap((folder) =>
-    readdirSync(join(root, 'test', folder), { recursive: true, encoding: 'utf8' }).map(
-      (name) => `test/${folder}/${name}`,
-    ),
-  )
-  .filter((file) => file.endsWith('.test.ts') && runsFromSource(join(root, file)));
+const below = folders.flatMap((folder) =>
+  readdirSync(join(root, 'test', folder), { recursive: true, encoding: 'utf8' }).map(
+    (name) => `test/${folder}/${name}`,
+  ),
+);
+const rootSources = readdirSync(join(root, 'src')).filter((name) => name.endsWith('.ts'));
+const atRoot = readdirSync(join(root, 'test'))
+  .filter((name) => isOfRootSource(name, rootSources))
+  .map((name) => `test/${name}`);
+const include = [...below, ...atRoot].filter(
+  (file) => file.endsWith('.test.ts') && runsFromSource(join(root, file)),
+);
 
 export default defineConfig({
   root,

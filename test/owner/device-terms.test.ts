@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { WILL_BYTES_PER_DEVICE, WILLS_BYTES_MIN } from '../../src/limits.ts';
 import { DeviceTerms, type DeviceTermsDeps } from '../../src/owner/device-terms.ts';
 import { EstateNotes } from '../../src/owner/estate-notes.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
@@ -14,7 +15,10 @@ const estate = createEstate();
 const registry = {
   deviceId: String,
   deviceOf: (id: string) => (Number(id) < 10 ? Number(id) : -1),
-  devices: { rows: { deviceState: [...Array(9).fill(DeviceState.online), DeviceState.offline] } },
+  devices: {
+    capacity: 10,
+    rows: { deviceState: [...Array(9).fill(DeviceState.online), DeviceState.offline] },
+  },
 } as unknown as DeviceTermsDeps['registry'];
 const notes = new EstateNotes((changes) => applyToEstate(estate, changes));
 const terms = (): DeviceTerms => new DeviceTerms({ registry, times, notes });
@@ -43,6 +47,32 @@ describe('the will of a device', () => {
     expect(views.f64[EventField.at >> 3]).toBe(1000);
     expect(Buffer.from(views.u8.subarray(EventField.body, bytes)).toString()).toBe('gonegone');
     expect(wills.takeWill(SLOT, 1000, 5)).toBeUndefined();
+  });
+
+  it('finds room as long as the wills of all devices take no more than they may, whoever has them', () => {
+    const wills = terms();
+    const large = { ...will, payload: Buffer.alloc(WILLS_BYTES_MIN / 2 - 1000) };
+    expect(wills.setWill(0, large)).toBe(true);
+    expect(wills.setWill(undefined, { ...large, session: 128 })).toBe(true);
+    expect([wills.setWill(1, large), wills.takeWill(1, 1000, 5)]).toEqual([false, undefined]);
+    expect(wills.setWill(0, large)).toBe(true); // in place of its own
+    wills.joined(128, 2);
+    expect(wills.setWill(1, large)).toBe(false);
+    wills.left(2, true);
+    expect([wills.setWill(1, large), wills.setWill(2, large)]).toEqual([true, false]);
+    wills.takeWill(1, 1000, 5);
+    expect(wills.setWill(undefined, { ...large, session: 128 })).toBe(true);
+    wills.gaveUp(128);
+    wills.gaveUp(128);
+    expect([wills.setWill(1, large), wills.setWill(2, large)]).toEqual([true, false]);
+  });
+
+  it('finds room for so much more as there are more devices', () => {
+    const capacity = (2 * WILLS_BYTES_MIN) / WILL_BYTES_PER_DEVICE;
+    const devices = { ...registry.devices, capacity } as typeof registry.devices;
+    const wills = new DeviceTerms({ registry: { ...registry, devices }, times, notes });
+    const large = { ...will, payload: Buffer.alloc(WILLS_BYTES_MIN - 1000) };
+    expect([0, 1, 2].map((slot) => wills.setWill(slot, large))).toEqual([true, true, false]);
   });
 
   it('is not overtaken by the word that the device is offline, whatever its type', () => {

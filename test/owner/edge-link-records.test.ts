@@ -177,7 +177,7 @@ describe('an edge that sleeps is woken for', () => {
   it.each(records)('%s', (_, tell, kind, read, expected) => {
     const { link, edge, wakes } = setUp();
     tell(link);
-    link.publish();
+    link.commit();
     const offset = edge.next();
     expect([edge.kind, read(edge.views, offset)]).toEqual([kind, expected]);
     expect(edge.next()).toBe(-1);

@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { createDoorbell, Ringer, Sleeper } from '../../src/memory/doorbell.ts';
 import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
-import { EVENT_KIND, EventField, eventBytes, eventOf } from '../../src/records/event.ts';
-import { FromOwnerRecord, GapReason, NO_BYTES, readGap } from '../../src/records/replies.ts';
-import { EventType, Priority } from '../../src/wire/events.ts';
+import { EVENT_KIND, EventField, eventBytes } from '../../src/records/event.ts';
+import { FromOwnerRecord, GapReason, readGap } from '../../src/records/replies.ts';
+import { Priority } from '../../src/wire/events.ts';
+import { eventRecord } from '../support/event-records.ts';
 import { runs } from '../support/runs.ts';
 
 const RING_BYTES = 4 * RING_BYTES_MIN;
@@ -42,15 +43,7 @@ class LinkBench {
   publish(device: number, priority: number = Priority.normal, payloadBytes = 40): boolean {
     const seq = this.seqOf(device) + 1;
     this.#seqs.set(device, seq);
-    const views = eventOf({
-      type: EventType.message,
-      priority,
-      flags: 0,
-      at: 1,
-      received: 1,
-      status: NO_BYTES,
-      payload: new Uint8Array(payloadBytes),
-    });
+    const views = eventRecord({ priority, payload: new Uint8Array(payloadBytes) });
     return this.link.event(views, 0, eventBytes(views, 0), device, seq);
   }
 
@@ -123,6 +116,16 @@ describe('an event that finds no room', () => {
         bench.expectWhole();
       }
     }
+  });
+
+  it('is told to nobody once its device has left the table: another may have its slot', () => {
+    const bench = new LinkBench();
+    bench.fill(RING_BYTES / 16);
+    bench.publish(1, Priority.high);
+    bench.publish(2, Priority.high);
+    bench.link.forgetDevice(1);
+    bench.settle();
+    expect(bench.told).toEqual([['gap', 2, 1, 1]]);
   });
 
   it('makes one range with those that follow, of whatever priority, until the ring has emptied', () => {

@@ -148,7 +148,8 @@ describe('a page of a filter', () => {
     const job = jobOf(devices(hub, 1));
     hub.row('dev-1', 's', 'active');
     job.reserved = 3;
-    hub.registry.reservedRows = 4;
+    hub.registry.reserve(hub.subscriber('s'), 3);
+    hub.registry.reserve(hub.subscriber('other'), 1);
     pages.run(job);
     expect([job.reserved, hub.registry.reservedRows]).toEqual([0, 1]);
     pages.drop(job);
@@ -309,7 +310,7 @@ describe('the room for devices of a page', () => {
     const job = jobOf(devices(hub, 3));
     hub.row('x', 's', 'active');
     job.reserved = 2;
-    hub.registry.reservedRows = 2;
+    hub.registry.reserve(hub.subscriber('s'), 2);
     pages.run(job);
     expect(hub.frames(session)).toEqual([{ ...page, devices: ['dev-1 active', 'dev-2 active'] }, full]);
     expect([job.reserved, hub.registry.reservedRows]).toEqual([0, 0]);
@@ -320,7 +321,7 @@ describe('the room for devices of a page', () => {
     const job = jobOf(devices(hub, 3));
     hub.row('dev-1', 's', 'active');
     job.reserved = 2;
-    hub.registry.reservedRows = 2;
+    hub.registry.reserve(hub.subscriber('s'), 2);
     pages.run(job);
     expect([job.reserved, hub.registry.reservedRows]).toEqual([2, 2]);
     pages.run(job);
@@ -389,10 +390,66 @@ describe('the devices that a filter is missing', () => {
     expect(pages.missing(subscriber, slot)).toEqual([one, three]);
   });
 
-  it('are those that rules denied, where it is asked for them', () => {
-    const { hub, subscriber, slot, pages } = setUp();
+  it('are looked for in slices by a job, which tells them behind those that it has', () => {
+    const { hub, session, subscriber, slot, pages } = setUp({ capacity: { devices: SLICE_SLOTS + 1 } });
+    const all = devices(hub, SLICE_SLOTS + 1);
+    hub.row('dev-1', 's', 'active');
+    const about = { subscriber, session, slot, filter: 'dev-*', input: 'reconnect' } as const;
+    const job = pages.job({ ...about, devices: [all[0]!], search: { next: 0 } });
+    job.gained.add(all[1]!); // it has appeared
+    expect([pages.run(job), hub.told(session)]).toEqual([false, []]);
+    pages.run(job);
+    expect(job.devices).toEqual([all[0], ...all.slice(2)]);
+  });
+
+  it('are told nothing of where nobody has asked and there are none', () => {
+    const { hub, session, subscriber, slot, pages } = setUp();
+    const about = {
+      subscriber,
+      session,
+      slot,
+      filter: 'dev-*',
+      input: 'subscribe',
+      search: { next: 0 },
+    } as const;
+    expect([pages.run(pages.job({ ...about, isUnasked: true })), hub.told(session)]).toEqual([true, []]);
+    expect([pages.run(pages.job(about)), hub.told(session)]).toEqual([true, [{ ...page, devices: [] }]]);
+  });
+});
+
+describe('the devices that filters may follow by other rules', () => {
+  const before = new AccessRules([{ device: 'dev-2', subscriber: 's', access: 'deny' }]);
+
+  it('are those that the rules before denied', () => {
+    const { hub, slot, pages } = setUp();
     devices(hub, 2);
-    const before = new AccessRules([{ device: 'dev-2', subscriber: 's', access: 'deny' }]);
-    expect(pages.missing(subscriber, slot, before)).toEqual([hub.device('dev-2')]);
+    const x = hub.filter('x*', 's');
+    expect([...pages.lifted(before)]).toEqual([[slot, [hub.device('dev-2')]]]);
+    hub.device('x-1');
+    const all = new AccessRules([{ device: '*', subscriber: '*', access: 'deny' }]);
+    expect([...pages.lifted(all)]).toEqual([
+      [slot, devices(hub, 2)],
+      [x, [hub.device('x-1')]],
+    ]);
+  });
+
+  it('are none that has a row, is denied, or has never been there', () => {
+    const { hub, pages } = setUp({ rules: [{ device: 'dev-2', subscriber: 't', access: 'deny' }] });
+    devices(hub, 2);
+    hub.row('dev-2', 's', 'paused');
+    hub.connect('t');
+    hub.filter('dev-*', 't');
+    hub.device('dev-unknown', false);
+    const all = new AccessRules([{ device: '*', subscriber: '*', access: 'deny' }]);
+    expect([...pages.lifted(all).values()].flat()).toEqual([hub.device('dev-1'), hub.device('dev-1')]);
+  });
+
+  it('are none where nothing was denied before', () => {
+    const { hub, slot, pages } = setUp();
+    devices(hub, 1);
+    expect(pages.lifted(new AccessRules([])).size).toBe(0);
+    const denied = setUp({ access: 'deny', rules: [{ device: '*', subscriber: '*', access: 'allow' }] });
+    const [device] = devices(denied.hub, 1);
+    expect([...denied.pages.lifted(new AccessRules([]))]).toEqual([[slot, [device]]]);
   });
 });

@@ -174,7 +174,7 @@ describe('a filter that is unfinished', () => {
     hub.registry.filters.begin(filter, Unfinished.pages);
     hub.filters.restart(slot, session, back, 'reconnect');
     hub.settle();
-    expect(said(hub.frames(session))).toEqual(['dev-*: dev-2 active,dev-3 active,dev-1 active']);
+    expect(said(hub.frames(session))).toEqual(['dev-*: dev-1 active,dev-2 active,dev-3 active']);
     expect(unfinished(hub)).toBe(0);
   });
 

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { closes } from '../../src/codes.ts';
 import { Handovers, HELD_BYTES_MAX } from '../../src/owner/handovers.ts';
 import { ToOwner } from '../../src/records/commands.ts';
-import { EventField, eventOf } from '../../src/records/event.ts';
+import { EventField } from '../../src/records/event.ts';
 import type { Join } from '../../src/records/requests.ts';
-import { EventType, Priority } from '../../src/wire/events.ts';
+import { eventRecord } from '../support/event-records.ts';
 import { TwoEdges } from './two-edges.ts';
 
 /** One device, let in on edge 0. */
@@ -213,16 +213,7 @@ it('replaces an older connection of its own edge at once', () => {
 
 describe('what sessions that wait have sent', () => {
   const join = (session: number) => ({ session }) as Join;
-  const event = (payloadBytes: number) =>
-    eventOf({
-      type: EventType.message,
-      priority: Priority.normal,
-      flags: 0,
-      at: 1,
-      received: 1,
-      status: new Uint8Array(0),
-      payload: new Uint8Array(payloadBytes),
-    });
+  const event = (payloadBytes: number) => eventRecord({ payload: new Uint8Array(payloadBytes) });
 
   it('may fill what there is for it to the last byte, again and again', () => {
     const handovers = new Handovers();

@@ -42,9 +42,9 @@ class LoopBench {
     this.sleeper = new BlockingSleeper(doorbell, step);
   }
 
-  publish(records = 1): void {
+  commit(records = 1): void {
     for (let n = 0; n < records; n++) this.#producer.claim(1, 8, Share.control);
-    this.#producer.publish();
+    this.#producer.commit();
   }
 
   post(): void {
@@ -84,7 +84,7 @@ class LoopBench {
       clock: this.clock,
       counters: new Counters(createCounters()),
       heart: new Heart(createHeartbeat(), this.clock),
-      paceMs: 0,
+      pauseMs: 0,
       obeyCommands: () => {
         step();
         if (this.isStopped) return -1;
@@ -102,7 +102,7 @@ describe('what comes while the owner goes to sleep', () => {
   const done = (bench: LoopBench): number => bench.taken + bench.obeyed;
 
   /** @returns whether the loop slept for its whole time with the thing undone, which is what a lost wake looks like */
-  function isSleptThrough(what: 'publish' | 'post', comesAt: number, ringsAt: number): boolean {
+  function isSleptThrough(what: 'commit' | 'post', comesAt: number, ringsAt: number): boolean {
     let steps = 0;
     const actions = [
       [comesAt, () => bench[what]()],
@@ -125,7 +125,7 @@ describe('what comes while the owner goes to sleep', () => {
     return slept || done(bench) !== 1;
   }
 
-  it.each(['publish', 'post'] as const)('is not slept through, at whatever moment (%s)', (what) => {
+  it.each(['commit', 'post'] as const)('is not slept through, at whatever moment (%s)', (what) => {
     const lost: string[] = [];
     for (let comesAt = 0; comesAt < STEPS; comesAt++) {
       for (let ringsAt = comesAt; ringsAt < STEPS; ringsAt++) {

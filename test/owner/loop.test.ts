@@ -23,7 +23,7 @@ interface Turn {
   readonly commands?: number;
 }
 
-const PACE_MS = 4;
+const PAUSE_MS = 4;
 const BUSY: Turn = { records: 100 };
 const IDLE: Turn = { records: 0 };
 /** Under load, and nobody listens. */
@@ -33,7 +33,7 @@ const UNHEARD: Turn = { records: 100, unheard: 100 };
 const START_MS = 5000;
 
 /** Plays the turns; of the last one the loop is told to stop. */
-function play(turns: readonly Turn[], paceMs = PACE_MS) {
+function play(turns: readonly Turn[], pauseMs = PAUSE_MS) {
   let now = START_MS;
   let next = 0;
   /** How the loop waited after each turn: `pause 4`, `block 1000`, or nothing. */
@@ -76,13 +76,13 @@ function play(turns: readonly Turn[], paceMs = PACE_MS) {
     clock: { now: () => now, wallNow: () => now },
     counters,
     heart: { beat: () => beats.push(now - START_MS) } as unknown as Heart,
-    paceMs,
+    pauseMs,
     obeyCommands: () => (next === turns.length ? -1 : (turn().commands ?? 0)),
   });
   return { waits: waits.slice(0, -1), steps, beats, cells: counters.cells };
 }
 
-const waitsOf = (turns: readonly Turn[], paceMs = PACE_MS): string[] => play(turns, paceMs).waits;
+const waitsOf = (turns: readonly Turn[], pauseMs = PAUSE_MS): string[] => play(turns, pauseMs).waits;
 
 describe('the loop of the owner', () => {
   it('sleeps until it is woken while traffic is thin', () => {

@@ -83,16 +83,17 @@ describe("an operator's word on a subscription", () => {
     expect(passedOver).toEqual(isOut ? [row] : []);
   });
 
-  it('asks for all types where there was no subscription, and leaves those of one that there was', () => {
-    const typesAfter = (state: RowState, input: Input): number => {
+  it('asks for all types where none were asked for, and leaves those that were', () => {
+    const typesAfter = (state: RowState, types: number, ...inputs: readonly Input[]): number => {
       const { registry, device, subscriber, rows } = setUp();
-      const row = registry.createRow(device, subscriber, state, { types: 1, ownTypes: 1 });
-      rows.input(row, input);
+      const row = registry.createRow(device, subscriber, state, { types, ownTypes: types });
+      for (const input of inputs) rows.input(row, input);
       return registry.subscriptions.rows.types[row]!;
     };
-    expect(typesAfter(RowState.allow, 'operatorActive')).toBe(ALL_TYPES);
-    expect(typesAfter(RowState.active, 'operatorInactive')).toBe(1);
-    expect(typesAfter(RowState.allow, 'operatorDeny')).toBe(1);
+    expect(typesAfter(RowState.allow, 0, 'operatorActive')).toBe(ALL_TYPES);
+    expect(typesAfter(RowState.deny, 0, 'operatorInactive')).toBe(ALL_TYPES);
+    expect(typesAfter(RowState.active, 1, 'operatorInactive')).toBe(1);
+    expect(typesAfter(RowState.active, 1, 'operatorDeny', 'operatorActive')).toBe(1);
   });
 
   it('sets the time after which a subscriber that is not connected is forgotten, unless it runs', () => {

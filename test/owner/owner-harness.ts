@@ -140,7 +140,7 @@ export class OwnerHarness {
   }
 
   poll(): void {
-    this.#toOwner.publish();
+    this.#toOwner.commit();
     this.owner.poll(POLL_RECORDS);
   }
 
@@ -219,7 +219,7 @@ export class OwnerHarness {
     const filters = names?.filter((name) => name.endsWith('*')) ?? [];
     const devices = names?.filter((name) => !name.endsWith('*'));
     writeRequest(this.#toOwner, { session, request, op, devices, filters, types: ALL_TYPES, past: false });
-    this.#toOwner.publish();
+    this.#toOwner.commit();
     return request;
   }
 

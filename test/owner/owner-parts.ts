@@ -31,9 +31,9 @@ import { createPresence, type PresenceCapacity, type PresenceMemory } from '../.
 import type { OperatorResult } from '../../src/records/commands.ts';
 import { ToOwner } from '../../src/records/commands.ts';
 import { applyToEstate, createEstate } from '../../src/records/estate.ts';
-import { EventField, privateViews, writeEventHead } from '../../src/records/event.ts';
 import { type Join, type OpName, SessionKind } from '../../src/records/requests.ts';
-import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
+import { ALL_TYPES } from '../../src/wire/events.ts';
+import { eventRecord } from '../support/event-records.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { NotedLink } from './noted-link.ts';
 
@@ -236,18 +236,9 @@ export class OwnerParts {
 
   /** An event as its edge would write it. */
   event(session: number, said: Said = {}): RecordViews {
-    const { type = EventType.message, payload = '1', status = '', ack = '', slot = NONE } = said;
-    const body = Buffer.from(status + payload + ack);
-    const views = privateViews(EventField.body + body.length);
-    const head = { at: this.clock.wallNow(), received: this.clock.now(), device: slot, flags: 0, session };
-    const lengths = {
-      statusBytes: Buffer.byteLength(status),
-      payloadBytes: payload.length,
-      ackBytes: ack.length,
-    };
-    const start = writeEventHead(views, 0, { ...head, ...lengths, type, priority: Priority.normal });
-    views.u8.set(body, start);
-    return views;
+    const { slot: device = NONE, payload = '1', ...rest } = said;
+    const times = { at: this.clock.wallNow(), received: this.clock.now() };
+    return eventRecord({ ...rest, ...times, device, payload, session, flags: 0 });
   }
 
   /** An operator's word on a pair, or on whether the subscriber is a vip. */

@@ -10,11 +10,12 @@ import type { Cluster } from '../../src/owner/cluster/cluster.ts';
 import type { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
 import { Registry } from '../../src/owner/registry.ts';
+import { NONE } from '../../src/presence/columns.ts';
 import { createPresence, type PresenceMemory } from '../../src/presence/table.ts';
 import { applyToEstate, createEstate, type Estate } from '../../src/records/estate.ts';
-import { claimEvent, EventField, writeEventHead } from '../../src/records/event.ts';
 import { type Join, type Request, SessionKind, writeJoin, writeRequest } from '../../src/records/requests.ts';
-import { ALL_TYPES, EventType, Priority } from '../../src/wire/events.ts';
+import { ALL_TYPES } from '../../src/wire/events.ts';
+import { claimEventRecord } from '../support/event-records.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { NotedLink } from './noted-link.ts';
 import { EDGES, TIMES } from './owner-parts.ts';
@@ -36,8 +37,10 @@ class WokenLink extends NotedLink {
     this.#said = lines;
   }
 
-  publish(): void {
-    if (this.isNoting) this.#said.push('publish');
+  forgetDevice(): void {}
+
+  commit(): void {
+    if (this.isNoting) this.#said.push('commit');
   }
 
   ring(): void {
@@ -144,17 +147,12 @@ export class OwnerRings {
 
   /** Writes that a device says something. */
   say(session: number, payload: string): void {
-    const ring = this.rings[session & 63]!;
-    const offset = claimEvent(ring, EventField.body + payload.length, Priority.normal);
-    const head = { at: 1, received: 1, device: 0xffffffff, type: EventType.message, flags: 0, session };
-    const lengths = { statusBytes: 0, payloadBytes: payload.length, ackBytes: 0 };
-    const body = writeEventHead(ring.views, offset, { ...head, ...lengths, priority: Priority.normal });
-    ring.views.u8.set(Buffer.from(payload), body);
+    claimEventRecord(this.rings[session & 63]!, { device: NONE, session, payload, flags: 0 });
   }
 
   /** What was written is there, and the owner works it off. @returns what it says it did */
   poll(limit = 1000): number {
-    for (const ring of this.rings) ring.publish();
+    for (const ring of this.rings) ring.commit();
     return this.owner.poll(limit);
   }
 

@@ -115,7 +115,7 @@ describe('an edge that is gone while another owner takes over', () => {
   it('has said what it said: then its devices leave, as those whose connection broke, when all others have answered', () => {
     const { hub, device, sync } = takeOver();
     hub.say(device, 'last words');
-    hub.rings[0]!.publish();
+    hub.rings[0]!.commit();
     hub.owner.edgeGone(0);
     expect([hub.told(), hub.owner.isWhole]).toEqual([['resynced'], false]);
     sync(1);
@@ -131,7 +131,7 @@ describe('an edge that is gone while another owner takes over', () => {
     sync(1);
     hub.poll();
     sync(0);
-    hub.rings[0]!.publish();
+    hub.rings[0]!.commit();
     hub.owner.edgeGone(0);
     expect(sessionOf(hub)).toBe(NONE);
     hub.poll();

@@ -54,10 +54,10 @@ describe('a poll', () => {
     hub.say(device, 'x');
     for (const link of hub.links) link.isNoting = true;
     const used: number[] = [];
-    hub.links[1]!.publish = () => void used.push(hub.rings[0]!.usedRatio());
+    hub.links[1]!.commit = () => void used.push(hub.rings[0]!.usedRatio());
     hub.links[0]!.ring = () => void used.push(hub.rings[0]!.usedRatio());
     hub.poll();
-    expect(hub.told()).toEqual(['event dev-1 2 message x', 'event dev-1 2 message x', 'publish', 'ring']);
+    expect(hub.told()).toEqual(['event dev-1 2 message x', 'event dev-1 2 message x', 'commit', 'ring']);
     expect([used.length, used[0]! > 0, used[1]]).toEqual([2, true, 0]);
   });
 
@@ -276,7 +276,7 @@ describe('an edge that is gone', () => {
     hub.told();
     hub.say(device, 'last words');
     for (let n = 0; n < 3; n++) hub.ask(subscribers[0]!, 'list');
-    hub.rings[0]!.publish();
+    hub.rings[0]!.commit();
     hub.owner.edgeGone(0);
     const { registry } = hub.owner;
     expect(hub.told().filter((line) => line.startsWith('event'))).toContain(
@@ -366,7 +366,7 @@ describe('an operator', () => {
     const { hub } = following();
     for (const link of hub.links) link.isNoting = true;
     const result = hub.owner.operate({ kind: ToOwner.Terminate, device: 'dev-1' });
-    expect([result, hub.told().slice(-4)]).toEqual([{ ok: true }, ['publish', 'publish', 'ring', 'ring']]);
+    expect([result, hub.told().slice(-4)]).toEqual([{ ok: true }, ['commit', 'commit', 'ring', 'ring']]);
   });
 
   it('may let the hub drain, which alone leaves nothing to others', () => {
@@ -375,6 +375,6 @@ describe('an operator', () => {
     expect([hub.told(), hub.owner.isWhole]).toEqual([[], true]);
     for (const link of hub.links) link.isNoting = true;
     hub.owner.leaveAll();
-    expect(hub.told()).toEqual(['publish', 'publish', 'ring', 'ring']);
+    expect(hub.told()).toEqual(['commit', 'commit', 'ring', 'ring']);
   });
 });

@@ -22,7 +22,7 @@ function takeOver(taken: (ring: RingProducer) => number = () => 0) {
   const memory = Array.from({ length: EDGES }, () => createRing(ringBytesFor(64 * 1024)));
   const dead = new RingProducer(memory[0]!);
   const count = taken(dead);
-  dead.publish();
+  dead.commit();
   const reader = new RingConsumer(memory[0]!);
   for (let n = 0; n < count; n++) reader.next();
   const gateways = { rejoin: () => parts.lines.push('gateway'), leave: () => {} } as unknown as Gateways;

@@ -205,12 +205,15 @@ describe('a row', () => {
 
   it('is not made of what is reserved, but takes of it where it was reserved for it', () => {
     const { registry } = new Bench();
-    registry.reservedRows = ROWS - 1;
-    expect(registry.freeRows).toBe(1);
+    registry.reserve(1, ROWS - 1);
+    expect([registry.freeRows, registry.rowCount(0), registry.rowCount(1)]).toEqual([1, 0, ROWS - 1]);
     registry.createRow(0, 0, RowState.active);
     expect([registry.freeRows, registry.createRow(0, 1, RowState.active)]).toEqual([0, -1]);
     expect(registry.createRow(0, 1, RowState.active, { reserved: true })).toBeGreaterThan(0);
     expect([registry.reservedRows, registry.freeRows]).toEqual([ROWS - 2, 0]);
+    expect([registry.rowCount(0), registry.rowCount(1)]).toEqual([1, ROWS - 1]);
+    registry.reserve(1, 2 - ROWS);
+    expect([registry.reservedRows, registry.rowCount(1)]).toEqual([0, 1]);
   });
 
   it('finds no room, reserved or not, where there is none', () => {

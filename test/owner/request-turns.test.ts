@@ -9,7 +9,7 @@ function bench(...rings: number[][]) {
   /** What a poll takes, as `edge:cost`. */
   const poll = (): string[] => {
     const taken: string[] = [];
-    turns.begin(500);
+    turns.begin();
     for (let edge = rings.length - 1; edge >= 0; edge--) {
       const ring = rings[edge]!;
       turns.enter(edge);
@@ -79,7 +79,7 @@ describe('a request that uses up the poll', () => {
 describe('the joins and leaves of a ring', () => {
   it('have a bound of their own in each turn of the ring', () => {
     const turns = new RequestTurns();
-    turns.begin(500);
+    turns.begin();
     turns.enter(0);
     turns.spend(500);
     expect(turns.hasWork).toBe(false);
@@ -91,13 +91,13 @@ describe('the joins and leaves of a ring', () => {
   it('are gone on with at once when they have used it up, but not when a request has', () => {
     const turns = new RequestTurns();
     expect(turns.isCutShort).toBe(false);
-    turns.begin(500);
+    turns.begin();
     turns.enter(0);
     turns.spend(499);
     expect(turns.isCutShort).toBe(false);
     turns.spend(1);
     expect(turns.isCutShort).toBe(true);
-    turns.begin(500);
+    turns.begin();
     turns.enter(0);
     turns.spendOnRequest(1000);
     turns.spend(4);

@@ -27,3 +27,18 @@ it('lets a subscriber follow what its last token covers, and everything without 
   scopes.delete(1);
   expect(may(1)).toEqual(everything);
 });
+
+it('says whose token filters went by until now, if that may have covered less', () => {
+  const scopes = new TokenScopes();
+  const come = (devices?: readonly string[]) => {
+    scopes.set(1, actor(devices));
+    return scopes.useForFilters(1)?.devices?.patterns;
+  };
+  expect([come(['a']), come(['a', 'b']), come(['b', 'a', 'b'])]).toEqual([undefined, ['a'], undefined]);
+  scopes.set(1, actor(['c'])); // its filters wait
+  expect([come(), come(), come([])]).toEqual([['a', 'b'], undefined, undefined]);
+  expect(come()).toEqual([]);
+  come(['a']);
+  scopes.delete(1);
+  expect(come()).toBeUndefined();
+});

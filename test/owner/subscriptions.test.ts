@@ -21,7 +21,7 @@ function pair(
   parts.device('dev-1');
   const session = parts.subscriber('s', covers && { covers });
   const [device, subscriber] = [parts.registry.deviceOf('dev-1'), parts.registry.subscriberOf('s')];
-  const row = parts.registry.createRow(device, subscriber, state, { granted, ownTypes });
+  const row = parts.registry.createRow(device, subscriber, state, { granted, types: ALL_TYPES, ownTypes });
   if (!connected) {
     parts.subscribers.leave(session);
     if (row >= 0) parts.registry.setRowState(row, state); // as if it had not been told yet

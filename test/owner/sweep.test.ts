@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isApart, restarting, type Sweep } from '../../src/owner/sweep.ts';
+import { isApart, restarting, type Sweep, waitsFor } from '../../src/owner/sweep.ts';
 
 const ofSubscribers: readonly Sweep['input'][] = [
   'subscribe',
@@ -26,6 +26,15 @@ describe('what a sweep is about', () => {
       ['expireHeld', 'silence'],
       ['expireHeld', 'activity'],
     ]);
+  });
+
+  it('waits for another that concerns other rows, and for all that is to be dropped', () => {
+    const others = ofSubscribers.filter((input) => input !== 'drop');
+    expect(ofSubscribers.filter((newer) => waitsFor(newer, 'drop'))).toEqual(others);
+    for (const older of others)
+      expect(ofSubscribers.filter((newer) => waitsFor(newer, older))).toEqual(
+        ofSubscribers.filter((newer) => isApart(newer, older)),
+      );
   });
 
   it('has filters start again where their subscriber is back, is heard or asks for it', () => {

@@ -12,7 +12,6 @@ import { Owner } from '../../src/owner/owner.ts';
 import type { OwnerDeps } from '../../src/owner/owner-deps.ts';
 import { NONE } from '../../src/presence/columns.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
-import { claimEvent, EventField, eventBytes, writeEventHead } from '../../src/records/event.ts';
 import {
   FromOwnerRecord,
   readAck,
@@ -24,7 +23,8 @@ import {
 import { SessionKind, writeJoin, writeLeave, writeSynced } from '../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import { createTickets, Tickets } from '../../src/records/tickets.ts';
-import { EventType, Priority } from '../../src/wire/events.ts';
+import { Priority } from '../../src/wire/events.ts';
+import { claimEventRecord } from '../support/event-records.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 /** What an edge got. Hub events are told by their state, events of devices by their payload. */
@@ -73,7 +73,7 @@ export class TwoEdges {
 
   /** The owner takes so many records of the edge's and gives none of them back. */
   dieOver(edge: number, records: number): void {
-    this.publish();
+    this.commit();
     const ring = new RingConsumer(this.#memory[edge]!.toOwner);
     for (let n = 0; n < records; n++) ring.next();
   }
@@ -107,23 +107,9 @@ export class TwoEdges {
 
   /** Writes an event of a session whose slot its edge does not know. @param ack raw JSON of its id */
   event(edge: number, session: number, ack: string, payloadBytes = 0): void {
-    const ring = this.#toOwner[edge]!;
-    const offset = claimEvent(ring, EventField.body + payloadBytes + ack.length, Priority.high);
-    const { views } = ring;
-    const body = writeEventHead(views, offset, {
-      at: 1,
-      received: 1,
-      device: NONE,
-      type: EventType.message,
-      priority: Priority.high,
-      flags: 0,
-      session,
-      statusBytes: 0,
-      payloadBytes,
-      ackBytes: ack.length,
-    });
-    views.u8.set(Buffer.from(ack), body + payloadBytes);
-    if (eventBytes(views, offset) !== EventField.body + payloadBytes) throw new Error('a wrong record');
+    const payload = new Uint8Array(payloadBytes);
+    const rest = { priority: Priority.high, flags: 0 };
+    claimEventRecord(this.#toOwner[edge]!, { device: NONE, session, payload, ack, ...rest });
   }
 
   leave(edge: number, session: number, clean = false, confirm = false): void {
@@ -135,12 +121,12 @@ export class TwoEdges {
   }
 
   /** What was written is there to be read. */
-  publish(): void {
-    for (const ring of this.#toOwner) ring.publish();
+  commit(): void {
+    for (const ring of this.#toOwner) ring.commit();
   }
 
   poll(): void {
-    this.publish();
+    this.commit();
     this.owner.poll(POLL_RECORDS);
   }
 

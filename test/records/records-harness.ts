@@ -24,7 +24,7 @@ export function readBack<Values>(
   const [producer, consumer] = [new RingProducer(memory), new RingConsumer(memory)];
   if (before > 0) producer.claimControl(99, before);
   write(producer);
-  producer.publish();
+  producer.commit();
   if (before > 0) consumer.next();
   const offset = consumer.next();
   return { kind: consumer.kind, bytes: consumer.bytes, values: read(consumer.views, offset) };

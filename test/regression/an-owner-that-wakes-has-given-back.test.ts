@@ -57,7 +57,7 @@ it('gives back what it has worked off before it wakes anybody', () => {
     gateway: '',
     ticket: 0,
   });
-  ring.publish();
+  ring.commit();
   expect(ringUsedRatio(toOwner)).toBeGreaterThan(0);
   new Sleeper(doorbell).announce();
   owner.poll(100);

@@ -61,7 +61,7 @@ describe('a text where a list is expected', () => {
   it('is refused: it would be followed letter by letter', async () => {
     const { WebSocket, sockets } = fakeSockets();
     const devices = 'dev-1' as unknown as string[];
-    expect(() => connectSubscriber({ url, WebSocket, devices })).toThrow(/devices: "dev-1" given/);
+    expect(() => connectSubscriber({ url, WebSocket, devices })).toThrow(/devices: "dev-1"; expected/);
     expect(sockets).toEqual([]);
     const { client } = await subscriberOf();
     for (const op of ['subscribe', 'unsubscribe', 'pause', 'resume'] as const) {
@@ -117,7 +117,7 @@ describe('a number that is none', () => {
   ])('is refused with its name: %o', (options) => {
     const { WebSocket } = fakeSockets();
     const [name = ''] = Object.keys(options.reconnect ?? options);
-    expect(() => connectDevice({ url, WebSocket, ...options })).toThrow(new RegExp(`${name}: .* given`));
+    expect(() => connectDevice({ url, WebSocket, ...options })).toThrow(new RegExp(`${name}: .*; expected`));
   });
 });
 
@@ -135,7 +135,7 @@ describe('an address that no WebSocket can connect to', () => {
   it('is told with what is accepted', () => {
     const { WebSocket } = fakeSockets();
     expect(() => connectDevice({ url: 'localhost:7401', WebSocket })).toThrow(
-      'url: "localhost:7401" given; ws:, wss:, http: or https: without a fragment is accepted',
+      'url: "localhost:7401"; expected ws:, wss:, http: or https: without a fragment',
     );
   });
 });

@@ -21,7 +21,7 @@ describe('a CONNACK larger than its client accepts', () => {
       const { peer, bytes } = connect(size, clientId);
       expect(bytes).toBeLessThanOrEqual(size);
       expect(peer.said()).toMatchObject(size < 5 ? [] : [{ cmd: 'connack', reasonCode: 0x95 }]);
-      const reason = `maximum packet size ${size}; from ${whole} on are accepted`;
+      const reason = `maximum packet size ${size}; expected at least ${whole}`;
       expect(peer.host.ended).toEqual({ code: closes.badFrame.code, reason });
       expect(peer.host.joins).toEqual([]);
     }

@@ -52,7 +52,7 @@ it('are numbered when the device has connected again since, and before its newer
 
 it('are numbered when their edge has died too', () => {
   const { hub, session } = ownerless();
-  hub.publish();
+  hub.commit();
   hub.replaceOwner();
   hub.owner.edgeGone(0);
   hub.synced(1);

@@ -34,7 +34,7 @@ describe('an event that an operator publishes', () => {
       refusal(
         400,
         'bad_request',
-        'body is too deep, accepted: at most 256 lists and objects within each other',
+        'body is too deep, expected at most 256 lists and objects within each other',
       )(answer);
       expect(payload).toBeUndefined();
     }

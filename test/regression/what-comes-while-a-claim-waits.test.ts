@@ -37,6 +37,7 @@ describe('a device of another node that connects here', () => {
       epoch,
       seq,
       state,
+      startState: state,
       status: '',
       lastSeen: 1,
       node: 'b',

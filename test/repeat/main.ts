@@ -1,14 +1,14 @@
 /**
  * `npm run test:repeat -- --times 10 [FILE…]`: runs the suite again and again beside two busy loops, each time with
- * another seed, and lists the tests that ever failed. A test that passes by luck stands in that list sooner or later.
+ * another seed, and lists the tests that ever failed, and why. A test that passes by luck stands in that list sooner or later.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { failuresOf, type Report, tally } from './failures.ts';
+import { type Report, type Run, runOf, tally } from './failures.ts';
 
 const BUSY_LOOPS = 2;
 
@@ -23,26 +23,26 @@ if (!Number.isSafeInteger(times) || times < 1) {
 }
 const folder = mkdtempSync(join(tmpdir(), 'dat-repeat-'));
 const loops = Array.from({ length: BUSY_LOOPS }, () => new Worker('for (;;);', { eval: true }));
-const runs: string[][] = [];
+const runs: Run[] = [];
 for (let run = 1; run <= times; run++) {
-  const failures = await runOnce(join(folder, `${run}.json`));
-  runs.push(failures);
-  console.log(`run ${run} of ${times}: ${failures.length} failed`);
+  const { ran, failures } = await runOnce(join(folder, `${run}.json`));
+  runs.push({ ran, failures });
+  console.log(`run ${run} of ${times}: ${ran} tests ran, ${failures.length} failed`);
 }
 await Promise.all(loops.map((loop) => loop.terminate()));
 rmSync(folder, { recursive: true });
 const failed = tally(runs);
 for (const line of failed) console.error(line);
-console.log(failed.length === 0 ? 'no test ever failed' : `${failed.length} tests failed at least once`);
+console.log(failed.length === 0 ? 'no test ever failed' : `${failed.length} failed at least once`);
 process.exit(failed.length === 0 ? 0 : 1);
 
-/** @returns the failed tests; throws when the run wrote no report */
-async function runOnce(report: string): Promise<string[]> {
-  const args = ['vitest', 'run', '--reporter=json', `--outputFile=${report}`, ...positionals];
+async function runOnce(file: string): Promise<Run> {
+  const args = ['vitest', 'run', '--reporter=json', `--outputFile=${file}`, ...positionals];
   const child = spawn('npx', args, {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, TEST_SEED: 'random' },
   });
-  await new Promise((ended) => child.once('close', ended));
-  return failuresOf(JSON.parse(readFileSync(report, 'utf8')) as Report, process.cwd());
+  const exitCode = await new Promise<number | null>((ended) => child.once('close', ended));
+  const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined;
+  return runOf(report, exitCode, process.cwd());
 }

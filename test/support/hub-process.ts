@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { threadStates } from './thread-states.ts';
 import { WAIT_MS } from './waits.ts';
 
 /** `undefined` takes a variable away. */
@@ -113,7 +114,10 @@ export async function startHub(env: Env = {}, options: StartOptions = {}): Promi
     signal: (name) => void child.kill(name),
     async stop(withinMs = WAIT_MS) {
       child.kill('SIGTERM');
-      if ((await Promise.race([ended, after(withinMs)])) === undefined) child.kill('SIGKILL');
+      if ((await Promise.race([ended, after(withinMs)])) === undefined) {
+        output.stderr += `it did not end within ${withinMs} ms:\n${threadStates(child.pid ?? 0)}\n`;
+        child.kill('SIGKILL');
+      }
       return (await ended).code;
     },
     async kill() {

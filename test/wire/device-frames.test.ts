@@ -77,7 +77,7 @@ describe('a text frame of a device', () => {
   it('is refused for an id that is no string or number of at most 255 bytes, and that id is not echoed', () => {
     for (const id of ['null', 'true', '[]', '{"a":1}', `"${'x'.repeat(254)}"`]) {
       const { problem, id: echoed } = text(`{"type":"pong","id":${id}}`);
-      expect(problem, id).toMatch(/^id: .* given; a string or a number of at most 255 bytes is accepted$/);
+      expect(problem, id).toMatch(/^id: .*; expected a string or a number of at most 255 bytes$/);
       expect(echoed).toBe('');
     }
   });
@@ -85,7 +85,7 @@ describe('a text frame of a device', () => {
   it('is refused with its id where that could be read', () => {
     expect(text('{"id":7,"type":"nope"}')).toMatchObject({
       id: '7',
-      problem: expect.stringContaining('"nope" given'),
+      problem: expect.stringContaining('"nope"; expected'),
     });
     expect(text('{"id":7,"type":"pong","priority":9}')).toMatchObject({
       id: '7',
@@ -111,7 +111,7 @@ describe('a text frame of a device', () => {
     ]) {
       expect(text(frame).problem, frame).toBe('not a JSON object, or a member nested deeper than 256 levels');
     }
-    expect(text('{}').problem).toBe('type: missing; "message", "status" or "pong" is accepted');
+    expect(text('{}').problem).toBe('type: missing; expected "message", "status" or "pong"');
   });
 
   it('is refused for a type or priority in another case, cut short or of another kind', () => {
@@ -138,9 +138,9 @@ describe('a text frame of a device', () => {
     const status = (value: string): string | undefined =>
       text(JSON.stringify({ type: 'status', status: value })).problem;
     expect([1, 64].map((count) => status('\u{1f50b}'.repeat(count)))).toEqual([undefined, undefined]);
-    expect(status('')).toBe('status: 0 characters; 1 to 64 are accepted');
+    expect(status('')).toBe('status: 0 characters; expected 1 to 64');
     expect(status('\u{1f50b}'.repeat(65))).toMatch(/^status: /);
-    expect(text('{"type":"status","status":5}').problem).toMatch(/^status: 5 given/);
+    expect(text('{"type":"status","status":5}').problem).toMatch(/^status: 5; expected/);
   });
 
   it('takes a status outside UTF-8 with the replacement character', () => {

@@ -35,6 +35,12 @@ describe('a text frame of a subscriber', () => {
     }
   });
 
+  it('has positions of devices only: what is no id names none, and is not kept', () => {
+    const position = { epoch: 'k', seq: 1 };
+    const since = { 'dev-1': position, ['x'.repeat(60_000)]: position, 'a b': position, '*': position };
+    expect(op({ op: 'since', since })).toMatchObject({ since: new Map([['dev-1', position]]) });
+  });
+
   it('asks for the past: the last values, history, or what came since', () => {
     const since = { 'dev-1': { epoch: 'k3', seq: 41 } };
     expect(op({ op: 'subscribe', devices: ['dev-1'], last: true, history: 20, since })).toMatchObject({
@@ -92,7 +98,7 @@ describe('a text frame of a subscriber', () => {
       expect(op({ op: 'pause', devices }), JSON.stringify(devices)).toMatchObject({ ok: false, code: 107 });
     }
     const refused = op({ op: 'subscribe', devices: 'x'.repeat(500) });
-    expect(refused).toMatchObject({ message: expect.stringContaining(`"${'x'.repeat(40)}"… given`) });
+    expect(refused).toMatchObject({ message: expect.stringContaining(`"${'x'.repeat(40)}"…; expected`) });
   });
 
   it('does not fail for what in its list is no id: that is answered by itself', () => {

@@ -26,7 +26,7 @@ export function isFilter(name: string): boolean {
 /** @throws TypeError that says what was given and what is accepted */
 function refuse(name: string, given: unknown, accepted: string): never {
   const shown = typeof given === 'string' ? JSON.stringify(given) : String(given);
-  throw new TypeError(`${name}: ${shown} given; ${accepted} is accepted`);
+  throw new TypeError(`${name}: ${shown}; expected ${accepted}`);
 }
 
 /** @throws TypeError when it is given and malformed */

@@ -26,7 +26,7 @@ interface Finding {
   readonly state: 'good' | 'warning' | 'bad';
   readonly found: string;
   /** What to do; absent where all is good. */
-  readonly mend?: string;
+  readonly fix?: string;
 }
 
 const NODE_MINIMUM = [20, 19] as const;
@@ -45,9 +45,9 @@ async function doctor({ json }: JsonOption): Promise<void> {
       warning: styled('yellow', 'warning'),
       bad: styled('red', 'bad    '),
     };
-    for (const { name, state, found, mend } of findings) {
+    for (const { name, state, found, fix } of findings) {
       line(`${marks[state]}  ${styled('bold', name)}  ${found}`);
-      if (mend !== undefined) line(`         ${mend}`);
+      if (fix !== undefined) line(`         ${fix}`);
     }
   }
   if (findings.some(({ state }) => state === 'bad'))
@@ -75,7 +75,7 @@ function node(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const isOld = major < NODE_MINIMUM[0] || (major === NODE_MINIMUM[0] && minor < NODE_MINIMUM[1]);
   return isOld
-    ? { name, state: 'bad', found, mend: `install Node ${NODE_MINIMUM.join('.')} or newer` }
+    ? { name, state: 'bad', found, fix: `install Node ${NODE_MINIMUM.join('.')} or newer` }
     : { name, state: 'good', found };
 }
 
@@ -84,9 +84,9 @@ function libc(): Finding {
   const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
   const version = header.glibcVersionRuntime;
   if (version !== undefined) return { name, state: 'good', found: `glibc ${version}` };
-  const mend =
+  const fix =
     'use an image with glibc (Debian, Ubuntu); elsewhere uWebSockets.js has no binaries, and ws is slower';
-  return { name, state: 'warning', found: `${process.platform} without glibc`, mend };
+  return { name, state: 'warning', found: `${process.platform} without glibc`, fix };
 }
 
 async function transport(): Promise<Finding> {
@@ -98,7 +98,7 @@ async function transport(): Promise<Finding> {
     name,
     state: 'warning',
     found: reason,
-    mend: 'run npm install without --omit=optional, on a Node version that has a binary',
+    fix: 'run npm install without --omit=optional, on a Node version that has a binary',
   };
 }
 
@@ -106,11 +106,11 @@ function openFiles(): Finding {
   const name = 'open files';
   const limit = /^Max open files\s+(\S+)/m.exec(read('/proc/self/limits'))?.[1];
   if (limit === undefined)
-    return { name, state: 'warning', found: 'the limit cannot be read', mend: 'look at it with: ulimit -n' };
+    return { name, state: 'warning', found: 'the limit cannot be read', fix: 'look at it with: ulimit -n' };
   const found = `${limit} per process`;
   if (limit === 'unlimited' || Number(limit) >= OPEN_FILES_WANTED) return { name, state: 'good', found };
-  const mend = `each connection takes one; set LimitNOFILE=${OPEN_FILES_WANTED} (systemd), or ulimit -n ${OPEN_FILES_WANTED}`;
-  return { name, state: 'warning', found, mend };
+  const fix = `each connection takes one; set LimitNOFILE=${OPEN_FILES_WANTED} (systemd), or ulimit -n ${OPEN_FILES_WANTED}`;
+  return { name, state: 'warning', found, fix };
 }
 
 async function cores(): Promise<Finding> {
@@ -130,7 +130,7 @@ async function cores(): Promise<Finding> {
     name,
     state: 'warning',
     found,
-    mend: 'the main, owner and fan-out threads share them; use 3 cores or more for large audiences',
+    fix: 'the main, owner and fan-out threads share them; use 3 cores or more for large audiences',
   };
 }
 
@@ -142,7 +142,7 @@ function backlog(): Finding {
       name,
       state: 'warning',
       found: 'the limit cannot be read',
-      mend: 'look at it with: sysctl net.core.somaxconn',
+      fix: 'look at it with: sysctl net.core.somaxconn',
     };
   const found = `at most ${limit}`;
   if (limit >= BACKLOG_WANTED) return { name, state: 'good', found };
@@ -150,7 +150,7 @@ function backlog(): Finding {
     name,
     state: 'warning',
     found,
-    mend: `for many peers that reconnect at once: sysctl -w net.core.somaxconn=${BACKLOG_WANTED}`,
+    fix: `for many peers that reconnect at once: sysctl -w net.core.somaxconn=${BACKLOG_WANTED}`,
   };
 }
 
@@ -162,7 +162,7 @@ function ports(): Finding {
       name,
       state: 'warning',
       found: 'the range cannot be read',
-      mend: 'look at it with: sysctl net.ipv4.ip_local_port_range',
+      fix: 'look at it with: sysctl net.ipv4.ip_local_port_range',
     };
   const found = `${from} to ${to}`;
   if (to - from >= PORTS_WANTED) return { name, state: 'good', found };
@@ -170,7 +170,7 @@ function ports(): Finding {
     name,
     state: 'warning',
     found,
-    mend: 'a proxy on this host needs one per connection; sysctl -w net.ipv4.ip_local_port_range="10240 65535"',
+    fix: 'a proxy on this host needs one per connection; sysctl -w net.ipv4.ip_local_port_range="10240 65535"',
   };
 }
 
@@ -184,7 +184,7 @@ function memory(): Finding {
     name,
     state: 'warning',
     found,
-    mend: 'lower DAT_MAX_DEVICES, DAT_MAX_SUBSCRIBERS, DAT_MAX_SUBSCRIPTIONS and DAT_SEND_QUEUES_TOTAL_BYTES',
+    fix: 'lower DAT_MAX_DEVICES, DAT_MAX_SUBSCRIBERS, DAT_MAX_SUBSCRIPTIONS and DAT_SEND_QUEUES_TOTAL_BYTES',
   };
 }
 
@@ -198,7 +198,7 @@ function clock(): Finding {
     name,
     state: 'bad',
     found,
-    mend: 'set the clock (chrony, systemd-timesyncd); tokens expire by it',
+    fix: 'set the clock (chrony, systemd-timesyncd); tokens expire by it',
   };
 }
 
@@ -210,7 +210,7 @@ async function mqttPort(): Promise<Finding> {
     return { name, state: 'good', found: 'off; MQTT over WebSocket is on the other ports, at /mqtt' };
   const port = Number(given);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    return { name, state: 'bad', found: `DAT_MQTT_PORT=${given}`, mend: 'set it to off, or to a port' };
+    return { name, state: 'bad', found: `DAT_MQTT_PORT=${given}`, fix: 'set it to off, or to a port' };
   const failure = await bindFailure(port, environment('DAT_HOST') || '127.0.0.1');
   if (failure === undefined) return { name, state: 'good', found: `port ${port} is free` };
   if (failure !== 'EADDRINUSE')
@@ -218,7 +218,7 @@ async function mqttPort(): Promise<Finding> {
       name,
       state: 'bad',
       found: `port ${port} cannot be used: ${failure}`,
-      mend: 'take a port of this host that its user may open, from 1024 on without privileges',
+      fix: 'take a port of this host that its user may open, from 1024 on without privileges',
     };
   return (await speaksMqtt(port))
     ? { name, state: 'good', found: `port ${port} is in use, and MQTT is spoken there` }
@@ -226,7 +226,7 @@ async function mqttPort(): Promise<Finding> {
         name,
         state: 'bad',
         found: `port ${port} is in use by something else`,
-        mend: `see who has it with: ss -ltnp 'sport = :${port}'`,
+        fix: `see who has it with: ss -ltnp 'sport = :${port}'`,
       };
 }
 

@@ -94,7 +94,7 @@ async function send(id: string, json: string | undefined, options: SendOptions):
   }
 }
 
-interface Pace {
+interface Sending {
   /** ms between two events, 0 for none. */
   readonly every: number;
   /** Goes on when the hub is away for a while. */
@@ -105,7 +105,7 @@ interface Pace {
 async function publishAll(
   publisher: Publisher,
   texts: Iterable<string> | AsyncIterable<string>,
-  { every, isRepeated, print }: Pace,
+  { every, isRepeated, print }: Sending,
 ): Promise<void> {
   const stop = interrupted();
   const startedAtMs = performance.now();

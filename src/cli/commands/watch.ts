@@ -1,6 +1,7 @@
 /** `dat watch`: follows devices and prints their events. */
 import type { ConnectionState, Subscriber } from '../../client/index.ts';
 import { errors as hubErrors, removals } from '../../codes.ts';
+import { EVERY_MS_MAX, EVERY_MS_MIN, HISTORY_EVENTS_MAX } from '../../limits.ts';
 import type { EventTypeName } from '../../wire/events.ts';
 import { loadClient } from '../client.ts';
 import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
@@ -13,10 +14,6 @@ import { checkIds } from '../ids.ts';
 import { interrupted } from '../interrupted.ts';
 import { jsonLine, line, note, printable, styled } from '../output.ts';
 import { type Attempt, closedFailure, notConnected } from '../peer-failure.ts';
-
-const EVERY_MS_MIN = 100;
-const EVERY_MS_MAX = 60_000;
-const HISTORY_MAX = 1000;
 
 export const register: Register = (dat) => {
   withHub(dat.command('watch <device...>').helpGroup(Group.peer), 'subscriber')
@@ -41,7 +38,7 @@ export const register: Register = (dat) => {
     .option(
       '--history <events>',
       'begin with up to this many kept events of each device',
-      countFrom(1, HISTORY_MAX),
+      countFrom(1, HISTORY_EVENTS_MAX),
     )
     .option('--id <id>', 'the id of this subscriber; a second connection with the same id replaces the first')
     .option('--count <events>', 'stop after this many events', countFrom(1))

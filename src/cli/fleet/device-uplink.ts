@@ -1,7 +1,7 @@
 /** A connection per device. */
-import type { Device, TunnelError } from '../../client/index.ts';
+import type { Device } from '../../client/index.ts';
 import { loadClient } from '../client.ts';
-import { lasting } from '../peer-failure.ts';
+import { firstConnection } from './first-connection.ts';
 import type { Uplink, UplinkEvents } from './uplink.ts';
 
 /** Events of one device that may wait for its connection. */
@@ -17,14 +17,7 @@ export async function deviceUplink(options: DeviceUplinkOptions, told: UplinkEve
   const { url, token } = options;
   const { WebSocket, connectDevice } = await loadClient();
   const devices = new Map<string, Device>();
-  let hasConnected = false;
-
-  /** Whoever was connected once, waits; before that, a fleet that cannot connect ends. */
-  async function explain(error: TunnelError): Promise<void> {
-    const failure = hasConnected ? undefined : await lasting(error, { ...options, listener: 'device' });
-    if (failure === undefined) told.lost(error.message);
-    else told.failed(failure);
-  }
+  const first = firstConnection({ ...options, listener: 'device' }, told);
 
   function connect(id: string): Device {
     const device = connectDevice({
@@ -35,9 +28,8 @@ export async function deviceUplink(options: DeviceUplinkOptions, told: UplinkEve
       ...(token !== '' && { token }),
     });
     device.on('state', (state) => {
-      if (state.state === 'connected') hasConnected = true;
-      if (state.state !== 'waiting' && state.state !== 'closed') return;
-      if (state.error !== undefined) void explain(state.error);
+      if (state.state === 'connected') first.connected();
+      else if (state.state !== 'connecting' && state.error !== undefined) void first.lost(state.error);
     });
     device.on('error', ({ message }) => told.refused(message));
     return device;

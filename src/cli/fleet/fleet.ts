@@ -103,7 +103,7 @@ class Told implements UplinkEvents {
   #say(message: string): void {
     if (this.failure !== undefined || this.#said.has(message)) return;
     this.#said.add(message);
-    note(`first seen now, not repeated: ${message}`);
+    note(`${message} (shown once)`);
   }
 }
 

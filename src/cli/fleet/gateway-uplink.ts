@@ -1,7 +1,7 @@
 /** All devices of a fleet on one connection: a gateway. */
 import { closes } from '../../codes.ts';
 import { loadClient } from '../client.ts';
-import { lasting } from '../peer-failure.ts';
+import { firstConnection } from './first-connection.ts';
 import type { Uplink, UplinkEvents } from './uplink.ts';
 
 export interface GatewayOptions {
@@ -17,20 +17,11 @@ export async function gatewayUplink(options: GatewayOptions, told: UplinkEvents)
   const { WebSocket, connectGateway } = await loadClient();
   const gateway = connectGateway({ url, id, WebSocket, ...(token !== '' && { token }) });
   const present = new Set<string>();
-  let hasConnected = false;
-
-  /** Whoever was connected once, waits; before that, a fleet that cannot connect ends. */
-  async function explain(error: { readonly message: string }): Promise<void> {
-    const failure = hasConnected
-      ? undefined
-      : await lasting(error, { url, token, listener: 'device', role: 'gateway' });
-    if (failure === undefined) told.lost(error.message);
-    else told.failed(failure);
-  }
+  const first = firstConnection({ url, token, listener: 'device', role: 'gateway' }, told);
 
   gateway.on('state', (state) => {
-    if (state.state === 'connected') hasConnected = true;
-    else if (state.state !== 'connecting' && state.error !== undefined) void explain(state.error);
+    if (state.state === 'connected') first.connected();
+    else if (state.state !== 'connecting' && state.error !== undefined) void first.lost(state.error);
   });
   gateway.on('error', ({ message }) => told.refused(message));
   gateway.on('closed', ({ device, code }) => {

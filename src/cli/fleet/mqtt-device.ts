@@ -35,6 +35,7 @@ const RETRY_MS_MIN = 500;
 const RETRY_MS_SPREAD = 2000;
 const PACKET_BYTES_MAX = 1024 * 1024;
 const FAILURE = 0x80;
+const LOST = 'the connection was lost';
 /** What the hub takes without an answer: its Receive Maximum. */
 const IN_FLIGHT_MAX = 1024;
 
@@ -145,13 +146,14 @@ interface StreamEvents {
 function openStream({ url, WebSocket }: MqttDeviceOptions, events: StreamEvents): Stream {
   if (url.protocol.startsWith('ws')) {
     const ws = new WebSocket(url, ['mqtt']);
-    let why = 'the connection was lost';
+    let why: string | undefined;
     ws.on('open', () => events.opened());
     ws.on('message', (bytes: Buffer) => events.came(bytes));
+    // The first says most: letting go of a socket that never opened is an error too.
     ws.on('error', (error) => {
-      why = error.message;
+      why ??= error.message;
     });
-    ws.on('close', () => events.ended(why));
+    ws.on('close', () => events.ended(why ?? LOST));
     return {
       write: (bytes) => {
         if (ws.readyState === ws.OPEN) ws.send(bytes);
@@ -161,7 +163,7 @@ function openStream({ url, WebSocket }: MqttDeviceOptions, events: StreamEvents)
     };
   }
   const socket = isSecure(url) ? connectTls(addressOf(url)) : connectTcp(addressOf(url));
-  let why = 'the connection was lost';
+  let why = LOST;
   socket.setNoDelay(true);
   socket.on(isSecure(url) ? 'secureConnect' : 'connect', () => events.opened());
   socket.on('data', (bytes) => events.came(bytes));

@@ -147,12 +147,12 @@ export class Batch {
   #sendEach(lanes: readonly Lane[], membersOf: (topic: Topic) => readonly SubscriberSession[]): void {
     const { encoder, counters } = this.#deps;
     const touched: SubscriberSession[] = [];
+    let deliveries = 0;
     let end = 0;
     for (const { offsets, topics } of lanes) {
       for (let i = 0; i < offsets.length; i++) {
         const topic = topics[i]!;
         const members = membersOf(topic);
-        counters.cells[Counter.deliveries]! += members.length;
         let present = 0;
         for (const session of members) present |= 1 << session.encoding;
         for (let encoding = 0; present >> encoding > 0; encoding++) {
@@ -161,11 +161,14 @@ export class Batch {
           end = encoder.encode(offsets[i]!, topic.names, encoding as Encoding, start);
           if (end === start) continue;
           for (const session of members) {
-            if (session.encoding === encoding && session.addToOutbox(start, end)) touched.push(session);
+            if (session.encoding !== encoding) continue;
+            deliveries += 1;
+            if (session.addToOutbox(start, end)) touched.push(session);
           }
         }
       }
     }
+    counters.cells[Counter.deliveries]! += deliveries;
     this.#frames.begin(encoder.bytes);
     for (const session of touched) session.sendOutbox(this.#frames);
   }

@@ -261,10 +261,13 @@ export class Deliverer {
   /** Until `endResync` a new owner says who gets what. */
   beginResync(): void {
     this.#topics.beginResync();
+    this.replays.beginResync();
   }
 
   endResync(): void {
-    this.#topics.endResync(this.sessions.values());
+    this.replays.endResync();
+    const { sessions, retained } = this;
+    this.#topics.endResync(sessions.values(), (session, device) => retained.detach(session, device));
   }
 
   /** Over the transport's own limit: it would have a hole, so it goes, and comes back when it can keep up. */

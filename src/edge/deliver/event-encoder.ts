@@ -2,7 +2,7 @@
 import type { RecordViews } from '../../memory/ring.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
-import type { DeviceNames, EventHead } from '../../wire/event-frames.ts';
+import type { DeviceNames, EventFrameHead } from '../../wire/event-frames.ts';
 import { statusAndData } from '../../wire/mqtt/published.ts';
 
 const BYTES_AT_FIRST = 64 * 1024;
@@ -12,7 +12,7 @@ export class EventEncoder {
   bytes = new Uint8Array(BYTES_AT_FIRST);
   readonly #views: RecordViews;
   // Stryker disable BooleanLiteral,ObjectLiteral: filled in for each event before it is read
-  readonly #head: EventHead = {
+  readonly #head: EventFrameHead = {
     type: 0,
     priority: 0,
     fromHub: false,

@@ -34,7 +34,7 @@ export class OutboxFrames implements Outgoing {
   }
 
   sendBatched(outbox: readonly number[], binary: boolean, send: (frame: Uint8Array) => void): void {
-    if (this.#frame !== undefined && this.#binary === binary && isSame(this.#spans, outbox)) {
+    if (this.#frame !== undefined && this.#binary === binary && isSameOutbox(this.#spans, outbox)) {
       send(this.#frame);
       return;
     }
@@ -67,7 +67,8 @@ export class OutboxFrames implements Outgoing {
   }
 }
 
-function isSame(one: readonly number[], other: readonly number[]): boolean {
+/** Whether two outboxes hold the same spans, in the same order. */
+export function isSameOutbox(one: readonly number[], other: readonly number[]): boolean {
   if (one.length !== other.length) return false;
   for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
   return true;

@@ -8,7 +8,7 @@ import { type BatchLayout, binaryBatchLayout, jsonBatchLayout } from '../../wire
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { Cohort, Cohorts, NotedEvents } from './cohorts.ts';
 import type { EventEncoder } from './event-encoder.ts';
-import { BATCH_BYTES_MAX, type Outgoing } from './outbox-frames.ts';
+import { BATCH_BYTES_MAX, isSameOutbox, type Outgoing } from './outbox-frames.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** Encoded bytes that are held at most, beyond those of one set. */
@@ -84,7 +84,7 @@ export class PacedFrames implements Outgoing {
 
   /** Sends the events of an outbox, which holds pairs of a first segment and the one behind the last, in few frames. */
   sendBatched(outbox: readonly number[], _binary: boolean, send: Send): void {
-    if (!isSame(this.#made, outbox)) this.#make(outbox);
+    if (!isSameOutbox(this.#made, outbox)) this.#make(outbox);
     for (const frame of this.#frames) send(frame);
   }
 
@@ -206,10 +206,4 @@ export class PacedFrames implements Outgoing {
 
 function sizeOf({ start, end }: Segment): number {
   return end - start;
-}
-
-function isSame(one: readonly number[], other: readonly number[]): boolean {
-  if (one.length !== other.length) return false;
-  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
-  return true;
 }

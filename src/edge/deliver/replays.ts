@@ -14,6 +14,7 @@ import { EventType, epochName, typeBits } from '../../wire/events.ts';
 import type { Past } from '../../wire/subscriber-ops.ts';
 import type { Charges } from '../charges.ts';
 import type { EventEncoder } from './event-encoder.ts';
+import { Slice, Slices } from './slices.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Attached } from './topics.ts';
 
@@ -35,7 +36,6 @@ const GAP_REASON = 'history';
 /** Events, and bytes of them, after which the send queue and the allowance are looked at again. */
 const EVENTS_PER_LOOK = 50;
 export const BYTES_PER_LOOK = 32 * 1024;
-const LOOK_MS = 20;
 /** Pongs that were held back and are told of one by one; beyond this, as one range. */
 const HELD_PONGS_MAX = 256;
 
@@ -45,13 +45,14 @@ interface Held {
   readonly device: number;
   readonly generation: number;
   readonly names: DeviceNames;
-  readonly types: number;
   replay: Replay;
   /** The session has everything up to here, or was told that it will not. */
   covered: number;
   /** Of the device's last event that has come to this edge. */
   lastSeq: number;
   attached: Attached | undefined;
+  /** Bits of the types that were followed up to a seq, before others: oldest first. */
+  readonly before: { readonly types: number; readonly seq: number }[];
   /** Pairs of first and last seq of pongs that came meanwhile and are kept nowhere. */
   readonly pongs: number[];
 }
@@ -61,10 +62,13 @@ export class Replays {
   /** By session, in the order of the answer. */
   readonly #bySession = new Map<SubscriberSession, Held[]>();
   readonly #byDevice = new Map<number, Set<Held>>();
-  #timer: NodeJS.Timeout | undefined;
+  /** While a new owner says who gets what: those that it has not named. */
+  readonly #unconfirmed = new Set<Held>();
+  readonly #slices: Slices;
 
   constructor(deps: ReplaysDeps) {
     this.#deps = deps;
+    this.#slices = new Slices(deps.clock, (session) => this.#slice(session));
   }
 
   /** Whether live events of any device are held back from anybody. */
@@ -98,11 +102,11 @@ export class Replays {
       device: slot,
       generation,
       names: new DeviceNames(id),
-      types,
       replay,
       covered: seq,
       lastSeq: seq,
       attached: undefined,
+      before: [],
       pongs: [],
     };
     const others = this.#bySession.get(session);
@@ -123,6 +127,9 @@ export class Replays {
   attach(session: SubscriberSession, attached: Attached): boolean {
     const held = this.#byDevice.size === 0 ? undefined : this.#find(session, attached.device);
     if (held === undefined) return false;
+    this.#unconfirmed.delete(held);
+    const types = held.attached?.types;
+    if (types !== undefined && types !== attached.types) held.before.push({ types, seq: attached.seq });
     held.attached = attached;
     held.lastSeq = Math.max(held.lastSeq, attached.seq);
     return true;
@@ -137,6 +144,16 @@ export class Replays {
   /** The session is over. */
   forget(session: SubscriberSession): void {
     for (const held of [...(this.#bySession.get(session) ?? [])]) this.#remove(held);
+    this.#slices.forget(session);
+  }
+
+  /** Until `endResync` a new owner says who gets what. Who it has not named enters no topic. */
+  beginResync(): void {
+    for (const held of this.#byDevice.values()) for (const one of held) this.#unconfirmed.add(one);
+  }
+
+  endResync(): void {
+    for (const held of this.#unconfirmed) this.#remove(held);
   }
 
   /** A live event of a device has come to this edge. */
@@ -153,72 +170,74 @@ export class Replays {
     for (const held of this.#byDevice.get(device) ?? []) held.lastSeq = Math.max(held.lastSeq, seq);
   }
 
-  /** Sends what the session's peer can take. */
+  /** Sends what the session's peer can take, for a moment; the rest follows by itself. */
   run(session: SubscriberSession): void {
-    const queue = this.#bySession.get(session);
-    if (queue === undefined) return;
-    let isBlocked = false;
-    session.cork(() => {
-      while (!isBlocked && queue.length > 0) isBlocked = !this.#advance(queue[0]!);
-    });
-    if (isBlocked) this.#timer ??= setTimeout(() => this.tick(), LOOK_MS).unref();
+    if (this.#bySession.has(session)) this.#slices.run(session);
   }
 
   /** Looks at everybody who could not take all. */
   tick(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    for (const session of [...this.#bySession.keys()]) this.run(session);
+    this.#slices.tick();
   }
 
-  /** @returns false when the peer has to read first, or its allowance is used up */
-  #advance(held: Held): boolean {
+  #slice(session: SubscriberSession): Slice {
+    const queue = this.#bySession.get(session) ?? [];
+    let end: Slice = Slice.through;
+    session.cork(() => {
+      while (end === Slice.through && queue.length > 0) end = this.#advance(queue[0]!);
+    });
+    return end;
+  }
+
+  #advance(held: Held): Slice {
     const { session } = held;
-    if (!this.#mayGoOn(session, 0)) return false;
+    let end = this.#mayGoOn(session, 0);
     let sent = 0;
     let bytes = 0;
-    for (;;) {
-      if (sent >= EVENTS_PER_LOOK || bytes >= BYTES_PER_LOOK) {
-        if (!this.#mayGoOn(session, sent)) return false;
-        sent = 0;
-        bytes = 0;
-      }
+    while (end === Slice.through) {
       const step = held.replay.next();
       if (step === Step.End) {
         this.#deps.charges.rows(session, sent);
-        if (this.#hasCaughtUp(held)) return true;
-        sent = 0;
-      } else if (step === Step.Gap) this.#gap(held, held.replay.from, held.replay.to);
+        return this.#hasCaughtUp(held);
+      }
+      if (step === Step.Gap) this.#gap(held, held.replay.from, held.replay.to);
       else {
         bytes += this.#send(held, held.replay.views);
         sent += 1;
       }
+      if (sent < EVENTS_PER_LOOK && bytes < BYTES_PER_LOOK) continue;
+      end = this.#mayGoOn(session, sent);
+      sent = bytes = 0;
     }
+    return end;
   }
 
-  /** @param sent events since the last look, to be paid for */
-  #mayGoOn(session: SubscriberSession, sent: number): boolean {
+  /** @param sent events since the last look, to be paid for @returns `through`: it may */
+  #mayGoOn(session: SubscriberSession, sent: number): Slice {
     const { queueBytes, clock, charges } = this.#deps;
     charges.rows(session, sent);
-    if (session.closing || session.bufferedBytes > queueBytes) return false;
-    return charges.waitMs(session, 1, clock.now()) === 0;
+    if (session.closing || session.bufferedBytes > queueBytes) return Slice.blocked;
+    if (charges.waitMs(session, 1, clock.now()) > 0) return Slice.blocked;
+    return this.#slices.isOver ? Slice.over : Slice.through;
   }
 
   /** The replay is through: what came meanwhile is replayed too, then the session is in the device's topic. */
-  #hasCaughtUp(held: Held): boolean {
+  #hasCaughtUp(held: Held): Slice {
     const { reader, finish, join } = this.#deps;
-    const { session, device: slot, generation, lastSeq: seq, covered, types, attached } = held;
-    if (attached !== undefined && seq > covered) {
+    const { session, device: slot, generation, covered, lastSeq, attached } = held;
+    if (attached !== undefined && lastSeq > covered) {
+      const { types, seq } = held.before.shift() ?? { types: attached.types, seq: lastSeq };
       held.replay = reader.since({ slot, generation, seq }, covered, types);
-      held.covered = seq;
-      return false;
+      held.covered = Math.max(covered, seq);
+      return Slice.through;
     }
+    if (this.#unconfirmed.has(held)) return Slice.blocked;
     this.#remove(held);
-    if (attached === undefined) return true; // its live events are still to be attached, and none has come
+    if (attached === undefined) return Slice.through; // its live events are still to be attached, and none has come
     for (let at = 0; at < held.pongs.length; at += 2) this.#gap(held, held.pongs[at]!, held.pongs[at + 1]!);
     finish();
-    join(session, { ...attached, seq });
-    return true;
+    if (!session.closing) join(session, { ...attached, seq: lastSeq });
+    return Slice.through;
   }
 
   /** @returns its length, bytes */
@@ -241,6 +260,7 @@ export class Replays {
 
   #remove(held: Held): void {
     const { session, device } = held;
+    this.#unconfirmed.delete(held);
     const queue = this.#bySession.get(session)!;
     queue.splice(queue.indexOf(held), 1);
     if (queue.length === 0) this.#bySession.delete(session);

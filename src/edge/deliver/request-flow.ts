@@ -32,6 +32,8 @@ import type { SubscriberSession } from './subscriber-session.ts';
 const WORK_PER_REQUEST = 8;
 /** Time between two looks at peers that have a page to come, ms. */
 const LOOK_MS = 20;
+/** In place of a request, where pages are counted and asked for: those of the hub's own notices. */
+const OF_NOTICES = 0;
 
 export interface RequestFlowDeps {
   readonly line: OwnerLine;
@@ -117,12 +119,15 @@ export class RequestFlow {
     return { ...pending, isNamed: pending.named !== undefined };
   }
 
-  /** A page of the hub's own has come. @param more another follows */
+  /** The hub has told something of its own, in one notice or in pages. @param more another of the same follows */
   noticed(session: SubscriberSession, notice: Notice, more: boolean): void {
-    if (!more && session.requests === undefined) return;
-    const queue = queueOf(session);
-    if (more) queue.notice = notice;
-    this.#pageCame(session, queue, 0, more);
+    if (more) {
+      const queue = queueOf(session);
+      queue.notice = notice;
+      this.#pageCame(session, queue, OF_NOTICES, true);
+    } else if (session.requests?.notice === notice) {
+      this.#pageCame(session, session.requests, OF_NOTICES, false);
+    } // else it stands alone, between pages of another
   }
 
   /** A request was answered: its filters' pages are to bring the past that it asked for. */
@@ -143,8 +148,13 @@ export class RequestFlow {
     return past;
   }
 
-  /** A page of a filter's devices has come. @param page names it for `More` @param waits the next comes after that */
+  /**
+   * A page of a filter's devices has come.
+   * @param page names it for `More`; 0: it stands alone, for a device that has just appeared
+   * @param waits the next comes after `More`
+   */
   filterPage(session: SubscriberSession, page: number, more: boolean, waits: boolean): void {
+    if (page === 0) return;
     if (more && !waits) this.#goesOn(queueOf(session), page);
     else if (more || session.requests !== undefined) this.#pageCame(session, queueOf(session), page, more);
   }
@@ -195,7 +205,7 @@ export class RequestFlow {
 
   /** @returns of which notice a page was promised and has not come; undefined: none */
   owedTo({ requests }: SubscriberSession): Notice | undefined {
-    return requests?.pages?.has(0) ? requests.notice : undefined;
+    return requests?.pages?.has(OF_NOTICES) ? requests.notice : undefined;
   }
 
   #pageCame(session: SubscriberSession, queue: RequestQueue, page: number, more: boolean): void {

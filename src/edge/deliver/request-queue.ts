@@ -55,7 +55,7 @@ export class RequestQueue {
   turn: ListNode<SubscriberSession> | undefined;
   /** Its session's place among those that wait until less waits for other nodes. Undefined: it is not one of them. */
   kept: KeptPlace | undefined;
-  /** What the hub's own pages are about. */
+  /** The kind of the hub's own notices that came in pages last; none of that kind ever stands alone. */
   notice: Notice = Notice.resumed;
 
   /** What the owner is doing for it now, in devices. */

@@ -18,6 +18,7 @@ import { Kind } from '../../wire/mqtt/templates.ts';
 import type { Charges } from '../charges.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import { BYTES_PER_LOOK } from './replays.ts';
+import { Slice, Slices } from './slices.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export interface RetainedDeps {
@@ -35,7 +36,6 @@ export interface RetainedDeps {
 
 /** Devices between two looks at the send queue and the allowance. */
 const DEVICES_PER_LOOK = 50;
-const LOOK_MS = 20;
 const KEPT_TYPES = Kind.message | Kind.status;
 /** Of one device: its slot, the slot's generation, its seq when it was followed, kinds. */
 const CELLS = 4;
@@ -66,12 +66,13 @@ export class Retained {
   readonly #deps: RetainedDeps;
   readonly #bySession = new Map<SubscriberSession, Waiting>();
   readonly #stateEvent = privateViews(STATE_EVENT_BYTES);
-  #timer: NodeJS.Timeout | undefined;
+  readonly #slices: Slices;
   /** Sent since the last look. */
   #bytes = 0;
 
   constructor(deps: RetainedDeps) {
     this.#deps = deps;
+    this.#slices = new Slices(deps.clock, (session) => this.#slice(session));
   }
 
   /** Sends what these devices, just followed, have; its SUBACK has gone out. */
@@ -97,30 +98,37 @@ export class Retained {
   /** The session is over. */
   forget(session: SubscriberSession): void {
     this.#bySession.delete(session);
+    this.#slices.forget(session);
   }
 
-  /** Sends what the session's peer can take. */
+  /** Sends what the session's peer can take, for a moment; the rest follows by itself. */
   run(session: SubscriberSession): void {
-    const waiting = this.#bySession.get(session);
-    if (waiting === undefined) return;
-    session.cork(() => this.#advance(session, waiting));
-    if (waiting.next < waiting.cells.length) this.#timer ??= setTimeout(() => this.tick(), LOOK_MS).unref();
-    else this.#bySession.delete(session);
+    if (this.#bySession.has(session)) this.#slices.run(session);
   }
 
   /** Looks at everybody who could not take all. */
   tick(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    for (const session of [...this.#bySession.keys()]) this.run(session);
+    this.#slices.tick();
   }
 
-  #advance(session: SubscriberSession, waiting: Waiting): void {
+  #slice(session: SubscriberSession): Slice {
+    const waiting = this.#bySession.get(session);
+    if (waiting === undefined) return Slice.through;
+    let end: Slice = Slice.through;
+    session.cork(() => {
+      end = this.#advance(session, waiting);
+    });
+    if (waiting.next === waiting.cells.length) this.#bySession.delete(session);
+    return end;
+  }
+
+  #advance(session: SubscriberSession, waiting: Waiting): Slice {
     const { queueBytes, clock, charges } = this.#deps;
     const { cells } = waiting;
     while (waiting.next < cells.length) {
-      if (session.closing || session.bufferedBytes > queueBytes) return;
-      if (charges.waitMs(session, 1, clock.now()) > 0) return;
+      if (session.closing || session.bufferedBytes > queueBytes) return Slice.blocked;
+      if (charges.waitMs(session, 1, clock.now()) > 0) return Slice.blocked;
+      if (this.#slices.isOver) return Slice.over;
       const end = Math.min(cells.length, waiting.next + CELLS * DEVICES_PER_LOOK);
       let sent = 0;
       this.#bytes = 0;
@@ -129,6 +137,7 @@ export class Retained {
       }
       charges.rows(session, sent);
     }
+    return Slice.through;
   }
 
   /** @returns the events sent */

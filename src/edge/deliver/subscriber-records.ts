@@ -163,7 +163,7 @@ export class SubscriberRecords {
     const notice = told.notice as Notice;
     const rows = readEntries(entries);
     session.send(session.codec.notice(notice, rows, readFilters(filters), more));
-    this.#owed.delete(session);
+    if (this.#owed.get(session) === notice) this.#owed.delete(session);
     this.#deps.requests.noticed(session, notice, more);
     this.sent(session, rows.length);
   }

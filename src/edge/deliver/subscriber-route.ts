@@ -4,7 +4,7 @@ import { PATTERN_ACCEPTED } from '../../access/pattern.ts';
 import { flagOf } from '../../access/query.ts';
 import type { AdmittedUpgrade, RefusedUpgrade, Upgrades } from '../../access/upgrades.ts';
 import { errors } from '../../codes.ts';
-import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
+import { EVERY_MS_MAX, EVERY_MS_MIN, TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
 import type {
   Connection,
   ListenerHandlers,
@@ -30,9 +30,6 @@ export const SUBSCRIBER_PATH = '/v1/subscribe';
 
 type SubscriberConnection = Connection<SubscriberSession>;
 
-/** Intervals of updates. */
-const EVERY_MS_MIN = 100;
-const EVERY_MS_MAX = 60_000;
 const LIST = { op: 'list', named: undefined, types: ALL_TYPES, past: NO_PAST } as const;
 
 export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
@@ -85,7 +82,7 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
       const [first] = listed.named.malformed;
       return {
         status: 400,
-        message: `devices: ${JSON.stringify(first)} is not an id; ${PATTERN_ACCEPTED} is accepted`,
+        message: `devices: ${JSON.stringify(first)} is not an id; expected ${PATTERN_ACCEPTED}`,
       };
     }
     const edge = this.#edge;

@@ -173,15 +173,23 @@ export class Topics {
     this.#confirmed = new Map();
   }
 
-  /** Who did not join again leaves. @param sessions all of this thread's */
-  endResync(sessions: Iterable<SubscriberSession>): void {
+  /**
+   * Who did not join again leaves.
+   * @param sessions all of this thread's @param left told of each that leaves a device
+   */
+  endResync(
+    sessions: Iterable<SubscriberSession>,
+    left: (session: SubscriberSession, device: number) => void,
+  ): void {
     const confirmed = this.#confirmed;
     this.#confirmed = undefined;
     if (confirmed === undefined) return;
     for (const session of sessions) {
       const devices = confirmed.get(session);
       for (const device of session.devices) {
-        if (devices?.has(device) !== true) this.leave(session, device, !session.closing);
+        if (devices?.has(device) === true) continue;
+        this.leave(session, device, !session.closing);
+        left(session, device);
       }
     }
   }

@@ -10,7 +10,7 @@ import { Counter } from '../../memory/counters.ts';
 import { SessionKind } from '../../records/requests.ts';
 import type { Connection } from '../../transport/transport.ts';
 import {
-  type Admission,
+  type AdmitAnswer,
   type AdmitRequest,
   type Follow,
   type Joined,
@@ -222,7 +222,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#socket?.close(code, closeReasonOf(reason));
   }
 
-  admit({ clientId, token }: AdmitRequest, answer: (admission: Admission) => void): void {
+  admit({ clientId, token }: AdmitRequest, answer: (admission: AdmitAnswer) => void): void {
     const id = clientId === '' ? undefined : clientId;
     const { address } = this;
     const decision = this.#deps.admission.admit({ address, token, id, role: undefined, isOpen: true });
@@ -231,12 +231,12 @@ export class MqttPeer implements MqttHost, RolesClient {
     else decide(decision);
   }
 
-  #admission(decision: Admitted | Refused, id: string | undefined): Admission {
+  #admission(decision: Admitted | Refused, id: string | undefined): AdmitAnswer {
     if (decision.ok) {
       const { actor, expiresAt } = decision;
       this.#admitted = decision;
       this.#expiresAt = expiresAt;
-      return { ok: true, id: actor.id, role: roleOf(actor), scope: actor.devices?.fingerprint ?? '' };
+      return { ok: true, id: actor.id, role: roleOf(actor), scope: actor.devices };
     }
     const { reason, status, message } = decision;
     const { remoteAddress: address = '' } = this.#socket ?? {};

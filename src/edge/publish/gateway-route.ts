@@ -24,7 +24,7 @@ export const GATEWAY_PATH = '/v1/gateway';
 const BAD_COST = 1;
 const unknownOp: Why = {
   code: errors.unknownOp.code,
-  message: 'op: "open" or "close" is accepted, or none in an event',
+  message: 'unknown op; expected "open" or "close", or none in an event',
   cost: BAD_COST,
 };
 const badRequest = { code: errors.badRequest.code, cost: BAD_COST } as const;

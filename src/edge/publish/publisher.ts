@@ -192,8 +192,8 @@ export class Publisher {
     at += status.length;
     copyBytes(bytes, frame.payloadStart, frame.payloadEnd, u8, at);
     copyBytes(acks, frame.ackStart, frame.ackEnd, u8, at + payloadBytes);
-    if (ackBytes === 0 && this.#isUnheard(session.slot)) line.publishUnheard();
-    else line.publish();
+    if (ackBytes === 0 && this.#isUnheard(session.slot)) line.commitUnheard();
+    else line.commit();
     if (this.#deps.relieve === undefined || ++this.#forwarded < RELIEVE_EVENTS) return true;
     this.#forwarded = 0;
     this.#deps.relieve();

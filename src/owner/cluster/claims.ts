@@ -52,6 +52,15 @@ interface Claim {
   ended: { readonly clean: boolean } | undefined;
 }
 
+/** A device's last number, and its state then. */
+export interface Base {
+  readonly seq: number;
+  readonly state: number;
+}
+
+/** Of a device that this node has had since it was first heard of. */
+const NEW: Base = { seq: 0, state: DeviceState.offline };
+
 /** What a device may send while its claim is settled, which takes a second at most; what is beyond is lost. */
 const HELD_BYTES_MAX = 1024 * 1024;
 const DEVICE = HomeKind.device;
@@ -59,17 +68,17 @@ const DEVICE = HomeKind.device;
 export class DeviceClaims implements DeviceHomes {
   readonly #deps: ClaimsDeps;
   readonly #claims = new Map<number, Claim>();
-  /** By device: its number when this node became its home. What came since is of this claim. */
-  readonly #bases = new Map<number, number>();
+  /** By device: where it stood when this node became its home. What came since is of this claim. */
+  readonly #bases = new Map<number, Base>();
   #terminated = NONE;
 
   constructor(deps: ClaimsDeps) {
     this.#deps = deps;
   }
 
-  /** The device's last number before this node became its home. */
-  baseOf(slot: number): number {
-    return this.#bases.get(slot) ?? 0;
+  /** The device's last number before this node became its home, and its state then. */
+  baseOf(slot: number): Base {
+    return this.#bases.get(slot) ?? NEW;
   }
 
   // What happens to devices here.
@@ -196,7 +205,7 @@ export class DeviceClaims implements DeviceHomes {
     // A numbering that is behind what subscribers here were told would give them its numbers twice.
     if (handed !== undefined && handed.entry.seq >= (known ?? 0)) this.#takeOver(slot, handed);
     else if (handed !== undefined || wasElsewhere) this.#beginAnew(slot);
-    this.#bases.set(slot, rows.seq[slot]!);
+    this.#bases.set(slot, { seq: rows.seq[slot]!, state: rows.deviceState[slot]! });
     this.#holdHanded(slot, unnumbered);
     const { epoch, seq, state } = before;
     if (epoch !== rows.epoch[slot]) remotes.tellFollowers(slot, known);

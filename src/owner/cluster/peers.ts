@@ -8,6 +8,7 @@ import { Level, Unfollow } from '../../cluster/records.ts';
 import { Home } from '../../presence/columns.ts';
 import { toLink } from '../../records/cluster.ts';
 import { epochName } from '../../wire/events.ts';
+import type { Base } from './claims.ts';
 import type { ClusterContext } from './context.ts';
 
 /** What a node asks. */
@@ -25,7 +26,7 @@ export interface PeerFollow {
 
 export interface PeersDeps extends ClusterContext {
   /** The device's number when this node became its home. */
-  readonly baseOf: (slot: number) => number;
+  readonly baseOf: (slot: number) => Base;
 }
 
 interface Follow {
@@ -84,6 +85,9 @@ export class Peers {
     const last = rows.seq[slot]!;
     const own = epochName(rows.epoch[slot]!);
     const goesOn = since && epoch === own && seq <= last;
+    const state = rows.deviceState[slot]!;
+    const base = this.#deps.baseOf(slot);
+    const isWhole = !goesOn && fromClaim && base.seq < last; // all that came of this claim
     link.tell(toLink.followed, {
       peer: number,
       request,
@@ -91,10 +95,11 @@ export class Peers {
       slot,
       level,
       generation: rows.generation[slot]!,
-      start: goesOn ? seq : fromClaim ? Math.min(last, this.#deps.baseOf(slot)) : last,
+      start: goesOn ? seq : isWhole ? base.seq : last,
       seq: last,
       epoch: own,
-      state: rows.deviceState[slot]!,
+      state,
+      startState: isWhole ? base.state : state,
       status: registry.deviceStatus(slot),
       lastSeen: toWallMs(clock, Number(Atomics.load(rows.lastSeen, slot))),
     });

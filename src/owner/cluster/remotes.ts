@@ -15,12 +15,15 @@ import type { Levels } from './levels.ts';
 import { epochOf } from './numbering.ts';
 import type { Positions } from './positions.ts';
 
-/** A device as its home knows it. */
+/** Where the stream of a device's events starts, as its home says. */
 export interface RemoteEntry {
   readonly ref: number;
   readonly id: string;
   readonly epoch: string;
   readonly seq: number;
+  /** At `seq`. */
+  readonly startState: number;
+  /** When the home answered. */
   readonly state: number;
   readonly status: string;
   /** Wall-clock ms, 0 never. */
@@ -46,6 +49,8 @@ export class Remotes {
   readonly #refs = new Map<number, number>();
   /** Devices whose home is lost: hub clock, ms, when they are offline. */
   readonly #lostAtMs = new Map<number, number>();
+  /** How devices are, as homes said: the events that led there may still be on their way. */
+  readonly #ahead = new Map<number, RemoteEntry>();
 
   constructor(deps: RemotesDeps) {
     this.#deps = deps;
@@ -117,9 +122,13 @@ export class Remotes {
     }
   }
 
+  /** All events that the home had numbered when it answered have come, or are told as missing. */
   caughtUp(ref: number): void {
     const slot = this.#slotOf(ref);
     if (slot === undefined) return;
+    const entry = this.#ahead.get(slot);
+    this.#ahead.delete(slot);
+    if (entry !== undefined && this.#say(slot, entry)) this.tellFollowers(slot);
     this.#deps.levels.answered(slot);
     this.#deps.settled(slot);
   }
@@ -200,6 +209,7 @@ export class Remotes {
   forget(slot: number): void {
     const ref = this.#refs.get(slot);
     this.#lostAtMs.delete(slot);
+    this.#ahead.delete(slot);
     if (ref === undefined) return;
     this.#refs.delete(slot);
     this.#slots.delete(ref);
@@ -209,6 +219,7 @@ export class Remotes {
   reset(): void {
     this.#refs.clear();
     this.#slots.clear();
+    this.#ahead.clear();
   }
 
   /**
@@ -253,30 +264,39 @@ export class Remotes {
     return slot !== undefined && this.#deps.registry.devices.rows.home[slot] !== Home.here ? slot : undefined;
   }
 
-  #take(slot: number, { epoch, seq, state, status, lastSeen }: RemoteEntry): void {
-    const { registry, history, clock, positions, backfills } = this.#deps;
+  #take(slot: number, entry: RemoteEntry): void {
+    const { registry, history, positions, backfills } = this.#deps;
     const { rows } = registry.devices;
-    const number = epochOf(epoch);
+    const number = epochOf(entry.epoch);
     const isSame = rows.epoch[slot] === number;
     const known = positions.in(slot, number);
-    const last = Math.max(seq, known ?? 0);
+    const last = Math.max(entry.seq, known ?? 0);
     const before = rows.seq[slot]!;
-    const isMoved = !isSame || last > before;
-    const isChanged = isMoved || rows.deviceState[slot] !== state;
-    if (isMoved) backfills.incomplete(slot);
+    this.#ahead.set(slot, entry);
+    if (isSame && last <= before) return;
+    backfills.incomplete(slot);
     if (!isSame) {
       positions.leave(slot);
       history.restart(slot, last);
       rows.epoch[slot] = number;
-    } else if (isMoved) history.skip(slot, last);
+    } else history.skip(slot, last);
     rows.seq[slot] = last;
+    this.#say(slot, { ...entry, state: entry.startState });
+    // Until the home knew of them, those who became active since were sent nothing of what it numbered.
+    if (isSame) this.tellGap(slot, before + 1, last);
+    this.tellFollowers(slot, isSame ? undefined : known);
+  }
+
+  /** The row says what the home says. @returns whether the device's state is another now */
+  #say(slot: number, { state, status, lastSeen }: RemoteEntry): boolean {
+    const { registry, clock } = this.#deps;
+    const { rows } = registry.devices;
     const text = Buffer.from(status);
     if (text.length > 0) registry.setDeviceStatus(slot, text, 0, text.length);
-    if (rows.deviceState[slot] !== state) registry.setDeviceState(slot, state as DeviceState);
+    const isChanged = rows.deviceState[slot] !== state;
+    if (isChanged) registry.setDeviceState(slot, state as DeviceState);
     Atomics.store(rows.lastSeen, slot, BigInt(toMonotonicMs(clock, lastSeen)));
-    // Until the home knew of them, those who became active since were sent nothing of what it numbered.
-    if (isSame && isMoved) this.tellGap(slot, before + 1, last);
-    if (isChanged) this.tellFollowers(slot, isSame ? undefined : known);
+    return isChanged;
   }
 
   /** The home says how the device is: what it says is passed on, and the row says the same. */

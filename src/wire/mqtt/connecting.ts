@@ -30,14 +30,14 @@ export interface ConnectProblem {
   readonly message: string;
 }
 
-const ID_ACCEPTED = 'client id: 1 to 128 of A-Z a-z 0-9 . _ : ~ - are accepted';
+const ID_EXPECTED = 'client id: expected 1 to 128 of A-Z a-z 0-9 . _ : ~ -';
 
 /** Checks that need no answer from the hub. @returns undefined when the CONNECT is fine */
 export function connectProblem(connect: Connect): ConnectProblem | undefined {
   const { clientId, version, cleanStart, hasAuthentication } = connect;
   if (hasAuthentication)
     return { reason: Reason.badAuthenticationMethod, message: 'no authentication method is supported' };
-  if (clientId !== '' && !isId(clientId)) return { reason: Reason.clientIdNotValid, message: ID_ACCEPTED };
+  if (clientId !== '' && !isId(clientId)) return { reason: Reason.clientIdNotValid, message: ID_EXPECTED };
   if (clientId === '' && version === 4 && !cleanStart)
     return { reason: Reason.clientIdNotValid, message: 'an empty client id needs a clean session' };
   return undefined;

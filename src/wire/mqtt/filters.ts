@@ -32,7 +32,7 @@ type Matched = ReadonlySet<string> | undefined;
 
 export function express(layout: TopicLayout, filter: string): Expressed {
   if (filter.length > TOPIC_BYTES_MAX)
-    return refusal(`a topic filter of ${filter.length} characters; at most ${TOPIC_BYTES_MAX} are accepted`);
+    return refusal(`a topic filter of ${filter.length} characters; expected at most ${TOPIC_BYTES_MAX}`);
   const levels = filter.split('/');
   if (levels[0] === SHARE)
     return refusal('shared subscriptions are not supported', Reason.sharedSubscriptionsNotSupported);

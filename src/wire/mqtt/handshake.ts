@@ -15,7 +15,7 @@ import {
 } from './connecting.ts';
 import { Reason, type Version } from './constants.ts';
 import { type Announced, connackAccepted, connackRefused } from './encode.ts';
-import type { Admission, KeptSession, MqttHost, PublishedWill, Role } from './host.ts';
+import type { AdmitAnswer, KeptSession, MqttHost, PublishedWill, Role, Scope } from './host.ts';
 import { type Connect, type Malformed, readConnect } from './packets.ts';
 import { connectRefusals } from './reasons.ts';
 import type { TopicLayout } from './topics.ts';
@@ -25,8 +25,7 @@ export interface Client {
   readonly version: Version;
   readonly id: string;
   readonly role: Role;
-  /** Names what its token lets it follow; '': everything. */
-  readonly scope: string;
+  readonly scope: Scope | undefined;
   /** Whether it is a device from CONNECT on. */
   readonly isDevice: boolean;
   readonly times: ClientTimes;
@@ -41,12 +40,15 @@ export const NOBODY: Client = {
   version: 4,
   id: '',
   role: undefined,
-  scope: '',
+  scope: undefined,
   isDevice: false,
   times: { keepAliveMs: 0, keptMs: 0, silenceMsMin: 0 },
   packetBytesMax: 0,
   wantsReasons: false,
 };
+
+/** @returns the name of its scope in a kept session */
+export const scopeNameOf = ({ scope }: Client): string => scope?.fingerprint ?? '';
 
 /** The session that runs the handshake. */
 export interface Greeter {
@@ -100,13 +102,13 @@ export class Handshake {
     this.#greeter.turnAway(message, closes.badFrame.code);
   }
 
-  #admitted(connect: Connect, admission: Admission): void {
+  #admitted(connect: Connect, admission: AdmitAnswer): void {
     if (this.#greeter.hasEnded) return;
     if (!admission.ok) {
       this.#refuse(connect, connectRefusals[admission.refusal], admission.message);
       return;
     }
-    const { id, role, scope = '' } = admission;
+    const { id, role, scope } = admission;
     const announced = announcedTo(connect, id, this.#settings);
     const tooSmall = packetSizeProblem(connect, announced);
     if (tooSmall !== undefined) {
@@ -167,7 +169,7 @@ function packetSizeProblem({ version, packetBytesMax }: Connect, announced: Anno
   if (packetBytesMax === 0) return undefined;
   const { length } = connackAccepted(version, false, announced);
   if (length <= packetBytesMax) return undefined;
-  return `maximum packet size ${packetBytesMax}; from ${length} on are accepted`;
+  return `maximum packet size ${packetBytesMax}; expected at least ${length}`;
 }
 
 function closeOf(reason: number): number {

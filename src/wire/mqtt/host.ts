@@ -25,7 +25,7 @@ export interface MqttHost {
   end(code: number, reason: string): void;
 
   /** Admission: address limits, drain, overload, token. Called once. */
-  admit(request: AdmitRequest, answer: (admission: Admission) => void): void;
+  admit(request: AdmitRequest, answer: (admission: AdmitAnswer) => void): void;
 
   /**
    * Registers the client id. An older MQTT connection with the same id is closed with 4004 and hands over its session.
@@ -90,16 +90,21 @@ export interface AdmitRequest {
   readonly token: string;
 }
 
-export type Admission =
+export type AdmitAnswer =
   | {
       readonly ok: true;
       readonly id: string;
       /** From the token; undefined without authentication. */
       readonly role: Role;
-      /** Names what the token lets it follow; absent: everything. */
-      readonly scope?: string;
+      /** What the token lets it follow; undefined: everything. */
+      readonly scope?: Scope | undefined;
     }
   | { readonly ok: false; readonly refusal: ConnectRefusal; readonly message: string };
+
+export interface Scope {
+  /** A short text that is the same for the same scope. Dear to tell: asked only where a session is kept. */
+  readonly fingerprint: string;
+}
 
 export interface JoinRequest {
   readonly id: string;
@@ -184,7 +189,7 @@ export interface KeptSession {
   readonly subscriptions: readonly KeptSubscription[];
   /** QoS 2 packet ids whose event the hub has and whose PUBREL has not come. */
   readonly packetIds: readonly number[];
-  /** What the token let it follow when all subscriptions were last followed; '': everything. */
+  /** Fingerprint of what the token let it follow when all subscriptions were last followed; '': everything. */
   readonly scope: string;
 }
 

@@ -107,7 +107,7 @@ export function readConnect(
   const name = reader.string();
   const level = reader.u8();
   if (!reader.ok || (name !== 'MQTT' && name !== 'MQIsdp')) {
-    return malformed('protocol name: "MQTT" is accepted', Reason.unsupportedVersion);
+    return malformed('protocol name: expected "MQTT"', Reason.unsupportedVersion);
   }
   if (name !== 'MQTT' || (level !== 4 && level !== 5)) return wrongLevel(level);
   const version: Version = level;
@@ -152,14 +152,14 @@ export function readConnect(
 
 /** Unsupported protocol levels are refused in the format that their clients understand. */
 function wrongLevel(level: number): Malformed {
-  const message = `protocol level ${level & 0x7f}; 4 (MQTT 3.1.1) and 5 are accepted`;
+  const message = `protocol level ${level & 0x7f}; expected 4 (MQTT 3.1.1) or 5`;
   return { ...malformed(message, Reason.unsupportedVersion), version: (level & 0x7f) > 5 ? 5 : 4 };
 }
 
 function connectFlagsProblem(flags: number, version: Version): string | undefined {
   const willQos = (flags >> CONNECT_FLAG_WILL_QOS_SHIFT) & 3;
   if ((flags & CONNECT_FLAG_RESERVED) !== 0) return 'the reserved flag of CONNECT is set';
-  if (willQos === 3) return 'will QoS 3; 0, 1 and 2 are accepted';
+  if (willQos === 3) return 'will QoS 3; expected 0, 1 or 2';
   if ((flags & CONNECT_FLAG_WILL) === 0 && (willQos !== 0 || (flags & CONNECT_FLAG_WILL_RETAIN) !== 0))
     return 'QoS or retain of a will without a will';
   if (version === 4 && (flags & CONNECT_FLAG_PASSWORD) !== 0 && (flags & CONNECT_FLAG_USER_NAME) === 0)
@@ -211,7 +211,7 @@ export function readPublish(
   reader.open(bytes, start, end);
   into.qos = (head >> 1) & 3;
   into.isDuplicate = (head & 8) !== 0;
-  if (into.qos === 3) return malformed('QoS 3; 0, 1 and 2 are accepted');
+  if (into.qos === 3) return malformed('QoS 3; expected 0, 1 or 2');
   if (into.isDuplicate && into.qos === 0) return malformed('DUP at QoS 0');
   into.topicStart = reader.skipBinary();
   into.topicEnd = reader.at;

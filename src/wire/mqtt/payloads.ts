@@ -70,15 +70,15 @@ export function readStatus(
     if (into.status !== '') return undefined;
     return `an object without "status", a text of 1 to ${STATUS_CHARACTERS_MAX} characters`;
   }
-  if (end - start > 4 * STATUS_CHARACTERS_MAX) return `${end - start} bytes; ${ACCEPTED}`;
-  if (!isUtf8(bytes.subarray(start, end))) return `no UTF-8; ${ACCEPTED}`;
+  if (end - start > 4 * STATUS_CHARACTERS_MAX) return `${end - start} bytes; ${EXPECTED}`;
+  if (!isUtf8(bytes.subarray(start, end))) return `not UTF-8; ${EXPECTED}`;
   const text = Buffer.from(bytes.subarray(start, end)).toString();
-  if (!isStatus(text)) return `${[...text].length} characters; ${ACCEPTED}`;
+  if (!isStatus(text)) return `${[...text].length} characters; ${EXPECTED}`;
   into.status = text;
   return undefined;
 }
 
-const ACCEPTED = `a text of 1 to ${STATUS_CHARACTERS_MAX} characters or {"status":…,"data":…} is accepted`;
+const EXPECTED = `expected a text of 1 to ${STATUS_CHARACTERS_MAX} characters or {"status":…,"data":…}`;
 
 function isStatus(text: string): boolean {
   const count = text.length > 2 * STATUS_CHARACTERS_MAX ? text.length : [...text].length;

@@ -149,7 +149,7 @@ export class Publishing {
   /** @returns undefined for a foreign topic, `BROKEN` when the topic has ended the connection */
   #locate(bytes: Uint8Array, { topicStart, topicEnd, topicAlias }: Publish): Located | undefined {
     if (topicAlias > TOPIC_ALIAS_MAX) {
-      const message = `topic alias ${topicAlias}; at most ${TOPIC_ALIAS_MAX} is accepted`;
+      const message = `topic alias ${topicAlias}; expected at most ${TOPIC_ALIAS_MAX}`;
       this.#peer.fail({ ok: false, reason: Reason.topicAliasInvalid, message });
       return BROKEN;
     }

@@ -8,7 +8,7 @@ import { mayBeDevice } from './connecting.ts';
 import { Reason, SUBACK_FAILURE } from './constants.ts';
 import { suback, unsuback } from './encode.ts';
 import { type Expressed, express } from './filters.ts';
-import type { Client } from './handshake.ts';
+import { type Client, scopeNameOf } from './handshake.ts';
 import type { Follow, MqttHost } from './host.ts';
 import { REQUEST_FILTERS_MAX, WAITING_FILTER_BYTES_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
 import type { FilterOptions, Subscribe, Unsubscribe } from './packets.ts';
@@ -85,7 +85,9 @@ export class Requests {
    */
   resume(): void {
     const { subscriptions, client } = this.#peer;
-    this.refollow(subscriptions.scope === client.scope ? subscriptions.devices() : subscriptions.names());
+    this.refollow(
+      subscriptions.scope === scopeNameOf(client) ? subscriptions.devices() : subscriptions.names(),
+    );
   }
 
   /**
@@ -131,7 +133,8 @@ export class Requests {
       .map((name) => ({ name, kinds: subscriptions.kindsOf(name), retained: 0 }))
       .filter(({ kinds }) => kinds !== 0);
     const finish = (): void => {
-      if (this.#ended.length === 0 && subscriptions.scope !== undefined) subscriptions.scope = client.scope;
+      if (this.#ended.length === 0 && subscriptions.scope !== undefined)
+        subscriptions.scope = scopeNameOf(client);
       this.#done();
     };
     if (follows.length > 0) host.subscribe(follows, finish);
@@ -167,6 +170,7 @@ export class Requests {
     );
     const finish = (errorsByName: ReadonlyMap<string, number>): void => {
       if (peer.hasEnded) return;
+      peer.subscriptions.settle();
       requests.forEach((request, index) => void this.#subscribed(request, wanted[index]!, errorsByName));
       if (wanted.flat().some(({ subscription }) => subscription?.hasInterest)) peer.host.watchInterest(true);
       this.#done();
@@ -177,8 +181,9 @@ export class Requests {
       return;
     }
     peer.becomeSubscriber();
-    if (wanted.flat().some(({ subscription }) => subscription !== undefined && needsAdapting(subscription)))
-      peer.deliverOneByOne();
+    const asked = wanted.flat().flatMap(({ subscription }) => subscription ?? []);
+    peer.subscriptions.expect(asked);
+    if (asked.some(needsAdapting)) peer.deliverOneByOne();
     peer.host.subscribe(list, (codes) => finish(new Map(list.map(({ name }, i) => [name, codes[i] ?? 0]))));
   }
 

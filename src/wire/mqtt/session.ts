@@ -9,7 +9,7 @@ import { PacketType, Reason } from './constants.ts';
 import { pingresp } from './encode.ts';
 import { encodeText, withIdentifiers } from './events.ts';
 import { Framer, FramingProblem, type PacketSink } from './framer.ts';
-import { type Client, type Greeter, Handshake, NOBODY } from './handshake.ts';
+import { type Client, type Greeter, Handshake, NOBODY, scopeNameOf } from './handshake.ts';
 import type { KeptSession, MqttHost } from './host.ts';
 import { CONNECT_MS_MAX } from './limits.ts';
 import {
@@ -394,7 +394,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     return {
       subscriptions: this.#subscriptions?.kept() ?? [],
       packetIds: this.#publishing?.keptPacketIds() ?? this.#keptPacketIds,
-      scope: this.#subscriptions?.scope ?? this.#client.scope,
+      scope: this.#subscriptions?.scope ?? scopeNameOf(this.#client),
     };
   }
 }

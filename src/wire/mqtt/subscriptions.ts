@@ -19,8 +19,10 @@ interface Entry {
   readonly kinds: number;
 }
 
+const NO_PREFIXES: ReadonlyMap<string, string> = new Map();
+
 export class Subscriptions {
-  /** The client's with which all of a kept session's were followed; undefined: this is no kept session. */
+  /** Fingerprint of the client's scope with which all of a kept session's were followed; undefined: this is no kept session. */
   scope: string | undefined;
   readonly #byFilter = new Map<string, Subscription>();
   /** By id or prefix with `*`. */
@@ -29,6 +31,8 @@ export class Subscriptions {
   #prefixes: Map<string, string> | undefined;
   #filterBytes = 0;
   #interested = 0;
+  /** Those of SUBSCRIBE packets that are not answered yet. */
+  #pending: Subscriptions | undefined;
 
   get count(): number {
     return this.#byFilter.size;
@@ -56,6 +60,16 @@ export class Subscriptions {
   hasRoomFor(filter: string): boolean {
     if (this.has(filter)) return true;
     return this.count < TOPIC_FILTERS_MAX && this.#filterBytes + textBytes(filter) <= TOPIC_FILTERS_BYTES_MAX;
+  }
+
+  /** Until `settle`, events match these too: they may come before the hub has said which are granted. */
+  expect(subscriptions: readonly Subscription[]): void {
+    this.#pending = new Subscriptions();
+    for (const subscription of subscriptions) this.#pending.set(subscription);
+  }
+
+  settle(): void {
+    this.#pending = undefined;
   }
 
   /** Adds a subscription, or replaces the one with the same topic filter. */
@@ -104,9 +118,12 @@ export class Subscriptions {
   /** Calls `found` with each subscription that events of this kind of the device match. */
   eachMatching(device: string, kind: number, found: (subscription: Subscription) => void): void {
     this.#eachOf(device, kind, found);
-    if (this.#prefixes === undefined) return;
-    for (const [name, prefix] of this.#prefixes)
+    for (const [name, prefix] of this.#prefixes ?? NO_PREFIXES)
       if (device.startsWith(prefix)) this.#eachOf(name, kind, found);
+    // One that is to be replaced counts until it is.
+    this.#pending?.eachMatching(device, kind, (one) => {
+      if (!this.has(one.filter)) found(one);
+    });
   }
 
   /** @returns those of the subscriptions that want the event; undefined: none does @param isOwn of the client's device */

@@ -51,9 +51,9 @@ export function readTemplates(entries: readonly string[]): ReadTemplates {
       else templates.push(read);
     }
   }
-  if (entries.length === 0) problems.push('an empty list; at least one TEMPLATE=TYPE is accepted');
+  if (entries.length === 0) problems.push('an empty list; expected at least one TEMPLATE=TYPE');
   if (templates.length > TEMPLATES_MAX)
-    problems.push(`${templates.length} templates; at most ${TEMPLATES_MAX} are accepted`);
+    problems.push(`${templates.length} templates; expected at most ${TEMPLATES_MAX}`);
   else problems.push(...overlaps(templates));
   return problems.length === 0 ? { ok: true, templates } : { ok: false, problems: [...new Set(problems)] };
 }
@@ -64,12 +64,12 @@ const TYPE = '{type}';
 function readEntry(entry: string): (Template | string)[] {
   const at = entry.lastIndexOf('=');
   if (entry.includes(TYPE)) {
-    if (at >= 0) return [`${quoted(entry)}: has {type} and =TYPE; one of them is accepted`];
+    if (at >= 0) return [`${quoted(entry)}: has {type} and =TYPE; expected one of them`];
     return kindNames.map((name) => readTemplate(entry.replace(TYPE, name), Kind[name], entry));
   }
-  if (at < 0) return [`${quoted(entry)}: =TYPE is missing; ${types()} is accepted`];
+  if (at < 0) return [`${quoted(entry)}: =TYPE is missing; expected ${types()}`];
   const type = entry.slice(at + 1);
-  if (!Object.hasOwn(Kind, type)) return [`${quoted(entry)}: type ${quoted(type)}; ${types()} is accepted`];
+  if (!Object.hasOwn(Kind, type)) return [`${quoted(entry)}: type ${quoted(type)}; expected ${types()}`];
   return [readTemplate(entry.slice(0, at), Kind[type as KindName], entry)];
 }
 
@@ -99,14 +99,14 @@ function isPlaceholder(level: string): boolean {
 
 function templateProblem(text: string, levels: readonly string[], places: number): string | undefined {
   if (text.length > TEMPLATE_CHARACTERS_MAX)
-    return `${text.length} characters; at most ${TEMPLATE_CHARACTERS_MAX} are accepted`;
+    return `${text.length} characters; expected at most ${TEMPLATE_CHARACTERS_MAX}`;
   for (const level of levels) {
     if (!isPlaceholder(level) && /[{}]/.test(level))
-      return `level ${quoted(level)}; {device} and {device+} are accepted, as a whole level`;
+      return `level ${quoted(level)}; expected {device} or {device+} as a whole level`;
     if (!isPlaceholder(level) && /[+#]/.test(level))
       return `level ${quoted(level)}; + and # are for those who subscribe`;
   }
-  if (places !== 1) return `${places} levels for the device; one {device} or {device+} is accepted`;
+  if (places !== 1) return `${places} levels for the device; expected one {device} or {device+}`;
   if (text.startsWith('$')) return 'starts with $, which MQTT keeps for brokers';
   if (text.includes('\0')) return 'holds U+0000, which no topic may';
   if (!isWellFormed(text)) return 'is not Unicode';

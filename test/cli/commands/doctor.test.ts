@@ -7,8 +7,7 @@ describe('dat doctor', () => {
   it('names what it looked at, and a fix for all that is not good', async () => {
     const findings = jsonLines((await dat(['doctor', '--json'])).stdout);
     expect(findings.map(({ name }) => name)).toContain('transport');
-    for (const { state, mend } of findings)
-      expect(typeof mend).toBe(state === 'good' ? 'undefined' : 'string');
+    for (const { state, fix } of findings) expect(typeof fix).toBe(state === 'good' ? 'undefined' : 'string');
   });
 
   it('looks at the port for MQTT: off, free, a hub, something else', async () => {

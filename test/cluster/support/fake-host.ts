@@ -4,7 +4,7 @@
  * test may delay it as a ring does.
  */
 
-import { EventField, EventFlag } from '../../../src/cluster/event-record.ts';
+import { EventField, eventBytes } from '../../../src/cluster/event-record.ts';
 import type {
   CallAnswer,
   ClusterHost,
@@ -18,9 +18,10 @@ import type {
 } from '../../../src/cluster/host.ts';
 import type { ClusterNode } from '../../../src/cluster/node.ts';
 import { HomeKind, Level, Unfollow } from '../../../src/cluster/records.ts';
-import { viewsOf } from '../../../src/cluster/wire.ts';
 import type { RecordViews } from '../../../src/memory/ring.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
+import { EventType } from '../../../src/wire/events.ts';
+import { eventRecord } from '../../support/event-records.ts';
 
 /** A device's or subscriber's connection, held by whoever plays the peer. */
 export interface Connection {
@@ -75,8 +76,6 @@ interface Follower {
   readonly got: Got[];
 }
 
-const MESSAGE = 2;
-const NORMAL = 2;
 const CLOSE_REPLACED = 4004;
 const CLOSE_CONFLICT = 4200;
 let epochs = 0;
@@ -287,9 +286,10 @@ export class FakeHost implements ClusterHost {
     const start = goesOn ? since.seq : fromClaim ? device.base : device.seq;
     const { slot, seq } = device;
     const entry = { ...entryOf(device), seq: start };
+    const startState = entry.state;
     const missed = device.history.filter((kept) => kept.seq > start && kept.seq <= seq);
     this.#say(() => {
-      this.node.followers.followed(peer, { request, id, slot, level, entry });
+      this.node.followers.followed(peer, { request, id, slot, level, entry: { ...entry, startState } });
       for (const { seq: of, payload } of missed) {
         const [views, bytes] = eventOf(slot, of, payload);
         this.node.followers.replay(peer, slot, views, 0, bytes);
@@ -484,7 +484,7 @@ export class FakeHost implements ClusterHost {
       if (device.history.length > this.#historyEvents) device.history.shift();
     }
     if (follower !== undefined && isListening(follower))
-      follower.got.push({ is: 'event', seq, payload, type: MESSAGE });
+      follower.got.push({ is: 'event', seq, payload, type: EventType.message });
     const [views, bytes] = eventOf(slot, seq, payload);
     this.#say(() => this.node.followers.event(views, 0, bytes));
   }
@@ -525,18 +525,8 @@ function entryOf({ epoch, seq, connection }: Device): DeviceEntry {
 
 /** An event record with a number as its payload. @returns its views and length */
 export function eventOf(slot: number, seq: number, payload: number): [RecordViews, number] {
-  const json = Buffer.from(String(payload));
-  const bytes = EventField.body + json.length;
-  const views = viewsOf(bytes);
-  views.f64[EventField.at >> 3] = 1;
-  views.f64[EventField.seq >> 3] = seq;
-  views.u32[EventField.device >> 2] = slot;
-  views.u8[EventField.type] = MESSAGE;
-  views.u8[EventField.priority] = NORMAL;
-  views.u8[EventField.flags] = EventFlag.payloadIsJson;
-  views.u32[EventField.payloadBytes >> 2] = json.length;
-  views.u8.set(json, EventField.body);
-  return [views, bytes];
+  const views = eventRecord({ seq, device: slot, payload: String(payload) });
+  return [views, eventBytes(views, 0)];
 }
 
 export function payloadOf({ u8 }: RecordViews, offset: number, bytes: number): number {

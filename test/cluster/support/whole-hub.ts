@@ -19,13 +19,7 @@ import { EdgeLink } from '../../../src/owner/edge-link.ts';
 import { Owner } from '../../../src/owner/owner.ts';
 import { NONE } from '../../../src/presence/columns.ts';
 import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
-import {
-  claimEvent,
-  EventField,
-  EventFlag,
-  type EventHead,
-  writeEventHead,
-} from '../../../src/records/event.ts';
+import { EventField } from '../../../src/records/event.ts';
 import type { Fields, RecordLayout, Values } from '../../../src/records/layout.ts';
 import {
   FromOwnerRecord,
@@ -52,8 +46,9 @@ import {
 } from '../../../src/records/requests.ts';
 import { createSessionNumbers, sessionNumbers } from '../../../src/records/sessions.ts';
 import { createTickets, Tickets } from '../../../src/records/tickets.ts';
-import { ALL_TYPES, EventType, Priority } from '../../../src/wire/events.ts';
+import { ALL_TYPES } from '../../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
+import { claimEventRecord, type GivenEvent } from '../../support/event-records.ts';
 import type { Frame } from '../../support/frames.ts';
 
 const RING_BYTES = ringBytesFor(1024 * 1024);
@@ -168,7 +163,7 @@ export class WholeHub {
 
   /** The owner's thread has its turn, and the edge reads what it says. */
   pollOwner(): void {
-    this.#toOwner.publish();
+    this.#toOwner.commit();
     this.#owner.poll(POLL_RECORDS);
     this.#read();
   }
@@ -182,15 +177,14 @@ export class WholeHub {
   /** In place of a link without a node: tells the owner. */
   linkSays<F extends Fields>(layout: RecordLayout<F>, values: Values<F>): void {
     layout.write(this.#linkToOwner, values);
-    this.#linkToOwner.publish();
+    this.#linkToOwner.commit();
   }
 
   /** The same for an event of a device of another node. @param payload JSON */
   linkPasses(ref: number, seq: number, payload: string): void {
     const ring = this.#linkToOwner;
-    const offset = this.#writeEvent(ring, { device: ref, session: NONE }, payload);
-    ring.views.f64[(offset + EventField.seq) >> 3] = seq;
-    ring.publish();
+    this.#writeEvent(ring, { device: ref, session: NONE, seq, payload });
+    ring.commit();
   }
 
   connectDevice(id: string): WholeDevice {
@@ -208,7 +202,7 @@ export class WholeHub {
 
   /** @param payload JSON */
   publish({ isOver, session }: WholeDevice, payload: string): void {
-    if (!isOver) this.#writeEvent(this.#toOwner, { device: NONE, session }, payload);
+    if (!isOver) this.#writeEvent(this.#toOwner, { device: NONE, session, payload });
   }
 
   connectSubscriber(id: string): WholeSubscriber {
@@ -226,21 +220,9 @@ export class WholeHub {
     writeRequest(this.#toOwner, { session, request, op, devices, filters, types: ALL_TYPES, past: false });
   }
 
-  #writeEvent(ring: RingProducer, from: Pick<EventHead, 'device' | 'session'>, payload: string): number {
-    const offset = claimEvent(ring, EventField.body + payload.length, Priority.normal);
-    const body = writeEventHead(ring.views, offset, {
-      ...from,
-      at: this.#clock.wallNow(),
-      received: this.#clock.now(),
-      type: EventType.message,
-      priority: Priority.normal,
-      flags: EventFlag.payloadIsJson,
-      statusBytes: 0,
-      payloadBytes: payload.length,
-      ackBytes: 0,
-    });
-    ring.views.u8.set(Buffer.from(payload), body);
-    return offset;
+  #writeEvent(ring: RingProducer, event: GivenEvent): void {
+    const times = { at: this.#clock.wallNow(), received: this.#clock.now() };
+    claimEventRecord(ring, { ...event, ...times });
   }
 
   #join(kind: SessionKind, id: string): number {

@@ -1,42 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
 import type { RecordViews } from '../../../src/memory/ring.ts';
-import { EventField, EventFlag, privateViews, writeEventHead } from '../../../src/records/event.ts';
+import { EventFlag, privateViews } from '../../../src/records/event.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { EventType, Priority } from '../../../src/wire/events.ts';
 import { readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
+import { type GivenEvent, writeEventRecord } from '../../support/event-records.ts';
 import { decodeBinaryEvent } from '../../support/frames.ts';
 
-interface Event {
-  readonly type?: number;
-  readonly priority?: number;
-  readonly flags?: number;
-  readonly status?: string;
-  readonly payload?: string | Uint8Array;
-  readonly seq?: number;
-}
-
 /** Views that hold an event at some offset. */
-function eventAt(offset: number, event: Event, views = privateViews(256 * 1024)): RecordViews {
-  const { type = EventType.message, priority = Priority.normal, flags = EventFlag.payloadIsJson } = event;
-  const [status, payload] = [Buffer.from(event.status ?? ''), Buffer.from(event.payload ?? '{}')];
-  const body = writeEventHead(views, offset, {
-    at: 1234,
-    received: 0,
-    device: 7,
-    type,
-    priority,
-    flags,
-    session: 0,
-    statusBytes: status.length,
-    payloadBytes: payload.length,
-    ackBytes: 0,
-  });
-  views.f64[(offset + EventField.seq) >> 3] = event.seq ?? 5;
-  views.u8.set(status, body);
-  views.u8.set(payload, body + status.length);
+function eventAt(offset: number, event: GivenEvent, views = privateViews(256 * 1024)): RecordViews {
+  writeEventRecord(views, offset, { at: 1234, device: 7, seq: 5, ...event });
   return views;
 }
 

@@ -16,7 +16,7 @@ import { createDoorbell, Ringer } from '../../../src/memory/doorbell.ts';
 import { createRing, RingConsumer, RingProducer } from '../../../src/memory/ring.ts';
 import { EdgeLink } from '../../../src/owner/edge-link.ts';
 import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
-import { EventField, EventFlag, privateViews, writeEventHead } from '../../../src/records/event.ts';
+import { EventFlag, privateViews } from '../../../src/records/event.ts';
 import { EntryWriter, GapReason, NO_BYTES, Notice, writeGap } from '../../../src/records/replies.ts';
 import { createSessionNumbers, sessionNumbers } from '../../../src/records/sessions.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
@@ -24,6 +24,7 @@ import { EventType, Priority, type PriorityName } from '../../../src/wire/events
 import { DEFAULT_TEMPLATES, readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
 import { subscriberTerms } from '../../../src/wire/upgrade-terms.ts';
+import { writeEventRecord } from '../../support/event-records.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { decodeBinaryEvent, type Frame } from '../../support/frames.ts';
 import { lineInto } from '../../support/no-owner-line.ts';
@@ -293,21 +294,12 @@ export class FakeThread {
     type: number,
     flags: number,
   ): void {
-    const bytes = EventField.body + payload.length;
     const views = this.#scratch;
-    const body = writeEventHead(views, 0, {
-      at: 1,
-      received: this.clock.now(),
-      device,
-      type,
+    const bytes = writeEventRecord(views, 0, {
+      ...{ type, payload, received: this.clock.now() },
       priority: Priority[priority],
       flags: EventFlag.payloadIsJson | flags,
-      session: 0,
-      statusBytes: 0,
-      payloadBytes: payload.length,
-      ackBytes: 0,
     });
-    views.u8.set(payload, body);
     if (!this.link.event(views, 0, bytes, device, seq)) throw new Error('the ring is full');
     this.link.flush();
   }
@@ -328,7 +320,7 @@ export class FakeThread {
   gap(device: number, from: number, to: number, reason: GapReason): void {
     this.#seqs.set(device, to);
     writeGap(this.#ring, { device, from, to, reason });
-    this.#ring.publish();
+    this.#ring.commit();
   }
 
   /** The last event's. */

@@ -3,10 +3,10 @@ import { Missed } from '../../../src/edge/deliver/missed.ts';
 import type { Waiting } from '../../../src/edge/deliver/paced-audience.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { MISSED_RUNS_MAX } from '../../../src/limits.ts';
-import { EventField, privateViews } from '../../../src/records/event.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { EventType } from '../../../src/wire/events.ts';
+import { eventRecord } from '../../support/event-records.ts';
 
 const session = (encoding: Encoding = Encoding.json): SubscriberSession =>
   ({ encoding }) as SubscriberSession;
@@ -126,10 +126,7 @@ describe('the slow subscribers of a device', () => {
 
 /** An event that waited for its turn. */
 function waited(seq: number, type: number = EventType.message, replaced = 0): Waiting {
-  const views = privateViews(100);
-  views.u8[EventField.type] = type;
-  views.f64[EventField.seq >> 3] = seq;
-  return { views, replaced };
+  return { views: eventRecord({ type, seq }), replaced };
 }
 
 describe('what waited for its turn', () => {

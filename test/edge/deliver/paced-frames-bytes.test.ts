@@ -6,7 +6,7 @@ import { BATCH_BYTES_MAX } from '../../../src/edge/deliver/outbox-frames.ts';
 import { PacedFrames } from '../../../src/edge/deliver/paced-frames.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Counter, Counters, createCounters } from '../../../src/memory/counters.ts';
-import { EventField, EventFlag, privateViews, writeEventHead } from '../../../src/records/event.ts';
+import { privateViews } from '../../../src/records/event.ts';
 import {
   batchBytesMax,
   binaryBatchLayout,
@@ -19,6 +19,7 @@ import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { EventType, Priority } from '../../../src/wire/events.ts';
 import { readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
+import { eventRecord } from '../../support/event-records.ts';
 import { Peer } from './past-harness.ts';
 
 /** What is encoded before what was encoded so far is sent. */
@@ -85,21 +86,7 @@ class Bench {
     priority: number = Priority.normal,
     type: number = EventType.message,
   ): Uint8Array {
-    const views = privateViews(EventField.body + bytes);
-    const body = writeEventHead(views, 0, {
-      at: 1,
-      received: 0,
-      device: 0,
-      type,
-      priority,
-      flags: EventFlag.payloadIsJson,
-      session: 0,
-      statusBytes: 0,
-      payloadBytes: bytes,
-      ackBytes: 0,
-    });
-    views.f64[EventField.seq >> 3] = ++this.#seq;
-    views.u8.fill(0x31, body, body + bytes);
+    const views = eventRecord({ type, priority, seq: ++this.#seq, payload: '1'.repeat(bytes) });
     const replaced = this.#seq % 3;
     set.noted[Priority.high - priority]!.push(this.names, views, 0, replaced);
     if (!set.isDue) this.kind.due.push(set);

@@ -6,15 +6,14 @@ import type { PacedAudience, PacedLane } from '../../../src/edge/deliver/paced-a
 import { Paces } from '../../../src/edge/deliver/paces.ts';
 import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Counter, Counters, createCounters } from '../../../src/memory/counters.ts';
-import type { RecordViews } from '../../../src/memory/ring.ts';
-import { EventField, EventFlag, privateViews, writeEventHead } from '../../../src/records/event.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
-import { EventType, Priority } from '../../../src/wire/events.ts';
+import { Priority } from '../../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
 import { readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
+import { eventRecord } from '../../support/event-records.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 beforeEach(() => {
@@ -35,22 +34,11 @@ interface Terms {
   readonly vip?: boolean;
 }
 
-/** An event of the device, as it stands in a ring. */
-function eventOf(seq: number, priority: number = Priority.normal): RecordViews {
-  const views = privateViews(EventField.body + 2);
-  const head = { at: 1, received: 0, device: 0, type: EventType.message, session: 0 };
-  const lengths = { statusBytes: 0, payloadBytes: 2, ackBytes: 0 };
-  const body = writeEventHead(views, 0, { ...head, ...lengths, priority, flags: EventFlag.payloadIsJson });
-  views.f64[EventField.seq >> 3] = seq;
-  views.u8.set(Buffer.from('{}'), body);
-  return views;
-}
-
 class Bench {
   readonly clock = new FakeClock();
   readonly counters = new Counters(createCounters());
   readonly paces = new Paces({
-    encoder: new EventEncoder(eventOf(0)),
+    encoder: new EventEncoder(eventRecord({ seq: 0 })),
     clock: this.clock,
     counters: this.counters,
     published: (bytes) => void this.published.push(bytes),
@@ -92,8 +80,8 @@ class Bench {
     return cohort!;
   }
 
-  note(cohort: Cohort, seq: number, priority?: number, replaced = 0): void {
-    this.paces.note(cohort, NAMES, eventOf(seq, priority), 0, replaced);
+  note(cohort: Cohort, seq: number, priority: number = Priority.normal, replaced = 0): void {
+    this.paces.note(cohort, NAMES, eventRecord({ seq, priority }), 0, replaced);
   }
 
   news(): string {
@@ -334,19 +322,19 @@ describe('what was noted', () => {
 describe('an event that is sent to one alone', () => {
   it('comes at once, with what it replaced, and is counted', () => {
     const session = bench.session();
-    bench.paces.sendAlone(session, NAMES, eventOf(1), 0, 0);
-    bench.paces.sendAlone(session, NAMES, eventOf(4), 0, 2);
+    bench.paces.sendAlone(session, NAMES, eventRecord({ seq: 1 }), 0, 0);
+    bench.paces.sendAlone(session, NAMES, eventRecord({ seq: 4 }), 0, 2);
     expect([bench.news(), bench.deliveries]).toEqual(['1:1 1:4(2)', 2]);
   });
 
   it('does not come where the subscriber is closing, or has no form for it', () => {
     const closing = bench.session();
     closing.closing = true;
-    bench.paces.sendAlone(closing, NAMES, eventOf(1), 0, 0);
+    bench.paces.sendAlone(closing, NAMES, eventRecord({ seq: 1 }), 0, 0);
     const templates = readTemplates(['{device}=status']); // there is no topic of messages
     if (!templates.ok) throw new Error(templates.problems.join());
     const names = new DeviceNames('d', new TopicLayout(templates.templates));
-    bench.paces.sendAlone(bench.session({ encoding: Encoding.mqtt5 }), names, eventOf(1), 0, 0);
+    bench.paces.sendAlone(bench.session({ encoding: Encoding.mqtt5 }), names, eventRecord({ seq: 1 }), 0, 0);
     expect([bench.news(), bench.deliveries]).toEqual(['', 0]);
   });
 });

@@ -31,6 +31,8 @@ export class Peer {
   stalledFrom = Number.POSITIVE_INFINITY;
   /** Frames that were sent while the connection was not corked. */
   loose = 0;
+  /** Called with each frame that is sent. */
+  sending = (): void => {};
 
   constructor(number: number, binary = false) {
     const actor = { role: 'subscriber', id: `s-${number}`, devices: undefined, vip: false } as const;
@@ -48,6 +50,7 @@ export class Peer {
       send: (frame: string | Uint8Array, isBinary: boolean) => {
         if (this.frames.length >= this.stalledFrom) this.queued += frame.length;
         if (!isCorked) this.loose += 1;
+        this.sending();
         const bytes = Buffer.from(frame as string);
         this.frames.push(
           isBinary ? decodeBinaryEvent(bytes) : (JSON.parse(bytes.toString().replace(PADDING, '')) as Frame),

@@ -16,6 +16,8 @@ afterEach(() => {
 
 class Bench extends Past {
   readonly replays: Replays;
+  /** Called while events that came before a join are sent. */
+  finishing = (): void => {};
   /** Joins of topics as `s-1 d0:5`, each behind the `finish` of the rounds. */
   readonly joins: string[] = [];
 
@@ -27,7 +29,10 @@ class Bench extends Past {
       clock: this.history.clock,
       counters: this.counters,
       queueBytes: QUEUE_BYTES,
-      finish: () => void this.joins.push('finish'),
+      finish: () => {
+        this.joins.push('finish');
+        this.finishing();
+      },
       join: (session, { device, seq }) => void this.joins.push(`${session.id} d${device}:${seq}`),
       charges: this.charges,
     });
@@ -280,6 +285,48 @@ describe('live events of a device whose past is being sent', () => {
   });
 });
 
+describe('the types of live events of a device whose past is being sent', () => {
+  /** The peer cannot take anything while events come. @returns what it gets once it can */
+  const heldBack = (bench: Bench, peer: Peer, meanwhile: () => void): string => {
+    peer.queued = QUEUE_BYTES + 1;
+    bench.run(peer);
+    meanwhile();
+    peer.queued = 0;
+    bench.run(peer);
+    return peer.news();
+  };
+
+  it('are those that are followed, though the past of others was asked for', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    bench.begin(peer, device, { history: 5 }, typeBits.status);
+    bench.attach(peer, device); // a filter follows it too
+    const told = heldBack(bench, peer, () => {
+      bench.live(device);
+      bench.live(device, 'status');
+    });
+    expect([told, bench.joins.at(-1)]).toEqual(['d0:2 d0:3', 's-1 d0:3']);
+  });
+
+  it('are at each time those that are followed then', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    bench.begin(peer, device, { history: 5 });
+    bench.attach(peer, device, typeBits.message);
+    const told = heldBack(bench, peer, () => {
+      for (const followed of [typeBits.status, typeBits.status, typeBits.message]) {
+        for (const type of ['message', 'status'] as const) bench.live(device, type);
+        bench.attach(peer, device, followed);
+      }
+      bench.live(device);
+    });
+    // The message of the first two, the statuses up to the last, then the message.
+    expect(told).toBe('d0:1 d0:2 d0:5 d0:7 d0:8');
+  });
+});
+
 describe('pongs that came meanwhile, which are kept nowhere', () => {
   function heldBack(types: readonly (keyof typeof EventType)[]): string {
     const bench = new Bench({ eventsMax: 1000 });
@@ -362,6 +409,76 @@ describe('a replay', () => {
     peer.session.closing = true;
     bench.run(peer);
     expect(peer.news()).toBe('');
+  });
+
+  it('ends where its session is closed by what was sent before: that is in no topic', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    bench.ask(peer, device, { last: true });
+    bench.finishing = () => {
+      peer.session.closing = true;
+      bench.replays.forget(peer.session);
+    };
+    bench.run(peer);
+    expect([peer.news(), bench.joins]).toEqual(['d0:1', ['finish']]);
+  });
+
+  it('that another owner does not name ends; until it has named all, nobody enters a topic', () => {
+    const bench = new Bench();
+    const devices = [bench.device(1), bench.device(1), bench.device(1)];
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    for (const device of devices) bench.ask(peer, device, { last: true });
+    bench.replays.beginResync();
+    peer.queued = 0;
+    bench.run(peer);
+    expect([peer.news(), bench.joins]).toEqual(['d0:1', []]);
+    for (const device of devices.slice(1)) bench.attach(peer, device);
+    bench.replays.endResync();
+    bench.replays.tick();
+    expect([peer.news(), bench.joins.filter((join) => join !== 'finish')]).toEqual([
+      'd1:1 d2:1',
+      ['s-1 d1:1', 's-1 d2:1'],
+    ]);
+    expect(bench.replays.inUse).toBe(false);
+  });
+
+  it('takes the thread for a moment, and goes on when that has seen to its sockets; others get their turns', () => {
+    const bench = new Bench({ eventsMax: 1000 });
+    const device = bench.device(500);
+    const [long, short] = [bench.peer(), bench.peer()];
+    long.sending = () => bench.history.clock.advance(0.01); // a hundred take a millisecond
+    bench.ask(long, device, { history: 500 });
+    bench.run(long);
+    expect(long.frames.length).toBe(200);
+    bench.ask(short, device, { history: 1 });
+    bench.run(short);
+    expect(short.frames.length).toBe(1);
+    vi.advanceTimersToNextTimer();
+    expect(long.frames.length).toBe(400);
+    vi.advanceTimersToNextTimer();
+    expect(long.frames.length).toBe(500);
+    expect([bench.joins.at(-1), vi.getTimerCount()]).toEqual(['s-1 d0:500', 0]);
+  });
+
+  it('of many is taken up where the last turn ended', () => {
+    const bench = new Bench({ eventsMax: 1000 });
+    const device = bench.device(300);
+    const peers = [bench.peer(), bench.peer(), bench.peer()];
+    for (const peer of peers) {
+      peer.sending = () => bench.history.clock.advance(0.01);
+      bench.ask(peer, device, { history: 300 });
+      bench.run(peer);
+    }
+    const turn = (): number[] => {
+      vi.advanceTimersToNextTimer();
+      return peers.map(({ frames }) => frames.length);
+    };
+    expect([turn(), turn()]).toEqual([
+      [300, 300, 200],
+      [300, 300, 300],
+    ]);
   });
 
   it('goes on by itself once its peer has read', () => {

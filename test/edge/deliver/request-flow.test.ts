@@ -691,7 +691,10 @@ describe('the next page', () => {
     expect(bench.flow.owedTo(a)).toBeUndefined();
     for (const one of [a, b]) bench.flow.noticed(one, Notice.inactiveTooLong, true);
     expect(bench.flow.owedTo(a)).toBe(Notice.inactiveTooLong);
-    bench.flow.noticed(a, Notice.heard, false);
+    bench.flow.noticed(a, Notice.deniedByOperator, false); // one that stands alone
+    bench.flow.filterPage(a, 0, false, false);
+    expect(bench.flow.owedTo(a)).toBe(Notice.inactiveTooLong);
+    bench.flow.noticed(a, Notice.inactiveTooLong, false);
     expect(bench.flow.owedTo(a)).toBeUndefined();
     bench.flow.forget(b);
     expect(bench.flow.owedTo(b)).toBeUndefined();

@@ -207,6 +207,19 @@ describe('a peer that does not read', () => {
     expect(other.news()).toBe(`d${large[2]}:1`);
   });
 
+  it('of many devices gets them in slices, between which the thread sees to its sockets', () => {
+    const bench = new Bench({ devices: 300, bytes: 4 * 1024 * 1024 });
+    const devices = Array.from({ length: 250 }, () => bench.device(1));
+    const peer = bench.peer();
+    peer.sending = () => bench.history.clock.advance(0.02);
+    bench.send(peer, KEPT, ...devices);
+    const first = peer.frames.length;
+    vi.advanceTimersToNextTimer();
+    const second = peer.frames.length;
+    vi.advanceTimersToNextTimer();
+    expect([first, second, peer.frames.length, vi.getTimerCount()]).toEqual([100, 200, 250, 0]);
+  });
+
   it('gets nothing while it owes for what it got', () => {
     const bench = new Bench();
     const device = bench.device(1);

@@ -7,12 +7,12 @@ import { SlowSubscribers } from '../../../src/edge/deliver/slow-subscribers.ts';
 import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Topic } from '../../../src/edge/deliver/topic.ts';
 import { Counter, Counters, createCounters } from '../../../src/memory/counters.ts';
-import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer, Share } from '../../../src/memory/ring.ts';
-import { EVENT_KIND, EventField, EventFlag } from '../../../src/records/event.ts';
+import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer } from '../../../src/memory/ring.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
-import { ALL_TYPES, EventType, Priority } from '../../../src/wire/events.ts';
+import { ALL_TYPES, Priority } from '../../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
+import { claimEventRecord } from '../../support/event-records.ts';
 
 /** Sends of one socket and publishes of one thread, in order: `vip 1 #7` or `j0 #7`. */
 function sessionOf(id: string, number: number, batched = false): SubscriberSession {
@@ -87,19 +87,8 @@ function setUp() {
   const rounds: Rounds = new Rounds(ring, { ...sending, slow }, sent.publish);
   /** An event comes in over the ring. @param topic absent: nobody follows its device */
   const event = (seq: number, topic?: Topic, priority: number = Priority.normal): void => {
-    const payload = Buffer.from('{}');
-    const offset = producer.claim(EVENT_KIND, EventField.body + payload.length, Share.control);
-    const { f64, u32, u16, u8 } = producer.views;
-    f64[(offset + EventField.seq) >> 3] = seq;
-    f64[(offset + EventField.at) >> 3] = 1;
-    f64[(offset + EventField.received) >> 3] = 1;
-    u8[offset + EventField.type] = EventType.message;
-    u8[offset + EventField.priority] = priority;
-    u8[offset + EventField.flags] = EventFlag.payloadIsJson;
-    u16[(offset + EventField.statusBytes) >> 1] = 0;
-    u32[(offset + EventField.payloadBytes) >> 2] = payload.length;
-    u8.set(payload, offset + EventField.body);
-    producer.publish();
+    claimEventRecord(producer, { seq, priority });
+    producer.commit();
     const at = ring.next();
     if (topic !== undefined) rounds.add(at, topic);
   };

@@ -10,12 +10,13 @@ import { Topic } from '../../../src/edge/deliver/topic.ts';
 import { topicKey } from '../../../src/edge/deliver/topics.ts';
 import { MISSED_RUNS_MAX } from '../../../src/limits.ts';
 import { Counter, type CounterName, Counters, createCounters } from '../../../src/memory/counters.ts';
-import { EventField, EventFlag, privateViews, writeEventHead } from '../../../src/records/event.ts';
+import { privateViews } from '../../../src/records/event.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { ALL_TYPES, EventType, Priority, typeBit } from '../../../src/wire/events.ts';
 import { readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
+import { eventRecord, writeEventRecord } from '../../support/event-records.ts';
 import { FakeThread, QUEUE_BYTES, QUEUE_BYTES_MAX } from './fake-thread.ts';
 import { Peer } from './past-harness.ts';
 
@@ -88,20 +89,7 @@ class Bench {
   /** An event passes those that are slow. */
   event(seq: number, priority: number = Priority.normal, payload = '{}', { slow } = this.topic): void {
     const at = (this.#events++ % EVENTS_AT_ONCE) * 1024;
-    const body = writeEventHead(this.#views, at, {
-      at: 1,
-      received: 0,
-      device: DEVICE,
-      type: EventType.message,
-      priority,
-      flags: EventFlag.payloadIsJson,
-      session: 0,
-      statusBytes: 0,
-      payloadBytes: payload.length,
-      ackBytes: 0,
-    });
-    this.#views.f64[(at + EventField.seq) >> 3] = seq;
-    this.#views.u8.set(Buffer.from(payload), body);
+    writeEventRecord(this.#views, at, { device: DEVICE, seq, priority, payload });
     if (slow !== undefined) this.slow.event(slow, at);
   }
 
@@ -230,10 +218,7 @@ describe('the events kept for slow subscribers', () => {
 
 /** An event that waited for its turn, with so many more bytes than it must have. */
 function waited(type: number, more = 0): Waiting {
-  const views = privateViews(EventField.body + more);
-  views.u8[EventField.type] = type;
-  views.f64[EventField.seq >> 3] = 1;
-  return { views, replaced: 0 };
+  return { views: eventRecord({ type, seq: 1, payload: '1'.repeat(more) }), replaced: 0 };
 }
 
 describe('a slow client of MQTT', () => {

@@ -255,6 +255,27 @@ describe('an answer with the past', () => {
     thread.poll();
     expect(deliverer.isFollowing(socket.session, 0)).toBe(false);
   });
+
+  it('ends where another owner does not say that the device is followed', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    socket.queued = 6e5;
+    bench.ask(['d0', 'd1'], since(0, 1));
+    bench.say((link) => {
+      link.answer({ session, request: 1 }, pageOf(0, 1), [], false);
+      for (const device of [0, 1]) link.attach(session, device, `d${device}`, 0);
+    });
+    bench.say((link) => link.resync());
+    bench.say((link) => {
+      link.attach(session, 1, 'd1', 0);
+      link.resynced();
+    });
+    const { deliverer } = thread.edge;
+    socket.queued = 0;
+    deliverer.replays.tick();
+    const followed = [0, 1].map((device) => deliverer.isFollowing(socket.session, device));
+    expect([followed, deliverer.replays.inUse]).toEqual([[false, true], false]);
+  });
 });
 
 describe('a page of a filter', () => {

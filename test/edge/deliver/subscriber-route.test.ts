@@ -47,9 +47,9 @@ describe('an upgrade to /v1/subscribe', () => {
     ]),
     ['&devices=a,,b', 'devices: "" is not an id; '],
     ['&devices=a,no%20id', 'devices: "no id" is not an id; '],
-    [`&devices=${Array.from({ length: 1001 }, (_, n) => n)}`, 'devices: 1001 ids; at most 1000'],
-    ['&types=message,nope', 'types: "nope" given; a list of message, status and pong is accepted'],
-    ['&types=', 'types: "" given'],
+    [`&devices=${Array.from({ length: 1001 }, (_, n) => n)}`, 'devices: 1001 ids; expected at most 1000'],
+    ['&types=message,nope', 'types: "nope"; expected a list of message, status and pong'],
+    ['&types=', 'types: ""; expected'],
     ['&nope=1', 'unknown query parameter "nope"'],
   ])('is refused with 400: %s', (query, message) => {
     const answer = upgrade(new FakeThread(), query!);
@@ -58,7 +58,7 @@ describe('an upgrade to /v1/subscribe', () => {
 
   it('says what is an id where one is not', () => {
     expect(upgrade(new FakeThread(), '&devices=a,no%20id')).toMatchObject({
-      message: expect.stringMatching(/is not an id; .* is accepted$/),
+      message: expect.stringMatching(/is not an id; expected .*$/),
     });
   });
 

@@ -248,7 +248,7 @@ describe('an event that nobody listens to', () => {
     const bench = new Bench();
     Atomics.store(bench.rows.active, SLOT, active);
     Atomics.store(bench.rows.home, SLOT, home);
-    const [soft, loud] = [vi.spyOn(bench.line, 'publishUnheard'), vi.spyOn(bench.line, 'publish')];
+    const [soft, loud] = [vi.spyOn(bench.line, 'commitUnheard'), vi.spyOn(bench.line, 'commit')];
     bench.send(event);
     expect([soft.mock.calls.length, loud.mock.calls.length]).toEqual(isSoft ? [1, 0] : [0, 1]);
     bench.send({ type: 'status', status: 'on' }, bench.device(NONE));

@@ -114,7 +114,7 @@ const uncovered: Attack = {
 
 const unknownKeys: Attack = {
   name: 'unknown-keys',
-  what: 'connects 200 times a second with tokens of keys that nobody knows, each another, while the key server fails',
+  what: 'connects 200 times a second with tokens that each name another unknown key, while the key server fails',
   needsTokens: true,
   env: { DAT_AUTH_JWKS_URL: '{keys}' },
   async run({ target, notes, signal }) {

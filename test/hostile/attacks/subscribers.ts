@@ -53,8 +53,8 @@ const subscribeAndLeave = (ids: readonly string[]): Buffer[] => [
 
 const floods: readonly Attack[] = [
   [1000, 'far over its rate, and comes back as another as soon as it is closed'],
-  [400, 'as many as do not get it closed'],
-  [PAID_FRAMES, 'as many as it may'],
+  [400, 'as many as it may send without being closed'],
+  [PAID_FRAMES, 'as many as its rate allows'],
 ].map(([perSecond, how]) => ({
   name: `subscribes-${perSecond}`,
   losesNothing: true,
@@ -116,7 +116,7 @@ const reconnects: Attack = {
 
 const madeUp: Attack = {
   name: 'made-up-ids',
-  what: 'follows and leaves ids that no device has, always others, as many as it may; four subscribers',
+  what: 'four subscribers that follow and leave ids that no device has, new ones each time, at their full rate',
   async run(scene) {
     await Promise.all(
       Array.from({ length: 4 }, (_, peer) =>
@@ -145,7 +145,7 @@ const RULES_MAX = 256;
 const commonPrefix: Attack = {
   name: 'common-prefix',
   losesNothing: true,
-  what: 'follows 1000 ids at a time, as many as it may, whose first 44 characters 256 access rules begin with too',
+  what: 'follows 1000 ids at a time, at its full rate, that share their first 44 characters with 256 access rules',
   operators: [
     {
       method: 'PUT',
@@ -184,7 +184,7 @@ const filters: Attack = {
 
 const replays: Attack = {
   name: 'replays',
-  what: "asks for the history of the victim's device again and again, as often as it may",
+  what: "asks for the history of the victim's device again and again, at its full rate",
   run: (scene) =>
     flood(scene, 900, [
       jsonFrame({ op: 'subscribe', devices: [VICTIM], history: 1000 }),

@@ -136,7 +136,7 @@ export class ClusterOwner {
   }
 
   poll(): void {
-    for (const ring of this.#toOwner) ring.publish();
+    for (const ring of this.#toOwner) ring.commit();
     this.owner.poll(this.pollRecords);
   }
 
@@ -181,7 +181,8 @@ export class ClusterOwner {
   /** A home tells of the device. */
   remote(id: string, told: Told = {}): void {
     const { ref = 1, epoch = 'abc', seq = 5, state = DeviceState.online, status = '', lastSeen = 0 } = told;
-    this.says(fromLink.remote, { id, ref, epoch, seq, state, status, lastSeen, node: 'b' });
+    const { startState = state } = told;
+    this.says(fromLink.remote, { id, ref, epoch, seq, state, startState, status, lastSeen, node: 'b' });
   }
 
   /** As `remote`, then all up to there was passed on. */

@@ -9,6 +9,7 @@ export interface Told {
   readonly epoch?: string;
   readonly seq?: number;
   readonly state?: number;
+  readonly startState?: number;
   readonly status?: string;
   readonly lastSeen?: number;
 }

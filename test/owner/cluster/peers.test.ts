@@ -39,6 +39,7 @@ describe('A node that follows a device of this one', () => {
         seq: 2,
         epoch: hub.epoch('dev-1'),
         state: DeviceState.online,
+        startState: DeviceState.online,
         status: 'warm',
         lastSeen: hub.clock.wallMs - 250,
       },
@@ -93,6 +94,22 @@ describe('A node that follows a device of this one', () => {
     expect(hub.told()).toEqual([
       'followed dev-1 by 1 request 1 active 40-42 of abc online',
       'followed dev-1 by 1 request 2 active 41-42 of abc online',
+    ]);
+  });
+
+  it('is told how the device was where its stream starts, and how it is now', () => {
+    const hub = new ClusterOwner();
+    hub.connectDevice('dev-1');
+    hub.adopt('device', 'dev-1', [entryPart({ seq: 40, state: DeviceState.offline })]);
+    hub.release('device', 'dev-1');
+    hub.says(fromLink.peerJoined, { peer: 1, node: 'b' });
+    hub.told();
+    hub.follow(1, 'dev-1', { fromClaim: true });
+    hub.follow(1, 'dev-1', { request: 2 });
+    const { online, offline } = DeviceState;
+    expect(hub.records()).toMatchObject([
+      { is: 'followed', start: 40, seq: 41, startState: offline, state: online },
+      { is: 'followed', start: 41, seq: 41, startState: online, state: online },
     ]);
   });
 

@@ -5,6 +5,7 @@ import { EventFlag } from '../../../src/records/event.ts';
 import { EventType } from '../../../src/wire/events.ts';
 import { ClusterOwner } from './cluster-owner.ts';
 import { followedElsewhere } from './followed-device.ts';
+import { entryPart } from './hand-overs.ts';
 import { times } from './options.ts';
 
 const rowOf = (hub: ClusterOwner, id = 'dev-1') => hub.reader.device(hub.reader.findDevice(id));
@@ -42,7 +43,7 @@ describe('What a home says of a device', () => {
     const { hub } = followedElsewhere();
     hub.remote('dev-1');
     expect(hub.got()).toEqual([]);
-    hub.remote('dev-1', { state: DeviceState.offline });
+    hub.joined('dev-1', { state: DeviceState.offline });
     expect(hub.got()).toEqual(['entry ann : dev-1 offline #5 of abc active', 'attach ann dev-1 after 5']);
     hub.remote('dev-1', { state: DeviceState.offline, seq: 9 });
     expect(hub.got()).toEqual([
@@ -50,6 +51,42 @@ describe('What a home says of a device', () => {
       'entry ann : dev-1 offline #9 of abc active',
       'attach ann dev-1 after 9',
     ]);
+  });
+
+  it('is told once the events have come that led there', () => {
+    const { hub } = followedElsewhere();
+    hub.remote('dev-1', { state: DeviceState.offline });
+    expect([hub.got(), rowOf(hub)]).toMatchObject([[], { state: 'online' }]);
+    hub.remoteEvent(1, 6, stateOf('offline'));
+    expect(rowOf(hub)).toMatchObject({ state: 'offline', seq: 6 });
+    expect(hub.got()).toHaveLength(1);
+    hub.says(fromLink.caughtUp, { ref: 1 });
+    expect(hub.got()).toEqual([]);
+  });
+
+  it('is told of a new numbering as it was where that starts, and again if no event led from there', () => {
+    const { hub } = followedElsewhere();
+    const told = { epoch: 'xyz', seq: 0, startState: DeviceState.offline };
+    hub.remote('dev-1', told);
+    expect(hub.got()).toEqual(['entry ann : dev-1 offline #0 of xyz active', 'attach ann dev-1 after 0']);
+    gap(hub, 1, 3);
+    hub.says(fromLink.caughtUp, { ref: 1 });
+    expect(hub.got()).toEqual([
+      'gap dev-1 1-3 cluster',
+      'entry ann : dev-1 online #3 of xyz active',
+      'attach ann dev-1 after 3',
+    ]);
+  });
+
+  it('is forgotten when the device comes here before the events do', () => {
+    const { hub } = followedElsewhere();
+    hub.remote('dev-1', { state: DeviceState.offline });
+    hub.connectDevice('dev-1');
+    hub.adopt('device', 'dev-1', [entryPart({ seq: 5 })]);
+    hub.release('device', 'dev-1');
+    hub.got();
+    hub.says(fromLink.caughtUp, { ref: 1 });
+    expect([hub.got(), rowOf(hub)]).toMatchObject([[], { state: 'online' }]);
   });
 
   it('is not told to one who has paused or is away', () => {

@@ -6,7 +6,7 @@ import mqttPacket, { type IConnectPacket, type Packet } from 'mqtt-packet';
 import type { MqttSettings } from '../../../src/wire/mqtt/connecting.ts';
 import type { Version } from '../../../src/wire/mqtt/constants.ts';
 import type {
-  Admission,
+  AdmitAnswer,
   AdmitRequest,
   Follow,
   Joined,
@@ -55,7 +55,7 @@ export class FakeHost implements MqttHost {
   covered: readonly string[] = [];
   role: Role;
   /** Undefined: the answer waits in `later`. */
-  admission: ((request: AdmitRequest) => Admission) | undefined = ({ clientId }) => ({
+  admission: ((request: AdmitRequest) => AdmitAnswer) | undefined = ({ clientId }) => ({
     ok: true,
     id: clientId === '' ? 's-generated' : clientId,
     role: this.role,
@@ -68,7 +68,7 @@ export class FakeHost implements MqttHost {
   answersRequests = true;
   /** What has not been answered yet, first asked first. */
   readonly later: (() => void)[] = [];
-  lateAdmission: ((admission: Admission) => void) | undefined;
+  lateAdmission: ((admission: AdmitAnswer) => void) | undefined;
   lateJoined: ((joined: Joined) => void) | undefined;
 
   constructor(listener: MqttHost['listener']) {
@@ -84,7 +84,7 @@ export class FakeHost implements MqttHost {
     this.ended = { code, reason };
   }
 
-  admit(request: AdmitRequest, answer: (admission: Admission) => void): void {
+  admit(request: AdmitRequest, answer: (admission: AdmitAnswer) => void): void {
     this.admits.push(request);
     if (this.admission === undefined) this.lateAdmission = answer;
     else answer(this.admission(request));

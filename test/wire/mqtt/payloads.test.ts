@@ -129,11 +129,11 @@ describe('a payload on the status topic', () => {
   });
 
   it.each<[string | Uint8Array, RegExp]>([
-    ['', /^0 characters; a text of 1 to 64 characters or \{"status":…,"data":…\} is accepted/],
+    ['', /^0 characters; expected a text of 1 to 64 characters or \{"status":…,"data":…\}/],
     ['x'.repeat(65), /^65 characters/],
     ['😀'.repeat(65), /^260 bytes/],
     ['x'.repeat(10_000), /^10000 bytes/],
-    [Uint8Array.of(0xff), /^no UTF-8/],
+    [Uint8Array.of(0xff), /^not UTF-8/],
     ['{}', /^an object without "status", a text of 1 to 64 characters/],
     ['{"state":"on"}', /^an object without "status"/],
     ['{"status":1}', /^an object without "status"/],

@@ -416,7 +416,12 @@ describe('a kept session that goes on', () => {
   /** @param scope of the token that its client has now; that of before was `before` */
   function goOn(scope: string, isAnswered = true): Peer {
     const peer = new Peer();
-    peer.host.admission = ({ clientId: id }) => ({ ok: true, id, role: undefined, scope });
+    peer.host.admission = ({ clientId: id }) => ({
+      ok: true,
+      id,
+      role: undefined,
+      scope: { fingerprint: scope },
+    });
     peer.host.joined = { ok: true, kept: { subscriptions, packetIds: [], scope: 'before' } };
     peer.host.answersRequests = isAnswered;
     peer.connect({ clean: false, properties: { sessionExpiryInterval: 60 } });
@@ -447,9 +452,28 @@ describe('a kept session that goes on', () => {
 
   it('is of the token that it began with', () => {
     const peer = new Peer();
-    peer.host.admission = ({ clientId: id }) => ({ ok: true, id, role: undefined, scope: 'first' });
+    peer.host.admission = ({ clientId: id }) => ({
+      ok: true,
+      id,
+      role: undefined,
+      scope: { fingerprint: 'first' },
+    });
     peer.connect({ clean: false, properties: { sessionExpiryInterval: 60 } });
     peer.subscribe('#');
     expect(keptScope(peer)).toBe('first');
+  });
+
+  it('is what takes the fingerprint of a scope: no other session does', () => {
+    const scope = {
+      get fingerprint(): string {
+        throw new Error('nobody needs it');
+      },
+    };
+    const peer = new Peer();
+    peer.host.admission = ({ clientId: id }) => ({ ok: true, id, role: undefined, scope });
+    peer.connect({ clean: true });
+    peer.subscribe('#');
+    peer.session.closed();
+    expect(peer.host.leaves).toMatchObject([{ kept: undefined }]);
   });
 });

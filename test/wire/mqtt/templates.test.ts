@@ -38,19 +38,19 @@ describe('the topic layout', () => {
   });
 
   it.each<[string[], RegExp]>([
-    [[], /an empty list; at least one TEMPLATE=TYPE is accepted/],
+    [[], /an empty list; expected at least one TEMPLATE=TYPE/],
     [
       ['a/{device}/x'],
-      /"a\/\{device\}\/x": =TYPE is missing; pong, message, status, presence or interest is accepted/,
+      /"a\/\{device\}\/x": =TYPE is missing; expected pong, message, status, presence or interest/,
     ],
-    [['a/{device}/x=messages'], /type "messages"; pong, message/],
+    [['a/{device}/x=messages'], /type "messages"; expected pong, message/],
     [['a/{device}/x=toString'], /type "toString"/],
-    [['a/b=message'], /0 levels for the device; one \{device\} or \{device\+\} is accepted/],
+    [['a/b=message'], /0 levels for the device; expected one \{device\} or \{device\+\}/],
     [['{device}/{device}=message'], /2 levels for the device/],
     [['{device}/{device+}=message'], /2 levels for the device/],
     [
       ['a/dev-{device}=message'],
-      /level "dev-\{device\}"; \{device\} and \{device\+\} are accepted, as a whole level/,
+      /level "dev-\{device\}"; expected \{device\} or \{device\+\} as a whole level/,
     ],
     [['a/{id}=message'], /level "\{id\}"/],
     [['a/{device}/+=message'], /level "\+"; \+ and # are for those who subscribe/],
@@ -58,8 +58,8 @@ describe('the topic layout', () => {
     [['$a/{device}=message'], /starts with \$, which MQTT keeps for brokers/],
     [['a/{device}/\0=message'], /U\+0000/],
     [['a/{device}/\ud800=message'], /not Unicode/],
-    [[`${'a'.repeat(250)}/{device}=message`], /259 characters; at most 256 are accepted/],
-    [['a/{device}/{type}=message'], /has \{type\} and =TYPE; one of them is accepted/],
+    [[`${'a'.repeat(250)}/{device}=message`], /259 characters; expected at most 256/],
+    [['a/{device}/{type}=message'], /has \{type\} and =TYPE; expected one of them/],
     [['a/{type}'], /0 levels for the device/],
     [
       ['a/{device}/x=message', 'a/{device}/x=status'],
@@ -80,6 +80,6 @@ describe('the topic layout', () => {
   it('is limited to 64 templates', () => {
     const many = Array.from({ length: TEMPLATES_MAX + 1 }, (_, i) => `t${i}/{device}=message`);
     expect(problemsOf(...many.slice(1))).toEqual([]);
-    expect(problemsOf(...many)).toEqual(['65 templates; at most 64 are accepted']);
+    expect(problemsOf(...many)).toEqual(['65 templates; expected at most 64']);
   });
 });

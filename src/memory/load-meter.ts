@@ -11,7 +11,7 @@ const QUIET_RECORDS_PER_SECOND = 750;
 /** The rate is averaged over about this long. */
 const WINDOW_MS = 50;
 
-export class Pace {
+export class LoadMeter {
   #ratePerMs = 0;
   #lastMs: number;
   #busy = false;
@@ -33,6 +33,6 @@ export class Pace {
 }
 
 /** From one look of the owner at its rings to the next under load, ms; 0: it never pauses. */
-export function ownerPaceMs(flushMaxMs: number): number {
+export function ownerPauseMs(flushMaxMs: number): number {
   return Math.max(0, flushMaxMs - EDGE_WAKE_MS_MAX);
 }

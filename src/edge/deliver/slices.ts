@@ -1,0 +1,86 @@
+/**
+ * Sends sessions what one request of theirs may have promised a hundred thousand times: a slice at a time, so that
+ * nobody else on the thread waits for it. A session whose slice is over goes on when the thread has seen to its sockets,
+ * one that has to wait for its peer when that has read. Sessions take turns.
+ */
+import type { Clock } from '../../clock.ts';
+import { POLL_MS_MAX } from '../../limits.ts';
+import type { SubscriberSession } from './subscriber-session.ts';
+
+/** How a slice ended. */
+export const Slice = {
+  /** Nothing is left to send. */
+  through: 0,
+  /** The peer has to read first, or its allowance is used up. */
+  blocked: 1,
+  /** Its time was over. */
+  over: 2,
+} as const;
+export type Slice = (typeof Slice)[keyof typeof Slice];
+
+/** Time between two looks at peers that are to read first, ms. */
+const LOOK_MS = 20;
+
+export class Slices {
+  readonly #clock: Clock;
+  readonly #send: (session: SubscriberSession) => Slice;
+  /** They have more to come; who had a slice last is behind the others. */
+  readonly #sessions = new Set<SubscriberSession>();
+  /** Hub clock, ms: when the slice under way is over. */
+  #untilMs = 0;
+  #looks: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
+
+  /** @param send sends a session what its peer can take, until `isOver`; it may have nothing to send */
+  constructor(clock: Clock, send: (session: SubscriberSession) => Slice) {
+    this.#clock = clock;
+    this.#send = send;
+  }
+
+  /** Whether the slice under way has taken its time. */
+  get isOver(): boolean {
+    return this.#clock.now() >= this.#untilMs;
+  }
+
+  /** One slice of this session, now. */
+  run(session: SubscriberSession): void {
+    this.#begin();
+    this.#slice(session);
+  }
+
+  forget(session: SubscriberSession): void {
+    this.#sessions.delete(session);
+  }
+
+  /** One slice of all together, of whoever can be sent anything. */
+  tick(): void {
+    clearTimeout(this.#looks);
+    if (this.#turn !== undefined) clearImmediate(this.#turn);
+    this.#looks = this.#turn = undefined;
+    this.#begin();
+    for (const session of [...this.#sessions]) {
+      if (this.isOver) {
+        this.#soon();
+        return;
+      }
+      this.#slice(session);
+    }
+  }
+
+  #begin(): void {
+    this.#untilMs = this.#clock.now() + POLL_MS_MAX;
+  }
+
+  #slice(session: SubscriberSession): void {
+    this.#sessions.delete(session);
+    const end = this.#send(session);
+    if (end === Slice.through) return;
+    this.#sessions.add(session);
+    if (end === Slice.over) this.#soon();
+    else this.#looks ??= setTimeout(() => this.tick(), LOOK_MS).unref();
+  }
+
+  #soon(): void {
+    this.#turn ??= setImmediate(() => this.tick());
+  }
+}

@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Slice, Slices } from '../../../src/edge/deliver/slices.ts';
+import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** What is sent takes a millisecond each. A session is its name. */
+class Bench {
+  readonly clock = new FakeClock();
+  readonly left = new Map<string, number>();
+  readonly blocked = new Set<string>();
+  /** Names, in the order of what was sent. */
+  sent = '';
+  readonly slices = new Slices(this.clock, (session) => this.#send(session as unknown as string));
+
+  #send(name: string): Slice {
+    for (let left = this.left.get(name) ?? 0; left > 0; left--) {
+      if (this.blocked.has(name)) return Slice.blocked;
+      if (this.slices.isOver) return Slice.over;
+      this.sent += name;
+      this.clock.advance(1);
+      this.left.set(name, left - 1);
+    }
+    return Slice.through;
+  }
+
+  promise(name: string, count: number): void {
+    this.left.set(name, count);
+    this.slices.run(name as unknown as SubscriberSession);
+  }
+
+  forget(name: string): void {
+    this.slices.forget(name as unknown as SubscriberSession);
+  }
+
+  /** @returns what is sent when the next timer fires */
+  next(): string {
+    this.sent = '';
+    vi.advanceTimersToNextTimer();
+    return this.sent;
+  }
+}
+
+describe('what sessions are sent in slices', () => {
+  it('is sent for two milliseconds, then for as long in the next turn', () => {
+    const bench = new Bench();
+    bench.promise('a', 5);
+    expect(bench.sent).toBe('aa');
+    expect([bench.next(), bench.next(), vi.getTimerCount()]).toEqual(['aa', 'a', 0]);
+  });
+
+  it('is sent at once where it is little, whoever else has much', () => {
+    const bench = new Bench();
+    bench.promise('a', 5);
+    bench.promise('b', 1);
+    expect(bench.sent).toBe('aab');
+  });
+
+  it('shares the time of a turn, and takes turns', () => {
+    const bench = new Bench();
+    for (const name of ['a', 'b', 'c']) bench.promise(name, 5);
+    expect(bench.next()).toBe('aa');
+    expect(bench.next()).toBe('bb');
+    expect(bench.next()).toBe('cc');
+    expect(bench.next()).toBe('ab'); // the last of each
+    expect([bench.next(), vi.getTimerCount()]).toEqual(['c', 0]);
+  });
+
+  it('waits for peers that do not read, twenty milliseconds at a time, and keeps no other waiting', () => {
+    const bench = new Bench();
+    bench.blocked.add('a');
+    bench.promise('a', 1);
+    bench.promise('b', 3);
+    expect(bench.next()).toBe('b');
+    vi.advanceTimersByTime(19);
+    bench.blocked.clear();
+    expect([bench.sent, bench.next(), vi.getTimerCount()]).toEqual(['b', 'a', 0]);
+  });
+
+  it('ends with the session', () => {
+    const bench = new Bench();
+    bench.promise('a', 5);
+    bench.forget('a');
+    expect([bench.next(), vi.getTimerCount()]).toEqual(['', 0]);
+  });
+});
