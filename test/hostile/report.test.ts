@@ -40,7 +40,7 @@ describe('a result', () => {
   });
 
   it.each<[string, Partial<Result>, RegExp]>([
-    ['events were lost', { victim: { ...good.victim, lost: 1 } }, /1 of 300 events were lost untold/],
+    ['events were lost', { victim: { ...good.victim, lost: 1 } }, /1 of 300 events were lost without a gap/],
     ['events were doubled', { victim: { ...good.victim, disordered: 2 } }, /2 events came twice/],
     ['events were refused', { victim: { ...good.victim, refused: 3 } }, /3 of 300 events were refused/],
     [
@@ -113,7 +113,7 @@ describe('the page of the docs', () => {
     const late = { ...good, victim: { ...good.victim, during: { ...latency, p99: 120 } } };
     const told = withSection(page, '| table |', [good, late]);
     expect(told).toBe(
-      'before\n<!-- attacks:begin -->\n2 runs. No event was lost untold in any of them. 1 missed a target; the highest p99 ' +
+      'before\n<!-- attacks:begin -->\n2 runs, of which none lost an event without a gap. 1 missed a target; the highest p99 ' +
         'during an attack was 120 ms.\n\n| table |\n<!-- attacks:end -->\nafter\n',
     );
     expect(withSection(told, '| table |', [good, late])).toBe(told);

@@ -18,7 +18,7 @@ export function problemsOf(attack: Pick<Attack, 'losesNothing'>, result: Result)
     if (!isGood) problems.push(problem);
   };
   check(sent > 0 && delivered > 0, `nothing was delivered of ${sent} events`);
-  check(lost === 0, `${lost} of ${sent} events were lost untold`);
+  check(lost === 0, `${lost} of ${sent} events were lost without a gap`);
   check(disordered === 0, `${disordered} events came twice or in the wrong order`);
   check(refused === 0, `${refused} of ${sent} events were refused to the victim's device`);
   check(attack.losesNothing !== true || gaps === 0, `${gaps} of ${sent} events became gaps`);
@@ -98,7 +98,7 @@ export function withSection(page: string, table: string, results: readonly Resul
   const slowest = Math.max(0, ...results.map(({ victim }) => victim.during.p99));
   const lost = results.filter(({ victim }) => victim.lost > 0).length;
   const words = [
-    `${results.length} runs. ${lost === 0 ? 'No event was lost untold in any of them' : `Events were lost untold in ${lost} of them`}.`,
+    `${results.length} runs, of which ${lost === 0 ? 'none' : lost} lost an event without a gap.`,
     `${missed.length} missed a target; the highest p99 during an attack was ${ms(slowest)} ms.`,
   ].join(' ');
   return `${page.slice(0, from)}${BEGIN}\n${words}\n\n${table}\n${page.slice(to)}`;

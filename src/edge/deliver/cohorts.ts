@@ -153,8 +153,7 @@ export class Cohorts {
 
   #change(cohort: Cohort, sessions: readonly SubscriberSession[], hash: number): void {
     this.#remove(cohort);
-    // Stryker disable next-line AssignmentOperator: it is another number
-    cohort.version += 1;
+    this.#becomeAnother(cohort);
     cohort.sessions = sessions;
     cohort.hash = hash;
     this.#enter(cohort);
@@ -164,6 +163,11 @@ export class Cohorts {
   #release(cohort: Cohort): void {
     if (cohort === this.empty || --cohort.uses > 0) return;
     this.#remove(cohort);
+    this.#becomeAnother(cohort);
+  }
+
+  /** Steps that led to it do not any more, and those that led from it lead elsewhere. */
+  #becomeAnother(cohort: Cohort): void {
     // Stryker disable next-line AssignmentOperator: it is another number
     cohort.version += 1;
     cohort.lastJoin.to = cohort.lastLeave.to = undefined;

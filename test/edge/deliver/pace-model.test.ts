@@ -18,44 +18,53 @@ interface Told {
   readonly conflated?: number;
 }
 
+/** What one subscriber has of a device that it follows. */
+interface Had {
+  /** The seq that it had heard of when it joined. */
+  readonly since: number;
+  /** Numbers of events that it got, or that one that it got has replaced. */
+  readonly seqs: Set<number>;
+}
+
 /** What one subscriber should have, by device. */
 class Books {
   readonly socket: FakeSocket;
-  /** The seq that it had heard of when it joined, or got last; absent: it does not follow the device. */
-  readonly #since = new Map<number, number>();
+  readonly #had = new Map<number, Had>();
 
   constructor(socket: FakeSocket) {
     this.socket = socket;
   }
 
   follows(device: number): boolean {
-    return this.#since.has(device);
+    return this.#had.has(device);
   }
 
-  joined(device: number, seq: number): void {
-    this.#since.set(device, seq);
+  joined(device: number, since: number): void {
+    this.#had.set(device, { since, seqs: new Set() });
   }
 
   left(device: number): void {
-    this.#since.delete(device);
+    this.#had.delete(device);
   }
 
-  /** Each event names how many it replaced: together they are all since the one before. */
+  /** Each event names how many it replaced: no number comes twice. What is urgent comes before what it follows. */
   check(): void {
     for (const frame of this.socket.frames.splice(0) as unknown as (Told & { events?: Told[] })[]) {
       for (const event of frame.op === 'batch' ? frame.events! : [frame]) {
         if (event.op !== 'event') continue;
-        const device = Number(event.device.slice(1));
-        const since = this.#since.get(device);
-        expect(event.seq - (event.conflated ?? 0) - 1).toBe(since);
-        this.#since.set(device, event.seq);
+        const { since, seqs } = this.#had.get(Number(event.device.slice(1)))!;
+        for (let seq = event.seq - (event.conflated ?? 0); seq <= event.seq; seq++) {
+          expect([seq, seq > since, seqs.has(seq)]).toEqual([seq, true, false]);
+          seqs.add(seq);
+        }
       }
     }
   }
 
-  /** The device's newest has come. */
+  /** All up to the device's newest has come, or was replaced. */
   expectAll(device: number, seq: number): void {
-    if (this.follows(device)) expect(this.#since.get(device)).toBe(seq);
+    const had = this.#had.get(device);
+    if (had !== undefined) expect(had.seqs.size).toBe(seq - had.since);
   }
 }
 
