@@ -1,10 +1,10 @@
 /** Debian's Chromium with a page that counts what a subscriber gets, and what all of its processes take. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Page } from 'playwright-core';
 import { rolldown } from 'rolldown';
+import { bindServer } from '../../src/transport/node-listen.ts';
 import { cpuUse } from '../load/server-usage.ts';
 
 const { CHROMIUM_PATH: PATH = '/usr/bin/chromium' } = process.env;
@@ -43,8 +43,7 @@ export async function openBrowser(): Promise<BrowserBench> {
     if (found === undefined) response.writeHead(404).end();
     else response.writeHead(200, { 'content-type': found[0] }).end(found[1]);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const origin = `http://127.0.0.1:${await bindServer(server, '127.0.0.1', 0)}`;
   const launched = await chromium.launchServer({
     executablePath: PATH,
     args: [

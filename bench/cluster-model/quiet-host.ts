@@ -83,7 +83,9 @@ export class QuietHost implements ClusterHost {
   lost(): void {}
   caughtUp(): void {}
   gone(): void {}
-  refused(): void {}
+  hasRoom(): boolean {
+    return true;
+  }
 
   settled(): void {
     this.settledCount += 1;

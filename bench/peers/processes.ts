@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { bindServer } from '../../src/transport/node-listen.ts';
 
 const STOP_MS = 10_000;
 const START_MS = 20_000;
@@ -70,9 +71,8 @@ export async function listening(port: number, { child }: Spawned): Promise<void>
 }
 
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
+  const server = createServer();
+  const port = await bindServer(server, '127.0.0.1', 0);
   server.close();
   await once(server, 'close');
   return port;

@@ -15,7 +15,7 @@ export function explaining(Base: typeof WebSocket): typeof WebSocket {
 
     async #fail(response: IncomingMessage): Promise<void> {
       const words = await wordsOf(response);
-      this.emit('error', new Error(`${REFUSED}${response.statusCode}${words && `: ${words}`}`));
+      this.emit('error', new Error(refusedWith(`${response.statusCode}${words && `: ${words}`}`)));
       this.terminate();
     }
   }
@@ -25,6 +25,11 @@ export function explaining(Base: typeof WebSocket): typeof WebSocket {
 
 /** As `ws` begins the message, which names the status. */
 const REFUSED = 'Unexpected server response: ';
+
+/** @param status HTTP status of an upgrade that was refused, and what was said with it @returns the error's message */
+export function refusedWith(status: string): string {
+  return REFUSED + status;
+}
 
 /** @returns what an error says of a refused upgrade; undefined when it is about something else */
 export function refusalIn(message: string): { readonly status: string; readonly words: string } | undefined {

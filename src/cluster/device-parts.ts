@@ -4,8 +4,8 @@
  * that adopts it decodes it.
  */
 import type { RecordViews } from '../memory/ring.ts';
-import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
 import { EventType } from '../wire/events.ts';
+import { isEntry } from './entry-check.ts';
 import { isEvent, UNNUMBERED } from './event-check.ts';
 import { copyEvent, EventField, eventBytes } from './event-record.ts';
 import type { DeviceEntry } from './host.ts';
@@ -32,8 +32,6 @@ export interface HandedOver {
   /** Events that nobody has numbered, in the order of their connection. */
   readonly unnumbered: readonly KeptEvent[];
 }
-
-const EPOCH_CHARACTERS_MAX = 64;
 
 /** @returns parts for `surrendered`: the entry, then the events */
 export function encodeDevice({ entry, message, status }: HandedDevice): Uint8Array[] {
@@ -98,10 +96,8 @@ function parseEntry(part: Uint8Array): DeviceEntry | undefined {
     const { epoch, seq, state, status, lastSeen } = JSON.parse(
       Buffer.from(part).toString('utf8'),
     ) as DeviceEntry;
-    const isEpoch = typeof epoch === 'string' && epoch !== '' && epoch.length <= EPOCH_CHARACTERS_MAX;
-    const isStatus = typeof status === 'string' && [...status].length <= STATUS_CHARACTERS_MAX;
-    const isState = state === 1 || state === 2 || state === 3;
-    if (!isEpoch || !isStatus || !isState || !isCount(seq) || !isCount(lastSeen)) return undefined;
+    if (typeof epoch !== 'string' || typeof status !== 'string') return undefined;
+    if (!isEntry({ state, epoch, status }) || !isCount(seq) || !isCount(lastSeen)) return undefined;
     return { epoch, seq, state, status, lastSeen };
   } catch {
     return undefined; // not JSON: it is as if nothing had been handed over

@@ -1,10 +1,10 @@
 /** Which part of the node takes which record of a peer, and what is refused of it. Cluster thread only. */
 import type { RecordViews } from '../memory/ring.ts';
-import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
 import { isId } from '../wire/id.ts';
 import type { Asks } from './asks.ts';
 import type { Calls } from './calls.ts';
 import type { Confirms } from './confirms.ts';
+import { isEntry, isEpoch, isState } from './entry-check.ts';
 import { isEvent } from './event-check.ts';
 import { EventField } from './event-record.ts';
 import type { Figures } from './figures.ts';
@@ -42,8 +42,6 @@ export interface DispatchDeps {
 
 /** @returns false when the record is not what it should be */
 type Take = (peer: Peer, views: RecordViews, offset: number, bytes: number) => boolean;
-
-const EPOCH_CHARACTERS_MAX = 64;
 
 /** Takes a record of a peer; one that is not as declared is counted and dropped. */
 export type Dispatch = (peer: Peer, kind: number, views: RecordViews, offset: number, bytes: number) => void;
@@ -137,10 +135,7 @@ function ofFollows(deps: DispatchDeps): [number, Take][] {
     }),
     on(records.unfollow, (peer, { id }) => followers.onUnfollow(peer, id)),
     on(records.followed, (peer, values) => {
-      const { state, startState, epoch, status } = values;
-      if (state < 1 || state > 3 || startState < 1 || startState > 3 || epoch === '' || !isEpoch(epoch))
-        return false;
-      if ([...status].length > STATUS_CHARACTERS_MAX) return false;
+      if (!isEntry(values) || !isState(values.startState)) return false;
       follows.onFollowed(peer, values);
       return true;
     }),
@@ -196,5 +191,4 @@ function takePast({ histories, payloadBytesMax }: DispatchDeps): Take {
   };
 }
 
-const isEpoch = (text: string): boolean => text.length <= EPOCH_CHARACTERS_MAX;
 const isPrefix = (text: string): boolean => text === '' || isId(text);

@@ -21,6 +21,8 @@ export class EventOrder {
   readonly #positions = new Recent<number>();
   /** Held by all sources together. */
   #heldBytes = 0;
+  /** Devices whose newest event the host refused: the seq, and of which epoch. */
+  readonly #refused = new Map<Follow, { readonly epoch: string; readonly seq: number }>();
 
   constructor(host: ClusterHost, figures: Figures) {
     this.#host = host;
@@ -50,8 +52,24 @@ export class EventOrder {
     }
     this.upTo(follow, seq - 1);
     views.u32[(offset + EventField.device) >> 2] = follow.ref;
-    if (this.#host.event(follow.ref, views, offset, bytes)) follow.last = seq;
-    else this.#figures.eventsRefused += 1; // told as a gap with the next one
+    if (this.#host.event(follow.ref, views, offset, bytes)) {
+      follow.last = seq;
+      return;
+    }
+    this.#figures.eventsRefused += 1; // told as a gap with the next one
+    this.#refused.set(follow, { epoch: follow.epoch, seq });
+  }
+
+  /** Tells of refused events that no other came after, once the host takes again what it is told. */
+  tick(): void {
+    if (this.#refused.size === 0 || !this.#host.hasRoom()) return;
+    for (const [follow, { epoch, seq }] of this.#refused) if (follow.epoch === epoch) this.upTo(follow, seq);
+    this.#refused.clear();
+  }
+
+  /** It is followed no longer. */
+  drop(follow: Follow): void {
+    this.#refused.delete(follow);
   }
 
   /** All up to `seq` came, or is missing. */

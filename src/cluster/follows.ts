@@ -205,7 +205,6 @@ export class Follows {
       this.#promote(follow);
       return;
     }
-    if (why === Unfollow.full) this.#deps.host.refused(follow.ref, id);
     if (why !== Unfollow.gone && why !== Unfollow.terminated) {
       this.lookups.startLater(follow);
       return;
@@ -271,6 +270,7 @@ export class Follows {
   tick(): void {
     const now = this.#deps.clock.now();
     this.lookups.tick();
+    this.#order.tick();
     for (const follow of this.#switching) {
       const { next, current } = follow;
       if (next === undefined || next.untilMs === 0) this.#switching.delete(follow);
@@ -374,6 +374,7 @@ export class Follows {
     if (follow.next !== undefined) this.#dropSource(follow, follow.next.peer, true);
     follow.broken?.followed.delete(follow);
     this.#switching.delete(follow);
+    this.#order.drop(follow);
     this.#follows.delete(follow.id);
     this.lookups.drop(follow);
   }

@@ -104,9 +104,11 @@ export interface ClusterHost {
   remote(ref: number, id: string, start: StreamStart, node: string): void;
   /**
    * An event with its number; its device field holds `ref`.
-   * @returns false when the ring refused it: it is told as a gap with the next one
+   * @returns false when the ring refused it: it is told as a gap, with the next one or when there is room again
    */
   event(ref: number, views: RecordViews, offset: number, bytes: number): boolean;
+  /** Whether nothing that the host was told waits for room. */
+  hasRoom(): boolean;
   /** Events that nobody will get; reason `cluster`. */
   gap(ref: number, from: number, to: number): void;
   /** The home was called lost: offline, `node lost`, unless `remote` or `adopt` follow within the leave grace. */
@@ -115,8 +117,6 @@ export interface ClusterHost {
   caughtUp(ref: number): void;
   /** The home has removed the device. @param terminated by an operator */
   gone(ref: number, terminated: boolean): void;
-  /** The home has no room for one more follower. */
-  refused(ref: number, id: string): void;
   /**
    * The lookup that `want` began is over: the answer to `subscribe` waits no longer. `found` is false when every node
    * said "not here", or nobody answered in time; `remote` may still follow.

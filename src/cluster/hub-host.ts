@@ -193,8 +193,8 @@ export class HubHost implements ClusterHost {
     this.#tell(fromLink.gone, { ref, terminated });
   }
 
-  refused(_ref: number, id: string): void {
-    this.settled(id, false);
+  hasRoom(): boolean {
+    return !this.hasBacklog();
   }
 
   settled(id: string, found: boolean): void {

@@ -15,8 +15,8 @@ export function isHomeKind(value: number): value is HomeKind {
 export const Level = { idle: 0, waiting: 1, active: 2 } as const;
 export type Level = (typeof Level)[keyof typeof Level];
 
-/** Why a follow ends, or was refused. */
-export const Unfollow = { notHere: 1, gone: 2, full: 3, terminated: 4 } as const;
+/** Why a follow ends, or was refused; 3 was used. */
+export const Unfollow = { notHere: 1, gone: 2, terminated: 4 } as const;
 
 /** An event record as the hub's rings carry it; its device field holds the handle of the follow. */
 export const EVENT = 1;

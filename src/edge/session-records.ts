@@ -138,7 +138,7 @@ export class SessionRecords {
   }
 
   #welcome(session: SubscriberSession, joined: ReturnType<typeof readJoined>): void {
-    const { edge, requests, records } = this.#deps;
+    const { edge, requests, records, charges } = this.#deps;
     const { slot, vip, more, filters } = joined;
     const resumed = readEntries(joined.resumed);
     session.slot = slot;
@@ -150,6 +150,8 @@ export class SessionRecords {
     const { wanted } = session;
     if (wanted === undefined) return;
     session.wanted = undefined;
+    const { devices = [], filters: prefixes = [] } = wanted.named ?? {};
+    charges.rows(session, devices.length + prefixes.length); // as in a frame
     edge.request(session, wanted, edge.clock.now());
   }
 

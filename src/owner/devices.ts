@@ -30,7 +30,7 @@ import { SessionSlots } from './session-slots.ts';
 export class Devices {
   readonly #deps: DevicesDeps;
   /** Also for events that were sent before their edge knew the slot. */
-  readonly #sessions = new SessionSlots();
+  readonly #sessions: SessionSlots;
   readonly #handovers = new Handovers();
   readonly #events: HubEvents;
   readonly #broadcasts: Broadcasts;
@@ -40,6 +40,7 @@ export class Devices {
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
+    this.#sessions = new SessionSlots(deps.registry.devices.capacity);
     this.#events = new HubEvents(deps.clock);
     this.#broadcasts = new Broadcasts(deps);
     this.#terms = new DeviceTerms(deps);
@@ -108,13 +109,13 @@ export class Devices {
    * until an older one of another edge has been let go. @param waits of its own edge too: its events are yet to be taken
    */
   join(join: Join, waits = false): void {
-    const { session, actor, connectedAt, interest, gateway, silenceMsMin } = join;
+    const { session, actor, connectedAt, interest, gateway, silenceMsMin, ticket } = join;
     const { registry, clock } = this.#deps;
     const link = this.#link(session);
     const slot = registry.ensureDeviceOf(actor.id);
-    if (slot < 0) {
+    if (slot < 0 || this.#sessions.hasNewer(slot, ticket)) {
       this.#terms.gaveUp(session);
-      link.close(session, closes.overCapacity);
+      link.close(session, slot < 0 ? closes.overCapacity : closes.replaced);
       return;
     }
     const { rows } = registry.devices;
@@ -128,7 +129,7 @@ export class Devices {
       this.#sessions.delete(older);
       this.#link(older).close(older, closes.replaced);
     }
-    this.#sessions.set(session, slot);
+    this.#sessions.set(session, slot, ticket);
     this.#terms.joined(session, slot, silenceMsMin);
     rows.connectedAt[slot] = connectedAt;
     rows.wantsInterest[slot] = interest ? 1 : 0;

@@ -19,6 +19,8 @@ interface Connected {
   readonly session: number;
   /** Wall-clock ms. */
   readonly connectedAt: number;
+  /** Of its join; 0 for one that another owner let in. */
+  readonly ticket: number;
 }
 
 export class Gateways {
@@ -33,10 +35,14 @@ export class Gateways {
     this.#links = links;
   }
 
-  join({ session, actor: { id }, connectedAt }: Join): void {
-    const older = this.#byId.get(id);
-    if (older !== undefined) this.#replace(older.session);
-    this.#enter(id, { session, connectedAt });
+  join({ session, actor: { id }, connectedAt, ticket }: Join): void {
+    const other = this.#byId.get(id);
+    if (other !== undefined && ticket < other.ticket) {
+      this.#link(session).close(session, closes.replaced);
+      return;
+    }
+    if (other !== undefined) this.#replace(other.session);
+    this.#enter(id, { session, connectedAt, ticket });
     this.#link(session).joined(session, NONE);
   }
 
@@ -71,7 +77,7 @@ export class Gateways {
       return;
     }
     if (other !== undefined) this.#replace(other.session);
-    this.#enter(actor.id, { session, connectedAt });
+    this.#enter(actor.id, { session, connectedAt, ticket: 0 });
   }
 
   leave(session: number): void {

@@ -37,7 +37,7 @@ export const HELD_BYTES_MAX = 4 * 1024 * 1024;
 export class Handovers {
   /** By session that waits. */
   readonly #waiting = new Map<number, Waiting>();
-  /** By session that is to leave: those that wait for it, in the order they came. */
+  /** By session that is to leave: those that wait for it, in the order in which they connected. */
   readonly #queues = new Map<number, Waiting[]>();
   #heldBytes = 0;
 
@@ -57,7 +57,10 @@ export class Handovers {
     this.#waiting.set(join.session, waiting);
     const queue = this.#queues.get(older);
     if (queue === undefined) this.#queues.set(older, [waiting]);
-    else queue.push(waiting);
+    else {
+      const newer = queue.findIndex((other) => join.ticket < other.join.ticket);
+      queue.splice(newer < 0 ? queue.length : newer, 0, waiting);
+    }
     return queue === undefined;
   }
 

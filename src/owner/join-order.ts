@@ -1,12 +1,12 @@
 /**
  * Lets the devices and gateways of all edges join in the order in which they came, though the owner reads one ring after
  * the other: before a join, the other edges' rings are worked off up to the first join that came after it. So of two
- * connections of an id the newer one wins, and what an edge had said of the older one counts before it. Owner thread
- * only. Below, "device" stands for both.
+ * connections of an id the newer one wins, and what an edge had said of the older one counts before it. Where more is
+ * ahead than may be worked off at once, the newer one joins first, and the older one finds it there. Owner thread only.
+ * Below, "device" stands for both.
  */
 import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
-import { isBefore } from '../records/tickets.ts';
 
 export interface JoinOrderDeps {
   readonly edges: number;
@@ -57,7 +57,7 @@ export class JoinOrder {
       if (other === edge) continue;
       const next = this.#next[other] ?? this.#deps.advance(other);
       this.#next[other] = next;
-      if (next !== undefined && isBefore(next.ticket, first?.ticket ?? ticket)) first = next;
+      if (next !== undefined && next.ticket < (first?.ticket ?? ticket)) first = next;
     }
     return first;
   }

@@ -1,28 +1,47 @@
-/** Which row each session of one role is connected to. Owner thread only; it can be rebuilt from the rows. */
+/**
+ * Which row each session of one role is connected to, and which of two came first. Owner thread only; it can be rebuilt
+ * from the rows.
+ */
 import { edgeOf } from '../records/sessions.ts';
 
 export class SessionSlots {
   readonly #slots = new Map<number, number>();
+  /** By slot: the ticket of its session, 0 for one that another owner let in. */
+  readonly #tickets: Float64Array;
   /** Sessions of rows that were taken over and that their edge has not confirmed yet. */
   readonly #unconfirmed = new Set<number>();
+
+  /** @param capacity rows of the role */
+  constructor(capacity: number) {
+    this.#tickets = new Float64Array(capacity);
+  }
 
   /** @returns the row's slot; undefined for a session that was replaced, refused or ended */
   get(session: number): number | undefined {
     return this.#slots.get(session);
   }
 
-  set(session: number, slot: number): void {
+  /** @param ticket of the session's join */
+  set(session: number, slot: number, ticket: number): void {
     this.#slots.set(session, slot);
+    this.#tickets[slot] = ticket;
+  }
+
+  /** Whether the row has a session that joined after the one with this ticket. Rings are not read in that order. */
+  hasNewer(slot: number, ticket: number): boolean {
+    return ticket < this.#tickets[slot]!;
   }
 
   delete(session: number): void {
+    const slot = this.#slots.get(session);
+    if (slot !== undefined) this.#tickets[slot] = 0;
     this.#slots.delete(session);
     this.#unconfirmed.delete(session);
   }
 
   /** A session that a row of another owner names. */
   adopt(session: number, slot: number): void {
-    this.#slots.set(session, slot);
+    this.set(session, slot, 0);
     this.#unconfirmed.add(session);
   }
 

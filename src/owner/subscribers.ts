@@ -19,7 +19,7 @@ import { isSubscribed } from './subscriptions.ts';
 
 export class Subscribers {
   readonly #deps: SubscribersDeps;
-  readonly #sessions = new SessionSlots();
+  readonly #sessions: SessionSlots;
   readonly #times: SubscriberTimes;
   readonly #silences: Silences;
   #leaving = NONE; // whose connection is being ended: its row stays, for another may take over
@@ -33,6 +33,7 @@ export class Subscribers {
 
   constructor(deps: SubscribersDeps) {
     this.#deps = deps;
+    this.#sessions = new SessionSlots(deps.registry.subscribers.capacity);
     this.#times = new SubscriberTimes(deps.settings);
     this.#silences = new Silences(deps, this.#times);
   }
@@ -92,11 +93,11 @@ export class Subscribers {
   }
 
   /** Lets the subscriber in. */
-  enter({ session, actor, hold, fresh = false, silenceMsMin = 0 }: Join): void {
+  enter({ session, actor, hold, ticket, fresh = false, silenceMsMin = 0 }: Join): void {
     const { registry, links, clock, wheel, scopes, sweeps, filters } = this.#deps;
     const slot = registry.ensureSubscriberOf(actor.id);
-    if (slot < 0) {
-      links[edgeOf(session)]!.close(session, closes.overCapacity);
+    if (slot < 0 || this.#sessions.hasNewer(slot, ticket)) {
+      links[edgeOf(session)]!.close(session, slot < 0 ? closes.overCapacity : closes.replaced);
       return;
     }
     const { rows } = registry.subscribers;
@@ -105,7 +106,7 @@ export class Subscribers {
       links[edgeOf(older)]!.close(older, closes.replaced);
       this.#disconnect(slot);
     }
-    this.#sessions.set(session, slot);
+    this.#sessions.set(session, slot, ticket);
     this.#times.connected(slot, silenceMsMin);
     this.#settleElsewhere(slot, edgeOf(session));
     Atomics.store(rows.session, slot, session);

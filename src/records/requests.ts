@@ -24,7 +24,7 @@ const join = record(2, {
   fresh: 'flag',
   silenceMsMin: 'f64',
   connectedAt: 'f64',
-  ticket: 'u32',
+  ticket: 'f64',
   id: 'text',
   patterns: 'text',
   gateway: 'text',

@@ -1,22 +1,21 @@
-/** The order in which peers joined, over all edges: one counter in shared memory, of 32 bits that wrap. */
+/**
+ * The order in which peers joined, over all edges: one counter in shared memory. It has 64 bits and never wraps, so a
+ * connection may last as long as it likes.
+ */
 
 export function createTickets(): SharedArrayBuffer {
-  return new SharedArrayBuffer(4);
+  return new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT);
 }
 
 export class Tickets {
-  readonly #last: Int32Array;
+  readonly #last: BigInt64Array;
 
   constructor(memory: SharedArrayBuffer) {
-    this.#last = new Int32Array(memory);
+    this.#last = new BigInt64Array(memory);
   }
 
+  /** @returns 1 or more; of two tickets the smaller one was taken first */
   next(): number {
-    return (Atomics.add(this.#last, 0, 1) + 1) >>> 0;
+    return Number(Atomics.add(this.#last, 0, 1n)) + 1;
   }
-}
-
-/** Whether the ticket was taken before the other; of two that are less than 2^31 apart. */
-export function isBefore(ticket: number, other: number): boolean {
-  return ((ticket - other) | 0) < 0;
 }

@@ -16,9 +16,6 @@ export const Encoding = { json: 0, binary: 1, mqtt3: 2, mqtt5: 3 } as const;
 export type Encoding = (typeof Encoding)[keyof typeof Encoding];
 export const encodingNames = Object.keys(Encoding) as readonly (keyof typeof Encoding)[];
 
-/** Those that every edge has subscribers of; the others come when somebody asks for them. */
-export const USUAL_ENCODINGS = 2;
-
 export function isMqtt(encoding: Encoding): boolean {
   return encoding >= Encoding.mqtt3;
 }

@@ -120,7 +120,8 @@ describe('an upgrade is refused', () => {
       ok: false,
       reason: 'token',
       status: 401,
-      message: 'a token is needed: Authorization: Bearer TOKEN, or ?token=TOKEN',
+      message:
+        'a token is needed: in the header Authorization, after "Bearer", or as the query parameter "token"',
       headers: { 'WWW-Authenticate': 'Bearer' },
     });
     expect(told).toEqual([{ reason: 'token', address: '10.0.0.1', id: 'sub-1' }]);

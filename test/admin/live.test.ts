@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LiveStreams } from '../../src/admin/live.ts';
 import {
@@ -12,6 +12,7 @@ import {
 import { Counter } from '../../src/memory/counters.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
 import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/wire/device-frames.ts';
+import { bindFreePort } from '../support/bind-free-port.ts';
 import { eventually } from '../support/eventually.ts';
 import { openLiveStream, type Sent, sentIn } from '../support/live-stream.ts';
 import { FakeHub, fakeHub, refusal } from './fake-hub.ts';
@@ -378,8 +379,7 @@ describe('a live stream', () => {
       response.on('close', gone);
     });
     onTestFinished(() => void server.close());
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const reader = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const reader = connect(await bindFreePort(server), '127.0.0.1');
     onTestFinished(() => void reader.destroy());
     reader.on('error', () => {}); // it is reset
     reader.pause().write('GET / HTTP/1.1\r\nHost: hub\r\n\r\n');

@@ -1,7 +1,7 @@
 /** A TCP proxy before a port of the hub that lets little through, and cuts what goes through it. No assertions. */
 
-import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { bindFreePort } from '../support/bind-free-port.ts';
 
 const STEP_MS = 20;
 
@@ -9,6 +9,7 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #target: number;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
+  #port = 0;
   /** Towards the client, bytes per second; 0: as fast as it can. */
   #bytesPerSecond = 0;
 
@@ -19,12 +20,12 @@ export class TcpProxy {
 
   static async start(target: number): Promise<TcpProxy> {
     const proxy = new TcpProxy(target);
-    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+    proxy.#port = await bindFreePort(proxy.#server);
     return proxy;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   throttle(bytesPerSecond: number): void {

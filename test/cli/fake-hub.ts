@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { bindFreePort } from '../support/bind-free-port.ts';
 
 export interface AdminRequest {
   readonly method: string;
@@ -28,9 +29,8 @@ export async function fakeAdmin(answers: Answers): Promise<{ flag: string[]; req
     response.statusCode = typeof answer === 'object' && answer !== null && 'error' in answer ? 400 : 200;
     response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await bindFreePort(server);
   onTestFinished(() => void server.close());
-  const { port } = server.address() as AddressInfo;
   return { flag: ['--admin-url', `http://127.0.0.1:${port}`], requests };
 }
 

@@ -1,11 +1,11 @@
 /** Section 1: settings, what is refused at start, and the line that tells the ports. One run: no socket is involved. */
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { admin } from '../support/admin.ts';
+import { bindFreePort } from '../support/bind-free-port.ts';
 import { type Ended, type Env, type HubProcess, runHub, startHub } from '../support/hub-process.ts';
 import { Device, Subscriber } from '../support/peers.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
@@ -46,10 +46,8 @@ function configFile(content: unknown): string {
 /** A port that somebody else listens on. */
 async function takenPort(): Promise<number> {
   const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   onTestFinished(() => void server.close());
-  return (server.address() as AddressInfo).port;
+  return bindFreePort(server);
 }
 
 async function pingIntervalOf(hub: HubProcess): Promise<number | undefined> {

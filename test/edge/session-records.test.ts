@@ -156,6 +156,15 @@ describe('a subscriber that is let in', () => {
   });
 });
 
+describe('what a URL names', () => {
+  it('costs as much as in a frame', () => {
+    const thread = new FakeThread({ subscriberRate: 1, subscriberBurst: 10 });
+    const { session } = newcomer(thread, { query: '&devices=a,b,c.*' });
+    for (let n = 0; n < 2; n++) say(thread, (link) => link.joined(session.number, 0));
+    expect(thread.usedMs(session)).toBeCloseTo(60, 6);
+  });
+});
+
 describe('a peer whose connection the owner closes', () => {
   it('is told the code, and its next connection goes on with what it owes', () => {
     const thread = new FakeThread({ deviceRate: 10, deviceBurst: 10 });

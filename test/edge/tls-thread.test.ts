@@ -1,4 +1,4 @@
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { createServer } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -9,6 +9,7 @@ import { createCounters } from '../../src/memory/counters.ts';
 import { beatOf, createHeartbeat } from '../../src/memory/heartbeat.ts';
 import { FromFront, type FromFrontCommand, ToFront } from '../../src/records/commands.ts';
 import type { Arrivals } from '../../src/transport/arrivals.ts';
+import { bindFreePort } from '../support/bind-free-port.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
@@ -81,9 +82,8 @@ describe('a thread that ends TLS', () => {
   });
 
   it('ends where its address is taken, and says why', async () => {
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    const { port } = other.address() as { port: number };
+    const other = createServer();
+    const port = await bindFreePort(other);
     const { main } = await start(port);
     const message = `cannot listen on 127.0.0.1:${port}: the port is in use`;
     expect(main.said).toEqual([{ kind: FromFront.Refused, message }]);

@@ -2,16 +2,11 @@
 import { on, once } from 'node:events';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { uniqueId } from '../conformance/harness.ts';
 import { admin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Client, type ClientOptions, connect, open } from './client.ts';
 import { ADMIN_TOKEN, type MqttHub, startMqttHub } from './harness.ts';
-
-let ids = 0;
-function uniqueId(prefix: string): string {
-  ids += 1;
-  return `${prefix}-${ids}`;
-}
 
 interface Frame {
   readonly op?: unknown;

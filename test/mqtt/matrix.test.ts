@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { uniqueId } from '../conformance/harness.ts';
 import { eventually } from '../support/eventually.ts';
 import { connect, type Way } from './client.ts';
 import { type Claims, type MqttHub, startMqttHub } from './harness.ts';
@@ -18,12 +19,6 @@ interface Peer {
   publish(device: string, payload?: string): Promise<Outcome>;
   /** An id, or a prefix with its star. */
   follow(name: string): Promise<Outcome>;
-}
-
-let ids = 0;
-function uniqueId(prefix: string): string {
-  ids += 1;
-  return `${prefix}-${ids}`;
 }
 
 async function mqttPeer(

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { uniqueId } from '../conformance/harness.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { programPath } from '../support/programs.ts';
@@ -32,12 +33,6 @@ function run(program: string | undefined, args: readonly string[]): Run {
 async function finished({ child, said }: Run): Promise<{ code: number | null; said: string }> {
   if (child.exitCode === null) await once(child, 'exit');
   return { code: child.exitCode, said: said() };
-}
-
-let ids = 0;
-function uniqueId(prefix: string): string {
-  ids += 1;
-  return `${prefix}-${ids}`;
 }
 
 describe.skipIf(sub === undefined || pub === undefined)('mosquitto’s clients (mosquitto-clients)', () => {

@@ -1,18 +1,13 @@
 /** mqtt.js against the hub: both versions, over TCP and over WebSocket on both listeners. */
 import type { IConnackPacket } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { uniqueId } from '../conformance/harness.ts';
 import { firstOf } from '../support/attempts.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Client, type ClientOptions, connect, open, type Way } from './client.ts';
 import { type MqttHub, type MqttHubOptions, startMqttHub } from './harness.ts';
 
 const LEAVE_GRACE_MS = 300;
-
-let ids = 0;
-function uniqueId(prefix: string): string {
-  ids += 1;
-  return `${prefix}-${ids}`;
-}
 
 const ways: readonly Way[] = ['tcp', 'subscriber', 'device'];
 const matrix = ways.flatMap((way) => ([4, 5] as const).map((protocolVersion) => ({ way, protocolVersion })));

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { WILLS_BYTES_MIN } from '../../src/limits.ts';
 import { NONE } from '../../src/presence/columns.ts';
 import { DeviceState, stateReasonNames } from '../../src/presence/lifecycle.ts';
 import type { Will } from '../../src/records/requests.ts';
@@ -253,6 +254,15 @@ describe('a device that leaves', () => {
     parts.devices.will(will(next));
     parts.devices.leave(next, true);
     expect(parts.told().slice(1)).toEqual([event(4, 'online', 'connected'), event(5, 'offline', 'closed')]);
+  });
+
+  it('is closed where there is no room for its will: it has none', () => {
+    const { parts, session } = followed();
+    parts.devices.will({ ...will(session), payload: Buffer.alloc(WILLS_BYTES_MIN) });
+    expect(parts.told()).toEqual([`close ${name(session)} 4100`]);
+    parts.devices.leave(session, false);
+    parts.pass(GRACE_MS);
+    expect(parts.told()).toEqual([event(2, 'offline', 'lost')]);
   });
 
   it('has no will of one that is not connected', () => {

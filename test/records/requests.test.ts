@@ -38,7 +38,7 @@ const join: Join = {
   interest: false,
   gateway: '',
   connectedAt: 1_764_000_000_000,
-  ticket: 0xfffffffe,
+  ticket: 2 ** 32 + 1,
 };
 const joined = (value: Join) => readBack((ring) => writeJoin(ring, value), readJoin).values;
 

@@ -1,17 +1,16 @@
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { open } from '../../src/cli/bench/connections.ts';
 import { websocketWires } from '../../src/cli/bench/wires/websocket.ts';
+import { bindFreePort } from '../support/bind-free-port.ts';
 
 /** Connects a device to a server that gives this answer to whatever it is asked. */
 async function connectTo(answer: string): Promise<unknown> {
   const server = createServer((socket) => {
     socket.on('error', () => {}).once('data', () => socket.write(answer, 'latin1'));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void server.close());
-  const { port } = server.address() as AddressInfo;
-  const url = new URL(`ws://127.0.0.1:${port}`);
+  const url = new URL(`ws://127.0.0.1:${await bindFreePort(server)}`);
   return open({ wire: websocketWires.websocket, role: 'device', id: 'd', url, token: '', devices: [] });
 }
 

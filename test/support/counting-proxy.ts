@@ -1,7 +1,7 @@
 /** Passes HTTP on to a port and notes what is asked: for requests that a browser makes where no test can see them. */
 import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { bindFreePort } from './bind-free-port.ts';
 
 export interface CountingProxy {
   readonly port: number;
@@ -32,10 +32,10 @@ export async function countingProxy(to: number): Promise<CountingProxy> {
     });
     incoming.pipe(onward);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await bindFreePort(server);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, asked, open: (path) => open.get(path) ?? 0 };
+  return { port, asked, open: (path) => open.get(path) ?? 0 };
 }

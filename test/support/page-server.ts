@@ -1,10 +1,10 @@
 /** Serves the project's folder to a browser on loopback, as `python3 -m http.server` would, and pages of a test's own. */
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll } from 'vitest';
+import { bindFreePort } from './bind-free-port.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
@@ -27,10 +27,13 @@ export function usePageServer(pages: Readonly<Record<string, string>> = {}): Pag
       response.writeHead(path === '/favicon.ico' ? 204 : 404).end();
     }
   });
-  beforeAll(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)));
+  let port = 0;
+  beforeAll(async () => {
+    port = await bindFreePort(server);
+  });
   afterAll(() => {
     server.close();
     server.closeAllConnections();
   });
-  return { origin: () => `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return { origin: () => `http://127.0.0.1:${port}` };
 }

@@ -1,6 +1,7 @@
 /** A link of limited bandwidth in front of a port, towards the one who connects: TCP bytes pass at a steady rate, none is lost. */
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { bindFreePort } from './bind-free-port.ts';
 
 const TICK_MS = 20;
 
@@ -26,11 +27,11 @@ export async function slowLink(to: number, bytesPerSecond: number): Promise<numb
     client.on('close', () => hub.destroy());
     hub.on('end', () => client.end());
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await bindFreePort(server);
   onTestFinished(() => {
     for (const timer of timers) clearInterval(timer);
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  return (server.address() as AddressInfo).port;
+  return port;
 }

@@ -1,7 +1,7 @@
 /** Tokens as an issuer would make them, and a server for its public keys. */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
+import { bindFreePort } from './bind-free-port.ts';
 
 export type SigningKey = Parameters<SignJWT['sign']>[0];
 
@@ -58,8 +58,7 @@ export class KeyServer {
   }
 
   async start(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/keys`;
+    return `http://127.0.0.1:${await bindFreePort(this.#server)}/keys`;
   }
 
   async stop(): Promise<void> {

@@ -2,14 +2,13 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readIntoBuffer, type Take, takeReads } from '../../src/transport/socket-reads.ts';
+import { bindFreePort } from '../support/bind-free-port.ts';
 import { eventually } from '../support/eventually.ts';
 
 /** A socket that a server has accepted, and the client at its other end. */
 async function accepted(): Promise<{ socket: Socket; client: Socket }> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  const client = connect(port, '127.0.0.1');
+  const server = createServer();
+  const client = connect(await bindFreePort(server), '127.0.0.1');
   const [socket] = (await once(server, 'connection')) as [Socket];
   onTestFinished(() => {
     client.destroy();

@@ -26,6 +26,7 @@ import {
   type Register,
 } from '../command.ts';
 import { type Endpoint, endpointOf, type HubOptions, withHub } from '../connection.ts';
+import { refusedWith } from '../explaining-socket.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { interrupted } from '../interrupted.ts';
 import { jsonLine, line } from '../output.ts';
@@ -342,8 +343,8 @@ async function explained(error: Error, endpoints: Endpoints, target: Target): Pr
   const [, role] = /^(device|subscriber) /.exec(error.message) ?? [];
   if (role !== 'device' && role !== 'subscriber') return error;
   const message = error.message
-    .replace(/HTTP\/1\.1 (\d{3}).*/, 'server response: $1')
-    .replace(/CONNACK [45]$/, 'server response: 401'); // a wrong password, not authorised
+    .replace(/HTTP\/1\.1 (\d{3}).*/, refusedWith('$1'))
+    .replace(/CONNACK [45]$/, refusedWith('401')); // a wrong password, not authorised
   const has = tokensOf(target);
   const attempt = { url: endpoints[role].url, listener: role, token: has === 'none' ? '' : has } as const;
   const failure = await lasting({ message }, attempt);

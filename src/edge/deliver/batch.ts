@@ -5,7 +5,7 @@
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import { EventField } from '../../records/event.ts';
-import { type Encoding, encodings, USUAL_ENCODINGS } from '../../wire/encodings.ts';
+import { type Encoding, encodings, isMqtt } from '../../wire/encodings.ts';
 import { Priority } from '../../wire/events.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import { OutboxFrames } from './outbox-frames.ts';
@@ -34,8 +34,11 @@ const createLanes = (): readonly Lane[] => [new Lane(), new Lane(), new Lane()];
 
 const NOBODY: readonly SubscriberSession[] = [];
 
-/** Sends a frame to the sockets of a transport's topic; its bytes are taken before this returns. */
-export type Publish = (topic: string, frame: Uint8Array, binary: boolean, isMqtt: boolean) => void;
+/**
+ * Sends a frame to the sockets of a transport's topic; its bytes are taken before this returns.
+ * @param onlyMqtt no other sockets are in the topic
+ */
+export type Publish = (topic: string, frame: Uint8Array, binary: boolean, onlyMqtt: boolean) => void;
 
 export interface BatchDeps {
   /** The ring that offsets point into. */
@@ -128,7 +131,7 @@ export class Batch {
       const end = encoder.encode(offset, topic.names, encoding, 0); // first: it may replace the bytes
       if (end === 0) continue;
       const { isBinary } = encodings[encoding]!;
-      publish(audience.nameOf(shard), encoder.bytes.subarray(0, end), isBinary, encoding >= USUAL_ENCODINGS);
+      publish(audience.nameOf(shard), encoder.bytes.subarray(0, end), isBinary, isMqtt(encoding));
       counters.cells[Counter.deliveries]! += count;
       counters.cells[Counter.bytesSent]! += count * end;
     }

@@ -59,7 +59,9 @@ export class Deliverer {
   readonly #leavers = new Leavers({
     leave: (session, device, open) => this.#topics.leave(session, device, open),
   });
+  /** Those with subscribers of the hub's own protocol. */
   readonly #endpoints: Endpoint[] = [];
+  /** All: each may have MQTT subscribers. */
   readonly #mqttEndpoints: Endpoint[] = [];
   /** Met the transport's queue limit and are to be closed. */
   readonly #overfull: SubscriberSession[] = [];
@@ -299,8 +301,8 @@ export class Deliverer {
   }
 
   /** Publishes to the sessions of a topic; one that falls behind its limit by this gets nothing after it. */
-  readonly #publishTo: Publish = (topic, frame, binary, isMqtt) => {
-    const endpoints = isMqtt ? this.#mqttEndpoints : this.#endpoints;
+  readonly #publishTo: Publish = (topic, frame, binary, onlyMqtt) => {
+    const endpoints = onlyMqtt ? this.#mqttEndpoints : this.#endpoints;
     for (let i = 0; i < endpoints.length; i++) endpoints[i]!.publish(topic, frame, binary);
     // Stryker disable next-line ConditionalExpression,EqualityOperator: nobody is to be closed then, which costs more to see
     if (this.#overfull.length > 0) this.#closeOverfull();

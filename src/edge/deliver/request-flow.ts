@@ -8,7 +8,7 @@
 import type { Clock } from '../../clock.ts';
 import { DEVICES_PER_PAGE, REQUEST_WORK_IN_FLIGHT, REQUESTS_WAITING_MAX } from '../../limits.ts';
 import { LinkedList } from '../../linked-list.ts';
-import type { Notice } from '../../records/replies.ts';
+import type { FilterEntry, Notice } from '../../records/replies.ts';
 import { COST_PER_DEVICE } from '../allowance.ts';
 import type { Charges } from '../charges.ts';
 import type { OwnerLine } from '../owner-line.ts';
@@ -130,10 +130,14 @@ export class RequestFlow {
     } // else it stands alone, between pages of another
   }
 
-  /** A request was answered: its filters' pages are to bring the past that it asked for. */
-  keepPast(session: SubscriberSession, { op, named, past, types, brought }: Answered, more: boolean): void {
-    if (op !== 'subscribe' || more || !wantsPast(past)) return;
-    for (const filter of named?.filters ?? []) {
+  /** A request was answered: the pages of filters that it was granted are to bring the past that it asked for. */
+  keepPast(
+    session: SubscriberSession,
+    { op, past, types, brought }: Answered,
+    granted: readonly FilterEntry[],
+  ): void {
+    if (op !== 'subscribe' || !wantsPast(past)) return;
+    for (const { filter } of granted) {
       const queue = queueOf(session);
       queue.pasts ??= new Map();
       queue.pasts.set(filter, { past, types, brought });

@@ -136,7 +136,7 @@ export class SubscriberRecords {
     // Where another owner answers from the start, a page may have nothing that is new.
     if (!more || told.length + namedNow.length > 0)
       session.send(session.codec.answer(asked, told, refused, namedNow, more));
-    requests.keepPast(session, asked, more);
+    requests.keepPast(session, asked, named);
     deliverer.replays.run(session);
     // Devices that a request names were paid for with it.
     this.sent(session, asked.isNamed ? 0 : rows.length);

@@ -1,7 +1,6 @@
 /** `/mqtt` on a WebSocket listener, and plain TCP: the transport's side of MQTT connections. */
 import type { Admission } from '../../access/admission.ts';
 import type { Upgrades } from '../../access/upgrades.ts';
-
 import { TRANSPORT_FRAME_FACTOR } from '../../limits.ts';
 import type { Counters } from '../../memory/counters.ts';
 import type { Arrivals } from '../../transport/arrivals.ts';

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { TestHub, uniqueId, useHub } from '../../conformance/harness.ts';
+import { bindFreePort } from '../../support/bind-free-port.ts';
 import { eventually } from '../../support/eventually.ts';
 import { freePorts } from '../../support/free-ports.ts';
 import { dat, jsonLines, portsOf, start } from '../run.ts';
@@ -72,9 +72,8 @@ describe('dat send', () => {
       request.on('data', (chunk) => bodies.push(String(chunk)));
       request.on('end', () => response.setHeader('content-type', 'application/json').end('{"seq":7}'));
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const port = await bindFreePort(server);
     onTestFinished(() => void server.close());
-    const { port } = server.address() as AddressInfo;
     const args = ['send', 'dev-1', '1.10', '--operator', '--priority', 'high'];
     const sent = await dat([...args, '--admin-url', `http://127.0.0.1:${port}`]);
     expect(sent).toMatchObject({ code: 0, stdout: 'sent as dev-1, number 7\n' });

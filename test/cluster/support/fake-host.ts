@@ -92,7 +92,6 @@ export class FakeHost implements ClusterHost {
   readonly phases: string[] = [];
   readonly pasts: { request: number; seqs: number[]; found?: boolean; more?: boolean }[] = [];
   duplicates = 0;
-  refusals = 0;
   draining = false;
   readonly name: string;
   readonly #say: (what: () => void) => void;
@@ -252,8 +251,8 @@ export class FakeHost implements ClusterHost {
     this.#ofRef(ref)?.got.push({ is: 'gone' });
   }
 
-  refused(): void {
-    this.refusals += 1;
+  hasRoom(): boolean {
+    return true;
   }
 
   settled(id: string, found: boolean): void {

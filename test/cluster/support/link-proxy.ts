@@ -1,7 +1,6 @@
 /** A TCP proxy between a node and NATS that cuts, delays, or lets nothing through in one direction. No assertions. */
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { bindFreePort } from '../../support/bind-free-port.ts';
 
 export type Direction = 'toNats' | 'fromNats';
 
@@ -9,6 +8,7 @@ export class LinkProxy {
   readonly #server: Server;
   readonly #target: number;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
+  #port = 0;
   readonly #stopped = new Set<Direction>();
   /** Each way, ms. */
   delayMs = 0;
@@ -22,13 +22,12 @@ export class LinkProxy {
 
   static async start(target: number): Promise<LinkProxy> {
     const proxy = new LinkProxy(target);
-    proxy.#server.listen(0, '127.0.0.1');
-    await once(proxy.#server, 'listening');
+    proxy.#port = await bindFreePort(proxy.#server);
     return proxy;
   }
 
   get url(): string {
-    return `nats://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `nats://127.0.0.1:${this.#port}`;
   }
 
   /** Nothing passes in this direction; what comes waits, as in a network that drops packets. */

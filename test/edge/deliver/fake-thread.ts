@@ -4,6 +4,7 @@
  */
 import type { Admission } from '../../../src/access/admission.ts';
 import { Allowances, createAllowances } from '../../../src/edge/allowances.ts';
+import { PACE_STEP_MS_MAX } from '../../../src/edge/deliver/pace.ts';
 import { SubscriberRoute } from '../../../src/edge/deliver/subscriber-route.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { Edge } from '../../../src/edge/edge.ts';
@@ -332,6 +333,14 @@ export class FakeThread {
   poll(): void {
     do this.edge.poll();
     while (this.edge.hasRecords() || this.edge.deliverer.hasUnsent);
+  }
+
+  /** Time goes by in steps, as the timer of the paces sees it. */
+  pass(ms: number): void {
+    for (let left = ms; left > 0; left -= PACE_STEP_MS_MAX) {
+      this.clock.advance(Math.min(left, PACE_STEP_MS_MAX));
+      this.edge.deliverer.paces.tick();
+    }
   }
 
   /** The queues are looked at, as once a second. */

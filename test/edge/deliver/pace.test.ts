@@ -25,13 +25,7 @@ function message(
   thread.poll();
 }
 
-/** Time goes by in steps, as the timer sees it. */
-function pass(ms: number): void {
-  for (let left = ms; left > 0; left -= PACE_STEP_MS_MAX) {
-    thread.clock.advance(Math.min(left, PACE_STEP_MS_MAX));
-    thread.edge.deliverer.paces.tick();
-  }
-}
+const pass = (ms: number): void => thread.pass(ms);
 
 /** What came since the last look: device, seq, and how many events it replaced. */
 function news(socket: FakeSocket): string {

@@ -34,12 +34,7 @@ function twice(devices: readonly number[], payload?: Uint8Array): void {
   }
 }
 
-function pass(): void {
-  for (let ms = 0; ms <= EVERY_MS; ms += PACE_STEP_MS_MAX) {
-    thread.clock.advance(PACE_STEP_MS_MAX);
-    thread.edge.deliverer.paces.tick();
-  }
-}
+const pass = (): void => thread.pass(EVERY_MS + PACE_STEP_MS_MAX);
 
 interface Told {
   readonly device: string;

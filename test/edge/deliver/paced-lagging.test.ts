@@ -12,13 +12,7 @@ beforeEach(() => {
   thread = new FakeThread();
 });
 
-/** Time goes by, as the timer sees it. */
-function pass(ms = EVERY_MS + PACE_STEP_MS_MAX): void {
-  for (let left = ms; left > 0; left -= PACE_STEP_MS_MAX) {
-    thread.clock.advance(Math.min(left, PACE_STEP_MS_MAX));
-    thread.edge.deliverer.paces.tick();
-  }
-}
+const pass = (ms = EVERY_MS + PACE_STEP_MS_MAX): void => thread.pass(ms);
 
 /** What came since the last look: seqs, each with how many events it replaced, and gaps. */
 function news({ frames }: FakeSocket): string {

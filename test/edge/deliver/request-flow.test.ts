@@ -528,7 +528,7 @@ describe('a request', () => {
     bench.flow.keepPast(
       a,
       { ...subscribe(0, follow('x.*')), past: { ...NO_PAST, last: true }, isNamed: true },
-      false,
+      [{ filter: 'x.*', value: 1 }],
     );
     bench.flow.advance(a);
     expect(bench.flow.pastOf(a, 'x.*', 1, false)).toBeDefined();
@@ -707,11 +707,12 @@ describe('the past that a subscribe to a filter asks for', () => {
   const past: Past = { ...NO_PAST, history: 5 };
   const asked = (more: Partial<Ask> = {}) =>
     ({ ...subscribe(0, { past, types: 2, ...follow('x.*', 'y.*') }), isNamed: true, ...more }) as const;
+  const granted = ['x.*', 'y.*'].map((filter) => ({ filter, value: 1 }));
 
   it('comes with all pages of its devices, from the answer on', () => {
     const bench = new Bench();
     const a = peer(1);
-    bench.flow.keepPast(a, asked(), false);
+    bench.flow.keepPast(a, asked(), granted);
     const of = (filter: string, page: number, more: boolean) => bench.flow.pastOf(a, filter, page, more);
     expect([of('x.*', 1, true), of('x.*', 1, true)]).toEqual([
       { past, types: 2 },
@@ -724,14 +725,13 @@ describe('the past that a subscribe to a filter asks for', () => {
   });
 
   it.each([
-    ['another op', asked({ op: 'resume' }), false],
-    ['an answer that goes on', asked(), true],
-    ['no past', asked({ past: NO_PAST }), false],
-    ['no filters', asked({ named: undefined }), false],
-  ])('is not kept of %s', (_what, answered, more) => {
+    ['another op', asked({ op: 'resume' }), granted],
+    ['no past', asked({ past: NO_PAST }), granted],
+    ['a filter that was refused', asked(), granted.slice(1)],
+  ])('is not kept of %s', (_what, answered, filters) => {
     const bench = new Bench();
     const a = peer(1);
-    bench.flow.keepPast(a, answered, more);
+    bench.flow.keepPast(a, answered, filters);
     expect(bench.flow.pastOf(a, 'x.*', 1, false)).toBeUndefined();
   });
 });

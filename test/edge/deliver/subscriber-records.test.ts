@@ -311,6 +311,20 @@ describe('a page of a filter', () => {
     expect(devices[2]).not.toHaveProperty('recovered');
   });
 
+  it('brings no past that a refused subscribe asked for, and nothing is kept of that', () => {
+    const bench = new Bench();
+    const { session, socket } = bench;
+    bench.ask(['d*', 'e*'], since(0));
+    const refused = [{ device: 'd*', why: Refusal.tooManyFilters }];
+    bench.say((link) =>
+      link.answer({ session, request: 1 }, NO_BYTES, refused, false, [{ filter: 'e*', value: 0 }]),
+    );
+    bench.say((link) => link.filterPage(session, 'e*', NO_BYTES, 7, false));
+    expect(socket.session.requests).toBeUndefined();
+    bench.say((link) => link.filterPage(session, 'd*', pageOf(0), 8, false));
+    expect(socket.frames.at(-1)?.devices?.[0]).not.toHaveProperty('recovered');
+  });
+
   it('names what the session gets already, and says that its position was refused', () => {
     const bench = new Bench();
     const { session, thread, socket } = bench;
