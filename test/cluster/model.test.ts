@@ -8,12 +8,13 @@
 import { describe, expect, it } from 'vitest';
 import { HomeKind, Level } from '../../src/cluster/records.ts';
 import { Random } from '../support/random.ts';
+import { runs } from '../support/runs.ts';
 import { testSeed } from '../support/seed.ts';
 import type { Connection } from './support/fake-host.ts';
 import { checkOrder, PER_CONNECTION, positionOf } from './support/order.ts';
 import { type SimulatedNode, Simulation } from './support/simulation.ts';
 
-const { CLUSTER_MODEL_RUNS = 60, CLUSTER_MODEL_SEED } = process.env;
+const { CLUSTER_MODEL_RUNS = runs(60), CLUSTER_MODEL_SEED } = process.env;
 const NAMES = ['a', 'b', 'c', 'd'];
 const DEVICES = 4;
 const SUBSCRIBERS = 3;
@@ -285,8 +286,8 @@ class Run {
 describe('the model of a cluster', () => {
   it('holds whatever happens to nodes and network', { timeout: 600_000 }, () => {
     const first = CLUSTER_MODEL_SEED === undefined ? testSeed() : Number(CLUSTER_MODEL_SEED);
-    const runs = CLUSTER_MODEL_SEED === undefined ? Number(CLUSTER_MODEL_RUNS) : 1;
-    for (let seed = first; seed < first + runs; seed++) {
+    const count = CLUSTER_MODEL_SEED === undefined ? Number(CLUSTER_MODEL_RUNS) : 1;
+    for (let seed = first; seed < first + count; seed++) {
       const run = new Run(seed);
       try {
         for (let step = 0; step < STEPS; step++) run.step();
