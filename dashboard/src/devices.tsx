@@ -79,7 +79,11 @@ export function Devices(props: {
         page={page}
         columns={columns}
         sorting={{ by: sort, go: (by) => go({ ...route, sort: by, page: 1 }) }}
-        empty={search === '' && state === '' ? 'No devices yet.' : 'No devices match.'}
+        empty={
+          search === '' && state === ''
+            ? 'No devices yet. To try it, run: npx dat simulate'
+            : 'No devices match.'
+        }
         go={(next) => go({ ...route, page: next })}
       />
     </Panel>

@@ -1,4 +1,5 @@
 /** Whether what another node says of a device may be believed, as far as its form goes. Pure. */
+import { DeviceState } from '../presence/lifecycle.ts';
 import { STATUS_CHARACTERS_MAX } from '../wire/device-frames.ts';
 
 const EPOCH_CHARACTERS_MAX = 64;
@@ -8,9 +9,9 @@ export function isEpoch(text: string): boolean {
   return text.length <= EPOCH_CHARACTERS_MAX;
 }
 
-/** A `DeviceState` of a device that there is. */
-export function isState(state: number): boolean {
-  return state === 1 || state === 2 || state === 3;
+/** One of a device that there is. */
+export function isState(state: number): state is Exclude<DeviceState, 0> {
+  return state === DeviceState.online || state === DeviceState.stale || state === DeviceState.offline;
 }
 
 /** `state`, `epoch` and `status` as in a `DeviceEntry`. */

@@ -29,11 +29,12 @@ import type {
   StreamStart,
   SurrenderReason,
 } from './host.ts';
-import { CONTEST_MS, LIST_IDS_MAX } from './limits.ts';
+import { LIST_IDS_MAX } from './limits.ts';
 import type { ClusterNode } from './node.ts';
 import type { Operators } from './operators.ts';
 import { ownerSays, type Take } from './owner-says.ts';
-import { HomeKind } from './records.ts';
+import { Probes } from './probes.ts';
+import type { HomeKind } from './records.ts';
 
 export interface HubHostDeps {
   readonly toOwner: RingProducer;
@@ -56,16 +57,8 @@ export interface HubHostDeps {
 
 /** A list of changes is cut into records of this size, bytes. */
 const APPLY_BYTES = 64 * 1024;
-/** From noting the time to sending a ping, ms. */
-const PROBE_DELAY_MS = 2;
 /** Between two readings of the event counters, ms. */
 const RATE_MS = 1000;
-
-interface Probe {
-  readonly kind: HomeKind;
-  readonly id: string;
-  readonly atMs: number;
-}
 
 export class HubHost implements ClusterHost {
   readonly #deps: HubHostDeps;
@@ -75,7 +68,7 @@ export class HubHost implements ClusterHost {
   #isTold = false;
   #beginAnew: () => void = () => {};
   #hasApplied = false;
-  #probes: Probe[] = [];
+  readonly #probes: Probes;
   /** The owner's numbers of requests for the past, by the node's. */
   readonly #asked = new Map<number, number>();
   #asking: number | undefined;
@@ -83,6 +76,11 @@ export class HubHost implements ClusterHost {
 
   constructor(deps: HubHostDeps) {
     this.#deps = deps;
+    this.#probes = new Probes({
+      ...deps,
+      send: (kind, id) => this.#tell(fromLink.ping, { kind, id }),
+      answered: (kind, id) => this.#node?.homes.pinged(kind, id, true),
+    });
   }
 
   /** The node is there: the owner tells all that it must know. */
@@ -103,7 +101,7 @@ export class HubHost implements ClusterHost {
     this.#takes = {};
     this.#isTold = false;
     this.#hasApplied = false;
-    this.#probes = [];
+    this.#probes.reset();
     this.#asked.clear();
     return new Promise((resolve) => {
       this.#beginAnew = resolve;
@@ -135,20 +133,10 @@ export class HubHost implements ClusterHost {
     return this.#deps.toOwner.spilledCount > 0;
   }
 
-  /** Looks who has answered a ping; every 50 ms or so. */
+  /** Looks who has answered a ping, and how many events came; every 50 ms or so. */
   tick(): void {
-    const { clock, presence } = this.#deps;
-    const now = clock.now();
-    this.#probes = this.#probes.filter(({ kind, id, atMs }) => {
-      const isDevice = kind === HomeKind.device;
-      const slot = isDevice ? presence.findDevice(id) : presence.findSubscriber(id);
-      const { rows } = isDevice ? presence.devices : presence.subscribers;
-      if (slot >= 0 && Number(Atomics.load(rows.lastSeen, slot)) > atMs) {
-        this.#node?.homes.pinged(kind, id, true);
-        return false;
-      }
-      return now < atMs + CONTEST_MS;
-    });
+    this.#probes.tick();
+    const now = this.#deps.clock.now();
     const { atMs, events } = this.#rate;
     if (now - atMs < RATE_MS) return;
     const received = this.#sum('receivedPong') + this.#sum('receivedMessage') + this.#sum('receivedStatus');
@@ -298,15 +286,8 @@ export class HubHost implements ClusterHost {
     this.#tell(fromLink.surrender, { kind, id, conflict: reason === 'conflict' });
   }
 
-  /** A gateway is not pinged: that it is connected has to do. */
   ping(kind: HomeKind, id: string): void {
-    if (kind === HomeKind.gateway) {
-      this.#node?.homes.pinged(kind, id, true);
-      return;
-    }
-    this.#probes.push({ kind, id, atMs: Math.floor(this.#deps.clock.now()) });
-    // Times are whole ms: an answer must not come within the same one.
-    setTimeout(() => this.#tell(fromLink.ping, { kind, id }), PROBE_DELAY_MS);
+    this.#probes.ping(kind, id);
   }
 
   // Operators.

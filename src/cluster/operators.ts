@@ -228,8 +228,11 @@ export class Operators {
     const reachedEnd = new Promise<void>((resolve) => {
       void (async () => {
         let isLive = false;
+        let newest = 0;
         for await (const entry of watch) {
           if (isStopped) return;
+          if (entry.revision <= newest) continue; // repeated: what came since holds
+          newest = entry.revision;
           if (isLive) this.#changed(entry);
           else entries.set(entry.key, entry);
           // The server's count of what is left may be wrong when an entry is replaced meanwhile; the newest is not.

@@ -67,6 +67,8 @@ export interface PageJob {
   readonly devices: number[];
   /** Those among them that the filter has gained: they may have no row yet, whatever the input. */
   readonly gained: Set<number>;
+  /** Those whose rows an operator has removed since: they stay away. */
+  readonly removed: Set<number>;
   at: number;
   /** What was sent since the peer has read: devices, and bytes of their entries. */
   unreadDevices: number;

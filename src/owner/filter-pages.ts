@@ -47,8 +47,14 @@ export class FilterPages {
     this.#nextPage = page === 2 ** 32 - 1 ? FIRST_PAGE : page + 1;
     const { devices = [], walk, search, isUnasked = false, isPaused = false, ...rest } = options;
     const state = { at: 0, unreadDevices: 0, unreadBytes: 0, reserved: 0, waits: false, isFull: false };
-    const about = { ...rest, page, devices, gained: new Set<number>(), walk, search, isUnasked, isPaused };
-    return { kind: 'pages', ...about, ...state };
+    const sets = { gained: new Set<number>(), removed: new Set<number>() };
+    return { kind: 'pages', ...rest, page, devices, ...sets, walk, search, isUnasked, isPaused, ...state };
+  }
+
+  /** An operator has removed the device's row: no page makes another, unless the filter gains the device anew. */
+  passOver(job: PageJob, device: number): void {
+    job.gained.delete(device);
+    job.removed.add(device);
   }
 
   /**
@@ -186,7 +192,7 @@ export class FilterPages {
   }
 
   /** One slice of the search: adds the devices that it finds to those of the job. @returns whether it is over */
-  #search({ subscriber, filter, devices, gained }: PageJob, search: Search): boolean {
+  #search({ subscriber, filter, devices, gained, removed }: PageJob, search: Search): boolean {
     const { registry } = this.#deps;
     const prefix = Buffer.from(filter.slice(0, -1));
     const end = highWater(registry.devices);
@@ -194,7 +200,7 @@ export class FilterPages {
     for (; search.next < to; search.next++) {
       const device = search.next;
       if (!registry.idStartsWith(device, prefix) || !this.#lacks(subscriber, device)) continue;
-      if (gained.has(device)) continue; // it has appeared meanwhile
+      if (gained.has(device) || removed.has(device)) continue; // since the search began
       const { before } = search;
       // What that token covered, and has no row, an operator has removed.
       if (
@@ -245,7 +251,7 @@ export class FilterPages {
     const isGained = job.gained.has(device);
     if (row < 0) {
       // Else an operator has removed it.
-      if (isGained || job.input === 'subscribe')
+      if ((isGained || job.input === 'subscribe') && !job.removed.has(device))
         this.#makeRow(job, device, state, registry.filters.typesOf(subscriber, id), page);
       return;
     }

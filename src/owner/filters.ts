@@ -170,6 +170,13 @@ export class Filters {
     if (this.#deps.registry.devices.rows.known[device] === 1) this.#gains.byFiltersOf(subscriber, device);
   }
 
+  /** An operator has removed the pair's row: pages that are on their way do not bring it back. */
+  removed(subscriber: number, device: number): void {
+    const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
+    for (const job of this.#jobs.get(session) ?? [])
+      for (const pages of job.kind === 'pages' ? [job] : job.pages) this.#pages.passOver(pages, device);
+  }
+
   /** Other access rules are about to remove rows; should this owner not live to the end of it, another rescans. */
   rulesChange(): void {
     const { filters } = this.#deps.registry;
@@ -314,6 +321,7 @@ export class Filters {
   #join(job: PageJob, device: number): true {
     job.devices.push(device);
     job.gained.add(device);
+    job.removed.delete(device);
     this.#deps.registry.filters.begin(job.slot, Unfinished.pages);
     return true;
   }

@@ -43,6 +43,7 @@ export class OperatorRows {
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
     if (isSubscribed(after) && !isSubscribed(before)) this.#setTypes(row, device, subscriber);
     subscriptions.move(row, after);
+    if (after === RowState.none) filters.removed(subscriber, device);
     const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
     if (isLifted) filters.rematch(subscriber, device);
     if (after === RowState.none) return -1;

@@ -291,20 +291,24 @@ export function readFilters(text: string): FilterEntry[] {
   });
 }
 
-/** Refusals as lines of a reason's digit and the id. */
 export interface RefusedDevice {
+  /** Its id, or a filter with its star. */
   readonly device: string;
   readonly why: Refusal;
 }
 
+/** As lines of a reason's number and the id. */
 export function encodeRefusals(refused: readonly RefusedDevice[]): Uint8Array {
-  return Buffer.from(refused.map(({ device, why }) => `${why}${device}`).join('\n'));
+  return Buffer.from(refused.map(({ device, why }) => `${why} ${device}`).join('\n'));
 }
 
 export function readRefusals(bytes: Uint8Array): RefusedDevice[] {
   if (bytes.length === 0) return [];
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-  return text.split('\n').map((line) => ({ why: Number(line[0]) as Refusal, device: line.slice(1) }));
+  return text.split('\n').map((line) => {
+    const space = line.indexOf(' ');
+    return { why: Number(line.slice(0, space)) as Refusal, device: line.slice(space + 1) };
+  });
 }
 
 export const NO_BYTES = new Uint8Array(0);

@@ -174,7 +174,9 @@ export function readJoin(...at: Parameters<typeof join.read>): Required<Join> {
 /** What a subscriber may ask for through the owner. */
 export const Op = { subscribe: 1, unsubscribe: 2, pause: 3, resume: 4, list: 5 } as const;
 export type OpName = keyof typeof Op;
-const opNames = ['list', 'subscribe', 'unsubscribe', 'pause', 'resume', 'list'] as const;
+const opNames: ReadonlyMap<number, OpName> = new Map(
+  Object.entries(Op).map(([name, op]) => [op, name as OpName]),
+);
 
 export interface Request {
   readonly session: number;
@@ -210,7 +212,7 @@ export function readRequest(...at: Parameters<typeof request.read>): Request {
   return {
     session,
     request: number,
-    op: opNames[op as 0 | 1],
+    op: opNames.get(op)!,
     devices: all ? undefined : lines(devices),
     filters: lines(filters),
     types,

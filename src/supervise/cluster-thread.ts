@@ -47,6 +47,8 @@ export class ClusterAway extends Error {
   override readonly name = 'ClusterAway';
 }
 
+/** Of the other nodes, where there is no link to them. */
+const ALONE = { nodes: 1, roundTripMs: 0 } as const satisfies Partial<LinkFigures>;
 /** Without a body: nothing of the failure is any other node's business. */
 const FAILED: CallAnswer = { status: 500, body: new Uint8Array(0) };
 /** A scrape does not wait longer for what the link has counted. */
@@ -135,12 +137,20 @@ export class ClusterThread {
       : 'disconnected';
   }
 
-  /** What the link has counted, as of now; when it does not answer soon, as of the last time. */
+  /**
+   * What the link has counted, as of now; when it does not answer soon, as of the last time. Without a link no other node is
+   * there.
+   */
   async figures(): Promise<LinkFigures | undefined> {
-    const asked = this.ask<'figures'>({ ask: 'figures' }).then((figures) => {
-      this.#figures = figures;
-    });
-    await Promise.race([asked.catch(() => {}), sleep(FIGURES_MS)]);
+    const asked = this.ask<'figures'>({ ask: 'figures' }).then(
+      (figures) => {
+        this.#figures = figures;
+      },
+      () => {
+        this.#figures &&= { ...this.#figures, ...ALONE };
+      },
+    );
+    await Promise.race([asked, sleep(FIGURES_MS)]);
     return this.#figures;
   }
 

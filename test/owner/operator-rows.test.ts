@@ -34,7 +34,7 @@ function setUp({ connected = true, subscriptions: capacity = 2 } = {}) {
       move: (_: number, after: number) => done.push(`move ${stateOf(after)}`),
       attach: () => done.push('attach'),
     } as unknown as Subscriptions,
-    filters: { rematch: () => done.push('rematch') } as unknown as Filters,
+    filters: { rematch: () => done.push('rematch'), removed: () => {} } as unknown as Filters,
     sweeps: { passOver: (_, passed) => passedOver.push(passed) },
     wheel: {
       isSet: (slot: number) => timers.has(slot),

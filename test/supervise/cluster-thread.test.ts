@@ -1,6 +1,6 @@
 /** The cluster link as main sees it, with a thread that says what the test wants. */
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { FromLinkCommand, ToLinkCommand } from '../../src/cluster/commands.ts';
+import type { FromLinkCommand, LinkFigures, ToLinkCommand } from '../../src/cluster/commands.ts';
 import { ClusterRefused, ClusterThread, type ClusterThreadDeps } from '../../src/supervise/cluster-thread.ts';
 import type { ThreadDeps } from '../../src/supervise/thread.ts';
 
@@ -81,6 +81,16 @@ describe('A link', () => {
     isRunning = false;
     const late = cluster.ask<'locate'>({ ask: 'locate', device: 'dev-1' });
     await expect(late).rejects.toThrow('the cluster link is being started anew');
+  });
+
+  it('that is not there any more leaves what it has counted, and no other node', async () => {
+    const cluster = await start();
+    const counted = { counts: { fences: 3 }, nodes: 4, roundTripMs: 7 } as unknown as LinkFigures;
+    const asked = cluster.figures();
+    says({ kind: 'answer', request: 1, answer: counted });
+    expect(await asked).toEqual(counted);
+    isRunning = false;
+    expect(await cluster.figures()).toEqual({ ...counted, nodes: 1, roundTripMs: 0 });
   });
 
   it('gets an answer to each question, and the failure of one', async () => {

@@ -24,12 +24,13 @@ const LOOK_MS = 20;
 export class Slices {
   readonly #clock: Clock;
   readonly #send: (session: SubscriberSession) => Slice;
-  /** They have more to come; who had a slice last is behind the others. */
-  readonly #sessions = new Set<SubscriberSession>();
+  /** Whose slice was over. As below, who had a slice last is behind the others. */
+  readonly #ready = new Set<SubscriberSession>();
+  readonly #blocked = new Set<SubscriberSession>();
   /** Hub clock, ms: when the slice under way is over. */
   #untilMs = 0;
-  #looks: NodeJS.Timeout | undefined;
   #turn: NodeJS.Immediate | undefined;
+  #look: NodeJS.Timeout | undefined;
 
   /** @param send sends a session what its peer can take, until `isOver`; it may have nothing to send */
   constructor(clock: Clock, send: (session: SubscriberSession) => Slice) {
@@ -44,43 +45,40 @@ export class Slices {
 
   /** One slice of this session, now. */
   run(session: SubscriberSession): void {
-    this.#begin();
-    this.#slice(session);
+    this.#share([session]);
   }
 
   forget(session: SubscriberSession): void {
-    this.#sessions.delete(session);
+    this.#ready.delete(session);
+    this.#blocked.delete(session);
   }
 
   /** One slice of all together, of whoever can be sent anything. */
   tick(): void {
-    clearTimeout(this.#looks);
-    if (this.#turn !== undefined) clearImmediate(this.#turn);
-    this.#looks = this.#turn = undefined;
-    this.#begin();
-    for (const session of [...this.#sessions]) {
-      if (this.isOver) {
-        this.#soon();
-        return;
-      }
-      this.#slice(session);
-    }
+    this.#share([...this.#ready, ...this.#blocked]);
   }
 
-  #begin(): void {
+  /** The sessions share one slice. Who finds its time over keeps its turn. */
+  #share(sessions: Iterable<SubscriberSession>): void {
     this.#untilMs = this.#clock.now() + POLL_MS_MAX;
+    for (const session of sessions) {
+      if (this.isOver) break;
+      this.forget(session);
+      const end = this.#send(session);
+      if (end === Slice.over) this.#ready.add(session);
+      else if (end === Slice.blocked) this.#blocked.add(session);
+    }
+    if (this.#ready.size > 0) this.#turn ??= setImmediate(() => this.#takeTurn());
+    if (this.#blocked.size > 0) this.#look ??= setTimeout(() => this.#lookAround(), LOOK_MS).unref();
   }
 
-  #slice(session: SubscriberSession): void {
-    this.#sessions.delete(session);
-    const end = this.#send(session);
-    if (end === Slice.through) return;
-    this.#sessions.add(session);
-    if (end === Slice.over) this.#soon();
-    else this.#looks ??= setTimeout(() => this.tick(), LOOK_MS).unref();
+  #takeTurn(): void {
+    this.#turn = undefined;
+    this.#share([...this.#ready]);
   }
 
-  #soon(): void {
-    this.#turn ??= setImmediate(() => this.tick());
+  #lookAround(): void {
+    this.#look = undefined;
+    this.#share([...this.#blocked]);
   }
 }

@@ -17,9 +17,14 @@ class Bench {
   readonly blocked = new Set<string>();
   /** Names, in the order of what was sent. */
   sent = '';
+  /** Names, in the order of looks at what is left of them. */
+  looked = '';
+  looksTakeMs = 0;
   readonly slices = new Slices(this.clock, (session) => this.#send(session as unknown as string));
 
   #send(name: string): Slice {
+    this.looked += name;
+    this.clock.advance(this.looksTakeMs);
     for (let left = this.left.get(name) ?? 0; left > 0; left--) {
       if (this.blocked.has(name)) return Slice.blocked;
       if (this.slices.isOver) return Slice.over;
@@ -83,10 +88,46 @@ describe('what sessions are sent in slices', () => {
     expect([bench.sent, bench.next(), vi.getTimerCount()]).toEqual(['b', 'a', 0]);
   });
 
+  it('is looked for twenty milliseconds later, not at once, where more peers wait than a slice has time for', () => {
+    const bench = new Bench();
+    for (const name of ['a', 'b', 'c']) {
+      bench.blocked.add(name);
+      bench.promise(name, 1);
+    }
+    bench.looksTakeMs = 1;
+    bench.looked = '';
+    bench.next();
+    expect([bench.looked, vi.getTimerCount()]).toEqual(['ab', 1]);
+    vi.advanceTimersByTime(19);
+    expect(bench.looked).toBe('ab');
+    vi.advanceTimersByTime(1);
+    expect(bench.looked).toBe('abca');
+  });
+
+  it('is sent to all who can take it when they are looked at', () => {
+    const bench = new Bench();
+    for (const name of ['a', 'b']) {
+      bench.blocked.add(name);
+      bench.promise(name, 1);
+    }
+    bench.promise('c', 3);
+    bench.blocked.clear();
+    bench.sent = '';
+    bench.slices.tick();
+    expect(bench.sent).toBe('ca');
+    // The turn that 'c' was to have has nothing left to do.
+    expect([bench.next(), bench.next(), vi.getTimerCount()]).toEqual(['', 'b', 0]);
+  });
+
   it('ends with the session', () => {
     const bench = new Bench();
     bench.promise('a', 5);
     bench.forget('a');
+    expect([bench.next(), vi.getTimerCount()]).toEqual(['', 0]);
+    bench.blocked.add('b');
+    bench.promise('b', 1);
+    bench.forget('b');
+    bench.blocked.clear();
     expect([bench.next(), vi.getTimerCount()]).toEqual(['', 0]);
   });
 });
