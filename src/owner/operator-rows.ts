@@ -41,7 +41,10 @@ export class OperatorRows {
     const after = connected ? wanted : disconnected(wanted);
     const notice = after === before ? undefined : noticeOf(before, after, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, after);
-    if (isSubscribed(after) && !isSubscribed(before)) this.#setTypes(row, device, subscriber);
+    if (isSubscribed(after) && !isSubscribed(before)) {
+      const types = this.#typesFor(device, subscriber, rows.ownTypes[row]!);
+      registry.setTypes(row, types, types);
+    }
     subscriptions.move(row, after);
     if (after === RowState.none) filters.removed(subscriber, device);
     const isLifted = before === RowState.deny && (after === RowState.none || after === RowState.allow);
@@ -52,12 +55,14 @@ export class OperatorRows {
     return row;
   }
 
-  /** A pair that has a subscription again has one by id, to what its subscriber had asked for, or asks for by filters. */
-  #setTypes(row: number, device: number, subscriber: number): void {
+  /**
+   * What the operator makes of a pair that has no subscription is one by id: to what its subscriber had asked for, or asks
+   * for by filters; else to all types.
+   * @param asked bits of the types that a subscription by id had before the pair was denied, 0 none
+   */
+  #typesFor(device: number, subscriber: number, asked = 0): number {
     const { registry } = this.#deps;
-    const asked = registry.subscriptions.rows.ownTypes[row]!;
-    const types = asked | registry.filters.typesOf(subscriber, registry.deviceId(device), asked);
-    registry.setTypes(row, types || ALL_TYPES, types || ALL_TYPES);
+    return asked | registry.filters.typesOf(subscriber, registry.deviceId(device), asked) || ALL_TYPES;
   }
 
   /** Makes a pair's row in the state to which an operator's input leads. @returns the row, or -1 when the table is full */
@@ -67,7 +72,9 @@ export class OperatorRows {
     // Stryker disable next-line BooleanLiteral: as above
     const wanted = nextRowState(RowState.none, input, false);
     const state = connected ? wanted : disconnected(wanted);
-    const row = registry.createRow(device, subscriber, state, { granted: input === 'operatorAllow' });
+    const granted = input === 'operatorAllow';
+    const types = isSubscribed(state) ? { types: this.#typesFor(device, subscriber) } : {};
+    const row = registry.createRow(device, subscriber, state, { granted, ...types });
     if (row < 0) return row;
     const notice = noticeOf(RowState.none, state, input);
     if (notice !== undefined) subscriptions.tell(subscriber, notice, device, state);

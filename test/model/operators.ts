@@ -2,7 +2,7 @@
 import type { Outcome } from './commands.ts';
 import { gain } from './follows.ts';
 import { appear } from './peers.ts';
-import { ALL_TYPES, isSubscription, type Pair, type PairState, type Rule, type World } from './world.ts';
+import { isSubscription, type Pair, type PairState, type Rule, type World } from './world.ts';
 
 const DENIED = 103;
 const TERMINATED = 122;
@@ -30,8 +30,10 @@ export function setRow(world: World, what: RowCommand, device: string, subscribe
 function deny(world: World, device: string, subscriber: string): void {
   const found = world.pair(device, subscriber);
   if (found !== undefined && isSubscription(found)) tellRemoved(world, found, DENIED);
+  const asked = found?.state === 'deny' ? found.asked : found?.own;
   const pair = world.ensurePair(device, subscriber, 'deny');
   pair.granted = false;
+  pair.asked = asked;
   pair.own = undefined;
 }
 
@@ -41,8 +43,9 @@ function subscribeFor(world: World, device: string, subscriber: string, what: 'a
   const before = found !== undefined && isSubscription(found) ? found.state : undefined;
   const active: PairState = world.isConnected(subscriber) ? 'active' : 'disconnected';
   const after = what === 'hold' ? 'paused' : active;
+  const asked = world.askedOf(device, subscriber);
   const pair = world.ensurePair(device, subscriber, after);
-  if (before === undefined) pair.own = ALL_TYPES;
+  if (before === undefined) pair.own = asked;
   if (world.decide(device, subscriber) === 'deny') pair.granted = true;
   if (before === after) return;
   const status = after === 'active' ? 'active' : 'inactive';

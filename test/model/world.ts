@@ -84,6 +84,8 @@ export interface Pair {
   granted: boolean;
   /** Types of the subscription by id; undefined: only filters follow, or nothing does. */
   own: readonly EventType[] | undefined;
+  /** Of a denied pair: what its subscription by id had asked for. */
+  asked?: readonly EventType[] | undefined;
 }
 
 /** What a subscriber is told of a device. */
@@ -233,6 +235,18 @@ export class World {
   /** Types that the pair delivers: the union of the ways in which the device is followed, the paused ones left out. */
   typesOf({ device, subscriber, own = [] }: Pair): readonly EventType[] {
     const filtered = this.devices.get(device)?.known === true ? this.filtersOn(device, subscriber) : [];
+    return this.#unionOf(own, filtered);
+  }
+
+  /** What a pair that an operator makes a subscription delivers: what was asked for before, or all. */
+  askedOf(device: string, subscriber: string): readonly EventType[] {
+    const pair = this.pair(device, subscriber);
+    const own = (pair?.state === 'deny' ? pair.asked : undefined) ?? [];
+    const types = this.#unionOf(own, this.filtersOn(device, subscriber));
+    return types.length > 0 ? types : ALL_TYPES;
+  }
+
+  #unionOf(own: readonly EventType[], filtered: [name: string, filter: Filter][]): readonly EventType[] {
     const unpaused = filtered.filter(([, { state }]) => state !== 'paused');
     const counting = own.length + unpaused.length > 0 ? unpaused : filtered;
     const wanted = [...own, ...counting.flatMap(([, { types }]) => types)];

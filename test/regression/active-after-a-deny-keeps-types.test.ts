@@ -84,6 +84,14 @@ describe('an operator makes a denied pair active', () => {
     expect(await heard()).toEqual(['devices/dev-1/status']);
   });
 
+  it('that had no row: filters say what is delivered of it', async () => {
+    const story = new Story();
+    const heard = await story.mqtt('devices/+/status');
+    await story.operate('active');
+    await story.connectDevice();
+    expect(await heard()).toEqual(['devices/dev-1/status']);
+  });
+
   it('the types of a subscription by id, and of filters, are as they were', async () => {
     const story = new Story();
     await story.connectDevice();
