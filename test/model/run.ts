@@ -7,7 +7,7 @@ import type { Device, Subscriber } from '../support/peers.ts';
 import { Random } from '../support/random.ts';
 import { tokenFor } from '../support/tokens.ts';
 import { WAIT_MS } from '../support/waits.ts';
-import type { Command, Outcome } from './commands.ts';
+import type { Ask, Command, Outcome } from './commands.ts';
 import { DEVICES, Draw, SUBSCRIBERS } from './draw.ts';
 import { Model } from './model.ts';
 import { keptOf } from './replays.ts';
@@ -116,7 +116,7 @@ export class Run {
       case 'pause':
       case 'resume': {
         const { do: op, subscriber, names, ...wishes } = command;
-        expectAnswer(await this.#subscribers.get(subscriber)!.peer.ask(op, names, wishes), outcome);
+        await answered(this.#subscribers.get(subscriber)!.peer, op, names, wishes, outcome);
         return;
       }
       default:
@@ -186,7 +186,7 @@ export class Run {
       device,
       { epoch: this.#epochs.get(epoch) ?? 'of a numbering that it was never told of', seq },
     ]);
-    expectAnswer(await peer.ask('subscribe', again, { since: Object.fromEntries(since) }), outcome);
+    await answered(peer, 'subscribe', again, { since: Object.fromEntries(since) }, outcome);
   }
 
   // Comparing
@@ -317,6 +317,24 @@ async function inTime(work: Promise<void>): Promise<void> {
     timer = setTimeout(() => reject(new Error(`not carried out within ${2 * WAIT_MS} ms`)), 2 * WAIT_MS);
   });
   await Promise.race([work, tooLate]).finally(() => clearTimeout(timer));
+}
+
+/** Asks, and waits for what comes behind the answer: of each filter the last page, though it may name nothing that counts. */
+async function answered(
+  peer: Subscriber,
+  op: Ask,
+  names: readonly string[],
+  wishes: object,
+  outcome: Outcome,
+): Promise<void> {
+  const { all } = peer.frames;
+  const from = all.length;
+  expectAnswer(await peer.ask(op, names, wishes), outcome);
+  for (const name of Object.keys(outcome.matched ?? {})) {
+    const isLast = (frame: Frame) =>
+      frame.op === 'subscribed' && frame.filter === name && frame.more === false;
+    await eventually(`the last page of ${name}`, () => all.slice(from).some(isLast));
+  }
 }
 
 /** Exactly those are refused, and each filter follows so many devices. */
