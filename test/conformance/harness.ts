@@ -47,6 +47,12 @@ export interface RowEntry {
   readonly connected: boolean;
 }
 
+export interface FilterEntry {
+  readonly filter: string;
+  readonly status: string;
+  readonly reason: string | null;
+}
+
 export interface DeviceOptions extends PeerOptions {
   /** Follows `?id=`. */
   readonly query?: string;
@@ -207,6 +213,12 @@ export class TestHub {
   async rows(device: string): Promise<readonly RowEntry[]> {
     const { status, body } = await this.admin('GET', `/v1/devices/${device}/subscribers?limit=1000`);
     return status === 200 ? (body as { readonly subscribers: readonly RowEntry[] }).subscribers : [];
+  }
+
+  /** Of a subscriber, none where the hub knows no such subscriber. */
+  async filters(subscriber: string): Promise<readonly FilterEntry[]> {
+    const { status, body } = await this.admin('GET', `/v1/subscribers/${subscriber}`);
+    return status === 200 ? (body as { filters: FilterEntry[] }).filters : [];
   }
 
   async row(device: string, subscriber: string): Promise<RowEntry | undefined> {

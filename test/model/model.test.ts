@@ -8,6 +8,7 @@ import type { Env } from '../support/hub-process.ts';
 import { testSeed } from '../support/seed.ts';
 import { SECRET } from '../support/tokens.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
+import { TEST_MS } from '../support/waits.ts';
 import { Run } from './run.ts';
 import type { Terms } from './world.ts';
 
@@ -94,10 +95,11 @@ describe.each(setups)('the model of a hub $name', ({ terms, transport, env }) =>
   afterAll(() => (skip ? undefined : hub.end()));
 
   const seconds = Number(MODEL_SECONDS ?? 0);
-  it.skipIf(skip)('holds after every command', { timeout: (seconds + 120) * 1000 }, async () => {
+  const commands = Number(MODEL_COMMANDS ?? (terms.timers ? TIMED_COMMANDS : COMMANDS));
+  const timeout = seconds * 1000 + TEST_MS * Math.max(1, commands / COMMANDS);
+  it.skipIf(skip)('holds after every command', { timeout }, async () => {
     const run = new Run(hub, terms, Number(MODEL_SEED));
     const endAt = performance.now() + seconds * 1000;
-    const commands = Number(MODEL_COMMANDS ?? (terms.timers ? TIMED_COMMANDS : COMMANDS));
     const isOver = () => (seconds === 0 ? run.log.length >= commands : performance.now() > endAt);
     try {
       while (!isOver()) await run.step();

@@ -220,11 +220,40 @@ export class Run {
   }
 
   async #isThere(): Promise<boolean> {
-    return JSON.stringify(await this.#shownTable()) === JSON.stringify(this.#expectedTable());
+    return JSON.stringify(await this.#shown()) === JSON.stringify(this.#expected());
   }
 
   async #compareTable(): Promise<void> {
-    expect(await this.#shownTable()).toEqual(this.#expectedTable());
+    expect(await this.#shown()).toEqual(this.#expected());
+  }
+
+  #expected(): unknown {
+    return { devices: this.#expectedTable(), filters: this.#expectedFilters() };
+  }
+
+  async #shown(): Promise<unknown> {
+    return { devices: await this.#shownTable(), filters: await this.#shownFilters() };
+  }
+
+  /** A filter may match nothing: then no row of any device shows that it waits for its subscriber, or is gone. */
+  #expectedFilters(): unknown {
+    const { subscribers } = this.#model.world;
+    return SUBSCRIBERS.map((id) => {
+      const filters = [...(subscribers.get(id)?.filters ?? [])];
+      return [id, sorted(filters.map(([filter, { state }]) => ({ filter, state: statuses[state] })))];
+    });
+  }
+
+  async #shownFilters(): Promise<unknown> {
+    return Promise.all(
+      SUBSCRIBERS.map(async (id) => {
+        const filters = await this.#hub.filters(id);
+        return [
+          id,
+          sorted(filters.map(({ filter, status, reason }) => ({ filter, state: [status, reason] }))),
+        ];
+      }),
+    );
   }
 
   #expectedTable(): unknown {
