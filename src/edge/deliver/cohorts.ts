@@ -182,6 +182,7 @@ export class Cohorts {
 
   #remove(cohort: Cohort): void {
     const same = this.#byHash.get(cohort.hash)!;
+    // Stryker disable next-line ConditionalExpression: an empty list is as none, but would stay
     if (same.length === 1) this.#byHash.delete(cohort.hash);
     else same.splice(same.indexOf(cohort), 1);
   }

@@ -125,6 +125,7 @@ export class Replays {
 
   /** The session may get the device's live events. @returns false when nothing is held back */
   attach(session: SubscriberSession, attached: Attached): boolean {
+    // Stryker disable next-line ConditionalExpression: a short cut
     const held = this.#byDevice.size === 0 ? undefined : this.#find(session, attached.device);
     if (held === undefined) return false;
     this.#unconfirmed.delete(held);
@@ -137,6 +138,7 @@ export class Replays {
 
   /** The session gets nothing of the device any more. */
   detach(session: SubscriberSession, device: number): void {
+    // Stryker disable next-line ConditionalExpression: a short cut
     const held = this.#byDevice.size === 0 ? undefined : this.#find(session, device);
     if (held !== undefined) this.#remove(held);
   }
@@ -254,6 +256,7 @@ export class Replays {
   }
 
   #find(session: SubscriberSession, device: number): Held | undefined {
+    // Stryker disable next-line ArrayDeclaration: what it held would be no session's
     for (const held of this.#byDevice.get(device) ?? []) if (held.session === session) return held;
     return undefined;
   }
@@ -263,6 +266,7 @@ export class Replays {
     this.#unconfirmed.delete(held);
     const queue = this.#bySession.get(session)!;
     queue.splice(queue.indexOf(held), 1);
+    // Stryker disable next-line ConditionalExpression: an empty list is as none, but would stay
     if (queue.length === 0) this.#bySession.delete(session);
     const ofDevice = this.#byDevice.get(device)!;
     ofDevice.delete(held);

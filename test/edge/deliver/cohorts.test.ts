@@ -119,6 +119,18 @@ describe('the followers of a device', () => {
     expect(numbersOf(set!)).toEqual([2, 3]);
   });
 
+  it('take a step anew where what it led to has become another set', () => {
+    const fleet = new Fleet(2);
+    for (const device of [0, 1]) fleet.toggle(device, a);
+    fleet.toggle(0, b);
+    fleet.toggle(1, c); // in place: the set remembers no step any more
+    fleet.toggle(1, b);
+    expect(fleet.sets.map(numbersOf)).toEqual([
+      [1, 2],
+      [1, 2, 3],
+    ]);
+  });
+
   it('take the same step device by device without a look at the members', () => {
     const fleet = new Fleet(50);
     for (const who of [a, b]) for (let device = 0; device < 50; device++) fleet.toggle(device, who);

@@ -45,6 +45,26 @@ describe('room for requests that wait for other nodes', () => {
     expect(work.hasRoom(of(1), 1)).toBe(true);
   });
 
+  it('is not got back by an address for more than has ended', () => {
+    const work = new DeferredWork();
+    work.add(of(1), (REQUEST_WORK_DEFERRED * 3) / 4);
+    work.add(of(1), 2);
+    work.remove(of(1), 1);
+    expect(work.hasRoom(of(1), 1)).toBe(false);
+  });
+
+  it.each([
+    ['a small one', REQUEST_WORK_SMALL],
+    ['a large one', LARGE],
+  ])('is waited for by %s until that leaves', (_what, size) => {
+    const work = new DeferredWork();
+    expect(work.keepsNobody).toBe(true);
+    const place = work.keep(of(1), size);
+    expect(work.keepsNobody).toBe(false);
+    work.leave(place);
+    expect(work.keepsNobody).toBe(true);
+  });
+
   it('is given to small requests first, then to one address after the other', () => {
     const work = new DeferredWork();
     const waiting = [
@@ -76,6 +96,8 @@ describe('room for requests that wait for other nodes', () => {
     for (const address of [1, 2, 3]) work.keep(of(address, address), LARGE);
     const offered = () => [...work.next()].map(({ number }) => number);
     expect([offered(), offered()]).toEqual([[1, 2, 3], []]);
+    work.remove(of(7), 0); // which makes nothing free
+    expect(offered()).toEqual([]);
     work.add(of(7), 10);
     work.remove(of(7), 10);
     expect(offered()).toEqual([1, 2, 3]);
@@ -96,7 +118,9 @@ describe('room for requests that wait for other nodes', () => {
     const work = new DeferredWork();
     for (let address = 0; address < 100; address++) work.keep(of(address, address), LARGE);
     const offered = () => [...work.next()].map(({ number }) => number);
-    expect([...offered(), ...offered()]).toEqual(Array.from({ length: 100 }, (_, n) => n));
+    const [first, second] = [offered(), offered()];
+    expect([first.length, second.length]).toEqual([64, 36]);
+    expect([...first, ...second]).toEqual(Array.from({ length: 100 }, (_, n) => n));
     expect(offered()).toEqual([]);
   });
 

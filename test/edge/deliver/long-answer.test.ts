@@ -22,6 +22,33 @@ describe('a long answer', () => {
     expect(answer.firstTime([entry(1, 0), entry(2, 1)])).toEqual([entry(1, 0), entry(2, 1)]);
   });
 
+  it('names the device of the first slot, whatever others were named', () => {
+    const answer = new LongAnswer();
+    answer.firstTime([entry(1)]);
+    answer.again();
+    expect(answer.firstTime([entry(0)])).toEqual([entry(0)]);
+  });
+
+  it('tells devices apart by slot and generation, however many slots there are', () => {
+    const answer = new LongAnswer();
+    answer.firstTime([entry(0, 1), entry(1, 0)]);
+    answer.again();
+    expect(answer.firstTime([entry(65_536, 0), entry(0, 65_535)])).toEqual([
+      entry(65_536, 0),
+      entry(0, 65_535),
+    ]);
+  });
+
+  it('remembers as many as there are, also where the first page is the longest', () => {
+    const answer = new LongAnswer();
+    const pages = [2 * DEVICES_PER_PAGE, 1].map((length, page) =>
+      Array.from({ length }, (_, n) => entry(page * 10_000 + n)),
+    );
+    for (const page of pages) answer.firstTime(page);
+    answer.again();
+    for (const page of pages) expect(answer.firstTime(page)).toEqual([]);
+  });
+
   it('remembers as many as there are', () => {
     const answer = new LongAnswer();
     const pages = Array.from({ length: 7 }, (_, page) =>

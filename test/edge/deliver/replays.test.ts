@@ -218,6 +218,7 @@ describe('live events of a device whose past is being sent', () => {
     const bench = new Bench();
     const device = bench.device(1);
     const peer = bench.peer();
+    bench.replays.missed(device, 1); // when nobody's past of it is being sent
     peer.queued = QUEUE_BYTES + 1;
     bench.ask(peer, device, { last: true });
     bench.history.send(device);
@@ -307,6 +308,17 @@ describe('the types of live events of a device whose past is being sent', () => 
       bench.live(device, 'status');
     });
     expect([told, bench.joins.at(-1)]).toEqual(['d0:2 d0:3', 's-1 d0:3']);
+  });
+
+  it('are those that are followed first, also for what came before the owner let them come', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    bench.begin(peer, device, { last: true });
+    for (const type of ['message', 'status'] as const) bench.history.send(device, { type });
+    bench.attach(peer, device, typeBits.status);
+    bench.run(peer);
+    expect(peer.news()).toBe('d0:1 d0:3');
   });
 
   it('are at each time those that are followed then', () => {
@@ -409,6 +421,21 @@ describe('a replay', () => {
     peer.session.closing = true;
     bench.run(peer);
     expect(peer.news()).toBe('');
+  });
+
+  it('of one who goes while others are sent to ends', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const [first, second] = [bench.peer(), bench.peer()];
+    for (const peer of [first, second]) {
+      peer.queued = QUEUE_BYTES + 1;
+      bench.ask(peer, device, { last: true });
+      bench.run(peer);
+      peer.queued = 0;
+    }
+    first.sending = () => bench.replays.forget(second.session);
+    bench.replays.tick();
+    expect([first.news(), second.news(), bench.replays.inUse]).toEqual(['d0:1', '', false]);
   });
 
   it('ends where its session is closed by what was sent before: that is in no topic', () => {

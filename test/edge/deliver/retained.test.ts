@@ -97,6 +97,19 @@ describe('what a device has retained', () => {
     expect(peer.news()).toBe('d0:2');
   });
 
+  it('is not sent where it was replaced and has left the memory while others were sent', () => {
+    const bench = new Bench();
+    const [device, other] = [bench.device(1), bench.device()];
+    bench.history.send(device, { type: 'status' });
+    const peer = bench.peer();
+    peer.sending = () => {
+      bench.history.send(device, { type: 'status' });
+      bench.history.repeat(other, 100, { pad: 20_000 });
+    };
+    bench.send(peer, KEPT, device);
+    expect([peer.news(), bench.charged]).toEqual(['d0:1', [1]]);
+  });
+
   it('is nothing once the device has given up its row', () => {
     const bench = new Bench();
     const device = bench.device(1);
@@ -246,6 +259,20 @@ describe('a peer that does not read', () => {
     bench.retained.tick();
     expect([closing.news(), gone.news()]).toEqual(['', '']);
   });
+});
+
+it('a peer that goes while others are sent to gets nothing', () => {
+  const bench = new Bench();
+  const device = bench.device(1);
+  const [first, second] = [bench.peer(), bench.peer()];
+  for (const peer of [first, second]) {
+    peer.queued = QUEUE_BYTES + 1;
+    bench.send(peer, KEPT, device);
+    peer.queued = 0;
+  }
+  first.sending = () => bench.retained.forget(second.session);
+  bench.retained.tick();
+  expect([first.news(), second.news()]).toEqual(['d0:1', '']);
 });
 
 describe('a device that is not followed any more', () => {
