@@ -24,7 +24,7 @@ function setUp() {
   /** The device, or the subscriber, is heard now. */
   const heard = (kind: 'devices' | 'subscribers', id: string): void => {
     const slot = kind === 'devices' ? registry.ensureDeviceOf(id) : registry.ensureSubscriberOf(id);
-    Atomics.store(registry[kind].rows.lastSeen, slot, BigInt(clock.nowMs));
+    Atomics.store(registry[kind].rows.lastSeen, slot, BigInt(Math.floor(clock.nowMs)));
   };
   return { probes, clock, sent, answered, heard };
 }
@@ -55,6 +55,39 @@ it('a connection that is heard too late has not answered', () => {
   clock.advance(CONTEST_MS);
   probes.tick();
   heard('devices', 'dev-1');
+  probes.tick();
+  expect(answered).toEqual([]);
+});
+
+it('a connection that is heard in the same millisecond as the ping has not answered', () => {
+  const { probes, clock, answered, heard } = setUp();
+  clock.advance(0.5);
+  probes.ping(HomeKind.device, 'dev-1');
+  heard('devices', 'dev-1');
+  probes.tick();
+  expect(answered).toEqual([]);
+  clock.advance(1);
+  heard('devices', 'dev-1');
+  probes.tick();
+  expect(answered).toEqual(['dev-1']);
+});
+
+it('a connection that answers within the time has answered', () => {
+  const { probes, clock, answered, heard } = setUp();
+  probes.ping(HomeKind.device, 'dev-1');
+  clock.advance(CONTEST_MS - 1);
+  probes.tick();
+  heard('devices', 'dev-1');
+  probes.tick();
+  expect(answered).toEqual(['dev-1']);
+});
+
+it('a peer without a row has not answered, whoever else is heard', () => {
+  const { probes, clock, answered, heard } = setUp();
+  probes.ping(HomeKind.subscriber, 'dev-1');
+  clock.advance(10);
+  heard('devices', 'dev-1');
+  heard('subscribers', 'ann');
   probes.tick();
   expect(answered).toEqual([]);
 });

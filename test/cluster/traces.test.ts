@@ -22,3 +22,13 @@ it('of the claims that were heard the highest number counts', () => {
   expect(traces.heard(key)).toBe(7);
   expect(traces.number(key)).toBe(0);
 });
+
+it('an id is counted apart from others, and by what it is', () => {
+  const traces = new Traces();
+  traces.hear(key, 7);
+  expect(traces.heard(homeKey(HomeKind.subscriber, 'dev-1'))).toBe(0);
+  traces.leave(home(5), 'b');
+  traces.leave(createHome(HomeKind.device, 'dev-2', 9, false), 'c');
+  traces.isBack(createHome(HomeKind.device, 'dev-2', 9, false));
+  expect([traces.nodeOf(key), traces.number(key), traces.heard(key)]).toEqual(['b', 5, 7]);
+});
