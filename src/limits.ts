@@ -12,8 +12,11 @@ export const CLOSE_HANDSHAKE_MS = 5_000;
  */
 export const TRANSPORT_FRAME_FACTOR = 4;
 
-/** Frames held back for a peer that sends before it was welcomed: a few errors at most; more are not answered. */
-export const HELD_FRAMES_MAX = 16;
+/**
+ * Frames held back for a peer that sends before it was welcomed: the errors of twice the default burst of a subscriber,
+ * at most 2 MiB. More are not answered.
+ */
+export const HELD_FRAMES_MAX = 4096;
 
 /** The longest id (wire contract): ids are ASCII. */
 export const ID_BYTES_MAX = 128;

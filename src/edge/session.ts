@@ -115,8 +115,18 @@ export abstract class Session implements Peer, Closable {
     const held = this.#held ?? [];
     this.#held = undefined;
     this.slot = slot;
-    this.send(frame);
-    for (const later of held) this.send(later);
+    if (held.length === 0) this.send(frame);
+    else
+      this.cork(() => {
+        this.send(frame);
+        for (const later of held) this.send(later);
+      });
+  }
+
+  /** Runs `body` so that what it sends leaves in as few writes as possible. */
+  cork(body: () => void): void {
+    if (this.connection === undefined) body();
+    else this.connection.cork(body);
   }
 
   /** Where its connection comes from, and how. */

@@ -43,7 +43,7 @@ export function createDeviceFrame(): DeviceFrame {
 export interface GatewayFrame extends DeviceFrame {
   /** The device that it speaks for; '' when it names none, or no valid id. */
   device: string;
-  /** '' for an event; undefined for one that is not known. */
+  /** '' for an event; undefined for one that is not known. Also set on a problem, where the frame names a device. */
   op: '' | 'open' | 'close' | undefined;
 }
 
@@ -87,10 +87,8 @@ export function parseGatewayText(frame: Uint8Array, into: GatewayFrame): string 
   const device = frame[member.device] === QUOTE ? idAt(frame, member.device, member.deviceEnd) : '';
   if (!isId(device)) return problem ?? `device: ${shown(frame, member.device, member.deviceEnd)}; not an id`;
   into.device = device;
-  if (problem !== undefined) return problem;
-  if (member.op < 0) return readEvent(frame, into);
-  into.op = opNames[wordAt(frame, member.op, member.opEnd, opWords)];
-  return undefined;
+  if (member.op >= 0) into.op = opNames[wordAt(frame, member.op, member.opEnd, opWords)];
+  return problem ?? (member.op < 0 ? readEvent(frame, into) : undefined);
 }
 
 /** Finds the members of a text frame. @returns as `parseDeviceText` */

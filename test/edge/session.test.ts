@@ -15,6 +15,10 @@ function setUp(idIsGenerated = false) {
     transport: 'tcp',
     remoteAddress: '192.0.2.1',
     send: (frame: string | Uint8Array, binary: boolean) => void log.push(`${frame} ${binary}`),
+    cork(body: () => void) {
+      log.push('cork');
+      body();
+    },
     ping: () => void log.push('ping'),
     close: (code: number, reason: string) => void log.push(`close ${code} ${reason}`),
     terminate: () => void log.push('terminate'),
@@ -61,13 +65,14 @@ describe('a session', () => {
     session.welcome(3, 'welcome');
     expect([session.welcomed, session.slot]).toEqual([true, 3]);
     expect(log).toEqual([
+      'cork',
       'welcome false',
       ...Array.from({ length: HELD_FRAMES_MAX }, (_, n) => `f${n} false`),
     ]);
     session.welcome(4, 'again');
     session.send(Uint8Array.of(1, 2));
     session.send(undefined);
-    expect(log.slice(HELD_FRAMES_MAX + 1)).toEqual(['again false', '1,2 true']);
+    expect(log.slice(HELD_FRAMES_MAX + 2)).toEqual(['again false', '1,2 true']);
   });
 
   it('counts what it sends', () => {

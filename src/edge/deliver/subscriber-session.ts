@@ -248,11 +248,6 @@ export class SubscriberSession extends Session {
     outbox.length = 0;
   }
 
-  /** Runs `body` so that what it sends leaves in as few writes as possible. */
-  cork(body: () => void): void {
-    this.connection?.cork(body);
-  }
-
   join(topic: string): void {
     this.connection?.join(topic);
   }

@@ -42,6 +42,10 @@ export class GatewayDevice extends DeviceSession {
     this.gateway.send(frame);
   }
 
+  override cork(body: () => void): void {
+    this.gateway.cork(body);
+  }
+
   override get bufferedBytes(): number {
     return this.gateway.bufferedBytes;
   }

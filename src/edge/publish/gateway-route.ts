@@ -103,19 +103,21 @@ export class GatewayRoute implements ListenerHandlers<GatewaySession> {
     const edge = this.#edge;
     const frame = this.#frame;
     const { device: id, op } = frame;
-    if (problem !== undefined || op === undefined) {
+    const opens = op === 'open';
+    // First whether it may speak for the device at all, whatever it says of it.
+    const silenced = id === '' ? undefined : edge.gateways.silenced(gateway, id, opens);
+    if (silenced !== undefined) {
+      this.#silence(gateway, silenced, bytes, now);
+    } else if (problem !== undefined || op === undefined) {
       const why = problem === undefined ? unknownOp : { ...badRequest, message: problem };
       this.#refuse(gateway, why, bytes, now);
-      return;
-    }
-    const spoken =
-      op === 'close'
-        ? edge.gateways.silenced(gateway, id)
-        : edge.gateways.speak(gateway, id, now, op === 'open');
-    if (spoken === undefined)
+    } else if (op === 'close') {
       edge.charge(gateway, 1, now); // the goodbye of a device that is not there
-    else if (typeof spoken === 'object') this.#ofConnected(spoken, bytes, undefined, now);
-    else this.#silence(gateway, spoken, bytes, now);
+    } else {
+      const spoken = edge.gateways.speak(gateway, id, now, opens);
+      if (typeof spoken === 'object') this.#ofConnected(spoken, bytes, undefined, now);
+      else this.#silence(gateway, spoken, bytes, now);
+    }
   }
 
   #silence(gateway: GatewaySession, why: Silenced, bytes: Uint8Array, now: number): void {

@@ -38,7 +38,8 @@ export class Interests {
     if (this.#isListenedTo(session)) {
       this.#lingering.delete(session);
       if (!session.toldInterest) this.#tell(session, true);
-    } else if (session.toldInterest && !this.#lingering.has(session)) {
+    } else if (session.toldInterest) {
+      this.#lingering.delete(session); // one may have come and gone since: the time begins anew
       this.#lingering.set(session, this.#clock.now());
     }
   }

@@ -162,7 +162,7 @@ describe('frames that are to leave together', () => {
     expect([session.sendSoon('a'), session.sendSoon(undefined)]).toEqual([false, false]);
     expect(news()).toBe('');
     session.welcome(0, 'welcome');
-    expect(news()).toBe('welcome a');
+    expect(news()).toBe('[ welcome a ]');
   });
 });
 

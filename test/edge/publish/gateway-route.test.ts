@@ -133,11 +133,13 @@ describe('a gateway whose token covers some devices', () => {
     gateway.say({ device: 'site-b.1', type: 'message', id: 1 });
     gateway.say({ device: 'site-b.1', op: 'open', id: 2 });
     gateway.say({ device: 'site-b.1', op: 'close', id: 3 });
+    gateway.say({ device: 'site-b.1', op: 'x', id: 4 });
+    gateway.say({ device: 'site-b.1', type: 'x', id: 5 });
     const message = 'the gateway may not speak for this device';
     expect(gateway.frames()).toEqual(
-      [1, 2, 3].map((id) => ({ op: 'error', device: 'site-b.1', id, code: 103, message })),
+      [1, 2, 3, 4, 5].map((id) => ({ op: 'error', device: 'site-b.1', id, code: 103, message })),
     );
-    expect(hub.used(gateway.session, 10)).toBeCloseTo(3);
+    expect(hub.used(gateway.session, 10)).toBeCloseTo(5);
     gateway.say({ device: 'site-a.1', op: 'open' });
     await hub.settle();
     expect(stateOf(hub, 'site-a.1')).toBe('online');
@@ -154,10 +156,13 @@ describe('a device of a gateway', () => {
     expect(gateway.frames()).toEqual([{ op: 'closed', device: 'dev', code: 4004 }]);
     gateway.say({ device: 'dev', type: 'message', id: 1 });
     gateway.say({ device: 'dev', op: 'close', id: 2 });
+    gateway.say({ device: 'dev', op: 'x', id: 3 });
+    gateway.say({ device: 'dev', type: 'x', id: 4 });
+    gateway.say({ device: 'dev', op: 'open', id: null }); // which says that it knows
     const taken = { op: 'error', device: 'dev', code: 103, message: expect.stringContaining('"open"') };
-    expect(gateway.frames()).toEqual([
-      { ...taken, id: 1 },
-      { ...taken, id: 2 },
+    expect(gateway.frames()).toMatchObject([
+      ...[1, 2, 3, 4].map((id) => ({ ...taken, id })),
+      { op: 'error', device: 'dev', code: 107 },
     ]);
     gateway.say({ device: 'dev', op: 'open' });
     gateway.say({ device: 'dev', type: 'message', id: 3 });

@@ -53,7 +53,10 @@ class Bench {
     const admitted = { ok: true, actor, idIsGenerated: false, address: 0, expiresAt: 0 } as const;
     const options = { codec: jsonGatewayCodec, wantsInterest: false };
     const session = new GatewaySession(admitted, ++this.#numbers, 1, options);
-    session.attach({ send: (frame: string) => void frames.push(JSON.parse(frame)) } as never);
+    session.attach({
+      send: (frame: string) => void frames.push(JSON.parse(frame)),
+      cork: (body: () => void) => body(),
+    } as never);
     session.welcome(0, undefined);
     return { session, frames };
   }

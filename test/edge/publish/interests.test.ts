@@ -79,7 +79,6 @@ describe('a device that wants to know whether anybody listens', () => {
     const device = listenedTo(bench, 1);
     leave(bench, device);
     bench.clock.advance(LINGER_MS - 1);
-    bench.interests.changed(device); // the while goes on
     bench.interests.tick();
     expect(bench.told()).toEqual([]);
     bench.clock.advance(1);
@@ -91,6 +90,21 @@ describe('a device that wants to know whether anybody listens', () => {
     bench.clock.advance(LINGER_MS);
     bench.interests.tick();
     expect(bench.told()).toEqual([]);
+  });
+
+  it('is told nothing of a listener that came and went unseen, and the while begins anew', () => {
+    const bench = start();
+    const [device, other] = [listenedTo(bench, 1), listenedTo(bench, 2)];
+    leave(bench, device);
+    leave(bench, other);
+    bench.clock.advance(LINGER_MS - 1);
+    for (let change = 0; change < 2; change++) bench.interests.changed(device);
+    bench.clock.advance(1);
+    bench.interests.tick();
+    expect(bench.told()).toEqual(['d2 false']);
+    bench.clock.advance(LINGER_MS - 1);
+    bench.interests.tick();
+    expect(bench.told()).toEqual(['d1 false']);
   });
 
   it('is told nothing when a listener comes back meanwhile, and the while begins anew', () => {
