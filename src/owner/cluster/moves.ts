@@ -112,6 +112,13 @@ export class SubscriberMoves implements SubscriberHomes {
     if (this.#here.delete(id)) this.#context.link.tell(toLink.forget, { kind: SUBSCRIBER, id });
   }
 
+  /** What operators set for it may still hold its row. */
+  kicked(id: string, number: number): void {
+    const { link } = this.#context;
+    link.tell(toLink.kicked, { id, number });
+    if (this.#here.delete(id)) link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+  }
+
   /** The link has started anew: it is told of every subscriber here. */
   tellAll(): void {
     const { registry, link } = this.#context;
