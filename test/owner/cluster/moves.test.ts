@@ -288,6 +288,22 @@ describe('What another node kept of a subscriber', () => {
     expect(hub.told()).toEqual(['forget subscriber ann', 'unwant dev-1']);
   });
 
+  it('is removed with what was here already, which is newer', () => {
+    const { hub, ann } = withAnn();
+    follow(hub, ann, 'dev-1');
+    hub.pass(1000);
+    hub.disconnect(ann);
+    hub.pass(1000);
+    hub.adopt('subscriber', 'ann', kept({ rows: [row('dev-2')], awayMs: 50_000 }), true);
+    hub.pass(times.subscriberRemoveAfterMs - 1010);
+    expect([hub.row('dev-1', 'ann'), hub.row('dev-2', 'ann')]).toEqual([
+      'inactive/disconnected',
+      'inactive/disconnected',
+    ]);
+    hub.pass(10);
+    expect([hub.row('dev-1', 'ann'), hub.row('dev-2', 'ann')]).toEqual([undefined, undefined]);
+  });
+
   it('may be nothing: then no row is made of it', () => {
     const hub = new ClusterOwner();
     hub.adopt('subscriber', 'ann', kept({ awayMs: 5 }));
