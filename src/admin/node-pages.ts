@@ -57,7 +57,7 @@ export async function pageOverNodes<Item>(
   { cursor, limit }: { readonly cursor?: string | undefined; readonly limit: number },
   pages: NodePages<Item>,
 ): Promise<NodesPage<Item>> {
-  const nodes = (await nodeNames(deps)).sort();
+  const nodes = [...(await nodeNames(deps))].sort();
   const at = cursor === undefined ? undefined : decode(cursor);
   const from = at?.node ?? '';
   // One that has left since is passed over.

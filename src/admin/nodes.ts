@@ -7,20 +7,25 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CallAnswer } from '../cluster/host.ts';
 import { Home } from '../presence/columns.ts';
-import { ToOwner } from '../records/commands.ts';
+import type { SlotPage } from '../presence/table.ts';
+import { type OperatorCommand, ToOwner } from '../records/commands.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { operate } from './operate.ts';
+import { turn } from './pages.ts';
 import type {} from './request-types.ts';
 
 /** Marks a request that comes from another node; nobody outside of this process knows its value. */
 const HEADER = 'dat-node-call';
 const SECRET = randomUUID();
+/** Rows of a subscriber that are looked at in one go. */
+const SCANNED_MAX = 1000;
 const HTTP = 'http';
 const WHO = 'who';
 const KNOWN = 'known';
 const END = 'end';
+const KICK = 'kick';
 
 /** A request on its way to another node. */
 interface Sent {
@@ -33,13 +38,19 @@ interface Sent {
 
 interface Who {
   readonly connected: boolean;
-  /** Subscriptions that are more than an operator's word. */
-  readonly subscriptions: number;
+  /** It has filters, or subscriptions that are more than an operator's word. */
+  readonly kept: boolean;
 }
 
 /** Whether a node has a row for a device's id, or had one that has ended now. */
 interface Known {
   readonly known: boolean;
+}
+
+/** The end of a subscriber on every node. */
+interface Kick {
+  readonly subscriber: string;
+  readonly number: number;
 }
 
 /** What another node answers to a call. */
@@ -83,12 +94,14 @@ export async function answerNode(
   body: Uint8Array,
 ): Promise<CallAnswer> {
   const text = Buffer.from(body).toString('utf8');
-  if (name === WHO) return { status: 200, body: Buffer.from(JSON.stringify(whoIs(deps, text))) };
+  if (name === WHO) return { status: 200, body: Buffer.from(JSON.stringify(await whoIs(deps, text))) };
   if (name === KNOWN) {
     const known: Known = { known: deps.presence.findDevice(text) >= 0 };
     return { status: 200, body: Buffer.from(JSON.stringify(known)) };
   }
-  if (name === END) return endHere(deps, text);
+  if (name === END) return endHere(deps, { kind: ToOwner.Terminate, device: text, isPart: true });
+  if (name === KICK)
+    return endHere(deps, { ...(JSON.parse(text) as Kick), kind: ToOwner.Kick, forget: false, isPart: true });
   if (name !== HTTP) return { status: 404, body: Buffer.from('{}') };
   const { method, url, body: payload } = JSON.parse(text) as Sent;
   const isBody = payload !== '';
@@ -124,12 +137,18 @@ export async function onOtherNodes(deps: AdminDeps, sent: Omit<Sent, 'operator'>
 }
 
 /** Nodes that are alive, this one first. */
-export async function nodeNames({ cluster }: AdminDeps): Promise<string[]> {
-  if (cluster === undefined) return [];
+export async function nodeNames(deps: AdminDeps): Promise<readonly string[]> {
+  return (await allNodes(deps)).alive;
+}
+
+/** `alive` as `nodeNames`; `lost` as in `NodesAnswer`. */
+async function allNodes({ cluster }: AdminDeps): Promise<Record<'alive' | 'lost', readonly string[]>> {
+  if (cluster === undefined) return { alive: [], lost: [] };
   try {
-    return (await cluster.ask<'nodes'>({ ask: 'nodes' })).alive.map(({ node }) => node);
+    const { alive, lost } = await cluster.ask<'nodes'>({ ask: 'nodes' });
+    return { alive: alive.map(({ node }) => node), lost };
   } catch {
-    return [cluster.node]; // the others can not be asked now
+    return { alive: [cluster.node], lost: [] }; // the others can not be asked now
   }
 }
 
@@ -165,32 +184,64 @@ export async function terminate(deps: AdminDeps, device: string): Promise<readon
   const slot = presence.findDevice(device);
   const isHome = slot >= 0 && Atomics.load(presence.devices.rows.home, slot) === Home.here;
   if (cluster === undefined || isHome) return (await operate(deps, command)).pendingNodes ?? [];
-  const [own, others] = await Promise.all([
-    operate(deps, command).catch((error: AdminError) => error),
-    askOthers<Known>(deps, END, device),
-  ]);
-  const silent = others.filter(({ answer }) => answer === undefined).map(({ node }) => node);
-  if (!(own instanceof Error)) return [...new Set([...(own.pendingNodes ?? []), ...silent])];
-  const isKnown = silent.length > 0 || others.some(({ answer }) => answer?.known);
-  if (own.code !== 'not_found' || !isKnown) throw own;
-  return silent;
+  return endEverywhere(deps, command, END, device);
 }
 
-async function endHere(deps: AdminDeps, device: string): Promise<CallAnswer> {
-  const result = await deps.operate({ kind: ToOwner.Terminate, device, isPart: true });
-  const known: Known = { known: result.ok };
+/**
+ * Kicks a subscriber. Where nobody says that it has it, every node ends what it has: one that stands still does so when it
+ * wakes.
+ * @returns nodes that may have something left
+ */
+export async function kick(deps: AdminDeps, subscriber: string, forget: boolean): Promise<readonly string[]> {
+  const command = { kind: ToOwner.Kick, subscriber, forget } as const;
+  const own = await whoIs(deps, subscriber);
+  if (deps.cluster === undefined || own.connected || own.kept)
+    return (await operate(deps, command)).pendingNodes ?? [];
+  const number = await deps.cluster.ask<'ending'>({ ask: 'ending', subscriber }).catch((error: Error) => {
+    throw new AdminError('unavailable', error.message);
+  });
+  return endEverywhere(
+    deps,
+    { ...command, number },
+    KICK,
+    JSON.stringify({ subscriber, number } satisfies Kick),
+  );
+}
+
+/** @param name of the call that has the other nodes do their part, and what it is given @returns nodes that may have something left */
+async function endEverywhere(
+  deps: AdminDeps,
+  command: OperatorCommand,
+  name: string,
+  text: string,
+): Promise<readonly string[]> {
+  const [own, others, { lost }] = await Promise.all([
+    operate(deps, command).catch((error: AdminError) => error),
+    askOthers<Known>(deps, name, text),
+    allNodes(deps),
+  ]);
+  const unheard = others.filter(({ answer }) => answer === undefined).map(({ node }) => node);
+  const silent = new Set([...unheard, ...lost]);
+  if (!(own instanceof Error)) return [...new Set([...(own.pendingNodes ?? []), ...silent])];
+  const isKnown = silent.size > 0 || others.some(({ answer }) => answer?.known);
+  if (own.code !== 'not_found' || !isKnown) throw own;
+  return [...silent];
+}
+
+async function endHere(deps: AdminDeps, part: OperatorCommand): Promise<CallAnswer> {
+  const known: Known = { known: (await deps.operate(part)).ok };
   return { status: 200, body: Buffer.from(JSON.stringify(known)) };
 }
 
 async function nodeOfSubscriber(deps: AdminDeps, subscriber: string): Promise<string | undefined> {
   const { cluster } = deps;
-  const own = whoIs(deps, subscriber);
+  const own = await whoIs(deps, subscriber);
   if (own.connected) return cluster!.node;
   const known = await askOthers<Who>(deps, WHO, subscriber);
   const connected = known.find(({ answer }) => answer?.connected);
   if (connected !== undefined) return connected.node;
-  if (own.subscriptions > 0) return cluster!.node;
-  return known.find(({ answer }) => (answer?.subscriptions ?? 0) > 0)?.node;
+  if (own.kept) return cluster!.node;
+  return known.find(({ answer }) => answer?.kept)?.node;
 }
 
 /** @returns what each of the other nodes says to a call */
@@ -207,16 +258,32 @@ async function askOthers<Answer>(deps: AdminDeps, name: string, text: string): P
   );
 }
 
-function whoIs({ presence }: AdminDeps, subscriber: string): Who {
+async function whoIs({ presence }: AdminDeps, subscriber: string): Promise<Who> {
   const slot = presence.findSubscriber(subscriber);
   const row = slot < 0 ? undefined : presence.subscriber(slot);
-  if (row === undefined) return { connected: false, subscriptions: 0 };
-  const { slots } = presence.subscriptionSlotsOfSubscriber(slot, 0, 1000);
-  const subscriptions = slots.filter((pair) => {
+  if (row === undefined || row.connected) return { connected: row !== undefined, kept: false };
+  const isSubscribed = (pair: number): boolean => {
     const status = presence.subscription(pair)?.status;
     return status === 'active' || status === 'inactive';
-  }).length;
-  return { connected: row.connected, subscriptions };
+  };
+  const isKept =
+    (await some(
+      (from) => presence.filterSlotsOfSubscriber(slot, from, 1),
+      () => true,
+    )) ||
+    (await some((from) => presence.subscriptionSlotsOfSubscriber(slot, from, SCANNED_MAX), isSubscribed));
+  return { connected: false, kept: isKept };
+}
+
+/** Whether a slot passes; looks in short parts, between which the thread turns to its connections. */
+async function some(scan: (from: number) => SlotPage, passes: (slot: number) => boolean): Promise<boolean> {
+  for (let from: number | undefined = 0; from !== undefined; ) {
+    const page: SlotPage = scan(from);
+    if (page.slots.some(passes)) return true;
+    from = page.next;
+    if (from !== undefined) await turn();
+  }
+  return false;
 }
 
 function sentOf(request: FastifyRequest): Sent {

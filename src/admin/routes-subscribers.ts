@@ -5,7 +5,7 @@ import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { missing, pageOverNodes } from './node-pages.ts';
-import { isNodeCall, nodeOfDevice } from './nodes.ts';
+import { isNodeCall, kick, nodeOfDevice } from './nodes.ts';
 import { operate, pending } from './operate.ts';
 import { collectPage, decodeCursor, encodeCursor, parameters } from './pages.ts';
 import { findDevice } from './routes-devices.ts';
@@ -101,7 +101,7 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
       },
     },
     async ({ params: { subscriber }, query: { forget } }) => {
-      const { pendingNodes } = await operate(deps, { kind: ToOwner.Kick, subscriber, forget });
+      const pendingNodes = await kick(deps, subscriber, forget);
       return { subscriber, removed: true as const, ...pending(pendingNodes) };
     },
   );

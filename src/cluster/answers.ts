@@ -4,6 +4,7 @@ import { phaseNames } from './beats.ts';
 import type { LinkAnswers, LinkFigures, LinkQuestion, NodeFigures, NodesAnswer } from './commands.ts';
 import type { HubHost } from './hub-host.ts';
 import type { ClusterLink } from './link.ts';
+import { HomeKind } from './records.ts';
 import { after } from './time-limits.ts';
 
 /** What a drain waits for others to take what is left to them, ms; and for the next of it. */
@@ -34,6 +35,8 @@ export function answerTo(
       return operators.change(question.changes);
     case 'locate':
       return node.locate(question.device);
+    case 'ending':
+      return node.homes.endings.numberForAll(HomeKind.subscriber, question.subscriber);
     case 'call':
       return node.call(question.node, question.name, question.body);
     case 'nodes':

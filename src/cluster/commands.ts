@@ -37,6 +37,8 @@ export interface LinkFigures {
 export type LinkQuestion =
   | { readonly ask: 'change'; readonly changes: readonly OperatorChange[] }
   | { readonly ask: 'locate'; readonly device: string }
+  /** Of the end of a subscriber on every node. */
+  | { readonly ask: 'ending'; readonly subscriber: string }
   | { readonly ask: 'nodes' }
   | { readonly ask: 'figures' }
   /** Answered once nothing has its home here any more, or nobody takes it. */
@@ -47,6 +49,7 @@ export interface LinkAnswers {
   change: ChangeResult;
   /** undefined: nobody says that it has it. */
   locate: string | undefined;
+  ending: number;
   nodes: NodesAnswer;
   figures: LinkFigures;
   left: boolean;

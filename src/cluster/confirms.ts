@@ -22,8 +22,10 @@ interface Owed {
   readonly request: number;
   readonly revision: number;
   readonly bucket: string;
-  /** From then on this node reads the bucket for it, again and again. */
+  /** From then on this node reads the bucket for it. */
   lateAtMs: number;
+  /** From then on nobody waits for it. */
+  readonly untilMs: number;
 }
 
 /** Confirmations that one node may ask for ahead: operators' changes at once, times nodes. */
@@ -74,7 +76,9 @@ export class Confirms {
 
   onConfirm(peer: Peer, request: number, revision: number, bucket: string): boolean {
     if (this.#owed.length >= OWED_MAX) return false;
-    this.#owed.push({ peer, request, revision, bucket, lateAtMs: this.#clock.now() + CONFIRM_LATE_MS });
+    const now = this.#clock.now();
+    const [lateAtMs, untilMs] = [now + CONFIRM_LATE_MS, now + CONFIRM_MS];
+    this.#owed.push({ peer, request, revision, bucket, lateAtMs, untilMs });
     this.#answer();
     return true;
   }
@@ -96,6 +100,8 @@ export class Confirms {
     const now = this.#clock.now();
     for (const [request, waiting] of this.#waiting)
       if (waiting.untilMs <= now) this.#settle(request, waiting);
+    if (this.#owed.length === 0) return;
+    this.#owed = this.#owed.filter((owed) => owed.untilMs > now);
     const late = this.#owed.filter((owed) => owed.lateAtMs <= now);
     for (const owed of late) owed.lateAtMs = now + CONFIRM_MS;
     if (late.length > 0) this.#readBucket();

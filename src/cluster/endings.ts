@@ -1,51 +1,103 @@
 /**
- * Devices that operators have ended. Their home may have stood still then, or been down, so the end counts as a claim of
- * its own, as of a home without a connection: a home that comes back with an older claim gives way, and what it hands over
- * is kept nowhere. A device that is connected there lives on. Cluster thread only.
+ * Devices and subscribers that operators have ended. Their home may have stood still then, or been down, so the end counts
+ * as a claim of its own, as of a home without a connection: a home that comes back with an older claim gives way, and what
+ * it hands over is kept nowhere. An id that is connected there lives on. Cluster thread only.
  */
-import { ENDED_MAX } from './limits.ts';
+import { type Home, homeKey } from './home.ts';
+import { ENDED_AHEAD, ENDED_MAX } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { Recent } from './recent.ts';
-import { HomeKind, mine } from './records.ts';
+import { type HomeKind, mine } from './records.ts';
 
-const kind = HomeKind.device;
+interface Ending {
+  readonly kind: HomeKind;
+  readonly id: string;
+  /** Above that of any claim before the end. */
+  readonly number: number;
+  /** It has been connected since: nothing of it is over. */
+  readonly livesOn: boolean;
+}
+
+export interface EndingsDeps {
+  home(kind: HomeKind, id: string): Home | undefined;
+  /** The highest number of a claim that this node knows of, and the highest that it heard lately; 0 none. */
+  known(kind: HomeKind, id: string): number;
+  heard(kind: HomeKind, id: string): number;
+}
 
 export class Endings {
-  /** By id: the number of the end, above that of any claim before it. */
-  readonly #numbers = new Recent<number>(ENDED_MAX);
+  readonly #deps: EndingsDeps;
+  /** By `homeKey`. */
+  readonly #endings = new Recent<Ending>(ENDED_MAX);
 
-  end(id: string, number: number): void {
-    this.#numbers.set(id, number);
+  constructor(deps: EndingsDeps) {
+    this.#deps = deps;
+  }
+
+  /** For an end on every node: above all claims that this one knows of, and below those that are made after it. */
+  numberForAll(kind: HomeKind, id: string): number {
+    return Math.max(this.#highest(kind, id), this.#deps.heard(kind, id)) + ENDED_AHEAD;
+  }
+
+  /**
+   * An operator has ended the id.
+   * @param forAll what `numberForAll` gave at the node that the operator asked; 0: each node goes by what it knows
+   */
+  end(kind: HomeKind, id: string, forAll = 0): void {
+    const highest = this.#highest(kind, id);
+    const number = forAll === 0 ? highest + ENDED_AHEAD : Math.max(forAll, highest);
+    this.#endings.set(homeKey(kind, id), { kind, id, number, livesOn: false });
+    const home = this.#deps.home(kind, id);
+    if (home !== undefined && home.departure === undefined) home.number = number + 1; // what stays is its next life
+  }
+
+  #highest(kind: HomeKind, id: string): number {
+    const { number = 0, sought = 0 } = this.#deps.home(kind, id) ?? {};
+    return Math.max(number, sought, this.#deps.known(kind, id));
   }
 
   /** Of the end, 0 none: claims after it have a higher one. */
-  number(id: string): number {
-    return this.#numbers.get(id) ?? 0;
+  number(kind: HomeKind, id: string): number {
+    return this.#endings.get(homeKey(kind, id))?.number ?? 0;
   }
 
-  /** Whether a claim with this number was made before the device was ended. */
-  isOver(id: string, number: number): boolean {
-    return number <= this.number(id);
+  /** Of a claim that begins another life of the id, whichever of the nodes that ended it are asked; 0: it was not ended. */
+  numberAfter(kind: HomeKind, id: string): number {
+    const number = this.number(kind, id);
+    return number === 0 ? 0 : number + ENDED_AHEAD;
   }
 
-  /** The device has a connection: that is another life of it. */
-  livesOn(id: string): void {
-    this.#numbers.delete(id);
+  /** Whether a claim with this number was made before the id was ended. */
+  isOver(kind: HomeKind, id: string, number: number): boolean {
+    const ending = this.#endings.get(homeKey(kind, id));
+    return ending !== undefined && isOver(ending, number);
   }
 
-  /** Another node claims the device. @returns whether the claim is over, as the peer was told */
-  refuses(peer: Peer, id: string, number: number): boolean {
-    const isOver = this.isOver(id, number);
-    if (isOver) this.#tell(peer, id);
-    return isOver;
+  /** The id has a connection: that is another life of it. The next end is above this one all the same. */
+  livesOn(kind: HomeKind, id: string): void {
+    const key = homeKey(kind, id);
+    const ending = this.#endings.get(key);
+    if (ending !== undefined) this.#endings.set(key, { ...ending, livesOn: true });
+  }
+
+  /** Another node claims the id. @returns whether the claim is over, as the peer was told */
+  refuses(peer: Peer, kind: HomeKind, id: string, number: number): boolean {
+    const ending = this.#endings.get(homeKey(kind, id));
+    if (ending === undefined || !isOver(ending, number)) return false;
+    tell(peer, ending);
+    return true;
   }
 
   /** A session opened: claims that this node had heard are not made again in it. */
   sessionOpened(peer: Peer): void {
-    for (const id of this.#numbers.keys()) this.#tell(peer, id);
+    for (const ending of this.#endings.values()) if (!ending.livesOn) tell(peer, ending);
   }
+}
 
-  #tell(peer: Peer, id: string): void {
-    mine.write(peer.session, { kind, id, number: this.number(id), connected: false });
-  }
+function isOver({ livesOn, number }: Ending, claimed: number): boolean {
+  return !livesOn && claimed <= number;
+}
+
+function tell(peer: Peer, { kind, id, number }: Ending): void {
+  mine.write(peer.session, { kind, id, number, connected: false });
 }

@@ -12,6 +12,8 @@ import { requestNumbers } from './request-numbers.ts';
 interface Asking {
   readonly prefix: string;
   readonly peer: Peer;
+  /** Of the filter that it is for: another may have the same prefix by the time of the answer. */
+  readonly waiting: Set<Peer>;
 }
 
 export class Filters {
@@ -85,7 +87,7 @@ export class Filters {
     const asking = this.#asking.get(request);
     if (asking === undefined || asking.peer !== peer) return;
     this.#asking.delete(request);
-    if (!this.#filters.has(asking.prefix)) return;
+    if (!this.#isWanted(asking)) return;
     const matching = ids.filter((id) => id.startsWith(asking.prefix));
     for (const id of matching) this.#listed.set(id, peer.node);
     if (cursor === '') {
@@ -102,8 +104,9 @@ export class Filters {
   }
 
   #ask(prefix: string, peer: Peer): void {
-    this.#filters.get(prefix)!.add(peer);
-    this.#send({ prefix, peer }, '');
+    const waiting = this.#filters.get(prefix)!;
+    waiting.add(peer);
+    this.#send({ prefix, peer, waiting }, '');
   }
 
   #send(asking: Asking, cursor: string): void {
@@ -112,9 +115,13 @@ export class Filters {
     list.write(asking.peer.session, { request, prefix: asking.prefix, cursor });
   }
 
-  #told({ prefix, peer }: Asking, ids: readonly string[]): void {
-    const waiting = this.#filters.get(prefix);
-    if (waiting === undefined) return;
+  #isWanted({ prefix, waiting }: Asking): boolean {
+    return this.#filters.get(prefix) === waiting;
+  }
+
+  #told(asking: Asking, ids: readonly string[]): void {
+    if (!this.#isWanted(asking)) return;
+    const { prefix, peer, waiting } = asking;
     waiting.delete(peer);
     if (ids.length > 0 || waiting.size === 0) this.#host.listed(prefix, ids, waiting.size === 0);
   }

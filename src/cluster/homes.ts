@@ -29,7 +29,11 @@ export class Homes {
   readonly #seeking = new Set<Home>();
   readonly #contests: Contests;
   readonly #traces = new Traces();
-  readonly #endings = new Endings();
+  readonly endings = new Endings({
+    home: (kind, id) => this.get(kind, id),
+    known: (kind, id) => this.#known(kind, id),
+    heard: (kind, id) => this.#traces.heard(homeKey(kind, id)),
+  });
 
   constructor(deps: HomesDeps) {
     this.#deps = deps;
@@ -97,7 +101,8 @@ export class Homes {
   /** An id without a connection has its home here: out of a snapshot, or an operator published for it. */
   hold(kind: HomeKind, id: string, number = 1): void {
     if (this.get(kind, id) !== undefined) return;
-    const home = createHome(kind, id, Math.max(number, this.#known(kind, id)), false);
+    const least = Math.max(number, this.endings.numberAfter(kind, id));
+    const home = createHome(kind, id, Math.max(least, this.#known(kind, id)), false);
     this.claims.assert(home);
     this.#deps.adopted(home);
   }
@@ -108,12 +113,6 @@ export class Homes {
     if (found === undefined) return;
     this.#traces.leave(found, this.#deps.node);
     this.#drop(found);
-  }
-
-  /** An operator has ended the device, here and on every node that could be asked. */
-  ended(id: string): void {
-    const number = this.get(HomeKind.device, id)?.number ?? 0;
-    this.#endings.end(id, Math.max(number, this.#known(HomeKind.device, id)) + 1);
   }
 
   /** Leaves an id without a connection to another node. */
@@ -165,15 +164,13 @@ export class Homes {
     this.claims.took(peer, stamp);
     this.#traces.hear(homeKey(kind, id), number);
     const home = this.get(kind, id);
-    const isDevice = kind === HomeKind.device;
-    if (isDevice && home === undefined && !connected && this.#endings.refuses(peer, id, number)) return;
+    if (!connected && this.endings.refuses(peer, kind, id, number)) return;
     if (home === undefined || home.departure !== undefined)
       this.#tellKnown(peer, kind, id, home?.number ?? 0);
     else if (fresh) this.#challenged(home, peer, number);
     else if (!this.claims.isUnheard(home, peer)) this.#meet(home, peer, number, connected, true);
-    if (!isDevice) return;
-    if (connected) this.#endings.livesOn(id);
-    this.#deps.claimSeen(peer, id, number, connected);
+    if (connected) this.endings.livesOn(kind, id);
+    if (kind === HomeKind.device) this.#deps.claimSeen(peer, id, number, connected);
   }
 
   onKnown({ kind, id, number }: Numbered): void {
@@ -194,11 +191,11 @@ export class Homes {
     }
   }
 
-  onHandOver(peer: Peer, { kind, id, number }: Numbered, parts: readonly Uint8Array[]): void {
+  onHandOver(peer: Peer, { kind, id, number }: Numbered, handed: readonly Uint8Array[]): void {
     const home = this.get(kind, id);
+    const parts = this.endings.isOver(kind, id, number) ? [] : handed;
     if (home === undefined) {
-      const isOver = kind === HomeKind.device && this.#endings.isOver(id, number);
-      if (parts.length > 0 && !isOver) this.#keep(createHome(kind, id, number + 1, false), parts);
+      if (parts.length > 0) this.#keep(createHome(kind, id, number + 1, false), parts);
       return;
     }
     const { seek } = home;
@@ -225,7 +222,7 @@ export class Homes {
 
   /** The peer has said where it stands. @param skipsClaims see `Claims.sessionOpened` */
   sessionOpened(peer: Peer, skipsClaims: boolean): void {
-    this.#endings.sessionOpened(peer);
+    this.endings.sessionOpened(peer);
     this.claims.sessionOpened(peer, skipsClaims);
   }
 
@@ -382,9 +379,8 @@ export class Homes {
   }
 
   #known(kind: HomeKind, id: string): number {
-    const moved = this.#traces.number(homeKey(kind, id));
-    if (kind !== HomeKind.device) return moved;
-    return Math.max(moved, this.#deps.knownNumber(id), this.#endings.number(id));
+    const past = Math.max(this.#traces.number(homeKey(kind, id)), this.endings.number(kind, id));
+    return kind === HomeKind.device ? Math.max(past, this.#deps.knownNumber(id)) : past;
   }
 
   #drop(home: Home): void {

@@ -55,8 +55,10 @@ export const HELD_BYTES_MAX = 1024 * 1024;
 /** Ids of each kind of thing that is remembered for a while: where they went, what was claimed, how far they were. */
 export const RECENT_MAX = 10_000;
 
-/** Devices that operators ended: each is named in every session that opens, so all of them are less than `ROOM_BYTES`. */
+/** Ids that operators ended: each is named in every session that opens, so all of them are less than `ROOM_BYTES`. */
 export const ENDED_MAX = 1_000;
+/** The number of an end is this far above the highest claim that is known: a home that stands still may have a higher one. */
+export const ENDED_AHEAD = 1_000;
 
 /** Devices that other nodes listed for a filter and that are not followed yet: the host takes a page within milliseconds. */
 export const LISTED_MAX = 100_000;

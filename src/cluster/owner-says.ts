@@ -7,7 +7,7 @@ import { eventBytes } from '../records/event.ts';
 import { FromOwnerRecord, readGap } from '../records/replies.ts';
 import type { HistoryQuery, StreamStart } from './host.ts';
 import type { ClusterNode } from './node.ts';
-import type { HomeKind, Level } from './records.ts';
+import { HomeKind, type Level } from './records.ts';
 
 export interface OwnerSaysDeps {
   readonly node: ClusterNode;
@@ -43,6 +43,10 @@ function ofHomes({ node: { homes }, applied }: OwnerSaysDeps): Readonly<Record<n
     [ToLinkRecord.Forget]: (...at) => {
       const { kind, id } = toLink.forget.read(...at);
       homes.forget(kindOf(kind), id);
+    },
+    [ToLinkRecord.Kicked]: (...at) => {
+      const { id, number } = toLink.kicked.read(...at);
+      homes.endings.end(HomeKind.subscriber, id, number);
     },
     [ToLinkRecord.Leave]: (...at) => {
       const { kind, id } = toLink.leave.read(...at);
@@ -87,7 +91,7 @@ function ofFollows({ node, reader, askPast }: OwnerSaysDeps): Readonly<Record<nu
     },
     [ToLinkRecord.Removed]: (...at) => {
       const { id, terminated } = toLink.removed.read(...at);
-      if (terminated) node.homes.ended(id);
+      if (terminated) node.homes.endings.end(HomeKind.device, id);
       node.followers.gone(id, terminated);
     },
     [ToLinkRecord.AskPast]: (...at) => {

@@ -20,8 +20,8 @@ export class Recent<Value> {
     if (this.#values.size > this.#max) this.#values.delete(this.#values.keys().next().value!);
   }
 
-  keys(): Iterable<string> {
-    return this.#values.keys();
+  values(): Iterable<Value> {
+    return this.#values.values();
   }
 
   delete(key: string): void {

@@ -56,7 +56,7 @@ export function encodeKept({ rows, filters, awayMs }: KeptSubscriber): Uint8Arra
 export function decodeKept(parts: readonly Uint8Array[]): KeptSubscriber {
   const rows = new Map<string, KeptRow>();
   const filters = new Map<string, KeptFilter>();
-  let awayMs = 0;
+  let awayMs = Number.POSITIVE_INFINITY; // of the part that was left last: what is older expires with it
   for (const part of parts) {
     const page = parse(part);
     if (page === undefined) continue;
@@ -68,8 +68,9 @@ export function decodeKept(parts: readonly Uint8Array[]): KeptSubscriber {
       if (isFilter && !filters.has(filter)) filters.set(filter, { filter, paused: flags === PAUSED, types });
     }
     const { awayMs: away } = page;
-    if (typeof away === 'number' && away > awayMs) awayMs = away;
+    if (typeof away === 'number' && away >= 0) awayMs = Math.min(awayMs, away);
   }
+  if (awayMs === Number.POSITIVE_INFINITY) awayMs = 0;
   return { rows: [...rows.values()], filters: [...filters.values()], awayMs };
 }
 

@@ -20,6 +20,7 @@ const inputOf = {
 
 type RowStatus = keyof typeof inputOf;
 type SetRow = Extract<OperatorCommand, { kind: typeof ToOwner.SetRow }>;
+type Kick = Extract<OperatorCommand, { kind: typeof ToOwner.Kick }>;
 
 export interface OperatorDeps {
   readonly registry: Registry;
@@ -76,7 +77,7 @@ export class Operator {
           return { ok: true };
         });
       case ToOwner.Kick:
-        return this.#kick(command.subscriber, command.forget);
+        return this.#kick(command);
       case ToOwner.Publish:
         return this.#onDevice(command.device, (slot) => {
           const isHeard = this.#devices.publish(slot, command);
@@ -164,12 +165,16 @@ export class Operator {
     });
   }
 
-  #kick(subscriber: string, forget: boolean): OperatorResult {
+  #kick({ subscriber, forget, number = 0 }: Kick): OperatorResult {
     const slot = this.#registry.subscriberOf(subscriber);
-    if (slot < 0) return { ok: false, why: 'not_found', message: `no subscriber "${subscriber}"` };
-    this.#clients.forget(subscriber);
-    this.#subscribers.kick(slot, forget);
-    return { ok: true };
+    if (slot >= 0) {
+      this.#clients.forget(subscriber);
+      this.#subscribers.kick(slot, forget);
+    }
+    this.#subscribers.homes?.kicked(subscriber, number);
+    return slot >= 0
+      ? { ok: true }
+      : { ok: false, why: 'not_found', message: `no subscriber "${subscriber}"` };
   }
 
   #onDevice(device: string, act: (slot: number) => OperatorResult): OperatorResult {

@@ -13,6 +13,8 @@ export interface SubscriberHomes {
   disconnected(slot: number): void;
   /** The row is about to be freed. */
   freed(slot: number): void;
+  /** An operator has removed the subscriber, whether it was here or not. @param number of its end on all nodes, or 0 */
+  kicked(id: string, number: number): void;
 }
 
 /** Requests that wait until it is known where devices are. */

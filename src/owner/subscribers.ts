@@ -51,7 +51,8 @@ export class Subscribers {
         const untilMs = kept.get(registry.subscriberId(slot))?.untilMs;
         if (untilMs !== undefined) this.#keep(slot, untilMs);
         else wheel.set(slot, sinceMs + settings.subscriberRemoveAfterMs);
-        sweeps.input(slot, 'disconnect', undefined);
+        // Without rows it may be a vip that waits for its subscriber: it goes in its time.
+        if (!this.#isWaitingVip(slot)) sweeps.input(slot, 'disconnect', undefined);
       } else {
         wheel.set(slot, lastSeen + this.#times.firstMs);
         this.#sessions.adopt(session, slot);
@@ -216,10 +217,11 @@ export class Subscribers {
       forget ? RowState.none : nextRowState(registry.rowState(row), 'unsubscribe', registry.isGranted(row));
     registry.forEachOfSubscriber(slot, (row) => subscriptions.move(row, kept(row)));
     if (forget) this.setVip(slot, false);
-    // A vip stays one for as long as a lost subscriber may come back.
-    if ((rows.vip[slot]! & Vip.operator) !== 0)
+    // A vip stays one for as long as a lost subscriber may come back, whichever owner there is then.
+    if ((rows.vip[slot]! & Vip.operator) !== 0) {
+      Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
       wheel.set(slot, clock.now() + settings.subscriberRemoveAfterMs);
-    else this.freeIfIdle(slot);
+    } else this.freeIfIdle(slot);
   }
 
   /** Another node has what the subscriber had: it goes from here without a word, and what operators set stays. */
@@ -252,6 +254,12 @@ export class Subscribers {
     Atomics.store(rows.vip, slot, (rows.vip[slot]! & Vip.token) | (vip ? Vip.operator : 0));
     const session = rows.session[slot]!;
     if (session !== NONE) subscriptions.link(session).vip(session, rows.vip[slot] !== 0);
+  }
+
+  #isWaitingVip(slot: number): boolean {
+    const { registry } = this.#deps;
+    const { vip, rowCount } = registry.subscribers.rows;
+    return (vip[slot]! & Vip.operator) !== 0 && rowCount[slot] === 0 && registry.filters.count(slot) === 0;
   }
 
   /** Frees the row of a subscriber that is neither connected nor has subscriptions. */

@@ -150,6 +150,8 @@ const removed = record(77, { terminated: 'flag', id: 'text' });
 const applied = record(78, { revision: 'f64' });
 /** Asks the home of a followed device for its kept events before a seq; answered with `Past` and `PastEnd`. */
 const askPast = record(79, { before: 'f64', request: 'u32', max: 'u32', id: 'text', epoch: 'text' });
+/** An operator has removed the subscriber, whether it was here or not. `number`: as of `Endings.end`. */
+const kicked = record(80, { number: 'f64', id: 'text' });
 
 export const ToLinkRecord = {
   Connected: connected.kind,
@@ -168,6 +170,7 @@ export const ToLinkRecord = {
   Removed: removed.kind,
   Applied: applied.kind,
   AskPast: askPast.kind,
+  Kicked: kicked.kind,
 } as const;
 
 export const toLink = {
@@ -187,4 +190,5 @@ export const toLink = {
   removed,
   applied,
   askPast,
+  kicked,
 } as const;

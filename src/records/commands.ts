@@ -39,8 +39,17 @@ export type OperatorCommand =
   | { readonly kind: typeof ToOwner.RemoveRow; readonly device: string; readonly subscriber: string }
   /** `isPart`: another node of the cluster ends the device everywhere, and asks for what is here. */
   | { readonly kind: typeof ToOwner.Terminate; readonly device: string; readonly isPart?: boolean }
-  /** `forget`: what operators set for it goes too. */
-  | { readonly kind: typeof ToOwner.Kick; readonly subscriber: string; readonly forget: boolean }
+  /**
+   * `forget`: what operators set for it goes too. `isPart`: as of `Terminate`. `number`: of its end on all nodes; absent: it
+   * ends here.
+   */
+  | {
+      readonly kind: typeof ToOwner.Kick;
+      readonly subscriber: string;
+      readonly forget: boolean;
+      readonly isPart?: boolean;
+      readonly number?: number;
+    }
   | {
       readonly kind: typeof ToOwner.Publish;
       readonly device: string;

@@ -86,6 +86,7 @@ export class ClusterOperator {
 
   async #kick(command: Command<typeof ToOwner.Kick>): Promise<OperatorResult> {
     const { subscriber, forget } = command;
+    if (command.isPart === true) return this.#deps.operate(command); // the node that asks does the rest
     this.#assertConnected();
     const slot = this.#deps.presence.findSubscriber(subscriber);
     if (!forget) return this.#deps.operate(command);

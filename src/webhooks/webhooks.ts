@@ -89,6 +89,8 @@ export class Webhooks {
         batch = [];
       } else if (at !== undefined) await turn();
     }
+    // What may have been missed is told though nothing has changed since.
+    if (isAllTold && this.#resync) isAllTold = await this.#tell([]);
     if (isAllTold) this.#cells[WebhookCounter.laggingSinceMs] = 0;
   }
 

@@ -2,24 +2,36 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AdminDeps } from '../../src/admin/deps.ts';
 import type { LinkQuestion } from '../../src/cluster/commands.ts';
+import { Registry } from '../../src/owner/registry.ts';
 import { Home } from '../../src/presence/columns.ts';
+import { RowState } from '../../src/presence/lifecycle.ts';
+import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import { type OperatorCommand, ToOwner } from '../../src/records/commands.ts';
+import { ALL_TYPES } from '../../src/wire/events.ts';
 import { FakeHub } from './fake-hub.ts';
 
 const NAMES = ['a', 'b', 'c'];
+/** Of an end on all nodes. */
+const NUMBER = 1007;
 const AWAY = { status: 503, body: new Uint8Array(0) };
 
 let hubs: ReadonlyMap<string, FakeHub>;
 /** By device: its home, which says so. */
 let homes: Map<string, string>;
 let silent: Set<string>;
+let lost: Set<string>;
 const hub = (name: string): FakeHub => hubs.get(name)!;
 
 /** What a node asks its link. */
 async function ask(node: string, question: LinkQuestion): Promise<unknown> {
   switch (question.ask) {
     case 'nodes':
-      return { alive: [node, ...NAMES.filter((name) => name !== node)].map((name) => ({ node: name })) };
+      return {
+        alive: [node, ...NAMES.filter((name) => name !== node)].map((name) => ({ node: name })),
+        lost: [...lost],
+      };
+    case 'ending':
+      return NUMBER;
     case 'locate':
       return homes.get(question.device);
     case 'call':
@@ -32,6 +44,7 @@ async function ask(node: string, question: LinkQuestion): Promise<unknown> {
 beforeEach(async () => {
   homes = new Map();
   silent = new Set();
+  lost = new Set();
   hubs = new Map(
     NAMES.map((node) => {
       const cluster = { node, state: 'connected', ask: (question: LinkQuestion) => ask(node, question) };
@@ -126,6 +139,70 @@ describe('DELETE of a device', () => {
     known('b');
     hub('a').answer = () => Promise.reject(new Error('the cluster is disconnected'));
     expect(await remove('a')).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
+  });
+});
+
+describe('DELETE of a subscriber', () => {
+  const kick = (node: string) => hub(node).ask('DELETE', '/v1/subscribers/ann');
+  const kicked = { subscriber: 'ann', removed: true };
+  const all: OperatorCommand = { kind: ToOwner.Kick, subscriber: 'ann', forget: false };
+  const everywhere: OperatorCommand = { ...all, number: NUMBER };
+  const here: OperatorCommand = { ...everywhere, isPart: true };
+
+  it.each([
+    ['is connected', true],
+    ['keeps its subscriptions', false],
+  ])('ends it on the node where it %s', async (_, isConnected) => {
+    const { registry } = hub('b');
+    const slot = registry.ensureSubscriberOf('ann');
+    if (isConnected) Atomics.store(registry.subscribers.rows.session, slot, 7);
+    else registry.createRow(hub('b').device('dev-1'), slot, RowState.disconnected);
+    hub('b').answer = () => ({ ok: true });
+    for (const node of ['a', 'b']) expect((await kick(node)).body).toEqual(kicked);
+    expect(commands()).toEqual({ a: [], b: [all, all], c: [] });
+  });
+
+  it('ends one of whom only filters are kept on their node', async () => {
+    const { registry } = hub('b');
+    registry.filters.create(registry.ensureSubscriberOf('ann'), 'dev-', RowState.disconnected, ALL_TYPES);
+    hub('b').answer = () => ({ ok: true });
+    expect((await kick('a')).body).toEqual(kicked);
+    expect(commands()).toEqual({ a: [], b: [all], c: [] });
+  });
+
+  it('ends one whose subscriptions lie behind many others', async () => {
+    const memory = createPresence({ devices: 300, subscribers: 300, subscriptions: 70_000 });
+    const registry = new Registry(memory, 1);
+    const slots = (name: string, ensure: (id: string) => number) =>
+      Array.from({ length: 260 }, (_, n) => ensure(`${name}-${n}`));
+    const devices = slots('dev', (id) => registry.ensureDeviceOf(id));
+    for (const subscriber of slots('sub', (id) => registry.ensureSubscriberOf(id)))
+      for (const device of devices) registry.createRow(device, subscriber, RowState.disconnected);
+    registry.createRow(devices[0]!, registry.ensureSubscriberOf('ann'), RowState.disconnected);
+    Object.assign(hub('b').deps, { presence: new PresenceReader(memory) });
+    hub('b').answer = () => ({ ok: true });
+    expect((await kick('a')).body).toEqual(kicked);
+    expect(commands()).toEqual({ a: [], b: [all], c: [] });
+  });
+
+  it('that no node has is not found, and ended everywhere', async () => {
+    expect(await kick('a')).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } });
+    expect(commands()).toEqual({ a: [everywhere], b: [here], c: [here] });
+  });
+
+  it('names nodes that may have it: they did not answer, or were heard in the last minute', async () => {
+    silent.add('c');
+    lost.add('d');
+    expect((await kick('a')).body).toEqual({ ...kicked, pendingNodes: ['c', 'd'] });
+  });
+
+  it('of whom only the word of an operator is here ends it everywhere', async () => {
+    const { registry } = hub('a');
+    registry.createRow(hub('a').device('dev-1'), registry.ensureSubscriberOf('ann'), RowState.deny);
+    hub('a').answer = () => ({ ok: true });
+    lost.add('d');
+    expect((await kick('a')).body).toEqual({ ...kicked, pendingNodes: ['d'] });
+    expect(commands()).toEqual({ a: [everywhere], b: [here], c: [here] });
   });
 });
 

@@ -81,6 +81,15 @@ describe('a revision of the bucket', () => {
     expect(asked.pending).toEqual([]);
   });
 
+  it('has a node read the bucket no more once nobody waits for it: it may be of a bucket that is gone', async () => {
+    const simulation = cluster(['a', 'b']);
+    const read = vi.spyOn(simulation, 'readBucket');
+    const asked = confirm(simulation, 7);
+    await run(simulation, 60_000);
+    expect(asked.pending).toEqual(['b']);
+    expect(read).toHaveBeenCalledTimes(1);
+  });
+
   it('is asked of a node that comes back meanwhile', async () => {
     const simulation = cluster(['a', 'b']);
     const b = simulation.nodes.get('b')!;

@@ -111,6 +111,31 @@ suite('a cluster of hubs', () => {
     expect(messages.map(({ data }) => data)).toEqual([2, 3, 4]);
   });
 
+  it('a subscriber that is deleted while its node stands still does not come back with it', async () => {
+    const subscriber = await a.subscriber('s-11');
+    await subscriber.subscribe('dev-11');
+    await subscriber.close(1000);
+    expect(await a.admin('GET', '/v1/subscribers/s-11')).toMatchObject({ status: 200 });
+    a.hub.signal('SIGSTOP');
+    await eventually('a is lost', async () => {
+      const { body } = await b.admin('GET', '/v1/cluster');
+      return (body as { lost: string[] }).lost.includes('a');
+    });
+    expect(await b.admin('DELETE', '/v1/subscribers/s-11')).toMatchObject({
+      status: 200,
+      body: { subscriber: 's-11', removed: true, pendingNodes: ['a'] },
+    });
+    a.hub.signal('SIGCONT');
+    await eventually('the subscriber is nowhere', async () => {
+      const answers = await Promise.all([a, b].map((node) => node.admin('GET', '/v1/subscribers/s-11')));
+      return answers.every((answer) => answer.status === 404);
+    });
+    await isIn(a, 'connected');
+    const back = await Subscriber.connect(a.hub.subscriberPort, '?id=s-11');
+    expect(await back.welcome()).toMatchObject({ resumed: [] });
+    await back.close(1000);
+  });
+
   it.each(isLongRun ? (['toNats', 'fromNats'] as const) : (['toNats'] as const))(
     'a node whose link is cut one way (%s) goes on by itself, and misses nothing in the end',
     async (direction) => {

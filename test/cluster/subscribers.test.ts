@@ -34,6 +34,19 @@ describe('what is kept of a subscriber', () => {
     expect(decodeKept(parts)).toEqual({ rows, filters, awayMs: 5 });
   });
 
+  it('in two places expires as what was left last', () => {
+    const [older, newer] = [290_000, 10_000].map((awayMs) =>
+      encodeKept({ rows: [{ device: `dev-${awayMs}`, paused: false, types: 0 }], filters: [], awayMs }),
+    );
+    for (const parts of [
+      [...older!, ...newer!],
+      [...newer!, ...older!],
+    ]) {
+      const { rows, awayMs } = decodeKept(parts);
+      expect([rows.length, awayMs]).toEqual([2, 10_000]);
+    }
+  });
+
   it('leaves out what is none', () => {
     const page = {
       rows: [

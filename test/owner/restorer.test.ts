@@ -50,6 +50,17 @@ describe('a device of a snapshot', () => {
     expect([rows.known[0], rows.lastSeen[0], rows.epoch[0]! > 0]).toEqual([0, 0n, true]);
   });
 
+  it('is one as long where its owner dies meanwhile', () => {
+    const { parts, restorer } = setUp();
+    restorer.restore({ kind: 'vip', subscriber: 's' });
+    parts.pass(1000);
+    const next = parts.another();
+    next.pass(TIMES.subscriberRemoveAfterMs - 10);
+    expect(next.knows('s')).toBe(true);
+    next.pass(10);
+    expect(next.knows('s')).toBe(false);
+  });
+
   it('finds no room', () => {
     const { restorer, registry } = setUp({ devices: 1 });
     restorer.restore(device('dev-1'));

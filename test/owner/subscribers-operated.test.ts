@@ -74,6 +74,20 @@ describe('a subscriber that is kicked', () => {
     expect(parts.knows('s')).toBe(false);
   });
 
+  it('stays a vip of operators as long where its owner dies meanwhile', () => {
+    const { parts, session, slot } = following();
+    parts.subscribers.setVip(slot, true);
+    parts.subscribers.leave(session);
+    parts.pass(1000);
+    parts.subscribers.kick(slot, false);
+    parts.pass(2000);
+    const next = parts.another();
+    next.pass(REMOVED_MS - 2010);
+    expect(next.knows('s')).toBe(true);
+    next.pass(10);
+    expect(next.knows('s')).toBe(false);
+  });
+
   it('is not kept for a vip that only its token made it', () => {
     const parts = new OwnerParts();
     parts.subscriber('s', { vip: true });
@@ -197,6 +211,7 @@ function homesOf(parts: OwnerParts, admits: boolean): SubscriberHomes {
     leaves: (session) => note(`leaves ${name(session)}`),
     disconnected: (slot) => note(`disconnected ${id(slot)}`),
     freed: (slot) => note(`freed ${id(slot)}`),
+    kicked: (kicked, number) => note(`kicked ${kicked} ${number}`),
   };
 }
 

@@ -76,6 +76,7 @@ const sentByOwner: EachOf<typeof toLink> = {
   removed: { terminated: true, id },
   applied: { revision: float },
   askPast: { before: float, request: word, max: 9, id, epoch },
+  kicked: { number: float, id },
 };
 
 it.each([

@@ -27,7 +27,7 @@ function deleted(isConnected: boolean) {
   simulation.freeze(at('a'));
   simulation.run(2 * TIMEOUT_MS);
   for (const name of ['b', 'c']) {
-    at(name).node.homes.ended('dev-1');
+    at(name).node.homes.endings.end(HomeKind.device, 'dev-1');
     at(name).host.unfollow('dev-1');
   }
   simulation.run(100);
@@ -52,6 +52,19 @@ describe('A device that was deleted while its home stood still', () => {
     simulation.run(2000);
     expect(homes()).toEqual(['c']);
     expect(at('b').host.got('dev-1').at(-1)).toMatchObject({ is: 'entry', seq: 0, node: 'c' });
+  });
+
+  it('is there again where an operator publishes for it, though others know of its end', () => {
+    const { simulation, at, homes } = deleted(false);
+    at('b').node.homes.hold(HomeKind.device, 'dev-1');
+    at('b').host.devices.set('dev-1', {
+      ...{ id: 'dev-1', epoch: 'new', seq: 1, history: [], held: [], connection: undefined },
+    } as never);
+    simulation.run(1000);
+    expect(homes()).toEqual(['a', 'b']);
+    simulation.thaw(at('a'));
+    simulation.run(5000);
+    expect(homes()).toEqual(['b']);
   });
 
   it('lives on where it is still connected', () => {

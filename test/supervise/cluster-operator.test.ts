@@ -61,6 +61,16 @@ it.each([
   expect(written).toEqual([[denial], changes, []]);
 });
 
+it('does only what is here when another node ends a subscriber everywhere', async () => {
+  const { hub, written, operator } = node();
+  await operator.operate(deny);
+  const part = { kind: ToOwner.Kick, subscriber: 's', forget: false, isPart: true } as const;
+  expect(await operator.operate(part)).toEqual({ ok: true });
+  expect(hub.status('dev-1', 's')).toBe('deny');
+  expect(await operator.operate({ ...part, subscriber: 'other' })).toMatchObject({ why: 'not_found' });
+  expect(written).toEqual([[denial]]);
+});
+
 it('does only what is here when another node ends a device everywhere', async () => {
   const { hub, written, operator } = node();
   await operator.operate(deny);

@@ -20,6 +20,21 @@ async function receiver(): Promise<{ receiver: WebhookReceiver; url: string }> {
   return { receiver, url };
 }
 
+it('a thread that takes over tells at once, and once, that something may have been missed, though nothing changes', async () => {
+  const { receiver: hook, url } = await receiver();
+  const webhooks = new Webhooks({
+    presence: new PresenceReader(createPresence({ devices: 1, subscribers: 1, subscriptions: 1 })),
+    clock: systemClock,
+    settings: { webhookUrl: url, webhookSecret: WEBHOOK_SECRET, webhookCoalesceMs: 50 },
+    counters: createWebhookCounters(),
+    fetch,
+    resync: true,
+    changed() {},
+  });
+  for (let round = 0; round < 2; round++) await webhooks.round();
+  expect(hook.received.map(({ body }) => body.data)).toEqual([{ changes: [], resync: true }]);
+});
+
 describe('a storm of 10,000 devices that reconnect again and again', () => {
   it('is at most 100 requests a second, and ends in what is so', async () => {
     const count = 10_000;

@@ -207,6 +207,13 @@ export class RequestFlow {
     this.advance(session);
   }
 
+  /** Whether a request that is not answered asks for what came after a position of the device that it names by this id. */
+  willBring({ requests }: SubscriberSession, id: string): boolean {
+    const isAsked = ({ op, named, past }: Pending): boolean =>
+      op === 'subscribe' && past.since.has(id) && named?.devices.includes(id) === true;
+    return requests?.inFlight.some(isAsked) === true;
+  }
+
   /** @returns of which notice a page was promised and has not come; undefined: none */
   owedTo({ requests }: SubscriberSession): Notice | undefined {
     return requests?.pages?.has(OF_NOTICES) ? requests.notice : undefined;

@@ -33,6 +33,7 @@ export interface SubscriberRecordsDeps {
 
 export class SubscriberRecords {
   readonly #deps: SubscriberRecordsDeps;
+  #isResyncing = false;
   /** While a new owner takes over: who was promised a page by the one before. */
   readonly #owed = new Map<SubscriberSession, Notice>();
 
@@ -47,7 +48,7 @@ export class SubscriberRecords {
       case FromOwnerRecord.Attach: {
         const attach = readAttach(views, offset);
         deliverer.finishOf(attach.device);
-        this.#with(attach.session, (subscriber) => deliverer.attachDevice(subscriber, attach));
+        this.#with(attach.session, (subscriber) => this.#attach(subscriber, attach));
         break;
       }
       case FromOwnerRecord.Detach: {
@@ -96,6 +97,7 @@ export class SubscriberRecords {
   /** Another owner takes over: what was asked and not answered is asked again. */
   resync(): void {
     const { deliverer, requests } = this.#deps;
+    this.#isResyncing = true;
     for (const session of deliverer.sessions.values()) {
       if (session.closing) continue;
       const owed = requests.owedTo(session);
@@ -106,6 +108,7 @@ export class SubscriberRecords {
 
   /** The other owner has said all: the rest is known to nobody, and every row is in the state that its peer was told of. */
   resynced(): void {
+    this.#isResyncing = false;
     for (const [session, notice] of this.#owed) session.send(session.codec.notice(notice, [], [], false));
     this.#owed.clear();
   }
@@ -113,6 +116,17 @@ export class SubscriberRecords {
   #with(number: number, act: (session: SubscriberSession) => void): void {
     const session = this.#deps.deliverer.sessions.get(number);
     if (session !== undefined && !session.closing) act(session);
+  }
+
+  /**
+   * An owner that died may have done what it could not answer any more. What comes after a position is brought by the
+   * answer to the repeated request, and the device is attached with that once more.
+   */
+  #attach(session: SubscriberSession, attach: ReturnType<typeof readAttach>): void {
+    const { deliverer, requests } = this.#deps;
+    const { device, id } = attach;
+    const isNew = this.#isResyncing && !deliverer.isFollowing(session, device);
+    if (!isNew || !requests.willBring(session, id)) deliverer.attachDevice(session, attach);
   }
 
   #answer(session: SubscriberSession, answer: ReturnType<typeof readAnswer>): void {

@@ -112,6 +112,13 @@ export class SubscriberMoves implements SubscriberHomes {
     if (this.#here.delete(id)) this.#context.link.tell(toLink.forget, { kind: SUBSCRIBER, id });
   }
 
+  /** What operators set for it may still hold its row. */
+  kicked(id: string, number: number): void {
+    const { link } = this.#context;
+    link.tell(toLink.kicked, { id, number });
+    if (this.#here.delete(id)) link.tell(toLink.forget, { kind: SUBSCRIBER, id });
+  }
+
   /** The link has started anew: it is told of every subscriber here. */
   tellAll(): void {
     const { registry, link } = this.#context;
@@ -231,11 +238,12 @@ export class SubscriberMoves implements SubscriberHomes {
     return slot;
   }
 
-  /** What is kept expires as if it had been here all the time. */
+  /** What is kept expires as if it had been here all the time, and with what was: that is newer. */
   #expire(slot: number, awayMs: number): void {
     const { registry, clock, subscriberWheel, settings } = this.#context;
-    const lostAtMs = Math.floor(clock.now() - awayMs);
-    Atomics.store(registry.subscribers.rows.lastSeen, slot, BigInt(lostAtMs));
+    const { lastSeen } = registry.subscribers.rows;
+    const lostAtMs = Math.max(Math.floor(clock.now() - awayMs), Number(Atomics.load(lastSeen, slot)));
+    Atomics.store(lastSeen, slot, BigInt(lostAtMs));
     subscriberWheel.set(slot, lostAtMs + settings.subscriberRemoveAfterMs);
   }
 

@@ -65,6 +65,8 @@ interface Device {
 interface Subscriber {
   connection: Connection | undefined;
   kept: string[];
+  /** It is at home here; false while it waits for what other nodes keep of it. */
+  isHere: boolean;
 }
 
 interface Follower {
@@ -77,6 +79,7 @@ interface Follower {
 }
 
 const CLOSE_REPLACED = 4004;
+const CLOSE_KICKED = 4005;
 const CLOSE_CONFLICT = 4200;
 let epochs = 0;
 
@@ -88,6 +91,8 @@ export class FakeHost implements ClusterHost {
   readonly followers = new Map<string, Follower>();
   readonly #byRef = new Map<number, string>();
   readonly denied = new Set<string>();
+  /** Subscribers that an operator has ended. */
+  readonly ended = new Set<string>();
   readonly filters = new Set<string>();
   readonly phases: string[] = [];
   readonly pasts: { request: number; seqs: number[]; found?: boolean; more?: boolean }[] = [];
@@ -138,9 +143,23 @@ export class FakeHost implements ClusterHost {
     const { id } = connection;
     const known = this.subscribers.get(id);
     if (known?.connection !== undefined) close(known.connection, CLOSE_REPLACED);
-    if (known === undefined) this.subscribers.set(id, { connection, kept: [] });
+    if (known === undefined) this.subscribers.set(id, { connection, kept: [], isHere: false });
     else known.connection = connection;
     this.#say(() => this.node.homes.connect(HomeKind.subscriber, id));
+  }
+
+  /** An operator ends the subscriber, whether it is here or not. @param number of its end on all nodes */
+  endSubscriber(id: string, number: number): void {
+    const known = this.subscribers.get(id);
+    this.ended.add(id);
+    if (known?.isHere === true) {
+      this.subscribers.delete(id);
+      if (known.connection !== undefined) close(known.connection, CLOSE_KICKED);
+    }
+    this.#say(() => {
+      this.node.homes.endings.end(HomeKind.subscriber, id, number);
+      if (known?.isHere === true) this.node.homes.forget(HomeKind.subscriber, id);
+    });
   }
 
   disconnectSubscriber(connection: Connection): void {
@@ -374,10 +393,11 @@ export class FakeHost implements ClusterHost {
     const code = reason === 'conflict' ? CLOSE_CONFLICT : CLOSE_REPLACED;
     if (kind === HomeKind.subscriber) {
       const known = this.subscribers.get(id);
-      if (known === undefined) throw new Error(`${this.name}: no subscriber ${id} to surrender`);
+      if (known === undefined && !this.ended.has(id))
+        throw new Error(`${this.name}: no subscriber ${id} to surrender`);
       this.subscribers.delete(id);
-      if (known.connection !== undefined) close(known.connection, code);
-      const parts = [Buffer.from(JSON.stringify(known.kept))];
+      if (known?.connection !== undefined) close(known.connection, code);
+      const parts = known === undefined ? [] : [Buffer.from(JSON.stringify(known.kept))];
       this.#say(() => this.node.homes.surrendered(kind, id, parts, 0));
       return;
     }
@@ -461,7 +481,8 @@ export class FakeHost implements ClusterHost {
   }
 
   #adoptSubscriber(id: string, parts: readonly Uint8Array[] | undefined): void {
-    const known = this.subscribers.get(id) ?? { connection: undefined, kept: [] };
+    const known = this.subscribers.get(id) ?? { connection: undefined, kept: [], isHere: true };
+    known.isHere = true;
     this.subscribers.set(id, known);
     for (const part of parts ?? []) known.kept.push(...(parse<string[]>(part) ?? []));
   }

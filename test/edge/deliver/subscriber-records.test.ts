@@ -6,11 +6,14 @@ import { NO_PAST, type Past } from '../../../src/wire/subscriber-ops.ts';
 import { type FakeSocket, FakeThread } from './fake-thread.ts';
 
 /** A page that names the devices of these slots. */
-function pageOf(...slots: readonly number[]): Uint8Array {
+const pageOf = (...slots: readonly number[]): Uint8Array => pageAt(0, ...slots);
+
+/** The same of devices whose last event is this one. */
+function pageAt(seq: number, ...slots: readonly number[]): Uint8Array {
   const page = new EntryWriter();
   for (const deviceSlot of slots) {
     const text = Buffer.from(`d${deviceSlot}`);
-    const state = { deviceSlot, rowState: 2, deviceState: 1, lastSeen: 0, seq: 0, epoch: 36, generation: 0 };
+    const state = { deviceSlot, rowState: 2, deviceState: 1, lastSeen: 0, seq, epoch: 36, generation: 0 };
     page.add(state, text, 0, text.length, 0, 0);
   }
   return page.take();
@@ -254,6 +257,33 @@ describe('an answer with the past', () => {
     thread.detach(socket, 0);
     thread.poll();
     expect(deliverer.isFollowing(socket.session, 0)).toBe(false);
+  });
+
+  it('that another owner gives is as the first would have been, though the device is followed by then', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    thread.attach(socket, 1);
+    thread.poll();
+    bench.ask(['d0', 'd1'], since(0, 1));
+    bench.say((link) => link.resync());
+    bench.say((link) => {
+      for (const device of [0, 1, 2]) link.attach(session, device, `d${device}`, 0);
+      link.resynced();
+    });
+    for (const device of [0, 2]) thread.event(device);
+    thread.poll();
+    expect(socket.news()).toBe('d2:1');
+    bench.say((link) => {
+      link.answer({ session, request: 1 }, pageAt(1, 0, 1), [], false);
+      link.attach(session, 0, 'd0', 1);
+    });
+    expect(socket.frames[0]).toMatchObject({
+      devices: [{ device: 'd0', recovered: false }],
+      errors: [{ device: 'd1', code: 107 }], // the first would have refused it too
+    });
+    thread.event(0);
+    thread.poll();
+    expect(socket.news()).toBe('subscribed gap d0:1-1 history d0:2'); // nothing is kept here
   });
 
   it('ends where another owner does not say that the device is followed', () => {

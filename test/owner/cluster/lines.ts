@@ -49,6 +49,7 @@ export interface LinkValues {
   readonly revision?: number;
   readonly before?: number;
   readonly max?: number;
+  readonly number?: number;
   readonly from?: number;
   readonly to?: number;
   readonly reason?: number;
@@ -97,6 +98,8 @@ export function lineToLink(v: LinkValues): string {
       return `unfollowed ${v.id} by ${v.peer} request ${v.request} why ${v.why}`;
     case 'removed':
       return `removed ${v.id}${v.terminated === true ? ' terminated' : ''}`;
+    case 'kicked':
+      return `kicked ${v.id} ${v.number}`;
     case 'applied':
       return `applied ${v.revision}`;
     case 'askPast':

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeKept, encodeKept, type KeptSubscriber } from '../../../src/cluster/subscribers.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
+import { ToOwner } from '../../../src/records/commands.ts';
 import { typeBits } from '../../../src/wire/events.ts';
 import { ClusterOwner } from './cluster-owner.ts';
 import { type ClusterOptions, times } from './options.ts';
@@ -287,6 +288,22 @@ describe('What another node kept of a subscriber', () => {
     expect(hub.told()).toEqual(['forget subscriber ann', 'unwant dev-1']);
   });
 
+  it('is removed with what was here already, which is newer', () => {
+    const { hub, ann } = withAnn();
+    follow(hub, ann, 'dev-1');
+    hub.pass(1000);
+    hub.disconnect(ann);
+    hub.pass(1000);
+    hub.adopt('subscriber', 'ann', kept({ rows: [row('dev-2')], awayMs: 50_000 }), true);
+    hub.pass(times.subscriberRemoveAfterMs - 1010);
+    expect([hub.row('dev-1', 'ann'), hub.row('dev-2', 'ann')]).toEqual([
+      'inactive/disconnected',
+      'inactive/disconnected',
+    ]);
+    hub.pass(10);
+    expect([hub.row('dev-1', 'ann'), hub.row('dev-2', 'ann')]).toEqual([undefined, undefined]);
+  });
+
   it('may be nothing: then no row is made of it', () => {
     const hub = new ClusterOwner();
     hub.adopt('subscriber', 'ann', kept({ awayMs: 5 }));
@@ -413,5 +430,30 @@ describe('A subscriber that another node takes over', () => {
     hub.connectSubscriber('ann');
     expect(hub.told()).toEqual(['connected subscriber ann']);
     expect(hub.got()).toEqual([]);
+  });
+});
+
+describe('A subscriber that an operator removes', () => {
+  const kick = (hub: ClusterOwner, subscriber: string) =>
+    hub.owner.operate({ kind: ToOwner.Kick, subscriber, forget: false, number: 1007 });
+
+  it('is at home here no more, though the word of an operator stays, and is claimed when it connects', () => {
+    const { hub, ann } = withAnn();
+    follow(hub, ann, 'dev-1');
+    hub.setRow('dev-2', 'ann', 'deny');
+    hub.hush();
+    expect(kick(hub, 'ann')).toEqual({ ok: true });
+    const told = hub.told();
+    expect(told).toContain('kicked ann 1007');
+    expect(told.indexOf('forget subscriber ann')).toBeGreaterThan(told.indexOf('kicked ann 1007'));
+    hub.connectSubscriber('ann');
+    expect(hub.told()).toEqual(['connected subscriber ann']);
+  });
+
+  it('is told to the link, though it is not here', () => {
+    const hub = new ClusterOwner();
+    hub.hush();
+    expect(kick(hub, 'ann')).toMatchObject({ ok: false, why: 'not_found' });
+    expect(hub.told()).toEqual(['kicked ann 1007']);
   });
 });

@@ -1,0 +1,247 @@
+/**
+ * A subscriber that an operator deleted while its home stood still, or was down, had its subscriptions again when the home
+ * woke or came back with its snapshot.
+ */
+import { describe, expect, it } from 'vitest';
+import { HomeKind } from '../../src/cluster/records.ts';
+import type { Connection } from '../cluster/support/fake-host.ts';
+import { Simulation, TIMEOUT_MS } from '../cluster/support/simulation.ts';
+import { Random } from '../support/random.ts';
+import { runs } from '../support/runs.ts';
+import { testSeed } from '../support/seed.ts';
+
+type Node = ReturnType<Simulation['start']>;
+
+const kind = HomeKind.subscriber;
+const connection = (): Connection => ({ id: 'ann', alive: true, closed: undefined });
+
+/** `ann` has its place at a, which stands still; an operator deletes it at b and c. */
+function deleted(isConnected: boolean) {
+  const simulation = new Simulation(new Random(1), 100);
+  for (const name of ['a', 'b', 'c']) simulation.start(name);
+  simulation.run(3000);
+  const at = (name: string) => simulation.nodes.get(name)!;
+  const ann = connection();
+  at('a').host.connectSubscriber(ann);
+  simulation.run(100);
+  at('a').host.subscribers.get('ann')!.kept.push('dev-1');
+  if (!isConnected) at('a').host.disconnectSubscriber(ann);
+  simulation.run(100);
+  simulation.freeze(at('a'));
+  simulation.run(2 * TIMEOUT_MS);
+  const deleteAt = (...names: readonly [string, ...string[]]) => {
+    const number = at(names[0]).node.homes.endings.numberForAll(kind, 'ann');
+    for (const name of names) at(name).host.endSubscriber('ann', number);
+  };
+  deleteAt('b', 'c');
+  simulation.run(100);
+  const wake = () => {
+    simulation.thaw(at('a'));
+    simulation.run(5000);
+  };
+  const homes = () =>
+    [...simulation.nodes.values()]
+      .filter(({ node }) => node.homes.get(kind, 'ann') !== undefined)
+      .map(({ name }) => name);
+  const kept = (name: string) => at(name).host.subscribers.get('ann')?.kept;
+  return { simulation, at, ann, deleteAt, wake, homes, kept };
+}
+
+describe('A subscriber that was deleted while its home stood still', () => {
+  it('is nowhere when the home is back, and begins anew when it connects', () => {
+    const { simulation, at, wake, homes, kept } = deleted(false);
+    expect(homes()).toEqual(['a']);
+    wake();
+    expect(homes()).toEqual([]);
+    at('c').host.connectSubscriber(connection());
+    simulation.run(2000);
+    expect(homes()).toEqual(['c']);
+    expect(kept('c')).toEqual([]);
+  });
+
+  it('lives on where it is still connected', () => {
+    const { simulation, at, ann, wake, homes, kept } = deleted(true);
+    wake();
+    expect(ann.closed).toBeUndefined();
+    at('a').host.disconnectSubscriber(ann);
+    simulation.run(100);
+    // Though the node is lost once more before anybody hears of it.
+    simulation.freeze(at('a'));
+    simulation.run(2 * TIMEOUT_MS);
+    wake();
+    expect(homes()).toEqual(['a']);
+    expect(kept('a')).toEqual(['dev-1']);
+  });
+
+  it.each(['b', 'c'])('has what it subscribed to since, at %s, and nothing of before', (name) => {
+    const { simulation, at, wake, homes, kept } = deleted(false);
+    const again = connection();
+    at(name).host.connectSubscriber(again);
+    simulation.run(2000);
+    at(name).host.subscribers.get('ann')!.kept.push('dev-2');
+    at(name).host.disconnectSubscriber(again);
+    simulation.run(100);
+    wake();
+    expect(homes()).toEqual([name]);
+    expect(kept(name)).toEqual(['dev-2']);
+  });
+
+  it('is nowhere once more, where it connects again and its new home stands still', () => {
+    const { simulation, at, deleteAt, wake, homes, kept } = deleted(false);
+    wake();
+    const again = connection();
+    at('b').host.connectSubscriber(again);
+    simulation.run(2000);
+    at('b').host.subscribers.get('ann')!.kept.push('dev-2');
+    at('b').host.disconnectSubscriber(again);
+    simulation.run(100);
+    expect(kept('b')).toEqual(['dev-2']);
+    simulation.freeze(at('b'));
+    simulation.run(2 * TIMEOUT_MS);
+    deleteAt('a', 'c');
+    simulation.thaw(at('b'));
+    simulation.run(5000);
+    expect(homes()).toEqual([]);
+  });
+
+  it('is nowhere, however often it had moved before unheard', () => {
+    const { simulation, at, homes } = deleted(false);
+    simulation.kill(at('a'));
+    simulation.run(100);
+    simulation.start('a').node.homes.hold(kind, 'ann', 500);
+    at('a').host.subscribers.set('ann', { connection: undefined, kept: ['dev-1'], isHere: true });
+    simulation.run(5000);
+    expect(homes()).toEqual([]);
+  });
+});
+
+it('A subscriber that connects while it is deleted stays, whichever was first', () => {
+  const simulation = new Simulation(new Random(1), 100);
+  for (const name of ['a', 'b', 'c']) simulation.start(name);
+  simulation.run(3000);
+  const at = (name: string) => simulation.nodes.get(name)!;
+  const ann = connection();
+  const number = at('a').node.homes.endings.numberForAll(kind, 'ann');
+  at('b').host.connectSubscriber(ann);
+  at('b').host.endSubscriber('ann', number);
+  simulation.run(100);
+  at('c').host.endSubscriber('ann', number);
+  at('b').host.subscribers.get('ann')!.kept.push('dev-1');
+  at('b').host.disconnectSubscriber(ann);
+  simulation.run(100);
+  simulation.freeze(at('c'));
+  simulation.run(2 * TIMEOUT_MS);
+  simulation.thaw(at('c'));
+  simulation.run(5000);
+  expect(at('b').node.homes.get(kind, 'ann')).toBeDefined();
+  expect(at('b').host.subscribers.get('ann')?.kept).toEqual(['dev-1']);
+});
+
+/** A node that is heard again is in the cluster within this time. */
+const REJOIN_MS = 10_000;
+
+/** A subscriber that connects, leaves and is deleted, while nodes stand still and the network is split. */
+class Deletions {
+  readonly #random: Random;
+  readonly #simulation: Simulation;
+  readonly #log: string[] = [];
+  #connection: { readonly connection: Connection; readonly at: Node } | undefined;
+  #subscriptions = 0;
+  /** Since it was deleted last. */
+  #kept: string[] = [];
+  /** Nodes that have not heard of that: what connects there goes on with what it had. */
+  readonly #unaware = new Set<Node>();
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+    this.#simulation = new Simulation(this.#random, 0);
+    for (const name of ['a', 'b', 'c']) this.#simulation.start(name);
+    this.#simulation.run(3000);
+  }
+
+  get #nodes(): Node[] {
+    return [...this.#simulation.nodes.values()];
+  }
+
+  step(): void {
+    const roll = this.#random.next();
+    const node = this.#random.pick(this.#nodes);
+    if (this.#connection !== undefined) this.#leave(this.#connection);
+    else if (roll < 0.4) this.#connect(node);
+    else if (roll < 0.6) this.#delete();
+    else if (roll < 0.8) this.#freeze(node);
+    else this.#split(node);
+    this.#simulation.run(this.#random.pick([0, 50, 2000, 8000]));
+  }
+
+  #note(line: string): void {
+    this.#log.push(`${Math.round(this.#simulation.clock.nowMs - 1_000_000)} ${line}`);
+  }
+
+  #connect(at: Node): void {
+    if (at.frozen || this.#unaware.has(at)) return;
+    const connected = { id: 'ann', alive: true, closed: undefined };
+    this.#connection = { connection: connected, at };
+    at.host.connectSubscriber(connected);
+    this.#simulation.run(2000);
+    const name = `subscription-${++this.#subscriptions}`;
+    this.#note(`connects to ${at.name}: ${name}, ${connected.closed}`);
+    if (connected.closed !== undefined) return;
+    at.host.subscribers.get('ann')!.kept.push(name);
+    this.#kept.push(name);
+  }
+
+  #leave({ connection, at }: { readonly connection: Connection; readonly at: Node }): void {
+    this.#note(`leaves ${at.name}`);
+    at.host.disconnectSubscriber(connection);
+    this.#connection = undefined;
+  }
+
+  #delete(): void {
+    this.#note('is deleted');
+    const asked = this.#nodes.find(({ frozen, side }) => !frozen && side === 0);
+    if (asked === undefined) return;
+    const number = asked.node.homes.endings.numberForAll(kind, 'ann');
+    for (const node of this.#nodes) {
+      const end = () => node.host.endSubscriber('ann', number);
+      if (!node.frozen && node.side === 0) this.#simulation.cross(node, end);
+      else this.#unaware.add(node);
+    }
+    this.#kept = [];
+    this.#simulation.run(10);
+  }
+
+  #freeze(node: Node): void {
+    const forMs = this.#random.pick([6000, 12_000]);
+    this.#note(`${node.name} stands still for ${forMs}`);
+    this.#simulation.freeze(node);
+    this.#simulation.after(forMs, () => this.#simulation.thaw(node));
+    this.#simulation.after(forMs + REJOIN_MS, () => this.#unaware.delete(node));
+  }
+
+  #split(node: Node): void {
+    const forMs = this.#random.pick([6000, 12_000]);
+    this.#note(`${node.name} is split off for ${forMs}`);
+    node.side = 1;
+    this.#simulation.after(forMs, () => {
+      node.side = 0;
+    });
+    this.#simulation.after(forMs + REJOIN_MS, () => this.#unaware.delete(node));
+  }
+
+  check(): void {
+    if (this.#connection !== undefined) this.#leave(this.#connection);
+    this.#simulation.run(40_000);
+    const kept = this.#nodes.flatMap(({ host }) => host.subscribers.get('ann')?.kept ?? []);
+    expect([...new Set(kept)].sort(), this.#log.join('\n')).toEqual(this.#kept.sort());
+  }
+}
+
+it('A subscriber has what it subscribed to since it was deleted last, and nothing else, whatever happens to nodes', () => {
+  const first = testSeed();
+  for (let seed = first; seed < first + Number(runs(10)); seed++) {
+    const deletions = new Deletions(seed);
+    for (let step = 0; step < 30; step++) deletions.step();
+    deletions.check();
+  }
+});
