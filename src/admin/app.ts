@@ -1,5 +1,6 @@
 /** The HTTP application that the routes register on: JSON only, bodies and paths of bounded length, schemas by zod. */
 
+import { isUtf8 } from 'node:buffer';
 import Fastify, { type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { depthOf, lookAtJson } from '../json-text.ts';
@@ -54,8 +55,12 @@ export function createApp(tls: AdminOptions['tls']) {
   app.removeAllContentTypeParsers(); // JSON only: any other kind is 415
   app.addContentTypeParser(
     'application/json',
-    { parseAs: 'string' },
-    async (request: FastifyRequest, text: string) => parseJson(request, text),
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, bytes: Buffer) => {
+      // Decoded all the same, what is no UTF-8 would go to subscribers as something else.
+      if (!isUtf8(bytes)) throw new AdminError('bad_request', 'body is not UTF-8');
+      return parseJson(request, bytes.toString('utf8'));
+    },
   );
   return app;
 }

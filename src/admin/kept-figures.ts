@@ -79,15 +79,13 @@ export class KeptFigures {
   async json(seconds: number): Promise<string> {
     const end = this.#count;
     const rows = Math.min(end, seconds);
-    const list = (column: Float64Array | Float32Array): string => {
-      const values = Array.from({ length: rows }, (_, index) => column[(end - rows + index) % ROWS]!);
-      return JSON.stringify(values.map(rounded));
-    };
-    const at = list(this.#at);
+    const newest = (column: Float64Array | Float32Array): number[] =>
+      Array.from({ length: rows }, (_, index) => column[(end - rows + index) % ROWS]!);
+    const at = JSON.stringify(newest(this.#at));
     const series: string[] = [];
     for (const [name, column] of this.#columns) {
       await turn();
-      series.push(`"${name}":${list(column)}`);
+      series.push(`"${name}":${JSON.stringify(newest(column).map(rounded))}`);
     }
     return `{"intervalMs":${LOOKS_APART_MS},"at":${at},"series":{${series.join(',')}}}`;
   }

@@ -6,7 +6,7 @@ import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { isNodeCall, onOtherNodes } from './nodes.ts';
 import { pending } from './operate.ts';
-import { accessRules, answers, dryRunQuery, noQuery, rulesApplied } from './schemas.ts';
+import { accessRules, answers, answersToChange, dryRunQuery, noQuery, rulesApplied } from './schemas.ts';
 
 export function accessRoutes(app: AdminApp, deps: AdminDeps): void {
   const { rules: keeper } = deps;
@@ -29,7 +29,7 @@ export function accessRoutes(app: AdminApp, deps: AdminDeps): void {
         querystring: dryRunQuery,
         body: accessRules,
         summary: 'Replace the access rules, and remove live subscriptions that they deny',
-        response: answers(rulesApplied, 'unavailable', 'unsupported_media_type'),
+        response: answersToChange(rulesApplied),
       },
     },
     async (request) => {

@@ -12,7 +12,7 @@ export function clusterRoutes(app: AdminApp, { cluster }: AdminDeps): void {
       schema: {
         querystring: noQuery,
         summary: 'The nodes of the cluster that are alive, as this one sees them',
-        response: answers(clusterAnswer, 'not_found', 'unavailable'),
+        response: answers(clusterAnswer, 'not_found'),
       },
     },
     async () => {

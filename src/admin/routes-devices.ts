@@ -16,6 +16,7 @@ import { collectPage, decodeCursor, encodeCursor, parameters } from './pages.ts'
 import { type DeviceEntry, readDevice } from './rows.ts';
 import {
   answers,
+  answersToChange,
   deviceEntry,
   devicePath,
   deviceQuery,
@@ -81,7 +82,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
         params: devicePath,
         querystring: noQuery,
         summary: 'Terminate a device: close its connection, remove its subscriptions and its entry',
-        response: answers(deviceRemoved, 'not_found'),
+        response: answersToChange(deviceRemoved, 'not_found'),
       },
     },
     async ({ params: { device } }) => {
@@ -116,7 +117,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
         querystring: noQuery,
         body: publication,
         summary: 'Publish as the device',
-        response: answers(published, 'not_found', 'payload_too_large', 'unsupported_media_type'),
+        response: answersToChange(published, 'not_found'),
       },
     },
     async ({ params: { device }, body, dataText }) => {

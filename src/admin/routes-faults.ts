@@ -4,7 +4,7 @@ import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { faultOf } from './faults.ts';
-import { answers } from './schemas.ts';
+import { answersToChange } from './schemas.ts';
 
 export function faultRoutes(
   app: AdminApp,
@@ -17,7 +17,7 @@ export function faultRoutes(
       schema: {
         body: faultOf,
         summary: 'Break a thread on purpose, for tests',
-        response: answers(z.object({ ok: z.literal(true) }), 'not_found', 'unsupported_media_type'),
+        response: answersToChange(z.object({ ok: z.literal(true) }), 'not_found'),
       },
     },
     async ({ body }) => {

@@ -3,10 +3,12 @@
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { errorBody } from './errors.ts';
-import { healthy, noQuery, unhealthy } from './schemas.ts';
+import { errorAnswer, healthy, unhealthy } from './schemas.ts';
 
 export function healthRoutes(app: AdminApp, deps: AdminDeps): void {
-  const schema = { querystring: noQuery, security: [], response: { 200: healthy, 503: unhealthy } };
+  // Any query is let pass: a probe that adds one asks how the hub is, and nothing else.
+  const response = { 200: healthy, 403: errorAnswer, 500: errorAnswer, 503: unhealthy };
+  const schema = { security: [], response };
   app.get(
     '/livez',
     { schema: { ...schema, summary: 'Liveness: whether the hub works' } },

@@ -9,7 +9,7 @@ import type { LiveLists } from './live-lists.ts';
 import { LIVE_STREAM_HEADER } from './live-names.ts';
 import { liveList, liveListQuery, liveQuery, liveStream, liveSubject, streamPath } from './live-schemas.ts';
 import type {} from './request-types.ts';
-import { answers, noQuery } from './schemas.ts';
+import { answers, answersIn, answersToChange, noQuery } from './schemas.ts';
 
 const headers = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -25,8 +25,7 @@ export function liveRoutes(app: AdminApp, live: LiveStreams, lists: LiveLists): 
       schema: {
         querystring: liveQuery,
         summary: 'Server-sent events: figures every second, devices and events as they change',
-        produces: ['text/event-stream'],
-        response: answers(liveStream, 'over_capacity'),
+        response: answersIn('text/event-stream', liveStream, 'over_capacity'),
       },
     },
     (request, reply) => {
@@ -56,7 +55,7 @@ export function liveRoutes(app: AdminApp, live: LiveStreams, lists: LiveLists): 
         querystring: noQuery,
         body: liveSubject,
         summary: 'Change what an open live stream shows beside the figures',
-        response: answers(liveSubject, 'not_found', 'unsupported_media_type'),
+        response: answersToChange(liveSubject, 'not_found'),
       },
     },
     async ({ params: { stream }, body }) => {

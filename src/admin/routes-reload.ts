@@ -4,7 +4,7 @@ import { ReloadRefused } from '../reload.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
-import { answers, noQuery } from './schemas.ts';
+import { answersToChange, noQuery } from './schemas.ts';
 
 const names = z.array(z.string());
 const reloadAnswer = z.object({
@@ -19,7 +19,7 @@ export function reloadRoutes(app: AdminApp, deps: AdminDeps): void {
       schema: {
         querystring: noQuery,
         summary: 'Read the config file, the certificate, the key files and the secret files again',
-        response: answers(reloadAnswer, 'unavailable'),
+        response: answersToChange(reloadAnswer),
       },
     },
     async () => {

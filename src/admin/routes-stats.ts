@@ -10,13 +10,19 @@ import { renderMetrics } from './metrics.ts';
 import { processFigures } from './process-figures.ts';
 import { METRICS_CONTENT_TYPE } from './prometheus-text.ts';
 import type { RecentRates } from './rates.ts';
-import { answers, noQuery, type Stats, stats } from './schemas.ts';
+import { answers, answersIn, noQuery, type Stats, stats } from './schemas.ts';
 import { keptFigures, keptFiguresQuery } from './stats-schemas.ts';
 
 export function statsRoutes(app: AdminApp, deps: AdminDeps, rates: RecentRates, kept: KeptFigures): void {
   app.get(
     '/metrics',
-    { schema: { querystring: noQuery, summary: 'Prometheus text format', response: answers(z.string()) } },
+    {
+      schema: {
+        querystring: noQuery,
+        summary: 'Prometheus text format',
+        response: answersIn('text/plain', z.string()),
+      },
+    },
     async (_request, reply) => {
       const figures = collectFigures(deps, await deps.cluster?.figures());
       const page = renderMetrics(figures, processFigures(deps.startedAtMs));

@@ -12,6 +12,7 @@ import { findDevice } from './routes-devices.ts';
 import { type RowEntry, readDeviceOfRow, readFilters, readRow } from './rows.ts';
 import {
   answers,
+  answersToChange,
   devicePath,
   kickQuery,
   noQuery,
@@ -97,7 +98,7 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
         querystring: kickQuery,
         summary:
           'Kick a subscriber: close its connection and remove its subscriptions; what operators set stays',
-        response: answers(subscriberRemoved, 'not_found'),
+        response: answersToChange(subscriberRemoved, 'not_found'),
       },
     },
     async ({ params: { subscriber }, query: { forget } }) => {
@@ -153,7 +154,7 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
         querystring: noQuery,
         body: rowChange,
         summary: 'Set the status of a pair, or make its subscriber a vip',
-        response: answers(rowAnswer, 'not_found', 'over_capacity', 'unavailable', 'unsupported_media_type'),
+        response: answersToChange(rowAnswer, 'not_found', 'over_capacity'),
       },
     },
     async ({ params: { device, subscriber }, body: { status, vip } }) => {
@@ -179,7 +180,7 @@ function rowRoutes(app: AdminApp, deps: AdminDeps): void {
         params: rowPath,
         querystring: noQuery,
         summary: 'Remove a row and notify the subscriber',
-        response: answers(rowRemoved, 'not_found'),
+        response: answersToChange(rowRemoved, 'not_found'),
       },
     },
     async ({ params: { device, subscriber } }) => {

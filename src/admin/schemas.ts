@@ -13,7 +13,8 @@ import { decodeCursor } from './pages.ts';
 export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
   const names = Object.keys(shape).join(', ');
   return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? `only ${names || 'nothing'}` : 'a JSON object'),
+    error: (issue) =>
+      issue.code === 'unrecognized_keys' ? (names === '' ? 'none' : `only ${names}`) : 'a JSON object',
   });
 }
 
@@ -371,9 +372,26 @@ export const stats = z.object({
 });
 export type Stats = z.infer<typeof stats>;
 
+/** Of every guarded route. `unavailable`: the keys for tokens, the owner or another node cannot be had now. */
+const ofAll = ['bad_request', 'unauthorized', 'forbidden', 'internal', 'unavailable'] as const;
+
 /** The `response` of a route: its 200, what every guarded route may refuse with, and its own refusals. */
 export function answers<Ok extends z.ZodType>(ok: Ok, ...refusals: readonly ErrorCode[]) {
-  const refused = [...refusals, 'bad_request', 'unauthorized', 'forbidden', 'internal'] as const;
-  const errors = Object.fromEntries(refused.map((code) => [errorStatuses[code], errorAnswer]));
-  return { 200: ok, ...errors } as { 200: Ok };
+  const errors = [...refusals, ...ofAll].map((code) => [errorStatuses[code], errorAnswer]);
+  return { 200: ok, ...Object.fromEntries(errors) } as { 200: Ok };
+}
+
+/** The same of a route that changes something: it may be sent a body, which may be too large, or no JSON. */
+export function answersToChange<Ok extends z.ZodType>(ok: Ok, ...refusals: readonly ErrorCode[]) {
+  return answers(ok, ...refusals, 'payload_too_large', 'unsupported_media_type');
+}
+
+/** The same of a route whose 200 is no JSON. @param mediaType what it is instead */
+export function answersIn<Ok extends z.ZodType>(
+  mediaType: string,
+  ok: Ok,
+  ...refusals: readonly ErrorCode[]
+) {
+  const asMedia = { description: ok.description ?? mediaType, content: { [mediaType]: { schema: ok } } };
+  return { ...answers(ok, ...refusals), 200: asMedia } as unknown as { 200: Ok };
 }

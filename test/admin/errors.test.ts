@@ -6,6 +6,32 @@ const EVENTS = '/v1/devices/d/events';
 const ROW = '/v1/devices/d/subscribers/s';
 
 describe('a refused request', () => {
+  it('names a query where none is accepted', async () => {
+    const hub = await fakeHub();
+    const message = 'query has the unknown "x", expected none';
+    refusal(400, 'bad_request', message)(await hub.ask('GET', '/v1/stats?x=1'));
+  });
+
+  it('is one with a body that is no UTF-8, however it is sent', async () => {
+    const hub = await fakeHub();
+    const bytes = Buffer.from('{"type":"message","data":"\xff\xc0"}', 'latin1');
+    const headers = { 'content-type': 'application/json' };
+    const inChunks = new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(bytes);
+        controller.close();
+      },
+    });
+    const message = 'body is not UTF-8';
+    refusal(400, 'bad_request', message)(await hub.ask('POST', EVENTS, { body: bytes, headers }));
+    refusal(
+      400,
+      'bad_request',
+      message,
+    )(await hub.ask('POST', EVENTS, { body: inChunks, duplex: 'half', headers } as RequestInit));
+    expect(hub.commands).toEqual([]);
+  });
+
   it.each([
     [{ limit: '0' }, /^query limit is "0", expected a whole number from 1 to 1000$/],
     [{ limit: '1001' }, /^query limit is "1001", expected/],

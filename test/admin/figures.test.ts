@@ -31,6 +31,11 @@ describe('GET /readyz', () => {
     expect((await hub.ask('GET', '/livez')).status).toBe(200);
   });
 
+  it.each(['/livez', '/readyz'])('is asked with any query: %s', async (path) => {
+    const hub = await fakeHub();
+    expect((await hub.ask('GET', `${path}?verbose&at=1`)).status).toBe(200);
+  });
+
   it('answers HEAD with the same status', async () => {
     const hub = await fakeHub();
     hub.draining = 'draining';

@@ -25,6 +25,14 @@ function kept() {
 }
 
 describe('the kept figures', () => {
+  it('have the times as the clock had them, in whole milliseconds', async () => {
+    const { hub, second, read } = kept();
+    hub.clock.wallMs = 1_795_731_645_634;
+    second();
+    second();
+    expect((await read(900)).at).toEqual([1_795_731_646_634, 1_795_731_647_634]);
+  });
+
   it('are none before the first second is over', async () => {
     const { read } = kept();
     const { intervalMs, at, series } = await read(900);

@@ -77,6 +77,47 @@ describe('GET /openapi.json', () => {
     });
   });
 
+  it('says in which form each answer comes: JSON, but for the metrics and the live stream', async () => {
+    const { body } = await (await fakeHub()).ask('GET', '/openapi.json');
+    const others: Readonly<Record<string, string>> = {
+      '/metrics 200': 'text/plain',
+      '/v1/live 200': 'text/event-stream',
+    };
+    for (const [method, path] of described)
+      for (const [status, answer] of Object.entries<{ content: object }>(body.paths[path][method].responses))
+        expect(Object.keys(answer.content), `${method} ${path} ${status}`).toEqual([
+          others[`${path} ${status}`] ?? 'application/json',
+        ]);
+  });
+
+  it.each(described.filter(([method]) => method !== 'get'))(
+    'has the refusals of a body, of %s %s',
+    async (method, path) => {
+      const hub = await fakeHub();
+      const { body } = await hub.ask('GET', '/openapi.json');
+      const known = Object.keys(body.paths[path][method].responses);
+      const at = path.replace(/\{stream\}/, 'b3c1a7de-5d5f-4a30-9f0e-0f0f0f0f0f0f').replace(/\{\w+\}/g, 'x');
+      for (const [type, text, status] of [
+        ['text/plain', 'x', 415],
+        ['application/json', `"${'x'.repeat(1024 * 1024)}"`, 413],
+        ['application/json', '{', 400],
+      ] as const) {
+        const refused = await hub.ask(method.toUpperCase(), at, {
+          body: text,
+          headers: { 'content-type': type },
+        });
+        expect(refused.status).toBe(status);
+        expect(known).toContain(String(status));
+      }
+    },
+  );
+
+  it('has the refusal of a hub that cannot answer now, for every route', async () => {
+    const { body } = await (await fakeHub()).ask('GET', '/openapi.json');
+    for (const [method, path] of described)
+      expect(Object.keys(body.paths[path][method].responses), `${method} ${path}`).toContain('503');
+  });
+
   it('asks for a bearer token everywhere but on the health routes', async () => {
     const { body } = await (await fakeHub()).ask('GET', '/openapi.json');
     const [[name, scheme]] = Object.entries<object>(body.components.securitySchemes) as [[string, object]];
