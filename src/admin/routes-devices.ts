@@ -29,7 +29,8 @@ import {
   published,
 } from './schemas.ts';
 
-export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }: AdminOptions): void {
+/** `/v1/devices` and below, but for the rows of subscribers. */
+export function deviceRoutes(app: AdminApp, deps: AdminDeps, options: AdminOptions): void {
   app.get(
     '/v1/devices',
     {
@@ -89,6 +90,11 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
     },
   );
 
+  eventRoutes(app, deps, options);
+}
+
+/** What a device has said, and what is said in its name. */
+function eventRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }: AdminOptions): void {
   app.get(
     '/v1/devices/:device/events',
     {

@@ -17,11 +17,6 @@ const RULES_KEY = 'rules';
 const PAIR = 'pair';
 const VIP = 'vip';
 
-export interface Marker {
-  /** Another one for each filling. */
-  readonly id: string;
-}
-
 export function entryKey(change: OperatorChange): string {
   switch (change.kind) {
     case 'pair':

@@ -1,6 +1,6 @@
 /** What the link counts. Cluster thread only; the host copies it to where metrics are read. */
 
-export const figureNames = [
+const figureNames = [
   'eventsSent',
   'eventsReceived',
   'eventsShed',

@@ -7,6 +7,7 @@
 import type { AccessRule } from '../access/rules.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { DeviceState } from '../presence/lifecycle.ts';
+import type { StreamPosition } from '../wire/events.ts';
 import type { HomeKind, Level } from './records.ts';
 
 /** A device as its home knows it at one moment. */
@@ -27,13 +28,6 @@ export interface StreamStart extends DeviceEntry {
   readonly startState: DeviceEntry['state'];
 }
 
-/** Where a stream of events is to start. */
-export interface Since {
-  readonly epoch: string;
-  /** The last event that is known. */
-  readonly seq: number;
-}
-
 /** What a node asks of the home of a device. */
 export interface FollowRequest {
   /** Comes back in the answer. */
@@ -42,7 +36,7 @@ export interface FollowRequest {
   /** A subscription by id is among them: the device stays in the table while it is offline. */
   readonly holds: boolean;
   /** Replay what came after it, when the epoch is the same. */
-  readonly since: Since | undefined;
+  readonly since: StreamPosition | undefined;
   /** Where the epoch is another, or nothing is known: replay all that came since the device's last claim. */
   readonly fromClaim: boolean;
 }

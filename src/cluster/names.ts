@@ -7,7 +7,7 @@ import { isId } from '../wire/id.ts';
 /** Cluster names are part of subjects and of the bucket's name. */
 const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
-export const CLUSTER_NAME_ACCEPTED = '1 to 64 of A-Z a-z 0-9 _ -';
+const CLUSTER_NAME_ACCEPTED = '1 to 64 of A-Z a-z 0-9 _ -';
 
 export function isClusterName(text: string): boolean {
   return CLUSTER_NAME.test(text);

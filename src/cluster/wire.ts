@@ -13,7 +13,7 @@ import { place } from '../records/layout.ts';
 import { isId } from '../wire/id.ts';
 
 /** Changes when nodes of both versions cannot understand each other. */
-export const WIRE_VERSION = 1;
+const WIRE_VERSION = 1;
 const MAGIC = 0x5444;
 
 export const MessageType = { beat: 1, batch: 2 } as const;

@@ -16,7 +16,7 @@ import { KEEP_AS_SET, SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { PeerCodec, Problem } from '../wire/codec.ts';
 import { encodingNames } from '../wire/encodings.ts';
-import type { Position } from '../wire/subscriber-ops.ts';
+import type { StreamPosition } from '../wire/events.ts';
 import { Charges } from './charges.ts';
 import { Deliverer } from './deliver/deliverer.ts';
 import { RequestFlow } from './deliver/request-flow.ts';
@@ -286,7 +286,7 @@ export class Edge {
   /** A subscriber tells what it has of devices that it is about to subscribe to. */
   noteSince(
     session: SubscriberSession,
-    { id, since }: { readonly id: string; readonly since: ReadonlyMap<string, Position> },
+    { id, since }: { readonly id: string; readonly since: ReadonlyMap<string, StreamPosition> },
   ): void {
     if (session.noteSince(since, SINCE_MAX)) return;
     const message = `more than ${SINCE_MAX} positions before a subscribe`;

@@ -2,6 +2,7 @@
  * Where the history log's records begin and end, and where in the memory that is: the writing side's own copy of the
  * shared positions. Owner thread only.
  */
+
 import { Cell, type HistoryMemory, Word } from './memory.ts';
 import { unitsOf } from './record.ts';
 

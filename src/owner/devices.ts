@@ -154,7 +154,7 @@ export class Devices {
     if (!this.#terms.setWill(slot, will)) this.#link(will.session).close(will.session, closes.overCapacity);
   }
 
-  /** @param clean whether the peer closed with 1000 or 1001, or without a code @param confirm see `Departure` */
+  /** @param clean whether the peer closed with 1000 or 1001, or without a code @param confirm see `SessionEnd` */
   leave(session: number, clean: boolean, confirm = false): void {
     if (this.#handovers.leave(session, { clean, confirm })) return;
     this.#left(session, clean);

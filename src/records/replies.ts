@@ -32,7 +32,13 @@ const answer = record(5, {
 /** The request waits for other nodes of the cluster: until its answer, the owner does nothing for it. */
 const deferred = record(26, { session: 'u32', request: 'u32' });
 /** One page of what the hub itself has to say of a subscriber's subscriptions. */
-const notice = record(6, { session: 'u32', notice: 'u8', more: 'flag', entries: 'bytes', filters: 'text' });
+const notice = record(6, {
+  session: 'u32',
+  notice: 'u8',
+  more: 'flag',
+  entries: 'bytes',
+  filters: 'text',
+});
 /** From here on the session gets the device's events, of which `seq` was the last. */
 const attach = record(7, { seq: 'f64', session: 'u32', device: 'u32', types: 'u8', id: 'text' });
 const detach = record(8, { session: 'u32', device: 'u32' });

@@ -2,8 +2,9 @@
  * What an edge tells the owner, beside events: who came, who left, who was heard again, and what its peers ask for.
  * A session is one peer in one role; its number carries the number of its edge, so it is unique in the hub.
  */
-import type { Actor, Role } from '../access/actor.ts';
+import type { Actor } from '../access/actor.ts';
 import { PatternSet } from '../access/pattern-set.ts';
+import { peerRoles } from '../roles.ts';
 import { EVENT_KIND } from './event.ts';
 import { record } from './layout.ts';
 
@@ -137,8 +138,6 @@ export interface Join {
   readonly ticket: number;
 }
 
-const roles = ['device', 'subscriber', 'gateway'] as const satisfies readonly Role[];
-
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
   const { session, kind, actor, again, hold, interest, gateway, connectedAt, ticket } = value;
@@ -167,7 +166,7 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
 export function readJoin(...at: Parameters<typeof join.read>): Required<Join> {
   const { id, patterns, vip, restricted, kind, ...rest } = join.read(...at);
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
-  const actor = { role: roles[kind as SessionKind], id, devices, vip };
+  const actor = { role: peerRoles[kind as SessionKind], id, devices, vip };
   return { ...rest, kind: kind as SessionKind, actor };
 }
 

@@ -39,7 +39,7 @@ const PAUSE_MS_MAX = 60_000;
  * Between the starts of two requests: about 80 a second. Timers fire up to a millisecond early, and requests that are
  * delayed on their way bunch up: the receiver still gets at most 100 in any second.
  */
-export const REQUEST_SPACING_MS = 12;
+const REQUEST_SPACING_MS = 12;
 /** Of an answer nothing is read but its status. */
 const RETRY_AFTER_MS_MAX = 600_000;
 

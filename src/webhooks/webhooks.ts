@@ -29,7 +29,7 @@ export interface WebhooksDeps {
 }
 
 /** A request of about 80 KB. */
-export const CHANGES_PER_REQUEST = 500;
+const CHANGES_PER_REQUEST = 500;
 /** Rows looked at in one go: well under a millisecond. */
 const ROWS_PER_LOOK = 65_536;
 

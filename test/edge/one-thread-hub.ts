@@ -4,7 +4,7 @@
  */
 
 import { vi } from 'vitest';
-import type { PeerRole } from '../../src/access/actor.ts';
+import type { PeerRole } from '../../src/roles.ts';
 import { Admission, type Admitted, type Credentials, type Refused } from '../../src/access/admission.ts';
 import { Upgrades, type UpgradesDeps } from '../../src/access/upgrades.ts';
 import { Allowances, createAllowances } from '../../src/edge/allowances.ts';

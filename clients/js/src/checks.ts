@@ -23,6 +23,11 @@ export function isFilter(name: string): boolean {
   return name.endsWith('*');
 }
 
+/** Whether this id or filter follows the device. */
+export function matches(name: string, device: string): boolean {
+  return isFilter(name) ? device.startsWith(name.slice(0, -1)) : device === name;
+}
+
 /** @throws TypeError that says what was given and what is accepted */
 function refuse(name: string, given: unknown, accepted: string): never {
   const shown = typeof given === 'string' ? JSON.stringify(given) : String(given);

@@ -58,11 +58,6 @@ export function isVip({ vips = 0, subscribers }: Load, subscriber: number): bool
   return Math.floor(((subscriber + 1) * vips) / subscribers) > Math.floor((subscriber * vips) / subscribers);
 }
 
-/** Deliveries that one event makes, on average. */
-export function deliveriesPerEvent({ subscribers, following, devices }: Load): number {
-  return (subscribers * following) / devices;
-}
-
 /** Subscribers of each device. */
 export function audiences(load: Load): Uint32Array {
   const counts = new Uint32Array(load.devices);

@@ -54,7 +54,7 @@ export function kneeLines({ steps, held, limit }: Knee): string[] {
   return [...table(head, cells).split('\n'), '', verdict(held, limit), ''];
 }
 
-export function stepCells({ outcome, missed }: Step): string[] {
+function stepCells({ outcome, missed }: Step): string[] {
   const { load, deliveriesPerSecond, lost, generatorLimit } = outcome;
   const { p50 = 0, p99 = 0 } = percentilesOf(outcome) ?? {};
   const state = missed.length === 0 ? 'held' : generatorLimit === undefined ? 'missed' : 'generator';

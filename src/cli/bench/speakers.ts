@@ -3,7 +3,7 @@ import { CliFailure, Exit } from '../failure.ts';
 import { signingKey, signToken } from '../signing.ts';
 import { deviceId, followed, type Load, subscriberId } from './load.ts';
 import type { Target } from './messages.ts';
-import type { Speaker } from './wires/wire.ts';
+import type { Role, Speaker } from './wires/wire.ts';
 
 /** Makes the speakers of a target. Signing ten thousand tokens takes a second or two. */
 export class Speakers {
@@ -38,7 +38,7 @@ export class Speakers {
     return { role: 'subscriber', id, url, devices, token: await this.#token('subscriber', subscriber, id) };
   }
 
-  async #token(role: 'device' | 'subscriber', peer: number, sub: string): Promise<string> {
+  async #token(role: Role, peer: number, sub: string): Promise<string> {
     const { signer, tokens } = this.#target;
     if (tokens !== undefined) return tokens[role][peer]!.token;
     if (signer === undefined) return '';

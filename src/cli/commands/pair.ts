@@ -1,10 +1,11 @@
 /** `dat allow`, `deny`, `pause`, `activate`, `vip`, `no-vip`: what holds between a device and a subscriber. */
+import type { RowEntry } from '../../admin/rows.ts';
 import { Admin } from '../admin.ts';
 import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
-import { type Row, statusOf } from '../rows.ts';
+import { statusOf } from '../rows.ts';
 
 const changes = [
   ['allow', 'allow a subscriber to follow a device', { status: 'allow' }],
@@ -36,7 +37,7 @@ async function setRow(
 ): Promise<void> {
   checkIds([device, subscriber]);
   const path = `/v1/devices/${device}/subscribers/${subscriber}`;
-  const row = await new Admin(options).ask<Row>('PUT', path, change);
+  const row = await new Admin(options).ask<RowEntry>('PUT', path, change);
   if (options.json) {
     jsonLine({ device, ...row });
     return;

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { readClaims } from '../../access/claims.ts';
 import { isPattern, PATTERN_ACCEPTED } from '../../access/pattern.ts';
+import { type Role, roles } from '../../roles.ts';
 import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { checkIds } from '../ids.ts';
@@ -35,9 +36,7 @@ function registerCreate(token: Command): void {
     .description('Sign a token with the secret in DAT_AUTH_JWT_SECRET (HS256), or with a private key.')
     .requiredOption('--sub <id>', 'the device, subscriber, gateway or operator that the token is for')
     .addOption(
-      new Option('--role <role>', 'what its owner may connect as')
-        .choices(['device', 'subscriber', 'gateway', 'admin'])
-        .makeOptionMandatory(),
+      new Option('--role <role>', 'what its owner may connect as').choices([...roles]).makeOptionMandatory(),
     )
     .option(
       '--devices <pattern...>',
@@ -60,7 +59,7 @@ function registerCreate(token: Command): void {
 
 interface CreateOptions extends JsonOption {
   readonly sub: string;
-  readonly role: 'device' | 'subscriber' | 'gateway' | 'admin';
+  readonly role: Role;
   readonly devices?: readonly string[];
   readonly vip?: boolean;
   /** Seconds. */

@@ -46,7 +46,7 @@ export type Chosen = Readonly<Record<keyof typeof orders, number>>;
 export const firstOrders: Chosen = { threads: 0, devices: 0, slow: 0 };
 
 /** Keys that move a table on to its next order. */
-export const orderKeys: Readonly<Record<string, keyof typeof orders>> = {
+const orderKeys: Readonly<Record<string, keyof typeof orders>> = {
   t: 'threads',
   d: 'devices',
   s: 'slow',

@@ -2,6 +2,7 @@
  * What an MQTT client asks to follow, in the hub's requests: one for each set of event types, one after the other. A
  * SUBSCRIBE is answered when the last page of its filters has come; then retained events are sent.
  */
+import { splitNames } from '../../access/pattern.ts';
 import { errors } from '../../codes.ts';
 import type { Entry, RefusedDevice } from '../../records/replies.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
@@ -171,7 +172,5 @@ export class MqttFollows {
 }
 
 function askOf(op: Ask['op'], names: readonly string[], types: number): Ask {
-  const devices = names.filter((name) => !name.endsWith('*'));
-  const filters = names.filter((name) => name.endsWith('*'));
-  return { op, id: '', named: { devices, filters, malformed: [] }, types, past: NO_PAST };
+  return { op, id: '', named: { ...splitNames(names), malformed: [] }, types, past: NO_PAST };
 }

@@ -127,7 +127,12 @@ export class MqttPeers {
 
   /** A client that has its id leaves. @param kept what its session keeps for `keepMs` */
   deregister(session: number, id: string, keepMs: number, kept: KeptSession | undefined): void {
-    this.#deps.line.deregister({ session, id, keepMs, kept: kept === undefined ? '' : encodeKept(kept) });
+    this.#deps.line.deregister({
+      session,
+      id,
+      keepMs,
+      kept: kept === undefined ? '' : encodeKept(kept),
+    });
   }
 
   /** The owner closes a client, in whatever role. */

@@ -98,7 +98,7 @@ export class Publisher {
 
   /**
    * Takes an event that an MQTT client published. @param now hub clock, ms
-   * @returns an `Outcome`, or an error's code; what is answered later is answered through `session`
+   * @returns a `PublishOutcome`, or an error's code; what is answered later is answered through `session`
    */
   published(session: DeviceSession, event: PublishedEvent, now: number): number {
     const { counters } = this.#deps;

@@ -5,11 +5,12 @@
  *
  * `error` is a code of `errors`, 0 for none; `code` is a close code of `closes`.
  */
+import type { PeerRole } from '../../roles.ts';
 import type { Version } from './constants.ts';
 import type { ConnectRefusal } from './reasons.ts';
 
 /** The role in the client's token; undefined without authentication: it may act in any. */
-export type Role = 'device' | 'subscriber' | 'gateway' | undefined;
+export type TokenRole = PeerRole | undefined;
 
 export interface MqttHost {
   /** The listener that accepted the connection. Without authentication it decides the client's initial role. */
@@ -46,7 +47,7 @@ export interface MqttHost {
   /**
    * Publishes one event. The hub applies rate limits and overload, and skips events that nobody listens to.
    * @param event valid until this returns @param now hub clock, ms: when it came
-   * @returns an `Outcome` or an error; after `Outcome.later`, `MqttSession.published` follows if there is a packet id
+   * @returns a `PublishOutcome` or an error; after `PublishOutcome.later`, `MqttSession.published` follows if there is a packet id
    */
   publish(event: PublishedEvent, now: number): number;
 
@@ -95,7 +96,7 @@ export type AdmitAnswer =
       readonly ok: true;
       readonly id: string;
       /** From the token; undefined without authentication. */
-      readonly role: Role;
+      readonly role: TokenRole;
       /** What the token lets it follow; undefined: everything. */
       readonly scope?: Scope | undefined;
     }

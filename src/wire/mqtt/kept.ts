@@ -16,7 +16,7 @@ export function encodeKept({ subscriptions, packetIds, scope }: KeptSession): st
   return JSON.stringify(kept);
 }
 
-/** @param text as `encodeKept` wrote it */
+/** @param text as `encodeKeptSession` wrote it */
 export function decodeKept(text: string): KeptSession {
   const [subscriptions, packetIds, scope] = JSON.parse(text) as Kept;
   return {

@@ -38,7 +38,7 @@ export function createProperties(): Properties {
   return resetProperties({} as Properties);
 }
 
-export function resetProperties(into: Properties): Properties {
+function resetProperties(into: Properties): Properties {
   into.sessionExpiry = into.maximumPacketSize = into.topicAlias = into.subscriptionIdentifier = 0;
   into.willDelay = -1;
   into.hasSessionExpiry = into.hasAuthentication = false;

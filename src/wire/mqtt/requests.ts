@@ -16,7 +16,7 @@ import { filterReasonOf } from './reasons.ts';
 import { needsAdapting, type Subscription, type Subscriptions } from './subscriptions.ts';
 import type { TopicLayout } from './topics.ts';
 
-/** What `Requests` needs from the session. */
+/** What `MqttRequests` needs from the session. */
 export interface Requester {
   readonly host: MqttHost;
   readonly layout: TopicLayout;

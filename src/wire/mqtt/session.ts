@@ -59,7 +59,7 @@ const EVENT_SIZES = 8;
 
 export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
   readonly host: MqttHost;
-  /** See `Publisher`. */
+  /** See `PublishingClient`. */
   now: number;
   readonly #context: MqttContext;
   readonly #framer: Framer;
@@ -258,7 +258,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     this.#framed(this.#framer.resume(this));
   }
 
-  /** See `Publisher`. */
+  /** See `PublishingClient`. */
   acknowledge(type: number, packetId: number, reason: number, message: string): void {
     if (this.isOpen) acknowledge(this.host, this.#client, type, packetId, reason, message);
   }
@@ -269,7 +269,7 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
       this.disconnect(Reason.packetTooLarge, 'the answer is too large for the client', closes.badFrame.code);
   }
 
-  /** See `Publisher`. */
+  /** See `PublishingClient`. */
   becomeDevice(): void {
     if (!this.#isDevice) this.host.becomeDevice();
     this.#isDevice = true;

@@ -15,7 +15,7 @@ import type {
   MqttCount,
   MqttHost,
   PublishedEvent,
-  Role,
+  TokenRole,
 } from '../../../src/wire/mqtt/host.ts';
 import { MqttSession } from '../../../src/wire/mqtt/session.ts';
 import { DEFAULT_TEMPLATES } from '../../../src/wire/mqtt/templates.ts';
@@ -53,7 +53,7 @@ export class FakeHost implements MqttHost {
   charged = 0;
   isAffordable = true;
   covered: readonly string[] = [];
-  role: Role;
+  role: TokenRole;
   /** Undefined: the answer waits in `later`. */
   admission: ((request: AdmitRequest) => AdmitAnswer) | undefined = ({ clientId }) => ({
     ok: true,
@@ -167,7 +167,7 @@ export interface PeerOptions {
   readonly version?: Version;
   readonly listener?: MqttHost['listener'];
   /** Of the token; absent: there is none. */
-  readonly role?: Role;
+  readonly role?: TokenRole;
   readonly layout?: TopicLayout;
   readonly settings?: Partial<MqttSettings>;
 }

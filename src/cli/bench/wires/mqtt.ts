@@ -35,7 +35,7 @@ export const mqttWires = {
 
 export type MqttWireName = keyof typeof mqttWires;
 
-export function mqttTcpWire(topicOf: TopicOf): Wire {
+function mqttTcpWire(topicOf: TopicOf): Wire {
   return {
     converse: (speaker, on) => new TcpConversation(speaker, on, topicOf),
     publish: (device, json) => publishPacket(topicOf(device), json),

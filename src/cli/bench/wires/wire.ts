@@ -1,6 +1,8 @@
 /** How a generator speaks with a server: bytes over TCP or TLS, framed as the server's protocol wants. */
+import type { PeerRole } from '../../../roles.ts';
 
-export type Role = 'device' | 'subscriber';
+/** Loads have no gateways. */
+export type Role = Exclude<PeerRole, 'gateway'>;
 
 /** One peer of a load. */
 export interface Speaker {
