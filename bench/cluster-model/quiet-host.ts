@@ -1,5 +1,6 @@
 /** A hub that does the least that the link needs of one: what it costs hardly shows beside the link. */
 
+import { eventRecord } from '../../fixtures/event-records.ts';
 import { EventField, eventBytes } from '../../src/cluster/event-record.ts';
 import type {
   CallAnswer,
@@ -12,7 +13,6 @@ import type {
 import type { ClusterNode } from '../../src/cluster/node.ts';
 import { HomeKind, Level } from '../../src/cluster/records.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import { eventRecord } from '../../test/support/event-records.ts';
 
 const PAYLOAD_BYTES = 128;
 

@@ -4,6 +4,7 @@
  * test may delay it as a ring does.
  */
 
+import { eventRecord } from '../../../fixtures/event-records.ts';
 import { EventField, eventBytes } from '../../../src/cluster/event-record.ts';
 import type {
   CallAnswer,
@@ -21,7 +22,6 @@ import { HomeKind, Level, Unfollow } from '../../../src/cluster/records.ts';
 import type { RecordViews } from '../../../src/memory/ring.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
 import { EventType } from '../../../src/wire/events.ts';
-import { eventRecord } from '../../support/event-records.ts';
 
 /** A device's or subscriber's connection, held by whoever plays the peer. */
 export interface Connection {
