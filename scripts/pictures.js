@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
+import { chromiumOptions } from '../dist/fixtures/chromium.js';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const DEMO = ['demo', '--devices', '240', '--rate', '2', '--subscribers', '24'];
@@ -19,7 +20,6 @@ const DEVICE_SECONDS = 5;
 const PLOT_SECONDS = 300;
 /** Left out at the start: the fleet connects. */
 const START_SECONDS = 10;
-const { CHROMIUM_PATH = '/usr/bin/chromium' } = process.env;
 
 const { values } = parseArgs({
   options: {
@@ -49,17 +49,7 @@ try {
 
 async function takePictures(url, seconds) {
   mkdirSync(values.out, { recursive: true });
-  const browser = await chromium.launch({
-    executablePath: CHROMIUM_PATH,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  const browser = await chromium.launch(chromiumOptions);
   try {
     const page = await browser.newPage({ viewport: VIEWPORT, colorScheme: 'dark' });
     await page.goto(url);

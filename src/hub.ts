@@ -5,7 +5,7 @@ import { type AdminServer, startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { adminOptions, historyOf } from './hub-admin.ts';
-import { type Base, layBase } from './hub-base.ts';
+import { type HubBase, layBase } from './hub-base.ts';
 import { joined, leaveAll, operateOf, startCluster } from './hub-cluster.ts';
 import { openListener, openMqtt, startThreads, stopThreads } from './hub-edges.ts';
 import { Ringer } from './memory/doorbell.ts';
@@ -28,6 +28,7 @@ import { SlowReports } from './supervise/slow-reports.ts';
 import { lockSnapshot, snapshotSource, snapshotsOf } from './supervise/snapshots.ts';
 import { beatingThreads, figuresOf } from './supervise/threads.ts';
 import { WebhookThread } from './supervise/webhook-thread.ts';
+import type { Accepting } from './transport/transport.ts';
 
 /** A running hub. */
 export interface Hub {
@@ -138,7 +139,7 @@ interface Started {
 }
 
 /** Opens the listeners: the admin's first, which says how far the others are. */
-async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
+async function openHub(base: HubBase, started: Started, undo: Undo): Promise<Hub> {
   const { settings, logger, memory, main, transport, reloader } = base;
   const { owner, rules, snapshots, ownerAway } = started;
   const figures = figuresOf(memory, base.edges);
@@ -212,17 +213,7 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   const stalled = (ms: number): void =>
     logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
   undo.unshift(main.startTimers([overload, health, ...admin.watches], stalled));
-  reloader.onReload(async (changes) => {
-    await threads?.reload(changes);
-    main.reload(changes.settings, changes.tokens);
-    const { tls } = changes;
-    if (tls !== undefined)
-      await Promise.all([devices, subscribers, admin, mqtt].map((listener) => listener?.useTls(tls)));
-    const { logLevel, snapshotIntervalMs } = changes.settings;
-    if (logLevel !== undefined) logger.level = logLevel;
-    webhooks?.reload(changes.settings);
-    if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
-  });
+  followReloads(base, { threads, webhooks, snapshots, listeners: [devices, subscribers, admin, mqtt] });
   main.poller.wake();
   await snapshots?.start();
   descriptorReserve.keep();
@@ -249,7 +240,33 @@ async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
   };
 }
 
-function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typeof figuresOf>['threads']) {
+/** What a reload reaches beside the settings themselves, which change in place. */
+interface Reloadable {
+  readonly threads: EdgeThreads | undefined;
+  readonly webhooks: WebhookThread | undefined;
+  readonly snapshots: Started['snapshots'];
+  readonly listeners: readonly (Pick<Accepting, 'useTls'> | undefined)[];
+}
+
+/** The workers come first: they may fail. */
+function followReloads({ reloader, main, logger }: HubBase, parts: Reloadable): void {
+  const { threads, webhooks, snapshots, listeners } = parts;
+  reloader.onReload(async (changes) => {
+    const { settings, tokens, tls } = changes;
+    await threads?.reload(changes);
+    main.reload(settings, tokens);
+    if (tls !== undefined) await Promise.all(listeners.map((listener) => listener?.useTls(tls)));
+    const { logLevel, snapshotIntervalMs } = settings;
+    if (logLevel !== undefined) logger.level = logLevel;
+    webhooks?.reload(settings);
+    if (snapshotIntervalMs !== undefined) snapshots?.setIntervalMs(snapshotIntervalMs);
+  });
+}
+
+function watchOverload(
+  { settings, logger, main }: HubBase,
+  threads: ReturnType<typeof figuresOf>['threads'],
+) {
   const overload = new Overload({
     settings,
     threads,
@@ -265,7 +282,7 @@ function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typ
 
 /** For tests: breaks a thread. */
 function inject(
-  { edges, fronts }: Base,
+  { edges, fronts }: HubBase,
   fault: Fault,
   owner: OwnerThread,
   threads: EdgeThreads | undefined,

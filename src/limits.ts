@@ -103,7 +103,10 @@ export const JWKS_TIMEOUT_MS = 5_000;
 export const JWKS_RETRY_MS = 2_000;
 /** Some hundred keys; more is not what this URL should answer with. */
 export const JWKS_BYTES_MAX = 256 * 1024;
-/** A thread that did not run for this long has stalled: its peers' silence meanwhile is not theirs. */
+/**
+ * A thread that did not run for this long has stalled: the silence of its peers, or of other nodes, meanwhile is not
+ * theirs.
+ */
 export const STALL_MS = 500;
 /**
  * How often a thread with sockets beats and looks at its peers. Each look wakes an idle thread, whose caches are cold by then:

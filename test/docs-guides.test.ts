@@ -153,7 +153,18 @@ describe('the pages', () => {
   it('keep the README short', () => expect(read('README.md').split('\n').length).toBeLessThan(120));
 });
 
-const FOLDERS = ['src', 'test', 'docs', 'deploy', 'workers', 'bench', 'dashboard', 'examples', 'scripts'];
+const FOLDERS = [
+  'src',
+  'test',
+  'docs',
+  'deploy',
+  'workers',
+  'fixtures',
+  'bench',
+  'dashboard',
+  'examples',
+  'scripts',
+];
 const EXTENSIONS = /\.(?:ts|mjs|py|md|html|ya?ml|conf|cfg|service)$/;
 
 /** Files and folders of the project that a page names as code. */

@@ -70,6 +70,16 @@ describe('imports', () => {
   });
 });
 
+describe('fixtures', () => {
+  const importing = (folder: string, other: RegExp): string[] =>
+    filesBelow(folder).filter((file) => importsOf(file).some((path) => other.test(path)));
+
+  it('hold what tests and benchmarks share: benchmarks import nothing of tests, fixtures of neither', () => {
+    expect(importing('bench', /^test\//)).toEqual([]);
+    expect(importing('fixtures', /^(test|bench)\//)).toEqual([]);
+  });
+});
+
 /** @returns the files whose text has the pattern */
 const using = (pattern: RegExp): string[] => sources.filter((file) => pattern.test(textOf(file)));
 

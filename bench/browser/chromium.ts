@@ -4,10 +4,10 @@ import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Page } from 'playwright-core';
 import { rolldown } from 'rolldown';
+import { chromiumOptions } from '../../fixtures/chromium.ts';
 import { bindServer } from '../../src/transport/node-listen.ts';
 import { cpuUse } from '../load/server-usage.ts';
 
-const { CHROMIUM_PATH: PATH = '/usr/bin/chromium' } = process.env;
 const CLIENT = fileURLToPath(new URL('../../src/client/index.js', import.meta.url));
 const HTML = `<!doctype html><title>bench</title><script type="module">
   import { connectSubscriber } from './client.js';
@@ -44,17 +44,7 @@ export async function openBrowser(): Promise<BrowserBench> {
     else response.writeHead(200, { 'content-type': found[0] }).end(found[1]);
   });
   const origin = `http://127.0.0.1:${await bindServer(server, '127.0.0.1', 0)}`;
-  const launched = await chromium.launchServer({
-    executablePath: PATH,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  const launched = await chromium.launchServer(chromiumOptions);
   const browser = await chromium.connect(launched.wsEndpoint());
   return {
     origin,

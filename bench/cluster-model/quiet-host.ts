@@ -1,18 +1,18 @@
 /** A hub that does the least that the link needs of one: what it costs hardly shows beside the link. */
 
+import { eventRecord } from '../../fixtures/event-records.ts';
 import { EventField, eventBytes } from '../../src/cluster/event-record.ts';
 import type {
   CallAnswer,
   ClusterHost,
-  DeviceEntry,
   FollowRequest,
+  HomeDevice,
   HostFigures,
   ListPage,
 } from '../../src/cluster/host.ts';
 import type { ClusterNode } from '../../src/cluster/node.ts';
 import { HomeKind, Level } from '../../src/cluster/records.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
-import { eventRecord } from '../../test/support/event-records.ts';
 
 const PAYLOAD_BYTES = 128;
 
@@ -141,6 +141,6 @@ export class QuietHost implements ClusterHost {
   duplicate(): void {}
 }
 
-function entryOf({ seq }: Device): DeviceEntry {
+function entryOf({ seq }: Device): HomeDevice {
   return { epoch: 'e', seq, state: DeviceState.online, status: '', lastSeen: 1 };
 }

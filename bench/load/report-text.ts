@@ -78,7 +78,7 @@ function times(ratio: number | undefined): string {
   return `${(ratio ?? 0).toFixed(2)} ×`;
 }
 
-export function verdictLine({ shape, figure, value, limit, unit, ok }: Verdict): string {
+function verdictLine({ shape, figure, value, limit, unit, ok }: Verdict): string {
   const mark = ok ? styleText('green', 'ok  ') : styleText('red', 'MISS');
   return `  ${mark} ${shape.padEnd(10)} ${figure}: ${value.toFixed(2)} ${unit} (at most ${limit.toFixed(2)})`;
 }

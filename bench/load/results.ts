@@ -1,6 +1,7 @@
 /** What a session of runs gave, by load and peer: medians over the runs, latencies over all of them. */
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { merged, type Packed } from '../../src/cli/bench/histogram.ts';
+import type { Percentiles } from '../../src/cli/bench/outcome.ts';
 import type { Run, RunWindow } from './measure.ts';
 import type { Shape } from './shapes.ts';
 
@@ -49,14 +50,6 @@ export interface Result {
   readonly connectionsLost: number;
   /** Runs in which the generator was the limit, and how. */
   readonly generatorLimits: readonly string[];
-}
-
-export interface Percentiles {
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
-  readonly p999: number;
-  readonly max: number;
 }
 
 export function summarise(shape: Shape, peer: string, runs: readonly Run[]): Result {

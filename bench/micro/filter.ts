@@ -2,8 +2,10 @@
  * A filter on a hundred thousand devices, without threads and sockets: what the owner and the edge take for it, and how
  * long the longest stretch of each was, in which nothing else could be done.
  */
+
+import { edgeSettings } from '../../fixtures/edge-settings.ts';
+import { openAdmissionDeps } from '../../fixtures/open-admission.ts';
 import { Admission } from '../../src/access/admission.ts';
-import { createAdmissionMemory } from '../../src/access/admission-state.ts';
 import { systemClock } from '../../src/clock.ts';
 import { Allowances, createAllowances } from '../../src/edge/allowances.ts';
 import { SubscriberSession } from '../../src/edge/deliver/subscriber-session.ts';
@@ -52,25 +54,7 @@ class Stretches {
   }
 }
 
-function settings() {
-  return {
-    ...ownerSettings,
-    pingIntervalMs: 25_000,
-    maxMessageBytes: 65_536,
-    sendQueueBytes: 256 * 1024,
-    sendQueuesTotalBytes: 0,
-    subscriberActivity: 'pong',
-    firstFrameTimeoutMs: 0,
-    subscriberRate: 0,
-    subscriberBurst: 0,
-    deviceRate: 0,
-    deviceBurst: 0,
-    historyTtlMs: 3_600_000,
-    maxDevicesPerGateway: 10,
-    interestLingerMs: 5000,
-    mqttKeepAliveMaxMs: 0,
-  } as const;
-}
+const settings = { ...edgeSettings, ...ownerSettings };
 
 function measure(): void {
   const [toOwner, fromOwner] = [createRing(RING_BYTES), createRing(RING_BYTES)];
@@ -87,24 +71,12 @@ function measure(): void {
     pulses: [new Pulse(createHeartbeat())],
     clock,
     counters,
-    settings: settings(),
+    settings,
     rules: [],
   });
   const reader = new PresenceReader(presence);
   const edge = new Edge({
-    admission: new Admission({
-      clock,
-      counters,
-      memory: createAdmissionMemory([counters.cells.buffer as SharedArrayBuffer], 0, 'seed'),
-      thread: 0,
-      settings: {
-        maxConnectionsPerAddress: 0,
-        connectionsPerSecondPerAddress: 0,
-        authFailuresPerMinute: 0,
-        authBanMs: 1000,
-      },
-      tokens: undefined,
-    }),
+    admission: new Admission(openAdmissionDeps({ clock, counters })),
     presence: reader,
     reader: new HistoryReader(attachHistory(history), reader.devices, KEPT, clock),
     keepsHistory: true,
@@ -118,7 +90,7 @@ function measure(): void {
     numbers: (isUsed) => sessionNumbers(createSessionNumbers(), 0, isUsed),
     isOwnerAway: () => false,
     journal: new Journal({ clock, settings: { logLevel: 'info' }, say() {} }),
-    settings: settings(),
+    settings,
   });
   for (let from = 0; from < DEVICES; from += BATCH) {
     for (let n = from; n < from + BATCH; n++) {

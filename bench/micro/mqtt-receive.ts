@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { type Socket as ClientSocket, connect as connectTcp } from 'node:net';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { roomForAll } from '../../fixtures/arrivals.ts';
 import { systemClock } from '../../src/clock.ts';
 import { chooseTransport } from '../../src/transport/choose.ts';
 import { listenTcp } from '../../src/transport/tcp.ts';
@@ -16,7 +17,6 @@ import type { Joined, JoinRequest, MqttHost, PublishedEvent } from '../../src/wi
 import { MqttSession } from '../../src/wire/mqtt/session.ts';
 import { DEFAULT_TEMPLATES, readTemplates } from '../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../src/wire/mqtt/topics.ts';
-import { roomForAll } from '../../test/support/room.ts';
 
 const CONNECTIONS = 1000;
 const EVENTS_PER_SECOND = 20_000;

@@ -4,6 +4,7 @@
  */
 import { availableParallelism, cpus } from 'node:os';
 import { Bench } from 'tinybench';
+import { eventRecord } from '../../fixtures/event-records.ts';
 import { systemClock } from '../../src/clock.ts';
 import { HistoryLog } from '../../src/history/log.ts';
 import { attachHistory, createHistory } from '../../src/history/memory.ts';
@@ -20,7 +21,6 @@ import { EventField, eventBytes } from '../../src/records/event.ts';
 import { createDeviceFrame, parseDeviceText } from '../../src/wire/device-frames.ts';
 import { DeviceNames, encodeBinaryEvent, encodeJsonEvent } from '../../src/wire/event-frames.ts';
 import { EventType } from '../../src/wire/events.ts';
-import { eventRecord } from '../../test/support/event-records.ts';
 import { ringRecordsPerSecond } from './ring-threads.ts';
 
 /** Operations per tinybench iteration, so that its own cost does not show. */

@@ -25,6 +25,23 @@ export function useList(
   );
 }
 
+/** Chooses one of `states`, or with '' any. */
+export function StateSelect({ state, choose }: { state: string; choose(state: string): void }) {
+  return (
+    <label>
+      <span>State</span>
+      <select value={state} onChange={(event) => choose(event.currentTarget.value)}>
+        <option value="">any</option>
+        {states.map((each) => (
+          <option key={each} value={each}>
+            {each}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 export function DeviceTable(props: {
   label: string;
   list: Polled<LiveList>;

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { isIdPrefix } from '../../src/wire/id.ts';
 import { isInCluster } from './cluster.tsx';
-import { DeviceTable, deviceColumn, rangeOf, states, useList } from './device-table.tsx';
+import { DeviceTable, deviceColumn, rangeOf, StateSelect, states, useList } from './device-table.tsx';
 import { integer } from './format.ts';
 import type { LiveFigures } from './live.ts';
 import { Panel } from './parts.tsx';
@@ -10,7 +10,7 @@ import type { DevicesRoute } from './route.ts';
 
 const REFRESH_MS = 2000;
 /** Typing asks once it rests. */
-export const TYPING_MS = 250;
+const TYPING_MS = 250;
 
 const columns = [
   deviceColumn.device,
@@ -54,20 +54,7 @@ export function Devices(props: {
             value={search}
             go={(text) => go({ ...route, search: text, page: 1 })}
           />
-          <label>
-            <span>State</span>
-            <select
-              value={state}
-              onChange={(event) => go({ ...route, state: event.currentTarget.value, page: 1 })}
-            >
-              <option value="">any</option>
-              {states.map((each) => (
-                <option key={each} value={each}>
-                  {each}
-                </option>
-              ))}
-            </select>
-          </label>
+          <StateSelect state={state} choose={(chosen) => go({ ...route, state: chosen, page: 1 })} />
           <span class="muted" role="status">
             {list.isCurrent ? rangeOf(list) : 'Loading…'}
           </span>

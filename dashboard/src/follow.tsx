@@ -1,7 +1,7 @@
 /** The devices of a filter: how many are in which state, and their newest values at a pace. */
 import { useEffect, useState } from 'preact/hooks';
 import { isPattern, PATTERN_ACCEPTED } from '../../src/access/pattern.ts';
-import { DeviceTable, deviceColumn, rangeOf, states, useList } from './device-table.tsx';
+import { DeviceTable, deviceColumn, rangeOf, StateSelect, states, useList } from './device-table.tsx';
 import { clockTime, integer, NOTHING, span } from './format.ts';
 import { Panel } from './parts.tsx';
 import { type FollowRoute, PACES_MS } from './route.ts';
@@ -30,20 +30,7 @@ export function Follow({ route, startedAt, go }: FollowProps) {
       <search>
         <form class="filter" onSubmit={(event) => event.preventDefault()}>
           <FilterInput filter={filter} go={(next) => go({ ...route, filter: next, page: 1 })} />
-          <label>
-            <span>State</span>
-            <select
-              value={route.state}
-              onChange={(event) => go({ ...route, state: event.currentTarget.value, page: 1 })}
-            >
-              <option value="">any</option>
-              {states.map((each) => (
-                <option key={each} value={each}>
-                  {each}
-                </option>
-              ))}
-            </select>
-          </label>
+          <StateSelect state={route.state} choose={(chosen) => go({ ...route, state: chosen, page: 1 })} />
           <label>
             <span>Update every</span>
             <select

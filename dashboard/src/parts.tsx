@@ -32,7 +32,7 @@ export interface Column {
   readonly sort?: string;
 }
 
-export function cellClass({ isNumber = false, isMinor = false }: Column): string {
+function cellClass({ isNumber = false, isMinor = false }: Column): string {
   return `${isNumber ? 'number' : ''}${isMinor ? ' minor' : ''}`;
 }
 

@@ -53,7 +53,7 @@ export const followRoute: FollowRoute = {
   page: 1,
   every: 1000,
 };
-export const subscribersRoute: SubscribersRoute = { view: 'subscribers', search: '', cursor: '' };
+const subscribersRoute: SubscribersRoute = { view: 'subscribers', search: '', cursor: '' };
 
 const activityRoute: ActivityRoute = { view: 'activity', show: '' };
 

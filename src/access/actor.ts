@@ -1,9 +1,6 @@
 /** Who acts, and the one function that says what they may do. Pure; every thread. */
+import type { PeerRole, Role } from '../roles.ts';
 import type { PatternSet } from './pattern-set.ts';
-
-/** What a connection can be for. */
-export type PeerRole = 'device' | 'subscriber' | 'gateway';
-export type Role = PeerRole | 'admin';
 
 /** A peer that was admitted. Without authentication it is whatever it says it is. */
 export interface Actor {

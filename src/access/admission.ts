@@ -6,8 +6,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { Counter, type CounterName, type Counters } from '../memory/counters.ts';
+import type { PeerRole } from '../roles.ts';
 import { ID_ACCEPTED, isId } from '../wire/id.ts';
-import { type Actor, authorize, type PeerRole } from './actor.ts';
+import { type Actor, authorize } from './actor.ts';
 import { type AdmissionMemory, AdmissionState } from './admission-state.ts';
 import type { TokenConfig } from './keys.ts';
 import { type Verified, Verifier } from './verifier.ts';

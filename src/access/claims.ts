@@ -1,8 +1,9 @@
 /** What a verified token says, checked: a claim of the wrong shape must never be read as one that is absent. */
 import { z } from 'zod';
 import { TOKEN_PATTERNS_MAX } from '../limits.ts';
+import { type Role, roles } from '../roles.ts';
 import { ID_ACCEPTED, isId } from '../wire/id.ts';
-import type { Actor, Role } from './actor.ts';
+import type { Actor } from './actor.ts';
 import { isPattern } from './pattern.ts';
 import { PatternSet } from './pattern-set.ts';
 
@@ -17,7 +18,7 @@ const claims = z.object({
   exp: z.number().optional(),
 });
 
-const roles: ReadonlySet<unknown> = new Set<Role>(['device', 'subscriber', 'gateway', 'admin']);
+const knownRoles: ReadonlySet<unknown> = new Set(roles);
 
 export type ReadClaims =
   /** `expiresAt`: wall-clock ms, undefined when the token does not expire */
@@ -39,7 +40,7 @@ export function readClaims(payload: unknown): ReadClaims {
   return {
     ok: true,
     actor: {
-      role: roles.has(role) ? (role as Role) : undefined,
+      role: knownRoles.has(role) ? (role as Role) : undefined,
       id: sub,
       devices: devices === undefined ? undefined : new PatternSet(devices),
       vip: vip ?? false,

@@ -12,7 +12,17 @@ const STAR = '*';
 /** Whether the text is an id, `*`, or 1 to 128 characters of the id alphabet followed by `*`. */
 export function isPattern(text: string): boolean {
   if (text === STAR) return true;
-  return text.endsWith(STAR) ? isIdPrefix(text.slice(0, -1)) : isId(text);
+  return isFilter(text) ? isIdPrefix(text.slice(0, -1)) : isId(text);
+}
+
+/** Whether this id or pattern is a pattern: the filter of a subscriber. */
+export function isFilter(name: string): boolean {
+  return name.endsWith(STAR);
+}
+
+/** Ids and filters apart, each in their order. */
+export function splitNames(names: readonly string[]): { devices: string[]; filters: string[] } {
+  return { devices: names.filter((name) => !isFilter(name)), filters: names.filter(isFilter) };
 }
 
 /**
@@ -21,5 +31,5 @@ export function isPattern(text: string): boolean {
  * @param pattern one that `isPattern` accepts
  */
 export function matches(pattern: string, id: string): boolean {
-  return pattern.endsWith(STAR) ? id.startsWith(pattern.slice(0, -1)) : id === pattern;
+  return isFilter(pattern) ? id.startsWith(pattern.slice(0, -1)) : id === pattern;
 }

@@ -2,8 +2,9 @@
  * Admission of peers that come by an HTTP upgrade: what the request's head says, turned into credentials. One per
  * route, on the thread that answers its upgrades.
  */
+
+import type { PeerRole } from '../roles.ts';
 import { originAllowed } from '../wire/origin.ts';
-import type { PeerRole } from './actor.ts';
 import type { Admission, Admitted, Arrived, Refused } from './admission.ts';
 import { bearerOf } from './bearer.ts';
 import { type HostCheck, type HostSettings, hostCheck } from './hosts.ts';

@@ -11,7 +11,7 @@ import { isNodeCall } from './nodes.ts';
 import type {} from './request-types.ts';
 
 /** Orchestrators and load balancers ask these without a token. */
-export const openPaths: ReadonlySet<string> = new Set(['/livez', '/readyz']);
+const openPaths: ReadonlySet<string> = new Set(['/livez', '/readyz']);
 
 const PREFLIGHT_SECONDS = 600;
 

@@ -3,8 +3,9 @@
 import { type RefusalReason, refusalCounters } from '../access/admission.ts';
 import type { LinkFigures } from '../cluster/commands.ts';
 import type { HistoryUsage } from '../history/memory.ts';
-import { Counter, type CounterName, Counters, counterNames, type Role } from '../memory/counters.ts';
+import { Counter, type CounterName, Counters, counterNames } from '../memory/counters.ts';
 import type { PresenceReader } from '../presence/table.ts';
+import type { PeerRole } from '../roles.ts';
 import type { RestartCounts } from '../supervise/edge-threads.ts';
 import type { SnapshotFigures } from '../supervise/snapshots.ts';
 import type { WebhookFigures } from '../webhooks/memory.ts';
@@ -16,7 +17,7 @@ type Capacity = ReturnType<PresenceReader['capacityUsed']>;
 export interface Totals {
   readonly devices: Readonly<Record<'online' | 'stale' | 'offline', number>>;
   readonly subscriptions: Readonly<Record<'allow' | 'active' | 'inactive' | 'deny', number>>;
-  readonly connections: Readonly<Record<Role, number>>;
+  readonly connections: Readonly<Record<PeerRole, number>>;
   readonly received: Readonly<Record<'pong' | 'message' | 'status', number>>;
   readonly skipped: number;
   readonly deliveries: number;
@@ -56,12 +57,12 @@ export interface Figures extends Totals {
   /** Refused frames by error code. */
   readonly refusals: readonly (readonly [code: string, count: number])[];
   /** Connections opened so far. */
-  readonly opened: Readonly<Record<Role, number>>;
+  readonly opened: Readonly<Record<PeerRole, number>>;
   readonly failedFrames: number;
   /** Upgrades that were not let in, by reason. */
   readonly refusedUpgrades: Readonly<Record<RefusalReason, number>>;
   readonly latencySumSeconds: number;
-  readonly disconnects: Readonly<Record<Role, readonly (readonly [code: string, count: number])[]>>;
+  readonly disconnects: Readonly<Record<PeerRole, readonly (readonly [code: string, count: number])[]>>;
   readonly threads: readonly ThreadReading[];
   readonly rings: readonly { readonly ring: string; readonly usedRatio: number }[];
   readonly capacity: Capacity;
@@ -81,6 +82,7 @@ export interface ThreadReading {
   readonly counters: Readonly<Record<CounterName, number>>;
 }
 
+/** Sums over the threads, as of now. */
 export function collectTotals({ presence, threads }: AdminDeps): Totals {
   return totalsOf(presence, Counters.sum(threads));
 }

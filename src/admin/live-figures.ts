@@ -1,6 +1,7 @@
 /** The figures of a live stream: what the hub counts, and how fast it happens, from one look to the next. */
 
-import type { CounterName, Role } from '../memory/counters.ts';
+import type { CounterName } from '../memory/counters.ts';
+import type { PeerRole } from '../roles.ts';
 import { residentBytes } from '../supervise/resident-bytes.ts';
 import { Busiest } from './busiest.ts';
 import type { AdminDeps } from './deps.ts';
@@ -80,7 +81,7 @@ function usageOf({ used, capacity }: { used: number; capacity: number }) {
 }
 
 /** Close codes that there were, with their counts. */
-function seen(disconnects: Figures['disconnects'], role: Role): Record<string, number> {
+function seen(disconnects: Figures['disconnects'], role: PeerRole): Record<string, number> {
   return Object.fromEntries(disconnects[role].filter(([, count]) => count > 0));
 }
 

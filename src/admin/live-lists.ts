@@ -3,6 +3,7 @@
  * are asked for. Runs on main, beside the hot path. What lists may cost is bounded: the table is gone through in short
  * steps, for one question at a time, and an answer is used again for twenty times as long as it took to make.
  */
+import { matches } from '../access/pattern.ts';
 import {
   LIST_FRESH_MS_MIN,
   LIST_FRESH_SHARE,
@@ -124,9 +125,7 @@ export class LiveLists {
 
 /** The device may have changed, or the slot may hold another one, since it was put in order. */
 function stillMatches({ filter, search, state }: ListQuestion, device: string, deviceState: string): boolean {
-  const isIn = filter.endsWith('*')
-    ? device.startsWith(filter.slice(0, -1))
-    : filter === '' || device === filter;
+  const isIn = filter === '' || matches(filter, device);
   return (
     isIn &&
     device.toLowerCase().includes(search.toLowerCase()) &&

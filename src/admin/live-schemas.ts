@@ -113,7 +113,7 @@ const rates = z
   .nullable()
   .describe('null in the first figures if no other stream is open: there is nothing to compare with yet');
 
-export const liveFigures = z.object({
+const liveFigures = z.object({
   at: z.number().describe('Time of these figures, milliseconds since 1970'),
   startedAt: z.number().describe('When the hub started, milliseconds since 1970'),
   version: z.string(),
@@ -154,7 +154,7 @@ export const liveFigures = z.object({
 });
 export type LiveFigures = z.infer<typeof liveFigures>;
 
-export const liveEvent = z.object({
+const liveEvent = z.object({
   at: z.number().describe('Time of receipt, milliseconds since 1970'),
   type: z.enum(['pong', 'message', 'status']),
   priority: z.enum(['low', 'normal', 'high']),
@@ -165,7 +165,7 @@ export const liveEvent = z.object({
 });
 export type LiveEvent = z.infer<typeof liveEvent>;
 
-export const liveEvents = z.object({
+const liveEvents = z.object({
   device: z.string(),
   events: z.array(liveEvent).describe(`Payloads are cut to ${LIVE_PAYLOAD_BYTES_MAX} bytes`),
   skipped: count.describe(
@@ -174,7 +174,7 @@ export const liveEvents = z.object({
 });
 export type LiveEvents = z.infer<typeof liveEvents>;
 
-export const liveDevices = z.object({
+const liveDevices = z.object({
   devices: z.array(deviceEntry).describe('Watched devices that have changed'),
   gone: z.array(z.string()).describe('Watched devices that the hub no longer knows'),
 });
@@ -200,7 +200,7 @@ export const liveList = z.object({
 });
 export type LiveList = z.infer<typeof liveList>;
 
-export const liveEnd = z.object({
+const liveEnd = z.object({
   reason: z
     .enum(['draining', 'renew'])
     .describe('`renew`: open the stream again, so that the hub can check the token again'),

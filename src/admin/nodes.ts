@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CallAnswer } from '../cluster/host.ts';
-import { Home } from '../presence/columns.ts';
+import { Numbering } from '../presence/columns.ts';
 import type { SlotPage } from '../presence/table.ts';
 import { type OperatorCommand, ToOwner } from '../records/commands.ts';
 import type { AdminApp } from './app.ts';
@@ -60,6 +60,7 @@ interface Said<Answer> {
   readonly answer: Answer | undefined;
 }
 
+/** Whether the request comes from another node: this one then answers for itself alone. */
 export function isNodeCall({ headers }: FastifyRequest): boolean {
   return headers[HEADER] === SECRET;
 }
@@ -163,7 +164,8 @@ export async function nodeOfDevice(
 ): Promise<string | undefined> {
   const { cluster, presence } = deps;
   const slot = presence.findDevice(device);
-  if (slot >= 0 && Atomics.load(presence.devices.rows.home, slot) !== Home.elsewhere) return cluster!.node;
+  if (slot >= 0 && Atomics.load(presence.devices.rows.home, slot) !== Numbering.elsewhere)
+    return cluster!.node;
   try {
     const home = await cluster!.ask<'locate'>({ ask: 'locate', device });
     if (home !== undefined || slot >= 0 || !orWhoKnows) return home;
@@ -182,7 +184,7 @@ export async function terminate(deps: AdminDeps, device: string): Promise<readon
   const command = { kind: ToOwner.Terminate, device } as const;
   const { cluster, presence } = deps;
   const slot = presence.findDevice(device);
-  const isHome = slot >= 0 && Atomics.load(presence.devices.rows.home, slot) === Home.here;
+  const isHome = slot >= 0 && Atomics.load(presence.devices.rows.home, slot) === Numbering.here;
   if (cluster === undefined || isHome) return (await operate(deps, command)).pendingNodes ?? [];
   return endEverywhere(deps, command, END, device);
 }

@@ -1,7 +1,7 @@
 /** Devices: list, look at, terminate, publish as one. */
 
 import type { z } from 'zod';
-import { Home } from '../presence/columns.ts';
+import { Numbering } from '../presence/columns.ts';
 import { DeviceState } from '../presence/lifecycle.ts';
 import { ToOwner } from '../records/commands.ts';
 import { defaultPriorities, EventType, Priority } from '../wire/events.ts';
@@ -30,7 +30,8 @@ import {
   published,
 } from './schemas.ts';
 
-export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }: AdminOptions): void {
+/** `/v1/devices` and below, but for the rows of subscribers. */
+export function deviceRoutes(app: AdminApp, deps: AdminDeps, options: AdminOptions): void {
   app.get(
     '/v1/devices',
     {
@@ -90,6 +91,11 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }
     },
   );
 
+  eventRoutes(app, deps, options);
+}
+
+/** What a device has said, and what is said in its name. */
+function eventRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }: AdminOptions): void {
   app.get(
     '/v1/devices/:device/events',
     {
@@ -153,7 +159,7 @@ async function listDevices(deps: AdminDeps, query: DevicesQuery, forAnother: boo
   const needle = Buffer.from(search);
   const passes = (state: number, slot: number): boolean => {
     if (wanted !== undefined && state !== wanted) return false;
-    if (Atomics.load(home, slot) === Home.elsewhere && (forAnother || Atomics.load(known, slot) === 1))
+    if (Atomics.load(home, slot) === Numbering.elsewhere && (forAnother || Atomics.load(known, slot) === 1))
       return false;
     return needle.length === 0 || deps.presence.deviceIdIncludes(slot, needle);
   };

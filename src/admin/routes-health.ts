@@ -5,6 +5,7 @@ import type { AdminDeps } from './deps.ts';
 import { errorBody } from './errors.ts';
 import { errorAnswer, healthy, unhealthy } from './schemas.ts';
 
+/** `/livez` and `/readyz`, which need no token. */
 export function healthRoutes(app: AdminApp, deps: AdminDeps): void {
   // Any query is let pass: a probe that adds one asks how the hub is, and nothing else.
   const response = { 200: healthy, 403: errorAnswer, 500: errorAnswer, 503: unhealthy };

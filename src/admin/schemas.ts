@@ -24,9 +24,9 @@ export const devicePath = fields({ device: id });
 export const subscriberPath = fields({ subscriber: id });
 export const rowPath = fields({ device: id, subscriber: id });
 
-export const PAGE_LIMIT_DEFAULT = 100;
+const PAGE_LIMIT_DEFAULT = 100;
 /** Bounds what one page may cost main: a thousand rows are read and written out in a few milliseconds. */
-export const PAGE_LIMIT_MAX = 1000;
+const PAGE_LIMIT_MAX = 1000;
 const CURSOR_ACCEPTED = 'the cursor of an earlier page of this list, or none for the first page';
 
 /** @param most entries in one answer */

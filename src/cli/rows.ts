@@ -1,15 +1,7 @@
-/** A row of the presence table as the admin API shows it: what holds between a device and a subscriber. */
+/** A row of the presence table, which the admin API shows, as people read it: what holds between a device and a subscriber. */
+import type { RowEntry } from '../admin/rows.ts';
 
-export interface Row {
-  readonly subscriber: string;
-  readonly status: string;
-  readonly reason: string | null;
-  /** Wall-clock ms of the hub, 0 for never. */
-  readonly lastSeen: number;
-  readonly vip: boolean;
-  readonly connected: boolean;
-}
-
-export function statusOf({ status, reason }: Pick<Row, 'status' | 'reason'>): string {
+/** `active`, `inactive (paused)`, … */
+export function describeStatus({ status, reason }: Pick<RowEntry, 'status' | 'reason'>): string {
   return reason === null ? status : `${status} (${reason})`;
 }

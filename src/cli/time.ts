@@ -21,17 +21,8 @@ export function ago(at: number, now: number): string {
 
 /** `14:03:22.123+02:00`, local time with its offset from UTC. @param at wall-clock ms */
 export function timeOfDay(at: number): string {
-  return local(at).slice(11);
-}
-
-/** `2026-11-25 14:03:22+02:00`, local time with its offset from UTC. @param at wall-clock ms */
-export function dateAndTime(at: number): string {
-  return local(at).replace('T', ' ').replace(/\.\d+/, '');
-}
-
-function local(at: number): string {
   const offsetMinutes = -new Date(at).getTimezoneOffset();
-  const text = new Date(at + offsetMinutes * MINUTE).toISOString().slice(0, -1);
+  const text = new Date(at + offsetMinutes * MINUTE).toISOString().slice(11, -1);
   if (offsetMinutes === 0) return `${text}Z`;
   const minutes = Math.abs(offsetMinutes);
   const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');

@@ -14,7 +14,7 @@ export function isState(state: number): state is Exclude<DeviceState, 0> {
   return state === DeviceState.online || state === DeviceState.stale || state === DeviceState.offline;
 }
 
-/** `state`, `epoch` and `status` as in a `DeviceEntry`. */
+/** `state`, `epoch` and `status` as in a `HomeDevice`. */
 export function isEntry({ state, epoch, status }: { state: number; epoch: string; status: string }): boolean {
   return isState(state) && epoch !== '' && isEpoch(epoch) && [...status].length <= STATUS_CHARACTERS_MAX;
 }

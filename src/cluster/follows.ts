@@ -3,10 +3,11 @@
  * peers and host are given. Cluster thread only. The protocol: docs/cluster.md.
  */
 import type { RecordViews } from '../memory/ring.ts';
+import type { StreamPosition } from '../wire/events.ts';
 import { EventOrder } from './event-order.ts';
 import { EventField } from './event-record.ts';
 import { createFollow, createSource, type Follow, type Source, sourceOf } from './follow.ts';
-import type { Since, StreamStart } from './host.ts';
+import type { StreamStart } from './host.ts';
 import { WAIT_MS } from './limits.ts';
 import { Lookups, type LookupsDeps } from './lookups.ts';
 import type { Peer } from './peer.ts';
@@ -74,7 +75,7 @@ export class Follows {
    * @param since the last event that subscribers here got, when the home was here until now
    * @param holds a subscription by id is among them
    */
-  want(id: string, level: Level, since?: Since, holds = true): void {
+  want(id: string, level: Level, since?: StreamPosition, holds = true): void {
     if (this.#deps.isHere(id)) return; // the host wrote this before it read so
     const found = this.#follows.get(id);
     if (found !== undefined) {

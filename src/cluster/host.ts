@@ -7,10 +7,11 @@
 import type { AccessRule } from '../access/rules.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import type { DeviceState } from '../presence/lifecycle.ts';
+import type { StreamPosition } from '../wire/events.ts';
 import type { HomeKind, Level } from './records.ts';
 
 /** A device as its home knows it at one moment. */
-export interface DeviceEntry {
+export interface HomeDevice {
   readonly epoch: string;
   /** Its last event. */
   readonly seq: number;
@@ -22,16 +23,9 @@ export interface DeviceEntry {
 }
 
 /** The answer to a follow: `seq` is where the stream starts, `state` how the device is once all of it has come. */
-export interface StreamStart extends DeviceEntry {
+export interface StreamStart extends HomeDevice {
   /** How the device was at `seq`: the events that come first may change it. */
-  readonly startState: DeviceEntry['state'];
-}
-
-/** Where a stream of events is to start. */
-export interface Since {
-  readonly epoch: string;
-  /** The last event that is known. */
-  readonly seq: number;
+  readonly startState: HomeDevice['state'];
 }
 
 /** What a node asks of the home of a device. */
@@ -42,7 +36,7 @@ export interface FollowRequest {
   /** A subscription by id is among them: the device stays in the table while it is offline. */
   readonly holds: boolean;
   /** Replay what came after it, when the epoch is the same. */
-  readonly since: Since | undefined;
+  readonly since: StreamPosition | undefined;
   /** Where the epoch is another, or nothing is known: replay all that came since the device's last claim. */
   readonly fromClaim: boolean;
 }

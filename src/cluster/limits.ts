@@ -36,9 +36,6 @@ export const ROOM_BYTES = 1024 * 1024;
 /** Beats in the time-out after which a node is lost: four may be lost in a row. */
 export const BEATS_PER_TIMEOUT = 5;
 
-/** A tick that comes this late means that the node itself stood still: the silence of others meanwhile is not theirs. */
-export const STALL_MS = 500;
-
 /** What a claim, a lookup, and the old home's last event are waited for, ms (wire contract). */
 export const WAIT_MS = 1_000;
 /** How long a device has to answer the ping that decides a conflict, ms. */
@@ -50,7 +47,7 @@ export const ASK_AFTER_MS = 250;
 export const LOST_SPREAD_MS = 4_000;
 
 /** Events held for devices that move, all together: with 200 B each and 100/s of a device, 50 devices for a second. */
-export const HELD_BYTES_MAX = 1024 * 1024;
+export const MOVING_BYTES_MAX = 1024 * 1024;
 
 /** Ids of each kind of thing that is remembered for a while: where they went, what was claimed, how far they were. */
 export const RECENT_MAX = 10_000;
@@ -70,8 +67,7 @@ export const PART_BYTES = 32 * 1024;
 
 /** Ids in a page of a list: 32 KiB of the longest. Events in a page of history. */
 export const LIST_IDS_MAX = 250;
-export const HISTORY_EVENTS_MAX = 100;
-export const HISTORY_BYTES_MAX = 256 * 1024;
+export const HISTORY_PAGE_EVENTS_MAX = 100;
 
 /** Calls between nodes: how many may wait, how long (a route waits for confirmations itself), how much they carry. */
 export const CALLS_MAX = 1024;

@@ -6,8 +6,9 @@
  * certain; while none comes back, this node is the one that is cut off, and it calls nobody lost.
  */
 import type { Clock } from '../clock.ts';
+import { STALL_MS } from '../limits.ts';
 import { type Beat, Phase } from './beats.ts';
-import { BEATS_PER_TIMEOUT, CONFIRM_RECENT_MS, NODES_MAX, STALL_MS } from './limits.ts';
+import { BEATS_PER_TIMEOUT, CONFIRM_RECENT_MS, NODES_MAX } from './limits.ts';
 
 export interface Member {
   readonly node: string;

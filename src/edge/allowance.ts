@@ -8,7 +8,7 @@
  */
 
 /** A peer that asks for this many times its rate for a second is closed. */
-export const FAR_OVER_FACTOR = 10;
+const FAR_OVER_FACTOR = 10;
 const WINDOW_MS = 1000;
 /** What each id in a frame and each row in an answer costs (wire contract). */
 export const COST_PER_DEVICE = 1 / 50;

@@ -1,5 +1,4 @@
 /** Builds an edge on its shared memory, and what runs it. On main and in `workers/edge.ts`. */
-import type { PeerRole } from '../access/actor.ts';
 import { Admission, type AdmissionSettings, refusalCounters } from '../access/admission.ts';
 import type { TokenConfig } from '../access/keys.ts';
 import { type FileBudget, waitingLimits } from '../access/open-files.ts';
@@ -17,6 +16,7 @@ import { PresenceReader } from '../presence/table.ts';
 import type { ListenerName } from '../records/commands.ts';
 import { sessionNumbers } from '../records/sessions.ts';
 import { Tickets } from '../records/tickets.ts';
+import type { PeerRole } from '../roles.ts';
 import { Arrivals } from '../transport/arrivals.ts';
 import type { TcpOptions } from '../transport/tcp.ts';
 import type { Route } from '../transport/transport.ts';
@@ -88,6 +88,7 @@ interface Base {
   readonly admission: Admission;
 }
 
+/** Builds the edge of this thread on memory that was made on main. Main and workers, once each. */
 export function attachEdge(options: AttachOptions): AttachedEdge {
   const { shared, memory, settings, tokens } = options;
   const counters = new Counters(memory.counters);

@@ -16,7 +16,7 @@ import { KEEP_AS_SET, SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { PeerCodec, Problem } from '../wire/codec.ts';
 import { encodingNames } from '../wire/encodings.ts';
-import type { Position } from '../wire/subscriber-ops.ts';
+import type { StreamPosition } from '../wire/events.ts';
 import { Charges } from './charges.ts';
 import { Deliverer } from './deliver/deliverer.ts';
 import { RequestFlow } from './deliver/request-flow.ts';
@@ -28,7 +28,7 @@ import type { EdgeDeps, EdgeSession, EdgeSettings } from './edge-deps.ts';
 import { hasExpired, Liveness } from './liveness.ts';
 import { MqttPeers } from './mqtt/peers.ts';
 import type { DeviceSession } from './publish/device-session.ts';
-import { CONNECT_COST, Gateways } from './publish/gateways.ts';
+import { CONNECT_COST, GatewayDevices } from './publish/gateways.ts';
 import { Interests } from './publish/interests.ts';
 import { Publisher } from './publish/publisher.ts';
 import { connectionCounters, openedCounters, roleNames } from './role-counters.ts';
@@ -45,7 +45,7 @@ export class Edge {
   readonly interests: Interests;
   readonly mqtt: MqttPeers;
   /** Devices that speak through gateways. */
-  readonly gateways: Gateways;
+  readonly gateways: GatewayDevices;
   /** @returns a number for a further session */
   readonly nextSession: () => number;
   readonly #deps: EdgeDeps;
@@ -96,7 +96,7 @@ export class Edge {
     });
     this.mqtt = new MqttPeers({ ...deps, edge: this });
     this.nextSession = deps.numbers((session) => this.find(session) !== undefined || this.mqtt.has(session));
-    this.gateways = new Gateways({
+    this.gateways = new GatewayDevices({
       line,
       clock,
       settings,
@@ -286,7 +286,7 @@ export class Edge {
   /** A subscriber tells what it has of devices that it is about to subscribe to. */
   noteSince(
     session: SubscriberSession,
-    { id, since }: { readonly id: string; readonly since: ReadonlyMap<string, Position> },
+    { id, since }: { readonly id: string; readonly since: ReadonlyMap<string, StreamPosition> },
   ): void {
     if (session.noteSince(since, SINCE_MAX)) return;
     const message = `more than ${SINCE_MAX} positions before a subscribe`;

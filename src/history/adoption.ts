@@ -5,10 +5,10 @@
 import { highWater } from '../memory/layout.ts';
 import { DeviceState } from '../presence/lifecycle.ts';
 import type { DeviceSlab } from '../presence/table.ts';
+import { isAtPosition, isCarried, isOf, keptKind, keptSeq, keptSize, keptSlot } from './kept-event.ts';
 import type { KeptRows } from './kept-rows.ts';
 import type { Laps } from './laps.ts';
 import { Cell, type HistoryMemory } from './memory.ts';
-import { isAtPosition, isCarried, isOf, keptKind, keptSeq, keptSize, keptSlot } from './record.ts';
 
 export interface LogParts {
   readonly history: HistoryMemory;
@@ -26,6 +26,9 @@ export interface Adopted {
   readonly largest: number;
 }
 
+/**
+ * Makes the log whole that another owner left: it may have died between any two stores. Owner thread only.
+ */
 export function adoptLog(parts: LogParts): Adopted {
   const { devices, laps, kept } = parts;
   laps.read();

@@ -4,6 +4,7 @@
  */
 
 import { errors } from '../codes.ts';
+import type { PeerRole } from '../roles.ts';
 
 /** Upper bounds of the latency histogram, seconds; the last bucket is +Inf. */
 export const latencyBoundsSeconds = [
@@ -107,7 +108,7 @@ const closesCells = {
   device: DEVICE_CLOSES_CELL,
   subscriber: SUBSCRIBER_CLOSES_CELL,
   gateway: GATEWAY_CLOSES_CELL,
-} as const;
+} as const satisfies Readonly<Record<PeerRole, number>>;
 
 const closeCells: ReadonlyMap<number, number> = new Map(
   countedCloseCodes.map((code, index) => [code, index]),
@@ -117,8 +118,7 @@ const errorCells: ReadonlyMap<number, number> = new Map(
   countedErrorCodes.map((code, index) => [code, index]),
 );
 
-export type Role = keyof typeof closesCells;
-
+/** Memory for the counters of one thread, padded so that no two threads share a line. */
 export function createCounters(): SharedArrayBuffer {
   return new SharedArrayBuffer(Math.ceil((CELLS * 8) / 128) * 128);
 }
@@ -170,7 +170,7 @@ export class Counters {
     this.cells[Counter.latencySumSeconds]! += seconds;
   }
 
-  disconnect(role: Role, code: number, count = 1): void {
+  disconnect(role: PeerRole, code: number, count = 1): void {
     this.cells[closesCells[role] + (closeCells.get(code) ?? countedCloseCodes.length)]! += count;
   }
 
@@ -192,7 +192,7 @@ export class Counters {
   }
 
   /** Disconnects so far by close code; `other` is the last. */
-  disconnects(role: Role): readonly (readonly [code: string, count: number])[] {
+  disconnects(role: PeerRole): readonly (readonly [code: string, count: number])[] {
     const first = closesCells[role];
     const codes = [...countedCloseCodes.map(String), 'other'];
     return codes.map((code, index) => [code, this.cells[first + index]!] as const);

@@ -15,7 +15,7 @@ const TAIL_WORD = 0; // bytes written mod 2^32; writer: producer
 const HEAD_WORD = LINE_PAIR_BYTES / 4; // bytes read mod 2^32; writer: consumer
 const TAKEN_WORD = HEAD_WORD + 1; // bytes looked at mod 2^32, for a successor of the consumer; writer: consumer
 const RECORDS_OFFSET = 2 * LINE_PAIR_BYTES;
-export const RECORD_HEADER_BYTES = 8;
+const RECORD_HEADER_BYTES = 8;
 const PADDING_KIND = 0;
 const ALIGNMENT = 8;
 

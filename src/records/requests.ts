@@ -2,17 +2,18 @@
  * What an edge tells the owner, beside events: who came, who left, who was heard again, and what its peers ask for.
  * A session is one peer in one role; its number carries the number of its edge, so it is unique in the hub.
  */
-import type { Actor, Role } from '../access/actor.ts';
+import type { Actor } from '../access/actor.ts';
 import { PatternSet } from '../access/pattern-set.ts';
+import { peerRoles } from '../roles.ts';
 import { EVENT_KIND } from './event.ts';
-import { record } from './layout.ts';
+import { recordLayout } from './layout.ts';
 
 /** Roles that join, by number. */
 export const SessionKind = { device: 0, subscriber: 1, gateway: 2 } as const;
 export type SessionKind = (typeof SessionKind)[keyof typeof SessionKind];
 
 /** A peer connected. `again`: told to a new owner, of a peer that an earlier one had welcomed. */
-const join = record(2, {
+const join = recordLayout(2, {
   session: 'u32',
   kind: 'u8',
   again: 'flag',
@@ -30,11 +31,11 @@ const join = record(2, {
   gateway: 'text',
 });
 /** A session is over. `clean`: by a goodbye. `confirm`: the edge waits for `Left`. `keepMs`: see `Leave`. */
-const leave = record(3, { session: 'u32', clean: 'flag', confirm: 'flag', keepMs: 'f64' });
+const leave = recordLayout(3, { session: 'u32', clean: 'flag', confirm: 'flag', keepMs: 'f64' });
 /** A peer whose silence is on record was heard. */
-const active = record(4, { session: 'u32' });
+const active = recordLayout(4, { session: 'u32' });
 /** A subscriber asks for something. `request` comes back in the answer. */
-const request = record(5, {
+const request = recordLayout(5, {
   session: 'u32',
   request: 'u32',
   op: 'u8',
@@ -45,18 +46,18 @@ const request = record(5, {
   filters: 'text',
 });
 /** The next page of an answer may come; `request` 0: of what the hub itself tells. */
-const more = record(6, { session: 'u32', request: 'u32' });
+const more = recordLayout(6, { session: 'u32', request: 'u32' });
 /** All joins after a `Resync` were told. */
-const synced = record(7, {});
+const synced = recordLayout(7, {});
 /**
  * An MQTT client takes its id, before it is anything else; the owner answers with `Registered` once an older connection
  * of the id has left. `again`: told to a new owner, of a client that an earlier one had registered.
  */
-const register = record(20, { session: 'u32', clean: 'flag', again: 'flag', id: 'text' });
+const register = recordLayout(20, { session: 'u32', clean: 'flag', again: 'flag', id: 'text' });
 /** It has left. `kept`: what its session keeps for `keepMs`; 0: nothing. `id`: for an owner that does not know it. */
-const deregister = record(21, { session: 'u32', keepMs: 'f64', id: 'text', kept: 'text' });
+const deregister = recordLayout(21, { session: 'u32', keepMs: 'f64', id: 'text', kept: 'text' });
 /** What is published of a device when it is lost; `type` 0: nothing any more. `delayMs`: replaces the leave grace where it is shorter. */
-const will = record(22, {
+const will = recordLayout(22, {
   session: 'u32',
   type: 'u8',
   payloadIsJson: 'flag',
@@ -99,6 +100,7 @@ export interface Leave {
   readonly keepMs?: number;
 }
 
+/** Writes that a session is over. */
 export function writeLeave(ring: Parameters<typeof leave.write>[0], value: Leave): void {
   leave.write(ring, { confirm: false, keepMs: KEEP_AS_SET, ...value });
 }
@@ -137,8 +139,6 @@ export interface Join {
   readonly ticket: number;
 }
 
-const roles = ['device', 'subscriber', 'gateway'] as const satisfies readonly Role[];
-
 /** Ids and patterns hold no newline: a list travels as lines. */
 export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): void {
   const { session, kind, actor, again, hold, interest, gateway, connectedAt, ticket } = value;
@@ -164,10 +164,11 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
   });
 }
 
+/** @param at the ring's views and the offset of a `Join` */
 export function readJoin(...at: Parameters<typeof join.read>): Required<Join> {
   const { id, patterns, vip, restricted, kind, ...rest } = join.read(...at);
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
-  const actor = { role: roles[kind as SessionKind], id, devices, vip };
+  const actor = { role: peerRoles[kind as SessionKind], id, devices, vip };
   return { ...rest, kind: kind as SessionKind, actor };
 }
 
@@ -193,6 +194,7 @@ export interface Request {
   readonly past?: boolean;
 }
 
+/** What a subscriber asks; ids and filters travel as lines. */
 export function writeRequest(ring: Parameters<typeof request.write>[0], value: Request): void {
   const { session, request: number, op, devices, types, past = false } = value;
   request.write(ring, {
@@ -207,6 +209,7 @@ export function writeRequest(ring: Parameters<typeof request.write>[0], value: R
   });
 }
 
+/** @param at the ring's views and the offset of a `Request` */
 export function readRequest(...at: Parameters<typeof request.read>): Request {
   const { session, request: number, op, all, types, past, devices, filters } = request.read(...at);
   return {

@@ -1,7 +1,7 @@
 /** Reads settings from the command line. A wrong flag does not stop the parse: the flags after it are read too. Pure. */
 import { Command, Option } from 'commander';
 import { helpItems, helpWidth, layOutHelp } from './help-layout.ts';
-import { nearest, problem, shown, unknownName } from './problems.ts';
+import { nearestName, problem, shown, unknownName } from './problems.ts';
 import { settingGroups } from './row.ts';
 import { envName, flagName, rowOf, type SettingKey, settingKeys } from './schema.ts';
 import type { Given } from './sources.ts';
@@ -93,6 +93,7 @@ function helpOf(key: SettingKey): string {
   return `${meaning.replaceAll('`', '')} Accepted: ${kind.accepted} (default ${defaultText(key)}${env})`;
 }
 
+/** The default as the help shows it. */
 export function defaultText(key: SettingKey): string {
   const row = rowOf(key);
   return row.defaultText ?? String(row.default);
@@ -123,7 +124,7 @@ function unknownFlags(words: readonly string[]): string[] {
 }
 
 function secretMeantBy(flag: string): SettingKey | undefined {
-  const meant = settingKeys.find((key) => key === nearest(flag, settingKeys));
+  const meant = settingKeys.find((key) => key === nearestName(flag, settingKeys));
   return meant !== undefined && rowOf(meant).secret ? meant : undefined;
 }
 

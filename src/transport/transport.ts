@@ -117,7 +117,7 @@ export interface Endpoint {
 }
 
 /** Accepts, or is handed, new connections. */
-interface Accepting {
+export interface Accepting {
   /**
    * Connections that come from now on get this certificate; those that are open keep theirs. Only where there was one
    * before. The files have been checked.

@@ -1,7 +1,7 @@
 /** Signs requests as Standard Webhooks describes (https://www.standardwebhooks.com): HMAC-SHA256, version 1. Pure. */
 import { createHmac } from 'node:crypto';
 
-export const SECRET_PREFIX = 'whsec_';
+const SECRET_PREFIX = 'whsec_';
 
 /** @param secret `whsec_` and base64, as the settings accept it */
 export function keyOf(secret: string): Buffer {

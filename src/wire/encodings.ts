@@ -8,7 +8,7 @@ import {
   jsonEventBytesMax,
 } from './event-frames.ts';
 import { type Gap, gapFrame } from './gap.ts';
-import { encodeMqttEvent, kindOf, type MqttEventHead, mqttEventBytesMax } from './mqtt/events.ts';
+import { encodeMqttEvent, type MqttEventHead, mqttEventBytesMax, topicKindOf } from './mqtt/events.ts';
 import { TOPIC_BYTES_MAX } from './mqtt/limits.ts';
 
 /** By number. */
@@ -16,6 +16,7 @@ export const Encoding = { json: 0, binary: 1, mqtt3: 2, mqtt5: 3 } as const;
 export type Encoding = (typeof Encoding)[keyof typeof Encoding];
 export const encodingNames = Object.keys(Encoding) as readonly (keyof typeof Encoding)[];
 
+/** Whether the peer speaks MQTT, of whatever version. */
 export function isMqtt(encoding: Encoding): boolean {
   return encoding >= Encoding.mqtt3;
 }
@@ -89,7 +90,7 @@ function mqttEncoding(topicPrefix: string, version: 4 | 5): EventEncoding {
     bytesMax: (_idBytes, statusBytes, payloadBytes) =>
       mqttEventBytesMax(2 + TOPIC_BYTES_MAX, statusBytes, payloadBytes),
     encode(out, offset, names, head, source, statusStart, payloadStart, payloadEnd) {
-      const topic = names.topics.of(kindOf(head.type, head.fromHub));
+      const topic = names.topics.of(topicKindOf(head.type, head.fromHub));
       if (topic.length === 0) return offset; // the layout has no topic for it
       own.type = head.type;
       own.fromHub = head.fromHub;

@@ -1,6 +1,6 @@
 /**
  * Event types and priorities: their numbers on the wire (binary frames, ring records) and their names; subprotocols
- * and the layout of binary events. The client for browsers shares this file: it imports nothing.
+ * and the layout of binary events. The client package repeats what it needs of them; a test holds the two together.
  */
 
 export const EventType = { pong: 1, message: 2, status: 3 } as const;
@@ -24,6 +24,13 @@ export const typeBits = { pong: 1, message: 2, status: 4 + 8 } as const;
 
 /** By type number: the priority of an event that names none. */
 export const defaultPriorities = [0, Priority.low, Priority.normal, Priority.high] as const;
+
+/** How far somebody is in the events of a device. */
+export interface StreamPosition {
+  readonly epoch: string;
+  /** The last event that is known. */
+  readonly seq: number;
+}
 
 /** Subprotocols that a subscriber may ask for; without one, events are JSON. */
 export const Subprotocol = { json: 'dat.v1.json', binary: 'dat.v1.binary' } as const;

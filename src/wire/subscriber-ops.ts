@@ -2,7 +2,7 @@
 import { isPattern } from '../access/pattern.ts';
 import { errors } from '../codes.ts';
 import { HISTORY_EVENTS_MAX, SUBSCRIBE_DEVICES_MAX } from '../limits.ts';
-import { ALL_TYPES, type EventTypeName, typeBits } from './events.ts';
+import { ALL_TYPES, type EventTypeName, type StreamPosition, typeBits } from './events.ts';
 import { isId } from './id.ts';
 import { scanKey, scanString, scanValue, skipSpace } from './json-scan.ts';
 
@@ -20,12 +20,6 @@ export interface Named {
   readonly malformed: readonly string[];
 }
 
-/** What a recovering subscriber has of a device. */
-export interface Position {
-  readonly epoch: string;
-  readonly seq: number;
-}
-
 /** What of the past a subscribe asks for. */
 export interface Past {
   /** The newest message and the newest status of each device. */
@@ -33,7 +27,7 @@ export interface Past {
   /** At most so many of the newest events of each device; 0: none. */
   readonly history: number;
   /** By device: everything after this. */
-  readonly since: ReadonlyMap<string, Position>;
+  readonly since: ReadonlyMap<string, StreamPosition>;
 }
 
 export const NO_PAST: Past = { last: false, history: 0, since: new Map() };
@@ -54,7 +48,7 @@ export type SubscriberOp =
       readonly ok: true;
       readonly op: 'since';
       readonly id: string;
-      readonly since: ReadonlyMap<string, Position>;
+      readonly since: ReadonlyMap<string, StreamPosition>;
     }
   | { readonly ok: true; readonly op: 'touch' | 'list'; readonly id: string };
 
@@ -157,7 +151,7 @@ export function parseTypesQuery(value: string): number | Failed {
   return parseTypes(value.split(','));
 }
 
-function parseSince(since: unknown): Map<string, Position> | Failed {
+function parseSince(since: unknown): Map<string, StreamPosition> | Failed {
   const accepted = '{"DEVICE":{"epoch":"…","seq":…}}';
   if (typeof since !== 'object' || since === null || Array.isArray(since))
     return badList(`since: ${shown(since)}; expected ${accepted}`);
@@ -166,7 +160,7 @@ function parseSince(since: unknown): Map<string, Position> | Failed {
     const message = `since: ${entries.length} devices; expected at most ${SUBSCRIBE_DEVICES_MAX} in one frame`;
     return { ok: false, code: errors.limit.code, message };
   }
-  const positions = new Map<string, Position>();
+  const positions = new Map<string, StreamPosition>();
   for (const [device, position] of entries) {
     const { epoch, seq } = (position ?? {}) as Partial<Record<'epoch' | 'seq', unknown>>;
     if (

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventRecord } from '../../fixtures/event-records.ts';
 import { LiveLists } from '../../src/admin/live-lists.ts';
 import { HistoryLog } from '../../src/history/log.ts';
 import { attachHistory, createHistory, HISTORY_BYTES_MIN, historyUsage } from '../../src/history/memory.ts';
@@ -8,7 +9,6 @@ import { DeviceState, RowState } from '../../src/presence/lifecycle.ts';
 import { EventFlag, eventBytes } from '../../src/records/event.ts';
 import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../src/wire/device-frames.ts';
 import { EventType } from '../../src/wire/events.ts';
-import { eventRecord } from '../support/event-records.ts';
 import { FakeHub, fakeHub, refusal } from './fake-hub.ts';
 
 const page = {

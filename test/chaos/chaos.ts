@@ -10,12 +10,12 @@ import { eventually } from '../support/eventually.ts';
 import type { Frame } from '../support/frames.ts';
 import { type HubProcess, startHub } from '../support/hub-process.ts';
 import { Random } from '../support/random.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { imbalance, problemsOf } from './books.ts';
 import { Follower } from './follower.ts';
 import { RecoveringClient } from './recovering-client.ts';
 import { Sender } from './sender.ts';
 import { Site, type SiteDevice } from './site.ts';
-import { TcpProxy } from './tcp-proxy.ts';
 
 export interface ChaosOptions {
   readonly seconds: number;

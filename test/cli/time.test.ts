@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ago, dateAndTime, duration, timeOfDay } from '../../src/cli/time.ts';
+import { ago, duration, timeOfDay } from '../../src/cli/time.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -38,14 +38,12 @@ describe('a time of the day', () => {
   afterEach(() => void vi.unstubAllEnvs());
 
   it.each([
-    ['UTC', '23:30:01.234Z', '2026-11-25 23:30:01Z'],
-    ['Europe/Berlin', '00:30:01.234+01:00', '2026-11-26 00:30:01+01:00'],
-    ['America/St_Johns', '20:00:01.234-03:30', '2026-11-25 20:00:01-03:30'],
-    ['Asia/Kolkata', '05:00:01.234+05:30', '2026-11-26 05:00:01+05:30'],
-  ])('has its offset: %s', (zone, time, date) => {
+    ['UTC', '23:30:01.234Z'],
+    ['Europe/Berlin', '00:30:01.234+01:00'],
+    ['America/St_Johns', '20:00:01.234-03:30'],
+    ['Asia/Kolkata', '05:00:01.234+05:30'],
+  ])('has its offset: %s', (zone, time) => {
     vi.stubEnv('TZ', zone);
     expect(timeOfDay(at)).toBe(time);
-    expect(dateAndTime(at)).toBe(date);
-    expect(new Date(dateAndTime(at).replace(' ', 'T')).getTime()).toBe(at - 234);
   });
 });

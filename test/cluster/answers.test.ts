@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { answerTo } from '../../src/cluster/answers.ts';
 import { Phase } from '../../src/cluster/beats.ts';
 import type { LinkQuestion } from '../../src/cluster/commands.ts';
-import { createFigures } from '../../src/cluster/figures.ts';
+import { createLinkCounts } from '../../src/cluster/figures.ts';
 import type { ClusterLink } from '../../src/cluster/link.ts';
 
 const own = { node: 'a', version: '1.2.3', startedAtMs: 1000 };
@@ -28,7 +28,7 @@ function linkWith(others: readonly Other[], recent: readonly string[] = [], coun
   const link = {
     operators: { change: (changes: unknown) => asked.push('change', changes) },
     node: {
-      figures: { ...createFigures(), ...crossed },
+      figures: { ...createLinkCounts(), ...crossed },
       phase: Phase.in,
       members: { all: others.map((other) => ({ rttMs: undefined, beat, ...other })), recent: () => recent },
       homes: {
@@ -78,7 +78,7 @@ describe('what main asks of the cluster', () => {
 
   it('are figures: how many nodes are alive, and how far the farthest is', () => {
     const others = [{ node: 'b', rttMs: 1.5 }, { node: 'c', rttMs: 20 }, { node: 'd' }];
-    const counts = { ...createFigures(), ...crossed };
+    const counts = { ...createLinkCounts(), ...crossed };
     expect(ask(linkWith(others).link, { ask: 'figures' })).toEqual({ counts, nodes: 4, roundTripMs: 20 });
     expect(ask(linkWith([]).link, { ask: 'figures' })).toEqual({ counts, nodes: 1, roundTripMs: 0 });
   });

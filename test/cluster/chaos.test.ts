@@ -11,9 +11,9 @@ import type { OperatorChange } from '../../src/cluster/host.ts';
 import { eventually } from '../support/eventually.ts';
 import { Random } from '../support/random.ts';
 import { testSeed } from '../support/seed.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
-import { LinkProxy } from './support/link-proxy.ts';
-import { NatsServer, natsServerPath } from './support/nats-server.ts';
+import { NatsServer, natsServerPath, natsUrl } from './support/nats-server.ts';
 import type { NodeState } from './support/node-main.ts';
 import { NodeProcess } from './support/node-process.ts';
 import { checkOrder, PER_CONNECTION, positionOf } from './support/order.ts';
@@ -26,7 +26,7 @@ const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 interface Place {
   readonly name: string;
-  readonly proxy: LinkProxy;
+  readonly proxy: TcpProxy;
   node: NodeProcess | undefined;
   isStopped: boolean;
 }
@@ -56,7 +56,7 @@ class Chaos {
 
   async start(place: Place): Promise<void> {
     place.node = await NodeProcess.start({
-      servers: [place.proxy.url],
+      servers: [natsUrl(place.proxy.port)],
       cluster: 'chaos',
       node: place.name,
       timeoutMs: TIMEOUT_MS,
@@ -162,7 +162,7 @@ class Chaos {
   }
 
   async #disturbLink({ name, proxy }: Place): Promise<void> {
-    const kind = this.#random.pick(['cut', 'delay', 'toNats', 'fromNats'] as const);
+    const kind = this.#random.pick(['cut', 'delay', 'toServer', 'fromServer'] as const);
     const forMs = this.#random.pick([200, 1000, 3500]);
     this.log.push(`the link of ${name}: ${kind} for ${forMs} ms`);
     if (kind === 'cut') {
@@ -245,8 +245,8 @@ describe.skipIf(natsServerPath === undefined)('a cluster in chaos (needs nats-se
     cleanups.push(() => nats.kill());
     const places: Place[] = [];
     for (const name of ['a', 'b', 'c']) {
-      const proxy = await LinkProxy.start(nats.port);
-      cleanups.push(() => proxy.close());
+      const proxy = await TcpProxy.start(nats.port);
+      cleanups.push(() => proxy.stop());
       places.push({ name, proxy, node: undefined, isStopped: false });
     }
     cleanups.push(() => Promise.all(places.map(({ node }) => node?.kill())));

@@ -1,14 +1,25 @@
-/** The end of a device is a claim of its own: what another node claimed before it is over. */
+/** The end of a device or a subscriber is a claim of its own: what another node claimed before it is over. */
 import { describe, expect, it } from 'vitest';
 import { Endings } from '../../src/cluster/endings.ts';
-import { ENDED_MAX } from '../../src/cluster/limits.ts';
+import type { Home } from '../../src/cluster/home.ts';
+import { ENDED_AHEAD, ENDED_MAX } from '../../src/cluster/limits.ts';
 import type { Peer } from '../../src/cluster/peer.ts';
 import { HomeKind, mine } from '../../src/cluster/records.ts';
 import { forEachRecord } from '../../src/cluster/wire.ts';
 import { BatchWriter } from './support/batches.ts';
 
+const { device, subscriber } = HomeKind;
+
 /** A peer, and the claims that it was told. */
-function setUp() {
+function setUp({
+  home,
+  known = 0,
+  heard = 0,
+}: {
+  home?: Partial<Home>;
+  known?: number;
+  heard?: number;
+} = {}) {
   const session = new BatchWriter();
   const peer = { session } as unknown as Peer;
   const told = (): unknown[] => {
@@ -19,55 +30,110 @@ function setUp() {
     });
     return all;
   };
-  return { endings: new Endings(), peer, told };
+  const endings = new Endings({
+    home: () => home as Home | undefined,
+    known: () => known,
+    heard: () => heard,
+  });
+  return { endings, peer, told };
 }
 
-const end = (id: string, number: number) => ({ kind: HomeKind.device, id, number, connected: false });
+const end = (id: string, number: number) => ({ kind: device, id, number, connected: false });
 
 describe('a device that an operator has ended', () => {
   it('has the number of its end, and no other has one', () => {
     const { endings } = setUp();
-    endings.end('dev-1', 5);
-    expect([endings.number('dev-1'), endings.number('dev-2')]).toEqual([5, 0]);
+    endings.end(device, 'dev-1', 5);
+    const numbers = [
+      endings.number(device, 'dev-1'),
+      endings.number(device, 'dev-2'),
+      endings.number(subscriber, 'dev-1'),
+    ];
+    expect(numbers).toEqual([5, 0, 0]);
+  });
+
+  it('begins its next life above its end, whichever node is asked; one that was not ended needs no number', () => {
+    const { endings } = setUp();
+    endings.end(device, 'dev-1', 5);
+    expect(endings.numberAfter(device, 'dev-1')).toBe(5 + ENDED_AHEAD);
+    expect(endings.numberAfter(device, 'dev-2')).toBe(0);
   });
 
   it('is not claimed by a number up to that of its end', () => {
     const { endings } = setUp();
-    endings.end('dev-1', 5);
-    expect([4, 5, 6].map((number) => endings.isOver('dev-1', number))).toEqual([true, true, false]);
-    expect(endings.isOver('dev-2', 1)).toBe(false);
+    endings.end(device, 'dev-1', 5);
+    expect([4, 5, 6].map((number) => endings.isOver(device, 'dev-1', number))).toEqual([true, true, false]);
+    expect(endings.isOver(device, 'dev-2', 1)).toBe(false);
   });
 
   it('is refused to a node that claimed it before, which is told of the end', () => {
     const { endings, peer, told } = setUp();
-    endings.end('dev-1', 5);
-    expect(endings.refuses(peer, 'dev-1', 6)).toBe(false);
-    expect(endings.refuses(peer, 'dev-2', 1)).toBe(false);
+    endings.end(device, 'dev-1', 5);
+    expect(endings.refuses(peer, device, 'dev-1', 6)).toBe(false);
+    expect(endings.refuses(peer, device, 'dev-2', 1)).toBe(false);
+    expect(endings.refuses(peer, subscriber, 'dev-1', 1)).toBe(false);
     expect(told()).toEqual([]);
-    expect(endings.refuses(peer, 'dev-1', 5)).toBe(true);
+    expect(endings.refuses(peer, device, 'dev-1', 5)).toBe(true);
     expect(told()).toEqual([end('dev-1', 5)]);
   });
 
   it('is named in each session that opens', () => {
     const { endings, peer, told } = setUp();
-    endings.end('dev-1', 5);
-    endings.end('dev-2', 7);
+    endings.end(device, 'dev-1', 5);
+    endings.end(device, 'dev-2', 7);
     endings.sessionOpened(peer);
     expect(told()).toEqual([end('dev-1', 5), end('dev-2', 7)]);
   });
 
-  it('lives on with a connection: then nobody is told of its end', () => {
+  it('lives on with a connection: then nobody is told of its end, and its next end is above this one', () => {
     const { endings, peer, told } = setUp();
-    endings.end('dev-1', 5);
-    endings.livesOn('dev-1');
-    expect([endings.number('dev-1'), endings.refuses(peer, 'dev-1', 5)]).toEqual([0, false]);
+    endings.end(device, 'dev-1', 5);
+    endings.livesOn(device, 'dev-1');
+    expect([endings.number(device, 'dev-1'), endings.refuses(peer, device, 'dev-1', 5)]).toEqual([5, false]);
     endings.sessionOpened(peer);
     expect(told()).toEqual([]);
   });
 
   it('is forgotten first where more were ended than are remembered', () => {
     const { endings } = setUp();
-    for (let n = 0; n <= ENDED_MAX; n++) endings.end(`dev-${n}`, 5);
-    expect([0, 1, ENDED_MAX].map((n) => endings.number(`dev-${n}`))).toEqual([0, 5, 5]);
+    for (let n = 0; n <= ENDED_MAX; n++) endings.end(device, `dev-${n}`, 5);
+    expect([0, 1, ENDED_MAX].map((n) => endings.number(device, `dev-${n}`))).toEqual([0, 5, 5]);
+  });
+});
+
+describe('the number of an end', () => {
+  it('is well above every claim that the node knows of', () => {
+    for (const [home, known, highest] of [
+      [{ number: 7, sought: 3 }, 2, 7],
+      [{ number: 3, sought: 7 }, 2, 7],
+      [{ number: 3, sought: 2 }, 7, 7],
+      [undefined, 4, 4],
+    ] as const) {
+      const { endings } = setUp({ ...(home && { home }), known });
+      endings.end(device, 'dev-1');
+      expect(endings.number(device, 'dev-1')).toBe(highest + ENDED_AHEAD);
+    }
+  });
+
+  it('for all nodes is above what this one has only heard of, too', () => {
+    const { endings } = setUp({ known: 4, heard: 9 });
+    expect(endings.numberForAll(device, 'dev-1')).toBe(9 + ENDED_AHEAD);
+    expect(setUp({ known: 9, heard: 4 }).endings.numberForAll(device, 'dev-1')).toBe(9 + ENDED_AHEAD);
+  });
+
+  it('that another node gave is not below a claim that is known here', () => {
+    const { endings } = setUp({ known: 9 });
+    endings.end(device, 'dev-1', 5);
+    endings.end(device, 'dev-2', 12);
+    expect([endings.number(device, 'dev-1'), endings.number(device, 'dev-2')]).toEqual([9, 12]);
+  });
+
+  it('is below that of a home that stays, which is its next life; one that departs is over', () => {
+    const stays: Partial<Home> = { number: 7, sought: 0 };
+    setUp({ home: stays }).endings.end(device, 'dev-1', 12);
+    expect(stays.number).toBe(13);
+    const departs = { number: 7, sought: 0, departure: {} } as unknown as Partial<Home>;
+    setUp({ home: departs }).endings.end(device, 'dev-1', 12);
+    expect(departs.number).toBe(7);
   });
 });

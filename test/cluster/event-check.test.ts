@@ -1,10 +1,10 @@
 /** What of another node's bytes is an event: whatever is passed on must be one for every codec behind. */
 import { describe, expect, it } from 'vitest';
+import { writeEventRecord } from '../../fixtures/event-records.ts';
 import { isEvent, UNNUMBERED } from '../../src/cluster/event-check.ts';
 import { EventField, EventFlag } from '../../src/cluster/event-record.ts';
 import { viewsOf } from '../../src/cluster/wire.ts';
 import type { RecordViews } from '../../src/memory/ring.ts';
-import { writeEventRecord } from '../support/event-records.ts';
 import { Random } from '../support/random.ts';
 
 const PAYLOAD_MAX = 1000;

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { Subscriber } from '../support/peers.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { isLongRun, type Node, startNode } from './support/hub-cluster.ts';
-import { LinkProxy } from './support/link-proxy.ts';
-import { NatsServer, natsServerPath } from './support/nats-server.ts';
+import { NatsServer, natsServerPath, natsUrl } from './support/nats-server.ts';
 
 /** To be called lost, to connect to NATS again, and to join, on a busy host. */
 const SETTLE_MS = 60_000;
@@ -16,7 +16,7 @@ const suite = natsServerPath === undefined ? describe.skip : describe;
 suite('a cluster of hubs', () => {
   let folder: string;
   let nats: NatsServer;
-  let proxy: LinkProxy;
+  let proxy: TcpProxy;
   let a: Node;
   /** Behind the proxy. */
   let b: Node;
@@ -24,13 +24,13 @@ suite('a cluster of hubs', () => {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'dat-cluster-'));
     nats = await NatsServer.start(folder);
-    proxy = await LinkProxy.start(nats.port);
-    [a, b] = await Promise.all([startNode(nats.url, 'a'), startNode(proxy.url, 'b')]);
+    proxy = await TcpProxy.start(nats.port);
+    [a, b] = await Promise.all([startNode(nats.url, 'a'), startNode(natsUrl(proxy.port), 'b')]);
   });
 
   afterEach(async () => {
     await Promise.all([a.hub.kill(), b.hub.kill()]);
-    await proxy.close();
+    await proxy.stop();
     await nats.kill();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -136,7 +136,7 @@ suite('a cluster of hubs', () => {
     await back.close(1000);
   });
 
-  it.each(isLongRun ? (['toNats', 'fromNats'] as const) : (['toNats'] as const))(
+  it.each(isLongRun ? (['toServer', 'fromServer'] as const) : (['toServer'] as const))(
     'a node whose link is cut one way (%s) goes on by itself, and misses nothing in the end',
     async (direction) => {
       const there = await a.device('dev-8');

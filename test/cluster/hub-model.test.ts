@@ -5,15 +5,15 @@
  *
  * CLUSTER_MODEL_RUNS for more runs, CLUSTER_MODEL_SEED to see one again.
  */
+
 import { describe, expect, it } from 'vitest';
 import { Random } from '../support/random.ts';
 import { runs } from '../support/runs.ts';
-import { testSeed } from '../support/seed.ts';
+import { eachModelRun } from './support/model-runs.ts';
 import { type SimulatedNode, Simulation } from './support/simulation.ts';
 import { StreamBooks } from './support/stream-books.ts';
 import { type WholeDevice, WholeHub, type WholeSubscriber } from './support/whole-hub.ts';
 
-const { CLUSTER_MODEL_RUNS = runs(14), CLUSTER_MODEL_SEED } = process.env;
 const NAMES = ['a', 'b', 'c'];
 const DEVICES = 3;
 const STEPS = 120;
@@ -242,20 +242,6 @@ class Run {
 
 describe('whole hubs in a model of a cluster', () => {
   it('deliver nothing twice and tell what is missing', { timeout: 600_000 }, () => {
-    const first = CLUSTER_MODEL_SEED === undefined ? testSeed() : Number(CLUSTER_MODEL_SEED);
-    const count = CLUSTER_MODEL_SEED === undefined ? Number(CLUSTER_MODEL_RUNS) : 1;
-    for (let seed = first; seed < first + count; seed++) {
-      const run = new Run(seed);
-      try {
-        for (let step = 0; step < STEPS; step++) run.step();
-        run.heal();
-        run.check();
-      } catch (failure) {
-        const said = run.log.slice(-60).join('\n');
-        throw new Error(`CLUSTER_MODEL_SEED=${seed}\n${said}\n${(failure as Error).message}`, {
-          cause: failure,
-        });
-      }
-    }
+    eachModelRun({ count: runs(14), steps: STEPS, shown: 60 }, (seed) => new Run(seed));
   });
 });

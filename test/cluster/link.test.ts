@@ -2,11 +2,11 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { WAIT_MS } from '../support/waits.ts';
 import type { Got } from './support/fake-host.ts';
-import { LinkProxy } from './support/link-proxy.ts';
-import { NatsServer, natsServerPath } from './support/nats-server.ts';
+import { NatsServer, natsServerPath, natsUrl } from './support/nats-server.ts';
 import type { NodeSettings } from './support/node-main.ts';
 import { NodeProcess } from './support/node-process.ts';
 
@@ -213,13 +213,13 @@ describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', ()
     for (const node of [a, b]) expect((await node.got('dev-1')).some(({ is }) => is === 'lost')).toBe(false);
   });
 
-  it.each(['toNats', 'fromNats'] as const)(
+  it.each(['toServer', 'fromServer'] as const)(
     'fences a node whose link is cut one way (%s), and nobody else',
     async (direction) => {
       const nats = await startNats();
-      const proxy = await LinkProxy.start(nats.port);
-      cleanups.push(() => proxy.close());
-      const [a, b] = [await startNode('a', nats.url), await startNode('b', proxy.url)];
+      const proxy = await TcpProxy.start(nats.port);
+      cleanups.push(() => proxy.stop());
+      const [a, b] = [await startNode('a', nats.url), await startNode('b', natsUrl(proxy.port))];
       for (const node of [a, b]) await node.joined(1);
       await connectDevice(a, 'dev-1');
       await connectDevice(a, 'dev-2');
@@ -238,9 +238,9 @@ describe.skipIf(natsServerPath === undefined)('the link (needs nats-server)', ()
 
   it('loses nothing over a link that delays and is cut again and again', async () => {
     const nats = await startNats();
-    const proxy = await LinkProxy.start(nats.port);
-    cleanups.push(() => proxy.close());
-    const [a, b] = [await startNode('a', nats.url), await startNode('b', proxy.url)];
+    const proxy = await TcpProxy.start(nats.port);
+    cleanups.push(() => proxy.stop());
+    const [a, b] = [await startNode('a', nats.url), await startNode('b', natsUrl(proxy.port))];
     for (const node of [a, b]) await node.joined(1);
     await connectDevice(a, 'dev-1');
     await follow(b, 'dev-1');

@@ -5,16 +5,16 @@
  *
  * CLUSTER_MODEL_RUNS for more runs, CLUSTER_MODEL_SEED to see one again.
  */
+
 import { describe, expect, it } from 'vitest';
 import { HomeKind, Level } from '../../src/cluster/records.ts';
 import { Random } from '../support/random.ts';
 import { runs } from '../support/runs.ts';
-import { testSeed } from '../support/seed.ts';
 import type { Connection } from './support/fake-host.ts';
+import { eachModelRun } from './support/model-runs.ts';
 import { checkOrder, PER_CONNECTION, positionOf } from './support/order.ts';
 import { type SimulatedNode, Simulation } from './support/simulation.ts';
 
-const { CLUSTER_MODEL_RUNS = runs(60), CLUSTER_MODEL_SEED } = process.env;
 const NAMES = ['a', 'b', 'c', 'd'];
 const DEVICES = 4;
 const SUBSCRIBERS = 3;
@@ -285,20 +285,6 @@ class Run {
 
 describe('the model of a cluster', () => {
   it('holds whatever happens to nodes and network', { timeout: 600_000 }, () => {
-    const first = CLUSTER_MODEL_SEED === undefined ? testSeed() : Number(CLUSTER_MODEL_SEED);
-    const count = CLUSTER_MODEL_SEED === undefined ? Number(CLUSTER_MODEL_RUNS) : 1;
-    for (let seed = first; seed < first + count; seed++) {
-      const run = new Run(seed);
-      try {
-        for (let step = 0; step < STEPS; step++) run.step();
-        run.heal();
-        run.check();
-      } catch (failure) {
-        const said = run.log.slice(-40).join('\n');
-        throw new Error(`CLUSTER_MODEL_SEED=${seed}\n${said}\n${(failure as Error).message}`, {
-          cause: failure,
-        });
-      }
-    }
+    eachModelRun({ count: runs(60), steps: STEPS, shown: 40 }, (seed) => new Run(seed));
   });
 });

@@ -1,4 +1,6 @@
 /** An edge as a thread builds it on shared memory; the test plays the transport, the owner and main. No assertions. */
+
+import { edgeSettings } from '../../fixtures/edge-settings.ts';
 import { createAdmissionMemory } from '../../src/access/admission-state.ts';
 import type { TokenConfig } from '../../src/access/keys.ts';
 import { createAllowances } from '../../src/edge/allowances.ts';
@@ -15,7 +17,6 @@ import { EVENT_KIND } from '../../src/records/event.ts';
 import { createTickets } from '../../src/records/tickets.ts';
 import type { Connection, Route } from '../../src/transport/transport.ts';
 import type { Frame } from '../support/frames.ts';
-import { edgeSettings } from './edge-settings.ts';
 import { OwnerRecords } from './owner-records.ts';
 
 export const EDGE = 3;

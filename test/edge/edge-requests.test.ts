@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { NO_ALLOWANCE } from '../../src/edge/allowance.ts';
 import type { GatewayDevice } from '../../src/edge/publish/gateway-device.ts';
 import { REQUESTS_WAITING_MAX } from '../../src/limits.ts';
-import { ALL_TYPES } from '../../src/wire/events.ts';
-import { NO_PAST, type Position } from '../../src/wire/subscriber-ops.ts';
+import { ALL_TYPES, type StreamPosition } from '../../src/wire/events.ts';
+import { NO_PAST } from '../../src/wire/subscriber-ops.ts';
 import { type FakeSocket, FakeThread, type ThreadOptions } from './deliver/fake-thread.ts';
 import { openDevice, openGateway, welcome } from './edge-harness.ts';
 
@@ -146,7 +146,7 @@ describe('the requests of a subscriber', () => {
     const thread = new FakeThread();
     const { session, frames } = thread.subscriber();
     frames.length = 0;
-    const position: Position = { epoch: 'e', seq: 1 };
+    const position: StreamPosition = { epoch: 'e', seq: 1 };
     const since = new Map(Array.from({ length: 100_000 }, (_, n) => [`d-${n}`, position]));
     thread.edge.noteSince(session, { id: '', since });
     expect(frames).toEqual([]);

@@ -4,7 +4,9 @@
  */
 
 import { vi } from 'vitest';
-import type { PeerRole } from '../../src/access/actor.ts';
+import { edgeSettings } from '../../fixtures/edge-settings.ts';
+import { openAdmissionDeps } from '../../fixtures/open-admission.ts';
+import { ownerSettings } from '../../fixtures/owner-settings.ts';
 import { Admission, type Admitted, type Credentials, type Refused } from '../../src/access/admission.ts';
 import { Upgrades, type UpgradesDeps } from '../../src/access/upgrades.ts';
 import { Allowances, createAllowances } from '../../src/edge/allowances.ts';
@@ -28,33 +30,19 @@ import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import type { OperatorCommand, OperatorResult } from '../../src/records/commands.ts';
 import { applyToEstate, createEstate } from '../../src/records/estate.ts';
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
+import type { PeerRole } from '../../src/roles.ts';
 import type { TcpOptions } from '../../src/transport/tcp.ts';
 import type { ListenerHandlers, Route } from '../../src/transport/transport.ts';
 import { DEFAULT_TEMPLATES } from '../../src/wire/mqtt/templates.ts';
 import { deviceTerms, gatewayTerms, mqttTerms, subscriberTerms } from '../../src/wire/upgrade-terms.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { lineInto } from '../support/no-owner-line.ts';
-import { openAdmissionDeps } from '../support/open-admission.ts';
 import { layoutOf } from '../wire/mqtt/layouts.ts';
-import { edgeSettings } from './edge-settings.ts';
 import { HubSocket } from './hub-socket.ts';
 
 const POLL_RECORDS = 100_000;
 /** Within so many turns of both threads everything has been said. */
 const TURNS_MAX = 200;
-
-const ownerSettings = {
-  deviceStaleAfterMs: 60_000,
-  deviceLeaveGraceMs: 15_000,
-  deviceRemoveAfterMs: 300_000,
-  subscriberInactiveAfterMs: 60_000,
-  subscriberRemoveAfterMs: 300_000,
-  defaultAccess: 'allow',
-  maxSubscriptionsPerSubscriber: 1000,
-  maxFiltersPerSubscriber: 100,
-  sendQueueMaxBytes: 1024 * 1024,
-  historyEvents: 100,
-} as const;
 
 export interface OneThreadHubOptions {
   readonly settings?: Partial<EdgeSettings>;
@@ -130,7 +118,7 @@ export class OneThreadHub {
     this.#history = createHistory(historyBytes);
     this.#toOwner = createRing(ringBytesFor(ringBytes));
     this.settings = { ...edgeSettings, ...options.settings };
-    this.#ownerSettings = { ...ownerSettings, ...options.owner };
+    this.#ownerSettings = { ...ownerSettings, maxSubscriptionsPerSubscriber: 1000, ...options.owner };
     this.admission = new TestAdmission(openAdmissionDeps({ clock, counters }));
     this.#journal = new Journal({
       clock,

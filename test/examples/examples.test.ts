@@ -1,36 +1,14 @@
 /** Every example, and that of the README, run as its reader would, against a hub: its events arrive. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { calm, TestHub, uniqueId } from '../conformance/harness.ts';
 import { hasChromium, useChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import type { EventFrame } from '../support/frames.ts';
 import { usePageServer } from '../support/page-server.ts';
+import { pythonWith, runExample } from '../support/run-example.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Debian's has Debian's packages, whatever other Python comes first. */
-const pythons = ['python3', '/usr/bin/python3'];
-const python = pythons.find((command) => spawnSync(command, ['-c', 'import websockets']).status === 0);
-
-interface Example {
-  readonly child: ChildProcess;
-  /** stdout and stderr so far. */
-  readonly said: () => string;
-}
-
-function run(command: string, args: readonly string[], env: Readonly<Record<string, string>>): Example {
-  const child = spawn(command, args, {
-    cwd: ROOT,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (said += text));
-  onTestFinished(() => void child.kill('SIGKILL'));
-  return { child, said: () => said };
-}
+const python = pythonWith('websockets');
 
 describe('the examples', () => {
   const server = usePageServer();
@@ -51,7 +29,7 @@ describe('the examples', () => {
   it('device-node sends what it measures, and leaves with a goodbye', async () => {
     const DEVICE_ID = uniqueId('dev');
     const DEVICE_URL = `ws://127.0.0.1:${hub.process.devicePort}`;
-    const { child, said } = run(process.execPath, ['examples/device-node/device.js'], {
+    const { child, said } = runExample(process.execPath, ['examples/device-node/device.js'], {
       DEVICE_URL,
       DEVICE_ID,
     });
@@ -70,7 +48,7 @@ describe('the examples', () => {
     const DEVICE_ID = uniqueId('dev');
     const DEVICE_URL = `ws://127.0.0.1:${hub.process.devicePort}`;
     const script = ['-u', 'examples/device-python/device.py'];
-    const { child, said } = run(python ?? '', script, { DEVICE_URL, DEVICE_ID });
+    const { child, said } = runExample(python ?? '', script, { DEVICE_URL, DEVICE_ID });
     const { data } = await messageOf(DEVICE_ID).catch((error: Error) => {
       throw new Error(`${error.message}\nthe example said:\n${said()}`);
     });
@@ -90,7 +68,7 @@ describe('the examples', () => {
     const code = blocks[0]?.replace(/^js\n/, '') ?? '';
     const { devicePort, subscriberPort } = hub.process;
     const here = code.replace(':7400', `:${devicePort}`).replace(':7401', `:${subscriberPort}`);
-    const { said } = run(process.execPath, ['--input-type=module', '--eval', here], {});
+    const { said } = runExample(process.execPath, ['--input-type=module', '--eval', here], {});
     await eventually('two events are printed', () => /\{ temperature: .*\{ temperature: /s.test(said()));
   });
 

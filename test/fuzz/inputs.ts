@@ -1,5 +1,6 @@
 /** What the fuzzer sends: good input of every kind, mutated. Input `n` of a seed is always the same. */
 
+import type { PeerRole } from '../../src/roles.ts';
 import { Random } from '../support/random.ts';
 import { Opcode } from '../support/raw-peer.ts';
 import { clientFrame, closeFrame, fragments, text } from '../support/websocket-frames.ts';
@@ -7,8 +8,6 @@ import { sampleConnect, samplePackets } from '../wire/mqtt/samples.ts';
 import { mutate } from './mutate.ts';
 
 export type ListenerName = 'device' | 'subscriber' | 'admin' | 'mqtt';
-/** Who speaks the hub's own protocol. Gateways connect to the listener of the devices. */
-type Role = 'device' | 'gateway' | 'subscriber';
 
 export interface FuzzInput {
   readonly number: number;
@@ -23,7 +22,7 @@ export interface FuzzInput {
 
 const paths = { device: '/v1/device', gateway: '/v1/gateway', subscriber: '/v1/subscribe' } as const;
 
-const parameters: Readonly<Record<Role, string>> = {
+const parameters: Readonly<Record<PeerRole, string>> = {
   device: '&devices=fuzz-1,fuzz-2',
   gateway: '&interest=true',
   subscriber: '&devices=fuzz-1,fuzz-2',
@@ -44,7 +43,7 @@ function upgradeHead(target: string, subprotocols = 'dat.v1.binary, dat.v1.json'
   ].join('\r\n');
 }
 
-const json: Readonly<Record<Role, readonly string[]>> = {
+const json: Readonly<Record<PeerRole, readonly string[]>> = {
   device: [
     '{"type":"message","data":{"temperature":21.5,"on":[true,false,null]},"priority":"high","id":"a"}',
     '{"type":"status","status":"charging","data":"\\u20ac \\ud83d\\ude00","id":12345678901234567890}',
@@ -72,7 +71,7 @@ const json: Readonly<Record<Role, readonly string[]>> = {
 
 const binaryEvents = [Buffer.from([0x32, 1, 2, 3]), Buffer.from([0x03, 0x6f, 0x6b]), Buffer.from([0x11])];
 
-function framesFor(role: Role, random: Random): Buffer {
+function framesFor(role: PeerRole, random: Random): Buffer {
   const one = (): Buffer => {
     const said = random.pick(json[role]);
     switch (random.below(6)) {
@@ -127,7 +126,7 @@ function mqttPackets(random: Random): Buffer {
 }
 
 /** @returns the untouched head, and the mutated rest */
-function content(speaker: Role | 'admin' | 'mqtt', random: Random): [head: string, rest: Buffer] {
+function content(speaker: PeerRole | 'admin' | 'mqtt', random: Random): [head: string, rest: Buffer] {
   if (speaker === 'admin') {
     const [line, body] = random.pick(adminRequests);
     const whole = Buffer.from(adminRequest([line, body]));

@@ -2,6 +2,8 @@
  * A history log with its reader, without an owner: the test numbers events and makes and frees rows as the owner would.
  * No assertions.
  */
+
+import { eventRecord } from '../../fixtures/event-records.ts';
 import { HistoryLog } from '../../src/history/log.ts';
 import {
   attachHistory,
@@ -20,7 +22,6 @@ import { DeviceState } from '../../src/presence/lifecycle.ts';
 import type { DeviceSlab } from '../../src/presence/table.ts';
 import { EventField, EventFlag, eventBytes } from '../../src/records/event.ts';
 import { ALL_TYPES, EventType } from '../../src/wire/events.ts';
-import { eventRecord } from '../support/event-records.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 export const TTL_MS = 3_600_000;

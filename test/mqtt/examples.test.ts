@@ -1,48 +1,14 @@
 /** The MQTT examples, run as their reader would, against a hub: their events arrive. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { programPath } from '../support/programs.ts';
+import { pythonWith, type RunningExample, runExample } from '../support/run-example.ts';
 import { connect } from './client.ts';
 import { type MqttHub, startMqttHub } from './harness.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Debian's has Debian's packages, whatever other Python comes first. */
-const pythons = ['python3', '/usr/bin/python3'];
-const python = pythons.find((command) => spawnSync(command, ['-c', 'import paho.mqtt']).status === 0);
+const python = pythonWith('paho.mqtt');
 const hasMosquitto = programPath('mosquitto_pub') !== undefined;
-
-interface Example {
-  readonly child: ChildProcess;
-  /** stdout and stderr so far. */
-  readonly said: () => string;
-}
-
-/** In a process group of its own, since a shell's programs outlive it. */
-function run(command: string, args: readonly string[], env: Readonly<Record<string, string>>): Example {
-  const child = spawn(command, args, {
-    cwd: ROOT,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (said += text));
-  onTestFinished(() => {
-    if (child.pid !== undefined) end(child.pid);
-  });
-  return { child, said: () => said };
-}
-
-function end(group: number): void {
-  try {
-    process.kill(-group, 'SIGKILL');
-  } catch {
-    // it has ended
-  }
-}
 
 describe('the examples over MQTT', () => {
   let hub: MqttHub;
@@ -57,7 +23,7 @@ describe('the examples over MQTT', () => {
   });
 
   /** Waits until the device has told a status and a measurement, or the measurement alone. */
-  async function hear(device: string, example: Example, field: string): Promise<void> {
+  async function hear(device: string, example: RunningExample, field: string): Promise<void> {
     const subscriber = await connect(hub, { clientId: `${device}-sub`, protocolVersion: 5 });
     await subscriber.subscribe(`devices/${device}/message`);
     const { payload } = await subscriber.next().catch((error: Error) => {
@@ -67,7 +33,7 @@ describe('the examples over MQTT', () => {
   }
 
   it('mqtt-js publishes a temperature and says goodbye', async () => {
-    const example = run(process.execPath, ['examples/mqtt-js/device.js'], {
+    const example = runExample(process.execPath, ['examples/mqtt-js/device.js'], {
       ...mqttEnv(),
       DEVICE_ID: 'js-1',
     });
@@ -89,7 +55,9 @@ describe('the examples over MQTT', () => {
     ['over WebSocket', () => `ws://127.0.0.1:${hub.subscriberPort}/mqtt`],
   ])('mqtt-js follows, %s', async (_, url) => {
     const filters = ['devices/followed/#', 'no/such/topic'];
-    const { said } = run(process.execPath, ['examples/mqtt-js/follow.js', ...filters], { MQTT_URL: url() });
+    const { said } = runExample(process.execPath, ['examples/mqtt-js/follow.js', ...filters], {
+      MQTT_URL: url(),
+    });
     await eventually('it follows', () => said().includes('following'));
     expect(said()).toContain('no/such/topic: ');
     const device = await connect(hub, { clientId: 'followed' });
@@ -102,7 +70,7 @@ describe('the examples over MQTT', () => {
     'mqtt-python publishes a temperature and sees whether anybody listens',
     async () => {
       const script = ['-u', 'examples/mqtt-python/device.py'];
-      const example = run(python ?? '', script, { ...mqttEnv(), DEVICE_ID: 'py-1' });
+      const example = runExample(python ?? '', script, { ...mqttEnv(), DEVICE_ID: 'py-1' });
       await eventually('it hears that nobody listens', () => example.said().includes('nobody listens'));
       await hear('py-1', example, 'temperature');
       await eventually('it hears that somebody does', () => example.said().includes('somebody listens'));
@@ -113,8 +81,11 @@ describe('the examples over MQTT', () => {
   );
 
   it.skipIf(!hasMosquitto)('mqtt-mosquitto publishes the load and follows devices', async () => {
-    const follower = run('stdbuf', ['-oL', 'sh', 'examples/mqtt-mosquitto/follow.sh'], mqttEnv());
-    const example = run('sh', ['examples/mqtt-mosquitto/device.sh'], { ...mqttEnv(), DEVICE_ID: 'sh-1' });
+    const follower = runExample('stdbuf', ['-oL', 'sh', 'examples/mqtt-mosquitto/follow.sh'], mqttEnv());
+    const example = runExample('sh', ['examples/mqtt-mosquitto/device.sh'], {
+      ...mqttEnv(),
+      DEVICE_ID: 'sh-1',
+    });
     await hear('sh-1', example, 'load');
     await eventually('the other script sees it', () =>
       /^0 devices\/sh-1\/message \{"load"/m.test(follower.said()),

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { NO_TEXT } from '../../src/memory/arena.ts';
 import { highWater, usedCount } from '../../src/memory/layout.ts';
 import { Registry } from '../../src/owner/registry.ts';
@@ -7,6 +7,7 @@ import { NONE } from '../../src/presence/columns.ts';
 import { DeviceState, RowState, statusOf } from '../../src/presence/lifecycle.ts';
 import { createPresence, type PresenceMemory, PresenceReader, Total } from '../../src/presence/table.ts';
 import { runs } from '../support/runs.ts';
+import { dieAtWrite } from './die-at-write.ts';
 
 const WORKERS = 2;
 const CAPACITY = { devices: 6, subscribers: 6, subscriptions: 12 };
@@ -40,21 +41,6 @@ function carryOut(registry: Registry, [what, d, s, state]: Step): void {
   else if (deviceSlot >= 0 && subscriberSlot >= 0)
     registry.createRow(deviceSlot, subscriberSlot, state as RowState);
 }
-
-/** Lets the owner die at a write of its own, the n-th from now on. */
-function dieAtWrite(n: number): void {
-  let left = n;
-  for (const name of ['store', 'add', 'sub'] as const) {
-    const write = Atomics[name] as (...args: unknown[]) => unknown;
-    vi.spyOn(Atomics, name).mockImplementation(((...args: unknown[]) => {
-      left -= 1;
-      if (left < 0) throw new Died();
-      return write.call(Atomics, ...args);
-    }) as never);
-  }
-}
-
-class Died extends Error {}
 
 /** Whatever is counted, listed or looked up agrees with the rows. */
 function expectWhole(memory: PresenceMemory, registry: Registry): void {
@@ -139,10 +125,6 @@ function seen(memory: PresenceMemory, registry: Registry): Record<string, string
 }
 
 describe('a table whose owner died in the middle of a write', () => {
-  afterEach(() => {
-    vi.restoreAllMocks();
-  });
-
   it('is whole again once another has adopted it, shows what it showed before or after, and goes on', () => {
     let died = 0;
     fc.assert(
@@ -151,19 +133,15 @@ describe('a table whose owner died in the middle of a write', () => {
         const registry = new Registry(memory, WORKERS);
         let shown = seen(memory, registry);
         let last: Step | undefined;
-        dieAtWrite(writes);
-        try {
+        const hasDied = dieAtWrite(writes, () => {
           for (const step of before) {
             last = step;
             carryOut(registry, step);
             shown = seen(memory, registry);
           }
           last = undefined;
-        } catch (failure) {
-          if (!(failure instanceof Died)) throw failure;
-          died += 1;
-        }
-        vi.restoreAllMocks();
+        });
+        if (hasDied) died += 1;
         const heir = new Registry(memory, WORKERS);
         heir.adopt();
         expectWhole(memory, heir);

@@ -1,13 +1,13 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { eventRecord } from '../../fixtures/event-records.ts';
 import { createDoorbell, Ringer, Sleeper } from '../../src/memory/doorbell.ts';
 import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { EVENT_KIND, EventField, eventBytes } from '../../src/records/event.ts';
 import { FromOwnerRecord, GapReason, readGap } from '../../src/records/replies.ts';
 import { Priority } from '../../src/wire/events.ts';
-import { eventRecord } from '../support/event-records.ts';
 import { runs } from '../support/runs.ts';
 
 const RING_BYTES = 4 * RING_BYTES_MIN;

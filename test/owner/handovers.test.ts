@@ -1,11 +1,11 @@
 /** A device that connects on one edge while another holds its older connection. */
 import { describe, expect, it } from 'vitest';
+import { eventRecord } from '../../fixtures/event-records.ts';
 import { closes } from '../../src/codes.ts';
 import { Handovers, HELD_BYTES_MAX } from '../../src/owner/handovers.ts';
 import { ToOwner } from '../../src/records/commands.ts';
 import { EventField } from '../../src/records/event.ts';
 import type { Join } from '../../src/records/requests.ts';
-import { eventRecord } from '../support/event-records.ts';
 import { TwoEdges } from './two-edges.ts';
 
 /** One device, let in on edge 0. */

@@ -3,6 +3,8 @@
  * the frames that a JSON subscriber would see. One edge; the clock stands still unless the test moves it. No assertions.
  */
 
+import { ownerSettings } from '../../fixtures/owner-settings.ts';
+import { splitNames } from '../../src/access/pattern.ts';
 import { PatternSet } from '../../src/access/pattern-set.ts';
 import { createHistory } from '../../src/history/memory.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
@@ -50,19 +52,6 @@ const RING_BYTES = ringBytesFor(1024 * 1024);
 const POLL_RECORDS = 100_000;
 /** Within which a request is answered. */
 const POLLS_MAX = 100;
-
-const settings: OwnerDeps['settings'] = {
-  deviceStaleAfterMs: 60_000,
-  deviceLeaveGraceMs: 15_000,
-  deviceRemoveAfterMs: 300_000,
-  subscriberInactiveAfterMs: 60_000,
-  subscriberRemoveAfterMs: 300_000,
-  defaultAccess: 'allow',
-  maxSubscriptionsPerSubscriber: 100_000,
-  maxFiltersPerSubscriber: 100,
-  sendQueueMaxBytes: 1024 * 1024,
-  historyEvents: 100,
-};
 
 /** How a subscriber comes. */
 export interface Coming {
@@ -121,7 +110,7 @@ export class OwnerHarness {
         pulses: [new Pulse(createHeartbeat())],
         clock: this.clock,
         counters: new Counters(createCounters()),
-        settings: { ...settings, ...given },
+        settings: { ...ownerSettings, ...given },
         rules,
         takesOver,
       });
@@ -216,8 +205,8 @@ export class OwnerHarness {
   write(session: number, op: OpName, names?: readonly string[]): number {
     const request = ++this.#requests;
     this.#asked.set(request, op);
-    const filters = names?.filter((name) => name.endsWith('*')) ?? [];
-    const devices = names?.filter((name) => !name.endsWith('*'));
+    const { devices, filters } =
+      names === undefined ? { devices: undefined, filters: [] } : splitNames(names);
     writeRequest(this.#toOwner, { session, request, op, devices, filters, types: ALL_TYPES, past: false });
     this.#toOwner.commit();
     return request;

@@ -2,6 +2,9 @@
  * The parts of an owner, wired as `owner.ts` does it, over links that note what they are told: a test calls each part
  * and reads lines. No rings, no threads; the clock stands still unless the test moves it. No assertions.
  */
+
+import { eventRecord } from '../../fixtures/event-records.ts';
+import { splitNames } from '../../src/access/pattern.ts';
 import { PatternSet } from '../../src/access/pattern-set.ts';
 import type { AccessRule } from '../../src/access/rules.ts';
 import { HistoryLog } from '../../src/history/log.ts';
@@ -33,7 +36,6 @@ import { ToOwner } from '../../src/records/commands.ts';
 import { applyToEstate, createEstate } from '../../src/records/estate.ts';
 import { type Join, type OpName, SessionKind } from '../../src/records/requests.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
-import { eventRecord } from '../support/event-records.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { NotedLink } from './noted-link.ts';
 
@@ -217,8 +219,8 @@ export class OwnerParts {
 
   /** As `ask`, but what is not done at once waits for a step. */
   write(session: number, op: OpName, names?: readonly string[], types = ALL_TYPES): void {
-    const filters = names?.filter((name) => name.endsWith('*')) ?? [];
-    const devices = names?.filter((name) => !name.endsWith('*'));
+    const { devices, filters } =
+      names === undefined ? { devices: undefined, filters: [] } : splitNames(names);
     const request = ++this.#requests;
     this.subscribers.request({ session, request, op, devices, filters, types });
   }

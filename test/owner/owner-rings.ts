@@ -2,6 +2,9 @@
  * An owner with two edges whose rings the test writes, over links that note what they are told. The clock stands still
  * unless the test moves it. No assertions.
  */
+
+import { claimEventRecord } from '../../fixtures/event-records.ts';
+import { splitNames } from '../../src/access/pattern.ts';
 import { createHistory } from '../../src/history/memory.ts';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
@@ -15,7 +18,6 @@ import { createPresence, type PresenceMemory } from '../../src/presence/table.ts
 import { applyToEstate, createEstate, type Estate } from '../../src/records/estate.ts';
 import { type Join, type Request, SessionKind, writeJoin, writeRequest } from '../../src/records/requests.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
-import { claimEventRecord } from '../support/event-records.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { NotedLink } from './noted-link.ts';
 import { EDGES, TIMES } from './owner-parts.ts';
@@ -139,8 +141,8 @@ export class OwnerRings {
 
   /** Writes what a subscriber asks for. @param names ids and filters; absent: all */
   ask(session: number, op: Request['op'], names?: readonly string[]): void {
-    const filters = names?.filter((name) => name.endsWith('*')) ?? [];
-    const devices = names?.filter((name) => !name.endsWith('*'));
+    const { devices, filters } =
+      names === undefined ? { devices: undefined, filters: [] } : splitNames(names);
     const request = ++this.#requests;
     writeRequest(this.rings[session & 63]!, { session, request, op, devices, filters, types: ALL_TYPES });
   }

@@ -2,6 +2,7 @@
  * The parts of the owner that change subscribers' rows, on a small table of their own: no ring, no thread, no time. The
  * test calls the parts and reads what an edge would be told. No assertions.
  */
+import { splitNames } from '../../src/access/pattern.ts';
 import { PatternSet } from '../../src/access/pattern-set.ts';
 import type { AccessRule } from '../../src/access/rules.ts';
 import { createSlab } from '../../src/memory/layout.ts';
@@ -202,8 +203,8 @@ export class RowsHarness {
     const slot = this.subscriber(subscriber);
     const session = this.registry.subscribers.rows.session[slot]!;
     const request = ++this.#requests;
-    const filters = names?.filter((name) => name.endsWith('*')) ?? [];
-    const devices = names?.filter((name) => !name.endsWith('*'));
+    const { devices, filters } =
+      names === undefined ? { devices: undefined, filters: [] } : splitNames(names);
     const asked: Request = { session, request, op, devices, filters, types };
     if (devices === undefined) this.sweeps.ask(slot, asked);
     else this.filters.ask(slot, { ...asked, devices });

@@ -2,6 +2,9 @@
  * An owner with two edges on its own rings, without threads: the test writes what the edges would and reads what they
  * would get. The clock stands still. No assertions.
  */
+
+import { claimEventRecord } from '../../fixtures/event-records.ts';
+import { ownerSettings } from '../../fixtures/owner-settings.ts';
 import { createHistory } from '../../src/history/memory.ts';
 import { Counter, Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer } from '../../src/memory/doorbell.ts';
@@ -9,7 +12,6 @@ import { createHeartbeat, Pulse } from '../../src/memory/heartbeat.ts';
 import { createRing, RingConsumer, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { Owner } from '../../src/owner/owner.ts';
-import type { OwnerDeps } from '../../src/owner/owner-deps.ts';
 import { NONE } from '../../src/presence/columns.ts';
 import { createPresence, PresenceReader } from '../../src/presence/table.ts';
 import {
@@ -24,7 +26,6 @@ import { SessionKind, writeJoin, writeLeave, writeSynced } from '../../src/recor
 import { createSessionNumbers, sessionNumbers } from '../../src/records/sessions.ts';
 import { createTickets, Tickets } from '../../src/records/tickets.ts';
 import { Priority } from '../../src/wire/events.ts';
-import { claimEventRecord } from '../support/event-records.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 /** What an edge got. Hub events are told by their state, events of devices by their payload. */
@@ -36,19 +37,6 @@ export type Told =
 
 const RING_BYTES = ringBytesFor(8 * 1024 * 1024);
 const POLL_RECORDS = 100_000;
-
-const settings: OwnerDeps['settings'] = {
-  deviceStaleAfterMs: 60_000,
-  deviceLeaveGraceMs: 15_000,
-  deviceRemoveAfterMs: 300_000,
-  subscriberInactiveAfterMs: 60_000,
-  subscriberRemoveAfterMs: 300_000,
-  defaultAccess: 'allow',
-  maxSubscriptionsPerSubscriber: 100_000,
-  maxFiltersPerSubscriber: 100,
-  sendQueueMaxBytes: 1024 * 1024,
-  historyEvents: 100,
-};
 
 export class TwoEdges {
   readonly clock = new FakeClock();
@@ -170,7 +158,7 @@ export class TwoEdges {
       pulses: [0, 1].map(() => new Pulse(createHeartbeat())),
       clock: this.clock,
       counters: this.counters,
-      settings,
+      settings: ownerSettings,
       rules: [],
       takesOver,
     });

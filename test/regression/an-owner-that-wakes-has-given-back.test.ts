@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { ownerSettings } from '../../fixtures/owner-settings.ts';
 import { createHistory } from '../../src/history/memory.ts';
 import { Counters, createCounters } from '../../src/memory/counters.ts';
 import { createDoorbell, Ringer, Sleeper } from '../../src/memory/doorbell.ts';
@@ -31,18 +32,7 @@ it('gives back what it has worked off before it wakes anybody', () => {
     pulses: [new Pulse(createHeartbeat())],
     clock: new FakeClock(),
     counters: new Counters(createCounters()),
-    settings: {
-      deviceStaleAfterMs: 60_000,
-      deviceLeaveGraceMs: 15_000,
-      deviceRemoveAfterMs: 300_000,
-      subscriberInactiveAfterMs: 60_000,
-      subscriberRemoveAfterMs: 300_000,
-      defaultAccess: 'allow',
-      maxSubscriptionsPerSubscriber: 10,
-      maxFiltersPerSubscriber: 10,
-      sendQueueMaxBytes: 1024 * 1024,
-      historyEvents: 100,
-    },
+    settings: ownerSettings,
     rules: [],
   });
   const ring = new RingProducer(toOwner);

@@ -2,37 +2,12 @@
  * An owner that took over let the filters follow whatever had no row: rows that an operator had deleted came back. It
  * now looks only for what the owner before it had not finished.
  */
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { AccessRule } from '../../src/access/rules.ts';
 import { SWEEP_ROWS_MAX } from '../../src/limits.ts';
 import { ToOwner } from '../../src/records/commands.ts';
+import { dieAtWrite } from '../owner/die-at-write.ts';
 import { OwnerHarness } from '../owner/owner-harness.ts';
-
-class Died extends Error {}
-
-/** The owner dies at a write of its own, the n-th from now on. @returns whether it did */
-function dieAtWrite(n: number, act: () => void): boolean {
-  let left = n;
-  for (const name of ['store', 'add', 'sub'] as const) {
-    const write = Atomics[name] as (...args: unknown[]) => unknown;
-    vi.spyOn(Atomics, name).mockImplementation(((...args: unknown[]) => {
-      left -= 1;
-      if (left < 0) throw new Died();
-      return write.call(Atomics, ...args);
-    }) as never);
-  }
-  try {
-    act();
-    return false;
-  } catch (failure) {
-    if (!(failure instanceof Died)) throw failure;
-    return true;
-  } finally {
-    vi.restoreAllMocks();
-  }
-}
-
-afterEach(() => vi.restoreAllMocks());
 
 describe('another owner', () => {
   it('brings no row back that an operator has deleted', () => {

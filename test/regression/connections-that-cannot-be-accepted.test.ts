@@ -1,11 +1,11 @@
 /** Node tells of each by an error of the server. Where nobody listened for it, it ended the thread. */
 import { Server } from 'node:net';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { roomForAll } from '../../fixtures/arrivals.ts';
 import { startAdmin } from '../../src/admin/server.ts';
 import { openTlsFront } from '../../src/transport/tls-front.ts';
 import { createWsTransport } from '../../src/transport/ws.ts';
 import { FakeHub } from '../admin/fake-hub.ts';
-import { roomForAll } from '../support/room.ts';
 
 const host = '127.0.0.1';
 const port = 0;

@@ -1,8 +1,8 @@
 /** A subscriber with as many subscriptions as it may have comes back over a link that needs seconds for the answer. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { calm, TestHub } from '../conformance/harness.ts';
 import { Subscriber } from '../support/peers.ts';
-import { slowLink } from '../support/slow-link.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
 
 const SUBSCRIPTIONS = 100_000;
@@ -29,10 +29,10 @@ describe.each(transports)('a subscriber of 100,000 devices, on $transport', ({ t
       await first.drop();
       await hub.rowBecomes(ids[0]!, 'operator', { reason: 'disconnected' });
 
-      const again = await Subscriber.connect(
-        await slowLink(hub.process.subscriberPort, BYTES_PER_SECOND),
-        '?id=operator',
-      );
+      const link = await TcpProxy.start(hub.process.subscriberPort);
+      onTestFinished(() => link.stop());
+      link.throttle(BYTES_PER_SECOND);
+      const again = await Subscriber.connect(link.port, '?id=operator');
       const welcome = await again.frames.next(({ op }) => op === 'welcome');
       const resumed: unknown[] = [...(welcome.resumed as unknown[])];
       for (let more = welcome.more === true; more; ) {

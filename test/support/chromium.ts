@@ -2,28 +2,16 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
-
-const { CHROMIUM_PATH: PATH = '/usr/bin/chromium' } = process.env;
+import { chromiumOptions } from '../../fixtures/chromium.ts';
 
 /** Whether there is a Chromium to test with; `.ci/run` sees to it. */
-export const hasChromium = existsSync(PATH);
+export const hasChromium = existsSync(chromiumOptions.executablePath);
 
 /** Registers the start and the end of a browser for the surrounding suite; its profile is new and goes with it. */
 export function useChromium(): Chromium {
   let browser: Browser | undefined;
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: PATH,
-      headless: true,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await chromium.launch(chromiumOptions);
   });
   afterAll(() => browser?.close());
   return {

@@ -1,10 +1,10 @@
 /** What a listener promises its routes, on both transports, without a hub. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { roomForAll } from '../../fixtures/arrivals.ts';
 import { chooseTransport } from '../../src/transport/choose.ts';
 import type { Connection, Listener, ListenerHandlers, Route } from '../../src/transport/transport.ts';
 import { eventually } from '../support/eventually.ts';
 import { Opcode, RawPeer, upgradeAnswer } from '../support/raw-peer.ts';
-import { roomForAll } from '../support/room.ts';
 import { uwsLoads } from '../support/uws-loads.ts';
 
 /** Notes what its connections do. The session is the query. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Socket as ClientSocket, connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { roomForAll } from '../../fixtures/arrivals.ts';
 import { Arrivals } from '../../src/transport/arrivals.ts';
 import { listenTcp, type TcpOptions } from '../../src/transport/tcp.ts';
 import { readTls } from '../../src/transport/tls.ts';
@@ -10,7 +11,6 @@ import type { Connection, Listener, ListenerHandlers, UpgradeAnswer } from '../.
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { roomForAll } from '../support/room.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 interface Session {

@@ -1,7 +1,6 @@
 /** Asks the hub about any number of devices, in frames that it takes. */
-import { type FollowOptions, isFilter } from './checks.ts';
+import { type FollowOptions, isFilter, matches } from './checks.ts';
 import { inChunks, merge, splitMalformed } from './device-lists.ts';
-import { matches } from './followed.ts';
 import type { Answer, Changed, Since, Subscribed } from './frames.ts';
 import { handled, type Requests } from './requests.ts';
 

@@ -19,8 +19,14 @@ export function isName(value: unknown): value is string {
   return typeof value === 'string' && (ID.test(value) || FILTER.test(value));
 }
 
+/** Whether this name, an id or a filter, is a filter. */
 export function isFilter(name: string): boolean {
   return name.endsWith('*');
+}
+
+/** Whether this id or filter follows the device. */
+export function matches(name: string, device: string): boolean {
+  return isFilter(name) ? device.startsWith(name.slice(0, -1)) : device === name;
 }
 
 /** @throws TypeError that says what was given and what is accepted */

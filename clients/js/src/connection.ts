@@ -55,7 +55,7 @@ export interface ConnectionEvents {
 }
 
 /** What differs between devices, subscribers and gateways. */
-export interface Role {
+export interface PeerHandler {
   /** Default: the one of the options. */
   readonly url?: URL;
   readonly path: string;
@@ -88,7 +88,7 @@ const GIVEN_UP = 3008;
 export class Connection {
   readonly requests: Requests;
   readonly #options: ConnectOptions;
-  readonly #role: Role;
+  readonly #handler: PeerHandler;
   readonly #Socket: SocketConstructor;
   readonly #url: URL;
   readonly #backoff: Backoff;
@@ -107,23 +107,23 @@ export class Connection {
   #isClosing = false;
 
   /** @throws TypeError when an option is wrong, or there is no WebSocket to use */
-  constructor(options: ConnectOptions, role: Role) {
+  constructor(options: ConnectOptions, handler: PeerHandler) {
     const { requestTimeoutMs = 10_000, queueLimit = 1000, sendBufferBytes = 2 ** 20 } = options;
     const { connectTimeoutMs, reconnect = {} } = options;
     checkId(options.id);
     checkNumbers({ requestTimeoutMs, queueLimit, sendBufferBytes, connectTimeoutMs, ...reconnect });
     this.#options = options;
-    this.#role = role;
+    this.#handler = handler;
     this.#Socket = socketConstructor(options.WebSocket);
     this.#id = options.id;
-    this.#url = webSocketUrl(role.url ?? options.url);
-    if (this.#url.pathname === '/') this.#url.pathname = role.path;
-    for (const [name, value] of Object.entries(role.query ?? {})) this.#url.searchParams.set(name, value);
+    this.#url = webSocketUrl(handler.url ?? options.url);
+    if (this.#url.pathname === '/') this.#url.pathname = handler.path;
+    for (const [name, value] of Object.entries(handler.query ?? {})) this.#url.searchParams.set(name, value);
     this.#backoff = new Backoff(reconnect);
     this.requests = new Requests({
       timeoutMs: requestTimeoutMs,
       queueLimit,
-      windowSize: role.windowSize ?? Number.POSITIVE_INFINITY,
+      windowSize: handler.windowSize ?? Number.POSITIVE_INFINITY,
       send: (data) => {
         const socket = this.#socket;
         if (socket === undefined || socket.bufferedAmount > sendBufferBytes) return false;
@@ -179,7 +179,7 @@ export class Connection {
     const url = new URL(this.#url);
     if (this.#id !== undefined) url.searchParams.set('id', this.#id);
     if (token !== undefined) url.searchParams.set('token', token);
-    const socket = new this.#Socket(url.href, this.#role.protocols);
+    const socket = new this.#Socket(url.href, this.#handler.protocols);
     this.#socket = socket;
     this.#hearsPings = false;
     socket.binaryType = 'arraybuffer';
@@ -204,9 +204,9 @@ export class Connection {
     this.#heard += 1;
     try {
       if (typeof data === 'string') this.#read(JSON.parse(data) as HubFrame);
-      else this.#role.receivedBinary?.(data as ArrayBuffer);
+      else this.#handler.receivedBinary?.(data as ArrayBuffer);
     } catch (cause) {
-      this.#role.failed(new TunnelError('unreadable', String(cause)));
+      this.#handler.failed(new TunnelError('unreadable', String(cause)));
     }
   }
 
@@ -216,10 +216,10 @@ export class Connection {
     else if (frame.op === 'draining') this.#reconnectAfterMs = frame.reconnectAfterMs;
     else if (frame.op === 'error') {
       if (!requests.settle(frame)) {
-        this.#role.failed(new TunnelError('refused', frame.message, frame.code), frame);
+        this.#handler.failed(new TunnelError('refused', frame.message, frame.code), frame);
       }
     } else {
-      this.#role.received(frame);
+      this.#handler.received(frame);
       requests.settle(frame as Answer);
     }
   }
@@ -234,7 +234,7 @@ export class Connection {
     const state = { state: 'connected', id, resumed: [...resumed, ...resumedFilters] } as const;
     this.#current = state;
     const waiting = this.requests.waiting();
-    this.requests.open(() => this.#role.welcomed?.(frame, waiting));
+    this.requests.open(() => this.#handler.welcomed?.(frame, waiting));
     this.#enter(state);
   }
 
@@ -247,7 +247,7 @@ export class Connection {
       if (isSilent && this.#hearsPings) this.#lose(LOST, 'no ping of the hub');
       else {
         this.#watch(periodMs);
-        if (isSilent) this.#role.probe();
+        if (isSilent) this.#handler.probe();
       }
     });
   }
@@ -285,7 +285,7 @@ export class Connection {
 
   #enter(state: ConnectionState): void {
     this.#current = state;
-    this.#role.changed(state);
+    this.#handler.changed(state);
   }
 }
 

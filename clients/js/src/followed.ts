@@ -1,5 +1,5 @@
 /** What a subscriber follows, where it stands in each device's events, and what it knows of each device. Pure. */
-import { type FollowOptions, isFilter } from './checks.ts';
+import { type FollowOptions, isFilter, matches } from './checks.ts';
 import type { DeviceEvent, Since, Snapshot } from './frames.ts';
 import { Position, type SeqRange } from './position.ts';
 import { States } from './states.ts';
@@ -139,9 +139,4 @@ export class Followed<Data> {
     const filters = [...this.#filters].filter((filter) => matches(filter, device));
     return this.#follows.has(device) ? [device, ...filters] : filters;
   }
-}
-
-/** Whether this id or filter follows the device. */
-export function matches(name: string, device: string): boolean {
-  return isFilter(name) ? device.startsWith(name.slice(0, -1)) : device === name;
 }

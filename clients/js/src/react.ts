@@ -4,6 +4,7 @@
  * @module
  */
 import { type Context, createContext, useCallback, useContext, useSyncExternalStore } from 'react';
+import { matches } from './checks.ts';
 import type { ConnectionState, DeviceState, Subscriber } from './index.ts';
 
 /** The subscriber that the hooks below use: `<SubscriberContext value={subscriber}>`. */
@@ -119,8 +120,4 @@ class Store {
     if (given.length > 0) void subscriber.unsubscribe(given);
     if (wanted.length > 0) void subscriber.subscribe(wanted, { last: true });
   }
-}
-
-function matches(name: string, device: string): boolean {
-  return name.endsWith('*') ? device.startsWith(name.slice(0, -1)) : device === name;
 }

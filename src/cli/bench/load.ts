@@ -24,21 +24,23 @@ export interface Load {
 }
 
 /** A process plays every `of`th device or subscriber, from `index` on. */
-export interface Share {
+export interface LoadShare {
   readonly index: number;
   readonly of: number;
 }
 
-export const WHOLE: Share = { index: 0, of: 1 };
+export const WHOLE: LoadShare = { index: 0, of: 1 };
 
 export const EVENT_BYTES = 128;
 
 type Names = Pick<Load, 'ids' | 'prefix'>;
 
+/** The id of a load's device. @param device its number, from 0 */
 export function deviceId(device: number, { ids, prefix = '' }: Names = {}): string {
   return ids?.devices[device] ?? `${prefix}dev-${device}`;
 }
 
+/** The id of a load's subscriber. @param subscriber its number, from 0 */
 export function subscriberId(subscriber: number, { ids, prefix = '' }: Names = {}): string {
   return ids?.subscribers[subscriber] ?? `${prefix}sub-${subscriber}`;
 }
@@ -49,30 +51,26 @@ export function firstFollowed({ devices, subscribers }: Load, subscriber: number
 }
 
 /** Numbers of the devices that a subscriber follows. */
-export function followed(load: Load, subscriber: number): number[] {
+export function followedDevices(load: Load, subscriber: number): number[] {
   const first = firstFollowed(load, subscriber);
   return Array.from({ length: load.following }, (_, n) => (first + n) % load.devices);
 }
 
+/** Whether this subscriber is one of the vips, who are spread evenly. @param subscriber its number, from 0 */
 export function isVip({ vips = 0, subscribers }: Load, subscriber: number): boolean {
   return Math.floor(((subscriber + 1) * vips) / subscribers) > Math.floor((subscriber * vips) / subscribers);
-}
-
-/** Deliveries that one event makes, on average. */
-export function deliveriesPerEvent({ subscribers, following, devices }: Load): number {
-  return (subscribers * following) / devices;
 }
 
 /** Subscribers of each device. */
 export function audiences(load: Load): Uint32Array {
   const counts = new Uint32Array(load.devices);
   for (let subscriber = 0; subscriber < load.subscribers; subscriber++)
-    for (const device of followed(load, subscriber)) counts[device]! += 1;
+    for (const device of followedDevices(load, subscriber)) counts[device]! += 1;
   return counts;
 }
 
 /** The numbers below `count` that are a process's own. */
-export function own(count: number, { index, of }: Share): number[] {
+export function own(count: number, { index, of }: LoadShare): number[] {
   return Array.from({ length: Math.ceil((count - index) / of) }, (_, n) => index + n * of);
 }
 

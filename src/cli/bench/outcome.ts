@@ -62,7 +62,7 @@ export function percentilesOf({ latency }: Pick<Outcome, 'latency'>): Percentile
 }
 
 /** Sums over all processes since they started. */
-export interface Totals {
+export interface LoadTotals {
   readonly sent: number;
   readonly expected: number;
   readonly delivered: number;
@@ -75,10 +75,11 @@ export interface Totals {
   readonly cutOff: number;
 }
 
+/** Sums over the processes of a load. */
 export function totalsOf(
   senders: readonly SenderReport[],
   receivers: readonly ReceiverReport[],
-): Totals & { readonly lost: number } {
+): LoadTotals & { readonly lost: number } {
   const sent = sumOver(senders);
   const received = sumOver(receivers);
   const totals = {

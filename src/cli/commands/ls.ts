@@ -1,14 +1,16 @@
 /** `dat ls`: the devices of a hub. */
 import { Option } from 'commander';
+import { matches } from '../../access/pattern.ts';
+import type { DeviceEntry } from '../../admin/rows.ts';
 import { Admin } from '../admin.ts';
-import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { countFrom, examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
-import { checkFilters, matches, prefixOf } from '../filter.ts';
+import { checkFilters, prefixOf } from '../filter.ts';
 import { LISTED, printListing } from '../listing.ts';
 import { printable } from '../output.ts';
 import { ago } from '../time.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('ls [filter]').helpGroup(Group.look), 'admin')
     .summary('list devices')
     .description('List devices. A filter is an id, or the start of one followed by *.')
@@ -26,17 +28,6 @@ interface LsOptions extends HubOptions, JsonOption {
   readonly state?: string;
   readonly cluster?: boolean;
   readonly limit: number;
-}
-
-interface DeviceEntry {
-  readonly device: string;
-  readonly state: string;
-  readonly status: string | null;
-  /** Wall-clock ms of the hub, 0 for never. */
-  readonly lastSeen: number;
-  readonly seq: number;
-  readonly subscribers: { readonly active: number };
-  readonly node?: string;
 }
 
 async function ls(filter: string | undefined, options: LsOptions): Promise<void> {

@@ -1,11 +1,12 @@
 /** `dat subscribers`: the subscribers of a hub. */
+import type { SubscriberEntry } from '../../admin/subscribers.ts';
 import { Admin } from '../admin.ts';
-import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { countFrom, examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { LISTED, printListing } from '../listing.ts';
 import { ago } from '../time.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('subscribers').helpGroup(Group.look), 'admin')
     .summary('list subscribers')
     .description(
@@ -21,20 +22,6 @@ export const register: Register = (dat) => {
 interface SubscribersOptions extends HubOptions, JsonOption {
   readonly search?: string;
   readonly limit: number;
-}
-
-interface SubscriberEntry {
-  readonly subscriber: string;
-  readonly connected: boolean;
-  readonly address: string | null;
-  readonly transport: string | null;
-  readonly encoding: string | null;
-  /** Wall-clock ms of the hub, 0 for never. */
-  readonly lastSeen: number;
-  /** null: its thread did not say in time. */
-  readonly queueBytes: number | null;
-  readonly vip: boolean;
-  readonly subscriptions: { readonly active: number };
 }
 
 async function subscribers(options: SubscribersOptions): Promise<void> {

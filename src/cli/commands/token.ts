@@ -2,7 +2,8 @@
 import { type Command, Option } from 'commander';
 import { readClaims } from '../../access/claims.ts';
 import { isPattern, PATTERN_ACCEPTED } from '../../access/pattern.ts';
-import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { type Role, roles } from '../../roles.ts';
+import { countFrom, examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
@@ -10,7 +11,7 @@ import { signingKey, signToken } from '../signing.ts';
 
 const CENTURY_SECONDS = 100 * 365 * 24 * 3600;
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   const token = dat
     .command('token')
     .helpGroup(Group.setup)
@@ -35,9 +36,7 @@ function registerCreate(token: Command): void {
     .description('Sign a token with the secret in DAT_AUTH_JWT_SECRET (HS256), or with a private key.')
     .requiredOption('--sub <id>', 'the device, subscriber, gateway or operator that the token is for')
     .addOption(
-      new Option('--role <role>', 'what its owner may connect as')
-        .choices(['device', 'subscriber', 'gateway', 'admin'])
-        .makeOptionMandatory(),
+      new Option('--role <role>', 'what its owner may connect as').choices([...roles]).makeOptionMandatory(),
     )
     .option(
       '--devices <pattern...>',
@@ -60,7 +59,7 @@ function registerCreate(token: Command): void {
 
 interface CreateOptions extends JsonOption {
   readonly sub: string;
-  readonly role: 'device' | 'subscriber' | 'gateway' | 'admin';
+  readonly role: Role;
   readonly devices?: readonly string[];
   readonly vip?: boolean;
   /** Seconds. */

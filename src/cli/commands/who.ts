@@ -1,13 +1,13 @@
 /** `dat who`: a device, and everybody who follows it. */
+import type { DeviceEntry, RowEntry } from '../../admin/rows.ts';
 import { Admin } from '../admin.ts';
-import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line, printable, styled, table } from '../output.ts';
-import type { Row } from '../rows.ts';
 import { ago } from '../time.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('who <device>').helpGroup(Group.look), 'admin')
     .description('list who follows a device')
     .addOption(jsonOption())
@@ -18,19 +18,12 @@ export const register: Register = (dat) => {
     .action(who);
 };
 
-interface DeviceEntry {
-  readonly state: string;
-  readonly status: string | null;
-  readonly seq: number;
-  readonly gateway?: string;
-}
-
 async function who(device: string, options: HubOptions & JsonOption): Promise<void> {
   checkIds([device]);
   const admin = new Admin(options);
   const entry = await admin.ask<DeviceEntry>('GET', `/v1/devices/${device}`);
-  const rows: Row[] = [];
-  for await (const row of admin.pages<Row>(`/v1/devices/${device}/subscribers`, 'subscribers'))
+  const rows: RowEntry[] = [];
+  for await (const row of admin.pages<RowEntry>(`/v1/devices/${device}/subscribers`, 'subscribers'))
     rows.push(row);
   if (options.json) {
     jsonLine({ ...entry, rows });
@@ -50,13 +43,13 @@ async function who(device: string, options: HubOptions & JsonOption): Promise<vo
 }
 
 /** With an id that the hub generated they fit 80 columns. */
-function cellsOf(row: Row, now: number): string[] {
+function cellsOf(row: RowEntry, now: number): string[] {
   const { subscriber, status, vip, lastSeen } = row;
   return [subscriber, status, nowOf(row), vip ? 'vip' : '', ago(lastSeen, now)];
 }
 
 /** Whether it is there, and what makes its subscription inactive; `away` says why itself. */
-function nowOf({ reason, connected }: Row): string {
+function nowOf({ reason, connected }: RowEntry): string {
   const isPaused = reason === 'paused';
   if (!connected) return isPaused ? 'away, paused' : 'away';
   return reason ?? 'connected';

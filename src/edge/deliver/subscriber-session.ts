@@ -7,9 +7,8 @@ import type { CloseEntry } from '../../codes.ts';
 import { SessionKind } from '../../records/requests.ts';
 import type { Frame, SubscriberCodec } from '../../wire/codec.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
-import { ALL_TYPES } from '../../wire/events.ts';
+import { ALL_TYPES, type StreamPosition } from '../../wire/events.ts';
 import type { Gap } from '../../wire/gap.ts';
-import type { Position } from '../../wire/subscriber-ops.ts';
 import { Session } from '../session.ts';
 import { NO_SHARD } from './audience.ts';
 import type { Outgoing } from './outbox-frames.ts';
@@ -62,7 +61,7 @@ export class SubscriberSession extends Session {
   /** What is being sent to it and does not go by a topic: pairs of start and end, of what `sendOutbox` is told. */
   #outbox: number[] | undefined;
   /** Positions that `since` frames have told, for the next subscribe. */
-  #since: Map<string, Position> | undefined;
+  #since: Map<string, StreamPosition> | undefined;
   /** Frames that leave in one write, before anything else. */
   #corked: Frame[] | undefined;
 
@@ -83,7 +82,7 @@ export class SubscriberSession extends Session {
   }
 
   /** Takes note of positions. @returns false when there are more than a subscriber may have subscriptions */
-  noteSince(since: ReadonlyMap<string, Position>, most: number): boolean {
+  noteSince(since: ReadonlyMap<string, StreamPosition>, most: number): boolean {
     this.#since ??= new Map();
     for (const [device, position] of since) this.#since.set(device, position);
     if (this.#since.size <= most) return true;

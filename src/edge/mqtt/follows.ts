@@ -2,11 +2,12 @@
  * What an MQTT client asks to follow, in the hub's requests: one for each set of event types, one after the other. A
  * SUBSCRIBE is answered when the last page of its filters has come; then retained events are sent.
  */
+import { splitNames } from '../../access/pattern.ts';
 import { errors } from '../../codes.ts';
 import type { Entry, RefusedDevice } from '../../records/replies.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import { refusals } from '../../wire/hub-frames.ts';
-import type { Follow } from '../../wire/mqtt/host.ts';
+import type { FollowedName } from '../../wire/mqtt/host.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
 import { NO_PAST } from '../../wire/subscriber-ops.ts';
 import type { Ask } from '../deliver/request-queue.ts';
@@ -53,7 +54,7 @@ export class MqttFollows {
    * @param answer told an error for each follow, 0 for none
    */
   subscribe(
-    follows: readonly Follow[],
+    follows: readonly FollowedName[],
     denied: ReadonlySet<string>,
     answer: (errors: readonly number[]) => void,
   ): void {
@@ -171,7 +172,5 @@ export class MqttFollows {
 }
 
 function askOf(op: Ask['op'], names: readonly string[], types: number): Ask {
-  const devices = names.filter((name) => !name.endsWith('*'));
-  const filters = names.filter((name) => name.endsWith('*'));
-  return { op, id: '', named: { devices, filters, malformed: [] }, types, past: NO_PAST };
+  return { op, id: '', named: { ...splitNames(names), malformed: [] }, types, past: NO_PAST };
 }

@@ -7,7 +7,7 @@ import type { PresenceReader } from '../../presence/table.ts';
 import { NO_WILL } from '../../records/requests.ts';
 import { express } from '../../wire/mqtt/filters.ts';
 import type { KeptSession, MqttHost, PublishedWill } from '../../wire/mqtt/host.ts';
-import { encodeKept } from '../../wire/mqtt/kept.ts';
+import { encodeKeptSession } from '../../wire/mqtt/kept.ts';
 import type { MqttContext } from '../../wire/mqtt/session.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import type { Edge } from '../edge.ts';
@@ -127,7 +127,12 @@ export class MqttPeers {
 
   /** A client that has its id leaves. @param kept what its session keeps for `keepMs` */
   deregister(session: number, id: string, keepMs: number, kept: KeptSession | undefined): void {
-    this.#deps.line.deregister({ session, id, keepMs, kept: kept === undefined ? '' : encodeKept(kept) });
+    this.#deps.line.deregister({
+      session,
+      id,
+      keepMs,
+      kept: kept === undefined ? '' : encodeKeptSession(kept),
+    });
   }
 
   /** The owner closes a client, in whatever role. */

@@ -2,7 +2,7 @@
 import type { Actor } from '../../access/actor.ts';
 import type { Refused } from '../../access/admission.ts';
 import { Counter } from '../../memory/counters.ts';
-import type { MqttCount, Role } from '../../wire/mqtt/host.ts';
+import type { MqttCount, TokenRole } from '../../wire/mqtt/host.ts';
 import type { ConnectRefusal } from '../../wire/mqtt/reasons.ts';
 
 /** How CONNACK says why a client was not admitted. */
@@ -24,7 +24,7 @@ export function connectRefusalOf({ reason, status }: Refused): ConnectRefusal {
 }
 
 /** @returns undefined without authentication: it may act in any role */
-export function roleOf({ role }: Actor): Role {
+export function roleOf({ role }: Actor): TokenRole {
   return role === 'device' || role === 'subscriber' || role === 'gateway' ? role : undefined;
 }
 

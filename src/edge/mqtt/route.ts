@@ -20,7 +20,7 @@ import type { Edge } from '../edge.ts';
 import { streamsInTurns } from '../in-turns.ts';
 import type { MqttPeer } from './peer.ts';
 
-export const MQTT_PATH = '/mqtt';
+const MQTT_PATH = '/mqtt';
 
 type MqttConnection = Connection<MqttPeer>;
 

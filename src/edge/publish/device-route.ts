@@ -17,7 +17,7 @@ import { DeviceSession } from './device-session.ts';
 import { ackIdOf } from './publisher.ts';
 import { routeOf, upgrade } from './upgrading.ts';
 
-export const DEVICE_PATH = '/v1/device';
+const DEVICE_PATH = '/v1/device';
 
 type DeviceConnection = Connection<DeviceSession>;
 

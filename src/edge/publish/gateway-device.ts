@@ -7,7 +7,7 @@ import type { Frame } from '../../wire/codec.ts';
 import { DeviceSession } from './device-session.ts';
 import type { GatewaySession } from './gateway-session.ts';
 
-/** A part of `Gateways`. */
+/** A part of `GatewayDevices`. */
 export interface GatewayHost {
   /** The device is taken from its gateway. */
   taken(device: GatewayDevice, code: number): void;
@@ -18,7 +18,7 @@ export class GatewayDevice extends DeviceSession {
   readonly #host: GatewayHost;
   /** It has left; what is on its way to it still arrives. */
   hasLeft = false;
-  /** What the owner was told of it and has not answered: a join, a leave. `Gateways` counts. */
+  /** What the owner was told of it and has not answered: a join, a leave. `GatewayDevices` counts. */
   unanswered = 0;
 
   constructor(gateway: GatewaySession, id: string, number: number, connectedAt: number, host: GatewayHost) {

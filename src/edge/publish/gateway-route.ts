@@ -18,7 +18,7 @@ import { CONNECT_COST, type Silenced, silencedProblems, type Why } from './gatew
 import { ackIdOf } from './publisher.ts';
 import { routeOf, upgrade } from './upgrading.ts';
 
-export const GATEWAY_PATH = '/v1/gateway';
+const GATEWAY_PATH = '/v1/gateway';
 
 /** What a bad frame costs its gateway. */
 const BAD_COST = 1;

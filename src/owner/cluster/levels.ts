@@ -3,21 +3,15 @@
  * poll for the devices whose subscriptions have changed. Owner thread only.
  */
 import { Level } from '../../cluster/records.ts';
-import { Home } from '../../presence/columns.ts';
+import { Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
-import { epochName } from '../../wire/events.ts';
+import { epochName, type StreamPosition } from '../../wire/events.ts';
 import type { ClusterContext } from './context.ts';
 
 interface Told {
   readonly level: Level;
   readonly holds: boolean;
-}
-
-/** A device's numbering up to which subscribers here have everything. */
-export interface Position {
-  readonly epoch: string;
-  readonly seq: number;
 }
 
 export class Levels {
@@ -77,7 +71,7 @@ export class Levels {
   }
 
   /** The device has lost its home here: the link is told before it hears anything else. @returns whether it is wanted */
-  tellNow(slot: number, since: Position | undefined): boolean {
+  tellNow(slot: number, since: StreamPosition | undefined): boolean {
     this.#changed.delete(slot);
     return this.#tell(slot, since);
   }
@@ -97,10 +91,10 @@ export class Levels {
     this.#answered.clear();
   }
 
-  #tell(slot: number, since?: Position): boolean {
+  #tell(slot: number, since?: StreamPosition): boolean {
     const { registry, link } = this.#context;
     const { rows } = registry.devices;
-    if (rows.deviceState[slot] === DeviceState.free || rows.home[slot] !== Home.elsewhere) return false;
+    if (rows.deviceState[slot] === DeviceState.free || rows.home[slot] !== Numbering.elsewhere) return false;
     const told = this.#told.get(slot);
     const level = this.#levelOf(slot);
     if (level === undefined) {
@@ -119,7 +113,7 @@ export class Levels {
   }
 
   /** A link that has started anew goes on after what subscribers here have got. */
-  #startOf(slot: number, told: Told | undefined, level: Level): Position | undefined {
+  #startOf(slot: number, told: Told | undefined, level: Level): StreamPosition | undefined {
     const { known, epoch, seq } = this.#context.registry.devices.rows;
     if (told !== undefined || level !== Level.active || known[slot] === 0) return undefined;
     return { epoch: epochName(epoch[slot]!), seq: seq[slot]! };

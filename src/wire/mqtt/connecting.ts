@@ -3,7 +3,7 @@ import { EventType } from '../events.ts';
 import { isId } from '../id.ts';
 import { Reason } from './constants.ts';
 import type { Announced } from './encode.ts';
-import type { MqttHost, PublishedWill, Role } from './host.ts';
+import type { MqttHost, PublishedWill, TokenRole } from './host.ts';
 import {
   KEEP_ALIVE_FACTOR,
   OPEN_PACKET_IDS_MAX,
@@ -11,7 +11,7 @@ import {
   SILENCE_MS_MIN,
   TOPIC_ALIAS_MAX,
 } from './limits.ts';
-import type { Connect, Will } from './packets.ts';
+import type { Connect, ConnectWill } from './packets.ts';
 import { createStatusParts, isJson, readStatus } from './payloads.ts';
 import { Kind } from './templates.ts';
 import { PUBLISHABLE, type TopicLayout } from './topics.ts';
@@ -51,20 +51,20 @@ export function tokenOf({ password }: Connect): string {
 }
 
 /** Whether the client is a device from CONNECT on. Otherwise it may become one later. */
-export function startsAsDevice(role: Role, listener: MqttHost['listener'], hasWill: boolean): boolean {
+export function startsAsDevice(role: TokenRole, listener: MqttHost['listener'], hasWill: boolean): boolean {
   if (role !== undefined) return role === 'device';
   return listener === 'device' || hasWill;
 }
 
 /** Whether the client may be the device of its id. */
-export function mayBeDevice(role: Role): boolean {
+export function mayBeDevice(role: TokenRole): boolean {
   return role === undefined || role === 'device';
 }
 
 /** @returns the will as the hub publishes it, or why the client may not have it */
 export function willOf(
-  { topic, payload, delaySeconds }: Will,
-  client: { readonly id: string; readonly role: Role },
+  { topic, payload, delaySeconds }: ConnectWill,
+  client: { readonly id: string; readonly role: TokenRole },
   layout: TopicLayout,
   coversDevice: (device: string) => boolean,
 ): PublishedWill | ConnectProblem {
@@ -100,6 +100,7 @@ export interface ClientTimes {
   readonly silenceMsMin: number;
 }
 
+/** The times of a client, ms: what it asks for, within the limits of the settings. */
 export function timesOf(connect: Connect, settings: MqttSettings): ClientTimes {
   const keepAliveMs = keepAliveSeconds(connect, settings) * 1000 * KEEP_ALIVE_FACTOR;
   return {

@@ -15,7 +15,7 @@ import {
 } from './connecting.ts';
 import { Reason, type Version } from './constants.ts';
 import { type Announced, connackAccepted, connackRefused } from './encode.ts';
-import type { AdmitAnswer, KeptSession, MqttHost, PublishedWill, Role, Scope } from './host.ts';
+import type { AdmitAnswer, KeptSession, MqttHost, PublishedWill, Scope, TokenRole } from './host.ts';
 import { type Connect, type Malformed, readConnect } from './packets.ts';
 import { connectRefusals } from './reasons.ts';
 import type { TopicLayout } from './topics.ts';
@@ -24,7 +24,7 @@ import type { TopicLayout } from './topics.ts';
 export interface Client {
   readonly version: Version;
   readonly id: string;
-  readonly role: Role;
+  readonly role: TokenRole;
   readonly scope: Scope | undefined;
   /** Whether it is a device from CONNECT on. */
   readonly isDevice: boolean;

@@ -5,11 +5,12 @@
  *
  * `error` is a code of `errors`, 0 for none; `code` is a close code of `closes`.
  */
+import type { PeerRole } from '../../roles.ts';
 import type { Version } from './constants.ts';
 import type { ConnectRefusal } from './reasons.ts';
 
 /** The role in the client's token; undefined without authentication: it may act in any. */
-export type Role = 'device' | 'subscriber' | 'gateway' | undefined;
+export type TokenRole = PeerRole | undefined;
 
 export interface MqttHost {
   /** The listener that accepted the connection. Without authentication it decides the client's initial role. */
@@ -46,7 +47,7 @@ export interface MqttHost {
   /**
    * Publishes one event. The hub applies rate limits and overload, and skips events that nobody listens to.
    * @param event valid until this returns @param now hub clock, ms: when it came
-   * @returns an `Outcome` or an error; after `Outcome.later`, `MqttSession.published` follows if there is a packet id
+   * @returns a `PublishOutcome` or an error; after `PublishOutcome.later`, `MqttSession.published` follows if there is a packet id
    */
   publish(event: PublishedEvent, now: number): number;
 
@@ -55,7 +56,7 @@ export interface MqttHost {
    * @param answer called when every matching device is followed, with one error per follow. Retained events and
    *   presence are sent after it returns; live events may be sent before
    */
-  subscribe(follows: readonly Follow[], answer: (errors: readonly number[]) => void): void;
+  subscribe(follows: readonly FollowedName[], answer: (errors: readonly number[]) => void): void;
 
   /** Ends follows. @param answer called once no more of their events are sent */
   unsubscribe(names: readonly string[], answer: () => void): void;
@@ -80,7 +81,7 @@ export interface MqttHost {
   count(what: MqttCount): void;
 
   /** The client has left. Called exactly once after a positive `join`. */
-  leave(leave: Leave): void;
+  leave(leave: ClientLeave): void;
 }
 
 export interface AdmitRequest {
@@ -95,7 +96,7 @@ export type AdmitAnswer =
       readonly ok: true;
       readonly id: string;
       /** From the token; undefined without authentication. */
-      readonly role: Role;
+      readonly role: TokenRole;
       /** What the token lets it follow; undefined: everything. */
       readonly scope?: Scope | undefined;
     }
@@ -166,7 +167,7 @@ export interface PublishedEvent {
 }
 
 /** What became of an event. Positive numbers are errors. */
-export const Outcome = {
+export const PublishOutcome = {
   /** The hub has it. */
   taken: 0,
   /** It is on its way to the owner. */
@@ -175,7 +176,7 @@ export const Outcome = {
   skipped: -2,
 } as const;
 
-export interface Follow {
+export interface FollowedName {
   /** An id, or a prefix followed by `*`. */
   readonly name: string;
   /** Bits of `Kind`, at least one of message, status, pong and presence. */
@@ -200,7 +201,7 @@ export interface KeptSubscription {
   readonly noLocal: boolean;
 }
 
-export interface Leave {
+export interface ClientLeave {
   /** A client's own DISCONNECT: a device is offline at once, and its will is forgotten. */
   readonly isClean: boolean;
   /** Undefined: nothing is kept, its subscriptions end now. */

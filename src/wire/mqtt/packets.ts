@@ -17,7 +17,7 @@ export interface Malformed {
   readonly version?: Version;
 }
 
-export interface Will {
+export interface ConnectWill {
   readonly topic: string;
   readonly payload: Uint8Array;
   /** Undefined when the client named none. */
@@ -34,7 +34,7 @@ export interface Connect {
   readonly clientId: string;
   /** Undefined when there is none. */
   readonly password: Uint8Array | undefined;
-  readonly will: Will | undefined;
+  readonly will: ConnectWill | undefined;
   /** MQTT 5, 3.1.2.11.2; 0 in 3.1.1. */
   readonly sessionExpirySeconds: number;
   /** The largest packet that the client accepts, bytes; 0: no limit. */
@@ -97,6 +97,7 @@ const CONNECT_FLAG_WILL_RETAIN = 32;
 const CONNECT_FLAG_PASSWORD = 64;
 const CONNECT_FLAG_USER_NAME = 128;
 
+/** @param head first byte of the packet @param start where its body starts */
 export function readConnect(
   bytes: Uint8Array,
   head: number,
@@ -126,7 +127,7 @@ export function readConnect(
   }
   const ofConnect = version === 5 ? { ...properties } : createProperties();
   const clientId = reader.string();
-  let will: Will | undefined;
+  let will: ConnectWill | undefined;
   if ((flags & CONNECT_FLAG_WILL) !== 0) {
     const read = readWill(version);
     if (typeof read === 'number') return answer('the will', read);
@@ -168,7 +169,7 @@ function connectFlagsProblem(flags: number, version: Version): string | undefine
 }
 
 /** @returns the will, or a reason code */
-function readWill(version: Version): Will | number {
+function readWill(version: Version): ConnectWill | number {
   if (version === 5) {
     const reason = readProperties(reader, Carrier.will, properties);
     if (reason !== 0) return reason;
@@ -182,6 +183,7 @@ function readWill(version: Version): Will | number {
   return { topic, payload, delaySeconds: delay < 0 ? undefined : delay };
 }
 
+/** A PUBLISH to be filled again for each that comes. */
 export function createPublish(): Publish {
   return {
     qos: 0,
@@ -251,6 +253,7 @@ const OPTIONS_RESERVED = { 4: 0xfc, 5: 0xc0 } as const;
 const OPTION_NO_LOCAL = 4;
 const OPTION_RETAIN_HANDLING_SHIFT = 4;
 
+/** @param head first byte of the packet @param start where its body starts */
 export function readSubscribe(
   bytes: Uint8Array,
   head: number,
@@ -280,6 +283,7 @@ export function readSubscribe(
   return { ok: true, packetId, identifier, filters };
 }
 
+/** @param head first byte of the packet @param start where its body starts */
 export function readUnsubscribe(
   bytes: Uint8Array,
   head: number,
@@ -328,6 +332,7 @@ export function readAcknowledgement(
   return reader.isDone ? packetId : malformed('an acknowledgement is cut off, or bytes follow it');
 }
 
+/** @param head first byte of the packet @param start where its body starts */
 export function readDisconnect(
   bytes: Uint8Array,
   head: number,

@@ -34,11 +34,12 @@ export interface Properties {
   hasAuthentication: boolean;
 }
 
+/** Properties that are all absent, to be filled again for each packet. */
 export function createProperties(): Properties {
   return resetProperties({} as Properties);
 }
 
-export function resetProperties(into: Properties): Properties {
+function resetProperties(into: Properties): Properties {
   into.sessionExpiry = into.maximumPacketSize = into.topicAlias = into.subscriptionIdentifier = 0;
   into.willDelay = -1;
   into.hasSessionExpiry = into.hasAuthentication = false;
@@ -170,6 +171,7 @@ function readResponseTopic(reader: Reader): number {
 const PLUS = 0x2b;
 const HASH = 0x23;
 
+/** Whether a topic holds `+` or `#`, which only filters may. */
 export function hasWildcard(bytes: Uint8Array, start: number, end: number): boolean {
   for (let i = start; i < end; i++) if (bytes[i] === PLUS || bytes[i] === HASH) return true;
   return false;

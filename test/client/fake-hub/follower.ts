@@ -1,4 +1,5 @@
 /** What the fake hub does for one subscriber, by sections 4, 7 to 10 of the wire contract. */
+import { matches } from '../../../src/access/pattern.ts';
 import { type FakeDevice, type FakeEvent, type Fleet, newestOf, type Type } from './fleet.ts';
 import { type Link, Outbox } from './outbox.ts';
 
@@ -364,8 +365,4 @@ export class Follower {
 function wake(row: Row): void {
   row.status = 'active';
   row.reason = undefined;
-}
-
-function matches(filter: string, device: string): boolean {
-  return device.startsWith(filter.slice(0, -1));
 }

@@ -4,13 +4,14 @@
  * test may delay it as a ring does.
  */
 
+import { eventRecord } from '../../../fixtures/event-records.ts';
 import { EventField, eventBytes } from '../../../src/cluster/event-record.ts';
 import type {
   CallAnswer,
   ClusterHost,
-  DeviceEntry,
   FollowRequest,
   HistoryQuery,
+  HomeDevice,
   HostFigures,
   ListPage,
   OperatorChange,
@@ -21,7 +22,6 @@ import { HomeKind, Level, Unfollow } from '../../../src/cluster/records.ts';
 import type { RecordViews } from '../../../src/memory/ring.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
 import { EventType } from '../../../src/wire/events.ts';
-import { eventRecord } from '../../support/event-records.ts';
 
 /** A device's or subscriber's connection, held by whoever plays the peer. */
 export interface Connection {
@@ -74,7 +74,7 @@ interface Follower {
   /** It is active again, and not joined yet: what comes belongs to the time before. */
   isJoining: boolean;
   ref: number;
-  remote: DeviceEntry | undefined;
+  remote: HomeDevice | undefined;
   readonly got: Got[];
 }
 
@@ -235,7 +235,7 @@ export class FakeHost implements ClusterHost {
 
   // Devices with another home.
 
-  remote(ref: number, id: string, entry: DeviceEntry, node: string): void {
+  remote(ref: number, id: string, entry: HomeDevice, node: string): void {
     const follower = this.followers.get(id);
     if (follower === undefined || this.devices.get(id)?.epoch) return;
     follower.ref = ref;
@@ -539,7 +539,7 @@ function close(connection: Connection, code: number): void {
   connection.closed ??= code;
 }
 
-function entryOf({ epoch, seq, connection }: Device): DeviceEntry {
+function entryOf({ epoch, seq, connection }: Device): HomeDevice {
   const state = connection === undefined ? DeviceState.offline : DeviceState.online;
   return { epoch, seq, state, status: '', lastSeen: 1 };
 }

@@ -10,6 +10,9 @@ import { programPath } from '../../support/programs.ts';
 
 export const natsServerPath = programPath('nats-server');
 
+/** @param port of a NATS server on this host, or of a proxy before it */
+export const natsUrl = (port: number): string => `nats://127.0.0.1:${port}`;
+
 export class NatsServer {
   readonly port: number;
   readonly #folder: string;
@@ -32,7 +35,7 @@ export class NatsServer {
   }
 
   get url(): string {
-    return `nats://127.0.0.1:${this.port}`;
+    return natsUrl(this.port);
   }
 
   get pid(): number {

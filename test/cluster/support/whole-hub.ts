@@ -3,6 +3,10 @@
  * subscribers and writes down the frames that each subscriber would get. The owner, and the link's look at its rings, run
  * after delays of their own, so a test may let either lag. No assertions.
  */
+
+import { claimEventRecord, type GivenEvent } from '../../../fixtures/event-records.ts';
+import { ownerSettings } from '../../../fixtures/owner-settings.ts';
+import { splitNames } from '../../../src/access/pattern.ts';
 import type { Clock } from '../../../src/clock.ts';
 import type { ClusterHost } from '../../../src/cluster/host.ts';
 import { HubHost } from '../../../src/cluster/hub-host.ts';
@@ -48,7 +52,6 @@ import { createSessionNumbers, sessionNumbers } from '../../../src/records/sessi
 import { createTickets, Tickets } from '../../../src/records/tickets.ts';
 import { ALL_TYPES } from '../../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
-import { claimEventRecord, type GivenEvent } from '../../support/event-records.ts';
 import type { Frame } from '../../support/frames.ts';
 
 const RING_BYTES = ringBytesFor(1024 * 1024);
@@ -58,18 +61,7 @@ const PING_MS = 25_000;
 const EDGE = 0;
 const LINK = 1;
 
-export const settings = {
-  deviceStaleAfterMs: 60_000,
-  deviceLeaveGraceMs: 1000,
-  deviceRemoveAfterMs: 300_000,
-  subscriberInactiveAfterMs: 60_000,
-  subscriberRemoveAfterMs: 300_000,
-  defaultAccess: 'allow',
-  maxSubscriptionsPerSubscriber: 1000,
-  maxFiltersPerSubscriber: 100,
-  sendQueueMaxBytes: 1024 * 1024,
-  historyEvents: 100,
-} as const;
+const settings = { ...ownerSettings, deviceLeaveGraceMs: 1000, maxSubscriptionsPerSubscriber: 1000 };
 
 /** What a subscriber's edge knows of it. */
 export class WholeSubscriber {
@@ -215,8 +207,7 @@ export class WholeHub {
   ask({ session }: WholeSubscriber, op: OpName, names: readonly string[]): void {
     const request = ++this.#requests;
     this.#ops.set(request, op);
-    const filters = names.filter((name) => name.endsWith('*'));
-    const devices = names.filter((name) => !name.endsWith('*'));
+    const { devices, filters } = splitNames(names);
     writeRequest(this.#toOwner, { session, request, op, devices, filters, types: ALL_TYPES, past: false });
   }
 

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { writeEventRecord } from '../../../fixtures/event-records.ts';
 import { Batch } from '../../../src/edge/deliver/batch.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
 import type { Paces } from '../../../src/edge/deliver/paces.ts';
@@ -14,7 +15,6 @@ import { ALL_TYPES, EventType, Priority } from '../../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
 import { readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
-import { writeEventRecord } from '../../support/event-records.ts';
 
 const RECEIVED_MS = 1000;
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type GivenEvent, writeEventRecord } from '../../../fixtures/event-records.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
 import type { RecordViews } from '../../../src/memory/ring.ts';
 import { EventFlag, privateViews } from '../../../src/records/event.ts';
@@ -7,7 +8,6 @@ import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { EventType, Priority } from '../../../src/wire/events.ts';
 import { readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
-import { type GivenEvent, writeEventRecord } from '../../support/event-records.ts';
 import { decodeBinaryEvent } from '../../support/frames.ts';
 
 /** Views that hold an event at some offset. */

@@ -2,6 +2,10 @@
  * An edge that delivers, without a thread: the test writes what the owner would into its ring, and its connections are
  * lists of frames with a queue that grows while they are stalled.
  */
+
+import { edgeSettings } from '../../../fixtures/edge-settings.ts';
+import { writeEventRecord } from '../../../fixtures/event-records.ts';
+import { openAdmission } from '../../../fixtures/open-admission.ts';
 import type { Admission } from '../../../src/access/admission.ts';
 import { Allowances, createAllowances } from '../../../src/edge/allowances.ts';
 import { PACE_STEP_MS_MAX } from '../../../src/edge/deliver/pace.ts';
@@ -25,12 +29,9 @@ import { EventType, Priority, type PriorityName } from '../../../src/wire/events
 import { DEFAULT_TEMPLATES, readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
 import { subscriberTerms } from '../../../src/wire/upgrade-terms.ts';
-import { writeEventRecord } from '../../support/event-records.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { decodeBinaryEvent, type Frame } from '../../support/frames.ts';
 import { lineInto } from '../../support/no-owner-line.ts';
-import { openAdmission } from '../../support/open-admission.ts';
-import { edgeSettings } from '../edge-settings.ts';
 import { OwnerRecords } from '../owner-records.ts';
 
 const KEPT = { eventsMax: 100, ttlMs: 3_600_000 } as const;

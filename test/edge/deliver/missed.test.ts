@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { eventRecord } from '../../../fixtures/event-records.ts';
 import { Missed } from '../../../src/edge/deliver/missed.ts';
 import type { Waiting } from '../../../src/edge/deliver/paced-audience.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
@@ -6,7 +7,6 @@ import { MISSED_RUNS_MAX } from '../../../src/limits.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { EventType } from '../../../src/wire/events.ts';
-import { eventRecord } from '../../support/event-records.ts';
 
 const session = (encoding: Encoding = Encoding.json): SubscriberSession =>
   ({ encoding }) as SubscriberSession;

@@ -1,5 +1,6 @@
 /** The frames of sets of subscribers at a pace, byte for byte; `paced-frames.test.ts` has who gets what when. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { eventRecord } from '../../../fixtures/event-records.ts';
 import { type Cohort, Cohorts } from '../../../src/edge/deliver/cohorts.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
 import { BATCH_BYTES_MAX } from '../../../src/edge/deliver/outbox-frames.ts';
@@ -19,7 +20,6 @@ import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { EventType, Priority } from '../../../src/wire/events.ts';
 import { readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
-import { eventRecord } from '../../support/event-records.ts';
 import { Peer } from './past-harness.ts';
 
 /** What is encoded before what was encoded so far is sent. */

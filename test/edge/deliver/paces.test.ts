@@ -1,5 +1,6 @@
 /** Which set of equal followers a subscriber at a pace is in, and what is sent to whom first; `pace.test.ts` has what they get. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { eventRecord } from '../../../fixtures/event-records.ts';
 import { COHORT_SESSIONS_MAX, type Cohort, type Cohorts } from '../../../src/edge/deliver/cohorts.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
 import type { PacedAudience, PacedLane } from '../../../src/edge/deliver/paced-audience.ts';
@@ -13,7 +14,6 @@ import { Priority } from '../../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
 import { readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
-import { eventRecord } from '../../support/event-records.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 beforeEach(() => {

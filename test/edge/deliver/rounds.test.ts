@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { claimEventRecord } from '../../../fixtures/event-records.ts';
 import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
 import type { Paces } from '../../../src/edge/deliver/paces.ts';
@@ -12,7 +13,6 @@ import type { Connection } from '../../../src/transport/transport.ts';
 import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { ALL_TYPES, Priority } from '../../../src/wire/events.ts';
 import { jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
-import { claimEventRecord } from '../../support/event-records.ts';
 
 /** Sends of one socket and publishes of one thread, in order: `vip 1 #7` or `j0 #7`. */
 function sessionOf(id: string, number: number, batched = false): SubscriberSession {

@@ -1,5 +1,6 @@
 /** What is known of the slow subscribers of an edge, and what is kept for them; `lagging.test.ts` has what they get. */
 import { describe, expect, it } from 'vitest';
+import { eventRecord, writeEventRecord } from '../../../fixtures/event-records.ts';
 import { closes } from '../../../src/codes.ts';
 import { SLOW } from '../../../src/edge/deliver/audience.ts';
 import { EventEncoder } from '../../../src/edge/deliver/event-encoder.ts';
@@ -16,7 +17,6 @@ import { DeviceNames } from '../../../src/wire/event-frames.ts';
 import { ALL_TYPES, EventType, Priority, typeBit } from '../../../src/wire/events.ts';
 import { readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
-import { eventRecord, writeEventRecord } from '../../support/event-records.ts';
 import { FakeThread, QUEUE_BYTES, QUEUE_BYTES_MAX } from './fake-thread.ts';
 import { Peer } from './past-harness.ts';
 

@@ -1,5 +1,7 @@
 /** What the owner says to one subscriber, from the record to the frame. */
+
 import { describe, expect, it } from 'vitest';
+import { splitNames } from '../../../src/access/pattern.ts';
 import { EntryWriter, GapReason, NO_BYTES, Notice, Refusal } from '../../../src/records/replies.ts';
 import { ALL_TYPES } from '../../../src/wire/events.ts';
 import { NO_PAST, type Past } from '../../../src/wire/subscriber-ops.ts';
@@ -36,8 +38,7 @@ class Bench {
 
   ask(devices: readonly string[] | undefined, past: Past = NO_PAST, malformed: readonly string[] = []): void {
     const named = devices && {
-      devices: devices.filter((name) => !name.endsWith('*')),
-      filters: devices.filter((name) => name.endsWith('*')),
+      ...splitNames(devices),
       malformed,
     };
     const ask = {

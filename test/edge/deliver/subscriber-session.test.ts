@@ -6,9 +6,9 @@ import type { Outgoing } from '../../../src/edge/deliver/outbox-frames.ts';
 import type { Ask } from '../../../src/edge/deliver/request-queue.ts';
 import { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
-import { ALL_TYPES } from '../../../src/wire/events.ts';
+import { ALL_TYPES, type StreamPosition } from '../../../src/wire/events.ts';
 import { binarySubscriberCodec, jsonSubscriberCodec } from '../../../src/wire/hub-frames.ts';
-import { NO_PAST, type Position } from '../../../src/wire/subscriber-ops.ts';
+import { NO_PAST } from '../../../src/wire/subscriber-ops.ts';
 
 interface Options {
   readonly devices?: readonly string[];
@@ -78,7 +78,7 @@ describe('a subscriber', () => {
 });
 
 describe('positions', () => {
-  const at = (seq: number): Position => ({ epoch: 'e', seq });
+  const at = (seq: number): StreamPosition => ({ epoch: 'e', seq });
   const subscribe: Ask = { op: 'subscribe', id: '', named: undefined, types: ALL_TYPES, past: NO_PAST };
 
   it('that were told go with the next subscribe and only with that; what it says itself counts', () => {

@@ -4,6 +4,7 @@
  * shared memory; the clock stands still unless the test moves it. No assertions.
  */
 
+import { splitNames } from '../../../src/access/pattern.ts';
 import { PatternSet } from '../../../src/access/pattern-set.ts';
 import { HomeKind, Level } from '../../../src/cluster/records.ts';
 import { attachHistory, createHistory } from '../../../src/history/memory.ts';
@@ -350,8 +351,8 @@ export class ClusterOwner {
   /** The subscriber asks. @param names devices, and filters with their star; undefined: all @returns the request */
   ask(session: number, op: OpName, names?: readonly string[], past = false, types = ALL_TYPES): number {
     const request = ++this.#requests;
-    const filters = names?.filter((name) => name.endsWith('*')) ?? [];
-    const devices = names?.filter((name) => !name.endsWith('*'));
+    const { devices, filters } =
+      names === undefined ? { devices: undefined, filters: [] } : splitNames(names);
     const ring = this.#toOwner[edgeOf(session)]!;
     writeRequest(ring, { session, request, op, devices, filters, types, past });
     this.poll();

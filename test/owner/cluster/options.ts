@@ -1,4 +1,5 @@
 /** Times and limits of an owner in a cluster, small enough for tests. */
+import { ownerSettings } from '../../../fixtures/owner-settings.ts';
 import type { AccessRule } from '../../../src/access/rules.ts';
 import type { OwnerDeps } from '../../../src/owner/owner-deps.ts';
 import type { PresenceCapacity } from '../../../src/presence/table.ts';
@@ -10,16 +11,11 @@ export const times = {
 } as const;
 
 export const settings: OwnerDeps['settings'] = {
-  deviceStaleAfterMs: 60_000,
+  ...ownerSettings,
   deviceLeaveGraceMs: times.leaveGraceMs,
   deviceRemoveAfterMs: times.deviceRemoveAfterMs,
-  subscriberInactiveAfterMs: 60_000,
   subscriberRemoveAfterMs: times.subscriberRemoveAfterMs,
-  defaultAccess: 'allow',
   maxSubscriptionsPerSubscriber: 1000,
-  maxFiltersPerSubscriber: 100,
-  sendQueueMaxBytes: 1024 * 1024,
-  historyEvents: 100,
 };
 
 export interface ClusterOptions extends Partial<OwnerDeps['settings']> {
