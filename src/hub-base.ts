@@ -30,7 +30,7 @@ import type { Transport } from './transport/transport.ts';
 export type Failed = (failure: Error) => void;
 
 /** What the hub is built on. */
-export interface Base {
+export interface HubBase {
   /** In force: a reload changes them in place. */
   readonly settings: Settings;
   readonly reloader: Reloader;
@@ -65,7 +65,7 @@ export async function layBase(
   logger: Logger,
   failed: Failed,
   load: () => ReloadSource,
-): Promise<Base> {
+): Promise<HubBase> {
   const tls = readTls(settings, readTextFile);
   if (tls !== undefined && tls.expiresAtMs < Date.now()) logger.warn('the certificate has expired');
   setUwsEnvironment();

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { AdminDeps } from './admin/deps.ts';
 import type { AdminServer } from './admin/server.ts';
 import type { CallAnswer } from './cluster/host.ts';
-import type { Base } from './hub-base.ts';
+import type { HubBase } from './hub-base.ts';
 import { PresenceReader } from './presence/table.ts';
 import type { OperatorCommand } from './records/commands.ts';
 import { packageVersion } from './settings.ts';
@@ -28,7 +28,7 @@ interface Parts {
  * @param routes run what other nodes ask for; undefined: not yet, though the link may be in the cluster already
  */
 export async function startCluster(
-  { settings, logger, memory, crashes, failed }: Base,
+  { settings, logger, memory, crashes, failed }: HubBase,
   { owner, bells, rules }: Parts,
   routes: () => Pick<AdminServer, 'call'> | undefined,
 ): Promise<ClusterThread | undefined> {
@@ -63,7 +63,7 @@ export async function startCluster(
 
 /** How operators' changes are carried out. */
 export function operateOf(
-  { settings, memory }: Base,
+  { settings, memory }: HubBase,
   { owner, rules }: Parts,
   cluster: ClusterThread | undefined,
 ): AdminDeps['operate'] {

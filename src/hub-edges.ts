@@ -1,5 +1,5 @@
 /** The hub's parts that hold peers: the listeners of main, and the threads that take the connections of the others. */
-import { type Base, frameFailed } from './hub-base.ts';
+import { frameFailed, type HubBase } from './hub-base.ts';
 import type { ListenerName } from './records/commands.ts';
 import type { Bells } from './supervise/bells.ts';
 import { edgesOf } from './supervise/edge-plan.ts';
@@ -20,7 +20,7 @@ export interface Opened {
 }
 
 export async function openListener(
-  { settings, main, transport, edges }: Base,
+  { settings, main, transport, edges }: HubBase,
   name: ListenerName,
 ): Promise<Opened> {
   const { arrivals } = main;
@@ -40,7 +40,7 @@ export async function openListener(
 }
 
 /** MQTT over TCP, on main. @returns undefined where it is off */
-export async function openMqtt({ settings, tls, main }: Base): Promise<Opened | undefined> {
+export async function openMqtt({ settings, tls, main }: HubBase): Promise<Opened | undefined> {
   const { host, mqttPort } = settings;
   if (mqttPort === 'off') return undefined;
   const listener = await listenTcp(tls, host, mqttPort, main.mqttTcp);
@@ -50,7 +50,7 @@ export async function openMqtt({ settings, tls, main }: Base): Promise<Opened | 
 
 /** Starts the edges beside main. @returns undefined where there is none */
 export async function startThreads(
-  base: Base,
+  base: HubBase,
   { owner, bells }: { readonly owner: OwnerThread; readonly bells: Bells },
   opened: Readonly<Record<ListenerName, Opened>>,
   slow: EdgeThreadsDeps['slow'],

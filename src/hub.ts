@@ -5,7 +5,7 @@ import { type AdminServer, startAdmin } from './admin/server.ts';
 import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
 import { adminOptions, historyOf } from './hub-admin.ts';
-import { type Base, layBase } from './hub-base.ts';
+import { type HubBase, layBase } from './hub-base.ts';
 import { joined, leaveAll, operateOf, startCluster } from './hub-cluster.ts';
 import { openListener, openMqtt, startThreads, stopThreads } from './hub-edges.ts';
 import { Ringer } from './memory/doorbell.ts';
@@ -139,7 +139,7 @@ interface Started {
 }
 
 /** Opens the listeners: the admin's first, which says how far the others are. */
-async function openHub(base: Base, started: Started, undo: Undo): Promise<Hub> {
+async function openHub(base: HubBase, started: Started, undo: Undo): Promise<Hub> {
   const { settings, logger, memory, main, transport, reloader } = base;
   const { owner, rules, snapshots, ownerAway } = started;
   const figures = figuresOf(memory, base.edges);
@@ -249,7 +249,7 @@ interface Reloadable {
 }
 
 /** The workers come first: they may fail. */
-function followReloads({ reloader, main, logger }: Base, parts: Reloadable): void {
+function followReloads({ reloader, main, logger }: HubBase, parts: Reloadable): void {
   const { threads, webhooks, snapshots, listeners } = parts;
   reloader.onReload(async (changes) => {
     const { settings, tokens, tls } = changes;
@@ -263,7 +263,10 @@ function followReloads({ reloader, main, logger }: Base, parts: Reloadable): voi
   });
 }
 
-function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typeof figuresOf>['threads']) {
+function watchOverload(
+  { settings, logger, main }: HubBase,
+  threads: ReturnType<typeof figuresOf>['threads'],
+) {
   const overload = new Overload({
     settings,
     threads,
@@ -279,7 +282,7 @@ function watchOverload({ settings, logger, main }: Base, threads: ReturnType<typ
 
 /** For tests: breaks a thread. */
 function inject(
-  { edges, fronts }: Base,
+  { edges, fronts }: HubBase,
   fault: Fault,
   owner: OwnerThread,
   threads: EdgeThreads | undefined,

@@ -34,7 +34,7 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-export interface Listening {
+export interface ListeningOn {
   readonly devicePort: number;
   readonly subscriberPort: number;
   readonly adminPort: number;
@@ -60,7 +60,7 @@ export function createLogger(settings: Pick<Settings, 'logLevel'>, options: Logg
 }
 
 /** Logs `listening` with the bound ports, whatever the level: whoever started the hub with port 0 reads them here. */
-export function logListening(logger: Logger, listening: Listening): void {
+export function logListening(logger: Logger, listening: ListeningOn): void {
   logger.child({}, { level: 'info' }).info(listening, 'listening');
 }
 

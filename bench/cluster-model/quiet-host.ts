@@ -5,8 +5,8 @@ import { EventField, eventBytes } from '../../src/cluster/event-record.ts';
 import type {
   CallAnswer,
   ClusterHost,
-  DeviceEntry,
   FollowRequest,
+  HomeDevice,
   HostFigures,
   ListPage,
 } from '../../src/cluster/host.ts';
@@ -141,6 +141,6 @@ export class QuietHost implements ClusterHost {
   duplicate(): void {}
 }
 
-function entryOf({ seq }: Device): DeviceEntry {
+function entryOf({ seq }: Device): HomeDevice {
   return { epoch: 'e', seq, state: DeviceState.online, status: '', lastSeen: 1 };
 }

@@ -1,9 +1,9 @@
 /** What a run's second window adds to the steady load, in a process of its own. */
-import { busyShare, busySince, type Since } from '../../src/cli/bench/busy.ts';
+import { type BusySince, busyShare, busySince } from '../../src/cli/bench/busy.ts';
 import { nowUs } from '../../src/cli/bench/clock.ts';
-import { type Connection, type Opening, open, openAll } from '../../src/cli/bench/connections.ts';
-import { deviceId, followed } from '../../src/cli/bench/load.ts';
-import type { Order, Target, Window } from '../../src/cli/bench/messages.ts';
+import { type LoadConnection, type Opening, open, openAll } from '../../src/cli/bench/connections.ts';
+import { deviceId, followedDevices } from '../../src/cli/bench/load.ts';
+import type { GeneratorOrder, LoadTarget, Window } from '../../src/cli/bench/messages.ts';
 import type { Part } from '../../src/cli/bench/part.ts';
 import type { Wire } from '../../src/cli/bench/wires/wire.ts';
 import type { Disturbance, Shape } from './shapes.ts';
@@ -33,24 +33,24 @@ type Replays = NonNullable<Disturbance['replays']>;
 
 export class Disturber implements Part {
   readonly #shape: Shape;
-  readonly #target: Target;
+  readonly #target: LoadTarget;
   readonly #wire: Wire;
-  #followers: Connection[] = [];
-  #reconnecters: (Connection | undefined)[] = [];
-  readonly #slowReaders: Connection[] = [];
+  #followers: LoadConnection[] = [];
+  #reconnecters: (LoadConnection | undefined)[] = [];
+  readonly #slowReaders: LoadConnection[] = [];
   #stopped = false;
   #follows = 0;
   #reconnects = 0;
-  #replayers: Connection[] = [];
+  #replayers: LoadConnection[] = [];
   #replayersAsked = 0;
   #replayed = 0;
-  readonly #crowd: Connection[] = [];
-  #filterer: Connection | undefined;
+  readonly #crowd: LoadConnection[] = [];
+  #filterer: LoadConnection | undefined;
   #filterFromUs = 0;
   #filterMs: number | undefined;
-  readonly #since: Since = busySince();
+  readonly #since: BusySince = busySince();
 
-  static async open({ target, load }: Order): Promise<Disturber> {
+  static async open({ target, load }: GeneratorOrder): Promise<Disturber> {
     const shape = load as Shape; // as the controller of this folder sends it
     const disturber = new Disturber(target, shape);
     const { followsPerSecond = 0, reconnectsPerSecond = 0, replays, filterOver } = shape.disturbance ?? {};
@@ -67,7 +67,7 @@ export class Disturber implements Part {
     return disturber;
   }
 
-  private constructor(target: Target, shape: Shape) {
+  private constructor(target: LoadTarget, shape: Shape) {
     this.#target = target;
     this.#shape = shape;
     this.#wire = wires[target.wire as WireName];
@@ -139,7 +139,7 @@ export class Disturber implements Part {
       await new Promise<void>((resolve, reject) => {
         const opening = this.#opening(
           `slow-${reader}`,
-          followed(this.#shape, reader * 20).map((device) => deviceId(device)),
+          followedDevices(this.#shape, reader * 20).map((device) => deviceId(device)),
         );
         open({ ...opening, onLost: () => resolve() }).then((connection) => {
           connection.readEvery(SLOW_READ_MS);

@@ -2,7 +2,7 @@
 import { nowUs } from '../../src/cli/bench/clock.ts';
 import { Generator } from '../../src/cli/bench/generator.ts';
 import type { Packed } from '../../src/cli/bench/histogram.ts';
-import { deviceId, followed, isVip, subscriberId, WHOLE } from '../../src/cli/bench/load.ts';
+import { deviceId, followedDevices, isVip, subscriberId, WHOLE } from '../../src/cli/bench/load.ts';
 import type { ReceiverReport, SenderReport } from '../../src/cli/bench/messages.ts';
 import type { Peer } from '../peers/peer.ts';
 import type { DisturberReport } from './disturber.ts';
@@ -78,7 +78,7 @@ export async function measure(peer: Peer, shape: Shape, progress: (line: string)
       const { makeVip } = server;
       for (let subscriber = 0; subscriber < shape.subscribers; subscriber++) {
         if (!isVip(shape, subscriber)) continue;
-        const devices = followed(shape, subscriber);
+        const devices = followedDevices(shape, subscriber);
         await Promise.all(devices.map((device) => makeVip(deviceId(device), subscriberId(subscriber))));
       }
     }

@@ -6,7 +6,7 @@ import { availableParallelism, cpus } from 'node:os';
 import mqttPacket, { type Packet } from 'mqtt-packet';
 import { Bench } from 'tinybench';
 import type { Version } from '../../src/wire/mqtt/constants.ts';
-import { DeviceTopics, encodeMqttEvent, kindOf } from '../../src/wire/mqtt/events.ts';
+import { DeviceTopics, encodeMqttEvent, topicKindOf } from '../../src/wire/mqtt/events.ts';
 import { Framer, type PacketSink } from '../../src/wire/mqtt/framer.ts';
 import { createPublish, readPublish } from '../../src/wire/mqtt/packets.ts';
 import { isJson } from '../../src/wire/mqtt/payloads.ts';
@@ -78,7 +78,7 @@ function addWriting(version: Version): void {
     isRetained: false,
   };
   const out = new Uint8Array(1024);
-  const bytes = topics.of(kindOf(2, false));
+  const bytes = topics.of(topicKindOf(2, false));
   const encode = (): number => encodeMqttEvent(out, 0, bytes, version, head, payload, 0, 0, payload.length);
   if (!Buffer.from(out.subarray(0, encode())).equals(generated(version)))
     throw new Error('not what mqtt-packet generates');

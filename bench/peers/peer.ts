@@ -1,5 +1,5 @@
 /** What the bench compares: one adapter for each server that can play some of the loads. */
-import type { Target } from '../../src/cli/bench/messages.ts';
+import type { LoadTarget } from '../../src/cli/bench/messages.ts';
 import type { Shape } from '../load/shapes.ts';
 import type { WireName } from '../load/wires/index.ts';
 
@@ -14,13 +14,13 @@ export interface Peer {
 }
 
 /** Listeners on loopback. */
-export function localTarget(wire: WireName, devicePort: number, subscriberPort = devicePort): Target {
+export function localTarget(wire: WireName, devicePort: number, subscriberPort = devicePort): LoadTarget {
   const url = (port: number): string => `ws://127.0.0.1:${port}`;
   return { wire, deviceUrl: url(devicePort), subscriberUrl: url(subscriberPort) };
 }
 
 export interface Server {
-  readonly target: Target;
+  readonly target: LoadTarget;
   /** Of a hub. */
   readonly adminUrl?: string;
   /** Its processes, now. */

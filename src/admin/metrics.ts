@@ -1,5 +1,5 @@
 /** The metrics page: a pure function of the figures. No id ever becomes a label. */
-import type { FigureName } from '../cluster/figures.ts';
+import type { LinkCountName } from '../cluster/figures.ts';
 import { latencyBoundsSeconds } from '../memory/counters.ts';
 import type { Figures } from './figures.ts';
 import type { ProcessFigures } from './process-figures.ts';
@@ -178,13 +178,13 @@ const linkCounters = {
   lookups: ['lookups', 'Devices looked up on all nodes.'],
   nodesLost: ['nodes_lost', 'Nodes that were called lost.'],
   fences: ['fences', 'Times that this node was cut off from the cluster.'],
-} as const satisfies Partial<Record<FigureName, readonly [name: string, help: string]>>;
+} as const satisfies Partial<Record<LinkCountName, readonly [name: string, help: string]>>;
 
 function clusterFamilies({ cluster }: Figures): string[] {
   if (cluster === undefined) return [];
   const { counts, nodes, roundTripMs, connected } = cluster;
   const counters = Object.entries(linkCounters).map(([key, [name, help]]) =>
-    counter(`dat_cluster_${name}_total`, help, [[{}, counts[key as FigureName]]]),
+    counter(`dat_cluster_${name}_total`, help, [[{}, counts[key as LinkCountName]]]),
   );
   const one = (name: string, help: string, value: number): string =>
     gauge(`dat_cluster_${name}`, help, [[{}, value]]);

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CallAnswer } from '../cluster/host.ts';
-import { Home } from '../presence/columns.ts';
+import { Numbering } from '../presence/columns.ts';
 import { ToOwner } from '../records/commands.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
@@ -144,7 +144,8 @@ export async function nodeOfDevice(
 ): Promise<string | undefined> {
   const { cluster, presence } = deps;
   const slot = presence.findDevice(device);
-  if (slot >= 0 && Atomics.load(presence.devices.rows.home, slot) !== Home.elsewhere) return cluster!.node;
+  if (slot >= 0 && Atomics.load(presence.devices.rows.home, slot) !== Numbering.elsewhere)
+    return cluster!.node;
   try {
     const home = await cluster!.ask<'locate'>({ ask: 'locate', device });
     if (home !== undefined || slot >= 0 || !orWhoKnows) return home;
@@ -163,7 +164,7 @@ export async function terminate(deps: AdminDeps, device: string): Promise<readon
   const command = { kind: ToOwner.Terminate, device } as const;
   const { cluster, presence } = deps;
   const slot = presence.findDevice(device);
-  const isHome = slot >= 0 && Atomics.load(presence.devices.rows.home, slot) === Home.here;
+  const isHome = slot >= 0 && Atomics.load(presence.devices.rows.home, slot) === Numbering.here;
   if (cluster === undefined || isHome) return (await operate(deps, command)).pendingNodes ?? [];
   const [own, others] = await Promise.all([
     operate(deps, command).catch((error: AdminError) => error),

@@ -1,7 +1,7 @@
 /** Devices: list, look at, terminate, publish as one. */
 
 import type { z } from 'zod';
-import { Home } from '../presence/columns.ts';
+import { Numbering } from '../presence/columns.ts';
 import { DeviceState } from '../presence/lifecycle.ts';
 import { ToOwner } from '../records/commands.ts';
 import { defaultPriorities, EventType, Priority } from '../wire/events.ts';
@@ -158,7 +158,7 @@ async function listDevices(deps: AdminDeps, query: DevicesQuery, forAnother: boo
   const needle = Buffer.from(search);
   const passes = (state: number, slot: number): boolean => {
     if (wanted !== undefined && state !== wanted) return false;
-    if (Atomics.load(home, slot) === Home.elsewhere && (forAnother || Atomics.load(known, slot) === 1))
+    if (Atomics.load(home, slot) === Numbering.elsewhere && (forAnother || Atomics.load(known, slot) === 1))
       return false;
     return needle.length === 0 || deps.presence.deviceIdIncludes(slot, needle);
   };

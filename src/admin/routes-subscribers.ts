@@ -9,7 +9,7 @@ import { isNodeCall, nodeOfDevice } from './nodes.ts';
 import { operate, pending } from './operate.ts';
 import { collectPage, decodeCursor, encodeCursor, parameters } from './pages.ts';
 import { findDevice } from './routes-devices.ts';
-import { type RowEntry, readDeviceOfRow, readFilters, readRow } from './rows.ts';
+import { type RowEntry, readDeviceOfRow, readRow, readSubscriberFilters } from './rows.ts';
 import {
   answers,
   devicePath,
@@ -83,7 +83,7 @@ export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
         .map((pair) => readDeviceOfRow(deps, pair))
         .filter((read) => read?.subscriber === slot)
         .map((read) => read!.entry);
-      const filters = await readFilters(deps, slot);
+      const filters = await readSubscriberFilters(deps, slot);
       return { ...entry, filters, devices, cursor: encodeCursor(next) };
     },
   );

@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import { toWallMs } from '../clock.ts';
-import { Home } from '../presence/columns.ts';
+import { Numbering } from '../presence/columns.ts';
 import type { SubscriptionRow } from '../presence/table.ts';
 import { epochName } from '../wire/events.ts';
 import type { AdminDeps } from './deps.ts';
@@ -39,7 +39,7 @@ export function readDevice(deps: AdminDeps, slot: number): DeviceEntry | undefin
 
 /** An id that no device has used is of no node. */
 function nodeOf({ cluster, presence }: AdminDeps, slot: number): { readonly node?: string } {
-  const isHere = Atomics.load(presence.devices.rows.home, slot) !== Home.elsewhere;
+  const isHere = Atomics.load(presence.devices.rows.home, slot) !== Numbering.elsewhere;
   return cluster !== undefined && isHere ? { node: cluster.node } : {};
 }
 
@@ -73,7 +73,10 @@ export function readDeviceOfRow(
 }
 
 /** All filters of the subscriber, by name. */
-export async function readFilters({ presence }: AdminDeps, subscriber: number): Promise<SubscriberFilter[]> {
+export async function readSubscriberFilters(
+  { presence }: AdminDeps,
+  subscriber: number,
+): Promise<SubscriberFilter[]> {
   const filters: SubscriberFilter[] = [];
   for (let from: number | undefined = 0; from !== undefined; ) {
     const page = presence.filterSlotsOfSubscriber(subscriber, from, FILTERS_PER_SCAN);

@@ -1,5 +1,5 @@
 /** Asks the admin API. */
-import { type Endpoint, endpointOf, type HubOptions } from './connection.ts';
+import { endpointOf, type HubEndpoint, type HubOptions } from './connection.ts';
 import { CliFailure, Exit } from './failure.ts';
 import { note } from './output.ts';
 import { createToken } from './peer-failure.ts';
@@ -24,7 +24,7 @@ export class Admin {
 
   /** @throws CliFailure when the address or the token of the hub cannot be used */
   constructor(options: HubOptions) {
-    const { url, token }: Endpoint = endpointOf('admin', options);
+    const { url, token }: HubEndpoint = endpointOf('admin', options);
     this.#url = url;
     this.#token = token;
   }

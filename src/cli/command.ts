@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** Each file in `commands/` exports functions of this type; `program.ts` calls them all. */
-export type Register = (dat: Command) => void;
+export type RegisterCommand = (dat: Command) => void;
 
 /** Headings of `dat --help`. */
 export const Group = {

@@ -8,7 +8,7 @@ import { settingRows } from '../settings/schema.ts';
 import { type Context, Contexts, tokenIn } from './contexts.ts';
 import { CliFailure, Exit } from './failure.ts';
 
-export type Listener = 'device' | 'subscriber' | 'admin';
+export type HubListener = 'device' | 'subscriber' | 'admin';
 
 const listeners = {
   device: { scheme: 'ws', variable: 'DAT_DEVICE_PORT', port: settingRows.devicePort.default },
@@ -25,14 +25,14 @@ export interface HubOptions {
 }
 
 /** A listener, and how to be let in. */
-export interface Endpoint {
+export interface HubEndpoint {
   readonly url: URL;
   /** '' for none. */
   readonly token: string;
 }
 
 /** Adds `--device-url` and the like, and `--context`, to a command. */
-export function withHub(command: Command, ...wanted: readonly Listener[]): Command {
+export function withHub(command: Command, ...wanted: readonly HubListener[]): Command {
   for (const listener of wanted) {
     const { scheme, variable, port } = listeners[listener];
     const otherwise = `default: ${scheme}://127.0.0.1 with the port in ${variable}, else ${port}`;
@@ -43,10 +43,10 @@ export function withHub(command: Command, ...wanted: readonly Listener[]): Comma
 
 /** @throws CliFailure when a URL has another scheme or is not a URL, or a context or a token file cannot be used */
 export function endpointOf(
-  listener: Listener,
+  listener: HubListener,
   options: HubOptions,
   contexts: Contexts = new Contexts(),
-): Endpoint {
+): HubEndpoint {
   const flag = options[`${listener}Url`];
   if (flag === undefined && options.context === undefined && !isHubInEnvironment()) {
     const selected = contexts.selected();
@@ -64,7 +64,12 @@ export function endpointOf(
   return { url, token: token || tokenFromEnvironment(listener) };
 }
 
-function endpointOfContext(listener: Listener, name: string, contexts: Contexts, flag?: string): Endpoint {
+function endpointOfContext(
+  listener: HubListener,
+  name: string,
+  contexts: Contexts,
+  flag?: string,
+): HubEndpoint {
   const context = contexts.load(name);
   const text = flag ?? context[`${listener}Url`];
   if (text === undefined)
@@ -81,13 +86,13 @@ function isHubInEnvironment(): boolean {
   return Object.values(listeners).some(({ variable }) => environment(variable) !== '');
 }
 
-function localUrl(listener: Listener): URL {
+function localUrl(listener: HubListener): URL {
   const { scheme, variable, port } = listeners[listener];
   return new URL(`${scheme}://127.0.0.1:${portOf(variable, port)}`);
 }
 
 /** @throws CliFailure when the text is not a URL of this listener's kind. @param where for the message */
-export function parseUrl(text: string, listener: Listener, where: string): URL {
+export function parseUrl(text: string, listener: HubListener, where: string): URL {
   const { scheme } = listeners[listener];
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === `${scheme}:` || url?.protocol === `${scheme}s:`) return url;
@@ -95,12 +100,12 @@ export function parseUrl(text: string, listener: Listener, where: string): URL {
   throw new CliFailure(Exit.usage, `${where} ${JSON.stringify(text)}: expected ${accepted}`);
 }
 
-function tokenOf({ tokenFile = '', adminTokenFile = '' }: Context, listener: Listener): string {
+function tokenOf({ tokenFile = '', adminTokenFile = '' }: Context, listener: HubListener): string {
   const file = listener === 'admin' && adminTokenFile !== '' ? adminTokenFile : tokenFile;
   return file === '' ? '' : tokenIn(file);
 }
 
-function tokenFromEnvironment(listener: Listener): string {
+function tokenFromEnvironment(listener: HubListener): string {
   return environment(listener === 'admin' ? 'DAT_ADMIN_TOKEN' : 'DAT_TOKEN');
 }
 

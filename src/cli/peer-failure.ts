@@ -1,14 +1,14 @@
 /** Why a device's or subscriber's connection failed, as one line that says what to do. */
 import type { TunnelError } from '../client/index.ts';
 import { closes } from '../codes.ts';
-import { environment, type Listener } from './connection.ts';
+import { environment, type HubListener } from './connection.ts';
 import { refusalIn } from './explaining-socket.ts';
 import { CliFailure, Exit } from './failure.ts';
 import { notTheHub, unreachable } from './unreachable.ts';
 
 export interface Attempt {
   readonly url: URL;
-  readonly listener: Listener;
+  readonly listener: HubListener;
   /** What it connects as; absent: what the listener is for. */
   readonly role?: 'gateway';
   /** '' for none. */
@@ -55,7 +55,7 @@ function forbidden({ token }: Attempt, words: string): string {
 }
 
 /** The command that makes a token. @param role of the token */
-export function createToken(role: Listener | 'gateway'): string {
+export function createToken(role: HubListener | 'gateway'): string {
   // The secret of the hub, where it is not set already.
   const secret = environment('DAT_AUTH_JWT_SECRET') === '' ? 'DAT_AUTH_JWT_SECRET=… ' : '';
   return `${secret}dat token create --role ${role} --sub ID`;

@@ -4,15 +4,15 @@ import { connect as connectTls } from 'node:tls';
 import { addressOf } from './address.ts';
 
 /** `closed`: nobody listens there, or there is no such host. */
-export type Found = 'closed' | 'tls' | 'plain';
+export type ProbeResult = 'closed' | 'tls' | 'plain';
 
 const HANDSHAKE_MS = 2000;
 
-export function probe(url: URL): Promise<Found> {
+export function probe(url: URL): Promise<ProbeResult> {
   return new Promise((resolve) => {
     const socket = connectTcp(addressOf(url));
     socket.setTimeout(HANDSHAKE_MS);
-    const found = (what: Found): void => {
+    const found = (what: ProbeResult): void => {
       socket.destroy();
       resolve(what);
     };

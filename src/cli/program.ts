@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { helpItems, helpWidth, layOutHelp } from '../settings/help-layout.ts';
 import { packageVersion } from '../settings/version.ts';
-import { examples, Group, type Register } from './command.ts';
+import { examples, Group, type RegisterCommand } from './command.ts';
 import { register as bench } from './commands/bench.ts';
 import { register as cluster } from './commands/cluster.ts';
 import { register as completion } from './commands/completion.ts';
@@ -29,7 +29,7 @@ import { CliFailure, Exit, exitMeanings } from './failure.ts';
 import { note } from './output.ts';
 
 /** In the order of the help. What a command needs beyond its options is loaded when it runs. */
-const commands: readonly Register[] = [
+const commands: readonly RegisterCommand[] = [
   ...[serve, demo],
   ...[watch, send, simulate, gateway],
   ...[top, ls, who, subscribers, history, cluster],

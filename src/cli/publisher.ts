@@ -21,14 +21,14 @@ export interface Published {
   readonly skipped: boolean;
 }
 
-export interface Publisher {
+export interface CliPublisher {
   /** @param data JSON text @throws CliFailure; `Exit.unavailable` when the hub may be back later */
   publish(data: string): Promise<Published>;
   close(): Promise<void>;
 }
 
 /** Publishes through the admin API: a connected device stays connected. */
-export function operatorPublisher(device: string, event: EventShape, options: HubOptions): Publisher {
+export function operatorPublisher(device: string, event: EventShape, options: HubOptions): CliPublisher {
   const admin = new Admin(options);
   const head = JSON.stringify(event).slice(0, -1);
   return {
@@ -46,7 +46,7 @@ export async function devicePublisher(
   id: string,
   { type, status = '', ...priority }: EventShape,
   options: HubOptions,
-): Promise<Publisher> {
+): Promise<CliPublisher> {
   const { url, token } = endpointOf('device', options);
   const client = await loadClient();
   let data = '';

@@ -2,6 +2,6 @@
 import type { RowEntry } from '../admin/rows.ts';
 
 /** `active`, `inactive (paused)`, … */
-export function statusOf({ status, reason }: Pick<RowEntry, 'status' | 'reason'>): string {
+export function describeStatus({ status, reason }: Pick<RowEntry, 'status' | 'reason'>): string {
   return reason === null ? status : `${status} (${reason})`;
 }

@@ -1,6 +1,6 @@
 /** Why a listener cannot be used, as one line that says what to do. */
 import { isSecure } from './address.ts';
-import type { Listener } from './connection.ts';
+import type { HubListener } from './connection.ts';
 import { CliFailure, Exit } from './failure.ts';
 import { probe } from './probe.ts';
 
@@ -44,7 +44,7 @@ function wrongScheme(url: URL, what: string): CliFailure {
 }
 
 /** Something answers there, but not this listener of a hub. */
-export function notTheHub(url: URL, listener: Listener): CliFailure {
+export function notTheHub(url: URL, listener: HubListener): CliFailure {
   return new CliFailure(Exit.unavailable, `${shownUrl(url)} is not the ${listener} listener of a hub`);
 }
 

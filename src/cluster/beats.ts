@@ -1,6 +1,6 @@
 /** What a node says of itself, to all, some times a second. Pure. */
 import type { RecordViews } from '../memory/ring.ts';
-import { HEAD_BYTES, MessageType, readHead, record, viewsOf, writeHead } from './wire.ts';
+import { HEAD_BYTES, MessageType, readHead, recordType, viewsOf, writeHead } from './wire.ts';
 
 /** Where a node stands with the cluster: what it may do follows from it. */
 export const Phase = { joining: 0, claiming: 1, in: 2, fenced: 3 } as const;
@@ -8,7 +8,7 @@ export type Phase = (typeof Phase)[keyof typeof Phase];
 /** As operators read them, by their numbers. */
 export const phaseNames = ['joining', 'claiming', 'in', 'fenced'] as const;
 
-const beatRecord = record(1, {
+const beatRecord = recordType(1, {
   number: 'count',
   startedAt: 'time',
   revision: 'count',

@@ -5,13 +5,13 @@
  * sent: it goes on with what is claimed meanwhile. Claims are numbered by this order (`stamp`), so "answered up to" is
  * one number for each peer.
  */
-import type { Figures } from './figures.ts';
+import type { LinkCounts } from './figures.ts';
 import { type Home, homeKey } from './home.ts';
 import type { Peer, PendingClaim } from './peer.ts';
 import { claimed, claim as claimRecord, claimsAnswered, type HomeKind } from './records.ts';
 
 export interface ClaimsDeps {
-  readonly figures: Figures;
+  readonly figures: LinkCounts;
   /** Nodes that must be asked: alive, and not fenced or still joining. */
   askable(): Iterable<Peer>;
   /** One more node has answered a claim with a `seek`, or will not. */

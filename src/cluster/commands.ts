@@ -1,12 +1,12 @@
 /** What main and the cluster link say to each other, over a MessagePort. `request` comes back in the answer. */
 import type { MessagePort } from 'node:worker_threads';
 import type { AccessRule } from '../access/rules.ts';
-import type { Figures } from './figures.ts';
+import type { LinkCounts } from './figures.ts';
 import type { CallAnswer, HostFigures, OperatorChange } from './host.ts';
 import type { ChangeResult } from './operators.ts';
 
 /** A node as another sees it. */
-export interface NodeFigures extends HostFigures, Pick<Figures, 'eventsSent' | 'eventsReceived' | 'gaps'> {
+export interface NodeFigures extends HostFigures, Pick<LinkCounts, 'eventsSent' | 'eventsReceived' | 'gaps'> {
   readonly node: string;
   readonly phase: LinkPhase;
   readonly version: string;
@@ -26,7 +26,7 @@ export interface NodesAnswer {
 
 /** What the link has counted. */
 export interface LinkFigures {
-  readonly counts: Figures;
+  readonly counts: LinkCounts;
   /** Alive, this one included. */
   readonly nodes: number;
   /** To the node that is farthest away, ms; 0 before the first measurement. */

@@ -8,7 +8,7 @@ import { EventType } from '../wire/events.ts';
 import { isEntry } from './entry-check.ts';
 import { isEvent, UNNUMBERED } from './event-check.ts';
 import { copyEvent, EventField, eventBytes } from './event-record.ts';
-import type { DeviceEntry } from './host.ts';
+import type { HomeDevice } from './host.ts';
 import { viewsOf } from './wire.ts';
 
 /** An event record at the start of its views. */
@@ -19,7 +19,7 @@ export interface KeptEvent {
 
 /** What a home hands over. */
 export interface HandedDevice {
-  readonly entry: DeviceEntry;
+  readonly entry: HomeDevice;
   /** Absent when none was kept. */
   readonly message: KeptEvent | undefined;
   readonly status: KeptEvent | undefined;
@@ -91,11 +91,11 @@ function parseEvent(part: Uint8Array, payloadBytesMax: number): KeptEvent | unde
   return { views, bytes: part.length };
 }
 
-function parseEntry(part: Uint8Array): DeviceEntry | undefined {
+function parseEntry(part: Uint8Array): HomeDevice | undefined {
   try {
     const { epoch, seq, state, status, lastSeen } = JSON.parse(
       Buffer.from(part).toString('utf8'),
-    ) as DeviceEntry;
+    ) as HomeDevice;
     if (typeof epoch !== 'string' || typeof status !== 'string') return undefined;
     if (!isEntry({ state, epoch, status }) || !isCount(seq) || !isCount(lastSeen)) return undefined;
     return { epoch, seq, state, status, lastSeen };

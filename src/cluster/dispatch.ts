@@ -7,8 +7,8 @@ import type { Confirms } from './confirms.ts';
 import { isEntry, isEpoch, isState } from './entry-check.ts';
 import { isEvent } from './event-check.ts';
 import { EventField } from './event-record.ts';
-import type { Figures } from './figures.ts';
-import type { Filters } from './filters.ts';
+import type { LinkCounts } from './figures.ts';
+import type { NodeFilters } from './filters.ts';
 import type { Followers } from './followers.ts';
 import type { Follows } from './follows.ts';
 import type { Histories } from './histories.ts';
@@ -18,15 +18,15 @@ import { addPart, takeParts } from './parts.ts';
 import type { Peer } from './peer.ts';
 import * as records from './records.ts';
 import { HomeKind, Level } from './records.ts';
-import type { Fields, RecordType, Values } from './wire.ts';
+import type { RecordType, WireFields, WireValues } from './wire.ts';
 
 export interface DispatchDeps {
-  readonly figures: Figures;
+  readonly figures: LinkCounts;
   readonly homes: Homes;
   readonly follows: Follows;
   readonly followers: Followers;
   readonly asks: Asks;
-  readonly filters: Filters;
+  readonly filters: NodeFilters;
   readonly histories: Histories;
   readonly calls: Calls;
   readonly confirms: Confirms;
@@ -64,9 +64,9 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 }
 
 /** A record and what takes its values; what returns false refuses them. */
-function on<F extends Fields>(
+function on<F extends WireFields>(
   type: RecordType<F>,
-  take: (peer: Peer, values: Values<F>) => unknown,
+  take: (peer: Peer, values: WireValues<F>) => unknown,
 ): [number, Take] {
   return [
     type.kind,
@@ -84,13 +84,13 @@ function hasClaimNumber(values: object): boolean {
 }
 
 /** The same for records of an id of either kind. */
-function onHome<F extends Fields & { readonly kind: 'u8' }>(
+function onHome<F extends WireFields & { readonly kind: 'u8' }>(
   type: RecordType<F>,
-  take: (peer: Peer, values: Values<F> & { readonly kind: HomeKind }) => unknown,
+  take: (peer: Peer, values: WireValues<F> & { readonly kind: HomeKind }) => unknown,
 ): [number, Take] {
   return on(type, (peer, values) => {
     const { kind } = values as { readonly kind: number };
-    return records.isHomeKind(kind) && take(peer, values as Values<F> & { readonly kind: HomeKind });
+    return records.isHomeKind(kind) && take(peer, values as WireValues<F> & { readonly kind: HomeKind });
   });
 }
 

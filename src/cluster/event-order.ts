@@ -4,10 +4,10 @@
  */
 import type { RecordViews } from '../memory/ring.ts';
 import { copyEvent, EventField } from './event-record.ts';
-import type { Figures } from './figures.ts';
+import type { LinkCounts } from './figures.ts';
 import type { Follow, Source } from './follow.ts';
-import type { ClusterHost, DeviceEntry } from './host.ts';
-import { HELD_BYTES_MAX } from './limits.ts';
+import type { ClusterHost, HomeDevice } from './host.ts';
+import { MOVING_BYTES_MAX } from './limits.ts';
 import { Recent } from './recent.ts';
 import { viewsOf } from './wire.ts';
 
@@ -16,7 +16,7 @@ const HELD_SEQ_BYTES = 64;
 
 export class EventOrder {
   readonly #host: ClusterHost;
-  readonly #figures: Figures;
+  readonly #figures: LinkCounts;
   /** Last events of epochs that are followed no longer, by id and epoch. */
   readonly #positions = new Recent<number>();
   /** Held by all sources together. */
@@ -24,13 +24,13 @@ export class EventOrder {
   /** Devices whose newest event the host refused: the seq, and of which epoch. */
   readonly #refused = new Map<Follow, { readonly epoch: string; readonly seq: number }>();
 
-  constructor(host: ClusterHost, figures: Figures) {
+  constructor(host: ClusterHost, figures: LinkCounts) {
     this.#host = host;
     this.#figures = figures;
   }
 
   /** Begins with another epoch. One that was followed before goes on where it was left: nothing is passed on twice. */
-  begin(follow: Follow, { epoch, seq }: DeviceEntry): void {
+  begin(follow: Follow, { epoch, seq }: HomeDevice): void {
     if (follow.epoch !== epoch) this.remember(follow);
     const before = follow.epoch === epoch ? 0 : (this.#positions.get(`${follow.id} ${epoch}`) ?? 0);
     follow.epoch = epoch;
@@ -82,7 +82,7 @@ export class EventOrder {
 
   /** Keeps an event until the old home's last is there. @returns false when too much is held */
   hold({ held }: Source, views: RecordViews, offset: number, bytes: number): boolean {
-    if (this.#heldBytes + bytes > HELD_BYTES_MAX) return false;
+    if (this.#heldBytes + bytes > MOVING_BYTES_MAX) return false;
     const copy = viewsOf(bytes);
     copyEvent(views, offset, copy, 0, bytes);
     held.push({ views: copy, bytes, seq: 0 });
@@ -93,7 +93,7 @@ export class EventOrder {
 
   /** The same for a number up to which all came. */
   holdSeq({ held }: Source, seq: number): boolean {
-    if (this.#heldBytes + HELD_SEQ_BYTES > HELD_BYTES_MAX) return false;
+    if (this.#heldBytes + HELD_SEQ_BYTES > MOVING_BYTES_MAX) return false;
     held.push({ views: undefined, bytes: HELD_SEQ_BYTES, seq });
     this.#heldBytes += HELD_SEQ_BYTES;
     return true;

@@ -1,6 +1,6 @@
 /** What the link counts. Cluster thread only; the host copies it to where metrics are read. */
 
-const figureNames = [
+const linkCountNames = [
   'eventsSent',
   'eventsReceived',
   'eventsShed',
@@ -25,9 +25,9 @@ const figureNames = [
   'fences',
 ] as const;
 
-export type FigureName = (typeof figureNames)[number];
-export type Figures = Record<FigureName, number>;
+export type LinkCountName = (typeof linkCountNames)[number];
+export type LinkCounts = Record<LinkCountName, number>;
 
-export function createFigures(): Figures {
-  return Object.fromEntries(figureNames.map((name) => [name, 0])) as Figures;
+export function createLinkCounts(): LinkCounts {
+  return Object.fromEntries(linkCountNames.map((name) => [name, 0])) as LinkCounts;
 }

@@ -14,7 +14,7 @@ interface Asking {
   readonly peer: Peer;
 }
 
-export class Filters {
+export class NodeFilters {
   readonly #host: ClusterHost;
   /** By prefix: the nodes that have not told all. */
   readonly #filters = new Map<string, Set<Peer>>();

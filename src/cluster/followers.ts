@@ -5,7 +5,7 @@
 import type { RecordViews } from '../memory/ring.ts';
 import { Priority } from '../wire/events.ts';
 import { copyEvent, EventField } from './event-record.ts';
-import type { Figures } from './figures.ts';
+import type { LinkCounts } from './figures.ts';
 import { type Home, HomePhase } from './home.ts';
 import type { ClusterHost, FollowRequest, StreamStart } from './host.ts';
 import { FOLLOWS_WAITING_MAX } from './limits.ts';
@@ -24,7 +24,7 @@ import {
 } from './records.ts';
 
 /** A device that other nodes follow. */
-export interface Audience {
+export interface FollowedDevice {
   readonly id: string;
   /** The host's number of the device, which is the handle on the wire. */
   readonly slot: number;
@@ -60,7 +60,7 @@ export interface FollowValues {
 }
 
 export interface FollowersDeps {
-  readonly figures: Figures;
+  readonly figures: LinkCounts;
   readonly host: ClusterHost;
   home(kind: HomeKind, id: string): Home | undefined;
   /** An open peer by the number that the host knows it by. */
@@ -74,15 +74,15 @@ interface Request {
 
 export class Followers {
   readonly #deps: FollowersDeps;
-  readonly #bySlot = new Map<number, Audience>();
-  readonly #byId = new Map<string, Audience>();
-  readonly #ofPeer = new Map<Peer, Set<Audience>>();
+  readonly #bySlot = new Map<number, FollowedDevice>();
+  readonly #byId = new Map<string, FollowedDevice>();
+  readonly #ofPeer = new Map<Peer, Set<FollowedDevice>>();
   /** Follows of devices whose claim is not settled. */
   readonly #untilSettled = new Map<string, Request[]>();
   /** Follows that wait for room on the way to their peer. */
   readonly #untilRoom = new Map<Peer, FollowValues[]>();
   /** Devices of which events were shed since the peer was last told how far they are. */
-  readonly #shed = new Map<Peer, Set<Audience>>();
+  readonly #shed = new Map<Peer, Set<FollowedDevice>>();
 
   constructor(deps: FollowersDeps) {
     this.#deps = deps;
@@ -270,14 +270,14 @@ export class Followers {
     return true;
   }
 
-  #wasShed(peer: Peer, audience: Audience): void {
+  #wasShed(peer: Peer, audience: FollowedDevice): void {
     this.#deps.figures.eventsShed += 1;
     const shed = this.#shed.get(peer);
     if (shed === undefined) this.#shed.set(peer, new Set([audience]));
     else shed.add(audience);
   }
 
-  #audience(id: string, slot: number, lastSeq: number): Audience {
+  #audience(id: string, slot: number, lastSeq: number): FollowedDevice {
     const found = this.#byId.get(id);
     if (found?.slot === slot) return found;
     if (found !== undefined) this.#forget(found);
@@ -288,7 +288,7 @@ export class Followers {
   }
 
   /** @param staysKnown whether the audience is kept when nobody is left: somebody is about to join */
-  #remove(audience: Audience, peer: Peer, staysKnown = false): void {
+  #remove(audience: FollowedDevice, peer: Peer, staysKnown = false): void {
     if (!audience.followers.delete(peer)) return;
     this.#ofPeer.get(peer)?.delete(audience);
     this.#shed.get(peer)?.delete(audience);
@@ -297,7 +297,7 @@ export class Followers {
     if (audience.followers.size === 0 && !staysKnown) this.#forget(audience);
   }
 
-  #forget(audience: Audience): void {
+  #forget(audience: FollowedDevice): void {
     this.#byId.delete(audience.id);
     this.#bySlot.delete(audience.slot);
     for (const peer of audience.followers.keys()) {

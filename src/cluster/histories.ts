@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { RecordViews } from '../memory/ring.ts';
 import { copyEvent, EventField } from './event-record.ts';
 import type { ClusterHost, HistoryQuery } from './host.ts';
-import { CALL_MS, HISTORY_EVENTS_MAX } from './limits.ts';
+import { CALL_MS, HISTORY_PAGE_EVENTS_MAX } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { history, historyEnd, PAST } from './records.ts';
 import { requestNumbers } from './request-numbers.ts';
@@ -41,7 +41,7 @@ export class Histories {
       this.#host.historyDone(request, false, false, '');
       return request;
     }
-    const max = Math.min(query.max, HISTORY_EVENTS_MAX);
+    const max = Math.min(query.max, HISTORY_PAGE_EVENTS_MAX);
     this.#waiting.set(request, { peer, untilMs: this.#clock.now() + CALL_MS, left: max });
     history.write(peer.session, { ...query, max, id, request });
     return request;
@@ -54,7 +54,7 @@ export class Histories {
       epoch,
       after,
       before,
-      max: Math.min(max, HISTORY_EVENTS_MAX),
+      max: Math.min(max, HISTORY_PAGE_EVENTS_MAX),
     });
   }
 

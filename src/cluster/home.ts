@@ -119,7 +119,7 @@ function fnv1a(text: string): number {
  * What is kept of a subscriber may be in several places, and all of it counts. Of a device the newest numbering counts,
  * so it comes first, and all events that nobody has numbered.
  */
-export function takeParts(seek: Seek, number: number, parts: readonly Uint8Array[]): void {
+export function addParts(seek: Seek, number: number, parts: readonly Uint8Array[]): void {
   if (parts.length === 0) return;
   const others = seek.parts ?? [];
   const isNewest = number >= seek.partsNumber;

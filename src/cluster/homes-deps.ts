@@ -1,16 +1,16 @@
 /** What `homes.ts` is given, and what peers tell it. */
 import type { Clock } from '../clock.ts';
-import type { Figures } from './figures.ts';
+import type { LinkCounts } from './figures.ts';
 import type { Home } from './home.ts';
 import type { ClusterHost } from './host.ts';
 import type { Peer } from './peer.ts';
 import type { HomeKind } from './records.ts';
-import type { Values } from './wire.ts';
+import type { WireValues } from './wire.ts';
 
 export interface HomesDeps {
   readonly clock: Clock;
   readonly node: string;
-  readonly figures: Figures;
+  readonly figures: LinkCounts;
   readonly host: ClusterHost;
   /** Nodes that must be asked: alive, and not fenced or still joining. */
   askable(): Iterable<Peer>;
@@ -29,7 +29,7 @@ export interface HomesDeps {
 }
 
 /** A peer's claim. */
-export type Claim = Values<{
+export type Claim = WireValues<{
   stamp: 'count';
   number: 'count';
   fresh: 'flag';

@@ -6,6 +6,7 @@ import { Claims } from './claims.ts';
 import { Contests } from './contests.ts';
 import { Endings } from './endings.ts';
 import {
+  addParts,
   createDeparture,
   createHome,
   createSeek,
@@ -13,7 +14,6 @@ import {
   HomePhase,
   homeKey,
   outranks,
-  takeParts,
 } from './home.ts';
 import type { Claim, HomesDeps, Numbered } from './homes-deps.ts';
 import { SurrenderReason } from './host.ts';
@@ -205,7 +205,7 @@ export class Homes {
     if (seek !== undefined) {
       seek.promised.delete(peer);
       home.number = Math.max(home.number, number);
-      takeParts(seek, number, parts);
+      addParts(seek, number, parts);
       this.#settleIfDone(home);
     } else if (home.departure !== undefined) {
       home.departure.late = [...home.departure.late, ...parts];

@@ -11,7 +11,7 @@ import type { StreamPosition } from '../wire/events.ts';
 import type { HomeKind, Level } from './records.ts';
 
 /** A device as its home knows it at one moment. */
-export interface DeviceEntry {
+export interface HomeDevice {
   readonly epoch: string;
   /** Its last event. */
   readonly seq: number;
@@ -23,9 +23,9 @@ export interface DeviceEntry {
 }
 
 /** The answer to a follow: `seq` is where the stream starts, `state` how the device is once all of it has come. */
-export interface StreamStart extends DeviceEntry {
+export interface StreamStart extends HomeDevice {
   /** How the device was at `seq`: the events that come first may change it. */
-  readonly startState: DeviceEntry['state'];
+  readonly startState: HomeDevice['state'];
 }
 
 /** What a node asks of the home of a device. */

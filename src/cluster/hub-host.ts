@@ -10,7 +10,7 @@ import { POLL_RECORDS_MAX } from '../limits.ts';
 import { Counter, type Counters } from '../memory/counters.ts';
 import type { Ringer } from '../memory/doorbell.ts';
 import type { RecordViews, RingConsumer, RingProducer } from '../memory/ring.ts';
-import { Home, NONE } from '../presence/columns.ts';
+import { NONE, Numbering } from '../presence/columns.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import { fromLink } from '../records/cluster.ts';
 import { claimEvent, copyEvent, EventField, eventBytes } from '../records/event.ts';
@@ -32,7 +32,7 @@ import type {
 import { LIST_IDS_MAX } from './limits.ts';
 import type { ClusterNode } from './node.ts';
 import type { Operators } from './operators.ts';
-import { ownerSays, type Take } from './owner-says.ts';
+import { ownerSays, type TakeRecord } from './owner-says.ts';
 import { Probes } from './probes.ts';
 import type { HomeKind } from './records.ts';
 
@@ -62,7 +62,7 @@ const RATE_MS = 1000;
 
 export class HubHost implements ClusterHost {
   readonly #deps: HubHostDeps;
-  #takes: Readonly<Record<number, Take>> = {};
+  #takes: Readonly<Record<number, TakeRecord>> = {};
   #node: ClusterNode | undefined;
   /** The owner has begun to tell all: what stood in the ring before was for another link. */
   #isTold = false;
@@ -226,7 +226,7 @@ export class HubHost implements ClusterHost {
     const { slots, next } = presence.deviceSlots(
       from,
       LIST_IDS_MAX,
-      (_, slot) => Atomics.load(home, slot) !== Home.elsewhere && Atomics.load(known, slot) === 1,
+      (_, slot) => Atomics.load(home, slot) !== Numbering.elsewhere && Atomics.load(known, slot) === 1,
     );
     const ids = slots
       .map((slot) => presence.device(slot)?.device)
@@ -239,7 +239,7 @@ export class HubHost implements ClusterHost {
     const node = this.#node!;
     const slot = presence.findDevice(id);
     const row = slot < 0 ? undefined : presence.device(slot);
-    const isHere = row !== undefined && Atomics.load(presence.devices.rows.home, slot) === Home.here;
+    const isHere = row !== undefined && Atomics.load(presence.devices.rows.home, slot) === Numbering.here;
     if (!isHere || (epoch !== '' && epoch !== epochName(row.epoch))) {
       node.pastEnd(peer, request, false, false, '');
       return;

@@ -47,7 +47,7 @@ export const ASK_AFTER_MS = 250;
 export const LOST_SPREAD_MS = 4_000;
 
 /** Events held for devices that move, all together: with 200 B each and 100/s of a device, 50 devices for a second. */
-export const HELD_BYTES_MAX = 1024 * 1024;
+export const MOVING_BYTES_MAX = 1024 * 1024;
 
 /** Ids of each kind of thing that is remembered for a while: where they went, what was claimed, how far they were. */
 export const RECENT_MAX = 10_000;
@@ -65,7 +65,7 @@ export const PART_BYTES = 32 * 1024;
 
 /** Ids in a page of a list: 32 KiB of the longest. Events in a page of history. */
 export const LIST_IDS_MAX = 250;
-export const HISTORY_EVENTS_MAX = 100;
+export const HISTORY_PAGE_EVENTS_MAX = 100;
 
 /** Calls between nodes: how many may wait, how long (a route waits for confirmations itself), how much they carry. */
 export const CALLS_MAX = 1024;

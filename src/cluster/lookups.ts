@@ -3,7 +3,7 @@
  * latest. Cluster thread only.
  */
 import type { Clock } from '../clock.ts';
-import type { Figures } from './figures.ts';
+import type { LinkCounts } from './figures.ts';
 import type { Follow } from './follow.ts';
 import type { ClusterHost } from './host.ts';
 import { ASK_AFTER_MS, LOST_SPREAD_MS, WAIT_MS } from './limits.ts';
@@ -11,7 +11,7 @@ import type { Peer } from './peer.ts';
 
 export interface LookupsDeps {
   readonly clock: Clock;
-  readonly figures: Figures;
+  readonly figures: LinkCounts;
   readonly host: ClusterHost;
   /** Peers that answer lookups. */
   ready(): Iterable<Peer>;

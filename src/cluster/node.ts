@@ -5,15 +5,15 @@
  * `joining` and `fenced` say nothing to anybody; `claiming` exchanges claims; `in` does all.
  */
 import { Asks } from './asks.ts';
+import { BeatSender } from './beat-sender.ts';
 import { decodeBeat, Phase, phaseNames } from './beats.ts';
 import { Calls } from './calls.ts';
 import { Confirms } from './confirms.ts';
 import { createDispatch, type Dispatch } from './dispatch.ts';
-import { createFigures, type Figures } from './figures.ts';
-import { Filters } from './filters.ts';
+import { createLinkCounts, type LinkCounts } from './figures.ts';
+import { NodeFilters } from './filters.ts';
 import { Followers } from './followers.ts';
 import { Follows } from './follows.ts';
-import { Heart } from './heart.ts';
 import { Histories } from './histories.ts';
 import { Homes } from './homes.ts';
 import type { CallAnswer, HistoryQuery } from './host.ts';
@@ -27,19 +27,19 @@ import { requestNumbers as sessionNumbers } from './request-numbers.ts';
 import { MessageType, readHead, viewsOf } from './wire.ts';
 
 export class ClusterNode {
-  readonly figures: Figures = createFigures();
+  readonly figures: LinkCounts = createLinkCounts();
   readonly members: Members;
   readonly homes: Homes;
   readonly follows: Follows;
   readonly followers: Followers;
   readonly confirms: Confirms;
   readonly #asks: Asks;
-  readonly #filters: Filters;
+  readonly #filters: NodeFilters;
   readonly #histories: Histories;
   readonly #calls: Calls;
   readonly #options: NodeOptions;
   readonly #dispatch: Dispatch;
-  readonly #heart: Heart;
+  readonly #beats: BeatSender;
   readonly #peers: Peers;
   readonly #toFlush = new Set<Peer>();
   readonly #phases: Phases;
@@ -70,7 +70,7 @@ export class ClusterNode {
         wantFlush: (to) => this.#wantFlush(to),
         opened: (to) => this.#opened(to),
         ended: (to) => this.#ended(to),
-        record: (...record) => this.#dispatch(...record),
+        received: (...record) => this.#dispatch(...record),
       },
     );
     this.#phases = new Phases({
@@ -122,9 +122,9 @@ export class ClusterNode {
     });
     this.confirms = new Confirms(clock, () => options.readBucket());
     const { members, confirms } = this;
-    this.#heart = new Heart({ ...options, members, peers: this.#peers, confirms, figures });
+    this.#beats = new BeatSender({ ...options, members, peers: this.#peers, confirms, figures });
     this.#asks = new Asks(clock, (follow) => this.follows.lookups.answered(follow));
-    this.#filters = new Filters(host);
+    this.#filters = new NodeFilters(host);
     this.#histories = new Histories(clock, host);
     this.#calls = new Calls(clock, host);
     this.#dispatch = this.#createDispatch();
@@ -138,7 +138,7 @@ export class ClusterNode {
 
   /** NATS is there, again or for the first time. */
   connected(): void {
-    this.#heart.beat();
+    this.#beats.beat();
     for (const peer of this.#peers.all) peer.session.reconnected();
   }
 
@@ -153,7 +153,7 @@ export class ClusterNode {
     this.members.hear(beat);
     this.#phases.heard();
     const { phase, boot } = beat;
-    if (phase === Phase.joining && boot !== this.#options.boot) this.#heart.beatForNewcomer();
+    if (phase === Phase.joining && boot !== this.#options.boot) this.#beats.beatForNewcomer();
     this.#phases.proceed();
   }
 
@@ -195,7 +195,7 @@ export class ClusterNode {
   /** Looks at every time-out; every 25 ms or so. */
   tick(): void {
     this.#phases.mayAct();
-    this.#heart.tick();
+    this.#beats.tick();
     this.members.tick();
     for (const part of [this.homes, this.follows, this.#asks, this.#calls, this.#histories, this.confirms])
       part.tick();
@@ -209,7 +209,7 @@ export class ClusterNode {
   /** Says goodbye, so that nobody waits for the time-out. */
   stop(): void {
     this.flush();
-    this.#heart.beat(true);
+    this.#beats.beat(true);
   }
 
   // From the host, beside what it tells `homes`, `follows` and `followers`.
@@ -267,7 +267,7 @@ export class ClusterNode {
       this.homes.cutOff();
       return;
     }
-    this.#heart.beat();
+    this.#beats.beat();
     for (const peer of this.#peers.all) {
       if (phase === Phase.claiming) this.#open(peer);
       else if (peer.isOpen) this.#tellReady(peer);
@@ -390,7 +390,7 @@ export class ClusterNode {
         peer.hasClaimed = true;
       },
       pinged: (peer, at) => pong.write(peer.session, { at }),
-      ponged: (peer, at) => this.#heart.ponged(peer.node, at),
+      ponged: (peer, at) => this.#beats.ponged(peer.node, at),
     });
   }
 }

@@ -14,7 +14,7 @@ import {
   SEEDING_KEY,
   withoutEntry,
 } from './bucket-entries.ts';
-import type { Figures } from './figures.ts';
+import type { LinkCounts } from './figures.ts';
 import type { OperatorChange } from './host.ts';
 import { BUCKET_MS, CONFIRM_LATE_MS, CONFIRM_MS, SEEDING_MS } from './limits.ts';
 import { type SeedPlan, seedBucket } from './seeding.ts';
@@ -26,7 +26,7 @@ export interface OperatorsDeps {
   /** DAT_CLUSTER_REPLICAS. */
   readonly replicas: number;
   readonly node: string;
-  readonly figures: Figures;
+  readonly figures: LinkCounts;
   /** What the snapshot holds: fills a bucket that nobody else can fill. */
   readonly snapshot: readonly OperatorChange[];
   readonly isConnected: () => boolean;

@@ -17,14 +17,14 @@ export interface OwnerSaysDeps {
 }
 
 /** Takes a record that lies at the offset. */
-export type Take = (views: RecordViews, offset: number) => void;
+export type TakeRecord = (views: RecordViews, offset: number) => void;
 
 /** @returns by kind of record: what takes it */
-export function ownerSays(deps: OwnerSaysDeps): Readonly<Record<number, Take>> {
+export function ownerSays(deps: OwnerSaysDeps): Readonly<Record<number, TakeRecord>> {
   return { ...ofHomes(deps), ...ofFollows(deps) };
 }
 
-function ofHomes({ node: { homes }, applied }: OwnerSaysDeps): Readonly<Record<number, Take>> {
+function ofHomes({ node: { homes }, applied }: OwnerSaysDeps): Readonly<Record<number, TakeRecord>> {
   const partsOf = new Map<string, Uint8Array[]>();
   const kindOf = (kind: number): HomeKind => kind as HomeKind;
   return {
@@ -65,7 +65,7 @@ function ofHomes({ node: { homes }, applied }: OwnerSaysDeps): Readonly<Record<n
   };
 }
 
-function ofFollows({ node, reader, askPast }: OwnerSaysDeps): Readonly<Record<number, Take>> {
+function ofFollows({ node, reader, askPast }: OwnerSaysDeps): Readonly<Record<number, TakeRecord>> {
   return {
     [FromOwnerRecord.Event]: (views, offset) =>
       node.followers.event(views, offset, eventBytes(views, offset)),

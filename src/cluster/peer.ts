@@ -5,7 +5,7 @@
 import type { RecordViews } from '../memory/ring.ts';
 import type { Follow } from './follow.ts';
 import type { Home } from './home.ts';
-import { Session, type SessionDeps, type SessionOwner } from './session.ts';
+import { LinkSession, type SessionDeps, type SessionOwner } from './session.ts';
 
 /** What the sessions of all peers report to. */
 export interface PeerEvents {
@@ -13,7 +13,7 @@ export interface PeerEvents {
   wantFlush(peer: Peer): void;
   opened(peer: Peer): void;
   ended(peer: Peer): void;
-  record(peer: Peer, kind: number, views: RecordViews, offset: number, bytes: number): void;
+  received(peer: Peer, kind: number, views: RecordViews, offset: number, bytes: number): void;
 }
 
 /** Who asked where a device is: a follow, or an operator. */
@@ -38,7 +38,7 @@ export class Peer implements SessionOwner {
   readonly boot: number;
   /** The host's name for the session; another one for each. */
   number = 0;
-  readonly session: Session;
+  readonly session: LinkSession;
 
   /** It was called lost and the bucket was not read since then: its session must not open. */
   gated = false;
@@ -87,7 +87,7 @@ export class Peer implements SessionOwner {
     this.node = node;
     this.boot = boot;
     this.#events = events;
-    this.session = new Session(deps, this);
+    this.session = new LinkSession(deps, this);
   }
 
   /** Whether records may be written to it. */
@@ -130,7 +130,7 @@ export class Peer implements SessionOwner {
     this.#events.ended(this);
   }
 
-  record(kind: number, views: RecordViews, offset: number, bytes: number): void {
-    this.#events.record(this, kind, views, offset, bytes);
+  received(kind: number, views: RecordViews, offset: number, bytes: number): void {
+    this.#events.received(this, kind, views, offset, bytes);
   }
 }

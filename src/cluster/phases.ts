@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import { Phase } from './beats.ts';
-import type { Figures } from './figures.ts';
+import type { LinkCounts } from './figures.ts';
 import { CLAIMING_MS, LISTEN_MS } from './limits.ts';
 import type { Members } from './members.ts';
 import type { Peer } from './peer.ts';
@@ -12,7 +12,7 @@ import type { Peers } from './peers.ts';
 
 export interface PhasesDeps {
   readonly clock: Clock;
-  readonly figures: Figures;
+  readonly figures: LinkCounts;
   readonly members: Members;
   readonly peers: Peers;
   /** DAT_CLUSTER_NODE_TIMEOUT_MS. */

@@ -1,7 +1,7 @@
 /**
  * Every record between nodes. What each means and when it is sent: docs/cluster.md. Numbers are never reused.
  */
-import { record } from './wire.ts';
+import { recordType } from './wire.ts';
 
 /** What has a home. */
 export const HomeKind = { device: 0, subscriber: 1, gateway: 2 } as const;
@@ -27,15 +27,15 @@ export const EVENT = 1;
 export const PAST = 2;
 
 /** The first record of a session. `answered`: up to which claim the sender has answered the receiver's boot. */
-export const opened = record(3, { answered: 'count', joining: 'flag' });
+export const opened = recordType(3, { answered: 'count', joining: 'flag' });
 /** All claims that the receiver had not answered are sent. */
-export const claimed = record(4, {});
+export const claimed = recordType(4, {});
 /** The sender is `in`: it answers lookups and follows. */
-export const ready = record(5, {});
-export const ping = record(6, { at: 'time' });
-export const pong = record(7, { at: 'time' });
+export const ready = recordType(5, {});
+export const ping = recordType(6, { at: 'time' });
+export const pong = recordType(7, { at: 'time' });
 
-export const claim = record(8, {
+export const claim = recordType(8, {
   stamp: 'count',
   number: 'count',
   kind: 'u8',
@@ -43,20 +43,20 @@ export const claim = record(8, {
   connected: 'flag',
   id: 'id',
 });
-export const claimsAnswered = record(9, { stamp: 'count' });
-export const known = record(10, { number: 'count', kind: 'u8', id: 'id' });
-export const mine = record(11, { number: 'count', kind: 'u8', connected: 'flag', id: 'id' });
-export const part = record(12, { kind: 'u8', id: 'id', bytes: 'bytes' });
+export const claimsAnswered = recordType(9, { stamp: 'count' });
+export const known = recordType(10, { number: 'count', kind: 'u8', id: 'id' });
+export const mine = recordType(11, { number: 'count', kind: 'u8', connected: 'flag', id: 'id' });
+export const part = recordType(12, { kind: 'u8', id: 'id', bytes: 'bytes' });
 /** `leave`: nobody asked for it, the sender drains. */
-export const handOver = record(13, { number: 'count', kind: 'u8', leave: 'flag', id: 'id' });
-export const contest = record(14, { number: 'count', kind: 'u8', alive: 'flag', id: 'id' });
+export const handOver = recordType(13, { number: 'count', kind: 'u8', leave: 'flag', id: 'id' });
+export const contest = recordType(14, { number: 'count', kind: 'u8', alive: 'flag', id: 'id' });
 
-export const ask = record(15, { id: 'id' });
-export const here = record(16, { number: 'count', connected: 'flag', id: 'id' });
+export const ask = recordType(15, { id: 'id' });
+export const here = recordType(16, { number: 'count', connected: 'flag', id: 'id' });
 /** Of this session's questions, this many are answered. */
-export const asksAnswered = record(17, { count: 'count' });
+export const asksAnswered = recordType(17, { count: 'count' });
 /** `request` comes back in the answer: only that to the newest counts. */
-export const follow = record(18, {
+export const follow = recordType(18, {
   known: 'count',
   seq: 'count',
   request: 'u32',
@@ -68,9 +68,9 @@ export const follow = record(18, {
   id: 'id',
   epoch: 'text',
 });
-export const unfollow = record(19, { id: 'id' });
+export const unfollow = recordType(19, { id: 'id' });
 /** `seq`: the stream starts after it. */
-export const followed = record(20, {
+export const followed = recordType(20, {
   number: 'count',
   seq: 'count',
   lastSeen: 'time',
@@ -83,17 +83,17 @@ export const followed = record(20, {
   status: 'text',
 });
 /** All up to `seq` was sent, or is lost. */
-export const seq = record(21, { seq: 'count', handle: 'u32' });
-export const moved = record(22, { seq: 'count', number: 'count', handle: 'u32', to: 'id' });
+export const seq = recordType(21, { seq: 'count', handle: 'u32' });
+export const moved = recordType(22, { seq: 'count', number: 'count', handle: 'u32', to: 'id' });
 /** `request` 0: not an answer, the follow has ended. */
-export const unfollowed = record(23, { request: 'u32', why: 'u8', id: 'id' });
+export const unfollowed = recordType(23, { request: 'u32', why: 'u8', id: 'id' });
 
 /** Ids after `cursor` in the home's own order; '' the first. */
-export const list = record(24, { request: 'u32', prefix: 'text', cursor: 'text' });
+export const list = recordType(24, { request: 'u32', prefix: 'text', cursor: 'text' });
 /** `cursor` '' : these were the last. */
-export const listed = record(25, { request: 'u32', cursor: 'text', ids: 'ids' });
+export const listed = recordType(25, { request: 'u32', cursor: 'text', ids: 'ids' });
 /** Kept events of the epoch with `after` < seq < `before`, the newest `max` of them. `epoch` '' : the present one. */
-export const history = record(26, {
+export const history = recordType(26, {
   after: 'count',
   before: 'count',
   request: 'u32',
@@ -102,9 +102,9 @@ export const history = record(26, {
   epoch: 'text',
 });
 /** Ends a page. `found` false: not the home, or another epoch. `more`: older ones are kept. */
-export const historyEnd = record(27, { request: 'u32', found: 'flag', more: 'flag', epoch: 'text' });
+export const historyEnd = recordType(27, { request: 'u32', found: 'flag', more: 'flag', epoch: 'text' });
 
-export const confirm = record(28, { revision: 'count', request: 'u32', bucket: 'text' });
-export const confirmed = record(29, { request: 'u32' });
-export const call = record(30, { request: 'u32', more: 'flag', name: 'text', body: 'bytes' });
-export const reply = record(31, { request: 'u32', status: 'u32', more: 'flag', body: 'bytes' });
+export const confirm = recordType(28, { revision: 'count', request: 'u32', bucket: 'text' });
+export const confirmed = recordType(29, { request: 'u32' });
+export const call = recordType(30, { request: 'u32', more: 'flag', name: 'text', body: 'bytes' });
+export const reply = recordType(31, { request: 'u32', status: 'u32', more: 'flag', body: 'bytes' });

@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { RecordViews } from '../memory/ring.ts';
-import type { Figures } from './figures.ts';
+import type { LinkCounts } from './figures.ts';
 import {
   ACK_BYTES,
   ACK_DELAY_MS,
@@ -38,7 +38,7 @@ import {
 /** What the sessions of a node share. */
 export interface SessionDeps {
   readonly clock: Clock;
-  readonly figures: Figures;
+  readonly figures: LinkCounts;
   /** This node's boot. */
   readonly boot: number;
   /** @returns a number that is higher than any before, from 1 */
@@ -54,7 +54,7 @@ export interface SessionOwner {
   opened(): void;
   /** The session is over, whoever ended it; called once for each `opened`. */
   ended(): void;
-  record(kind: number, views: RecordViews, offset: number, bytes: number): void;
+  received(kind: number, views: RecordViews, offset: number, bytes: number): void;
 }
 
 /** A batch that was not acknowledged. */
@@ -74,7 +74,7 @@ function copyOf(bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
-export class Session implements RecordSink {
+export class LinkSession implements RecordSink {
   views: RecordViews = viewsOf(0);
   readonly #deps: SessionDeps;
   readonly #owner: SessionOwner;
@@ -250,7 +250,7 @@ export class Session implements RecordSink {
     const own = this.#own;
     const whole = forEachRecord(views, bytes, (kind, offset, length) => {
       const isSame = this.#own === own && this.#state === 'open'; // a record may end the session
-      if (isSame) this.#owner.record(kind, views, offset, length);
+      if (isSame) this.#owner.received(kind, views, offset, length);
     });
     if (!whole) figures.undecodable += 1;
     if (!this.#wantsFlush && this.#ackDueBytes >= ACK_BYTES) {

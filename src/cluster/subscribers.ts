@@ -38,7 +38,7 @@ const PAUSED = 1;
 type Item = readonly [name: string, flags: number, types: number];
 
 /** @returns parts for `surrendered` */
-export function encodeKept({ rows, filters, awayMs }: KeptSubscriber): Uint8Array[] {
+export function encodeKeptSubscriber({ rows, filters, awayMs }: KeptSubscriber): Uint8Array[] {
   const items = rows.map(({ device, paused, types }): Item => [device, paused ? PAUSED : 0, types]);
   const wanted = filters.map(({ filter, paused, types }): Item => [filter, paused ? PAUSED : 0, types]);
   const parts: Uint8Array[] = [];
@@ -53,7 +53,7 @@ export function encodeKept({ rows, filters, awayMs }: KeptSubscriber): Uint8Arra
  * What `adopt` was given. Names that are no ids or filters are left out, as is a part that is none.
  * @returns all parts together; of a device that is named twice, the first row
  */
-export function decodeKept(parts: readonly Uint8Array[]): KeptSubscriber {
+export function decodeKeptSubscriber(parts: readonly Uint8Array[]): KeptSubscriber {
   const rows = new Map<string, KeptRow>();
   const filters = new Map<string, KeptFilter>();
   let awayMs = 0;

@@ -130,9 +130,9 @@ export function forEachRecord(
  * `count` is a whole number from 0, `time` any number from 0, both f64; `id` follows the grammar of ids, `name` is one
  * or empty; `ids` a list of ids; `text` is UTF-8.
  */
-export type Field = 'count' | 'time' | 'u32' | 'u8' | 'flag' | 'id' | 'name' | 'ids' | 'text' | 'bytes';
+export type WireField = 'count' | 'time' | 'u32' | 'u8' | 'flag' | 'id' | 'name' | 'ids' | 'text' | 'bytes';
 
-type Value<F extends Field> = F extends 'id' | 'name' | 'text'
+type Value<F extends WireField> = F extends 'id' | 'name' | 'text'
   ? string
   : F extends 'ids'
     ? readonly string[]
@@ -142,14 +142,14 @@ type Value<F extends Field> = F extends 'id' | 'name' | 'text'
         ? boolean
         : number;
 
-export type Fields = Readonly<Record<string, Field>>;
-export type Values<F extends Fields> = { readonly [Name in keyof F]: Value<F[Name]> };
+export type WireFields = Readonly<Record<string, WireField>>;
+export type WireValues<F extends WireFields> = { readonly [Name in keyof F]: Value<F[Name]> };
 
-export interface RecordType<F extends Fields> {
+export interface RecordType<F extends WireFields> {
   readonly kind: number;
-  write(sink: RecordSink, values: Values<F>): void;
+  write(sink: RecordSink, values: WireValues<F>): void;
   /** @returns undefined when the bytes are no such record; texts and bytes are copies */
-  read(views: RecordViews, offset: number, bytes: number): Values<F> | undefined;
+  read(views: RecordViews, offset: number, bytes: number): WireValues<F> | undefined;
 }
 
 const fixedBytes = {
@@ -163,13 +163,13 @@ const fixedBytes = {
   bytes: 4,
   u8: 1,
   flag: 1,
-} as const satisfies Record<Field, number>;
+} as const satisfies Record<WireField, number>;
 
-const isTail = (field: Field): boolean => fixedBytes[field] === 4 && field !== 'u32';
+const isTail = (field: WireField): boolean => fixedBytes[field] === 4 && field !== 'u32';
 
 /** @param kind its number on the wire */
-export function record<const F extends Fields>(kind: number, fields: F): RecordType<F> {
-  const { placed, bytes: fixed } = place<Field>(fields, fixedBytes);
+export function recordType<const F extends WireFields>(kind: number, fields: F): RecordType<F> {
+  const { placed, bytes: fixed } = place<WireField>(fields, fixedBytes);
   const tails = placed.filter(({ field }) => isTail(field));
   return {
     kind,
@@ -207,7 +207,7 @@ export function record<const F extends Fields>(kind: number, fields: F): RecordT
         if (value === undefined) return undefined;
         values[name] = value;
       }
-      return start === offset + bytes ? (values as Values<F>) : undefined;
+      return start === offset + bytes ? (values as WireValues<F>) : undefined;
     },
   };
 }
@@ -217,14 +217,14 @@ function asBuffer(u8: Uint8Array): Buffer {
   return u8 instanceof Buffer ? u8 : Buffer.from(u8.buffer, u8.byteOffset, u8.length);
 }
 
-function tailBytes(field: Field, value: unknown): number {
+function tailBytes(field: WireField, value: unknown): number {
   if (field === 'bytes') return (value as Uint8Array).length;
   if (field === 'text') return Buffer.byteLength(value as string);
   return field === 'ids' ? (value as readonly string[]).join('\n').length : (value as string).length;
 }
 
 /** @returns bytes written */
-function writeTail(buffer: Buffer, at: number, field: Field, value: unknown): number {
+function writeTail(buffer: Buffer, at: number, field: WireField, value: unknown): number {
   if (field === 'bytes') {
     buffer.set(value as Uint8Array, at);
     return (value as Uint8Array).length;
@@ -237,14 +237,14 @@ function writeTail(buffer: Buffer, at: number, field: Field, value: unknown): nu
   );
 }
 
-function writeFixed({ f64, u32, u8 }: RecordViews, at: number, field: Field, value: unknown): void {
+function writeFixed({ f64, u32, u8 }: RecordViews, at: number, field: WireField, value: unknown): void {
   if (field === 'count' || field === 'time') f64[at >> 3] = value as number;
   else if (field === 'u32') u32[at >> 2] = value as number;
   else if (field === 'u8') u8[at] = value as number;
   else if (field === 'flag') u8[at] = value === true ? 1 : 0;
 }
 
-function readFixed({ f64, u32, u8 }: RecordViews, at: number, field: Field): unknown {
+function readFixed({ f64, u32, u8 }: RecordViews, at: number, field: WireField): unknown {
   switch (field) {
     case 'count':
       return isCount(f64[at >> 3]!) ? f64[at >> 3] : undefined;
@@ -262,7 +262,7 @@ function readFixed({ f64, u32, u8 }: RecordViews, at: number, field: Field): unk
 /** Refuses what is not UTF-8 and keeps a byte order mark: what was written is what is read. */
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function readTail(field: Field, buffer: Buffer, start: number, end: number): unknown {
+function readTail(field: WireField, buffer: Buffer, start: number, end: number): unknown {
   if (field === 'bytes')
     return new Uint8Array(buffer.buffer.slice(buffer.byteOffset + start, buffer.byteOffset + end));
   if (field === 'text') return decode(buffer.subarray(start, end));

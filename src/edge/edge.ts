@@ -28,7 +28,7 @@ import type { EdgeDeps, EdgeSession, EdgeSettings } from './edge-deps.ts';
 import { hasExpired, Liveness } from './liveness.ts';
 import { MqttPeers } from './mqtt/peers.ts';
 import type { DeviceSession } from './publish/device-session.ts';
-import { CONNECT_COST, Gateways } from './publish/gateways.ts';
+import { CONNECT_COST, GatewayDevices } from './publish/gateways.ts';
 import { Interests } from './publish/interests.ts';
 import { Publisher } from './publish/publisher.ts';
 import { connectionCounters, openedCounters, roleNames } from './role-counters.ts';
@@ -45,7 +45,7 @@ export class Edge {
   readonly interests: Interests;
   readonly mqtt: MqttPeers;
   /** Devices that speak through gateways. */
-  readonly gateways: Gateways;
+  readonly gateways: GatewayDevices;
   /** @returns a number for a further session */
   readonly nextSession: () => number;
   readonly #deps: EdgeDeps;
@@ -96,7 +96,7 @@ export class Edge {
     });
     this.mqtt = new MqttPeers({ ...deps, edge: this });
     this.nextSession = deps.numbers((session) => this.find(session) !== undefined || this.mqtt.has(session));
-    this.gateways = new Gateways({
+    this.gateways = new GatewayDevices({
       line,
       clock,
       settings,

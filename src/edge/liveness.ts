@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import { type CloseEntry, closes } from '../codes.ts';
 import { PONG_GRACE_MS } from '../limits.ts';
 
-export interface Peer {
+export interface WatchedPeer {
   /**
    * Hub clock, whole ms (a small integer stands in the object itself): when the peer was last heard; written by its
    * session on every frame and control pong. Until then negative: when it connected.
@@ -21,7 +21,7 @@ export interface Peer {
 }
 
 /** Whether the peer's token counts for nothing any more. @param now hub clock, ms */
-export function hasExpired({ expiresAt }: Pick<Peer, 'expiresAt'>, now: number): boolean {
+export function hasExpired({ expiresAt }: Pick<WatchedPeer, 'expiresAt'>, now: number): boolean {
   return expiresAt !== 0 && expiresAt <= now;
 }
 
@@ -32,7 +32,7 @@ export interface LivenessSettings {
 }
 
 export class Liveness {
-  readonly #peers = new Set<Peer>();
+  readonly #peers = new Set<WatchedPeer>();
   readonly #clock: Clock;
   readonly #pingIntervalMs: number;
   readonly #firstFrameMs: number;
@@ -49,7 +49,7 @@ export class Liveness {
     return Math.min(1000, Math.max(10, Math.floor(shortest / 25)));
   }
 
-  add(peer: Peer): void {
+  add(peer: WatchedPeer): void {
     const now = Math.floor(this.#clock.now());
     peer.aliveAt = -now;
     // Peers that came together are pinged apart.
@@ -58,7 +58,7 @@ export class Liveness {
     this.#peers.add(peer);
   }
 
-  remove(peer: Peer): void {
+  remove(peer: WatchedPeer): void {
     this.#peers.delete(peer);
   }
 
@@ -87,7 +87,7 @@ export class Liveness {
     }
   }
 
-  #isMute({ aliveAt }: Peer, now: number): boolean {
+  #isMute({ aliveAt }: WatchedPeer, now: number): boolean {
     return this.#firstFrameMs > 0 && aliveAt < 0 && now + aliveAt > this.#firstFrameMs;
   }
 }

@@ -12,14 +12,14 @@ import type { Join, SessionKind } from '../records/requests.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Frame, PeerCodec } from '../wire/codec.ts';
 import { NO_ALLOWANCE } from './allowance.ts';
-import type { Peer } from './liveness.ts';
+import type { WatchedPeer } from './liveness.ts';
 
 /** What is closed where a session is to be: the connection of a peer in this role, or in all of its roles. */
 export interface Closable {
   close(close: CloseEntry): void;
 }
 
-export abstract class Session implements Peer, Closable {
+export abstract class Session implements WatchedPeer, Closable {
   abstract readonly kind: SessionKind;
   abstract readonly codec: PeerCodec;
   readonly id: string;

@@ -5,10 +5,10 @@
 import { highWater } from '../memory/layout.ts';
 import { DeviceState } from '../presence/lifecycle.ts';
 import type { DeviceSlab } from '../presence/table.ts';
+import { isAtPosition, isCarried, isOf, keptKind, keptSeq, keptSize, keptSlot } from './kept-event.ts';
 import type { KeptRows } from './kept-rows.ts';
 import type { Laps } from './laps.ts';
 import { Cell, type HistoryMemory } from './memory.ts';
-import { isAtPosition, isCarried, isOf, keptKind, keptSeq, keptSize, keptSlot } from './record.ts';
 
 export interface LogParts {
   readonly history: HistoryMemory;

@@ -6,8 +6,8 @@
  */
 import type { RecordViews } from '../memory/ring.ts';
 import type { DeviceSlab } from '../presence/table.ts';
+import { isCarried, isOf, KeptKind, keptKind, keptSize } from './kept-event.ts';
 import type { Laps } from './laps.ts';
-import { isCarried, isOf, KeptKind, keptKind, keptSize } from './record.ts';
 
 export class KeptRows {
   readonly rows: DeviceSlab['rows'];

@@ -3,8 +3,8 @@
  * shared positions. Owner thread only.
  */
 
+import { unitsOf } from './kept-event.ts';
 import { Cell, type HistoryMemory, Word } from './memory.ts';
-import { unitsOf } from './record.ts';
 
 export class Laps {
   /** Position of the oldest record that is whole. */

@@ -14,9 +14,6 @@ import type { RecordViews } from '../memory/ring.ts';
 import type { DeviceSlab } from '../presence/table.ts';
 import { EventType } from '../wire/events.ts';
 import { adoptLog } from './adoption.ts';
-import { KeptRows } from './kept-rows.ts';
-import { Laps } from './laps.ts';
-import { Cell, type HistoryMemory, keptBytesMax } from './memory.ts';
 import {
   carryRecord,
   isCarried,
@@ -24,12 +21,15 @@ import {
   KeptKind,
   keptBytes,
   keptKind,
+  keptKindOf,
   keptSize,
   keptSlot,
-  kindOf,
   writeEvent,
-  writeHead,
-} from './record.ts';
+  writeKeptHead,
+} from './kept-event.ts';
+import { KeptRows } from './kept-rows.ts';
+import { Laps } from './laps.ts';
+import { Cell, type HistoryMemory, keptBytesMax } from './memory.ts';
 
 /** The log is written at least this far before it begins anew: a smaller resident set would save nothing that shows. */
 const WINDOW_BYTES_MIN = 4 * 1024 * 1024;
@@ -119,7 +119,7 @@ export class HistoryLog {
   append(slot: number, seq: number, from: RecordViews, offset: number, bytes: number): boolean {
     if (!this.isOn || !isKept(from, offset)) return false;
     const size = keptBytes(bytes);
-    const kind = kindOf(from, offset);
+    const kind = keptKindOf(from, offset);
     if (size > this.#keptBytesMax) {
       this.#kept.enterNone(slot, seq, kind);
       this.#history.cells[Cell.evicted]! += 1;
@@ -133,7 +133,16 @@ export class HistoryLog {
     const back = position - rows.keptAt[slot]!;
     laps.tellOldest();
     writeEvent(this.#log, at, slot, seq, from, offset, bytes);
-    writeHead(this.#log, at, position, size, slot, rows.generation[slot]!, back, seq - rows.keptSeq[slot]!);
+    writeKeptHead(
+      this.#log,
+      at,
+      position,
+      size,
+      slot,
+      rows.generation[slot]!,
+      back,
+      seq - rows.keptSeq[slot]!,
+    );
     laps.commit(size);
     this.#events += 1;
     this.#kept.enter(slot, seq, kind, position, size);

@@ -9,7 +9,7 @@
  * is kept is in the lap being written and, above the place it has reached, in the lap before.
  */
 import { type RecordViews, recordViews } from '../memory/ring.ts';
-import { KEPT_ALIGNMENT, unitsOf } from './record.ts';
+import { KEPT_ALIGNMENT, unitsOf } from './kept-event.ts';
 
 const LINE_PAIR_BYTES = 128; // two 64-byte lines: the neighbour is prefetched too
 const RECORDS_OFFSET = 3 * LINE_PAIR_BYTES;

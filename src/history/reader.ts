@@ -8,8 +8,8 @@
 import type { Clock } from '../clock.ts';
 import type { DeviceSlab } from '../presence/table.ts';
 import { ALL_TYPES, typeBit } from '../wire/events.ts';
+import { KeptKind } from './kept-event.ts';
 import type { HistoryMemory } from './memory.ts';
-import { KeptKind } from './record.ts';
 import { KeptRecords } from './records.ts';
 import { Replay } from './replay.ts';
 

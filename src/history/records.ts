@@ -3,8 +3,8 @@
  * counts only if what the owner may overwrite still lies before it.
  */
 import { type RecordViews, recordViews } from '../memory/ring.ts';
+import { copyEventOut, eventRoom, isAtPosition, isOf, KeptHead, keptSize, unitsOf } from './kept-event.ts';
 import { Cell, type HistoryMemory, keptBytesMax, Word } from './memory.ts';
-import { copyEventOut, eventRoom, isAtPosition, isOf, KeptHead, keptSize, unitsOf } from './record.ts';
 
 const COPY_BYTES_MIN = 1024;
 

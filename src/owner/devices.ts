@@ -6,7 +6,7 @@ import { type CloseEntry, closes } from '../codes.ts';
 import { Counter } from '../memory/counters.ts';
 import { highWater } from '../memory/layout.ts';
 import type { RecordViews } from '../memory/ring.ts';
-import { Home, NONE } from '../presence/columns.ts';
+import { NONE, Numbering } from '../presence/columns.ts';
 import {
   type DeviceInput,
   DeviceState,
@@ -188,7 +188,7 @@ export class Devices {
   /** A stale device was heard. */
   heard(session: number): void {
     const slot = this.#sessions.get(session);
-    if (slot === undefined || this.#deps.registry.devices.rows.home[slot] !== Home.here) return;
+    if (slot === undefined || this.#deps.registry.devices.rows.home[slot] !== Numbering.here) return;
     this.#input(slot, 'activity', 'heard');
     this.#armStale(slot);
   }
@@ -207,7 +207,7 @@ export class Devices {
       this.#deps.counters.add(Counter.droppedReplaced); // or terminated
       return;
     }
-    if (rows.home[slot] === Home.claimed) {
+    if (rows.home[slot] === Numbering.claimed) {
       this.homes?.hold(slot, views, offset);
       return;
     }
@@ -256,7 +256,7 @@ export class Devices {
   timer(slot: number): void {
     const { registry, clock, wheel, pulses } = this.#deps;
     const { rows } = registry.devices;
-    if (rows.home[slot] !== Home.here) {
+    if (rows.home[slot] !== Numbering.here) {
       this.homes?.timer(slot);
       return;
     }
@@ -292,7 +292,7 @@ export class Devices {
   unwatched(slot: number): void {
     const { registry, wheel, clock } = this.#deps;
     const { rows } = registry.devices;
-    if (rows.home[slot] !== Home.here) {
+    if (rows.home[slot] !== Numbering.here) {
       this.homes?.unwatched(slot);
       return;
     }

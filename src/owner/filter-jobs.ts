@@ -21,7 +21,7 @@ export interface Search {
 }
 
 /** What is being done for one filter of a request. */
-export interface Target {
+export interface FilterTarget {
   readonly filter: string;
   readonly prefix: Uint8Array;
   /** Slot of the filter; -1: refused. */
@@ -47,7 +47,7 @@ export interface RequestJob {
   readonly request: NamedRequest;
   /** Still to be done, the first is under way. */
   readonly filters: string[];
-  target: Target | undefined;
+  target: FilterTarget | undefined;
   readonly results: FilterEntry[];
   readonly refused: RefusedDevice[];
   /** Whose devices come once the request was answered. */

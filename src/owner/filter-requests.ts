@@ -6,7 +6,7 @@ import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
 import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { Refusal } from '../records/replies.ts';
-import { type RequestJob, SLICE_CHANGES, SLICE_SLOTS, type Target } from './filter-jobs.ts';
+import { type FilterTarget, type RequestJob, SLICE_CHANGES, SLICE_SLOTS } from './filter-jobs.ts';
 import type { FilterPages } from './filter-pages.ts';
 import { Unfinished } from './filter-table.ts';
 import type { FiltersDeps } from './filters.ts';
@@ -54,7 +54,7 @@ export class FilterRequests {
   }
 
   /** @returns undefined when the filter is refused */
-  #begin(job: RequestJob, filter: string): Target | undefined {
+  #begin(job: RequestJob, filter: string): FilterTarget | undefined {
     const { registry, scopes, walks, filtersMax } = this.#deps;
     const { filters } = registry;
     const { subscriber, request, refused } = job;
@@ -87,7 +87,7 @@ export class FilterRequests {
   }
 
   /** Looks for devices that match. @returns whether all were looked at */
-  #scan({ subscriber }: RequestJob, target: Target): boolean {
+  #scan({ subscriber }: RequestJob, target: FilterTarget): boolean {
     const { registry } = this.#deps;
     const end = highWater(registry.devices);
     const to = Math.min(end, target.next + SLICE_SLOTS);
@@ -101,7 +101,7 @@ export class FilterRequests {
   }
 
   /** A device that is known, or is about to be, may be one that the filter follows. */
-  find(subscriber: number, target: Target, device: number): void {
+  find(subscriber: number, target: FilterTarget, device: number): void {
     const { registry } = this.#deps;
     if (!registry.idStartsWith(device, target.prefix)) return;
     const row = registry.findRow(device, subscriber);
@@ -112,7 +112,7 @@ export class FilterRequests {
   }
 
   /** Rows for all that a filter matches, or none. @returns false when there is no room: the filter is refused */
-  #reserve(job: RequestJob, target: Target): boolean {
+  #reserve(job: RequestJob, target: FilterTarget): boolean {
     const { registry, rowsMax } = this.#deps;
     const isTooMany = registry.rowCount(job.subscriber) + target.missing > rowsMax;
     if (!isTooMany && target.missing <= registry.freeRows) return true;
@@ -122,7 +122,7 @@ export class FilterRequests {
   }
 
   /** The request fails: its filter is as it was before. One that was to go has gone, and its slot may be another's. */
-  undo(subscriber: number, { filter, slot, before }: Target): void {
+  undo(subscriber: number, { filter, slot, before }: FilterTarget): void {
     const { filters } = this.#deps.registry;
     if (filters.find(subscriber, filter.slice(0, -1)) !== slot) return;
     if (before === undefined) filters.remove(slot);
@@ -133,7 +133,7 @@ export class FilterRequests {
   }
 
   /** Goes through the subscriber's rows: what a filter gains or loses by another op. @returns whether all were seen */
-  #walk({ subscriber, request }: RequestJob, target: Target): boolean {
+  #walk({ subscriber, request }: RequestJob, target: FilterTarget): boolean {
     const { registry, subscriptions, walks } = this.#deps;
     const page = subscriptions.begin();
     let changed = 0;

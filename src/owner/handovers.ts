@@ -10,25 +10,25 @@ import type { Join } from '../records/requests.ts';
 import { edgeOf } from '../records/sessions.ts';
 
 /** A session that waits for an older one to leave. */
-export interface Arrival {
+export interface HeldSession {
   readonly join: Join;
   /** What it has sent meanwhile, in order. */
   readonly events: readonly RecordViews[];
   /** It is over already. */
-  readonly left: Departure | undefined;
+  readonly left: SessionEnd | undefined;
 }
 
 /** How a session ended. */
-export interface Departure {
+export interface SessionEnd {
   /** By a goodbye. */
   readonly clean: boolean;
   /** Its edge waits for `Left`, which comes after the acks of all that the session said. */
   readonly confirm: boolean;
 }
 
-interface Waiting extends Arrival {
+interface Waiting extends HeldSession {
   readonly events: RecordViews[];
-  left: Departure | undefined;
+  left: SessionEnd | undefined;
 }
 
 /** What all who wait may send before it is refused. An edge lets go within milliseconds, unless its thread stalls. */
@@ -74,7 +74,7 @@ export class Handovers {
   }
 
   /** A session that waits is over: it will have been in and have left. @returns false when it does not wait */
-  leave(session: number, how: Departure): boolean {
+  leave(session: number, how: SessionEnd): boolean {
     const waiting = this.#waiting.get(session);
     if (waiting === undefined) return false;
     waiting.left = how;
@@ -82,7 +82,7 @@ export class Handovers {
   }
 
   /** The session has left. @returns those that waited for it, in order; they wait no more */
-  take(older: number): readonly Arrival[] {
+  take(older: number): readonly HeldSession[] {
     const queue = this.#queues.get(older);
     if (queue === undefined) return [];
     this.#queues.delete(older);

@@ -7,7 +7,7 @@ import { IdMap } from '../memory/id-map.ts';
 import { attachSlab } from '../memory/layout.ts';
 import { begin, end } from '../memory/row-writes.ts';
 import { Slots } from '../memory/slots.ts';
-import { deviceColumns, Home, NONE, subscriberColumns } from '../presence/columns.ts';
+import { deviceColumns, NONE, Numbering, subscriberColumns } from '../presence/columns.ts';
 import { DeviceState, StateReason } from '../presence/lifecycle.ts';
 import { type DeviceSlab, type PresenceMemory, type SubscriberSlab, Total } from '../presence/table.ts';
 import { SharedTexts } from './shared-texts.ts';
@@ -85,7 +85,7 @@ export class PeerTable {
     rows.connectedAt[slot] = 0;
     rows.holders[slot] = 0;
     Atomics.store(rows.peers, slot, 0);
-    Atomics.store(rows.home, slot, Home.here);
+    Atomics.store(rows.home, slot, Numbering.here);
     rows.wantsInterest[slot] = 0;
     Atomics.store(rows.waiting, slot, 0);
     Atomics.store(rows.known, slot, 0);

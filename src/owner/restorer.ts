@@ -3,7 +3,7 @@ import { type AccessRule, AccessRules } from '../access/rules.ts';
 import { type Clock, toMonotonicMs } from '../clock.ts';
 import type { HistoryLog } from '../history/log.ts';
 import type { Wheel } from '../memory/wheel.ts';
-import { Home, Vip } from '../presence/columns.ts';
+import { Numbering, Vip } from '../presence/columns.ts';
 import { RowState } from '../presence/lifecycle.ts';
 import type { SnapshotRow } from '../snapshot/format.ts';
 import type { RestoreTarget } from '../snapshot/restore.ts';
@@ -59,7 +59,7 @@ export class Restorer implements RestoreTarget {
     history.begin(slot, seq);
     if (seq > 0 || lastSeen > 0 || status !== '') {
       registry.setKnown(slot);
-      Atomics.store(rows.home, slot, Home.here); // until another node says otherwise
+      Atomics.store(rows.home, slot, Numbering.here); // until another node says otherwise
     }
     Atomics.store(rows.lastSeen, slot, BigInt(toMonotonicMs(clock, lastSeen)));
     if (status !== '') {

@@ -9,7 +9,7 @@ import { bytesPerRow, f64, i64, u8, u16, u32 } from '../memory/layout.ts';
 export const NONE = 0xffffffff;
 
 /** Who numbers a device's events: this node, nobody until its claim is settled, or another node if any. */
-export const Home = { here: 0, claimed: 1, elsewhere: 2 } as const;
+export const Numbering = { here: 0, claimed: 1, elsewhere: 2 } as const;
 
 /** Who made a subscriber a vip: its row's `vip` holds the sum. */
 export const Vip = { operator: 1, token: 2 } as const;

@@ -2,15 +2,15 @@
  * What the owner and the cluster link tell each other, beside events: each method of `cluster/host.ts`, and what the host
  * tells the node, as a record. Ids travel as text; these records are rare next to events. `kind` is a `HomeKind`.
  */
-import { record } from './layout.ts';
+import { recordLayout } from './layout.ts';
 
 // Link to owner. The numbers go on after those of `requests.ts`.
 
 /** The link has started and knows nothing: the owner tells it all. */
-const hello = record(32, {});
-const peerJoined = record(33, { peer: 'u32', node: 'text' });
-const peerLeft = record(34, { peer: 'u32' });
-const follow = record(35, {
+const hello = recordLayout(32, {});
+const peerJoined = recordLayout(33, { peer: 'u32', node: 'text' });
+const peerLeft = recordLayout(34, { peer: 'u32' });
+const follow = recordLayout(35, {
   seq: 'f64',
   peer: 'u32',
   request: 'u32',
@@ -21,8 +21,8 @@ const follow = record(35, {
   id: 'text',
   epoch: 'text',
 });
-const unfollow = record(36, { peer: 'u32', id: 'text' });
-const remote = record(37, {
+const unfollow = recordLayout(36, { peer: 'u32', id: 'text' });
+const remote = recordLayout(37, {
   seq: 'f64',
   lastSeen: 'f64',
   ref: 'u32',
@@ -33,28 +33,28 @@ const remote = record(37, {
   status: 'text',
   node: 'text',
 });
-const remoteGap = record(38, { from: 'f64', to: 'f64', ref: 'u32' });
+const remoteGap = recordLayout(38, { from: 'f64', to: 'f64', ref: 'u32' });
 /** All up to the device's `Followed` was passed on: from here on its events are live. */
-const caughtUp = record(39, { ref: 'u32' });
-const lost = record(40, { ref: 'u32' });
+const caughtUp = recordLayout(39, { ref: 'u32' });
+const lost = recordLayout(40, { ref: 'u32' });
 /** `terminated`: by an operator. */
-const gone = record(41, { ref: 'u32', terminated: 'flag' });
-const settled = record(42, { found: 'flag', id: 'text' });
+const gone = recordLayout(41, { ref: 'u32', terminated: 'flag' });
+const settled = recordLayout(42, { found: 'flag', id: 'text' });
 /** Ids as lines. */
-const listed = record(43, { done: 'flag', prefix: 'text', ids: 'text' });
-const appeared = record(44, { id: 'text' });
+const listed = recordLayout(43, { done: 'flag', prefix: 'text', ids: 'text' });
+const appeared = recordLayout(44, { id: 'text' });
 /** One of the parts of the `Adopt` that follows. */
-const adoptPart = record(45, { kind: 'u8', id: 'text', part: 'bytes' });
-const adopt = record(46, { kind: 'u8', hasParts: 'flag', late: 'flag', id: 'text' });
-const release = record(47, { kind: 'u8', id: 'text' });
+const adoptPart = recordLayout(45, { kind: 'u8', id: 'text', part: 'bytes' });
+const adopt = recordLayout(46, { kind: 'u8', hasParts: 'flag', late: 'flag', id: 'text' });
+const release = recordLayout(47, { kind: 'u8', id: 'text' });
 /** `conflict`: the connection is closed with 4200, else with 4004. */
-const surrender = record(48, { kind: 'u8', conflict: 'flag', id: 'text' });
-const ping = record(49, { kind: 'u8', id: 'text' });
+const surrender = recordLayout(48, { kind: 'u8', conflict: 'flag', id: 'text' });
+const ping = recordLayout(49, { kind: 'u8', id: 'text' });
 /** What operators set; JSON, in parts; `last` ends it. `whole`: it is all that is set. */
-const apply = record(50, { revision: 'f64', whole: 'flag', last: 'flag', changes: 'bytes' });
+const apply = recordLayout(50, { revision: 'f64', whole: 'flag', last: 'flag', changes: 'bytes' });
 /** An event of the past of a device that was asked for with `Past`: an event record. */
-const past = record(51, { request: 'u32', event: 'bytes' });
-const pastEnd = record(52, { request: 'u32', found: 'flag', more: 'flag', epoch: 'text' });
+const past = recordLayout(51, { request: 'u32', event: 'bytes' });
+const pastEnd = recordLayout(52, { request: 'u32', found: 'flag', more: 'flag', epoch: 'text' });
 
 export const FromLinkRecord = {
   Hello: hello.kind,
@@ -107,17 +107,17 @@ export const fromLink = {
 // Owner to link. The numbers go on after those of `replies.ts`.
 
 /** A peer connected here, or is connected here already when the link starts. */
-const connected = record(64, { kind: 'u8', id: 'text' });
-const disconnected = record(65, { kind: 'u8', id: 'text' });
+const connected = recordLayout(64, { kind: 'u8', id: 'text' });
+const disconnected = recordLayout(65, { kind: 'u8', id: 'text' });
 /** An id without a connection has its home here. */
-const hold = record(66, { kind: 'u8', id: 'text' });
-const forget = record(67, { kind: 'u8', id: 'text' });
+const hold = recordLayout(66, { kind: 'u8', id: 'text' });
+const forget = recordLayout(67, { kind: 'u8', id: 'text' });
 /** The node drains: the id is left to another. */
-const leave = record(68, { kind: 'u8', id: 'text' });
-const surrenderPart = record(69, { kind: 'u8', id: 'text', part: 'bytes' });
-const surrendered = record(70, { seq: 'f64', kind: 'u8', id: 'text' });
+const leave = recordLayout(68, { kind: 'u8', id: 'text' });
+const surrenderPart = recordLayout(69, { kind: 'u8', id: 'text', part: 'bytes' });
+const surrendered = recordLayout(70, { seq: 'f64', kind: 'u8', id: 'text' });
 /** `since`: subscribers here have got everything up to it. */
-const want = record(71, {
+const want = recordLayout(71, {
   seq: 'f64',
   level: 'u8',
   holds: 'flag',
@@ -125,11 +125,11 @@ const want = record(71, {
   id: 'text',
   epoch: 'text',
 });
-const unwant = record(72, { id: 'text' });
-const filter = record(73, { prefix: 'text' });
-const unfilter = record(74, { prefix: 'text' });
+const unwant = recordLayout(72, { id: 'text' });
+const filter = recordLayout(73, { prefix: 'text' });
+const unfilter = recordLayout(74, { prefix: 'text' });
 /** The answer to `Follow`: the stream starts after `start`, and history has what came up to `seq`. */
-const followed = record(75, {
+const followed = recordLayout(75, {
   start: 'f64',
   seq: 'f64',
   lastSeen: 'f64',
@@ -144,12 +144,12 @@ const followed = record(75, {
   epoch: 'text',
   status: 'text',
 });
-const unfollowed = record(76, { peer: 'u32', request: 'u32', why: 'u8', id: 'text' });
+const unfollowed = recordLayout(76, { peer: 'u32', request: 'u32', why: 'u8', id: 'text' });
 /** The device has left the table; `terminated`: by an operator. */
-const removed = record(77, { terminated: 'flag', id: 'text' });
-const applied = record(78, { revision: 'f64' });
+const removed = recordLayout(77, { terminated: 'flag', id: 'text' });
+const applied = recordLayout(78, { revision: 'f64' });
 /** Asks the home of a followed device for its kept events before a seq; answered with `Past` and `PastEnd`. */
-const askPast = record(79, { before: 'f64', request: 'u32', max: 'u32', id: 'text', epoch: 'text' });
+const askPast = recordLayout(79, { before: 'f64', request: 'u32', max: 'u32', id: 'text', epoch: 'text' });
 
 export const ToLinkRecord = {
   Connected: connected.kind,

@@ -64,7 +64,7 @@ export function place<F extends string>(
 }
 
 /** @param kind the record's number in its direction */
-export function record<const F extends Fields>(kind: number, fields: F): RecordLayout<F> {
+export function recordLayout<const F extends Fields>(kind: number, fields: F): RecordLayout<F> {
   const { placed, bytes: fixed } = place<Field>(fields, fixedBytes);
   const variable = placed.filter(({ field }) => field === 'text' || field === 'bytes');
   return {

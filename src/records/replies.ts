@@ -3,10 +3,10 @@
  * device's events. Nothing here is text of a protocol: the edge encodes it for each session's own.
  */
 import { EVENT_KIND } from './event.ts';
-import { record } from './layout.ts';
+import { recordLayout } from './layout.ts';
 
 /** The peer was let in. `more`: of a subscriber, further `resumed` notices follow. */
-const joined = record(2, {
+const joined = recordLayout(2, {
   session: 'u32',
   slot: 'u32',
   vip: 'flag',
@@ -15,13 +15,13 @@ const joined = record(2, {
   filters: 'text',
 });
 /** The connection is to be closed with this code of the registry. */
-const closed = record(3, { session: 'u32', code: 'u32' });
+const closed = recordLayout(3, { session: 'u32', code: 'u32' });
 /** Another edge takes the device over: once all that came over the connection was told, it is to leave. */
-const release = record(24, { session: 'u32' });
+const release = recordLayout(24, { session: 'u32' });
 /** An event was taken: its number, or with `skipped` its own or the last one's. */
-const ack = record(4, { seq: 'f64', session: 'u32', skipped: 'flag', id: 'bytes' });
+const ack = recordLayout(4, { seq: 'f64', session: 'u32', skipped: 'flag', id: 'bytes' });
 /** One page of an answer. */
-const answer = record(5, {
+const answer = recordLayout(5, {
   session: 'u32',
   request: 'u32',
   more: 'flag',
@@ -30,9 +30,9 @@ const answer = record(5, {
   filters: 'text',
 });
 /** The request waits for other nodes of the cluster: until its answer, the owner does nothing for it. */
-const deferred = record(26, { session: 'u32', request: 'u32' });
+const deferred = recordLayout(26, { session: 'u32', request: 'u32' });
 /** One page of what the hub itself has to say of a subscriber's subscriptions. */
-const notice = record(6, {
+const notice = recordLayout(6, {
   session: 'u32',
   notice: 'u8',
   more: 'flag',
@@ -40,21 +40,21 @@ const notice = record(6, {
   filters: 'text',
 });
 /** From here on the session gets the device's events, of which `seq` was the last. */
-const attach = record(7, { seq: 'f64', session: 'u32', device: 'u32', types: 'u8', id: 'text' });
-const detach = record(8, { session: 'u32', device: 'u32' });
-const vip = record(9, { session: 'u32', vip: 'flag' });
+const attach = recordLayout(7, { seq: 'f64', session: 'u32', device: 'u32', types: 'u8', id: 'text' });
+const detach = recordLayout(8, { session: 'u32', device: 'u32' });
+const vip = recordLayout(9, { session: 'u32', vip: 'flag' });
 /** Events of a device that this edge's subscribers will not get, and why. */
 export const GapReason = { overload: 0, cluster: 1 } as const;
 export type GapReason = (typeof GapReason)[keyof typeof GapReason];
-const gap = record(10, { from: 'f64', to: 'f64', device: 'u32', reason: 'u8' });
+const gap = recordLayout(10, { from: 'f64', to: 'f64', device: 'u32', reason: 'u8' });
 /** A new owner has taken over and asks whom the edge holds. */
-const resync = record(11, {});
+const resync = recordLayout(11, {});
 /** After a resync: a device's last number, for an edge that may lack events up to it. */
-const seq = record(12, { seq: 'f64', device: 'u32' });
+const seq = recordLayout(12, { seq: 'f64', device: 'u32' });
 /** All was told of who gets what; who was not named gets nothing any more. */
-const resynced = record(13, {});
+const resynced = recordLayout(13, {});
 /** One page of the devices that a filter follows; `page` names it for `More`, after which the next comes if it `waits`. */
-const filterPage = record(14, {
+const filterPage = recordLayout(14, {
   session: 'u32',
   page: 'u32',
   more: 'flag',
@@ -64,14 +64,14 @@ const filterPage = record(14, {
 });
 
 /** The first listener of a device came, or its last one went. */
-const interest = record(15, { session: 'u32' });
+const interest = recordLayout(15, { session: 'u32' });
 /** The peer is to be pinged: whether it answers decides where its home is. */
-const probe = record(25, { session: 'u32' });
+const probe = recordLayout(25, { session: 'u32' });
 
 /** An MQTT client has its id. `present`: there was a session, which kept this. */
-const registered = record(20, { session: 'u32', present: 'flag', kept: 'text' });
+const registered = recordLayout(20, { session: 'u32', present: 'flag', kept: 'text' });
 /** A leave that was to be confirmed has been worked off: nothing more comes for the session. */
-const left = record(16, { session: 'u32' });
+const left = recordLayout(16, { session: 'u32' });
 
 export const FromOwnerRecord = {
   Event: EVENT_KIND,

@@ -6,14 +6,14 @@ import type { Actor } from '../access/actor.ts';
 import { PatternSet } from '../access/pattern-set.ts';
 import { peerRoles } from '../roles.ts';
 import { EVENT_KIND } from './event.ts';
-import { record } from './layout.ts';
+import { recordLayout } from './layout.ts';
 
 /** Roles that join, by number. */
 export const SessionKind = { device: 0, subscriber: 1, gateway: 2 } as const;
 export type SessionKind = (typeof SessionKind)[keyof typeof SessionKind];
 
 /** A peer connected. `again`: told to a new owner, of a peer that an earlier one had welcomed. */
-const join = record(2, {
+const join = recordLayout(2, {
   session: 'u32',
   kind: 'u8',
   again: 'flag',
@@ -31,11 +31,11 @@ const join = record(2, {
   gateway: 'text',
 });
 /** A session is over. `clean`: by a goodbye. `confirm`: the edge waits for `Left`. `keepMs`: see `Leave`. */
-const leave = record(3, { session: 'u32', clean: 'flag', confirm: 'flag', keepMs: 'f64' });
+const leave = recordLayout(3, { session: 'u32', clean: 'flag', confirm: 'flag', keepMs: 'f64' });
 /** A peer whose silence is on record was heard. */
-const active = record(4, { session: 'u32' });
+const active = recordLayout(4, { session: 'u32' });
 /** A subscriber asks for something. `request` comes back in the answer. */
-const request = record(5, {
+const request = recordLayout(5, {
   session: 'u32',
   request: 'u32',
   op: 'u8',
@@ -46,18 +46,18 @@ const request = record(5, {
   filters: 'text',
 });
 /** The next page of an answer may come; `request` 0: of what the hub itself tells. */
-const more = record(6, { session: 'u32', request: 'u32' });
+const more = recordLayout(6, { session: 'u32', request: 'u32' });
 /** All joins after a `Resync` were told. */
-const synced = record(7, {});
+const synced = recordLayout(7, {});
 /**
  * An MQTT client takes its id, before it is anything else; the owner answers with `Registered` once an older connection
  * of the id has left. `again`: told to a new owner, of a client that an earlier one had registered.
  */
-const register = record(20, { session: 'u32', clean: 'flag', again: 'flag', id: 'text' });
+const register = recordLayout(20, { session: 'u32', clean: 'flag', again: 'flag', id: 'text' });
 /** It has left. `kept`: what its session keeps for `keepMs`; 0: nothing. `id`: for an owner that does not know it. */
-const deregister = record(21, { session: 'u32', keepMs: 'f64', id: 'text', kept: 'text' });
+const deregister = recordLayout(21, { session: 'u32', keepMs: 'f64', id: 'text', kept: 'text' });
 /** What is published of a device when it is lost; `type` 0: nothing any more. `delayMs`: replaces the leave grace where it is shorter. */
-const will = record(22, {
+const will = recordLayout(22, {
   session: 'u32',
   type: 'u8',
   payloadIsJson: 'flag',

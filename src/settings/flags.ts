@@ -1,7 +1,7 @@
 /** Reads settings from the command line. A wrong flag does not stop the parse: the flags after it are read too. Pure. */
 import { Command, Option } from 'commander';
 import { helpItems, helpWidth, layOutHelp } from './help-layout.ts';
-import { nearest, problem, shown, unknownName } from './problems.ts';
+import { nearestName, problem, shown, unknownName } from './problems.ts';
 import { settingGroups } from './row.ts';
 import { envName, flagName, rowOf, type SettingKey, settingKeys } from './schema.ts';
 import type { Given } from './sources.ts';
@@ -123,7 +123,7 @@ function unknownFlags(words: readonly string[]): string[] {
 }
 
 function secretMeantBy(flag: string): SettingKey | undefined {
-  const meant = settingKeys.find((key) => key === nearest(flag, settingKeys));
+  const meant = settingKeys.find((key) => key === nearestName(flag, settingKeys));
   return meant !== undefined && rowOf(meant).secret ? meant : undefined;
 }
 

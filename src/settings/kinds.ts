@@ -10,7 +10,7 @@ import { TEMPLATES_ACCEPTED } from '../wire/mqtt/templates.ts';
 /** Linux accepts no longer path. */
 const PATH_CHARACTERS_MAX = 4095;
 
-export interface Kind<Value> {
+export interface SettingKind<Value> {
   readonly schema: z.ZodType<Value>;
   /** Completes "expected …". */
   readonly accepted: string;
@@ -37,7 +37,7 @@ function wholeNumberSchema(least: number, most: number): z.ZodType<number> {
 }
 
 /** @param unit what is counted, in the plural: `ms`, `bytes`, `devices` */
-export function wholeNumber(least: number, most: number, unit: string): Kind<number> {
+export function wholeNumber(least: number, most: number, unit: string): SettingKind<number> {
   return {
     schema: wholeNumberSchema(least, most),
     accepted: `a whole number from ${least} to ${most} (${unit})`,
@@ -51,7 +51,7 @@ export function wordOrNumber<Word extends string>(
   word: Word,
   least: number,
   most: number,
-): Kind<Word | number> {
+): SettingKind<Word | number> {
   return {
     schema: z.union([z.literal(word), wholeNumberSchema(least, most)]),
     accepted: `${word}, or a whole number from ${least} to ${most}`,
@@ -60,7 +60,9 @@ export function wordOrNumber<Word extends string>(
   };
 }
 
-export function oneOf<const Word extends string>(...words: readonly [Word, Word, ...Word[]]): Kind<Word> {
+export function oneOf<const Word extends string>(
+  ...words: readonly [Word, Word, ...Word[]]
+): SettingKind<Word> {
   return {
     schema: z.enum(words),
     accepted: `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
@@ -69,7 +71,7 @@ export function oneOf<const Word extends string>(...words: readonly [Word, Word,
   };
 }
 
-export const trueOrFalse: Kind<boolean> = {
+export const trueOrFalse: SettingKind<boolean> = {
   schema: z
     .union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')])
     .pipe(z.boolean()),
@@ -78,21 +80,21 @@ export const trueOrFalse: Kind<boolean> = {
   words: ['true', 'false'],
 };
 
-export const hostAddress: Kind<string> = {
+export const hostAddress: SettingKind<string> = {
   schema: z.string().refine((host) => isIP(host) !== 0 || (HOST_NAME.test(host) && !NUMERIC.test(host))),
   accepted: 'an IPv4 or IPv6 address without brackets, or a host name',
   placeholder: 'address',
   words: [],
 };
 
-export const bearerToken: Kind<string> = {
+export const bearerToken: SettingKind<string> = {
   schema: z.string().regex(TOKEN),
   accepted: '1 to 1024 visible ASCII characters without spaces',
   placeholder: 'token',
   words: [],
 };
 
-export const secretText: Kind<string> = {
+export const secretText: SettingKind<string> = {
   schema: z.string().min(1).max(4096),
   accepted: '1 to 4096 characters',
   placeholder: 'secret',
@@ -100,7 +102,7 @@ export const secretText: Kind<string> = {
 };
 
 /** @param what it names: `the path of a PEM file` */
-export function text(what: string, placeholder: string): Kind<string> {
+export function text(what: string, placeholder: string): SettingKind<string> {
   return { schema: z.string().max(4096), accepted: what, placeholder, words: [] };
 }
 
@@ -112,7 +114,7 @@ function isKeySetUrl(url: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && here);
 }
 
-export const keySetUrl: Kind<string> = {
+export const keySetUrl: SettingKind<string> = {
   schema: z.string().refine((url) => url === '' || isKeySetUrl(url)),
   accepted: 'an https URL, or an http URL of a loopback address',
   placeholder: 'url',
@@ -120,7 +122,7 @@ export const keySetUrl: Kind<string> = {
 };
 
 /** Where requests go: http is for a receiver on the same host or network. */
-export const requestUrl: Kind<string> = {
+export const requestUrl: SettingKind<string> = {
   schema: z
     .string()
     .max(4096)
@@ -131,7 +133,7 @@ export const requestUrl: Kind<string> = {
 };
 
 /** As Standard Webhooks writes them. */
-export const webhookSecret: Kind<string> = {
+export const webhookSecret: SettingKind<string> = {
   schema: z
     .string()
     .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,4}={0,2})$/)
@@ -141,7 +143,7 @@ export const webhookSecret: Kind<string> = {
   words: [],
 };
 
-export const filePath: Kind<string> = {
+export const filePath: SettingKind<string> = {
   schema: z
     .string()
     .max(PATH_CHARACTERS_MAX)
@@ -157,7 +159,7 @@ function listOf(item: z.ZodString): z.ZodType<readonly string[]> {
   return z.union([z.array(z.string()), splitAtCommas]).pipe(z.array(item));
 }
 
-export const origins: Kind<readonly string[]> = {
+export const origins: SettingKind<readonly string[]> = {
   schema: listOf(z.string().regex(ORIGIN)),
   accepted:
     'a list, separated by commas, of origins exactly as clients send them, such as https://board.example, file:// or null',
@@ -166,7 +168,7 @@ export const origins: Kind<readonly string[]> = {
 };
 
 /** What stands between the commas is checked by a rule, which says of each what is wrong. */
-export const topicTemplates: Kind<readonly string[]> = {
+export const topicTemplates: SettingKind<readonly string[]> = {
   schema: listOf(z.string().min(1)),
   accepted: TEMPLATES_ACCEPTED,
   placeholder: 'templates',
@@ -174,14 +176,14 @@ export const topicTemplates: Kind<readonly string[]> = {
 };
 
 /** As in a Host header, without the port. */
-export const hostNames: Kind<readonly string[]> = {
+export const hostNames: SettingKind<readonly string[]> = {
   schema: listOf(z.string().refine((host) => isIP(host) !== 0 || HOST_NAME.test(host))),
   accepted: 'a list, separated by commas, of host names or addresses without port, such as dat.example',
   placeholder: 'hosts',
   words: [],
 };
 
-export const natsUrls: Kind<readonly string[]> = {
+export const natsUrls: SettingKind<readonly string[]> = {
   schema: listOf(z.string().refine(isNatsUrl)),
   accepted: 'a list, separated by commas, of URLs such as nats://host:4222 or tls://host:4222',
   placeholder: 'urls',
@@ -196,7 +198,7 @@ function isNatsUrl(text: string): boolean {
 }
 
 /** An id as devices have one; '' where none need be given. */
-export function idOrNone(none: string): Kind<string> {
+export function idOrNone(none: string): SettingKind<string> {
   return {
     schema: z.string().refine((value) => value === none || isId(value)),
     accepted: ID_ACCEPTED,

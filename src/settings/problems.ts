@@ -44,7 +44,7 @@ export function wrongValue(where: string, key: SettingKey, value: unknown): stri
   const { kind, secret } = rowOf(key);
   if (secret)
     return problem(where, value === undefined ? 'nothing' : 'a value that is not shown', kind.accepted);
-  const hint = typeof value === 'string' ? nearest(value, kind.words) : undefined;
+  const hint = typeof value === 'string' ? nearestName(value, kind.words) : undefined;
   return problem(where, shown(value), kind.accepted, hint === undefined ? undefined : shown(hint));
 }
 
@@ -64,7 +64,7 @@ function plain(name: string): string {
 }
 
 /** The candidate that was probably meant; undefined if none is close. */
-export function nearest(given: string, candidates: readonly string[]): string | undefined {
+export function nearestName(given: string, candidates: readonly string[]): string | undefined {
   return nearestOf(given, candidates, plain);
 }
 
@@ -82,6 +82,6 @@ export interface NamesOfSource {
 /** A name that is not a setting. */
 export function unknownName(given: string, names: NamesOfSource): string {
   const { where, noun, spell, others } = names;
-  const meant = nearest(given, [...settingKeys, ...others]);
+  const meant = nearestName(given, [...settingKeys, ...others]);
   return problem(where, `an unknown ${noun}`, 'one listed by dat serve --help', meant && spell(meant));
 }

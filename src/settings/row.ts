@@ -1,8 +1,8 @@
 /** What a setting is made of, and the bounds that several settings share. */
-import { type Kind, wholeNumber } from './kinds.ts';
+import { type SettingKind, wholeNumber } from './kinds.ts';
 
 export interface SettingRow<Value> {
-  readonly kind: Kind<Value>;
+  readonly kind: SettingKind<Value>;
   readonly default: NoInfer<Value>;
   /** The default in words, where the value alone does not say enough. */
   readonly defaultText?: string;

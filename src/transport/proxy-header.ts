@@ -7,14 +7,14 @@ const TCP_OVER_IPV6 = 0x21;
 const HEAD_BYTES = 16;
 const PORTS_BYTES = 4;
 
-export interface Endpoint {
+export interface TcpEndpoint {
   /** The bytes of an address of IPv4 or IPv6. */
   readonly address: readonly number[];
   readonly port: number;
 }
 
 /** The destination is left out (zeros): nobody asks for it. */
-export function proxyHeader(from: Endpoint): Buffer {
+export function proxyHeader(from: TcpEndpoint): Buffer {
   const addressBytes = from.address.length;
   const header = Buffer.alloc(HEAD_BYTES + 2 * addressBytes + PORTS_BYTES);
   SIGNATURE.copy(header);

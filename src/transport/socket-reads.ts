@@ -11,7 +11,7 @@ const READ_BYTES = 64 * 1024;
 /** Every plain socket of this thread reads into it: a read is taken before there is another. Made with the first. */
 let shared: Buffer | undefined;
 
-export type Take = (bytes: Buffer) => void;
+export type TakeBytes = (bytes: Buffer) => void;
 
 /** What Node keeps of `onread` on a socket, under symbols of its own. */
 interface OnRead {
@@ -20,7 +20,7 @@ interface OnRead {
 }
 
 /** Passes on what a socket reads. The bytes are valid until `take` returns. What was read before comes first. */
-export function takeReads(socket: Socket, take: Take): void {
+export function takeReads(socket: Socket, take: TakeBytes): void {
   socket.on('data', take);
   if (socket instanceof TLSSocket || !readIntoBuffer(socket, take)) takePushes(socket, take);
 }
@@ -30,7 +30,7 @@ export function takeReads(socket: Socket, take: Take): void {
  * one buffer, and the stream has no part in them but their end.
  * @returns false when this Node keeps it elsewhere; nothing was changed then
  */
-export function readIntoBuffer(socket: Socket, take: Take): boolean {
+export function readIntoBuffer(socket: Socket, take: TakeBytes): boolean {
   const handle = (socket as { _handle?: { useUserBuffer?: (buffer: Buffer) => void } })._handle;
   const names = onReadOf(socket);
   if (names === undefined || typeof handle?.useUserBuffer !== 'function') return false;
@@ -63,7 +63,7 @@ function onReadOf(socket: Socket): OnRead | undefined {
  * tick. Where that is done here instead, a small packet takes a sixth less CPU. Reads that a socket hands on in another way
  * come as `data`.
  */
-function takePushes(socket: Socket, take: Take): void {
+function takePushes(socket: Socket, take: TakeBytes): void {
   const { push } = socket;
   socket.push = (bytes: Buffer | null, encoding?: BufferEncoding): boolean => {
     if (bytes === null) return push.call(socket, bytes, encoding); // the end

@@ -27,7 +27,7 @@ export interface App extends Uws.TemplatedApp {
 export type UwsBinding = typeof Uws & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number };
 
 /** What fits the key has been checked; should the files have changed since, uWS throws. @param tls undefined: plain TCP */
-export function createApp(uws: UwsBinding, tls: Tls | undefined): App {
+export function createUwsApp(uws: UwsBinding, tls: Tls | undefined): App {
   if (tls === undefined) return uws.App() as App;
   return uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) as App;
 }

@@ -13,7 +13,7 @@ import type { Arrival, Arrivals } from './arrivals.ts';
 import { ListsByKey } from './lists-by-key.ts';
 
 /** A request, as its handler has it. */
-export interface Asked {
+export interface UwsRequest {
   readonly response: Uws.HttpResponse;
   /** Of its peer, in text form. */
   readonly address: string;
@@ -22,7 +22,7 @@ export interface Asked {
 }
 
 /** The connection of a request. */
-export interface Peer {
+export interface RequestConnection {
   /** There is nobody to answer any more; uWS must not be asked to. */
   readonly isGone: boolean;
   /** The handler of its request is over, and the library's preparations for an answer with it. */
@@ -31,15 +31,15 @@ export interface Peer {
   settle(): void;
 }
 
-type Answer = (peer: Peer) => void;
+type Answer = (peer: RequestConnection) => void;
 
 /** A request whose connection is not known yet. */
 interface Pending {
   readonly answer: Answer;
-  peer: Peer | undefined;
+  peer: RequestConnection | undefined;
 }
 
-class Waiting implements Peer {
+class Waiting implements RequestConnection {
   readonly address: string;
   readonly #arrival: Arrival;
   isGone = false;
@@ -60,7 +60,7 @@ class Waiting implements Peer {
 export class UwsRequests {
   /** undefined: connections do not wait, and requests are answered at once. */
   #arrivals: Arrivals | undefined;
-  readonly #refuseBody: (response: Uws.HttpResponse, peer: Peer) => void;
+  readonly #refuseBody: (response: Uws.HttpResponse, peer: RequestConnection) => void;
   /** Those that have not asked. */
   readonly #byAddress = new ListsByKey<Waiting>();
   #pending: Pending | undefined;
@@ -72,7 +72,7 @@ export class UwsRequests {
   constructor(
     app: Uws.TemplatedApp,
     arrivals: Arrivals | undefined,
-    refuseBody: (response: Uws.HttpResponse, peer: Peer) => void,
+    refuseBody: (response: Uws.HttpResponse, peer: RequestConnection) => void,
   ) {
     this.#arrivals = arrivals;
     this.#refuseBody = refuseBody;
@@ -84,7 +84,7 @@ export class UwsRequests {
   }
 
   /** In the handler of a request, which must not answer itself. @param answer called once, unless the peer goes first */
-  answer(asked: Asked, answer: Answer): void {
+  answer(asked: UwsRequest, answer: Answer): void {
     if (this.#arrivals === undefined) {
       answer(peerOf(asked.response));
       return;
@@ -120,7 +120,7 @@ export class UwsRequests {
 
   #arrived(response: Uws.HttpResponse): void {
     if (this.#arrivals === undefined) return;
-    const address = addressOf(response);
+    const address = remoteAddressOf(response);
     const arrival = this.#arrivals.add(address, () => response.close());
     const waiting = new Waiting(address, arrival);
     waiting.place = this.#byAddress.add(address, waiting);
@@ -154,7 +154,7 @@ export class UwsRequests {
   }
 }
 
-export function addressOf(response: Uws.HttpResponse): string {
+export function remoteAddressOf(response: Uws.HttpResponse): string {
   return text(response.getRemoteAddressAsText());
 }
 
@@ -169,7 +169,7 @@ function text(bytes: ArrayBuffer): string {
 }
 
 /** Of a connection that does not wait. */
-function peerOf(response: Uws.HttpResponse): Peer {
+function peerOf(response: Uws.HttpResponse): RequestConnection {
   const peer = { isGone: false, isLate: false, settle() {} };
   response.onAborted(() => {
     peer.isGone = true;

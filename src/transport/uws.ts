@@ -13,11 +13,17 @@ import type {
   UpgradeAnswer,
 } from './transport.ts';
 import { type AppLoad, UwsApps } from './uws-apps.ts';
-import { type App, createApp, type UwsBinding } from './uws-binding.ts';
+import { type App, createUwsApp, type UwsBinding } from './uws-binding.ts';
 import { UwsCall } from './uws-call.ts';
 import { type UserData, UwsConnection } from './uws-connection.ts';
 import { openPlace, type Place, type UwsTls } from './uws-place.ts';
-import { type Asked, addressOf, type Peer, proxiedAddressOf, UwsRequests } from './uws-requests.ts';
+import {
+  proxiedAddressOf,
+  type RequestConnection,
+  remoteAddressOf,
+  type UwsRequest,
+  UwsRequests,
+} from './uws-requests.ts';
 
 export function createUwsTransport(uws: UwsBinding, tls: UwsTls): Transport {
   return new UwsTransport(uws, tls);
@@ -107,13 +113,13 @@ class UwsTransport implements Transport {
   }
 
   #newApp(): App {
-    return createApp(this.#uws, this.#certificate);
+    return createUwsApp(this.#uws, this.#certificate);
   }
 
   #appsFor(options: ListenerOptions, call: UwsCall): UwsApps<App, Tls | undefined> {
     const isFronted = this.#isFronted;
     return new UwsApps(
-      (of, load) => routed(createApp(this.#uws, of), this.#uws, options, { call, load, isFronted }),
+      (of, load) => routed(createUwsApp(this.#uws, of), this.#uws, options, { call, load, isFronted }),
       this.#certificate,
     );
   }
@@ -214,7 +220,7 @@ function upgrade<Session>(
   const header = headersOf(request);
   const query = request.getQuery() ?? '';
   const key = header('sec-websocket-key');
-  const finish = (answer: UpgradeAnswer<Session>, peer: Peer): void => {
+  const finish = (answer: UpgradeAnswer<Session>, peer: RequestConnection): void => {
     if (peer.isGone) return;
     if ('status' in answer) {
       refuse(response, answer, peer);
@@ -240,8 +246,8 @@ function upgrade<Session>(
   });
 }
 
-function askedOf(response: Uws.HttpResponse, header: (name: string) => string): Asked {
-  return { response, address: addressOf(response), hasBody: hasBody(header) };
+function askedOf(response: Uws.HttpResponse, header: (name: string) => string): UwsRequest {
+  return { response, address: remoteAddressOf(response), hasBody: hasBody(header) };
 }
 
 /** Of these the first line counts, as in Node. */
@@ -274,7 +280,7 @@ const phrases: Readonly<Record<number, string>> = {
  * Answers in a turn of its own. While a request waits for its answer, the library ends a connection that sends another.
  * After an answer in the handler it would take the next request in the same bytes as well.
  */
-function refuse(response: Uws.HttpResponse, refusal: HttpRefusal, peer: Peer): void {
+function refuse(response: Uws.HttpResponse, refusal: HttpRefusal, peer: RequestConnection): void {
   setImmediate(() => {
     if (peer.isGone) return;
     peer.settle();

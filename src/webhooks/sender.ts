@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { DeviceChange } from './changes.ts';
 import { keyOf, signedHeaders } from './signature.ts';
 
-export interface Receiver {
+export interface WebhookTarget {
   readonly url: string;
   /** `whsec_…` */
   readonly secret: string;
@@ -14,7 +14,7 @@ export interface Receiver {
 
 export interface SenderDeps {
   /** Read at every try: a reload may change it. */
-  receiver(): Receiver;
+  receiver(): WebhookTarget;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   wallNow(): number;
   /** Rejects when the hub ends. */
@@ -24,7 +24,7 @@ export interface SenderDeps {
   tried(failure: string | undefined): void;
 }
 
-export interface Batch {
+export interface ChangeBatch {
   readonly changes: readonly DeviceChange[];
   /** More has happened than these: the receiver had better ask for all devices. */
   readonly resync: boolean;
@@ -43,7 +43,7 @@ const REQUEST_SPACING_MS = 12;
 /** Of an answer nothing is read but its status. */
 const RETRY_AFTER_MS_MAX = 600_000;
 
-export class Sender {
+export class WebhookSender {
   readonly #deps: SenderDeps;
   #failures = 0;
   #lastStartMs = 0;
@@ -53,7 +53,7 @@ export class Sender {
   }
 
   /** @returns false when the receiver did not take it after many tries @throws when the hub ends */
-  async send({ changes, resync }: Batch): Promise<boolean> {
+  async send({ changes, resync }: ChangeBatch): Promise<boolean> {
     const { wallNow } = this.#deps;
     const id = `msg_${randomBytes(18).toString('base64url')}`;
     const timestamp = new Date(wallNow()).toISOString();

@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { PresenceReader } from '../presence/table.ts';
 import { DeviceChanges, type FoundChange } from './changes.ts';
 import { WebhookCounter } from './memory.ts';
-import { type Receiver, Sender, type SenderDeps } from './sender.ts';
+import { type SenderDeps, WebhookSender, type WebhookTarget } from './sender.ts';
 
 export interface WebhookSettings {
   readonly webhookUrl: string;
@@ -36,7 +36,7 @@ const ROWS_PER_LOOK = 65_536;
 export class Webhooks {
   readonly #deps: WebhooksDeps;
   readonly #changes: DeviceChanges;
-  readonly #sender: Sender;
+  readonly #sender: WebhookSender;
   readonly #cells: Float64Array;
   readonly #end = new AbortController();
   #resync: boolean;
@@ -48,7 +48,7 @@ export class Webhooks {
     this.#changes = new DeviceChanges(deps.presence, deps.clock);
     this.#cells = new Float64Array(deps.counters);
     const { signal } = this.#end;
-    this.#sender = new Sender({
+    this.#sender = new WebhookSender({
       receiver: () => this.#receiver(),
       fetch: deps.fetch,
       wallNow: () => deps.clock.wallNow(),
@@ -110,7 +110,7 @@ export class Webhooks {
     return false;
   }
 
-  #receiver(): Receiver {
+  #receiver(): WebhookTarget {
     const { webhookUrl: url, webhookSecret: secret } = this.#deps.settings;
     return { url, secret };
   }

@@ -8,7 +8,7 @@ import {
   jsonEventBytesMax,
 } from './event-frames.ts';
 import { type Gap, gapFrame } from './gap.ts';
-import { encodeMqttEvent, kindOf, type MqttEventHead, mqttEventBytesMax } from './mqtt/events.ts';
+import { encodeMqttEvent, type MqttEventHead, mqttEventBytesMax, topicKindOf } from './mqtt/events.ts';
 import { TOPIC_BYTES_MAX } from './mqtt/limits.ts';
 
 /** By number. */
@@ -89,7 +89,7 @@ function mqttEncoding(topicPrefix: string, version: 4 | 5): EventEncoding {
     bytesMax: (_idBytes, statusBytes, payloadBytes) =>
       mqttEventBytesMax(2 + TOPIC_BYTES_MAX, statusBytes, payloadBytes),
     encode(out, offset, names, head, source, statusStart, payloadStart, payloadEnd) {
-      const topic = names.topics.of(kindOf(head.type, head.fromHub));
+      const topic = names.topics.of(topicKindOf(head.type, head.fromHub));
       if (topic.length === 0) return offset; // the layout has no topic for it
       own.type = head.type;
       own.fromHub = head.fromHub;

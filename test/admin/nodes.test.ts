@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AdminDeps } from '../../src/admin/deps.ts';
 import type { LinkQuestion } from '../../src/cluster/commands.ts';
-import { Home } from '../../src/presence/columns.ts';
+import { Numbering } from '../../src/presence/columns.ts';
 import { type OperatorCommand, ToOwner } from '../../src/records/commands.ts';
 import { FakeHub } from './fake-hub.ts';
 
@@ -50,7 +50,11 @@ function known(...names: readonly string[]): void {
   for (const name of names) {
     const { registry } = hub(name);
     const isHome = homes.get('dev-1') === name;
-    Atomics.store(registry.devices.rows.home, hub(name).device('dev-1'), isHome ? Home.here : Home.elsewhere);
+    Atomics.store(
+      registry.devices.rows.home,
+      hub(name).device('dev-1'),
+      isHome ? Numbering.here : Numbering.elsewhere,
+    );
     hub(name).answer = () => ({ ok: true });
   }
 }
@@ -139,7 +143,7 @@ describe('A list over all nodes', () => {
       const { registry } = hub(node);
       for (const id of [`${node}-1`, `${node}-2`]) {
         const slot = registry.ensureDeviceOf(id);
-        Atomics.store(registry.devices.rows.home, slot, Home.here);
+        Atomics.store(registry.devices.rows.home, slot, Numbering.here);
       }
     }
   });

@@ -10,7 +10,7 @@ const shape = (name: string): Shape => shapes.find((candidate) => candidate.name
 
 function run(peer: string, cpuUs: number, latenciesUs: readonly number[], lost = 0): Run {
   const latency = new Histogram();
-  for (const us of latenciesUs) latency.record(us);
+  for (const us of latenciesUs) latency.add(us);
   const window = {
     ms: 5000,
     sent: 100,

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { decodeDevice, encodeDevice, encodeUnnumbered, keepEvent } from '../../src/cluster/device-parts.ts';
 import { EventField } from '../../src/cluster/event-record.ts';
-import type { DeviceEntry } from '../../src/cluster/host.ts';
+import type { HomeDevice } from '../../src/cluster/host.ts';
 import { EventType } from '../../src/wire/events.ts';
 import { eventOf, payloadOf } from './support/fake-host.ts';
 
 const PAYLOAD_MAX = 1000;
-const entry: DeviceEntry = {
+const entry: HomeDevice = {
   epoch: 'k3',
   seq: 41,
   state: 1,

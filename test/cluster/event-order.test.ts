@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { EventOrder } from '../../src/cluster/event-order.ts';
-import { createFigures } from '../../src/cluster/figures.ts';
+import { createLinkCounts } from '../../src/cluster/figures.ts';
 import { createSource, type Source } from '../../src/cluster/follow.ts';
 import type { ClusterHost } from '../../src/cluster/host.ts';
-import { HELD_BYTES_MAX } from '../../src/cluster/limits.ts';
+import { MOVING_BYTES_MAX } from '../../src/cluster/limits.ts';
 import type { Peer } from '../../src/cluster/peer.ts';
 import { eventOf } from './support/fake-host.ts';
 
-const order = () => new EventOrder({} as ClusterHost, createFigures());
+const order = () => new EventOrder({} as ClusterHost, createLinkCounts());
 const source = () => createSource({} as Peer);
 
 /** @returns how many events there was room for, beside so many bytes */
@@ -15,7 +15,7 @@ function fill(held: EventOrder, of: Source, besides = 0): number {
   const [views, bytes] = eventOf(1, 1, 1);
   let events = 0;
   while (held.hold(of, views, 0, bytes)) events += 1;
-  expect(events).toBe(Math.floor((HELD_BYTES_MAX - besides) / bytes));
+  expect(events).toBe(Math.floor((MOVING_BYTES_MAX - besides) / bytes));
   return events;
 }
 

@@ -1,7 +1,7 @@
 /** What operators set, in a bucket on Debian's nats-server. */
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createFigures } from '../../src/cluster/figures.ts';
+import { createLinkCounts } from '../../src/cluster/figures.ts';
 import type { OperatorChange } from '../../src/cluster/host.ts';
 import { Operators, type OperatorsDeps } from '../../src/cluster/operators.ts';
 import { eventually } from '../support/eventually.ts';
@@ -35,7 +35,7 @@ class Obeying {
       bucket: 'dat_test',
       replicas: 1,
       node: name,
-      figures: createFigures(),
+      figures: createLinkCounts(),
       snapshot: [],
       isConnected: () => this.isConnected,
       apply: (changes, revision) => {
@@ -235,7 +235,7 @@ describe.skipIf(natsServerPath === undefined)('the bucket of what operators set 
 
   it('counts entries that are none of its own, and goes on', async () => {
     const server = await startNats();
-    const figures = createFigures();
+    const figures = createLinkCounts();
     const a = await obeying(server, 'a', { figures });
     await a.read();
     const { Kvm } = await import('@nats-io/kv');

@@ -1,9 +1,9 @@
 /** Sessions over a pipe that the test holds in its hand: every record once and in order, or the session ends. */
 import { describe, expect, it } from 'vitest';
-import { createFigures } from '../../src/cluster/figures.ts';
+import { createLinkCounts } from '../../src/cluster/figures.ts';
 import { ACK_DELAY_MS, RESEND_MS, SESSION_BYTES_MAX, SHED_BYTES } from '../../src/cluster/limits.ts';
 import { ping } from '../../src/cluster/records.ts';
-import { Session, type SessionOwner } from '../../src/cluster/session.ts';
+import { LinkSession, type SessionOwner } from '../../src/cluster/session.ts';
 import { readHead, viewsOf } from '../../src/cluster/wire.ts';
 import type { RecordViews } from '../../src/memory/ring.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -14,14 +14,14 @@ class Side implements SessionOwner {
   readonly sent: Uint8Array[] = [];
   readonly got: number[] = [];
   readonly log: string[] = [];
-  readonly session: Session;
-  readonly figures = createFigures();
+  readonly session: LinkSession;
+  readonly figures = createLinkCounts();
   wantsFlush = false;
   #number = 0;
 
   constructor(clock: FakeClock, boot: number) {
     const nextNumber = (): number => ++this.#number;
-    this.session = new Session({ clock, figures: this.figures, boot, nextNumber }, this);
+    this.session = new LinkSession({ clock, figures: this.figures, boot, nextNumber }, this);
   }
 
   send(message: Uint8Array): void {
@@ -40,7 +40,7 @@ class Side implements SessionOwner {
     this.log.push('ended');
   }
 
-  record(kind: number, views: RecordViews, offset: number, bytes: number): void {
+  received(kind: number, views: RecordViews, offset: number, bytes: number): void {
     expect(kind).toBe(ping.kind);
     this.got.push(ping.read(views, offset, bytes)!.at);
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeKept, encodeKept } from '../../src/cluster/subscribers.ts';
+import { decodeKeptSubscriber, encodeKeptSubscriber } from '../../src/cluster/subscribers.ts';
 import { isId } from '../../src/wire/id.ts';
 
 const id = fc.stringMatching(/^[A-Za-z0-9._:~-]{1,20}$/).filter(isId);
@@ -17,7 +17,7 @@ describe('what is kept of a subscriber', () => {
     });
     fc.assert(
       fc.property(kept, (given) => {
-        expect(decodeKept(encodeKept(given))).toEqual(given);
+        expect(decodeKeptSubscriber(encodeKeptSubscriber(given))).toEqual(given);
       }),
     );
   });
@@ -29,9 +29,9 @@ describe('what is kept of a subscriber', () => {
       types: 0,
     }));
     const filters = [{ filter: '*', paused: false, types: 8 }];
-    const parts = encodeKept({ rows, filters, awayMs: 5 });
+    const parts = encodeKeptSubscriber({ rows, filters, awayMs: 5 });
     expect(parts).toHaveLength(3);
-    expect(decodeKept(parts)).toEqual({ rows, filters, awayMs: 5 });
+    expect(decodeKeptSubscriber(parts)).toEqual({ rows, filters, awayMs: 5 });
   });
 
   it('leaves out what is none', () => {
@@ -53,11 +53,11 @@ describe('what is kept of a subscriber', () => {
       awayMs: 'long',
     };
     const parts = [Buffer.from(JSON.stringify(page)), Buffer.from('no json'), Buffer.from('7')];
-    expect(decodeKept(parts)).toEqual({
+    expect(decodeKeptSubscriber(parts)).toEqual({
       rows: [{ device: 'dev-1', paused: false, types: 0 }],
       filters: [{ filter: 'site-a.*', paused: true, types: 2 }],
       awayMs: 0,
     });
-    expect(decodeKept([])).toEqual({ rows: [], filters: [], awayMs: 0 });
+    expect(decodeKeptSubscriber([])).toEqual({ rows: [], filters: [], awayMs: 0 });
   });
 });

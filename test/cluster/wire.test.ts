@@ -3,16 +3,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as records from '../../src/cluster/records.ts';
 import {
-  type Fields,
   forEachRecord,
   HEAD_BYTES,
   type Head,
   MessageType,
   type RecordType,
   readHead,
-  record,
-  type Values,
+  recordType,
   viewsOf,
+  type WireFields,
+  type WireValues,
   writeHead,
 } from '../../src/cluster/wire.ts';
 import { isId } from '../../src/wire/id.ts';
@@ -20,7 +20,7 @@ import { runs } from '../support/runs.ts';
 import { BatchWriter } from './support/batches.ts';
 
 const id = fc.stringMatching(/^[A-Za-z0-9._:~-]{1,128}$/).filter(isId);
-const every = record(99, {
+const every = recordType(99, {
   count: 'count',
   time: 'time',
   word: 'u32',
@@ -44,9 +44,9 @@ const values = fc.record({
   text: fc.string({ unit: 'grapheme' }),
   bytes: fc.uint8Array({ maxLength: 100 }),
 });
-type Every = Values<typeof every extends RecordType<infer F> ? F : never>;
+type Every = WireValues<typeof every extends RecordType<infer F> ? F : never>;
 
-function written<F extends Fields>(type: RecordType<F>, given: Values<F>): BatchWriter {
+function written<F extends WireFields>(type: RecordType<F>, given: WireValues<F>): BatchWriter {
   const batch = new BatchWriter();
   type.write(batch, given);
   return batch;
@@ -89,7 +89,7 @@ describe('a record', () => {
       (batch: BatchWriter, at: number) => (batch.views.f64[(at >> 3) + 1] = Number.NaN),
     ],
   ])('is refused with %s', (_, spoil) => {
-    const pair = record(98, { count: 'count', time: 'time' });
+    const pair = recordType(98, { count: 'count', time: 'time' });
     const batch = written(pair, { count: 1, time: 1 });
     expect(pair.read(batch.views, HEAD_BYTES + 8, 16)).toEqual({ count: 1, time: 1 });
     spoil(batch, HEAD_BYTES + 8);
@@ -105,9 +105,9 @@ describe('a record', () => {
       ['ids', 'a\n\nb'],
       ['text', '\xff'],
     ] as const) {
-      const raw = record(98, { value: 'bytes' });
+      const raw = recordType(98, { value: 'bytes' });
       const batch = written(raw, { value: Buffer.from(text, 'latin1') });
-      const typed = record(98, { value: field });
+      const typed = recordType(98, { value: field });
       expect(typed.read(batch.views, HEAD_BYTES + 8, 4 + text.length), `${field} ${text}`).toBeUndefined();
     }
   });

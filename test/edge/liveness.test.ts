@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type CloseEntry, closes } from '../../src/codes.ts';
-import { hasExpired, Liveness, type Peer } from '../../src/edge/liveness.ts';
+import { hasExpired, Liveness, type WatchedPeer } from '../../src/edge/liveness.ts';
 import { PONG_GRACE_MS } from '../../src/limits.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -11,7 +11,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-class FakePeer implements Peer {
+class FakePeer implements WatchedPeer {
   aliveAt = 0;
   pingAt = 0;
   expiresAt = 0;

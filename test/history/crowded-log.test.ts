@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { keptBytes } from '../../src/history/kept-event.ts';
 import { Cell } from '../../src/history/memory.ts';
-import { keptBytes } from '../../src/history/record.ts';
 import { EventField } from '../../src/records/event.ts';
 import { HistoryHarness } from './history-harness.ts';
 

@@ -4,7 +4,7 @@
 import { ok } from 'node:assert/strict';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { keptBytes } from '../../src/history/record.ts';
+import { keptBytes } from '../../src/history/kept-event.ts';
 import { type Replay, Step } from '../../src/history/replay.ts';
 import { DeviceState } from '../../src/presence/lifecycle.ts';
 import { EventField } from '../../src/records/event.ts';

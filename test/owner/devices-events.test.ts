@@ -1,7 +1,7 @@
 /** Where the events of devices go, and which are numbered: `devices.ts`. */
 import { describe, expect, it } from 'vitest';
 import type { DeviceHomes } from '../../src/owner/device-homes.ts';
-import { Home } from '../../src/presence/columns.ts';
+import { Numbering } from '../../src/presence/columns.ts';
 import { EventType, Priority } from '../../src/wire/events.ts';
 import { nameOfSession as name } from './noted-link.ts';
 import { OwnerParts, type PartsOptions } from './owner-parts.ts';
@@ -189,10 +189,10 @@ describe('a device of a cluster', () => {
   it('has its events held while that is claimed', () => {
     const { parts, session, rows } = followed();
     parts.devices.homes = homesOf(parts, true);
-    rows.home[0] = Home.claimed;
+    rows.home[0] = Numbering.claimed;
     parts.say(session);
     expect(parts.told()).toEqual(['hold dev-1']);
-    rows.home[0] = Home.here;
+    rows.home[0] = Numbering.here;
     parts.say(session);
     expect(parts.told()).toEqual(['event dev-1 1 message 1']);
   });
@@ -212,7 +212,7 @@ describe('a device of a cluster', () => {
     parts.pass(60_000);
     expect(parts.state('dev-1')).toBe('stale');
     parts.told();
-    rows.home[0] = Home.elsewhere;
+    rows.home[0] = Numbering.elsewhere;
     parts.devices.heard(session);
     parts.devices.timer(0);
     parts.devices.unwatched(0);
@@ -221,10 +221,10 @@ describe('a device of a cluster', () => {
 
   it('with its home elsewhere needs nobody who looks after it', () => {
     const { parts, session, rows } = followed();
-    rows.home[0] = Home.elsewhere;
+    rows.home[0] = Numbering.elsewhere;
     parts.devices.timer(0);
     parts.devices.unwatched(0);
-    rows.home[0] = Home.claimed;
+    rows.home[0] = Numbering.claimed;
     parts.say(session);
     expect(parts.told()).toEqual([]);
   });

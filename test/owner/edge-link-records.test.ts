@@ -11,7 +11,7 @@ import {
 } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { EVENT_KIND, EventField, eventBytes, eventOf } from '../../src/records/event.ts';
-import { record } from '../../src/records/layout.ts';
+import { recordLayout } from '../../src/records/layout.ts';
 import {
   encodeFilters,
   encodeRefusals,
@@ -59,7 +59,7 @@ const bytes = (...of: number[]): Buffer => Buffer.from(of);
 const none = bytes();
 const filters = [{ filter: 'dev-*', value: 3 }];
 const refused = [{ device: 'dev-1', why: Refusal.full }];
-const cluster = record(200, { id: 'text' });
+const cluster = recordLayout(200, { id: 'text' });
 const nothing = (): object => ({});
 const joined = { session: 64, slot: 5 };
 const answer = { session: 64, request: 7, entries: bytes(1, 2) };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SLICES_PER_STEP } from '../../src/owner/filter-jobs.ts';
 import { ToOwner } from '../../src/records/commands.ts';
-import { record } from '../../src/records/layout.ts';
+import { recordLayout } from '../../src/records/layout.ts';
 import {
   NO_WILL,
   writeActive,
@@ -243,7 +243,7 @@ describe('what an edge says', () => {
 
   it('must be of a kind that is known', () => {
     const hub = new OwnerRings();
-    record(201, { session: 'u32' }).write(hub.rings[0]!, { session: 64 });
+    recordLayout(201, { session: 'u32' }).write(hub.rings[0]!, { session: 64 });
     expect(() => hub.poll()).toThrow('record of kind 201 from an edge');
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Restorer } from '../../src/owner/restorer.ts';
-import { Home, Vip } from '../../src/presence/columns.ts';
+import { Numbering, Vip } from '../../src/presence/columns.ts';
 import type { PresenceCapacity } from '../../src/presence/table.ts';
 import { OwnerParts, TIMES } from './owner-parts.ts';
 
@@ -22,7 +22,7 @@ describe('a device of a snapshot', () => {
   it('is offline, with its numbering, its status, and when it was seen', () => {
     const { parts, restorer, registry, rows } = setUp();
     const lastSeen = parts.clock.wallMs - 5000;
-    rows.home[0] = Home.elsewhere;
+    rows.home[0] = Numbering.elsewhere;
     const saved = device('dev-1', { seq: 41, lastSeen, status: 'läuft', epoch: 9 });
     expect(restorer.restore(saved)).toBeUndefined();
     expect([parts.state('dev-1'), registry.deviceStatus(0)]).toEqual(['offline', 'läuft']);
@@ -30,7 +30,7 @@ describe('a device of a snapshot', () => {
     expect([rows.lastSeen[0], rows.known[0], rows.home[0]]).toEqual([
       BigInt(parts.clock.nowMs - 5000),
       1,
-      Home.here,
+      Numbering.here,
     ]);
     parts.pass(TIMES.deviceRemoveAfterMs - 10);
     expect(parts.state('dev-1')).toBe('offline');

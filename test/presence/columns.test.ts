@@ -3,8 +3,8 @@ import { bytesPerRow } from '../../src/memory/layout.ts';
 import {
   deviceColumns,
   filterColumns,
-  Home,
   NONE,
+  Numbering,
   subscriberColumns,
   subscriptionColumns,
   Vip,
@@ -20,7 +20,7 @@ describe('the rows of the table', () => {
 
   it('say what they do not have by values of their own', () => {
     expect(NONE).toBe(2 ** 32 - 1);
-    expect(new Set(Object.values(Home)).size).toBe(3);
+    expect(new Set(Object.values(Numbering)).size).toBe(3);
     expect(Vip.operator & Vip.token).toBe(0);
   });
 });

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createRing, RingProducer, ringBytesFor } from '../../src/memory/ring.ts';
-import { record } from '../../src/records/layout.ts';
+import { recordLayout } from '../../src/records/layout.ts';
 import { readBack } from './records-harness.ts';
 
-const every = record(42, {
+const every = recordLayout(42, {
   small: 'u8',
   isSet: 'flag',
   text: 'text',
@@ -41,7 +41,7 @@ it('takes eight bytes for a number, four for a word or a length, one for a byte 
 
 it('gives copies: they outlive the ring’s bytes', () => {
   const given = Buffer.from('abc');
-  const bytes = record(1, { bytes: 'bytes' });
+  const bytes = recordLayout(1, { bytes: 'bytes' });
   let views: { u8: Uint8Array } | undefined;
   const { values } = readBack(
     (ring) => bytes.write(ring, { bytes: given }),
@@ -62,13 +62,13 @@ it.each([
   ['a longer one', 'x'.repeat(129)],
   ['a longer one that is not ASCII', 'ü'.repeat(129)],
 ])('has its texts in UTF-8, and as many bytes as they take: %s', (_, text) => {
-  const one = record(3, { text: 'text' });
+  const one = recordLayout(3, { text: 'text' });
   const { bytes, values } = readBack((ring) => one.write(ring, { text }), one.read);
   expect([values.text, bytes]).toEqual([text, 4 + Buffer.byteLength(text)]);
 });
 
 it('writes nothing behind its last byte: another record may stand there that was not read yet', () => {
-  const one = record(3, { text: 'text' });
+  const one = recordLayout(3, { text: 'text' });
   const memory = createRing(ringBytesFor(4096));
   const bytes = new Uint8Array(memory, 256).fill(0xa5);
   one.write(new RingProducer(memory), { text: 'x'.repeat(12) });
@@ -76,13 +76,13 @@ it('writes nothing behind its last byte: another record may stand there that was
 });
 
 it('reads one ring after the other', () => {
-  const one = record(3, { text: 'text' });
+  const one = recordLayout(3, { text: 'text' });
   for (const text of ['in the first', 'in the second'])
     expect(readBack((ring) => one.write(ring, { text }), one.read).values).toEqual({ text });
 });
 
 it('may have no fields', () => {
-  const nothing = record(7, {});
+  const nothing = recordLayout(7, {});
   expect(readBack((ring) => nothing.write(ring, {}), nothing.read, 8)).toEqual({
     kind: 7,
     bytes: 0,

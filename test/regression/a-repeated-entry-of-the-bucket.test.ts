@@ -1,7 +1,7 @@
 /** An entry that the watch of the bucket brings again, after newer ones, is not obeyed again. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import { expect, it, vi } from 'vitest';
-import { createFigures } from '../../src/cluster/figures.ts';
+import { createLinkCounts } from '../../src/cluster/figures.ts';
 import type { OperatorChange } from '../../src/cluster/host.ts';
 import { Operators } from '../../src/cluster/operators.ts';
 
@@ -60,7 +60,7 @@ it('an entry that comes again after newer ones is not obeyed again', async () =>
     bucket: 'dat_test',
     replicas: 1,
     node: 'a',
-    figures: createFigures(),
+    figures: createLinkCounts(),
     snapshot: [],
     isConnected: () => true,
     apply: (changes, revision) => {

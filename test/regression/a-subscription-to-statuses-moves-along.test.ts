@@ -1,6 +1,6 @@
 /** A subscriber that moves to another node keeps subscriptions and filters that are limited to statuses, or to any types. */
 import { expect, it } from 'vitest';
-import { decodeKept, encodeKept } from '../../src/cluster/subscribers.ts';
+import { decodeKeptSubscriber, encodeKeptSubscriber } from '../../src/cluster/subscribers.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
 
 it('keeps each subscription and filter, whatever types it is limited to', () => {
@@ -8,5 +8,5 @@ it('keeps each subscription and filter, whatever types it is limited to', () => 
   const rows = types.map((bits) => ({ device: `dev-${bits}`, paused: false, types: bits }));
   const filters = types.map((bits) => ({ filter: `f-${bits}*`, paused: false, types: bits }));
   const kept = { rows, filters, awayMs: 0 };
-  expect(decodeKept(encodeKept(kept))).toEqual(kept);
+  expect(decodeKeptSubscriber(encodeKeptSubscriber(kept))).toEqual(kept);
 });

@@ -9,7 +9,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 
 const send = vi.hoisted(() => vi.fn<() => Promise<boolean>>());
 vi.mock('../../src/webhooks/sender.ts', () => ({
-  Sender: class {
+  WebhookSender: class {
     send = send;
   },
 }));

@@ -4,7 +4,7 @@
  * came back elsewhere.
  */
 import { describe, expect, it } from 'vitest';
-import { decodeKept } from '../../src/cluster/subscribers.ts';
+import { decodeKeptSubscriber } from '../../src/cluster/subscribers.ts';
 import { fromLink } from '../../src/records/cluster.ts';
 import { ClusterOwner } from '../owner/cluster/cluster-owner.ts';
 
@@ -17,7 +17,7 @@ function following(hub: ClusterOwner, id: string): number {
 
 function keptRows(hub: ClusterOwner) {
   const parts = hub.records().filter(({ is }) => is === 'surrenderPart');
-  return decodeKept(parts.map(({ part }) => part!)).rows;
+  return decodeKeptSubscriber(parts.map(({ part }) => part!)).rows;
 }
 
 describe('after another owner has taken over', () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { readIntoBuffer, type Take, takeReads } from '../../src/transport/socket-reads.ts';
+import { readIntoBuffer, type TakeBytes, takeReads } from '../../src/transport/socket-reads.ts';
 import { bindFreePort } from '../support/bind-free-port.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -18,10 +18,10 @@ async function accepted(): Promise<{ socket: Socket; client: Socket }> {
   return { socket, client };
 }
 
-function noted(): { take: Take; reads: Buffer[]; text: () => string } {
+function noted(): { take: TakeBytes; reads: Buffer[]; text: () => string } {
   const reads: Buffer[] = [];
   const texts: string[] = [];
-  const take: Take = (bytes) => {
+  const take: TakeBytes = (bytes) => {
     reads.push(bytes);
     texts.push(bytes.toString());
   };

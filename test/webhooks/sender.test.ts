@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Sender, TRIES_MAX } from '../../src/webhooks/sender.ts';
+import { TRIES_MAX, WebhookSender } from '../../src/webhooks/sender.ts';
 import { WEBHOOK_SECRET } from '../support/webhook-receiver.ts';
 
 type Answer = Response | Error;
@@ -9,7 +9,7 @@ function setUp(answers: Answer[]) {
   const slept: number[] = [];
   const tried: (string | undefined)[] = [];
   const end = new AbortController();
-  const sender = new Sender({
+  const sender = new WebhookSender({
     receiver: () => ({ url: 'https://receiver.example/hook?key=hidden', secret: WEBHOOK_SECRET }),
     async fetch(url, init) {
       requests.push({ url, init });

@@ -1,7 +1,7 @@
 /** What only the hub understands: gateways, replays and filters, as disturbances use them. */
 import { FramedConversation } from '../../../src/cli/bench/wires/framed.ts';
 import { clientFrame, Opcode } from '../../../src/cli/bench/wires/frames.ts';
-import type { Listening, Speaker, Wire } from '../../../src/cli/bench/wires/wire.ts';
+import type { ConversationEvents, Speaker, Wire } from '../../../src/cli/bench/wires/wire.ts';
 
 interface HubFrame {
   readonly op?: string;
@@ -12,7 +12,7 @@ const textFrame = (frame: unknown): Buffer => clientFrame(Opcode.text, Buffer.fr
 
 /** A gateway: `told` is called with each ack. */
 class Gateway extends FramedConversation {
-  constructor(speaker: Speaker, on: Listening) {
+  constructor(speaker: Speaker, on: ConversationEvents) {
     super(speaker, on, `/v1/gateway?id=${speaker.id}`);
   }
 
@@ -48,7 +48,7 @@ export function filterRequest(filter: string): Buffer {
 
 /** A subscriber that subscribes to a filter: `told` is called once, with the last page of its answer. */
 class FilterSubscriber extends FramedConversation {
-  constructor(speaker: Speaker, on: Listening) {
+  constructor(speaker: Speaker, on: ConversationEvents) {
     super(speaker, on, `/v1/subscribe?id=${speaker.id}&batch=true`);
   }
 

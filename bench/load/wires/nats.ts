@@ -1,5 +1,11 @@
 /** The NATS client protocol over plain TCP: a device publishes to the subject of its name. */
-import type { Conversation, Listening, Role, Speaker, Wire } from '../../../src/cli/bench/wires/wire.ts';
+import type {
+  Conversation,
+  ConversationEvents,
+  Speaker,
+  SpeakerRole,
+  Wire,
+} from '../../../src/cli/bench/wires/wire.ts';
 
 const CONNECT = 'CONNECT {"verbose":false,"pedantic":false,"lang":"bench","version":"1"}\r\n';
 const LETTER = { M: 0x4d, P: 0x50, I: 0x49, O: 0x4f } as const;
@@ -18,12 +24,12 @@ function sidOf(device: string): string {
 
 class Client implements Conversation {
   readonly hello = Buffer.alloc(0);
-  readonly #role: Role;
+  readonly #role: SpeakerRole;
   readonly #devices: readonly string[];
-  readonly #on: Listening;
+  readonly #on: ConversationEvents;
   #ready = false;
 
-  constructor({ role, devices }: Speaker, on: Listening) {
+  constructor({ role, devices }: Speaker, on: ConversationEvents) {
     this.#role = role;
     this.#devices = devices;
     this.#on = on;

@@ -1,7 +1,7 @@
 /** nginx with nchan: publishing and multiplexed subscribing over WebSocket; an event comes as its payload alone. */
 import { FramedConversation } from '../../../src/cli/bench/wires/framed.ts';
 import { clientFrame, Opcode } from '../../../src/cli/bench/wires/frames.ts';
-import type { Listening, Speaker, Wire } from '../../../src/cli/bench/wires/wire.ts';
+import type { ConversationEvents, Speaker, Wire } from '../../../src/cli/bench/wires/wire.ts';
 
 export const nchanWire: Wire = {
   converse: (speaker, on) => new Client(speaker, on),
@@ -9,7 +9,7 @@ export const nchanWire: Wire = {
 };
 
 class Client extends FramedConversation {
-  constructor(speaker: Speaker, on: Listening) {
+  constructor(speaker: Speaker, on: ConversationEvents) {
     const { role, id, devices } = speaker;
     super(speaker, on, role === 'device' ? `/pub/${id}` : `/sub/${devices.join(',')}`);
   }

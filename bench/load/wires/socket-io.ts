@@ -1,7 +1,7 @@
 /** Socket.IO 4 over its WebSocket transport: Engine.IO packets (`0` open, `2` ping, `4` message) in text frames. */
 import { FramedConversation } from '../../../src/cli/bench/wires/framed.ts';
 import { clientFrame, Opcode } from '../../../src/cli/bench/wires/frames.ts';
-import type { Listening, Role, Speaker, Wire } from '../../../src/cli/bench/wires/wire.ts';
+import type { ConversationEvents, Speaker, SpeakerRole, Wire } from '../../../src/cli/bench/wires/wire.ts';
 
 const text = (packet: string): Buffer => clientFrame(Opcode.text, Buffer.from(packet));
 const OPEN = 0x30;
@@ -16,10 +16,10 @@ export const socketIoWire: Wire = {
 };
 
 class Client extends FramedConversation {
-  readonly #role: Role;
+  readonly #role: SpeakerRole;
   readonly #devices: readonly string[];
 
-  constructor(speaker: Speaker, on: Listening) {
+  constructor(speaker: Speaker, on: ConversationEvents) {
     const { role, id, devices } = speaker;
     super(speaker, on, `/socket.io/?EIO=4&transport=websocket&id=${id}`);
     this.#role = role;

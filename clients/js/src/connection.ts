@@ -55,7 +55,7 @@ export interface ConnectionEvents {
 }
 
 /** What differs between devices, subscribers and gateways. */
-export interface Role {
+export interface PeerHandler {
   /** Default: the one of the options. */
   readonly url?: URL;
   readonly path: string;
@@ -88,7 +88,7 @@ const GIVEN_UP = 3008;
 export class Connection {
   readonly requests: Requests;
   readonly #options: ConnectOptions;
-  readonly #handler: Role;
+  readonly #handler: PeerHandler;
   readonly #Socket: SocketConstructor;
   readonly #url: URL;
   readonly #backoff: Backoff;
@@ -107,7 +107,7 @@ export class Connection {
   #isClosing = false;
 
   /** @throws TypeError when an option is wrong, or there is no WebSocket to use */
-  constructor(options: ConnectOptions, handler: Role) {
+  constructor(options: ConnectOptions, handler: PeerHandler) {
     const { requestTimeoutMs = 10_000, queueLimit = 1000, sendBufferBytes = 2 ** 20 } = options;
     const { connectTimeoutMs, reconnect = {} } = options;
     checkId(options.id);

@@ -2,7 +2,7 @@
 import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { addressOf, isSecure } from '../address.ts';
-import type { Conversation, Listening, Speaker, Wire } from './wires/wire.ts';
+import type { Conversation, ConversationEvents, Speaker, Wire } from './wires/wire.ts';
 
 const READ_BYTES = 256 * 1024;
 /** The start of a frame that is not whole yet is put in front of what comes next: room for the longest answer. */
@@ -16,14 +16,14 @@ const readInto = memory.subarray(HEADROOM_BYTES);
 
 export interface Opening extends Speaker {
   readonly wire: Wire;
-  readonly onEvent?: Listening['event'];
-  readonly onRefusedEvent?: NonNullable<Listening['refusedEvent']>;
-  readonly onTold?: NonNullable<Listening['told']>;
+  readonly onEvent?: ConversationEvents['event'];
+  readonly onRefusedEvent?: NonNullable<ConversationEvents['refusedEvent']>;
+  readonly onTold?: NonNullable<ConversationEvents['told']>;
   /** After it was ready, the connection ended or was refused. */
   readonly onLost?: (why: string) => void;
 }
 
-export interface Connection {
+export interface LoadConnection {
   write(bytes: Buffer): boolean;
   /** Bytes that the kernel has not taken. */
   readonly waitingBytes: number;
@@ -36,7 +36,7 @@ export interface Connection {
 }
 
 /** @throws when the peer refuses or ends the connection before it is ready */
-export function open(opening: Opening): Promise<Connection> {
+export function open(opening: Opening): Promise<LoadConnection> {
   const { wire, role, id, url, onEvent = () => {}, onRefusedEvent, onTold, onLost } = opening;
   return new Promise((resolve, reject) => {
     let isReady = false;
@@ -49,7 +49,7 @@ export function open(opening: Opening): Promise<Connection> {
       if (isReady) onLost?.(why);
       else reject(new Error(`${role} ${id}: ${why}`));
     };
-    const on: Listening = {
+    const on: ConversationEvents = {
       write: (bytes) => socket.write(bytes),
       ready() {
         isReady = true;
@@ -71,7 +71,7 @@ export function open(opening: Opening): Promise<Connection> {
         return false;
       },
     });
-    const connection: Connection = {
+    const connection: LoadConnection = {
       write: (bytes) => socket.write(bytes),
       get waitingBytes() {
         return socket.writableLength;
@@ -125,8 +125,8 @@ function connectTo(url: URL, onread: OnReadOpts): Socket {
 }
 
 /** Opens `count` connections. */
-export async function openAll(count: number, opening: (index: number) => Opening): Promise<Connection[]> {
-  const connections: Connection[] = new Array(count);
+export async function openAll(count: number, opening: (index: number) => Opening): Promise<LoadConnection[]> {
+  const connections: LoadConnection[] = new Array(count);
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < count) {

@@ -1,7 +1,7 @@
 /** A generator process, as the one that controls the run sees it. */
 import { fork } from 'node:child_process';
 import type { Load } from './load.ts';
-import type { FromGenerator, Order, Progress, ToGenerator, Window } from './messages.ts';
+import type { FromGenerator, GeneratorOrder, Progress, ToGenerator, Window } from './messages.ts';
 
 /** Longer than any load takes to connect or to run. */
 const SILENCE_MS = 120_000;
@@ -37,7 +37,7 @@ export class Generator<Report> {
   }
 
   /** @throws when it cannot connect */
-  async open<AnyLoad extends Load>(order: Order<AnyLoad>): Promise<void> {
+  async open<AnyLoad extends Load>(order: GeneratorOrder<AnyLoad>): Promise<void> {
     this.#say({ kind: 'open', ...order });
     await this.#hear('opened');
   }

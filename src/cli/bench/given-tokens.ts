@@ -1,7 +1,7 @@
 /** Tokens that somebody else signed: each makes a peer with the role and the id that it names. */
 import { readFileSync } from 'node:fs';
 import { CliFailure, Exit } from '../failure.ts';
-import type { Role } from './wires/wire.ts';
+import type { SpeakerRole } from './wires/wire.ts';
 
 export interface GivenToken {
   /** Its `sub`. */
@@ -9,7 +9,7 @@ export interface GivenToken {
   readonly token: string;
 }
 
-export type GivenTokens = Readonly<Record<Role, readonly GivenToken[]>>;
+export type GivenTokens = Readonly<Record<SpeakerRole, readonly GivenToken[]>>;
 
 export interface TokenOptions {
   readonly token?: readonly string[];

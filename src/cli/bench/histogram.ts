@@ -28,7 +28,7 @@ export class Histogram {
   }
 
   /** @param microseconds below 0 and fractions are rounded */
-  record(microseconds: number): void {
+  add(microseconds: number): void {
     const value = Math.min(VALUE_MAX, Math.max(0, Math.round(microseconds)));
     this.#counts[cellOf(value)]! += 1;
     this.#count += 1;
@@ -50,7 +50,7 @@ export class Histogram {
     return 0;
   }
 
-  add(packed: Packed): void {
+  merge(packed: Packed): void {
     this.#max = Math.max(this.#max, packed[0] ?? 0);
     for (let at = 1; at < packed.length; at += 2) {
       const count = packed[at + 1]!;
@@ -78,7 +78,7 @@ export class Histogram {
 /** All of them together. */
 export function merged(all: Iterable<Packed>): Histogram {
   const histogram = new Histogram();
-  for (const packed of all) histogram.add(packed);
+  for (const packed of all) histogram.merge(packed);
   return histogram;
 }
 

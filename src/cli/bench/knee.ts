@@ -1,16 +1,16 @@
 /** Finds the highest rate that a hub holds: doubles the rate until a threshold is missed, then halves the distance. */
 import type { Outcome } from './outcome.ts';
 
-export interface Step {
+export interface KneeStep {
   readonly outcome: Outcome;
   /** Why the step does not count as held; empty when it does. */
   readonly missed: readonly string[];
 }
 
 export interface Knee {
-  readonly steps: readonly Step[];
+  readonly steps: readonly KneeStep[];
   /** The highest rate that held, events per second of each device; undefined when not even the first did. */
-  readonly held: Step | undefined;
+  readonly held: KneeStep | undefined;
   /** `generator`: the hub may well hold more. */
   readonly limit: 'hub' | 'generator' | 'highest rate';
 }
@@ -24,15 +24,15 @@ export interface KneeOptions {
   play(rate: number): Promise<Outcome>;
   missed(outcome: Outcome): readonly string[];
   /** Told of each step. */
-  stepped(step: Step): void;
+  stepped(step: KneeStep): void;
 }
 
 const PRECISION = 1.1;
 
 export async function findKnee(options: KneeOptions): Promise<Knee> {
   const { firstRate, highestRate, precision = PRECISION } = options;
-  const steps: Step[] = [];
-  let held: Step | undefined;
+  const steps: KneeStep[] = [];
+  let held: KneeStep | undefined;
   let missedRate = Number.POSITIVE_INFINITY;
   for (let rate = Math.min(firstRate, highestRate); ; ) {
     const step = await soundStep(rate, options, steps);
@@ -51,13 +51,17 @@ export async function findKnee(options: KneeOptions): Promise<Knee> {
 }
 
 /** A host has its moods: what was missed once is tried once more. */
-async function soundStep(rate: number, options: KneeOptions, steps: Step[]): Promise<Step> {
+async function soundStep(rate: number, options: KneeOptions, steps: KneeStep[]): Promise<KneeStep> {
   let step = await oneStep(rate, options, steps);
   if (step.missed.length > 0) step = await oneStep(rate, options, steps);
   return step;
 }
 
-async function oneStep(rate: number, { play, missed, stepped }: KneeOptions, steps: Step[]): Promise<Step> {
+async function oneStep(
+  rate: number,
+  { play, missed, stepped }: KneeOptions,
+  steps: KneeStep[],
+): Promise<KneeStep> {
   const outcome = await play(rate);
   const step = { outcome, missed: missed(outcome) };
   steps.push(step);

@@ -24,12 +24,12 @@ export interface Load {
 }
 
 /** A process plays every `of`th device or subscriber, from `index` on. */
-export interface Share {
+export interface LoadShare {
   readonly index: number;
   readonly of: number;
 }
 
-export const WHOLE: Share = { index: 0, of: 1 };
+export const WHOLE: LoadShare = { index: 0, of: 1 };
 
 export const EVENT_BYTES = 128;
 
@@ -49,7 +49,7 @@ export function firstFollowed({ devices, subscribers }: Load, subscriber: number
 }
 
 /** Numbers of the devices that a subscriber follows. */
-export function followed(load: Load, subscriber: number): number[] {
+export function followedDevices(load: Load, subscriber: number): number[] {
   const first = firstFollowed(load, subscriber);
   return Array.from({ length: load.following }, (_, n) => (first + n) % load.devices);
 }
@@ -62,12 +62,12 @@ export function isVip({ vips = 0, subscribers }: Load, subscriber: number): bool
 export function audiences(load: Load): Uint32Array {
   const counts = new Uint32Array(load.devices);
   for (let subscriber = 0; subscriber < load.subscribers; subscriber++)
-    for (const device of followed(load, subscriber)) counts[device]! += 1;
+    for (const device of followedDevices(load, subscriber)) counts[device]! += 1;
   return counts;
 }
 
 /** The numbers below `count` that are a process's own. */
-export function own(count: number, { index, of }: Share): number[] {
+export function own(count: number, { index, of }: LoadShare): number[] {
   return Array.from({ length: Math.ceil((count - index) / of) }, (_, n) => index + n * of);
 }
 

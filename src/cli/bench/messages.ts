@@ -1,10 +1,10 @@
 /** What the controller and the generator processes of a run say to each other. */
 import type { GivenTokens } from './given-tokens.ts';
 import type { Packed } from './histogram.ts';
-import type { Load, Share } from './load.ts';
+import type { Load, LoadShare } from './load.ts';
 
 /** Where a load goes. */
-export interface Target {
+export interface LoadTarget {
   /** The name of a wire that the process knows. */
   readonly wire: string;
   readonly deviceUrl: string;
@@ -28,14 +28,14 @@ export interface Window {
   readonly toUs: number;
 }
 
-export interface Order<AnyLoad extends Load = Load> {
-  readonly target: Target;
+export interface GeneratorOrder<AnyLoad extends Load = Load> {
+  readonly target: LoadTarget;
   readonly load: AnyLoad;
-  readonly share: Share;
+  readonly share: LoadShare;
 }
 
 export type ToGenerator =
-  | ({ readonly kind: 'open' } & Order)
+  | ({ readonly kind: 'open' } & GeneratorOrder)
   /** Counts apart what is intended in this window. */
   | { readonly kind: 'window'; readonly window: Window }
   /** Plays from `fromUs` to `toUs`. */

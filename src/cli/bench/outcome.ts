@@ -62,7 +62,7 @@ export function percentilesOf({ latency }: Pick<Outcome, 'latency'>): Percentile
 }
 
 /** Sums over all processes since they started. */
-export interface Totals {
+export interface LoadTotals {
   readonly sent: number;
   readonly expected: number;
   readonly delivered: number;
@@ -78,7 +78,7 @@ export interface Totals {
 export function totalsOf(
   senders: readonly SenderReport[],
   receivers: readonly ReceiverReport[],
-): Totals & { readonly lost: number } {
+): LoadTotals & { readonly lost: number } {
   const sent = sumOver(senders);
   const received = sumOver(receivers);
   const totals = {

@@ -1,6 +1,6 @@
 /** One part of a load in a process of its own: obeys the controller. */
 import { nowUs } from './clock.ts';
-import type { FromGenerator, Order, Progress, ToGenerator, Window } from './messages.ts';
+import type { FromGenerator, GeneratorOrder, Progress, ToGenerator, Window } from './messages.ts';
 
 export interface Part {
   /** What is intended in this window is counted apart. */
@@ -14,7 +14,7 @@ export interface Part {
   close(): void;
 }
 
-export type Parts = Readonly<Record<string, (order: Order) => Promise<Part>>>;
+export type Parts = Readonly<Record<string, (order: GeneratorOrder) => Promise<Part>>>;
 
 const PROGRESS_MS = 1000;
 /** For the goodbyes of a thousand connections. */

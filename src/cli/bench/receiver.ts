@@ -1,15 +1,15 @@
 /** The subscribers of a run, in a process of its own: counts, checks the order and takes the latencies. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { busyShare, busySince, type Since } from './busy.ts';
+import { type BusySince, busyShare, busySince } from './busy.ts';
 import { nowUs } from './clock.ts';
-import { type Connection, openAll } from './connections.ts';
+import { type LoadConnection, openAll } from './connections.ts';
 import { Histogram } from './histogram.ts';
 import { firstFollowed, isVip, type Load, own } from './load.ts';
-import type { Order, Progress, ReceiverReport, Window } from './messages.ts';
+import type { GeneratorOrder, Progress, ReceiverReport, Window } from './messages.ts';
 import type { Part } from './part.ts';
 import { Speakers } from './speakers.ts';
 import { findStamp, readStamp, type Stamp } from './stamp.ts';
-import type { Listening, Wires } from './wires/wire.ts';
+import type { ConversationEvents, Wires } from './wires/wire.ts';
 
 const QUIET_MS = 1000;
 const QUIET_MAX_MS = 20_000;
@@ -24,7 +24,7 @@ interface Counted extends Window {
 
 export class Receiver implements Part {
   readonly #load: Load;
-  #connections: Connection[] = [];
+  #connections: LoadConnection[] = [];
   #windows: Counted[] = [];
   /** Last count of each followed device of each subscriber. */
   readonly #last: Uint32Array;
@@ -40,9 +40,9 @@ export class Receiver implements Part {
   #disordered = 0;
   #connectionsLost = 0;
   #loss = '';
-  #since: Since = busySince();
+  #since: BusySince = busySince();
 
-  static async open({ target, load, share }: Order, wires: Wires): Promise<Receiver> {
+  static async open({ target, load, share }: GeneratorOrder, wires: Wires): Promise<Receiver> {
     const subscribers = own(load.subscribers, share);
     const receiver = new Receiver(load, subscribers.length);
     const speakers = new Speakers(target, load);
@@ -123,7 +123,7 @@ export class Receiver implements Part {
     }
   }
 
-  #eventsOf(place: number, subscriber: number): Listening['event'] {
+  #eventsOf(place: number, subscriber: number): ConversationEvents['event'] {
     const { devices, following } = this.#load;
     const first = firstFollowed(this.#load, subscriber);
     const vip = isVip(this.#load, subscriber);
@@ -136,11 +136,11 @@ export class Receiver implements Part {
       this.#check(place * following + ((stamp.device - first + devices) % devices), stamp.count);
       const now = nowUs();
       const latencyUs = now - stamp.intendedUs;
-      this.#latest.record(latencyUs);
+      this.#latest.add(latencyUs);
       for (const window of this.#windows) {
         if (now >= window.fromUs && now < window.toUs) window.received += 1;
         if (stamp.intendedUs < window.fromUs || stamp.intendedUs >= window.toUs) continue;
-        (vip ? window.vipLatency : window.latency).record(latencyUs);
+        (vip ? window.vipLatency : window.latency).add(latencyUs);
       }
     };
   }

@@ -1,11 +1,11 @@
 /** The result of `dat bench` for people. */
 import { styled, table } from '../output.ts';
-import type { Knee, Step } from './knee.ts';
+import type { Knee, KneeStep } from './knee.ts';
 import { type Outcome, type Percentiles, percentilesOf } from './outcome.ts';
 import { type Change, describeLoad } from './result.ts';
 
 /** A whole number for people: `1,280,000`. */
-export const count = (value: number): string => Math.round(value).toLocaleString('en');
+export const wholeNumber = (value: number): string => Math.round(value).toLocaleString('en');
 const ms = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
 
 const PERCENTILES: readonly (readonly [keyof Percentiles, string])[] = [
@@ -24,15 +24,15 @@ export function outcomeLines(outcome: Outcome, missed: readonly string[]): strin
     percentiles === undefined
       ? 'none: nothing was delivered'
       : PERCENTILES.map(([key, name]) => `${name} ${ms(percentiles[key])}`).join('   ');
-  const toldText = told === 0 ? '' : ` (${count(told)} of them told)`;
+  const toldText = told === 0 ? '' : ` (${wholeNumber(told)} of them told)`;
   return [
     `${styled('bold', describeLoad(load))}, ${seconds} s`,
-    `  events      ${count(sent)} sent, ${count(outcome.eventsPerSecond)}/s`,
-    `  deliveries  ${count(delivered)} of ${count(expected)}, ${count(outcome.deliveriesPerSecond)}/s`,
-    `  books       ${count(lost)} lost${toldText}, ${count(doubled)} doubled, ${count(disordered)} out of order`,
+    `  events      ${wholeNumber(sent)} sent, ${wholeNumber(outcome.eventsPerSecond)}/s`,
+    `  deliveries  ${wholeNumber(delivered)} of ${wholeNumber(expected)}, ${wholeNumber(outcome.deliveriesPerSecond)}/s`,
+    `  books       ${wholeNumber(lost)} lost${toldText}, ${wholeNumber(doubled)} doubled, ${wholeNumber(disordered)} out of order`,
     `  latency ms  ${latency}`,
-    ...(outcome.refused > 0 ? [`  refused     ${count(outcome.refused)} events`] : []),
-    ...(outcome.cutOff > 0 ? [`  cut off     ${count(outcome.cutOff)} connections`] : []),
+    ...(outcome.refused > 0 ? [`  refused     ${wholeNumber(outcome.refused)} events`] : []),
+    ...(outcome.cutOff > 0 ? [`  cut off     ${wholeNumber(outcome.cutOff)} connections`] : []),
     ...outcome.reasons.map((reason) => `  ${styled('yellow', reason)}`),
     ...limitLines(outcome),
     ...missed.map((one) => `  ${styled('red', `missed: ${one}`)}`),
@@ -54,19 +54,26 @@ export function kneeLines({ steps, held, limit }: Knee): string[] {
   return [...table(head, cells).split('\n'), '', verdict(held, limit), ''];
 }
 
-function stepCells({ outcome, missed }: Step): string[] {
+function stepCells({ outcome, missed }: KneeStep): string[] {
   const { load, deliveriesPerSecond, lost, generatorLimit } = outcome;
   const { p50 = 0, p99 = 0 } = percentilesOf(outcome) ?? {};
   const state = missed.length === 0 ? 'held' : generatorLimit === undefined ? 'missed' : 'generator';
-  return [count(load.rate * load.devices), count(deliveriesPerSecond), ms(p50), ms(p99), count(lost), state];
+  return [
+    wholeNumber(load.rate * load.devices),
+    wholeNumber(deliveriesPerSecond),
+    ms(p50),
+    ms(p99),
+    wholeNumber(lost),
+    state,
+  ];
 }
 
-function verdict(held: Step | undefined, limit: Knee['limit']): string {
+function verdict(held: KneeStep | undefined, limit: Knee['limit']): string {
   const generator = 'the generator could not do more; use more --processes or another host';
   if (held === undefined)
     return limit === 'generator' ? generator : 'not even the first rate held; start lower with --rate';
   const { rate, devices } = held.outcome.load;
-  const found = `held: ${count(rate * devices)} events/s, ${Number(rate.toFixed(2))}/s of each device`;
+  const found = `held: ${wholeNumber(rate * devices)} events/s, ${Number(rate.toFixed(2))}/s of each device`;
   if (limit === 'hub') return found;
   return `${found}; ${limit === 'generator' ? generator : 'more was not tried'}`;
 }

@@ -6,9 +6,9 @@ import { nowUs } from './clock.ts';
 import { Generator } from './generator.ts';
 import { merged } from './histogram.ts';
 import type { Load } from './load.ts';
-import type { ReceiverReport, SenderReport, Target } from './messages.ts';
+import type { LoadTarget, ReceiverReport, SenderReport } from './messages.ts';
 import { limitOf, type Outcome, reasonsOf, type Second, sumOver, totalsOf } from './outcome.ts';
-import { count } from './report-text.ts';
+import { wholeNumber } from './report-text.ts';
 import { Series } from './series.ts';
 
 const generatorFile = fileURLToPath(packageFile('dist/src/cli/bench/generate.js'));
@@ -18,7 +18,7 @@ export const LEAD_MS = 200;
 const PROGRESS_MS = 1000;
 
 export interface RunOptions {
-  readonly target: Target;
+  readonly target: LoadTarget;
   readonly load: Load;
   /** Of the generator: those that play the devices, and those that play the subscribers. */
   readonly processes: { readonly devices: number; readonly subscribers: number };
@@ -42,9 +42,9 @@ export class LoadRun {
     const run = new LoadRun(options);
     const { load, processes } = options;
     try {
-      options.stage(`connecting ${count(load.subscribers)} subscribers`);
+      options.stage(`connecting ${wholeNumber(load.subscribers)} subscribers`);
       await run.#openAll('receiver', run.#receivers, processes.subscribers);
-      options.stage(`connecting ${count(load.devices)} devices`);
+      options.stage(`connecting ${wholeNumber(load.devices)} devices`);
       await run.#openAll('sender', run.#senders, processes.devices);
       return run;
     } catch (error) {
@@ -64,7 +64,7 @@ export class LoadRun {
    */
   async play(rate: number, warmupMs: number, windowMs: number): Promise<Outcome> {
     const { load, stage } = this.#options;
-    stage(warmupMs > 0 ? `warming up at ${count(rate * load.devices)} events/s` : 'starting');
+    stage(warmupMs > 0 ? `warming up at ${wholeNumber(rate * load.devices)} events/s` : 'starting');
     const startUs = nowUs() + LEAD_MS * 1e3;
     const window = { fromUs: startUs + warmupMs * 1e3, toUs: startUs + (warmupMs + windowMs) * 1e3 };
     this.#series.start(startUs);

@@ -2,12 +2,12 @@
  * The devices of a run, in a process of its own. Open loop: each event has its time, whether or not the server keeps
  * up, and its latency counts from that time.
  */
-import { busyShare, busySince, type Since } from './busy.ts';
+import { type BusySince, busyShare, busySince } from './busy.ts';
 import { blockUs, nowUs, spinUntil } from './clock.ts';
-import { type Connection, openAll } from './connections.ts';
+import { type LoadConnection, openAll } from './connections.ts';
 import { Histogram } from './histogram.ts';
 import { audiences, deviceId, dueTimes, EVENT_BYTES, type Load, own } from './load.ts';
-import type { Order, Progress, SenderReport, Window } from './messages.ts';
+import type { GeneratorOrder, Progress, SenderReport, Window } from './messages.ts';
 import type { Part } from './part.ts';
 import { Speakers } from './speakers.ts';
 import { findStamp, stampedJson, writeStamp } from './stamp.ts';
@@ -26,7 +26,7 @@ const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 export class Sender implements Part {
   readonly #devices: readonly number[];
   /** By place in `#devices`; undefined once it was lost. */
-  readonly #connections: (Connection | undefined)[] = [];
+  readonly #connections: (LoadConnection | undefined)[] = [];
   readonly #frames: readonly Buffer[];
   readonly #stampAt: readonly number[];
   readonly #counts: Uint32Array;
@@ -43,10 +43,10 @@ export class Sender implements Part {
   #refusal = '';
   #connectionsLost = 0;
   #loss = '';
-  #since: Since = busySince();
+  #since: BusySince = busySince();
   #isOver = false;
 
-  static async open({ target, load, share }: Order, wires: Wires): Promise<Sender> {
+  static async open({ target, load, share }: GeneratorOrder, wires: Wires): Promise<Sender> {
     const wire = wires[target.wire]!;
     const speakers = new Speakers(target, load);
     const devices = load.rate === 0 ? [] : own(load.devices, share);
@@ -153,7 +153,7 @@ export class Sender implements Part {
     for (const window of this.#windows) {
       if (intendedUs < window.fromUs || intendedUs >= window.toUs) continue;
       window.sent += 1;
-      this.#late.record(nowUs() - intendedUs);
+      this.#late.add(nowUs() - intendedUs);
     }
   }
 

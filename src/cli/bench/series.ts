@@ -27,7 +27,7 @@ export class Series {
     const cell = this.#cells[second];
     cell.sent += sent;
     cell.received += received;
-    cell.latency.add(latency);
+    cell.latency.merge(latency);
   }
 
   seconds(): Second[] {

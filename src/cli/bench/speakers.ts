@@ -1,16 +1,16 @@
 /** The peers of a load as they connect: address, id and token. */
 import { CliFailure, Exit } from '../failure.ts';
 import { signingKey, signToken } from '../signing.ts';
-import { deviceId, followed, type Load, subscriberId } from './load.ts';
-import type { Target } from './messages.ts';
-import type { Role, Speaker } from './wires/wire.ts';
+import { deviceId, followedDevices, type Load, subscriberId } from './load.ts';
+import type { LoadTarget } from './messages.ts';
+import type { Speaker, SpeakerRole } from './wires/wire.ts';
 
 /** Makes the speakers of a target. Signing ten thousand tokens takes a second or two. */
 export class Speakers {
-  readonly #target: Target;
+  readonly #target: LoadTarget;
   readonly #load: Load;
 
-  constructor(target: Target, load: Load) {
+  constructor(target: LoadTarget, load: Load) {
     this.#target = target;
     this.#load = load;
   }
@@ -31,14 +31,14 @@ export class Speakers {
     const { filter, query = '' } = this.#load;
     const devices =
       filter === undefined
-        ? followed(this.#load, subscriber).map((device) => deviceId(device, this.#load))
+        ? followedDevices(this.#load, subscriber).map((device) => deviceId(device, this.#load))
         : [filter];
     const url = new URL(this.#target.subscriberUrl);
     for (const [name, value] of new URLSearchParams(query)) url.searchParams.append(name, value);
     return { role: 'subscriber', id, url, devices, token: await this.#token('subscriber', subscriber, id) };
   }
 
-  async #token(role: Role, peer: number, sub: string): Promise<string> {
+  async #token(role: SpeakerRole, peer: number, sub: string): Promise<string> {
     const { signer, tokens } = this.#target;
     if (tokens !== undefined) return tokens[role][peer]!.token;
     if (signer === undefined) return '';

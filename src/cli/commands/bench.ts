@@ -6,10 +6,10 @@ import type { Command } from 'commander';
 import { type GivenTokens, givenTokens, type TokenOptions } from '../bench/given-tokens.ts';
 import { findKnee, type Knee } from '../bench/knee.ts';
 import { EVENT_BYTES, type Load } from '../bench/load.ts';
-import type { Signer, Target } from '../bench/messages.ts';
+import type { LoadTarget, Signer } from '../bench/messages.ts';
 import type { Outcome } from '../bench/outcome.ts';
 import { ProgressLine } from '../bench/progress.ts';
-import { changeLines, count, kneeLines, outcomeLines } from '../bench/report-text.ts';
+import { changeLines, kneeLines, outcomeLines, wholeNumber } from '../bench/report-text.ts';
 import { compare, isSameLoad, type Result, readResult, resultOf } from '../bench/result.ts';
 import { LoadRun } from '../bench/run.ts';
 import { STAMPED_DEVICES_MAX } from '../bench/stamp.ts';
@@ -23,9 +23,9 @@ import {
   type JsonOption,
   jsonOption,
   numberFrom,
-  type Register,
+  type RegisterCommand,
 } from '../command.ts';
-import { type Endpoint, endpointOf, type HubOptions, withHub } from '../connection.ts';
+import { endpointOf, type HubEndpoint, type HubOptions, withHub } from '../connection.ts';
 import { refusedWith } from '../explaining-socket.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { interrupted } from '../interrupted.ts';
@@ -43,7 +43,7 @@ const BYTES_MAX = 65_000;
 /** Of `--find-knee`, where no threshold is given. */
 const KNEE_P99_MS = 20;
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   const command = withHub(dat.command('bench').helpGroup(Group.setup), 'device', 'subscriber')
     .summary('measure a running hub under load')
     .description(
@@ -217,8 +217,8 @@ function thresholdsOf({ maxP50, maxP99, maxLost, findKnee }: BenchOptions): Thre
 }
 
 interface Endpoints {
-  readonly device: Endpoint;
-  readonly subscriber: Endpoint;
+  readonly device: HubEndpoint;
+  readonly subscriber: HubEndpoint;
 }
 
 async function play(
@@ -271,7 +271,7 @@ async function playOn(
       return run.play(stepRate, warmupMs, duration * 1000);
     },
     stepped: ({ outcome, missed: why }) => {
-      const events = count(outcome.load.rate * load.devices);
+      const events = wholeNumber(outcome.load.rate * load.devices);
       if (!json) progress.stage(`${events} events/s: ${why.length === 0 ? 'held' : why.join(', ')}`);
     },
   });
@@ -305,7 +305,7 @@ function targetOf(
   options: BenchOptions,
   { device, subscriber }: Endpoints,
   tokens: GivenTokens | undefined,
-): Target {
+): LoadTarget {
   const signer = tokens === undefined ? signerOf(options) : undefined;
   return {
     wire: wireOf(options),
@@ -326,7 +326,7 @@ function signerOf({ keyFile, duration, warmup }: BenchOptions): Signer | undefin
 }
 
 /** Where the peers have their tokens from. */
-function tokensOf({ signer, tokens }: Target): keyof typeof denials {
+function tokensOf({ signer, tokens }: LoadTarget): keyof typeof denials {
   if (tokens !== undefined) return 'given';
   return signer === undefined ? 'none' : 'signed';
 }
@@ -338,7 +338,7 @@ const denials = {
 } as const;
 
 /** Why the peers could not connect, with what to do about it. */
-async function explained(error: Error, endpoints: Endpoints, target: Target): Promise<Error> {
+async function explained(error: Error, endpoints: Endpoints, target: LoadTarget): Promise<Error> {
   if (interrupted().aborted) return new CliFailure(Exit.interrupted, 'interrupted');
   const [, role] = /^(device|subscriber) /.exec(error.message) ?? [];
   if (role !== 'device' && role !== 'subscriber') return error;

@@ -1,12 +1,12 @@
 /** `dat cluster`: the nodes of a cluster. */
 import type { ClusterAnswer } from '../../admin/schemas.ts';
 import { Admin } from '../admin.ts';
-import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { jsonLine, line, table } from '../output.ts';
 import { duration } from '../time.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('cluster').helpGroup(Group.look), 'admin')
     .description(
       'List the nodes of the cluster, with the events that each sent to and received from others since it started, and ' +

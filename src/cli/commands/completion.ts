@@ -1,11 +1,11 @@
 /** `dat completion`: completion scripts for shells. */
 
-import { examples, Group, type Register } from '../command.ts';
+import { examples, Group, type RegisterCommand } from '../command.ts';
 import { type Shell, shells } from '../completion/shells.ts';
 import { placesOf } from '../completion/words.ts';
 import { line } from '../output.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   dat
     .command('completion')
     .helpGroup(Group.setup)

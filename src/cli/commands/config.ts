@@ -7,7 +7,7 @@ import { envName, rowOf, settingKeys } from '../../settings/schema.ts';
 import { startProblems } from '../../settings/start-check.ts';
 import { settingWarnings } from '../../settings/warnings.ts';
 import { explainSettings } from '../../settings.ts';
-import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { jsonLine, line, note, styled, table } from '../output.ts';
 
@@ -109,7 +109,7 @@ export function env(): void {
   }
 }
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   const config = dat
     .command('config')
     .helpGroup(Group.setup)

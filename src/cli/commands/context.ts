@@ -1,13 +1,13 @@
 /** `dat context`: named hubs, so that commands need no addresses and tokens. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
-import { type Listener, parseUrl } from '../connection.ts';
+import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
+import { type HubListener, parseUrl } from '../connection.ts';
 import { type Context, Contexts, tokenIn } from '../contexts.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { jsonLine, line, styled, table } from '../output.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   const context = dat
     .command('context')
     .helpGroup(Group.setup)
@@ -66,7 +66,7 @@ interface AddOptions extends Context {
 }
 
 function add(name: string, { select: wanted = false, ...given }: AddOptions): void {
-  const listeners: readonly Listener[] = ['device', 'subscriber', 'admin'];
+  const listeners: readonly HubListener[] = ['device', 'subscriber', 'admin'];
   for (const listener of listeners) {
     const url = given[`${listener}Url`];
     if (url !== undefined) parseUrl(url, listener, `--${listener}-url`);

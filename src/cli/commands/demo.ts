@@ -1,9 +1,9 @@
 /** `dat demo`: hubs, a fleet and subscribers on loopback, with the dashboard. */
-import { countFrom, examples, Group, numberFrom, type Register } from '../command.ts';
+import { countFrom, examples, Group, numberFrom, type RegisterCommand } from '../command.ts';
 import { environment } from '../connection.ts';
 import { openAudience } from '../demo/audience.ts';
 import type { DemoHub } from '../demo/hub.ts';
-import { NODES_MAX, nodeId, startDemoHubs } from '../demo/hubs.ts';
+import { DEMO_NODES_MAX, nodeId, startDemoHubs } from '../demo/hubs.ts';
 import { demoPorts } from '../demo/ports.ts';
 import { spread } from '../demo/spread.ts';
 import { deviceUplink } from '../fleet/device-uplink.ts';
@@ -13,7 +13,7 @@ import { line, note } from '../output.ts';
 
 const SUBSCRIBERS_MAX = 1000;
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   dat
     .command('demo')
     .helpGroup(Group.hub)
@@ -27,7 +27,12 @@ export const register: Register = (dat) => {
     .option('--devices <count>', 'number of devices', countFrom(1, DEVICES_MAX), 50)
     .option('--rate <events>', 'events per second of each device, on average', numberFrom(0, RATE_MAX), 2)
     .option('--subscribers <count>', 'number of subscribers', countFrom(0, SUBSCRIBERS_MAX), 12)
-    .option('--nodes <count>', 'number of hubs; more than one needs nats-server', countFrom(1, NODES_MAX), 1)
+    .option(
+      '--nodes <count>',
+      'number of hubs; more than one needs nats-server',
+      countFrom(1, DEMO_NODES_MAX),
+      1,
+    )
     .option('--seconds <seconds>', 'how long to run; 0 means until Ctrl-C', numberFrom(0), 0)
     .addHelpText(
       'after',

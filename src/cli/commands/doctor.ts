@@ -4,13 +4,13 @@ import { connect, createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { constrainedMemory } from 'node:process';
 import { PacketType } from '../../wire/mqtt/constants.ts';
-import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { environment } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { connectPacket } from '../fleet/mqtt-packets.ts';
 import { jsonLine, line, styled } from '../output.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   dat
     .command('doctor')
     .helpGroup(Group.setup)

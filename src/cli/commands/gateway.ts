@@ -1,12 +1,12 @@
 /** `dat gateway`: a simulated fleet behind one gateway. */
-import { examples, Group, type JsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, type RegisterCommand } from '../command.ts';
 import { endpointOf, type HubOptions, withHub } from '../connection.ts';
 import { type FleetOptions, runFleet } from '../fleet/fleet.ts';
 import { gatewayUplink } from '../fleet/gateway-uplink.ts';
 import { checkIds } from '../ids.ts';
 import { withFleet } from './simulate.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withFleet(withHub(dat.command('gateway').helpGroup(Group.peer), 'device'))
     .summary('simulate a fleet behind one gateway')
     .description(

@@ -1,6 +1,6 @@
 /** `dat history`: the events of a device that the hub has kept. */
 import { Admin } from '../admin.ts';
-import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { countFrom, examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { type EventView, eventLine } from '../event-lines.ts';
 import { checkIds } from '../ids.ts';
@@ -9,7 +9,7 @@ import { jsonLine, line, note } from '../output.ts';
 const SHOWN = 50;
 const SHOWN_MAX = 1000;
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('history <device>').helpGroup(Group.look), 'admin')
     .summary('show the last events of a device')
     .description('Show the events of a device that the hub has kept, the newest last.')

@@ -1,11 +1,11 @@
 /** `dat kick`: closes a subscriber's connection and removes its subscriptions. */
 import { Admin } from '../admin.ts';
-import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('kick <subscriber>').helpGroup(Group.operate), 'admin')
     .summary('disconnect a subscriber and remove its subscriptions')
     .description(

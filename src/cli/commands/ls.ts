@@ -3,14 +3,14 @@ import { Option } from 'commander';
 import { matches } from '../../access/pattern.ts';
 import type { DeviceEntry } from '../../admin/rows.ts';
 import { Admin } from '../admin.ts';
-import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { countFrom, examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { checkFilters, prefixOf } from '../filter.ts';
 import { LISTED, printListing } from '../listing.ts';
 import { printable } from '../output.ts';
 import { ago } from '../time.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('ls [filter]').helpGroup(Group.look), 'admin')
     .summary('list devices')
     .description('List devices. A filter is an id, or the start of one followed by *.')

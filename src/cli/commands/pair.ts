@@ -1,11 +1,11 @@
 /** `dat allow`, `deny`, `pause`, `activate`, `vip`, `no-vip`: what holds between a device and a subscriber. */
 import type { RowEntry } from '../../admin/rows.ts';
 import { Admin } from '../admin.ts';
-import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
-import { statusOf } from '../rows.ts';
+import { describeStatus } from '../rows.ts';
 
 const changes = [
   ['allow', 'allow a subscriber to follow a device', { status: 'allow' }],
@@ -18,7 +18,7 @@ const changes = [
 
 type Change = (typeof changes)[number][2];
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   for (const [name, description, change] of changes) {
     withHub(dat.command(`${name} <device> <subscriber>`).helpGroup(Group.operate), 'admin')
       .description(description)
@@ -43,5 +43,5 @@ async function setRow(
     return;
   }
   const marks = `${row.vip ? ', vip' : ''}${row.connected ? '' : ', not connected'}`;
-  line(`${device} × ${subscriber}: ${statusOf(row)}${marks}`);
+  line(`${device} × ${subscriber}: ${describeStatus(row)}${marks}`);
 }

@@ -1,10 +1,10 @@
 /** `dat reload`: lets a hub read its settings and certificates again. */
 import { Admin } from '../admin.ts';
-import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { jsonLine, line } from '../output.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('reload').helpGroup(Group.operate), 'admin')
     .summary('read settings and certificates again')
     .description(

@@ -9,7 +9,7 @@ import {
   type JsonOption,
   jsonOption,
   numberFrom,
-  type Register,
+  type RegisterCommand,
 } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
@@ -17,17 +17,17 @@ import { checkIds } from '../ids.ts';
 import { interrupted } from '../interrupted.ts';
 import { jsonLine, line, note } from '../output.ts';
 import {
+  type CliPublisher,
   devicePublisher,
   type EventShape,
   operatorPublisher,
   type Published,
-  type Publisher,
 } from '../publisher.ts';
 import { checkJson, linesOf, repeated } from '../texts.ts';
 
 const STDIN = '-';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('send <device> [json]').helpGroup(Group.peer), 'device', 'admin')
     .summary('publish events as a device')
     .description(
@@ -103,7 +103,7 @@ interface Sending {
 }
 
 async function publishAll(
-  publisher: Publisher,
+  publisher: CliPublisher,
   texts: Iterable<string> | AsyncIterable<string>,
   { every, isRepeated, print }: Sending,
 ): Promise<void> {

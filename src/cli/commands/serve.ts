@@ -1,7 +1,7 @@
 /** `dat serve` in the help. `main.ts` runs the hub before any other command is loaded. */
-import { Group, type Register } from '../command.ts';
+import { Group, type RegisterCommand } from '../command.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   dat
     .command('serve')
     .helpGroup(Group.hub)

@@ -7,7 +7,7 @@ import {
   type JsonOption,
   jsonOption,
   numberFrom,
-  type Register,
+  type RegisterCommand,
 } from '../command.ts';
 import { endpointOf, type HubOptions, withHub } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
@@ -15,7 +15,7 @@ import { deviceUplink } from '../fleet/device-uplink.ts';
 import { DEVICES_MAX, type FleetOptions, RATE_MAX, runFleet } from '../fleet/fleet.ts';
 import { mqttUplink, mqttUrlOf } from '../fleet/mqtt-uplink.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withFleet(withHub(dat.command('simulate').helpGroup(Group.peer), 'device'))
     .summary('simulate a fleet of devices')
     .description('Simulate a fleet of devices with changing statuses, drop-outs and noise.')

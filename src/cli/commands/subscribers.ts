@@ -1,12 +1,12 @@
 /** `dat subscribers`: the subscribers of a hub. */
 import type { SubscriberEntry } from '../../admin/subscribers.ts';
 import { Admin } from '../admin.ts';
-import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { countFrom, examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { LISTED, printListing } from '../listing.ts';
 import { ago } from '../time.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('subscribers').helpGroup(Group.look), 'admin')
     .summary('list subscribers')
     .description(

@@ -1,11 +1,11 @@
 /** `dat terminate`: removes a device. */
 import { Admin } from '../admin.ts';
-import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('terminate <device>').helpGroup(Group.operate), 'admin')
     .summary('disconnect a device and remove it')
     .description(

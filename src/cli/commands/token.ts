@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { readClaims } from '../../access/claims.ts';
 import { isPattern, PATTERN_ACCEPTED } from '../../access/pattern.ts';
 import { type Role, roles } from '../../roles.ts';
-import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { countFrom, examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line } from '../output.ts';
@@ -11,7 +11,7 @@ import { signingKey, signToken } from '../signing.ts';
 
 const CENTURY_SECONDS = 100 * 365 * 24 * 3600;
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   const token = dat
     .command('token')
     .helpGroup(Group.setup)

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LiveFigures } from '../../admin/live-schemas.ts';
 import { Admin } from '../admin.ts';
-import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { CliFailure, Exit } from '../failure.ts';
 import { interrupted } from '../interrupted.ts';
@@ -12,7 +12,7 @@ import { screenLines } from '../top/screen.ts';
 import { figuresOf } from '../top/stream.ts';
 import { Terminal } from '../top/terminal.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('top').helpGroup(Group.look), 'admin')
     .summary('show what the hub is doing')
     .description(

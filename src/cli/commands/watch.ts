@@ -4,7 +4,7 @@ import { errors as hubErrors, removals } from '../../codes.ts';
 import { EVERY_MS_MAX, EVERY_MS_MIN, HISTORY_EVENTS_MAX } from '../../limits.ts';
 import type { EventTypeName } from '../../wire/events.ts';
 import { loadClient } from '../client.ts';
-import { countFrom, examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { countFrom, examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { endpointOf, type HubOptions, withHub } from '../connection.ts';
 import { eventJson, eventLine } from '../event-lines.ts';
 import { typesFrom } from '../event-types.ts';
@@ -15,7 +15,7 @@ import { interrupted } from '../interrupted.ts';
 import { jsonLine, line, note, printable, styled } from '../output.ts';
 import { type Attempt, closedFailure, notConnected } from '../peer-failure.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('watch <device...>').helpGroup(Group.peer), 'subscriber')
     .summary('follow devices and print their events')
     .description(

@@ -1,13 +1,13 @@
 /** `dat who`: a device, and everybody who follows it. */
 import type { DeviceEntry, RowEntry } from '../../admin/rows.ts';
 import { Admin } from '../admin.ts';
-import { examples, Group, type JsonOption, jsonOption, type Register } from '../command.ts';
+import { examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
 import { checkIds } from '../ids.ts';
 import { jsonLine, line, printable, styled, table } from '../output.ts';
 import { ago } from '../time.ts';
 
-export const register: Register = (dat) => {
+export const register: RegisterCommand = (dat) => {
   withHub(dat.command('who <device>').helpGroup(Group.look), 'admin')
     .description('list who follows a device')
     .addOption(jsonOption())

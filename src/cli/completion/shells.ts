@@ -1,10 +1,10 @@
 /** Completion scripts. A command has one word, or two: `token create`. */
-import type { Flag, Place } from './words.ts';
+import type { CommandPlace, Flag } from './words.ts';
 
 export const shells = { bash, zsh, fish } as const;
 export type Shell = keyof typeof shells;
 
-function bash(places: readonly Place[]): string {
+function bash(places: readonly CommandPlace[]): string {
   return `_dat() {
   local current="\${COMP_WORDS[COMP_CWORD]}" words
   case "\${COMP_WORDS[COMP_CWORD - 1]}" in
@@ -23,7 +23,7 @@ ${cases(places, { depth: 1, indent: '      ', variable: 'words' })}
 complete -F _dat dat`;
 }
 
-function zsh(places: readonly Place[]): string {
+function zsh(places: readonly CommandPlace[]): string {
   return `#compdef dat
 local words_of
 case "\${words[CURRENT - 1]}" in
@@ -39,14 +39,14 @@ esac
 compadd -- \${=words_of}`;
 }
 
-function wordsAt(place: Place | undefined): string {
+function wordsAt(place: CommandPlace | undefined): string {
   const { words = [], flags = [] } = place ?? {};
   const names = flags.flatMap(({ long, short }) => [long, short]).filter((name) => name !== '');
   return [...words.map(({ text }) => text), ...names].join(' ');
 }
 
 /** A case for each flag that takes one of a few words: a flag means the same in every command. */
-function valueCases(places: readonly Place[], indent: string, variable: string): string {
+function valueCases(places: readonly CommandPlace[], indent: string, variable: string): string {
   const values = new Map<string, readonly string[]>();
   for (const { flags } of places)
     for (const { long, value } of flags) if (typeof value !== 'string') values.set(long, value);
@@ -62,14 +62,14 @@ interface Cases {
   readonly variable: string;
 }
 
-function cases(places: readonly Place[], { depth, indent, variable }: Cases): string {
+function cases(places: readonly CommandPlace[], { depth, indent, variable }: Cases): string {
   return places
     .filter(({ path }) => path !== '' && path.split(' ').length === depth)
     .map((place) => `${indent}"${place.path}") ${variable}="${wordsAt(place)}" ;;`)
     .join('\n');
 }
 
-function fish(places: readonly Place[]): string {
+function fish(places: readonly CommandPlace[]): string {
   const parents = new Set(
     places.filter(({ path }) => path.includes(' ')).map(({ path }) => path.split(' ')[0]),
   );
@@ -88,7 +88,7 @@ complete -c dat -f
 ${lines.join('\n')}`;
 }
 
-function fishLines({ path, words, flags }: Place): string[] {
+function fishLines({ path, words, flags }: CommandPlace): string[] {
   const at = `complete -c dat -n ${quoted(`__dat_at ${path}`.trim())}`;
   return [
     ...words.map(({ text, about }) => `${at} -a ${text} -d ${quoted(about)}`),

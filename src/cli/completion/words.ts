@@ -2,7 +2,7 @@
 import type { Command, Option } from 'commander';
 import { flagName, rowOf, settingKeys } from '../../settings/schema.ts';
 
-export interface Word {
+export interface CompletionWord {
   readonly text: string;
   readonly about: string;
 }
@@ -18,10 +18,10 @@ export interface Flag {
 }
 
 /** What may follow a command. */
-export interface Place {
+export interface CommandPlace {
   /** `''`, `watch`, `token create`, … */
   readonly path: string;
-  readonly words: readonly Word[];
+  readonly words: readonly CompletionWord[];
   readonly flags: readonly Flag[];
 }
 
@@ -29,11 +29,11 @@ export interface Place {
 const SERVE = 'serve';
 const HELP: Flag = { long: '--help', short: '-h', about: 'print this help', value: 'none' };
 
-export function placesOf(program: Command): Place[] {
+export function placesOf(program: Command): CommandPlace[] {
   return placesBelow(program, []);
 }
 
-function placesBelow(command: Command, path: readonly string[]): Place[] {
+function placesBelow(command: Command, path: readonly string[]): CommandPlace[] {
   const words = [
     ...command.commands.map((one) => ({ text: one.name(), about: one.summary() || one.description() })),
     ...command.registeredArguments.flatMap(({ argChoices = [], description }) =>

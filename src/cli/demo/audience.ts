@@ -1,7 +1,7 @@
 /** Subscribers of a demo: one follows the whole fleet, each other a part of it. */
 import { loadClient } from '../client.ts';
 
-export interface Audience {
+export interface DemoAudience {
   close(): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export async function openAudience(
   urls: readonly URL[],
   devices: readonly string[],
   count: number,
-): Promise<Audience> {
+): Promise<DemoAudience> {
   const { WebSocket, connectSubscriber } = await loadClient();
   const subscribers = followedBy(devices, count).map((followed, n) =>
     connectSubscriber({

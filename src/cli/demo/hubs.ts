@@ -4,7 +4,7 @@ import { type DemoHub, startDemoHub } from './hub.ts';
 import { natsServerPath, startDemoNats } from './nats.ts';
 
 /** More than a laptop likes to run. */
-export const NODES_MAX = 9;
+export const DEMO_NODES_MAX = 9;
 
 /** Ports that the system chooses. */
 const FREE_PORTS = { DAT_DEVICE_PORT: '0', DAT_SUBSCRIBER_PORT: '0', DAT_ADMIN_PORT: '0' } as const;

@@ -5,7 +5,7 @@ type Thread = LiveFigures['threads'][number];
 type Busy = LiveFigures['busiest'][number];
 type Slow = LiveFigures['slow'][number];
 
-export interface Order<Row> {
+export interface RowOrder<Row> {
   /** The column that it goes by. */
   readonly column: string;
   compare(a: Row, b: Row): number;
@@ -28,16 +28,16 @@ export const orders = {
     { column: 'LAG', compare: (a, b) => b.loopLagSeconds - a.loopLagSeconds },
     { column: 'SOCKETS', compare: (a, b) => b.connections - a.connections },
     { column: 'WORK/S', compare: (a, b) => workOf(b) - workOf(a) },
-  ] satisfies Order<Thread>[],
+  ] satisfies RowOrder<Thread>[],
   devices: [
     { column: 'EVENTS/S', compare: (a, b) => b.perSecond - a.perSecond },
     { column: 'BUSIEST DEVICE', compare: (a, b) => byText(a.device, b.device) },
-  ] satisfies Order<Busy>[],
+  ] satisfies RowOrder<Busy>[],
   slow: [
     { column: 'WAITING', compare: (a, b) => b.queuedBytes - a.queuedBytes },
     { column: 'FOR', compare: (a, b) => b.laggingMs - a.laggingMs },
     { column: 'SLOW SUBSCRIBER', compare: (a, b) => byText(a.subscriber, b.subscriber) },
-  ] satisfies Order<Slow>[],
+  ] satisfies RowOrder<Slow>[],
 };
 
 /** Which order each table has, by its place in `orders`. */

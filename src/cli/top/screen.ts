@@ -2,7 +2,7 @@
 import type { LiveFigures } from '../../admin/live-schemas.ts';
 import { printable, styled, table } from '../output.ts';
 import { duration } from '../time.ts';
-import { type Chosen, type Order, orders, workOf } from './orders.ts';
+import { type Chosen, orders, type RowOrder, workOf } from './orders.ts';
 
 const SLOW_SHOWN = 8;
 
@@ -40,7 +40,7 @@ function summary(figures: LiveFigures): string[] {
   ];
 }
 
-function threadTable({ threads }: LiveFigures, order: Order<LiveFigures['threads'][number]>): string[] {
+function threadTable({ threads }: LiveFigures, order: RowOrder<LiveFigures['threads'][number]>): string[] {
   const cells = threads
     .toSorted(order.compare)
     .map((thread) => [
@@ -52,7 +52,7 @@ function threadTable({ threads }: LiveFigures, order: Order<LiveFigures['threads
   return ordered(['THREAD', 'LAG', 'SOCKETS', 'WORK/S'], order, cells);
 }
 
-function deviceTable({ busiest }: LiveFigures, order: Order<LiveFigures['busiest'][number]>): string[] {
+function deviceTable({ busiest }: LiveFigures, order: RowOrder<LiveFigures['busiest'][number]>): string[] {
   if (busiest.length === 0) return [];
   const cells = busiest
     .toSorted(order.compare)
@@ -60,7 +60,7 @@ function deviceTable({ busiest }: LiveFigures, order: Order<LiveFigures['busiest
   return ['', ...ordered(['BUSIEST DEVICE', 'EVENTS/S'], order, cells)];
 }
 
-function slowTable({ slow }: LiveFigures, order: Order<LiveFigures['slow'][number]>): string[] {
+function slowTable({ slow }: LiveFigures, order: RowOrder<LiveFigures['slow'][number]>): string[] {
   if (slow.length === 0) return [];
   const cells = slow
     .toSorted(order.compare)

@@ -38,7 +38,7 @@ const NOBODY: readonly SubscriberSession[] = [];
  * Sends a frame to the sockets of a transport's topic; its bytes are taken before this returns.
  * @param onlyMqtt no other sockets are in the topic
  */
-export type Publish = (topic: string, frame: Uint8Array, binary: boolean, onlyMqtt: boolean) => void;
+export type PublishFrame = (topic: string, frame: Uint8Array, binary: boolean, onlyMqtt: boolean) => void;
 
 export interface BatchDeps {
   /** The ring that offsets point into. */
@@ -98,7 +98,7 @@ export class Batch {
   }
 
   /** Sends the events to one shard of their topics. @param now hub clock, ms */
-  publish(shard: number, publish: Publish, now: number): void {
+  publish(shard: number, publish: PublishFrame, now: number): void {
     for (const { offsets, topics } of this.#lanes) {
       for (let i = 0; i < offsets.length; i++) this.#publish(shard, publish, offsets[i]!, topics[i]!, now);
     }
@@ -122,7 +122,7 @@ export class Batch {
     slow.endRound();
   }
 
-  #publish(shard: number, publish: Publish, offset: number, topic: Topic, now: number): void {
+  #publish(shard: number, publish: PublishFrame, offset: number, topic: Topic, now: number): void {
     const { encoder, counters, views } = this.#deps;
     for (let { audience } = topic; audience !== undefined; audience = audience.next) {
       const count = audience.count(shard);

@@ -17,7 +17,7 @@ import { ALL_TYPES, typeBit } from '../../wire/events.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import type { Charges } from '../charges.ts';
 import { NO_SHARD } from './audience.ts';
-import type { Publish } from './batch.ts';
+import type { PublishFrame } from './batch.ts';
 import { EventEncoder } from './event-encoder.ts';
 import { Leavers } from './leavers.ts';
 import { Paces } from './paces.ts';
@@ -301,7 +301,7 @@ export class Deliverer {
   }
 
   /** Publishes to the sessions of a topic; one that falls behind its limit by this gets nothing after it. */
-  readonly #publishTo: Publish = (topic, frame, binary, onlyMqtt) => {
+  readonly #publishTo: PublishFrame = (topic, frame, binary, onlyMqtt) => {
     const endpoints = onlyMqtt ? this.#mqttEndpoints : this.#endpoints;
     for (let i = 0; i < endpoints.length; i++) endpoints[i]!.publish(topic, frame, binary);
     // Stryker disable next-line ConditionalExpression,EqualityOperator: nobody is to be closed then, which costs more to see

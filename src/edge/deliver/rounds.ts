@@ -8,12 +8,12 @@
  *   3       –              –           shard 0 of 3
  */
 import type { RingConsumer } from '../../memory/ring.ts';
-import { Batch, type BatchDeps, type Publish } from './batch.ts';
+import { Batch, type BatchDeps, type PublishFrame } from './batch.ts';
 import type { Topic } from './topic.ts';
 
 export class Rounds {
   readonly #ring: RingConsumer;
-  readonly #publish: Publish;
+  readonly #publish: PublishFrame;
   #current: Batch;
   #next: Batch;
   /** Of the current round, which is sent next; 0 when it has not begun. */
@@ -23,7 +23,7 @@ export class Rounds {
   /** Position in the ring behind the events of the current round. */
   #currentEnd: number;
 
-  constructor(ring: RingConsumer, deps: BatchDeps, publish: Publish) {
+  constructor(ring: RingConsumer, deps: BatchDeps, publish: PublishFrame) {
     this.#ring = ring;
     this.#publish = publish;
     this.#current = new Batch(deps);

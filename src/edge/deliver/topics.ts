@@ -5,7 +5,7 @@ import { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import { NO_SHARD, SLOW } from './audience.ts';
-import type { Publish } from './batch.ts';
+import type { PublishFrame } from './batch.ts';
 import type { Paces } from './paces.ts';
 import type { SlowSubscribers } from './slow-subscribers.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
@@ -32,7 +32,7 @@ export class Topics {
   /** By `topicKey`. */
   readonly #topics: Map<number, Topic>;
   readonly #slow: SlowSubscribers;
-  readonly #publish: Publish;
+  readonly #publish: PublishFrame;
   readonly #paces: Paces;
   /** By device: of which sets of types, other than all, there is a topic; a bit each. */
   readonly #limited = new Map<number, number>();
@@ -46,7 +46,7 @@ export class Topics {
     topics: Map<number, Topic>,
     slow: SlowSubscribers,
     paces: Paces,
-    publish: Publish,
+    publish: PublishFrame,
     layout: TopicLayout | undefined,
   ) {
     this.#layout = layout;

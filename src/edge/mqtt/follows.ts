@@ -7,7 +7,7 @@ import { errors } from '../../codes.ts';
 import type { Entry, RefusedDevice } from '../../records/replies.ts';
 import { ALL_TYPES } from '../../wire/events.ts';
 import { refusals } from '../../wire/hub-frames.ts';
-import type { Follow } from '../../wire/mqtt/host.ts';
+import type { FollowedName } from '../../wire/mqtt/host.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
 import { NO_PAST } from '../../wire/subscriber-ops.ts';
 import type { Ask } from '../deliver/request-queue.ts';
@@ -54,7 +54,7 @@ export class MqttFollows {
    * @param answer told an error for each follow, 0 for none
    */
   subscribe(
-    follows: readonly Follow[],
+    follows: readonly FollowedName[],
     denied: ReadonlySet<string>,
     answer: (errors: readonly number[]) => void,
   ): void {

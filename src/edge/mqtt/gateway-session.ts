@@ -8,7 +8,7 @@ import type { DeviceCodec, GatewayCodec } from '../../wire/codec.ts';
 import { GatewayDevice, type GatewayHost } from '../publish/gateway-device.ts';
 import { GatewaySession } from '../publish/gateway-session.ts';
 import type { Closable } from '../session.ts';
-import { type Client, packetIdOf } from './sessions.ts';
+import { packetIdOf, type SessionsClient } from './sessions.ts';
 
 const silent = { welcome: () => undefined, problem: () => undefined, draining: () => undefined } as const;
 const deviceCodec: DeviceCodec = { ...silent, ack: () => undefined, interest: () => undefined };
@@ -18,9 +18,9 @@ const codec: GatewayCodec = { ...silent, device: () => deviceCodec, closed: () =
 const comesBack: ReadonlySet<number> = new Set([closes.overCapacity.code, closes.rateLimit.code]);
 
 export class MqttGatewaySession extends GatewaySession {
-  readonly client: Client;
+  readonly client: SessionsClient;
 
-  constructor(admitted: Admitted, number: number, connectedAt: number, client: Client) {
+  constructor(admitted: Admitted, number: number, connectedAt: number, client: SessionsClient) {
     super(admitted, number, connectedAt, { codec, wantsInterest: false });
     this.client = client;
   }
@@ -54,7 +54,7 @@ export class MqttGatewaySession extends GatewaySession {
 }
 
 class MqttGatewayDevice extends GatewayDevice {
-  readonly #client: Client;
+  readonly #client: SessionsClient;
 
   constructor(
     gateway: MqttGatewaySession,

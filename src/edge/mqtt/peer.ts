@@ -12,18 +12,18 @@ import type { Connection } from '../../transport/transport.ts';
 import {
   type AdmitAnswer,
   type AdmitRequest,
-  type Follow,
+  type ClientLeave,
+  type FollowedName,
   type Joined,
   type JoinRequest,
   type KeptSession,
-  type Leave,
   type MqttCount,
   type MqttHost,
-  Outcome,
   type PublishedEvent,
   type PublishedWill,
+  PublishOutcome,
 } from '../../wire/mqtt/host.ts';
-import { decodeKept } from '../../wire/mqtt/kept.ts';
+import { decodeKeptSession } from '../../wire/mqtt/kept.ts';
 import { MqttSession } from '../../wire/mqtt/session.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
 import { adaptTo } from './adapt.ts';
@@ -67,7 +67,7 @@ export class MqttPeer implements MqttHost, RolesClient {
   #unanswered: Unanswered | undefined;
   #isPublishing = false;
   #closeCode: number | undefined;
-  #left: Leave | undefined;
+  #left: ClientLeave | undefined;
   #hasLeft = false;
 
   constructor(listener: MqttHost['listener'], address: number, peers: MqttPeers, deps: MqttPeersDeps) {
@@ -157,7 +157,7 @@ export class MqttPeer implements MqttHost, RolesClient {
       this.#finish();
       return;
     }
-    this.#kept = text === undefined ? undefined : decodeKept(text);
+    this.#kept = text === undefined ? undefined : decodeKeptSession(text);
     this.#awaited = 1;
     if (!this.session.hasEnded) this.#start(joining.request);
     this.welcomed();
@@ -287,7 +287,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#isPublishing = true;
     const outcome = edge.publisher.published(device, event, now);
     this.#isPublishing = false;
-    if (outcome === Outcome.later) this.#waitFor(event.packetId, device.number);
+    if (outcome === PublishOutcome.later) this.#waitFor(event.packetId, device.number);
     return outcome;
   }
 
@@ -296,7 +296,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#unanswered.add(packetId, session);
   }
 
-  subscribe(follows: readonly Follow[], answer: (errors: readonly number[]) => void): void {
+  subscribe(follows: readonly FollowedName[], answer: (errors: readonly number[]) => void): void {
     const { actor } = this.#admitted!;
     const denied = new Set(follows.map(({ name }) => name).filter((name) => !mayFollow(actor, name)));
     this.follows.subscribe(follows, denied, answer);
@@ -344,7 +344,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#deps.counters.add(countersOf[what]);
   }
 
-  leave(leave: Leave): void {
+  leave(leave: ClientLeave): void {
     this.#left = leave;
     this.#finish();
   }

@@ -7,7 +7,7 @@ import type { PresenceReader } from '../../presence/table.ts';
 import { NO_WILL } from '../../records/requests.ts';
 import { express } from '../../wire/mqtt/filters.ts';
 import type { KeptSession, MqttHost, PublishedWill } from '../../wire/mqtt/host.ts';
-import { encodeKept } from '../../wire/mqtt/kept.ts';
+import { encodeKeptSession } from '../../wire/mqtt/kept.ts';
 import type { MqttContext } from '../../wire/mqtt/session.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import type { Edge } from '../edge.ts';
@@ -131,7 +131,7 @@ export class MqttPeers {
       session,
       id,
       keepMs,
-      kept: kept === undefined ? '' : encodeKept(kept),
+      kept: kept === undefined ? '' : encodeKeptSession(kept),
     });
   }
 

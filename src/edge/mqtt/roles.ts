@@ -12,13 +12,13 @@ import type { DeviceSession } from '../publish/device-session.ts';
 import { silencedProblems } from '../publish/gateways.ts';
 import type { Follower } from './follows.ts';
 import { MqttGatewaySession } from './gateway-session.ts';
-import { type Client, MqttDeviceSession, MqttSubscriberSession } from './sessions.ts';
+import { MqttDeviceSession, MqttSubscriberSession, type SessionsClient } from './sessions.ts';
 
 /** The session of a role. */
 export type MqttRole = MqttDeviceSession | MqttSubscriberSession | MqttGatewaySession;
 
 /** The connection as its roles need it. */
-export interface RolesClient extends Client {
+export interface RolesClient extends SessionsClient {
   /** A session is to be let in by the owner. */
   enter(session: MqttRole): void;
   /** @param will undefined: it is withdrawn */

@@ -14,7 +14,7 @@ import type { Closable } from '../session.ts';
 import type { MqttFollows } from './follows.ts';
 
 /** The connection as its sessions see it. */
-export interface Client extends Closable {
+export interface SessionsClient extends Closable {
   /** No silence limit is shorter, ms. */
   readonly silenceMsMin: number;
   readonly follows: MqttFollows;
@@ -39,9 +39,9 @@ export function packetIdOf(id: Uint8Array): number {
 class MqttDeviceCodec implements DeviceCodec {
   /** Whose codec it is; set before anything is told. */
   session: MqttDeviceSession | undefined;
-  readonly #client: Client;
+  readonly #client: SessionsClient;
 
-  constructor(client: Client) {
+  constructor(client: SessionsClient) {
     this.#client = client;
   }
 
@@ -56,9 +56,9 @@ class MqttDeviceCodec implements DeviceCodec {
 }
 
 export class MqttDeviceSession extends DeviceSession {
-  readonly #client: Client;
+  readonly #client: SessionsClient;
 
-  constructor(admitted: Admitted, number: number, connectedAt: number, client: Client) {
+  constructor(admitted: Admitted, number: number, connectedAt: number, client: SessionsClient) {
     const codec = new MqttDeviceCodec(client);
     super(admitted, number, connectedAt, { codec, wantsInterest: true });
     codec.session = this;
@@ -96,9 +96,9 @@ export class MqttDeviceSession extends DeviceSession {
 class MqttSubscriberCodec implements SubscriberCodec {
   readonly encoding: Encoding;
   readonly #follows: MqttFollows;
-  readonly #refollow: Client['refollow'];
+  readonly #refollow: SessionsClient['refollow'];
 
-  constructor(encoding: Encoding, client: Client) {
+  constructor(encoding: Encoding, client: SessionsClient) {
     this.encoding = encoding;
     this.#follows = client.follows;
     this.#refollow = (devices) => client.refollow(devices);
@@ -139,12 +139,18 @@ class MqttSubscriberCodec implements SubscriberCodec {
 }
 
 export class MqttSubscriberSession extends SubscriberSession {
-  readonly #client: Client;
+  readonly #client: SessionsClient;
   #fresh = true;
   /** Events pass through the state machine, one by one. */
   isAdapting = false;
 
-  constructor(admitted: Admitted, number: number, connectedAt: number, client: Client, version: 4 | 5) {
+  constructor(
+    admitted: Admitted,
+    number: number,
+    connectedAt: number,
+    client: SessionsClient,
+    version: 4 | 5,
+  ) {
     super(admitted, number, connectedAt, {
       codec: new MqttSubscriberCodec(version === 4 ? Encoding.mqtt3 : Encoding.mqtt5, client),
       batched: false,

@@ -19,7 +19,7 @@ export interface GatewaySettings {
   readonly maxDevicesPerGateway: number;
 }
 
-export interface GatewaysDeps {
+export interface GatewayDevicesDeps {
   readonly line: OwnerLine;
   readonly clock: Clock;
   readonly settings: GatewaySettings;
@@ -67,8 +67,8 @@ export const UNANSWERED_MAX = 256;
 /** When the owner has answered none of them for so long, something else holds it up, and gateways go on. */
 export const HELD_MS_MAX = 100;
 
-export class Gateways {
-  readonly #deps: GatewaysDeps;
+export class GatewayDevices {
+  readonly #deps: GatewayDevicesDeps;
   /** By number: those that are spoken for, and those of which the owner has not worked off the end yet. */
   readonly #sessions = new Map<number, GatewayDevice>();
   /** Of gateways that have ended: their devices, who leave a few at a time. */
@@ -77,7 +77,7 @@ export class Gateways {
   #unanswered = 0;
   #answeredAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(deps: GatewaysDeps) {
+  constructor(deps: GatewayDevicesDeps) {
     this.#deps = deps;
   }
 

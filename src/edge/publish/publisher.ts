@@ -5,13 +5,13 @@
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../codes.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
-import { Home, NONE } from '../../presence/columns.ts';
+import { NONE, Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import type { PresenceReader } from '../../presence/table.ts';
 import { EventField, EventFlag } from '../../records/event.ts';
 import { createDeviceFrame, type DeviceFrame } from '../../wire/device-frames.ts';
 import { EventType } from '../../wire/events.ts';
-import { Outcome, type PublishedEvent } from '../../wire/mqtt/host.ts';
+import { type PublishedEvent, PublishOutcome } from '../../wire/mqtt/host.ts';
 import type { OwnerLine } from '../owner-line.ts';
 import type { DeviceSession } from './device-session.ts';
 import { Taps } from './taps.ts';
@@ -117,7 +117,7 @@ export class Publisher {
     }
     if (type !== EventType.status && this.#isSkipped(session.slot, type)) {
       counters.cells[Counter.skipped]! += 1;
-      return Outcome.skipped;
+      return PublishOutcome.skipped;
     }
     frame.payloadStart = event.payloadStart;
     frame.payloadEnd = event.payloadEnd;
@@ -125,7 +125,7 @@ export class Publisher {
     packetIdBytes[0] = packetId >> 8;
     packetIdBytes[1] = packetId & 0xff;
     if (this.#forward(session, bytes, frame, now, EventFlag.asPublished, packetIdBytes))
-      return packetId === 0 ? Outcome.taken : Outcome.later;
+      return packetId === 0 ? PublishOutcome.taken : PublishOutcome.later;
     counters.add(Counter.droppedIngestFull);
     return errors.limit.code;
   }
@@ -138,7 +138,7 @@ export class Publisher {
     const { presence, isOwnerAway, keepsHistory } = this.#deps;
     const { rows } = presence.devices;
     if (slot === NONE || Atomics.load(rows.active, slot) !== 0) return false;
-    if (Atomics.load(rows.home, slot) === Home.claimed) return false; // who listens elsewhere is not known yet
+    if (Atomics.load(rows.home, slot) === Numbering.claimed) return false; // who listens elsewhere is not known yet
     if (keepsHistory) return type === EventType.pong && !isOwnerAway();
     return Atomics.load(rows.waiting, slot) === 0 && !isOwnerAway();
   }
@@ -147,7 +147,9 @@ export class Publisher {
   #isUnheard(slot: number): boolean {
     const { rows } = this.#deps.presence.devices;
     return (
-      slot !== NONE && Atomics.load(rows.active, slot) === 0 && Atomics.load(rows.home, slot) === Home.here
+      slot !== NONE &&
+      Atomics.load(rows.active, slot) === 0 &&
+      Atomics.load(rows.home, slot) === Numbering.here
     );
   }
 

@@ -5,7 +5,7 @@
 import { toMonotonicMs } from '../../clock.ts';
 import { Step } from '../../history/replay.ts';
 import type { RecordViews } from '../../memory/ring.ts';
-import { Home } from '../../presence/columns.ts';
+import { Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
 import { copyEvent, EventField, eventBytes, privateViews } from '../../records/event.ts';
@@ -112,7 +112,10 @@ export class Backfills {
     const { rows } = this.#deps.registry.devices;
     const isThere = rows.deviceState[slot] !== DeviceState.free && rows.generation[slot] === generation;
     return (
-      isThere && rows.home[slot] === Home.elsewhere && rows.epoch[slot] === epoch && rows.seq[slot]! >= seq
+      isThere &&
+      rows.home[slot] === Numbering.elsewhere &&
+      rows.epoch[slot] === epoch &&
+      rows.seq[slot]! >= seq
     );
   }
 

@@ -12,13 +12,13 @@ import {
   type KeptEvent,
   keepEvent,
 } from '../../cluster/device-parts.ts';
-import { type DeviceEntry, SurrenderReason } from '../../cluster/host.ts';
+import { type HomeDevice, SurrenderReason } from '../../cluster/host.ts';
 import { HomeKind } from '../../cluster/records.ts';
 import { closes } from '../../codes.ts';
 import { Step } from '../../history/replay.ts';
 import { Counter } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
-import { Home, NONE } from '../../presence/columns.ts';
+import { NONE, Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
 import { copyOfEvent, EventField, eventBytes, wholeEventBytes } from '../../records/event.ts';
@@ -31,7 +31,7 @@ import { epochOf } from './numbering.ts';
 import type { Positions } from './positions.ts';
 import type { Remotes } from './remotes.ts';
 
-export interface ClaimsDeps extends ClusterContext {
+export interface DeviceClaimsDeps extends ClusterContext {
   readonly levels: Levels;
   readonly remotes: Remotes;
   readonly backfills: Pick<Backfills, 'forget'>;
@@ -53,31 +53,31 @@ interface Claim {
 }
 
 /** A device's last number, and its state then. */
-export interface Base {
+export interface LastNumber {
   readonly seq: number;
   readonly state: number;
 }
 
 /** Of a device that this node has had since it was first heard of. */
-const NEW: Base = { seq: 0, state: DeviceState.offline };
+const NEW: LastNumber = { seq: 0, state: DeviceState.offline };
 
 /** What a device may send while its claim is settled, which takes a second at most; what is beyond is lost. */
 const HELD_BYTES_MAX = 1024 * 1024;
 const DEVICE = HomeKind.device;
 
 export class DeviceClaims implements DeviceHomes {
-  readonly #deps: ClaimsDeps;
+  readonly #deps: DeviceClaimsDeps;
   readonly #claims = new Map<number, Claim>();
   /** By device: where it stood when this node became its home. What came since is of this claim. */
-  readonly #bases = new Map<number, Base>();
+  readonly #bases = new Map<number, LastNumber>();
   #terminated = NONE;
 
-  constructor(deps: ClaimsDeps) {
+  constructor(deps: DeviceClaimsDeps) {
     this.#deps = deps;
   }
 
   /** The device's last number before this node became its home, and its state then. */
-  baseOf(slot: number): Base {
+  baseOf(slot: number): LastNumber {
     return this.#bases.get(slot) ?? NEW;
   }
 
@@ -88,7 +88,7 @@ export class DeviceClaims implements DeviceHomes {
     const { rows } = registry.devices;
     const id = registry.deviceId(slot);
     link.tell(toLink.connected, { kind: DEVICE, id });
-    if (rows.home[slot] === Home.here) return true;
+    if (rows.home[slot] === Numbering.here) return true;
     const claim = this.#claims.get(slot);
     if (claim !== undefined) claim.ended = undefined;
     else this.#begin(slot, rows.known[slot] === 1);
@@ -121,8 +121,8 @@ export class DeviceClaims implements DeviceHomes {
   claim(slot: number): boolean {
     const { registry, link, levels, remotes } = this.#deps;
     const { home, known } = registry.devices.rows;
-    if (home[slot] === Home.elsewhere) {
-      Atomics.store(home, slot, Home.here);
+    if (home[slot] === Numbering.elsewhere) {
+      Atomics.store(home, slot, Numbering.here);
       levels.forget(slot, true);
       remotes.forget(slot);
       this.#deps.backfills.forget(slot);
@@ -132,7 +132,7 @@ export class DeviceClaims implements DeviceHomes {
         remotes.tellFollowers(slot);
       }
     }
-    return home[slot] === Home.here;
+    return home[slot] === Numbering.here;
   }
 
   terminated(slot: number): void {
@@ -155,7 +155,7 @@ export class DeviceClaims implements DeviceHomes {
     this.#claims.delete(slot);
     this.#bases.delete(slot);
     const id = registry.deviceId(slot);
-    if (registry.devices.rows.home[slot] === Home.elsewhere) {
+    if (registry.devices.rows.home[slot] === Numbering.elsewhere) {
       if (terminated) link.tell(toLink.removed, { id, terminated }); // while the link knows its home
       levels.forget(slot, false);
       remotes.forget(slot);
@@ -173,7 +173,7 @@ export class DeviceClaims implements DeviceHomes {
     const { rows } = registry.devices;
     const id = registry.deviceId(slot);
     const isConnected = rows.session[slot] !== NONE;
-    if (rows.home[slot] === Home.claimed && !this.#claims.has(slot))
+    if (rows.home[slot] === Numbering.claimed && !this.#claims.has(slot))
       this.#begin(slot, rows.known[slot] === 1);
     if (isConnected) link.tell(toLink.connected, { kind: DEVICE, id });
     else if (rows.known[slot] === 1) link.tell(toLink.hold, { kind: DEVICE, id });
@@ -195,12 +195,12 @@ export class DeviceClaims implements DeviceHomes {
       return;
     }
     const { rows } = registry.devices;
-    const wasElsewhere = this.#claims.get(slot)?.wasElsewhere ?? rows.home[slot] === Home.elsewhere;
+    const wasElsewhere = this.#claims.get(slot)?.wasElsewhere ?? rows.home[slot] === Numbering.elsewhere;
     const before = { epoch: rows.epoch[slot], seq: rows.seq[slot], state: rows.deviceState[slot] };
     levels.forget(slot, true);
     remotes.forget(slot);
     this.#deps.backfills.forget(slot);
-    Atomics.store(rows.home, slot, Home.here);
+    Atomics.store(rows.home, slot, Numbering.here);
     const known = handed && positions.in(slot, epochOf(handed.entry.epoch));
     // A numbering that is behind what subscribers here were told would give them its numbers twice.
     if (handed !== undefined && handed.entry.seq >= (known ?? 0)) this.#takeOver(slot, handed);
@@ -241,7 +241,7 @@ export class DeviceClaims implements DeviceHomes {
   surrender(id: string, reason: SurrenderReason): void {
     const { registry, devices, levels, link, left, wheel } = this.#deps;
     const slot = registry.deviceOf(id);
-    const isNumbered = slot >= 0 && registry.devices.rows.home[slot] === Home.here;
+    const isNumbered = slot >= 0 && registry.devices.rows.home[slot] === Numbering.here;
     if (slot < 0) {
       link.tell(toLink.surrendered, { kind: DEVICE, id, seq: 0 });
       return;
@@ -255,7 +255,7 @@ export class DeviceClaims implements DeviceHomes {
     this.#claims.delete(slot);
     this.#bases.delete(slot);
     if (isNumbered) left(slot);
-    Atomics.store(rows.home, slot, Home.elsewhere);
+    Atomics.store(rows.home, slot, Numbering.elsewhere);
     const isWanted = levels.tellNow(slot, isNumbered ? { epoch, seq } : undefined);
     for (const part of parts) link.tell(toLink.surrenderPart, { kind: DEVICE, id, part });
     link.tell(toLink.surrendered, { kind: DEVICE, id, seq });
@@ -266,7 +266,7 @@ export class DeviceClaims implements DeviceHomes {
 
   #begin(slot: number, wasElsewhere: boolean): void {
     const { home } = this.#deps.registry.devices.rows;
-    Atomics.store(home, slot, Home.claimed);
+    Atomics.store(home, slot, Numbering.claimed);
     this.#claims.set(slot, { held: [], heldBytes: 0, wasElsewhere, ended: undefined });
   }
 
@@ -327,7 +327,7 @@ export class DeviceClaims implements DeviceHomes {
     const { registry, reader, clock } = this.#deps;
     const { rows } = registry.devices;
     const seq = rows.seq[slot]!;
-    const entry: DeviceEntry = {
+    const entry: HomeDevice = {
       epoch: epochName(rows.epoch[slot]!),
       seq,
       state: rows.deviceState[slot]! as Exclude<DeviceState, 0>,

@@ -6,7 +6,7 @@ import type { SurrenderReason } from '../../cluster/host.ts';
 import { HomeKind } from '../../cluster/records.ts';
 import { highWater } from '../../memory/layout.ts';
 import type { RecordViews, RingConsumer } from '../../memory/ring.ts';
-import { Home, NONE } from '../../presence/columns.ts';
+import { NONE, Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import { FromLinkRecord, fromLink, toLink } from '../../records/cluster.ts';
 import { EVENT_KIND } from '../../records/event.ts';
@@ -19,7 +19,7 @@ import { Levels } from './levels.ts';
 import { Listings } from './listings.ts';
 import { SubscriberMoves } from './moves.ts';
 import { OperatorState } from './operator-state.ts';
-import { Peers } from './peers.ts';
+import { PeerNodes } from './peers.ts';
 import { Positions } from './positions.ts';
 import { Remotes } from './remotes.ts';
 import { Waits } from './waits.ts';
@@ -32,7 +32,7 @@ export class Cluster {
   readonly #backfills: Backfills;
   readonly #remotes: Remotes;
   readonly #claims: DeviceClaims;
-  readonly #peers: Peers;
+  readonly #peers: PeerNodes;
   readonly #listings: Listings;
   readonly #waits: Waits;
   readonly #operatorState: OperatorState;
@@ -59,7 +59,7 @@ export class Cluster {
       remotes: this.#remotes,
       left: (slot) => this.#peers.deviceLeft(slot),
     });
-    this.#peers = new Peers({ ...context, baseOf: (slot) => this.#claims.baseOf(slot) });
+    this.#peers = new PeerNodes({ ...context, baseOf: (slot) => this.#claims.baseOf(slot) });
     this.#listings = new Listings({
       ...shared,
       found: (prefix, slot) => this.#waits.found(prefix, slot),
@@ -75,7 +75,7 @@ export class Cluster {
     subscribers.homes = this.#moves;
     context.gateways.homes = this.#gateways;
     registry.levelChanged = (slot) => {
-      if (registry.devices.rows.home[slot] === Home.elsewhere) this.#levels.changed(slot);
+      if (registry.devices.rows.home[slot] === Numbering.elsewhere) this.#levels.changed(slot);
     };
     context.filters.allowed = (device) => this.#listings.allowed(device);
     registry.filters.prefixesChanged = () => this.#listings.review();
@@ -83,7 +83,7 @@ export class Cluster {
 
   /** A device's row was made: where the device is, if it is anywhere, is not known. */
   deviceMade(slot: number): void {
-    Atomics.store(this.#context.registry.devices.rows.home, slot, Home.elsewhere);
+    Atomics.store(this.#context.registry.devices.rows.home, slot, Numbering.elsewhere);
   }
 
   deviceFreed(slot: number): void {
@@ -104,7 +104,7 @@ export class Cluster {
     const { home, known, session, deviceState } = registry.devices.rows;
     for (let slot = 0; slot < highWater(registry.devices); slot++) {
       const isKept = deviceState[slot] !== DeviceState.free && known[slot] === 1 && session[slot] === NONE;
-      if (isKept && home[slot] === Home.here)
+      if (isKept && home[slot] === Numbering.here)
         link.tell(toLink.leave, { kind: HomeKind.device, id: registry.deviceId(slot) });
     }
     this.#moves.leaveAll();
@@ -226,7 +226,7 @@ export class Cluster {
     this.#operatorState.reset();
     for (let slot = 0; slot < highWater(registry.devices); slot++) {
       if (rows.deviceState[slot] === DeviceState.free) continue;
-      if (rows.home[slot] === Home.elsewhere) this.#levels.changed(slot);
+      if (rows.home[slot] === Numbering.elsewhere) this.#levels.changed(slot);
       else this.#claims.tellAll(slot);
     }
     this.#moves.tellAll();

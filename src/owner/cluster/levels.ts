@@ -3,7 +3,7 @@
  * poll for the devices whose subscriptions have changed. Owner thread only.
  */
 import { Level } from '../../cluster/records.ts';
-import { Home } from '../../presence/columns.ts';
+import { Numbering } from '../../presence/columns.ts';
 import { DeviceState } from '../../presence/lifecycle.ts';
 import { toLink } from '../../records/cluster.ts';
 import { epochName, type StreamPosition } from '../../wire/events.ts';
@@ -94,7 +94,7 @@ export class Levels {
   #tell(slot: number, since?: StreamPosition): boolean {
     const { registry, link } = this.#context;
     const { rows } = registry.devices;
-    if (rows.deviceState[slot] === DeviceState.free || rows.home[slot] !== Home.elsewhere) return false;
+    if (rows.deviceState[slot] === DeviceState.free || rows.home[slot] !== Numbering.elsewhere) return false;
     const told = this.#told.get(slot);
     const level = this.#levelOf(slot);
     if (level === undefined) {

@@ -3,7 +3,7 @@
  * device is looked up as if it had been subscribed to by id; once its home has answered, local filters follow it like any
  * device that appears. Owner thread only.
  */
-import { Home } from '../../presence/columns.ts';
+import { Numbering } from '../../presence/columns.ts';
 import { toLink } from '../../records/cluster.ts';
 import type { ClusterContext } from './context.ts';
 import type { Levels } from './levels.ts';
@@ -122,7 +122,8 @@ export class Listings {
 
   #end(slot: number): void {
     const { registry, levels } = this.#deps;
-    if (!registry.hasRows(slot) && registry.devices.rows.home[slot] === Home.elsewhere) this.#passOver(slot);
+    if (!registry.hasRows(slot) && registry.devices.rows.home[slot] === Numbering.elsewhere)
+      this.#passOver(slot);
     levels.endLookup(slot);
   }
 
@@ -185,7 +186,7 @@ export class Listings {
     const { home } = registry.devices.rows;
     this.#passedOver.delete(id);
     const slot = registry.ensureDeviceOf(id);
-    if (home[slot] !== Home.elsewhere) return; // the slot is -1, without a home, where the table is full
+    if (home[slot] !== Numbering.elsewhere) return; // the slot is -1, without a home, where the table is full
     if (prefix !== undefined) found(prefix, slot);
     if (this.#lookups.has(slot) || this.#onTheirWay.has(slot)) return;
     this.#lookups.set(slot, clock.now() + LOOKUP_MS);

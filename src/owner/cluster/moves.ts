@@ -4,7 +4,11 @@
  */
 import { SurrenderReason } from '../../cluster/host.ts';
 import { HomeKind } from '../../cluster/records.ts';
-import { decodeKept, encodeKept, type KeptSubscriber } from '../../cluster/subscribers.ts';
+import {
+  decodeKeptSubscriber,
+  encodeKeptSubscriber,
+  type KeptSubscriber,
+} from '../../cluster/subscribers.ts';
 import { closes } from '../../codes.ts';
 import { highWater } from '../../memory/layout.ts';
 import { NONE } from '../../presence/columns.ts';
@@ -139,7 +143,7 @@ export class SubscriberMoves implements SubscriberHomes {
   /** This node is the subscriber's place. @param parts what other nodes kept */
   adopt(id: string, parts: readonly Uint8Array[] | undefined): void {
     this.#here.add(id);
-    const kept = decodeKept(parts ?? []);
+    const kept = decodeKeptSubscriber(parts ?? []);
     if (kept.rows.length + kept.filters.length === 0) return;
     const reserved = this.#reserved.get(id);
     if (reserved?.fresh === true) return; // it wants nothing of it
@@ -201,7 +205,7 @@ export class SubscriberMoves implements SubscriberHomes {
     const kept = slot < 0 ? undefined : this.#keptOf(slot);
     if (slot >= 0) subscribers.surrender(slot, close);
     const isAny = kept !== undefined && kept.rows.length + kept.filters.length > 0;
-    for (const part of isAny ? encodeKept(kept) : [])
+    for (const part of isAny ? encodeKeptSubscriber(kept) : [])
       link.tell(toLink.surrenderPart, { kind: SUBSCRIBER, id, part });
     link.tell(toLink.surrendered, { kind: SUBSCRIBER, id, seq: 0 });
   }

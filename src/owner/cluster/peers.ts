@@ -5,10 +5,10 @@
 
 import { toWallMs } from '../../clock.ts';
 import { Level, Unfollow } from '../../cluster/records.ts';
-import { Home } from '../../presence/columns.ts';
+import { Numbering } from '../../presence/columns.ts';
 import { toLink } from '../../records/cluster.ts';
 import { epochName } from '../../wire/events.ts';
-import type { Base } from './claims.ts';
+import type { LastNumber } from './claims.ts';
 import type { ClusterContext } from './context.ts';
 
 /** What a node asks. */
@@ -24,9 +24,9 @@ export interface PeerFollow {
   readonly seq: number;
 }
 
-export interface PeersDeps extends ClusterContext {
+export interface PeerNodesDeps extends ClusterContext {
   /** The device's number when this node became its home. */
-  readonly baseOf: (slot: number) => Base;
+  readonly baseOf: (slot: number) => LastNumber;
 }
 
 interface Follow {
@@ -34,7 +34,7 @@ interface Follow {
   readonly holds: boolean;
 }
 
-interface Peer {
+interface PeerNode {
   readonly node: string;
   /** By device slot. */
   readonly follows: Map<number, Follow>;
@@ -42,14 +42,14 @@ interface Peer {
   untilMs: number;
 }
 
-export class Peers {
-  readonly #deps: PeersDeps;
+export class PeerNodes {
+  readonly #deps: PeerNodesDeps;
   /** By the number of the session with the node. */
-  readonly #peers = new Map<number, Peer>();
+  readonly #peers = new Map<number, PeerNode>();
   /** Sessions with nodes that left. */
   readonly #left = new Set<number>();
 
-  constructor(deps: PeersDeps) {
+  constructor(deps: PeerNodesDeps) {
     this.#deps = deps;
   }
 
@@ -76,7 +76,7 @@ export class Peers {
     const peer = this.#peers.get(number);
     if (peer === undefined) return;
     const slot = registry.deviceOf(id);
-    if (slot < 0 || rows.home[slot] !== Home.here) {
+    if (slot < 0 || rows.home[slot] !== Numbering.here) {
       link.tell(toLink.unfollowed, { peer: number, request, id, why: Unfollow.notHere });
       return;
     }
@@ -144,7 +144,7 @@ export class Peers {
   }
 
   /** @param stays whether the device's row does */
-  #set(peer: Peer, slot: number, after: Follow | undefined, stays = true): void {
+  #set(peer: PeerNode, slot: number, after: Follow | undefined, stays = true): void {
     const before = peer.follows.get(slot);
     if (before === undefined && after === undefined) return;
     const { registry, devices, edge } = this.#deps;

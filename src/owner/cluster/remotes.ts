@@ -4,7 +4,7 @@
  */
 import { toMonotonicMs } from '../../clock.ts';
 import type { RecordViews } from '../../memory/ring.ts';
-import { Home, NONE } from '../../presence/columns.ts';
+import { NONE, Numbering } from '../../presence/columns.ts';
 import { DeviceState, deviceStateNames, RowState, StateReason } from '../../presence/lifecycle.ts';
 import { EventField, EventFlag, eventBytes } from '../../records/event.ts';
 import { Notice } from '../../records/replies.ts';
@@ -67,7 +67,7 @@ export class Remotes {
     const { registry, devices, filters } = this.#deps;
     const { rows } = registry.devices;
     const slot = registry.deviceOf(entry.id);
-    if (slot < 0 || rows.home[slot] === Home.here) return;
+    if (slot < 0 || rows.home[slot] === Numbering.here) return;
     this.#name(slot, entry.ref);
     this.#lostAtMs.delete(slot);
     this.#take(slot, entry);
@@ -148,7 +148,7 @@ export class Remotes {
     if (slot === undefined) return;
     const { registry, wheel, clock, settings, levels } = this.#deps;
     levels.unanswered(slot);
-    if (registry.devices.rows.home[slot] === Home.claimed) return; // it is connected here
+    if (registry.devices.rows.home[slot] === Numbering.claimed) return; // it is connected here
     const atMs = clock.now() + settings.deviceLeaveGraceMs;
     this.#lostAtMs.set(slot, atMs);
     wheel.set(slot, atMs);
@@ -162,7 +162,7 @@ export class Remotes {
     this.#lostAtMs.delete(slot);
     if (terminated) operator.removeAllOfDevice(slot);
     else if (!registry.isHeld(slot)) filters.deviceGone(slot);
-    const isClaimed = registry.devices.rows.home[slot] === Home.claimed;
+    const isClaimed = registry.devices.rows.home[slot] === Numbering.claimed;
     if (!isClaimed && !registry.hasRows(slot)) {
       wheel.cancel(slot);
       registry.freeDevice(slot);
@@ -261,7 +261,9 @@ export class Remotes {
   /** One that is claimed is another node's until the claim is won: if it is lost, nobody tells again what came before. */
   #slotOf(ref: number): number | undefined {
     const slot = this.#slots.get(ref);
-    return slot !== undefined && this.#deps.registry.devices.rows.home[slot] !== Home.here ? slot : undefined;
+    return slot !== undefined && this.#deps.registry.devices.rows.home[slot] !== Numbering.here
+      ? slot
+      : undefined;
   }
 
   #take(slot: number, entry: RemoteEntry): void {

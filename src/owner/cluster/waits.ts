@@ -5,7 +5,7 @@
  * each poll. Owner thread only.
  */
 import { REQUEST_WORK_PER_POLL } from '../../limits.ts';
-import { Home } from '../../presence/columns.ts';
+import { Numbering } from '../../presence/columns.ts';
 import type { Request } from '../../records/requests.ts';
 import type { RequestWaits } from '../subscriber-homes.ts';
 import type { Backfills } from './backfills.ts';
@@ -175,10 +175,10 @@ export class Waits implements RequestWaits {
   #lookUp(wait: Wait, slot: number): void {
     const { registry, levels } = this.#deps;
     const home = registry.devices.rows.home[slot];
-    if (home === Home.here || wait.slots.has(slot)) return;
+    if (home === Numbering.here || wait.slots.has(slot)) return;
     wait.slots.add(slot);
     levels.beginLookup(slot);
-    const isAnswered = home === Home.elsewhere && levels.isAnswered(slot);
+    const isAnswered = home === Numbering.elsewhere && levels.isAnswered(slot);
     if (isAnswered && !this.#lacksPast(wait, slot)) return;
     if (isAnswered) this.#deps.backfills.begin(slot);
     wait.open.add(slot);

@@ -11,7 +11,7 @@ import {
   SILENCE_MS_MIN,
   TOPIC_ALIAS_MAX,
 } from './limits.ts';
-import type { Connect, Will } from './packets.ts';
+import type { Connect, ConnectWill } from './packets.ts';
 import { createStatusParts, isJson, readStatus } from './payloads.ts';
 import { Kind } from './templates.ts';
 import { PUBLISHABLE, type TopicLayout } from './topics.ts';
@@ -63,7 +63,7 @@ export function mayBeDevice(role: TokenRole): boolean {
 
 /** @returns the will as the hub publishes it, or why the client may not have it */
 export function willOf(
-  { topic, payload, delaySeconds }: Will,
+  { topic, payload, delaySeconds }: ConnectWill,
   client: { readonly id: string; readonly role: TokenRole },
   layout: TopicLayout,
   coversDevice: (device: string) => boolean,

@@ -25,7 +25,7 @@ export interface MqttEventHead {
 }
 
 /** @returns the bit of `Kind` that an MQTT subscription needs to get the event */
-export function kindOf(type: number, fromHub: boolean): number {
+export function topicKindOf(type: number, fromHub: boolean): number {
   if (fromHub) return Kind.presence;
   if (type === EventType.message) return Kind.message;
   return type === EventType.status ? Kind.status : Kind.pong;

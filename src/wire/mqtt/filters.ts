@@ -9,7 +9,7 @@ import { isIdPart, Kind, kindNames, type Template, Wildcard } from './templates.
 import { idOf, type TopicLayout } from './topics.ts';
 
 /** Devices that a topic filter matches, and the kinds of events it matches. */
-export interface Target {
+export interface FilterMatch {
   /** An id, or a prefix followed by `*`. */
   readonly name: string;
   /** Bits of `Kind`, without interest. */
@@ -18,7 +18,7 @@ export interface Target {
 
 export type Expressed =
   /** `interestOf`: the device whose interest topic the filter matches, if it matches exactly one */
-  | { readonly ok: true; readonly targets: readonly Target[]; readonly interestOf: string | undefined }
+  | { readonly ok: true; readonly targets: readonly FilterMatch[]; readonly interestOf: string | undefined }
   /** `reason` is a `Reason` for SUBACK */
   | { readonly ok: false; readonly reason: number; readonly message: string };
 

@@ -56,7 +56,7 @@ export interface MqttHost {
    * @param answer called when every matching device is followed, with one error per follow. Retained events and
    *   presence are sent after it returns; live events may be sent before
    */
-  subscribe(follows: readonly Follow[], answer: (errors: readonly number[]) => void): void;
+  subscribe(follows: readonly FollowedName[], answer: (errors: readonly number[]) => void): void;
 
   /** Ends follows. @param answer called once no more of their events are sent */
   unsubscribe(names: readonly string[], answer: () => void): void;
@@ -81,7 +81,7 @@ export interface MqttHost {
   count(what: MqttCount): void;
 
   /** The client has left. Called exactly once after a positive `join`. */
-  leave(leave: Leave): void;
+  leave(leave: ClientLeave): void;
 }
 
 export interface AdmitRequest {
@@ -167,7 +167,7 @@ export interface PublishedEvent {
 }
 
 /** What became of an event. Positive numbers are errors. */
-export const Outcome = {
+export const PublishOutcome = {
   /** The hub has it. */
   taken: 0,
   /** It is on its way to the owner. */
@@ -176,7 +176,7 @@ export const Outcome = {
   skipped: -2,
 } as const;
 
-export interface Follow {
+export interface FollowedName {
   /** An id, or a prefix followed by `*`. */
   readonly name: string;
   /** Bits of `Kind`, at least one of message, status, pong and presence. */
@@ -201,7 +201,7 @@ export interface KeptSubscription {
   readonly noLocal: boolean;
 }
 
-export interface Leave {
+export interface ClientLeave {
   /** A client's own DISCONNECT: a device is offline at once, and its will is forgotten. */
   readonly isClean: boolean;
   /** Undefined: nothing is kept, its subscriptions end now. */

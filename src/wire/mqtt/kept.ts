@@ -7,7 +7,7 @@ type Kept = readonly [
   scope: string,
 ];
 
-export function encodeKept({ subscriptions, packetIds, scope }: KeptSession): string {
+export function encodeKeptSession({ subscriptions, packetIds, scope }: KeptSession): string {
   const kept: Kept = [
     subscriptions.map(({ filter, identifier, noLocal }) => [filter, identifier, noLocal ? 1 : 0]),
     packetIds,
@@ -17,7 +17,7 @@ export function encodeKept({ subscriptions, packetIds, scope }: KeptSession): st
 }
 
 /** @param text as `encodeKeptSession` wrote it */
-export function decodeKept(text: string): KeptSession {
+export function decodeKeptSession(text: string): KeptSession {
   const [subscriptions, packetIds, scope] = JSON.parse(text) as Kept;
   return {
     subscriptions: subscriptions.map(([filter, identifier, noLocal]) => ({

@@ -17,7 +17,7 @@ export interface Malformed {
   readonly version?: Version;
 }
 
-export interface Will {
+export interface ConnectWill {
   readonly topic: string;
   readonly payload: Uint8Array;
   /** Undefined when the client named none. */
@@ -34,7 +34,7 @@ export interface Connect {
   readonly clientId: string;
   /** Undefined when there is none. */
   readonly password: Uint8Array | undefined;
-  readonly will: Will | undefined;
+  readonly will: ConnectWill | undefined;
   /** MQTT 5, 3.1.2.11.2; 0 in 3.1.1. */
   readonly sessionExpirySeconds: number;
   /** The largest packet that the client accepts, bytes; 0: no limit. */
@@ -126,7 +126,7 @@ export function readConnect(
   }
   const ofConnect = version === 5 ? { ...properties } : createProperties();
   const clientId = reader.string();
-  let will: Will | undefined;
+  let will: ConnectWill | undefined;
   if ((flags & CONNECT_FLAG_WILL) !== 0) {
     const read = readWill(version);
     if (typeof read === 'number') return answer('the will', read);
@@ -168,7 +168,7 @@ function connectFlagsProblem(flags: number, version: Version): string | undefine
 }
 
 /** @returns the will, or a reason code */
-function readWill(version: Version): Will | number {
+function readWill(version: Version): ConnectWill | number {
   if (version === 5) {
     const reason = readProperties(reader, Carrier.will, properties);
     if (reason !== 0) return reason;

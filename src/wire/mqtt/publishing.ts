@@ -7,7 +7,7 @@ import { defaultPriorities, EventType } from '../events.ts';
 import { mayBeDevice } from './connecting.ts';
 import { PacketType, Reason } from './constants.ts';
 import type { Client } from './handshake.ts';
-import { type MqttHost, Outcome, type PublishedEvent } from './host.ts';
+import { type MqttHost, type PublishedEvent, PublishOutcome } from './host.ts';
 import { OPEN_PACKET_IDS_MAX, TOPIC_ALIAS_MAX, TOPIC_BYTES_MAX } from './limits.ts';
 import { createPublish, type Malformed, type Publish, readPublish, topicProblem } from './packets.ts';
 import { createStatusParts, isJson, readStatus } from './payloads.ts';
@@ -16,7 +16,7 @@ import { Kind } from './templates.ts';
 import { type Located, PUBLISHABLE, type TopicLayout } from './topics.ts';
 
 /** What `Publishing` needs from the session. */
-export interface Publisher {
+export interface PublishingClient {
   readonly host: MqttHost;
   readonly layout: TopicLayout;
   readonly client: Client;
@@ -63,7 +63,7 @@ const reasonsByError: ReadonlyMap<number, string> = new Map(
 );
 
 export class Publishing {
-  readonly #peer: Publisher;
+  readonly #peer: PublishingClient;
   /** QoS 2 packet ids without PUBREL, and whether the hub has taken their event. A map of its own from the first on. */
   #open: Map<number, boolean> = NONE_OPEN;
   /** How many of these the hub has not answered yet. */
@@ -74,7 +74,7 @@ export class Publishing {
   #aliases: Map<number, Located | undefined> | undefined;
 
   /** @param packetIds QoS 2 ids of a kept session */
-  constructor(peer: Publisher, packetIds: readonly number[]) {
+  constructor(peer: PublishingClient, packetIds: readonly number[]) {
     this.#peer = peer;
     for (const packetId of packetIds.slice(0, OPEN_PACKET_IDS_MAX)) this.#setOpen(packetId, true);
   }
@@ -232,7 +232,7 @@ export class Publishing {
     if (outcome > 0) {
       this.#refused(qos, packetId, outcome, '');
     } else if (qos > 0) {
-      if (outcome !== Outcome.later) this.#taken(qos, packetId, outcome === Outcome.skipped);
+      if (outcome !== PublishOutcome.later) this.#taken(qos, packetId, outcome === PublishOutcome.skipped);
       else if (qos === 1) this.#unanswered += 1;
       else {
         this.#setOpen(packetId, false);

@@ -9,11 +9,11 @@ import { Reason, SUBACK_FAILURE } from './constants.ts';
 import { suback, unsuback } from './encode.ts';
 import { type Expressed, express } from './filters.ts';
 import { type Client, scopeNameOf } from './handshake.ts';
-import type { Follow, MqttHost } from './host.ts';
+import type { FollowedName, MqttHost } from './host.ts';
 import { REQUEST_FILTERS_MAX, WAITING_FILTER_BYTES_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
 import type { FilterOptions, Subscribe, Unsubscribe } from './packets.ts';
 import { filterReasonOf } from './reasons.ts';
-import { needsAdapting, type Subscription, type Subscriptions } from './subscriptions.ts';
+import { type MqttSubscriptions, needsAdapting, type Subscription } from './subscriptions.ts';
 import type { TopicLayout } from './topics.ts';
 
 /** What `MqttRequests` needs from the session. */
@@ -21,7 +21,7 @@ export interface Requester {
   readonly host: MqttHost;
   readonly layout: TopicLayout;
   readonly client: Client;
-  readonly subscriptions: Subscriptions;
+  readonly subscriptions: MqttSubscriptions;
   readonly hasEnded: boolean;
   /** Sends an answer. Its reason string is dropped if unwanted or too large for the client. */
   answer(make: (message: string) => Uint8Array, message: string): void;
@@ -44,7 +44,7 @@ const CHARGE_PER_FILTER = 1 / 50;
 const OVER_RATE = errors.rateLimit.reason;
 const TOO_MANY = 'too many requests wait for an answer';
 
-export class Requests {
+export class MqttRequests {
   readonly #peer: Requester;
   readonly #waiting: Request[] = [];
   #waitingBytes = 0;
@@ -157,7 +157,7 @@ export class Requests {
 
   #subscribe(requests: readonly Subscribe[]): void {
     const peer = this.#peer;
-    const follows = new Map<string, Follow>();
+    const follows = new Map<string, FollowedName>();
     const wanted = requests.map((request) =>
       request.filters.map(({ filter, options }, index) => {
         const one =
@@ -207,7 +207,11 @@ export class Requests {
     return interestOf === id && mayBeDevice(role);
   }
 
-  #follow({ filter, targets }: Subscription, options: FilterOptions, follows: Map<string, Follow>): void {
+  #follow(
+    { filter, targets }: Subscription,
+    options: FilterOptions,
+    follows: Map<string, FollowedName>,
+  ): void {
     const { subscriptions } = this.#peer;
     const isNew = !subscriptions.has(filter);
     const sendsRetained = options.retainHandling === 0 || (options.retainHandling === 1 && isNew);

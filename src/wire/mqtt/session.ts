@@ -23,11 +23,11 @@ import {
   type Subscribe,
   type Unsubscribe,
 } from './packets.ts';
-import { type Publisher, Publishing } from './publishing.ts';
+import { Publishing, type PublishingClient } from './publishing.ts';
 import { disconnectReasonOf } from './reasons.ts';
 import { accepts, acknowledge, answer, sayWhy } from './replies.ts';
-import { type Requester, Requests } from './requests.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { MqttRequests, type Requester } from './requests.ts';
+import { MqttSubscriptions } from './subscriptions.ts';
 import { Kind } from './templates.ts';
 import type { TopicLayout } from './topics.ts';
 
@@ -57,7 +57,7 @@ const NOT_CONNECT = 'the first packet is not CONNECT';
 /** No event exceeds this multiple of the hub's packet limit: clients that accept so much need no check per event. */
 const EVENT_SIZES = 8;
 
-export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
+export class MqttSession implements PacketSink, Greeter, PublishingClient, Requester {
   readonly host: MqttHost;
   /** See `PublishingClient`. */
   now: number;
@@ -76,8 +76,8 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
   #isJoined = false;
   #hasGoodbye = false;
   #publishing: Publishing | undefined;
-  #requests: Requests | undefined;
-  #subscriptions: Subscriptions | undefined;
+  #requests: MqttRequests | undefined;
+  #subscriptions: MqttSubscriptions | undefined;
   /** Of a kept session, until the first PUBLISH or PUBREL. */
   #keptPacketIds: readonly number[] = [];
 
@@ -107,8 +107,8 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     return this.#state === State.ended;
   }
 
-  get subscriptions(): Subscriptions {
-    this.#subscriptions ??= new Subscriptions();
+  get subscriptions(): MqttSubscriptions {
+    this.#subscriptions ??= new MqttSubscriptions();
     return this.#subscriptions;
   }
 
@@ -343,8 +343,8 @@ export class MqttSession implements PacketSink, Greeter, Publisher, Requester {
     else this.fail(request);
   }
 
-  get #requester(): Requests {
-    this.#requests ??= new Requests(this);
+  get #requester(): MqttRequests {
+    this.#requests ??= new MqttRequests(this);
     return this.#requests;
   }
 

@@ -2,14 +2,14 @@
  * The topic filters of one client, and the ids and prefixes they translate to. Several topic filters may name the same
  * id or prefix; the hub knows one set of kinds for it.
  */
-import { express, type Target } from './filters.ts';
+import { express, type FilterMatch } from './filters.ts';
 import type { KeptSession, KeptSubscription } from './host.ts';
 import { TOPIC_FILTERS_BYTES_MAX, TOPIC_FILTERS_MAX } from './limits.ts';
 import { Kind } from './templates.ts';
 import type { TopicLayout } from './topics.ts';
 
 export interface Subscription extends KeptSubscription {
-  readonly targets: readonly Target[];
+  readonly targets: readonly FilterMatch[];
   /** Whether it matches the interest topic of the client's own device. */
   readonly hasInterest: boolean;
 }
@@ -21,7 +21,7 @@ interface Entry {
 
 const NO_PREFIXES: ReadonlyMap<string, string> = new Map();
 
-export class Subscriptions {
+export class MqttSubscriptions {
   /** Fingerprint of the client's scope with which all of a kept session's were followed; undefined: this is no kept session. */
   scope: string | undefined;
   readonly #byFilter = new Map<string, Subscription>();
@@ -32,7 +32,7 @@ export class Subscriptions {
   #filterBytes = 0;
   #interested = 0;
   /** Those of SUBSCRIBE packets that are not answered yet. */
-  #pending: Subscriptions | undefined;
+  #pending: MqttSubscriptions | undefined;
 
   get count(): number {
     return this.#byFilter.size;
@@ -64,7 +64,7 @@ export class Subscriptions {
 
   /** Until `settle`, events match these too: they may come before the hub has said which are granted. */
   expect(subscriptions: readonly Subscription[]): void {
-    this.#pending = new Subscriptions();
+    this.#pending = new MqttSubscriptions();
     for (const subscription of subscriptions) this.#pending.set(subscription);
   }
 

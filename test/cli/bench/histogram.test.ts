@@ -13,7 +13,7 @@ describe('the histogram of latencies', () => {
     const own = new Histogram();
     const reference = build({ highestTrackableValue: 2 ** 27 - 1, numberOfSignificantValueDigits: 3 });
     for (const value of values) {
-      own.record(value);
+      own.add(value);
       reference.recordValue(value);
     }
     for (const percent of percents) {
@@ -29,8 +29,8 @@ describe('the histogram of latencies', () => {
   it('is exact where latencies are short, and never off by more than a thousandth', () => {
     for (const value of [0, 1, 2, 1023, 1024, 2047, 2048, 2049, 4095, 65_535, 65_536, 99_999_999]) {
       const one = new Histogram();
-      one.record(value);
-      one.record(2 ** 27);
+      one.add(value);
+      one.add(2 ** 27);
       const found = one.percentile(50);
       expect(found).toBeGreaterThanOrEqual(value);
       expect(found - value).toBeLessThanOrEqual(value < 2048 ? 0 : value / 1024);
@@ -41,8 +41,8 @@ describe('the histogram of latencies', () => {
     const whole = new Histogram();
     const parts = [new Histogram(), new Histogram(), new Histogram()];
     for (const [index, value] of values.entries()) {
-      whole.record(value);
-      parts[index % parts.length]!.record(value);
+      whole.add(value);
+      parts[index % parts.length]!.add(value);
     }
     const together = merged(parts.map((part) => part.pack()));
     expect(together.pack()).toEqual(whole.pack());
@@ -51,16 +51,16 @@ describe('the histogram of latencies', () => {
 
   it('counts what is out of range as the nearest value', () => {
     const histogram = new Histogram();
-    histogram.record(-5);
-    histogram.record(0.4);
-    histogram.record(1e12);
+    histogram.add(-5);
+    histogram.add(0.4);
+    histogram.add(1e12);
     expect([histogram.percentile(50), histogram.max]).toEqual([0, 2 ** 27 - 1]);
   });
 
   it('is empty at first, and after it was cleared', () => {
     const histogram = new Histogram();
     expect([histogram.percentile(99), histogram.max, histogram.count]).toEqual([0, 0, 0]);
-    histogram.record(5);
+    histogram.add(5);
     histogram.clear();
     expect(histogram.pack()).toEqual([0]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { shapes } from '../../../bench/load/shapes.ts';
-import { audiences, dueTimes, followed, isVip, own } from '../../../src/cli/bench/load.ts';
+import { audiences, dueTimes, followedDevices, isVip, own } from '../../../src/cli/bench/load.ts';
 
 describe('a load', () => {
   // `sparse` has no readers for most of its devices.
@@ -17,7 +17,7 @@ describe('a load', () => {
     const counts = [...audiences(load)];
     expect(counts.reduce((sum, count) => sum + count)).toBe(12);
     for (const [device, count] of counts.entries()) {
-      const followers = [0, 1, 2].filter((subscriber) => followed(load, subscriber).includes(device));
+      const followers = [0, 1, 2].filter((subscriber) => followedDevices(load, subscriber).includes(device));
       expect(count).toBe(followers.length);
     }
     expect([...audiences({ ...load, subscribers: 0, following: 0 })]).toEqual(Array(10).fill(0));

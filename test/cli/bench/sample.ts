@@ -6,7 +6,7 @@ import type { Outcome } from '../../../src/cli/bench/outcome.ts';
 /** @param latenciesMs one per delivery */
 export function outcomeOf(latenciesMs: readonly number[], change: Partial<Outcome> = {}): Outcome {
   const latency = new Histogram();
-  for (const ms of latenciesMs) latency.record(ms * 1e3);
+  for (const ms of latenciesMs) latency.add(ms * 1e3);
   const count = latenciesMs.length;
   return {
     load: { devices: 10, rate: 5, subscribers: 4, following: 5, bytes: 128, prefix: 'bench-1-' },

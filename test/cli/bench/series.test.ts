@@ -5,7 +5,7 @@ import { Series } from '../../../src/cli/bench/series.ts';
 describe('the seconds of a load', () => {
   it('add up what all processes tell, each at its own moment of the second', () => {
     const latency = new Histogram();
-    latency.record(2000);
+    latency.add(2000);
     const series = new Series();
     series.start(1e6);
     series.add({ atUs: 0.9e6, sent: 99, received: 0, latency: [] }); // before the start

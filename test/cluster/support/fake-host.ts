@@ -9,9 +9,9 @@ import { EventField, eventBytes } from '../../../src/cluster/event-record.ts';
 import type {
   CallAnswer,
   ClusterHost,
-  DeviceEntry,
   FollowRequest,
   HistoryQuery,
+  HomeDevice,
   HostFigures,
   ListPage,
   OperatorChange,
@@ -72,7 +72,7 @@ interface Follower {
   /** It is active again, and not joined yet: what comes belongs to the time before. */
   isJoining: boolean;
   ref: number;
-  remote: DeviceEntry | undefined;
+  remote: HomeDevice | undefined;
   readonly got: Got[];
 }
 
@@ -216,7 +216,7 @@ export class FakeHost implements ClusterHost {
 
   // Devices with another home.
 
-  remote(ref: number, id: string, entry: DeviceEntry, node: string): void {
+  remote(ref: number, id: string, entry: HomeDevice, node: string): void {
     const follower = this.followers.get(id);
     if (follower === undefined || this.devices.get(id)?.epoch) return;
     follower.ref = ref;
@@ -518,7 +518,7 @@ function close(connection: Connection, code: number): void {
   connection.closed ??= code;
 }
 
-function entryOf({ epoch, seq, connection }: Device): DeviceEntry {
+function entryOf({ epoch, seq, connection }: Device): HomeDevice {
   const state = connection === undefined ? DeviceState.offline : DeviceState.online;
   return { epoch, seq, state, status: '', lastSeen: 1 };
 }

@@ -1,8 +1,8 @@
 /** A node that keeps to the form of sessions and beats, and for the rest says whatever the test wants. */
 import { decodeBeat, encodeBeat, Phase } from '../../../src/cluster/beats.ts';
-import { createFigures } from '../../../src/cluster/figures.ts';
+import { createLinkCounts } from '../../../src/cluster/figures.ts';
 import * as records from '../../../src/cluster/records.ts';
-import { Session } from '../../../src/cluster/session.ts';
+import { LinkSession } from '../../../src/cluster/session.ts';
 import { readHead, viewsOf } from '../../../src/cluster/wire.ts';
 import type { SimulatedNode, Simulation } from './simulation.ts';
 
@@ -12,7 +12,7 @@ export class Rogue {
   readonly #simulation: Simulation;
   readonly #self: SimulatedNode;
   /** By boot. */
-  readonly #sessions = new Map<number, Session>();
+  readonly #sessions = new Map<number, LinkSession>();
   readonly #nodes = new Map<number, string>();
   #beats = 0;
   #beatAtMs = 0;
@@ -24,7 +24,7 @@ export class Rogue {
     this.#self = self;
   }
 
-  get openSessions(): Session[] {
+  get openSessions(): LinkSession[] {
     return [...this.#sessions.values()].filter(({ isOpen }) => isOpen);
   }
 
@@ -62,16 +62,16 @@ export class Rogue {
     for (const session of this.#sessions.values()) session.flush();
   }
 
-  #session(boot: number): Session {
+  #session(boot: number): LinkSession {
     const found = this.#sessions.get(boot);
     if (found !== undefined) return found;
     const deps = {
       clock: this.#simulation.clock,
-      figures: createFigures(),
+      figures: createLinkCounts(),
       boot: this.#self.boot,
       nextNumber: () => ++this.#numbers,
     };
-    const session: Session = new Session(deps, {
+    const session: LinkSession = new LinkSession(deps, {
       send: (message) => this.#simulation.send(this.#self, this.#nodes.get(boot)!, message),
       wantFlush: () => this.#simulation.flushSoon(this.#self),
       opened: () => {
@@ -80,7 +80,7 @@ export class Rogue {
         records.claimed.write(session, {});
       },
       ended: () => {},
-      record: () => {},
+      received: () => {},
     });
     this.#sessions.set(boot, session);
     return session;

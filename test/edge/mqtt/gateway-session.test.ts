@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { closes } from '../../../src/codes.ts';
 import { MqttGatewaySession } from '../../../src/edge/mqtt/gateway-session.ts';
-import type { Client } from '../../../src/edge/mqtt/sessions.ts';
-import { Gateways } from '../../../src/edge/publish/gateways.ts';
+import type { SessionsClient } from '../../../src/edge/mqtt/sessions.ts';
+import { GatewayDevices } from '../../../src/edge/publish/gateways.ts';
 import { createRing } from '../../../src/memory/ring.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { lineInto } from '../../support/no-owner-line.ts';
@@ -13,7 +13,7 @@ class Bench {
   readonly published: (readonly [packetId: number, skipped: boolean])[] = [];
   readonly failed: number[] = [];
   readonly gateway: MqttGatewaySession;
-  readonly gateways: Gateways;
+  readonly gateways: GatewayDevices;
   #numbers = 1;
 
   constructor() {
@@ -25,9 +25,9 @@ class Bench {
       close: ({ code }: { code: number }) => void this.closed.push(code),
       published: (packetId: number, skipped: boolean) => void this.published.push([packetId, skipped]),
       failUnanswered: (session: number) => void this.failed.push(session),
-    } as unknown as Client;
+    } as unknown as SessionsClient;
     this.gateway = new MqttGatewaySession(admitted, 1, 1, client);
-    this.gateways = new Gateways({
+    this.gateways = new GatewayDevices({
       line: lineInto(createRing(1024 * 1024)),
       clock: new FakeClock(),
       settings: { maxDevicesPerGateway: 2 },

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { closes } from '../../../src/codes.ts';
 import type { MqttFollows } from '../../../src/edge/mqtt/follows.ts';
 import {
-  type Client,
   MqttDeviceSession,
   MqttSubscriberSession,
   packetIdOf,
+  type SessionsClient,
 } from '../../../src/edge/mqtt/sessions.ts';
 import { type Entry, Notice } from '../../../src/records/replies.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
@@ -30,7 +30,7 @@ function start() {
     ...{ interestIs: note('interest'), failUnanswered: note('lost'), close: note('close') },
     refollow: note('refollow'),
     adapt: (packet: Uint8Array) => (packet[0] === 0 ? undefined : Uint8Array.of(...packet, 99)),
-  } as unknown as Client;
+  } as unknown as SessionsClient;
   const connection = {
     send: (packet: Uint8Array) => void told.push(['send', [...packet]]),
     cork: (body: () => void) => body(),

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PatternSet } from '../../../src/access/pattern-set.ts';
 import type { GatewayDevice } from '../../../src/edge/publish/gateway-device.ts';
 import { GatewaySession } from '../../../src/edge/publish/gateway-session.ts';
-import { Gateways, HELD_MS_MAX, UNANSWERED_MAX } from '../../../src/edge/publish/gateways.ts';
+import { GatewayDevices, HELD_MS_MAX, UNANSWERED_MAX } from '../../../src/edge/publish/gateways.ts';
 import { createRing, RingConsumer } from '../../../src/memory/ring.ts';
 import { readJoin, readLeave, ToOwnerRecord } from '../../../src/records/requests.ts';
 import { jsonGatewayCodec } from '../../../src/wire/hub-frames.ts';
@@ -21,13 +21,13 @@ class Bench {
   /** What is to run once the thread has seen to its sockets. */
   readonly later: (() => void)[] = [];
   mayConnect = true;
-  readonly gateways: Gateways;
+  readonly gateways: GatewayDevices;
   readonly #ring = createRing(4 * 1024 * 1024);
   readonly #told = new RingConsumer(this.#ring);
   #numbers = 0;
 
   constructor(maxDevicesPerGateway = LIMIT) {
-    this.gateways = new Gateways({
+    this.gateways = new GatewayDevices({
       line: lineInto(this.#ring),
       clock: this.clock,
       settings: { maxDevicesPerGateway },

@@ -4,7 +4,7 @@ import { DeviceSession } from '../../../src/edge/publish/device-session.ts';
 import { Publisher } from '../../../src/edge/publish/publisher.ts';
 import { Counter, type CounterName, Counters, createCounters } from '../../../src/memory/counters.ts';
 import { createRing, RingConsumer, ringBytesFor } from '../../../src/memory/ring.ts';
-import { Home, NONE } from '../../../src/presence/columns.ts';
+import { NONE, Numbering } from '../../../src/presence/columns.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
 import { createPresence, PresenceReader } from '../../../src/presence/table.ts';
 import { EVENT_KIND, EventField, EventFlag } from '../../../src/records/event.ts';
@@ -12,7 +12,7 @@ import { readActive, ToOwnerRecord } from '../../../src/records/requests.ts';
 import { createDeviceFrame, parseDeviceBinary, parseDeviceText } from '../../../src/wire/device-frames.ts';
 import { EventType, Priority } from '../../../src/wire/events.ts';
 import { jsonDeviceCodec } from '../../../src/wire/hub-frames.ts';
-import { Outcome, type PublishedEvent } from '../../../src/wire/mqtt/host.ts';
+import { type PublishedEvent, PublishOutcome } from '../../../src/wire/mqtt/host.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { lineInto } from '../../support/no-owner-line.ts';
 
@@ -194,8 +194,8 @@ describe('an event that nobody listens to', () => {
   type Change = (bench: Bench) => void;
   const nothing: Change = () => {};
   const waits: Change = ({ rows }) => Atomics.store(rows.waiting, SLOT, 1);
-  const claimed: Change = ({ rows }) => Atomics.store(rows.home, SLOT, Home.claimed);
-  const elsewhere: Change = ({ rows }) => Atomics.store(rows.home, SLOT, Home.elsewhere);
+  const claimed: Change = ({ rows }) => Atomics.store(rows.home, SLOT, Numbering.claimed);
+  const elsewhere: Change = ({ rows }) => Atomics.store(rows.home, SLOT, Numbering.elsewhere);
   const away: Change = (bench) => {
     bench.isOwnerAway = true;
   };
@@ -221,7 +221,7 @@ describe('an event that nobody listens to', () => {
     expect(bench.count('skipped')).toBe(isSkipped ? 1 : 0);
     expect(bench.frames).toEqual([]);
     const outcome = bench.publish({ type: EventType[type], status: 'on' });
-    expect(outcome).toBe(isSkipped ? Outcome.skipped : Outcome.taken);
+    expect(outcome).toBe(isSkipped ? PublishOutcome.skipped : PublishOutcome.taken);
     expect(bench.written()).toHaveLength(isSkipped ? 0 : 1);
     expect(bench.count('skipped')).toBe(isSkipped ? 2 : 0);
   });
@@ -240,10 +240,16 @@ describe('an event that nobody listens to', () => {
   });
 
   it.each([
-    ['an event that nobody waits for', { type: 'status', status: 'on' }, 0, Home.here, true],
-    ['one that is to be acknowledged', { type: 'status', status: 'on', id: 1 }, 0, Home.here, false],
-    ['one that somebody listens to', { type: 'status', status: 'on' }, 1, Home.here, false],
-    ['one that may be listened to elsewhere', { type: 'status', status: 'on' }, 0, Home.elsewhere, false],
+    ['an event that nobody waits for', { type: 'status', status: 'on' }, 0, Numbering.here, true],
+    ['one that is to be acknowledged', { type: 'status', status: 'on', id: 1 }, 0, Numbering.here, false],
+    ['one that somebody listens to', { type: 'status', status: 'on' }, 1, Numbering.here, false],
+    [
+      'one that may be listened to elsewhere',
+      { type: 'status', status: 'on' },
+      0,
+      Numbering.elsewhere,
+      false,
+    ],
   ] as const)('wakes the owner in its own time alone: %s', (_what, event, active, home, isSoft) => {
     const bench = new Bench();
     Atomics.store(bench.rows.active, SLOT, active);
@@ -288,9 +294,11 @@ describe('an event that an MQTT client published', () => {
   it('goes to the owner with the bytes that were published, and its packet id for the answer', () => {
     const bench = new Bench().listen();
     expect(bench.publish({ payload: '{"a":1}', packetId: 0x1234, priority: Priority.high })).toBe(
-      Outcome.later,
+      PublishOutcome.later,
     );
-    expect(bench.publish({ payload: 'raw', payloadIsJson: false, type: EventType.pong })).toBe(Outcome.taken);
+    expect(bench.publish({ payload: 'raw', payloadIsJson: false, type: EventType.pong })).toBe(
+      PublishOutcome.taken,
+    );
     const json = EventFlag.payloadIsJson | EventFlag.asPublished;
     const at = { at: bench.clock.wallMs, received: bench.clock.nowMs + 0.5, device: SLOT, session: SESSION };
     const rest = { status: '', ...at };

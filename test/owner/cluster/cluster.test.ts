@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { HomeKind } from '../../../src/cluster/records.ts';
-import { encodeKept } from '../../../src/cluster/subscribers.ts';
+import { encodeKeptSubscriber } from '../../../src/cluster/subscribers.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
-import { record } from '../../../src/records/layout.ts';
+import { recordLayout } from '../../../src/records/layout.ts';
 import { ClusterOwner } from './cluster-owner.ts';
 import { entryPart } from './hand-overs.ts';
 import { times } from './options.ts';
 
 const { device: DEVICE, subscriber: SUBSCRIBER } = HomeKind;
 const keptRow = (device: string) =>
-  encodeKept({ rows: [{ device, paused: false, types: 0 }], filters: [], awayMs: 0 })[0]!;
+  encodeKeptSubscriber({ rows: [{ device, paused: false, types: 0 }], filters: [], awayMs: 0 })[0]!;
 
 it('A record that the link cannot have written is a bug, and throws', () => {
   const hub = new ClusterOwner();
-  expect(() => hub.says(record(99, {}), {})).toThrow('record of kind 99 from the cluster link');
+  expect(() => hub.says(recordLayout(99, {}), {})).toThrow('record of kind 99 from the cluster link');
 });
 
 describe('A link that has started', () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Listings, type ListingsDeps } from '../../../src/owner/cluster/listings.ts';
 import { Registry } from '../../../src/owner/registry.ts';
-import { Home } from '../../../src/presence/columns.ts';
+import { Numbering } from '../../../src/presence/columns.ts';
 import { RowState } from '../../../src/presence/lifecycle.ts';
 import { createPresence, type PresenceCapacity } from '../../../src/presence/table.ts';
 import { toLink } from '../../../src/records/cluster.ts';
@@ -28,7 +28,7 @@ class Bench {
     const sizes = { devices: 10, subscribers: 10, subscriptions: 10, ...capacity };
     const registry = new Registry(createPresence(sizes), 1);
     this.registry = registry;
-    registry.deviceMade = (slot) => this.setHome(slot, Home.elsewhere);
+    registry.deviceMade = (slot) => this.setHome(slot, Numbering.elsewhere);
     registry.deviceFreed = (slot) => this.listings.freed(slot);
     const note = (what: string, slot: number): unknown =>
       this.#lines.push(`${what} ${registry.deviceId(slot)}`);
@@ -162,7 +162,7 @@ describe('Lookups for filters', () => {
   });
 
   it('are of no device whose home is here', () => {
-    bench.setHome(bench.registry.ensureDeviceOf('dev-1'), Home.here);
+    bench.setHome(bench.registry.ensureDeviceOf('dev-1'), Numbering.here);
     bench.listings.appeared('dev-1');
     bench.listings.told('dev-', ['dev-1'], false);
     expect(bench.told()).toEqual([]);
@@ -211,7 +211,7 @@ describe('Devices that nobody follows', () => {
     const { listings } = bench;
     for (const id of ['dev-1', 'dev-2', 'dev-3']) listings.appeared(id);
     bench.follow('dev-1');
-    bench.setHome(bench.slot('dev-2'), Home.here);
+    bench.setHome(bench.slot('dev-2'), Numbering.here);
     for (const id of ['dev-1', 'dev-2', 'dev-3']) listings.settled(bench.slot(id));
     expect(bench.remembered('dev-')).toEqual(['dev-3']);
   });
@@ -244,7 +244,7 @@ describe('Devices that nobody follows', () => {
   it('are remembered up to a number that is held for good', () => {
     // A table of one row, whose device has another id each time.
     let id = '';
-    const rows = { home: [Home.elsewhere] };
+    const rows = { home: [Numbering.elsewhere] };
     const registry = {
       devices: { rows },
       ensureDeviceOf: () => 0,

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { decodeKept, encodeKept, type KeptSubscriber } from '../../../src/cluster/subscribers.ts';
+import {
+  decodeKeptSubscriber,
+  encodeKeptSubscriber,
+  type KeptSubscriber,
+} from '../../../src/cluster/subscribers.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { typeBits } from '../../../src/wire/events.ts';
 import { ClusterOwner } from './cluster-owner.ts';
@@ -7,7 +11,8 @@ import { type ClusterOptions, times } from './options.ts';
 
 const row = (device: string, paused = false, types = 0) => ({ device, paused, types });
 const filter = (name: string, paused = false, types = 0) => ({ filter: name, paused, types });
-const kept = (given: Partial<KeptSubscriber>) => encodeKept({ rows: [], filters: [], awayMs: 0, ...given });
+const kept = (given: Partial<KeptSubscriber>) =>
+  encodeKeptSubscriber({ rows: [], filters: [], awayMs: 0, ...given });
 
 function withAnn(options: ClusterOptions = {}) {
   const hub = new ClusterOwner(options);
@@ -31,7 +36,7 @@ function follow(hub: ClusterOwner, session: number, id: string, types?: number):
 
 function surrendered(hub: ClusterOwner): KeptSubscriber {
   const parts = hub.records().filter(({ is }) => is === 'surrenderPart');
-  return decodeKept(parts.map((part) => part.part!));
+  return decodeKeptSubscriber(parts.map((part) => part.part!));
 }
 
 describe('A subscriber that connects', () => {

@@ -7,9 +7,9 @@ import {
   DeviceTopics,
   encodeMqttEvent,
   encodeText,
-  kindOf,
   type MqttEventHead,
   mqttEventBytesMax,
+  topicKindOf,
   withIdentifiers,
 } from '../../../src/wire/mqtt/events.ts';
 import { DEFAULT_TEMPLATES, Kind } from '../../../src/wire/mqtt/templates.ts';
@@ -36,7 +36,7 @@ function encode(
 ): Uint8Array {
   const [text, body] = [Buffer.from(statusText), Buffer.from(payload)];
   const source = Uint8Array.from([0x55, ...text, ...body, 0x55]);
-  const topic = topics.of(kindOf(head.type, head.fromHub));
+  const topic = topics.of(topicKindOf(head.type, head.fromHub));
   const room = mqttEventBytesMax(topic.length, text.length, body.length);
   const out = new Uint8Array(3 + room + 1).fill(0xaa);
   const [statusStart, payloadStart] = [1, 1 + text.length];

@@ -8,10 +8,10 @@ import type { Version } from '../../../src/wire/mqtt/constants.ts';
 import type {
   AdmitAnswer,
   AdmitRequest,
-  Follow,
+  ClientLeave,
+  FollowedName,
   Joined,
   JoinRequest,
-  Leave,
   MqttCount,
   MqttHost,
   PublishedEvent,
@@ -43,9 +43,9 @@ export class FakeHost implements MqttHost {
   readonly admits: AdmitRequest[] = [];
   readonly joins: JoinRequest[] = [];
   readonly events: Taken[] = [];
-  readonly follows: (readonly Follow[])[] = [];
+  readonly follows: (readonly FollowedName[])[] = [];
   readonly unfollows: (readonly string[])[] = [];
-  readonly leaves: Leave[] = [];
+  readonly leaves: ClientLeave[] = [];
   readonly counts: MqttCount[] = [];
   readonly interest: boolean[] = [];
   /** `becomeDevice`, `becomeSubscriber`, `deliverOneByOne`, in their order. */
@@ -129,7 +129,7 @@ export class FakeHost implements MqttHost {
     return this.outcome;
   }
 
-  subscribe(follows: readonly Follow[], answer: (errors: readonly number[]) => void): void {
+  subscribe(follows: readonly FollowedName[], answer: (errors: readonly number[]) => void): void {
     this.follows.push(follows);
     this.#answer(() => answer(follows.map(({ name }) => this.refusals[name] ?? 0)));
   }
@@ -152,7 +152,7 @@ export class FakeHost implements MqttHost {
     this.counts.push(what);
   }
 
-  leave(leave: Leave): void {
+  leave(leave: ClientLeave): void {
     if (this.leaves.length > 0) throw new Error('left twice');
     this.leaves.push(leave);
   }

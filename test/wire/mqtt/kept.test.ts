@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PatternSet } from '../../../src/access/pattern-set.ts';
-import { decodeKept, encodeKept } from '../../../src/wire/mqtt/kept.ts';
+import { decodeKeptSession, encodeKeptSession } from '../../../src/wire/mqtt/kept.ts';
 import {
   OPEN_PACKET_IDS_MAX,
   TOPIC_FILTERS_BYTES_MAX,
@@ -26,7 +26,7 @@ describe('a kept session', () => {
   it('is read as it was written', () => {
     fc.assert(
       fc.property(session, (kept) => {
-        expect(decodeKept(encodeKept(kept))).toEqual(kept);
+        expect(decodeKeptSession(encodeKeptSession(kept))).toEqual(kept);
       }),
     );
   });
@@ -42,6 +42,6 @@ describe('a kept session', () => {
       packetIds: Array.from({ length: OPEN_PACKET_IDS_MAX }, () => 65_535),
       scope: new PatternSet(['*']).fingerprint,
     };
-    expect(Buffer.byteLength(encodeKept(largest))).toBeLessThan(RECORD_BYTES_MAX - 1024);
+    expect(Buffer.byteLength(encodeKeptSession(largest))).toBeLessThan(RECORD_BYTES_MAX - 1024);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { closes, errors } from '../../../src/codes.ts';
 import { EventType, Priority } from '../../../src/wire/events.ts';
-import { Outcome } from '../../../src/wire/mqtt/host.ts';
+import { PublishOutcome } from '../../../src/wire/mqtt/host.ts';
 import { connected, Peer } from './fake-host.ts';
 import { layoutOf } from './layouts.ts';
 
@@ -82,23 +82,23 @@ describe('QoS 1', () => {
   it('is acknowledged once the hub has the event', () => {
     for (const version of versions) {
       const peer = connected({ version });
-      peer.host.outcome = Outcome.later;
+      peer.host.outcome = PublishOutcome.later;
       expect(peer.publish(TOPIC, '1', 1, 77)).toEqual([]);
       expect(peer.host.events).toMatchObject([{ packetId: 77 }]);
       peer.session.published(77, 0, false);
       expect(peer.said()).toMatchObject([{ cmd: 'puback', messageId: 77 }]);
-      peer.host.outcome = Outcome.taken;
+      peer.host.outcome = PublishOutcome.taken;
       expect(peer.publish(TOPIC, '1', 1, 78)).toMatchObject([{ cmd: 'puback', messageId: 78 }]);
     }
   });
 
   it('tells MQTT 5 clients that nobody listens', () => {
     const peer = connected();
-    peer.host.outcome = Outcome.later;
+    peer.host.outcome = PublishOutcome.later;
     peer.publish(TOPIC, '1', 1, 7);
     peer.session.published(7, 0, true);
     expect(peer.said()).toMatchObject([{ cmd: 'puback', reasonCode: 0x10 }]);
-    peer.host.outcome = Outcome.skipped;
+    peer.host.outcome = PublishOutcome.skipped;
     expect(peer.publish(TOPIC, '1', 2, 8)).toMatchObject([{ cmd: 'pubrec', reasonCode: 0x10 }]);
     expect(peer.publish(TOPIC, '1', 2, 8, true)).toMatchObject([{ cmd: 'pubrec', reasonCode: 0 }]);
   });
@@ -126,7 +126,7 @@ describe('QoS 2', () => {
 
   it('is acknowledged once if the event is sent twice before the hub has it', () => {
     const peer = connected();
-    peer.host.outcome = Outcome.later;
+    peer.host.outcome = PublishOutcome.later;
     expect(peer.publish(TOPIC, '1', 2, 7)).toEqual([]);
     expect(peer.publish(TOPIC, '1', 2, 7, true)).toEqual([]);
     peer.session.published(7, 0, false);
@@ -145,7 +145,7 @@ describe('QoS 2', () => {
     const peer = connected();
     peer.host.outcome = errors.limit.code;
     expect(peer.publish(TOPIC, '1', 2, 7)).toMatchObject([{ cmd: 'pubrec', reasonCode: 0x97 }]);
-    peer.host.outcome = Outcome.taken;
+    peer.host.outcome = PublishOutcome.taken;
     expect(peer.publish(TOPIC, '1', 2, 7, true)).toMatchObject([{ cmd: 'pubrec', reasonCode: 0 }]);
     expect(peer.host.events).toHaveLength(2);
   });
@@ -177,7 +177,7 @@ describe('QoS 2', () => {
 describe('the Receive Maximum', () => {
   it('limits unacknowledged events in MQTT 5', () => {
     const peer = connected();
-    peer.host.outcome = Outcome.later;
+    peer.host.outcome = PublishOutcome.later;
     for (let id = 1; id <= 1024; id++) peer.publish(TOPIC, '1', 1, id);
     peer.session.published(1, 0, false);
     peer.said();
@@ -188,7 +188,7 @@ describe('the Receive Maximum', () => {
 
   it('counts each QoS 2 event once, before and after the hub has it', () => {
     const peer = connected();
-    peer.host.outcome = Outcome.later;
+    peer.host.outcome = PublishOutcome.later;
     for (let id = 1; id <= 1024; id++) peer.publish(TOPIC, '1', 2, id);
     for (let id = 1; id <= 512; id++) peer.session.published(id, 0, false);
     expect(peer.host.ended).toBeUndefined();
@@ -198,7 +198,7 @@ describe('the Receive Maximum', () => {
 
   it('does not exist in 3.1.1, where packet ids are the limit', () => {
     const peer = connected({ version: 4 });
-    peer.host.outcome = Outcome.later;
+    peer.host.outcome = PublishOutcome.later;
     for (let id = 1; id <= 65_535; id++) peer.publish(TOPIC, '1', 1, id);
     expect(peer.host.ended).toBeUndefined();
     peer.publish(TOPIC, '1', 1, 1);
@@ -279,7 +279,7 @@ describe('an event that the hub refuses', () => {
     expect(peer.publish(TOPIC, '1', 1, 7)).toMatchObject([
       { cmd: 'puback', messageId: 7, reasonCode, properties: { reasonString: expect.any(String) } },
     ]);
-    peer.host.outcome = Outcome.later;
+    peer.host.outcome = PublishOutcome.later;
     peer.publish(TOPIC, '1', 2, 8);
     peer.session.published(8, error, false);
     expect(peer.said()).toMatchObject([{ cmd: 'pubrec', messageId: 8, reasonCode }]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { closes, errors } from '../../../src/codes.ts';
-import { type KeptSession, Outcome } from '../../../src/wire/mqtt/host.ts';
+import { type KeptSession, PublishOutcome } from '../../../src/wire/mqtt/host.ts';
 import { connected, Peer } from './fake-host.ts';
 
 const versions = [4, 5] as const;
@@ -228,7 +228,7 @@ describe('a kept session', () => {
 
   it('waits until it is known which QoS 2 events the hub has', () => {
     const peer = connected({ version: 4 }, { clean: false });
-    peer.host.outcome = Outcome.later;
+    peer.host.outcome = PublishOutcome.later;
     for (const id of [7, 8]) peer.publish(TOPIC, '1', 2, id);
     peer.publish(TOPIC, '1', 1, 9);
     peer.session.close(closes.replaced.code, closes.replaced.reason);

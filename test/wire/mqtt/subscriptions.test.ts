@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { matches } from '../../../src/access/pattern.ts';
 import { express } from '../../../src/wire/mqtt/filters.ts';
 import type { KeptSubscription } from '../../../src/wire/mqtt/host.ts';
-import { needsAdapting, Subscriptions } from '../../../src/wire/mqtt/subscriptions.ts';
+import { MqttSubscriptions, needsAdapting } from '../../../src/wire/mqtt/subscriptions.ts';
 import { DEFAULT_TEMPLATES, Kind } from '../../../src/wire/mqtt/templates.ts';
 import { layoutOf } from './layouts.ts';
 
@@ -30,7 +30,7 @@ describe('the subscriptions of a client', () => {
   it('match a model under random changes', () => {
     fc.assert(
       fc.property(steps, (list) => {
-        const subscriptions = new Subscriptions();
+        const subscriptions = new MqttSubscriptions();
         const model = new Map<string, KeptSubscription>();
         for (const { filter, identifier, noLocal, isRemoved } of list) {
           if (isRemoved) {
@@ -44,7 +44,7 @@ describe('the subscriptions of a client', () => {
           model.set(filter, { filter, identifier, noLocal });
         }
         checkAgainst(model, subscriptions);
-        const restored = new Subscriptions();
+        const restored = new MqttSubscriptions();
         restored.restore({ subscriptions: subscriptions.kept(), packetIds: [], scope: 'x' }, layout, 'a');
         expect([subscriptions.scope, restored.scope]).toEqual([undefined, 'x']);
         checkAgainst(model, restored);
@@ -53,7 +53,10 @@ describe('the subscriptions of a client', () => {
   });
 
   /** Looks each topic filter up anew. */
-  function checkAgainst(model: ReadonlyMap<string, KeptSubscription>, subscriptions: Subscriptions): void {
+  function checkAgainst(
+    model: ReadonlyMap<string, KeptSubscription>,
+    subscriptions: MqttSubscriptions,
+  ): void {
     const all = [...model.values()].flatMap((kept) => {
       const expressed = express(layout, kept.filter);
       return expressed.ok ? expressed.targets.map((target) => ({ kept, ...target })) : [];

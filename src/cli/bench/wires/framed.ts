@@ -8,17 +8,17 @@ import {
   readUpgradeAnswer,
   upgradeRequest,
 } from './frames.ts';
-import type { Conversation, Listening, Speaker } from './wire.ts';
+import type { Conversation, ConversationEvents, Speaker } from './wire.ts';
 
 export abstract class FramedConversation implements Conversation {
   readonly hello: Buffer;
   readonly goodbye = goodbyeFrame();
-  protected readonly on: Listening;
+  protected readonly on: ConversationEvents;
   readonly #head: FrameHead = { opcode: 0, start: 0, end: 0 };
   #upgraded = false;
 
   /** @param path where the URL has none @param headers of the upgrade, beside those that it needs */
-  constructor(speaker: Speaker, on: Listening, path: string, headers: readonly string[] = []) {
+  constructor(speaker: Speaker, on: ConversationEvents, path: string, headers: readonly string[] = []) {
     this.on = on;
     this.hello = upgradeRequest(speaker, path, headers);
   }

@@ -1,7 +1,7 @@
 /** MQTT 3.1.1 with QoS 0, over TCP and over WebSocket: a device publishes to a topic of its own. */
 import { FramedConversation } from './framed.ts';
 import { clientFrame, Opcode } from './frames.ts';
-import type { Conversation, Listening, Speaker, Wire, Wires } from './wire.ts';
+import type { Conversation, ConversationEvents, Speaker, Wire, Wires } from './wire.ts';
 
 const Packet = {
   connect: 1,
@@ -91,13 +91,13 @@ function packet(kind: number, flags: number, body: Buffer): Buffer {
 
 /** What packets mean, whatever brings them. */
 class Dialogue {
-  readonly #on: Listening;
+  readonly #on: ConversationEvents;
   /** To subscribe to. */
   readonly #topics: readonly string[];
   readonly #write: (packet: Buffer) => void;
   #unanswered = 0;
 
-  constructor(on: Listening, topics: readonly string[], write: (packet: Buffer) => void) {
+  constructor(on: ConversationEvents, topics: readonly string[], write: (packet: Buffer) => void) {
     this.#on = on;
     this.#topics = topics;
     this.#write = write;
@@ -159,7 +159,7 @@ class TcpConversation implements Conversation {
   readonly goodbye = goodbyePacket;
   readonly #dialogue: Dialogue;
 
-  constructor(speaker: Speaker, on: Listening, topicOf: TopicOf) {
+  constructor(speaker: Speaker, on: ConversationEvents, topicOf: TopicOf) {
     this.hello = connectPacket(speaker);
     this.#dialogue = new Dialogue(on, speaker.devices.map(topicOf), on.write);
   }
@@ -178,7 +178,7 @@ class WebSocketConversation extends FramedConversation {
   /** The start of a packet whose rest comes in a later frame. */
   #rest = NOTHING;
 
-  constructor(speaker: Speaker, on: Listening, topicOf: TopicOf) {
+  constructor(speaker: Speaker, on: ConversationEvents, topicOf: TopicOf) {
     super(speaker, on, '/mqtt', ['Sec-WebSocket-Protocol: mqtt']);
     this.#speaker = speaker;
     const write = (packet: Buffer): void => on.write(clientFrame(Opcode.binary, packet));

@@ -2,7 +2,7 @@
 import { findStamp, STAMP_BYTES } from '../stamp.ts';
 import { FramedConversation } from './framed.ts';
 import { clientFrame, Opcode } from './frames.ts';
-import type { Listening, Speaker, Wire, Wires } from './wire.ts';
+import type { ConversationEvents, Speaker, Wire, Wires } from './wire.ts';
 
 const DEVICES_PER_FRAME = 1000;
 const BINARY_PROTOCOL = 'Sec-WebSocket-Protocol: dat.v1.binary';
@@ -54,7 +54,7 @@ const read = (bytes: Buffer, start: number, end: number): HubFrame =>
 class Device extends FramedConversation {
   readonly #isSilent: boolean;
 
-  constructor(speaker: Speaker, on: Listening, { isSilent = false }: Terms) {
+  constructor(speaker: Speaker, on: ConversationEvents, { isSilent = false }: Terms) {
     super(speaker, on, `/v1/device?id=${speaker.id}`);
     this.#isSilent = isSilent;
   }
@@ -78,7 +78,11 @@ class Subscriber extends FramedConversation {
   /** Those whose devices have not all come: what they send before that is not followed yet. */
   readonly #filters: Set<string>;
 
-  constructor(speaker: Speaker, on: Listening, { binary = false, batch = false, isSilent = false }: Terms) {
+  constructor(
+    speaker: Speaker,
+    on: ConversationEvents,
+    { binary = false, batch = false, isSilent = false }: Terms,
+  ) {
     const path = `/v1/subscribe?id=${speaker.id}&batch=${batch}`;
     super(speaker, on, path, binary ? [BINARY_PROTOCOL] : []);
     this.#devices = speaker.devices;

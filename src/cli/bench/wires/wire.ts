@@ -2,11 +2,11 @@
 import type { PeerRole } from '../../../roles.ts';
 
 /** Loads have no gateways. */
-export type Role = Exclude<PeerRole, 'gateway'>;
+export type SpeakerRole = Exclude<PeerRole, 'gateway'>;
 
 /** One peer of a load. */
 export interface Speaker {
-  readonly role: Role;
+  readonly role: SpeakerRole;
   readonly id: string;
   /** Where it connects. */
   readonly url: URL;
@@ -17,7 +17,7 @@ export interface Speaker {
 }
 
 /** What a conversation tells the process that runs it. */
-export interface Listening {
+export interface ConversationEvents {
   write(bytes: Buffer): void;
   /** The device may publish; the subscriber is subscribed to all it asked for. Once. */
   ready(): void;
@@ -45,7 +45,7 @@ export interface Conversation {
 }
 
 export interface Wire {
-  converse(speaker: Speaker, on: Listening): Conversation;
+  converse(speaker: Speaker, on: ConversationEvents): Conversation;
   /** The frame with which `device` publishes this JSON text. */
   publish(device: string, json: string): Buffer;
   /** The frame that follows or leaves one device beside what is followed; undefined where the wire has none. */

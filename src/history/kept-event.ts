@@ -42,7 +42,7 @@ export const KeptKind = { other: 0, message: 1, deviceStatus: 2 } as const;
 export type KeptKind = (typeof KeptKind)[keyof typeof KeptKind];
 
 /** @param offset of an event record */
-export function kindOf({ u8 }: RecordViews, offset: number): KeptKind {
+export function keptKindOf({ u8 }: RecordViews, offset: number): KeptKind {
   const type = u8[offset + EventField.type];
   if (type === EventType.message) return KeptKind.message;
   if (type !== EventType.status) return KeptKind.other;
@@ -76,7 +76,7 @@ export function writeEvent(
  * @param back bytes to the device's previous kept event; to the beginning of the log when there is none
  * @param seqsBack seqs to that event, kept or not
  */
-export function writeHead(
+export function writeKeptHead(
   { u8, u16, u32 }: RecordViews,
   at: number,
   position: number,
@@ -113,7 +113,7 @@ export const isCarried = ({ u8 }: RecordViews, at: number): boolean =>
   (u8[at + KeptField.flags]! & KeptFlag.carried) !== 0;
 export const keptSeq = ({ f64 }: RecordViews, at: number): number =>
   f64[(at + KeptField.event + EventField.seq) >> 3]!;
-export const keptKind = (log: RecordViews, at: number): KeptKind => kindOf(log, at + KeptField.event);
+export const keptKind = (log: RecordViews, at: number): KeptKind => keptKindOf(log, at + KeptField.event);
 
 /** Whether the record at this offset is the one that was written at `position`. */
 export const isAtPosition = ({ u32 }: RecordViews, at: number, position: number): boolean =>
@@ -151,7 +151,7 @@ export class KeptHead {
     this.after = seq - (u32[(at + KeptField.previousSeq) >> 2]! || 1);
     this.received = f64[(event + EventField.received) >> 3]!;
     this.type = u8[event + EventField.type]!;
-    this.kind = kindOf(log, event);
+    this.kind = keptKindOf(log, event);
   }
 }
 

@@ -2,14 +2,14 @@
 import type { Clock } from '../clock.ts';
 import { encodeBeat, type Phase } from './beats.ts';
 import type { Confirms } from './confirms.ts';
-import type { Figures } from './figures.ts';
+import type { LinkCounts } from './figures.ts';
 import type { ClusterHost } from './host.ts';
 import { EXTRA_BEAT_MS } from './limits.ts';
 import type { Members } from './members.ts';
 import type { Peers } from './peers.ts';
 import { ping } from './records.ts';
 
-export interface HeartDeps {
+export interface BeatSenderDeps {
   readonly clock: Clock;
   readonly node: string;
   readonly boot: number;
@@ -18,16 +18,16 @@ export interface HeartDeps {
   readonly members: Members;
   readonly peers: Peers;
   readonly confirms: Confirms;
-  readonly figures: Figures;
+  readonly figures: LinkCounts;
   readonly sendToAll: (message: Uint8Array) => void;
 }
 
-export class Heart {
-  readonly #deps: HeartDeps;
+export class BeatSender {
+  readonly #deps: BeatSenderDeps;
   readonly #startedAt: number;
   #beatAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(deps: HeartDeps) {
+  constructor(deps: BeatSenderDeps) {
     this.#deps = deps;
     this.#startedAt = deps.clock.wallNow();
   }

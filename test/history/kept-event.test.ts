@@ -12,14 +12,14 @@ import {
   keptBytes,
   keptGeneration,
   keptKind,
+  keptKindOf,
   keptSeq,
   keptSize,
   keptSlot,
-  kindOf,
   unitsOf,
   writeEvent,
-  writeHead,
-} from '../../src/history/record.ts';
+  writeKeptHead,
+} from '../../src/history/kept-event.ts';
 import { EventField, EventFlag, eventBytes, eventOf, privateViews } from '../../src/records/event.ts';
 import { EventType, Priority } from '../../src/wire/events.ts';
 
@@ -47,7 +47,7 @@ function written(back = 160, seqsBack = 3, of = event()) {
   const bytes = eventBytes(of, 0);
   of.u8[EventField.ackBytes] = 9;
   writeEvent(log, AT, SLOT, 77, of, 0, bytes);
-  writeHead(log, AT, POSITION, keptBytes(bytes), SLOT, GENERATION, back, seqsBack);
+  writeKeptHead(log, AT, POSITION, keptBytes(bytes), SLOT, GENERATION, back, seqsBack);
   return { log, of, bytes, size: keptBytes(bytes) };
 }
 
@@ -72,7 +72,7 @@ it.each([
   ['a pong', EventType.pong, 0, KeptKind.other, false],
 ] as const)('%s is of its kind, and kept or not', (_, type, flags, kind, kept) => {
   const one = event(type, flags);
-  expect([kindOf(one, 0), isKept(one, 0)]).toEqual([kind, kept]);
+  expect([keptKindOf(one, 0), isKept(one, 0)]).toEqual([kind, kept]);
   expect(keptKind(written(0, 0, one).log, AT)).toBe(kind);
 });
 
