@@ -158,6 +158,7 @@ function countThreads(settings: Settings, transport: Transport, logger: Logger):
   return { ingest: 0, fanout: 0 };
 }
 
+/** Logs a bug that a frame met. */
 export function frameFailed(logger: Logger, failure: Error): void {
   logger.error({ err: failure }, 'a frame met a bug; its connection stays');
 }

@@ -19,6 +19,10 @@ export interface Opened {
   close(): Promise<void> | void;
 }
 
+/**
+ * Binds the port of devices or of subscribers on the edges that hold them.
+ * @throws ListenError when it cannot be bound
+ */
 export async function openListener(
   { settings, main, transport, edges }: HubBase,
   name: ListenerName,

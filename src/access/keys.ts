@@ -75,6 +75,7 @@ const RSA_BITS_MIN = 2048;
 /** Of a key set, a key's own type decides which of these it is for. */
 const JWKS_ALGORITHMS = ['RS256', 'ES256', 'EdDSA', 'Ed25519'];
 
+/** The keys that tokens may be signed with. @throws Error when the public key is none */
 export function keysOf({ secret, publicKey, jwksUrl }: TokenConfig): TokenKey[] {
   const keys: TokenKey[] = [];
   if (secret !== '') keys.push({ algorithms: ['HS256'], key: Buffer.from(secret) });

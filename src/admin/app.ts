@@ -19,6 +19,7 @@ const CONNECTIONS_MAX = 512;
 /** Longer than any id with every character percent-encoded: ids that are too long get their own answer. */
 const PATH_ID_CHARACTERS_MAX = 2048;
 
+/** The admin's HTTP server, without routes. @param tls undefined: plain HTTP */
 export function createApp(tls: AdminOptions['tls']) {
   const times = {
     headersTimeout: HEAD_MS_MAX,

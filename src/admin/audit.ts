@@ -14,6 +14,7 @@ const looks: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Not let in: without a token, with a wrong one, or from a page or host that may not. */
 const notLetIn: ReadonlySet<number> = new Set([401, 403]);
 
+/** Notes each request that changes something, with who made it and what came of it, among the activity. */
 export function auditHook(app: AdminApp, { activity, clock }: AdminDeps): void {
   app.decorateRequest('operator', '');
   app.decorateRequest('refusal', '');

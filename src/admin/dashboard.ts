@@ -64,6 +64,7 @@ export async function readDashboard(folder: string): Promise<readonly DashboardF
   );
 }
 
+/** Serves the files of the dashboard, which hold no secret and need no token. */
 export function dashboardRoutes(app: AdminApp, files: readonly DashboardFile[]): void {
   for (const { url, type, body, cacheControl } of files) {
     app.get(url, { schema: { hide: true }, config: { holdsNoSecret: true } }, async (_request, reply) =>

@@ -35,6 +35,7 @@ export class AdminError extends Error {
   }
 }
 
+/** The body of every answer that is an error. */
 export function errorBody(code: ErrorCode, message: string): ErrorBody {
   return { error: { code, message } };
 }

@@ -82,6 +82,7 @@ export interface ThreadReading {
   readonly counters: Readonly<Record<CounterName, number>>;
 }
 
+/** Sums over the threads, as of now. */
 export function collectTotals({ presence, threads }: AdminDeps): Totals {
   return totalsOf(presence, Counters.sum(threads));
 }

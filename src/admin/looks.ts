@@ -51,6 +51,7 @@ export function perSecond<Figures extends Totals>(
   return seconds <= 0 ? 0 : Math.max(0, (read(to) - read(from)) / seconds);
 }
 
+/** Rates per second between two looks at the totals. */
 export function ratesBetween(from: Look, to: Look): NonNullable<LiveFigures['rates']> {
   const rate = (read: (totals: Totals) => number) => perSecond(from, to, (look) => read(look.figures));
   const reasons = Object.keys(to.figures.dropped) as (keyof Totals['dropped'])[];

@@ -5,6 +5,7 @@ import type { Figures } from './figures.ts';
 import type { ProcessFigures } from './process-figures.ts';
 import { counter, gauge, histogram, labelled, type Sample } from './prometheus-text.ts';
 
+/** The answer of `/metrics`, in Prometheus text format. */
 export function renderMetrics(figures: Figures, process: ProcessFigures): string {
   return [
     ...connectionFamilies(figures),

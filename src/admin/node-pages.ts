@@ -17,6 +17,7 @@ interface NodeCursor {
   readonly inner: string | undefined;
 }
 
+/** Whether the cursor was given out with a list over all nodes. */
 export function isNodeCursor(text: string): boolean {
   return decode(text) !== undefined;
 }

@@ -49,6 +49,7 @@ interface Said<Answer> {
   readonly answer: Answer | undefined;
 }
 
+/** Whether the request comes from another node: this one then answers for itself alone. */
 export function isNodeCall({ headers }: FastifyRequest): boolean {
   return headers[HEADER] === SECRET;
 }

@@ -8,6 +8,7 @@ export function pending(nodes: readonly string[] | undefined): { readonly pendin
   return nodes === undefined || nodes.length === 0 ? {} : { pendingNodes: [...nodes] };
 }
 
+/** Has the owner carry out what an operator wants. @throws AdminError when it refuses, or cannot answer */
 export async function operate(
   deps: AdminDeps,
   command: OperatorCommand,

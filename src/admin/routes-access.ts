@@ -8,6 +8,7 @@ import { isNodeCall, onOtherNodes } from './nodes.ts';
 import { pending } from './operate.ts';
 import { accessRules, answers, dryRunQuery, noQuery, rulesApplied } from './schemas.ts';
 
+/** `/v1/access`: the access rules. */
 export function accessRoutes(app: AdminApp, deps: AdminDeps): void {
   const { rules: keeper } = deps;
   app.get(

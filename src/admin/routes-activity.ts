@@ -51,6 +51,7 @@ const activityEntry = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** `/v1/activity`: what operators and the hub have done lately. */
 export function activityRoutes(app: AdminApp, deps: AdminDeps): void {
   app.get(
     '/v1/activity',

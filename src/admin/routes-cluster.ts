@@ -5,6 +5,7 @@ import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { answers, clusterAnswer, noQuery } from './schemas.ts';
 
+/** `/v1/cluster`: the nodes. */
 export function clusterRoutes(app: AdminApp, { cluster }: AdminDeps): void {
   app.get(
     '/v1/cluster',

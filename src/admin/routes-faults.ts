@@ -6,6 +6,7 @@ import { AdminError } from './errors.ts';
 import { faultOf } from './faults.ts';
 import { answers } from './schemas.ts';
 
+/** `/v1/faults`: kills threads, for tests. Nothing unless `DAT_FAULT_INJECTION` is on. */
 export function faultRoutes(
   app: AdminApp,
   { fault: inject, fanoutWorkers, ingestWorkers, tlsThreads, cluster }: AdminDeps,

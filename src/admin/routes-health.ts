@@ -5,6 +5,7 @@ import type { AdminDeps } from './deps.ts';
 import { errorBody } from './errors.ts';
 import { healthy, noQuery, unhealthy } from './schemas.ts';
 
+/** `/livez` and `/readyz`, which need no token. */
 export function healthRoutes(app: AdminApp, deps: AdminDeps): void {
   const schema = { querystring: noQuery, security: [], response: { 200: healthy, 503: unhealthy } };
   app.get(

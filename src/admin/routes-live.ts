@@ -17,6 +17,7 @@ const headers = {
   'x-accel-buffering': 'no', // else nginx gathers what it passes on
 };
 
+/** `/v1/live` and below: what the dashboard and `dat top` follow. */
 export function liveRoutes(app: AdminApp, live: LiveStreams, lists: LiveLists): void {
   app.get(
     '/v1/live',

@@ -12,6 +12,7 @@ const reloadAnswer = z.object({
   needRestart: names.describe('Settings with another value that takes a restart'),
 });
 
+/** `/v1/reload`. */
 export function reloadRoutes(app: AdminApp, deps: AdminDeps): void {
   app.post(
     '/v1/reload',

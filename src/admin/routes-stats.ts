@@ -13,6 +13,7 @@ import type { RecentRates } from './rates.ts';
 import { answers, noQuery, type Stats, stats } from './schemas.ts';
 import { keptFigures, keptFiguresQuery } from './stats-schemas.ts';
 
+/** `/metrics` and `/v1/stats`. */
 export function statsRoutes(app: AdminApp, deps: AdminDeps, rates: RecentRates, kept: KeptFigures): void {
   app.get(
     '/metrics',

@@ -30,6 +30,7 @@ import {
 } from './schemas.ts';
 import { readSubscribers, type SubscriberEntry } from './subscribers.ts';
 
+/** `/v1/subscribers` and below, and the rows of devices and subscribers. */
 export function subscriberRoutes(app: AdminApp, deps: AdminDeps): void {
   rowRoutes(app, deps);
 

@@ -28,6 +28,7 @@ the details.
 Close codes: ${closeText}. After 4000 to 4099 do not reconnect; after 4100 to 4199 reconnect with backoff; after 4200 to \
 4299 reconnect, after reconnectAfterMs if it was given.`;
 
+/** The wire contract as an AsyncAPI document. */
 export function asyncApiDocument(): Json {
   const messages: Frames = {
     ...fromDevice,

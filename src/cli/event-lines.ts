@@ -19,6 +19,7 @@ export interface EventView {
   readonly conflated?: number | undefined;
 }
 
+/** One line for people; what came from a device cannot move the cursor. */
 export function eventLine(event: EventView): string {
   const { device, type, seq, at, status, data, bytes } = event;
   const body = bytes === undefined ? JSON.stringify(data) : `${bytes.length} bytes`;

@@ -6,6 +6,7 @@ import { printable } from './output.ts';
 const WORDS_CHARACTERS_MAX = 300;
 const WORDS_MS_MAX = 2000;
 
+/** A WebSocket whose error says what the hub answered instead of an upgrade. */
 export function explaining(Base: typeof WebSocket): typeof WebSocket {
   class Explaining extends Base {
     constructor(address: string | URL, protocols?: string | string[]) {

@@ -14,6 +14,7 @@ export interface Listing<Entry> {
 /** What a listing shows unless it is asked for more. */
 export const LISTED = 1000;
 
+/** Prints entries as they come, as a table or as lines of JSON, up to the limit. */
 export async function printListing<Entry>(
   entries: AsyncIterable<Entry>,
   { limit, json, head, cellsOf, none }: Listing<Entry>,

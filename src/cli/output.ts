@@ -6,10 +6,12 @@ type Style = Parameters<typeof styleText>[0];
 const { NO_COLOR = '', TERM } = process.env;
 const colours = process.stdout.isTTY === true && NO_COLOR === '' && TERM !== 'dumb';
 
+/** The text in this style, where stdout shows styles. */
 export function styled(style: Style, text: string): string {
   return colours ? styleText(style, text, { validateStream: false }) : text;
 }
 
+/** Writes a line to stdout. */
 export function line(text: string): void {
   process.stdout.write(`${text}\n`);
 }

@@ -8,6 +8,7 @@ export type ProbeResult = 'closed' | 'tls' | 'plain';
 
 const HANDSHAKE_MS = 2000;
 
+/** Finds out what listens where a connection failed. */
 export function probe(url: URL): Promise<ProbeResult> {
   return new Promise((resolve) => {
     const socket = connectTcp(addressOf(url));

@@ -39,6 +39,7 @@ const commands: readonly RegisterCommand[] = [
 
 const helpCommand = ['help [command]', 'print the help of a command'] as const;
 
+/** `dat` with all its commands. */
 export function createProgram(): Command {
   const dat = new Command('dat')
     .description('Device Aggregator Tunnel: run a hub for a fleet of devices, watch it, operate it.')

@@ -56,6 +56,7 @@ export interface Beat {
 
 const VERSION_CHARACTERS_MAX = 64;
 
+/** A beat as a message of its own. */
 export function encodeBeat(beat: Beat): Uint8Array {
   let views: RecordViews = viewsOf(0);
   let length = 0;

@@ -17,6 +17,7 @@ const RULES_KEY = 'rules';
 const PAIR = 'pair';
 const VIP = 'vip';
 
+/** The key of the bucket under which a change of an operator stands. */
 export function entryKey(change: OperatorChange): string {
   switch (change.kind) {
     case 'pair':

@@ -46,6 +46,7 @@ type Take = (peer: Peer, views: RecordViews, offset: number, bytes: number) => b
 /** Takes a record of a peer; one that is not as declared is counted and dropped. */
 export type Dispatch = (peer: Peer, kind: number, views: RecordViews, offset: number, bytes: number) => void;
 
+/** Takes each kind of record to the part that it is for. */
 export function createDispatch(deps: DispatchDeps): Dispatch {
   const takes: (Take | undefined)[] = [];
   for (const [kind, take] of [

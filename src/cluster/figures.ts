@@ -28,6 +28,7 @@ const linkCountNames = [
 export type LinkCountName = (typeof linkCountNames)[number];
 export type LinkCounts = Record<LinkCountName, number>;
 
+/** All counts, at 0. */
 export function createLinkCounts(): LinkCounts {
   return Object.fromEntries(linkCountNames.map((name) => [name, 0])) as LinkCounts;
 }

@@ -57,6 +57,7 @@ export interface Follow {
   askAtMs: number;
 }
 
+/** A follow that knows no home yet. @param ref the host's name for it */
 export function createFollow(id: string, ref: number, level: Level, holds: boolean): Follow {
   return {
     id,
@@ -76,6 +77,7 @@ export function createFollow(id: string, ref: number, level: Level, holds: boole
   };
 }
 
+/** A peer that events may come from, before it has answered. */
 export function createSource(peer: Peer): Source {
   return { peer, since: 0, request: 0, entry: undefined, handle: -1, number: 0, untilMs: 0, held: [] };
 }

@@ -55,6 +55,7 @@ export interface Home {
   departure: Departure | undefined;
 }
 
+/** A device, subscriber or gateway with its home here. @param number of its claim */
 export function createHome(kind: HomeKind, id: string, number: number, connected: boolean): Home {
   return {
     kind,
@@ -70,6 +71,7 @@ export function createHome(kind: HomeKind, id: string, number: number, connected
   };
 }
 
+/** What is kept while a claim waits for the answers of other nodes. @param nowMs hub clock */
 export function createSeek(nowMs: number): Seek {
   return {
     deadlineMs: nowMs + WAIT_MS,
@@ -80,12 +82,14 @@ export function createSeek(nowMs: number): Seek {
   };
 }
 
+/** What is kept while it moves to another node. @param to undefined: chosen when the host has let go */
 export function createDeparture(to: Peer | undefined): Departure {
   return { to, parts: undefined, late: [], cameBack: false, isBack: false };
 }
 
 const keyPrefixes = { [HomeKind.device]: 'd', [HomeKind.subscriber]: 's', [HomeKind.gateway]: 'g' } as const;
 
+/** The key of a map of things of all kinds: devices and subscribers may have the same id. */
 export function homeKey(kind: HomeKind, id: string): string {
   return keyPrefixes[kind] + id;
 }

@@ -9,6 +9,7 @@ const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 const CLUSTER_NAME_ACCEPTED = '1 to 64 of A-Z a-z 0-9 _ -';
 
+/** Whether the text can be part of a subject of NATS and of the name of a bucket. */
 export function isClusterName(text: string): boolean {
   return CLUSTER_NAME.test(text);
 }
@@ -31,6 +32,7 @@ export function clusterNames(cluster: string): ClusterNames {
   };
 }
 
+/** An id as it may stand in a subject or key of NATS. */
 export function encodeName(id: string): string {
   return Buffer.from(id).toString('base64url');
 }

@@ -7,6 +7,7 @@ import { recordType } from './wire.ts';
 export const HomeKind = { device: 0, subscriber: 1, gateway: 2 } as const;
 export type HomeKind = (typeof HomeKind)[keyof typeof HomeKind];
 
+/** Whether the number, which came from another node, is a `HomeKind`. */
 export function isHomeKind(value: number): value is HomeKind {
   return value === HomeKind.device || value === HomeKind.subscriber || value === HomeKind.gateway;
 }

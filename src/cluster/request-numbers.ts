@@ -2,6 +2,7 @@
 
 const LAST = 0xffffffff;
 
+/** @returns gives the next number, from 1 on; 0 names no request */
 export function requestNumbers(): () => number {
   let last = 0;
   return () => {

@@ -46,6 +46,7 @@ export interface ClusterTask {
 
 const PROBE_MS = 50;
 
+/** Runs until main says stop. In the thread of the cluster link. */
 export async function runClusterThread(task: ClusterTask): Promise<void> {
   const { port } = task;
   const say = (message: FromLinkCommand): void => port.postMessage(message);

@@ -63,6 +63,7 @@ export function viewsOf(bytes: number): RecordViews {
   };
 }
 
+/** Writes the head of a message into its first `HEAD_BYTES` bytes. */
 export function writeHead({ u8, u16, u32, f64 }: RecordViews, head: Head): void {
   u16[HeadField.magic >> 1] = MAGIC;
   u8[HeadField.version] = WIRE_VERSION;

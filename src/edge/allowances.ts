@@ -21,6 +21,7 @@ export interface AllowanceMemory {
   readonly places: SharedArrayBuffer;
 }
 
+/** Memory that all edges share; on main, once. */
 export function createAllowances(): AllowanceMemory {
   return {
     keys: [randomHashKey(), randomHashKey()],

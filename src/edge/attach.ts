@@ -88,6 +88,7 @@ interface Base {
   readonly admission: Admission;
 }
 
+/** Builds the edge of this thread on memory that was made on main. Main and workers, once each. */
 export function attachEdge(options: AttachOptions): AttachedEdge {
   const { shared, memory, settings, tokens } = options;
   const counters = new Counters(memory.counters);

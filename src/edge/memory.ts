@@ -32,6 +32,7 @@ export interface SharedMemory {
   readonly tickets: SharedArrayBuffer;
 }
 
+/** What one edge shares with the owner and main; on main, once per edge. @param ringBytes of each ring */
 export function createEdgeMemory(ringBytes: number): EdgeMemory {
   return {
     toOwner: createRing(ringBytes),

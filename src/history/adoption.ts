@@ -26,6 +26,9 @@ export interface Adopted {
   readonly largest: number;
 }
 
+/**
+ * Makes the log whole that another owner left: it may have died between any two stores. Owner thread only.
+ */
 export function adoptLog(parts: LogParts): Adopted {
   const { devices, laps, kept } = parts;
   laps.read();

@@ -118,6 +118,7 @@ const errorCells: ReadonlyMap<number, number> = new Map(
   countedErrorCodes.map((code, index) => [code, index]),
 );
 
+/** Memory for the counters of one thread, padded so that no two threads share a line. */
 export function createCounters(): SharedArrayBuffer {
   return new SharedArrayBuffer(Math.ceil((CELLS * 8) / 128) * 128);
 }

@@ -16,6 +16,7 @@ const Dozing = 2;
 /** Whatever there is for it wakes it. */
 const Asleep = 3;
 
+/** Memory for one doorbell. */
 export function createDoorbell(): SharedArrayBuffer {
   return new SharedArrayBuffer(128); // a line pair of its own
 }

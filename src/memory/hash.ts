@@ -10,6 +10,7 @@ export interface HashKey {
   readonly high: number;
 }
 
+/** A key that nobody outside can guess, so that no ids can be chosen that collide. */
 export function randomHashKey(): HashKey {
   const [low, high] = randomFillSync(new Uint32Array(2)) as unknown as [number, number];
   return { low, high };

@@ -12,6 +12,7 @@ const PAUSE_END = 2;
 /** More than one seldom matters: a stall counts only for peers that were heard last before its end. */
 const PAUSES_MAX = 16;
 
+/** Memory for the heartbeat of one thread. */
 export function createHeartbeat(): SharedArrayBuffer {
   return new SharedArrayBuffer(3 * BigInt64Array.BYTES_PER_ELEMENT);
 }

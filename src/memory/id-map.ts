@@ -22,6 +22,7 @@ const EMPTY = 0;
 /** A reader that met this many changes in a row gives up its turn as "not found"; the owner never holds the word. */
 const READ_TRIES_MAX = 1000;
 
+/** Memory for a map of so many ids. @param key fixed in tests alone */
 export function createIdMap(capacity: number, key: HashKey = randomHashKey()): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(HEADER_BYTES + 4 * Entry.words * entriesFor(capacity));
   const header = new Uint32Array(memory, 0, HEADER_BYTES / 4);
@@ -30,6 +31,7 @@ export function createIdMap(capacity: number, key: HashKey = randomHashKey()): S
   return memory;
 }
 
+/** Entries for so many ids: a fifth of them stays free, so that a look-up passes few. */
 export function entriesFor(capacity: number): number {
   return Math.ceil(capacity * 1.25) + 8;
 }

@@ -63,6 +63,7 @@ export function slabBytes(columns: Columns, capacity: number): number {
   return layOut(columns, capacity).bytes;
 }
 
+/** A slab of free rows. @throws RangeError when the capacity is not a whole number from 1 */
 export function createSlab<C extends Columns>(columns: C, capacity: number): Slab<C> {
   if (!Number.isInteger(capacity) || capacity < 1)
     throw new RangeError(`slab capacity ${capacity} is not at least 1`);

@@ -8,6 +8,7 @@ export function begin(version: Uint16Array, slot: number): void {
   Atomics.add(version, slot, 1);
 }
 
+/** The row is whole again: who read it before `begin` or after this reads one state of it. */
 export function end(version: Uint16Array, slot: number): void {
   Atomics.add(version, slot, 1);
 }

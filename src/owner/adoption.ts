@@ -35,6 +35,9 @@ export interface TableParts {
   enter(row: number): void;
 }
 
+/**
+ * Makes the table whole that another owner left: it may have died between any two stores. Owner thread only.
+ */
 export function adoptTable(parts: TableParts): void {
   const { devices, subscribers, subscriptions, totals } = parts;
   totals.fill(0);

@@ -45,6 +45,7 @@ export function statusOf(state: number): SubscriptionStatus | undefined {
   return statuses[state];
 }
 
+/** @returns undefined for a row that is not inactive */
 export function reasonOf(state: number): InactiveReason | undefined {
   if (statuses[state] !== 'inactive') return undefined;
   return rowStateNames[state] as InactiveReason;
@@ -227,6 +228,7 @@ export const deviceTransitions: Readonly<
   },
 };
 
+/** @throws Error for a row that is free: a bug in the caller */
 export function nextDeviceState(state: DeviceState, input: DeviceInput): DeviceState {
   const name = deviceStateNames[state];
   if (name === 'free') throw new Error(`device input ${input} on a free row`);

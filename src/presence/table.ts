@@ -64,6 +64,7 @@ const READ_TRIES_MAX = 1000;
 const DEVICES_PER_SCAN = 8192;
 const SUBSCRIPTIONS_PER_SCAN = 65_536;
 
+/** Memory of the presence table; on main, once. @param capacity rows of each kind */
 export function createPresence(capacity: PresenceCapacity): PresenceMemory {
   const { devices, subscribers, subscriptions } = capacity;
   const filters = Math.max(FILTERS_MIN, subscribers);

@@ -24,10 +24,12 @@ export interface EstateChanges {
   readonly wills: ReadonlyMap<string, Will | undefined>;
 }
 
+/** An estate with nothing in it. */
 export function createEstate(): Estate {
   return { clients: new Map(), wills: new Map() };
 }
 
+/** Takes over what has changed; undefined removes an entry. */
 export function applyToEstate(estate: Estate, changes: EstateChanges): void {
   apply(estate.clients, changes.clients);
   apply(estate.wills, changes.wills);

@@ -285,10 +285,12 @@ export interface FilterEntry {
   readonly value: number;
 }
 
+/** Lines of a value and its filter: neither holds a newline. */
 export function encodeFilters(filters: readonly FilterEntry[]): string {
   return filters.map(({ filter, value }) => `${value} ${filter}`).join('\n');
 }
 
+/** What `encodeFilters` wrote. */
 export function readFilters(text: string): FilterEntry[] {
   if (text === '') return [];
   return text.split('\n').map((line) => {
@@ -308,6 +310,7 @@ export function encodeRefusals(refused: readonly RefusedDevice[]): Uint8Array {
   return Buffer.from(refused.map(({ device, why }) => `${why} ${device}`).join('\n'));
 }
 
+/** What was refused, by device. @param bytes lines of a `Refusal` and an id; none: nothing was */
 export function readRefusals(bytes: Uint8Array): RefusedDevice[] {
   if (bytes.length === 0) return [];
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');

@@ -100,6 +100,7 @@ export interface Leave {
   readonly keepMs?: number;
 }
 
+/** Writes that a session is over. */
 export function writeLeave(ring: Parameters<typeof leave.write>[0], value: Leave): void {
   leave.write(ring, { confirm: false, keepMs: KEEP_AS_SET, ...value });
 }
@@ -163,6 +164,7 @@ export function writeJoin(ring: Parameters<typeof join.write>[0], value: Join): 
   });
 }
 
+/** @param at the ring's views and the offset of a `Join` */
 export function readJoin(...at: Parameters<typeof join.read>): Required<Join> {
   const { id, patterns, vip, restricted, kind, ...rest } = join.read(...at);
   const devices = restricted ? new PatternSet(lines(patterns)) : undefined;
@@ -192,6 +194,7 @@ export interface Request {
   readonly past?: boolean;
 }
 
+/** What a subscriber asks; ids and filters travel as lines. */
 export function writeRequest(ring: Parameters<typeof request.write>[0], value: Request): void {
   const { session, request: number, op, devices, types, past = false } = value;
   request.write(ring, {
@@ -206,6 +209,7 @@ export function writeRequest(ring: Parameters<typeof request.write>[0], value: R
   });
 }
 
+/** @param at the ring's views and the offset of a `Request` */
 export function readRequest(...at: Parameters<typeof request.read>): Request {
   const { session, request: number, op, all, types, past, devices, filters } = request.read(...at);
   return {

@@ -14,6 +14,7 @@ export function edgeOf(session: number): number {
   return session & (EDGES_MAX - 1);
 }
 
+/** Memory for the last number that an edge has given out; on main, once per edge. */
 export function createSessionNumbers(): SharedArrayBuffer {
   return new SharedArrayBuffer(4);
 }

@@ -93,6 +93,7 @@ function helpOf(key: SettingKey): string {
   return `${meaning.replaceAll('`', '')} Accepted: ${kind.accepted} (default ${defaultText(key)}${env})`;
 }
 
+/** The default as the help shows it. */
 export function defaultText(key: SettingKey): string {
   const row = rowOf(key);
   return row.defaultText ?? String(row.default);

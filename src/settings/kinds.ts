@@ -60,6 +60,7 @@ export function wordOrNumber<Word extends string>(
   };
 }
 
+/** One of these words. */
 export function oneOf<const Word extends string>(
   ...words: readonly [Word, Word, ...Word[]]
 ): SettingKind<Word> {

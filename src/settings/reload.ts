@@ -25,6 +25,7 @@ const switches: readonly {
   },
 ];
 
+/** What of newly loaded settings takes effect with a reload, and what only with a restart. */
 export function planReload(inForce: Settings, loaded: Settings): ReloadPlan {
   const switched = new Set(
     switches.filter(({ isOn }) => isOn(inForce) !== isOn(loaded)).flatMap(({ keys }) => keys),
@@ -35,6 +36,7 @@ export function planReload(inForce: Settings, loaded: Settings): ReloadPlan {
   return { changed, needRestart, settings: { ...inForce, ...pick(loaded, changed) } };
 }
 
+/** Of the settings these alone. */
 export function pick(settings: Settings, keys: readonly SettingKey[]): Partial<Settings> {
   return Object.fromEntries(keys.map((key) => [key, settings[key]]));
 }

@@ -83,6 +83,7 @@ export function setAside(file: string): string {
   return corrupt;
 }
 
+/** Whether there is anything at this path. @throws Error when it cannot be told */
 export function exists(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false }) !== undefined;
 }

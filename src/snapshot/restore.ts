@@ -35,6 +35,7 @@ export interface Restored {
 
 export type RestoreResult = Restored | { readonly ok: false; readonly message: string };
 
+/** Fills the tables of a hub that starts, from the newest snapshot that is whole. Owner thread only. */
 export function restoreSnapshot(source: SnapshotSource, target: RestoreTarget): RestoreResult {
   const { file } = source;
   const problems: string[] = [];

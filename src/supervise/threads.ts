@@ -29,6 +29,7 @@ export interface RingFigures {
   usedRatio(): number;
 }
 
+/** Where the admin reads what each thread counts and how full its rings are. */
 export function figuresOf(
   memory: HubMemory,
   plan: readonly PlannedEdge[],

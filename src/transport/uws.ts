@@ -25,6 +25,7 @@ import {
   UwsRequests,
 } from './uws-requests.ts';
 
+/** The transport of uWebSockets.js; `tls` says where TLS ends. */
 export function createUwsTransport(uws: UwsBinding, tls: UwsTls): Transport {
   return new UwsTransport(uws, tls);
 }

@@ -8,6 +8,7 @@ export const WebhookCounter = Object.fromEntries(names.map((name, cell) => [name
   Record<WebhookCounterName, number>
 >;
 
+/** Memory for what the thread of webhooks counts. */
 export function createWebhookCounters(): SharedArrayBuffer {
   return new SharedArrayBuffer(names.length * 8);
 }

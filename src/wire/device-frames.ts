@@ -26,6 +26,7 @@ export interface DeviceFrame {
   status: string;
 }
 
+/** A frame to be filled again for each that comes. */
 export function createDeviceFrame(): DeviceFrame {
   return {
     type: 0,
@@ -47,6 +48,7 @@ export interface GatewayFrame extends DeviceFrame {
   op: '' | 'open' | 'close' | undefined;
 }
 
+/** As `createDeviceFrame`, with what a gateway's frames have beside. */
 export function createGatewayFrame(): GatewayFrame {
   return { ...createDeviceFrame(), device: '', op: '' };
 }

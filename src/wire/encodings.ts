@@ -16,6 +16,7 @@ export const Encoding = { json: 0, binary: 1, mqtt3: 2, mqtt5: 3 } as const;
 export type Encoding = (typeof Encoding)[keyof typeof Encoding];
 export const encodingNames = Object.keys(Encoding) as readonly (keyof typeof Encoding)[];
 
+/** Whether the peer speaks MQTT, of whatever version. */
 export function isMqtt(encoding: Encoding): boolean {
   return encoding >= Encoding.mqtt3;
 }

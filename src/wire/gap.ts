@@ -7,6 +7,7 @@ export interface Gap {
   readonly reason: string;
 }
 
+/** The frame as JSON. No part of it needs escapes. */
 export function gapFrame({ device, from, to, reason }: Gap): string {
   return `{"op":"gap","device":"${device}","from":${from},"to":${to},"reason":"${reason}"}`;
 }

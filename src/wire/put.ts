@@ -15,6 +15,7 @@ export function put(out: Uint8Array, at: number, bytes: Uint8Array): number {
   return at + length;
 }
 
+/** Copies a range of `source`. @returns where it ends in `out` */
 export function putRange(
   out: Uint8Array,
   at: number,

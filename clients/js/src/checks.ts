@@ -19,6 +19,7 @@ export function isName(value: unknown): value is string {
   return typeof value === 'string' && (ID.test(value) || FILTER.test(value));
 }
 
+/** Whether this name, an id or a filter, is a filter. */
 export function isFilter(name: string): boolean {
   return name.endsWith('*');
 }

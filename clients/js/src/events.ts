@@ -13,6 +13,7 @@ import {
   priorityNames,
 } from './wire.ts';
 
+/** The event of a JSON frame; `data64`, if any, becomes `bytes`. */
 export function eventFromJson<Data>(frame: EventFrame): DeviceEvent<Data> {
   const { data64 } = frame;
   if (data64 === undefined) return frame as DeviceEvent<Data>;

@@ -29,6 +29,7 @@ export interface KneeOptions {
 
 const PRECISION = 1.1;
 
+/** The highest rate that keeps to the thresholds, and every step on the way to it. */
 export async function findKnee(options: KneeOptions): Promise<Knee> {
   const { firstRate, highestRate, precision = PRECISION } = options;
   const steps: KneeStep[] = [];

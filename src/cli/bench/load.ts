@@ -35,10 +35,12 @@ export const EVENT_BYTES = 128;
 
 type Names = Pick<Load, 'ids' | 'prefix'>;
 
+/** The id of a load's device. @param device its number, from 0 */
 export function deviceId(device: number, { ids, prefix = '' }: Names = {}): string {
   return ids?.devices[device] ?? `${prefix}dev-${device}`;
 }
 
+/** The id of a load's subscriber. @param subscriber its number, from 0 */
 export function subscriberId(subscriber: number, { ids, prefix = '' }: Names = {}): string {
   return ids?.subscribers[subscriber] ?? `${prefix}sub-${subscriber}`;
 }
@@ -54,6 +56,7 @@ export function followedDevices(load: Load, subscriber: number): number[] {
   return Array.from({ length: load.following }, (_, n) => (first + n) % load.devices);
 }
 
+/** Whether this subscriber is one of the vips, who are spread evenly. @param subscriber its number, from 0 */
 export function isVip({ vips = 0, subscribers }: Load, subscriber: number): boolean {
   return Math.floor(((subscriber + 1) * vips) / subscribers) > Math.floor((subscriber * vips) / subscribers);
 }

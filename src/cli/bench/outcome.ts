@@ -75,6 +75,7 @@ export interface LoadTotals {
   readonly cutOff: number;
 }
 
+/** Sums over the processes of a load. */
 export function totalsOf(
   senders: readonly SenderReport[],
   receivers: readonly ReceiverReport[],

@@ -48,11 +48,13 @@ export function yTicks(max: number): string[] {
   });
 }
 
+/** A number in as few characters as an axis has room for: `1.2 M`, `340 k`, `950`. */
 export function short(value: number): string {
   if (value >= 1e6) return `${(value / 1e6).toFixed(1)} M`;
   return value >= 1e4 ? `${(value / 1e3).toFixed(0)} k` : value.toFixed(0);
 }
 
+/** Text as it may stand between tags and in attributes. */
 export function escapeHtml(text: string): string {
   const entities: Readonly<Record<string, string>> = {
     '&': '&amp;',

@@ -15,6 +15,7 @@ export interface HtmlReport {
   readonly facts: readonly string[];
 }
 
+/** A page that stands alone: what a load gave, in text and plots. */
 export function reportHtml({ outcome, missed, knee, facts }: HtmlReport): string {
   const text = [...(knee === undefined ? [] : kneeLines(knee)), ...outcomeLines(outcome, missed)];
   const plots = [

@@ -48,6 +48,7 @@ function limitLines({ generatorLimit }: Outcome): string[] {
   ];
 }
 
+/** The steps of a search for the highest rate, as lines for people. */
 export function kneeLines({ steps, held, limit }: Knee): string[] {
   const cells = steps.map((step) => stepCells(step));
   const head = ['EVENTS/S', 'DELIVERIES/S', 'P50 MS', 'P99 MS', 'LOST', ''];
@@ -78,6 +79,7 @@ function verdict(held: KneeStep | undefined, limit: Knee['limit']): string {
   return `${found}; ${limit === 'generator' ? generator : 'more was not tried'}`;
 }
 
+/** What differs from an earlier result, as lines for people. @param isSame both are of the same load */
 export function changeLines(changes: readonly Change[], isSame: boolean): string[] {
   const cells = changes.map(({ figure, before, after, isWorse }) => [
     figure,

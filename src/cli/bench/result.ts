@@ -21,6 +21,7 @@ export interface Result extends Omit<Outcome, 'latency' | 'series' | 'generatorL
   readonly at: string;
 }
 
+/** What a load gave, as it is written to files. */
 export function resultOf(outcome: Outcome, missed: readonly string[], knee?: Knee): Result {
   const { latency: _, series: __, generatorLimit = null, load, seconds, reasons, ...counts } = outcome;
   const { prefix: ___, ids: ____, ...size } = load; // drawn by lot, or given

@@ -45,6 +45,7 @@ export function findStamp(bytes: Buffer, from: number, to: number): number {
   return -1;
 }
 
+/** Writes when an event is due and which it is, in digits, so that the payload stays valid JSON. */
 export function writeStamp(
   bytes: Buffer,
   at: number,
@@ -57,6 +58,7 @@ export function writeStamp(
   writeDigits(bytes, at + COUNT_AT, COUNT_DIGITS, count);
 }
 
+/** Reads what `writeStamp` wrote at this offset; `into` is reused for every event. */
 export function readStamp(bytes: Buffer, at: number, into: Stamp): void {
   into.intendedUs = readDigits(bytes, at + 1, 8) * 1e8 + readDigits(bytes, at + 9, 8);
   into.device = readDigits(bytes, at + DEVICE_AT, DEVICE_DIGITS);

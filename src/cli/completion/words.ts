@@ -29,6 +29,7 @@ export interface CommandPlace {
 const SERVE = 'serve';
 const HELP: Flag = { long: '--help', short: '-h', about: 'print this help', value: 'none' };
 
+/** What may follow each command of the program. */
 export function placesOf(program: Command): CommandPlace[] {
   return placesBelow(program, []);
 }

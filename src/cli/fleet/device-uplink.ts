@@ -13,6 +13,7 @@ export interface DeviceUplinkOptions {
   readonly token: string;
 }
 
+/** Each vehicle has a connection of its own. */
 export async function deviceUplink(options: DeviceUplinkOptions, told: UplinkEvents): Promise<Uplink> {
   const { url, token } = options;
   const { WebSocket, connectDevice } = await loadClient();

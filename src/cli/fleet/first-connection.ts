@@ -9,6 +9,7 @@ export interface FirstConnection {
   lost(error: { readonly message: string }): Promise<void>;
 }
 
+/** Tells why the first connection fails, which ends the run; later ones come back by themselves. */
 export function firstConnection(attempt: Attempt, told: UplinkEvents): FirstConnection {
   let hasConnected = false;
   return {

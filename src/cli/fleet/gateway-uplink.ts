@@ -12,6 +12,7 @@ export interface GatewayOptions {
   readonly id: string;
 }
 
+/** All vehicles share one connection. */
 export async function gatewayUplink(options: GatewayOptions, told: UplinkEvents): Promise<Uplink> {
   const { url, token, id } = options;
   const { WebSocket, connectGateway } = await loadClient();

@@ -22,6 +22,7 @@ export function mqttUrlOf(text: string | true, device: URL): URL {
   );
 }
 
+/** Each vehicle is an MQTT client. */
 export async function mqttUplink(options: MqttUplinkOptions, told: UplinkEvents): Promise<Uplink> {
   const { WebSocket } = await loadClient();
   const devices = new Map<string, MqttDevice>();

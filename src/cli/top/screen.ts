@@ -6,6 +6,7 @@ import { type Chosen, orders, type RowOrder, workOf } from './orders.ts';
 
 const SLOW_SHOWN = 8;
 
+/** The whole screen of `dat top`, as lines. */
 export function screenLines(figures: LiveFigures, chosen: Chosen): string[] {
   return [
     ...summary(figures),

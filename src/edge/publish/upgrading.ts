@@ -14,6 +14,7 @@ export type MakeSession<Session> = (
   wantsInterest: boolean,
 ) => Session;
 
+/** The route of a path whose peers publish; what waits for one of them is at most a send queue. */
 export function routeOf<Session>(
   path: string,
   { settings }: Pick<Edge, 'settings'>,
@@ -24,6 +25,7 @@ export function routeOf<Session>(
   return { path, frameBytesMax, queueBytesMax: sendQueueMaxBytes, handlers };
 }
 
+/** Admits whoever asks for an upgrade, and makes its session. */
 export function upgrade<Session>(
   request: UpgradeRequest,
   { edge, upgrades, make }: { edge: Edge; upgrades: Upgrades; make: MakeSession<Session> },

@@ -100,6 +100,7 @@ export interface ClientTimes {
   readonly silenceMsMin: number;
 }
 
+/** The times of a client, ms: what it asks for, within the limits of the settings. */
 export function timesOf(connect: Connect, settings: MqttSettings): ClientTimes {
   const keepAliveMs = keepAliveSeconds(connect, settings) * 1000 * KEEP_ALIVE_FACTOR;
   return {

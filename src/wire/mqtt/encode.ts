@@ -68,6 +68,7 @@ export interface Announced {
   readonly serverKeepAliveSeconds?: number;
 }
 
+/** A CONNACK that lets the client in. */
 export function connackAccepted(version: Version, sessionPresent: boolean, announced: Announced): Uint8Array {
   const body = new Body().u8(sessionPresent ? 1 : 0).u8(Reason.success);
   if (version === 4) return body.packet(PacketType.connack);

@@ -30,6 +30,7 @@ const SHARE = '$share';
 /** Names of targets; undefined when ids and prefixes cannot express the match exactly. */
 type Matched = ReadonlySet<string> | undefined;
 
+/** A topic filter as what the hub can follow: ids, prefixes and kinds of events; or why it cannot. */
 export function express(layout: TopicLayout, filter: string): Expressed {
   if (filter.length > TOPIC_BYTES_MAX)
     return refusal(`a topic filter of ${filter.length} characters; expected at most ${TOPIC_BYTES_MAX}`);

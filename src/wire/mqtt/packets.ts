@@ -97,6 +97,7 @@ const CONNECT_FLAG_WILL_RETAIN = 32;
 const CONNECT_FLAG_PASSWORD = 64;
 const CONNECT_FLAG_USER_NAME = 128;
 
+/** @param head first byte of the packet @param start where its body starts */
 export function readConnect(
   bytes: Uint8Array,
   head: number,
@@ -182,6 +183,7 @@ function readWill(version: Version): ConnectWill | number {
   return { topic, payload, delaySeconds: delay < 0 ? undefined : delay };
 }
 
+/** A PUBLISH to be filled again for each that comes. */
 export function createPublish(): Publish {
   return {
     qos: 0,
@@ -251,6 +253,7 @@ const OPTIONS_RESERVED = { 4: 0xfc, 5: 0xc0 } as const;
 const OPTION_NO_LOCAL = 4;
 const OPTION_RETAIN_HANDLING_SHIFT = 4;
 
+/** @param head first byte of the packet @param start where its body starts */
 export function readSubscribe(
   bytes: Uint8Array,
   head: number,
@@ -280,6 +283,7 @@ export function readSubscribe(
   return { ok: true, packetId, identifier, filters };
 }
 
+/** @param head first byte of the packet @param start where its body starts */
 export function readUnsubscribe(
   bytes: Uint8Array,
   head: number,
@@ -328,6 +332,7 @@ export function readAcknowledgement(
   return reader.isDone ? packetId : malformed('an acknowledgement is cut off, or bytes follow it');
 }
 
+/** @param head first byte of the packet @param start where its body starts */
 export function readDisconnect(
   bytes: Uint8Array,
   head: number,

@@ -15,6 +15,7 @@ export interface StatusParts {
   dataEnd: number;
 }
 
+/** Parts to be filled again for each status that comes. */
 export function createStatusParts(): StatusParts {
   return { status: '', dataStart: 0, dataEnd: 0 };
 }

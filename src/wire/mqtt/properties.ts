@@ -34,6 +34,7 @@ export interface Properties {
   hasAuthentication: boolean;
 }
 
+/** Properties that are all absent, to be filled again for each packet. */
 export function createProperties(): Properties {
   return resetProperties({} as Properties);
 }
@@ -170,6 +171,7 @@ function readResponseTopic(reader: Reader): number {
 const PLUS = 0x2b;
 const HASH = 0x23;
 
+/** Whether a topic holds `+` or `#`, which only filters may. */
 export function hasWildcard(bytes: Uint8Array, start: number, end: number): boolean {
   for (let i = start; i < end; i++) if (bytes[i] === PLUS || bytes[i] === HASH) return true;
   return false;
