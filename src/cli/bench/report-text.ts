@@ -4,8 +4,8 @@ import type { Knee, KneeStep } from './knee.ts';
 import { type Outcome, type Percentiles, percentilesOf } from './outcome.ts';
 import { type Change, describeLoad } from './result.ts';
 
-/** A whole number for people: `1,280,000`. */
-export const wholeNumber = (value: number): string => Math.round(value).toLocaleString('en');
+/** A number for people, rounded, its digits in groups: `1,280,000`. */
+export const grouped = (value: number): string => Math.round(value).toLocaleString('en');
 const ms = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
 
 const PERCENTILES: readonly (readonly [keyof Percentiles, string])[] = [
@@ -24,15 +24,15 @@ export function outcomeLines(outcome: Outcome, missed: readonly string[]): strin
     percentiles === undefined
       ? 'none: nothing was delivered'
       : PERCENTILES.map(([key, name]) => `${name} ${ms(percentiles[key])}`).join('   ');
-  const toldText = told === 0 ? '' : ` (${wholeNumber(told)} of them told)`;
+  const toldText = told === 0 ? '' : ` (${grouped(told)} of them told)`;
   return [
     `${styled('bold', describeLoad(load))}, ${seconds} s`,
-    `  events      ${wholeNumber(sent)} sent, ${wholeNumber(outcome.eventsPerSecond)}/s`,
-    `  deliveries  ${wholeNumber(delivered)} of ${wholeNumber(expected)}, ${wholeNumber(outcome.deliveriesPerSecond)}/s`,
-    `  books       ${wholeNumber(lost)} lost${toldText}, ${wholeNumber(doubled)} doubled, ${wholeNumber(disordered)} out of order`,
+    `  events      ${grouped(sent)} sent, ${grouped(outcome.eventsPerSecond)}/s`,
+    `  deliveries  ${grouped(delivered)} of ${grouped(expected)}, ${grouped(outcome.deliveriesPerSecond)}/s`,
+    `  books       ${grouped(lost)} lost${toldText}, ${grouped(doubled)} doubled, ${grouped(disordered)} out of order`,
     `  latency ms  ${latency}`,
-    ...(outcome.refused > 0 ? [`  refused     ${wholeNumber(outcome.refused)} events`] : []),
-    ...(outcome.cutOff > 0 ? [`  cut off     ${wholeNumber(outcome.cutOff)} connections`] : []),
+    ...(outcome.refused > 0 ? [`  refused     ${grouped(outcome.refused)} events`] : []),
+    ...(outcome.cutOff > 0 ? [`  cut off     ${grouped(outcome.cutOff)} connections`] : []),
     ...outcome.reasons.map((reason) => `  ${styled('yellow', reason)}`),
     ...limitLines(outcome),
     ...missed.map((one) => `  ${styled('red', `missed: ${one}`)}`),
@@ -60,11 +60,11 @@ function stepCells({ outcome, missed }: KneeStep): string[] {
   const { p50 = 0, p99 = 0 } = percentilesOf(outcome) ?? {};
   const state = missed.length === 0 ? 'held' : generatorLimit === undefined ? 'missed' : 'generator';
   return [
-    wholeNumber(load.rate * load.devices),
-    wholeNumber(deliveriesPerSecond),
+    grouped(load.rate * load.devices),
+    grouped(deliveriesPerSecond),
     ms(p50),
     ms(p99),
-    wholeNumber(lost),
+    grouped(lost),
     state,
   ];
 }
@@ -74,7 +74,7 @@ function verdict(held: KneeStep | undefined, limit: Knee['limit']): string {
   if (held === undefined)
     return limit === 'generator' ? generator : 'not even the first rate held; start lower with --rate';
   const { rate, devices } = held.outcome.load;
-  const found = `held: ${wholeNumber(rate * devices)} events/s, ${Number(rate.toFixed(2))}/s of each device`;
+  const found = `held: ${grouped(rate * devices)} events/s, ${Number(rate.toFixed(2))}/s of each device`;
   if (limit === 'hub') return found;
   return `${found}; ${limit === 'generator' ? generator : 'more was not tried'}`;
 }

@@ -8,7 +8,7 @@ import { merged } from './histogram.ts';
 import type { Load } from './load.ts';
 import type { LoadTarget, ReceiverReport, SenderReport } from './messages.ts';
 import { limitOf, type Outcome, reasonsOf, type Second, sumOver, totalsOf } from './outcome.ts';
-import { wholeNumber } from './report-text.ts';
+import { grouped } from './report-text.ts';
 import { Series } from './series.ts';
 
 const generatorFile = fileURLToPath(packageFile('dist/src/cli/bench/generate.js'));
@@ -42,9 +42,9 @@ export class LoadRun {
     const run = new LoadRun(options);
     const { load, processes } = options;
     try {
-      options.stage(`connecting ${wholeNumber(load.subscribers)} subscribers`);
+      options.stage(`connecting ${grouped(load.subscribers)} subscribers`);
       await run.#openAll('receiver', run.#receivers, processes.subscribers);
-      options.stage(`connecting ${wholeNumber(load.devices)} devices`);
+      options.stage(`connecting ${grouped(load.devices)} devices`);
       await run.#openAll('sender', run.#senders, processes.devices);
       return run;
     } catch (error) {
@@ -64,7 +64,7 @@ export class LoadRun {
    */
   async play(rate: number, warmupMs: number, windowMs: number): Promise<Outcome> {
     const { load, stage } = this.#options;
-    stage(warmupMs > 0 ? `warming up at ${wholeNumber(rate * load.devices)} events/s` : 'starting');
+    stage(warmupMs > 0 ? `warming up at ${grouped(rate * load.devices)} events/s` : 'starting');
     const startUs = nowUs() + LEAD_MS * 1e3;
     const window = { fromUs: startUs + warmupMs * 1e3, toUs: startUs + (warmupMs + windowMs) * 1e3 };
     this.#series.start(startUs);

@@ -9,7 +9,7 @@ import { EVENT_BYTES, type Load } from '../bench/load.ts';
 import type { LoadTarget, Signer } from '../bench/messages.ts';
 import type { Outcome } from '../bench/outcome.ts';
 import { ProgressLine } from '../bench/progress.ts';
-import { changeLines, kneeLines, outcomeLines, wholeNumber } from '../bench/report-text.ts';
+import { changeLines, grouped, kneeLines, outcomeLines } from '../bench/report-text.ts';
 import { compare, isSameLoad, type Result, readResult, resultOf } from '../bench/result.ts';
 import { LoadRun } from '../bench/run.ts';
 import { STAMPED_DEVICES_MAX } from '../bench/stamp.ts';
@@ -271,7 +271,7 @@ async function playOn(
       return run.play(stepRate, warmupMs, duration * 1000);
     },
     stepped: ({ outcome, missed: why }) => {
-      const events = wholeNumber(outcome.load.rate * load.devices);
+      const events = grouped(outcome.load.rate * load.devices);
       if (!json) progress.stage(`${events} events/s: ${why.length === 0 ? 'held' : why.join(', ')}`);
     },
   });
