@@ -18,9 +18,13 @@ import {
   type ThreadCounts,
 } from './settings.ts';
 import { Activity } from './supervise/activity.ts';
+import type { Bells } from './supervise/bells.ts';
 import { CrashLimit } from './supervise/crash-limit.ts';
 import { edgesOf, type PlannedEdge, planEdges } from './supervise/edge-plan.ts';
 import { createHubMemory, type HubMemory, MAIN_EDGE } from './supervise/memory.ts';
+import type { OwnerThread } from './supervise/owner-thread.ts';
+import type { RuleKeeper } from './supervise/rule-keeper.ts';
+import type { snapshotsOf } from './supervise/snapshots.ts';
 import { TlsFronts } from './supervise/tls-fronts.ts';
 import { chooseTransport } from './transport/choose.ts';
 import { readTls, type Tls } from './transport/tls.ts';
@@ -52,6 +56,18 @@ export interface HubBase {
   readonly files: FileBudget;
   /** The threads that end TLS; none unless `DAT_TLS_END=front` applies. */
   readonly fronts: TlsFronts;
+}
+
+/** What was started on the base. */
+export interface Started {
+  readonly owner: OwnerThread;
+  readonly rules: RuleKeeper;
+  readonly snapshots: ReturnType<typeof snapshotsOf>;
+  readonly bells: Bells;
+  readonly ownerAway: Int32Array;
+  /** There was a hub before this one, and what it knew. */
+  readonly isRestored: boolean;
+  readonly ending: AbortSignal | undefined;
 }
 
 /** The client's socket, and both ends of the Unix socket. */

@@ -3,33 +3,25 @@ import { randomUUID } from 'node:crypto';
 import type { AdminDeps } from './admin/deps.ts';
 import type { AdminServer } from './admin/server.ts';
 import type { CallAnswer } from './cluster/host.ts';
-import type { HubBase } from './hub-base.ts';
+import type { HubBase, Started } from './hub-base.ts';
 import { PresenceReader } from './presence/table.ts';
 import type { OperatorCommand } from './records/commands.ts';
 import { packageVersion } from './settings.ts';
-import type { Bells } from './supervise/bells.ts';
 import { ClusterOperator } from './supervise/cluster-operator.ts';
 import type { ClusterThread } from './supervise/cluster-thread.ts';
 import type { OwnerThread } from './supervise/owner-thread.ts';
-import type { RuleKeeper } from './supervise/rule-keeper.ts';
 
 /** To another node, as if this one were away. */
 const NOT_YET: CallAnswer = { status: 503, body: new Uint8Array(0) };
 
 /** What of the hub has started before. */
-interface Parts {
-  readonly owner: OwnerThread;
-  readonly bells: Bells;
-  readonly rules: RuleKeeper;
-}
-
 /**
  * The thread of the cluster link; undefined: this hub is alone, and loads nothing of it.
  * @param routes run what other nodes ask for; undefined: not yet, though the link may be in the cluster already
  */
 export async function startCluster(
   { settings, logger, memory, crashes, failed }: HubBase,
-  { owner, bells, rules }: Parts,
+  { owner, bells, rules }: Started,
   routes: () => Pick<AdminServer, 'call'> | undefined,
 ): Promise<ClusterThread | undefined> {
   const { clusterEdge: edge } = memory;
@@ -64,7 +56,7 @@ export async function startCluster(
 /** How operators' changes are carried out. */
 export function operateOf(
   { settings, memory }: HubBase,
-  { owner, rules }: Parts,
+  { owner, rules }: Started,
   cluster: ClusterThread | undefined,
 ): AdminDeps['operate'] {
   const operate = (command: OperatorCommand) => owner.operate(command);

@@ -1,11 +1,9 @@
 /** The hub's parts that hold peers: the listeners of main, and the threads that take the connections of the others. */
-import { frameFailed, type HubBase } from './hub-base.ts';
+import { frameFailed, type HubBase, type Started } from './hub-base.ts';
 import type { ListenerName } from './records/commands.ts';
-import type { Bells } from './supervise/bells.ts';
 import { edgesOf } from './supervise/edge-plan.ts';
 import { EdgeThreads, type EdgeThreadsDeps } from './supervise/edge-threads.ts';
 import { MAIN_EDGE } from './supervise/memory.ts';
-import type { OwnerThread } from './supervise/owner-thread.ts';
 import { listenTcp } from './transport/tcp.ts';
 import type { Tls } from './transport/tls.ts';
 import type { Acceptor } from './transport/transport.ts';
@@ -55,7 +53,7 @@ export async function openMqtt({ settings, tls, main }: HubBase): Promise<Opened
 /** Starts the edges beside main. @returns undefined where there is none */
 export async function startThreads(
   base: HubBase,
-  { owner, bells }: { readonly owner: OwnerThread; readonly bells: Bells },
+  { owner, bells }: Started,
   opened: Readonly<Record<ListenerName, Opened>>,
   slow: EdgeThreadsDeps['slow'],
 ): Promise<EdgeThreads | undefined> {

@@ -1,20 +1,15 @@
 /** The composition root: starts the parts of the hub on its base, and takes them apart again. It only wires. */
 import type { Logger } from 'pino';
-import type { Fault } from './admin/faults.ts';
 import { type AdminServer, startAdmin } from './admin/server.ts';
-import { adminTokens } from './admin/tokens.ts';
 import { systemClock } from './clock.ts';
-import { adminOptions, historyOf } from './hub-admin.ts';
-import { type HubBase, layBase } from './hub-base.ts';
-import { joined, leaveAll, operateOf, startCluster } from './hub-cluster.ts';
+import { adminDeps, adminOptions, type Progress } from './hub-admin.ts';
+import { type HubBase, layBase, type Started } from './hub-base.ts';
+import { joined, leaveAll, startCluster } from './hub-cluster.ts';
 import { openListener, openMqtt, startThreads, stopThreads } from './hub-edges.ts';
 import { Ringer } from './memory/doorbell.ts';
-import { PresenceReader } from './presence/table.ts';
 import type { ReloadAnswer, ReloadSource } from './reload.ts';
-import { packageVersion, type Settings } from './settings.ts';
+import type { Settings } from './settings.ts';
 import { Bells } from './supervise/bells.ts';
-import type { ClusterThread } from './supervise/cluster-thread.ts';
-import { connectionsOf } from './supervise/connections.ts';
 import { descriptorReserve } from './supervise/descriptor-reserve.ts';
 import type { EdgeThreads } from './supervise/edge-threads.ts';
 import { doAll, endStepMsMax } from './supervise/end.ts';
@@ -126,22 +121,10 @@ export async function startHub(
   }
 }
 
-/** What was started on the base. */
-interface Started {
-  readonly owner: OwnerThread;
-  readonly rules: RuleKeeper;
-  readonly snapshots: ReturnType<typeof snapshotsOf>;
-  readonly bells: Bells;
-  readonly ownerAway: Int32Array;
-  /** There was a hub before this one, and what it knew. */
-  readonly isRestored: boolean;
-  readonly ending: AbortSignal | undefined;
-}
-
 /** Opens the listeners: the admin's first, which says how far the others are. */
 async function openHub(base: HubBase, started: Started, undo: Undo): Promise<Hub> {
-  const { settings, logger, memory, main, transport, reloader } = base;
-  const { owner, rules, snapshots, ownerAway } = started;
+  const { settings, logger, memory, main, reloader } = base;
+  const { owner, snapshots } = started;
   const figures = figuresOf(memory, base.edges);
   const slow = new SlowReports(systemClock);
   const overload = watchOverload(base, figures.threads);
@@ -150,56 +133,16 @@ async function openHub(base: HubBase, started: Started, undo: Undo): Promise<Hub
       ? undefined
       : new WebhookThread(memory.presence, settings, started.isRestored, logger);
   const health = new Health([...beatingThreads(memory, base.edges), ...base.fronts.watched]);
-  let threads: EdgeThreads | undefined;
-  let draining = false;
   let routes: AdminServer | undefined;
   const cluster = await startCluster(base, started, () => routes);
   if (cluster !== undefined) undo.unshift(() => cluster.stop());
-  let isJoined = cluster === undefined;
-  const admin = await startAdmin(adminOptions(settings, base.tls), {
-    ...figures,
-    version: packageVersion(),
-    transport: transport.name,
-    fanoutWorkers: base.counts.fanout,
-    ingestWorkers: base.counts.ingest,
-    tlsThreads: base.fronts.watched.length,
-    presence: new PresenceReader(memory.presence),
-    ...historyOf(settings, memory),
-    clock: systemClock,
-    startedAtMs: Date.now(),
-    workerRestarts: () => ({
-      owner: owner.restarts,
-      ingest: threads?.restartsOf('ingest') ?? 0,
-      fanout: threads?.restartsOf('fanout') ?? 0,
-      ...(base.fronts.isPrepared && { tls: base.fronts.restarts }),
-      ...(cluster && { cluster: cluster.restarts }),
-    }),
-    notReady: () => {
-      if (draining) return 'draining';
-      if (!isJoined) return 'the hub is joining its cluster';
-      const isAway = Atomics.load(ownerAway, 0) === 1;
-      return isAway ? 'the owner thread is being started anew' : (health.reason ?? overload.reason);
-    },
-    notAlive: () => health.deadReason,
-    lateSeconds: (thread) => health.lateSeconds(thread),
-    operate: operateOf(base, started, cluster),
-    ...adminTokens(main.admission.verifier),
-    rules,
-    snapshots,
-    ...(settings.faultInjection && { fault: (fault: Fault) => inject(base, fault, owner, threads, cluster) }),
-    connections: (sessions) => connectionsOf(sessions, main.edge, threads),
-    slowSubscribers: () => [...main.edge.deliverer.sendQueues.slow(), ...slow.list()],
-    tap: (device, listener) => main.edge.publisher.taps.add(device, listener),
-    reload: () => reloader.reload(),
-    activity: base.activity,
-    webhooks,
-    ...(cluster && { cluster }),
-    failed: (error) => logger.error({ err: error }, 'an admin request failed'),
-  });
+  const progress: Progress = { threads: undefined, isJoined: cluster === undefined, isDraining: false };
+  const parts = { figures, slow, overload, webhooks, health, cluster, progress };
+  const admin = await startAdmin(adminOptions(settings, base.tls), adminDeps(base, started, parts));
   routes = admin;
   undo.unshift(() => admin.close());
   if (cluster !== undefined) await joined(cluster, started.ending);
-  isJoined = true;
+  progress.isJoined = true;
   await webhooks?.start();
   undo.unshift(() => webhooks?.stop());
   const devices = await openListener(base, 'device');
@@ -208,7 +151,9 @@ async function openHub(base: HubBase, started: Started, undo: Undo): Promise<Hub
   undo.unshift(() => mqtt?.close());
   const subscribers = await openListener(base, 'subscriber');
   undo.unshift(() => subscribers.close());
-  threads = await startThreads(base, started, { device: devices, subscriber: subscribers }, slow.report);
+  const listeners = { device: devices, subscriber: subscribers };
+  const threads = await startThreads(base, started, listeners, slow.report);
+  progress.threads = threads;
   undo.unshift(() => stopThreads(threads, [devices, subscribers]));
   const stalled = (ms: number): void =>
     logger.warn({ ms }, 'the main thread did not run; what it could not hear counts for nobody');
@@ -221,7 +166,7 @@ async function openHub(base: HubBase, started: Started, undo: Undo): Promise<Hub
 
   let drained: Promise<Drained> | undefined;
   const drain = async (): Promise<Drained> => {
-    draining = true;
+    progress.isDraining = true;
     cluster?.drain();
     const goodbye = () => sayGoodbye(settings, memory, main.edge, threads);
     const failures = await doAll([goodbye, () => leaveAll(cluster, owner), ...undo], endStepMsMax(settings));
@@ -278,28 +223,4 @@ function watchOverload(
     },
   });
   return overload;
-}
-
-/** For tests: breaks a thread. */
-function inject(
-  { edges, fronts }: HubBase,
-  fault: Fault,
-  owner: OwnerThread,
-  threads: EdgeThreads | undefined,
-  cluster: ClusterThread | undefined,
-): void {
-  if (fault.thread === 'cluster') {
-    cluster?.fault();
-    return;
-  }
-  if (fault.thread === 'owner') {
-    owner.fault(fault.how, fault.ms);
-    return;
-  }
-  if (fault.thread === 'tls') {
-    fronts.fault(fault.worker);
-    return;
-  }
-  const planned = edges.find(({ name }) => name === `${fault.thread}-${fault.worker}`);
-  if (planned !== undefined) threads?.fault(planned.edge);
 }
