@@ -361,7 +361,9 @@ export class Edge {
   #ack(views: RecordViews, offset: number): void {
     const { session: number, seq, skipped, id } = readAck(views, offset);
     const session = this.find(number);
-    if (session?.kind === SessionKind.device) session.acked(id, seq, skipped);
+    if (session?.kind !== SessionKind.device) return;
+    session.acksDue = Math.max(0, session.acksDue - 1);
+    session.acked(id, seq, skipped);
   }
 
   /**

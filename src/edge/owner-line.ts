@@ -97,6 +97,16 @@ export class OwnerLine {
     return claimEvent(this.#ring, bytes, priority);
   }
 
+  /** What was written so far, to ask for with `isTakenTo`; a small integer. */
+  get position(): number {
+    return this.#ring.written | 0;
+  }
+
+  /** Whether the owner has worked off what was written up to here. */
+  isTakenTo(position: number): boolean {
+    return this.#ring.isReadTo(position);
+  }
+
   get views(): RecordViews {
     return this.#ring.views;
   }

@@ -175,7 +175,9 @@ export class SessionRecords {
     records.resynced();
     edge.mqtt.resynced();
     for (const session of [...sessions.values(), ...edge.gateways.connected]) {
-      if (session.kind === SessionKind.device && !session.closing) edge.interests.changed(session);
+      if (session.kind !== SessionKind.device || session.closing) continue;
+      session.acksDue = 0; // what the owner before this one had in its hands is not answered
+      edge.interests.changed(session);
     }
   }
 }

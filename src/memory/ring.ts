@@ -115,6 +115,12 @@ export class RingProducer {
     return this.#capacity;
   }
 
+  /** Whether the consumer has given back what was written up to here; reads the shared word. @param position see `written` */
+  isReadTo(position: number): boolean {
+    const unread = (this.#tail - Atomics.load(this.#words, HEAD_WORD)) >>> 0;
+    return unread <= (this.#tail - position) >>> 0;
+  }
+
   /** Share of the ring that waits to be read, 0 to 1; reads the shared word. */
   usedRatio(): number {
     this.#head = Atomics.load(this.#words, HEAD_WORD);

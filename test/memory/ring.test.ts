@@ -92,6 +92,26 @@ describe('a ring of one thread', () => {
     expect(producer.written).toBe(BYTES / 2);
   });
 
+  it('tells whether the consumer has given back what was written up to a position', () => {
+    const { producer, consumer } = open();
+    expect(producer.isReadTo(producer.written)).toBe(true);
+    for (let round = 0; round < 200; round++) {
+      producer.claim(1, 40, Share.low);
+      const first = producer.written;
+      producer.claim(1, 40, Share.low);
+      const second = producer.written;
+      producer.commit();
+      expect([producer.isReadTo(first), producer.isReadTo(second)]).toEqual([false, false]);
+      consumer.next();
+      expect(producer.isReadTo(first)).toBe(false);
+      consumer.release();
+      expect([producer.isReadTo(first), producer.isReadTo(second | 0)]).toEqual([true, false]);
+      consumer.next();
+      consumer.release();
+      expect(producer.isReadTo(second)).toBe(true);
+    }
+  });
+
   it('refuses low before normal before high before control', () => {
     const { producer } = open();
     const let_in = [Share.low, Share.normal, Share.high, Share.control].map((share) => fill(producer, share));

@@ -11,6 +11,10 @@ export class DeviceSession extends Session {
   override readonly wantsInterest: boolean;
   /** What it was told of interest last; undefined before the first time, and when it does not want to know. */
   toldInterest: boolean | undefined;
+  /** Events that are with the owner and will be answered: their acks come before those of later events. */
+  acksDue = 0;
+  /** Behind its last event in the line to the owner (`OwnerLine.position`). */
+  lastEventAt = 0;
 
   constructor(
     admitted: Admitted,

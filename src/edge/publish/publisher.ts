@@ -91,7 +91,7 @@ export class Publisher {
     this.#deps.counters.cells[receivedCells[frame.type as 1 | 2 | 3]]! += 1;
     // Stryker disable next-line ConditionalExpression: no tap hears of it either way
     if (this.taps.inUse) this.taps.event(session.id, bytes, frame);
-    if (frame.type !== EventType.status && this.#isSkipped(session.slot, frame.type))
+    if (this.#isSkipped(session, frame.type, frame.ackEnd !== frame.ackStart))
       this.#skip(session, bytes, frame);
     else if (!this.#forward(session, bytes, frame, now, 0, bytes)) this.#refuse(session, bytes, frame);
   }
@@ -115,7 +115,7 @@ export class Publisher {
       frame.payloadEnd = event.dataEnd;
       this.taps.event(session.id, bytes, frame);
     }
-    if (type !== EventType.status && this.#isSkipped(session.slot, type)) {
+    if (this.#isSkipped(session, type, packetId !== 0)) {
       counters.cells[Counter.skipped]! += 1;
       return PublishOutcome.skipped;
     }
@@ -132,15 +132,18 @@ export class Publisher {
 
   /**
    * Whether the event takes no number: nobody listens, and it is neither kept nor does a subscriber that may come back
-   * have to see the hole.
+   * have to see the hole. One that is to be acknowledged goes to the owner behind others that are on their way there:
+   * what they do to the device's number is not known yet, and acks come in order.
    */
-  #isSkipped(slot: number, type: number): boolean {
-    const { presence, isOwnerAway, keepsHistory } = this.#deps;
+  #isSkipped(session: DeviceSession, type: number, wantsAck: boolean): boolean {
+    const { presence, isOwnerAway, keepsHistory, line } = this.#deps;
+    const { slot } = session;
     const { rows } = presence.devices;
-    if (slot === NONE || Atomics.load(rows.active, slot) !== 0) return false;
+    if (type === EventType.status || slot === NONE || Atomics.load(rows.active, slot) !== 0) return false;
     if (Atomics.load(rows.home, slot) === Numbering.claimed) return false; // who listens elsewhere is not known yet
-    if (keepsHistory) return type === EventType.pong && !isOwnerAway();
-    return Atomics.load(rows.waiting, slot) === 0 && !isOwnerAway();
+    if (keepsHistory ? type !== EventType.pong : Atomics.load(rows.waiting, slot) !== 0) return false;
+    if (wantsAck && (session.acksDue > 0 || !line.isTakenTo(session.lastEventAt))) return false;
+    return !isOwnerAway();
   }
 
   /** Whether nobody listens, here or on another node. */
@@ -196,6 +199,8 @@ export class Publisher {
     copyBytes(acks, frame.ackStart, frame.ackEnd, u8, at + payloadBytes);
     if (ackBytes === 0 && this.#isUnheard(session.slot)) line.commitUnheard();
     else line.commit();
+    session.lastEventAt = line.position;
+    if (ackBytes > 0) session.acksDue += 1;
     if (this.#deps.relieve === undefined || ++this.#forwarded < RELIEVE_EVENTS) return true;
     this.#forwarded = 0;
     this.#deps.relieve();
