@@ -134,6 +134,8 @@ describe('what the document says that peers send', () => {
     { op: 'subscribe', devices: ['dev-1'], history: 0 },
     { op: 'subscribe', devices: Array.from({ length: 1001 }, (_, index) => `dev-${index}`) },
     { op: 'pause', devices: 'dev-1' },
+    { op: 'since' },
+    { op: 'since', since: { 'dev-1': { seq: 1 } } },
     { op: 'list', id: {} },
   ];
   const accepts = (frames: Frames, frame: unknown): boolean =>
@@ -166,6 +168,13 @@ describe('what the document says that peers send', () => {
       expect(isFine(wrong), JSON.stringify(wrong)).toBe(false);
       expect(accepts(fromGateway, wrong), JSON.stringify(wrong)).toBe(false);
     }
+  });
+
+  it('is every op that the parser of subscriber ops knows', () => {
+    const refused = parseSubscriberOp('{"op":"nope"}');
+    const known = /expected (.+)$/.exec(refused.ok ? '' : refused.message)?.[1]?.split(/, | or /);
+    const described = Object.values(fromSubscriber).map(({ example }) => (example as { op: string }).op);
+    expect(described.sort()).toEqual(known?.sort());
   });
 
   it('is what the parser of subscriber ops accepts, and no more', () => {

@@ -62,6 +62,7 @@ export function asyncApiDocument(): Json {
           interest: flag('true: the device is told whether anybody listens to it.'),
           token,
         },
+        subprotocols(Subprotocol.json),
       ),
       gateway: channel(
         '/v1/gateway',
@@ -72,6 +73,7 @@ export function asyncApiDocument(): Json {
           interest: flag('true: the gateway is told whether anybody listens to its devices.'),
           token,
         },
+        subprotocols(Subprotocol.json),
       ),
       subscriber: channel(
         '/v1/subscribe',
@@ -97,9 +99,7 @@ export function asyncApiDocument(): Json {
           ),
           token,
         },
-        {
-          'Sec-WebSocket-Protocol': { type: 'string', enum: Object.values(Subprotocol) },
-        },
+        subprotocols(...Object.values(Subprotocol)),
       ),
       ...mqttChannels,
     },
@@ -143,7 +143,12 @@ function idText(text: string): Json {
   return { type: 'string', pattern: ID.source, description: text };
 }
 
-function channel(address: string, at: string, frames: Frames, query: Json, headers?: Json): Json {
+/** Of the headers. */
+function subprotocols(...names: readonly string[]): Json {
+  return { 'Sec-WebSocket-Protocol': { type: 'string', enum: names } };
+}
+
+function channel(address: string, at: string, frames: Frames, query: Json, headers: Json): Json {
   return {
     address,
     servers: [{ $ref: `#/servers/${at}` }],
@@ -154,7 +159,7 @@ function channel(address: string, at: string, frames: Frames, query: Json, heade
       ws: {
         method: 'GET',
         query: { type: 'object', properties: query },
-        ...(headers === undefined ? {} : { headers: { type: 'object', properties: headers } }),
+        headers: { type: 'object', properties: headers },
         bindingVersion: '0.1.0',
       },
     },

@@ -125,6 +125,11 @@ export const fromSubscriber: Frames = {
     schema: z.looseObject(op('touch')),
     example: { op: 'touch' },
   },
+  since: {
+    summary: 'Positions for the next subscribe, where one frame cannot name them all; has no answer',
+    schema: z.looseObject({ ...op('since'), since }),
+    example: { op: 'since', since: { 'dev-1': { epoch: '18abb3c2f00', seq: 41 } } },
+  },
   listRequest: {
     summary: 'Answered with list',
     schema: z.looseObject(op('list')),

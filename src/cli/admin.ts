@@ -46,11 +46,12 @@ export class Admin {
     const token = this.#token;
     const headers = new Headers(init.headers);
     if (token !== '') headers.set('authorization', `Bearer ${token}`);
-    const answer = await fetch(new URL(path, this.#url), { ...init, headers }).catch(
-      async (failure: Error) => {
-        throw await this.#unreachable(failure);
-      },
-    );
+    // A path in the address is that of a proxy that has more than the hub behind it.
+    const url = new URL(path, this.#url);
+    url.pathname = this.#url.pathname.replace(/\/+$/, '') + url.pathname;
+    const answer = await fetch(url, { ...init, headers }).catch(async (failure: Error) => {
+      throw await this.#unreachable(failure);
+    });
     this.#compareClocks(answer);
     if (!answer.ok) throw await this.#refusal(answer, token);
     return answer;

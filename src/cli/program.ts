@@ -1,5 +1,6 @@
 /** `dat`: collects the commands, runs the one that was asked for, and puts what went wrong into one line. */
 import { Command, CommanderError } from 'commander';
+import { nearest } from '../did-you-mean.ts';
 import { helpItems, helpWidth, layOutHelp } from '../settings/help-layout.ts';
 import { packageVersion } from '../settings/version.ts';
 import { examples, Group, type RegisterCommand } from './command.ts';
@@ -122,12 +123,26 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return Exit.ok;
     if (error.code === 'commander.help') {
+      const [word, name] = failed.args;
+      if (word === 'help' && name !== undefined) {
+        note(`dat: ${unknownCommand(name, failed)}; see "${pathOf(failed)} --help"`);
+        return Exit.usage;
+      }
       process.stderr.write(failed.helpInformation({ error: true }));
       return Exit.usage;
     }
     note(`dat: ${sentenceOf(error)}; see "${pathOf(failed)} --help"`);
     return Exit.usage;
   }
+}
+
+/** As commander says it, which answers `help NAME` with the help of all where there is no NAME. */
+function unknownCommand(name: string, { commands }: Command): string {
+  const meant = nearest(
+    name,
+    commands.map((one) => one.name()),
+  );
+  return `unknown command "${name}"${meant === undefined ? '' : ` (did you mean "${meant}"?)`}`;
 }
 
 /** Commander's words without its punctuation. */

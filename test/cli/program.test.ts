@@ -41,6 +41,19 @@ describe('dat', () => {
     expect((await dat(['wtch'])).stderr).toContain('did you mean "watch"?');
   });
 
+  it('says so where it is asked for the help of a command that there is not', async () => {
+    for (const [args, message] of [
+      [['help', 'wtch'], 'unknown command "wtch" (did you mean "watch"?); see "dat --help"'],
+      [['help', 'nothing'], 'unknown command "nothing"; see "dat --help"'],
+      [
+        ['token', 'help', 'creat'],
+        'unknown command "creat" (did you mean "create"?); see "dat token --help"',
+      ],
+    ] as const)
+      expect(await dat(args)).toEqual({ code: 64, stdout: '', stderr: `dat: ${message}\n` });
+    expect((await dat(['help', 'watch'])).stdout).toContain('dat watch [options]');
+  });
+
   it('refuses wrong arguments with 64 and one line', async () => {
     for (const args of [
       ['watch'],
@@ -53,6 +66,8 @@ describe('dat', () => {
       ['simulate', '--devices', '10000', '--rate', '1000'],
       ['watch', 'dev-1', '--count', '0'],
       ['who', 'a', '--admin-url', 'x'],
+      ['subscribers', '--search', 'two words'],
+      ['subscribers', '--search', ''],
     ]) {
       const { code, stderr } = await dat(args);
       expect({ args, code }).toEqual({ args, code: 64 });

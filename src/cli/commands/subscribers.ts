@@ -1,8 +1,11 @@
 /** `dat subscribers`: the subscribers of a hub. */
 import type { SubscriberEntry } from '../../admin/subscribers.ts';
+
+import { ID_ACCEPTED, isIdPrefix } from '../../wire/id.ts';
 import { Admin } from '../admin.ts';
 import { countFrom, examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';
 import { type HubOptions, withHub } from '../connection.ts';
+import { CliFailure, Exit } from '../failure.ts';
 import { LISTED, printListing } from '../listing.ts';
 import { ago } from '../time.ts';
 
@@ -26,6 +29,8 @@ interface SubscribersOptions extends HubOptions, JsonOption {
 
 async function subscribers(options: SubscribersOptions): Promise<void> {
   const { search, limit, json = false } = options;
+  if (search !== undefined && !isIdPrefix(search))
+    throw new CliFailure(Exit.usage, `--search ${JSON.stringify(search)}: expected ${ID_ACCEPTED}`);
   const admin = new Admin(options);
   const query: Record<string, string> = search === undefined ? {} : { search };
   await printListing(admin.pages<SubscriberEntry>('/v1/subscribers', 'subscribers', query), {

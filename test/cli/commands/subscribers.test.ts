@@ -32,6 +32,16 @@ describe('dat subscribers', () => {
     expect(jsonLines(json.stdout)).toEqual([entry]);
   });
 
+  it('asks for them behind the path of the address, as a proxy may have it', async () => {
+    const { flag, requests } = await fakeAdmin({
+      'GET /hub-1/v1/subscribers': () => ({ subscribers: [entry], cursor: null }),
+    });
+    const [name = '', url = ''] = flag;
+    for (const path of ['/hub-1', '/hub-1/'])
+      expect((await dat(['subscribers', name, url + path])).stdout).toContain('dashboard-1');
+    expect(requests[0]?.query.get('limit')).toBe('1000');
+  });
+
   it('shows one that is away', async () => {
     const none = { address: null, transport: null, encoding: null, queueBytes: null };
     const away = { ...entry, ...none, connected: false, vip: false };
