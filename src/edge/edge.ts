@@ -274,13 +274,14 @@ export class Edge {
     this.refuse(session, { code: errors.rateLimit.code, message, id, retryAfterMs }, codec);
   }
 
-  /** A subscriber asks the owner for something. */
-  request(session: SubscriberSession, ask: Ask, now: number): void {
-    if (this.#requests.submit(session, ask)) return;
+  /** A subscriber asks the owner for something. @returns false when too much of it waits, which it is told */
+  request(session: SubscriberSession, ask: Ask, now: number): boolean {
+    if (this.#requests.submit(session, ask)) return true;
     this.#deps.counters.add(Counter.droppedSubscriberRate);
     const message = 'too many requests of this subscriber wait for an answer';
     const retryAfterMs = Math.max(RETRY_MS_MIN, this.#charges.waitMs(session, 1, now));
     this.refuse(session, { code: errors.rateLimit.code, message, id: ask.id, retryAfterMs });
+    return false;
   }
 
   /** A subscriber tells what it has of devices that it is about to subscribe to. */

@@ -78,7 +78,9 @@ export class FilterGains {
     const state = registry.rowState(row);
     if (!isSubscribed(state)) return;
     subscriptions.filtersTurned(row);
-    if (isTold && state === RowState.active) this.#tellOne(session, registry.filters.nameOf(slot), row);
+    // Of one who is there, a row that is disconnected is held: until something follows it that is not.
+    if (isTold && (state === RowState.active || state === RowState.disconnected))
+      this.#tellOne(session, registry.filters.nameOf(slot), row);
   }
 
   /** A page of one device, which is active from there on. */

@@ -136,6 +136,7 @@ export class FilterRequests {
   #walk({ subscriber, request }: RequestJob, target: FilterTarget): boolean {
     const { registry, subscriptions, walks } = this.#deps;
     const page = subscriptions.begin();
+    const isActive = registry.filters.state(target.slot) === RowState.active; // else it is held
     let changed = 0;
     walks.advance(target.walk!, SLICE_SLOTS, (row) => {
       if (changed === SLICE_CHANGES) return false;
@@ -150,7 +151,7 @@ export class FilterRequests {
       if (isFiltered && request.op === 'pause') {
         if (!this.#isElsewhereActive(subscriber, device))
           page.change(row, nextRowState(state, 'pause', false));
-      } else if (isFiltered && nextRowState(state, 'resume', false) === RowState.active) {
+      } else if (isFiltered && isActive && nextRowState(state, 'resume', false) === RowState.active) {
         target.devices.push(device);
       }
       return true;
@@ -166,7 +167,8 @@ export class FilterRequests {
       return;
     }
     subscriptions.filtersTurned(row);
-    if (isFiltered && subscriptions.arePaused(row)) page.change(row, RowState.paused);
+    const resting = isFiltered ? subscriptions.restingState(row) : undefined;
+    if (resting !== undefined) page.change(row, resting);
   }
 
   /** Whether another filter of the subscriber that is active follows the device. */

@@ -187,19 +187,21 @@ export class FilterTable {
 
   /**
    * Bits of the event types that the subscriber's filters ask for of the device; 0: none matches. What a paused one asks
-   * for counts only where nothing else follows the device.
+   * for, or one that its connected subscriber holds, counts only where nothing else follows the device.
    * @param own what the subscription by id asks for; 0: only filters follow
    */
   typesOf(subscriber: number, id: string, own = 0): number {
     const { nextOfSubscriber, types: typesOf, state } = this.slab.rows;
+    const isConnected = this.#subscribers.rows.session[subscriber] !== NONE;
     let types = 0;
-    let paused = 0;
+    let resting = 0;
     for (let slot = this.#firstOf(subscriber); slot !== NONE; slot = nextOfSubscriber[slot]!) {
       if (!id.startsWith(this.prefix(slot))) continue;
-      if (state[slot] === RowState.paused) paused |= typesOf[slot]!;
+      const isHeld = isConnected && state[slot] === RowState.disconnected;
+      if (isHeld || state[slot] === RowState.paused) resting |= typesOf[slot]!;
       else types |= typesOf[slot]!;
     }
-    return types === 0 && own === 0 ? paused : types;
+    return types === 0 && own === 0 ? resting : types;
   }
 
   /** What a device that the subscriber's filters match becomes: the state of the one that lets most through. */

@@ -104,7 +104,8 @@ export class Requests {
       subscriptions.describe(page, device, state as RowState);
       subscriptions.setTypes(row, 0, filtered);
       devices.unwatched(device); // a filter does not keep it in the table
-      if (subscriptions.arePaused(row)) page.change(row, RowState.paused);
+      const resting = subscriptions.restingState(row);
+      if (resting !== undefined) page.change(row, resting);
       return undefined;
     }
     const after = nextRowState(state, op as Input, subscriptions.outlives(row));

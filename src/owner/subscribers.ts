@@ -284,7 +284,7 @@ export class Subscribers {
     scopes.useForFilters(slot);
     this.#times.connected(slot, silenceMsMin);
     subscriptions.link(session[slot]!).vip(session[slot]!, vip[slot] !== 0);
-    let isPartial = false;
+    let isPartial = filters.list(slot).some(({ value }) => value === RowState.disconnected);
     registry.forEachOfSubscriber(slot, (row) => {
       const state = registry.rowState(row);
       if (state === RowState.active) subscriptions.attach(row);

@@ -13,7 +13,13 @@ import type { Access, AccessRules } from '../access/rules.ts';
 import { type Clock, toWallMs } from '../clock.ts';
 import { ARENA_TEXT_BYTES_MAX } from '../memory/arena.ts';
 import { NONE } from '../presence/columns.ts';
-import { type Input, RowState, type SubscriptionStatus, statusOf } from '../presence/lifecycle.ts';
+import {
+  type Input,
+  nextRowState,
+  RowState,
+  type SubscriptionStatus,
+  statusOf,
+} from '../presence/lifecycle.ts';
 import { EntryWriter, Notice } from '../records/replies.ts';
 import { edgeOf } from '../records/sessions.ts';
 import type { AccessControl } from './access.ts';
@@ -147,19 +153,34 @@ export class Subscriptions {
 
   /** Filters of the row's subscriber were paused, or are active again: what they ask for of the device counts so. */
   filtersTurned(row: number): void {
-    const { registry } = this.#deps;
-    const { device, subscriber, ownTypes } = registry.subscriptions.rows;
-    const own = ownTypes[row]!;
-    const id = registry.deviceId(device[row]!);
-    this.setTypes(row, own, registry.filters.typesOf(subscriber[row]!, id, own));
+    this.setTypes(row, this.#deps.registry.subscriptions.rows.ownTypes[row]!, this.#filteredTypes(row));
   }
 
-  /** Whether the filters that follow the row's device are all paused. */
-  arePaused(row: number): boolean {
+  /** As `filtersTurned`, of a row that is about to be attached. */
+  filtersBack(row: number): void {
+    const { registry } = this.#deps;
+    const own = registry.subscriptions.rows.ownTypes[row]!;
+    registry.setTypes(row, own, own | this.#filteredTypes(row));
+  }
+
+  #filteredTypes(row: number): number {
+    const { registry } = this.#deps;
+    const { device, subscriber, ownTypes } = registry.subscriptions.rows;
+    return registry.filters.typesOf(subscriber[row]!, registry.deviceId(device[row]!), ownTypes[row]!);
+  }
+
+  /**
+   * What becomes of a row that only filters follow from here on, which are all paused or held by their connected
+   * subscriber; undefined: one of them is active.
+   */
+  restingState(row: number): RowState | undefined {
     const { registry } = this.#deps;
     const { device, subscriber } = registry.subscriptions.rows;
     const id = registry.deviceId(device[row]!);
-    return registry.filters.strongestState(subscriber[row]!, id) === RowState.paused;
+    const state = registry.filters.strongestState(subscriber[row]!, id);
+    const isPaused = state === RowState.paused;
+    if (!isPaused && state !== RowState.disconnected) return undefined;
+    return nextRowState(registry.rowState(row), isPaused ? 'pause' : 'disconnect', false);
   }
 
   /**

@@ -297,6 +297,8 @@ export class Sweeps {
       lost.push(row);
       return;
     }
+    // What was held in the last connection has kept filters from counting.
+    if (input === 'reconnect' && sweep.filters.length > 0) subscriptions.filtersBack(row);
     // A row whose disconnect was still to come is active already, and new to the session all the same.
     const isResumed = input === 'reconnect' && after === RowState.active;
     const isChanged = statusOf(after) !== statusOf(before);
@@ -315,12 +317,16 @@ export class Sweeps {
 
   /** Of rows that wait for their subscriber to ask for them. */
   #visitHeld(sweep: Sweep, page: Page, row: number, before: RowState): void {
-    const { registry, subscriptions } = this.#deps;
+    const { registry, subscriptions, filters } = this.#deps;
     const { input } = sweep;
     const waiting = nextRowState(before, 'disconnect', false);
     if (waiting !== RowState.disconnected || (input === 'expireHeld' && before !== waiting)) return;
-    const after = input === 'hold' ? waiting : nextRowState(before, 'expire', subscriptions.outlives(row));
     const device = registry.subscriptions.rows.device[row]!;
+    if (input === 'expireHeld' && registry.isFiltered(row) && filters.follow(sweep.subscriber, device)) {
+      page.change(row, subscriptions.restingState(row) ?? RowState.active); // by filters that were not held
+      return;
+    }
+    const after = input === 'hold' ? waiting : nextRowState(before, 'expire', subscriptions.outlives(row));
     if (!this.#isNamedByFilter(sweep, row, device)) subscriptions.describe(page, device, after);
     page.change(row, after);
   }

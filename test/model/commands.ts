@@ -19,7 +19,7 @@ export type Command =
       readonly content: number;
     }
   | { readonly do: 'operatorPublishes'; readonly device: string; readonly content: number }
-  | { readonly do: 'connect' | 'recover' | 'drop' | 'kick'; readonly subscriber: string }
+  | { readonly do: 'connect' | 'wait' | 'recover' | 'drop' | 'kick'; readonly subscriber: string }
   | { readonly do: 'pauseAll' | 'resumeAll'; readonly subscriber: string }
   | ({
       readonly do: Ask;

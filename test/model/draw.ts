@@ -17,6 +17,7 @@ const weights: Readonly<Record<Command['do'], number>> = {
   operatorPublishes: 1,
   terminate: 0.5,
   connect: 5,
+  wait: 2,
   recover: 5,
   drop: 3,
   kick: 0.4,
@@ -118,6 +119,7 @@ function isOfNever(command: Command): boolean {
     case 'connectDevice':
       return NEVER.has(command.device);
     case 'connect':
+    case 'wait':
     case 'recover':
       return NEVER.has(command.subscriber);
     default:

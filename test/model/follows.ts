@@ -91,6 +91,8 @@ function endWay(world: World, pair: Pair): void {
   const filters = world.filtersOn(pair.device, pair.subscriber);
   if (!isFiltered(world, pair)) world.end(pair);
   else if (filters.every(([, { state }]) => state === 'paused')) pair.state = 'paused';
+  else if (filters.every(([, filter]) => world.isResting(pair.subscriber, filter)))
+    pair.state = pair.state === 'active' ? 'disconnected' : pair.state;
 }
 
 /** Whether a filter follows the device of the pair. */
@@ -151,7 +153,8 @@ const filterOps: Readonly<Record<Ask, FilterOp>> = {
   resume(world, subscriber, name) {
     const filter = world.subscriber(subscriber).filters.get(name);
     if (filter === undefined) return { code: NOT_SUBSCRIBED };
-    if (filter.state !== 'disconnected') filter.state = 'active';
+    if (filter.state === 'disconnected') return { tell() {}, matched: [0, 0] }; // held
+    filter.state = 'active';
     const all = followedBy(world, subscriber, filter).filter(({ state }) => state !== 'disconnected');
     const least = all.filter(({ own }) => own === undefined).length;
     return { tell: () => tellPage(world, name, all), matched: [least, all.length] };
@@ -193,6 +196,9 @@ export function gain(world: World, device: Device, subscriber: string, isLifted 
       : 'paused';
   const pair =
     found !== undefined && isSubscription(found) ? found : world.ensurePair(device.id, subscriber, state);
+  // A held one, from where it is followed otherwise.
+  if (pair.state === 'disconnected' && world.isConnected(subscriber) && state === 'active')
+    pair.state = state;
   const isOpen = pair.state !== 'active' || (isLifted && filters.length > 1);
   for (const [name, filter] of filters) {
     if (filter.state === 'active') world.tellEntry(pair, name, isOpen ? { optional: true } : {});
@@ -207,6 +213,12 @@ export function pauseAll(world: World, subscriber: string): Outcome {
   return {};
 }
 
+/** Whether the pair waits to be subscribed to: by itself, or with all that follows it. */
+function isHeld(world: World, { device, subscriber, state, own }: Pair): boolean {
+  if (state === 'disconnected' || own !== undefined) return state === 'disconnected';
+  return world.filtersOn(device, subscriber).every(([, filter]) => filter.state === 'disconnected');
+}
+
 /** What was active is named or not; what becomes active is: by the answer, or in the page of a filter. */
 export function resumeAll(world: World, subscriber: string): Outcome {
   const { filters } = world.subscriber(subscriber);
@@ -216,7 +228,7 @@ export function resumeAll(world: World, subscriber: string): Outcome {
     [...filters].map(([name, { state }]) => [name, state !== 'active' && state !== 'disconnected']),
   );
   for (const filter of filters.values()) if (filter.state !== 'disconnected') filter.state = 'active';
-  for (const pair of subscriptions) if (pair.state !== 'disconnected') pair.state = 'active';
+  for (const pair of subscriptions) if (!isHeld(world, pair)) pair.state = 'active';
   for (const pair of subscriptions) {
     const isNamed = pair.own !== undefined && before.get(pair) !== 'active';
     world.tellEntry(pair, ANSWER, isNamed ? {} : { optional: true });
@@ -228,7 +240,8 @@ export function resumeAll(world: World, subscriber: string): Outcome {
       world.tellEntry(pair, name, isSure ? {} : { optional: true });
     }
   }
-  for (const { device } of subscriptions) {
+  for (const { device, state } of subscriptions) {
+    if (state !== 'active') continue;
     const { epoch, seq } = world.device(device);
     world.subscriber(subscriber).positions.set(device, { epoch, seq });
   }

@@ -35,6 +35,8 @@ export class Model {
         return world.devices.has(command.device);
       case 'recover':
         return !world.isConnected(command.subscriber) && !world.terms.timers;
+      case 'wait':
+        return !world.terms.timers;
       case 'drop':
       case 'pauseAll':
       case 'resumeAll':
@@ -84,6 +86,8 @@ export class Model {
         return terminate(world, command.device);
       case 'connect':
         return connect(world, command.subscriber, false);
+      case 'wait':
+        return connect(world, command.subscriber, true);
       case 'recover':
         return recover(world, command.subscriber);
       case 'drop':

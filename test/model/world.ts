@@ -232,23 +232,32 @@ export class World {
     return all.filter(([, { prefix }]) => device.startsWith(prefix));
   }
 
-  /** Types that the pair delivers: the union of the ways in which the device is followed, the paused ones left out. */
+  /** Types that the pair delivers: the union of the ways in which the device is followed, those left out that rest. */
   typesOf({ device, subscriber, own = [] }: Pair): readonly EventType[] {
     const filtered = this.devices.get(device)?.known === true ? this.filtersOn(device, subscriber) : [];
-    return this.#unionOf(own, filtered);
+    return this.#unionOf(own, subscriber, filtered);
+  }
+
+  /** Whether the filter is paused, or held by its connected subscriber. */
+  isResting(subscriber: string, { state }: Filter): boolean {
+    return state === 'paused' || (state === 'disconnected' && this.isConnected(subscriber));
   }
 
   /** What a pair that an operator makes a subscription delivers: what was asked for before, or all. */
   askedOf(device: string, subscriber: string): readonly EventType[] {
     const pair = this.pair(device, subscriber);
     const own = (pair?.state === 'deny' ? pair.asked : undefined) ?? [];
-    const types = this.#unionOf(own, this.filtersOn(device, subscriber));
+    const types = this.#unionOf(own, subscriber, this.filtersOn(device, subscriber));
     return types.length > 0 ? types : ALL_TYPES;
   }
 
-  #unionOf(own: readonly EventType[], filtered: [name: string, filter: Filter][]): readonly EventType[] {
-    const unpaused = filtered.filter(([, { state }]) => state !== 'paused');
-    const counting = own.length + unpaused.length > 0 ? unpaused : filtered;
+  #unionOf(
+    own: readonly EventType[],
+    subscriber: string,
+    filtered: [name: string, filter: Filter][],
+  ): readonly EventType[] {
+    const awake = filtered.filter(([, filter]) => !this.isResting(subscriber, filter));
+    const counting = own.length + awake.length > 0 ? awake : filtered;
     const wanted = [...own, ...counting.flatMap(([, { types }]) => types)];
     return ALL_TYPES.filter((type) => wanted.includes(type));
   }

@@ -85,6 +85,21 @@ describe('a subscriber that its edge still holds', () => {
     );
   });
 
+  it('holds a filter, of which no device is there, as long as what it holds else', () => {
+    const { parts, session, join, rejoin } = takenOver({}, {}, (first) => {
+      first.ask(64, 'subscribe', ['x-*']);
+      first.ask(64, 'unsubscribe', ['dev-1', 'dev-2']);
+      first.registry.filters.setState(first.registry.filters.find(0, 'x-'), 5);
+    });
+    rejoin({ again: true, hold: true });
+    parts.told();
+    for (let passed = 0; passed <= REMOVED_MS; passed += 50_000) {
+      parts.heard(join.session);
+      parts.pass(50_000);
+    }
+    expect(parts.told()).toEqual([`notice ${session} inactiveTooLong x-*=5`]);
+  });
+
   it('is told of nothing that is resumed where nothing was on its way', () => {
     const { parts, again } = takenOver({}, {}, (first) => {
       first.ask(64, 'pause', ['dev-1']);

@@ -25,6 +25,7 @@ export interface Frame {
   readonly filter?: string;
   readonly filters?: readonly unknown[];
   readonly resumedFilters?: readonly string[];
+  readonly held?: boolean;
   readonly replay?: boolean;
   /** Events that it replaced. */
   readonly conflated?: number;

@@ -1,6 +1,5 @@
 /** `dat subscribers`: the subscribers of a hub. */
 import type { SubscriberEntry } from '../../admin/subscribers.ts';
-
 import { ID_ACCEPTED, isIdPrefix } from '../../wire/id.ts';
 import { Admin } from '../admin.ts';
 import { countFrom, examples, Group, type JsonOption, jsonOption, type RegisterCommand } from '../command.ts';

@@ -137,7 +137,7 @@ export class Deliverer {
   event(views: RecordViews, offset: number, bytes: number): void {
     const device = views.u32[(offset + EventField.device) >> 2]!;
     const seq = views.f64[(offset + EventField.seq) >> 3]!;
-    if (this.replays.inUse && seq > 0) this.replays.event(device, views.u8[offset + EventField.type]!, seq);
+    if (this.replays.inUse && seq > 0) this.replays.event(device, seq);
     // None: the last subscriber has just closed, and the owner has not heard of it yet.
     const topic = this.#topics.get(device, ALL_TYPES);
     if (topic !== undefined) {

@@ -164,16 +164,25 @@ export class Missed {
 
   /** The seqs that a slow subscriber will never get, as flat pairs: first and last of each run. */
   gapsOf(session: SubscriberSession): number[] {
+    // What waited is not sent where something newer is.
+    const isNewer = this.#since.get(session)! < this.#newest;
+    return this.#missedBy(session, isNewer, this.#newest - 1);
+  }
+
+  /** As `gapsOf`, where it does not get what is kept for it either. */
+  allMissedBy(session: SubscriberSession): number[] {
+    return this.#missedBy(session, true, this.#newest);
+  }
+
+  #missedBy(session: SubscriberSession, withWaiting: boolean, last: number): number[] {
     const since = this.#since.get(session)!;
     const gaps: number[] = [];
-    // What waited is not sent where something newer is.
-    if (since < this.#newest)
-      for (const one of this.waitingFor(session)) addRun(gaps, seqOf(one), seqOf(one));
+    if (withWaiting) for (const one of this.waitingFor(session)) addRun(gaps, seqOf(one), seqOf(one));
     const runs = this.#runs;
     // Stryker disable next-line EqualityOperator: behind the last there is no run
     for (let at = 0; at < runs.length; at += 2) {
       const from = Math.max(runs[at]!, since + 1);
-      const to = Math.min(runs[at + 1]!, this.#newest - 1);
+      const to = Math.min(runs[at + 1]!, last);
       if (from <= to) addRun(gaps, from, to);
     }
     return gaps;

@@ -5,7 +5,7 @@
 import type { RecordViews } from '../../memory/ring.ts';
 import { copyEvent, EventField, eventBytes, isHigh, privateViews } from '../../records/event.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
-import { EventType } from '../../wire/events.ts';
+import { EventType, typeBit } from '../../wire/events.ts';
 import type { Cohort, Cohorts } from './cohorts.ts';
 import type { Pace } from './pace.ts';
 import type { Paces } from './paces.ts';
@@ -16,6 +16,7 @@ const MESSAGE = 0;
 const PONG = 1;
 const LANES = [MESSAGE, PONG] as const;
 type LaneIndex = (typeof LANES)[number];
+const LANE_TYPES = [EventType.message, EventType.pong] as const;
 
 /** An event that waits for its turn. */
 export interface Waiting {
@@ -182,12 +183,13 @@ export class PacedAudience {
   }
 
   /**
-   * @param comesBack it goes on following the device, and gets what waits now. Else it gets nothing more: the hub has
-   *   answered already that it does not follow the device
+   * @param wanted bits of the event types of which it gets what waits now, as it goes on following the device. Else it
+   *   gets nothing more: the hub has answered already that it does not follow the device
    */
-  remove(session: SubscriberSession, comesBack: boolean): void {
+  remove(session: SubscriberSession, wanted: number): void {
     this.#remove(session, (lane, waited) => {
-      if (comesBack) this.paces.sendAlone(session, this.names, this.newest[lane]!, 0, waited - 1);
+      const isWanted = (typeBit(LANE_TYPES[lane], false) & wanted) !== 0;
+      if (isWanted) this.paces.sendAlone(session, this.names, this.newest[lane]!, 0, waited - 1);
     });
   }
 

@@ -8,9 +8,10 @@ import type { HistoryReader } from '../../history/reader.ts';
 import { type Replay, Step } from '../../history/replay.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
+import { EventField, EventFlag } from '../../records/event.ts';
 import type { Entry } from '../../records/replies.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
-import { EventType, epochName, typeBits } from '../../wire/events.ts';
+import { ALL_TYPES, epochName, typeBit, typeBits } from '../../wire/events.ts';
 import type { Past } from '../../wire/subscriber-ops.ts';
 import type { Charges } from '../charges.ts';
 import type { EventEncoder } from './event-encoder.ts';
@@ -36,8 +37,6 @@ const GAP_REASON = 'history';
 /** Events, and bytes of them, after which the send queue and the allowance are looked at again. */
 const EVENTS_PER_LOOK = 50;
 export const BYTES_PER_LOOK = 32 * 1024;
-/** Pongs that were held back and are told of one by one; beyond this, as one range. */
-const HELD_PONGS_MAX = 256;
 
 /** One device of one session, from the answer until its live events may come. */
 interface Held {
@@ -46,15 +45,17 @@ interface Held {
   readonly generation: number;
   readonly names: DeviceNames;
   replay: Replay;
-  /** The session has everything up to here, or was told that it will not. */
+  /** Where that ends. */
   covered: number;
+  /** Of a replay of what came meanwhile: bits of the types that were followed then. Undefined while it is of the past. */
+  meanwhile: number | undefined;
+  /** The session has everything up to here, or was told that it will not. */
+  told: number;
   /** Of the device's last event that has come to this edge. */
   lastSeq: number;
   attached: Attached | undefined;
   /** Bits of the types that were followed up to a seq, before others: oldest first. */
   readonly before: { readonly types: number; readonly seq: number }[];
-  /** Pairs of first and last seq of pongs that came meanwhile and are kept nowhere. */
-  readonly pongs: number[];
 }
 
 export class Replays {
@@ -104,10 +105,11 @@ export class Replays {
       names: new DeviceNames(id),
       replay,
       covered: seq,
+      meanwhile: undefined,
+      told: 0,
       lastSeq: seq,
       attached: undefined,
       before: [],
-      pongs: [],
     };
     const others = this.#bySession.get(session);
     if (others === undefined) this.#bySession.set(session, [held]);
@@ -159,12 +161,8 @@ export class Replays {
   }
 
   /** A live event of a device has come to this edge. */
-  event(device: number, type: number, seq: number): void {
-    for (const held of this.#byDevice.get(device) ?? []) {
-      held.lastSeq = seq;
-      const wantsPongs = ((held.attached?.types ?? 0) & typeBits.pong) !== 0;
-      if (type === EventType.pong && wantsPongs) notePong(held.pongs, seq);
-    }
+  event(device: number, seq: number): void {
+    for (const held of this.#byDevice.get(device) ?? []) held.lastSeq = seq;
   }
 
   /** Events of the device up to this seq did not come to this edge. */
@@ -194,22 +192,30 @@ export class Replays {
   #advance(held: Held): Slice {
     const { session } = held;
     let end = this.#mayGoOn(session, 0);
+    let looked = 0;
     let sent = 0;
     let bytes = 0;
     while (end === Slice.through) {
       const step = held.replay.next();
       if (step === Step.End) {
         this.#deps.charges.rows(session, sent);
+        this.#passPongs(held, held.covered);
         return this.#hasCaughtUp(held);
       }
-      if (step === Step.Gap) this.#gap(held, held.replay.from, held.replay.to);
-      else {
+      if (step === Step.Gap) {
+        this.#gap(held, held.replay.from, held.replay.to);
+        continue;
+      }
+      this.#passPongs(held, held.replay.seq - 1);
+      held.told = held.replay.seq;
+      looked += 1;
+      if (isStillWanted(held)) {
         bytes += this.#send(held, held.replay.views);
         sent += 1;
       }
-      if (sent < EVENTS_PER_LOOK && bytes < BYTES_PER_LOOK) continue;
+      if (looked < EVENTS_PER_LOOK && bytes < BYTES_PER_LOOK) continue;
       end = this.#mayGoOn(session, sent);
-      sent = bytes = 0;
+      looked = sent = bytes = 0;
     }
     return end;
   }
@@ -231,12 +237,13 @@ export class Replays {
       const { types, seq } = held.before.shift() ?? { types: attached.types, seq: lastSeq };
       held.replay = reader.since({ slot, generation, seq }, covered, types);
       held.covered = Math.max(covered, seq);
+      held.meanwhile = types;
+      held.told = covered;
       return Slice.through;
     }
     if (this.#unconfirmed.has(held)) return Slice.blocked;
     this.#remove(held);
     if (attached === undefined) return Slice.through; // its live events are still to be attached, and none has come
-    for (let at = 0; at < held.pongs.length; at += 2) this.#gap(held, held.pongs[at]!, held.pongs[at + 1]!);
     finish();
     if (!session.closing) join(session, { ...attached, seq: lastSeq });
     return Slice.through;
@@ -251,8 +258,17 @@ export class Replays {
     return end;
   }
 
-  #gap({ session, names }: Held, from: number, to: number): void {
+  /** Pongs that came meanwhile are kept nowhere: what took a number up to here, and is not missing otherwise. */
+  #passPongs(held: Held, seq: number): void {
+    const { meanwhile = 0, attached, told } = held;
+    const areWanted = (meanwhile & (attached?.types ?? 0) & typeBits.pong) !== 0;
+    if (areWanted && seq > told) this.#gap(held, told + 1, seq);
+  }
+
+  #gap(held: Held, from: number, to: number): void {
+    const { session, names } = held;
     session.sendGap({ device: names.id, from, to, reason: GAP_REASON });
+    held.told = to;
   }
 
   #find(session: SubscriberSession, device: number): Held | undefined {
@@ -279,8 +295,8 @@ export function wantsPast({ last, history, since }: Past): boolean {
   return last || history > 0 || since.size > 0;
 }
 
-function notePong(pongs: number[], seq: number): void {
-  const last = pongs.length - 1;
-  if (pongs[last] === seq - 1 || pongs.length >= 2 * HELD_PONGS_MAX) pongs[last] = seq;
-  else pongs.push(seq, seq);
+/** Whether the event in hand is of a type that is followed now: since it was found, others may have been asked for. */
+function isStillWanted({ attached, replay: { views } }: Held): boolean {
+  const isHub = (views.u8[EventField.flags]! & EventFlag.fromHub) !== 0;
+  return ((attached?.types ?? ALL_TYPES) & typeBit(views.u8[EventField.type]!, isHub)) !== 0;
 }

@@ -125,6 +125,11 @@ export class SlowSubscribers {
     this.#deps.counters.add(Counter.droppedLagging, this.#remove(session, topic, missedOf(topic, session)));
   }
 
+  /** A slow subscriber is about to join for other types: none of what it missed until now will come. */
+  tellMissed(session: SubscriberSession, topic: Topic): void {
+    this.#sendGaps(session, topic, missedOf(topic, session).allMissedBy(session));
+  }
+
   /** The connection is over, or about to be; it has left its devices. */
   forget(session: SubscriberSession): void {
     if (this.#sessions.delete(session)) this.#deps.counters.add(Counter.laggingSubscribers, -1);
@@ -250,12 +255,7 @@ export class SlowSubscribers {
   #rejoin(session: SubscriberSession, device: number): number {
     const topic = this.#topicOf(session, device);
     const missed = missedOf(topic, session);
-    const gaps = missed.gapsOf(session);
-    let bytes = 0;
-    for (let at = 0; at < gaps.length; at += 2) {
-      const [from, to] = [gaps[at]!, gaps[at + 1]!];
-      bytes += session.sendGap({ device: topic.names.id, from, to, reason: GAP_REASON });
-    }
+    let bytes = this.#sendGaps(session, topic, missed.gapsOf(session));
     const newest = missed.newestFor(session);
     const waiting = missed.waitingFor(session);
     if (newest === undefined) for (const one of waiting) bytes += this.#sendWaiting(session, topic, one);
@@ -266,6 +266,16 @@ export class SlowSubscribers {
     this.#remove(session, topic, missed);
     session.removeDevice(device, true);
     session.addDevice(device, topic.add(session));
+    return bytes;
+  }
+
+  /** @param gaps flat pairs: first and last of each run @returns the bytes sent */
+  #sendGaps(session: SubscriberSession, { names }: Topic, gaps: readonly number[]): number {
+    let bytes = 0;
+    for (let at = 0; at < gaps.length; at += 2) {
+      const [from, to] = [gaps[at]!, gaps[at + 1]!];
+      bytes += session.sendGap({ device: names.id, from, to, reason: GAP_REASON });
+    }
     return bytes;
   }
 

@@ -114,7 +114,10 @@ export class SubscriberRoute implements ListenerHandlers<SubscriberSession> {
     else if (!isInTime) edge.refuseOverRate(session, cost, parsed.id, now);
     else if (parsed.op === 'list') edge.request(session, { ...LIST, id: parsed.id }, now);
     else if (parsed.op === 'since') edge.noteSince(session, parsed);
-    else if ('named' in parsed) edge.request(session, session.withSince(parsed), now);
+    else if ('named' in parsed) {
+      const isTaken = edge.request(session, session.withSince(parsed), now);
+      if (isTaken && parsed.op === 'subscribe') session.sinceUsed();
+    }
   }
 
   controlPong({ session }: SubscriberConnection): void {

@@ -94,8 +94,12 @@ export class SubscriberSession extends Session {
   withSince(ask: Ask): Ask {
     if (this.#since === undefined || ask.op !== 'subscribe') return ask;
     const since = new Map([...this.#since, ...ask.past.since]);
-    this.#since = undefined;
     return { ...ask, past: { ...ask.past, since } };
+  }
+
+  /** The subscribe was taken: one that was refused leaves the positions to the next. */
+  sinceUsed(): void {
+    this.#since = undefined;
   }
 
   get encoding(): Encoding {

@@ -82,11 +82,11 @@ export class Topic {
 
   /**
    * @param open whether the socket still is; a closed one has left its topics by itself
-   * @param comesBack it goes on following the device, in another way
+   * @param wanted bits of the event types of which it gets what waits for its turn: it goes on following the device
    */
-  remove(session: SubscriberSession, shard: number, open: boolean, comesBack = false): void {
+  remove(session: SubscriberSession, shard: number, open: boolean, wanted = 0): void {
     if (session.every > 0) {
-      this.paced?.remove(session, comesBack);
+      this.paced?.remove(session, wanted);
       if (this.paced?.isEmpty) this.paced = undefined;
       return;
     }

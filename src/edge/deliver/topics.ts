@@ -78,8 +78,10 @@ export class Topics {
   ): void {
     this.#confirm(session, device);
     if (session.shardOf(device) !== NO_SHARD) {
-      if (session.typesOf(device) === types && this.#topicOf(session, device)!.names.id === id) return;
-      this.leave(session, device, true);
+      const before = this.#topicOf(session, device)!;
+      if (before.types === types && before.names.id === id) return;
+      if (before.names.id === id) this.#leaveFor(session, device, types);
+      else this.leave(session, device, true);
     }
     let topic = this.get(device, types);
     if (topic !== undefined && topic.names.id !== id) {
@@ -109,13 +111,27 @@ export class Topics {
     this.#dropIfEmpty(topic, device);
   }
 
+  /** The session is about to join again, for other types: it gets what waits for its turn, or is told what it missed. */
+  #leaveFor(session: SubscriberSession, device: number, types: number): void {
+    const shard = session.shardOf(device);
+    const topic = this.#topicOf(session, device)!;
+    if (shard === SLOW) {
+      this.#slow.tellMissed(session, topic);
+      this.leave(session, device, true);
+      return;
+    }
+    session.removeDevice(device);
+    topic.remove(session, shard, true, types);
+    this.#dropIfEmpty(topic, device);
+  }
+
   /** The session leaves until it joins again, which is about to come. @returns false: it must not, being slow */
   holdBack(session: SubscriberSession, device: number): boolean {
     const shard = session.shardOf(device);
     if (shard === SLOW) return false;
     const topic = this.#topicOf(session, device)!;
     session.removeDevice(device);
-    topic.remove(session, shard, true, true);
+    topic.remove(session, shard, true, ALL_TYPES);
     this.#dropIfEmpty(topic, device);
     return true;
   }

@@ -25,7 +25,7 @@ import { EventFlag, privateViews } from '../../../src/records/event.ts';
 import { EntryWriter, GapReason, NO_BYTES, Notice, writeGap } from '../../../src/records/replies.ts';
 import { createSessionNumbers, sessionNumbers } from '../../../src/records/sessions.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
-import { EventType, Priority, type PriorityName } from '../../../src/wire/events.ts';
+import { ALL_TYPES, EventType, Priority, type PriorityName } from '../../../src/wire/events.ts';
 import { DEFAULT_TEMPLATES, readTemplates } from '../../../src/wire/mqtt/templates.ts';
 import { TopicLayout } from '../../../src/wire/mqtt/topics.ts';
 import { subscriberTerms } from '../../../src/wire/upgrade-terms.ts';
@@ -238,8 +238,9 @@ export class FakeThread {
     return socket;
   }
 
-  attach({ session }: FakeSocket, device: number, id = `d${device}`): void {
-    this.link.attach(session.number, device, id, this.seq(device));
+  /** @param types bits of the event types that it gets */
+  attach({ session }: FakeSocket, device: number, id = `d${device}`, types = ALL_TYPES): void {
+    this.link.attach(session.number, device, id, this.seq(device), types);
     this.link.flush();
   }
 

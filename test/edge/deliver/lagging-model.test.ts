@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { SHARD_SOCKETS_MAX } from '../../../src/edge/deliver/audience.ts';
 import { Notice } from '../../../src/records/replies.ts';
-import type { PriorityName } from '../../../src/wire/events.ts';
+import { ALL_TYPES, type PriorityName, typeBits } from '../../../src/wire/events.ts';
 import type { Frame } from '../../support/frames.ts';
 import { runs } from '../../support/runs.ts';
 import { type FakeSocket, FakeThread, QUEUE_BYTES } from './fake-thread.ts';
@@ -52,6 +52,13 @@ class World {
       thread.attach(socket, device);
       thread.notice(socket, [`d${device}`]);
     }
+  }
+
+  /** Asks for other types of the device, messages among them. */
+  turnTypes(actor: number, device: number, types: number): void {
+    const current = this.visits[actor]![device]!.at(-1);
+    const isFollowing = current !== undefined && current.until === undefined;
+    if (isFollowing) this.thread.attach(this.actors[actor]!, device, undefined, types);
   }
 
   turnVip(actor: number): void {
@@ -120,6 +127,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc
       .tuple(actor, device)
       .map(([a, d]) => ({ name: `turn ${a} ${d}`, run: (world: World) => world.turn(a, d) })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(actor, device, fc.constantFrom(ALL_TYPES, typeBits.message, typeBits.message | typeBits.pong))
+      .map(([a, d, types]) => ({
+        name: `types ${a} ${d} ${types}`,
+        run: (world: World) => world.turnTypes(a, d, types),
+      })),
   },
   { weight: 1, arbitrary: actor.map((a) => ({ name: `vip ${a}`, run: (world: World) => world.turnVip(a) })) },
   {

@@ -1,6 +1,8 @@
 /** Subscribers at a pace against a model: who follows what changes all the time, and no event is lost or counted twice. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { ALL_TYPES, typeBits } from '../../../src/wire/events.ts';
+import { runs } from '../../support/runs.ts';
 import { type FakeSocket, FakeThread } from './fake-thread.ts';
 
 const DEVICES = 4;
@@ -92,13 +94,22 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('poll' as const) }) },
   {
     weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('types' as const),
+      device: fc.nat(DEVICES - 1),
+      who: fc.nat(3),
+      types: fc.constantFrom(ALL_TYPES, typeBits.message, typeBits.message | typeBits.pong),
+    }),
+  },
+  {
+    weight: 1,
     arbitrary: fc.record({ kind: fc.constant('vip' as const), who: fc.nat(3), vip: fc.boolean() }),
   },
 );
 
 it('get the newest of what they follow, and how many it replaced, whoever joins and leaves', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+    fc.property(fc.array(step, { minLength: 20, maxLength: 120, size: 'max' }), (steps) => {
       const thread = new FakeThread({ sendQueueBytes: 1e9, sendQueueMaxBytes: 1e9 });
       const all = QUERIES.map((query) => new Books(thread.subscriber([], { query })));
       const pass = (ms: number): void => {
@@ -111,7 +122,10 @@ it('get the newest of what they follow, and how many it replaced, whoever joins 
         else if (one.kind === 'pass') pass(one.ms);
         else if (one.kind === 'poll') thread.poll();
         else if (one.kind === 'vip') thread.setVip(all[one.who]!.socket, one.vip);
-        else {
+        else if (one.kind === 'types') {
+          const books = all[one.who]!;
+          if (books.follows(one.device)) thread.attach(books.socket, one.device, undefined, one.types);
+        } else {
           const books = all[one.who]!;
           const seq = thread.seq(one.device);
           if (books.follows(one.device)) {
@@ -133,6 +147,6 @@ it('get the newest of what they follow, and how many it replaced, whoever joins 
         for (let device = 0; device < DEVICES; device++) books.expectAll(device, thread.seq(device));
       }
     }),
-    { numRuns: 150 },
+    { numRuns: runs(60) },
   );
 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Replays, wantsPast } from '../../../src/edge/deliver/replays.ts';
 import type { Attached } from '../../../src/edge/deliver/topics.ts';
 import { Counter } from '../../../src/memory/counters.ts';
-import { ALL_TYPES, EventType, typeBits } from '../../../src/wire/events.ts';
+import { ALL_TYPES, type EventType, typeBits } from '../../../src/wire/events.ts';
 import { type Past as Asked, NO_PAST } from '../../../src/wire/subscriber-ops.ts';
 import type { HistoryOptions } from '../../history/history-harness.ts';
 import { EPOCH_NAME, Past, type Peer, QUEUE_BYTES } from './past-harness.ts';
@@ -62,7 +62,7 @@ class Bench extends Past {
 
   /** An event of the device comes to this edge. */
   live(device: number, type: keyof typeof EventType = 'message'): void {
-    this.replays.event(device, EventType[type], this.history.send(device, { type }));
+    this.replays.event(device, this.history.send(device, { type }));
   }
 }
 
@@ -321,7 +321,7 @@ describe('the types of live events of a device whose past is being sent', () => 
     expect(peer.news()).toBe('d0:1 d0:3');
   });
 
-  it('are at each time those that are followed then', () => {
+  it('are at each time those that are followed then, and still wanted', () => {
     const bench = new Bench();
     const device = bench.device(1);
     const peer = bench.peer();
@@ -333,9 +333,25 @@ describe('the types of live events of a device whose past is being sent', () => 
         bench.attach(peer, device, followed);
       }
       bench.live(device);
+      bench.attach(peer, device, typeBits.message | typeBits.pong);
     });
-    // The message of the first two, the statuses up to the last, then the message.
-    expect(told).toBe('d0:1 d0:2 d0:5 d0:7 d0:8');
+    // The message of the first two, no status any more, then the message.
+    expect(told).toBe('d0:1 d0:2 d0:8');
+  });
+
+  it('are those of the rest of the past, too, from where others were asked for', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    bench.history.send(device, { type: 'status' });
+    bench.history.send(device);
+    const peer = bench.peer();
+    bench.ask(peer, device, { history: 5 });
+    const told = heldBack(bench, peer, () => {
+      bench.live(device, 'pong');
+      bench.attach(peer, device, typeBits.status);
+      bench.live(device, 'pong');
+    });
+    expect(told).toBe('d0:2');
   });
 });
 
@@ -352,17 +368,29 @@ describe('pongs that came meanwhile, which are kept nowhere', () => {
     return peer.news();
   }
 
-  it('are told of as gaps before the live events, those in a row as one', () => {
+  it('are told of as gaps in their places, those in a row as one', () => {
     expect(heldBack(['pong', 'pong', 'message', 'pong'])).toBe(
-      'd0:1 d0:4 gap d0:2-3 history gap d0:5-5 history',
+      'd0:1 gap d0:2-3 history d0:4 gap d0:5-5 history',
     );
   });
 
-  it('are told of one by one up to a number, and beyond it as one range', () => {
+  it('are never told of together with what is sent, however many they are', () => {
     const pairs = Array.from({ length: 258 }, () => ['pong', 'message'] as const).flat();
     const gaps = heldBack(pairs).match(/gap \S+/g)!;
-    expect(gaps).toHaveLength(256);
-    expect(gaps.slice(-2)).toEqual(['gap d0:510-510', 'gap d0:512-516']);
+    expect(gaps).toHaveLength(258);
+    expect(gaps.slice(-2)).toEqual(['gap d0:514-514', 'gap d0:516-516']);
+  });
+
+  it('are told of once, where what came with them is not kept any more', () => {
+    const bench = new Bench({ eventsMax: 1 });
+    const device = bench.device(1);
+    const peer = bench.peer();
+    peer.queued = QUEUE_BYTES + 1;
+    bench.ask(peer, device, { last: true });
+    for (const type of ['pong', 'message', 'pong', 'message', 'pong'] as const) bench.live(device, type);
+    peer.queued = 0;
+    bench.run(peer);
+    expect(peer.news()).toBe('d0:1 gap d0:2-3 history gap d0:4-4 history d0:5 gap d0:6-6 history');
   });
 
   it('are not missed by who wants none', () => {
@@ -375,17 +403,6 @@ describe('pongs that came meanwhile, which are kept nowhere', () => {
     bench.live(device, 'pong');
     bench.run(peer);
     expect(peer.news()).toBe('d0:1');
-  });
-
-  it('are not missed by who does not get the live events yet', () => {
-    const bench = new Bench();
-    const device = bench.device(1);
-    const peer = bench.peer();
-    bench.begin(peer, device, { last: true });
-    bench.live(device, 'pong');
-    bench.attach(peer, device);
-    bench.run(peer);
-    expect([peer.news(), bench.joins]).toEqual(['d0:1', ['finish', 's-1 d0:2']]);
   });
 });
 

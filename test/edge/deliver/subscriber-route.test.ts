@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SUBSCRIBER_PATH, SubscriberRoute } from '../../../src/edge/deliver/subscriber-route.ts';
-import { TRANSPORT_FRAME_FACTOR } from '../../../src/limits.ts';
+import { REQUESTS_WAITING_MAX, TRANSPORT_FRAME_FACTOR } from '../../../src/limits.ts';
 import type { UpgradeAnswer } from '../../../src/transport/transport.ts';
 import { type FakeSocket, FakeThread } from './fake-thread.ts';
 
@@ -161,6 +161,25 @@ describe('a frame of a subscriber', () => {
     expect([thread.owner.take(), socket.frames]).toEqual([[], []]);
     send(thread, socket, { op: 'subscribe', devices: ['a'] });
     expect(thread.owner.take()).toMatchObject([{ op: 'subscribe', past: true }]);
+  });
+
+  it('that says where it stands is kept where the next subscribe is refused, for that which is taken', () => {
+    const { thread, socket } = connected();
+    const subscribe = { op: 'subscribe', devices: ['a'] };
+    for (let n = 0; n <= REQUESTS_WAITING_MAX; n++) send(thread, socket, { op: 'list' });
+    send(thread, socket, { op: 'since', since: { a: { epoch: 'e', seq: 1 } } });
+    send(thread, socket, subscribe);
+    expect(socket.frames).toMatchObject([{ op: 'error', code: 111 }]);
+    for (let request = 1; request <= REQUESTS_WAITING_MAX + 1; request++) {
+      thread.link.answer({ session: socket.session.number, request }, new Uint8Array(0), [], false);
+      thread.link.flush();
+      thread.poll();
+    }
+    thread.owner.take();
+    for (const past of [true, false]) {
+      send(thread, socket, subscribe);
+      expect(thread.owner.take()).toMatchObject([{ op: 'subscribe', past }]);
+    }
   });
 
   it('that only touches asks for nothing', () => {

@@ -108,6 +108,8 @@ describe('positions', () => {
         ],
       },
     });
+    expect(session.withSince(subscribe)).not.toBe(subscribe);
+    session.sinceUsed();
     expect(session.withSince(subscribe)).toBe(subscribe);
   });
 

@@ -15,15 +15,8 @@ function follower(thread: FakeThread, types: number, query = '', vip = false): F
   return socket;
 }
 
-function limit(
-  thread: FakeThread,
-  { session }: FakeSocket,
-  device: number,
-  types: number,
-  id?: string,
-): void {
-  thread.link.attach(session.number, device, id ?? `d${device}`, thread.seq(device), types);
-  thread.link.flush();
+function limit(thread: FakeThread, socket: FakeSocket, device: number, types: number, id?: string): void {
+  thread.attach(socket, device, id, types);
   thread.poll();
 }
 
@@ -131,6 +124,53 @@ describe('the types that a subscriber asks for', () => {
     thread.poll();
     socket.drainTo(0);
     expect(socket.news()).toBe('gap d0:2-2 slow d0:5');
+  });
+});
+
+describe('other types, asked for while events wait', () => {
+  const MESSAGES = typeBits.message | typeBits.status;
+
+  it.each(['&every=1000', '&every=1000&batch=true'])(
+    'let the newest that still is wanted come first, though its turn had not come (%s)',
+    (query) => {
+      const thread = new FakeThread(ROOMY);
+      const [socket, other] = [follower(thread, ALL_TYPES, query), follower(thread, ALL_TYPES, query)];
+      for (const type of [EventType.message, EventType.pong])
+        for (let n = 0; n < 3; n++) thread.event(0, 'normal', undefined, type);
+      thread.poll();
+      for (const one of [socket, other]) one.frames.length = 0;
+      limit(thread, socket, 0, MESSAGES);
+      expect(socket.frames).toMatchObject([{ seq: 3, conflated: 1 }]);
+      thread.pass(1000);
+      expect(socket.frames).toHaveLength(1);
+      expect(other.news()).not.toBe('');
+    },
+  );
+
+  it('leave no hole untold to one that is slow, and what it misses from then on is told as ever', () => {
+    const thread = new FakeThread();
+    const socket = follower(thread, ALL_TYPES);
+    thread.lag(socket);
+    thread.events(0, 'normal', 'high', 'normal', 'normal');
+    expect(seqs(socket)).toBe('2');
+    limit(thread, socket, 0, MESSAGES);
+    expect(seqs(socket)).toBe('gap 1-1 slow gap 3-4 slow');
+    thread.events(0, 'normal', 'normal');
+    socket.drainTo(0);
+    expect(seqs(socket)).toBe('gap 5-5 slow 6');
+    expect(thread.count('droppedLagging')).toBe(4);
+  });
+
+  it('tell one that is slow and at a pace of what waited for its turn', () => {
+    const thread = new FakeThread();
+    const socket = follower(thread, ALL_TYPES, '&every=1000');
+    thread.events(0, 'normal', 'normal', 'normal');
+    thread.lag(socket);
+    expect(seqs(socket)).toBe('1');
+    limit(thread, socket, 0, MESSAGES);
+    expect(seqs(socket)).toBe('gap 3-3 slow');
+    socket.drainTo(0);
+    expect(seqs(socket)).toBe('');
   });
 });
 
