@@ -195,6 +195,7 @@ function homesOf(parts: OwnerParts, admits: boolean): SubscriberHomes {
     admits: ({ actor }) => note(`admits ${actor.id}`) && admits,
     asks: ({ session, op }) => note(`asks ${name(session)} ${op}`),
     leaves: (session) => note(`leaves ${name(session)}`),
+    waitingOf: () => [],
     disconnected: (slot) => note(`disconnected ${id(slot)}`),
     freed: (slot) => note(`freed ${id(slot)}`),
   };
