@@ -271,12 +271,14 @@ export class Devices {
       else this.#silence(slot, lastSeen);
       return;
     }
-    // A wait that began before a stall of the hub's own begins anew: meanwhile no device could come back.
+    // After a stall of the hub's own there is time to come back, as meanwhile no device could. No more than the grace: an
+    // offline device is to be removed in the end, however often a thread stalls.
     const isOffline = rows.deviceState[slot] === DeviceState.offline;
-    const waitMs = isOffline ? this.#removeAfterMs(slot) : this.#terms.graceMs(slot);
+    const graceMs = this.#terms.graceMs(slot);
+    const backMs = isOffline ? Math.min(graceMs, this.#removeAfterMs(slot)) : graceMs;
     const pausedUntil = Math.max(...pulses.map((pulse) => pulse.lastPauseEndMs(now)));
-    if (pausedUntil > 0 && now < pausedUntil + waitMs) wheel.set(slot, pausedUntil + waitMs);
-    else if (rows.deviceState[slot] !== DeviceState.offline) {
+    if (pausedUntil > 0 && now < pausedUntil + backMs) wheel.set(slot, pausedUntil + backMs);
+    else if (!isOffline) {
       const will = this.#terms.takeWill(slot, clock.wallNow(), now);
       if (will !== undefined) this.#broadcasts.send(slot, will, 0, eventBytes(will, 0));
       this.#input(slot, 'graceOver', 'lost');

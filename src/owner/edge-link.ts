@@ -175,8 +175,13 @@ export class EdgeLink {
     this.#written = true;
   }
 
-  /** From here on the session gets the device's events, of which `seq` was the last. @param types bits of theirs */
+  /**
+   * From here on the session gets the device's events, of which `seq` was the last. What others missed of them until now
+   * is told first: this one has missed nothing.
+   * @param types bits of theirs
+   */
   attach(session: number, device: number, id: string, seq: number, types = ALL_TYPES): void {
+    if (this.#missed.size > 0) this.#tellMissed(device);
     writeAttach(this.#ring, { session, device, id, seq, types });
     this.#written = true;
   }
@@ -218,19 +223,21 @@ export class EdgeLink {
 
   /**
    * Copies an event record to the edge.
-   * @returns false when the ring has no room for its priority: then the edge's subscribers get a gap for it
+   * @param seq 0: nobody could number it
+   * @returns false when the ring has no room for its priority: then the edge's subscribers get a gap for it, if it has a
+   * number
    */
   event(views: RecordViews, offset: number, bytes: number, device: number, seq: number): boolean {
     const missed = this.#missed.size > 0 ? this.#missed.get(device) : undefined;
     // One who has missed events goes on missing until the ring has emptied, and then gets one gap for all of them.
-    if (missed !== undefined && this.#ring.usedRatio() > RESUME_RATIO) {
+    if (missed !== undefined && seq > 0 && this.#ring.usedRatio() > RESUME_RATIO) {
       missed.to = seq;
       return false;
     }
     if (missed !== undefined) this.#tellMissed(device);
     const to = claimEvent(this.#ring, bytes, views.u8[offset + EventField.priority]!);
     if (to < 0) {
-      this.#missed.set(device, { from: seq, to: seq });
+      if (seq > 0) this.#missed.set(device, { from: seq, to: seq });
       return false;
     }
     const target = this.#ring.views;

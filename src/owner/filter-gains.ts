@@ -24,7 +24,8 @@ export class FilterGains {
   byAll(device: number): void {
     const { registry } = this.#deps;
     const id = registry.deviceId(device);
-    registry.filters.forEachMatching(id, (slot, subscriber) => this.#gain(slot, subscriber, device, id));
+    const { filters } = registry;
+    for (const slot of filters.matching(id)) this.#gain(slot, filters.subscriber(slot), device, id);
   }
 
   /** Those of the subscriber's filters that match the device follow it. */

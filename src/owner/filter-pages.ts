@@ -3,7 +3,6 @@
  * waits until the peer has read. Owner thread only.
  */
 import { authorize } from '../access/actor.ts';
-import type { AccessRules } from '../access/rules.ts';
 import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../limits.ts';
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
@@ -145,50 +144,16 @@ export class FilterPages {
     if (job.waits) job.unreadDevices = job.unreadBytes = 0;
   }
 
-  /** Devices that the filter matches and the subscriber may follow, but has no row of. */
-  missing(subscriber: number, slot: number): number[] {
-    const { registry } = this.#deps;
-    const prefix = Buffer.from(registry.filters.prefix(slot));
-    const devices: number[] = [];
-    for (let device = 0; device < highWater(registry.devices); device++)
-      if (registry.idStartsWith(device, prefix) && this.#lacks(subscriber, device)) devices.push(device);
-    return devices;
-  }
-
-  /**
-   * What filters may follow now that other rules are in force.
-   * @param before rules that denied it
-   * @returns by filter slot: the devices that it matches and its subscriber may follow, but has no row of
-   */
-  lifted(before: AccessRules): Map<number, number[]> {
-    const { registry, access } = this.#deps;
-    const lifted = new Map<number, number[]>();
-    if (before.isEmpty && access.default === 'allow') return lifted; // nothing was denied
-    for (let device = 0; device < highWater(registry.devices); device++) {
-      if (!this.#isMatchable(device)) continue;
-      const id = registry.deviceId(device);
-      registry.filters.forEachMatching(id, (slot, subscriber) => {
-        if (!this.#lacks(subscriber, device)) return;
-        if (access.decide(id, registry.subscriberId(subscriber), before) !== 'deny') return;
-        const devices = lifted.get(slot);
-        if (devices === undefined) lifted.set(slot, [device]);
-        else devices.push(device);
-      });
-    }
-    return lifted;
-  }
-
   /** Whether filters follow the device where they match it. */
-  #isMatchable(device: number): boolean {
+  isMatchable(device: number): boolean {
     const { known, deviceState } = this.#deps.registry.devices.rows;
     return known[device] === 1 && deviceState[device] !== DeviceState.free;
   }
 
-  /** Whether the subscriber may follow the device by a filter, and has no row of it. */
-  #lacks(subscriber: number, device: number): boolean {
+  /** Whether the subscriber may follow the device, which is matchable, by a filter, and has no row of it. */
+  lacks(subscriber: number, device: number): boolean {
     const { registry, subscriptions } = this.#deps;
-    if (!this.#isMatchable(device) || registry.findRow(device, subscriber) >= 0) return false;
-    return subscriptions.mayFollow(subscriber, device, -1);
+    return registry.findRow(device, subscriber) < 0 && subscriptions.mayFollow(subscriber, device, -1);
   }
 
   /** One slice of the search: adds the devices that it finds to those of the job. @returns whether it is over */
@@ -199,7 +164,8 @@ export class FilterPages {
     const to = Math.min(end, search.next + SLICE_SLOTS);
     for (; search.next < to; search.next++) {
       const device = search.next;
-      if (!registry.idStartsWith(device, prefix) || !this.#lacks(subscriber, device)) continue;
+      if (!this.isMatchable(device) || !registry.idStartsWith(device, prefix)) continue;
+      if (!this.lacks(subscriber, device)) continue;
       if (gained.has(device) || removed.has(device)) continue; // since the search began
       const { before } = search;
       // What that token covered, and has no row, an operator has removed.
@@ -236,7 +202,7 @@ export class FilterPages {
   #follow(job: PageJob, device: number, page: Page): void {
     const { registry, subscriptions } = this.#deps;
     const { subscriber } = job;
-    if (!this.#isMatchable(device)) return;
+    if (!this.isMatchable(device)) return;
     const id = registry.deviceId(device);
     if (!id.startsWith(job.filter.slice(0, -1))) return;
     const row = registry.findRow(device, subscriber);
@@ -256,8 +222,10 @@ export class FilterPages {
       return;
     }
     const before = registry.rowState(row) as RowState;
-    const input = isGained && !isSubscribed(before) ? 'subscribe' : job.input;
-    const after = nextRowState(before, input, false);
+    const isKnown = isSubscribed(before);
+    const input = isGained && !isKnown ? 'subscribe' : job.input;
+    // Nobody has asked for what is paused meanwhile to be active.
+    const after = isKnown && job.isUnasked ? before : nextRowState(before, input, false);
     // A row that an operator merely allowed is not followed by id.
     const ownTypes = before === RowState.allow ? 0 : registry.subscriptions.rows.ownTypes[row]!;
     subscriptions.setTypes(row, ownTypes, registry.filters.typesOf(subscriber, id, ownTypes));

@@ -121,6 +121,12 @@ export class FilterRequests {
     return false;
   }
 
+  /** The request is not answered any more. */
+  cancel(subscriber: number, target: FilterTarget): void {
+    this.undo(subscriber, target);
+    if (target.walk !== undefined) this.#deps.walks.cancel(target.walk);
+  }
+
   /** The request fails: its filter is as it was before. One that was to go has gone, and its slot may be another's. */
   undo(subscriber: number, { filter, slot, before }: FilterTarget): void {
     const { filters } = this.#deps.registry;

@@ -176,13 +176,14 @@ export class FilterTable {
     return [...this.#byPrefix.keys()];
   }
 
-  /** Visits each filter that matches the id. */
-  forEachMatching(id: string, visit: (slot: number, subscriber: number) => void): void {
-    const { subscriber } = this.slab.rows;
-    for (const length of this.#lengths.keys()) {
-      if (length > id.length) continue;
-      for (const slot of this.#byPrefix.get(id.slice(0, length)) ?? []) visit(slot, subscriber[slot]!);
-    }
+  /** Filters that match the id. Others may come and go before the next is asked for. */
+  *matching(id: string): Generator<number> {
+    for (const length of this.#lengths.keys())
+      if (length <= id.length) yield* this.#byPrefix.get(id.slice(0, length)) ?? [];
+  }
+
+  subscriber(slot: number): number {
+    return this.slab.rows.subscriber[slot]!;
   }
 
   /**

@@ -14,6 +14,7 @@ import { FilterGains } from './filter-gains.ts';
 import { type Job, type PageJob, type Search, SLICES_PER_STEP } from './filter-jobs.ts';
 import { FilterPages } from './filter-pages.ts';
 import { FilterRequests } from './filter-requests.ts';
+import { FilterSearches, isServed } from './filter-search.ts';
 import { Unfinished } from './filter-table.ts';
 import { GoneDevices } from './gone-devices.ts';
 import type { Registry } from './registry.ts';
@@ -46,6 +47,10 @@ export class Filters {
   readonly #gains: FilterGains;
   readonly #pages: FilterPages;
   readonly #requests: FilterRequests;
+  readonly #searches: FilterSearches;
+  /** How often other rules began to remove rows, and which of those have been obeyed. */
+  #rulesChanges = 0;
+  #rulesObeyed = 0;
 
   /** Filters may follow a device that they could not until now; undefined: any device. */
   allowed: (device: number | undefined) => void = () => {};
@@ -55,17 +60,19 @@ export class Filters {
     this.#gone = new GoneDevices(deps.subscriptions);
     this.#gains = new FilterGains(deps, (...at) => this.#joinsJob(...at));
     this.#pages = new FilterPages(deps);
+    const gain = (...found: Parameters<FilterGains['by']>): void => this.#gains.by(...found);
+    this.#searches = new FilterSearches({ registry: deps.registry, pages: this.#pages, gain });
     this.#requests = new FilterRequests(deps, this.#pages);
   }
 
   /** Whether a step has something to do. */
   get hasReady(): boolean {
-    return this.#ready.size > 0 || this.#gone.size > 0;
+    return this.#ready.size + this.#searches.size > 0 || this.#gone.size > 0;
   }
 
   /** Whether devices are on their way to the session, or to any. */
   isBusy(session?: number): boolean {
-    return session === undefined ? this.#jobs.size > 0 : this.#jobs.has(session);
+    return session === undefined ? this.#jobs.size + this.#searches.size > 0 : this.#jobs.has(session);
   }
 
   /** A request that names filters, beside devices or not. */
@@ -156,7 +163,15 @@ export class Filters {
   restart(subscriber: number, session: number, changed: readonly FilterEntry[], input: Input): void {
     const hasPages = (slot: number): boolean => this.#hasPages(session, slot);
     const about = { subscriber, session, input };
-    for (const job of this.#pages.ofRestarted(about, changed, hasPages)) this.#enqueue(job);
+    for (const job of this.#pages.ofRestarted(about, changed, hasPages)) {
+      if (job.search !== undefined && job.search.before === undefined) this.#looksForAll(job.slot);
+      this.#enqueue(job);
+    }
+  }
+
+  /** The filter looks for all that it lacks, and so for what an owner that died while rules changed has left undone. */
+  #looksForAll(slot: number): void {
+    if (this.#rulesObeyed === this.#rulesChanges) this.#deps.registry.filters.finish(slot, Unfinished.rules);
   }
 
   /** A device that filters match is there: it has connected for the first time, or an operator publishes for it. */
@@ -172,6 +187,7 @@ export class Filters {
 
   /** An operator has removed the pair's row: pages that are on their way do not bring it back. */
   removed(subscriber: number, device: number): void {
+    this.#searches.passOver(subscriber, device);
     const session = this.#deps.registry.subscribers.rows.session[subscriber]!;
     for (const job of this.#jobs.get(session) ?? [])
       for (const pages of job.kind === 'pages' ? [job] : job.pages) this.#pages.passOver(pages, device);
@@ -180,12 +196,32 @@ export class Filters {
   /** Other access rules are about to remove rows; should this owner not live to the end of it, another rescans. */
   rulesChange(): void {
     const { filters } = this.#deps.registry;
+    this.#rulesChanges += 1;
     for (let slot = 0; slot < highWater(filters.slab); slot++) filters.begin(slot, Unfinished.rules);
   }
 
   /** Filters that another node kept: what they match is followed, in their state. */
   rescanOf(subscriber: number): void {
-    for (const slot of this.#deps.registry.filters.ofSubscriber(subscriber)) this.#rescan(slot, subscriber);
+    const { registry } = this.#deps;
+    const { filters } = registry;
+    const isSilent = (slot: number): boolean => !isServed(registry, slot, subscriber);
+    const slots = filters.ofSubscriber(subscriber);
+    for (const slot of slots) {
+      if (isSilent(slot)) filters.begin(slot, Unfinished.pages);
+      else this.#bring(slot, subscriber, { search: { next: 0 } });
+    }
+    if (!slots.some(isSilent)) return;
+    this.#searches.begin({
+      filtersOf: (id) =>
+        filters.ofSubscriber(subscriber).filter((slot) => id.startsWith(filters.prefix(slot))),
+      isSought: () => true,
+      bring: undefined,
+      // One that is active by now looks for itself, as it was not finished.
+      over: () => {
+        for (const slot of filters.ofSubscriber(subscriber))
+          if (isSilent(slot)) filters.finish(slot, Unfinished.pages);
+      },
+    });
   }
 
   /**
@@ -193,14 +229,24 @@ export class Filters {
    * has no row is one that an operator has removed.
    */
   rescan(before: AccessRules): void {
-    const { filters } = this.#deps.registry;
+    const { registry, access } = this.#deps;
+    const { filters } = registry;
     this.allowed(undefined);
-    for (let slot = 0; slot < highWater(filters.slab); slot++) filters.finish(slot, Unfinished.rules);
-    for (const [slot, devices] of this.#pages.lifted(before)) {
-      const subscriber = filters.slab.rows.subscriber[slot]!;
-      if (this.#isServed(slot, subscriber)) this.#bring(slot, subscriber, { devices });
-      else this.#gains.by(slot, subscriber, devices);
-    }
+    const change = this.#rulesChanges;
+    const over = (): void => {
+      if (change !== this.#rulesChanges) return; // others are removing rows already
+      this.#rulesObeyed = change;
+      for (let slot = 0; slot < highWater(filters.slab); slot++) filters.finish(slot, Unfinished.rules);
+    };
+    if (before.isEmpty && access.default === 'allow')
+      over(); // nothing was denied
+    else
+      this.#searches.begin({
+        filtersOf: (id) => filters.matching(id),
+        isSought: (subscriber, id) => access.decide(id, registry.subscriberId(subscriber), before) === 'deny',
+        bring: (slot, subscriber, devices) => this.#bring(slot, subscriber, { devices }),
+        over,
+      });
   }
 
   /** Another owner has taken over: what the one before was about to do for the subscriber's filters is done. */
@@ -209,7 +255,10 @@ export class Filters {
     this.#endLeftovers(subscriber);
     for (const slot of registry.filters.ofSubscriber(subscriber)) {
       if (registry.filters.state(slot) !== RowState.active) continue;
-      if (registry.filters.isUnfinished(slot)) this.#rescan(slot, subscriber);
+      if (registry.filters.isUnfinished(slot)) {
+        this.#looksForAll(slot);
+        this.#bring(slot, subscriber, { search: { next: 0 } });
+      }
       const filter = registry.filters.nameOf(slot);
       const walk = walks.start(subscriber);
       const isPartial = (row: number): boolean => registry.rowState(row) === RowState.disconnected;
@@ -258,7 +307,7 @@ export class Filters {
     for (const job of jobs) {
       if (job.kind === 'pages') this.#pages.drop(job);
       else {
-        if (job.target !== undefined) this.#requests.undo(job.subscriber, job.target);
+        if (job.target !== undefined) this.#requests.cancel(job.subscriber, job.target);
         for (const pages of job.pages) this.#pages.drop(pages);
       }
     }
@@ -267,7 +316,7 @@ export class Filters {
   /** @returns the slices done, and notices sent */
   step(): number {
     const done = this.#gone.tell();
-    let left = SLICES_PER_STEP;
+    let left = SLICES_PER_STEP - this.#searches.step();
     for (const session of this.#ready) {
       if (left === 0) break;
       if (this.#deps.subscriptions.link(session).holdsBack()) continue;
@@ -329,18 +378,6 @@ export class Filters {
   /** Whether pages of the filter are on their way to the session. */
   #hasPages(session: number, slot: number): boolean {
     return (this.#jobs.get(session) ?? []).some((job) => job.kind === 'pages' && job.slot === slot);
-  }
-
-  /** Whether what the filter gains comes to its subscriber in pages; else it gets rows in the filter's state. */
-  #isServed(slot: number, subscriber: number): boolean {
-    const { filters, subscribers } = this.#deps.registry;
-    return subscribers.rows.session[subscriber] !== NONE && filters.state(slot) === RowState.active;
-  }
-
-  /** The filter comes to follow all that it matches and that has no row. */
-  #rescan(slot: number, subscriber: number): void {
-    if (this.#isServed(slot, subscriber)) this.#bring(slot, subscriber, { search: { next: 0 } });
-    else this.#gains.by(slot, subscriber, this.#pages.missing(subscriber, slot));
   }
 
   /** Devices that the filter gains come in pages; where there are none, nothing is told. */

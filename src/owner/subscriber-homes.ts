@@ -9,6 +9,8 @@ export interface SubscriberHomes {
   asks(request: Request): boolean;
   /** A connection is over. @returns whether it was one that waited to be let in */
   leaves(session: number): boolean;
+  /** Connections of the edge that wait to be let in. */
+  waitingOf(edge: number): number[];
   /** The connection of one that was let in is over. */
   disconnected(slot: number): void;
   /** The row is about to be freed. */

@@ -85,7 +85,8 @@ export class Subscribers {
 
   /** The edge is gone, and every connection with it. */
   leaveAll(edge: number): void {
-    for (const session of this.#sessions.ofEdge(edge)) this.leave(session);
+    const waiting = this.homes?.waitingOf(edge) ?? [];
+    for (const session of [...this.#sessions.ofEdge(edge), ...waiting]) this.leave(session);
   }
 
   /** A subscriber connected; an older connection of the same id is replaced. */

@@ -242,7 +242,9 @@ export class Sweeps {
     const { entries } = page;
     const lost: number[] = [];
     const visited = walks.advance(sweep.walk, SLICE_ROWS, (row) => {
-      if (entries.count >= DEVICES_PER_PAGE || entries.byteLength >= pageBytes) return false;
+      // A notice of its own names those that are lost.
+      if (Math.max(entries.count, lost.length) >= DEVICES_PER_PAGE || entries.byteLength >= pageBytes)
+        return false;
       this.#visit(sweep, page, row, lost);
       return true;
     });
@@ -251,7 +253,9 @@ export class Sweeps {
     const isOwed = isOver && (sweep.request !== undefined || sweep.promised);
     sweep.waits = false;
     const joinsNow = sweep.joins && (isOver || sweep.input !== 'drop');
-    if (entries.count > 0 || joinsNow || isOwed || sweep.namesFilters) this.#send(sweep, page, !isOver);
+    const isFull = lost.length >= DEVICES_PER_PAGE; // what names them is to be read before the next
+    if (entries.count > 0 || joinsNow || isOwed || sweep.namesFilters || isFull)
+      this.#send(sweep, page, !isOver);
     subscriptions.end(page);
     if (lost.length > 0) this.#drop(sweep.subscriber, lost);
     if (isOver) {

@@ -389,20 +389,47 @@ describe('a hub that stood still', () => {
     }
   }
 
-  it.each([
-    ['grace', false, 'online', 'offline', GRACE_MS],
-    ['removal', true, 'offline', 'free', REMOVED_MS],
-  ] as const)('gives a device its whole %s again', (_, clean, before, after, waitMs) => {
+  const stall = (parts: OwnerParts, ms = 10_000): void => {
+    parts.clock.advance(ms);
+    parts.hearts[0]!.beat();
+  };
+
+  it('gives a device its whole grace again', () => {
     const parts = new OwnerParts();
     const session = parts.device('dev-1');
     run(parts, 1000);
-    parts.devices.leave(session, clean);
-    parts.clock.advance(10_000);
-    parts.hearts[0]!.beat();
-    run(parts, waitMs - 500);
-    expect(parts.state('dev-1')).toBe(before);
+    parts.devices.leave(session, false);
+    stall(parts);
+    run(parts, GRACE_MS - 500);
+    expect(parts.state('dev-1')).toBe('online');
     run(parts, 1000);
-    expect(parts.state('dev-1')).toBe(after);
+    expect(parts.state('dev-1')).toBe('offline');
+  });
+
+  it('gives a device that was about to be removed the grace to come back', () => {
+    const parts = new OwnerParts();
+    const session = parts.device('dev-1');
+    run(parts, 1000);
+    parts.devices.leave(session, true);
+    run(parts, REMOVED_MS - 1000);
+    stall(parts);
+    run(parts, GRACE_MS - 500);
+    expect(parts.state('dev-1')).toBe('offline');
+    run(parts, 1000);
+    expect(parts.state('dev-1')).toBe('free');
+  });
+
+  it('removes an offline device in its time, though a thread has stalled now and then', () => {
+    const parts = new OwnerParts();
+    const session = parts.device('dev-1');
+    run(parts, 1000);
+    parts.devices.leave(session, true);
+    for (let left = REMOVED_MS; left > GRACE_MS; left -= GRACE_MS) {
+      stall(parts, 1000);
+      run(parts, GRACE_MS - 1000);
+    }
+    run(parts, GRACE_MS + 500);
+    expect(parts.state('dev-1')).toBe('free');
   });
 
   it('gives nothing to a device that left long after that', () => {

@@ -6,7 +6,7 @@ import { createDoorbell, Ringer, Sleeper } from '../../src/memory/doorbell.ts';
 import { createRing, RING_BYTES_MIN, RingConsumer, RingProducer } from '../../src/memory/ring.ts';
 import { EdgeLink } from '../../src/owner/edge-link.ts';
 import { EVENT_KIND, EventField, eventBytes } from '../../src/records/event.ts';
-import { FromOwnerRecord, GapReason, readGap } from '../../src/records/replies.ts';
+import { FromOwnerRecord, GapReason, readAttach, readGap } from '../../src/records/replies.ts';
 import { Priority } from '../../src/wire/events.ts';
 import { runs } from '../support/runs.ts';
 
@@ -14,7 +14,7 @@ const RING_BYTES = 4 * RING_BYTES_MIN;
 const PRIORITIES = [Priority.low, Priority.normal, Priority.high];
 
 /** What the edge gets of devices, in order. */
-type Told = readonly [what: 'event' | 'gap', device: number, from: number, to?: number];
+type Told = readonly [what: 'event' | 'gap' | 'attach', device: number, from: number, to?: number];
 
 /** A link and the edge's end of its ring. Devices are slots, and number their events from 1. */
 class LinkBench {
@@ -47,6 +47,12 @@ class LinkBench {
     return this.link.event(views, 0, eventBytes(views, 0), device, seq);
   }
 
+  /** As `publish`, of an event that nobody could number. */
+  publishUnnumbered(device: number): boolean {
+    const views = eventRecord({ priority: Priority.high });
+    return this.link.event(views, 0, eventBytes(views, 0), device, 0);
+  }
+
   /** The slot is another device's from now on. */
   renumber(device: number): void {
     this.#seqs.delete(device);
@@ -72,6 +78,9 @@ class LinkBench {
         const { device, from, to, reason } = readGap(views, offset);
         strictEqual(reason, GapReason.overload);
         this.told.push(['gap', device, from, to]);
+      } else if (this.#edge.kind === FromOwnerRecord.Attach) {
+        const { device, seq } = readAttach(views, offset);
+        this.told.push(['attach', device, seq]);
       }
     }
     this.#edge.release();
@@ -177,6 +186,36 @@ describe('an event that finds no room', () => {
       bench.read();
       expect(bench.told).toHaveLength(told);
     }
+  });
+
+  it('is told before somebody else follows its device, who has missed nothing', () => {
+    const bench = new LinkBench();
+    bench.fill((RING_BYTES * 3) / 4 / 16);
+    for (const device of [1, 2]) bench.publish(device);
+    bench.link.attach(9, 1, 'dev-1', bench.seqOf(1));
+    bench.settle();
+    expect(bench.told).toEqual([
+      ['gap', 1, 1, 1],
+      ['attach', 1, 1],
+      ['gap', 2, 1, 1],
+    ]);
+  });
+
+  it('is in no gap where it has no number, and leaves that of others as it is', () => {
+    const bench = new LinkBench();
+    bench.fill((RING_BYTES * 3) / 4 / 16);
+    bench.publish(1);
+    expect(bench.publishUnnumbered(1)).toBe(true);
+    bench.settle();
+    expect(bench.told).toEqual([
+      ['gap', 1, 1, 1],
+      ['event', 1, 0],
+    ]);
+    const full = new LinkBench();
+    full.fill(RING_BYTES / 16);
+    expect(full.publishUnnumbered(1)).toBe(false);
+    full.settle();
+    expect(full.told).toEqual([]);
   });
 
   it('is told without another event, and once', () => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { AccessRules } from '../../src/access/rules.ts';
 import { DEVICES_PER_PAGE, DEVICES_PER_SLICE } from '../../src/limits.ts';
 import { SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
 import { FilterPages, isFilterPage } from '../../src/owner/filter-pages.ts';
@@ -368,7 +367,7 @@ describe('the devices that are active again', () => {
 
 describe('the devices that a filter is missing', () => {
   it('are those that it matches and its subscriber may follow, without a row', () => {
-    const { hub, subscriber, slot, pages } = setUp({
+    const { hub, session, subscriber, slot, pages } = setUp({
       rules: [{ device: 'dev-denied', subscriber: 's', access: 'deny' }],
     });
     hub.row('dev-1', 's', 'paused');
@@ -376,18 +375,41 @@ describe('the devices that a filter is missing', () => {
     hub.device('dev-gone');
     for (const id of ['x', 'dev-denied', 'dev-2', 'dev-3']) hub.device(id);
     hub.free('dev-gone');
-    const missing = (): string[] =>
-      pages.missing(subscriber, slot).map((device) => hub.registry.deviceId(device));
-    expect(missing()).toEqual(['dev-2', 'dev-3']);
-    hub.connect('s', { devices: ['dev-3'] });
-    expect(missing()).toEqual(['dev-3']);
+    const job = pages.job({
+      subscriber,
+      session,
+      slot,
+      filter: 'dev-*',
+      input: 'resume',
+      search: { next: 0 },
+    });
+    pages.run(job);
+    expect(job.devices.map((device) => hub.registry.deviceId(device))).toEqual(['dev-2', 'dev-3']);
+  });
+
+  it('are those that its token covers', () => {
+    const { hub, subscriber, slot, pages } = setUp();
+    devices(hub, 2);
+    const session = hub.connect('s', { devices: ['dev-2'] });
+    const job = pages.job({
+      subscriber,
+      session,
+      slot,
+      filter: 'dev-*',
+      input: 'resume',
+      search: { next: 0 },
+    });
+    pages.run(job);
+    expect(job.devices).toEqual([hub.device('dev-2')]);
   });
 
   it('are all of a full table for a lone star, but slots that are free', () => {
-    const { hub, subscriber, slot, pages } = setUp({ filter: '*', capacity: { devices: 3 } });
+    const { hub, session, subscriber, slot, pages } = setUp({ filter: '*', capacity: { devices: 3 } });
     const [one, , three] = devices(hub, 3);
     hub.free('dev-2');
-    expect(pages.missing(subscriber, slot)).toEqual([one, three]);
+    const job = pages.job({ subscriber, session, slot, filter: '*', input: 'resume', search: { next: 0 } });
+    pages.run(job);
+    expect(job.devices).toEqual([one, three]);
   });
 
   it('are looked for in slices by a job, which tells them behind those that it has', () => {
@@ -414,42 +436,5 @@ describe('the devices that a filter is missing', () => {
     } as const;
     expect([pages.run(pages.job({ ...about, isUnasked: true })), hub.told(session)]).toEqual([true, []]);
     expect([pages.run(pages.job(about)), hub.told(session)]).toEqual([true, [{ ...page, devices: [] }]]);
-  });
-});
-
-describe('the devices that filters may follow by other rules', () => {
-  const before = new AccessRules([{ device: 'dev-2', subscriber: 's', access: 'deny' }]);
-
-  it('are those that the rules before denied', () => {
-    const { hub, slot, pages } = setUp();
-    devices(hub, 2);
-    const x = hub.filter('x*', 's');
-    expect([...pages.lifted(before)]).toEqual([[slot, [hub.device('dev-2')]]]);
-    hub.device('x-1');
-    const all = new AccessRules([{ device: '*', subscriber: '*', access: 'deny' }]);
-    expect([...pages.lifted(all)]).toEqual([
-      [slot, devices(hub, 2)],
-      [x, [hub.device('x-1')]],
-    ]);
-  });
-
-  it('are none that has a row, is denied, or has never been there', () => {
-    const { hub, pages } = setUp({ rules: [{ device: 'dev-2', subscriber: 't', access: 'deny' }] });
-    devices(hub, 2);
-    hub.row('dev-2', 's', 'paused');
-    hub.connect('t');
-    hub.filter('dev-*', 't');
-    hub.device('dev-unknown', false);
-    const all = new AccessRules([{ device: '*', subscriber: '*', access: 'deny' }]);
-    expect([...pages.lifted(all).values()].flat()).toEqual([hub.device('dev-1'), hub.device('dev-1')]);
-  });
-
-  it('are none where nothing was denied before', () => {
-    const { hub, slot, pages } = setUp();
-    devices(hub, 1);
-    expect(pages.lifted(new AccessRules([])).size).toBe(0);
-    const denied = setUp({ access: 'deny', rules: [{ device: '*', subscriber: '*', access: 'allow' }] });
-    const [device] = devices(denied.hub, 1);
-    expect([...denied.pages.lifted(new AccessRules([]))]).toEqual([[slot, [device]]]);
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { SLICE_CHANGES, SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
 import type { OpName } from '../../src/records/requests.ts';
 import { ALL_TYPES } from '../../src/wire/events.ts';
@@ -390,6 +390,17 @@ describe('a request whose session is over', () => {
     expect(hub.filterStates('s')).toEqual(['d* paused']);
     expect(hub.registry.filters.slab.rows.types[filter]).toBe(3);
     expect([hub.settle(), hub.told(session)]).toEqual([0, []]);
+  });
+
+  it('ends its walk through the rows', () => {
+    const { hub, session } = setUp([], { capacity: { devices: 3000, subscriptions: 3000 } });
+    for (let n = 0; n < 3000; n++) hub.row(`dev-${n}`, 's', 'active', { filtered: true });
+    hub.filter('dev-*', 's');
+    hub.ask('s', 'pause', ['dev-*']);
+    hub.filters.step();
+    const ended = vi.spyOn(hub.walks, 'cancel');
+    hub.filters.sessionOver(session);
+    expect(ended).toHaveBeenCalledTimes(1);
   });
 
   it('leaves a filter alone that is gone already', () => {

@@ -42,9 +42,7 @@ const create = (table: FilterTable, prefix: string, subscriber = 0, types = 1): 
 
 /** Each filter that matches the id, as `subscriber slot`. */
 function matching(table: FilterTable, id: string): string[] {
-  const found: string[] = [];
-  table.forEachMatching(id, (slot, subscriber) => found.push(`${subscriber} ${slot}`));
-  return found.sort();
+  return [...table.matching(id)].map((slot) => `${table.subscriber(slot)} ${slot}`).sort();
 }
 
 describe('a table of filters', () => {

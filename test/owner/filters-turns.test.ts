@@ -266,6 +266,22 @@ describe('filters of an owner that has died', () => {
     const { hub, filter, recover } = recovering('active', 'active');
     hub.registry.filters.begin(filter, Unfinished.rules);
     expect(recover()).toEqual(['dev-*: dev-2 active,dev-3 active']);
+    expect(hub.registry.filters.isUnfinished(filter)).toBe(false);
+  });
+
+  it('look once for what rules have left undone, and not while others are being obeyed', () => {
+    for (const areChanging of [false, true]) {
+      const { hub, session, slot } = setUp();
+      const filter = hub.filter('dev-*', 's');
+      hub.registry.filters.begin(filter, Unfinished.rules);
+      if (areChanging) hub.filters.rulesChange();
+      hub.filters.restart(slot, session, [{ filter: 'dev-*', value: RowState.active }], 'reconnect');
+      for (let pages = 0; pages < 9; pages++) {
+        for (const page of hub.pages.splice(0)) hub.filters.more(session, page);
+        hub.settle();
+      }
+      expect(hub.registry.filters.isUnfinished(filter)).toBe(areChanging);
+    }
   });
 
   it('bring nothing where they are not active', () => {

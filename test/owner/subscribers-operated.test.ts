@@ -209,6 +209,7 @@ function homesOf(parts: OwnerParts, admits: boolean): SubscriberHomes {
     admits: ({ actor }) => note(`admits ${actor.id}`) && admits,
     asks: ({ session, op }) => note(`asks ${name(session)} ${op}`),
     leaves: (session) => note(`leaves ${name(session)}`),
+    waitingOf: () => [],
     disconnected: (slot) => note(`disconnected ${id(slot)}`),
     freed: (slot) => note(`freed ${id(slot)}`),
     kicked: (kicked, number) => note(`kicked ${kicked} ${number}`),

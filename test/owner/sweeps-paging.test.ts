@@ -26,6 +26,28 @@ function inPages(...states: RowStateName[]) {
 
 const five = (state: RowStateName): RowStateName[] => Array(5).fill(state);
 
+describe('what a sweep finds that the subscriber may not follow any more', () => {
+  it('is named in notices of a thousand devices at most, each when the one before was read', () => {
+    const rest = 30;
+    const count = 2 * DEVICES_PER_PAGE + rest;
+    const hub = new RowsHarness({ capacity: { devices: count, subscriptions: count } });
+    for (let n = 0; n < count; n++) hub.row(`d-${n}`, 's', 'disconnected');
+    const session = hub.connect('s', { devices: [] });
+    const slot = hub.subscriber('s');
+    const lost = (): number[] =>
+      hub
+        .frames(session)
+        .flatMap((one) => ('notice' in one && one.notice === 'notCovered' ? [one.devices.length] : []));
+    hub.sweeps.reconnect(slot, session);
+    for (const size of [DEVICES_PER_PAGE, DEVICES_PER_PAGE, rest]) {
+      hub.settle();
+      expect(lost()).toEqual([size]);
+      hub.sweeps.more(slot, session, 0);
+    }
+    expect([hub.states('s'), hub.sweeps.isReconnecting(slot)]).toEqual([[], false]);
+  });
+});
+
 describe('a sweep in pages', () => {
   it('goes on when its peer has read, and is over with the last page', () => {
     const { hub, session, slot } = inPages(...five('disconnected'));

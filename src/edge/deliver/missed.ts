@@ -1,5 +1,5 @@
 /**
- * What the slow subscribers of one device do not get: which seqs, and the newest event of them, kept once per encoding.
+ * What the slow subscribers of one device do not get: which seqs, and the newest event of them, kept once.
  * All of them miss the same events from the moment they fell behind, so each needs one number only.
  */
 import { MISSED_RUNS_MAX } from '../../limits.ts';
@@ -7,7 +7,7 @@ import type { RecordViews } from '../../memory/ring.ts';
 import { EventField } from '../../records/event.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
-import { NONE_WAITING, seqOf, type Waiting } from './paced-audience.ts';
+import { NO_TURNS, NONE_WAITING, seqOf, type Waiting } from './paced-audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** Up to here runs that nobody needs any more are left lying: looking for them costs a walk over the slow subscribers. */
@@ -19,6 +19,8 @@ export class Missed {
   readonly #since = new Map<SubscriberSession, number>();
   /** By slow subscriber: what waited for its turn when it fell behind. */
   readonly #waits = new Map<SubscriberSession, readonly Waiting[]>();
+  /** By slow subscriber at a pace: when it had its last turns. */
+  readonly #turns = new Map<SubscriberSession, readonly number[]>();
   /** Of those events: by how many subscribers each is waited for. */
   readonly #shared = new Map<RecordViews, number>();
   #sharedBytes = 0;
@@ -33,8 +35,8 @@ export class Missed {
   #waiting = 0;
   /** Slow subscribers, by encoding. */
   readonly #counts: number[] = encodings.map(() => 0);
-  /** The newest event, by encoding. */
-  readonly #frames: (Uint8Array | undefined)[] = encodings.map(() => undefined);
+  /** The newest event, at the start of these. */
+  #kept: RecordViews | undefined;
 
   constructor(names: DeviceNames) {
     this.names = names;
@@ -64,7 +66,7 @@ export class Missed {
 
   /** Bytes of the events kept. */
   get keptBytes(): number {
-    return this.#frames.reduce((sum, frame) => sum + (frame?.length ?? 0), this.#sharedBytes);
+    return this.#sharedBytes + (this.#kept?.u8.length ?? 0);
   }
 
   /** Whether more runs of seqs are known than a subscriber may be told of. */
@@ -72,10 +74,18 @@ export class Missed {
     return this.#runs.length > 2 * MISSED_RUNS_MAX;
   }
 
-  /** It misses the events that are noted from here on. @param waiting what waits for its turn, in order */
-  add(session: SubscriberSession, waiting: readonly Waiting[] = NONE_WAITING): void {
+  /**
+   * It misses the events that are noted from here on.
+   * @param waiting what waits for its turn, in order @param turns when it had its last turns
+   */
+  add(
+    session: SubscriberSession,
+    waiting: readonly Waiting[] = NONE_WAITING,
+    turns: readonly number[] = NO_TURNS,
+  ): void {
     this.#since.set(session, this.#newest);
     this.#counts[session.encoding]! += 1;
+    if (turns.length > 0) this.#turns.set(session, turns);
     if (waiting.length === 0) return;
     this.#waits.set(session, waiting);
     for (const { views } of waiting) this.#share(views, 1);
@@ -88,6 +98,7 @@ export class Missed {
     const waiting = this.waitingFor(session);
     for (const { views } of waiting) this.#share(views, -1);
     this.#waits.delete(session);
+    this.#turns.delete(session);
     this.#since.delete(session);
     this.#counts[session.encoding]! -= 1;
     // Stryker disable next-line ConditionalExpression,EqualityOperator,ArithmeticOperator: only when runs are looked for
@@ -118,6 +129,11 @@ export class Missed {
     return this.#waits.get(session) ?? NONE_WAITING;
   }
 
+  /** When it had its last turns, before it fell behind. */
+  turnsOf(session: SubscriberSession): readonly number[] {
+    return this.#turns.get(session) ?? NO_TURNS;
+  }
+
   /**
    * Takes note of an event that the slow subscribers do not get.
    * @param offset where it is in the ring
@@ -139,10 +155,10 @@ export class Missed {
 
   /**
    * Ends a round in which events were noted.
-   * @param keep encodes the newest of them, in bytes that stay
+   * @param kept the newest of them, at the start of views that stay
    * @returns how many deliveries will never come about because of it: all but the newest for each
    */
-  endRound(keep: (encoding: Encoding) => Uint8Array): number {
+  endRound(kept: RecordViews): number {
     const fresh = this.#fresh.sort((one, other) => one - other);
     for (const seq of fresh) addRun(this.#runs, seq, seq);
     const { size } = this;
@@ -150,16 +166,13 @@ export class Missed {
     this.#waiting = size;
     this.#newest = this.#freshSeq;
     fresh.length = 0;
-    for (const [encoding, count] of this.#counts.entries()) {
-      this.#frames[encoding] = count > 0 ? keep(encoding as Encoding) : undefined;
-    }
+    this.#kept = kept;
     return lost;
   }
 
-  /** The event kept for a slow subscriber, in its encoding; none when it has missed nothing. */
-  newestFor(session: SubscriberSession): Uint8Array | undefined {
-    if (this.#since.get(session) === this.#newest) return undefined;
-    return this.#frames[session.encoding];
+  /** The event kept for a slow subscriber; none when it has missed nothing. */
+  newestFor(session: SubscriberSession): RecordViews | undefined {
+    return this.#since.get(session) === this.#newest ? undefined : this.#kept;
   }
 
   /** The seqs that a slow subscriber will never get, as flat pairs: first and last of each run. */

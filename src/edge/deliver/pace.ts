@@ -8,6 +8,9 @@ import type { PacedLane } from './paced-audience.ts';
 /** The longest step: how much later than its interval a turn may come. */
 export const PACE_STEP_MS_MAX = 20;
 
+/** The lanes have their turns. Each notes the step when it has had it. */
+export type Turn = (due: readonly PacedLane[], step: number) => void;
+
 /** The turns of one interval. */
 export class Pace {
   readonly every: number;
@@ -16,7 +19,7 @@ export class Pace {
   readonly #stepMs: number;
   readonly #stepsPerTurn: number;
   readonly #clock: Clock;
-  readonly #turn: (due: readonly PacedLane[]) => void;
+  readonly #turn: Turn;
   /** By step: whose turn comes then. */
   readonly #turns = new Map<number, PacedLane[]>();
   /** All up to this step were taken. */
@@ -24,7 +27,7 @@ export class Pace {
   #timer: NodeJS.Timeout | undefined;
   #timerStep = Number.POSITIVE_INFINITY;
 
-  constructor(every: number, clock: Clock, turn: (due: readonly PacedLane[]) => void) {
+  constructor(every: number, clock: Clock, turn: Turn) {
     this.every = every;
     this.#clock = clock;
     this.#turn = turn;
@@ -41,6 +44,11 @@ export class Pace {
   /** Whether the lane was quiet for so long that its next event need not wait to be one of many. */
   isQuiet(lane: PacedLane): boolean {
     return this.#clock.now() >= (lane.turnStep + 2 * this.#stepsPerTurn) * this.#stepMs;
+  }
+
+  /** Whether an interval has passed since the lane's last turn. */
+  isDue(lane: PacedLane): boolean {
+    return this.#clock.now() >= this.#dueStep(lane) * this.#stepMs;
   }
 
   /** Something waits: the lane's turn comes one interval after the last, at the end of a step. */
@@ -63,15 +71,12 @@ export class Pace {
       this.#turns.delete(this.#stepDone);
       for (const lane of lanes) {
         lane.isScheduled = false;
-        if (lane.waiting === 0) continue; // a more urgent event has replaced what waited
+        if (!lane.isWaitedFor) continue; // a more urgent event has replaced what waited
         if (this.#dueStep(lane) > this.#stepDone) this.schedule(lane);
-        else {
-          lane.turnStep = last; // when this thread is late, so are its next turns
-          due.push(lane);
-        }
+        else due.push(lane);
       }
     }
-    if (due.length > 0) this.#turn(due);
+    if (due.length > 0) this.#turn(due, last); // when this thread is late, so are the next turns
     this.#wakeNext();
   }
 

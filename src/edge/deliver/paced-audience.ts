@@ -27,6 +27,15 @@ export interface Waiting {
 }
 
 export const NONE_WAITING: readonly Waiting[] = [];
+export const NO_TURNS: readonly number[] = [];
+
+/** What is different for a subscriber than for the others of its lane. */
+interface Late {
+  /** How many events waited when it came, which are not for it. */
+  readonly skipped: number;
+  /** An event that it is still to get; the others had it, or will not. */
+  readonly owed: Waiting | undefined;
+}
 
 /** Events of one device and one type that wait for the turn of all who follow it at one pace. */
 export class PacedLane {
@@ -36,8 +45,8 @@ export class PacedLane {
   turnStep = Number.NEGATIVE_INFINITY;
   /** Whether the pace will look at it. */
   isScheduled = false;
-  /** Who came while others waited: how many events waited then, which are not for it. */
-  #late: Map<SubscriberSession, number> | undefined;
+  /** Who came while others waited, or is owed an event. */
+  #late: Map<SubscriberSession, Late> | undefined;
   readonly #group: Group;
   readonly #index: LaneIndex;
 
@@ -46,55 +55,96 @@ export class PacedLane {
     this.#index = index;
   }
 
+  /** Whether an event waits for anybody. */
+  get isWaitedFor(): boolean {
+    return this.waiting > 0 || (this.#late?.size ?? 0) > 0;
+  }
+
   add(session: SubscriberSession): void {
-    if (this.waiting === 0) return;
+    if (this.waiting > 0) this.#isLate(session, undefined);
+  }
+
+  /** The subscriber, which is in the lane, is still to get an event from before. @returns its length if it was sent, bytes */
+  owe(session: SubscriberSession, owed: Waiting): number {
+    const { audience, pace } = this.#group;
+    if (!this.isWaitedFor && pace.isDue(this)) {
+      pace.hadTurn(this);
+      return audience.paces.sendAlone(session, audience.names, owed.views, 0, owed.replaced);
+    }
+    this.#isLate(session, owed);
+    if (!this.isScheduled) pace.schedule(this);
+    return 0;
+  }
+
+  #isLate(session: SubscriberSession, owed: Waiting | undefined): void {
     this.#late ??= new Map();
-    this.#late.set(session, this.waiting);
+    this.#late.set(session, { skipped: this.waiting, owed });
   }
 
-  /** @returns the events that wait for the subscriber, which has left */
-  remove(session: SubscriberSession): number {
-    const waited = this.#waitedFor(session);
+  /** @returns the event that waits for the subscriber, which has left; undefined: none does */
+  remove(session: SubscriberSession): Waiting | undefined {
+    const waits = this.#waitsFor(session);
     this.#late?.delete(session);
-    return waited;
+    return waits;
   }
 
-  /** Has the newest event sent to all who wait for it. @returns its length, bytes */
-  takeTurn(): number {
-    const newest = this.#group.audience.newest[this.#index]!;
-    this.#send(newest, 0, this.waiting - 1, (waited) => waited - 1);
+  /**
+   * Has the newest event sent to all who wait for it.
+   * @param step whose turn it is @returns the length of what is sent, bytes
+   */
+  takeTurn(step: number): number {
+    const { audience, cohorts } = this.#group;
+    const { paces, names } = audience;
+    this.turnStep = step;
+    // None: it comes for one who is owed an event, and who may have left since.
+    const newest = this.waiting > 0 ? audience.newest[this.#index]! : undefined;
+    let bytes = newest === undefined ? 0 : eventBytes(newest, 0);
+    for (const cohort of cohorts) {
+      if (!this.#hasLate(cohort)) {
+        if (newest !== undefined) paces.note(cohort, names, newest, 0, this.waiting - 1);
+        continue;
+      }
+      paces.flush(); // what was noted comes before: to vips, and of earlier events
+      for (const session of cohort.sessions) {
+        const waits = this.#waitsFor(session);
+        if (waits === undefined) continue;
+        const sent = paces.sendAlone(session, names, waits.views, 0, waits.replaced);
+        if (waits.views !== newest) bytes += sent;
+      }
+    }
     this.#end();
-    return eventBytes(newest, 0);
+    return bytes;
   }
 
   /** Has an event sent to everybody, with the next flush. It replaces those that wait. */
   pass(views: RecordViews, offset: number): void {
-    this.#send(views, offset, this.waiting, (waited) => waited);
-    this.#end();
-    this.#group.pace.hadTurn(this);
-  }
-
-  /** @param replacedOf how many events it replaced for one for whom so many waited; negative: it is not for that one */
-  #send(views: RecordViews, offset: number, replaced: number, replacedOf: (waited: number) => number): void {
-    const { audience, cohorts } = this.#group;
+    const { audience, cohorts, pace } = this.#group;
     const { paces, names } = audience;
-    const late = this.#late;
     for (const cohort of cohorts) {
-      if (late === undefined || !cohort.sessions.some((session) => late.has(session))) {
-        paces.note(cohort, names, views, offset, replaced);
+      if (!this.#hasLate(cohort)) {
+        paces.note(cohort, names, views, offset, this.waiting);
         continue;
       }
-      // Not all get the same number. What was noted comes before: to vips, and of earlier events.
       paces.flush();
-      for (const session of cohort.sessions) {
-        const own = replacedOf(this.#waitedFor(session));
-        if (own >= 0) paces.sendAlone(session, names, views, offset, own);
-      }
+      for (const session of cohort.sessions)
+        paces.sendAlone(session, names, views, offset, countOf(this.#waitsFor(session)));
     }
+    this.#end();
+    pace.hadTurn(this);
   }
 
-  #waitedFor(session: SubscriberSession): number {
-    return this.waiting - (this.#late?.get(session) ?? 0);
+  /** Whether not all members of the set get the same event, or the same number with it. */
+  #hasLate({ sessions }: Cohort): boolean {
+    const late = this.#late;
+    return late !== undefined && sessions.some((session) => late.has(session));
+  }
+
+  /** @returns undefined: nothing waits for the subscriber */
+  #waitsFor(session: SubscriberSession): Waiting | undefined {
+    const { skipped = 0, owed } = this.#late?.get(session) ?? {};
+    const waiting = this.waiting - skipped;
+    if (waiting === 0) return owed;
+    return { views: this.#group.audience.newest[this.#index]!, replaced: waiting - 1 + countOf(owed) };
   }
 
   /** Nothing waits any more. */
@@ -102,6 +152,11 @@ export class PacedLane {
     this.waiting = 0;
     this.#late = undefined;
   }
+}
+
+/** How many events come to nothing with one that waits. */
+function countOf(waits: Waiting | undefined): number {
+  return waits === undefined ? 0 : waits.replaced + 1;
 }
 
 /** Followers of the device at one pace: all have their turns together. */
@@ -175,6 +230,35 @@ export class PacedAudience {
     for (const lane of group.lanes) lane.add(session);
   }
 
+  /** Steps of the last turns that the subscriber had, by lane; it is to take them along when it falls behind. */
+  turnsOf(session: SubscriberSession): readonly number[] {
+    return this.#groupOf(session)?.lanes.map(({ turnStep }) => turnStep) ?? NO_TURNS;
+  }
+
+  /**
+   * A subscriber that had fallen behind is back. What is conflated comes when its turn would have come.
+   * @param waiting what it is still to get, in the device's order @param turns which it took along
+   * @returns the length of what it was sent, bytes
+   */
+  bringBack(session: SubscriberSession, waiting: readonly Waiting[], turns: readonly number[]): number {
+    this.add(session);
+    const { lanes } = this.#groupOf(session)!;
+    for (const [index, turnStep] of turns.entries())
+      lanes[index]!.turnStep = Math.max(lanes[index]!.turnStep, turnStep);
+    let bytes = 0;
+    for (const one of waiting) {
+      const index = laneOf(one.views.u8[EventField.type]!);
+      if (index !== undefined) bytes += lanes[index]!.owe(session, one);
+      else bytes += this.paces.sendAlone(session, this.names, one.views, 0, one.replaced);
+    }
+    return bytes;
+  }
+
+  #groupOf(session: SubscriberSession): Group | undefined {
+    const kind = this.paces.cohortsOf(session);
+    return kind && this.#groups.find((group) => group.has(session, kind));
+  }
+
   /** The subscriber is of another kind from here on. What waits for it goes on waiting, and its turns come as before. */
   move(session: SubscriberSession, from: Cohorts, to: Cohorts): void {
     const group = this.#groups.find((one) => one.has(session, from))!;
@@ -187,34 +271,33 @@ export class PacedAudience {
    *   gets nothing more: the hub has answered already that it does not follow the device
    */
   remove(session: SubscriberSession, wanted: number): void {
-    this.#remove(session, (lane, waited) => {
+    this.#remove(session, (lane, { views, replaced }) => {
       const isWanted = (typeBit(LANE_TYPES[lane], false) & wanted) !== 0;
-      if (isWanted) this.paces.sendAlone(session, this.names, this.newest[lane]!, 0, waited - 1);
+      if (isWanted) this.paces.sendAlone(session, this.names, views, 0, replaced);
     });
   }
 
   /** Removes a subscriber, which takes along what waits for it. @returns that, in the device's order */
   takeOut(session: SubscriberSession): readonly Waiting[] {
     let waiting = NONE_WAITING;
-    this.#remove(session, (lane, waited) => {
-      this.#taken |= 1 << lane;
-      waiting = [...waiting, { views: this.newest[lane]!, replaced: waited - 1 }];
+    this.#remove(session, (lane, waits) => {
+      if (waits.views === this.newest[lane]) this.#taken |= 1 << lane;
+      waiting = [...waiting, waits];
     });
     return waiting.length < 2 ? waiting : [...waiting].sort((one, other) => seqOf(one) - seqOf(other));
   }
 
-  /** @param waits what to do with the events of a lane that wait for it, the newest of so many */
-  #remove(session: SubscriberSession, waits: (lane: LaneIndex, waited: number) => void): void {
+  /** @param take what to do with the event of a lane that waits for it */
+  #remove(session: SubscriberSession, take: (lane: LaneIndex, waits: Waiting) => void): void {
     const { paces } = this;
-    const kind = paces.cohortsOf(session);
-    const group = kind && this.#groups.find((one) => one.has(session, kind));
-    if (kind === undefined || group === undefined) return;
+    const group = this.#groupOf(session);
+    if (group === undefined) return;
     paces.flush(); // what was noted is before what waits
     for (const index of LANES) {
-      const waited = group.lanes[index]!.remove(session);
-      if (waited > 0) waits(index, waited);
+      const waits = group.lanes[index]!.remove(session);
+      if (waits !== undefined) take(index, waits);
     }
-    group.leave(session, kind);
+    group.leave(session, paces.cohortsOf(session)!);
     paces.exit(session);
     if (group.cohorts.length === 0) this.#groups = this.#groups.filter((one) => one !== group);
   }

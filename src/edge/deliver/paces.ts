@@ -139,24 +139,28 @@ export class Paces {
     due.length = 0;
   }
 
-  /** Sends an event to one subscriber, by itself. Nothing may be noted meanwhile. @param replaced as in `note` */
+  /**
+   * Sends an event to one subscriber, by itself. Nothing may be noted meanwhile.
+   * @param replaced as in `note` @returns its length, bytes
+   */
   sendAlone(
     session: SubscriberSession,
     names: DeviceNames,
     views: RecordViews,
     offset: number,
     replaced: number,
-  ): void {
+  ): number {
     const { encoder, counters } = this.#deps;
     const end = encoder.paced(views, offset, names, session.encoding, 0, replaced);
-    if (end === 0 || session.closing) return;
+    if (end === 0 || session.closing) return 0;
     session.sendEvent(encoder.bytes.subarray(0, end));
     counters.cells[Counter.deliveries]! += 1;
+    return end;
   }
 
-  #turn(lanes: readonly PacedLane[]): void {
+  #turn(lanes: readonly PacedLane[], step: number): void {
     // Who cannot take what so many devices have to say must be slow before it is closed for it.
-    for (const lane of lanes) this.#deps.published(lane.takeTurn());
+    for (const lane of lanes) this.#deps.published(lane.takeTurn(step));
     this.flush();
   }
 
@@ -165,7 +169,7 @@ export class Paces {
     const open = same.find(({ sessionCount }) => sessionCount < COHORT_SESSIONS_MAX);
     if (open !== undefined) return open;
     const { every, encoding, batched: isBatched, vip: isVip } = session;
-    const pace = this.#paces.get(every) ?? new Pace(every, this.#deps.clock, (due) => this.#turn(due));
+    const pace = this.#paces.get(every) ?? new Pace(every, this.#deps.clock, (...due) => this.#turn(...due));
     this.#paces.set(every, pace);
     pace.holders += 1;
     const cohorts = new Cohorts({ pace, encoding, isBatched, isVip });

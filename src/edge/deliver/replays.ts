@@ -3,7 +3,6 @@
  * itself and costs the owner nothing. Where the peer cannot take it all at once, its device's live events are held back:
  * the replay goes on from the log until it has caught up, and only then the session enters the device's topic.
  */
-import type { Clock } from '../../clock.ts';
 import type { HistoryReader } from '../../history/reader.ts';
 import { type Replay, Step } from '../../history/replay.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
@@ -13,30 +12,22 @@ import type { Entry } from '../../records/replies.ts';
 import { DeviceNames } from '../../wire/event-frames.ts';
 import { ALL_TYPES, epochName, typeBit, typeBits } from '../../wire/events.ts';
 import type { Past } from '../../wire/subscriber-ops.ts';
-import type { Charges } from '../charges.ts';
 import type { EventEncoder } from './event-encoder.ts';
-import { Slice, Slices } from './slices.ts';
+import { BYTES_PER_LOOK, Slice, Slices, type SlicesDeps, STEPS_PER_LOOK } from './slices.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Attached } from './topics.ts';
 
-export interface ReplaysDeps {
+export interface ReplaysDeps extends SlicesDeps {
   readonly reader: HistoryReader;
   readonly encoder: EventEncoder;
-  readonly clock: Clock;
   readonly counters: Counters;
-  /** A replay pauses when more than this many bytes wait for the peer. */
-  readonly queueBytes: number;
   /** Sends the events that came so far to their topics: a session may enter one only between rounds. */
   readonly finish: () => void;
   /** The session enters the device's topic. */
   readonly join: (session: SubscriberSession, attached: Attached) => void;
-  readonly charges: Pick<Charges, 'rows' | 'waitMs'>;
 }
 
 const GAP_REASON = 'history';
-/** Events, and bytes of them, after which the send queue and the allowance are looked at again. */
-const EVENTS_PER_LOOK = 50;
-export const BYTES_PER_LOOK = 32 * 1024;
 
 /** One device of one session, from the answer until its live events may come. */
 interface Held {
@@ -69,7 +60,7 @@ export class Replays {
 
   constructor(deps: ReplaysDeps) {
     this.#deps = deps;
-    this.#slices = new Slices(deps.clock, (session) => this.#slice(session));
+    this.#slices = new Slices(deps, (session) => this.#slice(session));
   }
 
   /** Whether live events of any device are held back from anybody. */
@@ -191,7 +182,7 @@ export class Replays {
 
   #advance(held: Held): Slice {
     const { session } = held;
-    let end = this.#mayGoOn(session, 0);
+    let end = this.#slices.look(session, 0);
     let looked = 0;
     let sent = 0;
     let bytes = 0;
@@ -213,20 +204,11 @@ export class Replays {
         bytes += this.#send(held, held.replay.views);
         sent += 1;
       }
-      if (looked < EVENTS_PER_LOOK && bytes < BYTES_PER_LOOK) continue;
-      end = this.#mayGoOn(session, sent);
+      if (looked < STEPS_PER_LOOK && bytes < BYTES_PER_LOOK) continue;
+      end = this.#slices.look(session, sent);
       looked = sent = bytes = 0;
     }
     return end;
-  }
-
-  /** @param sent events since the last look, to be paid for @returns `through`: it may */
-  #mayGoOn(session: SubscriberSession, sent: number): Slice {
-    const { queueBytes, clock, charges } = this.#deps;
-    charges.rows(session, sent);
-    if (session.closing || session.bufferedBytes > queueBytes) return Slice.blocked;
-    if (charges.waitMs(session, 1, clock.now()) > 0) return Slice.blocked;
-    return this.#slices.isOver ? Slice.over : Slice.through;
   }
 
   /** The replay is through: what came meanwhile is replayed too, then the session is in the device's topic. */

@@ -3,7 +3,6 @@
  * status, and its state. Sent as the peer reads. Live events are not held back for it; where a newer event of the same
  * type has gone out already, there is nothing to send.
  */
-import type { Clock } from '../../clock.ts';
 import type { HistoryReader } from '../../history/reader.ts';
 import { Step } from '../../history/replay.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
@@ -15,27 +14,19 @@ import type { Entry } from '../../records/replies.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
 import { EventType, Priority } from '../../wire/events.ts';
 import { Kind } from '../../wire/mqtt/templates.ts';
-import type { Charges } from '../charges.ts';
 import type { EventEncoder } from './event-encoder.ts';
-import { BYTES_PER_LOOK } from './replays.ts';
-import { Slice, Slices } from './slices.ts';
+import { BYTES_PER_LOOK, Slice, Slices, type SlicesDeps, STEPS_PER_LOOK } from './slices.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
-export interface RetainedDeps {
+export interface RetainedDeps extends SlicesDeps {
   readonly reader: HistoryReader;
   readonly encoder: EventEncoder;
-  readonly clock: Clock;
   readonly counters: Counters;
-  /** Pauses when more than this many bytes wait for the peer. */
-  readonly queueBytes: number;
   readonly presence: PresenceReader;
   readonly namesOf: (session: SubscriberSession, device: number) => DeviceNames;
   readonly namesById: (device: string) => DeviceNames;
-  readonly charges: Pick<Charges, 'rows' | 'waitMs'>;
 }
 
-/** Devices between two looks at the send queue and the allowance. */
-const DEVICES_PER_LOOK = 50;
 const KEPT_TYPES = Kind.message | Kind.status;
 /** Of one device: its slot, the slot's generation, its seq when it was followed, kinds. */
 const CELLS = 4;
@@ -72,7 +63,7 @@ export class Retained {
 
   constructor(deps: RetainedDeps) {
     this.#deps = deps;
-    this.#slices = new Slices(deps.clock, (session) => this.#slice(session));
+    this.#slices = new Slices(deps, (session) => this.#slice(session));
   }
 
   /** Sends what these devices, just followed, have; its SUBACK has gone out. */
@@ -125,20 +116,19 @@ export class Retained {
   }
 
   #advance(session: SubscriberSession, waiting: Waiting): Slice {
-    const { queueBytes, clock, charges } = this.#deps;
     const { cells } = waiting;
+    let sent = 0;
     while (waiting.next < cells.length) {
-      if (session.closing || session.bufferedBytes > queueBytes) return Slice.blocked;
-      if (charges.waitMs(session, 1, clock.now()) > 0) return Slice.blocked;
-      if (this.#slices.isOver) return Slice.over;
-      const end = Math.min(cells.length, waiting.next + CELLS * DEVICES_PER_LOOK);
-      let sent = 0;
+      const look = this.#slices.look(session, sent);
+      if (look !== Slice.through) return look;
+      const end = Math.min(cells.length, waiting.next + CELLS * STEPS_PER_LOOK);
+      sent = 0;
       this.#bytes = 0;
       for (; waiting.next < end && this.#bytes < BYTES_PER_LOOK; waiting.next += CELLS) {
         sent += this.#send(session, waiting);
       }
-      charges.rows(session, sent);
     }
+    this.#deps.charges.rows(session, sent);
     return Slice.through;
   }
 

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import { POLL_MS_MAX } from '../../limits.ts';
+import type { Charges } from '../charges.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** How a slice ended. */
@@ -18,11 +19,21 @@ export const Slice = {
 } as const;
 export type Slice = (typeof Slice)[keyof typeof Slice];
 
+/** Steps, and bytes that they have sent, after which a session is to ask whether it may go on. */
+export const STEPS_PER_LOOK = 50;
+export const BYTES_PER_LOOK = 32 * 1024;
 /** Time between two looks at peers that are to read first, ms. */
 const LOOK_MS = 20;
 
+export interface SlicesDeps {
+  readonly clock: Clock;
+  /** A session pauses when more than this many bytes wait for its peer. */
+  readonly queueBytes: number;
+  readonly charges: Pick<Charges, 'rows' | 'waitMs'>;
+}
+
 export class Slices {
-  readonly #clock: Clock;
+  readonly #deps: SlicesDeps;
   readonly #send: (session: SubscriberSession) => Slice;
   /** Whose slice was over. As below, who had a slice last is behind the others. */
   readonly #ready = new Set<SubscriberSession>();
@@ -32,15 +43,23 @@ export class Slices {
   #turn: NodeJS.Immediate | undefined;
   #look: NodeJS.Timeout | undefined;
 
-  /** @param send sends a session what its peer can take, until `isOver`; it may have nothing to send */
-  constructor(clock: Clock, send: (session: SubscriberSession) => Slice) {
-    this.#clock = clock;
+  /** @param send sends a session as much as `look` lets it; it may have nothing to send */
+  constructor(deps: SlicesDeps, send: (session: SubscriberSession) => Slice) {
+    this.#deps = deps;
     this.#send = send;
   }
 
-  /** Whether the slice under way has taken its time. */
-  get isOver(): boolean {
-    return this.#clock.now() >= this.#untilMs;
+  /**
+   * Whether the session may be sent more in the slice under way.
+   * @param sent events since the last look, which it pays for now
+   * @returns `through`: it may
+   */
+  look(session: SubscriberSession, sent: number): Slice {
+    const { queueBytes, clock, charges } = this.#deps;
+    charges.rows(session, sent);
+    if (session.closing || session.bufferedBytes > queueBytes) return Slice.blocked;
+    if (charges.waitMs(session, 1, clock.now()) > 0) return Slice.blocked;
+    return this.#isOver ? Slice.over : Slice.through;
   }
 
   /** One slice of this session, now. */
@@ -58,11 +77,16 @@ export class Slices {
     this.#share([...this.#ready, ...this.#blocked]);
   }
 
+  /** Whether the slice under way has taken its time. */
+  get #isOver(): boolean {
+    return this.#deps.clock.now() >= this.#untilMs;
+  }
+
   /** The sessions share one slice. Who finds its time over keeps its turn. */
   #share(sessions: Iterable<SubscriberSession>): void {
-    this.#untilMs = this.#clock.now() + POLL_MS_MAX;
+    this.#untilMs = this.#deps.clock.now() + POLL_MS_MAX;
     for (const session of sessions) {
-      if (this.isOver) break;
+      if (this.#isOver) break;
       this.forget(session);
       const end = this.#send(session);
       if (end === Slice.over) this.#ready.add(session);

@@ -10,7 +10,7 @@ import { closes } from '../../codes.ts';
 import { Counter, type Counters } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import type { SlowSubscriber } from '../../records/commands.ts';
-import { EventField, isHigh } from '../../records/event.ts';
+import { copyEvent, EventField, eventBytes, isHigh, privateViews } from '../../records/event.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { Gap } from '../../wire/gap.ts';
 import { SLOW } from './audience.ts';
@@ -105,17 +105,29 @@ export class SlowSubscribers {
       const shard = session.shardOf(device);
       if (shard === SLOW) continue;
       const topic = this.#topicOf(session, device);
+      const turns = topic.turnsOf(session);
       const waiting = topic.takeOut(session, shard);
       session.removeDevice(device, true);
-      this.join(session, device, topic, waiting);
+      this.#join(session, device, topic, waiting, turns);
     }
   }
 
-  /** A device of a slow subscriber: it misses what comes from here on. @param waiting what waits for its turn */
-  join(session: SubscriberSession, device: number, topic: Topic, waiting?: readonly Waiting[]): void {
+  /** A device of a slow subscriber: it misses what comes from here on. */
+  join(session: SubscriberSession, device: number, topic: Topic): void {
+    this.#join(session, device, topic);
+  }
+
+  /** @param waiting what waits for its turn @param turns when it had its last turns */
+  #join(
+    session: SubscriberSession,
+    device: number,
+    topic: Topic,
+    waiting?: readonly Waiting[],
+    turns?: readonly number[],
+  ): void {
     const missed = topic.missedBy(session);
     const before = missed.keptBytes;
-    missed.add(session, waiting);
+    missed.add(session, waiting, turns);
     this.#keptBytes += missed.keptBytes - before;
     session.addDevice(device, SLOW);
   }
@@ -178,14 +190,14 @@ export class SlowSubscribers {
 
   /** All events of a round have passed; their bytes are still in the ring. */
   endRound(): void {
-    const { encoder, counters } = this.#deps;
+    const { views, counters } = this.#deps;
     for (const missed of this.#touched) {
       if (missed.size === 0) continue; // they were closed by a high event of this round
       const before = missed.keptBytes;
-      const lost = missed.endRound((encoding) => {
-        const end = encoder.encode(missed.freshOffset, missed.names, encoding, 0);
-        return encoder.bytes.slice(0, end);
-      });
+      const bytes = eventBytes(views, missed.freshOffset);
+      const kept = privateViews(bytes);
+      copyEvent(views, missed.freshOffset, kept, 0, bytes);
+      const lost = missed.endRound(kept);
       counters.add(Counter.droppedLagging, lost);
       this.#keptBytes += missed.keptBytes - before;
       if (missed.isFull) for (const session of missed.sessions) this.close(session, Counter.closedLagging);
@@ -258,14 +270,18 @@ export class SlowSubscribers {
     let bytes = this.#sendGaps(session, topic, missed.gapsOf(session));
     const newest = missed.newestFor(session);
     const waiting = missed.waitingFor(session);
-    if (newest === undefined) for (const one of waiting) bytes += this.#sendWaiting(session, topic, one);
-    else {
-      bytes += this.#sendKept(session, newest);
-      this.#deps.counters.add(Counter.droppedLagging, waiting.length);
-    }
+    const turns = missed.turnsOf(session);
+    if (newest !== undefined) this.#deps.counters.add(Counter.droppedLagging, waiting.length);
     this.#remove(session, topic, missed);
     session.removeDevice(device, true);
-    session.addDevice(device, topic.add(session));
+    if (session.every > 0) {
+      const left = newest === undefined ? waiting : [{ views: newest, replaced: 0 }];
+      bytes += topic.bringBack(session, left, turns);
+      session.addDevice(device, 0);
+    } else {
+      if (newest !== undefined) bytes += this.#sendKept(session, topic, newest);
+      session.addDevice(device, topic.add(session));
+    }
     return bytes;
   }
 
@@ -279,19 +295,14 @@ export class SlowSubscribers {
     return bytes;
   }
 
-  /** An event whose turn would have come. @returns the bytes sent */
-  #sendWaiting(session: SubscriberSession, { names }: Topic, { views, replaced }: Waiting): number {
-    const { encoder } = this.#deps;
-    const end = encoder.paced(views, 0, names, session.encoding, 0, replaced);
-    return this.#sendKept(session, encoder.bytes.subarray(0, end));
-  }
-
-  /** @param frame empty: the event has no form in the session's encoding @returns the bytes sent */
-  #sendKept(session: SubscriberSession, frame: Uint8Array): number {
-    if (frame.length === 0) return 0;
-    session.sendEvent(frame);
-    this.#deps.counters.add(Counter.deliveries);
-    return frame.length;
+  /** @returns the bytes sent; 0: the event has no form in the session's encoding */
+  #sendKept(session: SubscriberSession, { names }: Topic, views: RecordViews): number {
+    const { encoder, counters } = this.#deps;
+    const bytes = encoder.paced(views, 0, names, session.encoding, 0, 0);
+    if (bytes === 0) return 0;
+    session.sendEvent(encoder.bytes.subarray(0, bytes));
+    counters.add(Counter.deliveries);
+    return bytes;
   }
 
   #topicOf(session: SubscriberSession, device: number): Topic {

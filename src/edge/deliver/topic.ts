@@ -5,7 +5,7 @@ import { ALL_TYPES } from '../../wire/events.ts';
 import { Audience } from './audience.ts';
 import { BatchedAudience } from './batched-audience.ts';
 import { Missed } from './missed.ts';
-import { PacedAudience, type Waiting } from './paced-audience.ts';
+import { NO_TURNS, PacedAudience, type Waiting } from './paced-audience.ts';
 import type { Paces } from './paces.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
@@ -59,8 +59,7 @@ export class Topic {
   /** @returns the shard that it is in, for `remove` */
   add(session: SubscriberSession): number {
     if (session.every > 0) {
-      this.paced ??= new PacedAudience(this.names, this.#paces);
-      this.paced.add(session);
+      this.#pacedAudience().add(session);
       return 0;
     }
     if (session.vip) {
@@ -104,6 +103,11 @@ export class Topic {
     if (open) session.leave(audience.nameOf(shard));
   }
 
+  /** When one that falls behind had its last turns: `PacedAudience.turnsOf`. */
+  turnsOf(session: SubscriberSession): readonly number[] {
+    return this.paced?.turnsOf(session) ?? NO_TURNS;
+  }
+
   /** Removes one that falls behind. @returns what waits for its turn, which it takes along */
   takeOut(session: SubscriberSession, shard: number): readonly Waiting[] {
     if (session.every === 0 || this.paced === undefined) {
@@ -113,6 +117,16 @@ export class Topic {
     const waiting = this.paced.takeOut(session);
     if (this.paced.isEmpty) this.paced = undefined;
     return waiting;
+  }
+
+  /** One at a pace that had fallen behind is back: `PacedAudience.bringBack`. */
+  bringBack(session: SubscriberSession, waiting: readonly Waiting[], turns: readonly number[]): number {
+    return this.#pacedAudience().bringBack(session, waiting, turns);
+  }
+
+  #pacedAudience(): PacedAudience {
+    this.paced ??= new PacedAudience(this.names, this.#paces);
+    return this.paced;
   }
 
   /** Where it is noted what a slow subscriber misses from here on. */

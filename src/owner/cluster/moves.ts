@@ -105,6 +105,10 @@ export class SubscriberMoves implements SubscriberHomes {
     return true;
   }
 
+  waitingOf(edge: number): number[] {
+    return [...this.#bySession.keys()].filter((session) => edgeOf(session) === edge);
+  }
+
   disconnected(slot: number): void {
     const id = this.#context.registry.subscriberId(slot);
     this.#reserved.delete(id);

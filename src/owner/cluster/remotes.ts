@@ -3,6 +3,7 @@
  * there, go to the edges like those of local devices. Owner thread only.
  */
 import { toMonotonicMs } from '../../clock.ts';
+import { Counter } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import { NONE, Numbering } from '../../presence/columns.ts';
 import { DeviceState, deviceStateNames, RowState, StateReason } from '../../presence/lifecycle.ts';
@@ -82,7 +83,7 @@ export class Remotes {
   event(views: RecordViews, offset: number): void {
     const slot = this.#slotOf(views.u32[(offset + EventField.device) >> 2]!);
     if (slot === undefined) return;
-    const { registry, links, history, clock } = this.#deps;
+    const { registry, history, clock } = this.#deps;
     const { rows } = registry.devices;
     const bytes = eventBytes(views, offset);
     const seq = views.f64[(offset + EventField.seq) >> 3]!;
@@ -94,10 +95,20 @@ export class Remotes {
     else Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     history.append(slot, seq, views, offset, bytes);
     rows.seq[slot] = seq;
+    this.#pass(slot, views, offset, bytes, seq);
+  }
+
+  /** Copies an event to every edge on which somebody follows the device. @returns whether all had room for it */
+  #pass(slot: number, views: RecordViews, offset: number, bytes: number, seq: number): boolean {
+    const { registry, links, counters } = this.#deps;
     const { interest, edges } = registry;
+    let lost = 0;
     for (let edge = 0; edge < edges; edge++) {
-      if (interest[slot * edges + edge] !== 0) links[edge]!.event(views, offset, bytes, slot, seq);
+      if (interest[slot * edges + edge] === 0) continue;
+      if (!links[edge]!.event(views, offset, bytes, slot, seq)) lost += 1;
     }
+    counters.add(Counter.droppedFanoutFull, lost);
+    return lost === 0;
   }
 
   /** Events that nobody will get. */
@@ -186,15 +197,11 @@ export class Remotes {
     if (!registry.hasRows(slot) && !levels.isLookedUp(slot)) registry.freeDevice(slot);
   }
 
-  /** Nobody can number that the device is offline. */
+  /** Nobody can number that the device is offline. Where there is no room for the event, no gap tells of it: the entry does. */
   #tellLost(slot: number): void {
-    const { registry, links } = this.#deps;
-    registry.setDeviceState(slot, DeviceState.offline, StateReason.nodeLost);
+    this.#deps.registry.setDeviceState(slot, DeviceState.offline, StateReason.nodeLost);
     const bytes = this.#events.state(DeviceState.offline, 'node lost');
-    const { interest, edges } = registry;
-    for (let edge = 0; edge < edges; edge++) {
-      if (interest[slot * edges + edge] !== 0) links[edge]!.event(this.#events.views, 0, bytes, slot, 0);
-    }
+    if (!this.#pass(slot, this.#events.views, 0, bytes, 0)) this.tellFollowers(slot);
   }
 
   /** A row without subscriptions has no reason to be here. */

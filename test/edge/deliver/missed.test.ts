@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { eventRecord } from '../../../fixtures/event-records.ts';
 import { Missed } from '../../../src/edge/deliver/missed.ts';
-import type { Waiting } from '../../../src/edge/deliver/paced-audience.ts';
+import { seqOf, type Waiting } from '../../../src/edge/deliver/paced-audience.ts';
 import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { MISSED_RUNS_MAX } from '../../../src/limits.ts';
 import { Encoding } from '../../../src/wire/encodings.ts';
@@ -11,7 +11,7 @@ import { EventType } from '../../../src/wire/events.ts';
 const session = (encoding: Encoding = Encoding.json): SubscriberSession =>
   ({ encoding }) as SubscriberSession;
 
-/** What the slow subscribers of one device miss; an event is kept as `ENCODING:SEQ`. */
+/** What the slow subscribers of one device miss. */
 class Bench {
   readonly missed = new Missed(new DeviceNames('dev'));
 
@@ -24,7 +24,7 @@ class Bench {
   /** A round of events, in the order of sending. @returns the deliveries that will never come about */
   round(...seqs: readonly number[]): number {
     for (const seq of seqs) this.missed.note(seq, seq * 8);
-    return this.missed.endRound((encoding) => Buffer.from(`${encoding}:${this.missed.freshOffset / 8}`));
+    return this.missed.endRound(eventRecord({ seq: this.missed.freshOffset / 8 }));
   }
 
   gaps(one: SubscriberSession): string {
@@ -32,8 +32,10 @@ class Bench {
     return gaps.flatMap((from, at) => (at % 2 === 0 ? [`${from}-${gaps[at + 1]}`] : [])).join(' ');
   }
 
-  newest(one: SubscriberSession): string | undefined {
-    return this.missed.newestFor(one)?.toString();
+  /** @returns its seq */
+  newest(one: SubscriberSession): number | undefined {
+    const views = this.missed.newestFor(one);
+    return views && seqOf({ views, replaced: 0 });
   }
 }
 
@@ -43,23 +45,23 @@ describe('what a slow subscriber misses', () => {
     const one = bench.add();
     expect([bench.gaps(one), bench.newest(one)]).toEqual(['', undefined]);
     expect(bench.round(1)).toBe(0);
-    expect([bench.gaps(one), bench.newest(one)]).toEqual(['', '0:1']);
+    expect([bench.gaps(one), bench.newest(one)]).toEqual(['', 1]);
     expect(bench.round(2, 3)).toBe(2);
-    expect([bench.gaps(one), bench.newest(one)]).toEqual(['1-2', '0:3']);
+    expect([bench.gaps(one), bench.newest(one)]).toEqual(['1-2', 3]);
   });
 
   it('has a hole where it got an event', () => {
     const bench = new Bench();
     const one = bench.add();
     bench.round(1, 2, 4, 6, 7);
-    expect([bench.gaps(one), bench.newest(one)]).toEqual(['1-2 4-4 6-6', '0:7']);
+    expect([bench.gaps(one), bench.newest(one)]).toEqual(['1-2 4-4 6-6', 7]);
   });
 
   it('is told by seq, whatever the order of sending', () => {
     const bench = new Bench();
     const one = bench.add();
     bench.round(3, 1, 2);
-    expect([bench.gaps(one), bench.newest(one)]).toEqual(['1-2', '0:3']);
+    expect([bench.gaps(one), bench.newest(one)]).toEqual(['1-2', 3]);
   });
 
   it('begins when it fell behind', () => {
@@ -70,21 +72,22 @@ describe('what a slow subscriber misses', () => {
     expect([bench.newest(second), bench.gaps(second)]).toEqual([undefined, '']);
     expect(bench.round(3)).toBe(1); // the second has it to come
     expect([bench.gaps(first), bench.gaps(second)]).toEqual(['1-2', '']);
-    expect([bench.newest(first), bench.newest(second)]).toEqual(['0:3', '0:3']);
+    expect([bench.newest(first), bench.newest(second)]).toEqual([3, 3]);
     expect(bench.round(4, 5)).toBe(4);
     expect([bench.gaps(first), bench.gaps(second)]).toEqual(['1-4', '3-4']);
   });
 
-  it('is kept once for each encoding, while anybody needs that', () => {
+  it('is kept once, whatever the encodings of those who miss it', () => {
     const bench = new Bench();
     const [json, binary] = [bench.add(), bench.add(Encoding.binary)];
     const { missed } = bench;
+    const { length } = eventRecord().u8;
     expect([0, 1, 2].map((encoding) => missed.count(encoding as Encoding))).toEqual([1, 1, 0]);
     bench.round(1);
-    expect([bench.newest(json), bench.newest(binary), missed.keptBytes]).toEqual(['0:1', '1:1', 6]);
+    expect([bench.newest(json), bench.newest(binary), missed.keptBytes]).toEqual([1, 1, length]);
     expect(missed.remove(binary)).toBe(1);
     bench.round(2);
-    expect([missed.count(Encoding.binary), missed.keptBytes]).toEqual([0, 3]);
+    expect([missed.count(Encoding.binary), missed.keptBytes]).toEqual([0, length]);
   });
 });
 
@@ -138,10 +141,20 @@ describe('what waited for its turn', () => {
     expect([missed.waitingFor(one), missed.gapsOf(one)]).toEqual([waiting, []]);
     missed.note(6, 48);
     missed.note(7, 56);
-    missed.endRound(() => Buffer.from('newest'));
+    missed.endRound(eventRecord({ seq: 7 }));
     expect(missed.gapsOf(one)).toEqual([3, 3, 5, 6]);
     expect(missed.remove(one)).toBe(3);
     expect(missed.waitingFor(one)).toEqual([]);
+  });
+
+  it('has had its last turns before, which are known until it goes', () => {
+    const { missed } = new Bench();
+    const [one, other] = [session(), session()];
+    missed.add(one, [], [4, 7]);
+    missed.add(other);
+    expect([missed.turnsOf(one), missed.turnsOf(other)]).toEqual([[4, 7], []]);
+    missed.remove(one);
+    expect(missed.turnsOf(one)).toEqual([]);
   });
 
   it('is held once for all who wait for it', () => {
@@ -188,7 +201,7 @@ describe('the events of a round', () => {
     const { missed } = new Bench();
     missed.add(session());
     expect([missed.note(1, 0), missed.note(2, 8), missed.note(3, 16)]).toEqual([true, false, false]);
-    missed.endRound(() => Buffer.alloc(0));
+    missed.endRound(eventRecord());
     expect(missed.note(4, 24)).toBe(true);
   });
 

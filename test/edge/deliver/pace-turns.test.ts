@@ -27,14 +27,16 @@ class Bench {
 
   constructor(every = 100) {
     this.#startMs = this.clock.nowMs; // a multiple of every step
-    this.pace = new Pace(every, this.clock, (due) => {
+    this.pace = new Pace(every, this.clock, (due, step) => {
+      for (const lane of due) lane.turnStep = step;
       const names = due.map((lane) => (lane as unknown as Lane).name).join('+');
       this.turns.push(`${names} @${this.clock.nowMs - this.#startMs}`);
     });
   }
 
   lane(name: string, waiting = 1): Lane & PacedLane {
-    return { name, waiting, turnStep: Number.NEGATIVE_INFINITY, isScheduled: false } as never;
+    const lane = { name, waiting, turnStep: Number.NEGATIVE_INFINITY, isScheduled: false };
+    return Object.defineProperty(lane, 'isWaitedFor', { get: () => lane.waiting > 0 }) as never;
   }
 
   /** Time passes, and timers fire. */

@@ -57,8 +57,94 @@ describe('a follower at a pace that falls behind', () => {
     thread.lag(socket);
     messages(2);
     socket.drainTo(0);
-    expect(news(socket)).toBe('gap 3-4 5');
+    expect(news(socket)).toBe('gap 3-4');
+    pass();
+    expect(news(socket)).toBe('5');
     expect(thread.count('droppedLagging')).toBe(2);
+  });
+
+  it('gets no second update of a device within its interval once it has caught up', () => {
+    const [slow, other] = [follower(), follower()];
+    messages(2); // the first comes at once
+    thread.lag(slow);
+    messages(1);
+    slow.drainTo(0);
+    pass(EVERY_MS - 2 * PACE_STEP_MS_MAX);
+    expect([slow, other].map(news)).toEqual(['1 gap 2-2', '1']);
+    pass(3 * PACE_STEP_MS_MAX);
+    expect([slow, other].map(news)).toEqual(['3', '3(1)']);
+    messages(1);
+    thread.lag(slow);
+    pass(EVERY_MS / 2);
+    slow.drainTo(0);
+    messages(1);
+    expect([slow, other].map(news)).toEqual(['', '']);
+    pass(EVERY_MS / 2 + PACE_STEP_MS_MAX);
+    expect([slow, other].map(news)).toEqual(['5(1)', '5(1)']);
+  });
+
+  it('has its turns where they were when it follows the device alone', () => {
+    const socket = follower();
+    messages(2);
+    pass();
+    expect(news(socket)).toBe('1 2');
+    thread.lag(socket);
+    messages(1);
+    pass(EVERY_MS / 2);
+    socket.drainTo(0);
+    messages(1);
+    expect(news(socket)).toBe('');
+    pass(EVERY_MS / 2 + PACE_STEP_MS_MAX);
+    expect(news(socket)).toBe('4(1)');
+  });
+
+  it('gets what it missed at once where its turn has come, and its next update one interval later', () => {
+    const socket = follower();
+    messages(1);
+    thread.lag(socket);
+    messages(1);
+    pass();
+    socket.drainTo(0);
+    expect(news(socket)).toBe('1 2');
+    messages(1);
+    pass(EVERY_MS / 2);
+    expect(news(socket)).toBe('');
+    pass();
+    expect(news(socket)).toBe('3');
+  });
+
+  it('takes along what it is still to get when it falls behind again, and loses it with the device', () => {
+    const socket = follower();
+    messages(1);
+    for (let n = 0; n < 2; n++) {
+      thread.lag(socket);
+      if (n === 0) messages(1);
+      socket.drainTo(0);
+    }
+    expect(news(socket)).toBe('1');
+    thread.lag(socket);
+    pass();
+    expect(news(socket)).toBe('');
+    socket.drainTo(0);
+    expect(news(socket)).toBe('2');
+    thread.lag(socket);
+    messages(1);
+    socket.drainTo(0);
+    thread.detach(socket, 0);
+    thread.poll();
+    pass();
+    expect(news(socket)).toBe('');
+  });
+
+  it('gets an urgent event that replaces what it missed', () => {
+    const socket = follower();
+    messages(1);
+    thread.lag(socket);
+    messages(1);
+    socket.drainTo(0);
+    thread.events(0, 'high');
+    pass();
+    expect(news(socket)).toBe('1 3(1)');
   });
 
   it('gets what waited of each type, in the order of the device', () => {
@@ -70,6 +156,7 @@ describe('a follower at a pace that falls behind', () => {
     expect(news(socket)).toBe('1 2');
     thread.lag(socket);
     socket.drainTo(0);
+    pass();
     expect(news(socket)).toBe('3 4');
   });
 
@@ -80,7 +167,9 @@ describe('a follower at a pace that falls behind', () => {
     messages(1);
     pass();
     slow.drainTo(0);
-    expect([slow, other].map(news)).toEqual(['1 gap 3-3 4', '1 4(2)']);
+    expect([slow, other].map(news)).toEqual(['1 gap 3-3', '1 4(2)']);
+    pass();
+    expect([slow, other].map(news)).toEqual(['4', '']);
   });
 
   it('gets an urgent event at once, which replaces the message that waited', () => {

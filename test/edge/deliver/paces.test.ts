@@ -231,7 +231,7 @@ describe('the turns of an interval', () => {
   /** Somebody waits for a turn. */
   function lane(cohorts: Cohorts): PacedLane & { turns: number } {
     const one = {
-      waiting: 1,
+      isWaitedFor: true,
       turnStep: Number.NEGATIVE_INFINITY,
       isScheduled: false,
       turns: 0,

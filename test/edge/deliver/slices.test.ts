@@ -10,6 +10,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const QUEUE_BYTES = 100;
+
 /** What is sent takes a millisecond each. A session is its name. */
 class Bench {
   readonly clock = new FakeClock();
@@ -20,19 +22,35 @@ class Bench {
   /** Names, in the order of looks at what is left of them. */
   looked = '';
   looksTakeMs = 0;
-  readonly slices = new Slices(this.clock, (session) => this.#send(session as unknown as string));
+  readonly slices = new Slices(
+    {
+      clock: this.clock,
+      queueBytes: QUEUE_BYTES,
+      charges: { rows: (_, count) => this.paid.push(count), waitMs: () => this.waitMs },
+    },
+    (session) => this.#send(session as unknown as string),
+  );
+  /** Events, by charge. */
+  readonly paid: number[] = [];
+  waitMs = 0;
 
   #send(name: string): Slice {
     this.looked += name;
     this.clock.advance(this.looksTakeMs);
     for (let left = this.left.get(name) ?? 0; left > 0; left--) {
       if (this.blocked.has(name)) return Slice.blocked;
-      if (this.slices.isOver) return Slice.over;
+      if (this.look() !== Slice.through) return Slice.over;
       this.sent += name;
       this.clock.advance(1);
       this.left.set(name, left - 1);
     }
     return Slice.through;
+  }
+
+  /** @param session what of it is looked at @returns whether it may be sent more */
+  look(session: { closing?: boolean; bufferedBytes?: number } = {}, sent = 0): Slice {
+    const asked = { closing: false, bufferedBytes: 0, ...session };
+    return this.slices.look(asked as SubscriberSession, sent);
   }
 
   promise(name: string, count: number): void {
@@ -129,5 +147,31 @@ describe('what sessions are sent in slices', () => {
     bench.forget('b');
     bench.blocked.clear();
     expect([bench.next(), vi.getTimerCount()]).toEqual(['', 0]);
+  });
+});
+
+describe('whether a session may be sent more', () => {
+  it('is so until the slice is over', () => {
+    const bench = new Bench();
+    bench.promise('a', 1);
+    expect(bench.look()).toBe(Slice.through);
+    bench.clock.advance(1);
+    expect(bench.look()).toBe(Slice.over);
+  });
+
+  it('waits for its peer to read, and for its allowance; for ever when it is closing', () => {
+    const bench = new Bench();
+    bench.promise('a', 1);
+    expect(bench.look({ bufferedBytes: QUEUE_BYTES })).toBe(Slice.through);
+    expect(bench.look({ bufferedBytes: QUEUE_BYTES + 1 })).toBe(Slice.blocked);
+    expect(bench.look({ closing: true })).toBe(Slice.blocked);
+    bench.waitMs = 1;
+    expect(bench.look()).toBe(Slice.blocked);
+  });
+
+  it('is asked about what it has paid for', () => {
+    const bench = new Bench();
+    for (const sent of [0, 7]) bench.look({}, sent);
+    expect(bench.paid).toEqual([0, 7]);
   });
 });

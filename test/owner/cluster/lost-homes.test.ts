@@ -1,5 +1,6 @@
 /** Homes that are lost, or that have removed a device: see `remotes.ts`. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { EdgeLink } from '../../../src/owner/edge-link.ts';
 import { DeviceState } from '../../../src/presence/lifecycle.ts';
 import { fromLink } from '../../../src/records/cluster.ts';
 import { ClusterOwner } from './cluster-owner.ts';
@@ -22,6 +23,18 @@ describe('A device whose home is lost', () => {
     expect(hub.device('dev-1')).toBe('offline #5 of abc');
     hub.pass(times.leaveGraceMs);
     expect(hub.got()).toEqual([]);
+  });
+
+  it('is told of by its entry where there is no room for the event: no gap names it', () => {
+    const { hub } = followedElsewhere();
+    lose(hub);
+    hub.pass(times.leaveGraceMs - 10);
+    const full = vi.spyOn(EdgeLink.prototype, 'event').mockReturnValue(false);
+    hub.pass(10);
+    full.mockRestore();
+    expect(hub.got().filter((line) => !line.startsWith('attach'))).toEqual([
+      'entry ann : dev-1 offline #5 of abc active',
+    ]);
   });
 
   it('was offline before: nothing is told', () => {

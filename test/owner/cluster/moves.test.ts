@@ -55,6 +55,22 @@ describe('A subscriber that connects', () => {
     expect(hub.got()).toEqual(['answer ann 3']);
   });
 
+  it('is not let in when its edge has died meanwhile, and another connection is', () => {
+    const { hub } = waiting();
+    hub.hush();
+    hub.owner.edgeGone(0);
+    expect(hub.told()).toEqual(['disconnected subscriber ann']);
+    hub.adopt('subscriber', 'ann');
+    hub.release('subscriber', 'ann');
+    expect(hub.got()).toEqual([]);
+    expect(hub.told()).toEqual(['forget subscriber ann']);
+    hub.connectSubscriber('ann', 1);
+    hub.adopt('subscriber', 'ann');
+    hub.release('subscriber', 'ann');
+    expect(hub.got(0)).toEqual([]);
+    expect(hub.got(1)).toEqual(['joined ann']);
+  });
+
   it('may ask 64 things meanwhile', () => {
     const { hub, ann } = waiting();
     for (let n = 0; n < 70; n++) hub.ask(ann, 'pause', ['dev-1']);

@@ -1,0 +1,161 @@
+/**
+ * Looks through the table for devices that many filters match and may follow, but have no row of: after rules have
+ * changed, and for filters that another node kept. In slices, as a hundred thousand devices may have a thousand filters
+ * each. Owner thread only.
+ */
+import { highWater } from '../memory/layout.ts';
+import { NONE } from '../presence/columns.ts';
+import { RowState } from '../presence/lifecycle.ts';
+import { SLICE_CHANGES, SLICE_SLOTS } from './filter-jobs.ts';
+import type { FilterPages } from './filter-pages.ts';
+import type { Registry } from './registry.ts';
+
+/** What all searches work with. */
+export interface FilterSearchDeps {
+  readonly registry: Registry;
+  readonly pages: Pick<FilterPages, 'isMatchable' | 'lacks'>;
+  /** The filter, of which nothing is told, follows the devices. */
+  readonly gain: (slot: number, subscriber: number, devices: readonly number[]) => void;
+}
+
+/** What is looked for. */
+export interface Sought {
+  /** Filters that are looked at among those that match the id; one may be gone by the time it is looked at. */
+  readonly filtersOf: (id: string) => Iterable<number>;
+  /** Whether it is one of the devices that its subscriber is to get, if it lacks it. */
+  readonly isSought: (subscriber: number, id: string) => boolean;
+  /** The filter's subscriber gets the devices in pages; undefined: such filters look for themselves. */
+  readonly bring: ((slot: number, subscriber: number, devices: number[]) => void) | undefined;
+  readonly over: () => void;
+}
+
+/** What is to come in pages, by slot of the filter. */
+interface Found {
+  readonly subscriber: number;
+  readonly prefix: string;
+  readonly devices: number[];
+}
+
+class FilterSearch {
+  readonly #deps: FilterSearchDeps & Sought;
+  readonly #slices: Generator<void, void>;
+  readonly #found = new Map<number, Found>();
+  /** Pairs whose row an operator has removed meanwhile, as `subscriber device`. */
+  readonly #removed = new Set<string>();
+  /** Devices and filters that the slice under way may still look at. */
+  #left = 0;
+
+  constructor(deps: FilterSearchDeps & Sought) {
+    this.#deps = deps;
+    this.#slices = this.#run();
+  }
+
+  /** One slice. @returns whether it was the last */
+  step(): boolean {
+    this.#left = SLICE_SLOTS;
+    return this.#slices.next().done === true;
+  }
+
+  passOver(subscriber: number, device: number): void {
+    this.#removed.add(`${subscriber} ${device}`);
+  }
+
+  *#run(): Generator<void, void> {
+    const { registry, pages, filtersOf, over } = this.#deps;
+    const { generation } = registry.devices.rows;
+    for (let device = 0; device < highWater(registry.devices); device++) {
+      if (this.#isOver()) yield;
+      if (!pages.isMatchable(device)) continue;
+      const id = registry.deviceId(device);
+      const before = generation[device];
+      for (const slot of filtersOf(id)) {
+        this.#look(slot, device, id);
+        if (this.#isOver()) yield;
+        if (generation[device] !== before) break; // whoever has the slot now appears to filters by itself
+      }
+    }
+    for (const [slot, found] of this.#found) yield* this.#bring(slot, found);
+    over();
+  }
+
+  #isOver(): boolean {
+    this.#left -= 1;
+    return this.#left === 0;
+  }
+
+  #look(slot: number, device: number, id: string): void {
+    const { registry, pages, isSought, gain, bring } = this.#deps;
+    const { filters } = registry;
+    if (filters.state(slot) === RowState.none || !id.startsWith(filters.prefix(slot))) return;
+    const subscriber = filters.subscriber(slot);
+    if (!pages.lacks(subscriber, device) || this.#isRemoved(subscriber, device)) return;
+    if (!isSought(subscriber, id)) return;
+    if (!isServed(registry, slot, subscriber)) gain(slot, subscriber, [device]);
+    else if (bring !== undefined) this.#note(slot, subscriber, device);
+  }
+
+  #note(slot: number, subscriber: number, device: number): void {
+    const prefix = this.#deps.registry.filters.prefix(slot);
+    const found = this.#found.get(slot);
+    if (found?.subscriber === subscriber && found.prefix === prefix) found.devices.push(device);
+    else this.#found.set(slot, { subscriber, prefix, devices: [device] });
+  }
+
+  *#bring(slot: number, { subscriber, prefix, devices }: Found): Generator<void, void> {
+    const { registry, gain, bring } = this.#deps;
+    const left =
+      this.#removed.size === 0 ? devices : devices.filter((one) => !this.#isRemoved(subscriber, one));
+    const isThere = (): boolean => registry.filters.find(subscriber, prefix) === slot;
+    if (isThere() && isServed(registry, slot, subscriber)) {
+      bring!(slot, subscriber, left);
+      yield;
+      return;
+    }
+    for (let at = 0; at < left.length && isThere(); at += SLICE_CHANGES) {
+      gain(slot, subscriber, left.slice(at, at + SLICE_CHANGES));
+      yield;
+    }
+  }
+
+  #isRemoved(subscriber: number, device: number): boolean {
+    return this.#removed.size > 0 && this.#removed.has(`${subscriber} ${device}`);
+  }
+}
+
+/** One after the other. */
+export class FilterSearches {
+  readonly #deps: FilterSearchDeps;
+  /** The first is under way. */
+  readonly #searches: FilterSearch[] = [];
+
+  constructor(deps: FilterSearchDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#searches.length;
+  }
+
+  /** Begins a search, with a slice at once where no other is under way. */
+  begin(sought: Sought): void {
+    this.#searches.push(new FilterSearch({ ...this.#deps, ...sought }));
+    if (this.size === 1) this.step();
+  }
+
+  /** One slice. @returns the slices done */
+  step(): number {
+    if (this.size === 0) return 0;
+    if (this.#searches[0]!.step()) this.#searches.shift();
+    return 1;
+  }
+
+  /** An operator has removed the pair's row: it is not made again. */
+  passOver(subscriber: number, device: number): void {
+    for (const search of this.#searches) search.passOver(subscriber, device);
+  }
+}
+
+/** Whether what the filter gains comes to its subscriber in pages; else it gets rows in the filter's state. */
+export function isServed({ filters, subscribers }: Registry, slot: number, subscriber: number): boolean {
+  return subscribers.rows.session[subscriber] !== NONE && filters.state(slot) === RowState.active;
+}

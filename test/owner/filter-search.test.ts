@@ -1,0 +1,213 @@
+/** Devices that filters come to follow by other rules, or that another node’s match: looked for in slices. */
+import { describe, expect, it, vi } from 'vitest';
+import { AccessRules } from '../../src/access/rules.ts';
+import { SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
+import { Unfinished } from '../../src/owner/filter-table.ts';
+import type { RowStateName } from '../../src/presence/lifecycle.ts';
+import { RowsHarness, type RowsOptions } from './rows-harness.ts';
+
+const deny = (device: string, subscriber = '*') => ({ device, subscriber, access: 'deny' }) as const;
+const all = new AccessRules([deny('*')]);
+
+/** A connected subscriber with the filter `dev-*`. */
+function setUp(options: RowsOptions = {}, state: RowStateName = 'active') {
+  const hub = new RowsHarness(options);
+  const session = hub.connect('s');
+  const filter = hub.filter('dev-*', 's', state);
+  /** Devices that the subscriber was told of in pages. */
+  const told = (): string[] =>
+    hub
+      .frames(session)
+      .flatMap((one) => ('page' in one ? one.devices.map((name) => name.split(' ')[0]!) : []));
+  return { hub, session, filter, told };
+}
+
+const devices = (hub: RowsHarness, count: number): string[] =>
+  Array.from({ length: count }, (_, n) => hub.registry.deviceId(hub.device(`dev-${n + 1}`)));
+
+/** Capacity for so many devices, each with a row. */
+const room = (count: number): RowsOptions => ({
+  capacity: { devices: count, subscriptions: count },
+  rowsMax: count,
+});
+
+/** The session's peer reads each page that comes. */
+function readAll(hub: RowsHarness, session: number): void {
+  hub.settle();
+  for (let page = hub.pages.pop(); page !== undefined; page = hub.pages.pop()) {
+    hub.pages.length = 0;
+    hub.filters.more(session, page);
+    hub.settle();
+  }
+}
+
+/** A search that takes two slices: the last devices of the table are looked at with the second. */
+function begun(state: RowStateName = 'active') {
+  const count = SLICE_SLOTS + 10;
+  const bench = setUp(room(count), state);
+  const ids = devices(bench.hub, count);
+  bench.hub.filters.rulesChange();
+  bench.hub.filters.rescan(all);
+  return { ...bench, ids, last: ids.at(-1)! };
+}
+
+describe('the devices that filters may follow by other rules', () => {
+  it('are those that the rules before denied', () => {
+    const { hub, told } = setUp();
+    devices(hub, 2);
+    hub.filters.rescan(new AccessRules([deny('dev-2', 's')]));
+    hub.settle();
+    expect(told()).toEqual(['dev-2']);
+  });
+
+  it('are none that has a row, is denied, or has never been there', () => {
+    const { hub, session } = setUp({ rules: [deny('dev-2', 't')] });
+    devices(hub, 2);
+    hub.row('dev-2', 's', 'paused');
+    const other = hub.connect('t');
+    hub.filter('dev-*', 't');
+    hub.device('dev-unknown', false);
+    hub.filters.rescan(all);
+    hub.settle();
+    expect([hub.states('s'), hub.states('t')]).toEqual([['dev-1 active', 'dev-2 paused'], ['dev-1 active']]);
+    for (const one of [session, other])
+      expect(hub.frames(one)).toMatchObject([{ devices: ['dev-1 active'] }]);
+  });
+
+  it('are none where nothing was denied before', () => {
+    const { hub, told } = setUp();
+    devices(hub, 1);
+    hub.filters.rescan(new AccessRules([]));
+    hub.settle();
+    expect(told()).toEqual([]);
+    const denied = setUp({ access: 'deny', rules: [{ device: '*', subscriber: '*', access: 'allow' }] });
+    devices(denied.hub, 1);
+    denied.hub.filters.rescan(new AccessRules([]));
+    denied.hub.settle();
+    expect(denied.told()).toEqual(['dev-1']);
+  });
+
+  it('come to each filter in its turn, in the order of the table', () => {
+    const { hub, session } = setUp();
+    hub.filter('x*', 's');
+    for (const id of ['x-1', 'dev-1', 'dev-2', 'x-2']) hub.device(id);
+    hub.filters.rescan(all);
+    hub.settle();
+    expect(hub.frames(session)).toMatchObject([
+      { page: 'x*', devices: ['x-1 active', 'x-2 active'], more: false },
+      { page: 'dev-*', devices: ['dev-1 active', 'dev-2 active'], more: false },
+    ]);
+  });
+});
+
+describe('a search that is large', () => {
+  it('looks at no more pairs in a step than a slice may', () => {
+    const filters = 100;
+    const { hub } = setUp({ capacity: { devices: 100, subscribers: filters + 2, filters: filters + 2 } });
+    devices(hub, 100);
+    for (let n = 0; n < filters; n++) hub.filter('*', `paused-${n}`, 'paused');
+    const looks = vi.spyOn(hub.registry, 'findRow');
+    hub.filters.rescan(all);
+    let steps = 0;
+    for (let done = 1; done > 0 || hub.filters.hasReady; steps++) {
+      expect(looks.mock.calls.length).toBeLessThanOrEqual(2 * SLICE_SLOTS);
+      looks.mockClear();
+      done = hub.filters.step();
+    }
+    expect(steps).toBeGreaterThan(3);
+  });
+
+  it('goes on with each step, and tells all in the order of the table', () => {
+    const { hub, session, filter, told, ids, last } = begun();
+    expect([hub.filters.hasReady, hub.filters.isBusy(), hub.state(last, 's')]).toEqual([
+      true,
+      true,
+      undefined,
+    ]);
+    expect(hub.registry.filters.isUnfinished(filter)).toBe(true);
+    readAll(hub, session);
+    expect(told()).toEqual(ids);
+    expect([hub.filters.hasReady, hub.registry.filters.isUnfinished(filter)]).toEqual([false, false]);
+  });
+
+  it('gives a paused filter its rows as it finds them', () => {
+    const { hub, last } = begun('paused');
+    expect([hub.state('dev-1', 's'), hub.state(last, 's')]).toEqual(['paused', undefined]);
+    hub.settle();
+    expect(hub.state(last, 's')).toBe('paused');
+  });
+
+  it('brings no row back that an operator has removed meanwhile', () => {
+    for (const state of ['active', 'paused'] as const) {
+      const { hub, last } = begun(state);
+      for (const id of ['dev-1', last]) hub.filters.removed(hub.subscriber('s'), hub.device(id));
+      const made = hub.rowOf('dev-1', 's');
+      expect(made >= 0).toBe(state === 'paused');
+      if (made >= 0) hub.registry.removeRow(made);
+      hub.settle();
+      expect([hub.state('dev-1', 's'), hub.state(last, 's')]).toEqual([undefined, undefined]);
+      expect(hub.state('dev-2', 's')).toBe(state);
+    }
+  });
+
+  it('leaves paused what was paused since it was found', () => {
+    const { hub } = begun();
+    hub.row('dev-2', 's', 'paused');
+    hub.settle();
+    expect([hub.state('dev-1', 's'), hub.state('dev-2', 's')]).toEqual(['active', 'paused']);
+  });
+
+  it('ends with the filter, and with what has its place', () => {
+    for (const again of [undefined, 'x*']) {
+      const { hub, filter, told } = begun();
+      hub.registry.filters.remove(filter);
+      if (again !== undefined) hub.filter(again, 's');
+      hub.settle();
+      expect([told(), hub.states('s'), hub.filters.isBusy()]).toEqual([[], [], false]);
+    }
+  });
+
+  it('gives rows without a word where its subscriber has gone since', () => {
+    const { hub, told, last } = begun();
+    hub.disconnect('s');
+    hub.settle();
+    expect([told(), hub.state('dev-1', 's'), hub.state(last, 's')]).toEqual([[], 'active', 'active']);
+  });
+
+  it('takes its turn behind one that is under way', () => {
+    const { hub, last, filter } = begun('paused');
+    hub.filters.rulesChange();
+    hub.filters.rescan(all);
+    hub.filters.rulesChange();
+    hub.settle();
+    expect([hub.state(last, 's'), hub.filters.hasReady]).toEqual(['paused', false]);
+    // Rows are still being removed by the rules that came last.
+    expect(hub.registry.filters.slab.rows.unfinished[filter]).toBe(Unfinished.rules);
+  });
+});
+
+describe('filters that another node kept', () => {
+  it('are looked for in slices, and unfinished until all was found', () => {
+    const count = SLICE_SLOTS + 1;
+    const { hub, filter } = setUp(room(count), 'disconnected');
+    const last = devices(hub, count).at(-1)!;
+    hub.filters.rescanOf(hub.subscriber('s'));
+    expect([hub.state('dev-1', 's'), hub.state(last, 's')]).toEqual(['disconnected', undefined]);
+    expect(hub.registry.filters.isUnfinished(filter)).toBe(true);
+    hub.settle();
+    expect(hub.state(last, 's')).toBe('disconnected');
+    expect(hub.registry.filters.isUnfinished(filter)).toBe(false);
+  });
+
+  it('look for themselves once they are active', () => {
+    const count = SLICE_SLOTS + 1;
+    const { hub, session, filter, told } = setUp(room(count), 'disconnected');
+    const ids = devices(hub, count);
+    const slot = hub.subscriber('s');
+    hub.filters.rescanOf(slot);
+    hub.filters.restart(slot, session, hub.filters.input(slot, 'reconnect'), 'reconnect');
+    readAll(hub, session);
+    expect(told().sort()).toEqual([...ids].sort()); // each once
+    expect(hub.registry.filters.isUnfinished(filter)).toBe(false);
+  });
+});
