@@ -10,6 +10,9 @@ import { SLICE_CHANGES, SLICE_SLOTS } from './filter-jobs.ts';
 import type { FilterPages } from './filter-pages.ts';
 import type { Registry } from './registry.ts';
 
+/** What a row that is made costs beside the look at it, in looks. */
+const GAIN_COST = SLICE_SLOTS / SLICE_CHANGES - 1;
+
 /** What all searches work with. */
 export interface FilterSearchDeps {
   readonly registry: Registry;
@@ -80,7 +83,7 @@ class FilterSearch {
 
   #isOver(): boolean {
     this.#left -= 1;
-    return this.#left === 0;
+    return this.#left <= 0;
   }
 
   #look(slot: number, device: number, id: string): void {
@@ -90,8 +93,10 @@ class FilterSearch {
     const subscriber = filters.subscriber(slot);
     if (!pages.lacks(subscriber, device) || this.#isRemoved(subscriber, device)) return;
     if (!isSought(subscriber, id)) return;
-    if (!isServed(registry, slot, subscriber)) gain(slot, subscriber, [device]);
-    else if (bring !== undefined) this.#note(slot, subscriber, device);
+    if (!isServed(registry, slot, subscriber)) {
+      gain(slot, subscriber, [device]);
+      this.#left -= GAIN_COST;
+    } else if (bring !== undefined) this.#note(slot, subscriber, device);
   }
 
   #note(slot: number, subscriber: number, device: number): void {

@@ -27,6 +27,7 @@ export interface Waiting {
 }
 
 export const NONE_WAITING: readonly Waiting[] = [];
+/** Of one that is in no lane. */
 export const NO_TURNS: readonly number[] = [];
 
 /** What is different for a subscriber than for the others of its lane. */

@@ -112,7 +112,7 @@ export class Waits implements RequestWaits {
 
   /** The device's row is about to be freed. */
   freed(slot: number): void {
-    for (const wait of this.#bySlot.get(slot) ?? []) wait.open.delete(slot);
+    for (const wait of this.#bySlot.get(slot) ?? []) this.#close(wait, slot);
     this.#bySlot.delete(slot);
     for (const wait of this.#waits.values()) wait.slots.delete(slot);
     for (const waits of this.#onTheirWay.values()) for (const wait of waits) wait.slots.delete(slot);

@@ -296,6 +296,15 @@ describe('Several who wait', () => {
 });
 
 describe('A device that leaves the table while it is looked up', () => {
+  it('keeps nobody waiting who waits for it alone', () => {
+    const { hub, ann } = withAnn();
+    hub.ask(ann, 'subscribe', ['dev-1']);
+    hub.terminate('dev-1');
+    hub.poll();
+    expect(answers(hub)).toHaveLength(1);
+    expect(hub.row('dev-1', 'ann')).toBe('active');
+  });
+
   it('does not end the search for the next one in its row', () => {
     const { hub, ann } = withAnn({ capacity: { devices: 4, subscribers: 4, subscriptions: 10 } });
     const bob = hub.subscriber('bob');
