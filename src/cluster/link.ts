@@ -46,7 +46,7 @@ export interface LinkOptions {
   readonly isReopened: boolean;
   readonly clock: Clock;
   readonly host: ClusterHost;
-  /** What the hub's snapshot holds of what operators set. */
+  /** What operators have set, as this node knew it before. */
   readonly snapshot: readonly OperatorChange[];
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: object) => void;
   /** NATS is there, is lost, or is there again. */
@@ -75,16 +75,11 @@ export class ClusterLink {
 
   /**
    * Connects and joins. Without NATS it waits for it.
-   * @throws PayloadTooLarge; what NATS says when the credentials or the certificate are wrong, unless it is reopened;
+   * @throws PayloadTooLarge, and what NATS says when the credentials or the certificate are wrong, unless it is reopened;
    *   Error when it was stopped
    */
   static async open(options: LinkOptions): Promise<ClusterLink> {
     const nats = await connectPatiently(options);
-    const problem = options.stopped.aborted ? new Error('stopped') : payloadProblem(nats, options);
-    if (problem !== undefined) {
-      await nats.close();
-      throw problem;
-    }
     const link = new ClusterLink(options, nats);
     options.connectedChanged(true); // the link before this one may have ended while NATS was away
     return link;
@@ -229,7 +224,7 @@ export class ClusterLink {
 async function connectPatiently(options: LinkOptions): Promise<NatsConnection> {
   for (let tries = 0; ; tries++) {
     try {
-      return await connect(connectionOptions(options));
+      return await connectOnce(options);
     } catch (error) {
       const mayPass = options.isReopened || isAway(error);
       if (!mayPass || options.stopped.aborted) throw error;
@@ -237,6 +232,15 @@ async function connectPatiently(options: LinkOptions): Promise<NatsConnection> {
       await after(RECONNECT_MS * 2);
     }
   }
+}
+
+/** @throws PayloadTooLarge; Error when it was stopped meanwhile */
+async function connectOnce(options: LinkOptions): Promise<NatsConnection> {
+  const nats = await connect(connectionOptions(options));
+  const problem = options.stopped.aborted ? new Error('stopped') : payloadProblem(nats, options);
+  if (problem === undefined) return nats;
+  await nats.close();
+  throw problem;
 }
 
 /** Codes of a network, or of names, that may be there in a moment. */

@@ -27,7 +27,7 @@ export interface OperatorsDeps {
   readonly replicas: number;
   readonly node: string;
   readonly figures: LinkCounts;
-  /** What the snapshot holds: fills a bucket that nobody else can fill. */
+  /** What this node knew before: fills a bucket that nobody else can fill. */
   readonly snapshot: readonly OperatorChange[];
   readonly isConnected: () => boolean;
   /** Tells the host; answered with `applied`. */
@@ -80,6 +80,11 @@ export class Operators {
   /** Whether this node has obeyed the bucket since it started. */
   get hasObeyed(): boolean {
     return this.#marker !== '';
+  }
+
+  /** All that the bucket holds, as far as the host was told. */
+  get known(): readonly OperatorChange[] {
+    return [...this.#known.values()];
   }
 
   /** Reads the bucket from now on to its end, obeys it, and calls back; tries again until it can. */
@@ -208,7 +213,7 @@ export class Operators {
         plan: seedPlan,
         staleMs: SEEDING_MS,
         readMarker: () => readMarker(kv),
-        changes: () => (this.hasObeyed ? [...this.#known.values()] : snapshot),
+        changes: () => (this.hasObeyed ? this.known : snapshot),
         write: (changes) => this.#write(kv, changes),
       }));
     await this.#follow(kv, marker);

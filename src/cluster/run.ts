@@ -36,8 +36,10 @@ export interface ClusterTask {
   readonly node: string;
   readonly version: string;
   readonly startedAtMs: number;
-  /** What the hub's snapshot holds of what operators set. */
+  /** What operators have set, as the hub knew it when the thread started. */
   readonly snapshot: readonly OperatorChange[];
+  /** The hub was in the cluster before this thread. */
+  readonly wasIn: boolean;
   /** Commands from main. */
   readonly port: MessagePort;
   /** The owner rings here. */
@@ -127,15 +129,18 @@ interface Parts {
 async function keepOpen(task: ClusterTask, parts: Parts, over: Promise<void>): Promise<void> {
   const { host, say, poller, place, stopped } = parts;
   const end = over.then(() => undefined);
-  for (let isReopened = false; ; isReopened = true) {
+  let { snapshot } = task;
+  for (let isReopened = task.wasIn; ; isReopened = true) {
     const anew = host.reset();
-    const link = await Promise.race([open(task, host, { stopped, isReopened }, say), end]);
+    const link = await Promise.race([open(task, host, { stopped, isReopened, snapshot }, say), end]);
     if (link === undefined) return;
     place.link = link;
     host.start(link.node, link.operators);
     poller.wake();
     const isOver = await Promise.race([over.then(() => true), anew.then(() => false)]);
     place.link = undefined;
+    // The bucket may be gone before the next link has read it.
+    if (link.operators.hasObeyed) snapshot = link.operators.known;
     await link.close();
     if (isOver) return;
     say({ kind: 'phase', phase: 'joining' });
@@ -144,9 +149,9 @@ async function keepOpen(task: ClusterTask, parts: Parts, over: Promise<void>): P
 
 /** @throws PayloadTooLarge; and what NATS says when the credentials are wrong */
 function open(
-  { settings, node, version, snapshot }: ClusterTask,
+  { settings, node, version }: ClusterTask,
   host: HubHost,
-  how: Pick<LinkOptions, 'stopped' | 'isReopened'>,
+  how: Pick<LinkOptions, 'stopped' | 'isReopened' | 'snapshot'>,
   say: (message: FromLinkCommand) => void,
 ): Promise<ClusterLink> {
   return ClusterLink.open({
@@ -162,7 +167,6 @@ function open(
     maxMessageBytes: settings.maxMessageBytes,
     clock: systemClock,
     host,
-    snapshot,
     log: (level, message, fields = {}) => say({ kind: 'log', level, message, fields }),
     connectedChanged: (connected) => say({ kind: 'connected', connected }),
   });

@@ -21,7 +21,7 @@ import type { OwnerThread } from './owner-thread.ts';
 import { Thread } from './thread.ts';
 
 export interface ClusterThreadDeps {
-  readonly task: Omit<ClusterTask, 'port' | 'bell' | 'snapshot'>;
+  readonly task: Omit<ClusterTask, 'port' | 'bell' | 'snapshot' | 'wasIn'>;
   /** What operators have set, as this hub knows it. */
   setByOperators(): ClusterTask['snapshot'];
   readonly owner: Pick<OwnerThread, 'setBell' | 'edgeGone'>;
@@ -190,7 +190,7 @@ export class ClusterThread {
       (end) => owner.setBell(task.edge, end),
       (end) => port.postMessage({ kind: 'bell', bell: end } satisfies ToLinkCommand, [end]),
     );
-    return { data: { ...task, snapshot: setByOperators(), bell }, transfer: [bell] };
+    return { data: { ...task, snapshot: setByOperators(), wasIn: this.#wasIn, bell }, transfer: [bell] };
   }
 
   #received(message: FromLinkCommand): void {

@@ -1,7 +1,7 @@
 /**
  * A link that was opened anew, because its owner had died, did not say that NATS is there. When the one before it had
  * ended while NATS was away, the hub took itself for disconnected for ever: operators' changes were refused. One that NATS
- * refused for a moment was never opened again. And one that was told to end while it connected stayed in the cluster.
+ * refused for a moment was never opened again, nor one whose messages it did not carry for a moment. And one that was told to end while it connected stayed in the cluster.
  */
 import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import { expect, it, vi } from 'vitest';
@@ -77,5 +77,18 @@ it('a link that is opened anew waits until NATS takes it, as in a restart withou
   await expect(ClusterLink.open(options({}))).rejects.toThrow(refusal);
   vi.mocked(connect).mockRejectedValueOnce(refusal);
   const link = await ClusterLink.open(options({ isReopened: true }));
+  await link.close();
+});
+
+it('a link that is opened anew waits until NATS carries its messages', async () => {
+  const nats = fakeNats();
+  const narrow = { ...nats, info: { max_payload: 70_000 } } as unknown as NatsConnection;
+  const wants = { maxMessageBytes: 100_000 };
+  vi.mocked(connect).mockResolvedValueOnce(narrow);
+  await expect(ClusterLink.open(options(wants))).rejects.toThrow('DAT_MAX_MESSAGE_BYTES');
+  expect(nats.close).toHaveBeenCalledTimes(1);
+  vi.mocked(connect).mockResolvedValueOnce(narrow);
+  const link = await ClusterLink.open(options({ ...wants, isReopened: true }));
+  expect(nats.close).toHaveBeenCalledTimes(2);
   await link.close();
 });

@@ -1,6 +1,7 @@
 /** The cluster link as main sees it, with a thread that says what the test wants. */
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FromLinkCommand, LinkFigures, ToLinkCommand } from '../../src/cluster/commands.ts';
+import { Bells } from '../../src/supervise/bells.ts';
 import { ClusterRefused, ClusterThread, type ClusterThreadDeps } from '../../src/supervise/cluster-thread.ts';
 import type { ThreadDeps } from '../../src/supervise/thread.ts';
 
@@ -91,6 +92,19 @@ describe('A link', () => {
     expect(await asked).toEqual(counted);
     isRunning = false;
     expect(await cluster.figures()).toEqual({ ...counted, nodes: 1, roundTripMs: 0 });
+  });
+
+  it('that takes the place of another knows whether the hub was in the cluster', async () => {
+    const cluster = await start({
+      setByOperators: () => [],
+      owner: { setBell: () => {}, edgeGone: () => Promise.resolve() },
+      bells: new Bells(2, () => {}),
+    });
+    const wasIn = () => (thread.task({} as never).data as { readonly wasIn: boolean }).wasIn;
+    expect(wasIn()).toBe(false);
+    says({ kind: 'phase', phase: 'in' });
+    await cluster.joined();
+    expect(wasIn()).toBe(true);
   });
 
   it('gets an answer to each question, and the failure of one', async () => {

@@ -224,6 +224,11 @@ export class Deliverer {
     return session.shardOf(device) !== NO_SHARD || this.replays.isHolding(session, device);
   }
 
+  /** Ids of the devices whose events the session gets. */
+  followedBy(session: SubscriberSession): ReadonlySet<string> {
+    return new Set(session.devices.map((device) => this.#topics.namesOf(session, device)!.id));
+  }
+
   /** The session gets the device's events later, when it is attached again. @returns false: not now */
   holdBack(session: SubscriberSession, device: number): boolean {
     return !this.replays.isHolding(session, device) && this.#topics.holdBack(session, device);

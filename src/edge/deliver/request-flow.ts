@@ -190,8 +190,11 @@ export class RequestFlow {
     this.takeTurns();
   }
 
-  /** Another owner has taken over and knows whom this edge holds: what was not answered is asked for again. */
-  askAgain(session: SubscriberSession): void {
+  /**
+   * Another owner has taken over and knows whom this edge holds: what was not answered is asked for again.
+   * @param followed ids of the devices that the session gets
+   */
+  askAgain(session: SubscriberSession, followed: () => ReadonlySet<string>): void {
     const queue = session.requests;
     if (queue === undefined) return;
     this.#work -= queue.work;
@@ -201,6 +204,7 @@ export class RequestFlow {
     for (const pending of queue.inFlight) {
       pending.isPaged = pending.isDeferred = false;
       pending.pages?.again();
+      if (pending.op === 'unsubscribe') pending.left ??= followed();
       this.#send(session, pending);
     }
     this.#work += queue.work;

@@ -28,6 +28,8 @@ export interface Pending extends Ask {
   isPaged: boolean;
   /** Device slots whose past it has brought; undefined: it names none in two ways. */
   readonly brought?: Set<number> | undefined;
+  /** Of an unsubscribe that another owner is asked again: the devices that the session got before. */
+  left?: ReadonlySet<string>;
   /** The owner waits for other nodes with it, and does nothing for it meanwhile. */
   isDeferred: boolean;
   /** What its pages have named; undefined: they are no more than one, or it names its devices itself. */
@@ -37,7 +39,7 @@ export interface Pending extends Ask {
 /** What of the past an answer, or the pages that follow it, are to bring. */
 export type PastToBring = Pick<Pending, 'past' | 'types' | 'brought'>;
 
-export interface Answered extends Ask, PastToBring, Pick<Pending, 'pages'> {
+export interface Answered extends Ask, PastToBring, Pick<Pending, 'pages' | 'left'> {
   /** It named its devices, and was paid for with them. */
   readonly isNamed: boolean;
 }

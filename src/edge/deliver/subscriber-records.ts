@@ -22,7 +22,7 @@ import type { Charges } from '../charges.ts';
 import type { Deliverer } from './deliverer.ts';
 import { wantsPast } from './replays.ts';
 import type { RequestFlow } from './request-flow.ts';
-import type { PastToBring } from './request-queue.ts';
+import type { Answered, PastToBring } from './request-queue.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 export interface SubscriberRecordsDeps {
@@ -102,7 +102,7 @@ export class SubscriberRecords {
       if (session.closing) continue;
       const owed = requests.owedTo(session);
       if (owed !== undefined) this.#owed.set(session, owed);
-      requests.askAgain(session);
+      requests.askAgain(session, () => deliverer.followedBy(session));
     }
   }
 
@@ -137,11 +137,12 @@ export class SubscriberRecords {
     const all = readEntries(entries);
     const page = asked.pages?.firstTime(all) ?? all;
     const { rows, twice } = this.#withPast(session, page, asked);
+    const { refusedNow, gone } = withoutGone(readRefusals(refusals), asked);
     // What is refused has no entry.
-    const told = twice.length === 0 ? rows : rows.filter((row) => !twice.includes(row));
+    const told = (twice.length === 0 ? rows : rows.filter((row) => !twice.includes(row))).concat(gone);
     const malformed = asked.named?.malformed ?? [];
     const refused = [
-      ...readRefusals(refusals),
+      ...refusedNow,
       ...malformed.map((device) => ({ device, why: Refusal.malformed })),
       ...refusedTwice(twice),
     ];
@@ -222,4 +223,21 @@ export class SubscriberRecords {
 
 function refusedTwice(twice: readonly Told[]): readonly RefusedDevice[] {
   return twice.map(({ device }) => ({ device, why: Refusal.alreadyActive }));
+}
+
+const NOTHING = {
+  ...{ deviceSlot: 0, rowState: 0, deviceState: 0, lastSeen: 0, seq: 0, epoch: 0, generation: 0 },
+  deviceStatus: '',
+} as const satisfies Omit<Entry, 'device'>;
+
+/** An owner that died had ended subscriptions and could not say so: the next one knows of none, and refuses. */
+function withoutGone(
+  refused: readonly RefusedDevice[],
+  { left }: Pick<Answered, 'left'>,
+): { refusedNow: readonly RefusedDevice[]; gone: readonly Entry[] } {
+  if (left === undefined) return { refusedNow: refused, gone: [] };
+  const isGone = ({ device, why }: RefusedDevice): boolean =>
+    why === Refusal.notSubscribed && left.has(device);
+  const gone = refused.filter(isGone).map(({ device }) => ({ ...NOTHING, device }));
+  return { refusedNow: refused.filter((one) => !isGone(one)), gone };
 }

@@ -187,7 +187,7 @@ describe('a request that waits for other nodes', () => {
     bench.flow.submit(a, subscribe(1000));
     bench.flow.deferred(a, 1);
     bench.news();
-    bench.flow.askAgain(a);
+    bench.flow.askAgain(a, () => new Set());
     bench.flow.submit(b, subscribe(1000));
     expect(bench.news()).toEqual(['1:1']);
     bench.answer(a, 1);
@@ -369,7 +369,7 @@ describe('pages', () => {
     bench.flow.submit(a, list);
     bench.answer(a, 1, true);
     expect(bench.news()).toEqual(['1:1', '1:more 1']);
-    bench.flow.askAgain(a);
+    bench.flow.askAgain(a, () => new Set());
     expect(bench.news()).toEqual(['1:1']);
     bench.answer(a, 1);
     bench.flow.submit(b, subscribe(1000));
@@ -568,9 +568,9 @@ describe('a request', () => {
     bench.flow.submit(a, subscribe(500));
     bench.flow.submit(a, subscribe(400));
     bench.flow.submit(a, subscribe(1000));
-    bench.flow.askAgain(b); // has asked nothing
+    bench.flow.askAgain(b, () => new Set()); // has asked nothing
     bench.news();
-    bench.flow.askAgain(a);
+    bench.flow.askAgain(a, () => new Set());
     expect(bench.news()).toEqual(['1:1', '1:2']);
     bench.answer(a, 1);
     expect(bench.news()).toEqual([]);

@@ -36,13 +36,18 @@ class Bench {
     return this.socket.session.number;
   }
 
-  ask(devices: readonly string[] | undefined, past: Past = NO_PAST, malformed: readonly string[] = []): void {
+  ask(
+    devices: readonly string[] | undefined,
+    past: Past = NO_PAST,
+    malformed: readonly string[] = [],
+    op: 'subscribe' | 'unsubscribe' = 'subscribe',
+  ): void {
     const named = devices && {
       ...splitNames(devices),
       malformed,
     };
     const ask = {
-      op: devices === undefined ? 'list' : 'subscribe',
+      op: devices === undefined ? 'list' : op,
       id: '"q"',
       named,
       types: ALL_TYPES,
@@ -89,6 +94,22 @@ describe('an answer', () => {
       link.answer({ session, request: 1 }, NO_BYTES, [], false, [{ filter: 'x.*', value: 3 }]),
     );
     expect(bench.socket.frames).toMatchObject([{ filters: [{ filter: 'x.*', matched: 3 }] }]);
+  });
+
+  it('of another owner to an unsubscribe is as the first would have been, though that was done already', () => {
+    const bench = new Bench();
+    const { session, thread, socket } = bench;
+    thread.attach(socket, 0);
+    thread.poll();
+    bench.ask(['d0', 'd1'], NO_PAST, [], 'unsubscribe');
+    bench.say((link) => link.resync());
+    bench.say((link) => link.resynced());
+    const refused = [0, 1].map((n) => ({ device: `d${n}`, why: Refusal.notSubscribed }));
+    bench.say((link) => link.answer({ session, request: 1 }, NO_BYTES, refused, false));
+    expect(socket.frames).toMatchObject([
+      { op: 'unsubscribed', devices: ['d0'], errors: [{ device: 'd1', code: 120 }] },
+    ]);
+    expect(socket.topics.size).toBe(0);
   });
 
   it('to what was not asked is not told', () => {
