@@ -47,7 +47,7 @@ export function deviceRoutes(app: AdminApp, deps: AdminDeps, options: AdminOptio
         return listDevices(deps, query, isNodeCall(request));
       const { items, cursor, missingNodes } = await pageOverNodes<DeviceEntry>(deps, query, {
         own: async (inner, limit) => {
-          const page = await listDevices(deps, { ...query, cursor: inner, limit }, false);
+          const page = await listDevices(deps, { ...query, cursor: inner, limit }, true);
           return { items: page.devices, cursor: page.cursor };
         },
         url: (inner, limit) =>
@@ -149,8 +149,8 @@ function eventRoutes(app: AdminApp, deps: AdminDeps, { maxMessageBytes }: AdminO
 
 type DevicesQuery = z.infer<typeof devicesQuery>;
 
-/** A page of this node. @param forAnother ids that nobody has used are left to whoever asks */
-async function listDevices(deps: AdminDeps, query: DevicesQuery, forAnother: boolean) {
+/** A page of this node. @param ofCluster only devices whose home it is: the others are those of other nodes, or nobody's */
+async function listDevices(deps: AdminDeps, query: DevicesQuery, ofCluster: boolean) {
   const { home, known } = deps.presence.devices.rows;
   const wanted = query.state === undefined ? undefined : DeviceState[query.state];
   const from = query.cursor === undefined ? 0 : decodeCursor(query.cursor);
@@ -159,7 +159,7 @@ async function listDevices(deps: AdminDeps, query: DevicesQuery, forAnother: boo
   const needle = Buffer.from(search);
   const passes = (state: number, slot: number): boolean => {
     if (wanted !== undefined && state !== wanted) return false;
-    if (Atomics.load(home, slot) === Numbering.elsewhere && (forAnother || Atomics.load(known, slot) === 1))
+    if (Atomics.load(home, slot) === Numbering.elsewhere && (ofCluster || Atomics.load(known, slot) === 1))
       return false;
     return needle.length === 0 || deps.presence.deviceIdIncludes(slot, needle);
   };

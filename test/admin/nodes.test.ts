@@ -237,6 +237,18 @@ describe('A list over all nodes', () => {
     expect(found).toEqual(['a-1', 'a-2', 'b-1', 'b-2', 'c-1', 'c-2']);
   });
 
+  it('names a device once, by its home, where another node has a row for its id: one that an operator denied', async () => {
+    const ids = ['a-1', 'nobody-has-used-it'];
+    for (const id of ids) {
+      const { registry } = hub('b');
+      Atomics.store(registry.devices.rows.home, registry.ensureDeviceOf(id), Home.elsewhere);
+    }
+    const page = await list('/v1/devices?scope=cluster');
+    expect(names(page)).toEqual(['a-1', 'a-2', 'b-1', 'b-2', 'c-1', 'c-2']);
+    for (const entry of page['devices'] as object[]) expect(entry).toHaveProperty('node');
+    expect(names(await list('/v1/devices'))).toEqual(['b-1', 'b-2', ...ids]);
+  });
+
   it('names those that do not answer, and has the items of the others', async () => {
     silent.add('a');
     const page = await list('/v1/devices?scope=cluster');

@@ -54,7 +54,7 @@ export const register: RegisterCommand = (dat) => {
     .option('--devices <count>', 'number of devices', countFrom(1, STAMPED_DEVICES_MAX), 100)
     .option('--rate <events>', 'events per second of each device', numberFrom(0.001, RATE_MAX), 10)
     .option('--subscribers <count>', 'number of subscribers', countFrom(0, SUBSCRIBERS_MAX), 20)
-    .option('--follow <devices>', 'devices that each subscriber follows', countFrom(1), 10)
+    .option('--follow <devices>', 'devices that each subscriber follows, at most all', countFrom(1), 10)
     .option('--duration <seconds>', 'how long to measure', numberFrom(1, SECONDS_MAX), 10)
     .option('--warmup <seconds>', 'how long to send before that', numberFrom(0, SECONDS_MAX), 3)
     .option('--bytes <bytes>', 'size of the data of an event', countFrom(BYTES_MIN, BYTES_MAX), EVENT_BYTES);
@@ -144,7 +144,8 @@ async function bench(asked: BenchOptions, command: Command): Promise<void> {
   const tokens = await givenTokens(asked);
   if (tokens !== undefined && asked.keyFile !== undefined)
     throw new CliFailure(Exit.usage, 'tokens are either given, with --token, or signed, with --key-file');
-  const options = tokens === undefined ? asked : sizedBy(tokens, asked, command);
+  const sized = tokens === undefined ? asked : sizedBy(tokens, asked, command);
+  const options = followingAtMost(sized, command);
   const load = loadOf(options, tokens);
   const before = options.compare === undefined ? undefined : readResult(options.compare);
   if (options.html !== undefined) checkFolderOf(options.html);
@@ -188,9 +189,13 @@ function sizedBy(tokens: GivenTokens, options: BenchOptions, command: Command): 
   const [devices, subscribers] = [sized('devices', 'device'), sized('subscribers', 'subscriber')];
   if (devices === 0)
     throw new CliFailure(Exit.usage, 'none of the tokens has the role device: nobody would send');
-  const mayFollowLess = command.getOptionValueSource('follow') === 'default';
-  const follow = mayFollowLess ? Math.min(options.follow, devices) : options.follow;
-  return { ...options, devices, subscribers, follow };
+  return { ...options, devices, subscribers };
+}
+
+/** Whoever does not say how many devices a subscriber follows may have fewer than the default. */
+function followingAtMost(options: BenchOptions, command: Command): BenchOptions {
+  if (command.getOptionValueSource('follow') !== 'default') return options;
+  return { ...options, follow: Math.min(options.follow, options.devices) };
 }
 
 /** @throws CliFailure when the numbers do not go together */

@@ -51,6 +51,13 @@ describe('dat bench', () => {
     expect(delivered).toBe(sent! * 2);
   });
 
+  it('lets each subscriber follow all devices where there are fewer than it would', async () => {
+    const args = ['bench', '--devices', '3', '--subscribers', '2', ...SHORT, '--json'];
+    const { code, stdout } = await dat(args, portsOf(hub));
+    expect(code).toBe(0);
+    expect(jsonLines(stdout)[0]).toMatchObject({ lost: 0, load: { devices: 3, following: 3 } });
+  });
+
   it('measures a hub whose devices nobody follows', async () => {
     const args = ['bench', '--devices', '5', '--rate', '20', '--subscribers', '0', ...SHORT];
     const { code, stdout } = await dat([...args, '--json'], portsOf(hub));
