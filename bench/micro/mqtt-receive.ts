@@ -66,6 +66,9 @@ class Nobody implements MqttHost {
   coversDevice(): boolean {
     return false;
   }
+  isUnanswered(): boolean {
+    return false;
+  }
   subscribe(): void {}
   unsubscribe(): void {}
   watchInterest(): void {}

@@ -241,7 +241,7 @@ describe('A list over all nodes', () => {
     const ids = ['a-1', 'nobody-has-used-it'];
     for (const id of ids) {
       const { registry } = hub('b');
-      Atomics.store(registry.devices.rows.home, registry.ensureDeviceOf(id), Home.elsewhere);
+      Atomics.store(registry.devices.rows.home, registry.ensureDeviceOf(id), Numbering.elsewhere);
     }
     const page = await list('/v1/devices?scope=cluster');
     expect(names(page)).toEqual(['a-1', 'a-2', 'b-1', 'b-2', 'c-1', 'c-2']);

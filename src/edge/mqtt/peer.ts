@@ -181,12 +181,11 @@ export class MqttPeer implements MqttHost, RolesClient {
 
   /** A new owner asks whom this edge holds. */
   resync(): void {
-    const { line } = this.#deps;
     const { request } = this.#joining ?? {};
     if (this.#hasLeft || (request === undefined && !this.#isRegistered)) return;
     const { id } = this.#admitted!.actor;
     const clean = request?.cleanStart ?? false;
-    line.register({ session: this.number, id, clean, again: this.#isRegistered });
+    this.#deps.line.register({ session: this.number, id, clean, again: this.#isRegistered });
     this.#roles?.sayWill();
   }
 
@@ -259,7 +258,7 @@ export class MqttPeer implements MqttHost, RolesClient {
     if (asGateway) roles.becomeGateway();
     if (asDevice) roles.becomeDevice();
     if (will !== undefined) roles.setWill(will);
-    if (this.#kept !== undefined && this.#peers.followsDevices(this.#kept)) roles.becomeSubscriber(true);
+    if (this.#kept !== undefined && this.#peers.followsDevices(this.#kept)) roles.resume(this.#kept);
   }
 
   becomeDevice(): void {
@@ -287,13 +286,15 @@ export class MqttPeer implements MqttHost, RolesClient {
     this.#isPublishing = true;
     const outcome = edge.publisher.published(device, event, now);
     this.#isPublishing = false;
-    if (outcome === PublishOutcome.later) this.#waitFor(event.packetId, device.number);
+    if (outcome === PublishOutcome.later) {
+      this.#unanswered ??= new Unanswered((lost) => this.session.published(lost, errors.limit.code, false));
+      this.#unanswered.add(event.packetId, device.number);
+    }
     return outcome;
   }
 
-  #waitFor(packetId: number, session: number): void {
-    this.#unanswered ??= new Unanswered((lost) => this.session.published(lost, errors.limit.code, false));
-    this.#unanswered.add(packetId, session);
+  isUnanswered(packetId: number): boolean {
+    return this.#unanswered?.has(packetId) === true;
   }
 
   subscribe(follows: readonly FollowedName[], answer: (errors: readonly number[]) => void): void {
@@ -383,16 +384,15 @@ export class MqttPeer implements MqttHost, RolesClient {
 
   /** Leaves the hub, once the client has left and it is known how the connection ended. */
   #finish(): void {
-    if (this.#hasLeft || this.#closeCode === undefined) return;
+    if (this.#hasLeft || this.#closeCode === undefined || !this.session.hasEnded) return;
     if (this.#left === undefined && (this.#isRegistered || this.#joining !== undefined)) return;
     this.#hasLeft = true;
-    const { edge } = this.#deps;
-    const code = this.#closeCode;
     const { isClean = false, kept, keptMs = 0 } = this.#left ?? {};
     // What an operator ended is not to come back by itself.
-    const keepMs = kept === undefined || code === closes.kicked.code ? 0 : keptMs;
+    const keepMs = kept === undefined || this.#closeCode === closes.kicked.code ? 0 : keptMs;
     if (isClean) this.#roles?.withdrawWill();
-    for (const session of this.#roles?.sessions() ?? []) edge.leave(session, code, isClean, keepMs);
+    for (const session of this.#roles?.sessions() ?? [])
+      this.#deps.edge.leave(session, this.#closeCode, isClean, keepMs);
     this.#roles?.endAllowance();
     this.#peers.remove(this);
     if (this.#isRegistered) this.#peers.deregister(this.number, this.#admitted!.actor.id, keepMs, kept);

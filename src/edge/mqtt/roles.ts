@@ -3,7 +3,8 @@ import type { Admitted } from '../../access/admission.ts';
 import { PatternSet } from '../../access/pattern-set.ts';
 import { errors } from '../../codes.ts';
 import type { Version } from '../../wire/mqtt/constants.ts';
-import type { PublishedWill } from '../../wire/mqtt/host.ts';
+import type { KeptSession, PublishedWill } from '../../wire/mqtt/host.ts';
+import { UNSETTLED } from '../../wire/mqtt/kept.ts';
 import type { Ask } from '../deliver/request-queue.ts';
 import type { FollowedDevices } from '../deliver/retained.ts';
 import type { Edge } from '../edge.ts';
@@ -72,6 +73,11 @@ export class MqttRoles implements Follower {
     if (resumes) subscriber.resume();
     this.#isSubscriber = true;
     this.#client.enter(subscriber);
+  }
+
+  /** The client goes on with a session that follows devices. */
+  resume({ scope }: KeptSession): void {
+    this.becomeSubscriber(scope !== UNSETTLED);
   }
 
   /** Made when it is first needed, be it to pay with. */

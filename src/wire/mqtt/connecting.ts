@@ -11,7 +11,7 @@ import {
   SILENCE_MS_MIN,
   TOPIC_ALIAS_MAX,
 } from './limits.ts';
-import type { Connect, ConnectWill } from './packets.ts';
+import type { Connect, ConnectWill, Disconnect } from './packets.ts';
 import { createStatusParts, isJson, readStatus } from './payloads.ts';
 import { Kind } from './templates.ts';
 import { PUBLISHABLE, type TopicLayout } from './topics.ts';
@@ -128,8 +128,22 @@ function keptMsOf(
 
 const NEVER_SECONDS = 0xffffffff;
 
+/**
+ * @param keptMs how long the session would be kept without this DISCONNECT, ms
+ * @returns how long it is kept; undefined: DISCONNECT has an interval where CONNECT had none, which MQTT forbids
+ */
+export function keptMsAfter(
+  { sessionExpirySeconds }: Disconnect,
+  keptMs: number,
+  { keptMsMax }: MqttSettings,
+): number | undefined {
+  if (sessionExpirySeconds === undefined) return keptMs;
+  if (keptMs === 0 && sessionExpirySeconds > 0) return undefined;
+  return expiryMs(sessionExpirySeconds, keptMsMax);
+}
+
 /** @returns a Session Expiry Interval, limited by what the hub keeps, ms */
-export function expiryMs(seconds: number, keptMsMax: number): number {
+function expiryMs(seconds: number, keptMsMax: number): number {
   return seconds === NEVER_SECONDS ? keptMsMax : Math.min(seconds * 1000, keptMsMax);
 }
 

@@ -5,6 +5,7 @@
 import { isIdPrefix } from '../id.ts';
 import { Reason } from './constants.ts';
 import { TOPIC_BYTES_MAX } from './limits.ts';
+import { isShared } from './packets.ts';
 import { isIdPart, Kind, kindNames, type Template, Wildcard } from './templates.ts';
 import { idOf, type TopicLayout } from './topics.ts';
 
@@ -25,7 +26,6 @@ export type Expressed =
 const ALL = '*';
 const MULTI = '#';
 const SINGLE = '+';
-const SHARE = '$share';
 
 /** Names of targets; undefined when ids and prefixes cannot express the match exactly. */
 type Matched = ReadonlySet<string> | undefined;
@@ -35,7 +35,7 @@ export function express(layout: TopicLayout, filter: string): Expressed {
   if (filter.length > TOPIC_BYTES_MAX)
     return refusal(`a topic filter of ${filter.length} characters; expected at most ${TOPIC_BYTES_MAX}`);
   const levels = filter.split('/');
-  if (levels[0] === SHARE)
+  if (isShared(filter))
     return refusal('shared subscriptions are not supported', Reason.sharedSubscriptionsNotSupported);
   const syntax = syntaxProblem(filter, levels);
   if (syntax !== undefined) return refusal(syntax);

@@ -3,6 +3,7 @@
  * passed on in place. Only partial packets are buffered, never more than the largest accepted packet. An oversized
  * packet is refused at its header, before any of it is buffered.
  */
+import { Reason } from './constants.ts';
 import { FIXED_HEADER_BYTES_MAX } from './limits.ts';
 
 /** Receives whole packets. */
@@ -26,6 +27,22 @@ export const FramingProblem = {
   /** The peer sent more than is buffered while it has to wait. */
   tooMuch: 3,
 } as const;
+
+const tooLarge = {
+  reason: Reason.packetTooLarge,
+  message: 'the packet is larger than the hub accepts',
+} as const;
+
+/** By `FramingProblem`: what the peer is told. */
+export const framingFaults: Readonly<Record<number, { readonly reason: number; readonly message: string }>> =
+  {
+    [FramingProblem.malformed]: {
+      reason: Reason.malformedPacket,
+      message: 'a remaining length that is none',
+    },
+    [FramingProblem.tooLarge]: tooLarge,
+    [FramingProblem.tooMuch]: tooLarge,
+  };
 
 const NONE = new Uint8Array(0);
 /** Initial buffer size; it doubles as needed. */

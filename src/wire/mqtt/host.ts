@@ -51,6 +51,9 @@ export interface MqttHost {
    */
   publish(event: PublishedEvent, now: number): number;
 
+  /** Whether an event with this packet id is published and not answered yet. */
+  isUnanswered(packetId: number): boolean;
+
   /**
    * Follows devices. The kinds given replace those of an earlier follow of the same name.
    * @param answer called when every matching device is followed, with one error per follow. Retained events and
@@ -190,7 +193,7 @@ export interface KeptSession {
   readonly subscriptions: readonly KeptSubscription[];
   /** QoS 2 packet ids whose event the hub has and whose PUBREL has not come. */
   readonly packetIds: readonly number[];
-  /** Fingerprint of what the token let it follow when all subscriptions were last followed; '': everything. */
+  /** Fingerprint of what the token let it follow when all were last followed; '': everything. Or `UNSETTLED`. */
   readonly scope: string;
 }
 

@@ -1,6 +1,13 @@
 /** What an MQTT session keeps while its client is away, as text: the edges write and read it, the owner holds it. */
 import type { KeptSession } from './host.ts';
 
+/**
+ * The scope of a session whose connection ended before the hub had answered all of its requests. What the hub itself
+ * keeps for the client may be something else: when it is back, all of its subscriptions are followed anew. No
+ * fingerprint is like this.
+ */
+export const UNSETTLED = '?';
+
 type Kept = readonly [
   subscriptions: readonly (readonly [filter: string, identifier: number, noLocal: 0 | 1])[],
   packetIds: readonly number[],

@@ -277,10 +277,17 @@ export function readSubscribe(
     const retainHandling = (options >> OPTION_RETAIN_HANDLING_SHIFT) & 3;
     if ((options & OPTIONS_RESERVED[version]) !== 0 || (options & 3) === 3 || retainHandling === 3)
       return malformed('subscription options that MQTT does not have');
+    if (version === 5 && (options & OPTION_NO_LOCAL) !== 0 && isShared(filter))
+      return malformed('No Local on a shared subscription', Reason.protocolError);
     filters.push({ filter, options: { noLocal: (options & OPTION_NO_LOCAL) !== 0, retainHandling } });
   }
   if (!reader.ok) return malformed('a topic filter is cut off, is no UTF-8, or holds U+0000');
   return { ok: true, packetId, identifier, filters };
+}
+
+/** Whether the topic filter is of a shared subscription (MQTT 5, 4.8.2). */
+export function isShared(filter: string): boolean {
+  return filter.startsWith('$share/') || filter === '$share';
 }
 
 /** @param head first byte of the packet @param start where its body starts */

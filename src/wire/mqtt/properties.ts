@@ -91,7 +91,7 @@ export function readProperties(reader: Reader, carrier: Carrier, into: Propertie
     const identifier = reader.varint();
     const allowed = carriers[identifier] ?? 0;
     if (!reader.ok || allowed === 0) return Reason.malformedPacket;
-    if ((allowed & carrier) === 0) return Reason.protocolError;
+    if ((allowed & carrier) === 0) return misplaced(identifier, carrier);
     const bit = 1 << (identifier & 31);
     const isRepeated = ((identifier < 32 ? seenLow : seenHigh) & bit) !== 0;
     if (isRepeated && identifier !== Property.userProperty) return Reason.protocolError;
@@ -105,6 +105,15 @@ export function readProperties(reader: Reader, carrier: Carrier, into: Propertie
   // Authentication data without a method (MQTT 5, 3.1.2.11.10).
   const data = seenLow & (1 << Property.authenticationData);
   return data !== 0 && !into.hasAuthentication ? Reason.protocolError : 0;
+}
+
+/**
+ * A property that its packet cannot have makes the packet malformed (MQTT 5, 2.2.2.2). PUBLISH can have a subscription
+ * identifier, but not from a client (3.3.4).
+ */
+function misplaced(identifier: number, carrier: Carrier): number {
+  const isServers = identifier === Property.subscriptionIdentifier && carrier === Carrier.publish;
+  return isServers ? Reason.protocolError : Reason.malformedPacket;
 }
 
 function readValue(reader: Reader, identifier: number, into: Properties): number {

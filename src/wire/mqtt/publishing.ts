@@ -100,15 +100,23 @@ export class Publishing {
     const located = this.#locate(bytes, publish);
     if (located === BROKEN) return;
     if (publish.qos === 2 && this.#isRepeated(publish.packetId)) return;
+    if (publish.qos === 1 && publish.isDuplicate && this.#isUnderWay(publish.packetId)) return;
     if (publish.qos > 0 && this.#isTooMany(publish.qos)) return;
     if (located === undefined) this.#refuseTopic(publish);
     else this.#publish(bytes, publish, located);
   }
 
-  /** Handles a PUBREL. */
-  release(packetId: number): void {
-    const { host, client } = this.#peer;
-    host.charge(1);
+  /** Handles a PUBACK, PUBREC, PUBREL or PUBCOMP. The hub sends nothing at QoS 1 or 2, so only PUBREL has an effect. */
+  acknowledged(type: number, packetId: number): void {
+    this.#peer.host.charge(1);
+    if (type === PacketType.pubrel) this.#release(packetId);
+    // Its client waits for PUBREL, be it of something that another server sent.
+    else if (type === PacketType.pubrec)
+      this.#peer.acknowledge(PacketType.pubrel, packetId, Reason.packetIdNotFound, '');
+  }
+
+  #release(packetId: number): void {
+    const { client } = this.#peer;
     const isOpen = this.#open.get(packetId) === true;
     if (isOpen) this.#open.delete(packetId);
     const reason = isOpen || client.version === 4 ? Reason.success : Reason.packetIdNotFound;
@@ -131,6 +139,14 @@ export class Publishing {
     this.#peer.host.charge(1);
     if (isHeld) this.#peer.acknowledge(PacketType.pubrec, packetId, Reason.success, '');
     return true;
+  }
+
+  /** A client of 3.1.1 may send a QoS 1 event again before it is answered. The answer to come is for both. */
+  #isUnderWay(packetId: number): boolean {
+    const { host } = this.#peer;
+    const isUnderWay = host.isUnanswered(packetId);
+    if (isUnderWay) host.charge(1);
+    return isUnderWay;
   }
 
   #isTooMany(qos: number): boolean {

@@ -8,7 +8,15 @@ export function accepts({ packetBytesMax }: Client, packet: Uint8Array): boolean
   return packetBytesMax === 0 || packet.length <= packetBytesMax;
 }
 
-/** Sends a PUBACK, PUBREC or PUBCOMP. */
+/** No event exceeds this multiple of the hub's packet limit: clients that accept so much need no check per event. */
+const EVENT_SIZES = 8;
+
+/** Whether some event may be too large for the client. @param limit the largest packet that the hub accepts, bytes */
+export function isNarrow({ packetBytesMax }: Client, limit: number): boolean {
+  return packetBytesMax > 0 && packetBytesMax < EVENT_SIZES * limit;
+}
+
+/** Sends a PUBACK, PUBREC, PUBREL or PUBCOMP. */
 export function acknowledge(
   host: MqttHost,
   client: Client,

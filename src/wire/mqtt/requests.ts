@@ -51,6 +51,8 @@ export class MqttRequests {
   /** Ids and prefixes whose follows the hub has ended, and that are to be followed anew before the next request. */
   #ended: string[] = [];
   #isBusy = false;
+  /** Whether the request in progress is the client's. */
+  #isAsked = false;
   /** Whether `#next` is running. Synchronous answers must not re-enter it. */
   #isGoing = false;
 
@@ -99,6 +101,24 @@ export class MqttRequests {
     this.#next();
   }
 
+  /**
+   * The connection is over. Requests that are not answered take effect in the kept session all the same: they came before
+   * its end. When the session goes on, the hub decides about them.
+   * @returns whether there were none
+   */
+  settle(): boolean {
+    if (!this.#isAsked && this.#waiting.length === 0) return true;
+    const { subscriptions } = this.#peer;
+    subscriptions.grantPending();
+    for (const request of this.#waiting.splice(0)) {
+      if (!isSubscribe(request)) for (const filter of request.filters) subscriptions.delete(filter);
+      else
+        for (const { subscription } of this.#wantAll(request))
+          if (subscription !== undefined) subscriptions.set(subscription);
+    }
+    return false;
+  }
+
   #refuse(request: Request, message: string): void {
     // UNSUBACK has no code for an exceeded quota.
     const reason = isSubscribe(request) ? Reason.quotaExceeded : Reason.implementationSpecific;
@@ -119,6 +139,7 @@ export class MqttRequests {
       const [first] = this.#waiting;
       if (first === undefined && this.#ended.length === 0) break;
       this.#isBusy = true;
+      this.#isAsked = this.#ended.length === 0;
       if (first === undefined || this.#ended.length > 0) this.#followEnded();
       else if (isSubscribe(first)) this.#subscribe(this.#take(isSubscribe));
       else this.#unsubscribe(this.#take(isUnsubscribe));
@@ -158,16 +179,13 @@ export class MqttRequests {
   #subscribe(requests: readonly Subscribe[]): void {
     const peer = this.#peer;
     const follows = new Map<string, FollowedName>();
-    const wanted = requests.map((request) =>
-      request.filters.map(({ filter, options }, index) => {
-        const one =
-          index < REQUEST_FILTERS_MAX
-            ? this.#want(filter, options, request.identifier)
-            : refused(filter, Reason.quotaExceeded, `more than ${REQUEST_FILTERS_MAX} topic filters`);
-        if (one.subscription !== undefined) this.#follow(one.subscription, options, follows);
-        return one;
-      }),
-    );
+    const wanted = requests.map((request) => {
+      const all = this.#wantAll(request);
+      all.forEach(({ subscription }, index) => {
+        if (subscription !== undefined) this.#follow(subscription, request.filters[index]!.options, follows);
+      });
+      return all;
+    });
     const finish = (errorsByName: ReadonlyMap<string, number>): void => {
       if (peer.hasEnded) return;
       peer.subscriptions.settle();
@@ -185,6 +203,14 @@ export class MqttRequests {
     peer.subscriptions.expect(asked);
     if (asked.some(needsAdapting)) peer.deliverOneByOne();
     peer.host.subscribe(list, (codes) => finish(new Map(list.map(({ name }, i) => [name, codes[i] ?? 0]))));
+  }
+
+  #wantAll({ filters, identifier }: Subscribe): Wanted[] {
+    return filters.map(({ filter, options }, index) =>
+      index < REQUEST_FILTERS_MAX
+        ? this.#want(filter, options, identifier)
+        : refused(filter, Reason.quotaExceeded, `more than ${REQUEST_FILTERS_MAX} topic filters`),
+    );
   }
 
   /** Checks one topic filter as far as possible without the hub. */
@@ -275,7 +301,7 @@ export class MqttRequests {
   }
 
   #done(): void {
-    this.#isBusy = false;
+    this.#isBusy = this.#isAsked = false;
     if (!this.#isGoing) this.#next();
   }
 

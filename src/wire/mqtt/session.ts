@@ -4,13 +4,14 @@
  */
 import type { Clock } from '../../clock.ts';
 import { closes } from '../../codes.ts';
-import { expiryMs, type MqttSettings, mayBeDevice } from './connecting.ts';
+import { keptMsAfter, type MqttSettings, mayBeDevice } from './connecting.ts';
 import { PacketType, Reason } from './constants.ts';
 import { pingresp } from './encode.ts';
 import { encodeText, withIdentifiers } from './events.ts';
-import { Framer, FramingProblem, type PacketSink } from './framer.ts';
+import { Framer, framingFaults, type PacketSink } from './framer.ts';
 import { type Client, type Greeter, Handshake, NOBODY, scopeNameOf } from './handshake.ts';
 import type { KeptSession, MqttHost } from './host.ts';
+import { UNSETTLED } from './kept.ts';
 import { CONNECT_MS_MAX } from './limits.ts';
 import {
   type Disconnect,
@@ -25,7 +26,7 @@ import {
 } from './packets.ts';
 import { Publishing, type PublishingClient } from './publishing.ts';
 import { disconnectReasonOf } from './reasons.ts';
-import { accepts, acknowledge, answer, sayWhy } from './replies.ts';
+import { accepts, acknowledge, answer, isNarrow, sayWhy } from './replies.ts';
 import { MqttRequests, type Requester } from './requests.ts';
 import { MqttSubscriptions } from './subscriptions.ts';
 import { Kind } from './templates.ts';
@@ -54,9 +55,6 @@ const GOODBYE_CODE = 1000;
 
 const NOT_CONNECT = 'the first packet is not CONNECT';
 
-/** No event exceeds this multiple of the hub's packet limit: clients that accept so much need no check per event. */
-const EVENT_SIZES = 8;
-
 export class MqttSession implements PacketSink, Greeter, PublishingClient, Requester {
   readonly host: MqttHost;
   /** See `PublishingClient`. */
@@ -75,6 +73,8 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
   /** Whether `leave` is still to be called. */
   #isJoined = false;
   #hasGoodbye = false;
+  /** The connection ended while packets waited for the hub to admit the client. */
+  #isCut = false;
   #publishing: Publishing | undefined;
   #requests: MqttRequests | undefined;
   #subscriptions: MqttSubscriptions | undefined;
@@ -168,9 +168,13 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
     this.disconnect(disconnectReasonOf(code), reason, code);
   }
 
-  /** The transport reports that the connection has ended. */
+  /**
+   * The transport reports that the connection has ended. What came before counts: a client need not wait for CONNACK to
+   * publish, say goodbye and go.
+   */
   closed(): void {
-    this.#end();
+    this.#isCut = this.#state === State.connecting && this.heldBytes > 0;
+    if (!this.#isCut) this.#end();
   }
 
   /** The hub has ended follows of devices that the client still has: they begin anew. */
@@ -250,12 +254,12 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
     this.now = this.#context.clock.now();
     this.#heardAt = this.now;
     this.host.write(connack);
-    const narrow = EVENT_SIZES * this.#context.settings.packetBytesMax;
-    const isNarrow = client.packetBytesMax > 0 && client.packetBytesMax < narrow;
-    if (isNarrow || this.#subscriptions?.needsAdapting) this.deliverOneByOne();
+    const { packetBytesMax } = this.#context.settings;
+    if (isNarrow(client, packetBytesMax) || this.#subscriptions?.needsAdapting) this.deliverOneByOne();
     if (this.#subscriptions?.hasInterest) this.host.watchInterest(true);
     if (this.#subscriptions?.hasTargets) this.#requester.resume();
     this.#framed(this.#framer.resume(this));
+    if (this.#isCut) this.#end();
   }
 
   /** See `PublishingClient`. */
@@ -306,10 +310,7 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
 
   #framed(problem: number): void {
     if (this.hasEnded) this.#framer.drop();
-    else if (problem === FramingProblem.malformed)
-      this.fail({ reason: Reason.malformedPacket, message: 'a remaining length that is none' });
-    else if (problem !== 0)
-      this.fail({ reason: Reason.packetTooLarge, message: 'the packet is larger than the hub accepts' });
+    else if (problem !== 0) this.fail(framingFaults[problem]!);
   }
 
   /** Handles CONNECT; `receive` has checked the packet type. */
@@ -331,11 +332,9 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
     return this.#publishing;
   }
 
-  /** The hub sends nothing at QoS 1 or 2, so only PUBREL has an effect. */
-  #acknowledged(type: number, packetId: number | Malformed): void {
-    if (typeof packetId !== 'number') this.fail(packetId);
-    else if (type === PacketType.pubrel) this.#publisher().release(packetId);
-    else this.host.charge(1);
+  #acknowledged(type: number, acknowledged: number | Malformed): void {
+    if (typeof acknowledged === 'number') this.#publisher().acknowledged(type, acknowledged);
+    else this.fail(acknowledged);
   }
 
   #requested(request: Subscribe | Unsubscribe | Malformed): void {
@@ -363,14 +362,12 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
       this.fail(said);
       return;
     }
-    const { sessionExpirySeconds } = said;
-    if (sessionExpirySeconds !== undefined) {
-      if (this.#keptMs === 0 && sessionExpirySeconds > 0) {
-        this.#protocolError('a session expiry interval where CONNECT had none');
-        return;
-      }
-      this.#keptMs = expiryMs(sessionExpirySeconds, this.#context.settings.keptMsMax);
+    const keptMs = keptMsAfter(said, this.#keptMs, this.#context.settings);
+    if (keptMs === undefined) {
+      this.#protocolError('a session expiry interval where CONNECT had none');
+      return;
     }
+    this.#keptMs = keptMs;
     this.#hasGoodbye = said.reason === Reason.success;
     this.turnAway('', GOODBYE_CODE);
   }
@@ -391,10 +388,11 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
   }
 
   #kept(): KeptSession {
+    const isSettled = this.#requests?.settle() ?? true;
     return {
       subscriptions: this.#subscriptions?.kept() ?? [],
       packetIds: this.#publishing?.keptPacketIds() ?? this.#keptPacketIds,
-      scope: this.#subscriptions?.scope ?? scopeNameOf(this.#client),
+      scope: isSettled ? (this.#subscriptions?.scope ?? scopeNameOf(this.#client)) : UNSETTLED,
     };
   }
 }

@@ -72,6 +72,13 @@ export class MqttSubscriptions {
     this.#pending = undefined;
   }
 
+  /** The connection is over before the hub has said which are granted: they count. */
+  grantPending(): void {
+    const pending = this.#pending;
+    this.settle();
+    if (pending !== undefined) for (const subscription of pending.#byFilter.values()) this.set(subscription);
+  }
+
   /** Adds a subscription, or replaces the one with the same topic filter. */
   set(subscription: Subscription): void {
     const { filter, targets, hasInterest } = subscription;

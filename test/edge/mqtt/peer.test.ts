@@ -128,6 +128,40 @@ describe('an event that a client publishes', () => {
     expect(json.frames().at(-1)).toMatchObject({ op: 'event', device: 'dev', data: { t: 1 } });
   });
 
+  it('that is sent again before it is acknowledged is one, and others of its packet id are acknowledged each', async () => {
+    for (const version of [4, 5] as const) {
+      const hub = new OneThreadHub();
+      const json = await hub.peer('subscriber', 's-1', '&devices=dev');
+      const device = await Client.in(hub, 'dev', { version });
+      json.frames();
+      const send = (payload: string, dup: boolean): void =>
+        device.send({
+          ...{
+            cmd: 'publish',
+            topic: 'devices/dev/message',
+            payload,
+            messageId: 7,
+            qos: 1,
+            dup,
+            retain: false,
+          },
+        });
+      send('1', false);
+      send('1', true);
+      send('2', false);
+      await hub.settle();
+      expect(device.said()).toMatchObject([
+        { cmd: 'puback', messageId: 7 },
+        { cmd: 'puback', messageId: 7 },
+      ]);
+      send('3', true); // acknowledged: from here on it is another event
+      await hub.settle();
+      expect(device.said()).toMatchObject([{ cmd: 'puback', messageId: 7 }]);
+      const events = json.frames().filter(({ type }) => type === 'message');
+      expect(events.map(({ data }) => data)).toEqual([1, 2, 3]);
+    }
+  });
+
   it('that nobody listens to is acknowledged as such', async () => {
     const hub = new OneThreadHub({ historyBytes: 0 });
     const device = await Client.in(hub, 'dev', { route: 'mqttDevice' });

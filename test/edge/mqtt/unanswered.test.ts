@@ -24,6 +24,32 @@ describe('events that wait for the owner', () => {
     expect(lost).toEqual([]);
   });
 
+  it('are each answered where several have one packet id', () => {
+    const lost: number[] = [];
+    const unanswered = new Unanswered((packetId) => lost.push(packetId));
+    for (let i = 0; i < 3; i++) unanswered.add(1, DEVICE);
+    expect(unanswered.has(1)).toBe(true);
+    expect([1, 2, 3, 4].map(() => unanswered.answered(1))).toEqual([true, true, true, false]);
+    expect(unanswered.has(1)).toBe(false);
+    for (let i = 0; i < 3; i++) unanswered.add(1, DEVICE);
+    unanswered.answered(1);
+    unanswered.lose(DEVICE);
+    expect(lost).toEqual([1, 1]);
+    expect(unanswered.answered(1)).toBe(false);
+  });
+
+  it('are not lost because another had the packet id as the owner was replaced', () => {
+    const lost: number[] = [];
+    const unanswered = new Unanswered((packetId) => lost.push(packetId));
+    unanswered.add(1, DEVICE);
+    unanswered.ownerReplaced(1000);
+    unanswered.answered(1);
+    unanswered.add(1, DEVICE);
+    unanswered.tick(6000);
+    expect(lost).toEqual([]);
+    expect(unanswered.answered(1)).toBe(true);
+  });
+
   it('are lost with their device', () => {
     const lost: number[] = [];
     const unanswered = new Unanswered((packetId) => lost.push(packetId));

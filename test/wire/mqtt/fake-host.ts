@@ -63,6 +63,8 @@ export class FakeHost implements MqttHost {
   joined: Joined | undefined = { ok: true, kept: undefined };
   /** What `publish` answers. */
   outcome = 0;
+  /** Packet ids of events that it has published and not answered. */
+  unanswered: readonly number[] = [];
   /** By name; others are granted. */
   refusals: Readonly<Record<string, number>> = {};
   answersRequests = true;
@@ -127,6 +129,10 @@ export class FakeHost implements MqttHost {
       packetId,
     });
     return this.outcome;
+  }
+
+  isUnanswered(packetId: number): boolean {
+    return this.unanswered.includes(packetId);
   }
 
   subscribe(follows: readonly FollowedName[], answer: (errors: readonly number[]) => void): void {

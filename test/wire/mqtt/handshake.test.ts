@@ -187,6 +187,30 @@ describe('while the hub admits a client', () => {
     expect(peer.host.leaves).toEqual([{ isClean: false, kept, keptMs: 100_000 }]);
   });
 
+  it('the client may send what it has and go: it counts once the client is admitted', () => {
+    const peer = new Peer();
+    peer.host.admission = undefined;
+    peer.connect();
+    peer.publish('devices/dev-1/message', '1');
+    peer.send({ cmd: 'disconnect', reasonCode: 0 });
+    peer.session.closed();
+    peer.host.lateAdmission?.({ ok: true, id: 'dev-1', role: 'device' });
+    expect(peer.host.events).toHaveLength(1);
+    expect(peer.host.leaves).toMatchObject([{ isClean: true }]);
+  });
+
+  it('nothing counts of a client that has gone and is refused', () => {
+    const peer = new Peer();
+    peer.host.admission = undefined;
+    peer.connect();
+    peer.publish('devices/dev-1/message', '1');
+    peer.session.closed();
+    peer.host.lateAdmission?.({ ok: false, refusal: 'badToken', message: 'no' });
+    expect(peer.session.hasEnded).toBe(true);
+    expect(peer.host.events).toEqual([]);
+    expect(peer.host.leaves).toEqual([]);
+  });
+
   it('the CONNECT time-out no longer applies', () => {
     const peer = new Peer();
     peer.host.admission = undefined;

@@ -306,7 +306,7 @@ describe('a malformed packet', () => {
       Reason.malformedPacket,
     ],
     ['CONNECT with an unknown property', 5, `10 0f ${MQTT5} 02 003c 02 7e00 0000`, Reason.malformedPacket],
-    ['CONNECT with a topic alias', 5, `10 10 ${MQTT5} 02 003c 03 230001 0000`, Reason.protocolError],
+    ['CONNECT with a topic alias', 5, `10 10 ${MQTT5} 02 003c 03 230001 0000`, Reason.malformedPacket],
     [
       'CONNECT with a property twice',
       5,
@@ -369,6 +369,12 @@ describe('a malformed packet', () => {
     ['SUBSCRIBE of 5 with reserved options', 5, '82 07 0001 00 0001 61 40', Reason.malformedPacket],
     ['SUBSCRIBE with QoS 3', 5, '82 07 0001 00 0001 61 03', Reason.malformedPacket],
     ['SUBSCRIBE with retain handling 3', 5, '82 07 0001 00 0001 61 30', Reason.malformedPacket],
+    [
+      'SUBSCRIBE with No Local on a shared subscription',
+      5,
+      '82 10 0001 00 000a 2473686172652f672f61 04',
+      Reason.protocolError,
+    ],
     ['SUBSCRIBE with subscription identifier 0', 5, '82 09 0001 02 0b00 0001 61 00', Reason.protocolError],
     [
       'SUBSCRIBE with two subscription identifiers',
@@ -388,7 +394,7 @@ describe('a malformed packet', () => {
     ['PINGREQ with flags', 4, 'c1 00', Reason.malformedPacket],
     ['DISCONNECT with flags', 4, 'e1 00', Reason.malformedPacket],
     ['DISCONNECT of 3.1.1 with a reason', 4, 'e0 01 00', Reason.malformedPacket],
-    ['DISCONNECT with a property of CONNECT', 5, 'e0 05 00 03 210001', Reason.protocolError],
+    ['DISCONNECT with a property of CONNECT', 5, 'e0 05 00 03 210001', Reason.malformedPacket],
   ])('is refused: %s', (_, version, bytes, reason) => {
     expect(read(hex(bytes), version)).toMatchObject({
       ok: false,

@@ -109,6 +109,19 @@ describe('QoS 1', () => {
     peer.publish(TOPIC, '1', 1, 7, true);
     expect(peer.host.events).toHaveLength(2);
   });
+
+  it('does not publish a duplicate again whose event is not answered yet: the answer to come is for both', () => {
+    for (const version of versions) {
+      const peer = connected({ version });
+      peer.host.outcome = PublishOutcome.later;
+      peer.publish(TOPIC, '1', 1, 7);
+      peer.host.unanswered = [7];
+      expect(peer.publish(TOPIC, '1', 1, 7, true)).toEqual([]);
+      expect(peer.host.events).toHaveLength(1);
+      expect(peer.publish(TOPIC, '2', 1, 7)).toEqual([]); // no duplicate, whatever its id
+      expect(peer.host.events).toHaveLength(2);
+    }
+  });
 });
 
 describe('QoS 2', () => {
@@ -139,6 +152,16 @@ describe('QoS 2', () => {
     expect(five.send({ cmd: 'pubrel', messageId: 9 })).toMatchObject([{ cmd: 'pubcomp', reasonCode: 0x92 }]);
     const four = connected({ version: 4 });
     expect(four.send({ cmd: 'pubrel', messageId: 9 })).toMatchObject([{ cmd: 'pubcomp', messageId: 9 }]);
+  });
+
+  it('answers a PUBREC, though the hub sends nothing at QoS 2: its client waits for PUBREL', () => {
+    const five = connected();
+    expect(five.send({ cmd: 'pubrec', messageId: 9 })).toMatchObject([
+      { cmd: 'pubrel', messageId: 9, reasonCode: 0x92 },
+    ]);
+    expect(five.send({ cmd: 'pubcomp', messageId: 9 })).toEqual([]);
+    const four = connected({ version: 4 });
+    expect(four.send({ cmd: 'pubrec', messageId: 9 })).toMatchObject([{ cmd: 'pubrel', messageId: 9 }]);
   });
 
   it('forgets an event that the hub refused', () => {
