@@ -7,6 +7,7 @@ import { hostCheck } from '../access/hosts.ts';
 import { originAllowed } from '../wire/origin.ts';
 import type { AdminDeps, AdminOptions } from './deps.ts';
 import { AdminError, quote } from './errors.ts';
+import { LIVE_STREAM_HEADER } from './live-names.ts';
 import { isNodeCall } from './nodes.ts';
 import type {} from './request-types.ts';
 
@@ -37,7 +38,11 @@ export function accessHook(options: AdminOptions, deps: AdminDeps): AccessHook {
       throw new AdminError('forbidden', `origin ${quote(origin)} may not connect, see DAT_ALLOWED_ORIGINS`);
     }
     if (options.allowedOrigins.includes(origin)) {
-      reply.headers({ 'access-control-allow-origin': origin, vary: 'origin' });
+      reply.headers({
+        'access-control-allow-origin': origin,
+        'access-control-expose-headers': LIVE_STREAM_HEADER,
+        vary: 'origin',
+      });
       if (isPreflight(request)) return answerPreflight(reply);
     }
     const { url = '', config } = request.routeOptions;

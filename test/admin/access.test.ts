@@ -108,6 +108,20 @@ describe('the origin', () => {
     )(await hub.ask('GET', '/v1/devices', from(`http://127.0.0.1:${hub.port}`)));
   });
 
+  it('may read the id of the live stream that it opens', async () => {
+    const origin = 'https://board.example';
+    const hub = await fakeHub({ options: { allowedOrigins: [origin] } });
+    const ending = new AbortController();
+    const { headers } = await fetch(`http://127.0.0.1:${hub.port}/v1/live`, {
+      headers: { origin },
+      signal: ending.signal,
+    });
+    ending.abort();
+    expect(headers.get('access-control-allow-origin')).toBe(origin);
+    expect(headers.get('access-control-expose-headers')).toBe('dat-live-stream');
+    expect(headers.get('dat-live-stream')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
   it('gets its preflight answered without a token', async () => {
     const hub = await fakeHub({ options: { adminToken: TOKEN, allowedOrigins: ['https://board.example'] } });
     const headers = { origin: 'https://board.example', 'access-control-request-method': 'PUT' };
