@@ -175,10 +175,19 @@ describe('the wills that another owner left', () => {
 
   it('hold for devices that are up, until their edge says otherwise', () => {
     const wills = terms();
-    wills.inherit(new Map(['1', '2', '9', '10'].map((id) => [id, will])));
-    expect(wills.takeWill(1, 0, 0)).toBeDefined();
+    wills.inherit(new Map(['0', '1', '2', '9', '10'].map((id) => [id, will])));
+    expect([0, 1].map((slot) => wills.takeWill(slot, 0, 0))).not.toContain(undefined);
     wills.confirmed(2);
     expect([2, 9, 10].map((slot) => wills.takeWill(slot, 0, 0))).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('take their room, until their devices have others or none', () => {
+    const wills = terms();
+    const large = { ...will, payload: Buffer.alloc(WILLS_BYTES_MIN - 1000) };
+    wills.inherit(new Map([['1', large]]));
+    expect(wills.setWill(2, large)).toBe(false);
+    wills.confirmed(1);
+    expect([wills.setWill(2, large), wills.setWill(3, large)]).toEqual([true, false]);
   });
 
   it('go where they are of devices that are not', () => {

@@ -48,7 +48,7 @@ export class LongAnswer {
 
   #note(entries: readonly Entry[]): void {
     const end = this.#length + 2 * entries.length;
-    // Stryker disable next-line ConditionalExpression: larger than it must be
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: larger than it must be
     if (end > this.#named.length) {
       // Stryker disable next-line ArithmeticOperator: it grows each time
       const larger = new Uint32Array(Math.max(end, 2 * this.#named.length));

@@ -278,6 +278,7 @@ describe('live events of a device whose past is being sent', () => {
     expect([one, other].map(({ session }) => bench.replays.isHolding(session, a))).toEqual([true, false]);
     expect(bench.attach(other, a)).toBe(false);
     bench.live(a);
+    bench.live(bench.device()); // which nobody follows
     for (const peer of [one, other]) {
       peer.queued = 0;
       bench.run(peer);
