@@ -100,7 +100,7 @@ describe('the will of a device', () => {
   it('is withdrawn by a gateway that says goodbye, though the device is lost, be it in already or not', () => {
     const wills = terms();
     wills.setWill(SLOT, will);
-    wills.setWill(SLOT, { session: will.session, ...NO_WILL });
+    expect(wills.setWill(SLOT, { session: will.session, ...NO_WILL })).toBe(true);
     wills.left(SLOT, false);
     expect(wills.takeWill(SLOT, 1000, 5)).toBeUndefined();
     wills.setWill(undefined, will);
