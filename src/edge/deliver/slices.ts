@@ -64,6 +64,7 @@ export class Slices {
 
   /** One slice of this session, now. */
   run(session: SubscriberSession): void {
+    this.#ready.add(session); // keeps its turn, should the thread stand still until the slice is over
     this.#share([session]);
   }
 

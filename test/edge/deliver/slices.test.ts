@@ -78,6 +78,14 @@ describe('what sessions are sent in slices', () => {
     expect([bench.next(), bench.next(), vi.getTimerCount()]).toEqual(['aa', 'a', 0]);
   });
 
+  it('is sent in the next turn where the thread stood still as its slice began', () => {
+    const bench = new Bench();
+    const { clock } = bench;
+    vi.spyOn(clock, 'now').mockReturnValueOnce(clock.now() - 100);
+    bench.promise('a', 1);
+    expect([bench.sent, bench.next(), vi.getTimerCount()]).toEqual(['', 'a', 0]);
+  });
+
   it('is sent at once where it is little, whoever else has much', () => {
     const bench = new Bench();
     bench.promise('a', 5);
