@@ -173,9 +173,11 @@ export class Owner {
     for (let edge = rings.length - 1; edge >= 0; edge--) done += this.#pollEdge(edge, limit);
     if (this.#recovery?.isOver) this.#recovery = undefined;
     if (this.#recovery === undefined) {
+      done += this.#fireTimers();
+      // Behind the timers: of a device that has gone its followers are told before they hear that it is back.
       const slices = this.#sweeps.step() + this.#filters.step();
       this.#isHeldBack = slices === 0;
-      done += this.#fireTimers() + slices;
+      done += slices;
       this.#cluster?.flush();
       if (done === 0) this.#history.clean(PollLimits.recordsCleanedWhenIdle);
     }
