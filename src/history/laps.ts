@@ -2,7 +2,6 @@
  * Where the history log's records begin and end, and where in the memory that is: the writing side's own copy of the
  * shared positions. Owner thread only.
  */
-
 import { unitsOf } from './kept-event.ts';
 import { Cell, type HistoryMemory, Word } from './memory.ts';
 

@@ -4,7 +4,7 @@
  */
 import { highWater } from '../memory/layout.ts';
 import { NONE } from '../presence/columns.ts';
-import { DeviceState, type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
+import { type Input, nextRowState, RowState } from '../presence/lifecycle.ts';
 import { Refusal } from '../records/replies.ts';
 import { type FilterTarget, type RequestJob, SLICE_CHANGES, SLICE_SLOTS } from './filter-jobs.ts';
 import type { FilterPages } from './filter-pages.ts';
@@ -91,12 +91,8 @@ export class FilterRequests {
     const { registry } = this.#deps;
     const end = highWater(registry.devices);
     const to = Math.min(end, target.next + SLICE_SLOTS);
-    const { known, deviceState } = registry.devices.rows;
-    for (; target.next < to; target.next++) {
-      const device = target.next;
-      if (known[device] !== 0 && deviceState[device] !== DeviceState.free)
-        this.find(subscriber, target, device);
-    }
+    for (; target.next < to; target.next++)
+      if (this.#pages.isMatchable(target.next)) this.find(subscriber, target, target.next);
     return to === end;
   }
 

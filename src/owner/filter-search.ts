@@ -19,16 +19,16 @@ export interface FilterSearchDeps {
   readonly pages: Pick<FilterPages, 'isMatchable' | 'lacks'>;
   /** The filter, of which nothing is told, follows the devices. */
   readonly gain: (slot: number, subscriber: number, devices: readonly number[]) => void;
+  /** The filter's subscriber gets the devices in pages. */
+  readonly bring: (slot: number, subscriber: number, devices: number[]) => void;
 }
 
 /** What is looked for. */
 export interface Sought {
-  /** Filters that are looked at among those that match the id; one may be gone by the time it is looked at. */
+  /** Filters that may match the id; one may be gone by the time it is looked at. */
   readonly filtersOf: (id: string) => Iterable<number>;
   /** Whether it is one of the devices that its subscriber is to get, if it lacks it. */
   readonly isSought: (subscriber: number, id: string) => boolean;
-  /** The filter's subscriber gets the devices in pages; undefined: such filters look for themselves. */
-  readonly bring: ((slot: number, subscriber: number, devices: number[]) => void) | undefined;
   readonly over: () => void;
 }
 
@@ -87,7 +87,7 @@ class FilterSearch {
   }
 
   #look(slot: number, device: number, id: string): void {
-    const { registry, pages, isSought, gain, bring } = this.#deps;
+    const { registry, pages, isSought, gain } = this.#deps;
     const { filters } = registry;
     if (filters.state(slot) === RowState.none || !id.startsWith(filters.prefix(slot))) return;
     const subscriber = filters.subscriber(slot);
@@ -96,7 +96,7 @@ class FilterSearch {
     if (!isServed(registry, slot, subscriber)) {
       gain(slot, subscriber, [device]);
       this.#left -= GAIN_COST;
-    } else if (bring !== undefined) this.#note(slot, subscriber, device);
+    } else this.#note(slot, subscriber, device);
   }
 
   #note(slot: number, subscriber: number, device: number): void {
@@ -112,7 +112,7 @@ class FilterSearch {
       this.#removed.size === 0 ? devices : devices.filter((one) => !this.#isRemoved(subscriber, one));
     const isThere = (): boolean => registry.filters.find(subscriber, prefix) === slot;
     if (isThere() && isServed(registry, slot, subscriber)) {
-      bring!(slot, subscriber, left);
+      bring(slot, subscriber, left);
       yield;
       return;
     }

@@ -61,7 +61,9 @@ export class Filters {
     this.#gains = new FilterGains(deps, (...at) => this.#joinsJob(...at));
     this.#pages = new FilterPages(deps);
     const gain = (...found: Parameters<FilterGains['by']>): void => this.#gains.by(...found);
-    this.#searches = new FilterSearches({ registry: deps.registry, pages: this.#pages, gain });
+    const bring = (slot: number, subscriber: number, devices: number[]): void =>
+      this.#bring(slot, subscriber, { devices });
+    this.#searches = new FilterSearches({ registry: deps.registry, pages: this.#pages, gain, bring });
     this.#requests = new FilterRequests(deps, this.#pages);
   }
 
@@ -204,22 +206,27 @@ export class Filters {
   rescanOf(subscriber: number): void {
     const { registry } = this.#deps;
     const { filters } = registry;
-    const isSilent = (slot: number): boolean => !isServed(registry, slot, subscriber);
-    const slots = filters.ofSubscriber(subscriber);
-    for (const slot of slots) {
-      if (isSilent(slot)) filters.begin(slot, Unfinished.pages);
+    const isSilent = (slot: number): boolean =>
+      filters.subscriber(slot) === subscriber && !isServed(registry, slot, subscriber);
+    const silent = new Set<number>();
+    for (const slot of filters.ofSubscriber(subscriber)) {
+      if (isSilent(slot)) silent.add(slot);
       else this.#bring(slot, subscriber, { search: { next: 0 } });
     }
-    if (!slots.some(isSilent)) return;
+    if (silent.size === 0) return;
+    for (const slot of silent) filters.begin(slot, Unfinished.pages);
+    // One that is active by now looks for itself, as it was not finished.
+    function* stillSilent(): Generator<number> {
+      for (const slot of silent) {
+        if (isSilent(slot)) yield slot;
+        else silent.delete(slot);
+      }
+    }
     this.#searches.begin({
-      filtersOf: (id) =>
-        filters.ofSubscriber(subscriber).filter((slot) => id.startsWith(filters.prefix(slot))),
+      filtersOf: stillSilent,
       isSought: () => true,
-      bring: undefined,
-      // One that is active by now looks for itself, as it was not finished.
       over: () => {
-        for (const slot of filters.ofSubscriber(subscriber))
-          if (isSilent(slot)) filters.finish(slot, Unfinished.pages);
+        for (const slot of stillSilent()) filters.finish(slot, Unfinished.pages);
       },
     });
   }
@@ -238,15 +245,15 @@ export class Filters {
       this.#rulesObeyed = change;
       for (let slot = 0; slot < highWater(filters.slab); slot++) filters.finish(slot, Unfinished.rules);
     };
-    if (before.isEmpty && access.default === 'allow')
+    if (before.isEmpty && access.default === 'allow') {
       over(); // nothing was denied
-    else
-      this.#searches.begin({
-        filtersOf: (id) => filters.matching(id),
-        isSought: (subscriber, id) => access.decide(id, registry.subscriberId(subscriber), before) === 'deny',
-        bring: (slot, subscriber, devices) => this.#bring(slot, subscriber, { devices }),
-        over,
-      });
+      return;
+    }
+    this.#searches.begin({
+      filtersOf: (id) => filters.matching(id),
+      isSought: (subscriber, id) => access.decide(id, registry.subscriberId(subscriber), before) === 'deny',
+      over,
+    });
   }
 
   /** Another owner has taken over: what the one before was about to do for the subscriber's filters is done. */

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { AccessRules } from '../../src/access/rules.ts';
 import { SLICE_SLOTS } from '../../src/owner/filter-jobs.ts';
 import { Unfinished } from '../../src/owner/filter-table.ts';
-import type { RowStateName } from '../../src/presence/lifecycle.ts';
+import { RowState, type RowStateName } from '../../src/presence/lifecycle.ts';
 import { RowsHarness, type RowsOptions } from './rows-harness.ts';
 
 const deny = (device: string, subscriber = '*') => ({ device, subscriber, access: 'deny' }) as const;
@@ -197,6 +197,33 @@ describe('filters that another node kept', () => {
     hub.settle();
     expect(hub.state(last, 's')).toBe('disconnected');
     expect(hub.registry.filters.isUnfinished(filter)).toBe(false);
+  });
+
+  it('are looked at no more often in a step than a slice may, however many they are', () => {
+    const hub = new RowsHarness({ capacity: { devices: 100, subscribers: 2, filters: 100 } });
+    devices(hub, 100);
+    for (let n = 0; n < 100; n++) hub.filter(`x${n}-*`, 's', 'disconnected');
+    const looks = vi.spyOn(hub.registry.filters, 'prefix');
+    hub.filters.rescanOf(hub.subscriber('s'));
+    let steps = 0;
+    for (; hub.filters.hasReady; steps++) {
+      expect(looks.mock.calls.length).toBeLessThanOrEqual(2 * SLICE_SLOTS);
+      looks.mockClear();
+      hub.filters.step();
+    }
+    expect(steps).toBeGreaterThan(3);
+  });
+
+  it('stay unfinished where they were active while they were looked for', () => {
+    const count = 2 * SLICE_SLOTS;
+    const { hub, filter } = setUp(room(count), 'disconnected');
+    devices(hub, count);
+    hub.filters.rescanOf(hub.subscriber('s'));
+    hub.registry.filters.setState(filter, RowState.active);
+    hub.filters.step();
+    hub.registry.filters.setState(filter, RowState.disconnected);
+    hub.settle();
+    expect(hub.registry.filters.isUnfinished(filter)).toBe(true);
   });
 
   it('look for themselves once they are active', () => {

@@ -7,7 +7,7 @@ import type { RecordViews } from '../../memory/ring.ts';
 import { EventField } from '../../records/event.ts';
 import { type Encoding, encodings } from '../../wire/encodings.ts';
 import type { DeviceNames } from '../../wire/event-frames.ts';
-import { NO_TURNS, NONE_WAITING, seqOf, type Waiting } from './paced-audience.ts';
+import { NOTHING_TAKEN, seqOf, type Taken, type Waiting } from './paced-audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
 /** Up to here runs that nobody needs any more are left lying: looking for them costs a walk over the slow subscribers. */
@@ -74,15 +74,8 @@ export class Missed {
     return this.#runs.length > 2 * MISSED_RUNS_MAX;
   }
 
-  /**
-   * It misses the events that are noted from here on.
-   * @param waiting what waits for its turn, in order @param turns when it had its last turns
-   */
-  add(
-    session: SubscriberSession,
-    waiting: readonly Waiting[] = NONE_WAITING,
-    turns: readonly number[] = NO_TURNS,
-  ): void {
+  /** It misses the events that are noted from here on. */
+  add(session: SubscriberSession, { waiting, turns }: Taken = NOTHING_TAKEN): void {
     this.#since.set(session, this.#newest);
     this.#counts[session.encoding]! += 1;
     if (turns.length > 0) this.#turns.set(session, turns);
@@ -126,12 +119,12 @@ export class Missed {
 
   /** What waited for its turn when the subscriber fell behind. */
   waitingFor(session: SubscriberSession): readonly Waiting[] {
-    return this.#waits.get(session) ?? NONE_WAITING;
+    return this.#waits.get(session) ?? NOTHING_TAKEN.waiting;
   }
 
   /** When it had its last turns, before it fell behind. */
   turnsOf(session: SubscriberSession): readonly number[] {
-    return this.#turns.get(session) ?? NO_TURNS;
+    return this.#turns.get(session) ?? NOTHING_TAKEN.turns;
   }
 
   /**

@@ -26,9 +26,15 @@ export interface Waiting {
   readonly replaced: number;
 }
 
-export const NONE_WAITING: readonly Waiting[] = [];
-/** Of one that is in no lane. */
-export const NO_TURNS: readonly number[] = [];
+/** What a subscriber takes along from one device's lanes, to come back with it. */
+export interface Taken {
+  /** What waits for its turn, in the device's order. */
+  readonly waiting: readonly Waiting[];
+  /** By lane: step of the last turn; empty: it was in no lane. */
+  readonly turns: readonly number[];
+}
+
+export const NOTHING_TAKEN: Taken = { waiting: [], turns: [] };
 
 /** What is different for a subscriber than for the others of its lane. */
 interface Late {
@@ -63,6 +69,11 @@ export class PacedLane {
 
   add(session: SubscriberSession): void {
     if (this.waiting > 0) this.#isLate(session, undefined);
+  }
+
+  /** A subscriber that has come had its last turn then. Others that wait do not wait for it. */
+  hadTurn(step: number): void {
+    if (!this.isWaitedFor) this.turnStep = Math.max(this.turnStep, step);
   }
 
   /** The subscriber, which is in the lane, is still to get an event from before. @returns its length if it was sent, bytes */
@@ -220,7 +231,23 @@ export class PacedAudience {
     return this.#groups.length === 0;
   }
 
-  add(session: SubscriberSession): void {
+  /**
+   * What waits for the subscriber, which brings it along, comes when its turn would have come.
+   * @returns the length of what it was sent, bytes
+   */
+  add(session: SubscriberSession, { waiting, turns }: Taken): number {
+    const { lanes } = this.#enter(session);
+    for (const [index, turnStep] of turns.entries()) lanes[index]!.hadTurn(turnStep);
+    let bytes = 0;
+    for (const one of waiting) {
+      const index = laneOf(one.views.u8[EventField.type]!);
+      if (index !== undefined) bytes += lanes[index]!.owe(session, one);
+      else bytes += this.paces.sendAlone(session, this.names, one.views, 0, one.replaced);
+    }
+    return bytes;
+  }
+
+  #enter(session: SubscriberSession): Group {
     const kind = this.paces.enter(session);
     let group = this.#groups.find(({ pace }) => pace === kind.terms.pace);
     if (group === undefined) {
@@ -229,30 +256,7 @@ export class PacedAudience {
     }
     group.join(session, kind);
     for (const lane of group.lanes) lane.add(session);
-  }
-
-  /** Steps of the last turns that the subscriber had, by lane; it is to take them along when it falls behind. */
-  turnsOf(session: SubscriberSession): readonly number[] {
-    return this.#groupOf(session)?.lanes.map(({ turnStep }) => turnStep) ?? NO_TURNS;
-  }
-
-  /**
-   * A subscriber that had fallen behind is back. What is conflated comes when its turn would have come.
-   * @param waiting what it is still to get, in the device's order @param turns which it took along
-   * @returns the length of what it was sent, bytes
-   */
-  bringBack(session: SubscriberSession, waiting: readonly Waiting[], turns: readonly number[]): number {
-    this.add(session);
-    const { lanes } = this.#groupOf(session)!;
-    for (const [index, turnStep] of turns.entries())
-      lanes[index]!.turnStep = Math.max(lanes[index]!.turnStep, turnStep);
-    let bytes = 0;
-    for (const one of waiting) {
-      const index = laneOf(one.views.u8[EventField.type]!);
-      if (index !== undefined) bytes += lanes[index]!.owe(session, one);
-      else bytes += this.paces.sendAlone(session, this.names, one.views, 0, one.replaced);
-    }
-    return bytes;
+    return group;
   }
 
   #groupOf(session: SubscriberSession): Group | undefined {
@@ -268,24 +272,25 @@ export class PacedAudience {
   }
 
   /**
-   * @param wanted bits of the event types of which it gets what waits now, as it goes on following the device. Else it
-   *   gets nothing more: the hub has answered already that it does not follow the device
+   * @param comesBack it goes on following the device, and gets what waits now. Else it gets nothing more: the hub has
+   *   answered already that it does not follow the device
    */
-  remove(session: SubscriberSession, wanted: number): void {
-    this.#remove(session, (lane, { views, replaced }) => {
-      const isWanted = (typeBit(LANE_TYPES[lane], false) & wanted) !== 0;
-      if (isWanted) this.paces.sendAlone(session, this.names, views, 0, replaced);
+  remove(session: SubscriberSession, comesBack: boolean): void {
+    this.#remove(session, (_, { views, replaced }) => {
+      if (comesBack) this.paces.sendAlone(session, this.names, views, 0, replaced);
     });
   }
 
-  /** Removes a subscriber, which takes along what waits for it. @returns that, in the device's order */
-  takeOut(session: SubscriberSession): readonly Waiting[] {
-    let waiting = NONE_WAITING;
+  /** Removes a subscriber. @param types bits of those that it takes along */
+  takeOut(session: SubscriberSession, types: number): Taken {
+    const turns = this.#groupOf(session)?.lanes.map(({ turnStep }) => turnStep) ?? [];
+    const waiting: Waiting[] = [];
     this.#remove(session, (lane, waits) => {
+      if ((typeBit(LANE_TYPES[lane], false) & types) === 0) return;
       if (waits.views === this.newest[lane]) this.#taken |= 1 << lane;
-      waiting = [...waiting, waits];
+      waiting.push(waits);
     });
-    return waiting.length < 2 ? waiting : [...waiting].sort((one, other) => seqOf(one) - seqOf(other));
+    return { waiting: waiting.sort((one, other) => seqOf(one) - seqOf(other)), turns };
   }
 
   /** @param take what to do with the event of a lane that waits for it */

@@ -11,8 +11,8 @@ import type { DeviceNames } from '../../wire/event-frames.ts';
 import { Priority } from '../../wire/events.ts';
 import { COHORT_SESSIONS_MAX, type Cohort, Cohorts } from './cohorts.ts';
 import type { EventEncoder } from './event-encoder.ts';
-import { Pace } from './pace.ts';
-import type { PacedAudience, PacedLane } from './paced-audience.ts';
+import { Pace, type Turn } from './pace.ts';
+import type { PacedAudience } from './paced-audience.ts';
 import { PacedFrames } from './paced-frames.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
@@ -158,18 +158,18 @@ export class Paces {
     return end;
   }
 
-  #turn(lanes: readonly PacedLane[], step: number): void {
+  readonly #turn: Turn = (lanes, step) => {
     // Who cannot take what so many devices have to say must be slow before it is closed for it.
     for (const lane of lanes) this.#deps.published(lane.takeTurn(step));
     this.flush();
-  }
+  };
 
   #cohortsFor(session: SubscriberSession, kind: number): Cohorts {
     const same = this.#kinds.get(kind) ?? [];
     const open = same.find(({ sessionCount }) => sessionCount < COHORT_SESSIONS_MAX);
     if (open !== undefined) return open;
     const { every, encoding, batched: isBatched, vip: isVip } = session;
-    const pace = this.#paces.get(every) ?? new Pace(every, this.#deps.clock, (...due) => this.#turn(...due));
+    const pace = this.#paces.get(every) ?? new Pace(every, this.#deps.clock, this.#turn);
     this.#paces.set(every, pace);
     pace.holders += 1;
     const cohorts = new Cohorts({ pace, encoding, isBatched, isVip });

@@ -200,7 +200,7 @@ export class Replays {
       this.#passPongs(held, held.replay.seq - 1);
       held.told = held.replay.seq;
       looked += 1;
-      if (isStillWanted(held)) {
+      if (isWanted(held)) {
         bytes += this.#send(held, held.replay.views);
         sent += 1;
       }
@@ -217,7 +217,9 @@ export class Replays {
     const { session, device: slot, generation, covered, lastSeq, attached } = held;
     if (attached !== undefined && lastSeq > covered) {
       const { types, seq } = held.before.shift() ?? { types: attached.types, seq: lastSeq };
-      held.replay = reader.since({ slot, generation, seq }, covered, types);
+      // Numbers that no kept event has were pongs': to know them, every kept event is looked at.
+      const read = (types & typeBits.pong) !== 0 ? ALL_TYPES : types;
+      held.replay = reader.since({ slot, generation, seq }, covered, read);
       held.covered = Math.max(covered, seq);
       held.meanwhile = types;
       held.told = covered;
@@ -277,8 +279,9 @@ export function wantsPast({ last, history, since }: Past): boolean {
   return last || history > 0 || since.size > 0;
 }
 
-/** Whether the event in hand is of a type that is followed now: since it was found, others may have been asked for. */
-function isStillWanted({ attached, replay: { views } }: Held): boolean {
+/** Whether the event in hand is of a type that was followed when it came, and is now: others may be asked for since. */
+function isWanted({ meanwhile = ALL_TYPES, attached, replay: { views } }: Held): boolean {
   const isHub = (views.u8[EventField.flags]! & EventFlag.fromHub) !== 0;
-  return ((attached?.types ?? ALL_TYPES) & typeBit(views.u8[EventField.type]!, isHub)) !== 0;
+  const types = meanwhile & (attached?.types ?? ALL_TYPES);
+  return (types & typeBit(views.u8[EventField.type]!, isHub)) !== 0;
 }

@@ -16,7 +16,7 @@ import type { Gap } from '../../wire/gap.ts';
 import { SLOW } from './audience.ts';
 import type { EventEncoder } from './event-encoder.ts';
 import type { Missed } from './missed.ts';
-import type { Waiting } from './paced-audience.ts';
+import type { Taken } from './paced-audience.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 import type { Topic } from './topic.ts';
 import { topicKey } from './topics.ts';
@@ -105,29 +105,17 @@ export class SlowSubscribers {
       const shard = session.shardOf(device);
       if (shard === SLOW) continue;
       const topic = this.#topicOf(session, device);
-      const turns = topic.turnsOf(session);
-      const waiting = topic.takeOut(session, shard);
+      const taken = topic.takeOut(session, shard);
       session.removeDevice(device, true);
-      this.#join(session, device, topic, waiting, turns);
+      this.join(session, device, topic, taken);
     }
   }
 
   /** A device of a slow subscriber: it misses what comes from here on. */
-  join(session: SubscriberSession, device: number, topic: Topic): void {
-    this.#join(session, device, topic);
-  }
-
-  /** @param waiting what waits for its turn @param turns when it had its last turns */
-  #join(
-    session: SubscriberSession,
-    device: number,
-    topic: Topic,
-    waiting?: readonly Waiting[],
-    turns?: readonly number[],
-  ): void {
+  join(session: SubscriberSession, device: number, topic: Topic, taken: Taken): void {
     const missed = topic.missedBy(session);
     const before = missed.keptBytes;
-    missed.add(session, waiting, turns);
+    missed.add(session, taken);
     this.#keptBytes += missed.keptBytes - before;
     session.addDevice(device, SLOW);
   }
@@ -137,9 +125,13 @@ export class SlowSubscribers {
     this.#deps.counters.add(Counter.droppedLagging, this.#remove(session, topic, missedOf(topic, session)));
   }
 
-  /** A slow subscriber is about to join for other types: none of what it missed until now will come. */
-  tellMissed(session: SubscriberSession, topic: Topic): void {
-    this.#sendGaps(session, topic, missedOf(topic, session).allMissedBy(session));
+  /** A slow subscriber is about to join for other types: it is told that none of what it missed until now will come. */
+  takeOut(session: SubscriberSession, topic: Topic): Taken {
+    const missed = missedOf(topic, session);
+    const turns = missed.turnsOf(session);
+    this.#sendGaps(session, topic, missed.allMissedBy(session));
+    this.leave(session, topic);
+    return { waiting: [], turns };
   }
 
   /** The connection is over, or about to be; it has left its devices. */
@@ -276,7 +268,7 @@ export class SlowSubscribers {
     session.removeDevice(device, true);
     if (session.every > 0) {
       const left = newest === undefined ? waiting : [{ views: newest, replaced: 0 }];
-      bytes += topic.bringBack(session, left, turns);
+      bytes += topic.bringBack(session, { waiting: left, turns });
       session.addDevice(device, 0);
     } else {
       if (newest !== undefined) bytes += this.#sendKept(session, topic, newest);

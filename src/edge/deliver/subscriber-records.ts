@@ -1,5 +1,6 @@
 /** What the owner says to single subscribers of an edge: answers, notices and pages, and which devices they get. */
 import type { RecordViews } from '../../memory/ring.ts';
+import { DeviceState, RowState } from '../../presence/lifecycle.ts';
 import {
   type Entry,
   FromOwnerRecord,
@@ -225,10 +226,17 @@ function refusedTwice(twice: readonly Told[]): readonly RefusedDevice[] {
   return twice.map(({ device }) => ({ device, why: Refusal.alreadyActive }));
 }
 
-const NOTHING = {
-  ...{ deviceSlot: 0, rowState: 0, deviceState: 0, lastSeen: 0, seq: 0, epoch: 0, generation: 0 },
+/** Of a subscription that has ended nothing is told but that. */
+const ENDED: Omit<Entry, 'device'> = {
+  deviceSlot: 0,
+  generation: 0,
+  rowState: RowState.none,
+  deviceState: DeviceState.free,
   deviceStatus: '',
-} as const satisfies Omit<Entry, 'device'>;
+  lastSeen: 0,
+  seq: 0,
+  epoch: 0,
+};
 
 /** An owner that died had ended subscriptions and could not say so: the next one knows of none, and refuses. */
 function withoutGone(
@@ -238,6 +246,6 @@ function withoutGone(
   if (left === undefined) return { refusedNow: refused, gone: [] };
   const isGone = ({ device, why }: RefusedDevice): boolean =>
     why === Refusal.notSubscribed && left.has(device);
-  const gone = refused.filter(isGone).map(({ device }) => ({ ...NOTHING, device }));
+  const gone = refused.filter(isGone).map(({ device }) => ({ ...ENDED, device }));
   return { refusedNow: refused.filter((one) => !isGone(one)), gone };
 }

@@ -5,7 +5,7 @@ import { ALL_TYPES } from '../../wire/events.ts';
 import { Audience } from './audience.ts';
 import { BatchedAudience } from './batched-audience.ts';
 import { Missed } from './missed.ts';
-import { NO_TURNS, PacedAudience, type Waiting } from './paced-audience.ts';
+import { NOTHING_TAKEN, PacedAudience, type Taken } from './paced-audience.ts';
 import type { Paces } from './paces.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
 
@@ -56,10 +56,10 @@ export class Topic {
     return true;
   }
 
-  /** @returns the shard that it is in, for `remove` */
-  add(session: SubscriberSession): number {
+  /** @param taken what it took along from where it was @returns the shard that it is in, for `remove` */
+  add(session: SubscriberSession, taken = NOTHING_TAKEN): number {
     if (session.every > 0) {
-      this.#pacedAudience().add(session);
+      this.bringBack(session, taken);
       return 0;
     }
     if (session.vip) {
@@ -81,11 +81,11 @@ export class Topic {
 
   /**
    * @param open whether the socket still is; a closed one has left its topics by itself
-   * @param wanted bits of the event types of which it gets what waits for its turn: it goes on following the device
+   * @param comesBack it goes on following the device, in another way
    */
-  remove(session: SubscriberSession, shard: number, open: boolean, wanted = 0): void {
+  remove(session: SubscriberSession, shard: number, open: boolean, comesBack = false): void {
     if (session.every > 0) {
-      this.paced?.remove(session, wanted);
+      this.paced?.remove(session, comesBack);
       if (this.paced?.isEmpty) this.paced = undefined;
       return;
     }
@@ -103,30 +103,21 @@ export class Topic {
     if (open) session.leave(audience.nameOf(shard));
   }
 
-  /** When one that falls behind had its last turns: `PacedAudience.turnsOf`. */
-  turnsOf(session: SubscriberSession): readonly number[] {
-    return this.paced?.turnsOf(session) ?? NO_TURNS;
-  }
-
-  /** Removes one that falls behind. @returns what waits for its turn, which it takes along */
-  takeOut(session: SubscriberSession, shard: number): readonly Waiting[] {
+  /** Removes one that falls behind, or comes to get other types. @param types bits of those that it takes along */
+  takeOut(session: SubscriberSession, shard: number, types = ALL_TYPES): Taken {
     if (session.every === 0 || this.paced === undefined) {
       this.remove(session, shard, true);
-      return [];
+      return NOTHING_TAKEN;
     }
-    const waiting = this.paced.takeOut(session);
+    const taken = this.paced.takeOut(session, types);
     if (this.paced.isEmpty) this.paced = undefined;
-    return waiting;
+    return taken;
   }
 
-  /** One at a pace that had fallen behind is back: `PacedAudience.bringBack`. */
-  bringBack(session: SubscriberSession, waiting: readonly Waiting[], turns: readonly number[]): number {
-    return this.#pacedAudience().bringBack(session, waiting, turns);
-  }
-
-  #pacedAudience(): PacedAudience {
+  /** One at a pace is back with what it took along. @returns the length of what it was sent, bytes */
+  bringBack(session: SubscriberSession, taken: Taken): number {
     this.paced ??= new PacedAudience(this.names, this.#paces);
-    return this.paced;
+    return this.paced.add(session, taken);
   }
 
   /** Where it is noted what a slow subscriber misses from here on. */

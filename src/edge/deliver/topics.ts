@@ -6,6 +6,7 @@ import { ALL_TYPES } from '../../wire/events.ts';
 import type { TopicLayout } from '../../wire/mqtt/topics.ts';
 import { NO_SHARD, SLOW } from './audience.ts';
 import type { PublishFrame } from './batch.ts';
+import { NOTHING_TAKEN, type Taken } from './paced-audience.ts';
 import type { Paces } from './paces.ts';
 import type { SlowSubscribers } from './slow-subscribers.ts';
 import type { SubscriberSession } from './subscriber-session.ts';
@@ -77,10 +78,11 @@ export class Topics {
     sessions: readonly Iterable<SubscriberSession>[],
   ): void {
     this.#confirm(session, device);
+    let taken = NOTHING_TAKEN;
     if (session.shardOf(device) !== NO_SHARD) {
       const before = this.#topicOf(session, device)!;
       if (before.types === types && before.names.id === id) return;
-      if (before.names.id === id) this.#leaveFor(session, device, types);
+      if (before.names.id === id) taken = this.#takeOut(session, device, types);
       else this.leave(session, device, true);
     }
     let topic = this.get(device, types);
@@ -96,8 +98,8 @@ export class Topics {
       if (types !== ALL_TYPES) this.#limited.set(device, this.limitedOf(device) | (1 << types));
     }
     session.limit(device, types);
-    if (this.#slow.has(session)) this.#slow.join(session, device, topic);
-    else session.addDevice(device, topic.add(session));
+    if (this.#slow.has(session)) this.#slow.join(session, device, topic, taken);
+    else session.addDevice(device, topic.add(session, taken));
   }
 
   /** @param open whether the connection still is; a closed one has left its topics by itself */
@@ -111,18 +113,14 @@ export class Topics {
     this.#dropIfEmpty(topic, device);
   }
 
-  /** The session is about to join again, for other types: it gets what waits for its turn, or is told what it missed. */
-  #leaveFor(session: SubscriberSession, device: number, types: number): void {
+  /** The session is about to join again, for other types. One that is slow is told what it missed. */
+  #takeOut(session: SubscriberSession, device: number, types: number): Taken {
     const shard = session.shardOf(device);
     const topic = this.#topicOf(session, device)!;
-    if (shard === SLOW) {
-      this.#slow.tellMissed(session, topic);
-      this.leave(session, device, true);
-      return;
-    }
+    const taken = shard === SLOW ? this.#slow.takeOut(session, topic) : topic.takeOut(session, shard, types);
     session.removeDevice(device);
-    topic.remove(session, shard, true, types);
     this.#dropIfEmpty(topic, device);
+    return taken;
   }
 
   /** The session leaves until it joins again, which is about to come. @returns false: it must not, being slow */
@@ -131,7 +129,7 @@ export class Topics {
     if (shard === SLOW) return false;
     const topic = this.#topicOf(session, device)!;
     session.removeDevice(device);
-    topic.remove(session, shard, true, ALL_TYPES);
+    topic.remove(session, shard, true, true);
     this.#dropIfEmpty(topic, device);
     return true;
   }

@@ -137,7 +137,7 @@ describe('what waited for its turn', () => {
     const { missed } = new Bench();
     const one = session();
     const waiting = [waited(3), waited(5)];
-    missed.add(one, waiting);
+    missed.add(one, { waiting, turns: [] });
     expect([missed.waitingFor(one), missed.gapsOf(one)]).toEqual([waiting, []]);
     missed.note(6, 48);
     missed.note(7, 56);
@@ -150,7 +150,7 @@ describe('what waited for its turn', () => {
   it('has had its last turns before, which are known until it goes', () => {
     const { missed } = new Bench();
     const [one, other] = [session(), session()];
-    missed.add(one, [], [4, 7]);
+    missed.add(one, { waiting: [], turns: [4, 7] });
     missed.add(other);
     expect([missed.turnsOf(one), missed.turnsOf(other)]).toEqual([[4, 7], []]);
     missed.remove(one);
@@ -162,9 +162,9 @@ describe('what waited for its turn', () => {
     const [first, second, third] = [session(), session(), session()];
     const shared = waited(1);
     const { length } = shared.views.u8;
-    missed.add(first, [shared]);
-    missed.add(second, [shared]);
-    missed.add(third, [waited(2)]);
+    missed.add(first, { waiting: [shared], turns: [] });
+    missed.add(second, { waiting: [shared], turns: [] });
+    missed.add(third, { waiting: [waited(2)], turns: [] });
     expect(missed.keptBytes).toBe(2 * length);
     expect([missed.remove(first), missed.keptBytes]).toEqual([1, 2 * length]);
     expect([missed.remove(second), missed.keptBytes]).toEqual([1, length]);
@@ -178,7 +178,7 @@ describe('who waits for a turn', () => {
     const [one, other] = [session(), session()];
     missed.add(one);
     expect(missed.hasWaiting).toBe(false);
-    missed.add(other, [waited(1)]);
+    missed.add(other, { waiting: [waited(1)], turns: [] });
     expect(missed.hasWaiting).toBe(true);
     missed.remove(other);
     expect(missed.hasWaiting).toBe(false);
@@ -188,7 +188,7 @@ describe('who waits for a turn', () => {
     const { missed } = new Bench();
     const one = session();
     const [message, pong] = [waited(3, EventType.message, 2), waited(4, EventType.pong)];
-    missed.add(one, [message, pong]);
+    missed.add(one, { waiting: [message, pong], turns: [] });
     expect(missed.replace(one, EventType.status)).toBe(0);
     expect(missed.replace(one, EventType.message)).toBe(3);
     expect([missed.waitingFor(one), missed.keptBytes]).toEqual([[pong], pong.views.u8.length]);

@@ -394,6 +394,20 @@ describe('pongs that came meanwhile, which are kept nowhere', () => {
     expect(peer.news()).toBe('d0:1 gap d0:2-3 history gap d0:4-4 history d0:5 gap d0:6-6 history');
   });
 
+  it('are told of without events of types that nobody asked for', () => {
+    const bench = new Bench();
+    const device = bench.device(1);
+    const peer = bench.peer();
+    const types = typeBits.message | typeBits.pong;
+    bench.begin(peer, device, { last: true }, types);
+    bench.attach(peer, device, types);
+    for (const type of ['status', 'message', 'pong', 'status', 'pong', 'status'] as const)
+      bench.live(device, type);
+    bench.run(peer);
+    expect(peer.news()).toBe('d0:1 d0:3 gap d0:4-4 history gap d0:6-6 history');
+    expect(bench.counters.cells[Counter.replayed]).toBe(2);
+  });
+
   it('are not missed by who wants none', () => {
     const bench = new Bench();
     const device = bench.device(1);

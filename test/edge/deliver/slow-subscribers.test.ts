@@ -82,7 +82,7 @@ class Bench {
   join(waiting: readonly Waiting[]): Peer {
     const peer = this.peer();
     peer.session.addDevice(DEVICE, 0);
-    vi.spyOn(this.topic, 'takeOut').mockReturnValueOnce(waiting);
+    vi.spyOn(this.topic, 'takeOut').mockReturnValueOnce({ waiting, turns: [] });
     this.slow.start(peer.session, 1000);
     return peer;
   }

@@ -131,7 +131,7 @@ describe('other types, asked for while events wait', () => {
   const MESSAGES = typeBits.message | typeBits.status;
 
   it.each(['&every=1000', '&every=1000&batch=true'])(
-    'let the newest that still is wanted come first, though its turn had not come (%s)',
+    'leave the newest that still is wanted to its turn, and the next to the one after (%s)',
     (query) => {
       const thread = new FakeThread(ROOMY);
       const [socket, other] = [follower(thread, ALL_TYPES, query), follower(thread, ALL_TYPES, query)];
@@ -140,12 +140,40 @@ describe('other types, asked for while events wait', () => {
       thread.poll();
       for (const one of [socket, other]) one.frames.length = 0;
       limit(thread, socket, 0, MESSAGES);
+      thread.pass(900);
+      expect(socket.frames).toEqual([]);
+      thread.pass(120);
       expect(socket.frames).toMatchObject([{ seq: 3, conflated: 1 }]);
-      thread.pass(1000);
+      thread.events(0, 'normal');
+      thread.pass(900);
       expect(socket.frames).toHaveLength(1);
       expect(other.news()).not.toBe('');
     },
   );
+
+  it.each([false, true])('bring no second update within an interval (slow meanwhile: %s)', (isSlow) => {
+    const thread = new FakeThread();
+    const socket = follower(thread, ALL_TYPES, '&every=1000');
+    thread.events(0, 'normal');
+    if (isSlow) thread.lag(socket);
+    limit(thread, socket, 0, MESSAGES);
+    thread.events(0, 'normal');
+    socket.drainTo(0);
+    thread.events(0, 'normal');
+    expect(seqs(socket)).toBe('1');
+  });
+
+  it('keep nobody else waiting for longer than an interval', () => {
+    const thread = new FakeThread(ROOMY);
+    const other = follower(thread, MESSAGES, '&every=1000');
+    thread.events(0, 'normal', 'normal');
+    thread.pass(900);
+    const socket = follower(thread, ALL_TYPES, '&every=1000');
+    thread.events(0, 'normal');
+    limit(thread, socket, 0, MESSAGES);
+    thread.pass(120);
+    expect([other, socket].map(seqs)).toEqual(['1 3', '3']);
+  });
 
   it('leave no hole untold to one that is slow, and what it misses from then on is told as ever', () => {
     const thread = new FakeThread();
