@@ -1,5 +1,4 @@
 /** What the hub hands to its admin API. Part of the composition root. */
-
 import { fileURLToPath } from 'node:url';
 import type { AdminDeps, AdminOptions } from './admin/deps.ts';
 import type { Fault } from './admin/faults.ts';
@@ -11,8 +10,7 @@ import type { HubBase, Started } from './hub-base.ts';
 import { operateOf } from './hub-cluster.ts';
 import { packageFile } from './package-root.ts';
 import { PresenceReader } from './presence/table.ts';
-import type { Settings } from './settings.ts';
-import { packageVersion } from './settings.ts';
+import { packageVersion, type Settings } from './settings.ts';
 import type { ClusterThread } from './supervise/cluster-thread.ts';
 import { connectionsOf } from './supervise/connections.ts';
 import type { EdgeThreads } from './supervise/edge-threads.ts';

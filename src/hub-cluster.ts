@@ -14,7 +14,6 @@ import type { OwnerThread } from './supervise/owner-thread.ts';
 /** To another node, as if this one were away. */
 const NOT_YET: CallAnswer = { status: 503, body: new Uint8Array(0) };
 
-/** What of the hub has started before. */
 /**
  * The thread of the cluster link; undefined: this hub is alone, and loads nothing of it.
  * @param routes run what other nodes ask for; undefined: not yet, though the link may be in the cluster already

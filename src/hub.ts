@@ -193,7 +193,7 @@ interface Reloadable {
   readonly listeners: readonly (Pick<Accepting, 'useTls'> | undefined)[];
 }
 
-/** The workers come first: they may fail. */
+/** Has a reload reach the parts of the hub. The workers come first: they may fail. */
 function followReloads({ reloader, main, logger }: HubBase, parts: Reloadable): void {
   const { threads, webhooks, snapshots, listeners } = parts;
   reloader.onReload(async (changes) => {

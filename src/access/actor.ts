@@ -1,5 +1,6 @@
 /** Who acts, and the one function that says what they may do. Pure; every thread. */
 import type { PeerRole, Role } from '../roles.ts';
+import { isFilter } from './pattern.ts';
 import type { PatternSet } from './pattern-set.ts';
 
 /** A peer that was admitted. Without authentication it is whatever it says it is. */
@@ -53,7 +54,7 @@ export function authorize(actor: Actor, action: Action): Verdict {
 
 /** Whether somebody may follow at all what a subscription names. @param name an id, or a prefix with its star */
 export function mayFollow(actor: Actor, name: string): boolean {
-  const action: Action = name.endsWith('*')
+  const action: Action = isFilter(name)
     ? { kind: 'followMatching', prefix: name.slice(0, -1) }
     : { kind: 'follow', device: name };
   return authorize(actor, action) === 'allowed';

@@ -15,7 +15,7 @@ export function isPattern(text: string): boolean {
   return isFilter(text) ? isIdPrefix(text.slice(0, -1)) : isId(text);
 }
 
-/** Whether this id or pattern is a pattern: the filter of a subscriber. */
+/** Whether this id or pattern is no id: a prefix with its star, or the star alone, as subscribers' filters are. */
 export function isFilter(name: string): boolean {
   return name.endsWith(STAR);
 }

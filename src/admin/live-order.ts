@@ -2,6 +2,7 @@
  * Which devices a list shows, and in which order: one pass over the presence table in steps of a millisecond or so,
  * between which the thread turns to its sockets. Keeps no more rows than the list can be paged to.
  */
+import { isFilter } from '../access/pattern.ts';
 import { highWater } from '../memory/layout.ts';
 import { DeviceState } from '../presence/lifecycle.ts';
 import type { PresenceReader } from '../presence/table.ts';
@@ -123,7 +124,7 @@ export class Ordering {
 
 function passesOf(presence: PresenceReader, { filter, search }: ListQuestion): (slot: number) => boolean {
   const needle = Buffer.from(search.toLowerCase());
-  const isPrefix = filter.endsWith('*');
+  const isPrefix = isFilter(filter);
   const prefix = Buffer.from(isPrefix ? filter.slice(0, -1) : filter);
   const { known } = presence.devices.rows;
   const hasFilter = filter !== '';

@@ -3,9 +3,8 @@
  * the node.
  */
 import type { AdminDeps } from './deps.ts';
-import { callNode, nodeNames } from './nodes.ts';
+import { callNode, jsonOf, nodeNames } from './nodes.ts';
 
-const OK = 200;
 const NOT_FOUND = 404;
 const MARK = 'n';
 const SEPARATOR = '.';
@@ -91,11 +90,10 @@ async function pageOf<Item>(
 ): Promise<Page<Item> | undefined> {
   if (node === deps.cluster!.node) return pages.own(inner, limit);
   const url = pages.url(inner, limit);
-  const { status, body } = await callNode(deps, node, { method: 'GET', url, body: '', operator: '' });
-  if (status === NOT_FOUND) return { items: [], cursor: null }; // it has nothing of what the list is of
-  if (status !== OK) return undefined;
-  const answer = JSON.parse(Buffer.from(body).toString('utf8')) as { readonly cursor: string | null };
-  return { items: pages.items(answer), cursor: answer.cursor };
+  const said = await callNode(deps, node, { method: 'GET', url, body: '' });
+  if (said.status === NOT_FOUND) return { items: [], cursor: null }; // it has nothing of what the list is of
+  const answer = jsonOf(said) as { readonly cursor: string | null } | null | undefined;
+  return answer ? { items: pages.items(answer), cursor: answer.cursor } : undefined;
 }
 
 function encode({ node, inner = '' }: NodeCursor): string {

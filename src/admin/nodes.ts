@@ -5,16 +5,20 @@
 
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { CallAnswer } from '../cluster/host.ts';
+import { CLAIM_NUMBER_MAX } from '../cluster/limits.ts';
 import { Numbering } from '../presence/columns.ts';
 import type { SlotPage } from '../presence/table.ts';
 import { type OperatorCommand, ToOwner } from '../records/commands.ts';
+import { isId } from '../wire/id.ts';
 import type { AdminApp } from './app.ts';
 import type { AdminDeps } from './deps.ts';
 import { AdminError } from './errors.ts';
 import { operate } from './operate.ts';
 import { turn } from './pages.ts';
 import type {} from './request-types.ts';
+import { id } from './schemas.ts';
 
 /** Marks a request that comes from another node; nobody outside of this process knows its value. */
 const HEADER = 'dat-node-call';
@@ -26,15 +30,11 @@ const WHO = 'who';
 const KNOWN = 'known';
 const END = 'end';
 const KICK = 'kick';
+const BAD_CALL: CallAnswer = { status: 400, body: Buffer.from('{}') };
 
-/** A request on its way to another node. */
-interface Sent {
-  readonly method: string;
-  readonly url: string;
-  /** As it was written. */
-  readonly body: string;
-  readonly operator: string;
-}
+/** A request on its way to another node; `body` as it was written. */
+const sentCall = z.object({ method: z.string(), url: z.string(), body: z.string() });
+type Sent = Readonly<z.infer<typeof sentCall>>;
 
 interface Who {
   readonly connected: boolean;
@@ -48,15 +48,13 @@ interface Known {
 }
 
 /** The end of a subscriber on every node. */
-interface Kick {
-  readonly subscriber: string;
-  readonly number: number;
-}
+const kickCall = z.object({ subscriber: id, number: z.number().int().min(0).max(CLAIM_NUMBER_MAX) });
+type Kick = Readonly<z.infer<typeof kickCall>>;
 
 /** What another node answers to a call. */
 interface Said<Answer> {
   readonly node: string;
-  /** undefined: it did not answer, or not with 200. */
+  /** undefined: it did not answer, or not with 200 and JSON. */
   readonly answer: Answer | undefined;
 }
 
@@ -87,7 +85,7 @@ export function nodesHook(app: AdminApp, deps: AdminDeps): void {
   });
 }
 
-/** Runs what another node asks for. */
+/** Runs what another node asks for. A call that makes no sense is answered with 400: nothing of it reaches the owner. */
 export async function answerNode(
   app: AdminApp,
   deps: AdminDeps,
@@ -95,16 +93,23 @@ export async function answerNode(
   body: Uint8Array,
 ): Promise<CallAnswer> {
   const text = Buffer.from(body).toString('utf8');
-  if (name === WHO) return { status: 200, body: Buffer.from(JSON.stringify(await whoIs(deps, text))) };
-  if (name === KNOWN) {
-    const known: Known = { known: deps.presence.findDevice(text) >= 0 };
-    return { status: 200, body: Buffer.from(JSON.stringify(known)) };
+  if (name === HTTP) return inject(app, sentCall.safeParse(parsed(text)).data);
+  if (name === KICK) {
+    const { data: kick } = kickCall.safeParse(parsed(text));
+    if (kick === undefined) return BAD_CALL;
+    return endHere(deps, { ...kick, kind: ToOwner.Kick, forget: false, isPart: true });
   }
-  if (name === END) return endHere(deps, { kind: ToOwner.Terminate, device: text, isPart: true });
-  if (name === KICK)
-    return endHere(deps, { ...(JSON.parse(text) as Kick), kind: ToOwner.Kick, forget: false, isPart: true });
-  if (name !== HTTP) return { status: 404, body: Buffer.from('{}') };
-  const { method, url, body: payload } = JSON.parse(text) as Sent;
+  if (name !== WHO && name !== KNOWN && name !== END) return { status: 404, body: Buffer.from('{}') };
+  if (!isId(text)) return BAD_CALL;
+  if (name === WHO) return answerOf(await whoIs(deps, text));
+  if (name === KNOWN) return answerOf({ known: deps.presence.findDevice(text) >= 0 } satisfies Known);
+  return endHere(deps, { kind: ToOwner.Terminate, device: text, isPart: true });
+}
+
+/** Runs a route for another node. */
+async function inject(app: AdminApp, sent: Sent | undefined): Promise<CallAnswer> {
+  if (sent === undefined) return BAD_CALL;
+  const { method, url, body: payload } = sent;
   const isBody = payload !== '';
   const answer = await app.inject({
     method: method as 'GET',
@@ -113,6 +118,19 @@ export async function answerNode(
     ...(isBody && { payload }),
   });
   return { status: answer.statusCode, body: answer.rawPayload };
+}
+
+function answerOf(value: object): CallAnswer {
+  return { status: 200, body: Buffer.from(JSON.stringify(value)) };
+}
+
+/** @returns undefined when the text is no JSON */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** @throws AdminError unavailable when the node does not answer */
@@ -125,15 +143,19 @@ export async function callNode({ cluster }: AdminDeps, node: string, sent: Sent)
   }
 }
 
-/** A GET on another node; undefined when it does not answer with 200. */
+/** A GET on another node; undefined when it does not answer with 200 and JSON. */
 export async function getFrom(deps: AdminDeps, node: string, url: string): Promise<unknown> {
-  const { status, body } = await callNode(deps, node, { method: 'GET', url, body: '', operator: '' });
-  return status === 200 ? JSON.parse(Buffer.from(body).toString('utf8')) : undefined;
+  return jsonOf(await callNode(deps, node, { method: 'GET', url, body: '' }));
+}
+
+/** What a call was answered with; undefined: not with 200 and JSON. */
+export function jsonOf({ status, body }: CallAnswer): unknown {
+  return status === 200 ? parsed(Buffer.from(body).toString('utf8')) : undefined;
 }
 
 /** What the route answers on each of the other nodes, those that answer with 200. */
-export async function onOtherNodes(deps: AdminDeps, sent: Omit<Sent, 'operator'>): Promise<unknown[]> {
-  const said = await askOthers(deps, HTTP, JSON.stringify({ ...sent, operator: '' }));
+export async function onOtherNodes(deps: AdminDeps, sent: Sent): Promise<unknown[]> {
+  const said = await askOthers(deps, HTTP, JSON.stringify(sent));
   return said.map(({ answer }) => answer).filter((answer) => answer !== undefined);
 }
 
@@ -231,8 +253,7 @@ async function endEverywhere(
 }
 
 async function endHere(deps: AdminDeps, part: OperatorCommand): Promise<CallAnswer> {
-  const known: Known = { known: (await deps.operate(part)).ok };
-  return { status: 200, body: Buffer.from(JSON.stringify(known)) };
+  return answerOf({ known: (await deps.operate(part)).ok } satisfies Known);
 }
 
 async function nodeOfSubscriber(deps: AdminDeps, subscriber: string): Promise<string | undefined> {
@@ -254,8 +275,7 @@ async function askOthers<Answer>(deps: AdminDeps, name: string, text: string): P
   return Promise.all(
     others.map(async (node) => {
       const said = await cluster!.ask<'call'>({ ask: 'call', node, name, body }).catch(() => undefined);
-      if (said?.status !== 200) return { node, answer: undefined };
-      return { node, answer: JSON.parse(Buffer.from(said.body).toString('utf8')) as Answer };
+      return { node, answer: said && (jsonOf(said) as Answer | undefined) };
     }),
   );
 }
@@ -289,11 +309,6 @@ async function some(scan: (from: number) => SlotPage, passes: (slot: number) => 
 }
 
 function sentOf(request: FastifyRequest): Sent {
-  const { method, url, body, operator } = request;
-  return {
-    method,
-    url,
-    operator,
-    body: request.bodyText || (body === undefined ? '' : JSON.stringify(body)),
-  };
+  const { method, url, body } = request;
+  return { method, url, body: request.bodyText || (body === undefined ? '' : JSON.stringify(body)) };
 }

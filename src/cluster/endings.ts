@@ -45,7 +45,7 @@ export class Endings {
    */
   end(kind: HomeKind, id: string, forAll = 0): void {
     const highest = this.#highest(kind, id);
-    const number = forAll === 0 ? highest + ENDED_AHEAD : Math.max(forAll, highest);
+    const number = forAll === 0 ? highest + ENDED_AHEAD : Math.max(forAll, highest + 1);
     this.#endings.set(homeKey(kind, id), { kind, id, number, livesOn: false });
     const home = this.#deps.home(kind, id);
     if (home !== undefined && home.departure === undefined) home.number = number + 1; // what stays is its next life

@@ -3,7 +3,7 @@
  * pauses. Pure. The host that surrenders a subscriber encodes it, the one that adopts it decodes it; where it is found,
  * and that it is in one place only, is up to `homes.ts`.
  */
-import { isPattern } from '../access/pattern.ts';
+import { isFilter, isPattern } from '../access/pattern.ts';
 import { ALL_TYPES } from '../wire/events.ts';
 import { isId } from '../wire/id.ts';
 
@@ -64,8 +64,8 @@ export function decodeKeptSubscriber(parts: readonly Uint8Array[]): KeptSubscrib
       if (isId(device) && !rows.has(device)) rows.set(device, { device, paused: flags === PAUSED, types });
     }
     for (const [filter, flags, types] of itemsOf(page['filters'])) {
-      const isFilter = filter.endsWith('*') && isPattern(filter);
-      if (isFilter && !filters.has(filter)) filters.set(filter, { filter, paused: flags === PAUSED, types });
+      if (!isFilter(filter) || !isPattern(filter) || filters.has(filter)) continue;
+      filters.set(filter, { filter, paused: flags === PAUSED, types });
     }
     const { awayMs: away } = page;
     if (typeof away === 'number' && away >= 0) awayMs = Math.min(awayMs, away);

@@ -30,7 +30,7 @@ export class Broadcasts {
    * @returns whether somebody listens; the number, if it took one, is the device's `seq` now
    */
   send(slot: number, views: RecordViews, offset: number, bytes: number): boolean {
-    const { registry, links, counters, history } = this.#deps;
+    const { registry, counters, history } = this.#deps;
     const { rows } = registry.devices;
     const statusBytes = views.u16[(offset + EventField.statusBytes) >> 1]!;
     const start = offset + EventField.body;
@@ -42,11 +42,31 @@ export class Broadcasts {
     const seq = rows.seq[slot]! + 1;
     history.append(slot, seq, views, offset, bytes); // first: no number is taken that history knows nothing of
     rows.seq[slot] = seq;
-    const { interest, edges } = registry;
-    for (let edge = 0; isHeard && edge < edges; edge++) {
-      if (interest[slot * edges + edge] === 0) continue;
-      if (!links[edge]!.event(views, offset, bytes, slot, seq)) counters.add(Counter.droppedFanoutFull);
-    }
+    if (isHeard) toEdges(this.#deps, slot, views, offset, bytes, seq);
     return isHeard;
   }
+}
+
+/**
+ * Copies an event to every edge on which somebody follows the device.
+ * @param bytes length of the record, without its ack id
+ * @param seq 0: nobody could number it
+ * @returns whether all of them had room for it
+ */
+export function toEdges(
+  { registry, links, counters }: Pick<BroadcastsDeps, 'registry' | 'links' | 'counters'>,
+  slot: number,
+  views: RecordViews,
+  offset: number,
+  bytes: number,
+  seq: number,
+): boolean {
+  const { interest, edges } = registry;
+  let lost = 0;
+  for (let edge = 0; edge < edges; edge++) {
+    if (interest[slot * edges + edge] === 0) continue;
+    if (!links[edge]!.event(views, offset, bytes, slot, seq)) lost += 1;
+  }
+  if (lost > 0) counters.add(Counter.droppedFanoutFull, lost);
+  return lost === 0;
 }

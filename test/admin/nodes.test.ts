@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AdminDeps } from '../../src/admin/deps.ts';
 import type { LinkQuestion } from '../../src/cluster/commands.ts';
+import { CLAIM_NUMBER_MAX } from '../../src/cluster/limits.ts';
 import { Registry } from '../../src/owner/registry.ts';
 import { Numbering } from '../../src/presence/columns.ts';
 import { RowState } from '../../src/presence/lifecycle.ts';
@@ -96,6 +97,42 @@ describe('a route that another node is to answer', () => {
         body: { error: { code: 'unavailable', message } },
       });
     }
+  });
+});
+
+describe('a call of another node', () => {
+  const kick = (subscriber: unknown, number: unknown) => JSON.stringify({ subscriber, number });
+
+  it.each([
+    ['kick', 'no JSON'],
+    ['kick', 'null'],
+    ['kick', kick(5, NUMBER)],
+    ['kick', kick('an n', NUMBER)],
+    ['kick', kick('a'.repeat(129), NUMBER)],
+    ['kick', kick('ann', '7')],
+    ['kick', kick('ann', -1)],
+    ['kick', kick('ann', 1.5)],
+    ['kick', kick('ann', CLAIM_NUMBER_MAX + 1)],
+    ['kick', '{"subscriber":"ann"}'],
+    ['end', 'dev 1'],
+    ['known', ''],
+    ['who', 'a'.repeat(129)],
+    ['http', 'no JSON'],
+    ['http', '{"method":"GET","url":5,"body":""}'],
+    ['http', 'null'],
+  ])('that makes no sense is refused, and nothing is done: %s %s', async (name, body) => {
+    expect((await hub('a').call(name, Buffer.from(body))).status).toBe(400);
+    expect(hub('a').commands).toEqual([]);
+  });
+
+  it('of a name that nobody has is not found', async () => {
+    expect((await hub('a').call('dance', Buffer.from('dev-1'))).status).toBe(404);
+  });
+
+  it('that is answered with what makes no sense counts as not answered', async () => {
+    hub('c').call = async () => ({ status: 200, body: Buffer.from('no JSON') });
+    known('a');
+    expect((await remove('a')).body).toEqual({ ...removed, pendingNodes: ['c'] });
   });
 });
 
@@ -255,6 +292,11 @@ describe('A list over all nodes', () => {
     expect(page).toMatchObject({ missingNodes: ['a'], cursor: null });
     expect(names(page)).toEqual(['b-1', 'b-2', 'c-1', 'c-2']);
     expect(await list('/v1/subscribers?scope=cluster')).toMatchObject({ missingNodes: ['a'] });
+  });
+
+  it.each(['no JSON', 'null'])('names those whose answer makes no sense: %s', async (answer) => {
+    hub('a').call = async () => ({ status: 200, body: Buffer.from(answer) });
+    expect(await list('/v1/devices?scope=cluster')).toMatchObject({ missingNodes: ['a'] });
   });
 
   it('of a device names no node that does not know it', async () => {

@@ -121,11 +121,11 @@ describe('the number of an end', () => {
     expect(setUp({ known: 9, heard: 4 }).endings.numberForAll(device, 'dev-1')).toBe(9 + ENDED_AHEAD);
   });
 
-  it('that another node gave is not below a claim that is known here', () => {
+  it('that another node gave is above every claim that is known here: of equal ones, the node id would decide', () => {
     const { endings } = setUp({ known: 9 });
-    endings.end(device, 'dev-1', 5);
-    endings.end(device, 'dev-2', 12);
-    expect([endings.number(device, 'dev-1'), endings.number(device, 'dev-2')]).toEqual([9, 12]);
+    const given = [5, 9, 12];
+    for (const number of given) endings.end(device, `dev-${number}`, number);
+    expect(given.map((number) => endings.number(device, `dev-${number}`))).toEqual([10, 10, 12]);
   });
 
   it('is below that of a home that stays, which is its next life; one that departs is over', () => {

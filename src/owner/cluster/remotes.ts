@@ -3,12 +3,12 @@
  * there, go to the edges like those of local devices. Owner thread only.
  */
 import { toMonotonicMs } from '../../clock.ts';
-import { Counter } from '../../memory/counters.ts';
 import type { RecordViews } from '../../memory/ring.ts';
 import { NONE, Numbering } from '../../presence/columns.ts';
 import { DeviceState, deviceStateNames, RowState, StateReason } from '../../presence/lifecycle.ts';
 import { EventField, EventFlag, eventBytes } from '../../records/event.ts';
 import { Notice } from '../../records/replies.ts';
+import { toEdges } from '../broadcasts.ts';
 import { HubEvents } from '../hub-events.ts';
 import type { Backfills } from './backfills.ts';
 import type { ClusterContext } from './context.ts';
@@ -95,20 +95,7 @@ export class Remotes {
     else Atomics.store(rows.lastSeen, slot, BigInt(Math.floor(clock.now())));
     history.append(slot, seq, views, offset, bytes);
     rows.seq[slot] = seq;
-    this.#pass(slot, views, offset, bytes, seq);
-  }
-
-  /** Copies an event to every edge on which somebody follows the device. @returns whether all had room for it */
-  #pass(slot: number, views: RecordViews, offset: number, bytes: number, seq: number): boolean {
-    const { registry, links, counters } = this.#deps;
-    const { interest, edges } = registry;
-    let lost = 0;
-    for (let edge = 0; edge < edges; edge++) {
-      if (interest[slot * edges + edge] === 0) continue;
-      if (!links[edge]!.event(views, offset, bytes, slot, seq)) lost += 1;
-    }
-    counters.add(Counter.droppedFanoutFull, lost);
-    return lost === 0;
+    toEdges(this.#deps, slot, views, offset, bytes, seq);
   }
 
   /** Events that nobody will get. */
@@ -201,7 +188,7 @@ export class Remotes {
   #tellLost(slot: number): void {
     this.#deps.registry.setDeviceState(slot, DeviceState.offline, StateReason.nodeLost);
     const bytes = this.#events.state(DeviceState.offline, 'node lost');
-    if (!this.#pass(slot, this.#events.views, 0, bytes, 0)) this.tellFollowers(slot);
+    if (!toEdges(this.#deps, slot, this.#events.views, 0, bytes, 0)) this.tellFollowers(slot);
   }
 
   /** A row without subscriptions has no reason to be here. */

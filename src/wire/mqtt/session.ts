@@ -78,7 +78,7 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
   #publishing: Publishing | undefined;
   #requests: MqttRequests | undefined;
   #subscriptions: MqttSubscriptions | undefined;
-  /** Of a kept session, until the first PUBLISH or PUBREL. */
+  /** Of a kept session, until the first PUBLISH or acknowledgement. */
   #keptPacketIds: readonly number[] = [];
 
   constructor(host: MqttHost, context: MqttContext) {
@@ -132,7 +132,7 @@ export class MqttSession implements PacketSink, Greeter, PublishingClient, Reque
     else this.#framed(this.#framer.feed(bytes, this));
   }
 
-  /** The hub answers an event for which `publish` returned `Outcome.later`. @param error of `errors`; 0: taken */
+  /** The hub answers an event for which `publish` returned `PublishOutcome.later`. @param error of `errors`; 0: taken */
   published(packetId: number, error: number, isSkipped: boolean): void {
     this.#publishing?.published(packetId, error, isSkipped);
     if (this.hasEnded) this.#leaveWhenDecided();

@@ -2,6 +2,7 @@
  * The topic filters of one client, and the ids and prefixes they translate to. Several topic filters may name the same
  * id or prefix; the hub knows one set of kinds for it.
  */
+import { isFilter } from '../../access/pattern.ts';
 import { express, type FilterMatch } from './filters.ts';
 import type { KeptSession, KeptSubscription } from './host.ts';
 import { TOPIC_FILTERS_BYTES_MAX, TOPIC_FILTERS_MAX } from './limits.ts';
@@ -90,7 +91,7 @@ export class MqttSubscriptions {
       const entries = this.#byName.get(name);
       if (entries === undefined) this.#byName.set(name, [{ subscription, kinds }]);
       else entries.push({ subscription, kinds });
-      if (!name.endsWith('*')) continue;
+      if (!isFilter(name)) continue;
       this.#prefixes ??= new Map();
       this.#prefixes.set(name, name.slice(0, -1));
     }

@@ -1,4 +1,5 @@
 /** The hub's own contract over WebSocket, JSON or binary, in batches or not; also what the naive peers speak. */
+import { isFilter } from '../../../access/pattern.ts';
 import { findStamp, STAMP_BYTES } from '../stamp.ts';
 import { FramedConversation } from './framed.ts';
 import { clientFrame, Opcode } from './frames.ts';
@@ -86,7 +87,7 @@ class Subscriber extends FramedConversation {
     const path = `/v1/subscribe?id=${speaker.id}&batch=${batch}`;
     super(speaker, on, path, binary ? [BINARY_PROTOCOL] : []);
     this.#devices = speaker.devices;
-    this.#filters = new Set(speaker.devices.filter((name) => name.endsWith('*')));
+    this.#filters = new Set(speaker.devices.filter(isFilter));
     this.#isSilent = isSilent;
   }
 
