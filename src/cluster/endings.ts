@@ -4,7 +4,7 @@
  * it hands over is kept nowhere. An id that is connected there lives on. Cluster thread only.
  */
 import { type Home, homeKey } from './home.ts';
-import { ENDED_AHEAD, ENDED_MAX } from './limits.ts';
+import { ENDED_AHEAD, ENDED_MAX, ENDED_TOLD_BELOW } from './limits.ts';
 import type { Peer } from './peer.ts';
 import { Recent } from './recent.ts';
 import { type HomeKind, mine } from './records.ts';
@@ -84,7 +84,7 @@ export class Endings {
   refuses(peer: Peer, kind: HomeKind, id: string, number: number): boolean {
     const ending = this.#endings.get(homeKey(kind, id));
     if (ending === undefined || !isOver(ending, number)) return false;
-    tell(peer, ending);
+    tell(peer, ending, number + 1);
     return true;
   }
 
@@ -98,6 +98,8 @@ function isOver({ livesOn, number }: Ending, claimed: number): boolean {
   return !livesOn && claimed <= number;
 }
 
-function tell(peer: Peer, { kind, id, number }: Ending): void {
+/** @param least what outranks the claim of the peer, if that is known */
+function tell(peer: Peer, { kind, id, number: end }: Ending, least = 0): void {
+  const number = Math.min(end, Math.max(end - ENDED_TOLD_BELOW, least));
   mine.write(peer.session, { kind, id, number, connected: false });
 }

@@ -56,6 +56,11 @@ export const RECENT_MAX = 10_000;
 export const ENDED_MAX = 1_000;
 /** The number of an end is this far above the highest claim that is known: a home that stands still may have a higher one. */
 export const ENDED_AHEAD = 1_000;
+/**
+ * The number that homes are told is this far below that of the end: a home that has given way and finds nobody to take what
+ * it has goes on with a number of one more, and is over all the same.
+ */
+export const ENDED_TOLD_BELOW = 500;
 
 /** Devices that other nodes listed for a filter and that are not followed yet: the host takes a page within milliseconds. */
 export const LISTED_MAX = 100_000;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Endings } from '../../src/cluster/endings.ts';
 import type { Home } from '../../src/cluster/home.ts';
-import { ENDED_AHEAD, ENDED_MAX } from '../../src/cluster/limits.ts';
+import { ENDED_AHEAD, ENDED_MAX, ENDED_TOLD_BELOW } from '../../src/cluster/limits.ts';
 import type { Peer } from '../../src/cluster/peer.ts';
 import { HomeKind, mine } from '../../src/cluster/records.ts';
 import { forEachRecord } from '../../src/cluster/wire.ts';
@@ -66,23 +66,25 @@ describe('a device that an operator has ended', () => {
     expect(endings.isOver(device, 'dev-2', 1)).toBe(false);
   });
 
-  it('is refused to a node that claimed it before, which is told of the end', () => {
+  it('is refused to a node that claimed it before, which is told of the end: above its claim, and not above the end', () => {
     const { endings, peer, told } = setUp();
-    endings.end(device, 'dev-1', 5);
-    expect(endings.refuses(peer, device, 'dev-1', 6)).toBe(false);
+    endings.end(device, 'dev-1', 1005);
+    expect(endings.refuses(peer, device, 'dev-1', 1006)).toBe(false);
     expect(endings.refuses(peer, device, 'dev-2', 1)).toBe(false);
     expect(endings.refuses(peer, subscriber, 'dev-1', 1)).toBe(false);
     expect(told()).toEqual([]);
-    expect(endings.refuses(peer, device, 'dev-1', 5)).toBe(true);
-    expect(told()).toEqual([end('dev-1', 5)]);
+    const claimed = [1, 1005 - ENDED_TOLD_BELOW, 1004, 1005];
+    expect(claimed.map((number) => endings.refuses(peer, device, 'dev-1', number))).not.toContain(false);
+    const numbers = [1005 - ENDED_TOLD_BELOW, 1006 - ENDED_TOLD_BELOW, 1005, 1005];
+    expect(told()).toEqual(numbers.map((number) => end('dev-1', number)));
   });
 
   it('is named in each session that opens', () => {
     const { endings, peer, told } = setUp();
-    endings.end(device, 'dev-1', 5);
-    endings.end(device, 'dev-2', 7);
+    endings.end(device, 'dev-1', 1005);
+    endings.end(device, 'dev-2', 1007);
     endings.sessionOpened(peer);
-    expect(told()).toEqual([end('dev-1', 5), end('dev-2', 7)]);
+    expect(told()).toEqual([end('dev-1', 1005 - ENDED_TOLD_BELOW), end('dev-2', 1007 - ENDED_TOLD_BELOW)]);
   });
 
   it('lives on with a connection: then nobody is told of its end, and its next end is above this one', () => {

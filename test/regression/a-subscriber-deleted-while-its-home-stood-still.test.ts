@@ -16,8 +16,8 @@ const kind = HomeKind.subscriber;
 const connection = (): Connection => ({ id: 'ann', alive: true, closed: undefined });
 
 /** `ann` has its place at a, which stands still; an operator deletes it at b and c. */
-function deleted(isConnected: boolean) {
-  const simulation = new Simulation(new Random(1), 100);
+function deleted(isConnected: boolean, seed = 1) {
+  const simulation = new Simulation(new Random(seed), 100);
   for (const name of ['a', 'b', 'c']) simulation.start(name);
   simulation.run(3000);
   const at = (name: string) => simulation.nodes.get(name)!;
@@ -57,6 +57,22 @@ describe('A subscriber that was deleted while its home stood still', () => {
     simulation.run(2000);
     expect(homes()).toEqual(['c']);
     expect(kept('c')).toEqual([]);
+  });
+
+  it('is nowhere, though its home stands still once more while it gives the subscriber up', () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { simulation, at, homes, kept } = deleted(false, seed);
+      const a = at('a');
+      simulation.thaw(a);
+      const isLeaving = () => a.node.homes.get(kind, 'ann')?.departure !== undefined;
+      for (let steps = 0; steps < 50_000 && !isLeaving(); steps++) simulation.run(0.1);
+      expect(isLeaving()).toBe(true);
+      simulation.freeze(a);
+      simulation.run(2 * TIMEOUT_MS);
+      simulation.thaw(a);
+      simulation.run(5000);
+      expect([homes(), kept('a')]).toEqual([[], undefined]);
+    }
   });
 
   it('lives on where it is still connected', () => {
