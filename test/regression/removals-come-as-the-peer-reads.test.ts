@@ -159,12 +159,11 @@ describe('a subscriber that reads slowly and whose subscriptions are removed by 
     await reader.read('events come again', () => numbersFrom(0, SENDERS).every(hasLast));
     for (const n of numbersFrom(0, COUNT)) {
       const told = reader.told(idOf(n));
-      const kinds = told.map(([kind]) => kind).filter((kind) => kind !== 'event');
+      // Nothing of the device comes between the operator's answer and its next entry.
+      const kinds = told.slice(0, 3).map(([kind]) => kind);
       expect(kinds, idOf(n)).toEqual(['subscribed', 'removed', 'subscribed']);
-      const at = told.findIndex(([kind]) => kind === 'removed');
-      const [entry, ...events] = told.slice(at + 1);
-      expect(entry?.[0], idOf(n)).toBe('subscribed');
-      const seqs = events.map(([, seq]) => seq);
+      const [entry, ...events] = told.slice(2);
+      const seqs = events.map(([kind, seq]) => (kind === 'event' ? seq : kind));
       expect(seqs, idOf(n)).toEqual(numbersFrom(entry![1] + 1, seqs.length));
     }
     await fallBehind(reader);
