@@ -254,6 +254,7 @@ export class Deliverer {
     const { device, from, to, reason } = readGap(views, offset);
     this.replays.missed(device, to);
     this.#topics.gap(device, from, to, reason as GapReason);
+    this.#published(0); // a frame without a record: a full ring may have one for each device
   }
 
   /** The device has come to this number: what did not come until now never will. */
@@ -261,6 +262,7 @@ export class Deliverer {
     const { device, seq } = readSeq(views, offset);
     this.replays.missed(device, seq);
     this.#topics.heardOf(device, seq);
+    this.#published(0);
   }
 
   setVip(session: SubscriberSession, vip: boolean): void {
