@@ -1,7 +1,9 @@
 /** What subscribers are told of subscriptions that the hub has removed, by the ten thousand, on an edge. */
 import { describe, expect, it } from 'vitest';
+import type { SubscriberSession } from '../../../src/edge/deliver/subscriber-session.ts';
 import { DEVICES_PER_PAGE } from '../../../src/limits.ts';
 import { Notice } from '../../../src/records/replies.ts';
+import { Encoding } from '../../../src/wire/encodings.ts';
 import { type FakeSocket, FakeThread, type ThreadOptions } from './fake-thread.ts';
 
 const QUEUE = 8 * 1024;
@@ -203,5 +205,31 @@ describe('a slow subscriber', () => {
     socket.stalled = false;
     socket.drainTo(0);
     expect(socket.news()).toMatch(/^removed( removed)+$/);
+  });
+});
+
+describe('a notice', () => {
+  const { removals } = threadOf().edge.deliverer;
+  const takes = (encoding: Encoding, notice: Notice): boolean =>
+    removals.takes({ encoding } as SubscriberSession, notice);
+
+  it('waits for its peer where it is of a removal that no page of the owner names', () => {
+    const waiting = Object.entries(Notice).filter(([, notice]) => takes(Encoding.json, notice));
+    expect(waiting.map(([name]) => name)).toEqual([
+      'deniedByOperator',
+      'removedByOperator',
+      'deniedByRule',
+      'notCovered',
+      'terminated',
+      'gone',
+    ]);
+  });
+
+  it('reaches an MQTT client at once: nobody is told, but it may have to follow the device anew', () => {
+    expect(takes(Encoding.binary, Notice.terminated)).toBe(true);
+    expect([Encoding.mqtt3, Encoding.mqtt5].map((one) => takes(one, Notice.terminated))).toEqual([
+      false,
+      false,
+    ]);
   });
 });
